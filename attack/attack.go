@@ -1,0 +1,270 @@
+// Package attack holds the vocabulary of sending load: attempts, faults,
+// phases, failures and windows, and the contract between a driver of load
+// (Loader) and whoever records it (Sink). Adapters sit below it: schedule,
+// wire, ramp, lab. It imports the standard library and profiles only.
+//
+// Every time in this package is a [time.Duration] since the start of the load
+// on the generator's monotonic clock; a time before the load is negative.
+package attack
+
+import (
+	"context"
+	"encoding/hex"
+	"net/netip"
+	"time"
+)
+
+// Fault is the class of a failed attempt.
+type Fault uint8
+
+// The faults. None means success.
+const (
+	None           Fault = iota
+	Reset                // RST from the peer: ECONNRESET
+	Refused              // RST to our SYN: ECONNREFUSED
+	EOF                  // FIN instead of (the rest of) a response
+	BrokenPipe           // EPIPE: wrote to a connection that the peer had closed
+	Timeout              // the attempt's time ran out, or ETIMEDOUT
+	Unreachable          // EHOSTUNREACH, ENETUNREACH, EACCES from a filter
+	DNS                  // the name did not resolve
+	TLS                  // handshake or certificate failed, without a reset
+	HTTP2Reset           // RST_STREAM
+	HTTP2GoAway          // GOAWAY before the response
+	Protocol             // malformed response
+	Status               // complete response with an unexpected HTTP status
+	Canceled             // the run was stopped; not a failure of the target
+	PortsExhausted       // local: EADDRNOTAVAIL from connect, EADDRINUSE from bind
+	FDsExhausted         // local: EMFILE, ENFILE
+	NoBuffers            // local: ENOBUFS, ENOMEM
+	faultEnd
+)
+
+// Faults is the number of faults, None included: arrays are indexed by Fault.
+const Faults = int(faultEnd)
+
+var faultNames = [Faults]string{
+	"none", "reset", "refused", "eof", "broken-pipe", "timeout", "unreachable", "dns", "tls",
+	"http2-reset", "http2-goaway", "protocol", "status", "canceled",
+	"ports-exhausted", "fds-exhausted", "no-buffers",
+}
+
+// String returns the fault's name in reports and profiles.
+func (f Fault) String() string {
+	if int(f) < Faults {
+		return faultNames[f]
+	}
+	return "invalid"
+}
+
+// ParseFault returns the fault of a name as [Fault.String] gives it.
+func ParseFault(name string) (Fault, bool) {
+	for i, n := range faultNames {
+		if n == name {
+			return Fault(i), true
+		}
+	}
+	return None, false
+}
+
+// Local reports whether the generator itself caused the fault. A local fault is
+// never counted as a failure of a target.
+func (f Fault) Local() bool {
+	return f == PortsExhausted || f == FDsExhausted || f == NoBuffers
+}
+
+// Failure reports whether the fault is the target's (or the path's) doing.
+func (f Fault) Failure() bool { return f != None && f != Canceled && !f.Local() }
+
+// Phase is where an attempt was when it ended.
+type Phase uint8
+
+// The phases.
+const (
+	PhaseDNS   Phase = iota
+	PhaseDial        // connect()
+	PhaseTLS         // handshake
+	PhaseWrite       // writing the request
+	PhaseAwait       // request written, response headers not complete
+	PhaseBody        // response headers read, body not complete
+	PhaseIdle        // pooled, no attempt in flight
+	PhaseDone        // complete response
+	phaseEnd
+)
+
+// Phases is the number of phases: arrays are indexed by Phase.
+const Phases = int(phaseEnd)
+
+var phaseNames = [Phases]string{"dns", "dial", "tls", "write", "await", "body", "idle", "done"}
+
+// String returns the phase's name in reports.
+func (p Phase) String() string {
+	if int(p) < Phases {
+		return phaseNames[p]
+	}
+	return "invalid"
+}
+
+// Conn is the state of the connection that an attempt used, as it was when the
+// attempt ended. The zero value means that there was no connection.
+type Conn struct {
+	ID            uint64 // unique in a run, from 1
+	Reused        bool   // served at least one request before this attempt
+	Served        uint32 // complete responses before this attempt
+	Age           time.Duration
+	Idle          time.Duration // pooled without a request before this attempt
+	Local, Remote netip.AddrPort
+}
+
+// TCPInfo is the kernel's view of a connection at the moment of a failure
+// (Linux tcp_info; see tcp(7)). Valid is false where it could not be read: a
+// failed dial has no descriptor any more, and other systems have no such call.
+type TCPInfo struct {
+	Valid        bool
+	State        uint8 // TCP_CLOSE is 7: after an EOF it shows a RST behind the FIN
+	Retransmits  uint8 // unacknowledged retransmissions in a row
+	TotalRetrans uint32
+	Lost         uint32
+	Unacked      uint32 // 0 after a RST: the kernel has dropped them
+	NotSent      uint32 // bytes
+	RTT          time.Duration
+	RTTVar       time.Duration
+}
+
+// Attempt is one try on the wire as it ended. It lives on the hot path only:
+// drivers fold it into windows, and keep it as a Failure if it failed.
+type Attempt struct {
+	Request   uint64 // number of the request in the schedule, from 0
+	Try       uint16 // 0 for the first
+	Target    uint16 // index in the profile
+	Endpoint  uint16 // index of the request in its target
+	Last      bool   // no retry follows: the request ends as this attempt did
+	Due       time.Duration
+	Start     time.Duration // this try was sent (or began to dial)
+	End       time.Duration
+	Status    uint16 // 0 without a response
+	Fault     Fault
+	Phase     Phase // PhaseDone on success
+	WireReset bool  // a RST was seen on the connection, now first reported
+	Conn      Conn
+	Info      TCPInfo
+}
+
+// Failure is a failed attempt kept whole as evidence. Idle resets are failures
+// with Phase PhaseIdle and Request 0.
+type Failure struct{ Attempt }
+
+// Cell counts what ended alike in one window. Attempts that ended in this
+// window but were due in an earlier one keep their due window, so that failures
+// can be held against the load that caused them (a timeout ends seconds later).
+type Cell struct {
+	DueWindow  int32  // index of the window in which the requests were due; idle: this window
+	Remote     uint16 // index in Addresses of the target; 0 is "no connection"
+	Fault      Fault
+	Phase      Phase
+	Reused     bool
+	Attempts   uint64 // 0 for idle resets
+	Requests   uint64 // attempts that were the last try of their request
+	WireResets uint64 // connections on which a RST was first seen, busy or idle
+}
+
+// StatusCount counts complete responses with one HTTP status.
+type StatusCount struct {
+	Status uint16
+	Count  uint64
+}
+
+// Window is what happened to one target in one interval: [Index·interval,
+// (Index+1)·interval). Attempts are counted in the window in which they ended.
+type Window struct {
+	Target          uint16
+	Index           int32
+	Scheduled       uint64  // requests due in it
+	Sent            uint64  // requests whose first try began in it
+	Unsent          uint64  // requests due but never sent: max-in-flight, or the run was stopped
+	Retries         uint64  // further tries that began in it
+	Dials           uint64  // connections opened or tried to open
+	Open            int64   // open connections at its end
+	InFlight        int64   // requests in flight at its end
+	IdleConnSeconds float64 // sum over pooled connections of time without a request
+
+	Cells    []Cell
+	Statuses []StatusCount
+	FromDue  Histogram // µs, successful requests, from due time
+	FromSend Histogram // µs, successful requests, from the start of their last try
+	Lag      Histogram // µs, start of the first try less due time: schedule lag
+	IdleAge  Histogram // ms idle before a successful attempt on a reused connection
+	Served   Histogram // requests served before a successful attempt on a reused connection
+
+	FailuresDropped uint64 // failures not kept whole because the window had too many
+}
+
+// Address is a remote address of a target that connections went to. The index
+// of Cell.Remote counts from 1 in the order of Sink.Address calls for a target.
+type Address struct {
+	Target uint16
+	Index  uint16
+	Addr   netip.AddrPort
+}
+
+// Sink takes the record of a run. Calls come from one goroutine, off the hot
+// path; what is passed is the sink's to keep.
+type Sink interface {
+	Address(Address)
+	Window(Window) // in order of Index; one for each target and index
+	Failure(Failure)
+}
+
+// Summary is what a loader knows at the end.
+type Summary struct {
+	Ended       time.Duration // last request answered or given up
+	Interrupted bool          // the context ended before the schedule did
+}
+
+// Loader sends the load of a plan. Run returns when the schedule is done and
+// every request has ended, or, after ctx is done: it stops sending within 100 ms,
+// drains what is in flight for at most the client's timeout, and reports the
+// rest of the schedule as neither scheduled nor unsent. All windows up to the
+// end reach the sink before Run returns. An error means that the load could not
+// be carried out at all; failures of targets are not errors. Run is called once.
+type Loader interface {
+	Run(ctx context.Context, sink Sink) (Summary, error)
+}
+
+// RunID identifies a run in the headers that its requests carry.
+type RunID [8]byte
+
+// TransactionIDLen is the length of a transaction id: it is fixed, so that a
+// compiled request is patched in place.
+const TransactionIDLen = 33
+
+// AppendTransactionID appends the value of X-Transaction-Id of a request: 16
+// hex digits of the run, a dash, 16 hex digits of the request's number. Retries
+// carry the same id.
+func (id RunID) AppendTransactionID(b []byte, request uint64) []byte {
+	b = hex.AppendEncode(b, id[:])
+	b = append(b, '-')
+	return appendHex16(b, request)
+}
+
+// TraceParentLen is the length of a traceparent header's value.
+const TraceParentLen = 55
+
+// AppendTraceParent appends the W3C traceparent of one try: the trace id is the
+// run and the request, the span id the request and the try
+// (https://www.w3.org/TR/trace-context/).
+func (id RunID) AppendTraceParent(b []byte, request uint64, try uint16) []byte {
+	b = append(b, '0', '0', '-')
+	b = hex.AppendEncode(b, id[:])
+	b = appendHex16(b, request)
+	b = append(b, '-')
+	b = appendHex16(b, (request+1)<<8|uint64(try&0xff))
+	return append(b, '-', '0', '1')
+}
+
+func appendHex16(b []byte, v uint64) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, digits[v>>shift&0xf])
+	}
+	return b
+}

@@ -1,0 +1,173 @@
+package probe
+
+// Definition describes a metric of the catalogue.
+type Definition struct {
+	Name       string
+	Kind       Kind
+	Unit       string // of the value and the limit
+	PerProcess bool
+	Cumulative bool   // a total that only grows; rates are differences
+	About      string // one line for people
+}
+
+// Catalogue names. Probes emit these names, gates and diagnosis read them.
+const (
+	// Limits of a process.
+	OpenFiles  = "open-files"
+	Threads    = "threads"
+	RSS        = "rss"
+	ProcessCPU = "process-cpu"
+
+	// Limits of a host or network namespace.
+	FileTable      = "file-table"
+	EphemeralPorts = "ephemeral-ports"
+	TimeWait       = "time-wait"
+	Conntrack      = "conntrack"
+	Memory         = "memory"
+	Swap           = "swap"
+	HostThreads    = "host-threads"
+	Orphans        = "orphans"
+	TCPMemory      = "tcp-memory"
+	ListenQueue    = "listen-queue"
+	SynQueue       = "syn-queue"
+	CgroupMemory   = "cgroup-memory"
+	CgroupPIDs     = "cgroup-pids"
+
+	// Shares of a capacity.
+	CPU       = "cpu"
+	CPUCore   = "cpu-core"
+	Steal     = "cpu-steal"
+	IOWait    = "cpu-iowait"
+	CgroupCPU = "cgroup-cpu"
+
+	// Levels.
+	Load1        = "load1"
+	Established  = "established"
+	CloseWait    = "close-wait"
+	SynRecv      = "syn-recv"
+	Sockets      = "sockets"
+	NetReceived  = "net-received"
+	NetSent      = "net-sent"
+	DiskRead     = "disk-read"
+	DiskWritten  = "disk-written"
+	GoroutineLag = "scheduler-latency"
+	GCPause      = "gc-pause"
+
+	// Exhaustion counters.
+	ListenOverflows     = "listen-overflows"
+	ListenDrops         = "listen-drops"
+	ReqQueueFullDrop    = "syn-queue-drops"
+	AbortOnMemory       = "abort-on-memory"
+	ConntrackInsertFail = "conntrack-insert-failed"
+	ConntrackDrop       = "conntrack-drop"
+	OOMKills            = "oom-kills"
+	CPUThrottled        = "cpu-throttled"
+	CPUPressure         = "cpu-pressure"
+	MemoryPressure      = "memory-pressure"
+	IOPressure          = "io-pressure"
+	PIDsMaxHits         = "pids-max-hits"
+	SoftnetDrops        = "softnet-drops"
+	QdiscDrops          = "qdisc-drops"
+	NICDrops            = "nic-drops"
+	NICErrors           = "nic-errors"
+	TCPMemoryPressures  = "tcp-memory-pressures"
+
+	// Symptoms.
+	OutRsts          = "out-rsts"
+	EstabResets      = "estab-resets"
+	AttemptFails     = "attempt-fails"
+	EmbryonicRsts    = "embryonic-rsts"
+	AbortOnData      = "abort-on-data"
+	AbortOnClose     = "abort-on-close"
+	AbortOnTimeout   = "abort-on-timeout"
+	AbortOnLinger    = "abort-on-linger"
+	RetransSegs      = "retransmits"
+	SynRetrans       = "syn-retransmits"
+	TCPTimeouts      = "tcp-timeouts"
+	LostRetransmit   = "lost-retransmits"
+	ConntrackInvalid = "conntrack-invalid"
+)
+
+// Catalogue returns the definitions of all metrics, limits first.
+func Catalogue() []Definition {
+	return []Definition{
+		{OpenFiles, HardLimit, "files", true, false, "open file descriptors of the process, against its soft RLIMIT_NOFILE"},
+		{Threads, HardLimit, "threads", true, false, "threads of the process, against RLIMIT_NPROC or pids.max"},
+		{RSS, HardLimit, "bytes", true, false, "resident memory of the process, against its cgroup's limit or the host's memory"},
+		{ProcessCPU, Utilisation, "share", true, false, "CPU of the process, of the cores or the quota that it may use"},
+
+		{FileTable, HardLimit, "files", false, false, "open files of the host, against fs.file-max"},
+		{EphemeralPorts, HardLimit, "ports", false, false, "local ports in use towards the busiest destination, against ip_local_port_range"},
+		{TimeWait, HardLimit, "sockets", false, false, "sockets in TIME_WAIT, against tcp_max_tw_buckets"},
+		{Conntrack, HardLimit, "entries", false, false, "tracked connections, against nf_conntrack_max"},
+		{Memory, Utilisation, "bytes", false, false, "memory in use that cannot be reclaimed, against the host's memory"},
+		{Swap, Utilisation, "bytes", false, false, "swap in use"},
+		{HostThreads, HardLimit, "threads", false, false, "threads of the host, against threads-max and pid_max"},
+		{Orphans, HardLimit, "sockets", false, false, "sockets without an owner, against tcp_max_orphans; machine-wide"},
+		{TCPMemory, HardLimit, "pages", false, false, "memory of TCP sockets, against tcp_mem"},
+		{ListenQueue, HardLimit, "connections", false, false, "connections waiting for accept(), against the backlog"},
+		{SynQueue, HardLimit, "connections", false, false, "half-open connections of a listener, against its backlog"},
+		{CgroupMemory, HardLimit, "bytes", true, false, "memory of the cgroup less reclaimable cache, against its limit"},
+		{CgroupPIDs, HardLimit, "threads", true, false, "tasks of the cgroup, against pids.max"},
+
+		{CPU, Utilisation, "share", false, false, "CPU of the host, all cores"},
+		{CPUCore, Utilisation, "share", false, false, "the busiest core"},
+		{Steal, Utilisation, "share", false, false, "CPU taken by the hypervisor"},
+		{IOWait, Utilisation, "share", false, false, "CPU idle while waiting for disks"},
+		{CgroupCPU, Utilisation, "share", true, false, "CPU of the cgroup, of its quota"},
+
+		{Load1, Gauge, "tasks", false, false, "load average over one minute"},
+		{Established, Gauge, "sockets", false, false, "established TCP connections"},
+		{CloseWait, Gauge, "sockets", false, false, "connections that the peer closed and the process did not"},
+		{SynRecv, Gauge, "sockets", false, false, "half-open connections"},
+		{Sockets, Gauge, "sockets", false, false, "TCP sockets of the namespace"},
+		{NetReceived, Gauge, "bytes/s", false, true, "bytes received"},
+		{NetSent, Gauge, "bytes/s", false, true, "bytes sent"},
+		{DiskRead, Gauge, "bytes/s", false, true, "bytes read from disks"},
+		{DiskWritten, Gauge, "bytes/s", false, true, "bytes written to disks"},
+		{GoroutineLag, Gauge, "seconds", true, false, "p99 wait of a runnable goroutine of the generator, since the last reading"},
+		{GCPause, Gauge, "seconds", true, false, "longest garbage collection pause of the generator, since the last reading"},
+
+		{ListenOverflows, Counter, "events", false, true, "accept queue was full (ListenOverflows)"},
+		{ListenDrops, Counter, "events", false, true, "connection attempts dropped by listeners (ListenDrops)"},
+		{ReqQueueFullDrop, Counter, "events", false, true, "SYN queue was full (TCPReqQFullDrop)"},
+		{AbortOnMemory, Counter, "events", false, true, "connections aborted for lack of socket memory (TCPAbortOnMemory)"},
+		{ConntrackInsertFail, Counter, "events", false, true, "connection tracking could not insert: table or ports exhausted"},
+		{ConntrackDrop, Counter, "events", false, true, "packets dropped because the connection table was full"},
+		{OOMKills, Counter, "events", false, true, "processes killed for memory"},
+		{CPUThrottled, Counter, "events", true, true, "periods in which the cgroup's CPU quota was used up (nr_throttled)"},
+		{CPUPressure, Counter, "µs", false, true, "time in which tasks waited for CPU (PSI some total)"},
+		{MemoryPressure, Counter, "µs", false, true, "time in which tasks waited for memory (PSI some total)"},
+		{IOPressure, Counter, "µs", false, true, "time in which tasks waited for disks (PSI some total)"},
+		{PIDsMaxHits, Counter, "events", true, true, "fork failed because of pids.max"},
+		{SoftnetDrops, Counter, "packets", false, true, "packets dropped because the CPU's backlog was full; machine-wide"},
+		{QdiscDrops, Counter, "packets", false, true, "packets dropped by the queueing discipline"},
+		{NICDrops, Counter, "packets", false, true, "packets dropped by network interfaces"},
+		{NICErrors, Counter, "packets", false, true, "packet errors of network interfaces"},
+		{TCPMemoryPressures, Counter, "events", false, true, "TCP entered memory pressure"},
+
+		{OutRsts, Symptom, "packets", false, true, "RSTs sent by the host (OutRsts)"},
+		{EstabResets, Symptom, "events", false, true, "established connections aborted, by either side (EstabResets)"},
+		{AttemptFails, Symptom, "events", false, true, "connections that failed to establish (AttemptFails)"},
+		{EmbryonicRsts, Symptom, "events", false, true, "resets of half-open connections (EmbryonicRsts)"},
+		{AbortOnData, Symptom, "events", false, true, "connections aborted with SO_LINGER 0, or data after close (TCPAbortOnData)"},
+		{AbortOnClose, Symptom, "events", false, true, "connections closed with unread data (TCPAbortOnClose)"},
+		{AbortOnTimeout, Symptom, "events", false, true, "connections aborted after unanswered retransmissions (TCPAbortOnTimeout)"},
+		{AbortOnLinger, Symptom, "events", false, true, "connections aborted while lingering (TCPAbortOnLinger)"},
+		{RetransSegs, Symptom, "packets", false, true, "segments retransmitted (RetransSegs)"},
+		{SynRetrans, Symptom, "packets", false, true, "SYNs retransmitted (TCPSynRetrans)"},
+		{TCPTimeouts, Symptom, "events", false, true, "retransmission timeouts (TCPTimeouts)"},
+		{LostRetransmit, Symptom, "packets", false, true, "retransmissions that were lost too (TCPLostRetransmit)"},
+		{ConntrackInvalid, Symptom, "packets", false, true, "packets that belong to no tracked connection"},
+	}
+}
+
+// Lookup returns the definition of a catalogue name.
+func Lookup(name string) (Definition, bool) {
+	for _, d := range Catalogue() {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Definition{}, false
+}

@@ -1,0 +1,53 @@
+package profiles
+
+import "time"
+
+// GateMetric is what a gate measures.
+type GateMetric string
+
+// The gate metrics.
+const (
+	GateWireResets    GateMetric = "wire-resets"    // per attempt
+	GateVisibleResets GateMetric = "visible-resets" // per request
+	GateFailures      GateMetric = "failures"       // per request
+	GateLatency       GateMetric = "latency"        // pNN of successful requests from due time
+	GateHeadroom      GateMetric = "headroom"       // smallest over hosts, processes and time
+	GateOnset         GateMetric = "onset"          // lower bound of the onset load
+)
+
+// Op is a comparison.
+type Op string
+
+// The comparisons.
+const (
+	Less           Op = "<"
+	LessOrEqual    Op = "<="
+	Greater        Op = ">"
+	GreaterOrEqual Op = ">="
+	Equal          Op = "=="
+)
+
+// Unit is the unit of a gate's value.
+type Unit uint8
+
+// The units of gate values.
+const (
+	UnitCount    Unit = iota // a plain count
+	UnitRatio                // written as a percentage, held in [0,1]
+	UnitRate                 // requests per second
+	UnitDuration             // Value is in seconds
+)
+
+// Gate is one parsed gate or abort-if expression, such as
+// "failures(orders) within 10s < 1% up to 1500/s".
+type Gate struct {
+	Text       string // as the user wrote it, spaces normalised
+	Metric     GateMetric
+	Percentile float64       // GateLatency: in (0,1), 0.99 for p99
+	Of         string        // target, or resource of a headroom; empty: all targets
+	Within     time.Duration // any sliding window of this length; 0: the whole run
+	Op         Op
+	Value      float64
+	Unit       Unit
+	UpTo       float64 // judged on windows offered at most this many requests per second; 0: all
+}

@@ -1,0 +1,166 @@
+// Package profiles holds what a user asks rampload to do: targets, load
+// stages, client behaviour, hosts to watch and gates to hold. It is the
+// vocabulary that every other package shares; it reads no files and knows no
+// encoding (see profiles/yaml) and it imports the standard library only.
+//
+// Rates are requests per second, shares and ratios are in [0,1], durations are
+// [time.Duration]. A Profile is plain data: copy it freely, share it between
+// goroutines as long as nobody writes.
+package profiles
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Profile is one load test: who is loaded, how hard, how the client behaves,
+// which hosts are watched and what must hold.
+type Profile struct {
+	Name    string
+	Targets []Target
+	Load    []Stage // total over all targets, in order
+	Client  Client
+	Hosts   []Host // the generator ("local") is watched whether named or not
+	Gate    []Gate // must hold at the end
+	AbortIf []Gate // ends the run as soon as one holds
+}
+
+// Target is one service under test.
+type Target struct {
+	Name     string
+	URL      string   // base URL: http://, https:// or unix:///path/to.sock
+	Hosts    []string // names of watched hosts that serve it, outermost first
+	Share    float64  // of the total rate, in (0,1]; all shares add up to 1
+	Requests []Request
+	File     string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
+	Expect   StatusSet // statuses that count as success
+}
+
+// Request is one weighted request of a target.
+type Request struct {
+	Method   string
+	Path     string // path and query below the target's URL
+	Headers  []Header
+	Body     string  // literal body
+	BodyFile string  // body read from a file, once, at start
+	Template bool    // Body is a template: {{.N}} request number, {{.ID}} transaction id, {{.Now}} RFC 3339 time
+	Chunked  bool    // send the body with chunked transfer encoding
+	Weight   float64 // relative to the target's other requests, > 0
+}
+
+// Header is one request header in the order written.
+type Header struct{ Name, Value string }
+
+// StatusSet is a set of HTTP statuses as inclusive ranges.
+type StatusSet []StatusRange
+
+// StatusRange is an inclusive range of HTTP statuses.
+type StatusRange struct{ Low, High int }
+
+// Contains reports whether the set holds the status.
+func (s StatusSet) Contains(status int) bool {
+	for _, r := range s {
+		if status >= r.Low && status <= r.High {
+			return true
+		}
+	}
+	return false
+}
+
+// StageKind says what a stage does with the load.
+type StageKind uint8
+
+// The stage kinds.
+const (
+	Ramp        StageKind = iota // From -> To over For, linear in time
+	Hold                         // From for For
+	Staircase                    // From -> To in steps of Step, each held Every
+	Burst                        // BurstSize requests at once every Every ± Jitter, for For
+	Max                          // closed loop: every connection always busy, for For
+	Connections                  // FromConns -> ToConns held connections over For, each at Client.PerConnection
+)
+
+// Stage is one part of the load. Only the fields that its Kind names are set.
+type Stage struct {
+	Kind      StageKind
+	From, To  float64 // requests per second; Hold has From == To
+	Step      float64 // Staircase: requests per second a step, > 0 also when going down
+	Every     time.Duration
+	Jitter    time.Duration // Burst: each gap is Every ± up to Jitter
+	BurstSize int
+	FromConns int
+	ToConns   int
+	For       time.Duration // whole length of the stage, computed for Staircase
+}
+
+// Engine is the driver that sends the load.
+type Engine string
+
+// The engines.
+const (
+	EngineVegeta Engine = "vegeta" // vegeta's Attacker, any protocol
+	EngineDirect Engine = "direct" // goroutine per connection, plain HTTP/1.1
+)
+
+// Protocol is the HTTP version that the client speaks.
+type Protocol string
+
+// The protocols.
+const (
+	ProtocolAuto  Protocol = "auto" // ALPN over TLS, else HTTP/1.1
+	ProtocolHTTP1 Protocol = "http1"
+	ProtocolHTTP2 Protocol = "http2"
+	ProtocolH2C   Protocol = "h2c"
+)
+
+// Client is the behaviour of the client of every target.
+type Client struct {
+	Connections    int           // open connections per target at most; 0: a new connection for every request
+	MaxInFlight    int           // requests beyond it are counted as unsent
+	Timeout        time.Duration // of one attempt, from its start to the last byte
+	IdleTimeout    time.Duration // a pooled connection idle for longer is closed; 0: kept for ever
+	Engine         Engine
+	Protocol       Protocol
+	PerConnection  float64      // requests per second on each held connection (Connections stages)
+	LocalAddrs     []netip.Addr // source addresses, used in turn; empty: the kernel chooses
+	Retries        Retries
+	TLS            TLS
+	Proxy          bool // honour HTTP_PROXY, HTTPS_PROXY, NO_PROXY
+	ExpectContinue bool // send Expect: 100-continue with request bodies
+}
+
+// Retries is the client's retry policy. Zero: no retries.
+type Retries struct {
+	Max           int           // retries beyond the first try
+	Exponential   bool          // Base·2^try, else Base each time
+	Base, Cap     time.Duration // Cap 0: none
+	FullJitter    bool          // uniform in [0, backoff]
+	Faults        []string      // fault names that are retried; empty: reset, eof, refused, broken-pipe
+	NonIdempotent bool          // also retry POST and PATCH
+}
+
+// TLS is how https targets are spoken to.
+type TLS struct {
+	ServerName        string
+	CAFile            string
+	CertFile, KeyFile string
+	SkipVerify        bool // stated in the report
+}
+
+// Host is one watched host.
+type Host struct {
+	Name       string
+	Agent      string // address of a probe agent there; empty: this machine
+	Netns      string // named network namespace of this machine
+	Prometheus string // metrics URL
+	Processes  []Process
+}
+
+// Process selects processes of a host; exactly one field is set.
+type Process struct {
+	Listen int    // listening TCP port
+	PID    int    //
+	Name   string // command name
+	Cgroup string // cgroup path below the mount
+	Unit   string // systemd unit
+}
