@@ -1,0 +1,249 @@
+// Package report holds what a run showed: the versioned Report, the judgement
+// of gates over it and the comparison of reports across releases. It imports
+// the domain packages only; report/build makes Reports from run logs and
+// report/render prints them.
+//
+// Field names of the JSON are a stable interface: more may be added, none is
+// changed within a schema. Every load is the total offered load over all
+// targets in requests per second, as profiles state it. A value that was not
+// measured is null, never 0.
+package report
+
+import "time"
+
+// Schema is the version of the report that this package writes.
+const Schema = 1
+
+// Report is the record of one run.
+type Report struct {
+	Schema        int          `json:"schema"`
+	Name          string       `json:"name"`
+	Label         string       `json:"label,omitempty"`
+	Started       time.Time    `json:"started"` // instant of at_s 0: the load begins
+	Ended         time.Time    `json:"ended"`
+	Complete      bool         `json:"complete"` // false: the run log has no end (a crash)
+	Interrupted   bool         `json:"interrupted"`
+	ExitCode      int          `json:"exit_code"`
+	Aborted       string       `json:"aborted,omitempty"` // the abort-if expression that struck
+	Profile       Profile      `json:"profile"`
+	Environment   Environment  `json:"environment"`
+	Totals        Totals       `json:"totals"`
+	Targets       []Target     `json:"targets"`
+	Resources     []Resource   `json:"resources"`
+	Findings      []Finding    `json:"findings"` // the first is the verdict
+	Gates         []GateResult `json:"gates"`
+	Generator     Generator    `json:"generator"`
+	Sources       []Source     `json:"sources"`
+	Events        []Event      `json:"events"`
+	EventsLeftOut int          `json:"events_left_out"`
+	Windows       Windows      `json:"windows"`
+	Warnings      []string     `json:"warnings,omitempty"`
+}
+
+// Profile is the profile that was run, redacted, and what identifies it.
+type Profile struct {
+	YAML        string   `json:"yaml"`
+	Fingerprint string   `json:"fingerprint"` // equal for runs that may be compared
+	Engine      string   `json:"engine"`
+	DurationS   float64  `json:"duration_s"`
+	MaxRPS      *float64 `json:"max_rps"` // null for a closed loop
+}
+
+// Environment is what ran where.
+type Environment struct {
+	Rampload   string `json:"rampload"`
+	Go         string `json:"go"`
+	OS         string `json:"os"`
+	Kernel     string `json:"kernel"`
+	Host       string `json:"host"`
+	CPUs       int    `json:"cpus"`
+	GitCommit  string `json:"git_commit,omitempty"`
+	RunID      string `json:"run_id"`
+	SkipVerify bool   `json:"tls_skip_verify"`
+}
+
+// Totals counts a run or a target.
+type Totals struct {
+	Requests       uint64                       `json:"requests"` // sent and ended
+	Attempts       uint64                       `json:"attempts"`
+	OK             uint64                       `json:"ok"`
+	Failed         uint64                       `json:"failed"` // requests that ended in a fault of the target
+	Unsent         uint64                       `json:"unsent"`
+	Canceled       uint64                       `json:"canceled"`
+	WireResets     uint64                       `json:"wire_resets"`    // connections, idle ones included
+	VisibleResets  uint64                       `json:"visible_resets"` // requests
+	IdleResets     uint64                       `json:"idle_resets"`
+	LocalFaults    uint64                       `json:"local_faults"` // attempts
+	Faults         map[string]map[string]uint64 `json:"faults"`       // attempts by fault and phase
+	StatusCodes    map[string]uint64            `json:"status_codes"`
+	OfferedRPSMax  float64                      `json:"offered_rps_max"`  // over 1 s
+	AchievedRPSMax float64                      `json:"achieved_rps_max"` // over 1 s
+}
+
+// Target is what happened to one target.
+type Target struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	Totals
+	LatencyMS         Latency   `json:"latency_ms"` // of successful requests, from due time
+	LatencyFromSendMS Latency   `json:"latency_from_send_ms"`
+	ByAddress         []Address `json:"by_address"`
+	ByLoad            []LoadBin `json:"by_load"`
+	Onset             Onset     `json:"onset"`        // the headline: the earliest of Onsets
+	Onsets            []Onset   `json:"onsets"`       // one for each fault class that was scanned
+	RecoveryRPS       *float64  `json:"recovery_rps"` // load on a ramp down at which the faults ended; null: no ramp down or no onset
+}
+
+// Latency is a distribution in milliseconds; null without a value.
+type Latency struct {
+	P50 *float64 `json:"p50"`
+	P90 *float64 `json:"p90"`
+	P99 *float64 `json:"p99"`
+	Max *float64 `json:"max"`
+}
+
+// Address is what happened at one remote address of a target.
+type Address struct {
+	Address    string            `json:"address"`
+	Attempts   uint64            `json:"attempts"`
+	Failed     uint64            `json:"failed"`
+	WireResets uint64            `json:"wire_resets"`
+	Faults     map[string]uint64 `json:"faults"`
+}
+
+// LoadBin is what happened to one target while the offered load was in
+// [LowRPS, HighRPS). Bin borders are the same for every run of a profile.
+type LoadBin struct {
+	LowRPS      float64  `json:"low_rps"`
+	HighRPS     float64  `json:"high_rps"`
+	Seconds     float64  `json:"seconds"`
+	Requests    uint64   `json:"requests"`
+	Attempts    uint64   `json:"attempts"`
+	Failed      uint64   `json:"failed"`
+	WireResets  uint64   `json:"wire_resets"`
+	AchievedRPS float64  `json:"achieved_rps"`
+	P50MS       *float64 `json:"p50_ms"`
+	P99MS       *float64 `json:"p99_ms"`
+}
+
+// Onset is where a fault class of a target begins to rise and stays.
+type Onset struct {
+	Status      string   `json:"status"` // none, onset, left-censored, transient, periodic
+	Fault       string   `json:"fault,omitempty"`
+	AtS         *float64 `json:"at_s"`
+	LowS        *float64 `json:"low_s"` // 95 % interval
+	HighS       *float64 `json:"high_s"`
+	LoadRPS     *float64 `json:"load_rps"`
+	LoadLowRPS  *float64 `json:"load_low_rps"`
+	LoadHighRPS *float64 `json:"load_high_rps"`
+	UpperBound  *float64 `json:"upper_bound"` // without an onset: the share of faults is at most this (95 %)
+	Before      uint64   `json:"before"`      // faults before the onset
+	BeforeOf    uint64   `json:"before_of"`   // requests before the onset
+	RateAfter   *float64 `json:"rate_after"`  // share of faults after it
+	Note        string   `json:"note,omitempty"`
+}
+
+// Resource is one limit that was watched.
+type Resource struct {
+	Host         string   `json:"host"`
+	Process      string   `json:"process,omitempty"`
+	PID          int      `json:"pid,omitempty"`
+	Name         string   `json:"name"`
+	Instance     string   `json:"instance,omitempty"`
+	Kind         string   `json:"kind"`
+	Unit         string   `json:"unit"`
+	Limit        *float64 `json:"limit"`
+	Peak         *float64 `json:"peak"`
+	Utilisation  *float64 `json:"utilisation"` // Peak/Limit
+	SaturatedAtS *float64 `json:"saturated_at_s"`
+	LoadRPS      *float64 `json:"load_rps"` // offered load at saturation
+	LagS         *float64 `json:"lag_s"`    // onset less saturation: positive when it was full first
+	Verdict      string   `json:"verdict"`  // cause, candidate, ruled-out, full-throughout, headroom, symptom, not-measured
+	Reason       string   `json:"reason"`
+	Score        *float64 `json:"score"` // posterior share in [0,1]
+}
+
+// Finding is one conclusion.
+type Finding struct {
+	Target     string     `json:"target"`
+	Verdict    string     `json:"verdict"` // healthy, explains, ambiguous, unexplained, inconclusive, generator-limited
+	Cause      string     `json:"cause"`   // a key of the cause catalogue
+	Host       string     `json:"host,omitempty"`
+	Process    string     `json:"process,omitempty"`
+	Resource   string     `json:"resource,omitempty"`
+	Confidence float64    `json:"confidence"`
+	Summary    string     `json:"summary"` // two or three plain sentences
+	Evidence   []Evidence `json:"evidence"`
+	RuledOut   []RuledOut `json:"ruled_out"`
+	Advice     []string   `json:"advice"`
+}
+
+// Evidence is one observed fact.
+type Evidence struct {
+	Source string   `json:"source"`
+	Text   string   `json:"text"`
+	AtS    *float64 `json:"at_s"`
+}
+
+// RuledOut is one thing that did not cause it, and why.
+type RuledOut struct {
+	What   string `json:"what"` // a resource or cause, with its host
+	Reason string `json:"reason"`
+}
+
+// GateResult is one judged gate.
+type GateResult struct {
+	Expr   string   `json:"expr"`
+	Value  *float64 `json:"value"`
+	Unit   string   `json:"unit"`   // count, ratio, rps, seconds
+	Result string   `json:"result"` // passed, failed, undecided
+	Reason string   `json:"reason"` // the numbers behind the result in one line
+}
+
+// The results of a gate.
+const (
+	GatePassed    = "passed"
+	GateFailed    = "failed"
+	GateUndecided = "undecided"
+)
+
+// Generator says whether this machine was the limit.
+type Generator struct {
+	Limited          bool     `json:"limited"`
+	Reason           string   `json:"reason,omitempty"`
+	AtS              *float64 `json:"at_s"`
+	LoadRPS          *float64 `json:"load_rps"`
+	CPU              *float64 `json:"cpu"` // peak share of the cores it may use
+	LagMSP99         *float64 `json:"lag_ms_p99"`
+	ProbesCPUPercent *float64 `json:"probes_cpu_percent"` // of one core, all sources of this process
+}
+
+// Source says what was and was not measured.
+type Source struct {
+	Host   string `json:"host"`
+	Source string `json:"source"`
+	State  string `json:"state"` // measured, partial, not-measured
+	Reason string `json:"reason,omitempty"`
+}
+
+// Event is something that happened on a host.
+type Event struct {
+	AtS     float64 `json:"at_s"`
+	Kind    string  `json:"kind"`
+	Host    string  `json:"host"`
+	Process string  `json:"process,omitempty"`
+	PID     int     `json:"pid,omitempty"`
+	Local   string  `json:"local,omitempty"`
+	Remote  string  `json:"remote,omitempty"`
+	Reason  string  `json:"reason,omitempty"`
+	State   string  `json:"state,omitempty"`
+	Count   uint64  `json:"count"`
+	Text    string  `json:"text,omitempty"`
+}
+
+// Windows is the time series, one slice a column, all of one length. Columns of
+// a target are "<target>/<name>". A missing value is null.
+type Windows struct {
+	IntervalMS float64               `json:"interval_ms"`
+	Columns    map[string][]*float64 `json:"columns"`
+}

@@ -1,0 +1,107 @@
+// Package runlog is the append-only record of a run: what the loader and the
+// probes reported, framed, written as the run goes and read back whole.
+// Everything that rampload concludes is a pure function of a Log. It knows
+// nothing of how a record is interpreted (see report/diagnose).
+package runlog
+
+import (
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+)
+
+// Header is what is known before the load begins.
+type Header struct {
+	Schema      int           `json:"schema"`
+	RunID       string        `json:"run_id"` // 16 hex digits
+	Name        string        `json:"name"`
+	Label       string        `json:"label,omitempty"`
+	Started     time.Time     `json:"started"` // wall clock at time 0
+	Interval    time.Duration `json:"interval_ns"`
+	Profile     string        `json:"profile"`     // YAML, redacted
+	Fingerprint string        `json:"fingerprint"` // of the profile
+	Rampload    string        `json:"rampload"`
+	Go          string        `json:"go"`
+	OS          string        `json:"os"`
+	Kernel      string        `json:"kernel"`
+	Host        string        `json:"host"` // host name of the generator
+	CPUs        int           `json:"cpus"`
+	GitCommit   string        `json:"git_commit,omitempty"`
+	Targets     []Target      `json:"targets"`
+	Stages      []Stage       `json:"stages"`
+	Generator   Generator     `json:"generator"`
+	Hosts       []Host        `json:"hosts"`
+}
+
+// Target is what analysis needs to know of a target.
+type Target struct {
+	Name  string   `json:"name"`
+	URL   string   `json:"url"`   // without user and password
+	Hosts []string `json:"hosts"` // watched hosts that serve it, outermost first
+	Share float64  `json:"share"`
+	// ListenPort is the port that connections go to.
+	ListenPort int `json:"listen_port"`
+}
+
+// Host is a watched host and the addresses that belong to it.
+type Host struct {
+	Name  string   `json:"name"`
+	Addrs []string `json:"addrs,omitempty"` // IP addresses without ports
+	// SameAs names the host whose kernel and clock this one shares: a host entry
+	// without an agent lives on the generator's machine.
+	SameAs string `json:"same_as,omitempty"`
+}
+
+// Stage is one stage of the load as it was scheduled.
+type Stage struct {
+	Text  string        `json:"text"`
+	Kind  string        `json:"kind"` // ramp, hold, staircase, burst, max, connections
+	Start time.Duration `json:"start_ns"`
+	End   time.Duration `json:"end_ns"`
+	From  float64       `json:"from_rps"`
+	To    float64       `json:"to_rps"`
+}
+
+// Generator is the client's configuration that bears on its own limits.
+type Generator struct {
+	Engine      string        `json:"engine"`
+	Connections int           `json:"connections"`
+	MaxInFlight int           `json:"max_in_flight"`
+	Timeout     time.Duration `json:"timeout_ns"`
+	IdleTimeout time.Duration `json:"idle_timeout_ns"`
+	Retries     int           `json:"retries"`
+	SkipVerify  bool          `json:"tls_skip_verify"`
+	NoFile      uint64        `json:"nofile"` // own soft RLIMIT_NOFILE
+}
+
+// Trailer is what is known at the end.
+type Trailer struct {
+	Ended       time.Duration  `json:"ended_ns"` // of the load
+	Interrupted bool           `json:"interrupted"`
+	Aborted     string         `json:"aborted,omitempty"` // the abort-if expression
+	Error       string         `json:"error,omitempty"`   // the run could not be carried out
+	Sources     []probe.Status `json:"sources"`
+}
+
+// Log is a run in memory, as read back or as collected by a test. Windows are
+// in order of target and index; samples and events in order of time.
+type Log struct {
+	Header    Header
+	Addresses []attack.Address
+	Windows   [][]attack.Window // by target
+	Failures  []attack.Failure
+	Series    []Series
+	Events    []probe.Event
+	Trailer   *Trailer // nil: the run log has no end
+	// Truncated says that bytes at the end could not be read.
+	Truncated bool
+}
+
+// Series is all samples of one metric.
+type Series struct {
+	Metric probe.Metric
+	At     []time.Duration
+	Value  []float64
+	Limit  []float64 // NaN without
+}
