@@ -1,0 +1,397 @@
+package attack
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+)
+
+// The binary form of the records that a run keeps and a fleet sends. A record
+// is a version byte followed by its fields in a fixed order: unsigned numbers
+// are varints, signed ones zig-zag varints (encoding/binary), flags share one
+// byte, lists and addresses carry their length. A histogram stores differences
+// of ascending values. The length of a record and what kind it is belong to the
+// frame around it.
+//
+// A new field is added at the end under the next version; decoders keep reading
+// every older one.
+const codecVersion = 1
+
+// Errors of the decoders, to be judged with errors.Is.
+var (
+	// ErrMalformed means that the bytes are no record of the kind asked for:
+	// cut short, too long, or with a value outside its range.
+	ErrMalformed = errors.New("malformed record")
+	// ErrVersion means that a newer build wrote the record.
+	ErrVersion = errors.New("unknown record version: read it with the release that wrote it")
+)
+
+// AppendWindow appends the binary form of a window to b.
+func AppendWindow(b []byte, w Window) []byte {
+	b = append(b, codecVersion)
+	b = binary.AppendUvarint(b, uint64(w.Target))
+	b = binary.AppendVarint(b, int64(w.Index))
+	for _, n := range [...]uint64{w.Scheduled, w.Sent, w.Unsent, w.Retries, w.Dials} {
+		b = binary.AppendUvarint(b, n)
+	}
+	b = binary.AppendVarint(b, w.Open)
+	b = binary.AppendVarint(b, w.InFlight)
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(w.IdleConnSeconds))
+
+	b = binary.AppendUvarint(b, uint64(len(w.Cells)))
+	for _, c := range w.Cells {
+		b = binary.AppendVarint(b, int64(c.DueWindow)-int64(w.Index))
+		b = binary.AppendUvarint(b, uint64(c.Remote))
+		b = append(b, byte(c.Fault), byte(c.Phase), flags(c.Reused))
+		b = binary.AppendUvarint(b, c.Attempts)
+		b = binary.AppendUvarint(b, c.Requests)
+		b = binary.AppendUvarint(b, c.WireResets)
+	}
+	b = binary.AppendUvarint(b, uint64(len(w.Statuses)))
+	for _, s := range w.Statuses {
+		b = binary.AppendUvarint(b, uint64(s.Status))
+		b = binary.AppendUvarint(b, s.Count)
+	}
+	for _, h := range [...]Histogram{w.FromDue, w.FromSend, w.Lag, w.IdleAge, w.Served} {
+		b = appendHistogram(b, h)
+	}
+	return binary.AppendUvarint(b, w.FailuresDropped)
+}
+
+// DecodeWindow reads what [AppendWindow] wrote. Empty lists come back nil. It
+// never panics and allocates in proportion to len(b).
+func DecodeWindow(b []byte) (Window, error) {
+	var w Window
+	d := decoder{b: b}
+	d.version()
+	w.Target = d.uint16()
+	w.Index = d.int32()
+	for _, n := range [...]*uint64{&w.Scheduled, &w.Sent, &w.Unsent, &w.Retries, &w.Dials} {
+		*n = d.uvarint()
+	}
+	w.Open = d.varint()
+	w.InFlight = d.varint()
+	w.IdleConnSeconds = d.float64()
+
+	if n := d.count(8); n > 0 { // a cell takes at least 8 bytes
+		w.Cells = make([]Cell, n)
+		for i := range w.Cells {
+			c := &w.Cells[i]
+			c.DueWindow = d.int32From(int64(w.Index))
+			c.Remote = d.uint16()
+			c.Fault, c.Phase = d.fault(), d.phase()
+			d.flags(&c.Reused)
+			c.Attempts, c.Requests, c.WireResets = d.uvarint(), d.uvarint(), d.uvarint()
+		}
+	}
+	if n := d.count(2); n > 0 {
+		w.Statuses = make([]StatusCount, n)
+		for i := range w.Statuses {
+			w.Statuses[i] = StatusCount{d.uint16(), d.uvarint()}
+		}
+	}
+	for _, h := range [...]*Histogram{&w.FromDue, &w.FromSend, &w.Lag, &w.IdleAge, &w.Served} {
+		*h = d.histogram()
+	}
+	w.FailuresDropped = d.uvarint()
+	if err := d.end(); err != nil {
+		return Window{}, fmt.Errorf("decode window: %w", err)
+	}
+	return w, nil
+}
+
+// AppendFailure appends the binary form of a failure to b.
+func AppendFailure(b []byte, f Failure) []byte {
+	b = append(b, codecVersion,
+		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid), byte(f.Fault), byte(f.Phase))
+	b = binary.AppendUvarint(b, f.Request)
+	for _, n := range [...]uint16{f.Try, f.Target, f.Endpoint, f.Status} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	// Due, start and end lie close together.
+	b = binary.AppendVarint(b, int64(f.Due))
+	b = binary.AppendVarint(b, int64(f.Start-f.Due))
+	b = binary.AppendVarint(b, int64(f.End-f.Start))
+
+	b = binary.AppendUvarint(b, f.Conn.ID)
+	b = binary.AppendUvarint(b, uint64(f.Conn.Served))
+	b = binary.AppendVarint(b, int64(f.Conn.Age))
+	b = binary.AppendVarint(b, int64(f.Conn.Idle))
+	b = appendAddrPort(b, f.Conn.Local)
+	b = appendAddrPort(b, f.Conn.Remote)
+
+	b = append(b, f.Info.State, f.Info.Retransmits)
+	for _, n := range [...]uint32{f.Info.TotalRetrans, f.Info.Lost, f.Info.Unacked, f.Info.NotSent} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	b = binary.AppendVarint(b, int64(f.Info.RTT))
+	return binary.AppendVarint(b, int64(f.Info.RTTVar))
+}
+
+// DecodeFailure reads what [AppendFailure] wrote. It never panics and allocates
+// in proportion to len(b).
+func DecodeFailure(b []byte) (Failure, error) {
+	var f Failure
+	d := decoder{b: b}
+	d.version()
+	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid)
+	f.Fault, f.Phase = d.fault(), d.phase()
+	f.Request = d.uvarint()
+	for _, n := range [...]*uint16{&f.Try, &f.Target, &f.Endpoint, &f.Status} {
+		*n = d.uint16()
+	}
+	f.Due = d.duration()
+	f.Start = f.Due + d.duration()
+	f.End = f.Start + d.duration()
+
+	f.Conn.ID = d.uvarint()
+	f.Conn.Served = d.uint32()
+	f.Conn.Age = d.duration()
+	f.Conn.Idle = d.duration()
+	f.Conn.Local = d.addrPort()
+	f.Conn.Remote = d.addrPort()
+
+	f.Info.State, f.Info.Retransmits = d.byte(), d.byte()
+	for _, n := range [...]*uint32{&f.Info.TotalRetrans, &f.Info.Lost, &f.Info.Unacked, &f.Info.NotSent} {
+		*n = d.uint32()
+	}
+	f.Info.RTT = d.duration()
+	f.Info.RTTVar = d.duration()
+	if err := d.end(); err != nil {
+		return Failure{}, fmt.Errorf("decode failure: %w", err)
+	}
+	return f, nil
+}
+
+// AppendAddress appends the binary form of an address to b.
+func AppendAddress(b []byte, a Address) []byte {
+	b = append(b, codecVersion)
+	b = binary.AppendUvarint(b, uint64(a.Target))
+	b = binary.AppendUvarint(b, uint64(a.Index))
+	return appendAddrPort(b, a.Addr)
+}
+
+// DecodeAddress reads what [AppendAddress] wrote. It never panics and allocates
+// in proportion to len(b).
+func DecodeAddress(b []byte) (Address, error) {
+	d := decoder{b: b}
+	d.version()
+	a := Address{Target: d.uint16(), Index: d.uint16(), Addr: d.addrPort()}
+	if err := d.end(); err != nil {
+		return Address{}, fmt.Errorf("decode address: %w", err)
+	}
+	return a, nil
+}
+
+func flags(set ...bool) byte {
+	var v byte
+	for i, on := range set {
+		if on {
+			v |= 1 << i
+		}
+	}
+	return v
+}
+
+func appendHistogram(b []byte, h Histogram) []byte {
+	b = binary.AppendUvarint(b, uint64(len(h)))
+	var last int64
+	for _, k := range h {
+		b = binary.AppendVarint(b, k.Value-last) // wraps and unwraps alike
+		b = binary.AppendUvarint(b, k.Count)
+		last = k.Value
+	}
+	return b
+}
+
+// appendAddrPort writes a length and netip's own form, which keeps IPv6 zones
+// and the difference between 1.2.3.4 and ::ffff:1.2.3.4.
+func appendAddrPort(b []byte, a netip.AddrPort) []byte {
+	if a == (netip.AddrPort{}) {
+		return append(b, 0)
+	}
+	raw, err := a.MarshalBinary()
+	if err != nil { // it has none to give
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(raw)))
+	return append(b, raw...)
+}
+
+// decoder reads fields until one does not fit; every later read then gives 0,
+// so that callers check once, in end.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) fail(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s", ErrMalformed, what)
+	}
+	d.b = nil
+}
+
+func (d *decoder) version() {
+	switch v := d.byte(); {
+	case d.err != nil:
+	case v == 0:
+		d.fail("version 0")
+	case v > codecVersion:
+		d.err, d.b = fmt.Errorf("%w (version %d, this build knows %d)", ErrVersion, v, codecVersion), nil
+	}
+}
+
+func (d *decoder) end() error {
+	if d.err == nil && len(d.b) > 0 {
+		d.fail("bytes after the last field")
+	}
+	return d.err
+}
+
+func (d *decoder) byte() byte {
+	if len(d.b) == 0 {
+		d.fail("cut short")
+		return 0
+	}
+	v := d.b[0]
+	d.b = d.b[1:]
+	return v
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail("cut short or number too long")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail("cut short or number too long")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) duration() time.Duration { return time.Duration(d.varint()) }
+
+func (d *decoder) uint16() uint16 {
+	v := d.uvarint()
+	if v > math.MaxUint16 {
+		d.fail("number outside 16 bits")
+		return 0
+	}
+	return uint16(v)
+}
+
+func (d *decoder) uint32() uint32 {
+	v := d.uvarint()
+	if v > math.MaxUint32 {
+		d.fail("number outside 32 bits")
+		return 0
+	}
+	return uint32(v)
+}
+
+func (d *decoder) int32() int32 { return d.int32From(0) }
+
+// int32From reads a difference from base.
+func (d *decoder) int32From(base int64) int32 {
+	v := d.varint() + base
+	if v < math.MinInt32 || v > math.MaxInt32 {
+		d.fail("number outside 32 bits")
+		return 0
+	}
+	return int32(v)
+}
+
+func (d *decoder) float64() float64 {
+	if len(d.b) < 8 {
+		d.fail("cut short")
+		return 0
+	}
+	v := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
+	d.b = d.b[8:]
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		d.fail("number not finite")
+		return 0
+	}
+	return v
+}
+
+func (d *decoder) fault() Fault {
+	f := Fault(d.byte())
+	if int(f) >= Faults {
+		d.fail("unknown fault")
+		return None
+	}
+	return f
+}
+
+func (d *decoder) phase() Phase {
+	p := Phase(d.byte())
+	if int(p) >= Phases {
+		d.fail("unknown phase")
+		return 0
+	}
+	return p
+}
+
+func (d *decoder) flags(set ...*bool) {
+	v := d.byte()
+	for i, on := range set {
+		*on = v&(1<<i) != 0
+	}
+	if v>>len(set) != 0 {
+		d.fail("unknown flag")
+	}
+}
+
+// count reads the length of a list whose elements take at least size bytes
+// each, so that a hostile length cannot allocate more than a small multiple of
+// the input.
+func (d *decoder) count(size int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.b)/size) {
+		d.fail("list longer than the record")
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) histogram() Histogram {
+	n := d.count(2)
+	if n == 0 {
+		return nil
+	}
+	h := make(Histogram, n)
+	var last int64
+	for i := range h {
+		last += d.varint()
+		h[i] = Bucket{last, d.uvarint()}
+	}
+	return h
+}
+
+func (d *decoder) addrPort() netip.AddrPort {
+	n := d.count(1)
+	if n == 0 {
+		return netip.AddrPort{}
+	}
+	var a netip.AddrPort
+	if err := a.UnmarshalBinary(d.b[:n]); err != nil {
+		d.fail("address")
+		return netip.AddrPort{}
+	}
+	d.b = d.b[n:]
+	return a
+}
