@@ -82,6 +82,15 @@ type Sampler interface {
 	Close() error
 }
 
+// EventSource is a [Sampler] that also notices events while it samples: a
+// process that started or ended, an OOM kill. DrainEvents hands over the events
+// noticed since the last call, oldest first, with their time on the run's clock,
+// and forgets them. It is called by the goroutine that samples, after each
+// Sample and once before Close.
+type EventSource interface {
+	DrainEvents(emit func(Event))
+}
+
 // Watcher sees events. Watch blocks until ctx is done or the source fails, and
 // returns nil after ctx is done; emit may be called from that goroutine only.
 type Watcher interface {
@@ -130,8 +139,8 @@ type Event struct {
 	Comm    string //
 	Local   netip.AddrPort
 	Remote  netip.AddrPort
-	Reason  string // kernel's reset reason ("TCP_STATE", "NO_SOCKET"), or why a process ended
-	State   string // TCP state of the sender's socket ("TCP_ESTABLISHED", "TCP_LISTEN")
+	Reason  string // kernel's reset reason ("TCP_STATE", "NO_SOCKET"), the sender's class (RSTPacket), or why a process ended
+	State   string // TCP state of the socket that sent or took the RST ("TCP_ESTABLISHED", "TCP_LISTEN")
 	Count   uint64 // how many events this one stands for; 0 means 1
 	Value   float64
 	Packet  *Packet
@@ -144,9 +153,10 @@ type Packet struct {
 	Flags      uint8 // TCP flags byte: RST 0x04, ACK 0x10
 	Window     uint16
 	IPID       uint16
-	DF         bool
+	DF         bool // always true for IPv6, which nobody fragments on the way
 	TTL        uint8
 	SynAckTTL  uint8 // 0: not seen
+	SynAckFlow bool  // SynAckTTL is of this very flow; else the sender's latest to anybody from the same port
 	HasOptions bool
 	Seq        uint32
 }

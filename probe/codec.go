@@ -1,0 +1,437 @@
+package probe
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+)
+
+// The binary form of what a run keeps and an agent sends. A record is a version
+// byte followed by its fields in a fixed order: unsigned numbers are varints,
+// signed ones zig-zag varints (encoding/binary), strings, lists and addresses
+// carry their length. The length of a record and what kind it is belong to the
+// frame around it.
+//
+// A new field is added at the end under the next version; decoders keep reading
+// every older one.
+const codecVersion = 1
+
+// Errors of the decoders, to be judged with errors.Is.
+var (
+	// ErrMalformed means that the bytes are no record of the kind asked for:
+	// cut short, too long, or with a value outside its range.
+	ErrMalformed = errors.New("malformed record")
+	// ErrVersion means that a newer build wrote the record.
+	ErrVersion = errors.New("unknown record version: read it with the release that wrote it")
+)
+
+// IDSample is one reading of a metric that the record knows by a number: whoever
+// writes the record gives each metric an id and writes the metric once. Limit is
+// NaN where there is none.
+type IDSample struct {
+	ID    uint32
+	Value float64
+	Limit float64
+}
+
+// AppendMetric appends the binary form of a metric to b.
+func AppendMetric(b []byte, m Metric) []byte {
+	b = append(b, codecVersion)
+	b = appendString(b, m.Host)
+	b = appendString(b, m.Process)
+	b = binary.AppendVarint(b, int64(m.PID))
+	b = appendString(b, m.Name)
+	return appendString(b, m.Instance)
+}
+
+// DecodeMetric reads what [AppendMetric] wrote. It never panics and allocates in
+// proportion to len(b).
+func DecodeMetric(b []byte) (Metric, error) {
+	d := decoder{b: b}
+	d.version()
+	m := Metric{Host: d.string(), Process: d.string(), PID: d.int32(), Name: d.string(), Instance: d.string()}
+	if err := d.end(); err != nil {
+		return Metric{}, fmt.Errorf("decode metric: %w", err)
+	}
+	return m, nil
+}
+
+// AppendSamples appends the binary form of readings that were taken together at
+// one time. It takes 3 to 8 bytes for the usual reading: ids are differences from
+// the last id plus one, and whole numbers are varints. A reading whose value is
+// not finite was not measured and is left out; a limit that is not finite is no
+// limit.
+func AppendSamples(b []byte, at time.Duration, samples []IDSample) []byte {
+	b = append(b, codecVersion)
+	b = binary.AppendVarint(b, int64(at))
+	n := 0
+	for _, s := range samples {
+		if finite(s.Value) {
+			n++
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	next := int64(0)
+	for _, s := range samples {
+		if !finite(s.Value) {
+			continue
+		}
+		b = binary.AppendVarint(b, int64(s.ID)-next)
+		next = int64(s.ID) + 1
+		value, limit := formOf(s.Value), formOf(s.Limit)
+		b = append(b, value|limit<<2)
+		b = appendNumber(b, value, s.Value)
+		b = appendNumber(b, limit, s.Limit)
+	}
+	return b
+}
+
+// DecodeSamples reads what [AppendSamples] wrote, appending the readings to dst,
+// which may be nil. It never panics and allocates in proportion to len(b).
+func DecodeSamples(dst []IDSample, b []byte) (at time.Duration, samples []IDSample, err error) {
+	d := decoder{b: b}
+	d.version()
+	at = d.duration()
+	next := int64(0)
+	samples = dst
+	for range d.count(2) { // an id and a form at least
+		s := IDSample{ID: d.uint32From(next)}
+		next = int64(s.ID) + 1
+		form := d.byte()
+		s.Value = d.number(form & 3)
+		s.Limit = d.number(form >> 2)
+		if math.IsNaN(s.Value) {
+			d.fail("reading without a value")
+		}
+		if d.err != nil {
+			break
+		}
+		samples = append(samples, s)
+	}
+	if err := d.end(); err != nil {
+		return 0, dst, fmt.Errorf("decode samples: %w", err)
+	}
+	return at, samples, nil
+}
+
+// AppendEvent appends the binary form of an event to b. A Value that is not
+// finite is written as 0.
+func AppendEvent(b []byte, e Event) []byte {
+	b = append(b, codecVersion, byte(e.Kind))
+	b = binary.AppendVarint(b, int64(e.At))
+	b = appendSource(b, e.Source)
+	b = appendString(b, e.Host)
+	b = appendString(b, e.Process)
+	b = binary.AppendVarint(b, int64(e.PID))
+	b = appendString(b, e.Comm)
+	b = appendAddrPort(b, e.Local)
+	b = appendAddrPort(b, e.Remote)
+	b = appendString(b, e.Reason)
+	b = appendString(b, e.State)
+	b = binary.AppendUvarint(b, e.Count)
+	if !finite(e.Value) {
+		e.Value = 0
+	}
+	form := formOf(e.Value)
+	b = append(b, form)
+	b = appendNumber(b, form, e.Value)
+	if e.Packet == nil {
+		return append(b, 0)
+	}
+	p := e.Packet
+	b = append(b, 1, flags(p.FromPeer, p.DF, p.HasOptions), p.Flags, p.TTL, p.SynAckTTL)
+	b = binary.BigEndian.AppendUint16(b, p.Window)
+	b = binary.BigEndian.AppendUint16(b, p.IPID)
+	return binary.BigEndian.AppendUint32(b, p.Seq)
+}
+
+// DecodeEvent reads what [AppendEvent] wrote. It never panics and allocates in
+// proportion to len(b).
+func DecodeEvent(b []byte) (Event, error) {
+	d := decoder{b: b}
+	d.version()
+	e := Event{Kind: d.eventKind(), At: d.duration(), Source: d.source()}
+	e.Host, e.Process, e.PID, e.Comm = d.string(), d.string(), d.int32(), d.string()
+	e.Local, e.Remote = d.addrPort(), d.addrPort()
+	e.Reason, e.State = d.string(), d.string()
+	e.Count = d.uvarint()
+	e.Value = d.number(d.byte())
+	if math.IsNaN(e.Value) {
+		d.fail("event value not a number")
+	}
+	var packet bool
+	d.flags(&packet)
+	if packet {
+		p := &Packet{}
+		d.flags(&p.FromPeer, &p.DF, &p.HasOptions)
+		p.Flags, p.TTL, p.SynAckTTL = d.byte(), d.byte(), d.byte()
+		p.Window, p.IPID = d.fixed16(), d.fixed16()
+		p.Seq = uint32(d.fixed16())<<16 | uint32(d.fixed16())
+		e.Packet = p
+	}
+	if err := d.end(); err != nil {
+		return Event{}, fmt.Errorf("decode event: %w", err)
+	}
+	return e, nil
+}
+
+// AppendStatus appends the binary form of a source's state to b.
+func AppendStatus(b []byte, s Status) []byte {
+	b = append(b, codecVersion)
+	b = appendSource(b, s.Source)
+	b = appendString(b, string(s.State))
+	b = appendString(b, s.Reason)
+	b = binary.AppendVarint(b, int64(s.CPU))
+	return binary.AppendUvarint(b, s.Reads)
+}
+
+// DecodeStatus reads what [AppendStatus] wrote. A state other than the known
+// ones is malformed. It never panics and allocates in proportion to len(b).
+func DecodeStatus(b []byte) (Status, error) {
+	d := decoder{b: b}
+	d.version()
+	s := Status{Source: d.source(), State: State(d.string()), Reason: d.string(), CPU: d.duration(), Reads: d.uvarint()}
+	switch s.State {
+	case Measured, Partial, NotMeasured:
+	default:
+		d.fail("unknown state")
+	}
+	if err := d.end(); err != nil {
+		return Status{}, fmt.Errorf("decode status: %w", err)
+	}
+	return s, nil
+}
+
+// The forms of a number, two bits each.
+const (
+	formNone  = 0 // NaN: no limit
+	formWhole = 1 // uvarint
+	formFloat = 2 // 8 bytes, little endian, finite
+)
+
+// maxWhole is where float64 stops holding every whole number.
+const maxWhole = 1 << 53
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+func formOf(v float64) byte {
+	switch {
+	case !finite(v):
+		return formNone
+	case v >= 0 && v < maxWhole && v == math.Trunc(v) && !math.Signbit(v):
+		return formWhole
+	default:
+		return formFloat
+	}
+}
+
+func appendNumber(b []byte, form byte, v float64) []byte {
+	switch form {
+	case formWhole:
+		return binary.AppendUvarint(b, uint64(v))
+	case formFloat:
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	default:
+		return b
+	}
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func appendSource(b []byte, s Source) []byte {
+	return appendString(appendString(b, s.Host), s.Name)
+}
+
+// appendAddrPort writes a length and netip's own form, which keeps IPv6 zones
+// and the difference between 1.2.3.4 and ::ffff:1.2.3.4. An address that is not
+// valid is written as none.
+func appendAddrPort(b []byte, a netip.AddrPort) []byte {
+	raw, err := a.MarshalBinary()
+	if !a.IsValid() || err != nil {
+		return append(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(raw)))
+	return append(b, raw...)
+}
+
+func flags(set ...bool) byte {
+	var v byte
+	for i, on := range set {
+		if on {
+			v |= 1 << i
+		}
+	}
+	return v
+}
+
+// decoder reads fields until one does not fit; every later read then gives 0,
+// so that callers check once, in end.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) fail(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s", ErrMalformed, what)
+	}
+	d.b = nil
+}
+
+func (d *decoder) version() {
+	switch v := d.byte(); {
+	case d.err != nil:
+	case v == 0:
+		d.fail("version 0")
+	case v > codecVersion:
+		d.err, d.b = fmt.Errorf("%w (version %d, this build knows %d)", ErrVersion, v, codecVersion), nil
+	}
+}
+
+func (d *decoder) end() error {
+	if d.err == nil && len(d.b) > 0 {
+		d.fail("bytes after the last field")
+	}
+	return d.err
+}
+
+func (d *decoder) byte() byte {
+	if len(d.b) == 0 {
+		d.fail("cut short")
+		return 0
+	}
+	v := d.b[0]
+	d.b = d.b[1:]
+	return v
+}
+
+func (d *decoder) fixed16() uint16 { return uint16(d.byte())<<8 | uint16(d.byte()) }
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail("cut short or number too long")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail("cut short or number too long")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) duration() time.Duration { return time.Duration(d.varint()) }
+
+func (d *decoder) int32() int32 {
+	v := d.varint()
+	if v < math.MinInt32 || v > math.MaxInt32 {
+		d.fail("number outside 32 bits")
+		return 0
+	}
+	return int32(v)
+}
+
+// uint32From reads a difference from base, which is at most 2³².
+func (d *decoder) uint32From(base int64) uint32 {
+	v := d.varint()
+	if v < -base || v > math.MaxUint32-base {
+		d.fail("id outside 32 bits")
+		return 0
+	}
+	return uint32(base + v)
+}
+
+// number reads a number of a form; formNone gives NaN.
+func (d *decoder) number(form byte) float64 {
+	switch form {
+	case formNone:
+		return math.NaN()
+	case formWhole:
+		v := d.uvarint()
+		if v >= maxWhole {
+			d.fail("whole number too large")
+		}
+		return float64(v)
+	case formFloat:
+		if len(d.b) < 8 {
+			d.fail("cut short")
+			return 0
+		}
+		v := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
+		d.b = d.b[8:]
+		if !finite(v) {
+			d.fail("number not finite")
+		}
+		return v
+	default:
+		d.fail("unknown form of a number")
+		return 0
+	}
+}
+
+// count reads the length of a list whose elements take at least size bytes
+// each, so that a hostile length cannot allocate more than a small multiple of
+// the input.
+func (d *decoder) count(size int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.b)/size) {
+		d.fail("list longer than the record")
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) string() string {
+	n := d.count(1)
+	s := string(d.b[:n])
+	d.b = d.b[n:]
+	return s
+}
+
+func (d *decoder) source() Source { return Source{Host: d.string(), Name: d.string()} }
+
+func (d *decoder) eventKind() EventKind {
+	k := EventKind(d.byte())
+	if int(k) >= len(eventNames) {
+		d.fail("unknown event kind")
+		return 0
+	}
+	return k
+}
+
+func (d *decoder) flags(set ...*bool) {
+	v := d.byte()
+	for i, on := range set {
+		*on = v&(1<<i) != 0
+	}
+	if v>>len(set) != 0 {
+		d.fail("unknown flag")
+	}
+}
+
+func (d *decoder) addrPort() netip.AddrPort {
+	n := d.count(1)
+	if n == 0 {
+		return netip.AddrPort{}
+	}
+	var a netip.AddrPort
+	if err := a.UnmarshalBinary(d.b[:n]); err != nil || !a.IsValid() {
+		d.fail("address")
+		return netip.AddrPort{}
+	}
+	d.b = d.b[n:]
+	return a
+}
