@@ -113,6 +113,7 @@ type Conn struct {
 	Age           time.Duration
 	Idle          time.Duration // pooled without a request before this attempt
 	Local, Remote netip.AddrPort
+	RemoteIndex   uint16 // of Remote among the target's addresses, from 1; 0 without a connection
 }
 
 // TCPInfo is the kernel's view of a connection at the moment of a failure
