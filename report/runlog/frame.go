@@ -1,0 +1,91 @@
+package runlog
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// Schema is the version of the run log that this package writes.
+const Schema = 1
+
+// magic opens every run log; the digit is the framing's version.
+const magic = "rampload-runlog 1\n"
+
+// maxFrame bounds what a reader allocates for one frame.
+const maxFrame = 64 << 20
+
+type frameKind byte
+
+const (
+	frameHeader  frameKind = 'H' // JSON
+	frameAddress frameKind = 'A'
+	frameWindow  frameKind = 'W'
+	frameFailure frameKind = 'F'
+	frameMetric  frameKind = 'M'
+	frameSamples frameKind = 'S'
+	frameEvent   frameKind = 'E'
+	frameTrailer frameKind = 'T' // JSON
+)
+
+// errTorn says that the log ends inside a frame or in damaged bytes.
+var errTorn = errors.New("torn frame")
+
+// appendFrame appends kind, length, payload and a CRC-32 (IEEE) of all three, so
+// that a torn or damaged tail is noticed and what stands before it is kept.
+func appendFrame(b []byte, kind frameKind, payload []byte) []byte {
+	start := len(b)
+	b = append(b, byte(kind))
+	b = binary.AppendUvarint(b, uint64(len(payload)))
+	b = append(b, payload...)
+	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[start:]))
+}
+
+// frameReader reads frames one by one; the payload is valid until the next call.
+type frameReader struct {
+	r   *bufio.Reader
+	buf []byte
+}
+
+// next returns io.EOF at a clean end and errTorn at any other.
+func (f *frameReader) next() (frameKind, []byte, error) {
+	kind, err := f.r.ReadByte()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return 0, nil, io.EOF
+		}
+		return 0, nil, fmt.Errorf("read frame: %w", err)
+	}
+	size, err := binary.ReadUvarint(f.r)
+	if err != nil || size > maxFrame {
+		return 0, nil, errTorn
+	}
+	head := binary.AppendUvarint([]byte{byte(kind)}, size)
+	// Grow with what is really there: a damaged length must not allocate 64 MiB.
+	f.buf = append(f.buf[:0], head...)
+	limited := io.LimitReader(f.r, int64(size)+4)
+	for {
+		if len(f.buf) == cap(f.buf) {
+			f.buf = append(f.buf, 0)[:len(f.buf)]
+		}
+		n, err := limited.Read(f.buf[len(f.buf):cap(f.buf)])
+		f.buf = f.buf[:len(f.buf)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, nil, fmt.Errorf("read frame: %w", err)
+		}
+	}
+	if uint64(len(f.buf)) != uint64(len(head))+size+4 {
+		return 0, nil, errTorn
+	}
+	end := len(f.buf) - 4
+	if crc32.ChecksumIEEE(f.buf[:end]) != binary.LittleEndian.Uint32(f.buf[end:]) {
+		return 0, nil, errTorn
+	}
+	return frameKind(kind), f.buf[len(head):end], nil
+}

@@ -1,0 +1,142 @@
+package runlog
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+)
+
+// Writer appends a run to w as it goes. Its methods may be called from several
+// goroutines. The first error sticks: later records are dropped, and Err and
+// Close return it, so that a full disk costs the record and not the run.
+type Writer struct {
+	mu      sync.Mutex
+	w       *bufio.Writer
+	scratch []byte
+	frame   []byte
+	metrics map[probe.Metric]uint32
+	samples []probe.IDSample
+	err     error
+	closed  bool
+}
+
+var _ attack.Sink = (*Writer)(nil)
+
+// NewWriter writes the header and returns a writer of the rest. Its Schema field
+// is set by this function.
+func NewWriter(w io.Writer, h Header) (*Writer, error) {
+	out := &Writer{w: bufio.NewWriterSize(w, 1<<16), metrics: map[probe.Metric]uint32{}}
+	h.Schema = Schema
+	payload, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode run log header: %w", err)
+	}
+	if _, err := out.w.WriteString(magic); err != nil {
+		return nil, fmt.Errorf("write run log: %w", err)
+	}
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.append(frameHeader, payload)
+	out.flush()
+	return out, out.err
+}
+
+// Address records a remote address of a target.
+func (w *Writer) Address(a attack.Address) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scratch = attack.AppendAddress(w.scratch[:0], a)
+	w.append(frameAddress, w.scratch)
+}
+
+// Window records a window and flushes, so that a crash loses at most the window
+// that was being filled.
+func (w *Writer) Window(win attack.Window) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scratch = attack.AppendWindow(w.scratch[:0], win)
+	w.append(frameWindow, w.scratch)
+	w.flush()
+}
+
+// Failure records a failed attempt.
+func (w *Writer) Failure(f attack.Failure) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scratch = attack.AppendFailure(w.scratch[:0], f)
+	w.append(frameFailure, w.scratch)
+}
+
+// Samples records the readings that were taken together at one time.
+func (w *Writer) Samples(at time.Duration, readings []probe.Reading) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.samples = w.samples[:0]
+	for _, r := range readings {
+		id, ok := w.metrics[r.Metric]
+		if !ok {
+			id = uint32(len(w.metrics))
+			w.metrics[r.Metric] = id
+			w.scratch = probe.AppendMetric(w.scratch[:0], r.Metric)
+			w.append(frameMetric, w.scratch)
+		}
+		w.samples = append(w.samples, probe.IDSample{ID: id, Value: r.Value, Limit: r.Limit})
+	}
+	w.scratch = probe.AppendSamples(w.scratch[:0], at, w.samples)
+	w.append(frameSamples, w.scratch)
+}
+
+// Event records an event.
+func (w *Writer) Event(e probe.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scratch = probe.AppendEvent(w.scratch[:0], e)
+	w.append(frameEvent, w.scratch)
+}
+
+// Close writes the trailer and flushes; it does not close the underlying writer.
+// A log without a trailer reads as incomplete.
+func (w *Writer) Close(t Trailer) error {
+	payload, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("encode run log trailer: %w", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.append(frameTrailer, payload)
+	w.flush()
+	w.closed = true
+	return w.err
+}
+
+// Err returns the first error of writing.
+func (w *Writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+func (w *Writer) append(kind frameKind, payload []byte) {
+	if w.err != nil || w.closed {
+		return
+	}
+	w.frame = appendFrame(w.frame[:0], kind, payload)
+	if _, err := w.w.Write(w.frame); err != nil {
+		w.err = fmt.Errorf("write run log: %w", err)
+	}
+}
+
+func (w *Writer) flush() {
+	if w.err != nil {
+		return
+	}
+	if err := w.w.Flush(); err != nil {
+		w.err = fmt.Errorf("write run log: %w", err)
+	}
+}
