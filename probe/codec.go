@@ -142,7 +142,7 @@ func AppendEvent(b []byte, e Event) []byte {
 		return append(b, 0)
 	}
 	p := e.Packet
-	b = append(b, 1, flags(p.FromPeer, p.DF, p.HasOptions), p.Flags, p.TTL, p.SynAckTTL)
+	b = append(b, 1, flags(p.FromPeer, p.DF, p.HasOptions, p.SynAckFlow), p.Flags, p.TTL, p.SynAckTTL)
 	b = binary.BigEndian.AppendUint16(b, p.Window)
 	b = binary.BigEndian.AppendUint16(b, p.IPID)
 	return binary.BigEndian.AppendUint32(b, p.Seq)
@@ -166,7 +166,7 @@ func DecodeEvent(b []byte) (Event, error) {
 	d.flags(&packet)
 	if packet {
 		p := &Packet{}
-		d.flags(&p.FromPeer, &p.DF, &p.HasOptions)
+		d.flags(&p.FromPeer, &p.DF, &p.HasOptions, &p.SynAckFlow)
 		p.Flags, p.TTL, p.SynAckTTL = d.byte(), d.byte(), d.byte()
 		p.Window, p.IPID = d.fixed16(), d.fixed16()
 		p.Seq = uint32(d.fixed16())<<16 | uint32(d.fixed16())

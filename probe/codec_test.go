@@ -52,7 +52,7 @@ func events() []probe.Event {
 		},
 		{
 			Kind: probe.RSTPacket, At: -time.Second, Value: -0.25, Count: math.MaxUint64,
-			Packet: &probe.Packet{FromPeer: true, Flags: 0x14, Window: 65535, IPID: 1, DF: true, TTL: 64, SynAckTTL: 63, HasOptions: true, Seq: math.MaxUint32},
+			Packet: &probe.Packet{FromPeer: true, Flags: 0x14, Window: 65535, IPID: 1, DF: true, TTL: 64, SynAckTTL: 63, SynAckFlow: true, HasOptions: true, Seq: math.MaxUint32},
 		},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
