@@ -122,6 +122,7 @@ func AppendFailure(b []byte, f Failure) []byte {
 	b = binary.AppendVarint(b, int64(f.Conn.Idle))
 	b = appendAddrPort(b, f.Conn.Local)
 	b = appendAddrPort(b, f.Conn.Remote)
+	b = binary.AppendUvarint(b, uint64(f.Conn.RemoteIndex))
 
 	b = append(b, f.Info.State, f.Info.Retransmits)
 	for _, n := range [...]uint32{f.Info.TotalRetrans, f.Info.Lost, f.Info.Unacked, f.Info.NotSent} {
@@ -153,6 +154,7 @@ func DecodeFailure(b []byte) (Failure, error) {
 	f.Conn.Idle = d.duration()
 	f.Conn.Local = d.addrPort()
 	f.Conn.Remote = d.addrPort()
+	f.Conn.RemoteIndex = d.uint16()
 
 	f.Info.State, f.Info.Retransmits = d.byte(), d.byte()
 	for _, n := range [...]*uint32{&f.Info.TotalRetrans, &f.Info.Lost, &f.Info.Unacked, &f.Info.NotSent} {

@@ -52,6 +52,7 @@ func failures() map[string]attack.Failure {
 			Conn: attack.Conn{
 				ID: 9, Reused: true, Served: 41, Age: time.Minute, Idle: 5 * time.Second,
 				Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("[fe80::1%eth0]:80"),
+				RemoteIndex: 3,
 			},
 			Info: attack.TCPInfo{
 				Valid: true, State: 7, Retransmits: 1, TotalRetrans: 2, Lost: 3, Unacked: 4, NotSent: 5,
