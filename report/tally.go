@@ -1,0 +1,295 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// tally is the evidence of one window: events of some exposure.
+type tally struct{ k, n uint64 }
+
+func (t tally) share() float64 { return float64(t.k) / float64(t.n) }
+
+// tallies is the evidence of a gate that counts, window by window over all of
+// the gate's targets.
+type tallies struct {
+	windows []tally
+	latency []attack.Histogram // only for a percentile
+	span    int                // windows of a sliding span; 0: the whole run
+	start   func(window int) time.Duration
+}
+
+// tallies collects the included windows. A window that is not included counts
+// nothing, so that a span over it holds the rest.
+func (e evidence) tallies() tallies {
+	s := e.series
+	out := tallies{
+		windows: make([]tally, e.end),
+		start:   func(i int) time.Duration { return time.Duration(i) * s.Interval },
+	}
+	if e.gate.Within > 0 && s.Interval > 0 {
+		out.span = max(1, int((e.gate.Within+s.Interval-1)/s.Interval))
+	}
+	if e.gate.Metric == profiles.GateLatency {
+		out.latency = make([]attack.Histogram, e.end)
+	}
+	for i := range e.end {
+		if !e.includes(i) {
+			continue
+		}
+		for _, t := range e.targets {
+			p := &s.Points[t][i]
+			v := p.tally(e.gate)
+			out.windows[i].k += v.k
+			out.windows[i].n += v.n
+			if out.latency != nil {
+				out.latency[i] = out.latency[i].Merge(p.Latency)
+			}
+		}
+	}
+	return out
+}
+
+// tally returns what a gate counts in one window: events and their exposure.
+func (p *Point) tally(g profiles.Gate) tally {
+	switch g.Metric {
+	case profiles.GateWireResets:
+		// Idle connections are reset without an attempt.
+		return tally{p.WireResets, max(p.Attempts, p.WireResets)}
+	case profiles.GateVisibleResets:
+		return tally{p.VisibleResets, p.Requests}
+	case profiles.GateFailures:
+		return tally{p.Failures, p.Requests}
+	case profiles.GateLatency:
+		return over(p.Latency, g)
+	}
+	return tally{}
+}
+
+// over counts the requests that break a percentile's limit: p99 < 250 ms holds
+// when at most 1 % of them take 250 ms or longer.
+func over(h attack.Histogram, g profiles.Gate) tally {
+	limit := g.Value * 1e6 // µs
+	var t tally
+	for _, b := range h {
+		v := float64(b.Value)
+		if v > limit || v == limit && (g.Op == profiles.Less || g.Op == profiles.GreaterOrEqual) {
+			t.k += b.Count
+		}
+		t.n += b.Count
+	}
+	return t
+}
+
+// spans calls visit for every sliding span, or once for the whole run. The
+// first span begins with the run.
+func (t tallies) spans(visit func(from, to int, sum tally)) {
+	size := t.span
+	if size == 0 || size > len(t.windows) {
+		size = len(t.windows)
+	}
+	var sum tally
+	for i, w := range t.windows {
+		sum.k += w.k
+		sum.n += w.n
+		if i >= size {
+			sum.k -= t.windows[i-size].k
+			sum.n -= t.windows[i-size].n
+		}
+		if i >= size-1 {
+			visit(i-size+1, i+1, sum)
+		}
+	}
+}
+
+func (t tallies) total() tally {
+	var sum tally
+	for _, w := range t.windows {
+		sum.k += w.k
+		sum.n += w.n
+	}
+	return sum
+}
+
+// quantile returns a percentile over windows in seconds.
+func (t tallies) quantile(from, to int, q float64) *float64 {
+	var h attack.Histogram
+	for _, w := range t.latency[from:to] {
+		h = h.Merge(w)
+	}
+	v, ok := h.Quantile(q)
+	if !ok {
+		return nil
+	}
+	s := float64(v) / 1e6
+	return &s
+}
+
+func judgeCounts(g profiles.Gate, t tallies) GateResult {
+	if t.total().n == 0 {
+		what := "no request ended"
+		if g.Metric == profiles.GateLatency {
+			what = "no request succeeded"
+		}
+		return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: what + " in the windows that it is judged on"}
+	}
+	switch {
+	case g.Metric == profiles.GateLatency:
+		return judgePercentile(g, t)
+	case g.Unit == profiles.UnitCount:
+		return judgeCount(g, t)
+	case g.Value == 0 && (g.Op == profiles.Equal || g.Op == profiles.LessOrEqual):
+		r := judgeCount(g, t)
+		share := 0.0
+		if r.Value != nil {
+			share = t.total().share()
+		}
+		r.Value, r.Unit = &share, unitName(profiles.UnitRatio)
+		return r
+	}
+	r, w := judgeShare(g.Op, g.Value, t)
+	v := w.sum.share()
+	r.Value, r.Unit = &v, unitName(profiles.UnitRatio)
+	r.Reason = w.describe(t, FormatPercent(v, 3)) + r.Reason
+	return r
+}
+
+// judgeCount compares counts as they are; the reason gives the bound.
+func judgeCount(g profiles.Gate, t tallies) GateResult {
+	r := GateResult{Unit: unitName(profiles.UnitCount), Result: GatePassed}
+	worst := worstSpan{}
+	t.spans(func(from, to int, sum tally) {
+		more := sum.k > worst.sum.k
+		if g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual {
+			more = sum.k < worst.sum.k
+		}
+		if worst.to == 0 || more {
+			worst = worstSpan{from, to, sum}
+		}
+		if !holds(g.Op, float64(sum.k), g.Value) {
+			r.Result = GateFailed
+		}
+	})
+	v := float64(worst.sum.k)
+	r.Value = &v
+	detail := FormatPercent(worst.sum.share(), 3)
+	if r.Result == GatePassed || worst.sum.n == 0 {
+		all := t.total()
+		detail = "at most " + FormatBound(upperBound(all.k, all.n, confidence))
+	}
+	r.Reason = worst.describe(t, detail)
+	return r
+}
+
+// worstSpan is the span that decides, or comes nearest to deciding.
+type worstSpan struct {
+	from, to int
+	sum      tally
+}
+
+func (w worstSpan) describe(t tallies, detail string) string {
+	s := fmt.Sprintf("%s of %s (%s)", FormatCount(w.sum.k), FormatCount(w.sum.n), detail)
+	if t.span > 0 {
+		s += fmt.Sprintf(" in the %s from %s", FormatSeconds((t.start(w.to) - t.start(w.from)).Seconds()), FormatSeconds(t.start(w.from).Seconds()))
+	}
+	return s
+}
+
+// judgeShare judges a share against its limit by confidence bounds. The reason
+// is only what has to be added to the numbers.
+func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan) {
+	atMost := op == profiles.Less || op == profiles.LessOrEqual
+	broken := func(k tally, confidence float64) bool { // proven
+		switch {
+		case atMost:
+			return !holds(op, lowerBound(k.k, k.n, confidence), limit)
+		case op == profiles.Equal:
+			return lowerBound(k.k, k.n, confidence) > limit || upperBound(k.k, k.n, confidence) < limit
+		}
+		return !holds(op, upperBound(k.k, k.n, confidence), limit)
+	}
+	worse := func(a, b tally) bool {
+		if atMost || op == profiles.Equal {
+			return a.share() > b.share()
+		}
+		return a.share() < b.share()
+	}
+	separate := 1.0
+	if t.span > 0 {
+		separate = max(1, float64(len(t.windows))/float64(t.span))
+	}
+	var nearest, proven worstSpan
+	t.spans(func(from, to int, sum tally) {
+		if sum.n == 0 {
+			return
+		}
+		w := worstSpan{from, to, sum}
+		if nearest.to == 0 || worse(sum, nearest.sum) {
+			nearest = w
+		}
+		if !holds(op, sum.share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(sum, 1-(1-confidence)/separate) {
+			proven = w
+		}
+	})
+	if proven.to > 0 {
+		return GateResult{Result: GateFailed}, proven
+	}
+	all := t.total()
+	low, high := lowerBound(all.k, all.n, confidence), upperBound(all.k, all.n, confidence)
+	bound := high
+	if !atMost {
+		bound = low
+	}
+	clean := holds(op, nearest.sum.share(), limit)
+	if clean && holds(op, bound, limit) {
+		r := GateResult{Result: GatePassed}
+		if atMost {
+			r.Reason = ", at most " + FormatBound(high)
+			if t.span > 0 {
+				r.Reason += " of all"
+			}
+		}
+		return r, nearest
+	}
+	r := GateResult{Result: GateUndecided}
+	switch need := needed(limit); {
+	case atMost && clean && all.k == 0 && all.n < need:
+		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", FormatCount(need))
+	case t.span > 0 && !clean:
+		r.Reason = ": too few in that span to tell"
+	default:
+		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", FormatPercent(low, 2), FormatBound(high))
+	}
+	return r, nearest
+}
+
+// judgePercentile judges a percentile by the share of requests that take longer.
+func judgePercentile(g profiles.Gate, t tallies) GateResult {
+	op := profiles.LessOrEqual
+	if g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual {
+		op = profiles.Greater
+	}
+	r, w := judgeShare(op, 1-g.Percentile, t)
+	r.Unit = unitName(profiles.UnitDuration)
+	r.Value = t.quantile(w.from, w.to, g.Percentile)
+	value := "-"
+	if r.Value != nil {
+		value = FormatSeconds(*r.Value)
+	}
+	s := fmt.Sprintf("%s; %s of %s took longer", value, FormatCount(w.sum.k), FormatCount(w.sum.n))
+	if t.span > 0 {
+		s += fmt.Sprintf(" in the %s from %s", FormatSeconds((t.start(w.to) - t.start(w.from)).Seconds()), FormatSeconds(t.start(w.from).Seconds()))
+	}
+	if r.Result == GateUndecided {
+		low, high := lowerBound(w.sum.k, w.sum.n, confidence), upperBound(w.sum.k, w.sum.n, confidence)
+		if math.Abs(high-low) > 0 {
+			s += fmt.Sprintf(": too few to tell, a share between %s and %s", FormatPercent(low, 2), FormatBound(high))
+		}
+	}
+	r.Reason = s
+	return r
+}
