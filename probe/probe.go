@@ -91,6 +91,14 @@ type EventSource interface {
 	DrainEvents(emit func(Event))
 }
 
+// PartialSource is a [Sampler] or [Watcher] that can lack a part of what its
+// source stands for: no conntrack module, another user's process. Missing
+// returns what it could not measure so far, each once, nil if it measured
+// everything; such a source is [Partial]. It is called as Sample is.
+type PartialSource interface {
+	Missing() []*Unsupported
+}
+
 // Watcher sees events. Watch blocks until ctx is done or the source fails, and
 // returns nil after ctx is done; emit may be called from that goroutine only.
 type Watcher interface {
