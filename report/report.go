@@ -9,7 +9,10 @@
 // measured is null, never 0.
 package report
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Schema is the version of the report that this package writes.
 const Schema = 1
@@ -25,6 +28,7 @@ type Report struct {
 	Interrupted   bool         `json:"interrupted"`
 	ExitCode      int          `json:"exit_code"`
 	Aborted       string       `json:"aborted,omitempty"` // the abort-if expression that struck
+	Error         string       `json:"error,omitempty"`   // why the run could not be carried out
 	Profile       Profile      `json:"profile"`
 	Environment   Environment  `json:"environment"`
 	Totals        Totals       `json:"totals"`
@@ -62,10 +66,11 @@ type Environment struct {
 	SkipVerify bool   `json:"tls_skip_verify"`
 }
 
-// Totals counts a run or a target.
+// Totals counts a run or a target. Its loads are of what it counts: all targets
+// or the one.
 type Totals struct {
-	Requests       uint64                       `json:"requests"` // sent and ended
-	Attempts       uint64                       `json:"attempts"`
+	Requests       uint64                       `json:"requests"` // sent and ended: OK + Failed
+	Attempts       uint64                       `json:"attempts"` // of any request, without canceled ones and local faults
 	OK             uint64                       `json:"ok"`
 	Failed         uint64                       `json:"failed"` // requests that ended in a fault of the target
 	Unsent         uint64                       `json:"unsent"`
@@ -74,7 +79,7 @@ type Totals struct {
 	VisibleResets  uint64                       `json:"visible_resets"` // requests
 	IdleResets     uint64                       `json:"idle_resets"`
 	LocalFaults    uint64                       `json:"local_faults"` // attempts
-	Faults         map[string]map[string]uint64 `json:"faults"`       // attempts by fault and phase
+	Faults         map[string]map[string]uint64 `json:"faults"`       // attempts by fault and phase, local ones and canceled too; reset at idle counts connections
 	StatusCodes    map[string]uint64            `json:"status_codes"`
 	OfferedRPSMax  float64                      `json:"offered_rps_max"`  // over 1 s
 	AchievedRPSMax float64                      `json:"achieved_rps_max"` // over 1 s
@@ -121,7 +126,7 @@ type LoadBin struct {
 	Attempts    uint64   `json:"attempts"`
 	Failed      uint64   `json:"failed"`
 	WireResets  uint64   `json:"wire_resets"`
-	AchievedRPS float64  `json:"achieved_rps"`
+	AchievedRPS float64  `json:"achieved_rps"` // all targets
 	P50MS       *float64 `json:"p50_ms"`
 	P99MS       *float64 `json:"p99_ms"`
 }
@@ -163,6 +168,24 @@ type Resource struct {
 	Score        *float64 `json:"score"` // posterior share in [0,1]
 }
 
+// Label names the resource in one string, unique in a report:
+// "payments-1/payments[4127]/open-files", "orders-1/listen-queue *:8080".
+func (r Resource) Label() string {
+	s := r.Host + "/"
+	if r.Process != "" || r.PID != 0 {
+		s += r.Process
+		if r.PID != 0 {
+			s += "[" + strconv.Itoa(r.PID) + "]"
+		}
+		s += "/"
+	}
+	s += r.Name
+	if r.Instance != "" {
+		s += " " + r.Instance
+	}
+	return s
+}
+
 // Finding is one conclusion.
 type Finding struct {
 	Target     string     `json:"target"`
@@ -170,6 +193,7 @@ type Finding struct {
 	Cause      string     `json:"cause"`   // a key of the cause catalogue
 	Host       string     `json:"host,omitempty"`
 	Process    string     `json:"process,omitempty"`
+	PID        int        `json:"pid,omitempty"`
 	Resource   string     `json:"resource,omitempty"`
 	Confidence float64    `json:"confidence"`
 	Summary    string     `json:"summary"` // two or three plain sentences
@@ -241,8 +265,13 @@ type Event struct {
 	Text    string  `json:"text,omitempty"`
 }
 
-// Windows is the time series, one slice a column, all of one length. Columns of
-// a target are "<target>/<name>". A missing value is null.
+// Windows is the time series, one slice a column, all of one length. A missing
+// value is null. Columns of the run are at_s (the row's begin), offered_rps and
+// achieved_rps; columns of a target "<target>/requests", "/failures",
+// "/wire_resets" (counts in the row, by the time at which they were due),
+// "/p50_ms" and "/p99_ms" (of successes that ended in it, from due time). Columns
+// of a resource are "utilisation:<resource>" (highest share of the limit) and
+// "counter:<resource>" (increase); see [Resource.Label] for the name.
 type Windows struct {
 	IntervalMS float64               `json:"interval_ms"`
 	Columns    map[string][]*float64 `json:"columns"`
