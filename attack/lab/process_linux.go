@@ -1,0 +1,139 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const onLinux = true
+
+// limitFiles sets the soft RLIMIT_NOFILE of this process.
+func limitFiles(n uint64) error {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return err
+	}
+	l.Cur = n
+	// syscall and not unix: it also keeps Go from giving children another limit.
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+}
+
+// outOfFiles reports whether an error means that descriptors ran out.
+func outOfFiles(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+}
+
+// dieWithParent kills the command when the thread that starts it ends.
+func dieWithParent(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
+
+// startIn starts a command in a network namespace and in control groups. The
+// calling goroutine is locked to its thread; with a namespace it is never
+// unlocked again.
+func startIn(cmd *exec.Cmd, netns string, cgroups []string) error {
+	if netns != "" {
+		if err := enterNetns(netns); err != nil {
+			return err
+		}
+	}
+	// The child is moved while it waits for its go-ahead.
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	for _, dir := range cgroups {
+		pid := strconv.Itoa(cmd.Process.Pid)
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(pid), 0); err != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+			return fmt.Errorf("enter cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// enterNetns moves the calling thread to a named network namespace. The
+// goroutine must be locked to it, and not be unlocked afterwards.
+func enterNetns(name string) error {
+	f, err := os.Open(filepath.Join("/run/netns", name))
+	if err != nil {
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// listenBacklog listens with an accept queue of the given length; net.Listen
+// always takes net.core.somaxconn.
+func listenBacklog(addr string, backlog int) (*net.TCPListener, error) {
+	ap, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	ln, err := net.Listen("tcp", ap.String())
+	if err != nil {
+		return nil, err
+	}
+	tl := ln.(*net.TCPListener)
+	raw, err := tl.SyscallConn()
+	if err == nil {
+		// A second listen(2) on a listening socket changes its backlog.
+		ctlErr := raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), backlog) })
+		err = errors.Join(err, ctlErr)
+	}
+	if err != nil {
+		tl.Close()
+		return nil, fmt.Errorf("set backlog of %s: %w", addr, err)
+	}
+	return tl, nil
+}
+
+// burn uses the given CPU time of the calling thread, however long that takes.
+func burn(d time.Duration) {
+	var from, now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &from) != nil {
+		return
+	}
+	x := uint64(1)
+	for {
+		for range 2000 {
+			x = x*6364136223846793005 + 1442695040888963407
+		}
+		unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now)
+		if time.Duration(now.Nano()-from.Nano()) >= d || x == 0 {
+			return
+		}
+	}
+}
+
+// crash ends this process as a crash does.
+func crash() {
+	unix.Kill(unix.Getpid(), unix.SIGKILL)
+	select {}
+}
+
+// awaitData waits until a connection has something to read, without reading it.
+func awaitData(c *net.TCPConn, patience time.Duration) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	c.SetReadDeadline(time.Now().Add(patience))
+	raw.Read(func(fd uintptr) bool {
+		n, err := unix.IoctlGetInt(int(fd), unix.SIOCINQ)
+		return err != nil || n > 0
+	})
+}

@@ -1,0 +1,7 @@
+package lab
+
+// Scenarios returns all scenarios, those that need no privileges first. Which of
+// them this machine can run, [Scenario.Missing] tells.
+func Scenarios() []Scenario {
+	return nil
+}

@@ -1,0 +1,83 @@
+package lab
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// tally counts what a service does, by name and tenth of a second. The name
+// "resets" is what Truth.Resets reports. Safe for concurrent use.
+type tally struct {
+	source string
+
+	mu     sync.Mutex
+	first  time.Time
+	counts map[string]int64
+	log    map[tallyKey]int64
+}
+
+type tallyKey struct {
+	tenth int64 // since the epoch
+	what  string
+}
+
+func newTally(source string) *tally {
+	return &tally{source: source, counts: make(map[string]int64), log: make(map[tallyKey]int64)}
+}
+
+// count adds to a total that is no harm, such as requests.
+func (t *tally) count(what string) {
+	t.mu.Lock()
+	t.counts[what]++
+	t.mu.Unlock()
+}
+
+// set sets a total that was counted elsewhere.
+func (t *tally) set(what string, n uint64) {
+	t.mu.Lock()
+	t.counts[what] = int64(n)
+	t.mu.Unlock()
+}
+
+// add adds what another process counted, with its times.
+func (t *tally) add(o Truth) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first.IsZero() || !o.First.IsZero() && o.First.Before(t.first) {
+		t.first = o.First
+	}
+	for what, n := range o.Counts {
+		t.counts[what] += n
+	}
+	for _, p := range o.Log {
+		t.log[tallyKey{p.At.UnixMilli() / 100, p.What}] += p.N
+	}
+}
+
+// harm adds to a total, notes its time, and the first of all.
+func (t *tally) harm(what string) {
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first.IsZero() {
+		t.first = now
+	}
+	t.counts[what]++
+	t.log[tallyKey{now.UnixMilli() / 100, what}]++
+}
+
+func (t *tally) truth() Truth {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr := Truth{Source: t.source, Resets: uint64(t.counts["resets"]), First: t.first, Counts: maps.Clone(t.counts)}
+	for k, n := range t.log {
+		tr.Log = append(tr.Log, TruthPoint{At: time.UnixMilli(k.tenth * 100), What: k.what, N: n})
+	}
+	slices.SortFunc(tr.Log, func(a, b TruthPoint) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.What, b.What))
+	})
+	return tr
+}
