@@ -20,9 +20,10 @@ type Profile struct {
 	Targets []Target
 	Load    []Stage // total over all targets, in order
 	Client  Client
-	Hosts   []Host // the generator ("local") is watched whether named or not
-	Gate    []Gate // must hold at the end
-	AbortIf []Gate // ends the run as soon as one holds
+	Hosts   []Host  // the generator ("local") is watched whether named or not
+	Gate    []Gate  // must hold at the end
+	AbortIf []Gate  // ends the run as soon as one holds; nil means the default, see WithDefaults
+	Secrets Secrets // values that no output may show, see Redactor
 }
 
 // Target is one service under test.
@@ -146,6 +147,9 @@ type TLS struct {
 	CertFile, KeyFile string
 	SkipVerify        bool // stated in the report
 }
+
+// LocalHost is the name of the generator's own host, which is always watched.
+const LocalHost = "local"
 
 // Host is one watched host.
 type Host struct {

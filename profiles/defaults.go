@@ -1,0 +1,152 @@
+package profiles
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// DefaultClient returns the client of a profile that says nothing of it.
+func DefaultClient() Client {
+	return Client{
+		Connections: 256,
+		MaxInFlight: 10000,
+		Timeout:     5 * time.Second,
+		IdleTimeout: 90 * time.Second,
+		Engine:      EngineVegeta,
+		Protocol:    ProtocolAuto,
+	}
+}
+
+// DefaultRetries returns the retry policy of a profile that gives only how often
+// to retry: exponential from 50ms to 2s, with full jitter.
+func DefaultRetries(maxRetries int) Retries {
+	return Retries{Max: maxRetries, Exponential: true, Base: 50 * time.Millisecond, Cap: 2 * time.Second, FullJitter: true}
+}
+
+// DefaultExpect returns the statuses that count as success unless a target says
+// otherwise: 200 to 399.
+func DefaultExpect() StatusSet { return StatusSet{{Low: 200, High: 399}} }
+
+// DefaultAbortIf returns the condition that ends a run unless the profile names
+// its own: failures within 10s > 50%.
+func DefaultAbortIf() []Gate {
+	return []Gate{{
+		Text:   "failures within 10s > 50%",
+		Metric: GateFailures, Within: 10 * time.Second, Op: Greater, Value: 0.5, Unit: UnitRatio,
+	}}
+}
+
+// WithDefaults returns the profile with what it leaves open filled in; it
+// changes nothing that is set, and is idempotent.
+//
+//   - Targets without a share divide the rest equally.
+//   - A target without requests (and without a file) gets GET of its URL.
+//   - A request without a method is a GET, and weighs 1.
+//   - A target without expected statuses expects [DefaultExpect].
+//   - The zero Client becomes [DefaultClient]. In any other, MaxInFlight, Timeout,
+//     Engine and Protocol are filled when they are zero; zero Connections and
+//     IdleTimeout have a meaning of their own and stay.
+//   - A staircase's For is computed.
+//   - A nil AbortIf becomes [DefaultAbortIf]; an empty one stays empty.
+func (p Profile) WithDefaults() Profile {
+	p = p.clone()
+	defaultShares(p.Targets)
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		if len(t.Expect) == 0 {
+			t.Expect = DefaultExpect()
+		}
+		if len(t.Requests) == 0 && t.File == "" {
+			t.Requests = []Request{{}}
+		}
+		for j := range t.Requests {
+			r := &t.Requests[j]
+			if r.Method == "" {
+				r.Method = "GET"
+			}
+			if r.Weight == 0 {
+				r.Weight = 1
+			}
+		}
+	}
+	for i := range p.Load {
+		p.Load[i].For = p.Load[i].Duration()
+	}
+	p.Client = p.Client.withDefaults()
+	if p.AbortIf == nil {
+		p.AbortIf = DefaultAbortIf()
+	}
+	return p
+}
+
+func (c Client) withDefaults() Client {
+	d := DefaultClient()
+	if reflect.DeepEqual(c, Client{}) {
+		return d
+	}
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = d.MaxInFlight
+	}
+	if c.Timeout == 0 {
+		c.Timeout = d.Timeout
+	}
+	if c.Engine == "" {
+		c.Engine = d.Engine
+	}
+	if c.Protocol == "" {
+		c.Protocol = d.Protocol
+	}
+	return c
+}
+
+// defaultShares gives targets without a share an equal part of what is left. Less
+// than nothing left is nothing: Validate says so.
+func defaultShares(targets []Target) {
+	left, without := 1.0, 0
+	for _, t := range targets {
+		left -= t.Share
+		if t.Share == 0 {
+			without++
+		}
+	}
+	if without == 0 || !(left > shareTolerance) {
+		return
+	}
+	each := math.Round(left/float64(without)*1e12) / 1e12 // 30%, not 30.000000000000004%
+	for i := range targets {
+		if targets[i].Share == 0 {
+			targets[i].Share = each
+		}
+	}
+}
+
+// shareTolerance is how far the sum of all shares may be from 1: three thirds
+// written as 33.3% are near enough.
+const shareTolerance = 0.0015
+
+// clone copies the profile so that nothing in it is shared with the original.
+func (p Profile) clone() Profile {
+	p.Targets = slices.Clone(p.Targets)
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		t.Hosts = slices.Clone(t.Hosts)
+		t.Expect = slices.Clone(t.Expect)
+		t.Requests = slices.Clone(t.Requests)
+		for j := range t.Requests {
+			t.Requests[j].Headers = slices.Clone(t.Requests[j].Headers)
+		}
+	}
+	p.Load = slices.Clone(p.Load)
+	p.Client.LocalAddrs = slices.Clone(p.Client.LocalAddrs)
+	p.Client.Retries.Faults = slices.Clone(p.Client.Retries.Faults)
+	p.Hosts = slices.Clone(p.Hosts)
+	for i := range p.Hosts {
+		p.Hosts[i].Processes = slices.Clone(p.Hosts[i].Processes)
+	}
+	p.Gate = slices.Clone(p.Gate)
+	p.AbortIf = slices.Clone(p.AbortIf)
+	p.Secrets.values = slices.Clone(p.Secrets.values)
+	return p
+}

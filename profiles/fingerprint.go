@@ -1,0 +1,131 @@
+package profiles
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"path/filepath"
+	"time"
+)
+
+// Fingerprint identifies what makes two runs comparable: the targets with their
+// requests, the load and the client. It does not depend on the profile's name,
+// the hosts that requests go to or that are watched, gates, credentials, what
+// came from the environment, or where files lie. It is "v1:" and 32 hex digits
+// of a SHA-256; "v1" changes when its definition does.
+func (p Profile) Fingerprint() string {
+	p = p.WithDefaults().Redacted()
+	print := fingerprint{Client: fingerprintClient(p.Client)}
+	for _, t := range p.Targets {
+		print.Targets = append(print.Targets, fingerprintTarget(t))
+	}
+	for _, s := range p.Load {
+		print.Load = append(print.Load, printedStage(s))
+	}
+	data, err := json.Marshal(print)
+	if err != nil { // only for rates that are not finite, which Validate refuses
+		data = []byte(err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return "v1:" + hex.EncodeToString(sum[:16])
+}
+
+// The fingerprint is a hash of the JSON of these types. New fields must be left
+// out when they are zero, so that the fingerprints of old reports stay.
+type (
+	fingerprint struct {
+		Targets []printedTarget `json:"targets"`
+		Load    []printedStage  `json:"load"`
+		Client  printedClient   `json:"client"`
+	}
+	printedTarget struct {
+		Name     string           `json:"name"`
+		Scheme   string           `json:"scheme,omitempty"`
+		Path     string           `json:"path,omitempty"`
+		Share    float64          `json:"share"`
+		File     string           `json:"file,omitempty"`
+		Expect   StatusSet        `json:"expect"`
+		Requests []printedRequest `json:"requests,omitempty"`
+	}
+	printedRequest struct {
+		Method   string   `json:"method"`
+		Path     string   `json:"path,omitempty"`
+		Headers  []Header `json:"headers,omitempty"`
+		Body     string   `json:"body,omitempty"`
+		BodyFile string   `json:"body_file,omitempty"`
+		Template bool     `json:"template,omitempty"`
+		Chunked  bool     `json:"chunked,omitempty"`
+		Weight   float64  `json:"weight"`
+	}
+	printedStage struct {
+		Kind      StageKind     `json:"kind"`
+		From      float64       `json:"from,omitempty"`
+		To        float64       `json:"to,omitempty"`
+		Step      float64       `json:"step,omitempty"`
+		Every     time.Duration `json:"every,omitempty"`
+		Jitter    time.Duration `json:"jitter,omitempty"`
+		BurstSize int           `json:"burst,omitempty"`
+		FromConns int           `json:"from_conns,omitempty"`
+		ToConns   int           `json:"to_conns,omitempty"`
+		For       time.Duration `json:"for"`
+	}
+	printedClient struct {
+		Connections    int             `json:"connections"`
+		MaxInFlight    int             `json:"max_in_flight"`
+		Timeout        time.Duration   `json:"timeout"`
+		IdleTimeout    time.Duration   `json:"idle_timeout"`
+		Engine         Engine          `json:"engine"`
+		Protocol       Protocol        `json:"protocol"`
+		PerConnection  float64         `json:"per_connection,omitempty"`
+		LocalAddrs     int             `json:"local_addresses,omitempty"`
+		Retries        *printedRetries `json:"retries,omitempty"`
+		ClientCert     bool            `json:"client_cert,omitempty"`
+		SkipVerify     bool            `json:"skip_verify,omitempty"`
+		Proxy          bool            `json:"proxy,omitempty"`
+		ExpectContinue bool            `json:"expect_continue,omitempty"`
+	}
+	printedRetries struct {
+		Max           int           `json:"max"`
+		Exponential   bool          `json:"exponential,omitempty"`
+		Base          time.Duration `json:"base"`
+		Cap           time.Duration `json:"cap,omitempty"`
+		FullJitter    bool          `json:"full_jitter,omitempty"`
+		Faults        []string      `json:"faults,omitempty"`
+		NonIdempotent bool          `json:"non_idempotent,omitempty"`
+	}
+)
+
+func fingerprintTarget(t Target) printedTarget {
+	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect}
+	if u, err := url.Parse(t.URL); err == nil {
+		print.Scheme = u.Scheme
+		if u.Scheme != "unix" { // there the path is the address
+			print.Path = u.Path
+		}
+	}
+	if t.File != "" {
+		print.File = filepath.Base(t.File)
+	}
+	for _, r := range t.Requests {
+		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight}
+		if r.BodyFile != "" {
+			pr.BodyFile = filepath.Base(r.BodyFile)
+		}
+		print.Requests = append(print.Requests, pr)
+	}
+	return print
+}
+
+func fingerprintClient(c Client) printedClient {
+	print := printedClient{
+		Connections: c.Connections, MaxInFlight: c.MaxInFlight, Timeout: c.Timeout, IdleTimeout: c.IdleTimeout,
+		Engine: c.Engine, Protocol: c.Protocol, PerConnection: c.PerConnection, LocalAddrs: len(c.LocalAddrs),
+		ClientCert: c.TLS.CertFile != "", SkipVerify: c.TLS.SkipVerify, Proxy: c.Proxy, ExpectContinue: c.ExpectContinue,
+	}
+	if c.Retries.Max > 0 {
+		retries := printedRetries(c.Retries)
+		print.Retries = &retries
+	}
+	return print
+}

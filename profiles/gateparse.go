@@ -1,0 +1,407 @@
+package profiles
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseGate parses one gate or abort-if expression:
+//
+//	gate   = metric [ "within" duration ] op value [ "up to" rate ]
+//	metric = name [ "(" target ")" ] | "headroom" "(" resource ")"
+//	name   = "wire-resets" | "visible-resets" | "failures" | "onset" | "p" percentile
+//	op     = "<" | "<=" | ">" | ">=" | "=="
+//
+// Resets and failures take a count or a percentage, percentiles a duration,
+// headroom a percentage, onset a rate. Whether the target and the resource
+// exist, and whether the expression makes sense as a gate or as an abort-if, is
+// for [Profile.Validate] to say. The error shows the right spelling.
+func ParseGate(text string) (Gate, error) {
+	p := gateParser{tokens: gateTokens(text)}
+	g, err := p.gate()
+	if err != nil {
+		return Gate{}, err
+	}
+	g.Text = joinGateTokens(p.tokens)
+	return g, nil
+}
+
+// String returns the expression in its one canonical form. ParseGate of it gives
+// the same gate, with the canonical form as its Text.
+func (g Gate) String() string {
+	s := g.subject() + " " + string(g.Op) + " " + g.formatValue()
+	if g.UpTo > 0 {
+		s += " up to " + FormatRate(g.UpTo)
+	}
+	return s
+}
+
+// subject is what stands left of the comparison.
+func (g Gate) subject() string {
+	s := string(g.Metric)
+	if g.Metric == GateLatency {
+		s = "p" + strings.TrimSuffix(FormatPercent(g.Percentile), "%")
+	}
+	if g.Of != "" {
+		s += "(" + g.Of + ")"
+	}
+	if g.Within > 0 {
+		s += " within " + FormatDuration(g.Within)
+	}
+	return s
+}
+
+func (g Gate) formatValue() string {
+	switch g.Unit {
+	case UnitRatio:
+		return FormatPercent(g.Value)
+	case UnitRate:
+		return FormatRate(g.Value)
+	case UnitDuration:
+		return FormatDuration(time.Duration(math.Round(g.Value * float64(time.Second))))
+	}
+	return strconv.FormatFloat(g.Value, 'f', -1, 64)
+}
+
+// gateTokens splits an expression into words, parentheses and operators.
+func gateTokens(text string) []string {
+	const operators = "<>=!≤≥≠"
+	var tokens []string
+	word, operator := "", ""
+	flush := func() {
+		for _, t := range []string{word, operator} {
+			if t != "" {
+				tokens = append(tokens, t)
+			}
+		}
+		word, operator = "", ""
+	}
+	for _, r := range text {
+		switch {
+		case strings.ContainsRune(" \t\r\n", r):
+			flush()
+		case r == '(' || r == ')':
+			flush()
+			tokens = append(tokens, string(r))
+		case strings.ContainsRune(operators, r):
+			if word != "" {
+				flush()
+			}
+			operator += string(r)
+		default:
+			if operator != "" {
+				flush()
+			}
+			word += string(r)
+		}
+	}
+	flush()
+	return tokens
+}
+
+func joinGateTokens(tokens []string) string {
+	var b strings.Builder
+	for i, t := range tokens {
+		tight := t == "(" || t == ")" || i > 0 && tokens[i-1] == "("
+		if i > 0 && !tight {
+			b.WriteByte(' ')
+		}
+		b.WriteString(t)
+	}
+	return b.String()
+}
+
+// gateParser reads tokens from left to right.
+type gateParser struct {
+	tokens []string
+	next   int
+}
+
+func (p *gateParser) peek() string {
+	if p.next < len(p.tokens) {
+		return p.tokens[p.next]
+	}
+	return ""
+}
+
+func (p *gateParser) take() string {
+	t := p.peek()
+	if t != "" {
+		p.next++
+	}
+	return t
+}
+
+func (p *gateParser) accept(token string) bool {
+	if p.peek() == token {
+		p.next++
+		return true
+	}
+	return false
+}
+
+func (p *gateParser) gate() (g Gate, err error) {
+	if err := p.metric(&g); err != nil {
+		return g, err
+	}
+	if p.accept("within") {
+		if err := p.within(&g); err != nil {
+			return g, err
+		}
+	}
+	if g.Op, err = p.operator(g); err != nil {
+		return g, err
+	}
+	if err := p.value(&g); err != nil {
+		return g, err
+	}
+	if p.peek() == "up" {
+		if err := p.upTo(&g); err != nil {
+			return g, err
+		}
+	}
+	if err := p.end(g); err != nil {
+		return g, err
+	}
+	return g, g.check()
+}
+
+func (p *gateParser) metric(g *Gate) error {
+	name := p.take()
+	switch m := GateMetric(name); m {
+	case GateWireResets, GateVisibleResets, GateFailures, GateHeadroom, GateOnset:
+		g.Metric = m
+	default:
+		percentile, isPercentile, err := parsePercentile(name)
+		if err != nil {
+			return err
+		}
+		if !isPercentile {
+			return unknownMetric(name)
+		}
+		g.Metric, g.Percentile = GateLatency, percentile
+	}
+	if p.accept("(") {
+		g.Of = p.take()
+		if g.Of == "" || g.Of == ")" || g.Of == "(" {
+			return fmt.Errorf("nothing stands in the parentheses of %s: write %s(%s)", name, name, exampleOf(g.Metric))
+		}
+		if !p.accept(")") {
+			return fmt.Errorf("the parenthesis of %s is not closed after one name: write %s(%s)", name, name, g.Of)
+		}
+	}
+	if g.Metric == GateHeadroom && g.Of == "" {
+		return errors.New("headroom of what? write a resource: headroom(open-files) > 20%")
+	}
+	return nil
+}
+
+// parsePercentile reads "p99.9" as 0.999.
+func parsePercentile(name string) (p float64, ok bool, err error) {
+	digits, ok := strings.CutPrefix(name, "p")
+	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
+		return 0, false, nil
+	}
+	if isDecimal(digits) {
+		if p, err := parseDecimal(name, digits+"e-2"); err == nil && p > 0 && p < 1 {
+			return p, true, nil
+		}
+	}
+	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", cite(name))
+}
+
+func unknownMetric(name string) error {
+	const example = "failures < 0.1% up to 1500/s"
+	meant := map[string]string{
+		"": "", "resets": `"wire-resets" or "visible-resets"`, "reset": `"wire-resets" or "visible-resets"`,
+		"errors": `"failures"`, "error": `"failures"`, "error-rate": `"failures"`, "failed": `"failures"`,
+		"latency": `"p99"`, "median": `"p50"`, "max": `"p99.9"`, "capacity": `"onset"`,
+	}
+	if name == "" {
+		return fmt.Errorf("the gate is empty: write one such as %s", example)
+	}
+	if right := meant[name]; right != "" {
+		return fmt.Errorf("unknown metric %s; did you mean %s?", quote(name), right)
+	}
+	if strings.Trim(name, "<>=!≤≥≠()") == "" {
+		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", quote(name), example)
+	}
+	return fmt.Errorf("unknown metric %s%s", quote(name),
+		suggest(name, []string{"wire-resets", "visible-resets", "failures", "p99", "headroom", "onset"}))
+}
+
+func exampleOf(m GateMetric) string {
+	if m == GateHeadroom {
+		return "open-files"
+	}
+	return "orders"
+}
+
+// example is a right gate of the same metric, for messages.
+func (g Gate) example(op Op) string {
+	value := map[GateMetric]string{GateLatency: "250ms", GateHeadroom: "20%", GateOnset: "1500/s"}[g.Metric]
+	if value == "" {
+		value = "0.1%"
+	}
+	if op == "" {
+		op = Less
+		if g.Metric == GateHeadroom || g.Metric == GateOnset {
+			op = Greater
+		}
+	}
+	return fmt.Sprintf("%s %s %s", g.subject(), op, value)
+}
+
+func (p *gateParser) within(g *Gate) error {
+	text := p.take()
+	d, err := ParseDuration(text)
+	switch {
+	case text == "" || isOperator(text):
+		return fmt.Errorf("a length is missing after within: write %s within 10s", g.subject())
+	case err != nil:
+		return fmt.Errorf("within: %w", err)
+	case d < time.Second || d > 24*time.Hour:
+		return fmt.Errorf("within %s is not between 1s and 24h: write within 10s", text)
+	}
+	g.Within = d
+	return nil
+}
+
+func isOperator(token string) bool { return token != "" && strings.Trim(token, "<>=!≤≥≠") == "" }
+
+func (p *gateParser) operator(g Gate) (Op, error) {
+	token := p.take()
+	switch op := Op(token); op {
+	case Less, LessOrEqual, Greater, GreaterOrEqual, Equal:
+		return op, nil
+	}
+	right := map[string]Op{"=": Equal, "===": Equal, "=<": LessOrEqual, "≤": LessOrEqual, "=>": GreaterOrEqual, "≥": GreaterOrEqual, "<<": Less, ">>": Greater}
+	switch {
+	case right[token] != "":
+		return "", fmt.Errorf("%s is not a comparison: write %s", token, right[token])
+	case isOperator(token):
+		return "", fmt.Errorf("%s is not a comparison: write one of < <= > >= ==", token)
+	case token == "up":
+		return "", fmt.Errorf("\"up to\" stands at the end: write %s up to 1500/s", g.example(""))
+	case token == "":
+		return "", fmt.Errorf("a comparison is missing after %s: write %s", g.subject(), g.example(""))
+	}
+	return "", fmt.Errorf("a comparison is missing before %s: write %s", quote(token), g.example(""))
+}
+
+func (p *gateParser) value(g *Gate) error {
+	text := p.take()
+	if text == "" || text == "up" || text == "within" || isOperator(text) || text == "(" || text == ")" {
+		return fmt.Errorf("a value is missing after %s: write %s", g.Op, g.example(g.Op))
+	}
+	switch g.Metric {
+	case GateLatency:
+		d, err := ParseDuration(text)
+		switch {
+		case isDigits(text): // most people think of latencies in milliseconds
+			return fmt.Errorf("%s needs a unit: write %sms", cite(text), cite(text))
+		case err != nil:
+			return fmt.Errorf("%s is compared with a duration: %w", g.subject(), err)
+		case d <= 0 || d > 24*time.Hour:
+			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.example(g.Op))
+		}
+		g.Value, g.Unit = d.Seconds(), UnitDuration
+	case GateOnset:
+		r, err := ParseRate(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("onset is compared with a rate: %w", err)
+		case r <= 0:
+			return fmt.Errorf("%s is not a rate above 0: write %s", text, g.example(g.Op))
+		}
+		g.Value, g.Unit = r, UnitRate
+	case GateHeadroom:
+		v, err := parseRatio(text)
+		if err != nil {
+			return fmt.Errorf("headroom is compared with a percentage: %w", err)
+		}
+		g.Value, g.Unit = v, UnitRatio
+	default:
+		return p.share(g, text)
+	}
+	return nil
+}
+
+// share reads the value of resets and failures: a count or a percentage.
+func (p *gateParser) share(g *Gate, text string) (err error) {
+	switch {
+	case isDigits(text) && len(text) <= 15: // exact as a float64
+		g.Value, err = strconv.ParseFloat(text, 64)
+		g.Unit = UnitCount
+	case strings.HasSuffix(text, "%"):
+		g.Value, err = parseRatio(text)
+		g.Unit = UnitRatio
+	case isDecimal(text):
+		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", cite(text), text)
+	default:
+		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", cite(text), g.example(g.Op), g.subject(), g.Op)
+	}
+	return err
+}
+
+func parseRatio(text string) (float64, error) {
+	v, err := ParsePercent(text)
+	if err == nil && v > 1 {
+		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", cite(text))
+	}
+	return v, err
+}
+
+func (p *gateParser) upTo(g *Gate) error {
+	p.take()
+	if !p.accept("to") {
+		return errors.New("\"up\" is followed by \"to\" and a rate: write up to 1500/s")
+	}
+	text := p.take()
+	if text == "" {
+		return errors.New("a rate is missing after \"up to\": write up to 1500/s")
+	}
+	r, err := ParseRate(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("up to: %w", err)
+	case r <= 0:
+		return fmt.Errorf("up to %s leaves nothing to judge: write up to 1500/s", text)
+	}
+	g.UpTo = r
+	return nil
+}
+
+func (p *gateParser) end(g Gate) error {
+	extra := p.take()
+	switch {
+	case extra == "":
+		return nil
+	case extra == "within" && g.UpTo == 0:
+		return fmt.Errorf("\"within\" stands before the comparison: write %s within 10s %s %s", g.subject(), g.Op, g.formatValue())
+	case extra == "%" || extra == "/s":
+		return fmt.Errorf("a value and its unit are one word: write %s%s", p.tokens[p.next-2], extra)
+	case extra == "and" || extra == "or" || extra == "&&" || extra == "||":
+		return fmt.Errorf("%s joins nothing here: write two gates, one a line", extra)
+	}
+	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", quote(extra), g.String())
+}
+
+// check holds the rules that need the whole gate.
+func (g Gate) check() error {
+	switch {
+	case g.Within > 0 && (g.Metric == GateOnset || g.Metric == GateHeadroom):
+		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, FormatDuration(g.Within))
+	case g.UpTo > 0 && g.Metric == GateOnset:
+		return fmt.Errorf("onset is a load itself: leave out \"up to %s\"", FormatRate(g.UpTo))
+	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric == GateOnset):
+		return fmt.Errorf("a measured %s never equals %s: write %s", g.Metric, g.formatValue(), g.example(""))
+	case g.Metric == GateOnset && (g.Op == Less || g.Op == LessOrEqual):
+		return fmt.Errorf("the later the onset the better: write onset > %s", g.formatValue())
+	}
+	return nil
+}

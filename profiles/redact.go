@@ -1,0 +1,229 @@
+package profiles
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// redacted stands where a secret was. It is valid wherever a secret may be: in a
+// header, a path, a body, a host name.
+const redacted = "REDACTED"
+
+// Secrets holds values that no output may show: what a profile took from the
+// environment. It prints and encodes as their number only. The zero value is
+// empty.
+type Secrets struct{ values []string }
+
+// Add remembers a value. Empty values, and plain numbers of up to five digits (a
+// port, a count), are no secrets: hiding them would garble every figure.
+func (s *Secrets) Add(value string) {
+	number := isDigits(value) && len(value) <= 5
+	if value != "" && !number && !slices.Contains(s.values, value) {
+		s.values = append(slices.Clip(s.values), value)
+	}
+}
+
+// Len returns the number of values.
+func (s Secrets) Len() int { return len(s.values) }
+
+// String returns how many values there are, and none of them.
+func (s Secrets) String() string { return strconv.Itoa(len(s.values)) + " secrets" }
+
+// Format prints what [Secrets.String] returns under every verb.
+func (s Secrets) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// Redactor removes a profile's secrets from text. It may be used by several
+// goroutines. The zero value removes nothing.
+type Redactor struct{ values []string } // longest first
+
+// Redactor returns what removes the profile's secrets from any text: the values
+// of [Profile.Secrets], of its sensitive headers (see [SensitiveHeader]) and the
+// passwords of its URLs, as they are and as they appear in a URL or in quotes.
+// Values of fewer than four bytes are removed only where they stand as a word of
+// their own.
+func (p Profile) Redactor() Redactor {
+	secrets := Secrets{values: slices.Clone(p.Secrets.values)}
+	fromURL := func(text string) {
+		u, err := url.Parse(text)
+		if err != nil || u.User == nil {
+			return
+		}
+		password, ok := u.User.Password()
+		if !ok { // http://token@host
+			password = u.User.Username()
+		}
+		secrets.Add(password)
+	}
+	for _, t := range p.Targets {
+		fromURL(t.URL)
+		for _, r := range t.Requests {
+			for _, h := range r.Headers {
+				if !SensitiveHeader(h.Name) {
+					continue
+				}
+				secrets.Add(h.Value)
+				if _, credentials, ok := strings.Cut(h.Value, " "); ok { // after the scheme
+					secrets.Add(strings.TrimSpace(credentials))
+				}
+			}
+		}
+	}
+	for _, h := range p.Hosts {
+		fromURL(h.Prometheus)
+	}
+	return newRedactor(secrets.values)
+}
+
+func newRedactor(secrets []string) Redactor {
+	var values []string
+	for _, v := range secrets {
+		if v == redacted {
+			continue
+		}
+		quoted := strconv.Quote(v)
+		values = append(values, v, url.QueryEscape(v), url.PathEscape(v), quoted[1:len(quoted)-1])
+	}
+	slices.SortFunc(values, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+	return Redactor{slices.Compact(values)}
+}
+
+// Redact returns the text without the secrets: each is replaced by REDACTED.
+func (r Redactor) Redact(text string) string {
+	for _, v := range r.values {
+		if !strings.Contains(text, v) {
+			continue
+		}
+		if len(v) < 4 {
+			text = replaceWord(text, v)
+		} else {
+			text = strings.ReplaceAll(text, v, redacted)
+		}
+	}
+	return text
+}
+
+// replaceWord replaces the value where neither neighbour continues it.
+func replaceWord(text, value string) string {
+	var b strings.Builder
+	for rest := text; ; {
+		i := strings.Index(rest, value)
+		if i < 0 {
+			b.WriteString(rest)
+			return b.String()
+		}
+		end := i + len(value)
+		before, _ := utf8.DecodeLastRuneInString(text[:len(text)-len(rest)+i])
+		after, _ := utf8.DecodeRuneInString(rest[end:])
+		b.WriteString(rest[:i])
+		if isWord(before) || isWord(after) {
+			b.WriteString(value)
+		} else {
+			b.WriteString(redacted)
+		}
+		rest = rest[end:]
+	}
+}
+
+func isWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_')
+}
+
+// SensitiveHeader reports whether the value of a header is a secret by the
+// header's name: Authorization, Proxy-Authorization, Cookie, Set-Cookie and
+// X-Api-Key, in any case.
+func SensitiveHeader(name string) bool {
+	switch strings.ToLower(name) {
+	case "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key":
+		return true
+	}
+	return false
+}
+
+// Redacted returns the profile as any output may show it: without the values of
+// sensitive headers, the user information of URLs, and whatever came from the
+// environment. It stays valid where the profile was, it has the same
+// [Profile.Fingerprint], and it holds no secrets itself. Names of the profile, of
+// targets and of hosts, and gates, are what outputs are about: they stay.
+func (p Profile) Redacted() Profile {
+	r := p.Redactor()
+	p = p.clone()
+	p.Secrets = Secrets{}
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		t.URL = r.url(t.URL)
+		t.File = r.Redact(t.File)
+		for j := range t.Requests {
+			q := &t.Requests[j]
+			q.Path = r.path(q.Path)
+			q.Body, q.BodyFile = r.Redact(q.Body), r.Redact(q.BodyFile)
+			for k := range q.Headers {
+				h := &q.Headers[k]
+				h.Value = r.Redact(h.Value)
+				if SensitiveHeader(h.Name) {
+					h.Value = redacted
+				}
+			}
+		}
+	}
+	c := &p.Client.TLS
+	c.ServerName, c.CAFile = r.Redact(c.ServerName), r.Redact(c.CAFile)
+	c.CertFile, c.KeyFile = r.Redact(c.CertFile), r.Redact(c.KeyFile)
+	for i := range p.Hosts {
+		h := &p.Hosts[i]
+		h.Agent, h.Netns, h.Prometheus = r.Redact(h.Agent), r.Redact(h.Netns), r.url(h.Prometheus)
+		for j := range h.Processes {
+			q := &h.Processes[j]
+			q.Name, q.Cgroup = r.Redact(q.Name), r.Redact(q.Cgroup)
+			if unit := r.Redact(q.Unit); unit != q.Unit {
+				q.Unit = unit
+				if !strings.Contains(unit, ".") {
+					q.Unit += ".service"
+				}
+			}
+		}
+	}
+	return p
+}
+
+// url redacts a URL and keeps it one.
+func (r Redactor) url(text string) string {
+	if text == "" {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return redacted
+	}
+	if u.User != nil {
+		u.User = url.User(redacted)
+		text = u.String()
+	}
+	shown := r.Redact(text)
+	if shown == text {
+		return text
+	}
+	if v, err := url.Parse(shown); err == nil && v.Scheme == u.Scheme && (v.Host != "" || u.Host == "") {
+		return shown
+	}
+	if u.Host == "" {
+		return u.Scheme + ":///" + redacted
+	}
+	return u.Scheme + "://" + redacted
+}
+
+// path redacts a path and keeps it one.
+func (r Redactor) path(text string) string {
+	shown := r.Redact(text)
+	if text != "" && text[0] == '/' && (shown == "" || shown[0] != '/') {
+		return "/" + shown
+	}
+	return shown
+}

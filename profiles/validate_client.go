@@ -1,0 +1,142 @@
+package profiles
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (v *validator) client() {
+	c := v.profile.Client
+	switch {
+	case c.Connections < 0:
+		v.add("client.connections", "%d connections cannot be: write 1 or more, or 0 for a new connection for every request", c.Connections)
+	case c.Connections > maxConns:
+		v.add("client.connections", "%d connections are more than one machine holds: write %d or fewer", c.Connections, int(maxConns))
+	}
+	switch {
+	case c.MaxInFlight <= 0:
+		v.add("client.max-in-flight", "with max-in-flight %d nothing can be sent: write 1 or more", c.MaxInFlight)
+	case c.MaxInFlight > maxRate:
+		v.add("client.max-in-flight", "max-in-flight %d is more than memory holds: write 10000000 or fewer", c.MaxInFlight)
+	}
+	switch {
+	case c.Timeout <= 0:
+		v.add("client.timeout", "no attempt can end within %s: write a timeout above 0s, such as 5s", FormatDuration(c.Timeout))
+	case c.Timeout > time.Hour:
+		v.add("client.timeout", "a timeout of %s is longer than 1h: write a shorter one", FormatDuration(c.Timeout))
+	}
+	if c.IdleTimeout < 0 {
+		v.add("client.idle-timeout", "%s is negative: write 0s to keep idle connections for ever", FormatDuration(c.IdleTimeout))
+	}
+	if v.rate("client.per-connection", c.PerConnection) && c.PerConnection > 0 && !v.holdsConnections() {
+		v.add("client.per-connection", "no stage holds connections: add one, such as {from: 100 conns, to: 10000 conns, over: 2m}, or leave per-connection out")
+	}
+	engines := []string{string(EngineVegeta), string(EngineDirect)}
+	if !slices.Contains(engines, string(c.Engine)) {
+		v.add("client.engine", "unknown engine %s%s", quote(string(c.Engine)), suggest(string(c.Engine), engines))
+	}
+	protocols := []string{string(ProtocolAuto), string(ProtocolHTTP1), string(ProtocolHTTP2), string(ProtocolH2C)}
+	if !slices.Contains(protocols, string(c.Protocol)) {
+		v.add("client.protocol", "unknown protocol %s%s", quote(string(c.Protocol)), suggest(string(c.Protocol), protocols))
+	}
+	for i, a := range c.LocalAddrs {
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
+			v.add(at("client.local-addresses", i), "%s is no address to send from: write one of this machine, such as 10.0.0.5", a)
+		}
+	}
+	v.retries(c.Retries)
+	v.tls(c.TLS)
+	v.protocol(c)
+	if c.Engine == EngineDirect {
+		v.direct(c)
+	}
+}
+
+func (v *validator) holdsConnections() bool {
+	return slices.ContainsFunc(v.profile.Load, func(s Stage) bool { return s.Kind == Connections })
+}
+
+// RetryFaults returns the names of the faults that a retry policy may name.
+func RetryFaults() []string {
+	return []string{
+		"reset", "refused", "eof", "broken-pipe", "timeout", "unreachable", "dns", "tls",
+		"http2-reset", "http2-goaway", "protocol", "status",
+	}
+}
+
+func (v *validator) retries(r Retries) {
+	const path = "client.retries"
+	switch {
+	case r.Max < 0:
+		v.add(path+".max", "%d retries cannot be: write 0 or more", r.Max)
+	case r.Max > maxRetries:
+		v.add(path+".max", "%d retries are more than %d: write fewer", r.Max, maxRetries)
+	}
+	switch {
+	case r.Base < 0:
+		v.add(path+".base", "%s is negative: write 0s or more", FormatDuration(r.Base))
+	case r.Cap < 0:
+		v.add(path+".cap", "%s is negative: write 0s for no cap", FormatDuration(r.Cap))
+	case r.Cap > 0 && r.Cap < r.Base:
+		v.add(path+".cap", "a cap of %s is below the base of %s: write a longer cap, or a shorter base", FormatDuration(r.Cap), FormatDuration(r.Base))
+	}
+	for i, fault := range r.Faults {
+		if !slices.Contains(RetryFaults(), fault) {
+			v.add(at(path+".on", i), "no retry can follow %s%s", quote(fault), suggest(fault, RetryFaults()))
+		}
+	}
+}
+
+func (v *validator) tls(t TLS) {
+	switch {
+	case t.CertFile != "" && t.KeyFile == "":
+		v.add("client.tls.cert", "the certificate has no key: write key: client.key beside it")
+	case t.CertFile == "" && t.KeyFile != "":
+		v.add("client.tls.key", "the key has no certificate: write cert: client.crt beside it")
+	}
+	if t.SkipVerify && t.CAFile != "" {
+		v.add("client.tls.skip-verify", "with skip-verify the ca is never used: leave out one of them")
+	}
+}
+
+// protocol checks the client's protocol against the schemes of the targets.
+func (v *validator) protocol(c Client) {
+	for i, t := range v.profile.Targets {
+		path := at("targets", i, "url")
+		switch scheme := schemeOf(t); {
+		case c.Protocol == ProtocolH2C && scheme == "https":
+			v.add(path, "h2c is HTTP/2 without TLS, and the url is https: write protocol: http2")
+		case c.Protocol == ProtocolHTTP2 && scheme != "https" && scheme != "":
+			v.add(path, "http2 needs TLS, and the url is %s: write protocol: h2c, or an https url", scheme)
+		}
+	}
+}
+
+func schemeOf(t Target) string {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Scheme)
+}
+
+// direct checks that the plain HTTP/1.1 loop can do what the profile asks.
+func (v *validator) direct(c Client) {
+	const instead = "write engine: vegeta"
+	for i, t := range v.profile.Targets {
+		if schemeOf(t) == "https" {
+			v.add(at("targets", i, "url"), "engine direct speaks no TLS: %s, or an http url", instead)
+		}
+	}
+	if c.Protocol == ProtocolHTTP2 || c.Protocol == ProtocolH2C {
+		v.add("client.protocol", "engine direct speaks no HTTP/2: %s, or protocol: http1", instead)
+	}
+	if c.TLS != (TLS{}) {
+		v.add("client.tls", "engine direct speaks no TLS: %s, or leave out tls", instead)
+	}
+	if c.Proxy {
+		v.add("client.proxy", "engine direct uses no proxy: %s, or leave out proxy", instead)
+	}
+}

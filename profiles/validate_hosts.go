@@ -1,0 +1,154 @@
+package profiles
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (v *validator) hosts() {
+	seen := make(map[string]bool)
+	for i, h := range v.profile.Hosts {
+		path := at("hosts", i)
+		switch {
+		case h.Name == "":
+			v.add(path, "the host has no name: write one, such as name: orders-1")
+		case !v.name(path+".name", h.Name):
+		case seen[h.Name]:
+			v.add(path+".name", "a second host is called %q: give each host its own name", h.Name)
+		}
+		seen[h.Name] = true
+		v.host(path, h)
+	}
+}
+
+func (v *validator) host(path string, h Host) {
+	remote := h.Agent != "" || h.Netns != "" || h.Prometheus != ""
+	switch {
+	case h.Name == LocalHost && remote:
+		v.add(path, "local is this machine: give the host another name, or leave out agent, netns and prometheus")
+	case h.Agent != "" && h.Netns != "":
+		v.add(path+".netns", "a netns is of this machine, and the host has an agent: leave out one of them")
+	case h.Prometheus != "" && h.Agent == "" && len(h.Processes) > 0:
+		v.add(path+".processes", "processes cannot be watched through prometheus: add agent: %s, or leave them out", plainName(h.Name))
+	}
+	if h.Agent != "" && !isAddress(h.Agent) {
+		v.add(path+".agent", "%s is not an address: write a host or host:port, such as orders-1.internal", quote(h.Agent))
+	}
+	if strings.ContainsAny(h.Netns, "/ ") || h.Netns == "." || h.Netns == ".." {
+		v.add(path+".netns", "%s is not the name of a network namespace: write one that \"ip netns list\" shows", quote(h.Netns))
+	}
+	if h.Prometheus != "" {
+		if u, err := url.Parse(h.Prometheus); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			v.add(path+".prometheus", "%s is not a metrics URL: write one such as http://db-1:9100/metrics", quote(h.Prometheus))
+		}
+	}
+	for i, p := range h.Processes {
+		v.process(at(path+".processes", i), p)
+	}
+}
+
+// isAddress reports whether the text is a host, an IP address, or either with a
+// port.
+func isAddress(text string) bool {
+	u, err := url.Parse("agent://" + text)
+	if err != nil || u.Host != text || u.Hostname() == "" || strings.IndexFunc(text, isControl) >= 0 {
+		return false
+	}
+	_, port, hasPort := strings.Cut(strings.TrimPrefix(u.Host, "["+u.Hostname()+"]"), ":")
+	return !hasPort || validPort(port)
+}
+
+func (v *validator) process(path string, p Process) {
+	selectors := 0
+	for _, set := range []bool{p.Listen != 0, p.PID != 0, p.Name != "", p.Cgroup != "", p.Unit != ""} {
+		if set {
+			selectors++
+		}
+	}
+	if selectors != 1 {
+		v.add(path, "%d ways to find a process are given: write exactly one of listen, pid, name, cgroup and unit", selectors)
+		return
+	}
+	switch {
+	case p.Listen < 0 || p.Listen > 65535:
+		v.add(path+".listen", "port %d is not from 1 to 65535: write the port that the process listens on", p.Listen)
+	case p.PID < 0:
+		v.add(path+".pid", "pid %d cannot be: write the number that ps shows", p.PID)
+	case slices.Contains(strings.Split(p.Cgroup, "/"), ".."):
+		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", quote(p.Cgroup))
+	case p.Unit != "" && !strings.Contains(p.Unit, "."):
+		v.add(path+".unit", "%s is not a full unit name: write %s.service", quote(p.Unit), p.Unit)
+	case strings.Contains(p.Name, "/"):
+		v.add(path+".name", "%s is a path: write the command's name, %s", quote(p.Name), strconv.Quote(p.Name[strings.LastIndex(p.Name, "/")+1:]))
+	}
+}
+
+// gates checks the gates of one list: gate, which must hold, or abort-if, which
+// ends the run when it holds.
+func (v *validator) gates(path string, gates []Gate) {
+	for i, g := range gates {
+		path := at(path, i)
+		parsed, err := ParseGate(g.String())
+		if err != nil {
+			v.add(path, "%s", err)
+			continue
+		}
+		if parsed.Text = g.Text; parsed != g {
+			v.add(path, "the gate %s cannot be written: make it with ParseGate", quote(g.String()))
+			continue
+		}
+		v.gateNames(path, g)
+		if strings.HasPrefix(path, "gate") {
+			v.gate(path, g)
+		} else {
+			v.abortIf(path, g)
+		}
+	}
+}
+
+// gateNames checks the target or the resource that a gate names.
+func (v *validator) gateNames(path string, g Gate) {
+	if g.Of == "" {
+		return
+	}
+	if g.Metric == GateHeadroom {
+		if v.resources != nil && !slices.Contains(v.resources, g.Of) {
+			v.add(path, "unknown resource %s%s", quote(g.Of), suggest(g.Of, v.resources))
+		}
+		return
+	}
+	var names []string
+	for _, t := range v.profile.Targets {
+		names = append(names, t.Name)
+	}
+	if !slices.Contains(names, g.Of) {
+		v.add(path, "unknown target %s%s", quote(g.Of), suggest(g.Of, names))
+	}
+}
+
+func (v *validator) gate(path string, g Gate) {
+	below := g.Op == Less || g.Op == LessOrEqual
+	rate, known := v.profile.MaxRate()
+	switch {
+	case g.Metric == GateHeadroom && below:
+		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.formatValue())
+	case g.Metric == GateOnset && known && g.Value > rate:
+		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write onset > %s", FormatRate(rate), FormatRate(rate))
+	}
+}
+
+func (v *validator) abortIf(path string, g Gate) {
+	below := g.Op == Less || g.Op == LessOrEqual
+	switch {
+	case g.Metric == GateOnset:
+		v.add(path, "the onset is known at the end only: write another condition, such as failures within 10s > 50%%")
+	case g.Metric == GateHeadroom && !below:
+		v.add(path, "the run would end at once: write headroom(%s) < %s", g.Of, g.formatValue())
+	case g.Metric != GateHeadroom && (below || g.Op == Equal && g.Value == 0):
+		v.add(path, "the run would end at once: write %s > %s", g.subject(), g.formatValue())
+	case g.UpTo > 0:
+		v.add(path, "a condition to end the run holds at any load: leave out \"up to %s\"", FormatRate(g.UpTo))
+	}
+}

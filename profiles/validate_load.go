@@ -1,0 +1,144 @@
+package profiles
+
+import "math"
+
+func (v *validator) load() {
+	stages := v.profile.Load
+	if len(stages) == 0 {
+		v.add("load", "there is no load: write a stage, such as load: [{from: 50/s, to: 2000/s, over: 2m}]")
+		return
+	}
+	before, loaded := len(v.problems), false
+	for i, s := range stages {
+		v.stage(at("load", i), s)
+		rate, ok := s.MaxRate(1)
+		loaded = loaded || !ok || rate > 0
+	}
+	if !loaded && before == len(v.problems) {
+		v.add("load", "no stage sends anything: write a rate above 0/s, such as {from: 50/s, to: 2000/s, over: 2m}")
+	}
+}
+
+func (v *validator) stage(path string, s Stage) {
+	before := len(v.problems)
+	switch s.Kind {
+	case Ramp:
+		v.rate(path+".from", s.From)
+		v.rate(path+".to", s.To)
+		if s.From == s.To && before == len(v.problems) {
+			v.add(path, "a ramp from %s to %s is level: write {at: %s, for: %s}",
+				FormatRate(s.From), FormatRate(s.To), FormatRate(s.From), FormatDuration(s.For))
+		}
+		v.length(path+".over", s)
+	case Hold:
+		v.rate(path+".at", s.From)
+		if s.From != s.To {
+			v.add(path+".at", "a hold has one rate: write {from: %s, to: %s, over: %s}", FormatRate(s.From), FormatRate(s.To), FormatDuration(s.For))
+		}
+		v.length(path+".for", s)
+	case Staircase:
+		v.staircase(path, s)
+	case Burst:
+		v.burst(path, s)
+	case Max:
+		v.length(path+".for", s)
+		if v.profile.Client.Connections == 0 {
+			v.add(path+".at", "at: max keeps every connection busy, and client.connections is 0: write connections: 256, or a rate")
+		}
+	case Connections:
+		v.connections(path, s)
+	default:
+		v.add(path, "stage kind %d is none: use one of the kinds of this package", s.Kind)
+	}
+}
+
+// rate checks a rate and reports whether it is right.
+func (v *validator) rate(path string, rate float64) bool {
+	switch {
+	case !v.finite(path, rate):
+		return false
+	case rate < 0:
+		v.add(path, "%s is negative: write 0/s or more", FormatRate(rate))
+		return false
+	case rate > maxRate:
+		v.add(path, "%s is more than %s: write a rate that a machine can send", FormatRate(rate), FormatRate(maxRate))
+		return false
+	}
+	return true
+}
+
+func (v *validator) length(path string, s Stage) {
+	d := s.Duration()
+	switch {
+	case d <= 0:
+		v.add(path, "the stage has no length: write one above 0s, such as 2m")
+	case d.Seconds() > maxStage:
+		v.add(path, "the stage lasts %s, longer than 720h: write a shorter one", FormatDuration(d))
+	}
+}
+
+func (v *validator) staircase(path string, s Stage) {
+	right := v.rate(path+".from", s.From)
+	right = v.rate(path+".to", s.To) && right
+	switch {
+	case !v.finite(path+".step", s.Step):
+		right = false
+	case s.Step <= 0:
+		v.add(path+".step", "a step of %s goes nowhere: write one above 0/s, also on the way down", FormatRate(s.Step))
+		right = false
+	}
+	if s.Every <= 0 {
+		v.add(path+".every", "each step lasts no time: write one above 0s, such as every: 10s")
+		right = false
+	}
+	if !right {
+		return
+	}
+	rise := math.Abs(s.To - s.From)
+	switch {
+	case rise == 0:
+		v.add(path, "a staircase from %s to %s has no steps: write {at: %s, for: %s}",
+			FormatRate(s.From), FormatRate(s.To), FormatRate(s.From), FormatDuration(s.Every))
+	case s.Step > rise:
+		v.add(path+".step", "a step of %s is more than the %s from %s to %s: write a smaller one",
+			FormatRate(s.Step), FormatRate(rise), FormatRate(s.From), FormatRate(s.To))
+	case !(rise/s.Step < maxSteps):
+		v.add(path+".step", "a step of %s makes more than %d steps: write a larger one", FormatRate(s.Step), maxSteps)
+	default:
+		v.length(path+".every", s)
+	}
+}
+
+func (v *validator) burst(path string, s Stage) {
+	switch {
+	case s.BurstSize <= 0:
+		v.add(path+".burst", "a burst of %d requests sends nothing: write 1 or more", s.BurstSize)
+	case s.BurstSize > maxRate:
+		v.add(path+".burst", "a burst of %d requests is more than 10000000: write a smaller one", s.BurstSize)
+	}
+	switch {
+	case s.Every <= 0:
+		v.add(path+".every", "the bursts have no time between them: write one above 0s, such as every: 950ms")
+	case s.Jitter < 0 || s.Jitter >= s.Every:
+		v.add(path+".jitter", "a jitter of %s is not below the %s between bursts: write a shorter one", FormatDuration(s.Jitter), FormatDuration(s.Every))
+	case s.For > 0 && s.For < s.Every:
+		v.add(path+".for", "%s is shorter than the %s between bursts: write a longer one", FormatDuration(s.For), FormatDuration(s.Every))
+	}
+	v.length(path+".for", s)
+}
+
+func (v *validator) connections(path string, s Stage) {
+	client := v.profile.Client
+	switch {
+	case s.FromConns < 0 || s.ToConns < 0:
+		v.add(path, "a number of connections is negative: write 0 conns or more")
+	case max(s.FromConns, s.ToConns) == 0:
+		v.add(path, "the stage holds no connections: write a number above 0, such as to: 10000 conns")
+	case max(s.FromConns, s.ToConns) > maxConns:
+		v.add(path, "%d connections are more than one machine holds: write %d conns or fewer", max(s.FromConns, s.ToConns), int(maxConns))
+	}
+	v.length(path+".over", s)
+	if client.PerConnection == 0 {
+		v.add(path, "a stage of held connections needs the rate of each: write client: {per-connection: 10/s}")
+	}
+}

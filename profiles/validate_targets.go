@@ -1,0 +1,265 @@
+package profiles
+
+import (
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template/parse"
+)
+
+func (v *validator) targets() {
+	targets := v.profile.Targets
+	switch {
+	case len(targets) == 0:
+		v.add("targets", "there is no target: write one, such as targets: [{name: orders, url: http://127.0.0.1:8080}]")
+	case len(targets) > maxTargets:
+		v.add("targets", "%d targets are more than %d: spread them over several profiles", len(targets), maxTargets)
+	}
+	seen := make(map[string]bool)
+	for i, t := range targets {
+		path := at("targets", i)
+		switch {
+		case t.Name == "":
+			v.add(path, "the target has no name: write one, such as name: orders")
+		case !v.name(path+".name", t.Name):
+		case seen[t.Name]:
+			v.add(path+".name", "a second target is called %q: give each target its own name", t.Name)
+		}
+		seen[t.Name] = true
+		v.target(path, t)
+	}
+	v.shares()
+}
+
+func (v *validator) target(path string, t Target) {
+	switch {
+	case t.File != "" && (t.URL != "" || len(t.Requests) > 0):
+		v.add(path+".file", "the file says where requests go: leave out url and requests, or file")
+	case t.File == "" && t.URL == "":
+		v.add(path, "the target has no url: write one, such as url: http://127.0.0.1:8080")
+	case t.File == "":
+		v.url(path+".url", t.URL)
+		v.requests(path+".requests", t.Requests)
+	}
+	seen := make(map[string]bool)
+	for i, name := range t.Hosts {
+		if seen[name] {
+			v.add(at(path+".hosts", i), "host %q is there twice: name each host once", name)
+		}
+		seen[name] = true
+		known := v.hostNames()
+		if !slices.Contains(known, name) {
+			v.add(at(path+".hosts", i), "host %q is not among the hosts below%s", name, suggestHost(name, known))
+		}
+	}
+	if len(t.Expect) == 0 {
+		v.add(path+".expect", "no status counts as success: write some, such as expect: 2xx")
+	}
+	for _, r := range t.Expect {
+		if r.Low < 100 || r.High > 599 || r.Low > r.High {
+			v.add(path+".expect", "%d to %d are not HTTP statuses: write some from 100 to 599, such as 2xx or 404", r.Low, r.High)
+		}
+	}
+}
+
+func (v *validator) hostNames() []string {
+	names := []string{LocalHost}
+	for _, h := range v.profile.Hosts {
+		if h.Name != "" && h.Name != LocalHost {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+func suggestHost(name string, known []string) string {
+	if near := Nearest(name, known); near != "" {
+		return "; did you mean \"" + near + "\"?"
+	}
+	return ": add hosts: [{name: " + plainName(name) + "}]"
+}
+
+// url checks a target's base URL.
+func (v *validator) url(path, text string) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || strings.IndexFunc(text, isControl) >= 0:
+		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", quote(text))
+	case u.Scheme == "unix":
+		if u.Host != "" || len(u.Path) < 2 {
+			v.add(path, "%s names no socket: write three slashes, as in unix:///run/orders.sock", quote(text))
+		}
+	case u.Scheme != "http" && u.Scheme != "https":
+		if strings.Contains(text, "://") {
+			v.add(path, "%s is not spoken here: write http://, https:// or unix:///", quote(u.Scheme))
+		} else {
+			v.add(path, "%s has no scheme: write http://%s", quote(text), strings.TrimLeft(text, "/"))
+		}
+	case u.Hostname() == "":
+		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", quote(text))
+	case u.Port() != "" && !validPort(u.Port()):
+		v.add(path, "port %s is not from 1 to 65535: write one such as http://127.0.0.1:8080", u.Port())
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", quote(text))
+	}
+}
+
+func validPort(text string) bool {
+	port, err := strconv.Atoi(text)
+	return err == nil && port >= 1 && port <= 65535
+}
+
+func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
+
+func (v *validator) requests(path string, requests []Request) {
+	switch {
+	case len(requests) == 0:
+		v.add(path, "the target has no requests: write one, such as GET /orders/42")
+	case len(requests) > maxRequests:
+		v.add(path, "%d requests are more than %d: put them into a file and write file: requests.http", len(requests), maxRequests)
+		return
+	}
+	for i, r := range requests {
+		v.request(at(path, i), r)
+	}
+}
+
+func (v *validator) request(path string, r Request) {
+	if r.Method == "CONNECT" {
+		v.add(path+".method", "CONNECT opens a tunnel and is no load: write another method, such as GET")
+	} else if !isToken(r.Method) || r.Method != strings.ToUpper(r.Method) {
+		method := strings.ToUpper(r.Method)
+		if !isToken(method) {
+			method = "GET"
+		}
+		v.add(path+".method", "%s is not a method: write it as %s", quote(r.Method), method)
+	}
+	v.path(path+".path", r.Path)
+	for i, h := range r.Headers {
+		v.header(at(path+".headers", i), h)
+	}
+	if r.Body != "" && r.BodyFile != "" {
+		v.add(path+".body-file", "the request has a body and a body-file: leave out one of them")
+	}
+	bodiless := r.Body == "" && r.BodyFile == ""
+	switch {
+	case r.Template && bodiless:
+		v.add(path+".template", "there is no body to fill in: write a body, or leave out template")
+	case r.Template:
+		v.template(path+".body", r.Body)
+	}
+	if r.Chunked && bodiless {
+		v.add(path+".chunked", "there is no body to send in chunks: write a body, or leave out chunked")
+	}
+	if v.finite(path+".weight", r.Weight) && r.Weight <= 0 {
+		v.add(path+".weight", "a weight of %v is never sent: write a positive number, or leave out the request", r.Weight)
+	}
+}
+
+func (v *validator) path(path, text string) {
+	if text == "" {
+		return
+	}
+	_, err := url.Parse(text)
+	switch {
+	case text[0] != '/' && text[0] != '?':
+		v.add(path, "the path %s does not begin with /: write /%s", quote(text), strings.TrimLeft(text, "/"))
+	case err != nil || strings.HasPrefix(text, "//") || strings.IndexFunc(text, isControl) >= 0:
+		v.add(path, "the path %s cannot be part of a URL: write blanks as %%20 and percent signs as %%25", quote(text))
+	case strings.Contains(text, "#"):
+		v.add(path, "the path %s has a fragment, which is never sent: leave it out, or write # as %%23", quote(text))
+	}
+}
+
+// header checks one header. Some are not the profile's to set.
+func (v *validator) header(path string, h Header) {
+	switch strings.ToLower(h.Name) {
+	case "content-length":
+		v.add(path, "Content-Length follows from the body: leave it out")
+	case "transfer-encoding":
+		v.add(path, "Transfer-Encoding is set by the client: write chunked: true instead")
+	case "x-transaction-id", "traceparent", "x-vegeta-seq":
+		v.add(path, "%s is set by rampload for every request: leave it out", h.Name)
+	default:
+		if !isToken(h.Name) {
+			v.add(path, "%s is not a header name: write letters, digits and \"-\", as in X-Tenant", quote(h.Name))
+		}
+	}
+	bad := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+	if strings.IndexFunc(h.Value, bad) >= 0 {
+		v.add(path, "the value of %s has line breaks or control characters: write it on one line", cite(h.Name))
+	}
+}
+
+// isToken reports whether the text is a token of RFC 9110, section 5.6.2.
+func isToken(text string) bool {
+	return text != "" && strings.IndexFunc(text, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && (r >= 0x80 || !strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	}) < 0
+}
+
+// template checks the body of a template: text and {{.N}}, {{.ID}} and {{.Now}},
+// so that it can be filled in without an interpreter.
+func (v *validator) template(path, body string) {
+	trees, err := parse.Parse("body", body, "", "")
+	if err != nil {
+		v.add(path, "the template does not parse: write {{.N}}, {{.ID}} or {{.Now}}, and {{\"{{\"}} for the braces themselves")
+		return
+	}
+	tree := trees["body"]
+	if tree == nil { // nothing but blanks
+		return
+	}
+	for _, node := range tree.Root.Nodes {
+		if !isPlaceholder(node) {
+			v.add(path, "the template knows {{.N}}, {{.ID}} and {{.Now}} only: write one of them instead of %s", quote(node.String()))
+			return
+		}
+	}
+}
+
+func isPlaceholder(node parse.Node) bool {
+	action, ok := node.(*parse.ActionNode)
+	if !ok {
+		return node.Type() == parse.NodeText || node.Type() == parse.NodeComment
+	}
+	if len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Cmds[0].Args) != 1 {
+		return false
+	}
+	switch arg := action.Pipe.Cmds[0].Args[0].(type) {
+	case *parse.FieldNode:
+		return len(arg.Ident) == 1 && slices.Contains([]string{"N", "ID", "Now"}, arg.Ident[0])
+	case *parse.StringNode:
+		return true
+	}
+	return false
+}
+
+// shares checks that the shares of all targets are one whole.
+func (v *validator) shares() {
+	sum := 0.0
+	for i, t := range v.profile.Targets {
+		path := at("targets", i, "share")
+		switch {
+		case !v.finite(path, t.Share):
+			return
+		case t.Share < 0 || t.Share > 1:
+			v.add(path, "a share of %s is not from 0%% to 100%%: write one such as 70%%", FormatPercent(t.Share))
+			return
+		}
+		sum += t.Share
+	}
+	for i, t := range v.profile.Targets {
+		switch {
+		case t.Share == 0:
+			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", cite(t.Name))
+			return
+		case math.Abs(sum-1) <= shareTolerance:
+		case i == len(v.profile.Targets)-1:
+			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", FormatPercent(math.Round(sum*1e6)/1e6))
+		}
+	}
+}
