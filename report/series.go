@@ -31,6 +31,9 @@ type Point struct {
 	LagP99        int64            // µs
 }
 
+// maxWindows bounds the memory that one damaged index can ask for.
+const maxWindows = 1 << 22
+
 // NewSeries returns an empty series of the named targets, for windows of the
 // given interval.
 func NewSeries(interval time.Duration, names []string) *Series {
@@ -39,11 +42,12 @@ func NewSeries(interval time.Duration, names []string) *Series {
 
 // Add takes one window as a loader reports it. Windows may come in any order of
 // target; what ended late goes back to the window in which it was due. Windows
-// of unknown targets and before the load (a negative index) are left out; a due
-// window before the load counts in the first.
+// of unknown targets, before the load (a negative index) and beyond four million
+// (twelve days at the usual interval) are left out; a due window before the load
+// counts in the first.
 func (s *Series) Add(w attack.Window) {
 	t := int(w.Target)
-	if t >= len(s.Names) || w.Index < 0 {
+	if t >= len(s.Names) || w.Index < 0 || w.Index >= maxWindows {
 		return
 	}
 	s.grow(int(w.Index))
