@@ -1,0 +1,169 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+)
+
+// Progress is what a person wants to see while a run goes on.
+type Progress struct {
+	At          time.Duration // since the load began
+	Offered     float64       // requests per second, now
+	Achieved    float64       // requests per second, over the last second
+	Requests    uint64        // ended so far
+	Failures    uint64        // requests so far
+	WireResets  uint64        // connections so far
+	LocalFaults uint64        // attempts so far
+	Unsent      uint64
+	P99         time.Duration // of successful requests over the last second; 0: none
+	Fullest     []Fullness    // fullest first
+}
+
+// Fullness is how full one limited resource is.
+type Fullness struct {
+	Metric probe.Metric
+	Value  float64
+	Limit  float64
+}
+
+// Share returns the use as a share of the limit.
+func (f Fullness) Share() float64 { return f.Value / f.Limit }
+
+// live is the sink between the loader and the recorder: it sees windows pass,
+// judges abort conditions and keeps what the progress line shows.
+type live struct {
+	cfg  Config
+	stop context.CancelFunc
+
+	mu       sync.Mutex
+	series   report.Series
+	progress Progress
+	recent   [][]attack.Window // by target, the last second
+	complete int32             // windows that every target has reported
+	struck   string
+	fullest  map[probe.Metric]Fullness
+}
+
+var _ attack.Sink = (*live)(nil)
+
+func newLive(cfg Config, stop context.CancelFunc) *live {
+	return &live{
+		cfg: cfg, stop: stop,
+		series:  *report.NewSeries(cfg.Interval, cfg.Targets),
+		recent:  make([][]attack.Window, len(cfg.Targets)),
+		fullest: map[probe.Metric]Fullness{},
+	}
+}
+
+// Address passes an address on.
+func (l *live) Address(a attack.Address) { l.cfg.Recorder.Address(a) }
+
+// Failure passes a failure on.
+func (l *live) Failure(f attack.Failure) { l.cfg.Recorder.Failure(f) }
+
+// Window passes a window on and, when it is the last target's of its interval,
+// judges the abort conditions and tells the progress.
+func (l *live) Window(w attack.Window) {
+	l.cfg.Recorder.Window(w)
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	end := time.Duration(w.Index+1) * l.cfg.Interval
+	offered := l.cfg.Offered(end - l.cfg.Interval/2)
+	l.series.Add(w)
+	l.count(w)
+	if int(w.Target) != len(l.cfg.Targets)-1 {
+		return
+	}
+	if l.struck == "" {
+		if g, struck := report.Struck(l.cfg.AbortIf, &l.series); struck {
+			l.struck = g.Text
+			l.stop()
+		}
+	}
+	if l.cfg.Progress == nil {
+		return
+	}
+	p := l.progress
+	p.At, p.Offered = end, offered
+	p.Achieved, p.P99 = l.lastSecond()
+	p.Fullest = l.fullestFirst()
+	l.cfg.Progress(p)
+}
+
+func (l *live) count(w attack.Window) {
+	p := &l.progress
+	p.Unsent += w.Unsent
+	for _, c := range w.Cells {
+		p.Requests += c.Requests
+		p.WireResets += c.WireResets
+		if c.Fault.Failure() {
+			p.Failures += c.Requests
+		}
+		if c.Fault.Local() {
+			p.LocalFaults += c.Attempts
+		}
+	}
+	keep := max(int(time.Second/l.cfg.Interval), 1)
+	recent := append(l.recent[w.Target], w)
+	l.recent[w.Target] = recent[max(len(recent)-keep, 0):]
+}
+
+func (l *live) lastSecond() (achieved float64, p99 time.Duration) {
+	var sent uint64
+	var latency attack.Histogram
+	windows := 0
+	for _, target := range l.recent {
+		windows = max(windows, len(target))
+		for _, w := range target {
+			sent += w.Sent
+			latency = latency.Merge(w.FromDue)
+		}
+	}
+	if windows == 0 {
+		return 0, 0
+	}
+	if us, ok := latency.Quantile(0.99); ok {
+		p99 = time.Duration(us) * time.Microsecond
+	}
+	return float64(sent) / (time.Duration(windows) * l.cfg.Interval).Seconds(), p99
+}
+
+// readings keeps the latest use of every limited resource.
+func (l *live) readings(rs []probe.Reading) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range rs {
+		if !(r.Limit > 0) { // NaN: no limit
+			continue
+		}
+		if def, ok := r.Metric.Def(); ok && (def.Kind == probe.HardLimit || def.Kind == probe.Utilisation) {
+			l.fullest[r.Metric] = Fullness{r.Metric, r.Value, r.Limit}
+		}
+	}
+}
+
+func (l *live) fullestFirst() []Fullness {
+	out := make([]Fullness, 0, len(l.fullest))
+	for _, f := range l.fullest {
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b Fullness) int {
+		return cmp.Or(cmp.Compare(b.Share(), a.Share()),
+			cmp.Compare(a.Metric.Name, b.Metric.Name), cmp.Compare(a.Metric.PID, b.Metric.PID))
+	})
+	return out[:min(len(out), 4)]
+}
+
+func (l *live) aborted() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.struck
+}

@@ -1,0 +1,99 @@
+// Package session carries a run through: baseline, load, cool-down. It joins a
+// loader, samplers and watchers to a recorder and knows them as interfaces
+// only; what they are is chosen in cmd/internal/cli. It draws no conclusions
+// beyond the abort conditions that it is given.
+package session
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+)
+
+// Recorder takes everything that a run produces; a run log writer is one. Its
+// methods are called from several goroutines.
+type Recorder interface {
+	attack.Sink
+	Samples(at time.Duration, readings []probe.Reading)
+	Event(probe.Event)
+}
+
+// Config is one run. Clock, Loader and Recorder are needed.
+type Config struct {
+	Clock    probe.Clock // reads 0 when the load begins; the baseline is the time until then
+	Loader   attack.Loader
+	Samplers []probe.Sampler
+	Watchers []probe.Watcher
+	Recorder Recorder
+
+	SampleEvery time.Duration // 0: 250 ms
+	CoolDown    time.Duration // probes go on for this long after the load
+
+	Targets  []string      // names, by index
+	Interval time.Duration // of windows
+	Offered  func(at time.Duration) float64
+	AbortIf  []profiles.Gate
+	Progress func(Progress) // called once a window, may be nil; must not block
+}
+
+// Outcome is what a session knows at its end.
+type Outcome struct {
+	Summary attack.Summary
+	Aborted string // the abort condition that struck, as the profile states it
+	Sources []probe.Status
+}
+
+// Run carries the run through. It returns when everything has stopped: after the
+// schedule and the cool-down, or soon after ctx is done. A canceled context is
+// not an error (see Outcome.Summary); the loader's own failure is.
+func Run(ctx context.Context, cfg Config) (Outcome, error) {
+	if cfg.SampleEvery == 0 {
+		cfg.SampleEvery = 250 * time.Millisecond
+	}
+	probing, stopProbing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopProbing()
+	loading, stopLoading := context.WithCancel(ctx)
+	defer stopLoading()
+
+	live := newLive(cfg, stopLoading)
+	var (
+		wg       sync.WaitGroup
+		mu       sync.Mutex
+		statuses []probe.Status
+	)
+	finish := func(s probe.Status) {
+		mu.Lock()
+		defer mu.Unlock()
+		statuses = append(statuses, s)
+	}
+	for _, s := range cfg.Samplers {
+		wg.Go(func() { finish(sample(probing, s, cfg, live)) })
+	}
+	for _, w := range cfg.Watchers {
+		wg.Go(func() { finish(watch(probing, w, cfg)) })
+	}
+
+	summary, err := cfg.Loader.Run(loading, live)
+	if err != nil {
+		err = fmt.Errorf("run load: %w", err)
+	} else if ctx.Err() == nil {
+		coolDown(ctx, cfg.CoolDown)
+	}
+	stopProbing()
+	wg.Wait()
+	return Outcome{Summary: summary, Aborted: live.aborted(), Sources: statuses}, err
+}
+
+func coolDown(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,218 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+)
+
+const interval = 250 * time.Millisecond
+
+// steadyLoader reports windows of 100 requests of which failed fail, one each
+// interval, until its time is over or ctx is done.
+type steadyLoader struct {
+	clock  probe.Clock
+	length time.Duration
+	failed uint64
+	err    error
+}
+
+func (l steadyLoader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
+	if l.err != nil {
+		return attack.Summary{}, l.err
+	}
+	for i := int32(0); ; i++ {
+		next := time.NewTimer(time.Duration(i+1)*interval - l.clock.Now())
+		select {
+		case <-ctx.Done():
+			return attack.Summary{Ended: l.clock.Now(), Interrupted: true}, nil
+		case <-next.C:
+		}
+		sink.Window(attack.Window{Index: i, Scheduled: 100, Sent: 100, Cells: []attack.Cell{
+			{DueWindow: i, Phase: attack.PhaseDone, Attempts: 100 - l.failed, Requests: 100 - l.failed},
+			{DueWindow: i, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: l.failed, Requests: l.failed, WireResets: l.failed},
+		}, FromDue: attack.Histogram{{Value: 2000, Count: 100}}})
+		if l.clock.Now() >= l.length {
+			return attack.Summary{Ended: l.length}, nil
+		}
+	}
+}
+
+// scriptedSampler returns the errors of its script in turn, then good readings.
+type scriptedSampler struct {
+	name   string
+	script []error
+	reads  int
+	closed bool
+}
+
+func (s *scriptedSampler) Source() probe.Source { return probe.Source{Host: "local", Name: s.name} }
+func (s *scriptedSampler) Close() error         { s.closed = true; return nil }
+func (s *scriptedSampler) Sample(_ context.Context, emit func(probe.Reading)) error {
+	s.reads++
+	if s.reads <= len(s.script) && s.script[s.reads-1] != nil {
+		return s.script[s.reads-1]
+	}
+	emit(probe.Reading{Metric: probe.Metric{Host: "local", Name: probe.FileTable}, Value: float64(s.reads), Limit: 100})
+	return nil
+}
+
+type watcher struct{ err error }
+
+func (watcher) Source() probe.Source { return probe.Source{Host: "local", Name: "trace"} }
+func (w watcher) Watch(ctx context.Context, emit func(probe.Event)) error {
+	if w.err != nil {
+		return w.err
+	}
+	emit(probe.Event{Kind: probe.RSTSent})
+	<-ctx.Done()
+	return nil
+}
+
+type memory struct {
+	mu       sync.Mutex
+	windows  int
+	failures int
+	samples  []time.Duration
+	events   []probe.Event
+}
+
+func (m *memory) Address(attack.Address) {}
+func (m *memory) Window(attack.Window)   { m.mu.Lock(); m.windows++; m.mu.Unlock() }
+func (m *memory) Failure(attack.Failure) { m.mu.Lock(); m.failures++; m.mu.Unlock() }
+func (m *memory) Event(e probe.Event)    { m.mu.Lock(); m.events = append(m.events, e); m.mu.Unlock() }
+func (m *memory) Samples(at time.Duration, _ []probe.Reading) {
+	m.mu.Lock()
+	m.samples = append(m.samples, at)
+	m.mu.Unlock()
+}
+
+func config(l *steadyLoader, m *memory) Config {
+	l.clock = probe.NewClock(time.Now().Add(time.Second))
+	return Config{
+		Clock: l.clock, Loader: l, Recorder: m, CoolDown: time.Second, Interval: interval,
+		Targets: []string{"orders"}, Offered: func(time.Duration) float64 { return 400 },
+	}
+}
+
+func TestRunRecordsBaselineLoadAndCoolDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		cfg := config(&steadyLoader{length: 10 * time.Second}, m)
+		good := &scriptedSampler{name: "host"}
+		cfg.Samplers = []probe.Sampler{good}
+		cfg.Watchers = []probe.Watcher{watcher{}}
+		var last Progress
+		cfg.Progress = func(p Progress) { last = p }
+		out, err := Run(t.Context(), cfg)
+		if err != nil || out.Summary.Interrupted || out.Aborted != "" {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if m.windows != 40 {
+			t.Errorf("%d windows, want 40", m.windows)
+		}
+		if first, end := m.samples[0], m.samples[len(m.samples)-1]; first != -time.Second || end < 10*time.Second+500*time.Millisecond {
+			t.Errorf("samples from %s to %s, want from -1s into the cool-down", first, end)
+		}
+		if len(m.events) != 1 || !good.closed {
+			t.Errorf("events %+v, sampler closed %v", m.events, good.closed)
+		}
+		for _, s := range out.Sources {
+			if s.State != probe.Measured || s.Reads == 0 {
+				t.Errorf("source %+v", s)
+			}
+		}
+		if last.Requests != 4000 || last.Achieved != 400 || last.P99 != 2*time.Millisecond || len(last.Fullest) != 1 {
+			t.Errorf("progress %+v", last)
+		}
+	})
+}
+
+func TestAbortStopsTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		cfg := config(&steadyLoader{length: time.Minute, failed: 60}, m)
+		abort, err := profiles.ParseGate("failures within 5s > 50%")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.AbortIf = []profiles.Gate{abort}
+		out, err := Run(t.Context(), cfg)
+		if err != nil || out.Aborted != abort.Text {
+			t.Fatalf("aborted %q, %v", out.Aborted, err)
+		}
+		if out.Summary.Ended > 10*time.Second {
+			t.Errorf("the load went on until %s", out.Summary.Ended)
+		}
+	})
+}
+
+func TestInterruptSkipsTheCoolDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		begun := time.Now()
+		out, err := Run(ctx, config(&steadyLoader{length: time.Minute}, &memory{}))
+		if err != nil || !out.Summary.Interrupted {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if took := time.Since(begun); took != 3*time.Second {
+			t.Errorf("ended after %s", took)
+		}
+	})
+}
+
+func TestSourcesFailEachInTheirOwnWay(t *testing.T) {
+	flaky := errors.New("read: input/output error")
+	unsupported := &probe.Unsupported{What: "reset trace", Reason: "tracefs is not readable", Needs: "root"}
+	silent := make([]error, 200)
+	for i := range silent {
+		silent[i] = flaky
+	}
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		cfg := config(&steadyLoader{length: 5 * time.Second}, m)
+		gap := &scriptedSampler{name: "gap", script: append([]error{nil, nil}, silent[:8]...)}
+		cfg.Samplers = []probe.Sampler{
+			&scriptedSampler{name: "never", script: silent},
+			&scriptedSampler{name: "unsupported", script: []error{unsupported}},
+			&scriptedSampler{name: "lost", script: []error{nil, nil, unsupported}},
+			gap,
+		}
+		cfg.Watchers = []probe.Watcher{watcher{err: unsupported}}
+		out, err := Run(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]probe.State{"never": probe.NotMeasured, "unsupported": probe.NotMeasured,
+			"lost": probe.Partial, "gap": probe.Partial, "trace": probe.NotMeasured}
+		for _, s := range out.Sources {
+			if s.State != want[s.Source.Name] || s.Reason == "" {
+				t.Errorf("%s is %s (%q), want %s with a reason", s.Source.Name, s.State, s.Reason, want[s.Source.Name])
+			}
+			delete(want, s.Source.Name)
+		}
+		if len(want) > 0 {
+			t.Errorf("no status of %v", want)
+		}
+		if len(m.events) != 1 || m.events[0].Kind != probe.Gap || m.events[0].Value != 9*interval.Seconds() {
+			t.Errorf("gap events %+v, want one of 2.25 s", m.events)
+		}
+	})
+}
+
+func TestLoaderErrorEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("no such file")
+		if _, err := Run(t.Context(), config(&steadyLoader{err: broken}, &memory{})); !errors.Is(err, broken) {
+			t.Errorf("%v", err)
+		}
+	})
+}

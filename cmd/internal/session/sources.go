@@ -1,0 +1,106 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// gapPeriods is how many sampling periods a source may be silent before the
+// silence is recorded as a gap.
+const gapPeriods = 3
+
+// sample reads one source at its own pace until ctx is done. Sources never wait
+// for each other, and a slow one skips readings rather than queue them.
+func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.Status {
+	status := probe.Status{Source: s.Source(), State: probe.Measured}
+	defer s.Close()
+	ticker := time.NewTicker(cfg.SampleEvery)
+	defer ticker.Stop()
+
+	var (
+		readings []probe.Reading
+		lastGood = cfg.Clock.Now()
+		failures int
+		reason   string
+	)
+	for {
+		readings = readings[:0]
+		cost, err := measureCPU(func() error {
+			return s.Sample(ctx, func(r probe.Reading) { readings = append(readings, r) })
+		})
+		now := cfg.Clock.Now()
+		status.CPU += cost
+		if events, ok := s.(probe.EventSource); ok {
+			events.DrainEvents(func(e probe.Event) { cfg.Recorder.Event(e) })
+		}
+		switch {
+		case ctx.Err() != nil:
+			// A reading that the end of the run cut short is no failure of the source.
+		case errors.Is(err, probe.ErrUnsupported):
+			status.State, status.Reason = probe.NotMeasured, err.Error()
+			if status.Reads > 0 {
+				status.State = probe.Partial
+			}
+			return status
+		case err != nil:
+			failures++
+			reason = err.Error()
+		}
+		if len(readings) > 0 {
+			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*cfg.SampleEvery {
+				cfg.Recorder.Event(probe.Event{Kind: probe.Gap, At: lastGood, Source: status.Source,
+					Host: status.Source.Host, Value: silent.Seconds()})
+			}
+			lastGood = now
+			status.Reads++
+			cfg.Recorder.Samples(now, readings)
+			live.readings(readings)
+		}
+		select {
+		case <-ctx.Done():
+			switch {
+			case status.Reads == 0:
+				status.State, status.Reason = probe.NotMeasured, reason
+			case failures > 0:
+				status.State = probe.Partial
+				status.Reason = fmt.Sprintf("%d of %d readings failed: %s", failures, failures+int(status.Reads), reason)
+			}
+			return status
+		case <-ticker.C:
+		}
+	}
+}
+
+// watch follows one source of events until ctx is done.
+func watch(ctx context.Context, w probe.Watcher, cfg Config) probe.Status {
+	status := probe.Status{Source: w.Source(), State: probe.Measured}
+	cost, err := measureCPU(func() error {
+		return w.Watch(ctx, func(e probe.Event) {
+			status.Reads++
+			cfg.Recorder.Event(e)
+		})
+	})
+	status.CPU = cost
+	switch {
+	case err == nil:
+	case errors.Is(err, probe.ErrUnsupported):
+		status.State, status.Reason = probe.NotMeasured, err.Error()
+	default:
+		status.State, status.Reason = probe.Partial, fmt.Sprintf("ended early: %s", err)
+	}
+	return status
+}
+
+// measureCPU runs f on one thread and returns the CPU time that it took there.
+func measureCPU(f func() error) (time.Duration, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := threadCPU()
+	err := f()
+	return threadCPU() - before, err
+}
