@@ -1,0 +1,55 @@
+# Development of rampload. `make demo` and `make test` need nothing but Go (and,
+# as root on Debian, install the packages that some tests use).
+SHELL := /bin/bash
+TOOLS := go tool -modfile=.tools.mod
+FUZZTIME ?= 10s
+
+.PHONY: all demo build test race lint fuzz golden bench eval deps
+all: lint test
+
+build: ## bin/rampload
+	go build -trimpath -o bin/rampload ./cmd/rampload
+
+demo: build ## a service that runs out of descriptors, then the same with a sane limit
+	bin/rampload demo
+
+# Packages that tests use: real servers to load, real tools to compare with.
+PACKAGES := nginx-light haproxy iptables nftables conntrack iproute2 tshark wrk gunicorn jq
+deps:
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(PACKAGES) 2>/dev/null | awk '$$1=="ii"{print $$2}' | sort | comm -13 - <(printf '%s\n' $(PACKAGES) | sort)); \
+	  if [ -n "$$missing" ]; then \
+	    echo "installing" $$missing; \
+	    mkdir -p /etc/systemd/system 2>/dev/null; \
+	    (apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null \
+	      || { echo "could not install: tests that need them skip"; [ -z "$$RAMPLOAD_NO_SKIP" ]; }; \
+	  fi; \
+	else echo "not root on Debian: tests that need packages or root skip"; fi
+
+test: deps ## every test
+	go test ./...
+
+race: deps ## every test with the race detector
+	go test -race ./...
+
+lint: ## gofumpt, vet, staticcheck, import rules
+	go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+	$(TOOLS) golangci-lint run ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+golden: ## rewrite golden files after looking at the change
+	@set -e; for pkg in $$(go list -f '{{if .TestGoFiles}}{{.ImportPath}}{{else if .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
+	  dir=$$(go list -f '{{.Dir}}' $$pkg); \
+	  if grep -qs '"update"' $$dir/*_test.go; then go test $$pkg -update; fi; \
+	done
+
+bench: build ## rampload beside wrk, vegeta and fortio, interleaved
+	go test -run '^$$' -bench . -benchmem ./attack/... ./probe/... ./report/...

@@ -1,0 +1,104 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rampload/rampload/"
+
+// Imports may point only along these arrows. A package is judged by the longest
+// prefix that stands here; everything that it reaches within the module must
+// match one of its prefixes (a trailing slash means any package below).
+var arrows = map[string][]string{
+	"profiles":             {},
+	"profiles/yaml":        {"profiles"},
+	"attack":               {"profiles"},
+	"attack/schedule":      {"profiles", "attack"},
+	"attack/wire":          {"profiles", "attack"},
+	"attack/ramp":          {"profiles", "attack", "attack/schedule", "attack/wire"},
+	"attack/lab":           {"profiles", "attack"},
+	"probe":                {"profiles"},
+	"probe/":               {"profiles", "probe", "probe/"},
+	"report":               {"profiles", "attack", "probe", "report/stats"},
+	"report/stats":         {},
+	"report/runlog":        {"profiles", "attack", "probe"},
+	"report/diagnose":      {"profiles", "attack", "probe", "report/runlog", "report/stats"},
+	"report/build":         {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose"},
+	"report/render":        {"profiles", "attack", "probe", "report", "report/stats"},
+	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/stats"},
+	"cmd/":                 {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
+}
+
+// Third-party modules that only these packages may reach.
+var owners = map[string][]string{
+	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload"},
+	"github.com/shirou/gopsutil/v3":     {"probe/host", "cmd/internal/cli", "cmd/rampload"},
+	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload"},
+	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload"},
+}
+
+func TestArrows(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Deps", module+"...").Output()
+	if err != nil {
+		t.Fatalf("list packages: %v", err)
+	}
+	packages := 0
+	for d := json.NewDecoder(bytes.NewReader(out)); ; packages++ {
+		var pkg struct {
+			ImportPath string
+			Deps       []string
+		}
+		if err := d.Decode(&pkg); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		from := strings.TrimPrefix(pkg.ImportPath, module)
+		allowed, known := arrowsOf(from)
+		if !known {
+			t.Errorf("%s has no arrows: say in this test what it may import", from)
+		}
+		for _, dep := range pkg.Deps {
+			if to, ours := strings.CutPrefix(dep, module); ours && !matches(allowed, to) {
+				t.Errorf("%s must not reach %s", from, to)
+			}
+			for third, by := range owners {
+				if strings.HasPrefix(dep, third) && !matches(by, from) {
+					t.Errorf("%s must not reach %s", from, dep)
+				}
+			}
+		}
+	}
+	if packages < len(arrows)-2 {
+		t.Errorf("only %d packages were listed", packages)
+	}
+}
+
+func arrowsOf(pkg string) ([]string, bool) {
+	if a, ok := arrows[pkg]; ok {
+		return a, true
+	}
+	for i := len(pkg) - 1; i > 0; i-- {
+		if pkg[i] == '/' {
+			if a, ok := arrows[pkg[:i+1]]; ok {
+				return a, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func matches(prefixes []string, pkg string) bool {
+	for _, p := range prefixes {
+		if pkg == p || strings.HasSuffix(p, "/") && strings.HasPrefix(pkg, p) {
+			return true
+		}
+	}
+	return false
+}
