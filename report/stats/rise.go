@@ -1,0 +1,336 @@
+package stats
+
+import (
+	"fmt"
+	"math"
+)
+
+// RiseStatus says what [FindRise] found.
+type RiseStatus uint8
+
+// The outcomes.
+const (
+	NoRise    RiseStatus = iota
+	Lasting              // a rise that stays
+	FromStart            // events from the first windows on
+	Episode              // a rise that went away although its load did not
+	Recurring            // bursts at regular intervals
+)
+
+// Segment is a stretch of windows [From, To).
+type Segment struct{ From, To int }
+
+// Rise is where a rate begins to rise. Positions are in windows from the start of
+// the series; a fraction lies within a window.
+type Rise struct {
+	Status    RiseStatus
+	At        float64 // Lasting, Episode, and the first burst of Recurring
+	Low, High float64 // 95 % interval
+	Hinge     bool    // grows with the load from At on; else it jumps
+	Alarm     int     // the window after which a reader of the stream would have known
+	Excess    float64 // log of the odds bound at the alarm
+
+	Before, BeforeOf float64 // events and exposure before At
+	After, AfterOf   float64 // from At on
+
+	Bursts   []Burst
+	Episodes []Segment
+	Period   float64 // Recurring: seconds
+	Warnings []string
+}
+
+// RiseOptions are the thresholds of [FindRise].
+type RiseOptions struct {
+	// Alpha bounds the chance of a false alarm in the whole series, if events
+	// are independent, at every time at which one may stop reading.
+	Alpha float64
+	// Floor is the smallest rate worth reporting, in events per exposure.
+	Floor float64
+}
+
+const (
+	confirmSeconds  = 2.0
+	jitterAhead     = 30.0
+	minConfirm      = 0.5 // seconds that must follow an alarm to confirm it
+	startSeconds    = 5.0
+	sustainedWarned = "the load ended before the rise could be seen to last"
+)
+
+// FindRise finds where the rate of events begins to rise and stays.
+//
+// A scan compares segments of 1 to 32 s with all that came before (conditional
+// binomial test, see excess); with h = ln(6·n/α) the chance of a false alarm in
+// a series of n windows is at most α. An alarm is confirmed by the 2 s after it
+// alone (excess ≥ ln 100, two windows with events, a rate of at least Floor and
+// thrice the one before), and it lasts if the rate stays at half of the
+// segment's while the load is no lower. What does not last is an episode and is
+// masked. The start is the maximum of a profile likelihood over a step and a
+// hinge, with the interval of all starts within 2Δℓ ≤ 6.0.
+func FindRise(r Rates, o RiseOptions) Rise {
+	masked, bursts := MaskBursts(r)
+	out := Rise{Bursts: bursts, Alarm: -1}
+	s := newScanner(r, masked)
+	if s.n == 0 {
+		return out
+	}
+	h := math.Log(6 * float64(s.n) / o.Alpha)
+	fromStart := s.fromStart()
+	var first *Rise
+	for start := 0; ; {
+		a, ok := s.next(start, h)
+		if !ok {
+			break
+		}
+		if !s.confirmed(a, o) || a.raw/s.jitter(a) < h {
+			start = a.to + 1
+			continue
+		}
+		lasts, warning := s.lasts(a, o)
+		if lasts {
+			found := out
+			found.Status, found.Alarm, found.Excess = Lasting, a.to, a.excess
+			s.locate(a, &found)
+			if fromStart && !s.flatBefore(int(found.At)) {
+				break
+			}
+			if warning != "" {
+				found.Warnings = append(found.Warnings, warning)
+			}
+			found.Episodes = out.Episodes
+			return found
+		}
+		episode := s.episode(a)
+		if first == nil {
+			first = &Rise{Status: Episode, Alarm: a.to, Excess: a.excess}
+			s.locate(a, first)
+		}
+		out.Episodes = append(out.Episodes, episode)
+		for i := episode.From; i < episode.To; i++ {
+			masked[i] = true
+		}
+		s = newScanner(r, masked)
+		start = episode.To
+	}
+	switch period, regular := Regular(bursts, r.Step); {
+	case fromStart:
+		out.Status = FromStart
+		out.After, out.AfterOf, _ = s.rate(0, s.n)
+		out.High = 1
+	case first != nil:
+		first.Bursts, first.Episodes = bursts, out.Episodes
+		return *first
+	case regular:
+		out.Status, out.Period, out.At = Recurring, period, float64(bursts[0].Window)
+	}
+	return out
+}
+
+// fromStart reports whether events were there from the first windows: within
+// the first 5 s half of the windows have some, and the lower bound (99.5 %) of
+// their rate is above 0.5 %.
+func (s *scanner) fromStart() bool {
+	to := min(s.n, s.r.windows(startSeconds))
+	y, e, active := s.rate(0, to)
+	exposed := 0
+	for i := range to {
+		if !s.masked[i] && s.r.Exposure[i] > 0 {
+			exposed++
+		}
+	}
+	return active >= 4 && 2*active >= exposed && RateLowerBound(y, e, 0.995) > 0.005
+}
+
+// flatBefore reports whether the rate before window k does not grow: what is
+// there from the start and grows all the time began before the start.
+func (s *scanner) flatBefore(k int) bool {
+	if k < s.r.windows(startSeconds) {
+		return false
+	}
+	ya, ea, _ := s.rate(0, k/2)
+	yb, eb, _ := s.rate(k/2, k)
+	if ea == 0 || eb == 0 {
+		return false
+	}
+	pa, pb := ya/ea, yb/eb
+	noise := 3 * math.Sqrt((ya/(ea*ea)+yb/(eb*eb))*max(1, Dispersion(s.r, s.masked, 0, k, 1)))
+	after, ae, _ := s.rate(k, s.n)
+	return pb-pa <= max(noise, 0.3*pa) && ae > 0 && after/ae >= 3*max(pa, pb)
+}
+
+// confirmed looks at the 2 s after an alarm alone; with less than half a second
+// left it cannot, and the alarm stands.
+func (s *scanner) confirmed(a alarm, o RiseOptions) bool {
+	to := min(s.n, a.to+1+s.r.windows(confirmSeconds))
+	y, e, active := s.rate(a.to+1, to)
+	before, exposure, _ := s.rate(0, a.from)
+	if to-a.to-1 < s.r.windows(minConfirm) || e == 0 {
+		return true
+	}
+	if active < 2 || y/e < max(o.Floor, 3*before/exposure) {
+		return false
+	}
+	needed := math.Log(100)
+	if seconds := float64(to-a.to-1) * s.r.Step; seconds < confirmSeconds {
+		needed *= seconds / confirmSeconds
+	}
+	return excess(y, y+before, e/(e+exposure)) >= needed
+}
+
+// jitter returns how clustered the events of a rise are, from 1 to the cap: the
+// mean square of the difference between consecutive seconds, in units of what
+// independent events would give, from the alarm's segment to 30 s after it.
+// Differences leave a steady growth out. Where nothing happened before an alarm,
+// this is all that tells a few large clusters from a higher rate.
+func (s *scanner) jitter(a alarm) float64 {
+	size := s.r.windows(1)
+	var squares, pairs float64
+	py, pe := -1.0, 0.0
+	end := s.dataEnd(a.to, jitterAhead)
+	for from := a.from; from+size <= end; from += size {
+		y, e, _ := s.rate(from, from+size)
+		if e == 0 {
+			continue
+		}
+		if py >= 0 && py+y > 0 {
+			p := (py + y) / (pe + e)
+			d := y/e - py/pe
+			squares += d * d / (p * max(0.05, 1-p) * (1/e + 1/pe))
+			pairs++
+		}
+		py, pe = y, e
+	}
+	if pairs < 3 {
+		return 1
+	}
+	return min(max(1, squares/pairs), maxDispersion)
+}
+
+// lasts reports whether the rise stays for the rest of the series while the load
+// is no lower than in the alarm's segment.
+func (s *scanner) lasts(a alarm, o RiseOptions) (bool, string) {
+	y, e, _ := s.rate(a.from, a.to+1)
+	before, exposure, _ := s.rate(0, a.from)
+	episode := y / e
+	floor := max(o.Floor, 2*before/exposure)
+	load := 0.0
+	if s.r.Load != nil {
+		load = 0.98 * s.r.Load[a.from]
+	}
+	same := func(i int) bool {
+		return !s.masked[i] && s.r.Exposure[i] > 0 && (s.r.Load == nil || s.r.Load[i] >= load)
+	}
+	var ly, le float64
+	windows := 0
+	for i := a.to + 1; i < s.n; i++ {
+		if same(i) {
+			windows++
+			ly += s.r.Count[i]
+			le += s.r.Exposure[i]
+		}
+	}
+	if windows < s.r.windows(1) || le == 0 {
+		return true, sustainedWarned
+	}
+	if ly/le >= max(episode/2, floor) {
+		return true, ""
+	}
+	// It comes and goes, as a service that crashes and is restarted, but comes
+	// back as long as the load is there.
+	ly, le, windows = 0, 0, 0
+	clusters, quiet, last := 0, 0, 0
+	for i := s.episode(a).To; i < s.n; i++ {
+		if !same(i) {
+			continue
+		}
+		windows++
+		ly += s.r.Count[i]
+		le += s.r.Exposure[i]
+		if quiet++; s.r.Count[i] > 0 {
+			if quiet > s.r.windows(1) {
+				clusters++
+			}
+			quiet, last = 0, windows
+		}
+	}
+	back := clusters >= 2 && 2*last >= windows && ly/le >= max(episode/10, floor)
+	return back, ""
+}
+
+// episode returns the stretch that an alarm's rise takes until 2 s pass at less
+// than half of its rate.
+func (s *scanner) episode(a alarm) Segment {
+	y, e, _ := s.rate(a.from, a.to+1)
+	rate, hold := y/e, s.r.windows(confirmSeconds)
+	from := a.from
+	for from < a.to && (s.masked[from] || s.r.Count[from] == 0) {
+		from++
+	}
+	to := a.to + 1
+	for ; to < s.n; to++ {
+		y, e, _ := s.rate(to, to+hold)
+		if e == 0 || y/e < rate/2 {
+			break
+		}
+	}
+	// Events go on to trickle for a while; those belong to it.
+	for to < s.n && s.r.Count[to] > 0 {
+		to++
+	}
+	return Segment{from, to}
+}
+
+// MinDetectable returns the smallest rate that, beginning at the end of the
+// series and lasting for one of the scan's segments, would have raised an alarm:
+// what "none found" leaves open. It is 1 if nothing would.
+func MinDetectable(r Rates, o RiseOptions) float64 {
+	s := newScanner(r, make([]bool, len(r.Count)))
+	least := 1.0
+	if s.n == 0 {
+		return least
+	}
+	h := math.Log(6 * float64(s.n) / o.Alpha)
+	total, background := s.e[s.n], s.y[s.n]
+	for _, scale := range scales {
+		k := s.n - s.r.windows(scale)
+		if k < 1 || s.e[k] == 0 {
+			break
+		}
+		trials := total - s.e[k]
+		if trials <= 0 {
+			continue
+		}
+		share := trials / total
+		// The smallest y in the segment beside the events seen; excess grows in y.
+		low, high := 4.0, trials
+		if excess(high, high+background, share) < h || high < low {
+			continue
+		}
+		for high-low > 0.01*low {
+			mid := (low + high) / 2
+			if excess(mid, mid+background, share) >= h {
+				high = mid
+			} else {
+				low = mid
+			}
+		}
+		least = min(least, high/trials)
+	}
+	return max(o.Floor, least)
+}
+
+// String returns the status in words.
+func (s RiseStatus) String() string {
+	switch s {
+	case NoRise:
+		return "none"
+	case Lasting:
+		return "lasting"
+	case FromStart:
+		return "from the start"
+	case Episode:
+		return "episode"
+	case Recurring:
+		return "recurring"
+	}
+	return fmt.Sprintf("RiseStatus(%d)", uint8(s))
+}
