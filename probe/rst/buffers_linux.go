@@ -1,0 +1,275 @@
+package rst
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// buffers are the per-CPU trace buffers of an instance with the events on.
+type buffers struct {
+	fs      tracefs
+	dir     string
+	ring    ring
+	layouts map[uint16]layout
+	cpus    []int
+	fds     []int    // trace_pipe_raw of each CPU
+	lost    []uint64 // entries of each CPU known to be lost
+	page    []byte
+	limits  []string // what this kernel cannot tell
+}
+
+// tracepoint is one event to switch on.
+type tracepoint struct {
+	kind     recordKind
+	path     string
+	filter   string // in the kernel, where the fields allow
+	optional bool
+	without  string // what is missing without it
+}
+
+func tracepoints(opts TraceOptions) []tracepoint {
+	ports := portFilter(opts.Ports)
+	points := []tracepoint{
+		// No filter: since Linux 6.9 its ports are inside an array.
+		{kind: recordSent, path: "tcp/tcp_send_reset"},
+		{kind: recordReceived, path: "tcp/tcp_receive_reset", filter: ports},
+		{kind: recordRetransmit, path: "tcp/tcp_retransmit_skb", filter: ports, optional: true, without: "no retransmissions"},
+	}
+	if !opts.WithoutStates {
+		// Only sockets that die at once, as a RST makes them: 1 ESTABLISHED,
+		// 2 SYN_SENT, 3 SYN_RECV, 8 CLOSE_WAIT to 7 CLOSE.
+		filter := "newstate == 7 && (oldstate == 1 || oldstate == 2 || oldstate == 3 || oldstate == 8)"
+		if ports != "" {
+			filter += " && (" + ports + ")"
+		}
+		points = append(points, tracepoint{kind: recordClosed, path: "sock/inet_sock_set_state", filter: filter,
+			optional: true, without: "refused SYNs look like received resets"})
+	}
+	return points
+}
+
+// portFilter is a tracing filter expression (Documentation/trace/events.rst). The
+// kernel bounds its length; beyond 32 ports events are picked here instead.
+func portFilter(ports []uint16) string {
+	if len(ports) > 32 {
+		return ""
+	}
+	var terms []string
+	for _, p := range ports {
+		terms = append(terms, fmt.Sprintf("sport == %d || dport == %d", p, p))
+	}
+	return strings.Join(terms, " || ")
+}
+
+// openBuffers makes an instance and switches the events on. Close the result.
+func openBuffers(opts TraceOptions) (_ *buffers, err error) {
+	fs, err := openTracefs(opts.Root)
+	if err != nil {
+		return nil, err
+	}
+	b := &buffers{fs: fs, layouts: map[uint16]layout{}}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	header, err := fs.read("events", "header_page")
+	if err != nil {
+		return nil, unsupportedTrace(fmt.Errorf("read trace page layout: %w", err))
+	}
+	if b.ring, err = parseHeaderPage(header, nativeOrder()); err != nil {
+		return nil, err
+	}
+	points := tracepoints(opts)
+	if points, err = b.readFormats(points); err != nil {
+		return nil, err
+	}
+	if b.dir, err = fs.instance(); err != nil {
+		return nil, err
+	}
+	if err := b.configure(opts); err != nil {
+		return nil, err
+	}
+	for _, p := range points {
+		if err := b.enable(p); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (b *buffers) readFormats(points []tracepoint) ([]tracepoint, error) {
+	found := points[:0]
+	for _, p := range points {
+		l, id, err := b.readFormat(p)
+		if err != nil {
+			if p.optional {
+				b.limits = append(b.limits, p.without)
+				continue
+			}
+			return nil, err
+		}
+		if p.kind == recordSent && l.reason.size == 0 {
+			b.limits = append(b.limits, "this kernel gives no reset reason (Linux 6.10 does)")
+		}
+		if p.kind == recordSent && !l.addrs.whole {
+			b.limits = append(b.limits, "this kernel does not report resets that no socket sent (Linux 6.9 does)")
+		}
+		b.layouts[id] = l
+		found = append(found, p)
+	}
+	return found, nil
+}
+
+func (b *buffers) readFormat(p tracepoint) (layout, uint16, error) {
+	text, err := b.fs.read("events", p.path, "format")
+	if err != nil {
+		return layout{}, 0, unsupportedTrace(fmt.Errorf("read format of %s: %w", p.path, err))
+	}
+	f, err := parseFormat(text)
+	if err != nil {
+		return layout{}, 0, fmt.Errorf("%s: %w", p.path, err)
+	}
+	l, err := newLayout(p.kind, f, b.ring.order)
+	if err != nil {
+		return layout{}, 0, &probe.Unsupported{What: traceName, Reason: fmt.Sprintf("tracepoint %s of this kernel is unknown: %v", p.path, err)}
+	}
+	return l, f.id, nil
+}
+
+func (b *buffers) configure(opts TraceOptions) error {
+	for _, s := range []struct{ file, value string }{
+		{"trace_clock", "mono"}, // CLOCK_MONOTONIC, as Go's and probe.Clock's
+		{"buffer_size_kb", strconv.Itoa(orDefault(opts.BufferKB, 1024))},
+	} {
+		if err := b.write(s.file, s.value); err != nil {
+			return unsupportedTrace(fmt.Errorf("set %s: %w", s.file, err))
+		}
+	}
+	// Let the kernel remember the names and process ids of threads that die soon,
+	// and keep the latest entries; each may be missing or be the default.
+	for _, o := range []string{"record-cmd", "record-tgid", "overwrite"} {
+		_ = b.write("options/"+o, "1")
+	}
+	var err error
+	if b.cpus, err = traceCPUs(b.dir); err != nil {
+		return err
+	}
+	b.page = make([]byte, b.ring.size)
+	b.lost = make([]uint64, len(b.cpus))
+	for _, cpu := range b.cpus {
+		path := filepath.Join(b.dir, "per_cpu", fmt.Sprintf("cpu%d", cpu), "trace_pipe_raw")
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return unsupportedTrace(fmt.Errorf("open trace buffer of cpu %d: %w", cpu, err))
+		}
+		b.fds = append(b.fds, fd)
+	}
+	return nil
+}
+
+func (b *buffers) enable(p tracepoint) error {
+	if p.filter != "" {
+		// A kernel that rejects the filter gives more events; they are picked here.
+		_ = b.write("events/"+p.path+"/filter", p.filter)
+	}
+	if err := b.write("events/"+p.path+"/enable", "1"); err != nil {
+		return unsupportedTrace(fmt.Errorf("enable %s: %w", p.path, err))
+	}
+	return nil
+}
+
+func (b *buffers) write(file, value string) error {
+	f, err := os.OpenFile(filepath.Join(b.dir, file), os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
+// drain hands on all entries in the buffers and returns how many were lost
+// before them. Entries come in order per CPU.
+func (b *buffers) drain(visit func(record)) (lost uint64, err error) {
+	for i, fd := range b.fds {
+		var gone bool
+		for {
+			n, rerr := unix.Read(fd, b.page)
+			if errors.Is(rerr, unix.EINTR) {
+				continue
+			}
+			if errors.Is(rerr, unix.EAGAIN) || rerr == nil && n == 0 {
+				break
+			}
+			if rerr != nil {
+				return lost, fmt.Errorf("read trace buffer of cpu %d: %w", b.cpus[i], rerr)
+			}
+			m, derr := b.ring.decode(b.page[:n], func(at uint64, entry []byte) {
+				if !b.decode(at, entry, visit) {
+					lost++
+				}
+			})
+			if derr != nil {
+				return lost, fmt.Errorf("read trace buffer of cpu %d: %w", b.cpus[i], derr)
+			}
+			gone = gone || m.any
+		}
+		if gone {
+			n, err := b.overrun(i)
+			if lost += n; err != nil {
+				return lost, err
+			}
+		}
+	}
+	return lost, nil
+}
+
+// overrun is how many entries of the i-th CPU were overwritten since the last
+// call. The statistics tell exactly; a page tells only that there were some.
+func (b *buffers) overrun(i int) (uint64, error) {
+	total, err := overwritten(b.dir, b.cpus[i])
+	if err != nil {
+		return 0, err
+	}
+	n := total - b.lost[i]
+	b.lost[i] = total
+	return n, nil
+}
+
+// decode hands on one entry, and reports false if it is not as its format says.
+func (b *buffers) decode(at uint64, entry []byte, visit func(record)) bool {
+	if len(entry) < 2 {
+		return false
+	}
+	l, ok := b.layouts[b.ring.order.Uint16(entry)]
+	if !ok {
+		return true // of the kernel's own, which stand in every buffer
+	}
+	r, err := l.decode(at, entry)
+	if err == nil {
+		visit(r)
+	}
+	return err == nil
+}
+
+// close switches the events off and removes the instance.
+func (b *buffers) close() {
+	if b.dir != "" {
+		_ = b.write("events/enable", "0")
+	}
+	for _, fd := range b.fds {
+		unix.Close(fd)
+	}
+	if b.dir != "" {
+		_ = unix.Rmdir(b.dir)
+	}
+	b.fs.close()
+}

@@ -1,0 +1,191 @@
+package rst
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Capture takes RST packets from one network namespace, and SYN-ACKs to compare
+// their TTL with. It emits
+//
+//   - [probe.RSTPacket]: with the fingerprint; Reason is the [SenderClass] as
+//     [Sender] sees it. On a router, and for a packet in nobody's name, Local is
+//     the end that the packet was going to if it came in, and its source if the
+//     host made it.
+//   - [probe.Lost]: the kernel had no room for packets.
+//
+// A packet that passes several interfaces of the namespace is one event. Resets
+// beyond MaxPerSecond come with a Count and without the port of the client.
+type Capture struct {
+	opts   CaptureOptions
+	source probe.Source
+	state  *state
+
+	mu   sync.Mutex
+	kept *keeper
+}
+
+// NewCapture returns a watcher that is not measuring yet. Watch it once.
+func NewCapture(opts CaptureOptions) *Capture {
+	source := probe.Source{Host: orLocal(opts.Host), Name: captureName}
+	return &Capture{
+		opts: opts, source: source, state: newState(source), kept: newKeeper(orDefault(opts.Packets, 8192)),
+	}
+}
+
+// Source names the capture in reports.
+func (c *Capture) Source() probe.Source { return c.source }
+
+// Status says how well the resets are captured so far, and at what CPU cost. It
+// may be called at any time.
+func (c *Capture) Status() probe.Status { return c.state.report() }
+
+// Ready returns a channel that closes when packets are being captured.
+func (c *Capture) Ready() <-chan struct{} { return c.state.ready }
+
+// Check reports whether packets can be captured here, by opening and closing the
+// capture. An error that matches [probe.ErrUnsupported] says what is missing.
+func (c *Capture) Check() error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	return s.close()
+}
+
+// Kept returns how many packets WritePcapng would write.
+func (c *Capture) Kept() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.kept.first) + len(c.kept.last)
+}
+
+// WritePcapng writes the RSTs kept so far as a pcapng file, each with a comment
+// that begins with what comment says of it (the attempt that it hit; may be nil
+// or return "") and goes on with its sender. comment gets the ends as the host
+// sees them and the run's time. It may be called while the capture runs.
+func (c *Capture) WritePcapng(w io.Writer, comment func(local, remote netip.AddrPort, at time.Duration) string) error {
+	c.mu.Lock()
+	packets, dropped := c.kept.all(), c.kept.dropped
+	c.mu.Unlock()
+	return writePcapng(w, packets, dropped, c.source.Host, fmt.Sprintf("tcp RST, ports %v", c.opts.Ports), comment)
+}
+
+// batch is how long packets gather after one has been seen, so that many cost
+// one wake-up.
+const batch = 20 * time.Millisecond
+
+// Watch reports events until ctx is done. See [probe.Watcher].
+func (c *Capture) Watch(ctx context.Context, emit func(probe.Event)) error {
+	err := c.watch(ctx, emit)
+	if err != nil {
+		c.state.failed(err)
+	}
+	return err
+}
+
+func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	// A thread of its own, so that its CPU time is the cost of this source.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	used := threadCPU()
+	r := &captureReader{
+		capture: c, flows: newFlows(orDefault(c.opts.Flows, 32768), c.opts.Ports),
+		limit: newLimiter(orDefault(c.opts.MaxPerSecond, 20000), c.opts.Ports, emit),
+	}
+	c.state.began(nil)
+
+	defer context.AfterFunc(ctx, s.wake)()
+	gather := time.NewTimer(batch)
+	defer gather.Stop()
+	var looked time.Duration
+	for {
+		// A second without packets ends the wait too: there may be counts to emit.
+		werr := s.wait(ctx, time.Second)
+		done := ctx.Err() != nil
+		if werr != nil && !done && !errors.Is(werr, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("wait for packets: %w", werr)
+		}
+		if err := s.drain(r.take); err != nil {
+			return fmt.Errorf("read packets: %w", err)
+		}
+		now := c.opts.Clock.Now()
+		if done || now-r.flushed >= flushEvery {
+			r.limit.flush()
+			r.flushed = now
+		}
+		if done || now-looked >= time.Second {
+			looked = now
+			drops, err := s.drops()
+			if err != nil {
+				return fmt.Errorf("read packet statistics: %w", err)
+			}
+			if drops > 0 {
+				c.state.lose(drops)
+				emit(probe.Event{Kind: probe.Lost, At: now, Source: c.source, Host: c.source.Host, Count: drops})
+			}
+		}
+		c.state.read(time.Duration(threadCPU() - used))
+		if done {
+			return nil
+		}
+		gather.Reset(batch)
+		select {
+		case <-gather.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (c *Capture) open() (*packetSocket, error) {
+	filter, err := captureFilter(c.opts.Ports)
+	if err != nil {
+		return nil, err
+	}
+	return openPacketSocket(c.opts.Netns, filter)
+}
+
+// captureReader turns packets into events.
+type captureReader struct {
+	capture *Capture
+	flows   *flows
+	limit   *limiter
+	flushed time.Duration
+}
+
+// take handles one packet; data is valid during the call only.
+func (r *captureReader) take(l link, wall time.Time, length int, data []byte) {
+	s, ok := decodeSegment(l.proto, data)
+	if !ok {
+		return
+	}
+	clock := r.capture.opts.Clock
+	// The kernel stamps packets with the wall clock; they are milliseconds old.
+	at := clock.Now() - time.Since(wall.Round(0))
+	local, remote, p, ok := r.flows.take(s, vantage{l.ifindex, l.pkttype == packetOutgoing, l.hatype == arpLoopback}, at)
+	if !ok {
+		return
+	}
+	data = append(l.header(make([]byte, 0, sll2Length+len(data))), data...)
+	r.capture.mu.Lock()
+	r.capture.kept.add(kept{wall, length + sll2Length, data, at, local, remote, p})
+	r.capture.mu.Unlock()
+	r.limit.add(probe.Event{
+		Kind: probe.RSTPacket, At: at, Source: r.capture.source, Host: r.capture.source.Host,
+		Local: local, Remote: remote, Reason: string(Sender(p)), Packet: &p,
+	})
+}

@@ -1,0 +1,138 @@
+package rst
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// processes finds processes by the thread ids of trace records. It asks /proc
+// once per reading, because ids are used again, and the kernel's trace memory
+// for threads that are gone.
+type processes struct {
+	proc   string
+	fs     tracefs
+	inside bool // in a pid namespace: trace ids are not ours
+	known  map[int32]process
+	saved  map[int32]process // from saved_cmdlines and saved_tgids; nil: not read
+}
+
+// initPIDNamespace is the inode of the initial pid namespace
+// (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+const initPIDNamespace = 0xEFFFFFFC
+
+func newProcesses(fs tracefs) *processes {
+	ino := inode("/proc/self/ns/pid")
+	return &processes{proc: "/proc", fs: fs, inside: ino != 0 && ino != initPIDNamespace, known: map[int32]process{}}
+}
+
+// forget starts a new reading.
+func (p *processes) forget() {
+	clear(p.known)
+	p.saved = nil
+}
+
+func (p *processes) find(tid int32) process {
+	if found, ok := p.known[tid]; ok {
+		return found
+	}
+	found, ok := process{}, false
+	if !p.inside {
+		found, ok = p.alive(tid)
+	}
+	if !ok {
+		found = p.gone(tid)
+	}
+	p.known[tid] = found
+	return found
+}
+
+// kernelThread is PF_KTHREAD of include/linux/sched.h, in field 9 of stat.
+const kernelThread = 0x00200000
+
+func (p *processes) alive(tid int32) (process, bool) {
+	dir := filepath.Join(p.proc, strconv.Itoa(int(tid)))
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return process{}, false
+	}
+	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || shut < open {
+		return process{}, false
+	}
+	after := strings.Fields(string(stat[shut+1:])) // from field 3
+	if len(after) < 7 {
+		return process{}, false
+	}
+	if flags, err := strconv.ParseUint(after[6], 10, 64); err != nil || flags&kernelThread != 0 {
+		return process{}, err == nil
+	}
+	found := process{pid: tid, comm: string(stat[open+1 : shut]), net: inode(filepath.Join(dir, "ns/net"))}
+	status, err := os.ReadFile(filepath.Join(dir, "status"))
+	if err != nil {
+		return process{}, false
+	}
+	for line := range strings.Lines(string(status)) {
+		if v, ok := strings.CutPrefix(line, "Tgid:"); ok {
+			if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 32); err == nil {
+				found.pid = int32(n)
+			}
+		}
+	}
+	return found, true
+}
+
+// gone finds a thread that has exited in what the kernel remembers of those it
+// traced: "tid comm" and "tid tgid" lines.
+func (p *processes) gone(tid int32) process {
+	if p.saved == nil {
+		p.saved = map[int32]process{}
+		comms, _ := p.fs.read("saved_cmdlines")
+		for id, comm := range savedLines(comms) {
+			p.saved[id] = process{pid: id, comm: comm}
+		}
+		pids, _ := p.fs.read("saved_tgids")
+		for id, pid := range savedLines(pids) {
+			if n, err := strconv.ParseInt(pid, 10, 32); err == nil {
+				p.saved[id] = process{pid: int32(n), comm: p.saved[id].comm}
+			}
+		}
+	}
+	if found, ok := p.saved[tid]; ok && found.comm != "<...>" {
+		return found
+	}
+	return process{pid: tid}
+}
+
+func savedLines(text string) map[int32]string {
+	found := map[int32]string{}
+	for line := range strings.Lines(text) {
+		id, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if n, err := strconv.ParseInt(id, 10, 32); ok && err == nil {
+			found[int32(n)] = rest
+		}
+	}
+	return found
+}
+
+// inode is the identity of a namespace, or 0.
+func inode(path string) uint64 {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+// threadCPU is the CPU time of the calling thread, in nanoseconds.
+func threadCPU() int64 {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_THREAD, &u) != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}

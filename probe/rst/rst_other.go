@@ -1,0 +1,93 @@
+//go:build !linux
+
+package rst
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Trace watches the resets that the kernels of this machine's namespaces send
+// and receive. On this system every call says that it cannot be measured.
+type Trace struct{ source probe.Source }
+
+// NewTrace returns a watcher that fails with [probe.ErrUnsupported].
+func NewTrace(opts TraceOptions) *Trace {
+	return &Trace{probe.Source{Host: orLocal(opts.Host), Name: traceName}}
+}
+
+// Source names the trace in reports.
+func (t *Trace) Source() probe.Source { return t.source }
+
+// Check says why the trace cannot be measured here.
+func (t *Trace) Check() error { return elsewhere(traceName) }
+
+// Ready returns a channel that never closes.
+func (t *Trace) Ready() <-chan struct{} { return nil }
+
+// Watch returns the error of Check.
+func (t *Trace) Watch(context.Context, func(probe.Event)) error { return t.Check() }
+
+// Status says that nothing was measured.
+func (t *Trace) Status() probe.Status { return unmeasured(t.source, t.Check()) }
+
+// Capture takes RST packets from a network namespace. On this system every call
+// says that it cannot be measured.
+type Capture struct{ source probe.Source }
+
+// NewCapture returns a watcher that fails with [probe.ErrUnsupported].
+func NewCapture(opts CaptureOptions) *Capture {
+	return &Capture{probe.Source{Host: orLocal(opts.Host), Name: captureName}}
+}
+
+// Source names the capture in reports.
+func (c *Capture) Source() probe.Source { return c.source }
+
+// Check says why packets cannot be captured here.
+func (c *Capture) Check() error { return elsewhere(captureName) }
+
+// Ready returns a channel that never closes.
+func (c *Capture) Ready() <-chan struct{} { return nil }
+
+// Watch returns the error of Check.
+func (c *Capture) Watch(context.Context, func(probe.Event)) error { return c.Check() }
+
+// Status says that nothing was measured.
+func (c *Capture) Status() probe.Status { return unmeasured(c.source, c.Check()) }
+
+// Kept returns 0: nothing was captured.
+func (c *Capture) Kept() int { return 0 }
+
+// WritePcapng returns the error of Check.
+func (c *Capture) WritePcapng(io.Writer, func(local, remote netip.AddrPort, at time.Duration) string) error {
+	return c.Check()
+}
+
+// NetnsAddrs returns the addresses of this machine. On this system there are no
+// network namespaces to name.
+func NetnsAddrs(path string) ([]netip.Addr, error) {
+	if path != "" {
+		return nil, elsewhere("network namespace " + path)
+	}
+	list, err := net.InterfaceAddrs()
+	return prefixAddrs(list), err
+}
+
+func elsewhere(what string) error {
+	return &probe.Unsupported{What: what, Reason: runtime.GOOS + " does not offer it", Needs: "Linux"}
+}
+
+func unmeasured(s probe.Source, err error) probe.Status {
+	st := probe.Status{Source: s, State: probe.NotMeasured}
+	if u := (*probe.Unsupported)(nil); errors.As(err, &u) {
+		st.Reason = u.Reason + "; needs " + u.Needs
+	}
+	return st
+}

@@ -1,0 +1,194 @@
+package rst
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Trace watches the resets that the kernels of this machine's namespaces send
+// and receive, and their retransmissions. It emits
+//
+//   - [probe.RSTSent]: Reason and State from the kernel; PID and Comm only if a
+//     process caused it (closing, exiting), not if the kernel answered a packet.
+//     A process that has died by the time of the reading is named from the
+//     kernel's trace memory; then PID may be the id of the thread.
+//   - [probe.RSTReceived]: State is that of the socket before: TCP_SYN_SENT for
+//     a refused SYN, TCP_ESTABLISHED or TCP_CLOSE_WAIT for a reset, empty if the
+//     socket's owner had closed it already.
+//   - [probe.Retransmit]: counted per connection and quarter of a second.
+//   - [probe.Lost]: the kernel's buffer ran over.
+//
+// Resets of any kind beyond MaxPerSecond come with a Count and without the port
+// of the client. netfilter's REJECT shows in none of the tracepoints of its
+// sender. Times are those of the kernel, not of the reading; events of different
+// kinds may be emitted up to half a second out of order.
+type Trace struct {
+	opts   TraceOptions
+	source probe.Source
+	state  *state
+}
+
+// NewTrace returns a watcher that is not measuring yet. Watch it once.
+func NewTrace(opts TraceOptions) *Trace {
+	source := probe.Source{Host: orLocal(opts.Host), Name: traceName}
+	return &Trace{opts: opts, source: source, state: newState(source)}
+}
+
+// Source names the trace in reports.
+func (t *Trace) Source() probe.Source { return t.source }
+
+// Status says how well the resets are measured so far, and at what CPU cost. It
+// may be called at any time.
+func (t *Trace) Status() probe.Status { return t.state.report() }
+
+// Ready returns a channel that closes when the kernel has begun to report.
+func (t *Trace) Ready() <-chan struct{} { return t.state.ready }
+
+// Check reports whether the trace can be measured here, by opening and closing
+// it. An error that matches [probe.ErrUnsupported] says what is missing.
+func (t *Trace) Check() error {
+	b, err := openBuffers(t.opts)
+	if err != nil {
+		return err
+	}
+	b.close()
+	return nil
+}
+
+// Watch reports events until ctx is done. See [probe.Watcher].
+func (t *Trace) Watch(ctx context.Context, emit func(probe.Event)) error {
+	err := t.watch(ctx, emit)
+	if err != nil {
+		t.state.failed(err)
+	}
+	return err
+}
+
+func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
+	hosts, err := place(t.opts.Hosts)
+	if err != nil {
+		return err
+	}
+	b, err := openBuffers(t.opts)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	// A thread of its own, so that its CPU time is the cost of this source.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	used := threadCPU()
+	offset, err := clockOffset(t.opts.Clock)
+	if err != nil {
+		return err
+	}
+	r := &traceReader{
+		buffers:   b,
+		processes: newProcesses(b.fs),
+		assembler: &assembler{
+			source: t.source, hosts: hosts, ports: t.opts.Ports, offset: offset,
+			limit: newLimiter(orDefault(t.opts.MaxPerSecond, 20000), t.opts.Ports, emit),
+		},
+	}
+	t.state.began(b.limits)
+
+	tick := time.NewTicker(orDefault(t.opts.Interval, 100*time.Millisecond))
+	defer tick.Stop()
+	for {
+		done := false
+		select {
+		case <-ctx.Done():
+			done = true
+		case <-tick.C:
+		}
+		lost, err := r.read(t.opts.Clock.Now(), done)
+		if lost > 0 {
+			t.state.lose(lost)
+			emit(probe.Event{Kind: probe.Lost, At: t.opts.Clock.Now(), Source: t.source, Host: t.source.Host, Count: lost})
+		}
+		t.state.read(time.Duration(threadCPU() - used))
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// traceReader reads the buffers and resolves what must be resolved at once.
+type traceReader struct {
+	buffers   *buffers
+	processes *processes
+	assembler *assembler
+}
+
+// read drains the buffers and emits what has settled, or all of it.
+func (r *traceReader) read(now time.Duration, all bool) (lost uint64, err error) {
+	r.processes.forget()
+	lost, err = r.buffers.drain(func(rec record) {
+		var by process
+		if rec.kind == recordSent && !rec.answer && !rec.interrupt {
+			by = r.processes.find(rec.pid)
+		}
+		r.assembler.add(rec, by)
+	})
+	if all && err == nil {
+		for i := range r.buffers.cpus {
+			n, oerr := r.buffers.overrun(i)
+			lost, err = lost+n, errors.Join(err, oerr)
+		}
+	}
+	r.assembler.settle(now, all)
+	return lost, err
+}
+
+// place reads what the hosts leave to be found.
+func place(hosts []Host) ([]placed, error) {
+	var list []placed
+	for _, h := range hosts {
+		p := placed{Host: h, inode: inode("/proc/self/ns/net")}
+		if h.Netns != "" {
+			p.inode = inode(h.Netns)
+		}
+		if len(h.Addrs) == 0 {
+			addrs, err := NetnsAddrs(h.Netns)
+			if err != nil {
+				return nil, fmt.Errorf("host %s: %w", h.Name, err)
+			}
+			p.Addrs = addrs
+		}
+		p.Addrs = slices.Clone(p.Addrs)
+		for i, a := range p.Addrs {
+			p.Addrs[i] = unmap(a)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// clockOffset is what to add to CLOCK_MONOTONIC to get the run's time. Both tick
+// alike (Go reads the same clock), so the closest of several readings is exact
+// to well under a microsecond.
+func clockOffset(clock probe.Clock) (time.Duration, error) {
+	var offset time.Duration
+	best := time.Hour
+	for range 10 {
+		var ts unix.Timespec
+		before := clock.Now()
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+			return 0, fmt.Errorf("read monotonic clock: %w", err)
+		}
+		after := clock.Now()
+		if width := after - before; width < best {
+			best = width
+			offset = before + width/2 - time.Duration(ts.Nano())
+		}
+	}
+	return offset, nil
+}
