@@ -1,0 +1,299 @@
+package ramp
+
+import (
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// aggregator folds attempts into windows. Its methods are the hot path: they
+// take a lock that is free (see lock), allocate nothing once a window's kinds of
+// outcome have been seen, and never wait for whoever reads the windows. Memory
+// depends on the number of targets, shards and kinds of outcome, not on the
+// number of requests.
+type aggregator struct {
+	interval time.Duration
+	targets  int
+	shards   []shard // a power of two
+	failures int     // kept whole for each target and window at most
+}
+
+// shard is one of several equal places to count in. Each has a page for the
+// window that is on and one for its neighbour: attempts of the window before
+// still arrive when the new one has begun.
+type shard struct {
+	mu   sync.Mutex
+	open [2]*page // the page of window w is at w&1
+	full []*page  // pages for which the collector has not come in time
+	last int32    // highest window counted in
+	_    [64]byte // shards do not share a cache line
+}
+
+// page is what one shard counted in one window.
+type page struct {
+	index   int32
+	tallies []tally // by target
+}
+
+// tally is what one shard counted for one target in one window.
+type tally struct {
+	scheduled uint64 // of closed-loop stages; the others come from the schedule
+	sent      uint64
+	unsent    uint64
+	retries   uint64
+	ended     uint64 // requests
+	cells     []attack.Cell
+	byKey     map[cellKey]int
+	statuses  []attack.StatusCount
+	fromDue   recorder
+	fromSend  recorder
+	lag       recorder
+	idleAge   recorder
+	served    recorder
+	failures  []attack.Failure
+	dropped   uint64
+}
+
+type cellKey struct {
+	due    int32
+	remote uint16
+	fault  attack.Fault
+	phase  attack.Phase
+	reused bool
+}
+
+// The highest values of the histograms; what lies above counts as this.
+const (
+	maxLatency = 100_000_000 // µs: 100 s
+	maxIdleAge = 3_600_000   // ms: an hour
+	maxServed  = 10_000_000  // requests
+)
+
+// recorder is a histogram that exists from its first value on.
+type recorder struct{ h *hdrhistogram.Histogram }
+
+func (r *recorder) record(v, highest int64) {
+	if r.h == nil {
+		r.h = hdrhistogram.New(1, highest, 2)
+	}
+	// The value is in range, so there is no error.
+	_ = r.h.RecordValue(min(max(v, 0), highest))
+}
+
+func (r *recorder) reset() {
+	if r.h != nil && r.h.TotalCount() > 0 {
+		r.h.Reset()
+	}
+}
+
+func newAggregator(targets, shards, failures int, interval time.Duration) *aggregator {
+	n := 1
+	for n < shards {
+		n *= 2
+	}
+	a := &aggregator{interval: interval, targets: targets, shards: make([]shard, n), failures: failures}
+	for i := range a.shards {
+		a.shards[i].open = [2]*page{a.newPage(0), a.newPage(1)}
+	}
+	return a
+}
+
+func (a *aggregator) newPage(index int32) *page {
+	return &page{index: index, tallies: make([]tally, a.targets)}
+}
+
+// window returns the index of the window that holds t.
+func (a *aggregator) window(t time.Duration) int32 { return int32(max(t, 0) / a.interval) }
+
+// lock locks a free shard, the one of the hint if it is. With more shards than
+// processors it waits only when a holder was preempted and all others are busy.
+func (a *aggregator) lock(hint uint32) *shard {
+	mask := uint32(len(a.shards) - 1)
+	for i := range uint32(len(a.shards)) {
+		s := &a.shards[(hint+i)&mask]
+		if s.mu.TryLock() {
+			return s
+		}
+	}
+	s := &a.shards[hint&mask]
+	s.mu.Lock()
+	return s
+}
+
+// page returns the page of a window. The caller holds the lock.
+func (a *aggregator) page(s *shard, w int32) *page {
+	p := s.open[w&1]
+	s.last = max(s.last, w)
+	switch {
+	case p.index == w:
+		return p
+	case p.index < w:
+		// The collector is late: leave it the page and go on.
+		s.full = append(s.full, p)
+		p = a.newPage(w)
+		s.open[w&1] = p
+		return p
+	}
+	for _, f := range s.full {
+		if f.index == w {
+			return f
+		}
+	}
+	// The window is collected: whoever brings this was held up for longer than
+	// the collector's grace. It counts in the oldest window that is still open.
+	if other := s.open[(w+1)&1]; other.index < p.index {
+		return other
+	}
+	return p
+}
+
+// begin counts a request handed to the wire at now. Requests of closed-loop
+// stages are due when they are sent, and have no lag.
+func (a *aggregator) begin(hint uint32, target uint16, due, now time.Duration, closed bool) {
+	s := a.lock(hint)
+	t := &a.page(s, a.window(now)).tallies[target]
+	t.sent++
+	if closed {
+		t.scheduled++
+	} else {
+		t.lag.record(micros(now-due), maxLatency)
+	}
+	s.mu.Unlock()
+}
+
+// unsent counts a request that was due and will not be sent.
+func (a *aggregator) unsent(hint uint32, target uint16, now time.Duration) {
+	s := a.lock(hint)
+	a.page(s, a.window(now)).tallies[target].unsent++
+	s.mu.Unlock()
+}
+
+// retry counts a further try that begins now.
+func (a *aggregator) retry(hint uint32, target uint16, now time.Duration) {
+	s := a.lock(hint)
+	a.page(s, a.window(now)).tallies[target].retries++
+	s.mu.Unlock()
+}
+
+// end counts an attempt that has ended.
+func (a *aggregator) end(hint uint32, at *attack.Attempt) {
+	s := a.lock(hint)
+	p := a.page(s, a.window(at.End))
+	t := &p.tallies[at.Target]
+	c := t.cell(cellKey{a.window(at.Due), at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused})
+	c.Attempts++
+	if at.Last {
+		c.Requests++
+		t.ended++
+	}
+	if at.WireReset {
+		c.WireResets++
+	}
+	if at.Phase == attack.PhaseDone && at.Status != 0 {
+		t.status(at.Status)
+	}
+	if at.Fault == attack.None {
+		t.fromDue.record(micros(at.End-at.Due), maxLatency)
+		t.fromSend.record(micros(at.End-at.Start), maxLatency)
+		if at.Conn.Reused {
+			t.idleAge.record(at.Conn.Idle.Milliseconds(), maxIdleAge)
+			t.served.record(int64(at.Conn.Served), maxServed)
+		}
+	}
+	if at.WireReset || at.Fault != attack.None && at.Fault != attack.Canceled {
+		t.keep(at, a.failures)
+	}
+	s.mu.Unlock()
+}
+
+// abandon ends a request whose retry was due when the run was stopped: it ends
+// as its last attempt, already counted, did.
+func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration) {
+	s := a.lock(hint)
+	t := &a.page(s, a.window(now)).tallies[at.Target]
+	t.cell(cellKey{a.window(at.Due), at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused}).Requests++
+	t.ended++
+	s.mu.Unlock()
+}
+
+// idle takes what happened to a connection without an attempt in flight: resets,
+// and held connections that could not be opened (in another phase). A peer that
+// closes an idle connection properly is none of our business.
+func (a *aggregator) idle(at *attack.Attempt) {
+	if !at.WireReset && at.Phase == attack.PhaseIdle {
+		return
+	}
+	s := a.lock(uint32(at.Conn.ID))
+	p := a.page(s, a.window(at.End))
+	t := &p.tallies[at.Target]
+	c := t.cell(cellKey{p.index, at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused})
+	if at.WireReset {
+		c.WireResets++
+	}
+	t.keep(at, a.failures)
+	s.mu.Unlock()
+}
+
+// latest returns the highest window that something was counted in.
+func (a *aggregator) latest() int32 {
+	last := int32(0)
+	for i := range a.shards {
+		s := &a.shards[i]
+		s.mu.Lock()
+		last = max(last, s.last)
+		s.mu.Unlock()
+	}
+	return last
+}
+
+func (t *tally) cell(k cellKey) *attack.Cell {
+	i, ok := t.byKey[k]
+	if !ok {
+		if t.byKey == nil {
+			t.byKey = make(map[cellKey]int)
+		}
+		i = len(t.cells)
+		t.byKey[k] = i
+		t.cells = append(t.cells, attack.Cell{DueWindow: k.due, Remote: k.remote, Fault: k.fault, Phase: k.phase, Reused: k.reused})
+	}
+	return &t.cells[i]
+}
+
+func (t *tally) status(code uint16) {
+	for i := range t.statuses { // one or two of them, as a rule
+		if t.statuses[i].Status == code {
+			t.statuses[i].Count++
+			return
+		}
+	}
+	t.statuses = append(t.statuses, attack.StatusCount{Status: code, Count: 1})
+}
+
+func (t *tally) keep(at *attack.Attempt, most int) {
+	if len(t.failures) >= most {
+		t.dropped++
+		return
+	}
+	t.failures = append(t.failures, attack.Failure{Attempt: *at})
+}
+
+// clear empties a page for another window and keeps its memory.
+func (p *page) clear() {
+	for i := range p.tallies {
+		t := &p.tallies[i]
+		clear(t.byKey)
+		for _, r := range [...]*recorder{&t.fromDue, &t.fromSend, &t.lag, &t.idleAge, &t.served} {
+			r.reset()
+		}
+		*t = tally{
+			cells: t.cells[:0], byKey: t.byKey, statuses: t.statuses[:0], failures: t.failures[:0],
+			fromDue: t.fromDue, fromSend: t.fromSend, lag: t.lag, idleAge: t.idleAge, served: t.served,
+		}
+	}
+}
+
+// micros rounds up: a latency is never understated.
+func micros(d time.Duration) int64 { return int64((d + time.Microsecond - 1) / time.Microsecond) }

@@ -1,0 +1,349 @@
+package ramp
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire"
+)
+
+// collector gathers the pages of each window when it is over and hands it to
+// the sink. It runs off the hot path: two goroutines, so that a slow sink does
+// not keep pages from being gathered either.
+type collector struct {
+	run     *run
+	next    int32 // window to be gathered next
+	counted int32 // windows whose requests due are settled; under run.mu
+	before  []wire.Stats
+	flying  []int64 // requests in flight, by target
+	spare   []*page
+	sum     []totals // by target, empty between windows
+
+	mu        sync.Mutex
+	addresses []attack.Address
+	queue     []batch
+	more      chan struct{} // holds one when the queue has grown
+}
+
+// batch is what the sink gets for one window.
+type batch struct {
+	addresses []attack.Address
+	failures  []attack.Failure
+	windows   []attack.Window
+}
+
+// totals sums the tallies of one target over all shards.
+type totals struct {
+	window   attack.Window
+	ended    uint64
+	cells    map[cellKey]int
+	failures []attack.Failure
+	fromDue  *hdrhistogram.Histogram
+	fromSend *hdrhistogram.Histogram
+	lag      *hdrhistogram.Histogram
+	idleAge  *hdrhistogram.Histogram
+	served   *hdrhistogram.Histogram
+}
+
+func newCollector(r *run) *collector {
+	c := &collector{
+		run:    r,
+		before: make([]wire.Stats, r.agg.targets),
+		flying: make([]int64, r.agg.targets),
+		sum:    make([]totals, r.agg.targets),
+		more:   make(chan struct{}, 1),
+	}
+	for i := range c.sum {
+		c.sum[i] = totals{
+			cells:    make(map[cellKey]int),
+			fromDue:  hdrhistogram.New(1, maxLatency, 2),
+			fromSend: hdrhistogram.New(1, maxLatency, 2),
+			lag:      hdrhistogram.New(1, maxLatency, 2),
+			idleAge:  hdrhistogram.New(1, maxIdleAge, 2),
+			served:   hdrhistogram.New(1, maxServed, 2),
+		}
+	}
+	return c
+}
+
+// address takes a remote address; it reaches the sink before any window or
+// failure that refers to it.
+func (c *collector) address(a attack.Address) {
+	c.mu.Lock()
+	c.addresses = append(c.addresses, a)
+	c.mu.Unlock()
+}
+
+// gather collects windows as they end until finished is closed.
+func (c *collector) gather(finished <-chan struct{}) {
+	interval := c.run.agg.interval
+	// Attempts that ended in a window may take a moment to be counted.
+	grace := min(interval/4, 50*time.Millisecond)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	wait := func(until time.Duration) bool {
+		timer.Reset(until - c.run.now())
+		select {
+		case <-timer.C:
+			return true
+		case <-finished:
+			return false
+		}
+	}
+	for {
+		end := time.Duration(c.next+1) * interval
+		if !wait(end) {
+			return
+		}
+		stats := c.stats()
+		if !wait(end + grace) {
+			return
+		}
+		c.collect(stats)
+	}
+}
+
+// finish collects all windows up to the last. Nothing counts any more, and the
+// connections are as stats says.
+func (c *collector) finish(stats []wire.Stats, last int32) {
+	for c.next <= last {
+		c.collect(stats)
+	}
+	c.mu.Lock()
+	if len(c.addresses) > 0 {
+		c.push(batch{})
+	}
+	c.mu.Unlock()
+}
+
+// stats returns the connections of each target.
+func (c *collector) stats() []wire.Stats {
+	sum := make([]wire.Stats, len(c.sum))
+	for _, g := range c.run.groups {
+		st := g.via.Stats()
+		t := &sum[g.target]
+		t.Dials += st.Dials
+		t.Open += st.Open
+		t.Idle += st.Idle
+		t.IdleConnSeconds += st.IdleConnSeconds
+	}
+	return sum
+}
+
+// collect makes the next window of every target and queues it for the sink.
+func (c *collector) collect(stats []wire.Stats) {
+	w := c.next
+	c.next++
+	for i := range c.sum {
+		c.sum[i].window = attack.Window{Target: uint16(i), Index: w}
+		c.sum[i].ended = 0
+	}
+	c.run.scheduled(w, func(target uint16) { c.sum[target].window.Scheduled++ })
+	for i := range c.run.agg.shards {
+		if p := c.take(&c.run.agg.shards[i], w); p != nil {
+			for t := range p.tallies {
+				c.sum[t].add(&p.tallies[t])
+			}
+			p.clear()
+			c.spare = append(c.spare, p)
+		}
+	}
+	b := batch{windows: make([]attack.Window, 0, len(c.sum))}
+	for i := range c.sum {
+		t := &c.sum[i]
+		c.flying[i] += int64(t.window.Sent) - int64(t.ended)
+		t.window.InFlight = c.flying[i]
+		t.window.Open = stats[i].Open
+		t.window.Dials = stats[i].Dials - c.before[i].Dials
+		t.window.IdleConnSeconds = max(stats[i].IdleConnSeconds-c.before[i].IdleConnSeconds, 0)
+		failures := t.close(c.run.agg.failures)
+		b.failures = append(b.failures, failures...)
+		b.windows = append(b.windows, t.window)
+	}
+	c.before = stats
+	c.mu.Lock()
+	c.push(b)
+	c.mu.Unlock()
+}
+
+// take removes a shard's page of a window and leaves it a clean one.
+func (c *collector) take(s *shard, w int32) *page {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.open[w&1]; p.index == w {
+		fresh := c.clean(w + 2)
+		s.open[w&1] = fresh
+		return p
+	}
+	for i, p := range s.full {
+		if p.index == w {
+			s.full = slices.Delete(s.full, i, i+1)
+			return p
+		}
+	}
+	return nil
+}
+
+func (c *collector) clean(index int32) *page {
+	n := len(c.spare)
+	if n == 0 {
+		return c.run.agg.newPage(index)
+	}
+	p := c.spare[n-1]
+	c.spare = c.spare[:n-1]
+	p.index = index
+	return p
+}
+
+// push queues a batch with the addresses known so far. The caller holds mu.
+func (c *collector) push(b batch) {
+	b.addresses, c.addresses = c.addresses, nil
+	c.queue = append(c.queue, b)
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+}
+
+// deliver calls the sink until finished is closed and the queue is empty.
+func (c *collector) deliver(sink attack.Sink, finished <-chan struct{}) {
+	for {
+		c.mu.Lock()
+		queue := c.queue
+		c.queue = nil
+		c.mu.Unlock()
+		for _, b := range queue {
+			for _, a := range b.addresses {
+				sink.Address(a)
+			}
+			for _, f := range b.failures {
+				sink.Failure(f)
+			}
+			for _, w := range b.windows {
+				sink.Window(w)
+			}
+		}
+		if len(queue) > 0 {
+			continue
+		}
+		select {
+		case <-c.more:
+		case <-finished:
+			c.mu.Lock()
+			empty := len(c.queue) == 0
+			c.mu.Unlock()
+			if empty {
+				return
+			}
+		}
+	}
+}
+
+func (t *totals) add(from *tally) {
+	w := &t.window
+	w.Scheduled += from.scheduled
+	w.Sent += from.sent
+	w.Unsent += from.unsent
+	w.Retries += from.retries
+	w.FailuresDropped += from.dropped
+	t.ended += from.ended
+	for _, cell := range from.cells {
+		k := cellKey{cell.DueWindow, cell.Remote, cell.Fault, cell.Phase, cell.Reused}
+		i, ok := t.cells[k]
+		if !ok {
+			t.cells[k] = len(w.Cells)
+			w.Cells = append(w.Cells, cell)
+			continue
+		}
+		sum := &w.Cells[i]
+		sum.Attempts += cell.Attempts
+		sum.Requests += cell.Requests
+		sum.WireResets += cell.WireResets
+	}
+	for _, st := range from.statuses {
+		i := slices.IndexFunc(w.Statuses, func(s attack.StatusCount) bool { return s.Status == st.Status })
+		if i < 0 {
+			w.Statuses = append(w.Statuses, st)
+			continue
+		}
+		w.Statuses[i].Count += st.Count
+	}
+	merge(t.fromDue, from.fromDue)
+	merge(t.fromSend, from.fromSend)
+	merge(t.lag, from.lag)
+	merge(t.idleAge, from.idleAge)
+	merge(t.served, from.served)
+	t.failures = append(t.failures, from.failures...)
+}
+
+// close completes the window, empties the totals for the next one, and returns
+// at most so many failures of the window, the earliest.
+func (t *totals) close(most int) []attack.Failure {
+	w := &t.window
+	slices.SortFunc(w.Cells, func(a, b attack.Cell) int {
+		return cmp.Or(
+			cmp.Compare(a.DueWindow, b.DueWindow), cmp.Compare(a.Remote, b.Remote),
+			cmp.Compare(a.Fault, b.Fault), cmp.Compare(a.Phase, b.Phase), compareBool(a.Reused, b.Reused))
+	})
+	slices.SortFunc(w.Statuses, func(a, b attack.StatusCount) int { return cmp.Compare(a.Status, b.Status) })
+	w.FromDue = sparse(t.fromDue)
+	w.FromSend = sparse(t.fromSend)
+	w.Lag = sparse(t.lag)
+	w.IdleAge = sparse(t.idleAge)
+	w.Served = sparse(t.served)
+	clear(t.cells)
+
+	slices.SortFunc(t.failures, func(a, b attack.Failure) int {
+		return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(a.Request, b.Request), cmp.Compare(a.Try, b.Try))
+	})
+	if extra := len(t.failures) - most; extra > 0 {
+		w.FailuresDropped += uint64(extra)
+		t.failures = t.failures[:most]
+	}
+	failures := t.failures
+	t.failures = nil
+	return failures
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+func merge(into *hdrhistogram.Histogram, from recorder) {
+	if from.h != nil && from.h.TotalCount() > 0 {
+		into.Merge(from.h)
+	}
+}
+
+// sparse returns the buckets that hold something, and empties the histogram.
+func sparse(h *hdrhistogram.Histogram) attack.Histogram {
+	if h.TotalCount() == 0 {
+		return nil
+	}
+	bars := h.Distribution()
+	n := 0
+	for _, b := range bars {
+		if b.Count > 0 {
+			n++
+		}
+	}
+	out := make(attack.Histogram, 0, n)
+	for _, b := range bars {
+		if b.Count > 0 {
+			out = append(out, attack.Bucket{Value: b.To, Count: uint64(b.Count)})
+		}
+	}
+	h.Reset()
+	return out
+}

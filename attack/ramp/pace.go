@@ -1,0 +1,88 @@
+package ramp
+
+import (
+	"runtime"
+	"time"
+)
+
+const (
+	// sleepSlice bounds one sleep, so that a stop is noticed in time.
+	sleepSlice = 50 * time.Millisecond
+	// batchGap is the shortest time between two wake-ups of the pacer. Gaps are
+	// even up to 10,000 requests a second; above, those due in the meantime go
+	// out together, 100 µs late at most.
+	batchGap = 100 * time.Microsecond
+)
+
+// pacer waits for due times. It belongs to one goroutine.
+type pacer struct {
+	run   *run
+	woken time.Duration // last wake-up
+}
+
+func newPacer(r *run) *pacer { return &pacer{run: r, woken: -1 << 62} }
+
+// until waits until t and returns false when the run is stopped first. A time
+// in the past returns at once.
+func (p *pacer) until(t time.Duration) bool {
+	now := p.run.now()
+	if now >= t {
+		return !p.run.stopping()
+	}
+	// Let the request just handed out begin before this goroutine takes the
+	// processor to sleep in a system call.
+	runtime.Gosched()
+	t = max(t, p.woken+batchGap)
+	for {
+		if p.run.stopping() {
+			return false
+		}
+		left := t - p.run.now()
+		if left <= 0 {
+			break
+		}
+		p.run.sleep(min(left, sleepSlice))
+	}
+	p.woken = p.run.now()
+	return true
+}
+
+// step is what a schedule wants next.
+type step uint8
+
+const (
+	openStep step = iota // the next request of the schedule
+	loopStep             // a closed loop
+	lastStep             // nothing more
+)
+
+// plan walks through a schedule.
+type plan struct {
+	run  *run
+	next uint64                               // request of the schedule
+	max  []struct{ start, end time.Duration } // closed loops to come
+}
+
+func newPlan(r *run) *plan {
+	p := &plan{run: r}
+	for i := range r.cfg.Profile.Load {
+		start, end := r.sched.StageSpan(i)
+		if _, on := r.sched.MaxAt(start); on {
+			p.max = append(p.max, struct{ start, end time.Duration }{start, end})
+		}
+	}
+	return p
+}
+
+// peek returns the next step and when it is due; for a closed loop, also its
+// end.
+func (p *plan) peek() (what step, at, end time.Duration) {
+	due, ok := p.run.sched.Due(p.next)
+	switch {
+	case len(p.max) > 0 && (!ok || p.max[0].start <= due):
+		return loopStep, p.max[0].start, p.max[0].end
+	case ok:
+		return openStep, due, 0
+	}
+	return lastStep, p.run.sched.End(), 0
+}

@@ -1,0 +1,423 @@
+// Package ramp drives load: it takes the due times of a schedule, sends each
+// request through the wire transport when it is due, applies the retry policy,
+// and folds what happened into windows for a sink. There are two drivers of the
+// one contract attack.Loader, with identical counts:
+//
+//   - [NewVegeta]: vegeta's Attacker paces and runs the requests, over the
+//     transport of package wire. Any protocol.
+//   - [NewDirect]: a loop of its own without http.Client and vegeta's results,
+//     for rates beyond what the Attacker carries. Plain HTTP/1.1.
+//
+// It judges nothing and keeps nothing: windows and failures go to the sink.
+//
+// # Counts
+//
+// For every target, up to the end of a run: scheduled = sent + unsent, and every
+// request sent ends exactly once. A request is sent when it is handed to the
+// transport, where it may wait for a connection. It is unsent when
+// Client.MaxInFlight requests are in flight already, or when the run was stopped
+// before its turn. Requests of the open loop are numbered by the schedule from
+// 0, those of closed-loop stages follow in the order sent.
+package ramp
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/profiles"
+)
+
+// Config is what a driver needs. Profile is required, the zero value of every
+// other field has a meaning.
+type Config struct {
+	Profile profiles.Profile
+	RunID   attack.RunID // also the seed of the bursts' jitter
+	// Start is the instant of t = 0. In the future: Run waits for it. In the
+	// past: the load begins late and catches up. Zero: when Run is called.
+	Start       time.Time
+	Window      time.Duration // 0: 250 ms
+	Shards      int           // of the aggregator; 0: twice the processors
+	MaxFailures int           // kept whole for each target and window; 0: 1000
+}
+
+// Defaults of the configuration.
+const (
+	defaultWindow      = 250 * time.Millisecond
+	defaultMaxFailures = 1000
+	defaultMaxInFlight = 10_000
+	defaultDrain       = 5 * time.Second // when the profile has no timeout
+	unboundedLoop      = 256             // requests of a closed loop without connection limit
+	localFaultPause    = 10 * time.Millisecond
+)
+
+// sender sends one attempt and waits for its end; see wire.Transport.Do.
+type sender interface {
+	Do(r *wire.Request, a *attack.Attempt)
+}
+
+// transport is what the drivers use of wire.Transport.
+type transport interface {
+	sender
+	Compile(r profiles.Request) (*wire.Request, error)
+	slot() (sender, func()) // a connection of its own, and how to close it
+	Stats() wire.Stats
+	Hold(n int)
+	Abort()
+	Close() error
+}
+
+// opener makes a transport.
+type opener func(wire.Config) (transport, error)
+
+func openWire(cfg wire.Config) (transport, error) {
+	t, err := wire.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return wireTransport{t}, nil
+}
+
+type wireTransport struct{ *wire.Transport }
+
+func (t wireTransport) slot() (sender, func()) {
+	l := t.Lease()
+	return l, l.Close
+}
+
+// group is the connections to one base URL of a target.
+type group struct {
+	target    uint16
+	share     float64 // of all connections and requests
+	via       transport
+	endpoints []uint16      // of the target
+	mix       *schedule.Mix // of the endpoints, for the closed loop
+	turns     atomic.Uint64 // requests of the closed loop
+	remap     atomic.Pointer[[]uint16]
+}
+
+// endpoint is one compiled request.
+type endpoint struct {
+	via        *group
+	request    *wire.Request
+	repeatable bool // idempotent: may be retried by default
+}
+
+// target is one target of the profile.
+type target struct {
+	endpoints []endpoint
+
+	mu        sync.Mutex
+	addresses map[netip.AddrPort]uint16
+}
+
+// run is one load from its plan to its end; both drivers are built on it.
+type run struct {
+	cfg         Config
+	opener      opener
+	plain       bool // no TLS
+	sched       *schedule.Schedule
+	mix         *schedule.Mix
+	targets     []*target
+	groups      []*group
+	retries     retryPolicy
+	maxInFlight int64
+	agg         *aggregator
+	coll        *collector
+	start       time.Time // t = 0, with a monotonic reading
+	sleep       func(time.Duration)
+
+	inFlight atomic.Int64
+	closed   atomic.Uint64 // requests of closed-loop stages
+
+	mu     sync.Mutex
+	cutoff uint64 // requests of the schedule that count as due
+	halted bool   // cutoff is final
+
+	stopOnce sync.Once
+	stopped  chan struct{} // closed when nothing more is to be sent
+}
+
+func newRun(cfg Config, open opener, plain bool) (*run, error) {
+	if cfg.Window == 0 {
+		cfg.Window = defaultWindow
+	}
+	if cfg.Window < time.Millisecond {
+		return nil, fmt.Errorf("plan load: a window of %v is shorter than 1ms", cfg.Window)
+	}
+	if cfg.Shards <= 0 {
+		cfg.Shards = 2 * runtime.GOMAXPROCS(0)
+	}
+	if cfg.MaxFailures <= 0 {
+		cfg.MaxFailures = defaultMaxFailures
+	}
+	client := cfg.Profile.Client
+	r := &run{cfg: cfg, opener: open, plain: plain, sleep: sleepPrecisely, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
+	if r.maxInFlight <= 0 {
+		r.maxInFlight = defaultMaxInFlight
+	}
+	var err error
+	if r.sched, err = schedule.New(cfg.Profile.Load, binary.LittleEndian.Uint64(cfg.RunID[:]), client.PerConnection); err != nil {
+		return nil, err
+	}
+	r.cutoff = r.sched.Total()
+	if r.retries, err = newRetryPolicy(client.Retries); err != nil {
+		return nil, err
+	}
+	r.agg = newAggregator(len(cfg.Profile.Targets), cfg.Shards, cfg.MaxFailures, cfg.Window)
+	// What is wrong with the targets shows now, not when the load begins.
+	r.start = time.Now()
+	err = r.connect()
+	r.close()
+	return r, err
+}
+
+// now is the time since the start of the load.
+func (r *run) now() time.Duration { return time.Since(r.start) }
+
+// stop ends the sending: drivers notice at their next step, 50 ms at most.
+func (r *run) stop() { r.stopOnce.Do(func() { close(r.stopped) }) }
+
+func (r *run) stopping() bool {
+	select {
+	case <-r.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// halt settles which requests of the schedule count as due, when the driver
+// stops before request next: those due by now. What of them has not been sent is
+// unsent.
+func (r *run) halt(next uint64) {
+	now := r.now()
+	r.mu.Lock()
+	if r.halted {
+		r.mu.Unlock()
+		return
+	}
+	r.halted = true
+	// Windows that are collected already have counted theirs.
+	collected := time.Duration(r.coll.counted)*r.cfg.Window - 1
+	r.cutoff = max(next, min(r.sched.Count(max(now, collected)), r.sched.Total()))
+	cutoff := r.cutoff
+	r.mu.Unlock()
+	for n := next; n < cutoff; n++ {
+		t, _ := r.mix.Pick(n)
+		r.agg.unsent(uint32(n), t, now)
+	}
+}
+
+// scheduled calls count with the target of every request due in a window.
+func (r *run) scheduled(w int32, count func(target uint16)) {
+	from := time.Duration(w) * r.cfg.Window
+	r.mu.Lock()
+	r.coll.counted = w + 1
+	last := min(r.sched.Count(from+r.cfg.Window-1), r.cutoff)
+	r.mu.Unlock()
+	for n := r.sched.Count(from - 1); n < last; n++ {
+		t, _ := r.mix.Pick(n)
+		count(t)
+	}
+}
+
+// open sends request n of the schedule and waits for its end. The caller has
+// counted it in flight.
+func (r *run) open(hint uint32, n uint64, a *attack.Attempt) {
+	t, e := r.mix.Pick(n)
+	due, _ := r.sched.Due(n)
+	*a = attack.Attempt{Request: n, Target: t, Endpoint: e, Due: due}
+	ep := &r.targets[t].endpoints[e]
+	now := r.now()
+	r.agg.begin(hint, t, due, now, false)
+	r.perform(hint, ep.via.via, ep, a)
+}
+
+// loop sends one request of a closed loop over a connection of its own.
+func (r *run) loop(hint uint32, g *group, via sender, a *attack.Attempt, now time.Duration) {
+	_, i := g.mix.Pick(g.turns.Add(1) - 1)
+	e := g.endpoints[i]
+	*a = attack.Attempt{Request: r.sched.Total() + r.closed.Add(1) - 1, Target: g.target, Endpoint: e, Due: now}
+	r.agg.begin(hint, g.target, now, now, true)
+	r.perform(hint, via, &r.targets[g.target].endpoints[e], a)
+	if a.Fault.Local() {
+		r.pause(localFaultPause) // this machine has run out: do not make it worse
+	}
+}
+
+// perform sends a request, with retries, and counts every attempt.
+func (r *run) perform(hint uint32, via sender, ep *endpoint, a *attack.Attempt) {
+	for {
+		via.Do(ep.request, a)
+		if remap := ep.via.remap.Load(); remap != nil {
+			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
+		}
+		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.repeatable) || r.stopping()
+		r.agg.end(hint, a)
+		if a.Last {
+			return
+		}
+		if !r.pause(r.retries.backoff(a.Try)) {
+			r.agg.abandon(hint, a, r.now())
+			return
+		}
+		a.Try++
+		r.agg.retry(hint, a.Target, r.now())
+	}
+}
+
+// pause waits, and returns false at once when the run is stopped.
+func (r *run) pause(d time.Duration) bool {
+	if r.stopping() {
+		return false
+	}
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.stopped:
+		return false
+	}
+}
+
+// execute runs the load: drive sends everything and returns when every request
+// has ended.
+func (r *run) execute(ctx context.Context, sink attack.Sink, drive func()) (attack.Summary, error) {
+	r.start = r.cfg.Start
+	if r.start.IsZero() {
+		r.start = time.Now()
+	} else {
+		// A time from another process has no monotonic reading: take it now.
+		now := time.Now()
+		r.start = now.Add(r.cfg.Start.Sub(now))
+	}
+	r.coll = newCollector(r)
+	if err := r.connect(); err != nil {
+		return attack.Summary{}, err
+	}
+	if !r.await(ctx) {
+		r.close()
+		return attack.Summary{Interrupted: true}, nil
+	}
+
+	sent := make(chan struct{})
+	finished := make(chan struct{})
+	var background, gatherer, deliverer sync.WaitGroup
+	interrupted := false
+	background.Go(func() { interrupted = r.interrupt(ctx, sent) })
+	background.Go(func() { r.hold(sent) })
+	gatherer.Go(func() { r.coll.gather(finished) })
+	delivered := make(chan struct{})
+	deliverer.Go(func() { r.coll.deliver(sink, delivered) })
+
+	drive()
+	ended := r.now()
+	close(sent)
+	background.Wait()
+	close(finished)
+	gatherer.Wait()
+	stats := r.coll.stats()
+	r.close() // after a last look at idle connections
+	last := ended
+	if !interrupted {
+		last = max(last, r.sched.End()-1)
+	}
+	r.coll.finish(stats, max(r.agg.window(last), r.agg.latest()))
+	close(delivered)
+	deliverer.Wait()
+	return attack.Summary{Ended: ended, Interrupted: interrupted}, nil
+}
+
+// await waits for the start of the load.
+func (r *run) await(ctx context.Context) bool {
+	timer := time.NewTimer(-r.now())
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}
+
+// interrupt stops the run when ctx is done: it ends the sending, gives what is
+// in flight the time of one attempt, and then aborts it.
+func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
+	select {
+	case <-sent:
+		return false
+	case <-ctx.Done():
+	}
+	early := r.now() < r.sched.End()
+	r.stop()
+	drain := r.cfg.Profile.Client.Timeout
+	if drain <= 0 {
+		drain = defaultDrain
+	}
+	timer := time.NewTimer(drain)
+	defer timer.Stop()
+	select {
+	case <-sent:
+	case <-timer.C:
+		for _, g := range r.groups {
+			g.via.Abort()
+		}
+	}
+	return early
+}
+
+// hold keeps the connections that connections stages want.
+func (r *run) hold(sent <-chan struct{}) {
+	wanted := false
+	for _, st := range r.cfg.Profile.Load {
+		wanted = wanted || st.Kind == profiles.Connections
+	}
+	if !wanted {
+		return
+	}
+	const every = 50 * time.Millisecond
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	held := make([]int, len(r.groups))
+	for {
+		conns, on := r.sched.Conns(r.now())
+		for i, g := range r.groups {
+			n := 0
+			if on {
+				n = int(float64(conns)*g.share + 0.5)
+			}
+			if n != held[i] {
+				g.via.Hold(n)
+				held[i] = n
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-r.stopped:
+			return
+		case <-sent:
+			return
+		}
+	}
+}
+
+func (r *run) close() {
+	for _, g := range r.groups {
+		// Everything has ended: there is nothing that an error could say.
+		_ = g.via.Close()
+	}
+	r.targets, r.groups = nil, nil
+}

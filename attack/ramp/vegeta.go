@@ -1,0 +1,240 @@
+package ramp
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// Vegeta drives load with vegeta's Attacker: one for the whole schedule, paced
+// by a vegeta.Pacer over the schedule, with a RoundTripper over the wire
+// transport. The Attacker's results are drained and thrown away: what happened is
+// counted below it.
+//
+// The Attacker runs without a duration and ends when the pacer says so: a
+// duration would drop what is due at its end, and its Stop does not interrupt a
+// sleep. Its number of workers is not capped: at a cap it waits without a word.
+// Instead the RoundTripper turns requests beyond Client.MaxInFlight away, as
+// unsent.
+type Vegeta struct{ run *run }
+
+var _ attack.Loader = (*Vegeta)(nil)
+
+// NewVegeta plans a load for vegeta's Attacker. The error says what of the
+// profile cannot be carried out.
+func NewVegeta(cfg Config) (*Vegeta, error) { return newVegeta(cfg, openWire) }
+
+func newVegeta(cfg Config, open opener) (*Vegeta, error) {
+	r, err := newRun(cfg, open, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Vegeta{r}, nil
+}
+
+// Run sends the load; see [attack.Loader].
+func (v *Vegeta) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
+	return v.run.execute(ctx, sink, func() {
+		p := &hitPacer{
+			run: v.run, pacer: newPacer(v.run), plan: newPlan(v.run),
+			answer: &http.Response{Status: "200 OK", StatusCode: http.StatusOK, Body: http.NoBody},
+		}
+		attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: p}))
+		for range attacker.Attack(nextTarget, p, 0, "") {
+			// The workers wait for each result to be taken.
+		}
+		p.loops.Wait()
+	})
+}
+
+// nextTarget gives every hit the same empty request: the RoundTripper knows by
+// the hit's number what it stands for.
+func nextTarget(t *vegeta.Target) error {
+	t.Method, t.URL = http.MethodGet, "http://x"
+	return nil
+}
+
+// hitPacer is the pacer and the RoundTripper of one run. Pace is called by one
+// goroutine, RoundTrip by many.
+type hitPacer struct {
+	run     *run
+	pacer   *pacer
+	plan    *plan
+	loop    *hitLoop // the closed loop that is on
+	loops   sync.WaitGroup
+	stretch atomic.Pointer[[]stretch]
+	spare   sync.Pool // of *attack.Attempt
+	// answer is the response to every hit, failed ones too: nobody looks at it,
+	// and an error would cost more. http.Client does not write to it.
+	answer *http.Response
+}
+
+// stretch says what the hits from one sequence number on stand for.
+type stretch struct {
+	seq   uint64   // first hit
+	first uint64   // the request of the schedule that it stands for
+	loop  *hitLoop // or the closed loop that they belong to
+}
+
+var _ vegeta.Pacer = (*hitPacer)(nil)
+
+// Rate returns the offered rate, as vegeta.Pacer wants it.
+func (p *hitPacer) Rate(elapsed time.Duration) float64 { return p.run.sched.Rate(elapsed) }
+
+// Pace returns when the next hit is to be sent, having slept until then: vegeta
+// would sleep in whole milliseconds, and not wake for a stop.
+func (p *hitPacer) Pace(_ time.Duration, hits uint64) (time.Duration, bool) {
+	for {
+		if p.loop != nil {
+			if p.loop.claim() {
+				return 0, false
+			}
+			p.loops.Go(p.loop.close)
+			p.loop = nil
+		}
+		what, at, end := p.plan.peek()
+		if !p.pacer.until(at) || what == lastStep {
+			p.run.halt(p.plan.next)
+			return 0, true
+		}
+		switch what {
+		case openStep:
+			p.begin(stretch{seq: hits, first: p.plan.next})
+			p.plan.next++
+			return 0, false
+		case loopStep:
+			p.loop = newHitLoop(p.run, end)
+			p.begin(stretch{seq: hits, loop: p.loop})
+			p.plan.max = p.plan.max[1:]
+		}
+	}
+}
+
+// begin notes what the next hit stands for, if it does not follow from the last
+// stretch. It happens before the hit.
+func (p *hitPacer) begin(s stretch) {
+	var all []stretch
+	if old := p.stretch.Load(); old != nil {
+		all = *old
+		last := all[len(all)-1]
+		if s.loop == nil && last.loop == nil && s.first-last.first == s.seq-last.seq {
+			return
+		}
+	}
+	all = append(all[:len(all):len(all)], s)
+	p.stretch.Store(&all)
+}
+
+// RoundTrip sends the request that a hit stands for, with its retries.
+func (p *hitPacer) RoundTrip(req *http.Request) (*http.Response, error) {
+	seq, err := strconv.ParseUint(req.Header["X-Vegeta-Seq"][0], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	all := *p.stretch.Load()
+	i := len(all) - 1
+	for all[i].seq > seq {
+		i--
+	}
+	if loop := all[i].loop; loop != nil {
+		loop.hit(uint32(seq))
+		return p.answer, nil
+	}
+	n := all[i].first + seq - all[i].seq
+	r := p.run
+	if r.inFlight.Add(1) > r.maxInFlight {
+		r.inFlight.Add(-1)
+		t, _ := r.mix.Pick(n)
+		r.agg.unsent(uint32(seq), t, r.now())
+		return p.answer, nil
+	}
+	a, _ := p.spare.Get().(*attack.Attempt)
+	if a == nil {
+		a = new(attack.Attempt)
+	}
+	r.open(uint32(seq), n, a)
+	p.spare.Put(a)
+	r.inFlight.Add(-1)
+	return p.answer, nil
+}
+
+// hitLoop is a closed-loop stage: a fixed number of slots, each with a
+// connection of its own. The pacer takes a free slot before each hit; without
+// that vegeta would start workers without bound.
+type hitLoop struct {
+	run     *run
+	end     time.Duration
+	over    *time.Timer // at end
+	free    chan *hitSlot
+	claimed chan *hitSlot // for the hits that have been paced
+}
+
+// hitSlot is one connection that a closed loop keeps busy.
+type hitSlot struct {
+	group   *group
+	via     sender
+	done    func()
+	attempt attack.Attempt
+}
+
+func newHitLoop(r *run, end time.Duration) *hitLoop {
+	var slots []*hitSlot
+	for _, g := range r.groups {
+		for range r.loopSlots(g) {
+			via, done := g.via.slot()
+			slots = append(slots, &hitSlot{group: g, via: via, done: done})
+		}
+	}
+	l := &hitLoop{
+		run: r, end: end, over: time.NewTimer(end - r.now()),
+		free: make(chan *hitSlot, len(slots)), claimed: make(chan *hitSlot, len(slots)),
+	}
+	for _, s := range slots {
+		l.free <- s
+	}
+	return l
+}
+
+// claim waits for a free slot for the next hit, and returns false when the stage
+// is over or the run is stopped.
+func (l *hitLoop) claim() bool {
+	if l.run.stopping() || l.run.now() >= l.end {
+		return false
+	}
+	var s *hitSlot
+	select {
+	case s = <-l.free:
+	default:
+		select {
+		case s = <-l.free:
+		case <-l.over.C:
+			return false
+		case <-l.run.stopped:
+			return false
+		}
+	}
+	l.claimed <- s
+	return true
+}
+
+// hit sends one request over a slot that was claimed for it.
+func (l *hitLoop) hit(hint uint32) {
+	s := <-l.claimed
+	l.run.loop(hint, s.group, s.via, &s.attempt, l.run.now())
+	l.free <- s
+}
+
+// close closes the slots as their last requests end.
+func (l *hitLoop) close() {
+	l.over.Stop()
+	for range cap(l.free) {
+		(<-l.free).done()
+	}
+}
