@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,12 +27,13 @@ type policy struct {
 	cpu       time.Duration // processor time of a request
 	workers   int           // requests worked on at once; 0: any number
 	queue     int           // requests waiting for a worker beyond which connections are dropped with the body unread; 0: any number
-	procs     int           // GOMAXPROCS; 0: as it is
 	size      int           // bytes of a response
 	close     bool          // one request a connection
 	perConn   int           // requests after which a connection is closed, announced; 0: never
 	idle      time.Duration // idle connections are closed after it; 0: never
 	rate      float64       // requests per second beyond which connections are aborted; 0: none
+	connRate  float64       // new connections per second beyond which they are aborted; 0: none
+	idleLag   time.Duration // between the decision to close an idle connection and the close
 	conns     int           // open connections beyond which new ones are closed at once; 0: any number
 	early     int           // declared body size from which 413 is answered with the body unread; 0: none
 	tls       bool          //
@@ -56,12 +58,13 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.DurationVar(&p.cpu, "cpu", 0, "processor time of a request")
 	fs.IntVar(&p.workers, "workers", 0, "requests worked on at once")
 	fs.IntVar(&p.queue, "queue", 0, "requests that may wait for a worker")
-	fs.IntVar(&p.procs, "procs", 0, "GOMAXPROCS")
 	fs.IntVar(&p.size, "size", 32, "bytes of a response")
 	fs.BoolVar(&p.close, "close", false, "one request a connection")
 	fs.IntVar(&p.perConn, "per-conn", 0, "requests a connection")
 	fs.DurationVar(&p.idle, "idle", 0, "idle timeout")
 	fs.Float64Var(&p.rate, "rate", 0, "requests per second allowed")
+	fs.Float64Var(&p.connRate, "conn-rate", 0, "new connections per second allowed")
+	fs.DurationVar(&p.idleLag, "idle-lag", 0, "time that closing an idle connection takes")
 	fs.IntVar(&p.conns, "conns", 0, "open connections allowed")
 	fs.IntVar(&p.early, "early", 0, "body size from which 413 is answered early")
 	fs.BoolVar(&p.tls, "tls", false, "speak TLS")
@@ -100,9 +103,9 @@ type apiServer struct {
 
 	a, b sync.Mutex // the two locks of deadlock
 
+	perRequest, perConnection bucket
+
 	mu     sync.Mutex
-	tokens float64 // of rate
-	filled time.Time
 	leaked [][]byte
 	files  []*os.File
 }
@@ -112,9 +115,6 @@ func api(fs *flag.FlagSet) func(context.Context, *host) error {
 	p.flags(fs)
 	return func(ctx context.Context, h *host) error {
 		s := &apiServer{policy: p, host: h, ctx: ctx, body: string(bytes.Repeat([]byte("x"), p.size))}
-		if p.procs > 0 {
-			runtime.GOMAXPROCS(p.procs)
-		}
 		if p.workers > 0 {
 			s.slots = semaphore.NewWeighted(int64(p.workers))
 		}
@@ -151,6 +151,10 @@ func (s *apiServer) serve(c *net.TCPConn) {
 		return
 	}
 	defer s.open.Add(-1)
+	if s.connRate > 0 && !s.perConnection.allow(s.connRate, time.Now()) {
+		s.abort(c)
+		return
+	}
 	var stream net.Conn = c
 	if s.config != nil {
 		n := s.handshakes.Add(1)
@@ -160,7 +164,7 @@ func (s *apiServer) serve(c *net.TCPConn) {
 			s.drop(c)
 			return
 		}
-		s.burn(s.tlsCPU)
+		burnThread(s.tlsCPU)
 		t := tls.Server(c, s.config)
 		err := t.HandshakeContext(s.ctx)
 		s.handshakes.Add(-1)
@@ -180,6 +184,11 @@ func (s *apiServer) serveRequests(c *net.TCPConn, stream net.Conn) {
 		}
 		req, err := http.ReadRequest(in)
 		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				// A request that comes now meets a server that has made up its mind.
+				pause(s.ctx, s.idleLag)
+				s.dropIdle(c)
+			}
 			return
 		}
 		stream.SetReadDeadline(time.Time{})
@@ -213,7 +222,7 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 		answer(stream, req, http.StatusRequestEntityTooLarge, `{"error":"too large"}`)
 		s.drop(c)
 		return false
-	case s.rate > 0 && !s.allow(now),
+	case s.rate > 0 && !s.perRequest.allow(s.rate, now),
 		s.abortK > 0 && n%int64(s.abortK) == 0 && since >= s.abortWait && (s.abortFor == 0 || since < s.abortWait+s.abortFor):
 		io.Copy(io.Discard, req.Body)
 		s.abort(c)
@@ -239,7 +248,7 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	if s.deadlock > 0 {
 		s.bookTwoAccounts(n, inFlight >= int64(s.deadlock))
 	}
-	s.burn(s.cpu)
+	burnThread(s.cpu)
 	s.keep(n)
 	if !pause(s.ctx, s.work) {
 		return false
@@ -255,6 +264,17 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	}
 	s.tally.count("responses")
 	return true
+}
+
+// dropIdle closes a connection that has idled for too long. It is no harm unless
+// a request has come in meanwhile: then the close is a RST.
+func (s *apiServer) dropIdle(c *net.TCPConn) {
+	if unread(c) > 0 {
+		s.drop(c)
+		return
+	}
+	c.Close()
+	s.tally.count("idle-closes")
 }
 
 // bookTwoAccounts locks two accounts. Under concurrency every other request
@@ -274,20 +294,26 @@ func (s *apiServer) bookTwoAccounts(n int64, busy bool) {
 	second.Unlock()
 }
 
-// allow is a token bucket of a tenth of a second.
-func (s *apiServer) allow(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.filled.IsZero() {
-		s.tokens = s.rate / 10
+// bucket is a token bucket that holds a tenth of a second's worth.
+type bucket struct {
+	mu     sync.Mutex
+	tokens float64
+	filled time.Time
+}
+
+func (b *bucket) allow(rate float64, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.filled.IsZero() {
+		b.tokens = rate / 10
 	} else {
-		s.tokens = min(s.tokens+now.Sub(s.filled).Seconds()*s.rate, s.rate/10)
+		b.tokens = min(b.tokens+now.Sub(b.filled).Seconds()*rate, rate/10)
 	}
-	s.filled = now
-	if s.tokens < 1 {
+	b.filled = now
+	if b.tokens < 1 {
 		return false
 	}
-	s.tokens--
+	b.tokens--
 	return true
 }
 
@@ -317,7 +343,8 @@ func (s *apiServer) keep(n int64) {
 	}
 }
 
-func (s *apiServer) burn(d time.Duration) {
+// burnThread uses processor time of one thread.
+func burnThread(d time.Duration) {
 	if d > 0 {
 		runtime.LockOSThread()
 		burn(d)

@@ -63,6 +63,7 @@ func payments(fs *flag.FlagSet) func(context.Context, *host) error {
 	hold := fs.Duration("hold", 50*time.Millisecond, "time that a payment holds its descriptors")
 	growth := fs.Float64("growth", 0, "growth of hold at capacity")
 	ledgers := fs.Int("ledgers", 1, "descriptors of a payment besides its connection")
+	cpu := fs.Duration("cpu", 0, "processor time of a payment")
 	capacity := fs.Float64("capacity", 1000, "payments in flight at which hold has grown in full")
 	return func(ctx context.Context, h *host) error {
 		dir, err := os.MkdirTemp("", "rampload-ledger-")
@@ -79,7 +80,7 @@ func payments(fs *flag.FlagSet) func(context.Context, *host) error {
 			return err
 		}
 		h.ready(ln.Addr())
-		s := &paymentService{host: h, ctx: ctx, ledger: ledger, ledgers: *ledgers, hold: *hold, growth: *growth, capacity: *capacity}
+		s := &paymentService{host: h, ctx: ctx, ledger: ledger, ledgers: *ledgers, hold: *hold, cpu: *cpu, growth: *growth, capacity: *capacity}
 		a := &acceptor{ln: ln, tally: h.tally, serve: s.serve}
 		return a.run(ctx)
 	}
@@ -91,6 +92,7 @@ type paymentService struct {
 	ledger   string
 	ledgers  int
 	hold     time.Duration
+	cpu      time.Duration
 	growth   float64
 	capacity float64
 	inFlight atomic.Int64
@@ -147,6 +149,7 @@ func (s *paymentService) pay(c *net.TCPConn, req *http.Request, inFlight int64) 
 	if _, err := io.Copy(io.Discard, req.Body); err != nil {
 		return false
 	}
+	burnThread(s.cpu)
 	grown := 1 + s.growth*min(float64(inFlight)/s.capacity, 1)
 	if !pause(s.ctx, time.Duration(float64(s.hold)*grown)) {
 		return false

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,6 +27,36 @@ func limitFiles(n uint64) error {
 	l.Cur = n
 	// syscall and not unix: it also keeps Go from giving children another limit.
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
+}
+
+// limitCores binds all threads of this process to the last n processors that it
+// may use; threads made later inherit that.
+func limitCores(n int) error {
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return err
+	}
+	var some unix.CPUSet
+	for cpu := len(all)*64 - 1; cpu >= 0 && some.Count() < n; cpu-- {
+		if all.IsSet(cpu) {
+			some.Set(cpu)
+		}
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, &some); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	runtime.GOMAXPROCS(n)
+	return nil
 }
 
 // outOfFiles reports whether an error means that descriptors ran out.

@@ -1,7 +1,9 @@
 package lab
 
+import "slices"
+
 // Scenarios returns all scenarios, those that need no privileges first. Which of
 // them this machine can run, [Scenario.Missing] tells.
 func Scenarios() []Scenario {
-	return nil
+	return slices.Concat(serverScenarios(), softwareScenarios(), controlScenarios())
 }

@@ -56,6 +56,7 @@ func RunService(ctx context.Context, name string, args []string, stdout io.Write
 	fs.StringVar(&h.addr, "addr", "127.0.0.1:0", "listen address")
 	fs.IntVar(&h.backlog, "backlog", 0, "length of the accept queue; 0: the system's maximum")
 	nofile := fs.Uint64("nofile", 0, "soft limit of open files; 0: as it is")
+	cores := fs.Int("cores", 0, "processors that the process may use; 0: as it is")
 	untilEOF := fs.Bool("until-eof", false, "begin with the first line of standard input, and end when it ends")
 	run := svc(fs)
 	if err := fs.Parse(args); err != nil {
@@ -64,6 +65,11 @@ func RunService(ctx context.Context, name string, args []string, stdout io.Write
 	if *nofile > 0 {
 		if err := limitFiles(*nofile); err != nil {
 			return fmt.Errorf("run lab service %s: limit open files to %d: %w", name, *nofile, err)
+		}
+	}
+	if *cores > 0 {
+		if err := limitCores(*cores); err != nil {
+			return fmt.Errorf("run lab service %s: limit processors to %d: %w", name, *cores, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)

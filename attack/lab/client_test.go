@@ -1,0 +1,246 @@
+package lab_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// seen is what a plain client saw: requests by outcome, and resets on the wire
+// counted once a connection.
+type seen struct {
+	Sent, OK, Reset, EOF, Refused, Timeout, Status, Local, Stream, Other int64
+	Wire                                                                 int64
+	LastOther                                                            string
+	FirstFailure                                                         time.Time
+}
+
+func (s seen) failed() int64 { return s.Sent - s.OK }
+
+// clientMain is the process of the client: it loads what a profile file says and
+// prints what it saw.
+func clientMain(file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var p profiles.Profile
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(load(p))
+}
+
+// load runs a profile's stages in a simple open loop. The requests are sent by
+// net/http, with bodies that it cannot replay.
+func load(p profiles.Profile) seen {
+	r := &recorder{}
+	client := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
+	var wg sync.WaitGroup
+	inFlight := make(chan struct{}, p.Client.MaxInFlight)
+	fire := func(n int) {
+		for range n {
+			target := p.Targets[rand.IntN(len(p.Targets))]
+			req := pick(target.Requests)
+			select {
+			case inFlight <- struct{}{}:
+				wg.Go(func() {
+					r.request(client, target, req)
+					<-inFlight
+				})
+			default:
+			}
+		}
+	}
+	for _, st := range p.Load {
+		begin := time.Now()
+		switch st.Kind {
+		case profiles.Burst:
+			for at := time.Duration(0); at < st.For; at += st.Every {
+				time.Sleep(time.Until(begin.Add(at + time.Duration((rand.Float64()*2-1)*float64(st.Jitter)))))
+				fire(st.BurstSize)
+			}
+		case profiles.Connections:
+			// Each held connection is a client of its own at its own rate.
+			for i := range st.ToConns {
+				opens := time.Duration(0)
+				if i >= st.FromConns {
+					opens = time.Duration(float64(st.For) * float64(i-st.FromConns) / float64(st.ToConns-st.FromConns))
+				}
+				wg.Go(func() {
+					own := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
+					defer own.CloseIdleConnections()
+					time.Sleep(time.Until(begin.Add(opens)))
+					for time.Since(begin) < st.For {
+						r.request(own, p.Targets[0], pick(p.Targets[0].Requests))
+						time.Sleep(time.Duration(float64(time.Second) / p.Client.PerConnection))
+					}
+				})
+			}
+			time.Sleep(st.For)
+		default:
+			total := st.For.Seconds()
+			for sent := 0.0; ; time.Sleep(4 * time.Millisecond) {
+				x := time.Since(begin).Seconds()
+				if x > total {
+					break
+				}
+				due := st.From*x + (st.To-st.From)*x*x/(2*total)
+				fire(int(due - sent))
+				sent += float64(int(due - sent))
+			}
+		}
+	}
+	wg.Wait()
+	client.CloseIdleConnections()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen.Wire = r.wire.Load()
+	return r.seen
+}
+
+func pick(requests []profiles.Request) profiles.Request {
+	sum := 0.0
+	for _, r := range requests {
+		sum += r.Weight
+	}
+	x := rand.Float64() * sum
+	for _, r := range requests {
+		if x -= r.Weight; x < 0 {
+			return r
+		}
+	}
+	return requests[0]
+}
+
+type recorder struct {
+	mu   sync.Mutex
+	seen seen
+	wire atomic.Int64
+}
+
+func (r *recorder) transport(c profiles.Client) http.RoundTripper {
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{Timeout: c.Timeout}).DialContext(ctx, network, addr)
+		if errors.Is(err, syscall.ECONNRESET) {
+			r.wire.Add(1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &watchedConn{Conn: conn, wire: &r.wire}, nil
+	}
+	if c.Protocol == profiles.ProtocolH2C {
+		return &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx, network, addr)
+		}}
+	}
+	return &http.Transport{
+		DialContext: dial, MaxIdleConnsPerHost: max(c.Connections, 1), DisableKeepAlives: c.Connections == 0,
+		IdleConnTimeout: c.IdleTimeout, MaxConnsPerHost: c.Connections,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: c.TLS.SkipVerify},
+	}
+}
+
+// watchedConn counts a reset of its connection once.
+type watchedConn struct {
+	net.Conn
+	once sync.Once
+	wire *atomic.Int64
+}
+
+func (c *watchedConn) note(err error) {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		c.once.Do(func() { c.wire.Add(1) })
+	}
+}
+
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.note(err)
+	return n, err
+}
+
+func (c *watchedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.note(err)
+	return n, err
+}
+
+func (r *recorder) request(client *http.Client, target profiles.Target, q profiles.Request) {
+	var body io.Reader
+	if q.Body != "" {
+		body = io.NopCloser(strings.NewReader(q.Body))
+	}
+	req, err := http.NewRequest(q.Method, target.URL+q.Path, body)
+	if err != nil {
+		panic(err)
+	}
+	if body != nil {
+		req.ContentLength = int64(len(q.Body))
+	}
+	resp, err := client.Do(req)
+	status := 0
+	if err == nil {
+		status = resp.StatusCode
+		_, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.seen
+	s.Sent++
+	if (err != nil || !target.Expect.Contains(status)) && s.FirstFailure.IsZero() {
+		s.FirstFailure = time.Now()
+	}
+	var ne net.Error
+	var se http2.StreamError
+	switch {
+	case err == nil && target.Expect.Contains(status):
+		s.OK++
+	case err == nil:
+		s.Status++
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		s.Reset++
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+		s.Local++
+	case errors.As(err, &se):
+		s.Stream++
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "server closed idle"):
+		s.EOF++
+	case errors.Is(err, syscall.ECONNREFUSED):
+		s.Refused++
+	case errors.As(err, &ne) && ne.Timeout():
+		s.Timeout++
+	default:
+		s.Other++
+		s.LastOther = err.Error()
+	}
+}
+
+// steady is a profile that sends POSTs at a constant rate.
+func steady(url string, rate float64, length time.Duration) profiles.Profile {
+	return profiles.Profile{
+		Targets: []profiles.Target{{
+			Name: "t", URL: url, Share: 1, Expect: profiles.StatusSet{{Low: 200, High: 299}},
+			Requests: []profiles.Request{{Method: "POST", Path: "/payments", Body: strings.Repeat("p", 2000), Weight: 1}},
+		}},
+		Load:   []profiles.Stage{{Kind: profiles.Hold, From: rate, To: rate, For: length}},
+		Client: profiles.Client{Connections: 1000, MaxInFlight: 5000, Timeout: 2 * time.Second},
+	}
+}

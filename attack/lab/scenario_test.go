@@ -1,0 +1,156 @@
+package lab_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack/lab"
+)
+
+var (
+	full = flag.Bool("lab.full", false, "run all scenarios at their full length")
+	only = flag.String("lab.only", "", "run the scenarios whose names match this expression")
+	seed = flag.Uint64("lab.seed", 1, "seed of the scenarios")
+)
+
+// brief are scenarios that show their fault within a fraction of their length.
+// One of each mechanism runs by default; the others with -lab.full.
+var brief = map[string]bool{
+	"descriptors": true, "connection-slots": true, "cpu-shedding": true, "tls-shedding": true, "listen-backlog": true,
+	"abort-in-body": true, "unread-body": true, "http2-streams": true, "rate-limit": true, "keep-alive-race": true,
+	"crash": true, "gateway": true, "healthy": true, "client-descriptors": true,
+}
+
+// TestScenarios loads each scenario with a plain client and looks at what it
+// injects: harm where there is to be some, none in the controls.
+func TestScenarios(t *testing.T) {
+	pattern := regexp.MustCompile(*only)
+	for _, s := range lab.Scenarios() {
+		if !pattern.MatchString(s.Name) || !*full && *only == "" && !brief[s.Name] {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			if why := s.Missing(); why != "" {
+				if os.Getenv("RAMPLOAD_NO_SKIP") == "1" {
+					t.Fatal(why)
+				}
+				t.Skip(why)
+			}
+			exe, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			run, err := s.Start(t.Context(), lab.Env{Dir: t.TempDir(), Exe: exe, Seed: *seed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { run.Stop() })
+			if problems := run.Profile.WithDefaults().Validate(nil); len(problems) > 0 {
+				t.Errorf("profile: %v", problems)
+			}
+			if !*full {
+				for i := range run.Profile.Load {
+					run.Profile.Load[i].For /= 6
+				}
+			}
+			got := client(t, run)
+			if err := run.Stop(); err != nil {
+				t.Errorf("stop: %v", err)
+			}
+			truth := run.Truth()
+			onset := "never"
+			if !truth.First.IsZero() && !got.FirstFailure.IsZero() {
+				onset = got.FirstFailure.Sub(truth.First).Round(time.Millisecond).String()
+			}
+			t.Logf("\nclient %+v\ntruth resets %d, %v\nclient's first failure after truth's: %s", got, truth.Resets, truth.Counts, onset)
+			switch {
+			case s.Cause == "healthy":
+				if got.failed() > 0 || !truth.First.IsZero() {
+					t.Errorf("a control failed")
+				}
+			case s.Family == "client":
+				if got.Local == 0 {
+					t.Errorf("no local fault")
+				}
+			default:
+				if got.failed() == 0 && got.Wire == 0 {
+					t.Errorf("the client saw no fault")
+				}
+				if truth.First.IsZero() {
+					t.Errorf("the truth knows no harm")
+				}
+			}
+		})
+	}
+}
+
+// client runs the test binary as the scenario's client, where it has to be.
+func client(t *testing.T, run *lab.Running) seen {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(run.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "profile.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "exec \"$@\""
+	if run.ClientFiles > 0 {
+		script = fmt.Sprintf("ulimit -n %d; ", run.ClientFiles) + script
+	}
+	if run.ClientCgroup != "" {
+		script = fmt.Sprintf("echo $$ > %s/cgroup.procs; ", run.ClientCgroup) + script
+	}
+	args := []string{"sh", "-c", script, "sh", exe, "lab-client", file}
+	if run.ClientNetns != "" {
+		args = append([]string{"nsenter", "--net=/run/netns/" + run.ClientNetns, "--"}, args...)
+	}
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("client: %v", err)
+	}
+	var got seen
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("client: %v in %s", err, out)
+	}
+	return got
+}
+
+func TestScenarioNames(t *testing.T) {
+	families := make(map[string]int)
+	names := make(map[string]bool)
+	for _, s := range lab.Scenarios() {
+		if s.Name == "" || s.About == "" || s.Family == "" || s.Cause == "" || s.Start == nil || names[s.Name] {
+			t.Errorf("scenario %q is incomplete or not unique", s.Name)
+		}
+		names[s.Name] = true
+		families[s.Family]++
+		if got, ok := lab.Lookup(s.Name); !ok || got.About != s.About {
+			t.Errorf("scenario %s is not found by its name", s.Name)
+		}
+	}
+	for f, n := range families {
+		if n < 2 {
+			t.Errorf("family %s has %d scenario, want at least 2", f, n)
+		}
+	}
+	for name := range brief {
+		if !names[name] {
+			t.Errorf("no scenario %s", name)
+		}
+	}
+}
