@@ -1,0 +1,298 @@
+// Package cgroup finds the control groups of a process and reads their limits:
+// version 1 and 2, and hosts where both are mounted. A limit binds wherever it
+// is set on the way up to the root, so for each resource the level nearest its
+// limit is read.
+//
+// It knows neither metrics nor samplers.
+package cgroup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rampload/rampload/probe/internal/procfs"
+)
+
+// Mounts are the mounted cgroup hierarchies of a host. It is read only after
+// ReadMounts.
+type Mounts struct {
+	list []mount
+}
+
+type mount struct {
+	dir         string   // where it is mounted, below the root
+	top         string   // which cgroup the mount shows at its top: "/" but in containers
+	version     int      // 1 or 2
+	controllers []string // version 1
+}
+
+// ReadMounts reads /proc/self/mountinfo below root.
+func ReadMounts(root string) (Mounts, error) {
+	b, err := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
+	if err != nil {
+		return Mounts{}, fmt.Errorf("read mounts: %w", err)
+	}
+	var m Mounts
+	for len(b) > 0 {
+		var line []byte
+		line, b = procfs.Line(b)
+		// "36 35 98:0 /top /dir options - type source super-options" (proc(5))
+		before, after, ok := bytes.Cut(line, []byte(" - "))
+		if !ok {
+			continue
+		}
+		kind, rest := procfs.Field(after)
+		_, rest = procfs.Field(rest)
+		options, _ := procfs.Field(rest)
+		one := mount{
+			top: string(procfs.Nth(before, 3)),
+			dir: filepath.Join(root, unescape(string(procfs.Nth(before, 4)))),
+		}
+		switch string(kind) {
+		case "cgroup2":
+			one.version = 2
+		case "cgroup":
+			one.version = 1
+			one.controllers = strings.Split(string(options), ",")
+		default:
+			continue
+		}
+		m.list = append(m.list, one)
+	}
+	if len(m.list) == 0 {
+		return Mounts{}, fmt.Errorf("find cgroups: none mounted: %w", fs.ErrNotExist)
+	}
+	return m, nil
+}
+
+// unescape undoes the octal escapes of mountinfo: \040 is a space.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(v))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}
+
+// Paths are the cgroups of a process by hierarchy, as /proc/PID/cgroup tells.
+type Paths struct {
+	unified    string            // version 2, empty if there is none
+	byResource map[string]string // version 1, by controller
+}
+
+// ParsePaths reads the content of /proc/PID/cgroup.
+func ParsePaths(b []byte) Paths {
+	p := Paths{byResource: map[string]string{}}
+	for len(b) > 0 {
+		var line []byte
+		line, b = procfs.Line(b)
+		parts := bytes.SplitN(line, []byte(":"), 3)
+		if len(parts) != 3 {
+			continue
+		}
+		dir := string(parts[2])
+		if string(parts[0]) == "0" && len(parts[1]) == 0 {
+			p.unified = dir
+			continue
+		}
+		for c := range bytes.SplitSeq(parts[1], []byte(",")) {
+			p.byResource[string(c)] = dir
+		}
+	}
+	return p
+}
+
+// At returns the paths of one cgroup that has the same path in every hierarchy.
+func At(dir string) Paths {
+	dir = path.Clean("/" + dir)
+	return Paths{unified: dir, byResource: map[string]string{
+		"memory": dir, "cpu": dir, "cpuacct": dir, "pids": dir, "name=systemd": dir,
+	}}
+}
+
+// Key identifies the cgroups of a process: processes with equal keys are in the
+// same ones.
+func (p Paths) Key() string {
+	return strings.Join([]string{p.unified, p.byResource["memory"], p.byResource["cpu"], p.byResource["pids"]}, "|")
+}
+
+// Label names the cgroup for people: the container, the service, or its last
+// element. See [ContainerOf].
+func (p Paths) Label() string {
+	for _, dir := range []string{
+		p.unified, p.byResource["memory"], p.byResource["name=systemd"], p.byResource["cpu"], p.byResource["pids"],
+	} {
+		if dir == "" || dir == "/" {
+			continue
+		}
+		if c, ok := ContainerOf(dir); ok {
+			return c.String()
+		}
+		return path.Base(dir)
+	}
+	return ""
+}
+
+// levels returns the directories of a resource's cgroup, from its own up to the
+// top of the mount; the root cgroup itself, which has no limits, is last. ok is
+// false if the resource has no hierarchy here.
+func (m Mounts) levels(p Paths, controller, file2, file1 string) (dirs []string, version int, ok bool) {
+	// A controller is in one hierarchy only: the one where its file exists.
+	for _, mt := range m.list {
+		dir, file := p.unified, file2
+		if mt.version == 1 {
+			dir, file = "", file1
+			for _, c := range mt.controllers {
+				if c == controller {
+					dir = p.byResource[controller]
+				}
+			}
+		}
+		if dir == "" {
+			continue
+		}
+		rel, inside := strings.CutPrefix(dir, strings.TrimSuffix(mt.top, "/"))
+		if !inside || rel != "" && rel[0] != '/' || strings.Contains(dir, "/..") {
+			continue // outside of what this mount, or our cgroup namespace, shows
+		}
+		rel = path.Clean("/" + rel)
+		for at := rel; ; at = path.Dir(at) {
+			full := filepath.Join(mt.dir, at)
+			if _, err := os.Stat(filepath.Join(full, file)); err == nil {
+				dirs = append(dirs, full)
+			}
+			if at == "/" {
+				break
+			}
+		}
+		if len(dirs) > 0 {
+			return dirs, mt.version, true
+		}
+	}
+	return nil, 0, false
+}
+
+// Processes returns the processes of a cgroup and of those below it.
+func (m Mounts) Processes(p Paths) ([]int32, error) {
+	var pids []int32
+	seen := map[int32]bool{}
+	found := false
+	var last error
+	for _, mt := range m.list {
+		dir := p.unified
+		if mt.version == 1 {
+			dir = ""
+			for _, c := range mt.controllers {
+				if d := p.byResource[c]; d != "" {
+					dir = d
+				}
+			}
+		}
+		if dir == "" {
+			continue
+		}
+		top := filepath.Join(mt.dir, strings.TrimPrefix(dir, strings.TrimSuffix(mt.top, "/")))
+		err := filepath.WalkDir(top, func(at string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				if at == top {
+					return err
+				}
+				return nil // a cgroup that went while we looked
+			}
+			b, err := os.ReadFile(filepath.Join(at, "cgroup.procs"))
+			if err != nil {
+				if at == top {
+					return err
+				}
+				return nil
+			}
+			found = true
+			for len(b) > 0 {
+				var line []byte
+				line, b = procfs.Line(b)
+				if v, ok := procfs.Uint(line); ok && v > 0 && v <= 1<<31-1 && !seen[int32(v)] {
+					seen[int32(v)] = true
+					pids = append(pids, int32(v))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			last = err
+		}
+	}
+	if !found {
+		if last == nil {
+			last = fs.ErrNotExist
+		}
+		return nil, fmt.Errorf("find cgroup: %w", last)
+	}
+	return pids, nil
+}
+
+// Unit returns the cgroup of a systemd unit; "nginx" means "nginx.service".
+func (m Mounts) Unit(name string) (Paths, error) {
+	if !strings.Contains(name, ".") {
+		name += ".service"
+	}
+	for _, mt := range m.list {
+		systemd := mt.version == 2
+		for _, c := range mt.controllers {
+			systemd = systemd || c == "name=systemd"
+		}
+		if !systemd {
+			continue
+		}
+		var found string
+		_ = filepath.WalkDir(mt.dir, func(at string, d fs.DirEntry, err error) error {
+			if err != nil {
+				if d != nil && d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			if d.IsDir() && d.Name() == name {
+				found = at
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if found != "" {
+			rel, err := filepath.Rel(mt.dir, found)
+			if err != nil {
+				return Paths{}, fmt.Errorf("find unit %s: %w", name, err)
+			}
+			return At(path.Join(mt.top, rel)), nil
+		}
+	}
+	return Paths{}, fmt.Errorf("find unit %s: %w", name, errNoUnit)
+}
+
+var errNoUnit = errors.New("no cgroup has its name; is it running?")
+
+// Unified returns the directory of a cgroup in the version 2 hierarchy; false
+// if there is none, and for the root cgroup, which stands for the whole host.
+func (m Mounts) Unified(p Paths) (dir string, ok bool) {
+	dirs, version, ok := m.levels(Paths{unified: p.unified}, "", "cgroup.procs", "\x00")
+	if !ok || version != 2 || path.Clean("/"+p.unified) == "/" {
+		return "", false
+	}
+	return dirs[0], true
+}

@@ -1,0 +1,318 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"github.com/rampload/rampload/probe/internal/procfs"
+)
+
+// Memory is the memory of the level that is nearest its limit.
+type Memory struct {
+	Used     float64 // bytes, less file pages that the kernel would drop first (inactive_file)
+	Limit    float64 // bytes, +Inf if no level has one
+	OOMKills float64 // processes of the level killed for memory; NaN before Linux 4.13
+}
+
+// CPU is the CPU time of the level with the smallest quota.
+type CPU struct {
+	Seconds   float64 // used since the cgroup was made; NaN if its own total cannot be read
+	Quota     float64 // cores; +Inf if no level has one
+	Throttled float64 // periods in which the quota was used up
+}
+
+// PIDs is the number of tasks of the level that is nearest its limit.
+type PIDs struct {
+	Current float64
+	Limit   float64 // +Inf if no level has one
+	Hits    float64 // forks refused; NaN if the kernel does not count them
+}
+
+// Group is the cgroup of a process with its levels, its files held open. It is
+// not for concurrent use.
+type Group struct {
+	memory []memoryLevel
+	cpu    []cpuLevel
+	pids   []pidsLevel
+}
+
+type memoryLevel struct {
+	current, max, stat, events *procfs.File
+	inactive                   string // key in stat
+}
+
+type cpuLevel struct {
+	quota, period, stat *procfs.File // period: version 1
+	usage               *procfs.File // version 1, nanoseconds
+}
+
+type pidsLevel struct{ current, max, events *procfs.File }
+
+// Open opens the cgroup of a process. Controllers that are not there give no
+// error: their reading is then [fs.ErrNotExist].
+func (m Mounts) Open(p Paths) *Group {
+	g := &Group{}
+	open := func(dir, name string) *procfs.File {
+		f, _ := procfs.Open(filepath.Join(dir, name)) // a nil File reads as absent
+		return f
+	}
+	dirs, version, _ := m.levels(p, "memory", "memory.current", "memory.usage_in_bytes")
+	for _, d := range dirs {
+		if version == 2 {
+			g.memory = append(g.memory, memoryLevel{
+				open(d, "memory.current"), open(d, "memory.max"), open(d, "memory.stat"), open(d, "memory.events"), "inactive_file",
+			})
+		} else {
+			g.memory = append(g.memory, memoryLevel{
+				open(d, "memory.usage_in_bytes"), open(d, "memory.limit_in_bytes"), open(d, "memory.stat"), open(d, "memory.oom_control"), "total_inactive_file",
+			})
+		}
+	}
+	dirs, version, _ = m.levels(p, "cpu", "cpu.max", "cpu.cfs_quota_us")
+	accounts, _, _ := m.levels(p, "cpuacct", "\x00", "cpuacct.usage")
+	for _, d := range dirs {
+		if version == 2 {
+			g.cpu = append(g.cpu, cpuLevel{quota: open(d, "cpu.max"), stat: open(d, "cpu.stat")})
+			continue
+		}
+		l := cpuLevel{quota: open(d, "cpu.cfs_quota_us"), period: open(d, "cpu.cfs_period_us"), stat: open(d, "cpu.stat")}
+		for _, a := range accounts { // the same cgroup in the hierarchy that counts CPU time
+			if below(a, m, "cpuacct") == below(d, m, "cpu") {
+				l.usage = open(a, "cpuacct.usage")
+			}
+		}
+		g.cpu = append(g.cpu, l)
+	}
+	dirs, _, _ = m.levels(p, "pids", "pids.current", "pids.current")
+	for _, d := range dirs {
+		g.pids = append(g.pids, pidsLevel{open(d, "pids.current"), open(d, "pids.max"), open(d, "pids.events")})
+	}
+	return g
+}
+
+// below returns the part of a directory below the mount of a controller.
+func below(dir string, m Mounts, controller string) string {
+	for _, mt := range m.list {
+		for _, c := range mt.controllers {
+			if c == controller {
+				return strings.TrimPrefix(dir, mt.dir)
+			}
+		}
+	}
+	return dir
+}
+
+// Close closes its files. It may be called again, and on none.
+func (g *Group) Close() error {
+	if g == nil {
+		return nil
+	}
+	var errs []error
+	for _, l := range g.memory {
+		errs = append(errs, l.current.Close(), l.max.Close(), l.stat.Close(), l.events.Close())
+	}
+	for _, l := range g.cpu {
+		errs = append(errs, l.quota.Close(), l.period.Close(), l.stat.Close(), l.usage.Close())
+	}
+	for _, l := range g.pids {
+		errs = append(errs, l.current.Close(), l.max.Close(), l.events.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// unlimited is where version 1 writes a number for no limit: PAGE_COUNTER_MAX.
+const unlimited = 1 << 60
+
+// Memory reads the memory. The error is [fs.ErrNotExist] without the controller.
+func (g *Group) Memory() (Memory, error) {
+	if g == nil || len(g.memory) == 0 {
+		return Memory{}, noController("memory")
+	}
+	best := Memory{Limit: math.Inf(1), OOMKills: math.NaN()}
+	fullest := -1.0
+	for i, l := range g.memory {
+		limit, err := l.max.Uint()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && limit >= unlimited { // the root cgroup has no file
+			limit, err = math.Inf(1), nil
+		}
+		if err != nil {
+			return Memory{}, fmt.Errorf("read memory of cgroup: %w", err)
+		}
+		if math.IsInf(limit, 1) && i > 0 {
+			continue
+		}
+		used, err := l.current.Uint()
+		if err != nil {
+			return Memory{}, fmt.Errorf("read memory of cgroup: %w", err)
+		}
+		if b, err := l.stat.Read(); err == nil {
+			if inactive, ok := procfs.Keyed(b, l.inactive); ok {
+				used = max(0, used-inactive)
+			}
+		}
+		if used/limit < fullest {
+			continue
+		}
+		fullest = used / limit
+		best = Memory{Used: used, Limit: limit, OOMKills: math.NaN()}
+		if b, err := l.events.Read(); err == nil {
+			if n, ok := procfs.Keyed(b, "oom_kill"); ok {
+				best.OOMKills = n
+			}
+		}
+	}
+	return best, nil
+}
+
+// MemoryLimit returns the smallest memory limit on the way up, bytes; +Inf if
+// there is none.
+func (g *Group) MemoryLimit() float64 {
+	limit := math.Inf(1)
+	if g == nil {
+		return limit
+	}
+	for _, l := range g.memory {
+		if v, err := l.max.Uint(); err == nil && v < unlimited {
+			limit = min(limit, v)
+		}
+	}
+	return limit
+}
+
+// PIDsLimit returns the smallest pids.max on the way up; +Inf if there is none.
+func (g *Group) PIDsLimit() float64 {
+	limit := math.Inf(1)
+	if g == nil {
+		return limit
+	}
+	for _, l := range g.pids {
+		if v, err := l.max.Uint(); err == nil {
+			limit = min(limit, v)
+		}
+	}
+	return limit
+}
+
+// Quota returns the smallest CPU quota on the way up, cores; +Inf if there is
+// none.
+func (g *Group) Quota() float64 {
+	quota := math.Inf(1)
+	if g == nil {
+		return quota
+	}
+	for _, l := range g.cpu {
+		if q, err := l.cores(); err == nil {
+			quota = min(quota, q)
+		}
+	}
+	return quota
+}
+
+// cores reads the quota of a level in cores.
+func (l cpuLevel) cores() (float64, error) {
+	b, err := l.quota.Read()
+	if err != nil {
+		return 0, err
+	}
+	first, rest := procfs.Field(b)
+	quota, ok := procfs.Uint(first)
+	if !ok { // "max", or -1 with version 1
+		return math.Inf(1), nil
+	}
+	var period float64
+	if l.period != nil {
+		period, err = l.period.Uint()
+	} else {
+		v, _ := procfs.Uint(procfs.Nth(rest, 0))
+		period = float64(v)
+	}
+	if err != nil || period <= 0 {
+		return 0, errors.Join(err, errors.New("no period of the CPU quota"))
+	}
+	return float64(quota) / period, nil
+}
+
+// CPU reads the CPU time. The error is [fs.ErrNotExist] without the controller.
+func (g *Group) CPU() (CPU, error) {
+	if g == nil || len(g.cpu) == 0 {
+		return CPU{}, noController("cpu")
+	}
+	tightest, quota := -1, math.Inf(1)
+	for i, l := range g.cpu {
+		q, err := l.cores()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the root cgroup has none
+		}
+		if err != nil {
+			return CPU{}, fmt.Errorf("read cpu quota of cgroup: %w", err)
+		}
+		if q < quota {
+			tightest, quota = i, q
+		}
+	}
+	if tightest < 0 {
+		return CPU{Seconds: math.NaN(), Quota: quota}, nil
+	}
+	l := g.cpu[tightest]
+	c := CPU{Seconds: math.NaN(), Quota: quota}
+	b, err := l.stat.Read()
+	if err != nil {
+		return CPU{}, fmt.Errorf("read cpu of cgroup: %w", err)
+	}
+	c.Throttled, _ = procfs.Keyed(b, "nr_throttled")
+	if us, ok := procfs.Keyed(b, "usage_usec"); ok {
+		c.Seconds = us / 1e6
+	}
+	if l.usage != nil {
+		ns, err := l.usage.Uint()
+		if err != nil {
+			return CPU{}, fmt.Errorf("read cpu of cgroup: %w", err)
+		}
+		c.Seconds = ns / 1e9
+	}
+	return c, nil
+}
+
+// PIDs reads the tasks. The error is [fs.ErrNotExist] without the controller.
+func (g *Group) PIDs() (PIDs, error) {
+	if g == nil || len(g.pids) == 0 {
+		return PIDs{}, noController("pids")
+	}
+	best := PIDs{Limit: math.Inf(1), Hits: math.NaN()}
+	fullest := -1.0
+	for i, l := range g.pids {
+		limit, err := l.max.Uint()
+		if errors.Is(err, fs.ErrNotExist) {
+			limit, err = math.Inf(1), nil
+		}
+		if err != nil {
+			return PIDs{}, fmt.Errorf("read tasks of cgroup: %w", err)
+		}
+		if math.IsInf(limit, 1) && i > 0 {
+			continue
+		}
+		current, err := l.current.Uint()
+		if err != nil {
+			return PIDs{}, fmt.Errorf("read tasks of cgroup: %w", err)
+		}
+		if current/limit < fullest {
+			continue
+		}
+		fullest = current / limit
+		best = PIDs{Current: current, Limit: limit, Hits: math.NaN()}
+		if b, err := l.events.Read(); err == nil {
+			if n, ok := procfs.Keyed(b, "max"); ok {
+				best.Hits = n
+			}
+		}
+	}
+	return best, nil
+}
+
+func noController(name string) error {
+	return fmt.Errorf("find %s controller: %w", name, fs.ErrNotExist)
+}

@@ -1,0 +1,85 @@
+//go:build !linux
+
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/rampload/rampload/probe"
+)
+
+func unsupported(what string) error {
+	return &probe.Unsupported{What: what, Reason: "this system is " + runtime.GOOS, Needs: "Linux"}
+}
+
+// String names the namespace for people.
+func (n Namespace) String() string {
+	if n.Own() {
+		return "own network namespace"
+	}
+	return fmt.Sprintf("network namespace %+v", struct {
+		Name, Path string
+		PID        int32
+	}(n))
+}
+
+// Inside calls f for rampload's own namespace; there are no others here, and the
+// error matches [probe.ErrUnsupported].
+func (n Namespace) Inside(f func(fd int) error) error {
+	if n.Own() {
+		return f(0)
+	}
+	return unsupported(n.String())
+}
+
+// none is a sampler that cannot be opened here; it exists for its methods.
+type none struct{ source probe.Source }
+
+// Source names the sampler in reports.
+func (n *none) Source() probe.Source { return n.source }
+
+// Sample returns that nothing can be measured here.
+func (n *none) Sample(context.Context, func(probe.Reading)) error { return unsupported(n.source.Name) }
+
+// Missing returns nothing: the sampler cannot be opened.
+func (n *none) Missing() []*probe.Unsupported { return nil }
+
+// Close does nothing.
+func (n *none) Close() error { return nil }
+
+// Sockets cannot be opened on this system.
+type Sockets struct{ none }
+
+// Counters cannot be opened on this system.
+type Counters struct{ none }
+
+// Cgroup cannot be opened on this system.
+type Cgroup struct{ none }
+
+// ProcessNetwork cannot be opened on this system.
+type ProcessNetwork struct{ none }
+
+// NewSockets returns an error that matches [probe.ErrUnsupported].
+func NewSockets(Options) (*Sockets, error) { return nil, unsupported("sockets") }
+
+// NewCounters returns an error that matches [probe.ErrUnsupported].
+func NewCounters(Options) (*Counters, error) { return nil, unsupported("kernel counters") }
+
+// NewCgroup returns an error that matches [probe.ErrUnsupported].
+func NewCgroup(Options, string, func() []int32) (*Cgroup, error) { return nil, unsupported("cgroup") }
+
+// NewCgroupAt returns an error that matches [probe.ErrUnsupported].
+func NewCgroupAt(Options, string, string) (*Cgroup, error) { return nil, unsupported("cgroup") }
+
+// NewProcessNetwork returns an error that matches [probe.ErrUnsupported].
+func NewProcessNetwork(_ Options, label string, _ func() []int32) (*ProcessNetwork, error) {
+	return nil, unsupported("network of " + label)
+}
+
+// ReadLimits returns an error that matches [probe.ErrUnsupported].
+func ReadLimits(Options) (Limits, error) { return Limits{}, unsupported("kernel limits") }
+
+// DrainEvents hands over nothing.
+func (*Counters) DrainEvents(func(probe.Event)) {}
