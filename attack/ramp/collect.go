@@ -331,18 +331,27 @@ func sparse(h *hdrhistogram.Histogram) attack.Histogram {
 	if h.TotalCount() == 0 {
 		return nil
 	}
-	bars := h.Distribution()
+	// The counts lie as HdrHistogram lays them out for two digits: 256 values
+	// exactly, then 128 for each further doubling, each twice as wide.
+	const half = 128
+	counts := h.Export().Counts
 	n := 0
-	for _, b := range bars {
-		if b.Count > 0 {
+	for _, c := range counts {
+		if c > 0 {
 			n++
 		}
 	}
 	out := make(attack.Histogram, 0, n)
-	for _, b := range bars {
-		if b.Count > 0 {
-			out = append(out, attack.Bucket{Value: b.To, Count: uint64(b.Count)})
+	for i, c := range counts {
+		if c == 0 {
+			continue
 		}
+		highest := int64(i)
+		if i >= 2*half {
+			doubling := i/half - 1
+			highest = int64(i%half+half+1)<<doubling - 1
+		}
+		out = append(out, attack.Bucket{Value: highest, Count: uint64(c)})
 	}
 	h.Reset()
 	return out

@@ -346,24 +346,25 @@ func TestHeldConnections(t *testing.T) {
 func TestIdleResetsAndAddresses(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		p := testProfile(holdStage(10, 2*time.Second))
-		var cfg wire.Config
-		loader, r, err := engines[engine](Config{Profile: p}, func(c wire.Config) (transport, error) {
-			cfg = c
-			return &fake{cfg: c, script: always(time.Millisecond, attack.None), abort: make(chan struct{})}, nil
+		opened := 0
+		loader, r, err := engines[engine](Config{Profile: p}, func(cfg wire.Config) (transport, error) {
+			if opened++; opened == 2 { // the first is a trial
+				go func() {
+					time.Sleep(600 * time.Millisecond)
+					cfg.OnAddress(1, anAddress)
+					now := cfg.Clock()
+					idle := attack.Attempt{Due: now, Start: now, End: now, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 4, Reused: true, RemoteIndex: 1}}
+					cfg.OnIdle(idle)
+					idle.WireReset, idle.Fault = false, attack.EOF
+					cfg.OnIdle(idle) // closed properly: nothing to count
+				}()
+			}
+			return &fake{cfg: cfg, script: always(time.Millisecond, attack.None), abort: make(chan struct{})}, nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.sleep = time.Sleep
-		go func() {
-			time.Sleep(600 * time.Millisecond)
-			cfg.OnAddress(1, anAddress)
-			now := cfg.Clock()
-			idle := attack.Attempt{Due: now, Start: now, End: now, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 4, Reused: true, RemoteIndex: 1}}
-			cfg.OnIdle(idle)
-			idle.WireReset, idle.Fault = false, attack.EOF
-			cfg.OnIdle(idle) // closed properly: nothing to count
-		}()
 		rec := &record{}
 		if _, err := loader.Run(t.Context(), rec); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 )
@@ -216,3 +217,9 @@ func holdStage(rate float64, d time.Duration) profiles.Stage {
 }
 
 var anAddress = netip.MustParseAddrPort("192.0.2.1:80")
+
+func noStats() []wire.Stats { return make([]wire.Stats, 1) }
+
+func newSchedule(p profiles.Profile) (*schedule.Schedule, error) {
+	return schedule.New(p.Load, 0, p.Client.PerConnection)
+}

@@ -1,0 +1,234 @@
+package ramp
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/rampload/rampload/attack"
+)
+
+func success(end time.Duration) *attack.Attempt {
+	return &attack.Attempt{
+		Last: true, Due: end - time.Millisecond, Start: end - 900*time.Microsecond, End: end,
+		Status: 200, Phase: attack.PhaseDone,
+		Conn: attack.Conn{ID: 1, Reused: true, Served: 3, Idle: time.Second, RemoteIndex: 1},
+	}
+}
+
+func TestAggregatorAllocatesNothing(t *testing.T) {
+	a := newAggregator(2, 4, 10, defaultWindow)
+	ok, failed := success(time.Second), success(time.Second)
+	failed.Fault, failed.Phase = attack.Reset, attack.PhaseAwait
+	request := func() {
+		a.begin(1, 0, ok.Due, ok.Start, false)
+		a.end(1, ok)
+		a.begin(1, 0, ok.Due, ok.Start, true)
+		a.end(1, failed)
+		a.unsent(1, 0, ok.End)
+		a.retry(1, 0, ok.End)
+	}
+	for range 20 { // the kinds of outcome, and the failures that are kept
+		request()
+	}
+	if n := testing.AllocsPerRun(1000, request); n != 0 {
+		t.Errorf("%v allocations for a request", n)
+	}
+}
+
+// newTestCollector returns a collector that is called by hand.
+func newTestCollector(t *testing.T, shards, failures int) (*aggregator, *collector, *record) {
+	p := testProfile(holdStage(0, time.Hour))
+	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
+	r.agg = newAggregator(1, shards, failures, defaultWindow)
+	var err error
+	if r.sched, err = newSchedule(p); err != nil {
+		t.Fatal(err)
+	}
+	r.coll = newCollector(r)
+	return r.agg, r.coll, &record{}
+}
+
+func (c *collector) flush(rec *record) {
+	done := make(chan struct{})
+	close(done)
+	c.deliver(rec, done)
+}
+
+// The windows that are not collected in time keep what is theirs.
+func TestLateCollector(t *testing.T) {
+	a, c, rec := newTestCollector(t, 1, 10)
+	for w := range 9 {
+		for range w + 1 {
+			a.end(0, success(time.Duration(w)*defaultWindow+time.Millisecond))
+		}
+	}
+	a.end(0, success(2*defaultWindow)) // late as well
+	c.finish(noStats(), a.latest())
+	c.flush(rec)
+	if len(rec.windows) != 9 {
+		t.Fatalf("%d windows, want 9", len(rec.windows))
+	}
+	for w, win := range rec.windows {
+		want := uint64(w + 1)
+		if w == 2 {
+			want++
+		}
+		if got := win.FromDue.Total(); got != want {
+			t.Errorf("window %d has %d attempts, want %d", w, got, want)
+		}
+	}
+}
+
+// What arrives after its window was collected counts in the next.
+func TestLateAttempt(t *testing.T) {
+	a, c, rec := newTestCollector(t, 2, 10)
+	a.end(0, success(time.Millisecond))
+	c.collect(noStats())
+	a.end(0, success(2*time.Millisecond))
+	a.end(0, success(defaultWindow))
+	c.finish(noStats(), a.latest())
+	c.flush(rec)
+	if len(rec.windows) != 2 || rec.windows[0].FromDue.Total() != 1 || rec.windows[1].FromDue.Total() != 2 {
+		t.Errorf("windows %+v", rec.windows)
+	}
+}
+
+func TestFailuresAreBounded(t *testing.T) {
+	a, c, rec := newTestCollector(t, 4, 10)
+	for i := range 50 {
+		f := success(time.Duration(50-i) * time.Millisecond)
+		f.Fault, f.Request = attack.Reset, uint64(i)
+		a.end(uint32(i), f)
+	}
+	c.finish(noStats(), a.latest())
+	c.flush(rec)
+	w := rec.windows[0]
+	if len(rec.failures) != 10 || w.FailuresDropped != 40 || w.Cells[0].Attempts != 50 {
+		t.Errorf("%d failures, %d dropped, %d counted", len(rec.failures), w.FailuresDropped, w.Cells[0].Attempts)
+	}
+	for i := 1; i < len(rec.failures); i++ {
+		if rec.failures[i].End < rec.failures[i-1].End {
+			t.Error("failures are not in order of time")
+		}
+	}
+}
+
+// The buckets are those that the library itself tells, only without the empty
+// ones.
+func TestSparseHistogram(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 2))
+	for _, highest := range []int64{maxLatency, maxIdleAge, maxServed} {
+		h := hdrhistogram.New(1, highest, 2)
+		for _, v := range []int64{0, 1, 127, 128, 255, 256, 257, 511, 512, highest} {
+			if err := h.RecordValue(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 1000 {
+			if err := h.RecordValue(int64(math.Exp(random.Float64() * math.Log(float64(highest))))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var want attack.Histogram
+		for _, bar := range h.Distribution() {
+			if bar.Count > 0 {
+				want = append(want, attack.Bucket{Value: bar.To, Count: uint64(bar.Count)})
+			}
+		}
+		if got := sparse(h); !slices.Equal(got, want) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+		if h.TotalCount() != 0 {
+			t.Error("not emptied")
+		}
+	}
+}
+
+// Many goroutines count while windows are collected: nothing is lost or counted
+// twice. Run with -race.
+func TestConcurrentCounting(t *testing.T) {
+	const each = 20_000
+	a, c, rec := newTestCollector(t, 4, 10)
+	start := time.Now()
+	var wg sync.WaitGroup
+	writers := 2 * runtime.GOMAXPROCS(0)
+	for id := range uint32(writers) {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(id), 0))
+			for range each {
+				now := time.Since(start) * 100 // windows of 2.5 ms
+				at := success(now)
+				at.Fault = attack.Fault(random.IntN(3))
+				a.begin(id, 0, now, now, false)
+				a.end(id, at)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+			if time.Since(start)*100 > time.Duration(c.next+1)*defaultWindow {
+				c.collect(noStats())
+			}
+			runtime.Gosched()
+		}
+	}
+	c.finish(noStats(), a.latest())
+	c.flush(rec)
+	var sent, ended, lags, latencies, ok uint64
+	for _, w := range rec.windows {
+		sent += w.Sent
+		lags += w.Lag.Total()
+		latencies += w.FromDue.Total()
+		for _, cell := range w.Cells {
+			ended += cell.Attempts
+			if cell.Fault == attack.None {
+				ok += cell.Attempts
+			}
+		}
+	}
+	want := uint64(writers * each)
+	if sent != want || ended != want || lags != want || latencies != ok {
+		t.Errorf("%d sent, %d ended, %d lags, %d latencies of %d; want %d", sent, ended, lags, latencies, ok, want)
+	}
+}
+
+func BenchmarkAggregator(b *testing.B) {
+	a := newAggregator(1, 2*runtime.GOMAXPROCS(0), 1000, defaultWindow)
+	at := success(time.Second)
+	b.ReportAllocs()
+	for b.Loop() {
+		a.begin(1, 0, at.Due, at.Start, false)
+		a.end(1, at)
+	}
+}
+
+func BenchmarkCollector(b *testing.B) {
+	p := testProfile(holdStage(0, time.Hour))
+	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
+	r.agg = newAggregator(1, 4, 1000, defaultWindow)
+	r.sched, _ = newSchedule(p)
+	r.coll = newCollector(r)
+	random := rand.New(rand.NewPCG(1, 1))
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range uint32(1000) {
+			at := success(time.Duration(r.coll.next)*defaultWindow + 50*time.Millisecond)
+			at.End = at.Start + time.Duration(random.ExpFloat64()*float64(time.Millisecond))
+			r.agg.end(i, at)
+		}
+		r.coll.collect(noStats())
+		r.coll.queue = nil
+	}
+}
