@@ -27,7 +27,7 @@ func DefaultRetries(maxRetries int) Retries {
 
 // DefaultExpect returns the statuses that count as success unless a target says
 // otherwise: 200 to 399.
-func DefaultExpect() StatusSet { return StatusSet{{Low: 200, High: 399}} }
+func DefaultExpect() StatusSet { return StatusSet{{Low: 200, High: 299}, {Low: 300, High: 399}} }
 
 // DefaultAbortIf returns the condition that ends a run unless the profile names
 // its own: failures within 10s > 50%.

@@ -148,7 +148,5 @@ func (v *validator) abortIf(path string, g Gate) {
 		v.add(path, "the run would end at once: write headroom(%s) < %s", g.Of, g.formatValue())
 	case g.Metric != GateHeadroom && (below || g.Op == Equal && g.Value == 0):
 		v.add(path, "the run would end at once: write %s > %s", g.subject(), g.formatValue())
-	case g.UpTo > 0:
-		v.add(path, "a condition to end the run holds at any load: leave out \"up to %s\"", FormatRate(g.UpTo))
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template/parse"
 )
 
 func (v *validator) targets() {
@@ -201,41 +200,11 @@ func isToken(text string) bool {
 	}) < 0
 }
 
-// template checks the body of a template: text and {{.N}}, {{.ID}} and {{.Now}},
-// so that it can be filled in without an interpreter.
+// template checks the body of a template.
 func (v *validator) template(path, body string) {
-	trees, err := parse.Parse("body", body, "", "")
-	if err != nil {
-		v.add(path, "the template does not parse: write {{.N}}, {{.ID}} or {{.Now}}, and {{\"{{\"}} for the braces themselves")
-		return
+	if _, err := ParseTemplate(body); err != nil {
+		v.add(path, "%s", err)
 	}
-	tree := trees["body"]
-	if tree == nil { // nothing but blanks
-		return
-	}
-	for _, node := range tree.Root.Nodes {
-		if !isPlaceholder(node) {
-			v.add(path, "the template knows {{.N}}, {{.ID}} and {{.Now}} only: write one of them instead of %s", quote(node.String()))
-			return
-		}
-	}
-}
-
-func isPlaceholder(node parse.Node) bool {
-	action, ok := node.(*parse.ActionNode)
-	if !ok {
-		return node.Type() == parse.NodeText || node.Type() == parse.NodeComment
-	}
-	if len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Cmds[0].Args) != 1 {
-		return false
-	}
-	switch arg := action.Pipe.Cmds[0].Args[0].(type) {
-	case *parse.FieldNode:
-		return len(arg.Ident) == 1 && slices.Contains([]string{"N", "ID", "Now"}, arg.Ident[0])
-	case *parse.StringNode:
-		return true
-	}
-	return false
 }
 
 // shares checks that the shares of all targets are one whole.

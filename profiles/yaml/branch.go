@@ -1,0 +1,87 @@
+package yaml
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// requestSyntax is "GET /orders/42", or the fields of a request.
+type requestSyntax struct{ requestFields }
+
+// valueOf is the settable value of what a pointer points to.
+func valueOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
+
+func (r *requestSyntax) decode(d *decoder, n *node, key string) {
+	if n.kind != scalar {
+		d.fields(valueOf(&r.requestFields), n, key)
+		return
+	}
+	method, path, ok := splitRequest(n)
+	if !ok {
+		d.problem(n.at, key, "%s is not a request: write a method and a path, such as %s", cite(n.text), likelyRequest(n.text))
+		return
+	}
+	r.Method, r.Path = new(word), new(text)
+	d.scalar(r.Method, method, key)
+	d.scalar(r.Path, path, key)
+}
+
+// splitRequest makes nodes of the two words of "GET /orders/42".
+func splitRequest(n *node) (method, path *node, ok bool) {
+	words := strings.Fields(n.text)
+	if len(words) != 2 || !strings.HasPrefix(words[1], "/") && !strings.HasPrefix(words[1], "?") && !strings.HasPrefix(words[1], "$") {
+		return nil, nil, false
+	}
+	return &node{kind: scalar, at: n.at, text: words[0], plain: true},
+		&node{kind: scalar, at: n.at, text: words[1], plain: true}, true
+}
+
+// likelyRequest is what somebody who wrote the text probably meant.
+func likelyRequest(text string) string {
+	if words := strings.Fields(text); len(words) == 1 && strings.HasPrefix(text, "/") {
+		return "GET " + text
+	}
+	return "GET /orders/42"
+}
+
+func (v *statuses) decode(d *decoder, n *node, key string) {
+	if n.kind != sequence {
+		d.scalar(v, n, key)
+		return
+	}
+	*v = statuses{}
+	for _, item := range n.items {
+		var one statuses
+		d.scalar(&one, item, key)
+		*v = append(*v, one...)
+	}
+}
+
+func (v *headers) decode(d *decoder, n *node, key string) {
+	if n.kind == null {
+		return
+	}
+	if n.kind != mapping {
+		d.problem(n.at, key, "headers are names with values: write X-Tenant: a")
+		return
+	}
+	seen := make(map[string]bool, len(n.entries))
+	for _, e := range n.entries {
+		if seen[e.key] {
+			d.problem(e.at, "", "header %s is there twice: write its values as a list, %s: [a, b]", quote(e.key), e.key)
+			continue
+		}
+		seen[e.key] = true
+		values := []*node{e.value}
+		if e.value.kind == sequence {
+			values = e.value.items
+		}
+		for _, value := range values {
+			var s text
+			d.scalar(&s, value, e.key)
+			*v = append(*v, profiles.Header{Name: e.key, Value: string(s)})
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package yaml
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// profile turns the syntax into the vocabulary of profiles. What may be left out
+// and has a zero value of its own gets its default here; everything else is for
+// profiles.WithDefaults.
+func (s profileSyntax) profile() profiles.Profile {
+	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client)}
+	for _, t := range s.Targets {
+		p.Targets = append(p.Targets, target(t))
+	}
+	for _, stage := range s.Load {
+		p.Load = append(p.Load, stage.stage())
+	}
+	for _, h := range s.Hosts {
+		p.Hosts = append(p.Hosts, host(h))
+	}
+	for _, g := range s.Gate {
+		p.Gate = append(p.Gate, profiles.Gate(g))
+	}
+	if s.AbortIf != nil {
+		p.AbortIf = make([]profiles.Gate, 0, len(s.AbortIf))
+		for _, g := range s.AbortIf {
+			p.AbortIf = append(p.AbortIf, profiles.Gate(g))
+		}
+	}
+	return p
+}
+
+// deref returns what a pointer points to, or the zero value.
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// or returns what a pointer points to, or the default.
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func target(s targetSyntax) profiles.Target {
+	t := profiles.Target{
+		Name:   string(deref(s.Name)),
+		URL:    string(deref(s.URL)),
+		Share:  float64(deref(s.Share)),
+		File:   string(deref(s.File)),
+		Expect: profiles.StatusSet(deref(s.Expect)),
+	}
+	for _, h := range s.Hosts {
+		t.Hosts = append(t.Hosts, string(h))
+	}
+	for _, r := range s.Requests {
+		t.Requests = append(t.Requests, profiles.Request{
+			Method:   string(or(r.Method, "GET")),
+			Path:     string(deref(r.Path)),
+			Headers:  deref(r.Headers),
+			Body:     string(deref(r.Body)),
+			BodyFile: string(deref(r.BodyFile)),
+			Template: bool(deref(r.Template)),
+			Chunked:  bool(deref(r.Chunked)),
+			Weight:   float64(or(r.Weight, 1)),
+		})
+	}
+	return t
+}
+
+func client(s *clientSyntax) profiles.Client {
+	c := profiles.DefaultClient()
+	if s == nil {
+		return c
+	}
+	c.Connections = int(or(s.Connections, count(c.Connections)))
+	c.MaxInFlight = int(or(s.MaxInFlight, count(c.MaxInFlight)))
+	c.Timeout = time.Duration(or(s.Timeout, duration(c.Timeout)))
+	c.IdleTimeout = time.Duration(or(s.IdleTimeout, duration(c.IdleTimeout)))
+	c.Engine = profiles.Engine(or(s.Engine, engine(c.Engine)))
+	c.Protocol = profiles.Protocol(or(s.Protocol, protocol(c.Protocol)))
+	c.PerConnection = float64(deref(s.PerConnection))
+	for _, a := range s.LocalAddresses {
+		c.LocalAddrs = append(c.LocalAddrs, netip.Addr(a))
+	}
+	c.Retries = retries(s.Retries)
+	c.Proxy = bool(deref(s.Proxy))
+	c.ExpectContinue = bool(deref(s.ExpectContinue))
+	if t := s.TLS; t != nil {
+		c.TLS = profiles.TLS{
+			ServerName: string(deref(t.ServerName)),
+			CAFile:     string(deref(t.CA)),
+			CertFile:   string(deref(t.Cert)),
+			KeyFile:    string(deref(t.Key)),
+			SkipVerify: bool(deref(t.SkipVerify)),
+		}
+	}
+	return c
+}
+
+// retries returns the policy; one without retries is the zero value, however it
+// waits.
+func retries(s *retriesSyntax) profiles.Retries {
+	if s == nil || deref(s.Max) == 0 {
+		return profiles.Retries{}
+	}
+	r := profiles.DefaultRetries(int(*s.Max))
+	r.Exponential = bool(or(s.Backoff, backoff(r.Exponential)))
+	r.Base = time.Duration(or(s.Base, duration(r.Base)))
+	r.Cap = time.Duration(or(s.Cap, duration(r.Cap)))
+	r.FullJitter = bool(or(s.Jitter, jitter(r.FullJitter)))
+	for _, fault := range s.On {
+		r.Faults = append(r.Faults, string(fault))
+	}
+	r.NonIdempotent = bool(deref(s.NonIdempotent))
+	return r
+}
+
+func host(s hostSyntax) profiles.Host {
+	h := profiles.Host{
+		Name:       string(deref(s.Name)),
+		Agent:      string(deref(s.Agent)),
+		Netns:      string(deref(s.Netns)),
+		Prometheus: string(deref(s.Prometheus)),
+	}
+	for _, p := range s.Processes {
+		h.Processes = append(h.Processes, profiles.Process{
+			Listen: int(deref(p.Listen)),
+			PID:    int(deref(p.PID)),
+			Name:   string(deref(p.Name)),
+			Cgroup: string(deref(p.Cgroup)),
+			Unit:   string(deref(p.Unit)),
+		})
+	}
+	return h
+}
+
+// shape is one way to write a stage: the keys that it needs, the first of which
+// no later shape has, those it may have, and an example.
+type shape struct {
+	name         string
+	needs, maybe []string
+	example      string
+}
+
+// stageShapes returns the ways to write a stage, in the order in which they are
+// told apart.
+func stageShapes() []shape {
+	return []shape{
+		{"bursts", []string{"burst", "every", "for"}, []string{"jitter"}, "{burst: 40, every: 950ms, jitter: 150ms, for: 25s}"},
+		{"a hold", []string{"at", "for"}, nil, "{at: 2000/s, for: 1m}"},
+		{"a staircase", []string{"step", "from", "to", "every"}, nil, "{from: 500/s, to: 1500/s, step: 100/s, every: 10s}"},
+		{"a ramp", []string{"from", "to", "over"}, nil, "{from: 50/s, to: 2000/s, over: 2m}"},
+	}
+}
+
+// shapeOf returns the shape that a stage with these keys was meant to have: the
+// first whose telling key it has. One with neither is a ramp when it has any of
+// its keys.
+func shapeOf(has func(key string) bool) (shape, bool) {
+	shapes := stageShapes()
+	for _, s := range shapes {
+		if has(s.needs[0]) {
+			return s, true
+		}
+	}
+	ramp := shapes[len(shapes)-1]
+	return ramp, slices.ContainsFunc(ramp.needs, has)
+}
+
+// decode reads the keys of a stage, and checks that they belong together.
+func (s *stageSyntax) decode(d *decoder, n *node, key string) {
+	before := len(d.problems)
+	d.fields(valueOf(s), n, key)
+	if n.kind != mapping || len(d.problems) > before {
+		return
+	}
+	has := func(key string) bool { return n.get(key) != nil }
+	shape, ok := shapeOf(has)
+	if !ok {
+		var examples []string
+		for _, s := range stageShapes() {
+			examples = append(examples, s.example)
+		}
+		d.problem(n.at, key, "this is no stage: write one of %s", strings.Join(examples, ", "))
+		return
+	}
+	for _, e := range n.entries {
+		if !slices.Contains(shape.needs, e.key) && !slices.Contains(shape.maybe, e.key) {
+			d.problem(e.at, "", "%s does not belong to %s: write it as %s", e.key, shape.name, shape.example)
+			return
+		}
+	}
+	for _, k := range shape.needs {
+		if !has(k) {
+			d.problem(n.at, key, "%s needs %s: write it as %s", shape.name, k, shape.example)
+			return
+		}
+	}
+	s.units(d, n, key)
+}
+
+// units checks that both ends of a ramp are of one kind.
+func (s *stageSyntax) units(d *decoder, n *node, key string) {
+	if s.From == nil {
+		return
+	}
+	switch {
+	case s.From.isConns != s.To.isConns:
+		d.problem(n.at, key, "from and to are a rate and a number of connections: write both with /s, or both with conns")
+	case s.From.isConns && s.Step != nil:
+		d.problem(n.at, key, "connections have no staircase: write a ramp, {from: 100 conns, to: 10000 conns, over: 2m}")
+	}
+}
+
+// stage returns the stage of a syntax that decode found right.
+func (s *stageSyntax) stage() profiles.Stage {
+	from, to := deref(s.From), deref(s.To)
+	every, length := time.Duration(deref(s.Every)), time.Duration(deref(s.For))
+	switch {
+	case s.Burst != nil:
+		return profiles.Stage{
+			Kind: profiles.Burst, BurstSize: int(*s.Burst), Every: every,
+			Jitter: time.Duration(deref(s.Jitter)), For: length,
+		}
+	case s.At != nil && s.At.max:
+		return profiles.Stage{Kind: profiles.Max, For: length}
+	case s.At != nil:
+		return profiles.Stage{Kind: profiles.Hold, From: s.At.rate, To: s.At.rate, For: length}
+	case s.Step != nil:
+		stage := profiles.Stage{Kind: profiles.Staircase, From: from.rate, To: to.rate, Step: float64(*s.Step), Every: every}
+		stage.For = stage.Duration()
+		return stage
+	case from.isConns:
+		return profiles.Stage{Kind: profiles.Connections, FromConns: from.conns, ToConns: to.conns, For: time.Duration(deref(s.Over))}
+	}
+	return profiles.Stage{Kind: profiles.Ramp, From: from.rate, To: to.rate, For: time.Duration(deref(s.Over))}
+}

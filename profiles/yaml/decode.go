@@ -1,0 +1,250 @@
+package yaml
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// Options are what a profile needs besides its text. The zero value is for a
+// profile that stands alone, such as one from a report.
+type Options struct {
+	// Getenv looks up the variables of ${NAME}; nil: there are none.
+	Getenv func(name string) (value string, ok bool)
+	// Set overrides values: "client.timeout=2s", "load.0.to=3000/s",
+	// "targets.orders.url=http://127.0.0.1:8080". They are applied in order, as
+	// if the file had said so; lists are entered by index or by name.
+	Set []string
+	// Dir is the directory that file names in the profile are relative to. They
+	// are joined to it, and must be files that can be opened. Without Dir, file
+	// names stay as they are and no file is touched.
+	Dir string
+	// Resources are the names that headroom gates may use; nil: any.
+	Resources []string
+}
+
+// Decode reads a profile, fills in the defaults and validates it. Name is the
+// name of the file in messages; without its directory and extension it is also
+// the name of a profile that has none. Every problem is in the error, an
+// *[Error]; rules are checked only once every value could be read.
+//
+// "${NAME}" in a value (never in a key) is taken from the environment, and "$$"
+// stands for "$"; what came from the environment becomes one of the profile's
+// secrets, unless it is a name, a number or a gate.
+func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
+	d := &decoder{file: name, getenv: opt.Getenv}
+	root, err := parseText(data)
+	if err != nil {
+		d.fail(err)
+		return profiles.Profile{}, newError(d.problems)
+	}
+	for _, assignment := range opt.Set {
+		if err := override(root, assignment); err != nil {
+			d.problems = append(d.problems, *err)
+		}
+	}
+	var s profileSyntax
+	if root.kind == null {
+		d.problem(root.at, "", "the profile is empty: write targets and load, or let \"rampload init\" write a first one")
+	} else {
+		d.fields(valueOf(&s), root, "")
+	}
+	p := s.profile()
+	if len(d.problems) > 0 {
+		return profiles.Profile{}, newError(d.problems)
+	}
+	if s.Name == nil {
+		p.Name = nameOf(name)
+	}
+	p.Secrets = d.secrets
+	p = p.WithDefaults()
+	for _, problem := range p.Validate(opt.Resources) {
+		d.problem(root.find(problem.Path), "", "%s", problem.Message)
+	}
+	if opt.Dir != "" {
+		d.files(&p, root, opt.Dir)
+	}
+	if len(d.problems) > 0 {
+		return profiles.Profile{}, newError(d.problems)
+	}
+	return p, nil
+}
+
+// nameOf makes the name of a profile from that of its file.
+func nameOf(file string) string {
+	base := filepath.Base(file)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+// decoder reads nodes into the types of the syntax and collects all problems.
+type decoder struct {
+	file     string
+	getenv   func(string) (string, bool)
+	secrets  profiles.Secrets
+	problems []Problem
+}
+
+// problem notes a mistake in the value of a key; the key is left out where the
+// position says it.
+func (d *decoder) problem(at position, key, format string, args ...any) {
+	p := Problem{File: d.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)}
+	if at.override != "" {
+		p.File, p.Line, p.Column = "--set "+at.override, 0, 0
+	} else if key != "" {
+		p.Message = key + ": " + p.Message
+	}
+	d.problems = append(d.problems, p)
+}
+
+func (d *decoder) fail(err error) {
+	if p, ok := err.(*placed); ok { //nolint:errorlint // parseText returns nothing else, and wraps nothing
+		d.problem(p.at, "", "%s", p.msg)
+		return
+	}
+	d.problem(position{}, "", "%s", err)
+}
+
+// branch is a part of the syntax that is not only fields, a list or a scalar.
+type branch interface {
+	decode(d *decoder, n *node, key string)
+}
+
+// into reads a node into a value of the syntax. Key is the node's key, for
+// messages.
+func (d *decoder) into(v reflect.Value, n *node, key string) {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		d.into(v.Elem(), n, key)
+		return
+	}
+	switch target := v.Addr().Interface().(type) {
+	case branch:
+		target.decode(d, n, key)
+		return
+	case value:
+		d.scalar(target, n, key)
+		return
+	}
+	switch {
+	case n.kind == null: // a section whose lines are all commented out
+	case v.Kind() == reflect.Slice:
+		d.list(v, n, key)
+	default:
+		d.fields(v, n, key)
+	}
+}
+
+func (d *decoder) list(v reflect.Value, n *node, key string) {
+	if n.kind != sequence {
+		d.problem(n.at, key, "this is a list: begin each entry with \"- \"")
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	for i, item := range n.items {
+		if item.kind == null {
+			d.problem(item.at, key, "entry %d is empty: write it, or leave out the \"-\"", i+1)
+			continue
+		}
+		d.into(v.Index(i), item, key)
+	}
+}
+
+// fields reads a mapping into a struct.
+func (d *decoder) fields(v reflect.Value, n *node, key string) {
+	fields := fieldsOf(v.Type())
+	if n.kind != mapping {
+		example := "key: value"
+		if len(fields) > 0 {
+			example = fields[0].key + ": ..."
+		}
+		d.problem(n.at, key, "this holds keys with values: write them as %s", example)
+		return
+	}
+	seen := make(map[string]bool, len(n.entries))
+	for _, e := range n.entries {
+		if seen[e.key] {
+			d.problem(e.at, "", "key %s is there twice: leave one of them out", quote(e.key))
+			continue
+		}
+		seen[e.key] = true
+		f, ok := fieldNamed(fields, e.key)
+		if !ok {
+			d.problem(e.at, "", "%s", unknownKey(e.key, fields))
+			continue
+		}
+		d.into(v.Field(f.index), e.value, e.key)
+	}
+	for _, f := range fields {
+		if f.required && (!seen[f.key] || v.Field(f.index).IsZero() && n.get(f.key).kind == null) {
+			d.problem(n.at, "", "%s is missing: %s", f.key, f.example)
+		}
+	}
+}
+
+func unknownKey(key string, fields []field) string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.key
+	}
+	if near := profiles.Nearest(key, names); near != "" {
+		return fmt.Sprintf("unknown key %s; did you mean %q?", quote(key), near)
+	}
+	return fmt.Sprintf("unknown key %s; known here: %s", quote(key), strings.Join(names, ", "))
+}
+
+// scalar reads a single value.
+func (d *decoder) scalar(v value, n *node, key string) {
+	switch n.kind {
+	case null:
+		d.problem(n.at, key, "there is no value: write one, or leave the key out")
+		return
+	case mapping, sequence:
+		d.problem(n.at, key, "this is a single value: write it behind the colon, without lists or keys below")
+		return
+	}
+	expanded, taken, err := expand(n.text, d.getenv)
+	if err == nil {
+		if _, ok := v.(*text); ok {
+			for _, secret := range taken {
+				d.secrets.Add(secret)
+			}
+		}
+		err = v.parse(expanded, !n.plain && len(taken) == 0)
+	}
+	if err != nil {
+		d.problem(n.at, key, "%s", err)
+	}
+}
+
+// field is a field of a struct of the syntax.
+type field struct {
+	key, about string
+	required   bool
+	example    string // what to write when it is missing
+	index      int
+}
+
+func fieldsOf(t reflect.Type) []field {
+	fields := make([]field, 0, t.NumField())
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		fields = append(fields, field{
+			key: key, about: f.Tag.Get("about"), required: options == "required",
+			example: f.Tag.Get("example"), index: i,
+		})
+	}
+	return fields
+}
+
+func fieldNamed(fields []field, key string) (field, bool) {
+	for _, f := range fields {
+		if f.key == key {
+			return f, true
+		}
+	}
+	return field{}, false
+}

@@ -1,0 +1,253 @@
+package yaml
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// Marshal writes a profile as YAML. It writes defaults out, so that the text
+// means the same in later versions, and escapes "$". For a valid profile with
+// its defaults, Decode without options gives the profile back, without the
+// secrets, which have no YAML; headers of one name are brought together. Pass it
+// a profile that is [profiles.Profile.Redacted] if anybody is to see the text.
+func Marshal(p profiles.Profile) ([]byte, error) {
+	s := syntaxOf(p)
+	root := nodeOf(reflect.ValueOf(s))
+	if root == nil {
+		return nil, errors.New("write profile: it is empty")
+	}
+	var w printer
+	w.block(root, 0)
+	if !utf8.ValidString(w.String()) {
+		return nil, fmt.Errorf("write profile %s: a body, header or name is not UTF-8: put it into a file (body-file)", quote(p.Name))
+	}
+	return []byte(w.String()), nil
+}
+
+// nodeOf turns a value of the syntax into a node, nil for what is left out.
+func nodeOf(v reflect.Value) *node {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		v = v.Elem()
+	case reflect.Slice:
+		if v.IsNil() {
+			return nil
+		}
+	}
+	pointer := reflect.New(v.Type())
+	pointer.Elem().Set(v)
+	switch x := pointer.Interface().(type) {
+	case *requestSyntax:
+		return x.node()
+	case *headers:
+		return x.node()
+	case *gate:
+		return textNode(x.format())
+	case *statuses:
+		return x.node()
+	case value:
+		return textNode(x.format())
+	}
+	if v.Kind() == reflect.Slice {
+		n := &node{kind: sequence}
+		for i := range v.Len() {
+			n.items = append(n.items, nodeOf(v.Index(i)))
+		}
+		return n
+	}
+	n := &node{kind: mapping}
+	for _, f := range fieldsOf(v.Type()) {
+		if child := nodeOf(v.Field(f.index)); child != nil {
+			n.entries = append(n.entries, entry{key: f.key, value: child})
+		}
+	}
+	return n
+}
+
+func textNode(text string, plain bool) *node {
+	if !plain {
+		text = escape(text)
+	}
+	return &node{kind: scalar, text: text, plain: plain || isPlain(text)}
+}
+
+// node writes a request without anything special on one line.
+func (r *requestSyntax) node() *node {
+	short := r.requestFields
+	short.Method, short.Path = nil, nil
+	if reflect.ValueOf(short).IsZero() && r.Method != nil && r.Path != nil {
+		line := string(*r.Method) + " " + string(*r.Path)
+		if _, _, ok := splitRequest(&node{text: line}); ok && strings.TrimSpace(line) == line {
+			return textNode(line, false)
+		}
+	}
+	return nodeOf(reflect.ValueOf(r.requestFields))
+}
+
+func (v *headers) node() *node {
+	n := &node{kind: mapping}
+	for _, h := range *v {
+		value := textNode(h.Value, false)
+		switch present := n.get(h.Name); {
+		case present == nil:
+			n.put(h.Name, value)
+		case present.kind == sequence:
+			present.items = append(present.items, value)
+		default:
+			n.put(h.Name, &node{kind: sequence, items: []*node{present, value}})
+		}
+	}
+	return n
+}
+
+func (v *statuses) node() *node {
+	n := &node{kind: sequence}
+	for _, r := range *v {
+		one := statuses{r}
+		n.items = append(n.items, textNode(one.format()))
+	}
+	if len(n.items) == 1 {
+		return n.items[0]
+	}
+	return n
+}
+
+// syntaxOf is the inverse of profileSyntax.profile.
+func syntaxOf(p profiles.Profile) profileSyntax {
+	s := profileSyntax{Name: given(word(p.Name)), Client: clientOf(p.Client)}
+	for _, t := range p.Targets {
+		s.Targets = append(s.Targets, targetOf(t))
+	}
+	for _, stage := range p.Load {
+		s.Load = append(s.Load, stageOf(stage))
+	}
+	for _, h := range p.Hosts {
+		s.Hosts = append(s.Hosts, hostOf(h))
+	}
+	s.Gate = gatesOf(p.Gate)
+	s.AbortIf = gatesOf(p.AbortIf)
+	return s
+}
+
+// given returns a pointer to a value, nil for a zero value.
+func given[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func words(list []string) []word {
+	var out []word
+	for _, w := range list {
+		out = append(out, word(w))
+	}
+	return out
+}
+
+func gatesOf(gates []profiles.Gate) []gate {
+	if gates == nil {
+		return nil
+	}
+	out := make([]gate, 0, len(gates))
+	for _, g := range gates {
+		out = append(out, gate(g))
+	}
+	return out
+}
+
+func targetOf(t profiles.Target) targetSyntax {
+	s := targetSyntax{
+		Name: given(word(t.Name)), URL: given(text(t.URL)), Hosts: words(t.Hosts),
+		Share: given(share(t.Share)), File: given(text(t.File)),
+	}
+	if t.Expect != nil {
+		expect := statuses(t.Expect)
+		s.Expect = &expect
+	}
+	for _, r := range t.Requests {
+		q := requestFields{
+			Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
+			Template: given(flag(r.Template)), Chunked: given(flag(r.Chunked)),
+		}
+		if len(r.Headers) > 0 {
+			list := headers(r.Headers)
+			q.Headers = &list
+		}
+		if r.Weight != 1 {
+			weight := number(r.Weight)
+			q.Weight = &weight
+		}
+		s.Requests = append(s.Requests, requestSyntax{q})
+	}
+	return s
+}
+
+func stageOf(stage profiles.Stage) stageSyntax {
+	length, every := duration(stage.For), duration(stage.Every)
+	from, to := level{rate: stage.From}, level{rate: stage.To}
+	switch stage.Kind {
+	case profiles.Burst:
+		size := count(stage.BurstSize)
+		return stageSyntax{Burst: &size, Every: &every, Jitter: given(duration(stage.Jitter)), For: &length}
+	case profiles.Max:
+		return stageSyntax{At: &peak{max: true}, For: &length}
+	case profiles.Hold:
+		return stageSyntax{At: &peak{rate: stage.From}, For: &length}
+	case profiles.Staircase:
+		step := rate(stage.Step)
+		return stageSyntax{From: &from, To: &to, Step: &step, Every: &every}
+	case profiles.Connections:
+		from, to = level{conns: stage.FromConns, isConns: true}, level{conns: stage.ToConns, isConns: true}
+	}
+	return stageSyntax{From: &from, To: &to, Over: &length}
+}
+
+// clientOf writes out what every client has, and the rest where it is used.
+func clientOf(c profiles.Client) *clientSyntax {
+	connections, inFlight := count(c.Connections), count(c.MaxInFlight)
+	timeout, idle := duration(c.Timeout), duration(c.IdleTimeout)
+	s := &clientSyntax{
+		Connections: &connections, MaxInFlight: &inFlight, Timeout: &timeout, IdleTimeout: &idle,
+		Engine: given(engine(c.Engine)), Protocol: given(protocol(c.Protocol)),
+		PerConnection: given(rate(c.PerConnection)), Proxy: given(proxy(c.Proxy)), ExpectContinue: given(flag(c.ExpectContinue)),
+	}
+	for _, a := range c.LocalAddrs {
+		s.LocalAddresses = append(s.LocalAddresses, address(a))
+	}
+	if r := c.Retries; r.Max > 0 {
+		maxRetries, base, limit := count(r.Max), duration(r.Base), duration(r.Cap)
+		exponential, full := backoff(r.Exponential), jitter(r.FullJitter)
+		s.Retries = &retriesSyntax{
+			Max: &maxRetries, Backoff: &exponential, Base: &base, Cap: &limit, Jitter: &full,
+			On: words(r.Faults), NonIdempotent: given(flag(r.NonIdempotent)),
+		}
+	}
+	if t := c.TLS; t != (profiles.TLS{}) {
+		s.TLS = &tlsSyntax{
+			ServerName: given(text(t.ServerName)), CA: given(text(t.CAFile)),
+			Cert: given(text(t.CertFile)), Key: given(text(t.KeyFile)), SkipVerify: given(flag(t.SkipVerify)),
+		}
+	}
+	return s
+}
+
+func hostOf(h profiles.Host) hostSyntax {
+	s := hostSyntax{Name: given(word(h.Name)), Agent: given(text(h.Agent)), Netns: given(text(h.Netns)), Prometheus: given(text(h.Prometheus))}
+	for _, p := range h.Processes {
+		s.Processes = append(s.Processes, processSyntax{
+			Listen: given(count(p.Listen)), PID: given(count(p.PID)), Name: given(text(p.Name)),
+			Cgroup: given(text(p.Cgroup)), Unit: given(text(p.Unit)),
+		})
+	}
+	return s
+}

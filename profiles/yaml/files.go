@@ -1,0 +1,57 @@
+package yaml
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// files joins the file names of a profile to the directory and makes sure that
+// they can be opened.
+func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
+	check := func(path string, name *string) {
+		if *name == "" {
+			return
+		}
+		if !filepath.IsAbs(*name) {
+			*name = filepath.Join(dir, *name)
+		}
+		if reason := unreadable(*name); reason != "" {
+			d.problem(root.find(path), "", "%s %s: correct the name, it is relative to %s", cite(*name), reason, cite(dir))
+		}
+	}
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		target := "targets." + strconv.Itoa(i)
+		check(target+".file", &t.File)
+		for j := range t.Requests {
+			check(target+".requests."+strconv.Itoa(j)+".body-file", &t.Requests[j].BodyFile)
+		}
+	}
+	check("client.tls.ca", &p.Client.TLS.CAFile)
+	check("client.tls.cert", &p.Client.TLS.CertFile)
+	check("client.tls.key", &p.Client.TLS.KeyFile)
+}
+
+// unreadable says why a file cannot be read; "" when it can.
+func unreadable(name string) string {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "does not exist"
+	case err != nil:
+		return "cannot be read (" + err.Error() + ")"
+	case !info.Mode().IsRegular():
+		return "is not a file"
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "cannot be read (" + err.Error() + ")"
+	}
+	_ = f.Close()
+	return ""
+}

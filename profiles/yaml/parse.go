@@ -1,0 +1,290 @@
+package yaml
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/scanner"
+	"github.com/goccy/go-yaml/token"
+
+	goyaml "github.com/goccy/go-yaml"
+)
+
+// Limits of a profile's text. The parser takes memory and time that grow with
+// the square of the number of tokens (20,000 cost it at most 0.4 s and 630 MB in
+// all, measured) and with the depth of flow collections (400 KB of "[" cost it
+// 4.8 GB), so that tokens and depth are limited before it runs. An alias counts
+// as all that it stands for.
+const (
+	maxBytes  = 1 << 20
+	maxTokens = 20000
+	maxDepth  = 32
+	maxNodes  = 50000
+)
+
+// placed is an error with a position.
+type placed struct {
+	at  position
+	msg string
+}
+
+func (e *placed) Error() string { return e.msg }
+
+func failAt(at position, format string, args ...any) error {
+	return &placed{at, fmt.Sprintf(format, args...)}
+}
+
+// parseText turns text into a tree. Errors are *placed. An empty document is a
+// null node.
+func parseText(data []byte) (*node, error) {
+	if len(data) > maxBytes {
+		return nil, failAt(position{}, "the profile has %d bytes, more than %d: put bodies into files (body-file) and requests into a targets file (file)", len(data), maxBytes)
+	}
+	text := strings.TrimPrefix(string(data), "\ufeff") // byte order mark
+	if at, ok := notUTF8(text); ok {
+		return nil, failAt(at, "this byte is not UTF-8: save the profile as UTF-8")
+	}
+	tokens, err := scan(text)
+	if err != nil {
+		return nil, err
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // build reports them all
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	root := &node{at: position{line: 1, column: 1}}
+	b := builder{anchors: make(map[string]ast.Node)}
+	found := false
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if found {
+			return nil, failAt(positionOf(doc.Body.GetToken()), "a second document begins here: one file is one profile, put it into a file of its own")
+		}
+		found = true
+		if root, err = b.build(doc.Body, 0); err != nil {
+			return nil, err
+		}
+	}
+	return root, nil
+}
+
+func notUTF8(text string) (position, bool) {
+	if utf8.ValidString(text) {
+		return position{}, false
+	}
+	at := position{line: 1, column: 1}
+	for i, r := range text {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
+				break
+			}
+		}
+		at.column++
+		if r == '\n' {
+			at.line, at.column = at.line+1, 1
+		}
+	}
+	return at, true
+}
+
+// scan splits text into tokens and stops at the limits.
+func scan(text string) (token.Tokens, error) {
+	var s scanner.Scanner
+	s.Init(text)
+	var tokens token.Tokens
+	depth := 0
+	for {
+		more, err := s.Scan()
+		if errors.Is(err, io.EOF) {
+			return tokens, nil
+		}
+		for _, t := range more {
+			switch t.Type {
+			case token.SequenceStartType, token.MappingStartType:
+				depth++
+			case token.SequenceEndType, token.MappingEndType:
+				depth--
+			}
+			if depth > maxDepth {
+				return nil, tooDeep(positionOf(t))
+			}
+		}
+		tokens.Add(more...)
+		if len(tokens) > maxTokens {
+			return nil, failAt(positionOf(tokens[maxTokens]), "the profile has more than %d words and marks: put requests into a targets file (file)", maxTokens)
+		}
+	}
+}
+
+func tooDeep(at position) error {
+	return failAt(at, "brackets and lists nest deeper than %d here: no profile needs that, check the indentation", maxDepth)
+}
+
+// syntaxError words an error of the parser.
+func syntaxError(err error) error {
+	var syntax *goyaml.SyntaxError
+	if !errors.As(err, &syntax) {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return failAt(position{line: 1, column: 1}, "this is not YAML (%s): check indentation, quotes and brackets", first)
+	}
+	return failAt(positionOf(syntax.Token), "this is not YAML (%s): check indentation, quotes and brackets", syntax.Message)
+}
+
+func positionOf(t *token.Token) position {
+	if t == nil || t.Position == nil {
+		return position{line: 1, column: 1}
+	}
+	return position{line: t.Position.Line, column: t.Position.Column}
+}
+
+// builder turns the parser's tree into nodes, resolving aliases and merge keys.
+type builder struct {
+	anchors map[string]ast.Node
+	open    []string // anchors being built: an alias to one of them has no end
+	nodes   int
+}
+
+func (b *builder) build(n ast.Node, depth int) (*node, error) {
+	at := startOf(n)
+	if b.nodes++; b.nodes > maxNodes {
+		return nil, failAt(at, "the profile has more than %d values, aliases written out: write fewer", maxNodes)
+	}
+	if depth > maxDepth {
+		return nil, tooDeep(at)
+	}
+	switch n := n.(type) {
+	case nil, *ast.NullNode:
+		return &node{at: at}, nil
+	case *ast.StringNode:
+		return &node{kind: scalar, at: at, text: n.Value, plain: n.Token.Type == token.StringType}, nil
+	case *ast.LiteralNode:
+		return &node{kind: scalar, at: at, text: n.Value.Value}, nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return &node{kind: scalar, at: at, text: strings.TrimSpace(n.GetToken().Value), plain: true}, nil
+	case *ast.MappingNode:
+		return b.mapping(n.Values, at, depth)
+	case *ast.MappingValueNode:
+		return b.mapping([]*ast.MappingValueNode{n}, at, depth)
+	case *ast.SequenceNode:
+		out := &node{kind: sequence, at: at}
+		for _, v := range n.Values {
+			item, err := b.build(v, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out.items = append(out.items, item)
+		}
+		return out, nil
+	case *ast.AnchorNode:
+		return b.anchor(n, depth)
+	case *ast.AliasNode:
+		return b.alias(n, depth)
+	case *ast.TagNode:
+		return nil, failAt(at, "tags are not used in profiles: leave out %s", n.Start.Value)
+	}
+	return nil, failAt(at, "%s has no place in a profile: leave it out", strings.ToLower(n.Type().String()))
+}
+
+// startOf returns where a node begins: a mapping with its first key, which its
+// own token does not tell.
+func startOf(n ast.Node) position {
+	switch n := n.(type) {
+	case nil:
+		return position{line: 1, column: 1}
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return positionOf(n.Values[0].Key.GetToken())
+		}
+	case *ast.MappingValueNode:
+		return positionOf(n.Key.GetToken())
+	}
+	return positionOf(n.GetToken())
+}
+
+func (b *builder) mapping(values []*ast.MappingValueNode, at position, depth int) (*node, error) {
+	out := &node{kind: mapping, at: at}
+	var merged []*node
+	for _, v := range values {
+		child, err := b.build(v.Value, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := v.Key.(*ast.MergeKeyNode); ok {
+			merged = append(merged, child)
+			continue
+		}
+		key, err := b.build(v.Key, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if key.kind != scalar {
+			return nil, failAt(key.at, "a key is one word here: write key: value")
+		}
+		if child.kind == null { // it stands where its key does
+			child.at = key.at
+		}
+		out.entries = append(out.entries, entry{key.text, key.at, child})
+	}
+	for _, m := range merged {
+		if err := out.merge(m); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// merge adds the entries that the mapping does not have itself.
+func (n *node) merge(m *node) error {
+	switch m.kind {
+	case mapping:
+		for _, e := range m.entries {
+			if n.get(e.key) == nil {
+				n.entries = append(n.entries, e)
+			}
+		}
+		return nil
+	case sequence:
+		for _, item := range m.items {
+			if item.kind != mapping {
+				return failAt(item.at, "only mappings can be merged: write <<: *anchor of one")
+			}
+			if err := n.merge(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return failAt(m.at, "only mappings can be merged: write <<: *anchor of one")
+}
+
+func (b *builder) anchor(n *ast.AnchorNode, depth int) (*node, error) {
+	name := n.Name.GetToken().Value
+	b.open = append(b.open, name)
+	out, err := b.build(n.Value, depth)
+	b.open = b.open[:len(b.open)-1]
+	b.anchors[name] = n.Value
+	return out, err
+}
+
+// alias builds the anchored value once more, so that an override of one does not
+// change the other.
+func (b *builder) alias(n *ast.AliasNode, depth int) (*node, error) {
+	name := n.Value.GetToken().Value
+	for _, open := range b.open {
+		if open == name {
+			return nil, failAt(positionOf(n.Start), "*%s is part of itself: write the value out", name)
+		}
+	}
+	value, ok := b.anchors[name]
+	if !ok {
+		return nil, failAt(positionOf(n.Start), "there is no anchor &%s before this: write the value out, or add &%s to one above", name, name)
+	}
+	return b.build(value, depth)
+}

@@ -1,0 +1,98 @@
+package yaml
+
+// The types in this file are the syntax of a profile. Decoding, encoding,
+// overriding and the JSON Schema all follow their fields: the tag yaml names the
+// key (with ",required" where a profile is nothing without it), the tag about
+// explains it to people. Pointers are values that may be left out.
+
+type profileSyntax struct {
+	Name    *word          `yaml:"name" about:"Name of the profile, part of the report's file name. Without it: the name of the file."`
+	Targets []targetSyntax `yaml:"targets,required" about:"The services under test." example:"write targets: [{name: orders, url: http://127.0.0.1:8080}]"`
+	Load    []stageSyntax  `yaml:"load,required" about:"The load in stages, one after the other: requests per second in total over all targets." example:"write load: [{from: 50/s, to: 2000/s, over: 2m}]"`
+	Client  *clientSyntax  `yaml:"client" about:"How the client of every target behaves."`
+	Hosts   []hostSyntax   `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
+	Gate    []gate         `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
+	AbortIf []gate         `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
+}
+
+type targetSyntax struct {
+	Name     *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
+	URL      *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock."`
+	Hosts    []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share    *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
+	Requests []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url."`
+	File     *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
+	Expect   *statuses       `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+}
+
+type requestFields struct {
+	Method   *word    `yaml:"method" about:"HTTP method. Without it: GET."`
+	Path     *text    `yaml:"path" about:"Path and query below the target's url. Without it: the url itself."`
+	Headers  *headers `yaml:"headers" about:"Headers. A list of values repeats the header."`
+	Body     *text    `yaml:"body" about:"Body of the request."`
+	BodyFile *text    `yaml:"body-file" about:"File with the body, beside the profile; it is read once, at the start."`
+	Template *flag    `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
+	Chunked  *flag    `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
+	Weight   *number  `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
+}
+
+type stageSyntax struct {
+	From   *level    `yaml:"from" about:"Load at the beginning: a rate, or a number of held connections."`
+	To     *level    `yaml:"to" about:"Load at the end: a rate, or a number of held connections."`
+	Over   *duration `yaml:"over" about:"Length of a ramp."`
+	At     *peak     `yaml:"at" about:"Rate to hold, or max: a closed loop in which every connection is always busy."`
+	For    *duration `yaml:"for" about:"Length of a hold, of at: max, or of bursts."`
+	Step   *rate     `yaml:"step" about:"Height of each step of a staircase, up or down."`
+	Burst  *count    `yaml:"burst" about:"Requests sent at once."`
+	Every  *duration `yaml:"every" about:"Length of each step of a staircase, or time between bursts."`
+	Jitter *duration `yaml:"jitter" about:"The time between bursts varies by up to this, both ways."`
+}
+
+type clientSyntax struct {
+	Connections    *count         `yaml:"connections" about:"Open connections per target at most; a request waits for one. 0: a new connection for every request. Without it: 256."`
+	MaxInFlight    *count         `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
+	Timeout        *duration      `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
+	IdleTimeout    *duration      `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`
+	Engine         *engine        `yaml:"engine" about:"What sends the load: vegeta (any protocol), or direct (plain HTTP/1.1, for rates beyond vegeta's)."`
+	Protocol       *protocol      `yaml:"protocol" about:"HTTP version: auto (ALPN over TLS, else HTTP/1.1), http1, http2 or h2c."`
+	PerConnection  *rate          `yaml:"per-connection" about:"Rate on each held connection, for stages of connections."`
+	LocalAddresses []address      `yaml:"local-addresses" about:"Addresses of this machine to send from, in turn. Each has its own ephemeral ports."`
+	Retries        *retriesSyntax `yaml:"retries" about:"When failed requests are tried again. Without it: never."`
+	TLS            *tlsSyntax     `yaml:"tls" about:"How https targets are spoken to."`
+	Proxy          *proxy         `yaml:"proxy" about:"environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY. none, or without it: no proxy."`
+	ExpectContinue *flag          `yaml:"expect-continue" about:"Send Expect: 100-continue with bodies, and wait for the answer."`
+}
+
+type retriesSyntax struct {
+	Max           *count    `yaml:"max" about:"Tries after the first. 0: none."`
+	Backoff       *backoff  `yaml:"backoff" about:"exponential: the wait doubles with each try. constant: it stays base."`
+	Base          *duration `yaml:"base" about:"Wait before the first retry. Without it: 50ms."`
+	Cap           *duration `yaml:"cap" about:"Longest wait. 0s: no limit. Without it: 2s."`
+	Jitter        *jitter   `yaml:"jitter" about:"full: wait a random time up to the backoff. none: wait exactly that long."`
+	On            []word    `yaml:"on" about:"Faults that are tried again. Without it: reset, eof, refused and broken-pipe."`
+	NonIdempotent *flag     `yaml:"non-idempotent" about:"Try POST and PATCH again, too."`
+}
+
+type tlsSyntax struct {
+	ServerName *text `yaml:"server-name" about:"Name to ask for and to check. Without it: the host of the url."`
+	CA         *text `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
+	Cert       *text `yaml:"cert" about:"File with the client's certificate (PEM)."`
+	Key        *text `yaml:"key" about:"File with the client's key (PEM)."`
+	SkipVerify *flag `yaml:"skip-verify" about:"Trust any certificate. The report says so."`
+}
+
+type hostSyntax struct {
+	Name       *word           `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
+	Agent      *text           `yaml:"agent" about:"Address of the rampload agent on that host. Without it: this machine."`
+	Netns      *text           `yaml:"netns" about:"Named network namespace of this machine."`
+	Prometheus *text           `yaml:"prometheus" about:"Metrics URL of the host, such as node_exporter's."`
+	Processes  []processSyntax `yaml:"processes" about:"Processes to watch."`
+}
+
+type processSyntax struct {
+	Listen *count `yaml:"listen" about:"TCP port that the process listens on."`
+	PID    *count `yaml:"pid" about:"Process id."`
+	Name   *text  `yaml:"name" about:"Name of its command."`
+	Cgroup *text  `yaml:"cgroup" about:"Path of its cgroup below /sys/fs/cgroup."`
+	Unit   *text  `yaml:"unit" about:"Its systemd unit, such as payments.service."`
+}
