@@ -9,6 +9,10 @@ import (
 // confidence is that of every one-sided bound by which rare events are judged.
 const confidence = 0.95
 
+// ShareAtMost returns the share below which the true one is with 95 % confidence
+// when k of n were seen: close to 3/n for k = 0, and 1 without data.
+func ShareAtMost(k, n uint64) float64 { return upperBound(k, n, confidence) }
+
 // upperBound returns the one-sided upper confidence bound of a share of which k
 // of n were seen (Clopper and Pearson, Biometrika 26:404, 1934). With k = 0 it
 // is close to 3/n at 95 %. Without data it is 1.

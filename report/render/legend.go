@@ -1,0 +1,32 @@
+package render
+
+// Meaning is what a column of the tables shows.
+type Meaning struct{ Table, Column, Text string }
+
+// Legend explains every column of the tables that [Table] prints.
+func Legend() []Meaning {
+	return []Meaning{
+		{"targets", "REQUESTS", "requests that ended, well or in a fault of the target"},
+		{"targets", "FAILED, %", "requests that ended in a fault of the target, after the profile's retries; and their share"},
+		{"targets", "RESET", "connections on which a RST was seen, each once, idle ones too"},
+		{"targets", "EOF, REFUSED, TIMEOUT, ...", "attempts that ended in that fault"},
+		{"targets", "ATTEMPTS", "tries on the wire; shown where the profile retries"},
+		{"targets", "UNSENT", "requests that were due and not sent: more than max-in-flight were waiting, or the run was stopped"},
+		{"targets", "LOCAL", "attempts that failed on this machine (ports, open files, buffers); they are not held against the target"},
+		{"targets", "P50, P99, MAX", "latency of successful requests, from the moment at which they were due"},
+		{"targets", "SENT/S", "most requests sent in one second"},
+		{"faults by phase", "DNS ... IDLE", "attempts that ended in the fault, by where they were; IDLE counts pooled connections"},
+		{"addresses", "ADDRESS", "remote address; shown where a target has several and any failed"},
+		{"onset", "ONSET", "offered load of all targets from which the fault rises and stays; \"none\", \"from start\""},
+		{"onset", "95% INTERVAL", "where the onset lies with 95 % confidence, in requests per second"},
+		{"onset", "AT", "when, since the load began"},
+		{"onset", "BEFORE, AFTER", "share of requests with the fault before and after; with no onset, the share that it is below (95 %)"},
+		{"saturation", "RESOURCE, ON", "what has a limit, and the process or host that has it; \"local\" is this machine"},
+		{"saturation", "PEAK, LIMIT, USED", "the highest reading, the limit, and their ratio"},
+		{"saturation", "FULL AT, LOAD", "when the limit was reached and the offered load then"},
+		{"saturation", "LAG", "from there to the onset: +0.2 s means that it was full 0.2 s before the faults began"},
+		{"saturation", "VERDICT", "cause, candidate, ruled out, always full (full from the start: it cannot tell loads apart), headroom"},
+		{"gates", "RESULT", "PASS: proven to hold; FAIL: proven not to; UNDECIDED: the data cannot tell"},
+		{"gates", "VALUE, WHY", "what was measured, and the numbers behind the result"},
+	}
+}

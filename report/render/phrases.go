@@ -1,0 +1,127 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+)
+
+// faultPhrase says what a target does to its clients, after the target's name.
+func faultPhrase(fault string) string {
+	switch fault {
+	case "reset":
+		return "resets"
+	case "refused":
+		return "refuses connections"
+	case "eof":
+		return "closes connections without an answer"
+	case "broken-pipe":
+		return "closes connections while requests are written"
+	case "timeout":
+		return "times out"
+	case "unreachable":
+		return "is unreachable"
+	case "dns":
+		return "does not resolve"
+	case "tls":
+		return "fails TLS handshakes"
+	case "http2-reset":
+		return "resets HTTP/2 streams"
+	case "http2-goaway":
+		return "sends GOAWAY instead of answers"
+	case "protocol":
+		return "sends malformed answers"
+	case "status":
+		return "answers with errors"
+	}
+	return "fails"
+}
+
+// causePhrase says in a few words what a cause key means for who did it. Keys of
+// a newer catalogue come out as they are.
+func causePhrase(key, who string) string {
+	upstream := ""
+	if rest, ok := strings.CutPrefix(key, "upstream-"); ok {
+		upstream, who = "behind it, ", "the next hop"
+		key = rest
+		if !serverKey(key) && serverKey("server-"+key) {
+			key = "server-" + key
+		}
+	}
+	if p, ok := causePhrases()[key]; ok {
+		return upstream + strings.ReplaceAll(p, "{who}", who)
+	}
+	return upstream + strings.ReplaceAll(key, "-", " ")
+}
+
+func serverKey(key string) bool {
+	_, ok := causePhrases()[key]
+	return ok
+}
+
+// causePhrases are the keys of the cause catalogue in words.
+func causePhrases() map[string]string {
+	return map[string]string{
+		"client-ephemeral-ports":  "this machine ran out of ports",
+		"client-file-descriptors": "this machine ran out of open files",
+		"client-cpu":              "this machine ran out of CPU",
+		"client-timeout":          "answers take longer than the client waits",
+
+		"server-file-descriptors":    "{who} ran out of open files",
+		"server-connection-limit":    "{who} reached its connection limit",
+		"listen-backlog":             "{who} has a full accept queue",
+		"syn-backlog":                "{who} has a full SYN queue",
+		"server-memory-oom":          "{who} was killed for memory",
+		"server-cpu-shedding":        "{who} sheds load, its CPU is used up",
+		"server-threads":             "{who} ran out of threads",
+		"bandwidth-send-timeout":     "{who} gives up sending on a full link",
+		"application-abort":          "{who} aborts connections itself",
+		"early-response-unread-body": "{who} answers before it has read the request",
+		"process-crash":              "{who} crashed",
+		"worker-killed":              "workers of {who} are killed by their supervisor",
+		"worker-recycling":           "{who} recycles its workers",
+		"ungraceful-restart":         "{who} restarts without draining",
+		"tls-shedding":               "{who} sheds connections before the handshake",
+		"rate-limit-policy":          "{who} limits the rate",
+		"idle-timeout-race":          "{who} closes idle connections as they are reused",
+
+		"proxy-ephemeral-ports":  "the proxy ran out of ports",
+		"proxy-file-descriptors": "the proxy ran out of open files",
+		"proxy-queue-limit":      "the proxy's queue is full",
+		"nat-ports":              "a NAT ran out of ports",
+		"conntrack-table":        "a connection table is full",
+		"conntrack-invalid":      "connection tracking lost connections",
+		"path-reset":             "something on the path resets connections",
+		"path-connection-limit":  "something on the path limits connections",
+		"path-rate-limit":        "something on the path limits the rate",
+		"path-idle-expiry":       "something on the path forgets idle connections",
+		"host-firewall":          "a firewall on the server's host resets connections",
+		"rst-injection":          "resets are injected on the path",
+		"packet-loss":            "packets are lost",
+		"network-outage":         "the network was down",
+		"mtu-black-hole":         "full-size packets do not get through",
+		"failover":               "the address moved to another machine",
+	}
+}
+
+// who names the process of a finding as short as it can be.
+func who(f report.Finding) string {
+	switch {
+	case f.PID != 0:
+		return fmt.Sprintf("pid %d", f.PID)
+	case f.Process != "":
+		return f.Process
+	case f.Host != "" && f.Host != "local":
+		return f.Host
+	}
+	return "the server"
+}
+
+// process names the process of a finding in full: "payments[4127]".
+func process(name string, pid int) string {
+	if pid == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s[%d]", name, pid)
+}

@@ -1,0 +1,338 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+)
+
+// maxName is how long a name may be in a table of 80 columns.
+const maxName = 20
+
+func targetsGrid(r *report.Report) grid {
+	g := grid{name: "targets"}
+	type source struct {
+		name   string
+		totals report.Totals
+		lat    report.Latency
+	}
+	var rows []source
+	for _, t := range r.Targets {
+		rows = append(rows, source{t.Name, t.Totals, t.LatencyMS})
+	}
+	if len(rows) > 1 {
+		rows = append(rows, source{"all", r.Totals, report.Latency{}})
+	}
+	g.columns = []column{
+		{title: "TARGET"}, {title: "REQUESTS", right: true}, {title: "FAILED", right: true}, {title: "%", right: true},
+		{title: "RESET", right: true},
+	}
+	shown := shownFaults(r)
+	for _, f := range shown {
+		g.columns = append(g.columns, column{title: strings.ToUpper(f), right: true})
+	}
+	retried := r.Totals.Attempts > r.Totals.Requests
+	if retried {
+		g.columns = append(g.columns, column{title: "ATTEMPTS", right: true, drop: 2})
+	}
+	if r.Totals.Unsent > 0 {
+		g.columns = append(g.columns, column{title: "UNSENT", right: true})
+	}
+	if r.Totals.LocalFaults > 0 {
+		g.columns = append(g.columns, column{title: "LOCAL", right: true})
+	}
+	g.columns = append(g.columns, column{title: "P50", right: true, drop: 3}, column{title: "P99", right: true},
+		column{title: "MAX", right: true, drop: 4}, column{title: "SENT/S", right: true, drop: 5})
+	for _, s := range rows {
+		share := none
+		if s.totals.Requests > 0 {
+			share = percent(float64(s.totals.Failed) / float64(s.totals.Requests))
+		}
+		m := plain
+		if s.totals.Failed > 0 {
+			m = bad
+		}
+		row := []cell{
+			text(shorten(s.name, maxName)), text(report.FormatCount(s.totals.Requests)),
+			{report.FormatCount(s.totals.Failed), m}, {share, m}, text(report.FormatCount(s.totals.WireResets)),
+		}
+		for _, f := range shown {
+			row = append(row, text(report.FormatCount(sum(s.totals.Faults[f]))))
+		}
+		if retried {
+			row = append(row, text(report.FormatCount(s.totals.Attempts)))
+		}
+		if r.Totals.Unsent > 0 {
+			row = append(row, text(report.FormatCount(s.totals.Unsent)))
+		}
+		if r.Totals.LocalFaults > 0 {
+			row = append(row, text(report.FormatCount(s.totals.LocalFaults)))
+		}
+		g.rows = append(g.rows, append(row, text(millis(s.lat.P50)), text(millis(s.lat.P99)), text(millis(s.lat.Max)),
+			text(report.FormatNumber(whole(s.totals.AchievedRPSMax)))))
+	}
+	return g
+}
+
+// shownFaults are the faults with a column beside resets: the usual ones always,
+// the others where they occurred.
+func shownFaults(r *report.Report) []string {
+	usual := []string{"eof", "refused", "timeout"}
+	var others []string
+	for f := range r.Totals.Faults {
+		if f != "reset" && f != "canceled" && !slices.Contains(usual, f) && !localFault(f) && sum(r.Totals.Faults[f]) > 0 {
+			others = append(others, f)
+		}
+	}
+	slices.Sort(others)
+	return append(usual, others...)
+}
+
+func localFault(f string) bool {
+	return f == "ports-exhausted" || f == "fds-exhausted" || f == "no-buffers"
+}
+
+func sum(counts map[string]uint64) uint64 {
+	var n uint64
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func phases() []string {
+	return []string{"dns", "dial", "tls", "write", "await", "body", "idle"}
+}
+
+// faultsGrid is fault by phase, of each target.
+func faultsGrid(r *report.Report) grid {
+	g := grid{name: "faults by phase", columns: []column{{title: "FAULT"}}}
+	several := len(r.Targets) > 1
+	if several {
+		g.columns = append(g.columns, column{title: "TARGET"})
+	}
+	var shown []string
+	for _, p := range phases() {
+		for _, byPhase := range r.Totals.Faults {
+			if byPhase[p] > 0 {
+				shown = append(shown, p)
+				break
+			}
+		}
+	}
+	for _, p := range shown {
+		g.columns = append(g.columns, column{title: strings.ToUpper(p), right: true})
+	}
+	g.columns = append(g.columns, column{title: "ALL", right: true})
+	for _, t := range r.Targets {
+		faults := make([]string, 0, len(t.Faults))
+		for f := range t.Faults {
+			if sum(t.Faults[f]) > 0 {
+				faults = append(faults, f)
+			}
+		}
+		slices.SortFunc(faults, func(a, b string) int {
+			return cmp.Or(cmp.Compare(sum(t.Faults[b]), sum(t.Faults[a])), cmp.Compare(a, b))
+		})
+		for _, f := range faults {
+			name := f
+			if localFault(f) {
+				name += " (this machine)"
+			}
+			row := []cell{text(name)}
+			if several {
+				row = append(row, text(shorten(t.Name, maxName)))
+			}
+			for _, p := range shown {
+				row = append(row, text(report.FormatCount(t.Faults[f][p])))
+			}
+			g.rows = append(g.rows, append(row, text(report.FormatCount(sum(t.Faults[f])))))
+		}
+	}
+	return g
+}
+
+// maxRows bounds tables that grow with the system under test.
+const maxRows = 8
+
+// addressesGrid compares the addresses of targets that have several, where any
+// failed: one bad instance behind a name shows here.
+func addressesGrid(r *report.Report) grid {
+	g := grid{name: "addresses", columns: []column{
+		{title: "ADDRESS"}, {title: "TARGET", drop: 1}, {title: "ATTEMPTS", right: true}, {title: "FAILED", right: true},
+		{title: "%", right: true}, {title: "RESET", right: true},
+	}}
+	left := 0
+	for _, t := range r.Targets {
+		if len(t.ByAddress) < 2 || t.Failed == 0 && t.WireResets == 0 {
+			continue
+		}
+		byFailed := slices.Clone(t.ByAddress)
+		slices.SortStableFunc(byFailed, func(a, b report.Address) int {
+			return cmp.Or(cmp.Compare(b.Failed+b.WireResets, a.Failed+a.WireResets), cmp.Compare(b.Attempts, a.Attempts))
+		})
+		for _, a := range byFailed {
+			if len(g.rows) == maxRows {
+				left++
+				continue
+			}
+			share := none
+			if a.Attempts > 0 {
+				share = percent(float64(a.Failed) / float64(a.Attempts))
+			}
+			g.rows = append(g.rows, []cell{
+				text(a.Address), text(shorten(t.Name, maxName)), text(report.FormatCount(a.Attempts)),
+				text(report.FormatCount(a.Failed)), text(share), text(report.FormatCount(a.WireResets)),
+			})
+		}
+	}
+	if left > 0 {
+		g.note = fmt.Sprintf("%d more addresses in the report", left)
+	}
+	return g
+}
+
+func onsetsGrid(r *report.Report) grid {
+	g := grid{name: "onset", columns: []column{
+		{title: "TARGET"}, {title: "FAULT"}, {title: "ONSET", right: true}, {title: "95% INTERVAL", right: true},
+		{title: "AT", right: true}, {title: "BEFORE", right: true}, {title: "AFTER", right: true}, {title: "NOTE", flex: true, drop: 1},
+	}}
+	for _, t := range r.Targets {
+		seen := false
+		for _, o := range t.Onsets {
+			if o.Status == "none" {
+				continue
+			}
+			seen = true
+			before := none
+			if o.BeforeOf > 0 {
+				before = percent(float64(o.Before) / float64(o.BeforeOf))
+			}
+			after := none
+			if o.RateAfter != nil {
+				after = percent(*o.RateAfter)
+			}
+			row := []cell{text(shorten(t.Name, maxName)), text(o.Fault), {rate(o.LoadRPS), bad}, text(interval(o.LoadLowRPS, o.LoadHighRPS)),
+				text(seconds(o.AtS)), text(before), text(after), text(o.Note)}
+			switch o.Status {
+			case "left-censored":
+				row[2] = cell{"from start", bad}
+				row[5] = text(none)
+			case "transient":
+				row[7].text = joined("did not last", o.Note)
+				row[2].mark = unsure
+			case "periodic":
+				row[7].text = joined("at regular intervals", o.Note)
+				row[2].mark = unsure
+			}
+			g.rows = append(g.rows, row)
+		}
+		if !seen && t.Requests > 0 {
+			bound := report.FormatBound(report.ShareAtMost(t.Failed, t.Requests))
+			g.rows = append(g.rows, []cell{text(shorten(t.Name, maxName)), text("any"), {"none", good}, text(none), text(none),
+				text("≤" + bound), text(none), text("")})
+		}
+	}
+	return g.without("NOTE", "AFTER", "AT", "95% INTERVAL")
+}
+
+func joined(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + "; " + b
+}
+
+// maxResources bounds the saturation table; everything stands in the report.
+const maxResources = 12
+
+func resourcesGrid(r *report.Report) grid {
+	g := grid{name: "saturation", columns: []column{
+		{title: "RESOURCE"}, {title: "ON"}, {title: "PEAK", right: true, drop: 5}, {title: "LIMIT", right: true, drop: 6},
+		{title: "USED", right: true},
+		{title: "FULL AT", right: true}, {title: "LOAD", right: true, drop: 7}, {title: "LAG", right: true}, {title: "VERDICT"},
+		{title: "WHY", flex: true, drop: 9},
+	}}
+	rank := func(v string) int {
+		return slices.Index([]string{"cause", "candidate", "full-throughout", "ruled-out", "headroom"}, v)
+	}
+	var rows []report.Resource
+	for _, res := range r.Resources {
+		if rank(res.Verdict) < 0 || res.Verdict == "headroom" && res.Utilisation == nil {
+			continue
+		}
+		rows = append(rows, res)
+	}
+	used := func(r report.Resource) float64 {
+		if r.Utilisation == nil {
+			return -1
+		}
+		return *r.Utilisation
+	}
+	slices.SortStableFunc(rows, func(a, b report.Resource) int {
+		return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(score(b), score(a)), cmp.Compare(used(b), used(a)),
+			cmp.Compare(a.Label(), b.Label()))
+	})
+	if left := len(rows) - maxResources; left > 0 {
+		g.note = fmt.Sprintf("%d more in the report, none fuller or likelier", left)
+		rows = rows[:maxResources]
+	}
+	several := map[string]int{} // the instance is told where there are several
+	for _, res := range rows {
+		several[res.Host+"/"+res.Process+"/"+res.Name]++
+	}
+	for _, res := range rows {
+		use := none
+		if res.Utilisation != nil {
+			use = percent(*res.Utilisation)
+		}
+		m := plain
+		switch res.Verdict {
+		case "cause":
+			m = bad
+		case "candidate", "full-throughout":
+			m = unsure
+		case "ruled-out", "headroom":
+			m = faint
+		}
+		limit := quantity(res.Limit, res.Unit)
+		if res.Unit == "share" {
+			limit = none
+		}
+		name := title(res)
+		if res.Instance != "" && several[res.Host+"/"+res.Process+"/"+res.Name] > 1 {
+			name += " " + res.Instance
+		}
+		g.rows = append(g.rows, []cell{
+			text(shorten(name, 26)), text(shorten(place(res), 28)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
+			text(seconds(res.SaturatedAtS)), text(rate(res.LoadRPS)), text(lag(res.LagS)), {verdictWord(res.Verdict), m}, text(res.Reason),
+		})
+	}
+	return g.without("FULL AT", "LOAD", "LAG", "WHY")
+}
+
+// verdictWord is the verdict of a resource in a table.
+func verdictWord(v string) string {
+	if v == "full-throughout" {
+		return "always full"
+	}
+	return strings.ReplaceAll(v, "-", " ")
+}
+
+func gatesGrid(r *report.Report) grid {
+	g := grid{name: "gates", columns: []column{{title: "RESULT"}, {title: "GATE"}, {title: "VALUE", right: true}, {title: "WHY", flex: true}}}
+	for _, gate := range r.Gates {
+		result := cell{"UNDECIDED", unsure}
+		switch gate.Result {
+		case report.GatePassed:
+			result = cell{"PASS", good}
+		case report.GateFailed:
+			result = cell{"FAIL", bad}
+		}
+		g.rows = append(g.rows, []cell{result, text(gate.Expr), text(gateValue(gate)), text(gate.Reason)})
+	}
+	return g
+}

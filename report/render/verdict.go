@@ -1,0 +1,174 @@
+package render
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rampload/rampload/report"
+)
+
+// The words that a verdict begins with.
+const (
+	wordNotRun      = "NOT RUN"
+	wordIncomplete  = "INCOMPLETE"
+	wordInterrupted = "INTERRUPTED"
+	wordAborted     = "ABORTED"
+	wordFailed      = "FAILED"
+	wordNoVerdict   = "NO VERDICT"
+	wordFound       = "FOUND" // faults were found, and no gate forbids them
+	wordPassed      = "PASSED"
+)
+
+// verdict returns the word and the sentence of the first line. What happened to
+// the run comes first, then the gates, then the finding.
+func verdict(r *report.Report) (word string, m mark, headline string) {
+	first := firstFinding(r)
+	finding := findingHeadline(r, first)
+	gate := func(result string) (report.GateResult, bool) {
+		for _, g := range r.Gates {
+			if g.Result == result {
+				return g, true
+			}
+		}
+		return report.GateResult{}, false
+	}
+	ran := report.FormatSeconds(math.Round(r.Ended.Sub(r.Started).Seconds()))
+	failed, isFailed := gate(report.GateFailed)
+	open, isOpen := gate(report.GateUndecided)
+	switch {
+	case r.Error != "":
+		return wordNotRun, bad, r.Error
+	case r.Interrupted:
+		return wordInterrupted, unsure, fmt.Sprintf("after %s of %s; until then %s", ran, report.FormatSeconds(r.Profile.DurationS), finding)
+	case !r.Complete:
+		return wordIncomplete, unsure, fmt.Sprintf("the record ends after %s; until then %s", ran, finding)
+	case r.Aborted != "":
+		return wordAborted, bad, fmt.Sprintf("after %s by abort-if %s: %s", ran, r.Aborted, finding)
+	case isFailed && !faulty(first):
+		return wordFailed, bad, fmt.Sprintf("%s: %s", failed.Expr, failed.Reason)
+	case isFailed:
+		return wordFailed, bad, finding
+	case first.Verdict == "generator-limited" && (isOpen || len(r.Gates) == 0):
+		return wordNoVerdict, unsure, finding
+	case isOpen && faulty(first):
+		return wordNoVerdict, unsure, fmt.Sprintf("%s; %s could not be judged", finding, open.Expr)
+	case isOpen:
+		return wordNoVerdict, unsure, fmt.Sprintf("%s could not be judged: %s", open.Expr, open.Reason)
+	case first.Verdict == "inconclusive" && len(r.Gates) == 0:
+		return wordNoVerdict, unsure, finding
+	case len(r.Gates) == 0 && faulty(first):
+		return wordFound, bad, finding
+	}
+	return wordPassed, good, finding
+}
+
+// firstFinding is the verdict; a report always has one.
+func firstFinding(r *report.Report) report.Finding {
+	if len(r.Findings) == 0 {
+		return report.Finding{Verdict: "inconclusive", Summary: "Nothing was concluded."}
+	}
+	return r.Findings[0]
+}
+
+// faulty reports whether a finding is about faults of a target.
+func faulty(f report.Finding) bool {
+	switch f.Verdict {
+	case "explains", "ambiguous", "unexplained":
+		return true
+	}
+	return false
+}
+
+func target(r *report.Report, name string) (report.Target, bool) {
+	for _, t := range r.Targets {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return report.Target{}, false
+}
+
+// findingHeadline puts a finding into one line: who fails from where, and why.
+func findingHeadline(r *report.Report, f report.Finding) string {
+	switch f.Verdict {
+	case "generator-limited":
+		s := causePhrase(f.Cause, "this machine")
+		if r.Generator.LoadRPS != nil {
+			s += " at " + rate(r.Generator.LoadRPS)
+		}
+		name := f.Target
+		if name == "" {
+			name = targetNames(r)
+		}
+		return s + "; " + name + " not judged above"
+	case "healthy":
+		return healthyHeadline(r)
+	}
+	t, ok := target(r, f.Target)
+	if !ok {
+		return f.Summary
+	}
+	s := onsetPhrase(t)
+	switch f.Verdict {
+	case "explains":
+		return s + ": " + causePhrase(f.Cause, who(f))
+	case "ambiguous":
+		return s + ": more than one cause fits, first " + causePhrase(f.Cause, who(f))
+	case "unexplained":
+		return s + ": nothing that was watched explains it"
+	case "inconclusive":
+		return s + ": too little was seen to say why"
+	}
+	return s
+}
+
+// onsetPhrase says where a target begins to fail: "payments resets from 1,510/s".
+func onsetPhrase(t report.Target) string {
+	o := t.Onset
+	s := t.Name + " " + faultPhrase(o.Fault)
+	switch o.Status {
+	case "onset":
+		return s + " from " + rate(o.LoadRPS)
+	case "left-censored":
+		return s + " from the start"
+	case "transient":
+		return s + " for a while at " + rate(o.LoadRPS)
+	case "periodic":
+		return s + " at regular intervals"
+	}
+	if t.Failed > 0 || t.WireResets > 0 {
+		return fmt.Sprintf("%s: %s of %s requests failed, without an onset", t.Name, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
+	}
+	return t.Name + ": no failures"
+}
+
+func healthyHeadline(r *report.Report) string {
+	up := " up to " + report.FormatRate(whole(reached(r)))
+	if r.Totals.Failed == 0 && r.Totals.WireResets == 0 {
+		return targetNames(r) + ": no failures" + up
+	}
+	return targetNames(r) + ": no lasting failures" + up
+}
+
+func targetNames(r *report.Report) string {
+	switch n := len(r.Targets); {
+	case n == 0:
+		return "no target"
+	case n == 1:
+		return r.Targets[0].Name
+	case n == 2:
+		return r.Targets[0].Name + " and " + r.Targets[1].Name
+	default:
+		return fmt.Sprintf("%d targets", n)
+	}
+}
+
+// reached returns the highest load that was sent. Over one second of a ramp it
+// is a little less than the schedule's end, which is what people know.
+func reached(r *report.Report) float64 {
+	sent := r.Totals.AchievedRPSMax
+	if top := r.Profile.MaxRPS; top != nil && sent >= 0.98**top && sent <= *top*1.02 {
+		return *top
+	}
+	return sent
+}
