@@ -1,0 +1,134 @@
+package ramp
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/profiles"
+)
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "targets.txt")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What cannot be carried out is refused before any load.
+func TestPlansRefused(t *testing.T) {
+	tests := map[string]struct {
+		spoil func(*Config)
+		want  string
+		only  string // engine
+	}{
+		"stages":        {func(c *Config) { c.Profile.Load = nil }, "no stages", ""},
+		"targets":       {func(c *Config) { c.Profile.Targets = nil }, "no request has a share", ""},
+		"window":        {func(c *Config) { c.Window = 1 }, "shorter than 1ms", ""},
+		"retries":       {func(c *Config) { c.Profile.Client.Retries = profiles.Retries{Max: -1} }, "not between", ""},
+		"retried fault": {func(c *Config) { c.Profile.Client.Retries = profiles.Retries{Faults: []string{"nap"}} }, `"nap"`, ""},
+		"file":          {func(c *Config) { c.Profile.Targets[0].File = "/nonexistent" }, "read targets", ""},
+		"URL":           {func(c *Config) { c.Profile.Targets[0].URL = "gopher://a" }, "target a", ""},
+		"https":         {func(c *Config) { c.Profile.Targets[0].URL = "https://127.0.0.1:1" }, "set client.engine to vegeta", "direct"},
+		"h2c":           {func(c *Config) { c.Profile.Client.Protocol = profiles.ProtocolH2C }, "set client.engine to vegeta", "direct"},
+	}
+	for name, tt := range tests {
+		for engine, build := range engines {
+			if tt.only != "" && tt.only != engine {
+				continue
+			}
+			cfg := Config{Profile: testProfile(holdStage(1, time.Second))}
+			tt.spoil(&cfg)
+			if _, _, err := build(cfg, openWire); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s, %s: error %v, want one with %q", name, engine, err, tt.want)
+			}
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	constant := retryPolicy{Retries: profiles.Retries{Base: 50 * time.Millisecond}}
+	doubling := retryPolicy{Retries: profiles.Retries{Base: 50 * time.Millisecond, Exponential: true, Cap: 300 * time.Millisecond}}
+	jittered := retryPolicy{Retries: profiles.Retries{Base: 50 * time.Millisecond, FullJitter: true}}
+	for try, want := range []time.Duration{50, 100, 200, 300, 300} {
+		if got := constant.backoff(uint16(try)); got != 50*time.Millisecond {
+			t.Errorf("constant, try %d: %v", try, got)
+		}
+		if got := doubling.backoff(uint16(try)); got != want*time.Millisecond {
+			t.Errorf("exponential, try %d: %v, want %v", try, got, want*time.Millisecond)
+		}
+	}
+	if got := doubling.backoff(60_000); got != 300*time.Millisecond {
+		t.Errorf("after many tries: %v", got)
+	}
+	lowest, highest, sum := time.Hour, time.Duration(0), time.Duration(0)
+	for range 1000 {
+		d := jittered.backoff(0)
+		lowest, highest, sum = min(lowest, d), max(highest, d), sum+d
+	}
+	if lowest < 0 || lowest > 2*time.Millisecond || highest > 50*time.Millisecond || highest < 48*time.Millisecond ||
+		sum/1000 < 22*time.Millisecond || sum/1000 > 28*time.Millisecond {
+		t.Errorf("full jitter: %v to %v, mean %v", lowest, highest, sum/1000)
+	}
+}
+
+// instant is a transport that answers at once and allocates nothing.
+type instant struct{ cfg wire.Config }
+
+func (f *instant) Do(_ *wire.Request, a *attack.Attempt) {
+	a.Start = f.cfg.Clock()
+	a.Fault, a.Phase, a.Status, a.Conn = attack.None, attack.PhaseDone, 200, attack.Conn{ID: 1, Reused: true, RemoteIndex: 1}
+	a.End = f.cfg.Clock()
+}
+func (f *instant) Compile(profiles.Request) (*wire.Request, error) { return &wire.Request{}, nil }
+func (f *instant) slot() (sender, func())                          { return f, func() {} }
+func (f *instant) Stats() wire.Stats                               { return wire.Stats{} }
+func (f *instant) Hold(int)                                        {}
+func (f *instant) Abort()                                          {}
+func (f *instant) Close() error                                    { return nil }
+
+// The direct loop allocates nothing for a request, the Attacker what vegeta,
+// http.Client and url.Parse do.
+func TestAllocationsOfARequest(t *testing.T) {
+	tests := []struct {
+		engine string
+		stage  profiles.Stage
+		most   float64
+	}{
+		{"direct", profiles.Stage{Kind: profiles.Max, For: 300 * time.Millisecond}, 0.1},
+		{"direct", holdStage(50_000, 300*time.Millisecond), 0.1},
+		{"vegeta", profiles.Stage{Kind: profiles.Max, For: 300 * time.Millisecond}, 17.1},
+		{"vegeta", holdStage(50_000, 300*time.Millisecond), 17.1},
+	}
+	for _, tt := range tests {
+		loader, _, err := engines[tt.engine](Config{Profile: testProfile(tt.stage)}, func(c wire.Config) (transport, error) {
+			return &instant{c}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		rec := &record{}
+		runtime.ReadMemStats(&before)
+		if _, err := loader.Run(t.Context(), rec); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		c := rec.sum(t, 0)
+		perRequest := float64(after.Mallocs-before.Mallocs) / float64(c.sent)
+		t.Logf("%s %v: %d requests, %.3f allocations for each", tt.engine, tt.stage.Kind, c.sent, perRequest)
+		if c.sent < 1000 {
+			t.Errorf("%s: only %d requests", tt.engine, c.sent)
+		}
+		if fixed := 3000 / float64(c.sent); perRequest > tt.most+fixed {
+			t.Errorf("%s: %.2f allocations for a request, want at most %v", tt.engine, perRequest, tt.most)
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package ramp
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/profiles"
+)
+
+// runReal runs a load over real connections.
+func runReal(t *testing.T, engine string, cfg Config) *record {
+	t.Helper()
+	loader, _, err := engines[engine](cfg, openWire)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	rec := &record{}
+	summary, err := loader.Run(ctx, rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if summary.Interrupted {
+		t.Fatal("the load took longer than 20s")
+	}
+	rec.check(t, len(cfg.Profile.Targets))
+	return rec
+}
+
+// Both engines send the same requests, and a real server counts as many.
+func TestEnginesAgreeWithAServer(t *testing.T) {
+	var ok, busy [2]atomic.Uint64 // by engine
+	for i, engine := range []string{"vegeta", "direct"} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /ok", func(http.ResponseWriter, *http.Request) { ok[i].Add(1) })
+		mux.HandleFunc("POST /busy", func(w http.ResponseWriter, _ *http.Request) {
+			busy[i].Add(1)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		server := httptest.NewServer(mux)
+		p := testProfile(
+			profiles.Stage{Kind: profiles.Ramp, From: 100, To: 2000, For: 500 * time.Millisecond},
+			profiles.Stage{Kind: profiles.Burst, BurstSize: 20, Every: 50 * time.Millisecond, Jitter: 10 * time.Millisecond, For: 250 * time.Millisecond},
+			holdStage(1000, 250*time.Millisecond))
+		p.Targets[0].URL = server.URL
+		p.Targets[0].Requests = []profiles.Request{
+			{Method: "GET", Path: "/ok", Weight: 3},
+			{Method: "POST", Path: "/busy", Body: "{}", Weight: 1},
+		}
+		rec := runReal(t, engine, Config{Profile: p})
+		server.Close()
+
+		s, err := newSchedule(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := rec.sum(t, 0)
+		if c.scheduled != s.Total() || c.sent != s.Total() || c.attempts != s.Total() {
+			t.Errorf("%s: %+v of %d requests", engine, c, s.Total())
+		}
+		if c.ok != ok[i].Load() || c.byFault[attack.Status] != busy[i].Load() {
+			t.Errorf("%s: %d succeeded and %d had a bad status; the server answered %d and %d",
+				engine, c.ok, c.byFault[attack.Status], ok[i].Load(), busy[i].Load())
+		}
+		statuses := map[uint16]uint64{}
+		dials := uint64(0)
+		for _, w := range rec.windows {
+			for _, st := range w.Statuses {
+				statuses[st.Status] += st.Count
+			}
+			dials += w.Dials
+		}
+		if statuses[200] != c.ok || statuses[503] != busy[i].Load() || len(statuses) != 2 {
+			t.Errorf("%s: statuses %v", engine, statuses)
+		}
+		if dials == 0 || dials > uint64(p.Client.Connections) {
+			t.Errorf("%s: %d dials with %d connections", engine, dials, p.Client.Connections)
+		}
+		if len(rec.addresses) != 1 || rec.addresses[0].Index != 1 {
+			t.Errorf("%s: addresses %v", engine, rec.addresses)
+		}
+	}
+	if ok[0].Load() != ok[1].Load() || busy[0].Load() != busy[1].Load() {
+		t.Errorf("vegeta sent %d and %d, direct %d and %d", ok[0].Load(), busy[0].Load(), ok[1].Load(), busy[1].Load())
+	}
+}
+
+// A closed loop over real connections keeps as many as it may, and not more.
+func TestClosedLoopOverAServer(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			var served atomic.Uint64
+			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+			defer server.Close()
+			p := testProfile(holdStage(200, 250*time.Millisecond), profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond}, holdStage(200, 250*time.Millisecond))
+			p.Targets[0].URL = server.URL
+			rec := runReal(t, engine, Config{Profile: p})
+			c := rec.sum(t, 0)
+			if c.ok != served.Load() || c.ok != c.sent || c.sent < 200 {
+				t.Errorf("%d sent, %d succeeded, the server answered %d", c.sent, c.ok, served.Load())
+			}
+			for _, w := range rec.windows {
+				if w.Open > 2*int64(p.Client.Connections) {
+					t.Errorf("window %d: %d connections", w.Index, w.Open)
+				}
+			}
+		})
+	}
+}
+
+// The ground truth: wire resets are those that the injector sent, one by one, in
+// every phase, for both engines, whether the request may be repeated or not.
+func TestWireResetsAgainstTheInjector(t *testing.T) {
+	places := []lab.Place{
+		lab.OnAccept, lab.BeforeResponseFresh, lab.BeforeResponseReused, lab.InHeaders,
+		lab.InBody, lab.Idle, lab.AfterFIN, lab.AfterResponse,
+	}
+	for _, place := range places {
+		for _, method := range []string{"GET", "POST"} {
+			for engine := range engines {
+				t.Run(place.String()+"/"+method+"/"+engine, func(t *testing.T) {
+					t.Parallel()
+					injector, err := lab.NewInjector(lab.InjectorOptions{Place: place, Every: 3, Delay: 5 * time.Millisecond})
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer injector.Close()
+					// Bursts, so that connections become idle as well.
+					p := testProfile(profiles.Stage{Kind: profiles.Burst, BurstSize: 8, Every: 40 * time.Millisecond, For: time.Second})
+					p.Targets[0].URL = injector.URL()
+					p.Targets[0].Requests[0] = profiles.Request{Method: method, Path: "/", Weight: 1}
+					rec := runReal(t, engine, Config{Profile: p})
+					injector.Close()
+					truth := injector.Counts()
+					c := rec.sum(t, 0)
+					if truth.Resets == 0 {
+						t.Fatal("the injector reset nothing")
+					}
+					if c.resets != truth.Resets {
+						t.Errorf("%d wire resets counted, %d injected; %+v, injector %+v", c.resets, truth.Resets, c, truth)
+					}
+					if c.sent != 200 || c.ok > truth.Responses {
+						t.Errorf("%d of 200 sent, %d succeeded of %d answered", c.sent, c.ok, truth.Responses)
+					}
+					evidence := uint64(0)
+					for _, f := range rec.failures {
+						if f.WireReset {
+							evidence++
+							if !f.Conn.Local.IsValid() || f.Conn.Remote != injector.Addr() {
+								t.Errorf("reset without its connection: %+v", f)
+							}
+						}
+					}
+					if evidence != truth.Resets {
+						t.Errorf("%d resets kept as failures, want %d", evidence, truth.Resets)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A file of targets on two hosts is one target: its requests go to both, and its
+// addresses are numbered together.
+func TestTargetsFromAFile(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			var hits [2]atomic.Uint64
+			var urls [2]string
+			for i := range hits {
+				server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("X-Tenant") == "red" && r.URL.Path == "/a" {
+						hits[i].Add(1)
+					}
+				}))
+				defer server.Close()
+				urls[i] = server.URL
+			}
+			p := testProfile(holdStage(400, 500*time.Millisecond))
+			p.Targets[0].URL, p.Targets[0].Requests = "", nil
+			p.Targets[0].File = writeFile(t, "GET "+urls[0]+"/a\nX-Tenant: red\n\nGET "+urls[1]+"/a\nX-Tenant: red\n")
+			rec := runReal(t, engine, Config{Profile: p})
+			m, err := schedule.NewMix([]float64{1}, [][]float64{{1, 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want [2]uint64
+			for n := range uint64(200) {
+				_, e := m.Pick(n)
+				want[e]++
+			}
+			if hits[0].Load() != want[0] || hits[1].Load() != want[1] {
+				t.Errorf("%d and %d hits, want %v", hits[0].Load(), hits[1].Load(), want)
+			}
+			byRemote := map[uint16]uint64{}
+			for _, w := range rec.windows {
+				for _, c := range w.Cells {
+					byRemote[c.Remote] += c.Attempts
+				}
+			}
+			if len(rec.addresses) != 2 || len(byRemote) != 2 {
+				t.Fatalf("addresses %v, attempts by remote %v", rec.addresses, byRemote)
+			}
+			for _, a := range rec.addresses {
+				i := 0
+				if "http://"+a.Addr.String() == urls[1] {
+					i = 1
+				}
+				if byRemote[a.Index] != want[i] {
+					t.Errorf("address %v has %d attempts, want %d", a, byRemote[a.Index], want[i])
+				}
+			}
+		})
+	}
+}
