@@ -110,6 +110,10 @@ func (r Redactor) Redact(text string) string {
 	return text
 }
 
+// Redact returns the text without the profile's secrets. Keep a
+// [Profile.Redactor] to do it often.
+func (p Profile) Redact(text string) string { return p.Redactor().Redact(text) }
+
 // replaceWord replaces the value where neither neighbour continues it.
 func replaceWord(text, value string) string {
 	var b strings.Builder

@@ -21,23 +21,16 @@ func (k StageKind) String() string {
 // 500/s to 1500/s by 100/s are 11. A last step that does not fit ends at To. It
 // is 0 for other kinds and for a staircase without steps.
 func (s Stage) Steps() int {
-	if s.Kind != Staircase || !(s.Step > 0) {
+	const resolution = 1e6 // rates count in millionths of a request per second, so that rounding adds no step
+	from, to, step := math.Round(s.From*resolution), math.Round(s.To*resolution), math.Round(s.Step*resolution)
+	if s.Kind != Staircase || !(step > 0) {
 		return 0
 	}
-	climbs := math.Ceil(math.Abs(s.To-s.From)/s.Step - 1e-9)
+	climbs := math.Ceil(math.Abs(to-from) / step)
 	if !(climbs < 1e9) {
 		return 0
 	}
 	return int(climbs) + 1
-}
-
-// Level returns the rate of the i-th level of a Staircase, counted from 0.
-func (s Stage) Level(i int) float64 {
-	rise := math.Min(float64(i)*s.Step, math.Abs(s.To-s.From))
-	if s.To < s.From {
-		return s.From - rise
-	}
-	return s.From + rise
 }
 
 // Duration returns the length of the stage: For, and for a Staircase Every times

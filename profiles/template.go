@@ -3,67 +3,69 @@ package profiles
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"text/template/parse"
 )
 
-// TemplatePart is a piece of a body template: literal text, or, where Field is
-// set, the place of a value that differs from request to request.
-type TemplatePart struct {
-	Text  string
-	Field TemplateField
-}
-
-// TemplateField is what a template fills in.
-type TemplateField string
-
-// The fields of templates.
-const (
-	FieldNone TemplateField = ""    // literal text
-	FieldN    TemplateField = "N"   // the request's number in the schedule, from 0
-	FieldID   TemplateField = "ID"  // the transaction id
-	FieldNow  TemplateField = "Now" // the time at which the request is sent, RFC 3339
-)
-
-// ParseTemplate splits a body template into its parts. The syntax is that of
-// text/template, limited to {{.N}}, {{.ID}}, {{.Now}}, comments and quoted strings
-// (for the braces themselves: {{"{{"}}), so that filling it in is copying.
-func ParseTemplate(body string) ([]TemplatePart, error) {
-	trees, err := parse.Parse("body", body, "", "")
+// checkTemplate checks a body template: text/template with the fields N, ID and
+// Now and the built-in functions, without loops, variables and further templates,
+// so that filling it in always ends.
+func checkTemplate(body string) error {
+	functions := make(map[string]any)
+	for _, name := range []string{
+		"and", "or", "not", "len", "index", "slice", "print", "printf", "println",
+		"html", "js", "urlquery", "eq", "ne", "lt", "le", "gt", "ge",
+	} {
+		functions[name] = true
+	}
+	trees, err := parse.Parse("body", body, "", "", functions)
 	if err != nil {
-		return nil, errors.New("the template does not parse: write {{.N}}, {{.ID}} or {{.Now}}, and {{\"{{\"}} for the braces themselves")
+		return errors.New("the template does not parse: write {{.N}}, {{.ID}} or {{.Now}}, and {{\"{{\"}} for the braces themselves")
 	}
-	tree := trees["body"]
-	if tree == nil || tree.Root == nil { // nothing but blanks
-		return []TemplatePart{{Text: body}}, nil
+	if len(trees) > 1 {
+		return errors.New("the template defines another one: leave out define and block")
 	}
-	parts := make([]TemplatePart, 0, len(tree.Root.Nodes))
-	for _, node := range tree.Root.Nodes {
-		part, ok := templatePart(node)
-		if !ok {
-			return nil, fmt.Errorf("the template knows {{.N}}, {{.ID}} and {{.Now}} only: write one of them instead of %s", quote(node.String()))
-		}
-		parts = append(parts, part)
+	if tree := trees["body"]; tree != nil && tree.Root != nil {
+		return checkNode(tree.Root)
 	}
-	return parts, nil
+	return nil
 }
 
-func templatePart(node parse.Node) (TemplatePart, bool) {
+// checkNode checks a node of a template and those below it.
+func checkNode(node parse.Node) error {
+	var below []parse.Node
 	switch node := node.(type) {
-	case *parse.TextNode:
-		return TemplatePart{Text: string(node.Text)}, true
-	case *parse.ActionNode:
-		if len(node.Pipe.Decl) > 0 || len(node.Pipe.Cmds) != 1 || len(node.Pipe.Cmds[0].Args) != 1 {
-			return TemplatePart{}, false
+	case *parse.TextNode, *parse.CommentNode, *parse.IdentifierNode, *parse.DotNode,
+		*parse.StringNode, *parse.NumberNode, *parse.BoolNode:
+	case *parse.FieldNode:
+		if len(node.Ident) == 1 && slices.Contains([]string{"N", "ID", "Now"}, node.Ident[0]) {
+			return nil
 		}
-		switch arg := node.Pipe.Cmds[0].Args[0].(type) {
-		case *parse.StringNode:
-			return TemplatePart{Text: arg.Text}, true
-		case *parse.FieldNode:
-			switch field := TemplateField(arg.Ident[0]); field {
-			case FieldN, FieldID, FieldNow:
-				return TemplatePart{Field: field}, len(arg.Ident) == 1
-			}
+		return fmt.Errorf("the template has no %s: write {{.N}}, {{.ID}} or {{.Now}}", quote(node.String()))
+	case *parse.ListNode:
+		if node != nil {
+			below = node.Nodes
+		}
+	case *parse.ActionNode:
+		below = []parse.Node{node.Pipe}
+	case *parse.IfNode:
+		below = []parse.Node{node.Pipe, node.List, node.ElseList}
+	case *parse.PipeNode:
+		if len(node.Decl) > 0 {
+			return fmt.Errorf("%s sets a variable: write {{.N}}, {{.ID}} or {{.Now}} where they belong", quote(node.String()))
+		}
+		for _, c := range node.Cmds {
+			below = append(below, c)
+		}
+	case *parse.CommandNode:
+		below = node.Args
+	default:
+		return fmt.Errorf("%s is more than a body template can do: write {{.N}}, {{.ID}} or {{.Now}}", quote(node.String()))
+	}
+	for _, n := range below {
+		if err := checkNode(n); err != nil {
+			return err
 		}
 	}
-	return TemplatePart{}, false
+	return nil
 }

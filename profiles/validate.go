@@ -30,7 +30,9 @@ const (
 	maxTargets  = 1000
 	maxSteps    = 10000 // of one staircase
 	maxRetries  = 100
+	maxBursts   = 1000000
 	maxStage    = 30 * 24 * 60 * 60 // seconds
+	maxLoad     = 90 * 24 * 60 * 60 // seconds
 )
 
 // Validate returns every rule that the profile breaks, in the order of its

@@ -14,6 +14,9 @@ func (v *validator) load() {
 		rate, ok := s.MaxRate(1)
 		loaded = loaded || !ok || rate > 0
 	}
+	if d := v.profile.Duration(); d.Seconds() > maxLoad {
+		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", FormatDuration(d))
+	}
 	if !loaded && before == len(v.problems) {
 		v.add("load", "no stage sends anything: write a rate above 0/s, such as {from: 50/s, to: 2000/s, over: 2m}")
 	}
@@ -121,6 +124,8 @@ func (v *validator) burst(path string, s Stage) {
 		v.add(path+".every", "the bursts have no time between them: write one above 0s, such as every: 950ms")
 	case s.Jitter < 0 || s.Jitter >= s.Every:
 		v.add(path+".jitter", "a jitter of %s is not below the %s between bursts: write a shorter one", FormatDuration(s.Jitter), FormatDuration(s.Every))
+	case s.For/s.Every > maxBursts:
+		v.add(path+".every", "more than %d bursts are too many: write a longer time between them", maxBursts)
 	case s.For > 0 && s.For < s.Every:
 		v.add(path+".for", "%s is shorter than the %s between bursts: write a longer one", FormatDuration(s.For), FormatDuration(s.Every))
 	}

@@ -87,8 +87,11 @@ func (v *validator) url(path, text string) {
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
 		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", quote(text))
 	case u.Scheme == "unix":
+		const longest = 107 // sun_path of unix(7), less its NUL
 		if u.Host != "" || len(u.Path) < 2 {
 			v.add(path, "%s names no socket: write three slashes, as in unix:///run/orders.sock", quote(text))
+		} else if len(u.Path) > longest {
+			v.add(path, "the path of a Unix socket has at most %d bytes: write a shorter one", longest)
 		}
 	case u.Scheme != "http" && u.Scheme != "https":
 		if strings.Contains(text, "://") {
@@ -135,7 +138,7 @@ func (v *validator) request(path string, r Request) {
 		}
 		v.add(path+".method", "%s is not a method: write it as %s", quote(r.Method), method)
 	}
-	v.path(path+".path", r.Path)
+	v.path(path+".path", r.Method, r.Path)
 	for i, h := range r.Headers {
 		v.header(at(path+".headers", i), h)
 	}
@@ -157,15 +160,15 @@ func (v *validator) request(path string, r Request) {
 	}
 }
 
-func (v *validator) path(path, text string) {
-	if text == "" {
+func (v *validator) path(path, method, text string) {
+	if text == "" || text == "*" && method == "OPTIONS" {
 		return
 	}
-	_, err := url.Parse(text)
+	_, err := url.ParseRequestURI("/" + text)
 	switch {
 	case text[0] != '/' && text[0] != '?':
-		v.add(path, "the path %s does not begin with /: write /%s", quote(text), strings.TrimLeft(text, "/"))
-	case err != nil || strings.HasPrefix(text, "//") || strings.IndexFunc(text, isControl) >= 0:
+		v.add(path, "the path %s does not begin with /: write /%s", quote(text), text)
+	case err != nil || strings.IndexFunc(text, isControl) >= 0:
 		v.add(path, "the path %s cannot be part of a URL: write blanks as %%20 and percent signs as %%25", quote(text))
 	case strings.Contains(text, "#"):
 		v.add(path, "the path %s has a fragment, which is never sent: leave it out, or write # as %%23", quote(text))
@@ -181,6 +184,8 @@ func (v *validator) header(path string, h Header) {
 		v.add(path, "Transfer-Encoding is set by the client: write chunked: true instead")
 	case "x-transaction-id", "traceparent", "x-vegeta-seq":
 		v.add(path, "%s is set by rampload for every request: leave it out", h.Name)
+	case "expect":
+		v.add(path, "Expect is set by the client: write expect-continue: true under client instead")
 	default:
 		if !isToken(h.Name) {
 			v.add(path, "%s is not a header name: write letters, digits and \"-\", as in X-Tenant", quote(h.Name))
@@ -202,7 +207,7 @@ func isToken(text string) bool {
 
 // template checks the body of a template.
 func (v *validator) template(path, body string) {
-	if _, err := ParseTemplate(body); err != nil {
+	if err := checkTemplate(body); err != nil {
 		v.add(path, "%s", err)
 	}
 }

@@ -41,11 +41,11 @@ type stageSyntax struct {
 	To     *level    `yaml:"to" about:"Load at the end: a rate, or a number of held connections."`
 	Over   *duration `yaml:"over" about:"Length of a ramp."`
 	At     *peak     `yaml:"at" about:"Rate to hold, or max: a closed loop in which every connection is always busy."`
-	For    *duration `yaml:"for" about:"Length of a hold, of at: max, or of bursts."`
 	Step   *rate     `yaml:"step" about:"Height of each step of a staircase, up or down."`
 	Burst  *count    `yaml:"burst" about:"Requests sent at once."`
 	Every  *duration `yaml:"every" about:"Length of each step of a staircase, or time between bursts."`
 	Jitter *duration `yaml:"jitter" about:"The time between bursts varies by up to this, both ways."`
+	For    *duration `yaml:"for" about:"Length of a hold, of at: max, or of bursts."`
 }
 
 type clientSyntax struct {
