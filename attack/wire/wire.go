@@ -2,8 +2,12 @@ package wire
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rampload/rampload/attack"
@@ -23,8 +27,8 @@ type Config struct {
 	// see [Transport]. Nil: not reported. Calls come from one goroutine.
 	OnIdle func(attack.Attempt)
 	// OnAddress is told each remote address before the first attempt that uses
-	// it ends; index counts from 1. A Unix socket and an unknown address are the
-	// zero AddrPort. Nil: not told. Calls do not overlap.
+	// it ends; index counts from 1. A Unix socket is the zero AddrPort. Nil: not
+	// told. Calls do not overlap.
 	OnAddress func(index uint16, addr netip.AddrPort)
 	// Resolve finds the addresses of a name. Nil: the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -41,47 +45,416 @@ type Stats struct {
 	IdleConnSeconds float64 // time that connections spent without an attempt, since New
 }
 
-// Transport holds the connections to one target.
-type Transport struct{}
+// Transport holds the connections to one target. All methods are safe for
+// concurrent use.
+//
+// A RST is reported once for each connection. If an attempt meets it, the
+// attempt's WireReset is set: also where the attempt fails in another way
+// (eof: a FIN came before the RST; broken-pipe) or not at all (the response was
+// complete). All others go to Config.OnIdle, as an attempt with PhaseIdle, Fault
+// Reset, WireReset and the Conn set, Start and End being the time at which it
+// was seen: a RST on a connection that was idle, or that came after its attempt
+// had been reported; then Conn.ID is that attempt's. A connection that ended
+// with a FIN is kept half closed for 250 ms to see whether a RST follows.
+//
+// OnIdle is also told of idle connections that the peer closed (EOF), that this
+// kernel gave up (Timeout, Unreachable), that sent bytes nobody had asked for
+// (Protocol), and of connections that [Transport.Hold] could not open: only
+// those have another phase (dns, dial, tls). Without WireReset these are no
+// resets.
+//
+// A RST that answers what we sent after our own close is not counted: there is
+// no connection any more.
+type Transport struct {
+	cfg     Config
+	clock   func() time.Duration
+	timeout time.Duration
+	base    *target
+	dialer  *dialer
+	watcher *watcher
+	bg      *background
+	pool    pool
+	streams streams // the HTTP/2 connections
+	h2      atomic.Bool
 
-// Request is one request of a target, encoded once.
-type Request struct{}
+	dials    atomic.Uint64
+	open     atomic.Int64
+	aborted  atomic.Bool
+	sweeping atomic.Bool   // some connections are not watched
+	quit     chan struct{} // closed by Abort
+	ctx      context.Context
+	cancel   context.CancelFunc
 
-// Lease is one connection slot of its own.
-type Lease struct{}
+	mu     sync.Mutex
+	conns  map[uint64]*conn // all that are open
+	leases map[*Lease]struct{}
+	leased time.Duration // idle time of connections that closed leases had
+	lastID uint64
+	closed bool
+	empty  *sync.Cond // signalled when conns is
+}
 
-// New makes a transport; it opens no connection.
-func New(cfg Config) (*Transport, error) { panic("unfinished") }
+// New makes a transport; it opens no connection. An error is one of the
+// configuration: the URL, the TLS files, the proxy, a local address that this
+// machine does not have, or a protocol that does not fit the URL.
+func New(cfg Config) (*Transport, error) {
+	if cfg.Clock == nil {
+		start := time.Now()
+		cfg.Clock = func() time.Duration { return time.Since(start) }
+	}
+	t := &Transport{
+		cfg: cfg, clock: cfg.Clock, timeout: cfg.Client.Timeout,
+		quit:   make(chan struct{}),
+		conns:  make(map[uint64]*conn),
+		leases: make(map[*Lease]struct{}),
+		lastID: uint64(cfg.Target) << 48, // ids are unique in a run
+	}
+	t.empty = sync.NewCond(&t.mu)
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	var err error
+	if t.base, err = newTarget(cfg); err != nil {
+		return nil, err
+	}
+	if t.dialer, err = newDialer(t); err != nil {
+		return nil, err
+	}
+	t.pool.init(t, cfg.Client.Connections)
+	t.streams.init(t, cfg.Client.Connections)
+	t.h2.Store(cfg.Client.Protocol == profiles.ProtocolHTTP2 || cfg.Client.Protocol == profiles.ProtocolH2C)
+	if t.watcher, err = newWatcher(); err != nil {
+		return nil, fmt.Errorf("watch idle connections: %w", err)
+	}
+	t.bg = newBackground(t)
+	go t.watcher.run(t.hup)
+	go t.bg.run()
+	return t, nil
+}
 
-// Compile encodes a request of the target.
-func (t *Transport) Compile(r profiles.Request) (*Request, error) { panic("unfinished") }
+// Do sends one attempt and waits for its end. It waits for a connection of the
+// pool or opens one (always, and for this attempt alone, when Client.Connections
+// is 0 and nothing is held), writes the request, reads and discards the response
+// and gives the connection back.
+//
+// It reads Request and Try of a, and sets Start, End, Status, Fault, Phase,
+// WireReset, Conn and Info; the rest is the caller's. Start is when Do was
+// called, so waiting for a connection counts as latency, and Client.Timeout runs
+// from it; an attempt that got no connection in time is a timeout in phase dial.
+// A status outside Profile.Expect is Fault Status in PhaseDone. The connection's
+// state is taken when the attempt ends. Do never sends a request twice.
+func (t *Transport) Do(r *Request, a *attack.Attempt) {
+	deadline := t.begin(a)
+	if t.h2.Load() {
+		t.doStream(r, a, deadline)
+		return
+	}
+	c := t.acquire(a, deadline)
+	if c == nil {
+		t.end(a)
+		return
+	}
+	if c.h2 != nil {
+		t.streams.adopt(c.h2, true, false)
+		t.doStreamOn(c.h2, r, a, deadline)
+		return
+	}
+	how := c.roundTrip(r, a, deadline)
+	t.release(c, how)
+}
 
-// Do sends one attempt and waits for its end.
-func (t *Transport) Do(r *Request, a *attack.Attempt) { panic("unfinished") }
+// begin starts the clock of an attempt and clears what Do sets.
+func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
+	a.Start = t.clock()
+	a.Status, a.Fault, a.Phase, a.WireReset = 0, attack.None, attack.PhaseDial, false
+	a.Conn, a.Info = attack.Conn{}, attack.TCPInfo{}
+	if t.timeout > 0 {
+		return a.Start + t.timeout
+	}
+	return never
+}
 
-// Lease returns a connection slot of its own.
-func (t *Transport) Lease() *Lease { panic("unfinished") }
+// never is the deadline of an attempt without a time limit.
+const never = time.Duration(1<<63 - 1)
 
-// Do sends one attempt over the slot's connection.
-func (l *Lease) Do(r *Request, a *attack.Attempt) { panic("unfinished") }
+// end closes an attempt that got no connection.
+func (t *Transport) end(a *attack.Attempt) { a.End = t.clock() }
 
-// Close closes the slot's connection.
-func (l *Lease) Close() { panic("unfinished") }
+// acquire returns a connection for an attempt, or nil when a says why not.
+func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *conn {
+	if t.pool.closeMode() {
+		if t.aborted.Load() {
+			a.Fault = attack.Canceled
+			return nil
+		}
+		return t.dialer.dial(a, deadline)
+	}
+	for {
+		c, fault := t.pool.take(a.Start, deadline)
+		if fault != attack.None {
+			a.Fault = fault
+			return nil
+		}
+		if c == nil {
+			if c = t.dialer.dial(a, deadline); c == nil {
+				t.pool.gone()
+				return nil
+			}
+			if c.h2 != nil {
+				t.pool.gone()
+				return c
+			}
+			c.pooled = true
+			t.watch(c)
+			return c
+		}
+		switch {
+		case c.stale(a.Start):
+			t.retire(c, destroyed)
+		case c.clean(a.Start):
+			return c
+		default:
+			t.lost(c)
+		}
+	}
+}
 
-// RemoteIndex returns the index that OnAddress gave an address, 0 if none.
-func (t *Transport) RemoteIndex(addr netip.AddrPort) uint16 { panic("unfinished") }
+// outcome says what becomes of a connection after an attempt.
+type outcome uint8
+
+const (
+	keep      outcome = iota // it may serve again
+	hangUp                   // complete, to be closed: the peer closes too
+	halfShut                 // the peer sent a FIN: a RST may follow
+	destroyed                // of no more use
+)
+
+// release gives a connection back after an attempt.
+func (t *Transport) release(c *conn, how outcome) {
+	if how == keep && c.pooled {
+		t.pool.put(c)
+		return
+	}
+	t.retire(c, how)
+}
+
+// hup is told by the watcher that something happened to a connection.
+func (t *Transport) hup(id uint64) {
+	t.mu.Lock()
+	c := t.conns[id]
+	t.mu.Unlock()
+	if c == nil {
+		return
+	}
+	c.hup.Store(true)
+	if c.state.CompareAndSwap(stateIdle, stateLost) {
+		t.lost(c)
+	} else if c.state.Load() == stateLinger {
+		t.bg.settle(c)
+	}
+}
+
+// recheck ends a connection that has just become idle, if something happened to
+// it while it was busy, or if it came back after Abort: whoever made that happen
+// may have passed by before it was idle.
+func (t *Transport) recheck(c *conn) {
+	switch {
+	case t.aborted.Load():
+		if c.state.CompareAndSwap(stateIdle, stateLost) {
+			t.unlink(c)
+			t.retire(c, destroyed)
+		}
+	case c.hup.Load():
+		if c.state.CompareAndSwap(stateIdle, stateLost) {
+			t.lost(c)
+		}
+	}
+}
+
+// watch has the watcher look at an idle connection; where that fails the sweep
+// and the look before reuse remain.
+func (t *Transport) watch(c *conn) {
+	if c.watched {
+		return
+	}
+	if c.watched = t.watcher.add(c.sock, c.id) == nil; !c.watched {
+		t.sweeping.Store(true)
+	}
+}
+
+// lost ends an idle connection that the caller has claimed, if something
+// happened to it; a false alarm puts it back.
+func (t *Transport) lost(c *conn) {
+	t.unlink(c)
+	c.hup.Store(false)
+	what, err := c.sock.fate()
+	if what == alive && !c.spoiled && c.pooled {
+		t.pool.put(c)
+		return
+	}
+	switch {
+	case c.spoiled:
+		t.bg.report(t.idleReport(c, attack.Protocol))
+		t.retire(c, destroyed)
+	case what == finned:
+		c.idleEOF = true
+		t.retire(c, halfShut)
+	case what == failed:
+		c.gaveUp = true
+		t.bg.report(t.idleReport(c, Classify(err)))
+		t.retire(c, destroyed)
+	default:
+		t.retire(c, destroyed)
+	}
+}
+
+// unlink takes a connection that went idle out of its pool or lease.
+func (t *Transport) unlink(c *conn) {
+	if c.lease != nil {
+		c.lease.endIdle()
+	} else if c.pooled {
+		t.pool.unlink(c)
+	}
+}
+
+// retire ends the use of a connection. The caller owns it: no attempt is in
+// flight and it is not idle.
+func (t *Transport) retire(c *conn, how outcome) {
+	c.state.Store(stateLinger)
+	t.open.Add(-1)
+	if c.pooled {
+		t.pool.gone()
+	}
+	switch how {
+	case hangUp:
+		if what, _ := c.sock.fate(); what == alive {
+			t.bg.linger(c, lingerClose)
+			return
+		}
+	case halfShut:
+		t.watch(c)
+		t.bg.linger(c, lingerReset)
+		return
+	}
+	t.bury(c)
+}
+
+// bury closes a connection, after a last look for a RST.
+func (t *Transport) bury(c *conn) {
+	if !c.gaveUp {
+		what, _ := c.sock.fate()
+		switch {
+		case what == reset && c.claimReset():
+			a := t.idleReport(c, attack.Reset)
+			a.WireReset = true
+			t.bg.report(a)
+		case c.idleEOF:
+			t.bg.report(t.idleReport(c, attack.EOF))
+		case what == alive && c.tls != nil:
+			c.goodbye()
+		}
+	}
+	t.forget(c)
+	c.close()
+}
+
+// forget ends the record of a connection.
+func (t *Transport) forget(c *conn) {
+	t.mu.Lock()
+	delete(t.conns, c.id)
+	if len(t.conns) == 0 {
+		t.empty.Broadcast()
+	}
+	t.mu.Unlock()
+}
+
+// idleReport is an event on a connection without an attempt.
+func (t *Transport) idleReport(c *conn, fault attack.Fault) attack.Attempt {
+	now := t.clock()
+	a := attack.Attempt{Target: t.cfg.Target, Due: now, Start: now, End: now, Fault: fault, Phase: attack.PhaseIdle}
+	c.describe(&a, now)
+	if c.idleSince != notYet {
+		a.Conn.Idle = now - c.idleSince
+	}
+	a.Info = c.sock.info()
+	return a
+}
+
+// RemoteIndex returns the index that OnAddress gave an address, 0 if none. An
+// attempt has it in Conn.RemoteIndex.
+func (t *Transport) RemoteIndex(addr netip.AddrPort) uint16 { return t.dialer.remotes.find(addr) }
 
 // Stats returns the connections as they are.
-func (t *Transport) Stats() Stats { panic("unfinished") }
+func (t *Transport) Stats() Stats {
+	now := t.clock()
+	idle, seconds := t.pool.idleStats(now)
+	i, s := t.streams.idleStats(now)
+	idle, seconds = idle+i, seconds+s
+	t.mu.Lock()
+	seconds += t.leased
+	for l := range t.leases {
+		i, s := l.idleStats(now)
+		idle, seconds = idle+i, seconds+s
+	}
+	t.mu.Unlock()
+	return Stats{Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds()}
+}
 
-// Hold keeps n connections open.
-func (t *Transport) Hold(n int) { panic("unfinished") }
+// Hold keeps n connections open from now on, whatever Client.Connections says:
+// it opens them, replaces those that end, and closes the longest idle above n
+// when n falls. While connections are held, attempts get the one that was idle
+// the longest, so that all of them are used. 0 ends holding, and closes what is
+// idle beyond Client.Connections. Connections that cannot be opened are reported to OnIdle, and tried
+// again after 100 ms.
+func (t *Transport) Hold(n int) { t.bg.hold(max(n, 0)) }
 
-// Abort ends every attempt in flight with Fault Canceled and refuses new ones.
-func (t *Transport) Abort() { panic("unfinished") }
+// Abort ends every attempt in flight with Fault Canceled and refuses new ones
+// with it: the end of a drain. It does not wait for the attempts to return.
+func (t *Transport) Abort() {
+	if t.aborted.Swap(true) {
+		return
+	}
+	close(t.quit)
+	t.cancel()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.conns {
+		c.interrupt()
+	}
+}
 
-// Close closes all connections.
-func (t *Transport) Close() error { panic("unfinished") }
+// Close ends what Abort ends, closes all connections, each after a last look for
+// a RST, and returns when everything has been reported. Leases must not be in
+// use.
+func (t *Transport) Close() error {
+	t.Abort()
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		return nil
+	}
+	t.closed = true
+	all := make([]*conn, 0, len(t.conns))
+	for _, c := range t.conns {
+		all = append(all, c)
+	}
+	t.mu.Unlock()
+	for _, c := range all {
+		if c.h2 != nil {
+			c.h2.shut()
+		} else if c.state.CompareAndSwap(stateIdle, stateLost) {
+			t.unlink(c)
+			c.idleEOF = c.idleEOF || c.peerFinned()
+			t.retire(c, destroyed)
+		}
+	}
+	t.bg.flush()
+	t.mu.Lock()
+	for len(t.conns) > 0 {
+		t.empty.Wait() // for the attempts in flight to come back
+	}
+	t.mu.Unlock()
+	t.bg.stop()
+	t.watcher.close()
+	return nil
+}
 
-// Classify returns the fault of an error.
-func Classify(err error) attack.Fault { panic("unfinished") }
+var errUnsupportedProxy = errors.New("only http and https proxies are supported: set HTTP_PROXY or HTTPS_PROXY to one, or client.proxy: false")

@@ -1,0 +1,334 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// errNoPoller is the cause when Go's poller could not take a descriptor.
+var errNoPoller = fmt.Errorf("poll socket: %w", syscall.ENOBUFS)
+
+// dialer opens connections.
+type dialer struct {
+	t        *Transport
+	resolver *resolver
+	remotes  remotes
+	locals   [2][]netip.Addr // by family
+	turn     atomic.Uint64   // of locals
+	tls      *tls.Config     // nil: plain
+	proxyTLS *tls.Config     // nil: the proxy is not spoken to over TLS
+}
+
+func newDialer(t *Transport) (*dialer, error) {
+	d := &dialer{t: t, resolver: newResolver(t)}
+	d.remotes.told = t.cfg.OnAddress
+	for _, a := range t.cfg.Client.LocalAddrs {
+		if err := checkLocal(a); err != nil {
+			return nil, fmt.Errorf("use local address %s: %w: it must be an address of this machine", a, err)
+		}
+		d.locals[family(a)] = append(d.locals[family(a)], a)
+	}
+	if t.base.tls {
+		c, err := clientTLS(t.cfg.Client, t.base.server)
+		if err != nil {
+			return nil, err
+		}
+		d.tls = c
+	}
+	if p := t.base.proxy; p != nil && p.Scheme == "https" {
+		d.proxyTLS = &tls.Config{ServerName: p.Hostname(), NextProtos: []string{"http/1.1"}}
+	}
+	return d, nil
+}
+
+// clientTLS makes the TLS configuration of a target.
+func clientTLS(c profiles.Client, server string) (*tls.Config, error) {
+	out := &tls.Config{ServerName: server, InsecureSkipVerify: c.TLS.SkipVerify}
+	if c.TLS.ServerName != "" {
+		out.ServerName = c.TLS.ServerName
+	}
+	switch c.Protocol {
+	case profiles.ProtocolHTTP1:
+		out.NextProtos = []string{"http/1.1"}
+	case profiles.ProtocolHTTP2:
+		out.NextProtos = []string{"h2"}
+	default:
+		out.NextProtos = []string{"h2", "http/1.1"}
+	}
+	if c.TLS.CAFile != "" {
+		pem, err := os.ReadFile(c.TLS.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read CA file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read CA file %s: no certificate in PEM format found", c.TLS.CAFile)
+		}
+	}
+	if c.TLS.CertFile != "" || c.TLS.KeyFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("load client certificate: %w", err)
+		}
+		out.Certificates = []tls.Certificate{cert}
+	}
+	return out, nil
+}
+
+// dial opens a connection for an attempt; nil when a says why not. The
+// connection is busy, and HTTP/2 if that is what was agreed on.
+func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *conn {
+	t := d.t
+	t.dials.Add(1)
+	t.open.Add(1)
+	c := d.open(a, deadline)
+	if c == nil {
+		t.open.Add(-1)
+		return nil
+	}
+	if !d.tunnel(c, a) || !d.handshake(c, a) {
+		t.open.Add(-1)
+		c.state.Store(stateLinger)
+		if a.Fault == attack.EOF && !a.WireReset {
+			t.watch(c)
+			t.bg.linger(c, lingerReset)
+		} else {
+			t.bury(c)
+		}
+		return nil
+	}
+	return c
+}
+
+// open connects a socket.
+func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *conn {
+	t := d.t
+	var addr netip.AddrPort
+	if t.base.socket == "" {
+		a.Phase = attack.PhaseDNS
+		ip, err := d.resolver.pick(deadline)
+		if err != nil {
+			a.Fault = Classify(err)
+			return nil
+		}
+		addr = netip.AddrPortFrom(ip, t.base.port)
+	}
+	a.Phase = attack.PhaseDial
+	for {
+		c, err := d.connect(a, addr, deadline)
+		if err == nil {
+			if t.base.socket == "" {
+				d.resolver.answered(addr.Addr())
+			}
+			return c
+		}
+		f := Classify(err)
+		if f == attack.Refused || f == attack.Unreachable {
+			if other, ok := d.resolver.instead(addr.Addr()); ok && t.base.socket == "" {
+				addr = netip.AddrPortFrom(other, t.base.port)
+				continue
+			}
+		}
+		a.Fault = f
+		if t.aborted.Load() && (f == attack.Timeout || f == attack.Canceled) {
+			a.Fault = attack.Canceled
+		}
+		// A socket that never was a connection has nothing to tell later.
+		a.WireReset = f == attack.Reset
+		return nil
+	}
+}
+
+// connect opens a socket and waits until it is connected.
+func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.Duration) (*conn, error) {
+	t := d.t
+	index := d.remotes.index(addr)
+	a.Conn = attack.Conn{Remote: addr, RemoteIndex: index}
+	s, err := openSocket(addr, t.base.socket, d.local(addr.Addr()))
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{t: t, sock: s, remote: addr, remoteIndex: index, opened: t.clock(), idleSince: notYet}
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		s.Close()
+		return nil, context.Canceled
+	}
+	t.lastID++
+	c.id = t.lastID
+	t.conns[c.id] = c
+	t.mu.Unlock()
+	c.deadline.Store(int64(deadline))
+	err = c.arm()
+	for err == nil {
+		if err = s.finish(); err == nil || !c.again(err) {
+			break
+		}
+		err = nil
+	}
+	if err != nil {
+		a.Info = s.info()
+		a.Conn.Local = s.localAddr()
+		t.forget(c)
+		s.Close()
+		if errors.Is(err, os.ErrNoDeadline) {
+			err = errNoPoller
+		}
+		return nil, err
+	}
+	c.local = s.localAddr()
+	return c, nil
+}
+
+// local returns the next local address for a remote one, the zero Addr to leave
+// the choice to the kernel.
+func (d *dialer) local(remote netip.Addr) netip.Addr {
+	if !remote.IsValid() {
+		return netip.Addr{}
+	}
+	all := d.locals[family(remote)]
+	if len(all) == 0 {
+		return netip.Addr{}
+	}
+	return all[(d.turn.Add(1)-1)%uint64(len(all))]
+}
+
+// tunnel has a proxy connect to the target.
+func (d *dialer) tunnel(c *conn, a *attack.Attempt) bool {
+	tg := d.t.base
+	if d.proxyTLS != nil && !d.secure(c, a, d.proxyTLS) {
+		return false
+	}
+	if tg.connect == "" {
+		return true
+	}
+	req := "CONNECT " + tg.connect + " HTTP/1.1\r\nHost: " + tg.connect + "\r\nUser-Agent: " + userAgent + "\r\n"
+	if tg.proxyAuth != "" {
+		req += "Proxy-Authorization: " + tg.proxyAuth + "\r\n"
+	}
+	var rw io.ReadWriter = c
+	if c.tls != nil {
+		rw = c.tls
+	}
+	if _, err := rw.Write([]byte(req + "\r\n")); err != nil {
+		c.fail(a, attack.PhaseDial, err)
+		return false
+	}
+	// The response has no body when the tunnel stands, and the connection ends
+	// when it does not: nothing is lost in the reader, for the target's server
+	// does not speak first.
+	br := bufio.NewReaderSize(io.LimitReader(rw, maxHeadSize), readBufferSize)
+	resp, err := http.ReadResponse(br, &http.Request{Method: "CONNECT"})
+	switch {
+	case err != nil:
+		if p := c.sockErr.Load(); p != nil {
+			err = *p
+		} else if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errProtocol
+		}
+		c.fail(a, attack.PhaseDial, err)
+	case resp.StatusCode/100 != 2:
+		c.fail(a, attack.PhaseDial, errProtocol)
+		a.Fault, a.Status = attack.Status, uint16(resp.StatusCode)
+	case br.Buffered() > 0:
+		c.fail(a, attack.PhaseDial, errProtocol)
+	default:
+		return true
+	}
+	return false
+}
+
+// handshake secures the connection and starts HTTP/2 where it is spoken.
+func (d *dialer) handshake(c *conn, a *attack.Attempt) bool {
+	t := d.t
+	if d.tls != nil {
+		if !d.secure(c, a, d.tls) {
+			return false
+		}
+		agreed := c.tls.ConnectionState().NegotiatedProtocol
+		if agreed != "h2" {
+			if t.cfg.Client.Protocol == profiles.ProtocolHTTP2 {
+				c.fail(a, attack.PhaseTLS, errProtocol)
+				return false
+			}
+			return true
+		}
+	} else if t.cfg.Client.Protocol != profiles.ProtocolH2C {
+		return true
+	}
+	t.h2.Store(true)
+	return t.streams.start(c, a)
+}
+
+// secure makes a TLS handshake over the connection, or inside the one that it
+// has with a proxy.
+func (d *dialer) secure(c *conn, a *attack.Attempt, cfg *tls.Config) bool {
+	over := tlsOver(c)
+	next := tls.Client(over, cfg)
+	if err := next.Handshake(); err != nil {
+		if c.tls == nil {
+			c.tls = next // an error is judged as one of TLS
+		}
+		c.fail(a, attack.PhaseTLS, err)
+		if a.Fault == attack.Protocol {
+			a.Fault = attack.TLS
+		}
+		return false
+	}
+	c.tls = next
+	return true
+}
+
+// remotes numbers the remote addresses.
+type remotes struct {
+	told func(uint16, netip.AddrPort)
+	mu   sync.RWMutex
+	seen map[netip.AddrPort]uint16
+}
+
+func (r *remotes) find(a netip.AddrPort) uint16 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.seen[a]
+}
+
+// index numbers an address. A target with more than 65,535 counts the rest as
+// its last.
+func (r *remotes) index(a netip.AddrPort) uint16 {
+	if i := r.find(a); i != 0 {
+		return i
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.seen[a]; i != 0 {
+		return i
+	}
+	if r.seen == nil {
+		r.seen = make(map[netip.AddrPort]uint16)
+	}
+	if len(r.seen) == 1<<16-1 {
+		return 1<<16 - 1
+	}
+	i := uint16(len(r.seen) + 1)
+	r.seen[a] = i
+	if r.told != nil {
+		r.told(i, a)
+	}
+	return i
+}

@@ -1,0 +1,562 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// h2conn is a connection that speaks HTTP/2.
+type h2conn struct {
+	c  *conn
+	s  *streams
+	cc *http2.ClientConn
+
+	peerResets atomic.Uint32 // RST_STREAM frames received
+
+	// Guarded by streams.mu.
+	inUse int  // attempts on it
+	taken bool // adopted
+	over  bool // takes no new attempts
+	ended bool // the library has closed it
+	idle  bool // since c.idleSince
+}
+
+// h2link is the connection as the library sees it: closing it ends the
+// connection's use, not yet the socket.
+type h2link struct {
+	net.Conn
+	h *h2conn
+}
+
+func (l *h2link) Close() error {
+	l.h.s.dead(l.h)
+	return nil
+}
+
+// streams holds the HTTP/2 connections of a transport. An attempt takes the first
+// that has room for a stream, a new connection only when none has.
+type streams struct {
+	t     *Transport
+	limit int
+	held  atomic.Int64
+
+	mu      sync.Mutex
+	conns   []*h2conn // that take attempts
+	next    int       // of conns, in turn while connections are held
+	open    int       // conns, and those being opened or ending
+	dialing int
+	waiting waiterList
+
+	idleNow   int64
+	idleStart time.Duration // see pool
+	idleTotal time.Duration
+}
+
+// assumedStreams is how many streams a connection is taken to carry before it
+// has said so: the library's assumption too.
+const assumedStreams = 100
+
+func (s *streams) init(t *Transport, limit int) { s.t, s.limit = t, limit }
+
+func (s *streams) allowed() int {
+	if held := int(s.held.Load()); held > 0 {
+		return held
+	}
+	return s.limit
+}
+
+// start makes a connection speak HTTP/2; false when a says why not.
+func (s *streams) start(c *conn, a *attack.Attempt) bool {
+	h := &h2conn{c: c, s: s}
+	c.deadline.Store(int64(never)) // attempts have their own; the connection has none
+	if err := c.arm(); err != nil {
+		c.fail(a, attack.PhaseDial, err)
+		return false
+	}
+	tr := &http2.Transport{
+		DisableCompression: true,
+		MaxHeaderListSize:  maxHeadSize,
+		CountError: func(kind string) {
+			if len(kind) > len("recv_rststream") && kind[:len("recv_rststream")] == "recv_rststream" {
+				h.peerResets.Add(1)
+			}
+		},
+	}
+	over := tlsOver(c)
+	c.h2 = h
+	cc, err := tr.NewClientConn(&h2link{Conn: over, h: h})
+	if err != nil {
+		c.h2 = nil
+		c.fail(a, attack.PhaseWrite, err)
+		return false
+	}
+	s.mu.Lock()
+	h.cc = cc
+	s.mu.Unlock()
+	return true
+}
+
+// doStream makes one HTTP/2 attempt.
+func (t *Transport) doStream(r *Request, a *attack.Attempt, deadline time.Duration) {
+	s := &t.streams
+	if t.aborted.Load() {
+		a.Fault = attack.Canceled
+		t.end(a)
+		return
+	}
+	h, counted, fault := s.take(a.Start, deadline)
+	if fault != attack.None {
+		a.Fault = fault
+		t.end(a)
+		return
+	}
+	if h == nil {
+		c := t.dialer.dial(a, deadline)
+		if c == nil || c.h2 == nil {
+			if counted {
+				s.gone()
+			}
+			if c == nil {
+				t.end(a)
+				return
+			}
+			t.retire(c, c.roundTrip(r, a, deadline)) // one instance of many without HTTP/2
+			return
+		}
+		h = c.h2
+		s.adopt(h, true, counted)
+	}
+	t.doStreamOn(h, r, a, deadline)
+}
+
+// doStreamOn makes an attempt on a connection on which it has a place.
+func (t *Transport) doStreamOn(h *h2conn, r *Request, a *attack.Attempt, deadline time.Duration) {
+	phase, err := h.roundTrip(r, a, deadline)
+	a.End = t.clock()
+	a.Phase = phase
+	s := &t.streams
+	s.mu.Lock()
+	h.c.describe(a, a.End)
+	if err == nil {
+		h.c.served++
+	}
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		h.fail(a, err)
+	default:
+		if expect := t.cfg.Profile.Expect; len(expect) > 0 && !expect.Contains(int(a.Status)) {
+			a.Fault = attack.Status
+		}
+	}
+	s.release(h, r.close || s.limit == 0 && s.held.Load() == 0)
+}
+
+// roundTrip sends a request on a stream and reads the response away.
+func (h *h2conn) roundTrip(r *Request, a *attack.Attempt, deadline time.Duration) (attack.Phase, error) {
+	t := h.c.t
+	ctx, cancel := t.ctx, context.CancelFunc(func() {})
+	if deadline != never {
+		ctx, cancel = context.WithTimeout(ctx, deadline-t.clock())
+	}
+	defer cancel()
+	var wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) },
+	})
+	resp, err := h.cc.RoundTrip(r.stream(ctx, t.cfg.RunID, a))
+	if err != nil {
+		if wrote.Load() {
+			return attack.PhaseAwait, err
+		}
+		return attack.PhaseWrite, err
+	}
+	a.Status = uint16(resp.StatusCode)
+	buf := bodyBuffers.Get().(*[bodyBufferSize]byte)
+	defer bodyBuffers.Put(buf)
+	defer resp.Body.Close()
+	for {
+		if _, err := resp.Body.Read(buf[:]); errors.Is(err, io.EOF) {
+			return attack.PhaseDone, nil
+		} else if err != nil {
+			return attack.PhaseBody, err
+		}
+	}
+}
+
+const bodyBufferSize = 16 << 10
+
+var bodyBuffers = sync.Pool{New: func() any { return new([bodyBufferSize]byte) }}
+
+// stream returns the request of an attempt for the library.
+func (r *Request) stream(ctx context.Context, id attack.RunID, a *attack.Attempt) *http.Request {
+	req := &http.Request{
+		Method: r.method, URL: r.url, Host: r.host,
+		Proto: "HTTP/2.0", ProtoMajor: 2, Header: make(http.Header, len(r.header)+1),
+	}
+	for name, values := range r.header {
+		req.Header[name] = values
+	}
+	if r.txAt > 0 {
+		req.Header[transactionHeader] = []string{string(id.AppendTransactionID(nil, a.Request))}
+	}
+	if r.trAt > 0 {
+		req.Header[http.CanonicalHeaderKey(traceHeader)] = []string{string(id.AppendTraceParent(nil, a.Request, a.Try))}
+	}
+	if r.hasBody() {
+		body := r.payloadOf(id, a.Request)
+		req.Body = io.NopCloser(body)
+		req.ContentLength = int64(body.Len())
+		if r.chunks {
+			req.ContentLength = -1
+		}
+		if r.expect {
+			req.Header["Expect"] = []string{"100-continue"}
+		}
+	}
+	return req.WithContext(ctx)
+}
+
+// fail classifies the error of a stream.
+func (h *h2conn) fail(a *attack.Attempt, err error) {
+	c, t := h.c, h.c.t
+	a.Info = c.sock.info()
+	var (
+		stream http2.StreamError
+		goAway http2.GoAwayError
+		broken http2.ConnectionError
+	)
+	sockErr := c.sockErr.Load()
+	switch {
+	case t.aborted.Load():
+		a.Fault = attack.Canceled
+		return
+	case errors.Is(err, context.DeadlineExceeded):
+		a.Fault = attack.Timeout
+		return
+	case errors.As(err, &goAway):
+		a.Fault = attack.HTTP2GoAway
+	case errors.As(err, &stream):
+		// The library also has stream errors for what it takes offence at.
+		if a.Fault = attack.Protocol; h.peerResets.Load() > 0 {
+			a.Fault = attack.HTTP2Reset
+		}
+	case errors.As(err, &broken):
+		a.Fault = attack.Protocol
+	default:
+		if a.Fault = Classify(err); a.Fault != attack.Protocol && a.Fault != attack.Canceled {
+			break
+		}
+		// The library's own errors: for a stream that a GOAWAY left out, and for
+		// a connection that ended.
+		if h.cc.State().Closing {
+			a.Fault = attack.HTTP2GoAway
+		} else if sockErr != nil {
+			a.Fault = Classify(*sockErr)
+		}
+	}
+	if sockErr != nil && Classify(*sockErr) != attack.Timeout {
+		c.takeReset(a, *sockErr)
+	}
+}
+
+// take returns a connection with a place for an attempt; or none and no fault
+// when the caller is to open one, which counted says is counted.
+func (s *streams) take(now, deadline time.Duration) (h *h2conn, counted bool, fault attack.Fault) {
+	if s.limit == 0 && s.held.Load() == 0 {
+		return nil, false, attack.None
+	}
+	s.mu.Lock()
+	if h := s.reserve(now); h != nil {
+		s.mu.Unlock()
+		return h, true, attack.None
+	}
+	if s.mayDial() {
+		s.open++
+		s.dialing++
+		s.mu.Unlock()
+		return nil, true, attack.None
+	}
+	w := newWaiter()
+	s.waiting.push(w)
+	s.mu.Unlock()
+	fault = w.wait(s.t, deadline)
+	if fault == attack.None {
+		h = w.stream
+		w.free()
+		return h, true, attack.None
+	}
+	s.mu.Lock()
+	queued := s.waiting.remove(w)
+	s.mu.Unlock()
+	if !queued {
+		<-w.ready
+		if w.stream != nil {
+			s.release(w.stream, false)
+		} else {
+			s.gone()
+		}
+	}
+	w.free()
+	return nil, true, fault
+}
+
+// mayDial reports whether one more connection is allowed and of use.
+func (s *streams) mayDial() bool {
+	return s.open < s.allowed() && s.waiting.n >= s.dialing*assumedStreams
+}
+
+// reserve finds a connection with room for a stream and takes it.
+func (s *streams) reserve(now time.Duration) *h2conn {
+	first := 0
+	if s.held.Load() > 0 {
+		first = s.next
+		s.next++
+	}
+	for i := range s.conns {
+		h := s.conns[(first+i)%len(s.conns)]
+		if s.reserveOn(h, now) {
+			return h
+		}
+	}
+	return nil
+}
+
+func (s *streams) reserveOn(h *h2conn, now time.Duration) bool {
+	if h.over || !h.cc.CanTakeNewRequest() {
+		return false
+	}
+	most := int(h.cc.State().MaxConcurrentStreams)
+	if most == 0 {
+		most = assumedStreams
+	}
+	if h.inUse >= most {
+		return false
+	}
+	if h.inUse == 0 {
+		s.endIdle(h, now)
+	}
+	h.inUse++
+	return true
+}
+
+func (s *streams) beginIdle(h *h2conn) {
+	h.c.idleSince = s.t.clock()
+	h.idle = true
+	s.idleNow++
+	s.idleStart += h.c.idleSince
+}
+
+func (s *streams) endIdle(h *h2conn, now time.Duration) {
+	if h.idle {
+		h.idle = false
+		s.idleNow--
+		s.idleStart -= h.c.idleSince
+		s.idleTotal += max(now-h.c.idleSince, 0)
+	}
+}
+
+// adopt takes over a new connection, with a place for the attempt that opened it
+// if use is set.
+func (s *streams) adopt(h *h2conn, use, counted bool) {
+	s.mu.Lock()
+	if counted {
+		s.dialing--
+	} else {
+		s.open++
+	}
+	h.taken = true
+	if use {
+		h.inUse++
+	}
+	switch {
+	case h.ended: // already
+		s.mu.Unlock()
+		if !use {
+			s.finish(h)
+		}
+		return
+	case s.limit == 0 && s.held.Load() == 0:
+		h.over = true // for this attempt alone
+	default:
+		s.conns = append(s.conns, h)
+	}
+	if !use {
+		s.beginIdle(h)
+	}
+	s.serve(h)
+	s.mu.Unlock()
+}
+
+// serve gives places on a connection to those who wait. The lock is held.
+func (s *streams) serve(h *h2conn) {
+	for s.waiting.head != nil && s.reserveOn(h, s.t.clock()) {
+		w := s.waiting.pop()
+		w.stream = h
+		w.ready <- struct{}{}
+	}
+}
+
+// release ends an attempt on a connection.
+func (s *streams) release(h *h2conn, hangUp bool) {
+	s.mu.Lock()
+	h.inUse--
+	if !h.over && (hangUp || h.cc.State().Closing) {
+		s.drop(h) // after a GOAWAY it serves out what it has
+	}
+	over := h.over
+	if !over {
+		if h.inUse == 0 {
+			s.beginIdle(h)
+		}
+		s.serve(h)
+	}
+	last, ended := h.inUse == 0, h.ended
+	s.mu.Unlock()
+	switch {
+	case last && ended:
+		s.finish(h)
+	case last && over:
+		h.shut()
+	}
+}
+
+// drop takes a connection out of those that take attempts. The lock is held.
+func (s *streams) drop(h *h2conn) {
+	h.over = true
+	for i, other := range s.conns {
+		if other == h {
+			s.conns = append(s.conns[:i], s.conns[i+1:]...)
+			break
+		}
+	}
+}
+
+// dead is told that the library closed a connection.
+func (s *streams) dead(h *h2conn) {
+	s.mu.Lock()
+	if h.ended {
+		s.mu.Unlock()
+		return
+	}
+	h.ended = true
+	if h.idle && h.c.sockErr.Load() != nil {
+		h.c.idleEOF = errors.Is(*h.c.sockErr.Load(), io.EOF)
+	}
+	s.endIdle(h, s.t.clock())
+	s.drop(h)
+	last := h.taken && h.inUse == 0
+	s.mu.Unlock()
+	if last {
+		s.finish(h)
+	}
+}
+
+// shut closes a connection.
+func (h *h2conn) shut() { h.cc.Close() }
+
+// finish ends a connection that the library has closed and no attempt uses.
+func (s *streams) finish(h *h2conn) {
+	how := destroyed
+	if p := h.c.sockErr.Load(); p != nil {
+		switch f := Classify(*p); {
+		case f == attack.EOF:
+			how = halfShut
+		case f == attack.Timeout && !s.t.aborted.Load(), f == attack.Unreachable:
+			h.c.gaveUp = true
+		}
+	}
+	s.t.retire(h.c, how)
+	s.leave()
+}
+
+// gone notes that a connection could not be opened.
+func (s *streams) gone() {
+	s.mu.Lock()
+	s.dialing--
+	s.mu.Unlock()
+	s.leave()
+}
+
+// leave uncounts a connection: whoever waits first may open another.
+func (s *streams) leave() {
+	s.mu.Lock()
+	s.open--
+	var w *waiter
+	if s.waiting.n > 0 && s.mayDial() {
+		w = s.waiting.pop()
+		s.open++
+		s.dialing++
+	}
+	held := s.held.Load() > 0
+	s.mu.Unlock()
+	if w != nil {
+		w.ready <- struct{}{}
+	}
+	if held {
+		s.t.bg.poke()
+	}
+}
+
+// admit counts a connection that Hold is about to open.
+func (s *streams) admit(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open >= n {
+		return false
+	}
+	s.open++
+	s.dialing++
+	return true
+}
+
+// expire closes connections that are idle since before a time.
+func (s *streams) expire(before time.Duration) {
+	s.shutIdle(func(h *h2conn) bool { return h.c.idleSince < before })
+}
+
+// trim closes idle connections beyond n.
+func (s *streams) trim(n int) {
+	over := 0
+	s.mu.Lock()
+	over = s.open - n
+	s.mu.Unlock()
+	s.shutIdle(func(*h2conn) bool {
+		over--
+		return over >= 0
+	})
+}
+
+func (s *streams) shutIdle(which func(*h2conn) bool) {
+	var out []*h2conn
+	s.mu.Lock()
+	for _, h := range s.conns {
+		if h.idle && which(h) {
+			out = append(out, h)
+		}
+	}
+	for _, h := range out {
+		s.drop(h)
+	}
+	s.mu.Unlock()
+	for _, h := range out {
+		h.shut()
+	}
+}
+
+func (s *streams) idleStats(now time.Duration) (int64, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.idleNow, s.idleTotal + time.Duration(s.idleNow)*now - s.idleStart
+}

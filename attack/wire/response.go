@@ -1,0 +1,462 @@
+package wire
+
+import (
+	"bytes"
+)
+
+// Limits of a response, as memory must stay bounded whatever a target sends.
+const (
+	maxHeadSize    = 1 << 20 // status line and headers, interim responses included
+	maxTrailerSize = 64 << 10
+	maxChunkLine   = 4096 // net/http's
+)
+
+// response is the parser of one response, fed with what has arrived. It accepts
+// what net/http's ReadResponse accepts, less a few things that no server means
+// (see the fuzz test), and frames bodies by the same rules (RFC 9112 §6).
+type response struct {
+	state     rxState
+	headOnly  bool // the request was HEAD
+	status    int
+	minor     int // of HTTP/1.x
+	headers   int // bytes of head so far
+	first     bool
+	continued bool // 100 Continue was seen
+
+	closes    bool // the connection ends with this response
+	keepAlive bool
+	length    int64 // Content-Length, -1: none
+	lengthLen int   // its number of digits: copies must be the same text
+	encodings int   // Transfer-Encoding fields
+	chunked   bool
+	badTrail  bool // a Trailer field names one that frames messages
+
+	left   int64 // of the body, or of the chunk
+	excess int64 // chunk overhead beyond what is reasonable
+}
+
+// rxState is what the parser expects next.
+type rxState uint8
+
+const (
+	rxStatus  rxState = iota // the status line
+	rxHeaders                // a header line
+	rxLength                 // left bytes of body
+	rxClose                  // body until the connection ends
+	rxChunk                  // a chunk-size line
+	rxData                   // left bytes of chunk
+	rxDataEnd                // CRLF after a chunk
+	rxTrailer                // a trailer line
+	rxDone
+)
+
+// reset prepares for the response to a request.
+func (p *response) reset(head bool) {
+	*p = response{headOnly: head, length: -1}
+}
+
+// inBody reports whether the head is complete.
+func (p *response) inBody() bool { return p.state >= rxLength }
+
+// feed consumes input and returns how much. It stops at the end of the response
+// (rxDone), where it needs more input, or before a body that the caller may
+// discard by itself (see skippable). Malformed input is errProtocol.
+func (p *response) feed(b []byte) (int, error) {
+	used := 0
+	for p.state != rxDone {
+		n, err := p.step(b[used:])
+		if err != nil {
+			return used, err
+		}
+		if n == 0 {
+			break
+		}
+		used += n
+	}
+	return used, nil
+}
+
+// step consumes one element, 0 bytes when there is not a whole one.
+func (p *response) step(b []byte) (int, error) {
+	switch p.state {
+	case rxLength, rxData:
+		n := min(int64(len(b)), p.left)
+		p.skip(n)
+		return int(n), nil
+	case rxClose:
+		return len(b), nil
+	case rxDataEnd:
+		switch {
+		case len(b) > 0 && b[0] != '\r' || len(b) > 1 && b[1] != '\n':
+			return 0, errProtocol
+		case len(b) < 2:
+			return 0, nil
+		}
+		p.state = rxChunk
+		return 2, nil
+	case rxChunk:
+		return p.chunkLine(b)
+	}
+	return p.line(b)
+}
+
+// skippable returns how many bytes may be discarded unseen.
+func (p *response) skippable() int64 {
+	switch p.state {
+	case rxLength, rxData:
+		return p.left
+	case rxClose:
+		return 1 << 20
+	}
+	return 0
+}
+
+// skip notes n discarded bytes.
+func (p *response) skip(n int64) {
+	switch p.state {
+	case rxLength:
+		if p.left -= n; p.left == 0 {
+			p.state = rxDone
+		}
+	case rxData:
+		if p.left -= n; p.left == 0 {
+			p.state = rxDataEnd
+		}
+	}
+}
+
+// ended tells that the connection did; it reports whether the response is
+// complete by that.
+func (p *response) ended() bool {
+	if p.state == rxClose {
+		p.state = rxDone
+	}
+	return p.state == rxDone
+}
+
+// line consumes a line of the head or the trailer.
+func (p *response) line(b []byte) (int, error) {
+	limit := maxHeadSize
+	if p.state == rxTrailer {
+		limit = maxTrailerSize
+	}
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		if p.headers+len(b) > limit {
+			return 0, errProtocol
+		}
+		return 0, nil
+	}
+	blank := end == 0 || end == 1 && b[0] == '\r'
+	if p.state != rxStatus && !blank {
+		// A line that begins with white space continues the one before it
+		// (obsolete folding, RFC 9112 §5.2): it is joined in place.
+		if p.first && (b[0] == ' ' || b[0] == '\t') {
+			return 0, errProtocol
+		}
+		for folded := false; ; folded = true {
+			if end+1 == len(b) {
+				if p.headers+len(b) > limit {
+					return 0, errProtocol
+				}
+				return 0, nil // the next byte decides
+			}
+			if b[end+1] != ' ' && b[end+1] != '\t' {
+				break
+			}
+			if !folded && bytes.IndexByte(b[:end], ':') < 0 {
+				return 0, errProtocol
+			}
+			next := bytes.IndexByte(b[end+1:], '\n')
+			if next < 0 {
+				if p.headers+len(b) > limit {
+					return 0, errProtocol
+				}
+				return 0, nil
+			}
+			b[end] = ' '
+			if b[end-1] == '\r' {
+				b[end-1] = ' '
+			}
+			end += 1 + next
+		}
+	}
+	if p.headers += end + 1; p.headers > limit {
+		return 0, errProtocol
+	}
+	text := b[:end]
+	if end > 0 && b[end-1] == '\r' {
+		text = b[:end-1]
+	} else if p.state == rxTrailer {
+		return 0, errProtocol
+	}
+	var err error
+	switch {
+	case p.state == rxStatus:
+		err = p.statusLine(text)
+		p.state, p.first = rxHeaders, true
+	case blank && p.state == rxTrailer:
+		p.state = rxDone
+	case blank:
+		err = p.frame()
+	default:
+		p.first = false
+		err = p.field(text)
+	}
+	return end + 1, err
+}
+
+// statusLine reads "HTTP/1.1 200 OK".
+func (p *response) statusLine(b []byte) error {
+	if len(b) < len("HTTP/1.1 200") || string(b[:7]) != "HTTP/1." || b[8] != ' ' || b[7] < '0' || b[7] > '9' {
+		return errProtocol
+	}
+	p.minor = int(b[7] - '0')
+	b = bytes.TrimLeft(b[9:], " ")
+	if len(b) < 3 || len(b) > 3 && b[3] != ' ' {
+		return errProtocol
+	}
+	p.status = 0
+	for _, d := range b[:3] {
+		if d < '0' || d > '9' {
+			return errProtocol
+		}
+		p.status = 10*p.status + int(d-'0')
+	}
+	if p.status < 100 {
+		return errProtocol
+	}
+	return nil
+}
+
+// field reads one header field.
+func (p *response) field(b []byte) error {
+	colon := bytes.IndexByte(b, ':')
+	if colon <= 0 {
+		return errProtocol
+	}
+	name, value := b[:colon], b[colon+1:]
+	for _, c := range name {
+		if byteClass[c]&inName == 0 {
+			return errProtocol
+		}
+	}
+	for _, c := range value {
+		if byteClass[c]&inValue == 0 {
+			return errProtocol
+		}
+	}
+	if p.state == rxTrailer {
+		return nil
+	}
+	// Few names matter, and their lengths tell them from most of the rest.
+	switch len(name) {
+	case len("Trailer"):
+		if equalFold(name, "trailer") {
+			p.trailerField(value)
+		}
+	case len("Connection"):
+		if equalFold(name, "connection") {
+			p.closes = p.closes || hasToken(value, "close")
+			p.keepAlive = p.keepAlive || hasToken(value, "keep-alive")
+		}
+	case len("Content-Length"):
+		if equalFold(name, "content-length") {
+			return p.lengthField(trim(value))
+		}
+	case len("Transfer-Encoding"):
+		if equalFold(name, "transfer-encoding") && p.minor > 0 {
+			// One, and only chunked: all else is the stuff of request smuggling.
+			if p.encodings++; p.encodings > 1 || !equalFold(trim(value), "chunked") {
+				return errProtocol
+			}
+			p.chunked = true
+		}
+	}
+	return nil
+}
+
+// lengthField reads a Content-Length. Several must be the same.
+func (p *response) lengthField(b []byte) error {
+	if len(b) == 0 {
+		return errProtocol
+	}
+	var n int64
+	for _, d := range b {
+		if d < '0' || d > '9' || n > (1<<63-1-int64(d-'0'))/10 {
+			return errProtocol
+		}
+		n = 10*n + int64(d-'0')
+	}
+	if p.length >= 0 && (p.length != n || p.lengthLen != len(b)) {
+		return errProtocol
+	}
+	p.length, p.lengthLen = n, len(b)
+	return nil
+}
+
+// trailerField reads the names announced for the trailer.
+func (p *response) trailerField(value []byte) {
+	for len(value) > 0 {
+		var name []byte
+		name, value, _ = bytes.Cut(value, []byte{','})
+		name = trim(name)
+		if equalFold(name, "transfer-encoding") || equalFold(name, "trailer") || equalFold(name, "content-length") {
+			p.badTrail = true
+		}
+	}
+}
+
+// frame decides after the head how the body ends (RFC 9112 §6.3).
+func (p *response) frame() error {
+	if p.chunked && p.badTrail {
+		return errProtocol
+	}
+	if p.status/100 == 1 {
+		if p.status == 101 {
+			return errProtocol // nobody asked to switch
+		}
+		// An interim response: the next one follows. Its bytes still count.
+		*p = response{
+			headOnly: p.headOnly, headers: p.headers, length: -1,
+			continued: p.continued || p.status == 100,
+		}
+		return nil
+	}
+	if p.minor == 0 && !p.keepAlive {
+		p.closes = true
+	}
+	switch {
+	case p.headOnly || p.status == 204 || p.status == 304:
+		p.state = rxDone
+	case p.chunked:
+		p.state, p.headers = rxChunk, 0
+	case p.length > 0:
+		p.state, p.left = rxLength, p.length
+	case p.length == 0:
+		p.state = rxDone
+	default:
+		p.state, p.closes = rxClose, true
+	}
+	return nil
+}
+
+// chunkLine reads "1a;extension" and its CRLF.
+func (p *response) chunkLine(b []byte) (int, error) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		if len(b) >= maxChunkLine {
+			return 0, errProtocol
+		}
+		return 0, nil
+	}
+	if end < 1 || end-1 >= maxChunkLine || bytes.IndexByte(b, '\r') != end-1 {
+		return 0, errProtocol
+	}
+	text := b[:end-1]
+	p.excess += int64(len(text)) + 2
+	for len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
+		text = text[:len(text)-1]
+	}
+	text, _, _ = bytes.Cut(text, []byte{';'})
+	n, ok := hex(text)
+	if !ok {
+		return 0, errProtocol
+	}
+	// net/http's measure: per chunk 16 bytes beside the data and twice the data
+	// are reasonable.
+	p.excess = max(p.excess-16-2*n, 0)
+	if p.excess > 16<<10 {
+		return 0, errProtocol
+	}
+	if n == 0 {
+		p.state, p.first, p.headers = rxTrailer, true, 0
+	} else {
+		p.state, p.left = rxData, n
+	}
+	return end + 1, nil
+}
+
+// hex reads a chunk size, at most 2^61 so that sums of it do not overflow.
+func hex(b []byte) (int64, bool) {
+	if len(b) == 0 || len(b) > 16 {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range b {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		n = n<<4 | uint64(c)
+	}
+	return int64(n), n <= 1<<61
+}
+
+// trim cuts spaces and tabs.
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// equalFold compares with a text in lower case; only ASCII letters fold.
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hasToken reports whether a comma-separated list has a token.
+func hasToken(b []byte, lower string) bool {
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, ',')
+		token := b
+		if end >= 0 {
+			token, b = b[:end], b[end+1:]
+		} else {
+			b = nil
+		}
+		if equalFold(trim(token), lower) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	inName  = 1 << iota // token characters (RFC 9110 §5.6.2), and the space that net/http allows
+	inValue             // visible, space, tab and obs-text (§5.5)
+)
+
+var byteClass = func() (class [256]uint8) {
+	for c := range class {
+		if c == '\t' || c >= ' ' && c != 0x7f {
+			class[c] |= inValue
+		}
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == ' ' ||
+			c < 0x80 && bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), byte(c)) >= 0 {
+			class[c] |= inName
+		}
+	}
+	return class
+}()
