@@ -377,7 +377,16 @@ func injectorService(fs *flag.FlagSet) func(context.Context, *host) error {
 			return err
 		}
 		opts.Listener = ln
-		opts.Observe = func(InjectedReset) { h.tally.harm("resets") }
+		opts.Observe = func(i Injected) {
+			switch i.Place {
+			case StreamReset:
+				h.tally.harm("stream-resets")
+			case GoAway:
+				h.tally.harm("goaways")
+			default:
+				h.tally.harm("resets")
+			}
+		}
 		in, err := NewInjector(opts)
 		if err != nil {
 			ln.Close()
@@ -391,7 +400,6 @@ func injectorService(fs *flag.FlagSet) func(context.Context, *host) error {
 		h.tally.set("requests", c.Requests)
 		h.tally.set("responses", c.Responses)
 		h.tally.set("late-resets", c.PeerFirst)
-		h.tally.set("stream-resets", c.Streams)
 		return err
 	}
 }

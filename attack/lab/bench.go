@@ -24,8 +24,9 @@ type bench struct {
 	run      *Running
 	children []*Child
 	undo     []func() error
-	tally    *tally // merged at the end
-	kernel   func(*tally)
+	tally    *tally
+	final    []func() // last readings, before children and what undo removes are gone
+	watching []func() // ends a watch after a last look
 }
 
 // setup is the Start function of a scenario: it fills in the bench's Running.
@@ -59,8 +60,11 @@ func setup(name string, fill func(*bench) error) func(context.Context, Env) (*Ru
 // stop ends the children, collects their truth and undoes the rest in reverse.
 func (b *bench) stop() error {
 	var errs []error
-	if b.kernel != nil {
-		b.kernel(b.tally)
+	for _, end := range b.watching {
+		end()
+	}
+	for _, f := range b.final {
+		f()
 	}
 	for i := len(b.children) - 1; i >= 0; i-- {
 		truth, err := b.children[i].Stop()
@@ -71,6 +75,39 @@ func (b *bench) stop() error {
 		errs = append(errs, b.undo[i]())
 	}
 	return errors.Join(errs...)
+}
+
+// watch calls look regularly, and once more at the end.
+func (b *bench) watch(look func(), every time.Duration) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause(ctx, every) {
+			look()
+		}
+		look()
+	}()
+	b.watching = append(b.watching, func() {
+		cancel()
+		<-done
+	})
+}
+
+// later calls f after a time, unless the scenario has ended by then.
+func (b *bench) later(after time.Duration, f func()) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if pause(ctx, after) {
+			f()
+		}
+	}()
+	b.watching = append(b.watching, func() {
+		cancel()
+		<-done
+	})
 }
 
 // between draws a number.

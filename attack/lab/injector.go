@@ -70,13 +70,13 @@ type InjectorOptions struct {
 
 	Malformed Malformed // instead of a proper response, on every k-th request up to Limit
 
-	// Observe, if set, is called right after each counted RST, from the
-	// goroutine of the connection.
-	Observe func(InjectedReset)
+	// Observe, if set, is called right after each counted RST, RST_STREAM or
+	// GOAWAY, from a goroutine of the connection.
+	Observe func(Injected)
 }
 
-// InjectedReset is one RST that an [Injector] sent.
-type InjectedReset struct {
+// Injected is one RST, or RST_STREAM or GOAWAY, that an [Injector] sent.
+type Injected struct {
 	At            time.Time
 	Place         Place
 	Local, Remote netip.AddrPort
@@ -314,16 +314,22 @@ func (in *Injector) turn() bool {
 
 // reset sends the RST and counts it.
 func (in *Injector) reset(s *session, p Place) {
-	local := s.tcp.LocalAddr().(*net.TCPAddr).AddrPort()
-	remote := s.tcp.RemoteAddr().(*net.TCPAddr).AddrPort()
 	if !resetConn(s.tcp) {
 		in.peerFirst.Add(1)
 		in.acted.Add(-1)
 		return
 	}
 	in.resets.Add(1)
+	in.observe(s, p)
+}
+
+func (in *Injector) observe(s *session, p Place) {
 	if in.opts.Observe != nil {
-		in.opts.Observe(InjectedReset{At: time.Now(), Place: p, Local: local, Remote: remote})
+		in.opts.Observe(Injected{
+			At: time.Now(), Place: p,
+			Local:  s.tcp.LocalAddr().(*net.TCPAddr).AddrPort(),
+			Remote: s.tcp.RemoteAddr().(*net.TCPAddr).AddrPort(),
+		})
 	}
 }
 

@@ -214,12 +214,14 @@ func (h *streams) respond(id uint32, reused bool) {
 	case in.take(StreamReset):
 		if h.framer.WriteRSTStream(id, http2.ErrCodeInternal) == nil {
 			in.streams.Add(1)
+			in.observe(h.s, StreamReset)
 		}
 		return
 	case in.take(GoAway):
 		// Last stream id 0 says that nothing was processed (RFC 9113 section 6.8).
 		if h.framer.WriteGoAway(0, http2.ErrCodeEnhanceYourCalm, nil) == nil {
 			in.goAways.Add(1)
+			in.observe(h.s, GoAway)
 		}
 		h.s.tcp.CloseWrite()
 		return

@@ -45,7 +45,7 @@ func TestInjectorCountsExactly(t *testing.T) {
 					var observed atomic.Uint64
 					in := start(t, lab.InjectorOptions{
 						Place: place, Every: 3, Delay: delay, TLS: secure,
-						Observe: func(lab.InjectedReset) { observed.Add(1) },
+						Observe: func(lab.Injected) { observed.Add(1) },
 					})
 					saw := 0
 					for range 18 {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -55,7 +54,6 @@ func limitCores(n int) error {
 			return err
 		}
 	}
-	runtime.GOMAXPROCS(n)
 	return nil
 }
 

@@ -58,15 +58,21 @@ func (t *tally) add(o Truth) {
 }
 
 // harm adds to a total, notes its time, and the first of all.
-func (t *tally) harm(what string) {
+func (t *tally) harm(what string) { t.harmBy(what, 1) }
+
+// harmBy adds several at once; fewer than one is nothing.
+func (t *tally) harmBy(what string, n int64) {
+	if n < 1 {
+		return
+	}
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.first.IsZero() {
 		t.first = now
 	}
-	t.counts[what]++
-	t.log[tallyKey{now.UnixMilli() / 100, what}]++
+	t.counts[what] += n
+	t.log[tallyKey{now.UnixMilli() / 100, what}] += n
 }
 
 func (t *tally) truth() Truth {

@@ -1,0 +1,386 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The addresses of a network. Every network has them in namespaces of its own,
+// so runs do not meet.
+const (
+	clientAddr    = "10.90.1.2"
+	routerClient  = "10.90.1.1" // the router's address towards the client
+	routerServer  = "10.90.2.1" // the router's address towards the server
+	serverAddr    = "10.90.2.2"
+	standbyRouter = "10.90.3.1"
+	standbyAddr   = "10.90.3.2"
+	virtualAddr   = "10.90.9.9" // held by server and standby, routed to the one
+)
+
+// network is a client, a router and a server, each in a network namespace of its
+// own, joined by two veth pairs:
+//
+//	client 10.90.1.2 -- 10.90.1.1 router 10.90.2.1 -- 10.90.2.2 server
+//
+// The router's devices are called to-client and to-server, the others' uplink.
+type network struct{ client, router, server, standby string }
+
+// networks numbers the networks of this process: with the process id they make
+// names that are unique, and that tell whether their owner still lives.
+var networks atomic.Int64
+
+const netnsDir = "/run/netns"
+
+// network builds the network and removes it at the end. Namespaces that a killed
+// process left behind are removed first.
+func (b *bench) network(standby bool) (*network, error) {
+	removeStale()
+	prefix := fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1))
+	n := &network{client: prefix + "-client", router: prefix + "-router", server: prefix + "-server"}
+	names := []string{n.client, n.router, n.server}
+	if standby {
+		n.standby = prefix + "-standby"
+		names = append(names, n.standby)
+	}
+	b.undo = append(b.undo, func() error {
+		var errs []error
+		for _, name := range names {
+			if _, err := os.Stat(filepath.Join(netnsDir, name)); err == nil {
+				errs = append(errs, command("ip", "netns", "del", name))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	for _, name := range names {
+		if err := errors.Join(command("ip", "netns", "add", name), command("ip", "-n", name, "link", "set", "lo", "up")); err != nil {
+			return nil, err
+		}
+	}
+	join := func(ns, addr, dev, gateway string) error {
+		return errors.Join(
+			command("ip", "link", "add", "uplink", "netns", ns, "type", "veth", "peer", "name", dev, "netns", n.router),
+			command("ip", "-n", ns, "addr", "add", addr+"/24", "dev", "uplink"),
+			command("ip", "-n", n.router, "addr", "add", gateway+"/24", "dev", dev),
+			command("ip", "-n", ns, "link", "set", "uplink", "up"),
+			command("ip", "-n", n.router, "link", "set", dev, "up"),
+			command("ip", "-n", ns, "route", "add", "default", "via", gateway),
+		)
+	}
+	err := errors.Join(
+		join(n.client, clientAddr, "to-client", routerClient),
+		join(n.server, serverAddr, "to-server", routerServer),
+		b.sysctl(n.router, "net/ipv4/ip_forward", "1"),
+	)
+	if standby {
+		err = errors.Join(err, join(n.standby, standbyAddr, "to-standby", standbyRouter))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("build network: %w", err)
+	}
+	b.run.ClientNetns = n.client
+	return n, nil
+}
+
+// removeStale removes namespaces of processes that are gone.
+func removeStale() {
+	entries, err := os.ReadDir(netnsDir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		parts := strings.Split(e.Name(), "-")
+		if len(parts) != 4 || parts[0] != "rl" {
+			continue
+		}
+		pid, err := strconv.Atoi(parts[1])
+		if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			_ = command("ip", "netns", "del", e.Name()) // another run may have been quicker
+		}
+	}
+}
+
+// command runs a program to its end.
+func command(name string, args ...string) error {
+	_, err := output(exec.Command(name, args...), "")
+	return err
+}
+
+// output runs a command in a namespace and returns what it printed.
+func output(cmd *exec.Cmd, netns string) (string, error) {
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = time.Second
+	err := inNetns(netns, func() error {
+		timer := time.AfterFunc(20*time.Second, func() {
+			if cmd.Process != nil {
+				cmd.Process.Kill()
+			}
+		})
+		defer timer.Stop()
+		return cmd.Run()
+	})
+	if err != nil {
+		return out.String(), fmt.Errorf("run %s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}
+
+// inNetns calls f on a thread in a namespace; "" is this one.
+func inNetns(name string, f func() error) error {
+	if name == "" {
+		return f()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		err := enterNetns(name)
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// sysctl sets a network parameter in a namespace.
+func (b *bench) sysctl(netns, name, value string) error {
+	return inNetns(netns, func() error {
+		if err := os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// globalSysctl sets a parameter of the whole machine and puts it back at the end.
+func (b *bench) globalSysctl(name, value string) error {
+	file := filepath.Join("/proc/sys", name)
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if err := os.WriteFile(file, []byte(value), 0); err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	b.undo = append(b.undo, func() error { return os.WriteFile(file, old, 0) })
+	return nil
+}
+
+// ip runs the ip program for a namespace.
+func (b *bench) ip(netns string, args ...string) error {
+	return command("ip", append([]string{"-n", netns}, args...)...)
+}
+
+// in runs a program in a namespace.
+func (b *bench) in(netns, name string, args ...string) error {
+	_, err := output(exec.Command(name, args...), netns)
+	return err
+}
+
+// nft loads a rule set into a namespace. Counters of it called "harm" are part of
+// the truth.
+func (b *bench) nft(netns, rules string) error {
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	_, err := output(cmd, netns)
+	return err
+}
+
+// watchFilter follows the named counter "harm" of the table ip lab: packets that
+// a filter rejected or dropped.
+func (b *bench) watchFilter(netns, what string) {
+	var last int64
+	b.watch(func() {
+		out, err := output(exec.Command("nft", "list", "counter", "ip", "lab", "harm"), netns)
+		if err != nil {
+			return
+		}
+		fields := strings.Fields(out)
+		for i, f := range fields {
+			if f == "packets" && i+1 < len(fields) {
+				if n, err := strconv.ParseInt(fields[i+1], 10, 64); err == nil {
+					b.tally.harmBy(what, n-last)
+					last = n
+				}
+			}
+		}
+	}, 200*time.Millisecond)
+}
+
+// watchKernel follows the TCP counters of a namespace ("" is this one) from now
+// on. All that moved become part of the truth as "ROLE.NAME"; the named ones are
+// harm and logged with their times.
+func (b *bench) watchKernel(netns, role string, harm ...string) error {
+	var files []*os.File
+	err := inNetns(netns, func() error {
+		// thread-self, and not self: the process is elsewhere. The open file stays in
+		// the namespace.
+		for _, name := range []string{"netstat", "snmp"} {
+			f, err := os.Open("/proc/thread-self/net/" + name)
+			if err != nil {
+				return fmt.Errorf("open kernel counters: %w", err)
+			}
+			files = append(files, f)
+		}
+		return nil
+	})
+	b.undo = append(b.undo, func() error {
+		for _, f := range files {
+			f.Close()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	first, err := readCounters(files)
+	if err != nil {
+		return err
+	}
+	last := first
+	b.watch(func() {
+		now, err := readCounters(files)
+		if err != nil {
+			return
+		}
+		for _, name := range harm {
+			b.tally.harmBy(role+"."+name, now[name]-last[name])
+		}
+		last = now
+	}, 100*time.Millisecond)
+	b.final = append(b.final, func() {
+		isHarm := make(map[string]bool)
+		for _, name := range harm {
+			isHarm[name] = true
+		}
+		for name, v := range last {
+			if d := v - first[name]; d > 0 && !isHarm[name] {
+				b.tally.set(role+"."+name, uint64(d))
+			}
+		}
+	})
+	return nil
+}
+
+// readCounters reads the Tcp and TcpExt counters of /proc/net/netstat and snmp:
+// pairs of lines with names and values.
+func readCounters(files []*os.File) (map[string]int64, error) {
+	counters := make(map[string]int64)
+	for _, f := range files {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return nil, fmt.Errorf("read kernel counters: %w", err)
+		}
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			names := strings.Fields(lines.Text())
+			if !lines.Scan() {
+				break
+			}
+			values := strings.Fields(lines.Text())
+			if len(names) == 0 || len(names) != len(values) || names[0] != "Tcp:" && names[0] != "TcpExt:" {
+				continue
+			}
+			for i := 1; i < len(names); i++ {
+				if v, err := strconv.ParseInt(values[i], 10, 64); err == nil {
+					counters[names[i]] = v
+				}
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("read kernel counters: %w", err)
+		}
+	}
+	return counters, nil
+}
+
+// program starts a real server program in a namespace and control groups and
+// ends it, with its children, at the end. Its output goes to Dir.
+func (b *bench) program(netns string, cgroups []string, name string, args ...string) (*exec.Cmd, error) {
+	log, err := os.Create(filepath.Join(b.env.Dir, name+".log"))
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	defer log.Close()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = b.env.Dir, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	started := make(chan error)
+	ended := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		err := startIn(cmd, netns, cgroups)
+		started <- err
+		if err == nil {
+			cmd.Wait() // however it ends: Stop ends it by a signal
+			close(ended)
+		}
+		if netns == "" {
+			runtime.UnlockOSThread()
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	b.undo = append(b.undo, func() error {
+		unix.Kill(-cmd.Process.Pid, unix.SIGTERM)
+		timer := time.NewTimer(3 * time.Second)
+		defer timer.Stop()
+		select {
+		case <-ended:
+		case <-timer.C:
+		}
+		unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		<-ended
+		return nil
+	})
+	return cmd, nil
+}
+
+// cgroup makes a control group with the given files set and removes it at the
+// end. Version 1 has a hierarchy per controller, version 2 one for all.
+func (b *bench) cgroup(controller string, v1, v2 map[string]string) (string, error) {
+	name := fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1))
+	const mount = "/sys/fs/cgroup"
+	dir, settings := filepath.Join(mount, controller, name), v1
+	if _, err := os.Stat(filepath.Join(mount, "cgroup.controllers")); err == nil {
+		dir, settings = filepath.Join(mount, name), v2
+		if err := os.WriteFile(filepath.Join(mount, "cgroup.subtree_control"), []byte("+"+controller), 0); err != nil {
+			return "", fmt.Errorf("enable cgroup controller %s: %w", controller, err)
+		}
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make cgroup: %w", err)
+	}
+	b.undo = append(b.undo, func() error {
+		// The last processes may be leaving still.
+		var err error
+		for range 50 {
+			if err = unix.Rmdir(dir); err == nil || errors.Is(err, unix.ENOENT) {
+				return nil
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return fmt.Errorf("remove cgroup %s: %w", dir, err)
+	})
+	for file, value := range settings {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0); err != nil {
+			return "", fmt.Errorf("set cgroup's %s: %w", file, err)
+		}
+	}
+	return dir, nil
+}
