@@ -9,57 +9,51 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
-// PeerTolerance is how far apart the sending and the arrival of a RST between
-// two namespaces of one machine may lie, either way: the kernel reports an
-// aborting socket's RST after it has gone out, so it may arrive before.
-const PeerTolerance = 5 * time.Millisecond
+// PeerTolerance is how long a RST of a listener takes at most to another
+// namespace of this machine.
+const PeerTolerance = 2 * time.Millisecond
+
+// packetSlack is by how much a packet's converted time may be early.
+const packetSlack = 50 * time.Microsecond
 
 // FillPeers completes RSTSent events that a listener sent: for these the kernel
 // does not report the peer (Remote is unspecified, and so is Local.Addr if the
-// listener is bound to any address). The peer is taken from the RSTReceived or
-// RSTPacket event of the same port nearest in time within the tolerance, each
-// used once and only if no other RSTSent event accounts for it. Events need no
-// order; they are changed in place. It returns how many were completed.
-//
-// RSTPacket events are a peer only as seen by the sender's host or by the
-// receiver: their ends are compared by address, never by Host.
+// listener is bound to any address). The kernel reports them before the RST goes
+// out, so the peer is taken from the first RSTReceived or RSTPacket event of the
+// same port after it, within the tolerance, that no other RSTSent event accounts
+// for. That is exact with the packets captured on the sender's host; without them
+// it is a guess where several listeners' RSTs are under way at once. Events need
+// no order; they are changed in place. It returns how many were completed.
 func FillPeers(events []probe.Event, tolerance time.Duration) int {
 	sent := map[tuple][]time.Duration{}
 	byPort := map[uint16][]arrival{}
-	open := 0
-	for _, e := range events {
+	var open []int
+	for i, e := range events {
 		from, to := direction(e)
 		switch {
 		case e.Kind == probe.RSTSent && peerless(e):
-			open++
+			open = append(open, i)
 		case e.Kind == probe.RSTSent:
 			sent[tuple{from, to}] = append(sent[tuple{from, to}], e.At)
 		case e.Kind == probe.RSTReceived, e.Kind == probe.RSTPacket:
-			byPort[from.Port()] = append(byPort[from.Port()], arrival{at: e.At, tuple: tuple{from, to}})
+			by := observer{e.Kind, e.Host}
+			byPort[from.Port()] = append(byPort[from.Port()], arrival{at: e.At, tuple: tuple{from, to}, by: by})
 		}
 	}
-	if open == 0 {
+	if len(open) == 0 {
 		return 0
 	}
 	for _, list := range byPort {
-		slices.SortFunc(list, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
+		slices.SortStableFunc(list, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	}
+	slices.SortStableFunc(open, func(a, b int) int { return cmp.Compare(events[a].At, events[b].At) })
 	filled := 0
-	for i := range events {
+	for _, i := range open {
 		e := &events[i]
-		if e.Kind != probe.RSTSent || !peerless(*e) {
-			continue
-		}
 		list := byPort[e.Local.Port()]
-		if k := nearest(list, sent, *e, tolerance); k >= 0 {
+		if k := next(list, sent, *e, tolerance); k >= 0 {
 			e.Local, e.Remote = list[k].from, list[k].to
-			list[k].used = true
-			// The packet of the same RST may have been captured too.
-			for n := range list {
-				if list[n].tuple == list[k].tuple && (list[n].at-list[k].at).Abs() <= tolerance {
-					list[n].used = true
-				}
-			}
+			use(list, k, tolerance)
 			filled++
 		}
 	}
@@ -72,7 +66,13 @@ type tuple struct{ from, to netip.AddrPort }
 type arrival struct {
 	at time.Duration
 	tuple
+	by   observer
 	used bool
+}
+
+type observer struct {
+	kind probe.EventKind
+	host string
 }
 
 // direction returns the ends of a RST in the order in which it travelled.
@@ -87,22 +87,29 @@ func peerless(e probe.Event) bool {
 	return e.Local.Port() != 0 && (!e.Remote.IsValid() || e.Remote.Port() == 0)
 }
 
-// nearest finds the arrival for a RST of a listener, or -1.
-func nearest(list []arrival, sent map[tuple][]time.Duration, e probe.Event, tolerance time.Duration) int {
-	best, distance := -1, tolerance+1
-	first, _ := slices.BinarySearchFunc(list, e.At-tolerance, func(a arrival, t time.Duration) int { return cmp.Compare(a.at, t) })
-	for k := first; k < len(list) && list[k].at <= e.At+tolerance; k++ {
+// next finds the arrival for a RST of a listener, or -1.
+func next(list []arrival, sent map[tuple][]time.Duration, e probe.Event, tolerance time.Duration) int {
+	bound := e.Local.Addr()
+	k, _ := slices.BinarySearchFunc(list, e.At-packetSlack, func(a arrival, t time.Duration) int { return cmp.Compare(a.at, t) })
+	for ; k < len(list) && list[k].at <= e.At+tolerance; k++ {
 		a := list[k]
-		bound := e.Local.Addr()
 		if a.used || bound.IsValid() && !bound.IsUnspecified() && bound != a.from.Addr() {
 			continue
 		}
-		if slices.ContainsFunc(sent[a.tuple], func(at time.Duration) bool { return (at - a.at).Abs() <= tolerance }) {
-			continue
-		}
-		if d := (a.at - e.At).Abs(); d < distance {
-			best, distance = k, d
+		// A RST of a socket is reported with its peer, before or after it arrives.
+		if !slices.ContainsFunc(sent[a.tuple], func(at time.Duration) bool { return (at - a.at).Abs() <= tolerance }) {
+			return k
 		}
 	}
-	return best
+	return -1
+}
+
+// use marks an arrival, and what the other observers saw of the same RST.
+func use(list []arrival, k int, tolerance time.Duration) {
+	seen := map[observer]bool{}
+	for n := k; n < len(list) && list[n].at <= list[k].at+tolerance; n++ {
+		if a := &list[n]; !a.used && a.tuple == list[k].tuple && !seen[a.by] {
+			a.used, seen[a.by] = true, true
+		}
+	}
 }
