@@ -82,6 +82,10 @@ type Trailer struct {
 	Aborted     string         `json:"aborted,omitempty"` // the abort-if expression
 	Error       string         `json:"error,omitempty"`   // the run could not be carried out
 	Sources     []probe.Status `json:"sources"`
+	// ClockErrors is how far the clock of a watched host may be off the
+	// generator's after correction (one standard deviation), by the host's name.
+	// A host that is missing was not compared.
+	ClockErrors map[string]time.Duration `json:"clock_errors_ns,omitempty"`
 }
 
 // Log is a run in memory, as read back or as collected by a test. Windows are
