@@ -3,7 +3,7 @@ package report
 import (
 	"math"
 
-	"gonum.org/v1/gonum/mathext"
+	"github.com/rampload/rampload/report/stats"
 )
 
 // confidence is that of every one-sided bound by which rare events are judged.
@@ -13,28 +13,12 @@ const confidence = 0.95
 // when k of n were seen: close to 3/n for k = 0, and 1 without data.
 func ShareAtMost(k, n uint64) float64 { return upperBound(k, n, confidence) }
 
-// upperBound returns the one-sided upper confidence bound of a share of which k
-// of n were seen (Clopper and Pearson, Biometrika 26:404, 1934). With k = 0 it
-// is close to 3/n at 95 %. Without data it is 1.
 func upperBound(k, n uint64, confidence float64) float64 {
-	switch {
-	case k >= n:
-		return 1
-	case k == 0:
-		return -math.Expm1(math.Log(1-confidence) / float64(n))
-	}
-	return mathext.InvRegIncBeta(float64(k)+1, float64(n-k), confidence)
+	return stats.UpperShare(float64(k), float64(n), confidence)
 }
 
-// lowerBound returns the one-sided lower confidence bound; without data it is 0.
 func lowerBound(k, n uint64, confidence float64) float64 {
-	switch {
-	case k == 0 || n == 0:
-		return 0
-	case k >= n:
-		return math.Pow(1-confidence, 1/float64(n))
-	}
-	return mathext.InvRegIncBeta(float64(k), float64(n-k)+1, 1-confidence)
+	return stats.LowerShare(float64(k), float64(n), confidence)
 }
 
 // needed returns how many requests without a single event it takes to prove a

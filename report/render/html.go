@@ -108,6 +108,7 @@ type line struct {
 	Label  string     `json:"label"`
 	Values []*float64 `json:"values"`
 	Cause  bool       `json:"cause"`
+	Dashed bool       `json:"dashed"` // what lies on another line as long as all is well
 }
 
 // band is an onset with its interval, in seconds.
@@ -160,11 +161,14 @@ const maxLines = 6
 
 func chartsOf(r *report.Report) charts {
 	w := r.Windows
-	perSecond := 1000 / w.IntervalMS
+	perSecond := 1.0
+	if w.IntervalMS > 0 {
+		perSecond = 1000 / w.IntervalMS
+	}
 	c := charts{At: w.Columns["at_s"]}
 	for _, name := range []string{"offered_rps", "achieved_rps"} {
 		if values := w.Columns[name]; values != nil {
-			c.Load = append(c.Load, line{Label: strings.TrimSuffix(name, "_rps") + "/s", Values: values})
+			c.Load = append(c.Load, line{Label: strings.TrimSuffix(name, "_rps") + "/s", Values: values, Dashed: name == "achieved_rps"})
 		}
 	}
 	prefix := func(t report.Target) string {
@@ -179,15 +183,13 @@ func chartsOf(r *report.Report) charts {
 			if values == nil || len(c.Faults) >= 2*maxLines {
 				continue
 			}
-			c.Faults = append(c.Faults, line{Label: prefix(t) + kind.label, Values: scaled(values, perSecond)})
+			c.Faults = append(c.Faults, line{Label: prefix(t) + kind.label, Values: scaled(values, perSecond), Dashed: kind.column == "failures"})
 		}
 		if values := w.Columns[t.Name+"/p99_ms"]; values != nil && len(c.P99) < maxLines {
 			c.P99 = append(c.P99, line{Label: prefix(t) + "p99 ms", Values: values})
 		}
-		for _, o := range t.Onsets {
-			if o.Status == "onset" && o.AtS != nil && o.LowS != nil && o.HighS != nil {
-				c.Onsets = append(c.Onsets, band{Label: prefix(t) + o.Fault, At: *o.AtS, Low: *o.LowS, High: *o.HighS})
-			}
+		if o := t.Onset; o.Status == "onset" && o.AtS != nil && o.LowS != nil && o.HighS != nil {
+			c.Onsets = append(c.Onsets, band{Label: prefix(t) + o.Fault, At: *o.AtS, Low: *o.LowS, High: *o.HighS})
 		}
 	}
 	c.Use = usedLines(r)

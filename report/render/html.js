@@ -52,7 +52,7 @@
     var series = [{ label: "time", value: function (_, v) { return v == null ? "-" : clock(v); } }];
     lines.forEach(function (l, i) {
       series.push({
-        label: l.label, stroke: css(colours[i % colours.length]), width: l.cause ? 2.5 : 1.5, spanGaps: false,
+        label: l.label, stroke: css(colours[i % colours.length]), width: l.cause ? 2.5 : 1.5, dash: l.dashed ? [5, 4] : undefined, spanGaps: false,
         points: { show: false }, value: function (_, v) { return number(v); }
       });
     });

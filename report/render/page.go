@@ -170,7 +170,7 @@ func candidates(r *report.Report) []string {
 	slices.SortStableFunc(found, func(a, b report.Resource) int { return cmp.Compare(score(b), score(a)) })
 	var out []string
 	for _, res := range found[:min(3, len(found))] {
-		s := title(res) + " on " + place(res)
+		s := located(res)
 		if res.Score != nil {
 			s += fmt.Sprintf(", confidence %.2f", *res.Score)
 		}
@@ -272,11 +272,11 @@ func nearest(r *report.Report) string {
 	if best == nil {
 		return ""
 	}
-	s := fmt.Sprintf("%s %s", title(*best), percent(*best.Utilisation))
+	s := fmt.Sprintf("%s: %s", located(*best), percent(*best.Utilisation))
 	if best.Unit != "share" {
 		s += fmt.Sprintf(" of %s", quantity(best.Limit, best.Unit))
 	}
-	return s + " on " + place(*best)
+	return s
 }
 
 // notSeen lists what was not or only partly measured, one line a reason.
@@ -375,6 +375,15 @@ func namesResource(r *report.Report, what string) bool {
 
 // title is a resource's name for people, without its instance.
 func title(r report.Resource) string { return strings.ReplaceAll(r.Name, "-", " ") }
+
+// located names a resource and where it is: "open files of payments[4127] on
+// payments-1", "cpu on payments-1".
+func located(r report.Resource) string {
+	if r.Process != "" || r.PID != 0 {
+		return title(r) + " of " + place(r)
+	}
+	return title(r) + " on " + place(r)
+}
 
 // place is where a resource is: "payments[4127] on payments-1" or the host.
 func place(r report.Resource) string {
