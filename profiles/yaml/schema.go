@@ -1,0 +1,162 @@
+package yaml
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/rampload/rampload/profiles"
+)
+
+// SchemaID is the identifier of the JSON Schema of profiles.
+const SchemaID = "https://rampload.github.io/schema/profile-1.json"
+
+// Schema returns the JSON Schema (draft 2020-12) of profiles, made from the types
+// that Decode reads. Editors complete and check profiles with it: put
+//
+//	# yaml-language-server: $schema=profile.schema.json
+//
+// at the top of a profile. The schema knows keys, types and units; rules between
+// values are for [profiles.Profile.Validate].
+func Schema() []byte {
+	s := schemaOf(reflect.TypeFor[profileSyntax]())
+	s.Schema = "https://json-schema.org/draft/2020-12/schema"
+	s.ID = SchemaID
+	s.Title = "rampload profile"
+	s.Description = "A load test: who is loaded, how hard, how the client behaves, which hosts are watched and what must hold."
+	s.Defs = definitions()
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil { // the types do not depend on input: the test of this function sees it
+		panic("encode schema: " + err.Error())
+	}
+	return append(data, '\n')
+}
+
+// fromEnvironment is what any value may hold instead of itself.
+const fromEnvironment = `\$\{[A-Za-z_][A-Za-z0-9_]*\}`
+
+func pattern(p, description string, examples ...any) *jsonschema.Schema {
+	return &jsonschema.Schema{
+		Type: "string", Pattern: "^(" + p + ")$|" + fromEnvironment, Description: description, Examples: examples,
+	}
+}
+
+// typed is a value of a type that is no string, or comes from the environment.
+func typed(s *jsonschema.Schema) *jsonschema.Schema {
+	description := s.Description
+	s.Description = ""
+	return &jsonschema.Schema{
+		Description: description,
+		AnyOf:       []*jsonschema.Schema{s, {Type: "string", Pattern: fromEnvironment}},
+	}
+}
+
+// enum is one of a few words.
+func enum(words []string) *jsonschema.Schema {
+	values := make([]any, len(words))
+	for i, w := range words {
+		values[i] = w
+	}
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+		{Enum: values}, {Type: "string", Pattern: fromEnvironment},
+	}}
+}
+
+// definitions returns the scalars of the syntax, by the names of their types.
+func definitions() map[string]*jsonschema.Schema {
+	const (
+		decimal    = `[0-9]+(\.[0-9]+)?`
+		ratePerSec = decimal + `/s`
+		conns      = `[0-9]+ conns`
+	)
+	status := `[1-5](xx|XX|[0-9]{2})(-[1-5][0-9]{2})?`
+	statusNumber := &jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(100.0), Maximum: jsonschema.Ptr(599.0)}
+	statusText := pattern(status+`(, ?`+status+`)*`, "", "2xx", "404", "200-204", "2xx,404")
+	plain := &jsonschema.Schema{Types: []string{"string", "number", "boolean"}}
+	return map[string]*jsonschema.Schema{
+		"word":     {Type: "string", MinLength: jsonschema.Ptr(1)},
+		"text":     {Type: "string"},
+		"rate":     pattern(ratePerSec, "Requests per second.", "1500/s", "0.5/s"),
+		"share":    pattern(decimal+`%`, "Percentage above 0%.", "70%"),
+		"duration": pattern(`([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns))*|0`, "Length of time with its unit.", "250ms", "5s", "1h30m"),
+		"count":    typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(0.0)}),
+		"number":   typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
+		"flag":     typed(&jsonschema.Schema{Type: "boolean"}),
+		"address":  {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
+		"level":    pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
+		"peak":     pattern(ratePerSec+"|max", "Requests per second, or max.", "2000/s", "max"),
+		"engine":   enum(engines()),
+		"protocol": enum(protocols()),
+		"backoff":  enum(backoffs()),
+		"jitter":   enum(jitters()),
+		"proxy":    enum(proxies()),
+		"gate":     gateSchema(),
+		"statuses": {AnyOf: []*jsonschema.Schema{
+			statusNumber, statusText,
+			{Type: "array", Items: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{statusNumber, statusText}}},
+		}},
+		"headers": {Type: "object", AdditionalProperties: &jsonschema.Schema{
+			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
+		}},
+		"fault": enum(profiles.RetryFaults()),
+	}
+}
+
+func gateSchema() *jsonschema.Schema {
+	const (
+		of     = `( *\( *[^ ()]+ *\))?`
+		metric = `(wire-resets|visible-resets|failures|onset|headroom|p[0-9]+(\.[0-9]+)?)`
+		within = `( +within +[0-9.]+[a-zµ0-9.]+)?`
+		op     = ` *(<=|>=|==|<|>) *`
+		value  = `[0-9]+(\.[0-9]+)?(%|/s|[a-zµ][a-zµ0-9.]*)?`
+		upTo   = `( +up +to +[0-9]+(\.[0-9]+)?/s)?`
+	)
+	s := pattern(" *"+metric+of+within+op+value+upTo+" *",
+		"What is measured, compared with a value: metric [within DURATION] < VALUE [up to RATE]. "+
+			"Metrics: wire-resets, visible-resets, failures (a count or a percentage), p50 to p99.99 (a duration), "+
+			"headroom(RESOURCE) (a percentage), onset (a rate); all but headroom also for one target, as in failures(orders).")
+	s.Examples = []any{
+		"wire-resets == 0 up to 1500/s", "failures within 10s < 1%", "onset > 1500/s",
+		"p99 < 250ms up to 1500/s", "headroom(open-files) > 20%",
+	}
+	return s
+}
+
+// schemaOf returns the schema of a type of the syntax.
+func schemaOf(t reflect.Type) *jsonschema.Schema {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return schemaOf(t.Elem())
+	case t == reflect.TypeFor[requestSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			pattern(`[A-Z]+ +[/?][^ ]*`, "Method and path.", "GET /orders/42"),
+			schemaOf(reflect.TypeFor[requestFields]()),
+		}}
+	case isScalar(t) || t == reflect.TypeFor[headers]():
+		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
+	case t.Kind() == reflect.Slice:
+		return &jsonschema.Schema{Types: []string{"array", "null"}, Items: schemaOf(t.Elem())}
+	}
+	s := &jsonschema.Schema{
+		Type: "object", Properties: make(map[string]*jsonschema.Schema),
+		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}}, // false
+	}
+	for _, f := range fieldsOf(t) {
+		p := schemaOf(t.Field(f.index).Type)
+		if t == reflect.TypeFor[retriesSyntax]() && f.key == "on" {
+			p.Items = &jsonschema.Schema{Ref: "#/$defs/fault"}
+		}
+		p.Description = f.about
+		s.Properties[f.key] = p
+		s.PropertyOrder = append(s.PropertyOrder, f.key)
+		if f.required {
+			s.Required = append(s.Required, f.key)
+		}
+	}
+	if t == reflect.TypeFor[stageSyntax]() {
+		for _, shape := range stageShapes() {
+			s.AnyOf = append(s.AnyOf, &jsonschema.Schema{Required: shape.needs})
+		}
+	}
+	return s
+}
