@@ -232,7 +232,7 @@ func (c *Cgroup) sample(g *group, emit func(probe.Reading)) error {
 // judge tells a controller that is not there, which is missing for good, from a
 // group that has just gone, which is a gap.
 func (c *Cgroup) judge(what, controller string, err error) error {
-	if err == nil {
+	if err == nil || errors.Is(err, cgroup.ErrRoot) {
 		return nil
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {

@@ -18,6 +18,7 @@ package kernel
 
 import (
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/netns"
 )
 
 // Options say where a sampler reads and whose name its readings carry. The zero
@@ -66,16 +67,9 @@ func (o Options) source(name string) probe.Source {
 	return probe.Source{Host: o.host(), Name: name}
 }
 
-// Namespace names a network namespace. The zero value is rampload's own; at most
-// one field is set.
-type Namespace struct {
-	Name string // as `ip netns` shows it: below /run/netns
-	Path string // of a namespace file
-	PID  int32  // the namespace of a process
-}
-
-// Own reports whether it is rampload's own.
-func (n Namespace) Own() bool { return n == Namespace{} }
+// Namespace names a network namespace; see its methods for how to enter it. The
+// zero value is rampload's own.
+type Namespace = netns.Namespace
 
 // Limits are the settings of the kernel and of rampload that a plan can run
 // into, as a preflight shows them. A field is NaN (or nil) if it could not be

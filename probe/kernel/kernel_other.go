@@ -4,7 +4,6 @@ package kernel
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 
 	"github.com/rampload/rampload/probe"
@@ -12,26 +11,6 @@ import (
 
 func unsupported(what string) error {
 	return &probe.Unsupported{What: what, Reason: "this system is " + runtime.GOOS, Needs: "Linux"}
-}
-
-// String names the namespace for people.
-func (n Namespace) String() string {
-	if n.Own() {
-		return "own network namespace"
-	}
-	return fmt.Sprintf("network namespace %+v", struct {
-		Name, Path string
-		PID        int32
-	}(n))
-}
-
-// Inside calls f for rampload's own namespace; there are no others here, and the
-// error matches [probe.ErrUnsupported].
-func (n Namespace) Inside(f func(fd int) error) error {
-	if n.Own() {
-		return f(0)
-	}
-	return unsupported(n.String())
 }
 
 // none is a sampler that cannot be opened here; it exists for its methods.

@@ -35,7 +35,7 @@ func NewProcessNetwork(o Options, label string, pids func() []int32) (*ProcessNe
 	o.Process, o.Namespace = label, Namespace{}
 	n := &ProcessNetwork{opts: o, pids: pids}
 	var err error
-	if n.own, err = (Namespace{}).inode(o.root()); err != nil {
+	if n.own, err = (Namespace{}).Inode(o.root()); err != nil {
 		return nil, fmt.Errorf("open network of %s: %w", label, procfs.Unsupported("network of "+label, err, "/proc"))
 	}
 	return n, nil
@@ -92,7 +92,7 @@ func (n *ProcessNetwork) follow() error {
 	var last error
 	for _, pid := range pids {
 		ns := Namespace{PID: pid}
-		inode, err := ns.inode(n.opts.root())
+		inode, err := ns.Inode(n.opts.root())
 		if err != nil {
 			last = err
 			continue

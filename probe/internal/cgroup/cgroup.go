@@ -296,3 +296,16 @@ func (m Mounts) Unified(p Paths) (dir string, ok bool) {
 	}
 	return dirs[0], true
 }
+
+// root reports whether a process is in the root cgroup of a controller.
+func (m Mounts) root(p Paths, controller string) bool {
+	dir := p.unified
+	for _, mt := range m.list {
+		for _, c := range mt.controllers {
+			if c == controller {
+				dir = p.byResource[controller]
+			}
+		}
+	}
+	return dir == "/"
+}

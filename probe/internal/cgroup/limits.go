@@ -38,7 +38,12 @@ type Group struct {
 	memory []memoryLevel
 	cpu    []cpuLevel
 	pids   []pidsLevel
+	root   map[string]bool // controllers for which the process is in the root cgroup
 }
+
+// ErrRoot means that a process is in the root cgroup of a controller, which has
+// no limits of its own and counts nothing.
+var ErrRoot = errors.New("the root cgroup has no limits")
 
 type memoryLevel struct {
 	current, max, stat, events *procfs.File
@@ -55,7 +60,10 @@ type pidsLevel struct{ current, max, events *procfs.File }
 // Open opens the cgroup of a process. Controllers that are not there give no
 // error: their reading is then [fs.ErrNotExist].
 func (m Mounts) Open(p Paths) *Group {
-	g := &Group{}
+	g := &Group{root: map[string]bool{}}
+	for _, c := range []string{"memory", "cpu", "pids"} {
+		g.root[c] = m.root(p, c)
+	}
 	open := func(dir, name string) *procfs.File {
 		f, _ := procfs.Open(filepath.Join(dir, name)) // a nil File reads as absent
 		return f
@@ -127,10 +135,11 @@ func (g *Group) Close() error {
 // unlimited is where version 1 writes a number for no limit: PAGE_COUNTER_MAX.
 const unlimited = 1 << 60
 
-// Memory reads the memory. The error is [fs.ErrNotExist] without the controller.
+// Memory reads the memory. The error is [fs.ErrNotExist] without the controller,
+// [ErrRoot] in the root cgroup.
 func (g *Group) Memory() (Memory, error) {
 	if g == nil || len(g.memory) == 0 {
-		return Memory{}, noController("memory")
+		return Memory{}, g.without("memory")
 	}
 	best := Memory{Limit: math.Inf(1), OOMKills: math.NaN()}
 	fullest := -1.0
@@ -236,10 +245,11 @@ func (l cpuLevel) cores() (float64, error) {
 	return float64(quota) / period, nil
 }
 
-// CPU reads the CPU time. The error is [fs.ErrNotExist] without the controller.
+// CPU reads the CPU time. The error is [fs.ErrNotExist] without the controller,
+// [ErrRoot] in the root cgroup.
 func (g *Group) CPU() (CPU, error) {
 	if g == nil || len(g.cpu) == 0 {
-		return CPU{}, noController("cpu")
+		return CPU{}, g.without("cpu")
 	}
 	tightest, quota := -1, math.Inf(1)
 	for i, l := range g.cpu {
@@ -277,10 +287,11 @@ func (g *Group) CPU() (CPU, error) {
 	return c, nil
 }
 
-// PIDs reads the tasks. The error is [fs.ErrNotExist] without the controller.
+// PIDs reads the tasks. The error is [fs.ErrNotExist] without the controller,
+// [ErrRoot] in the root cgroup.
 func (g *Group) PIDs() (PIDs, error) {
 	if g == nil || len(g.pids) == 0 {
-		return PIDs{}, noController("pids")
+		return PIDs{}, g.without("pids")
 	}
 	best := PIDs{Limit: math.Inf(1), Hits: math.NaN()}
 	fullest := -1.0
@@ -313,6 +324,10 @@ func (g *Group) PIDs() (PIDs, error) {
 	return best, nil
 }
 
-func noController(name string) error {
-	return fmt.Errorf("find %s controller: %w", name, fs.ErrNotExist)
+// without says why there is nothing to read of a controller.
+func (g *Group) without(controller string) error {
+	if g != nil && g.root[controller] {
+		return fmt.Errorf("read %s of cgroup: %w", controller, ErrRoot)
+	}
+	return fmt.Errorf("find %s controller: %w", controller, fs.ErrNotExist)
 }

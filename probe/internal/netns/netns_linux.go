@@ -1,4 +1,4 @@
-package kernel
+package netns
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 )
 
 // path returns the file of the namespace below root.
-func (n Namespace) path(root string) string {
+func (n Namespace) file(root string) string {
 	switch {
 	case n.Path != "":
 		return n.Path
@@ -52,7 +52,7 @@ func (n Namespace) Inside(f func(fd int) error) error {
 	if n.Own() {
 		return f(0)
 	}
-	ns, err := os.Open(n.path("/"))
+	ns, err := os.Open(n.file("/"))
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return &probe.Unsupported{What: n.String(), Reason: err.Error(), Needs: "root"}
@@ -76,9 +76,9 @@ func (n Namespace) Inside(f func(fd int) error) error {
 	return <-done
 }
 
-// inode identifies the namespace; equal numbers are the same namespace.
-func (n Namespace) inode(root string) (uint64, error) {
-	path := n.path(root)
+// Inode identifies the namespace; equal numbers are the same namespace.
+func (n Namespace) Inode(root string) (uint64, error) {
+	path := n.file(root)
 	if n.Own() {
 		path = filepath.Join(root, "proc/self/ns/net")
 	}

@@ -1,0 +1,326 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+)
+
+// Process samples processes: those that a selection names and all their
+// children, so that a master and its workers, or a pre-fork server, are one
+// source. For each it reads open files, threads, resident memory and CPU, each
+// against the limit that binds it; the reading of the process nearest its limit
+// comes first. All carry the same label and their own PID.
+//
+// Processes are followed as they start and end. A process is known by its pid
+// and its start time, and read through descriptors that the kernel binds to it,
+// so another one that gets its pid is never taken for it. Starts and ends are
+// events; the first processes found are no start.
+type Process struct {
+	host    string
+	sel     profiles.Process
+	opts    Options
+	label   atomic.Pointer[string]
+	finder  finder
+	alone   bool // without children
+	members []*member
+	pids    atomic.Pointer[[]int32]
+	limits  limitReader
+
+	opened   time.Time
+	lookAt   time.Time // when to look for new processes
+	ever     bool      // some were found
+	events   []probe.Event
+	missing  missing
+	readings map[string][]probe.Reading
+}
+
+// maxMembers bounds the processes of one source; the first ones found stay.
+const maxMembers = 64
+
+// How often to look for new children: often enough to see a restart, and rarely
+// enough that looking costs at most lookShare of one core.
+const (
+	lookEvery   = 500 * time.Millisecond
+	lookMissing = 100 * time.Millisecond
+	lookShare   = 0.002
+)
+
+// errNoProcess means that nothing matches the selection now.
+var errNoProcess = errors.New("no such process")
+
+// NewProcess opens a sampler of the processes that sel names, on the host of that
+// name in the profile (empty means "local"). No process needs to exist yet:
+// until one does, each reading is an error.
+func NewProcess(sel profiles.Process, hostname string, o Options) (*Process, error) {
+	if hostname == "" {
+		hostname = "local"
+	}
+	p := &Process{host: hostname, sel: sel, opts: o, opened: time.Now(), readings: map[string][]probe.Reading{}}
+	p.setLabel(selectionName(sel))
+	p.pids.Store(&[]int32{})
+	var err error
+	if p.finder, err = newFinder(sel, o); err != nil {
+		return nil, fmt.Errorf("open %s: %w", p.Source().Name, err)
+	}
+	p.limits.open(o)
+	return p, nil
+}
+
+// selectionName names a selection before a process is found.
+func selectionName(sel profiles.Process) string {
+	switch {
+	case sel.Listen != 0:
+		return "port " + strconv.Itoa(sel.Listen)
+	case sel.PID != 0:
+		return "pid " + strconv.Itoa(sel.PID)
+	case sel.Name != "":
+		return sel.Name
+	case sel.Unit != "":
+		return sel.Unit
+	default:
+		return sel.Cgroup
+	}
+}
+
+func (p *Process) setLabel(s string) { p.label.Store(&s) }
+
+// Label is what people call the processes: the name, unit or cgroup they were
+// selected by, else the command name of the first one, once it is found. It may
+// be called from any goroutine.
+func (p *Process) Label() string { return *p.label.Load() }
+
+// PIDs returns the processes that exist as far as is known, the first one found
+// first. It may be called from any goroutine; what it returns must not be
+// changed.
+func (p *Process) PIDs() []int32 { return *p.pids.Load() }
+
+// Source names the sampler in reports.
+func (p *Process) Source() probe.Source {
+	return probe.Source{Host: p.host, Name: "process " + selectionName(p.sel)}
+}
+
+// Missing says what could not be read of the processes.
+func (p *Process) Missing() []*probe.Unsupported { return p.missing }
+
+// DrainEvents hands over the starts and ends seen since the last call.
+func (p *Process) DrainEvents(emit func(probe.Event)) {
+	for _, e := range p.events {
+		emit(e)
+	}
+	p.events = p.events[:0]
+}
+
+// Fullest returns the last reading of a metric of the process nearest its limit;
+// false if there is none. It is called as Sample is.
+func (p *Process) Fullest(name string) (probe.Reading, bool) {
+	r := p.readings[name]
+	if len(r) == 0 {
+		return probe.Reading{}, false
+	}
+	return r[0], true
+}
+
+// Close releases the processes. It may be called again.
+func (p *Process) Close() error {
+	var errs []error
+	for _, m := range p.members {
+		errs = append(errs, m.close())
+	}
+	p.members = nil
+	p.pids.Store(&[]int32{})
+	return errors.Join(append(errs, p.finder.close(), p.limits.close())...)
+}
+
+// Sample reads the processes. While there is none it returns an error, which
+// matches [probe.ErrUnsupported] if they exist but may not be seen.
+func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for name := range p.readings {
+		p.readings[name] = p.readings[name][:0]
+	}
+	now := time.Now()
+	ended := p.read(now)
+	var lookErr error
+	if ended || !now.Before(p.lookAt) {
+		lookErr = p.look(ctx, now)
+	}
+	for _, name := range [...]string{probe.OpenFiles, probe.Threads, probe.RSS, probe.ProcessCPU} {
+		all := p.readings[name]
+		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
+		for _, r := range all {
+			emit(r)
+		}
+	}
+	if len(p.members) > 0 {
+		return nil
+	}
+	if lookErr == nil {
+		lookErr = errNoProcess
+	}
+	return fmt.Errorf("find %s: %w", p.Source().Name, lookErr)
+}
+
+func fullness(r probe.Reading) float64 {
+	if r.Limit > 0 {
+		return r.Value / r.Limit
+	}
+	return 0
+}
+
+// read reads every member; ended is true if one has gone.
+func (p *Process) read(now time.Time) (ended bool) {
+	kept := p.members[:0]
+	for _, m := range p.members {
+		s, err := m.read(&p.limits, now)
+		if err != nil {
+			ended = true
+			p.events = append(p.events, probe.Event{
+				Kind: probe.ProcessExit, At: p.opts.Clock.Now(), Source: p.Source(), Host: p.host,
+				Process: p.Label(), PID: m.pid, Comm: m.comm, Reason: m.exitReason(),
+			})
+			_ = m.close()
+			continue
+		}
+		kept = append(kept, m)
+		p.collect(m, s)
+	}
+	clear(p.members[len(kept):])
+	p.members = kept
+	if ended {
+		p.publish()
+	}
+	return ended
+}
+
+// collect keeps the readings of one process until all are read.
+func (p *Process) collect(m *member, s stats) {
+	put := func(name string, v, limit float64) {
+		if math.IsNaN(v) {
+			return
+		}
+		if math.IsInf(limit, 1) {
+			limit = probe.NoLimit()
+		}
+		metric := probe.Metric{Host: p.host, Process: p.Label(), PID: m.pid, Name: name}
+		p.readings[name] = append(p.readings[name], probe.Reading{Metric: metric, Value: v, Limit: limit})
+	}
+	put(probe.OpenFiles, s.files, s.filesLimit)
+	put(probe.Threads, s.threads, s.threadsLimit)
+	put(probe.RSS, s.rss, s.rssLimit)
+	if share, ok := m.cpu.share(s.at, s.cpu, s.cores); ok {
+		put(probe.ProcessCPU, share, 1)
+	}
+	for _, u := range s.missing {
+		p.missing.add(u.What, u)
+	}
+}
+
+// look looks for processes that are not members yet.
+func (p *Process) look(ctx context.Context, now time.Time) error {
+	found, err := p.finder.find(ctx)
+	if p.alone {
+		found = found[:min(len(found), 1)]
+	}
+	cost := time.Since(now)
+	wait := lookEvery
+	if len(found) == 0 {
+		wait = lookMissing
+	}
+	p.lookAt = now.Add(max(wait, time.Duration(float64(cost)/lookShare)))
+	if err != nil {
+		return err
+	}
+	changed := false
+	for _, f := range found {
+		if len(p.members) == maxMembers {
+			break
+		}
+		if slices.ContainsFunc(p.members, func(m *member) bool { return m.pid == f.pid && m.start == f.start }) {
+			continue
+		}
+		m, err := openMember(f, p.opts)
+		if err != nil {
+			continue // it ended while we looked
+		}
+		if len(p.members) == 0 && !p.ever && !p.alone && p.sel.Name == "" && p.sel.Unit == "" && p.sel.Cgroup == "" {
+			p.setLabel(m.comm)
+		}
+		p.members = append(p.members, m)
+		changed = true
+		if started := startedAt(f); p.ever || started.After(p.opened) {
+			p.events = append(p.events, probe.Event{
+				Kind: probe.ProcessStart, At: p.opts.Clock.At(started), Source: p.Source(), Host: p.host,
+				Process: p.Label(), PID: m.pid, Comm: m.comm,
+			})
+		}
+		if s, err := m.read(&p.limits, time.Now()); err == nil {
+			p.collect(m, s)
+		}
+	}
+	if changed {
+		p.publish()
+	}
+	if len(p.members) > 0 {
+		p.ever = true
+		return nil
+	}
+	return errNoProcess
+}
+
+func (p *Process) publish() {
+	pids := make([]int32, len(p.members))
+	for i, m := range p.members {
+		pids[i] = m.pid
+	}
+	p.pids.Store(&pids)
+}
+
+// found is a process that a finder found. start is a number that tells it from
+// others that had or get its pid.
+type found struct {
+	pid   int32
+	start uint64
+	comm  string
+}
+
+// stats is what was read of a process at one time. A number is NaN if it could
+// not be read, a limit +Inf if there is none.
+type stats struct {
+	at                    time.Time
+	files, filesLimit     float64
+	threads, threadsLimit float64
+	rss, rssLimit         float64 // bytes
+	cpu                   float64 // seconds since its start
+	cores                 float64 // that it may use
+	missing               []*probe.Unsupported
+}
+
+// cpuMeter turns CPU seconds into the share of what a process may use.
+type cpuMeter struct {
+	at   time.Time
+	used float64
+	set  bool
+}
+
+// share returns the share since the last call; ok is false at the first one and
+// when nothing passed. A share a little above 1 is the clocks' doing, and is 1.
+func (c *cpuMeter) share(at time.Time, used, cores float64) (share float64, ok bool) {
+	before := *c
+	*c = cpuMeter{at, used, true}
+	if passed := at.Sub(before.at).Seconds(); before.set && passed > 0 && cores > 0 && used >= before.used {
+		return min(1, (used-before.used)/passed/cores), true
+	}
+	return 0, false
+}
