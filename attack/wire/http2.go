@@ -468,8 +468,9 @@ func (h *h2conn) shut() { h.cc.Close() }
 
 // finish ends a connection that the library has closed and no attempt uses.
 func (s *streams) finish(h *h2conn) {
-	how := destroyed
+	how := hangUp
 	if p := h.c.sockErr.Load(); p != nil {
+		how = destroyed
 		switch f := Classify(*p); {
 		case f == attack.EOF:
 			how = halfShut

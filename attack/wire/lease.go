@@ -115,7 +115,7 @@ func (l *Lease) Close() {
 	t := l.t
 	if c := l.c; c != nil && c.state.CompareAndSwap(stateIdle, stateLost) {
 		l.endIdle()
-		t.retire(c, destroyed)
+		t.retire(c, hangUp) // a RST may be on its way behind the last response
 	}
 	l.c = nil
 	t.mu.Lock()
