@@ -35,8 +35,8 @@ func newDirect(cfg Config, open opener) (*Direct, error) {
 
 // Run sends the load; see [attack.Loader].
 func (d *Direct) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
-	return d.run.execute(ctx, sink, func() {
-		l := &directLoop{run: d.run, pacer: newPacer(d.run), work: make(chan uint64, d.run.maxInFlight)}
+	return d.run.execute(ctx, sink, func(p *pacer) {
+		l := &directLoop{run: d.run, pacer: p, work: make(chan uint64, d.run.maxInFlight)}
 		l.drive()
 	})
 }

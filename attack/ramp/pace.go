@@ -1,26 +1,38 @@
 package ramp
 
 import (
-	"runtime"
+	"fmt"
 	"time"
 )
 
 const (
 	// sleepSlice bounds one sleep, so that a stop is noticed in time.
 	sleepSlice = 50 * time.Millisecond
-	// batchGap is the shortest time between two wake-ups of the pacer. Gaps are
-	// even up to 10,000 requests a second; above, those due in the meantime go
-	// out together, 100 µs late at most.
-	batchGap = 100 * time.Microsecond
+	// evenRate is the rate up to which every request has a wake-up of its own.
+	// Above, the pacer wakes every batchGap and sends what has become due.
+	evenRate = 10_000
+	batchGap = 500 * time.Microsecond
 )
 
 // pacer waits for due times. It belongs to one goroutine.
 type pacer struct {
 	run   *run
 	woken time.Duration // last wake-up
+	sleep func(time.Duration)
+	close func()
 }
 
-func newPacer(r *run) *pacer { return &pacer{run: r, woken: -1 << 62} }
+func newPacer(r *run) (*pacer, error) {
+	p := &pacer{run: r, woken: -1 << 62, sleep: r.sleep, close: func() {}}
+	if p.sleep == nil {
+		a, err := newAlarm()
+		if err != nil {
+			return nil, fmt.Errorf("pace load: %w", err)
+		}
+		p.sleep, p.close = a.sleep, a.close
+	}
+	return p, nil
+}
 
 // until waits until t and returns false when the run is stopped first. A time
 // in the past returns at once.
@@ -29,22 +41,17 @@ func (p *pacer) until(t time.Duration) bool {
 	if now >= t {
 		return !p.run.stopping()
 	}
-	// Let the request just handed out begin before this goroutine takes the
-	// processor to sleep in a system call.
-	runtime.Gosched()
-	t = max(t, p.woken+batchGap)
-	for {
+	if p.run.sched.Rate(t) > evenRate {
+		t = max(t, p.woken+batchGap)
+	}
+	for left := t - now; left > 0; left = t - p.run.now() {
 		if p.run.stopping() {
 			return false
 		}
-		left := t - p.run.now()
-		if left <= 0 {
-			break
-		}
-		p.run.sleep(min(left, sleepSlice))
+		p.sleep(min(left, sleepSlice))
 	}
 	p.woken = p.run.now()
-	return true
+	return !p.run.stopping()
 }
 
 // step is what a schedule wants next.

@@ -1,27 +1,56 @@
 package ramp
 
 import (
-	"runtime"
+	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// sleepPrecisely sleeps in nanosleep(2) with the thread's timer slack set to
-// 1 ns (PR_SET_TIMERSLACK, prctl(2)): it wakes within microseconds, where Go's
-// own timers wait in epoll in whole milliseconds. The thread is locked so that
-// the slack is that of the thread that sleeps.
-//
-// A wait too short for a system call returns at once: the caller asks again.
-func sleepPrecisely(d time.Duration) {
-	if d < 3*time.Microsecond {
+// alarm wakes a goroutine at a time, within microseconds. It is a timerfd
+// (timerfd_create(2), which knows no timer slack) in Go's netpoller: Go's own
+// timers wait in whole milliseconds, and a goroutine that sleeps in nanosleep(2)
+// keeps its processor from others until the runtime notices.
+type alarm struct {
+	file *os.File
+	conn syscall.RawConn
+}
+
+func newAlarm() (*alarm, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("timerfd_create", err)
+	}
+	a := &alarm{file: os.NewFile(uintptr(fd), "timerfd")}
+	if a.conn, err = a.file.SyscallConn(); err != nil {
+		_ = a.file.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// sleep waits for d.
+func (a *alarm) sleep(d time.Duration) {
+	if d <= 0 {
 		return
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	// Without the slack it sleeps up to 50 µs longer: no reason to fail.
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
-	ts := unix.NsecToTimespec(int64(d))
-	// A signal ends it early; the caller looks at the clock again.
-	_ = unix.Nanosleep(&ts, nil)
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
+	var failed error
+	first := true
+	err := a.conn.Read(func(fd uintptr) bool {
+		if first {
+			first = false
+			failed = unix.TimerfdSettime(int(fd), 0, &spec, nil)
+			return failed != nil
+		}
+		var count [8]byte
+		_, err := unix.Read(int(fd), count[:])
+		return err != unix.EAGAIN
+	})
+	if err != nil || failed != nil {
+		time.Sleep(d)
+	}
 }
+
+func (a *alarm) close() { _ = a.file.Close() }

@@ -4,5 +4,13 @@ package ramp
 
 import "time"
 
-// sleepPrecisely sleeps as precisely as Go's timers do on this system.
-func sleepPrecisely(d time.Duration) { time.Sleep(d) }
+// alarm wakes a goroutine at a time, as precisely as Go's timers do on this
+// system.
+type alarm struct{}
+
+func newAlarm() (*alarm, error) { return &alarm{}, nil }
+
+// sleep waits for d.
+func (*alarm) sleep(d time.Duration) { time.Sleep(d) }
+
+func (*alarm) close() {}

@@ -132,8 +132,8 @@ type run struct {
 	maxInFlight int64
 	agg         *aggregator
 	coll        *collector
-	start       time.Time // t = 0, with a monotonic reading
-	sleep       func(time.Duration)
+	start       time.Time           // t = 0, with a monotonic reading
+	sleep       func(time.Duration) // in tests; nil: an alarm
 
 	inFlight atomic.Int64
 	closed   atomic.Uint64 // requests of closed-loop stages
@@ -160,7 +160,7 @@ func newRun(cfg Config, open opener, plain bool) (*run, error) {
 		cfg.MaxFailures = defaultMaxFailures
 	}
 	client := cfg.Profile.Client
-	r := &run{cfg: cfg, opener: open, plain: plain, sleep: sleepPrecisely, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
+	r := &run{cfg: cfg, opener: open, plain: plain, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
 	if r.maxInFlight <= 0 {
 		r.maxInFlight = defaultMaxInFlight
 	}
@@ -295,7 +295,7 @@ func (r *run) pause(d time.Duration) bool {
 
 // execute runs the load: drive sends everything and returns when every request
 // has ended.
-func (r *run) execute(ctx context.Context, sink attack.Sink, drive func()) (attack.Summary, error) {
+func (r *run) execute(ctx context.Context, sink attack.Sink, drive func(*pacer)) (attack.Summary, error) {
 	r.start = r.cfg.Start
 	if r.start.IsZero() {
 		r.start = time.Now()
@@ -306,8 +306,15 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func()) (atta
 	}
 	r.coll = newCollector(r)
 	if err := r.connect(); err != nil {
+		r.close()
 		return attack.Summary{}, err
 	}
+	pacer, err := newPacer(r)
+	if err != nil {
+		r.close()
+		return attack.Summary{}, err
+	}
+	defer pacer.close()
 	if !r.await(ctx) {
 		r.close()
 		return attack.Summary{Interrupted: true}, nil
@@ -323,7 +330,7 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func()) (atta
 	delivered := make(chan struct{})
 	deliverer.Go(func() { r.coll.deliver(sink, delivered) })
 
-	drive()
+	drive(pacer)
 	ended := r.now()
 	close(sent)
 	background.Wait()

@@ -134,7 +134,7 @@ func TestWireResetsAgainstTheInjector(t *testing.T) {
 					}
 					defer injector.Close()
 					// Bursts, so that connections become idle as well.
-					p := testProfile(profiles.Stage{Kind: profiles.Burst, BurstSize: 8, Every: 40 * time.Millisecond, For: time.Second})
+					p := testProfile(profiles.Stage{Kind: profiles.Burst, BurstSize: 10, Every: 20 * time.Millisecond, For: 400 * time.Millisecond})
 					p.Targets[0].URL = injector.URL()
 					p.Targets[0].Requests[0] = profiles.Request{Method: method, Path: "/", Weight: 1}
 					rec := runReal(t, engine, Config{Profile: p})

@@ -41,9 +41,9 @@ func newVegeta(cfg Config, open opener) (*Vegeta, error) {
 
 // Run sends the load; see [attack.Loader].
 func (v *Vegeta) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
-	return v.run.execute(ctx, sink, func() {
+	return v.run.execute(ctx, sink, func(pc *pacer) {
 		p := &hitPacer{
-			run: v.run, pacer: newPacer(v.run), plan: newPlan(v.run),
+			run: v.run, pacer: pc, plan: newPlan(v.run),
 			answer: &http.Response{Status: "200 OK", StatusCode: http.StatusOK, Body: http.NoBody},
 		}
 		attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: p}))
