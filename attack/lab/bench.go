@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,13 +96,13 @@ func (b *bench) watch(look func(), every time.Duration) {
 }
 
 // later calls f after a time, unless the scenario has ended by then.
-func (b *bench) later(after time.Duration, f func()) {
+func (b *bench) later(after time.Duration, f func(context.Context)) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if pause(ctx, after) {
-			f()
+			f(ctx)
 		}
 	}()
 	b.watching = append(b.watching, func() {
@@ -213,3 +214,14 @@ func get(path string) []profiles.Request {
 
 // arg formats a flag of a service.
 func arg(name string, value any) string { return fmt.Sprintf("-%s=%v", name, value) }
+
+// freePort returns a port of 127.0.0.1 that was free a moment ago, for programs
+// that cannot choose one themselves.
+func freePort() (uint16, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find free port: %w", err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).AddrPort().Port(), nil
+}

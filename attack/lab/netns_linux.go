@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -271,6 +272,56 @@ func (b *bench) watchKernel(netns, role string, harm ...string) error {
 			if d := v - first[name]; d > 0 && !isHarm[name] {
 				b.tally.set(role+"."+name, uint64(d))
 			}
+		}
+	})
+	return nil
+}
+
+// watchConntrack follows counters of a namespace's connection tracking, summed
+// over processors, as harm.
+func (b *bench) watchConntrack(netns string, names ...string) {
+	last := make(map[string]int64)
+	b.watch(func() {
+		out, err := output(exec.Command("conntrack", "-S"), netns)
+		if err != nil {
+			return
+		}
+		now := make(map[string]int64)
+		for _, f := range strings.Fields(out) {
+			if name, value, ok := strings.Cut(f, "="); ok {
+				if v, err := strconv.ParseInt(value, 10, 64); err == nil {
+					now[name] += v
+				}
+			}
+		}
+		for _, name := range names {
+			b.tally.harmBy("router.conntrack."+name, now[name]-last[name])
+		}
+		last = now
+	}, 200*time.Millisecond)
+}
+
+// afterTraffic calls f some time after the first connections have reached a
+// namespace: how long a run prepares before it loads is its own affair.
+func (b *bench) afterTraffic(netns string, delay time.Duration, f func()) error {
+	var file *os.File
+	err := inNetns(netns, func() (err error) {
+		file, err = os.Open("/proc/thread-self/net/snmp")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open kernel counters: %w", err)
+	}
+	b.later(0, func(ctx context.Context) {
+		defer file.Close()
+		for pause(ctx, 50*time.Millisecond) {
+			// Segments of some dozen requests: not those of a preflight.
+			if c, err := readCounters([]*os.File{file}); err == nil && c["InSegs"] > 300 {
+				break
+			}
+		}
+		if pause(ctx, delay) {
+			f()
 		}
 	})
 	return nil

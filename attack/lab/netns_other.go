@@ -2,7 +2,10 @@
 
 package lab
 
-import "os/exec"
+import (
+	"os/exec"
+	"time"
+)
 
 const (
 	clientAddr   = "10.90.1.2"
@@ -22,7 +25,16 @@ func (b *bench) in(_, _ string, _ ...string) error                       { retur
 func (b *bench) nft(_, _ string) error                                   { return errLinuxOnly }
 func (b *bench) watchFilter(_, _ string)                                 {}
 func (b *bench) watchKernel(_, _ string, _ ...string) error              { return errLinuxOnly }
+func (b *bench) watchConntrack(string, ...string)                        {}
+func (b *bench) afterTraffic(string, time.Duration, func()) error        { return errLinuxOnly }
 func (b *bench) cgroup(_ string, _, _ map[string]string) (string, error) { return "", errLinuxOnly }
 func (b *bench) program(string, []string, string, ...string) (*exec.Cmd, error) {
 	return nil, errLinuxOnly
+}
+
+func inNetns(name string, f func() error) error {
+	if name != "" {
+		return errLinuxOnly
+	}
+	return f()
 }

@@ -5,5 +5,8 @@ import "slices"
 // Scenarios returns all scenarios, those that need no privileges first. Which of
 // them this machine can run, [Scenario.Missing] tells.
 func Scenarios() []Scenario {
-	return slices.Concat(serverScenarios(), softwareScenarios(), controlScenarios())
+	return slices.Concat(
+		serverScenarios(), softwareScenarios(), controlScenarios(), gunicornScenarios(),
+		networkScenarios(), proxyScenarios(), resourceScenarios(),
+	)
 }

@@ -35,6 +35,8 @@ func services() map[string]service {
 		"api":       api,
 		"injector":  injectorService,
 		"orders":    orders,
+		"forge":     forge,
+		"delay":     delay,
 		"supervise": supervise,
 	}
 }
