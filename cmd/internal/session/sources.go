@@ -1,10 +1,12 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/rampload/rampload/probe"
@@ -65,10 +67,12 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 		case <-ctx.Done():
 			switch {
 			case status.Reads == 0:
-				status.State, status.Reason = probe.NotMeasured, reason
+				status.State, status.Reason = probe.NotMeasured, cmp.Or(reason, "there was nothing to read")
 			case failures > 0:
 				status.State = probe.Partial
 				status.Reason = fmt.Sprintf("%d of %d readings failed: %s", failures, failures+int(status.Reads), reason)
+			default:
+				lacking(s, &status)
 			}
 			return status
 		case <-ticker.C:
@@ -88,12 +92,28 @@ func watch(ctx context.Context, w probe.Watcher, cfg Config) probe.Status {
 	status.CPU = cost
 	switch {
 	case err == nil:
+		lacking(w, &status)
 	case errors.Is(err, probe.ErrUnsupported):
 		status.State, status.Reason = probe.NotMeasured, err.Error()
 	default:
 		status.State, status.Reason = probe.Partial, fmt.Sprintf("ended early: %s", err)
 	}
 	return status
+}
+
+// lacking marks a source partial that could not measure all that it stands for.
+func lacking(source any, status *probe.Status) {
+	partial, ok := source.(probe.PartialSource)
+	if !ok {
+		return
+	}
+	var reasons []string
+	for _, missing := range partial.Missing() {
+		reasons = append(reasons, missing.Error())
+	}
+	if len(reasons) > 0 {
+		status.State, status.Reason = probe.Partial, strings.Join(reasons, "; ")
+	}
 }
 
 // measureCPU runs f on one thread and returns the CPU time that it took there.

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"github.com/rampload/rampload/report"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml"
+)
+
+func newCheck(env Env, g *globals) *cobra.Command {
+	r := &runFlags{}
+	var schema bool
+	cmd := &cobra.Command{
+		Use:   "check PROFILE",
+		Short: "Validate a profile, print its plan, look at limits; send no load",
+		Example: `  rampload check peak.yaml
+  rampload check --schema > rampload.schema.json   JSON Schema for editors`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if schema {
+				_, err := env.Stdout.Write(yaml.Schema())
+				return err
+			}
+			if len(args) == 1 {
+				r.profile = args[0]
+			}
+			if r.profile == "" {
+				return usage(fmt.Errorf("no profile named: write rampload check peak.yaml"))
+			}
+			p, err := loadProfile(env, g, r)
+			if err != nil {
+				return err
+			}
+			return check(cmd.Context(), env, p)
+		},
+	}
+	r.register(cmd.Flags())
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of profiles")
+	return cmd
+}
+
+// check prints the plan of a profile and what stands in its way. A target that
+// answers no connection is exit 3, as it would be in a run.
+func check(ctx context.Context, env Env, p profiles.Profile) error {
+	w := env.Stdout
+	printPlan(w, p)
+	fmt.Fprintln(w, "\ntargets")
+	for _, t := range p.Targets {
+		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(ctx, t))
+	}
+	watched := watchHosts(p.Hosts, p.Targets, probe.NewClock(time.Now()), true)
+	defer watched.close()
+	fmt.Fprintln(w, "\nprobes")
+	for _, s := range watched.describe(ctx) {
+		fmt.Fprintf(w, "  %s\n", s)
+	}
+	warnings, err := preflight(ctx, p)
+	fmt.Fprintln(w, "\npreflight")
+	for _, warning := range warnings {
+		fmt.Fprintf(w, "  warning: %s\n", warning)
+	}
+	if err != nil {
+		return notRun(err)
+	}
+	if len(warnings) == 0 {
+		fmt.Fprintln(w, "  every target answers; no limit of this machine is in the way")
+	}
+	return nil
+}
+
+func printPlan(w io.Writer, p profiles.Profile) {
+	fmt.Fprintf(w, "%s: %s", p.Name, profiles.FormatDuration(p.Duration()))
+	if rate, ok := p.MaxRate(); ok {
+		fmt.Fprintf(w, ", up to %s/s", report.FormatNumber(rate))
+	}
+	fmt.Fprintf(w, ", engine %s, at most %s connections a target\n", p.Client.Engine, connections(p.Client))
+	var at time.Duration
+	for _, s := range p.Load {
+		fmt.Fprintf(w, "  %6s  %s\n", clock(at), s)
+		at += s.Duration()
+	}
+	for _, gate := range p.Gate {
+		fmt.Fprintf(w, "  gate    %s\n", gate.Text)
+	}
+	for _, abort := range p.AbortIf {
+		fmt.Fprintf(w, "  abort   %s\n", abort.Text)
+	}
+}
+
+func connections(c profiles.Client) string {
+	if c.Connections == 0 {
+		return "unlimited (one for each request)"
+	}
+	return report.FormatNumber(float64(c.Connections))
+}
+
+// resolved says which addresses a target's name has.
+func resolved(ctx context.Context, t profiles.Target) string {
+	host := targetHost(t.URL)
+	if host == "" || net.ParseIP(host) != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return "does not resolve"
+	}
+	return strings.Join(addrs, " ")
+}

@@ -1,0 +1,179 @@
+// Package cli is the commands of rampload: the one place where adapters are
+// chosen and joined. What a command computes lives in the packages below; here
+// are flags, files, terminals and exit codes.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampload/rampload/report"
+)
+
+// Env is everything of the process that a command may use.
+type Env struct {
+	Args           []string // without the program's name
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	LookupEnv      func(string) (string, bool)
+}
+
+func (e Env) env(name string) string {
+	v, _ := e.LookupEnv(name)
+	return v
+}
+
+// exitError carries an exit code to Main. A nil err exits silently: the command
+// has said all that there is to say.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit returns an error that ends rampload with the code; nil for 0.
+func exit(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// usage returns an error for what the user can put right: exit 2.
+func usage(err error) error { return &exitError{report.ExitUsage, err} }
+
+// notRun returns an error for a run that could not be carried out: exit 3.
+func notRun(err error) error { return &exitError{report.ExitNotRun, err} }
+
+// Main runs a command and returns the process's exit code. The first SIGINT or
+// SIGTERM cancels the command's context; at the second Main returns at once, and
+// the caller is expected to end the process.
+func Main(ctx context.Context, env Env) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	done := make(chan int, 1)
+	go func() { done <- execute(ctx, env) }()
+	for interrupts := 0; ; {
+		select {
+		case code := <-done:
+			return code
+		case <-signals:
+			interrupts++
+			if interrupts == 2 {
+				return report.ExitInterrupted
+			}
+			cancel()
+		}
+	}
+}
+
+func execute(ctx context.Context, env Env) int {
+	root := newRoot(env)
+	root.SetArgs(env.Args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return report.ExitPassed
+	}
+	var coded *exitError
+	if !errors.As(err, &coded) {
+		// Only cobra itself returns other errors: unknown commands, flags, arguments.
+		coded = &exitError{report.ExitUsage, fmt.Errorf("%w; see rampload --help", err)}
+	}
+	if coded.err != nil {
+		fmt.Fprintf(env.Stderr, "rampload: %s\n", coded.err)
+	}
+	return coded.code
+}
+
+// Version returns the version of this build: the module's, or the commit's.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel+" + s.Value[:12]
+		}
+	}
+	return "devel"
+}
+
+// globals are the flags of every command.
+type globals struct {
+	set       []string
+	label     string
+	out       string
+	logFormat string
+	quiet     bool
+}
+
+func newRoot(env Env) *cobra.Command {
+	g := &globals{}
+	r := &runFlags{}
+	root := &cobra.Command{
+		Use:   "rampload --profile FILE",
+		Short: "Ramp load until connections reset, and say what ran out, where, and who sent the reset",
+		Long: `rampload ramps load against services, counts every connection reset at the
+connection, finds the load at which resets begin, and names the resource that
+ran out, the host and who sent the reset, with evidence.
+
+Exit codes: 0 passed; 1 a gate failed, an abort-if condition struck, or compare
+found a regression; 2 wrong usage or an invalid profile; 3 the run could not be
+carried out; 4 a gate could not be judged; 130 interrupted.`,
+		Example: `  rampload demo                          see it at work on a faulty service
+  rampload init > peak.yaml              write a commented starter profile
+  rampload --profile peak.yaml           run it
+  rampload compare v1.json v2.json       compare two reports`,
+		Args:          cobra.NoArgs,
+		Version:       Version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.profile == "" {
+				return cmd.Help()
+			}
+			return runCommand(cmd.Context(), env, g, r)
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	f := root.PersistentFlags()
+	f.StringArrayVar(&g.set, "set", nil, "override a profile value: `KEY=VALUE`, such as client.timeout=2s (repeatable)")
+	f.StringVar(&g.label, "label", "", "name this run in its report, such as a release: `TEXT`")
+	f.StringVar(&g.out, "out", "", "write the report to `FILE` (default rampload-NAME-TIME.json)")
+	f.StringVar(&g.logFormat, "log-format", "text", "`FORMAT` of the failure log on stderr: text (none) or json (a line for each failed attempt)")
+	f.BoolVar(&g.quiet, "quiet", false, "print no progress")
+	r.register(root.Flags())
+
+	root.AddCommand(
+		newRun(env, g), newCompare(env, g), newReport(env, g), newCheck(env, g),
+		newInit(env), newDemo(env, g), newProbe(env), newLabService(env),
+	)
+	return root
+}

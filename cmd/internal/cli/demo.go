@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/report"
+)
+
+func newDemo(env Env, g *globals) *cobra.Command {
+	var (
+		list bool
+		seed uint64
+	)
+	cmd := &cobra.Command{
+		Use:   "demo [SCENARIO]",
+		Short: "Run against a faulty service of rampload's own and see the verdict",
+		Long: `demo starts a faulty service on this machine, ramps load against it and says
+whether rampload found what is wrong. Without a scenario it takes a payment
+service that runs out of file descriptors, then the same service with a sane
+limit. Exit code 0 means that the expected verdict was reached.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if list {
+				return listScenarios(env)
+			}
+			names := []string{"descriptors", "healthy"}
+			if len(args) == 1 {
+				names = args
+			}
+			return demoCommand(cmd.Context(), env, g, names, seed)
+		},
+	}
+	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "vary the scenario's parameters: `N`")
+	return cmd
+}
+
+func listScenarios(env Env) error {
+	family := ""
+	for _, s := range lab.Scenarios() {
+		if s.Family != family {
+			family = s.Family
+			fmt.Fprintf(env.Stdout, "%s\n", family)
+		}
+		needs := make([]string, len(s.Needs))
+		for i, n := range s.Needs {
+			needs[i] = string(n)
+		}
+		fmt.Fprintf(env.Stdout, "  %-28s %s", s.Name, s.About)
+		if len(needs) > 0 {
+			fmt.Fprintf(env.Stdout, " (needs %s)", strings.Join(needs, ", "))
+		}
+		fmt.Fprintln(env.Stdout)
+	}
+	return nil
+}
+
+func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed uint64) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return notRun(fmt.Errorf("find own program: %w", err))
+	}
+	dir, err := os.MkdirTemp("", "rampload-demo-")
+	if err != nil {
+		return notRun(fmt.Errorf("make a folder for the demo: %w", err))
+	}
+	reached := true
+	for i, name := range names {
+		s, err := scenario(name)
+		if err != nil {
+			return usage(err)
+		}
+		if i > 0 {
+			fmt.Fprintln(env.Stdout)
+		}
+		ok, err := demo(ctx, env, g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed})
+		if err != nil {
+			return err
+		}
+		reached = reached && ok
+		if ctx.Err() != nil {
+			return exit(report.ExitInterrupted)
+		}
+	}
+	if !reached {
+		return exit(report.ExitFailed)
+	}
+	return nil
+}
+
+func scenario(name string) (lab.Scenario, error) {
+	s, ok := lab.Lookup(name)
+	if !ok {
+		return s, fmt.Errorf("no scenario %q; rampload demo --list names them", name)
+	}
+	if missing := s.Missing(); missing != "" {
+		return s, errors.New(missing)
+	}
+	return s, nil
+}
+
+// demo runs one scenario and reports whether its expected verdict was reached.
+func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env) (bool, error) {
+	fmt.Fprintf(env.Stdout, "demo %s: %s\n\n", s.Name, s.About)
+	running, err := s.Start(ctx, le)
+	if err != nil {
+		return false, notRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
+	}
+	defer running.Stop()
+	opt := *g
+	if opt.out == "" {
+		opt.out = filepath.Join(le.Dir, s.Name+".json")
+	}
+	var r *report.Report
+	if running.ClientNetns != "" || running.ClientFiles != 0 || running.ClientCgroup != "" {
+		r, err = runElsewhere(ctx, env, running, opt, le)
+	} else {
+		var done *finished
+		done, err = run(ctx, env, running.Profile.WithDefaults(), runOptions{globals: &opt, sampleEvery: windowInterval, trace: true})
+		if done != nil {
+			r = done.report
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	got := r.Findings[0]
+	stopErr := running.Stop()
+	truth := running.Truth()
+	fmt.Fprintf(env.Stdout, "\nexpected %s, found %s\n", s.Cause, describe(got))
+	if truth.Source != "" {
+		fmt.Fprintf(env.Stdout, "resets sent as %s counted them: %s; as rampload did: %s\n",
+			truth.Source, report.FormatNumber(float64(truth.Resets)), report.FormatNumber(float64(r.Totals.WireResets)))
+	}
+	if stopErr != nil {
+		return false, notRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
+	}
+	return got.Cause == s.Cause || slices.Contains(running.Expect.Causes, got.Cause), nil
+}
+
+func describe(f report.Finding) string {
+	if f.Verdict == f.Cause {
+		return f.Verdict
+	}
+	return fmt.Sprintf("%s (%s, confidence %.2f)", f.Cause, f.Verdict, f.Confidence)
+}
+
+// enter is a shell script that moves itself to a control group and a limit of
+// open files before it becomes its arguments: both are inherited by execve.
+const enter = `if [ -n "$1" ]; then echo $$ > "$1/cgroup.procs" || exit 125; fi
+if [ "$2" != 0 ]; then ulimit -n "$2" || exit 125; fi
+shift 2; exec "$@"`
+
+// runElsewhere runs the profile in a process of its own where the scenario's
+// client has to be: a running process cannot move all of its threads there.
+func runElsewhere(ctx context.Context, env Env, running *lab.Running, opt globals, le lab.Env) (*report.Report, error) {
+	text, err := yaml.Marshal(running.Profile.WithDefaults())
+	if err != nil {
+		return nil, notRun(fmt.Errorf("write the scenario's profile: %w", err))
+	}
+	path := filepath.Join(le.Dir, fmt.Sprintf("%s-%d.yaml", running.Profile.Name, time.Now().UnixNano()))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return nil, notRun(fmt.Errorf("write the scenario's profile: %w", err))
+	}
+	args := []string{"sh", "-c", enter, "rampload", running.ClientCgroup, strconv.FormatUint(running.ClientFiles, 10)}
+	if running.ClientNetns != "" {
+		// nsenter rather than ip netns exec: that one hides /sys/kernel/tracing.
+		args = append(args, "nsenter", "--net=/run/netns/"+running.ClientNetns, "--")
+	}
+	args = append(args, le.Exe, "run", "--profile", path, "--out", opt.out)
+	if opt.quiet {
+		args = append(args, "--quiet")
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	cmd.Stdout, cmd.Stderr = env.Stdout, env.Stderr
+	var exited *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exited) {
+		return nil, notRun(fmt.Errorf("run the scenario's client: %w", err))
+	}
+	r, err := readReport(opt.out)
+	if err != nil {
+		return nil, notRun(fmt.Errorf("the scenario's client left no report: %w", err))
+	}
+	return r, nil
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// newHeader describes a run before it begins.
+func newHeader(p profiles.Profile, sched *schedule.Schedule, id attack.RunID, start time.Time, label string, w *watched) runlog.Header {
+	h := runlog.Header{
+		RunID: hexID(id), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: windowInterval,
+		Fingerprint: p.Fingerprint(), Rampload: Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Kernel: kernelRelease(), CPUs: runtime.NumCPU(), GitCommit: gitCommit(),
+		Hosts: w.hosts,
+		Generator: runlog.Generator{
+			Engine: string(p.Client.Engine), Connections: p.Client.Connections, MaxInFlight: p.Client.MaxInFlight,
+			Timeout: p.Client.Timeout, IdleTimeout: p.Client.IdleTimeout, Retries: p.Client.Retries.Max,
+			SkipVerify: p.Client.TLS.SkipVerify, NoFile: w.noFile,
+		},
+	}
+	h.Host, _ = os.Hostname()
+	if text, err := yaml.Marshal(p.Redacted()); err == nil {
+		h.Profile = string(text)
+	}
+	for i, t := range p.Targets {
+		h.Targets = append(h.Targets, runlog.Target{
+			Name: t.Name, URL: p.Redactor().Redact(t.URL), Hosts: w.targetHosts[i], Share: t.Share, ListenPort: listenPort(t.URL),
+		})
+	}
+	var at time.Duration
+	for _, s := range p.Load {
+		end := at + s.Duration()
+		h.Stages = append(h.Stages, runlog.Stage{
+			Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: sched.Rate(at), To: sched.Rate(end - 1),
+		})
+		at = end
+	}
+	return h
+}
+
+// listenPort returns the port that connections to the URL go to, 0 for a Unix
+// socket.
+func listenPort(raw string) int {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return 0
+	}
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		return port
+	}
+	switch u.Scheme {
+	case "http":
+		return 80
+	case "https":
+		return 443
+	}
+	return 0
+}
+
+// targetHost returns the host name or address of a target's URL, empty for a
+// Unix socket.
+func targetHost(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme == "unix" {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// gitCommit names the commit of the working directory's repository, if any: a
+// release under test is most often run from its own checkout.
+func gitCommit() string {
+	out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func kernelRelease() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(release))
+}
+
+// localAddrs returns the addresses of this machine's interfaces.
+func localAddrs() []string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok {
+			out = append(out, n.IP.String())
+		}
+	}
+	return out
+}

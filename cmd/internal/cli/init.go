@@ -1,0 +1,24 @@
+package cli
+
+import (
+	"bufio"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampload/rampload/profiles/yaml"
+)
+
+func newInit(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "init",
+		Short:   "Write a commented starter profile",
+		Example: "  rampload init > peak.yaml",
+		Args:    exactArgs("rampload init > peak.yaml", 0),
+		RunE: func(*cobra.Command, []string) error {
+			return writeOut(env, "", func(w *bufio.Writer, _ terminal) error {
+				_, err := w.Write(yaml.Starter())
+				return err
+			})
+		},
+	}
+}

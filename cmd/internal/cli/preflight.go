@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/rampload/rampload/probe/kernel"
+	"github.com/rampload/rampload/profiles"
+)
+
+// preflightTimeout bounds one connection of the preflight.
+const preflightTimeout = 3 * time.Second
+
+// errNoAnswer says that a target answered no connection.
+var errNoAnswer = errors.New("answers no connection")
+
+// reach opens one connection to a target and closes it: a load on nothing is a
+// waste of everybody's time.
+func reach(ctx context.Context, t profiles.Target) error {
+	network, address, err := dialAddress(t.URL)
+	if err != nil {
+		return err
+	}
+	d := net.Dialer{Timeout: preflightTimeout}
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return fmt.Errorf("target %s: %s %w: %w; %s", t.Name, address, errNoAnswer, cause(err), hint(err))
+	}
+	return conn.Close()
+}
+
+func dialAddress(raw string) (network, address string, err error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", "", fmt.Errorf("parse target URL: %w", err)
+	}
+	if u.Scheme == "unix" {
+		return "unix", u.Path, nil
+	}
+	return "tcp", net.JoinHostPort(u.Hostname(), strconv.Itoa(listenPort(raw))), nil
+}
+
+// cause strips the layers that repeat the address.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Errorf("%s does not resolve", dns.Name)
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+func hint(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns):
+		return "check the name in its url"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "start the service, or check the port in its url"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "check the address and the firewall between"
+	}
+	return "check its url"
+}
+
+// preflight finds out before any load whether the targets answer, and what
+// limits of this machine stand in the way. The error is for a target that
+// answers no connection.
+func preflight(ctx context.Context, p profiles.Profile) (warnings []string, err error) {
+	warnings = planWarnings(p, readGeneratorLimits())
+	for _, t := range p.Targets {
+		if t.URL == "" {
+			continue // the targets file names its own URLs
+		}
+		if err := reach(ctx, t); err != nil {
+			return warnings, err
+		}
+	}
+	return warnings, nil
+}
+
+// resolveTarget returns the addresses of a target's host.
+func resolveTarget(t profiles.Target) ([]netip.Addr, error) {
+	name := targetHost(t.URL)
+	if name == "" {
+		return nil, nil
+	}
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), preflightTimeout)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	if err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", name, err)
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, nil
+}
+
+// readGeneratorLimits reads what bears on the generator; what cannot be read
+// gives no warning.
+func readGeneratorLimits() generatorLimits {
+	out := generatorLimits{timeWait: timeWaitLength, cpus: runtime.NumCPU(), perVegeta: cpuPerVegeta, perDirect: cpuPerDirect}
+	l, err := kernel.ReadLimits(kernel.Options{})
+	if err != nil {
+		return out
+	}
+	if l.Ports > 0 { // false for NaN
+		out.ports = int(l.Ports)
+	}
+	if l.NoFileHard > 0 {
+		out.files = uint64(l.NoFileHard) // a run raises its soft limit to the hard one
+	}
+	return out
+}
+
+// timeWaitLength is fixed in Linux (TCP_TIMEWAIT_LEN).
+const timeWaitLength = time.Minute

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"fmt"
+	"github.com/rampload/rampload/report"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// generatorLimits is what this machine gives a generator of load. A zero value
+// was not measured and gives no warning.
+type generatorLimits struct {
+	files     uint64        // own soft RLIMIT_NOFILE, after it was raised
+	ports     int           // ephemeral ports towards one destination
+	timeWait  time.Duration // how long a closed connection keeps its port
+	cpus      int
+	perVegeta time.Duration // CPU of one request, by engine
+	perDirect time.Duration
+}
+
+// Measured on one core against nginx on another, keep-alive, with full reset
+// accounting; see make bench. They only decide whether a warning is due.
+const (
+	cpuPerVegeta = 12 * time.Microsecond
+	cpuPerDirect = 8 * time.Microsecond
+	ownFiles     = 64 // descriptors that are not connections
+)
+
+// planWarnings says which limits of the generator a profile would meet, each
+// with the number and what to do.
+func planWarnings(p profiles.Profile, l generatorLimits) []string {
+	var out []string
+	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+
+	rate, open := p.MaxRate()
+	conns := mostConnections(p)
+	if need := uint64(conns*len(p.Targets) + ownFiles); l.files > 0 && need > l.files {
+		warn("up to %s connections need %s open files and this process may open %s: ulimit -n %d, or lower client.connections",
+			report.FormatNumber(float64(conns*len(p.Targets))), report.FormatNumber(float64(need)), report.FormatNumber(float64(l.files)), need)
+	}
+	if l.ports > 0 && len(p.Client.LocalAddrs) <= 1 {
+		if conns > l.ports {
+			warn("%s connections to one target need as many local ports and there are %s: sysctl -w net.ipv4.ip_local_port_range='1024 65535', or add client.local-addresses",
+				report.FormatNumber(float64(conns)), report.FormatNumber(float64(l.ports)))
+		}
+		if p.Client.Connections == 0 && open {
+			// Each closed connection may keep its port for the length of TIME_WAIT.
+			for _, t := range p.Targets {
+				perTarget := rate * t.Share
+				if inUse := perTarget * l.timeWait.Seconds(); inUse > float64(l.ports) {
+					warn("target %s: a connection for each of %s requests/s leaves %s ports in TIME_WAIT and there are %s: set client.connections, or add client.local-addresses",
+						t.Name, report.FormatNumber(perTarget), report.FormatNumber(inUse), report.FormatNumber(float64(l.ports)))
+				}
+			}
+		}
+	}
+	if open && l.cpus > 0 {
+		cost := l.perVegeta
+		if p.Client.Engine == profiles.EngineDirect {
+			cost = l.perDirect
+		}
+		if share := rate * cost.Seconds() / float64(l.cpus); share > 0.7 {
+			advice := "send from more cores"
+			if p.Client.Engine == profiles.EngineVegeta {
+				advice = "set client.engine: direct (plain HTTP/1.1)"
+			}
+			warn("%s requests/s would take about %.0f%% of this machine's %d cores with engine %s: %s",
+				report.FormatNumber(rate), 100*share, l.cpus, p.Client.Engine, advice)
+		}
+	}
+	if !open && p.Client.Engine == profiles.EngineVegeta {
+		warn("at: max sends as fast as it can, and engine vegeta carries less than engine direct: set client.engine: direct (plain HTTP/1.1)")
+	}
+	return out
+}
+
+// mostConnections is how many connections one target may have open.
+func mostConnections(p profiles.Profile) int {
+	most := p.Client.Connections
+	if most == 0 {
+		most = p.Client.MaxInFlight
+	}
+	for _, s := range p.Load {
+		if s.Kind == profiles.Connections {
+			most = max(most, s.FromConns, s.ToConns)
+		}
+	}
+	return most
+}

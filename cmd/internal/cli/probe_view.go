@@ -1,0 +1,301 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"github.com/rampload/rampload/report"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/render"
+)
+
+// lastEvents is how many resets the live table keeps.
+const lastEvents = 12
+
+// probeView is what the live table shows: the newest reading of every metric and
+// the last events. Its methods may be called from several goroutines.
+type probeView struct {
+	mu      sync.Mutex
+	rows    map[probe.Metric]*probeRow
+	events  []probe.Event // newest last
+	sources map[probe.Source]string
+}
+
+// probeRow is one metric: its newest value, and the one before for rates.
+type probeRow struct {
+	at, before      time.Duration
+	value, previous float64
+	limit, peak     float64
+	readings        int
+}
+
+func newProbeView() *probeView {
+	return &probeView{rows: map[probe.Metric]*probeRow{}, sources: map[probe.Source]string{}}
+}
+
+func (v *probeView) readings(at time.Duration, source probe.Source, readings []probe.Reading, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sources[source] = ""
+	if err != nil {
+		v.sources[source] = err.Error()
+	}
+	for _, r := range readings {
+		row := v.rows[r.Metric]
+		if row == nil {
+			row = &probeRow{}
+			v.rows[r.Metric] = row
+		}
+		row.before, row.previous = row.at, row.value
+		row.at, row.value, row.limit = at, r.Value, r.Limit
+		row.peak = max(row.peak, r.Value)
+		row.readings++
+	}
+	// A process that ended must not linger as if it were there.
+	for m, row := range v.rows {
+		if m.PID != 0 && at-row.at > 5*time.Second {
+			delete(v.rows, m)
+		}
+	}
+}
+
+func (v *probeView) event(e probe.Event) {
+	switch e.Kind {
+	case probe.RSTSent, probe.OOMKill, probe.ProcessStart, probe.ProcessExit:
+	default:
+		return // received and captured RSTs repeat what was sent; the rest is noise here
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.events = append(v.events, e)
+	v.events = v.events[max(len(v.events)-lastEvents, 0):]
+}
+
+func (v *probeView) missing(source probe.Source, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sources[source] = err.Error()
+}
+
+// perSecond returns the rate of a cumulative metric; NaN before two readings.
+func (r *probeRow) perSecond() float64 {
+	if r.readings < 2 || r.at <= r.before {
+		return math.NaN()
+	}
+	delta, _ := probe.Delta(r.previous, r.value)
+	return delta / (r.at - r.before).Seconds()
+}
+
+func (v *probeView) sorted(keep func(probe.Definition, *probeRow) bool, order func(a, b *probeRow) int) []probe.Metric {
+	var out []probe.Metric
+	for m, row := range v.rows {
+		if def, ok := m.Def(); ok && keep(def, row) {
+			out = append(out, m)
+		}
+	}
+	slices.SortFunc(out, func(a, b probe.Metric) int {
+		return cmp.Or(order(v.rows[a], v.rows[b]), cmp.Compare(a.Process, b.Process), cmp.Compare(a.PID, b.PID),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Instance, b.Instance))
+	})
+	return out
+}
+
+func (v *probeView) limited() []probe.Metric {
+	return v.sorted(
+		func(d probe.Definition, r *probeRow) bool {
+			return (d.Kind == probe.HardLimit || d.Kind == probe.Utilisation) && r.limit > 0
+		},
+		func(a, b *probeRow) int { return cmp.Compare(b.value/b.limit, a.value/a.limit) })
+}
+
+func (v *probeView) counters() []probe.Metric {
+	return v.sorted(
+		func(d probe.Definition, _ *probeRow) bool { return d.Kind == probe.Counter || d.Kind == probe.Symptom },
+		func(a, b *probeRow) int { return 0 })
+}
+
+// screen draws at most height lines of the given width.
+func (v *probeView) screen(width, height int, colour bool) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var lines []string
+	add := func(format string, args ...any) {
+		lines = append(lines, runewidth.Truncate(fmt.Sprintf(format, args...), width, "…"))
+	}
+	bold := func(s string) string { return s }
+	if colour {
+		bold = func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
+	}
+	head := func(format string, args ...any) {
+		lines = append(lines, bold(runewidth.Truncate(fmt.Sprintf(format, args...), width, "…")))
+	}
+
+	bottom := v.bottom(width)
+	room := max(height-len(bottom)-2, 5)
+	limited := v.limited()
+	shown := limited[:min(len(limited), room)]
+	who := 0
+	for _, m := range shown {
+		who = max(who, runewidth.StringWidth(metricOwner(m)))
+	}
+	who = min(max(who, len("WHERE")), 24)
+	const numbers = 13
+	bar := max(width-(16+1+who+1+numbers+1+numbers+1+5+1), 0)
+	head("%-16s %-*s %*s %*s %5s", "RESOURCE", who, "WHERE", numbers, "USE", numbers, "LIMIT", "FULL")
+	for _, m := range shown {
+		row := v.rows[m]
+		def, _ := m.Def()
+		share := row.value / row.limit
+		line := fmt.Sprintf("%-16s %s %*s %*s %4.0f%% %s", m.Name,
+			runewidth.FillRight(runewidth.Truncate(metricOwner(m), who, "…"), who),
+			numbers, render.Quantity(row.value, def.Unit), numbers, render.Quantity(row.limit, def.Unit),
+			100*share, gauge(share, min(bar, 30)))
+		line = runewidth.Truncate(line, width, "…")
+		switch {
+		case colour && share >= 0.98:
+			line = "\x1b[31m" + line + "\x1b[0m"
+		case colour && share >= 0.8:
+			line = "\x1b[33m" + line + "\x1b[0m"
+		}
+		lines = append(lines, line)
+	}
+	if n := len(limited) - len(shown); n > 0 {
+		add("  %d more with more room", n)
+	}
+	lines = append(lines, bottom...)
+	if len(lines) > height {
+		lines = lines[:height]
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// bottom is what stands below the limits: counters that move, resets, and what
+// could not be measured.
+func (v *probeView) bottom(width int) []string {
+	lines := []string{""}
+	add := func(format string, args ...any) {
+		lines = append(lines, runewidth.Truncate(fmt.Sprintf(format, args...), width, "…"))
+	}
+	var moving []string
+	for _, m := range v.counters() {
+		if rate := v.rows[m].perSecond(); rate > 0 {
+			name := m.Name
+			if owner := metricOwner(m); owner != "" {
+				name += " " + owner
+			}
+			moving = append(moving, fmt.Sprintf("%s %s/s", name, report.FormatNumber(rate)))
+		}
+	}
+	if len(moving) == 0 {
+		add("COUNTERS  none moves")
+	} else {
+		add("COUNTERS  %s", strings.Join(moving, "   "))
+	}
+	if len(v.events) > 0 {
+		lines = append(lines, "")
+		add("LAST RESETS AND PROCESS EVENTS")
+		for _, e := range slices.Backward(v.events) {
+			add("%7s  %s", time.Duration(e.At).Round(100*time.Millisecond), eventText(e))
+		}
+	}
+	for _, source := range slices.SortedFunc(maps.Keys(v.sources), func(a, b probe.Source) int { return cmp.Compare(a.Name, b.Name) }) {
+		if reason := v.sources[source]; reason != "" {
+			add("%s: %s", source.Name, reason)
+		}
+	}
+	return lines
+}
+
+func metricOwner(m probe.Metric) string {
+	var parts []string
+	if m.Process != "" {
+		parts = append(parts, m.Process)
+		if m.PID != 0 {
+			parts[0] += "[" + pidText(m.PID) + "]"
+		}
+	}
+	if m.Instance != "" {
+		parts = append(parts, m.Instance)
+	}
+	return strings.Join(parts, " ")
+}
+
+func eventText(e probe.Event) string {
+	who := e.Process
+	if who == "" {
+		who = e.Comm
+	}
+	if e.PID != 0 {
+		who += "[" + pidText(e.PID) + "]"
+	}
+	var b strings.Builder
+	b.WriteString(e.Kind.String())
+	if e.Local.IsValid() {
+		fmt.Fprintf(&b, " %s -> %s", e.Local, e.Remote)
+	}
+	for _, s := range []string{e.Reason, e.State, who} {
+		if s != "" {
+			b.WriteString("  " + s)
+		}
+	}
+	return b.String()
+}
+
+// gauge draws a share as a bar.
+func gauge(share float64, width int) string {
+	if width < 3 {
+		return ""
+	}
+	full := int(math.Round(min(max(share, 0), 1) * float64(width)))
+	return strings.Repeat("█", full) + strings.Repeat("·", width-full)
+}
+
+func (v *probeView) json(now time.Time) probeJSON {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := probeJSON{Schema: 1, Time: now, Resources: []probeResource{}, Counters: []probeCounter{}, Events: []probeEvent{}, Sources: []probeSource{}}
+	levels := v.sorted(func(d probe.Definition, _ *probeRow) bool {
+		return d.Kind == probe.HardLimit || d.Kind == probe.Utilisation || d.Kind == probe.Gauge && !d.Cumulative
+	}, func(a, b *probeRow) int { return 0 })
+	for _, m := range levels {
+		row := v.rows[m]
+		def, _ := m.Def()
+		out.Resources = append(out.Resources, probeResource{m.Host, m.Process, m.PID, m.Name, m.Instance, def.Unit,
+			row.value, finite(row.limit), finite(row.value / row.limit)})
+	}
+	for _, m := range v.counters() {
+		row := v.rows[m]
+		def, _ := m.Def()
+		out.Counters = append(out.Counters, probeCounter{m.Host, m.Process, m.Name, m.Instance, def.Unit, def.Kind.String(),
+			row.value, finite(row.perSecond())})
+	}
+	for _, e := range v.events {
+		j := probeEvent{AtS: e.At.Seconds(), Kind: e.Kind.String(), Reason: e.Reason, State: e.State, Process: e.Process, PID: e.PID}
+		if j.Process == "" {
+			j.Process = e.Comm
+		}
+		if e.Local.IsValid() {
+			j.Local, j.Remote = e.Local.String(), e.Remote.String()
+		}
+		out.Events = append(out.Events, j)
+	}
+	for source, reason := range v.sources {
+		state := probe.Measured
+		if reason != "" {
+			state = probe.NotMeasured
+		}
+		out.Sources = append(out.Sources, probeSource{source.Host, source.Name, string(state), reason})
+	}
+	slices.SortFunc(out.Sources, func(a, b probeSource) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Source, b.Source))
+	})
+	return out
+}

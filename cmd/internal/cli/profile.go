@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml"
+)
+
+const builtinPrefix = "builtin:"
+
+// loadProfile reads the profile that the flags name and applies their
+// overrides. Every error is the user's to put right.
+func loadProfile(env Env, g *globals, r *runFlags) (profiles.Profile, error) {
+	name, data, err := readProfile(r.profile)
+	if err != nil {
+		return profiles.Profile{}, usage(err)
+	}
+	set := append([]string(nil), g.set...)
+	for _, t := range r.targets {
+		target, url, ok := strings.Cut(t, "=")
+		if !ok || target == "" || url == "" {
+			return profiles.Profile{}, usage(fmt.Errorf("--target %q: write NAME=URL, such as orders=http://127.0.0.1:8080", t))
+		}
+		set = append(set, "targets."+target+".url="+url)
+	}
+	p, err := yaml.Decode(name, data, yaml.Options{
+		Getenv: env.LookupEnv, Set: set, Dir: filepath.Dir(r.profile), Resources: resourceNames(),
+	})
+	if err != nil {
+		return profiles.Profile{}, usage(err)
+	}
+	if r.scale != 1 {
+		if !(r.scale > 0) || r.scale > 1e6 {
+			return profiles.Profile{}, usage(fmt.Errorf("--scale %g: write a factor above 0, such as 0.5", r.scale))
+		}
+		p = profiles.Scale(p, r.scale)
+	}
+	return p, nil
+}
+
+// readProfile reads a profile file or an embedded profile.
+func readProfile(path string) (name string, data []byte, err error) {
+	if builtin, ok := strings.CutPrefix(path, builtinPrefix); ok {
+		data, ok := yaml.Builtin(builtin)
+		if !ok {
+			return "", nil, fmt.Errorf("no embedded profile %q; there are %s", builtin, strings.Join(yaml.BuiltinNames(), ", "))
+		}
+		return path, data, nil
+	}
+	data, err = os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil, fmt.Errorf("no profile %s; write one with rampload init > %s, or try --profile builtin:demo", path, path)
+	case err != nil:
+		return "", nil, fmt.Errorf("read profile: %w", err)
+	}
+	return path, data, nil
+}
+
+// resourceNames are the resources that a headroom gate may name: those with a
+// limit.
+func resourceNames() []string {
+	var names []string
+	for _, d := range probe.Catalogue() {
+		if d.Kind == probe.HardLimit || d.Kind == probe.Utilisation {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}

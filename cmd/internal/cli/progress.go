@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"fmt"
+	"github.com/rampload/rampload/report"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/profiles"
+)
+
+// plainEvery is how often a log that is not a terminal gets a line.
+const plainEvery = 10 * time.Second
+
+// progress tells how a run goes: one line that is rewritten on a terminal, a
+// line every ten seconds elsewhere.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	quiet    bool
+	stages   []profiles.Stage
+	sched    *schedule.Schedule
+
+	mu        sync.Mutex
+	lastPlain time.Duration
+	drawn     bool
+	stopped   bool
+}
+
+func newProgress(t terminal, w io.Writer, p profiles.Profile, sched *schedule.Schedule, quiet bool) *progress {
+	return &progress{w: w, terminal: t.progress, quiet: quiet, stages: p.Load, sched: sched, lastPlain: -plainEvery}
+}
+
+// update shows the state of the run; it is called once a window.
+func (p *progress) update(s session.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.quiet || p.stopped:
+	case p.terminal:
+		p.drawn = true
+		fmt.Fprintf(p.w, "\r\x1b[K%s", clip(p.line(s), p.columns()))
+	case s.At-p.lastPlain >= plainEvery:
+		p.lastPlain = s.At
+		fmt.Fprintln(p.w, p.line(s))
+	}
+}
+
+// done removes the line.
+func (p *progress) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+func (p *progress) columns() int {
+	if f, ok := p.w.(interface{ Fd() uintptr }); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 10 {
+			return w - 1
+		}
+	}
+	return defaultWidth - 1
+}
+
+// line is one state in words, most important first, so that a narrow terminal
+// cuts the least.
+func (p *progress) line(s session.Progress) string {
+	var b strings.Builder
+	left := max(p.sched.End()-s.At, 0).Round(time.Second)
+	fmt.Fprintf(&b, "%s", clock(s.At))
+	if left > 0 {
+		fmt.Fprintf(&b, " -%s", clock(left))
+	} else {
+		b.WriteString(" draining")
+	}
+	if i := p.stage(s.At); len(p.stages) > 1 && left > 0 {
+		fmt.Fprintf(&b, "  %d/%d", i+1, len(p.stages))
+	}
+	fmt.Fprintf(&b, "  %s/s", report.FormatNumber(s.Achieved))
+	if s.Offered > 0 && (s.Achieved < 0.98*s.Offered || s.Achieved > 1.02*s.Offered) {
+		fmt.Fprintf(&b, " of %s/s", report.FormatNumber(s.Offered))
+	}
+	fmt.Fprintf(&b, "  resets %s", report.FormatCount(s.WireResets))
+	if s.Failures != s.WireResets {
+		fmt.Fprintf(&b, "  failed %s", report.FormatNumber(float64(s.Failures)))
+	}
+	if s.LocalFaults > 0 {
+		fmt.Fprintf(&b, "  local faults %s", report.FormatNumber(float64(s.LocalFaults)))
+	}
+	if s.Unsent > 0 {
+		fmt.Fprintf(&b, "  unsent %s", report.FormatNumber(float64(s.Unsent)))
+	}
+	if s.P99 > 0 {
+		fmt.Fprintf(&b, "  p99 %s", report.FormatSeconds(s.P99.Seconds()))
+	}
+	for i, f := range s.Fullest {
+		if i == 2 {
+			break
+		}
+		who := f.Metric.Process
+		if who != "" {
+			who += " "
+		}
+		fmt.Fprintf(&b, "  %s%s %.0f%%", who, f.Metric.Name, 100*f.Share())
+	}
+	return b.String()
+}
+
+func (p *progress) stage(at time.Duration) int {
+	var end time.Duration
+	for i, s := range p.stages {
+		end += s.Duration()
+		if at <= end {
+			return i
+		}
+	}
+	return len(p.stages) - 1
+}
+
+// clock writes a duration as minutes and seconds.
+func clock(d time.Duration) string {
+	s := int(d.Round(time.Second).Seconds())
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+func clip(s string, columns int) string { return runewidth.Truncate(s, columns, "…") }

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/tsenart/vegeta/v12/lib/plot"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/build"
+	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+func newReport(env Env, g *globals) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "report FILE",
+		Short: "Print a report again, or make one from a run log",
+		Long: `report prints a report in another format. It takes a run log as well, also one
+that a crash cut short, and makes the report from it. The exit code is 0: the
+run's own exit code is in the report.`,
+		Example: `  rampload report peak.json
+  rampload report peak.json --format html --out peak.html
+  rampload report peak.runlog --format json --out peak.json`,
+		Args: exactArgs("rampload report FILE", 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := readReport(args[0])
+			if err != nil {
+				return usage(err)
+			}
+			return writeOut(env, g.out, func(w *bufio.Writer, t terminal) error {
+				return renderAs(w, r, format, t, args)
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&format, "format", "f", "table", "`FORMAT`: "+strings.Join(render.Formats(), ", "))
+	return cmd
+}
+
+func renderAs(w *bufio.Writer, r *report.Report, format string, t terminal, files []string) error {
+	if !slices.Contains(render.Formats(), format) {
+		return usage(fmt.Errorf("--format %q is not a format: write one of %s", format, strings.Join(render.Formats(), ", ")))
+	}
+	opt := t.renderOptions()
+	opt.Files = files
+	if format == "html" {
+		var err error
+		if opt.Assets, err = chartAssets(); err != nil {
+			return err
+		}
+	}
+	return render.Report(w, format, r, opt)
+}
+
+// chartAssets are the chart library that vegeta carries, so that reports draw
+// without a network.
+func chartAssets() (render.Assets, error) {
+	js, err := chartAsset("uPlot.min.js")
+	if err != nil {
+		return render.Assets{}, err
+	}
+	css, err := chartAsset("uPlot.min.css")
+	if err != nil {
+		return render.Assets{}, err
+	}
+	return render.Assets{UPlotJS: js, UPlotCSS: css}, nil
+}
+
+func chartAsset(name string) ([]byte, error) {
+	f, err := plot.Assets.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open chart asset: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("read chart asset: %w", err)
+	}
+	return data, nil
+}
+
+// writeOut writes to a new file, or to standard output when path is empty.
+func writeOut(env Env, path string, write func(*bufio.Writer, terminal) error) error {
+	if path == "" {
+		w := bufio.NewWriter(env.Stdout)
+		if err := write(w, newTerminal(env)); err != nil {
+			return err
+		}
+		return w.Flush()
+	}
+	f, err := report.Create(path)
+	if err != nil {
+		return usage(err)
+	}
+	w := bufio.NewWriter(f)
+	err = errors.Join(write(w, terminal{width: defaultWidth}), w.Flush(), f.Close())
+	if err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+// readReport reads a report, or makes one from a run log.
+func readReport(path string) (*report.Report, error) {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no report %s; name a .json report or a .runlog", path)
+	case err != nil:
+		return nil, fmt.Errorf("open report: %w", err)
+	}
+	defer f.Close()
+	br := bufio.NewReaderSize(f, 1<<16)
+	prefix, _ := br.Peek(32)
+	if !runlog.IsRunLog(prefix) {
+		r, err := report.Read(br)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return r, nil
+	}
+	log, err := runlog.Read(br)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	// The log's profile is redacted: its secrets do not bear on gates.
+	p, err := yaml.Decode(path, []byte(log.Header.Profile), yaml.Options{
+		Getenv: func(string) (string, bool) { return "", true }, Resources: resourceNames(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: read the profile within: %w", path, err)
+	}
+	return buildReport(log, p)
+}
+
+func readLogFile(path string) (*runlog.Log, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read run log: %w", err)
+	}
+	defer f.Close()
+	log, err := runlog.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return log, nil
+}
+
+func buildReport(log *runlog.Log, p profiles.Profile) (*report.Report, error) {
+	return build.Build(log, build.Options{Gates: p.Gate})
+}
+
+// exactArgs is cobra.ExactArgs with an error that shows the right call.
+func exactArgs(use string, n int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage(fmt.Errorf("got %d arguments: write %s", len(args), use))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,12 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// notifyResize sends a signal whenever the terminal changes its size.
+func notifyResize(ch chan<- os.Signal) { signal.Notify(ch, syscall.SIGWINCH) }

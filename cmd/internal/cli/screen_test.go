@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"math"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+)
+
+var (
+	update    = flag.Bool("update", false, "rewrite golden files")
+	loopbacks = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}
+)
+
+func golden(t *testing.T, name string, got string) {
+	t.Helper()
+	path := "testdata/" + name
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s", path, got)
+	}
+}
+
+func busyView() *probeView {
+	v := newProbeView()
+	file := probe.Metric{Host: "local", Process: "payments", PID: 4127, Name: probe.OpenFiles}
+	queue := probe.Metric{Host: "local", Name: probe.ListenQueue, Instance: "*:8080"}
+	ports := probe.Metric{Host: "local", Name: probe.EphemeralPorts, Instance: "10.0.0.2:5432"}
+	cpu := probe.Metric{Host: "local", Name: probe.CPU}
+	overflows := probe.Metric{Host: "local", Name: probe.ListenOverflows}
+	src := probe.Source{Host: "local", Name: "sockets"}
+	for i, at := range []time.Duration{0, time.Second} {
+		n := float64(i)
+		v.readings(at, src, []probe.Reading{
+			{Metric: file, Value: 1000 + 24*n, Limit: 1024},
+			{Metric: queue, Value: 110 * n, Limit: 128},
+			{Metric: ports, Value: 2000 + n, Limit: 28232},
+			{Metric: cpu, Value: 0.31, Limit: 1},
+			{Metric: overflows, Value: 100 + 57*n, Limit: math.NaN()},
+		}, nil)
+	}
+	v.missing(probe.Source{Host: "local", Name: "reset trace"},
+		&probe.Unsupported{What: "reset trace", Reason: "tracefs is not readable", Needs: "root"})
+	v.event(probe.Event{Kind: probe.RSTSent, At: 900 * time.Millisecond, Comm: "payments", PID: 4127, Reason: "TCP_ABORT_ON_CLOSE",
+		State: "TCP_ESTABLISHED", Local: netip.MustParseAddrPort("10.0.0.1:8080"), Remote: netip.MustParseAddrPort("10.0.0.9:50112")})
+	v.event(probe.Event{Kind: probe.RSTReceived, At: 900 * time.Millisecond})
+	return v
+}
+
+func TestProbeScreen(t *testing.T) {
+	for name, size := range map[string][2]int{"probe-80x24.txt": {80, 24}, "probe-120x40.txt": {120, 40}, "probe-60x10.txt": {60, 10}} {
+		t.Run(name, func(t *testing.T) {
+			screen := busyView().screen(size[0], size[1], false)
+			lines := strings.Split(strings.TrimSuffix(screen, "\n"), "\n")
+			if len(lines) > size[1] {
+				t.Errorf("%d lines do not fit %d", len(lines), size[1])
+			}
+			for _, line := range lines {
+				if w := runewidth.StringWidth(line); w > size[0] {
+					t.Errorf("%d columns: %q", w, line)
+				}
+			}
+			golden(t, name, screen)
+		})
+	}
+}
+
+func TestProbeJSON(t *testing.T) {
+	j := busyView().json(time.Time{})
+	if len(j.Resources) != 4 || len(j.Counters) != 1 || len(j.Events) != 1 || len(j.Sources) != 2 {
+		t.Fatalf("%+v", j)
+	}
+	if rate := j.Counters[0].PerSecond; rate == nil || *rate != 57 {
+		t.Errorf("rate %v, want 57", rate)
+	}
+}
+
+func TestVanishedProcessLeavesTheScreen(t *testing.T) {
+	v := busyView()
+	v.readings(20*time.Second, probe.Source{Host: "local", Name: "process payments"}, nil, errors.New("no process"))
+	if screen := v.screen(80, 24, false); strings.Contains(screen, "4127] ") {
+		t.Errorf("a process that is gone is still shown:\n%s", screen)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	p := profiles.Profile{Load: []profiles.Stage{
+		{Kind: profiles.Ramp, From: 50, To: 2000, For: 2 * time.Minute},
+		{Kind: profiles.Hold, From: 2000, To: 2000, For: time.Minute},
+	}}
+	sched, err := schedule.New(p.Load, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := []session.Progress{
+		{At: 250 * time.Millisecond, Offered: 52, Achieved: 52},
+		{At: 90 * time.Second, Offered: 1512, Achieved: 1510, Requests: 70_080, P99: 84 * time.Millisecond, Fullest: []session.Fullness{
+			{Metric: probe.Metric{Process: "payments", Name: probe.OpenFiles}, Value: 1000, Limit: 1024},
+			{Metric: probe.Metric{Name: probe.CPU}, Value: 0.61, Limit: 1},
+		}},
+		{At: 150 * time.Second, Offered: 2000, Achieved: 1800, WireResets: 3112, Failures: 3200, Unsent: 12, LocalFaults: 3, P99: 1200 * time.Millisecond},
+		{At: 181 * time.Second, Offered: 0, Achieved: 10, WireResets: 3112, Failures: 3112},
+	}
+	var plain, rewritten bytes.Buffer
+	lines := newProgress(terminal{}, &plain, p, sched, false)
+	line := newProgress(terminal{progress: true}, &rewritten, p, sched, false)
+	for _, s := range states {
+		lines.update(s)
+		line.update(s)
+	}
+	line.done()
+	line.update(states[0])
+	golden(t, "progress-plain.txt", plain.String())
+	golden(t, "progress-terminal.txt", strings.ReplaceAll(rewritten.String(), "\r\x1b[K", "\n"))
+	var none bytes.Buffer
+	newProgress(terminal{}, &none, p, sched, true).update(states[0])
+	if none.Len() != 0 {
+		t.Errorf("--quiet printed %q", none.String())
+	}
+}
