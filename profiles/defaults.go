@@ -42,9 +42,9 @@ func DefaultAbortIf() []Gate {
 // changes nothing that is set, and is idempotent.
 //
 //   - Targets without a share divide the rest equally.
-//   - A target without requests (and without a file) gets GET of its URL.
+//   - A target with nil requests (and without a file) gets GET of its URL.
 //   - A request without a method is a GET, and weighs 1.
-//   - A target without expected statuses expects [DefaultExpect].
+//   - A target with nil expected statuses expects [DefaultExpect].
 //   - The zero Client becomes [DefaultClient]. In any other, MaxInFlight, Timeout,
 //     Engine and Protocol are filled when they are zero; zero Connections and
 //     IdleTimeout have a meaning of their own and stay.
@@ -55,10 +55,10 @@ func (p Profile) WithDefaults() Profile {
 	defaultShares(p.Targets)
 	for i := range p.Targets {
 		t := &p.Targets[i]
-		if len(t.Expect) == 0 {
+		if t.Expect == nil {
 			t.Expect = DefaultExpect()
 		}
-		if len(t.Requests) == 0 && t.File == "" {
+		if t.Requests == nil && t.File == "" {
 			t.Requests = []Request{{}}
 		}
 		for j := range t.Requests {

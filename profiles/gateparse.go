@@ -386,7 +386,7 @@ func (p *gateParser) end(g Gate) error {
 	case extra == "%" || extra == "/s":
 		return fmt.Errorf("a value and its unit are one word: write %s%s", p.tokens[p.next-2], extra)
 	case extra == "and" || extra == "or" || extra == "&&" || extra == "||":
-		return fmt.Errorf("%s joins nothing here: write two gates, one a line", extra)
+		return fmt.Errorf("%q joins nothing here: write two gates, one a line", extra)
 	}
 	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", quote(extra), g.String())
 }
@@ -399,7 +399,11 @@ func (g Gate) check() error {
 	case g.UpTo > 0 && g.Metric == GateOnset:
 		return fmt.Errorf("onset is a load itself: leave out \"up to %s\"", FormatRate(g.UpTo))
 	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric == GateOnset):
-		return fmt.Errorf("a measured %s never equals %s: write %s", g.Metric, g.formatValue(), g.example(""))
+		op := Less
+		if g.Metric != GateLatency {
+			op = Greater
+		}
+		return fmt.Errorf("a measured %s is never quite %s: write %s %s %s", g.Metric, g.formatValue(), g.subject(), op, g.formatValue())
 	case g.Metric == GateOnset && (g.Op == Less || g.Op == LessOrEqual):
 		return fmt.Errorf("the later the onset the better: write onset > %s", g.formatValue())
 	}

@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -27,10 +28,21 @@ func ParseRate(text string) (float64, error) {
 	switch unit {
 	case "k", "k/s", "K", "K/s":
 		return 0, fmt.Errorf("%s is not a rate: write %s/s", cite(text), timesThousand(number))
-	case "/m", "/min", "/h", "/1m", "/minute":
-		return 0, fmt.Errorf("%s is not a rate: rates are per second, write them as 0.5/s", cite(text))
+	case "/m", "/min", "/minute", "/1m":
+		return 0, perOther(text, number, 60)
+	case "/h", "/hour", "/1h":
+		return 0, perOther(text, number, 3600)
 	}
 	return 0, fmt.Errorf("%s is not a rate: write %s/s", cite(text), number)
+}
+
+// perOther words the error of a rate per minute or hour.
+func perOther(text, number string, seconds float64) error {
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		v = seconds
+	}
+	return fmt.Errorf("%s is not a rate: rates are per second, write %s", cite(text), FormatRate(math.Round(v/seconds*1e6)/1e6))
 }
 
 // FormatRate is the inverse of [ParseRate]: it loses nothing.

@@ -26,7 +26,7 @@ func (p Problem) String() string {
 const (
 	maxRate     = 10e6 // requests per second
 	maxConns    = 1e6
-	maxRequests = 10000 // of one target
+	maxRequests = 5000 // of one target
 	maxTargets  = 1000
 	maxSteps    = 10000 // of one staircase
 	maxRetries  = 100

@@ -30,9 +30,7 @@ func (v *validator) client() {
 	if c.IdleTimeout < 0 {
 		v.add("client.idle-timeout", "%s is negative: write 0s to keep idle connections for ever", FormatDuration(c.IdleTimeout))
 	}
-	if v.rate("client.per-connection", c.PerConnection) && c.PerConnection > 0 && !v.holdsConnections() {
-		v.add("client.per-connection", "no stage holds connections: add one, such as {from: 100 conns, to: 10000 conns, over: 2m}, or leave per-connection out")
-	}
+	v.rate("client.per-connection", c.PerConnection)
 	engines := []string{string(EngineVegeta), string(EngineDirect)}
 	if !slices.Contains(engines, string(c.Engine)) {
 		v.add("client.engine", "unknown engine %s%s", quote(string(c.Engine)), suggest(string(c.Engine), engines))
@@ -52,10 +50,6 @@ func (v *validator) client() {
 	if c.Engine == EngineDirect {
 		v.direct(c)
 	}
-}
-
-func (v *validator) holdsConnections() bool {
-	return slices.ContainsFunc(v.profile.Load, func(s Stage) bool { return s.Kind == Connections })
 }
 
 // RetryFaults returns the names of the faults that a retry policy may name.

@@ -57,7 +57,9 @@ func (v *validator) target(path string, t Target) {
 		v.add(path+".expect", "no status counts as success: write some, such as expect: 2xx")
 	}
 	for _, r := range t.Expect {
-		if r.Low < 100 || r.High > 599 || r.Low > r.High {
+		if r.Low == r.High && (r.Low < 100 || r.Low > 599) {
+			v.add(path+".expect", "%d is not an HTTP status: write one from 100 to 599, such as 404", r.Low)
+		} else if r.Low < 100 || r.High > 599 || r.Low > r.High {
 			v.add(path+".expect", "%d to %d are not HTTP statuses: write some from 100 to 599, such as 2xx or 404", r.Low, r.High)
 		}
 	}

@@ -31,7 +31,7 @@ func (r *requestSyntax) decode(d *decoder, n *node, key string) {
 // splitRequest makes nodes of the two words of "GET /orders/42".
 func splitRequest(n *node) (method, path *node, ok bool) {
 	words := strings.Fields(n.text)
-	if len(words) != 2 || !strings.HasPrefix(words[1], "/") && !strings.HasPrefix(words[1], "?") && !strings.HasPrefix(words[1], "$") {
+	if len(words) != 2 || !strings.ContainsRune("/?*$", rune(words[1][0])) {
 		return nil, nil, false
 	}
 	return &node{kind: scalar, at: n.at, text: words[0], plain: true},
@@ -64,7 +64,7 @@ func (v *headers) decode(d *decoder, n *node, key string) {
 		return
 	}
 	if n.kind != mapping {
-		d.problem(n.at, key, "headers are names with values: write X-Tenant: a")
+		d.problem(n.at, key, "these must be names with values: write X-Tenant: a")
 		return
 	}
 	seen := make(map[string]bool, len(n.entries))

@@ -63,6 +63,9 @@ func target(s targetSyntax) profiles.Target {
 	for _, h := range s.Hosts {
 		t.Hosts = append(t.Hosts, string(h))
 	}
+	if s.Requests != nil {
+		t.Requests = make([]profiles.Request, 0, len(s.Requests)) // an empty list is a mistake
+	}
 	for _, r := range s.Requests {
 		t.Requests = append(t.Requests, profiles.Request{
 			Method:   string(or(r.Method, "GET")),
@@ -84,8 +87,8 @@ func client(s *clientSyntax) profiles.Client {
 		return c
 	}
 	c.Connections = int(or(s.Connections, count(c.Connections)))
-	c.MaxInFlight = int(or(s.MaxInFlight, count(c.MaxInFlight)))
-	c.Timeout = time.Duration(or(s.Timeout, duration(c.Timeout)))
+	c.MaxInFlight = int(or(s.MaxInFlight, limit(c.MaxInFlight)))
+	c.Timeout = time.Duration(or(s.Timeout, timeout(c.Timeout)))
 	c.IdleTimeout = time.Duration(or(s.IdleTimeout, duration(c.IdleTimeout)))
 	c.Engine = profiles.Engine(or(s.Engine, engine(c.Engine)))
 	c.Protocol = profiles.Protocol(or(s.Protocol, protocol(c.Protocol)))

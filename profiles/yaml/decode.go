@@ -139,7 +139,7 @@ func (d *decoder) into(v reflect.Value, n *node, key string) {
 
 func (d *decoder) list(v reflect.Value, n *node, key string) {
 	if n.kind != sequence {
-		d.problem(n.at, key, "this is a list: begin each entry with \"- \"")
+		d.problem(n.at, key, "this must be a list: begin each entry with \"- \"")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
@@ -160,7 +160,7 @@ func (d *decoder) fields(v reflect.Value, n *node, key string) {
 		if len(fields) > 0 {
 			example = fields[0].key + ": ..."
 		}
-		d.problem(n.at, key, "this holds keys with values: write them as %s", example)
+		d.problem(n.at, key, "this must be keys with values: write them as %s", example)
 		return
 	}
 	seen := make(map[string]bool, len(n.entries))
@@ -179,7 +179,7 @@ func (d *decoder) fields(v reflect.Value, n *node, key string) {
 	}
 	for _, f := range fields {
 		if f.required && (!seen[f.key] || v.Field(f.index).IsZero() && n.get(f.key).kind == null) {
-			d.problem(n.at, "", "%s is missing: %s", f.key, f.example)
+			d.problem(n.at, "", "%q is missing: %s", f.key, f.example)
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (d *decoder) scalar(v value, n *node, key string) {
 		d.problem(n.at, key, "there is no value: write one, or leave the key out")
 		return
 	case mapping, sequence:
-		d.problem(n.at, key, "this is a single value: write it behind the colon, without lists or keys below")
+		d.problem(n.at, key, "this must be a single value: write it behind the colon, without a list or keys below")
 		return
 	}
 	expanded, taken, err := expand(n.text, d.getenv)

@@ -177,15 +177,15 @@ func targetOf(t profiles.Target) targetSyntax {
 	for _, r := range t.Requests {
 		q := requestFields{
 			Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
-			Template: given(flag(r.Template)), Chunked: given(flag(r.Chunked)),
+			Template: given(toggle(r.Template)), Chunked: given(toggle(r.Chunked)),
 		}
 		if len(r.Headers) > 0 {
 			list := headers(r.Headers)
 			q.Headers = &list
 		}
 		if r.Weight != 1 {
-			weight := number(r.Weight)
-			q.Weight = &weight
+			w := weight(r.Weight)
+			q.Weight = &w
 		}
 		s.Requests = append(s.Requests, requestSyntax{q})
 	}
@@ -214,12 +214,12 @@ func stageOf(stage profiles.Stage) stageSyntax {
 
 // clientOf writes out what every client has, and the rest where it is used.
 func clientOf(c profiles.Client) *clientSyntax {
-	connections, inFlight := count(c.Connections), count(c.MaxInFlight)
-	timeout, idle := duration(c.Timeout), duration(c.IdleTimeout)
+	connections, inFlight := count(c.Connections), limit(c.MaxInFlight)
+	attempt, idle := timeout(c.Timeout), duration(c.IdleTimeout)
 	s := &clientSyntax{
-		Connections: &connections, MaxInFlight: &inFlight, Timeout: &timeout, IdleTimeout: &idle,
+		Connections: &connections, MaxInFlight: &inFlight, Timeout: &attempt, IdleTimeout: &idle,
 		Engine: given(engine(c.Engine)), Protocol: given(protocol(c.Protocol)),
-		PerConnection: given(rate(c.PerConnection)), Proxy: given(proxy(c.Proxy)), ExpectContinue: given(flag(c.ExpectContinue)),
+		PerConnection: given(rate(c.PerConnection)), Proxy: given(proxy(c.Proxy)), ExpectContinue: given(toggle(c.ExpectContinue)),
 	}
 	for _, a := range c.LocalAddrs {
 		s.LocalAddresses = append(s.LocalAddresses, address(a))
@@ -229,13 +229,13 @@ func clientOf(c profiles.Client) *clientSyntax {
 		exponential, full := backoff(r.Exponential), jitter(r.FullJitter)
 		s.Retries = &retriesSyntax{
 			Max: &maxRetries, Backoff: &exponential, Base: &base, Cap: &limit, Jitter: &full,
-			On: words(r.Faults), NonIdempotent: given(flag(r.NonIdempotent)),
+			On: words(r.Faults), NonIdempotent: given(toggle(r.NonIdempotent)),
 		}
 	}
 	if t := c.TLS; t != (profiles.TLS{}) {
 		s.TLS = &tlsSyntax{
 			ServerName: given(text(t.ServerName)), CA: given(text(t.CAFile)),
-			Cert: given(text(t.CertFile)), Key: given(text(t.KeyFile)), SkipVerify: given(flag(t.SkipVerify)),
+			Cert: given(text(t.CertFile)), Key: given(text(t.KeyFile)), SkipVerify: given(toggle(t.SkipVerify)),
 		}
 	}
 	return s

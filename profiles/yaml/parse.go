@@ -55,7 +55,7 @@ func parseText(data []byte) (*node, error) {
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // build reports them all
 	if err != nil {
-		return nil, syntaxError(err)
+		return nil, syntaxError(err, text)
 	}
 	root := &node{at: position{line: 1, column: 1}}
 	b := builder{anchors: make(map[string]ast.Node)}
@@ -65,7 +65,7 @@ func parseText(data []byte) (*node, error) {
 			continue
 		}
 		if found {
-			return nil, failAt(positionOf(doc.Body.GetToken()), "a second document begins here: one file is one profile, put it into a file of its own")
+			return nil, failAt(startOf(doc.Body), "a second document begins here: one file is one profile, put it into a file of its own")
 		}
 		found = true
 		if root, err = b.build(doc.Body, 0); err != nil {
@@ -128,13 +128,19 @@ func tooDeep(at position) error {
 }
 
 // syntaxError words an error of the parser.
-func syntaxError(err error) error {
+func syntaxError(err error, text string) error {
+	at, message := position{line: 1, column: 1}, ""
 	var syntax *goyaml.SyntaxError
-	if !errors.As(err, &syntax) {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		return failAt(position{line: 1, column: 1}, "this is not YAML (%s): check indentation, quotes and brackets", first)
+	if errors.As(err, &syntax) {
+		at, message = positionOf(syntax.Token), syntax.Message
+	} else {
+		message, _, _ = strings.Cut(err.Error(), "\n")
 	}
-	return failAt(positionOf(syntax.Token), "this is not YAML (%s): check indentation, quotes and brackets", syntax.Message)
+	lines := strings.Split(text, "\n")
+	if at.line <= len(lines) && strings.Contains(lines[at.line-1], "${") {
+		return failAt(at, "this is not YAML (%s): write \"${NAME}\" in quotes, it has braces itself", message)
+	}
+	return failAt(at, "this is not YAML (%s): check indentation, quotes and brackets", message)
 }
 
 func positionOf(t *token.Token) position {

@@ -27,8 +27,10 @@ type (
 	share    float64 // ratio in (0,1]
 	duration time.Duration
 	count    int
-	number   float64
-	flag     bool
+	limit    int           // a count above 0
+	timeout  time.Duration // above 0
+	weight   float64       // above 0
+	toggle   bool
 	address  netip.Addr
 	engine   profiles.Engine
 	protocol profiles.Protocol
@@ -103,7 +105,26 @@ func (v *count) parse(text string, quoted bool) error {
 }
 func (v *count) format() (string, bool) { return strconv.Itoa(int(*v)), true }
 
-func (v *number) parse(text string, quoted bool) error {
+func (v *limit) parse(text string, quoted bool) error {
+	err := (*count)(v).parse(text, quoted)
+	if err == nil && *v == 0 {
+		err = errors.New("with 0 nothing can be sent: write 1 or more")
+	}
+	return err
+}
+func (v *limit) format() (string, bool) { return strconv.Itoa(int(*v)), true }
+
+func (v *timeout) parse(text string, _ bool) error {
+	d, err := profiles.ParseDuration(text)
+	if err == nil && d == 0 {
+		err = fmt.Errorf("no attempt can end within %s: write a time above 0s, such as 5s", text)
+	}
+	*v = timeout(d)
+	return err
+}
+func (v *timeout) format() (string, bool) { return profiles.FormatDuration(time.Duration(*v)), true }
+
+func (v *weight) parse(text string, quoted bool) error {
 	f, err := strconv.ParseFloat(text, 64)
 	digits := strings.Trim(text, "0123456789.") == ""
 	switch {
@@ -112,12 +133,15 @@ func (v *number) parse(text string, quoted bool) error {
 	case err != nil || !digits:
 		return fmt.Errorf("%s is not a number: write one such as 2 or 0.5", cite(text))
 	}
-	*v = number(f)
+	if f <= 0 {
+		return fmt.Errorf("a request with a weight of %s is never sent: write a number above 0, or leave the request out", text)
+	}
+	*v = weight(f)
 	return nil
 }
-func (v *number) format() (string, bool) { return strconv.FormatFloat(float64(*v), 'f', -1, 64), true }
+func (v *weight) format() (string, bool) { return strconv.FormatFloat(float64(*v), 'f', -1, 64), true }
 
-func (v *flag) parse(text string, quoted bool) error {
+func (v *toggle) parse(text string, quoted bool) error {
 	switch {
 	case text == "true" && !quoted, text == "false" && !quoted:
 		*v = text == "true"
@@ -127,7 +151,7 @@ func (v *flag) parse(text string, quoted bool) error {
 	}
 	return fmt.Errorf("%s is neither true nor false: write one of them", cite(text))
 }
-func (v *flag) format() (string, bool) { return strconv.FormatBool(bool(*v)), true }
+func (v *toggle) format() (string, bool) { return strconv.FormatBool(bool(*v)), true }
 
 func (v *address) parse(text string, _ bool) error {
 	a, err := netip.ParseAddr(text)

@@ -35,6 +35,9 @@ func Schema() []byte {
 // fromEnvironment is what any value may hold instead of itself.
 const fromEnvironment = `\$\{[A-Za-z_][A-Za-z0-9_]*\}`
 
+// length is a duration above 0, as far as a pattern can tell.
+const length = `(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns))+`
+
 func pattern(p, description string, examples ...any) *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Type: "string", Pattern: "^(" + p + ")$|" + fromEnvironment, Description: description, Examples: examples,
@@ -78,10 +81,12 @@ func definitions() map[string]*jsonschema.Schema {
 		"text":     {Type: "string"},
 		"rate":     pattern(ratePerSec, "Requests per second.", "1500/s", "0.5/s"),
 		"share":    pattern(decimal+`%`, "Percentage above 0%.", "70%"),
-		"duration": pattern(`([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(h|m|s|ms|us|µs|ns))*|0`, "Length of time with its unit.", "250ms", "5s", "1h30m"),
+		"duration": pattern(length+"|0", "Length of time with its unit.", "250ms", "5s", "1h30m"),
+		"timeout":  pattern(length, "Length of time with its unit, above 0s.", "250ms", "5s", "1h30m"),
 		"count":    typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(0.0)}),
-		"number":   typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
-		"flag":     typed(&jsonschema.Schema{Type: "boolean"}),
+		"limit":    typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(1.0)}),
+		"weight":   typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
+		"toggle":   typed(&jsonschema.Schema{Type: "boolean"}),
 		"address":  {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
 		"level":    pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
 		"peak":     pattern(ratePerSec+"|max", "Requests per second, or max.", "2000/s", "max"),
@@ -104,14 +109,17 @@ func definitions() map[string]*jsonschema.Schema {
 
 func gateSchema() *jsonschema.Schema {
 	const (
-		of     = `( *\( *[^ ()]+ *\))?`
-		metric = `(wire-resets|visible-resets|failures|onset|headroom|p[0-9]+(\.[0-9]+)?)`
-		within = `( +within +[0-9.]+[a-zµ0-9.]+)?`
-		op     = ` *(<=|>=|==|<|>) *`
-		value  = `[0-9]+(\.[0-9]+)?(%|/s|[a-zµ][a-zµ0-9.]*)?`
-		upTo   = `( +up +to +[0-9]+(\.[0-9]+)?/s)?`
+		decimal = `[0-9]+(\.[0-9]+)?`
+		of      = `( *\( *[^ ()]+ *\))?`
+		within  = `( +within +` + length + `)?`
+		limit   = ` *(<=|>=|==|<|>) *`
+		upTo    = `( +up +to +` + decimal + `/s)?`
 	)
-	s := pattern(" *"+metric+of+within+op+value+upTo+" *",
+	s := pattern(` *(`+
+		`(wire-resets|visible-resets|failures)`+of+within+limit+`([0-9]+|`+decimal+`%)`+upTo+`|`+
+		`p`+decimal+of+within+limit+length+upTo+`|`+
+		`headroom *\( *[^ ()]+ *\)`+limit+decimal+`%`+upTo+`|`+
+		`onset`+of+limit+decimal+`/s) *`,
 		"What is measured, compared with a value: metric [within DURATION] < VALUE [up to RATE]. "+
 			"Metrics: wire-resets, visible-resets, failures (a count or a percentage), p50 to p99.99 (a duration), "+
 			"headroom(RESOURCE) (a percentage), onset (a rate); all but headroom also for one target, as in failures(orders).")
@@ -126,10 +134,14 @@ func gateSchema() *jsonschema.Schema {
 func schemaOf(t reflect.Type) *jsonschema.Schema {
 	switch {
 	case t.Kind() == reflect.Pointer:
-		return schemaOf(t.Elem())
+		s := schemaOf(t.Elem())
+		if s.Type == "object" { // a section whose lines are all commented out
+			s.Type, s.Types = "", []string{"object", "null"}
+		}
+		return s
 	case t == reflect.TypeFor[requestSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
-			pattern(`[A-Z]+ +[/?][^ ]*`, "Method and path.", "GET /orders/42"),
+			pattern(`[A-Z]+ +([/?][^ ]*|\*)`, "Method and path.", "GET /orders/42"),
 			schemaOf(reflect.TypeFor[requestFields]()),
 		}}
 	case isScalar(t) || t == reflect.TypeFor[headers]():

@@ -31,9 +31,9 @@ type requestFields struct {
 	Headers  *headers `yaml:"headers" about:"Headers. A list of values repeats the header."`
 	Body     *text    `yaml:"body" about:"Body of the request."`
 	BodyFile *text    `yaml:"body-file" about:"File with the body, beside the profile; it is read once, at the start."`
-	Template *flag    `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
-	Chunked  *flag    `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
-	Weight   *number  `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
+	Template *toggle  `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
+	Chunked  *toggle  `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
+	Weight   *weight  `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
 }
 
 type stageSyntax struct {
@@ -50,8 +50,8 @@ type stageSyntax struct {
 
 type clientSyntax struct {
 	Connections    *count         `yaml:"connections" about:"Open connections per target at most; a request waits for one. 0: a new connection for every request. Without it: 256."`
-	MaxInFlight    *count         `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
-	Timeout        *duration      `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
+	MaxInFlight    *limit         `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
+	Timeout        *timeout       `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
 	IdleTimeout    *duration      `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`
 	Engine         *engine        `yaml:"engine" about:"What sends the load: vegeta (any protocol), or direct (plain HTTP/1.1, for rates beyond vegeta's)."`
 	Protocol       *protocol      `yaml:"protocol" about:"HTTP version: auto (ALPN over TLS, else HTTP/1.1), http1, http2 or h2c."`
@@ -60,7 +60,7 @@ type clientSyntax struct {
 	Retries        *retriesSyntax `yaml:"retries" about:"When failed requests are tried again. Without it: never."`
 	TLS            *tlsSyntax     `yaml:"tls" about:"How https targets are spoken to."`
 	Proxy          *proxy         `yaml:"proxy" about:"environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY. none, or without it: no proxy."`
-	ExpectContinue *flag          `yaml:"expect-continue" about:"Send Expect: 100-continue with bodies, and wait for the answer."`
+	ExpectContinue *toggle        `yaml:"expect-continue" about:"Send Expect: 100-continue with bodies, and wait for the answer."`
 }
 
 type retriesSyntax struct {
@@ -70,15 +70,15 @@ type retriesSyntax struct {
 	Cap           *duration `yaml:"cap" about:"Longest wait. 0s: no limit. Without it: 2s."`
 	Jitter        *jitter   `yaml:"jitter" about:"full: wait a random time up to the backoff. none: wait exactly that long."`
 	On            []word    `yaml:"on" about:"Faults that are tried again. Without it: reset, eof, refused and broken-pipe."`
-	NonIdempotent *flag     `yaml:"non-idempotent" about:"Try POST and PATCH again, too."`
+	NonIdempotent *toggle   `yaml:"non-idempotent" about:"Try POST and PATCH again, too."`
 }
 
 type tlsSyntax struct {
-	ServerName *text `yaml:"server-name" about:"Name to ask for and to check. Without it: the host of the url."`
-	CA         *text `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
-	Cert       *text `yaml:"cert" about:"File with the client's certificate (PEM)."`
-	Key        *text `yaml:"key" about:"File with the client's key (PEM)."`
-	SkipVerify *flag `yaml:"skip-verify" about:"Trust any certificate. The report says so."`
+	ServerName *text   `yaml:"server-name" about:"Name to ask for and to check. Without it: the host of the url."`
+	CA         *text   `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
+	Cert       *text   `yaml:"cert" about:"File with the client's certificate (PEM)."`
+	Key        *text   `yaml:"key" about:"File with the client's key (PEM)."`
+	SkipVerify *toggle `yaml:"skip-verify" about:"Trust any certificate. The report says so."`
 }
 
 type hostSyntax struct {

@@ -1,0 +1,165 @@
+package yaml
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	goyaml "github.com/goccy/go-yaml"
+)
+
+func resolvedSchema(t testing.TB) *jsonschema.Resolved {
+	t.Helper()
+	var s jsonschema.Schema
+	if err := json.Unmarshal(Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	resolved, err := s.Resolve(&jsonschema.ResolveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resolved
+}
+
+// instance reads YAML as an editor does: with the parser's own decoder, not with
+// ours.
+func instance(t testing.TB, text []byte) any {
+	t.Helper()
+	var v any
+	if err := goyaml.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestSchemaAcceptsValidProfiles(t *testing.T) {
+	schema := resolvedSchema(t)
+	for name, text := range texts(t) {
+		if err := schema.Validate(instance(t, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		p, err := Decode(name, text, options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance(t, written)); err != nil {
+			t.Errorf("%s, written: %v\n%s", name, err, written)
+		}
+	}
+}
+
+// TestSchemaRefuses makes sure that an editor marks unknown keys, missing keys
+// and wrong units.
+func TestSchemaRefuses(t *testing.T) {
+	schema := resolvedSchema(t)
+	valueRules := map[string]bool{ // what no pattern says
+		"invalid-gate-up-to-zero": true, "invalid-process-unit": true, "invalid-rate-too-large": true, "invalid-timeout-zero": true,
+	}
+	for _, kind := range []string{
+		"unknown-key*", "missing-*", "not-a-*", "*-unit", "duration-[bsdnw]*", "rate-[tkmrw]*", "percent-[fbwo]*", "count-[utq]*",
+		"number-*", "flag-*", "engine", "protocol", "backoff", "jitter", "proxy*", "status", "conns-spelling", "stage-none", "stage-jitter-only",
+		"stage-ramp-missing", "stage-burst-missing", "stage-hold-over", "request-text*", "retries-fault*", "timeout-zero", "weight-zero",
+		"max-in-flight-zero", "connections-negative", "gate-operator-*", "gate-metric*", "gate-value-missing", "gate-two", "gate-up*", "several-syntax",
+	} {
+		files, err := filepath.Glob("testdata/invalid-" + kind + ".yaml")
+		if err != nil || len(files) == 0 {
+			t.Errorf("no files for %s", kind)
+		}
+		for _, file := range files {
+			if valueRules[strings.TrimSuffix(filepath.Base(file), ".yaml")] {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if schema.Validate(instance(t, text)) == nil {
+				t.Errorf("%s passes the schema", file)
+			}
+		}
+	}
+}
+
+// TestSchemaFollowsTheTypes walks the types and the schema side by side.
+func TestSchemaFollowsTheTypes(t *testing.T) {
+	var root jsonschema.Schema
+	if err := json.Unmarshal(Schema(), &root); err != nil {
+		t.Fatal(err)
+	}
+	used := make(map[string]bool)
+	var walk func(path string, typ reflect.Type, s *jsonschema.Schema)
+	walk = func(path string, typ reflect.Type, s *jsonschema.Schema) {
+		if typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		if typ == reflect.TypeFor[requestSyntax]() {
+			if len(s.AnyOf) != 2 {
+				t.Fatalf("%s: %d ways to write a request", path, len(s.AnyOf))
+			}
+			typ, s = reflect.TypeFor[requestFields](), s.AnyOf[1]
+		}
+		name, isRef := strings.CutPrefix(s.Ref, "#/$defs/")
+		switch {
+		case isRef:
+			if root.Defs[name] == nil {
+				t.Errorf("%s: no definition %s", path, name)
+			}
+			used[name] = true
+		case typ.Kind() == reflect.Slice:
+			walk(path+"[]", typ.Elem(), s.Items)
+		case typ.Kind() == reflect.Struct:
+			var keys []string
+			for _, f := range fieldsOf(typ) {
+				keys = append(keys, f.key)
+				p := s.Properties[f.key]
+				if p == nil {
+					t.Errorf("%s.%s is not in the schema", path, f.key)
+					continue
+				}
+				if p.Description != f.about {
+					t.Errorf("%s.%s is described as %q", path, f.key, p.Description)
+				}
+				if f.required != slices.Contains(s.Required, f.key) {
+					t.Errorf("%s.%s: required is %v", path, f.key, f.required)
+				}
+				walk(path+"."+f.key, typ.Field(f.index).Type, p)
+			}
+			for key := range s.Properties {
+				if !slices.Contains(keys, key) {
+					t.Errorf("%s.%s is in the schema only", path, key)
+				}
+			}
+			if s.AdditionalProperties == nil || s.AdditionalProperties.Not == nil {
+				t.Errorf("%s allows unknown keys", path)
+			}
+		default:
+			t.Errorf("%s: %s has no schema", path, typ)
+		}
+	}
+	walk("profile", reflect.TypeFor[profileSyntax](), &root)
+	for name := range root.Defs {
+		if !used[name] {
+			t.Errorf("definition %s is not used", name)
+		}
+	}
+	if root.Schema != "https://json-schema.org/draft/2020-12/schema" || root.ID != SchemaID {
+		t.Errorf("schema %q, id %q", root.Schema, root.ID)
+	}
+}
