@@ -221,3 +221,74 @@ func TestTargetsFromAFile(t *testing.T) {
 		})
 	}
 }
+
+// An interrupt ends the sending at once, waits for what is in flight as long as
+// an attempt may take, and no longer.
+func TestInterruptOverAServer(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			var last atomic.Int64 // arrival of the last request
+			release := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				last.Store(time.Now().UnixNano())
+				if r.URL.Path == "/hang" {
+					select {
+					case <-release:
+					case <-r.Context().Done():
+					}
+				}
+			}))
+			defer server.Close()
+			defer close(release)
+			p := testProfile(holdStage(1000, time.Hour))
+			p.Targets[0].URL = server.URL
+			p.Targets[0].Requests = []profiles.Request{{Method: "GET", Path: "/", Weight: 99}, {Method: "GET", Path: "/hang", Weight: 1}}
+			p.Client.Timeout, p.Client.Connections = 400*time.Millisecond, 100
+			loader, _, err := engines[engine](Config{Profile: p}, openWire)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			at := make(chan time.Time, 1)
+			context.AfterFunc(ctx, func() { at <- time.Now() })
+			rec := &record{}
+			summary, err := loader.Run(ctx, rec)
+			ended, interrupted := time.Now(), <-at
+			if err != nil || !summary.Interrupted {
+				t.Fatalf("%+v, %v", summary, err)
+			}
+			rec.check(t, 1)
+			if late := time.Unix(0, last.Load()).Sub(interrupted); late > 100*time.Millisecond {
+				t.Errorf("a request arrived %v after the interrupt", late)
+			}
+			if took := ended.Sub(interrupted); took > p.Client.Timeout+500*time.Millisecond {
+				t.Errorf("ended %v after the interrupt", took)
+			}
+			if c := rec.sum(t, 0); c.sent < 300 || c.byFault[attack.Timeout]+c.canceled == 0 {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+}
+
+// The Attacker carries TLS and HTTP/2 as well.
+func TestVegetaOverTLS(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		var protocol atomic.Value
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocol.Store(r.Proto) }))
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		p := testProfile(holdStage(200, 500*time.Millisecond))
+		p.Targets[0].URL = server.URL
+		p.Client.TLS.SkipVerify = true
+		c := runReal(t, "vegeta", Config{Profile: p}).sum(t, 0)
+		server.Close()
+		if c.ok != 100 {
+			t.Errorf("HTTP/2 %v: %d of 100 succeeded: %+v", http2, c.ok, c)
+		}
+		if want := map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"}[http2]; protocol.Load() != want {
+			t.Errorf("the server spoke %v, want %v", protocol.Load(), want)
+		}
+	}
+}
