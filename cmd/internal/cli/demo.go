@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,21 +48,23 @@ limit. Exit code 0 means that the expected verdict was reached.`,
 }
 
 func listScenarios(env Env) error {
-	family := ""
+	byFamily := map[string][]lab.Scenario{}
+	var families []string
 	for _, s := range lab.Scenarios() {
-		if s.Family != family {
-			family = s.Family
-			fmt.Fprintf(env.Stdout, "%s\n", family)
+		if len(byFamily[s.Family]) == 0 {
+			families = append(families, s.Family)
 		}
-		needs := make([]string, len(s.Needs))
-		for i, n := range s.Needs {
-			needs[i] = string(n)
+		byFamily[s.Family] = append(byFamily[s.Family], s)
+	}
+	for _, family := range families {
+		fmt.Fprintln(env.Stdout, family)
+		for _, s := range byFamily[family] {
+			fmt.Fprintf(env.Stdout, "  %-28s %s", s.Name, s.About)
+			if missing := s.Missing(); missing != "" {
+				fmt.Fprint(env.Stdout, " [cannot run here]")
+			}
+			fmt.Fprintln(env.Stdout)
 		}
-		fmt.Fprintf(env.Stdout, "  %-28s %s", s.Name, s.About)
-		if len(needs) > 0 {
-			fmt.Fprintf(env.Stdout, " (needs %s)", strings.Join(needs, ", "))
-		}
-		fmt.Fprintln(env.Stdout)
 	}
 	return nil
 }

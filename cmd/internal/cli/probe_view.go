@@ -141,13 +141,19 @@ func (v *probeView) screen(width, height int, colour bool) string {
 	bottom := v.bottom(width)
 	room := max(height-len(bottom)-2, 5)
 	limited := v.limited()
-	shown := limited[:min(len(limited), room)]
+	used := slices.IndexFunc(limited, func(m probe.Metric) bool { return v.rows[m].value < 0.005*v.rows[m].limit })
+	if used < 0 {
+		used = len(limited)
+	}
+	shown := limited[:min(used, room)]
 	who := 0
 	for _, m := range shown {
 		who = max(who, runewidth.StringWidth(metricOwner(m)))
 	}
-	who = min(max(who, len("WHERE")), 24)
-	const numbers = 13
+	who, numbers := min(max(who, len("WHERE")), 24), 13
+	if width < 75 { // narrow: the share must stay in sight
+		who, numbers = min(who, max(width-44, 8)), 9
+	}
 	bar := max(width-(16+1+who+1+numbers+1+numbers+1+5+1), 0)
 	head("%-16s %-*s %*s %*s %5s", "RESOURCE", who, "WHERE", numbers, "USE", numbers, "LIMIT", "FULL")
 	for _, m := range shown {
@@ -158,7 +164,7 @@ func (v *probeView) screen(width, height int, colour bool) string {
 			runewidth.FillRight(runewidth.Truncate(metricOwner(m), who, "…"), who),
 			numbers, render.Quantity(row.value, def.Unit), numbers, render.Quantity(row.limit, def.Unit),
 			100*share, gauge(share, min(bar, 30)))
-		line = runewidth.Truncate(line, width, "…")
+		line = strings.TrimRight(runewidth.Truncate(line, width, "…"), " ")
 		switch {
 		case colour && share >= 0.98:
 			line = "\x1b[31m" + line + "\x1b[0m"
@@ -168,7 +174,7 @@ func (v *probeView) screen(width, height int, colour bool) string {
 		lines = append(lines, line)
 	}
 	if n := len(limited) - len(shown); n > 0 {
-		add("  %d more with more room", n)
+		add("and %d more, less full", n)
 	}
 	lines = append(lines, bottom...)
 	if len(lines) > height {
@@ -184,20 +190,11 @@ func (v *probeView) bottom(width int) []string {
 	add := func(format string, args ...any) {
 		lines = append(lines, runewidth.Truncate(fmt.Sprintf(format, args...), width, "…"))
 	}
-	var moving []string
-	for _, m := range v.counters() {
-		if rate := v.rows[m].perSecond(); rate > 0 {
-			name := m.Name
-			if owner := metricOwner(m); owner != "" {
-				name += " " + owner
-			}
-			moving = append(moving, fmt.Sprintf("%s %s/s", name, report.FormatNumber(rate)))
-		}
-	}
-	if len(moving) == 0 {
-		add("COUNTERS  none moves")
-	} else {
-		add("COUNTERS  %s", strings.Join(moving, "   "))
+	for _, group := range []struct {
+		title string
+		kind  probe.Kind
+	}{{"LIMITS HIT", probe.Counter}, {"SYMPTOMS", probe.Symptom}} {
+		lines = append(lines, wrapped(group.title, v.moving(group.kind), width)...)
 	}
 	if len(v.events) > 0 {
 		lines = append(lines, "")
@@ -208,8 +205,54 @@ func (v *probeView) bottom(width int) []string {
 	}
 	for _, source := range slices.SortedFunc(maps.Keys(v.sources), func(a, b probe.Source) int { return cmp.Compare(a.Name, b.Name) }) {
 		if reason := v.sources[source]; reason != "" {
-			add("%s: %s", source.Name, reason)
+			add("%s", reason)
 		}
+	}
+	return lines
+}
+
+// moving lists the counters of a kind that grew between the last two readings.
+func (v *probeView) moving(kind probe.Kind) []string {
+	var out []string
+	for _, m := range v.counters() {
+		if def, _ := m.Def(); def.Kind != kind {
+			continue
+		}
+		def, _ := m.Def()
+		rate := v.rows[m].perSecond()
+		if !(rate > 0) {
+			continue
+		}
+		text := m.Name
+		if owner := metricOwner(m); owner != "" {
+			text += " " + owner
+		}
+		if def.Unit == "µs" { // time lost: a share of the time that passed
+			text += " " + render.Quantity(rate/1e6, "share")
+		} else {
+			text += " " + report.FormatRate(rate)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// wrapped sets words below a title in lines of at most width columns.
+func wrapped(title string, words []string, width int) []string {
+	if len(words) == 0 {
+		words = []string{"none"}
+	}
+	const indent = 12
+	lines := []string{fmt.Sprintf("%-*s", indent, title)}
+	for i, w := range words {
+		last := &lines[len(lines)-1]
+		if i > 0 && runewidth.StringWidth(*last)+3+runewidth.StringWidth(w) > width {
+			lines = append(lines, strings.Repeat(" ", indent))
+			last = &lines[len(lines)-1]
+		} else if i > 0 {
+			*last += "   "
+		}
+		*last += w
 	}
 	return lines
 }
