@@ -281,6 +281,8 @@ func (w *waiter) wait(t *Transport, deadline time.Duration) attack.Fault {
 		return attack.None
 	case <-t.quit:
 		return attack.Canceled
+	case <-t.drain:
+		return attack.Canceled
 	case <-w.timer.C:
 		return attack.Timeout
 	}

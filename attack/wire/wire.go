@@ -82,6 +82,8 @@ type Transport struct {
 	aborted  atomic.Bool
 	sweeping atomic.Bool   // some connections are not watched
 	quit     chan struct{} // closed by Abort
+	drain    chan struct{} // closed by Drain
+	drained  sync.Once
 	ctx      context.Context
 	cancel   context.CancelFunc
 
@@ -105,6 +107,7 @@ func New(cfg Config) (*Transport, error) {
 	t := &Transport{
 		cfg: cfg, clock: cfg.Clock, timeout: cfg.Client.Timeout,
 		quit:   make(chan struct{}),
+		drain:  make(chan struct{}),
 		conns:  make(map[uint64]*conn),
 		leases: make(map[*Lease]struct{}),
 		lastID: uint64(cfg.Target) << 48, // ids are unique in a run
@@ -405,6 +408,11 @@ func (t *Transport) Stats() Stats {
 // idle beyond Client.Connections. Connections that cannot be opened are reported to OnIdle, and tried
 // again after 100 ms.
 func (t *Transport) Hold(n int) { t.bg.hold(max(n, 0)) }
+
+// Drain ends the attempts that wait for a connection with Fault Canceled, in
+// PhaseDial: nothing of them has been sent. From now on none waits; those that
+// have a connection go on.
+func (t *Transport) Drain() { t.drained.Do(func() { close(t.drain) }) }
 
 // Abort ends every attempt in flight with Fault Canceled and refuses new ones
 // with it: the end of a drain. It does not wait for the attempts to return.
