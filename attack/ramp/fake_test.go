@@ -73,6 +73,7 @@ func (f *fake) Hold(n int) {
 	f.mu.Unlock()
 }
 
+func (f *fake) Drain()       {}
 func (f *fake) Abort()       { f.once.Do(func() { close(f.abort) }) }
 func (f *fake) Close() error { f.Abort(); return nil }
 

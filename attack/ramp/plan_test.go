@@ -91,6 +91,7 @@ func (f *instant) Compile(profiles.Request) (*wire.Request, error) { return &wir
 func (f *instant) slot() (sender, func())                          { return f, func() {} }
 func (f *instant) Stats() wire.Stats                               { return wire.Stats{} }
 func (f *instant) Hold(int)                                        {}
+func (f *instant) Drain()                                          {}
 func (f *instant) Abort()                                          {}
 func (f *instant) Close() error                                    { return nil }
 

@@ -71,6 +71,7 @@ type transport interface {
 	slot() (sender, func()) // a connection of its own, and how to close it
 	Stats() wire.Stats
 	Hold(n int)
+	Drain()
 	Abort()
 	Close() error
 }
@@ -370,6 +371,9 @@ func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 	}
 	early := r.now() < r.sched.End()
 	r.stop()
+	for _, g := range r.groups {
+		g.via.Drain() // what still waits for a connection is not to be sent any more
+	}
 	drain := r.cfg.Profile.Client.Timeout
 	if drain <= 0 {
 		drain = defaultDrain

@@ -154,7 +154,7 @@ func TestWireResetsAgainstTheInjector(t *testing.T) {
 					for _, f := range rec.failures {
 						if f.WireReset {
 							evidence++
-							if !f.Conn.Local.IsValid() || f.Conn.Remote != injector.Addr() {
+							if !f.Conn.Local.IsValid() && f.Phase != attack.PhaseDial || f.Conn.Remote != injector.Addr() {
 								t.Errorf("reset without its connection: %+v", f)
 							}
 						}
@@ -267,6 +267,42 @@ func TestInterruptOverAServer(t *testing.T) {
 			}
 			if c := rec.sum(t, 0); c.sent < 300 || c.byFault[attack.Timeout]+c.canceled == 0 {
 				t.Errorf("%+v", c)
+			}
+		})
+	}
+}
+
+// What waits for a connection when the run is stopped is not sent any more.
+func TestInterruptWhileWaitingForConnections(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			var served atomic.Uint64
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				served.Add(1)
+				select { // slower than the load
+				case <-time.After(100 * time.Millisecond):
+				case <-r.Context().Done():
+				}
+			}))
+			defer server.Close()
+			p := testProfile(holdStage(500, time.Hour))
+			p.Targets[0].URL = server.URL
+			p.Client.Timeout, p.Client.Connections = 10*time.Second, 4
+			loader, _, err := engines[engine](Config{Profile: p}, openWire)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			rec := &record{}
+			summary, err := loader.Run(ctx, rec)
+			if err != nil || !summary.Interrupted {
+				t.Fatalf("%+v, %v", summary, err)
+			}
+			rec.check(t, 1)
+			c := rec.sum(t, 0)
+			if summary.Ended > 2*time.Second || c.canceled < 150 || c.ok != served.Load() || c.ok > 40 {
+				t.Errorf("ended at %v, the server answered %d: %+v", summary.Ended, served.Load(), c)
 			}
 		})
 	}
