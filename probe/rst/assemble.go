@@ -19,7 +19,7 @@ type process struct {
 // one order, completes each record from its neighbours and names its host.
 type assembler struct {
 	source  probe.Source
-	hosts   []placed // empty: everything is of the source's host
+	hosts   []placed // nil: everything is of the source's host
 	ports   []uint16
 	offset  time.Duration // from the trace clock to the run's
 	limit   *limiter
@@ -141,7 +141,7 @@ const noSocket = "NO_SOCKET"
 func (a *assembler) place(p *sighting) bool {
 	e := &p.event
 	ours := len(a.ports) == 0 || slices.Contains(a.ports, e.Local.Port()) || slices.Contains(a.ports, e.Remote.Port())
-	if len(a.hosts) == 0 {
+	if a.hosts == nil {
 		e.Host = a.source.Host
 		return ours
 	}

@@ -23,7 +23,7 @@ type buffers struct {
 	fds     []int    // trace_pipe_raw of each CPU
 	lost    []uint64 // entries of each CPU known to be lost
 	page    []byte
-	limits  []string // what this kernel cannot tell
+	missing []*probe.Unsupported // what this kernel cannot tell
 }
 
 // tracepoint is one event to switch on.
@@ -31,8 +31,7 @@ type tracepoint struct {
 	kind     recordKind
 	path     string
 	filter   string // in the kernel, where the fields allow
-	optional bool
-	without  string // what is missing without it
+	optional string // what is missing without it; empty: it is required
 }
 
 func tracepoints(opts TraceOptions) []tracepoint {
@@ -41,7 +40,7 @@ func tracepoints(opts TraceOptions) []tracepoint {
 		// No filter: since Linux 6.9 its ports are inside an array.
 		{kind: recordSent, path: "tcp/tcp_send_reset"},
 		{kind: recordReceived, path: "tcp/tcp_receive_reset", filter: ports},
-		{kind: recordRetransmit, path: "tcp/tcp_retransmit_skb", filter: ports, optional: true, without: "no retransmissions"},
+		{kind: recordRetransmit, path: "tcp/tcp_retransmit_skb", filter: ports, optional: "retransmissions"},
 	}
 	if !opts.WithoutStates {
 		// Only sockets that die at once, as a RST makes them: 1 ESTABLISHED,
@@ -51,7 +50,7 @@ func tracepoints(opts TraceOptions) []tracepoint {
 			filter += " && (" + ports + ")"
 		}
 		points = append(points, tracepoint{kind: recordClosed, path: "sock/inet_sock_set_state", filter: filter,
-			optional: true, without: "refused SYNs look like received resets"})
+			optional: "the state of reset sockets (a refused SYN looks like a reset)"})
 	}
 	return points
 }
@@ -111,22 +110,26 @@ func (b *buffers) readFormats(points []tracepoint) ([]tracepoint, error) {
 	for _, p := range points {
 		l, id, err := b.readFormat(p)
 		if err != nil {
-			if p.optional {
-				b.limits = append(b.limits, p.without)
-				continue
+			if p.optional == "" {
+				return nil, err
 			}
-			return nil, err
+			b.lack(p.optional, "this kernel has no tracepoint "+p.path, "")
+			continue
 		}
 		if p.kind == recordSent && l.reason.size == 0 {
-			b.limits = append(b.limits, "this kernel gives no reset reason (Linux 6.10 does)")
+			b.lack("reset reasons", "this kernel gives none", "Linux 6.10")
 		}
 		if p.kind == recordSent && !l.addrs.whole {
-			b.limits = append(b.limits, "this kernel does not report resets that no socket sent (Linux 6.9 does)")
+			b.lack("resets that no socket sent", "this kernel does not report them", "Linux 6.9")
 		}
 		b.layouts[id] = l
 		found = append(found, p)
 	}
 	return found, nil
+}
+
+func (b *buffers) lack(what, reason, needs string) {
+	b.missing = append(b.missing, &probe.Unsupported{What: what, Reason: reason, Needs: needs})
 }
 
 func (b *buffers) readFormat(p tracepoint) (layout, uint16, error) {

@@ -49,6 +49,9 @@ func (c *Capture) Source() probe.Source { return c.source }
 // may be called at any time.
 func (c *Capture) Status() probe.Status { return c.state.report() }
 
+// Missing is nil: packets are captured wholly or not at all.
+func (c *Capture) Missing() []*probe.Unsupported { return nil }
+
 // Ready returns a channel that closes when packets are being captured.
 func (c *Capture) Ready() <-chan struct{} { return c.state.ready }
 

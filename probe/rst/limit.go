@@ -52,8 +52,11 @@ func (l *limiter) add(e probe.Event) {
 	}
 	g := group{e.Kind, e.Host, e.Local, e.Remote, e.Reason, e.State, e.PID, e.Packet != nil && e.Packet.FromPeer}
 	if _, known := l.groups[g]; !known && len(l.groups) >= maxGroups {
+		// A packet keeps the ends and the fingerprint of the first of its group.
 		g = group{kind: e.Kind, host: e.Host}
-		e = probe.Event{Kind: e.Kind, At: e.At, Source: e.Source, Host: e.Host, Count: e.Count}
+		if e.Packet == nil {
+			e = probe.Event{Kind: e.Kind, At: e.At, Source: e.Source, Host: e.Host, Count: e.Count}
+		}
 	}
 	if have := l.groups[g]; have != nil {
 		have.Count += max(e.Count, 1)

@@ -4,7 +4,6 @@ package rst
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -32,6 +31,9 @@ func (t *Trace) Check() error { return elsewhere(traceName) }
 // Ready returns a channel that never closes.
 func (t *Trace) Ready() <-chan struct{} { return nil }
 
+// Missing is nil: nothing is measured.
+func (t *Trace) Missing() []*probe.Unsupported { return nil }
+
 // Watch returns the error of Check.
 func (t *Trace) Watch(context.Context, func(probe.Event)) error { return t.Check() }
 
@@ -55,6 +57,9 @@ func (c *Capture) Check() error { return elsewhere(captureName) }
 
 // Ready returns a channel that never closes.
 func (c *Capture) Ready() <-chan struct{} { return nil }
+
+// Missing is nil: nothing is measured.
+func (c *Capture) Missing() []*probe.Unsupported { return nil }
 
 // Watch returns the error of Check.
 func (c *Capture) Watch(context.Context, func(probe.Event)) error { return c.Check() }
@@ -84,10 +89,8 @@ func elsewhere(what string) error {
 	return &probe.Unsupported{What: what, Reason: runtime.GOOS + " does not offer it", Needs: "Linux"}
 }
 
-func unmeasured(s probe.Source, err error) probe.Status {
-	st := probe.Status{Source: s, State: probe.NotMeasured}
-	if u := (*probe.Unsupported)(nil); errors.As(err, &u) {
-		st.Reason = u.Reason + "; needs " + u.Needs
-	}
-	return st
+func unmeasured(source probe.Source, err error) probe.Status {
+	s := newState(source)
+	s.failed(err)
+	return s.report()
 }

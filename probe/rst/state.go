@@ -3,6 +3,7 @@ package rst
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,8 @@ type state struct {
 
 	mu     sync.Mutex
 	status probe.Status
-	limits []string // why the measurement is only partial
+	parts  []*probe.Unsupported // what it cannot measure
+	early  string               // why it ended before it was told to
 	lost   uint64
 }
 
@@ -27,10 +29,10 @@ func newState(source probe.Source) *state {
 	}
 }
 
-// began marks the source as measured, with what it cannot see.
-func (s *state) began(limits []string) {
+// began marks the source as measured, but for some parts.
+func (s *state) began(parts []*probe.Unsupported) {
 	s.mu.Lock()
-	s.limits = limits
+	s.parts = parts
 	s.status.State = probe.Measured
 	s.mu.Unlock()
 	close(s.ready)
@@ -41,7 +43,7 @@ func (s *state) failed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.status.State != probe.NotMeasured {
-		s.limits = append(s.limits, "ended early: "+err.Error())
+		s.early = err.Error()
 		return
 	}
 	s.status.Reason = err.Error()
@@ -67,15 +69,29 @@ func (s *state) lose(n uint64) {
 	s.mu.Unlock()
 }
 
+// missing returns the parts that are not measured.
+func (s *state) missing() []*probe.Unsupported {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.parts)
+}
+
 func (s *state) report() probe.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st, why := s.status, s.limits
+	st := s.status
 	if st.State == probe.NotMeasured {
 		return st
 	}
+	var why []string
+	for _, u := range s.parts {
+		why = append(why, u.Error())
+	}
+	if s.early != "" {
+		why = append(why, "ended early: "+s.early)
+	}
 	if s.lost > 0 {
-		why = append(why[:len(why):len(why)], fmt.Sprintf("%d events lost", s.lost))
+		why = append(why, fmt.Sprintf("%d events lost", s.lost))
 	}
 	if st.Reason = ""; len(why) > 0 {
 		st.State, st.Reason = probe.Partial, strings.Join(why, "; ")

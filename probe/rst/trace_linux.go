@@ -49,6 +49,10 @@ func (t *Trace) Source() probe.Source { return t.source }
 // may be called at any time.
 func (t *Trace) Status() probe.Status { return t.state.report() }
 
+// Missing says what of the resets this kernel cannot tell. It is nil before the
+// trace is [Trace.Ready].
+func (t *Trace) Missing() []*probe.Unsupported { return t.state.missing() }
+
 // Ready returns a channel that closes when the kernel has begun to report.
 func (t *Trace) Ready() <-chan struct{} { return t.state.ready }
 
@@ -73,10 +77,7 @@ func (t *Trace) Watch(ctx context.Context, emit func(probe.Event)) error {
 }
 
 func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
-	hosts, err := place(t.opts.Hosts)
-	if err != nil {
-		return err
-	}
+	hosts, missing := place(t.opts.Hosts)
 	b, err := openBuffers(t.opts)
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
 			limit: newLimiter(orDefault(t.opts.MaxPerSecond, 20000), t.opts.Ports, emit),
 		},
 	}
-	t.state.began(b.limits)
+	t.state.began(append(missing, b.missing...))
 
 	tick := time.NewTicker(orDefault(t.opts.Interval, 100*time.Millisecond))
 	defer tick.Stop()
@@ -148,28 +149,31 @@ func (r *traceReader) read(now time.Duration, all bool) (lost uint64, err error)
 	return lost, err
 }
 
-// place reads what the hosts leave to be found.
-func place(hosts []Host) ([]placed, error) {
-	var list []placed
+// place reads what the hosts leave to be found. The list is nil only if there
+// are no hosts.
+func place(hosts []Host) (list []placed, missing []*probe.Unsupported) {
+	if len(hosts) > 0 {
+		list = []placed{}
+	}
 	for _, h := range hosts {
 		p := placed{Host: h, inode: inode("/proc/self/ns/net")}
 		if h.Netns != "" {
 			p.inode = inode(h.Netns)
 		}
-		if len(h.Addrs) == 0 {
-			addrs, err := NetnsAddrs(h.Netns)
-			if err != nil {
-				return nil, fmt.Errorf("host %s: %w", h.Name, err)
+		p.Addrs = slices.Clone(h.Addrs)
+		if len(p.Addrs) == 0 {
+			var err error
+			if p.Addrs, err = NetnsAddrs(h.Netns); err != nil {
+				missing = append(missing, &probe.Unsupported{What: "resets of " + h.Name, Reason: err.Error()})
+				continue
 			}
-			p.Addrs = addrs
 		}
-		p.Addrs = slices.Clone(p.Addrs)
 		for i, a := range p.Addrs {
 			p.Addrs[i] = unmap(a)
 		}
 		list = append(list, p)
 	}
-	return list, nil
+	return list, missing
 }
 
 // clockOffset is what to add to CLOCK_MONOTONIC to get the run's time. Both tick

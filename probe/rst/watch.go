@@ -60,8 +60,10 @@ type CaptureOptions struct {
 
 // Compile-time proof that both are watchers on every system.
 var (
-	_ probe.Watcher = (*Trace)(nil)
-	_ probe.Watcher = (*Capture)(nil)
+	_ probe.Watcher       = (*Trace)(nil)
+	_ probe.Watcher       = (*Capture)(nil)
+	_ probe.PartialSource = (*Trace)(nil)
+	_ probe.PartialSource = (*Capture)(nil)
 )
 
 func orLocal(host string) string {

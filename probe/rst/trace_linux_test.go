@@ -1,0 +1,319 @@
+package rst
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/probetest"
+)
+
+// needTrace skips where the trace cannot be measured.
+func needTrace(t testing.TB) {
+	t.Helper()
+	if err := NewTrace(TraceOptions{Clock: probe.NewClock(time.Now())}).Check(); errors.Is(err, probe.ErrUnsupported) {
+		skip(t, "%v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reset makes one reset over loopback.
+func reset(t *testing.T) {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if c, err := l.AcceptTCP(); err == nil {
+			abort(c)
+		}
+	}()
+	_ = ask(t, ns{}, addrPort(l.Addr()))
+	<-done
+}
+
+func TestTraceContract(t *testing.T) {
+	needTrace(t)
+	probetest.RunWatcher(t, func(t *testing.T) probe.Watcher {
+		return NewTrace(TraceOptions{Clock: probe.NewClock(time.Now())})
+	}, reset)
+	for _, name := range instances(t) {
+		if strings.HasPrefix(name, fmt.Sprintf("rampload-%d-", os.Getpid())) {
+			t.Errorf("trace instance %s is left behind", name)
+		}
+	}
+}
+
+func instances(t *testing.T) []string {
+	t.Helper()
+	fs, err := openTracefs("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fs.close()
+	entries, err := os.ReadDir(filepath.Join(fs.root, "instances"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// TestTraceLeftovers checks that an instance of a dead process is removed, and
+// one of a live process is not.
+func TestTraceLeftovers(t *testing.T) {
+	needTrace(t)
+	fs, err := openTracefs("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fs.close()
+	// Beyond the largest pid that Linux gives (PID_MAX_LIMIT).
+	dead := filepath.Join(fs.root, "instances", "rampload-4194305-7")
+	if err := os.Mkdir(dead, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	alive := filepath.Join(fs.root, "instances", "rampload-1-999")
+	if err := os.Mkdir(alive, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Rmdir(alive)
+	path, err := fs.instance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Rmdir(path)
+	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("leftover instance: %v", err)
+	}
+	if _, err := os.Stat(alive); err != nil {
+		t.Errorf("instance of a live process: %v", err)
+	}
+}
+
+// TestTraceDetached uses tracefs where it is mounted nowhere, as in a network
+// namespace entered with "ip netns exec".
+func TestTraceDetached(t *testing.T) {
+	needTrace(t)
+	fd, err := mountDetached("tracefs")
+	if err != nil {
+		skip(t, "mount tracefs: %v", err)
+	}
+	defer unix.Close(fd)
+	trace := NewTrace(TraceOptions{Clock: probe.NewClock(time.Now()), Root: fmt.Sprintf("/proc/self/fd/%d", fd)})
+	w := watchAll(t, trace)
+	reset(t)
+	if n := len(pick(w.stop(), probe.RSTSent, "local")); n == 0 {
+		t.Error("no reset seen")
+	}
+}
+
+// TestTraceLost floods the smallest buffer: every reset is either seen or
+// counted as lost.
+func TestTraceLost(t *testing.T) {
+	n := newNetwork(t)
+	needTrace(t)
+	trace := NewTrace(TraceOptions{
+		Clock: probe.NewClock(time.Now()), BufferKB: 4, Interval: time.Hour, WithoutStates: true,
+		Hosts: []Host{{Name: "client", Netns: n.client.path}, {Name: "server", Netns: n.server.path}},
+	})
+	w := watchAll(t, trace)
+	before := n.server.snmp(t, "snmp", "OutRsts")
+	const many = 500
+	for range many {
+		_, _ = n.client.dial(netip.AddrPortFrom(n.server.v4, 1))
+	}
+	sent := n.server.snmp(t, "snmp", "OutRsts") - before
+	if sent != many {
+		t.Fatalf("the kernel sent %d resets, want %d", sent, many)
+	}
+	seen, lost := 0, 0
+	for _, e := range w.stop() {
+		if e.Kind == probe.Lost {
+			lost += int(e.Count)
+		} else {
+			seen += int(max(e.Count, 1))
+		}
+	}
+	// Each reset is sent once and received once; other tests' resets may be lost
+	// as well.
+	if lost == 0 || seen+lost < 2*many {
+		t.Errorf("%d seen and %d lost of %d", seen, lost, 2*many)
+	}
+	st := trace.Status()
+	if st.State != probe.Partial || !strings.Contains(st.Reason, "events lost") {
+		t.Errorf("status %+v", st)
+	}
+}
+
+// unprivileged runs f on a thread without any rights.
+func unprivileged(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine
+		const nobody = 65534
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+			done <- errno
+			return
+		}
+		f()
+		done <- nil
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	needRoot(t)
+	unprivileged(t, func() {
+		for _, tt := range []struct {
+			check func() error
+			want  string
+		}{
+			{NewTrace(TraceOptions{}).Check, "reset trace not measured: the kernel shows its tracepoints to root only; needs root"},
+			{NewCapture(CaptureOptions{}).Check, "reset capture not measured: this process may not capture packets; needs root or CAP_NET_RAW"},
+		} {
+			err := tt.check()
+			probetest.CheckUnsupported(t, err)
+			if err == nil || err.Error() != tt.want || !errors.Is(err, probe.ErrUnsupported) {
+				t.Errorf("%v, want %s", err, tt.want)
+			}
+		}
+	})
+	trace := NewTrace(TraceOptions{Clock: probe.NewClock(time.Now()), Root: t.TempDir()})
+	err := trace.Watch(t.Context(), func(probe.Event) { t.Error("event") })
+	if !errors.Is(err, probe.ErrUnsupported) || trace.Status().State != probe.NotMeasured || !strings.Contains(trace.Status().Reason, "Linux 4.16") {
+		t.Errorf("empty tracefs: %v, %+v", err, trace.Status())
+	}
+	capture := NewCapture(CaptureOptions{Clock: probe.NewClock(time.Now()), Netns: "/run/netns/rst-none"})
+	err = capture.Watch(t.Context(), func(probe.Event) { t.Error("event") })
+	if !errors.Is(err, probe.ErrUnsupported) || !strings.Contains(err.Error(), "no network namespace /run/netns/rst-none") {
+		t.Errorf("missing namespace: %v", err)
+	}
+}
+
+// fixtureFS is a tracefs with the layouts of a kernel.
+func fixtureFS(t *testing.T, kernel string, without ...string) tracefs {
+	t.Helper()
+	root := t.TempDir()
+	for event, system := range map[string]string{
+		"tcp_send_reset": "tcp", "tcp_receive_reset": "tcp", "tcp_retransmit_skb": "tcp", "inet_sock_set_state": "sock",
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata/formats", kernel, event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(root, "events", system, event)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "format"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, event := range without {
+		if err := os.RemoveAll(filepath.Join(root, "events", event)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tracefs{root, -1}
+}
+
+func TestOldKernels(t *testing.T) {
+	for _, tt := range []struct {
+		kernel  string
+		without []string
+		want    string
+	}{
+		{"6.18", nil, "[]"},
+		{"6.1", nil, "[reset reasons not measured: this kernel gives none; needs Linux 6.10 resets that no socket sent not measured: this kernel does not report them; needs Linux 6.9]"},
+		{"5.15", nil, "[reset reasons not measured: this kernel gives none; needs Linux 6.10 resets that no socket sent not measured: this kernel does not report them; needs Linux 6.9]"},
+		{"6.18", []string{"tcp/tcp_retransmit_skb"}, "[retransmissions not measured: this kernel has no tracepoint tcp/tcp_retransmit_skb]"},
+	} {
+		b := &buffers{fs: fixtureFS(t, tt.kernel, tt.without...), ring: pageRing(t), layouts: map[uint16]layout{}}
+		points, err := b.readFormats(tracepoints(TraceOptions{}))
+		if err != nil || len(points) != 4-len(tt.without) || fmt.Sprint(b.missing) != tt.want {
+			t.Errorf("%s: %v, %v; want %s", tt.kernel, b.missing, err, tt.want)
+		}
+	}
+	b := &buffers{fs: fixtureFS(t, "5.15", "tcp/tcp_send_reset"), ring: pageRing(t), layouts: map[uint16]layout{}}
+	if _, err := b.readFormats(tracepoints(TraceOptions{})); !errors.Is(err, probe.ErrUnsupported) {
+		t.Errorf("no tcp_send_reset: %v", err)
+	}
+}
+
+func TestSavedLines(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"saved_cmdlines": "12 nginx: worker\n13 <...>\nx y\n\n14\n", "saved_tgids": "12 10\n13 11\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := newProcesses(tracefs{root, -1})
+	p.proc = t.TempDir() // everybody is gone
+	for tid, want := range map[int32]process{12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 13}, 99: {pid: 99}} {
+		if got := p.find(tid); got != want {
+			t.Errorf("thread %d: %+v, want %+v", tid, got, want)
+		}
+	}
+}
+
+func TestProcesses(t *testing.T) {
+	p := newProcesses(tracefs{t.TempDir(), -1})
+	if p.inside {
+		skip(t, "needs the initial pid namespace")
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	got := p.find(int32(unix.Gettid()))
+	if got.pid != int32(os.Getpid()) || got.comm == "" || got.net == 0 {
+		t.Errorf("own thread: %+v", got)
+	}
+	if got := p.find(2); got != (process{}) { // kthreadd
+		t.Errorf("kernel thread: %+v", got)
+	}
+}
+
+// TestWatchEndsWithContext ends both watchers while they wait.
+func TestWatchEndsWithContext(t *testing.T) {
+	needTrace(t)
+	clock := probe.NewClock(time.Now())
+	for _, w := range []readyWatcher{NewTrace(TraceOptions{Clock: clock, Interval: time.Hour}), NewCapture(CaptureOptions{Clock: clock})} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- w.Watch(ctx, func(probe.Event) {}) }()
+		<-w.Ready()
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(2 * time.Second):
+			t.Fatalf("%s does not end", w.Source().Name)
+		}
+	}
+}
