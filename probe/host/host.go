@@ -14,11 +14,13 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,6 +79,7 @@ type Host struct {
 	disks   []string // whole disks; empty means all that gopsutil lists
 	slow    time.Time
 	missing missing
+	closed  bool
 }
 
 // slowEvery is how often disks and swap are read: gopsutil looks up each disk's
@@ -107,12 +110,15 @@ func (h *Host) Source() probe.Source { return probe.Source{Host: h.name, Name: "
 func (h *Host) Missing() []*probe.Unsupported { return h.missing }
 
 // Close closes its files. It may be called again.
-func (h *Host) Close() error { return h.system.close() }
+func (h *Host) Close() error {
+	h.closed = true
+	return h.system.close()
+}
 
 // Sample reads the machine. What cannot be read is left out and named by
 // Missing.
 func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(h.closed)); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -191,6 +197,14 @@ func (h *Host) readDisks(ctx context.Context, put func(name, instance string, v,
 		put(probe.DiskRead, d.Name, float64(d.ReadBytes), probe.NoLimit())
 		put(probe.DiskWritten, d.Name, float64(d.WriteBytes), probe.NoLimit())
 	}
+}
+
+// closedErr is the error of a sampler that was closed.
+func closedErr(closed bool) error {
+	if closed {
+		return os.ErrClosed
+	}
+	return nil
 }
 
 // missing collects what a sampler could not measure, each once.

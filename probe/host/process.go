@@ -39,6 +39,7 @@ type Process struct {
 	opened   time.Time
 	lookAt   time.Time // when to look for new processes
 	ever     bool      // some were found
+	closed   bool
 	events   []probe.Event
 	missing  missing
 	readings map[string][]probe.Reading
@@ -132,6 +133,7 @@ func (p *Process) Fullest(name string) (probe.Reading, bool) {
 
 // Close releases the processes. It may be called again.
 func (p *Process) Close() error {
+	p.closed = true
 	var errs []error
 	for _, m := range p.members {
 		errs = append(errs, m.close())
@@ -144,7 +146,7 @@ func (p *Process) Close() error {
 // Sample reads the processes. While there is none it returns an error, which
 // matches [probe.ErrUnsupported] if they exist but may not be seen.
 func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(p.closed)); err != nil {
 		return err
 	}
 	for name := range p.readings {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -65,7 +66,7 @@ func (s *Self) Close() error { return s.process.Close() }
 
 // Sample reads rampload's process and its runtime.
 func (s *Self) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(s.process.closed)); err != nil {
 		return err
 	}
 	s.readRuntime(func(name string, v float64) {

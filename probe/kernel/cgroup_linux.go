@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,16 +34,18 @@ type Cgroup struct {
 	known   []int32
 	checked time.Time
 	missing missing
+	closed  bool
 }
 
 // group is one cgroup that is being read.
 type group struct {
-	key, label string
-	files      *cgroup.Group
-	pressure   []pressureFile
-	used       bool
-	cpu        float64 // seconds at the last reading; NaN before the first
-	at         time.Time
+	key      string
+	paths    cgroup.Paths
+	files    *cgroup.Group
+	pressure []pressureFile
+	used     bool
+	cpu      float64 // seconds at the last reading; NaN before the first
+	at       time.Time
 }
 
 // maxGroups bounds the groups of one source; processes beyond them share those
@@ -79,6 +82,7 @@ func (c *Cgroup) Missing() []*probe.Unsupported { return c.missing }
 
 // Close closes its files. It may be called again.
 func (c *Cgroup) Close() error {
+	c.closed = true
 	var errs []error
 	for _, g := range c.groups {
 		errs = append(errs, g.close())
@@ -93,7 +97,7 @@ const recheckAfter = 2 * time.Second
 
 // Sample reads the limits. A process that ended leaves a gap.
 func (c *Cgroup) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(c.closed)); err != nil {
 		return err
 	}
 	if err := c.follow(); err != nil {
@@ -163,7 +167,7 @@ func (c *Cgroup) open(p cgroup.Paths) {
 	if len(c.groups) == maxGroups {
 		return
 	}
-	g := &group{key: key, label: p.Label(), files: c.mounts.Open(p), used: true, cpu: math.NaN()}
+	g := &group{key: key, paths: p, files: c.mounts.Open(p), used: true, cpu: math.NaN()}
 	if dir, ok := c.mounts.Unified(p); ok {
 		for _, f := range []struct{ metric, file string }{
 			{probe.CPUPressure, "cpu.pressure"}, {probe.MemoryPressure, "memory.pressure"}, {probe.IOPressure, "io.pressure"},
@@ -186,15 +190,17 @@ func (g *group) close() error {
 
 // sample reads one group.
 func (c *Cgroup) sample(g *group, emit func(probe.Reading)) error {
+	label := ""
 	put := func(name string, v, limit float64) {
 		if math.IsInf(limit, 1) {
 			limit = probe.NoLimit()
 		}
 		if !math.IsNaN(v) {
-			emit(probe.Reading{Metric: c.opts.metric(name, g.label), Value: v, Limit: limit})
+			emit(probe.Reading{Metric: c.opts.metric(name, label), Value: v, Limit: limit})
 		}
 	}
 	var errs []error
+	label = g.paths.Label("memory")
 	m, err := g.files.Memory()
 	if err == nil {
 		put(probe.CgroupMemory, m.Used, m.Limit)
@@ -202,6 +208,7 @@ func (c *Cgroup) sample(g *group, emit func(probe.Reading)) error {
 	}
 	errs = append(errs, c.judge("cgroup memory", "memory", err))
 
+	label = g.paths.Label("pids")
 	p, err := g.files.PIDs()
 	if err == nil {
 		put(probe.CgroupPIDs, p.Current, p.Limit)
@@ -209,6 +216,7 @@ func (c *Cgroup) sample(g *group, emit func(probe.Reading)) error {
 	}
 	errs = append(errs, c.judge("cgroup tasks", "pids", err))
 
+	label = g.paths.Label("cpu")
 	now := time.Now()
 	u, err := g.files.CPU()
 	if err == nil && !math.IsInf(u.Quota, 1) {
@@ -220,6 +228,7 @@ func (c *Cgroup) sample(g *group, emit func(probe.Reading)) error {
 	}
 	errs = append(errs, c.judge("cgroup cpu", "cpu", err))
 
+	label = g.paths.Label("")
 	for _, f := range g.pressure {
 		b, err := f.file.Read()
 		if v, ok := pressureTotal(b); ok && err == nil {

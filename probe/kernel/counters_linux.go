@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type Counters struct {
 	missing   missing
 	cores     []float64 // softnet drops by CPU
 	events    []probe.Event
+	closed    bool
 }
 
 type pressureFile struct {
@@ -121,6 +123,7 @@ func (c *Counters) Missing() []*probe.Unsupported { return c.missing }
 
 // Close closes its files. It may be called again.
 func (c *Counters) Close() error {
+	c.closed = true
 	errs := []error{c.softnet.Close(), c.dev.Close(), c.conntrack.close(), c.qdisc.Close(), c.oom.Close()}
 	for _, t := range c.tcp {
 		errs = append(errs, t.file.Close())
@@ -133,7 +136,7 @@ func (c *Counters) Close() error {
 
 // Sample reads the counters. A file that cannot be read any more leaves a gap.
 func (c *Counters) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(c.closed)); err != nil {
 		return err
 	}
 	var errs []error

@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/rampload/rampload/probe"
+import (
+	"os"
+
+	"github.com/rampload/rampload/probe"
+)
 
 // missing collects what a sampler could not measure, each once.
 type missing []*probe.Unsupported
@@ -25,4 +29,12 @@ func (m *missing) drop(what string) {
 			return
 		}
 	}
+}
+
+// closedErr is the error of a sampler that was closed.
+func closedErr(closed bool) error {
+	if closed {
+		return os.ErrClosed
+	}
+	return nil
 }

@@ -82,13 +82,18 @@ func (n *testNetns) sysctl(t testing.TB, name, value string) {
 	})
 }
 
-// listen opens a listener with a backlog that nobody accepts from.
+// listen opens a listener on any port with a backlog; nobody accepts from it.
 func (n *testNetns) listen(t testing.TB, addr [4]byte, backlog int) (port int, fd int) {
+	t.Helper()
+	return n.listenOn(t, addr, 0, backlog)
+}
+
+func (n *testNetns) listenOn(t testing.TB, addr [4]byte, want, backlog int) (port int, fd int) {
 	t.Helper()
 	n.do(func() {
 		var err error
 		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
-			if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: addr}); err == nil {
+			if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: addr, Port: want}); err == nil {
 				err = unix.Listen(fd, backlog)
 			}
 		}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ type ProcessNetwork struct {
 	checked  time.Time
 	sockets  *Sockets
 	counters *Counters
-	missing  missing
+	closed   bool
 }
 
 // NewProcessNetwork opens a sampler of the network namespace of some processes.
@@ -46,15 +47,20 @@ func (n *ProcessNetwork) Source() probe.Source { return n.opts.source("network")
 
 // Missing says what could not be read in the namespace.
 func (n *ProcessNetwork) Missing() []*probe.Unsupported {
-	all := slices.Clone(n.missing)
-	if n.inode != n.own && n.inode != 0 {
-		all = append(append(all, n.sockets.Missing()...), n.counters.Missing()...)
+	if n.sockets == nil {
+		return nil
 	}
-	return all
+	return slices.Concat(n.sockets.Missing(), n.counters.Missing())
 }
 
 // Close closes what it holds open. It may be called again.
 func (n *ProcessNetwork) Close() error {
+	n.closed = true
+	return n.leave()
+}
+
+// leave closes the namespace that is open.
+func (n *ProcessNetwork) leave() error {
 	var err error
 	if n.sockets != nil {
 		err = n.sockets.Close()
@@ -68,7 +74,7 @@ func (n *ProcessNetwork) Close() error {
 
 // Sample reads the namespace that the processes are in now.
 func (n *ProcessNetwork) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(n.closed)); err != nil {
 		return err
 	}
 	if err := n.follow(); err != nil {
@@ -101,7 +107,7 @@ func (n *ProcessNetwork) follow() error {
 		if inode == n.inode {
 			return nil
 		}
-		if err := n.Close(); err != nil {
+		if err := n.leave(); err != nil {
 			return err
 		}
 		n.inode = inode
@@ -124,7 +130,7 @@ func (n *ProcessNetwork) enter(ns Namespace) error {
 		n.counters, err = NewCounters(o)
 	}
 	if err != nil {
-		_ = n.Close()
+		_ = n.leave()
 		return err
 	}
 	return nil

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type Sockets struct {
 	ports     portUse
 	walk      budget // the states in which few sockets are
 	list      budget // every socket
+	closed    bool
 }
 
 // socketLimits are the settings that the counts are held against.
@@ -92,6 +94,7 @@ func (s *Sockets) Missing() []*probe.Unsupported { return s.missing }
 
 // Close closes its files and its netlink socket. It may be called again.
 func (s *Sockets) Close() error {
+	s.closed = true
 	err := errors.Join(s.stat.Close(), s.stat6.Close(), s.limits.close())
 	if s.diag != nil {
 		err = errors.Join(err, s.diag.Close())
@@ -102,7 +105,7 @@ func (s *Sockets) Close() error {
 
 // Sample reads the sockets.
 func (s *Sockets) Sample(ctx context.Context, emit func(probe.Reading)) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), closedErr(s.closed)); err != nil {
 		return err
 	}
 	s.limits.read()

@@ -133,21 +133,25 @@ func (p Paths) Key() string {
 	return strings.Join([]string{p.unified, p.byResource["memory"], p.byResource["cpu"], p.byResource["pids"]}, "|")
 }
 
-// Label names the cgroup for people: the container, the service, or its last
-// element. See [ContainerOf].
-func (p Paths) Label() string {
+// Label names the cgroup of a controller for people: the container, where any
+// path of the process shows one (see [ContainerOf]), else the last element of
+// the controller's path: "nginx.service".
+func (p Paths) Label(controller string) string {
 	for _, dir := range []string{
 		p.unified, p.byResource["memory"], p.byResource["name=systemd"], p.byResource["cpu"], p.byResource["pids"],
 	} {
-		if dir == "" || dir == "/" {
-			continue
-		}
 		if c, ok := ContainerOf(dir); ok {
 			return c.String()
 		}
-		return path.Base(dir)
 	}
-	return ""
+	dir, ok := p.byResource[controller]
+	if !ok {
+		dir = p.unified
+	}
+	if dir == "" || dir == "/" {
+		return ""
+	}
+	return path.Base(dir)
 }
 
 // levels returns the directories of a resource's cgroup, from its own up to the
