@@ -59,6 +59,7 @@ type MetricComparison struct {
 	ShiftHigh    *float64 `json:"shift_high"`
 	P            *float64 `json:"p"` // adjusted: Holm over primary metrics, Benjamini-Hochberg over the others
 	Outcome      string   `json:"outcome"`
+	NeedRuns     int      `json:"need_runs,omitempty"` // inconclusive: about as many of each release would decide
 	Note         string   `json:"note,omitempty"`
 }
 

@@ -46,7 +46,7 @@ func (m *MetricComparison) prove(family int) {
 	}
 	tolerance := (&measured{MetricComparison: *m}).tolerance()
 	if *m.P < alpha && math.Abs(*m.Shift) > tolerance {
-		m.Note = dropNeed(m.Note)
+		m.NeedRuns = 0
 		if (*m.Shift > 0) == m.HigherBetter {
 			m.Outcome = Improvement
 		} else {
@@ -55,7 +55,8 @@ func (m *MetricComparison) prove(family int) {
 		return
 	}
 	if m.Outcome == Inconclusive && m.Primary && minimalP(m.OldRuns, m.NewRuns)*float64(family) >= alpha {
-		m.Note = fmt.Sprintf("%s; %d metrics are tested together, which takes %d runs of each side", m.Note, family, runsFor(family))
+		m.NeedRuns = max(m.NeedRuns, runsFor(family))
+		m.Note = joinNotes(m.Note, fmt.Sprintf("%d metrics are tested together, which takes %d runs of each release", family, runsFor(family)))
 	}
 }
 
@@ -83,32 +84,17 @@ func runsFor(family int) int {
 // neededRuns estimates how many runs of each side show a shift of the size that
 // was seen, or of the tolerance, with 80 % power: the two-sample formula, and
 // 5 % more for the Mann-Whitney test (its efficiency is 3/π under normality).
-func neededRuns(old, new []float64, unit, tolerance float64) string {
+func neededRuns(old, new []float64, unit, tolerance float64) int {
 	spread := math.Sqrt((stat.Variance(old, nil)+stat.Variance(new, nil))/2) / unit
 	shift := math.Abs(stat.Mean(new, nil)-stat.Mean(old, nil)) / unit
 	z := mathext.NormalQuantile(1-alpha/2) + mathext.NormalQuantile(0.8)
-	n := int(math.Ceil(2 * z * z * spread * spread / math.Pow(max(shift, tolerance), 2) * math.Pi / 3))
-	return fmt.Sprintf("%s%d", needPrefix, max(n, len(old)+1, len(new)+1))
+	n := 2 * z * z * spread * spread / math.Pow(max(shift, tolerance), 2) * math.Pi / 3
+	return max(int(math.Ceil(min(n, 1e6))), len(old)+1, len(new)+1)
 }
-
-const needPrefix = "need n≈"
 
 func joinNotes(a, b string) string {
 	if a == "" {
 		return b
 	}
 	return a + "; " + b
-}
-
-// dropNeed takes the number of needed runs out of a note: it was enough.
-func dropNeed(note string) string {
-	for i := range note {
-		if len(note)-i >= len(needPrefix) && note[i:i+len(needPrefix)] == needPrefix {
-			if i >= 2 {
-				return note[:i-2]
-			}
-			return ""
-		}
-	}
-	return note
 }

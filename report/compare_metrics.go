@@ -79,7 +79,7 @@ func observe(reports []*Report, of func(*Report) (observation, bool)) []observat
 func (m *measured) shift() {
 	m.OldRuns, m.NewRuns = len(m.old), len(m.new)
 	if m.OldRuns == 0 || m.NewRuns == 0 {
-		m.Outcome = NotComparable
+		m.Outcome, m.Note = NotComparable, "a release has no run with a value"
 		return
 	}
 	old, new := values(m.old), values(m.new)
@@ -89,7 +89,7 @@ func (m *measured) shift() {
 	unit := 1.0
 	if m.Relative {
 		if o == 0 {
-			m.Outcome = NotComparable
+			m.Outcome, m.Note = NotComparable, "the old value is 0"
 			return
 		}
 		unit = math.Abs(o)
@@ -112,7 +112,7 @@ func (m *measured) shift() {
 		m.Outcome = Equivalent
 	default:
 		m.Outcome = Inconclusive // until the corrected p-value says more
-		m.Note = joinNotes(m.Note, neededRuns(old, new, unit, tolerance))
+		m.NeedRuns = neededRuns(old, new, unit, tolerance)
 	}
 }
 

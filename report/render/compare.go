@@ -79,6 +79,9 @@ func CompareJSON(w io.Writer, c report.Comparison) error {
 func pageOfComparison(c report.Comparison) page {
 	p := page{exit: c.ExitCode, headline: c.Summary}
 	p.word, p.mark = compareWord(c)
+	for _, said := range []string{"regressed: ", "indicative "} { // by the word already
+		p.headline = strings.TrimPrefix(p.headline, said)
+	}
 	p.facts = []fact{
 		{"old", []string{sideText(c.Old, "old")}},
 		{"new", []string{sideText(c.New, "new")}},
@@ -158,7 +161,7 @@ func tallied(texts []string) string {
 
 func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) grid {
 	g := grid{name: "metrics", columns: []column{
-		{title: "TARGET"}, {title: "METRIC"}, {title: "OLD", right: true}, {title: "NEW", right: true}, {title: "SHIFT", right: true},
+		{title: "TARGET", squeeze: 8}, {title: "METRIC"}, {title: "OLD", right: true}, {title: "NEW", right: true}, {title: "SHIFT", right: true},
 		{title: "95% INTERVAL", right: true, drop: 2}, {title: "P", right: true, drop: 3}, {title: "OUTCOME"}, {title: "NOTE", flex: true, drop: 4},
 	}}
 	for _, m := range c.Metrics {
@@ -186,10 +189,17 @@ func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) g
 		}
 		g.rows = append(g.rows, []cell{
 			text(shorten(m.Target, maxName)), text(m.Metric), text(metricValue(m, m.Old, m.OldAtLeast)), text(metricValue(m, m.New, m.NewAtLeast)),
-			text(shiftText(m, m.Shift)), text(span), text(p), {m.Outcome, mk}, text(m.Note),
+			text(shiftText(m, m.Shift)), text(span), text(p), {outcomeText(m), mk}, text(m.Note),
 		})
 	}
 	return g.without("TARGET", "95% INTERVAL", "P", "NOTE")
+}
+
+func outcomeText(m report.MetricComparison) string {
+	if m.NeedRuns > 0 && m.Outcome == report.Inconclusive {
+		return fmt.Sprintf("%s, need n≈%d", m.Outcome, m.NeedRuns)
+	}
+	return m.Outcome
 }
 
 func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {

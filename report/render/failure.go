@@ -94,6 +94,8 @@ func (l *FailureLog) Append(b []byte, f attack.Failure) []byte {
 
 func message(f attack.Failure, peer string) string {
 	switch {
+	case peer == "":
+		return f.Fault.String()
 	case f.Fault == attack.Status:
 		return "unexpected status from " + peer
 	case f.Phase == attack.PhaseIdle:

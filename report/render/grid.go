@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
+	"github.com/rampload/rampload/report"
 )
 
 // grid is one table, independent of how it is printed.
@@ -22,13 +24,16 @@ type grid struct {
 }
 
 // column is a column of a grid. Where a line is too short, columns are left out
-// in order of drop, highest first; 0 always stays. At most one column flexes: it
-// takes what is left and wraps.
+// in order of drop, highest first; 0 always stays. Where that is not enough,
+// names are shortened down to squeeze characters, and at last large counts are
+// rounded to "98.8M". At most one column flexes: it takes what is left and wraps.
 type column struct {
-	title string
-	right bool // numbers
-	drop  int
-	flex  bool
+	title   string
+	right   bool // numbers
+	drop    int
+	squeeze int  // 0: not shortened
+	wraps   bool // is broken into lines rather than shortened
+	flex    bool
 }
 
 // cell is one value. mark colours it where colours are wanted.
@@ -74,10 +79,10 @@ const minFlex = 24
 // gap is the space between columns.
 const gap = 2
 
-// fit returns the columns (by index) that go into width, and the width of the
-// flexible one.
-func (g grid) fit(width int) (keep []int, flex int) {
-	widths := make([]int, len(g.columns))
+// fit returns the columns (by index) that go into width, and the most that each
+// of them may take; fits is false where that is still too wide.
+func (g grid) fit(width int) (keep, widths []int, fits bool) {
+	widths = make([]int, len(g.columns))
 	for c, col := range g.columns {
 		widths[c] = twwidth.Width(col.title)
 		for _, row := range g.rows {
@@ -88,14 +93,14 @@ func (g grid) fit(width int) (keep []int, flex int) {
 	}
 	dropped := make([]bool, len(g.columns))
 	for {
-		used, natural, flexible := -gap, 0, false
+		used, flexible := -gap, -1
 		for c := range g.columns {
 			if dropped[c] {
 				continue
 			}
 			used += gap
 			if g.columns[c].flex {
-				flexible, natural = true, widths[c]
+				flexible = c
 				used += min(widths[c], minFlex)
 				continue
 			}
@@ -108,8 +113,22 @@ func (g grid) fit(width int) (keep []int, flex int) {
 			}
 		}
 		if used <= width || worst < 0 {
-			if flexible {
-				flex = min(natural, max(minFlex, width-used+min(natural, minFlex)))
+			for used > width {
+				longest := -1
+				for c, col := range g.columns {
+					if !dropped[c] && col.squeeze > 0 && widths[c] > col.squeeze && (longest < 0 || widths[c] > widths[longest]) {
+						longest = c
+					}
+				}
+				if longest < 0 {
+					break
+				}
+				widths[longest]--
+				used--
+			}
+			fits = used <= width
+			if c := flexible; c >= 0 {
+				widths[c] = min(widths[c], max(minFlex, width-used+min(widths[c], minFlex)))
 			}
 			break
 		}
@@ -120,7 +139,35 @@ func (g grid) fit(width int) (keep []int, flex int) {
 			keep = append(keep, c)
 		}
 	}
-	return keep, flex
+	return keep, widths, fits
+}
+
+// rounded returns the grid with counts from 100,000 on in short.
+func (g grid) rounded() grid {
+	rows := make([][]cell, len(g.rows))
+	for i, row := range g.rows {
+		rows[i] = slices.Clone(row)
+		for c, col := range g.columns {
+			if !col.right {
+				continue
+			}
+			digits := strings.ReplaceAll(row[c].text, ",", "")
+			n, err := strconv.ParseUint(digits, 10, 64)
+			if err != nil || n < 1e5 {
+				continue
+			}
+			v, unit := float64(n)/1e3, "k"
+			if v >= 1000 {
+				v, unit = v/1000, "M"
+			}
+			if v >= 1000 {
+				v, unit = v/1000, "G"
+			}
+			rows[i][c].text = report.FormatNumber(v) + unit
+		}
+	}
+	g.rows = rows
+	return g
 }
 
 // write prints the grid as aligned columns without lines.
@@ -128,7 +175,11 @@ func (g grid) write(w io.Writer, opt Options) error {
 	if len(g.rows) == 0 {
 		return nil
 	}
-	keep, flex := g.fit(opt.width())
+	keep, widths, fits := g.fit(opt.width())
+	if !fits {
+		g = g.rounded()
+		keep, widths, _ = g.fit(opt.width())
+	}
 	align := make([]tw.Align, len(keep))
 	header := make([]string, len(keep))
 	for i, c := range keep {
@@ -160,8 +211,17 @@ func (g grid) write(w io.Writer, opt Options) error {
 		line := make([]string, len(keep))
 		for i, c := range keep {
 			s := row[c].text
-			if g.columns[c].flex {
-				s = strings.Join(wrap(s, flex), "\n")
+			switch col := g.columns[c]; {
+			case col.flex:
+				s = strings.Join(wrap(s, widths[c]), "\n")
+			case col.wraps:
+				lines := wrap(s, widths[c])
+				for k := range lines {
+					lines[k] = shorten(lines[k], widths[c])
+				}
+				s = strings.Join(lines, "\n")
+			case col.squeeze > 0:
+				s = shorten(s, widths[c])
 			}
 			if row[c].mark != plain {
 				parts := strings.Split(s, "\n")
@@ -180,7 +240,7 @@ func (g grid) write(w io.Writer, opt Options) error {
 		return fmt.Errorf("lay out table: %w", err)
 	}
 	for line := range strings.Lines(buf.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+		if _, err := fmt.Fprintln(w, trimmed(line)); err != nil {
 			return err
 		}
 	}
@@ -192,6 +252,19 @@ func (g grid) write(w io.Writer, opt Options) error {
 		}
 	}
 	return nil
+}
+
+// trimmed returns a line without the spaces at its end, which a colour may
+// enclose.
+func trimmed(line string) string {
+	line = strings.TrimRight(line, " \n")
+	for {
+		inside, painted := strings.CutSuffix(line, reset)
+		if !painted || !strings.HasSuffix(inside, " ") {
+			return line
+		}
+		line = strings.TrimRight(inside, " ") + reset
+	}
 }
 
 // wrap breaks text at spaces into lines of at most width columns. A word that is
@@ -224,6 +297,6 @@ func shorten(s string, width int) string {
 	if len(runes) <= width || width < 4 {
 		return s
 	}
-	head := (width - 1 + 1) / 2
+	head := width / 2
 	return string(runes[:head]) + "…" + string(runes[len(runes)-(width-1-head):])
 }

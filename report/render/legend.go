@@ -17,6 +17,7 @@ func Legend() []Meaning {
 		{"targets", "SENT/S", "most requests sent in one second"},
 		{"faults by phase", "DNS ... IDLE", "attempts that ended in the fault, by where they were; IDLE counts pooled connections"},
 		{"addresses", "ADDRESS", "remote address; shown where a target has several and any failed"},
+		{"onset", "FAULT", "what rises: (passing) did not last, (periodic) comes in bursts at regular intervals"},
 		{"onset", "ONSET", "offered load of all targets from which the fault rises and stays; \"none\", \"from start\""},
 		{"onset", "95% INTERVAL", "where the onset lies with 95 % confidence, in requests per second"},
 		{"onset", "AT", "when, since the load began"},

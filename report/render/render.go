@@ -16,11 +16,10 @@ import (
 
 // Options is how text for a terminal is laid out.
 type Options struct {
-	Width  int      // columns of the terminal; 0: 80; less than 60 is taken as 60
+	Width  int      // columns of the terminal; less than 80 is taken as 80, more than 160 as 160
 	Colour bool     // ANSI colours
 	Files  []string // names of the files of this run, for the last line
-	// About is what HTML needs beside the report.
-	Assets Assets
+	Assets Assets   // for HTML
 }
 
 // Assets are the chart library's files, which a self-contained page embeds.
@@ -31,15 +30,11 @@ type Assets struct {
 }
 
 const (
-	defaultWidth = 80
-	minWidth     = 60
-	maxWidth     = 160 // beyond it lines are hard to follow
+	minWidth = 80
+	maxWidth = 160 // beyond it lines are hard to follow
 )
 
 func (o Options) width() int {
-	if o.Width == 0 {
-		return defaultWidth
-	}
 	return min(maxWidth, max(minWidth, o.Width))
 }
 
@@ -51,8 +46,11 @@ func (o Options) paint(m mark, s string) string {
 	if code == "" {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return "\x1b[" + code + "m" + s + reset
 }
+
+// reset ends a colour.
+const reset = "\x1b[0m"
 
 // Formats returns the names that [Report] knows.
 func Formats() []string { return []string{"table", "json", "md", "html", "junit", "csv"} }

@@ -24,6 +24,7 @@ func samples() map[string]*report.Report {
 		"not-run":           notRun(),
 		"found":             found(),
 		"hostile":           hostile(),
+		"crowded":           crowded(),
 	}
 }
 
@@ -298,5 +299,52 @@ func hostile() *report.Report {
 	r.Findings[0].Summary = "Line one\n# not a heading\x07 | <img src=x onerror=alert(1)> ]]>"
 	r.Gates[0].Reason = "a|b ]]> \x00 c"
 	r.Windows = series([]string{name}, 30, 2000, 1510, "payments-1/payments[4127]/open-files")
+	return r
+}
+
+// crowded is a soak with long names, large numbers and every kind of fault.
+func crowded() *report.Report {
+	r := base("soak", 7*24*3600)
+	r.ExitCode = report.ExitFailed
+	faults := map[string]map[string]uint64{
+		"reset": {"dial": 1020304, "tls": 33, "write": 1200, "await": 98765432, "body": 77, "idle": 5}, "eof": {"await": 123456, "body": 9},
+		"refused": {"dial": 9876543}, "timeout": {"dial": 12, "await": 1234567}, "broken-pipe": {"write": 44}, "status": {"done": 12345},
+		"protocol": {"await": 2}, "dns": {"dns": 3}, "ports-exhausted": {"dial": 123456}, "canceled": {"await": 10},
+	}
+	r.Totals = totals(1209600000, 110034567, 99786051, faults)
+	r.Totals.Attempts, r.Totals.Unsent, r.Totals.LocalFaults = 1330000000, 1234567, 123456
+	for i, name := range []string{"payments-production-eu-west-1-blue", "orders-production-eu-west-1", "search"} {
+		t := report.Target{Name: name, Totals: r.Totals, LatencyMS: report.Latency{P50: ptr(1204.4), P90: ptr(4000), P99: ptr(12044), Max: ptr(65000)}}
+		for k := range 6 {
+			t.ByAddress = append(t.ByAddress, report.Address{Address: "[2001:db8:85a3::8a2e:370:7334]:8443", Attempts: 201600000, Failed: uint64(18339094 * k), WireResets: 16631008})
+		}
+		o := report.Onset{Status: "onset", Fault: "http2-goaway", AtS: ptr(234567), LowS: ptr(234000), HighS: ptr(235000), LoadRPS: ptr(123456), LoadLowRPS: ptr(120456), LoadHighRPS: ptr(125456), Before: 12345678, BeforeOf: 1023456789, RateAfter: ptr(0.0831), Note: "several bursts were masked before it"}
+		left := report.Onset{Status: "left-censored", Fault: "reset", LoadHighRPS: ptr(50), RateAfter: ptr(0.2)}
+		passing := report.Onset{Status: "transient", Fault: "timeout", AtS: ptr(99), LoadRPS: ptr(880), LoadLowRPS: ptr(800), LoadHighRPS: ptr(900)}
+		periodic := report.Onset{Status: "periodic", Fault: "eof", AtS: ptr(12), LoadRPS: ptr(80), LoadLowRPS: ptr(70), LoadHighRPS: ptr(90)}
+		t.Onsets = []report.Onset{o, left, passing, periodic}
+		t.Onset = t.Onsets[i]
+		r.Targets = append(r.Targets, t)
+	}
+	for i := range 16 {
+		r.Resources = append(r.Resources, report.Resource{
+			Host: "payments-production-7f9c6d5b8-x2x9z", Process: "payments-production-main", PID: 4194303, Name: "tcp-memory-pressures", Instance: "[2001:db8:85a3::8a2e:370:7334]:8443",
+			Kind: "hard-limit", Unit: "bytes", Limit: ptr(float64(uint64(1) << 50)), Peak: ptr(float64(uint64(1)<<50) * 0.999), Utilisation: ptr(0.999), SaturatedAtS: ptr(123456), LoadRPS: ptr(123456),
+			LagS: ptr(-12345), Verdict: []string{"full-throughout", "ruled-out"}[i%2], Reason: "full from the first reading on, so that it cannot tell one load from another",
+		})
+	}
+	r.Findings = []report.Finding{{
+		Target: "payments-production-eu-west-1-blue", Verdict: "explains", Cause: "upstream-idle-timeout-race", Host: "payments-production-7f9c6d5b8-x2x9z", Process: "payments-production-main",
+		Confidence: 0.83, Summary: "Connections that were idle for 60 s are closed by the next hop as they are reused.",
+		Evidence: []report.Evidence{}, RuledOut: []report.RuledOut{}, Advice: []string{"keep idle connections for less than 60 s"},
+	}, {
+		Target: "search", Verdict: "inconclusive", Cause: "", Summary: "Too few failures of search to say where they begin.",
+		Evidence: []report.Evidence{{Text: "one"}, {Text: "two"}, {Text: "three"}, {Text: "four"}}, RuledOut: []report.RuledOut{}, Advice: []string{"hold the load longer"},
+	}}
+	r.Gates = []report.GateResult{
+		{Expr: "failures(payments-production-eu-west-1-blue) within 10s < 0.001% up to 150000/s", Value: ptr(0.0912), Unit: "ratio", Result: "failed", Reason: "110,034,567 of 1,209,600,000 (9.1%) in the 10 s from 65h9m27s"},
+	}
+	r.Warnings = []string{"a warning that is long enough to go over the end of a line of eighty columns, and then some"}
+	r.Windows = series([]string{"search"}, 10, 2000, 0, "local/cpu")
 	return r
 }

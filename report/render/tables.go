@@ -27,16 +27,20 @@ func targetsGrid(r *report.Report) grid {
 		rows = append(rows, source{"all", r.Totals, report.Latency{}})
 	}
 	g.columns = []column{
-		{title: "TARGET"}, {title: "REQUESTS", right: true}, {title: "FAILED", right: true}, {title: "%", right: true},
+		{title: "TARGET", squeeze: 8}, {title: "REQUESTS", right: true}, {title: "FAILED", right: true}, {title: "%", right: true},
 		{title: "RESET", right: true},
 	}
 	shown := shownFaults(r)
 	for _, f := range shown {
-		g.columns = append(g.columns, column{title: strings.ToUpper(f), right: true})
+		drop := 2 // a column of zeros; the table of phases has the others too
+		if sum(r.Totals.Faults[f]) > 0 {
+			drop = 1
+		}
+		g.columns = append(g.columns, column{title: strings.ToUpper(f), right: true, drop: drop})
 	}
 	retried := r.Totals.Attempts > r.Totals.Requests
 	if retried {
-		g.columns = append(g.columns, column{title: "ATTEMPTS", right: true, drop: 2})
+		g.columns = append(g.columns, column{title: "ATTEMPTS", right: true, drop: 3})
 	}
 	if r.Totals.Unsent > 0 {
 		g.columns = append(g.columns, column{title: "UNSENT", right: true})
@@ -44,8 +48,8 @@ func targetsGrid(r *report.Report) grid {
 	if r.Totals.LocalFaults > 0 {
 		g.columns = append(g.columns, column{title: "LOCAL", right: true})
 	}
-	g.columns = append(g.columns, column{title: "P50", right: true, drop: 3}, column{title: "P99", right: true},
-		column{title: "MAX", right: true, drop: 4}, column{title: "SENT/S", right: true, drop: 5})
+	g.columns = append(g.columns, column{title: "P50", right: true, drop: 4}, column{title: "P99", right: true},
+		column{title: "MAX", right: true, drop: 5}, column{title: "SENT/S", right: true, drop: 6})
 	for _, s := range rows {
 		share := none
 		if s.totals.Requests > 0 {
@@ -80,7 +84,7 @@ func targetsGrid(r *report.Report) grid {
 // shownFaults are the faults with a column beside resets: the usual ones always,
 // the others where they occurred.
 func shownFaults(r *report.Report) []string {
-	usual := []string{"eof", "refused", "timeout"}
+	usual := usualFaults()
 	var others []string
 	for f := range r.Totals.Faults {
 		if f != "reset" && f != "canceled" && !slices.Contains(usual, f) && !localFault(f) && sum(r.Totals.Faults[f]) > 0 {
@@ -90,6 +94,8 @@ func shownFaults(r *report.Report) []string {
 	slices.Sort(others)
 	return append(usual, others...)
 }
+
+func usualFaults() []string { return []string{"eof", "refused", "timeout"} }
 
 func localFault(f string) bool {
 	return f == "ports-exhausted" || f == "fds-exhausted" || f == "no-buffers"
@@ -109,10 +115,10 @@ func phases() []string {
 
 // faultsGrid is fault by phase, of each target.
 func faultsGrid(r *report.Report) grid {
-	g := grid{name: "faults by phase", columns: []column{{title: "FAULT"}}}
+	g := grid{name: "faults by phase", columns: []column{{title: "FAULT", squeeze: 15}}}
 	several := len(r.Targets) > 1
 	if several {
-		g.columns = append(g.columns, column{title: "TARGET"})
+		g.columns = append(g.columns, column{title: "TARGET", squeeze: 8})
 	}
 	var shown []string
 	for _, p := range phases() {
@@ -162,7 +168,7 @@ const maxRows = 8
 // failed: one bad instance behind a name shows here.
 func addressesGrid(r *report.Report) grid {
 	g := grid{name: "addresses", columns: []column{
-		{title: "ADDRESS"}, {title: "TARGET", drop: 1}, {title: "ATTEMPTS", right: true}, {title: "FAILED", right: true},
+		{title: "ADDRESS", squeeze: 21}, {title: "TARGET", drop: 1}, {title: "ATTEMPTS", right: true}, {title: "FAILED", right: true},
 		{title: "%", right: true}, {title: "RESET", right: true},
 	}}
 	left := 0
@@ -197,8 +203,8 @@ func addressesGrid(r *report.Report) grid {
 
 func onsetsGrid(r *report.Report) grid {
 	g := grid{name: "onset", columns: []column{
-		{title: "TARGET"}, {title: "FAULT"}, {title: "ONSET", right: true}, {title: "95% INTERVAL", right: true},
-		{title: "AT", right: true}, {title: "BEFORE", right: true}, {title: "AFTER", right: true}, {title: "NOTE", flex: true, drop: 1},
+		{title: "TARGET", squeeze: 8}, {title: "FAULT"}, {title: "ONSET", right: true}, {title: "95% INTERVAL", right: true},
+		{title: "AT", right: true}, {title: "BEFORE", right: true, drop: 1}, {title: "AFTER", right: true}, {title: "NOTE", flex: true, drop: 2},
 	}}
 	for _, t := range r.Targets {
 		seen := false
@@ -222,10 +228,10 @@ func onsetsGrid(r *report.Report) grid {
 				row[2] = cell{"from start", bad}
 				row[5] = text(none)
 			case "transient":
-				row[7].text = joined("did not last", o.Note)
+				row[1].text += " (passing)"
 				row[2].mark = unsure
 			case "periodic":
-				row[7].text = joined("at regular intervals", o.Note)
+				row[1].text += " (periodic)"
 				row[2].mark = unsure
 			}
 			g.rows = append(g.rows, row)
@@ -239,19 +245,12 @@ func onsetsGrid(r *report.Report) grid {
 	return g.without("NOTE", "AFTER", "AT", "95% INTERVAL")
 }
 
-func joined(a, b string) string {
-	if b == "" {
-		return a
-	}
-	return a + "; " + b
-}
-
 // maxResources bounds the saturation table; everything stands in the report.
 const maxResources = 12
 
 func resourcesGrid(r *report.Report) grid {
 	g := grid{name: "saturation", columns: []column{
-		{title: "RESOURCE"}, {title: "ON"}, {title: "PEAK", right: true, drop: 5}, {title: "LIMIT", right: true, drop: 6},
+		{title: "RESOURCE", squeeze: 12}, {title: "ON", squeeze: 16}, {title: "PEAK", right: true, drop: 5}, {title: "LIMIT", right: true, drop: 6},
 		{title: "USED", right: true},
 		{title: "FULL AT", right: true}, {title: "LOAD", right: true, drop: 7}, {title: "LAG", right: true}, {title: "VERDICT"},
 		{title: "WHY", flex: true, drop: 9},
@@ -307,7 +306,7 @@ func resourcesGrid(r *report.Report) grid {
 			name += " " + res.Instance
 		}
 		g.rows = append(g.rows, []cell{
-			text(shorten(name, 26)), text(shorten(place(res), 28)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
+			text(shorten(name, 32)), text(shorten(place(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
 			text(seconds(res.SaturatedAtS)), text(rate(res.LoadRPS)), text(lag(res.LagS)), {verdictWord(res.Verdict), m}, text(res.Reason),
 		})
 	}
@@ -323,7 +322,7 @@ func verdictWord(v string) string {
 }
 
 func gatesGrid(r *report.Report) grid {
-	g := grid{name: "gates", columns: []column{{title: "RESULT"}, {title: "GATE"}, {title: "VALUE", right: true}, {title: "WHY", flex: true}}}
+	g := grid{name: "gates", columns: []column{{title: "RESULT"}, {title: "GATE", squeeze: 36, wraps: true}, {title: "VALUE", right: true}, {title: "WHY", flex: true}}}
 	for _, gate := range r.Gates {
 		result := cell{"UNDECIDED", unsure}
 		switch gate.Result {

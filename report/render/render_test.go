@@ -1,0 +1,325 @@
+package render
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// assets stand for uPlot: the goldens need not hold it.
+func assets() Assets {
+	return Assets{UPlotJS: []byte("/* uPlot */"), UPlotCSS: []byte("/* uPlot css */")}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; run the test with -update", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-golden +got):\n%s", name, diff)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	files := []string{"peak.json", "peak.runlog"}
+	for name, r := range samples() {
+		forms := []struct {
+			file   string
+			format string
+			opt    Options
+		}{
+			{name + ".80.txt", "table", Options{Width: 80, Files: files}},
+			{name + ".120.txt", "table", Options{Width: 120, Files: files}},
+			{name + ".md", "md", Options{}},
+			{name + ".xml", "junit", Options{}},
+			{name + ".html", "html", Options{Assets: assets()}},
+		}
+		for _, f := range forms {
+			t.Run(f.file, func(t *testing.T) {
+				var b bytes.Buffer
+				if err := Report(&b, f.format, r, f.opt); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, f.file, b.Bytes())
+			})
+		}
+	}
+	var colours, rows bytes.Buffer
+	if err := Table(&colours, fdExhaustion(), Options{Colour: true}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "fd-exhaustion.colour.txt", colours.Bytes())
+	if err := CSV(&rows, interrupted()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "interrupted.csv", rows.Bytes())
+}
+
+// Nothing that goes to a terminal may be wider than it, whatever the report
+// holds.
+func TestTableFitsWidth(t *testing.T) {
+	for name, r := range samples() {
+		for _, width := range []int{0, 80, 100, 120, 160} {
+			var b bytes.Buffer
+			if err := Table(&b, r, Options{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if n := twwidth.Width(line); n > max(width, 80) {
+					t.Errorf("%s at %d columns has a line of %d: %s", name, width, n, line)
+				}
+				if strings.TrimRight(line, " ") != line {
+					t.Errorf("%s at %d columns: spaces at the end of %q", name, width, line)
+				}
+			}
+		}
+	}
+}
+
+// Colours change nothing but colours.
+func TestColour(t *testing.T) {
+	ansi := regexp.MustCompile("\x1b\\[[0-9;]*m")
+	for name, r := range samples() {
+		var without, with bytes.Buffer
+		if err := errors.Join(Table(&without, r, Options{}), Table(&with, r, Options{Colour: true})); err != nil {
+			t.Fatal(err)
+		}
+		if ansi.Match(without.Bytes()) {
+			t.Errorf("%s: colours that nobody asked for", name)
+		}
+		if !ansi.Match(with.Bytes()) {
+			t.Errorf("%s: no colours", name)
+		}
+		if diff := cmp.Diff(without.String(), ansi.ReplaceAllString(with.String(), "")); diff != "" {
+			t.Errorf("%s: colours moved something:\n%s", name, diff)
+		}
+	}
+}
+
+func TestHostileText(t *testing.T) {
+	r := hostile()
+	var table, md, html, junit bytes.Buffer
+	err := errors.Join(Table(&table, r, Options{}), Markdown(&md, r), HTML(&html, r, assets()), JUnit(&junit, r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(table.String(), "\x1b\x00\x07\u202e") {
+		t.Error("control characters reach the terminal")
+	}
+	if strings.Contains(md.String(), "<img") || strings.Contains(md.String(), "\n# not") || strings.Contains(md.String(), "pay|ments") {
+		t.Errorf("markup reaches Markdown:\n%s", md.String())
+	}
+	if s := html.String(); strings.Contains(s, "<img") || strings.Count(s, "</script") != 3 || strings.Contains(s, "<b>&\"") {
+		t.Error("markup reaches HTML")
+	}
+	var suites junitSuites
+	if err := xml.Unmarshal(junit.Bytes(), &suites); err != nil {
+		t.Errorf("JUnit XML: %v", err)
+	}
+}
+
+// The page carries the chart data as JSON that its script can read, and loads
+// nothing from elsewhere.
+func TestHTML(t *testing.T) {
+	var b bytes.Buffer
+	if err := HTML(&b, fdExhaustion(), assets()); err != nil {
+		t.Fatal(err)
+	}
+	data := regexp.MustCompile(`(?s)<script type="application/json" id="data">(.*?)</script>`).FindSubmatch(b.Bytes())
+	if data == nil {
+		t.Fatal("no chart data")
+	}
+	var c charts
+	if err := json.Unmarshal(data[1], &c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.At) != 120 || len(c.Load) != 2 || len(c.Faults) != 2 || len(c.P99) != 1 || len(c.Use) != 4 {
+		t.Errorf("charts: %d rows, %d, %d, %d, %d lines", len(c.At), len(c.Load), len(c.Faults), len(c.P99), len(c.Use))
+	}
+	if !c.Use[0].Cause || c.Use[0].Label != "payments-1/payments[4127]/open-files" {
+		t.Errorf("the cause is not first: %+v", c.Use[0].Label)
+	}
+	if len(c.Onsets) != 1 || c.Onsets[0].At != 90 {
+		t.Errorf("onsets: %+v", c.Onsets)
+	}
+	if external := regexp.MustCompile(`(?:src|href)=|url\(|@import`).Find(b.Bytes()); external != nil {
+		t.Errorf("the page loads something: %s", external)
+	}
+	var plain bytes.Buffer
+	if err := HTML(&plain, fdExhaustion(), Assets{}); err != nil || bytes.Contains(plain.Bytes(), []byte("<script")) {
+		t.Errorf("without assets there are scripts, or an error: %v", err)
+	}
+	if err := HTML(io.Discard, fdExhaustion(), Assets{UPlotJS: []byte("</SCRIPT>")}); err == nil {
+		t.Error("an asset may end its element")
+	}
+}
+
+func TestJUnit(t *testing.T) {
+	want := map[string]struct{ tests, failures, errors int }{
+		"fd-exhaustion":     {5, 3, 1},
+		"passed":            {4, 0, 0},
+		"generator-limited": {3, 0, 2},
+		"interrupted":       {2, 0, 2},
+		"found":             {1, 0, 0},
+		"not-run":           {1, 0, 1},
+		"aborted":           {2, 2, 0},
+	}
+	for name, w := range want {
+		var b bytes.Buffer
+		if err := JUnit(&b, samples()[name]); err != nil {
+			t.Fatal(err)
+		}
+		var got junitSuites
+		if err := xml.Unmarshal(b.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		s := got.Suites[0]
+		if s.Tests != w.tests || s.Failures != w.failures || s.Errors != w.errors {
+			t.Errorf("%s: %d tests, %d failures, %d errors; want %+v", name, s.Tests, s.Failures, s.Errors, w)
+		}
+	}
+}
+
+func TestCSV(t *testing.T) {
+	r := fdExhaustion()
+	r.Windows.Columns["utilisation:local/cpu"][3] = nil
+	var b bytes.Buffer
+	if err := CSV(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&b).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 121 || rows[0][0] != "at_s" || rows[0][1] != "offered_rps" || len(rows[0]) != len(r.Windows.Columns) {
+		t.Fatalf("%d rows, header %q", len(rows), rows[0])
+	}
+	for i, name := range rows[0] {
+		if name == "utilisation:local/cpu" && rows[4][i] != "" {
+			t.Errorf("what was not measured is %q, want empty", rows[4][i])
+		}
+	}
+}
+
+func TestUnknownFormat(t *testing.T) {
+	if err := Report(io.Discard, "pdf", passed(), Options{}); err == nil || !strings.Contains(err.Error(), "table") {
+		t.Errorf("Report = %v", err)
+	}
+	if err := Comparison(io.Discard, "html", report.Comparison{}, Options{}); err == nil || !strings.Contains(err.Error(), "table") {
+		t.Errorf("Comparison = %v", err)
+	}
+	for _, format := range Formats() {
+		if err := Report(io.Discard, format, passed(), Options{}); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
+
+// failing is a terminal that went away.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestWriteErrors(t *testing.T) {
+	for _, format := range Formats() {
+		if err := Report(failing{}, format, passed(), Options{Assets: assets()}); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s: %v, want the writer's error", format, err)
+		}
+	}
+}
+
+// Every column of every table is explained.
+func TestLegend(t *testing.T) {
+	var all strings.Builder
+	for _, m := range Legend() {
+		all.WriteString(m.Table + " " + m.Column + "\n")
+	}
+	for name, r := range samples() {
+		for _, g := range pageOf(r).grids {
+			for _, c := range g.columns {
+				switch c.title {
+				case "TARGET", "FAULT", "ALL", "GATE", "WHY", "NOTE", "FAILED", "%", "EOF", "REFUSED", "TIMEOUT":
+					continue // what they say
+				}
+				if _, fault := attack.ParseFault(strings.ToLower(c.title)); fault {
+					continue
+				}
+				known := strings.Contains(all.String(), c.title) || g.name == "faults by phase" || g.name == "addresses"
+				if !known {
+					t.Errorf("%s: column %q of %s is in no legend", name, c.title, g.name)
+				}
+			}
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	tests := []struct {
+		in    string
+		width int
+		want  []string
+	}{
+		{"", 10, []string{""}},
+		{"a b c", 3, []string{"a b", "c"}},
+		{"longerthanwidth b", 5, []string{"longerthanwidth", "b"}},
+		{"one\ntwo three", 20, []string{"one", "two three"}},
+		{"µs µs µs", 5, []string{"µs µs", "µs"}},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, wrap(tt.in, tt.width)); diff != "" {
+			t.Errorf("wrap(%q, %d):\n%s", tt.in, tt.width, diff)
+		}
+	}
+	if got := shorten("payments-production-eu-west-1", 11); got != "payme…est-1" {
+		t.Errorf("shorten = %q", got)
+	}
+}
+
+func TestValues(t *testing.T) {
+	p := func(v float64) *float64 { return &v }
+	tests := []struct{ got, want string }{
+		{rate(p(1510.4)), "1,510/s"}, {rate(p(0.25)), "0.25/s"}, {rate(nil), "-"},
+		{millis(p(0.0804)), "80µs"}, {millis(p(0.81)), "810µs"}, {millis(p(4.13)), "4.1ms"}, {millis(p(84.4)), "84ms"}, {millis(p(5012)), "5.01s"}, {millis(nil), "-"},
+		{percent(0.61), "61%"}, {percent(0.0253), "2.5%"}, {percent(0), "0%"}, {percent(1), "100%"}, {percent(0.0996), "10%"},
+		{quantity(p(1024), "files"), "1,024"}, {quantity(p(0.61), "share"), "61%"}, {quantity(p(1<<30), "bytes"), "1 GiB"},
+		{quantity(p(1500), "bytes/s"), "1.46 KiB/s"}, {quantity(p(0.004), "seconds"), "4 ms"}, {quantity(nil, "files"), "-"},
+		{lag(p(0.2)), "+0.2 s"}, {lag(p(-22)), "-22 s"}, {interval(p(1490), p(1525)), "1,490-1,525"}, {interval(nil, p(1)), "-"},
+		{causePhrase("server-file-descriptors", "pid 7"), "pid 7 ran out of open files"},
+		{causePhrase("upstream-file-descriptors", "pid 7"), "behind it, the next hop ran out of open files"},
+		{causePhrase("upstream-process-crash", "pid 7"), "behind it, the next hop crashed"},
+		{causePhrase("a-new-cause", "pid 7"), "a new cause"},
+	}
+	for _, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("got %q, want %q", tt.got, tt.want)
+		}
+	}
+}
