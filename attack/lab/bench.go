@@ -26,8 +26,8 @@ type bench struct {
 	children []*Child
 	undo     []func() error
 	tally    *tally
-	final    []func() // last readings, before children and what undo removes are gone
-	watching []func() // ends a watch after a last look
+	final    []func()       // last readings, before children and what undo removes are gone
+	watching []func() error // ends a watch after a last look
 }
 
 // setup is the Start function of a scenario: it fills in the bench's Running.
@@ -62,7 +62,7 @@ func setup(name string, fill func(*bench) error) func(context.Context, Env) (*Ru
 func (b *bench) stop() error {
 	var errs []error
 	for _, end := range b.watching {
-		end()
+		errs = append(errs, end())
 	}
 	for _, f := range b.final {
 		f()
@@ -89,25 +89,22 @@ func (b *bench) watch(look func(), every time.Duration) {
 		}
 		look()
 	}()
-	b.watching = append(b.watching, func() {
+	b.watching = append(b.watching, func() error {
 		cancel()
 		<-done
+		return nil
 	})
 }
 
-// later calls f after a time, unless the scenario has ended by then.
-func (b *bench) later(after time.Duration, f func(context.Context)) {
+// later calls f beside the run; f returns when its context ends. Its error is
+// that of Running.Stop.
+func (b *bench) later(f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(b.ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if pause(ctx, after) {
-			f(ctx)
-		}
-	}()
-	b.watching = append(b.watching, func() {
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	b.watching = append(b.watching, func() error {
 		cancel()
-		<-done
+		return <-done
 	})
 }
 

@@ -303,7 +303,8 @@ func (b *bench) watchConntrack(netns string, names ...string) {
 
 // afterTraffic calls f some time after the first connections have reached a
 // namespace: how long a run prepares before it loads is its own affair.
-func (b *bench) afterTraffic(netns string, delay time.Duration, f func()) error {
+// Its error is that of Running.Stop.
+func (b *bench) afterTraffic(netns string, delay time.Duration, f func() error) error {
 	var file *os.File
 	err := inNetns(netns, func() (err error) {
 		file, err = os.Open("/proc/thread-self/net/snmp")
@@ -312,7 +313,7 @@ func (b *bench) afterTraffic(netns string, delay time.Duration, f func()) error 
 	if err != nil {
 		return fmt.Errorf("open kernel counters: %w", err)
 	}
-	b.later(0, func(ctx context.Context) {
+	b.later(func(ctx context.Context) error {
 		defer file.Close()
 		for pause(ctx, 50*time.Millisecond) {
 			// Segments of some dozen requests: not those of a preflight.
@@ -320,9 +321,10 @@ func (b *bench) afterTraffic(netns string, delay time.Duration, f func()) error 
 				break
 			}
 		}
-		if pause(ctx, delay) {
-			f()
+		if !pause(ctx, delay) {
+			return nil
 		}
+		return f()
 	})
 	return nil
 }

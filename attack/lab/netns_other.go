@@ -26,7 +26,7 @@ func (b *bench) nft(_, _ string) error                                   { retur
 func (b *bench) watchFilter(_, _ string)                                 {}
 func (b *bench) watchKernel(_, _ string, _ ...string) error              { return errLinuxOnly }
 func (b *bench) watchConntrack(string, ...string)                        {}
-func (b *bench) afterTraffic(string, time.Duration, func()) error        { return errLinuxOnly }
+func (b *bench) afterTraffic(string, time.Duration, func() error) error  { return errLinuxOnly }
 func (b *bench) cgroup(_ string, _, _ map[string]string) (string, error) { return "", errLinuxOnly }
 func (b *bench) program(string, []string, string, ...string) (*exec.Cmd, error) {
 	return nil, errLinuxOnly

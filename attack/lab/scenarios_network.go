@@ -297,13 +297,19 @@ func (b *bench) outage(length time.Duration) error {
 	if err := b.watchKernel(n.server, "server"); err != nil {
 		return err
 	}
-	return b.afterTraffic(n.server, b.millis(6000, 10000), func() {
-		b.tally.harm("outages")
-		if b.nft(n.router, "table ip lab { counter harm {}\n chain c { type filter hook forward priority 0; counter name harm drop;\n } }\n") != nil {
-			return
+	return b.afterTraffic(n.server, b.millis(6000, 10000), func() error {
+		if err := b.nft(n.router, `
+table ip lab {
+	chain c {
+		type filter hook forward priority 0;
+		drop
+	}
+}`); err != nil {
+			return err
 		}
+		b.tally.harm("outages")
 		pause(b.ctx, length)
-		b.in(n.router, "nft", "delete", "table", "ip", "lab")
+		return b.in(n.router, "nft", "delete", "table", "ip", "lab")
 	})
 }
 
@@ -334,11 +340,7 @@ table ip lab {
 	if later == 0 {
 		return narrow()
 	}
-	return b.afterTraffic(n.server, later, func() {
-		if err := narrow(); err != nil {
-			b.tally.count("narrow-failed")
-		}
-	})
+	return b.afterTraffic(n.server, later, narrow)
 }
 
 // conntrackTable fills the router's table: by connections that have ended but
@@ -364,7 +366,13 @@ func (b *bench) conntrackTable(work time.Duration) error {
 		b.run.Profile.Client.Connections = 0
 		b.rampTo(60, 300, 18*time.Second)
 	}
-	if err := b.nft(n.router, "table ip lab { chain c { type filter hook forward priority 0; ct state new,established accept;\n } }\n"); err != nil {
+	if err := b.nft(n.router, `
+table ip lab {
+	chain c {
+		type filter hook forward priority 0;
+		ct state new,established accept
+	}
+}`); err != nil {
 		return err
 	}
 	if err := b.globalSysctl("net/netfilter/nf_conntrack_max", fmt.Sprint(limit)); err != nil {
@@ -429,11 +437,15 @@ func (b *bench) failover(back time.Duration) error {
 			return err
 		}
 	}
-	return b.afterTraffic(n.server, b.millis(6000, 9000), func() {
+	return b.afterTraffic(n.server, b.millis(6000, 9000), func() error {
 		b.tally.harm("moves")
-		if move(standbyAddr) == nil && back > 0 && pause(b.ctx, back) {
-			b.tally.harm("moves")
-			move(serverAddr)
+		if err := move(standbyAddr); err != nil {
+			return err
 		}
+		if back == 0 || !pause(b.ctx, back) {
+			return nil
+		}
+		b.tally.harm("moves")
+		return move(serverAddr)
 	})
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -46,8 +47,18 @@ func proxyScenarios() []Scenario {
 			}),
 		scenario("proxy", "proxy-ephemeral-ports", "proxy-ports",
 			"nginx as a proxy runs out of ephemeral ports towards its upstream", "nginx", func(b *bench) error {
-				n, load, up, err := b.fewPorts()
+				n, up, err := b.upstream("api", arg("work", "10ms"))
 				if err != nil {
+					return err
+				}
+				// nginx closes first. With reuse, a port in TIME_WAIT is free after a second
+				// (tcp_tw_reuse, kernel documentation, networking/ip-sysctl).
+				ports := b.whole(250, 400)
+				load := float64(ports) / 1.01
+				if err := errors.Join(
+					b.sysctl(n.router, "net/ipv4/ip_local_port_range", fmt.Sprintf("20000 %d", 20000+ports-1)),
+					b.sysctl(n.router, "net/ipv4/tcp_tw_reuse", "1"),
+				); err != nil {
 					return err
 				}
 				if err := b.nginx(n.router, routerClient, "", 4096, "", up); err != nil {
@@ -183,7 +194,6 @@ func (b *bench) throughProxy(n *network, up *Child, load float64) {
 	b.host("proxy", n.router, 8080)
 	b.host("upstream", n.server, up.Addr().Port())
 	b.rampTo(0.3*load, 1.5*load, 18*time.Second)
-	b.watchLog("error.log", "Too many open files", "Cannot assign requested address", "reset by peer", "prematurely closed")
 }
 
 // nginxServer runs nginx on the server host before a backend on the same host,
@@ -212,7 +222,6 @@ func (b *bench) nginxServer(limit string, connections, files, perRequest int) er
 	load := float64(count) / float64(perRequest) / work.Seconds()
 	b.rampTo(0.3*load, 1.5*load, 18*time.Second)
 	b.onset(load, 0.3)
-	b.watchLog("error.log", "worker_connections are not enough", "Too many open files")
 	return b.watchKernel(n.server, "server")
 }
 
@@ -254,16 +263,25 @@ http {
 	if _, err := b.program(netns, nil, "nginx", "-p", b.env.Dir, "-c", file, "-e", "error.log"); err != nil {
 		return err
 	}
-	return b.answers(netns, netip.MustParseAddr(addr), 8080)
+	if err := b.answers(netns, netip.MustParseAddr(addr), 8080); err != nil {
+		return err
+	}
+	b.watchLog("error.log", "worker_connections are not enough", "Too many open files",
+		"Cannot assign requested address", "reset by peer", "prematurely closed", "timed out")
+	return nil
 }
 
 // haproxy starts haproxy on port 8080 of the router.
 func (b *bench) haproxy(netns, global, defaults, backend string, up *Child) error {
 	conf := fmt.Sprintf(`global
 	nbthread 1
+	log stdout format raw local0
 	%s
 defaults
 	mode http
+	log global
+	option httplog
+	option dontlog-normal
 	timeout client 30s
 	timeout connect 3s
 	timeout server 10s
@@ -282,7 +300,12 @@ backend back
 	if _, err := b.program(netns, nil, "haproxy", "-db", "-f", file); err != nil {
 		return err
 	}
-	return b.answers(netns, netip.MustParseAddr(routerClient), 8080)
+	if err := b.answers(netns, netip.MustParseAddr(routerClient), 8080); err != nil {
+		return err
+	}
+	// Termination states: see "Session state at disconnection" in its manual.
+	b.watchLog("haproxy.log", " SC-- ", " SH-- ", " SD-- ", " sQ-- ", " sH-- ")
+	return b.watchKernel(netns, "proxy", "ListenOverflows")
 }
 
 // answers waits until something listens in a namespace.
@@ -305,19 +328,23 @@ func (b *bench) answers(netns string, addr netip.Addr, port uint16) error {
 	return fmt.Errorf("wait for %s: %w", to, err)
 }
 
-// watchLog follows lines of a log in Dir that hold one of the texts, as harm
-// under that text.
+// watchLog follows lines that a log in Dir gets from now on: those that hold one
+// of the texts are harm under that text.
 func (b *bench) watchLog(file string, texts ...string) {
 	last := make(map[string]int64)
-	b.watch(func() {
+	look := func(note bool) {
 		raw, err := os.ReadFile(filepath.Join(b.env.Dir, file))
 		if err != nil {
 			return
 		}
 		for _, text := range texts {
 			n := int64(strings.Count(string(raw), text))
-			b.tally.harmBy("log: "+text, n-last[text])
+			if note {
+				b.tally.harmBy("log: "+text, n-last[text])
+			}
 			last[text] = n
 		}
-	}, 200*time.Millisecond)
+	}
+	look(false)
+	b.watch(func() { look(true) }, 200*time.Millisecond)
 }

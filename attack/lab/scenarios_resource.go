@@ -231,12 +231,12 @@ func gunicornScenarios() []Scenario {
 		scenario("worker-recycling", "worker-recycling", "worker-recycling",
 			"gunicorn replaces its workers after a number of requests, with their connections", func(b *bench) error {
 				return b.gunicorn(80, 200, "--worker-class=gthread", "--threads=16", "--workers=2", "--keep-alive=5",
-					arg("-max-requests", b.whole(150, 300)))
+					arg("-max-requests", b.whole(50, 90)))
 			}),
 		scenario("worker-recycling", "worker-recycling", "worker-recycling-one",
 			"gunicorn replaces its only worker after a number of requests", func(b *bench) error {
 				return b.gunicorn(60, 160, "--worker-class=gthread", "--threads=16", "--workers=1", "--keep-alive=5",
-					arg("-max-requests", b.whole(250, 400)))
+					arg("-max-requests", b.whole(200, 300)))
 			}),
 		scenario("worker-killed", "worker-killed", "worker-timeout",
 			"gunicorn kills workers that are stuck in a request", func(b *bench) error {
@@ -275,6 +275,7 @@ func (b *bench) gunicorn(from, to float64, args ...string) error {
 	}
 	b.target("orders", fmt.Sprintf("http://127.0.0.1:%d", port), post("/orders", 3000), "orders-1")
 	b.host("orders-1", "", port)
+	b.run.Profile.Client.Timeout = 5 * time.Second
 	b.rampTo(from, to, 18*time.Second)
 	b.watchLog("gunicorn.log", "Booting worker", "WORKER TIMEOUT")
 	return nil
