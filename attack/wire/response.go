@@ -18,8 +18,9 @@ type response struct {
 	state     rxState
 	headOnly  bool // the request was HEAD
 	status    int
-	minor     int // of HTTP/1.x
-	headers   int // bytes of head so far
+	minor     int  // of HTTP/1.x
+	headers   int  // bytes of head so far
+	folded    bool // the line being read was
 	first     bool
 	continued bool // 100 Continue was seen
 
@@ -147,6 +148,7 @@ func (p *response) line(b []byte) (int, error) {
 		}
 		return 0, nil
 	}
+	p.folded = false
 	blank := end == 0 || end == 1 && b[0] == '\r'
 	if p.state != rxStatus && !blank {
 		// A line that begins with white space continues the one before it
@@ -154,7 +156,7 @@ func (p *response) line(b []byte) (int, error) {
 		if p.first && (b[0] == ' ' || b[0] == '\t') {
 			return 0, errProtocol
 		}
-		for folded := false; ; folded = true {
+		for ; ; p.folded = true {
 			if end+1 == len(b) {
 				if p.headers+len(b) > limit {
 					return 0, errProtocol
@@ -164,7 +166,7 @@ func (p *response) line(b []byte) (int, error) {
 			if b[end+1] != ' ' && b[end+1] != '\t' {
 				break
 			}
-			if !folded && bytes.IndexByte(b[:end], ':') < 0 {
+			if !p.folded && bytes.IndexByte(b[:end], ':') < 0 {
 				return 0, errProtocol
 			}
 			next := bytes.IndexByte(b[end+1:], '\n')
@@ -174,11 +176,10 @@ func (p *response) line(b []byte) (int, error) {
 				}
 				return 0, nil
 			}
-			b[end] = ' '
-			if b[end-1] == '\r' {
-				b[end-1] = ' '
-			}
 			end += 1 + next
+		}
+		if p.folded {
+			unfold(b[:end])
 		}
 	}
 	if p.headers += end + 1; p.headers > limit {
@@ -204,6 +205,21 @@ func (p *response) line(b []byte) (int, error) {
 		err = p.field(text)
 	}
 	return end + 1, err
+}
+
+// unfold blanks the line ends inside a folded line.
+func unfold(b []byte) {
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			return
+		}
+		b[i] = ' '
+		if b[i-1] == '\r' {
+			b[i-1] = ' '
+		}
+		b = b[i+1:]
+	}
 }
 
 // statusLine reads "HTTP/1.1 200 OK".
@@ -267,7 +283,7 @@ func (p *response) field(b []byte) error {
 	case len("Transfer-Encoding"):
 		if equalFold(name, "transfer-encoding") && p.minor > 0 {
 			// One, and only chunked: all else is the stuff of request smuggling.
-			if p.encodings++; p.encodings > 1 || !equalFold(trim(value), "chunked") {
+			if p.encodings++; p.encodings > 1 || p.folded || !equalFold(trim(value), "chunked") {
 				return errProtocol
 			}
 			p.chunked = true
