@@ -19,6 +19,7 @@ import (
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
@@ -156,7 +157,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, notRun(err)
 	}
-	return conclude(env, terminal, p, files)
+	return conclude(env, terminal, p, files, watched.capture)
 }
 
 func newRunID() attack.RunID {
@@ -223,7 +224,7 @@ func fileName(name string) string {
 
 // conclude reads the run log back, so that a report made now and one made later
 // from the log are the same, and writes and prints the report.
-func conclude(env Env, t terminal, p profiles.Profile, f *files) (*finished, error) {
+func conclude(env Env, t terminal, p profiles.Profile, f *files, capture *rst.Capture) (*finished, error) {
 	log, err := readLogFile(f.log.Name())
 	if err != nil {
 		return nil, notRun(err)
@@ -239,6 +240,13 @@ func conclude(env Env, t terminal, p profiles.Profile, f *files) (*finished, err
 	done := &finished{report: r, log: log, path: f.report.Name(), logPath: f.log.Name()}
 	opt := t.renderOptions()
 	opt.Files = []string{done.path, done.logPath}
+	pcap, err := writePcap(capture, log, done.path)
+	if err != nil {
+		// The packets support the verdict, which stands without them.
+		fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", err)
+	} else if pcap != "" {
+		opt.Files = append(opt.Files, pcap)
+	}
 	if err := render.Table(env.Stdout, r, opt); err != nil {
 		return nil, notRun(fmt.Errorf("print the report: %w", err))
 	}
