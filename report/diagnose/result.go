@@ -39,6 +39,7 @@ type Onset struct {
 	After      uint64  // faults after it
 	AfterOf    uint64
 	AlarmAt    float64 // seconds: when a reader of the stream would have known
+	EventDelay float64 // seconds from a request's due time, which At is, to its fault (median)
 	Bursts     []Burst // isolated bursts that were masked
 	Note       string
 }

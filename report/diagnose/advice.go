@@ -1,0 +1,273 @@
+package diagnose
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// advice says what to check or change for a cause, with the value seen and,
+// where it can be computed, the value needed.
+func (c *investigation) advice(h *hypothesis) []string {
+	switch key := strings.TrimPrefix(h.cause, "upstream-"); key {
+	case "server-file-descriptors", "file-descriptors", "proxy-file-descriptors":
+		return c.fileAdvice(h)
+	case "server-connection-limit", "connection-limit":
+		return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
+	case "listen-backlog":
+		return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
+	case "syn-backlog":
+		return []string{c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog; leave net.ipv4.tcp_syncookies at 1")}
+	case "server-memory-oom", "memory-oom":
+		return c.memoryAdvice(h)
+	case "server-cpu-shedding", "cpu-shedding":
+		return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
+	case "server-threads", "threads":
+		return []string{c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")}
+	case "client-timeout":
+		t := c.a.log.Header.Generator.Timeout.Seconds()
+		return []string{fmt.Sprintf("find why answers get slow from %s/s on: the client's timeout of %s only shows it", commas(c.onset.Load.Value), wordSeconds(t)),
+			"give the service a deadline below the callers' and let it refuse early what it cannot finish"}
+	case "bandwidth-send-timeout":
+		return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}
+	case "application-abort":
+		return []string{"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",
+			"search its code for SO_LINGER 0, for handlers that panic or abort, and for sockets closed before the response is written"}
+	case "early-response-unread-body":
+		return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
+	case "process-crash":
+		return []string{fmt.Sprintf("read the log and core dump of %s at %s", orThe(c.deadName()), c.deadTime()), "bound what the service takes on at once below the load at which it ends"}
+	case "worker-killed":
+		return []string{fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", orThe(c.deadName())),
+			"take a stack dump before the supervisor kills; do not only raise its timeout"}
+	case "worker-recycling":
+		return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
+	case "ungraceful-restart":
+		return []string{"drain before exit: stop accepting, answer with Connection: close, wait for what is in flight, then end", "take the instance out of the load balancer before it is restarted"}
+	case "tls-shedding":
+		return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
+	case "rate-limit-policy":
+		return []string{fmt.Sprintf("if %s/s is meant to pass, raise the rate limit of the service", commas(c.a.maxLoad())),
+			"answer what exceeds it with 429 and Retry-After instead of a reset, and retry with exponential backoff and jitter only what is idempotent"}
+	case "idle-timeout-race":
+		return []string{fmt.Sprintf("keep connections idle for less than the server does: it closes them after about %s, this client keeps them %s", wordSeconds(c.idleFrom), keeps(c.a.log.Header.Generator.IdleTimeout.Seconds())),
+			"behind a proxy, set each keep-alive timeout below that of the next hop; retry idempotent requests once on a reused connection"}
+	case "path-idle-expiry":
+		return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", wordSeconds(c.idleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
+	case "path-reset", "rst-injection":
+		return []string{"ask who runs the path: firewall or IPS rules, a load balancer; the addresses, ports and times are in the evidence", "repeat around the suspected device, as a second target, to prove it"}
+	case "path-connection-limit":
+		return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
+	case "path-rate-limit":
+		return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s/s on it turns traffic away", commas(c.onset.Load.Value))}
+	case "host-firewall":
+		return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
+	case "conntrack-table":
+		return []string{c.limitSeen(h, "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)")}
+	case "nat-ports":
+		return []string{"give the translation more addresses or ports, or reuse connections"}
+	case "conntrack-invalid":
+		return []string{"drop packets of state INVALID on the translating host, or set net.netfilter.nf_conntrack_tcp_be_liberal=1"}
+	case "packet-loss":
+		return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
+	case "network-outage":
+		return []string{fmt.Sprintf("ask what happened on the network %s into the run", wordSeconds(c.at)), "let clients retry idempotent requests with backoff and jitter across such a time"}
+	case "mtu-black-hole":
+		return []string{"let ICMP fragmentation-needed pass, or clamp the MSS on the path (TCPMSS --clamp-mss-to-pmtu)", "net.ipv4.tcp_mtu_probing=1 on the server works around it"}
+	case "failover":
+		return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", wordSeconds(c.at)), "let clients retry idempotent requests once on a fresh connection"}
+	case "proxy-ephemeral-ports":
+		return []string{c.limitSeen(h, "keep connections to the upstream alive, widen net.ipv4.ip_local_port_range, or add upstream or source addresses")}
+	case "proxy-queue-limit":
+		return []string{"raise the proxy's limit of connections to the upstream, which had room, or its queue timeout"}
+	}
+	return nil
+}
+
+func keeps(seconds float64) string {
+	if seconds <= 0 {
+		return "for ever"
+	}
+	return wordSeconds(seconds)
+}
+
+func (c *investigation) deadName() string {
+	if len(c.dead) > 0 {
+		return c.dead[0].process
+	}
+	return ""
+}
+
+func (c *investigation) deadTime() string {
+	if len(c.dead) > 0 {
+		return wordSeconds(c.dead[0].at)
+	}
+	return wordSeconds(c.at)
+}
+
+// needed estimates how much of a resource the highest load of the run needs: its
+// growth with load before the onset, carried on, with a fifth on top.
+func (c *investigation) needed(r *resource) (float64, bool) {
+	if r == nil || c.onset.Status != Found {
+		return 0, false
+	}
+	var x, y, xx, xy, n float64
+	for i, t := range r.at {
+		if t >= 0 && t < c.at-0.25 && t < r.fullAt()-0.25 {
+			l := c.a.loadAt(t)
+			x, y, xx, xy, n = x+l, y+r.value[i], xx+l*l, xy+l*r.value[i], n+1
+		}
+	}
+	det := n*xx - x*x
+	if n < 8 || det <= 0 {
+		return 0, false
+	}
+	slope := (n*xy - x*y) / det
+	base := (y - slope*x) / n
+	need := 1.2 * (base + slope*c.a.maxLoad())
+	if slope <= 0 || need <= r.peak {
+		return 0, false
+	}
+	return need, true
+}
+
+func (r *resource) fullAt() float64 {
+	if r.full != nil {
+		return r.full.at
+	}
+	if r.level != nil {
+		return r.level.at
+	}
+	return math.Inf(1)
+}
+
+func (c *investigation) limitSeen(h *hypothesis, what string) string {
+	r := h.lead
+	if r == nil {
+		return what
+	}
+	seen := amount(r.peak, r.def.Unit)
+	if !math.IsNaN(r.limit) && r.full != nil {
+		seen = amount(r.limit, r.def.Unit)
+	}
+	s := fmt.Sprintf("%s (now %s", what, seen)
+	if n, ok := c.needed(r); ok && r.def.Unit != "share" {
+		s += fmt.Sprintf("; %s/s needs about %s", commas(c.a.maxLoad()), amount(roundUp(n), r.def.Unit))
+	}
+	return s + ")"
+}
+
+// roundUp rounds to two significant digits, upwards.
+func roundUp(v float64) float64 {
+	if v <= 0 {
+		return v
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Ceil(v/unit) * unit
+}
+
+func (c *investigation) fileAdvice(h *hypothesis) []string {
+	r := h.lead
+	if r == nil {
+		return []string{"raise the soft limit of open files (LimitNOFILE of the unit, ulimit -n)"}
+	}
+	if r.metric.Name == probe.FileTable {
+		return []string{c.limitSeen(h, "raise fs.file-max")}
+	}
+	target := 2 * r.limit
+	need, known := c.needed(r)
+	if known {
+		for target < need {
+			target *= 2
+		}
+	}
+	s := fmt.Sprintf("LimitNOFILE=%.0f (now %s", target, commas(r.limit))
+	if known {
+		s += fmt.Sprintf("; %s/s needs about %s", commas(c.a.maxLoad()), commas(roundUp(need)))
+	}
+	return []string{s + ")", "check that descriptors are closed: a limit that is reached at any load sooner or later is a leak"}
+}
+
+func (c *investigation) memoryAdvice(h *hypothesis) []string {
+	out := []string{c.limitSeen(h, "raise the memory limit, or bound what grows with load")}
+	if r := h.lead; r != nil && len(r.value) > 4 {
+		grown := r.value[len(r.value)-1] - r.value[0]
+		if span := r.at[len(r.at)-1] - r.at[0]; grown > 0 && span > 0 {
+			out = append(out, fmt.Sprintf("it grew by %s/s on average: if that goes on at constant load it is a leak", bytesOf(grown/span)))
+		}
+	}
+	return out
+}
+
+// clientAdvice says how the generator can do more.
+func (c *investigation) clientAdvice(g GeneratorState) []string {
+	switch g.Cause {
+	case "client-ephemeral-ports":
+		seen := ""
+		for _, r := range c.a.resources {
+			if r.metric.Name == probe.EphemeralPorts && r.metric.Host == localHost && r.full != nil {
+				seen = fmt.Sprintf(" (now %s ports)", commas(r.limit))
+			}
+		}
+		return []string{"reuse connections: client.connections above 0", "widen net.ipv4.ip_local_port_range" + seen + ", set net.ipv4.tcp_tw_reuse=1, or add source addresses (client.local-addrs)", "or send the load from several machines"}
+	case "client-file-descriptors":
+		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", commas(float64(c.a.log.Header.Generator.NoFile))), "or lower client.connections"}
+	}
+	return []string{"send from a faster machine or from several (fleet)", "client.engine: direct does more on one core for plain HTTP/1.1"}
+}
+
+// unseen lists the sources that were not there, and would have told more.
+func (c *investigation) unseen() []string {
+	var out []string
+	for _, h := range c.hops {
+		if h.host == "" {
+			out = append(out, "the serving host (name it under hosts)")
+			continue
+		}
+		if !c.watchesProcess(h) {
+			out = append(out, "the serving process on "+h.host)
+		}
+		if !c.a.observed(h, sourceTrace, probe.RSTSent) {
+			out = append(out, "the kernel's reset reasons on "+h.host)
+		}
+	}
+	return out
+}
+
+// wouldDecide says what would have settled an open question.
+func (c *investigation) wouldDecide() []string {
+	var out []string
+	p := c.parts
+	for _, h := range c.hops {
+		switch {
+		case h.host == "":
+			out = append(out, fmt.Sprintf("watch the serving host: hosts: [{name: ..., agent: ..., processes: [{listen: %d}]}] and name it under the target", c.t.info.ListenPort))
+		case !c.watchesProcess(h):
+			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [{listen: %d}]", h.host, c.t.info.ListenPort))
+		case !c.a.observed(h, sourceTrace, probe.RSTSent) && p.wire > 0:
+			out = append(out, fmt.Sprintf("run as root on %s to see the kernel's reason for each reset", h.host))
+		}
+	}
+	if p.wire > 0 && !c.loopback && !c.a.observed(hop{host: localHost}, sourceCapture, probe.RSTPacket) {
+		out = append(out, "run as root here to capture the resets: their TTL tells whether the path sent them")
+	}
+	if c.cleanLeg() && len(c.hops) == 1 {
+		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
+	}
+	var twins []*hypothesis
+	for _, h := range c.hypotheses[:min(2, len(c.hypotheses))] {
+		if h.lead != nil && h.lead.full != nil && h.posterior >= candidateAt {
+			twins = append(twins, h)
+		}
+	}
+	if len(twins) > 0 {
+		r := twins[0].lead
+		out = append(out, fmt.Sprintf("raise only the limit of %s on %s and repeat the same profile: if the onset moves, it was that", strings.ReplaceAll(r.metric.Name, "-", " "), r.metric.Host))
+	}
+	if len(out) == 0 {
+		out = append(out, "repeat the ramp: what happens again at the same load is caused by load")
+	}
+	return out
+}

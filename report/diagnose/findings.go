@@ -1,0 +1,421 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+)
+
+const (
+	fewAttempts  = 30  // below, nothing can be concluded
+	candidateAt  = 0.1 // posterior of what an ambiguous verdict names
+	mostOfThese  = 3
+	mostExcluded = 10
+	mostEvidence = 12
+)
+
+// findings concludes for every target; the first is the verdict of the run. What
+// a target is proven to do comes before what the generator could not show, and
+// that before what is well.
+func (a *analysis) findings(cases []*investigation, g GeneratorState) []Finding {
+	var out []Finding
+	for _, c := range cases {
+		out = append(out, c.conclude(g)...)
+	}
+	if len(out) == 0 {
+		out = append(out, Finding{
+			Verdict: Inconclusive, Cause: "unexplained",
+			Summary: "The run log holds no load, so nothing can be concluded.",
+			Advice:  []string{"repeat the run; if it ended at once, the log of the run says why"},
+		})
+	}
+	slices.SortStableFunc(out, func(x, y Finding) int { return cmp.Compare(severity(x), severity(y)) })
+	return out
+}
+
+func severity(f Finding) int {
+	return slices.Index([]Verdict{Explains, Ambiguous, Unexplained, GeneratorLimited, Inconclusive, Healthy}, f.Verdict)
+}
+
+// conclude gives the findings of one target, the most important first.
+func (c *investigation) conclude(g GeneratorState) []Finding {
+	switch attempts := sum(c.t.attempts); {
+	case c.censored:
+		return []Finding{c.limited(g)}
+	case attempts < fewAttempts && !c.faulty():
+		return []Finding{c.finding(Inconclusive, "unexplained", 0,
+			fmt.Sprintf("Only %s of %s ended, too few to conclude anything.", count(attempts, "attempt"), c.name()))}
+	case !c.faulty():
+		return []Finding{c.healthy(g)}
+	}
+	var first, second *hypothesis
+	if len(c.hypotheses) > 0 {
+		first = c.hypotheses[0]
+	}
+	if len(c.hypotheses) > 1 {
+		second = c.hypotheses[1]
+	}
+	rival := c.none
+	if second != nil {
+		rival = max(rival, second.posterior)
+	}
+	minor := c.onset.Status == NoOnset && c.parts.failed < 10
+	switch {
+	case first != nil && first.posterior >= explainsAt && first.posterior >= explainsBy*rival && first.measured:
+		return []Finding{c.explained(first, g)}
+	case minor && c.parts.failed < 0.01*c.parts.attempts:
+		return []Finding{c.healthy(g)}
+	case c.hidden() != "":
+		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+c.hidden())
+		f.Evidence, f.RuledOut, f.Advice = c.onsetEvidence(), c.excluded(nil, g), c.wouldDecide()
+		return []Finding{f}
+	case first != nil && first.posterior > c.none && first.posterior >= 0.2:
+		return c.ambiguous(g)
+	}
+	return []Finding{c.unexplained(g)}
+}
+
+func (c *investigation) name() string {
+	if c.t.info.Name == "" {
+		return "the target"
+	}
+	return c.t.info.Name
+}
+
+func (c *investigation) finding(v Verdict, cause string, confidence float64, summary string) Finding {
+	return Finding{Target: c.t.info.Name, Verdict: v, Cause: cause, Confidence: confidence, Summary: summary}
+}
+
+// hidden says what kept the cause from being seen, empty if nothing did.
+func (c *investigation) hidden() string {
+	if c.onset.Status == NoOnset {
+		return ""
+	}
+	if missing := c.a.windowGap(c.t, c.onset.At); missing > 0 {
+		return fmt.Sprintf("The record has no windows for %s around it.", wordSeconds(missing))
+	}
+	for _, h := range c.hops {
+		var gaps, all int
+		longest := 0.0
+		for _, r := range c.a.resources {
+			if !h.has(r.metric.Host) || generatorOwn(r.metric) || r.metric.Host == localHost && h.host != localHost {
+				continue
+			}
+			all++
+			if g := c.a.gapAt(r, c.onset.At); g != nil {
+				gaps++
+				longest = max(longest, g.to-g.from)
+			}
+		}
+		if all > 0 && 2*gaps >= all {
+			return fmt.Sprintf("The probes of %s were silent for %s around it, so no resource there can be blamed or ruled out.", h.host, wordSeconds(longest))
+		}
+	}
+	return ""
+}
+
+func (c *investigation) limited(g GeneratorState) Finding {
+	what := map[string]string{
+		"client-ephemeral-ports":  "ran out of local ports",
+		"client-file-descriptors": "ran out of file descriptors",
+		"client-cpu":              "could not keep up",
+	}[g.Cause]
+	f := c.finding(GeneratorLimited, g.Cause, 0.99, fmt.Sprintf(
+		"This machine %s at %s/s: %s. %s is not judged above that load; below it %s.",
+		what, commas(g.Load), g.Reason, strings.ToUpper(c.name()[:1])+c.name()[1:], c.below(g.At.Seconds())))
+	f.Host, f.Process = localHost, localProcess
+	f.Resource = map[string]string{
+		"client-ephemeral-ports": probe.EphemeralPorts, "client-file-descriptors": probe.OpenFiles, "client-cpu": probe.ProcessCPU,
+	}[g.Cause]
+	at := g.At
+	f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: g.Reason, At: &at})
+	for _, r := range c.a.resources {
+		own := generatorOwn(r.metric) || r.metric.Host == localHost && r.metric.Process == "" &&
+			(r.metric.Name == probe.EphemeralPorts || r.metric.Name == probe.TimeWait || r.metric.Name == probe.CPU)
+		if own && r.full != nil {
+			f.Evidence = append(f.Evidence, Evidence{Source: "probe of " + localHost, Text: r.describe(), At: pointer(r.full.at)})
+		}
+	}
+	if !math.IsNaN(g.CPU) {
+		f.Evidence = append(f.Evidence, Evidence{Source: "probe of " + localHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", percent(g.CPU), wordSeconds(g.LagP99.Seconds()))})
+	}
+	f.Advice = c.clientAdvice(g)
+	return f
+}
+
+// below says what the target did before a time.
+func (c *investigation) below(at float64) string {
+	end := c.a.window(at)
+	failed, all := sum(c.t.failed[:end]), sum(c.t.attempts[:end])
+	if failed == 0 {
+		return fmt.Sprintf("none of %s attempts failed", commas(all))
+	}
+	return fmt.Sprintf("%s of %s attempts failed", commas(failed), commas(all))
+}
+
+func (c *investigation) healthy(g GeneratorState) Finding {
+	t := c.t.total
+	bound := upper(t.failed, t.attempts)
+	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s/s.", commas(t.attempts), percent(bound), commas(c.a.achieved()))
+	if t.failed > 0 {
+		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s/s, without a rise.", commas(t.failed), commas(t.attempts), percent(bound), commas(c.a.achieved()))
+	}
+	f := c.finding(Healthy, "healthy", 1-bound, first)
+	if t.failed > 0 {
+		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: c.mixture()})
+	}
+	if t.idle > 0 {
+		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", count(t.idle, "reset"))})
+	}
+	if near := c.nearest(); near != nil {
+		f.Summary += fmt.Sprintf(" Nearest to its limit was %s: %s.", c.place(near), near.headroom())
+		f.Resource, f.Host, f.Process, f.PID = near.metric.Name, near.metric.Host, near.metric.Process, near.metric.PID
+	}
+	if missing := c.unseen(); len(missing) > 0 {
+		f.Evidence = append(f.Evidence, Evidence{Source: "sources", Text: "not seen: " + list(missing)})
+	}
+	f.RuledOut = c.excluded(nil, g)
+	return f
+}
+
+func (r *resource) headroom() string {
+	if r.def.Unit == "share" {
+		return percent(r.peak)
+	}
+	return fmt.Sprintf("%s of %s (%s)", amount(r.peak, r.def.Unit), amount(r.limit, r.def.Unit), percent(r.most))
+}
+
+func (c *investigation) place(r *resource) string {
+	s := strings.ReplaceAll(r.metric.Name, "-", " ")
+	if r.metric.Process != "" {
+		s += " of " + r.metric.Process
+	}
+	return s + " on " + r.metric.Host
+}
+
+// nearest returns the resource of the serving hosts that came closest to its
+// limit.
+func (c *investigation) nearest() *resource {
+	var best *resource
+	for _, r := range c.a.resources {
+		serves := slices.ContainsFunc(c.hops, func(h hop) bool { return h.has(r.metric.Host) })
+		if !serves || generatorOwn(r.metric) || math.IsNaN(r.most) || r.counter != nil || r.metric.Name == probe.CPUCore || r.metric.Name == probe.IOWait {
+			continue
+		}
+		if best == nil || r.most > best.most {
+			best = r
+		}
+	}
+	return best
+}
+
+func (c *investigation) explained(h *hypothesis, g GeneratorState) Finding {
+	f := c.finding(Explains, h.cause, h.posterior, c.onsetSentence()+" "+c.causeSentence(h))
+	c.fill(&f, h)
+	f.Evidence = c.evidence(h)
+	f.RuledOut = c.excluded(h, g)
+	f.Advice = c.advice(h)
+	return f
+}
+
+func (c *investigation) ambiguous(g GeneratorState) []Finding {
+	var out []Finding
+	var names []string
+	for _, h := range c.hypotheses {
+		if len(out) == mostOfThese || h.posterior < candidateAt && len(out) > 0 {
+			break
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", h.cause, percent(h.posterior)))
+		f := c.finding(Ambiguous, h.cause, h.posterior, "")
+		c.fill(&f, h)
+		f.Evidence = c.evidence(h)
+		f.RuledOut = c.excluded(h, g)
+		f.Advice = append(c.wouldDecide(), c.advice(h)...)
+		f.Summary = c.onsetSentence() + " " + c.causeSentence(h)
+		out = append(out, f)
+	}
+	tail := fmt.Sprintf(" The evidence does not settle it: %s, something else %s.", strings.Join(names, ", "), percent(max(0, 1-shares(out))))
+	for i := range out {
+		out[i].Summary += tail
+	}
+	return out
+}
+
+func shares(f []Finding) float64 {
+	s := 0.0
+	for _, x := range f {
+		s += x.Confidence
+	}
+	return s
+}
+
+func (c *investigation) unexplained(g GeneratorState) Finding {
+	f := c.finding(Unexplained, "unexplained", c.none, c.onsetSentence()+" Nothing that was watched ran out at that time, and nothing else seen names a cause.")
+	if len(c.hypotheses) > 0 && c.hypotheses[0].posterior >= 0.05 {
+		h := c.hypotheses[0]
+		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.cause, percent(h.posterior))
+	}
+	f.Evidence = c.onsetEvidence()
+	f.RuledOut = c.excluded(nil, g)
+	f.Advice = c.wouldDecide()
+	return f
+}
+
+func (c *investigation) fill(f *Finding, h *hypothesis) {
+	f.Host, f.Process, f.PID = h.host, h.process, h.pid
+	switch {
+	case h.lead != nil:
+		f.Resource = h.lead.metric.Name
+	case h.counter != nil:
+		f.Resource = h.counter.metric.Name
+	}
+	if f.Process == "" && f.PID == 0 && h.hop.index < len(c.wires) {
+		v := c.wires[h.hop.index]
+		f.PID = v.pid
+		if by := v.byWhom(); by != "" {
+			f.Process = strings.TrimPrefix(by, " by ")
+		}
+	}
+	if len(c.dead) > 0 && f.Process == "" && h.hop.index == 0 && (strings.Contains(h.cause, "crash") || strings.Contains(h.cause, "killed") || strings.Contains(h.cause, "restart") || strings.Contains(h.cause, "recycling") || strings.Contains(h.cause, "oom")) {
+		f.Process, f.PID = c.dead[0].process, c.dead[0].pid
+	}
+	if c.address != nil && h.hop.index == 0 && c.address.host != "" && h.rule.leg == server {
+		f.Host = c.address.host
+	}
+}
+
+// onsetSentence says what happened, when, and how it was before.
+func (c *investigation) onsetSentence() string {
+	o, t := c.onset, c.t.total
+	what := plural(o.Fault)
+	name := c.name()
+	switch o.Status {
+	case Found:
+		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any.",
+			capital(name), what, rate(o.Load), wordSeconds(o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)))
+	case LeftCensored:
+		return fmt.Sprintf("%s shows %s from the start, at %s/s: %s of %s attempts (%s).",
+			capital(name), what, commas(o.Load.Value), commas(float64(o.After)), commas(float64(o.AfterOf)), percent(float64(o.After)/max(1, float64(o.AfterOf))))
+	case Transient:
+		return fmt.Sprintf("%s showed %s for a while at %s/s, %s into the load (%s in all), and recovered at no lower load.",
+			capital(name), what, commas(o.Load.Value), wordSeconds(o.At.Value), commas(c.total(o.Fault)))
+	case Periodic:
+		return fmt.Sprintf("%s shows %s in bursts: %s (%s in all).", capital(name), what, o.Note, commas(c.total(o.Fault)))
+	}
+	return fmt.Sprintf("%s failed %s of %s attempts (%s) without a rise over load: %s.",
+		capital(name), commas(t.failed), commas(t.attempts), percent(t.failed/max(1, t.attempts)), c.mixture())
+}
+
+func (c *investigation) total(f attack.Fault) float64 { return c.t.total.fault[f] }
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// mixture words the faults of the run, most frequent first.
+func (c *investigation) mixture() string {
+	type part struct {
+		f attack.Fault
+		n float64
+	}
+	var parts []part
+	for f := range attack.Fault(attack.Faults) {
+		if n := c.t.total.fault[f]; n > 0 && f.Failure() {
+			parts = append(parts, part{f, n})
+		}
+	}
+	slices.SortStableFunc(parts, func(x, y part) int { return cmp.Compare(y.n, x.n) })
+	var words []string
+	for _, p := range parts {
+		words = append(words, commas(p.n)+" "+p.f.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+// causeSentence says what did it, with the numbers.
+func (c *investigation) causeSentence(h *hypothesis) string {
+	where := ""
+	if h.host != "" && h.rule.leg != path {
+		where = " on " + h.host
+	}
+	s := capital(h.rule.says)
+	if c.address != nil && h.hop.index == 0 {
+		where = " at " + c.address.addr.String()
+	}
+	switch {
+	case h.lead != nil && h.lead.full != nil && !h.rule.inferred:
+		s += fmt.Sprintf(": %s%s, %s.", h.lead.describe(), where, c.relative(h.lead.full.at))
+	case h.lead != nil && h.lead.level != nil:
+		s += fmt.Sprintf(": %s%s, %s.", h.lead.describe(), where, c.relative(h.lead.level.at))
+	case h.counter != nil:
+		s += fmt.Sprintf(": %s%s grew by %s, first %s.", strings.ReplaceAll(h.counter.metric.Name, "-", " "), where,
+			commas(h.counter.counter.between(c.from-2, c.to+1)), c.relative(h.counter.counter.start.at))
+	case len(h.pro) > 0:
+		s += fmt.Sprintf("%s: %s.", where, h.pro[c.strongest(h)].Text)
+	default:
+		s += where + "."
+	}
+	return s
+}
+
+// strongest returns the index of the evidence that weighs most for a cause.
+func (c *investigation) strongest(h *hypothesis) int {
+	best, most := 0, math.Inf(-1)
+	f := c.facts[h.hop.index]
+	for i, e := range h.pro {
+		for _, w := range h.rule.weights {
+			if x := f[w.clue]; x.is == yes && x.text == e.Text && w.yes > most {
+				best, most = i, w.yes
+			}
+		}
+	}
+	return best
+}
+
+func (c *investigation) onsetEvidence() []Evidence {
+	o := c.onset
+	var out []Evidence
+	if o.Status == Found || o.Status == Transient || o.Status == Periodic {
+		out = append(out, Evidence{Source: "client", At: pointer(o.At.Value), Text: fmt.Sprintf("first %s: %s of %s before, %s of %s from there on",
+			singular(o.Fault), commas(float64(o.Before)), commas(float64(o.BeforeOf)), commas(float64(o.After)), commas(float64(o.AfterOf)))})
+	}
+	out = append(out, Evidence{Source: "client", Text: "failures: " + c.mixture()})
+	return out
+}
+
+func singular(f attack.Fault) string { return f.String() }
+
+func (c *investigation) evidence(h *hypothesis) []Evidence {
+	out := c.onsetEvidence()
+	if c.address != nil {
+		out = append(out, Evidence{Source: "client", Text: c.address.text()})
+	}
+	for _, x := range c.contrast {
+		out = append(out, Evidence{Source: "client", Text: x.text()})
+	}
+	seen := map[string]bool{}
+	for _, e := range out {
+		seen[e.Text] = true
+	}
+	for _, e := range h.pro {
+		if e.Text != "" && !seen[e.Text] && len(out) < mostEvidence {
+			seen[e.Text] = true
+			out = append(out, e)
+		}
+	}
+	if h.hop.index < len(c.wires) {
+		if v := c.wires[h.hop.index]; v.traced && v.joined > 0 {
+			out = append(out, Evidence{Source: "kernel of " + h.hop.host, At: pointer(v.first),
+				Text: fmt.Sprintf("%s resets that it sent belong to failed connections, by address, port and time", commas(v.joined))})
+		}
+	}
+	return out
+}

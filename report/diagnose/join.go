@@ -1,0 +1,349 @@
+package diagnose
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+)
+
+// joinReach is how far the time of a kernel's event may lie from that of the
+// failure of the same connection: clocks, and events delivered late.
+const joinReach = 2.0 // seconds
+
+// wireView is what kernels and the capture saw of the resets of one leg: between
+// the client and the first host, or between a host and the next one.
+type wireView struct {
+	traced   bool // the sender's kernel was watched
+	lost     bool // some of its events were lost
+	captured bool // packets were captured on the client's side
+
+	sent     float64 // by the serving end
+	reasons  map[string]float64
+	states   map[string]float64
+	senders  map[string]float64 // process names of resets sent in process context
+	pid      int32
+	client   float64 // sent by the client's end
+	clientTo map[string]float64
+	stray    float64 // the client's kernel: NO_SOCKET to an address never dialled
+	arrived  float64 // received by the client's kernel
+	inbound  float64 // received by the serving end's kernel for connections of the client
+	first    float64 // time of the first reset sent by the serving end
+	joined   float64 // resets sent that belong to a failed connection by 4-tuple and time
+	retrans  float64
+
+	packets float64 // captured, coming from the peer
+	classes map[string]float64
+	ttlOdd  float64 // TTL differs from the SYN-ACK's
+	ttlSame float64
+}
+
+// tuple is a connection as the client sees it.
+type tuple struct{ local, remote netip.AddrPort }
+
+// watchWire collects the events of a leg between two times. ports are those that
+// the serving end listens on.
+func (c *investigation) watchWire(h hop, from, to float64) wireView {
+	a := c.a
+	v := wireView{
+		reasons: map[string]float64{}, states: map[string]float64{}, senders: map[string]float64{},
+		clientTo: map[string]float64{}, classes: map[string]float64{}, first: -1,
+	}
+	v.traced = a.observed(h, sourceTrace, probe.RSTSent, probe.RSTReceived)
+	client := hop{host: localHost}
+	if h.index > 0 {
+		client = c.hops[h.index-1]
+	}
+	v.captured = a.observed(client, sourceCapture, probe.RSTPacket) || a.observed(h, sourceCapture, probe.RSTPacket)
+	ports := c.portsOf(h)
+	failures := c.tuples()
+	pids := map[int32]float64{}
+	for _, e := range a.log.Events {
+		at := e.At.Seconds()
+		if at < from-joinReach || at > to+joinReach {
+			continue
+		}
+		n := float64(max(e.Count, 1))
+		serving, calling := ports[e.Local.Port()], ports[e.Remote.Port()]
+		switch e.Kind {
+		case probe.Lost:
+			if strings.HasPrefix(e.Source.Name, sourceTrace) {
+				v.lost = true
+			}
+		case probe.RSTSent:
+			switch {
+			case serving && h.has(e.Host):
+				v.addSent(e, n, at, pids)
+				if reachesFailure(failures, tuple{e.Remote, e.Local}, at) {
+					v.joined += n
+				}
+			case calling && client.has(e.Host):
+				v.client += n
+				v.clientTo[reason(e.Reason)] += n
+			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && !serving:
+				v.stray += n
+			}
+		case probe.RSTReceived:
+			switch {
+			case calling && client.has(e.Host) && e.State != "TCP_SYN_SENT":
+				v.arrived += n
+			case serving && h.has(e.Host):
+				v.inbound += n
+			}
+		case probe.Retransmit:
+			if serving || calling {
+				v.retrans += n
+			}
+		case probe.RSTPacket:
+			if e.Packet != nil && e.Packet.FromPeer && calling && client.has(e.Host) {
+				v.addPacket(e, n)
+			}
+		}
+	}
+	best := 0.0
+	for pid, n := range pids {
+		if n > best || n == best && pid < v.pid {
+			best, v.pid = n, pid
+		}
+	}
+	return v
+}
+
+func (v *wireView) addSent(e probe.Event, n, at float64, pids map[int32]float64) {
+	v.sent += n
+	v.reasons[reason(e.Reason)] += n
+	if e.State != "" {
+		v.states[reason(e.Reason)+" in "+e.State] += n
+	}
+	if e.PID != 0 {
+		v.senders[cmp.Or(e.Process, e.Comm)] += n
+		pids[e.PID] += n
+	}
+	if v.first < 0 || at < v.first {
+		v.first = at
+	}
+}
+
+func (v *wireView) addPacket(e probe.Event, n float64) {
+	v.packets += n
+	if e.Reason != "" {
+		v.classes[e.Reason] += n
+	} else {
+		v.classes[classOf(*e.Packet)] += n
+	}
+	switch {
+	case e.Packet.SynAckTTL == 0:
+	case e.Packet.SynAckTTL != e.Packet.TTL:
+		v.ttlOdd += n
+	default:
+		v.ttlSame += n
+	}
+}
+
+// classOf names the sender of a RST by its fingerprint, coarsely; captures that
+// say it themselves are believed.
+func classOf(p probe.Packet) string {
+	const ack = 0x10
+	differs := p.SynAckTTL != 0 && p.SynAckTTL != p.TTL
+	switch {
+	case p.Flags&ack != 0 && (p.HasOptions || p.Window > 0) && !differs:
+		return "socket-aborted"
+	case p.Flags&ack != 0 && !p.HasOptions && p.IPID > 0:
+		return "injector"
+	case differs:
+		return "router-reject"
+	case p.Flags&ack != 0:
+		return "closed-port"
+	}
+	return "socket-gone"
+}
+
+// part returns the share of the resets sent by the serving end that had one of
+// the reasons.
+func (v wireView) part(reasons ...string) float64 {
+	n := 0.0
+	for _, r := range reasons {
+		n += v.reasons[r]
+	}
+	return n / max(v.sent, 1)
+}
+
+// reason returns a kernel's reset reason without the prefixes that versions of
+// the kernel and of tools write differently: "SK_RST_REASON_TCP_STATE",
+// "TCP_STATE" and "STATE" are one.
+func reason(s string) string {
+	s = strings.TrimPrefix(strings.ToUpper(s), "SK_RST_REASON_")
+	return strings.TrimPrefix(s, "TCP_")
+}
+
+// portsOf returns the ports that the serving end of a leg listens on. Of an inner
+// hop the profile does not say; there they are the ports to which most resets of
+// that host belong, other than those of the outer hops.
+func (c *investigation) portsOf(h hop) map[uint16]bool {
+	out := map[uint16]bool{}
+	if c.t.info.ListenPort > 0 {
+		out[uint16(c.t.info.ListenPort)] = true
+	}
+	for _, addr := range c.a.addresses(c.t) {
+		out[addr.Port()] = true
+	}
+	if h.index == 0 {
+		return out
+	}
+	outer := out
+	seen := map[uint16]float64{}
+	for _, e := range c.a.log.Events {
+		if (e.Kind == probe.RSTSent || e.Kind == probe.RSTReceived) && (h.has(e.Host) || c.hops[h.index-1].has(e.Host)) {
+			if outer[e.Local.Port()] || outer[e.Remote.Port()] {
+				continue
+			}
+			n := float64(max(e.Count, 1))
+			seen[e.Local.Port()] += n
+			seen[e.Remote.Port()] += n
+		}
+	}
+	// Ephemeral ports come once or twice, the listening one every time.
+	most := 0.0
+	for p, n := range seen {
+		if p != 0 {
+			most = max(most, n)
+		}
+	}
+	out = map[uint16]bool{}
+	for p, n := range seen {
+		if p != 0 && n == most && most >= 3 {
+			out[p] = true
+		}
+	}
+	return out
+}
+
+// knows reports whether an address is one that the target's connections went to.
+func (c *investigation) knows(remote netip.AddrPort) bool {
+	return slices.ContainsFunc(c.a.addresses(c.t), func(a netip.AddrPort) bool { return a == remote })
+}
+
+// tuples returns the connections of the failures with the times at which they
+// failed.
+func (c *investigation) tuples() map[tuple]float64 {
+	out := make(map[tuple]float64, len(c.failures))
+	for _, f := range c.failures {
+		if f.Conn.Local.IsValid() {
+			out[tuple{f.Conn.Local, f.Conn.Remote}] = f.End.Seconds()
+		}
+	}
+	return out
+}
+
+func reachesFailure(failures map[tuple]float64, t tuple, at float64) bool {
+	failed, ok := failures[t]
+	return ok && at >= failed-joinReach && at <= failed+joinReach
+}
+
+// death is one end of a serving process, with its restart.
+type death struct {
+	at, back float64 // back: when it was there again; +2 s where nobody saw that
+	process  string
+	pid      int32
+	why      string
+	worker   bool // others of its name lived on
+	oom      bool
+}
+
+// deaths returns the ends of the processes of a hop during the load, oldest
+// first.
+func (c *investigation) deaths(h hop) []death {
+	var out []death
+	mine := func(e probe.Event) bool {
+		return h.has(e.Host) && !(e.Host == localHost && e.Process == localProcess)
+	}
+	for _, e := range c.a.log.Events {
+		at := e.At.Seconds()
+		if !mine(e) || at < 0.2 || at > c.a.duration()+2 {
+			continue
+		}
+		switch e.Kind {
+		case probe.ProcessExit:
+			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, why: e.Reason})
+		case probe.OOMKill:
+			if n := len(out); n > 0 && at-out[n-1].at < 2 && (out[n-1].process == e.Process || e.Process == "") {
+				out[n-1].oom = true
+				continue
+			}
+			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, oom: true, why: "killed for memory"})
+		case probe.ProcessStart:
+			known := false
+			for i := range out {
+				if out[i].process == e.Process && at-out[i].at < 15 && out[i].back == out[i].at+2 {
+					out[i].back, known = at, true
+					break
+				}
+			}
+			// A new process without the end of an old one was not there before, or
+			// its end was missed between two readings.
+			if !known && at > 1 && c.livedBefore(h, e.Process, e.PID, at) {
+				out = append(out, death{at: at, back: at, process: e.Process, pid: e.PID, why: "replaced"})
+			}
+		}
+	}
+	for i := range out {
+		out[i].worker = c.othersLive(h, out[i])
+	}
+	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
+	return out
+}
+
+// livedBefore reports whether another process of the name was read within the
+// second before, and not after.
+func (c *investigation) livedBefore(h hop, process string, pid int32, at float64) bool {
+	for i := range c.a.log.Series {
+		s := &c.a.log.Series[i]
+		if !h.has(s.Metric.Host) || s.Metric.Process != process || s.Metric.PID == pid || s.Metric.PID == 0 || len(s.At) == 0 {
+			continue
+		}
+		if last := s.At[len(s.At)-1].Seconds(); last > at-2 && last <= at+0.5 {
+			return true
+		}
+	}
+	return false
+}
+
+// othersLive reports whether a process of the same name was read both before and
+// after a death: then it was a worker among several, or a parent stayed.
+func (c *investigation) othersLive(h hop, d death) bool {
+	for i := range c.a.log.Series {
+		s := &c.a.log.Series[i]
+		if !h.has(s.Metric.Host) || s.Metric.Process != d.process || s.Metric.PID == d.pid || s.Metric.PID == 0 || len(s.At) == 0 {
+			continue
+		}
+		if s.At[0].Seconds() < d.at-0.5 && s.At[len(s.At)-1].Seconds() > d.at+0.5 {
+			return true
+		}
+	}
+	return false
+}
+
+// failuresNear counts the failures that happened while a process was away, and
+// all that were kept.
+func (c *investigation) failuresNear(deaths []death) (near, all float64) {
+	for _, f := range c.failures {
+		if f.Phase == attack.PhaseIdle {
+			continue
+		}
+		all++
+		at := f.End.Seconds()
+		if f.Fault == attack.Timeout {
+			at = f.Start.Seconds()
+		}
+		for _, d := range deaths {
+			if at >= d.at-0.6 && at <= d.back+0.8 {
+				near++
+				break
+			}
+		}
+	}
+	return near, all
+}

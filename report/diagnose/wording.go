@@ -1,0 +1,127 @@
+package diagnose
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// commas writes a number for people: 1,510, or with digits where it is small.
+func commas(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "unknown"
+	case v != math.Trunc(v) && math.Abs(v) < 10:
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+	digits := strconv.FormatFloat(math.Abs(math.Round(v)), 'f', 0, 64)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	if v < 0 {
+		return "-" + digits
+	}
+	return digits
+}
+
+// count writes a number with its noun.
+func count(n float64, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "s"), strings.HasSuffix(noun, "x"):
+		return commas(n) + " " + noun + "es"
+	}
+	return commas(n) + " " + noun + "s"
+}
+
+func percent(share float64) string {
+	p := 100 * share
+	switch {
+	case math.IsNaN(p):
+		return "unknown"
+	case p == 0 || p >= 99.95:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	case p >= 10:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	case p >= 1:
+		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+	}
+	return strconv.FormatFloat(p, 'g', 2, 64) + " %"
+}
+
+// wordSeconds writes a length of time: "0.2 s", "35 ms", "1m30s".
+func wordSeconds(s float64) string {
+	switch abs := math.Abs(s); {
+	case abs < 0.0095:
+		return strconv.FormatFloat(1000*s, 'f', 1, 64) + " ms"
+	case abs < 0.0995:
+		return strconv.FormatFloat(1000*s, 'f', 0, 64) + " ms"
+	case abs < 10:
+		return strconv.FormatFloat(s, 'f', 1, 64) + " s"
+	case abs < 60:
+		return strconv.FormatFloat(s, 'f', 0, 64) + " s"
+	}
+	return (time.Duration(math.Round(s)) * time.Second).String()
+}
+
+// amount writes a value in its unit.
+func amount(v float64, unit string) string {
+	switch unit {
+	case "bytes":
+		return bytesOf(v)
+	case "bytes/s":
+		return bytesOf(v) + "/s"
+	case "share":
+		return percent(v)
+	case "seconds":
+		return wordSeconds(v)
+	}
+	return commas(v)
+}
+
+func bytesOf(v float64) string {
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if v >= u.size {
+			return strconv.FormatFloat(v/u.size, 'f', 1, 64) + " " + u.name
+		}
+	}
+	return commas(v) + " B"
+}
+
+// rate writes a load with its interval: "1,510/s (1,490-1,525)".
+func rate(s Span) string {
+	if commas(s.Low) == commas(s.High) {
+		return commas(s.Value) + "/s"
+	}
+	return fmt.Sprintf("%s/s (%s-%s)", commas(s.Value), commas(s.Low), commas(s.High))
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+func list(words []string) string {
+	switch len(words) {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func microseconds(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
+func pointer(s float64) *time.Duration {
+	d := seconds(s)
+	return &d
+}
