@@ -4,6 +4,7 @@ package ramp
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync"
 	"testing"
 	"time"
 )
@@ -108,46 +109,81 @@ func child(job childJob, core string) (figures, error) {
 	cmd := pinned(core, exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	peak, err := runWatched(cmd)
 	if err != nil {
 		return figures{}, fmt.Errorf("run %s: %w", job.Engine, err)
 	}
 	var res childResult
-	if err := json.Unmarshal(out, &res); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &res); err != nil {
 		return figures{}, fmt.Errorf("run %s: %w", job.Engine, err)
 	}
-	f := usage(cmd, res.Requests, res.Seconds)
+	f := usage(cmd, res.Requests, res.Seconds, peak)
 	f.failed, f.res = res.Failed, res
 	return f, nil
 }
 
 func external(pattern *regexp.Regexp, name string, args ...string) (figures, error) {
 	cmd := pinned(clientCore, name, args...)
-	out, err := cmd.CombinedOutput()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	peak, err := runWatched(cmd)
 	if err != nil {
-		return figures{}, fmt.Errorf("run %s: %w: %s", name, err, out)
+		return figures{}, fmt.Errorf("run %s: %w: %s", name, err, &out)
 	}
-	m := pattern.FindSubmatch(out)
+	m := pattern.FindSubmatch(out.Bytes())
 	if m == nil {
-		return figures{}, fmt.Errorf("run %s: no result in %s", name, out)
+		return figures{}, fmt.Errorf("run %s: no result in %s", name, &out)
 	}
 	n, _ := strconv.ParseUint(string(m[1]), 10, 64)
 	x, _ := strconv.ParseFloat(string(m[2]), 64)
 	if name == "fortio" {
 		x = float64(n) / x // it prints a rate
 	}
-	return usage(cmd, n, x), nil
+	return usage(cmd, n, x, peak), nil
 }
 
-func usage(cmd *exec.Cmd, requests uint64, seconds float64) figures {
-	ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	cpu := time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+func usage(cmd *exec.Cmd, requests uint64, seconds, peak float64) figures {
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return figures{
 		perSecond: float64(requests) / seconds,
 		cpu:       cpu.Seconds() / float64(requests) * 1e6,
-		rss:       float64(ru.Maxrss) / 1024,
+		rss:       peak,
 	}
 }
+
+// runWatched runs a command and returns the most memory it had resident, in MiB.
+// The rusage of a child counts what its parent had when it forked.
+func runWatched(cmd *exec.Cmd) (peak float64, err error) {
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+				if m := highWater.FindSubmatch(status); err == nil && m != nil {
+					kib, _ := strconv.ParseFloat(string(m[1]), 64)
+					peak = max(peak, kib/1024)
+				}
+			case <-done:
+				return
+			}
+		}
+	})
+	err = cmd.Wait()
+	close(done)
+	wg.Wait()
+	return peak, err
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
 func setting(name string, otherwise float64) float64 {
 	if v, err := strconv.ParseFloat(os.Getenv(name), 64); err == nil {

@@ -133,3 +133,26 @@ func TestAllocationsOfARequest(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkEngine is the cost of an engine alone, over a transport that answers
+// at once: a closed loop of half a second.
+func BenchmarkEngine(b *testing.B) {
+	for engine, build := range engines {
+		b.Run(engine, func(b *testing.B) {
+			sent := uint64(0)
+			for b.Loop() {
+				loader, _, err := build(Config{Profile: testProfile(profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond})},
+					func(c wire.Config) (transport, error) { return &instant{c}, nil })
+				if err != nil {
+					b.Fatal(err)
+				}
+				rec := &record{}
+				if _, err := loader.Run(b.Context(), rec); err != nil {
+					b.Fatal(err)
+				}
+				sent += rec.sum(b, 0).sent
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(sent), "ns/request")
+		})
+	}
+}

@@ -168,6 +168,41 @@ func TestWireResetsAgainstTheInjector(t *testing.T) {
 	}
 }
 
+// With retries every attempt is counted, and a reset that a retry repairs is a
+// wire reset but not a visible one.
+func TestRetriesAgainstTheInjector(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			injector, err := lab.NewInjector(lab.InjectorOptions{Place: lab.BeforeResponseReused, Every: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer injector.Close()
+			p := testProfile(holdStage(400, 500*time.Millisecond))
+			p.Targets[0].URL = injector.URL()
+			p.Targets[0].Requests = []profiles.Request{{Method: "GET", Path: "/", Weight: 1}, {Method: "POST", Path: "/", Weight: 1}}
+			p.Client.Retries = profiles.Retries{Max: 2, Base: time.Millisecond, FullJitter: true}
+			rec := runReal(t, engine, Config{Profile: p})
+			injector.Close()
+			truth, c := injector.Counts(), rec.sum(t, 0)
+			visible := uint64(0)
+			for _, w := range rec.windows {
+				for _, cell := range w.Cells {
+					if cell.Fault == attack.Reset {
+						visible += cell.Requests
+					}
+				}
+			}
+			if c.resets != truth.Resets || c.attempts != truth.Requests || c.attempts != 200+c.retries || c.ok != truth.Responses {
+				t.Errorf("%+v, injector %+v", c, truth)
+			}
+			if c.retries == 0 || visible == 0 || visible != 200-c.ok || visible+c.retries != c.resets {
+				t.Errorf("%d visible resets, %d retries, %d wire resets", visible, c.retries, c.resets)
+			}
+		})
+	}
+}
+
 // A file of targets on two hosts is one target: its requests go to both, and its
 // addresses are numbered together.
 func TestTargetsFromAFile(t *testing.T) {
