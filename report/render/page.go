@@ -385,6 +385,14 @@ func located(r report.Resource) string {
 	return title(r) + " on " + place(r)
 }
 
+// owner is where a resource is, in a column: "payments-1/payments[4127]".
+func owner(r report.Resource) string {
+	if p := process(r.Process, r.PID); p != "" {
+		return r.Host + "/" + p
+	}
+	return r.Host
+}
+
 // place is where a resource is: "payments[4127] on payments-1" or the host.
 func place(r report.Resource) string {
 	if p := process(r.Process, r.PID); p != "" {

@@ -306,7 +306,7 @@ func resourcesGrid(r *report.Report) grid {
 			name += " " + res.Instance
 		}
 		g.rows = append(g.rows, []cell{
-			text(shorten(name, 32)), text(shorten(place(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
+			text(shorten(name, 32)), text(shorten(owner(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
 			text(seconds(res.SaturatedAtS)), text(rate(res.LoadRPS)), text(lag(res.LagS)), {verdictWord(res.Verdict), m}, text(res.Reason),
 		})
 	}
