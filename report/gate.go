@@ -228,7 +228,7 @@ const maxGap = 3 * time.Second
 func judgeHeadroom(g profiles.Gate, e evidence, all []Headroom) GateResult {
 	r := GateResult{Unit: unitName(profiles.UnitRatio), Result: GateUndecided}
 	type place struct{ host, process string }
-	seen := map[place][]time.Duration{}
+	seen, order := map[place][]time.Duration{}, []place(nil)
 	least, where, when := math.Inf(1), Headroom{}, time.Duration(0)
 	for _, h := range all {
 		if h.Name != g.Of {
@@ -238,6 +238,9 @@ func judgeHeadroom(g profiles.Gate, e evidence, all []Headroom) GateResult {
 		for i, at := range h.At {
 			if !e.watches(at) {
 				continue
+			}
+			if seen[p] == nil {
+				order = append(order, p)
 			}
 			seen[p] = append(seen[p], at)
 			if h.Free[i] < least {
@@ -256,8 +259,8 @@ func judgeHeadroom(g profiles.Gate, e evidence, all []Headroom) GateResult {
 		return r
 	}
 	r.Result = GatePassed
-	for p, times := range seen {
-		if from, gap := e.longestGap(times); gap > maxGap {
+	for _, p := range order {
+		if from, gap := e.longestGap(seen[p]); gap > maxGap {
 			r.Result = GateUndecided
 			r.Reason = fmt.Sprintf("not seen on %s for %s from %s; else %s", nameOf(Headroom{Host: p.host, Process: p.process}),
 				FormatSeconds(gap.Seconds()), FormatSeconds(from.Seconds()), r.Reason)
