@@ -30,11 +30,12 @@ type finder struct {
 	group  cgroup.Paths
 	ports  *portTable
 
-	first   found            // PID: the process that had it at first
-	owners  map[int32]uint64 // Listen: pid and start of those that hold the socket
-	inodes  []uint64         // Listen: the sockets that the owners were found by
-	scanned time.Time
-	scanFor time.Duration // what the last search of all descriptors took
+	first     found            // PID: the process that had it at first
+	owners    map[int32]uint64 // Listen: pid and start of those that hold the socket
+	inodes    []uint64         // Listen: the sockets whose owners were searched last
+	scanned   time.Time
+	searchErr error         // Listen: why no owner was found
+	scanFor   time.Duration // what the last search of all descriptors took
 }
 
 func newFinder(sel profiles.Process, o Options) (finder, error) {
@@ -122,9 +123,10 @@ func (f *finder) byCgroup(p cgroup.Paths) ([]int32, error) {
 	return pids, err
 }
 
-// scanShare bounds the search of all descriptors of all processes: 30 ms for
-// 20,000 of them.
-const scanShare = 0.01
+// Searching all descriptors of all processes takes 30 ms for 20,000 of them. New
+// sockets are worth a larger share of one core than asking again who holds those
+// of which no holder was found.
+const newScanShare, scanShare = 0.1, 0.01
 
 // byPort finds the processes that hold a listening socket of the port. The
 // search of descriptors is done again only when the sockets changed or their
@@ -153,29 +155,35 @@ func (f *finder) byPort(ctx context.Context) ([]int32, error) {
 	if len(alive) > 0 && slices.Equal(inodes, f.inodes) {
 		return alive, nil
 	}
-	if wait := time.Duration(float64(f.scanFor) / scanShare); time.Since(f.scanned) < wait {
-		return alive, nil
+	share := newScanShare
+	if slices.Equal(inodes, f.inodes) {
+		share = scanShare
+	}
+	if time.Since(f.scanned) < time.Duration(float64(f.scanFor)/share) {
+		return alive, f.searchErr
 	}
 	began := time.Now()
 	owners, denied, err := f.table.holders(ctx, inodes)
-	f.scanned, f.scanFor = time.Now(), time.Since(began)
+	f.scanned, f.scanFor, f.inodes = time.Now(), time.Since(began), inodes
 	if err != nil {
 		return nil, err
 	}
+	f.owners, f.searchErr = owners, nil
 	if len(owners) == 0 {
 		if uid := sockets[0].uid; denied > 0 && os.Geteuid() != 0 && int(uid) != os.Geteuid() {
-			return nil, &probe.Unsupported{
+			f.searchErr = &probe.Unsupported{
 				What:   fmt.Sprintf("process on port %d", f.sel.Listen),
 				Reason: fmt.Sprintf("it belongs to user %d, whose descriptors may not be seen", uid),
 				Needs:  "root or that user",
 			}
+			return nil, f.searchErr
 		}
-		return nil, fmt.Errorf("no process here holds the socket on port %d (it may be in another pid namespace): %w", f.sel.Listen, errNoProcess)
+		f.searchErr = fmt.Errorf("no process here holds the socket on port %d (it may be in another pid namespace): %w", f.sel.Listen, errNoProcess)
+		return nil, f.searchErr
 	}
 	if len(owners) > 1 {
 		delete(owners, 1) // socket activation: init holds it too, and all are its children
 	}
-	f.owners, f.inodes = owners, inodes
 	pids := make([]int32, 0, len(owners))
 	for pid := range owners {
 		pids = append(pids, pid)

@@ -22,6 +22,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ type Host struct {
 	closed  bool
 }
 
-// slowEvery is how often disks and swap are read: gopsutil looks up each disk's
+// slowEvery is how often disks (and outside of Linux swap) are read: gopsutil looks up each disk's
 // serial number and label at each reading.
 const slowEvery = time.Second
 
@@ -96,7 +97,7 @@ func New(name string, o Options) (*Host, error) {
 		name = "local"
 	}
 	h := &Host{name: name, opts: o, disks: wholeDisks(o.root())}
-	if _, err := cpu.TimesWithContext(o.context(context.Background()), true); err != nil {
+	if times, err := cpu.TimesWithContext(o.context(context.Background()), true); err != nil || len(times) == 0 {
 		return nil, fmt.Errorf("open host: %w", unsupported("host", err))
 	}
 	h.system.open(o, &h.missing)
@@ -148,6 +149,9 @@ func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		h.missing.add("memory", err)
 	} else {
 		put(probe.Memory, "", float64(m.Total-min(m.Available, m.Total)), float64(m.Total))
+		if m.SwapTotal > 0 { // Linux only
+			put(probe.Swap, "", float64(m.SwapTotal-min(m.SwapFree, m.SwapTotal)), float64(m.SwapTotal))
+		}
 	}
 	if l, err := load.AvgWithContext(ctx); err != nil {
 		h.missing.add("load", err)
@@ -155,12 +159,14 @@ func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		put(probe.Load1, "", l.Load1, probe.NoLimit())
 	}
 	h.interfaces(ctx, put)
-	if slow {
+	if slow && runtime.GOOS != "linux" {
 		if s, err := mem.SwapMemoryWithContext(ctx); err != nil {
 			h.missing.add("swap", err)
 		} else if s.Total > 0 {
 			put(probe.Swap, "", float64(s.Used), float64(s.Total))
 		}
+	}
+	if slow {
 		h.readDisks(ctx, put)
 	}
 	return h.system.emit(put, &h.missing)

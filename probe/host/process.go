@@ -38,6 +38,7 @@ type Process struct {
 
 	opened   time.Time
 	lookAt   time.Time // when to look for new processes
+	lookErr  error     // why the last look found none
 	ever     bool      // some were found
 	closed   bool
 	events   []probe.Event
@@ -48,12 +49,12 @@ type Process struct {
 // maxMembers bounds the processes of one source; the first ones found stay.
 const maxMembers = 64
 
-// How often to look for new children: often enough to see a restart, and rarely
-// enough that looking costs at most lookShare of one core.
+// How often to look for new processes: rarely enough that looking costs at most
+// a share of one core, yet often enough to see a restart when it matters, and
+// without waiting while there is none to watch.
 const (
-	lookEvery   = 500 * time.Millisecond
-	lookMissing = 100 * time.Millisecond
-	lookShare   = 0.002
+	lookEvery, lookAtLeast, lookShare          = 500 * time.Millisecond, 4 * time.Second, 0.002
+	missingEvery, missingAtLeast, missingShare = 50 * time.Millisecond, 500 * time.Millisecond, 0.02
 )
 
 // errNoProcess means that nothing matches the selection now.
@@ -154,9 +155,8 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
 	}
 	now := time.Now()
 	ended := p.read(now)
-	var lookErr error
 	if ended || !now.Before(p.lookAt) {
-		lookErr = p.look(ctx, now)
+		p.lookErr = p.look(ctx, now)
 	}
 	for _, name := range [...]string{probe.OpenFiles, probe.Threads, probe.RSS, probe.ProcessCPU} {
 		all := p.readings[name]
@@ -168,10 +168,7 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
 	if len(p.members) > 0 {
 		return nil
 	}
-	if lookErr == nil {
-		lookErr = errNoProcess
-	}
-	return fmt.Errorf("find %s: %w", p.Source().Name, lookErr)
+	return fmt.Errorf("find %s: %w", p.Source().Name, cmp.Or(p.lookErr, errNoProcess))
 }
 
 func fullness(r probe.Reading) float64 {
@@ -236,11 +233,11 @@ func (p *Process) look(ctx context.Context, now time.Time) error {
 		found = found[:min(len(found), 1)]
 	}
 	cost := time.Since(now)
-	wait := lookEvery
+	wait := min(max(lookEvery, time.Duration(float64(cost)/lookShare)), lookAtLeast)
 	if len(found) == 0 {
-		wait = lookMissing
+		wait = min(max(missingEvery, time.Duration(float64(cost)/missingShare)), missingAtLeast)
 	}
-	p.lookAt = now.Add(max(wait, time.Duration(float64(cost)/lookShare)))
+	p.lookAt = now.Add(wait)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,387 @@
+package host
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/probetest"
+	"github.com/rampload/rampload/profiles"
+)
+
+// watch opens a sampler that is closed at the end of the test.
+func watch(t *testing.T, sel profiles.Process, o Options) *Process {
+	t.Helper()
+	if o.Clock == (probe.Clock{}) {
+		o.Clock = probe.NewClock(time.Now())
+	}
+	p, err := NewProcess(sel, "payments-1", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// sample returns the readings by pid.
+func sample(t *testing.T, p *Process) (readings map[int32]map[string]probe.Reading, err error) {
+	t.Helper()
+	readings = map[int32]map[string]probe.Reading{}
+	err = p.Sample(t.Context(), func(r probe.Reading) {
+		probetest.CheckReading(t, p.Source(), r)
+		if readings[r.Metric.PID] == nil {
+			readings[r.Metric.PID] = map[string]probe.Reading{}
+		}
+		readings[r.Metric.PID][r.Metric.Name] = r
+	})
+	return readings, err
+}
+
+func drain(p *Process) (events []probe.Event) {
+	p.DrainEvents(func(e probe.Event) { events = append(events, e) })
+	return events
+}
+
+// countFD counts the descriptors of a process by listing them.
+func countFD(t *testing.T, pid int32) float64 {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(len(entries))
+}
+
+func TestProcessIsFoundByAnything(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", s.pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, sel := range map[string]profiles.Process{
+		"port": {Listen: s.port},
+		"pid":  {PID: int(s.pid)},
+		"name": {Name: strings.TrimSpace(string(name))},
+	} {
+		p := watch(t, sel, Options{})
+		got, err := sample(t, p)
+		if err != nil {
+			t.Errorf("by %s: %v", how, err)
+		}
+		if _, ok := got[s.pid]; !ok || p.Label() != strings.TrimSpace(string(name)) || !slices.Contains(p.PIDs(), s.pid) {
+			t.Errorf("by %s: found %v as %q, want %d", how, p.PIDs(), p.Label(), s.pid)
+		}
+		if events := drain(p); len(events) != 0 {
+			t.Errorf("by %s: a process that ran already is no event: %+v", how, events)
+		}
+	}
+}
+
+func TestOpenFilesAgainstTheLimit(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	s.tell("limit 500")
+	p := watch(t, profiles.Process{Listen: s.port}, Options{})
+	for range 3 {
+		s.tell("open 100")
+		got, err := sample(t, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := got[s.pid][probe.OpenFiles]
+		if want := countFD(t, s.pid); r.Value != want || r.Limit != 500 {
+			t.Errorf("%v of %v open files, want %v of 500", r.Value, r.Limit, want)
+		}
+		if full, ok := p.Fullest(probe.OpenFiles); !ok || full != r {
+			t.Errorf("fullest %+v, %v", full, ok)
+		}
+	}
+}
+
+// Counting descriptors one by one, as before Linux 6.2, gives the same number.
+func TestCountFilesWithoutSize(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	s.tell("open 3000")
+	var l limitReader
+	l.open(Options{})
+	defer l.close()
+	p := watch(t, profiles.Process{PID: int(s.pid)}, Options{})
+	if _, err := sample(t, p); err != nil {
+		t.Fatal(err)
+	}
+	want := countFD(t, s.pid)
+	for _, size := range []bool{l.fdSize, false} {
+		l.fdSize, l.dirents = size, make([]byte, 32<<10)
+		if got, err := p.members[0].countFiles(&l); err != nil || got != want {
+			t.Errorf("by size %v: %v, %v; want %v", size, got, err, want)
+		}
+	}
+}
+
+func TestChildrenBelongToTheProcess(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	p := watch(t, profiles.Process{Listen: s.port}, Options{})
+	if _, err := sample(t, p); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(s.in, "fork")
+	worker := int32(s.number())
+	s.tell("open 50")
+	var got map[int32]map[string]probe.Reading
+	waitFor(t, "the worker is found", func() bool {
+		var err error
+		if got, err = sample(t, p); err != nil {
+			t.Fatal(err)
+		}
+		return got[worker] != nil
+	})
+	if len(got[s.pid]) == 0 || got[worker][probe.OpenFiles].Value != countFD(t, worker) {
+		t.Errorf("readings %+v", got)
+	}
+	events := drain(p)
+	if len(events) != 1 || events[0].Kind != probe.ProcessStart || events[0].PID != worker {
+		t.Errorf("events %+v, want the start of %d", events, worker)
+	}
+	if full, _ := p.Fullest(probe.OpenFiles); full.Metric.PID != s.pid {
+		t.Errorf("the fullest is %d, want %d", full.Metric.PID, s.pid)
+	}
+	_ = syscall.Kill(int(worker), syscall.SIGKILL)
+	waitFor(t, "the worker's end is seen", func() bool {
+		_, _ = sample(t, p)
+		events = append(events[:0], drain(p)...)
+		return len(events) > 0
+	})
+	if e := events[0]; e.Kind != probe.ProcessExit || e.PID != worker || e.Comm != "sleep" || e.Reason != "killed by SIGKILL" {
+		t.Errorf("event %+v", e)
+	}
+}
+
+func TestProcessIsFollowedAcrossRestarts(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	p := watch(t, profiles.Process{Listen: s.port}, Options{})
+	if _, err := sample(t, p); err != nil {
+		t.Fatal(err)
+	}
+	s.tell("exit 3")
+	if _, err := sample(t, p); err == nil {
+		t.Error("no error while there is no process")
+	} else {
+		probetest.CheckUnsupported(t, err)
+	}
+	events := drain(p)
+	if len(events) != 1 || events[0].Kind != probe.ProcessExit || events[0].PID != s.pid {
+		t.Fatalf("events %+v, want the end of %d", events, s.pid)
+	}
+	if r := events[0].Reason; r != "exit status 3" && r != "" { // told since Linux 6.15
+		t.Errorf("reason %q", r)
+	}
+	before := p.opts.Clock.Now()
+	again := startService(t, fmt.Sprintf("127.0.0.1:%d", s.port))
+	var got map[int32]map[string]probe.Reading
+	waitFor(t, "the new process is found", func() bool {
+		got, _ = sample(t, p)
+		return len(got) > 0
+	})
+	if got[again.pid] == nil || !slices.Equal(p.PIDs(), []int32{again.pid}) {
+		t.Errorf("found %v, want %d", p.PIDs(), again.pid)
+	}
+	events = drain(p)
+	if len(events) != 1 || events[0].Kind != probe.ProcessStart || events[0].PID != again.pid {
+		t.Fatalf("events %+v, want the start of %d", events, again.pid)
+	}
+	if at := events[0].At; at < before-50*time.Millisecond || at > p.opts.Clock.Now() {
+		t.Errorf("started at %v, after %v", at, before)
+	}
+}
+
+// A process that gets the pid of the one that was watched is another one.
+func TestReusedPIDIsAnotherProcess(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	p := watch(t, profiles.Process{PID: int(s.pid)}, Options{})
+	if _, err := sample(t, p); err != nil {
+		t.Fatal(err)
+	}
+	s.kill()
+	var thief *exec.Cmd
+	for range 200 {
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(int(s.pid)-1)), 0o644); err != nil {
+			skip(t, "needs to choose a pid: %v", err)
+		}
+		cmd := exec.Command("sleep", "60")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if cmd.Process.Pid == int(s.pid) {
+			thief = cmd
+			break
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	if thief == nil {
+		skip(t, "needs to win the race for a pid")
+	}
+	defer func() { _ = thief.Process.Kill(); _ = thief.Wait() }()
+	var said []string
+	waitFor(t, "the reuse is noticed", func() bool {
+		got, err := sample(t, p)
+		if len(got) > 0 || err == nil {
+			t.Fatalf("read another process: %+v", got)
+		}
+		said = append(said, err.Error())
+		return strings.Contains(err.Error(), "its pid is now another's (sleep)")
+	})
+	events := drain(p)
+	if len(events) != 1 || events[0].Kind != probe.ProcessExit || events[0].PID != s.pid {
+		t.Errorf("events %+v, want the end of %d; errors %q", events, s.pid, said)
+	}
+}
+
+func TestProcessCPU(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	s.tell("spin")
+	p := watch(t, profiles.Process{PID: int(s.pid)}, Options{})
+	ticks := func() float64 {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
+		st, ok := parseStat(b)
+		if err != nil || !ok {
+			t.Fatal(err)
+		}
+		return st.cpu
+	}
+	if _, err := sample(t, p); err != nil {
+		t.Fatal(err)
+	}
+	began, before := time.Now(), ticks()
+	waitFor(t, "it has used 0.4 s", func() bool { return ticks()-before >= 0.4 })
+	got, err := sample(t, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := (ticks() - before) / time.Since(began).Seconds() / float64(countCores("/proc"))
+	r := got[s.pid][probe.ProcessCPU]
+	if r.Limit != 1 || r.Value < want-0.1 || r.Value > want+0.1 {
+		t.Errorf("share %v, its ticks say %v", r.Value, want)
+	}
+}
+
+func TestForeignProcessIsNotMeasured(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skip(t, "needs root to become somebody else")
+	}
+	s := startService(t, "127.0.0.1:0")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "rampload-host-") // t.TempDir is for its owner only
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, "child")
+	copyFile(t, exe, to)
+	cmd := exec.Command(to)
+	cmd.Dir = dir
+	cmd.Env = []string{fmt.Sprintf("RAMPLOAD_TEST_CHILD=watch %d", s.port)}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	want := fmt.Sprintf("process on port %d not measured: it belongs to user 0, whose descriptors may not be seen; needs root or that user", s.port)
+	if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), probe.OpenFiles) {
+		t.Errorf("%v: %s\nwant %s", err, out, want)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nginx: the master holds the port, and its workers are children that come and
+// go with a reload.
+func TestNginxMasterAndWorkers(t *testing.T) {
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		skip(t, "needs nginx: %v", err)
+	}
+	free := startService(t, "127.0.0.1:0") // finds a free port
+	port := free.port
+	free.kill()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "nginx.conf")
+	text := fmt.Sprintf("daemon off;\nworker_processes 2;\nworker_rlimit_nofile 300;\npid %s/pid;\nerror_log %s/error.log;\n"+
+		"events { worker_connections 64; }\nhttp { access_log off; server { listen 127.0.0.1:%d; } }\n", dir, dir, port)
+	if os.Geteuid() == 0 {
+		text = "user root;\n" + text
+	}
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(nginx, "-c", conf, "-p", dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }()
+	p := watch(t, profiles.Process{Listen: port}, Options{})
+	var got map[int32]map[string]probe.Reading
+	waitFor(t, "master and 2 workers are found", func() bool {
+		got, _ = sample(t, p)
+		return len(got) == 3
+	})
+	master := int32(cmd.Process.Pid)
+	if p.Label() != "nginx" || got[master] == nil {
+		t.Errorf("found %v as %q, want nginx with master %d", p.PIDs(), p.Label(), master)
+	}
+	workers := 0
+	for pid, r := range got {
+		if want := countFD(t, pid); r[probe.OpenFiles].Value != want {
+			t.Errorf("%d has %v open files, want %v", pid, r[probe.OpenFiles].Value, want)
+		}
+		if pid != master && r[probe.OpenFiles].Limit == 300 {
+			workers++
+		}
+	}
+	if workers != 2 {
+		t.Errorf("%d workers with a limit of 300 files: %+v", workers, got)
+	}
+	drain(p)
+	_ = cmd.Process.Signal(syscall.SIGHUP) // reload: new workers, the old ones leave
+	var starts, exits int
+	waitFor(t, "2 workers are replaced", func() bool {
+		got, _ = sample(t, p)
+		for _, e := range drain(p) {
+			switch {
+			case e.Kind == probe.ProcessStart:
+				starts++
+			case e.Kind == probe.ProcessExit && e.PID != master:
+				exits++
+			}
+		}
+		return starts == 2 && exits == 2 && len(got) == 3
+	})
+}
