@@ -149,9 +149,13 @@ func (b *buffers) readFormat(p tracepoint) (layout, uint16, error) {
 }
 
 func (b *buffers) configure(opts TraceOptions) error {
+	var err error
+	if b.cpus, err = traceCPUs(b.dir); err != nil {
+		return err
+	}
 	for _, s := range []struct{ file, value string }{
 		{"trace_clock", "mono"}, // CLOCK_MONOTONIC, as Go's and probe.Clock's
-		{"buffer_size_kb", strconv.Itoa(orDefault(opts.BufferKB, 1024))},
+		{"buffer_size_kb", strconv.Itoa(orDefault(opts.BufferKB, min(2048, 64<<10/len(b.cpus))))},
 	} {
 		if err := b.write(s.file, s.value); err != nil {
 			return unsupportedTrace(fmt.Errorf("set %s: %w", s.file, err))
@@ -161,10 +165,6 @@ func (b *buffers) configure(opts TraceOptions) error {
 	// and keep the latest entries; each may be missing or be the default.
 	for _, o := range []string{"record-cmd", "record-tgid", "overwrite"} {
 		_ = b.write("options/"+o, "1")
-	}
-	var err error
-	if b.cpus, err = traceCPUs(b.dir); err != nil {
-		return err
 	}
 	b.page = make([]byte, b.ring.size)
 	b.lost = make([]uint64, len(b.cpus))

@@ -2,11 +2,9 @@ package rst
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -113,43 +111,24 @@ func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
 	c.state.began(nil)
 
 	defer context.AfterFunc(ctx, s.wake)()
-	gather := time.NewTimer(batch)
-	defer gather.Stop()
-	var looked time.Duration
 	for {
 		// A second without packets ends the wait too: there may be counts to emit.
-		werr := s.wait(ctx, time.Second)
-		done := ctx.Err() != nil
-		if werr != nil && !done && !errors.Is(werr, os.ErrDeadlineExceeded) {
-			return fmt.Errorf("wait for packets: %w", werr)
+		if err := s.wait(time.Second); err != nil {
+			return fmt.Errorf("wait for packets: %w", err)
 		}
+		done := ctx.Err() != nil
 		if err := s.drain(r.take); err != nil {
 			return fmt.Errorf("read packets: %w", err)
 		}
-		now := c.opts.Clock.Now()
-		if done || now-r.flushed >= flushEvery {
-			r.limit.flush()
-			r.flushed = now
-		}
-		if done || now-looked >= time.Second {
-			looked = now
-			drops, err := s.drops()
-			if err != nil {
-				return fmt.Errorf("read packet statistics: %w", err)
-			}
-			if drops > 0 {
-				c.state.lose(drops)
-				emit(probe.Event{Kind: probe.Lost, At: now, Source: c.source, Host: c.source.Host, Count: drops})
-			}
+		if err := r.tell(s, done, emit); err != nil {
+			return err
 		}
 		c.state.read(time.Duration(threadCPU() - used))
 		if done {
 			return nil
 		}
-		gather.Reset(batch)
-		select {
-		case <-gather.C:
-		case <-ctx.Done():
+		if err := s.gather(batch); err != nil {
+			return fmt.Errorf("wait for packets: %w", err)
 		}
 	}
 }
@@ -168,6 +147,26 @@ type captureReader struct {
 	flows   *flows
 	limit   *limiter
 	flushed time.Duration
+	looked  time.Duration // at the statistics
+}
+
+// tell emits what was counted and what was lost, from time to time or at last.
+func (r *captureReader) tell(s *packetSocket, last bool, emit func(probe.Event)) error {
+	c, now := r.capture, r.capture.opts.Clock.Now()
+	if last || now-r.flushed >= flushEvery {
+		r.limit.flush()
+		r.flushed = now
+	}
+	if !last && now-r.looked < time.Second {
+		return nil
+	}
+	r.looked = now
+	drops, err := s.drops()
+	if drops > 0 {
+		c.state.lose(drops)
+		emit(probe.Event{Kind: probe.Lost, At: now, Source: c.source, Host: c.source.Host, Count: drops})
+	}
+	return err
 }
 
 // take handles one packet; data is valid during the call only.

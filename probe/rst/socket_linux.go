@@ -1,7 +1,6 @@
 package rst
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,8 +18,12 @@ import (
 // packetSocket is an AF_PACKET socket on all interfaces of a namespace. It is of
 // type SOCK_DGRAM, so that packets begin at the network header whatever the link
 // (packet(7)).
+//
+// It is not in Go's poller: that would wake up for every packet, also while they
+// gather.
 type packetSocket struct {
-	file *os.File
+	fd   int
+	bell *os.File // an eventfd: readable once wake was called
 	data []byte
 	oob  []byte
 }
@@ -45,8 +48,13 @@ func openPacketSocket(netns string, filter []bpf.RawInstruction) (*packetSocket,
 		unix.Close(fd)
 		return nil, fmt.Errorf("open packet socket: %w", err)
 	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("open event descriptor: %w", err)
+	}
 	return &packetSocket{
-		file: os.NewFile(uintptr(fd), "packet socket"),
+		fd: fd, bell: os.NewFile(uintptr(bell), "eventfd"),
 		data: make([]byte, snapLength), oob: make([]byte, unix.CmsgSpace(16)),
 	}, nil
 }
@@ -87,57 +95,50 @@ func unsupportedCapture(netns string, err error) error {
 	return u
 }
 
-func (s *packetSocket) close() error { return s.file.Close() }
-
-// wake ends a wait whose context is done.
-func (s *packetSocket) wake() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
-
-// wait blocks until a packet is there, the time is over or wake was called
-// because ctx is done.
-func (s *packetSocket) wait(ctx context.Context, limit time.Duration) error {
-	conn, err := s.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	if err := s.file.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		return err
-	}
-	// Looked at after the deadline is set: a wake before would be undone by it.
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	first := true
-	return conn.Read(func(fd uintptr) bool {
-		if !first {
-			return true
-		}
-		first = false
-		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return err == nil && ready > 0
-	})
+func (s *packetSocket) close() error {
+	return errors.Join(unix.Close(s.fd), s.bell.Close())
 }
 
-// drain hands on the packets that are there.
-func (s *packetSocket) drain(visit func(l link, wall time.Time, length int, data []byte)) error {
-	conn, err := s.file.SyscallConn()
+// wake ends all waiting. It may be called from any goroutine, also after close.
+func (s *packetSocket) wake() { _, _ = s.bell.Write(binary.NativeEndian.AppendUint64(nil, 1)) }
+
+// wait blocks the thread until a packet is there, the time is over or wake was
+// called.
+func (s *packetSocket) wait(limit time.Duration) error { return s.poll(limit, s.fd) }
+
+// gather blocks the thread until the time is over or wake was called.
+func (s *packetSocket) gather(limit time.Duration) error { return s.poll(limit) }
+
+func (s *packetSocket) poll(limit time.Duration, more ...int) error {
+	conn, err := s.bell.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
-	err = conn.Control(func(fd uintptr) {
-		for failed == nil {
-			var more bool
-			more, failed = s.receive(int(fd), visit)
-			if !more {
-				return
-			}
+	err = conn.Control(func(bell uintptr) {
+		fds := []unix.PollFd{{Fd: int32(bell), Events: unix.POLLIN}}
+		for _, fd := range more {
+			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 		}
+		_, failed = unix.Poll(fds, int(limit.Milliseconds()))
 	})
+	if errors.Is(failed, unix.EINTR) {
+		failed = nil // a little early
+	}
 	return errors.Join(err, failed)
 }
 
-func (s *packetSocket) receive(fd int, visit func(l link, wall time.Time, length int, data []byte)) (more bool, err error) {
-	n, oobn, _, from, err := unix.Recvmsg(fd, s.data, s.oob, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+// drain hands on the packets that are there.
+func (s *packetSocket) drain(visit func(l link, wall time.Time, length int, data []byte)) error {
+	for {
+		if more, err := s.receive(visit); err != nil || !more {
+			return err
+		}
+	}
+}
+
+func (s *packetSocket) receive(visit func(l link, wall time.Time, length int, data []byte)) (more bool, err error) {
+	n, oobn, _, from, err := unix.Recvmsg(s.fd, s.data, s.oob, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 	switch {
 	case errors.Is(err, unix.EAGAIN):
 		return false, nil
@@ -181,17 +182,9 @@ func stamp(oob []byte) time.Time {
 
 // drops is how many packets the kernel had no room for since the last call.
 func (s *packetSocket) drops() (uint64, error) {
-	conn, err := s.file.SyscallConn()
+	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read packet statistics: %w", err)
 	}
-	var n uint64
-	var failed error
-	err = conn.Control(func(fd uintptr) {
-		stats, serr := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
-		if failed = serr; serr == nil {
-			n = uint64(stats.Drops)
-		}
-	})
-	return n, errors.Join(err, failed)
+	return uint64(stats.Drops), nil
 }

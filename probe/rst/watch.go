@@ -23,8 +23,9 @@ type TraceOptions struct {
 	// Interval between two readings of the kernel's buffers; 0: 100 ms. Events
 	// are reported one interval and a little late, with their true time.
 	Interval time.Duration
-	// BufferKB is the size of the kernel's buffer per CPU; 0: 1024, which holds
-	// about 10,000 resets per CPU and interval.
+	// BufferKB is the size of the kernel's buffer per CPU; 0: 2048, which holds
+	// about 8,000 resets with their arrival and closing per CPU and interval, or
+	// less on many CPUs so that all take at most 64 MB.
 	BufferKB int
 	// MaxPerSecond bounds the resets that are reported one by one; 0: 20,000.
 	// Those beyond are counted together: see [probe.Event].Count.
