@@ -202,25 +202,23 @@ func (r Redactor) url(text string) string {
 	if text == "" {
 		return ""
 	}
-	u, err := url.Parse(text)
+	was, err := url.Parse(text)
 	if err != nil {
 		return redacted
 	}
-	if u.User != nil {
-		u.User = url.User(redacted)
-		text = u.String()
-	}
 	shown := r.Redact(text)
-	if shown == text {
-		return text
-	}
-	if v, err := url.Parse(shown); err == nil && v.Scheme == u.Scheme && (v.Host != "" || u.Host == "") {
+	u, err := url.Parse(shown)
+	switch {
+	case err == nil && u.Scheme == was.Scheme && (u.Host != "" || was.Host == ""):
+		if u.User != nil {
+			u.User = url.User(redacted)
+			shown = u.String()
+		}
 		return shown
+	case was.Host == "":
+		return was.Scheme + ":///" + redacted
 	}
-	if u.Host == "" {
-		return u.Scheme + ":///" + redacted
-	}
-	return u.Scheme + "://" + redacted
+	return was.Scheme + "://" + redacted
 }
 
 // path redacts a path and keeps it one.

@@ -76,7 +76,17 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 // nameOf makes the name of a profile from that of its file.
 func nameOf(file string) string {
 	base := filepath.Base(file)
-	return strings.TrimSuffix(base, filepath.Ext(base))
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '-'
+	}, strings.TrimSuffix(base, filepath.Ext(base)))
+	name = strings.TrimLeft(name, "._-")
+	if name == "" {
+		return "profile"
+	}
+	return name[:min(len(name), 64)] // as long as a name may be
 }
 
 // decoder reads nodes into the types of the syntax and collects all problems.

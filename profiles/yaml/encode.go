@@ -1,7 +1,6 @@
 package yaml
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -18,15 +17,33 @@ import (
 func Marshal(p profiles.Profile) ([]byte, error) {
 	s := syntaxOf(p)
 	root := nodeOf(reflect.ValueOf(s))
-	if root == nil {
-		return nil, errors.New("write profile: it is empty")
+	if bad := root.notUTF8(); bad != "" {
+		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", quote(p.Name), quote(bad))
 	}
 	var w printer
 	w.block(root, 0)
-	if !utf8.ValidString(w.String()) {
-		return nil, fmt.Errorf("write profile %s: a body, header or name is not UTF-8: put it into a file (body-file)", quote(p.Name))
-	}
 	return []byte(w.String()), nil
+}
+
+// notUTF8 returns a text in the tree that YAML cannot hold, or "".
+func (n *node) notUTF8() string {
+	if !utf8.ValidString(n.text) {
+		return n.text
+	}
+	for _, e := range n.entries {
+		if !utf8.ValidString(e.key) {
+			return e.key
+		}
+		if bad := e.value.notUTF8(); bad != "" {
+			return bad
+		}
+	}
+	for _, item := range n.items {
+		if bad := item.notUTF8(); bad != "" {
+			return bad
+		}
+	}
+	return ""
 }
 
 // nodeOf turns a value of the syntax into a node, nil for what is left out.

@@ -99,7 +99,7 @@ func scan(text string) (token.Tokens, error) {
 	var s scanner.Scanner
 	s.Init(text)
 	var tokens token.Tokens
-	depth := 0
+	depth, run, line := 0, 0, 0
 	for {
 		more, err := s.Scan()
 		if errors.Is(err, io.EOF) {
@@ -111,8 +111,14 @@ func scan(text string) (token.Tokens, error) {
 				depth++
 			case token.SequenceEndType, token.MappingEndType:
 				depth--
+			case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.AliasType, token.TagType:
+				if run++; t.Position.Line != line { // "- - - a" nests on one line
+					run, line = 1, t.Position.Line
+				}
+			case token.CollectEntryType:
+				run = 0
 			}
-			if depth > maxDepth {
+			if depth > maxDepth || run > maxDepth {
 				return nil, tooDeep(positionOf(t))
 			}
 		}
@@ -192,6 +198,8 @@ func (b *builder) build(n ast.Node, depth int) (*node, error) {
 		return b.anchor(n, depth)
 	case *ast.AliasNode:
 		return b.alias(n, depth)
+	case *ast.MappingKeyNode:
+		return nil, failAt(at, "a key is one word here: write key: value")
 	case *ast.TagNode:
 		return nil, failAt(at, "tags are not used in profiles: leave out %s", n.Start.Value)
 	}

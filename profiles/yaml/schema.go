@@ -100,7 +100,7 @@ func definitions() map[string]*jsonschema.Schema {
 			statusNumber, statusText,
 			{Type: "array", Items: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{statusNumber, statusText}}},
 		}},
-		"headers": {Type: "object", AdditionalProperties: &jsonschema.Schema{
+		"headers": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{
 			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
 		}},
 		"fault": enum(profiles.RetryFaults()),

@@ -1,0 +1,263 @@
+package profiles
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sample() Profile {
+	return Profile{
+		Name: "peak",
+		Targets: []Target{
+			{Name: "orders", URL: "http://orders.internal:8080/api", Share: 0.7, Requests: []Request{
+				{Path: "/orders/42"},
+				{Method: "POST", Path: "/orders", Headers: []Header{{"Authorization", "Bearer sesame-open"}, {"X-Tenant", "red"}}, Body: "x", Weight: 2},
+			}},
+			{Name: "payments", URL: "http://127.0.0.1:8081"},
+			{Name: "files", File: "/srv/targets.http"},
+		},
+		Load: []Stage{
+			{Kind: Ramp, From: 50, To: 2000, For: 2 * time.Minute},
+			{Kind: Staircase, From: 500, To: 1500, Step: 100, Every: 10 * time.Second},
+		},
+		Hosts: []Host{{Name: "db", Prometheus: "http://u:dbpassword@db:9100/metrics"}},
+	}
+}
+
+func TestWithDefaults(t *testing.T) {
+	p := sample()
+	q := p.WithDefaults()
+	if got := []float64{q.Targets[0].Share, q.Targets[1].Share, q.Targets[2].Share}; !reflect.DeepEqual(got, []float64{0.7, 0.15, 0.15}) {
+		t.Errorf("shares %v", got)
+	}
+	if !reflect.DeepEqual(q.Targets[1].Requests, []Request{{Method: "GET", Weight: 1}}) || q.Targets[2].Requests != nil {
+		t.Errorf("requests %+v and %+v", q.Targets[1].Requests, q.Targets[2].Requests)
+	}
+	if r := q.Targets[0].Requests; r[0].Method != "GET" || r[0].Weight != 1 || r[1].Weight != 2 {
+		t.Errorf("requests %+v", r)
+	}
+	for status, want := range map[int]bool{199: false, 200: true, 302: true, 399: true, 400: false} {
+		if q.Targets[0].Expect.Contains(status) != want {
+			t.Errorf("status %d: %v", status, !want)
+		}
+	}
+	if !reflect.DeepEqual(q.Client, DefaultClient()) || q.Client.IdleTimeout != 90*time.Second {
+		t.Errorf("client %+v", q.Client)
+	}
+	if len(q.AbortIf) != 1 || q.AbortIf[0].String() != "failures within 10s > 50%" || q.AbortIf[0].Text != q.AbortIf[0].String() {
+		t.Errorf("abort-if %+v", q.AbortIf)
+	}
+	if parsed, err := ParseGate(q.AbortIf[0].Text); err != nil || parsed != q.AbortIf[0] {
+		t.Errorf("default abort-if %+v, parsed %+v", q.AbortIf[0], parsed)
+	}
+	if q.Load[1].For != 110*time.Second {
+		t.Errorf("staircase lasts %v", q.Load[1].For)
+	}
+	if !reflect.DeepEqual(q.WithDefaults(), q) {
+		t.Error("defaults are not idempotent")
+	}
+	if !reflect.DeepEqual(p, sample()) {
+		t.Error("defaults changed the original")
+	}
+	if problems := q.Validate(nil); len(problems) > 0 {
+		t.Error(problems)
+	}
+	p.Client = Client{Timeout: time.Second} // zero connections and idle timeout mean something
+	if c := p.WithDefaults().Client; c.Connections != 0 || c.IdleTimeout != 0 || c.MaxInFlight != 10000 || c.Engine != EngineVegeta || c.Timeout != time.Second {
+		t.Errorf("client %+v", c)
+	}
+	p.AbortIf = []Gate{}
+	if len(p.WithDefaults().AbortIf) != 0 {
+		t.Error("an empty abort-if did not stay empty")
+	}
+	thirds := Profile{Targets: make([]Target, 3)}.WithDefaults()
+	if sum := thirds.Targets[0].Share * 3; math.Abs(sum-1) > 1e-9 {
+		t.Errorf("thirds add up to %v", sum)
+	}
+}
+
+// TestValidateCode has what no YAML can hold; the rest is in profiles/yaml.
+func TestValidateCode(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Profile)
+		want   string
+	}{
+		{func(p *Profile) { p.Name = "" }, "name: the profile has no name: write one, such as name: peak"},
+		{func(p *Profile) { p.Targets[1].Name = "" }, "targets.1: the target has no name: write one, such as name: orders"},
+		{func(p *Profile) { p.Targets[0].Share = math.NaN() }, "targets.0.share: NaN is not a number that can be used: write a finite one"},
+		{func(p *Profile) { p.Targets[0].Share = -0.2 }, "targets.0.share: a share of -20% is not from 0% to 100%: write one such as 70%"},
+		{func(p *Profile) { p.Targets[0].Requests[0].Weight = -1 }, "targets.0.requests.0.weight: a weight of -1 is never sent: write a positive number, or leave out the request"},
+		{func(p *Profile) { p.Targets[0].Requests[0].Method = "" }, `targets.0.requests.0.method: "" is not a method: write it as GET`},
+		{func(p *Profile) { p.Load[0].From = math.Inf(1) }, "load.0.from: +Inf is not a number that can be used: write a finite one"},
+		{func(p *Profile) { p.Load[0].From = -1 }, "load.0.from: -1/s is negative: write 0/s or more"},
+		{func(p *Profile) { p.Load[0] = Stage{Kind: Hold, From: 1, To: 2, For: time.Second} }, "load.0.at: a hold has one rate: write {from: 1/s, to: 2/s, over: 1s}"},
+		{func(p *Profile) { p.Load[0] = Stage{Kind: Max, For: -time.Second} }, "load.0.for: the stage has no length: write one above 0s, such as 2m"},
+		{func(p *Profile) { p.Load[0].Kind = 99 }, "load.0: stage kind 99 is none: use one of the kinds of this package"},
+		{func(p *Profile) { p.Load[1].Step = math.NaN() }, "load.1.step: NaN is not a number that can be used: write a finite one"},
+		{func(p *Profile) {
+			p.Load[0] = Stage{Kind: Connections, FromConns: -1, ToConns: 5, For: time.Second}
+			p.Client.PerConnection = 1
+		}, "load.0: a number of connections is negative: write 0 conns or more"},
+		{func(p *Profile) { p.Client.MaxInFlight = -1 }, "client.max-in-flight: with max-in-flight -1 nothing can be sent: write 1 or more"},
+		{func(p *Profile) { p.Client.Timeout = -time.Second }, "client.timeout: no attempt can end within -1s: write a timeout above 0s, such as 5s"},
+		{func(p *Profile) { p.Client.IdleTimeout = -time.Second }, "client.idle-timeout: -1s is negative: write 0s to keep idle connections for ever"},
+		{func(p *Profile) { p.Client.Engine = "fast" }, `client.engine: unknown engine "fast"; write one of vegeta, direct`},
+		{func(p *Profile) { p.Client.Protocol = "http" }, `client.protocol: unknown protocol "http"; did you mean "http1"?`},
+		{func(p *Profile) { p.Client.LocalAddrs = []netip.Addr{{}} }, "client.local-addresses.0: invalid IP is no address to send from: write one of this machine, such as 10.0.0.5"},
+		{func(p *Profile) { p.Client.Retries = Retries{Max: 1, Base: -1} }, "client.retries.base: -1ns is negative: write 0s or more"},
+		{func(p *Profile) { p.Client.Retries = Retries{Max: 1, Cap: -1} }, "client.retries.cap: -1ns is negative: write 0s for no cap"},
+		{func(p *Profile) { p.Hosts[0].Name = "" }, "hosts.0: the host has no name: write one, such as name: orders-1"},
+		{func(p *Profile) { p.Gate = []Gate{{}} }, `gate.0: unknown metric "0"; write one of wire-resets, visible-resets, failures, p99, headroom, onset`},
+		{func(p *Profile) { p.Gate = []Gate{{Metric: GateFailures, Op: Less, Value: 1, Percentile: 0.5}} }, `gate.0: the gate "failures < 1" cannot be written: make it with ParseGate`},
+	} {
+		p := sample().WithDefaults()
+		c.change(&p)
+		problems := p.Validate(nil)
+		if len(problems) == 0 || problems[0].String() != c.want {
+			t.Errorf("problems %q\nwant %s", problems, c.want)
+		}
+	}
+}
+
+func TestRedacted(t *testing.T) {
+	p := sample()
+	p.Targets[0].URL = "http://user:urlpassword@orders.internal:8080/api"
+	p.Targets[1].URL = "http://secret-host.internal:8081/" + "t0ken/x"
+	p.Targets[0].Requests[1].Headers = append(p.Targets[0].Requests[1].Headers,
+		Header{"cookie", "session=1"}, Header{"X-API-Key", "k"}, Header{"X-Trace", "on t0ken"})
+	p.Targets[0].Requests[1].Body = `{"a": "t0ken", "b": "ab", "c": "abc"}`
+	p.Targets[0].Requests[0].Path = "/p%40th?key=a%26b"
+	p.Hosts[0].Agent, p.Hosts[0].Processes = "db", []Process{{Unit: "t0ken"}}
+	for _, s := range []string{"t0ken", "secret-host", "ab", "a&b", "8080", ""} {
+		p.Secrets.Add(s)
+	}
+	before := fmt.Sprintf("%#v", p.Targets)
+	q := p.WithDefaults().Redacted()
+	shown := fmt.Sprintf("%+v", q)
+	for _, secret := range []string{"sesame", "urlpassword", "dbpassword", "session", "t0ken", "secret-host", `"ab"`, "a%26b"} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("%s is shown: %s", secret, shown)
+		}
+	}
+	for got, want := range map[string]string{
+		q.Targets[0].URL: "http://REDACTED@orders.internal:8080/api",
+		q.Targets[1].URL: "http://REDACTED.internal:8081/REDACTED/x",
+		q.Targets[0].Requests[1].Headers[1].Value: "red",
+		q.Targets[0].Requests[1].Body:             `{"a": "REDACTED", "b": "REDACTED", "c": "abc"}`,
+		q.Targets[0].Requests[0].Path:             "/p%40th?key=REDACTED",
+		q.Hosts[0].Prometheus:                     "http://REDACTED@db:9100/metrics",
+		q.Hosts[0].Processes[0].Unit:              "REDACTED.service",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if fmt.Sprintf("%#v", p.Targets) != before {
+		t.Error("redaction changed the original")
+	}
+	if q.Secrets.Len() != 0 || !reflect.DeepEqual(q.Redacted(), q) {
+		t.Error("the redacted profile has secrets")
+	}
+	if problems := q.Validate(nil); len(problems) > 0 {
+		t.Error(problems)
+	}
+	if a, b := p.Fingerprint(), q.Fingerprint(); a != b {
+		t.Errorf("fingerprints %s and %s", a, b)
+	}
+}
+
+func TestRedactText(t *testing.T) {
+	p := sample()
+	p.Secrets.Add(`quo"ted secret`)
+	p.Secrets.Add("abc")
+	for text, want := range map[string]string{
+		"nothing":                                  "nothing",
+		"Authorization: Bearer sesame-open":        "Authorization: REDACTED",
+		"token sesame-open.":                       "token REDACTED.",
+		"dial http://u:dbpassword@db":              "dial http://u:REDACTED@db",
+		`"quo\"ted secret"`:                        `"REDACTED"`,
+		"?q=quo%22ted+secret&r=quo%22ted%20secret": "?q=REDACTED&r=REDACTED",
+		"abc abcd xabc (abc)":                      "REDACTED abcd xabc (REDACTED)",
+	} {
+		if got := p.Redact(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestSecretsAreNotPrinted prints and encodes a profile in every way that comes
+// easily.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	var p Profile
+	p.Secrets.Add("sesame-open")
+	encoded, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%v", p), fmt.Sprintf("%+v", p), fmt.Sprintf("%#v", p), fmt.Sprintf("%s", p.Secrets), string(encoded)} {
+		if strings.Contains(text, "sesame") {
+			t.Error(text)
+		}
+	}
+	if p.Secrets.String() != "1 secrets" {
+		t.Error(p.Secrets.String())
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	base := sample()
+	// Pinned: reports of older versions carry it.
+	if got, want := base.Fingerprint(), "v1:45e89559044a3c8e859ce5b99481bc98"; got != want {
+		t.Errorf("fingerprint %s, want %s: bump its version if the definition changed", got, want)
+	}
+	for name, same := range map[string]func(*Profile){
+		"name":     func(p *Profile) { p.Name = "x" },
+		"host":     func(p *Profile) { p.Targets[0].URL = "http://127.0.0.1:9999/api" },
+		"token":    func(p *Profile) { p.Targets[0].Requests[1].Headers[0].Value = "Bearer other" },
+		"userinfo": func(p *Profile) { p.Targets[0].URL = "http://a:b@orders.internal:8080/api" },
+		"gates":    func(p *Profile) { p.Gate = DefaultAbortIf() },
+		"hosts":    func(p *Profile) { p.Hosts = nil },
+		"folder":   func(p *Profile) { p.Targets[2].File = "/tmp/targets.http" },
+		"defaults": func(p *Profile) { *p = p.WithDefaults() },
+	} {
+		p := sample()
+		same(&p)
+		if p.Fingerprint() != base.Fingerprint() {
+			t.Errorf("%s changes the fingerprint", name)
+		}
+	}
+	seen := map[string]string{base.Fingerprint(): "base"}
+	for name, other := range map[string]func(*Profile){
+		"rate":        func(p *Profile) { p.Load[0].To++ },
+		"length":      func(p *Profile) { p.Load[0].For++ },
+		"stage":       func(p *Profile) { p.Load = p.Load[:1] },
+		"path":        func(p *Profile) { p.Targets[0].URL = "http://orders.internal:8080/v2" },
+		"scheme":      func(p *Profile) { p.Targets[0].URL = "https://orders.internal:8080/api" },
+		"request":     func(p *Profile) { p.Targets[0].Requests[0].Path = "/x" },
+		"header":      func(p *Profile) { p.Targets[0].Requests[1].Headers[1].Value = "blue" },
+		"weight":      func(p *Profile) { p.Targets[0].Requests[0].Weight = 5 },
+		"share":       func(p *Profile) { p.Targets[0].Share = 0.5 },
+		"expect":      func(p *Profile) { p.Targets[0].Expect = StatusSet{{200, 200}} },
+		"connections": func(p *Profile) { p.Client = DefaultClient(); p.Client.Connections = 1 },
+		"retries":     func(p *Profile) { p.Client = DefaultClient(); p.Client.Retries = DefaultRetries(2) },
+		"engine": func(p *Profile) {
+			p.Client.Engine = EngineDirect
+			p.Client.Connections = 256
+			p.Client.IdleTimeout = 90 * time.Second
+		},
+	} {
+		p := sample()
+		other(&p)
+		print := p.Fingerprint()
+		if seen[print] != "" {
+			t.Errorf("%s has the fingerprint of %s", name, seen[print])
+		}
+		seen[print] = name
+	}
+}
