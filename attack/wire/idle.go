@@ -1,0 +1,261 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// IdleEnd says how an idle connection ended.
+type IdleEnd string
+
+// The ends of an idle connection.
+const (
+	IdleAlive    IdleEnd = "alive"            // it still served a request
+	IdleFIN      IdleEnd = "closed"           // the peer closed it
+	IdleRST      IdleEnd = "reset"            // a RST came while it was idle
+	IdleResetUse IdleEnd = "reset on use"     // nothing was seen until it was used: then a RST
+	IdleEOFUse   IdleEnd = "closed on use"    // nothing was seen until it was used: then a FIN
+	IdleSilent   IdleEnd = "no answer on use" // nothing was seen, and then no answer came
+)
+
+// IdleConfig is what [SweepIdle] needs.
+type IdleConfig struct {
+	Target profiles.Target
+	Client profiles.Client // Timeout bounds each request; IdleTimeout is not applied
+	RunID  attack.RunID
+	Max    time.Duration // the longest idle time that is tried, at least a second
+}
+
+// IdleSweep is the idle timeout of a peer, or of what is on the path to it.
+type IdleSweep struct {
+	End   IdleEnd       // IdleAlive: no connection ended
+	Alive time.Duration // the longest idle time after which a connection still served
+	Gone  time.Duration // the shortest idle time after which one did not; 0 with IdleAlive
+	Tries []IdleTry     // every connection, by planned idle time
+}
+
+// IdleTry is one connection that was held idle.
+type IdleTry struct {
+	Planned time.Duration
+	Lasted  time.Duration // until it ended, or Planned
+	End     IdleEnd
+	Fault   attack.Fault
+}
+
+// ErrNoKeepAlive says that a peer closes its connections after one response.
+var ErrNoKeepAlive = errors.New("the peer keeps no connection open")
+
+// silentPrecision is how closely an expiry that shows only on use is bisected,
+// as a share of the idle time, and at least silentFloor.
+const (
+	silentPrecision = 0.05
+	silentFloor     = 250 * time.Millisecond
+	bisectWidth     = 3 // connections a round: each round leaves a quarter
+	// tellLate bounds how late the end of an idle connection is told.
+	tellLate = time.Second
+)
+
+// SweepIdle finds out how long idle connections live: it opens a handful, sends
+// one request on each, and holds them idle for geometrically growing times. A
+// peer that closes or resets is seen at once; what only a further request shows
+// (a firewall that forgot the connection) is bisected. It sends no more than a
+// few dozen requests, so it is safe against production. It takes at most about
+// twice Max. The error says that the target did not serve a first request, or
+// matches [ErrNoKeepAlive], or is ctx's.
+func SweepIdle(ctx context.Context, cfg IdleConfig) (IdleSweep, error) {
+	s := &idleSweeper{cfg: cfg, seen: map[uint64]attack.Attempt{}, wake: map[uint64]chan struct{}{}}
+	client := cfg.Client
+	client.IdleTimeout = 0
+	client.Connections = 1
+	client.Protocol = profiles.ProtocolHTTP1
+	var err error
+	s.transport, err = New(Config{Profile: cfg.Target, Client: client, RunID: cfg.RunID, OnIdle: s.onIdle})
+	if err != nil {
+		return IdleSweep{}, err
+	}
+	defer s.transport.Close()
+	stop := context.AfterFunc(ctx, s.transport.Abort)
+	defer stop()
+	request := profiles.Request{Method: "GET", Path: "/"}
+	if len(cfg.Target.Requests) > 0 {
+		request = cfg.Target.Requests[0]
+	}
+	if s.request, err = s.transport.Compile(request); err != nil {
+		return IdleSweep{}, err
+	}
+
+	var out IdleSweep
+	out.Tries, err = s.hold(ctx, geometric(cfg.Max))
+	if err != nil {
+		return IdleSweep{}, err
+	}
+	out.conclude()
+	for out.silent() && out.Gone-out.Alive > max(silentFloor, time.Duration(silentPrecision*float64(out.Gone))) {
+		var between []time.Duration
+		for i := 1; i <= bisectWidth; i++ {
+			between = append(between, out.Alive+(out.Gone-out.Alive)*time.Duration(i)/(bisectWidth+1))
+		}
+		more, err := s.hold(ctx, between)
+		if err != nil {
+			return IdleSweep{}, err
+		}
+		out.Tries = append(out.Tries, more...)
+		alive, gone := out.Alive, out.Gone
+		out.conclude()
+		if out.Alive == alive && out.Gone == gone {
+			break // contradictory answers: an interval is all that can be said
+		}
+	}
+	slices.SortFunc(out.Tries, func(a, b IdleTry) int { return int(a.Planned - b.Planned) })
+	return out, nil
+}
+
+// geometric returns idle times that double up to limit, from a second or an
+// eighth of limit.
+func geometric(limit time.Duration) []time.Duration {
+	var out []time.Duration
+	for d := min(time.Second, limit/8); d < limit; d *= 2 {
+		out = append(out, d)
+	}
+	return append(out, limit)
+}
+
+// conclude finds the interval in which connections end. A contradiction (one
+// lived longer than another) is kept: Alive is then below the first that ended.
+func (s *IdleSweep) conclude() {
+	s.End, s.Alive, s.Gone = IdleAlive, 0, 0
+	for _, t := range s.Tries {
+		if t.End != IdleAlive && (s.Gone == 0 || t.Lasted < s.Gone) {
+			s.Gone, s.End = t.Lasted, t.End
+		}
+	}
+	for _, t := range s.Tries {
+		if t.End == IdleAlive && (s.Gone == 0 || t.Lasted < s.Gone) {
+			s.Alive = max(s.Alive, t.Lasted)
+		}
+	}
+}
+
+// silent reports whether the end shows only when a connection is used.
+func (s *IdleSweep) silent() bool {
+	return s.End == IdleResetUse || s.End == IdleEOFUse || s.End == IdleSilent
+}
+
+type idleSweeper struct {
+	cfg       IdleConfig
+	transport *Transport
+	request   *Request
+
+	mu   sync.Mutex
+	seen map[uint64]attack.Attempt // ends of idle connections, by connection
+	wake map[uint64]chan struct{}
+}
+
+func (s *idleSweeper) onIdle(a attack.Attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, again := s.seen[a.Conn.ID]
+	switch {
+	case !again:
+		s.seen[a.Conn.ID] = a
+	case a.WireReset: // a RST behind the FIN
+		first.WireReset = true
+		s.seen[a.Conn.ID] = first
+	}
+	if ch, ok := s.wake[a.Conn.ID]; ok {
+		close(ch)
+		delete(s.wake, a.Conn.ID)
+	}
+}
+
+// ended returns a channel that closes when the connection has ended idle.
+func (s *idleSweeper) ended(id uint64) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := make(chan struct{})
+	if _, ok := s.seen[id]; ok {
+		close(ch)
+	} else {
+		s.wake[id] = ch
+	}
+	return ch
+}
+
+// hold tries idle times side by side.
+func (s *idleSweeper) hold(ctx context.Context, times []time.Duration) ([]IdleTry, error) {
+	tries := make([]IdleTry, len(times))
+	errs := make([]error, len(times))
+	var wg sync.WaitGroup
+	for i, d := range times {
+		wg.Go(func() { tries[i], errs[i] = s.try(ctx, d) })
+	}
+	wg.Wait()
+	return tries, errors.Join(errs...)
+}
+
+// try holds one connection idle for d, or until it ends, and uses it again.
+func (s *idleSweeper) try(ctx context.Context, d time.Duration) (IdleTry, error) {
+	lease := s.transport.Lease()
+	defer lease.Close()
+	var first attack.Attempt
+	lease.Do(s.request, &first)
+	switch {
+	case ctx.Err() != nil:
+		return IdleTry{}, ctx.Err()
+	case first.Fault != attack.None && first.Fault != attack.Status:
+		return IdleTry{}, fmt.Errorf("hold a connection: the first request failed: %s in phase %s", first.Fault, first.Phase)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return IdleTry{}, ctx.Err()
+	case <-s.ended(first.Conn.ID):
+		return s.lost(d, first.Conn.ID)
+	case <-timer.C:
+	}
+	var again attack.Attempt
+	lease.Do(s.request, &again)
+	try := IdleTry{Planned: d, Lasted: d, End: IdleAlive, Fault: again.Fault}
+	switch {
+	case ctx.Err() != nil:
+		return IdleTry{}, ctx.Err()
+	case again.Conn.ID != first.Conn.ID:
+		// It ended just now, and is told of after a while: a RST may follow a FIN.
+		timer.Reset(tellLate)
+		select {
+		case <-ctx.Done():
+			return IdleTry{}, ctx.Err()
+		case <-s.ended(first.Conn.ID):
+			return s.lost(d, first.Conn.ID)
+		case <-timer.C:
+			return IdleTry{}, fmt.Errorf("hold a connection: %w", ErrNoKeepAlive)
+		}
+	case again.Fault == attack.Reset || again.Fault == attack.BrokenPipe:
+		try.End = IdleResetUse
+	case again.Fault == attack.EOF:
+		try.End = IdleEOFUse
+	case again.Fault == attack.Timeout || again.Fault == attack.Unreachable:
+		try.End = IdleSilent
+	}
+	return try, nil
+}
+
+// lost describes a connection that ended while it was idle.
+func (s *idleSweeper) lost(planned time.Duration, id uint64) (IdleTry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.seen[id]
+	try := IdleTry{Planned: planned, Lasted: a.Conn.Idle, End: IdleFIN, Fault: a.Fault}
+	if a.WireReset {
+		try.End = IdleRST
+	}
+	return try, nil
+}

@@ -1,0 +1,122 @@
+package wire_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/profiles"
+)
+
+func sweep(t *testing.T, url string, limit time.Duration) (wire.IdleSweep, error) {
+	t.Helper()
+	return wire.SweepIdle(t.Context(), wire.IdleConfig{
+		Target: profiles.Target{Name: "t", URL: url, Expect: profiles.DefaultExpect()},
+		Client: profiles.Client{Timeout: 500 * time.Millisecond}, Max: limit,
+	})
+}
+
+// httpServer is a server that closes idle connections after idle.
+func httpServer(t *testing.T, idle time.Duration, closeAlways bool) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if closeAlways {
+			w.Header().Set("Connection", "close")
+		}
+	}))
+	s.Config.IdleTimeout = idle
+	s.Start()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// forgetful is a server that stops to know a connection after idle: it resets
+// the next request, or does not answer it.
+func forgetful(t *testing.T, idle time.Duration, reset bool) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				r := bufio.NewReader(c)
+				last := time.Now()
+				for {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					if time.Since(last) > idle {
+						if reset {
+							_ = c.(*net.TCPConn).SetLinger(0)
+							return
+						}
+						_, _ = io.Copy(io.Discard, r)
+						return
+					}
+					_ = req
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+					last = time.Now()
+				}
+			}()
+		}
+	}()
+	return "http://" + ln.Addr().String()
+}
+
+func TestSweepIdle(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		url       string
+		end       wire.IdleEnd
+		low, high time.Duration // where Gone lies
+	}{
+		{"closes", httpServer(t, 300*time.Millisecond, false), wire.IdleFIN, 290 * time.Millisecond, 600 * time.Millisecond},
+		{"resets on use", forgetful(t, 600*time.Millisecond, true), wire.IdleResetUse, 600 * time.Millisecond, 1100 * time.Millisecond},
+		{"does not answer", forgetful(t, 600*time.Millisecond, false), wire.IdleSilent, 600 * time.Millisecond, 1100 * time.Millisecond},
+		{"keeps", httpServer(t, time.Minute, false), wire.IdleAlive, 0, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := sweep(t, tt.url, 1600*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.End != tt.end || got.Gone < tt.low || got.Gone > tt.high || tt.end != wire.IdleAlive && got.Alive > got.Gone {
+				t.Errorf("%+v, want %s between %s and %s", got, tt.end, tt.low, tt.high)
+			}
+		})
+	}
+}
+
+func TestSweepIdleRefuses(t *testing.T) {
+	t.Parallel()
+	if _, err := sweep(t, httpServer(t, 0, true), time.Second); !errors.Is(err, wire.ErrNoKeepAlive) {
+		t.Errorf("a server that closes: %v, want ErrNoKeepAlive", err)
+	}
+	if _, err := sweep(t, "http://127.0.0.1:1", time.Second); err == nil {
+		t.Error("a refused port: no error")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := wire.SweepIdle(ctx, wire.IdleConfig{Target: profiles.Target{URL: httpServer(t, 0, false)}, Max: time.Minute}); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
