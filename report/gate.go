@@ -46,7 +46,7 @@ const reachedShare = 0.98
 //   - Percentiles ("p99 < 250ms") are shares too: at most 1 % of requests may
 //     take longer.
 //   - "within 10s" looks at every span of that length. It fails when the bound of
-//     a span, corrected for the number of separate spans (Bonferroni), is beyond
+//     a span, corrected for the number of spans (Bonferroni), is beyond
 //     the limit; it passes when no span is above the limit as counted and the
 //     bound over all of them is within it.
 //   - "up to 1500/s" takes the windows offered at most that load (and one request

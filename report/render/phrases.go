@@ -125,3 +125,31 @@ func process(name string, pid int) string {
 	}
 	return fmt.Sprintf("%s[%d]", name, pid)
 }
+
+// title is a resource's name for people, without its instance.
+func title(r report.Resource) string { return strings.ReplaceAll(r.Name, "-", " ") }
+
+// located names a resource and where it is: "open files of payments[4127] on
+// payments-1", "cpu on payments-1".
+func located(r report.Resource) string {
+	if r.Process != "" || r.PID != 0 {
+		return title(r) + " of " + place(r)
+	}
+	return title(r) + " on " + place(r)
+}
+
+// owner is where a resource is, in a column: "payments-1/payments[4127]".
+func owner(r report.Resource) string {
+	if p := process(r.Process, r.PID); p != "" {
+		return r.Host + "/" + p
+	}
+	return r.Host
+}
+
+// place is where a resource is: "payments[4127] on payments-1" or the host.
+func place(r report.Resource) string {
+	if p := process(r.Process, r.PID); p != "" {
+		return p + " on " + r.Host
+	}
+	return r.Host
+}

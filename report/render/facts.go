@@ -1,0 +1,290 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+)
+
+// facts are the lines below the verdict: for a fault where it begins, why, and
+// what to do; for a pass what it proves and what it does not.
+func facts(r *report.Report) []fact {
+	word, _, _ := verdict(r)
+	f := firstFinding(r)
+	if word == wordNotRun {
+		return adviceFact(f)
+	}
+	if f.Verdict == "healthy" {
+		return passFacts(r, word)
+	}
+	var out []fact
+	if f.Verdict == "generator-limited" {
+		out = append(out, limitFacts(r, f)...)
+	} else {
+		if t, ok := target(r, f.Target); ok {
+			if line := onsetLine(t); line != "" {
+				out = append(out, fact{"onset", []string{line}})
+			}
+			if t.RecoveryRPS != nil {
+				out = append(out, fact{"recovered", []string{"on the way down the faults ended at " + rate(t.RecoveryRPS)}})
+			}
+		}
+		out = append(out, causeFacts(r, f)...)
+	}
+	if line := ruledOut(r, f); line != "" {
+		out = append(out, fact{"ruled out", []string{line}})
+	}
+	return append(out, adviceFact(f)...)
+}
+
+func adviceFact(f report.Finding) []fact {
+	if len(f.Advice) == 0 {
+		return nil
+	}
+	return []fact{{"fix", f.Advice}}
+}
+
+func onsetLine(t report.Target) string {
+	o := t.Onset
+	var s string
+	switch o.Status {
+	case "onset", "transient", "periodic":
+		if o.LoadRPS == nil {
+			return ""
+		}
+		s = fmt.Sprintf("%s (%s) at %s", rate(o.LoadRPS), interval(o.LoadLowRPS, o.LoadHighRPS), seconds(o.AtS))
+		if o.BeforeOf > 0 {
+			s += fmt.Sprintf("; before: %s of %s", report.FormatCount(o.Before), report.FormatCount(o.BeforeOf))
+		}
+		if o.RateAfter != nil {
+			s += "; after: " + percent(*o.RateAfter)
+		}
+	case "left-censored":
+		s = "there from the start of the load"
+		if o.LoadHighRPS != nil {
+			s += ": at or below " + rate(o.LoadHighRPS)
+		}
+		if o.RateAfter != nil {
+			s += "; " + percent(*o.RateAfter) + " all along"
+		}
+	default:
+		return ""
+	}
+	if o.Note != "" {
+		s += "; " + o.Note
+	}
+	return s
+}
+
+func causeFacts(r *report.Report, f report.Finding) []fact {
+	var lines []string
+	label := "cause"
+	switch f.Verdict {
+	case "explains":
+		s := f.Cause
+		if f.Host != "" {
+			s += " on " + f.Host
+		}
+		lines = append(lines, fmt.Sprintf("%s, confidence %.2f", s, f.Confidence))
+	case "ambiguous":
+		label = "candidates"
+		lines = candidates(r)
+		if len(lines) == 0 {
+			lines = append(lines, fmt.Sprintf("%s, confidence %.2f", f.Cause, f.Confidence))
+		}
+	case "unexplained":
+		lines = append(lines, "unexplained: no limit that was watched was reached when it began")
+	default:
+		lines = append(lines, "not decided: "+f.Verdict)
+	}
+	return []fact{{label, append(lines, evidence(f, 5)...)}}
+}
+
+// candidates lists the resources that fit, most likely first.
+func candidates(r *report.Report) []string {
+	var found []report.Resource
+	for _, res := range r.Resources {
+		if res.Verdict == "cause" || res.Verdict == "candidate" {
+			found = append(found, res)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b report.Resource) int { return cmp.Compare(score(b), score(a)) })
+	var out []string
+	for _, res := range found[:min(3, len(found))] {
+		s := located(res)
+		if res.Score != nil {
+			s += fmt.Sprintf(", confidence %.2f", *res.Score)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func score(r report.Resource) float64 {
+	if r.Score == nil {
+		return 0
+	}
+	return *r.Score
+}
+
+func evidence(f report.Finding, most int) []string {
+	var out []string
+	for _, e := range f.Evidence {
+		if e.Text == "" {
+			continue
+		}
+		if len(out) == most {
+			return append(out, fmt.Sprintf("%d more in the report", len(f.Evidence)-most))
+		}
+		out = append(out, e.Text)
+	}
+	return out
+}
+
+func limitFacts(r *report.Report, f report.Finding) []fact {
+	var lines []string
+	g := r.Generator
+	if g.Reason != "" {
+		s := g.Reason
+		if g.AtS != nil {
+			s += ", at " + seconds(g.AtS)
+			if g.LoadRPS != nil {
+				s += " (" + rate(g.LoadRPS) + ")"
+			}
+		}
+		lines = append(lines, s)
+	}
+	out := []fact{{"limit", append(lines, evidence(f, 5)...)}}
+	for _, t := range r.Targets {
+		if line := onsetLine(t); line != "" {
+			out = append(out, fact{"onset", []string{t.Name + ": " + line}})
+		}
+	}
+	return out
+}
+
+// passFacts say how much a clean run proves, and how little.
+func passFacts(r *report.Report, word string) []fact {
+	var out, proved []fact
+	up := report.FormatRate(whole(reached(r)))
+	var lines []string
+	for _, t := range r.Targets {
+		if t.Requests == 0 {
+			lines = append(lines, t.Name+": nothing, no request ended")
+			continue
+		}
+		s := fmt.Sprintf("at most %s of requests fail up to %s (%s of %s did, 95%%)", report.FormatBound(report.ShareAtMost(t.Failed, t.Requests)),
+			up, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
+		if len(r.Targets) > 1 {
+			s = t.Name + ": " + s
+		}
+		lines = append(lines, s)
+	}
+	proved = []fact{{"proved", lines}}
+	out = append(out, proved...)
+	if line := nearest(r); line != "" {
+		out = append(out, fact{"nearest", []string{line}})
+	}
+	untested := "above " + up
+	if top := r.Profile.MaxRPS; top != nil && r.Totals.AchievedRPSMax < 0.98**top {
+		untested += fmt.Sprintf(", although the profile asks for %s", rate(top))
+	}
+	if r.Totals.Unsent > 0 {
+		untested += fmt.Sprintf("; %s requests could not be sent", report.FormatCount(r.Totals.Unsent))
+	}
+	out = append(out, fact{"not tested", []string{untested}})
+	if seen := notSeen(r); len(seen) > 0 && isPass(word) {
+		out = append(out, fact{"not seen", seen})
+	}
+	return out
+}
+
+// nearest names the resource that was fullest.
+func nearest(r *report.Report) string {
+	var best *report.Resource
+	for i, res := range r.Resources {
+		if res.Utilisation == nil || res.Verdict == "symptom" || res.Verdict == "full-throughout" || res.Limit == nil {
+			continue
+		}
+		if best == nil || *res.Utilisation > *best.Utilisation {
+			best = &r.Resources[i]
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%s: %s", located(*best), percent(*best.Utilisation))
+	if best.Unit != "share" {
+		s += fmt.Sprintf(" of %s", quantity(best.Limit, best.Unit))
+	}
+	return s
+}
+
+// maxRuledOut bounds the short list below the verdict.
+const maxRuledOut = 8
+
+// ruledOut lists what did not cause it in short: the fullest first, then what is
+// no resource.
+func ruledOut(r *report.Report, f report.Finding) string {
+	var rows []report.Resource
+	for _, res := range r.Resources {
+		if (res.Verdict == "ruled-out" || res.Verdict == "headroom") && res.Utilisation != nil && res.Host != "local" {
+			rows = append(rows, res)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b report.Resource) int {
+		return cmp.Or(-cmp.Compare(*a.Utilisation, *b.Utilisation), cmp.Compare(a.Label(), b.Label()))
+	})
+	var items []string
+	listed := map[string]bool{}
+	for _, res := range rows {
+		if listed[res.Name] || res.Name == f.Resource {
+			continue // the fullest of its name stands for the others
+		}
+		listed[res.Name] = true
+		s := title(res) + " "
+		switch {
+		case res.Kind == "hard-limit" && res.Unit != "bytes":
+			s += quantity(res.Peak, res.Unit) + "/" + quantity(res.Limit, res.Unit)
+		default:
+			s += percent(*res.Utilisation)
+		}
+		if res.SaturatedAtS != nil && res.LagS != nil {
+			if *res.LagS < 0 {
+				s += " (later)"
+			} else {
+				s += " (long before)"
+			}
+		}
+		items = append(items, s)
+	}
+	for _, x := range f.RuledOut {
+		if !namesResource(r, x.What) {
+			items = append(items, x.What)
+		}
+	}
+	more := len(items) - maxRuledOut
+	if more > 0 {
+		items = items[:maxRuledOut]
+	}
+	if !r.Generator.Limited && f.Verdict != "generator-limited" && !slices.Contains(items, "generator") {
+		items = append(items, "generator")
+	}
+	s := strings.Join(items, ", ")
+	if more > 0 {
+		s += fmt.Sprintf(", and %d more", more)
+	}
+	return s
+}
+
+func namesResource(r *report.Report, what string) bool {
+	for _, res := range r.Resources {
+		if strings.Contains(what, res.Name) || strings.Contains(what, title(res)) {
+			return true
+		}
+	}
+	return false
+}
