@@ -1,0 +1,223 @@
+package wire
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// TestWait fills the pool: one attempt waits its turn, one in vain, one is
+// canceled.
+func TestWait(t *testing.T) {
+	release := make(chan bool)
+	arrived := make(chan bool, 8)
+	url := scripted(t, func(c net.Conn, _ int) {
+		br := bufio.NewReader(c)
+		for {
+			if _, err := http.ReadRequest(br); err != nil {
+				return
+			}
+			arrived <- true
+			<-release
+			io.WriteString(c, okResponse)
+		}
+	})
+	tr, _ := client(t, url, func(c *Config) {
+		c.Client.Connections = 1
+		c.Client.Timeout = 400 * time.Millisecond
+	})
+	req := compile(t, tr, profiles.Request{})
+	var first, second attack.Attempt
+	var wg sync.WaitGroup
+	wg.Go(func() { tr.Do(req, &first) })
+	<-arrived
+	wg.Go(func() { tr.Do(req, &second) })
+	for waiting := 0; waiting == 0; runtime.Gosched() {
+		tr.pool.mu.Lock()
+		waiting = tr.pool.waiting.n
+		tr.pool.mu.Unlock()
+	}
+	rest(50 * time.Millisecond)
+	release <- true
+	<-arrived
+	release <- true
+	wg.Wait()
+	expectEnd(t, first, attack.None, attack.PhaseDone, 200)
+	expectEnd(t, second, attack.None, attack.PhaseDone, 200)
+	if second.Conn.ID != first.Conn.ID || !second.Conn.Reused || second.End-second.Start < 50*time.Millisecond {
+		t.Errorf("the second waited %v: %+v", second.End-second.Start, second.Conn)
+	}
+
+	wg.Go(func() { tr.Do(req, &first) })
+	<-arrived
+	now := tr.clock()
+	if c, fault := tr.pool.take(now, now+20*time.Millisecond); c != nil || fault != attack.Timeout {
+		t.Errorf("waited in vain: %v", fault)
+	}
+	wg.Wait()
+	expectEnd(t, first, attack.Timeout, attack.PhaseAwait, 0)
+	close(release)
+}
+
+func TestAbort(t *testing.T) {
+	arrived := make(chan bool, 8)
+	url := scripted(t, func(c net.Conn, _ int) {
+		br := bufio.NewReader(c)
+		http.ReadRequest(br)
+		arrived <- true
+		br.ReadByte()
+	})
+	tr, rec := client(t, url, func(c *Config) { c.Client.Timeout = 0 })
+	req := compile(t, tr, profiles.Request{})
+	attempts := make([]attack.Attempt, 4) // two of them wait for a connection
+	var wg sync.WaitGroup
+	for i := range attempts {
+		wg.Go(func() { tr.Do(req, &attempts[i]) })
+	}
+	<-arrived
+	<-arrived
+	tr.Abort()
+	wg.Wait()
+	for _, a := range attempts {
+		if a.Fault != attack.Canceled {
+			t.Errorf("%v in %v", a.Fault, a.Phase)
+		}
+	}
+	var late attack.Attempt
+	tr.Do(req, &late)
+	l := tr.Lease()
+	l.Do(req, &late)
+	if late.Fault != attack.Canceled {
+		t.Errorf("after Abort: %v", late.Fault)
+	}
+	tr.Close()
+	if len(rec.idle) != 0 || tr.Stats().Open != 0 {
+		t.Errorf("reported %v; %+v", rec.faults(rec.idle), tr.Stats())
+	}
+}
+
+func TestHold(t *testing.T) {
+	url := scripted(t, answers(okResponse))
+	tr, rec := client(t, url, nil)
+	open := func(n int64) {
+		t.Helper()
+		limit := time.After(3 * time.Second)
+		for s := tr.Stats(); s.Open != n || s.Idle != n; s = tr.Stats() {
+			select {
+			case <-limit:
+				t.Fatalf("holds %+v, want %d", s, n)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	tr.Hold(100)
+	open(100)
+	req := compile(t, tr, profiles.Request{})
+	used := make(map[uint64]bool)
+	for range 100 {
+		var a attack.Attempt
+		tr.Do(req, &a)
+		expectEnd(t, a, attack.None, attack.PhaseDone, 200)
+		used[a.Conn.ID] = true
+	}
+	if len(used) != 100 {
+		t.Errorf("100 requests used %d connections", len(used))
+	}
+	tr.Hold(10)
+	open(10)
+	tr.Hold(20)
+	open(20)
+	tr.Hold(0)
+	open(2) // Client.Connections
+	if d := tr.Stats().Dials; d != 110 {
+		t.Errorf("%d dials", d)
+	}
+	tr.Close()
+	if len(rec.idle) != 0 {
+		t.Errorf("reported %v", rec.faults(rec.idle))
+	}
+}
+
+// TestHoldReplaces resets held connections, and later refuses them.
+func TestHoldReplaces(t *testing.T) {
+	ln := listen(t, "tcp", "127.0.0.1:0")
+	resets := make(chan bool, 3)
+	for range cap(resets) {
+		resets <- true
+	}
+	serve(t, ln, func(c net.Conn, n int) {
+		select {
+		case <-resets:
+			c.(*net.TCPConn).SetLinger(0)
+		default:
+			c.Read(make([]byte, 1))
+		}
+	})
+	tr, rec := client(t, "http://"+ln.Addr().String(), nil)
+	tr.Hold(5)
+	wait := func(cond func() bool) {
+		t.Helper()
+		limit := time.After(3 * time.Second)
+		for !cond() {
+			select {
+			case <-limit:
+				t.Fatalf("%+v, reported %v", tr.Stats(), rec.faults(rec.idle))
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	count := func(key string) int {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		return rec.faults(rec.idle)[key]
+	}
+	// A RST may come in connect already.
+	wait(func() bool { return tr.Stats().Idle == 5 && count("reset/idle")+count("reset/dial") == 3 })
+	rec.mu.Lock()
+	if rec.resets != 3 {
+		t.Errorf("%d wire resets", rec.resets)
+	}
+	rec.mu.Unlock()
+	ln.Close()
+	tr.Hold(6)
+	wait(func() bool { return count("refused/dial") >= 2 })
+	if n := count("refused/dial"); n > 10 {
+		t.Errorf("%d tries", n)
+	}
+}
+
+func TestIdleTimeout(t *testing.T) {
+	closed := make(chan error, 1)
+	url := scripted(t, func(c net.Conn, _ int) {
+		br := bufio.NewReader(c)
+		http.ReadRequest(br)
+		io.WriteString(c, okResponse)
+		_, err := br.ReadByte()
+		closed <- err
+	})
+	tr, rec := client(t, url, func(c *Config) { c.Client.IdleTimeout = 30 * time.Millisecond })
+	a := do(t, tr, profiles.Request{})
+	start := tr.clock()
+	select {
+	case err := <-closed:
+		if !errors.Is(err, io.EOF) || tr.clock()-start < 20*time.Millisecond {
+			t.Errorf("ended with %v after %v", err, tr.clock()-start)
+		}
+	case <-time.After(2 * time.Second):
+		t.Fatal("still open")
+	}
+	expectEnd(t, a, attack.None, attack.PhaseDone, 200)
+	tr.Close()
+	if len(rec.idle) != 0 {
+		t.Errorf("reported %v", rec.faults(rec.idle))
+	}
+}
