@@ -98,7 +98,11 @@ func New(name string, o Options) (*Host, error) {
 	}
 	h := &Host{name: name, opts: o, disks: wholeDisks(o.root())}
 	if times, err := cpu.TimesWithContext(o.context(context.Background()), true); err != nil || len(times) == 0 {
-		return nil, fmt.Errorf("open host: %w", unsupported("host", err))
+		u := unsupported("host", err)
+		if runtime.GOOS == "linux" {
+			u.Needs = "/proc mounted"
+		}
+		return nil, fmt.Errorf("open host: %w", u)
 	}
 	h.system.open(o, &h.missing)
 	return h, nil

@@ -268,8 +268,9 @@ func (p *Process) look(ctx context.Context, now time.Time) error {
 			p.collect(m, s)
 		}
 	}
-	if changed {
+	if changed { // the dear part of this look does not come again
 		p.publish()
+		p.lookAt = now.Add(lookEvery)
 	}
 	if len(p.members) > 0 {
 		p.ever = true
