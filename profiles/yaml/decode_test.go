@@ -152,8 +152,10 @@ func TestDecodeWholeProfile(t *testing.T) {
 		Method: "POST", Path: "/orders", Body: body, Template: true, Chunked: true, Weight: 0.25,
 		Headers: []profiles.Header{
 			{Name: "Authorization", Value: "Bearer sesame-open"},
-			{Name: "X-Tenant", Value: "red"}, {Name: "X-Tenant", Value: "blue"},
-			{Name: "X-Retry", Value: "5"}, {Name: "Cookie", Value: "a=b"},
+			{Name: "X-Tenant", Value: "red"},
+			{Name: "X-Tenant", Value: "blue"},
+			{Name: "X-Retry", Value: "5"},
+			{Name: "Cookie", Value: "a=b"},
 		},
 	}
 	put := post

@@ -57,8 +57,11 @@ func isScalar(t reflect.Type) bool { return reflect.PointerTo(t).Implements(refl
 // value, else YAML such as [GET /a, GET /b].
 func (o overrider) assign(n *node, t reflect.Type) error {
 	opens := strings.HasPrefix(o.value, "[") || strings.HasPrefix(o.value, "{")
-	either := t == reflect.TypeFor[requestSyntax]() || t == reflect.TypeFor[statuses]()
-	if isScalar(t) && !(either && opens) || either && !opens {
+	single := isScalar(t)
+	if t == reflect.TypeFor[requestSyntax]() || t == reflect.TypeFor[statuses]() { // either
+		single = !opens
+	}
+	if single {
 		*n = node{kind: scalar, at: o.at, text: o.value, plain: true}
 		return nil
 	}

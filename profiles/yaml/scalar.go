@@ -83,6 +83,7 @@ func (v *duration) parse(text string, _ bool) error {
 	*v = duration(d)
 	return err
 }
+
 func (v *duration) format() (string, bool) { return profiles.FormatDuration(time.Duration(*v)), true }
 
 func (v *count) parse(text string, quoted bool) error {
@@ -122,6 +123,7 @@ func (v *timeout) parse(text string, _ bool) error {
 	*v = timeout(d)
 	return err
 }
+
 func (v *timeout) format() (string, bool) { return profiles.FormatDuration(time.Duration(*v)), true }
 
 func (v *weight) parse(text string, quoted bool) error {
@@ -139,6 +141,7 @@ func (v *weight) parse(text string, quoted bool) error {
 	*v = weight(f)
 	return nil
 }
+
 func (v *weight) format() (string, bool) { return strconv.FormatFloat(float64(*v), 'f', -1, 64), true }
 
 func (v *toggle) parse(text string, quoted bool) error {

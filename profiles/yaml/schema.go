@@ -9,7 +9,7 @@ import (
 )
 
 // SchemaID is the identifier of the JSON Schema of profiles.
-const SchemaID = "https://rampload.github.io/schema/profile-1.json"
+const SchemaID = "https://github.com/rampload/rampload/schema/profile-1.json"
 
 // Schema returns the JSON Schema (draft 2020-12) of profiles, made from the types
 // that Decode reads. Editors complete and check profiles with it: put
