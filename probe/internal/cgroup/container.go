@@ -33,6 +33,12 @@ func ContainerOf(cgroup string) (c Container, ok bool) {
 	parts := strings.Split(path.Clean("/"+cgroup), "/")
 	kubernetes := false
 	for i, part := range parts {
+		// containerd's plain driver: "kubepods-pod<uid>.slice:cri-containerd:<id>"
+		if slice, id, cut := strings.Cut(part, ":cri-containerd:"); cut && isID(id) {
+			c, ok = Container{Runtime: "containerd", ID: id}, true
+			c.Pod, _ = podOf(strings.TrimSuffix(slice, ".slice"))
+			continue
+		}
 		part = strings.TrimSuffix(strings.TrimSuffix(part, ".slice"), ".scope")
 		parent := ""
 		if i > 0 {
@@ -48,9 +54,6 @@ func ContainerOf(cgroup string) (c Container, ok bool) {
 		runtime, id := "", part
 		if prefix, rest, cut := cutLast(part, "-"); cut && isID(rest) {
 			runtime, id = runtimeOf(prefix), rest
-		}
-		if _, rest, cut := strings.Cut(part, ":cri-containerd:"); cut { // plain driver of containerd
-			runtime, id = "containerd", rest
 		}
 		switch {
 		case isID(id) && runtime != "":
@@ -78,7 +81,7 @@ func podOf(part string) (string, bool) {
 		part = "pod" + after
 	}
 	uid, ok := strings.CutPrefix(part, "pod")
-	if !ok || len(uid) < 32 {
+	if !ok || len(uid) < 32 || strings.Trim(uid, "0123456789abcdef-_") != "" {
 		return "", false
 	}
 	return strings.ReplaceAll(uid, "_", "-"), true
