@@ -14,6 +14,12 @@ const snapLength = 256
 // instructions.
 const maxFilterPorts = 64
 
+// Values of a packet's address (linux/if_packet.h, linux/if_arp.h).
+const (
+	packetOutgoing = 4
+	arpLoopback    = 772
+)
+
 // captureFilter is the program that the kernel runs on every packet: it accepts
 // RSTs and SYN-ACKs from or to the ports (all without ports). Packets begin at
 // the network header. IPv6 packets with extension headers are all accepted, for
@@ -23,6 +29,13 @@ func captureFilter(ports []uint16) ([]bpf.RawInstruction, error) {
 		ports = nil
 	}
 	p := program{labels: map[string]int{}}
+	// On loopback each packet that goes out comes in again.
+	p.add(bpf.LoadExtension{Num: bpf.ExtType})
+	p.jump(bpf.JumpEqual, packetOutgoing, "", "wanted")
+	p.add(bpf.LoadExtension{Num: bpf.ExtLinkLayerType})
+	p.jump(bpf.JumpEqual, arpLoopback, "reject", "")
+
+	p.label("wanted")
 	p.add(bpf.LoadExtension{Num: bpf.ExtProto})
 	p.jump(bpf.JumpEqual, protoIPv4, "ipv4", "")
 	p.jump(bpf.JumpEqual, protoIPv6, "ipv6", "")

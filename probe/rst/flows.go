@@ -69,7 +69,7 @@ const copiesWithin = time.Second
 // local and remote are its ends as seen by the host.
 func (f *flows) take(s segment, v vantage, at time.Duration) (local, remote netip.AddrPort, p probe.Packet, ok bool) {
 	if v.loopback && v.outgoing {
-		return // each packet comes in again
+		return // it comes in again; the filter drops it already
 	}
 	if s.flags&flagRST == 0 {
 		if s.flags&(flagSYN|flagACK) == flagSYN|flagACK {

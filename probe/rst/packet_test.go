@@ -137,21 +137,27 @@ func TestCaptureFilter(t *testing.T) {
 			{"VLAN", protoVLAN, vlan(tcpPacket(t, server, client, 64, rst)), true},
 			{"ARP", 0x0806, make([]byte, 60), false},
 		} {
-			if got := runFilter(t, program, tt.proto, tt.data) > 0; got != tt.want {
-				t.Errorf("%d ports, %s: %v, want %v", len(ports), tt.name, got, tt.want)
+			for _, at := range []struct {
+				pkttype, hatype uint32
+				want            bool
+			}{{0, 1, tt.want}, {packetOutgoing, 1, tt.want}, {0, arpLoopback, tt.want}, {packetOutgoing, arpLoopback, false}} {
+				ext := map[bpf.Extension]uint32{bpf.ExtProto: uint32(tt.proto), bpf.ExtType: at.pkttype, bpf.ExtLinkLayerType: at.hatype}
+				if got := runFilter(t, program, ext, tt.data) > 0; got != at.want {
+					t.Errorf("%d ports, %s, packet type %d on link %d: %v, want %v", len(ports), tt.name, at.pkttype, at.hatype, got, at.want)
+				}
 			}
 		}
 	}
 }
 
-// runFilter runs the program in a virtual machine, which knows no protocol
-// extension: the constant stands in.
-func runFilter(t *testing.T, program []bpf.Instruction, proto uint16, data []byte) int {
+// runFilter runs the program in a virtual machine, which knows none of the
+// extensions: constants stand in.
+func runFilter(t *testing.T, program []bpf.Instruction, ext map[bpf.Extension]uint32, data []byte) int {
 	t.Helper()
 	program = slices.Clone(program)
 	for i, ins := range program {
-		if e, ok := ins.(bpf.LoadExtension); ok && e.Num == bpf.ExtProto {
-			program[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: uint32(proto)}
+		if e, ok := ins.(bpf.LoadExtension); ok {
+			program[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: ext[e.Num]}
 		}
 	}
 	vm, err := bpf.NewVM(program)

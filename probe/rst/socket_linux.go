@@ -28,12 +28,6 @@ type packetSocket struct {
 	oob  []byte
 }
 
-// Values of a packet socket's addresses (linux/if_packet.h, linux/if_arp.h).
-const (
-	packetOutgoing = unix.PACKET_OUTGOING
-	arpLoopback    = unix.ARPHRD_LOOPBACK
-)
-
 func openPacketSocket(netns string, filter []bpf.RawInstruction) (*packetSocket, error) {
 	var fd int
 	err := onNetns(netns, func() (err error) {
