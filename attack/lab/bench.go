@@ -68,8 +68,12 @@ func (b *bench) stop() error {
 		f()
 	}
 	for i := len(b.children) - 1; i >= 0; i-- {
-		truth, err := b.children[i].Stop()
+		c := b.children[i]
+		truth, err := c.Stop()
 		b.tally.add(truth)
+		if err != nil {
+			err = fmt.Errorf("%w %s", err, b.complaint(c))
+		}
 		errs = append(errs, err)
 	}
 	for i := len(b.undo) - 1; i >= 0; i-- {
@@ -133,11 +137,16 @@ func (b *bench) start(c *Child) (*Child, error) {
 	b.undo = append(b.undo, errs.Close)
 	c.Stderr = errs
 	if err := c.Start(b.ctx); err != nil {
-		text, _ := os.ReadFile(errs.Name())
-		return nil, fmt.Errorf("%w %s", err, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("%w %s", err, b.complaint(c))
 	}
 	b.children = append(b.children, c)
 	return c, nil
+}
+
+// complaint returns what a child wrote to its standard error, the end of it.
+func (b *bench) complaint(c *Child) string {
+	text, _ := os.ReadFile(filepath.Join(b.env.Dir, c.Name+".err"))
+	return strings.TrimSpace(string(text[max(0, len(text)-500):]))
 }
 
 // supervised starts a service below a supervisor.

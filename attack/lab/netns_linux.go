@@ -41,10 +41,14 @@ const (
 type network struct{ client, router, server, standby string }
 
 // networks numbers the networks of this process: with the process id they make
-// names that are unique, and that tell whether their owner still lives.
+// names (rl-PID-NUMBER) that are unique, and that tell whether their owner still lives.
 var networks atomic.Int64
 
-const netnsDir = "/run/netns"
+const (
+	netnsDir    = "/run/netns"
+	cgroupMount = "/sys/fs/cgroup"
+	runDir      = "/run"
+)
 
 // network builds the network and removes it at the end. Namespaces that a killed
 // process left behind are removed first.
@@ -96,20 +100,43 @@ func (b *bench) network(standby bool) (*network, error) {
 	return n, nil
 }
 
-// removeStale removes namespaces of processes that are gone.
+// removeStale removes what killed processes left behind: namespaces, control
+// groups, and machine-wide parameters that they had changed. All carry the
+// process id in their names, rl-PID-NUMBER.
 func removeStale() {
-	entries, err := os.ReadDir(netnsDir)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		parts := strings.Split(e.Name(), "-")
-		if len(parts) != 4 || parts[0] != "rl" {
-			continue
+	stale := func(dir string) (names []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil
 		}
-		pid, err := strconv.Atoi(parts[1])
-		if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
-			_ = command("ip", "netns", "del", e.Name()) // another run may have been quicker
+		for _, e := range entries {
+			parts := strings.Split(e.Name(), "-")
+			if len(parts) < 3 || parts[0] != "rl" {
+				continue
+			}
+			pid, err := strconv.Atoi(parts[1])
+			if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+				names = append(names, e.Name())
+			}
+		}
+		return names
+	}
+	// Errors are ignored: another run may have been quicker.
+	for _, name := range stale(netnsDir) {
+		_ = command("ip", "netns", "del", name)
+	}
+	for _, dir := range []string{cgroupMount, filepath.Join(cgroupMount, "memory"), filepath.Join(cgroupMount, "cpu")} {
+		for _, name := range stale(dir) {
+			_ = unix.Rmdir(filepath.Join(dir, name))
+		}
+	}
+	for _, name := range stale(runDir) {
+		file := filepath.Join(runDir, name)
+		if raw, err := os.ReadFile(file); err == nil {
+			if parameter, value, ok := strings.Cut(string(raw), "\n"); ok {
+				_ = os.WriteFile(filepath.Join("/proc/sys", parameter), []byte(value), 0)
+			}
+			_ = os.Remove(file)
 		}
 	}
 }
@@ -174,10 +201,17 @@ func (b *bench) globalSysctl(name, value string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
+	// The note lets the next run put it back if this process is killed.
+	note := filepath.Join(runDir, fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1)))
+	if err := os.WriteFile(note, append([]byte(name+"\n"), old...), 0o600); err != nil {
+		return fmt.Errorf("note %s: %w", name, err)
+	}
+	b.undo = append(b.undo, func() error {
+		return errors.Join(os.WriteFile(file, old, 0), os.Remove(note))
+	})
 	if err := os.WriteFile(file, []byte(value), 0); err != nil {
 		return fmt.Errorf("set %s: %w", name, err)
 	}
-	b.undo = append(b.undo, func() error { return os.WriteFile(file, old, 0) })
 	return nil
 }
 
@@ -407,8 +441,9 @@ func (b *bench) program(netns string, cgroups []string, name string, args ...str
 // cgroup makes a control group with the given files set and removes it at the
 // end. Version 1 has a hierarchy per controller, version 2 one for all.
 func (b *bench) cgroup(controller string, v1, v2 map[string]string) (string, error) {
+	removeStale()
 	name := fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1))
-	const mount = "/sys/fs/cgroup"
+	const mount = cgroupMount
 	dir, settings := filepath.Join(mount, controller, name), v1
 	if _, err := os.Stat(filepath.Join(mount, "cgroup.controllers")); err == nil {
 		dir, settings = filepath.Join(mount, name), v2

@@ -76,7 +76,8 @@ func TestScenarios(t *testing.T) {
 					t.Errorf("a control failed")
 				}
 			case s.Family == "client":
-				if got.Local == 0 {
+				// Without CPU the plain client is late, and sees that as timeouts.
+				if got.Local == 0 && (s.Cause != "client-cpu" || got.Timeout == 0) {
 					t.Errorf("no local fault")
 				}
 			default:

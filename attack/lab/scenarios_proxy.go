@@ -129,6 +129,19 @@ func proxyScenarios() []Scenario {
 				if err != nil {
 					return err
 				}
+				if err := b.haproxy(n.router, "", "", "http-reuse never", up); err != nil {
+					return err
+				}
+				b.throughProxy(n, up, 350)
+				b.run.Expect.Host = "upstream"
+				return nil
+			}),
+		scenario("upstream", "upstream-application-abort", "upstream-abort-silent",
+			"haproxy closes client connections without an answer because the application behind it resets reused ones", "haproxy", func(b *bench) error {
+				n, up, err := b.upstream("api", arg("abort-every", b.whole(60, 150)), arg("work", "10ms"))
+				if err != nil {
+					return err
+				}
 				if err := b.haproxy(n.router, "", "", "", up); err != nil {
 					return err
 				}

@@ -92,15 +92,19 @@ func RunService(ctx context.Context, name string, args []string, stdout io.Write
 	h.ready = func(a net.Addr) {
 		once.Do(func() { fmt.Fprintf(stdout, "listening %v\n", a) })
 	}
-	if err := run(ctx, h); err != nil && !errors.Is(err, context.Canceled) {
+	runErr := run(ctx, h)
+	if errors.Is(runErr, context.Canceled) {
+		runErr = nil
+	}
+	// The truth is told however it ended.
+	line, err := json.Marshal(h.tally.truth())
+	if err == nil {
+		_, err = fmt.Fprintf(stdout, "%s\n", line)
+	}
+	if err := errors.Join(runErr, err); err != nil {
 		return fmt.Errorf("run lab service %s: %w", name, err)
 	}
-	line, err := json.Marshal(h.tally.truth())
-	if err != nil {
-		return fmt.Errorf("run lab service %s: encode truth: %w", name, err)
-	}
-	_, err = fmt.Fprintf(stdout, "%s\n", line)
-	return err
+	return nil
 }
 
 // listen opens the service's listener with its backlog.

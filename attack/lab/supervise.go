@@ -40,7 +40,8 @@ func supervise(fs *flag.FlagSet) func(context.Context, *host) error {
 		}
 		for first := true; ctx.Err() == nil; first = false {
 			child := &Child{Exe: exe, Prefix: []string{*prefix}, Name: rest[0], Args: append([]string{"-addr=" + addr}, rest[1:]...)}
-			if err := child.Start(ctx); err != nil {
+			// A cancelled context would kill the child before it could tell its truth.
+			if err := child.Start(context.WithoutCancel(ctx)); err != nil {
 				if first {
 					return err
 				}
