@@ -111,7 +111,7 @@ func TestDecodeRecords(t *testing.T) {
 			local, remote := ends[0], ends[1]
 			l16, r16 := local.Addr().As16(), remote.Addr().As16()
 			values := map[string]any{
-				"common_flags": 0x11, "common_pid": 4242, "skbaddr": 1, "skaddr": 0x7fff_0000_1234,
+				"common_flags": 0x11, "common_pid": 4242, "skbaddr": 1, "skaddr": 0x7fff_1234,
 				"state": 10, "oldstate": 1, "newstate": 7, "reason": 10, "sport": 80, "dport": 4711,
 				"saddr_v6": l16[:], "daddr_v6": r16[:],
 			}
@@ -127,7 +127,7 @@ func TestDecodeRecords(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s %s: %v", kernel, event, err)
 				}
-				want := record{kind: l.kind, at: 77, socket: 0x7fff_0000_1234, interrupt: true, pid: 4242, local: local, remote: remote}
+				want := record{kind: l.kind, at: 77, socket: 0x7fff_1234, interrupt: true, pid: 4242, local: local, remote: remote}
 				switch event {
 				case "tcp_send_reset":
 					want.answer, want.state = true, "TCP_LISTEN"

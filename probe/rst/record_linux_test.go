@@ -16,7 +16,7 @@ import (
 // of several kinds, and a buffer that ran over.
 func TestRecordPages(t *testing.T) {
 	if !*update {
-		t.Skip("records with -update only")
+		return
 	}
 	n := newNetwork(t)
 	n.meet(t, n.server.v6)

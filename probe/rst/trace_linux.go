@@ -19,7 +19,8 @@ import (
 //   - [probe.RSTSent]: Reason and State from the kernel; PID and Comm only if a
 //     process caused it (closing, exiting), not if the kernel answered a packet.
 //     A process that has died by the time of the reading is named from the
-//     kernel's trace memory; then PID may be the id of the thread.
+//     kernel's trace memory; then PID may be the id of the thread. PIDs are those
+//     of the initial pid namespace, also inside a container.
 //   - [probe.RSTReceived]: State is that of the socket before: TCP_SYN_SENT for
 //     a refused SYN, TCP_ESTABLISHED or TCP_CLOSE_WAIT for a reset, empty if the
 //     socket's owner had closed it already.
