@@ -38,12 +38,28 @@ func Table(w io.Writer, r *report.Report, opt Options) error {
 			writeFacts(out, block, opt)
 		}
 	}
-	fmt.Fprintf(out, "\nexit %d", p.exit)
-	for _, f := range opt.Files {
-		fmt.Fprintf(out, "   %s", clean(f))
-	}
-	fmt.Fprintln(out)
+	writeExit(out, p.exit, opt)
 	return out.Flush()
+}
+
+// writeExit prints the exit code and the files of the run: on one line, or one
+// below the other where that is too long.
+func writeExit(w io.Writer, code int, opt Options) {
+	start := fmt.Sprintf("exit %d", code)
+	line := start
+	for _, f := range opt.Files {
+		line += "   " + clean(f)
+	}
+	if twwidth.Width(line) > opt.width() {
+		line = start
+		for i, f := range opt.Files {
+			if i > 0 {
+				line += "\n" + strings.Repeat(" ", len(start))
+			}
+			line += "   " + clean(f)
+		}
+	}
+	fmt.Fprintf(w, "\n%s\n", line)
 }
 
 // writeVerdict prints the word and the headline, which hangs below itself.

@@ -255,15 +255,27 @@ func resourcesGrid(r *report.Report) grid {
 		{title: "FULL AT", right: true}, {title: "LOAD", right: true, drop: 7}, {title: "LAG", right: true}, {title: "VERDICT"},
 		{title: "WHY", flex: true, drop: 9},
 	}}
-	rank := func(v string) int {
-		return slices.Index([]string{"cause", "candidate", "full-throughout", "ruled-out", "headroom"}, v)
+	rank := func(v string) int { // what did not cause it is in order of use
+		return slices.Index([]string{"cause", "candidate", "full-throughout"}, v)
 	}
 	var rows []report.Resource
+	left := 0
 	for _, res := range r.Resources {
-		if rank(res.Verdict) < 0 || res.Verdict == "headroom" && res.Utilisation == nil {
+		suspected := rank(res.Verdict) >= 0
+		if !suspected && res.Verdict != "ruled-out" && res.Verdict != "headroom" {
+			continue
+		}
+		if !suspected && res.Utilisation == nil && res.SaturatedAtS == nil {
+			left++ // a counter that did not move, a level without a limit
 			continue
 		}
 		rows = append(rows, res)
+	}
+	order := func(r report.Resource) int {
+		if i := rank(r.Verdict); i >= 0 {
+			return i
+		}
+		return 3
 	}
 	used := func(r report.Resource) float64 {
 		if r.Utilisation == nil {
@@ -272,12 +284,15 @@ func resourcesGrid(r *report.Report) grid {
 		return *r.Utilisation
 	}
 	slices.SortStableFunc(rows, func(a, b report.Resource) int {
-		return cmp.Or(cmp.Compare(rank(a.Verdict), rank(b.Verdict)), cmp.Compare(score(b), score(a)), cmp.Compare(used(b), used(a)),
+		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(score(b), score(a)), cmp.Compare(used(b), used(a)),
 			cmp.Compare(a.Label(), b.Label()))
 	})
-	if left := len(rows) - maxResources; left > 0 {
-		g.note = fmt.Sprintf("%d more in the report, none fuller or likelier", left)
+	if more := len(rows) - maxResources; more > 0 {
+		left += more
 		rows = rows[:maxResources]
+	}
+	if left > 0 {
+		g.note = fmt.Sprintf("%d more in the report, none fuller or likelier", left)
 	}
 	several := map[string]int{} // the instance is told where there are several
 	for _, res := range rows {
@@ -307,10 +322,18 @@ func resourcesGrid(r *report.Report) grid {
 		}
 		g.rows = append(g.rows, []cell{
 			text(shorten(name, 32)), text(shorten(owner(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
-			text(seconds(res.SaturatedAtS)), text(rate(res.LoadRPS)), text(lag(res.LagS)), {verdictWord(res.Verdict), m}, text(res.Reason),
+			text(fullAt(res)), text(rate(res.LoadRPS)), text(lag(res.LagS)), {verdictWord(res.Verdict), m}, text(res.Reason),
 		})
 	}
 	return g.without("FULL AT", "LOAD", "LAG", "WHY")
+}
+
+// fullAt is when a resource was full; before the load began is "start".
+func fullAt(r report.Resource) string {
+	if r.SaturatedAtS != nil && *r.SaturatedAtS <= 0 {
+		return "start"
+	}
+	return seconds(r.SaturatedAtS)
 }
 
 // verdictWord is the verdict of a resource in a table.

@@ -93,6 +93,8 @@ func quantity(v *float64, unit string) string {
 		return size(*v) + "/s"
 	case "seconds":
 		return report.FormatSeconds(*v)
+	case "µs":
+		return report.FormatSeconds(*v / 1e6)
 	}
 	return report.FormatNumber(whole(*v))
 }
