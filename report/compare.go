@@ -192,7 +192,8 @@ func doubts(old, new []*Report) []string {
 func firstFull(r *Report) string {
 	var best *Resource
 	for i, res := range r.Resources {
-		if res.SaturatedAtS == nil || res.Verdict == "full-throughout" || res.Verdict == "symptom" {
+		limited := res.Kind == "hard-limit" || res.Kind == "utilisation"
+		if res.SaturatedAtS == nil || !limited || res.Verdict == "full-throughout" {
 			continue
 		}
 		if best == nil || *res.SaturatedAtS < *best.SaturatedAtS {
