@@ -221,7 +221,7 @@ func (c *investigation) clientAdvice(g GeneratorState) []string {
 // unseen lists the sources that were not there, and would have told more.
 func (c *investigation) unseen() []string {
 	var out []string
-	for _, h := range c.hops {
+	for _, h := range c.watchable() {
 		if h.host == "" {
 			out = append(out, "the serving host (name it under hosts)")
 			continue
@@ -240,7 +240,7 @@ func (c *investigation) unseen() []string {
 func (c *investigation) wouldDecide() []string {
 	var out []string
 	p := c.parts
-	for _, h := range c.hops {
+	for _, h := range c.watchable() {
 		switch {
 		case h.host == "":
 			out = append(out, fmt.Sprintf("watch the serving host: hosts: [{name: ..., agent: ..., processes: [{listen: %d}]}] and name it under the target", c.t.info.ListenPort))
@@ -253,7 +253,7 @@ func (c *investigation) wouldDecide() []string {
 	if p.wire > 0 && !c.loopback && !c.a.observed(hop{host: localHost}, sourceCapture, probe.RSTPacket) {
 		out = append(out, "run as root here to capture the resets: their TTL tells whether the path sent them")
 	}
-	if c.cleanLeg() && len(c.hops) == 1 {
+	if c.cleanLeg() && len(c.watchable()) == 1 {
 		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
 	}
 	var twins []*hypothesis

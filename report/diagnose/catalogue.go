@@ -62,7 +62,7 @@ func catalogue() []rule {
 				{connectionsCapped, 2, -1}, {freshOnly, 1, -1}, {someEOF, 0.7, 0}, {sentUnread, 0.7, -0.3}, {excessFails, 0.5, -0.5},
 				{descriptorsFull, -5, 0.5}, {poolFull, -3, 0}, {processorFull, -1.5, 0.3}, {latencyFirst, -1, 0.5}, {onlyTimeouts, -1.5, 0},
 				{diedWithFaults, -4, 0.3}, {sentNone, -4, 0}, {overflowed, -1, 0}, {idleGap, -3, 0}, {inWrite, 0, 0}, {inTLS, -2, 0},
-				{sentLinger, -1, 0},
+				{sentLinger, -1, 0}, {wentAway, -3, 0},
 			},
 			says: "the server took no connection beyond a number of its own",
 		},
@@ -72,7 +72,7 @@ func catalogue() []rule {
 			weights: []weight{
 				{overflowed, 2, -4}, {inDial, 1.5, -0.7}, {sentInvalidSyn, 3, 0}, {embryonic, 1, 0}, {sentFromListener, 0.7, 0},
 				{descriptorsFull, -4, 0.3}, {diedWithFaults, -3, 0.3}, {someEOF, -1, 0}, {sentUnread, -1.5, 0}, {sentLinger, -2, 0},
-				{someTimeouts, 0.7, 0}, {streamResets, -4, 0}, {badGateway, -2, 0}, {inWrite, -0.5, 0}, {inBody, -2, 0},
+				{someTimeouts, 0.7, 0}, {streamResets, -4, 0}, {badGateway, -2, 0}, {inWrite, -0.5, 0}, {inBody, -2, 0}, {wentAway, -2, 0},
 			},
 			says: "the accept queue was full: the service accepted too slowly for its backlog",
 		},
@@ -129,7 +129,7 @@ func catalogue() []rule {
 			cause: "application-abort", any: []clue{someResets, someEOF, streamResets, badGateway},
 			weights: []weight{
 				{constantShare, 3.5, -1.5}, {sentLinger, 1.5, -0.7}, {streamResets, 4, 0}, {loopback, 1, 0}, {inBody, 1, 0},
-				{someRefused, -2, 0}, {died, 0, 0.7}, {diedWithFaults, -4, 0.5}, {sentNone, -5, 0.5}, {sentUnread, -2, 0.3}, {idleGap, -4, 0.5},
+				{someRefused, -2, 0}, {diedWithFaults, -4, 0}, {sentNone, -5, 1}, {sentUnread, -2, 0.3}, {idleGap, -4, 0},
 				{excessFails, -1.5, 0.3}, {inDial, -2, 0}, {livePacket, 1, 0}, {pathTTL, -4, 1}, {forgedPacket, -4, 0}, {onlyTimeouts, -5, 0},
 				{earlyStatus, -2, 0}, {inWrite, -1, 0}, {inTLS, -3, 0}, {descriptorsFull, -1, 0}, {queueFull, -0.5, 0}, {inBursts, -2, 0}, {atOnce, -3, 0},
 				{sentInvalidSyn, -3, 0}, {sentFromListener, -1, 0}, {sentNoSocket, -2, 0}, {connectionsCapped, -0.5, 0}, {rateStatus, -4, 0}, {shedStatus, -1.5, 0},
@@ -146,9 +146,9 @@ func catalogue() []rule {
 			says: "the server answered before it had read the request's body, and closed",
 		},
 		{
-			cause: "process-crash", any: []clue{died},
+			cause: "process-crash", any: []clue{died, wentAway},
 			weights: []weight{
-				{diedWithFaults, 3.5, -3}, {diedAtLoad, 1.5, -1}, {diedOnClock, -3, 0.7}, {outOfMemory, -5, 0.3}, {hungBefore, -2, 0.7},
+				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedAtLoad, 1.5, -1}, {diedOnClock, -3, 0.7}, {outOfMemory, -5, 0.3}, {hungBefore, -2, 0.7},
 				{someRefused, 0.7, 0}, {sentNoSocket, 1, 0}, {sentOnExit, 0.7, 0}, {workersDied, -1.5, 0.3}, {atOnce, 0, 0}, {sentNone, -1, 0}, {risesWithLoad, 0.5, 0},
 			},
 			says: "the process ended",
@@ -170,9 +170,9 @@ func catalogue() []rule {
 			says: "workers were replaced by fresh ones while connections were open",
 		},
 		{
-			cause: "ungraceful-restart", any: []clue{died},
+			cause: "ungraceful-restart", any: []clue{died, wentAway},
 			weights: []weight{
-				{diedWithFaults, 3.5, -3}, {diedOnClock, 3, -2.5}, {diedAtLoad, -1.5, 0.5}, {outOfMemory, -5, 0.3}, {hungBefore, -1.5, 0.3}, {sentOnExit, 0.7, 0},
+				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedOnClock, 3, -2.5}, {diedAtLoad, -1.5, 0.5}, {outOfMemory, -5, 0.3}, {hungBefore, -1.5, 0.3}, {sentOnExit, 0.7, 0},
 				{sentNoSocket, 0.5, 0}, {workersDied, -1, 0.3}, {someRefused, 0.3, 0},
 			},
 			says: "the process was restarted without letting its connections drain",
@@ -188,7 +188,7 @@ func catalogue() []rule {
 		{
 			cause: "rate-limit-policy", any: []clue{excessFails, rateStatus},
 			weights: []weight{
-				{excessFails, 2.5, -2.5}, {rateStatus, 5, 0}, {risesWithLoad, 1, -3}, {sentLinger, 1.5, -0.5}, {latencyFirst, -2.5, 1}, {sentNone, -4, 0.3},
+				{excessFails, 3, -2.5}, {rateStatus, 5, 0}, {risesWithLoad, 1, -3}, {sentLinger, 1.5, -0.5}, {latencyFirst, -2.5, 1}, {sentNone, -4, 0.3},
 				{descriptorsFull, -4, 0.5}, {processorFull, -1, 0.5}, {connectionsCapped, -2, 0}, {died, -1, 0.3}, {diedWithFaults, -4, 0}, {overflowed, -2.5, 0},
 				{onlyTimeouts, -3, 0}, {idleGap, -3, 0}, {sentUnread, -0.7, 0}, {pathTTL, -4, 0.5}, {loopback, 0.7, 0}, {inTLS, -2.5, 0}, {someRefused, -1, 0},
 				{queueFull, -2, 0}, {shedStatus, -0.5, 0},
@@ -198,7 +198,7 @@ func catalogue() []rule {
 		{
 			cause: "idle-timeout-race", any: []clue{idleGap, reusedOnly},
 			weights: []weight{
-				{idleGap, 5, -4}, {reusedOnly, 1, -2.5}, {sentLate, 1, 0}, {sentFromListener, 1, 0}, {sentNone, -3.5, 0.7}, {risesWithLoad, -1, 0.3},
+				{idleGap, 5, -4}, {idleTight, 1, -3}, {reusedOnly, 1, -2.5}, {sentLate, 1, 0}, {sentFromListener, 1, 0}, {sentNone, -3.5, 0.7}, {risesWithLoad, -1, 0.3},
 				{diedWithFaults, -3, 0.3}, {descriptorsFull, -1.5, 0}, {pathTTL, -4, 0.5}, {inWrite, 0.3, 0}, {inBody, -2, 0}, {onlyTimeouts, -3, 0}, {inDial, -4, 0},
 				{workersDied, -1, 0}, {atOnce, -1, 0}, {loopback, 0.7, 0},
 			},
@@ -207,7 +207,7 @@ func catalogue() []rule {
 		{
 			cause: "path-idle-expiry", leg: path, any: []clue{idleGap}, must: []clue{idleGap},
 			weights: []weight{
-				{idleGap, 3, -5}, {loopback, -5, 0}, {sentNone, 3.5, -3}, {pathTTL, 2.5, -2}, {reusedOnly, 0.5, -2}, {onlyTimeouts, 2, 0}, {sentLate, -3, 0},
+				{idleGap, 3.5, -5}, {idleTight, -0.5, 2.5}, {loopback, -5, 0}, {sentNone, 3.5, -3}, {pathTTL, 2.5, -4}, {reusedOnly, 0.5, -2}, {onlyTimeouts, 2, 0}, {sentLate, -3, 0},
 				{sentFromListener, -1, 0},
 			},
 			says: "something on the path forgets connections that rest",
@@ -215,7 +215,7 @@ func catalogue() []rule {
 		{
 			cause: "path-reset", leg: path, any: []clue{someResets}, must: []clue{someResets},
 			weights: []weight{
-				{constantShare, 2.5, -1.5}, {sentNone, 4, -5}, {pathTTL, 2.5, -2.5}, {loopback, -5, 0}, {idleGap, -3, 0}, {forgedPacket, -2, 0.3}, {livePacket, -3, 0},
+				{constantShare, 3, -1.5}, {sentNone, 4, -5}, {pathTTL, 2.5, -4}, {loopback, -5, 0}, {idleGap, -3, 0}, {forgedPacket, -2, 0.3}, {livePacket, -3, 0},
 				{bothEnds, -1.5, 0}, {diedWithFaults, -3, 0}, {inBody, 0.3, 0}, {excessFails, -1.5, 0}, {someEOF, -1.5, 0.3}, {someRefused, -1, 0}, {sentLinger, -3, 0},
 			},
 			says: "something on the path resets connections",
@@ -223,15 +223,15 @@ func catalogue() []rule {
 		{
 			cause: "path-rate-limit", leg: path, any: []clue{excessFails, sentNone}, must: []clue{risesWithLoad},
 			weights: []weight{
-				{excessFails, 2, -1.5}, {risesWithLoad, 1, -3}, {sentNone, 4, -4}, {pathTTL, 2.5, -2.5}, {loopback, -5, 0}, {connectionsCapped, -1, 0},
+				{excessFails, 2, -1.5}, {risesWithLoad, 1, -3}, {sentNone, 4, -4}, {pathTTL, 2.5, -4}, {onlyTimeouts, -1.5, 0}, {loopback, -5, 0}, {connectionsCapped, -1, 0},
 				{latencyFirst, -1, 0.5}, {forgedPacket, -1, 0}, {descriptorsFull, -1, 0}, {inDial, -0.5, 0.3}, {livePacket, -3, 0}, {idleGap, -3, 0}, {sentLinger, -3, 0},
 			},
 			says: "something on the path turns away what exceeds a rate",
 		},
 		{
-			cause: "path-connection-limit", leg: path, any: []clue{connectionsCapped, inDial}, must: []clue{risesWithLoad},
+			cause: "path-connection-limit", leg: path, any: []clue{connectionsCapped, sentNone}, must: []clue{risesWithLoad},
 			weights: []weight{
-				{connectionsCapped, 2.5, -1}, {inDial, 1, -1.5}, {someRefused, 1, 0}, {sentNone, 3, -4}, {pathTTL, 2.5, -2.5}, {loopback, -5, 0}, {freshOnly, 0.7, -1},
+				{connectionsCapped, 2.5, -1}, {inDial, 1, -1.5}, {someRefused, 1, 0}, {sentNone, 3, -4}, {pathTTL, 2.5, -4}, {onlyTimeouts, -1, 0}, {loopback, -5, 0}, {freshOnly, 0.7, -1},
 				{overflowed, -2, 0}, {descriptorsFull, -2, 0}, {livePacket, -3, 0}, {idleGap, -3, 0}, {diedWithFaults, -3, 0},
 			},
 			says: "something on the path allows only a number of connections",
@@ -259,7 +259,6 @@ func catalogue() []rule {
 		},
 		{
 			cause: "nat-ports", leg: path, counters: []string{probe.ConntrackInsertFail},
-			any: []clue{inDial, synsLost},
 			weights: []weight{
 				{inDial, 1, -2}, {synsLost, 1, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0},
 			},
@@ -273,7 +272,7 @@ func catalogue() []rule {
 			says: "connection tracking did not know packets as its own and passed them on untranslated",
 		},
 		{
-			cause: "packet-loss", leg: path, counters: []string{probe.NICDrops, probe.NICErrors, probe.SoftnetDrops},
+			cause: "packet-loss", leg: path,
 			any: []clue{retransAlways, retransmitted},
 			weights: []weight{
 				{retransAlways, 3, -3}, {retransmitted, 1.5, -1.5}, {constantShare, 1.5, -0.7}, {onlyTimeouts, 1.5, -1}, {lostRetransmits, -1, 0.3}, {overflowed, -1.5, 0},
@@ -299,7 +298,7 @@ func catalogue() []rule {
 		{
 			cause: "failover", leg: path, any: []clue{atOnce}, must: []clue{atOnce},
 			weights: []weight{
-				{atOnce, 3, -4}, {died, -4, 1.5}, {sentFromListener, 1.5, 0}, {sentNoSocket, 1, 0}, {abortTimeouts, -1.5, 0}, {outOfMemory, -4, 0}, {retransmitted, -1, 0.3}, {loopback, -1.5, 0},
+				{atOnce, 3, -4}, {died, -4, 1.5}, {someRefused, -2.5, 0.5}, {sentFromListener, 1.5, 0}, {sentNoSocket, 1, 0}, {abortTimeouts, -1.5, 0}, {outOfMemory, -4, 0}, {retransmitted, -1, 0.3}, {loopback, -1.5, 0},
 			},
 			says: "all connections were lost at one instant, and new ones were fine at once",
 		},

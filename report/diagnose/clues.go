@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
@@ -47,7 +48,8 @@ const (
 	inBody
 	reusedOnly
 	freshOnly
-	idleGap // only connections that had rested longer than some time
+	idleGap   // only connections that had rested longer than some time
+	idleTight // and hardly longer
 	retransmitted
 	loopback
 	poolFull
@@ -61,6 +63,7 @@ const (
 	atOnce
 	inBursts
 	connectionsCapped
+	wentAway // the port refused connections for a while, and answered again
 
 	// The kernel of the serving host, and the packets.
 	sentUnread
@@ -320,6 +323,8 @@ func (c *investigation) observeIdle(f *facts) {
 	case at >= 0.02 && rateAbove >= 0.02 && rateAbove >= 8*rateBelow && below+above >= 10:
 		f.set(idleGap, yes, "client", "%s", text)
 		c.idleFrom = at
+		// A peer that closes leaves nothing older behind; a path that forgets does.
+		f.set(idleTight, when(-(long-at)/at, -0.5, -0.2), "client", "failed connections had rested %s to %s", wordSeconds(at), wordSeconds(long))
 	case rateAbove < 3*rateBelow && below+above >= 10:
 		f.set(idleGap, no, "client", "failures do not depend on how long a connection had rested")
 	default:
@@ -368,6 +373,9 @@ func (c *investigation) observeWire(f *facts, h hop) {
 		}
 	} else {
 		c.observeAbortCounters(f, h, resets)
+		if n, ok := c.counted(h, probe.OutRsts); ok && h.index == 0 && resets >= 3 {
+			f.set(sentNone, when(-n/resets, -0.5, -0.1), "kernel counters of "+host, "%s resets came in, %s counted %s sent (OutRsts)", commas(resets), host, commas(n))
+		}
 	}
 	if v.traced || c.a.observed(hop{host: localHost}, sourceTrace, probe.RSTSent) {
 		sent := v.client
@@ -468,6 +476,14 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 			mine = append(mine, d)
 		}
 	}
+	away := c.absences(h)
+	if len(away) > 0 {
+		f.setAt(wentAway, yes, away[0].at, "client", "connections were refused for a while, %s, and then accepted again", count(float64(len(away)), "time"))
+	}
+	if len(mine) == 0 && !watched && len(away) > 0 {
+		c.observeRhythm(f, away, "client")
+		f[diedOnClock].source, f[diedAtLoad].source = "client", "client"
+	}
 	if len(mine) == 0 {
 		if watched {
 			for _, x := range []clue{died, diedWithFaults, diedOnClock, diedAtLoad, workersDied, hungBefore} {
@@ -550,6 +566,30 @@ func (c *investigation) observeHang(f *facts, deaths []death, src string) {
 	if seen > 0 {
 		f.setAt(hungBefore, isTrue(2*hung >= seen), deaths[0].at, src, "in %d of %d cases nothing had been answered for half a second before", hung, seen)
 	}
+}
+
+// absences returns the stretches in which the port refused connections, by the
+// client's record, each at most 5 s and followed by successes.
+func (c *investigation) absences(h hop) []death {
+	if h.index > 0 {
+		return nil
+	}
+	var out []death
+	for _, x := range c.failures {
+		if x.Fault != attack.Refused {
+			continue
+		}
+		at := x.End.Seconds()
+		if n := len(out); n > 0 && at-out[n-1].back < 0.75 {
+			out[n-1].back = at
+			continue
+		}
+		out = append(out, death{at: at, back: at})
+	}
+	return slices.DeleteFunc(out, func(d death) bool {
+		after := c.a.window(d.back) + 1
+		return d.back-d.at > 5 || sum(c.t.ok[min(after, c.a.n):min(after+8, c.a.n)]) == 0
+	})
 }
 
 func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {

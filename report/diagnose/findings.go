@@ -99,7 +99,7 @@ func (c *investigation) hidden() string {
 	if missing := c.a.windowGap(c.t, c.onset.At); missing > 0 {
 		return fmt.Sprintf("The record has no windows for %s around it.", wordSeconds(missing))
 	}
-	for _, h := range c.hops {
+	for _, h := range c.watchable() {
 		var gaps, all int
 		longest := 0.0
 		for _, r := range c.a.resources {

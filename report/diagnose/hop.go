@@ -118,6 +118,14 @@ func isProxy(process string) bool {
 	return false
 }
 
+// assumeUpstream adds the hop that gateway statuses speak of where the profile
+// names none behind the first host.
+func (c *investigation) assumeUpstream() {
+	if len(c.hops) == 1 && c.status(502)+c.status(504) >= 0.5 && c.proxyProcess(c.hops[0]) == "" {
+		c.hops = append(c.hops, hop{index: 1, assumed: true})
+	}
+}
+
 // fronts reports whether the only host that the profile names runs a proxy
 // before the service, so that 5xx may be either's.
 func (c *investigation) fronts(h hop) bool {
@@ -155,4 +163,9 @@ func (c *investigation) observeInner(f *facts) {
 func (c *investigation) cleanLeg() bool {
 	p := c.parts
 	return p.failed > 0 && p.share(attack.Status) >= 0.95 && p.wire <= 0.02*p.failed
+}
+
+// watchable returns the hops that the profile names, or the one that it should.
+func (c *investigation) watchable() []hop {
+	return slices.DeleteFunc(slices.Clone(c.hops), func(h hop) bool { return h.assumed })
 }

@@ -125,6 +125,7 @@ func (c *investigation) rank() {
 	if !c.faulty() {
 		return
 	}
+	c.assumeUpstream()
 	for _, h := range c.hops {
 		c.facts = append(c.facts, c.observe(h))
 	}
@@ -164,7 +165,7 @@ func (c *investigation) consider(r rule) {
 				continue
 			}
 		case server:
-			if i == 0 && len(c.hops) > 1 && r.cause == "server-file-descriptors" {
+			if i == 0 && len(c.hops) > 1 && !c.hops[1].assumed && r.cause == "server-file-descriptors" {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
 			}
 			if i > 0 && r.cause == "client-timeout" {
@@ -199,7 +200,7 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 		hyp.score += penaltyBlind
 	}
 	if !timed {
-		hyp.measured = true
+		hyp.measured = !h.assumed && (!slices.Contains(r.any, died) || f[died].is == yes)
 	}
 	c.weigh(hyp, f)
 	hyp.score += c.gate(r, h, f)
@@ -300,7 +301,8 @@ func (c *investigation) date(hyp *hypothesis) {
 		}
 		hyp.measured = true
 		if r.counter.start == nil {
-			flat = true
+			// An event says more than the counter of another group or namespace.
+			flat = flat || r.metric.Name != probe.OOMKills || c.facts[hyp.hop.index][outOfMemory].is != yes
 			continue
 		}
 		if s, lag := c.scoreCounter(r); s > moved {

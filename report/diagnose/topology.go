@@ -12,9 +12,10 @@ import (
 
 // hop is one host on the way of a request, outermost first.
 type hop struct {
-	index int
-	host  string   // as the profile calls it; empty: nobody watches it
-	also  []string // hosts whose kernel and hardware it shares
+	index   int
+	host    string   // as the profile calls it; empty: nobody watches it
+	also    []string // hosts whose kernel and hardware it shares
+	assumed bool     // not in the profile: gateway statuses say that it must be there
 }
 
 // has reports whether a host name is this hop or a machine that it is part of.
@@ -34,7 +35,7 @@ func (a *analysis) hops(t *targetSeries) []hop {
 	}
 	var out []hop
 	for i, name := range names {
-		out = append(out, hop{i, name, a.sharedWith(name)})
+		out = append(out, hop{index: i, host: name, also: a.sharedWith(name)})
 	}
 	if len(out) == 0 {
 		out = []hop{{}}

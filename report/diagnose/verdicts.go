@@ -20,7 +20,7 @@ func (a *analysis) resourceVerdicts(cases []*investigation) []Resource {
 		out = append(out, a.verdict(r, caseOf(r, cases)))
 	}
 	for _, c := range cases {
-		for _, h := range c.hops {
+		for _, h := range c.watchable() {
 			if h.host != "" && !c.watchesProcess(h) {
 				out = append(out, a.unwatched(h))
 			}
@@ -40,7 +40,7 @@ func caseOf(r *resource, cases []*investigation) *investigation {
 		if any == nil {
 			any = c
 		}
-		for _, h := range c.hops {
+		for _, h := range c.watchable() {
 			if h.has(r.metric.Host) {
 				return c
 			}
@@ -258,7 +258,7 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 	return append(out, c.contradicted(top)...)
 }
 
-func (c *investigation) severalHosts() bool { return len(c.hops) > 1 }
+func (c *investigation) severalHosts() bool { return len(c.watchable()) > 1 }
 
 // contradicted lists causes that a reader would think of and that an observation
 // speaks against.
