@@ -16,6 +16,8 @@ func DefaultClient() Client {
 		IdleTimeout: 90 * time.Second,
 		Engine:      EngineVegeta,
 		Protocol:    ProtocolAuto,
+
+		PerConnection: 1,
 	}
 }
 
@@ -98,11 +100,16 @@ func (c Client) withDefaults() Client {
 	if c.Protocol == "" {
 		c.Protocol = d.Protocol
 	}
+	if c.PerConnection == 0 {
+		c.PerConnection = d.PerConnection
+	}
 	return c
 }
 
-// defaultShares gives targets without a share an equal part of what is left. Less
-// than nothing left is nothing: Validate says so.
+// defaultShares gives targets without a share an equal part of what is left, and
+// scales shares that leave something over: a profile's only target takes the
+// whole load, whatever its share. Less than nothing left is nothing: Validate says
+// so.
 func defaultShares(targets []Target) {
 	left, without := 1.0, 0
 	for _, t := range targets {
@@ -111,7 +118,13 @@ func defaultShares(targets []Target) {
 			without++
 		}
 	}
-	if without == 0 || !(left > shareTolerance) {
+	if !(left > shareTolerance) {
+		return
+	}
+	if without == 0 { // less than the whole: shares are proportions of it
+		for i := range targets {
+			targets[i].Share = math.Round(targets[i].Share/(1-left)*1e12) / 1e12
+		}
 		return
 	}
 	each := math.Round(left/float64(without)*1e12) / 1e12 // 30%, not 30.000000000000004%

@@ -133,7 +133,6 @@ func (v *validator) burst(path string, s Stage) {
 }
 
 func (v *validator) connections(path string, s Stage) {
-	client := v.profile.Client
 	switch {
 	case s.FromConns < 0 || s.ToConns < 0:
 		v.add(path, "a number of connections is negative: write 0 conns or more")
@@ -143,7 +142,4 @@ func (v *validator) connections(path string, s Stage) {
 		v.add(path, "%d connections are more than one machine holds: write %d conns or fewer", max(s.FromConns, s.ToConns), int(maxConns))
 	}
 	v.length(path+".over", s)
-	if client.PerConnection == 0 {
-		v.add(path, "a stage of held connections needs the rate of each: write client: {per-connection: 10/s}")
-	}
 }

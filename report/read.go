@@ -81,11 +81,10 @@ func (r *Report) check() error {
 // Write writes the report as indented JSON. A value that JSON cannot hold (NaN,
 // infinity) is an error: it has to be null before it gets here.
 func (r *Report) Write(w io.Writer) error {
-	b, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	if _, err := w.Write(append(b, '\n')); err != nil {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false) // gates are full of < and >
+	enc.SetIndent("", " ")
+	if err := enc.Encode(r); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

@@ -92,7 +92,7 @@ func client(s *clientSyntax) profiles.Client {
 	c.IdleTimeout = time.Duration(or(s.IdleTimeout, duration(c.IdleTimeout)))
 	c.Engine = profiles.Engine(or(s.Engine, engine(c.Engine)))
 	c.Protocol = profiles.Protocol(or(s.Protocol, protocol(c.Protocol)))
-	c.PerConnection = float64(deref(s.PerConnection))
+	c.PerConnection = float64(or(s.PerConnection, rate(c.PerConnection)))
 	for _, a := range s.LocalAddresses {
 		c.LocalAddrs = append(c.LocalAddrs, netip.Addr(a))
 	}
