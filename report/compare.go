@@ -156,7 +156,7 @@ func sameProfile(old, new []*Report) error {
 	return nil
 }
 
-func shortHash(s string) string { return s[:min(len(s), 8)] }
+func shortHash(s string) string { return s[:min(len(s), 12)] }
 
 // doubts are reasons to trust the comparison less.
 func doubts(old, new []*Report) []string {

@@ -168,7 +168,7 @@ func TestCompareRefuses(t *testing.T) {
 		says   string
 	}{
 		{"profile", func(r *Report) { r.Name, r.Profile.Fingerprint = "spike", "badc0ffee" },
-			"compare reports: reports differ in more than the release: profile peak (f00dfeed) and profile spike (badc0ffe); compare runs of one profile, or pass --force to compare all the same"},
+			"compare reports: reports differ in more than the release: profile peak (f00dfeedcafe) and profile spike (badc0ffee); compare runs of one profile, or pass --force to compare all the same"},
 		{"engine", func(r *Report) { r.Profile.Engine = "direct" }, "engine vegeta and engine direct"},
 	}
 	for _, tt := range tests {

@@ -110,13 +110,13 @@ func TestJudge(t *testing.T) {
 		{"cut short", "failures < 0.1%", Judged{Series: clean, CutShort: "the run was interrupted"}, GateUndecided, 0, "the run was interrupted; so far"},
 		{"cut short after the load was reached", "failures < 0.1% up to 1500/s", Judged{Series: clean, CutShort: "the run was interrupted"}, GatePassed, 0, ""},
 
-		{"span", "failures within 5s < 1%", Judged{Series: clean}, GatePassed, 0, "in the 5 s from 0 s, at most 0.0075% of all"},
+		{"span", "failures within 5s < 1%", Judged{Series: clean}, GatePassed, 0, "0 of 40,000 (0%), at most 0.0075%"},
 		// 0.9 % of the run, but all of it in five seconds.
 		{"span finds what the mean hides", "failures within 5s < 1%", Judged{Series: run(load{rps: 1000, seconds: 100}, load{rps: 1000, seconds: 5, failed: 0.05}, load{rps: 1000, seconds: 95})}, GateFailed, 0.05, "250 of 5,000 (5%) in the 5 s from 1m40s"},
 		{"one failure in a thin span proves nothing", "failures within 5s < 1%", Judged{Series: run(load{rps: 4, seconds: 5, failed: 0.06}, load{rps: 1000, seconds: 60})}, GateUndecided, 0.05, "1 of 20 (5%) in the 5 s from 0 s: too few in that span to tell"},
 		{"count in a span", "wire-resets within 1s <= 3", Judged{Series: run(load{rps: 1000, seconds: 10, failed: 0.003})}, GatePassed, 3, "3 of 1,000"},
 		{"count in a span, exceeded", "wire-resets within 1s <= 3", Judged{Series: run(load{rps: 1000, seconds: 10}, load{rps: 1000, seconds: 1, failed: 0.02})}, GateFailed, 20, "20 of 1,000 (2%) in the 1 s from 10 s"},
-		{"a span longer than the run is the run", "failures within 90s < 1%", Judged{Series: clean}, GatePassed, 0, "in the 40 s from 0 s"},
+		{"a span longer than the run is the run", "failures within 90s < 1%", Judged{Series: clean}, GatePassed, 0, "0 of 40,000 (0%), at most 0.0075%"},
 
 		{"percentile", "p99 < 250ms", Judged{Series: clean}, GatePassed, 0.005, "5 ms; 0 of 40,000 took longer"},
 		{"percentile broken", "p99 < 250ms", Judged{Series: run(load{rps: 1000, seconds: 10, slowMS: 400})}, GateFailed, 0.4, "200 of 10,000 took longer"},

@@ -193,10 +193,15 @@ type worstSpan struct {
 
 func (w worstSpan) describe(t tallies, detail string) string {
 	s := fmt.Sprintf("%s of %s (%s)", FormatCount(w.sum.k), FormatCount(w.sum.n), detail)
-	if t.span > 0 {
-		s += fmt.Sprintf(" in the %s from %s", FormatSeconds((t.start(w.to) - t.start(w.from)).Seconds()), FormatSeconds(t.start(w.from).Seconds()))
+	return s + w.where(t)
+}
+
+// where says which span it is, unless it is the whole run.
+func (w worstSpan) where(t tallies) string {
+	if t.span == 0 || w.to-w.from == len(t.windows) {
+		return ""
 	}
-	return s
+	return fmt.Sprintf(" in the %s from %s", FormatSeconds((t.start(w.to) - t.start(w.from)).Seconds()), FormatSeconds(t.start(w.from).Seconds()))
 }
 
 // overlap is how many independent looks a sliding span takes while it moves by
@@ -250,11 +255,14 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		bound = low
 	}
 	clean := holds(op, nearest.sum.share(), limit)
+	if all.k == 0 { // no span is worse than another
+		nearest = worstSpan{0, len(t.windows), all}
+	}
 	if clean && holds(op, bound, limit) {
 		r := GateResult{Result: GatePassed}
 		if atMost {
 			r.Reason = ", at most " + FormatBound(high)
-			if t.span > 0 {
+			if t.span > 0 && all.k > 0 {
 				r.Reason += " of all"
 			}
 		}
@@ -286,9 +294,7 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 		value = FormatSeconds(*r.Value)
 	}
 	s := fmt.Sprintf("%s; %s of %s took longer", value, FormatCount(w.sum.k), FormatCount(w.sum.n))
-	if t.span > 0 {
-		s += fmt.Sprintf(" in the %s from %s", FormatSeconds((t.start(w.to) - t.start(w.from)).Seconds()), FormatSeconds(t.start(w.from).Seconds()))
-	}
+	s += w.where(t)
 	if r.Result == GateUndecided {
 		low, high := lowerBound(w.sum.k, w.sum.n, confidence), upperBound(w.sum.k, w.sum.n, confidence)
 		if math.Abs(high-low) > 0 {

@@ -193,7 +193,11 @@ func passFacts(r *report.Report, word string) []fact {
 		untested += fmt.Sprintf(", although the profile asks for %s", rate(top))
 	}
 	if r.Totals.Unsent > 0 {
-		untested += fmt.Sprintf("; %s requests could not be sent", report.FormatCount(r.Totals.Unsent))
+		requests := "requests"
+		if r.Totals.Unsent == 1 {
+			requests = "request"
+		}
+		untested += fmt.Sprintf("; %s %s could not be sent", report.FormatCount(r.Totals.Unsent), requests)
 	}
 	out = append(out, fact{"not tested", []string{untested}})
 	if seen := notSeen(r); len(seen) > 0 && isPass(word) {
