@@ -273,13 +273,17 @@ func (b *background) hold(n int) {
 // keepHeld opens connections up to the number to hold, and closes those above.
 func (b *background) keepHeld(now time.Duration) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if !b.holds || b.t.aborted.Load() {
+		b.mu.Unlock()
 		return
+	}
+	dials := holdDials
+	if !b.t.agreed.Load() {
+		dials = 1 // which pool it goes to is not known yet
 	}
 	if now >= b.retryAt {
 		b.retryAt = notYet
-		for b.dialing < holdDials {
+		for b.dialing < dials {
 			h2 := b.t.h2.Load()
 			if h2 && !b.t.streams.admit(b.held) || !h2 && !b.t.pool.admit(b.held) {
 				break
@@ -292,6 +296,7 @@ func (b *background) keepHeld(now time.Duration) {
 	if keep == 0 {
 		keep = b.t.cfg.Client.Connections
 	}
+	b.mu.Unlock()
 	for c := b.t.pool.expired(keep, notYet); c != nil; c = b.t.pool.expired(keep, notYet) {
 		b.t.retire(c, destroyed)
 	}

@@ -267,12 +267,14 @@ func (d *dialer) handshake(c *conn, a *attack.Attempt) bool {
 				c.fail(a, attack.PhaseTLS, errProtocol)
 				return false
 			}
+			t.agreed.Store(true)
 			return true
 		}
 	} else if t.cfg.Client.Protocol != profiles.ProtocolH2C {
 		return true
 	}
 	t.h2.Store(true)
+	t.agreed.Store(true)
 	return t.streams.start(c, a)
 }
 

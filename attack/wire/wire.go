@@ -74,8 +74,9 @@ type Transport struct {
 	watcher *watcher
 	bg      *background
 	pool    pool
-	streams streams // the HTTP/2 connections
-	h2      atomic.Bool
+	streams streams     // the HTTP/2 connections
+	h2      atomic.Bool // the target speaks HTTP/2
+	agreed  atomic.Bool // which HTTP it speaks is known
 
 	dials    atomic.Uint64
 	open     atomic.Int64
@@ -123,6 +124,7 @@ func New(cfg Config) (*Transport, error) {
 	}
 	t.pool.init(t, cfg.Client.Connections)
 	t.streams.init(t, cfg.Client.Connections)
+	t.agreed.Store(!t.base.tls)
 	t.h2.Store(cfg.Client.Protocol == profiles.ProtocolHTTP2 || cfg.Client.Protocol == profiles.ProtocolH2C)
 	if t.watcher, err = newWatcher(); err != nil {
 		return nil, fmt.Errorf("watch idle connections: %w", err)

@@ -1,0 +1,193 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/profiles"
+)
+
+// together makes n attempts at once.
+func together(tr *Transport, req *Request, n int) []attack.Attempt {
+	out := make([]attack.Attempt, n)
+	var wg sync.WaitGroup
+	for i := range out {
+		out[i].Request = uint64(i)
+		wg.Go(func() { tr.Do(req, &out[i]) })
+	}
+	wg.Wait()
+	return out
+}
+
+func TestStreams(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
+			in, cfg := injector(t, lab.InjectorOptions{TLS: secure, HTTP2: true, Hold: 5 * time.Millisecond, BodySize: 1 << 20})
+			cfg.Client.Timeout = 10 * time.Second
+			rec := newRecorder()
+			cfg.OnIdle = rec.onIdle
+			tr, req := open(t, cfg, profiles.Request{Method: "POST", Path: "/", Body: "x"})
+			if a := do(t, tr, profiles.Request{Path: "/"}); a.Fault != attack.None {
+				t.Fatalf("%+v", a)
+			}
+			for _, a := range together(tr, req, 50) {
+				expectEnd(t, a, attack.None, attack.PhaseDone, 200)
+				if !a.Conn.Reused {
+					t.Errorf("%+v", a.Conn)
+				}
+			}
+			if n := in.Counts().Connections; n != 1 {
+				t.Errorf("%d connections", n)
+			}
+			if s := tr.Stats(); s.Open != 1 || s.Idle != 1 || s.Dials != 1 {
+				t.Errorf("%+v", s)
+			}
+			tr.Close()
+			if s := tr.Stats(); s.Open != 0 || len(rec.idle) != 0 {
+				t.Errorf("%+v, reported %v", s, rec.faults(rec.idle))
+			}
+		})
+	}
+}
+
+// TestStreamFaults: RST_STREAM and GOAWAY are no TCP resets.
+func TestStreamFaults(t *testing.T) {
+	for place, want := range map[lab.Place]attack.Fault{
+		lab.StreamReset: attack.HTTP2Reset,
+		lab.GoAway:      attack.HTTP2GoAway,
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(fmt.Sprintf("%v/%s", place, method), func(t *testing.T) {
+				in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Place: place, Every: 2})
+				rec := newRecorder()
+				cfg.OnIdle = rec.onIdle
+				tr, req := open(t, cfg, profiles.Request{Method: method, Path: "/"})
+				for i := range 20 {
+					var a attack.Attempt
+					tr.Do(req, &a)
+					if i%2 == 0 {
+						expectEnd(t, a, attack.None, attack.PhaseDone, 200)
+					} else {
+						expectEnd(t, a, want, attack.PhaseAwait, 0)
+					}
+					if a.WireReset {
+						t.Errorf("a wire reset: %+v", a)
+					}
+				}
+				tr.Close()
+				c := in.Counts()
+				if c.Streams+c.GoAways != 10 || c.Resets != 0 || rec.resets != 0 {
+					t.Errorf("%+v, %d wire resets", c, rec.resets)
+				}
+				if place == lab.StreamReset && c.Connections != 1 {
+					t.Errorf("%d connections", c.Connections)
+				}
+			})
+		}
+	}
+}
+
+// TestStreamsReset resets a connection with many streams: all fail, and one of
+// them reports the RST.
+func TestStreamsReset(t *testing.T) {
+	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Place: lab.BeforeResponseReused, Limit: 1, Hold: 20 * time.Millisecond})
+	rec := newRecorder()
+	cfg.OnIdle = rec.onIdle
+	tr, req := open(t, cfg, profiles.Request{Path: "/"})
+	do(t, tr, profiles.Request{Path: "/"})
+	resets, wire := 0, 0
+	for _, a := range together(tr, req, 30) {
+		if a.Fault == attack.Reset {
+			resets++
+		}
+		if a.WireReset {
+			wire++
+		}
+	}
+	tr.Close()
+	if resets != 30 || wire != 1 || rec.resets != 0 || in.Counts().Resets != 1 {
+		t.Errorf("%d attempts reset, %d wire resets and %d idle; injected %d", resets, wire, rec.resets, in.Counts().Resets)
+	}
+}
+
+func TestStreamTimeout(t *testing.T) {
+	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: 300 * time.Millisecond})
+	cfg.Client.Timeout = 50 * time.Millisecond
+	tr, req := open(t, cfg, profiles.Request{Path: "/"})
+	for _, a := range together(tr, req, 5) {
+		expectEnd(t, a, attack.Timeout, attack.PhaseAwait, 0)
+	}
+	if n := in.Counts().Connections; n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func TestStreamBodies(t *testing.T) {
+	_, cfg := injector(t, lab.InjectorOptions{TLS: true, HTTP2: true})
+	cfg.Client.Timeout = 5 * time.Second
+	cfg.Client.ExpectContinue = true
+	for _, r := range []profiles.Request{
+		{Method: "POST", Body: strings.Repeat("x", 1<<20)},
+		{Method: "POST", Body: "n={{.N}}", Template: true},
+		{Method: "PUT", Body: "x", Chunked: true},
+		{Method: "HEAD", Headers: []profiles.Header{{Name: "Connection", Value: "keep-alive"}, {Name: "Host", Value: "other"}}},
+	} {
+		tr, req := open(t, cfg, r)
+		var a attack.Attempt
+		tr.Do(req, &a)
+		expectEnd(t, a, attack.None, attack.PhaseDone, 200)
+	}
+}
+
+func TestStreamsHold(t *testing.T) {
+	_, cfg := injector(t, lab.InjectorOptions{TLS: true, HTTP2: true})
+	tr, req := open(t, cfg, profiles.Request{Path: "/"})
+	wait := func(n int64) {
+		t.Helper()
+		limit := time.After(5 * time.Second)
+		for s := tr.Stats(); s.Open != n || s.Idle != n; s = tr.Stats() {
+			select {
+			case <-limit:
+				t.Fatalf("holds %+v, want %d", s, n)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	tr.Hold(10)
+	wait(10)
+	used := make(map[uint64]bool)
+	for range 10 {
+		var a attack.Attempt
+		tr.Do(req, &a)
+		used[a.Conn.ID] = true
+	}
+	if len(used) != 10 {
+		t.Errorf("10 requests used %d connections", len(used))
+	}
+	tr.Hold(3)
+	wait(3)
+}
+
+func TestStreamsAbort(t *testing.T) {
+	_, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: 10 * time.Second})
+	cfg.Client.Timeout = 0
+	tr, req := open(t, cfg, profiles.Request{Path: "/"})
+	var a attack.Attempt
+	done := make(chan bool)
+	go func() {
+		tr.Do(req, &a)
+		close(done)
+	}()
+	rest(20 * time.Millisecond)
+	tr.Abort()
+	<-done
+	if a.Fault != attack.Canceled {
+		t.Errorf("%+v", a)
+	}
+	tr.Close()
+}
