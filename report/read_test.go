@@ -101,8 +101,10 @@ func TestReadErrors(t *testing.T) {
 		is       error
 		says     string
 	}{
-		{"newer schema", `{"schema": 2, "targets": {"not": "a list"}}`, ErrNewerSchema,
-			"read report: unknown report schema 2: this rampload reads up to schema 1; read it with the release that wrote it, or a newer one"},
+		{
+			"newer schema", `{"schema": 2, "targets": {"not": "a list"}}`, ErrNewerSchema,
+			"read report: unknown report schema 2: this rampload reads up to schema 1; read it with the release that wrote it, or a newer one",
+		},
 		{"no schema", `{"name": "x"}`, ErrNotReport, `it has no "schema"; expected the JSON file that a run wrote`},
 		{"not JSON", "PASSED  orders", ErrNotReport, "expected the JSON file that a run wrote"},
 		{"empty", "", ErrNotReport, "not a rampload report"},
@@ -205,14 +207,38 @@ func TestOutcome(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	tests := []struct{ got, want string }{
-		{FormatCount(0), "0"}, {FormatCount(999), "999"}, {FormatCount(1000), "1,000"}, {FormatCount(math.MaxUint64), "18,446,744,073,709,551,615"},
-		{FormatNumber(1510), "1,510"}, {FormatNumber(61.34), "61.3"}, {FormatNumber(0.25), "0.25"}, {FormatNumber(-1234.6), "-1,235"},
-		{FormatNumber(math.NaN()), "-"}, {FormatNumber(999.6), "1,000"}, {FormatNumber(0.0001234), "0.000123"}, {FormatNumber(-0.0), "0"},
-		{FormatRate(1510), "1,510/s"}, {FormatPercent(0.0121, 3), "1.21%"}, {FormatPercent(0.025, 2), "2.5%"}, {FormatPercent(0, 3), "0%"},
-		{FormatPercent(1, 3), "100%"}, {FormatPercent(math.Inf(1), 3), "-"},
-		{FormatBound(0.0000301), "0.0031%"}, {FormatBound(0.00003), "0.003%"}, {FormatBound(0), "0%"}, {FormatBound(1), "100%"}, {FormatBound(0.999), "100%"},
-		{FormatSeconds(0), "0 s"}, {FormatSeconds(0.084), "84 ms"}, {FormatSeconds(0.2), "0.2 s"}, {FormatSeconds(12), "12 s"}, {FormatSeconds(90), "1m30s"},
-		{FormatSeconds(-22), "-22 s"}, {FormatSeconds(3600), "1h0m0s"}, {FormatSeconds(math.NaN()), "-"}, {FormatSeconds(59.96), "60 s"},
+		{FormatCount(0), "0"},
+		{FormatCount(999), "999"},
+		{FormatCount(1000), "1,000"},
+		{FormatCount(math.MaxUint64), "18,446,744,073,709,551,615"},
+		{FormatNumber(1510), "1,510"},
+		{FormatNumber(61.34), "61.3"},
+		{FormatNumber(0.25), "0.25"},
+		{FormatNumber(-1234.6), "-1,235"},
+		{FormatNumber(math.NaN()), "-"},
+		{FormatNumber(999.6), "1,000"},
+		{FormatNumber(0.0001234), "0.000123"},
+		{FormatNumber(-0.0), "0"},
+		{FormatRate(1510), "1,510/s"},
+		{FormatPercent(0.0121, 3), "1.21%"},
+		{FormatPercent(0.025, 2), "2.5%"},
+		{FormatPercent(0, 3), "0%"},
+		{FormatPercent(1, 3), "100%"},
+		{FormatPercent(math.Inf(1), 3), "-"},
+		{FormatBound(0.0000301), "0.0031%"},
+		{FormatBound(0.00003), "0.003%"},
+		{FormatBound(0), "0%"},
+		{FormatBound(1), "100%"},
+		{FormatBound(0.999), "100%"},
+		{FormatSeconds(0), "0 s"},
+		{FormatSeconds(0.084), "84 ms"},
+		{FormatSeconds(0.2), "0.2 s"},
+		{FormatSeconds(12), "12 s"},
+		{FormatSeconds(90), "1m30s"},
+		{FormatSeconds(-22), "-22 s"},
+		{FormatSeconds(3600), "1h0m0s"},
+		{FormatSeconds(math.NaN()), "-"},
+		{FormatSeconds(59.96), "60 s"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {

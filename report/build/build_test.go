@@ -39,7 +39,8 @@ func ramp() (*runlog.Log, map[string]uint64) {
 			Hosts:     []runlog.Host{{Name: "local"}, {Name: "orders-1", SameAs: "local"}, {Name: "far"}},
 		},
 		Addresses: []attack.Address{
-			{Target: 0, Index: 1, Addr: netip.MustParseAddrPort("10.0.0.1:80")}, {Target: 0, Index: 2, Addr: netip.MustParseAddrPort("10.0.0.2:80")},
+			{Target: 0, Index: 1, Addr: netip.MustParseAddrPort("10.0.0.1:80")},
+			{Target: 0, Index: 2, Addr: netip.MustParseAddrPort("10.0.0.2:80")},
 			{Target: 1, Index: 1, Addr: netip.MustParseAddrPort("10.0.0.3:80")},
 		},
 		Windows: make([][]attack.Window, 2),
@@ -362,8 +363,16 @@ func TestBorders(t *testing.T) {
 	tests := []struct {
 		top, rps, low, high float64
 	}{
-		{2000, 0, 0, 100}, {2000, 99.9, 0, 100}, {2000, 100, 100, 200}, {2000, 2000, 2000, 2100}, {1250, 60, 50, 100}, {1260, 60, 0, 100},
-		{25, 3.2, 3, 4}, {100000, 5000, 5000, 10000}, {1e6, 1e6 - 1, 950000, 1e6}, {0.5, 0.26, 0.26, 0.28},
+		{2000, 0, 0, 100},
+		{2000, 99.9, 0, 100},
+		{2000, 100, 100, 200},
+		{2000, 2000, 2000, 2100},
+		{1250, 60, 50, 100},
+		{1260, 60, 0, 100},
+		{25, 3.2, 3, 4},
+		{100000, 5000, 5000, 10000},
+		{1e6, 1e6 - 1, 950000, 1e6},
+		{0.5, 0.26, 0.26, 0.28},
 	}
 	for _, tt := range tests {
 		b := bordersOf(runlog.Header{Stages: []runlog.Stage{{Kind: "ramp", To: tt.top}}})
