@@ -161,8 +161,15 @@ func tallied(texts []string) string {
 
 func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) grid {
 	g := grid{name: "metrics", columns: []column{
-		{title: "TARGET", squeeze: 8}, {title: "METRIC"}, {title: "OLD", right: true}, {title: "NEW", right: true}, {title: "SHIFT", right: true},
-		{title: "95% INTERVAL", right: true, drop: 2}, {title: "P", right: true, drop: 3}, {title: "OUTCOME"}, {title: "NOTE", flex: true, drop: 4},
+		{title: "TARGET", squeeze: 8},
+		{title: "METRIC"},
+		{title: "OLD", right: true},
+		{title: "NEW", right: true},
+		{title: "SHIFT", right: true},
+		{title: "95% INTERVAL", right: true, drop: 2},
+		{title: "P", right: true, drop: 3},
+		{title: "OUTCOME"},
+		{title: "NOTE", flex: true, drop: 4},
 	}}
 	for _, m := range c.Metrics {
 		if !keep(m) {
@@ -189,7 +196,9 @@ func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) g
 		}
 		g.rows = append(g.rows, []cell{
 			text(shorten(m.Target, maxName)), text(m.Metric), text(metricValue(m, m.Old, m.OldAtLeast)), text(metricValue(m, m.New, m.NewAtLeast)),
-			text(shiftText(m, m.Shift)), text(span), text(p), {outcomeText(m), mk}, text(m.Note),
+			text(shiftText(m, m.Shift)), text(span), text(p),
+			{outcomeText(m), mk},
+			text(m.Note),
 		})
 	}
 	return g.without("TARGET", "95% INTERVAL", "P", "NOTE")

@@ -27,7 +27,10 @@ func targetsGrid(r *report.Report) grid {
 		rows = append(rows, source{"all", r.Totals, report.Latency{}})
 	}
 	g.columns = []column{
-		{title: "TARGET", squeeze: 8}, {title: "REQUESTS", right: true}, {title: "FAILED", right: true}, {title: "%", right: true},
+		{title: "TARGET", squeeze: 8},
+		{title: "REQUESTS", right: true},
+		{title: "FAILED", right: true},
+		{title: "%", right: true},
 		{title: "RESET", right: true},
 	}
 	shown := shownFaults(r)
@@ -61,7 +64,9 @@ func targetsGrid(r *report.Report) grid {
 		}
 		row := []cell{
 			text(shorten(s.name, maxName)), text(report.FormatCount(s.totals.Requests)),
-			{report.FormatCount(s.totals.Failed), m}, {share, m}, text(report.FormatCount(s.totals.WireResets)),
+			{report.FormatCount(s.totals.Failed), m},
+			{share, m},
+			text(report.FormatCount(s.totals.WireResets)),
 		}
 		for _, f := range shown {
 			row = append(row, text(report.FormatCount(sum(s.totals.Faults[f]))))
@@ -168,8 +173,12 @@ const maxRows = 8
 // failed: one bad instance behind a name shows here.
 func addressesGrid(r *report.Report) grid {
 	g := grid{name: "addresses", columns: []column{
-		{title: "ADDRESS", squeeze: 21}, {title: "TARGET", drop: 1}, {title: "ATTEMPTS", right: true}, {title: "FAILED", right: true},
-		{title: "%", right: true}, {title: "RESET", right: true},
+		{title: "ADDRESS", squeeze: 21},
+		{title: "TARGET", drop: 1},
+		{title: "ATTEMPTS", right: true},
+		{title: "FAILED", right: true},
+		{title: "%", right: true},
+		{title: "RESET", right: true},
 	}}
 	left := 0
 	for _, t := range r.Targets {
@@ -203,8 +212,14 @@ func addressesGrid(r *report.Report) grid {
 
 func onsetsGrid(r *report.Report) grid {
 	g := grid{name: "onset", columns: []column{
-		{title: "TARGET", squeeze: 8}, {title: "FAULT"}, {title: "ONSET", right: true}, {title: "95% INTERVAL", right: true},
-		{title: "AT", right: true}, {title: "BEFORE", right: true, drop: 1}, {title: "AFTER", right: true}, {title: "NOTE", flex: true, drop: 2},
+		{title: "TARGET", squeeze: 8},
+		{title: "FAULT"},
+		{title: "ONSET", right: true},
+		{title: "95% INTERVAL", right: true},
+		{title: "AT", right: true},
+		{title: "BEFORE", right: true, drop: 1},
+		{title: "AFTER", right: true},
+		{title: "NOTE", flex: true, drop: 2},
 	}}
 	for _, t := range r.Targets {
 		seen := false
@@ -221,8 +236,12 @@ func onsetsGrid(r *report.Report) grid {
 			if o.RateAfter != nil {
 				after = percent(*o.RateAfter)
 			}
-			row := []cell{text(shorten(t.Name, maxName)), text(o.Fault), {rate(o.LoadRPS), bad}, text(interval(o.LoadLowRPS, o.LoadHighRPS)),
-				text(seconds(o.AtS)), text(before), text(after), text(o.Note)}
+			row := []cell{
+				text(shorten(t.Name, maxName)), text(o.Fault),
+				{rate(o.LoadRPS), bad},
+				text(interval(o.LoadLowRPS, o.LoadHighRPS)),
+				text(seconds(o.AtS)), text(before), text(after), text(o.Note),
+			}
 			switch o.Status {
 			case "left-censored":
 				row[2] = cell{"from start", bad}
@@ -238,8 +257,12 @@ func onsetsGrid(r *report.Report) grid {
 		}
 		if !seen && t.Requests > 0 {
 			bound := report.FormatBound(report.ShareAtMost(t.Failed, t.Requests))
-			g.rows = append(g.rows, []cell{text(shorten(t.Name, maxName)), text("any"), {"none", good}, text(none), text(none),
-				text("≤" + bound), text(none), text("")})
+			g.rows = append(g.rows, []cell{
+				text(shorten(t.Name, maxName)), text("any"),
+				{"none", good},
+				text(none), text(none),
+				text("≤" + bound), text(none), text(""),
+			})
 		}
 	}
 	return g.without("NOTE", "AFTER", "AT", "95% INTERVAL")
@@ -250,9 +273,15 @@ const maxResources = 12
 
 func resourcesGrid(r *report.Report) grid {
 	g := grid{name: "saturation", columns: []column{
-		{title: "RESOURCE", squeeze: 12}, {title: "ON", squeeze: 16}, {title: "PEAK", right: true, drop: 5}, {title: "LIMIT", right: true, drop: 6},
+		{title: "RESOURCE", squeeze: 12},
+		{title: "ON", squeeze: 16},
+		{title: "PEAK", right: true, drop: 5},
+		{title: "LIMIT", right: true, drop: 6},
 		{title: "USED", right: true},
-		{title: "FULL AT", right: true}, {title: "LOAD", right: true, drop: 7}, {title: "LAG", right: true}, {title: "VERDICT"},
+		{title: "FULL AT", right: true},
+		{title: "LOAD", right: true, drop: 7},
+		{title: "LAG", right: true},
+		{title: "VERDICT"},
 		{title: "WHY", flex: true, drop: 9},
 	}}
 	rank := func(v string) int { // what did not cause it is in order of use
@@ -322,7 +351,9 @@ func resourcesGrid(r *report.Report) grid {
 		}
 		g.rows = append(g.rows, []cell{
 			text(shorten(name, 32)), text(shorten(owner(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
-			text(fullAt(res)), text(rate(res.LoadRPS)), text(lag(res.LagS)), {verdictWord(res.Verdict), m}, text(res.Reason),
+			text(fullAt(res)), text(rate(res.LoadRPS)), text(lag(res.LagS)),
+			{verdictWord(res.Verdict), m},
+			text(res.Reason),
 		})
 	}
 	return g.without("FULL AT", "LOAD", "LAG", "WHY")
