@@ -39,7 +39,7 @@ func Read(r io.Reader) (*Report, error) {
 		Schema *json.Number `json:"schema"`
 	}
 	if err := json.Unmarshal(b, &version); err != nil {
-		return nil, fmt.Errorf("read report: %w: %v; expected the JSON file that a run wrote", ErrNotReport, err)
+		return nil, fmt.Errorf("read report: %w: %w; expected the JSON file that a run wrote", ErrNotReport, err)
 	}
 	if version.Schema == nil {
 		return nil, fmt.Errorf("read report: %w: it has no \"schema\"; expected the JSON file that a run wrote", ErrNotReport)
@@ -55,10 +55,10 @@ func Read(r io.Reader) (*Report, error) {
 	}
 	rep := new(Report)
 	if err := json.Unmarshal(b, rep); err != nil {
-		return nil, fmt.Errorf("read report: %w: %v; the file is damaged or was edited", ErrNotReport, err)
+		return nil, fmt.Errorf("read report: %w: %w; the file is damaged or was edited", ErrNotReport, err)
 	}
 	if err := rep.check(); err != nil {
-		return nil, fmt.Errorf("read report: %w: %v; the file is damaged or was edited", ErrNotReport, err)
+		return nil, fmt.Errorf("read report: %w: %w; the file is damaged or was edited", ErrNotReport, err)
 	}
 	return rep, nil
 }

@@ -46,7 +46,6 @@ type live struct {
 	series   report.Series
 	progress Progress
 	recent   [][]attack.Window // by target, the last second
-	complete int32             // windows that every target has reported
 	struck   string
 	fullest  map[probe.Metric]Fullness
 }
