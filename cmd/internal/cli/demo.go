@@ -14,14 +14,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/cmd/internal/eval"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
 )
 
 func newDemo(env Env, g *globals) *cobra.Command {
 	var (
-		list bool
-		seed uint64
+		list  bool
+		seed  uint64
+		truth string
 	)
 	cmd := &cobra.Command{
 		Use:   "demo [SCENARIO]",
@@ -39,11 +41,12 @@ limit. Exit code 0 means that the expected verdict was reached.`,
 			if len(args) == 1 {
 				names = args
 			}
-			return demoCommand(cmd.Context(), env, g, names, seed)
+			return demoCommand(cmd.Context(), env, g, names, seed, truth)
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "vary the scenario's parameters: `N`")
+	cmd.Flags().StringVar(&truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
 	return cmd
 }
 
@@ -69,7 +72,7 @@ func listScenarios(env Env) error {
 	return nil
 }
 
-func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed uint64) error {
+func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed uint64, truth string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return notRun(fmt.Errorf("find own program: %w", err))
@@ -87,7 +90,7 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 		if i > 0 {
 			fmt.Fprintln(env.Stdout)
 		}
-		ok, err := demo(ctx, env, g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed})
+		ok, err := demo(ctx, env, g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, truth)
 		if err != nil {
 			return err
 		}
@@ -114,7 +117,8 @@ func scenario(name string) (lab.Scenario, error) {
 }
 
 // demo runs one scenario and reports whether its expected verdict was reached.
-func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env) (bool, error) {
+// What happened is written to truthFile, if that is not empty.
+func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, truthFile string) (bool, error) {
 	fmt.Fprintf(env.Stdout, "demo %s: %s\n\n", s.Name, s.About)
 	running, err := s.Start(ctx, le)
 	if err != nil {
@@ -148,6 +152,11 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env) 
 	}
 	if stopErr != nil {
 		return false, notRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
+	}
+	if truthFile != "" {
+		if err := eval.NewCase(s, le.Seed, running.Expect, truth).Write(truthFile); err != nil {
+			return false, notRun(err)
+		}
 	}
 	return got.Cause == s.Cause || slices.Contains(running.Expect.Causes, got.Cause), nil
 }
