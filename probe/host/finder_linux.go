@@ -31,6 +31,7 @@ type finder struct {
 	ports  *portTable
 
 	first     found            // PID: the process that had it at first
+	ended     bool             // PID: and has ended; starts are known to 10 ms only
 	owners    map[int32]uint64 // Listen: pid and start of those that hold the socket
 	inodes    []uint64         // Listen: the sockets whose owners were searched last
 	scanned   time.Time
@@ -62,6 +63,11 @@ func newFinder(sel profiles.Process, o Options) (finder, error) {
 }
 
 func (f *finder) close() error { return f.ports.close() }
+
+// gone tells that a process that was found has ended.
+func (f *finder) gone(p found) {
+	f.ended = f.ended || p.pid == f.first.pid
+}
 
 // find returns the processes that match now, those that match themselves before
 // their children. The error says why there are none.
@@ -109,7 +115,7 @@ func (f *finder) byPID() ([]int32, error) {
 		return nil, fmt.Errorf("process %d: %w", f.sel.PID, errNoProcess)
 	case f.first.pid == 0:
 		f.first = found{e.pid, e.start, e.comm}
-	case f.first.start != e.start:
+	case f.ended || f.first.start != e.start:
 		return nil, fmt.Errorf("process %d (%s) has ended, and its pid is now another's (%s)", f.first.pid, f.first.comm, e.comm)
 	}
 	return []int32{e.pid}, nil

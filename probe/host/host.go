@@ -71,14 +71,17 @@ func (o Options) context(ctx context.Context) context.Context {
 
 // Host samples a machine: CPU in all, its busiest core, steal and I/O wait; memory
 // and swap; load; open files and threads against the kernel's limits; totals of
-// disks and of the network interfaces of rampload's own network namespace.
+// disks and of the network interfaces of rampload's own network namespace. CPU,
+// open files and threads are read at every call, memory, load and interfaces at
+// most every 190 ms, disks every second.
 type Host struct {
 	name    string
 	opts    Options
 	cpu     cpuShares
 	system  system
-	disks   []string // whole disks; empty means all that gopsutil lists
-	slow    time.Time
+	disks   []string  // whole disks; empty means all that gopsutil lists
+	wide    time.Time // when memory and interfaces were read
+	slow    time.Time // and disks
 	missing missing
 	closed  bool
 }
@@ -86,6 +89,10 @@ type Host struct {
 // slowEvery is how often disks (and outside of Linux swap) are read: gopsutil looks up each disk's
 // serial number and label at each reading.
 const slowEvery = time.Second
+
+// wideEvery is how often memory, load and interfaces are read at most: at every
+// reading of 4 Hz, however it jitters, and at every second one of 10 Hz.
+const wideEvery = 190 * time.Millisecond
 
 // maxDevices bounds the disks and the interfaces that have series of their own.
 const maxDevices = 16
@@ -147,6 +154,26 @@ func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		put(probe.IOWait, "", s.ioWait, 1)
 	}
 
+	if now.Sub(h.wide) >= wideEvery {
+		h.wide = now
+		h.memory(ctx, put)
+		h.interfaces(ctx, put)
+	}
+	if slow && runtime.GOOS != "linux" {
+		if s, err := mem.SwapMemoryWithContext(ctx); err != nil {
+			h.missing.add("swap", err)
+		} else if s.Total > 0 {
+			put(probe.Swap, "", float64(s.Used), float64(s.Total))
+		}
+	}
+	if slow {
+		h.readDisks(ctx, put)
+	}
+	return h.system.emit(put, &h.missing)
+}
+
+// memory reads memory, swap and load.
+func (h *Host) memory(ctx context.Context, put func(name, instance string, v, limit float64)) {
 	// Memory that can be had without swapping (MemAvailable) is free for all that
 	// matters here.
 	if m, err := mem.VirtualMemoryWithContext(ctx); err != nil || m.Total == 0 {
@@ -162,18 +189,6 @@ func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
 	} else {
 		put(probe.Load1, "", l.Load1, probe.NoLimit())
 	}
-	h.interfaces(ctx, put)
-	if slow && runtime.GOOS != "linux" {
-		if s, err := mem.SwapMemoryWithContext(ctx); err != nil {
-			h.missing.add("swap", err)
-		} else if s.Total > 0 {
-			put(probe.Swap, "", float64(s.Used), float64(s.Total))
-		}
-	}
-	if slow {
-		h.readDisks(ctx, put)
-	}
-	return h.system.emit(put, &h.missing)
 }
 
 func (h *Host) interfaces(ctx context.Context, put func(name, instance string, v, limit float64)) {

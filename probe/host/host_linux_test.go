@@ -112,8 +112,11 @@ func TestHostFromFiles(t *testing.T) {
 		"proc/stat": "cpu  0\ncpu0 180 0 70 350 0 0 0 0 0 0\ncpu1 120 0 60 380 20 0 10 10 0 0\nbtime 1700000000\n",
 	})
 	read()
-	delete(want, "disk-read vda") // disks are read once a second
-	delete(want, "disk-written vda")
+	for name := range want { // what was read just now is not read again
+		if name != "file-table " && name != "host-threads " {
+			delete(want, name)
+		}
+	}
 	want["cpu "], want["cpu-core "] = [2]float64{0.75, 1}, [2]float64{1, 1}
 	want["cpu-steal "], want["cpu-iowait "] = [2]float64{0.05, 1}, [2]float64{0.1, 1}
 	check()

@@ -185,6 +185,7 @@ func (p *Process) read(now time.Time) (ended bool) {
 		s, err := m.read(&p.limits, now)
 		if err != nil {
 			ended = true
+			p.finder.gone(m.found)
 			p.events = append(p.events, probe.Event{
 				Kind: probe.ProcessExit, At: p.opts.Clock.Now(), Source: p.Source(), Host: p.host,
 				Process: p.Label(), PID: m.pid, Comm: m.comm, Reason: m.exitReason(),

@@ -108,6 +108,9 @@ func newFinder(sel profiles.Process, _ Options) (finder, error) {
 
 func (f *finder) close() error { return nil }
 
+// gone tells that a process that was found has ended.
+func (f *finder) gone(found) {}
+
 // find returns the processes that match now and their children. The error says
 // why there are none.
 func (f *finder) find(ctx context.Context) ([]found, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/procfs"
@@ -19,8 +20,9 @@ import (
 // pressure (PSI) and OOM kills, with an event for each kill. In another one it
 // also reads the network interfaces, which probe/host cannot see there.
 //
-// Totals are since boot or since the namespace was made; take differences with
-// [probe.Delta].
+// Totals of TCP and of connection tracking are read at every call, the others at
+// most every 190 ms. They are since boot or
+// since the namespace was made; take differences with [probe.Delta].
 type Counters struct {
 	opts      Options
 	tcp       []*totals
@@ -32,6 +34,7 @@ type Counters struct {
 	oom       *oomKills
 	missing   missing
 	cores     []float64 // softnet drops by CPU
+	wide      time.Time // when the costlier ones were read
 	events    []probe.Event
 	closed    bool
 }
@@ -147,11 +150,26 @@ func (c *Counters) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		errs = append(errs, t.emit(put))
 	}
 	errs = append(errs, c.conntrack.emit(c.opts, &c.missing, put))
-	if c.qdisc != nil {
-		errs = append(errs, c.qdisc.emit(put))
-	}
 	if c.dev != nil {
 		errs = append(errs, emitInterfaces(c.dev, put))
+	}
+	if now := time.Now(); now.Sub(c.wide) >= wideEvery {
+		c.wide = now
+		errs = append(errs, c.emitWide(put))
+	}
+	return errors.Join(errs...)
+}
+
+// wideEvery is how often the counters are read at most that the kernel adds up
+// over all CPUs or sends as messages, which cost more than those of TCP: at every
+// reading of 4 Hz, however it jitters, and at every second one of 10 Hz.
+const wideEvery = 190 * time.Millisecond
+
+// emitWide reads queueing disciplines and what counts for the whole machine.
+func (c *Counters) emitWide(put func(name, instance string, v, limit float64)) error {
+	var errs []error
+	if c.qdisc != nil {
+		errs = append(errs, c.qdisc.emit(put))
 	}
 	if c.softnet != nil {
 		errs = append(errs, c.emitSoftnet(put))

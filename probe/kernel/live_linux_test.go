@@ -512,12 +512,14 @@ func TestOOMKill(t *testing.T) {
 	if err := cmd.Run(); err == nil {
 		t.Fatal("the hog was not killed")
 	}
-	if v, _ := value(t, c, probe.OOMKills, ""); v < before+1 {
-		t.Errorf("%v kills, %v before", v, before)
-	}
 	var kill probe.Event
+	after := before
 	waitFor(t, func() bool {
-		_ = c.Sample(t.Context(), func(probe.Reading) {})
+		_ = c.Sample(t.Context(), func(r probe.Reading) {
+			if r.Metric.Name == probe.OOMKills {
+				after = r.Value
+			}
+		})
 		c.DrainEvents(func(e probe.Event) {
 			if e.PID == int32(cmd.Process.Pid) {
 				kill = e
@@ -525,6 +527,9 @@ func TestOOMKill(t *testing.T) {
 		})
 		return kill.PID != 0
 	})
+	if after < before+1 {
+		t.Errorf("%v kills, %v before", after, before)
+	}
 	if kill.Kind != probe.OOMKill || kill.Comm != "tail" || kill.Reason != "cgroup out of memory" || kill.At <= 0 {
 		t.Errorf("%+v", kill)
 	}

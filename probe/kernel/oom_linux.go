@@ -62,13 +62,13 @@ func (k *oomKills) count() (float64, error) {
 
 // read returns the total, and an event for each kill since the last call.
 func (k *oomKills) read() (total float64, kills []probe.Event, err error) {
-	total, err = k.count()
-	if err != nil {
-		return 0, nil, err
+	kills = k.readLog()
+	if total, err = k.count(); err != nil {
+		return 0, kills, err
 	}
 	n, _ := probe.Delta(k.last, total)
 	k.last = total
-	if kills = k.readLog(); len(kills) == 0 && n > 0 && k.kmsg < 0 {
+	if n > 0 && k.kmsg < 0 {
 		kills = append(kills, probe.Event{Kind: probe.OOMKill, Count: uint64(n), Reason: "out of memory"})
 	}
 	return total, kills, nil
