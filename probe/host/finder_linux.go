@@ -42,7 +42,7 @@ type finder struct {
 func newFinder(sel profiles.Process, o Options) (finder, error) {
 	f := finder{sel: sel, opts: o}
 	f.table.proc = filepath.Join(o.root(), "proc")
-	if _, err := os.Stat(filepath.Join(f.table.proc, "self")); err != nil && o.root() == "/" {
+	if _, err := os.Stat(filepath.Join(f.table.proc, "stat")); err != nil { // an empty /proc is none
 		return f, &probe.Unsupported{What: "processes", Reason: err.Error(), Needs: "/proc mounted"}
 	}
 	switch {

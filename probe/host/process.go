@@ -114,8 +114,11 @@ func (p *Process) Source() probe.Source {
 // Missing says what could not be read of the processes.
 func (p *Process) Missing() []*probe.Unsupported { return p.missing }
 
-// DrainEvents hands over the starts and ends seen since the last call.
+// DrainEvents hands over the starts and ends seen since the last call. A start has
+// the time at which the process started, an end that of the first reading
+// without it.
 func (p *Process) DrainEvents(emit func(probe.Event)) {
+	slices.SortStableFunc(p.events, func(a, b probe.Event) int { return cmp.Compare(a.At, b.At) })
 	for _, e := range p.events {
 		emit(e)
 	}

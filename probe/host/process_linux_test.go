@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -383,5 +384,95 @@ func TestNginxMasterAndWorkers(t *testing.T) {
 			}
 		}
 		return starts == 2 && exits == 2 && len(got) == 3
+	})
+}
+
+func TestProcessWithoutProc(t *testing.T) {
+	for _, sel := range []profiles.Process{{PID: 1}, {Listen: 80}, {Name: "x"}, {Unit: "x"}, {Cgroup: "/x"}} {
+		_, err := NewProcess(sel, "b", Options{Root: t.TempDir()})
+		if !errors.Is(err, probe.ErrUnsupported) {
+			t.Errorf("%+v: %v, want unsupported", sel, err)
+		}
+		probetest.CheckUnsupported(t, err)
+	}
+	_, err := NewProcess(profiles.Process{Listen: 80}, "b", Options{Netns: "rampload-host-none"})
+	if err == nil || !strings.Contains(err.Error(), "rampload-host-none") {
+		t.Errorf("in a namespace that is not: %v", err)
+	}
+}
+
+// A fixture of a process that belongs to somebody else: its descriptors may not
+// be listed, and everything else is read.
+func TestUnreadableFilesAreAbsent(t *testing.T) {
+	root := t.TempDir()
+	stat := "100 (pay ments)) S 1 100 100 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 7 0 500 1000000 25 " + strings.Repeat("0 ", 30) + "\n"
+	files(t, root, map[string]string{
+		"proc/stat":           "cpu  1\ncpu0 1\ncpu1 1\n",
+		"proc/meminfo":        "MemTotal: 1000 kB\n",
+		"proc/100/stat":       stat,
+		"proc/100/cmdline":    "/usr/bin/payments\x00-v\x00",
+		"proc/100/limits":     "Limit   Soft Limit  Hard Limit  Units\nMax processes             unlimited            unlimited            processes \nMax open files            1024                 4096                 files     \nMax address space         204800            unlimited            bytes     \n",
+		"proc/100/cgroup":     "0::/system.slice/pay.service\n",
+		"proc/self/mountinfo": "31 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+		"sys/fs/cgroup/system.slice/pay.service/memory.max":     "102400\n",
+		"sys/fs/cgroup/system.slice/pay.service/memory.current": "5\n",
+		"sys/fs/cgroup/system.slice/pay.service/pids.max":       "20\n",
+		"sys/fs/cgroup/system.slice/pay.service/pids.current":   "7\n",
+		"sys/fs/cgroup/system.slice/pay.service/cgroup.procs":   "100\n",
+	})
+	for how, sel := range map[string]profiles.Process{
+		"pid": {PID: 100}, "unit": {Unit: "pay"}, "cgroup": {Cgroup: "system.slice/pay.service"}, "name": {Name: "payments"},
+	} {
+		p := watch(t, sel, Options{Root: root})
+		said := probetest.Absent(t, p, probe.OpenFiles) // there is no fd
+		if !strings.Contains(said, "open files of pay ments) not measured") {
+			t.Errorf("by %s: %s", how, said)
+		}
+		got, err := sample(t, p)
+		if err != nil {
+			t.Errorf("by %s: %v", how, err)
+		}
+		if r := got[100][probe.Threads]; r.Value != 7 || r.Limit != 20 {
+			t.Errorf("by %s: threads %+v", how, r)
+		}
+		if r := got[100][probe.RSS]; r.Value != 25*float64(os.Getpagesize()) || r.Limit != 102400 {
+			t.Errorf("by %s: memory %+v", how, r)
+		}
+	}
+}
+
+func TestParseListeners(t *testing.T) {
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	const line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000 100 0\n"
+	const line6 = "   1: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4712 1 00\n"
+	const conn = "   2: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 99 1 00\n"
+	for text, want := range map[string]struct {
+		found []listener
+		whole bool
+	}{
+		"":                             {nil, false},
+		head:                           {nil, false},
+		head + line + line6:            {[]listener{{4711, 1000}, {4712, 0}}, false},
+		head + line + conn + line6:     {[]listener{{4711, 1000}}, true},
+		head + conn:                    {nil, true},
+		head + line[:40]:               {nil, false},
+		head + "garbage\n":             {nil, false},
+		head + "  0: x 0 0A 1 2 3 4\n": {nil, false},
+	} {
+		got, whole := parseListeners([]byte(text), 8080)
+		if !slices.Equal(got, want.found) || whole != want.whole {
+			t.Errorf("%q: %v, %v; want %v, %v", text, got, whole, want.found, want.whole)
+		}
+	}
+}
+
+// FuzzParse holds the readers of /proc to: never panic.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("100 (pay ments)) S 1 100 100 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 7 0 500 1000000 25 0 0"))
+	f.Add([]byte("  sl\n   0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0  1000        0 4711 1\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parseStat(b)
+		parseListeners(b, 8080)
+		softLimit(b, "Max open files")
 	})
 }

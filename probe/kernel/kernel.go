@@ -37,7 +37,7 @@ type Options struct {
 	// With another one nothing of the running kernel is asked.
 	Root string
 	// Budget is the share of one core that [Sockets] may spend on walking all
-	// sockets; 0 means 0.007. It walks at most once per reading, and rarer when
+	// sockets; 0 means 0.006. It walks at most once per reading, and rarer when
 	// many sockets make walking dear.
 	Budget float64
 }

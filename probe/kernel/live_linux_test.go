@@ -164,6 +164,53 @@ func (n *testNetns) nstat(t *testing.T, name string) float64 {
 	return 0
 }
 
+// Every TCP counter is the one that nstat knows by the kernel's name.
+func TestCountersAgainstNstat(t *testing.T) {
+	n := newNetns(t)
+	port, fd := n.listen(t, [4]byte{}, 8)
+	for range 20 { // move as many of them as is easy: overflow, then reset what waits
+		if _, err := n.connect(t, port); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = unix.Shutdown(fd, unix.SHUT_RDWR)
+	for range 3 {
+		n.do(func() { // refused
+			if c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err == nil {
+				_ = unix.Connect(c, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: port})
+				_ = unix.Close(c)
+			}
+		})
+	}
+	c := n.counters(t)
+	want := map[string]string{}
+	for _, w := range append(snmpTotals(), netstatTotals()...) {
+		want[w.metric] = w.group + w.field
+	}
+	read := func() map[string]float64 {
+		got := map[string]float64{}
+		if err := c.Sample(t.Context(), func(r probe.Reading) {
+			if _, ok := want[r.Metric.Name]; ok {
+				got[r.Metric.Name] = r.Value
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	moved := 0
+	for metric, name := range want {
+		// Retransmissions go on while we look.
+		waitFor(t, func() bool { v := n.nstat(t, name); return read()[metric] == v && v == n.nstat(t, name) })
+		if read()[metric] > 0 {
+			moved++
+		}
+	}
+	if moved < 5 {
+		t.Errorf("only %d counters moved: %v", moved, read())
+	}
+}
+
 // With the answers to its SYNs dropped, a listener's connections stay half-open.
 func TestSynQueue(t *testing.T) {
 	n := newNetns(t)

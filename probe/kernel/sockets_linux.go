@@ -243,7 +243,7 @@ func threadCPU() time.Duration {
 // budget is the share of one core for walking sockets.
 func (o Options) budget() float64 {
 	if o.Budget <= 0 {
-		return 0.007
+		return 0.006
 	}
 	return o.Budget
 }
