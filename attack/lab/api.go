@@ -253,6 +253,9 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	if !pause(s.ctx, s.work) {
 		return false
 	}
+	if !peerOpen(c) {
+		s.tally.harm("late-answers") // the caller did not wait
+	}
 	if s.sendTime > 0 {
 		stream.SetWriteDeadline(time.Now().Add(s.sendTime))
 	}

@@ -57,8 +57,9 @@ type Running struct {
 	// What a right diagnosis says, beyond Scenario.Cause.
 	Expect Expect
 
-	// Truth returns what has happened so far as the injector or the kernel counted
-	// it. It is complete after Stop.
+	// Truth returns what happened, as the injector, the kernel or the logs of the
+	// real component counted it. It is complete after Stop; before, what services
+	// in processes of their own have counted is missing.
 	Truth func() Truth
 
 	// Stop ends everything that Start brought up, and may be called twice.
@@ -80,7 +81,7 @@ type Expect struct {
 type Truth struct {
 	Source string           `json:"source"` // who counted
 	Resets uint64           `json:"resets"` // RSTs sent towards clients while their side was open, as far as the source can know
-	First  time.Time        `json:"first"`  // first harm (reset, drop, refusal, kill); zero if there was none
+	First  time.Time        `json:"first"`  // first harm (reset, drop, refusal, kill); zero if there was none; up to 0.2 s late where it was found by polling
 	Counts map[string]int64 `json:"counts,omitempty"`
 	Log    []TruthPoint     `json:"log,omitempty"`
 }

@@ -23,9 +23,14 @@ var (
 // brief are scenarios that show their fault within a fraction of their length.
 // One of each mechanism runs by default; the others with -lab.full.
 var brief = map[string]bool{
-	"descriptors": true, "connection-slots": true, "cpu-shedding": true, "tls-shedding": true, "listen-backlog": true,
-	"abort-in-body": true, "unread-body": true, "http2-streams": true, "rate-limit": true, "keep-alive-race": true,
-	"crash": true, "gateway": true, "healthy": true, "client-descriptors": true,
+	"descriptors": true, "connection-slots": true, "tls-shedding": true, "abort-in-body": true, "http2-streams": true,
+	"rate-limit": true, "keep-alive-race": true, "gateway": true, "healthy": true, "client-descriptors": true,
+	"path-connection-limit": true, "rst-injection-often": true, "nginx-connections": true, "upstream-abort": true,
+}
+
+// exact are scenarios whose every reset the plain client sees, once.
+var exact = map[string]bool{
+	"descriptors": true, "tls-shedding": true, "abort-in-body": true, "rate-limit": true, "rst-injection-often": true,
 }
 
 // TestScenarios loads each scenario with a plain client and looks at what it
@@ -57,7 +62,7 @@ func TestScenarios(t *testing.T) {
 			}
 			if !*full {
 				for i := range run.Profile.Load {
-					run.Profile.Load[i].For /= 6
+					run.Profile.Load[i].For /= 14
 				}
 			}
 			got := client(t, run)
@@ -86,6 +91,9 @@ func TestScenarios(t *testing.T) {
 				}
 				if truth.First.IsZero() {
 					t.Errorf("the truth knows no harm")
+				}
+				if exact[s.Name] && got.Wire != int64(truth.Resets) {
+					t.Errorf("the client saw %d resets, truth says %d", got.Wire, truth.Resets)
 				}
 			}
 		})

@@ -124,12 +124,12 @@ func proxyScenarios() []Scenario {
 				return nil
 			}),
 		scenario("upstream", "upstream-application-abort", "upstream-abort",
-			"haproxy answers 502 because the application behind it resets a share of requests", "haproxy", func(b *bench) error {
+			"nginx answers 502 because the application behind it resets a share of requests", "nginx", func(b *bench) error {
 				n, up, err := b.upstream("api", arg("abort-every", b.whole(60, 150)), arg("work", "10ms"))
 				if err != nil {
 					return err
 				}
-				if err := b.haproxy(n.router, "", "", "http-reuse never", up); err != nil {
+				if err := b.nginx(n.router, routerClient, "", 4096, "keepalive 64;", up); err != nil {
 					return err
 				}
 				b.throughProxy(n, up, 350)
