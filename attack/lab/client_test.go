@@ -27,7 +27,7 @@ type seen struct {
 	Sent, OK, Reset, EOF, Refused, Timeout, Status, Local, Stream, Other int64
 	Wire                                                                 int64
 	LastOther                                                            string
-	FirstFailure                                                         time.Time
+	Began, FirstFailure                                                  time.Time
 }
 
 func (s seen) failed() int64 { return s.Sent - s.OK }
@@ -49,7 +49,7 @@ func clientMain(file string) error {
 // load runs a profile's stages in a simple open loop. The requests are sent by
 // net/http, with bodies that it cannot replay.
 func load(p profiles.Profile) seen {
-	r := &recorder{}
+	r := &recorder{seen: seen{Began: time.Now()}}
 	client := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
 	var wg sync.WaitGroup
 	inFlight := make(chan struct{}, p.Client.MaxInFlight)
@@ -112,6 +112,17 @@ func load(p profiles.Profile) seen {
 	defer r.mu.Unlock()
 	r.seen.Wire = r.wire.Load()
 	return r.seen
+}
+
+// offered returns the rate that a profile offers at a time after its begin.
+func offered(p profiles.Profile, at time.Duration) float64 {
+	for _, st := range p.Load {
+		if at < st.For {
+			return st.From + (st.To-st.From)*at.Seconds()/st.For.Seconds()
+		}
+		at -= st.For
+	}
+	return 0
 }
 
 func pick(requests []profiles.Request) profiles.Request {

@@ -17,6 +17,8 @@ var errLinuxOnly = errors.New("this needs Linux")
 
 func limitFiles(uint64) error { return errLinuxOnly }
 
+func nameProcess(string) {}
+
 func limitCores(int) error { return errLinuxOnly }
 
 func outOfFiles(error) bool { return false }

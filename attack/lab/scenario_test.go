@@ -70,11 +70,15 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("stop: %v", err)
 			}
 			truth := run.Truth()
-			onset := "never"
+			t.Logf("\nclient %+v\ntruth resets %d, %v", got, truth.Resets, truth.Counts)
 			if !truth.First.IsZero() && !got.FirstFailure.IsZero() {
-				onset = got.FirstFailure.Sub(truth.First).Round(time.Millisecond).String()
+				at := offered(run.Profile, truth.First.Sub(got.Began))
+				t.Logf("first harm at %.0f/s, due between %.0f and %.0f/s; the client's first failure %v later",
+					at, run.Expect.LoadLow, run.Expect.LoadHigh, got.FirstFailure.Sub(truth.First).Round(time.Millisecond))
+				if *full && run.Expect.LoadLow > 0 && (at < run.Expect.LoadLow || at > run.Expect.LoadHigh) {
+					t.Errorf("the onset is not where it was computed to be")
+				}
 			}
-			t.Logf("\nclient %+v\ntruth resets %d, %v\nclient's first failure after truth's: %s", got, truth.Resets, truth.Counts, onset)
 			switch {
 			case s.Cause == "healthy":
 				if got.failed() > 0 || !truth.First.IsZero() {

@@ -74,6 +74,7 @@ func RunService(ctx context.Context, name string, args []string, stdout io.Write
 			return fmt.Errorf("run lab service %s: limit processors to %d: %w", name, *cores, err)
 		}
 	}
+	nameProcess(name)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if *untilEOF {
