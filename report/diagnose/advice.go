@@ -38,9 +38,11 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "early-response-unread-body":
 		return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
 	case "process-crash":
-		return []string{fmt.Sprintf("read the log and core dump of %s at %s", orThe(c.deadName()), c.deadTime()), "bound what the service takes on at once below the load at which it ends"}
+		name, at := c.deadName(h)
+		return []string{fmt.Sprintf("read the log and core dump of %s at %s", name, at), "bound what the service takes on at once below the load at which it ends"}
 	case "worker-killed":
-		return []string{fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", orThe(c.deadName())),
+		name, _ := c.deadName(h)
+		return []string{fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
 			"take a stack dump before the supervisor kills; do not only raise its timeout"}
 	case "worker-recycling":
 		return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
@@ -93,18 +95,12 @@ func keeps(seconds float64) string {
 	return wordSeconds(seconds)
 }
 
-func (c *investigation) deadName() string {
-	if len(c.dead) > 0 {
-		return c.dead[0].process
+// deadName returns which process ended and when.
+func (c *investigation) deadName(h *hypothesis) (name, at string) {
+	if d := c.firstDeath(h); d != nil {
+		return orThe(d.process), wordSeconds(d.at)
 	}
-	return ""
-}
-
-func (c *investigation) deadTime() string {
-	if len(c.dead) > 0 {
-		return wordSeconds(c.dead[0].at)
-	}
-	return wordSeconds(c.at)
+	return "the process", wordSeconds(c.at)
 }
 
 // needed estimates how much of a resource the highest load of the run needs: its

@@ -30,6 +30,9 @@ type rule struct {
 	gauges   []string
 	counters []string
 	inferred bool // the limit shows only as a plateau of the gauges
+	// elimination: what is left when nothing that the serving process can run out of
+	// did. Unless it was watched, the cause is at most a candidate.
+	elimination bool
 	// any: at least one must be seen for the cause to be considered at all. Empty:
 	// one of the resources must have been measured.
 	any []clue
@@ -47,14 +50,14 @@ func catalogue() []rule {
 		{
 			cause: "server-file-descriptors", gauges: []string{probe.OpenFiles, probe.FileTable},
 			weights: []weight{
-				{someResets, 0.5, 0}, {someEOF, 0.5, 0}, {someTimeouts, 0.3, 0}, {risesWithLoad, 1, -2},
+				{someResets, 0.5, 0}, {someEOF, 0.5, 0}, {someTimeouts, 0.3, 0}, {risesWithLoad, 1, -2}, {excessFails, 0.7, 0},
 				{sentNone, -4, 0.5}, {idleGap, -2, 0}, {diedWithFaults, -3, 0.5}, {inTLS, -0.5, 0}, {atOnce, -1.5, 0},
 				{sentUnread, 0.5, 0}, {streamResets, -1, 0}, {pathTTL, -3, 0.3}, {outOfMemory, -2, 0},
 			},
 			says: "the process had no file descriptor left",
 		},
 		{
-			cause: "server-connection-limit", inferred: true,
+			cause: "server-connection-limit", inferred: true, elimination: true,
 			gauges: []string{probe.OpenFiles, probe.Established, probe.Sockets, probe.Threads},
 			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets},
 			must:   []clue{risesWithLoad},
@@ -70,7 +73,7 @@ func catalogue() []rule {
 			cause: "listen-backlog", gauges: []string{probe.ListenQueue}, counters: []string{probe.ListenOverflows, probe.ListenDrops},
 			any: []clue{overflowed, queueFull, inDial, someTimeouts},
 			weights: []weight{
-				{overflowed, 2, -4}, {inDial, 1.5, -0.7}, {sentInvalidSyn, 3, 0}, {embryonic, 1, 0}, {sentFromListener, 0.7, 0},
+				{overflowed, 2, -4}, {inDial, 1.5, -0.7}, {dialResets, 2.5, 0}, {sentInvalidSyn, 3, 0}, {embryonic, 1, 0}, {sentFromListener, 0.7, 0},
 				{descriptorsFull, -4, 0.3}, {diedWithFaults, -3, 0.3}, {someEOF, -1, 0}, {sentUnread, -1.5, 0}, {sentLinger, -2, 0},
 				{someTimeouts, 0.7, 0}, {streamResets, -4, 0}, {badGateway, -2, 0}, {inWrite, -0.5, 0}, {inBody, -2, 0}, {wentAway, -2, 0},
 			},
@@ -113,7 +116,7 @@ func catalogue() []rule {
 		{
 			cause: "server-threads", gauges: []string{probe.Threads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
 			weights: []weight{
-				{risesWithLoad, 1, -2}, {diedWithFaults, -1, 0}, {sentNone, -4, 0}, {idleGap, -2, 0},
+				{risesWithLoad, 0.3, -2}, {diedWithFaults, -1, 0}, {sentNone, -4, 0}, {idleGap, -2, 0}, {sentLinger, -1, 0}, {streamResets, -2, 0},
 			},
 			says: "no thread or process could be made",
 		},
@@ -186,12 +189,12 @@ func catalogue() []rule {
 			says: "connections were dropped before their TLS handshake",
 		},
 		{
-			cause: "rate-limit-policy", any: []clue{excessFails, rateStatus},
+			cause: "rate-limit-policy", elimination: true, any: []clue{excessFails, rateStatus},
 			weights: []weight{
 				{excessFails, 3, -2.5}, {rateStatus, 5, 0}, {risesWithLoad, 1, -3}, {sentLinger, 1.5, -0.5}, {latencyFirst, -2.5, 1}, {sentNone, -4, 0.3},
-				{descriptorsFull, -4, 0.5}, {processorFull, -1, 0.5}, {connectionsCapped, -2, 0}, {died, -1, 0.3}, {diedWithFaults, -4, 0}, {overflowed, -2.5, 0},
+				{descriptorsFull, -5, 0.5}, {processorFull, -1, 0.5}, {connectionsCapped, -2, 0}, {died, -1, 0.3}, {diedWithFaults, -4, 0}, {overflowed, -2.5, 0},
 				{onlyTimeouts, -3, 0}, {idleGap, -3, 0}, {sentUnread, -0.7, 0}, {pathTTL, -4, 0.5}, {loopback, 0.7, 0}, {inTLS, -2.5, 0}, {someRefused, -1, 0},
-				{queueFull, -2, 0}, {shedStatus, -0.5, 0},
+				{queueFull, -2, 0}, {shedStatus, -0.5, 0}, {someEOF, -1, 0}, {dialResets, -3, 0}, {badGateway, -2, 0},
 			},
 			says: "whatever exceeds a fixed rate is turned away",
 		},
@@ -224,7 +227,7 @@ func catalogue() []rule {
 			cause: "path-rate-limit", leg: path, any: []clue{excessFails, sentNone}, must: []clue{risesWithLoad},
 			weights: []weight{
 				{excessFails, 2, -1.5}, {risesWithLoad, 1, -3}, {sentNone, 4, -4}, {pathTTL, 2.5, -4}, {onlyTimeouts, -1.5, 0}, {loopback, -5, 0}, {connectionsCapped, -1, 0},
-				{latencyFirst, -1, 0.5}, {forgedPacket, -1, 0}, {descriptorsFull, -1, 0}, {inDial, -0.5, 0.3}, {livePacket, -3, 0}, {idleGap, -3, 0}, {sentLinger, -3, 0},
+				{latencyFirst, -2.5, 0.5}, {forgedPacket, -1, 0}, {someEOF, -1, 0}, {dialResets, -2, 0}, {descriptorsFull, -1, 0}, {inDial, -0.5, 0.3}, {livePacket, -3, 0}, {idleGap, -3, 0}, {sentLinger, -3, 0},
 			},
 			says: "something on the path turns away what exceeds a rate",
 		},
@@ -239,7 +242,7 @@ func catalogue() []rule {
 		{
 			cause: "host-firewall", leg: path, any: []clue{sentNone}, must: []clue{sentNone},
 			weights: []weight{
-				{sentNone, 3.5, -5}, {pathTTL, -4, 2.5}, {forgedPacket, -2, 0.3}, {livePacket, -4, 0.3}, {loopback, 1.5, 0}, {bothEnds, -1.5, 0}, {idleGap, -1, 0},
+				{sentNone, 4, -5}, {pathTTL, -4, 2.5}, {constantShare, 2, 0}, {risesWithLoad, 1.5, 0}, {forgedPacket, -2, 0.3}, {livePacket, -4, 0.3}, {loopback, 1.5, 0}, {bothEnds, -1.5, 0}, {idleGap, -1, 0},
 			},
 			says: "a packet filter on the serving host itself resets connections",
 		},

@@ -42,6 +42,7 @@ const (
 
 	// The phase and the connection.
 	inDial
+	dialResets // resets, not refusals, in answer to a handshake
 	inTLS
 	inWrite
 	inAwait
@@ -150,7 +151,7 @@ func isTrue(b bool) truth {
 // first hop only; of the leg behind a proxy it sees statuses.
 func (c *investigation) observe(h hop) *facts {
 	f := &facts{}
-	c.observeCourse(f)
+	c.observeCourse(f, h)
 	if h.index == 0 {
 		c.observeFaults(f)
 		c.observeConnections(f)
@@ -206,6 +207,8 @@ func (c *investigation) observeFaults(f *facts) {
 	fours := c.fours()
 	f.set(earlyStatus, isTrue(fours >= 3 && fours >= 0.02*p.failed), "client", "%s answers with a 4xx status came beside the resets", commas(fours))
 
+	early := p.cell[attack.Reset][attack.PhaseDial] / p.failed
+	f.set(dialResets, when(early, 0.05, 0.5), "client", "%s of the failures were resets while connecting", percent(early))
 	phase := func(name string, ph ...attack.Phase) (float64, string) {
 		n := 0.0
 		for _, x := range ph {
@@ -465,9 +468,7 @@ func (c *investigation) counted(h hop, name string) (float64, bool) {
 
 func (c *investigation) observeProcesses(f *facts, h hop) {
 	deaths := c.deaths(h)
-	if h.index == 0 {
-		c.dead = deaths
-	}
+	c.dead = append(c.dead, deaths)
 	src := "processes of " + h.host
 	watched := c.watchesProcess(h)
 	var mine []death
@@ -506,7 +507,7 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 		}
 	}
 	f.set(workersDied, isTrue(2*workers > len(mine)), src, "%s of %s were one of several of their name", commas(float64(workers)), count(float64(len(mine)), "process"))
-	c.observeRhythm(f, mine, src)
+	c.observeRhythm(f, deaths, src)
 	c.observeHang(f, mine, src)
 	c.observeMemory(f, h, deaths)
 }
@@ -643,7 +644,7 @@ func (c *investigation) observeHost(f *facts, h hop) {
 			text = r.describe()
 		}
 		mark := func(x clue) {
-			if f[x].is == yes {
+			if f[x].is == yes || !ranOut && c.onset.Status != NoOnset && c.a.gapAt(r, c.onset.At) != nil {
 				return
 			}
 			f.set(x, isTrue(ranOut), "probe of "+r.metric.Host, "%s", text)

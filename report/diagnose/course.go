@@ -9,7 +9,7 @@ import (
 )
 
 // observeCourse answers how failures go with load and time.
-func (c *investigation) observeCourse(f *facts) {
+func (c *investigation) observeCourse(f *facts, h hop) {
 	o := c.onset
 	all := c.t.total
 	if all.failed == 0 || o == nil {
@@ -30,8 +30,10 @@ func (c *investigation) observeCourse(f *facts) {
 	}
 	c.observeExcess(f)
 	c.observeLatency(f)
-	c.observeInstant(f)
-	c.observePool(f)
+	if h.index == 0 {
+		c.observeInstant(f)
+		c.observePool(f)
+	}
 }
 
 // observeConstancy asks whether the share of failures is the same in all thirds

@@ -281,12 +281,25 @@ func (c *investigation) fill(f *Finding, h *hypothesis) {
 			f.Process = strings.TrimPrefix(by, " by ")
 		}
 	}
-	if len(c.dead) > 0 && f.Process == "" && h.hop.index == 0 && (strings.Contains(h.cause, "crash") || strings.Contains(h.cause, "killed") || strings.Contains(h.cause, "restart") || strings.Contains(h.cause, "recycling") || strings.Contains(h.cause, "oom")) {
-		f.Process, f.PID = c.dead[0].process, c.dead[0].pid
+	if d := c.firstDeath(h); d != nil && f.Process == "" && slices.ContainsFunc(h.rule.any, func(x clue) bool { return x == died || x == workersDied || x == outOfMemory }) {
+		f.Process, f.PID = d.process, d.pid
 	}
 	if c.address != nil && h.hop.index == 0 && c.address.host != "" && h.rule.leg == server {
 		f.Host = c.address.host
 	}
+}
+
+// firstDeath returns the first end of a process of a hypothesis' hop, nil without.
+func (c *investigation) firstDeath(h *hypothesis) *death {
+	if h.hop.index >= len(c.dead) || len(c.dead[h.hop.index]) == 0 {
+		return nil
+	}
+	for i, d := range c.dead[h.hop.index] {
+		if d.at >= c.from-3 {
+			return &c.dead[h.hop.index][i]
+		}
+	}
+	return nil
 }
 
 // onsetSentence says what happened, when, and how it was before.
@@ -352,9 +365,9 @@ func (c *investigation) causeSentence(h *hypothesis) string {
 	}
 	switch {
 	case h.lead != nil && h.lead.full != nil && !h.rule.inferred:
-		s += fmt.Sprintf(": %s%s, %s.", h.lead.describe(), where, c.relative(h.lead.full.at))
+		s += fmt.Sprintf(": %s%s, %s.", h.lead.describe(), where, c.relativeOn(h.lead.metric.Host, h.lead.full.at))
 	case h.lead != nil && h.lead.level != nil:
-		s += fmt.Sprintf(": %s%s, %s.", h.lead.describe(), where, c.relative(h.lead.level.at))
+		s += fmt.Sprintf(": %s%s, %s.", h.lead.describe(), where, c.relativeOn(h.lead.metric.Host, h.lead.level.at))
 	case h.counter != nil:
 		s += fmt.Sprintf(": %s%s grew by %s, first %s.", strings.ReplaceAll(h.counter.metric.Name, "-", " "), where,
 			commas(h.counter.counter.between(c.from-2, c.to+1)), c.relative(h.counter.counter.start.at))

@@ -49,7 +49,7 @@ type investigation struct {
 	hops     []hop
 	facts    []*facts
 	wires    []wireView
-	dead     []death
+	dead     [][]death // by hop
 	loopback bool
 	censored bool // the generator was the limit before it could show
 	address  *badAddress
@@ -196,11 +196,20 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 	if !seen && !ranOut || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {
 		return
 	}
+	if timed && !hyp.measured && r.leg == proxy {
+		return
+	}
 	if timed && !hyp.measured && !r.inferred && len(r.any) == 0 {
 		hyp.score += penaltyBlind
 	}
 	if !timed {
 		hyp.measured = !h.assumed && (!slices.Contains(r.any, died) || f[died].is == yes)
+	}
+	switch {
+	case r.elimination && f[rateStatus].is != yes && (!c.watchesProcess(h) || c.hidden() != ""):
+		hyp.measured = false
+	case hyp.lead != nil && c.a.clockError(hyp.lead.metric.Host) > maxClockError:
+		hyp.measured = false // what came first there is not known
 	}
 	c.weigh(hyp, f)
 	hyp.score += c.gate(r, h, f)
@@ -251,6 +260,9 @@ func (c *investigation) weigh(hyp *hypothesis, f *facts) {
 func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	clean := c.facts[0][badGateway].is
 	s := c.contrasts(h)
+	if h.assumed {
+		s += penaltyBlind
+	}
 	switch {
 	case h.index > 0 && clean == yes:
 		s += 0.5
@@ -359,7 +371,7 @@ func (hyp *hypothesis) resourceEvidence(c *investigation, r *resource) {
 	if s == nil {
 		return
 	}
-	text := r.describe() + ", " + c.relative(s.at)
+	text := r.describe() + ", " + c.relativeOn(r.metric.Host, s.at)
 	hyp.pro = append(hyp.pro, Evidence{Source: "probe of " + r.metric.Host, Text: text, At: pointer(s.at)})
 }
 
@@ -379,6 +391,14 @@ func (c *investigation) relative(at float64) string {
 		return wordSeconds(d) + " before the first " + word
 	}
 	return wordSeconds(-d) + " after the first " + word
+}
+
+// relativeOn is relative for a time of another host's clock.
+func (c *investigation) relativeOn(host string, at float64) string {
+	if e := c.a.clockError(host); e > maxClockError {
+		return fmt.Sprintf("at about %s of a clock that may be off by %s", wordSeconds(at), wordSeconds(2*e))
+	}
+	return c.relative(at)
 }
 
 // candidates returns the resources of a rule at a hop.

@@ -133,7 +133,8 @@ func threshold(limit float64) float64 { return min(hardFull*limit, max(limit-1, 
 
 // judgeLimit finds when a limit that refuses was reached: four of five samples at
 // 98 %, unsmoothed; the time is that of the first sample within 0.3 % of its own
-// plateau, because crossing 98 % is early by 2 % of a ramp.
+// plateau, because crossing 98 % is early by 2 % of a ramp. The plateau is that of
+// the whole stretch: on a slow ramp the first seconds above 98 % still climb.
 func (a *analysis) judgeLimit(r *resource) {
 	full := func(i int) bool { return r.share[i] >= threshold(r.limit) }
 	n := len(r.share)
@@ -157,11 +158,7 @@ func (a *analysis) judgeLimit(r *resource) {
 	}
 	switch {
 	case start >= 0:
-		to := start
-		for to < n && r.at[to] <= r.at[start]+3 {
-			to++
-		}
-		level := stats.Median(r.share[start:to])
+		level := plateauLevel(r.share[start:], full, start)
 		j := start
 		for j > 0 && r.share[j-1] >= level*(1-plateauWidth) {
 			j--
@@ -179,6 +176,20 @@ func (a *analysis) judgeLimit(r *resource) {
 	if last >= 0 && last < n-3 {
 		r.freed = r.at[last]
 	}
+}
+
+// plateauLevel returns the level that a resource stays at once it is full: the
+// 80th percentile until it is not full for five samples.
+func plateauLevel(share []float64, full func(int) bool, offset int) float64 {
+	end, empty := 0, 0
+	for i := range share {
+		if full(offset + i) {
+			end, empty = i+1, 0
+		} else if empty++; empty >= 5 {
+			break
+		}
+	}
+	return quantileOf(share[:end], 0.8)
 }
 
 // sampled is the saturation that sample i saw first: it came between the sample

@@ -214,11 +214,8 @@ func rounded(v int64) int64 {
 // series samples a level at 4 Hz.
 func (w *world) series(host, process, name string, limit float64, value func(t float64) float64) {
 	m := probe.Metric{Host: host, Process: process, Name: name}
-	if process != "" {
-		m.PID = 100
-		if process == "rampload" {
-			m.PID = 1
-		}
+	if process == "rampload" {
+		m.PID = 1
 	}
 	w.seriesOf(m, limit, value)
 }

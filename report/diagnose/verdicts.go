@@ -226,7 +226,7 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 			what = strings.TrimSuffix(what, " on "+r.metric.Host)
 		}
 		switch {
-		case res.Verdict == FullThroughout, res.Verdict == RuledOut && res.Saturated != nil:
+		case (res.Verdict == FullThroughout || res.Verdict == RuledOut && res.Saturated != nil) && bearing(r.metric.Name):
 			byTime = append(byTime, Exclusion{what, res.Reason})
 		case (res.Verdict == Headroom || res.Verdict == RuledOut) && slices.Contains(mainResources, r.metric.Name) && (r.counter != nil || !math.IsNaN(r.most)):
 			if old, ok := best[what]; !ok || finite(r.most, 0) > finite(old.r.most, 0) {
@@ -258,6 +258,14 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 	return append(out, c.contradicted(top)...)
 }
 
+// bearing reports whether the exhaustion of a resource could cause anything that
+// the catalogue knows.
+func bearing(name string) bool {
+	return slices.ContainsFunc(catalogue(), func(r rule) bool {
+		return slices.Contains(r.gauges, name) || slices.Contains(r.counters, name)
+	})
+}
+
 func (c *investigation) severalHosts() bool { return len(c.watchable()) > 1 }
 
 // contradicted lists causes that a reader would think of and that an observation
@@ -274,7 +282,8 @@ func (c *investigation) contradicted(top *hypothesis) []Exclusion {
 	} else if f[loopback].is == yes && !isPath {
 		out = append(out, Exclusion{"the path", "the target is on this machine"})
 	}
-	if f[died].is == no {
+	alive := func(f *facts) bool { return f[died].is == no }
+	if alive(f) && !slices.ContainsFunc(c.facts, func(f *facts) bool { return !alive(f) && f[died].is == yes }) {
 		out = append(out, Exclusion{"crash or restart", "no watched process ended"})
 	}
 	return out

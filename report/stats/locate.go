@@ -43,8 +43,8 @@ func (s *scanner) locate(a alarm, out *Rise) {
 		out.At += 0.5
 	}
 	out.Low, out.High = max(0, float64(low-1)), min(float64(s.n), float64(high+1)+out.At-float64(at))
-	out.Before, out.BeforeOf, _ = s.rate(0, at)
-	out.After, out.AfterOf, _ = s.rate(at, s.n)
+	out.Before, out.BeforeOf = s.all(0, at)
+	out.After, out.AfterOf = s.all(at, s.n)
 }
 
 // dataEnd is where the windows that describe a rise end: some seconds after its

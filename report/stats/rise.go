@@ -68,8 +68,43 @@ const (
 // hinge, with the interval of all starts within 2Δℓ ≤ 6.0.
 func FindRise(r Rates, o RiseOptions) Rise {
 	masked, bursts := MaskBursts(r)
+	out := findRise(newScanner(r, masked), o, bursts)
+	if !mostInBursts(r, bursts) {
+		return out
+	}
+	// What comes in bursts again and again is no series of isolated ones: a service
+	// that crashes, and is restarted, whenever the load is above its limit. The
+	// same scan without the mask, at the highest dispersion, tells whether bursts
+	// began at a load.
+	s := newScanner(r, make([]bool, len(r.Count)))
+	s.least = maxDispersion
+	if again := findRise(s, o, bursts); again.Status == Lasting && (out.Status != Lasting || again.At < out.At) {
+		return again
+	}
+	return out
+}
+
+// mostInBursts reports whether at least four clusters of bursts hold most of all
+// events.
+func mostInBursts(r Rates, bursts []Burst) bool {
+	var in, all float64
+	clusters, last := 0, -3
+	for _, b := range bursts {
+		in += b.Count
+		if b.Window > last+2 {
+			clusters++
+		}
+		last = b.Window
+	}
+	for _, c := range r.Count {
+		all += c
+	}
+	return clusters >= 4 && 2*in > all
+}
+
+func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
+	r, masked := s.r, s.masked
 	out := Rise{Bursts: bursts, Alarm: -1}
-	s := newScanner(r, masked)
 	if s.n == 0 {
 		return out
 	}
@@ -96,7 +131,6 @@ func FindRise(r Rates, o RiseOptions) Rise {
 			if warning != "" {
 				found.Warnings = append(found.Warnings, warning)
 			}
-			found.Episodes = out.Episodes
 			return found
 		}
 		episode := s.episode(a)
@@ -108,19 +142,24 @@ func FindRise(r Rates, o RiseOptions) Rise {
 		for i := episode.From; i < episode.To; i++ {
 			masked[i] = true
 		}
+		least := s.least
 		s = newScanner(r, masked)
+		s.least = least
 		start = episode.To
 	}
 	switch period, regular := Regular(bursts, r.Step); {
 	case fromStart:
 		out.Status = FromStart
-		out.After, out.AfterOf, _ = s.rate(0, s.n)
+		out.After, out.AfterOf = s.all(0, s.n)
 		out.High = 1
 	case first != nil:
 		first.Bursts, first.Episodes = bursts, out.Episodes
 		return *first
 	case regular:
 		out.Status, out.Period, out.At = Recurring, period, float64(bursts[0].Window)
+		out.Low, out.High = out.At, out.At+1
+		out.Before, out.BeforeOf = s.all(0, bursts[0].Window)
+		out.After, out.AfterOf = s.all(bursts[0].Window, s.n)
 	}
 	return out
 }

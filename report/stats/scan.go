@@ -19,6 +19,7 @@ type scanner struct {
 	n      int
 	y, e   []float64 // sums over the windows before an index
 	active []int
+	least  float64 // smallest dispersion to assume; 0: as measured
 }
 
 func newScanner(r Rates, masked []bool) *scanner {
@@ -125,9 +126,9 @@ func (s *scanner) capped(k, t int) float64 {
 // dispersion returns how clustered events are before window k.
 func (s *scanner) dispersion(k int) float64 {
 	if s.y[k] < 2 {
-		return 1
+		return max(1, s.least)
 	}
-	d := max(1, Dispersion(s.r, s.masked, 0, k, 1), Dispersion(s.r, s.masked, 0, k, 5))
+	d := max(1, s.least, Dispersion(s.r, s.masked, 0, k, 1), Dispersion(s.r, s.masked, 0, k, 5))
 	return min(d, maxDispersion)
 }
 
@@ -138,4 +139,14 @@ func (s *scanner) rate(from, to int) (y, e float64, active int) {
 		return 0, 0, 0
 	}
 	return s.y[to] - s.y[from], s.e[to] - s.e[from], s.active[to] - s.active[from]
+}
+
+// all returns events and exposure in [from, to), masked windows included: what a
+// reader counts.
+func (s *scanner) all(from, to int) (y, e float64) {
+	for i := max(from, 0); i < min(to, s.n); i++ {
+		y += s.r.Count[i]
+		e += s.r.Exposure[i]
+	}
+	return y, e
 }

@@ -1,0 +1,102 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// keys are the documented cause keys that a rule may give.
+var keys = strings.Fields(`
+client-timeout
+server-file-descriptors server-connection-limit listen-backlog syn-backlog server-memory-oom server-cpu-shedding server-threads bandwidth-send-timeout
+application-abort early-response-unread-body process-crash worker-killed worker-recycling ungraceful-restart tls-shedding rate-limit-policy idle-timeout-race
+proxy-ephemeral-ports proxy-file-descriptors proxy-queue-limit nat-ports conntrack-table conntrack-invalid path-reset path-connection-limit path-rate-limit
+path-idle-expiry host-firewall rst-injection packet-loss network-outage mtu-black-hole failover`)
+
+func TestCatalogue(t *testing.T) {
+	rules := catalogue()
+	var seen []string
+	for _, r := range rules {
+		if !slices.Contains(keys, r.cause) {
+			t.Errorf("%s is no documented cause key", r.cause)
+		}
+		if slices.Contains(seen, r.cause) {
+			t.Errorf("%s is there twice", r.cause)
+		}
+		seen = append(seen, r.cause)
+		if r.says == "" || len(r.weights) == 0 {
+			t.Errorf("%s says nothing or weighs nothing", r.cause)
+		}
+		for _, name := range append(slices.Clone(r.gauges), r.counters...) {
+			if _, ok := probe.Lookup(name); !ok {
+				t.Errorf("%s: %s is not in the catalogue of metrics", r.cause, name)
+			}
+		}
+		var clues []clue
+		for _, w := range r.weights {
+			if slices.Contains(clues, w.clue) {
+				t.Errorf("%s weighs clue %d twice", r.cause, w.clue)
+			}
+			clues = append(clues, w.clue)
+		}
+		c := &investigation{a: &analysis{log: &runlog.Log{}}, t: &targetSeries{}, onset: &Onset{Fault: attack.Reset}}
+		if advice := c.advice(&hypothesis{rule: r, cause: r.cause}); len(advice) == 0 || advice[0] == "" {
+			t.Errorf("%s comes without advice", r.cause)
+		}
+		if r.leg == server {
+			inner := c.key(r, hop{index: 1, host: "db"})
+			if !strings.HasPrefix(inner, "upstream-") || strings.Contains(inner, "server-") {
+				t.Errorf("%s behind a proxy is %s", r.cause, inner)
+			}
+			if advice := c.advice(&hypothesis{rule: r, cause: inner}); len(advice) == 0 {
+				t.Errorf("%s comes without advice", inner)
+			}
+		}
+	}
+	for _, k := range keys {
+		if !slices.Contains(seen, k) {
+			t.Errorf("no rule gives %s", k)
+		}
+	}
+}
+
+func TestReason(t *testing.T) {
+	for _, s := range []string{"SK_RST_REASON_TCP_STATE", "TCP_STATE", "STATE", "tcp_state"} {
+		if got := reason(s); got != "STATE" {
+			t.Errorf("reason(%q) = %q", s, got)
+		}
+	}
+	for s, want := range map[string]string{"NO_SOCKET": "NO_SOCKET", "TCP_ABORT_ON_CLOSE": "ABORT_ON_CLOSE", "ABORT_ON_CLOSE": "ABORT_ON_CLOSE"} {
+		if got := reason(s); got != want {
+			t.Errorf("reason(%q) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestWording(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{commas(1510), "1,510"}, {commas(70080.4), "70,080"}, {commas(0), "0"}, {commas(1234567), "1,234,567"}, {commas(2.5), "2.5"},
+		{percent(0), "0 %"}, {percent(0.00003), "0.003 %"}, {percent(0.025), "2.5 %"}, {percent(0.61), "61 %"}, {percent(1), "100 %"},
+		{wordSeconds(0.2), "0.2 s"}, {wordSeconds(0.035), "35 ms"}, {wordSeconds(90), "1m30s"}, {wordSeconds(0.0004), "0.4 ms"},
+		{rate(Span{1510, 1490, 1525}), "1,510/s (1,490-1,525)"}, {amount(3<<30, "bytes"), "3.0 GiB"}, {count(1, "burst"), "1 burst"}, {count(3, "process"), "3 processes"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+// The threshold of a hard limit leaves room for one unit where limits are small.
+func TestThreshold(t *testing.T) {
+	for limit, want := range map[float64]float64{10: 9, 40: 39, 64: 62.72, 1024: 1003.52} {
+		if got := threshold(limit) * limit; fmt.Sprintf("%.2f", got) != fmt.Sprintf("%.2f", want) {
+			t.Errorf("limit %v is full at %v, want %v", limit, got, want)
+		}
+	}
+}
