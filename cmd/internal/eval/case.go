@@ -130,6 +130,13 @@ const (
 	logEnding  = ".runlog.gz"
 )
 
+// ReadRun returns one recorded case of a folder.
+func ReadRun(dir string, run Run) (Recorded, error) {
+	base := filepath.Join(dir, run.Name())
+	c, err := ReadCase(base + caseEnding)
+	return Recorded{c, base + logEnding}, err
+}
+
 // ReadDir returns the cases of a folder that have a run log, in order of name.
 func ReadDir(dir string) ([]Recorded, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*"+caseEnding))
