@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/rampload/rampload/probe"
@@ -144,8 +145,43 @@ func (w *watched) watchHost(h profiles.Host, clock probe.Clock) {
 		w.add(h.Name, "kernel counters")(asSampler(kernel.NewCounters(opt)))
 	}
 	for _, p := range h.Processes {
-		w.add(h.Name, "process "+processText(p))(asSampler(host.NewProcess(p, h.Name, host.Options{Clock: clock, Netns: h.Netns})))
+		w.watchProcess(h, p, ns, clock)
 	}
+}
+
+// watchProcess opens the samplers of a process: itself, its control groups and,
+// where that is not a watched one, its network namespace.
+func (w *watched) watchProcess(h profiles.Host, selected profiles.Process, ns kernel.Namespace, clock probe.Clock) {
+	source := "process " + processText(selected)
+	process, err := host.NewProcess(selected, h.Name, host.Options{Clock: clock, Netns: h.Netns})
+	if err != nil {
+		w.add(h.Name, source)(nil, err)
+		return
+	}
+	// The first look finds the process, and with it the name that people call it.
+	// One that is not there yet may come: the session looks again and again.
+	_ = process.Sample(context.Background(), func(probe.Reading) {})
+	w.samplers = append(w.samplers, process)
+	opt := kernel.Options{Host: h.Name, Clock: clock, Namespace: ns}
+	w.add(h.Name, "cgroup of "+processText(selected))(asSampler(kernel.NewCgroup(opt, process.Label(), process.PIDs)))
+	if h.Netns == "" && !inOwnNamespace(process.PIDs()) {
+		w.add(h.Name, "network of "+processText(selected))(asSampler(kernel.NewProcessNetwork(opt, process.Label(), process.PIDs)))
+	}
+}
+
+// inOwnNamespace reports whether the processes are known and share rampload's
+// network namespace, whose sockets and counters are read already.
+func inOwnNamespace(pids []int32) bool {
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil || len(pids) == 0 {
+		return false
+	}
+	for _, pid := range pids {
+		if other, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid)); err != nil || other != own {
+			return false
+		}
+	}
+	return true
 }
 
 // asSampler keeps a nil pointer from becoming a sampler that is not nil.
