@@ -51,7 +51,10 @@ func DefaultAbortIf() []Gate {
 //     Engine and Protocol are filled when they are zero; zero Connections and
 //     IdleTimeout have a meaning of their own and stay.
 //   - A staircase's For is computed.
-//   - A nil AbortIf becomes [DefaultAbortIf]; an empty one stays empty.
+//   - A search gets [DefaultSearch] where it leaves fields open, and a condition
+//     where neither it nor the profile has one: failures < 0.1%.
+//   - A nil AbortIf becomes [DefaultAbortIf]; an empty one stays empty. A search
+//     goes beyond what its targets can bear, so there nil becomes empty.
 func (p Profile) WithDefaults() Profile {
 	p = p.clone()
 	defaultShares(p.Targets)
@@ -74,11 +77,20 @@ func (p Profile) WithDefaults() Profile {
 		}
 	}
 	for i := range p.Load {
-		p.Load[i].For = p.Load[i].Duration()
+		switch s := &p.Load[i]; s.Kind {
+		case Search:
+			*s = s.searchDefaults(len(p.stepGates()) == 0)
+		case Idle:
+		default:
+			s.For = s.Duration()
+		}
 	}
 	p.Client = p.Client.withDefaults()
 	if p.AbortIf == nil {
 		p.AbortIf = DefaultAbortIf()
+		if _, searches := p.SearchStage(); searches {
+			p.AbortIf = []Gate{}
+		}
 	}
 	return p
 }

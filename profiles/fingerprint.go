@@ -10,9 +10,10 @@ import (
 )
 
 // Fingerprint identifies what makes two runs comparable: the targets with their
-// requests, the load and the client. It does not depend on the profile's name,
-// the hosts that requests go to or that are watched, gates, credentials, what
-// came from the environment, or where files lie. It is "v1:" and 32 hex digits
+// requests, the load (with what a search looks for) and the client. It does not
+// depend on the profile's name, the hosts that requests go to or that are
+// watched, other gates, credentials, what came from the environment, or where
+// files lie. It is "v1:" and 32 hex digits
 // of a SHA-256; "v1" changes when its definition does.
 func (p Profile) Fingerprint() string {
 	p = p.WithDefaults().Redacted()
@@ -21,7 +22,13 @@ func (p Profile) Fingerprint() string {
 		print.Targets = append(print.Targets, fingerprintTarget(t))
 	}
 	for _, s := range p.Load {
-		print.Load = append(print.Load, printedStage(s))
+		stage := fingerprintStage(s)
+		if s.Kind == Search { // what it looks for decides which loads are sent
+			for _, g := range p.SearchGates() {
+				stage.Until = append(stage.Until, g.String())
+			}
+		}
+		print.Load = append(print.Load, stage)
 	}
 	data, err := json.Marshal(print)
 	if err != nil { // only for rates that are not finite, which Validate refuses
@@ -69,6 +76,12 @@ type (
 		FromConns int           `json:"from_conns,omitempty"`
 		ToConns   int           `json:"to_conns,omitempty"`
 		For       time.Duration `json:"for"`
+		Until     []string      `json:"until,omitempty"`
+		HoldFor   time.Duration `json:"hold,omitempty"`
+		CoolDown  time.Duration `json:"cool_down,omitempty"`
+		Precision float64       `json:"precision,omitempty"`
+		IdleFrom  time.Duration `json:"idle_from,omitempty"`
+		IdleTo    time.Duration `json:"idle_to,omitempty"`
 	}
 	printedClient struct {
 		Connections    int             `json:"connections"`
@@ -95,6 +108,14 @@ type (
 		NonIdempotent bool          `json:"non_idempotent,omitempty"`
 	}
 )
+
+func fingerprintStage(s Stage) printedStage {
+	return printedStage{
+		Kind: s.Kind, From: s.From, To: s.To, Step: s.Step, Every: s.Every, Jitter: s.Jitter,
+		BurstSize: s.BurstSize, FromConns: s.FromConns, ToConns: s.ToConns, For: s.For,
+		HoldFor: s.HoldFor, CoolDown: s.CoolDown, Precision: s.Precision, IdleFrom: s.IdleFrom, IdleTo: s.IdleTo,
+	}
+}
 
 func fingerprintTarget(t Target) printedTarget {
 	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect}

@@ -79,6 +79,8 @@ const (
 	Burst                        // BurstSize requests at once every Every ± Jitter, for For
 	Max                          // closed loop: every connection always busy, for For
 	Connections                  // FromConns -> ToConns held connections over For, each at Client.PerConnection
+	Search                       // looks for the highest load from From to To at which Until holds
+	Idle                         // no load: how long idle connections live, tried from IdleFrom to IdleTo
 )
 
 // Stage is one part of the load. Only the fields that its Kind names are set.
@@ -91,7 +93,17 @@ type Stage struct {
 	BurstSize int
 	FromConns int
 	ToConns   int
-	For       time.Duration // whole length of the stage, computed for Staircase
+	For       time.Duration // whole length of the stage, computed for Staircase, 0 for Search and Idle
+
+	// Until is what a load has to hold to pass in a Search. The zero Gate stands
+	// for those of the profile's gates that can be judged on a part of a run, see
+	// [Profile.SearchGates].
+	Until     Gate
+	HoldFor   time.Duration // Search: how long each load is held; up to three times as long to decide
+	CoolDown  time.Duration // Search: pause between two loads, at least
+	Precision float64       // Search: ends when what passes and what does not are this near, 0.05 for 5 %
+
+	IdleFrom, IdleTo time.Duration // Idle
 }
 
 // Engine is the driver that sends the load.

@@ -10,7 +10,7 @@ import (
 
 // String returns the kind's name in messages.
 func (k StageKind) String() string {
-	names := [...]string{"ramp", "hold", "staircase", "burst", "max", "connections"}
+	names := [...]string{"ramp", "hold", "staircase", "burst", "max", "connections", "search", "idle"}
 	if int(k) < len(names) {
 		return names[k]
 	}
@@ -34,9 +34,16 @@ func (s Stage) Steps() int {
 }
 
 // Duration returns the length of the stage: For, and for a Staircase Every times
-// its levels.
+// its levels. That of a Search and of an Idle stage is an estimate: what they
+// find decides.
 func (s Stage) Duration() time.Duration {
-	if s.Kind != Staircase {
+	switch s.Kind {
+	case Staircase:
+	case Search:
+		return s.searchDuration()
+	case Idle:
+		return s.idleDuration()
+	default:
 		return s.For
 	}
 	d := float64(s.Steps()) * float64(s.Every)
@@ -60,6 +67,8 @@ func (s Stage) MaxRate(perConnection float64) (rate float64, ok bool) {
 		return float64(s.BurstSize) / s.Every.Seconds(), true
 	case Connections:
 		return float64(max(s.FromConns, s.ToConns)) * perConnection, true
+	case Idle:
+		return 0, true
 	default:
 		return max(s.From, s.To), true
 	}
@@ -86,6 +95,10 @@ func (s Stage) String() string {
 		return "as fast as the connections allow for " + over
 	case Connections:
 		return fmt.Sprintf("connections %s to %s over %s", grouped(float64(s.FromConns)), grouped(float64(s.ToConns)), over)
+	case Search:
+		return s.searchString()
+	case Idle:
+		return fmt.Sprintf("idle connections, %s to %s", FormatDuration(s.IdleFrom), FormatDuration(s.IdleTo))
 	}
 	return "invalid stage"
 }

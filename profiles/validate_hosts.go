@@ -131,6 +131,9 @@ func (v *validator) gateNames(path string, g Gate) {
 func (v *validator) gate(path string, g Gate) {
 	below := g.Op == Less || g.Op == LessOrEqual
 	rate, known := v.profile.MaxRate()
+	if v.gateOfSearch(path, g) {
+		return
+	}
 	switch {
 	case g.Metric == GateHeadroom && below:
 		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.formatValue())

@@ -12,7 +12,8 @@ func (v *validator) load() {
 	for i, s := range stages {
 		v.stage(at("load", i), s)
 		rate, ok := s.MaxRate(1)
-		loaded = loaded || !ok || rate > 0
+		loaded = loaded || !ok || rate > 0 || s.Kind == Idle
+		v.place(i, s)
 	}
 	if d := v.profile.Duration(); d.Seconds() > maxLoad {
 		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", FormatDuration(d))
@@ -50,6 +51,10 @@ func (v *validator) stage(path string, s Stage) {
 		}
 	case Connections:
 		v.connections(path, s)
+	case Search:
+		v.search(path+".search", s)
+	case Idle:
+		v.idle(path+".idle", s)
 	default:
 		v.add(path, "stage kind %d is none: use one of the kinds of this package", s.Kind)
 	}

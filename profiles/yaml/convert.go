@@ -163,6 +163,8 @@ func stageShapes() []shape {
 		{"bursts", []string{"burst", "every", "for"}, []string{"jitter"}, "{burst: 40, every: 950ms, jitter: 150ms, for: 25s}"},
 		{"a hold", []string{"at", "for"}, nil, "{at: 2000/s, for: 1m}"},
 		{"a staircase", []string{"step", "from", "to", "every"}, nil, "{from: 500/s, to: 1500/s, step: 100/s, every: 10s}"},
+		{"a search", []string{"search"}, nil, "{search: {from: 100/s, to: 5000/s, until: failures < 0.1%}}"},
+		{"an idle stage", []string{"idle"}, nil, "{idle: 1s..120s}"},
 		{"a ramp", []string{"from", "to", "over"}, nil, "{from: 50/s, to: 2000/s, over: 2m}"},
 	}
 }
@@ -231,6 +233,10 @@ func (s *stageSyntax) stage() profiles.Stage {
 	from, to := deref(s.From), deref(s.To)
 	every, length := time.Duration(deref(s.Every)), time.Duration(deref(s.For))
 	switch {
+	case s.Search != nil:
+		return s.Search.stage()
+	case s.Idle != nil:
+		return profiles.Stage{Kind: profiles.Idle, IdleFrom: s.Idle.from, IdleTo: s.Idle.to}
 	case s.Burst != nil:
 		return profiles.Stage{
 			Kind: profiles.Burst, BurstSize: int(*s.Burst), Every: every,
@@ -248,4 +254,13 @@ func (s *stageSyntax) stage() profiles.Stage {
 		return profiles.Stage{Kind: profiles.Connections, FromConns: from.conns, ToConns: to.conns, For: time.Duration(deref(s.Over))}
 	}
 	return profiles.Stage{Kind: profiles.Ramp, From: from.rate, To: to.rate, For: time.Duration(deref(s.Over))}
+}
+
+func (s *searchSyntax) stage() profiles.Stage {
+	stage := profiles.DefaultSearch(float64(deref(s.From)), float64(deref(s.To)))
+	stage.Until = profiles.Gate(deref(s.Until))
+	stage.HoldFor = time.Duration(or(s.Hold, duration(stage.HoldFor)))
+	stage.CoolDown = time.Duration(or(s.CoolDown, duration(stage.CoolDown)))
+	stage.Precision = float64(or(s.Precision, precision(stage.Precision)))
+	return stage
 }

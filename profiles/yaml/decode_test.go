@@ -327,3 +327,27 @@ func TestSyntaxIsTagged(t *testing.T) {
 		}
 	}
 }
+
+func TestDecodeSearchAndIdle(t *testing.T) {
+	const s = 1e9
+	until := profiles.DefaultUntil()
+	for file, want := range map[string][]profiles.Stage{
+		"search":       {{Kind: profiles.Search, From: 100, To: 5000, Until: until, HoldFor: 20 * s, Precision: 0.025}},
+		"search-gates": {{Kind: profiles.Search, From: 0.5, To: 5000, HoldFor: 10 * s, CoolDown: 5 * s, Precision: 0.05}},
+		"search-short": {{Kind: profiles.Search, From: 100, To: 150, Until: until, HoldFor: 10 * s, CoolDown: 5 * s, Precision: 0.05}},
+		"idle":         {{Kind: profiles.Idle, IdleFrom: s, IdleTo: 120 * s}},
+		"idle-after":   {{Kind: profiles.Ramp, From: 10, To: 100, For: 10 * s}, {Kind: profiles.Idle, IdleFrom: s, IdleTo: 90 * s}},
+	} {
+		data, err := os.ReadFile("testdata/valid-" + file + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Decode(file+".yaml", data, options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, p.Load); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}
+}

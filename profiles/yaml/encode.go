@@ -213,6 +213,10 @@ func stageOf(stage profiles.Stage) stageSyntax {
 	length, every := duration(stage.For), duration(stage.Every)
 	from, to := level{rate: stage.From}, level{rate: stage.To}
 	switch stage.Kind {
+	case profiles.Search:
+		return stageSyntax{Search: searchOf(stage)}
+	case profiles.Idle:
+		return stageSyntax{Idle: &idleSpan{stage.IdleFrom, stage.IdleTo}}
 	case profiles.Burst:
 		size := count(stage.BurstSize)
 		return stageSyntax{Burst: &size, Every: &every, Jitter: given(duration(stage.Jitter)), For: &length}
@@ -227,6 +231,17 @@ func stageOf(stage profiles.Stage) stageSyntax {
 		from, to = level{conns: stage.FromConns, isConns: true}, level{conns: stage.ToConns, isConns: true}
 	}
 	return stageSyntax{From: &from, To: &to, Over: &length}
+}
+
+func searchOf(stage profiles.Stage) *searchSyntax {
+	from, to, near := rate(stage.From), rate(stage.To), precision(stage.Precision)
+	hold, pause := duration(stage.HoldFor), duration(stage.CoolDown)
+	s := &searchSyntax{From: &from, To: &to, Hold: &hold, CoolDown: &pause, Precision: &near}
+	if stage.Until != (profiles.Gate{}) {
+		until := gate(stage.Until)
+		s.Until = &until
+	}
+	return s
 }
 
 // clientOf writes out what every client has, and the rest where it is used.

@@ -21,25 +21,26 @@ type value interface {
 }
 
 type (
-	word     string  // an identifier: shown in every output
-	text     string  // any text: what it takes from the environment is secret
-	rate     float64 // requests per second
-	share    float64 // ratio in (0,1]
-	duration time.Duration
-	count    int
-	limit    int           // a count above 0
-	timeout  time.Duration // above 0
-	weight   float64       // above 0
-	toggle   bool
-	address  netip.Addr
-	engine   profiles.Engine
-	protocol profiles.Protocol
-	backoff  bool // exponential
-	jitter   bool // full
-	proxy    bool // environment
-	statuses profiles.StatusSet
-	gate     profiles.Gate
-	headers  []profiles.Header
+	word      string  // an identifier: shown in every output
+	text      string  // any text: what it takes from the environment is secret
+	rate      float64 // requests per second
+	share     float64 // ratio in (0,1]
+	precision float64 // ratio
+	duration  time.Duration
+	count     int
+	limit     int           // a count above 0
+	timeout   time.Duration // above 0
+	weight    float64       // above 0
+	toggle    bool
+	address   netip.Addr
+	engine    profiles.Engine
+	protocol  profiles.Protocol
+	backoff   bool // exponential
+	jitter    bool // full
+	proxy     bool // environment
+	statuses  profiles.StatusSet
+	gate      profiles.Gate
+	headers   []profiles.Header
 )
 
 // level is where a ramp begins or ends.
@@ -48,6 +49,12 @@ type level struct {
 	conns   int
 	isConns bool
 }
+
+// idleSpan is the shortest and the longest time of an idle stage.
+type idleSpan struct{ from, to time.Duration }
+
+// defaultIdleFrom is where an idle stage begins that gives its end only.
+const defaultIdleFrom = time.Second
 
 // peak is what a hold holds.
 type peak struct {
@@ -77,6 +84,34 @@ func (v *share) parse(text string, _ bool) error {
 	return err
 }
 func (v *share) format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
+
+func (v *precision) parse(text string, _ bool) error {
+	r, err := profiles.ParsePercent(text)
+	*v = precision(r)
+	return err
+}
+func (v *precision) format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
+
+func (v *idleSpan) parse(text string, _ bool) error {
+	from, to, ok := strings.Cut(text, "..")
+	if !ok {
+		to, from = text, profiles.FormatDuration(defaultIdleFrom)
+	}
+	a, err := profiles.ParseDuration(strings.TrimSpace(from))
+	if err != nil {
+		return fmt.Errorf("%w; an idle stage has a shortest and a longest time: write 1s..120s", err)
+	}
+	b, err := profiles.ParseDuration(strings.TrimSpace(to))
+	if err != nil {
+		return fmt.Errorf("%w; an idle stage has a shortest and a longest time: write 1s..120s", err)
+	}
+	*v = idleSpan{a, b}
+	return nil
+}
+
+func (v *idleSpan) format() (string, bool) {
+	return profiles.FormatDuration(v.from) + ".." + profiles.FormatDuration(v.to), true
+}
 
 func (v *duration) parse(text string, _ bool) error {
 	d, err := profiles.ParseDuration(text)

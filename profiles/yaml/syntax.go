@@ -46,6 +46,18 @@ type stageSyntax struct {
 	Every  *duration `yaml:"every" about:"Length of each step of a staircase, or time between bursts."`
 	Jitter *duration `yaml:"jitter" about:"The time between bursts varies by up to this, both ways."`
 	For    *duration `yaml:"for" about:"Length of a hold, of at: max, or of bursts."`
+
+	Search *searchSyntax `yaml:"search" about:"Look for the highest load at which a gate holds. It stands alone in load."`
+	Idle   *idleSpan     `yaml:"idle" about:"Find how long idle connections live: a handful for each target, held for times in this span. The last of the stages."`
+}
+
+type searchSyntax struct {
+	From      *rate      `yaml:"from,required" about:"First load; it doubles until the gate breaks." example:"write from: 100/s"`
+	To        *rate      `yaml:"to,required" about:"Highest load that is tried." example:"write to: 5000/s"`
+	Until     *gate      `yaml:"until" about:"What must hold for a load to pass. Without it: the profile's gates on resets, failures and percentiles, else failures < 0.1%."`
+	Hold      *duration  `yaml:"hold" about:"How long each load is held, and up to three times as long where that decides. Without it: 10s."`
+	CoolDown  *duration  `yaml:"cool-down" about:"Pause between two loads, longer while this machine's ports drain. Without it: 5s."`
+	Precision *precision `yaml:"precision" about:"Stop when the highest load that passes and the lowest that does not differ by less. Without it: 5%."`
 }
 
 type clientSyntax struct {
