@@ -117,6 +117,7 @@ func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
 			return fmt.Errorf("wait for packets: %w", err)
 		}
 		done := ctx.Err() != nil
+		r.epoch = wallEpoch(c.opts.Clock)
 		if err := s.drain(r.take); err != nil {
 			return fmt.Errorf("read packets: %w", err)
 		}
@@ -146,6 +147,7 @@ type captureReader struct {
 	capture *Capture
 	flows   *flows
 	limit   *limiter
+	epoch   int64 // wall clock of the run's start, in nanoseconds, as of this batch
 	flushed time.Duration
 	looked  time.Duration // at the statistics
 }
@@ -169,15 +171,27 @@ func (r *captureReader) tell(s *packetSocket, last bool, emit func(probe.Event))
 	return err
 }
 
+// wallEpoch is the wall clock's time of the run's start. The kernel stamps
+// packets with the wall clock, so it is read anew for each batch: a step of that
+// clock spoils the times of one batch at most. A reading is of both clocks, one
+// after the other; an interruption in between makes the start seem earlier, and
+// the latest of several readings is the best.
+func wallEpoch(clock probe.Clock) int64 {
+	var epoch int64
+	for range 3 {
+		now := time.Now()
+		epoch = max(epoch, now.UnixNano()-int64(clock.At(now)))
+	}
+	return epoch
+}
+
 // take handles one packet; data is valid during the call only.
 func (r *captureReader) take(l link, wall time.Time, length int, data []byte) {
 	s, ok := decodeSegment(l.proto, data)
 	if !ok {
 		return
 	}
-	clock := r.capture.opts.Clock
-	// The kernel stamps packets with the wall clock; they are milliseconds old.
-	at := clock.Now() - time.Since(wall.Round(0))
+	at := time.Duration(wall.UnixNano() - r.epoch)
 	local, remote, p, ok := r.flows.take(s, vantage{l.ifindex, l.pkttype == packetOutgoing, l.hatype == arpLoopback}, at)
 	if !ok {
 		return

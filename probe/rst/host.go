@@ -12,8 +12,10 @@ import (
 type Host struct {
 	// Name as in the profile.
 	Name string
-	// Addrs are the host's own addresses, loopback among them. Empty: read from
-	// Netns when the watch starts; an address that moves here later is not seen.
+	// Addrs are the host's own addresses. With a loopback address the host gets
+	// all events of loopback, of whatever namespace: the kernel does not tell them
+	// apart. Empty: all addresses of Netns when the watch starts; one that moves
+	// here later is not seen.
 	Addrs []netip.Addr
 	// Ports are local ports that the host serves. They tell hosts apart that
 	// share an address, such as a generator and a target on one machine.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,10 +49,18 @@ func newScene(t *testing.T, n network, ports ...uint16) *scene {
 	t.Helper()
 	clock := probe.NewClock(time.Now())
 	s := &scene{network: n, captures: map[string]*Capture{}}
+	// Without loopback, where other tests' resets would be taken for theirs.
+	own := func(at ns) []netip.Addr {
+		addrs, err := NetnsAddrs(at.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(addrs, netip.Addr.IsLoopback)
+	}
 	s.trace = NewTrace(TraceOptions{Clock: clock, Ports: ports, Hosts: []Host{
-		{Name: "client", Netns: n.client.path},
-		{Name: "router", Netns: n.router.path},
-		{Name: "server", Netns: n.server.path, Ports: ports},
+		{Name: "client", Netns: n.client.path, Addrs: own(n.client)},
+		{Name: "router", Netns: n.router.path, Addrs: own(n.router)},
+		{Name: "server", Netns: n.server.path, Addrs: own(n.server), Ports: ports},
 	}})
 	all := []readyWatcher{s.trace}
 	for name, at := range map[string]ns{"client": n.client, "router": n.router, "server": n.server} {

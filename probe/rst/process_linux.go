@@ -87,25 +87,40 @@ func (p *processes) alive(tid int32) (process, bool) {
 }
 
 // gone finds a thread that has exited in what the kernel remembers of those it
-// traced: "tid comm" and "tid tgid" lines.
+// traced: "tid comm" lines, of the last hundred or so, and "tid tgid" lines. If
+// only the thread is gone its process tells the rest.
 func (p *processes) gone(tid int32) process {
 	if p.saved == nil {
-		p.saved = map[int32]process{}
-		comms, _ := p.fs.read("saved_cmdlines")
-		for id, comm := range savedLines(comms) {
-			p.saved[id] = process{pid: id, comm: comm}
-		}
-		pids, _ := p.fs.read("saved_tgids")
-		for id, pid := range savedLines(pids) {
-			if n, err := strconv.ParseInt(pid, 10, 32); err == nil {
-				p.saved[id] = process{pid: int32(n), comm: p.saved[id].comm}
-			}
+		p.saved = p.readSaved()
+	}
+	found, ok := p.saved[tid]
+	if !ok {
+		return process{pid: tid}
+	}
+	if found.comm == "" && !p.inside {
+		if leader, ok := p.alive(found.pid); ok {
+			return leader
 		}
 	}
-	if found, ok := p.saved[tid]; ok && found.comm != "<...>" {
-		return found
+	return found
+}
+
+func (p *processes) readSaved() map[int32]process {
+	saved := map[int32]process{}
+	comms, _ := p.fs.read("saved_cmdlines")
+	for id, comm := range savedLines(comms) {
+		if comm == "<...>" { // forgotten by the kernel
+			comm = ""
+		}
+		saved[id] = process{pid: id, comm: comm}
 	}
-	return process{pid: tid}
+	pids, _ := p.fs.read("saved_tgids")
+	for id, pid := range savedLines(pids) {
+		if n, err := strconv.ParseInt(pid, 10, 32); err == nil {
+			saved[id] = process{pid: int32(n), comm: saved[id].comm}
+		}
+	}
+	return saved
 }
 
 func savedLines(text string) map[int32]string {

@@ -265,16 +265,27 @@ func TestOldKernels(t *testing.T) {
 
 func TestSavedLines(t *testing.T) {
 	root := t.TempDir()
+	self := os.Getpid()
 	for name, text := range map[string]string{
-		"saved_cmdlines": "12 nginx: worker\n13 <...>\nx y\n\n14\n", "saved_tgids": "12 10\n13 11\n",
+		"saved_cmdlines": "12 nginx: worker\n13 <...>\nx y\n\n14\n15 <...>\n",
+		"saved_tgids":    fmt.Sprintf("12 10\n13 11\n15 %d\n", self),
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p := newProcesses(tracefs{root, -1})
-	p.proc = t.TempDir() // everybody is gone
-	for tid, want := range map[int32]process{12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 13}, 99: {pid: 99}} {
+	if p.inside {
+		skip(t, "needs the initial pid namespace")
+	}
+	p.proc = t.TempDir() // where only our process lives
+	if err := os.Symlink(fmt.Sprintf("/proc/%d", self), filepath.Join(p.proc, fmt.Sprint(self))); err != nil {
+		t.Fatal(err)
+	}
+	for tid, want := range map[int32]process{
+		12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 11}, 99: {pid: 99},
+		15: {pid: int32(self), comm: me, net: inode("/proc/self/ns/net")},
+	} {
 		if got := p.find(tid); got != want {
 			t.Errorf("thread %d: %+v, want %+v", tid, got, want)
 		}
