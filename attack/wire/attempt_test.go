@@ -15,10 +15,9 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/lab"
@@ -155,7 +154,9 @@ func TestMalformed(t *testing.T) {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v/tls=%v", tc.kind, secure), func(t *testing.T) {
 				in, cfg := injector(t, lab.InjectorOptions{TLS: secure, Malformed: tc.kind, Every: 2, Delay: 20 * time.Millisecond})
-				cfg.Client.Timeout = timeout
+				if tc.fault == attack.Timeout {
+					cfg.Client.Timeout = timeout
+				}
 				tr, req := open(t, cfg, profiles.Request{Path: "/"})
 				var good, bad, after attack.Attempt
 				var before, now runtime.MemStats
@@ -231,7 +232,7 @@ func TestUnasked(t *testing.T) {
 	})
 }
 
-func TestRefusedAndTimeoutInDial(t *testing.T) {
+func TestRefused(t *testing.T) {
 	ln := listen(t, "tcp", "127.0.0.1:0")
 	url := "http://" + ln.Addr().String()
 	ln.Close()
@@ -240,30 +241,6 @@ func TestRefusedAndTimeoutInDial(t *testing.T) {
 	expectEnd(t, a, attack.Refused, attack.PhaseDial, 0)
 	if a.WireReset || a.Conn.ID != 0 || a.Conn.RemoteIndex != 1 || a.End <= a.Start {
 		t.Errorf("%+v", a)
-	}
-
-	// A full accept queue: the kernel drops the SYN.
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	sa, _ := unix.Getsockname(fd)
-	addr := fmt.Sprintf("127.0.0.1:%d", sa.(*unix.SockaddrInet4).Port)
-	filler, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer filler.Close()
-	tr, _ = client(t, "http://"+addr, func(c *Config) { c.Client.Timeout = 100 * time.Millisecond })
-	a = do(t, tr, profiles.Request{})
-	expectEnd(t, a, attack.Timeout, attack.PhaseDial, 0)
-	const synSent = 2
-	if !a.Info.Valid || a.Info.State != synSent || !a.Conn.Local.IsValid() {
-		t.Errorf("info %+v, conn %+v", a.Info, a.Conn)
 	}
 }
 
@@ -415,7 +392,7 @@ func TestLocalAddresses(t *testing.T) {
 		Profile: profiles.Target{URL: url},
 		Client:  profiles.Client{LocalAddrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
 	})
-	if !errors.Is(err, unix.EADDRNOTAVAIL) {
+	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Errorf("a foreign local address: %v", err)
 	}
 }

@@ -12,20 +12,22 @@ import (
 type lingering uint8
 
 const (
-	lingerClose lingering = iota // its response said that the peer closes it
-	lingerReset                  // the peer sent a FIN; a RST may follow
+	lingerBriefly lingering = iota // its response said that the peer closes it
+	lingerClose                    // the peer has not closed it at once
+	lingerReset                    // the peer sent a FIN or wants no more; a RST may follow
+	lingerEnd
 )
 
-// How long connections linger, and how many of a kind at most: beyond that the
-// first is closed. The peer that closes first keeps the port in TIME_WAIT, so
-// leaving that to a server that announced it saves our ports; ten milliseconds
-// see it, and any RST right behind the response. A RST behind a FIN answers our
-// data or comes when the peer's process closes the socket: a few round trips.
-const (
-	lingerCloseTime = 10 * time.Millisecond
-	lingerResetTime = 250 * time.Millisecond
-	lingerMax       = 1024
-)
+// lingerTime is how long connections linger. The peer that closes first keeps
+// the port in TIME_WAIT, so leaving that to a server that announced it saves our
+// ports; most have closed at the first look, and only the others are watched. A
+// RST behind a FIN answers our data or comes when the peer's process closes the
+// socket: a few round trips.
+var lingerTime = [lingerEnd]time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond}
+
+// lingerMax is how many connections of a kind linger: beyond it the first is
+// closed.
+const lingerMax = 1024
 
 // sweepTime is how often idle connections are looked at where they cannot be
 // watched.
@@ -47,8 +49,8 @@ type background struct {
 
 	mu       sync.Mutex
 	reports  []attack.Attempt
-	lingers  [2]connList
-	lingered [2]int
+	lingers  [lingerEnd]connList
+	lingered [lingerEnd]int
 	flushed  bool // nothing lingers any more
 	holds    bool // Hold was called
 	held     int
@@ -92,10 +94,7 @@ func (b *background) linger(c *conn, why lingering) {
 		b.t.bury(c)
 		return
 	}
-	c.until = b.t.clock() + lingerCloseTime
-	if why == lingerReset {
-		c.until = b.t.clock() + lingerResetTime
-	}
+	c.until = b.t.clock() + lingerTime[why]
 	c.lingering = why
 	list := &b.lingers[why]
 	first := list.head == nil
@@ -131,7 +130,7 @@ func (b *background) settle(c *conn) {
 		return
 	}
 	what, _ := c.sock.fate()
-	over := what == reset || what == failed || what == finned && c.lingering == lingerClose
+	over := what == reset || what == failed || what == finned && c.lingering != lingerReset
 	if over {
 		b.remove(c)
 	}
@@ -141,17 +140,24 @@ func (b *background) settle(c *conn) {
 	}
 }
 
-// flush closes all that lingers, now and from now on.
+// flush waits until nothing lingers; from then on nothing does.
 func (b *background) flush() {
-	b.mu.Lock()
-	b.flushed = true
-	b.mu.Unlock()
-	for b.expire(never) != 0 {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		b.mu.Lock()
+		b.flushed = b.lingered == [lingerEnd]int{}
+		done := b.flushed
+		b.mu.Unlock()
+		if done {
+			return
+		}
+		<-tick.C
 	}
 }
 
-// expire closes what has lingered until now, and returns how many that were.
-func (b *background) expire(now time.Duration) int {
+// expire closes what has lingered until now.
+func (b *background) expire(now time.Duration) {
 	var over []*conn
 	b.mu.Lock()
 	for i := range b.lingers {
@@ -162,9 +168,15 @@ func (b *background) expire(now time.Duration) int {
 	}
 	b.mu.Unlock()
 	for _, c := range over {
+		if c.lingering == lingerBriefly {
+			if what, _ := c.sock.fate(); what == alive {
+				b.t.watch(c)
+				b.linger(c, lingerClose)
+				continue
+			}
+		}
 		b.t.bury(c)
 	}
-	return len(over)
 }
 
 // run works until stop.

@@ -48,6 +48,7 @@ type conn struct {
 	spoiled       bool          // sent bytes that nobody had asked for
 	gaveUp        bool          // this kernel gave up: state CLOSE shows no RST
 	idleEOF       bool          // the peer closed it while idle
+	finnedAt      time.Duration // when that FIN was seen
 
 	// The deadline of the attempt, and the one that the socket has: never later.
 	// When the socket's passes first it is moved, which costs one timer a

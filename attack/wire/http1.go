@@ -149,7 +149,7 @@ func (c *conn) complete(a *attack.Attempt, sent *bodyWriter) outcome {
 		c.buf = getBuffer()
 	}
 	if sent != nil && !sent.finishing() {
-		return hangUp // an early answer: the rest of the body is not sent
+		return halfShut // an early answer: the rest of the body is not sent
 	}
 	if c.rx.closes || c.closes {
 		return hangUp

@@ -80,6 +80,7 @@ func TestStreamFaults(t *testing.T) {
 					}
 				}
 				tr.Close()
+				in.Close() // then its counts are final
 				c := in.Counts()
 				if c.Streams+c.GoAways != 10 || c.Resets != 0 || rec.resets != 0 {
 					t.Errorf("%+v, %d wire resets", c, rec.resets)
@@ -110,6 +111,7 @@ func TestStreamsReset(t *testing.T) {
 		}
 	}
 	tr.Close()
+	in.Close()
 	if resets != 30 || wire != 1 || rec.resets != 0 || in.Counts().Resets != 1 {
 		t.Errorf("%d attempts reset, %d wire resets and %d idle; injected %d", resets, wire, rec.resets, in.Counts().Resets)
 	}

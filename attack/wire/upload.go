@@ -72,6 +72,7 @@ func (c *conn) sendBody(r *Request, body []byte, a *attack.Attempt) outcome {
 	}()
 	how := c.receive(a, sent)
 	if !sent.finished() {
+		c.deadline.Store(int64(c.t.clock())) // the writer has no more time
 		c.interrupt()
 		<-sent.done
 		how = c.settleUpload(a, sent, how)

@@ -228,7 +228,7 @@ type outcome uint8
 const (
 	keep      outcome = iota // it may serve again
 	hangUp                   // complete, to be closed: the peer closes too
-	halfShut                 // the peer sent a FIN: a RST may follow
+	halfShut                 // the peer sent a FIN or wants no more: a RST may follow
 	destroyed                // of no more use
 )
 
@@ -300,7 +300,7 @@ func (t *Transport) lost(c *conn) {
 		t.bg.report(t.idleReport(c, attack.Protocol))
 		t.retire(c, destroyed)
 	case what == finned:
-		c.idleEOF = true
+		c.idleEOF, c.finnedAt = true, t.clock()
 		t.retire(c, halfShut)
 	case what == failed:
 		c.gaveUp = true
@@ -331,7 +331,7 @@ func (t *Transport) retire(c *conn, how outcome) {
 	switch how {
 	case hangUp:
 		if what, _ := c.sock.fate(); what == alive {
-			t.bg.linger(c, lingerClose)
+			t.bg.linger(c, lingerBriefly)
 			return
 		}
 	case halfShut:
@@ -374,6 +374,9 @@ func (t *Transport) forget(c *conn) {
 // idleReport is an event on a connection without an attempt.
 func (t *Transport) idleReport(c *conn, fault attack.Fault) attack.Attempt {
 	now := t.clock()
+	if fault == attack.EOF && c.idleEOF {
+		now = c.finnedAt // not when the wait for a RST behind it was over
+	}
 	a := attack.Attempt{Target: t.cfg.Target, Due: now, Start: now, End: now, Fault: fault, Phase: attack.PhaseIdle}
 	c.describe(&a, now)
 	if c.idleSince != notYet {
