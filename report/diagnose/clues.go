@@ -635,7 +635,8 @@ func (c *investigation) observeHost(f *facts, h hop) {
 	rises(conntrackInvalid, probe.ConntrackInvalid, 3, "%s packets belonged to no tracked connection")
 	c.observeLoss(f, h)
 	for _, r := range c.a.resources {
-		if !h.has(r.metric.Host) || generatorOwn(r.metric) {
+		if !h.has(r.metric.Host) || generatorOwn(r.metric) || r.metric.Process != "" && r.metric.Host != h.host ||
+			r.metric.Name == probe.ListenQueue && !c.listens(r.metric.Instance, h) {
 			continue
 		}
 		ranOut := r.full != nil && r.full.at <= c.at+1

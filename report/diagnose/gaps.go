@@ -8,6 +8,7 @@ import (
 
 const (
 	gapPeriods = 3.0
+	leastGap   = 0.9 // seconds: a sampler that waited for a busy processor lost nothing
 	gapReach   = 2.0 // seconds around an onset in which a gap hides the answer
 )
 
@@ -17,7 +18,7 @@ type gap struct{ from, to float64 }
 func (g gap) touches(from, to float64) bool { return g.from < to && g.to > from }
 
 // findGaps returns where a series is silent for more than three of its periods
-// during the load, before its first and after its last sample included.
+// (and most of a second) during the load, before its first and after its last sample included.
 func findGaps(s *runlog.Series, duration float64) []gap {
 	var steps []float64
 	for i := 1; i < len(s.At); i++ {
@@ -42,7 +43,7 @@ func findGaps(s *runlog.Series, duration float64) []gap {
 		if t > duration {
 			break
 		}
-		if t-last > gapPeriods*period {
+		if t-last > max(gapPeriods*period, leastGap) {
 			out = append(out, gap{last, t})
 		}
 		last = t
@@ -56,7 +57,7 @@ func findGaps(s *runlog.Series, duration float64) []gap {
 // gapAt returns a gap of a series within 2 s of an onset. A process that ended
 // leaves its series for good; that is no gap of its probe.
 func (a *analysis) gapAt(r *resource, onset Span) *gap {
-	from, to := onset.Low-gapReach, onset.High+gapReach
+	from, to := onset.Value-gapReach, onset.Value+gapReach
 	for i, g := range r.gaps {
 		if !g.touches(from, to) {
 			continue
@@ -85,7 +86,7 @@ func (a *analysis) windowGap(t *targetSeries, onset Span) float64 {
 	for _, w := range t.windows {
 		seen[w.Index] = true
 	}
-	from, to := a.window(onset.Low-gapReach), a.window(onset.High+gapReach)
+	from, to := a.window(onset.Value-gapReach), a.window(onset.Value+gapReach)
 	longest, run := 0, 0
 	for i := from; i <= to; i++ {
 		if run++; seen[int32(i)] {

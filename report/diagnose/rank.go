@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
@@ -429,6 +430,9 @@ func (c *investigation) belongs(x *resource, r rule, h hop) bool {
 	if r.leg == path {
 		return !c.servesOther(m.Host)
 	}
+	if (m.Name == probe.ListenQueue || m.Name == probe.SynQueue) && !c.listens(m.Instance, h) {
+		return false
+	}
 	if m.Process == "" {
 		return h.has(m.Host)
 	}
@@ -438,6 +442,21 @@ func (c *investigation) belongs(x *resource, r rule, h hop) bool {
 	// Processes belong to the part of a machine that the profile names; on a whole
 	// machine named, to it.
 	return m.Host == h.host
+}
+
+// listens reports whether a listener, as its instance names it ("*:8080"), may be
+// that of a hop: of the first hop the port is known.
+func (c *investigation) listens(instance string, h hop) bool {
+	i := strings.LastIndexByte(instance, ':')
+	if i < 0 {
+		return true
+	}
+	port, err := strconv.ParseUint(instance[i+1:], 10, 16)
+	if err != nil {
+		return true
+	}
+	own := c.portsOf(hop{})[uint16(port)]
+	return own == (h.index == 0)
 }
 
 func (c *investigation) towardsTarget(instance string) bool {

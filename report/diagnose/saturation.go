@@ -166,6 +166,9 @@ func (a *analysis) judgeLimit(r *resource) {
 		for j < n-1 && r.share[j] < level*(1-plateauWidth) {
 			j++
 		}
+		if k := firstTouch(r, full, j); k < j {
+			j = k
+		}
 		r.full = sampled(r, j)
 		r.exact = level*r.limit > r.limit-1.5 || level >= 1-plateauWidth
 	case touched >= 3:
@@ -173,9 +176,50 @@ func (a *analysis) judgeLimit(r *resource) {
 		r.full.flicker = true
 		r.exact = true
 	}
+	if r.full != nil {
+		widen(r)
+	}
 	if last >= 0 && last < n-3 {
 		r.freed = r.at[last]
 	}
+}
+
+// firstTouch returns the first sample before j at which a limit was reached, if
+// use stayed near it from there on: what comes and goes with each request is at
+// its limit between two readings long before most readings are.
+func firstTouch(r *resource, full func(int) bool, j int) int {
+	for i := range j {
+		if !full(i) || r.at[j]-r.at[i] > 15 {
+			continue
+		}
+		if quantileOf(r.share[i:j+1], 0.25) >= 0.8 {
+			return i
+		}
+	}
+	return j
+}
+
+// widen moves the earliest time of a saturation back to where use, as much as it
+// jumps between two readings, may have reached the limit unseen.
+func widen(r *resource) {
+	i := 0
+	for i < len(r.at)-1 && r.at[i] < r.full.high {
+		i++
+	}
+	// How far single readings lie from the trend of a second to either side.
+	from := max(0, i-16)
+	var off []float64
+	for k := from + 2; k+2 < min(len(r.share), i+16); k++ {
+		off = append(off, math.Abs(r.share[k]-(r.share[k-2]+r.share[k-1]+r.share[k+1]+r.share[k+2])/4))
+	}
+	if len(off) < 6 {
+		return
+	}
+	spread := 1.48 * quantileOf(off, 0.5) // of a normal distribution, by the median deviation
+	for k := i - 1; k >= 0 && r.at[i]-r.at[k] <= 3 && r.share[k]+2.5*spread >= threshold(r.limit) && spread > 0.005; k-- {
+		r.full.low = min(r.full.low, r.at[k])
+	}
+	r.full.at = (r.full.low + r.full.high) / 2
 }
 
 // plateauLevel returns the level that a resource stays at once it is full: the

@@ -209,6 +209,10 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 	best := map[string]line{}
 	for _, r := range c.a.resources {
 		serves := slices.ContainsFunc(c.hops, func(h hop) bool { return h.has(r.metric.Host) })
+		if (r.metric.Name == probe.ListenQueue || r.metric.Name == probe.SynQueue) &&
+			!slices.ContainsFunc(c.hops, func(h hop) bool { return h.has(r.metric.Host) && c.listens(r.metric.Instance, h) }) {
+			continue // of another service on that host
+		}
 		if !serves || generatorOwn(r.metric) || top != nil && (top.lead == r || top.counter == r) || r.metric.Name == probe.CPUCore {
 			continue
 		}
