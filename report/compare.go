@@ -193,7 +193,9 @@ func firstFull(r *Report) string {
 	var best *Resource
 	for i, res := range r.Resources {
 		limited := res.Kind == "hard-limit" || res.Kind == "utilisation"
-		if res.SaturatedAtS == nil || !limited || res.Verdict == "full-throughout" {
+		// A plateau far below the limit is saturation of something else.
+		full := res.Verdict == "cause" || res.Utilisation != nil && *res.Utilisation >= 0.9
+		if res.SaturatedAtS == nil || !limited || !full || res.Verdict == "full-throughout" {
 			continue
 		}
 		if best == nil || *res.SaturatedAtS < *best.SaturatedAtS {

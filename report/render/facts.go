@@ -189,7 +189,7 @@ func passFacts(r *report.Report, word string) []fact {
 		out = append(out, fact{"nearest", []string{line}})
 	}
 	untested := "above " + up
-	if top := r.Profile.MaxRPS; top != nil && r.Totals.AchievedRPSMax < 0.98**top {
+	if top := r.Profile.MaxRPS; top != nil && r.Totals.AchievedRPSMax < 0.9**top { // a ramp is at its top for a moment only
 		untested += fmt.Sprintf(", although the profile asks for %s", rate(top))
 	}
 	if r.Totals.Unsent > 0 {
