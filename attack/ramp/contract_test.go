@@ -426,3 +426,64 @@ func TestNothingIsLost(t *testing.T) {
 		}
 	})
 }
+
+// A schedule that grows is carried out as it grows, by one driver, and what it
+// counts is what was due.
+func TestGrowingSchedule(t *testing.T) {
+	forEngines(t, func(t *testing.T, engine string) {
+		var g schedule.Growing
+		extend := func(stages ...profiles.Stage) {
+			if err := g.Extend(stages...); err != nil {
+				t.Error(err)
+			}
+		}
+		extend(holdStage(100, 2*time.Second))
+		go func() {
+			time.Sleep(1500 * time.Millisecond) // before it runs dry
+			extend(holdStage(50, 2*time.Second))
+			time.Sleep(7 * time.Second) // long after
+			extend(holdStage(0, 6*time.Second), profiles.Stage{Kind: profiles.Ramp, From: 0, To: 100, For: time.Second})
+			time.Sleep(5 * time.Second)
+			g.Finish()
+		}()
+		cfg := Config{Profile: testProfile(profiles.Stage{Kind: profiles.Search, From: 1, To: 2}), Schedule: &g}
+		rec, fakes, summary := drive(t, t.Context(), engine, cfg, always(3*time.Millisecond, attack.None))
+		if c := rec.sum(t, -1); c.scheduled != 350 || c.sent != 350 || c.ok != 350 {
+			t.Errorf("%d scheduled, %d sent, %d succeeded; want 350", c.scheduled, c.sent, c.ok)
+		}
+		if summary.Interrupted || summary.Ended < 13500*time.Millisecond || summary.Ended > 13600*time.Millisecond {
+			t.Errorf("%+v, want the end of the schedule", summary)
+		}
+		slices.Sort(fakes[0].begun)
+		for n, at := range fakes[0].begun {
+			if due, _ := g.Due(uint64(n)); at < due || at > due+time.Microsecond {
+				t.Fatalf("request %d due at %v began at %v", n, due, at)
+			}
+		}
+		for _, w := range rec.windows {
+			end := time.Duration(w.Index+1)*defaultWindow - 1
+			if want := g.Count(end) - g.Count(end-defaultWindow); w.Scheduled != want {
+				t.Errorf("window %d: %d scheduled, want %d", w.Index, w.Scheduled, want)
+			}
+		}
+	})
+}
+
+// A stop ends the wait for a schedule to grow.
+func TestGrowingScheduleStops(t *testing.T) {
+	forEngines(t, func(t *testing.T, engine string) {
+		var g schedule.Growing
+		if err := g.Extend(holdStage(10, time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		rec, _, summary := drive(t, ctx, engine, Config{Profile: testProfile(), Schedule: &g}, always(time.Millisecond, attack.None))
+		if c := rec.sum(t, -1); c.sent != 10 || !summary.Interrupted || summary.Ended != 5*time.Second {
+			t.Errorf("%d sent, %+v", c.sent, summary)
+		}
+		if len(rec.windows) < 20 {
+			t.Errorf("%d windows, want one for every 250 ms until the stop", len(rec.windows))
+		}
+	})
+}

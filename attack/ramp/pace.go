@@ -72,9 +72,12 @@ type plan struct {
 
 func newPlan(r *run) *plan {
 	p := &plan{run: r}
+	if r.fixed == nil {
+		return p // a growing schedule has no closed loops
+	}
 	for i := range r.cfg.Profile.Load {
-		start, end := r.sched.StageSpan(i)
-		if _, on := r.sched.MaxAt(start); on {
+		start, end := r.fixed.StageSpan(i)
+		if _, on := r.fixed.MaxAt(start); on {
 			p.max = append(p.max, struct{ start, end time.Duration }{start, end})
 		}
 	}
@@ -82,9 +85,9 @@ func newPlan(r *run) *plan {
 }
 
 // peek returns the next step and when it is due; for a closed loop, also its
-// end.
+// end. It waits for a schedule that grows, until the run is stopped.
 func (p *plan) peek() (what step, at, end time.Duration) {
-	due, ok := p.run.sched.Due(p.next)
+	due, ok := p.due()
 	switch {
 	case len(p.max) > 0 && (!ok || p.max[0].start <= due):
 		return loopStep, p.max[0].start, p.max[0].end
@@ -92,4 +95,22 @@ func (p *plan) peek() (what step, at, end time.Duration) {
 		return openStep, due, 0
 	}
 	return lastStep, p.run.sched.End(), 0
+}
+
+// due returns when the next request is due, and false when there is none.
+func (p *plan) due() (time.Duration, bool) {
+	due, ok := p.run.sched.Due(p.next)
+	for !ok && p.run.fixed == nil {
+		growing := p.run.cfg.Schedule
+		grown, final := growing.Grown(), growing.Final()
+		if due, ok = growing.Due(p.next); ok || final {
+			break
+		}
+		select {
+		case <-grown:
+		case <-p.run.stopped:
+			return 0, false
+		}
+	}
+	return due, ok
 }

@@ -24,6 +24,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -43,7 +44,10 @@ type Config struct {
 	RunID   attack.RunID // also the seed of the bursts' jitter
 	// Start is the instant of t = 0. In the future: Run waits for it. In the
 	// past: the load begins late and catches up. Zero: when Run is called.
-	Start       time.Time
+	Start time.Time
+	// Schedule takes the place of the profile's stages; it may grow while the load
+	// is sent, which ends when it is final. Nil: the stages.
+	Schedule    *schedule.Growing
 	Window      time.Duration // 0: 250 ms
 	Shards      int           // of the aggregator; 0: twice the processors
 	MaxFailures int           // kept whole for each target and window; 0: 1000
@@ -120,12 +124,23 @@ type target struct {
 	addresses map[netip.AddrPort]uint16
 }
 
+// timetable is what both kinds of schedule tell.
+type timetable interface {
+	Count(t time.Duration) uint64
+	Total() uint64
+	Due(n uint64) (time.Duration, bool)
+	Rate(t time.Duration) float64
+	End() time.Duration
+	Conns(t time.Duration) (int, bool)
+}
+
 // run is one load from its plan to its end; both drivers are built on it.
 type run struct {
 	cfg         Config
 	opener      opener
 	plain       bool // no TLS
-	sched       *schedule.Schedule
+	sched       timetable
+	fixed       *schedule.Schedule // nil: sched grows
 	mix         *schedule.Mix
 	targets     []*target
 	groups      []*group
@@ -166,10 +181,15 @@ func newRun(cfg Config, open opener, plain bool) (*run, error) {
 		r.maxInFlight = defaultMaxInFlight
 	}
 	var err error
-	if r.sched, err = schedule.New(cfg.Profile.Load, binary.LittleEndian.Uint64(cfg.RunID[:]), client.PerConnection); err != nil {
-		return nil, err
+	if cfg.Schedule != nil {
+		r.sched = cfg.Schedule
+	} else {
+		if r.fixed, err = schedule.New(cfg.Profile.Load, binary.LittleEndian.Uint64(cfg.RunID[:]), client.PerConnection); err != nil {
+			return nil, err
+		}
+		r.sched = r.fixed
 	}
-	r.cutoff = r.sched.Total()
+	r.cutoff = math.MaxUint64
 	if r.retries, err = newRetryPolicy(client.Retries); err != nil {
 		return nil, err
 	}
@@ -195,6 +215,9 @@ func (r *run) stopping() bool {
 		return false
 	}
 }
+
+// final reports whether the schedule is all there is.
+func (r *run) final() bool { return r.fixed != nil || r.cfg.Schedule.Final() }
 
 // halt settles which requests of the schedule count as due, when the driver
 // stops before request next: those due by now. What of them has not been sent is
@@ -369,7 +392,7 @@ func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 		return false
 	case <-ctx.Done():
 	}
-	early := r.now() < r.sched.End()
+	early := !r.final() || r.now() < r.sched.End()
 	r.stop()
 	for _, g := range r.groups {
 		g.via.Drain() // what still waits for a connection is not to be sent any more

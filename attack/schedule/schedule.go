@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"time"
 
@@ -48,6 +49,8 @@ type Schedule struct {
 	pieces []piece
 	end    time.Duration
 	total  uint64
+
+	integral u128 // of the rate over all stages
 }
 
 // stage is one stage of the profile and where it lies.
@@ -74,10 +77,23 @@ type piece struct {
 // Rates are taken to a millionth of a request per second. The error names the
 // stage by its position from 1.
 func New(stages []profiles.Stage, seed uint64, perConnection float64) (*Schedule, error) {
-	s := &Schedule{}
-	var base u128
-	for i, st := range stages {
-		begin := s.end
+	s, err := new(Schedule).extend(stages, seed, perConnection)
+	if err == nil && len(s.stages) == 0 {
+		err = fmt.Errorf("schedule load: no stages")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// extend returns a schedule that goes on with the stages where this one ends.
+// Its counts and due times before that are the same.
+func (s *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection float64) (*Schedule, error) {
+	s = &Schedule{stages: slices.Clip(s.stages), pieces: slices.Clip(s.pieces), end: s.end, integral: s.integral}
+	base := s.integral
+	for _, st := range stages {
+		begin, i := s.end, len(s.stages)
 		pieces, length, err := split(st, rand.New(rand.NewPCG(seed, uint64(i))), perConnection)
 		if err == nil && length <= 0 {
 			err = fmt.Errorf("length %v is not above zero", length)
@@ -107,9 +123,7 @@ func New(stages []profiles.Stage, seed uint64, perConnection float64) (*Schedule
 		}
 		s.end += length
 	}
-	if len(s.stages) == 0 {
-		return nil, fmt.Errorf("schedule load: no stages")
-	}
+	s.integral = base
 	s.total = ceilCount(base)
 	return s, nil
 }
