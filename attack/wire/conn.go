@@ -82,7 +82,7 @@ const readBufferSize = 4 << 10
 func (c *conn) begin(deadline time.Duration) {
 	c.deadline.Store(int64(deadline))
 	if armed := c.armed.Load(); armed == 0 || armed > int64(deadline) {
-		c.arm()
+		_ = c.arm() // an error shows when it is read or written
 	}
 }
 
@@ -228,7 +228,7 @@ func (c *conn) clean(now time.Duration) bool {
 		if Classify(err) == attack.Timeout || Classify(err) == attack.Unreachable {
 			c.gaveUp = true
 		}
-		c.note(err)
+		_ = c.note(err)
 		return false
 	}
 	if waiting && c.tls == nil {

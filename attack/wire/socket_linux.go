@@ -124,7 +124,7 @@ func (s *socket) finish() error {
 			return err
 		case full:
 			// Nothing tells when a Unix socket's backlog has room again.
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			if err := s.raw.Write(func(uintptr) bool { return true }); err != nil {
 				return err // the deadline
 			}

@@ -45,7 +45,7 @@ func (c *conn) sendBody(r *Request, body []byte, a *attack.Attempt) outcome {
 		c.begin(min(whole, c.t.clock()+expectTime))
 		err := c.awaitContinue()
 		c.deadline.Store(int64(whole))
-		c.arm()
+		_ = c.arm()
 		switch {
 		case err != nil && errors.Is(err, os.ErrDeadlineExceeded) && !c.t.aborted.Load() && c.t.clock() < whole:
 			// No word: the body goes all the same.
