@@ -112,7 +112,7 @@ func serverScenarios() []Scenario {
 			Needs: []Need{NeedLinux},
 			Start: setup("twin-limits", func(b *bench) error {
 				p := Payments{NoFile: uint64(b.whole(100, 140)), Hold: b.millis(90, 120), Growth: 0.1, Ledgers: 1}
-				c, err := b.child("", "payments", append(p.Args(), arg("cores", 1), arg("cpu", time.Duration(0.85/p.OnsetLoad()*1e9)))...)
+				c, err := b.child("", "payments", append(p.Args(), arg("cores", 1), arg("cpu", time.Duration(0.7/p.OnsetLoad()*1e9)))...)
 				if err != nil {
 					return err
 				}
