@@ -21,9 +21,9 @@ import (
 
 func newDemo(env Env, g *globals) *cobra.Command {
 	var (
-		list  bool
-		seed  uint64
-		truth string
+		list bool
+		seed uint64
+		opt  demoOptions
 	)
 	cmd := &cobra.Command{
 		Use:   "demo [SCENARIO]",
@@ -41,13 +41,23 @@ limit. Exit code 0 means that the expected verdict was reached.`,
 			if len(args) == 1 {
 				names = args
 			}
-			return demoCommand(cmd.Context(), env, g, names, seed, truth)
+			return demoCommand(cmd.Context(), env, g, names, seed, opt)
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "vary the scenario's parameters: `N`")
-	cmd.Flags().StringVar(&truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
+	cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
+	cmd.Flags().Float64Var(&opt.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
+	for _, name := range []string{"truth", "shorten"} {
+		_ = cmd.Flags().MarkHidden(name) // the flags are there
+	}
 	return cmd
+}
+
+// demoOptions are for whoever measures the demos.
+type demoOptions struct {
+	truth   string  // file for the truth; empty: none
+	shorten float64 // divides the length of the load
 }
 
 func listScenarios(env Env) error {
@@ -72,7 +82,10 @@ func listScenarios(env Env) error {
 	return nil
 }
 
-func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed uint64, truth string) error {
+func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed uint64, opt demoOptions) error {
+	if !(opt.shorten >= 1 && opt.shorten <= 10) {
+		return usage(fmt.Errorf("--shorten %g is out of range: write a number from 1 to 10", opt.shorten))
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return notRun(fmt.Errorf("find own program: %w", err))
@@ -90,7 +103,7 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 		if i > 0 {
 			fmt.Fprintln(env.Stdout)
 		}
-		ok, err := demo(ctx, env, g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, truth)
+		ok, err := demo(ctx, env, g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, opt)
 		if err != nil {
 			return err
 		}
@@ -117,14 +130,17 @@ func scenario(name string) (lab.Scenario, error) {
 }
 
 // demo runs one scenario and reports whether its expected verdict was reached.
-// What happened is written to truthFile, if that is not empty.
-func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, truthFile string) (bool, error) {
+func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, how demoOptions) (bool, error) {
 	fmt.Fprintf(env.Stdout, "demo %s: %s\n\n", s.Name, s.About)
 	running, err := s.Start(ctx, le)
 	if err != nil {
 		return false, notRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
 	}
 	defer running.Stop()
+	for i := range running.Profile.Load {
+		stage := &running.Profile.Load[i]
+		stage.For = time.Duration(float64(stage.For) / how.shorten)
+	}
 	opt := *g
 	if opt.out == "" {
 		opt.out = filepath.Join(le.Dir, s.Name+".json")
@@ -153,8 +169,8 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 	if stopErr != nil {
 		return false, notRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
 	}
-	if truthFile != "" {
-		if err := eval.NewCase(s, le.Seed, running.Expect, truth).Write(truthFile); err != nil {
+	if how.truth != "" {
+		if err := eval.NewCase(s, le.Seed, running.Expect, truth).Write(how.truth); err != nil {
 			return false, notRun(err)
 		}
 	}

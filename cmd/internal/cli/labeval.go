@@ -28,6 +28,7 @@ type labEval struct {
 	seeds     string
 	dir       string
 	resume    bool
+	shorten   float64
 	disturbed bool
 	replay    string
 	table     string
@@ -53,6 +54,7 @@ beside simpler methods on the same logs (Markdown). Half a minute a run.`,
 	f.StringVar(&l.dir, "dir", "", "keep run logs and truths in `DIR`")
 	f.BoolVar(&l.resume, "resume", false, "skip what --dir has already")
 	f.BoolVar(&l.disturbed, "repeat-disturbed", false, "with --resume: run again where the load generator was said to be the limit though the scenario leaves it alone")
+	f.Float64Var(&l.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
 	f.StringVar(&l.replay, "replay", "", "run nothing: analyse the runs recorded in `DIR`")
 	f.StringVar(&l.table, "table", "", "write the evaluation to `FILE` instead of printing it")
 	return cmd
@@ -164,7 +166,7 @@ func (l labEval) record(ctx context.Context, env Env) error {
 	if err != nil {
 		return notRun(fmt.Errorf("find own program: %w", err))
 	}
-	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime}
+	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime, Shorten: l.shorten}
 	runs := plan.Order(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	for i, run := range runs {
 		if l.resume && recorder.Has(run) && !(l.disturbed && disturbed(l.dir, run)) {

@@ -49,8 +49,9 @@ func Evaluate(cases []Recorded, done func(Result)) (*Evaluation, error) {
 
 // Score counts the judgements of one choice of sources.
 type Score struct {
+	All, Wrong int // all runs, and those in which a cause was claimed that is not right
 	// Of runs whose cause can be named: faults, and limits of the generator.
-	Runs, First, Third, Abstained, Disturbed, Wrong, Missed, RuledOut int
+	Runs, First, Third, Abstained, Disturbed, Missed, RuledOut int
 	// Of healthy runs.
 	Controls, Healthy, FalseOnsets int
 	// Of runs whose cause no probe sees.
@@ -70,6 +71,8 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 			continue
 		}
 		j := r.By[ablation]
+		s.All++
+		count(&s.Wrong, j.WrongExplains)
 		switch r.Kind() {
 		case Control:
 			s.Controls++
@@ -85,7 +88,6 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 			count(&s.Third, j.Rank > 0 && j.Rank <= 3)
 			count(&s.Abstained, j.Abstained)
 			count(&s.Disturbed, j.Disturbed)
-			count(&s.Wrong, j.WrongExplains)
 			count(&s.Missed, j.Missed)
 			count(&s.RuledOut, j.RuledOut)
 		}
