@@ -383,7 +383,7 @@ func (c *investigation) observeWire(f *facts, h hop) {
 	if v.traced || c.a.observed(hop{host: localHost}, sourceTrace, probe.RSTSent) {
 		sent := v.client
 		f.set(clientSent, isTrue(sent >= 5 && sent >= 5*max(1, v.arrived)), "kernel of "+localHost, "the client's side sent %s resets and took %s", commas(sent), commas(v.arrived))
-		f.set(strayReset, isTrue(v.stray >= 3), "kernel of "+localHost, "%s segments came from addresses that were never dialled", commas(v.stray))
+		f.set(strayReset, isTrue(v.stray >= 3 && v.stray >= 0.2*c.parts.failed), "kernel of "+localHost, "%s segments came from addresses that were never dialled", commas(v.stray))
 		if v.inbound+v.arrived >= 5 && v.traced {
 			f.set(bothEnds, isTrue(v.inbound >= 0.3*v.arrived && v.inbound >= 3 && v.client < 0.5*v.inbound), "kernel of "+host,
 				"both ends took resets: %s here, %s there", commas(v.arrived), commas(v.inbound))
@@ -600,15 +600,20 @@ func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {
 			return
 		}
 	}
+	watched := c.watchesProcess(h)
 	for _, r := range c.a.resources {
 		if r.metric.Name != probe.OOMKills || r.counter == nil || !h.has(r.metric.Host) {
 			continue
 		}
-		if n := r.counter.between(c.from-3, c.to+1); n > 0 {
+		n := r.counter.between(c.from-3, c.to+1)
+		near := slices.ContainsFunc(deaths, func(d death) bool { return r.counter.between(d.at-1.5, d.at+1.5) > 0 })
+		switch {
+		case n == 0:
+			f.set(outOfMemory, no, "kernel counters of "+h.host, "%s", "nothing was killed for memory")
+		case near || !watched:
 			f.setAt(outOfMemory, yes, r.counter.start.at, "kernel counters of "+h.host, "%s for memory", count(n, "kill"))
 			return
 		}
-		f.set(outOfMemory, no, "kernel counters of "+h.host, "%s", "nothing was killed for memory")
 	}
 }
 

@@ -13,6 +13,7 @@ type movement struct {
 	at         []float64 // middle of each interval in which it grew
 	from, to   []float64 // the interval
 	by         []float64
+	first      *saturation // when it moved at all
 	start      *saturation // when it began to move and went on; nil: it never moved
 	throughout bool        // moved from the start at no lower a rate
 	restarted  []float64   // times at which it went backwards
@@ -56,7 +57,7 @@ func (a *analysis) movement(r *resource) *movement {
 		return m
 	}
 	first := &saturation{at: m.at[0], low: m.from[0], high: m.to[0], value: m.by[0]}
-	m.start = first
+	m.first, m.start = first, first
 	rise := stats.FindRise(a.perSecond(r, m), stats.RiseOptions{Alpha: falseAlarms / float64(max(1, len(a.log.Series))), Floor: 0})
 	early := m.between(0, throughoutSpan) / throughoutSpan
 	whole := m.total / max(a.duration(), 1)

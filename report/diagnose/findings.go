@@ -268,6 +268,13 @@ func (c *investigation) unexplained(g GeneratorState) Finding {
 
 func (c *investigation) fill(f *Finding, h *hypothesis) {
 	f.Host, f.Process, f.PID = h.host, h.process, h.pid
+	if h.rule.leg == path && h.lead == nil && h.counter == nil && h.cause != "host-firewall" {
+		f.Host = "" // somewhere on the way
+		if len(c.routers) == 1 {
+			f.Host = c.routers[0]
+		}
+		return
+	}
 	switch {
 	case h.lead != nil:
 		f.Resource = h.lead.metric.Name

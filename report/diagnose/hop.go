@@ -79,11 +79,11 @@ func (c *investigation) contrasts(h hop) float64 {
 	s := 0.0
 	for _, x := range c.contrast {
 		switch {
-		case x.clean && h.index >= x.from:
+		case x.clean && h.index+len(c.routers) >= x.from:
 			s -= 3
 		case x.clean:
 			s++
-		case h.index < x.from:
+		case h.index+len(c.routers) < x.from:
 			s -= 1.5
 		}
 	}

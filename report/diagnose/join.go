@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
@@ -59,6 +60,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 	}
 	v.captured = a.observed(client, sourceCapture, probe.RSTPacket) || a.observed(h, sourceCapture, probe.RSTPacket)
 	ports := c.portsOf(h)
+	callers := c.callers(h, ports)
 	failures := c.tuples()
 	pids := map[int32]float64{}
 	for _, e := range a.log.Events {
@@ -67,7 +69,8 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 			continue
 		}
 		n := float64(max(e.Count, 1))
-		serving, calling := ports[e.Local.Port()], ports[e.Remote.Port()]
+		serving := ports[e.Local.Port()] && callers(e.Remote.Addr())
+		calling := ports[e.Remote.Port()] && callers(e.Local.Addr())
 		switch e.Kind {
 		case probe.Lost:
 			if strings.HasPrefix(e.Source.Name, sourceTrace) {
@@ -83,7 +86,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 			case calling && client.has(e.Host):
 				v.client += n
 				v.clientTo[reason(e.Reason)] += n
-			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && !serving:
+			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && ports[e.Remote.Port()] && c.hops[0].has(c.a.hostOf(e.Remote.Addr())):
 				v.stray += n
 			}
 		case probe.RSTReceived:
@@ -193,7 +196,26 @@ func (c *investigation) portsOf(h hop) map[uint16]bool {
 	if h.index == 0 {
 		return out
 	}
-	outer := out
+	out = map[uint16]bool{}
+	for _, x := range c.a.resources {
+		if m := x.metric; m.Name == probe.ListenQueue && m.Host == h.host {
+			if i := strings.LastIndexByte(m.Instance, ':'); i >= 0 {
+				if port, err := strconv.ParseUint(m.Instance[i+1:], 10, 16); err == nil {
+					out[uint16(port)] = true
+				}
+			}
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return c.busiestPort(h)
+}
+
+// busiestPort returns the port to which most resets of an inner hop belong:
+// ephemeral ports come once or twice, the listening one every time.
+func (c *investigation) busiestPort(h hop) map[uint16]bool {
+	outer := c.portsOf(hop{})
 	seen := map[uint16]float64{}
 	for _, e := range c.a.log.Events {
 		if (e.Kind == probe.RSTSent || e.Kind == probe.RSTReceived) && (h.has(e.Host) || c.hops[h.index-1].has(e.Host)) {
@@ -205,20 +227,53 @@ func (c *investigation) portsOf(h hop) map[uint16]bool {
 			seen[e.Remote.Port()] += n
 		}
 	}
-	// Ephemeral ports come once or twice, the listening one every time.
 	most := 0.0
 	for p, n := range seen {
 		if p != 0 {
 			most = max(most, n)
 		}
 	}
-	out = map[uint16]bool{}
+	out := map[uint16]bool{}
 	for p, n := range seen {
 		if p != 0 && n == most && most >= 3 {
 			out[p] = true
 		}
 	}
 	return out
+}
+
+// callers returns which addresses are the calling end of a leg. Other traffic of
+// the machine may go to the same port elsewhere; where the client's addresses are
+// seen there (address translation may hide them), only they count.
+func (c *investigation) callers(h hop, ports map[uint16]bool) func(netip.Addr) bool {
+	own := map[netip.Addr]bool{}
+	if h.index == 0 {
+		for _, f := range c.failures {
+			if f.Conn.Local.IsValid() {
+				own[f.Conn.Local.Addr().Unmap()] = true
+			}
+		}
+	}
+	for _, host := range c.a.log.Header.Hosts {
+		if h.index == 0 && host.Name == localHost || h.index > 0 && c.hops[h.index-1].has(host.Name) {
+			for _, s := range host.Addrs {
+				if x, err := netip.ParseAddr(s); err == nil {
+					own[x.Unmap()] = true
+				}
+			}
+		}
+	}
+	seen := false
+	for _, e := range c.a.log.Events {
+		if e.Kind == probe.RSTSent && (ports[e.Local.Port()] && own[e.Remote.Addr().Unmap()] || ports[e.Remote.Port()] && own[e.Local.Addr().Unmap()]) {
+			seen = true
+			break
+		}
+	}
+	return func(x netip.Addr) bool {
+		// A listener that answers is shown without the peer (0.0.0.0).
+		return !seen || !x.IsValid() || x.IsUnspecified() || own[x.Unmap()]
+	}
 }
 
 // knows reports whether an address is one that the target's connections went to.
@@ -257,8 +312,13 @@ type death struct {
 // first.
 func (c *investigation) deaths(h hop) []death {
 	var out []death
+	watched := c.watchedPIDs(h)
 	mine := func(e probe.Event) bool {
-		return h.has(e.Host) && !(e.Host == localHost && e.Process == localProcess)
+		if !h.has(e.Host) || e.Host == localHost && e.Process == localProcess {
+			return false
+		}
+		// The kernel tells of every process that it kills, on a whole machine.
+		return e.Kind != probe.OOMKill || len(watched) == 0 || watched[e.PID]
 	}
 	for _, e := range c.a.log.Events {
 		at := e.At.Seconds()
@@ -293,6 +353,22 @@ func (c *investigation) deaths(h hop) []death {
 		out[i].worker = c.othersLive(h, out[i])
 	}
 	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
+	return out
+}
+
+// watchedPIDs returns the processes of a hop that were watched at some time.
+func (c *investigation) watchedPIDs(h hop) map[int32]bool {
+	out := map[int32]bool{}
+	for _, s := range c.a.log.Series {
+		if m := s.Metric; m.Host == h.host && m.PID != 0 && !generatorOwn(m) {
+			out[m.PID] = true
+		}
+	}
+	for _, e := range c.a.log.Events {
+		if (e.Kind == probe.ProcessStart || e.Kind == probe.ProcessExit) && e.Host == h.host && e.PID != 0 {
+			out[e.PID] = true
+		}
+	}
 	return out
 }
 

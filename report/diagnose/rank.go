@@ -48,6 +48,7 @@ type investigation struct {
 	idleFrom float64 // seconds: shortest rest of failed connections
 	failures []*attack.Failure
 	hops     []hop
+	routers  []string // hosts of the path
 	facts    []*facts
 	wires    []wireView
 	dead     [][]death // by hop
@@ -82,7 +83,7 @@ type hypothesis struct {
 func (a *analysis) investigate(t *targetSeries, onsets []Onset) *investigation {
 	c := &investigation{a: a, t: t, onsets: onsets, onset: headline(onsets), statuses: map[uint16]float64{}}
 	c.loopback = a.onLoopback(t)
-	c.hops = a.hops(t)
+	c.hops, c.routers = a.hops(t)
 	c.to = a.duration()
 	if o := c.onset; o.Status == Found || o.Status == Transient {
 		c.from = o.At.Low
@@ -577,7 +578,20 @@ func (c *investigation) backOff(r *resource) float64 {
 }
 
 // scoreCounter scores a counter by when it began to move.
+//
+// A counter that moved a little before and then much more has two beginnings; the
+// one that fits is taken.
 func (c *investigation) scoreCounter(r *resource) (float64, *Span) {
+	score, lag := c.scoreMovement(r, r.counter.start)
+	if first := r.counter.first; first != nil && first != r.counter.start {
+		if s, l := c.scoreMovement(r, first); s > score {
+			return s, l
+		}
+	}
+	return score, lag
+}
+
+func (c *investigation) scoreMovement(r *resource, began *saturation) (float64, *Span) {
 	m := r.counter
 	if c.a.clockError(r.metric.Host) > maxClockError {
 		return 0, nil
@@ -591,7 +605,7 @@ func (c *investigation) scoreCounter(r *resource) (float64, *Span) {
 	case m.throughout:
 		return penaltyFull, nil
 	}
-	lag, sigma := c.lag(m.start, r.metric.Host)
+	lag, sigma := c.lag(began, r.metric.Host)
 	return stats.TimingScore(lag.Value, tauCounter, sigma, max(c.a.duration(), 2)), lag
 }
 

@@ -24,8 +24,10 @@ func (h hop) has(host string) bool {
 }
 
 // hops returns the hosts that serve a target. Where the profile names none, they
-// are found by address; what answers on loopback is on this machine.
-func (a *analysis) hops(t *targetSeries) []hop {
+// are found by address; what answers on loopback is on this machine. Hosts before
+// the first that serves only pass packets on (routers, firewalls): they are part
+// of the path.
+func (a *analysis) hops(t *targetSeries) (serving []hop, routers []string) {
 	names := t.info.Hosts
 	if len(names) == 0 {
 		names = a.hostsByAddress(t)
@@ -33,14 +35,29 @@ func (a *analysis) hops(t *targetSeries) []hop {
 	if len(names) == 0 && a.onLoopback(t) {
 		names = []string{localHost}
 	}
-	var out []hop
+	first := slices.IndexFunc(names, a.hasProcess)
+	if first < 0 {
+		own := a.hostsByAddress(t)
+		first = max(0, slices.IndexFunc(names, func(n string) bool { return slices.Contains(own, n) }))
+	}
+	if first < len(names) {
+		routers, names = names[:first], names[first:]
+	}
 	for i, name := range names {
-		out = append(out, hop{index: i, host: name, also: a.sharedWith(name)})
+		serving = append(serving, hop{index: i, host: name, also: a.sharedWith(name)})
 	}
-	if len(out) == 0 {
-		out = []hop{{}}
+	if len(serving) == 0 {
+		serving = []hop{{}}
 	}
-	return out
+	return serving, routers
+}
+
+// hasProcess reports whether a process of a host was watched, other than the
+// generator.
+func (a *analysis) hasProcess(host string) bool {
+	return slices.ContainsFunc(a.log.Series, func(s runlog.Series) bool {
+		return s.Metric.Host == host && s.Metric.Process != "" && !generatorOwn(s.Metric)
+	})
 }
 
 // sharedWith returns the host that a named part of a machine belongs to.
