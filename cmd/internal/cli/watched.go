@@ -87,10 +87,11 @@ func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target
 		}
 		w.targetHosts = append(w.targetHosts, serving)
 		port := listenPort(t.URL)
-		if len(serving) == 0 || port == 0 {
+		// In a chain of hosts only the profile knows which one listens: the first
+		// may be a router.
+		if len(serving) != 1 || port == 0 {
 			continue
 		}
-		// The outermost host is the one that listens on the target's port.
 		i := slices.IndexFunc(hosts, func(h profiles.Host) bool { return h.Name == serving[0] })
 		if i < 0 || hosts[i].Agent != "" || hosts[i].Prometheus != "" {
 			continue
