@@ -29,6 +29,8 @@ type Point struct {
 	LocalFaults   uint64           // attempts
 	Latency       attack.Histogram // µs from due time, by the window in which they ended
 	LagP99        int64            // µs
+	Unsent        uint64
+	InFlight      int64 // requests at its end
 }
 
 // maxWindows bounds the memory that one damaged index can ask for.
@@ -54,6 +56,8 @@ func (s *Series) Add(w attack.Window) {
 	p := &s.Points[t][w.Index]
 	p.Scheduled += w.Scheduled
 	p.Sent += w.Sent
+	p.Unsent += w.Unsent
+	p.InFlight = w.InFlight
 	p.Latency = p.Latency.Merge(w.FromDue)
 	if lag, ok := w.Lag.Quantile(0.99); ok {
 		p.LagP99 = max(p.LagP99, lag)

@@ -29,6 +29,8 @@ const (
 	frameSamples frameKind = 'S'
 	frameEvent   frameKind = 'E'
 	frameTrailer frameKind = 'T' // JSON
+	frameStep    frameKind = 'P' // JSON; again when the step is over
+	frameIdle    frameKind = 'I' // JSON
 )
 
 // errTorn says that the log ends inside a frame or in damaged bytes.

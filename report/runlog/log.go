@@ -97,7 +97,9 @@ type Log struct {
 	Failures  []attack.Failure
 	Series    []Series
 	Events    []probe.Event
-	Trailer   *Trailer // nil: the run log has no end
+	Steps     []attack.Step      // of a search, by number
+	Idle      []attack.IdleSweep // of an idle stage
+	Trailer   *Trailer           // nil: the run log has no end
 	// Truncated says that bytes at the end could not be read.
 	Truncated bool
 }

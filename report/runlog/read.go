@@ -161,6 +161,25 @@ func (d *decoder) record(kind frameKind, payload []byte) error {
 			return err
 		}
 		d.log.Events = append(d.log.Events, e)
+	case frameStep:
+		var s attack.Step
+		if err := json.Unmarshal(payload, &s); err != nil {
+			return fmt.Errorf("decode step: %w", err)
+		}
+		if n := len(d.log.Steps); n > 0 && d.log.Steps[n-1].Number == s.Number {
+			d.log.Steps[n-1] = s // now it is over
+			return nil
+		}
+		d.log.Steps = append(d.log.Steps, s)
+	case frameIdle:
+		var s attack.IdleSweep
+		if err := json.Unmarshal(payload, &s); err != nil {
+			return fmt.Errorf("decode idle sweep: %w", err)
+		}
+		if int(s.Target) >= len(d.log.Header.Targets) {
+			return errRecord
+		}
+		d.log.Idle = append(d.log.Idle, s)
 	case frameTrailer:
 		var t Trailer
 		if err := json.Unmarshal(payload, &t); err != nil {

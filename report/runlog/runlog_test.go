@@ -111,6 +111,38 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// A step is written when it begins and when it is over; a crash between leaves the
+// beginning.
+func TestStepsAndIdleSweeps(t *testing.T) {
+	var buf bytes.Buffer
+	w, err := runlog.NewWriter(&buf, header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := attack.Step{Number: 1, Load: 100.5, Start: 0, Hold: time.Second, End: 11 * time.Second, Drained: 12 * time.Second}
+	begun := first
+	begun.End, begun.Drained = 0, 0
+	second := attack.Step{Number: 2, Load: 201, Start: 20 * time.Second, Hold: 21 * time.Second}
+	idle := attack.IdleSweep{From: time.Second, To: time.Minute, End: "closed", Alive: 4 * time.Second, Gone: 5 * time.Second,
+		Tries: []attack.IdleTry{{Planned: 8 * time.Second, Lasted: 5 * time.Second, End: "closed"}}}
+	w.Step(begun)
+	w.Window(attack.Window{Index: 0})
+	w.Step(first)
+	w.Step(second)
+	w.IdleSweep(idle)
+	log := read(t, buf.Bytes())
+	if diff := cmp.Diff([]attack.Step{first, second}, log.Steps); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]attack.IdleSweep{idle}, log.Idle); diff != "" {
+		t.Errorf("idle sweeps (-want +got):\n%s", diff)
+	}
+	w.IdleSweep(attack.IdleSweep{Target: 1}) // there is one target
+	if log := read(t, buf.Bytes()); !log.Truncated || len(log.Idle) != 1 {
+		t.Errorf("a sweep of no target was read: %+v", log.Idle)
+	}
+}
+
 func TestReadCompressed(t *testing.T) {
 	data, _ := write(t, true)
 	var buf bytes.Buffer

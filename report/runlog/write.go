@@ -100,6 +100,24 @@ func (w *Writer) Event(e probe.Event) {
 	w.append(frameEvent, w.scratch)
 }
 
+// Step records a load of a search: when it begins and, with the same number, when
+// it is over. It flushes, as [Writer.Window] does.
+func (w *Writer) Step(s attack.Step) { w.json(frameStep, s) }
+
+// IdleSweep records what holding idle connections of a target has shown.
+func (w *Writer) IdleSweep(s attack.IdleSweep) { w.json(frameIdle, s) }
+
+func (w *Writer) json(kind frameKind, v any) {
+	payload, err := json.Marshal(v)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("encode record: %w", err)
+	}
+	w.append(kind, payload)
+	w.flush()
+}
+
 // Close writes the trailer and flushes; it does not close the underlying writer.
 // A log without a trailer reads as incomplete.
 func (w *Writer) Close(t Trailer) error {
