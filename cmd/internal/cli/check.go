@@ -64,7 +64,11 @@ func check(ctx context.Context, env Env, p profiles.Profile) error {
 		fmt.Fprintf(w, "  %s\n", s)
 	}
 	warnings, err := preflight(ctx, p)
+	warnings = append(warnings, watched.alreadyFull(ctx)...)
 	fmt.Fprintln(w, "\npreflight")
+	if synchronised, known := clockSynchronised(); known && !synchronised {
+		fmt.Fprintln(w, "  the clock of this machine is not synchronised: times may differ from those in other hosts' logs")
+	}
 	for _, warning := range warnings {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}

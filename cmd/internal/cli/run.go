@@ -28,9 +28,9 @@ import (
 
 const (
 	windowInterval = 250 * time.Millisecond
-	// baseline is how long the probes look before the load begins: enough for
-	// rates of counters and for samples that show what was full from the start.
-	baseline = time.Second
+	// baseline is the time until the load begins: the probes are opened in it, and
+	// look long enough for rates of counters and for what was full from the start.
+	baseline = 2 * time.Second
 	coolDown = time.Second
 )
 
@@ -112,11 +112,6 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, notRun(err)
 	}
-	if !opt.quiet {
-		for _, w := range warnings {
-			fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
-		}
-	}
 	files, err := createFiles(opt.out, p.Name, time.Now())
 	if err != nil {
 		return nil, usage(err)
@@ -131,6 +126,11 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		return nil, usage(err)
 	}
 	watched := watchHosts(p.Hosts, p.Targets, clock, opt.trace)
+	if !opt.quiet {
+		for _, w := range append(warnings, watched.alreadyFull(ctx)...) {
+			fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
+		}
+	}
 	log, err := runlog.NewWriter(files.log, newHeader(p, sched, id, start, opt.label, watched))
 	if err != nil {
 		return nil, notRun(err)

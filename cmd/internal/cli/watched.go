@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/probe/kernel"
 	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -268,6 +269,29 @@ func processText(p profiles.Process) string {
 		return "of unit " + p.Unit
 	}
 	return p.Name
+}
+
+// nearlyFull is the share of a limit from which it is worth a word before a run.
+const nearlyFull = 0.9
+
+// alreadyFull names the limits that are nearly reached before any load.
+func (w *watched) alreadyFull(ctx context.Context) []string {
+	var out []string
+	for _, s := range w.samplers {
+		_ = s.Sample(ctx, func(r probe.Reading) {
+			def, ok := r.Metric.Def()
+			if !ok || def.Kind != probe.HardLimit || !(r.Value >= nearlyFull*r.Limit) || r.Limit <= 0 {
+				return
+			}
+			owner := metricOwner(r.Metric)
+			if owner == "" {
+				owner = r.Metric.Host
+			}
+			out = append(out, fmt.Sprintf("%s of %s is at %s of %s before any load: what fails may have nothing to do with the load",
+				r.Metric.Name, owner, render.Quantity(r.Value, def.Unit), render.Quantity(r.Limit, def.Unit)))
+		})
+	}
+	return out
 }
 
 // close ends samplers that no session has taken over.
