@@ -33,6 +33,8 @@ type rule struct {
 	// elimination: what is left when nothing that the serving process can run out of
 	// did. Unless it was watched, the cause is at most a candidate.
 	elimination bool
+	// strict: what ran out alone does not make the cause worth considering.
+	strict bool
 	// any: at least one must be seen for the cause to be considered at all. Empty:
 	// one of the resources must have been measured.
 	any []clue
@@ -64,7 +66,7 @@ func catalogue() []rule {
 			weights: []weight{
 				{connectionsCapped, 2, -1}, {freshOnly, 1, -1}, {someEOF, 0.7, 0}, {sentUnread, 0.7, -0.3}, {excessFails, 0.5, -0.5},
 				{descriptorsFull, -5, 0.5}, {poolFull, -3, 0}, {processorFull, -1.5, 0.3}, {latencyFirst, -1, 0.5}, {onlyTimeouts, -1.5, 0},
-				{diedWithFaults, -4, 0.3}, {sentNone, -4, 0}, {overflowed, -1, 0}, {idleGap, -3, 0}, {inWrite, 0, 0}, {inTLS, -2, 0},
+				{diedWithFaults, -4, 0.3}, {sentNone, -4, 0}, {overflowed, -1, 0}, {idleGap, -3, 0}, {inTLS, -2, 0},
 				{sentLinger, -1, 0}, {wentAway, -3, 0},
 			},
 			says: "the server took no connection beyond a number of its own",
@@ -88,7 +90,7 @@ func catalogue() []rule {
 		},
 		{
 			cause: "server-memory-oom", counters: []string{probe.OOMKills}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
-			any: []clue{outOfMemory},
+			any: []clue{outOfMemory}, strict: true,
 			weights: []weight{
 				{outOfMemory, 5, -5}, {died, 1, -2}, {diedWithFaults, 2, -1}, {someRefused, 0.5, 0},
 			},
@@ -97,7 +99,7 @@ func catalogue() []rule {
 		{
 			cause: "server-cpu-shedding", gauges: []string{probe.ProcessCPU, probe.CgroupCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
 			weights: []weight{
-				{latencyFirst, 2, -3}, {onlyTimeouts, -3, 0}, {sentUnread, 1, -0.5}, {mostlyResets, 0.3, 0}, {shedStatus, 2, 0}, {excessFails, 0.7, -0.5},
+				{latencyFirst, 2, -3}, {processorBusy, 1, -2.5}, {onlyTimeouts, -3, 0}, {sentUnread, 1, -0.5}, {mostlyResets, 0.3, 0}, {shedStatus, 2, 0}, {excessFails, 0.7, -0.5},
 				{diedWithFaults, -3, 0.3}, {descriptorsFull, -2.5, 0.3}, {constantShare, -3, 0}, {sentNone, -4, 0}, {idleGap, -3, 0},
 				{overflowed, -0.7, 0}, {sentLinger, -1, 0}, {inTLS, -2, 0}, {streamResets, -1, 0}, {inDial, -1, 0.3},
 			},
@@ -131,7 +133,7 @@ func catalogue() []rule {
 		{
 			cause: "application-abort", any: []clue{someResets, someEOF, streamResets, badGateway},
 			weights: []weight{
-				{constantShare, 3.5, -1.5}, {sentLinger, 1.5, -0.7}, {streamResets, 4, 0}, {loopback, 1, 0}, {inBody, 1, 0},
+				{constantShare, 3.5, -1.5}, {sentLinger, 1.5, -0.7}, {streamResets, 4, 0}, {loopback, 0.5, 0}, {inBody, 1, 0},
 				{someRefused, -2, 0}, {diedWithFaults, -4, 0}, {sentNone, -5, 1}, {sentUnread, -2, 0.3}, {idleGap, -4, 0},
 				{excessFails, -1.5, 0.3}, {inDial, -2, 0}, {livePacket, 1, 0}, {pathTTL, -4, 1}, {forgedPacket, -4, 0}, {onlyTimeouts, -5, 0},
 				{earlyStatus, -2, 0}, {inWrite, -1, 0}, {inTLS, -3, 0}, {descriptorsFull, -1, 0}, {queueFull, -0.5, 0}, {inBursts, -2, 0}, {atOnce, -3, 0},
@@ -152,14 +154,14 @@ func catalogue() []rule {
 			cause: "process-crash", any: []clue{died, wentAway},
 			weights: []weight{
 				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedAtLoad, 1.5, -1}, {diedOnClock, -3, 0.7}, {outOfMemory, -5, 0.3}, {hungBefore, -2, 0.7},
-				{someRefused, 0.7, 0}, {sentNoSocket, 1, 0}, {sentOnExit, 0.7, 0}, {workersDied, -1.5, 0.3}, {atOnce, 0, 0}, {sentNone, -1, 0}, {risesWithLoad, 0.5, 0},
+				{someRefused, 0.7, 0}, {sentNoSocket, 1, 0}, {sentOnExit, 0.7, 0}, {workersDied, -3, 0.3}, {sentNone, -1, 0}, {risesWithLoad, 0.5, 0},
 			},
 			says: "the process ended",
 		},
 		{
 			cause: "worker-killed", any: []clue{died},
 			weights: []weight{
-				{diedWithFaults, 3, -3}, {hungBefore, 2.5, -1.5}, {workersDied, 1.5, -0.3}, {someEOF, 0.5, 0}, {diedOnClock, -2.5, 0.3}, {outOfMemory, -5, 0.3},
+				{diedWithFaults, 3, -3}, {hungBefore, 2.5, -1.5}, {workersDied, 2, -0.3}, {mostlyEOF, 1, 0}, {diedOnClock, -2.5, 0.3}, {outOfMemory, -5, 0.3},
 				{someTimeouts, 0.3, 0}, {reusedOnly, -0.3, 0}, {diedAtLoad, 0.5, 0},
 			},
 			says: "the process had stopped answering and was killed by its supervisor",
@@ -167,7 +169,7 @@ func catalogue() []rule {
 		{
 			cause: "worker-recycling", any: []clue{workersDied}, must: []clue{workersDied},
 			weights: []weight{
-				{diedWithFaults, 2.5, -3}, {workersDied, 1.5, -4}, {reusedOnly, 1.5, -1}, {sentUnread, 1, 0}, {hungBefore, -2.5, 0.5}, {someRefused, -1.5, 0.3},
+				{diedWithFaults, 2.5, -3}, {workersDied, 1.5, -4}, {reusedOnly, 1.5, -1.5}, {sentUnread, 1, 0}, {mostlyEOF, -0.5, 0}, {hungBefore, -2.5, 0.5}, {someRefused, -1.5, 0.3},
 				{outOfMemory, -5, 0}, {risesWithLoad, -0.5, 0.5},
 			},
 			says: "workers were replaced by fresh ones while connections were open",
@@ -199,9 +201,9 @@ func catalogue() []rule {
 			says: "whatever exceeds a fixed rate is turned away",
 		},
 		{
-			cause: "idle-timeout-race", any: []clue{idleGap, reusedOnly},
+			cause: "idle-timeout-race", any: []clue{idleGap, reusedOnly, sentLate},
 			weights: []weight{
-				{idleGap, 5, -4}, {idleTight, 1, -3}, {reusedOnly, 1, -2.5}, {sentLate, 1, 0}, {sentFromListener, 1, 0}, {sentNone, -3.5, 0.7}, {risesWithLoad, -1, 0.3},
+				{idleGap, 5, -4}, {idleTight, 1, -3}, {reusedOnly, 1, -2.5}, {restingLoad, 1, 0}, {sentLate, 2, 0}, {sentFromListener, 1, 0}, {sentNone, -3.5, 0.7}, {risesWithLoad, -1, 0.3},
 				{diedWithFaults, -3, 0.3}, {descriptorsFull, -1.5, 0}, {pathTTL, -4, 0.5}, {inWrite, 0.3, 0}, {inBody, -2, 0}, {onlyTimeouts, -3, 0}, {inDial, -4, 0},
 				{workersDied, -1, 0}, {atOnce, -1, 0}, {loopback, 0.7, 0},
 			},
@@ -256,14 +258,14 @@ func catalogue() []rule {
 		{
 			cause: "conntrack-table", leg: path, gauges: []string{probe.Conntrack}, counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
 			weights: []weight{
-				{inDial, 1.5, -1.5}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0}, {sentUnread, -3, 0}, {diedWithFaults, -3, 0},
+				{conntrackFull, 1, -5}, {inDial, 1.5, -1.5}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0}, {sentUnread, -3, 0}, {diedWithFaults, -3, 0},
 			},
 			says: "the connection table was full",
 		},
 		{
 			cause: "nat-ports", leg: path, counters: []string{probe.ConntrackInsertFail},
 			weights: []weight{
-				{inDial, 1, -2}, {synsLost, 1, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0},
+				{conntrackFull, -4, 1}, {inDial, 1.5, -2}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0},
 			},
 			says: "address translation had no port left",
 		},
@@ -278,15 +280,15 @@ func catalogue() []rule {
 			cause: "packet-loss", leg: path,
 			any: []clue{retransAlways, retransmitted},
 			weights: []weight{
-				{retransAlways, 3, -3}, {retransmitted, 1.5, -1.5}, {constantShare, 1.5, -0.7}, {onlyTimeouts, 1.5, -1}, {lostRetransmits, -1, 0.3}, {overflowed, -1.5, 0},
+				{retransAlways, 3, -3}, {synsLost, -1.5, 0.3}, {risesWithLoad, -1, 0.3}, {retransmitted, 1.5, -1.5}, {constantShare, 1.5, -0.7}, {onlyTimeouts, 1.5, -1}, {lostRetransmits, -1, 0.3}, {overflowed, -1.5, 0},
 				{someEOF, -2, 0}, {sentUnread, -3, 0}, {sentLinger, -3, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0}, {inBody, -0.3, 0}, {inBursts, -1, 0},
 			},
 			says: "packets are lost at every load",
 		},
 		{
-			cause: "network-outage", leg: path, any: []clue{abortTimeouts, inBursts, retransmitted},
+			cause: "network-outage", leg: path, any: []clue{abortTimeouts, inBursts},
 			weights: []weight{
-				{abortTimeouts, 2, -0.5}, {inBursts, 1.5, -2}, {retransmitted, 1.5, -1}, {someTimeouts, 1, -2}, {sentFromListener, 1, 0}, {diedWithFaults, -4, 0.5},
+				{abortTimeouts, 2, -0.5}, {inBursts, 1.5, -2}, {synsLost, -2, 0}, {risesWithLoad, -1.5, 0}, {retransmitted, 1.5, -1}, {someTimeouts, 1, -2}, {sentFromListener, 1, 0}, {diedWithFaults, -4, 0.5},
 				{loopback, -3, 0}, {overflowed, -1, 0}, {retransAlways, -1.5, 0.3}, {descriptorsFull, -1.5, 0}, {constantShare, -3, 0}, {processorFull, -1, 0},
 			},
 			says: "the network was interrupted for a while",

@@ -63,6 +63,7 @@ const (
 	nearTimeout
 	atOnce
 	inBursts
+	restingLoad // the load comes in bursts and lets connections rest
 	connectionsCapped
 	wentAway // the port refused connections for a while, and answered again
 
@@ -101,6 +102,8 @@ const (
 	conntrackInvalid
 	descriptorsFull
 	processorFull
+	processorBusy // of the serving process itself
+	conntrackFull
 	queueFull
 	closeWaitRises
 	upstreamIdle
@@ -346,12 +349,15 @@ func (c *investigation) observeWire(f *facts, h hop) {
 	}
 	if v.traced {
 		share := func(x clue, reasons []string, words string) {
-			p := v.part(reasons...)
+			if v.sent == 0 {
+				return
+			}
+			n := v.part(reasons...) * v.sent
 			is := unknown
 			if v.sent >= 3 {
-				is = when(p, 0.05, 0.3)
+				is = when(n/v.failed(resets), 0.05, 0.2)
 			}
-			f.set(x, is, src, "%s of %s resets sent by %s: %s", commas(p*v.sent), commas(v.sent), host, words)
+			f.set(x, is, src, "%s of %s resets sent by %s: %s", commas(n), commas(v.sent), host, words)
 			if is == yes && v.first >= 0 {
 				at := v.first
 				f[x].at = &at
@@ -370,7 +376,7 @@ func (c *investigation) observeWire(f *facts, h hop) {
 			}
 			f.set(sentFromListener, when(n/v.sent, 0.05, 0.3), src, "%s of %s resets sent by %s: a segment of a connection that it did not know", commas(n), commas(v.sent), host)
 		}
-		c.observeAborts(f, v, h)
+		c.observeAborts(f, v, h, resets)
 		if h.index == 0 && resets >= 3 && !v.lost {
 			f.set(sentNone, when(-v.sent/resets, -0.5, -0.1), src, "%s resets came in, the kernel of %s sent %s", commas(resets), host, commas(v.sent))
 		}
@@ -399,6 +405,15 @@ func (c *investigation) observeWire(f *facts, h hop) {
 	}
 }
 
+// failed returns how many resets ended a connection, at most: one connection may
+// draw several, one for each segment that was still on its way.
+func (v wireView) failed(resets float64) float64 {
+	if resets >= 3 {
+		return min(v.sent, resets)
+	}
+	return max(v.sent, 1)
+}
+
 // byWhom names the process that sent resets in its own context.
 func (v wireView) byWhom() string {
 	best, most := "", 0.0
@@ -416,26 +431,27 @@ func (v wireView) byWhom() string {
 // observeAborts separates the two meanings of reason TCP_STATE: SO_LINGER 0,
 // which also counts in TCPAbortOnData, and connections of the accept queue that
 // died with their listener, which does not.
-func (c *investigation) observeAborts(f *facts, v wireView, h hop) {
+func (c *investigation) observeAborts(f *facts, v wireView, h hop, resets float64) {
 	if v.sent < 3 {
 		return
 	}
-	p := v.part("STATE")
+	p := v.part("STATE") * v.sent / v.failed(resets)
 	src := "kernel of " + h.host
 	counted, measured := c.counted(h, probe.AbortOnData)
-	linger := measured && counted >= 0.3*p*v.sent
+	states := v.part("STATE") * v.sent
+	linger := measured && counted >= 0.3*states
 	switch {
 	case p <= 0.05:
 		f.set(sentLinger, no, src, "%s", "no reset was an abort by SO_LINGER 0")
 		f.set(sentOnExit, no, src, "%s", "no reset came of a closed listener")
 	case p < 0.3:
 	case !measured:
-		f.set(sentLinger, unknown, src, "%s of %s resets sent by %s: an abort (TCP_STATE)", commas(p*v.sent), commas(v.sent), h.host)
+		f.set(sentLinger, unknown, src, "%s of %s resets sent by %s: an abort (TCP_STATE)", commas(states), commas(v.sent), h.host)
 	case linger:
-		f.set(sentLinger, yes, src, "%s of %s resets sent by %s: aborted with SO_LINGER 0%s", commas(p*v.sent), commas(v.sent), h.host, v.byWhom())
+		f.set(sentLinger, yes, src, "%s of %s resets sent by %s: aborted with SO_LINGER 0%s", commas(states), commas(v.sent), h.host, v.byWhom())
 		f.set(sentOnExit, no, src, "%s", "resets were aborts of the application")
 	default:
-		f.set(sentOnExit, yes, src, "%s of %s resets sent by %s: connections that nobody had accepted when the listener closed", commas(p*v.sent), commas(v.sent), h.host)
+		f.set(sentOnExit, yes, src, "%s of %s resets sent by %s: connections that nobody had accepted when the listener closed", commas(states), commas(v.sent), h.host)
 		f.set(sentLinger, no, src, "%s", "no reset was an abort by SO_LINGER 0")
 	}
 }
@@ -639,6 +655,14 @@ func (c *investigation) observeHost(f *facts, h hop) {
 	rises(abortTimeouts, probe.AbortOnTimeout, 3, "%s connections were given up after retransmissions")
 	rises(conntrackInvalid, probe.ConntrackInvalid, 3, "%s packets belonged to no tracked connection")
 	c.observeLoss(f, h)
+	c.observeConntrack(f)
+	busiest := math.NaN()
+	for _, r := range c.a.resources {
+		if m := r.metric; (m.Name == probe.ProcessCPU || m.Name == probe.CgroupCPU) && m.Host == h.host && !generatorOwn(m) && !(r.most < busiest) {
+			busiest = r.most
+		}
+	}
+	f.set(processorBusy, when(busiest, 0.4, 0.85), "probe of "+h.host, "the serving processes used at most %s of the processor", percent(busiest))
 	for _, r := range c.a.resources {
 		if !h.has(r.metric.Host) || generatorOwn(r.metric) || r.metric.Process != "" && r.metric.Host != h.host ||
 			r.metric.Name == probe.ListenQueue && !c.listens(r.metric.Instance, h) {
@@ -672,6 +696,17 @@ func (c *investigation) observeHost(f *facts, h hop) {
 			}
 		}
 	}
+}
+
+// observeConntrack asks whether a connection table was full anywhere on the way.
+func (c *investigation) observeConntrack(f *facts) {
+	most, src := math.NaN(), ""
+	for _, r := range c.a.resources {
+		if r.metric.Name == probe.Conntrack && !c.servesOther(r.metric.Host) && !(r.most < most) {
+			most, src = r.most, r.metric.Host
+		}
+	}
+	f.set(conntrackFull, when(most, 0.8, 0.97), "probe of "+src, "the connection table was at most %s full", percent(most))
 }
 
 // observeLoss reads the counters of retransmissions.

@@ -28,6 +28,11 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 	default:
 		c.observeConstancy(f)
 	}
+	for _, s := range c.a.log.Header.Stages {
+		if s.Kind == "burst" {
+			f.set(restingLoad, yes, "client", "the load came in bursts and let connections rest")
+		}
+	}
 	c.observeExcess(f)
 	c.observeLatency(f)
 	if h.index == 0 {

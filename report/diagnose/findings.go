@@ -68,7 +68,7 @@ func (c *investigation) conclude(g GeneratorState) []Finding {
 	switch {
 	case first != nil && first.posterior >= explainsAt && first.posterior >= explainsBy*rival && first.measured:
 		return []Finding{c.explained(first, g)}
-	case minor && c.parts.failed < 0.01*c.parts.attempts:
+	case minor && c.none > 0.2 && c.parts.failed < 0.01*c.parts.attempts:
 		return []Finding{c.healthy(g)}
 	case c.hidden() != "":
 		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+c.hidden())

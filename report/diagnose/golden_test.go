@@ -1,14 +1,9 @@
 package diagnose_test
 
 import (
-	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,85 +12,6 @@ import (
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden verdicts of recorded runs")
-
-// verdict is what a recorded run must go on to show.
-type verdict struct {
-	Verdict  diagnose.Verdict `json:"verdict"`
-	Cause    string           `json:"cause"`
-	Host     string           `json:"host,omitempty"`
-	Process  string           `json:"process,omitempty"`
-	Resource string           `json:"resource,omitempty"`
-	Onset    string           `json:"onset"`
-	Fault    string           `json:"fault"`
-	AtS      string           `json:"at_s,omitempty"`
-	LoadRPS  string           `json:"load_rps,omitempty"`
-	Limited  bool             `json:"generator_limited"`
-}
-
-// Recorded runs of real services are judged as they were: testdata/runs holds
-// run logs (*.runlog or *.runlog.gz), and beside each the verdict.
-func TestRecordedRuns(t *testing.T) {
-	logs, err := filepath.Glob("testdata/runs/*.runlog*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, path := range logs {
-		if strings.HasSuffix(path, ".golden.json") {
-			continue
-		}
-		n++
-		name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".gz"), ".runlog")
-		t.Run(name, func(t *testing.T) { recorded(t, path, filepath.Join("testdata/runs", name+".golden.json")) })
-	}
-	if n == 0 {
-		t.Skip("no recorded runs in testdata/runs")
-	}
-}
-
-func recorded(t *testing.T, path, golden string) {
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	log, err := runlog.Read(f)
-	if err != nil {
-		t.Fatalf("read %s: %v", path, err)
-	}
-	r := diagnose.Analyze(log)
-	top := r.Findings[0]
-	v := verdict{Verdict: top.Verdict, Cause: top.Cause, Host: top.Host, Process: top.Process, Resource: top.Resource, Limited: r.Generator.Limited}
-	for _, target := range r.Targets {
-		if target.Name == top.Target || v.Onset == "" {
-			o := target.Onsets[0]
-			v.Onset, v.Fault = string(o.Status), o.Fault.String()
-			if o.Status == diagnose.Found {
-				v.AtS, v.LoadRPS = fmt.Sprintf("%.2f", o.At.Value), fmt.Sprintf("%.0f", o.Load.Value)
-			}
-		}
-	}
-	got, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatalf("%v (make it with -update, and check it)", err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("verdict of %s changed\n got %s\nwant %s\n%s", path, got, want, top.Summary)
-	}
-}
 
 // long is ten minutes of load with sixty series.
 func long() *runlog.Log {

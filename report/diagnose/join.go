@@ -196,50 +196,69 @@ func (c *investigation) portsOf(h hop) map[uint16]bool {
 	if h.index == 0 {
 		return out
 	}
-	out = map[uint16]bool{}
-	for _, x := range c.a.resources {
-		if m := x.metric; m.Name == probe.ListenQueue && m.Host == h.host {
-			if i := strings.LastIndexByte(m.Instance, ':'); i >= 0 {
-				if port, err := strconv.ParseUint(m.Instance[i+1:], 10, 16); err == nil {
-					out[uint16(port)] = true
-				}
-			}
-		}
-	}
-	if len(out) > 0 {
-		return out
-	}
-	return c.busiestPort(h)
+	return c.innerPort(h, out)
 }
 
-// busiestPort returns the port to which most resets of an inner hop belong:
-// ephemeral ports come once or twice, the listening one every time.
-func (c *investigation) busiestPort(h hop) map[uint16]bool {
-	outer := c.portsOf(hop{})
+// innerPort finds the port that an inner hop listens on: of its listeners, or
+// those of the machine that it is part of, the one to which most resets of its
+// own processes belong, else most resets of any. Without a list of listeners any
+// port may be it: ephemeral ones come once or twice, the listening one every
+// time.
+func (c *investigation) innerPort(h hop, outer map[uint16]bool) map[uint16]bool {
+	own, shared := c.listeners(h)
+	pids := c.watchedPIDs(h)
 	seen := map[uint16]float64{}
-	for _, e := range c.a.log.Events {
-		if (e.Kind == probe.RSTSent || e.Kind == probe.RSTReceived) && (h.has(e.Host) || c.hops[h.index-1].has(e.Host)) {
-			if outer[e.Local.Port()] || outer[e.Remote.Port()] {
-				continue
-			}
-			n := float64(max(e.Count, 1))
-			seen[e.Local.Port()] += n
-			seen[e.Remote.Port()] += n
+	count := func(port uint16, n float64) {
+		if port != 0 && !outer[port] && (len(own) == 0 || own[port]) && (len(own) > 0 || len(shared) == 0 || shared[port]) {
+			seen[port] += n
 		}
 	}
-	most := 0.0
-	for p, n := range seen {
-		if p != 0 {
-			most = max(most, n)
+	for _, e := range c.a.log.Events {
+		if e.Kind != probe.RSTSent && e.Kind != probe.RSTReceived || !h.has(e.Host) && !c.hops[h.index-1].has(e.Host) {
+			continue
 		}
+		n := float64(max(e.Count, 1))
+		if e.Kind == probe.RSTSent && e.PID != 0 && pids[e.PID] {
+			n *= 1000
+		}
+		count(e.Local.Port(), n)
+		count(e.Remote.Port(), n)
+	}
+	if len(own) > 0 && len(seen) == 0 {
+		return own
+	}
+	most := 2.0
+	for _, n := range seen {
+		most = max(most, n)
 	}
 	out := map[uint16]bool{}
 	for p, n := range seen {
-		if p != 0 && n == most && most >= 3 {
+		if n == most {
 			out[p] = true
 		}
 	}
 	return out
+}
+
+// listeners returns the listening ports read on a hop itself, and on the machine
+// that it is part of.
+func (c *investigation) listeners(h hop) (own, shared map[uint16]bool) {
+	own, shared = map[uint16]bool{}, map[uint16]bool{}
+	for _, x := range c.a.resources {
+		m := x.metric
+		i := strings.LastIndexByte(m.Instance, ':')
+		if m.Name != probe.ListenQueue || i < 0 || !h.has(m.Host) {
+			continue
+		}
+		if port, err := strconv.ParseUint(m.Instance[i+1:], 10, 16); err == nil {
+			if m.Host == h.host {
+				own[uint16(port)] = true
+			} else {
+				shared[uint16(port)] = true
+			}
+		}
+	}
+	return own, shared
 }
 
 // callers returns which addresses are the calling end of a leg. Other traffic of

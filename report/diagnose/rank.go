@@ -89,6 +89,10 @@ func (a *analysis) investigate(t *targetSeries, onsets []Onset) *investigation {
 		c.from = o.At.Low
 		c.at = o.At.Value + o.EventDelay
 		c.sigma = max(0.05, (o.At.High-o.At.Low)/4)
+		if o.Fault == attack.Timeout {
+			// Somewhere in the time that it waited.
+			c.sigma = math.Hypot(c.sigma, min(1, a.log.Header.Generator.Timeout.Seconds()/4))
+		}
 	} else if o.Status == Periodic {
 		c.at, c.sigma = o.At.Value+o.EventDelay, 0.1
 	}
@@ -195,7 +199,7 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 		c.date(hyp)
 	}
 	ranOut := hyp.lead != nil || hyp.counter != nil
-	if !seen && !ranOut || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {
+	if !seen && (!ranOut || r.strict) || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {
 		return
 	}
 	if timed && !hyp.measured && r.leg == proxy {
@@ -274,7 +278,7 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	case r.leg == server && clean == yes && len(c.hops) > 1:
 		s -= 3
 	case r.leg == path && clean == yes, r.cause == "application-abort" && clean == yes && h.index == 0:
-		s -= 4
+		s -= 5
 	case r.leg == server && clean == yes && (r.cause == "rate-limit-policy" || r.cause == "client-timeout"):
 	case r.leg == server && clean == yes:
 		s -= 0.5
@@ -342,7 +346,7 @@ func (c *investigation) date(hyp *hypothesis) {
 	default:
 		hyp.score += best + max(moved, 0)
 	}
-	if hyp.lead != nil && best <= penaltyRoom+1 && hyp.counter == nil {
+	if hyp.lead != nil && best <= penaltyRoom+1 {
 		hyp.lead, hyp.lag = nil, nil
 	}
 	if lead := hyp.lead; lead != nil {
@@ -428,7 +432,7 @@ func (c *investigation) belongs(x *resource, r rule, h hop) bool {
 	if m.Process == "" && m.Host == localHost && m.Name == probe.EphemeralPorts && m.Instance == "" {
 		return false
 	}
-	if r.leg == path {
+	if r.leg == path || m.Name == probe.QdiscDrops && slices.Contains(c.routers, m.Host) {
 		return !c.servesOther(m.Host)
 	}
 	if (m.Name == probe.ListenQueue || m.Name == probe.SynQueue) && !c.listens(m.Instance, h) {
