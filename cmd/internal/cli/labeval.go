@@ -32,6 +32,7 @@ type labEval struct {
 	disturbed bool
 	replay    string
 	table     string
+	keep      string
 }
 
 // newLabEval is how "make eval" measures the diagnosis.
@@ -56,6 +57,7 @@ beside simpler methods on the same logs (Markdown). Half a minute a run.`,
 	f.BoolVar(&l.disturbed, "repeat-disturbed", false, "with --resume: run again where the load generator was said to be the limit though the scenario leaves it alone")
 	f.Float64Var(&l.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
 	f.StringVar(&l.replay, "replay", "", "run nothing: analyse the runs recorded in `DIR`")
+	f.StringVar(&l.keep, "keep", "", "also write each run, thinned, to `DIR` as a golden input of the diagnosis's tests")
 	f.StringVar(&l.table, "table", "", "write the evaluation to `FILE` instead of printing it")
 	return cmd
 }
@@ -90,6 +92,11 @@ func (l labEval) evaluate(env Env, dir string) error {
 	if len(cases) == 0 {
 		return usage(fmt.Errorf("no recorded runs in %s that match %s", dir, strings.Join(l.scenarios, ", ")))
 	}
+	if l.keep != "" {
+		if err := keepRuns(env, cases, l.keep); err != nil {
+			return notRun(err)
+		}
+	}
 	e, err := eval.Evaluate(cases, func(r eval.Result) {
 		said := "right"
 		if j := r.By[0]; !j.Right {
@@ -116,6 +123,28 @@ func (l labEval) evaluate(env Env, dir string) error {
 		return usage(fmt.Errorf("write the evaluation: %w", err))
 	}
 	return notRunIf(errors.Join(e.WriteMarkdown(f, skipped), f.Close()))
+}
+
+// keepRuns keeps the first run of each scenario that was not disturbed.
+func keepRuns(env Env, cases []eval.Recorded, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	kept := map[string]bool{}
+	for _, c := range cases {
+		if kept[c.Scenario] {
+			continue
+		}
+		switch err := eval.Keep(c, dir); {
+		case errors.Is(err, eval.ErrDisturbed):
+			fmt.Fprintf(env.Stderr, "rampload: %s\n", err)
+		case err != nil:
+			return err
+		default:
+			kept[c.Scenario] = true
+		}
+	}
+	return nil
 }
 
 func (l labEval) selected(cases []eval.Recorded) ([]eval.Recorded, error) {

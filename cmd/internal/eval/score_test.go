@@ -105,7 +105,7 @@ func TestScore(t *testing.T) {
 	if got := e.Score(1, nil); got.Missed != 1 || got.Invented != 1 || got.First != 0 || got.Healthy != 2 {
 		t.Errorf("the client alone: %+v", got)
 	}
-	if got := e.Score(0, func(c Case) bool { return c.Seed == 2 }); got.Runs != 1 || got.Wrong != 1 {
+	if got := e.Score(0, func(c Case) bool { return c.Seed == 2 }); got.Runs != 1 || got.All != 2 || got.Wrong != 2 {
 		t.Errorf("seed 2: %+v", got)
 	}
 	o := e.Onsets()

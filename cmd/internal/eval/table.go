@@ -57,9 +57,9 @@ interval. "First": the first cause named is a right one. "Third": a right one is
 among the first three. "Abstained": the verdict was ambiguous, unexplained or
 inconclusive, or the generator was said to be the limit where it was not.
 "Wrong", of all runs with controls: a cause was claimed (verdict explains) that
-is not right. Three limits
-of what this shows: the rules and these scenarios were written in one project;
-the runs are short, on one machine; and few seeds give wide intervals.`,
+is not right. Three limits of what this shows: the rules and these scenarios were
+written in one project; the runs are short, on one machine; and few seeds give
+wide intervals.`,
 		len(e.Results), len(scenarios), seedText(sortedKeys(seeds)))
 }
 
