@@ -94,15 +94,11 @@ func (b *background) linger(c *conn, why lingering) {
 		b.t.bury(c)
 		return
 	}
-	c.until = b.t.clock() + lingerTime[why]
-	c.lingering = why
-	list := &b.lingers[why]
-	first := list.head == nil
-	list.push(c)
-	b.lingered[why]++
+	first := b.lingers[why].head == nil
+	b.push(c, why)
 	var over *conn
 	if b.lingered[why] > lingerMax {
-		over = list.head
+		over = b.lingers[why].head
 		b.remove(over)
 	}
 	b.mu.Unlock()
@@ -115,6 +111,14 @@ func (b *background) linger(c *conn, why lingering) {
 	if c.hup.Load() { // it was told before it was listed
 		b.settle(c)
 	}
+}
+
+// push lists a connection. The lock is held, also for remove.
+func (b *background) push(c *conn, why lingering) {
+	c.lingering = why
+	c.until = b.t.clock() + lingerTime[why]
+	b.lingers[why].push(c)
+	b.lingered[why]++
 }
 
 func (b *background) remove(c *conn) {
@@ -163,18 +167,16 @@ func (b *background) expire(now time.Duration) {
 	for i := range b.lingers {
 		for c := b.lingers[i].head; c != nil && c.until <= now; c = b.lingers[i].head {
 			b.remove(c)
+			if what, _ := c.sock.fate(); what == alive && c.lingering == lingerBriefly {
+				b.t.watch(c) // what it tells waits for the lock
+				b.push(c, lingerClose)
+				continue
+			}
 			over = append(over, c)
 		}
 	}
 	b.mu.Unlock()
 	for _, c := range over {
-		if c.lingering == lingerBriefly {
-			if what, _ := c.sock.fate(); what == alive {
-				b.t.watch(c)
-				b.linger(c, lingerClose)
-				continue
-			}
-		}
 		b.t.bury(c)
 	}
 }

@@ -198,7 +198,11 @@ func testResets(t *testing.T, opts lab.InjectorOptions, method, keep string) {
 	}
 	if opts.Place == lab.Idle || opts.Place == lab.AfterFIN || opts.Place == lab.AfterResponse {
 		rest(40 * time.Millisecond) // what it is still about to do
-		rec.wait(func() int { return int(in.Counts().Resets) })
+		least := 0
+		if opts.Place == lab.AfterResponse && keep == "close" {
+			least = workers * rounds * perRound / opts.Every
+		}
+		rec.wait(func() int { return max(int(in.Counts().Resets), least) })
 	}
 	tr.Close()
 	in.Close() // then its counts are final
