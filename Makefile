@@ -53,3 +53,8 @@ golden: ## rewrite golden files after looking at the change
 
 bench: build ## rampload beside wrk, vegeta and fortio, interleaved
 	go test -run '^$$' -bench . -benchmem ./attack/... ./probe/... ./report/...
+
+EVAL_SEEDS ?= 1-3
+EVAL_DIR ?= .eval
+eval: build ## run the whole lab and write report/diagnose/EVALUATION.md: root, an idle machine, 45 minutes a seed
+	bin/rampload lab-eval --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume --table report/diagnose/EVALUATION.md
