@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
 
@@ -24,6 +25,7 @@ type Progress struct {
 	Unsent      uint64
 	P99         time.Duration // of successful requests over the last second; 0: none
 	Fullest     []Fullness    // fullest first
+	Search      string        // where a search for capacity is; empty without one
 }
 
 // Fullness is how full one limited resource is.
@@ -48,17 +50,22 @@ type live struct {
 	recent   [][]attack.Window // by target, the last second
 	struck   string
 	fullest  map[probe.Metric]Fullness
+	searcher *searcher // nil: the load is as planned
 }
 
 var _ attack.Sink = (*live)(nil)
 
 func newLive(cfg Config, stop context.CancelFunc) *live {
-	return &live{
+	l := &live{
 		cfg: cfg, stop: stop,
 		series:  *report.NewSeries(cfg.Interval, cfg.Targets),
 		recent:  make([][]attack.Window, len(cfg.Targets)),
 		fullest: map[probe.Metric]Fullness{},
 	}
+	if cfg.Search != nil {
+		l.searcher = newSearcher(*cfg.Search, cfg.Interval, &l.series)
+	}
+	return l
 }
 
 // Address passes an address on.
@@ -87,10 +94,16 @@ func (l *live) Window(w attack.Window) {
 			l.stop()
 		}
 	}
+	if l.searcher != nil {
+		l.searcher.observe(end, l.cfg.Clock.Now(), l.inFlight(), l.portsInUse())
+	}
 	if l.cfg.Progress == nil {
 		return
 	}
 	p := l.progress
+	if l.searcher != nil {
+		p.Search = l.searcher.progress()
+	}
 	p.At, p.Offered = end, offered
 	p.Achieved, p.P99 = l.lastSecond()
 	p.Fullest = l.fullestFirst()
@@ -147,6 +160,28 @@ func (l *live) readings(rs []probe.Reading) {
 			l.fullest[r.Metric] = Fullness{r.Metric, r.Value, r.Limit}
 		}
 	}
+}
+
+// inFlight returns the requests in flight at the end of the last window.
+func (l *live) inFlight() int64 {
+	var n int64
+	for _, windows := range l.recent {
+		if len(windows) > 0 {
+			n += windows[len(windows)-1].InFlight
+		}
+	}
+	return n
+}
+
+// portsInUse returns the share of this machine's ports in use, 0 if nobody looks.
+func (l *live) portsInUse() float64 {
+	most := 0.0
+	for m, f := range l.fullest {
+		if m.Name == probe.EphemeralPorts && m.Host == profiles.LocalHost {
+			most = max(most, f.Share())
+		}
+	}
+	return most
 }
 
 func (l *live) fullestFirst() []Fullness {

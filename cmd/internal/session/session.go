@@ -25,19 +25,23 @@ type Recorder interface {
 
 // Config is one run. Clock, Loader and Recorder are needed.
 type Config struct {
-	Clock    probe.Clock // reads 0 when the load begins; the baseline is the time until then
-	Loader   attack.Loader
+	Clock    probe.Clock   // reads 0 when the load begins; the baseline is the time until then
+	Loader   attack.Loader // nil: no load is sent
 	Samplers []probe.Sampler
 	Watchers []probe.Watcher
 	Recorder Recorder
 
 	SampleEvery time.Duration // 0: 250 ms
 	CoolDown    time.Duration // probes go on for this long after the load
+	// After is done between load and cool-down, with the probes on, unless the load
+	// was stopped; may be nil.
+	After func(ctx context.Context) error
 
 	Targets  []string      // names, by index
 	Interval time.Duration // of windows
 	Offered  func(at time.Duration) float64
 	AbortIf  []profiles.Gate
+	Search   *Search        // decides the loads; nil: they are planned
 	Progress func(Progress) // called once a window, may be nil; must not block
 }
 
@@ -78,15 +82,33 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 		wg.Go(func() { finish(watch(probing, w, cfg)) })
 	}
 
-	summary, err := cfg.Loader.Run(loading, live)
-	if err != nil {
-		err = fmt.Errorf("run load: %w", err)
-	} else if ctx.Err() == nil {
+	summary, err := live.load(loading)
+	if err == nil && cfg.After != nil && loading.Err() == nil {
+		if err = cfg.After(ctx); err == nil {
+			summary.Ended, summary.Interrupted = cfg.Clock.Now(), ctx.Err() != nil
+		}
+	}
+	if err == nil && ctx.Err() == nil {
 		coolDown(ctx, cfg.CoolDown)
 	}
 	stopProbing()
 	wg.Wait()
 	return Outcome{Summary: summary, Aborted: live.aborted(), Sources: statuses}, err
+}
+
+// load sends the load, if there is any.
+func (l *live) load(ctx context.Context) (attack.Summary, error) {
+	if l.cfg.Loader == nil {
+		return attack.Summary{}, nil
+	}
+	summary, err := l.cfg.Loader.Run(ctx, l)
+	if err == nil && l.searcher != nil {
+		err = l.searcher.err
+	}
+	if err != nil {
+		err = fmt.Errorf("run load: %w", err)
+	}
+	return summary, err
 }
 
 func coolDown(ctx context.Context, d time.Duration) {
