@@ -153,7 +153,7 @@ func catalogue() []rule {
 		{
 			cause: "process-crash", any: []clue{died, wentAway},
 			weights: []weight{
-				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedAtLoad, 1.5, -1}, {diedOnClock, -3, 0.7}, {outOfMemory, -5, 0.3}, {hungBefore, -2, 0.7},
+				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedAtLoad, 1.5, -1}, {diedOfItself, 1, -0.3}, {diedOnClock, -3, 0.7}, {outOfMemory, -5, 0.3}, {hungBefore, -2, 0.7},
 				{someRefused, 0.7, 0}, {sentNoSocket, 1, 0}, {sentOnExit, 0.7, 0}, {workersDied, -3, 0.3}, {sentNone, -1, 0}, {risesWithLoad, 0.5, 0},
 			},
 			says: "the process ended",
@@ -161,7 +161,7 @@ func catalogue() []rule {
 		{
 			cause: "worker-killed", any: []clue{died},
 			weights: []weight{
-				{diedWithFaults, 3, -3}, {hungBefore, 2.5, -1.5}, {workersDied, 2, -0.3}, {mostlyEOF, 1, 0}, {diedOnClock, -2.5, 0.3}, {outOfMemory, -5, 0.3},
+				{diedWithFaults, 3, -3}, {hungBefore, 2.5, -1.5}, {workersDied, 2, -0.3}, {diedOfItself, -1, 0.5}, {mostlyEOF, 1, 0}, {diedOnClock, -2.5, 0.3}, {outOfMemory, -5, 0.3},
 				{someTimeouts, 0.3, 0}, {reusedOnly, -0.3, 0}, {diedAtLoad, 0.5, 0},
 			},
 			says: "the process had stopped answering and was killed by its supervisor",
@@ -177,7 +177,7 @@ func catalogue() []rule {
 		{
 			cause: "ungraceful-restart", any: []clue{died, wentAway},
 			weights: []weight{
-				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedOnClock, 3, -2.5}, {diedAtLoad, -1.5, 0.5}, {outOfMemory, -5, 0.3}, {hungBefore, -1.5, 0.3}, {sentOnExit, 0.7, 0},
+				{died, 0, -4}, {wentAway, 1.5, 0}, {diedWithFaults, 3.5, -3}, {diedOnClock, 3, -2.5}, {diedOfItself, -1.5, 0.3}, {diedAtLoad, -1.5, 0.5}, {outOfMemory, -5, 0.3}, {hungBefore, -1.5, 0.3}, {sentOnExit, 0.7, 0},
 				{sentNoSocket, 0.5, 0}, {workersDied, -1, 0.3}, {someRefused, 0.3, 0},
 			},
 			says: "the process was restarted without letting its connections drain",

@@ -89,6 +89,7 @@ const (
 	diedOnClock
 	diedAtLoad
 	workersDied
+	diedOfItself // by a fault or with an error, not by somebody's signal
 	hungBefore
 	outOfMemory
 
@@ -516,16 +517,46 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	if all >= 3 {
 		f.setAt(diedWithFaults, when(near/all, 0.3, 0.6), d.at, src, "%s of %s failures came while %s was gone", commas(near), commas(all), orThe(d.process))
 	}
-	workers := 0
+	workers, single := 0, 0
 	for _, d := range mine {
-		if d.worker {
+		switch {
+		case d.others >= 2:
 			workers++
+		case d.others == 0:
+			single++
 		}
 	}
-	f.set(workersDied, isTrue(2*workers > len(mine)), src, "%s of %s were one of several of their name", commas(float64(workers)), count(float64(len(mine)), "process"))
+	of := fmt.Sprintf("%d of %s", workers, count(float64(len(mine)), "process"))
+	switch {
+	case 2*workers > len(mine):
+		f.set(workersDied, yes, src, "%s that ended were one of several of their name", of)
+	case 2*single > len(mine):
+		f.set(workersDied, no, src, "%s", "the process was the only one of its name")
+	}
+	c.observeEnds(f, mine, src)
 	c.observeRhythm(f, deaths, src)
 	c.observeHang(f, mine, src)
 	c.observeMemory(f, h, deaths)
+}
+
+// observeEnds asks whether processes ended of themselves.
+func (c *investigation) observeEnds(f *facts, deaths []death, src string) {
+	self, signalled := 0, 0
+	for _, d := range deaths {
+		why := strings.ToUpper(d.why)
+		switch {
+		case strings.Contains(why, "SIGKILL"), strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"):
+			signalled++
+		case strings.Contains(why, "SIG"), strings.Contains(why, "EXIT STATUS") && !strings.Contains(why, "EXIT STATUS 0"):
+			self++
+		}
+	}
+	switch {
+	case self > signalled:
+		f.set(diedOfItself, yes, src, "%d of %d ended by a fault or with an error (%s)", self, len(deaths), deaths[0].why)
+	case signalled > self:
+		f.set(diedOfItself, no, src, "%d of %d were ended by a signal (%s)", signalled, len(deaths), deaths[0].why)
+	}
 }
 
 // observeRhythm tells restarts on a clock from those at a load: a clock begins
@@ -566,17 +597,19 @@ func (c *investigation) observeHang(f *facts, deaths []death, src string) {
 			}
 		}
 	}
+	last := -1
 	for _, d := range deaths {
 		i := int(d.at/c.a.step) - 1 // the last whole window before it
-		if i < 8 || i >= len(done) {
+		if i < 8 || i >= len(done) || i-last < 4 {
 			continue
 		}
-		before := sum(done[i-8:i-4]) / 4
-		if before < 3 {
+		last = i
+		usual := sum(done[:i]) / float64(i)
+		if usual < 2 {
 			continue
 		}
 		seen++
-		if done[i]+done[i-1] <= 0.2*before && busy[i] > 0 {
+		if done[i]+done[i-1] <= 0.2*usual && busy[i] > 0 {
 			hung++
 		}
 	}

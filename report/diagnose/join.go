@@ -323,7 +323,8 @@ type death struct {
 	process  string
 	pid      int32
 	why      string
-	worker   bool // others of its name lived on
+	others   int // processes of its name that lived beside it
+	replaced bool
 	oom      bool
 }
 
@@ -348,31 +349,40 @@ func (c *investigation) deaths(h hop) []death {
 		case probe.ProcessExit:
 			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, why: e.Reason})
 		case probe.OOMKill:
-			if n := len(out); n > 0 && at-out[n-1].at < 2 && (out[n-1].process == e.Process || e.Process == "") {
+			if n := len(out); n > 0 && at-out[n-1].at < 2 && (out[n-1].process == e.Process || e.Process == "" || out[n-1].pid == e.PID) {
 				out[n-1].oom = true
 				continue
 			}
 			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, oom: true, why: "killed for memory"})
-		case probe.ProcessStart:
-			known := false
-			for i := range out {
-				if out[i].process == e.Process && at-out[i].at < 15 && out[i].back == out[i].at+2 {
-					out[i].back, known = at, true
-					break
-				}
-			}
-			// A new process without the end of an old one was not there before, or
-			// its end was missed between two readings.
-			if !known && at > 1 && c.livedBefore(h, e.Process, e.PID, at) {
-				out = append(out, death{at: at, back: at, process: e.Process, pid: e.PID, why: "replaced"})
-			}
+		}
+	}
+	for _, e := range c.a.log.Events {
+		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !returned(out, e) && at > 1 && c.livedBefore(h, e.Process, e.PID, at) {
+			// A new process without the end of an old one: its end was missed between
+			// two readings.
+			out = append(out, death{at: at, back: at, process: e.Process, pid: e.PID, why: "replaced"})
 		}
 	}
 	for i := range out {
-		out[i].worker = c.othersLive(h, out[i])
+		out[i].others = c.besides(h, out[i])
 	}
 	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
 	return out
+}
+
+// returned notes that a process is there again after a death, and reports whether
+// there was one. A supervisor may start the next before the end of the last is
+// read.
+func returned(deaths []death, e probe.Event) bool {
+	at := e.At.Seconds()
+	for i := range deaths {
+		d := &deaths[i]
+		if d.process == e.Process && !d.replaced && at > d.at-1.5 && at < d.at+15 {
+			d.back, d.replaced = max(at, d.at), true
+			return true
+		}
+	}
+	return false
 }
 
 // watchedPIDs returns the processes of a hop that were watched at some time.
@@ -406,19 +416,21 @@ func (c *investigation) livedBefore(h hop, process string, pid int32, at float64
 	return false
 }
 
-// othersLive reports whether a process of the same name was read both before and
-// after a death: then it was a worker among several, or a parent stayed.
-func (c *investigation) othersLive(h hop, d death) bool {
+// besides counts the processes of the same name that were there just before a
+// death. One may be a supervisor; with two and more it was one of several
+// workers.
+func (c *investigation) besides(h hop, d death) int {
+	pids := map[int32]bool{}
 	for i := range c.a.log.Series {
 		s := &c.a.log.Series[i]
 		if !h.has(s.Metric.Host) || s.Metric.Process != d.process || s.Metric.PID == d.pid || s.Metric.PID == 0 || len(s.At) == 0 {
 			continue
 		}
-		if s.At[0].Seconds() < d.at-0.5 && s.At[len(s.At)-1].Seconds() > d.at+0.5 {
-			return true
+		if s.At[0].Seconds() < d.at-0.3 && s.At[len(s.At)-1].Seconds() > d.at-0.8 {
+			pids[s.Metric.PID] = true
 		}
 	}
-	return false
+	return len(pids)
 }
 
 // failuresNear counts the failures that happened while a process was away, and
