@@ -29,6 +29,7 @@ type policy struct {
 	queue     int           // requests waiting for a worker beyond which connections are dropped with the body unread; 0: any number
 	size      int           // bytes of a response
 	close     bool          // one request a connection
+	patient   bool          // never closes first, whatever the caller announces
 	perConn   int           // requests after which a connection is closed, announced; 0: never
 	idle      time.Duration // idle connections are closed after it; 0: never
 	rate      float64       // requests per second beyond which connections are aborted; 0: none
@@ -60,6 +61,7 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.IntVar(&p.queue, "queue", 0, "requests that may wait for a worker")
 	fs.IntVar(&p.size, "size", 32, "bytes of a response")
 	fs.BoolVar(&p.close, "close", false, "one request a connection")
+	fs.BoolVar(&p.patient, "patient", false, "never close first")
 	fs.IntVar(&p.perConn, "per-conn", 0, "requests a connection")
 	fs.DurationVar(&p.idle, "idle", 0, "idle timeout")
 	fs.Float64Var(&p.rate, "rate", 0, "requests per second allowed")
@@ -199,6 +201,9 @@ func (s *apiServer) serveRequests(c *net.TCPConn, stream net.Conn) {
 		if s.perConn > 0 && served+1 >= s.perConn || s.close {
 			req.Close = true
 		}
+		if s.patient {
+			req.Close = false
+		}
 		inFlight := s.inFlight.Add(1)
 		ok := s.handle(c, stream, req, n, inFlight, now)
 		s.inFlight.Add(-1)
@@ -294,7 +299,7 @@ func (s *apiServer) bookTwoAccounts(n int64, busy bool) {
 		pause(s.ctx, time.Millisecond)
 	}
 	second.Lock()
-	second.Unlock()
+	defer second.Unlock()
 }
 
 // bucket is a token bucket that holds a tenth of a second's worth.

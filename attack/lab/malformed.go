@@ -108,7 +108,8 @@ func (in *Injector) respondMalformed(s *session, req *http.Request) bool {
 		// Ends when the client closes or the injector does.
 		s.in.Peek(1)
 	case TwoResponses:
-		return send(string(headers)+string(body)) && send(string(headers)+string(body))
+		first := send(string(headers) + string(body))
+		return first && send(string(headers)+string(body))
 	}
 	return false
 }

@@ -79,7 +79,7 @@ func (b *bench) cgroup(controller string, v1, v2 map[string]string) (string, err
 			if err = unix.Rmdir(dir); err == nil || errors.Is(err, unix.ENOENT) {
 				return nil
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // cleaning up has no context; it is bounded
 		}
 		return fmt.Errorf("remove cgroup %s: %w", dir, err)
 	})

@@ -27,21 +27,18 @@ func networkScenarios() []Scenario {
 				return b.backlog("tcp_synack_retries", "1", "ListenOverflows")
 			}),
 		scenario("client", "client-ephemeral-ports", "client-ports",
-			"the client runs out of ephemeral ports, most of them in TIME_WAIT", func(b *bench) error {
-				n, c, err := b.networkService("api")
-				if err != nil {
-					return err
-				}
-				// The client closes first and keeps each port for a minute.
-				ports := b.whole(2500, 4000)
-				if err := b.sysctl(n.client, "net/ipv4/ip_local_port_range", fmt.Sprintf("20000 %d", 20000+ports)); err != nil {
-					return err
-				}
-				b.remote(c, "orders", get("/orders"), n)
+			"the client runs out of ephemeral ports, all of them in use", func(b *bench) error {
+				ports, work := b.whole(80, 140), b.millis(150, 250)
+				load := float64(ports) / work.Seconds()
+				b.onset(load, 0.2)
+				b.run.Profile.Client.Connections = 2000
+				return b.clientPorts(ports, 0.3*load, 1.5*load, arg("work", work))
+			}),
+		scenario("client", "client-ephemeral-ports", "client-ports-time-wait",
+			"the client closes first and runs out of ephemeral ports, most of them in TIME_WAIT", func(b *bench) error {
+				// A port in TIME_WAIT is lost for a minute: the run's half of the requests.
 				b.run.Profile.Client.Connections = 0
-				b.rampTo(100, 500, 18*time.Second)
-				b.run.Expect.Host, b.run.Expect.Resource = "local", "ephemeral-ports"
-				return b.watchKernel(n.server, "server")
+				return b.clientPorts(b.whole(2500, 4000), 100, 500, "-patient")
 			}),
 		scenario("path-filter", "path-reset", "path-reset-random",
 			"a middlebox resets a random share of packets", func(b *bench) error {
@@ -127,6 +124,21 @@ func (b *bench) networkService(service string, args ...string) (*network, *Child
 	}
 	c, err := b.child(n.server, service, append([]string{arg("addr", serverAddr+":8080")}, args...)...)
 	return n, c, err
+}
+
+// clientPorts gives the client few ephemeral ports.
+func (b *bench) clientPorts(ports int, from, to float64, args ...string) error {
+	n, c, err := b.networkService("api", args...)
+	if err != nil {
+		return err
+	}
+	if err := b.sysctl(n.client, "net/ipv4/ip_local_port_range", fmt.Sprintf("20000 %d", 20000+ports-1)); err != nil {
+		return err
+	}
+	b.remote(c, "orders", get("/orders"), n)
+	b.rampTo(from, to, 18*time.Second)
+	b.run.Expect.Host, b.run.Expect.Resource = "local", "ephemeral-ports"
+	return b.watchKernel(n.server, "server")
 }
 
 // remote loads a child that runs in the server's namespace, and has server and

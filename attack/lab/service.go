@@ -79,7 +79,7 @@ func RunService(ctx context.Context, name string, args []string, stdout io.Write
 	defer cancel()
 	if *untilEOF {
 		// Whoever started the process may have to move it to its control group first.
-		in := bufio.NewReader(os.Stdin)
+		in := bufio.NewReader(os.Stdin) //nolint:forbidigo // a service is a process of its own
 		if _, err := in.ReadString('\n'); err != nil {
 			return fmt.Errorf("run lab service %s: wait for the go-ahead: %w", name, err)
 		}
