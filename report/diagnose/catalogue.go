@@ -33,6 +33,9 @@ type rule struct {
 	// elimination: what is left when nothing that the serving process can run out of
 	// did. Unless it was watched, the cause is at most a candidate.
 	elimination bool
+	// own: it is the serving process that ends connections. Unless something shows
+	// that its host sent the resets, and not the path, it is at most a candidate.
+	own bool
 	// strict: what ran out alone does not make the cause worth considering.
 	strict bool
 	// any: at least one must be seen for the cause to be considered at all. Empty:
@@ -52,7 +55,7 @@ func catalogue() []rule {
 		{
 			cause: "server-file-descriptors", gauges: []string{probe.OpenFiles, probe.FileTable},
 			weights: []weight{
-				{someResets, 0.5, 0}, {someEOF, 0.5, 0}, {someTimeouts, 0.3, 0}, {risesWithLoad, 1, -2}, {excessFails, 0.7, 0},
+				{someResets, 0.5, 0}, {someEOF, 0.5, 0}, {someTimeouts, 0.3, 0}, {risesWithLoad, 1, -2}, {excessFails, 0.7, 0}, {onlyTimeouts, 0.5, 0}, {closeWaitRises, 0.5, 0},
 				{sentNone, -4, 0.5}, {idleGap, -2, 0}, {diedWithFaults, -3, 0.5}, {inTLS, -0.5, 0}, {atOnce, -1.5, 0},
 				{sentUnread, 0.5, 0}, {streamResets, -1, 0}, {pathTTL, -3, 0.3}, {outOfMemory, -2, 0},
 			},
@@ -106,10 +109,10 @@ func catalogue() []rule {
 			says: "the processor was used up and the service dropped what it could not serve",
 		},
 		{
-			cause: "client-timeout", any: []clue{onlyTimeouts, gatewayTimeout},
+			cause: "client-timeout", elimination: true, any: []clue{onlyTimeouts, gatewayTimeout},
 			weights: []weight{
-				{onlyTimeouts, 1.5, -4}, {nearTimeout, 3, -2.5}, {latencyFirst, 1, -1.5}, {inAwait, 1, -3}, {processorFull, 1, 0}, {closeWaitRises, 1, 0},
-				{clientSent, 0.7, 0}, {retransmitted, -2, 0.5}, {risesWithLoad, 1, -1.5}, {descriptorsFull, -5, 0.3}, {overflowed, -2.5, 0.3},
+				{onlyTimeouts, 1.5, -4}, {nearTimeout, 3, -2.5}, {latencyFirst, 1, -1.5}, {inAwait, 1, -3}, {processorBusy, 1, 0}, {closeWaitRises, 0.7, 0},
+				{clientSent, 0.5, 0}, {retransmitted, -2, 0.5}, {risesWithLoad, 1, -1.5}, {descriptorsFull, -7, 0.3}, {overflowed, -2.5, 0.3},
 				{queueFull, -2, 0}, {hungBefore, -2, 0}, {inBody, -1, 0}, {excessFails, 0.3, 0}, {poolFull, 0.5, 0},
 				{lostRetransmits, -2, 0}, {synsLost, -2, 0},
 			},
@@ -131,9 +134,9 @@ func catalogue() []rule {
 			says: "the link was full and responses were given up half sent",
 		},
 		{
-			cause: "application-abort", any: []clue{someResets, someEOF, streamResets, badGateway},
+			cause: "application-abort", own: true, any: []clue{someResets, someEOF, streamResets, badGateway, innerMatch},
 			weights: []weight{
-				{constantShare, 3.5, -1.5}, {sentLinger, 1.5, -0.7}, {streamResets, 4, 0}, {loopback, 0.5, 0}, {inBody, 1, 0},
+				{innerMatch, 1, 0}, {constantShare, 3.5, -1.5}, {sentLinger, 1.5, -0.7}, {streamResets, 4, 0}, {loopback, 0.5, 0}, {inBody, 1, 0},
 				{someRefused, -2, 0}, {diedWithFaults, -4, 0}, {sentNone, -5, 1}, {sentUnread, -2, 0.3}, {idleGap, -4, 0},
 				{excessFails, -1.5, 0.3}, {inDial, -2, 0}, {livePacket, 1, 0}, {pathTTL, -4, 1}, {forgedPacket, -4, 0}, {onlyTimeouts, -5, 0},
 				{earlyStatus, -2, 0}, {inWrite, -1, 0}, {inTLS, -3, 0}, {descriptorsFull, -1, 0}, {queueFull, -0.5, 0}, {inBursts, -2, 0}, {atOnce, -3, 0},
@@ -183,7 +186,7 @@ func catalogue() []rule {
 			says: "the process was restarted without letting its connections drain",
 		},
 		{
-			cause: "tls-shedding", any: []clue{inTLS}, must: []clue{inTLS},
+			cause: "tls-shedding", own: true, any: []clue{inTLS}, must: []clue{inTLS},
 			weights: []weight{
 				{inTLS, 4, -5}, {sentUnread, 1, -0.3}, {risesWithLoad, 1.5, -1}, {descriptorsFull, -3, 0.3}, {diedWithFaults, -3, 0}, {sentNone, -4, 0.3},
 				{tlsFaults, -3, 0}, {pathTTL, -3, 0}, {overflowed, -1, 0},
@@ -191,7 +194,7 @@ func catalogue() []rule {
 			says: "connections were dropped before their TLS handshake",
 		},
 		{
-			cause: "rate-limit-policy", elimination: true, any: []clue{excessFails, rateStatus},
+			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus},
 			weights: []weight{
 				{excessFails, 3, -2.5}, {rateStatus, 5, 0}, {risesWithLoad, 1, -3}, {sentLinger, 1.5, -0.5}, {latencyFirst, -2.5, 1}, {sentNone, -4, 0.3},
 				{descriptorsFull, -5, 0.5}, {processorFull, -1, 0.5}, {connectionsCapped, -2, 0}, {died, -1, 0.3}, {diedWithFaults, -4, 0}, {overflowed, -2.5, 0},
@@ -201,7 +204,7 @@ func catalogue() []rule {
 			says: "whatever exceeds a fixed rate is turned away",
 		},
 		{
-			cause: "idle-timeout-race", any: []clue{idleGap, reusedOnly, sentLate},
+			cause: "idle-timeout-race", own: true, any: []clue{idleGap, reusedOnly, sentLate},
 			weights: []weight{
 				{idleGap, 5, -4}, {idleTight, 1, -3}, {reusedOnly, 1, -2.5}, {restingLoad, 1, 0}, {sentLate, 2, 0}, {sentFromListener, 1, 0}, {sentNone, -3.5, 0.7}, {risesWithLoad, -1, 0.3},
 				{diedWithFaults, -3, 0.3}, {descriptorsFull, -1.5, 0}, {pathTTL, -4, 0.5}, {inWrite, 0.3, 0}, {inBody, -2, 0}, {onlyTimeouts, -3, 0}, {inDial, -4, 0},
@@ -220,7 +223,7 @@ func catalogue() []rule {
 		{
 			cause: "path-reset", leg: path, any: []clue{someResets}, must: []clue{someResets},
 			weights: []weight{
-				{constantShare, 3, -1.5}, {sentNone, 4, -5}, {pathTTL, 2.5, -4}, {loopback, -5, 0}, {idleGap, -3, 0}, {forgedPacket, -2, 0.3}, {livePacket, -3, 0},
+				{constantShare, 3, -1.5}, {sentNone, 4, -5}, {pathTTL, 2.5, -4}, {loopback, -5, 0}, {idleGap, -5, 0}, {forgedPacket, -2, 0.3}, {livePacket, -3, 0},
 				{bothEnds, -1.5, 0}, {diedWithFaults, -3, 0}, {inBody, 0.3, 0}, {excessFails, -1.5, 0}, {someEOF, -1.5, 0.3}, {someRefused, -1, 0}, {sentLinger, -3, 0},
 			},
 			says: "something on the path resets connections",

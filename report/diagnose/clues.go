@@ -41,6 +41,7 @@ const (
 	tlsFaults
 
 	// The phase and the connection.
+	innerMatch // resets behind the proxy fell together with the failures
 	inDial
 	dialResets // resets, not refusals, in answer to a handshake
 	inTLS
@@ -348,6 +349,17 @@ func (c *investigation) observeWire(f *facts, h hop) {
 	if h.index > 0 {
 		resets = v.sent
 	}
+	if h.index > 0 && v.traced && v.sent >= 3 && c.parts.failed >= 3 {
+		matched, chance := c.matchTimes(v.times)
+		is := unknown
+		switch {
+		case matched >= 0.7 && 1-matched <= 0.3*(1-chance):
+			is = yes
+		case matched < 0.2:
+			is = no
+		}
+		f.set(innerMatch, is, src, "%s resets sent by %s; %s of the failures fell together with one", commas(v.sent), host, percent(matched))
+	}
 	if v.traced {
 		share := func(x clue, reasons []string, words string) {
 			if v.sent == 0 {
@@ -406,13 +418,39 @@ func (c *investigation) observeWire(f *facts, h hop) {
 	}
 }
 
-// failed returns how many resets ended a connection, at most: one connection may
-// draw several, one for each segment that was still on its way.
+// failed returns how many resets ended a connection: one connection may draw
+// several, one for each segment that was still on its way.
 func (v wireView) failed(resets float64) float64 {
 	if resets >= 3 {
-		return min(v.sent, resets)
+		return resets
 	}
 	return max(v.sent, 1)
+}
+
+// matchTimes returns the share of failures that happened within 40 ms after one
+// of the times, and the share that would by chance.
+func (c *investigation) matchTimes(times []float64) (matched, chance float64) {
+	const reach = 0.04
+	times = slices.Clone(times)
+	slices.Sort(times)
+	n, all := 0.0, 0.0
+	for _, x := range c.failures {
+		if x.Phase == attack.PhaseIdle || !x.Fault.Failure() {
+			continue
+		}
+		all++
+		at := x.End.Seconds()
+		if i, _ := slices.BinarySearch(times, at-reach); i < len(times) && times[i] <= at+reach/4 {
+			n++
+		}
+	}
+	// The part of the time that lies within reach of one of them.
+	covered, end := 0.0, math.Inf(-1)
+	for _, t := range times {
+		covered += min(1.25*reach, t+1.25*reach-max(end, t))
+		end = t + 1.25*reach
+	}
+	return n / max(all, 1), covered / max(c.to-c.from, 1)
 }
 
 // byWhom names the process that sent resets in its own context.
@@ -476,7 +514,7 @@ func (c *investigation) observeAbortCounters(f *facts, h hop, resets float64) {
 func (c *investigation) counted(h hop, name string) (float64, bool) {
 	n, ok := 0.0, false
 	for _, r := range c.a.resources {
-		if r.metric.Name == name && r.counter != nil && h.has(r.metric.Host) && r.metric.Process == "" {
+		if r.metric.Name == name && r.counter != nil && r.metric.Process == "" && c.a.speaksFor(r.metric, h) {
 			n, ok = n+r.counter.between(c.from-0.5, c.to+1), true
 		}
 	}
@@ -488,6 +526,9 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	c.dead = append(c.dead, deaths)
 	src := "processes of " + h.host
 	watched := c.watchesProcess(h)
+	if state, _, ok := c.a.status(h.has, "process"); ok && state != probe.Measured {
+		watched = false // ends may have been missed
+	}
 	var mine []death
 	for _, d := range deaths {
 		if d.at >= c.from-3 {
@@ -649,7 +690,7 @@ func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {
 			return
 		}
 	}
-	watched := c.watchesProcess(h)
+	watched := c.watchesProcess(h) || len(c.watchedPIDs(h)) > 0
 	for _, r := range c.a.resources {
 		if r.metric.Name != probe.OOMKills || r.counter == nil || !h.has(r.metric.Host) {
 			continue
@@ -665,6 +706,10 @@ func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {
 		}
 	}
 }
+
+// shares reports whether a host is the first hop or the machine that it is part
+// of.
+func (c *investigation) shares(host string) bool { return c.hops[0].has(host) }
 
 // watchesProcess reports whether a serving process of the hop was read.
 func (c *investigation) watchesProcess(h hop) bool {
@@ -697,7 +742,7 @@ func (c *investigation) observeHost(f *facts, h hop) {
 	}
 	f.set(processorBusy, when(busiest, 0.4, 0.85), "probe of "+h.host, "the serving processes used at most %s of the processor", percent(busiest))
 	for _, r := range c.a.resources {
-		if !h.has(r.metric.Host) || generatorOwn(r.metric) || r.metric.Process != "" && r.metric.Host != h.host ||
+		if generatorOwn(r.metric) || r.metric.Process != "" && r.metric.Host != h.host || r.metric.Process == "" && !c.a.speaksFor(r.metric, h) ||
 			r.metric.Name == probe.ListenQueue && !c.listens(r.metric.Instance, h) {
 			continue
 		}
@@ -747,7 +792,7 @@ func (c *investigation) observeLoss(f *facts, h hop) {
 	src := "kernel counters"
 	total := func(name string) (n float64, early float64, ok bool) {
 		for _, r := range c.a.resources {
-			if r.metric.Name == name && r.counter != nil && r.metric.Process == "" && (h.has(r.metric.Host) || h.index == 0 && r.metric.Host == localHost) {
+			if r.metric.Name == name && r.counter != nil && r.metric.Process == "" && (c.a.speaksFor(r.metric, h) || h.index == 0 && c.a.speaksFor(r.metric, hop{host: localHost}) && !c.shares(localHost)) {
 				n += r.counter.total
 				early += r.counter.between(0, c.a.duration()/3)
 				ok = true

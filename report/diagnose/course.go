@@ -164,7 +164,7 @@ func (c *investigation) observeInstant(f *facts) {
 			}
 		}
 	}
-	if all < 4 {
+	if all < 2 {
 		return
 	}
 	best := 0
@@ -178,7 +178,7 @@ func (c *investigation) observeInstant(f *facts) {
 	if best > 0 {
 		held = open[best-1]
 	}
-	if held < 4 {
+	if held < 2 {
 		return
 	}
 	f.setAt(atOnce, isTrue(k >= 0.5*held && k >= 0.6*all), c.a.seconds(float64(best)), "client", "%s connections failed at one instant, of %s open; %s of all", commas(k), commas(held), percent(k/all))

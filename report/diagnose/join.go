@@ -33,6 +33,7 @@ type wireView struct {
 	arrived  float64 // received by the client's kernel
 	inbound  float64 // received by the serving end's kernel for connections of the client
 	first    float64 // time of the first reset sent by the serving end
+	times    []float64
 	joined   float64 // resets sent that belong to a failed connection by 4-tuple and time
 	retrans  float64
 
@@ -60,7 +61,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 	}
 	v.captured = a.observed(client, sourceCapture, probe.RSTPacket) || a.observed(h, sourceCapture, probe.RSTPacket)
 	ports := c.portsOf(h)
-	callers := c.callers(h, ports)
+	callers, mine := c.callers(h, ports), c.sendersOf(h)
 	failures := c.tuples()
 	pids := map[int32]float64{}
 	for _, e := range a.log.Events {
@@ -78,7 +79,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 			}
 		case probe.RSTSent:
 			switch {
-			case serving && h.has(e.Host):
+			case serving && h.has(e.Host) && mine(e):
 				v.addSent(e, n, at, pids)
 				if reachesFailure(failures, tuple{e.Remote, e.Local}, at) {
 					v.joined += n
@@ -115,6 +116,21 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 	return v
 }
 
+// sendersOf returns which resets may be of a hop: where its processes are watched,
+// what a process sent in its own context is of one of them.
+func (c *investigation) sendersOf(h hop) func(probe.Event) bool {
+	pids := c.watchedPIDs(h)
+	names := map[string]bool{}
+	for _, s := range c.a.log.Series {
+		if s.Metric.Host == h.host && s.Metric.Process != "" {
+			names[s.Metric.Process] = true
+		}
+	}
+	return func(e probe.Event) bool {
+		return e.PID == 0 || len(pids) == 0 || pids[e.PID] || names[cmp.Or(e.Process, e.Comm)]
+	}
+}
+
 func (v *wireView) addSent(e probe.Event, n, at float64, pids map[int32]float64) {
 	v.sent += n
 	v.reasons[reason(e.Reason)] += n
@@ -125,6 +141,7 @@ func (v *wireView) addSent(e probe.Event, n, at float64, pids map[int32]float64)
 		v.senders[cmp.Or(e.Process, e.Comm)] += n
 		pids[e.PID] += n
 	}
+	v.times = append(v.times, at)
 	if v.first < 0 || at < v.first {
 		v.first = at
 	}
@@ -363,10 +380,51 @@ func (c *investigation) deaths(h hop) []death {
 			out = append(out, death{at: at, back: at, process: e.Process, pid: e.PID, why: "replaced"})
 		}
 	}
+	if len(out) == 0 {
+		out = c.replacements(h)
+	}
 	for i := range out {
 		out[i].others = c.besides(h, out[i])
 	}
 	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
+	return out
+}
+
+// replacements finds processes that were replaced by the series of their numbers
+// alone, where no watcher told of it.
+func (c *investigation) replacements(h hop) []death {
+	type life struct{ from, to float64 }
+	lives := map[string]map[int32]life{}
+	for _, s := range c.a.log.Series {
+		m := s.Metric
+		if m.Host != h.host || m.PID == 0 || generatorOwn(m) || len(s.At) == 0 {
+			continue
+		}
+		if lives[m.Process] == nil {
+			lives[m.Process] = map[int32]life{}
+		}
+		l, ok := lives[m.Process][m.PID]
+		from, to := s.At[0].Seconds(), s.At[len(s.At)-1].Seconds()
+		if ok {
+			from, to = min(from, l.from), max(to, l.to)
+		}
+		lives[m.Process][m.PID] = life{from, to}
+	}
+	var out []death
+	for _, process := range sortedKeys(lives) {
+		for pid, l := range lives[process] {
+			if l.to > c.a.duration()-1 || l.to < 0.2 {
+				continue
+			}
+			for next, x := range lives[process] {
+				if next != pid && x.from > l.to-1 && x.from < l.to+3 {
+					out = append(out, death{at: l.to, back: max(x.from, l.to), process: process, pid: pid, why: "replaced", replaced: true})
+					break
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y death) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.pid, y.pid)) })
 	return out
 }
 
@@ -428,6 +486,24 @@ func (c *investigation) besides(h hop, d death) int {
 		}
 		if s.At[0].Seconds() < d.at-0.3 && s.At[len(s.At)-1].Seconds() > d.at-0.8 {
 			pids[s.Metric.PID] = true
+		}
+	}
+	gone := map[int32]float64{}
+	for _, e := range c.a.log.Events {
+		if h.has(e.Host) && e.Process == d.process && e.PID != 0 && e.PID != d.pid {
+			switch at := e.At.Seconds(); e.Kind {
+			case probe.ProcessStart:
+				if at < d.at-0.3 {
+					pids[e.PID] = true
+				}
+			case probe.ProcessExit:
+				gone[e.PID] = at
+			}
+		}
+	}
+	for pid := range pids {
+		if at, ok := gone[pid]; ok && at < d.at-0.8 {
+			delete(pids, pid)
 		}
 	}
 	return len(pids)

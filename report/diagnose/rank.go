@@ -121,7 +121,7 @@ func (c *investigation) faulty() bool {
 	if c.onset == nil {
 		return false
 	}
-	return c.onset.Status != NoOnset || c.t.total.failed >= 3
+	return c.onset.Status != NoOnset || c.t.total.failed >= 2
 }
 
 // rank scores every cause of the catalogue and turns scores into shares of
@@ -214,12 +214,26 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 	switch {
 	case r.elimination && f[rateStatus].is != yes && (!c.watchesProcess(h) || c.hidden() != ""):
 		hyp.measured = false
+	case r.own && !f.fromServer():
+		hyp.measured = false
 	case hyp.lead != nil && c.a.clockError(hyp.lead.metric.Host) > maxClockError:
 		hyp.measured = false // what came first there is not known
 	}
 	c.weigh(hyp, f)
 	hyp.score += c.gate(r, h, f)
 	c.hypotheses = append(c.hypotheses, hyp)
+}
+
+// fromServer reports whether something shows that the serving host ended the
+// connections itself: its kernel or its counters say so, the packets do, or
+// nothing lies between.
+func (f *facts) fromServer() bool {
+	for _, x := range []clue{loopback, innerMatch, streamResets, rateStatus, sentUnread, sentLinger, sentLate, sentFromListener, sentOnExit} {
+		if f[x].is == yes {
+			return true
+		}
+	}
+	return f[sentNone].is == no || f[pathTTL].is == no
 }
 
 // support is what the observations alone add for a rule.
@@ -268,6 +282,12 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	s := c.contrasts(h)
 	if h.assumed {
 		s += penaltyBlind
+	}
+	inner := slices.ContainsFunc(c.facts[1:], func(f *facts) bool { return f[innerMatch].is == yes })
+	if inner && clean != yes {
+		// The proxy passed on what happened behind it in its own way.
+		clean = yes
+		s += 1.5 * float64(min(h.index, 1))
 	}
 	switch {
 	case h.index > 0 && clean == yes:
@@ -439,7 +459,7 @@ func (c *investigation) belongs(x *resource, r rule, h hop) bool {
 		return false
 	}
 	if m.Process == "" {
-		return h.has(m.Host)
+		return c.a.speaksFor(m, h)
 	}
 	if len(c.hops) == 1 && c.fronts(h) && (r.leg == proxy) != isProxy(m.Process) {
 		return false

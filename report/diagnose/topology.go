@@ -102,6 +102,18 @@ func (a *analysis) hostOf(addr netip.Addr) string {
 	return ""
 }
 
+// speaksFor reports whether a reading of a host, not of a process, is about a
+// hop: the hop's own, or that of the machine that it is part of where the hop has
+// none of that name. A network namespace counts for itself.
+func (a *analysis) speaksFor(m probe.Metric, h hop) bool {
+	if m.Host == h.host {
+		return true
+	}
+	return h.has(m.Host) && !slices.ContainsFunc(a.log.Series, func(s runlog.Series) bool {
+		return s.Metric.Host == h.host && s.Metric.Name == m.Name && s.Metric.Process == ""
+	})
+}
+
 // onLoopback reports whether all connections of a target stay on this machine,
 // where no middlebox can be.
 func (a *analysis) onLoopback(t *targetSeries) bool {
