@@ -124,8 +124,10 @@ const (
 	Lost                            // Count events of the source were lost
 )
 
-var eventNames = [...]string{"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
-	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost"}
+var eventNames = [...]string{
+	"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
+	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
+}
 
 // String returns the event kind's name in reports.
 func (k EventKind) String() string {

@@ -33,20 +33,34 @@ func TestConfirm(t *testing.T) {
 		other string // outcome of threads
 		text  string
 	}{
-		{"raised and gone", confirmRun(gone, 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "candidate", 100, 2)),
-			report.Confirmed, report.Refuted, "from 1,024 to 4,096"},
-		{"raised and moved", confirmRun(onsetAt(1900, 1880, 1920), 2000, suspect("open-files", "cause", 1300, 2), suspect("threads", "headroom", 100, 2)),
-			report.Confirmed, report.Refuted, "moved to 1,900/s"},
-		{"raised and stayed", confirmRun(onsetAt(1510, 1490, 1530), 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "cause", 100, 2)),
-			report.Refuted, report.Unsettled, "stayed"},
-		{"both raised", confirmRun(gone, 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "headroom", 200, 2)),
-			report.Unsettled, report.Unsettled, "one at a time"},
-		{"nothing done", confirmRun(onsetAt(1500, 1480, 1520), 2000, suspect("open-files", "cause", 1024, 2), suspect("threads", "candidate", 100, 2)),
-			report.NothingDone, report.NothingDone, "raise it"},
-		{"something else changed", confirmRun(gone, 2000, suspect("open-files", "headroom", 1024, 2), suspect("threads", "headroom", 100, 2)),
-			report.Unsettled, report.Unsettled, "something else"},
-		{"the load was not reached", confirmRun(gone, 900, suspect("open-files", "headroom", 4096, 2), suspect("threads", "headroom", 100, 2)),
-			report.Unsettled, report.Unsettled, "reached only 900/s"},
+		{
+			"raised and gone", confirmRun(gone, 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "candidate", 100, 2)),
+			report.Confirmed, report.Refuted, "from 1,024 to 4,096",
+		},
+		{
+			"raised and moved", confirmRun(onsetAt(1900, 1880, 1920), 2000, suspect("open-files", "cause", 1300, 2), suspect("threads", "headroom", 100, 2)),
+			report.Confirmed, report.Refuted, "moved to 1,900/s",
+		},
+		{
+			"raised and stayed", confirmRun(onsetAt(1510, 1490, 1530), 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "cause", 100, 2)),
+			report.Refuted, report.Unsettled, "stayed",
+		},
+		{
+			"both raised", confirmRun(gone, 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "headroom", 200, 2)),
+			report.Unsettled, report.Unsettled, "one at a time",
+		},
+		{
+			"nothing done", confirmRun(onsetAt(1500, 1480, 1520), 2000, suspect("open-files", "cause", 1024, 2), suspect("threads", "candidate", 100, 2)),
+			report.NothingDone, report.NothingDone, "raise it",
+		},
+		{
+			"something else changed", confirmRun(gone, 2000, suspect("open-files", "headroom", 1024, 2), suspect("threads", "headroom", 100, 2)),
+			report.Unsettled, report.Unsettled, "something else",
+		},
+		{
+			"the load was not reached", confirmRun(gone, 900, suspect("open-files", "headroom", 4096, 2), suspect("threads", "headroom", 100, 2)),
+			report.Unsettled, report.Unsettled, "reached only 900/s",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

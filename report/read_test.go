@@ -218,7 +218,7 @@ func TestFormat(t *testing.T) {
 		{FormatNumber(math.NaN()), "-"},
 		{FormatNumber(999.6), "1,000"},
 		{FormatNumber(0.0001234), "0.000123"},
-		{FormatNumber(-0.0), "0"},
+		{FormatNumber(math.Copysign(0, -1)), "0"},
 		{FormatRate(1510), "1,510/s"},
 		{FormatPercent(0.0121, 3), "1.21%"},
 		{FormatPercent(0.025, 2), "2.5%"},

@@ -49,7 +49,7 @@ func (a *alarm) sleep(d time.Duration) {
 		return err != unix.EAGAIN
 	})
 	if err != nil || failed != nil {
-		time.Sleep(d)
+		time.Sleep(d) //nolint:forbidigo // the timer failed; the next due time is all there is to wait for
 	}
 }
 

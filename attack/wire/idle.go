@@ -30,7 +30,8 @@ type IdleConfig struct {
 	Target profiles.Target
 	Client profiles.Client // Timeout bounds each request; IdleTimeout is not applied
 	RunID  attack.RunID
-	Max    time.Duration // the longest idle time that is tried, at least a second
+	Min    time.Duration // the shortest idle time that is tried; 0: an eighth of Max, a second at most
+	Max    time.Duration // the longest
 }
 
 // IdleSweep is the idle timeout of a peer, or of what is on the path to it.
@@ -92,7 +93,7 @@ func SweepIdle(ctx context.Context, cfg IdleConfig) (IdleSweep, error) {
 	}
 
 	var out IdleSweep
-	out.Tries, err = s.hold(ctx, geometric(cfg.Max))
+	out.Tries, err = s.hold(ctx, geometric(cfg.Min, cfg.Max))
 	if err != nil {
 		return IdleSweep{}, err
 	}
@@ -117,11 +118,14 @@ func SweepIdle(ctx context.Context, cfg IdleConfig) (IdleSweep, error) {
 	return out, nil
 }
 
-// geometric returns idle times that double up to limit, from a second or an
-// eighth of limit.
-func geometric(limit time.Duration) []time.Duration {
+// geometric returns idle times that double up to limit, from the shortest or an
+// eighth of limit, a second at most.
+func geometric(shortest, limit time.Duration) []time.Duration {
+	if shortest <= 0 {
+		shortest = min(time.Second, limit/8)
+	}
 	var out []time.Duration
-	for d := min(time.Second, limit/8); d < limit; d *= 2 {
+	for d := shortest; d < limit; d *= 2 {
 		out = append(out, d)
 	}
 	return append(out, limit)

@@ -206,7 +206,6 @@ type processTable struct {
 	proc    string
 	entries map[int32]tableEntry
 	flushed time.Time
-	stat    procfs.File
 }
 
 type tableEntry struct {

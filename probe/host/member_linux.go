@@ -32,7 +32,6 @@ type member struct {
 	limits  *procfs.File
 	checked time.Time // when the limits were read
 	limit   stats     // only the limits and cores
-	group   string
 }
 
 // limitsEvery is how often limits are read again; they rarely change.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"net/netip"
@@ -170,6 +169,3 @@ func parseSocket(b []byte) (socket, bool) {
 	return s, true
 }
 
-// errGap marks an error that leaves a gap of one reading: a dump that the kernel
-// had to cut because sockets came and went.
-func isGap(err error) bool { return errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOBUFS) }

@@ -49,8 +49,10 @@ func tracepoints(opts TraceOptions) []tracepoint {
 		if ports != "" {
 			filter += " && (" + ports + ")"
 		}
-		points = append(points, tracepoint{kind: recordClosed, path: "sock/inet_sock_set_state", filter: filter,
-			optional: "the state of reset sockets (a refused SYN looks like a reset)"})
+		points = append(points, tracepoint{
+			kind: recordClosed, path: "sock/inet_sock_set_state", filter: filter,
+			optional: "the state of reset sockets (a refused SYN looks like a reset)",
+		})
 	}
 	return points
 }

@@ -80,8 +80,10 @@ func TestDecodeSegment(t *testing.T) {
 		{"VLAN", protoVLAN, vlan(v4), with(want4, func(s *segment) { s.network = 4 })},
 		{"QinQ", protoQinQ, append([]byte{0, 9, 0x81, 0}, vlan(v4)...), with(want4, func(s *segment) { s.network = 8 })},
 		{"extension header", protoIPv6, extended(v6), &want6},
-		{"mapped", protoIPv6, tcpPacket(t, netip.AddrPortFrom(netip.AddrFrom16(server.Addr().As16()), 80), client6, 63, rst),
-			with(want6, func(s *segment) { s.src = server })},
+		{
+			"mapped", protoIPv6, tcpPacket(t, netip.AddrPortFrom(netip.AddrFrom16(server.Addr().As16()), 80), client6, 63, rst),
+			with(want6, func(s *segment) { s.src = server }),
+		},
 		{"three tags", protoQinQ, append([]byte{0, 9, 0x81, 0, 0, 9, 0x81, 0}, vlan(v4)...), nil},
 		{"fragment", protoIPv4, fragment, nil},
 		{"UDP", protoIPv4, udp, nil},

@@ -43,7 +43,7 @@ type layout struct {
 // addrLayout is where the two ends are: as sockaddr_in6 each (whole), or as
 // addresses and ports.
 type addrLayout struct {
-	whole, v6    bool
+	whole        bool
 	saddr, daddr field
 	sport, dport field
 }

@@ -151,12 +151,12 @@ func healthyHeadline(r *report.Report) string {
 }
 
 func targetNames(r *report.Report) string {
-	switch n := len(r.Targets); {
-	case n == 0:
+	switch n := len(r.Targets); n {
+	case 0:
 		return "no target"
-	case n == 1:
+	case 1:
 		return r.Targets[0].Name
-	case n == 2:
+	case 2:
 		return r.Targets[0].Name + " and " + r.Targets[1].Name
 	default:
 		return fmt.Sprintf("%d targets", n)

@@ -87,7 +87,8 @@ type memory struct {
 func (m *memory) Address(attack.Address) {}
 func (m *memory) Window(attack.Window)   { m.mu.Lock(); m.windows++; m.mu.Unlock() }
 func (m *memory) Failure(attack.Failure) { m.mu.Lock(); m.failures++; m.mu.Unlock() }
-func (m *memory) Event(e probe.Event)    { m.mu.Lock(); m.events = append(m.events, e); m.mu.Unlock() }
+func (m *memory) Event(e probe.Event) { m.mu.Lock(); m.events = append(m.events, e); m.mu.Unlock() }
+
 func (m *memory) Samples(at time.Duration, _ []probe.Reading) {
 	m.mu.Lock()
 	m.samples = append(m.samples, at)
@@ -191,8 +192,10 @@ func TestSourcesFailEachInTheirOwnWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]probe.State{"never": probe.NotMeasured, "unsupported": probe.NotMeasured,
-			"lost": probe.Partial, "gap": probe.Partial, "trace": probe.NotMeasured}
+		want := map[string]probe.State{
+			"never": probe.NotMeasured, "unsupported": probe.NotMeasured,
+			"lost": probe.Partial, "gap": probe.Partial, "trace": probe.NotMeasured,
+		}
 		for _, s := range out.Sources {
 			if s.State != want[s.Source.Name] || s.Reason == "" {
 				t.Errorf("%s is %s (%q), want %s with a reason", s.Source.Name, s.State, s.Reason, want[s.Source.Name])

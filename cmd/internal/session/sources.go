@@ -55,8 +55,10 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 		}
 		if len(readings) > 0 {
 			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*cfg.SampleEvery {
-				cfg.Recorder.Event(probe.Event{Kind: probe.Gap, At: lastGood, Source: status.Source,
-					Host: status.Source.Host, Value: silent.Seconds()})
+				cfg.Recorder.Event(probe.Event{
+					Kind: probe.Gap, At: lastGood, Source: status.Source,
+					Host: status.Source.Host, Value: silent.Seconds(),
+				})
 			}
 			lastGood = now
 			status.Reads++

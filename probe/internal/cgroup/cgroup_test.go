@@ -112,9 +112,10 @@ func TestNearestLimitCounts(t *testing.T) {
 		}
 		want := math.Inf(1)
 		for _, s := range []string{c.own, c.parent} {
-			if s == "1000" {
+			switch s {
+			case "1000":
 				want = min(want, 1000)
-			} else if s == "4000" {
+			case "4000":
 				want = min(want, 4000)
 			}
 		}

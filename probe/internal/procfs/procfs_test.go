@@ -31,8 +31,10 @@ func TestFileReadsAgainFromTheStart(t *testing.T) {
 		if b, err := f.Head(3); err != nil || string(b) != content[:min(3, len(content))] {
 			t.Errorf("head %q, %v", b, err)
 		}
-		if f.Close() != nil || f.Close() != nil {
-			t.Error("close twice failed")
+		for range 2 {
+			if err := f.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
 		}
 		if _, err := f.Read(); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("read after close: %v", err)
