@@ -3,11 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
-	"github.com/rampload/rampload/report"
 	"io"
 	"net"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/report"
 
 	"github.com/spf13/cobra"
 

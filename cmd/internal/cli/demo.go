@@ -136,7 +136,7 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 	if err != nil {
 		return false, notRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
 	}
-	defer running.Stop()
+	defer func() { _ = running.Stop() }() // may be called twice; the first call tells
 	for i := range running.Profile.Load {
 		stage := &running.Profile.Load[i]
 		stage.For = time.Duration(float64(stage.For) / how.shorten)

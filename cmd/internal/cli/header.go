@@ -12,14 +12,13 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report/runlog"
 )
 
 // newHeader describes a run before it begins.
-func newHeader(p profiles.Profile, sched *schedule.Schedule, id attack.RunID, start time.Time, label string, w *watched) runlog.Header {
+func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label string, w *watched) runlog.Header {
 	h := runlog.Header{
 		RunID: hexID(id), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: windowInterval,
 		Fingerprint: p.Fingerprint(), Rampload: Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
@@ -43,8 +42,9 @@ func newHeader(p profiles.Profile, sched *schedule.Schedule, id attack.RunID, st
 	var at time.Duration
 	for _, s := range p.Load {
 		end := at + s.Duration()
+		from, to := s.Ends(p.Client.PerConnection)
 		h.Stages = append(h.Stages, runlog.Stage{
-			Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: sched.Rate(at), To: sched.Rate(end - 1),
+			Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to,
 		})
 		at = end
 	}

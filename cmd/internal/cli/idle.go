@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
@@ -38,10 +40,14 @@ connections for longer than that meets resets.`,
 			if limit < time.Second || limit > time.Hour {
 				return usage(fmt.Errorf("--max %s is out of range: write a duration from 1s to 1h", limit))
 			}
-			target := profiles.Target{Name: u.Host, URL: u.Scheme + "://" + u.Host, Expect: profiles.DefaultExpect(),
-				Requests: []profiles.Request{{Method: "GET", Path: u.RequestURI(), Weight: 1}}}
-			cfg := wire.IdleConfig{Target: target, Max: limit, RunID: newRunID(),
-				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}}}
+			target := profiles.Target{
+				Name: u.Host, URL: u.Scheme + "://" + u.Host, Expect: profiles.DefaultExpect(),
+				Requests: []profiles.Request{{Method: "GET", Path: u.RequestURI(), Weight: 1}},
+			}
+			cfg := wire.IdleConfig{
+				Target: target, Max: limit, RunID: newRunID(),
+				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
+			}
 			return idle(cmd.Context(), env.Stdout, cfg, args[0], client)
 		},
 	}
@@ -71,31 +77,18 @@ func idle(ctx context.Context, w io.Writer, cfg wire.IdleConfig, name string, cl
 		}
 		fmt.Fprintf(w, "idle %-8s %s%s\n", report.FormatSeconds(t.Planned.Seconds()), t.End, after)
 	}
-	fmt.Fprintln(w)
-	fmt.Fprintln(w, idleVerdict(sweep, cfg.Max, client))
+	verdict := report.DescribeIdle(recordOf(sweep, attack.IdleSweep{From: cfg.Min, To: cfg.Max}), client)
+	fmt.Fprintf(w, "\n%s.\n", sentence(verdict.Summary))
+	if verdict.Advice != "" {
+		fmt.Fprintf(w, "%s.\n", sentence(verdict.Advice))
+	}
 	return nil
 }
 
-// idleVerdict says what a sweep means for a client.
-func idleVerdict(s wire.IdleSweep, limit, client time.Duration) string {
-	gone, keeps := report.FormatSeconds(s.Gone.Seconds()), report.FormatSeconds(client.Seconds())
-	var who string
-	switch s.End {
-	case wire.IdleAlive:
-		return fmt.Sprintf("Connections live for %s without a request and longer: no idle timeout was met.", report.FormatSeconds(limit.Seconds()))
-	case wire.IdleFIN:
-		who = "The server closes idle connections after " + gone
-	case wire.IdleRST:
-		who = "Idle connections are reset after " + gone
-	case wire.IdleResetUse, wire.IdleEOFUse:
-		who = fmt.Sprintf("Idle connections are forgotten after %s to %s, and the next request is %s",
-			report.FormatSeconds(s.Alive.Seconds()), gone, map[bool]string{true: "reset", false: "cut off"}[s.End == wire.IdleResetUse])
-	case wire.IdleSilent:
-		who = fmt.Sprintf("Idle connections are forgotten after %s to %s, and the next request gets no answer", report.FormatSeconds(s.Alive.Seconds()), gone)
+// sentence begins with a capital.
+func sentence(s string) string {
+	if s == "" {
+		return s
 	}
-	if s.Gone > client {
-		return fmt.Sprintf("%s; your client keeps them %s, which is shorter: no resets from idle connections.", who, keeps)
-	}
-	advice := report.FormatSeconds(0.8 * s.Gone.Seconds())
-	return fmt.Sprintf("%s; your client keeps them %s: expect resets.\nClose them in the client sooner, after %s, or keep them longer on the server and every proxy between.", who, keeps, advice)
+	return strings.ToUpper(s[:1]) + s[1:]
 }

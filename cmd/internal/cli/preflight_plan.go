@@ -2,8 +2,9 @@ package cli
 
 import (
 	"fmt"
-	"github.com/rampload/rampload/report"
 	"time"
+
+	"github.com/rampload/rampload/report"
 
 	"github.com/rampload/rampload/profiles"
 )

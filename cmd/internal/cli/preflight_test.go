@@ -8,7 +8,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-func plan(change func(*profiles.Profile)) profiles.Profile {
+func testPlan(change func(*profiles.Profile)) profiles.Profile {
 	p := profiles.Profile{
 		Name:    "plan",
 		Targets: []profiles.Target{{Name: "orders", URL: "http://orders.internal:8080"}},
@@ -20,8 +20,10 @@ func plan(change func(*profiles.Profile)) profiles.Profile {
 }
 
 func TestPlanWarnings(t *testing.T) {
-	limits := generatorLimits{files: 20_000, ports: 28_000, timeWait: time.Minute, cpus: 2,
-		perVegeta: 12 * time.Microsecond, perDirect: 8 * time.Microsecond}
+	limits := generatorLimits{
+		files: 20_000, ports: 28_000, timeWait: time.Minute, cpus: 2,
+		perVegeta: 12 * time.Microsecond, perDirect: 8 * time.Microsecond,
+	}
 	tests := []struct {
 		name   string
 		change func(*profiles.Profile)
@@ -31,13 +33,17 @@ func TestPlanWarnings(t *testing.T) {
 		{"fits", func(*profiles.Profile) {}, limits, nil},
 		{"nothing measured", func(p *profiles.Profile) { p.Client.Connections = 1 << 20 }, generatorLimits{}, nil},
 		{"files", func(p *profiles.Profile) { p.Client.Connections = 25_000 }, limits, []string{"ulimit -n 25064"}},
-		{"files and ports", func(p *profiles.Profile) { p.Client.Connections = 30_000 }, limits,
-			[]string{"ulimit -n 30064", "ip_local_port_range"}},
+		{
+			"files and ports", func(p *profiles.Profile) { p.Client.Connections = 30_000 }, limits,
+			[]string{"ulimit -n 30064", "ip_local_port_range"},
+		},
 		{"more source addresses", func(p *profiles.Profile) {
 			p.Client.Connections, p.Client.LocalAddrs = 30_000, loopbacks
 		}, generatorLimits{ports: 28_000}, nil},
-		{"a connection for each request", func(p *profiles.Profile) { p.Client.Connections = 0 }, limits,
-			[]string{"60,000 ports in TIME_WAIT"}},
+		{
+			"a connection for each request", func(p *profiles.Profile) { p.Client.Connections = 0 }, limits,
+			[]string{"60,000 ports in TIME_WAIT"},
+		},
 		{"CPU", func(p *profiles.Profile) { p.Load[0].To = 150_000 }, limits, []string{"client.engine: direct"}},
 		{"CPU of the direct engine", func(p *profiles.Profile) {
 			p.Load[0].To, p.Client.Engine = 250_000, profiles.EngineDirect
@@ -48,7 +54,7 @@ func TestPlanWarnings(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := planWarnings(plan(tt.change), tt.limits)
+			got := planWarnings(testPlan(tt.change), tt.limits)
 			if len(got) != len(tt.want) {
 				t.Fatalf("warnings %q, want %d", got, len(tt.want))
 			}

@@ -3,13 +3,14 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"github.com/rampload/rampload/report"
 	"maps"
 	"math"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rampload/rampload/report"
 
 	"github.com/mattn/go-runewidth"
 
@@ -311,14 +312,18 @@ func (v *probeView) json(now time.Time) probeJSON {
 	for _, m := range levels {
 		row := v.rows[m]
 		def, _ := m.Def()
-		out.Resources = append(out.Resources, probeResource{m.Host, m.Process, m.PID, m.Name, m.Instance, def.Unit,
-			row.value, finite(row.limit), finite(row.value / row.limit)})
+		out.Resources = append(out.Resources, probeResource{
+			m.Host, m.Process, m.PID, m.Name, m.Instance, def.Unit,
+			row.value, finite(row.limit), finite(row.value / row.limit),
+		})
 	}
 	for _, m := range v.counters() {
 		row := v.rows[m]
 		def, _ := m.Def()
-		out.Counters = append(out.Counters, probeCounter{m.Host, m.Process, m.Name, m.Instance, def.Unit, def.Kind.String(),
-			row.value, finite(row.perSecond())})
+		out.Counters = append(out.Counters, probeCounter{
+			m.Host, m.Process, m.Name, m.Instance, def.Unit, def.Kind.String(),
+			row.value, finite(row.perSecond()),
+		})
 	}
 	for _, e := range v.events {
 		j := probeEvent{AtS: e.At.Seconds(), Kind: e.Kind.String(), Reason: e.Reason, State: e.State, Process: e.Process, PID: e.PID}

@@ -2,16 +2,16 @@ package cli
 
 import (
 	"fmt"
-	"github.com/rampload/rampload/report"
 	"io"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/rampload/rampload/report"
+
 	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
 
-	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
 )
@@ -25,8 +25,7 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	quiet    bool
-	stages   []profiles.Stage
-	sched    *schedule.Schedule
+	plan     plan
 
 	mu        sync.Mutex
 	lastPlain time.Duration
@@ -34,8 +33,8 @@ type progress struct {
 	stopped   bool
 }
 
-func newProgress(t terminal, w io.Writer, p profiles.Profile, sched *schedule.Schedule, quiet bool) *progress {
-	return &progress{w: w, terminal: t.progress, quiet: quiet, stages: p.Load, sched: sched, lastPlain: -plainEvery}
+func newProgress(t terminal, w io.Writer, p plan, quiet bool) *progress {
+	return &progress{w: w, terminal: t.progress, quiet: quiet, plan: p, lastPlain: -plainEvery}
 }
 
 // update shows the state of the run; it is called once a window.
@@ -50,6 +49,46 @@ func (p *progress) update(s session.Progress) {
 	case s.At-p.lastPlain >= plainEvery:
 		p.lastPlain = s.At
 		fmt.Fprintln(p.w, p.line(s))
+	}
+}
+
+// idling shows that connections are held idle, until the returned function is
+// called.
+func (p *progress) idling(stage profiles.Stage) (stop func()) {
+	began, over := time.Now(), make(chan struct{})
+	show := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		spent := time.Since(began)
+		text := fmt.Sprintf("holding idle connections for %s, %s", profiles.FormatDuration(stage.IdleTo), clock(spent))
+		switch {
+		case p.quiet || p.stopped:
+		case p.terminal:
+			p.drawn = true
+			fmt.Fprintf(p.w, "\r\x1b[K%s", clip(text, p.columns()))
+		default:
+			fmt.Fprintln(p.w, text)
+		}
+	}
+	every := plainEvery
+	if p.terminal {
+		every = time.Second
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for show(); ; show() {
+			select {
+			case <-ticker.C:
+			case <-over:
+				return
+			}
+		}
+	})
+	return func() {
+		close(over)
+		wg.Wait()
 	}
 }
 
@@ -76,15 +115,19 @@ func (p *progress) columns() int {
 // cuts the least.
 func (p *progress) line(s session.Progress) string {
 	var b strings.Builder
-	left := max(p.sched.End()-s.At, 0).Round(time.Second)
+	left := max(p.plan.end()-s.At, 0).Round(time.Second)
 	fmt.Fprintf(&b, "%s", clock(s.At))
-	if left > 0 {
+	switch {
+	case s.Search != "": // nobody knows how long it takes
+		fmt.Fprintf(&b, "  %s ", s.Search)
+	case left > 0:
 		fmt.Fprintf(&b, " -%s", clock(left))
-	} else {
+	default:
 		b.WriteString(" draining")
 	}
-	if i := p.stage(s.At); len(p.stages) > 1 && left > 0 {
-		fmt.Fprintf(&b, "  %d/%d", i+1, len(p.stages))
+	stages := p.plan.profile.Load
+	if i := p.stage(s.At); len(stages) > 1 && left > 0 {
+		fmt.Fprintf(&b, "  %d/%d", i+1, len(stages))
 	}
 	fmt.Fprintf(&b, "  %s/s", report.FormatNumber(s.Achieved))
 	if s.Offered > 0 && (s.Achieved < 0.98*s.Offered || s.Achieved > 1.02*s.Offered) {
@@ -118,13 +161,14 @@ func (p *progress) line(s session.Progress) string {
 
 func (p *progress) stage(at time.Duration) int {
 	var end time.Duration
-	for i, s := range p.stages {
+	stages := p.plan.profile.Load
+	for i, s := range stages {
 		end += s.Duration()
 		if at <= end {
 			return i
 		}
 	}
-	return len(p.stages) - 1
+	return len(stages) - 1
 }
 
 // clock writes a duration as minutes and seconds.

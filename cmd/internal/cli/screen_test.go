@@ -13,7 +13,6 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
-	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
@@ -64,8 +63,10 @@ func busyView() *probeView {
 	}
 	v.missing(probe.Source{Host: "local", Name: "reset trace"},
 		&probe.Unsupported{What: "reset trace", Reason: "tracefs is not readable", Needs: "root"})
-	v.event(probe.Event{Kind: probe.RSTSent, At: 900 * time.Millisecond, Comm: "payments", PID: 4127, Reason: "TCP_ABORT_ON_CLOSE",
-		State: "TCP_ESTABLISHED", Local: netip.MustParseAddrPort("10.0.0.1:8080"), Remote: netip.MustParseAddrPort("10.0.0.9:50112")})
+	v.event(probe.Event{
+		Kind: probe.RSTSent, At: 900 * time.Millisecond, Comm: "payments", PID: 4127, Reason: "TCP_ABORT_ON_CLOSE",
+		State: "TCP_ESTABLISHED", Local: netip.MustParseAddrPort("10.0.0.1:8080"), Remote: netip.MustParseAddrPort("10.0.0.9:50112"),
+	})
 	v.event(probe.Event{Kind: probe.RSTReceived, At: 900 * time.Millisecond})
 	return v
 }
@@ -111,7 +112,7 @@ func TestProgress(t *testing.T) {
 		{Kind: profiles.Ramp, From: 50, To: 2000, For: 2 * time.Minute},
 		{Kind: profiles.Hold, From: 2000, To: 2000, For: time.Minute},
 	}}
-	sched, err := schedule.New(p.Load, 0, 0)
+	plan, err := planLoad(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +126,8 @@ func TestProgress(t *testing.T) {
 		{At: 181 * time.Second, Offered: 0, Achieved: 10, WireResets: 3112, Failures: 3112},
 	}
 	var plain, rewritten bytes.Buffer
-	lines := newProgress(terminal{}, &plain, p, sched, false)
-	line := newProgress(terminal{progress: true}, &rewritten, p, sched, false)
+	lines := newProgress(terminal{}, &plain, plan, false)
+	line := newProgress(terminal{progress: true}, &rewritten, plan, false)
 	for _, s := range states {
 		lines.update(s)
 		line.update(s)
@@ -136,7 +137,7 @@ func TestProgress(t *testing.T) {
 	golden(t, "progress-plain.txt", plain.String())
 	golden(t, "progress-terminal.txt", strings.ReplaceAll(rewritten.String(), "\r\x1b[K", "\n"))
 	var none bytes.Buffer
-	newProgress(terminal{}, &none, p, sched, true).update(states[0])
+	newProgress(terminal{}, &none, plan, true).update(states[0])
 	if none.Len() != 0 {
 		t.Errorf("--quiet printed %q", none.String())
 	}

@@ -197,8 +197,10 @@ func asSampler[S probe.Sampler](s S, err error) (probe.Sampler, error) {
 func (w *watched) add(hostName, source string) func(probe.Sampler, error) {
 	return func(s probe.Sampler, err error) {
 		if err != nil {
-			w.missing = append(w.missing, probe.Status{Source: probe.Source{Host: hostName, Name: source},
-				State: probe.NotMeasured, Reason: err.Error()})
+			w.missing = append(w.missing, probe.Status{
+				Source: probe.Source{Host: hostName, Name: source},
+				State:  probe.NotMeasured, Reason: err.Error(),
+			})
 			return
 		}
 		w.samplers = append(w.samplers, s)
@@ -207,8 +209,10 @@ func (w *watched) add(hostName, source string) func(probe.Sampler, error) {
 
 func (w *watched) unsupported(hostName, source, reason, needs string) {
 	err := &probe.Unsupported{What: source, Reason: reason, Needs: needs}
-	w.missing = append(w.missing, probe.Status{Source: probe.Source{Host: hostName, Name: source},
-		State: probe.NotMeasured, Reason: err.Error()})
+	w.missing = append(w.missing, probe.Status{
+		Source: probe.Source{Host: hostName, Name: source},
+		State:  probe.NotMeasured, Reason: err.Error(),
+	})
 }
 
 // traceResets watches who sends resets: one trace for the whole kernel, one
