@@ -4,8 +4,11 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -14,6 +17,8 @@ import (
 type Judgement struct {
 	Verdict    diagnose.Verdict
 	Cause      string
+	Host       string
+	Resource   string
 	Confidence float64
 
 	Right bool // the verdict is what it should be
@@ -25,25 +30,38 @@ type Judgement struct {
 	Missed               bool // a fault was called healthy
 	RuledOut             bool // the true cause or its resource was ruled out
 	FalseOnset           bool // a control has an onset, or faults from the start
+	Place                Place
 
 	Onset Onset
 }
 
-// Onset compares the onset found with the first harm that the injector counted.
-// Numbers are NaN where there is nothing to compare.
+// Place says whether a right verdict names the right host and resource.
+type Place int8
+
+// The places. NotAsked: the verdict is not right, or the scenario expects no
+// host and no resource.
+const (
+	NotAsked Place = iota
+	RightPlace
+	WrongPlace
+)
+
+// Onset compares the onset found with the time from which the injector did harm
+// that went on (see sustained). Numbers are NaN where there is nothing to compare.
 type Onset struct {
 	Status  diagnose.OnsetStatus
-	Windows float64 // onset found less first harm, in windows
-	Percent float64 // of the offered load at the first harm
+	Windows float64 // onset found less begin of the harm, in windows
+	First   float64 // the same, of the very first harm
+	Percent float64 // of the offered load at the begin of the harm
 	Width   float64 // of the interval, in windows
-	Covered bool    // the interval holds the first harm
+	Covered bool    // the windows of the interval hold the begin of the harm
 	Expect  int     // load of the onset within the scenario's computed bounds: 1 yes, -1 no, 0 no bounds
 }
 
 // Judge compares what was concluded from a log with the truth of its case.
 func Judge(c Case, log *runlog.Log, r diagnose.Result) Judgement {
 	top := r.Findings[0]
-	j := Judgement{Verdict: top.Verdict, Cause: top.Cause, Confidence: top.Confidence, Rank: rank(c, r)}
+	j := Judgement{Verdict: top.Verdict, Cause: top.Cause, Host: top.Host, Resource: top.Resource, Confidence: top.Confidence, Rank: rank(c, r)}
 	kind := c.Kind()
 	named := slices.Contains(c.Causes, top.Cause)
 	j.Disturbed = top.Verdict == diagnose.GeneratorLimited && kind != Generator
@@ -57,6 +75,9 @@ func Judge(c Case, log *runlog.Log, r diagnose.Result) Judgement {
 		j.Right = named && top.Verdict == diagnose.GeneratorLimited
 	default:
 		j.Right = named
+	}
+	if j.Right && (kind == Fault || kind == Generator) {
+		j.Place = place(c, top)
 	}
 	j.WrongExplains = top.Verdict == diagnose.Explains && !named
 	j.Missed = top.Verdict == diagnose.Healthy && kind != Control
@@ -120,7 +141,7 @@ func ruledOut(c Case, r diagnose.Result) bool {
 	}
 	seen, excluded := 0, 0
 	for _, res := range r.Resources {
-		if !c.isResource(res.Metric.Host, res.Metric.Name) || generatorOwn(res.Metric) != (c.Kind() == Generator) {
+		if res.Metric.Name != c.Resource || c.Host != "" && res.Metric.Host != c.Host || generatorOwn(res.Metric) != (c.Kind() == Generator) {
 			continue
 		}
 		seen++
@@ -131,14 +152,35 @@ func ruledOut(c Case, r diagnose.Result) bool {
 	return seen > 0 && excluded == seen
 }
 
-// isResource reports whether a metric is the one that ran out.
+// counters are the exhaustion counters that say of a resource that it ran out.
+var counters = map[string][]string{
+	probe.ListenQueue:  {probe.ListenOverflows, probe.ListenDrops},
+	probe.SynQueue:     {probe.ReqQueueFullDrop},
+	probe.CgroupCPU:    {probe.CPUThrottled},
+	probe.CgroupMemory: {probe.OOMKills},
+	probe.Conntrack:    {probe.ConntrackDrop, probe.ConntrackInsertFail},
+}
+
+// isResource reports whether a metric is the one that ran out, or a counter of it.
 func (c Case) isResource(host, name string) bool {
-	return c.Resource != "" && name == c.Resource && (c.Host == "" || host == c.Host)
+	return c.Resource != "" && (name == c.Resource || slices.Contains(counters[c.Resource], name)) && (c.Host == "" || host == c.Host)
+}
+
+// place tells whether a right verdict also names the host and what ran out there.
+func place(c Case, f diagnose.Finding) Place {
+	right := (c.Host == "" || f.Host == c.Host) && (c.Resource == "" || c.isResource(f.Host, f.Resource))
+	switch {
+	case c.Host == "" && c.Resource == "":
+		return NotAsked
+	case right:
+		return RightPlace
+	}
+	return WrongPlace
 }
 
 // judgeOnset compares the headline onset of the first finding's target.
 func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
-	out := Onset{Status: diagnose.NoOnset, Windows: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
+	out := Onset{Status: diagnose.NoOnset, Windows: math.NaN(), First: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
 	var o *diagnose.Onset
 	for i, t := range r.Targets {
 		if (t.Name == r.Findings[0].Target || r.Findings[0].Target == "") && len(t.Onsets) > 0 {
@@ -163,20 +205,63 @@ func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
 		return out
 	}
 	window := log.Header.Interval.Seconds()
-	harm := c.Truth.First.Sub(log.Header.Started).Seconds()
-	// Onsets are dated by when their requests were due; the injector dates what it
-	// did. A request that times out was harmed about when it arrived.
-	delay := 0.0
-	if o.Fault != attack.Timeout {
-		delay = o.EventDelay
+	due := func(harm time.Time) float64 {
+		return dueOf(log, harm.Sub(log.Header.Started), o.Fault == attack.Timeout).Seconds()
 	}
-	out.Windows = (o.At.Value + delay - harm) / window
+	harm := due(sustained(c.Truth))
+	out.Windows, out.First = (o.At.Value-harm)/window, (o.At.Value-due(c.Truth.First))/window
 	out.Width = (o.At.High - o.At.Low) / window
-	out.Covered = harm >= o.At.Low+delay && harm <= o.At.High+delay
-	if due := offered(log.Header.Stages, harm-delay); due > 0 {
-		out.Percent = 100 * (o.Load.Value - due) / due
+	at := math.Floor(harm / window)
+	out.Covered = at >= math.Floor(o.At.Low/window) && at <= math.Floor(o.At.High/window)
+	if load := offered(log.Header.Stages, harm); load > 0 {
+		out.Percent = 100 * (o.Load.Value - load) / load
 	}
 	return out
+}
+
+// dueOf returns when the first request was due that a harm befell: onsets are
+// dated by that, and the injector dates what it did. A request that times out
+// was harmed about when it was due, any other about when it failed. Without such
+// a request within 3 s it is the time of the harm itself.
+func dueOf(log *runlog.Log, harm time.Duration, timeout bool) time.Duration {
+	const early, late = 250 * time.Millisecond, 3 * time.Second
+	first, found := time.Duration(0), harm
+	for _, f := range log.Failures {
+		at := f.End
+		if timeout {
+			at = f.Due
+		}
+		if !f.Fault.Failure() || f.Phase == attack.PhaseIdle || at < harm-early || at > harm+late {
+			continue
+		}
+		if first == 0 || at < first {
+			first, found = at, f.Due
+		}
+	}
+	return found
+}
+
+// sustained returns when the harm began that went on: harm is cut where there was
+// none for two seconds, and the begin of the part with most of it is the time
+// that a sustained rise is to be found at. Single harms before it are no onset.
+func sustained(t lab.Truth) time.Time {
+	const silence = 2 * time.Second
+	begin, most := t.First, int64(0)
+	var start, last time.Time
+	n := int64(0)
+	for _, p := range t.Log {
+		if last.IsZero() || p.At.Sub(last) > silence {
+			start, n = p.At, 0
+		}
+		if start.Before(t.First) {
+			start = t.First // the log is in tenths of seconds
+		}
+		last, n = p.At, n+p.N
+		if n > most {
+			begin, most = start, n
+		}
+	}
+	return begin
 }
 
 // offered returns the scheduled load at a time, NaN where it is no rate.

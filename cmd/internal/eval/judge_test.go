@@ -97,6 +97,31 @@ func TestJudgeRuledOut(t *testing.T) {
 	}
 }
 
+func TestJudgePlace(t *testing.T) {
+	c := Case{Causes: []string{"listen-backlog"}, Host: "orders-1", Resource: probe.ListenQueue}
+	for _, test := range []struct {
+		host, resource string
+		want           Place
+	}{
+		{"orders-1", probe.ListenQueue, RightPlace},
+		{"orders-1", probe.ListenOverflows, RightPlace},
+		{"orders-1", probe.OpenFiles, WrongPlace},
+		{"local", probe.ListenQueue, WrongPlace},
+	} {
+		r := finds(diagnose.Explains, "listen-backlog")
+		r.Findings[0].Host, r.Findings[0].Resource = test.host, test.resource
+		if got := Judge(c, sampleLog(), r).Place; got != test.want {
+			t.Errorf("%s on %s: place %d, want %d", test.resource, test.host, got, test.want)
+		}
+	}
+	if got := Judge(c, sampleLog(), finds(diagnose.Explains, "syn-backlog")).Place; got != NotAsked {
+		t.Errorf("a wrong cause has place %d", got)
+	}
+	if got := Judge(Case{Causes: c.Causes}, sampleLog(), finds(diagnose.Explains, "listen-backlog")).Place; got != NotAsked {
+		t.Errorf("no place expected, and got %d", got)
+	}
+}
+
 func TestJudgeOnset(t *testing.T) {
 	log := sampleLog() // windows of 0.25 s, 100 to 500/s over 20 s
 	harm := func(at float64) lab.Truth {
@@ -108,21 +133,36 @@ func TestJudgeOnset(t *testing.T) {
 		return r
 	}
 	o := diagnose.Onset{
-		Status: diagnose.Found, Fault: attack.Reset, EventDelay: 0.5,
+		Status: diagnose.Found, Fault: attack.Reset,
 		At: diagnose.Span{Value: 10, Low: 9, High: 11}, Load: diagnose.Span{Value: 300},
 	}
+	fail := func(fault attack.Fault, due, end float64) {
+		at := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+		log.Failures = []attack.Failure{
+			{Attempt: attack.Attempt{Fault: fault, Due: at(due - 4), End: at(end - 4)}},
+			{Attempt: attack.Attempt{Fault: fault, Due: at(due), End: at(end)}},
+			{Attempt: attack.Attempt{Fault: fault, Due: at(due + 0.1), End: at(end + 0.1)}},
+		}
+	}
+	// Reset at 10 s, it was due at 9.5 s: two windows late. Of 290/s, 10/s too much.
+	fail(attack.Reset, 9.5, 10)
 	got := Judge(Case{Causes: []string{"x"}, LoadLow: 280, LoadHigh: 320, Truth: harm(10)}, log, found(o)).Onset
-	// Due at 10 s and reset at 10.5 s: two windows late. Of 290/s, 10/s too much.
-	want := Onset{Status: diagnose.Found, Windows: 2, Percent: 100 * 10 / 290.0, Width: 8, Covered: true, Expect: 1}
+	want := Onset{Status: diagnose.Found, Windows: 2, First: 2, Percent: 100 * 10 / 290.0, Width: 8, Covered: true, Expect: 1}
 	if math.Abs(got.Percent-want.Percent) > 1e-9 {
 		t.Errorf("off by %v %% of the load, want %v", got.Percent, want.Percent)
 	}
 	if got.Percent = want.Percent; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	o.Fault = attack.Timeout // harmed on arrival
+	// What times out after 2 s was harmed on arrival.
+	o.Fault = attack.Timeout
+	fail(attack.Timeout, 8.5, 10.5)
 	if got := Judge(Case{Causes: []string{"x"}, LoadLow: 310, LoadHigh: 320, Truth: harm(8.5)}, log, found(o)).Onset; got.Windows != 6 || got.Covered || got.Expect != -1 {
 		t.Errorf("timeout: %+v", got)
+	}
+	log.Failures = nil
+	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(11)}, log, found(o)).Onset; got.Windows != -4 || !got.Covered {
+		t.Errorf("no failure seen: %+v", got)
 	}
 	o.Status = diagnose.LeftCensored
 	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(0)}, log, found(o)).Onset; got.Status != diagnose.LeftCensored || !math.IsNaN(got.Windows) {
@@ -130,6 +170,31 @@ func TestJudgeOnset(t *testing.T) {
 	}
 	if !Judge(Case{Causes: []string{"healthy"}}, log, found(o)).FalseOnset {
 		t.Error("faults from the start of a control are no false onset")
+	}
+}
+
+func TestSustained(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
+	harm := func(first float64, times ...float64) lab.Truth {
+		truth := lab.Truth{First: at(first)}
+		for _, s := range times {
+			truth.Log = append(truth.Log, lab.TruthPoint{At: at(s), What: "resets", N: 2})
+		}
+		return truth
+	}
+	for _, test := range []struct {
+		name  string
+		truth lab.Truth
+		want  float64
+	}{
+		{"at once", harm(5.05, 5, 6, 7, 8.5), 5.05},
+		{"single ones before", harm(1.02, 1, 4, 9, 10, 11, 12), 9},
+		{"an episode after which it is quiet", harm(3.3, 3.3, 3.4, 3.5, 9), 3.3},
+		{"no log", harm(2), 2},
+	} {
+		if got := sustained(test.truth); !got.Equal(at(test.want)) {
+			t.Errorf("%s: begins at %v s, want %v", test.name, got.Sub(at(0)).Seconds(), test.want)
+		}
 	}
 }
 

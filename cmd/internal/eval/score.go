@@ -52,6 +52,9 @@ type Score struct {
 	All, Wrong int // all runs, and those in which a cause was claimed that is not right
 	// Of runs whose cause can be named: faults, and limits of the generator.
 	Runs, First, Third, Abstained, Disturbed, Missed, RuledOut int
+	// Of right ones that expect a host or a resource.
+	Placed, RightPlace int
+	Commonest          int // runs of the cause that most of them have
 	// Of healthy runs.
 	Controls, Healthy, FalseOnsets int
 	// Of runs whose cause no probe sees.
@@ -66,6 +69,7 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 			*n++
 		}
 	}
+	causes := map[string]int{}
 	for _, r := range e.Results {
 		if keep != nil && !keep(r.Case) {
 			continue
@@ -84,16 +88,27 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 			count(&s.Invented, j.WrongExplains)
 		default:
 			s.Runs++
+			causes[r.Causes[0]]++
+			s.Commonest = max(s.Commonest, causes[r.Causes[0]])
 			count(&s.First, j.Right)
 			count(&s.Third, j.Rank > 0 && j.Rank <= 3)
 			count(&s.Abstained, j.Abstained)
 			count(&s.Disturbed, j.Disturbed)
 			count(&s.Missed, j.Missed)
 			count(&s.RuledOut, j.RuledOut)
+			count(&s.Placed, j.Place != NotAsked)
+			count(&s.RightPlace, j.Place == RightPlace)
 		}
 	}
 	return s
 }
+
+// tuned is the seed whose runs the rules were improved on: they are the golden
+// inputs of the diagnosis's tests. The runs of other seeds are held out.
+const tuned = 1
+
+// heldOut keeps the runs that no rule was improved on.
+func heldOut(c Case) bool { return c.Seed != tuned }
 
 // Bin is a range of posteriors and what came true of them.
 type Bin struct {
@@ -130,8 +145,9 @@ func (e *Evaluation) Calibration() []Bin {
 type OnsetScore struct {
 	Runs                     int // with a fault whose first harm the injector dated
 	Found, FromStart, Others int // how their faults were said to begin
-	Covered                  int // of those found: intervals that hold the first harm
-	Windows, Percent, Width  Spread
+	Covered                  int // of those found: intervals that hold the begin of the harm
+	Windows, First           Spread
+	Percent, Width           Spread
 	Bounded, Within          int // of those with computed bounds of the load
 }
 
@@ -144,7 +160,7 @@ type Spread struct {
 // Onsets scores the onsets found with all sources.
 func (e *Evaluation) Onsets() OnsetScore {
 	var s OnsetScore
-	var windows, percent, width []float64
+	var windows, first, percent, width []float64
 	for _, r := range e.Results {
 		if r.Kind() != Fault && r.Kind() != Unseen {
 			continue
@@ -169,7 +185,7 @@ func (e *Evaluation) Onsets() OnsetScore {
 			s.Others++
 		}
 		if !math.IsNaN(o.Windows) {
-			windows, width = append(windows, math.Abs(o.Windows)), append(width, o.Width)
+			windows, first, width = append(windows, math.Abs(o.Windows)), append(first, math.Abs(o.First)), append(width, o.Width)
 			if o.Covered {
 				s.Covered++
 			}
@@ -178,7 +194,7 @@ func (e *Evaluation) Onsets() OnsetScore {
 			percent = append(percent, math.Abs(o.Percent))
 		}
 	}
-	s.Windows, s.Percent, s.Width = spread(windows), spread(percent), spread(width)
+	s.Windows, s.First, s.Percent, s.Width = spread(windows), spread(first), spread(percent), spread(width)
 	return s
 }
 
