@@ -53,6 +53,22 @@ func (s Stage) Duration() time.Duration {
 	return time.Duration(s.Steps()) * s.Every
 }
 
+// Ends returns the offered load in requests per second at the beginning and at
+// the end of the stage, held connections each at perConnection. Those of a
+// search are the bounds of its loads; a closed loop has none.
+func (s Stage) Ends(perConnection float64) (from, to float64) {
+	switch s.Kind {
+	case Burst:
+		rate, _ := s.MaxRate(perConnection)
+		return rate, rate
+	case Connections:
+		return float64(s.FromConns) * perConnection, float64(s.ToConns) * perConnection
+	case Max, Idle:
+		return 0, 0
+	}
+	return s.From, s.To
+}
+
 // MaxRate returns the highest offered load of the stage in requests per second,
 // bursts averaged over their gap, and held connections each at perConnection
 // requests per second. It is false for a closed loop (Max): nobody knows.

@@ -36,6 +36,7 @@ type Report struct {
 	Resources     []Resource   `json:"resources"`
 	Findings      []Finding    `json:"findings"` // the first is the verdict
 	Gates         []GateResult `json:"gates"`
+	Capacity      *Capacity    `json:"capacity,omitempty"` // of a search
 	Generator     Generator    `json:"generator"`
 	Sources       []Source     `json:"sources"`
 	Events        []Event      `json:"events"`
@@ -97,6 +98,9 @@ type Target struct {
 	Onset             Onset     `json:"onset"`        // the headline: the earliest of Onsets
 	Onsets            []Onset   `json:"onsets"`       // one for each fault class that was scanned
 	RecoveryRPS       *float64  `json:"recovery_rps"` // load on a ramp down at which the faults ended; null: no ramp down or no onset
+
+	Capacity *TargetCapacity `json:"capacity,omitempty"` // where the load varied enough to tell
+	Idle     *IdleSweep      `json:"idle,omitempty"`     // of an idle stage
 }
 
 // Latency is a distribution in milliseconds; null without a value.

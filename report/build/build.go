@@ -20,6 +20,8 @@ type Options struct {
 	// Gates are judged. The log holds the profile they come from as redacted YAML
 	// only; whoever can parse that passes them.
 	Gates []profiles.Gate
+	// Search is what the profile searches for; nil: it does not.
+	Search *Search
 }
 
 // Build returns the report of a log. A log without an end gives a report that is
@@ -29,7 +31,7 @@ func Build(log *runlog.Log, opt Options) (*report.Report, error) {
 	if err := check(log); err != nil {
 		return nil, err
 	}
-	return assemble(log, diagnose.Analyze(log), opt), nil
+	return assemble(log, diagnose.Analyze(withSteps(log)), opt), nil
 }
 
 func check(log *runlog.Log) error {
@@ -78,6 +80,9 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 		r.Interrupted, r.Aborted, r.Error = t.Interrupted, t.Aborted, t.Error
 	}
 	r.Gates = report.Judge(opt.Gates, judged(log, series, result, r))
+	if r.Capacity = capacity(log, series, opt.Search, result); r.Capacity != nil {
+		r.Gates = append([]report.GateResult{searchGate(r.Capacity)}, r.Gates...)
+	}
 	r.ExitCode = report.Outcome(report.Ending{
 		NotCarriedOut: r.Error != "",
 		Interrupted:   r.Interrupted || log.Trailer == nil,

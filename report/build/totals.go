@@ -30,6 +30,14 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result) []r
 		t.ByAddress = byAddress(log, i)
 		t.ByLoad = byLoad(log.Header, series, i)
 		t.Onset, t.Onsets, t.RecoveryRPS = onsets(result, h.Name)
+		if len(log.Steps) == 0 {
+			t.Capacity = targetCapacity(series, i, t.Onset, result.Generator)
+		}
+		for _, s := range log.Idle {
+			if int(s.Target) == i {
+				t.Idle = new(report.DescribeIdle(s, log.Header.Generator.IdleTimeout))
+			}
+		}
 		out[i] = t
 	}
 	return out

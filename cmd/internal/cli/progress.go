@@ -25,7 +25,7 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	quiet    bool
-	plan     plan
+	plan     loadPlan
 
 	mu        sync.Mutex
 	lastPlain time.Duration
@@ -33,7 +33,7 @@ type progress struct {
 	stopped   bool
 }
 
-func newProgress(t terminal, w io.Writer, p plan, quiet bool) *progress {
+func newProgress(t terminal, w io.Writer, p loadPlan, quiet bool) *progress {
 	return &progress{w: w, terminal: t.progress, quiet: quiet, plan: p, lastPlain: -plainEvery}
 }
 

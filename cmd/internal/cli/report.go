@@ -157,7 +157,7 @@ func readLogFile(path string) (*runlog.Log, error) {
 }
 
 func buildReport(log *runlog.Log, p profiles.Profile) (*report.Report, error) {
-	return build.Build(log, build.Options{Gates: p.Gate})
+	return build.Build(log, build.Options{Gates: p.RunGates(), Search: searched(p)})
 }
 
 // exactArgs is cobra.ExactArgs with an error that shows the right call.

@@ -15,8 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/ramp"
-	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/rst"
@@ -104,9 +102,9 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		return nil, usage(fmt.Errorf("--log-format %q is not a format: write text or json", opt.logFormat))
 	}
 	terminal := newTerminal(env)
-	sched, err := schedule.New(p.Load, 0, p.Client.PerConnection)
+	plan, err := planLoad(p)
 	if err != nil {
-		return nil, usage(fmt.Errorf("plan the load: %w", err))
+		return nil, usage(err)
 	}
 	warnings, err := preflight(ctx, p)
 	if err != nil {
@@ -121,7 +119,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	start := time.Now().Add(baseline)
 	clock := probe.NewClock(start)
 	id := newRunID()
-	loader, err := newLoader(p, id, start)
+	loader, err := plan.loader(id, start)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -131,11 +129,11 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 			fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
 		}
 	}
-	log, err := runlog.NewWriter(files.log, newHeader(p, sched, id, start, opt.label, watched))
+	log, err := runlog.NewWriter(files.log, newHeader(p, id, start, opt.label, watched))
 	if err != nil {
 		return nil, notRun(err)
 	}
-	progress := newProgress(terminal, env.Stderr, p, sched, opt.quiet)
+	progress := newProgress(terminal, env.Stderr, plan, opt.quiet)
 	var recorder session.Recorder = log
 	if opt.logFormat == "json" {
 		recorder = newFailureLog(log, env.Stderr, targetNames(p), id, start)
@@ -143,11 +141,14 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	outcome, err := session.Run(ctx, session.Config{
 		Clock: clock, Loader: loader, Samplers: watched.samplers, Watchers: watched.watchers, Recorder: recorder,
 		SampleEvery: opt.sampleEvery, CoolDown: coolDown,
-		Targets: targetNames(p), Interval: windowInterval, Offered: sched.Rate, AbortIf: p.AbortIf, Progress: progress.update,
+		Targets: targetNames(p), Interval: windowInterval, Offered: plan.rate, AbortIf: p.AbortIf, Progress: progress.update,
+		Search: plan.search(log), After: idleStage(p, id, log, progress),
 	})
 	progress.done()
-	trailer := runlog.Trailer{Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
-		Aborted: outcome.Aborted, Sources: append(outcome.Sources, watched.missing...)}
+	trailer := runlog.Trailer{
+		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
+		Aborted: outcome.Aborted, Sources: append(outcome.Sources, watched.missing...),
+	}
 	if err != nil {
 		trailer.Error = err.Error()
 	}
@@ -164,14 +165,6 @@ func newRunID() attack.RunID {
 	var id attack.RunID
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	return id
-}
-
-func newLoader(p profiles.Profile, id attack.RunID, start time.Time) (attack.Loader, error) {
-	cfg := ramp.Config{Profile: p, RunID: id, Start: start, Window: windowInterval}
-	if p.Client.Engine == profiles.EngineDirect {
-		return ramp.NewDirect(cfg)
-	}
-	return ramp.NewVegeta(cfg)
 }
 
 // files are the report and the run log beside it.
