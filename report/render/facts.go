@@ -37,7 +37,28 @@ func facts(r *report.Report) []fact {
 	if line := ruledOut(r, f); line != "" {
 		out = append(out, fact{"ruled out", []string{line}})
 	}
+	out = append(out, generatorFact(r)...)
 	return append(out, adviceFact(f)...)
+}
+
+// generatorFact shows what this machine spent: the reason to believe that it was
+// not the limit, or to doubt it.
+func generatorFact(r *report.Report) []fact {
+	g := r.Generator
+	var parts []string
+	if g.CPU != nil {
+		parts = append(parts, "cpu "+percent(*g.CPU))
+	}
+	if g.LagMSP99 != nil {
+		parts = append(parts, "sent late by "+millis(g.LagMSP99)+" (p99)")
+	}
+	if g.ProbesCPUPercent != nil {
+		parts = append(parts, "probes took "+percent(*g.ProbesCPUPercent/100)+" of a core")
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []fact{{"generator", []string{strings.Join(parts, ", ")}}}
 }
 
 func adviceFact(f report.Finding) []fact {
@@ -200,6 +221,7 @@ func passFacts(r *report.Report, word string) []fact {
 		untested += fmt.Sprintf("; %s %s could not be sent", report.FormatCount(r.Totals.Unsent), requests)
 	}
 	out = append(out, fact{"not tested", []string{untested}})
+	out = append(out, generatorFact(r)...)
 	if seen := notSeen(r); len(seen) > 0 && isPass(word) {
 		out = append(out, fact{"not seen", seen})
 	}
