@@ -28,13 +28,17 @@ func (c *investigation) advice(h *hypothesis) []string {
 		return []string{c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")}
 	case "client-timeout":
 		t := c.a.log.Header.Generator.Timeout.Seconds()
-		return []string{fmt.Sprintf("find why answers get slow from %s/s on: the client's timeout of %s only shows it", commas(c.onset.Load.Value), wordSeconds(t)),
-			"give the service a deadline below the callers' and let it refuse early what it cannot finish"}
+		return []string{
+			fmt.Sprintf("find why answers get slow from %s/s on: the client's timeout of %s only shows it", commas(c.onset.Load.Value), wordSeconds(t)),
+			"give the service a deadline below the callers' and let it refuse early what it cannot finish",
+		}
 	case "bandwidth-send-timeout":
 		return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}
 	case "application-abort":
-		return []string{"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",
-			"search its code for SO_LINGER 0, for handlers that panic or abort, and for sockets closed before the response is written"}
+		return []string{
+			"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",
+			"search its code for SO_LINGER 0, for handlers that panic or abort, and for sockets closed before the response is written",
+		}
 	case "early-response-unread-body":
 		return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
 	case "process-crash":
@@ -42,8 +46,10 @@ func (c *investigation) advice(h *hypothesis) []string {
 		return []string{fmt.Sprintf("read the log and core dump of %s at %s", name, at), "bound what the service takes on at once below the load at which it ends"}
 	case "worker-killed":
 		name, _ := c.deadName(h)
-		return []string{fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
-			"take a stack dump before the supervisor kills; do not only raise its timeout"}
+		return []string{
+			fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
+			"take a stack dump before the supervisor kills; do not only raise its timeout",
+		}
 	case "worker-recycling":
 		return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
 	case "ungraceful-restart":
@@ -51,11 +57,15 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "tls-shedding":
 		return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
 	case "rate-limit-policy":
-		return []string{fmt.Sprintf("if %s/s is meant to pass, raise the rate limit of the service", commas(c.a.maxLoad())),
-			"answer what exceeds it with 429 and Retry-After instead of a reset, and retry with exponential backoff and jitter only what is idempotent"}
+		return []string{
+			fmt.Sprintf("if %s/s is meant to pass, raise the rate limit of the service", commas(c.a.maxLoad())),
+			"answer what exceeds it with 429 and Retry-After instead of a reset, and retry with exponential backoff and jitter only what is idempotent",
+		}
 	case "idle-timeout-race":
-		return []string{fmt.Sprintf("keep connections idle for less than the server does: it closes them after about %s, this client keeps them %s", wordSeconds(c.idleFrom), keeps(c.a.log.Header.Generator.IdleTimeout.Seconds())),
-			"behind a proxy, set each keep-alive timeout below that of the next hop; retry idempotent requests once on a reused connection"}
+		return []string{
+			fmt.Sprintf("keep connections idle for less than the server does: it closes them after about %s, this client keeps them %s", wordSeconds(c.idleFrom), keeps(c.a.log.Header.Generator.IdleTimeout.Seconds())),
+			"behind a proxy, set each keep-alive timeout below that of the next hop; retry idempotent requests once on a reused connection",
+		}
 	case "path-idle-expiry":
 		return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", wordSeconds(c.idleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
 	case "path-reset", "rst-injection":

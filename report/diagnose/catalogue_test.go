@@ -81,10 +81,24 @@ func TestReason(t *testing.T) {
 
 func TestWording(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{commas(1510), "1,510"}, {commas(70080.4), "70,080"}, {commas(0), "0"}, {commas(1234567), "1,234,567"}, {commas(2.5), "2.5"},
-		{percent(0), "0 %"}, {percent(0.00003), "0.003 %"}, {percent(0.025), "2.5 %"}, {percent(0.61), "61 %"}, {percent(1), "100 %"},
-		{wordSeconds(0.2), "0.2 s"}, {wordSeconds(0.035), "35 ms"}, {wordSeconds(90), "1m30s"}, {wordSeconds(0.0004), "0.4 ms"},
-		{rate(Span{1510, 1490, 1525}), "1,510/s (1,490-1,525)"}, {amount(3<<30, "bytes"), "3.0 GiB"}, {count(1, "burst"), "1 burst"}, {count(3, "process"), "3 processes"},
+		{commas(1510), "1,510"},
+		{commas(70080.4), "70,080"},
+		{commas(0), "0"},
+		{commas(1234567), "1,234,567"},
+		{commas(2.5), "2.5"},
+		{percent(0), "0 %"},
+		{percent(0.00003), "0.003 %"},
+		{percent(0.025), "2.5 %"},
+		{percent(0.61), "61 %"},
+		{percent(1), "100 %"},
+		{wordSeconds(0.2), "0.2 s"},
+		{wordSeconds(0.035), "35 ms"},
+		{wordSeconds(90), "1m30s"},
+		{wordSeconds(0.0004), "0.4 ms"},
+		{rate(Span{1510, 1490, 1525}), "1,510/s (1,490-1,525)"},
+		{amount(3<<30, "bytes"), "3.0 GiB"},
+		{count(1, "burst"), "1 burst"},
+		{count(3, "process"), "3 processes"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)

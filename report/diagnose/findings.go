@@ -433,8 +433,10 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 	}
 	if h.hop.index < len(c.wires) {
 		if v := c.wires[h.hop.index]; v.traced && v.joined > 0 {
-			out = append(out, Evidence{Source: "kernel of " + h.hop.host, At: pointer(v.first),
-				Text: fmt.Sprintf("%s resets that it sent belong to failed connections, by address, port and time", commas(v.joined))})
+			out = append(out, Evidence{
+				Source: "kernel of " + h.hop.host, At: pointer(v.first),
+				Text: fmt.Sprintf("%s resets that it sent belong to failed connections, by address, port and time", commas(v.joined)),
+			})
 		}
 	}
 	return out

@@ -126,6 +126,7 @@ func (a *analysis) scan(t *targetSeries, k faultKey, options stats.RiseOptions) 
 	case stats.Lasting:
 		out.Status = Found
 		a.place(t, k, rise, &out)
+		a.trickle(r, rise, &out)
 		a.sumRamps(r, &out)
 		if rise.Hinge {
 			out.Note = "grows with the load above the onset"
@@ -172,6 +173,30 @@ func (a *analysis) place(t *targetSeries, k faultKey, rise stats.Rise, out *Onse
 	out.At = Span{at, min(low, at), max(high, at)}
 	out.EventDelay = shift
 	out.Load = a.loadSpan(out.At)
+}
+
+// trickle moves the lower end of an onset's interval back to the first of the
+// faults that lead up to it without a silence of two seconds, for at most five: a
+// limit that use comes and goes at fails a few before it fails many. A background
+// of faults that was there before is none.
+func (a *analysis) trickle(r stats.Rates, rise stats.Rise, out *Onset) {
+	if rise.Before > 0.1*rise.BeforeOf*rise.After/max(rise.AfterOf, 1) {
+		return
+	}
+	at := min(int(rise.At), len(r.Count)-1)
+	first, quiet := at, 0
+	for i := at - 1; i >= 0 && float64(at-i)*a.step <= 5; i-- {
+		if quiet++; float64(quiet)*a.step >= 2 {
+			break
+		}
+		if r.Count[i] > 0 {
+			first, quiet = i, 0
+		}
+	}
+	if low := a.seconds(float64(first)); low < out.At.Low {
+		out.At.Low = low
+		out.Load = a.loadSpan(out.At)
+	}
 }
 
 func (a *analysis) loadSpan(at Span) Span {

@@ -1,0 +1,220 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+)
+
+func (c *investigation) observeProcesses(f *facts, h hop) {
+	deaths := c.deaths(h)
+	c.dead = append(c.dead, deaths)
+	src := "processes of " + h.host
+	watched := c.watchesProcess(h)
+	if state, _, ok := c.a.status(h.has, "process"); ok && state != probe.Measured {
+		watched = false // ends may have been missed
+	}
+	var mine []death
+	for _, d := range deaths {
+		if d.at >= c.from-3 {
+			mine = append(mine, d)
+		}
+	}
+	away := c.absences(h)
+	if len(away) > 0 {
+		f.setAt(wentAway, yes, away[0].at, "client", "connections were refused for a while, %s, and then accepted again", count(float64(len(away)), "time"))
+	}
+	if len(mine) == 0 && !watched && len(away) > 0 {
+		c.observeRhythm(f, away, "client")
+		f[diedOnClock].source, f[diedAtLoad].source = "client", "client"
+	}
+	if len(mine) == 0 {
+		if watched {
+			for _, x := range []clue{died, diedWithFaults, diedOnClock, diedAtLoad, workersDied, hungBefore} {
+				f.set(x, no, src, "%s", "no process ended")
+			}
+		}
+		c.observeMemory(f, h, deaths)
+		return
+	}
+	d := mine[0]
+	f.setAt(died, yes, d.at, src, "%s (pid %d) ended%s, %s in all", orThe(d.process), d.pid, why(d.why), count(float64(len(mine)), "time"))
+	near, all := c.failuresNear(deaths)
+	if all >= 3 {
+		f.setAt(diedWithFaults, when(near/all, 0.3, 0.6), d.at, src, "%s of %s failures came while %s was gone", commas(near), commas(all), orThe(d.process))
+	}
+	workers, single := 0, 0
+	for _, d := range mine {
+		switch {
+		case d.others >= 2:
+			workers++
+		case d.others == 0:
+			single++
+		}
+	}
+	of := fmt.Sprintf("%d of %s", workers, count(float64(len(mine)), "process"))
+	switch {
+	case 2*workers > len(mine):
+		f.set(workersDied, yes, src, "%s that ended were one of several of their name", of)
+	case 2*single > len(mine):
+		f.set(workersDied, no, src, "%s", "the process was the only one of its name")
+	}
+	c.observeEnds(f, mine, src)
+	c.observeRhythm(f, deaths, src)
+	c.observeHang(f, mine, src)
+	c.observeMemory(f, h, deaths)
+}
+
+// observeEnds asks whether processes ended of themselves.
+func (c *investigation) observeEnds(f *facts, deaths []death, src string) {
+	self, signalled := 0, 0
+	for _, d := range deaths {
+		why := strings.ToUpper(d.why)
+		switch {
+		case strings.Contains(why, "SIGKILL"), strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"):
+			signalled++
+		case strings.Contains(why, "SIG"), strings.Contains(why, "EXIT STATUS") && !strings.Contains(why, "EXIT STATUS 0"):
+			self++
+		}
+	}
+	switch {
+	case self > signalled:
+		f.set(diedOfItself, yes, src, "%d of %d ended by a fault or with an error (%s)", self, len(deaths), deaths[0].why)
+	case signalled > self:
+		f.set(diedOfItself, no, src, "%d of %d were ended by a signal (%s)", signalled, len(deaths), deaths[0].why)
+	}
+}
+
+// observeRhythm tells restarts on a clock from those at a load: a clock begins
+// when the service does, and a load is reached once.
+func (c *investigation) observeRhythm(f *facts, deaths []death, src string) {
+	first := deaths[0].at
+	var gaps []float64
+	for i := 1; i < len(deaths); i++ {
+		gaps = append(gaps, deaths[i].at-deaths[i-1].at)
+	}
+	mean, cv := meanCV(gaps)
+	regular := len(gaps) >= 2 && cv < 0.25 && mean > 1
+	switch {
+	case regular && first <= 1.8*mean:
+		f.set(diedOnClock, yes, src, "every %s from %s on, whatever the load", wordSeconds(mean), wordSeconds(first))
+		f.set(diedAtLoad, no, src, "%s", "processes ended on a clock")
+	case len(gaps) >= 1 && first > 2.5*mean:
+		f.set(diedOnClock, no, src, "%s", "the first end came late, then one after the other")
+		f.setAt(diedAtLoad, yes, first, src, "the first end came at %s/s, then one after the other", commas(c.a.loadAt(first)))
+	case len(gaps) == 0 && first > 0.35*c.a.duration():
+		f.setAt(diedAtLoad, unknown, first, src, "it ended once, at %s/s", commas(c.a.loadAt(first)))
+	}
+}
+
+// observeHang asks whether the service had stopped answering before it ended.
+func (c *investigation) observeHang(f *facts, deaths []death, src string) {
+	hung, seen := 0, 0
+	done := make([]float64, len(c.a.offered)+1)
+	busy := make([]float64, len(c.a.offered)+1)
+	for _, w := range c.t.windows {
+		if w.Index < 0 || int(w.Index) >= len(done) {
+			continue
+		}
+		busy[w.Index] += float64(w.InFlight)
+		for _, cell := range w.Cells {
+			if cell.Fault == attack.None {
+				done[w.Index] += float64(cell.Attempts)
+			}
+		}
+	}
+	last := -1
+	for _, d := range deaths {
+		i := int(d.at/c.a.step) - 1 // the last whole window before it
+		if i < 8 || i >= len(done) || i-last < 4 {
+			continue
+		}
+		last = i
+		usual := sum(done[:i]) / float64(i)
+		if usual < 2 {
+			continue
+		}
+		seen++
+		if done[i]+done[i-1] <= 0.2*usual && busy[i] > 0 {
+			hung++
+		}
+	}
+	if seen > 0 {
+		f.setAt(hungBefore, isTrue(2*hung >= seen), deaths[0].at, src, "in %d of %d cases nothing had been answered for half a second before", hung, seen)
+	}
+}
+
+// absences returns the stretches in which the port refused connections, by the
+// client's record, each at most 5 s and followed by successes.
+func (c *investigation) absences(h hop) []death {
+	if h.index > 0 {
+		return nil
+	}
+	var out []death
+	for _, x := range c.failures {
+		if x.Fault != attack.Refused {
+			continue
+		}
+		at := x.End.Seconds()
+		if n := len(out); n > 0 && at-out[n-1].back < 0.75 {
+			out[n-1].back = at
+			continue
+		}
+		out = append(out, death{at: at, back: at})
+	}
+	return slices.DeleteFunc(out, func(d death) bool {
+		after := c.a.window(d.back) + 1
+		return d.back-d.at > 5 || sum(c.t.ok[min(after, c.a.n):min(after+8, c.a.n)]) == 0
+	})
+}
+
+func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {
+	for _, d := range deaths {
+		if d.oom {
+			f.setAt(outOfMemory, yes, d.at, "processes of "+h.host, "the kernel killed %s (pid %d) for memory", orThe(d.process), d.pid)
+			return
+		}
+	}
+	watched := c.watchesProcess(h) || len(c.watchedPIDs(h)) > 0
+	for _, r := range c.a.resources {
+		if r.metric.Name != probe.OOMKills || r.counter == nil || !h.has(r.metric.Host) {
+			continue
+		}
+		n := r.counter.between(c.from-3, c.to+1)
+		near := slices.ContainsFunc(deaths, func(d death) bool { return r.counter.between(d.at-1.5, d.at+1.5) > 0 })
+		switch {
+		case n == 0:
+			f.set(outOfMemory, no, "kernel counters of "+h.host, "%s", "nothing was killed for memory")
+		case near || !watched:
+			f.setAt(outOfMemory, yes, r.counter.start.at, "kernel counters of "+h.host, "%s for memory", count(n, "kill"))
+			return
+		}
+	}
+}
+
+// watchesProcess reports whether a serving process of the hop was read.
+func (c *investigation) watchesProcess(h hop) bool {
+	for _, r := range c.a.resources {
+		if m := r.metric; m.Process != "" && h.has(m.Host) && !generatorOwn(m) {
+			return true
+		}
+	}
+	return false
+}
+
+func orThe(process string) string {
+	if process == "" {
+		return "the process"
+	}
+	return process
+}
+
+func why(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}

@@ -1,0 +1,206 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+)
+
+// death is one end of a serving process, with its restart.
+type death struct {
+	at, back float64 // back: when it was there again; +2 s where nobody saw that
+	process  string
+	pid      int32
+	why      string
+	others   int // processes of its name that lived beside it
+	replaced bool
+	oom      bool
+}
+
+// deaths returns the ends of the processes of a hop during the load, oldest
+// first.
+func (c *investigation) deaths(h hop) []death {
+	var out []death
+	watched := c.watchedPIDs(h)
+	mine := func(e probe.Event) bool {
+		if !h.has(e.Host) || e.Host == localHost && e.Process == localProcess {
+			return false
+		}
+		// The kernel tells of every process that it kills, on a whole machine.
+		return e.Kind != probe.OOMKill || len(watched) == 0 || watched[e.PID]
+	}
+	for _, e := range c.a.log.Events {
+		at := e.At.Seconds()
+		if !mine(e) || at < 0.2 || at > c.a.duration()+2 {
+			continue
+		}
+		switch e.Kind {
+		case probe.ProcessExit:
+			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, why: e.Reason})
+		case probe.OOMKill:
+			if n := len(out); n > 0 && at-out[n-1].at < 2 && (out[n-1].process == e.Process || e.Process == "" || out[n-1].pid == e.PID) {
+				out[n-1].oom = true
+				continue
+			}
+			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, oom: true, why: "killed for memory"})
+		}
+	}
+	for _, e := range c.a.log.Events {
+		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !returned(out, e) && at > 1 && c.livedBefore(h, e.Process, e.PID, at) {
+			// A new process without the end of an old one: its end was missed between
+			// two readings.
+			out = append(out, death{at: at, back: at, process: e.Process, pid: e.PID, why: "replaced"})
+		}
+	}
+	if len(out) == 0 {
+		out = c.replacements(h)
+	}
+	for i := range out {
+		out[i].others = c.besides(h, out[i])
+	}
+	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
+	return out
+}
+
+// replacements finds processes that were replaced by the series of their numbers
+// alone, where no watcher told of it.
+func (c *investigation) replacements(h hop) []death {
+	type life struct{ from, to float64 }
+	lives := map[string]map[int32]life{}
+	for _, s := range c.a.log.Series {
+		m := s.Metric
+		if m.Host != h.host || m.PID == 0 || generatorOwn(m) || len(s.At) == 0 {
+			continue
+		}
+		if lives[m.Process] == nil {
+			lives[m.Process] = map[int32]life{}
+		}
+		l, ok := lives[m.Process][m.PID]
+		from, to := s.At[0].Seconds(), s.At[len(s.At)-1].Seconds()
+		if ok {
+			from, to = min(from, l.from), max(to, l.to)
+		}
+		lives[m.Process][m.PID] = life{from, to}
+	}
+	var out []death
+	for _, process := range sortedKeys(lives) {
+		for pid, l := range lives[process] {
+			if l.to > c.a.duration()-1 || l.to < 0.2 {
+				continue
+			}
+			for next, x := range lives[process] {
+				if next != pid && x.from > l.to-1 && x.from < l.to+3 {
+					out = append(out, death{at: l.to, back: max(x.from, l.to), process: process, pid: pid, why: "replaced", replaced: true})
+					break
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y death) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.pid, y.pid)) })
+	return out
+}
+
+// returned notes that a process is there again after a death, and reports whether
+// there was one. A supervisor may start the next before the end of the last is
+// read.
+func returned(deaths []death, e probe.Event) bool {
+	at := e.At.Seconds()
+	for i := range deaths {
+		d := &deaths[i]
+		if d.process == e.Process && !d.replaced && at > d.at-1.5 && at < d.at+15 {
+			d.back, d.replaced = max(at, d.at), true
+			return true
+		}
+	}
+	return false
+}
+
+// watchedPIDs returns the processes of a hop that were watched at some time.
+func (c *investigation) watchedPIDs(h hop) map[int32]bool {
+	out := map[int32]bool{}
+	for _, s := range c.a.log.Series {
+		if m := s.Metric; m.Host == h.host && m.PID != 0 && !generatorOwn(m) {
+			out[m.PID] = true
+		}
+	}
+	for _, e := range c.a.log.Events {
+		if (e.Kind == probe.ProcessStart || e.Kind == probe.ProcessExit) && e.Host == h.host && e.PID != 0 {
+			out[e.PID] = true
+		}
+	}
+	return out
+}
+
+// livedBefore reports whether another process of the name was read within the
+// second before, and not after.
+func (c *investigation) livedBefore(h hop, process string, pid int32, at float64) bool {
+	for i := range c.a.log.Series {
+		s := &c.a.log.Series[i]
+		if !h.has(s.Metric.Host) || s.Metric.Process != process || s.Metric.PID == pid || s.Metric.PID == 0 || len(s.At) == 0 {
+			continue
+		}
+		if last := s.At[len(s.At)-1].Seconds(); last > at-2 && last <= at+0.5 {
+			return true
+		}
+	}
+	return false
+}
+
+// besides counts the processes of the same name that were there just before a
+// death. One may be a supervisor; with two and more it was one of several
+// workers.
+func (c *investigation) besides(h hop, d death) int {
+	pids := map[int32]bool{}
+	for i := range c.a.log.Series {
+		s := &c.a.log.Series[i]
+		if !h.has(s.Metric.Host) || s.Metric.Process != d.process || s.Metric.PID == d.pid || s.Metric.PID == 0 || len(s.At) == 0 {
+			continue
+		}
+		if s.At[0].Seconds() < d.at-0.3 && s.At[len(s.At)-1].Seconds() > d.at-0.8 {
+			pids[s.Metric.PID] = true
+		}
+	}
+	gone := map[int32]float64{}
+	for _, e := range c.a.log.Events {
+		if h.has(e.Host) && e.Process == d.process && e.PID != 0 && e.PID != d.pid {
+			switch at := e.At.Seconds(); e.Kind {
+			case probe.ProcessStart:
+				if at < d.at-0.3 {
+					pids[e.PID] = true
+				}
+			case probe.ProcessExit:
+				gone[e.PID] = at
+			}
+		}
+	}
+	for pid := range pids {
+		if at, ok := gone[pid]; ok && at < d.at-0.8 {
+			delete(pids, pid)
+		}
+	}
+	return len(pids)
+}
+
+// failuresNear counts the failures that happened while a process was away, and
+// all that were kept.
+func (c *investigation) failuresNear(deaths []death) (near, all float64) {
+	for _, f := range c.failures {
+		if f.Phase == attack.PhaseIdle {
+			continue
+		}
+		all++
+		at := f.End.Seconds()
+		if f.Fault == attack.Timeout {
+			at = f.Start.Seconds()
+		}
+		for _, d := range deaths {
+			if at >= d.at-0.6 && at <= d.back+0.8 {
+				near++
+				break
+			}
+		}
+	}
+	return near, all
+}
