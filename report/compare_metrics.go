@@ -36,13 +36,17 @@ func compareMetrics(old, new []*Report) []MetricComparison {
 			all = append(all, x)
 		}
 	}
+	searches := searchAll(old, new)
+	if searches {
+		add(MetricComparison{Metric: "capacity", Unit: "rps", Primary: true, HigherBetter: true, Relative: true}, searchedCapacity)
+	}
 	for _, name := range sharedTargets(old, new) {
 		bins := matchedBins(name, old, new)
-		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: true, HigherBetter: true, Relative: true},
+		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
 			func(r *Report) (observation, bool) { return onsetLoad(r, name) })
-		add(MetricComparison{Target: name, Metric: "goodput", Unit: "rps", Primary: true, HigherBetter: true, Relative: true},
+		add(MetricComparison{Target: name, Metric: "goodput", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
 			func(r *Report) (observation, bool) { return goodput(r, name) })
-		add(MetricComparison{Target: name, Metric: "p99", Unit: "ms", Primary: true, Relative: true, Note: bins.note()},
+		add(MetricComparison{Target: name, Metric: "p99", Unit: "ms", Primary: !searches, Relative: true, Note: bins.note()},
 			func(r *Report) (observation, bool) { return matchedP99(r, name, bins) })
 		add(MetricComparison{Target: name, Metric: "reset share", Unit: "ratio"},
 			func(r *Report) (observation, bool) {
@@ -256,6 +260,26 @@ func onsetLoad(r *Report, name string) (observation, bool) {
 	// limit caps it.
 	sent := r.Totals.AchievedRPSMax
 	return observation{value: sent, atLeast: true, low: sent, high: math.Inf(1)}, sent > 0
+}
+
+// searchAll reports whether every run searched for a capacity. That is then what
+// the releases are compared by: which loads were sent follows from it.
+func searchAll(old, new []*Report) bool {
+	return !slices.ContainsFunc(slices.Concat(old, new), func(r *Report) bool { return r.Capacity == nil })
+}
+
+// searchedCapacity is what a search found, or its bound.
+func searchedCapacity(r *Report) (observation, bool) {
+	c := r.Capacity
+	switch {
+	case c.Status == CapacityFound && c.RPS != nil && c.LowRPS != nil && c.HighRPS != nil:
+		return observation{value: *c.RPS, low: *c.LowRPS, high: *c.HighRPS}, true
+	case c.RPS != nil:
+		return observation{value: *c.RPS, low: *c.RPS, high: math.Inf(1), atLeast: true}, true
+	case c.Status == CapacityBelow && c.HighRPS != nil:
+		return observation{value: *c.HighRPS, low: 0, high: *c.HighRPS}, true
+	}
+	return observation{}, false
 }
 
 // goodput is the most successes per second over the loads of the ramp.

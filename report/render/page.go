@@ -28,9 +28,9 @@ type fact struct {
 func pageOf(r *report.Report) page {
 	p := page{exit: r.ExitCode}
 	p.word, p.mark, p.headline = verdict(r)
-	p.facts = facts(r)
+	p.facts = withCapacity(r, facts(r))
 	p.grids = []grid{
-		targetsGrid(r), faultsGrid(r), addressesGrid(r), onsetsGrid(r), resourcesGrid(r), gatesGrid(r),
+		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), addressesGrid(r), onsetsGrid(r), resourcesGrid(r), gatesGrid(r),
 	}
 	for i, f := range r.Findings {
 		label := f.Target

@@ -33,6 +33,9 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return report.GateResult{}, false
 	}
 	ran := report.FormatSeconds(math.Round(r.Ended.Sub(r.Started).Seconds()))
+	if s := searchHeadline(r); s != "" {
+		finding = s
+	}
 	failed, isFailed := gate(report.GateFailed)
 	open, isOpen := gate(report.GateUndecided)
 	switch {
@@ -44,6 +47,13 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return wordIncomplete, unsure, fmt.Sprintf("the record ends after %s; until then %s", ran, finding)
 	case r.Aborted != "":
 		return wordAborted, bad, fmt.Sprintf("after %s by abort-if %s: %s", ran, r.Aborted, finding)
+	case idleOnly(r):
+		return idleVerdict(r)
+	case r.Capacity != nil && r.Capacity.Complete && r.Capacity.Status != report.CapacityUndecided && (!isFailed || r.Capacity.Status == report.CapacityBelow) && !isOpen:
+		if isFailed {
+			return wordFailed, bad, finding
+		}
+		return wordPassed, good, finding
 	case isFailed && !faulty(first):
 		return wordFailed, bad, fmt.Sprintf("%s: %s", failed.Expr, failed.Reason)
 	case isFailed:
