@@ -431,7 +431,7 @@ func catalogue() []rule {
 			says: "something on the path resets connections",
 		},
 		{
-			cause: "path-rate-limit", leg: path, any: []clue{excessFails, sentNone}, must: []clue{risesWithLoad},
+			cause: "path-rate-limit", leg: path, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},
 			weights: []weight{
 				{excessFails, 2, -1.5},
 				{risesWithLoad, 1, -3},
@@ -569,7 +569,7 @@ func catalogue() []rule {
 		},
 		{
 			cause: "proxy-file-descriptors", leg: proxy, gauges: []string{probe.OpenFiles},
-			weights: []weight{{badGateway, 1, 0}, {risesWithLoad, 1, -2}, {someResets, 0.3, 0}, {sentNone, -3, 0}, {diedWithFaults, -3, 0}, {idleGap, -2, 0}},
+			weights: []weight{{badGateway, 1, 0}, {risesWithLoad, 1, -2}, {excessFails, 0.7, 0}, {someTimeouts, 0.3, 0}, {someResets, 0.3, 0}, {sentNone, -3, 0}, {diedWithFaults, -3, 0}, {idleGap, -2, 0}},
 			says:    "the proxy had no file descriptor left",
 		},
 		{

@@ -112,7 +112,7 @@ func evidence(f diagnose.Finding) []string {
 }
 
 func TestEvalControls(t *testing.T) {
-	n, base := seeds(4, 60)
+	n, base := seeds(4, 200)
 	runs, false_, unwell := 0, 0, 0
 	for k, s := range controls() {
 		for seed := range n {

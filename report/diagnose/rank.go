@@ -299,6 +299,9 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	case r.leg == server && clean == yes:
 		s -= 0.5
 	}
+	if h.index > 0 && c.facts[0][descriptorsFull].is == yes {
+		s -= 3 // what the proxy lacked it need not get from further in
+	}
 	if c.address != nil && h.index == 0 && c.address.host != "" && c.address.host != h.host && r.leg == server {
 		s -= 3
 	}

@@ -565,7 +565,9 @@ func controls() []scenario {
 					reset(r, attack.PhaseAwait)
 				}
 			}
-			return healthy(w)
+			w.play()
+			w.traced(serverHost, "TCP_ABORT_ON_CLOSE", "TCP_ESTABLISHED")
+			return math.NaN()
 		}},
 	}
 }

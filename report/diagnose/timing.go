@@ -357,7 +357,7 @@ func (r *resource) describe() string {
 	case r.def.Unit == "share":
 		return fmt.Sprintf("%s at %s", what, percent(r.peak))
 	case !math.IsNaN(r.limit) && r.full != nil:
-		return fmt.Sprintf("%s %s of %s", what, amount(r.full.value, r.def.Unit), amount(r.limit, r.def.Unit))
+		return fmt.Sprintf("%s %s of %s", what, amount(max(r.full.value, min(r.peak, r.limit)), r.def.Unit), amount(r.limit, r.def.Unit))
 	case r.level != nil && r.level.pinned:
 		return fmt.Sprintf("%s stayed at %s", what, amount(r.level.value, r.def.Unit))
 	case !math.IsNaN(r.limit):
