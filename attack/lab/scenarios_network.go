@@ -249,7 +249,7 @@ table ip lab {
 	counter harm {}
 	chain c {
 		type filter hook forward priority 0;
-		iifname to-client tcp dport 8080 ct state invalid counter name harm reject with tcp reset
+		iifname to-client tcp dport 8080 ct state invalid tcp flags & rst == 0 counter name harm reject with tcp reset
 	}
 }`); err != nil {
 		return err
