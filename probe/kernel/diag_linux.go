@@ -168,4 +168,3 @@ func parseSocket(b []byte) (socket, bool) {
 	}
 	return s, true
 }
-

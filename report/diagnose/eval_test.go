@@ -31,7 +31,7 @@ func seeds(quick, full int) (int, uint64) {
 }
 
 type tally struct {
-	runs, first, third, explained, wrong, abstained, excluded int
+	runs, first, third, explained, wrong, abstained int
 }
 
 // rankOf returns the place of a cause among the findings of a result, 0 if it is

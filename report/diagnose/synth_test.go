@@ -26,10 +26,8 @@ type world struct {
 	log      *runlog.Log
 	phase    float64 // of sampling
 	windows  []attack.Window
-	requests []request
 	fail     func(r *request) // decides what becomes of a request
 	conns    int
-	dialled  []int
 }
 
 // request is one request as the world plays it.

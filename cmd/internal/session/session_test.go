@@ -87,7 +87,7 @@ type memory struct {
 func (m *memory) Address(attack.Address) {}
 func (m *memory) Window(attack.Window)   { m.mu.Lock(); m.windows++; m.mu.Unlock() }
 func (m *memory) Failure(attack.Failure) { m.mu.Lock(); m.failures++; m.mu.Unlock() }
-func (m *memory) Event(e probe.Event) { m.mu.Lock(); m.events = append(m.events, e); m.mu.Unlock() }
+func (m *memory) Event(e probe.Event)    { m.mu.Lock(); m.events = append(m.events, e); m.mu.Unlock() }
 
 func (m *memory) Samples(at time.Duration, _ []probe.Reading) {
 	m.mu.Lock()
