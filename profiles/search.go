@@ -148,8 +148,8 @@ func (s Stage) searchString() string {
 	if s.Until != (Gate{}) {
 		until = " until " + s.Until.String() + " breaks"
 	}
-	return fmt.Sprintf("search %s to %s%s, to %s, holding %s, cooling down %s, about %s", perSecond(s.From), perSecond(s.To), until,
-		FormatPercent(s.Precision), FormatDuration(s.HoldFor), FormatDuration(s.CoolDown), FormatDuration(s.Duration().Round(10*time.Second)))
+	return fmt.Sprintf("search %s to %s%s, each load for %s, %s between, to %s", perSecond(s.From), perSecond(s.To), until,
+		FormatDuration(s.HoldFor), FormatDuration(s.CoolDown), FormatPercent(s.Precision))
 }
 
 // place checks where in the load a stage stands.

@@ -73,6 +73,9 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 		Sources:   sources(log),
 		Warnings:  warnings(log, result),
 	}
+	if idle := idleFindings(r); idle != nil {
+		r.Findings = idle
+	}
 	r.Events, r.EventsLeftOut = events(log)
 	r.Windows = windows(log, series, result)
 	if t := log.Trailer; t != nil {

@@ -2,7 +2,6 @@ package build
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -160,42 +159,48 @@ func binding(steps []report.CapacityStep, found report.SearchResult, result diag
 // searchGate is the search as a gate: passed when a load is known to pass, failed
 // when the first is known to fail.
 func searchGate(c *report.Capacity) report.GateResult {
-	g := report.GateResult{Expr: "search until " + strings.Join(c.Until, ", "), Value: c.RPS, Unit: "rps", Result: report.GateUndecided}
-	over := ""
-	if c.HighRPS != nil {
-		over = fmt.Sprintf("%s does not pass: %s", report.FormatRate(*c.HighRPS), c.Binding.Reason)
-		if c.Binding.Result != report.StepLimited && c.Binding.Gate != "" && len(c.Until) > 1 {
-			over = fmt.Sprintf("%s does not pass %s: %s", report.FormatRate(*c.HighRPS), c.Binding.Gate, c.Binding.Reason)
-		}
+	g := report.GateResult{
+		Expr: "search until " + strings.Join(c.Until, ", "), Value: c.RPS, Unit: "rps",
+		Result: report.GateUndecided, Reason: bindingText(c),
 	}
-	switch c.Status {
-	case report.CapacityFound:
-		g.Result, g.Reason = report.GatePassed, over
-	case report.CapacityAtLeast:
-		g.Result, g.Reason = report.GatePassed, "no load was found that does not pass"
-		if over != "" {
-			g.Reason = over
-		}
-	case report.CapacityBelow:
-		g.Result, g.Reason = report.GateFailed, "the first load, "+over
-	default:
-		g.Reason = undecidedSearch(c)
-	}
-	if !c.Complete {
-		g.Result = report.GateUndecided
+	switch {
+	case !c.Complete:
 		g.Reason = "the run ended before the search did"
 		if c.RPS != nil {
-			g.Reason += fmt.Sprintf("; so far %s passes", report.FormatRate(math.Round(*c.RPS)))
+			g.Reason += fmt.Sprintf("; so far %s passes", report.FormatRate(*c.RPS))
 		}
+	case c.Status == report.CapacityFound || c.Status == report.CapacityAtLeast:
+		g.Result = report.GatePassed
+	case c.Status == report.CapacityBelow:
+		g.Result = report.GateFailed
+	case c.Binding == nil || c.Binding.Result != report.StepLimited:
+		g.Reason = undecidedSearch(c)
 	}
 	return g
 }
 
+// bindingText says what the lowest load did that does not pass.
+func bindingText(c *report.Capacity) string {
+	b := c.Binding
+	if b == nil {
+		return "every load passes"
+	}
+	load := report.FormatRate(*c.HighRPS)
+	if b.Result == report.StepLimited {
+		return "at " + load + " " + b.Reason
+	}
+	if c.Status == report.CapacityBelow {
+		load = "the first load, " + load + ","
+	}
+	gate := ""
+	if len(c.Until) > 1 && b.Gate != "" {
+		gate = " " + b.Gate
+	}
+	return fmt.Sprintf("%s does not pass%s: %s", load, gate, b.Reason)
+}
+
 // undecidedSearch says why nothing is known, by the highest load that looked well.
 func undecidedSearch(c *report.Capacity) string {
-	if c.Binding != nil && c.Binding.Result == report.StepLimited {
-		return c.Binding.Reason
-	}
 	best := -1
 	for i, row := range c.Steps {
 		if row.Result == report.StepUndecided && (best < 0 || row.LoadRPS >= c.Steps[best].LoadRPS) && (c.HighRPS == nil || row.LoadRPS < *c.HighRPS) {

@@ -17,6 +17,9 @@ func searchHeadline(r *report.Report) string {
 		return ""
 	}
 	until := strings.Join(c.Until, ", ")
+	if c.Binding != nil && c.Binding.Gate != "" {
+		until = c.Binding.Gate
+	}
 	switch c.Status {
 	case report.CapacityFound:
 		return fmt.Sprintf("%s: capacity %s; %s does not hold %s%s", targetNames(r), rate(c.RPS), rate(c.HighRPS), until, boundBy(r))
@@ -65,7 +68,7 @@ func searchFacts(r *report.Report) []fact {
 	for _, s := range c.Steps {
 		loads[s.LoadRPS] = true
 	}
-	lines[0] += fmt.Sprintf("; %d loads in %d steps", len(loads), len(c.Steps))
+	lines[0] += fmt.Sprintf("; %s in %s", several(len(loads), "load"), several(len(c.Steps), "step"))
 	if !c.Complete {
 		lines[0] += ", and not to the end"
 	}
@@ -74,9 +77,20 @@ func searchFacts(r *report.Report) []fact {
 		if b.Gate != "" && len(c.Until) > 1 {
 			s = b.Gate + ": " + s
 		}
-		lines = append(lines, fmt.Sprintf("%s %s: %s", rate(c.HighRPS), b.Result, s))
+		if b.Result != report.StepLimited { // which says so itself
+			s = b.Result + ": " + s
+		}
+		lines = append(lines, rate(c.HighRPS)+" "+s)
 	}
 	return []fact{{"capacity", lines}}
+}
+
+// several counts things.
+func several(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // withCapacity adds what is known of capacity and idle connections to the facts
@@ -101,8 +115,13 @@ func withCapacity(r *report.Report, facts []fact) []fact {
 // searchGrid is the loads of a search, each once.
 func searchGrid(r *report.Report) grid {
 	g := grid{name: "search", columns: []column{
-		{title: "LOAD", right: true}, {title: "RESULT"}, {title: "REQUESTS", right: true, drop: 3}, {title: "FAILED", right: true, drop: 1},
-		{title: "RESET", right: true, drop: 4}, {title: "P99", right: true, drop: 2}, {title: "WHY", flex: true},
+		{title: "LOAD", right: true},
+		{title: "RESULT"},
+		{title: "REQUESTS", right: true, drop: 3},
+		{title: "FAILED", right: true, drop: 1},
+		{title: "RESET", right: true, drop: 4},
+		{title: "P99", right: true, drop: 2},
+		{title: "WHY", flex: true},
 	}}
 	if r.Capacity == nil {
 		return g
@@ -121,8 +140,9 @@ func searchGrid(r *report.Report) grid {
 }
 
 // searchRow is one load: the result that most of its steps had, the last of them
-// where they differ. Several says that there is more than one gate to break.
-func searchRow(steps []report.CapacityStep, several bool) []cell {
+// where they differ. ManyGates says that
+// there is more than one to break.
+func searchRow(steps []report.CapacityStep, manyGates bool) []cell {
 	count := map[string]int{}
 	for _, s := range steps {
 		count[s.Result]++
@@ -151,11 +171,13 @@ func searchRow(steps []report.CapacityStep, several bool) []cell {
 	}
 	load := most.LoadRPS
 	why := most.Reason
-	if most.Gate != "" && several {
+	if most.Gate != "" && manyGates {
 		why = most.Gate + ": " + why
 	}
 	return []cell{
-		text(rate(&load)), {word, m}, text(report.FormatCount(requests)), text(report.FormatCount(failed)),
+		text(rate(&load)),
+		{word, m},
+		text(report.FormatCount(requests)), text(report.FormatCount(failed)),
 		text(report.FormatCount(resets)), text(millis(p99)), text(why),
 	}
 }

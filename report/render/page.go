@@ -32,6 +32,10 @@ func pageOf(r *report.Report) page {
 	p.grids = []grid{
 		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), addressesGrid(r), onsetsGrid(r), resourcesGrid(r), gatesGrid(r),
 	}
+	if idleOnly(r) { // the facts have said the rest
+		p.grids = []grid{idleGrid(r)}
+		return p
+	}
 	for i, f := range r.Findings {
 		label := f.Target
 		if label == "" {

@@ -25,6 +25,11 @@ func samples() map[string]*report.Report {
 		"found":             found(),
 		"hostile":           hostile(),
 		"crowded":           crowded(),
+		"searched":          searched(),
+		"searched-below":    searchedBelow(),
+		"searched-at-least": searchedAtLeast(),
+		"ramped":            ramped(),
+		"idled":             idled(),
 	}
 }
 

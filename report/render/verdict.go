@@ -33,8 +33,9 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return report.GateResult{}, false
 	}
 	ran := report.FormatSeconds(math.Round(r.Ended.Sub(r.Started).Seconds()))
-	if s := searchHeadline(r); s != "" {
-		finding = s
+	found := searchHeadline(r)
+	if found != "" {
+		finding = found
 	}
 	failed, isFailed := gate(report.GateFailed)
 	open, isOpen := gate(report.GateUndecided)
@@ -49,11 +50,10 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return wordAborted, bad, fmt.Sprintf("after %s by abort-if %s: %s", ran, r.Aborted, finding)
 	case idleOnly(r):
 		return idleVerdict(r)
-	case r.Capacity != nil && r.Capacity.Complete && r.Capacity.Status != report.CapacityUndecided && (!isFailed || r.Capacity.Status == report.CapacityBelow) && !isOpen:
-		if isFailed {
-			return wordFailed, bad, finding
-		}
-		return wordPassed, good, finding
+	case found != "" && isFailed && r.Capacity.Status != report.CapacityBelow:
+		return wordFailed, bad, fmt.Sprintf("%s: %s; %s", failed.Expr, failed.Reason, found)
+	case found != "" && !isFailed && !isOpen:
+		return wordPassed, good, found
 	case isFailed && !faulty(first):
 		return wordFailed, bad, fmt.Sprintf("%s: %s", failed.Expr, failed.Reason)
 	case isFailed:

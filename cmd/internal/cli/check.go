@@ -83,8 +83,13 @@ func check(ctx context.Context, env Env, p profiles.Profile) error {
 }
 
 func printPlan(w io.Writer, p profiles.Profile) {
-	fmt.Fprintf(w, "%s: %s", p.Name, profiles.FormatDuration(p.Duration()))
-	if rate, ok := p.MaxRate(); ok {
+	about := ""
+	if estimated(p) {
+		about = "about "
+	}
+	fmt.Fprintf(w, "%s: %s%s", p.Name, about, profiles.FormatDuration(p.Duration()))
+	rate, open := p.MaxRate()
+	if open && rate > 0 {
 		fmt.Fprintf(w, ", up to %s/s", report.FormatNumber(rate))
 	}
 	fmt.Fprintf(w, ", engine %s, at most %s connections a target\n", p.Client.Engine, connections(p.Client))
@@ -93,12 +98,25 @@ func printPlan(w io.Writer, p profiles.Profile) {
 		fmt.Fprintf(w, "  %6s  %s\n", clock(at), s)
 		at += s.Duration()
 	}
-	for _, gate := range p.Gate {
+	for _, gate := range p.SearchGates() {
+		fmt.Fprintf(w, "  until   %s\n", gate.Text)
+	}
+	for _, gate := range p.RunGates() {
 		fmt.Fprintf(w, "  gate    %s\n", gate.Text)
+	}
+	if open && rate == 0 {
+		return // there is no load to abort
 	}
 	for _, abort := range p.AbortIf {
 		fmt.Fprintf(w, "  abort   %s\n", abort.Text)
 	}
+}
+
+// estimated reports whether what is found decides how long the load takes.
+func estimated(p profiles.Profile) bool {
+	_, searches := p.SearchStage()
+	_, idles := p.IdleStage()
+	return searches || idles
 }
 
 func connections(c profiles.Client) string {
