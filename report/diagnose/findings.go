@@ -425,6 +425,7 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 	for _, e := range out {
 		seen[e.Text] = true
 	}
+	seen[c.facts[h.hop.index][risesWithLoad].text] = true // the onset has said so
 	for _, e := range h.pro {
 		if e.Text != "" && !seen[e.Text] && len(out) < mostEvidence {
 			seen[e.Text] = true
