@@ -52,8 +52,10 @@ func write(t *testing.T, trailer bool) (log []byte, beforeLast int) {
 	w.Failure(attack.Failure{Attempt: attack.Attempt{Request: 3, End: 310 * time.Millisecond, Fault: attack.Reset}})
 	w.Samples(time.Second, []probe.Reading{{Metric: openFiles, Value: 64, Limit: 64}})
 	beforeLast = buf.Len()
-	w.Window(attack.Window{Index: 1, Scheduled: 12, Sent: 11, Unsent: 1,
-		Cells: []attack.Cell{{DueWindow: 1, Remote: 1, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 1, Requests: 1, WireResets: 1}}})
+	w.Window(attack.Window{
+		Index: 1, Scheduled: 12, Sent: 11, Unsent: 1,
+		Cells: []attack.Cell{{DueWindow: 1, Remote: 1, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 1, Requests: 1, WireResets: 1}},
+	})
 	if trailer {
 		if err := w.Close(runlog.Trailer{Ended: time.Second, Sources: []probe.Status{
 			{Source: probe.Source{Host: "local", Name: "host"}, State: probe.Measured, Reads: 2},
@@ -123,8 +125,10 @@ func TestStepsAndIdleSweeps(t *testing.T) {
 	begun := first
 	begun.End, begun.Drained = 0, 0
 	second := attack.Step{Number: 2, Load: 201, Start: 20 * time.Second, Hold: 21 * time.Second}
-	idle := attack.IdleSweep{From: time.Second, To: time.Minute, End: "closed", Alive: 4 * time.Second, Gone: 5 * time.Second,
-		Tries: []attack.IdleTry{{Planned: 8 * time.Second, Lasted: 5 * time.Second, End: "closed"}}}
+	idle := attack.IdleSweep{
+		From: time.Second, To: time.Minute, End: "closed", Alive: 4 * time.Second, Gone: 5 * time.Second,
+		Tries: []attack.IdleTry{{Planned: 8 * time.Second, Lasted: 5 * time.Second, End: "closed"}},
+	}
 	w.Step(begun)
 	w.Window(attack.Window{Index: 0})
 	w.Step(first)
