@@ -37,6 +37,10 @@ func (s *scanner) locate(a alarm, out *Rise) {
 			low, high = min(low, tau), max(high, tau)
 		}
 	}
+	if hinge {
+		at = s.endOfLevel(at, a.to)
+		low, high = min(s.endOfLevel(low, a.to), at), max(high, at)
+	}
 	out.Hinge = hinge
 	out.At = float64(at)
 	if hinge {
@@ -45,6 +49,17 @@ func (s *scanner) locate(a alarm, out *Rise) {
 	out.Low, out.High = max(0, float64(low-1)), min(float64(s.n), float64(high+1)+out.At-float64(at))
 	out.Before, out.BeforeOf = s.all(0, at)
 	out.After, out.AfterOf = s.all(at, s.n)
+}
+
+// endOfLevel returns the last window from t on, at most until, that a hinge cannot
+// tell from t: the load is level and nothing happens. A rise with the load begins
+// when that grows, as from step to step.
+func (s *scanner) endOfLevel(t, until int) int {
+	level := s.r.Load[t]
+	for t < until && s.r.Count[t] == 0 && s.r.Exposure[t] > 0 && math.Abs(s.r.Load[t+1]-level) <= 1e-6*level {
+		t++
+	}
+	return t
 }
 
 // dataEnd is where the windows that describe a rise end: some seconds after its
