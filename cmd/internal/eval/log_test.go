@@ -21,7 +21,7 @@ func sampleLog() *runlog.Log {
 	log := &runlog.Log{
 		Header: runlog.Header{
 			Schema: runlog.Schema, Name: "sample", RunID: "0123456789abcdef", Started: time.Unix(1000, 0).UTC(), Interval: step,
-			Host: "a-machine", GitCommit: "abc",
+			Host: "a-machine", GitCommit: "abc", Kernel: "6.18.4-somebodys-build",
 			Targets: []runlog.Target{{Name: "orders", URL: "http://10.0.0.2:8080", Hosts: []string{"orders-1"}, Share: 1, ListenPort: 8080}},
 			Stages:  []runlog.Stage{{Kind: "ramp", End: 20 * second, From: 100, To: 500}},
 			Hosts: []runlog.Host{

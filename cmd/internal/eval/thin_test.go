@@ -72,7 +72,7 @@ func TestThin(t *testing.T) {
 		if most := int(n)/keep*2 + few; len(got.Failures) > most || keep > 1 && len(got.Failures) < int(n)/keep/2 {
 			t.Errorf("keep 1 of %d: %d of %d failures", keep, len(got.Failures), n)
 		}
-		if h := got.Header; h.Host != "lab" || h.GitCommit != "" || len(h.Hosts[0].Addrs) != 2 {
+		if h := got.Header; h.Host != "lab" || h.GitCommit != "" || h.Kernel != "6.18" || len(h.Hosts[0].Addrs) != 2 {
 			t.Errorf("the machine shows: %q, %q, %v", h.Host, h.GitCommit, h.Hosts[0].Addrs)
 		}
 		if count(got.Series, func(s runlog.Series) bool { return s.Metric.Instance == "*:9999" }) > 0 {
