@@ -198,7 +198,7 @@ func (l labEval) record(ctx context.Context, env Env) error {
 	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime, Shorten: l.shorten}
 	runs := plan.Order(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	for i, run := range runs {
-		if l.resume && recorder.Has(run) && !(l.disturbed && disturbed(l.dir, run)) {
+		if l.resume && recorder.Has(run) && (!l.disturbed || !disturbed(l.dir, run)) {
 			continue
 		}
 		begun := time.Now()

@@ -125,7 +125,9 @@ func (e *Evaluation) writeRanking(p printer) {
 	scores, one, three := e.Ranking()
 	p("\n## Beside simpler methods\n")
 	p("Which resource ran out, over the %d runs in which one did, was measured, and an onset was", scores[0].Runs)
-	p("found: all methods get that onset, and no symptoms to fall for. A metric of a host counts once.\n")
+	p("found: all methods get that onset, and no symptoms to fall for. A metric of a host counts once.")
+	p("In most of these scenarios one resource fills up while the others idle, which is the best case of")
+	p("the first method; it has nothing to say where no limit is known and where none was reached.\n")
 	p("| method | first | third |\n|---|---|---|")
 	for _, s := range scores {
 		p("| %s | %s | %s |", s.Name, share(s.First, s.Runs), share(s.Third, s.Runs))

@@ -245,7 +245,7 @@ func (t *thinner) bears(s runlog.Series) bool {
 		return err == nil && t.ports[uint16(port)]
 	}
 	silent := len(s.Value) > 0 && slices.Min(s.Value) == slices.Max(s.Value)
-	return !(silent && s.Metric.Instance != "")
+	return !silent || s.Metric.Instance == ""
 }
 
 // coarse rounds what is no count to four digits.
