@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,6 +104,25 @@ func TestSweepIdle(t *testing.T) {
 				t.Errorf("%+v, want %s between %s and %s", got, tt.end, tt.low, tt.high)
 			}
 		})
+	}
+}
+
+func TestSweepIdleBeginsWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	got, err := wire.SweepIdle(t.Context(), wire.IdleConfig{
+		Target: profiles.Target{Name: "t", URL: httpServer(t, time.Minute, false), Expect: profiles.DefaultExpect()},
+		Client: profiles.Client{Timeout: 500 * time.Millisecond}, Min: 50 * time.Millisecond, Max: 300 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var planned []time.Duration
+	for _, try := range got.Tries {
+		planned = append(planned, try.Planned)
+	}
+	want := []time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 300 * time.Millisecond}
+	if !slices.Equal(planned, want) {
+		t.Errorf("held connections for %v, want %v", planned, want)
 	}
 }
 

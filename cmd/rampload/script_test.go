@@ -15,6 +15,7 @@ import (
 
 	"github.com/rampload/rampload/attack/lab"
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/report"
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"exits":     exits,
 			"interrupt": interrupt,
 			"matches":   fileMatches,
+			"capacity":  capacityBetween,
 		},
 	})
 }
@@ -109,6 +111,31 @@ func runProgram(ts *testscript.TestScript, code string, args []string, started f
 	}
 	if bytes.Contains(stderr.Bytes(), []byte("goroutine ")) {
 		ts.Fatalf("rampload %s left a stack trace", strings.Join(args, " "))
+	}
+}
+
+// capacityBetween is the command "capacity REPORT LOW TRUE HIGH": it checks that
+// a search found its capacity, between LOW and HIGH, and that the lowest load that
+// did not pass is at most HIGH and above LOW.
+func capacityBetween(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: capacity REPORT LOW TRUE HIGH")
+	}
+	var bounds [3]float64
+	for i, arg := range args[1:] {
+		var err error
+		bounds[i], err = strconv.ParseFloat(arg, 64)
+		ts.Check(err)
+	}
+	r, err := report.Read(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	c := r.Capacity
+	if c == nil || c.Status != report.CapacityFound || !c.Complete || c.RPS == nil || c.HighRPS == nil {
+		ts.Fatalf("the search found nothing: %+v", c)
+	}
+	ts.Logf("capacity %v/s (below %v/s) of %v/s", *c.RPS, *c.HighRPS, bounds[1])
+	if *c.RPS < bounds[0] || *c.RPS > bounds[2] || *c.HighRPS > bounds[2]*1.05 {
+		ts.Fatalf("capacity %v/s, below %v/s; want %v/s to %v/s", *c.RPS, *c.HighRPS, bounds[0], bounds[2])
 	}
 }
 

@@ -119,7 +119,7 @@ func (p *progress) line(s session.Progress) string {
 	fmt.Fprintf(&b, "%s", clock(s.At))
 	switch {
 	case s.Search != "": // nobody knows how long it takes
-		fmt.Fprintf(&b, "  %s ", s.Search)
+		fmt.Fprintf(&b, "  %s", s.Search)
 	case left > 0:
 		fmt.Fprintf(&b, " -%s", clock(left))
 	default:

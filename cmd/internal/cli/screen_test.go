@@ -123,6 +123,7 @@ func TestProgress(t *testing.T) {
 			{Metric: probe.Metric{Name: probe.CPU}, Value: 0.61, Limit: 1},
 		}},
 		{At: 150 * time.Second, Offered: 2000, Achieved: 1800, WireResets: 3112, Failures: 3200, Unsent: 12, LocalFaults: 3, P99: 1200 * time.Millisecond},
+		{At: 160 * time.Second, Offered: 700, Achieved: 700, WireResets: 12, Failures: 12, Search: "step 6 at 700/s (600/s passes, 800/s does not)"},
 		{At: 181 * time.Second, Offered: 0, Achieved: 10, WireResets: 3112, Failures: 3112},
 	}
 	var plain, rewritten bytes.Buffer

@@ -193,11 +193,11 @@ func (s *searcher) progress() string {
 	}
 	switch r := s.search.Result(); {
 	case r.Load > 0 && r.Over > 0:
-		text += fmt.Sprintf(" (from %s, below %s)", report.FormatRate(r.Load), report.FormatRate(r.Over))
+		text += fmt.Sprintf(" (%s passes, %s does not)", report.FormatRate(r.Load), report.FormatRate(r.Over))
 	case r.Load > 0:
-		text += fmt.Sprintf(" (from %s)", report.FormatRate(r.Load))
+		text += fmt.Sprintf(" (%s passes)", report.FormatRate(r.Load))
 	case r.Over > 0:
-		text += fmt.Sprintf(" (below %s)", report.FormatRate(r.Over))
+		text += fmt.Sprintf(" (%s does not pass)", report.FormatRate(r.Over))
 	}
 	return text
 }

@@ -96,10 +96,11 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	return Outcome{Summary: summary, Aborted: live.aborted(), Sources: statuses}, err
 }
 
-// load sends the load, if there is any.
+// load sends the load; without any it is over when it would have begun.
 func (l *live) load(ctx context.Context) (attack.Summary, error) {
 	if l.cfg.Loader == nil {
-		return attack.Summary{}, nil
+		coolDown(ctx, -l.cfg.Clock.Now())
+		return attack.Summary{Interrupted: ctx.Err() != nil}, nil
 	}
 	summary, err := l.cfg.Loader.Run(ctx, l)
 	if err == nil && l.searcher != nil {
@@ -111,6 +112,7 @@ func (l *live) load(ctx context.Context) (attack.Summary, error) {
 	return summary, err
 }
 
+// coolDown waits, at most until ctx is done.
 func coolDown(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

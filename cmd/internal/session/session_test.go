@@ -219,3 +219,59 @@ func TestLoaderErrorEndsTheRun(t *testing.T) {
 		}
 	})
 }
+
+// What is done after the load belongs to the run: the probes are on, and an
+// interrupt in it interrupts the run. A load that was stopped has no after.
+func TestAfterTheLoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		cancel      time.Duration // 0: never
+		noLoad      bool
+		called      bool
+		interrupted bool
+		ended       time.Duration
+		err         error
+	}{
+		"after the load":       {called: true, ended: 12 * time.Second},
+		"without a load":       {noLoad: true, called: true, ended: 5 * time.Second},
+		"interrupted in it":    {cancel: 10 * time.Second, called: true, interrupted: true, ended: 9 * time.Second},
+		"interrupted before":   {cancel: 5 * time.Second, interrupted: true, ended: 4 * time.Second},
+		"it cannot be carried": {called: true, err: errors.New("no such target")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &memory{}
+				cfg := config(&steadyLoader{length: 7 * time.Second}, m)
+				if c.noLoad {
+					cfg.Loader = nil
+				}
+				cfg.Samplers = []probe.Sampler{&scriptedSampler{name: "host"}}
+				called := false
+				cfg.After = func(ctx context.Context) error {
+					called = true
+					timer := time.NewTimer(5 * time.Second)
+					defer timer.Stop()
+					select {
+					case <-timer.C:
+					case <-ctx.Done():
+					}
+					return c.err
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if c.cancel > 0 {
+					time.AfterFunc(c.cancel, cancel)
+				}
+				out, err := Run(ctx, cfg)
+				if !errors.Is(err, c.err) || called != c.called {
+					t.Fatalf("called %v, error %v", called, err)
+				}
+				if late := out.Summary.Ended - c.ended; err == nil && (out.Summary.Interrupted != c.interrupted || late < 0 || late > 260*time.Millisecond) {
+					t.Errorf("%+v, want the end at %v, interrupted %v", out.Summary, c.ended, c.interrupted)
+				}
+				if last := m.samples[len(m.samples)-1]; err == nil && last < c.ended-250*time.Millisecond {
+					t.Errorf("the last sample is of %v, before the end", last)
+				}
+			})
+		})
+	}
+}
