@@ -219,6 +219,10 @@ func (l *hitLoop) claim() bool {
 		case <-l.run.stopped:
 			return false
 		}
+		if l.run.now() >= l.end { // both at once
+			l.free <- s
+			return false
+		}
 	}
 	l.claimed <- s
 	return true
