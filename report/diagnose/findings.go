@@ -161,9 +161,9 @@ func (c *investigation) below(at float64) string {
 func (c *investigation) healthy(g GeneratorState) Finding {
 	t := c.t.total
 	bound := upper(t.failed, t.attempts)
-	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s/s.", commas(t.attempts), percent(bound), commas(c.a.achieved()))
+	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s/s.", commas(t.attempts), percentBound(bound), commas(c.a.achieved()))
 	if t.failed > 0 {
-		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s/s, without a rise.", commas(t.failed), commas(t.attempts), percent(bound), commas(c.a.achieved()))
+		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s/s, without a rise.", commas(t.failed), commas(t.attempts), percentBound(bound), commas(c.a.achieved()))
 	}
 	f := c.finding(Healthy, "healthy", 1-bound, first)
 	if t.failed > 0 {

@@ -154,6 +154,8 @@ func (a *analysis) judgeOrder(r *resource, s *saturation, c *investigation, out 
 		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s only %s after the onset", verb, wordSeconds(-lag.Value))
 	case lag.Value > 2.6*sigma+5*tau:
 		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s before the onset, without failures", verb, wordSeconds(lag.Value))
+	case r.full == nil && r.counter == nil && r.limit > 0 && r.most < 0.5:
+		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s, far from its limit (%s)", verb, c.relative(s.at), percent(r.most))
 	case r.full == nil && r.counter == nil:
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s", verb, c.relative(s.at))
 	case out.Posterior >= 0.02:

@@ -68,6 +68,15 @@ func wordSeconds(s float64) string {
 }
 
 // amount writes a value in its unit.
+// percentBound is percent of an upper bound: rounded up, so that it stays one.
+func percentBound(share float64) string {
+	if !(share > 0 && share < 0.01) {
+		return percent(share)
+	}
+	step := math.Pow(10, math.Floor(math.Log10(share))-1)
+	return percent(math.Ceil(share/step-1e-9) * step)
+}
+
 func amount(v float64, unit string) string {
 	switch unit {
 	case "bytes":

@@ -238,6 +238,11 @@ func nearest(r *report.Report) string {
 		if best == nil || *res.Utilisation > *best.Utilisation {
 			best = &r.Resources[i]
 		}
+		// The finding has named one: a host's CPU rather than its busiest core.
+		if f := r.Findings[0]; f.Resource == res.Name && f.Host == res.Host && f.Process == res.Process {
+			best = &r.Resources[i]
+			break
+		}
 	}
 	if best == nil {
 		return ""
