@@ -34,6 +34,7 @@ race: deps ## every test with the race detector
 
 lint: ## gofumpt, vet, staticcheck, import rules
 	go vet ./...
+	go vet -tags bench ./attack/ramp
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	$(TOOLS) golangci-lint run ./...
@@ -51,8 +52,11 @@ golden: ## rewrite golden files after looking at the change
 	  if grep -qs '"update"' $$dir/*_test.go; then go test $$pkg -update; fi; \
 	done
 
-bench: build ## rampload beside wrk, vegeta and fortio, interleaved
-	go test -run '^$$' -bench . -benchmem ./attack/... ./probe/... ./report/...
+# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length;
+# RAMPLOAD_BENCH_LONG=1 adds memory over ten million requests (5 minutes).
+bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
+	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
+	go test -run '^$$' -bench Probes -benchtime 1x ./probe
 
 EVAL_SEEDS ?= 1-3
 EVAL_DIR ?= .eval

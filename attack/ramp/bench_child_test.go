@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"os"
 	"slices"
 	"strconv"
@@ -145,6 +146,9 @@ func ours(job childJob) (any, error) {
 	defer cancel()
 	sink := &sums{end: length, window: defaultWindow, limit: job.Long, stop: cancel}
 	build := func(cfg Config) (attack.Loader, error) { return NewDirect(cfg) }
+	if job.Engine == "direct" {
+		debug.SetGCPercent(25) // as the command does
+	}
 	if job.Engine == "vegeta" {
 		build = func(cfg Config) (attack.Loader, error) { return NewVegeta(cfg) }
 	}
