@@ -74,7 +74,7 @@ func notSeen(r *report.Report) []string {
 		if s.State == "measured" {
 			continue
 		}
-		key := s.Reason
+		key := strings.TrimPrefix(s.Reason, s.Source+" not measured: ")
 		if s.State == "partial" {
 			key = "in part: " + key
 		}
