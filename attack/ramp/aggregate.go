@@ -220,9 +220,14 @@ func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration)
 }
 
 // idle takes what happened to a connection without an attempt in flight: resets,
-// and held connections that could not be opened (in another phase). A peer that
-// closes an idle connection properly is none of our business.
+// and held connections that came to nothing, which count as attempts: those that
+// could not be opened, and those that the peer closed before they served once,
+// as a server without room for them does. A peer that properly closes an idle
+// connection that has served is none of our business.
 func (a *aggregator) idle(at *attack.Attempt) {
+	if at.Phase == attack.PhaseIdle && at.Fault == attack.EOF && !at.Conn.Reused {
+		at.Phase = attack.PhaseDial
+	}
 	if !at.WireReset && at.Phase == attack.PhaseIdle {
 		return
 	}
@@ -232,6 +237,9 @@ func (a *aggregator) idle(at *attack.Attempt) {
 	c := t.cell(cellKey{p.index, at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused})
 	if at.WireReset {
 		c.WireResets++
+	}
+	if at.Phase != attack.PhaseIdle {
+		c.Attempts++
 	}
 	t.keep(at, a.failures)
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package ramp
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -230,5 +231,37 @@ func BenchmarkCollector(b *testing.B) {
 		}
 		r.coll.collect(noStats())
 		r.coll.queue = nil
+	}
+}
+
+// A held connection that the peer closes before it served is an attempt that
+// failed; one that has served and is closed properly is nothing.
+func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
+	a, c, rec := newTestCollector(t, 1, 10)
+	end := time.Millisecond
+	for _, at := range []attack.Attempt{
+		{End: end, Fault: attack.EOF, Phase: attack.PhaseIdle, Conn: attack.Conn{ID: 1}},
+		{End: end, Fault: attack.EOF, Phase: attack.PhaseIdle, Conn: attack.Conn{ID: 2, Reused: true, Served: 4}},
+		{End: end, Fault: attack.Refused, Phase: attack.PhaseDial},
+		{End: end, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 3}},
+	} {
+		a.idle(&at)
+	}
+	c.finish(noStats(), a.latest())
+	c.flush(rec)
+	got := map[attack.Fault]attack.Cell{}
+	for _, cell := range rec.windows[0].Cells {
+		got[cell.Fault] = cell
+	}
+	want := map[attack.Fault]attack.Cell{
+		attack.EOF:     {Fault: attack.EOF, Phase: attack.PhaseDial, Attempts: 1},
+		attack.Refused: {Fault: attack.Refused, Phase: attack.PhaseDial, Attempts: 1},
+		attack.Reset:   {Fault: attack.Reset, Phase: attack.PhaseIdle, WireResets: 1},
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("cells %+v, want %+v", got, want)
+	}
+	if len(rec.failures) != 3 {
+		t.Errorf("%d failures kept, want 3", len(rec.failures))
 	}
 }

@@ -317,6 +317,14 @@ func (b *background) keepHeld(now time.Duration) {
 	b.t.streams.trim(keep)
 }
 
+// unwelcome has Hold wait: the peer closed a connection that it was given to
+// hold, and would close the next one too.
+func (b *background) unwelcome() {
+	b.mu.Lock()
+	b.retryAt = b.t.clock() + holdRetry
+	b.mu.Unlock()
+}
+
 // dialHeld opens one connection to hold.
 func (b *background) dialHeld(h2 bool) {
 	t := b.t

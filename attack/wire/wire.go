@@ -301,6 +301,9 @@ func (t *Transport) lost(c *conn) {
 		t.retire(c, destroyed)
 	case what == finned:
 		c.idleEOF, c.finnedAt = true, t.clock()
+		if c.served == 0 {
+			t.bg.unwelcome()
+		}
 		t.retire(c, halfShut)
 	case what == failed:
 		c.gaveUp = true
