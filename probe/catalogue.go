@@ -41,17 +41,18 @@ const (
 	CgroupCPU = "cgroup-cpu"
 
 	// Levels.
-	Load1        = "load1"
-	Established  = "established"
-	CloseWait    = "close-wait"
-	SynRecv      = "syn-recv"
-	Sockets      = "sockets"
-	NetReceived  = "net-received"
-	NetSent      = "net-sent"
-	DiskRead     = "disk-read"
-	DiskWritten  = "disk-written"
-	GoroutineLag = "scheduler-latency"
-	GCPause      = "gc-pause"
+	OpenFilesHard = "open-files-hard-limit"
+	Load1         = "load1"
+	Established   = "established"
+	CloseWait     = "close-wait"
+	SynRecv       = "syn-recv"
+	Sockets       = "sockets"
+	NetReceived   = "net-received"
+	NetSent       = "net-sent"
+	DiskRead      = "disk-read"
+	DiskWritten   = "disk-written"
+	GoroutineLag  = "scheduler-latency"
+	GCPause       = "gc-pause"
 
 	// Exhaustion counters.
 	ListenOverflows     = "listen-overflows"
@@ -116,6 +117,7 @@ func Catalogue() []Definition {
 		{IOWait, Utilisation, "share", false, false, "CPU idle while waiting for disks"},
 		{CgroupCPU, Utilisation, "share", true, false, "CPU of the cgroup, of its quota"},
 
+		{OpenFilesHard, Gauge, "files", true, false, "hard RLIMIT_NOFILE of the process: how far its soft limit can be raised without privileges"},
 		{Load1, Gauge, "tasks", false, false, "load average over one minute"},
 		{Established, Gauge, "sockets", false, false, "established TCP connections"},
 		{CloseWait, Gauge, "sockets", false, false, "connections that the peer closed and the process did not"},

@@ -177,13 +177,13 @@ func (m *member) countFiles(l *limitReader) (float64, error) {
 // readLimits reads what the process is held to.
 func (m *member) readLimits(l *limitReader) {
 	inf := math.Inf(1)
-	m.limit = stats{filesLimit: math.NaN(), threadsLimit: inf, rssLimit: l.memory(), cores: l.cores}
+	m.limit = stats{filesLimit: math.NaN(), filesHard: math.NaN(), threadsLimit: inf, rssLimit: l.memory(), cores: l.cores}
 	var set unix.CPUSet
 	if m.live && unix.SchedGetaffinity(int(m.pid), &set) == nil {
 		m.limit.cores = float64(set.Count())
 	}
 	if b, err := m.limits.Read(); err == nil {
-		m.limit.filesLimit = softLimit(b, "Max open files")
+		m.limit.filesLimit, m.limit.filesHard = rlimit(b, "Max open files")
 		m.limit.rssLimit = min(m.limit.rssLimit, softLimit(b, "Max address space"))
 		// The kernel does not hold root to RLIMIT_NPROC (copy_process).
 		var st unix.Stat_t
@@ -199,21 +199,33 @@ func (m *member) readLimits(l *limitReader) {
 	m.limit.threadsLimit = min(m.limit.threadsLimit, l.threads())
 }
 
-// softLimit reads a soft limit of /proc/PID/limits; +Inf if it is unlimited, NaN
-// if there is no such line.
+// softLimit reads a soft limit of /proc/PID/limits; see rlimit.
 func softLimit(b []byte, name string) float64 {
+	soft, _ := rlimit(b, name)
+	return soft
+}
+
+// rlimit reads the limits of one line of /proc/PID/limits; +Inf where it is
+// unlimited, NaN if there is no such line.
+func rlimit(b []byte, name string) (soft, hard float64) {
 	for len(b) > 0 {
 		var line []byte
 		line, b = procfs.Line(b)
 		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
-			field, _ := procfs.Field(rest)
-			if v, ok := procfs.Uint(field); ok {
-				return float64(v)
-			}
-			return math.Inf(1)
+			first, rest := procfs.Field(rest)
+			second, _ := procfs.Field(rest)
+			return limitOf(first), limitOf(second)
 		}
 	}
-	return math.NaN()
+	return math.NaN(), math.NaN()
+}
+
+// limitOf reads one limit; "unlimited" is +Inf.
+func limitOf(field []byte) float64 {
+	if v, ok := procfs.Uint(field); ok {
+		return float64(v)
+	}
+	return math.Inf(1)
 }
 
 // exitReason says how the process ended, where the kernel tells: a zombie shows

@@ -161,7 +161,7 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
 	if ended || !now.Before(p.lookAt) {
 		p.lookErr = p.look(ctx, now)
 	}
-	for _, name := range [...]string{probe.OpenFiles, probe.Threads, probe.RSS, probe.ProcessCPU} {
+	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.RSS, probe.ProcessCPU} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {
@@ -220,6 +220,9 @@ func (p *Process) collect(m *member, s stats) {
 		p.readings[name] = append(p.readings[name], probe.Reading{Metric: metric, Value: v, Limit: limit})
 	}
 	put(probe.OpenFiles, s.files, s.filesLimit)
+	if !math.IsInf(s.filesHard, 1) {
+		put(probe.OpenFilesHard, s.filesHard, probe.NoLimit())
+	}
 	put(probe.Threads, s.threads, s.threadsLimit)
 	put(probe.RSS, s.rss, s.rssLimit)
 	if share, ok := m.cpu.share(s.at, s.cpu, s.cores); ok {
@@ -304,6 +307,7 @@ type found struct {
 type stats struct {
 	at                    time.Time
 	files, filesLimit     float64
+	filesHard             float64 // how far filesLimit can be raised without privileges
 	threads, threadsLimit float64
 	rss, rssLimit         float64 // bytes
 	cpu                   float64 // seconds since its start
