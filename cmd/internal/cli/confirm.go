@@ -64,6 +64,14 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 	if p.Fingerprint() != before.Profile.Fingerprint {
 		return usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
 	}
+	suspected, err := report.Confirm(before, before)
+	if err != nil {
+		return usage(err)
+	}
+	if len(suspected) == 0 {
+		fmt.Fprintln(env.Stdout, "NOTHING TO CONFIRM  the report suspects no resource")
+		return exit(report.ExitUndecided)
+	}
 	done, err := run(ctx, env, p, runOptions{globals: g, sampleEvery: r.sampleEvery, trace: !r.noTrace})
 	if err != nil {
 		return err
@@ -74,10 +82,6 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 	results, err := report.Confirm(before, done.report)
 	if err != nil {
 		return usage(err)
-	}
-	if len(results) == 0 {
-		fmt.Fprintln(env.Stdout, "\nNOTHING TO CONFIRM  the report suspects no resource")
-		return exit(report.ExitUndecided)
 	}
 	fmt.Fprintln(env.Stdout)
 	code := report.ExitUndecided
