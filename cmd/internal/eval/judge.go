@@ -152,18 +152,19 @@ func ruledOut(c Case, r diagnose.Result) bool {
 	return seen > 0 && excluded == seen
 }
 
-// counters are the exhaustion counters that say of a resource that it ran out.
-var counters = map[string][]string{
+// sameLimit are the metrics that tell of the same limit as a resource: its
+// exhaustion counters, and what of a process is held against its cgroup's limit.
+var sameLimit = map[string][]string{
 	probe.ListenQueue:  {probe.ListenOverflows, probe.ListenDrops},
 	probe.SynQueue:     {probe.ReqQueueFullDrop},
-	probe.CgroupCPU:    {probe.CPUThrottled},
-	probe.CgroupMemory: {probe.OOMKills},
+	probe.CgroupCPU:    {probe.CPUThrottled, probe.ProcessCPU},
+	probe.CgroupMemory: {probe.OOMKills, probe.RSS},
 	probe.Conntrack:    {probe.ConntrackDrop, probe.ConntrackInsertFail},
 }
 
-// isResource reports whether a metric is the one that ran out, or a counter of it.
+// isResource reports whether a metric tells of the limit that was reached.
 func (c Case) isResource(host, name string) bool {
-	return c.Resource != "" && (name == c.Resource || slices.Contains(counters[c.Resource], name)) && (c.Host == "" || host == c.Host)
+	return c.Resource != "" && (name == c.Resource || slices.Contains(sameLimit[c.Resource], name)) && (c.Host == "" || host == c.Host)
 }
 
 // place tells whether a right verdict also names the host and what ran out there.
