@@ -116,6 +116,17 @@ func (b *bench) watchConntrack(netns string, names ...string) {
 // namespace: how long a run prepares before it loads is its own affair.
 // Its error is that of Running.Stop.
 func (b *bench) afterTraffic(netns string, delay time.Duration, f func() error) error {
+	return b.onTraffic(netns, func(ctx context.Context) error {
+		if !pause(ctx, delay) {
+			return nil
+		}
+		return f()
+	})
+}
+
+// onTraffic calls f when the first connections have reached a namespace. Its
+// context ends with the scenario; its error is that of Running.Stop.
+func (b *bench) onTraffic(netns string, f func(context.Context) error) error {
 	var file *os.File
 	err := inNetns(netns, func() (err error) {
 		file, err = os.Open("/proc/thread-self/net/snmp")
@@ -126,16 +137,15 @@ func (b *bench) afterTraffic(netns string, delay time.Duration, f func() error) 
 	}
 	b.later(func(ctx context.Context) error {
 		defer file.Close()
-		for pause(ctx, 50*time.Millisecond) {
+		for {
+			if !pause(ctx, 50*time.Millisecond) {
+				return nil
+			}
 			// Segments of some dozen requests: not those of a preflight.
 			if c, err := readCounters([]*os.File{file}); err == nil && c["InSegs"] > 300 {
-				break
+				return f(ctx)
 			}
 		}
-		if !pause(ctx, delay) {
-			return nil
-		}
-		return f()
 	})
 	return nil
 }

@@ -121,7 +121,7 @@ func removeStale() {
 	for _, name := range stale(netnsDir) {
 		_ = command("ip", "netns", "del", name)
 	}
-	for _, dir := range []string{cgroupMount, filepath.Join(cgroupMount, "memory"), filepath.Join(cgroupMount, "cpu")} {
+	for _, dir := range []string{cgroupMount, filepath.Join(cgroupMount, "memory"), filepath.Join(cgroupMount, "cpu"), filepath.Join(cgroupMount, "pids")} {
 		for _, name := range stale(dir) {
 			_ = unix.Rmdir(filepath.Join(dir, name))
 		}

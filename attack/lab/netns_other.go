@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"context"
 	"os/exec"
 	"time"
 )
@@ -27,6 +28,7 @@ func (b *bench) watchFilter(_, _ string)                                 {}
 func (b *bench) watchKernel(_, _ string, _ ...string) error              { return errLinuxOnly }
 func (b *bench) watchConntrack(string, ...string)                        {}
 func (b *bench) afterTraffic(string, time.Duration, func() error) error  { return errLinuxOnly }
+func (b *bench) onTraffic(string, func(context.Context) error) error     { return errLinuxOnly }
 func (b *bench) cgroup(_ string, _, _ map[string]string) (string, error) { return "", errLinuxOnly }
 func (b *bench) program(string, []string, string, ...string) (*exec.Cmd, error) {
 	return nil, errLinuxOnly

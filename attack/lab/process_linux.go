@@ -173,3 +173,9 @@ func awaitData(c *net.TCPConn, patience time.Duration) {
 func nameProcess(name string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(name), 0o644) // proc(5): at most 15 bytes are kept
 }
+
+// sigReload asks haproxy in master-worker mode for new workers.
+const sigReload = syscall.SIGUSR2
+
+// signal sends a signal to a process and reports whether there is one.
+func signal(pid int, sig syscall.Signal) bool { return unix.Kill(pid, sig) == nil }

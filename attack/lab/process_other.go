@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,10 @@ func nameProcess(string) {}
 func limitCores(int) error { return errLinuxOnly }
 
 func outOfFiles(error) bool { return false }
+
+const sigReload = syscall.SIGHUP // not sent here
+
+func signal(int, syscall.Signal) bool { return false }
 
 func dieWithParent(*exec.Cmd) {}
 

@@ -1,0 +1,97 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// site is nginx as a scenario wants it: parts of its configuration.
+type site struct {
+	workers  int    // worker processes; 0: one
+	main     string // directives outside of all blocks
+	http     string // of the block http
+	listen   string // parameters of the listener behind its address
+	server   string // of the block server
+	location string // of the only location; empty: an answer without a backend
+	pool     string // of the upstream "backend"
+	backends []*Child
+}
+
+// nginxSite starts nginx on port 8080 of an address and returns the process id of
+// its master. The texts are harm when the error log gets them.
+func (b *bench) nginxSite(netns, addr string, s site, texts ...string) (int, error) {
+	var upstream strings.Builder
+	if len(s.backends) > 0 {
+		upstream.WriteString("upstream backend {\n")
+		for _, c := range s.backends {
+			// No backend is given up: what it does wrong is to be seen all the time.
+			fmt.Fprintf(&upstream, "server %s max_fails=0;\n", c.Addr())
+		}
+		upstream.WriteString(s.pool + "\n}\n")
+	}
+	location := s.location
+	switch {
+	case len(s.backends) > 0:
+		location += "\nproxy_pass http://backend;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";"
+	case location == "":
+		location = `default_type text/plain; return 200 "ok";`
+	}
+	conf := fmt.Sprintf(`daemon off;
+user root;
+worker_processes %d;
+pid nginx.pid;
+error_log error.log info;
+%s
+events { worker_connections 4096; }
+http {
+	access_log off;
+	client_body_temp_path body;
+	proxy_temp_path proxy;
+	fastcgi_temp_path fastcgi;
+	uwsgi_temp_path uwsgi;
+	scgi_temp_path scgi;
+	%s
+	%s
+	server {
+		listen %s:8080 backlog=4096 %s;
+		%s
+		location / {
+			%s
+		}
+	}
+}
+`, max(1, s.workers), s.main, s.http, upstream.String(), addr, s.listen, s.server, location)
+	file := filepath.Join(b.env.Dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		return 0, err
+	}
+	cmd, err := b.program(netns, nil, "nginx", "-p", b.env.Dir, "-c", file, "-e", "error.log")
+	if err != nil {
+		return 0, err
+	}
+	if err := b.answers(netns, netip.MustParseAddr(addr), 8080); err != nil {
+		return 0, err
+	}
+	b.watchLog("error.log", texts...)
+	return cmd.Process.Pid, nil
+}
+
+// children returns the process ids of a process's children (proc(5)); nothing
+// where that cannot be read.
+func children(pid int) []int {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, f := range strings.Fields(string(raw)) {
+		if n, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
