@@ -48,6 +48,7 @@ type policy struct {
 	crashWait time.Duration // time after the first request after which it ends; 0: never
 	deadlock  int           // requests in flight at which two locks are taken in opposite order; 0: never
 	leak      int           // bytes that a request leaves allocated
+	memory    int           // bytes that a request has allocated while it is worked on
 	hoard     int           // requests that leave a descriptor open: 1 of that many; 0: none
 	hoardMax  int           // descriptors left open at most
 	acceptGap time.Duration // between two accepts
@@ -80,6 +81,7 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.DurationVar(&p.crashWait, "crash-after", 0, "time after which the process ends")
 	fs.IntVar(&p.deadlock, "deadlock-at", 0, "requests in flight from which locks are taken in the wrong order")
 	fs.IntVar(&p.leak, "leak", 0, "bytes that a request leaks")
+	fs.IntVar(&p.memory, "hold-memory", 0, "bytes that a request needs while it is worked on")
 	fs.IntVar(&p.hoard, "hoard", 0, "one in that many requests leaks a descriptor")
 	fs.IntVar(&p.hoardMax, "hoard-max", 1<<30, "descriptors leaked at most")
 	fs.DurationVar(&p.acceptGap, "accept-gap", 0, "time between two accepts")
@@ -255,6 +257,8 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	}
 	burnThread(s.cpu)
 	s.keep(n)
+	needed := touched(s.memory)
+	defer runtime.KeepAlive(needed)
 	if !pause(s.ctx, s.work) {
 		return false
 	}
@@ -328,10 +332,7 @@ func (b *bucket) allow(rate float64, now time.Time) bool {
 // keep leaks what the policy leaks.
 func (s *apiServer) keep(n int64) {
 	if s.leak > 0 {
-		block := make([]byte, s.leak)
-		for i := 0; i < len(block); i += 4096 {
-			block[i] = 1 // touch the page, or it would not be resident
-		}
+		block := touched(s.leak)
 		s.mu.Lock()
 		s.leaked = append(s.leaked, block)
 		s.mu.Unlock()
@@ -349,6 +350,15 @@ func (s *apiServer) keep(n int64) {
 		s.files = append(s.files, f)
 		s.mu.Unlock()
 	}
+}
+
+// touched allocates bytes that are resident.
+func touched(n int) []byte {
+	block := make([]byte, n)
+	for i := 0; i < len(block); i += 4096 {
+		block[i] = 1 // or the page would not be there
+	}
+	return block
 }
 
 // burnThread uses processor time of one thread.

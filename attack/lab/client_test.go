@@ -32,24 +32,56 @@ type seen struct {
 
 func (s seen) failed() int64 { return s.Sent - s.OK }
 
-// clientMain is the process of the client: it loads what a profile file says and
-// prints what it saw.
+// plan is what a client does. A brief one takes a fraction of the profile's
+// time; if that was not enough to see what it waits for, its last stage goes on
+// until it has, or until the profile's whole time is over.
+type plan struct {
+	Profile profiles.Profile
+	Brief   int   // stages take 1 of so many parts of their time; 0: all of it
+	Until   until // of a brief one
+}
+
+// until is what a brief client waits for.
+type until string
+
+const (
+	untilEnd    until = ""        // nothing: its time is up
+	untilFailed until = "failed"  // enough failures that are not the client's own, nor only its impatience
+	untilLocal  until = "local"   // enough faults of its own
+	untilLate   until = "timeout" // enough of these, or of its own faults
+)
+
+// enough failures are so many that the service knows of one of them. A server
+// that closes an idle connection when a request is on its way, but not there yet,
+// resets the caller and cannot know it.
+const enough = 10
+
+// clientMain is the process of the client: it does what a file says and prints
+// what it saw.
 func clientMain(file string) error {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	var p profiles.Profile
+	var p plan
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(load(p))
+	return json.NewEncoder(os.Stdout).Encode(p.run())
 }
 
-// load runs a profile's stages in a simple open loop. The requests are sent by
+// load runs all stages of a profile.
+func load(p profiles.Profile) seen { return plan{Profile: p}.run() }
+
+// run runs the profile's stages in a simple open loop. The requests are sent by
 // net/http, with bodies that it cannot replay.
-func load(p profiles.Profile) seen {
+func (pl plan) run() seen {
+	p := pl.Profile
 	r := &recorder{seen: seen{Began: time.Now()}}
+	whole := time.Duration(0)
+	for _, st := range p.Load {
+		whole += st.For
+	}
 	client := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
 	var wg sync.WaitGroup
 	inFlight := make(chan struct{}, p.Client.MaxInFlight)
@@ -67,11 +99,22 @@ func load(p profiles.Profile) seen {
 			}
 		}
 	}
-	for _, st := range p.Load {
+	for i, st := range p.Load {
 		begin := time.Now()
+		least, most := st.For, st.For
+		if pl.Brief > 0 {
+			least = st.For / time.Duration(pl.Brief)
+			most = least
+			if i == len(p.Load)-1 && pl.Until != untilEnd {
+				most = max(least, whole-begin.Sub(r.seen.Began))
+			}
+		}
+		over := func(at time.Duration) bool {
+			return at >= most || at >= least && r.saw(pl.Until)
+		}
 		switch st.Kind {
 		case profiles.Burst:
-			for at := time.Duration(0); at < st.For; at += st.Every {
+			for at := time.Duration(0); !over(at); at += st.Every {
 				time.Sleep(time.Until(begin.Add(at + time.Duration((rand.Float64()*2-1)*float64(st.Jitter)))))
 				fire(st.BurstSize)
 			}
@@ -80,27 +123,30 @@ func load(p profiles.Profile) seen {
 			for i := range st.ToConns {
 				opens := time.Duration(0)
 				if i >= st.FromConns {
-					opens = time.Duration(float64(st.For) * float64(i-st.FromConns) / float64(st.ToConns-st.FromConns))
+					opens = time.Duration(float64(least) * float64(i-st.FromConns) / float64(st.ToConns-st.FromConns))
 				}
 				wg.Go(func() {
 					own := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
 					defer own.CloseIdleConnections()
 					time.Sleep(time.Until(begin.Add(opens)))
-					for time.Since(begin) < st.For {
+					for !over(time.Since(begin)) {
 						r.request(own, p.Targets[0], pick(p.Targets[0].Requests))
 						time.Sleep(time.Duration(float64(time.Second) / p.Client.PerConnection))
 					}
 				})
 			}
-			time.Sleep(st.For)
+			for !over(time.Since(begin)) {
+				time.Sleep(4 * time.Millisecond)
+			}
 		default:
-			total := st.For.Seconds()
+			total := least.Seconds()
 			for sent := 0.0; ; time.Sleep(4 * time.Millisecond) {
-				x := time.Since(begin).Seconds()
-				if x > total {
+				at := time.Since(begin)
+				if over(at) {
 					break
 				}
-				due := st.From*x + (st.To-st.From)*x*x/(2*total)
+				x := min(at.Seconds(), total)
+				due := st.From*x + (st.To-st.From)*x*x/(2*total) + st.To*(at.Seconds()-x)
 				fire(int(due - sent))
 				sent += float64(int(due - sent))
 			}
@@ -137,6 +183,22 @@ func pick(requests []profiles.Request) profiles.Request {
 		}
 	}
 	return requests[0]
+}
+
+// saw reports whether there has been enough of something.
+func (r *recorder) saw(what until) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.seen
+	switch what {
+	case untilFailed:
+		return max(s.failed()-s.Timeout-s.Local, r.wire.Load()) >= enough
+	case untilLocal:
+		return s.Local >= enough
+	case untilLate:
+		return s.Local+s.Timeout >= enough
+	}
+	return true
 }
 
 type recorder struct {
@@ -252,6 +314,6 @@ func steady(url string, rate float64, length time.Duration) profiles.Profile {
 			Requests: []profiles.Request{{Method: "POST", Path: "/payments", Body: strings.Repeat("p", 2000), Weight: 1}},
 		}},
 		Load:   []profiles.Stage{{Kind: profiles.Hold, From: rate, To: rate, For: length}},
-		Client: profiles.Client{Connections: 1000, MaxInFlight: 5000, Timeout: 2 * time.Second},
+		Client: profiles.Client{Connections: 1000, MaxInFlight: 5000, Timeout: patience},
 	}
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +23,7 @@ func forge(fs *flag.FlagSet) func(context.Context, *host) error {
 	device := fs.String("device", "", "device to watch")
 	port := fs.Int("port", 0, "port of the server")
 	every := fs.Int("every", 1, "packets with data for each forged pair")
+	contains := fs.String("contains", "", "only packets whose data has this text")
 	ttl := fs.Int("ttl", 200, "time to live of forged packets")
 	return func(ctx context.Context, h *host) error {
 		dev, err := net.InterfaceByName(*device)
@@ -42,7 +44,7 @@ func forge(fs *flag.FlagSet) func(context.Context, *host) error {
 		defer stop()
 		// Nothing listens: the address only says that the watch has begun.
 		h.ready(&net.TCPAddr{IP: net.IPv4zero, Port: *port})
-		f := &forger{host: h, out: out, port: layers.TCPPort(*port), every: *every, ttl: uint8(*ttl)}
+		f := &forger{host: h, out: out, port: layers.TCPPort(*port), every: *every, ttl: uint8(*ttl), contains: []byte(*contains)}
 		buf := make([]byte, 65536)
 		for {
 			n, _, err := in.ReadFrom(buf)
@@ -65,6 +67,8 @@ type forger struct {
 	ttl   uint8
 	id    uint16
 	n     int
+
+	contains []byte
 }
 
 func (f *forger) see(frame []byte) {
@@ -78,6 +82,9 @@ func (f *forger) see(frame []byte) {
 		return
 	}
 	f.tally.count("requests")
+	if !bytes.Contains(tcp.Payload, f.contains) {
+		return
+	}
 	if f.n++; f.n%f.every != 0 {
 		return
 	}

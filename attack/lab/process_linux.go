@@ -174,8 +174,13 @@ func nameProcess(name string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(name), 0o644) // proc(5): at most 15 bytes are kept
 }
 
-// sigReload asks haproxy in master-worker mode for new workers.
-const sigReload = syscall.SIGUSR2
+// Signals that are not known everywhere. sigReload asks haproxy in master-worker
+// mode for new workers.
+const (
+	sigReload   = syscall.SIGUSR2
+	sigStop     = syscall.SIGSTOP
+	sigContinue = syscall.SIGCONT
+)
 
 // signal sends a signal to a process and reports whether there is one.
 func signal(pid int, sig syscall.Signal) bool { return unix.Kill(pid, sig) == nil }

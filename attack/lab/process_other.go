@@ -24,7 +24,8 @@ func limitCores(int) error { return errLinuxOnly }
 
 func outOfFiles(error) bool { return false }
 
-const sigReload = syscall.SIGHUP // not sent here
+// The signals are not sent here.
+const sigReload, sigStop, sigContinue = syscall.SIGHUP, syscall.SIGHUP, syscall.SIGHUP
 
 func signal(int, syscall.Signal) bool { return false }
 

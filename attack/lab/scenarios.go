@@ -6,7 +6,7 @@ import "slices"
 // them this machine can run, [Scenario.Missing] tells.
 func Scenarios() []Scenario {
 	return slices.Concat(
-		serverScenarios(), softwareScenarios(), controlScenarios(), gunicornScenarios(),
-		networkScenarios(), proxyScenarios(), resourceScenarios(),
+		serverScenarios(), softwareScenarios(), controlScenarios(), gunicornScenarios(), pythonScenarios(),
+		networkScenarios(), proxyScenarios(), resourceScenarios(), nginxScenarios(), haproxyScenarios(), containerScenarios(), instanceScenarios(), middleboxScenarios(),
 	)
 }

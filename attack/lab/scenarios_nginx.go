@@ -81,9 +81,7 @@ func nginxScenarios() []Scenario {
 				if err != nil {
 					return err
 				}
-				p := &b.run.Profile.Targets[0]
-				p.Requests = append(post("/orders", 500), post("/upload", size)...)
-				p.Requests[0].Weight, p.Requests[1].Weight = 0.92, 0.08
+				b.run.Profile.Targets[0].Requests = b.mixed(post("/orders", 500), post("/upload", size), 0.08)
 				b.rampTo(60, b.between(200, 280), 18*time.Second)
 				return b.watchKernel(n.server, "server")
 			}),

@@ -245,38 +245,55 @@ func gunicornScenarios() []Scenario {
 	}
 }
 
-// gunicornApp answers after 5 ms; every HANG_EVERY-th request of a worker hangs.
+// gunicornApp answers after WORK seconds; every HANG_EVERY-th request of a worker
+// hangs, and each leaves LEAK bytes allocated.
 const gunicornApp = `import itertools, os, time
 
 numbers = itertools.count(1)
 hang = int(os.environ.get("HANG_EVERY", "0"))
+work = float(os.environ.get("WORK", "0.005"))
+leak = int(os.environ.get("LEAK", "0"))
+leaked = []
 
 def app(environ, start_response):
     environ["wsgi.input"].read()
-    time.sleep(60 if hang and next(numbers) % hang == 0 else 0.005)
+    if leak:
+        leaked.append(b"x" * leak)
+    time.sleep(60 if hang and next(numbers) % hang == 0 else work)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
     return [b"ok"]
 `
 
 func (b *bench) gunicorn(from, to float64, args ...string) error {
-	if err := os.WriteFile(filepath.Join(b.env.Dir, "app.py"), []byte(gunicornApp), 0o600); err != nil {
-		return err
-	}
 	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	args = append(args, fmt.Sprintf("--bind=127.0.0.1:%d", port), "--worker-tmp-dir="+b.env.Dir, "app:app")
-	if _, err := b.program("", nil, "gunicorn", args...); err != nil {
+	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+	if err := b.gunicornAt("", addr, nil, args...); err != nil {
 		return err
 	}
-	if err := b.answers("", netip.MustParseAddr("127.0.0.1"), port); err != nil {
-		return err
-	}
-	b.target("orders", fmt.Sprintf("http://127.0.0.1:%d", port), post("/orders", 3000), "orders-1")
-	b.host("orders-1", "", port)
-	b.run.Profile.Client.Timeout = 5 * time.Second
-	b.rampTo(from, to, 18*time.Second)
+	b.gunicornTarget(addr, from, to)
 	b.watchLog("gunicorn.log", "Booting worker", "WORKER TIMEOUT")
 	return nil
+}
+
+// gunicornTarget loads gunicorn on this machine.
+func (b *bench) gunicornTarget(addr netip.AddrPort, from, to float64) {
+	b.target("orders", "http://"+addr.String(), post("/orders", 3000), "orders-1")
+	b.host("orders-1", "", addr.Port())
+	b.run.Profile.Client.Timeout = 5 * time.Second
+	b.rampTo(from, to, 18*time.Second)
+}
+
+// gunicornAt starts gunicorn in a namespace and control groups.
+func (b *bench) gunicornAt(netns string, addr netip.AddrPort, cgroups []string, args ...string) error {
+	if err := os.WriteFile(filepath.Join(b.env.Dir, "app.py"), []byte(gunicornApp), 0o600); err != nil {
+		return err
+	}
+	args = append(args, "--bind="+addr.String(), "--worker-tmp-dir="+b.env.Dir, "app:app")
+	if _, err := b.program(netns, cgroups, "gunicorn", args...); err != nil {
+		return err
+	}
+	return b.answers(netns, addr.Addr(), addr.Port())
 }
