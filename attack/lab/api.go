@@ -31,6 +31,7 @@ type policy struct {
 	close     bool          // one request a connection
 	patient   bool          // never closes first, whatever the caller announces
 	perConn   int           // requests after which a connection is closed, announced; 0: never
+	silent    int           // requests after which a connection is closed, unannounced; 0: never
 	idle      time.Duration // idle connections are closed after it; 0: never
 	rate      float64       // requests per second beyond which connections are aborted; 0: none
 	connRate  float64       // new connections per second beyond which they are aborted; 0: none
@@ -64,6 +65,7 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.BoolVar(&p.close, "close", false, "one request a connection")
 	fs.BoolVar(&p.patient, "patient", false, "never close first")
 	fs.IntVar(&p.perConn, "per-conn", 0, "requests a connection")
+	fs.IntVar(&p.silent, "silent-per-conn", 0, "requests a connection, the last not announced")
 	fs.DurationVar(&p.idle, "idle", 0, "idle timeout")
 	fs.Float64Var(&p.rate, "rate", 0, "requests per second allowed")
 	fs.Float64Var(&p.connRate, "conn-rate", 0, "new connections per second allowed")
@@ -210,6 +212,11 @@ func (s *apiServer) serveRequests(c *net.TCPConn, stream net.Conn) {
 		ok := s.handle(c, stream, req, n, inFlight, now)
 		s.inFlight.Add(-1)
 		if !ok || req.Close {
+			return
+		}
+		if s.silent > 0 && served+1 >= s.silent {
+			pause(s.ctx, s.idleLag)
+			s.dropIdle(c)
 			return
 		}
 	}

@@ -35,7 +35,8 @@ func containerScenarios() []Scenario {
 				}
 				addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
 				b.gunicornTarget(addr, 40, 130)
-				return b.gunicornAt("", addr, []string{dir}, "--worker-class=sync", "--workers=3", fmt.Sprintf("--env=LEAK=%d", b.whole(100_000, 140_000)), "--env=WORK=0.008")
+				return b.gunicornAt("", addr, []string{dir}, "--worker-class=gthread", "--threads=12", "--workers=3",
+					"--keep-alive=10", fmt.Sprintf("--env=LEAK=%d", b.whole(200_000, 300_000)), "--env=WORK=0.06")
 			}, "gunicorn"),
 		scenario("memory", "server-memory-oom", "container-oom-concurrency",
 			"each request in progress needs much memory, and together they are too much for the container", func(b *bench) error {

@@ -39,6 +39,7 @@ func instanceScenarios() []Scenario {
 		scenario("instances", "application-abort", "balancer-instance-abort",
 			"one of two instances behind an address-rewriting balancer resets a share of its requests", func(b *bench) error {
 				work := arg("work", "5ms")
+				b.run.Profile.Client.Connections = 0 // a pool would mostly use its last connections
 				return b.balanced("api", []string{work}, []string{work, arg("abort-every", b.whole(25, 60))}, 350)
 			}),
 		scenario("instances", "process-crash", "balancer-instance-down",

@@ -35,6 +35,7 @@ func services() map[string]service {
 		"api":       api,
 		"injector":  injectorService,
 		"orders":    orders,
+		"web":       web,
 		"forge":     forge,
 		"delay":     delay,
 		"supervise": supervise,
