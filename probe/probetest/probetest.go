@@ -142,7 +142,7 @@ func RunWatcher(t *testing.T, open func(t *testing.T) probe.Watcher, provoke fun
 func watcherEvents(t *testing.T, w probe.Watcher, provoke func(t *testing.T)) {
 	source := w.Source()
 	CheckSource(t, source)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	came := make(chan struct{}, 1)
 	done := make(chan error, 1)
@@ -185,7 +185,7 @@ func watcherEvents(t *testing.T, w probe.Watcher, provoke func(t *testing.T)) {
 		if err != nil {
 			t.Errorf("watch ended with %v after its context, want nil", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("watch did not end with its context")
 	}
 	checkParts(t, w)
@@ -314,7 +314,7 @@ func leaks(t *testing.T, f func()) {
 	f() // what is opened once for ever is opened now
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	f()
-	deadline := time.After(2 * time.Second)
+	deadline := time.After(20 * time.Second)
 	for runtime.NumGoroutine() > goroutines || openFiles() > files {
 		select {
 		case <-deadline:

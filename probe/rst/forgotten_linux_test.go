@@ -18,6 +18,10 @@ import (
 func TestLiveForgotten(t *testing.T) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
+	// The client must not ask again while rules change, which takes a busy machine
+	// longer than the usual 200 ms.
+	n.client.exec(t, "sysctl", "-qw", "net.ipv4.tcp_early_retrans=0")
+	n.client.exec(t, "ip", "route", "change", "default", "via", "10.99.0.1", "rto_min", "20s")
 	l := n.server.listen(t, n.server.v4)
 	aborted := make(chan struct{})
 	serve(t, l, func(c *net.TCPConn) {
@@ -167,14 +171,33 @@ func TestLiveRetransmit(t *testing.T) {
 	}
 	for deadline := time.Now().Add(5 * time.Second); n.client.snmp(t, "snmp", "RetransSegs")-before < 2 && time.Now().Before(deadline); {
 	}
-	events := pick(s.stop(), probe.Retransmit, "client")
+	// The next one arrives, and then there are no more while we count.
+	n.router.exec(t, "iptables", "-F")
+	acknowledged(t, c)
 	sent := n.client.snmp(t, "snmp", "RetransSegs") - before
+	events := pick(s.stop(), probe.Retransmit, "client")
 	if sent == 0 || total(events) != sent {
 		t.Errorf("%d retransmissions seen, the kernel sent %d", total(events), sent)
 	}
 	for _, e := range events {
 		if e.Local != addrPort(c.LocalAddr()) || e.Remote != to || e.State != "TCP_ESTABLISHED" {
 			t.Errorf("%s", show(e))
+		}
+	}
+}
+
+// acknowledged waits until the peer has everything that was sent.
+func acknowledged(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info *unix.TCPInfo
+	for deadline := time.Now().Add(20 * time.Second); info == nil || info.Unacked > 0; {
+		_ = raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) })
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("not acknowledged: %+v, %v", info, err)
 		}
 	}
 }

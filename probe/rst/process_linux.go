@@ -88,7 +88,10 @@ func (p *processes) alive(tid int32) (process, bool) {
 
 // gone finds a thread that has exited in what the kernel remembers of those it
 // traced: "tid comm" lines, of the last hundred or so, and "tid tgid" lines. If
-// only the thread is gone its process tells the rest.
+// only the thread is gone its process tells the rest: the kernel does not save a
+// name while somebody else saves or reads one (trace_save_cmdline in
+// kernel/trace/trace_sched_switch.c), and that of an earlier thread with the same
+// number stays.
 func (p *processes) gone(tid int32) process {
 	if p.saved == nil {
 		p.saved = p.readSaved()
@@ -97,7 +100,7 @@ func (p *processes) gone(tid int32) process {
 	if !ok {
 		return process{pid: tid}
 	}
-	if found.comm == "" && !p.inside {
+	if found.pid != tid && !p.inside {
 		if leader, ok := p.alive(found.pid); ok {
 			return leader
 		}

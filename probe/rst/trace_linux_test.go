@@ -267,8 +267,8 @@ func TestSavedLines(t *testing.T) {
 	root := t.TempDir()
 	self := os.Getpid()
 	for name, text := range map[string]string{
-		"saved_cmdlines": "12 nginx: worker\n13 <...>\nx y\n\n14\n15 <...>\n",
-		"saved_tgids":    fmt.Sprintf("12 10\n13 11\n15 %d\n", self),
+		"saved_cmdlines": "12 nginx: worker\n13 <...>\nx y\n\n14\n15 <...>\n16 an earlier one\n",
+		"saved_tgids":    fmt.Sprintf("12 10\n13 11\n15 %d\n16 %d\n", self, self),
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -282,9 +282,10 @@ func TestSavedLines(t *testing.T) {
 	if err := os.Symlink(fmt.Sprintf("/proc/%d", self), filepath.Join(p.proc, fmt.Sprint(self))); err != nil {
 		t.Fatal(err)
 	}
+	ours := process{pid: int32(self), comm: me, net: inode("/proc/self/ns/net")}
 	for tid, want := range map[int32]process{
 		12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 11}, 99: {pid: 99},
-		15: {pid: int32(self), comm: me, net: inode("/proc/self/ns/net")},
+		15: ours, 16: ours,
 	} {
 		if got := p.find(tid); got != want {
 			t.Errorf("thread %d: %+v, want %+v", tid, got, want)
@@ -323,7 +324,7 @@ func TestWatchEndsWithContext(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(2 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Fatalf("%s does not end", w.Source().Name)
 		}
 	}
