@@ -23,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,10 +41,20 @@ func names(addrs ...string) func(context.Context, string) ([]netip.Addr, error) 
 }
 
 func TestSeveralAddresses(t *testing.T) {
-	ln := listen(t, "tcp", "127.0.0.1:0")
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	var ln, other net.Listener
+	var port string
+	for other == nil { // on both addresses, unless another process has the port on one
+		ln = listen(t, "tcp", "127.0.0.1:0")
+		_, port, _ = net.SplitHostPort(ln.Addr().String())
+		var err error
+		if other, err = net.Listen("tcp", "127.0.0.2:"+port); errors.Is(err, syscall.EADDRINUSE) {
+			ln.Close()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
 	serve(t, ln, answers(okResponse))
-	serve(t, listen(t, "tcp", "127.0.0.2:"+port), answers(okResponse))
+	serve(t, other, answers(okResponse))
 	told := make(map[uint16]string)
 	tr, _ := client(t, "http://service.test:"+port, func(c *Config) {
 		c.Client.Connections = 0
@@ -268,7 +279,7 @@ func TestTLS(t *testing.T) {
 	})
 	t.Run("silent", func(t *testing.T) {
 		url := scripted(t, func(c net.Conn, _ int) { io.Copy(io.Discard, c) })
-		tr, _ := client(t, strings.Replace(url, "http", "https", 1), func(c *Config) { c.Client.Timeout = 50 * time.Millisecond })
+		tr, _ := client(t, strings.Replace(url, "http", "https", 1), func(c *Config) { c.Client.Timeout = 500 * time.Millisecond })
 		expectEnd(t, do(t, tr, profiles.Request{}), attack.Timeout, attack.PhaseTLS, 0)
 	})
 	t.Run("closed", func(t *testing.T) {

@@ -28,7 +28,7 @@ func TestStreams(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
 			in, cfg := injector(t, lab.InjectorOptions{TLS: secure, HTTP2: true, Hold: 5 * time.Millisecond, BodySize: 1 << 20})
-			cfg.Client.Timeout = 10 * time.Second
+			cfg.Client.Timeout = patience
 			rec := newRecorder()
 			cfg.OnIdle = rec.onIdle
 			tr, req := open(t, cfg, profiles.Request{Method: "POST", Path: "/", Body: "x"})
@@ -96,7 +96,7 @@ func TestStreamFaults(t *testing.T) {
 // TestStreamsReset resets a connection with many streams: all fail, and one of
 // them reports the RST.
 func TestStreamsReset(t *testing.T) {
-	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Place: lab.BeforeResponseReused, Limit: 1, Hold: 20 * time.Millisecond})
+	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Place: lab.BeforeResponseReused, Limit: 1, Hold: 500 * time.Millisecond})
 	rec := newRecorder()
 	cfg.OnIdle = rec.onIdle
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
@@ -118,8 +118,8 @@ func TestStreamsReset(t *testing.T) {
 }
 
 func TestStreamTimeout(t *testing.T) {
-	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: 300 * time.Millisecond})
-	cfg.Client.Timeout = 50 * time.Millisecond
+	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: time.Hour})
+	cfg.Client.Timeout = 500 * time.Millisecond
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	for _, a := range together(tr, req, 5) {
 		expectEnd(t, a, attack.Timeout, attack.PhaseAwait, 0)
@@ -131,7 +131,7 @@ func TestStreamTimeout(t *testing.T) {
 
 func TestStreamBodies(t *testing.T) {
 	_, cfg := injector(t, lab.InjectorOptions{TLS: true, HTTP2: true})
-	cfg.Client.Timeout = 5 * time.Second
+	cfg.Client.Timeout = patience
 	cfg.Client.ExpectContinue = true
 	for _, r := range []profiles.Request{
 		{Method: "POST", Body: strings.Repeat("x", 1<<20)},
@@ -151,7 +151,7 @@ func TestStreamsHold(t *testing.T) {
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	wait := func(n int64) {
 		t.Helper()
-		limit := time.After(5 * time.Second)
+		limit := time.After(patience)
 		for s := tr.Stats(); s.Open != n || s.Idle != n; s = tr.Stats() {
 			select {
 			case <-limit:
@@ -176,7 +176,7 @@ func TestStreamsHold(t *testing.T) {
 }
 
 func TestStreamsAbort(t *testing.T) {
-	_, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: 10 * time.Second})
+	_, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: time.Hour})
 	cfg.Client.Timeout = 0
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	var a attack.Attempt

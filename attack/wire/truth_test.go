@@ -47,9 +47,9 @@ func (r *recorder) add(list *[]attack.Attempt, a attack.Attempt) {
 func (r *recorder) onIdle(a attack.Attempt)  { r.add(&r.idle, a) }
 func (r *recorder) attempt(a attack.Attempt) { r.add(&r.attempts, a) }
 
-// wait returns when there are n resets, or after a second.
+// wait returns when there are n resets, or when patience ends.
 func (r *recorder) wait(n func() int) {
-	limit := time.NewTimer(time.Second)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -88,7 +88,7 @@ func injector(t *testing.T, opts lab.InjectorOptions) (*lab.Injector, Config) {
 	t.Cleanup(func() { in.Close() })
 	cfg := Config{
 		Profile: profiles.Target{URL: in.URL()},
-		Client:  profiles.Client{Connections: 4, Timeout: 2 * time.Second, Protocol: profiles.ProtocolAuto},
+		Client:  profiles.Client{Connections: 4, Timeout: patience, Protocol: profiles.ProtocolAuto},
 	}
 	if opts.HTTP2 && !opts.TLS {
 		cfg.Client.Protocol = profiles.ProtocolH2C
@@ -198,11 +198,14 @@ func testResets(t *testing.T, opts lab.InjectorOptions, method, keep string) {
 	}
 	if opts.Place == lab.Idle || opts.Place == lab.AfterFIN || opts.Place == lab.AfterResponse {
 		rest(40 * time.Millisecond) // what it is still about to do
-		least := 0
+		least := 0                  // turns, taken or come too late
 		if opts.Place == lab.AfterResponse && keep == "close" {
 			least = workers * rounds * perRound / opts.Every
 		}
-		rec.wait(func() int { return max(int(in.Counts().Resets), least) })
+		rec.wait(func() int {
+			c := in.Counts()
+			return max(int(c.Resets), least-int(c.PeerFirst))
+		})
 	}
 	tr.Close()
 	in.Close() // then its counts are final
