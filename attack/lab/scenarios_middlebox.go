@@ -49,13 +49,14 @@ table ip lab {
 				b.remote(c, "orders", post("/orders", 400), n)
 				b.run.Profile.Client.Timeout = 900 * time.Millisecond
 				load := float64(limit) / work.Seconds()
+				// What has ended counts for a while, so the limit comes somewhat earlier.
 				b.rampTo(0.3*load, 1.5*load, 18*time.Second)
-				b.onset(load, 0.35)
 				b.watchFilter(n.router, "dropped")
 				return b.watchKernel(n.server, "server")
 			}),
 		scenario("loss", "packet-loss", "packet-loss-one-way",
 			"the path loses packets of the responses only", func(b *bench) error {
+				b.run.Profile.Client.Connections = 0 // a lost SYN-ACK takes a second
 				b.run.Profile.Client.Timeout = 500 * time.Millisecond
 				return b.dropping(fmt.Sprintf("iifname to-server numgen random mod 10000 < %d", b.whole(400, 700)), post("/orders", 400), 280, arg("size", 6000))
 			}),
@@ -149,7 +150,7 @@ table ip lab {
 		scenario("tracking-invalid", "conntrack-invalid", "conntrack-asymmetric",
 			"the replies of some connections begin to take another path, so that a firewall takes what the client acknowledges for out of window and resets it", func(b *bench) error {
 				b.run.Expect.Causes = []string{"path-reset"}
-				n, c, err := b.networkService("api", arg("work", "5ms"), arg("size", 3000))
+				n, c, err := b.networkService("api", arg("work", "5ms"), arg("size", 3000), arg("per-conn", b.whole(6, 12)))
 				if err != nil {
 					return err
 				}
@@ -232,6 +233,7 @@ table ip translate {
 				b.host("router", n.router)
 				b.host("orders-1", n.server, c.Addr().Port())
 				b.run.Profile.Client.Timeout = 4 * time.Second
+				b.run.Profile.Client.IdleTimeout = 600 * time.Millisecond // idle ones are not to be the ones forgotten
 				load := float64(workers) / work.Seconds()
 				b.rampTo(0.3*load, 1.25*load, 18*time.Second)
 				b.watchFilter(n.router, "untranslated")
