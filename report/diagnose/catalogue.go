@@ -33,6 +33,9 @@ type rule struct {
 	// elimination: what is left when nothing that the serving process can run out of
 	// did. Unless it was watched, the cause is at most a candidate.
 	elimination bool
+	// rare is taken off where nothing measured it: kernels and defaults of today
+	// seldom let it happen.
+	rare float64
 	// own: it is the serving process that ends connections. Unless something shows
 	// that its host sent the resets, and not the path, it is at most a candidate.
 	own bool
@@ -55,6 +58,9 @@ func catalogue() []rule {
 		{
 			cause: "server-file-descriptors", gauges: []string{probe.OpenFiles, probe.FileTable},
 			weights: []weight{
+				{crowded, 0.7, -0.5},
+				{latencyFirst, -1, 0.2},
+				{unserved, 0.3, -0.7},
 				{someResets, 0.5, 0},
 				{someEOF, 0.5, 0},
 				{someTimeouts, 0.3, 0},
@@ -80,6 +86,7 @@ func catalogue() []rule {
 			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets},
 			must:   []clue{risesWithLoad},
 			weights: []weight{
+				{crowded, 0, -2},
 				{connectionsCapped, 2, -1},
 				{freshOnly, 1, -1},
 				{someEOF, 0.7, 0},
@@ -104,6 +111,10 @@ func catalogue() []rule {
 			cause: "listen-backlog", gauges: []string{probe.ListenQueue}, counters: []string{probe.ListenOverflows, probe.ListenDrops},
 			any: []clue{overflowed, queueFull, inDial, someTimeouts},
 			weights: []weight{
+				{overflowsCover, 1.5, -0.5},
+				{unserved, 1, -1.2},
+				{constantShare, -2, 0},
+				{latencyFirst, 0.5, -0.7},
 				{overflowed, 2, -4},
 				{inDial, 1.5, -0.7},
 				{dialResets, 2.5, 0},
@@ -125,8 +136,11 @@ func catalogue() []rule {
 			says: "the accept queue was full: the service accepted too slowly for its backlog",
 		},
 		{
-			cause: "syn-backlog", gauges: []string{probe.SynQueue}, counters: []string{probe.ReqQueueFullDrop},
+			cause: "syn-backlog", rare: 1, gauges: []string{probe.SynQueue}, counters: []string{probe.ReqQueueFullDrop},
 			weights: []weight{
+				{unserved, -1, 0.5},
+				{constantShare, -2, 0},
+				{latencyFirst, -0.5, 0},
 				{inDial, 1.5, -3}, {overflowed, -2, 0.5}, {someTimeouts, 1, -1}, {descriptorsFull, -2, 0}, {someResets, -2, 0},
 			},
 			says: "the queue of half-open connections was full",
@@ -142,6 +156,7 @@ func catalogue() []rule {
 		{
 			cause: "server-cpu-shedding", gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
 			weights: []weight{
+				{queueTimeout, -2, 0},
 				{latencyFirst, 2, -3},
 				{processorBusy, 1, -2.5},
 				{onlyTimeouts, -3, 0},
@@ -163,9 +178,9 @@ func catalogue() []rule {
 			says: "the processor was used up and the service dropped what it could not serve",
 		},
 		{
-			cause: "client-timeout", elimination: true, any: []clue{onlyTimeouts, gatewayTimeout},
+			cause: "client-timeout", elimination: true, any: []clue{onlyTimeouts, waitedInVain},
 			weights: []weight{
-				{onlyTimeouts, 1.5, -4},
+				{waitedInVain, 1.5, -4},
 				{nearTimeout, 3, -2.5},
 				{latencyFirst, 1, -1.5},
 				{inAwait, 1, -3},
@@ -197,6 +212,7 @@ func catalogue() []rule {
 			cause: "bandwidth-send-timeout", counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
 			any: []clue{inBody},
 			weights: []weight{
+				{slowBody, 1.5, -1.5},
 				{inBody, 2, -3}, {sentLinger, 1, 0}, {risesWithLoad, 1, -1}, {latencyFirst, 1, -1}, {retransmitted, 0.5, 0}, {lostRetransmits, -2, 0.3},
 			},
 			says: "the link was full and responses were given up half sent",
@@ -210,6 +226,7 @@ func catalogue() []rule {
 				{streamResets, 4, 0},
 				{loopback, 0.5, 0},
 				{inBody, 1, 0},
+				{slowBody, -1.5, 0.3},
 				{someRefused, -2, 0},
 				{diedWithFaults, -4, 0},
 				{sentNone, -5, 1},
@@ -260,6 +277,7 @@ func catalogue() []rule {
 		{
 			cause: "process-crash", any: []clue{died, wentAway},
 			weights: []weight{
+				{leftInOrder, -3, 0.3},
 				{died, 0, -4},
 				{wentAway, 1.5, 0},
 				{diedWithFaults, 3.5, -3},
@@ -272,6 +290,7 @@ func catalogue() []rule {
 				{sentNoSocket, 1, 0},
 				{sentOnExit, 0.7, 0},
 				{workersDied, -3, 0.3},
+				{retired, -1, 0},
 				{sentNone, -1, 0},
 				{risesWithLoad, 0.5, 0},
 			},
@@ -280,9 +299,12 @@ func catalogue() []rule {
 		{
 			cause: "worker-killed", any: []clue{died},
 			weights: []weight{
+				{leftInOrder, -2, 0},
+				{killed, 1.5, -0.5},
 				{diedWithFaults, 3, -3},
 				{hungBefore, 2.5, -1.5},
 				{workersDied, 2, -0.3},
+				{retired, -1, 0},
 				{diedOfItself, -1, 0.5},
 				{mostlyEOF, 1, 0},
 				{diedOnClock, -2.5, 0.3},
@@ -294,10 +316,13 @@ func catalogue() []rule {
 			says: "the process had stopped answering and was killed by its supervisor",
 		},
 		{
-			cause: "worker-recycling", any: []clue{workersDied}, must: []clue{workersDied},
+			cause: "worker-recycling", any: []clue{workersDied, retired}, must: []clue{workersDied},
 			weights: []weight{
+				{leftInOrder, 1, -0.5},
+				{killed, -3, 0},
 				{diedWithFaults, 2.5, -3},
 				{workersDied, 1.5, -4},
+				{retired, 2, -1},
 				{reusedOnly, 1.5, -1.5},
 				{sentUnread, 1, 0},
 				{mostlyEOF, -0.5, 0},
@@ -311,6 +336,7 @@ func catalogue() []rule {
 		{
 			cause: "ungraceful-restart", any: []clue{died, wentAway},
 			weights: []weight{
+				{leftInOrder, 1, 0},
 				{died, 0, -4},
 				{wentAway, 1.5, 0},
 				{diedWithFaults, 3.5, -3},
@@ -321,7 +347,8 @@ func catalogue() []rule {
 				{hungBefore, -1.5, 0.3},
 				{sentOnExit, 0.7, 0},
 				{sentNoSocket, 0.5, 0},
-				{workersDied, -1, 0.3},
+				{workersDied, -4, 0.3},
+				{retired, -1.5, 0},
 				{someRefused, 0.3, 0},
 			},
 			says: "the process was restarted without letting its connections drain",
@@ -342,8 +369,10 @@ func catalogue() []rule {
 			says: "connections were dropped before their TLS handshake",
 		},
 		{
-			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus},
+			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff},
 			weights: []weight{
+				{cliff, 2.5, 0},
+				{crowded, -2, 0.5},
 				{excessFails, 3, -2.5},
 				{rateStatus, 5, 0},
 				{risesWithLoad, 1, -3},
@@ -365,17 +394,19 @@ func catalogue() []rule {
 				{someRefused, -1, 0},
 				{queueFull, -2, 0},
 				{shedStatus, -0.5, 0},
-				{someEOF, -1, 0},
+				{someEOF, -0.5, 0},
 				{dialResets, -3, 0},
-				{badGateway, -2, 0},
+				{badGateway, -3, 0},
 			},
 			says: "whatever exceeds a fixed rate is turned away",
 		},
 		{
 			cause: "idle-timeout-race", own: true, any: []clue{idleGap, reusedOnly, sentLate},
 			weights: []weight{
+				{earlyStatus, -2.5, 0},
+				{peerCloses, 0.5, -3},
 				{idleGap, 5, -4},
-				{idleTight, 1, -3},
+				{idleTight, 1, -5},
 				{reusedOnly, 1, -2.5},
 				{restingLoad, 1, 0},
 				{sentLate, 2, 0},
@@ -398,6 +429,7 @@ func catalogue() []rule {
 		{
 			cause: "path-idle-expiry", leg: path, any: []clue{idleGap}, must: []clue{idleGap},
 			weights: []weight{
+				{peerCloses, -2.5, 3},
 				{idleGap, 3.5, -5},
 				{idleTight, -0.5, 2.5},
 				{loopback, -5, 0},
@@ -413,6 +445,7 @@ func catalogue() []rule {
 		{
 			cause: "path-reset", leg: path, any: []clue{someResets}, must: []clue{someResets},
 			weights: []weight{
+				{mostlyEOF, -4, 0},
 				{constantShare, 3, -1.5},
 				{sentNone, 4, -5},
 				{pathTTL, 2.5, -4},
@@ -433,6 +466,9 @@ func catalogue() []rule {
 		{
 			cause: "path-rate-limit", leg: path, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},
 			weights: []weight{
+				{cliff, 1.5, 0},
+				{mostlyEOF, -4, 0},
+				{crowded, -1, 0.5},
 				{excessFails, 2, -1.5},
 				{risesWithLoad, 1, -3},
 				{sentNone, 4, -4},
@@ -455,6 +491,8 @@ func catalogue() []rule {
 		{
 			cause: "path-connection-limit", leg: path, any: []clue{connectionsCapped, sentNone}, must: []clue{risesWithLoad},
 			weights: []weight{
+				{mostlyEOF, -4, 0},
+				{crowded, 0, -1},
 				{connectionsCapped, 2.5, -1},
 				{inDial, 1, -1.5},
 				{someRefused, 1, 0},
@@ -488,6 +526,8 @@ func catalogue() []rule {
 		{
 			cause: "conntrack-table", leg: path, gauges: []string{probe.Conntrack}, counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
 			weights: []weight{
+				{unserved, -1, 0.7},
+				{constantShare, -2, 0},
 				{conntrackFull, 1, -5}, {inDial, 1.5, -1.5}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0}, {sentUnread, -3, 0}, {diedWithFaults, -3, 0},
 			},
 			says: "the connection table was full",
@@ -495,6 +535,8 @@ func catalogue() []rule {
 		{
 			cause: "nat-ports", leg: path, counters: []string{probe.ConntrackInsertFail},
 			weights: []weight{
+				{unserved, -1, 0.7},
+				{constantShare, -2, 0},
 				{conntrackFull, -4, 1}, {inDial, 1.5, -2}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0},
 			},
 			says: "address translation had no port left",
@@ -508,13 +550,13 @@ func catalogue() []rule {
 		},
 		{
 			cause: "packet-loss", leg: path,
-			any: []clue{retransAlways, retransmitted},
+			any: []clue{retransAlways, retransmitted, dialTimeouts},
 			weights: []weight{
 				{retransAlways, 3, -3},
 				{synsLost, -1.5, 0.3},
 				{risesWithLoad, -1, 0.3},
 				{retransmitted, 1.5, -1.5},
-				{constantShare, 1.5, -0.7},
+				{constantShare, 1.5, -1.5},
 				{onlyTimeouts, 1.5, -1},
 				{lostRetransmits, -1, 0.3},
 				{overflowed, -1.5, 0},
@@ -564,8 +606,9 @@ func catalogue() []rule {
 		},
 		{
 			cause: "proxy-ephemeral-ports", leg: proxy, gauges: []string{probe.EphemeralPorts},
-			weights: []weight{{badGateway, 2, -3}, {risesWithLoad, 1, -2}},
-			says:    "the proxy had no local port left towards its upstream",
+			weights: []weight{
+				{queueTimeout, -2, 0.5}, {badGateway, 2, -3}, {risesWithLoad, 1, -2}},
+			says: "the proxy had no local port left towards its upstream",
 		},
 		{
 			cause: "proxy-file-descriptors", leg: proxy, gauges: []string{probe.OpenFiles},
@@ -574,8 +617,9 @@ func catalogue() []rule {
 		},
 		{
 			cause: "proxy-queue-limit", leg: proxy, any: []clue{shedStatus, gatewayTimeout},
-			weights: []weight{{shedStatus, 2, -1}, {gatewayTimeout, 1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3}},
-			says:    "the proxy let requests wait for the upstream until they timed out",
+			weights: []weight{
+				{queueTimeout, 2.5, -2}, {shedStatus, 2, -1}, {gatewayTimeout, 1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3}},
+			says: "the proxy let requests wait for the upstream until they timed out",
 		},
 	}
 }

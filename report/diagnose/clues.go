@@ -28,6 +28,7 @@ const (
 	someEOF
 	someRefused
 	onlyTimeouts
+	waitedInVain // timeouts of the client or of a gateway, for answers
 	someTimeouts
 	badGateway // most failures are 5xx over connections without any fault
 	gatewayTimeout
@@ -41,10 +42,13 @@ const (
 	innerMatch // resets behind the proxy fell together with the failures
 	inDial
 	dialResets // resets, not refusals, in answer to a handshake
+	dialTimeouts
+	unserved // connections that came up were never answered
 	inTLS
 	inWrite
 	inAwait
 	inBody
+	slowBody // broken responses had taken longer than whole ones do at light load
 	reusedOnly
 	freshOnly
 	idleGap   // only connections that had rested longer than some time
@@ -57,11 +61,15 @@ const (
 	risesWithLoad
 	constantShare
 	excessFails // what succeeds stays constant
+	cliff       // hardly anything succeeds from the onset on, and failures come at once
 	latencyFirst
 	nearTimeout
 	atOnce
 	inBursts
-	restingLoad // the load comes in bursts and lets connections rest
+	restingLoad  // the load comes in bursts and lets connections rest
+	peerCloses   // the other end also closed connections that rested, in good order
+	crowded      // many requests were in flight when it began
+	queueTimeout // 5xx answers all took the same long time
 	connectionsCapped
 	wentAway // the port refused connections for a while, and answered again
 
@@ -87,12 +95,16 @@ const (
 	diedOnClock
 	diedAtLoad
 	workersDied
+	leftInOrder  // processes ended with exit status 0
+	killed       // somebody sent processes SIGKILL, and it was not for memory
+	retired      // processes left in good order while others of their name stayed
 	diedOfItself // by a fault or with an error, not by somebody's signal
 	hungBefore
 	outOfMemory
 
 	// Counters and limits of the serving host.
 	overflowed
+	overflowsCover // as often as connections failed to come up
 	embryonic
 	abortTimeouts
 	lostRetransmits
@@ -162,6 +174,9 @@ func (c *investigation) observe(h hop) *facts {
 		f.set(badGateway, when(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", percent(fives))
 		f.set(gatewayTimeout, f.statusShare(c, 504), "client", "%s of failed requests were answered 504", percent(c.status(504)))
 		f.set(shedStatus, f.statusShare(c, 503), "client", "%s of failed requests were answered 503", percent(c.status(503)))
+		if fives > 0.5 {
+			c.observeIdle(f, gatewayFault)
+		}
 	}
 	if h.index == 0 && len(c.hops) > 1 {
 		c.observeInner(f)
@@ -199,6 +214,8 @@ func (c *investigation) observeFaults(f *facts) {
 	f.set(someRefused, when(p.share(attack.Refused), 0.005, 0.05), "client", "%s of the failures were refused connections", percent(p.share(attack.Refused)))
 	f.set(someTimeouts, when(timeouts, 0.005, 0.05), "client", "%s of the failures were timeouts", percent(timeouts))
 	f.set(onlyTimeouts, isTrue(timeouts >= 0.9 && p.wire <= 0.02*p.failed), "client", "%s of the failures were timeouts, without resets", percent(timeouts))
+	vain := (p.cell[attack.Timeout][attack.PhaseAwait] + p.cell[attack.Timeout][attack.PhaseBody]) / p.failed
+	f.set(waitedInVain, when(vain+c.status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", percent(vain+c.status(504)))
 	f.set(streamResets, when(p.share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", percent(p.share(attack.HTTP2Reset)))
 	f.set(tlsFaults, when(p.share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", percent(p.share(attack.TLS)))
 	fives := c.fives() / p.failed
@@ -211,6 +228,12 @@ func (c *investigation) observeFaults(f *facts) {
 
 	early := p.cell[attack.Reset][attack.PhaseDial] / p.failed
 	f.set(dialResets, when(early, 0.05, 0.5), "client", "%s of the failures were resets while connecting", percent(early))
+	dialling := p.cell[attack.Timeout][attack.PhaseDial] / p.failed
+	f.set(dialTimeouts, when(dialling, 0.05, 0.5), "client", "%s of the failures were timeouts while connecting", percent(dialling))
+	if dialling >= 0.05 {
+		waiting := (p.cell[attack.Timeout][attack.PhaseAwait] + p.cell[attack.Timeout][attack.PhaseWrite]) / p.failed
+		f.set(unserved, when(waiting, 0.005, 0.03), "client", "%s of the failures were timeouts of connections that had come up", percent(waiting))
+	}
 	phase := func(name string, ph ...attack.Phase) (float64, string) {
 		n := 0.0
 		for _, x := range ph {
@@ -236,10 +259,13 @@ func (c *investigation) observeFaults(f *facts) {
 	}
 }
 
+// fives counts the failures that may have come from further in: every 5xx where
+// the profile names a host behind the first, else those by which a gateway says
+// that it got no answer. A 500 alone is the answering process's own.
 func (c *investigation) fives() float64 {
 	n := 0.0
 	for code, k := range c.statuses {
-		if code >= 500 {
+		if code >= 500 && (len(c.hops) > 1 || code >= 502 && code <= 504) {
 			n += k
 		}
 	}
@@ -273,7 +299,8 @@ func (c *investigation) observeConnections(f *facts) {
 				"%s of %s failures hit fresh connections", commas(p.fresh), commas(beyond))
 		}
 	}
-	c.observeIdle(f)
+	c.observeIdle(f, connectionFault)
+	c.observePeerCloses(f)
 	var valid, again float64
 	for _, x := range c.failures {
 		if x.Info.Valid {
@@ -288,13 +315,59 @@ func (c *investigation) observeConnections(f *facts) {
 	}
 }
 
+// connectionFault reports whether an established connection failed under a
+// request.
+func connectionFault(x *attack.Failure) bool {
+	return x.Phase != attack.PhaseIdle && x.Phase > attack.PhaseTLS && x.Fault.Failure() && x.Fault != attack.Status
+}
+
+// gatewayFault reports whether a gateway got no answer from further in. Its own
+// connections rest as long as the client's do.
+func gatewayFault(x *attack.Failure) bool {
+	return x.Fault == attack.Status && (x.Status == 502 || x.Status == 504)
+}
+
+// observePeerCloses asks whether the other end closed connections in good order
+// while they rested: then it has an idle timeout of its own, and what rests
+// longer is gone before it is used again. What only forgets connections says
+// nothing.
+func (c *investigation) observePeerCloses(f *facts) {
+	open := 0.0
+	for i := len(c.t.windows) - 1; i >= 0 && open == 0; i-- {
+		open = float64(c.t.windows[i].Open)
+	}
+	p := c.t.total
+	dials := 0.0
+	for _, w := range c.t.windows {
+		dials += float64(w.Dials)
+	}
+	broken := p.failed - p.fault[attack.Status] - p.fault[attack.HTTP2Reset]
+	failed := map[uint64]bool{}
+	for _, x := range c.failures {
+		if x.Phase != attack.PhaseIdle {
+			failed[x.Conn.ID] = true
+		}
+	}
+	for _, x := range c.failures {
+		if x.Phase == attack.PhaseIdle && !failed[x.Conn.ID] {
+			broken++ // reset while it rested, and not behind a failed request
+		}
+	}
+	quiet := dials - broken - open
+	if dials < 8 || broken < 4 || p.okReused < 0.1*p.ok {
+		return
+	}
+	f.set(peerCloses, when(quiet/broken, 0.02, 0.1), "client", "of %s connections, %s broke, %s were open at the end, and %s had been closed in good order",
+		commas(dials), commas(broken), commas(open), commas(max(0, quiet)))
+}
+
 // observeIdle asks whether failures befall connections that had rested longer
 // than some time, as a timeout of the peer or of the path makes them.
-func (c *investigation) observeIdle(f *facts) {
+func (c *investigation) observeIdle(f *facts, counts func(*attack.Failure) bool) {
 	var gaps []float64
 	all := 0.0
 	for _, x := range c.failures {
-		if x.Phase == attack.PhaseIdle || x.Phase <= attack.PhaseTLS || !x.Fault.Failure() || x.Fault == attack.Status {
+		if !counts(x) {
 			continue
 		}
 		all++

@@ -30,14 +30,14 @@ func (c *investigation) observeWire(f *facts, h hop) {
 		f.set(innerMatch, is, src, "%s resets sent by %s; %s of the failures fell together with one", commas(v.sent), host, percent(matched))
 	}
 	if v.traced {
-		share := func(x clue, reasons []string, words string) {
+		share := func(x clue, least float64, reasons []string, words string) {
 			if v.sent == 0 {
 				return
 			}
 			n := v.part(reasons...) * v.sent
 			is := unknown
 			if v.sent >= 3 {
-				is = when(n/v.failed(resets), 0.05, 0.2)
+				is = when(n/v.failed(resets), least/4, least)
 			}
 			f.set(x, is, src, "%s of %s resets sent by %s: %s", commas(n), commas(v.sent), host, words)
 			if is == yes && v.first >= 0 {
@@ -45,10 +45,11 @@ func (c *investigation) observeWire(f *facts, h hop) {
 				f[x].at = &at
 			}
 		}
-		share(sentUnread, []string{"ABORT_ON_CLOSE"}, "closed with unread data"+v.byWhom())
-		share(sentLate, []string{"ABORT_ON_DATA"}, "data came after the process had closed")
-		share(sentNoSocket, []string{"NO_SOCKET"}, "nobody listened")
-		share(sentInvalidSyn, []string{"INVALID_SYN"}, "the listener refused the handshake")
+		share(sentUnread, 0.2, []string{"ABORT_ON_CLOSE"}, "closed with unread data"+v.byWhom())
+		// Little else makes a closed socket take data: a smaller part counts.
+		share(sentLate, 0.08, []string{"ABORT_ON_DATA"}, "data came after the process had closed")
+		share(sentNoSocket, 0.2, []string{"NO_SOCKET"}, "nobody listened")
+		share(sentInvalidSyn, 0.2, []string{"INVALID_SYN"}, "the listener refused the handshake")
 		if v.sent >= 3 {
 			n := 0.0
 			for s, k := range v.states {
@@ -198,6 +199,12 @@ func (c *investigation) observeHost(f *facts, h hop) {
 		}
 	}
 	rises(overflowed, probe.ListenOverflows, 3, "the accept queue overflowed %s times")
+	if n, ok := c.counted(h, probe.ListenOverflows); ok && h.index == 0 {
+		waited := c.parts.phase[attack.PhaseDial]
+		if waited >= 10 {
+			f.set(overflowsCover, when(n/waited, 0.2, 0.6), src, "the accept queue overflowed %s times, %s connections did not come up", commas(n), commas(waited))
+		}
+	}
 	rises(embryonic, probe.EmbryonicRsts, 3, "%s half-open connections were reset")
 	rises(abortTimeouts, probe.AbortOnTimeout, 3, "%s connections were given up after retransmissions")
 	rises(conntrackInvalid, probe.ConntrackInvalid, 3, "%s packets belonged to no tracked connection")

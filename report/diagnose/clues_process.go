@@ -33,7 +33,7 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	}
 	if len(mine) == 0 {
 		if watched {
-			for _, x := range []clue{died, diedWithFaults, diedOnClock, diedAtLoad, workersDied, hungBefore} {
+			for _, x := range []clue{died, diedWithFaults, diedOnClock, diedAtLoad, workersDied, retired, leftInOrder, killed, hungBefore} {
 				f.set(x, no, src, "%s", "no process ended")
 			}
 		}
@@ -63,6 +63,7 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 		f.set(workersDied, no, src, "%s", "the process was the only one of its name")
 	}
 	c.observeEnds(f, mine, src)
+	c.observeRetirement(f, mine, src)
 	c.observeRhythm(f, deaths, src)
 	c.observeHang(f, mine, src)
 	c.observeMemory(f, h, deaths)
@@ -86,6 +87,34 @@ func (c *investigation) observeEnds(f *facts, deaths []death, src string) {
 	case signalled > self:
 		f.set(diedOfItself, no, src, "%d of %d were ended by a signal (%s)", signalled, len(deaths), deaths[0].why)
 	}
+}
+
+// observeRetirement asks whether processes ended in good order, with exit status
+// 0, and whether others of their name stayed: a master that replaces its workers.
+func (c *investigation) observeRetirement(f *facts, deaths []death, src string) {
+	var told, well, stayed, killings float64
+	for _, d := range deaths {
+		if d.why == "" || d.why == "replaced" {
+			continue
+		}
+		told++
+		switch why := strings.ToUpper(d.why); {
+		case why == "EXIT STATUS 0":
+			well++
+			if d.others > 0 && d.replaced {
+				stayed++
+			}
+		case strings.Contains(why, "SIGKILL") && !d.oom:
+			killings++
+		}
+	}
+	if told == 0 {
+		return
+	}
+	of := count(told, "end")
+	f.set(leftInOrder, when(well/told, 0.2, 0.8), src, "%s of %s were in good order (exit status 0)", commas(well), of)
+	f.set(retired, when(stayed/told, 0.2, 0.8), src, "at %s of %s others of the name stayed, and the process was replaced", commas(stayed), of)
+	f.set(killed, when(killings/told, 0.2, 0.5), src, "%s of %s were by SIGKILL", commas(killings), of)
 }
 
 // observeRhythm tells restarts on a clock from those at a load: a clock begins
@@ -148,27 +177,54 @@ func (c *investigation) observeHang(f *facts, deaths []death, src string) {
 }
 
 // absences returns the stretches in which the port refused connections, by the
-// client's record, each at most 5 s and followed by successes.
+// client's record, each at most 5 s and followed by connections that were taken
+// again. Where most requests are answered all the time, nobody was away.
 func (c *investigation) absences(h hop) []death {
 	if h.index > 0 {
 		return nil
 	}
-	var out []death
+	var refused, taken []float64 // taken: times of connections that came up and failed later
 	for _, x := range c.failures {
-		if x.Fault != attack.Refused {
-			continue
+		switch {
+		case x.Fault == attack.Refused:
+			refused = append(refused, x.End.Seconds())
+		case connectionFault(x) && !x.Conn.Reused:
+			taken = append(taken, x.Start.Seconds())
 		}
-		at := x.End.Seconds()
-		if n := len(out); n > 0 && at-out[n-1].back < 0.75 {
+	}
+	slices.Sort(refused)
+	slices.Sort(taken)
+	between := func(from, to float64) bool {
+		i, _ := slices.BinarySearch(taken, from)
+		return i < len(taken) && taken[i] < to
+	}
+	var out []death
+	for _, at := range refused {
+		if n := len(out); n > 0 && at-out[n-1].back < 0.75 && !c.answered(out[n-1].back, at) && !between(out[n-1].back+0.005, at-0.005) {
 			out[n-1].back = at
 			continue
 		}
 		out = append(out, death{at: at, back: at})
 	}
 	return slices.DeleteFunc(out, func(d death) bool {
-		after := c.a.window(d.back) + 1
-		return d.back-d.at > 5 || sum(c.t.ok[min(after, c.a.n):min(after+8, c.a.n)]) == 0
+		first, last := c.a.window(d.at), c.a.window(d.back)
+		from, _ := slices.BinarySearch(refused, c.a.seconds(float64(first)))
+		to, _ := slices.BinarySearch(refused, c.a.seconds(float64(last+1)))
+		after := c.t.ok[min(last+1, c.a.n):min(last+9, c.a.n)]
+		return d.back-d.at > 5 || sum(after) == 0 && !between(d.back, d.back+2) ||
+			float64(to-from) < 0.5*sum(c.t.ok[first:last+1])
 	})
+}
+
+// answered reports whether requests of a whole window between two refusals were
+// answered.
+func (c *investigation) answered(from, to float64) bool {
+	for i := c.a.window(from) + 1; i < c.a.window(to); i++ {
+		if c.t.ok[i] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {

@@ -35,10 +35,111 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 	}
 	c.observeExcess(f)
 	c.observeLatency(f)
+	c.observeCrowd(f)
+	c.observeQueueTimeout(f)
 	if h.index == 0 {
+		c.observeCliff(f)
+		c.observeSlowBody(f)
 		c.observeInstant(f)
 		c.observePool(f)
 	}
+}
+
+// observeCrowd asks whether many connections were open when faults began. What
+// runs out with concurrency (descriptors, slots, threads) needs many; a rate can
+// be exceeded by requests that meet nobody.
+func (c *investigation) observeCrowd(f *facts) {
+	if c.onset.Status != Found {
+		return
+	}
+	at := c.a.window(c.at)
+	if at < 4 {
+		return
+	}
+	n := quantileOf(c.t.open[at-4:at+1], 0.5)
+	if n == 0 {
+		return // a connection for every request, or nobody counted them
+	}
+	f.set(crowded, when(n, 6, 20), "client", "%s open when it began", count(n, "connection"))
+}
+
+// observeCliff asks whether nearly everything fails from the onset on, and at
+// once: a policy that goes on to refuse whoever has exceeded it.
+func (c *investigation) observeCliff(f *facts) {
+	if c.onset.Status != Found || c.parts.failed < 20 {
+		return
+	}
+	share := c.parts.failed / max(c.parts.attempts, 1)
+	took := c.durations(func(x *attack.Failure) bool { return connectionFault(x) && x.Fault != attack.Timeout })
+	quick := len(took) >= 10 && quantileOf(took, 0.5) <= 0.5*c.answerTime()
+	f.set(cliff, isTrue(share >= 0.85 && quick), "client", "%s of the attempts fail from the onset on, half of them within %s",
+		percent(share), wordSeconds(finite(quantileOf(took, 0.5), 0)))
+}
+
+// observeSlowBody asks whether responses that broke off had taken longer than
+// whole ones take at light load: they did not get through in time.
+func (c *investigation) observeSlowBody(f *facts) {
+	took := c.durations(func(x *attack.Failure) bool { return x.Phase == attack.PhaseBody && connectionFault(x) })
+	usual := c.answerTime()
+	if len(took) < 5 || usual == 0 {
+		return
+	}
+	f.set(slowBody, when(quantileOf(took, 0.5)/usual, 1.2, 2), "client", "responses broke off after %s, whole ones take %s at light load",
+		wordSeconds(quantileOf(took, 0.5)), wordSeconds(usual))
+}
+
+// durations returns how long the failures that count had taken, in seconds.
+func (c *investigation) durations(counts func(*attack.Failure) bool) []float64 {
+	var took []float64
+	for _, x := range c.failures {
+		if counts(x) {
+			took = append(took, (x.End - x.Start).Seconds())
+		}
+	}
+	return took
+}
+
+// observeQueueTimeout asks whether refusals by status all took the same time, and
+// longer than answers do: they waited in a queue until its timeout.
+func (c *investigation) observeQueueTimeout(f *facts) {
+	middle, late := c.lateRefusals()
+	switch usual := c.answerTime(); {
+	case math.IsNaN(middle):
+	case late:
+		f.set(queueTimeout, yes, "client", "answers with 503 and 504 all took %s: a timeout", wordSeconds(middle))
+	case middle < 0.5*usual, middle < 0.02:
+		f.set(queueTimeout, no, "client", "answers with 503 and 504 came after %s, at once", wordSeconds(middle))
+	}
+}
+
+// lateRefusals returns the median time after which 503 and 504 came, in seconds,
+// NaN with too few, and whether nearly all took just that, longer than answers do.
+func (c *investigation) lateRefusals() (median float64, late bool) {
+	took := c.durations(func(x *attack.Failure) bool {
+		return x.Fault == attack.Status && (x.Status == 503 || x.Status == 504)
+	})
+	if len(took) < 8 {
+		return math.NaN(), false
+	}
+	median = quantileOf(took, 0.5)
+	tight := quantileOf(took, 0.9)-quantileOf(took, 0.1) <= 0.1*median
+	return median, tight && median >= max(0.05, 1.2*c.answerTime())
+}
+
+// answerTime returns the median time to an expected answer at light load, in
+// seconds; 0 without any.
+func (c *investigation) answerTime() float64 {
+	var all attack.Histogram
+	for _, w := range c.t.windows {
+		if t := (float64(w.Index) + 0.5) * c.a.step; c.onset.Status != Found || t < 0.7*c.at {
+			all = all.Merge(w.FromSend)
+		}
+	}
+	if all.Total() == 0 {
+		return 0
+	}
+	v, _ := all.Quantile(0.5)
+	return microseconds(v).Seconds()
 }
 
 // observeConstancy asks whether the share of failures is the same in all thirds
@@ -66,6 +167,7 @@ func (c *investigation) observeConstancy(f *facts) {
 	enough := sum(t.failed) >= 8
 	switch {
 	case !enough:
+	case sum(t.failed) > 0.6*all: // a resource full from the start looks the same
 	case most <= 2.5*least, most-least <= 3*math.Sqrt(most/max(all/3, 1)) && least > 0:
 		f.set(constantShare, yes, "client", "%s of the attempts fail at every load: %s, %s, %s in the thirds of the run",
 			percent(sum(t.failed)/max(all, 1)), percent(rates[0]), percent(rates[1]), percent(rates[2]))
@@ -144,8 +246,9 @@ func (c *investigation) observeLatency(f *facts) {
 	}
 }
 
-// observeInstant asks whether most open connections failed at one instant and
-// nothing failed otherwise.
+// observeInstant asks whether most open connections failed at one instant, each
+// of them once, and nothing failed otherwise. More failures than there were
+// connections are of new ones too, and so no loss of what was open.
 func (c *investigation) observeInstant(f *facts) {
 	n := len(c.a.offered)
 	lost := make([]float64, n+1)
@@ -181,7 +284,7 @@ func (c *investigation) observeInstant(f *facts) {
 	if held < 2 {
 		return
 	}
-	f.setAt(atOnce, isTrue(k >= 0.5*held && k >= 0.6*all), c.a.seconds(float64(best)), "client", "%s connections failed at one instant, of %s open; %s of all", commas(k), commas(held), percent(k/all))
+	f.setAt(atOnce, isTrue(k >= 0.5*held && k <= 2*held && k >= 0.6*all), c.a.seconds(float64(best)), "client", "%s connections failed at one instant, of %s open; %s of all", commas(k), commas(held), percent(k/all))
 }
 
 // observePool asks whether the client's own pool was full at the onset, and

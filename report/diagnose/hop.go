@@ -121,7 +121,8 @@ func isProxy(process string) bool {
 // assumeUpstream adds the hop that gateway statuses speak of where the profile
 // names none behind the first host.
 func (c *investigation) assumeUpstream() {
-	if len(c.hops) == 1 && c.status(502)+c.status(504) >= 0.5 && c.proxyProcess(c.hops[0]) == "" {
+	_, late := c.lateRefusals()
+	if len(c.hops) == 1 && (c.status(502)+c.status(504) >= 0.5 || late && c.status(503) >= 0.5) && c.proxyProcess(c.hops[0]) == "" {
 		c.hops = append(c.hops, hop{index: 1, assumed: true})
 	}
 }

@@ -202,7 +202,7 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 		return
 	}
 	if timed && !hyp.measured && !r.inferred && len(r.any) == 0 {
-		hyp.score += penaltyBlind
+		hyp.score += penaltyBlind - r.rare
 	}
 	if !timed {
 		hyp.measured = !h.assumed && (!slices.Contains(r.any, died) || f[died].is == yes)
@@ -210,7 +210,7 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 	switch {
 	case r.elimination && f[rateStatus].is != yes && (!c.watchesProcess(h) || c.hidden() != ""):
 		hyp.measured = false
-	case r.own && !f.fromServer():
+	case r.own && !f.fromServer() && !(f[mostlyEOF].is == yes && c.watchesProcess(h)): // a path does not close in good order
 		hyp.measured = false
 	case hyp.lead != nil && c.a.clockError(hyp.lead.metric.Host) > maxClockError:
 		hyp.measured = false // what came first there is not known
@@ -289,7 +289,7 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	case h.index > 0 && clean == yes:
 		s += 0.5
 	case h.index > 0 && clean == no:
-		s -= 3
+		s -= 5
 	case h.index > 0:
 	case r.leg == server && clean == yes && len(c.hops) > 1:
 		s -= 3
