@@ -127,6 +127,7 @@ type TCPInfo struct {
 	Lost         uint32
 	Unacked      uint32 // 0 after a RST: the kernel has dropped them
 	NotSent      uint32 // bytes
+	OutOfOrder   uint32 // segments that came with a gap before them (Linux 5.4 and later; 0 before)
 	RTT          time.Duration
 	RTTVar       time.Duration
 }

@@ -106,7 +106,7 @@ func DecodeWindow(b []byte) (Window, error) {
 // AppendFailure appends the binary form of a failure to b.
 func AppendFailure(b []byte, f Failure) []byte {
 	b = append(b, codecVersion,
-		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid), byte(f.Fault), byte(f.Phase))
+		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0), byte(f.Fault), byte(f.Phase))
 	b = binary.AppendUvarint(b, f.Request)
 	for _, n := range [...]uint16{f.Try, f.Target, f.Endpoint, f.Status} {
 		b = binary.AppendUvarint(b, uint64(n))
@@ -129,16 +129,21 @@ func AppendFailure(b []byte, f Failure) []byte {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = binary.AppendVarint(b, int64(f.Info.RTT))
-	return binary.AppendVarint(b, int64(f.Info.RTTVar))
+	b = binary.AppendVarint(b, int64(f.Info.RTTVar))
+	if f.Info.OutOfOrder > 0 { // a flag tells: records of earlier versions have none
+		b = binary.AppendUvarint(b, uint64(f.Info.OutOfOrder))
+	}
+	return b
 }
 
 // DecodeFailure reads what [AppendFailure] wrote. It never panics and allocates
 // in proportion to len(b).
 func DecodeFailure(b []byte) (Failure, error) {
 	var f Failure
+	var gaps bool
 	d := decoder{b: b}
 	d.version()
-	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid)
+	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps)
 	f.Fault, f.Phase = d.fault(), d.phase()
 	f.Request = d.uvarint()
 	for _, n := range [...]*uint16{&f.Try, &f.Target, &f.Endpoint, &f.Status} {
@@ -162,6 +167,11 @@ func DecodeFailure(b []byte) (Failure, error) {
 	}
 	f.Info.RTT = d.duration()
 	f.Info.RTTVar = d.duration()
+	if gaps {
+		if f.Info.OutOfOrder = d.uint32(); f.Info.OutOfOrder == 0 && d.err == nil {
+			d.fail("segments out of order: flagged, but none")
+		}
+	}
 	if err := d.end(); err != nil {
 		return Failure{}, fmt.Errorf("decode failure: %w", err)
 	}

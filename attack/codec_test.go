@@ -55,7 +55,7 @@ func failures() map[string]attack.Failure {
 				RemoteIndex: 3,
 			},
 			Info: attack.TCPInfo{
-				Valid: true, State: 7, Retransmits: 1, TotalRetrans: 2, Lost: 3, Unacked: 4, NotSent: 5,
+				Valid: true, State: 7, Retransmits: 1, TotalRetrans: 2, Lost: 3, Unacked: 4, NotSent: 5, OutOfOrder: 6,
 				RTT: time.Millisecond, RTTVar: time.Microsecond,
 			},
 		}},

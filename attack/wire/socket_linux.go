@@ -365,6 +365,7 @@ func (s *socket) info() attack.TCPInfo {
 		Lost:         ti.Lost,
 		Unacked:      ti.Unacked,
 		NotSent:      ti.Notsent_bytes,
+		OutOfOrder:   ti.Rcv_ooopack,
 		RTT:          time.Duration(ti.Rtt) * time.Microsecond,
 		RTTVar:       time.Duration(ti.Rttvar) * time.Microsecond,
 	}

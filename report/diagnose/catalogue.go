@@ -180,6 +180,7 @@ func catalogue() []rule {
 		{
 			cause: "client-timeout", elimination: true, any: []clue{onlyTimeouts, waitedInVain},
 			weights: []weight{
+				{gapUnfilled, -3, 0},
 				{waitedInVain, 1.5, -4},
 				{nearTimeout, 3, -2.5},
 				{latencyFirst, 1, -1.5},
@@ -552,6 +553,7 @@ func catalogue() []rule {
 			cause: "packet-loss", leg: path,
 			any: []clue{retransAlways, retransmitted, dialTimeouts},
 			weights: []weight{
+				{gapUnfilled, -1, 0},
 				{retransAlways, 3, -3},
 				{synsLost, -1.5, 0.3},
 				{risesWithLoad, -1, 0.3},
@@ -591,8 +593,9 @@ func catalogue() []rule {
 			says: "the network was interrupted for a while",
 		},
 		{
-			cause: "mtu-black-hole", leg: path, any: []clue{lostRetransmits, retransmitted}, must: []clue{someTimeouts},
+			cause: "mtu-black-hole", leg: path, any: []clue{lostRetransmits, retransmitted, gapUnfilled}, must: []clue{someTimeouts},
 			weights: []weight{
+				{gapUnfilled, 3.5, 0},
 				{lostRetransmits, 3, -2.5}, {onlyTimeouts, 1, -1}, {inDial, -3, 1}, {constantShare, 1, -0.5}, {synsLost, -2, 0.5}, {loopback, -4, 0}, {inBody, 1, 0}, {overflowed, -2, 0},
 			},
 			says: "full-size packets vanish on the path, small ones pass",

@@ -54,6 +54,7 @@ const (
 	idleGap   // only connections that had rested longer than some time
 	idleTight // and hardly longer
 	retransmitted
+	gapUnfilled // segments came in, but what was before them never did
 	loopback
 	poolFull
 
@@ -310,8 +311,26 @@ func (c *investigation) observeConnections(f *facts) {
 			}
 		}
 	}
+	c.observeGaps(f)
 	if valid >= 5 {
 		f.set(retransmitted, when(again/valid, 0.05, 0.3), "client", "%s of the failed connections had retransmitted", percent(again/valid))
+	}
+}
+
+// observeGaps asks whether answers that timed out had arrived in part, with their
+// beginning missing. Kernels before 5.4 do not tell, so that none is no answer.
+func (c *investigation) observeGaps(f *facts) {
+	var waited, gaps float64
+	for _, x := range c.failures {
+		if x.Fault == attack.Timeout && x.Info.Valid && connectionFault(x) {
+			waited++
+			if x.Info.OutOfOrder > 0 {
+				gaps++
+			}
+		}
+	}
+	if waited >= 5 && gaps >= 0.3*waited {
+		f.set(gapUnfilled, yes, "client", "%s of %s answers that timed out had arrived in part: later segments came, those before them never did", commas(gaps), commas(waited))
 	}
 }
 
