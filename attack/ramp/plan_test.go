@@ -109,7 +109,9 @@ func TestAllocationsOfARequest(t *testing.T) {
 		{"vegeta", holdStage(50_000, 300*time.Millisecond), 17.1},
 	}
 	for _, tt := range tests {
-		loader, _, err := engines[tt.engine](Config{Profile: testProfile(tt.stage)}, func(c wire.Config) (transport, error) {
+		p := testProfile(tt.stage)
+		p.Client.MaxInFlight = 100 // a worker allocates once, and after a pause of the machine all of them begin
+		loader, _, err := engines[tt.engine](Config{Profile: p}, func(c wire.Config) (transport, error) {
 			return &instant{c}, nil
 		})
 		if err != nil {

@@ -3,9 +3,12 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,75 +71,138 @@ func service(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // exits CODE ARG ... runs rampload and checks its exit code; its output is left
-// in stdout.txt and stderr.txt.
+// in stdout.txt and stderr.txt. A run that was to be judged and says that the
+// generator was the limit, as on a busy machine, is done again.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: exits CODE ARG ...")
 	}
-	runProgram(ts, args[0], args[1:], nil)
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	const undecided = 4
+	for try := 1; ; try++ {
+		got := runProgram(ts, args[1:], nil)
+		if got == want {
+			return
+		}
+		out := slices.Index(args, "--out")
+		limited := bytes.Contains([]byte(ts.ReadFile("stdout.txt")), []byte("enerator"))
+		if got != undecided || !limited || out < 0 || try == 3 {
+			ts.Fatalf("rampload %s: exit %d, want %d", strings.Join(args[1:], " "), got, want)
+		}
+		removeReport(ts, args[out+1])
+	}
 }
 
-// interrupt AFTER CODE ARG ... sends SIGINT to rampload after that time.
+// removeReport makes room for another report of the same name.
+func removeReport(ts *testscript.TestScript, name string) {
+	for _, file := range []string{name, strings.TrimSuffix(name, ".json") + ".runlog"} {
+		if err := os.Remove(ts.MkAbs(file)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
+// interrupt AFTER CODE ARG ... sends SIGINT to rampload that time after it has
+// told of its load's beginning.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt AFTER CODE ARG ...")
 	}
 	after, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	runProgram(ts, args[1], args[2:], func(p *os.Process) *time.Timer {
-		return time.AfterFunc(after, func() { _ = p.Signal(os.Interrupt) })
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	got := runProgram(ts, args[2:], func(p *os.Process) {
+		time.AfterFunc(after, func() { _ = p.Signal(os.Interrupt) })
 	})
+	if got != want {
+		ts.Fatalf("rampload %s: exit %d, want %d", strings.Join(args[2:], " "), got, want)
+	}
 }
 
-func runProgram(ts *testscript.TestScript, code string, args []string, started func(*os.Process) *time.Timer) {
-	want, err := strconv.Atoi(code)
-	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+// firstWrite keeps what is written and calls f at the first write.
+type firstWrite struct {
+	buf bytes.Buffer // a field: its ReadFrom would get round Write
+	f   func()
+}
+
+func (w *firstWrite) Write(b []byte) (int, error) {
+	if w.f != nil {
+		w.f()
+		w.f = nil
+	}
+	return w.buf.Write(b)
+}
+
+// runProgram runs rampload and returns its exit code. It calls said when the
+// program writes its first message.
+func runProgram(ts *testscript.TestScript, args []string, said func(*os.Process)) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(ts), args...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "CI=true", "TOKEN="+ts.Getenv("TOKEN"))
-	var stdout, stderr bytes.Buffer
+	var stdout bytes.Buffer
+	var stderr firstWrite
+	if said != nil {
+		stderr.f = func() { said(cmd.Process) }
+	}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	ts.Check(cmd.Start())
-	if started != nil {
-		defer started(cmd.Process).Stop()
-	}
 	_ = cmd.Wait() // the exit code tells
 	ts.Check(os.WriteFile(ts.MkAbs("stdout.txt"), stdout.Bytes(), 0o600))
-	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), stderr.Bytes(), 0o600))
-	ts.Logf("[stdout]\n%s[stderr]\n%s", stdout.String(), stderr.String())
-	if got := cmd.ProcessState.ExitCode(); got != want {
-		ts.Fatalf("rampload %s: exit %d, want %d", strings.Join(args, " "), got, want)
-	}
-	if bytes.Contains(stderr.Bytes(), []byte("goroutine ")) {
+	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), stderr.buf.Bytes(), 0o600))
+	ts.Logf("[stdout]\n%s[stderr]\n%s", stdout.String(), stderr.buf.String())
+	if bytes.Contains(stderr.buf.Bytes(), []byte("goroutine ")) {
 		ts.Fatalf("rampload %s left a stack trace", strings.Join(args, " "))
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// capacityBetween is the command "capacity LOW TRUE HIGH ARG ...": it runs
+// rampload, which is to find a capacity between LOW and HIGH, and to have a lowest
+// load that did not pass at most at HIGH. Near its capacity a service has no room
+// for the requests that come together after a pause of the machine, so that the
+// search has three tries.
+func capacityBetween(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: capacity LOW TRUE HIGH ARG ...")
+	}
+	var bounds [3]float64
+	for i := range bounds {
+		var err error
+		bounds[i], err = strconv.ParseFloat(args[i], 64)
+		ts.Check(err)
+	}
+	for try := 1; ; try++ {
+		why := searched(ts, bounds[0], bounds[2], args[3:])
+		if why == "" {
+			return
+		}
+		if try == 3 {
+			ts.Fatalf("%s; want %v/s: %v/s to %v/s", why, bounds[1], bounds[0], bounds[2])
+		}
+		ts.Logf("%s", why)
+		removeReport(ts, "r.json")
 	}
 }
 
-// capacityBetween is the command "capacity REPORT LOW TRUE HIGH": it checks that
-// a search found its capacity, between LOW and HIGH, and that the lowest load that
-// did not pass is at most HIGH and above LOW.
-func capacityBetween(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 4 {
-		ts.Fatalf("usage: capacity REPORT LOW TRUE HIGH")
+// searched runs a search and says what is wrong with what it found.
+func searched(ts *testscript.TestScript, low, high float64, args []string) string {
+	if code := runProgram(ts, append(args, "--out", "r.json"), nil); code != 0 {
+		return fmt.Sprintf("exit %d", code)
 	}
-	var bounds [3]float64
-	for i, arg := range args[1:] {
-		var err error
-		bounds[i], err = strconv.ParseFloat(arg, 64)
-		ts.Check(err)
-	}
-	r, err := report.Read(strings.NewReader(ts.ReadFile(args[0])))
+	r, err := report.Read(strings.NewReader(ts.ReadFile("r.json")))
 	ts.Check(err)
 	c := r.Capacity
 	if c == nil || c.Status != report.CapacityFound || !c.Complete || c.RPS == nil || c.HighRPS == nil {
-		ts.Fatalf("the search found nothing: %+v", c)
+		return fmt.Sprintf("the search found nothing: %+v", c)
 	}
-	ts.Logf("capacity %v/s (below %v/s) of %v/s", *c.RPS, *c.HighRPS, bounds[1])
-	if *c.RPS < bounds[0] || *c.RPS > bounds[2] || *c.HighRPS > bounds[2]*1.05 {
-		ts.Fatalf("capacity %v/s, below %v/s; want %v/s to %v/s", *c.RPS, *c.HighRPS, bounds[0], bounds[2])
+	if *c.RPS < low || *c.RPS > high || *c.HighRPS > high*1.05 {
+		return fmt.Sprintf("capacity %v/s, below %v/s", *c.RPS, *c.HighRPS)
 	}
+	return ""
 }
 
 // fileMatches is the command "matches FILE TEXT": it checks that the file contains the text; with !, that it does
