@@ -227,6 +227,8 @@ func (s *idleSweeper) try(ctx context.Context, d time.Duration) (IdleTry, error)
 	}
 	var again attack.Attempt
 	lease.Do(s.request, &again)
+	// What lived lived for d at least; what had ended did so by the time it was
+	// used, which is later than planned where this machine was busy.
 	try := IdleTry{Planned: d, Lasted: d, End: IdleAlive, Fault: again.Fault}
 	switch {
 	case ctx.Err() != nil:
@@ -248,6 +250,9 @@ func (s *idleSweeper) try(ctx context.Context, d time.Duration) (IdleTry, error)
 		try.End = IdleEOFUse
 	case again.Fault == attack.Timeout || again.Fault == attack.Unreachable:
 		try.End = IdleSilent
+	}
+	if try.End != IdleAlive {
+		try.Lasted = max(d, again.Conn.Idle)
 	}
 	return try, nil
 }
