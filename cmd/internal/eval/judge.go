@@ -52,10 +52,11 @@ type Onset struct {
 	Status  diagnose.OnsetStatus
 	Windows float64 // onset found less begin of the harm, in windows
 	First   float64 // the same, of the very first harm
+	Event   float64 // when the first faults happened less the begin of the harm, in windows: no request's due time is asked
 	Percent float64 // of the offered load at the begin of the harm
 	Width   float64 // of the interval, in windows
 	Covered bool    // the windows of the interval hold the begin of the harm
-	Expect  int     // load of the onset within the scenario's computed bounds: 1 yes, -1 no, 0 no bounds
+	Expect  int     // load of the onset within the scenario's computed bounds: 1 yes, -1 no, 0 no bounds, or the injector itself did its harm outside of them
 }
 
 // Judge compares what was concluded from a log with the truth of its case.
@@ -181,7 +182,7 @@ func place(c Case, f diagnose.Finding) Place {
 
 // judgeOnset compares the headline onset of the first finding's target.
 func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
-	out := Onset{Status: diagnose.NoOnset, Windows: math.NaN(), First: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
+	out := Onset{Status: diagnose.NoOnset, Windows: math.NaN(), First: math.NaN(), Event: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
 	var o *diagnose.Onset
 	for i, t := range r.Targets {
 		if (t.Name == r.Findings[0].Target || r.Findings[0].Target == "") && len(t.Onsets) > 0 {
@@ -196,9 +197,10 @@ func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
 	if o.Status != diagnose.Found {
 		return out
 	}
+	within := func(load float64) bool { return load >= c.LoadLow && load <= c.LoadHigh }
 	if c.LoadLow > 0 {
 		out.Expect = -1
-		if o.Load.Value >= c.LoadLow && o.Load.Value <= c.LoadHigh {
+		if within(o.Load.Value) {
 			out.Expect = 1
 		}
 	}
@@ -207,39 +209,56 @@ func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
 	}
 	window := log.Header.Interval.Seconds()
 	due := func(harm time.Time) float64 {
-		return dueOf(log, harm.Sub(log.Header.Started), o.Fault == attack.Timeout).Seconds()
+		return dueOf(log, harm.Sub(log.Header.Started)).Seconds()
 	}
 	harm := due(sustained(c.Truth))
 	out.Windows, out.First = (o.At.Value-harm)/window, (o.At.Value-due(c.Truth.First))/window
 	out.Width = (o.At.High - o.At.Low) / window
 	at := math.Floor(harm / window)
 	out.Covered = at >= math.Floor(o.At.Low/window) && at <= math.Floor(o.At.High/window)
+	begin := sustained(c.Truth).Sub(log.Header.Started).Seconds()
+	out.Event = (o.At.Value + o.EventDelay - begin) / window
 	if load := offered(log.Header.Stages, harm); load > 0 {
 		out.Percent = 100 * (o.Load.Value - load) / load
+		// The bounds are those of a limit. On a ramp its reserve, such as the tokens
+		// in a bucket, lasts until the load is beyond them: then they say nothing of
+		// the onset.
+		if !within(load) {
+			out.Expect = 0
+		}
 	}
 	return out
 }
 
 // dueOf returns when the first request was due that a harm befell: onsets are
-// dated by that, and the injector dates what it did. A request that times out
-// was harmed about when it was due, any other about when it failed. Without such
-// a request within 3 s it is the time of the harm itself.
-func dueOf(log *runlog.Log, harm time.Duration, timeout bool) time.Duration {
-	const early, late = 250 * time.Millisecond, 3 * time.Second
-	first, found := time.Duration(0), harm
+// dated by that, and the injector dates what it did. A harm can strike at any
+// time of a request's life: a lost packet at its begin, a reset at its end, an
+// answer that comes after the client gave up in between. So what failed and was
+// under way at the harm was befallen, within the resolution of the injector's
+// clock; one kill fails many requests in the same instant, in no order, of which
+// the one due first dates the onset. When nothing under way failed it is the
+// first failure that was due in the 3 s after it, and without any the time of
+// the harm itself.
+func dueOf(log *runlog.Log, harm time.Duration) time.Duration {
+	const resolution, late = 250 * time.Millisecond, 3 * time.Second
+	underWay, after := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
 	for _, f := range log.Failures {
-		at := f.End
-		if timeout {
-			at = f.Due
-		}
-		if !f.Fault.Failure() || f.Phase == attack.PhaseIdle || at < harm-early || at > harm+late {
+		if !f.Fault.Failure() || f.Phase == attack.PhaseIdle || f.End < harm-resolution || f.Due > harm+late {
 			continue
 		}
-		if first == 0 || at < first {
-			first, found = at, f.Due
+		if f.Due <= harm+resolution {
+			underWay = min(underWay, f.Due)
+		} else {
+			after = min(after, f.Due)
 		}
 	}
-	return found
+	switch {
+	case underWay < math.MaxInt64:
+		return underWay
+	case after < math.MaxInt64:
+		return after
+	}
+	return harm
 }
 
 // sustained returns when the harm began that went on: harm is cut where there was

@@ -134,7 +134,7 @@ func TestJudgeOnset(t *testing.T) {
 	}
 	o := diagnose.Onset{
 		Status: diagnose.Found, Fault: attack.Reset,
-		At: diagnose.Span{Value: 10, Low: 9, High: 11}, Load: diagnose.Span{Value: 300},
+		At: diagnose.Span{Value: 10, Low: 9, High: 11}, Load: diagnose.Span{Value: 300}, EventDelay: 0.5,
 	}
 	fail := func(fault attack.Fault, due, end float64) {
 		at := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -147,18 +147,36 @@ func TestJudgeOnset(t *testing.T) {
 	// Reset at 10 s, it was due at 9.5 s: two windows late. Of 290/s, 10/s too much.
 	fail(attack.Reset, 9.5, 10)
 	got := Judge(Case{Causes: []string{"x"}, LoadLow: 280, LoadHigh: 320, Truth: harm(10)}, log, found(o)).Onset
-	want := Onset{Status: diagnose.Found, Windows: 2, First: 2, Percent: 100 * 10 / 290.0, Width: 8, Covered: true, Expect: 1}
+	want := Onset{Status: diagnose.Found, Windows: 2, First: 2, Event: 2, Percent: 100 * 10 / 290.0, Width: 8, Covered: true, Expect: 1}
 	if math.Abs(got.Percent-want.Percent) > 1e-9 {
 		t.Errorf("off by %v %% of the load, want %v", got.Percent, want.Percent)
 	}
 	if got.Percent = want.Percent; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	// What times out after 2 s was harmed on arrival.
+	// What times out after 2 s was harmed on arrival, or by the answer that came late.
 	o.Fault = attack.Timeout
 	fail(attack.Timeout, 8.5, 10.5)
-	if got := Judge(Case{Causes: []string{"x"}, LoadLow: 310, LoadHigh: 320, Truth: harm(8.5)}, log, found(o)).Onset; got.Windows != 6 || got.Covered || got.Expect != -1 {
-		t.Errorf("timeout: %+v", got)
+	for _, at := range []float64{8.5, 10.4} {
+		if got := Judge(Case{Causes: []string{"x"}, LoadLow: 265, LoadHigh: 290, Truth: harm(at)}, log, found(o)).Onset; got.Windows != 6 || got.Covered || got.Expect != -1 {
+			t.Errorf("timeout, harm at %g s: %+v", at, got)
+		}
+	}
+	// The injector did its harm at 270/s: bounds that exclude it tell nothing.
+	if got := Judge(Case{Causes: []string{"x"}, LoadLow: 310, LoadHigh: 320, Truth: harm(8.5)}, log, found(o)).Onset; got.Expect != 0 {
+		t.Errorf("bounds without the harm: %+v", got)
+	}
+	// One kill fails all that is under way; the request due first dates it.
+	fail(attack.Reset, 9.5, 10)
+	log.Failures[1], log.Failures[2] = log.Failures[2], log.Failures[1]
+	log.Failures[1].End = log.Failures[2].End
+	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(10)}, log, found(o)).Onset; got.Windows != 2 {
+		t.Errorf("all at once: %+v", got)
+	}
+	// Nothing was under way: the next one that failed.
+	fail(attack.Reset, 11.5, 11.5)
+	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(10)}, log, found(o)).Onset; got.Windows != -6 {
+		t.Errorf("the next: %+v", got)
 	}
 	log.Failures = nil
 	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(11)}, log, found(o)).Onset; got.Windows != -4 || !got.Covered {

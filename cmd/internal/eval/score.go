@@ -146,7 +146,7 @@ type OnsetScore struct {
 	Runs                     int // with a fault whose first harm the injector dated
 	Found, FromStart, Others int // how their faults were said to begin
 	Covered                  int // of those found: intervals that hold the begin of the harm
-	Windows, First           Spread
+	Windows, First, Event    Spread
 	Percent, Width           Spread
 	Bounded, Within          int // of those with computed bounds of the load
 }
@@ -160,7 +160,7 @@ type Spread struct {
 // Onsets scores the onsets found with all sources.
 func (e *Evaluation) Onsets() OnsetScore {
 	var s OnsetScore
-	var windows, first, percent, width []float64
+	var windows, first, event, percent, width []float64
 	for _, r := range e.Results {
 		if r.Kind() != Fault && r.Kind() != Unseen {
 			continue
@@ -186,6 +186,7 @@ func (e *Evaluation) Onsets() OnsetScore {
 		}
 		if !math.IsNaN(o.Windows) {
 			windows, first, width = append(windows, math.Abs(o.Windows)), append(first, math.Abs(o.First)), append(width, o.Width)
+			event = append(event, math.Abs(o.Event))
 			if o.Covered {
 				s.Covered++
 			}
@@ -194,7 +195,8 @@ func (e *Evaluation) Onsets() OnsetScore {
 			percent = append(percent, math.Abs(o.Percent))
 		}
 	}
-	s.Windows, s.First, s.Percent, s.Width = spread(windows), spread(first), spread(percent), spread(width)
+	s.Windows, s.First, s.Event = spread(windows), spread(first), spread(event)
+	s.Percent, s.Width = spread(percent), spread(width)
 	return s
 }
 
