@@ -199,7 +199,7 @@ func TestSearchIsDiagnosedByItsLoads(t *testing.T) {
 		t.Error("the log was changed")
 	}
 	o := build(t, log, profiles.DefaultSearch(300, 5000)).Targets[0].Onset
-	if o.Status != "onset" || o.LoadLowRPS == nil || o.BeforeOf != 9300 || *o.LoadLowRPS > 750 || *o.LoadHighRPS < 750 {
-		t.Errorf("onset at %v/s (%v to %v), want 750/s, the first window above 700/s, after 9,300 requests: %+v", *o.LoadRPS, *o.LoadLowRPS, *o.LoadHighRPS, o)
+	if o.Status != "onset" || o.LoadLowRPS == nil || o.BeforeOf != 9600 || *o.LoadLowRPS > 750 || *o.LoadHighRPS < 750 {
+		t.Errorf("onset at %v/s (%v to %v), want 750/s, the first window above 700/s, after 9,600 requests: %+v", *o.LoadRPS, *o.LoadLowRPS, *o.LoadHighRPS, o)
 	}
 }

@@ -39,7 +39,58 @@ func (a *analysis) onsets(t *targetSeries) []Onset {
 	for _, k := range keys {
 		out = append(out, a.scan(t, k, options))
 	}
-	return a.headlineFirst(t, out)
+	out = a.headlineFirst(t, out)
+	if len(out) > 0 {
+		a.dateTogether(t, keys, options, &out[0])
+	}
+	return out
+}
+
+// leadUp is how long faults may lead up to an onset, in seconds.
+const leadUp = 5.0
+
+// dateTogether dates the headline by all classes of faults that rise with it. A
+// service that fails answers late, closes and resets connections, as chance has
+// it or one after the other, and each class alone rises later and less surely
+// than the failures do. A class that was common long before is another matter.
+func (a *analysis) dateTogether(t *targetSeries, keys []faultKey, options stats.RiseOptions, h *Onset) {
+	if h.Status != Found {
+		return
+	}
+	split := a.window(max(0, h.At.Low-leadUp))
+	before, after := sum(t.attempts[:split]), sum(t.attempts[split:])
+	count := make([]float64, a.n)
+	var with []faultKey
+	for _, k := range keys {
+		y := t.faults[k]
+		if sum(y[:split])*after > 0.1*sum(y[split:])*before {
+			continue
+		}
+		with = append(with, k)
+		for i, n := range y {
+			count[i] += n
+		}
+	}
+	own := faultKey{h.Fault, h.Series == "dial"}
+	if len(with) < 2 || !slices.Contains(with, own) {
+		return
+	}
+	r := stats.Rates{Step: a.step, Count: count, Exposure: t.attempts, Load: a.load[:a.n]}
+	rise := stats.FindRise(r, options)
+	if rise.Status != stats.Lasting {
+		return
+	}
+	all := Onset{AlarmAt: a.seconds(float64(rise.Alarm + 1))}
+	if a.place(t, with, rise, &all); all.At.Value >= h.At.Value {
+		return
+	}
+	a.sumRamps(r, &all)
+	h.At, h.Load, h.EventDelay, h.AlarmAt = all.At, all.Load, all.EventDelay, min(h.AlarmAt, all.AlarmAt)
+	exposure, _ := t.exposure(own)
+	at := a.window(h.At.Value)
+	h.Before, h.BeforeOf = uint64(sum(t.faults[own][:at])), uint64(sum(exposure[:at]))
+	h.After, h.AfterOf = uint64(sum(t.faults[own][at:])), uint64(sum(exposure[at:]))
+	h.Note = join(h.Note, "dated by all faults that began with it")
 }
 
 // scanOptions divides the chance of a false alarm among the series that could
@@ -117,16 +168,15 @@ func (a *analysis) scan(t *targetSeries, k faultKey, options stats.RiseOptions) 
 		out.Note = "present from the first windows on: the onset is at or below the starting load"
 	case stats.Recurring:
 		out.Status = Periodic
-		a.place(t, k, rise, &out)
+		a.place(t, []faultKey{k}, rise, &out)
 		out.Note = fmt.Sprintf("bursts about every %s, as idle timeouts or restarts on a clock make them", wordSeconds(rise.Period))
 	case stats.Episode:
 		out.Status = Transient
-		a.place(t, k, rise, &out)
+		a.place(t, []faultKey{k}, rise, &out)
 		out.Note = "an episode that ended although the load did not fall"
 	case stats.Lasting:
 		out.Status = Found
-		a.place(t, k, rise, &out)
-		a.trickle(r, rise, &out)
+		a.place(t, []faultKey{k}, rise, &out)
 		a.sumRamps(r, &out)
 		if rise.Hinge {
 			out.Note = "grows with the load above the onset"
@@ -157,17 +207,18 @@ func (a *analysis) bursts(t *targetSeries, k faultKey, r stats.Rates, rise stats
 	rise.After, rise.AfterOf = sum(r.Count[first:]), sum(r.Exposure[first:])
 	out.Before, out.BeforeOf = uint64(rise.Before), uint64(rise.BeforeOf)
 	out.After, out.AfterOf = uint64(rise.After), uint64(rise.AfterOf)
-	a.place(t, k, rise, out)
+	a.place(t, []faultKey{k}, rise, out)
 	out.Note = count(float64(len(rise.Bursts)), "isolated burst")
 }
 
-// place sets time and load of a rise. With no fault before it, the first fault
-// tells where in its window it began.
-func (a *analysis) place(t *targetSeries, k faultKey, rise stats.Rise, out *Onset) {
-	at := a.seconds(rise.At)
-	due, shift, ok := a.firstFault(t, k, at, a.seconds(rise.At+2/a.step))
-	if ok && rise.Before == 0 && due < a.seconds(rise.At+1) {
-		at = max(at, due)
+// place sets time and load of a rise of some series. Where faults before it are
+// rare, the first one tells when in its window it began.
+func (a *analysis) place(t *targetSeries, keys []faultKey, rise stats.Rise, out *Onset) {
+	at, window := a.seconds(rise.At), math.Floor(rise.At)
+	background := rise.Before / max(1, rise.BeforeOf) * t.attempts[min(int(window), a.n-1)]
+	due, shift, ok := a.firstFault(t, keys, a.seconds(window), a.seconds(window+2))
+	if ok && background < 0.25 && due < a.seconds(window+1) {
+		at = due
 	}
 	low, high := max(0, a.seconds(rise.Low)), min(a.duration(), a.seconds(rise.High))
 	out.At = Span{at, min(low, at), max(high, at)}
@@ -175,44 +226,20 @@ func (a *analysis) place(t *targetSeries, k faultKey, rise stats.Rise, out *Onse
 	out.Load = a.loadSpan(out.At)
 }
 
-// trickle moves the lower end of an onset's interval back to the first of the
-// faults that lead up to it without a silence of two seconds, for at most five: a
-// limit that use comes and goes at fails a few before it fails many. A background
-// of faults that was there before is none.
-func (a *analysis) trickle(r stats.Rates, rise stats.Rise, out *Onset) {
-	if rise.Before > 0.1*rise.BeforeOf*rise.After/max(rise.AfterOf, 1) {
-		return
-	}
-	at := min(int(rise.At), len(r.Count)-1)
-	first, quiet := at, 0
-	for i := at - 1; i >= 0 && float64(at-i)*a.step <= 5; i-- {
-		if quiet++; float64(quiet)*a.step >= 2 {
-			break
-		}
-		if r.Count[i] > 0 {
-			first, quiet = i, 0
-		}
-	}
-	if low := a.seconds(float64(first)); low < out.At.Low {
-		out.At.Low = low
-		out.Load = a.loadSpan(out.At)
-	}
-}
-
 func (a *analysis) loadSpan(at Span) Span {
 	l, x, y := a.loadAt(at.Value), a.loadAt(at.Low), a.loadAt(at.High)
 	return Span{l, min(l, x, y), max(l, x, y)}
 }
 
-// firstFault returns when the first fault of a series in [from, to) was due, and
+// firstFault returns when the first fault of some series in [from, to) was due, and
 // how long after being due faults there happened: a timeout happens when its
 // attempt begins to wait, anything else when it ends.
-func (a *analysis) firstFault(t *targetSeries, k faultKey, from, to float64) (due, shift float64, ok bool) {
+func (a *analysis) firstFault(t *targetSeries, keys []faultKey, from, to float64) (due, shift float64, ok bool) {
 	due = math.Inf(1)
 	var shifts []float64
 	for i := range a.log.Failures {
 		f := &a.log.Failures[i].Attempt
-		if int(f.Target) != t.index || f.Fault != k.fault || (f.Phase <= attack.PhaseTLS) != k.dial {
+		if int(f.Target) != t.index || f.Phase == attack.PhaseIdle || !slices.Contains(keys, faultKey{f.Fault, f.Phase <= attack.PhaseTLS}) {
 			continue
 		}
 		d := f.Due.Seconds()
@@ -221,7 +248,7 @@ func (a *analysis) firstFault(t *targetSeries, k faultKey, from, to float64) (du
 		}
 		due = min(due, d)
 		happened := f.End.Seconds()
-		if k.fault == attack.Timeout {
+		if f.Fault == attack.Timeout {
 			happened = f.Start.Seconds()
 		}
 		shifts = append(shifts, max(0, happened-d))

@@ -13,7 +13,8 @@ const (
 )
 
 // locate sets where the rise of an alarm began, its interval, and the counts on
-// both sides.
+// both sides. The likelihood tells which windows are possible; of what happened
+// in them, the rise begins with the first.
 func (s *scanner) locate(a alarm, out *Rise) {
 	end := s.dataEnd(a.to, lookAhead)
 	first := max(1, a.to-s.r.windows(lookBack))
@@ -41,14 +42,79 @@ func (s *scanner) locate(a alarm, out *Rise) {
 		at = s.endOfLevel(at, a.to)
 		low, high = min(s.endOfLevel(low, a.to), at), max(high, at)
 	}
+	at = s.firstEvent(at, a.to)
+	high = max(high, at)
+	begin, earliest := s.leadUp(at)
+	at, low = begin, min(low, earliest)
 	out.Hinge = hinge
 	out.At = float64(at)
 	if hinge {
 		out.At += 0.5
 	}
-	out.Low, out.High = max(0, float64(low-1)), min(float64(s.n), float64(high+1)+out.At-float64(at))
+	out.Low, out.High = max(0, float64(low-1)), min(float64(s.n), float64(high+1))
 	out.Before, out.BeforeOf = s.all(0, at)
 	out.After, out.AfterOf = s.all(at, s.n)
+}
+
+// leadUpPause is the silence that parts what leads up to a rise from what happened
+// before it, and leadUpMost how long a lead-up is at most, in seconds; leadUpOdds
+// is the excess that tells it from a background, ln 10.
+const (
+	leadUpPause = 2.0
+	leadUpMost  = 5.0
+	leadUpOdds  = 2.3
+)
+
+// firstEvent returns the first window from t on with an event, at most until. The
+// likelihood's change of rate can lie before: a limit with a reserve, such as a
+// queue or a bucket of tokens, is exceeded some time before it turns anything
+// away, and what is turned away then grows as if there had been no reserve. A
+// rise begins with what happens.
+func (s *scanner) firstEvent(t, until int) int {
+	for i := t; i <= until; i++ {
+		if !s.masked[i] && s.r.Count[i] > 0 {
+			return i
+		}
+	}
+	return t
+}
+
+// leadUp returns the first window of the events that lead up to a rise at t: a
+// limit that use comes and goes at turns a few away before it turns many away.
+// They are more frequent than before: windows with events are counted, and not
+// events, so that one cluster is one. What could be either is no more than the
+// earliest window that is possible. Masked windows count as any other: bursts
+// that a rise follows at once are no isolated ones.
+func (s *scanner) leadUp(t int) (first, earliest int) {
+	events, exposure := make([]float64, t+1), make([]float64, t+1)
+	for i := range t {
+		events[i+1], exposure[i+1] = events[i], exposure[i]+s.r.Exposure[i]
+		if s.r.Count[i] > 0 {
+			events[i+1]++
+		}
+	}
+	first, earliest = t, t
+	quiet := 0
+	for i := t - 1; i > 0 && t-i <= s.r.windows(leadUpMost); i-- {
+		if quiet++; quiet >= s.r.windows(leadUpPause) {
+			break
+		}
+		if s.r.Count[i] == 0 {
+			continue
+		}
+		quiet = 0
+		g := excess(events[t]-events[i], events[t], (exposure[t]-exposure[i])/exposure[t])
+		if events[i] >= 2 {
+			g /= s.dispersion(i)
+		}
+		if g >= leadUpOdds {
+			first = i
+		}
+		if g > 1 {
+			earliest = i
+		}
+	}
+	return first, min(first, earliest)
 }
 
 // endOfLevel returns the last window from t on, at most until, that a hinge cannot

@@ -24,9 +24,9 @@ type Segment struct{ From, To int }
 // the series; a fraction lies within a window.
 type Rise struct {
 	Status    RiseStatus
-	At        float64 // Lasting, Episode, and the first burst of Recurring
+	At        float64 // the first event of Lasting and Episode, the first burst of Recurring
 	Low, High float64 // 95 % interval
-	Hinge     bool    // grows with the load from At on; else it jumps
+	Hinge     bool    // grows with the load; else it jumps
 	Alarm     int     // the window after which a reader of the stream would have known
 	Excess    float64 // log of the odds bound at the alarm
 
@@ -64,8 +64,9 @@ const (
 // alone (excess ≥ ln 100, two windows with events, a rate of at least Floor and
 // thrice the one before), and it lasts if the rate stays at half of the
 // segment's while the load is no lower. What does not last is an episode and is
-// masked. The start is the maximum of a profile likelihood over a step and a
-// hinge, with the interval of all starts within 2Δℓ ≤ 6.0.
+// masked. The start is the first event from the maximum of a profile likelihood
+// over a step and a hinge on, or of what leads up to it; the interval is that of
+// all starts within 2Δℓ ≤ 6.0, and holds the first event.
 func FindRise(r Rates, o RiseOptions) Rise {
 	masked, bursts := MaskBursts(r)
 	out := findRise(newScanner(r, masked), o, bursts)

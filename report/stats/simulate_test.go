@@ -141,48 +141,70 @@ func wandering(rng *rand.Rand, p float64) stats.Rates {
 	})
 }
 
-// rises are series with an onset at a random window.
+// rises are series with an onset at a random window: excess gives the share of
+// faults beyond the background.
 var rises = []struct {
 	name     string
 	from, to float64
 	detected float64 // at least this share
 	median   float64 // of the error in windows, at most
 	p90      float64
-	p        func(p0 float64, at int, onset float64) func(int, float64) float64
+	excess   func(at int, onset float64) func(int, float64) float64
 }{
 	{"step +1 %", 200, 4000, 1, 1, 2, step(0.01)},
 	{"step +0.3 %", 200, 4000, 0.97, 2, 6, step(0.003)},
 	{"step to 60 %", 200, 4000, 1, 1, 1, step(0.6)},
-	{"hinge, all of the excess", 200, 4000, 1, 1.5, 3, hinge(1)},
-	{"hinge, a tenth of the excess", 200, 4000, 1, 3, 8, hinge(0.1)},
+	{"hinge, all of the excess", 200, 4000, 1, 1, 2, hinge(1, 0)},
+	{"hinge, a tenth of the excess", 200, 4000, 1, 1, 4, hinge(0.1, 0)},
+	{"hinge behind a reserve of 2 s", 200, 4000, 1, 1, 3, hinge(1, 8)},
+	{"few before many", 200, 4000, 1, 1, 9, fewBefore},
 	{"rare requests, step 1 %", 20, 400, 0.9, 6, 40, step(0.01)},
-	{"rare requests, hinge", 20, 400, 1, 6, 20, hinge(0.1)},
+	{"rare requests, hinge", 20, 400, 1, 6, 20, hinge(0.1, 0)},
 }
 
-func step(by float64) func(float64, int, float64) func(int, float64) float64 {
-	return func(p0 float64, at int, _ float64) func(int, float64) float64 {
+func step(by float64) func(int, float64) func(int, float64) float64 {
+	return func(at int, _ float64) func(int, float64) float64 {
 		return func(i int, _ float64) float64 {
 			if i >= at {
-				return p0 + by
+				return by
 			}
-			return p0
+			return 0
 		}
 	}
 }
 
-func hinge(beta float64) func(float64, int, float64) func(int, float64) float64 {
-	return func(p0 float64, _ int, onset float64) func(int, float64) float64 {
-		return func(_ int, load float64) float64 {
-			return min(1, p0+beta*max(0, 1-onset/load))
+// hinge fails the share beta of what is beyond the load of the onset, from some
+// windows after it on.
+func hinge(beta float64, reserve int) func(int, float64) func(int, float64) float64 {
+	return func(at int, onset float64) func(int, float64) float64 {
+		return func(i int, load float64) float64 {
+			if i < at+reserve {
+				return 0
+			}
+			return min(1, beta*max(0, 1-onset/load))
 		}
+	}
+}
+
+// fewBefore fails one request in five hundred for 3 s, and then many.
+func fewBefore(at int, onset float64) func(int, float64) float64 {
+	return func(i int, load float64) float64 {
+		switch {
+		case i >= at+12:
+			return 0.02 + max(0, 1-onset/load)
+		case i >= at:
+			return 0.002
+		}
+		return 0
 	}
 }
 
 type errorsOf struct {
-	found, covered, runs int
-	abs                  []float64
-	width                []float64
-	delay                []float64
+	found, covered, coveredRate, runs int
+	abs                               []float64 // from the first event of the rise
+	rate                              []float64 // from where the rate begins to rise
+	width                             []float64
+	delay                             []float64
 }
 
 func measure(c int, seeds int, base uint64) errorsOf {
@@ -192,7 +214,11 @@ func measure(c int, seeds int, base uint64) errorsOf {
 		p0 := []float64{0, 1e-5, 1e-4}[rng.IntN(3)]
 		at := 120 + rng.IntN(240)
 		onset := rises[c].from + (rises[c].to-rises[c].from)*(float64(at)+0.5)/480
-		r := ramp(rng, rises[c].from, rises[c].to, rises[c].p(p0, at, onset))
+		r := ramp(rng, rises[c].from, rises[c].to, rises[c].excess(at, onset))
+		first := slices.IndexFunc(r.Count, func(n float64) bool { return n > 0 })
+		for i, n := range ramp(rng, rises[c].from, rises[c].to, constant(p0)).Count {
+			r.Count[i] = min(r.Exposure[i], r.Count[i]+n)
+		}
 		if rng.IntN(2) == 0 {
 			burst(rng, &r, 20+rng.IntN(60), 10+rng.IntN(at-20))
 		}
@@ -201,18 +227,18 @@ func measure(c int, seeds int, base uint64) errorsOf {
 			continue
 		}
 		out.found++
-		truth := float64(at)
-		if got.Hinge {
-			truth += 0.5
-		}
-		out.abs = append(out.abs, math.Abs(got.At-truth))
+		out.abs = append(out.abs, math.Abs(math.Floor(got.At)-float64(first)))
+		out.rate = append(out.rate, math.Abs(got.At-float64(at)))
 		out.width = append(out.width, got.High-got.Low)
 		out.delay = append(out.delay, float64(got.Alarm+1-at))
-		if got.Low <= truth && truth <= got.High {
+		if got.Low <= float64(first) && float64(first) <= got.High {
 			out.covered++
 		}
+		if got.Low <= float64(at) && float64(at) <= got.High {
+			out.coveredRate++
+		}
 	}
-	for _, v := range [][]float64{out.abs, out.width, out.delay} {
+	for _, v := range [][]float64{out.abs, out.rate, out.width, out.delay} {
 		slices.Sort(v)
 	}
 	return out
@@ -250,8 +276,9 @@ func TestRiseError(t *testing.T) {
 		e := measure(c, seeds, base)
 		share := float64(e.found) / float64(seeds)
 		coverage := float64(e.covered) / float64(max(1, e.found))
-		t.Logf("%-30s found %.2f, |error| median %.1f p90 %.1f windows, coverage %.2f, width %.0f, alarm after %.0f (p90 %.0f)",
-			rise.name, share, quantile(e.abs, 0.5), quantile(e.abs, 0.9), coverage,
+		t.Logf("%-30s found %.2f, |error| from the first event median %.1f p90 %.1f windows, from the rate %.1f and %.1f, coverage %.2f and %.2f, width %.0f, alarm after %.0f (p90 %.0f)",
+			rise.name, share, quantile(e.abs, 0.5), quantile(e.abs, 0.9), quantile(e.rate, 0.5), quantile(e.rate, 0.9),
+			coverage, float64(e.coveredRate)/float64(max(1, e.found)),
 			quantile(e.width, 0.5), quantile(e.delay, 0.5), quantile(e.delay, 0.9))
 		if _, high := stats.Wilson(float64(e.found), float64(seeds), 0.95); high < rise.detected {
 			t.Errorf("%s: found %.2f, want %.2f", rise.name, share, rise.detected)
