@@ -51,68 +51,88 @@ func TestScenarios(t *testing.T) {
 				}
 				t.Skip(why)
 			}
-			exe, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			run, err := s.Start(t.Context(), lab.Env{Dir: t.TempDir(), Exe: exe, Seed: *seed})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { run.Stop() })
-			if problems := run.Profile.WithDefaults().Validate(nil); len(problems) > 0 {
-				t.Errorf("profile: %v", problems)
-			}
-			plan := plan{Profile: run.Profile}
-			if !*full {
-				plan.Brief, plan.Until = parts, untilOf(s)
-				if s.Cause == "healthy" {
-					// A machine that stands still for two seconds is no fault of the service.
-					plan.Profile.Client.Timeout = patience
+			// A forged RST comes too late when the forger had no processor for as long as
+			// an answer takes, and nobody but the client knows.
+			for try := 1; ; try++ {
+				off := loadScenario(t, s)
+				if late := exact[s.Name] && s.Family == "injection" && off < 0; late && try < 4 {
+					t.Logf("%d forged RSTs came too late", -off)
+					continue
 				}
-			}
-			got := client(t, run, plan)
-			if err := run.Stop(); err != nil {
-				t.Errorf("stop: %v", err)
-			}
-			truth := run.Truth()
-			t.Logf("\nclient %+v\ntruth resets %d, %v", got, truth.Resets, truth.Counts)
-			if !truth.First.IsZero() && !got.FirstFailure.IsZero() {
-				after := truth.First.Sub(got.Began)
-				if !*full {
-					after *= parts
+				if exact[s.Name] && off != 0 {
+					t.Errorf("the client saw %+d resets more than the truth says", off)
 				}
-				at := offered(run.Profile, after)
-				t.Logf("first harm at %.0f/s, due between %.0f and %.0f/s; the client's first failure %v later",
-					at, run.Expect.LoadLow, run.Expect.LoadHigh, got.FirstFailure.Sub(truth.First).Round(time.Millisecond))
-				if *full && run.Expect.LoadLow > 0 && (at < run.Expect.LoadLow || at > run.Expect.LoadHigh) {
-					t.Errorf("the onset is not where it was computed to be")
-				}
-			}
-			switch {
-			case s.Cause == "healthy":
-				if got.failed() > 0 || !truth.First.IsZero() {
-					t.Errorf("a control failed")
-				}
-			case s.Family == "client":
-				// Without CPU the plain client is late, and sees that as timeouts.
-				if got.Local == 0 && (s.Cause != "client-cpu" || got.Timeout == 0) {
-					t.Errorf("no local fault")
-				}
-			default:
-				if got.failed() == 0 && got.Wire == 0 {
-					t.Errorf("the client saw no fault")
-				}
-				if truth.First.IsZero() {
-					t.Errorf("the truth knows no harm")
-				}
-				// Whoever gives up closes, and may meet a RST that is on its way.
-				if off := got.Wire - int64(truth.Resets); exact[s.Name] && max(off, -off) > got.Timeout {
-					t.Errorf("the client saw %d resets, truth says %d", got.Wire, truth.Resets)
-				}
+				break
 			}
 		})
 	}
+}
+
+// loadScenario runs a scenario once. It returns how many resets more the client
+// saw than the truth says, beyond what nobody can tell.
+func loadScenario(t *testing.T, s lab.Scenario) int64 {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := s.Start(t.Context(), lab.Env{Dir: t.TempDir(), Exe: exe, Seed: *seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { run.Stop() })
+	if problems := run.Profile.WithDefaults().Validate(nil); len(problems) > 0 {
+		t.Errorf("profile: %v", problems)
+	}
+	plan := plan{Profile: run.Profile}
+	if !*full {
+		plan.Brief, plan.Until = parts, untilOf(s)
+		if s.Cause == "healthy" {
+			// A machine that stands still for two seconds is no fault of the service.
+			plan.Profile.Client.Timeout = patience
+		}
+	}
+	got := client(t, run, plan)
+	if err := run.Stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	truth := run.Truth()
+	t.Logf("\nclient %+v\ntruth resets %d, %v", got, truth.Resets, truth.Counts)
+	if !truth.First.IsZero() && !got.FirstFailure.IsZero() {
+		after := truth.First.Sub(got.Began)
+		if !*full {
+			after *= parts
+		}
+		at := offered(run.Profile, after)
+		t.Logf("first harm at %.0f/s, due between %.0f and %.0f/s; the client's first failure %v later",
+			at, run.Expect.LoadLow, run.Expect.LoadHigh, got.FirstFailure.Sub(truth.First).Round(time.Millisecond))
+		if *full && run.Expect.LoadLow > 0 && (at < run.Expect.LoadLow || at > run.Expect.LoadHigh) {
+			t.Errorf("the onset is not where it was computed to be")
+		}
+	}
+	switch {
+	case s.Cause == "healthy":
+		if got.failed() > 0 || !truth.First.IsZero() {
+			t.Errorf("a control failed")
+		}
+	case s.Family == "client":
+		// Without CPU the plain client is late, and sees that as timeouts.
+		if got.Local == 0 && (s.Cause != "client-cpu" || got.Timeout == 0) {
+			t.Errorf("no local fault")
+		}
+	default:
+		if got.failed() == 0 && got.Wire == 0 {
+			t.Errorf("the client saw no fault")
+		}
+		if truth.First.IsZero() {
+			t.Errorf("the truth knows no harm")
+		}
+	}
+	// Whoever gives up closes, and may meet a RST that is on its way; and what a
+	// caller sends to a connection just closed is answered by a RST.
+	off := got.Wire - int64(truth.Resets)
+	untold := got.Timeout + truth.Counts["closed"]
+	return max(0, off-untold) + min(0, off+got.Timeout)
 }
 
 // untilOf is what a brief run of a scenario waits for.
