@@ -58,6 +58,7 @@ func catalogue() []rule {
 		{
 			cause: "server-file-descriptors", gauges: []string{probe.OpenFiles, probe.FileTable},
 			weights: []weight{
+				{vanished, -2, 0},
 				{crowded, 0.7, -0.5},
 				{latencyFirst, -1, 0.2},
 				{unserved, 0.3, -0.7},
@@ -83,9 +84,12 @@ func catalogue() []rule {
 		{
 			cause: "server-connection-limit", inferred: true, elimination: true,
 			gauges: []string{probe.OpenFiles, probe.Established, probe.Sockets, probe.Threads},
-			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets},
+			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout},
 			must:   []clue{risesWithLoad},
 			weights: []weight{
+				{shedStatus, 1, 0},
+				{queueTimeout, 2, 0},
+				{threadsFull, -4, 0},
 				{crowded, 0, -2},
 				{connectionsCapped, 2, -1},
 				{freshOnly, 1, -1},
@@ -141,7 +145,11 @@ func catalogue() []rule {
 				{unserved, -1, 0.5},
 				{constantShare, -2, 0},
 				{latencyFirst, -0.5, 0},
-				{inDial, 1.5, -3}, {overflowed, -2, 0.5}, {someTimeouts, 1, -1}, {descriptorsFull, -2, 0}, {someResets, -2, 0},
+				{inDial, 1.5, -3},
+				{overflowed, -2, 0.5},
+				{someTimeouts, 1, -1},
+				{descriptorsFull, -2, 0},
+				{someResets, -2, 0},
 			},
 			says: "the queue of half-open connections was full",
 		},
@@ -180,10 +188,12 @@ func catalogue() []rule {
 		{
 			cause: "client-timeout", elimination: true, any: []clue{onlyTimeouts, waitedInVain},
 			weights: []weight{
+				{strayReset, -5, 0},
+				{threadsFull, -3, 0},
 				{gapUnfilled, -3, 0},
 				{waitedInVain, 1.5, -4},
 				{nearTimeout, 3, -2.5},
-				{latencyFirst, 1, -1.5},
+				{latencyFirst, 1, -2.5},
 				{inAwait, 1, -3},
 				{processorBusy, 1, 0},
 				{closeWaitRises, 0.7, 0},
@@ -205,7 +215,18 @@ func catalogue() []rule {
 		{
 			cause: "server-threads", gauges: []string{probe.Threads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
 			weights: []weight{
-				{risesWithLoad, 0.3, -2}, {diedWithFaults, -1, 0}, {sentNone, -4, 0}, {idleGap, -2, 0}, {sentLinger, -1, 0}, {streamResets, -2, 0},
+				{latencyFirst, -1, 0},
+				{connectionsCapped, -0.5, 0},
+				{closeWaitRises, 0.5, 0},
+				{excessFails, 0.3, 0},
+				{processorBusy, -1, 0},
+				{vanished, -3, 0},
+				{risesWithLoad, 0.3, -2},
+				{diedWithFaults, -1, 0},
+				{sentNone, -4, 0},
+				{idleGap, -2, 0},
+				{sentLinger, -1, 0},
+				{streamResets, -2, 0},
 			},
 			says: "no thread or process could be made",
 		},
@@ -214,13 +235,20 @@ func catalogue() []rule {
 			any: []clue{inBody},
 			weights: []weight{
 				{slowBody, 1.5, -1.5},
-				{inBody, 2, -3}, {sentLinger, 1, 0}, {risesWithLoad, 1, -1}, {latencyFirst, 1, -1}, {retransmitted, 0.5, 0}, {lostRetransmits, -2, 0.3},
+				{inBody, 2, -3},
+				{sentLinger, 1, 0},
+				{risesWithLoad, 1, -1},
+				{latencyFirst, 1, -1},
+				{retransmitted, 0.5, 0},
+				{lostRetransmits, -2, 0.3},
 			},
 			says: "the link was full and responses were given up half sent",
 		},
 		{
-			cause: "application-abort", own: true, any: []clue{someResets, someEOF, streamResets, badGateway, innerMatch},
+			cause: "application-abort", own: true, any: []clue{someResets, someEOF, streamResets, goneAway, badGateway, innerMatch},
 			weights: []weight{
+				{queueTimeout, -3, 0},
+				{goneAway, 5, 0},
 				{innerMatch, 1, 0},
 				{constantShare, 3.5, -1.5},
 				{sentLinger, 1.5, -0.7},
@@ -372,6 +400,9 @@ func catalogue() []rule {
 		{
 			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff},
 			weights: []weight{
+				{queueTimeout, -2, 0},
+				{threadsFull, -4, 0},
+				{dialTimeouts, -3, 0},
 				{cliff, 2.5, 0},
 				{crowded, -2, 0.5},
 				{excessFails, 3, -2.5},
@@ -394,7 +425,7 @@ func catalogue() []rule {
 				{inTLS, -2.5, 0},
 				{someRefused, -1, 0},
 				{queueFull, -2, 0},
-				{shedStatus, -0.5, 0},
+				{shedStatus, 0.3, 0},
 				{someEOF, -0.5, 0},
 				{dialResets, -3, 0},
 				{badGateway, -3, 0},
@@ -446,6 +477,7 @@ func catalogue() []rule {
 		{
 			cause: "path-reset", leg: path, any: []clue{someResets}, must: []clue{someResets},
 			weights: []weight{
+				{atOnce, -3, 0},
 				{mostlyEOF, -4, 0},
 				{constantShare, 3, -1.5},
 				{sentNone, 4, -5},
@@ -467,9 +499,10 @@ func catalogue() []rule {
 		{
 			cause: "path-rate-limit", leg: path, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},
 			weights: []weight{
+				{vanished, 2, -2},
 				{cliff, 1.5, 0},
 				{mostlyEOF, -4, 0},
-				{crowded, -1, 0.5},
+				{crowded, -1.5, 0.5},
 				{excessFails, 2, -1.5},
 				{risesWithLoad, 1, -3},
 				{sentNone, 4, -4},
@@ -490,10 +523,13 @@ func catalogue() []rule {
 			says: "something on the path turns away what exceeds a rate",
 		},
 		{
-			cause: "path-connection-limit", leg: path, any: []clue{connectionsCapped, sentNone}, must: []clue{risesWithLoad},
+			cause: "path-connection-limit", leg: path, any: []clue{connectionsCapped, sentNone, vanished}, must: []clue{risesWithLoad},
 			weights: []weight{
+				{inBursts, -2, 0},
+				{vanished, 1.5, -2},
+				{excessFails, 1.2, 0},
 				{mostlyEOF, -4, 0},
-				{crowded, 0, -1},
+				{crowded, 0.7, -2},
 				{connectionsCapped, 2.5, -1},
 				{inDial, 1, -1.5},
 				{someRefused, 1, 0},
@@ -527,25 +563,39 @@ func catalogue() []rule {
 		{
 			cause: "conntrack-table", leg: path, gauges: []string{probe.Conntrack}, counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
 			weights: []weight{
+				{vanished, 1, -2},
 				{unserved, -1, 0.7},
 				{constantShare, -2, 0},
-				{conntrackFull, 1, -5}, {inDial, 1.5, -1.5}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0}, {sentUnread, -3, 0}, {diedWithFaults, -3, 0},
+				{conntrackFull, 1, -5},
+				{inDial, 1.5, -1.5},
+				{synsLost, 1.5, -1},
+				{someTimeouts, 1, -2},
+				{overflowed, -2, 0},
+				{descriptorsFull, -2, 0},
+				{sentUnread, -3, 0},
+				{diedWithFaults, -3, 0},
 			},
 			says: "the connection table was full",
 		},
 		{
 			cause: "nat-ports", leg: path, counters: []string{probe.ConntrackInsertFail},
 			weights: []weight{
+				{vanished, 1, -2},
 				{unserved, -1, 0.7},
 				{constantShare, -2, 0},
-				{conntrackFull, -4, 1}, {inDial, 1.5, -2}, {synsLost, 1.5, -1}, {someTimeouts, 1, -2}, {overflowed, -2, 0}, {descriptorsFull, -2, 0},
+				{conntrackFull, -4, 1},
+				{inDial, 1.5, -2},
+				{synsLost, 1.5, -1},
+				{someTimeouts, 1, -2},
+				{overflowed, -2, 0},
+				{descriptorsFull, -2, 0},
 			},
 			says: "address translation had no port left",
 		},
 		{
 			cause: "conntrack-invalid", leg: path, any: []clue{strayReset, conntrackInvalid},
 			weights: []weight{
-				{strayReset, 4, -2}, {conntrackInvalid, 1.5, -2}, {sentFromListener, 1, 0}, {clientSent, 1, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0},
+				{strayReset, 4, -2}, {conntrackInvalid, 1.5, -0.5}, {sentFromListener, 1, 0}, {clientSent, 1, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0},
 			},
 			says: "connection tracking did not know packets as its own and passed them on untranslated",
 		},
@@ -553,6 +603,7 @@ func catalogue() []rule {
 			cause: "packet-loss", leg: path,
 			any: []clue{retransAlways, retransmitted, dialTimeouts},
 			weights: []weight{
+				{vanished, 1, -1},
 				{gapUnfilled, -1, 0},
 				{retransAlways, 3, -3},
 				{synsLost, -1.5, 0.3},
@@ -575,6 +626,7 @@ func catalogue() []rule {
 		{
 			cause: "network-outage", leg: path, any: []clue{abortTimeouts, inBursts},
 			weights: []weight{
+				{vanished, 0.7, -0.5},
 				{abortTimeouts, 2, -0.5},
 				{inBursts, 1.5, -2},
 				{synsLost, -2, 0},
@@ -596,21 +648,39 @@ func catalogue() []rule {
 			cause: "mtu-black-hole", leg: path, any: []clue{lostRetransmits, retransmitted, gapUnfilled}, must: []clue{someTimeouts},
 			weights: []weight{
 				{gapUnfilled, 3.5, 0},
-				{lostRetransmits, 3, -2.5}, {onlyTimeouts, 1, -1}, {inDial, -3, 1}, {constantShare, 1, -0.5}, {synsLost, -2, 0.5}, {loopback, -4, 0}, {inBody, 1, 0}, {overflowed, -2, 0},
+				{lostRetransmits, 3, -2.5},
+				{onlyTimeouts, 1, -1},
+				{inDial, -3, 1},
+				{constantShare, 1, -0.5},
+				{synsLost, -2, 0.5},
+				{loopback, -4, 0},
+				{inBody, 1, 0},
+				{overflowed, -2, 0},
 			},
 			says: "full-size packets vanish on the path, small ones pass",
 		},
 		{
 			cause: "failover", leg: path, any: []clue{atOnce}, must: []clue{atOnce},
 			weights: []weight{
-				{atOnce, 3, -4}, {died, -4, 1.5}, {someRefused, -2.5, 0.5}, {sentFromListener, 1.5, 0}, {sentNoSocket, 1, 0}, {abortTimeouts, -1.5, 0}, {outOfMemory, -4, 0}, {retransmitted, -1, 0.3}, {loopback, -1.5, 0},
+				{mostlyEOF, -4, 0.3},
+				{latencyFirst, -3, 0.3},
+				{atOnce, 3, -4},
+				{died, -4, 1.5},
+				{someRefused, -2.5, 0.5},
+				{sentFromListener, 1.5, 0},
+				{sentNoSocket, 1, 0},
+				{abortTimeouts, -1.5, 0},
+				{outOfMemory, -4, 0},
+				{retransmitted, -1, 0.3},
+				{loopback, -1.5, 0},
 			},
 			says: "all connections were lost at one instant, and new ones were fine at once",
 		},
 		{
 			cause: "proxy-ephemeral-ports", leg: proxy, gauges: []string{probe.EphemeralPorts},
 			weights: []weight{
-				{queueTimeout, -2, 0.5}, {badGateway, 2, -3}, {risesWithLoad, 1, -2}},
+				{queueTimeout, -2, 0.5}, {badGateway, 2, -3}, {risesWithLoad, 1, -2},
+			},
 			says: "the proxy had no local port left towards its upstream",
 		},
 		{
@@ -621,7 +691,8 @@ func catalogue() []rule {
 		{
 			cause: "proxy-queue-limit", leg: proxy, any: []clue{shedStatus, gatewayTimeout},
 			weights: []weight{
-				{queueTimeout, 2.5, -2}, {shedStatus, 2, -1}, {gatewayTimeout, 1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3}},
+				{queueTimeout, 2.5, -2}, {shedStatus, 2, -1}, {gatewayTimeout, -1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3},
+			},
 			says: "the proxy let requests wait for the upstream until they timed out",
 		},
 	}

@@ -36,6 +36,7 @@ const (
 	shedStatus // 503
 	earlyStatus
 	streamResets
+	goneAway // HTTP/2 connections were ended with requests on them
 	tlsFaults
 
 	// The phase and the connection.
@@ -70,7 +71,7 @@ const (
 	restingLoad  // the load comes in bursts and lets connections rest
 	peerCloses   // the other end also closed connections that rested, in good order
 	crowded      // many requests were in flight when it began
-	queueTimeout // 5xx answers all took the same long time
+	queueTimeout // refusals all took the same long time
 	connectionsCapped
 	wentAway // the port refused connections for a while, and answered again
 
@@ -110,9 +111,11 @@ const (
 	abortTimeouts
 	lostRetransmits
 	synsLost
+	vanished // handshakes got no answer, and no queue of the serving host had dropped them
 	retransAlways
 	conntrackInvalid
 	descriptorsFull
+	threadsFull
 	processorFull
 	processorBusy // of the serving process itself
 	conntrackFull
@@ -218,6 +221,7 @@ func (c *investigation) observeFaults(f *facts) {
 	vain := (p.cell[attack.Timeout][attack.PhaseAwait] + p.cell[attack.Timeout][attack.PhaseBody]) / p.failed
 	f.set(waitedInVain, when(vain+c.status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", percent(vain+c.status(504)))
 	f.set(streamResets, when(p.share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", percent(p.share(attack.HTTP2Reset)))
+	f.set(goneAway, when(p.share(attack.HTTP2GoAway), 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", percent(p.share(attack.HTTP2GoAway)))
 	f.set(tlsFaults, when(p.share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", percent(p.share(attack.TLS)))
 	fives := c.fives() / p.failed
 	f.set(badGateway, when(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", percent(fives))

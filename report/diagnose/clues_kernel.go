@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -208,6 +209,7 @@ func (c *investigation) observeHost(f *facts, h hop) {
 	rises(embryonic, probe.EmbryonicRsts, 3, "%s half-open connections were reset")
 	rises(abortTimeouts, probe.AbortOnTimeout, 3, "%s connections were given up after retransmissions")
 	rises(conntrackInvalid, probe.ConntrackInvalid, 3, "%s packets belonged to no tracked connection")
+	c.observeVanished(f, h)
 	c.observeLoss(f, h)
 	c.observeConntrack(f)
 	busiest := math.NaN()
@@ -240,6 +242,8 @@ func (c *investigation) observeHost(f *facts, h hop) {
 		switch r.metric.Name {
 		case probe.OpenFiles:
 			mark(descriptorsFull)
+		case probe.Threads, probe.HostThreads, probe.CgroupPIDs:
+			mark(threadsFull)
 		case probe.CPU, probe.ProcessCPU, probe.CgroupCPU:
 			mark(processorFull)
 		case probe.ListenQueue:
@@ -249,6 +253,24 @@ func (c *investigation) observeHost(f *facts, h hop) {
 				f.set(closeWaitRises, isTrue(r.peak >= 10 && r.peak >= 4*(1+r.value[0])), "probe of "+r.metric.Host, "CLOSE_WAIT rose to %s", commas(r.peak))
 			}
 		}
+	}
+}
+
+// observeVanished asks whether handshakes got no answer though the serving host's
+// queues had room: they were dropped before it.
+func (c *investigation) observeVanished(f *facts, h hop) {
+	waited := c.parts.cell[attack.Timeout][attack.PhaseDial]
+	if h.index > 0 || waited < 10 || c.loopback {
+		return
+	}
+	dropped, counted := 0.0, false
+	for _, name := range []string{probe.ListenOverflows, probe.ListenDrops, probe.ReqQueueFullDrop} {
+		if n, ok := c.counted(h, name); ok {
+			dropped, counted = max(dropped, n), true
+		}
+	}
+	if counted {
+		f.set(vanished, when(-dropped/waited, -0.3, -0.02), "kernel counters of "+h.host, "%s handshakes got no answer, queues of %s dropped %s", commas(waited), h.host, commas(dropped))
 	}
 }
 
@@ -281,6 +303,9 @@ func (c *investigation) observeLoss(f *facts, h hop) {
 		return
 	}
 	requests := c.t.total.attempts
+	if timeout := c.a.log.Header.Generator.Timeout; f[dialTimeouts].is == yes && timeout > 0 && timeout <= time.Second && segments < 20 {
+		return // given up before the first SYN was sent again
+	}
 	f.set(retransAlways, isTrue(segments >= 20 && segments >= 0.002*requests && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", commas(segments), commas(early))
 	if lost, _, ok := total(probe.LostRetransmit); ok && segments >= 10 {
 		f.set(lostRetransmits, when(lost/segments, 0.1, 0.4), src, "%s of %s retransmissions were lost too", commas(lost), commas(segments))

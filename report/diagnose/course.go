@@ -17,6 +17,9 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 	}
 	switch o.Status {
 	case Found:
+		if n := c.spells(); n >= 2 {
+			f.set(inBursts, yes, "client", "%s in which nearly everything failed, and nearly nothing between them", count(float64(n), "spell"))
+		}
 		before := float64(o.Before) / max(1, float64(o.BeforeOf))
 		after := float64(o.After) / max(1, float64(o.AfterOf))
 		f.setAt(risesWithLoad, isTrue(before <= 0.1*after), c.at, "client", "%s of %s before %s/s, %s of %s from there on",
@@ -99,24 +102,26 @@ func (c *investigation) durations(counts func(*attack.Failure) bool) []float64 {
 	return took
 }
 
-// observeQueueTimeout asks whether refusals by status all took the same time, and
-// longer than answers do: they waited in a queue until its timeout.
+// observeQueueTimeout asks whether refusals all took the same time, and longer
+// than answers do: requests waited for a place until a timeout of the service.
 func (c *investigation) observeQueueTimeout(f *facts) {
 	middle, late := c.lateRefusals()
 	switch usual := c.answerTime(); {
 	case math.IsNaN(middle):
 	case late:
-		f.set(queueTimeout, yes, "client", "answers with 503 and 504 all took %s: a timeout", wordSeconds(middle))
+		f.set(queueTimeout, yes, "client", "refusals all took %s: requests waited until a timeout", wordSeconds(middle))
 	case middle < 0.5*usual, middle < 0.02:
-		f.set(queueTimeout, no, "client", "answers with 503 and 504 came after %s, at once", wordSeconds(middle))
+		f.set(queueTimeout, no, "client", "refusals came after %s, at once", wordSeconds(middle))
 	}
 }
 
-// lateRefusals returns the median time after which 503 and 504 came, in seconds,
-// NaN with too few, and whether nearly all took just that, longer than answers do.
+// lateRefusals returns the median time after which requests were refused (503, or
+// the connection closed while they waited), in seconds, NaN with too few, and
+// whether nearly all took just that, longer than answers do.
 func (c *investigation) lateRefusals() (median float64, late bool) {
 	took := c.durations(func(x *attack.Failure) bool {
-		return x.Fault == attack.Status && (x.Status == 503 || x.Status == 504)
+		return x.Fault == attack.Status && x.Status == 503 ||
+			connectionFault(x) && x.Fault != attack.Timeout && x.Phase == attack.PhaseAwait
 	})
 	if len(took) < 8 {
 		return math.NaN(), false
@@ -270,21 +275,62 @@ func (c *investigation) observeInstant(f *facts) {
 	if all < 2 {
 		return
 	}
-	best := 0
-	for i := 1; i < n; i++ {
-		if lost[i]+lost[i+1] > lost[best]+lost[best+1] {
-			best = i
+	// Instants of two windows, the largest first, in each of which half of what was
+	// open broke, and no more than was open.
+	left, at, k, held, share := slices.Clone(lost), -1, 0.0, 0.0, 0.0
+	for {
+		best := 0
+		for i := 1; i < n; i++ {
+			if left[i]+left[i+1] > left[best]+left[best+1] {
+				best = i
+			}
 		}
-	}
-	k := lost[best] + lost[best+1]
-	held := 0.0
-	if best > 0 {
-		held = open[best-1]
+		broke, had := left[best]+left[best+1], 0.0
+		if best > 0 {
+			had = open[best-1]
+		}
+		if at < 0 {
+			at, k, held = best, broke, had
+		}
+		around := sum(lost[max(0, best-4):best]) + sum(lost[min(best+2, n):min(best+6, n)])
+		if had < 2 || broke < 0.5*had || broke > 2*had || around > 0.2*broke {
+			break // new connections were not fine at once
+		}
+		share += broke / all
+		left[best], left[best+1] = 0, 0
 	}
 	if held < 2 {
 		return
 	}
-	f.setAt(atOnce, isTrue(k >= 0.5*held && k <= 2*held && k >= 0.6*all), c.a.seconds(float64(best)), "client", "%s connections failed at one instant, of %s open; %s of all", commas(k), commas(held), percent(k/all))
+	f.setAt(atOnce, isTrue(share >= 0.6), c.a.seconds(float64(at)), "client", "%s connections failed at one instant, of %s open; %s of all failed so", commas(k), commas(held), percent(share))
+}
+
+// spells counts the stretches, ended by better times, in which nearly everything
+// failed; 0 if many windows were neither good nor bad.
+func (c *investigation) spells() int {
+	n, bad, between, all := 0, 0, 0.0, 0.0
+	for i := range c.a.n {
+		if c.t.attempts[i] < 4 {
+			continue
+		}
+		all++
+		switch share := c.t.failed[i] / c.t.attempts[i]; {
+		case share >= 0.8:
+			bad++
+			continue
+		case share > 0.1:
+			between++
+			continue
+		}
+		if bad >= 2 {
+			n++
+		}
+		bad = 0
+	}
+	if between > 0.15*all {
+		return 0
+	}
+	return n
 }
 
 // observePool asks whether the client's own pool was full at the onset, and

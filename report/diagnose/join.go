@@ -83,11 +83,11 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 				if reachesFailure(failures, tuple{e.Remote, e.Local}, at) {
 					v.joined += n
 				}
+			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && ports[e.Remote.Port()] && c.hops[0].has(c.a.hostOf(e.Remote.Addr())):
+				v.stray += n
 			case calling && client.has(e.Host):
 				v.client += n
 				v.clientTo[reason(e.Reason)] += n
-			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && ports[e.Remote.Port()] && c.hops[0].has(c.a.hostOf(e.Remote.Addr())):
-				v.stray += n
 			}
 		case probe.RSTReceived:
 			switch {

@@ -45,6 +45,7 @@ type investigation struct {
 	failures []*attack.Failure
 	hops     []hop
 	routers  []string // hosts of the path
+	beside   []string // instances that serve beside the one that is asked
 	facts    []*facts
 	wires    []wireView
 	dead     [][]death // by hop
@@ -109,6 +110,7 @@ func (a *analysis) investigate(t *targetSeries, onsets []Onset) *investigation {
 		}
 	}
 	c.address = c.compareAddresses()
+	c.chooseInstance()
 	return c
 }
 
@@ -210,7 +212,7 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 	switch {
 	case r.elimination && f[rateStatus].is != yes && (!c.watchesProcess(h) || c.hidden() != ""):
 		hyp.measured = false
-	case r.own && !f.fromServer() && !(f[mostlyEOF].is == yes && c.watchesProcess(h)): // a path does not close in good order
+	case r.own && !f.fromServer() && (f[mostlyEOF].is != yes || !c.watchesProcess(h)): // a path does not close in good order
 		hyp.measured = false
 	case hyp.lead != nil && c.a.clockError(hyp.lead.metric.Host) > maxClockError:
 		hyp.measured = false // what came first there is not known
@@ -224,7 +226,7 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 // connections itself: its kernel or its counters say so, the packets do, or
 // nothing lies between.
 func (f *facts) fromServer() bool {
-	for _, x := range []clue{loopback, innerMatch, streamResets, rateStatus, sentUnread, sentLinger, sentLate, sentFromListener, sentOnExit} {
+	for _, x := range []clue{loopback, innerMatch, streamResets, goneAway, rateStatus, sentUnread, sentLinger, sentLate, sentFromListener, sentOnExit} {
 		if f[x].is == yes {
 			return true
 		}

@@ -269,7 +269,9 @@ func (c *investigation) scoreTime(s *saturation, r *resource, adjust float64) (f
 		if r.throughout {
 			return penaltyFull, nil
 		}
-		return penaltyFull - 1, nil // it ran out, and the share of failures did not change
+		// It ran out, and the share of failures did not change enough for an onset:
+		// what speaks is whether the few fell into that time.
+		return c.scoreOverlap(s.at) + adjust, nil
 	}
 	if r.throughout {
 		return penaltyFull, nil
@@ -281,6 +283,29 @@ func (c *investigation) scoreTime(s *saturation, r *resource, adjust float64) (f
 		score += min(2, max(-2, stats.TimingScore(math.Abs(back), tau, sigma, max(c.a.duration(), 2))-1))
 	}
 	return score, lag
+}
+
+// scoreOverlap scores whether failures too few for an onset came only after a
+// resource had run out: the logarithm of the likelihood ratio of their binomial
+// share against that of the attempts, less a penalty for the choice.
+func (c *investigation) scoreOverlap(from float64) float64 {
+	var n, after float64
+	for _, x := range c.failures {
+		if x.Phase == attack.PhaseIdle || !x.Fault.Failure() {
+			continue
+		}
+		n++
+		if x.End.Seconds() >= from-0.5 {
+			after++
+		}
+	}
+	attempts := sum(c.t.attempts)
+	share := sum(c.t.attempts[c.a.window(from):]) / max(attempts, 1)
+	const worst, best = penaltyFull - 1, 2.5
+	if n < 8 || after < n-0.02*n || share >= 0.8 {
+		return worst
+	}
+	return min(best, n*math.Log(1/max(share, 1e-3))-3)
 }
 
 // lag returns onset less saturation, with its interval.
