@@ -47,6 +47,7 @@ type until string
 const (
 	untilEnd    until = ""        // nothing: its time is up
 	untilFailed until = "failed"  // enough failures that are not the client's own, nor only its impatience
+	untilReset  until = "reset"   // enough resets on the wire
 	untilLocal  until = "local"   // enough faults of its own
 	untilLate   until = "timeout" // enough of these, or of its own faults
 )
@@ -193,6 +194,8 @@ func (r *recorder) saw(what until) bool {
 	switch what {
 	case untilFailed:
 		return max(s.failed()-s.Timeout-s.Local, r.wire.Load()) >= enough
+	case untilReset:
+		return r.wire.Load() >= enough
 	case untilLocal:
 		return s.Local >= enough
 	case untilLate:
