@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -62,10 +63,7 @@ func (c *investigation) advice(h *hypothesis) []string {
 			"answer what exceeds it with 429 and Retry-After instead of a reset, and retry with exponential backoff and jitter only what is idempotent",
 		}
 	case "idle-timeout-race":
-		return []string{
-			fmt.Sprintf("keep connections idle for less than the server does: it closes them after about %s, this client keeps them %s", wordSeconds(c.idleFrom), keeps(c.a.log.Header.Generator.IdleTimeout.Seconds())),
-			"behind a proxy, set each keep-alive timeout below that of the next hop; retry idempotent requests once on a reused connection",
-		}
+		return c.idleAdvice(h)
 	case "path-idle-expiry":
 		return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", wordSeconds(c.idleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
 	case "path-reset", "rst-injection":
@@ -172,6 +170,24 @@ func roundUp(v float64) float64 {
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
 	return math.Ceil(v/unit) * unit
+}
+
+// idleAdvice names the rest after which the server closes, where it was seen, and
+// who has to be quicker: the client, or the host that calls the next hop.
+func (c *investigation) idleAdvice(h *hypothesis) []string {
+	then := "retry idempotent requests once on a reused connection"
+	after := ""
+	if c.idleFrom > 0 {
+		after = fmt.Sprintf(": it closes them after about %s", wordSeconds(c.idleFrom))
+	}
+	if h.hop.index > 0 {
+		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(c.hops[h.hop.index-1].host, "the gateway"), after), then}
+	}
+	keep := keeps(c.a.log.Header.Generator.IdleTimeout.Seconds())
+	if after != "" {
+		after += ", this client keeps them " + keep
+	}
+	return []string{"keep connections idle for less than the server does" + after, "behind a proxy, set each keep-alive timeout below that of the next hop; " + then}
 }
 
 func (c *investigation) fileAdvice(h *hypothesis) []string {

@@ -98,7 +98,8 @@ func catalogue() []rule {
 				{excessFails, 0.5, -0.5},
 				{descriptorsFull, -5, 0.5},
 				{poolFull, -3, 0},
-				{processorFull, -1.5, 0.3},
+				{processorFull, -0.5, 0.3},
+				{processorBusy, -1, 0.2},
 				{latencyFirst, -1, 0.5},
 				{onlyTimeouts, -1.5, 0},
 				{diedWithFaults, -4, 0.3},
@@ -215,6 +216,7 @@ func catalogue() []rule {
 		{
 			cause: "server-threads", gauges: []string{probe.Threads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
 			weights: []weight{
+				{threadsFull, 0.3, -1},
 				{latencyFirst, -1, 0},
 				{connectionsCapped, -0.5, 0},
 				{closeWaitRises, 0.5, 0},

@@ -242,8 +242,11 @@ func (c *investigation) observeHost(f *facts, h hop) {
 		switch r.metric.Name {
 		case probe.OpenFiles:
 			mark(descriptorsFull)
-		case probe.Threads, probe.HostThreads, probe.CgroupPIDs:
-			mark(threadsFull)
+		case probe.Threads, probe.CgroupPIDs:
+			// A pool that stood full for long before did no harm.
+			if !ranOut || c.at-r.full.at < 3 {
+				mark(threadsFull)
+			}
 		case probe.CPU, probe.ProcessCPU, probe.CgroupCPU:
 			mark(processorFull)
 		case probe.ListenQueue:

@@ -309,8 +309,8 @@ func (a *analysis) risingSegments() [][2]int {
 // load that was falling.
 func (a *analysis) recovery(t *targetSeries, onsets []Onset) *Span {
 	h := headline(onsets)
-	if h == nil || h.Status != Found && h.Status != LeftCensored {
-		return nil
+	if h == nil || h.Status != Found && h.Status != LeftCensored || len(a.log.Steps) > 0 {
+		return nil // a search goes up and down as it likes
 	}
 	last := -1
 	for i := range a.n {
