@@ -49,7 +49,7 @@ func Evaluate(cases []Recorded, done func(Result)) (*Evaluation, error) {
 
 // Score counts the judgements of one choice of sources.
 type Score struct {
-	All, Wrong int // all runs, and those in which a cause was claimed that is not right
+	All, Wrong int // all runs but controls, and those in which a cause was claimed that is not right
 	// Of runs whose cause can be named: faults, and limits of the generator.
 	Runs, First, Third, Abstained, Disturbed, Missed, RuledOut int
 	// Of right ones that expect a host or a resource.
@@ -75,8 +75,10 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 			continue
 		}
 		j := r.By[ablation]
-		s.All++
-		count(&s.Wrong, j.WrongExplains)
+		if r.Kind() != Control {
+			s.All++
+			count(&s.Wrong, j.WrongExplains)
+		}
 		switch r.Kind() {
 		case Control:
 			s.Controls++
@@ -103,12 +105,13 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 	return s
 }
 
-// tuned is the seed whose runs the rules were improved on: they are the golden
-// inputs of the diagnosis's tests. The runs of other seeds are held out.
-const tuned = 1
+// tuned is the last of the seeds whose runs the rules were improved on; those of
+// the first are golden inputs of the diagnosis's tests. The runs of later seeds
+// are held out.
+const tuned = 2
 
 // heldOut keeps the runs that no rule was improved on.
-func heldOut(c Case) bool { return c.Seed != tuned }
+func heldOut(c Case) bool { return c.Seed > tuned }
 
 // Bin is a range of posteriors and what came true of them.
 type Bin struct {
