@@ -556,7 +556,7 @@ func catalogue() []rule {
 			says: "a packet filter on the serving host itself resets connections",
 		},
 		{
-			cause: "rst-injection", leg: path, any: []clue{bothEnds, forgedPacket},
+			cause: "rst-injection", leg: path, any: []clue{bothEnds, forgedPacket}, must: []clue{someResets},
 			weights: []weight{
 				{bothEnds, 2.5, -1.5}, {forgedPacket, 3.5, -2}, {sentNone, 2, -4}, {loopback, -3, 0}, {livePacket, -2, 0}, {constantShare, 0.5, 0},
 			},

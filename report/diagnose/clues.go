@@ -221,7 +221,11 @@ func (c *investigation) observeFaults(f *facts) {
 	vain := (p.cell[attack.Timeout][attack.PhaseAwait] + p.cell[attack.Timeout][attack.PhaseBody]) / p.failed
 	f.set(waitedInVain, when(vain+c.status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", percent(vain+c.status(504)))
 	f.set(streamResets, when(p.share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", percent(p.share(attack.HTTP2Reset)))
-	f.set(goneAway, when(p.share(attack.HTTP2GoAway), 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", percent(p.share(attack.HTTP2GoAway)))
+	ended := p.share(attack.HTTP2GoAway)
+	if seen := p.fault[attack.HTTP2GoAway]; seen == 0 || seen >= 10 && seen >= 0.005*p.attempts {
+		// A few that cross a graceful end of their connection are no abort.
+		f.set(goneAway, when(ended, 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", percent(ended))
+	}
 	f.set(tlsFaults, when(p.share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", percent(p.share(attack.TLS)))
 	fives := c.fives() / p.failed
 	f.set(badGateway, when(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", percent(fives))

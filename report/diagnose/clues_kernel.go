@@ -75,7 +75,7 @@ func (c *investigation) observeWire(f *facts, h hop) {
 		f.set(clientSent, isTrue(sent >= 5 && sent >= 5*max(1, v.arrived)), "kernel of "+localHost, "the client's side sent %s resets and took %s", commas(sent), commas(v.arrived))
 		f.set(strayReset, isTrue(v.stray >= 3 && v.stray >= 0.2*c.parts.failed), "kernel of "+localHost, "%s segments came from addresses that were never dialled", commas(v.stray))
 		if v.inbound+v.arrived >= 5 && v.traced {
-			f.set(bothEnds, isTrue(v.inbound >= 0.3*v.arrived && v.inbound >= 3 && v.client < 0.5*v.inbound), "kernel of "+host,
+			f.set(bothEnds, isTrue(v.arrived >= 3 && v.inbound >= 0.3*v.arrived && v.inbound >= 3 && v.client < 0.5*v.inbound), "kernel of "+host,
 				"both ends took resets: %s here, %s there", commas(v.arrived), commas(v.inbound))
 		}
 	}
