@@ -87,8 +87,9 @@ func catalogue() []rule {
 			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout},
 			must:   []clue{risesWithLoad},
 			weights: []weight{
+				{shedAtOnce, 2.5, 0},
 				{shedStatus, 1, 0},
-				{queueTimeout, 2, 0},
+				{queueTimeout, 4, 0},
 				{threadsFull, -4, 0},
 				{crowded, 0, -2},
 				{connectionsCapped, 2, -1},
@@ -400,8 +401,9 @@ func catalogue() []rule {
 			says: "connections were dropped before their TLS handshake",
 		},
 		{
-			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff},
+			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff, shedAtOnce},
 			weights: []weight{
+				{shedAtOnce, 1.5, 0},
 				{queueTimeout, -2, 0},
 				{threadsFull, -4, 0},
 				{dialTimeouts, -3, 0},

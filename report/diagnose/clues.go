@@ -34,6 +34,7 @@ const (
 	gatewayTimeout
 	rateStatus // 429
 	shedStatus // 503
+	shedAtOnce // 503, without a wait
 	earlyStatus
 	streamResets
 	goneAway // HTTP/2 connections were ended with requests on them

@@ -112,6 +112,9 @@ func (c *investigation) observeQueueTimeout(f *facts) {
 		f.set(queueTimeout, yes, "client", "refusals all took %s: requests waited until a timeout", wordSeconds(middle))
 	case middle < 0.5*usual, middle < 0.02:
 		f.set(queueTimeout, no, "client", "refusals came after %s, at once", wordSeconds(middle))
+		if c.status(503) >= 0.5 {
+			f.set(shedAtOnce, yes, "client", "%s of the failures were answered 503, after %s", percent(c.status(503)), wordSeconds(middle))
+		}
 	}
 }
 
