@@ -37,10 +37,12 @@ type policy struct {
 	connRate  float64       // new connections per second beyond which they are aborted; 0: none
 	idleLag   time.Duration // between the decision to close an idle connection and the close
 	conns     int           // open connections beyond which new ones are closed at once; 0: any number
+	connsRST  bool          // by a RST
 	early     int           // declared body size from which 413 is answered with the body unread; 0: none
 	tls       bool          //
 	tlsMax    int           // handshakes at once beyond which connections are dropped; 0: any number
 	tlsCPU    time.Duration // extra processor time of a handshake
+	tlsAbort  int           // every k-th handshake is aborted
 	abortK    int           // every k-th request is aborted
 	abortWait time.Duration // none before this long after the first request
 	abortFor  time.Duration // and none after this much longer; 0: to the end
@@ -71,10 +73,12 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&p.connRate, "conn-rate", 0, "new connections per second allowed")
 	fs.DurationVar(&p.idleLag, "idle-lag", 0, "time that closing an idle connection takes")
 	fs.IntVar(&p.conns, "conns", 0, "open connections allowed")
+	fs.BoolVar(&p.connsRST, "conns-reset", false, "reset connections beyond those allowed")
 	fs.IntVar(&p.early, "early", 0, "body size from which 413 is answered early")
 	fs.BoolVar(&p.tls, "tls", false, "speak TLS")
 	fs.IntVar(&p.tlsMax, "tls-max", 0, "TLS handshakes at once")
 	fs.DurationVar(&p.tlsCPU, "tls-cpu", 0, "extra processor time of a handshake")
+	fs.IntVar(&p.tlsAbort, "tls-abort-every", 0, "abort every k-th handshake")
 	fs.IntVar(&p.abortK, "abort-every", 0, "abort every k-th request")
 	fs.DurationVar(&p.abortWait, "abort-after", 0, "time from the first request to the first abort")
 	fs.DurationVar(&p.abortFor, "abort-for", 0, "length of the time with aborts")
@@ -105,6 +109,7 @@ type apiServer struct {
 	waiting    atomic.Int64
 	open       atomic.Int64
 	handshakes atomic.Int64
+	hellos     atomic.Int64
 	hoarded    atomic.Int64
 
 	a, b sync.Mutex // the two locks of deadlock
@@ -153,7 +158,11 @@ func (s *apiServer) serve(c *net.TCPConn) {
 	s.tally.count("connections")
 	if n := s.open.Add(1); s.conns > 0 && n > int64(s.conns) {
 		s.open.Add(-1)
-		s.drop(c)
+		if s.connsRST {
+			s.abort(c)
+		} else {
+			s.drop(c)
+		}
 		return
 	}
 	defer s.open.Add(-1)
@@ -168,6 +177,12 @@ func (s *apiServer) serve(c *net.TCPConn) {
 			s.handshakes.Add(-1)
 			awaitData(c, time.Second)
 			s.drop(c)
+			return
+		}
+		if n := s.hellos.Add(1); s.tlsAbort > 0 && n%int64(s.tlsAbort) == 0 {
+			s.handshakes.Add(-1)
+			awaitData(c, time.Second)
+			s.abort(c)
 			return
 		}
 		burnThread(s.tlsCPU)

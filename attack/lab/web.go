@@ -20,6 +20,8 @@ import (
 // as most services in Go do: what fails there fails in that package's way.
 type habits struct {
 	work         time.Duration // waiting time of a request
+	slowEvery    int           // every k-th request takes slowFor longer; 0: none
+	slowFor      time.Duration
 	slots        int           // requests worked on at once, the others wait; 0: any number
 	panicEvery   int           // every k-th handler panics
 	abortPath    string        // requests of this path are reset
@@ -39,6 +41,8 @@ type habits struct {
 
 func (w *habits) flags(fs *flag.FlagSet) {
 	fs.DurationVar(&w.work, "work", 0, "waiting time of a request")
+	fs.IntVar(&w.slowEvery, "slow-every", 0, "every k-th request is slow")
+	fs.DurationVar(&w.slowFor, "slow-for", 0, "additional waiting time of a slow request")
 	fs.IntVar(&w.slots, "slots", 0, "requests worked on at once")
 	fs.IntVar(&w.panicEvery, "panic-every", 0, "every k-th handler panics")
 	fs.StringVar(&w.abortPath, "abort-path", "", "path of requests that are reset")
@@ -148,6 +152,10 @@ func (s *webServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.pool != nil && !s.query(w, r) {
 		return
+	}
+	if s.slowEvery > 0 && n%int64(s.slowEvery) == 0 {
+		s.tally.count("slow")
+		pause(s.ctx, s.slowFor)
 	}
 	pause(s.ctx, s.habits.work)
 	s.standstill.RLock()
