@@ -37,7 +37,6 @@ type policy struct {
 	connRate  float64       // new connections per second beyond which they are aborted; 0: none
 	idleLag   time.Duration // between the decision to close an idle connection and the close
 	conns     int           // open connections beyond which new ones are closed at once; 0: any number
-	connsRST  bool          // by a RST
 	early     int           // declared body size from which 413 is answered with the body unread; 0: none
 	tls       bool          //
 	tlsMax    int           // handshakes at once beyond which connections are dropped; 0: any number
@@ -73,7 +72,6 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&p.connRate, "conn-rate", 0, "new connections per second allowed")
 	fs.DurationVar(&p.idleLag, "idle-lag", 0, "time that closing an idle connection takes")
 	fs.IntVar(&p.conns, "conns", 0, "open connections allowed")
-	fs.BoolVar(&p.connsRST, "conns-reset", false, "reset connections beyond those allowed")
 	fs.IntVar(&p.early, "early", 0, "body size from which 413 is answered early")
 	fs.BoolVar(&p.tls, "tls", false, "speak TLS")
 	fs.IntVar(&p.tlsMax, "tls-max", 0, "TLS handshakes at once")
@@ -158,11 +156,7 @@ func (s *apiServer) serve(c *net.TCPConn) {
 	s.tally.count("connections")
 	if n := s.open.Add(1); s.conns > 0 && n > int64(s.conns) {
 		s.open.Add(-1)
-		if s.connsRST {
-			s.abort(c)
-		} else {
-			s.drop(c)
-		}
+		s.drop(c)
 		return
 	}
 	defer s.open.Add(-1)

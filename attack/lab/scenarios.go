@@ -7,6 +7,6 @@ import "slices"
 func Scenarios() []Scenario {
 	return slices.Concat(
 		serverScenarios(), softwareScenarios(), controlScenarios(), gunicornScenarios(), pythonScenarios(),
-		networkScenarios(), proxyScenarios(), resourceScenarios(), nginxScenarios(), haproxyScenarios(), containerScenarios(), instanceScenarios(), middleboxScenarios(), applicationScenarios(), lookalikeScenarios(), eventLoopScenarios(), edgeScenarios(),
+		networkScenarios(), proxyScenarios(), resourceScenarios(), nginxScenarios(), haproxyScenarios(), containerScenarios(), instanceScenarios(), middleboxScenarios(), applicationScenarios(), lookalikeScenarios(), eventLoopScenarios(), edgeScenarios(), relayScenarios(),
 	)
 }

@@ -20,22 +20,6 @@ func edgeScenarios() []Scenario {
 		}
 	}
 	return []Scenario{
-		local("connection-slots", "server-connection-limit", "connections-each-reset",
-			"a service resets fresh connections of callers that have many (SO_LINGER 0)", func(b *bench) error {
-				limit, work := b.whole(25, 45), b.millis(80, 120)
-				// With one latency all the time a rate and a number in progress look the same.
-				b.run.Expect.Causes = []string{"rate-limit-policy"}
-				c, err := b.child("", "api", arg("conns", limit), "-conns-reset", arg("work", work))
-				if err != nil {
-					return err
-				}
-				b.simple(c, "orders", post("/orders", 600))
-				b.run.Profile.Client.Connections = 0
-				load := float64(limit) / work.Seconds()
-				b.rampTo(0.3*load, 1.5*load, 18*time.Second)
-				b.onset(load, 0.25)
-				return nil
-			}),
 		local("tls", "application-abort", "tls-handshake-abort",
 			"a TLS server resets a constant share of its handshakes, whatever the load", func(b *bench) error {
 				b.run.Expect.Causes = []string{"tls-shedding"} // the same place, for another reason
