@@ -344,9 +344,13 @@ func (c *investigation) observeGaps(f *facts) {
 }
 
 // connectionFault reports whether an established connection failed under a
-// request.
+// request; a stream or a status that is not expected leaves it whole.
 func connectionFault(x *attack.Failure) bool {
-	return x.Phase != attack.PhaseIdle && x.Phase > attack.PhaseTLS && x.Fault.Failure() && x.Fault != attack.Status
+	switch x.Fault {
+	case attack.Status, attack.HTTP2Reset, attack.HTTP2GoAway:
+		return false
+	}
+	return x.Phase != attack.PhaseIdle && x.Phase > attack.PhaseTLS && x.Fault.Failure()
 }
 
 // gatewayFault reports whether a gateway got no answer from further in. Its own

@@ -64,7 +64,10 @@ func (c *investigation) conclude(g GeneratorState) []Finding {
 	if second != nil {
 		rival = max(rival, second.posterior)
 	}
-	minor := c.onset.Status == NoOnset && c.parts.failed < 10
+	// Requests that cross the graceful end of an HTTP/2 connection were not begun:
+	// clients send them again.
+	crossed := c.parts.share(attack.HTTP2GoAway) >= 0.9 && c.parts.failed < 0.005*c.parts.attempts
+	minor := c.onset.Status == NoOnset && (c.parts.failed < 10 || crossed)
 	switch {
 	case first != nil && first.posterior >= explainsAt && first.posterior >= explainsBy*rival && first.measured:
 		return []Finding{c.explained(first, g)}
