@@ -421,6 +421,11 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 	if c.address != nil {
 		out = append(out, Evidence{Source: "client", Text: c.address.text()})
 	}
+	if c.parts.wire > 0 {
+		for _, text := range c.beside {
+			out = append(out, Evidence{Source: "kernels", Text: text})
+		}
+	}
 	for _, x := range c.contrast {
 		out = append(out, Evidence{Source: "client", Text: x.text()})
 	}

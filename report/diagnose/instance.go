@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -45,7 +46,7 @@ func (c *investigation) chooseInstance() {
 	})
 	for _, i := range beside {
 		if i != ill {
-			c.beside = append(c.beside, c.hops[i].host)
+			c.beside = append(c.beside, fmt.Sprintf("%s, which serves beside %s, sent %s of the resets", c.hops[i].host, c.hops[ill].host, commas(own[i])))
 		}
 	}
 	chain := []hop{c.hops[ill]}

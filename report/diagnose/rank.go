@@ -45,7 +45,7 @@ type investigation struct {
 	failures []*attack.Failure
 	hops     []hop
 	routers  []string // hosts of the path
-	beside   []string // instances that serve beside the one that is asked
+	beside   []string // what is known of instances that serve beside the one that is asked
 	facts    []*facts
 	wires    []wireView
 	dead     [][]death // by hop
