@@ -50,12 +50,12 @@ const (
 // that went on (see sustained). Numbers are NaN where there is nothing to compare.
 type Onset struct {
 	Status  diagnose.OnsetStatus
-	Windows float64 // onset found less begin of the harm, in windows
+	Windows float64 // when the first faults of the onset happened less the begin of the harm by the injector's clock, in windows
 	First   float64 // the same, of the very first harm
-	Event   float64 // when the first faults happened less the begin of the harm, in windows: no request's due time is asked
+	Due     float64 // onset found less when the first request that the harm befell was due: both as the log has them
 	Percent float64 // of the offered load at the begin of the harm
 	Width   float64 // of the interval, in windows
-	Covered bool    // the windows of the interval hold the begin of the harm
+	Covered bool    // the interval, as late as its first faults were, holds the begin of the harm by the injector's clock
 	Expect  int     // load of the onset within the scenario's computed bounds: 1 yes, -1 no, 0 no bounds, or the injector itself did its harm outside of them
 }
 
@@ -182,7 +182,7 @@ func place(c Case, f diagnose.Finding) Place {
 
 // judgeOnset compares the headline onset of the first finding's target.
 func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
-	out := Onset{Status: diagnose.NoOnset, Windows: math.NaN(), First: math.NaN(), Event: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
+	out := Onset{Status: diagnose.NoOnset, Windows: math.NaN(), First: math.NaN(), Due: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
 	var o *diagnose.Onset
 	for i, t := range r.Targets {
 		if (t.Name == r.Findings[0].Target || r.Findings[0].Target == "") && len(t.Onsets) > 0 {
@@ -212,14 +212,17 @@ func judgeOnset(c Case, log *runlog.Log, r diagnose.Result) Onset {
 		return dueOf(log, harm.Sub(log.Header.Started)).Seconds()
 	}
 	harm := due(sustained(c.Truth))
-	out.Windows, out.First = (o.At.Value-harm)/window, (o.At.Value-due(c.Truth.First))/window
-	out.Width = (o.At.High - o.At.Low) / window
-	at := math.Floor(harm / window)
-	out.Covered = at >= math.Floor(o.At.Low/window) && at <= math.Floor(o.At.High/window)
 	begin := sustained(c.Truth).Sub(log.Header.Started).Seconds()
-	out.Event = (o.At.Value + o.EventDelay - begin) / window
-	if load := offered(log.Header.Stages, harm); load > 0 {
+	first := c.Truth.First.Sub(log.Header.Started).Seconds()
+	event := o.At.Value + o.EventDelay
+	out.Windows, out.First, out.Due = (event-begin)/window, (event-first)/window, (o.At.Value-harm)/window
+	out.Width = (o.At.High - o.At.Low) / window
+	at := math.Floor(begin / window)
+	out.Covered = at >= math.Floor((o.At.Low+o.EventDelay)/window) && at <= math.Floor((o.At.High+o.EventDelay)/window)
+	if load := offered(log.Header.Stages, begin-o.EventDelay); load > 0 {
 		out.Percent = 100 * (o.Load.Value - load) / load
+	}
+	if load := offered(log.Header.Stages, harm); load > 0 {
 		// The bounds are those of a limit. On a ramp its reserve, such as the tokens
 		// in a bucket, lasts until the load is beyond them: then they say nothing of
 		// the onset.

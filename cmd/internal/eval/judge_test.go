@@ -147,7 +147,7 @@ func TestJudgeOnset(t *testing.T) {
 	// Reset at 10 s, it was due at 9.5 s: two windows late. Of 290/s, 10/s too much.
 	fail(attack.Reset, 9.5, 10)
 	got := Judge(Case{Causes: []string{"x"}, LoadLow: 280, LoadHigh: 320, Truth: harm(10)}, log, found(o)).Onset
-	want := Onset{Status: diagnose.Found, Windows: 2, First: 2, Event: 2, Percent: 100 * 10 / 290.0, Width: 8, Covered: true, Expect: 1}
+	want := Onset{Status: diagnose.Found, Windows: 2, First: 2, Due: 2, Percent: 100 * 10 / 290.0, Width: 8, Covered: true, Expect: 1}
 	if math.Abs(got.Percent-want.Percent) > 1e-9 {
 		t.Errorf("off by %v %% of the load, want %v", got.Percent, want.Percent)
 	}
@@ -158,7 +158,7 @@ func TestJudgeOnset(t *testing.T) {
 	o.Fault = attack.Timeout
 	fail(attack.Timeout, 8.5, 10.5)
 	for _, at := range []float64{8.5, 10.4} {
-		if got := Judge(Case{Causes: []string{"x"}, LoadLow: 265, LoadHigh: 290, Truth: harm(at)}, log, found(o)).Onset; got.Windows != 6 || got.Covered || got.Expect != -1 {
+		if got := Judge(Case{Causes: []string{"x"}, LoadLow: 265, LoadHigh: 290, Truth: harm(at)}, log, found(o)).Onset; got.Due != 6 || got.Windows != 4*(10.5-at) || got.Covered != (at > 9.5) || got.Expect != -1 {
 			t.Errorf("timeout, harm at %g s: %+v", at, got)
 		}
 	}
@@ -170,16 +170,16 @@ func TestJudgeOnset(t *testing.T) {
 	fail(attack.Reset, 9.5, 10)
 	log.Failures[1], log.Failures[2] = log.Failures[2], log.Failures[1]
 	log.Failures[1].End = log.Failures[2].End
-	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(10)}, log, found(o)).Onset; got.Windows != 2 {
+	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(10)}, log, found(o)).Onset; got.Due != 2 {
 		t.Errorf("all at once: %+v", got)
 	}
 	// Nothing was under way: the next one that failed.
 	fail(attack.Reset, 11.5, 11.5)
-	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(10)}, log, found(o)).Onset; got.Windows != -6 {
+	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(10)}, log, found(o)).Onset; got.Due != -6 {
 		t.Errorf("the next: %+v", got)
 	}
 	log.Failures = nil
-	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(11)}, log, found(o)).Onset; got.Windows != -4 || !got.Covered {
+	if got := Judge(Case{Causes: []string{"x"}, Truth: harm(11)}, log, found(o)).Onset; got.Due != -4 || got.Windows != -2 || !got.Covered {
 		t.Errorf("no failure seen: %+v", got)
 	}
 	o.Status = diagnose.LeftCensored

@@ -149,7 +149,7 @@ type OnsetScore struct {
 	Runs                     int // with a fault whose first harm the injector dated
 	Found, FromStart, Others int // how their faults were said to begin
 	Covered                  int // of those found: intervals that hold the begin of the harm
-	Windows, First, Event    Spread
+	Windows, First, Due      Spread
 	Percent, Width           Spread
 	Bounded, Within          int // of those with computed bounds of the load
 }
@@ -163,7 +163,7 @@ type Spread struct {
 // Onsets scores the onsets found with all sources.
 func (e *Evaluation) Onsets() OnsetScore {
 	var s OnsetScore
-	var windows, first, event, percent, width []float64
+	var windows, first, due, percent, width []float64
 	for _, r := range e.Results {
 		if r.Kind() != Fault && r.Kind() != Unseen {
 			continue
@@ -189,7 +189,7 @@ func (e *Evaluation) Onsets() OnsetScore {
 		}
 		if !math.IsNaN(o.Windows) {
 			windows, first, width = append(windows, math.Abs(o.Windows)), append(first, math.Abs(o.First)), append(width, o.Width)
-			event = append(event, math.Abs(o.Event))
+			due = append(due, math.Abs(o.Due))
 			if o.Covered {
 				s.Covered++
 			}
@@ -198,7 +198,7 @@ func (e *Evaluation) Onsets() OnsetScore {
 			percent = append(percent, math.Abs(o.Percent))
 		}
 	}
-	s.Windows, s.First, s.Event = spread(windows), spread(first), spread(event)
+	s.Windows, s.First, s.Due = spread(windows), spread(first), spread(due)
 	s.Percent, s.Width = spread(percent), spread(width)
 	return s
 }

@@ -63,7 +63,7 @@ func evaluation() *Evaluation {
 	add := func(c Case, all, alone Judgement) {
 		e.Results = append(e.Results, Result{Case: c, By: []Judgement{all, alone}})
 	}
-	no := Onset{Windows: math.NaN(), First: math.NaN(), Event: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
+	no := Onset{Windows: math.NaN(), First: math.NaN(), Due: math.NaN(), Percent: math.NaN(), Width: math.NaN()}
 	explains := func(cause string, right bool, confidence float64) Judgement {
 		j := Judgement{Verdict: diagnose.Explains, Cause: cause, Right: right, Confidence: confidence, WrongExplains: !right, Onset: no}
 		if right {
@@ -76,14 +76,14 @@ func evaluation() *Evaluation {
 	good := explains("listen-backlog", true, 0.995)
 	good.Place = WrongPlace
 	good.Host, good.Resource = "orders-1", "open-files"
-	good.Onset = Onset{Status: diagnose.Found, Windows: -1, First: -1, Event: -0.5, Percent: -2, Width: 6, Covered: true, Expect: 1}
+	good.Onset = Onset{Status: diagnose.Found, Windows: -1, First: -1, Due: -0.5, Percent: -2, Width: 6, Covered: true, Expect: 1}
 	add(backlog, good, abstains)
 	backlog.Seed = 3
 	bad := explains("conntrack-table", false, 0.92)
-	bad.RuledOut, bad.Onset = true, Onset{Status: diagnose.Found, Windows: 4, First: 14, Event: 5, Percent: 8, Width: 6, Expect: -1}
+	bad.RuledOut, bad.Onset = true, Onset{Status: diagnose.Found, Windows: 4, First: 14, Due: 5, Percent: 8, Width: 6, Expect: -1}
 	add(backlog, bad, abstains)
 	e.Results[1].Ranked = []Ranked{{2, 10, 1}, {1, 10, 1}, {0, 10, 1}, {3, 10, 1}, {4, 10, 1}, {1, 10, 1}}
-	third := Judgement{Verdict: diagnose.Ambiguous, Cause: "packet-loss", Rank: 2, Confidence: 0.55, Abstained: true, Onset: Onset{Status: diagnose.LeftCensored, Windows: math.NaN(), First: math.NaN(), Event: math.NaN(), Percent: math.NaN()}}
+	third := Judgement{Verdict: diagnose.Ambiguous, Cause: "packet-loss", Rank: 2, Confidence: 0.55, Abstained: true, Onset: Onset{Status: diagnose.LeftCensored, Windows: math.NaN(), First: math.NaN(), Due: math.NaN(), Percent: math.NaN()}}
 	add(Case{Scenario: "mtu", Family: "mtu", Seed: 1, Causes: []string{"mtu-black-hole"}, Truth: lab.Truth{First: at}}, third, third)
 	well := Judgement{Verdict: diagnose.Healthy, Cause: "healthy", Right: true, Rank: 1, Confidence: 1, Onset: no}
 	add(Case{Scenario: "healthy", Family: "controls", Seed: 1, Causes: []string{"healthy"}}, well, well)

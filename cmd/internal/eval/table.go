@@ -117,8 +117,8 @@ func (e *Evaluation) writeTargets(p printer) {
 	row("controls with a false onset", "none of 300", func(a, _ Score) string { return share(a.FalseOnsets, a.Controls) })
 	row("always naming the lab's commonest cause", "", func(a, _ Score) string { return share(a.Commonest, a.Runs) })
 	onsets := e.Onsets()
-	p("\nThe onset lies %s windows from the first request that the harm befell, and its first faults %s from the", number(onsets.Windows.Median), number(onsets.Event.Median))
-	p("injector's own time of the harm, in the median; the target is at most 1.")
+	p("\nThe first faults of the onset lie %s windows from the begin of the harm by the injector's own clock, in", number(onsets.Windows.Median))
+	p("the median; the target is at most 1.")
 }
 
 func (e *Evaluation) writeAblation(p printer) {
@@ -158,17 +158,17 @@ func (e *Evaluation) writeOnsets(p printer) {
 	p("Over %d runs with a fault whose harm the injector dated: an onset was found in %d, faults were", s.Runs, s.Found)
 	p("said to be there from the start in %d, and %d had neither (single episodes, bursts, or none).", s.FromStart, s.Others)
 	p("Harm begins with the first of the longest-lasting harm, without silences of two seconds; the")
-	p("very first harm can be a single one long before. Onsets are dated by when requests were due, so")
-	p("the error is that from the first failed request that was under way at the harm; the clocks of the")
-	p("client and of the injector are compared beside it, where a harm that is counted at the end of a")
-	p("request that timed out is later than its begin.\n")
+	p("very first harm can be a single one long before. The error is that of the first faults, against the")
+	p("injector's clock, which counts some harm at the end of a request that timed out, and so late.")
+	p("Onsets themselves are dated by when requests were due; how far from the first request that the harm")
+	p("befell is compared beside it, as far as the log's own failures tell which that was.\n")
 	p("| | median | 90th percentile |\n|---|---|---|")
 	p("| error, windows of 0.25 s | %s | %s |", number(s.Windows.Median), number(s.Windows.P90))
 	p("| the same from the very first harm | %s | %s |", number(s.First.Median), number(s.First.P90))
-	p("| first faults less harm, by the clocks of both | %s | %s |", number(s.Event.Median), number(s.Event.P90))
+	p("| onset less the due time of the first request befallen | %s | %s |", number(s.Due.Median), number(s.Due.P90))
 	p("| error, %% of the load | %s | %s |", number(s.Percent.Median), number(s.Percent.P90))
 	p("| width of the 95 %% interval, windows | %s | %s |", number(s.Width.Median), number(s.Width.P90))
-	p("\nThe interval holds the begin of the harm in %s of the onsets found. Where the limits give the load at", share(s.Covered, s.Windows.N))
+	p("\nThe interval, moved by how late its first faults were, holds the begin of the harm in %s of the onsets found. Where the limits give the load at", share(s.Covered, s.Windows.N))
 	p("which the fault is due, the onset found lies within the computed bounds in %s (but for\nruns in which the injector itself did its harm outside of them).", share(s.Within, s.Bounded))
 }
 
