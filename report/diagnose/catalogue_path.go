@@ -76,7 +76,7 @@ func pathCauses() []rule {
 				{vanished, 1.5, -2},
 				{excessFails, 1.2, 0},
 				{mostlyEOF, -4, 0},
-				{crowded, 0.7, -2},
+				{crowded, 0.6, -2},
 				{connectionsCapped, 2.5, -1},
 				{inDial, 1, -1.5},
 				{someRefused, 1, 0},

@@ -9,7 +9,7 @@ func serverResources() []rule {
 			cause: "server-file-descriptors", gauges: []string{probe.OpenFiles, probe.FileTable},
 			weights: []weight{
 				{vanished, -2, 0},
-				{crowded, 0.7, -0.5},
+				{crowded, 0.6, -0.5},
 				{latencyFirst, -1, 0.2},
 				{unserved, 0.3, -0.7},
 				{someResets, 0.5, 0},
