@@ -8,5 +8,6 @@ func Scenarios() []Scenario {
 	return slices.Concat(
 		serverScenarios(), softwareScenarios(), controlScenarios(), gunicornScenarios(), pythonScenarios(),
 		networkScenarios(), proxyScenarios(), resourceScenarios(), nginxScenarios(), haproxyScenarios(), containerScenarios(), instanceScenarios(), middleboxScenarios(), applicationScenarios(), lookalikeScenarios(), eventLoopScenarios(), edgeScenarios(), relayScenarios(),
+		apacheScenarios(), lighttpdScenarios(), stunnelScenarios(), transparentScenarios(), stdlibScenarios(), rulesetScenarios(),
 	)
 }
