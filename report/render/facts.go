@@ -105,17 +105,10 @@ func causeFacts(r *report.Report, f report.Finding) []fact {
 	label := "cause"
 	switch f.Verdict {
 	case "explains":
-		s := f.Cause
-		if f.Host != "" {
-			s += " on " + f.Host
-		}
-		lines = append(lines, fmt.Sprintf("%s, confidence %.2f", s, f.Confidence))
+		lines = append(lines, causeLine(f))
 	case "ambiguous":
 		label = "candidates"
-		lines = candidates(r)
-		if len(lines) == 0 {
-			lines = append(lines, fmt.Sprintf("%s, confidence %.2f", f.Cause, f.Confidence))
-		}
+		lines = candidates(r, f.Target)
 	case "unexplained":
 		lines = append(lines, "unexplained: no limit that was watched was reached when it began")
 	default:
@@ -124,24 +117,24 @@ func causeFacts(r *report.Report, f report.Finding) []fact {
 	return []fact{{label, append(lines, evidence(f, 5)...)}}
 }
 
-// candidates lists the resources that fit, most likely first.
-func candidates(r *report.Report) []string {
-	var found []report.Resource
-	for _, res := range r.Resources {
-		if res.Verdict == "cause" || res.Verdict == "candidate" {
-			found = append(found, res)
-		}
-	}
-	slices.SortStableFunc(found, func(a, b report.Resource) int { return cmp.Compare(score(b), score(a)) })
+// candidates lists the causes of a target that fit, most likely first.
+func candidates(r *report.Report, target string) []string {
 	var out []string
-	for _, res := range found[:min(3, len(found))] {
-		s := located(res)
-		if res.Score != nil {
-			s += fmt.Sprintf(", confidence %.2f", *res.Score)
+	for _, f := range r.Findings {
+		if f.Verdict == "ambiguous" && f.Target == target {
+			out = append(out, causeLine(f))
 		}
-		out = append(out, s)
 	}
-	return out
+	return out[:min(3, len(out))]
+}
+
+// causeLine names a cause: "listen-backlog on payments-1, confidence 0.97".
+func causeLine(f report.Finding) string {
+	s := f.Cause
+	if f.Host != "" {
+		s += " on " + f.Host
+	}
+	return fmt.Sprintf("%s, confidence %.2f", s, f.Confidence)
 }
 
 func score(r report.Resource) float64 {

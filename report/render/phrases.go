@@ -45,6 +45,9 @@ func causePhrase(key, who string) string {
 	if rest, ok := strings.CutPrefix(key, "upstream-"); ok {
 		upstream, who = "behind it, ", "the next hop"
 		key = rest
+		if key == "client-timeout" {
+			return "answers from behind it take longer than the proxy waits"
+		}
 		if !serverKey(key) && serverKey("server-"+key) {
 			key = "server-" + key
 		}

@@ -254,6 +254,9 @@ func ambiguous() *report.Report {
 	f.Summary = "Resets of payments begin at 1,510/s. Two limits of process 4127 were reached within 0.2 s of each other just before, and this run cannot tell them apart."
 	f.Evidence = f.Evidence[:1]
 	f.Advice = []string{"raise LimitNOFILE alone and run again: if the onset moves, that was it"}
+	second := *f
+	second.Cause, second.Resource, second.Confidence = "server-threads", "threads", 0.39
+	r.Findings = append(r.Findings, second)
 	return r
 }
 

@@ -146,6 +146,9 @@ func onsetPhrase(t report.Target) string {
 	case "periodic":
 		return s + " at regular intervals"
 	}
+	if t.Failed < 5 && t.WireResets > t.Failed {
+		return fmt.Sprintf("%s: %s of %s requests failed, but %s resets came over connections at rest", t.Name, report.FormatCount(t.Failed), report.FormatCount(t.Requests), report.FormatCount(t.WireResets-t.Failed))
+	}
 	if t.Failed > 0 || t.WireResets > 0 {
 		return fmt.Sprintf("%s: %s of %s requests failed, without an onset", t.Name, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
 	}
