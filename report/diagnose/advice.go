@@ -28,9 +28,15 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "server-threads", "threads":
 		return []string{c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")}
 	case "client-timeout":
-		t := c.a.log.Header.Generator.Timeout.Seconds()
+		slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", wordSeconds(c.a.log.Header.Generator.Timeout.Seconds()))
+		if c.onset.Status == Found {
+			slow = fmt.Sprintf("answers get slow from %s/s on", commas(c.onset.Load.Value))
+		}
+		if h.hop.index > 0 {
+			limit = "the proxy's time limit (504)"
+		}
 		return []string{
-			fmt.Sprintf("find why answers get slow from %s/s on: the client's timeout of %s only shows it", commas(c.onset.Load.Value), wordSeconds(t)),
+			fmt.Sprintf("find why %s: %s only shows it", slow, limit),
 			"give the service a deadline below the callers' and let it refuse early what it cannot finish",
 		}
 	case "bandwidth-send-timeout":

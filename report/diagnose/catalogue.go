@@ -41,6 +41,9 @@ type rule struct {
 	own bool
 	// strict: what ran out alone does not make the cause worth considering.
 	strict bool
+	// elsewhere: where one of these is seen, what runs out need not be of the serving
+	// host, and its gauges that stayed low say nothing.
+	elsewhere []clue
 	// any: at least one must be seen for the cause to be considered at all. Empty:
 	// one of the resources must have been measured.
 	any []clue

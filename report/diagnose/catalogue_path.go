@@ -47,6 +47,8 @@ func pathCauses() []rule {
 			cause: "path-rate-limit", leg: path, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},
 			weights: []weight{
 				{vanished, 2, -2},
+				{gapUnfilled, 2.5, 0},
+				{lostRetransmits, 1, 0},
 				{cliff, 1.5, 0},
 				{mostlyEOF, -4, 0},
 				{crowded, -1.5, 0.5},
@@ -195,13 +197,13 @@ func pathCauses() []rule {
 			cause: "mtu-black-hole", leg: path, any: []clue{lostRetransmits, retransmitted, gapUnfilled}, must: []clue{someTimeouts},
 			weights: []weight{
 				{gapUnfilled, 3.5, 0},
+				{sameServed, -6, 0.5},
 				{lostRetransmits, 3, -2.5},
 				{onlyTimeouts, 1, -1},
 				{inDial, -3, 1},
 				{constantShare, 1, -0.5},
 				{synsLost, -2, 0.5},
 				{loopback, -4, 0},
-				{inBody, 1, 0},
 				{overflowed, -2, 0},
 			},
 			says: "full-size packets vanish on the path, small ones pass",

@@ -40,6 +40,7 @@ func serverResources() []rule {
 				{shedAtOnce, 2.5, 0},
 				{shedStatus, 1, 0},
 				{queueTimeout, 4, 0},
+				{closedLate, 2, 0},
 				{threadsFull, -4, 0},
 				{crowded, 0, -2},
 				{connectionsCapped, 2, -1},
@@ -143,6 +144,7 @@ func serverResources() []rule {
 				{strayReset, -5, 0},
 				{threadsFull, -3, 0},
 				{gapUnfilled, -3, 0},
+				{gatewayTimeout, 2.5, 0},
 				{waitedInVain, 1.5, -4},
 				{nearTimeout, 3, -2.5},
 				{latencyFirst, 1, -2.5},
@@ -185,8 +187,9 @@ func serverResources() []rule {
 		},
 		{
 			cause: "bandwidth-send-timeout", counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
-			any: []clue{inBody},
+			any: []clue{inBody, slowRequest}, elsewhere: []clue{slowRequest},
 			weights: []weight{
+				{slowRequest, 5.5, 0},
 				{slowBody, 1.5, -1.5},
 				{inBody, 2, -3},
 				{sentLinger, 1, 0},

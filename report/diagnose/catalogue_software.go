@@ -7,6 +7,7 @@ func serverSoftware() []rule {
 			cause: "application-abort", own: true, any: []clue{someResets, someEOF, streamResets, goneAway, badGateway, innerMatch},
 			weights: []weight{
 				{queueTimeout, -3, 0},
+				{closedLate, 3, 0},
 				{goneAway, 5, 0},
 				{innerMatch, 1, 0},
 				{constantShare, 3.5, -1.5},
@@ -39,7 +40,7 @@ func serverSoftware() []rule {
 				{connectionsCapped, -0.5, 0},
 				{rateStatus, -4, 0},
 				{shedStatus, -1.5, 0},
-				{gatewayTimeout, -2, 0},
+				{gatewayTimeout, -4, 0},
 				{reusedOnly, -0.5, 0.3},
 				{latencyFirst, -0.7, 0},
 			},
@@ -157,8 +158,9 @@ func serverSoftware() []rule {
 			says: "connections were dropped before their TLS handshake",
 		},
 		{
-			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff, shedAtOnce},
+			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff, shedAtOnce, forgotten},
 			weights: []weight{
+				{forgotten, 6, 0},
 				{shedAtOnce, 1.5, 0},
 				{queueTimeout, -2, 0},
 				{threadsFull, -4, 0},

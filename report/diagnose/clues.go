@@ -36,6 +36,7 @@ const (
 	shedStatus // 503
 	shedAtOnce // 503, without a wait
 	earlyStatus
+	slowRequest // 408
 	streamResets
 	goneAway // HTTP/2 connections were ended with requests on them
 	tlsFaults
@@ -57,6 +58,9 @@ const (
 	idleTight // and hardly longer
 	retransmitted
 	gapUnfilled // segments came in, but what was before them never did
+	sameServed  // the very request that fails is often answered from the onset on as well
+	forgotten   // connections that timed out were no longer known to the serving kernel
+	closedLate  // connections were closed without a response after a long wait
 	loopback
 	poolFull
 
@@ -178,9 +182,13 @@ func (c *investigation) observe(h hop) *facts {
 		fives := c.fives() / max(c.parts.failed, 1)
 		f.set(badGateway, when(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", percent(fives))
 		f.set(gatewayTimeout, f.statusShare(c, 504), "client", "%s of failed requests were answered 504", percent(c.status(504)))
+		f.set(waitedInVain, when(c.status(504), 0.5, 0.9), "client", "%s", f[gatewayTimeout].text)
 		f.set(shedStatus, f.statusShare(c, 503), "client", "%s of failed requests were answered 503", percent(c.status(503)))
 		if fives > 0.5 {
 			c.observeIdle(f, gatewayFault)
+			if f[idleGap].is == no {
+				f[idleGap] = fact{} // the gateway's own connections may have rested longer
+			}
 		}
 	}
 	if h.index == 0 && len(c.hops) > 1 {
@@ -203,6 +211,12 @@ func (c *investigation) status(code uint16) float64 {
 
 func (c *investigation) observeFaults(f *facts) {
 	p := c.parts
+	if p.failed < 5 && p.restless() {
+		text := count(p.idle, "reset") + " of connections without a request in flight"
+		f.set(mostlyResets, yes, "client", "%s", text)
+		f.set(someResets, yes, "client", "%s", text)
+		return
+	}
 	if p.failed == 0 {
 		return
 	}
@@ -233,6 +247,7 @@ func (c *investigation) observeFaults(f *facts) {
 	f.set(gatewayTimeout, f.statusShare(c, 504), "client", "%s of failed requests were answered 504", percent(c.status(504)))
 	f.set(rateStatus, f.statusShare(c, 429), "client", "%s of the failures were answered 429", percent(c.status(429)))
 	f.set(shedStatus, f.statusShare(c, 503), "client", "%s of the failures were answered 503", percent(c.status(503)))
+	f.set(slowRequest, f.statusShare(c, 408), "client", "%s of the failures were answered 408: the request did not arrive in time", percent(c.status(408)))
 	fours := c.fours()
 	f.set(earlyStatus, isTrue(fours >= 3 && fours >= 0.02*p.failed), "client", "%s answers with a 4xx status came beside the resets", commas(fours))
 
@@ -285,7 +300,7 @@ func (c *investigation) fives() float64 {
 func (c *investigation) fours() float64 {
 	n := 0.0
 	for code, k := range c.statuses {
-		if code >= 400 && code < 500 && code != 429 {
+		if code >= 400 && code < 500 && code != 408 && code != 429 {
 			n += k
 		}
 	}

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rampload/rampload/attack"
 )
@@ -128,6 +129,9 @@ func (c *investigation) observeIdle(f *facts, counts func(*attack.Failure) bool)
 		return
 	}
 	at := quantileOf(gaps, 0.05)
+	if least := slices.Min(gaps); least >= 0.8*at {
+		at = least // no stray among them
+	}
 	long := quantileOf(gaps, 0.95)
 	var below, above float64
 	for _, b := range c.idleAge {
@@ -138,7 +142,13 @@ func (c *investigation) observeIdle(f *facts, counts func(*attack.Failure) bool)
 			below += float64(b.Count)
 		}
 	}
-	failedAbove, failedBelow := 0.95*float64(len(gaps)), 0.05*float64(len(gaps))
+	failedBelow := 0.0
+	for _, g := range gaps {
+		if g < at {
+			failedBelow++
+		}
+	}
+	failedAbove := float64(len(gaps)) - failedBelow
 	rateAbove := failedAbove / (failedAbove + above)
 	rateBelow := (failedBelow + 0.5) / (failedBelow + below + 1)
 	text := fmt.Sprintf("failed connections had rested %s to %s; of those that had rested so long %s failed, of the others %s",

@@ -59,6 +59,10 @@ func (c *investigation) observeWire(f *facts, h hop) {
 				}
 			}
 			f.set(sentFromListener, when(n/v.sent, 0.05, 0.3), src, "%s of %s resets sent by %s: a segment of a connection that it did not know", commas(n), commas(v.sent), host)
+			// The client's FIN behind a timeout finds nothing to end.
+			if timeouts := c.parts.fault[attack.Timeout]; h.index == 0 && f[onlyTimeouts].is == yes && f[inDial].is == no {
+				f.set(forgotten, when(n/max(timeouts, 1), 0.1, 0.5), src, "%s of %s connections that timed out were unknown to the kernel of %s, which had sent neither FIN nor RST", commas(min(n, timeouts)), commas(timeouts), host)
+			}
 		}
 		c.observeAborts(f, v, h, resets)
 		if h.index == 0 && resets >= 3 && !v.lost {

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -167,13 +168,23 @@ func (c *investigation) observeHang(f *facts, deaths []death, src string) {
 			continue
 		}
 		seen++
-		if done[i]+done[i-1] <= 0.2*usual && busy[i] > 0 {
+		if done[i]+done[i-1] <= 0.2*usual && busy[i] > 0 && c.waited(d.at) {
 			hung++
 		}
 	}
 	if seen > 0 {
 		f.setAt(hungBefore, isTrue(2*hung >= seen), deaths[0].at, src, "in %d of %d cases nothing had been answered for half a second before", hung, seen)
 	}
+}
+
+// waited reports whether requests that broke off when a process ended had been
+// waiting for long. True where none did, for the answers of the last half second
+// are missing either way.
+func (c *investigation) waited(at float64) bool {
+	took := c.durations(func(x *attack.Failure) bool {
+		return connectionFault(x) && math.Abs(x.End.Seconds()-at) < 0.5 && x.Phase != attack.PhaseWrite
+	})
+	return len(took) < 3 || quantileOf(took, 0.9) >= max(0.25, 2*c.answerTime())
 }
 
 // absences returns the stretches in which the port refused connections, by the

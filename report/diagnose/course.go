@@ -42,6 +42,8 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 	c.observeQueueTimeout(f)
 	if h.index == 0 {
 		c.observeCliff(f)
+		c.observeServed(f)
+		c.observeLateCloses(f)
 		c.observeSlowBody(f)
 		c.observeInstant(f)
 		c.observePool(f)
@@ -77,6 +79,29 @@ func (c *investigation) observeCliff(f *facts) {
 	quick := len(took) >= 10 && quantileOf(took, 0.5) <= 0.5*c.answerTime()
 	f.set(cliff, isTrue(share >= 0.85 && quick), "client", "%s of the attempts fail from the onset on, half of them within %s",
 		percent(share), wordSeconds(finite(quantileOf(took, 0.5), 0)))
+}
+
+// observeServed asks whether a target's only request fails and is answered, both
+// often, from the onset on: then what it asks for cannot be why it fails.
+func (c *investigation) observeServed(f *facts) {
+	if c.t.info.Requests != 1 || c.onset.Status == Transient || c.onset.Status == Periodic || c.parts.failed < 20 {
+		return
+	}
+	share := c.parts.ok / max(c.parts.attempts, 1)
+	f.set(sameServed, when(share, 0.05, 0.15), "client", "the one request of %s fails and is answered: %s were answered in the same time", c.name(), percent(share))
+}
+
+// observeLateCloses asks whether connections were closed without a response after
+// requests had waited for long: for their turn, until a time limit of the service.
+func (c *investigation) observeLateCloses(f *facts) {
+	took := c.durations(func(x *attack.Failure) bool {
+		return x.Fault == attack.EOF && x.Phase == attack.PhaseAwait && connectionFault(x)
+	})
+	if len(took) < 8 || float64(len(took)) < 0.5*float64(len(c.failures)) {
+		return
+	}
+	middle := quantileOf(took, 0.5)
+	f.set(closedLate, when(middle/max(c.answerTime(), 0.05), 1.5, 4), "client", "connections were closed without a response after requests had waited %s", wordSeconds(middle))
 }
 
 // observeSlowBody asks whether responses that broke off had taken longer than
@@ -155,16 +180,19 @@ func (c *investigation) answerTime() float64 {
 func (c *investigation) observeConstancy(f *facts) {
 	t, n := c.t, c.a.n
 	all := sum(t.attempts)
+	failed, what := t.failed, "of the attempts fail"
+	if t.total.failed < 5 && t.total.restless() {
+		failed, what = t.resting(), "as many resets of resting connections as attempts come"
+	}
 	var rates [3]float64
-	var counts [3]float64
 	done, part := 0.0, 0
 	var y, e float64
 	for i := range n {
-		y += t.failed[i]
+		y += failed[i]
 		e += t.attempts[i]
 		done += t.attempts[i]
 		if done >= all*float64(part+1)/3 || i == n-1 {
-			rates[part], counts[part] = y/max(e, 1), y
+			rates[part] = y / max(e, 1)
 			y, e = 0, 0
 			if part++; part == 3 {
 				break
@@ -172,13 +200,13 @@ func (c *investigation) observeConstancy(f *facts) {
 		}
 	}
 	least, most := slices.Min(rates[:]), slices.Max(rates[:])
-	enough := sum(t.failed) >= 8
+	enough := sum(failed) >= 8
 	switch {
 	case !enough:
-	case sum(t.failed) > 0.6*all: // a resource full from the start looks the same
+	case sum(failed) > 0.6*all: // a resource full from the start looks the same
 	case most <= 2.5*least, most-least <= 3*math.Sqrt(most/max(all/3, 1)) && least > 0:
-		f.set(constantShare, yes, "client", "%s of the attempts fail at every load: %s, %s, %s in the thirds of the run",
-			percent(sum(t.failed)/max(all, 1)), percent(rates[0]), percent(rates[1]), percent(rates[2]))
+		f.set(constantShare, yes, "client", "%s %s at every load: %s, %s, %s in the thirds of the run",
+			percent(sum(failed)/max(all, 1)), what, percent(rates[0]), percent(rates[1]), percent(rates[2]))
 		f.set(risesWithLoad, no, "client", "%s", f[constantShare].text)
 	case most >= 4*max(least, 1/max(all/3, 1)):
 		f.set(constantShare, no, "client", "the share of failures differs: %s, %s, %s in the thirds of the run", percent(rates[0]), percent(rates[1]), percent(rates[2]))

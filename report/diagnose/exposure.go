@@ -78,6 +78,19 @@ func (t *targetSeries) addCell(index int32, c attack.Cell, n int) {
 	t.attempts[due] += count
 }
 
+// resting returns the resets of connections without a request, by window.
+func (t *targetSeries) resting() []float64 {
+	out := make([]float64, len(t.attempts))
+	for _, w := range t.windows {
+		for _, cell := range w.Cells {
+			if cell.Phase == attack.PhaseIdle && w.Index >= 0 && int(w.Index) < len(out) {
+				out[w.Index] += float64(cell.WireResets)
+			}
+		}
+	}
+	return out
+}
+
 // exposure returns what a series of faults is counted against. Faults of dials
 // are counted against dials where dials are common; where connections are reused
 // and dialled again only because of the faults, against attempts.
@@ -170,6 +183,10 @@ func (c *composition) add(cell attack.Cell) {
 		}
 	}
 }
+
+// restless reports whether so many connections were reset without a request in
+// flight that it needs an explanation. Where connections rest, a few are usual.
+func (c composition) restless() bool { return c.idle >= 5 && c.idle >= 0.01*c.attempts }
 
 // share returns the part of failures that are of the given faults.
 func (c composition) share(faults ...attack.Fault) float64 {

@@ -67,7 +67,7 @@ func (c *investigation) conclude(g GeneratorState) []Finding {
 	// Requests that cross the graceful end of an HTTP/2 connection were not begun:
 	// clients send them again.
 	crossed := c.parts.share(attack.HTTP2GoAway) >= 0.9 && c.parts.failed < 0.005*c.parts.attempts
-	minor := c.onset.Status == NoOnset && (c.parts.failed < 10 || crossed)
+	minor := c.onset.Status == NoOnset && (c.parts.failed < 10 && !c.parts.restless() || crossed)
 	switch {
 	case first != nil && first.posterior >= explainsAt && first.posterior >= explainsBy*rival && first.measured:
 		return []Finding{c.explained(first, g)}
@@ -330,8 +330,15 @@ func (c *investigation) onsetSentence() string {
 	case Periodic:
 		return fmt.Sprintf("%s shows %s in bursts: %s (%s in all).", capital(name), what, o.Note, commas(c.total(o.Fault)))
 	}
-	return fmt.Sprintf("%s failed %s of %s attempts (%s) without a rise over load: %s.",
-		capital(name), commas(t.failed), commas(t.attempts), percent(t.failed/max(1, t.attempts)), c.mixture())
+	resting := ""
+	if t.idle > 0 {
+		resting = fmt.Sprintf(", and %s of connections without a request in flight", count(t.idle, "reset"))
+	}
+	if t.failed == 0 {
+		return fmt.Sprintf("%s failed none of %s attempts%s.", capital(name), commas(t.attempts), resting)
+	}
+	return fmt.Sprintf("%s failed %s of %s attempts (%s) without a rise over load: %s%s.",
+		capital(name), commas(t.failed), commas(t.attempts), percent(t.failed/max(1, t.attempts)), c.mixture(), resting)
 }
 
 func (c *investigation) total(f attack.Fault) float64 { return c.t.total.fault[f] }

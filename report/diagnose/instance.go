@@ -63,6 +63,16 @@ func (c *investigation) chooseInstance() {
 // client that failed. A balancer on the way may have rewritten the host's
 // address; the client's is the same at both ends.
 func (c *investigation) resetsTo(h hop) float64 {
+	return c.resetsOfFailed(h, probe.RSTSent)
+}
+
+// givenUp counts the failed connections of the client whose reset a host's kernel
+// received: the client had waited long enough for it.
+func (c *investigation) givenUp(h hop) float64 {
+	return c.resetsOfFailed(h, probe.RSTReceived)
+}
+
+func (c *investigation) resetsOfFailed(h hop, kind probe.EventKind) float64 {
 	failed := map[netip.AddrPort]float64{}
 	for _, x := range c.failures {
 		if x.Conn.Local.IsValid() {
@@ -71,7 +81,7 @@ func (c *investigation) resetsTo(h hop) float64 {
 	}
 	n := 0.0
 	for _, e := range c.a.log.Events {
-		if e.Kind != probe.RSTSent || e.Host != h.host {
+		if e.Kind != kind || e.Host != h.host {
 			continue
 		}
 		if at, ok := failed[e.Remote]; ok && e.At.Seconds() > at-joinReach && e.At.Seconds() < at+joinReach {
@@ -118,9 +128,10 @@ func (c *investigation) services(h hop) map[string]bool {
 }
 
 // suspicion orders instances: by the resets they sent to the client, then by
-// whether their processes ended, then by what ran out before the faults.
+// the connections that the client gave up, whether their processes ended, and
+// what ran out before the faults.
 func (c *investigation) suspicion(h hop, resets float64) float64 {
-	s := 100 * resets
+	s := 100*resets + 50*c.givenUp(h)
 	s += 10 * float64(len(c.deaths(h)))
 	for _, r := range c.a.resources {
 		if r.metric.Host == h.host && r.metric.Process != "" && r.full != nil && !r.throughout && r.full.at <= c.at+1 {

@@ -119,7 +119,7 @@ func (c *investigation) faulty() bool {
 	if c.onset == nil {
 		return false
 	}
-	return c.onset.Status != NoOnset || c.t.total.failed >= 2
+	return c.onset.Status != NoOnset || c.t.total.failed >= 2 || c.t.total.restless()
 }
 
 // rank scores every cause of the catalogue and turns scores into shares of
@@ -172,8 +172,8 @@ func (c *investigation) consider(r rule) {
 			if i == 0 && len(c.hops) > 1 && !c.hops[1].assumed && r.cause == "server-file-descriptors" {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
 			}
-			if i > 0 && r.cause == "client-timeout" {
-				continue
+			if i > 0 && r.cause == "client-timeout" && c.facts[i][gatewayTimeout].is != yes {
+				continue // it is the gateway that waits, and says so
 			}
 		}
 		c.test(r, h, c.facts[i])
@@ -197,6 +197,9 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 		c.date(hyp)
 	}
 	ranOut := hyp.lead != nil || hyp.counter != nil
+	if !ranOut && slices.ContainsFunc(r.elsewhere, func(x clue) bool { return f[x].is == yes }) {
+		hyp.score = max(hyp.score, penaltyNear)
+	}
 	if !seen && (!ranOut || r.strict) || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {
 		return
 	}

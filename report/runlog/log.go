@@ -42,6 +42,8 @@ type Target struct {
 	Share float64  `json:"share"`
 	// ListenPort is the port that connections go to.
 	ListenPort int `json:"listen_port"`
+	// Requests is how many different requests are sent to it, 0 if not known.
+	Requests int `json:"requests,omitempty"`
 }
 
 // Host is a watched host and the addresses that belong to it.

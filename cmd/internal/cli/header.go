@@ -36,7 +36,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 	}
 	for i, t := range p.Targets {
 		h.Targets = append(h.Targets, runlog.Target{
-			Name: t.Name, URL: p.Redactor().Redact(t.URL), Hosts: w.targetHosts[i], Share: t.Share, ListenPort: listenPort(t.URL),
+			Name: t.Name, URL: p.Redactor().Redact(t.URL), Hosts: w.targetHosts[i], Share: t.Share, ListenPort: listenPort(t.URL), Requests: len(t.Requests),
 		})
 	}
 	var at time.Duration
