@@ -68,14 +68,14 @@ func rulesetScenarios() []Scenario {
 				if err := b.sysctl(n.server, "net/core/somaxconn", fmt.Sprint(b.whole(6, 12))); err != nil {
 					return err
 				}
-				c, err := b.child(n.server, "api", arg("addr", serverAddr+":8080"), arg("accept-gap", "400us"))
+				c, err := b.child(n.server, "api", arg("addr", serverAddr+":8080"), arg("accept-gap", "300us"))
 				if err != nil {
 					return err
 				}
 				b.remote(c, "orders", post("/orders", 300), n)
 				b.run.Profile.Client.Connections = 0
 				b.run.Profile.Client.Timeout = 900 * time.Millisecond // a SYN is sent again after a second
-				for _, size := range []int{4, b.whole(30, 50), b.whole(100, 160)} {
+				for _, size := range []int{4, b.whole(16, 22), b.whole(30, 45)} {
 					b.run.Profile.Load = append(b.run.Profile.Load, profiles.Stage{
 						Kind: profiles.Burst, BurstSize: size, Every: 1200 * time.Millisecond, Jitter: 100 * time.Millisecond, For: 8 * time.Second,
 					})
