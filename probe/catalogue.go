@@ -26,6 +26,7 @@ const (
 	Memory         = "memory"
 	Swap           = "swap"
 	HostThreads    = "host-threads"
+	UserThreads    = "user-threads"
 	Orphans        = "orphans"
 	TCPMemory      = "tcp-memory"
 	ListenQueue    = "listen-queue"
@@ -104,6 +105,7 @@ func Catalogue() []Definition {
 		{Memory, Utilisation, "bytes", false, false, "memory in use that cannot be reclaimed, against the host's memory"},
 		{Swap, Utilisation, "bytes", false, false, "swap in use"},
 		{HostThreads, HardLimit, "threads", false, false, "threads of the host, against threads-max and pid_max"},
+		{UserThreads, HardLimit, "threads", true, false, "threads of all watched processes of a user, against RLIMIT_NPROC"},
 		{Orphans, HardLimit, "sockets", false, false, "sockets without an owner, against tcp_max_orphans; machine-wide"},
 		{TCPMemory, HardLimit, "pages", false, false, "memory of TCP sockets, against tcp_mem"},
 		{ListenQueue, HardLimit, "connections", false, false, "connections waiting for accept(), against the backlog"},

@@ -65,9 +65,15 @@ func child(mode string) {
 			}
 		case "limit":
 			_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: uint64(n)})
-		case "fork":
+		case "fork", "fork-as":
 			c := exec.Command("sleep", "60")
-			c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			c.SysProcAttr = &syscall.SysProcAttr{}
+			if word == "fork-as" {
+				c = exec.Command("prlimit", "--nproc=40", "sleep", "60")
+				c.Dir = "/"
+				c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(n), Gid: uint32(n)}}
+			}
+			c.SysProcAttr.Pdeathsig = syscall.SIGKILL
 			if err := c.Start(); err != nil {
 				fmt.Println("fork:", err)
 				os.Exit(1)

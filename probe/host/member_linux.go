@@ -177,7 +177,7 @@ func (m *member) countFiles(l *limitReader) (float64, error) {
 // readLimits reads what the process is held to.
 func (m *member) readLimits(l *limitReader) {
 	inf := math.Inf(1)
-	m.limit = stats{filesLimit: math.NaN(), filesHard: math.NaN(), threadsLimit: inf, rssLimit: l.memory(), cores: l.cores}
+	m.limit = stats{filesLimit: math.NaN(), filesHard: math.NaN(), threadsLimit: inf, userLimit: inf, rssLimit: l.memory(), cores: l.cores}
 	var set unix.CPUSet
 	if m.live && unix.SchedGetaffinity(int(m.pid), &set) == nil {
 		m.limit.cores = float64(set.Count())
@@ -188,7 +188,8 @@ func (m *member) readLimits(l *limitReader) {
 		// The kernel does not hold root to RLIMIT_NPROC (copy_process).
 		var st unix.Stat_t
 		if unix.Fstat(int(m.dir.Fd()), &st) == nil && st.Uid != 0 {
-			m.limit.threadsLimit = softLimit(b, "Max processes")
+			m.limit.userLimit, m.limit.user = softLimit(b, "Max processes"), st.Uid
+			m.limit.threadsLimit = m.limit.userLimit
 		}
 	}
 	if g := l.group(m); g != nil {

@@ -44,6 +44,7 @@ type Process struct {
 	events   []probe.Event
 	missing  missing
 	readings map[string][]probe.Reading
+	users    users // of this sample
 }
 
 // maxMembers bounds the processes of one source; the first ones found stay.
@@ -67,7 +68,7 @@ func NewProcess(sel profiles.Process, hostname string, o Options) (*Process, err
 	if hostname == "" {
 		hostname = "local"
 	}
-	p := &Process{host: hostname, sel: sel, opts: o, opened: time.Now(), readings: map[string][]probe.Reading{}}
+	p := &Process{host: hostname, sel: sel, opts: o, opened: time.Now(), readings: map[string][]probe.Reading{}, users: users{}}
 	p.setLabel(selectionName(sel))
 	p.pids.Store(&[]int32{})
 	var err error
@@ -161,7 +162,8 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
 	if ended || !now.Before(p.lookAt) {
 		p.lookErr = p.look(ctx, now)
 	}
-	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.RSS, probe.ProcessCPU} {
+	p.collectUsers()
+	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {
@@ -225,12 +227,50 @@ func (p *Process) collect(m *member, s stats) {
 	}
 	put(probe.Threads, s.threads, s.threadsLimit)
 	put(probe.RSS, s.rss, s.rssLimit)
+	p.users.add(s)
 	if share, ok := m.cpu.share(s.at, s.cpu, s.cores); ok {
 		put(probe.ProcessCPU, share, 1)
 	}
 	for _, u := range s.missing {
 		p.missing.add(u.What, u)
 	}
+}
+
+// users sums up what the kernel counts for a user and not for a process: the
+// threads of all its processes, of which those that are watched are known.
+type users map[uint32]*userThreads
+
+type userThreads struct {
+	processes      int
+	threads, limit float64
+}
+
+func (u users) add(s stats) {
+	if math.IsInf(s.userLimit, 1) || math.IsNaN(s.userLimit+s.threads) {
+		return
+	}
+	x := u[s.user]
+	if x == nil {
+		x = &userThreads{limit: s.userLimit}
+		u[s.user] = x
+	}
+	x.processes++
+	x.threads += s.threads
+	x.limit = min(x.limit, s.userLimit)
+}
+
+// collectUsers keeps the readings of users with several processes; of a single
+// one its own threads tell as much.
+func (p *Process) collectUsers() {
+	for user, x := range p.users {
+		if x.processes > 1 {
+			p.readings[probe.UserThreads] = append(p.readings[probe.UserThreads], probe.Reading{
+				Metric: probe.Metric{Host: p.host, Process: p.Label(), Name: probe.UserThreads, Instance: "uid " + strconv.FormatUint(uint64(user), 10)},
+				Value:  x.threads, Limit: x.limit,
+			})
+		}
+	}
+	clear(p.users)
 }
 
 // look looks for processes that are not members yet.
@@ -309,6 +349,8 @@ type stats struct {
 	files, filesLimit     float64
 	filesHard             float64 // how far filesLimit can be raised without privileges
 	threads, threadsLimit float64
+	userLimit             float64 // on the threads of all processes of its user
+	user                  uint32  // where userLimit is finite
 	rss, rssLimit         float64 // bytes
 	cpu                   float64 // seconds since its start
 	cores                 float64 // that it may use

@@ -165,6 +165,39 @@ func TestChildrenBelongToTheProcess(t *testing.T) {
 	}
 }
 
+// RLIMIT_NPROC holds for all processes of a user together.
+func TestThreadsOfAUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skip(t, "needs root to become somebody else")
+	}
+	const user = 58997
+	s := startService(t, "127.0.0.1:0")
+	p := watch(t, profiles.Process{Listen: s.port}, Options{})
+	for n := 1; n <= 3; n++ {
+		fmt.Fprintf(s.in, "fork-as %d\n", user)
+		s.number()
+		var got map[int32]map[string]probe.Reading
+		waitFor(t, fmt.Sprintf("%d processes of the user are read", n), func() bool {
+			var err error
+			if got, err = sample(t, p); err != nil {
+				t.Fatal(err)
+			}
+			limited := 0
+			for _, of := range got {
+				if r := of[probe.Threads]; r.Limit == 40 {
+					limited++
+				}
+			}
+			r, several := got[0][probe.UserThreads]
+			return limited == n && several == (n > 1) && (n == 1 || r.Value == float64(n))
+		})
+		r := got[0][probe.UserThreads]
+		if want := (probe.Metric{Host: "payments-1", Process: p.Label(), Name: probe.UserThreads, Instance: "uid " + strconv.Itoa(user)}); n > 1 && (r.Metric != want || r.Limit != 40) {
+			t.Errorf("reading %+v, want %+v of 40", r, want)
+		}
+	}
+}
+
 func TestProcessIsFollowedAcrossRestarts(t *testing.T) {
 	s := startService(t, "127.0.0.1:0")
 	p := watch(t, profiles.Process{Listen: s.port}, Options{})

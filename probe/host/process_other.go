@@ -48,7 +48,7 @@ func (m *member) read(l *limitReader, now time.Time) (stats, error) {
 	}
 	s := stats{
 		at: now, files: math.NaN(), threads: math.NaN(), rss: math.NaN(), cpu: math.NaN(),
-		filesLimit: math.Inf(1), filesHard: math.NaN(), threadsLimit: math.Inf(1), rssLimit: l.memory, cores: float64(runtime.NumCPU()),
+		filesLimit: math.Inf(1), filesHard: math.NaN(), threadsLimit: math.Inf(1), userLimit: math.Inf(1), rssLimit: l.memory, cores: float64(runtime.NumCPU()),
 	}
 	note := func(what string, err error) {
 		s.missing = append(s.missing, unsupported(what+" of "+m.comm, err))
