@@ -39,6 +39,9 @@ type rule struct {
 	// own: it is the serving process that ends connections. Unless something shows
 	// that its host sent the resets, and not the path, it is at most a candidate.
 	own bool
+	// turnsAway: something on the path answers for the serving host. Unless something
+	// shows that the host itself did not, it is at most a candidate.
+	turnsAway bool
 	// strict: what ran out alone does not make the cause worth considering.
 	strict bool
 	// elsewhere: where one of these is seen, what runs out need not be of the serving

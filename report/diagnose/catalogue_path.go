@@ -22,8 +22,9 @@ func pathCauses() []rule {
 			says: "something on the path forgets connections that rest",
 		},
 		{
-			cause: "path-reset", leg: path, any: []clue{someResets}, must: []clue{someResets},
+			cause: "path-reset", leg: path, turnsAway: true, any: []clue{someResets, someRefused},
 			weights: []weight{
+				{allFail, 2, 0},
 				{atOnce, -3, 0},
 				{mostlyEOF, -4, 0},
 				{constantShare, 3, -1.5},
@@ -44,11 +45,12 @@ func pathCauses() []rule {
 			says: "something on the path resets connections",
 		},
 		{
-			cause: "path-rate-limit", leg: path, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},
+			cause: "path-rate-limit", leg: path, turnsAway: true, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},
 			weights: []weight{
 				{vanished, 2, -2},
 				{gapUnfilled, 2.5, 0},
 				{lostRetransmits, 1, 0},
+				{allFail, -2.5, 0},
 				{cliff, 1.5, 0},
 				{mostlyEOF, -4, 0},
 				{crowded, -1.5, 0.5},
@@ -72,9 +74,10 @@ func pathCauses() []rule {
 			says: "something on the path turns away what exceeds a rate",
 		},
 		{
-			cause: "path-connection-limit", leg: path, any: []clue{connectionsCapped, sentNone, vanished}, must: []clue{risesWithLoad},
+			cause: "path-connection-limit", leg: path, turnsAway: true, any: []clue{connectionsCapped, sentNone, vanished}, must: []clue{risesWithLoad},
 			weights: []weight{
 				{inBursts, -2, 0},
+				{allFail, -2.5, 0},
 				{vanished, 1.5, -2},
 				{excessFails, 1.2, 0},
 				{mostlyEOF, -4, 0},
@@ -246,7 +249,7 @@ func proxyCauses() []rule {
 		{
 			cause: "proxy-queue-limit", leg: proxy, any: []clue{shedStatus, gatewayTimeout},
 			weights: []weight{
-				{queueTimeout, 2.5, -2}, {shedStatus, 2, -1}, {gatewayTimeout, -1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3},
+				{queueTimeout, 2.5, -0.5}, {passedOn, -3, 2}, {shedStatus, 2, -1}, {gatewayTimeout, -1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3},
 			},
 			says: "the proxy let requests wait for the upstream until they timed out",
 		},

@@ -167,7 +167,7 @@ func serverResources() []rule {
 			says: "answers took longer than the client waits",
 		},
 		{
-			cause: "server-threads", gauges: []string{probe.Threads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
+			cause: "server-threads", gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
 			weights: []weight{
 				{threadsFull, 0.3, -1},
 				{latencyFirst, -1, 0},

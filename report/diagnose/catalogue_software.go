@@ -58,7 +58,6 @@ func serverSoftware() []rule {
 				{descriptorsFull, -2, 0},
 				{diedWithFaults, -3, 0},
 				{reusedOnly, -0.5, 0},
-				{badGateway, -4, 0},
 				{latencyFirst, -1, 0},
 			},
 			says: "the server answered before it had read the request's body, and closed",

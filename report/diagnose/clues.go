@@ -68,6 +68,7 @@ const (
 	risesWithLoad
 	constantShare
 	excessFails // what succeeds stays constant
+	allFail     // nothing at all succeeds from soon after the onset on
 	cliff       // hardly anything succeeds from the onset on, and failures come at once
 	latencyFirst
 	nearTimeout
@@ -127,6 +128,7 @@ const (
 	queueFull
 	closeWaitRises
 	upstreamIdle
+	passedOn // what the next host receives goes on growing with the load
 	clues
 )
 
@@ -184,6 +186,9 @@ func (c *investigation) observe(h hop) *facts {
 		f.set(gatewayTimeout, f.statusShare(c, 504), "client", "%s of failed requests were answered 504", percent(c.status(504)))
 		f.set(waitedInVain, when(c.status(504), 0.5, 0.9), "client", "%s", f[gatewayTimeout].text)
 		f.set(shedStatus, f.statusShare(c, 503), "client", "%s of failed requests were answered 503", percent(c.status(503)))
+		if fours := c.fours(); fours >= 3 && fours >= 0.02*c.parts.failed {
+			f.set(earlyStatus, yes, "client", "%s answers with a 4xx status came beside the 5xx", commas(fours))
+		}
 		if fives > 0.5 {
 			c.observeIdle(f, gatewayFault)
 			if f[idleGap].is == no {
@@ -193,6 +198,7 @@ func (c *investigation) observe(h hop) *facts {
 	}
 	if h.index == 0 && len(c.hops) > 1 {
 		c.observeInner(f)
+		c.observePassing(f)
 	}
 	c.observeWire(f, h)
 	c.observeProcesses(f, h)

@@ -15,7 +15,11 @@ func (c *investigation) observeWire(f *facts, h hop) {
 	c.wires = append(c.wires, v)
 	host := h.host
 	src := "kernel of " + host
+	// A refusal is a reset too: of a kernel with nobody listening, or of a filter.
 	resets := c.parts.wire
+	if refused := c.parts.fault[attack.Refused]; resets >= 3 || refused >= 8 {
+		resets += refused
+	}
 	if h.index > 0 {
 		resets = v.sent
 	}
@@ -246,7 +250,7 @@ func (c *investigation) observeHost(f *facts, h hop) {
 		switch r.metric.Name {
 		case probe.OpenFiles:
 			mark(descriptorsFull)
-		case probe.Threads, probe.CgroupPIDs:
+		case probe.Threads, probe.UserThreads, probe.CgroupPIDs:
 			// A pool that stood full for long before did no harm.
 			if !ranOut || c.at-r.full.at < 3 {
 				mark(threadsFull)
@@ -314,7 +318,7 @@ func (c *investigation) observeLoss(f *facts, h hop) {
 		return // given up before the first SYN was sent again
 	}
 	f.set(retransAlways, isTrue(segments >= 20 && segments >= 0.002*requests && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", commas(segments), commas(early))
-	if lost, _, ok := total(probe.LostRetransmit); ok && segments >= 10 {
+	if lost, _, ok := total(probe.LostRetransmit); ok && segments >= 20 {
 		f.set(lostRetransmits, when(lost/segments, 0.1, 0.4), src, "%s of %s retransmissions were lost too", commas(lost), commas(segments))
 	}
 	if syns, _, ok := total(probe.SynRetrans); ok && segments >= 10 {

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *investigation) observeProcesses(f *facts, h hop) {
-	deaths := c.deaths(h)
+	deaths, ordinary := c.withoutOrdinary(c.deaths(h))
 	c.dead = append(c.dead, deaths)
 	src := "processes of " + h.host
 	watched := c.watchesProcess(h)
@@ -35,7 +35,7 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	if len(mine) == 0 {
 		if watched {
 			for _, x := range []clue{died, diedWithFaults, diedOnClock, diedAtLoad, workersDied, retired, leftInOrder, killed, hungBefore} {
-				f.set(x, no, src, "%s", "no process ended")
+				f.set(x, no, src, "%s", "no process ended"+ordinary)
 			}
 		}
 		c.observeMemory(f, h, deaths)

@@ -75,6 +75,10 @@ func (c *investigation) observeCliff(f *facts) {
 		return
 	}
 	share := c.parts.failed / max(c.parts.attempts, 1)
+	rest := c.t.compose(c.a.window(c.at+0.5)+1, c.a.n)
+	if rest.attempts >= 20 {
+		f.set(allFail, isTrue(rest.ok == 0), "client", "%s of %s attempts succeeded from soon after it began to the end", commas(rest.ok), commas(rest.attempts))
+	}
 	took := c.durations(func(x *attack.Failure) bool { return connectionFault(x) && x.Fault != attack.Timeout })
 	quick := len(took) >= 10 && quantileOf(took, 0.5) <= 0.5*c.answerTime()
 	f.set(cliff, isTrue(share >= 0.85 && quick), "client", "%s of the attempts fail from the onset on, half of them within %s",
@@ -333,7 +337,7 @@ func (c *investigation) observeInstant(f *facts) {
 	if held < 2 {
 		return
 	}
-	f.setAt(atOnce, isTrue(share >= 0.6), c.a.seconds(float64(at)), "client", "%s connections failed at one instant, of %s open; %s of all failed so", commas(k), commas(held), percent(share))
+	f.setAt(atOnce, isTrue(share >= 0.6 && f[allFail].is != yes), c.a.seconds(float64(at)), "client", "%s connections failed at one instant, of %s open; %s of all failed so", commas(k), commas(held), percent(share))
 }
 
 // spells counts the stretches, ended by better times, in which nearly everything

@@ -2,7 +2,9 @@ package diagnose
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -62,6 +64,29 @@ func (c *investigation) deaths(h hop) []death {
 	}
 	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
 	return out
+}
+
+// withoutOrdinary leaves out the ends in good order of a service that makes a
+// process for each connection: there were as many of them before the faults. The
+// text says so, empty without any.
+func (c *investigation) withoutOrdinary(deaths []death) (rest []death, text string) {
+	if c.onset.Status != Found {
+		return deaths, ""
+	}
+	good := func(d death) bool {
+		return d.why == "" || d.why == "replaced" || strings.EqualFold(d.why, "exit status 0")
+	}
+	before := 0.0
+	for _, d := range deaths {
+		if good(d) && d.at < c.onset.At.Low {
+			before++
+		}
+	}
+	if before < 10 || before < c.onset.At.Low {
+		return deaths, ""
+	}
+	rest = slices.DeleteFunc(slices.Clone(deaths), good)
+	return rest, fmt.Sprintf(" but %s of the kind that ended all the time before the faults, too", count(float64(len(deaths)-len(rest)), "process"))
 }
 
 // replacements finds processes that were replaced by the series of their numbers

@@ -2,11 +2,13 @@ package diagnose
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 )
 
 // badAddress is one of several addresses of a target that has (almost) all of
@@ -157,6 +159,50 @@ func (c *investigation) observeInner(f *facts) {
 	case seen:
 		f.set(upstreamIdle, yes, "probe of "+c.hops[1].host, "%s", "the hosts behind the proxy had room")
 	}
+}
+
+// observePassing asks whether what the host behind a proxy receives goes on
+// growing with the load after the onset. If not, the proxy answers for it.
+func (c *investigation) observePassing(f *facts) {
+	if c.onset.Status != Found || c.hops[1].assumed {
+		return
+	}
+	from, to := c.onset.At.High, c.a.rampEnd()
+	more := c.a.loadAt(to-1)/c.a.loadAt(from+1) - 1
+	if to-from < 4 || more < 0.1 {
+		return
+	}
+	var early, late float64
+	for _, r := range c.a.resources {
+		if m := r.metric; m.Name != probe.NetReceived || m.Host != c.hops[1].host || m.Instance == "lo" {
+			continue
+		}
+		early += r.growth(from, from+2)
+		late += r.growth(to-2, to)
+	}
+	if early == 0 || math.IsNaN(early+late) {
+		return
+	}
+	f.set(passedOn, when((late/early-1)/more, 0.3, 0.6), "probe of "+c.hops[1].host, "load grew by %s from the onset on, what %s received by %s",
+		percent(more), c.hops[1].host, percent(max(0, late/early-1)))
+}
+
+// growth returns by how much a total grew in a second, between two times; NaN
+// without readings.
+func (r *resource) growth(from, to float64) float64 {
+	first, last := -1, -1
+	for i, at := range r.series.At {
+		switch s := at.Seconds(); {
+		case s <= from:
+			first = i
+		case s <= to:
+			last = i
+		}
+	}
+	if first < 0 || last < 0 {
+		return math.NaN()
+	}
+	return (r.series.Value[last] - r.series.Value[first]) / (r.series.At[last] - r.series.At[first]).Seconds()
 }
 
 // cleanLeg reports whether the client's connections had no fault of their own

@@ -217,6 +217,8 @@ func (c *investigation) test(r rule, h hop, f *facts) {
 		hyp.measured = false
 	case r.own && !f.fromServer() && (f[mostlyEOF].is != yes || !c.watchesProcess(h)): // a path does not close in good order
 		hyp.measured = false
+	case r.turnsAway && (f[someResets].is == yes || f[someRefused].is == yes) && !f.fromPath():
+		hyp.measured = false
 	case hyp.lead != nil && c.a.clockError(hyp.lead.metric.Host) > maxClockError:
 		hyp.measured = false // what came first there is not known
 	}
@@ -235,6 +237,17 @@ func (f *facts) fromServer() bool {
 		}
 	}
 	return f[sentNone].is == no || f[pathTTL].is == no
+}
+
+// fromPath reports whether something shows that resets did not come from the
+// serving host: its kernel sent none, or the packets are not like its own.
+func (f *facts) fromPath() bool {
+	for _, x := range []clue{sentNone, pathTTL, bothEnds, forgedPacket} {
+		if f[x].is == yes {
+			return true
+		}
+	}
+	return false
 }
 
 // support is what the observations alone add for a rule.
@@ -298,11 +311,14 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	case h.index > 0:
 	case r.leg == server && clean == yes && len(c.hops) > 1:
 		s -= 3
-	case r.leg == path && clean == yes, r.cause == "application-abort" && clean == yes && h.index == 0:
+	case r.leg == path && clean == yes, (r.cause == "application-abort" || r.cause == "early-response-unread-body") && clean == yes && h.index == 0:
 		s -= 5
 	case r.leg == server && clean == yes && (r.cause == "rate-limit-policy" || r.cause == "client-timeout"):
 	case r.leg == server && clean == yes:
 		s -= 0.5
+	}
+	if h.index > 0 && c.facts[0][passedOn].is == no && (f[shedAtOnce].is == yes || f[queueTimeout].is == yes) {
+		s -= 4 // what was refused had not even been passed on
 	}
 	if h.index > 0 && c.facts[0][descriptorsFull].is == yes {
 		s -= 3 // what the proxy lacked it need not get from further in
