@@ -68,6 +68,15 @@ func targetCapacity(series *report.Series, target int, onset report.Onset, g dia
 // to a group.
 func groupByLoad(series *report.Series, target, end int) []loadGroup {
 	points := slices.Clone(series.Points[target][:end])
+	// The last window with load may be cut short, by an abort: its rate is none that
+	// was meant.
+	last := len(points) - 1
+	for last > 0 && points[last].Offered <= 0 {
+		last--
+	}
+	if last > 0 && points[last].Offered < 0.8*points[last-1].Offered {
+		points = points[:last]
+	}
 	points = slices.DeleteFunc(points, func(p report.Point) bool { return p.Offered <= 0 || p.Requests == 0 })
 	slices.SortStableFunc(points, func(a, b report.Point) int { return cmp.Compare(a.Offered, b.Offered) })
 	step := series.Interval.Seconds()
