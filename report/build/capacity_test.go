@@ -115,14 +115,14 @@ func TestCapacityIsNotMeasured(t *testing.T) {
 	}
 }
 
-// A run that stops in the middle of a window has a few requests there, of which
+// A run that stops in the middle of a window has fewer requests there, of which
 // all failed: that is no low load at which all fail.
 func TestCapacityOfAnAbortedRamp(t *testing.T) {
 	all := func(load float64) float64 { return map[bool]float64{true: 1}[load > 900] }
 	s := ramped(rand.New(rand.NewPCG(3, 7)), all, func(float64) float64 { return 20 })
 	s.Points[0] = s.Points[0][:300]
-	s.Add(attack.Window{Index: 300, Scheduled: 9, Sent: 9, Cells: []attack.Cell{
-		{DueWindow: 300, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 9, Requests: 9, WireResets: 9},
+	s.Add(attack.Window{Index: 300, Scheduled: 90, Sent: 90, Cells: []attack.Cell{
+		{DueWindow: 300, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 90, Requests: 90, WireResets: 90},
 	}})
 	got := targetCapacity(s, 0, report.Onset{Status: string(diagnose.Found)}, diagnose.GeneratorState{})
 	if got == nil || got.RPS == nil || math.Abs(*got.RPS/900-1) > 0.05 {
