@@ -69,7 +69,7 @@ func (c *investigation) conclude(g GeneratorState) []Finding {
 	crossed := c.parts.share(attack.HTTP2GoAway) >= 0.9 && c.parts.failed < 0.005*c.parts.attempts
 	minor := c.onset.Status == NoOnset && (c.parts.failed < 10 && !c.parts.restless() || crossed)
 	switch {
-	case first != nil && first.posterior >= explainsAt && first.posterior >= explainsBy*rival && first.measured:
+	case first != nil && first.posterior >= first.claimedAt() && first.posterior >= explainsBy*rival && first.measured:
 		return []Finding{c.explained(first, g)}
 	case minor && c.none > 0.2 && c.parts.failed < 0.01*c.parts.attempts:
 		return []Finding{c.healthy(g)}

@@ -15,6 +15,7 @@ const (
 	priorNone    = 0.2 // something that nobody watched
 	modelError   = 0.25
 	explainsAt   = 0.8
+	explainsRest = 0.95 // what is left when nothing else fits: the next unseen fault may look like it
 	explainsBy   = 10.0
 	tauHard      = 1.0
 	tauUse       = 2.0
@@ -73,6 +74,14 @@ type hypothesis struct {
 	score     float64
 	posterior float64
 	pro, con  []Evidence
+}
+
+// claimedAt is the belief from which on a cause is claimed and not a candidate.
+func (h *hypothesis) claimedAt() float64 {
+	if h.rule.elimination || h.rule.turnsAway {
+		return explainsRest
+	}
+	return explainsAt
 }
 
 // investigate gathers what bears on the faults of a target. A target without

@@ -103,7 +103,7 @@ func (a *analysis) judgeVerdict(r *resource, s *saturation, c *investigation, ou
 	}
 	if best != nil {
 		out.Posterior = best.posterior
-		if best == c.hypotheses[0] && best.posterior >= explainsAt && !c.censored {
+		if best == c.hypotheses[0] && best.posterior >= best.claimedAt() && !c.censored {
 			out.Verdict, out.Reason = Cause, c.relativeTo(s)
 			return
 		}
@@ -160,7 +160,7 @@ func (a *analysis) judgeOrder(r *resource, s *saturation, c *investigation, out 
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s", verb, c.relative(s.at))
 	case out.Posterior >= 0.02:
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s; less likely than the cause", verb, c.relative(s.at))
-		if len(c.hypotheses) > 0 && c.hypotheses[0].posterior < explainsAt {
+		if len(c.hypotheses) > 0 && c.hypotheses[0].posterior < c.hypotheses[0].claimedAt() {
 			out.Reason = fmt.Sprintf("%s %s", verb, c.relative(s.at))
 		}
 	default:
