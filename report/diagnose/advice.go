@@ -281,7 +281,7 @@ func (c *investigation) wouldDecide() []string {
 	if p.wire > 0 && !c.loopback && !c.a.observed(hop{host: localHost}, sourceCapture, probe.RSTPacket) {
 		out = append(out, "run as root here to capture the resets: their TTL tells whether the path sent them")
 	}
-	if c.cleanLeg() && len(c.watchable()) == 1 {
+	if c.cleanLeg() && len(c.watchable()) == 1 && c.status(502)+c.status(503)+c.status(504) > 0.5 {
 		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
 	}
 	var twins []*hypothesis

@@ -34,10 +34,11 @@ func serverResources() []rule {
 		{
 			cause: "server-connection-limit", inferred: true, elimination: true,
 			gauges: []string{probe.OpenFiles, probe.Established, probe.Sockets, probe.Threads},
-			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout},
+			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout, ownError},
 			must:   []clue{risesWithLoad},
 			weights: []weight{
 				{shedAtOnce, 2.5, 0},
+				{ownError, 1, 0},
 				{shedStatus, 1, 0},
 				{queueTimeout, 4, 0},
 				{closedLate, 2, 0},

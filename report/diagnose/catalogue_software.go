@@ -161,6 +161,7 @@ func serverSoftware() []rule {
 			weights: []weight{
 				{forgotten, 6, 0},
 				{shedAtOnce, 1.5, 0},
+				{ownError, -2, 0},
 				{queueTimeout, -2, 0},
 				{threadsFull, -4, 0},
 				{dialTimeouts, -3, 0},

@@ -35,6 +35,7 @@ const (
 	rateStatus // 429
 	shedStatus // 503
 	shedAtOnce // 503, without a wait
+	ownError   // 500: the answering process could not do its work
 	earlyStatus
 	slowRequest // 408
 	streamResets
@@ -253,6 +254,7 @@ func (c *investigation) observeFaults(f *facts) {
 	f.set(gatewayTimeout, f.statusShare(c, 504), "client", "%s of failed requests were answered 504", percent(c.status(504)))
 	f.set(rateStatus, f.statusShare(c, 429), "client", "%s of the failures were answered 429", percent(c.status(429)))
 	f.set(shedStatus, f.statusShare(c, 503), "client", "%s of the failures were answered 503", percent(c.status(503)))
+	f.set(ownError, f.statusShare(c, 500), "client", "%s of the failures were answered 500", percent(c.status(500)))
 	f.set(slowRequest, f.statusShare(c, 408), "client", "%s of the failures were answered 408: the request did not arrive in time", percent(c.status(408)))
 	fours := c.fours()
 	f.set(earlyStatus, isTrue(fours >= 3 && fours >= 0.02*p.failed), "client", "%s answers with a 4xx status came beside the resets", commas(fours))
