@@ -45,6 +45,7 @@ type policy struct {
 	abortK    int           // every k-th request is aborted
 	abortWait time.Duration // none before this long after the first request
 	abortFor  time.Duration // and none after this much longer; 0: to the end
+	retried   bool          // aborted requests are sent elsewhere in time: aborts are no harm
 	crashAt   int           // requests in flight at which the process ends; 0: never
 	crashEach int           // requests after which it ends (worker recycling); 0: never
 	crashWait time.Duration // time after the first request after which it ends; 0: never
@@ -80,6 +81,7 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.IntVar(&p.abortK, "abort-every", 0, "abort every k-th request")
 	fs.DurationVar(&p.abortWait, "abort-after", 0, "time from the first request to the first abort")
 	fs.DurationVar(&p.abortFor, "abort-for", 0, "length of the time with aborts")
+	fs.BoolVar(&p.retried, "retried", false, "aborts are no harm")
 	fs.IntVar(&p.crashAt, "crash-at", 0, "requests in flight at which the process ends")
 	fs.IntVar(&p.crashEach, "crash-each", 0, "requests after which the process ends")
 	fs.DurationVar(&p.crashWait, "crash-after", 0, "time after which the process ends")
@@ -248,6 +250,11 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	case s.rate > 0 && !s.perRequest.allow(s.rate, now),
 		s.abortK > 0 && n%int64(s.abortK) == 0 && since >= s.abortWait && (s.abortFor == 0 || since < s.abortWait+s.abortFor):
 		io.Copy(io.Discard, req.Body)
+		if s.retried {
+			resetConn(c)
+			s.tally.count("retried")
+			return false
+		}
 		s.abort(c)
 		return false
 	}

@@ -106,7 +106,7 @@ func (b *bench) watchConntrack(netns string, names ...string) {
 			}
 		}
 		for _, name := range names {
-			b.tally.harmBy("router.conntrack."+name, now[name]-last[name])
+			b.tally.harmBy("conntrack."+name, now[name]-last[name])
 		}
 		last = now
 	}, 200*time.Millisecond)

@@ -18,7 +18,7 @@ import (
 func orders(fs *flag.FlagSet) func(context.Context, *host) error {
 	upstream := fs.String("upstream", "", "base URL of the payment service")
 	timeout := fs.Duration("timeout", 3*time.Second, "time for the payment service's answer")
-	pool := fs.Int("pool", 256, "idle connections kept to the payment service")
+	pool := fs.Int("pool", 256, "idle connections kept to the payment service; -1: a new one for each request")
 	return func(ctx context.Context, h *host) error {
 		if *upstream == "" {
 			return errors.New("the flag -upstream is missing")
@@ -75,6 +75,8 @@ func bookPayment(ctx context.Context, t *tally, client *http.Client, upstream st
 		return http.StatusGatewayTimeout
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		t.harm("upstream-resets")
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		t.harm("upstream-no-port")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		t.harm("upstream-refused")
 	default:

@@ -9,5 +9,6 @@ func Scenarios() []Scenario {
 		serverScenarios(), softwareScenarios(), controlScenarios(), gunicornScenarios(), pythonScenarios(),
 		networkScenarios(), proxyScenarios(), resourceScenarios(), nginxScenarios(), haproxyScenarios(), containerScenarios(), instanceScenarios(), middleboxScenarios(), applicationScenarios(), lookalikeScenarios(), eventLoopScenarios(), edgeScenarios(), relayScenarios(),
 		apacheScenarios(), lighttpdScenarios(), stunnelScenarios(), transparentScenarios(), stdlibScenarios(), rulesetScenarios(),
+		dependencyScenarios(), unreachableScenarios(), nearLimitScenarios(),
 	)
 }

@@ -56,6 +56,24 @@ func containerScenarios() []Scenario {
 				b.rampTo(0.15*load, 1.1*load, 18*time.Second)
 				return nil
 			}),
+		scenario("memory", "server-memory-oom", "oom-final",
+			"a service leaks memory until its cgroup's limit kills it, and nobody starts it again", func(b *bench) error {
+				mib := b.whole(90, 140)
+				dir, err := b.memoryCgroup(mib)
+				if err != nil {
+					return err
+				}
+				b.watchOOM(dir)
+				// About 25 MiB are the supervisor's and the service's own.
+				c, err := b.supervisedIn([]string{dir}, []string{arg("pause", "5m")}, "api", arg("leak", (mib-25)<<20/b.whole(2400, 3000)), arg("work", "15ms"))
+				if err != nil {
+					return err
+				}
+				b.simple(c, "orders", post("/orders", 600))
+				b.run.Expect.Resource = "cgroup-memory"
+				b.rampTo(90, b.between(270, 330), 18*time.Second)
+				return nil
+			}),
 		scenario("listen-backlog", "listen-backlog", "container-quota-backlog",
 			"a service has used up its CPU quota, does not get to accept, and its accept queue overflows", func(b *bench) error {
 				// The quota is behind it, the queue is where it fails.

@@ -80,6 +80,15 @@ func eventLoopScenarios() []Scenario {
 				b.watchLog("python3.log", "response too large")
 				return nil
 			}),
+		scenario("application-abort", "application-abort", "short-responses",
+			"a server announces more bytes than it sends in a share of its responses, and closes (Content-Length)", func(b *bench) error {
+				if err := b.eventLoop(nil, post("/orders", 400), "--work=0.01", fmt.Sprintf("--short-every=%d", b.whole(30, 70))); err != nil {
+					return err
+				}
+				b.rampTo(80, b.between(250, 350), 18*time.Second)
+				b.watchLog("python3.log", "short response")
+				return nil
+			}),
 		scenario("application-abort", "application-abort", "connection-age",
 			"a server closes each connection at a certain age, unannounced and in the middle of a request", func(b *bench) error {
 				// It is what a caller sees of a connection closed between two requests.
@@ -109,6 +118,7 @@ args.add_argument("--block-for", type=float, default=0)
 args.add_argument("--leak", type=int, default=0)
 args.add_argument("--address-space", type=int, default=0)
 args.add_argument("--report", type=int, default=0)
+args.add_argument("--short-every", type=int, default=0)
 args.add_argument("--age", type=float, default=0)
 args.add_argument("--supervise", action="store_true")
 args.add_argument("--rss", type=int, default=0)
@@ -116,6 +126,7 @@ args = args.parse_args()
 
 page = os.sysconf("SC_PAGE_SIZE")
 kept = []
+served = 0
 
 def pages(pid, column):
     with open("/proc/%d/statm" % pid) as f:
@@ -142,6 +153,7 @@ def crash(text):
     os.abort()
 
 async def requests(reader, writer, state):
+    global served
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         state["busy"] = True
@@ -155,6 +167,11 @@ async def requests(reader, writer, state):
         if args.work:
             await asyncio.sleep(args.work)
         size = args.report if path == "/report" else 2
+        served += 1
+        short = args.short_every and served % args.short_every == 0
+        if short:
+            say(b"short response")
+            size += 1000
         if writer.is_closing():
             return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % size)
@@ -164,9 +181,11 @@ async def requests(reader, writer, state):
             say(b"response too large")
             writer.transport.abort()
             return
-        writer.write(b"x" * size)
+        writer.write(b"x" * (size - 1000 if short else size))
         await writer.drain()
         state["busy"] = False
+        if short:
+            return
         if fields.get("connection", "").lower() == "close":
             return
 

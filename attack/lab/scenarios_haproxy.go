@@ -54,6 +54,14 @@ func haproxyScenarios() []Scenario {
 	http-request track-sc0 src
 	http-request silent-drop if { sc_http_req_rate(0) gt %d }`, rate), "dreq")
 			}),
+		scenario("rate-limit", "rate-limit-policy", "haproxy-tarpit",
+			"haproxy holds requests of a caller that sends too many, and then answers 500 (http-request tarpit)", func(b *bench) error {
+				rate := b.whole(150, 260)
+				return b.haproxyPolicy(float64(rate), "2ms", fmt.Sprintf(`timeout tarpit %d
+	stick-table type ip size 1k expire 30s store http_req_rate(1s)
+	http-request track-sc0 src
+	http-request tarpit if { sc_http_req_rate(0) gt %d }`, b.whole(300, 600), rate), "dreq")
+			}),
 		scenario("keep-alive", "idle-timeout-race", "haproxy-keepalive-timeout",
 			"over a long path haproxy's FIN for an idle connection and the next request cross each other (timeout http-keep-alive)", func(b *bench) error {
 				idle, delay := b.millis(350, 550), b.millis(10, 25)

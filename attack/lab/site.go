@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ type site struct {
 	location string // of the only location; empty: an answer without a backend
 	pool     string // of the upstream "backend"
 	backends []*Child
+	member   string // parameters of each backend; empty: none is given up, so that what it does wrong is seen all the time
 }
 
 // nginxSite starts nginx on port 8080 of an address and returns the process id of
@@ -28,8 +30,7 @@ func (b *bench) nginxSite(netns, addr string, s site, texts ...string) (int, err
 	if len(s.backends) > 0 {
 		upstream.WriteString("upstream backend {\n")
 		for _, c := range s.backends {
-			// No backend is given up: what it does wrong is to be seen all the time.
-			fmt.Fprintf(&upstream, "server %s max_fails=0;\n", c.Addr())
+			fmt.Fprintf(&upstream, "server %s %s;\n", c.Addr(), cmp.Or(s.member, "max_fails=0"))
 		}
 		upstream.WriteString(s.pool + "\n}\n")
 	}
