@@ -79,22 +79,22 @@ func dependencyScenarios() []Scenario {
 				return b.watchKernel(n.server, "upstream")
 			}, NeedRoot, "ip", "nginx"),
 		scenario("instances", "upstream-application-abort", "nginx-no-live-upstreams",
-			"two services behind nginx reset few requests, and for each nginx gives the service up for a while (max_fails, no live upstreams)", func(b *bench) error {
+			"two services behind nginx reset a share of requests, and with more of them nginx gives both services up for moments (max_fails, no live upstreams)", func(b *bench) error {
 				n, err := b.network(true)
 				if err != nil {
 					return err
 				}
 				// Not both at once: they get the same number of requests.
-				one, err := b.child(n.server, "api", arg("addr", serverAddr+":8080"), arg("work", "10ms"), arg("abort-every", b.whole(110, 150)))
+				one, err := b.child(n.server, "api", arg("addr", serverAddr+":8080"), arg("work", "10ms"), arg("abort-every", b.whole(36, 45)))
 				if err != nil {
 					return err
 				}
-				two, err := b.child(n.standby, "api", arg("addr", standbyAddr+":8080"), arg("work", "10ms"), arg("abort-every", b.whole(190, 240)))
+				two, err := b.child(n.standby, "api", arg("addr", standbyAddr+":8080"), arg("work", "10ms"), arg("abort-every", b.whole(50, 60)))
 				if err != nil {
 					return err
 				}
 				if _, err := b.nginxSite(n.router, routerClient, site{
-					backends: []*Child{one, two}, member: "max_fails=1 fail_timeout=1s", pool: "keepalive 64;",
+					backends: []*Child{one, two}, member: "max_fails=4 fail_timeout=1s", pool: "keepalive 64;",
 				}, "reset by peer", "no live upstreams"); err != nil {
 					return err
 				}
