@@ -38,6 +38,7 @@ func serverResources() []rule {
 			must:   []clue{risesWithLoad},
 			weights: []weight{
 				{shedAtOnce, 2.5, 0},
+				{heldOff, -5, 0},
 				{ownError, 1, 0},
 				{shedStatus, 1, 0},
 				{queueTimeout, 4, 0},

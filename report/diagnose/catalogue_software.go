@@ -157,8 +157,9 @@ func serverSoftware() []rule {
 			says: "connections were dropped before their TLS handshake",
 		},
 		{
-			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff, shedAtOnce, forgotten},
+			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff, shedAtOnce, forgotten, heldOff},
 			weights: []weight{
+				{heldOff, 10, 0},
 				{forgotten, 6, 0},
 				{shedAtOnce, 1.5, 0},
 				{ownError, -2, 0},

@@ -70,6 +70,7 @@ const (
 	constantShare
 	excessFails // what succeeds stays constant
 	allFail     // nothing at all succeeds from soon after the onset on
+	heldOff     // everything is refused from then on, after the same long wait
 	cliff       // hardly anything succeeds from the onset on, and failures come at once
 	latencyFirst
 	nearTimeout

@@ -42,6 +42,9 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 	c.observeQueueTimeout(f)
 	if h.index == 0 {
 		c.observeCliff(f)
+		if f[allFail].is == yes && f[queueTimeout].is == yes {
+			f.set(heldOff, yes, "client", "%s, and nothing else from then on", f[queueTimeout].text)
+		}
 		c.observeServed(f)
 		c.observeLateCloses(f)
 		c.observeSlowBody(f)
@@ -152,7 +155,7 @@ func (c *investigation) observeQueueTimeout(f *facts) {
 // whether nearly all took just that, longer than answers do.
 func (c *investigation) lateRefusals() (median float64, late bool) {
 	took := c.durations(func(x *attack.Failure) bool {
-		return x.Fault == attack.Status && x.Status == 503 ||
+		return x.Fault == attack.Status && (x.Status == 500 || x.Status == 503) ||
 			connectionFault(x) && x.Fault != attack.Timeout && x.Phase == attack.PhaseAwait
 	})
 	if len(took) < 8 {

@@ -318,6 +318,8 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 	case h.index > 0 && clean == no:
 		s -= 5
 	case h.index > 0:
+	case r.leg == server && clean == yes && len(c.hops) > 1 && c.facts[0][passedOn].is == no:
+		s -= 0.5 // it may be the proxy that answers
 	case r.leg == server && clean == yes && len(c.hops) > 1:
 		s -= 3
 	case r.leg == path && clean == yes, (r.cause == "application-abort" || r.cause == "early-response-unread-body") && clean == yes && h.index == 0:
