@@ -10,5 +10,6 @@ func Scenarios() []Scenario {
 		networkScenarios(), proxyScenarios(), resourceScenarios(), nginxScenarios(), haproxyScenarios(), containerScenarios(), instanceScenarios(), middleboxScenarios(), applicationScenarios(), lookalikeScenarios(), eventLoopScenarios(), edgeScenarios(), relayScenarios(),
 		apacheScenarios(), lighttpdScenarios(), stunnelScenarios(), transparentScenarios(), stdlibScenarios(), rulesetScenarios(),
 		dependencyScenarios(), unreachableScenarios(), nearLimitScenarios(),
+		uwsgiScenarios(), nodeScenarios(), caddyScenarios(), phpScenarios(), rubyScenarios(), tomcatScenarios(), squidScenarios(), varnishScenarios(),
 	)
 }

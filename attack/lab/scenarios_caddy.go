@@ -1,0 +1,89 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// caddyScenarios have a real Caddy as the proxy: what it keeps for too long, and
+// what it takes for too much.
+func caddyScenarios() []Scenario {
+	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
+		return Scenario{
+			Name: name, Family: family, Cause: cause, About: about,
+			Needs: append([]Need{NeedLinux, NeedRoot, "ip", "nft", "caddy"}, needs...), Start: setup(name, fill),
+		}
+	}
+	return []Scenario{
+		scenario("keep-alive", "upstream-idle-timeout-race", "caddy-node-keepalive",
+			"Node.js closes idle connections just when Caddy, which keeps them for longer, uses them again (server.keepAliveTimeout)", func(b *bench) error {
+				idle := b.millis(250, 400)
+				n, err := b.network(false)
+				if err != nil {
+					return err
+				}
+				if err := b.node(n.server, serverAddr, "", fmt.Sprintf("idle=%d", idle.Milliseconds())); err != nil {
+					return err
+				}
+				if err := b.caddy(n.router, routerClient, serverAddr+":8080", "", `"status":502`); err != nil {
+					return err
+				}
+				b.target("orders", "http://"+routerClient+":8080", post("/orders", 600), "proxy", "upstream")
+				b.host("proxy", n.router, 8080)
+				b.host("upstream", n.server, 8080)
+				b.run.Expect.Host = "upstream"
+				b.bursts(b.whole(40, 64), idle+8*time.Millisecond, 8*time.Millisecond, 25*time.Second)
+				return b.watchKernel(n.server, "upstream")
+			}, "node"),
+		scenario("proxy", "proxy-queue-limit", "caddy-request-count",
+			"Caddy takes a service with too many requests in progress for unhealthy and answers 503 itself (unhealthy_request_count)", func(b *bench) error {
+				most, work := b.whole(20, 35), b.millis(80, 120)
+				n, up, err := b.upstream("api", arg("work", work))
+				if err != nil {
+					return err
+				}
+				if err := b.caddy(n.router, routerClient, up.Addr().String(), fmt.Sprintf(`"health_checks": {"passive": {"unhealthy_request_count": %d}},`, most), "no upstreams available"); err != nil {
+					return err
+				}
+				load := float64(most) / work.Seconds()
+				b.throughProxy(n, up, load)
+				b.onset(load, 0.25)
+				return nil
+			}),
+	}
+}
+
+// caddy starts Caddy on port 8080 of an address, as a proxy of an upstream with
+// the given checks. The texts are harm when its log gets them.
+func (b *bench) caddy(netns, addr, upstream, checks string, texts ...string) error {
+	// All that is idle may stay so; by default only some connections may.
+	conf := fmt.Sprintf(`{
+	"admin": {"disabled": true, "config": {"persist": false}},
+	"apps": {"http": {"servers": {"orders": {
+		"listen": ["%s:8080"],
+		"automatic_https": {"disable": true},
+		"routes": [{"handle": [{
+			"handler": "reverse_proxy",
+			"upstreams": [{"dial": "%s"}],
+			%s
+			"transport": {"protocol": "http", "keep_alive": {"max_idle_conns_per_host": 256}}
+		}]}]
+	}}}}
+}
+`, addr, upstream, checks)
+	file := filepath.Join(b.env.Dir, "caddy.json")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	if _, err := b.program(netns, nil, "caddy", "run", "--config", file); err != nil {
+		return err
+	}
+	if err := b.answers(netns, netip.MustParseAddr(addr), 8080); err != nil {
+		return err
+	}
+	b.watchLog("caddy.log", texts...)
+	return nil
+}

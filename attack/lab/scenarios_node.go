@@ -1,0 +1,113 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// nodeScenarios have a server on Node.js: its limit of connections, its heap, and
+// its keep-alive timeout, which harms nobody here.
+func nodeScenarios() []Scenario {
+	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
+		return Scenario{
+			Name: name, Family: family, Cause: cause, About: about,
+			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "node"}, Start: setup(name, fill),
+		}
+	}
+	return []Scenario{
+		scenario("connection-slots", "server-connection-limit", "node-max-connections",
+			"Node.js closes new connections at once when it has as many as it may (server.maxConnections)", func(b *bench) error {
+				limit, work := b.whole(30, 50), b.millis(90, 130)
+				n, err := b.network(false)
+				if err != nil {
+					return err
+				}
+				if err := b.node(n.server, serverAddr, "", fmt.Sprintf("work=%d", work.Milliseconds()), fmt.Sprintf("connections=%d", limit)); err != nil {
+					return err
+				}
+				b.atServer(n, post("/orders", 600), 8080)
+				load := float64(limit) / work.Seconds()
+				b.rampTo(0.3*load, 1.5*load, 18*time.Second)
+				b.onset(load, 0.3)
+				b.watchLog("sh.log", "connection dropped")
+				return b.watchKernel(n.server, "server")
+			}),
+		scenario("crash", "process-crash", "node-heap-limit",
+			"a cache without bounds fills Node.js's heap, V8 aborts the process, and it is started again (--max-old-space-size)", func(b *bench) error {
+				b.run.Expect.Causes = []string{"server-memory-oom"} // no kernel killed it, but memory ran out
+				mib, life := b.whole(60, 90), b.whole(800, 1200)
+				n, err := b.network(false)
+				if err != nil {
+					return err
+				}
+				if err := b.node(n.server, serverAddr, fmt.Sprintf("--max-old-space-size=%d", mib),
+					"work=60", fmt.Sprintf("cached=%d", mib*1024/life)); err != nil {
+					return err
+				}
+				b.atServer(n, post("/orders", 600), 8080)
+				b.rampTo(50, b.between(180, 230), 18*time.Second)
+				b.watchLog("sh.log", "heap out of memory")
+				return b.watchKernel(n.server, "server")
+			}),
+		scenario("controls", "healthy", "healthy-node-idle-closes",
+			"Node.js closes all connections in the rests between bursts, long before they are wanted again (server.keepAliveTimeout)", func(b *bench) error {
+				n, err := b.network(false)
+				if err != nil {
+					return err
+				}
+				if err := b.node(n.server, serverAddr, "", fmt.Sprintf("idle=%d", b.millis(250, 400).Milliseconds()), "work=10"); err != nil {
+					return err
+				}
+				b.atServer(n, post("/orders", 600), 8080)
+				b.bursts(b.whole(40, 80), 1200*time.Millisecond, 150*time.Millisecond, 22*time.Second)
+				return b.watchKernel(n.server, "server")
+			}),
+	}
+}
+
+// nodeServer answers after some milliseconds. Its arguments are NAME=VALUE; what
+// it caches, in KiB a request, it never forgets.
+const nodeServer = `const http = require("http");
+const args = Object.fromEntries(process.argv.slice(2).map((a) => a.split("=")));
+const cache = [];
+
+const server = http.createServer((req, res) => {
+  req.resume();
+  req.on("end", () => setTimeout(() => {
+    if (args.cached) cache.push(new Array(args.cached * 128).fill(0.5));
+    res.end("ok");
+  }, Number(args.work || 0)));
+});
+if (args.idle) server.keepAliveTimeout = Number(args.idle);
+if (args.connections) server.maxConnections = Number(args.connections);
+server.on("drop", () => console.log("connection dropped"));
+server.listen({ host: args.address, port: 8080, backlog: 1024 });
+`
+
+// node starts a server on port 8080 of an address, and again whenever it ends.
+// The option is one of Node.js itself.
+func (b *bench) node(netns, addr, option string, args ...string) error {
+	file := filepath.Join(b.env.Dir, "service.js")
+	if err := os.WriteFile(file, []byte(nodeServer), 0o600); err != nil {
+		return fmt.Errorf("write service: %w", err)
+	}
+	script := fmt.Sprintf(`ulimit -c 0; while :; do node %s "$@"; sleep 0.3; done`, option)
+	args = append([]string{"-c", script, "sh", file, "address=" + addr}, args...)
+	if _, err := b.program(netns, nil, "sh", args...); err != nil {
+		return err
+	}
+	return b.answers(netns, netip.MustParseAddr(addr), 8080)
+}
+
+// atServer adds the server on port 8080 of a network's server as the target; the
+// processes on the given ports serve it.
+func (b *bench) atServer(n *network, requests []profiles.Request, ports ...uint16) {
+	b.target("orders", "http://"+serverAddr+":8080", requests, "router", "orders-1")
+	b.host("router", n.router)
+	b.host("orders-1", n.server, ports...)
+}
