@@ -189,9 +189,10 @@ func serverResources() []rule {
 		},
 		{
 			cause: "bandwidth-send-timeout", counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
-			any: []clue{inBody, slowRequest}, elsewhere: []clue{slowRequest},
+			any: []clue{inBody, slowRequest}, elsewhere: []clue{slowRequest, stillComing},
 			weights: []weight{
 				{slowRequest, 5.5, 0},
+				{stillComing, 2.5, 0},
 				{slowBody, 1.5, -1.5},
 				{inBody, 2, -3},
 				{sentLinger, 1, 0},

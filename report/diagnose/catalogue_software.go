@@ -16,6 +16,7 @@ func serverSoftware() []rule {
 				{loopback, 0.5, 0},
 				{inBody, 1, 0},
 				{slowBody, -1.5, 0.3},
+				{stillComing, -2, 0},
 				{someRefused, -2, 0},
 				{diedWithFaults, -4, 0},
 				{sentNone, -5, 1},
@@ -34,6 +35,8 @@ func serverSoftware() []rule {
 				{queueFull, -0.5, 0},
 				{inBursts, -2, 0},
 				{atOnce, -3, 0},
+				{abortedAtOnce, 8.5, 0},
+				{markedDown, 8, 0},
 				{sentInvalidSyn, -3, 0},
 				{sentFromListener, -1, 0},
 				{sentNoSocket, -2, 0},
@@ -67,6 +70,7 @@ func serverSoftware() []rule {
 			weights: []weight{
 				{leftInOrder, -3, 0.3},
 				{died, 0, -4},
+				{closedLate, -2, 0},
 				{wentAway, 1.5, 0},
 				{diedWithFaults, 3.5, -3},
 				{diedAtLoad, 1.5, -1},
@@ -89,6 +93,7 @@ func serverSoftware() []rule {
 			weights: []weight{
 				{leftInOrder, -2, 0},
 				{killed, 1.5, -0.5},
+				{closedLate, 2, 0},
 				{diedWithFaults, 3, -3},
 				{hungBefore, 2.5, -1.5},
 				{workersDied, 2, -0.3},
@@ -160,6 +165,7 @@ func serverSoftware() []rule {
 			cause: "rate-limit-policy", elimination: true, own: true, any: []clue{excessFails, rateStatus, cliff, shedAtOnce, forgotten, heldOff},
 			weights: []weight{
 				{heldOff, 10, 0},
+				{markedDown, -4, 0},
 				{forgotten, 6, 0},
 				{shedAtOnce, 1.5, 0},
 				{ownError, -2, 0},

@@ -52,7 +52,8 @@ const (
 	inWrite
 	inAwait
 	inBody
-	slowBody // broken responses had taken longer than whole ones do at light load
+	stillComing // responses that were given up went on arriving: a queue held them
+	slowBody    // broken responses had taken longer than whole ones do at light load
 	reusedOnly
 	freshOnly
 	idleGap   // only connections that had rested longer than some time
@@ -76,10 +77,12 @@ const (
 	nearTimeout
 	atOnce
 	inBursts
-	restingLoad  // the load comes in bursts and lets connections rest
-	peerCloses   // the other end also closed connections that rested, in good order
-	crowded      // many requests were in flight when it began
-	queueTimeout // refusals all took the same long time
+	abortedAtOnce // a process that lives on aborted what was open, at one instant
+	markedDown    // spells of 5xx began just when hosts behind had reset a connection
+	restingLoad   // the load comes in bursts and lets connections rest
+	peerCloses    // the other end also closed connections that rested, in good order
+	crowded       // many requests were in flight when it began
+	queueTimeout  // refusals all took the same long time
 	connectionsCapped
 	wentAway // the port refused connections for a while, and answered again
 
@@ -204,6 +207,9 @@ func (c *investigation) observe(h hop) *facts {
 	}
 	c.observeWire(f, h)
 	c.observeProcesses(f, h)
+	if f[atOnce].is == yes && f[sentLinger].is == yes && f[died].is == no {
+		f[abortedAtOnce] = f[atOnce]
+	}
 	c.observeHost(f, h)
 	return f
 }

@@ -33,6 +33,7 @@ func (c *investigation) observeWire(f *facts, h hop) {
 			is = no
 		}
 		f.set(innerMatch, is, src, "%s resets sent by %s; %s of the failures fell together with one", commas(v.sent), host, percent(matched))
+		c.observeMarks(f, src)
 	}
 	if v.traced {
 		share := func(x clue, least float64, reasons []string, words string) {
@@ -63,6 +64,10 @@ func (c *investigation) observeWire(f *facts, h hop) {
 				}
 			}
 			f.set(sentFromListener, when(n/v.sent, 0.05, 0.3), src, "%s of %s resets sent by %s: a segment of a connection that it did not know", commas(n), commas(v.sent), host)
+			if given := c.parts.phase[attack.PhaseBody]; h.index == 0 && f[inBody].is == yes {
+				// Each segment that had waited on the way is acknowledged to a socket that is gone.
+				f.set(stillComing, when(n/max(given, 1), 1, 3), src, "%s segments acknowledged responses that %s had given up: they still waited on the way", commas(n), host)
+			}
 			// The client's FIN behind a timeout finds nothing to end.
 			if timeouts := c.parts.fault[attack.Timeout]; h.index == 0 && f[onlyTimeouts].is == yes && f[inDial].is == no {
 				f.set(forgotten, when(n/max(timeouts, 1), 0.1, 0.5), src, "%s of %s connections that timed out were unknown to the kernel of %s, which had sent neither FIN nor RST", commas(min(n, timeouts)), commas(timeouts), host)
@@ -144,6 +149,39 @@ func (v wireView) byWhom() string {
 		return ""
 	}
 	return " by " + best
+}
+
+// observeMarks asks whether spells of 5xx began just when hosts behind the proxy
+// had reset connections: a few made it take them for dead, for a while.
+func (c *investigation) observeMarks(f *facts, src string) {
+	spells := c.spells()
+	if len(spells) < 2 || f[badGateway].is != yes {
+		return
+	}
+	var times []float64
+	for _, h := range c.hops[1:] {
+		times = append(times, c.watchWire(h, c.from, c.to).times...)
+	}
+	var begun, within, long float64
+	for _, x := range spells {
+		before := false
+		for _, t := range times {
+			before = before || t >= x.from-1 && t <= x.from+0.5
+			if t > x.from+0.5 && t < x.to {
+				within++
+			}
+		}
+		if before {
+			begun++
+		}
+		long += max(0, x.to-x.from-0.5)
+	}
+	// What is taken for dead gets no request, and so resets none.
+	expected := float64(len(times)) * long / max(c.to-c.from, 1)
+	if all := float64(len(spells)); begun >= 0.7*all && expected >= 3 && within <= 0.2*expected {
+		f.set(markedDown, yes, src, "%s of %s spells of failures began when hosts behind the proxy had just reset some of %s connections in all: it takes them for dead for a while",
+			commas(begun), commas(all), commas(float64(len(times))))
+	}
 }
 
 // observeAborts separates the two meanings of reason TCP_STATE: SO_LINGER 0,

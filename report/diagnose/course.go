@@ -17,7 +17,7 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 	}
 	switch o.Status {
 	case Found:
-		if n := c.spells(); n >= 2 {
+		if n := len(c.spells()); n >= 2 {
 			f.set(inBursts, yes, "client", "%s in which nearly everything failed, and nearly nothing between them", count(float64(n), "spell"))
 		}
 		before := float64(o.Before) / max(1, float64(o.BeforeOf))
@@ -80,6 +80,7 @@ func (c *investigation) observeCliff(f *facts) {
 	share := c.parts.failed / max(c.parts.attempts, 1)
 	rest := c.t.compose(c.a.window(c.at+0.5)+1, c.a.n)
 	if rest.attempts >= 20 {
+		share = max(share, rest.failed/rest.attempts)
 		f.set(allFail, isTrue(rest.ok == 0), "client", "%s of %s attempts succeeded from soon after it began to the end", commas(rest.ok), commas(rest.attempts))
 	}
 	took := c.durations(func(x *attack.Failure) bool { return connectionFault(x) && x.Fault != attack.Timeout })
@@ -104,10 +105,13 @@ func (c *investigation) observeLateCloses(f *facts) {
 	took := c.durations(func(x *attack.Failure) bool {
 		return x.Fault == attack.EOF && x.Phase == attack.PhaseAwait && connectionFault(x)
 	})
-	if len(took) < 8 || float64(len(took)) < 0.5*float64(len(c.failures)) {
+	if len(took) < 3 || float64(len(took)) < 0.5*float64(len(c.failures)) {
 		return
 	}
 	middle := quantileOf(took, 0.5)
+	if len(took) < 8 {
+		middle = slices.Min(took) // of few, all must have waited
+	}
 	f.set(closedLate, when(middle/max(c.answerTime(), 0.05), 1.5, 4), "client", "connections were closed without a response after requests had waited %s", wordSeconds(middle))
 }
 
@@ -119,7 +123,11 @@ func (c *investigation) observeSlowBody(f *facts) {
 	if len(took) < 5 || usual == 0 {
 		return
 	}
-	f.set(slowBody, when(quantileOf(took, 0.5)/usual, 1.2, 2), "client", "responses broke off after %s, whole ones take %s at light load",
+	least := 2.0
+	if quantileOf(took, 0.9)-quantileOf(took, 0.1) <= 0.2*quantileOf(took, 0.5) {
+		least = 1.3 // all after the same time: a time limit
+	}
+	f.set(slowBody, when(quantileOf(took, 0.5)/usual, 1.2, least), "client", "responses broke off after %s, whole ones take %s at light load",
 		wordSeconds(quantileOf(took, 0.5)), wordSeconds(usual))
 }
 
@@ -343,10 +351,14 @@ func (c *investigation) observeInstant(f *facts) {
 	f.setAt(atOnce, isTrue(share >= 0.6 && f[allFail].is != yes), c.a.seconds(float64(at)), "client", "%s connections failed at one instant, of %s open; %s of all failed so", commas(k), commas(held), percent(share))
 }
 
-// spells counts the stretches, ended by better times, in which nearly everything
-// failed; 0 if many windows were neither good nor bad.
-func (c *investigation) spells() int {
-	n, bad, between, all := 0, 0, 0.0, 0.0
+// spell is a stretch of time, in seconds, in which nearly everything failed.
+type spell struct{ from, to float64 }
+
+// spells returns the stretches in which nearly everything failed, each ended by
+// better times; none if many windows were neither good nor bad.
+func (c *investigation) spells() []spell {
+	var out []spell
+	bad, between, all := 0, 0.0, 0.0
 	for i := range c.a.n {
 		if c.t.attempts[i] < 4 {
 			continue
@@ -361,14 +373,14 @@ func (c *investigation) spells() int {
 			continue
 		}
 		if bad >= 2 {
-			n++
+			out = append(out, spell{c.a.seconds(float64(i - bad)), c.a.seconds(float64(i))})
 		}
 		bad = 0
 	}
 	if between > 0.15*all {
-		return 0
+		return nil
 	}
-	return n
+	return out
 }
 
 // observePool asks whether the client's own pool was full at the onset, and
