@@ -18,8 +18,8 @@ func caddyScenarios() []Scenario {
 		}
 	}
 	return []Scenario{
-		scenario("keep-alive", "upstream-idle-timeout-race", "caddy-node-keepalive",
-			"Node.js closes idle connections just when Caddy, which keeps them for longer, uses them again (server.keepAliveTimeout)", func(b *bench) error {
+		scenario("keep-alive", "upstream-idle-timeout-race", "caddy-node-idle",
+			"Node.js closes idle connections just when Caddy, which keeps them for longer, uses them again (server.timeout)", func(b *bench) error {
 				idle := b.millis(250, 400)
 				n, err := b.network(false)
 				if err != nil {
@@ -28,24 +28,25 @@ func caddyScenarios() []Scenario {
 				if err := b.node(n.server, serverAddr, "", fmt.Sprintf("idle=%d", idle.Milliseconds())); err != nil {
 					return err
 				}
-				if err := b.caddy(n.router, routerClient, serverAddr+":8080", "", `"status":502`); err != nil {
+				if err := b.caddy(n.router, routerClient, serverAddr+":8080", 0, `"status":502`); err != nil {
 					return err
 				}
 				b.target("orders", "http://"+routerClient+":8080", post("/orders", 600), "proxy", "upstream")
 				b.host("proxy", n.router, 8080)
 				b.host("upstream", n.server, 8080)
 				b.run.Expect.Host = "upstream"
-				b.bursts(b.whole(40, 64), idle+8*time.Millisecond, 8*time.Millisecond, 25*time.Second)
+				// A connection rests from its last answer on, which comes some time into a burst.
+				b.bursts(b.whole(40, 64), idle+15*time.Millisecond, 10*time.Millisecond, 25*time.Second)
 				return b.watchKernel(n.server, "upstream")
 			}, "node"),
-		scenario("proxy", "proxy-queue-limit", "caddy-request-count",
-			"Caddy takes a service with too many requests in progress for unhealthy and answers 503 itself (unhealthy_request_count)", func(b *bench) error {
+		scenario("proxy", "proxy-queue-limit", "caddy-max-requests",
+			"Caddy has as many requests in progress at the service behind it as it may and answers 503 to the others (max_requests)", func(b *bench) error {
 				most, work := b.whole(20, 35), b.millis(80, 120)
 				n, up, err := b.upstream("api", arg("work", work))
 				if err != nil {
 					return err
 				}
-				if err := b.caddy(n.router, routerClient, up.Addr().String(), fmt.Sprintf(`"health_checks": {"passive": {"unhealthy_request_count": %d}},`, most), "no upstreams available"); err != nil {
+				if err := b.caddy(n.router, routerClient, up.Addr().String(), most, "no upstreams available"); err != nil {
 					return err
 				}
 				load := float64(most) / work.Seconds()
@@ -56,9 +57,10 @@ func caddyScenarios() []Scenario {
 	}
 }
 
-// caddy starts Caddy on port 8080 of an address, as a proxy of an upstream with
-// the given checks. The texts are harm when its log gets them.
-func (b *bench) caddy(netns, addr, upstream, checks string, texts ...string) error {
+// caddy starts Caddy on port 8080 of an address, as a proxy of an upstream
+// that gets at most some requests at once, 0 for any number. The texts are harm
+// when its log gets them.
+func (b *bench) caddy(netns, addr, upstream string, most int, texts ...string) error {
 	// All that is idle may stay so; by default only some connections may.
 	conf := fmt.Sprintf(`{
 	"admin": {"disabled": true, "config": {"persist": false}},
@@ -67,13 +69,12 @@ func (b *bench) caddy(netns, addr, upstream, checks string, texts ...string) err
 		"automatic_https": {"disable": true},
 		"routes": [{"handle": [{
 			"handler": "reverse_proxy",
-			"upstreams": [{"dial": "%s"}],
-			%s
+			"upstreams": [{"dial": "%s", "max_requests": %d}],
 			"transport": {"protocol": "http", "keep_alive": {"max_idle_conns_per_host": 256}}
 		}]}]
 	}}}}
 }
-`, addr, upstream, checks)
+`, addr, upstream, most)
 	file := filepath.Join(b.env.Dir, "caddy.json")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
