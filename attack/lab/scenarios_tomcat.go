@@ -37,7 +37,7 @@ func tomcatScenarios() []Scenario {
 			}),
 		scenario("early-response", "early-response-unread-body", "tomcat-swallow-size",
 			"Tomcat answers 413 to uploads, reads no more of them than it has to swallow, and resets the rest (maxSwallowSize)", func(b *bench) error {
-				n, err := b.tomcat(10*time.Millisecond, fmt.Sprintf("maxSwallowSize=%d", b.whole(60_000, 120_000)))
+				n, err := b.tomcat(10*time.Millisecond, fmt.Sprintf("maxSwallowSize=%d", b.whole(4000, 16_000)))
 				if err != nil {
 					return err
 				}

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,7 +22,8 @@ func varnishScenarios() []Scenario {
 	}
 	return []Scenario{
 		scenario("threads", "server-threads", "varnish-threads",
-			"Varnish has a thread for each request and another one to fetch it, and without any it drops connections (thread_pool_max, thread_queue_limit)", func(b *bench) error {
+			"Varnish needs a thread for each request and another one to fetch it, and without any left it accepts nobody (thread_pool_max)", func(b *bench) error {
+				b.run.Expect.Causes = []string{"listen-backlog"} // where those wait that are not accepted
 				threads, work := b.whole(60, 90), b.millis(90, 130)
 				n, err := b.network(false)
 				if err != nil {
@@ -30,15 +34,15 @@ func varnishScenarios() []Scenario {
 					return err
 				}
 				if err := b.varnish(n.server, serverAddr, backend, "return (pass);",
-					"thread_pools=1", fmt.Sprintf("thread_pool_max=%d", threads), fmt.Sprintf("thread_pool_min=%d", threads),
-					fmt.Sprintf("thread_queue_limit=%d", b.whole(10, 20))); err != nil {
+					"thread_pools=1", fmt.Sprintf("thread_pool_min=%d", threads), fmt.Sprintf("thread_pool_max=%d", threads)); err != nil {
 					return err
 				}
 				b.atServer(n, post("/orders", 600), 8080, 9090)
 				load := float64(threads) / 2 / work.Seconds()
 				b.rampTo(0.3*load, 1.6*load, 18*time.Second)
 				b.onset(0.9*load, 0.3)
-				return b.watchKernel(n.server, "server", "TCPAbortOnClose")
+				b.watchVarnish("MAIN.threads_limited")
+				return b.watchKernel(n.server, "server", "ListenOverflows")
 			}),
 		scenario("controls", "healthy", "healthy-varnish-grace",
 			"the service behind Varnish resets every other request, and Varnish answers from its cache meanwhile (grace)", func(b *bench) error {
@@ -70,7 +74,7 @@ sub vcl_backend_error { if (bereq.is_bgfetch) { return (abandon); } }
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
-	args := []string{"-F", "-j", "none", "-n", filepath.Join(b.env.Dir, "varnish"), "-a", addr + ":8080", "-f", file, "-s", "malloc,32m", "-p", "vsl_space=8M"}
+	args := []string{"-F", "-j", "none", "-n", b.varnishDir(), "-a", addr + ":8080", "-f", file, "-s", "malloc,32m", "-p", "vsl_space=8M"}
 	for _, p := range parameters {
 		args = append(args, "-p", p)
 	}
@@ -78,4 +82,23 @@ sub vcl_backend_error { if (bereq.is_bgfetch) { return (abandon); } }
 		return err
 	}
 	return b.answers(netns, netip.MustParseAddr(addr), 8080)
+}
+
+func (b *bench) varnishDir() string { return filepath.Join(b.env.Dir, "varnish") }
+
+// watchVarnish follows one of Varnish's counters as harm.
+func (b *bench) watchVarnish(counter string) {
+	var last int64
+	b.watch(func() {
+		out, err := exec.Command("varnishstat", "-1", "-n", b.varnishDir(), "-f", counter).Output()
+		if err != nil {
+			return
+		}
+		if fields := strings.Fields(string(out)); len(fields) > 1 {
+			if n, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+				b.tally.harmBy(counter, n-last)
+				last = n
+			}
+		}
+	}, 250*time.Millisecond)
 }
