@@ -108,7 +108,7 @@ func Catalogue() []Definition {
 		{UserThreads, HardLimit, "threads", true, false, "threads of all watched processes of a user, against RLIMIT_NPROC"},
 		{Orphans, HardLimit, "sockets", false, false, "sockets without an owner, against tcp_max_orphans; machine-wide"},
 		{TCPMemory, HardLimit, "pages", false, false, "memory of TCP sockets, against tcp_mem"},
-		{ListenQueue, HardLimit, "connections", false, false, "connections waiting for accept(), against the backlog"},
+		{ListenQueue, HardLimit, "connections", false, false, "connections waiting for accept(), against the backlog; of Unix sockets too"},
 		{SynQueue, HardLimit, "connections", false, false, "half-open connections of a listener, against its backlog"},
 		{CgroupMemory, HardLimit, "bytes", true, false, "memory of the cgroup less reclaimable cache, against its limit"},
 		{CgroupPIDs, HardLimit, "threads", true, false, "tasks of the cgroup, against pids.max"},

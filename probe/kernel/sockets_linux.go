@@ -19,7 +19,7 @@ import (
 
 // Sockets samples the TCP sockets of a network namespace. At every reading: the
 // queue of each listener against its backlog (probe.ListenQueue, Instance
-// "*:8080"), TIME_WAIT, all sockets, and for rampload's own namespace orphans
+// "*:8080" or "unix:/run/app.sock"), TIME_WAIT, all sockets, and for rampload's own namespace orphans
 // and socket memory, which are machine-wide. As the budget allows, because the
 // kernel walks all sockets of the machine for it (1.3 ms for 20,000, and 15 ms
 // if they are listed too): half-open connections per listener (probe.SynQueue),
@@ -40,6 +40,8 @@ type Sockets struct {
 	ports     portUse
 	walk      budget // the states in which few sockets are
 	list      budget // every socket
+	unix      []unixListener
+	noUnix    bool // the kernel does not tell of Unix sockets
 	closed    bool
 }
 
@@ -122,6 +124,7 @@ func (s *Sockets) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		return err
 	}
 	s.listeners.emitQueues(s.opts, emit)
+	s.unixQueues(emit)
 
 	now := time.Now()
 	switch {

@@ -246,7 +246,7 @@ func proxyCauses() []rule {
 		},
 		{
 			cause: "proxy-file-descriptors", leg: proxy, gauges: []string{probe.OpenFiles},
-			weights: []weight{{badGateway, 1, 0}, {risesWithLoad, 1, -2}, {excessFails, 0.7, 0}, {someTimeouts, 0.3, 0}, {someResets, 0.3, 0}, {sentNone, -3, 0}, {diedWithFaults, -3, 0}, {idleGap, -2, 0}},
+			weights: []weight{{reserved, 3.5, 0}, {badGateway, 1, 0}, {risesWithLoad, 1, -2}, {excessFails, 0.7, 0}, {someTimeouts, 0.3, 0}, {someResets, 0.3, 0}, {sentNone, -3, 0}, {diedWithFaults, -3, 0}, {idleGap, -2, 0}},
 			says:    "the proxy had no file descriptor left",
 		},
 		{

@@ -9,6 +9,7 @@ func serverResources() []rule {
 			cause: "server-file-descriptors", gauges: []string{probe.OpenFiles, probe.FileTable},
 			weights: []weight{
 				{vanished, -2, 0},
+				{reserved, 3.5, 0},
 				{crowded, 0.6, -0.5},
 				{latencyFirst, -1, 0.2},
 				{unserved, 0.3, -0.7},
@@ -71,6 +72,7 @@ func serverResources() []rule {
 			any: []clue{overflowed, queueFull, inDial, someTimeouts},
 			weights: []weight{
 				{overflowsCover, 1.5, -0.5},
+				{unixQueueFull, 5, 0},
 				{unserved, 1, -1.2},
 				{constantShare, -2, 0},
 				{latencyFirst, 0.5, -0.7},
@@ -81,6 +83,7 @@ func serverResources() []rule {
 				{embryonic, 1, 0},
 				{sentFromListener, 0.7, 0},
 				{descriptorsFull, -4, 0.3},
+				{reserved, -9, 0},
 				{diedWithFaults, -3, 0.3},
 				{someEOF, -1, 0},
 				{sentUnread, -1.5, 0},
@@ -152,7 +155,7 @@ func serverResources() []rule {
 				{latencyFirst, 1, -2.5},
 				{inAwait, 1, -3},
 				{processorBusy, 1, 0},
-				{closeWaitRises, 0.7, 0},
+				{closeWaitRises, 2.5, 0},
 				{clientSent, 0.5, 0},
 				{retransmitted, -2, 0.5},
 				{risesWithLoad, 1, -1.5},

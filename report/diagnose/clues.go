@@ -126,11 +126,13 @@ const (
 	retransAlways
 	conntrackInvalid
 	descriptorsFull
+	reserved // accepting stopped when only a reserve of descriptors was left
 	threadsFull
 	processorFull
 	processorBusy // of the serving process itself
 	conntrackFull
 	queueFull
+	unixQueueFull // of a Unix socket, which no counter tells of
 	closeWaitRises
 	upstreamIdle
 	passedOn // what the next host receives goes on growing with the load

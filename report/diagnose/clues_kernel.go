@@ -288,6 +288,9 @@ func (c *investigation) observeHost(f *facts, h hop) {
 		switch r.metric.Name {
 		case probe.OpenFiles:
 			mark(descriptorsFull)
+			if f[overflowed].is == yes && c.a.keepsReserve(r) && r.level.at <= c.at+1 {
+				f.setAt(reserved, yes, r.level.at, "probe of "+r.metric.Host, "%s and grew no more, while connections waited to be accepted", r.describe())
+			}
 		case probe.Threads, probe.UserThreads, probe.CgroupPIDs:
 			// A pool that stood full for long before did no harm.
 			if !ranOut || c.at-r.full.at < 3 {
@@ -297,6 +300,10 @@ func (c *investigation) observeHost(f *facts, h hop) {
 			mark(processorFull)
 		case probe.ListenQueue:
 			mark(queueFull)
+			if strings.HasPrefix(r.metric.Instance, unixSocket) && ranOut {
+				f.set(unixQueueFull, yes, "probe of "+r.metric.Host, "%s", "") // the queue itself is the evidence
+				f[overflowed] = fact{} // counters tell of TCP only
+			}
 		case probe.CloseWait:
 			if n := len(r.value); n > 8 {
 				f.set(closeWaitRises, isTrue(r.peak >= 10 && r.peak >= 4*(1+r.value[0])), "probe of "+r.metric.Host, "CLOSE_WAIT rose to %s", commas(r.peak))

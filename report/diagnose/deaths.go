@@ -16,7 +16,8 @@ type death struct {
 	process  string
 	pid      int32
 	why      string
-	others   int // processes of its name that lived beside it
+	beside   map[int32]bool // processes of its name that lived then
+	others   int            // how many
 	replaced bool
 	oom      bool
 }
@@ -60,9 +61,52 @@ func (c *investigation) deaths(h hop) []death {
 		out = c.replacements(h)
 	}
 	for i := range out {
-		out[i].others = c.besides(h, out[i])
+		out[i].beside = c.besides(h, out[i])
+		out[i].others = len(out[i].beside)
 	}
 	slices.SortStableFunc(out, func(x, y death) int { return cmp.Compare(x.at, y.at) })
+	return wholeEnds(out, c.absences(h))
+}
+
+// wholeEnds makes one end of those of all processes of a name at one time, if
+// connections were refused then: it is the service that ended, and not one of its
+// workers after the other.
+func wholeEnds(deaths, absences []death) []death {
+	const together = 1.5 // seconds from one to the next
+	last := map[string]int{}
+	group := make([]int, len(deaths)) // the first of its group
+	size := make([]int, len(deaths))
+	for i, d := range deaths {
+		group[i] = i
+		if j, ok := last[d.process]; ok && d.at-deaths[j].at <= together && deaths[group[j]].beside[d.pid] {
+			group[i] = group[j]
+		}
+		last[d.process] = i
+		size[group[i]]++
+	}
+	var out []death
+	at := map[int]int{} // where a group went in out
+	for i, d := range deaths {
+		first := group[i]
+		away := slices.ContainsFunc(absences, func(a death) bool {
+			return a.back >= deaths[first].at-0.5 && a.at <= deaths[first].at+together
+		})
+		if n := size[first]; !away || n < 2 || n <= deaths[first].others {
+			out = append(out, d)
+			continue
+		}
+		j, begun := at[first]
+		if !begun {
+			d.others = 0
+			at[first] = len(out)
+			out = append(out, d)
+			continue
+		}
+		out[j].back = max(out[j].back, d.back)
+		out[j].replaced = out[j].replaced || d.replaced
+		out[j].why = cmp.Or(out[j].why, d.why)
+		out[j].oom = out[j].oom || d.oom
+	}
 	return out
 }
 
@@ -173,10 +217,10 @@ func (c *investigation) livedBefore(h hop, process string, pid int32, at float64
 	return false
 }
 
-// besides counts the processes of the same name that were there just before a
+// besides returns the processes of the same name that were there just before a
 // death. One may be a supervisor; with two and more it was one of several
 // workers.
-func (c *investigation) besides(h hop, d death) int {
+func (c *investigation) besides(h hop, d death) map[int32]bool {
 	pids := map[int32]bool{}
 	for i := range c.a.log.Series {
 		s := &c.a.log.Series[i]
@@ -205,7 +249,7 @@ func (c *investigation) besides(h hop, d death) int {
 			delete(pids, pid)
 		}
 	}
-	return len(pids)
+	return pids
 }
 
 // failuresNear counts the failures that happened while a process was away, and

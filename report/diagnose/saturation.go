@@ -313,6 +313,25 @@ func (a *analysis) plateau(r *resource) *saturation {
 	return s
 }
 
+// keepsReserve reports whether the open files of a process stopped growing well
+// above half of their limit: some services take no connection once only a reserve
+// is left. A corner alone may be one of many; what it explains must be seen too.
+func (a *analysis) keepsReserve(r *resource) bool {
+	if r.metric.Name != probe.OpenFiles || r.full != nil || r.level == nil || r.most < 0.65 {
+		return false
+	}
+	kept, after := 0, 0
+	for i, t := range r.at {
+		if t >= r.level.high && t <= a.rampEnd() {
+			after++
+			if r.value[i] >= 0.95*r.most*r.limit {
+				kept++
+			}
+		}
+	}
+	return after >= 8 && float64(kept) >= 0.9*float64(after)
+}
+
 // cornerOver fits a corner over the load up to its first peak.
 func (a *analysis) cornerOver(r *resource, y []float64) (stats.Corner, bool) {
 	end := a.rampEnd()

@@ -12,6 +12,10 @@ import (
 	"github.com/rampload/rampload/report/stats"
 )
 
+// unixSocket begins the instance of a listen queue that is a Unix socket's: no
+// counter tells when it overflows.
+const unixSocket = "unix:"
+
 // date finds the resource that would date a cause, the one that fits best, and
 // scores its time.
 func (c *investigation) date(hyp *hypothesis) {
@@ -64,7 +68,7 @@ func (c *investigation) date(hyp *hypothesis) {
 	case hyp.lead == nil && hyp.counter == nil:
 	case hyp.lead == nil:
 		hyp.score += moved
-	case hyp.counter == nil && flat:
+	case hyp.counter == nil && flat && !strings.HasPrefix(hyp.lead.metric.Instance, unixSocket):
 		hyp.score += best + penaltyFlat
 	case hyp.counter == nil:
 		hyp.score += best
@@ -189,7 +193,7 @@ func (c *investigation) listens(instance string, h hop) bool {
 		return true
 	}
 	own := c.portsOf(hop{})[uint16(port)]
-	return own == (h.index == 0)
+	return own == (h.index == 0 && !c.fronts(h))
 }
 
 func (c *investigation) towardsTarget(instance string) bool {
@@ -235,6 +239,9 @@ func (c *investigation) scoreGauge(r *resource, ru rule) (float64, *Span) {
 		if !r.level.pinned {
 			adjust = penaltyLoose
 		}
+	}
+	if s == nil && c.a.keepsReserve(r) && slices.ContainsFunc(c.facts, func(f *facts) bool { return f[reserved].is == yes }) {
+		s, adjust = r.level, penaltyGuess
 	}
 	if s == nil {
 		if gap := c.a.gapAt(r, c.onset.At); gap != nil && c.onset.Status != NoOnset {

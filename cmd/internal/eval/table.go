@@ -25,6 +25,7 @@ func (e *Evaluation) WriteMarkdown(w io.Writer, skipped []Skipped) error {
 	e.writeRanking(p)
 	e.writeOnsets(p)
 	e.writeCalibration(p)
+	e.writeMeetings(p)
 	e.writeScenarios(p)
 	e.writeMisses(p)
 	if len(skipped) > 0 {
