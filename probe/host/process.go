@@ -300,6 +300,11 @@ func (p *Process) look(ctx context.Context, now time.Time) error {
 		if err != nil {
 			continue // it ended while we looked
 		}
+		s, err := m.read(&p.limits, time.Now())
+		if err != nil { // a zombie whose parent has not asked for it yet
+			_ = m.close()
+			continue
+		}
 		if len(p.members) == 0 && !p.ever && !p.alone && p.sel.Name == "" && p.sel.Unit == "" && p.sel.Cgroup == "" {
 			p.setLabel(m.comm)
 		}
@@ -311,9 +316,7 @@ func (p *Process) look(ctx context.Context, now time.Time) error {
 				Process: p.Label(), PID: m.pid, Comm: m.comm,
 			})
 		}
-		if s, err := m.read(&p.limits, time.Now()); err == nil {
-			p.collect(m, s)
-		}
+		p.collect(m, s)
 	}
 	if changed { // the dear part of this look does not come again
 		p.publish()

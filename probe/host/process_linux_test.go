@@ -163,6 +163,14 @@ func TestChildrenBelongToTheProcess(t *testing.T) {
 	if e := events[0]; e.Kind != probe.ProcessExit || e.PID != worker || e.Comm != "sleep" || e.Reason != "killed by SIGKILL" {
 		t.Errorf("event %+v", e)
 	}
+	// The parent does not ask for its end: it stays a zombie, and has ended once.
+	for range 3 {
+		p.lookAt = time.Time{}
+		_, _ = sample(t, p)
+	}
+	if again := drain(p); len(again) > 0 {
+		t.Errorf("a zombie made events: %+v", again)
+	}
 }
 
 // RLIMIT_NPROC holds for all processes of a user together.
