@@ -41,6 +41,9 @@ func (c *investigation) deaths(h hop) []death {
 		}
 		switch e.Kind {
 		case probe.ProcessExit:
+			if c.endedBefore(out, e) {
+				continue // a zombie, seen again
+			}
 			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, why: e.Reason})
 		case probe.OOMKill:
 			if n := len(out); n > 0 && at-out[n-1].at < 2 && (out[n-1].process == e.Process || e.Process == "" || out[n-1].pid == e.PID) {
@@ -104,10 +107,21 @@ func wholeEnds(deaths, absences []death) []death {
 		}
 		out[j].back = max(out[j].back, d.back)
 		out[j].replaced = out[j].replaced || d.replaced
-		out[j].why = cmp.Or(out[j].why, d.why)
+		if d.pid < out[j].pid { // the oldest: the others were its workers
+			out[j].pid, out[j].why = d.pid, d.why
+		}
 		out[j].oom = out[j].oom || d.oom
 	}
 	return out
+}
+
+// endedBefore reports whether the end of the same process was told before, and no
+// start of another with its number since.
+func (c *investigation) endedBefore(deaths []death, e probe.Event) bool {
+	i := slices.IndexFunc(deaths, func(d death) bool { return d.pid == e.PID && d.process == e.Process && e.PID != 0 })
+	return i >= 0 && !slices.ContainsFunc(c.a.log.Events, func(s probe.Event) bool {
+		return s.Kind == probe.ProcessStart && s.PID == e.PID && s.Host == e.Host && s.At.Seconds() > deaths[i].at
+	})
 }
 
 // withoutOrdinary leaves out the ends in good order of a service that makes a

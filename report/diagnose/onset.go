@@ -119,6 +119,9 @@ func (a *analysis) headlineFirst(t *targetSeries, onsets []Onset) []Onset {
 		}
 		return moveToFront(onsets, i)
 	}
+	if i := a.sameAgain(onsets); i > 0 {
+		return moveToFront(onsets, i)
+	}
 	best := 0
 	for i, o := range onsets {
 		if o.Status == onsets[0].Status && o.At.Low <= onsets[0].At.High &&
@@ -127,6 +130,27 @@ func (a *analysis) headlineFirst(t *targetSeries, onsets []Onset) []Onset {
 		}
 	}
 	return moveToFront(onsets, best)
+}
+
+// shownToLast is how long faults must have gone on, in seconds, to be told from an
+// episode that the end of the run cut short.
+const shownToLast = 5.0
+
+// sameAgain returns the earliest episode that went away, if what seems to last is
+// likely the next one, which the end of the run cut short; 0 if there is none.
+func (a *analysis) sameAgain(onsets []Onset) int {
+	last := onsets[0]
+	if last.Status != Found || a.duration()-last.At.Value >= shownToLast {
+		return 0
+	}
+	best := 0
+	for i, o := range onsets {
+		if o.Status == Transient && o.At.High < last.At.Low-2 && float64(o.After) >= max(20, 0.3*float64(last.After)) &&
+			(best == 0 || o.At.Value < onsets[best].At.Value) {
+			best = i
+		}
+	}
+	return best
 }
 
 func moveToFront(onsets []Onset, i int) []Onset {
