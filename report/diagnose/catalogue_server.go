@@ -33,7 +33,7 @@ func serverResources() []rule {
 			says: "the process had no file descriptor left",
 		},
 		{
-			cause: "server-connection-limit", inferred: true, elimination: true,
+			cause: "server-connection-limit", inferred: true, elimination: true, elsewhere: []clue{queueTimeout},
 			gauges: []string{probe.OpenFiles, probe.Established, probe.Sockets, probe.Threads},
 			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout, ownError},
 			must:   []clue{risesWithLoad},
@@ -113,11 +113,11 @@ func serverResources() []rule {
 		},
 		{
 			cause: "server-memory-oom", counters: []string{probe.OOMKills}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
-			any: []clue{outOfMemory}, strict: true,
+			any: []clue{outOfMemory, thrashing}, strict: true,
 			weights: []weight{
-				{outOfMemory, 5, -5}, {died, 1, -2}, {diedWithFaults, 2, -1}, {someRefused, 0.5, 0},
+				{thrashing, 14, 0}, {outOfMemory, 5, -5}, {died, 1, -2}, {diedWithFaults, 2, -1}, {someRefused, 0.5, 0},
 			},
-			says: "the kernel killed the process for memory",
+			says: "memory was full: the kernel killed for it, or kept reclaiming",
 		},
 		{
 			cause: "server-cpu-shedding", gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},

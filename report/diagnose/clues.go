@@ -114,6 +114,7 @@ const (
 	diedOfItself // by a fault or with an error, not by somebody's signal
 	hungBefore
 	outOfMemory
+	thrashing // memory was full, and tasks waited for it
 
 	// Counters and limits of the serving host.
 	overflowed

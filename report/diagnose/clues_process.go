@@ -239,6 +239,7 @@ func (c *investigation) answered(from, to float64) bool {
 }
 
 func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {
+	c.observeThrashing(f, h)
 	for _, d := range deaths {
 		if d.oom {
 			f.setAt(outOfMemory, yes, d.at, "processes of "+h.host, "the kernel killed %s (pid %d) for memory", orThe(d.process), d.pid)
@@ -259,6 +260,32 @@ func (c *investigation) observeMemory(f *facts, h hop, deaths []death) {
 			f.setAt(outOfMemory, yes, r.counter.start.at, "kernel counters of "+h.host, "%s for memory", count(n, "kill"))
 			return
 		}
+	}
+}
+
+// observeThrashing asks whether memory was full when faults began and tasks spent
+// their time waiting for it: the kernel looks for pages to reclaim long before it
+// kills, and swap or a page cache can make that last.
+func (c *investigation) observeThrashing(f *facts, h hop) {
+	var full *resource
+	waited := 0.0
+	for _, r := range c.a.resources {
+		if !h.has(r.metric.Host) || generatorOwn(r.metric) {
+			continue
+		}
+		switch r.metric.Name {
+		case probe.CgroupMemory, probe.Memory:
+			if r.full != nil && !r.throughout && r.full.at <= c.at+1 && r.full.at >= c.at-10 {
+				full = r
+			}
+		case probe.MemoryPressure:
+			if r.counter != nil {
+				waited = max(waited, r.counter.between(c.at-5, c.at+10)/1e6)
+			}
+		}
+	}
+	if full != nil && waited >= 2 {
+		f.setAt(thrashing, yes, full.full.at, "probe of "+h.host, "%s, and tasks waited %s for memory around it: the kernel was reclaiming instead of running them", full.describe(), wordSeconds(waited))
 	}
 }
 

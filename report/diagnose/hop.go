@@ -112,7 +112,7 @@ func (c *investigation) proxyProcess(h hop) string {
 
 func isProxy(process string) bool {
 	name := strings.ToLower(process)
-	for _, p := range []string{"nginx", "haproxy", "envoy", "traefik", "caddy", "apache2", "httpd", "squid", "varnishd"} {
+	for _, p := range []string{"nginx", "haproxy", "envoy", "traefik", "caddy", "apache2", "httpd", "squid", "varnishd", "hitch", "stunnel", "pound", "traffic_server"} {
 		if strings.HasPrefix(name, p) {
 			return true
 		}
@@ -124,6 +124,7 @@ func isProxy(process string) bool {
 // names none behind the first host.
 func (c *investigation) assumeUpstream() {
 	_, late := c.lateRefusals()
+	late = late && !c.watchesProcess(c.hops[0]) // a service that is no proxy refuses for itself
 	if len(c.hops) == 1 && (c.status(502)+c.status(504) >= 0.5 || late && c.status(503) >= 0.5) && c.proxyProcess(c.hops[0]) == "" {
 		c.hops = append(c.hops, hop{index: 1, assumed: true})
 	}
