@@ -159,7 +159,7 @@ func serverResources() []rule {
 				{clientSent, 0.5, 0},
 				{retransmitted, -2, 0.5},
 				{risesWithLoad, 1, -1.5},
-				{descriptorsFull, -7, 0.3},
+				{descriptorsFull, -9, 0.3},
 				{overflowed, -2.5, 0.3},
 				{queueFull, -2, 0},
 				{hungBefore, -2, 0},
