@@ -30,7 +30,10 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "client-timeout":
 		slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", wordSeconds(c.a.log.Header.Generator.Timeout.Seconds()))
 		if c.onset.Status == Found {
-			slow = fmt.Sprintf("answers get slow from %s/s on", commas(c.onset.Load.Value))
+			slow = fmt.Sprintf("answers get slow from %s on", c.a.loadText(c.onset.Load.Value, c.onset.At.Value))
+			if load, ok := c.steadyUntilOnset(); ok {
+				slow = fmt.Sprintf("answers get slow after %s at a constant %s", wordSeconds(c.onset.At.Value), c.a.loadText(load, c.onset.At.Value))
+			}
 		}
 		if h.hop.index > 0 {
 			limit = "the proxy's time limit (504)"
@@ -65,7 +68,7 @@ func (c *investigation) advice(h *hypothesis) []string {
 		return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
 	case "rate-limit-policy":
 		return []string{
-			fmt.Sprintf("if %s/s is meant to pass, raise the rate limit of the service", commas(c.a.maxLoad())),
+			fmt.Sprintf("if %s is meant to pass, raise the rate limit of the service", c.a.topText()),
 			"answer what exceeds it with 429 and Retry-After instead of a reset, and retry with exponential backoff and jitter only what is idempotent",
 		}
 	case "idle-timeout-race":
@@ -77,7 +80,7 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "path-connection-limit":
 		return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
 	case "path-rate-limit":
-		return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s/s on it turns traffic away", commas(c.onset.Load.Value))}
+		return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s on it turns traffic away", c.a.loadText(c.onset.Load.Value, c.onset.At.Value))}
 	case "host-firewall":
 		return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
 	case "conntrack-table":
@@ -95,7 +98,7 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "failover":
 		return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", wordSeconds(c.at)), "let clients retry idempotent requests once on a fresh connection"}
 	case "proxy-ephemeral-ports":
-		return []string{c.limitSeen(h, "keep connections to the upstream alive, widen net.ipv4.ip_local_port_range, or add upstream or source addresses")}
+		return c.portAdvice(h)
 	case "proxy-queue-limit":
 		return []string{"raise the proxy's limit of connections to the upstream, which had room, or its queue timeout"}
 	}
@@ -164,7 +167,7 @@ func (c *investigation) limitSeen(h *hypothesis, what string) string {
 	}
 	s := fmt.Sprintf("%s (now %s", what, seen)
 	if n, ok := c.needed(r); ok && r.def.Unit != "share" {
-		s += fmt.Sprintf("; %s/s needs about %s", commas(c.a.maxLoad()), amount(roundUp(n), r.def.Unit))
+		s += fmt.Sprintf("; %s", c.needs(amount(roundUp(n), r.def.Unit)))
 	}
 	return s + ")"
 }
@@ -211,20 +214,66 @@ func (c *investigation) fileAdvice(h *hypothesis) []string {
 			target *= 2
 		}
 	}
+	if g, ok := c.leak(h); ok {
+		return []string{
+			"find what opens files, sockets or pipes and does not close them: " + c.leaks(h, g),
+			join(fmt.Sprintf("LimitNOFILE=%.0f (now %s)", target, commas(r.limit)), g.delays(target)),
+		}
+	}
 	s := fmt.Sprintf("LimitNOFILE=%.0f (now %s", target, commas(r.limit))
 	if known {
-		s += fmt.Sprintf("; %s/s needs about %s", commas(c.a.maxLoad()), commas(roundUp(need)))
+		s += "; " + c.needs(commas(roundUp(need)))
 	}
 	return []string{s + ")", "check that descriptors are closed: a limit that is reached at any load sooner or later is a leak"}
 }
 
-func (c *investigation) memoryAdvice(h *hypothesis) []string {
-	out := []string{c.limitSeen(h, "raise the memory limit, or bound what grows with load")}
-	if r := h.lead; r != nil && len(r.value) > 4 {
-		grown := r.value[len(r.value)-1] - r.value[0]
-		if span := r.at[len(r.at)-1] - r.at[0]; grown > 0 && span > 0 {
-			out = append(out, fmt.Sprintf("it grew by %s/s on average: if that goes on at constant load it is a leak", bytesOf(grown/span)))
+// needs says what the highest load of the run needs.
+func (c *investigation) needs(amount string) string {
+	verb := "needs"
+	if top := c.a.topText(); strings.HasSuffix(top, "connections") {
+		verb = "need"
+	}
+	return fmt.Sprintf("%s %s about %s", c.a.topText(), verb, amount)
+}
+
+// portAdvice counts the ports of closed connections, which hold theirs for a
+// minute.
+func (c *investigation) portAdvice(h *hypothesis) []string {
+	const more = "widen net.ipv4.ip_local_port_range, or add upstream or source addresses"
+	need, closed, held := c.portsHeld(h.lead)
+	if !held {
+		return []string{c.limitSeen(h, "keep connections to the upstream alive, "+more)}
+	}
+	s := more + fmt.Sprintf(" (now %s", commas(h.lead.limit))
+	if need > h.lead.limit {
+		s += "; without keep-alive " + c.needs(commas(need))
+		if most := roundUp(c.a.maxLoad() * timeWaitFor); most > need {
+			s += ", at most " + commas(most)
 		}
+	}
+	return []string{
+		fmt.Sprintf("keep connections to the upstream alive: %s of %s ports were held by closed connections, each for 60 s (TIME_WAIT)",
+			commas(closed), commas(h.lead.peak)),
+		s + ")",
+	}
+}
+
+func (c *investigation) memoryAdvice(h *hypothesis) []string {
+	const raise = "raise the memory limit, or bound what grows with load"
+	r := h.lead
+	if g, ok := c.leak(h); ok {
+		return []string{
+			"find what keeps memory: " + c.leaks(h, g),
+			join(c.limitSeen(h, "raise the memory limit"), g.delays(2*r.limit)),
+		}
+	}
+	out := []string{c.limitSeen(h, raise)}
+	if r == nil {
+		return out
+	}
+	if g, ok := c.a.longestClimb(r); ok {
+		out = append(out, fmt.Sprintf("it grew by %s from %s to %s into the load: if that goes on at constant load it is a leak",
+			perSecond(g.slope, r.def.Unit), wordSeconds(g.from), wordSeconds(g.to)))
 	}
 	return out
 }

@@ -95,7 +95,7 @@ func TestWording(t *testing.T) {
 		{wordSeconds(0.035), "35 ms"},
 		{wordSeconds(90), "1m30s"},
 		{wordSeconds(0.0004), "0.4 ms"},
-		{rate(Span{1510, 1490, 1525}), "1,510/s (1,490-1,525)"},
+		{(&analysis{log: &runlog.Log{}}).loadSpanText(Span{1510, 1490, 1525}, 0), "1,510/s (1,490-1,525)"},
 		{amount(3<<30, "bytes"), "3.0 GiB"},
 		{count(1, "burst"), "1 burst"},
 		{count(3, "process"), "3 processes"},

@@ -129,8 +129,8 @@ func (c *investigation) limited(g GeneratorState) Finding {
 		"client-cpu":              "could not keep up",
 	}[g.Cause]
 	f := c.finding(GeneratorLimited, g.Cause, 0.99, fmt.Sprintf(
-		"This machine %s at %s/s: %s. %s is not judged above that load; below it %s.",
-		what, commas(g.Load), g.Reason, strings.ToUpper(c.name()[:1])+c.name()[1:], c.below(g.At.Seconds())))
+		"This machine %s at %s: %s. %s is not judged above that load; below it %s.",
+		what, c.a.loadText(g.Load, g.At.Seconds()), g.Reason, strings.ToUpper(c.name()[:1])+c.name()[1:], c.below(g.At.Seconds())))
 	f.Host, f.Process = localHost, localProcess
 	f.Resource = map[string]string{
 		"client-ephemeral-ports": probe.EphemeralPorts, "client-file-descriptors": probe.OpenFiles, "client-cpu": probe.ProcessCPU,
@@ -185,8 +185,13 @@ func (c *investigation) healthy(g GeneratorState) Finding {
 			f.Evidence = append(f.Evidence, e)
 		}
 	}
-	if near := c.nearest(); near != nil {
-		f.Summary += fmt.Sprintf(" Nearest to its limit was %s: %s.", c.place(near), near.headroom())
+	near, busy := c.nearest()
+	if near != nil {
+		f.Summary += fmt.Sprintf(" Nearest to its limit was %s: %s", c.place(near), near.headroom())
+		if busy != nil && busy != near {
+			f.Summary += fmt.Sprintf("; %s: %s", c.place(busy), busy.headroom())
+		}
+		f.Summary += "."
 		f.Resource, f.Host, f.Process, f.PID = near.metric.Name, near.metric.Host, near.metric.Process, near.metric.PID
 	}
 	if missing := c.unseen(); len(missing) > 0 {
@@ -211,34 +216,60 @@ func (c *investigation) place(r *resource) string {
 	return s + " on " + r.metric.Host
 }
 
-// nearest returns the resource of the serving hosts that came closest to its
-// limit.
-func (c *investigation) nearest() *resource {
-	var best *resource
+// busyFrom is the utilisation that is told beside the nearest limit.
+const busyFrom = 0.8
+
+// nearest returns the resource of the serving hosts that came closest to a limit
+// that refuses, and the busiest capacity that slows, if that was busy: a full
+// processor harms nobody by itself. Without limits that refuse it is the nearest.
+func (c *investigation) nearest() (limit, busy *resource) {
 	for _, r := range c.a.resources {
 		serves := slices.ContainsFunc(c.hops, func(h hop) bool { return h.has(r.metric.Host) })
-		if !serves || generatorOwn(r.metric) || math.IsNaN(r.most) || r.counter != nil || r.metric.Name == probe.CPUCore || r.metric.Name == probe.IOWait {
+		if !serves || generatorOwn(r.metric) || math.IsNaN(r.most) || r.counter != nil || r.metric.Name == probe.CPUCore || r.metric.Name == probe.IOWait || r.beyond() {
 			continue
 		}
-		if best == nil || r.most > best.most {
-			best = r
+		best := &limit
+		if r.def.Kind == probe.Utilisation {
+			best = &busy
+		}
+		if *best == nil || r.most > (*best).most {
+			*best = r
 		}
 	}
-	return best
+	if limit == nil {
+		return busy, nil
+	}
+	if busy != nil && busy.most < busyFrom {
+		busy = nil
+	}
+	return limit, busy
+}
+
+// beyond reports whether use exceeded the limit for good, so that it cannot be
+// what limits: a process' resident memory counts pages that it shares, a cgroup's
+// limit only those that are charged to it.
+func (r *resource) beyond() bool {
+	return r.metric.Name == probe.RSS && r.most > 1.02
 }
 
 func (c *investigation) explained(h *hypothesis, g GeneratorState) Finding {
 	f := c.finding(Explains, h.cause, h.posterior, c.onsetSentence()+" "+c.causeSentence(h))
 	c.fill(&f, h)
 	f.Evidence = c.evidence(h)
+	if g, ok := c.leak(h); ok {
+		f.Summary += " " + capital(c.leaks(h, g)) + "."
+	}
 	f.RuledOut = c.excluded(h, g)
 	f.Advice = c.advice(h)
 	return f
 }
 
+// ambiguous names the causes that fit. The first says what happened; the others
+// only what is their own.
 func (c *investigation) ambiguous(g GeneratorState) []Finding {
 	var out []Finding
 	var names []string
+	said := map[string]bool{}
 	for _, h := range c.hypotheses {
 		if len(out) == mostOfThese || h.posterior < candidateAt && len(out) > 0 {
 			break
@@ -246,16 +277,27 @@ func (c *investigation) ambiguous(g GeneratorState) []Finding {
 		names = append(names, fmt.Sprintf("%s (%s)", h.cause, percent(h.posterior)))
 		f := c.finding(Ambiguous, h.cause, h.posterior, "")
 		c.fill(&f, h)
-		f.Evidence = c.evidence(h)
+		for _, e := range c.evidence(h) {
+			if !said[e.Text] {
+				said[e.Text] = true
+				f.Evidence = append(f.Evidence, e)
+			}
+		}
 		f.RuledOut = c.excluded(h, g)
-		f.Advice = append(c.wouldDecide(), c.advice(h)...)
-		f.Summary = c.onsetSentence() + " " + c.causeSentence(h)
+		if len(out) == 0 {
+			f.Summary = c.onsetSentence() + " " + c.causeSentence(h)
+			f.Advice = append(c.wouldDecide(), c.advice(h)...)
+		} else {
+			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.cause, percent(h.posterior), c.causeSentence(h))
+			f.Advice = c.advice(h)
+		}
 		out = append(out, f)
 	}
-	tail := fmt.Sprintf(" The evidence does not settle it: %s, something else %s.", strings.Join(names, ", "), percent(max(0, 1-shares(out))))
-	for i := range out {
-		out[i].Summary += tail
+	settle := "settle"
+	if len(out) == 1 {
+		settle = "prove"
 	}
+	out[0].Summary += fmt.Sprintf(" The evidence does not %s it: %s, something else %s.", settle, strings.Join(names, ", "), percent(max(0, 1-shares(out))))
 	return out
 }
 
@@ -329,14 +371,18 @@ func (c *investigation) onsetSentence() string {
 	name := c.name()
 	switch o.Status {
 	case Found:
-		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any.",
-			capital(name), what, rate(o.Load), wordSeconds(o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)))
+		if load, ok := c.steadyUntilOnset(); ok {
+			return fmt.Sprintf("%s shows %s after %s of a constant %s; before that %s of %s attempts had any%s.",
+				capital(name), what, wordSeconds(o.At.Value), c.a.loadText(load, o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)), c.delayed())
+		}
+		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s.",
+			capital(name), what, c.a.loadSpanText(o.Load, o.At.Value), wordSeconds(o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)), c.delayed())
 	case LeftCensored:
-		return fmt.Sprintf("%s shows %s from the start, at %s/s: %s of %s attempts (%s).",
-			capital(name), what, commas(o.Load.Value), commas(float64(o.After)), commas(float64(o.AfterOf)), percent(float64(o.After)/max(1, float64(o.AfterOf))))
+		return fmt.Sprintf("%s shows %s from the start, at %s: %s of %s attempts (%s).",
+			capital(name), what, c.a.loadText(o.Load.Value, 0), commas(float64(o.After)), commas(float64(o.AfterOf)), percent(float64(o.After)/max(1, float64(o.AfterOf))))
 	case Transient:
-		return fmt.Sprintf("%s showed %s for a while at %s/s, %s into the load (%s in all), and recovered at no lower load.",
-			capital(name), what, commas(o.Load.Value), wordSeconds(o.At.Value), commas(c.total(o.Fault)))
+		return fmt.Sprintf("%s showed %s for a while at %s, %s into the load (%s in all%s), and recovered without a lower load.",
+			capital(name), what, c.a.loadText(o.Load.Value, o.At.Value), wordSeconds(o.At.Value), commas(c.total(o.Fault)), c.delayed())
 	case Periodic:
 		return fmt.Sprintf("%s shows %s in bursts: %s (%s in all).", capital(name), what, o.Note, commas(c.total(o.Fault)))
 	}
@@ -349,6 +395,29 @@ func (c *investigation) onsetSentence() string {
 	}
 	return fmt.Sprintf("%s failed %s of %s attempts (%s) without a rise over load: %s%s.",
 		capital(name), commas(t.failed), commas(t.attempts), percent(t.failed/max(1, t.attempts)), c.mixture(), resting)
+}
+
+// delayed says how long after requests were due they failed, where that is long:
+// the onset is dated by when they were due.
+func (c *investigation) delayed() string {
+	if d := c.onset.EventDelay; d >= 0.5 {
+		return fmt.Sprintf("; those first ones failed %s after they were due", wordSeconds(d))
+	}
+	return ""
+}
+
+// steadyUntilOnset returns the load of a run that did not change it before the
+// faults began: then they came with time, and no load is their onset.
+func (c *investigation) steadyUntilOnset() (float64, bool) {
+	if len(c.a.log.Steps) > 0 || c.onset.At.Value < 2*c.a.step {
+		return 0, false
+	}
+	for _, s := range c.a.log.Header.Stages {
+		if s.Start < seconds(c.onset.At.Value) && s.Kind != "hold" && s.From != s.To || s.Kind == "burst" || s.Kind == "max" {
+			return 0, false
+		}
+	}
+	return c.a.constant(0, c.onset.At.Value)
 }
 
 func (c *investigation) total(f attack.Fault) float64 { return c.t.total.fault[f] }
@@ -451,8 +520,11 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 		seen[e.Text] = true
 	}
 	seen[c.facts[h.hop.index][risesWithLoad].text] = true // the onset has said so
+	repeats := func(e Evidence) bool { // another text begins with it and says more
+		return slices.ContainsFunc(h.pro, func(x Evidence) bool { return len(x.Text) > len(e.Text) && strings.HasPrefix(x.Text, e.Text) })
+	}
 	for _, e := range h.pro {
-		if e.Text != "" && !seen[e.Text] && len(out) < mostEvidence {
+		if e.Text != "" && !seen[e.Text] && !repeats(e) && len(out) < mostEvidence {
 			seen[e.Text] = true
 			out = append(out, e)
 		}

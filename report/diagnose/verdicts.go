@@ -109,6 +109,12 @@ func (a *analysis) judgeVerdict(r *resource, s *saturation, c *investigation, ou
 		}
 	}
 	switch {
+	case waiting(r.metric.Name):
+		out.Verdict, out.Reason = SymptomOnly, "time that tasks waited: it shows that something is short, and has no limit of its own"
+		out.Saturated, out.Lag, out.Load = nil, nil, math.NaN()
+	case r.beyond():
+		out.Verdict, out.Reason = RuledOut, "counts pages that are shared with other processes: what its cgroup is charged is what is limited"
+		out.Limit, out.Saturated, out.Lag, out.Load = math.NaN(), nil, nil, math.NaN()
 	case s == nil && r.counter != nil:
 		out.Verdict, out.Reason = RuledOut, "did not move"
 	case s == nil:
@@ -156,6 +162,8 @@ func (a *analysis) judgeOrder(r *resource, s *saturation, c *investigation, out 
 		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s before the onset, without failures", verb, wordSeconds(lag.Value))
 	case r.full == nil && r.counter == nil && r.limit > 0 && r.most < 0.5:
 		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s, far from its limit (%s)", verb, c.relative(s.at), percent(r.most))
+	case r.full == nil && r.counter == nil && math.IsNaN(r.most) && out.Posterior < candidateAt:
+		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s; it has no limit that is known, and the faults tell of none", verb, c.relative(s.at))
 	case r.full == nil && r.counter == nil:
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s", verb, c.relative(s.at))
 	case out.Posterior >= 0.02:
@@ -166,6 +174,12 @@ func (a *analysis) judgeOrder(r *resource, s *saturation, c *investigation, out 
 	default:
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s, but the faults are not of its kind", verb, c.relative(s.at))
 	}
+}
+
+// waiting reports whether a resource is pressure stall information: time that
+// tasks waited.
+func waiting(name string) bool {
+	return name == probe.CPUPressure || name == probe.MemoryPressure || name == probe.IOPressure
 }
 
 func (c *investigation) relativeTo(s *saturation) string {

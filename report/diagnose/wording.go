@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/report/runlog"
 )
 
 // commas writes a number for people: 1,510, or with digits where it is small.
@@ -67,7 +69,6 @@ func wordSeconds(s float64) string {
 	return (time.Duration(math.Round(s)) * time.Second).String()
 }
 
-// amount writes a value in its unit.
 // percentBound is percent of an upper bound: rounded up, so that it stays one.
 func percentBound(share float64) string {
 	if !(share > 0 && share < 0.01) {
@@ -77,6 +78,7 @@ func percentBound(share float64) string {
 	return percent(math.Ceil(share/step-1e-9) * step)
 }
 
+// amount writes a value in its unit.
 func amount(v float64, unit string) string {
 	switch unit {
 	case "bytes":
@@ -103,12 +105,76 @@ func bytesOf(v float64) string {
 	return commas(v) + " B"
 }
 
-// rate writes a load with its interval: "1,510/s (1,490-1,525)".
-func rate(s Span) string {
-	if commas(s.Low) == commas(s.High) {
-		return commas(s.Value) + "/s"
+// loadSpanText writes a load with its interval in the unit of the stage in which
+// it was: "1,510/s (1,490-1,525)", "81 connections (60-82)".
+func (a *analysis) loadSpanText(s Span, at float64) string {
+	each := a.perConnection(at)
+	low, high := commas(s.Low/each), commas(s.High/each)
+	if low == high {
+		return a.loadText(s.Value, at)
 	}
-	return fmt.Sprintf("%s/s (%s-%s)", commas(s.Value), commas(s.Low), commas(s.High))
+	return fmt.Sprintf("%s (%s-%s)", a.loadText(s.Value, at), low, high)
+}
+
+// loadText writes a load in the unit of the stage in which it was offered:
+// requests per second, or the connections that were held.
+func (a *analysis) loadText(rps, at float64) string {
+	if !a.holds(at) {
+		return commas(rps) + "/s"
+	}
+	return count(math.Round(rps/a.perConnection(at)), "connection")
+}
+
+// topText is the highest load of the run in the unit of the stage in which it was.
+func (a *analysis) topText() string {
+	at, most := 0.0, 0.0
+	for i, l := range a.load[:a.n] {
+		if l > most {
+			at, most = a.seconds(float64(i)), l
+		}
+	}
+	return a.loadText(most, at)
+}
+
+// holds reports whether the stage at a time holds connections.
+func (a *analysis) holds(at float64) bool {
+	_, ok := Held(a.log.Header.Stages, seconds(at))
+	return ok
+}
+
+// perConnection is the rate of each held connection at a time; 1 where none is
+// held.
+func (a *analysis) perConnection(at float64) float64 {
+	if each, ok := Held(a.log.Header.Stages, seconds(at)); ok {
+		return each
+	}
+	return 1
+}
+
+// Held returns the requests per second that each connection of the stage at a
+// time carries; false where the stage holds none. The text of such a stage is
+// "connections 10 to 160 over 25s".
+func Held(stages []runlog.Stage, at time.Duration) (float64, bool) {
+	for i, s := range stages {
+		if at >= s.End && i < len(stages)-1 {
+			continue
+		}
+		var from, to float64
+		if s.Kind != "connections" {
+			return 0, false
+		}
+		if n, _ := fmt.Sscanf(strings.ReplaceAll(s.Text, ",", ""), "connections %g to %g", &from, &to); n < 2 {
+			return 0, false
+		}
+		switch {
+		case to > 0 && s.To > 0:
+			return s.To / to, true
+		case from > 0 && s.From > 0:
+			return s.From / from, true
+		}
+		return 0, false
+	}
+	return 0, false
 }
 
 func join(a, b string) string {
