@@ -60,5 +60,6 @@ bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio
 
 EVAL_SEEDS ?= 1-3
 EVAL_DIR ?= .eval
-eval: build ## run the whole lab and write report/diagnose/EVALUATION.md: root, an idle machine, 45 minutes a seed
+eval: PACKAGES += uwsgi-core uwsgi-plugin-python3 nodejs php-fpm varnish gcc libc6-dev squid caddy tomcat10 puma unicorn
+eval: deps build ## run the whole lab and write report/diagnose/EVALUATION.md: root, an idle machine, 45 minutes a seed
 	bin/rampload lab-eval --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume --table report/diagnose/EVALUATION.md

@@ -76,6 +76,18 @@ func (c Case) Kind() Kind {
 	return Fault
 }
 
+// asHappened returns the case with the cause that the injector's own count tells
+// of, where that is another than was meant: a service that was to shed load and
+// never did, but answered after its callers had gone, was too slow.
+func (c Case) asHappened() Case {
+	late := func(p lab.TruthPoint) bool { return p.What == "late-answers" }
+	if c.Causes[0] == "server-cpu-shedding" && c.Truth.Resets == 0 && len(c.Truth.Log) > 0 &&
+		!slices.ContainsFunc(c.Truth.Log, func(p lab.TruthPoint) bool { return !late(p) }) {
+		c.Causes, c.Resource = []string{"client-timeout"}, ""
+	}
+	return c
+}
+
 // Write writes the case as JSON to a new file.
 func (c Case) Write(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")

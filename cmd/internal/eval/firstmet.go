@@ -18,6 +18,8 @@ func meetings() []meeting {
 		{"18 more: relays, rehashed paths, software limits", 18, 15, 1},
 		{"21 more: Apache, lighttpd, stunnel, the standard Python server, packet filter rules", 21, 15, 4},
 		{"15 more: dependencies' limits, unreachable servers, near limits, short answers", 15, 12, 0},
+		{"16 more: uWSGI, Node.js, Caddy, PHP-FPM, Puma, Unicorn, Tomcat, Squid, Varnish", 16, 12, 1},
+		{"16 of an outside tester, outside this lab, each run twice", 32, 27, 0},
 	}
 }
 

@@ -233,3 +233,22 @@ func TestOffered(t *testing.T) {
 		}
 	}
 }
+
+func TestCaseAsHappened(t *testing.T) {
+	point := func(what string) lab.TruthPoint { return lab.TruthPoint{What: what, N: 1} }
+	for _, c := range []struct {
+		name  string
+		cause string
+		truth lab.Truth
+		want  string
+	}{
+		{"answered too late only", "server-cpu-shedding", lab.Truth{Log: []lab.TruthPoint{point("late-answers"), point("late-answers")}}, "client-timeout"},
+		{"shed too", "server-cpu-shedding", lab.Truth{Resets: 1, Log: []lab.TruthPoint{point("late-answers"), point("resets")}}, "server-cpu-shedding"},
+		{"nothing happened", "server-cpu-shedding", lab.Truth{}, "server-cpu-shedding"},
+		{"another cause", "worker-killed", lab.Truth{Log: []lab.TruthPoint{point("late-answers")}}, "worker-killed"},
+	} {
+		if got := (Case{Causes: []string{c.cause}, Truth: c.truth}).asHappened().Causes[0]; got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
