@@ -140,6 +140,7 @@ type Attempt struct {
 	Target    uint16 // index in the profile
 	Endpoint  uint16 // index of the request in its target
 	Last      bool   // no retry follows: the request ends as this attempt did
+	Held      bool   // no request of the schedule: a connection that was to be held came to nothing
 	Due       time.Duration
 	Start     time.Duration // this try was sent (or began to dial)
 	End       time.Duration
@@ -152,7 +153,8 @@ type Attempt struct {
 }
 
 // Failure is a failed attempt kept whole as evidence. Idle resets are failures
-// with Phase PhaseIdle and Request 0.
+// with Phase PhaseIdle and Request 0; so are, in other phases and with Held set,
+// connections that were to be held and came to nothing.
 type Failure struct{ Attempt }
 
 // Cell counts what ended alike in one window. Attempts that ended in this
@@ -164,6 +166,7 @@ type Cell struct {
 	Fault      Fault
 	Phase      Phase
 	Reused     bool
+	Held       bool   // tries to open a connection to hold; see Window
 	Attempts   uint64 // 0 for idle resets
 	Requests   uint64 // attempts that were the last try of their request
 	WireResets uint64 // connections on which a RST was first seen, busy or idle
@@ -177,6 +180,14 @@ type StatusCount struct {
 
 // Window is what happened to one target in one interval: [Index·interval,
 // (Index+1)·interval). Attempts are counted in the window in which they ended.
+//
+// A connection that a stage wants held and that comes to nothing (it is refused,
+// times out, or the peer ends it before a request used it) is an attempt and a
+// request that failed, one for each try, in cells of their own with Held set. No
+// schedule asked for these requests, so Scheduled, Sent, Retries and InFlight do
+// not have them: offered and achieved load are those of the schedule, and the
+// requests of all other cells are those sent. Run logs of earlier releases have
+// such tries as attempts only.
 type Window struct {
 	Target          uint16
 	Index           int32

@@ -45,7 +45,7 @@ func AppendWindow(b []byte, w Window) []byte {
 	for _, c := range w.Cells {
 		b = binary.AppendVarint(b, int64(c.DueWindow)-int64(w.Index))
 		b = binary.AppendUvarint(b, uint64(c.Remote))
-		b = append(b, byte(c.Fault), byte(c.Phase), flags(c.Reused))
+		b = append(b, byte(c.Fault), byte(c.Phase), flags(c.Reused, c.Held))
 		b = binary.AppendUvarint(b, c.Attempts)
 		b = binary.AppendUvarint(b, c.Requests)
 		b = binary.AppendUvarint(b, c.WireResets)
@@ -83,7 +83,7 @@ func DecodeWindow(b []byte) (Window, error) {
 			c.DueWindow = d.int32From(int64(w.Index))
 			c.Remote = d.uint16()
 			c.Fault, c.Phase = d.fault(), d.phase()
-			d.flags(&c.Reused)
+			d.flags(&c.Reused, &c.Held)
 			c.Attempts, c.Requests, c.WireResets = d.uvarint(), d.uvarint(), d.uvarint()
 		}
 	}
@@ -106,7 +106,7 @@ func DecodeWindow(b []byte) (Window, error) {
 // AppendFailure appends the binary form of a failure to b.
 func AppendFailure(b []byte, f Failure) []byte {
 	b = append(b, codecVersion,
-		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0), byte(f.Fault), byte(f.Phase))
+		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0, f.Held), byte(f.Fault), byte(f.Phase))
 	b = binary.AppendUvarint(b, f.Request)
 	for _, n := range [...]uint16{f.Try, f.Target, f.Endpoint, f.Status} {
 		b = binary.AppendUvarint(b, uint64(n))
@@ -143,7 +143,7 @@ func DecodeFailure(b []byte) (Failure, error) {
 	var gaps bool
 	d := decoder{b: b}
 	d.version()
-	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps)
+	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps, &f.Held)
 	f.Fault, f.Phase = d.fault(), d.phase()
 	f.Request = d.uvarint()
 	for _, n := range [...]*uint16{&f.Try, &f.Target, &f.Endpoint, &f.Status} {

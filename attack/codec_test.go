@@ -25,6 +25,7 @@ func windows() map[string]attack.Window {
 				{DueWindow: 1234, Remote: 1, Fault: attack.None, Phase: attack.PhaseDone, Reused: true, Attempts: 4900, Requests: 4900},
 				{DueWindow: 1214, Remote: 2, Fault: attack.Timeout, Phase: attack.PhaseAwait, Attempts: 3, Requests: 3},
 				{DueWindow: 1234, Fault: attack.Reset, Phase: attack.PhaseIdle, Reused: true, WireResets: 9},
+				{DueWindow: 1230, Fault: attack.Refused, Phase: attack.PhaseDial, Held: true, Attempts: 4, Requests: 4},
 			},
 			Statuses: []attack.StatusCount{{Status: 200, Count: 4890}, {Status: 503, Count: 10}},
 			FromDue:  attack.Histogram{{Value: 120, Count: 3}, {Value: 127, Count: 4000}, {Value: 99_614_719, Count: 1}},
@@ -46,7 +47,7 @@ func failures() map[string]attack.Failure {
 	return map[string]attack.Failure{
 		"zero": {},
 		"full": {attack.Attempt{
-			Request: 77, Try: 2, Target: 1, Endpoint: 4, Last: true,
+			Request: 77, Try: 2, Target: 1, Endpoint: 4, Last: true, Held: true,
 			Due: time.Second, Start: time.Second + 20*time.Microsecond, End: 1234 * time.Millisecond,
 			Status: 503, Fault: attack.Reset, Phase: attack.PhaseBody, WireReset: true,
 			Conn: attack.Conn{

@@ -63,6 +63,7 @@ type cellKey struct {
 	fault  attack.Fault
 	phase  attack.Phase
 	reused bool
+	held   bool
 }
 
 // The highest values of the histograms; what lies above counts as this.
@@ -183,7 +184,7 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 	s := a.lock(hint)
 	p := a.page(s, a.window(at.End))
 	t := &p.tallies[at.Target]
-	c := t.cell(cellKey{a.window(at.Due), at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused})
+	c := t.cell(keyOf(a.window(at.Due), at))
 	c.Attempts++
 	if at.Last {
 		c.Requests++
@@ -214,32 +215,37 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration) {
 	s := a.lock(hint)
 	t := &a.page(s, a.window(now)).tallies[at.Target]
-	t.cell(cellKey{a.window(at.Due), at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused}).Requests++
+	t.cell(keyOf(a.window(at.Due), at)).Requests++
 	t.ended++
 	s.mu.Unlock()
 }
 
 // idle takes what happened to a connection without an attempt in flight: resets,
-// and held connections that came to nothing, which count as attempts: those that
-// could not be opened, and those that the peer closed before they served once,
-// as a server without room for them does. A peer that properly closes an idle
-// connection that has served is none of our business.
+// and held connections that came to nothing, in a phase before idle. A user of
+// such a connection would have had none, so each is a request that failed, beside
+// those of the schedule (see [attack.Window]), due when its dial began or, once
+// it was open, when it ended. A peer that properly closes an idle connection that
+// was used is none of our business.
 func (a *aggregator) idle(at *attack.Attempt) {
-	if at.Phase == attack.PhaseIdle && at.Fault == attack.EOF && !at.Conn.Reused {
-		at.Phase = attack.PhaseDial
-	}
-	if !at.WireReset && at.Phase == attack.PhaseIdle {
+	at.Held = at.Phase != attack.PhaseIdle
+	if !at.WireReset && !at.Held {
 		return
 	}
 	s := a.lock(uint32(at.Conn.ID))
 	p := a.page(s, a.window(at.End))
 	t := &p.tallies[at.Target]
-	c := t.cell(cellKey{p.index, at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused})
+	due := p.index
+	if at.Held {
+		at.Last = true
+		due = min(due, a.window(at.Due))
+	}
+	c := t.cell(keyOf(due, at))
 	if at.WireReset {
 		c.WireResets++
 	}
-	if at.Phase != attack.PhaseIdle {
+	if at.Held {
 		c.Attempts++
+		c.Requests++
 	}
 	t.keep(at, a.failures)
 	s.mu.Unlock()
@@ -257,6 +263,10 @@ func (a *aggregator) latest() int32 {
 	return last
 }
 
+func keyOf(due int32, at *attack.Attempt) cellKey {
+	return cellKey{due, at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused, at.Held}
+}
+
 func (t *tally) cell(k cellKey) *attack.Cell {
 	i, ok := t.byKey[k]
 	if !ok {
@@ -265,7 +275,7 @@ func (t *tally) cell(k cellKey) *attack.Cell {
 		}
 		i = len(t.cells)
 		t.byKey[k] = i
-		t.cells = append(t.cells, attack.Cell{DueWindow: k.due, Remote: k.remote, Fault: k.fault, Phase: k.phase, Reused: k.reused})
+		t.cells = append(t.cells, attack.Cell{DueWindow: k.due, Remote: k.remote, Fault: k.fault, Phase: k.phase, Reused: k.reused, Held: k.held})
 	}
 	return &t.cells[i]
 }

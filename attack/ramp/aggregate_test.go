@@ -234,34 +234,42 @@ func BenchmarkCollector(b *testing.B) {
 	}
 }
 
-// A held connection that the peer closes before it served is an attempt that
-// failed; one that has served and is closed properly is nothing.
+// A held connection that came to nothing is a request that failed, held against
+// the window in which its dial began; what ends at rest otherwise is none, nor is
+// a connection that was closed properly.
 func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
 	a, c, rec := newTestCollector(t, 1, 10)
-	end := time.Millisecond
+	end := a.interval + time.Millisecond
 	for _, at := range []attack.Attempt{
-		{End: end, Fault: attack.EOF, Phase: attack.PhaseIdle, Conn: attack.Conn{ID: 1}},
-		{End: end, Fault: attack.EOF, Phase: attack.PhaseIdle, Conn: attack.Conn{ID: 2, Reused: true, Served: 4}},
-		{End: end, Fault: attack.Refused, Phase: attack.PhaseDial},
-		{End: end, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 3}},
+		{Due: end, End: end, Fault: attack.EOF, Phase: attack.PhaseDial, Conn: attack.Conn{ID: 1}},
+		{Due: end, End: end, Fault: attack.EOF, Phase: attack.PhaseIdle, Conn: attack.Conn{ID: 2, Reused: true, Served: 4}},
+		{Due: end, End: end, Fault: attack.Refused, Phase: attack.PhaseDial},
+		{Due: time.Millisecond, End: end, Fault: attack.Timeout, Phase: attack.PhaseDial},
+		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseDial, WireReset: true, Conn: attack.Conn{ID: 3}},
+		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 4}},
 	} {
 		a.idle(&at)
 	}
 	c.finish(noStats(), a.latest())
 	c.flush(rec)
-	got := map[attack.Fault]attack.Cell{}
-	for _, cell := range rec.windows[0].Cells {
-		got[cell.Fault] = cell
+	got := map[attack.Cell]bool{}
+	for _, cell := range rec.windows[1].Cells {
+		got[cell] = true
 	}
-	want := map[attack.Fault]attack.Cell{
-		attack.EOF:     {Fault: attack.EOF, Phase: attack.PhaseDial, Attempts: 1},
-		attack.Refused: {Fault: attack.Refused, Phase: attack.PhaseDial, Attempts: 1},
-		attack.Reset:   {Fault: attack.Reset, Phase: attack.PhaseIdle, WireResets: 1},
+	want := map[attack.Cell]bool{
+		{DueWindow: 1, Fault: attack.EOF, Phase: attack.PhaseDial, Held: true, Attempts: 1, Requests: 1}:                  true,
+		{DueWindow: 1, Fault: attack.Refused, Phase: attack.PhaseDial, Held: true, Attempts: 1, Requests: 1}:              true,
+		{DueWindow: 0, Fault: attack.Timeout, Phase: attack.PhaseDial, Held: true, Attempts: 1, Requests: 1}:              true,
+		{DueWindow: 1, Fault: attack.Reset, Phase: attack.PhaseDial, Held: true, Attempts: 1, Requests: 1, WireResets: 1}: true,
+		{DueWindow: 1, Fault: attack.Reset, Phase: attack.PhaseIdle, WireResets: 1}:                                       true,
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("cells %+v, want %+v", got, want)
 	}
-	if len(rec.failures) != 3 {
-		t.Errorf("%d failures kept, want 3", len(rec.failures))
+	if w := rec.windows[1]; w.Sent != 0 || w.Scheduled != 0 || w.InFlight != 0 {
+		t.Errorf("%d sent, %d scheduled, %d in flight; nothing was", w.Sent, w.Scheduled, w.InFlight)
+	}
+	if len(rec.failures) != 5 || !rec.failures[0].Held {
+		t.Errorf("%d failures kept, want 5: %+v", len(rec.failures), rec.failures)
 	}
 }

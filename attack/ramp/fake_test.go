@@ -92,6 +92,7 @@ func (r *record) Failure(f attack.Failure) { r.failures = append(r.failures, f) 
 type counts struct {
 	scheduled, sent, unsent, retries         uint64
 	attempts, requests, resets, ok, canceled uint64
+	held                                     uint64 // connections to hold that came to nothing; the others have of them the resets only
 	byFault                                  [attack.Faults]uint64 // attempts
 }
 
@@ -106,9 +107,13 @@ func (r *record) sum(t testing.TB, target int) (c counts) {
 		c.unsent += w.Unsent
 		c.retries += w.Retries
 		for _, cell := range w.Cells {
+			c.resets += cell.WireResets
+			if cell.Held {
+				c.held += cell.Requests
+				continue
+			}
 			c.attempts += cell.Attempts
 			c.requests += cell.Requests
-			c.resets += cell.WireResets
 			c.byFault[cell.Fault] += cell.Attempts
 			if cell.DueWindow > w.Index {
 				t.Errorf("window %d holds attempts due in window %d", w.Index, cell.DueWindow)
@@ -130,7 +135,9 @@ func (r *record) check(t testing.TB, targets int) {
 		var cells, ended, ok uint64
 		for _, c := range w.Cells {
 			cells += c.Attempts
-			ended += c.Requests
+			if !c.Held { // nobody sent those
+				ended += c.Requests
+			}
 			if c.Fault == attack.None {
 				ok += c.Attempts
 			}

@@ -349,14 +349,16 @@ func (b *background) dialHeld(h2 bool) {
 		t.streams.gone()
 		t.retire(c, destroyed)
 	case h2:
+		c.unused = true
 		t.streams.adopt(c.h2, false, true)
 	case c == nil:
 		t.pool.gone()
 	case c.h2 != nil: // the first connection: the target speaks HTTP/2
 		t.pool.gone()
+		c.unused = true
 		t.streams.adopt(c.h2, false, false)
 	default:
-		c.pooled = true
+		c.pooled, c.unused = true, true
 		t.watch(c)
 		t.pool.put(c)
 	}

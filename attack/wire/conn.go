@@ -34,6 +34,7 @@ type conn struct {
 	lease *Lease    // the slot that it belongs to
 
 	pooled  bool // belongs to the pool
+	unused  bool // opened to be held, and no attempt has been made on it
 	watched bool
 
 	state    atomic.Uint32

@@ -15,6 +15,7 @@ const expectTime = time.Second
 // roundTrip makes one HTTP/1.1 attempt over the connection.
 func (c *conn) roundTrip(r *Request, a *attack.Attempt, deadline time.Duration) outcome {
 	c.begin(deadline)
+	c.unused = false
 	if c.buf == nil {
 		c.buf = getBuffer()
 	}

@@ -348,6 +348,7 @@ func (s *streams) reserveOn(h *h2conn, now time.Duration) bool {
 		s.endIdle(h, now)
 	}
 	h.inUse++
+	h.c.unused = false
 	return true
 }
 

@@ -59,9 +59,10 @@ type Stats struct {
 //
 // OnIdle is also told of idle connections that the peer closed (EOF), that this
 // kernel gave up (Timeout, Unreachable), that sent bytes nobody had asked for
-// (Protocol), and of connections that [Transport.Hold] could not open: only
-// those have another phase (dns, dial, tls). Without WireReset these are no
-// resets.
+// (Protocol), and of connections that [Transport.Hold] could not open, or that
+// the peer or the path ended before an attempt was made on them, as a server
+// without room for them does: only those have another phase (dns, dial, tls), and
+// each connection one such report. Without WireReset these are no resets.
 //
 // A RST that answers what we sent after our own close is not counted: there is
 // no connection any more.
@@ -295,15 +296,15 @@ func (t *Transport) lost(c *conn) {
 		t.pool.put(c)
 		return
 	}
+	if c.unused {
+		t.bg.unwelcome()
+	}
 	switch {
 	case c.spoiled:
 		t.bg.report(t.idleReport(c, attack.Protocol))
 		t.retire(c, destroyed)
 	case what == finned:
 		c.idleEOF, c.finnedAt = true, t.clock()
-		if c.served == 0 {
-			t.bg.unwelcome()
-		}
 		t.retire(c, halfShut)
 	case what == failed:
 		c.gaveUp = true
@@ -354,7 +355,7 @@ func (t *Transport) bury(c *conn) {
 			a := t.idleReport(c, attack.Reset)
 			a.WireReset = true
 			t.bg.report(a)
-		case c.idleEOF:
+		case c.idleEOF, c.unused && what == finned:
 			t.bg.report(t.idleReport(c, attack.EOF))
 		case what == alive && c.tls != nil:
 			c.goodbye()
@@ -381,6 +382,9 @@ func (t *Transport) idleReport(c *conn, fault attack.Fault) attack.Attempt {
 		now = c.finnedAt // not when the wait for a RST behind it was over
 	}
 	a := attack.Attempt{Target: t.cfg.Target, Due: now, Start: now, End: now, Fault: fault, Phase: attack.PhaseIdle}
+	if c.unused { // once: a RST may follow
+		a.Phase, c.unused = attack.PhaseDial, false
+	}
 	c.describe(&a, now)
 	if c.idleSince != notYet {
 		a.Conn.Idle = now - c.idleSince
