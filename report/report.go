@@ -52,7 +52,27 @@ type Profile struct {
 	Engine      string   `json:"engine"`
 	DurationS   float64  `json:"duration_s"`
 	MaxRPS      *float64 `json:"max_rps"` // null for a closed loop
+	Stages      []Stage  `json:"stages,omitempty"`
 }
+
+// Stage is one stage of the load as it was scheduled.
+type Stage struct {
+	Kind    string  `json:"kind"` // ramp, hold, staircase, burst, max, connections
+	StartS  float64 `json:"start_s"`
+	EndS    float64 `json:"end_s"`
+	FromRPS float64 `json:"from_rps"`
+	ToRPS   float64 `json:"to_rps"`
+	// LoadUnit is what the stage sets: "rps", or "connections", each of which
+	// carries PerConnectionRPS.
+	LoadUnit         string  `json:"load_unit"`
+	PerConnectionRPS float64 `json:"per_connection_rps,omitempty"`
+}
+
+// The units of a load.
+const (
+	LoadRPS         = "rps"
+	LoadConnections = "connections"
+)
 
 // Environment is what ran where.
 type Environment struct {
@@ -149,7 +169,12 @@ type Onset struct {
 	Before      uint64   `json:"before"`      // faults before the onset
 	BeforeOf    uint64   `json:"before_of"`   // requests before the onset
 	RateAfter   *float64 `json:"rate_after"`  // share of faults after it
-	Note        string   `json:"note,omitempty"`
+	// LoadUnit is what the stage of the onset sets: "rps", or "connections", of
+	// which there were load_rps by the stage's per_connection_rps.
+	LoadUnit string `json:"load_unit,omitempty"`
+	// DelayS is how long after they were due, which at_s is, the first faults came.
+	DelayS *float64 `json:"delay_s,omitempty"`
+	Note   string   `json:"note,omitempty"`
 }
 
 // Resource is one limit that was watched.

@@ -60,6 +60,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 			Engine:      h.Generator.Engine,
 			DurationS:   planned(h).Seconds(),
 			MaxRPS:      maxLoad(h),
+			Stages:      stages(h),
 		},
 		Environment: report.Environment{
 			Rampload: h.Rampload, Go: h.Go, OS: h.OS, Kernel: h.Kernel, Host: h.Host,
@@ -114,14 +115,12 @@ func seriesOf(log *runlog.Log) *report.Series {
 func judged(log *runlog.Log, series *report.Series, result diagnose.Result, r *report.Report) report.Judged {
 	in := report.Judged{
 		Series:    series,
-		Onsets:    map[string]report.Onset{},
+		Onsets:    map[string][]report.Onset{},
 		Headrooms: headrooms(log),
 		CutShort:  cutShort(log),
 	}
 	for i := range r.Targets {
-		if len(r.Targets[i].Onsets) > 0 {
-			in.Onsets[r.Targets[i].Name] = r.Targets[i].Onset
-		}
+		in.Onsets[r.Targets[i].Name] = r.Targets[i].Onsets
 	}
 	if g := result.Generator; g.Limited {
 		in.LimitedAt, in.LimitedReason = &g.At, g.Reason
@@ -163,6 +162,22 @@ func ended(log *runlog.Log) time.Duration {
 		}
 	}
 	return last
+}
+
+// stages are those of the schedule with the unit of their load. A search has none
+// before it is run.
+func stages(h runlog.Header) []report.Stage {
+	var out []report.Stage
+	for _, s := range h.Stages {
+		row := report.Stage{
+			Kind: s.Kind, StartS: s.Start.Seconds(), EndS: s.End.Seconds(), FromRPS: s.From, ToRPS: s.To, LoadUnit: report.LoadRPS,
+		}
+		if each, ok := diagnose.Held([]runlog.Stage{s}, s.Start); ok {
+			row.LoadUnit, row.PerConnectionRPS = report.LoadConnections, each
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 // maxLoad is the highest scheduled load; nil for a closed loop, which has none.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
@@ -17,6 +18,12 @@ const (
 	capacityBound = 0.95
 	recommended   = 0.8 // of the lower end of the capacity
 	maxLoadGroups = 200
+	// constantLoad is by how much loads differ at least to tell a capacity from:
+	// faults at a constant load come with time.
+	constantLoad = 0.1
+	// kneeBy is by how much more the 99th percentile has to be beyond a knee than
+	// below it: doubling a few milliseconds hurts nobody.
+	kneeBy = 20 * time.Millisecond
 	// kneeRise is how much the 99th percentile has to rise beyond a knee to be one.
 	kneeRise = 2.0
 	// kneeFew is how many successes a percentile of a load takes.
@@ -48,6 +55,9 @@ func targetCapacity(series *report.Series, target int, onset report.Onset, g dia
 		return nil
 	}
 	out := &report.TargetCapacity{AtLeastRPS: groups[len(groups)-1].load}
+	if out.AtLeastRPS <= groups[0].load*(1+constantLoad) {
+		return out
+	}
 	out.Faults = faultLimit(groups, onset)
 	out.Goodput = goodputLimit(groups)
 	out.Latency = latencyLimit(groups)
@@ -169,7 +179,7 @@ func latencyLimit(groups []loadGroup) *report.CapacityLimit {
 		x, y = append(x, -g.load), append(y, -math.Log(float64(p99)))
 	}
 	corner, ok := stats.FitCorner(x, y)
-	if !ok {
+	if !ok || !climbs(x, y, corner.At) {
 		return nil
 	}
 	// From the knee at -At to the highest load, x[len-1], in logarithms.
@@ -179,6 +189,32 @@ func latencyLimit(groups []loadGroup) *report.CapacityLimit {
 	}
 	corner.At, corner.Low, corner.High = -corner.At, -corner.High, -corner.Low
 	return cornerLimit(corner, true)
+}
+
+// climbs reports whether the percentile is higher at the highest loads than below
+// a knee by enough to matter, and stays so to the end: three quarters of the
+// highest loads beyond the knee are.
+func climbs(x, y []float64, knee float64) bool {
+	var below, above []float64
+	for i := range x {
+		if p99 := math.Exp(-y[i]); x[i] > knee {
+			below = append(below, p99)
+		} else {
+			above = append(above, p99)
+		}
+	}
+	if len(below) == 0 || len(above) == 0 {
+		return false
+	}
+	level := stats.Median(below)
+	top := above[len(above)-max(1, min(len(above), max(3, len(above)/3))):]
+	high := 0
+	for _, p99 := range top {
+		if p99 >= kneeRise*level && p99 >= level+float64(kneeBy.Microseconds()) {
+			high++
+		}
+	}
+	return 4*high >= 3*len(top)
 }
 
 func cornerLimit(c stats.Corner, ok bool) *report.CapacityLimit {

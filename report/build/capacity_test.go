@@ -57,6 +57,8 @@ func TestCapacityOfARamp(t *testing.T) {
 		"a rate limit":       {excess, steady, found, "", 1200, 1200, 0},
 		"queues":             {none, climbs, report.Onset{Status: "none"}, "latency", 0, 0, 1000},
 		"queues, then sheds": {excess, climbs, found, "latency", 1200, 1200, 1000},
+		"2 ms doubled":       {none, func(load float64) float64 { return 2 * math.Exp(max(0, load-1000)/800) }, report.Onset{Status: "none"}, "", 0, 0, 0},
+		"higher for a while": {none, func(load float64) float64 { return map[bool]float64{true: 80, false: 20}[load > 1000 && load < 1700] }, report.Onset{Status: "none"}, "", 0, 0, 0},
 		"a step to 20 %":     {func(load float64) float64 { return map[bool]float64{true: 0.2}[load > 900] }, steady, found, "faults", 900, 0, 0},
 		"a passing episode":  {excess, steady, report.Onset{Status: "transient"}, "goodput", 0, 1200, 0},
 		"one in 2,000":       {func(float64) float64 { return 0.0005 }, steady, report.Onset{Status: "none"}, "", 0, 0, 0},
@@ -107,8 +109,11 @@ func TestCapacityIsNotMeasured(t *testing.T) {
 	for i := range s.Points[0] {
 		s.Points[0][i].Offered = 500
 	}
-	if got := targetCapacity(s, 0, report.Onset{Status: "none"}, diagnose.GeneratorState{}); got.Goodput != nil || got.Latency != nil {
-		t.Errorf("%+v of a level load", got)
+	for _, status := range []diagnose.OnsetStatus{diagnose.NoOnset, diagnose.Found} {
+		got := targetCapacity(s, 0, report.Onset{Status: string(status)}, diagnose.GeneratorState{})
+		if got.RPS != nil || got.Faults != nil || got.Goodput != nil || got.Latency != nil {
+			t.Errorf("%s: %+v of a level load", status, got)
+		}
 	}
 	if got := targetCapacity(report.NewSeries(interval, []string{"orders"}), 0, report.Onset{}, diagnose.GeneratorState{}); got != nil {
 		t.Errorf("%+v of nothing", got)

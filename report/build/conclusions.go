@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/rampload/rampload/probe"
@@ -12,14 +13,14 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-func onsets(result diagnose.Result, target string) (headline report.Onset, all []report.Onset, recovery *float64) {
+func onsets(log *runlog.Log, result diagnose.Result, target string) (headline report.Onset, all []report.Onset, recovery *float64) {
 	headline, all = report.Onset{Status: string(diagnose.NoOnset)}, []report.Onset{}
 	for _, t := range result.Targets {
 		if t.Name != target {
 			continue
 		}
 		for _, o := range t.Onsets {
-			all = append(all, onset(o))
+			all = append(all, onset(log.Header, o))
 		}
 		if len(all) > 0 {
 			headline = all[0]
@@ -32,13 +33,16 @@ func onsets(result diagnose.Result, target string) (headline report.Onset, all [
 	return headline, all, recovery
 }
 
-func onset(o diagnose.Onset) report.Onset {
+// longDelay is how long faults have to come after they were due to be told.
+const longDelay = 0.5
+
+func onset(h runlog.Header, o diagnose.Onset) report.Onset {
 	out := report.Onset{
 		Status:   string(o.Status),
 		Fault:    o.Fault.String(),
 		Before:   o.Before,
 		BeforeOf: o.BeforeOf,
-		Note:     o.Note,
+		Note:     onsetNote(h.Interval, o),
 	}
 	if o.Status == diagnose.NoOnset {
 		out.UpperBound = number(o.UpperBound)
@@ -46,10 +50,43 @@ func onset(o diagnose.Onset) report.Onset {
 	}
 	out.AtS, out.LowS, out.HighS = number(o.At.Value), number(o.At.Low), number(o.At.High)
 	out.LoadRPS, out.LoadLowRPS, out.LoadHighRPS = number(o.Load.Value), number(o.Load.Low), number(o.Load.High)
+	out.LoadUnit = report.LoadRPS
+	if _, held := diagnose.Held(h.Stages, time.Duration(o.At.Value*float64(time.Second))); held {
+		out.LoadUnit = report.LoadConnections
+	}
+	if o.EventDelay >= longDelay {
+		out.DelayS = number(o.EventDelay)
+	}
 	if o.AfterOf > 0 {
 		out.RateAfter = number(float64(o.After) / float64(o.AfterOf))
 	}
 	return out
+}
+
+// onsetNote is the note of an onset, with windows of faults that follow each other
+// told as the one outage that they are.
+func onsetNote(interval time.Duration, o diagnose.Onset) string {
+	const apart = 2 * time.Second // what is closer is one outage
+	if o.Status != diagnose.Transient || len(o.Bursts) == 0 || !strings.Contains(o.Note, "isolated burst") {
+		return o.Note
+	}
+	outages, length := 1, time.Duration(0)
+	from := o.Bursts[0].At
+	for i, b := range o.Bursts {
+		if i > 0 && b.At-o.Bursts[i-1].At > apart {
+			outages++
+			from = b.At
+		}
+		length = max(length, b.At+interval-from)
+	}
+	text := "one outage of " + report.FormatSeconds(length.Seconds())
+	if outages > 1 {
+		text = fmt.Sprintf("%d outages, the longest %s", outages, report.FormatSeconds(length.Seconds()))
+	}
+	if _, rest, ok := strings.Cut(o.Note, "; "); ok {
+		text += "; " + rest
+	}
+	return text
 }
 
 func resources(result diagnose.Result) []report.Resource {

@@ -52,7 +52,8 @@ func (b borders) span(bin int) (low, high float64) {
 }
 
 // byLoad counts one target by the offered load of all. Windows in which nothing
-// was due belong to no load.
+// was due belong to no load, but for the drain at the end: it counts at the last
+// load, and takes no time of it.
 func byLoad(h runlog.Header, series *report.Series, target int) []report.LoadBin {
 	b := bordersOf(h)
 	type sums struct {
@@ -61,18 +62,20 @@ func byLoad(h runlog.Header, series *report.Series, target int) []report.LoadBin
 		sent    uint64
 	}
 	bins := map[int]*sums{}
-	for i := range series.Len() {
+	for i, load := range series.Loads() {
 		p := &series.Points[target][i]
-		if p.Offered <= 0 {
+		if load <= 0 {
 			continue
 		}
-		bin := bins[b.bin(p.Offered)]
+		bin := bins[b.bin(load)]
 		if bin == nil {
 			bin = &sums{}
-			bin.LowRPS, bin.HighRPS = b.span(b.bin(p.Offered))
-			bins[b.bin(p.Offered)] = bin
+			bin.LowRPS, bin.HighRPS = b.span(b.bin(load))
+			bins[b.bin(load)] = bin
 		}
-		bin.Seconds += series.Interval.Seconds()
+		if p.Offered > 0 {
+			bin.Seconds += series.Interval.Seconds()
+		}
 		bin.Requests += p.Requests
 		bin.Attempts += p.Attempts
 		bin.Failed += p.Failures

@@ -81,7 +81,7 @@ func capacity(log *runlog.Log, series *report.Series, search *Search, result dia
 			out.Steps = append(out.Steps, row)
 			continue
 		}
-		v := judge.Judge(step.Load, index(log, step.Hold), index(log, step.End), index(log, step.Drained))
+		v := judge.Judge(step.Load, index(log, step.Hold), index(log, step.End))
 		s.Add(step.Load, v)
 		row.Result, row.Gate, row.Reason = v.Result, v.Gate, v.Reason
 		failed[step.Load] = failed[step.Load] || v.Result == report.StepFailed

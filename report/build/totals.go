@@ -29,7 +29,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result) []r
 		t.LatencyMS, t.LatencyFromSendMS = latency(fromDue), latency(fromSend)
 		t.ByAddress = byAddress(log, i)
 		t.ByLoad = byLoad(log.Header, series, i)
-		t.Onset, t.Onsets, t.RecoveryRPS = onsets(result, h.Name)
+		t.Onset, t.Onsets, t.RecoveryRPS = onsets(log, result, h.Name)
 		if len(log.Steps) == 0 {
 			t.Capacity = targetCapacity(series, i, t.Onset, result.Generator)
 		}
