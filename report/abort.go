@@ -56,7 +56,7 @@ func struck(g profiles.Gate, s *Series) bool {
 	if span > total {
 		return false
 	}
-	e := evidence{gate: g, series: s, end: total}
+	e := &evidence{gate: g, series: s, end: total}
 	t := tallies{windows: make([]tally, total-first), span: span}
 	for i := range t.windows {
 		if !e.includes(first + i) {
@@ -67,7 +67,7 @@ func struck(g profiles.Gate, s *Series) bool {
 			v := p.tally(g)
 			if g.Metric != profiles.GateLatency {
 				// In flight: sent, and not ended in any way.
-				v.n = max(v.n, p.Sent-min(p.Sent, p.LocalFaults))
+				v.n = max(v.n, p.Sent-min(p.Sent, p.LocalFaults)+p.Held)
 			}
 			t.windows[i].k += v.k
 			t.windows[i].n += v.n

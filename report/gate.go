@@ -11,9 +11,9 @@ import (
 // Judged is the evidence that gates are judged on.
 type Judged struct {
 	Series *Series
-	// Onsets is the headline onset of each target by name. A target that is not
-	// in it was not scanned.
-	Onsets map[string]Onset
+	// Onsets holds the onsets of all fault classes of each target by name. A
+	// target without any was not scanned.
+	Onsets map[string][]Onset
 	// Headrooms holds the readings of every resource with a limit.
 	Headrooms []Headroom
 	// LimitedAt is when this machine became the limit; nil: it did not. What came
@@ -49,10 +49,14 @@ const reachedShare = 0.98
 //     a span, corrected for the number of spans (Bonferroni), is beyond
 //     the limit; it passes when no span is above the limit as counted and the
 //     bound over all of them is within it.
-//   - "up to 1500/s" takes the windows offered at most that load (and one request
-//     more for rounding), and passes only when 98 % of it was sent over a second.
-//   - "onset > 1500/s" compares the lower end of the interval of the earliest
-//     onset; without an onset it passes only when that load was sent.
+//   - "up to 1500/s" takes the requests due in windows offered at most that load
+//     (and one request more for rounding), and passes only when 98 % of it was
+//     sent over a second. What happens when nothing is due any more, at the end,
+//     counts at the last load.
+//   - "onset > 1500/s" compares the lowest lower end of the intervals of all
+//     onsets of all fault classes, of those that passed and of periodic ones too:
+//     what began at a load began there, even if it went away. Without an onset it
+//     passes only when that load was sent.
 //   - "headroom(open-files) > 20%" takes the smallest reading. It passes only when
 //     readings were there all the time (no gap of more than 3 s).
 //
@@ -99,10 +103,19 @@ type evidence struct {
 	targets []int
 	end     int    // windows from here on are no evidence
 	missing string // why even a clean record proves nothing; empty: it does
+	loads   []float64
 }
 
-func newEvidence(g profiles.Gate, in Judged) evidence {
-	e := evidence{gate: g, series: in.Series, end: in.Series.Len()}
+// load returns the load that a window counts at.
+func (e *evidence) load(window int) float64 {
+	if e.loads == nil {
+		e.loads = e.series.Loads()
+	}
+	return e.loads[window]
+}
+
+func newEvidence(g profiles.Gate, in Judged) *evidence {
+	e := &evidence{gate: g, series: in.Series, end: in.Series.Len()}
 	if g.Metric != profiles.GateHeadroom {
 		e.targets = in.Series.index(g.Of)
 	}
@@ -140,21 +153,26 @@ func newEvidence(g profiles.Gate, in Judged) evidence {
 	return e
 }
 
-// includes reports whether a window is offered at most the gate's load. One
+// includes reports whether a window counts at most at the gate's load. One
 // request more than the load asks for is rounding: the schedule has whole
 // requests.
-func (e evidence) includes(window int) bool {
+func (e *evidence) includes(window int) bool {
 	if window < 0 || window >= e.end {
 		return false
 	}
-	if e.gate.UpTo <= 0 {
-		return true
-	}
-	slack := 1 / e.series.Interval.Seconds()
-	return e.series.Points[0][window].Offered <= e.gate.UpTo+slack+1e-6
+	return e.gate.UpTo <= 0 || Covers(e.gate, e.load(window), e.series.Interval)
 }
 
-func judgeOnset(g profiles.Gate, e evidence, in Judged) GateResult {
+// Covers reports whether a gate is judged on windows of this length that are
+// offered this load, in requests per second over all targets.
+func Covers(g profiles.Gate, load float64, interval time.Duration) bool {
+	if g.UpTo <= 0 || interval <= 0 {
+		return true
+	}
+	return load <= g.UpTo+1/interval.Seconds()+1e-6
+}
+
+func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 	r := GateResult{Unit: unitName(profiles.UnitRate), Result: GateUndecided}
 	if len(e.targets) == 0 {
 		r.Reason = fmt.Sprintf("no target is named %q", g.Of)
@@ -164,25 +182,26 @@ func judgeOnset(g profiles.Gate, e evidence, in Judged) GateResult {
 	target := ""
 	for _, t := range e.targets {
 		name := in.Series.Names[t]
-		o, scanned := in.Onsets[name]
-		if !scanned {
+		if len(in.Onsets[name]) == 0 {
 			r.Reason = name + " was not scanned for an onset"
 			return r
 		}
-		if o.Status != "onset" && o.Status != "left-censored" {
-			continue
-		}
-		if in.LimitedAt != nil && o.AtS != nil && *o.AtS >= in.LimitedAt.Seconds() {
-			continue // it may be this machine's own doing
-		}
-		low := 0.0
-		if o.LoadLowRPS != nil {
-			low = *o.LoadLowRPS
-		} else if o.LoadRPS != nil && o.Status == "onset" {
-			low = *o.LoadRPS
-		}
-		if low < lowest {
-			lowest, where, target = low, o, name
+		for _, o := range in.Onsets[name] {
+			if o.Status == "none" {
+				continue
+			}
+			if in.LimitedAt != nil && o.AtS != nil && *o.AtS >= in.LimitedAt.Seconds() {
+				continue // it may be this machine's own doing
+			}
+			low := 0.0
+			if o.LoadLowRPS != nil {
+				low = *o.LoadLowRPS
+			} else if o.LoadRPS != nil && o.Status != "left-censored" {
+				low = *o.LoadRPS
+			}
+			if low < lowest {
+				lowest, where, target = low, o, name
+			}
 		}
 	}
 	if target != "" {
@@ -212,6 +231,12 @@ func describeOnset(target string, o Onset) string {
 		return target + ": " + o.Fault + " from the start of the load"
 	}
 	s := target + ": " + o.Fault
+	switch o.Status {
+	case "transient":
+		s += " (passing)"
+	case "periodic":
+		s += " (in bursts)"
+	}
 	if o.LoadRPS != nil {
 		s += " from " + FormatRate(math.Round(*o.LoadRPS))
 	}
@@ -225,7 +250,7 @@ func describeOnset(target string, o Onset) string {
 // counts as watched: 12 readings at the usual rate.
 const maxGap = 3 * time.Second
 
-func judgeHeadroom(g profiles.Gate, e evidence, all []Headroom) GateResult {
+func judgeHeadroom(g profiles.Gate, e *evidence, all []Headroom) GateResult {
 	r := GateResult{Unit: unitName(profiles.UnitRatio), Result: GateUndecided}
 	type place struct{ host, process string }
 	seen, order := map[place][]time.Duration{}, []place(nil)
@@ -271,7 +296,7 @@ func judgeHeadroom(g profiles.Gate, e evidence, all []Headroom) GateResult {
 }
 
 // watches reports whether a reading at a time belongs to the gate's windows.
-func (e evidence) watches(at time.Duration) bool {
+func (e *evidence) watches(at time.Duration) bool {
 	if e.series.Interval <= 0 || at < 0 {
 		return false
 	}
@@ -284,7 +309,7 @@ func (e evidence) watches(at time.Duration) bool {
 
 // longestGap returns the longest stretch of the gate's windows without a
 // reading, and where it begins. Times need not be in order.
-func (e evidence) longestGap(times []time.Duration) (from, longest time.Duration) {
+func (e *evidence) longestGap(times []time.Duration) (from, longest time.Duration) {
 	read := make([]bool, e.end)
 	for _, at := range times {
 		if i := int(at / e.series.Interval); i < e.end {

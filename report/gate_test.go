@@ -69,7 +69,7 @@ func TestJudge(t *testing.T) {
 	clean := run(load{rps: 500, seconds: 20}, load{rps: 1500, seconds: 20})
 	// 0.5 % above 1,500/s, nothing below.
 	above := run(load{rps: 500, seconds: 20}, load{rps: 1500, seconds: 20}, load{rps: 2000, seconds: 10, failed: 0.005})
-	onset := func(o Onset) map[string]Onset { return map[string]Onset{"orders": o} }
+	onset := func(o ...Onset) map[string][]Onset { return map[string][]Onset{"orders": o} }
 	none := onset(Onset{Status: "none"})
 	found := onset(Onset{Status: "onset", Fault: "reset", AtS: number(30), LoadRPS: number(1510), LoadLowRPS: number(1490), LoadHighRPS: number(1525)})
 	watched := func(free ...float64) []Headroom {
@@ -133,6 +133,17 @@ func TestJudge(t *testing.T) {
 		{"onset after this machine's limit is not the target's", "onset > 1500/s", Judged{Series: clean, Onsets: found, LimitedAt: at(25 * time.Second)}, GatePassed, math.NaN(), "no onset"},
 		{"onset before the limit is", "onset > 1500/s", Judged{Series: above, Onsets: found, LimitedAt: at(40 * time.Second)}, GateFailed, 1490, ""},
 		{"from the start", "onset > 1500/s", Judged{Series: above, Onsets: onset(Onset{Status: "left-censored", Fault: "eof"})}, GateFailed, 0, "from the start"},
+		{"an earlier one that passed", "onset > 1400/s", Judged{Series: above, Onsets: onset(
+			found["orders"][0],
+			Onset{Status: "transient", Fault: "timeout", AtS: number(12), LoadRPS: number(1040), LoadLowRPS: number(1010), LoadHighRPS: number(1070)},
+			Onset{Status: "none", Fault: "eof"},
+		)}, GateFailed, 1010, "orders: timeout (passing) from 1,040/s (1,010 to 1,070)"},
+		{"an earlier periodic one", "onset > 1400/s", Judged{Series: above, Onsets: onset(
+			found["orders"][0], Onset{Status: "periodic", Fault: "eof", AtS: number(2), LoadRPS: number(300)},
+		)}, GateFailed, 300, "orders: eof (in bursts) from 300/s"},
+		{"an episode after this machine's limit is not the target's", "onset > 1400/s", Judged{Series: above, LimitedAt: at(45 * time.Second), Onsets: onset(
+			found["orders"][0], Onset{Status: "transient", Fault: "eof", AtS: number(46), LoadRPS: number(900)},
+		)}, GatePassed, 1490, "reset"},
 		{"not scanned", "onset > 1500/s", Judged{Series: clean}, GateUndecided, math.NaN(), "not scanned"},
 
 		{"headroom", "headroom(open-files) > 20%", Judged{Series: clean, Headrooms: watched(0.9, 0.5, 0.4)}, GatePassed, 0.4, "40% left of open-files of orders on orders-1"},

@@ -1,14 +1,16 @@
 package report
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 )
 
-// Series is the time series that gates and abort conditions judge. Counts are by
-// the window in which requests were due, so that a failure is held against the
-// load that caused it. The zero value is an empty run; Add is not safe for
+// Series is the time series that gates and abort conditions judge. Counts and
+// latencies are by the window in which requests were due, so that a failure is
+// held against the load that caused it. The zero value is an empty run; Add is not safe for
 // concurrent use.
 type Series struct {
 	Interval time.Duration
@@ -27,7 +29,8 @@ type Point struct {
 	VisibleResets uint64           // requests
 	WireResets    uint64           // connections; idle ones in the window in which they were seen
 	LocalFaults   uint64           // attempts
-	Latency       attack.Histogram // µs from due time, by the window in which they ended
+	Held          uint64           // of Requests: held connections that came to nothing, which nobody sent
+	Latency       attack.Histogram // µs from due time, of requests that ended well
 	LagP99        int64            // µs
 	Unsent        uint64
 	InFlight      int64 // requests at its end
@@ -58,7 +61,6 @@ func (s *Series) Add(w attack.Window) {
 	p.Sent += w.Sent
 	p.Unsent += w.Unsent
 	p.InFlight = w.InFlight
-	p.Latency = p.Latency.Merge(w.FromDue)
 	if lag, ok := w.Lag.Quantile(0.99); ok {
 		p.LagP99 = max(p.LagP99, lag)
 	}
@@ -73,6 +75,70 @@ func (s *Series) Add(w attack.Window) {
 		due := min(max(c.DueWindow, 0), w.Index)
 		s.Points[t][due].addCell(c)
 	}
+	s.addLatency(s.Points[t], w)
+}
+
+// addLatency gives the latencies of what ended in a window back to the windows
+// in which it was due. How many were due in each is counted; which they are
+// follows from their latency to within a window: of those that end together, the
+// slowest were due first. So a percentile is taken over the very requests that
+// failures are a share of.
+func (s *Series) addLatency(points []Point, w attack.Window) {
+	due := map[int32]uint64{}
+	for _, c := range w.Cells {
+		if c.Fault == attack.None && c.Attempts > 0 {
+			due[min(max(c.DueWindow, 0), w.Index)] += c.Attempts
+		}
+	}
+	rest := slices.Clone(w.FromDue)
+	for _, window := range slices.Sorted(maps.Keys(due)) {
+		if window == w.Index {
+			break
+		}
+		var slowest attack.Histogram
+		for n := due[window]; n > 0 && len(rest) > 0; {
+			b := &rest[len(rest)-1]
+			take := min(n, b.Count)
+			slowest = append(slowest, attack.Bucket{Value: b.Value, Count: take})
+			n -= take
+			if b.Count -= take; b.Count == 0 {
+				rest = rest[:len(rest)-1]
+			}
+		}
+		slices.Reverse(slowest)
+		points[window].Latency = points[window].Latency.Merge(slowest)
+	}
+	points[w.Index].Latency = points[w.Index].Latency.Merge(rest)
+}
+
+// drain returns the first window after the last in which something was due, and
+// the load of the end: what happens from there on was caused by that load, not
+// by none. A last window that the end cut short counts like the one before it.
+func (s *Series) drain() (from int, load float64) {
+	if len(s.Points) == 0 {
+		return 0, 0
+	}
+	points := s.Points[0]
+	for from = len(points); from > 0 && points[from-1].Offered <= 0; from-- {
+	}
+	for _, p := range points[max(0, from-2):from] {
+		load = max(load, p.Offered)
+	}
+	return from, load
+}
+
+// Loads returns the load that each window counts at, in requests per second over
+// all targets: the one offered in it, and in the drain, where nothing is due any
+// more, that of the end.
+func (s *Series) Loads() []float64 {
+	out := make([]float64, s.Len())
+	from, end := s.drain()
+	for i := range out {
+		if out[i] = s.Points[0][i].Offered; i >= from-1 {
+			out[i] = end
+		}
+	}
+	return out
 }
 
 func (p *Point) addCell(c attack.Cell) {
@@ -89,6 +155,9 @@ func (p *Point) addCell(c attack.Cell) {
 	}
 	if c.Fault == attack.Reset {
 		p.VisibleResets += c.Requests
+	}
+	if c.Held && c.Fault.Failure() {
+		p.Held += c.Requests
 	}
 }
 

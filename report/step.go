@@ -39,24 +39,16 @@ const (
 	lateFor     = time.Second
 )
 
-// Judge judges a load that was held in windows [from, to). Requests due in them
-// have ended by window drained, the first that is no longer looked at. What
-// failed before this machine fell behind is the target's; nothing later is.
-func (j StepJudge) Judge(load float64, from, to, drained int) StepVerdict {
-	from, to, drained = j.clip(from), j.clip(to), j.clip(drained)
+// Judge judges a load that was held in windows [from, to), when the requests due
+// in them have ended. What failed before this machine fell behind is the
+// target's; nothing later is.
+func (j StepJudge) Judge(load float64, from, to int) StepVerdict {
+	from, to = j.clip(from), j.clip(to)
 	end, limit := to, ""
 	if at, reason := j.generatorLimit(load, from, to); reason != "" {
 		end, limit = at, reason
 	}
 	part := j.part(from, end)
-	if end == to && to > from { // latencies are kept by the window in which they ended
-		for t := range part.Points {
-			last := &part.Points[t][to-from-1]
-			for _, p := range j.Series.Points[t][to:max(to, drained)] {
-				last.Latency = last.Latency.Merge(p.Latency)
-			}
-		}
-	}
 	v := StepVerdict{Result: StepPassed, Clean: true}
 	var reasons []string
 	for i, r := range Judge(j.Gates, Judged{Series: part}) {
@@ -132,7 +124,8 @@ func (j StepJudge) Broken(from, to int) bool {
 }
 
 func (j StepJudge) sum(g profiles.Gate, part *Series) tally {
-	return evidence{gate: g, series: part, targets: part.index(g.Of), end: part.Len()}.tallies().total()
+	e := &evidence{gate: g, series: part, targets: part.index(g.Of), end: part.Len()}
+	return e.tallies().total()
 }
 
 func (j StepJudge) clip(window int) int { return min(max(window, 0), j.Series.Len()) }
@@ -153,7 +146,7 @@ func (j StepJudge) pending(from, to int) *Series {
 	for _, points := range s.Points {
 		for i := range points {
 			p := &points[i]
-			ended := p.Requests + p.LocalFaults
+			ended := p.Requests - p.Held + p.LocalFaults
 			if p.Sent <= ended {
 				continue
 			}

@@ -94,7 +94,7 @@ func TestStepVerdicts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := judgeOf(t, seriesOfHolds(c.parts...), c.gates...)
-			v := j.Judge(c.load, 0, 40, 50)
+			v := j.Judge(c.load, 0, 40)
 			if v.Result != c.result || v.Clean != c.clean || !strings.Contains(v.Reason, c.reason) {
 				t.Errorf("%+v, want %s %v %q", v, c.result, c.clean, c.reason)
 			}
@@ -108,7 +108,7 @@ func TestStepVerdicts(t *testing.T) {
 // Slow answers end after the hold; they count.
 func TestStepLatencyOfTheLastRequests(t *testing.T) {
 	j := judgeOf(t, seriesOfHolds(repeat(20, held{offered: 100, slow: 60, endsAfter: 4})...), "p50 < 250ms")
-	if v := j.Judge(400, 0, 20, 30); v.Result != StepFailed {
+	if v := j.Judge(400, 0, 20); v.Result != StepFailed {
 		t.Errorf("%+v", v)
 	}
 }

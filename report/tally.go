@@ -25,7 +25,7 @@ type tallies struct {
 
 // tallies collects the included windows. A window that is not included counts
 // nothing, so that a span over it holds the rest.
-func (e evidence) tallies() tallies {
+func (e *evidence) tallies() tallies {
 	s := e.series
 	out := tallies{
 		windows: make([]tally, e.end),

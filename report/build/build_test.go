@@ -313,7 +313,12 @@ func TestExitCodes(t *testing.T) {
 		want  int
 	}{
 		{"no gates", nil, func(*runlog.Log, *diagnose.Result) {}, 0},
-		{"passed", []string{"onset > 150/s"}, func(*runlog.Log, *diagnose.Result) {}, 0},
+		{"passed", []string{"onset > 150/s"}, func(_ *runlog.Log, r *diagnose.Result) {
+			r.Targets[0].Onsets = r.Targets[0].Onsets[:1]
+		}, 0},
+		{"passed at the headline, not at what passed before", []string{"onset > 150/s"}, func(_ *runlog.Log, r *diagnose.Result) {
+			r.Targets[0].Onsets[1] = diagnose.Onset{Status: diagnose.Transient, Fault: attack.Timeout, At: diagnose.Span{Value: 5, Low: 4, High: 6}, Load: diagnose.Span{Value: 130, Low: 120, High: 140}}
+		}, 1},
 		{"failed", []string{"onset > 250/s"}, func(*runlog.Log, *diagnose.Result) {}, 1},
 		{"undecided", []string{"headroom(conntrack) > 1%"}, func(*runlog.Log, *diagnose.Result) {}, 4},
 		{"interrupted", []string{"onset > 250/s"}, func(l *runlog.Log, _ *diagnose.Result) { l.Trailer.Interrupted = true }, 130},

@@ -76,7 +76,7 @@ func (l *FailureLog) Append(b []byte, f attack.Failure) []byte {
 	}
 	line.Message = message(f, line.Peer)
 	line.RemoteAddress, line.LocalAddress = addrPort(f.Conn.Remote), addrPort(f.Conn.Local)
-	if f.Phase != attack.PhaseIdle {
+	if f.Phase != attack.PhaseIdle && !f.Held { // neither is a request of the schedule
 		line.TransactionID = string(l.run.AppendTransactionID(nil, f.Request))
 		// version "-" trace id (32 digits) "-" ...
 		line.TraceID = string(l.run.AppendTraceParent(nil, f.Request, f.Try)[3:35])

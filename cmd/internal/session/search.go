@@ -148,7 +148,7 @@ func (s *searcher) fill(to time.Duration) {
 func (s *searcher) finish(end time.Duration) {
 	s.step.Drained = end
 	s.cfg.Step(s.step)
-	s.last = s.judge.Judge(s.step.Load, s.index(s.step.Hold), s.index(s.step.End), s.index(end))
+	s.last = s.judge.Judge(s.step.Load, s.index(s.step.Hold), s.index(s.step.End))
 	s.search.Add(s.step.Load, s.last)
 	var more bool
 	if s.next, more = s.search.Next(); !more {
