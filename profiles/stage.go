@@ -110,6 +110,9 @@ func (s Stage) String() string {
 	case Max:
 		return "as fast as the connections allow for " + over
 	case Connections:
+		if s.FromConns == s.ToConns {
+			return fmt.Sprintf("hold %s connections for %s", grouped(float64(s.FromConns)), over)
+		}
 		return fmt.Sprintf("connections %s to %s over %s", grouped(float64(s.FromConns)), grouped(float64(s.ToConns)), over)
 	case Search:
 		return s.searchString()

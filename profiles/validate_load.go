@@ -146,5 +146,9 @@ func (v *validator) connections(path string, s Stage) {
 	case max(s.FromConns, s.ToConns) > maxConns:
 		v.add(path, "%d connections are more than one machine holds: write %d conns or fewer", max(s.FromConns, s.ToConns), int(maxConns))
 	}
+	if s.FromConns == s.ToConns {
+		v.length(path+".for", s)
+		return
+	}
 	v.length(path+".over", s)
 }

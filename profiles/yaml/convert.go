@@ -244,6 +244,8 @@ func (s *stageSyntax) stage() profiles.Stage {
 		}
 	case s.At != nil && s.At.max:
 		return profiles.Stage{Kind: profiles.Max, For: length}
+	case s.At != nil && s.At.isConns:
+		return profiles.Stage{Kind: profiles.Connections, FromConns: s.At.conns, ToConns: s.At.conns, For: length}
 	case s.At != nil:
 		return profiles.Stage{Kind: profiles.Hold, From: s.At.rate, To: s.At.rate, For: length}
 	case s.Step != nil:

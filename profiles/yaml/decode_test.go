@@ -214,6 +214,8 @@ func TestDecodeStages(t *testing.T) {
 		{Kind: profiles.Burst, BurstSize: 40, Every: 950e6, Jitter: 150e6, For: 25 * s},
 		{Kind: profiles.Max, For: 10 * s},
 		{Kind: profiles.Connections, FromConns: 100, ToConns: 10000, For: 120 * s},
+		{Kind: profiles.Connections, FromConns: 270, ToConns: 270, For: 10 * s},
+		{Kind: profiles.Connections, FromConns: 80, ToConns: 80, For: 10 * s},
 	}
 	if diff := cmp.Diff(want, p.Load); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
@@ -307,7 +309,7 @@ func TestStarterLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Load) != 8 || len(p.Hosts) != 3 || len(p.Gate) != 6 || p.AbortIf[0].Within != 5e9 ||
+	if len(p.Load) != 9 || len(p.Hosts) != 3 || len(p.Gate) != 6 || p.AbortIf[0].Within != 5e9 ||
 		p.Client.Retries.Max != 2 || !p.Client.Proxy || len(p.Client.LocalAddrs) != 2 || len(p.Targets[0].Requests) != 2 {
 		t.Errorf("some lines did not count: %+v", p)
 	}

@@ -223,12 +223,15 @@ func stageOf(stage profiles.Stage) stageSyntax {
 	case profiles.Max:
 		return stageSyntax{At: &peak{max: true}, For: &length}
 	case profiles.Hold:
-		return stageSyntax{At: &peak{rate: stage.From}, For: &length}
+		return stageSyntax{At: &peak{level: from}, For: &length}
 	case profiles.Staircase:
 		step := rate(stage.Step)
 		return stageSyntax{From: &from, To: &to, Step: &step, Every: &every}
 	case profiles.Connections:
 		from, to = level{conns: stage.FromConns, isConns: true}, level{conns: stage.ToConns, isConns: true}
+		if from == to {
+			return stageSyntax{At: &peak{level: from}, For: &length}
+		}
 	}
 	return stageSyntax{From: &from, To: &to, Over: &length}
 }

@@ -58,8 +58,8 @@ const defaultIdleFrom = time.Second
 
 // peak is what a hold holds.
 type peak struct {
-	rate float64
-	max  bool
+	level
+	max bool
 }
 
 func (v *word) parse(text string, _ bool) error { *v = word(text); return nil }
@@ -301,21 +301,20 @@ func (v *level) format() (string, bool) {
 	return profiles.FormatRate(v.rate), true
 }
 
-func (v *peak) parse(text string, _ bool) error {
+func (v *peak) parse(text string, scalar bool) error {
 	if text == "max" {
 		*v = peak{max: true}
 		return nil
 	}
-	r, err := profiles.ParseRate(text)
-	*v = peak{rate: r}
-	return err
+	*v = peak{}
+	return v.level.parse(text, scalar)
 }
 
 func (v *peak) format() (string, bool) {
 	if v.max {
 		return "max", true
 	}
-	return profiles.FormatRate(v.rate), true
+	return v.level.format()
 }
 
 func (v *gate) parse(text string, _ bool) error {

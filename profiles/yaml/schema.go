@@ -91,7 +91,7 @@ func definitions() map[string]*jsonschema.Schema {
 		"toggle":    typed(&jsonschema.Schema{Type: "boolean"}),
 		"address":   {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
 		"level":     pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
-		"peak":      pattern(ratePerSec+"|max", "Requests per second, or max.", "2000/s", "max"),
+		"peak":      pattern(ratePerSec+"|"+conns+"|max", "Requests per second, a number of held connections, or max.", "2000/s", "500 conns", "max"),
 		"engine":    enum(engines()),
 		"protocol":  enum(protocols()),
 		"backoff":   enum(backoffs()),

@@ -74,7 +74,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 	for _, kind := range []string{
 		"unknown-key*", "missing-*", "not-a-*", "*-unit", "duration-[bsdnw]*", "rate-[tkmrw]*", "percent-[fbwo]*", "count-[utq]*",
-		"number-*", "flag-*", "engine", "protocol", "backoff", "jitter", "proxy*", "status", "conns-spelling", "stage-none", "stage-jitter-only",
+		"number-*", "flag-*", "engine", "protocol", "backoff", "jitter", "proxy*", "status", "conns-spelling", "conns-hold-spelling", "stage-none", "stage-jitter-only",
 		"stage-ramp-missing", "stage-burst-missing", "stage-hold-over", "request-text*", "retries-fault*", "timeout-zero", "weight-zero",
 		"max-in-flight-zero", "connections-negative", "gate-operator-*", "gate-metric*", "gate-value-missing", "gate-two", "gate-up*", "several-syntax",
 	} {

@@ -40,7 +40,7 @@ type stageSyntax struct {
 	From   *level    `yaml:"from" about:"Load at the beginning: a rate, or a number of held connections."`
 	To     *level    `yaml:"to" about:"Load at the end: a rate, or a number of held connections."`
 	Over   *duration `yaml:"over" about:"Length of a ramp."`
-	At     *peak     `yaml:"at" about:"Rate to hold, or max: a closed loop in which every connection is always busy."`
+	At     *peak     `yaml:"at" about:"Rate or number of connections to hold, or max: a closed loop in which every connection is always busy."`
 	Step   *rate     `yaml:"step" about:"Height of each step of a staircase, up or down."`
 	Burst  *count    `yaml:"burst" about:"Requests sent at once."`
 	Every  *duration `yaml:"every" about:"Length of each step of a staircase, or time between bursts."`
