@@ -26,7 +26,11 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "server-cpu-shedding", "cpu-shedding":
 		return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
 	case "server-threads", "threads":
-		return []string{c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")}
+		raise := c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")
+		if g, ok := c.leak(h); ok {
+			return []string{"find what starts threads or processes that do not end: " + c.leaks(h, g), raise}
+		}
+		return []string{raise}
 	case "client-timeout":
 		slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", wordSeconds(c.a.log.Header.Generator.Timeout.Seconds()))
 		if c.onset.Status == Found {
@@ -247,7 +251,7 @@ func (c *investigation) portAdvice(h *hypothesis) []string {
 	s := more + fmt.Sprintf(" (now %s", commas(h.lead.limit))
 	if need > h.lead.limit {
 		s += "; without keep-alive " + c.needs(commas(need))
-		if most := roundUp(c.a.maxLoad() * timeWaitFor); most > need {
+		if most := roundUp(math.Round(c.a.maxLoad()) * timeWaitFor); most > need {
 			s += ", at most " + commas(most)
 		}
 	}

@@ -164,9 +164,9 @@ func (c *investigation) below(at float64) string {
 func (c *investigation) healthy(g GeneratorState) Finding {
 	t := c.t.total
 	bound := upper(t.failed, t.attempts)
-	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s/s.", commas(t.attempts), percentBound(bound), commas(c.a.achieved()))
+	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s.", commas(t.attempts), percentBound(bound), c.a.achievedText())
 	if t.failed > 0 {
-		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s/s, without a rise.", commas(t.failed), commas(t.attempts), percentBound(bound), commas(c.a.achieved()))
+		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s, without a rise.", commas(t.failed), commas(t.attempts), percentBound(bound), c.a.achievedText())
 	}
 	f := c.finding(Healthy, "healthy", 1-bound, first)
 	if t.failed > 0 {
@@ -256,8 +256,8 @@ func (c *investigation) explained(h *hypothesis, g GeneratorState) Finding {
 	f := c.finding(Explains, h.cause, h.posterior, c.onsetSentence()+" "+c.causeSentence(h))
 	c.fill(&f, h)
 	f.Evidence = c.evidence(h)
-	if g, ok := c.leak(h); ok {
-		f.Summary += " " + capital(c.leaks(h, g)) + "."
+	if _, ok := c.leak(h); ok {
+		f.Summary += " It had grown at a constant load: it would come at any load, sooner or later."
 	}
 	f.RuledOut = c.excluded(h, g)
 	f.Advice = c.advice(h)
@@ -520,7 +520,7 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 		seen[e.Text] = true
 	}
 	seen[c.facts[h.hop.index][risesWithLoad].text] = true // the onset has said so
-	repeats := func(e Evidence) bool { // another text begins with it and says more
+	repeats := func(e Evidence) bool {                    // another text begins with it and says more
 		return slices.ContainsFunc(h.pro, func(x Evidence) bool { return len(x.Text) > len(e.Text) && strings.HasPrefix(x.Text, e.Text) })
 	}
 	for _, e := range h.pro {

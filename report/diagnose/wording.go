@@ -126,14 +126,20 @@ func (a *analysis) loadText(rps, at float64) string {
 }
 
 // topText is the highest load of the run in the unit of the stage in which it was.
-func (a *analysis) topText() string {
+func (a *analysis) topText() string { return a.loadText(a.maxLoad(), a.topAt()) }
+
+// achievedText is the highest load that was really sent, in the same unit.
+func (a *analysis) achievedText() string { return a.loadText(a.achieved(), a.topAt()) }
+
+// topAt is when the offered load was highest first.
+func (a *analysis) topAt() float64 {
 	at, most := 0.0, 0.0
 	for i, l := range a.load[:a.n] {
 		if l > most {
 			at, most = a.seconds(float64(i)), l
 		}
 	}
-	return a.loadText(most, at)
+	return at
 }
 
 // holds reports whether the stage at a time holds connections.

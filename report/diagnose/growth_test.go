@@ -1,0 +1,233 @@
+package diagnose
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// steady is the analysis of half a minute at 100/s, of which nothing failed, with
+// one metric of a limit, read four times a second.
+func steady(m probe.Metric, limit float64, value func(t float64) float64) (*analysis, *resource) {
+	log := &runlog.Log{Header: runlog.Header{
+		Interval: 250 * time.Millisecond, Targets: []runlog.Target{{Name: "orders"}},
+		Stages: []runlog.Stage{{Text: "100/s for 30s", Kind: "hold", End: 30 * time.Second, From: 100, To: 100}},
+	}, Windows: make([][]attack.Window, 1)}
+	s := runlog.Series{Metric: m}
+	for i := range int32(120) {
+		log.Windows[0] = append(log.Windows[0], attack.Window{Index: i, Scheduled: 25, Sent: 25, Cells: []attack.Cell{
+			{DueWindow: i, Phase: attack.PhaseDone, Attempts: 25, Requests: 25},
+		}})
+		at := time.Duration(i) * 250 * time.Millisecond
+		s.At, s.Value, s.Limit = append(s.At, at), append(s.Value, value(at.Seconds())), append(s.Limit, limit)
+	}
+	log.Series = []runlog.Series{s}
+	a := newAnalysis(log)
+	a.readResources()
+	return a, a.resources[0]
+}
+
+const mib = 1 << 20
+
+// The growth of what restarts is that of one life, not of the mean over lives.
+func TestGrowthOverARestart(t *testing.T) {
+	memory := probe.Metric{Host: "local", Process: "node", Name: probe.CgroupMemory}
+	for name, c := range map[string]struct {
+		value func(t float64) float64
+		slope float64 // 0: it does not grow
+		to    float64
+	}{
+		"a leak and a restart": {func(t float64) float64 {
+			if t < 20 {
+				return (20 + 6*t) * mib
+			}
+			return (20 + 6*(t-21)*math.Max(0, math.Copysign(1, t-21))) * mib
+		}, 6 * mib, 20},
+		"jumps beside it":  {func(t float64) float64 { return (20 + 4*t + 8*math.Mod(7*t, 1)) * mib }, 4 * mib, 29.75},
+		"at its limit":     {func(t float64) float64 { return math.Min(150, 30+10*t) * mib }, 10 * mib, 11.75},
+		"a level":          {func(float64) float64 { return 60 * mib }, 0, 0},
+		"given back often": {func(t float64) float64 { return (40 + 30*math.Mod(t, 1)) * mib }, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, r := steady(memory, 150*mib, c.value)
+			g, ok := a.longestClimb(r)
+			switch {
+			case ok != (c.slope > 0):
+				t.Errorf("%+v, want growth of %v", g, c.slope)
+			case ok && (math.Abs(g.slope/c.slope-1) > 0.05 || math.Abs(g.to-c.to) > 0.5):
+				t.Errorf("%.2f MiB/s up to %v, want %.2f up to %v", g.slope/mib, g.to, c.slope/mib, c.to)
+			}
+		})
+	}
+}
+
+// A leak is told before the limit that only delays it; what levels off, or what
+// waits to be answered, is none.
+func TestLeakAdvice(t *testing.T) {
+	files := probe.Metric{Host: "local", Process: "python3", Name: probe.OpenFiles}
+	for name, c := range map[string]struct {
+		value   func(t float64) float64
+		waiting float64 // requests in flight a second
+		leak    bool
+	}{
+		"a file each eighth request": {func(t float64) float64 { return math.Min(256, 15+12.5*t) }, 0, true},
+		"warms up":                   {func(t float64) float64 { return 256 - 240*math.Exp(-t/3) }, 0, false},
+		"requests pile up":           {func(t float64) float64 { return math.Min(256, 15+12.5*t) }, 12.5, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, r := steady(files, 256, c.value)
+			for i := range a.targets[0].inFlight {
+				a.targets[0].inFlight[i] = c.waiting * a.seconds(float64(i))
+			}
+			inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: Found, At: Span{Value: 20}}, at: 20}
+			got := inv.fileAdvice(&hypothesis{lead: r})
+			if is := strings.Contains(got[0], "a leak"); is != c.leak {
+				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
+			}
+			if c.leak && (!strings.Contains(got[0], "grew by 12/s") && !strings.Contains(got[0], "grew by 13/s") || !strings.Contains(got[1], "LimitNOFILE=512 (now 256); only delays it, to about 40 s")) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// Closed connections hold ports for a minute: the need is load times that.
+func TestPortsInTimeWait(t *testing.T) {
+	ports := probe.Metric{Host: "gw", Name: probe.EphemeralPorts, Instance: "10.0.0.2:8000"}
+	a, r := steady(ports, 600, func(t float64) float64 { return math.Min(600, 100*t) })
+	inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: Found, At: Span{Value: 6}}, at: 6}
+	h := &hypothesis{lead: r}
+	if got := strings.Join(inv.portAdvice(h), "; "); strings.Contains(got, "TIME_WAIT") {
+		t.Errorf("%q although TIME_WAIT was not read", got)
+	}
+	wait := *r
+	wait.metric = probe.Metric{Host: "gw", Name: probe.TimeWait}
+	a.resources = append(a.resources, &wait)
+	need, closed, ok := inv.portsHeld(r)
+	if !ok || closed < 590 || math.Abs(need/6000-1) > 0.1 {
+		t.Errorf("%v ports for %v closed, %v: want 6,000 for 600", need, closed, ok)
+	}
+	if got := strings.Join(inv.portAdvice(h), "; "); !strings.Contains(got, "held by closed connections, each for 60 s (TIME_WAIT)") || !strings.Contains(got, "100/s needs about 6,") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestHeldConnections(t *testing.T) {
+	stages := []runlog.Stage{
+		{Text: "50/s for 10s", Kind: "hold", End: 10 * time.Second, From: 50, To: 50},
+		{Text: "connections 1,000 to 0 over 10s", Kind: "connections", Start: 10 * time.Second, End: 20 * time.Second, From: 2500},
+	}
+	for at, want := range map[time.Duration]float64{5 * time.Second: 0, 12 * time.Second: 2.5, 22 * time.Second: 2.5} {
+		if got, ok := Held(stages, at); got != want || ok != (want > 0) {
+			t.Errorf("at %s: %v, want %v", at, got, want)
+		}
+	}
+	a := &analysis{log: &runlog.Log{Header: runlog.Header{Stages: stages}}}
+	for got, want := range map[string]string{
+		a.loadText(50, 5): "50/s", a.loadText(200, 12): "80 connections",
+		a.loadSpanText(Span{200, 150, 250}, 12): "80 connections (60-100)", a.loadSpanText(Span{200, 200, 200}, 5): "200/s",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What has no limit to be full of is neither full nor a candidate.
+func TestVerdictsWithoutALimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		m     probe.Metric
+		limit float64
+		value func(t float64) float64
+		want  ResourceVerdict
+	}{
+		"pressure":        {probe.Metric{Host: "local", Name: probe.CPUPressure}, math.NaN(), func(t float64) float64 { return 5e5 * t }, SymptomOnly},
+		"shared pages":    {probe.Metric{Host: "local", Process: "node", Name: probe.RSS}, 100 * mib, func(t float64) float64 { return math.Min(130, 80+4*t) * mib }, RuledOut},
+		"its cgroup":      {probe.Metric{Host: "local", Process: "node", Name: probe.CgroupMemory}, 100 * mib, func(t float64) float64 { return math.Min(100, 80+4*t) * mib }, Candidate},
+		"overflows":       {probe.Metric{Host: "local", Name: probe.ListenOverflows}, math.NaN(), func(t float64) float64 { return math.Floor(50 * t) }, FullThroughout},
+		"memory, no more": {probe.Metric{Host: "local", Process: "node", Name: probe.RSS}, 100 * mib, func(float64) float64 { return 60 * mib }, Headroom},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, r := steady(c.m, c.limit, c.value)
+			inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: Found, At: Span{7, 6.8, 7.2}}, at: 7, sigma: 0.2}
+			var got Resource
+			a.judgeVerdict(r, saturated(r), inv, &got)
+			if got.Verdict != c.want {
+				t.Errorf("%s (%s), want %s", got.Verdict, got.Reason, c.want)
+			}
+			if (c.want == SymptomOnly || c.want == RuledOut) && got.Lag != nil {
+				t.Errorf("%+v has a time at which it was full", got)
+			}
+		})
+	}
+}
+
+func saturated(r *resource) *saturation {
+	if r.counter != nil {
+		return r.counter.start
+	}
+	return r.full
+}
+
+// A full processor that harmed nobody is told beside the limit that is nearest.
+func TestNearest(t *testing.T) {
+	a, files := steady(probe.Metric{Host: "local", Process: "app", Name: probe.OpenFiles}, 400, func(t float64) float64 { return 100 + 6*t })
+	busy := func(most float64) *resource {
+		r := &resource{metric: probe.Metric{Host: "local", Name: probe.CPU}, limit: 1, peak: most, most: most}
+		r.def, _ = r.metric.Def()
+		return r
+	}
+	inv := &investigation{a: a, t: a.targets[0], hops: []hop{{host: "local"}}}
+	for most, told := range map[float64]bool{1: true, 0.75: false} {
+		cpu := busy(most)
+		a.resources = []*resource{cpu, files}
+		limit, beside := inv.nearest()
+		if limit != files || (beside == cpu) != told {
+			t.Errorf("cpu %v: %v, %v", most, limit.metric, beside)
+		}
+		a.resources = []*resource{cpu}
+		if limit, beside := inv.nearest(); limit != cpu || beside != nil {
+			t.Errorf("alone, cpu %v: %v, %v", most, limit, beside)
+		}
+	}
+}
+
+// Of several causes that fit only the first says what happened; one alone is not
+// "settled" among others. Evidence that another text repeats is left out.
+func TestAmbiguousSaysThingsOnce(t *testing.T) {
+	a, _ := steady(probe.Metric{Host: "local", Name: probe.CPU}, 1, func(float64) float64 { return 0.1 })
+	failed := Evidence{Source: "client", Text: "failed connections had rested 2 s"}
+	longer := Evidence{Source: "client", Text: failed.Text + "; of the others 0 %"}
+	fits := func(cause string, posterior float64, own string) *hypothesis {
+		return &hypothesis{cause: cause, posterior: posterior, rule: rule{says: cause + " did it"}, pro: []Evidence{failed, longer, {Source: "client", Text: own}}}
+	}
+	inv := &investigation{
+		a: a, t: a.targets[0], facts: []*facts{{}}, hops: []hop{{}}, onset: &Onset{Status: Found, Fault: attack.Reset, At: Span{5, 5, 5}, Load: Span{100, 100, 100}, EventDelay: 3},
+		hypotheses: []*hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
+	}
+	got := inv.ambiguous(GeneratorState{})
+	if len(got) != 2 || !strings.Contains(got[0].Summary, "after 5.0 s of a constant 100/s") || !strings.Contains(got[0].Summary, "failed 3.0 s after they were due") || !strings.Contains(got[0].Summary, "does not settle it: first (50 %), second (30 %)") {
+		t.Fatalf("%+v", got)
+	}
+	if s := got[1].Summary; !strings.HasPrefix(s, "Or second (30 %): Second did it") || strings.Contains(s, "constant") || strings.Contains(s, "settle") {
+		t.Errorf("%q", s)
+	}
+	texts := map[string]int{}
+	for _, f := range got {
+		for _, e := range f.Evidence {
+			texts[e.Text]++
+		}
+	}
+	if texts["one"] != 1 || texts["two"] != 1 || texts[longer.Text] != 1 || texts[failed.Text] != 0 || len(got[1].Evidence) != 1 {
+		t.Errorf("%v", texts)
+	}
+	inv.hypotheses = inv.hypotheses[:1]
+	if got := inv.ambiguous(GeneratorState{}); len(got) != 1 || !strings.Contains(got[0].Summary, "does not prove it: first (50 %), something else 50 %") {
+		t.Errorf("%+v", got)
+	}
+}
