@@ -193,14 +193,14 @@ func capacityFacts(r *report.Report) []fact {
 		var limits []string
 		add := func(name string, l *report.CapacityLimit, says string) {
 			if l != nil && c.Binding != name {
-				limits = append(limits, fmt.Sprintf("%s %s", says, rate(&l.RPS)))
+				limits = append(limits, fmt.Sprintf("%s %s", says, load(r, &l.RPS, nil)))
 			}
 		}
 		says := map[string]string{"faults": "faults begin", "goodput": "successes stop growing", "latency": "p99 begins to climb"}
 		bound := map[string]*report.CapacityLimit{"faults": c.Faults, "goodput": c.Goodput, "latency": c.Latency}[c.Binding]
-		s := rate(c.RPS)
+		s := load(r, c.RPS, nil)
 		if bound != nil {
-			s += fmt.Sprintf(" (%s)", interval(&bound.LowRPS, &bound.HighRPS))
+			s += fmt.Sprintf(" (%s)", loadInterval(r, &bound.LowRPS, &bound.HighRPS, nil))
 		}
 		s += ": there " + says[c.Binding]
 		add("faults", c.Faults, "faults from")
@@ -210,7 +210,7 @@ func capacityFacts(r *report.Report) []fact {
 			s += "; " + strings.Join(limits, ", ")
 		}
 		if c.RecommendedRPS != nil && *c.RecommendedRPS > 0 {
-			s += "; stay below " + rate(c.RecommendedRPS)
+			s += "; stay below " + load(r, c.RecommendedRPS, nil)
 		}
 		if len(r.Targets) > 1 {
 			s = t.Name + ": " + s

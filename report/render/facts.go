@@ -25,11 +25,11 @@ func facts(r *report.Report) []fact {
 		out = append(out, limitFacts(r, f)...)
 	} else {
 		if t, ok := target(r, f.Target); ok {
-			if line := onsetLine(t); line != "" {
+			if line := onsetLine(r, t); line != "" {
 				out = append(out, fact{"onset", []string{line}})
 			}
 			if t.RecoveryRPS != nil {
-				out = append(out, fact{"recovered", []string{"on the way down the faults ended at " + rate(t.RecoveryRPS)}})
+				out = append(out, fact{"recovered", []string{"on the way down the faults ended at " + load(r, t.RecoveryRPS, nil)}})
 			}
 		}
 		out = append(out, causeFacts(r, f)...)
@@ -68,7 +68,7 @@ func adviceFact(f report.Finding) []fact {
 	return []fact{{"fix", f.Advice}}
 }
 
-func onsetLine(t report.Target) string {
+func onsetLine(r *report.Report, t report.Target) string {
 	o := t.Onset
 	var s string
 	switch o.Status {
@@ -76,7 +76,17 @@ func onsetLine(t report.Target) string {
 		if o.LoadRPS == nil {
 			return ""
 		}
-		s = fmt.Sprintf("%s (%s) at %s", rate(o.LoadRPS), interval(o.LoadLowRPS, o.LoadHighRPS), seconds(o.AtS))
+		s = load(r, o.LoadRPS, o.AtS)
+		if o.LoadLowRPS == nil || o.LoadHighRPS == nil || whole(*o.LoadLowRPS) != whole(*o.LoadHighRPS) {
+			s += " (" + loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS) + ")"
+		}
+		s += " at " + seconds(o.AtS)
+		if steady, ok := steadyUntil(r, o); ok {
+			s = fmt.Sprintf("after %s of a constant %s", seconds(o.AtS), load(r, &steady, o.AtS))
+		}
+		if o.DelayS != nil {
+			s += ", when the requests were due that failed " + seconds(o.DelayS) + " later"
+		}
 		if o.BeforeOf > 0 {
 			s += fmt.Sprintf("; before: %s of %s", report.FormatCount(o.Before), report.FormatCount(o.BeforeOf))
 		}
@@ -86,7 +96,7 @@ func onsetLine(t report.Target) string {
 	case "left-censored":
 		s = "there from the start of the load"
 		if o.LoadHighRPS != nil {
-			s += ": at or below " + rate(o.LoadHighRPS)
+			s += ": at or below " + load(r, o.LoadHighRPS, new(float64))
 		}
 		if o.RateAfter != nil {
 			s += "; " + percent(*o.RateAfter) + " all along"
@@ -108,7 +118,9 @@ func causeFacts(r *report.Report, f report.Finding) []fact {
 		lines = append(lines, causeLine(f))
 	case "ambiguous":
 		label = "candidates"
-		lines = candidates(r, f.Target)
+		if lines = candidates(r, f.Target); len(lines) == 1 {
+			label = "candidate"
+		}
 	case "unexplained":
 		lines = append(lines, "unexplained: no limit that was watched was reached when it began")
 	default:
@@ -166,14 +178,14 @@ func limitFacts(r *report.Report, f report.Finding) []fact {
 		if g.AtS != nil {
 			s += ", at " + seconds(g.AtS)
 			if g.LoadRPS != nil {
-				s += " (" + rate(g.LoadRPS) + ")"
+				s += " (" + load(r, g.LoadRPS, g.AtS) + ")"
 			}
 		}
 		lines = append(lines, s)
 	}
 	out := []fact{{"limit", append(lines, evidence(f, 5)...)}}
 	for _, t := range r.Targets {
-		if line := onsetLine(t); line != "" {
+		if line := onsetLine(r, t); line != "" {
 			out = append(out, fact{"onset", []string{t.Name + ": " + line}})
 		}
 	}
@@ -183,7 +195,8 @@ func limitFacts(r *report.Report, f report.Finding) []fact {
 // passFacts say how much a clean run proves, and how little.
 func passFacts(r *report.Report, word string) []fact {
 	var out, proved []fact
-	up := report.FormatRate(whole(reached(r)))
+	most := reached(r)
+	up := load(r, &most, nil)
 	var lines []string
 	for _, t := range r.Targets {
 		if t.Requests == 0 {
@@ -204,7 +217,7 @@ func passFacts(r *report.Report, word string) []fact {
 	}
 	untested := "above " + up
 	if top := r.Profile.MaxRPS; top != nil && r.Totals.AchievedRPSMax < 0.9**top { // a ramp is at its top for a moment only
-		untested += fmt.Sprintf(", although the profile asks for %s", rate(top))
+		untested += fmt.Sprintf(", although the profile asks for %s", load(r, top, nil))
 	}
 	if r.Totals.Unsent > 0 {
 		requests := "requests"
@@ -221,28 +234,51 @@ func passFacts(r *report.Report, word string) []fact {
 	return out
 }
 
-// nearest names the resource that was fullest.
+// busyFrom is the utilisation that is told beside the nearest limit.
+const busyFrom = 0.8
+
+// nearest names the limit that refuses which came nearest, and beside it the
+// busiest capacity that slows, if that was busy. Without the one it is the other.
 func nearest(r *report.Report) string {
-	var best *report.Resource
-	for i, res := range r.Resources {
+	var limit, busy *report.Resource
+	named := firstFinding(r)
+	for i := range r.Resources {
+		res := &r.Resources[i]
 		if res.Utilisation == nil || res.Verdict == "symptom" || res.Verdict == "full-throughout" || res.Limit == nil {
 			continue
 		}
-		if best == nil || *res.Utilisation > *best.Utilisation {
-			best = &r.Resources[i]
+		best := &limit
+		if res.Kind == "utilisation" {
+			best = &busy
+			if res.Name == "cpu-core" || res.Name == "cpu-iowait" {
+				continue // the host's says it
+			}
 		}
-		// The finding has named one: a host's CPU rather than its busiest core.
-		if f := r.Findings[0]; f.Resource == res.Name && f.Host == res.Host && f.Process == res.Process {
-			best = &r.Resources[i]
-			break
+		switch { // the finding has named the one of the serving hosts
+		case *best == nil, isOf(named, *res), *res.Utilisation > *(*best).Utilisation && !isOf(named, **best):
+			*best = res
 		}
 	}
-	if best == nil {
+	switch {
+	case limit == nil && busy == nil:
 		return ""
+	case limit == nil:
+		return nearness(*busy)
+	case busy == nil || *busy.Utilisation < busyFrom:
+		return nearness(*limit)
 	}
-	s := fmt.Sprintf("%s: %s", located(*best), percent(*best.Utilisation))
-	if best.Unit != "share" {
-		s += fmt.Sprintf(" of %s", quantity(best.Limit, best.Unit))
+	return nearness(*limit) + "; " + nearness(*busy)
+}
+
+// isOf reports whether a finding names a resource.
+func isOf(f report.Finding, r report.Resource) bool {
+	return f.Resource == r.Name && f.Host == r.Host && f.Process == r.Process && (f.PID == 0 || f.PID == r.PID)
+}
+
+func nearness(r report.Resource) string {
+	s := fmt.Sprintf("%s: %s", located(r), percent(*r.Utilisation))
+	if r.Unit != "share" {
+		s += fmt.Sprintf(" of %s", quantity(r.Limit, r.Unit))
 	}
 	return s
 }
@@ -268,6 +304,9 @@ func ruledOut(r *report.Report, f report.Finding) string {
 		if listed[res.Name] || res.Name == f.Resource {
 			continue // the fullest of its name stands for the others
 		}
+		if res.Name == "time-wait" && f.Resource == "ephemeral-ports" {
+			continue // far from a limit of its own, it is what holds the ports
+		}
 		listed[res.Name] = true
 		s := title(res) + " "
 		switch {
@@ -276,7 +315,7 @@ func ruledOut(r *report.Report, f report.Finding) string {
 		default:
 			s += percent(*res.Utilisation)
 		}
-		if res.SaturatedAtS != nil && res.LagS != nil {
+		if wasFull(res) && res.LagS != nil {
 			if *res.LagS < 0 {
 				s += " (later)"
 			} else {

@@ -46,7 +46,11 @@ func pageOf(r *report.Report) page {
 			lines = append(lines, f.Summary)
 		}
 		if i > 0 { // those of the first stand on top
-			lines = append(lines, evidence(f, 3)...)
+			for _, e := range evidence(f, 3) {
+				if !strings.Contains(f.Summary, e) {
+					lines = append(lines, e)
+				}
+			}
 			for _, a := range f.Advice {
 				lines = append(lines, "fix: "+a)
 			}

@@ -30,6 +30,9 @@ func samples() map[string]*report.Report {
 		"searched-at-least": searchedAtLeast(),
 		"ramped":            ramped(),
 		"idled":             idled(),
+		"leaked":            leaked(),
+		"held":              held(),
+		"near-full":         nearFull(),
 	}
 }
 

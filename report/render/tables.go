@@ -238,9 +238,13 @@ func onsetsGrid(r *report.Report) grid {
 			}
 			row := []cell{
 				text(shorten(t.Name, maxName)), text(o.Fault),
-				{rate(o.LoadRPS), bad},
-				text(interval(o.LoadLowRPS, o.LoadHighRPS)),
+				{load(r, o.LoadRPS, o.AtS), bad},
+				text(loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS)),
 				text(seconds(o.AtS)), text(before), text(after), text(o.Note),
+			}
+			if _, ok := steadyUntil(r, o); ok && o.LowS != nil && o.HighS != nil {
+				row[2].text = "with time"
+				row[3].text = fmt.Sprintf("%s-%s s", report.FormatNumber(*o.LowS), report.FormatNumber(*o.HighS))
 			}
 			switch o.Status {
 			case "left-censored":
@@ -294,7 +298,7 @@ func resourcesGrid(r *report.Report) grid {
 		if !suspected && res.Verdict != "ruled-out" && res.Verdict != "headroom" {
 			continue
 		}
-		if !suspected && res.Utilisation == nil && res.SaturatedAtS == nil {
+		if !suspected && res.Utilisation == nil && (res.SaturatedAtS == nil || res.Kind == "gauge") {
 			left++ // a counter that did not move, a level without a limit
 			continue
 		}
@@ -330,7 +334,7 @@ func resourcesGrid(r *report.Report) grid {
 	for _, res := range rows {
 		use := none
 		if res.Utilisation != nil {
-			use = percent(*res.Utilisation)
+			use = percent(min(*res.Utilisation, 1)) // a queue may hold one beyond its limit
 		}
 		m := plain
 		switch res.Verdict {
@@ -349,10 +353,13 @@ func resourcesGrid(r *report.Report) grid {
 		if res.Instance != "" && several[res.Host+"/"+res.Process+"/"+res.Name] > 1 {
 			name += " " + res.Instance
 		}
+		if !wasFull(res) {
+			res.SaturatedAtS, res.LoadRPS, res.LagS = nil, nil, nil
+		}
 		g.rows = append(g.rows, []cell{
 			text(shorten(name, 32)), text(shorten(owner(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
-			text(fullAt(res)), text(rate(res.LoadRPS)), text(lag(res.LagS)),
-			{verdictWord(res.Verdict), m},
+			text(fullAt(res)), text(load(r, res.LoadRPS, res.SaturatedAtS)), text(lag(res.LagS)),
+			{verdictWord(res), m},
 			text(res.Reason),
 		})
 	}
@@ -367,12 +374,23 @@ func fullAt(r report.Resource) string {
 	return seconds(r.SaturatedAtS)
 }
 
+// wasFull reports whether a resource ran out, or looked like it to diagnosis: what
+// only stopped growing far below its limit did not.
+func wasFull(r report.Resource) bool {
+	const near = 0.9
+	suspected := r.Verdict == "cause" || r.Verdict == "candidate" || r.Verdict == "full-throughout"
+	return r.SaturatedAtS != nil && (suspected || r.Utilisation == nil || *r.Utilisation >= near)
+}
+
 // verdictWord is the verdict of a resource in a table.
-func verdictWord(v string) string {
-	if v == "full-throughout" {
+func verdictWord(r report.Resource) string {
+	switch {
+	case r.Verdict == "full-throughout" && r.Kind == "counter":
+		return "from start" // it moves, and is full of nothing
+	case r.Verdict == "full-throughout":
 		return "always full"
 	}
-	return strings.ReplaceAll(v, "-", " ")
+	return strings.ReplaceAll(r.Verdict, "-", " ")
 }
 
 func gatesGrid(r *report.Report) grid {

@@ -46,6 +46,8 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return wordInterrupted, unsure, fmt.Sprintf("after %s of %s; until then %s", ran, report.FormatSeconds(r.Profile.DurationS), finding)
 	case !r.Complete:
 		return wordIncomplete, unsure, fmt.Sprintf("the record ends after %s; until then %s", ran, finding)
+	case r.Aborted != "" && drained(r):
+		return wordFailed, bad, fmt.Sprintf("%s; everything had been sent when abort-if %s struck, while answers were awaited", finding, r.Aborted)
 	case r.Aborted != "":
 		return wordAborted, bad, fmt.Sprintf("after %s by abort-if %s: %s", ran, r.Aborted, finding)
 	case idleOnly(r):
@@ -70,6 +72,12 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return wordFound, bad, finding
 	}
 	return wordPassed, good, finding
+}
+
+// drained reports whether all of the load had been sent before the run ended: an
+// abort then stopped nothing but the wait for answers.
+func drained(r *report.Report) bool {
+	return r.Capacity == nil && r.Profile.DurationS > 0 && r.Ended.Sub(r.Started).Seconds() > r.Profile.DurationS+r.Windows.IntervalMS/1e3
 }
 
 // firstFinding is the verdict; a report always has one.
@@ -104,7 +112,7 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 	case "generator-limited":
 		s := causePhrase(f.Cause, "this machine")
 		if r.Generator.LoadRPS != nil {
-			s += " at " + rate(r.Generator.LoadRPS)
+			s += " at " + load(r, r.Generator.LoadRPS, r.Generator.AtS)
 		}
 		name := f.Target
 		if name == "" {
@@ -118,11 +126,14 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 	if !ok {
 		return f.Summary
 	}
-	s := onsetPhrase(t)
+	s := onsetPhrase(r, t)
 	switch f.Verdict {
 	case "explains":
 		return s + ": " + causePhrase(f.Cause, who(f))
 	case "ambiguous":
+		if len(candidates(r, f.Target)) == 1 {
+			return s + ": one cause fits, but the evidence does not prove it: " + causePhrase(f.Cause, who(f))
+		}
 		return s + ": more than one cause fits, first " + causePhrase(f.Cause, who(f))
 	case "unexplained":
 		return s + ": nothing that was watched explains it"
@@ -133,16 +144,27 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 }
 
 // onsetPhrase says where a target begins to fail: "payments resets from 1,510/s".
-func onsetPhrase(t report.Target) string {
+func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
+	at := load(r, o.LoadRPS, o.AtS)
+	if steady, ok := steadyUntil(r, o); ok {
+		after := fmt.Sprintf(" after %s of a constant %s", seconds(o.AtS), load(r, &steady, o.AtS))
+		if o.Status == "transient" {
+			after = " for a while" + after
+		}
+		return s + after
+	}
 	switch o.Status {
 	case "onset":
-		return s + " from " + rate(o.LoadRPS)
+		if perConnection(r, o.AtS) > 0 {
+			at += " on"
+		}
+		return s + " from " + at
 	case "left-censored":
 		return s + " from the start"
 	case "transient":
-		return s + " for a while at " + rate(o.LoadRPS)
+		return s + " for a while at " + at
 	case "periodic":
 		return s + " at regular intervals"
 	}
@@ -156,7 +178,8 @@ func onsetPhrase(t report.Target) string {
 }
 
 func healthyHeadline(r *report.Report) string {
-	up := " up to " + report.FormatRate(whole(reached(r)))
+	most := reached(r)
+	up := " up to " + load(r, &most, nil)
 	if r.Totals.Failed == 0 && r.Totals.WireResets == 0 {
 		return targetNames(r) + ": no failures" + up
 	}

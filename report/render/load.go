@@ -1,0 +1,72 @@
+package render
+
+import (
+	"math"
+
+	"github.com/rampload/rampload/report"
+)
+
+// load words a load in the unit of the stage in which it was offered: requests
+// per second, or held connections. Without a time it is that of all stages, if
+// they share one.
+func load(r *report.Report, rps, at *float64) string {
+	each := perConnection(r, at)
+	if rps == nil || each == 0 {
+		return rate(rps)
+	}
+	n := math.Round(*rps / each)
+	if n == 1 {
+		return "1 connection"
+	}
+	return report.FormatNumber(n) + " connections"
+}
+
+// loadInterval words the borders of a load, without the unit.
+func loadInterval(r *report.Report, low, high, at *float64) string {
+	each := perConnection(r, at)
+	if low == nil || high == nil || each == 0 {
+		return interval(low, high)
+	}
+	from, to := math.Round(*low/each), math.Round(*high/each)
+	return interval(&from, &to)
+}
+
+// perConnection is the rate of each connection held at a time; 0 where the load
+// is one of requests.
+func perConnection(r *report.Report, at *float64) float64 {
+	stages := r.Profile.Stages
+	each := 0.0
+	for i, s := range stages {
+		here := 0.0
+		if s.LoadUnit == report.LoadConnections {
+			here = s.PerConnectionRPS
+		}
+		switch {
+		case at == nil && i > 0 && here != each:
+			return 0 // their units differ
+		case at == nil:
+			each = here
+		case *at < s.EndS || i == len(stages)-1:
+			return here
+		}
+	}
+	return each
+}
+
+// steadyUntil returns the load of a run that had not changed it at a time: what
+// began then came with time, and not at a load.
+func steadyUntil(r *report.Report, o report.Onset) (rps float64, ok bool) {
+	if r.Capacity != nil || o.AtS == nil || o.LoadRPS == nil || o.Status != "onset" && o.Status != "transient" {
+		return 0, false
+	}
+	for _, s := range r.Profile.Stages {
+		if s.StartS >= *o.AtS {
+			break
+		}
+		if s.Kind == "burst" || s.Kind == "max" || s.FromRPS != s.ToRPS || rps != 0 && s.FromRPS != rps {
+			return 0, false
+		}
+		rps = s.FromRPS
+	}
+	return rps, rps > 0
+}
