@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -31,4 +32,29 @@ func needed(limit float64) uint64 {
 		return 1
 	}
 	return uint64(math.Ceil(math.Log(1-confidence) / math.Log1p(-limit)))
+}
+
+// Enough returns how many requests without a single event it takes to pass a
+// gate: fewer prove nothing, however well they end. It is 0 for gates that need
+// no number of requests: counts, onsets, headrooms, and shares that are to be
+// exceeded.
+func Enough(g profiles.Gate) uint64 {
+	atMost := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
+	op, limit := g.Op, g.Value
+	switch {
+	case !atMost:
+		return 0
+	case g.Metric == profiles.GateLatency: // see judgePercentile
+		op, limit = profiles.LessOrEqual, 1-g.Percentile
+	case g.Unit != profiles.UnitRatio || g.Metric == profiles.GateHeadroom:
+		return 0
+	}
+	if limit <= 0 || limit >= 1 {
+		return 0
+	}
+	n := needed(limit)
+	for !holds(op, upperBound(0, n, confidence), limit) {
+		n++
+	}
+	return n
 }

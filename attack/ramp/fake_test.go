@@ -92,7 +92,7 @@ func (r *record) Failure(f attack.Failure) { r.failures = append(r.failures, f) 
 type counts struct {
 	scheduled, sent, unsent, retries         uint64
 	attempts, requests, resets, ok, canceled uint64
-	held                                     uint64 // connections to hold that came to nothing; the others have of them the resets only
+	held                                     uint64                // connections to hold that came to nothing; the others have of them the resets only
 	byFault                                  [attack.Faults]uint64 // attempts
 }
 

@@ -103,6 +103,9 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	}
 	for _, gate := range p.RunGates() {
 		fmt.Fprintf(w, "  gate    %s\n", gate.Text)
+		if hint := tooFew(p, gate); hint != "" {
+			fmt.Fprintf(w, "          warning: %s\n", hint)
+		}
 	}
 	if open && rate == 0 {
 		return // there is no load to abort
