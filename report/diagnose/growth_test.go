@@ -122,6 +122,9 @@ func TestHeldConnections(t *testing.T) {
 		{Text: "50/s for 10s", Kind: "hold", End: 10 * time.Second, From: 50, To: 50},
 		{Text: "connections 1,000 to 0 over 10s", Kind: "connections", Start: 10 * time.Second, End: 20 * time.Second, From: 2500},
 	}
+	if got, ok := Held([]runlog.Stage{{Text: "hold 1,000 connections for 10s", Kind: "connections", End: 10 * time.Second, From: 500, To: 500}}, 0); got != 0.5 || !ok {
+		t.Errorf("held throughout: %v, %v, want 0.5", got, ok)
+	}
 	for at, want := range map[time.Duration]float64{5 * time.Second: 0, 12 * time.Second: 2.5, 22 * time.Second: 2.5} {
 		if got, ok := Held(stages, at); got != want || ok != (want > 0) {
 			t.Errorf("at %s: %v, want %v", at, got, want)

@@ -158,8 +158,9 @@ func (a *analysis) perConnection(at float64) float64 {
 }
 
 // Held returns the requests per second that each connection of the stage at a
-// time carries; false where the stage holds none. The text of such a stage is
-// "connections 10 to 160 over 25s".
+// time carries; false where the stage holds none. The text of such a stage, as
+// profiles.Stage words it, is "connections 10 to 160 over 25s" or "hold 270
+// connections for 10s".
 func Held(stages []runlog.Stage, at time.Duration) (float64, bool) {
 	for i, s := range stages {
 		if at >= s.End && i < len(stages)-1 {
@@ -169,7 +170,10 @@ func Held(stages []runlog.Stage, at time.Duration) (float64, bool) {
 		if s.Kind != "connections" {
 			return 0, false
 		}
-		if n, _ := fmt.Sscanf(strings.ReplaceAll(s.Text, ",", ""), "connections %g to %g", &from, &to); n < 2 {
+		text := strings.ReplaceAll(s.Text, ",", "")
+		if n, _ := fmt.Sscanf(text, "hold %g connections", &from); n == 1 {
+			to = from
+		} else if n, _ := fmt.Sscanf(text, "connections %g to %g", &from, &to); n < 2 {
 			return 0, false
 		}
 		switch {
