@@ -6,7 +6,7 @@ type Meaning struct{ Table, Column, Text string }
 // Legend explains every column of the tables that [Table] prints.
 func Legend() []Meaning {
 	return []Meaning{
-		{"targets", "REQUESTS", "requests that ended, well or in a fault of the target"},
+		{"targets", "REQUESTS", "requests that ended, well or in a fault of the target; of connections to be held, each try that came to nothing (refused, timed out, ended by the peer before a request used it) is one, beside those of the schedule"},
 		{"targets", "FAILED, %", "requests that ended in a fault of the target, after the profile's retries; and their share"},
 		{"targets", "RESET", "connections on which a RST was seen, each once, idle ones too"},
 		{"targets", "EOF, REFUSED, TIMEOUT, ...", "attempts that ended in that fault"},
