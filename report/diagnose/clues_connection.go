@@ -151,17 +151,26 @@ func (c *investigation) observeIdle(f *facts, counts func(*attack.Failure) bool)
 	failedAbove := float64(len(gaps)) - failedBelow
 	rateAbove := failedAbove / (failedAbove + above)
 	rateBelow := (failedBelow + 0.5) / (failedBelow + below + 1)
-	text := fmt.Sprintf("failed connections had rested %s to %s; of those that had rested so long %s failed, of the others %s",
-		wordSeconds(at), wordSeconds(long), percent(rateAbove), percent(failedBelow/max(1, failedBelow+below)))
+	text := fmt.Sprintf("failed connections had rested %s; of those that had rested so long %s failed, of the others %s",
+		secondsTo(at, long), percent(rateAbove), percent(failedBelow/max(1, failedBelow+below)))
 	switch {
 	case at >= 0.02 && rateAbove >= 0.02 && rateAbove >= 8*rateBelow && below+above >= 10:
 		f.set(idleGap, yes, "client", "%s", text)
 		c.idleFrom = at
 		// A peer that closes leaves nothing older behind; a path that forgets does.
-		f.set(idleTight, when(-(long-at)/at, -0.5, -0.2), "client", "failed connections had rested %s to %s", wordSeconds(at), wordSeconds(long))
+		f.set(idleTight, when(-(long-at)/at, -0.5, -0.2), "client", "failed connections had rested %s", secondsTo(at, long))
 	case rateAbove < 3*rateBelow && below+above >= 10:
 		f.set(idleGap, no, "client", "failures do not depend on how long a connection had rested")
 	default:
 		f.set(idleGap, unknown, "client", "%s", text)
 	}
+}
+
+// secondsTo words a range of seconds, one number if both read the same.
+func secondsTo(low, high float64) string {
+	x, y := wordSeconds(low), wordSeconds(high)
+	if x == y {
+		return x
+	}
+	return x + " to " + y
 }

@@ -113,9 +113,9 @@ func (c *investigation) observeRetirement(f *facts, deaths []death, src string) 
 		return
 	}
 	of := count(told, "end")
-	f.set(leftInOrder, when(well/told, 0.2, 0.8), src, "%s of %s were in good order (exit status 0)", commas(well), of)
+	f.set(leftInOrder, when(well/told, 0.2, 0.8), src, "%s of %s came in good order (exit status 0)", commas(well), of)
 	f.set(retired, when(stayed/told, 0.2, 0.8), src, "at %s of %s others of the name stayed, and the process was replaced", commas(stayed), of)
-	f.set(killed, when(killings/told, 0.2, 0.5), src, "%s of %s were by SIGKILL", commas(killings), of)
+	f.set(killed, when(killings/told, 0.2, 0.5), src, "%s of %s came by SIGKILL", commas(killings), of)
 }
 
 // observeRhythm tells restarts on a clock from those at a load: a clock begins
