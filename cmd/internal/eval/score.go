@@ -105,9 +105,9 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 	return s
 }
 
-// tuned is the last of the seeds whose runs the rules were improved on; those of
-// the first are golden inputs of the diagnosis's tests. The runs of later seeds
-// are held out.
+// tuned is the last of the seeds whose runs the rules were improved on. Those of
+// seed 1 are golden inputs of the diagnosis's tests; those of later seeds are held
+// out, as the controls of seeds from 101 on are.
 const tuned = 7
 
 // heldOut keeps the runs that no rule was improved on.
