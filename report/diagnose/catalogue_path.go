@@ -25,6 +25,7 @@ func pathCauses() []rule {
 			cause: "path-reset", leg: path, turnsAway: true, any: []clue{someResets, someRefused},
 			weights: []weight{
 				{allFail, 2, 0},
+				{relayed, 10, 0},
 				{atOnce, -3, 0},
 				{mostlyEOF, -4, 0},
 				{constantShare, 3, -1.5},
@@ -101,7 +102,7 @@ func pathCauses() []rule {
 		{
 			cause: "host-firewall", leg: path, any: []clue{sentNone}, must: []clue{sentNone},
 			weights: []weight{
-				{sentNone, 4, -5}, {pathTTL, -4, 2.5}, {constantShare, 2, 0}, {risesWithLoad, 1.5, 0}, {forgedPacket, -2, 0.3}, {livePacket, -4, 0.3}, {loopback, 1.5, 0}, {bothEnds, -1.5, 0}, {idleGap, -1, 0},
+				{sentNone, 4, -5}, {relayed, -3, 0}, {pathTTL, -4, 2.5}, {constantShare, 2, 0}, {risesWithLoad, 1.5, 0}, {forgedPacket, -2, 0.3}, {livePacket, -4, 0.3}, {loopback, 1.5, 0}, {bothEnds, -1.5, 0}, {idleGap, -1, 0},
 			},
 			says: "a packet filter on the serving host itself resets connections",
 		},
@@ -147,7 +148,7 @@ func pathCauses() []rule {
 		{
 			cause: "conntrack-invalid", leg: path, any: []clue{strayReset, conntrackInvalid},
 			weights: []weight{
-				{strayReset, 4, -2}, {conntrackInvalid, 1.5, -0.5}, {sentFromListener, 1, 0}, {clientSent, 1, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0},
+				{strayReset, 4, -1}, {conntrackInvalid, 2.5, -2}, {bothEnds, 1.5, 0}, {pathTTL, 1.5, -1}, {sentFromListener, 1, 0}, {clientSent, 1, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0},
 			},
 			says: "connection tracking did not know packets as its own and passed them on untranslated",
 		},
@@ -180,6 +181,7 @@ func pathCauses() []rule {
 			weights: []weight{
 				{vanished, 0.7, -0.5},
 				{abortTimeouts, 2, -0.5},
+				{servedMeanwhile, -5, 0.5},
 				{inBursts, 1.5, -2},
 				{synsLost, -2, 0},
 				{risesWithLoad, -1.5, 0},
@@ -215,6 +217,7 @@ func pathCauses() []rule {
 			cause: "failover", leg: path, any: []clue{atOnce}, must: []clue{atOnce},
 			weights: []weight{
 				{mostlyEOF, -4, 0.3},
+				{relayed, -4, 0},
 				{latencyFirst, -3, 0.3},
 				{atOnce, 3, -4},
 				{died, -4, 1.5},

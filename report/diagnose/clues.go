@@ -74,6 +74,7 @@ const (
 	heldOff     // everything is refused from then on, after the same long wait
 	cliff       // hardly anything succeeds from the onset on, and failures come at once
 	latencyFirst
+	servedMeanwhile // when attempts began to wait in vain, others were answered as ever
 	nearTimeout
 	atOnce
 	inBursts
@@ -101,6 +102,7 @@ const (
 	pathTTL
 	forgedPacket
 	livePacket
+	relayed // live sockets aborted that are not the serving host's: something between ends connections itself
 
 	// Processes.
 	died
@@ -210,6 +212,9 @@ func (c *investigation) observe(h hop) *facts {
 	}
 	c.observeWire(f, h)
 	c.observeProcesses(f, h)
+	if f[sentNone].is == yes && f[livePacket].is == yes {
+		f[relayed] = fact{is: yes, source: f[livePacket].source, text: f[livePacket].text + ", and not of " + h.host}
+	}
 	if f[atOnce].is == yes && f[sentLinger].is == yes && f[died].is == no {
 		f[abortedAtOnce] = f[atOnce]
 	}
@@ -232,6 +237,9 @@ func (c *investigation) observeFaults(f *facts) {
 		text := count(p.idle, "reset") + " of connections without a request in flight"
 		f.set(mostlyResets, yes, "client", "%s", text)
 		f.set(someResets, yes, "client", "%s", text)
+		// Answers that the profile expects can be early ones too.
+		fours := c.fours()
+		f.set(earlyStatus, isTrue(fours >= 3 && fours >= 0.5*p.idle), "client", "%s answers with a 4xx status came beside the resets", commas(fours))
 		return
 	}
 	if p.failed == 0 {

@@ -254,7 +254,7 @@ func (c *investigation) observeHost(f *facts, h hop) {
 	}
 	rises(embryonic, probe.EmbryonicRsts, 3, "%s half-open connections were reset")
 	rises(abortTimeouts, probe.AbortOnTimeout, 3, "%s connections were given up after retransmissions")
-	rises(conntrackInvalid, probe.ConntrackInvalid, 3, "%s packets belonged to no tracked connection")
+	c.observeInvalid(f)
 	c.observeVanished(f, h)
 	c.observeLoss(f, h)
 	c.observeConntrack(f)
@@ -309,6 +309,23 @@ func (c *investigation) observeHost(f *facts, h hop) {
 				f.set(closeWaitRises, isTrue(r.peak >= 10 && r.peak >= 4*(1+r.value[0])), "probe of "+r.metric.Host, "CLOSE_WAIT rose to %s", commas(r.peak))
 			}
 		}
+	}
+}
+
+// observeInvalid asks whether connection tracking anywhere on the way took packets
+// for nobody's while faults were there.
+func (c *investigation) observeInvalid(f *facts) {
+	n, measured, where := 0.0, false, ""
+	for _, r := range c.a.resources {
+		if r.metric.Name == probe.ConntrackInvalid && r.counter != nil && r.metric.Process == "" && !c.servesOther(r.metric.Host) {
+			measured = true
+			if k := r.counter.between(c.from-0.5, c.to+1); k > n || where == "" {
+				n, where = k, r.metric.Host
+			}
+		}
+	}
+	if measured {
+		f.set(conntrackInvalid, isTrue(n >= 3), "kernel counters of "+where, "%s packets belonged to no tracked connection", commas(n))
 	}
 }
 

@@ -46,6 +46,7 @@ func (c *investigation) observeCourse(f *facts, h hop) {
 			f.set(heldOff, yes, "client", "%s, and nothing else from then on", f[queueTimeout].text)
 		}
 		c.observeServed(f)
+		c.observeMeanwhile(f)
 		c.observeLateCloses(f)
 		c.observeSlowBody(f)
 		c.observeInstant(f)
@@ -97,6 +98,32 @@ func (c *investigation) observeServed(f *facts) {
 	}
 	share := c.parts.ok / max(c.parts.attempts, 1)
 	f.set(sameServed, when(share, 0.05, 0.15), "client", "the one request of %s fails and is answered: %s were answered in the same time", c.name(), percent(share))
+}
+
+// observeMeanwhile asks whether others were answered as ever when attempts began to
+// wait until their timeout: then it was not the whole network or service that was
+// away.
+func (c *investigation) observeMeanwhile(f *facts) {
+	from := c.a.window(c.from)
+	if from < 8 {
+		return
+	}
+	usual := sum(c.t.ok[max(0, from-20):from]) / max(1e-9, sum(c.a.load[max(0, from-20):from])) // answered for each request offered
+	var all, served float64
+	for _, x := range c.failures {
+		if x.Fault != attack.Timeout {
+			continue
+		}
+		i := c.a.window(x.Start.Seconds()) // whoever comes later may find it back again
+		j := min(i+2, c.a.n)
+		all++
+		if sum(c.t.ok[i:j]) >= 0.5*usual*sum(c.a.load[i:j]) {
+			served++
+		}
+	}
+	if all >= 5 && usual > 0 {
+		f.set(servedMeanwhile, when(served/all, 0.2, 0.7), "client", "when %s of %s attempts began to wait in vain, others were answered as ever", commas(served), commas(all))
+	}
 }
 
 // observeLateCloses asks whether connections were closed without a response after

@@ -62,6 +62,11 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 	ports := c.portsOf(h)
 	callers, mine := c.callers(h, ports), c.sendersOf(h)
 	failures := c.tuples()
+	// Redirected or translated on its way, a connection still has the client's end.
+	ends := map[netip.AddrPort]bool{}
+	for t := range failures {
+		ends[t.local] = true
+	}
 	pids := map[int32]float64{}
 	for _, e := range a.log.Events {
 		at := e.At.Seconds()
@@ -69,7 +74,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 			continue
 		}
 		n := float64(max(e.Count, 1))
-		serving := ports[e.Local.Port()] && callers(e.Remote.Addr())
+		serving := ports[e.Local.Port()] && callers(e.Remote.Addr()) || h.index == 0 && ends[e.Remote]
 		calling := ports[e.Remote.Port()] && callers(e.Local.Addr())
 		switch e.Kind {
 		case probe.Lost:
@@ -80,7 +85,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 			switch {
 			case serving && h.has(e.Host) && mine(e):
 				v.addSent(e, n, at, pids)
-				if reachesFailure(failures, tuple{e.Remote, e.Local}, at) {
+				if reachesFailure(failures, tuple{e.Remote, e.Local}, at) || ends[e.Remote] && !ports[e.Local.Port()] {
 					v.joined += n
 				}
 			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && ports[e.Remote.Port()] && c.hops[0].has(c.a.hostOf(e.Remote.Addr())):

@@ -342,6 +342,9 @@ func (c *investigation) gate(r rule, h hop, f *facts) float64 {
 
 // key returns the cause key of a rule at a hop.
 func (c *investigation) key(r rule, h hop) string {
+	if r.cause == "rate-limit-policy" && c.behindProxy(h) {
+		return r.cause // it may as well be the proxy's own, where most such policies are
+	}
 	if r.leg == server && (h.index > 0 || c.behindProxy(h)) {
 		return "upstream-" + strings.TrimPrefix(r.cause, "server-")
 	}

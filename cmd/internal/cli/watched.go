@@ -225,7 +225,8 @@ func (w *watched) traceResets(hosts []profiles.Host, targets []profiles.Target, 
 		}
 	}
 	var traced []rst.Host
-	chained := false
+	// Behind a proxy or a NAT resets happen on other ports than the target's.
+	chained := slices.ContainsFunc(targets, func(t profiles.Target) bool { return len(t.Hosts) > 1 })
 	for i, h := range w.hosts {
 		if hosts[i].Agent != "" || hosts[i].Prometheus != "" {
 			continue
@@ -240,12 +241,12 @@ func (w *watched) traceResets(hosts []profiles.Host, targets []profiles.Target, 
 			if p.Listen != 0 {
 				entry.Ports = append(entry.Ports, uint16(p.Listen))
 			}
+			chained = chained || !slices.Contains(ports, uint16(p.Listen))
 		}
 		traced = append(traced, entry)
 		chained = chained || hosts[i].Netns != ""
 	}
 	opt := rst.TraceOptions{Clock: clock, Host: localHost, Hosts: traced}
-	// Behind a proxy or a NAT resets happen on other ports than the target's.
 	if !chained {
 		opt.Ports = ports
 	}
