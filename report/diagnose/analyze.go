@@ -34,7 +34,7 @@ func Analyze(log *runlog.Log) Result {
 		c.rank()
 	}
 	out.Findings = a.findings(cases, out.Generator)
-	out.Resources = a.resourceVerdicts(cases)
+	out.Resources = a.resourceVerdicts(cases, out.Generator)
 	out.Warnings = a.warnings
 	return out
 }

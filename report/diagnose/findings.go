@@ -132,9 +132,7 @@ func (c *investigation) limited(g GeneratorState) Finding {
 		"This machine %s at %s: %s. %s is not judged above that load; below it %s.",
 		what, c.a.loadText(g.Load, g.At.Seconds()), g.Reason, strings.ToUpper(c.name()[:1])+c.name()[1:], c.below(g.At.Seconds())))
 	f.Host, f.Process = localHost, localProcess
-	f.Resource = map[string]string{
-		"client-ephemeral-ports": probe.EphemeralPorts, "client-file-descriptors": probe.OpenFiles, "client-cpu": probe.ProcessCPU,
-	}[g.Cause]
+	f.Resource = ownResource(g.Cause)
 	at := g.At
 	f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: g.Reason, At: &at})
 	for _, r := range c.a.resources {
@@ -149,6 +147,13 @@ func (c *investigation) limited(g GeneratorState) Finding {
 	}
 	f.Advice = c.clientAdvice(g)
 	return f
+}
+
+// ownResource is the resource of the generator that a cause of its own speaks of.
+func ownResource(cause string) string {
+	return map[string]string{
+		"client-ephemeral-ports": probe.EphemeralPorts, "client-file-descriptors": probe.OpenFiles, "client-cpu": probe.ProcessCPU,
+	}[cause]
 }
 
 // below says what the target did before a time.
@@ -445,6 +450,9 @@ func (c *investigation) mixture() string {
 	var words []string
 	for _, p := range parts {
 		words = append(words, commas(p.n)+" "+p.f.String())
+	}
+	if len(words) == 0 && c.t.total.idle > 0 {
+		words = append(words, count(c.t.total.idle, "reset")+" of connections at rest")
 	}
 	return strings.Join(words, ", ")
 }

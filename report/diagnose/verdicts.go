@@ -14,10 +14,14 @@ func upper(failed, all float64) float64 { return stats.UpperShare(failed, all, 0
 
 // resourceVerdicts says of every watched metric what it has to do with the
 // faults, and lists what should have been watched and was not.
-func (a *analysis) resourceVerdicts(cases []*investigation) []Resource {
+func (a *analysis) resourceVerdicts(cases []*investigation, g GeneratorState) []Resource {
 	var out []Resource
 	for _, r := range a.resources {
-		out = append(out, a.verdict(r, caseOf(r, cases)))
+		x := a.verdict(r, caseOf(r, cases))
+		if g.Limited && x.Saturated != nil && r.metric.Name == ownResource(g.Cause) && (generatorOwn(r.metric) || r.metric.Name == probe.EphemeralPorts && r.metric.Host == localHost) {
+			x.Verdict, x.Reason = Cause, "the generator's own limit"
+		}
+		out = append(out, x)
 	}
 	for _, c := range cases {
 		for _, h := range c.watchable() {

@@ -183,7 +183,8 @@ func limitFacts(r *report.Report, f report.Finding) []fact {
 		}
 		lines = append(lines, s)
 	}
-	out := []fact{{"limit", append(lines, evidence(f, 5)...)}}
+	seen := slices.DeleteFunc(evidence(f, 5), func(text string) bool { return text == g.Reason })
+	out := []fact{{"limit", append(lines, seen...)}}
 	for _, t := range r.Targets {
 		if line := onsetLine(r, t); line != "" {
 			out = append(out, fact{"onset", []string{t.Name + ": " + line}})

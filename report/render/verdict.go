@@ -70,6 +70,8 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return wordNoVerdict, unsure, finding
 	case len(r.Gates) == 0 && faulty(first):
 		return wordFound, bad, finding
+	case faulty(first):
+		return wordPassed, good, "every gate holds; " + finding
 	}
 	return wordPassed, good, finding
 }
