@@ -221,12 +221,14 @@ func (c *investigation) place(r *resource) string {
 	return s + " on " + r.metric.Host
 }
 
-// busyFrom is the utilisation that is told beside the nearest limit.
-const busyFrom = 0.8
+// busyFrom is the utilisation that is told beside the nearest limit; farFrom the use
+// of a limit below which it is not worth telling before a processor's.
+const busyFrom, farFrom = 0.8, 0.25
 
 // nearest returns the resource of the serving hosts that came closest to a limit
 // that refuses, and the busiest capacity that slows, if that was busy: a full
-// processor harms nobody by itself. Without limits that refuse it is the nearest.
+// processor harms nobody by itself. Where every limit that refuses is far, it is
+// the nearest.
 func (c *investigation) nearest() (limit, busy *resource) {
 	for _, r := range c.a.resources {
 		serves := slices.ContainsFunc(c.hops, func(h hop) bool { return h.has(r.metric.Host) })
@@ -241,7 +243,7 @@ func (c *investigation) nearest() (limit, busy *resource) {
 			*best = r
 		}
 	}
-	if limit == nil {
+	if limit == nil || busy != nil && limit.most < min(farFrom, busy.most) {
 		return busy, nil
 	}
 	if busy != nil && busy.most < busyFrom {
