@@ -235,11 +235,13 @@ func passFacts(r *report.Report, word string) []fact {
 	return out
 }
 
-// busyFrom is the utilisation that is told beside the nearest limit.
-const busyFrom = 0.8
+// busyFrom is the utilisation that is told beside the nearest limit; farFrom the use
+// of a limit below which it is not worth telling before a processor's.
+const busyFrom, farFrom = 0.8, 0.25
 
 // nearest names the limit that refuses which came nearest, and beside it the
-// busiest capacity that slows, if that was busy. Without the one it is the other.
+// busiest capacity that slows, if that was busy. Where every limit is far, or none
+// known, it is the capacity alone.
 func nearest(r *report.Report) string {
 	var limit, busy *report.Resource
 	named := firstFinding(r)
@@ -263,7 +265,7 @@ func nearest(r *report.Report) string {
 	switch {
 	case limit == nil && busy == nil:
 		return ""
-	case limit == nil:
+	case limit == nil, busy != nil && *limit.Utilisation < min(farFrom, *busy.Utilisation):
 		return nearness(*busy)
 	case busy == nil || *busy.Utilisation < busyFrom:
 		return nearness(*limit)
