@@ -172,6 +172,9 @@ type Onset struct {
 	// LoadUnit is what the stage of the onset sets: "rps", or "connections", of
 	// which there were load_rps by the stage's per_connection_rps.
 	LoadUnit string `json:"load_unit,omitempty"`
+	// ConstantRPS is the load until then, where it had not changed: the faults came
+	// with time, and no load is their onset.
+	ConstantRPS *float64 `json:"constant_rps,omitempty"`
 	// DelayS is how long after they were due, which at_s is, the first faults came.
 	DelayS *float64 `json:"delay_s,omitempty"`
 	Note   string   `json:"note,omitempty"`
@@ -229,6 +232,9 @@ type Finding struct {
 	Evidence   []Evidence `json:"evidence"`
 	RuledOut   []RuledOut `json:"ruled_out"`
 	Advice     []string   `json:"advice"`
+	// Nearest names, of a pass, the resource that came nearest to its limit, and a
+	// capacity that was busy beside it, by their labels (see Resource.Label).
+	Nearest []string `json:"nearest,omitempty"`
 }
 
 // Evidence is one observed fact.

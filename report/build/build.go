@@ -164,18 +164,22 @@ func ended(log *runlog.Log) time.Duration {
 	return last
 }
 
+func loadUnit(s runlog.Stage) string {
+	if s.PerConnection > 0 {
+		return report.LoadConnections
+	}
+	return report.LoadRPS
+}
+
 // stages are those of the schedule with the unit of their load. A search has none
 // before it is run.
 func stages(h runlog.Header) []report.Stage {
 	var out []report.Stage
 	for _, s := range h.Stages {
-		row := report.Stage{
-			Kind: s.Kind, StartS: s.Start.Seconds(), EndS: s.End.Seconds(), FromRPS: s.From, ToRPS: s.To, LoadUnit: report.LoadRPS,
-		}
-		if each, ok := diagnose.Held([]runlog.Stage{s}, s.Start); ok {
-			row.LoadUnit, row.PerConnectionRPS = report.LoadConnections, each
-		}
-		out = append(out, row)
+		out = append(out, report.Stage{
+			Kind: s.Kind, StartS: s.Start.Seconds(), EndS: s.End.Seconds(), FromRPS: s.From, ToRPS: s.To,
+			LoadUnit: loadUnit(s), PerConnectionRPS: s.PerConnection,
+		})
 	}
 	return out
 }

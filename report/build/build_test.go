@@ -467,12 +467,11 @@ func TestBuildSparse(t *testing.T) {
 	}
 }
 
-// An onset says in which unit its stage sets the load, and windows of faults that
-// follow each other are one outage.
+// An onset says in which unit its stage sets the load.
 func TestOnsetWords(t *testing.T) {
 	h := runlog.Header{Interval: 250 * time.Millisecond, Stages: []runlog.Stage{
 		{Text: "100/s for 10s", Kind: "hold", End: 10 * time.Second, From: 100, To: 100},
-		{Text: "connections 10 to 1,600 over 20s", Kind: "connections", Start: 10 * time.Second, End: 30 * time.Second, From: 20, To: 3200},
+		{Text: "connections 10 to 1,600 over 20s", Kind: "connections", Start: 10 * time.Second, End: 30 * time.Second, From: 20, To: 3200, PerConnection: 2},
 	}}
 	for _, c := range []struct{ at, want string }{{"5s", "rps"}, {"12s", "connections"}, {"31s", "connections"}} {
 		at, err := time.ParseDuration(c.at)
@@ -489,25 +488,5 @@ func TestOnsetWords(t *testing.T) {
 	}
 	if s := stages(h); len(s) != 2 || s[0].LoadUnit != "rps" || s[1].LoadUnit != "connections" || s[1].PerConnectionRPS != 2 {
 		t.Errorf("%+v", s)
-	}
-	bursts := func(at ...time.Duration) (out []diagnose.Burst) {
-		for _, a := range at {
-			out = append(out, diagnose.Burst{At: a * time.Millisecond, Count: 9})
-		}
-		return out
-	}
-	for _, c := range []struct {
-		bursts []diagnose.Burst
-		note   string
-		want   string
-	}{
-		{bursts(24000, 24250, 24500, 24750), "4 isolated bursts", "one outage of 1 s"},
-		{bursts(24000), "1 isolated burst; dated by all faults", "one outage of 0.25 s; dated by all faults"},
-		{bursts(5000, 5250, 20000), "3 isolated bursts", "2 outages, the longest 0.5 s"},
-		{nil, "an episode", "an episode"},
-	} {
-		if got := onsetNote(h.Interval, diagnose.Onset{Status: diagnose.Transient, Bursts: c.bursts, Note: c.note}); got != c.want {
-			t.Errorf("%q, want %q", got, c.want)
-		}
 	}
 }

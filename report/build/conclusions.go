@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/rampload/rampload/probe"
@@ -42,7 +41,7 @@ func onset(h runlog.Header, o diagnose.Onset) report.Onset {
 		Fault:    o.Fault.String(),
 		Before:   o.Before,
 		BeforeOf: o.BeforeOf,
-		Note:     onsetNote(h.Interval, o),
+		Note:     o.Note,
 	}
 	if o.Status == diagnose.NoOnset {
 		out.UpperBound = number(o.UpperBound)
@@ -50,9 +49,9 @@ func onset(h runlog.Header, o diagnose.Onset) report.Onset {
 	}
 	out.AtS, out.LowS, out.HighS = number(o.At.Value), number(o.At.Low), number(o.At.High)
 	out.LoadRPS, out.LoadLowRPS, out.LoadHighRPS = number(o.Load.Value), number(o.Load.Low), number(o.Load.High)
-	out.LoadUnit = report.LoadRPS
-	if _, held := diagnose.Held(h.Stages, time.Duration(o.At.Value*float64(time.Second))); held {
-		out.LoadUnit = report.LoadConnections
+	out.LoadUnit = loadUnit(h.StageAt(time.Duration(o.At.Value * float64(time.Second))))
+	if o.Constant > 0 {
+		out.ConstantRPS = number(o.Constant)
 	}
 	if o.EventDelay >= longDelay {
 		out.DelayS = number(o.EventDelay)
@@ -61,32 +60,6 @@ func onset(h runlog.Header, o diagnose.Onset) report.Onset {
 		out.RateAfter = number(float64(o.After) / float64(o.AfterOf))
 	}
 	return out
-}
-
-// onsetNote is the note of an onset, with windows of faults that follow each other
-// told as the one outage that they are.
-func onsetNote(interval time.Duration, o diagnose.Onset) string {
-	const apart = 2 * time.Second // what is closer is one outage
-	if o.Status != diagnose.Transient || len(o.Bursts) == 0 || !strings.Contains(o.Note, "isolated burst") {
-		return o.Note
-	}
-	outages, length := 1, time.Duration(0)
-	from := o.Bursts[0].At
-	for i, b := range o.Bursts {
-		if i > 0 && b.At-o.Bursts[i-1].At > apart {
-			outages++
-			from = b.At
-		}
-		length = max(length, b.At+interval-from)
-	}
-	text := "one outage of " + report.FormatSeconds(length.Seconds())
-	if outages > 1 {
-		text = fmt.Sprintf("%d outages, the longest %s", outages, report.FormatSeconds(length.Seconds()))
-	}
-	if _, rest, ok := strings.Cut(o.Note, "; "); ok {
-		text += "; " + rest
-	}
-	return text
 }
 
 func resources(result diagnose.Result) []report.Resource {
@@ -140,6 +113,9 @@ func findings(result diagnose.Result) []report.Finding {
 		}
 		for _, x := range f.RuledOut {
 			row.RuledOut = append(row.RuledOut, report.RuledOut{What: x.What, Reason: x.Reason})
+		}
+		for _, m := range f.Nearest {
+			row.Nearest = append(row.Nearest, resourceLabel(m))
 		}
 		out = append(out, row)
 	}

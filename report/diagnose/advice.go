@@ -35,7 +35,7 @@ func (c *investigation) advice(h *hypothesis) []string {
 		slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", wordSeconds(c.a.log.Header.Generator.Timeout.Seconds()))
 		if c.onset.Status == Found {
 			slow = fmt.Sprintf("answers get slow from %s on", c.a.loadText(c.onset.Load.Value, c.onset.At.Value))
-			if load, ok := c.steadyUntilOnset(); ok {
+			if load := c.onset.Constant; load > 0 {
 				slow = fmt.Sprintf("answers get slow after %s at a constant %s", wordSeconds(c.onset.At.Value), c.a.loadText(load, c.onset.At.Value))
 			}
 		}

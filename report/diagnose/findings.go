@@ -190,14 +190,17 @@ func (c *investigation) healthy(g GeneratorState) Finding {
 			f.Evidence = append(f.Evidence, e)
 		}
 	}
-	near, busy := c.nearest()
-	if near != nil {
-		f.Summary += fmt.Sprintf(" Nearest to its limit was %s: %s", c.place(near), near.headroom())
-		if busy != nil && busy != near {
-			f.Summary += fmt.Sprintf("; %s: %s", c.place(busy), busy.headroom())
+	for i, r := range c.nearest() {
+		words := "; "
+		if i == 0 {
+			words = " Nearest to its limit was "
+			f.Resource, f.Host, f.Process, f.PID = r.metric.Name, r.metric.Host, r.metric.Process, r.metric.PID
 		}
+		f.Summary += fmt.Sprintf("%s%s: %s", words, place(r), r.headroom())
+		f.Nearest = append(f.Nearest, r.metric)
+	}
+	if len(f.Nearest) > 0 {
 		f.Summary += "."
-		f.Resource, f.Host, f.Process, f.PID = near.metric.Name, near.metric.Host, near.metric.Process, near.metric.PID
 	}
 	if missing := c.unseen(); len(missing) > 0 {
 		f.Evidence = append(f.Evidence, Evidence{Source: "sources", Text: "not seen: " + list(missing)})
@@ -213,23 +216,16 @@ func (r *resource) headroom() string {
 	return fmt.Sprintf("%s of %s (%s)", amount(r.peak, r.def.Unit), amount(r.limit, r.def.Unit), percent(r.most))
 }
 
-func (c *investigation) place(r *resource) string {
-	s := strings.ReplaceAll(r.metric.Name, "-", " ")
-	if r.metric.Process != "" {
-		s += " of " + r.metric.Process
-	}
-	return s + " on " + r.metric.Host
-}
-
 // busyFrom is the utilisation that is told beside the nearest limit; farFrom the use
 // of a limit below which it is not worth telling before a processor's.
 const busyFrom, farFrom = 0.8, 0.25
 
 // nearest returns the resource of the serving hosts that came closest to a limit
-// that refuses, and the busiest capacity that slows, if that was busy: a full
-// processor harms nobody by itself. Where every limit that refuses is far, it is
-// the nearest.
-func (c *investigation) nearest() (limit, busy *resource) {
+// that refuses, and behind it the busiest capacity that slows, if that was busy: a
+// full processor harms nobody by itself. Where every limit that refuses is far, it
+// is the capacity alone.
+func (c *investigation) nearest() []*resource {
+	var limit, busy *resource
 	for _, r := range c.a.resources {
 		serves := slices.ContainsFunc(c.hops, func(h hop) bool { return h.has(r.metric.Host) })
 		if !serves || generatorOwn(r.metric) || math.IsNaN(r.most) || r.counter != nil || r.metric.Name == probe.CPUCore || r.metric.Name == probe.IOWait || r.beyond() {
@@ -243,13 +239,15 @@ func (c *investigation) nearest() (limit, busy *resource) {
 			*best = r
 		}
 	}
-	if limit == nil || busy != nil && limit.most < min(farFrom, busy.most) {
-		return busy, nil
+	switch {
+	case limit == nil && busy == nil:
+		return nil
+	case limit == nil, busy != nil && limit.most < min(farFrom, busy.most):
+		return []*resource{busy}
+	case busy == nil || busy.most < busyFrom:
+		return []*resource{limit}
 	}
-	if busy != nil && busy.most < busyFrom {
-		busy = nil
-	}
-	return limit, busy
+	return []*resource{limit, busy}
 }
 
 // beyond reports whether use exceeded the limit for good, so that it cannot be
@@ -378,9 +376,9 @@ func (c *investigation) onsetSentence() string {
 	name := c.name()
 	switch o.Status {
 	case Found:
-		if load, ok := c.steadyUntilOnset(); ok {
+		if o.Constant > 0 {
 			return fmt.Sprintf("%s shows %s after %s of a constant %s; before that %s of %s attempts had any%s.",
-				capital(name), what, wordSeconds(o.At.Value), c.a.loadText(load, o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)), c.delayed())
+				capital(name), what, wordSeconds(o.At.Value), c.a.loadText(o.Constant, o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)), c.delayed())
 		}
 		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s.",
 			capital(name), what, c.a.loadSpanText(o.Load, o.At.Value), wordSeconds(o.At.Value), commas(float64(o.Before)), commas(float64(o.BeforeOf)), c.delayed())
@@ -411,20 +409,6 @@ func (c *investigation) delayed() string {
 		return fmt.Sprintf("; those first ones failed %s after they were due", wordSeconds(d))
 	}
 	return ""
-}
-
-// steadyUntilOnset returns the load of a run that did not change it before the
-// faults began: then they came with time, and no load is their onset.
-func (c *investigation) steadyUntilOnset() (float64, bool) {
-	if len(c.a.log.Steps) > 0 || c.onset.At.Value < 2*c.a.step {
-		return 0, false
-	}
-	for _, s := range c.a.log.Header.Stages {
-		if s.Start < seconds(c.onset.At.Value) && s.Kind != "hold" && s.From != s.To || s.Kind == "burst" || s.Kind == "max" {
-			return 0, false
-		}
-	}
-	return c.a.constant(0, c.onset.At.Value)
 }
 
 func (c *investigation) total(f attack.Fault) float64 { return c.t.total.fault[f] }

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/stats"
@@ -189,13 +188,4 @@ func (c *investigation) portsHeld(r *resource) (need, closed float64, ok bool) {
 	}
 	each := min(1, (r.peak-begin)/sent)
 	return roundUp(each * c.a.maxLoad() * timeWaitFor), closed, true
-}
-
-// whose names a resource and its process.
-func whose(r *resource) string {
-	s := strings.ReplaceAll(r.metric.Name, "-", " ")
-	if r.metric.Process != "" {
-		s += " of " + r.metric.Process
-	}
-	return s
 }

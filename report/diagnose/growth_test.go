@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
+	"github.com/rampload/rampload/report/stats"
 )
 
 // steady is the analysis of half a minute at 100/s, of which nothing failed, with
@@ -118,25 +120,37 @@ func TestPortsInTimeWait(t *testing.T) {
 }
 
 func TestHeldConnections(t *testing.T) {
-	stages := []runlog.Stage{
-		{Text: "50/s for 10s", Kind: "hold", End: 10 * time.Second, From: 50, To: 50},
-		{Text: "connections 1,000 to 0 over 10s", Kind: "connections", Start: 10 * time.Second, End: 20 * time.Second, From: 2500},
-	}
-	if got, ok := Held([]runlog.Stage{{Text: "hold 1,000 connections for 10s", Kind: "connections", End: 10 * time.Second, From: 500, To: 500}}, 0); got != 0.5 || !ok {
-		t.Errorf("held throughout: %v, %v, want 0.5", got, ok)
-	}
-	for at, want := range map[time.Duration]float64{5 * time.Second: 0, 12 * time.Second: 2.5, 22 * time.Second: 2.5} {
-		if got, ok := Held(stages, at); got != want || ok != (want > 0) {
-			t.Errorf("at %s: %v, want %v", at, got, want)
-		}
-	}
-	a := &analysis{log: &runlog.Log{Header: runlog.Header{Stages: stages}}}
+	a := &analysis{log: &runlog.Log{Header: runlog.Header{Stages: []runlog.Stage{
+		{Kind: "hold", End: 10 * time.Second, From: 50, To: 50},
+		{Kind: "connections", Start: 10 * time.Second, End: 20 * time.Second, From: 2500, PerConnection: 2.5},
+	}}}}
 	for got, want := range map[string]string{
-		a.loadText(50, 5): "50/s", a.loadText(200, 12): "80 connections",
+		a.loadText(50, 5): "50/s", a.loadText(200, 12): "80 connections", a.loadText(2.5, 22): "1 connection",
 		a.loadSpanText(Span{200, 150, 250}, 12): "80 connections (60-100)", a.loadSpanText(Span{200, 200, 200}, 5): "200/s",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Windows of faults that follow each other are one outage.
+func TestOutages(t *testing.T) {
+	a := &analysis{step: 0.25}
+	for _, c := range []struct {
+		windows []int
+		want    string
+	}{
+		{[]int{96, 97, 98, 99}, "one outage of 1.0 s"},
+		{[]int{96}, "one outage of 0.2 s"},
+		{[]int{20, 21, 80}, "2 outages, the longest 0.5 s"},
+	} {
+		var rise stats.Rise
+		for _, w := range c.windows {
+			rise.Bursts = append(rise.Bursts, stats.Burst{Window: w, Count: 9})
+		}
+		if got := a.outages(rise); got != c.want {
+			t.Errorf("%v: %q, want %q", c.windows, got, c.want)
 		}
 	}
 }
@@ -189,14 +203,25 @@ func TestNearest(t *testing.T) {
 	for most, told := range map[float64]bool{1: true, 0.75: false} {
 		cpu := busy(most)
 		a.resources = []*resource{cpu, files}
-		limit, beside := inv.nearest()
-		if limit != files || (beside == cpu) != told {
-			t.Errorf("cpu %v: %v, %v", most, limit.metric, beside)
+		want := []*resource{files}
+		if told {
+			want = append(want, cpu)
+		}
+		if got := inv.nearest(); !slices.Equal(got, want) {
+			t.Errorf("cpu %v: %d told", most, len(got))
 		}
 		a.resources = []*resource{cpu}
-		if limit, beside := inv.nearest(); limit != cpu || beside != nil {
-			t.Errorf("alone, cpu %v: %v, %v", most, limit, beside)
+		if got := inv.nearest(); !slices.Equal(got, []*resource{cpu}) {
+			t.Errorf("alone, cpu %v: %d told", most, len(got))
 		}
+	}
+	// A limit that is far says less than a processor that is busier.
+	far, cpu := busy(0.1), busy(0.5)
+	far.metric.Name = probe.TimeWait
+	far.def, _ = far.metric.Def()
+	a.resources = []*resource{far, cpu}
+	if got := inv.nearest(); !slices.Equal(got, []*resource{cpu}) {
+		t.Errorf("beside a far limit: %d told", len(got))
 	}
 }
 
@@ -210,7 +235,7 @@ func TestAmbiguousSaysThingsOnce(t *testing.T) {
 		return &hypothesis{cause: cause, posterior: posterior, rule: rule{says: cause + " did it"}, pro: []Evidence{failed, longer, {Source: "client", Text: own}}}
 	}
 	inv := &investigation{
-		a: a, t: a.targets[0], facts: []*facts{{}}, hops: []hop{{}}, onset: &Onset{Status: Found, Fault: attack.Reset, At: Span{5, 5, 5}, Load: Span{100, 100, 100}, EventDelay: 3},
+		a: a, t: a.targets[0], facts: []*facts{{}}, hops: []hop{{}}, onset: &Onset{Status: Found, Fault: attack.Reset, At: Span{5, 5, 5}, Load: Span{100, 100, 100}, Constant: a.constantUntil(5), EventDelay: 3},
 		hypotheses: []*hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
 	}
 	got := inv.ambiguous(GeneratorState{})

@@ -43,7 +43,30 @@ func (a *analysis) onsets(t *targetSeries) []Onset {
 	if len(out) > 0 {
 		a.dateTogether(t, keys, options, &out[0])
 	}
+	for i, o := range out {
+		if o.Status == Found || o.Status == Transient {
+			out[i].Constant = a.constantUntil(o.At.Value)
+		}
+	}
 	return out
+}
+
+// constantUntil returns the load of a run that did not change it until a time: what
+// begins then comes with time, and no load is its onset. 0 for any other.
+func (a *analysis) constantUntil(at float64) float64 {
+	if len(a.log.Steps) > 0 || at < 2*a.step {
+		return 0
+	}
+	for _, s := range a.log.Header.Stages {
+		if s.Start < seconds(at) && s.Kind != "hold" && s.From != s.To || s.Kind == "burst" || s.Kind == "max" {
+			return 0
+		}
+	}
+	load, ok := a.constant(0, at)
+	if !ok {
+		return 0
+	}
+	return load
 }
 
 // leadUp is how long faults may lead up to an onset, in seconds.
@@ -232,7 +255,27 @@ func (a *analysis) bursts(t *targetSeries, k faultKey, r stats.Rates, rise stats
 	out.Before, out.BeforeOf = uint64(rise.Before), uint64(rise.BeforeOf)
 	out.After, out.AfterOf = uint64(rise.After), uint64(rise.AfterOf)
 	a.place(t, []faultKey{k}, rise, out)
-	out.Note = count(float64(len(rise.Bursts)), "isolated burst")
+	out.Note = a.outages(rise)
+}
+
+// apart is how long nothing fails between two outages, in seconds.
+const apart = 2.0
+
+// outages words isolated bursts; those that follow each other are one outage.
+func (a *analysis) outages(rise stats.Rise) string {
+	n, longest, from := 0.0, 0.0, 0.0
+	for i, b := range rise.Bursts {
+		at := a.seconds(float64(b.Window))
+		if i == 0 || at-a.seconds(float64(rise.Bursts[i-1].Window)) > apart {
+			n++
+			from = at
+		}
+		longest = max(longest, at+a.step-from)
+	}
+	if n == 1 {
+		return "one outage of " + wordSeconds(longest)
+	}
+	return fmt.Sprintf("%s, the longest %s", count(n, "outage"), wordSeconds(longest))
 }
 
 // place sets time and load of a rise of some series. Where faults before it are

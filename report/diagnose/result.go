@@ -39,6 +39,7 @@ type Onset struct {
 	After      uint64  // faults after it
 	AfterOf    uint64
 	AlarmAt    float64 // seconds: when a reader of the stream would have known
+	Constant   float64 // requests per second: the load until then, if it had not changed; else 0
 	EventDelay float64 // seconds from a request's due time, which At is, to its fault (median)
 	Bursts     []Burst // isolated bursts that were masked
 	Note       string
@@ -123,6 +124,7 @@ type Finding struct {
 	Evidence   []Evidence
 	RuledOut   []Exclusion
 	Advice     []string
+	Nearest    []probe.Metric // of a pass: what came nearest to its limit, and a capacity that was busy
 }
 
 // GeneratorState says whether the generator was the limit.

@@ -375,12 +375,9 @@ func (c *investigation) scoreMovement(r *resource, began *saturation) (float64, 
 
 // describe words what a resource reached: "open files 64 of 64".
 func (r *resource) describe() string {
-	what := strings.ReplaceAll(r.metric.Name, "-", " ")
-	if r.metric.Process != "" {
-		what += " of " + r.metric.Process
-		if r.metric.PID != 0 {
-			what += fmt.Sprintf(" (pid %d)", r.metric.PID)
-		}
+	what := whose(r)
+	if r.metric.Process != "" && r.metric.PID != 0 {
+		what += fmt.Sprintf(" (pid %d)", r.metric.PID)
 	}
 	if r.metric.Instance != "" {
 		what += " " + r.metric.Instance

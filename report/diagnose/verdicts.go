@@ -245,7 +245,7 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 		} else {
 			res = c.a.verdict(r, nil)
 		}
-		what := c.place(r)
+		what := place(r)
 		if !c.severalHosts() {
 			what = strings.TrimSuffix(what, " on "+r.metric.Host)
 		}

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/rampload/rampload/report/runlog"
 )
 
 // commas writes a number for people: 1,510, or with digits where it is small.
@@ -109,6 +107,9 @@ func bytesOf(v float64) string {
 // it was: "1,510/s (1,490-1,525)", "81 connections (60-82)".
 func (a *analysis) loadSpanText(s Span, at float64) string {
 	each := a.perConnection(at)
+	if each == 0 {
+		each = 1
+	}
 	low, high := commas(s.Low/each), commas(s.High/each)
 	if low == high {
 		return a.loadText(s.Value, at)
@@ -119,10 +120,10 @@ func (a *analysis) loadSpanText(s Span, at float64) string {
 // loadText writes a load in the unit of the stage in which it was offered:
 // requests per second, or the connections that were held.
 func (a *analysis) loadText(rps, at float64) string {
-	if !a.holds(at) {
-		return commas(rps) + "/s"
+	if each := a.perConnection(at); each > 0 {
+		return count(math.Round(rps/each), "connection")
 	}
-	return count(math.Round(rps/a.perConnection(at)), "connection")
+	return commas(rps) + "/s"
 }
 
 // topText is the highest load of the run in the unit of the stage in which it was.
@@ -142,49 +143,10 @@ func (a *analysis) topAt() float64 {
 	return at
 }
 
-// holds reports whether the stage at a time holds connections.
-func (a *analysis) holds(at float64) bool {
-	_, ok := Held(a.log.Header.Stages, seconds(at))
-	return ok
-}
-
-// perConnection is the rate of each held connection at a time; 1 where none is
-// held.
+// perConnection is the rate of each connection that the stage at a time holds; 0
+// where it sets a rate of requests.
 func (a *analysis) perConnection(at float64) float64 {
-	if each, ok := Held(a.log.Header.Stages, seconds(at)); ok {
-		return each
-	}
-	return 1
-}
-
-// Held returns the requests per second that each connection of the stage at a
-// time carries; false where the stage holds none. The text of such a stage, as
-// profiles.Stage words it, is "connections 10 to 160 over 25s" or "hold 270
-// connections for 10s".
-func Held(stages []runlog.Stage, at time.Duration) (float64, bool) {
-	for i, s := range stages {
-		if at >= s.End && i < len(stages)-1 {
-			continue
-		}
-		var from, to float64
-		if s.Kind != "connections" {
-			return 0, false
-		}
-		text := strings.ReplaceAll(s.Text, ",", "")
-		if n, _ := fmt.Sscanf(text, "hold %g connections", &from); n == 1 {
-			to = from
-		} else if n, _ := fmt.Sscanf(text, "connections %g to %g", &from, &to); n < 2 {
-			return 0, false
-		}
-		switch {
-		case to > 0 && s.To > 0:
-			return s.To / to, true
-		case from > 0 && s.From > 0:
-			return s.From / from, true
-		}
-		return 0, false
-	}
-	return 0, false
+	return a.log.Header.StageAt(seconds(at)).PerConnection
 }
 
 func join(a, b string) string {
@@ -210,3 +172,15 @@ func pointer(s float64) *time.Duration {
 	d := seconds(s)
 	return &d
 }
+
+// whose names a resource and its process.
+func whose(r *resource) string {
+	s := strings.ReplaceAll(r.metric.Name, "-", " ")
+	if r.metric.Process != "" {
+		s += " of " + r.metric.Process
+	}
+	return s
+}
+
+// place names a resource, its process and its host.
+func place(r *resource) string { return whose(r) + " on " + r.metric.Host }

@@ -81,8 +81,8 @@ func onsetLine(r *report.Report, t report.Target) string {
 			s += " (" + loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS) + ")"
 		}
 		s += " at " + seconds(o.AtS)
-		if steady, ok := steadyUntil(r, o); ok {
-			s = fmt.Sprintf("after %s of a constant %s", seconds(o.AtS), load(r, &steady, o.AtS))
+		if o.ConstantRPS != nil {
+			s = fmt.Sprintf("after %s of a constant %s", seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
 		}
 		if o.DelayS != nil {
 			s += ", when the requests were due that failed " + seconds(o.DelayS) + " later"
@@ -235,47 +235,16 @@ func passFacts(r *report.Report, word string) []fact {
 	return out
 }
 
-// busyFrom is the utilisation that is told beside the nearest limit; farFrom the use
-// of a limit below which it is not worth telling before a processor's.
-const busyFrom, farFrom = 0.8, 0.25
-
-// nearest names the limit that refuses which came nearest, and beside it the
-// busiest capacity that slows, if that was busy. Where every limit is far, or none
-// known, it is the capacity alone.
+// nearest names what the finding says came nearest to its limit.
 func nearest(r *report.Report) string {
-	var limit, busy *report.Resource
-	named := firstFinding(r)
-	for i := range r.Resources {
-		res := &r.Resources[i]
-		if res.Utilisation == nil || res.Verdict == "symptom" || res.Verdict == "full-throughout" || res.Limit == nil {
-			continue
-		}
-		best := &limit
-		if res.Kind == "utilisation" {
-			best = &busy
-			if res.Name == "cpu-core" || res.Name == "cpu-iowait" {
-				continue // the host's says it
-			}
-		}
-		switch { // the finding has named the one of the serving hosts
-		case *best == nil, isOf(named, *res), *res.Utilisation > *(*best).Utilisation && !isOf(named, **best):
-			*best = res
+	var words []string
+	for _, label := range firstFinding(r).Nearest {
+		i := slices.IndexFunc(r.Resources, func(res report.Resource) bool { return res.Label() == label && res.Utilisation != nil })
+		if i >= 0 {
+			words = append(words, nearness(r.Resources[i]))
 		}
 	}
-	switch {
-	case limit == nil && busy == nil:
-		return ""
-	case limit == nil, busy != nil && *limit.Utilisation < min(farFrom, *busy.Utilisation):
-		return nearness(*busy)
-	case busy == nil || *busy.Utilisation < busyFrom:
-		return nearness(*limit)
-	}
-	return nearness(*limit) + "; " + nearness(*busy)
-}
-
-// isOf reports whether a finding names a resource.
-func isOf(f report.Finding, r report.Resource) bool {
-	return f.Resource == r.Name && f.Host == r.Host && f.Process == r.Process && (f.PID == 0 || f.PID == r.PID)
+	return strings.Join(words, "; ")
 }
 
 func nearness(r report.Resource) string {

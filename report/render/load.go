@@ -52,21 +52,3 @@ func perConnection(r *report.Report, at *float64) float64 {
 	}
 	return each
 }
-
-// steadyUntil returns the load of a run that had not changed it at a time: what
-// began then came with time, and not at a load.
-func steadyUntil(r *report.Report, o report.Onset) (rps float64, ok bool) {
-	if r.Capacity != nil || o.AtS == nil || o.LoadRPS == nil || o.Status != "onset" && o.Status != "transient" {
-		return 0, false
-	}
-	for _, s := range r.Profile.Stages {
-		if s.StartS >= *o.AtS {
-			break
-		}
-		if s.Kind == "burst" || s.Kind == "max" || s.FromRPS != s.ToRPS || rps != 0 && s.FromRPS != rps {
-			return 0, false
-		}
-		rps = s.FromRPS
-	}
-	return rps, rps > 0
-}

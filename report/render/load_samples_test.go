@@ -16,7 +16,7 @@ func leaked() *report.Report {
 	r.Profile.Stages = []report.Stage{{Kind: "hold", EndS: 28, FromRPS: 120, ToRPS: 120, LoadUnit: report.LoadRPS}}
 	o := report.Onset{
 		Status: "onset", Fault: "timeout", AtS: ptr(16.3), LowS: ptr(16), HighS: ptr(16.5), LoadRPS: ptr(120), LoadLowRPS: ptr(120),
-		LoadHighRPS: ptr(120), BeforeOf: 1950, RateAfter: ptr(0.12), LoadUnit: report.LoadRPS, DelayS: ptr(3.4),
+		LoadHighRPS: ptr(120), BeforeOf: 1950, RateAfter: ptr(0.12), LoadUnit: report.LoadRPS, ConstantRPS: ptr(120), DelayS: ptr(3.4),
 	}
 	r.Targets[0].Onset, r.Targets[0].Onsets = o, []report.Onset{o}
 	r.Resources = append(r.Resources[:1],
@@ -41,6 +41,7 @@ func held() *report.Report {
 func nearFull() *report.Report {
 	r := passed()
 	r.Resources[1].Peak, r.Resources[1].Utilisation = ptr(1), ptr(1)
+	r.Findings[0].Nearest = append(r.Findings[0].Nearest, r.Resources[1].Label())
 	r.Profile.Stages = []report.Stage{{Kind: "connections", EndS: 200, FromRPS: 20, ToRPS: 2000, LoadUnit: report.LoadConnections, PerConnectionRPS: 1}}
 	return r
 }

@@ -179,7 +179,7 @@ func passed() *report.Report {
 		{Host: "orders-1", Name: "cpu", Kind: "utilisation", Unit: "share", Limit: ptr(1), Peak: ptr(0.48), Utilisation: ptr(0.48), Verdict: "headroom", Reason: "52% left"},
 	}
 	r.Findings = []report.Finding{{
-		Verdict: "healthy", Cause: "healthy", Confidence: 0.95,
+		Verdict: "healthy", Cause: "healthy", Confidence: 0.95, Nearest: []string{r.Resources[0].Label()},
 		Summary:  "No fault of any class rose on any target up to 2,000/s.",
 		Evidence: []report.Evidence{}, RuledOut: []report.RuledOut{}, Advice: []string{},
 	}}

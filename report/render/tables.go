@@ -242,7 +242,7 @@ func onsetsGrid(r *report.Report) grid {
 				text(loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS)),
 				text(seconds(o.AtS)), text(before), text(after), text(o.Note),
 			}
-			if _, ok := steadyUntil(r, o); ok && o.LowS != nil && o.HighS != nil {
+			if o.ConstantRPS != nil && o.LowS != nil && o.HighS != nil {
 				row[2].text = "with time"
 				row[3].text = fmt.Sprintf("%s-%s s", report.FormatNumber(*o.LowS), report.FormatNumber(*o.HighS))
 			}

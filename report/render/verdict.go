@@ -150,8 +150,8 @@ func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
 	at := load(r, o.LoadRPS, o.AtS)
-	if steady, ok := steadyUntil(r, o); ok {
-		after := fmt.Sprintf(" after %s of a constant %s", seconds(o.AtS), load(r, &steady, o.AtS))
+	if o.ConstantRPS != nil {
+		after := fmt.Sprintf(" after %s of a constant %s", seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
 		if o.Status == "transient" {
 			after = " for a while" + after
 		}

@@ -63,6 +63,23 @@ type Stage struct {
 	End   time.Duration `json:"end_ns"`
 	From  float64       `json:"from_rps"`
 	To    float64       `json:"to_rps"`
+	// PerConnection is the rate of each connection of a stage that holds
+	// connections, in requests per second; 0 for others.
+	PerConnection float64 `json:"per_connection_rps,omitempty"`
+}
+
+// StageAt returns the stage in which a time lies, the last one for what is behind
+// it; the zero Stage without any.
+func (h Header) StageAt(at time.Duration) Stage {
+	for _, s := range h.Stages {
+		if at < s.End {
+			return s
+		}
+	}
+	if len(h.Stages) == 0 {
+		return Stage{}
+	}
+	return h.Stages[len(h.Stages)-1]
 }
 
 // Generator is the client's configuration that bears on its own limits.

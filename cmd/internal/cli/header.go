@@ -43,9 +43,11 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 	for _, s := range p.Load {
 		end := at + s.Duration()
 		from, to := s.Ends(p.Client.PerConnection)
-		h.Stages = append(h.Stages, runlog.Stage{
-			Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to,
-		})
+		stage := runlog.Stage{Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to}
+		if s.Kind == profiles.Connections {
+			stage.PerConnection = p.Client.PerConnection
+		}
+		h.Stages = append(h.Stages, stage)
 		at = end
 	}
 	return h
