@@ -53,8 +53,25 @@ type rule struct {
 	// must: none of these may be answered with no.
 	must    []clue
 	weights []weight
+	// instead: where the first is seen it says what happened, and the others, which
+	// only hint at it elsewhere, add nothing.
+	instead map[clue][]clue
 	// says completes "…: " in a sentence about what happened.
 	says string
+}
+
+// silent returns the clues that say nothing for a rule, because another explains
+// them.
+func (r rule) silent(f *facts) map[clue]bool {
+	out := map[clue]bool{}
+	for by, others := range r.instead {
+		if f[by].is == yes {
+			for _, x := range others {
+				out[x] = true
+			}
+		}
+	}
+	return out
 }
 
 // catalogue returns the causes that faults of a target can have. Those of the

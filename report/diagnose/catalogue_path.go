@@ -25,7 +25,7 @@ func pathCauses() []rule {
 			cause: "path-reset", leg: path, turnsAway: true, any: []clue{someResets, someRefused},
 			weights: []weight{
 				{allFail, 2, 0},
-				{relayed, 10, 0},
+				{relayed, 1, 0},
 				{atOnce, -3, 0},
 				{mostlyEOF, -4, 0},
 				{constantShare, 3, -1.5},
@@ -43,7 +43,8 @@ func pathCauses() []rule {
 				{someRefused, -1, 0},
 				{sentLinger, -3, 0},
 			},
-			says: "something on the path resets connections",
+			instead: map[clue][]clue{relayed: {livePacket, pathTTL, atOnce}},
+			says:    "something on the path resets connections",
 		},
 		{
 			cause: "path-rate-limit", leg: path, turnsAway: true, any: []clue{excessFails, risesWithLoad}, must: []clue{risesWithLoad},

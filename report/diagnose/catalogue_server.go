@@ -72,7 +72,7 @@ func serverResources() []rule {
 			any: []clue{overflowed, queueFull, inDial, someTimeouts},
 			weights: []weight{
 				{overflowsCover, 1.5, -0.5},
-				{unixQueueFull, 5, 0},
+				{unixQueueFull, 2.5, 0},
 				{unserved, 1, -1.2},
 				{constantShare, -2, 0},
 				{latencyFirst, 0.5, -0.7},
@@ -83,7 +83,7 @@ func serverResources() []rule {
 				{embryonic, 1, 0},
 				{sentFromListener, 0.7, 0},
 				{descriptorsFull, -4, 0.3},
-				{reserved, -9, 0},
+				{reserved, -3, 0},
 				{diedWithFaults, -3, 0.3},
 				{someEOF, -1, 0},
 				{sentUnread, -1.5, 0},
@@ -94,6 +94,10 @@ func serverResources() []rule {
 				{inWrite, -0.5, 0},
 				{inBody, -2, 0},
 				{wentAway, -2, 0},
+			},
+			instead: map[clue][]clue{
+				unixQueueFull: {overflowed, inDial, badGateway},
+				reserved:      {overflowed, overflowsCover, inDial, someTimeouts},
 			},
 			says: "the accept queue was full: the service accepted too slowly for its backlog",
 		},
@@ -115,9 +119,10 @@ func serverResources() []rule {
 			cause: "server-memory-oom", counters: []string{probe.OOMKills}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
 			any: []clue{outOfMemory, thrashing}, strict: true,
 			weights: []weight{
-				{thrashing, 14, 0}, {outOfMemory, 5, -5}, {died, 1, -2}, {diedWithFaults, 2, -1}, {someRefused, 0.5, 0},
+				{thrashing, 6, 0}, {outOfMemory, 5, -5}, {died, 1, -2}, {diedWithFaults, 2, -1}, {someRefused, 0.5, 0},
 			},
-			says: "memory was full: the kernel killed for it, or kept reclaiming",
+			instead: map[clue][]clue{thrashing: {outOfMemory, died, diedWithFaults}},
+			says:    "memory was full: the kernel killed for it, or kept reclaiming",
 		},
 		{
 			cause: "server-cpu-shedding", gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
@@ -194,7 +199,7 @@ func serverResources() []rule {
 			cause: "bandwidth-send-timeout", counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
 			any: []clue{inBody, slowRequest}, elsewhere: []clue{slowRequest, stillComing},
 			weights: []weight{
-				{slowRequest, 5.5, 0},
+				{slowRequest, 2.5, 0},
 				{stillComing, 2.5, 0},
 				{slowBody, 1.5, -1.5},
 				{inBody, 2, -3},
@@ -204,7 +209,8 @@ func serverResources() []rule {
 				{retransmitted, 0.5, 0},
 				{lostRetransmits, -2, 0.3},
 			},
-			says: "the link was full and responses were given up half sent",
+			instead: map[clue][]clue{slowRequest: {inBody}},
+			says:    "the link was full and responses were given up half sent",
 		},
 	}
 }

@@ -45,6 +45,13 @@ func TestCatalogue(t *testing.T) {
 			}
 			clues = append(clues, w.clue)
 		}
+		for by, others := range r.instead {
+			for _, x := range append(slices.Clone(others), by) {
+				if !slices.Contains(clues, x) {
+					t.Errorf("%s explains clue %d, which it does not weigh", r.cause, x)
+				}
+			}
+		}
 		c := &investigation{a: &analysis{log: &runlog.Log{}}, t: &targetSeries{}, onset: &Onset{Fault: attack.Reset}}
 		if advice := c.advice(&hypothesis{rule: r, cause: r.cause}); len(advice) == 0 || advice[0] == "" {
 			t.Errorf("%s comes without advice", r.cause)

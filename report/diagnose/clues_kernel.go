@@ -302,7 +302,6 @@ func (c *investigation) observeHost(f *facts, h hop) {
 			mark(queueFull)
 			if strings.HasPrefix(r.metric.Instance, unixSocket) && ranOut {
 				f.set(unixQueueFull, yes, "probe of "+r.metric.Host, "%s", "") // the queue itself is the evidence
-				f[overflowed] = fact{}                                         // counters tell of TCP only
 			}
 		case probe.CloseWait:
 			if n := len(r.value); n > 8 {

@@ -271,7 +271,11 @@ func (c *investigation) support(r rule, f *facts) float64 {
 }
 
 func (c *investigation) weigh(hyp *hypothesis, f *facts) {
+	silent := hyp.rule.silent(f)
 	for _, w := range hyp.rule.weights {
+		if silent[w.clue] {
+			continue
+		}
 		x := f[w.clue]
 		add := 0.0
 		switch x.is {
