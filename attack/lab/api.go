@@ -286,7 +286,7 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 		return false
 	}
 	if !peerOpen(c) {
-		s.tally.harm("late-answers") // the caller did not wait
+		s.tally.harm(lateAnswers) // the caller did not wait
 	}
 	if s.sendTime > 0 {
 		stream.SetWriteDeadline(time.Now().Add(s.sendTime))

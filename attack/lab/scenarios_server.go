@@ -180,6 +180,7 @@ func (b *bench) cpuShedding(queue, body int) error {
 	load := 1 / work.Seconds()
 	b.rampTo(0.3*load, 1.5*load, 18*time.Second)
 	b.run.Expect.Resource = "process-cpu"
+	b.run.Expect.OnlyLate = "client-timeout"
 	return nil
 }
 

@@ -75,6 +75,15 @@ func (t *tally) harmBy(what string, n int64) {
 	t.log[tallyKey{now.UnixMilli() / 100, what}] += n
 }
 
+// lateAnswers is the name of answers that came after their callers had gone.
+const lateAnswers = "late-answers"
+
+// OnlyLate reports whether all harm was answers that came after their callers had
+// gone.
+func (t Truth) OnlyLate() bool {
+	return len(t.Log) > 0 && !slices.ContainsFunc(t.Log, func(p TruthPoint) bool { return p.What != lateAnswers })
+}
+
 func (t *tally) truth() Truth {
 	t.mu.Lock()
 	defer t.mu.Unlock()

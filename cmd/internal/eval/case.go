@@ -39,12 +39,16 @@ type Case struct {
 
 // NewCase describes a scenario that has run.
 func NewCase(s lab.Scenario, seed uint64, expect lab.Expect, truth lab.Truth) Case {
-	return Case{
+	c := Case{
 		Scenario: s.Name, Family: s.Family, Seed: seed,
 		Causes: append([]string{s.Cause}, expect.Causes...),
 		Host:   expect.Host, Process: expect.Process, Resource: expect.Resource,
 		LoadLow: expect.LoadLow, LoadHigh: expect.LoadHigh, Truth: truth,
 	}
+	if expect.OnlyLate != "" && truth.OnlyLate() {
+		c.Causes, c.Resource = []string{expect.OnlyLate}, ""
+	}
+	return c
 }
 
 // Name is the file name of the case without endings.
@@ -74,18 +78,6 @@ func (c Case) Kind() Kind {
 		return Generator
 	}
 	return Fault
-}
-
-// asHappened returns the case with the cause that the injector's own count tells
-// of, where that is another than was meant: a service that was to shed load and
-// never did, but answered after its callers had gone, was too slow.
-func (c Case) asHappened() Case {
-	late := func(p lab.TruthPoint) bool { return p.What == "late-answers" }
-	if c.Causes[0] == "server-cpu-shedding" && c.Truth.Resets == 0 && len(c.Truth.Log) > 0 &&
-		!slices.ContainsFunc(c.Truth.Log, func(p lab.TruthPoint) bool { return !late(p) }) {
-		c.Causes, c.Resource = []string{"client-timeout"}, ""
-	}
-	return c
 }
 
 // Write writes the case as JSON to a new file.

@@ -61,7 +61,6 @@ type Onset struct {
 
 // Judge compares what was concluded from a log with the truth of its case.
 func Judge(c Case, log *runlog.Log, r diagnose.Result) Judgement {
-	c = c.asHappened()
 	top := r.Findings[0]
 	j := Judgement{Verdict: top.Verdict, Cause: top.Cause, Host: top.Host, Resource: top.Resource, Confidence: top.Confidence, Rank: rank(c, r)}
 	kind := c.Kind()

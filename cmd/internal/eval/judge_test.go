@@ -234,20 +234,22 @@ func TestOffered(t *testing.T) {
 	}
 }
 
-func TestCaseAsHappened(t *testing.T) {
+func TestCaseThatWasOnlyLate(t *testing.T) {
 	point := func(what string) lab.TruthPoint { return lab.TruthPoint{What: what, N: 1} }
+	shedding := lab.Scenario{Name: "shedding", Cause: "server-cpu-shedding"}
+	late := lab.Expect{OnlyLate: "client-timeout", Resource: probe.ProcessCPU}
 	for _, c := range []struct {
-		name  string
-		cause string
-		truth lab.Truth
-		want  string
+		name   string
+		expect lab.Expect
+		log    []lab.TruthPoint
+		want   string
 	}{
-		{"answered too late only", "server-cpu-shedding", lab.Truth{Log: []lab.TruthPoint{point("late-answers"), point("late-answers")}}, "client-timeout"},
-		{"shed too", "server-cpu-shedding", lab.Truth{Resets: 1, Log: []lab.TruthPoint{point("late-answers"), point("resets")}}, "server-cpu-shedding"},
-		{"nothing happened", "server-cpu-shedding", lab.Truth{}, "server-cpu-shedding"},
-		{"another cause", "worker-killed", lab.Truth{Log: []lab.TruthPoint{point("late-answers")}}, "worker-killed"},
+		{"answered too late only", late, []lab.TruthPoint{point("late-answers"), point("late-answers")}, "client-timeout"},
+		{"shed too", late, []lab.TruthPoint{point("late-answers"), point("resets")}, "server-cpu-shedding"},
+		{"nothing happened", late, nil, "server-cpu-shedding"},
+		{"a scenario that does not say so", lab.Expect{}, []lab.TruthPoint{point("late-answers")}, "server-cpu-shedding"},
 	} {
-		if got := (Case{Causes: []string{c.cause}, Truth: c.truth}).asHappened().Causes[0]; got != c.want {
+		if got := NewCase(shedding, 1, c.expect, lab.Truth{Log: c.log}).Causes[0]; got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}

@@ -25,7 +25,6 @@ func (e *Evaluation) WriteMarkdown(w io.Writer, skipped []Skipped) error {
 	e.writeRanking(p)
 	e.writeOnsets(p)
 	e.writeCalibration(p)
-	e.writeMeetings(p)
 	e.writeScenarios(p)
 	e.writeMisses(p)
 	if len(skipped) > 0 {
@@ -62,7 +61,7 @@ not right. Controls are judged by whether they are called healthy. Three limits 
 what this shows: the rules and these scenarios were written in one project; the
 runs are short, on one machine; and few seeds give wide intervals. Rules were
 improved on the runs of seeds up to %d, so that these flatter; those above are held
-out. How new scenarios fared before that stands under "As first met".`,
+out. How scenarios fared when first met stands in FIRSTMET.md.`,
 		len(e.Results), len(scenarios), seedText(sortedKeys(seeds)), tuned)
 }
 
