@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // openSockets opens a number of sockets in a namespace of their own.
@@ -37,5 +39,36 @@ func BenchmarkDiag(b *testing.B) {
 				b.Fatal(err)
 			}
 		})
+	}
+}
+
+// BenchmarkUnixListeners lists the listening Unix sockets beside 18,000 that are
+// connected: what it costs more on a busy machine.
+func BenchmarkUnixListeners(b *testing.B) {
+	n := newNetns(b)
+	const pairs = 9_000 // two descriptors each
+	n.do(func() {
+		for range pairs {
+			fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			b.Cleanup(func() { _, _ = unix.Close(fds[0]), unix.Close(fds[1]) })
+		}
+	})
+	var d *diag
+	if err := n.ns.Inside(func(fd int) (err error) { d, err = openDiag(fd); return err }); err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	b.ReportAllocs()
+	var err error
+	for b.Loop() {
+		for range d.unixListeners(&err) {
+		}
+	}
+	if err != nil {
+		b.Fatal(err)
 	}
 }

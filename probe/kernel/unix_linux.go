@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -111,11 +113,15 @@ func unixName(b []byte) string {
 
 // unixQueues emits the queues of the listening Unix sockets, the first ones seen.
 // Of sockets with one name, an old one whose file was replaced among them, it is
-// the fullest.
-func (s *Sockets) unixQueues(emit func(probe.Reading)) {
+// the fullest. It returns the CPU time that it took: the kernel looks at every Unix
+// socket of the namespace.
+func (s *Sockets) unixQueues(emit func(probe.Reading)) (cost time.Duration) {
 	if s.noUnix {
-		return
+		return 0
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadCPU()
 	var err error
 	s.unix = s.unix[:0]
 	for l := range s.diag.unixListeners(&err) {
@@ -130,7 +136,7 @@ func (s *Sockets) unixQueues(emit func(probe.Reading)) {
 	if err != nil {
 		s.noUnix = true
 		s.missing.add(&probe.Unsupported{What: "queues of unix sockets", Reason: err.Error(), Needs: "a kernel with CONFIG_UNIX_DIAG"})
-		return
+		return threadCPU() - began
 	}
 	for _, l := range s.unix {
 		emit(probe.Reading{
@@ -138,4 +144,5 @@ func (s *Sockets) unixQueues(emit func(probe.Reading)) {
 			Value:  float64(l.queued), Limit: float64(l.backlog),
 		})
 	}
+	return threadCPU() - began
 }

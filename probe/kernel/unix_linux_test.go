@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,10 +59,16 @@ func TestUnixQueueReachesItsBacklog(t *testing.T) {
 			if v != backlog+1 || limit != backlog {
 				t.Errorf("full queue: %v of %v", v, limit)
 			}
+			listed := false
 			for line := range strings.Lines(n.run(t, "ss", "-Hlx")) {
-				if f := strings.Fields(line); len(f) > 4 && f[4] == at.name && (f[2] != "5" || f[3] != "4") {
-					t.Errorf("read %v of %v, ss says %v", v, limit, f)
+				if f := strings.Fields(line); len(f) > 4 && f[4] == at.name {
+					if listed = true; f[2] != strconv.Itoa(int(v)) || f[3] != strconv.Itoa(int(limit)) {
+						t.Errorf("read %v of %v, ss says %v", v, limit, f)
+					}
 				}
+			}
+			if !listed {
+				t.Error("ss does not list it")
 			}
 		})
 	}
