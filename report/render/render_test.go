@@ -71,6 +71,13 @@ func TestGolden(t *testing.T) {
 			})
 		}
 	}
+	for name, r := range wordings() {
+		var b bytes.Buffer
+		if err := Table(&b, r, Options{Width: 80, Files: files}); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".80.txt", b.Bytes())
+	}
 	var colours, rows bytes.Buffer
 	if err := Table(&colours, fdExhaustion(), Options{Colour: true}); err != nil {
 		t.Fatal(err)
@@ -85,7 +92,7 @@ func TestGolden(t *testing.T) {
 // Nothing that goes to a terminal may be wider than it, whatever the report
 // holds.
 func TestTableFitsWidth(t *testing.T) {
-	for name, r := range samples() {
+	for name, r := range every() {
 		for _, width := range []int{0, 80, 100, 120, 160} {
 			var b bytes.Buffer
 			if err := Table(&b, r, Options{Width: width}); err != nil {
@@ -107,7 +114,7 @@ func TestTableFitsWidth(t *testing.T) {
 // Colours change nothing but colours.
 func TestColour(t *testing.T) {
 	ansi := regexp.MustCompile("\x1b\\[[0-9;]*m")
-	for name, r := range samples() {
+	for name, r := range every() {
 		var without, with bytes.Buffer
 		if err := errors.Join(Table(&without, r, Options{}), Table(&with, r, Options{Colour: true})); err != nil {
 			t.Fatal(err)
@@ -262,7 +269,7 @@ func TestLegend(t *testing.T) {
 	for _, m := range Legend() {
 		all.WriteString(m.Table + " " + m.Column + "\n")
 	}
-	for name, r := range samples() {
+	for name, r := range every() {
 		for _, g := range pageOf(r).grids {
 			for _, c := range g.columns {
 				switch c.title {

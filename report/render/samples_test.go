@@ -1,6 +1,7 @@
 package render
 
 import (
+	"maps"
 	"math"
 	"time"
 
@@ -30,10 +31,20 @@ func samples() map[string]*report.Report {
 		"searched-at-least": searchedAtLeast(),
 		"ramped":            ramped(),
 		"idled":             idled(),
-		"leaked":            leaked(),
-		"held":              held(),
-		"near-full":         nearFull(),
 	}
+}
+
+// wordings are reports that differ from samples in their words only, which all
+// forms share: one form of them is enough to look at.
+func wordings() map[string]*report.Report {
+	return map[string]*report.Report{"leaked": leaked(), "held": held(), "near-full": nearFull()}
+}
+
+// every is all of them.
+func every() map[string]*report.Report {
+	out := samples()
+	maps.Copy(out, wordings())
+	return out
 }
 
 var started = time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)
