@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,25 @@ type bench struct {
 	tally    *tally
 	final    []func()       // last readings, before children and what undo removes are gone
 	watching []func() error // ends a watch after a last look
+}
+
+// maker makes one scenario; a control has the family "controls" and the cause
+// "healthy".
+type maker func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario
+
+// needing makes scenarios that need the same things, Linux among them.
+func needing(common ...Need) maker {
+	return func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
+		return Scenario{
+			Name: name, Family: family, Cause: cause, About: about,
+			Needs: slices.Concat([]Need{NeedLinux}, common, needs), Start: setup(name, fill),
+		}
+	}
+}
+
+// inNetwork makes scenarios that have network namespaces and need programs.
+func inNetwork(programs ...Need) maker {
+	return needing(append([]Need{NeedRoot, "ip", "nft"}, programs...)...)
 }
 
 // setup is the Start function of a scenario: it fills in the bench's Running.

@@ -68,13 +68,13 @@ type Running struct {
 
 // Expect is what a right diagnosis names. Empty fields are not judged.
 type Expect struct {
-	Causes   []string // further cause keys that are also right
+	Causes []string // further cause keys that are also right
 	// OnlyLate is the cause instead, where nothing was counted but answers that came
 	// after their callers had gone: a service that was to shed load and was slow.
 	OnlyLate string
-	Host     string   // as named in the profile
-	Process  string   // command name
-	Resource string   // catalogue name of the resource that ran out
+	Host     string // as named in the profile
+	Process  string // command name
+	Resource string // catalogue name of the resource that ran out
 	// LoadLow and LoadHigh bound the total offered load at the onset, in requests
 	// per second, as computed from the limits; 0 where only Truth can tell.
 	LoadLow, LoadHigh float64

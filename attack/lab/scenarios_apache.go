@@ -14,12 +14,7 @@ import (
 // apacheScenarios are limits of a real Apache as the server and as a proxy, and
 // its recycling of processes, which harms nobody.
 func apacheScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "apache2"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("apache2")
 	return []Scenario{
 		scenario("connection-slots", "server-connection-limit", "apache-workers-held",
 			"held connections, idle most of the time, take all of Apache's processes, and later ones wait in vain (MaxRequestWorkers)", func(b *bench) error {

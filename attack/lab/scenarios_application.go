@@ -9,9 +9,7 @@ import (
 // applicationScenarios are faults of application code on this machine's loopback:
 // they need no privileges.
 func applicationScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{Name: name, Family: family, Cause: cause, About: about, Needs: []Need{NeedLinux}, Start: setup(name, fill)}
-	}
+	scenario := needing()
 	return []Scenario{
 		scenario("application-abort", "application-abort", "handler-panics",
 			"handlers of a net/http server panic now and then, which closes their connections", func(b *bench) error {

@@ -10,12 +10,7 @@ import (
 
 // caddyScenarios have a real Caddy as the proxy.
 func caddyScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "caddy", "node"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("caddy", "node")
 	return []Scenario{
 		scenario("keep-alive", "upstream-idle-timeout-race", "caddy-node-idle",
 			"Node.js closes idle connections just when Caddy, which keeps them for longer, uses them again (server.timeout)", func(b *bench) error {

@@ -14,12 +14,7 @@ import (
 // containerScenarios run services in control groups as containers do: what is
 // scarce there is plentiful on the machine.
 func containerScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, NeedRoot}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := needing(NeedRoot)
 	return []Scenario{
 		scenario("memory", "server-memory-oom", "container-oom-worker",
 			"one of several worker processes is killed for the container's memory limit, the parent lives and starts another", func(b *bench) error {

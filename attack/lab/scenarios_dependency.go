@@ -9,12 +9,7 @@ import (
 // dependencyScenarios are services that fail for what is behind them: its ports,
 // its policy, its memory, and a proxy's own judgement of it.
 func dependencyScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := needing()
 	return []Scenario{
 		scenario("proxy", "proxy-ephemeral-ports", "gateway-ports-time-wait",
 			"orders opens a new connection to the service behind it for each request, and TIME_WAIT uses up its ephemeral ports", func(b *bench) error {

@@ -10,15 +10,7 @@ import (
 // edgeScenarios are limits and faults at a service's edge: its connections, its
 // handshakes, and boxes on the path with rules of age, volume and direction.
 func edgeScenarios() []Scenario {
-	local := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{Name: name, Family: family, Cause: cause, About: about, Needs: []Need{NeedLinux}, Start: setup(name, fill)}
-	}
-	network := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft"}, Start: setup(name, fill),
-		}
-	}
+	local, network := needing(), inNetwork()
 	return []Scenario{
 		local("tls", "application-abort", "tls-handshake-abort",
 			"a TLS server resets a constant share of its handshakes, whatever the load", func(b *bench) error {

@@ -13,12 +13,7 @@ import (
 // eventLoopScenarios are faults of a server on one event loop (Python's asyncio):
 // what blocks the loop, what ends its process, and what it does to connections.
 func eventLoopScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, "python3"}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := needing("python3")
 	return []Scenario{
 		scenario("listen-backlog", "listen-backlog", "event-loop-blocked",
 			"a call blocks a server's event loop now and then, and its short accept queue overflows meanwhile", func(b *bench) error {

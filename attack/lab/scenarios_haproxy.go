@@ -15,12 +15,7 @@ import (
 
 // haproxyScenarios are policies, timeouts and restarts of a real haproxy.
 func haproxyScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "haproxy"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("haproxy")
 	return []Scenario{
 		scenario("rate-limit", "rate-limit-policy", "haproxy-connection-rate",
 			"haproxy rejects connections beyond a rate for each caller (tcp-request connection reject)", func(b *bench) error {

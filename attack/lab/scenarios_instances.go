@@ -8,12 +8,7 @@ import (
 // instanceScenarios have two instances of a service, of which one is ill: behind
 // nginx, or behind a balancer that only rewrites addresses.
 func instanceScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, NeedRoot, "ip", "nft"}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork()
 	return []Scenario{
 		scenario("instances", "upstream-file-descriptors", "instance-descriptors",
 			"one of two services behind nginx has a low limit of descriptors", func(b *bench) error {

@@ -10,12 +10,7 @@ import (
 
 // lighttpdScenarios have a real lighttpd as the server.
 func lighttpdScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "lighttpd"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("lighttpd")
 	return []Scenario{
 		scenario("connection-slots", "server-connection-limit", "lighttpd-connections",
 			"lighttpd stops accepting at its number of connections, and later ones wait in vain (server.max-connections)", func(b *bench) error {

@@ -10,7 +10,7 @@ import (
 // lookalikeScenarios are healthy and look like faults.
 func lookalikeScenarios() []Scenario {
 	scenario := func(name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{Name: name, Family: "controls", Cause: "healthy", About: about, Needs: append([]Need{NeedLinux}, needs...), Start: setup(name, fill)}
+		return needing()("controls", "healthy", name, about, fill, needs...)
 	}
 	return []Scenario{
 		scenario("healthy-idle-close", "a server closes idle connections long before the client's next burst", func(b *bench) error {

@@ -11,12 +11,7 @@ import (
 // middleboxScenarios are boxes on the path that drop in silence, pick their
 // victims by size, content or port, or have lost what they knew.
 func middleboxScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, NeedRoot, "ip", "nft"}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork()
 	return []Scenario{
 		scenario("path-filter", "path-rate-limit", "path-rate-limit-drop",
 			"a middlebox drops new connections beyond a rate and says nothing", func(b *bench) error {
@@ -80,23 +75,8 @@ table ip lab {
 				if err := b.watchKernel(n.server, "server"); err != nil {
 					return err
 				}
-				every := b.millis(3500, 4500)
-				return b.onTraffic(n.server, func(ctx context.Context) error {
-					for range 4 {
-						if !pause(ctx, every) {
-							break
-						}
-						if err := b.ip(n.router, "link", "set", "to-server", "down"); err != nil {
-							return err
-						}
-						b.tally.harm("outages")
-						pause(ctx, length)
-						if err := b.ip(n.router, "link", "set", "to-server", "up"); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
+				return b.interrupt(n, 4, b.millis(3500, 4500), length,
+					[]string{"link", "set", "to-server", "down"}, []string{"link", "set", "to-server", "up"})
 			}),
 		scenario("path-idle", "path-idle-expiry", "path-idle-drop",
 			"a stateful firewall forgets idle connections and drops what comes later without a word", func(b *bench) error {

@@ -14,7 +14,7 @@ import (
 // that holds all who wait, and responses that have no body.
 func nearLimitScenarios() []Scenario {
 	scenario := func(name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{Name: name, Family: "controls", Cause: "healthy", About: about, Needs: append([]Need{NeedLinux}, needs...), Start: setup(name, fill)}
+		return needing()("controls", "healthy", name, about, fill, needs...)
 	}
 	return []Scenario{
 		scenario("healthy-descriptors-near", "a service's descriptors climb to nine tenths of their limit and stay there", func(b *bench) error {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -11,12 +12,7 @@ import (
 // networkScenarios are faults of the path and of kernel limits. They run in
 // network namespaces of their own.
 func networkScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, NeedRoot, "ip", "nft"}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork()
 	return []Scenario{
 		scenario("listen-backlog", "listen-backlog", "listen-backlog-reset",
 			"a full accept queue resets callers (tcp_abort_on_overflow)", func(b *bench) error {
@@ -325,6 +321,27 @@ table ip lab {
 		b.tally.harm("outages")
 		pause(b.ctx, length)
 		return b.in(n.router, "nft", "delete", "table", "ip", "lab")
+	})
+}
+
+// interrupt takes the path away at the router some times under traffic, each time
+// for a while, as two calls of ip say.
+func (b *bench) interrupt(n *network, times int, every, length time.Duration, away, back []string) error {
+	return b.onTraffic(n.server, func(ctx context.Context) error {
+		for range times {
+			if !pause(ctx, every) {
+				break
+			}
+			if err := b.ip(n.router, away...); err != nil {
+				return err
+			}
+			b.tally.harm("outages")
+			pause(ctx, length)
+			if err := b.ip(n.router, back...); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -12,12 +12,7 @@ import (
 
 // nginxScenarios are limits, timeouts and restarts of a real nginx as the server.
 func nginxScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "nginx"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("nginx")
 	return []Scenario{
 		scenario("rate-limit", "rate-limit-policy", "nginx-limit-req",
 			"nginx closes what exceeds its request rate without an answer (limit_req, 444)", func(b *bench) error {

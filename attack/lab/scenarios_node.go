@@ -13,12 +13,7 @@ import (
 // nodeScenarios have a server on Node.js: its limit of connections, its heap, and
 // its idle timeout, which harms nobody here.
 func nodeScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "node"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("node")
 	return []Scenario{
 		scenario("connection-slots", "server-connection-limit", "node-max-connections",
 			"Node.js closes new connections at once when it has as many as it may (server.maxConnections)", func(b *bench) error {

@@ -12,12 +12,7 @@ import (
 // phpScenarios have PHP behind nginx on one host: the limits of its process
 // manager, which come out of nginx as 502.
 func phpScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "nginx", "php-fpm8.2"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("nginx", "php-fpm8.2")
 	return []Scenario{
 		scenario("upstream", "upstream-worker-killed", "php-fpm-session-lock",
 			"requests of one PHP session wait for its lock in turn, and php-fpm kills those that take too long (request_terminate_timeout)", func(b *bench) error {

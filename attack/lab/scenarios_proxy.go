@@ -15,10 +15,7 @@ import (
 // between client and upstream, in network namespaces.
 func proxyScenarios() []Scenario {
 	scenario := func(family, cause, name, about string, program Need, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", program}, Start: setup(name, fill),
-		}
+		return inNetwork(program)(family, cause, name, about, fill)
 	}
 	return []Scenario{
 		scenario("descriptors", "server-file-descriptors", "nginx-descriptors",

@@ -11,9 +11,7 @@ import (
 // pythonScenarios are limits of a server with a thread for each connection
 // (Python's http.server) and of one with few workers (gunicorn).
 func pythonScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{Name: name, Family: family, Cause: cause, About: about, Needs: append([]Need{NeedLinux}, needs...), Start: setup(name, fill)}
-	}
+	scenario := needing()
 	return []Scenario{
 		scenario("threads", "server-threads", "threads-cgroup",
 			"a server with a thread for each connection reaches its control group's limit of tasks (pids.max) and closes connections", func(b *bench) error {

@@ -15,10 +15,7 @@ import (
 // looks like trouble before a service and is none.
 func relayScenarios() []Scenario {
 	scenario := func(family, cause, name, about string, program Need, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, NeedRoot, "ip", "nft", program}, needs...), Start: setup(name, fill),
-		}
+		return inNetwork(program)(family, cause, name, about, fill, needs...)
 	}
 	return []Scenario{
 		scenario("upstream", "upstream-listen-backlog", "nginx-connect-timeout",

@@ -13,12 +13,7 @@ import (
 // resourceScenarios run into limits of memory, processor, SYN queue and
 // bandwidth that the kernel keeps. They need root.
 func resourceScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork()
 	return []Scenario{
 		scenario("memory", "server-memory-oom", "oom",
 			"a service leaks memory until its cgroup's limit kills it, and is started again", func(b *bench) error {
@@ -224,9 +219,7 @@ func (b *bench) narrow(mbit, size int) error {
 
 // gunicornScenarios use a real pre-forking server.
 func gunicornScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{Name: name, Family: family, Cause: cause, About: about, Needs: []Need{NeedLinux, "gunicorn"}, Start: setup(name, fill)}
-	}
+	scenario := needing("gunicorn")
 	return []Scenario{
 		scenario("worker-recycling", "worker-recycling", "worker-recycling",
 			"gunicorn replaces its workers after a number of requests, with their connections", func(b *bench) error {

@@ -16,10 +16,7 @@ import (
 // deployed in a hurry and with patience.
 func rubyScenarios() []Scenario {
 	scenario := func(family, cause, name, about string, program Need, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", program}, Start: setup(name, fill),
-		}
+		return inNetwork(program)(family, cause, name, about, fill)
 	}
 	return []Scenario{
 		scenario("threads", "server-threads", "puma-threads",

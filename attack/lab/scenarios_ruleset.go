@@ -10,12 +10,7 @@ import (
 // rulesetScenarios are rules that ban, count connections or count bytes, on the
 // server or before it, and a parameter of the server's kernel.
 func rulesetScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork()
 	return []Scenario{
 		scenario("host-firewall", "host-firewall", "host-firewall-ban",
 			"a firewall on the server bans callers that connect too often and resets all that they send for some seconds", func(b *bench) error {

@@ -10,12 +10,7 @@ import (
 
 // squidScenarios have a real Squid as a reverse proxy.
 func squidScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "squid"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("squid")
 	return []Scenario{
 		scenario("proxy", "proxy-file-descriptors", "squid-descriptors",
 			"Squid stops accepting for a while whenever it has few descriptors left (max_filedescriptors)", func(b *bench) error {

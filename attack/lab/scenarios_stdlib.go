@@ -11,12 +11,7 @@ import (
 // stdlibScenarios are limits that a server has which stands on Python's
 // socketserver as it comes.
 func stdlibScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "python3"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("python3")
 	return []Scenario{
 		scenario("listen-backlog", "listen-backlog", "python-single-thread",
 			"a server with one thread works on one connection after the other, and its accept queue of five overflows (socketserver's default)", func(b *bench) error {

@@ -14,12 +14,7 @@ import (
 // stunnelScenarios have a real stunnel before a service: it ends TLS and knows
 // nothing of HTTP.
 func stunnelScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "stunnel4"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("stunnel4")
 	return []Scenario{
 		scenario("connection-slots", "server-connection-limit", "stunnel-clients",
 			"stunnel closes connections before the handshake when it has as many as its limit of descriptors lets it have (ulimit -n)", func(b *bench) error {

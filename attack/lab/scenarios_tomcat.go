@@ -13,12 +13,7 @@ const tomcatHome = "/usr/share/tomcat10"
 
 // tomcatScenarios are limits of a real Tomcat's connector.
 func tomcatScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "java", "javac", tomcatHome + "/bin/catalina.sh"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("java", "javac", tomcatHome+"/bin/catalina.sh")
 	return []Scenario{
 		scenario("connection-slots", "server-connection-limit", "tomcat-max-connections",
 			"Tomcat stops accepting at its number of connections, and later ones find the accept queue full (maxConnections, acceptCount)", func(b *bench) error {

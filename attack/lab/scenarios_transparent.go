@@ -9,10 +9,7 @@ import (
 // haproxy in TCP mode, nginx without buffers, and a limit of what waits.
 func transparentScenarios() []Scenario {
 	scenario := func(family, cause, name, about string, program Need, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", program}, Start: setup(name, fill),
-		}
+		return inNetwork(program)(family, cause, name, about, fill)
 	}
 	return []Scenario{
 		scenario("upstream", "upstream-ungraceful-restart", "haproxy-tcp-restart",

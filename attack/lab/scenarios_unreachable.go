@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,12 +12,7 @@ import (
 // unreachableScenarios keep packets from their destination: errors of ICMP, a
 // route that is lost, a full table on the server itself, and a flood of SYNs.
 func unreachableScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error, needs ...Need) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: append([]Need{NeedLinux, NeedRoot, "ip", "nft"}, needs...), Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork()
 	return []Scenario{
 		scenario("path-filter", "path-reset", "path-icmp-refused",
 			"a middlebox refuses a random share of new connections by ICMP, as a filter's plain reject does", func(b *bench) error {
@@ -61,23 +55,8 @@ table ip lab {
 				if err := b.watchKernel(n.server, "server"); err != nil {
 					return err
 				}
-				every, length := b.millis(5000, 7000), b.millis(1500, 2500)
-				return b.onTraffic(n.server, func(ctx context.Context) error {
-					for range 2 {
-						if !pause(ctx, every) {
-							break
-						}
-						if err := b.ip(n.router, "route", "add", "unreachable", serverAddr+"/32"); err != nil {
-							return err
-						}
-						b.tally.harm("outages")
-						pause(ctx, length)
-						if err := b.ip(n.router, "route", "del", "unreachable", serverAddr+"/32"); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
+				return b.interrupt(n, 2, b.millis(5000, 7000), b.millis(1500, 2500),
+					[]string{"route", "add", "unreachable", serverAddr + "/32"}, []string{"route", "del", "unreachable", serverAddr + "/32"})
 			}),
 		scenario("tracking", "conntrack-table", "conntrack-table-host",
 			"the table of tracked connections of the server's own firewall is full (changes nf_conntrack_max of this machine while it runs)", func(b *bench) error {

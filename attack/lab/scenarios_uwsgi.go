@@ -13,12 +13,7 @@ import (
 // uwsgiScenarios have a real uWSGI as the server: what it kills for being slow,
 // and how it fits the number of its workers to the load.
 func uwsgiScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "uwsgi_python3"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("uwsgi_python3")
 	return []Scenario{
 		scenario("worker-killed", "worker-killed", "uwsgi-harakiri",
 			"reports wait for a lock in turn, and with more of them uWSGI kills the workers that take too long (harakiri)", func(b *bench) error {

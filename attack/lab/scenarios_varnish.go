@@ -14,12 +14,7 @@ import (
 // varnishScenarios have a real Varnish: its limit of threads, and how it answers
 // from its cache while the service behind it is ill.
 func varnishScenarios() []Scenario {
-	scenario := func(family, cause, name, about string, fill func(*bench) error) Scenario {
-		return Scenario{
-			Name: name, Family: family, Cause: cause, About: about,
-			Needs: []Need{NeedLinux, NeedRoot, "ip", "nft", "gcc", "varnishd"}, Start: setup(name, fill),
-		}
-	}
+	scenario := inNetwork("gcc", "varnishd")
 	return []Scenario{
 		scenario("threads", "server-threads", "varnish-threads",
 			"Varnish needs a thread for each request and another one to fetch it, and without any left it accepts nobody (thread_pool_max)", func(b *bench) error {

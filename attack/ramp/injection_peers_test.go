@@ -31,8 +31,13 @@ func TestInjectionTable(t *testing.T) {
 		place lab.Place
 		close bool // a connection for every request
 	}{
-		{lab.OnAccept, true}, {lab.BeforeResponseFresh, true}, {lab.BeforeResponseReused, false},
-		{lab.InHeaders, false}, {lab.InBody, false}, {lab.Idle, false}, {lab.AfterResponse, false},
+		{lab.OnAccept, true},
+		{lab.BeforeResponseFresh, true},
+		{lab.BeforeResponseReused, false},
+		{lab.InHeaders, false},
+		{lab.InBody, false},
+		{lab.Idle, false},
+		{lab.AfterResponse, false},
 	}
 	var b strings.Builder
 	fmt.Fprintln(&b, "| RST injected | rampload: RST → wire resets | vegeta: RST → errors / told as resets | wrk: RST → errors |")
