@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,6 +29,10 @@ supported regression.`,
   rampload compare 'v1-*.json' 'v2-*.json' --format md`,
 		Args: exactArgs("rampload compare OLD NEW", 2),
 		RunE: func(_ *cobra.Command, args []string) error {
+			format, err := chooseFormat(format, g.out, render.CompareFormats())
+			if err != nil {
+				return err
+			}
 			old, err := readSide(args[0])
 			if err != nil {
 				return usage(err)
@@ -41,9 +44,6 @@ supported regression.`,
 			c, err := report.Compare(old, new, report.CompareOptions{Strict: strict, Force: force})
 			if err != nil {
 				return usage(err)
-			}
-			if !slices.Contains(render.CompareFormats(), format) {
-				return usage(fmt.Errorf("--format %q is not a format: write one of %s", format, strings.Join(render.CompareFormats(), ", ")))
 			}
 			err = writeOut(env, g.out, func(w *bufio.Writer, t terminal) error {
 				return render.Comparison(w, format, c, t.renderOptions())
@@ -57,7 +57,7 @@ supported regression.`,
 	f := cmd.Flags()
 	f.BoolVar(&strict, "strict", false, "take an indicative regression (one run a side) as one: exit 1")
 	f.BoolVar(&force, "force", false, "compare although the profiles or engines differ")
-	f.StringVarP(&format, "format", "f", "table", "`FORMAT`: "+strings.Join(render.CompareFormats(), ", "))
+	formatFlag(f, &format, render.CompareFormats())
 	return cmd
 }
 

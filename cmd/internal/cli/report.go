@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/tsenart/vegeta/v12/lib/plot"
@@ -30,10 +28,14 @@ func newReport(env Env, g *globals) *cobra.Command {
 that a crash cut short, and makes the report from it. The exit code is 0: the
 run's own exit code is in the report.`,
 		Example: `  rampload report peak.json
-  rampload report peak.json --format html --out peak.html
-  rampload report peak.runlog --format json --out peak.json`,
+  rampload report peak.json --out peak.html
+  rampload report peak.runlog --out peak.json`,
 		Args: exactArgs("rampload report FILE", 1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			format, err := chooseFormat(format, g.out, render.Formats())
+			if err != nil {
+				return err
+			}
 			r, err := readReport(args[0])
 			if err != nil {
 				return usage(err)
@@ -43,14 +45,11 @@ run's own exit code is in the report.`,
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&format, "format", "f", "table", "`FORMAT`: "+strings.Join(render.Formats(), ", "))
+	formatFlag(cmd.Flags(), &format, render.Formats())
 	return cmd
 }
 
 func renderAs(w *bufio.Writer, r *report.Report, format string, t terminal, files []string) error {
-	if !slices.Contains(render.Formats(), format) {
-		return usage(fmt.Errorf("--format %q is not a format: write one of %s", format, strings.Join(render.Formats(), ", ")))
-	}
 	opt := t.renderOptions()
 	opt.Files = files
 	if format == "html" {
