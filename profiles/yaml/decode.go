@@ -199,10 +199,36 @@ func unknownKey(key string, fields []field) string {
 	for i, f := range fields {
 		names[i] = f.key
 	}
+	if places := sectionsWith(key, reflect.TypeFor[profileSyntax](), "at the top"); len(places) == 1 {
+		return fmt.Sprintf("unknown key %s; it belongs %s", quote(key), places[0])
+	}
 	if near := profiles.Nearest(key, names); near != "" {
 		return fmt.Sprintf("unknown key %s; did you mean %q?", quote(key), near)
 	}
 	return fmt.Sprintf("unknown key %s; known here: %s", quote(key), strings.Join(names, ", "))
+}
+
+// sectionsWith are the places in the syntax below t, itself at the place named,
+// that know the key: "under client".
+func sectionsWith(key string, t reflect.Type, place string) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || isScalar(t) {
+		return nil
+	}
+	var found []string
+	for _, f := range fieldsOf(t) {
+		if f.key == key {
+			found = append(found, place)
+		}
+		below := place
+		if f.key != "" { // not a part of the same section
+			below = "under " + f.key
+		}
+		found = append(found, sectionsWith(key, t.Field(f.index).Type, below)...)
+	}
+	return found
 }
 
 // scalar reads a single value.
