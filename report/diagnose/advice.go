@@ -292,11 +292,11 @@ func (c *investigation) clientAdvice(g GeneratorState) []string {
 				seen = fmt.Sprintf(" (now %s ports)", commas(r.limit))
 			}
 		}
-		return []string{"reuse connections: client.connections above 0", "widen net.ipv4.ip_local_port_range" + seen + ", set net.ipv4.tcp_tw_reuse=1, or add source addresses (client.local-addrs)", "or send the load from several machines"}
+		return []string{"reuse connections: client.connections above 0", "widen net.ipv4.ip_local_port_range" + seen + ", set net.ipv4.tcp_tw_reuse=1, or add source addresses (client.local-addresses)", "or send the load from several machines"}
 	case "client-file-descriptors":
 		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", commas(float64(c.a.log.Header.Generator.NoFile))), "or lower client.connections"}
 	}
-	return []string{"send from a faster machine or from several (fleet)", "client.engine: direct does more on one core for plain HTTP/1.1"}
+	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core for plain HTTP/1.1"}
 }
 
 // unseen lists the sources that were not there, and would have told more.

@@ -261,8 +261,12 @@ func (c *investigation) explained(h *hypothesis, g GeneratorState) Finding {
 	f := c.finding(Explains, h.cause, h.posterior, c.onsetSentence()+" "+c.causeSentence(h))
 	c.fill(&f, h)
 	f.Evidence = c.evidence(h)
-	if _, ok := c.leak(h); ok {
-		f.Summary += " It had grown at a constant load: it would come at any load, sooner or later."
+	if g, ok := c.leak(h); ok {
+		how := "with all that was sent"
+		if g.load > 0 {
+			how = "at a constant load"
+		}
+		f.Summary += fmt.Sprintf(" It had grown %s: it would come at any load, sooner or later.", how)
 	}
 	f.RuledOut = c.excluded(h, g)
 	f.Advice = c.advice(h)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -99,37 +101,78 @@ func (a *analysis) constant(from, to float64) (float64, bool) {
 	return (low + high) / 2, high > 0 && high-low <= steadyLoad*high
 }
 
+// leak is a climb that goes on at any load.
+type leak struct {
+	climb
+	load float64 // at which it grew, requests per second; 0 where the load varied
+}
+
 // leak tells that what a cause ran out of grew steadily although the load did
-// not: then it runs out at any load, sooner or later.
-func (c *investigation) leak(h *hypothesis) (climb, bool) {
+// not, or with all that was ever sent rather than with what was sent at the time:
+// then it runs out at any load, sooner or later.
+func (c *investigation) leak(h *hypothesis) (leak, bool) {
 	r := h.lead
 	if r == nil || r.def.Cumulative || r.def.Kind == probe.Utilisation {
-		return climb{}, false
+		return leak{}, false
 	}
 	g, ok := c.a.longestClimb(r)
 	if !ok || g.to-g.from < 5 || g.value-g.begin < 0.25*r.peak {
-		return climb{}, false
-	}
-	if _, ok := c.a.constant(g.from, g.to); !ok || g.late < g.early/3 {
-		return climb{}, false
+		return leak{}, false
 	}
 	// What only waits to be answered is given back: it is no leak.
 	from, to := c.a.window(g.from), c.a.window(g.to)
-	if waiting := c.t.inFlight[to] - c.t.inFlight[from]; r.def.Unit != "bytes" && waiting >= 0.5*(g.value-g.begin) {
-		return climb{}, false
+	waiting := (c.t.inFlight[to] - c.t.inFlight[from]) / (g.value - g.begin)
+	if r.def.Unit == "bytes" {
+		waiting = 0
 	}
-	return g, true
+	load, held := c.a.constant(g.from, g.to)
+	switch {
+	case held:
+		return leak{g, load}, g.late >= g.early/3 && waiting < 0.5
+	default:
+		return leak{climb: g}, waiting < 0.2 && c.growsWithTotal(r, g)
+	}
 }
 
+// growsWithTotal reports whether all that was sent up to a time tells a resource's
+// climb far better than the load of that time, or the requests and connections
+// that were open.
+func (c *investigation) growsWithTotal(r *resource, g climb) bool {
+	var value, total, load, inFlight, open []float64
+	for i, t := range r.at {
+		if t < g.from || t > g.to {
+			continue
+		}
+		w := c.a.window(t)
+		value = append(value, r.value[i])
+		total = append(total, c.sentBetween(0, t))
+		load = append(load, c.a.loadAt(t))
+		inFlight = append(inFlight, c.t.inFlight[w])
+		open = append(open, c.t.open[w])
+	}
+	const clear = 0.95 // of the variance
+	left := 1 - square(stat.Correlation(total, value, nil))
+	for _, other := range [][]float64{load, inFlight, open} {
+		if left > 0.25*(1-square(stat.Correlation(other, value, nil))) {
+			return false
+		}
+	}
+	return 1-left >= clear
+}
+
+func square(x float64) float64 { return x * x }
+
 // leaks words a leak: what grew, how fast, and by how much a request.
-func (c *investigation) leaks(h *hypothesis, g climb) string {
-	load, _ := c.a.constant(g.from, g.to)
+func (c *investigation) leaks(h *hypothesis, g leak) string {
 	each := ""
 	if sent := c.sentBetween(g.from, g.to); sent > 0 {
-		each = fmt.Sprintf(", %s a request", amount(significant((g.value-g.begin)/sent), h.lead.def.Unit))
+		each = amount(significant((g.value-g.begin)/sent), h.lead.def.Unit) + " a request"
 	}
-	return fmt.Sprintf("%s grew by %s%s, while the load stayed at %s: a leak, which reaches any limit at any load, sooner or later",
-		whose(h.lead), perSecond(g.slope, h.lead.def.Unit), each, c.a.loadText(load, g.from))
+	grew, at := each+" of all that were sent", "at whatever load"
+	if g.load > 0 {
+		grew, at = join(perSecond(g.slope, h.lead.def.Unit), each), "while the load stayed at "+c.a.loadText(g.load, g.from)
+	}
+	return fmt.Sprintf("%s grew by %s, %s: a leak, which reaches any limit at any load, sooner or later", whose(h.lead), grew, at)
 }
 
 func (c *investigation) sentBetween(from, to float64) float64 {
@@ -148,9 +191,12 @@ func significant(v float64) float64 {
 }
 
 // delays says how long a limit of another size would have lasted.
-func (g climb) delays(limit float64) string {
-	if g.slope <= 0 || limit <= g.begin {
+func (g leak) delays(limit float64) string {
+	switch {
+	case g.slope <= 0 || limit <= g.begin:
 		return ""
+	case g.load == 0:
+		return "only delays it"
 	}
 	return fmt.Sprintf("only delays it, to about %s after a start", wordSeconds((limit-g.begin)/g.slope))
 }

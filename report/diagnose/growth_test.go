@@ -16,16 +16,23 @@ import (
 // steady is the analysis of half a minute at 100/s, of which nothing failed, with
 // one metric of a limit, read four times a second.
 func steady(m probe.Metric, limit float64, value func(t float64) float64) (*analysis, *resource) {
+	return loaded(m, limit, value, func(float64) float64 { return 100 })
+}
+
+// loaded is the analysis of half a minute at a load in requests per second, as
+// steady is.
+func loaded(m probe.Metric, limit float64, value, load func(t float64) float64) (*analysis, *resource) {
 	log := &runlog.Log{Header: runlog.Header{
 		Interval: 250 * time.Millisecond, Targets: []runlog.Target{{Name: "orders"}},
-		Stages: []runlog.Stage{{Text: "100/s for 30s", Kind: "hold", End: 30 * time.Second, From: 100, To: 100}},
+		Stages: []runlog.Stage{{Text: "half a minute", Kind: "hold", End: 30 * time.Second, From: load(0), To: load(30)}},
 	}, Windows: make([][]attack.Window, 1)}
 	s := runlog.Series{Metric: m}
 	for i := range int32(120) {
-		log.Windows[0] = append(log.Windows[0], attack.Window{Index: i, Scheduled: 25, Sent: 25, Cells: []attack.Cell{
-			{DueWindow: i, Phase: attack.PhaseDone, Attempts: 25, Requests: 25},
-		}})
 		at := time.Duration(i) * 250 * time.Millisecond
+		n := uint64(load(at.Seconds()+0.125) / 4)
+		log.Windows[0] = append(log.Windows[0], attack.Window{Index: i, Scheduled: n, Sent: n, Cells: []attack.Cell{
+			{DueWindow: i, Phase: attack.PhaseDone, Attempts: n, Requests: n},
+		}})
 		s.At, s.Value, s.Limit = append(s.At, at), append(s.Value, value(at.Seconds())), append(s.Limit, limit)
 	}
 	log.Series = []runlog.Series{s}
@@ -92,6 +99,37 @@ func TestLeakAdvice(t *testing.T) {
 				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
 			}
 			if c.leak && (!strings.Contains(got[0], "grew by 12/s") && !strings.Contains(got[0], "grew by 13/s") || !strings.Contains(got[1], "LimitNOFILE=512 (now 256); only delays it, to about 40 s")) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// On a ramp a leak grows with all that was sent; what grows with the load of the
+// time, or with the connections that are open, is none.
+func TestLeakOnARamp(t *testing.T) {
+	files := probe.Metric{Host: "local", Process: "python3", Name: probe.OpenFiles}
+	for name, c := range map[string]struct {
+		value func(t float64) float64
+		open  func(t float64) float64
+		leak  bool
+	}{
+		"a file each eighth request": {func(t float64) float64 { return 15 + 0.125*5*t*t }, func(float64) float64 { return 20 }, true},
+		"files as the load":          {func(t float64) float64 { return 15 + 10*t }, func(float64) float64 { return 20 }, false},
+		"files as connections":       {func(t float64) float64 { return 15 + 0.5*t*t }, func(t float64) float64 { return 0.5 * t * t }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, r := loaded(files, 700, c.value, func(t float64) float64 { return 10 * t })
+			target := a.targets[0]
+			for i := range target.open {
+				target.open[i] = c.open(a.seconds(float64(i)))
+			}
+			inv := &investigation{a: a, t: target, onset: &Onset{Status: Found, At: Span{Value: 20}}, at: 20}
+			got := inv.fileAdvice(&hypothesis{lead: r})
+			if is := strings.Contains(got[0], "a leak"); is != c.leak {
+				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
+			}
+			if c.leak && (!strings.Contains(got[0], "grew by 0.12 a request of all that were sent") && !strings.Contains(got[0], "grew by 0.13 a request of all that were sent") || !strings.Contains(got[1], "(now 700); only delays it")) {
 				t.Errorf("%q", got)
 			}
 		})

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/attack/lab"
 	"github.com/rampload/rampload/cmd/internal/eval"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
 )
@@ -118,10 +120,28 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 	return nil
 }
 
+// likelyScenarios are what somebody who wrote a name that is not there may mean.
+func likelyScenarios(name string) string {
+	var names, parts []string
+	for _, s := range lab.Scenarios() {
+		names = append(names, s.Name)
+		if strings.Contains(strings.ReplaceAll(s.Name, "-", ""), strings.ReplaceAll(name, "-", "")) {
+			parts = append(parts, s.Name)
+		}
+	}
+	if near := profiles.Nearest(name, names); near != "" && !slices.Contains(parts, near) {
+		parts = append([]string{near}, parts...)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(parts[:min(4, len(parts))], ", ") + "?"
+}
+
 func scenario(name string) (lab.Scenario, error) {
 	s, ok := lab.Lookup(name)
 	if !ok {
-		return s, fmt.Errorf("no scenario %q; rampload demo --list names them", name)
+		return s, fmt.Errorf("no scenario %q%s; rampload demo --list names them", name, likelyScenarios(name))
 	}
 	if missing := s.Missing(); missing != "" {
 		return s, errors.New(missing)

@@ -192,10 +192,14 @@ func (v *probeView) bottom(width int) []string {
 		lines = append(lines, runewidth.Truncate(fmt.Sprintf(format, args...), width, "…"))
 	}
 	for _, group := range []struct {
-		title string
-		kind  probe.Kind
-	}{{"LIMITS HIT", probe.Counter}, {"SYMPTOMS", probe.Symptom}} {
-		lines = append(lines, wrapped(group.title, v.moving(group.kind), width)...)
+		title   string
+		belongs func(probe.Definition) bool
+	}{
+		{"LIMITS HIT", func(d probe.Definition) bool { return d.Kind == probe.Counter && d.Unit != timeLost }},
+		{"TIME LOST", func(d probe.Definition) bool { return d.Kind == probe.Counter && d.Unit == timeLost }},
+		{"SYMPTOMS", func(d probe.Definition) bool { return d.Kind == probe.Symptom }},
+	} {
+		lines = append(lines, wrapped(group.title, v.moving(group.belongs), width)...)
 	}
 	if len(v.events) > 0 {
 		lines = append(lines, "")
@@ -212,14 +216,17 @@ func (v *probeView) bottom(width int) []string {
 	return lines
 }
 
-// moving lists the counters of a kind that grew between the last two readings.
-func (v *probeView) moving(kind probe.Kind) []string {
+// timeLost is the unit of counters that count waiting, not events.
+const timeLost = "µs"
+
+// moving lists the counters of a group that grew between the last two readings.
+func (v *probeView) moving(belongs func(probe.Definition) bool) []string {
 	var out []string
 	for _, m := range v.counters() {
-		if def, _ := m.Def(); def.Kind != kind {
+		def, _ := m.Def()
+		if !belongs(def) {
 			continue
 		}
-		def, _ := m.Def()
 		rate := v.rows[m].perSecond()
 		if !(rate > 0) {
 			continue
@@ -228,7 +235,7 @@ func (v *probeView) moving(kind probe.Kind) []string {
 		if owner := metricOwner(m); owner != "" {
 			text += " " + owner
 		}
-		if def.Unit == "µs" { // time lost: a share of the time that passed
+		if def.Unit == timeLost { // a share of the time that passed
 			text += " " + render.Quantity(rate/1e6, "share")
 		} else {
 			text += " " + report.FormatRate(rate)
