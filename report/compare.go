@@ -225,18 +225,18 @@ func causeOf(r *Report) string {
 // conclude sums the comparison up and gives its exit code.
 func conclude(c Comparison, opt CompareOptions) (string, int) {
 	count := map[string][]string{}
+	var open []string // main metrics that neither regressed nor held
 	for _, m := range c.Metrics {
 		name := m.Metric
 		if m.Target != "" {
 			name = m.Target + " " + name
 		}
 		count[m.Outcome] = append(count[m.Outcome], name)
+		if m.Primary && (m.Outcome == Inconclusive || m.Outcome == NotComparable) {
+			open = append(open, name+" ("+m.Outcome+")")
+		}
 	}
 	list := func(outcome string) string { return strings.Join(count[outcome], ", ") }
-	undecided := false
-	for _, m := range c.Metrics {
-		undecided = undecided || m.Primary && (m.Outcome == Inconclusive || m.Outcome == NotComparable)
-	}
 	switch {
 	case len(count[Regression]) > 0:
 		return "regressed: " + list(Regression), ExitFailed
@@ -246,8 +246,8 @@ func conclude(c Comparison, opt CompareOptions) (string, int) {
 			return s, ExitFailed
 		}
 		return s, ExitPassed
-	case opt.Strict && undecided:
-		return "inconclusive: " + list(Inconclusive), ExitUndecided
+	case opt.Strict && len(open) > 0:
+		return "undecided: " + strings.Join(open, ", "), ExitUndecided
 	case len(count[Improvement]) > 0:
 		return "no regression; improved: " + list(Improvement), ExitPassed
 	case len(count[Inconclusive]) > 0:

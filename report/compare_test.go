@@ -158,7 +158,7 @@ func TestCompare(t *testing.T) {
 			CompareOptions{Strict: true},
 			4,
 			map[string]string{"onset load": Inconclusive},
-			"inconclusive: ",
+			"undecided: orders onset load (inconclusive)",
 		},
 		{
 			"one run each, sooner", with(func(r *release) { r.runs = 1 }), with(func(r *release) { r.runs, r.onset = 1, 1320 }),

@@ -145,9 +145,21 @@ func generator(log *runlog.Log, result diagnose.Result) report.Generator {
 				spent += s.CPU
 			}
 		}
-		out.ProbesCPUPercent = number(100 * spent.Seconds() / t.Ended.Seconds())
+		out.ProbesCPUPercent = number(100 * spent.Seconds() / probed(log).Seconds())
 	}
 	return out
+}
+
+// probed is how long the probes looked: from the baseline before the load to the
+// last reading behind it.
+func probed(log *runlog.Log) time.Duration {
+	from, to := time.Duration(0), log.Trailer.Ended
+	for _, s := range log.Series {
+		if n := len(s.At); n > 0 {
+			from, to = min(from, s.At[0]), max(to, s.At[n-1])
+		}
+	}
+	return to - from
 }
 
 // here reports whether a host is the generator's machine.

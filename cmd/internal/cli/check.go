@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -41,7 +41,7 @@ func newCheck(env Env, g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return check(cmd.Context(), env, p)
+			return check(cmd.Context(), env, p, !r.noTrace)
 		},
 	}
 	r.register(cmd.Flags())
@@ -51,14 +51,15 @@ func newCheck(env Env, g *globals) *cobra.Command {
 
 // check prints the plan of a profile and what stands in its way. A target that
 // answers no connection is exit 3, as it would be in a run.
-func check(ctx context.Context, env Env, p profiles.Profile) error {
+func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 	w := env.Stdout
 	printPlan(w, p)
 	fmt.Fprintln(w, "\ntargets")
-	for _, t := range p.Targets {
-		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(ctx, t))
+	addrs := resolveTargets(ctx, p.Targets)
+	for i, t := range p.Targets {
+		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(t, addrs[i]))
 	}
-	watched := watchHosts(p.Hosts, p.Targets, probe.NewClock(time.Now()), true)
+	watched := watchHosts(p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace)
 	defer watched.close()
 	fmt.Fprintln(w, "\nprobes")
 	for _, s := range watched.describe(ctx) {
@@ -130,16 +131,17 @@ func connections(c profiles.Client) string {
 }
 
 // resolved says which addresses a target's name has.
-func resolved(ctx context.Context, t profiles.Target) string {
+func resolved(t profiles.Target, addrs []netip.Addr) string {
 	host := targetHost(t.URL)
-	if host == "" || net.ParseIP(host) != nil {
+	if _, err := netip.ParseAddr(host); host == "" || err == nil {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
-	defer cancel()
-	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil {
+	if len(addrs) == 0 {
 		return "does not resolve"
 	}
-	return strings.Join(addrs, " ")
+	texts := make([]string, len(addrs))
+	for i, a := range addrs {
+		texts[i] = a.String()
+	}
+	return strings.Join(texts, " ")
 }

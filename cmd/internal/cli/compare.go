@@ -55,7 +55,7 @@ supported regression.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&strict, "strict", false, "take an indicative regression (one run a side) as one: exit 1")
+	f.BoolVar(&strict, "strict", false, "take an indicative regression (fewer than five runs a side) as one: exit 1; what stays undecided: exit 4")
 	f.BoolVar(&force, "force", false, "compare although the profiles or engines differ")
 	formatFlag(f, &format, render.CompareFormats())
 	return cmd

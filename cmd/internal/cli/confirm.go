@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
 )
 
@@ -47,14 +46,12 @@ func profileOf(env Env, g *globals, r *runFlags, before *report.Report) (profile
 	if r.profile != "" {
 		return loadProfile(env, g, r)
 	}
-	p, err := yaml.Decode("the report's profile", []byte(before.Profile.YAML), yaml.Options{
-		Getenv: env.LookupEnv, Set: g.set, Resources: resourceNames(),
-	})
+	p, err := decodeProfile(env, g, r, "the report's profile", "", []byte(before.Profile.YAML))
 	if err != nil {
 		return p, fmt.Errorf("%w; name the profile with --profile FILE", err)
 	}
 	if p.Fingerprint() != before.Profile.Fingerprint {
-		return p, errors.New("the report's profile is incomplete, its secrets are redacted: name the profile with --profile FILE")
+		return p, errors.New("this is not the profile of the report: leave out what changes its load, or, where its secrets are redacted, name the profile with --profile FILE")
 	}
 	return p, nil
 }

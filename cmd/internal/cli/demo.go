@@ -97,15 +97,20 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 		return notRun(fmt.Errorf("make a folder for the demo: %w", err))
 	}
 	reached := true
+	out := g.out
 	for i, name := range names {
 		s, err := scenario(name)
 		if err != nil {
 			return usage(err)
 		}
+		g := *g
+		if out != "" && i > 0 { // each has a report of its own
+			g.out = strings.TrimSuffix(out, filepath.Ext(out)) + "-" + name + filepath.Ext(out)
+		}
 		if i > 0 {
 			fmt.Fprintln(env.Stdout)
 		}
-		ok, err := demo(ctx, env, g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, opt)
+		ok, err := demo(ctx, env, &g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, opt)
 		if err != nil {
 			return err
 		}

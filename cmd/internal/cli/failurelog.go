@@ -32,6 +32,7 @@ func (l *failureLog) Window(w attack.Window) {
 	l.Recorder.Window(w)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	w.FromDue = nil // lines tell no percentiles: a day of histograms would be kept in vain
 	l.series.Add(w)
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/url"
 	"os"
@@ -82,10 +83,15 @@ func targetHost(raw string) string {
 	return u.Hostname()
 }
 
+// gitTimeout keeps a slow disk from eating the time before the load.
+const gitTimeout = time.Second
+
 // gitCommit names the commit of the working directory's repository, if any: a
 // release under test is most often run from its own checkout.
 func gitCommit() string {
-	out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
+	ctx, cancel := context.WithTimeout(context.Background(), gitTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=12", "HEAD").Output()
 	if err != nil {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 	"github.com/rampload/rampload/report"
 )
 
-func newIdle(env Env) *cobra.Command {
+func newIdle(env Env, g *globals) *cobra.Command {
 	var (
 		limit, client, timeout time.Duration
 		skipVerify             bool
@@ -48,7 +49,9 @@ connections for longer than that meets resets.`,
 				Target: target, Max: limit, RunID: newRunID(),
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
-			return idle(cmd.Context(), env.Stdout, cfg, args[0], client)
+			return writeOut(env, g.out, func(w *bufio.Writer, _ terminal) error {
+				return idle(cmd.Context(), w, cfg, args[0], client)
+			})
 		},
 	}
 	f := cmd.Flags()

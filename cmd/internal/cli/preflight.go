@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/http/httpproxy"
+
 	"github.com/rampload/rampload/probe/kernel"
 	"github.com/rampload/rampload/profiles"
 )
@@ -24,8 +26,8 @@ var errNoAnswer = errors.New("answers no connection")
 
 // reach opens one connection to a target and closes it: a load on nothing is a
 // waste of everybody's time.
-func reach(ctx context.Context, t profiles.Target) error {
-	network, address, err := dialAddress(t.URL)
+func reach(ctx context.Context, t profiles.Target, proxied bool) error {
+	network, address, err := dialAddress(t.URL, proxied)
 	if err != nil {
 		return err
 	}
@@ -37,7 +39,9 @@ func reach(ctx context.Context, t profiles.Target) error {
 	return conn.Close()
 }
 
-func dialAddress(raw string) (network, address string, err error) {
+// dialAddress is where connections to a URL go: to its host, or to the
+// environment's proxy for it.
+func dialAddress(raw string, proxied bool) (network, address string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "", "", fmt.Errorf("parse target URL: %w", err)
@@ -45,7 +49,16 @@ func dialAddress(raw string) (network, address string, err error) {
 	if u.Scheme == "unix" {
 		return "unix", u.Path, nil
 	}
-	return "tcp", net.JoinHostPort(u.Hostname(), strconv.Itoa(listenPort(raw))), nil
+	if proxied {
+		proxy, err := httpproxy.FromEnvironment().ProxyFunc()(u)
+		if err != nil {
+			return "", "", fmt.Errorf("find the proxy for %s: %w", u.Host, err)
+		}
+		if proxy != nil {
+			u = proxy
+		}
+	}
+	return "tcp", net.JoinHostPort(u.Hostname(), strconv.Itoa(listenPort(u.String()))), nil
 }
 
 // cause strips the layers that repeat the address.
@@ -88,32 +101,40 @@ func preflight(ctx context.Context, p profiles.Profile) (warnings []string, err 
 		if t.URL == "" {
 			continue // the targets file names its own URLs
 		}
-		if err := reach(ctx, t); err != nil {
+		if err := reach(ctx, t, p.Client.Proxy); err != nil {
 			return warnings, err
 		}
 	}
 	return warnings, nil
 }
 
-// resolveTarget returns the addresses of a target's host.
-func resolveTarget(t profiles.Target) ([]netip.Addr, error) {
-	name := targetHost(t.URL)
+// resolveTargets returns the addresses of each target's host: none for a Unix
+// socket, and for a name that does not resolve here, as behind a proxy.
+func resolveTargets(ctx context.Context, targets []profiles.Target) [][]netip.Addr {
+	out := make([][]netip.Addr, len(targets))
+	for i, t := range targets {
+		out[i] = lookUp(ctx, targetHost(t.URL))
+	}
+	return out
+}
+
+func lookUp(ctx context.Context, name string) []netip.Addr {
 	if name == "" {
-		return nil, nil
+		return nil
 	}
 	if addr, err := netip.ParseAddr(name); err == nil {
-		return []netip.Addr{addr.Unmap()}, nil
+		return []netip.Addr{addr.Unmap()}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), preflightTimeout)
+	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
-		return nil, fmt.Errorf("resolve %s: %w", name, err)
+		return nil
 	}
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
 	}
-	return addrs, nil
+	return addrs
 }
 
 // readGeneratorLimits reads what bears on the generator; what cannot be read

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,9 +19,10 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
 )
 
-func newProbe(env Env) *cobra.Command {
+func newProbe(env Env, g *globals) *cobra.Command {
 	var (
 		once, asJSON bool
 		listen       []int
@@ -45,7 +47,10 @@ on Linux). It sends no load. Quit with q or Ctrl-C.`,
 			if asJSON && !once {
 				return usage(errors.New("--json needs --once: one reading as JSON"))
 			}
-			host := profiles.Host{Name: "local", Netns: netns}
+			if g.out != "" && !once {
+				return usage(errors.New("--out needs --once: one reading in a file"))
+			}
+			host := profiles.Host{Name: localHost, Netns: netns}
 			for _, port := range listen {
 				host.Processes = append(host.Processes, profiles.Process{Listen: port})
 			}
@@ -55,7 +60,7 @@ on Linux). It sends no load. Quit with q or Ctrl-C.`,
 			for _, pid := range pids {
 				host.Processes = append(host.Processes, profiles.Process{PID: pid})
 			}
-			return probeCommand(cmd.Context(), env, host, every, once, asJSON)
+			return probeCommand(cmd.Context(), env, host, probeOptions{every: every, once: once, json: asJSON, out: g.out})
 		},
 	}
 	f := cmd.Flags()
@@ -69,11 +74,17 @@ on Linux). It sends no load. Quit with q or Ctrl-C.`,
 	return cmd
 }
 
-func probeCommand(ctx context.Context, env Env, host profiles.Host, every time.Duration, once, asJSON bool) error {
+type probeOptions struct {
+	every      time.Duration
+	once, json bool
+	out        string // file for one reading
+}
+
+func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	clock := probe.NewClock(time.Now())
-	w := watchHosts([]profiles.Host{host}, nil, clock, true)
+	w := watchHosts([]profiles.Host{host}, nil, nil, clock, true)
 	view := newProbeView()
 
 	var wg sync.WaitGroup
@@ -106,18 +117,19 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, every time.D
 	}
 
 	read()
-	if once {
+	if opt.once {
 		// Rates and CPU shares are differences: they need a second reading.
-		if !wait(ctx, min(every, time.Second)) {
-			return exit(130)
+		if !wait(ctx, min(opt.every, time.Second)) {
+			return exit(report.ExitInterrupted)
 		}
 		read()
-		if asJSON {
-			return printProbeJSON(env.Stdout, view)
-		}
-		t := newTerminal(env)
-		fmt.Fprint(env.Stdout, view.screen(t.width, math.MaxInt, t.colour))
-		return nil
+		return writeOut(env, opt.out, func(w *bufio.Writer, t terminal) error {
+			if opt.json {
+				return printProbeJSON(w, view)
+			}
+			_, err := w.WriteString(view.screen(t.width, math.MaxInt, t.colour))
+			return err
+		})
 	}
 
 	out, ok := env.Stdout.(*os.File)
@@ -132,7 +144,7 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, every time.D
 	fmt.Fprint(out, "\x1b[?1049h\x1b[?25l")
 	defer fmt.Fprint(out, "\x1b[?25h\x1b[?1049l")
 	t := newTerminal(env)
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(opt.every)
 	defer ticker.Stop()
 	for {
 		width, height, err := term.GetSize(int(out.Fd()))

@@ -193,13 +193,16 @@ func (v *probeView) bottom(width int) []string {
 	}
 	for _, group := range []struct {
 		title   string
+		always  bool // also where none moves: that is an answer
 		belongs func(probe.Definition) bool
 	}{
-		{"LIMITS HIT", func(d probe.Definition) bool { return d.Kind == probe.Counter && d.Unit != timeLost }},
-		{"TIME LOST", func(d probe.Definition) bool { return d.Kind == probe.Counter && d.Unit == timeLost }},
-		{"SYMPTOMS", func(d probe.Definition) bool { return d.Kind == probe.Symptom }},
+		{"LIMITS HIT", true, func(d probe.Definition) bool { return d.Kind == probe.Counter && d.Unit != timeLost }},
+		{"TIME LOST", false, func(d probe.Definition) bool { return d.Kind == probe.Counter && d.Unit == timeLost }},
+		{"SYMPTOMS", true, func(d probe.Definition) bool { return d.Kind == probe.Symptom }},
 	} {
-		lines = append(lines, wrapped(group.title, v.moving(group.belongs), width)...)
+		if moving := v.moving(group.belongs); len(moving) > 0 || group.always {
+			lines = append(lines, wrapped(group.title, moving, width)...)
+		}
 	}
 	if len(v.events) > 0 {
 		lines = append(lines, "")

@@ -22,6 +22,12 @@ func loadProfile(env Env, g *globals, r *runFlags) (profiles.Profile, error) {
 	if err != nil {
 		return profiles.Profile{}, usage(err)
 	}
+	return decodeProfile(env, g, r, name, filepath.Dir(r.profile), data)
+}
+
+// decodeProfile reads a profile's text, whose files are relative to dir, and
+// applies the overrides of the flags.
+func decodeProfile(env Env, g *globals, r *runFlags, name, dir string, data []byte) (profiles.Profile, error) {
 	set := append([]string(nil), g.set...)
 	for _, t := range r.targets {
 		target, url, ok := strings.Cut(t, "=")
@@ -30,9 +36,7 @@ func loadProfile(env Env, g *globals, r *runFlags) (profiles.Profile, error) {
 		}
 		set = append(set, "targets."+target+".url="+url)
 	}
-	p, err := yaml.Decode(name, data, yaml.Options{
-		Getenv: env.LookupEnv, Set: set, Dir: filepath.Dir(r.profile), Resources: resourceNames(),
-	})
+	p, err := yaml.Decode(name, data, yaml.Options{Getenv: env.LookupEnv, Set: set, Dir: dir, Resources: resourceNames()})
 	if err != nil {
 		return profiles.Profile{}, usage(err)
 	}

@@ -112,12 +112,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, notRun(err)
 	}
-	files, err := createFiles(opt.out, p.Name, time.Now())
-	if err != nil {
-		return nil, usage(err)
-	}
-	defer files.close()
-
+	addrs := resolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
 	start := time.Now().Add(baseline)
 	clock := probe.NewClock(start)
 	id := newRunID()
@@ -125,16 +120,19 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, usage(err)
 	}
+	files, err := createFiles(opt.out, p.Name, time.Now())
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer files.close()
 	if _, set := env.LookupEnv("GOGC"); !set && p.Client.Engine == profiles.EngineDirect {
 		// The direct loop allocates next to nothing, so collecting often costs nothing
 		// and memory is at its final size from the start.
 		defer debug.SetGCPercent(debug.SetGCPercent(directGC))
 	}
-	watched := watchHosts(p.Hosts, p.Targets, clock, opt.trace)
-	if !opt.quiet {
-		for _, w := range append(warnings, watched.alreadyFull(ctx)...) {
-			fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
-		}
+	watched := watchHosts(p.Hosts, p.Targets, addrs, clock, opt.trace)
+	for _, w := range append(warnings, watched.alreadyFull(ctx)...) {
+		fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
 	}
 	log, err := runlog.NewWriter(files.log, newHeader(p, id, start, opt.label, watched))
 	if err != nil {

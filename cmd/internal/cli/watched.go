@@ -18,7 +18,7 @@ import (
 )
 
 // localHost is the name of the machine that generates the load.
-const localHost = "local"
+const localHost = profiles.LocalHost
 
 // watched is everything that watches hosts during a run.
 type watched struct {
@@ -34,8 +34,9 @@ type watched struct {
 
 // watchHosts opens the probes of the named hosts and of the generator. A target
 // on this machine is watched by the port that it listens on, whether the profile
-// says so or not. What cannot be opened is missing, with the reason.
-func watchHosts(hosts []profiles.Host, targets []profiles.Target, clock probe.Clock, trace bool) *watched {
+// says so or not; addrs are the addresses of each target. What cannot be opened is
+// missing, with the reason.
+func watchHosts(hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool) *watched {
 	w := &watched{}
 	if soft, err := host.RaiseNoFile(); err == nil {
 		w.noFile = soft
@@ -45,7 +46,7 @@ func watchHosts(hosts []profiles.Host, targets []profiles.Target, clock probe.Cl
 		hosts = append([]profiles.Host{{Name: localHost}}, hosts...)
 	}
 	w.addresses(hosts)
-	w.assignTargets(hosts, targets)
+	w.assignTargets(hosts, targets, addrs)
 	for _, h := range hosts {
 		w.watchHost(h, clock)
 	}
@@ -80,11 +81,11 @@ func (w *watched) addresses(hosts []profiles.Host) {
 
 // assignTargets finds out which watched hosts serve each target, and adds the
 // process behind a target's port to a host of this machine that serves it.
-func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target) {
-	for _, t := range targets {
+func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr) {
+	for i, t := range targets {
 		serving := t.Hosts
 		if len(serving) == 0 {
-			serving = w.hostsAt(t)
+			serving = w.hostsAt(addrs[i])
 		}
 		w.targetHosts = append(w.targetHosts, serving)
 		port := listenPort(t.URL)
@@ -108,12 +109,8 @@ func watchesPort(h profiles.Host, port int) bool {
 	return slices.ContainsFunc(h.Processes, func(p profiles.Process) bool { return p.Listen == port })
 }
 
-// hostsAt returns the watched hosts of this machine that own a target's address.
-func (w *watched) hostsAt(t profiles.Target) []string {
-	addrs, err := resolveTarget(t)
-	if err != nil {
-		return nil
-	}
+// hostsAt returns the watched hosts of this machine that own one of the addresses.
+func (w *watched) hostsAt(addrs []netip.Addr) []string {
 	for _, h := range w.hosts {
 		for _, a := range addrs {
 			if h.Name == localHost && a.IsLoopback() || slices.Contains(h.Addrs, a.String()) {

@@ -51,6 +51,8 @@ type live struct {
 	struck   string
 	fullest  map[probe.Metric]Fullness
 	searcher *searcher // nil: the load is as planned
+
+	latencies bool // whether the load is judged by its latencies while it goes on
 }
 
 var _ attack.Sink = (*live)(nil)
@@ -65,6 +67,7 @@ func newLive(cfg Config, stop context.CancelFunc) *live {
 	if cfg.Search != nil {
 		l.searcher = newSearcher(*cfg.Search, cfg.Interval, &l.series)
 	}
+	l.latencies = l.searcher != nil || slices.ContainsFunc(cfg.AbortIf, func(g profiles.Gate) bool { return g.Metric == profiles.GateLatency })
 	return l
 }
 
@@ -83,8 +86,11 @@ func (l *live) Window(w attack.Window) {
 	defer l.mu.Unlock()
 	end := time.Duration(w.Index+1) * l.cfg.Interval
 	offered := l.cfg.Offered(end - l.cfg.Interval/2)
-	l.series.Add(w)
 	l.count(w)
+	if !l.latencies {
+		w.FromDue = nil // a day of histograms would be kept in vain
+	}
+	l.series.Add(w)
 	if int(w.Target) != len(l.cfg.Targets)-1 {
 		return
 	}
