@@ -309,7 +309,7 @@ func TestStarterLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Load) != 9 || len(p.Hosts) != 3 || len(p.Gate) != 6 || p.AbortIf[0].Within != 5e9 ||
+	if len(p.Load) != 9 || len(p.Hosts) != 2 || len(p.Gate) != 6 || p.AbortIf[0].Within != 5e9 ||
 		p.Client.Retries.Max != 2 || !p.Client.Proxy || len(p.Client.LocalAddrs) != 2 || len(p.Targets[0].Requests) != 2 {
 		t.Errorf("some lines did not count: %+v", p)
 	}

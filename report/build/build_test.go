@@ -424,8 +424,8 @@ func TestCoarseWindows(t *testing.T) {
 func TestProbesCost(t *testing.T) {
 	log, _ := ramp()
 	r := assemble(log, conclusions(), Options{})
-	// 210 ms over 21 s; the agent far away does not cost this machine.
-	if p := r.Generator.ProbesCPUPercent; p == nil || fmt.Sprintf("%.2f", *p) != "1.00" {
+	// 210 ms over 22 s, of which one is before the load; the agent far away does not cost this machine.
+	if p := r.Generator.ProbesCPUPercent; p == nil || fmt.Sprintf("%.2f", *p) != "0.95" {
 		t.Errorf("probes cost %v", p)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
@@ -175,7 +176,7 @@ func here(h runlog.Header, name string) bool {
 	return false
 }
 
-const localHost = "local"
+const localHost = profiles.LocalHost
 
 func sources(log *runlog.Log) []report.Source {
 	out := []report.Source{}

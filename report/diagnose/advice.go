@@ -324,7 +324,7 @@ func (c *investigation) wouldDecide() []string {
 	for _, h := range c.watchable() {
 		switch {
 		case h.host == "":
-			out = append(out, fmt.Sprintf("watch the serving host: hosts: [{name: ..., agent: ..., processes: [{listen: %d}]}] and name it under the target", c.t.info.ListenPort))
+			out = append(out, fmt.Sprintf("watch the serving host: run rampload probe --listen %d there during the load, or send the load from there and name it under the target: hosts: [{name: ..., processes: [{listen: %d}]}]", c.t.info.ListenPort, c.t.info.ListenPort))
 		case !c.watchesProcess(h):
 			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [{listen: %d}]", h.host, c.t.info.ListenPort))
 		case !c.a.observed(h, sourceTrace, probe.RSTSent) && p.wire > 0:

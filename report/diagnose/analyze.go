@@ -154,7 +154,7 @@ func (a *analysis) achieved() float64 {
 	return best / (float64(k) * a.step)
 }
 
-// onset returns the headline of the onsets, nil without any.
+// headline returns the first of the onsets, nil without any.
 func headline(onsets []Onset) *Onset {
 	if len(onsets) == 0 {
 		return nil

@@ -20,7 +20,7 @@ type movement struct {
 	intervals  int
 }
 
-// since returns by how much a counter grew from a time on.
+// between returns by how much a counter grew in a span of time.
 func (m *movement) between(from, to float64) float64 {
 	n := 0.0
 	for i, t := range m.to {

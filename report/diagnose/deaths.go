@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -173,11 +174,14 @@ func (c *investigation) replacements(h hop) []death {
 			if l.to > c.a.duration()-1 || l.to < 0.2 {
 				continue
 			}
-			for next, x := range lives[process] {
-				if next != pid && x.from > l.to-1 && x.from < l.to+3 {
-					out = append(out, death{at: l.to, back: max(x.from, l.to), process: process, pid: pid, why: "replaced", replaced: true})
-					break
+			next := math.Inf(1) // when the first that may have come instead began
+			for other, x := range lives[process] {
+				if other != pid && x.from > l.to-1 && x.from < l.to+3 {
+					next = min(next, x.from)
 				}
+			}
+			if !math.IsInf(next, 1) {
+				out = append(out, death{at: l.to, back: max(next, l.to), process: process, pid: pid, why: "replaced", replaced: true})
 			}
 		}
 	}
@@ -216,8 +220,8 @@ func (c *investigation) watchedPIDs(h hop) map[int32]bool {
 	return out
 }
 
-// livedBefore reports whether another process of the name was read within the
-// second before, and not after.
+// livedBefore reports whether another process of the name was last read within
+// two seconds before.
 func (c *investigation) livedBefore(h hop, process string, pid int32, at float64) bool {
 	for i := range c.a.log.Series {
 		s := &c.a.log.Series[i]

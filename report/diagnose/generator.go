@@ -6,10 +6,11 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 )
 
 const (
-	localHost      = "local"    // the generator's name among the hosts
+	localHost      = profiles.LocalHost
 	localProcess   = "rampload" // the generator's name among the processes of localHost
 	achievedShare  = 0.98       // of the offered load
 	lagFloor       = 0.001      // seconds

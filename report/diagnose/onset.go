@@ -58,7 +58,8 @@ func (a *analysis) constantUntil(at float64) float64 {
 		return 0
 	}
 	for _, s := range a.log.Header.Stages {
-		if s.Start < seconds(at) && s.Kind != "hold" && s.From != s.To || s.Kind == "burst" || s.Kind == "max" {
+		varies := s.From != s.To || s.Kind == "burst" || s.Kind == "max"
+		if s.Start < seconds(at) && varies {
 			return 0
 		}
 	}

@@ -62,7 +62,7 @@ func (a *analysis) readResources() {
 			continue
 		}
 		r := &resource{metric: s.Metric, def: def, series: s, limit: math.NaN(), freed: math.NaN(), most: math.NaN()}
-		a.load0(r)
+		a.takeSamples(r)
 		r.gaps = findGaps(s, a.duration())
 		switch {
 		case def.Kind == probe.Counter || def.Kind == probe.Symptom && def.Cumulative:
@@ -74,8 +74,8 @@ func (a *analysis) readResources() {
 	}
 }
 
-// load0 takes the samples of the load, with a second to either side.
-func (a *analysis) load0(r *resource) {
+// takeSamples takes the samples of the load, with a second to either side.
+func (a *analysis) takeSamples(r *resource) {
 	s := r.series
 	var steps []float64
 	for i, at := range s.At {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
 
@@ -263,7 +264,7 @@ const maxRuledOut = 8
 func ruledOut(r *report.Report, f report.Finding) string {
 	var rows []report.Resource
 	for _, res := range r.Resources {
-		if (res.Verdict == "ruled-out" || res.Verdict == "headroom") && res.Utilisation != nil && res.Host != "local" {
+		if (res.Verdict == "ruled-out" || res.Verdict == "headroom") && res.Utilisation != nil && res.Host != profiles.LocalHost {
 			rows = append(rows, res)
 		}
 	}

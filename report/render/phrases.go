@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
 
@@ -115,7 +116,7 @@ func who(f report.Finding) string {
 		return fmt.Sprintf("pid %d", f.PID)
 	case f.Process != "":
 		return f.Process
-	case f.Host != "" && f.Host != "local":
+	case f.Host != "" && f.Host != profiles.LocalHost:
 		return f.Host
 	}
 	return "the server"

@@ -80,7 +80,7 @@ func (c Case) Kind() Kind {
 	return Fault
 }
 
-// Write writes the case as JSON to a new file.
+// Write writes the case as JSON to a file, over an older one.
 func (c Case) Write(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -27,7 +28,7 @@ const (
 	sourceProcess  = "process"
 	sourceSelf     = "generator"
 
-	generatorHost    = "local"
+	generatorHost    = profiles.LocalHost
 	generatorProcess = "rampload"
 )
 

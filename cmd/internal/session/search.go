@@ -165,6 +165,9 @@ func (s *searcher) end() {
 }
 
 func (s *searcher) extend(stages ...profiles.Stage) {
+	if s.err != nil { // the schedule has ended: the first error says why
+		return
+	}
 	if err := s.cfg.Schedule.Extend(stages...); err != nil {
 		s.err = fmt.Errorf("go on with the search: %w", err)
 		s.end()
