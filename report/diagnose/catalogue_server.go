@@ -39,6 +39,7 @@ func serverResources() []rule {
 			must:   []clue{risesWithLoad},
 			weights: []weight{
 				{shedAtOnce, 2.5, 0},
+				{queued, 2, 0},
 				{heldOff, -5, 0},
 				{ownError, 1, 0},
 				{shedStatus, 1, 0},
@@ -64,6 +65,9 @@ func serverResources() []rule {
 				{inTLS, -2, 0},
 				{sentLinger, -1, 0},
 				{wentAway, -3, 0},
+			},
+			instead: map[clue][]clue{
+				queued: {freshOnly, connectionsCapped}, // requests are turned away at a full queue, not connections
 			},
 			says: "the server took no connection beyond a number of its own",
 		},

@@ -183,6 +183,7 @@ func serverSoftware() []rule {
 				{risesWithLoad, 1, -3},
 				{sentLinger, 1.5, -0.5},
 				{latencyFirst, -2.5, 1},
+				{queued, -3, 0.3},
 				{sentNone, -4, 0.3},
 				{descriptorsFull, -5, 0.5},
 				{processorFull, -1, 0.5},

@@ -74,6 +74,7 @@ const (
 	heldOff     // everything is refused from then on, after the same long wait
 	cliff       // hardly anything succeeds from the onset on, and failures come at once
 	latencyFirst
+	queued          // from the onset on what succeeds waits longer: there is a queue before what is full
 	servedMeanwhile // when attempts began to wait in vain, others were answered as ever
 	nearTimeout
 	atOnce

@@ -293,8 +293,8 @@ func (c *investigation) observeLatency(f *facts) {
 	if c.onset.Status != Found {
 		return
 	}
-	at := c.at
-	var light, near attack.Histogram
+	at, end := c.at, c.a.seconds(float64(c.a.window(c.a.rampEnd())))
+	var light, near, beyond attack.Histogram
 	for _, w := range c.t.windows {
 		t := (float64(w.Index) + 0.5) * c.a.step
 		switch {
@@ -302,6 +302,8 @@ func (c *investigation) observeLatency(f *facts) {
 			light = light.Merge(w.FromSend)
 		case t >= at-1.25 && t < at+0.25:
 			near = near.Merge(w.FromSend)
+		case t >= c.onset.At.High+1 && t < end:
+			beyond = beyond.Merge(w.FromSend)
 		}
 	}
 	if light.Total() < 20 || near.Total() < 20 {
@@ -317,6 +319,14 @@ func (c *investigation) observeLatency(f *facts) {
 	}
 	f.set(latencyFirst, is, "client", "median latency %s at light load, %s just before the onset",
 		wordSeconds(microseconds(l).Seconds()), wordSeconds(microseconds(n).Seconds()))
+	if b, ok := beyond.Quantile(0.5); ok && beyond.Total() >= 20 {
+		is := when(float64(b)/max(float64(l), 1), 1.1, 1.3)
+		if is == yes && microseconds(b-l) < 8*time.Millisecond {
+			is = unknown
+		}
+		f.set(queued, is, "client", "what succeeded took %s at light load, %s beyond the onset, as behind a queue",
+			wordSeconds(microseconds(l).Seconds()), wordSeconds(microseconds(b).Seconds()))
+	}
 	if timeout := c.a.log.Header.Generator.Timeout; timeout > 0 {
 		share := microseconds(slow).Seconds() / timeout.Seconds()
 		f.set(nearTimeout, when(share, 0.15, 0.5), "client", "a tenth of the answers took %s and more just before the onset, of a timeout of %s",
