@@ -89,8 +89,10 @@ func (c *Child) Start(ctx context.Context) error {
 	case c.addr = <-listening:
 		return nil
 	case <-c.done:
-		_, err := c.result()
-		return fmt.Errorf("start lab service %s: ended at once: %w", c.Name, err)
+		if _, err := c.result(); err != nil {
+			return fmt.Errorf("start lab service %s: ended at once: %w", c.Name, err)
+		}
+		return fmt.Errorf("start lab service %s: it ended without an error before it listened", c.Name)
 	case <-timeout.C:
 		c.Kill()
 		return fmt.Errorf("start lab service %s: it did not listen within 10 s", c.Name)

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,10 +67,14 @@ func TestChildEndsBadly(t *testing.T) {
 		"no program":      {Exe: exe + "-missing", Name: "api"},
 		"address in use":  {Exe: exe, Name: "api", Args: []string{"-addr=" + child(t, "api").Addr().String()}},
 		"no namespace":    {Exe: exe, Name: "api", Netns: "rl-missing"},
+		"ends well":       {Exe: exe, Name: "api", Prefix: []string{"-test.list=^$"}},
 	} {
-		if err := c.Start(t.Context()); err == nil {
+		err := c.Start(t.Context())
+		if err == nil {
 			c.Stop()
 			t.Errorf("%s: started", name)
+		} else if strings.Contains(err.Error(), "%!") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	c := child(t, "api")
