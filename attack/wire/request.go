@@ -201,7 +201,7 @@ func (r *Request) setHead(t *Transport, p profiles.Request, uri string) error {
 		own = append(own, profiles.Header{Name: "Content-Length", Value: strconv.Itoa(len(r.payload))})
 	}
 	all := append(own, theirs...)
-	r.encode(tg.origin+uri, all)
+	r.encode(tg.origin+uri, all, len(own))
 	return r.setStream(tg, uri, all)
 }
 
@@ -210,22 +210,24 @@ func wantsLength(method string) bool {
 	return method == "POST" || method == "PUT" || method == "PATCH"
 }
 
-// encode writes the head for HTTP/1.1.
-func (r *Request) encode(uri string, all headers) {
+// encode writes the head for HTTP/1.1. The first own headers are rampload's, whose
+// ids change with each attempt; those of the profile stay as they are.
+func (r *Request) encode(uri string, all headers, own int) {
 	b := append([]byte(nil), r.method...)
 	b = append(b, ' ')
 	b = append(b, uri...)
 	b = append(b, " HTTP/1.1\r\n"...)
-	for _, h := range all {
+	for i, h := range all {
 		if h.Value == "" && (h.Name == "Authorization" || h.Name == "Proxy-Authorization") {
 			continue
 		}
 		b = append(b, h.Name...)
 		b = append(b, ": "...)
 		switch {
-		case h.Name == transactionHeader && len(h.Value) == attack.TransactionIDLen && r.txAt == 0:
+		case i >= own:
+		case h.Name == transactionHeader:
 			r.txAt = len(b)
-		case h.Name == traceHeader && len(h.Value) == attack.TraceParentLen && r.trAt == 0:
+		case h.Name == traceHeader:
 			r.trAt = len(b)
 		}
 		b = append(b, h.Value...)

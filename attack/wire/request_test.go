@@ -60,6 +60,7 @@ func TestRequestBytes(t *testing.T) {
 			{Name: "Accept", Value: "a"},
 			{Name: "Accept", Value: " b "},
 		}}},
+		"headers-ids": {url: "http://h", request: profiles.Request{Path: "/", Headers: theirIDs()}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			switch tc.client.Connections {
@@ -100,6 +101,26 @@ func TestRequestBytes(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", out.Bytes(), want)
 			}
 		})
+	}
+}
+
+// theirIDs are ids of a profile, as long as rampload's own.
+func theirIDs() []profiles.Header {
+	return []profiles.Header{
+		{Name: transactionHeader, Value: strings.Repeat("x", attack.TransactionIDLen)},
+		{Name: traceHeader, Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+	}
+}
+
+// TestStreamKeepsTheirIDs: nor over HTTP/2 does a profile's id give way to ours.
+func TestStreamKeepsTheirIDs(t *testing.T) {
+	tr, _ := client(t, "http://127.0.0.1:1", nil)
+	var a attack.Attempt
+	got := compile(t, tr, profiles.Request{Headers: theirIDs()}).stream(t.Context(), testRun, &a).Header
+	for _, h := range theirIDs() {
+		if values := got.Values(h.Name); len(values) != 1 || values[0] != h.Value {
+			t.Errorf("%s: %q, want %q", h.Name, values, h.Value)
+		}
 	}
 }
 
