@@ -14,7 +14,7 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
-// path returns the file of the namespace below root.
+// file returns the file of the namespace below root.
 func (n Namespace) file(root string) string {
 	switch {
 	case n.Path != "":
