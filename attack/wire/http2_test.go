@@ -1,11 +1,17 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/lab"
@@ -89,6 +95,62 @@ func TestStreamFaults(t *testing.T) {
 					t.Errorf("%d connections", c.Connections)
 				}
 			})
+		}
+	}
+}
+
+// TestStreamErrors: only the stream that the peer reset is an http2-reset, also
+// after others on its connection were, and whatever the code of the RST_STREAM.
+func TestStreamErrors(t *testing.T) {
+	reset := func(code http2.ErrCode) func(*http2.Framer, uint32) error {
+		return func(f *http2.Framer, id uint32) error { return f.WriteRSTStream(id, code) }
+	}
+	steps := []struct {
+		name   string
+		answer func(*http2.Framer, uint32) error
+		want   attack.Fault
+	}{
+		{"no status", func(f *http2.Framer, id uint32) error {
+			var block bytes.Buffer
+			_ = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: "a", Value: "b"})
+			return f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
+		}, attack.Protocol},
+		{"reset", reset(http2.ErrCodeInternal), attack.HTTP2Reset},
+		{"data before headers", func(f *http2.Framer, id uint32) error { return f.WriteData(id, true, []byte("x")) }, attack.Protocol},
+		{"refused", reset(http2.ErrCodeRefusedStream), attack.HTTP2Reset},
+		{"no status again", func(f *http2.Framer, id uint32) error {
+			return f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true})
+		}, attack.Protocol},
+		{"reset for our protocol error", reset(http2.ErrCodeProtocol), attack.HTTP2Reset},
+	}
+	url := scripted(t, func(c net.Conn, _ int) {
+		if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+			return
+		}
+		framer := http2.NewFramer(c, c)
+		err := framer.WriteSettings()
+		for n := 0; err == nil; {
+			var f http2.Frame
+			if f, err = framer.ReadFrame(); err != nil {
+				return
+			}
+			if h, ok := f.(*http2.HeadersFrame); ok {
+				err = steps[n].answer(framer, h.StreamID)
+				n++
+			}
+		}
+	})
+	tr, _ := client(t, url, func(c *Config) { c.Client.Protocol = profiles.ProtocolH2C })
+	req := compile(t, tr, profiles.Request{})
+	var first uint64
+	for _, s := range steps {
+		var a attack.Attempt
+		tr.Do(req, &a)
+		if first == 0 {
+			first = a.Conn.ID
+		}
+		if a.Fault != s.want || a.WireReset || a.Conn.ID != first {
+			t.Errorf("%s: %v, want %v: %+v", s.name, a.Fault, s.want, a)
 		}
 	}
 }
