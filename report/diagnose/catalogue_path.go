@@ -159,6 +159,8 @@ func pathCauses() []rule {
 			weights: []weight{
 				{vanished, 1, -1},
 				{gapUnfilled, -1, 0},
+				{blackout, -2, 0},
+				{linkDropped, 1, 0},
 				{retransAlways, 3, -3},
 				{synsLost, -1.5, 0.3},
 				{risesWithLoad, -1, 0.3},
@@ -175,12 +177,14 @@ func pathCauses() []rule {
 				{inBody, -0.3, 0},
 				{inBursts, -1, 0},
 			},
-			says: "packets are lost at every load",
+			says: "packets are lost",
 		},
 		{
 			cause: "network-outage", leg: path, any: []clue{abortTimeouts, inBursts},
 			weights: []weight{
 				{vanished, 0.7, -0.5},
+				{blackout, 1.5, 0},
+				{linkDropped, 1.5, 0},
 				{abortTimeouts, 2, -0.5},
 				{servedMeanwhile, -5, 0.5},
 				{inBursts, 1.5, -2},

@@ -76,6 +76,7 @@ func serverResources() []rule {
 			any: []clue{overflowed, queueFull, inDial, someTimeouts},
 			weights: []weight{
 				{overflowsCover, 1.5, -0.5},
+				{blackout, -1.5, 0},
 				{unixQueueFull, 2.5, 0},
 				{unserved, 1, -1.2},
 				{constantShare, -2, 0},
@@ -109,6 +110,7 @@ func serverResources() []rule {
 			cause: "syn-backlog", rare: 1, gauges: []string{probe.SynQueue}, counters: []string{probe.ReqQueueFullDrop},
 			weights: []weight{
 				{unserved, -1, 0.5},
+				{blackout, -1.5, 0},
 				{constantShare, -2, 0},
 				{latencyFirst, -0.5, 0},
 				{inDial, 1.5, -3},

@@ -76,6 +76,7 @@ const (
 	latencyFirst
 	queued          // from the onset on what succeeds waits longer: there is a queue before what is full
 	servedMeanwhile // when attempts began to wait in vain, others were answered as ever
+	blackout // for a while nothing at all was answered
 	nearTimeout
 	atOnce
 	inBursts
@@ -128,6 +129,7 @@ const (
 	synsLost
 	vanished // handshakes got no answer, and no queue of the serving host had dropped them
 	retransAlways
+	linkDropped // network interfaces dropped packets just when it began
 	conntrackInvalid
 	descriptorsFull
 	reserved // accepting stopped when only a reserve of descriptors was left

@@ -257,6 +257,7 @@ func (c *investigation) observeHost(f *facts, h hop) {
 	c.observeInvalid(f)
 	c.observeVanished(f, h)
 	c.observeLoss(f, h)
+	c.observeLink(f, h)
 	c.observeConntrack(f)
 	busiest := math.NaN()
 	for _, r := range c.a.resources {
@@ -355,6 +356,22 @@ func (c *investigation) observeConntrack(f *facts) {
 		}
 	}
 	f.set(conntrackFull, when(most, 0.8, 0.97), "probe of "+src, "the connection table was at most %s full", percent(most))
+}
+
+// observeLink asks whether network interfaces on the way began to drop packets just
+// when the faults began.
+func (c *investigation) observeLink(f *facts, h hop) {
+	for _, r := range c.a.resources {
+		m := r.metric
+		if m.Name != probe.NICDrops || r.counter == nil || m.Instance == "lo" ||
+			m.Host != localHost && !c.a.speaksFor(m, h) && !slices.Contains(c.routers, m.Host) {
+			continue
+		}
+		if n := r.counter.between(c.at-1, c.at+2); n >= 3 && r.counter.between(0, c.at-1) == 0 {
+			f.setAt(linkDropped, yes, c.at, "kernel counters of "+m.Host, "a network interface of %s dropped %s, none before", m.Host, count(n, "packet"))
+			return
+		}
+	}
 }
 
 // observeLoss reads the counters of retransmissions.
