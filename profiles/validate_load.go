@@ -51,6 +51,9 @@ func (v *validator) stage(path string, s Stage) {
 		}
 	case Connections:
 		v.connections(path, s)
+		if v.profile.Client.Connections == 0 {
+			v.add(path, "held connections serve one request after the other, and client.connections is 0, a new connection for each: write connections: 256, or a rate")
+		}
 	case Search:
 		v.search(path+".search", s)
 	case Idle:
