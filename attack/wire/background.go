@@ -281,6 +281,8 @@ func (b *background) hold(n int) {
 	b.mu.Unlock()
 	b.t.pool.held.Store(int64(n))
 	b.t.streams.held.Store(int64(n))
+	b.t.pool.wake()
+	b.t.streams.wake()
 	b.poke()
 }
 

@@ -67,6 +67,9 @@ const assumedStreams = 100
 
 func (s *streams) init(t *Transport, limit int) { s.t, s.limit = t, limit }
 
+// closeMode reports whether every attempt gets a connection of its own.
+func (s *streams) closeMode() bool { return s.limit == 0 && s.held.Load() == 0 }
+
 func (s *streams) allowed() int {
 	if held := int(s.held.Load()); held > 0 {
 		return held
@@ -153,7 +156,7 @@ func (t *Transport) doStreamOn(h *h2conn, r *Request, a *attack.Attempt, deadlin
 			a.Fault = attack.Status
 		}
 	}
-	s.release(h, r.close || s.limit == 0 && s.held.Load() == 0)
+	s.release(h, r.close || s.closeMode())
 }
 
 // roundTrip sends a request on a stream and reads the response away.
@@ -275,7 +278,7 @@ func fromPeer(e http2.StreamError) bool {
 // take returns a connection with a place for an attempt; or none and no fault
 // when the caller is to open one, which counted says is counted.
 func (s *streams) take(now, deadline time.Duration) (h *h2conn, counted bool, fault attack.Fault) {
-	if s.limit == 0 && s.held.Load() == 0 {
+	if s.closeMode() {
 		return nil, false, attack.None
 	}
 	s.mu.Lock()
@@ -315,7 +318,7 @@ func (s *streams) take(now, deadline time.Duration) (h *h2conn, counted bool, fa
 
 // mayDial reports whether one more connection is allowed and of use.
 func (s *streams) mayDial() bool {
-	return s.open < s.allowed() && s.waiting.n >= s.dialing*assumedStreams
+	return s.closeMode() || s.open < s.allowed() && s.waiting.n >= s.dialing*assumedStreams
 }
 
 // reserve finds a connection with room for a stream and takes it.
@@ -389,7 +392,7 @@ func (s *streams) adopt(h *h2conn, use, counted bool) {
 			s.finish(h)
 		}
 		return
-	case s.limit == 0 && s.held.Load() == 0:
+	case s.closeMode():
 		h.over = true // for this attempt alone
 	default:
 		s.conns = append(s.conns, h)
@@ -509,6 +512,17 @@ func (s *streams) leave() {
 	}
 	if held {
 		s.t.bg.poke()
+	}
+}
+
+// wake has those who wait open connections: see pool.wake.
+func (s *streams) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.waiting.n > 0 && s.mayDial() {
+		s.open++
+		s.dialing++
+		s.waiting.pop().serve(nil)
 	}
 }
 

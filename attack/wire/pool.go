@@ -38,6 +38,9 @@ func (p *pool) allowed() int {
 	return p.limit
 }
 
+// mayOpen reports whether one more connection is allowed.
+func (p *pool) mayOpen() bool { return p.closeMode() || p.open < p.allowed() }
+
 // take returns an idle connection, now busy; or nil and no fault when the caller
 // is to open one.
 func (p *pool) take(now, deadline time.Duration) (*conn, attack.Fault) {
@@ -61,7 +64,7 @@ func (p *pool) take(now, deadline time.Duration) (*conn, attack.Fault) {
 			return c, attack.None
 		}
 	}
-	if p.open < p.allowed() {
+	if p.mayOpen() {
 		p.open++
 		p.mu.Unlock()
 		return nil, attack.None
@@ -122,6 +125,18 @@ func (p *pool) put(c *conn) {
 	p.t.recheck(c)
 }
 
+// wake has those who wait open connections, as far as more are allowed since the
+// number to hold has changed: no connection that ends would tell them. When none
+// is kept any more each gets one for itself.
+func (p *pool) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.waiting.head != nil && p.mayOpen() {
+		p.open++
+		p.waiting.pop().serve(nil)
+	}
+}
+
 // unlink takes a claimed connection off the idle list, if it is on it.
 func (p *pool) unlink(c *conn) {
 	p.mu.Lock()
@@ -137,7 +152,7 @@ func (p *pool) gone() {
 	p.mu.Lock()
 	p.open--
 	var w *waiter
-	if p.open < p.allowed() {
+	if p.mayOpen() {
 		if w = p.waiting.pop(); w != nil {
 			p.open++
 		}

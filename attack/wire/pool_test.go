@@ -3,9 +3,11 @@ package wire
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"sync"
 	"testing"
@@ -144,6 +146,82 @@ func TestHold(t *testing.T) {
 	tr.Close()
 	if len(rec.idle) != 0 {
 		t.Errorf("reported %v", rec.faults(rec.idle))
+	}
+}
+
+// await returns when something has come.
+func await(t *testing.T, cond func() bool) {
+	t.Helper()
+	for limit := time.After(patience); !cond(); {
+		select {
+		case <-limit:
+			t.Fatal("it did not come")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// waiting returns how many attempts wait for a connection.
+func waiting(tr *Transport) int {
+	tr.pool.mu.Lock()
+	defer tr.pool.mu.Unlock()
+	tr.streams.mu.Lock()
+	defer tr.streams.mu.Unlock()
+	return tr.pool.waiting.n + tr.streams.waiting.n
+}
+
+// TestHoldEnds has an attempt wait for the one held connection, which does not
+// come back: when holding ends, it gets what the profile allows.
+func TestHoldEnds(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		for _, connections := range []int{0, 3} {
+			t.Run(fmt.Sprintf("h2=%v/connections=%d", h2, connections), func(t *testing.T) {
+				arrived, release := make(chan bool, 2), make(chan bool)
+				server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+					arrived <- true
+					<-release
+				}))
+				server.Config.Protocols = new(http.Protocols)
+				server.Config.Protocols.SetHTTP1(true)
+				server.Config.Protocols.SetUnencryptedHTTP2(true)
+				server.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 1}
+				server.Start()
+				t.Cleanup(server.Close)
+				tr, _ := client(t, server.URL, func(c *Config) {
+					c.Client.Connections = connections
+					if h2 {
+						c.Client.Protocol = profiles.ProtocolH2C
+					}
+				})
+				tr.Hold(1)
+				await(t, func() bool {
+					idle := tr.Stats().Idle
+					tr.streams.mu.Lock()
+					defer tr.streams.mu.Unlock()
+					// The server has said how many streams it takes.
+					return idle == 1 && (!h2 || tr.streams.conns[0].cc.State().MaxConcurrentStreams == 1)
+				})
+				req := compile(t, tr, profiles.Request{})
+				attempts := make([]attack.Attempt, 2)
+				var wg sync.WaitGroup
+				for i := range attempts {
+					wg.Go(func() { tr.Do(req, &attempts[i]) })
+				}
+				<-arrived
+				await(t, func() bool { return waiting(tr) == 1 })
+				tr.Hold(0)
+				select {
+				case <-arrived:
+				case <-time.After(patience / 2):
+					t.Error("an attempt waits for a connection that is not held any more")
+				}
+				close(release)
+				wg.Wait()
+				for _, a := range attempts {
+					expectEnd(t, a, attack.None, attack.PhaseDone, 200)
+				}
+			})
+		}
 	}
 }
 

@@ -417,8 +417,9 @@ func (t *Transport) Stats() Stats {
 // it opens them, replaces those that end, and closes the longest idle above n
 // when n falls. While connections are held, attempts get the one that was idle
 // the longest, so that all of them are used. 0 ends holding, and closes what is
-// idle beyond Client.Connections. Connections that cannot be opened are reported to OnIdle, and tried
-// again after 100 ms.
+// idle beyond Client.Connections; attempts that wait then get what that allows.
+// Connections that cannot be opened are reported to OnIdle, and tried again after
+// 100 ms.
 func (t *Transport) Hold(n int) { t.bg.hold(max(n, 0)) }
 
 // Drain ends the attempts that wait for a connection with Fault Canceled, in
