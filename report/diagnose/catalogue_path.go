@@ -258,9 +258,9 @@ func proxyCauses() []rule {
 			says:    "the proxy had no file descriptor left",
 		},
 		{
-			cause: "proxy-queue-limit", leg: proxy, any: []clue{shedStatus, gatewayTimeout},
+			cause: "proxy-queue-limit", leg: proxy, any: []clue{shedStatus, gatewayTimeout, queueTimeout},
 			weights: []weight{
-				{queueTimeout, 2.5, -0.5}, {passedOn, -3, 2}, {shedStatus, 2, -1}, {gatewayTimeout, -1, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3},
+				{queueTimeout, 2.5, -0.5}, {latencyFirst, 1, -0.5}, {heldOff, -4, 0}, {passedOn, -3, 2}, {shedStatus, 2, -1}, {gatewayTimeout, -2, 0}, {risesWithLoad, 1, -2}, {excessFails, 1, -1}, {upstreamIdle, 1.5, -2}, {died, -2, 0.3},
 			},
 			says: "the proxy let requests wait for the upstream until they timed out",
 		},

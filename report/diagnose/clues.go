@@ -76,7 +76,7 @@ const (
 	latencyFirst
 	queued          // from the onset on what succeeds waits longer: there is a queue before what is full
 	servedMeanwhile // when attempts began to wait in vain, others were answered as ever
-	blackout // for a while nothing at all was answered
+	blackout        // for a while nothing at all was answered
 	nearTimeout
 	atOnce
 	inBursts

@@ -131,6 +131,83 @@ func TestNearestLimitCounts(t *testing.T) {
 	}
 }
 
+// What counts events must not jump when another level comes nearest its limit.
+func TestCountersStayWithTheProcess(t *testing.T) {
+	const v1 = "31 22 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n32 22 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+	v2 := func(files map[string]string) map[string]string {
+		files["proc/self/mountinfo"] = mountV2
+		files["sys/fs/cgroup/pod/memory.max"], files["sys/fs/cgroup/pod/a/memory.max"] = "4000\n", "1000\n"
+		files["sys/fs/cgroup/pod/pids.max"], files["sys/fs/cgroup/pod/a/pids.max"] = "40\n", "10\n"
+		return files
+	}
+	for name, c := range map[string]struct {
+		files          map[string]string
+		group          string
+		current, tasks [2]string // files with what is used: of the pod, of the container
+		kills, hits    float64
+	}{
+		"without pids.events.local": { // a refused fork counts where the process is, whatever level refused
+			v2(map[string]string{
+				"sys/fs/cgroup/pod/memory.events": "oom 9\noom_kill 7\n", "sys/fs/cgroup/pod/a/memory.events": "oom 0\noom_kill 2\n",
+				"sys/fs/cgroup/pod/pids.events": "max 50\n", "sys/fs/cgroup/pod/a/pids.events": "max 3\n",
+			}),
+			"0::/pod/a\n",
+			[2]string{"sys/fs/cgroup/pod/memory.current", "sys/fs/cgroup/pod/a/memory.current"},
+			[2]string{"sys/fs/cgroup/pod/pids.current", "sys/fs/cgroup/pod/a/pids.current"},
+			2, 3,
+		},
+		"with pids.events.local": { // it counts where the limit is, and on the way up
+			v2(map[string]string{
+				"sys/fs/cgroup/pod/memory.events": "oom_kill 7\n", "sys/fs/cgroup/pod/a/memory.events": "oom_kill 2\n",
+				"sys/fs/cgroup/pod/pids.events": "max 50\n", "sys/fs/cgroup/pod/a/pids.events": "max 3\n",
+				"sys/fs/cgroup/pod/pids.events.local": "max 4\n", "sys/fs/cgroup/pod/a/pids.events.local": "max 3\n",
+			}),
+			"0::/pod/a\n",
+			[2]string{"sys/fs/cgroup/pod/memory.current", "sys/fs/cgroup/pod/a/memory.current"},
+			[2]string{"sys/fs/cgroup/pod/pids.current", "sys/fs/cgroup/pod/a/pids.current"},
+			2, 7,
+		},
+		"version 1": {
+			map[string]string{
+				"proc/self/mountinfo":                              v1,
+				"sys/fs/cgroup/memory/pod/memory.limit_in_bytes":   "4000\n",
+				"sys/fs/cgroup/memory/pod/memory.oom_control":      "oom_kill_disable 0\noom_kill 7\n",
+				"sys/fs/cgroup/memory/pod/a/memory.limit_in_bytes": "1000\n",
+				"sys/fs/cgroup/memory/pod/a/memory.oom_control":    "oom_kill_disable 0\noom_kill 2\n",
+				"sys/fs/cgroup/pids/pod/pids.max":                  "40\n",
+				"sys/fs/cgroup/pids/pod/pids.events":               "max 50\n",
+				"sys/fs/cgroup/pids/pod/a/pids.max":                "10\n",
+				"sys/fs/cgroup/pids/pod/a/pids.events":             "max 3\n",
+			},
+			"4:memory:/pod/a\n3:pids:/pod/a\n",
+			[2]string{"sys/fs/cgroup/memory/pod/memory.usage_in_bytes", "sys/fs/cgroup/memory/pod/a/memory.usage_in_bytes"},
+			[2]string{"sys/fs/cgroup/pids/pod/pids.current", "sys/fs/cgroup/pids/pod/a/pids.current"},
+			2, 3,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i, level := range []string{"pod", "container"} {
+				used := [2][2]string{{"3900", "100"}, {"1100", "999"}}[i] // which of them is nearest its limit
+				tasks := [2][2]string{{"39", "1"}, {"11", "10"}}[i]
+				c.files[c.current[0]], c.files[c.current[1]] = used[0]+"\n", used[1]+"\n"
+				c.files[c.tasks[0]], c.files[c.tasks[1]] = tasks[0]+"\n", tasks[1]+"\n"
+				g := mounts(t, tree(t, c.files)).Open(cgroup.ParsePaths([]byte(c.group)))
+				m, err := g.Memory()
+				if err != nil || m.Limit != [2]float64{4000, 1000}[i] || m.OOMKills != c.kills {
+					t.Errorf("%s nearest its limit: %+v, %v; want %v kills", level, m, err, c.kills)
+				}
+				p, err := g.PIDs()
+				if err != nil || p.Limit != [2]float64{40, 10}[i] || p.Hits != c.hits {
+					t.Errorf("%s nearest its limit: %+v, %v; want %v refused forks", level, p, err, c.hits)
+				}
+				if err := g.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 func TestRootCgroupHasNoLimits(t *testing.T) {
 	root := tree(t, map[string]string{"proc/self/mountinfo": mountV2, "sys/fs/cgroup/cpu.stat": "usage_usec 1\n"})
 	g := mounts(t, root).Open(cgroup.ParsePaths([]byte("0::/\n")))

@@ -11,11 +11,13 @@ import (
 	"github.com/rampload/rampload/probe/internal/procfs"
 )
 
-// Memory is the memory of the level that is nearest its limit.
+// Memory is the memory of the level that is nearest its limit. That is another
+// level now and then, so what has been counted is never taken from it: the totals
+// of two levels are two counters.
 type Memory struct {
 	Used     float64 // bytes, less file pages that the kernel would drop first (inactive_file)
 	Limit    float64 // bytes, +Inf if no level has one
-	OOMKills float64 // processes of the level killed for memory; NaN before Linux 4.13
+	OOMKills float64 // processes of the cgroup killed for memory, whatever level ran out; NaN before Linux 4.13
 }
 
 // CPU is the CPU time of the level with the smallest quota.
@@ -29,7 +31,7 @@ type CPU struct {
 type PIDs struct {
 	Current float64
 	Limit   float64 // +Inf if no level has one
-	Hits    float64 // forks refused; NaN if the kernel does not count them
+	Hits    float64 // forks refused by any level; NaN if the kernel does not count them
 }
 
 // Group is the cgroup of a process with its levels, its files held open. It is
@@ -55,7 +57,7 @@ type cpuLevel struct {
 	usage               *procfs.File // version 1, nanoseconds
 }
 
-type pidsLevel struct{ current, max, events *procfs.File }
+type pidsLevel struct{ current, max, events, local *procfs.File }
 
 // Open opens the cgroup of a process. Controllers that are not there give no
 // error: their reading is then [fs.ErrNotExist].
@@ -97,7 +99,7 @@ func (m Mounts) Open(p Paths) *Group {
 	}
 	dirs, _, _ = m.levels(p, "pids", "pids.current", "pids.current")
 	for _, d := range dirs {
-		g.pids = append(g.pids, pidsLevel{open(d, "pids.current"), open(d, "pids.max"), open(d, "pids.events")})
+		g.pids = append(g.pids, pidsLevel{open(d, "pids.current"), open(d, "pids.max"), open(d, "pids.events"), open(d, "pids.events.local")})
 	}
 	return g
 }
@@ -127,7 +129,7 @@ func (g *Group) Close() error {
 		errs = append(errs, l.quota.Close(), l.period.Close(), l.stat.Close(), l.usage.Close())
 	}
 	for _, l := range g.pids {
-		errs = append(errs, l.current.Close(), l.max.Close(), l.events.Close())
+		errs = append(errs, l.current.Close(), l.max.Close(), l.events.Close(), l.local.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -141,7 +143,7 @@ func (g *Group) Memory() (Memory, error) {
 	if g == nil || len(g.memory) == 0 {
 		return Memory{}, g.without("memory")
 	}
-	best := Memory{Limit: math.Inf(1), OOMKills: math.NaN()}
+	best := Memory{Limit: math.Inf(1)}
 	fullest := -1.0
 	for i, l := range g.memory {
 		limit, err := l.max.Uint()
@@ -167,14 +169,23 @@ func (g *Group) Memory() (Memory, error) {
 			continue
 		}
 		fullest = used / limit
-		best = Memory{Used: used, Limit: limit, OOMKills: math.NaN()}
-		if b, err := l.events.Read(); err == nil {
-			if n, ok := procfs.Keyed(b, "oom_kill"); ok {
-				best.OOMKills = n
-			}
+		best.Used, best.Limit = used, limit
+	}
+	// A kill counts in the cgroup of the process, also where a level above ran
+	// out (memcg_memory_event in include/linux/memcontrol.h); those above add up
+	// what is below them, others' processes too.
+	best.OOMKills = counted(g.memory[0].events, "oom_kill")
+	return best, nil
+}
+
+// counted reads a counter by its key; NaN if it is not there.
+func counted(f *procfs.File, key string) float64 {
+	if b, err := f.Read(); err == nil {
+		if n, ok := procfs.Keyed(b, key); ok {
+			return n
 		}
 	}
-	return best, nil
+	return math.NaN()
 }
 
 // MemoryLimit returns the smallest memory limit on the way up, bytes; +Inf if
@@ -293,7 +304,7 @@ func (g *Group) PIDs() (PIDs, error) {
 	if g == nil || len(g.pids) == 0 {
 		return PIDs{}, g.without("pids")
 	}
-	best := PIDs{Limit: math.Inf(1), Hits: math.NaN()}
+	best := PIDs{Limit: math.Inf(1)}
 	fullest := -1.0
 	for i, l := range g.pids {
 		limit, err := l.max.Uint()
@@ -314,14 +325,25 @@ func (g *Group) PIDs() (PIDs, error) {
 			continue
 		}
 		fullest = current / limit
-		best = PIDs{Current: current, Limit: limit, Hits: math.NaN()}
-		if b, err := l.events.Read(); err == nil {
-			if n, ok := procfs.Keyed(b, "max"); ok {
-				best.Hits = n
-			}
-		}
+		best.Current, best.Limit = current, limit
 	}
+	best.Hits = g.hits()
 	return best, nil
+}
+
+// hits returns how often a fork was refused. Kernels with pids.events.local count
+// it where the limit is, so each level has a part of it; others, and version 1,
+// where the process is, whatever level refused (pids_event in
+// kernel/cgroup/pids.c).
+func (g *Group) hits() float64 {
+	if g.pids[0].local == nil {
+		return counted(g.pids[0].events, "max")
+	}
+	sum := 0.0
+	for _, l := range g.pids {
+		sum += counted(l.local, "max")
+	}
+	return sum
 }
 
 // without says why there is nothing to read of a controller.
