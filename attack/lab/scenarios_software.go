@@ -162,7 +162,6 @@ func softwareScenarios() []Scenario {
 				if err != nil {
 					return err
 				}
-				b.run.Expect.Causes = []string{"process-crash"}
 				b.simple(c, "payments", post("/payments", 2000))
 				b.rampTo(0.3*load, 1.3*load, 18*time.Second)
 				return nil
@@ -207,7 +206,6 @@ func softwareScenarios() []Scenario {
 				if err != nil {
 					return err
 				}
-				b.run.Expect.Causes = []string{"upstream-process-crash"}
 				b.run.Expect.Host = "payments-1"
 				return b.gateway(payments, load)
 			}),

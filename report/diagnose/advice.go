@@ -88,7 +88,7 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "host-firewall":
 		return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
 	case "conntrack-table":
-		return []string{c.limitSeen(h, "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)")}
+		return c.conntrackAdvice(h)
 	case "nat-ports":
 		return []string{"give the translation more addresses or ports, or reuse connections"}
 	case "conntrack-invalid":
@@ -260,6 +260,24 @@ func (c *investigation) portAdvice(h *hypothesis) []string {
 			commas(closed), commas(h.lead.peak)),
 		s + ")",
 	}
+}
+
+// conntrackAdvice counts the entries of closed connections where they are what
+// fills the table.
+func (c *investigation) conntrackAdvice(h *hypothesis) []string {
+	const more = "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)"
+	r := h.lead
+	if r == nil || r.metric.Name != probe.Conntrack {
+		return []string{c.limitSeen(h, more)}
+	}
+	g, ok := c.a.longestClimb(r)
+	sent := c.sentBetween(g.from, g.to)
+	if !ok || sent <= 0 || !c.growsWithTotal(r, g) {
+		return []string{c.limitSeen(h, more)}
+	}
+	each := (g.value - g.begin) / sent
+	return []string{fmt.Sprintf("%s (now %s; an entry outlives its connection by up to 120 s: %s)",
+		more, commas(r.limit), c.needs(commas(roundUp(each*c.a.maxLoad()*entryFor))))}
 }
 
 func (c *investigation) memoryAdvice(h *hypothesis) []string {

@@ -78,6 +78,7 @@ func serverSoftware() []rule {
 				{wentAway, 1.5, 0},
 				{diedWithFaults, 3.5, -3},
 				{diedAtLoad, 1.5, -1},
+				{killed, -1, 0},
 				{diedOfItself, 1, -0.3},
 				{diedOnClock, -3, 0.7},
 				{outOfMemory, -5, 0.3},

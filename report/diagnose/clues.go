@@ -137,6 +137,7 @@ const (
 	processorFull
 	processorBusy // of the serving process itself
 	conntrackFull
+	conntrackFlat // it stopped growing far below its limit, when it began
 	queueFull
 	unixQueueFull // of a Unix socket, which no counter tells of
 	closeWaitRises

@@ -351,8 +351,15 @@ func (c *investigation) observeVanished(f *facts, h hop) {
 func (c *investigation) observeConntrack(f *facts) {
 	most, src := math.NaN(), ""
 	for _, r := range c.a.resources {
-		if r.metric.Name == probe.Conntrack && !c.servesOther(r.metric.Host) && !(r.most < most) {
+		if r.metric.Name != probe.Conntrack || c.servesOther(r.metric.Host) {
+			continue
+		}
+		if !(r.most < most) {
 			most, src = r.most, r.metric.Host
+		}
+		if l := r.level; l != nil && math.Abs(l.at-c.at) <= 4 && r.most < 0.9 {
+			f.setAt(conntrackFlat, yes, l.at, "probe of "+r.metric.Host, "the connections that %s tracks stopped growing at %s, of %s: translation may have had no port for more",
+				r.metric.Host, commas(r.peak), commas(r.limit))
 		}
 	}
 	f.set(conntrackFull, when(most, 0.8, 0.97), "probe of "+src, "the connection table was at most %s full", percent(most))

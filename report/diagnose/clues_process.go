@@ -168,7 +168,9 @@ func (c *investigation) observeHang(f *facts, deaths []death, src string) {
 			continue
 		}
 		seen++
-		if done[i]+done[i-1] <= 0.2*usual && busy[i] > 0 && c.waited(d.at) {
+		// An end that is read late is read when what waited has broken off already.
+		waiting := max(busy[i], busy[i-1]) > 0
+		if done[i]+done[i-1] <= 0.2*usual && waiting && c.waited(d.at) {
 			hung++
 		}
 	}

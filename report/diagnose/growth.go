@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	steadyLoad  = 0.05 // a load that varies by less is constant
-	dropShare   = 0.3  // of a climb and
-	dropOfPeak  = 0.1  // of the highest value: a fall by both ends a climb
-	climbPoints = 200  // bounds the pairs that a slope is the median of
-	timeWaitFor = 60.0 // seconds that Linux keeps a closed connection in TIME_WAIT (TCP_TIMEWAIT_LEN)
+	steadyLoad  = 0.05  // a load that varies by less is constant
+	dropShare   = 0.3   // of a climb and
+	dropOfPeak  = 0.1   // of the highest value: a fall by both ends a climb
+	climbPoints = 200   // bounds the pairs that a slope is the median of
+	entryFor    = 120.0 // seconds that Linux tracks a closed connection (nf_conntrack_tcp_timeout_time_wait)
+	timeWaitFor = 60.0  // seconds that Linux keeps a closed connection in TIME_WAIT (TCP_TIMEWAIT_LEN)
 )
 
 // climb is a stretch of a resource over which it only grew: the life of one

@@ -24,7 +24,7 @@ func steady(m probe.Metric, limit float64, value func(t float64) float64) (*anal
 func loaded(m probe.Metric, limit float64, value, load func(t float64) float64) (*analysis, *resource) {
 	log := &runlog.Log{Header: runlog.Header{
 		Interval: 250 * time.Millisecond, Targets: []runlog.Target{{Name: "orders"}},
-		Stages: []runlog.Stage{{Text: "half a minute", Kind: "hold", End: 30 * time.Second, From: load(0), To: load(30)}},
+		Stages: []runlog.Stage{{Text: "half a minute", Kind: "ramp", End: 30 * time.Second, From: load(0), To: load(30)}},
 	}, Windows: make([][]attack.Window, 1)}
 	s := runlog.Series{Metric: m}
 	for i := range int32(120) {
@@ -131,6 +131,26 @@ func TestLeakOnARamp(t *testing.T) {
 			}
 			if c.leak && (!strings.Contains(got[0], "grew by 0.12 a request of all that were sent") && !strings.Contains(got[0], "grew by 0.13 a request of all that were sent") || !strings.Contains(got[1], "(now 700); only delays it")) {
 				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// A table of tracked connections is filled by closed ones.
+func TestConntrackAdvice(t *testing.T) {
+	table := probe.Metric{Host: "router", Name: probe.Conntrack}
+	for name, c := range map[string]struct {
+		value func(t float64) float64
+		want  string
+	}{
+		"every connection stays": {func(t float64) float64 { return math.Min(2500, 5*t*t) }, "now 2,500; an entry outlives its connection by up to 120 s: 299/s needs about 36,000"},
+		"as many as are open":    {func(t float64) float64 { return math.Min(2500, 100*t) }, "now 2,500; 299/s needs about 3,"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, r := loaded(table, 2500, c.value, func(t float64) float64 { return 10 * t })
+			inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: Found, At: Span{Value: 22}}, at: 22}
+			if got := inv.conntrackAdvice(&hypothesis{lead: r}); !strings.Contains(got[0], c.want) {
+				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
 	}
