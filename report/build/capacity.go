@@ -131,6 +131,9 @@ func faultLimit(groups []loadGroup, onset report.Onset) *report.CapacityLimit {
 		return groups[i].load
 	}
 	out := &report.CapacityLimit{RPS: within(over - 1), HighRPS: groups[len(groups)-1].load}
+	if onset.LoadHighRPS != nil && out.RPS > 1.5**onset.LoadHighRPS {
+		return nil // what began at a far lower load than was well before is no matter of load
+	}
 	// The share does not fall with the load, so that of a load is at most the mean
 	// of it and those above, and at least the mean of it and those below.
 	for i := range groups {

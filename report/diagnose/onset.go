@@ -221,7 +221,7 @@ func (a *analysis) scan(t *targetSeries, k faultKey, options stats.RiseOptions) 
 	case stats.Episode:
 		out.Status = Transient
 		a.place(t, []faultKey{k}, rise, &out)
-		out.Note = "an episode that ended although the load did not fall"
+		out.Note = a.episodes(rise)
 	case stats.Lasting:
 		out.Status = Found
 		a.place(t, []faultKey{k}, rise, &out)
@@ -277,6 +277,23 @@ func (a *analysis) outages(rise stats.Rise) string {
 		return "one outage of " + wordSeconds(longest)
 	}
 	return fmt.Sprintf("%s, the longest %s", count(n, "outage"), wordSeconds(longest))
+}
+
+// episodes words rises that went away.
+func (a *analysis) episodes(rise stats.Rise) string {
+	const ended = "that ended although the load did not fall"
+	longest := 0.0
+	for _, e := range rise.Episodes {
+		longest = max(longest, a.seconds(float64(e.To-e.From)))
+	}
+	switch n := len(rise.Episodes); n {
+	case 0:
+		return "an episode " + ended
+	case 1:
+		return fmt.Sprintf("an episode of %s %s", wordSeconds(longest), ended)
+	default:
+		return fmt.Sprintf("%s, the longest %s, %s", count(float64(n), "episode"), wordSeconds(longest), ended)
+	}
 }
 
 // place sets time and load of a rise of some series. Where faults before it are

@@ -111,8 +111,9 @@ func causePhrases() map[string]string {
 
 // who names the process of a finding as short as it can be.
 func who(f report.Finding) string {
+	workers := strings.HasSuffix(f.Cause, "worker-killed") || strings.HasSuffix(f.Cause, "worker-recycling")
 	switch {
-	case f.PID != 0:
+	case f.PID != 0 && !(workers && f.Process != ""): // one pid of several says little
 		return fmt.Sprintf("pid %d", f.PID)
 	case f.Process != "":
 		return f.Process
