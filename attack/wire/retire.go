@@ -1,0 +1,173 @@
+package wire
+
+import "github.com/rampload/rampload/attack"
+
+// outcome says what becomes of a connection after an attempt.
+type outcome uint8
+
+const (
+	keep      outcome = iota // it may serve again
+	hangUp                   // complete, to be closed: the peer closes too
+	halfShut                 // the peer sent a FIN or wants no more: a RST may follow
+	destroyed                // of no more use
+)
+
+// release gives a connection back after an attempt.
+func (t *Transport) release(c *conn, how outcome) {
+	if how == keep && c.pooled {
+		t.pool.put(c)
+		return
+	}
+	t.retire(c, how)
+}
+
+// hup is told by the watcher that something happened to a connection.
+func (t *Transport) hup(id uint64) {
+	t.mu.Lock()
+	c := t.conns[id]
+	t.mu.Unlock()
+	if c == nil {
+		return
+	}
+	c.hup.Store(true)
+	if c.state.CompareAndSwap(stateIdle, stateLost) {
+		t.lost(c)
+	} else if c.state.Load() == stateLinger {
+		t.bg.settle(c)
+	}
+}
+
+// recheck ends a connection that has just become idle, if something happened to
+// it while it was busy, or if it came back after Abort: whoever made that happen
+// may have passed by before it was idle.
+func (t *Transport) recheck(c *conn) {
+	switch {
+	case t.aborted.Load():
+		if c.state.CompareAndSwap(stateIdle, stateLost) {
+			t.unlink(c)
+			t.retire(c, destroyed)
+		}
+	case c.hup.Load():
+		if c.state.CompareAndSwap(stateIdle, stateLost) {
+			t.lost(c)
+		}
+	}
+}
+
+// watch has the watcher look at an idle connection; where that fails the sweep
+// and the look before reuse remain.
+func (t *Transport) watch(c *conn) {
+	if c.watched {
+		return
+	}
+	if c.watched = t.watcher.add(c.sock, c.id) == nil; !c.watched {
+		t.sweeping.Store(true)
+	}
+}
+
+// lost ends an idle connection that the caller has claimed, if something
+// happened to it; a false alarm puts it back.
+func (t *Transport) lost(c *conn) {
+	t.unlink(c)
+	c.hup.Store(false)
+	what, err := c.sock.fate()
+	if what == alive && !c.spoiled && c.pooled {
+		t.pool.put(c)
+		return
+	}
+	if c.unused {
+		t.bg.unwelcome()
+	}
+	switch {
+	case c.spoiled:
+		t.bg.report(t.idleReport(c, attack.Protocol))
+		t.retire(c, destroyed)
+	case what == finned:
+		c.idleEOF, c.finnedAt = true, t.clock()
+		t.retire(c, halfShut)
+	case what == failed:
+		c.gaveUp = true
+		t.bg.report(t.idleReport(c, Classify(err)))
+		t.retire(c, destroyed)
+	default:
+		t.retire(c, destroyed)
+	}
+}
+
+// unlink takes a connection that went idle out of its pool or lease.
+func (t *Transport) unlink(c *conn) {
+	if c.lease != nil {
+		c.lease.endIdle()
+	} else if c.pooled {
+		t.pool.unlink(c)
+	}
+}
+
+// retire ends the use of a connection. The caller owns it: no attempt is in
+// flight and it is not idle.
+func (t *Transport) retire(c *conn, how outcome) {
+	c.state.Store(stateLinger)
+	t.open.Add(-1)
+	if c.pooled {
+		t.pool.gone()
+	}
+	switch how {
+	case hangUp:
+		if what, _ := c.sock.fate(); what == alive {
+			t.bg.linger(c, lingerBriefly)
+			return
+		}
+	case halfShut:
+		t.watch(c)
+		t.bg.linger(c, lingerReset)
+		return
+	}
+	t.bury(c)
+}
+
+// bury closes a connection, after a last look for a RST.
+func (t *Transport) bury(c *conn) {
+	if !c.gaveUp {
+		what, _ := c.sock.fate()
+		switch {
+		case what == reset && c.claimReset():
+			a := t.idleReport(c, attack.Reset)
+			a.WireReset = true
+			t.bg.report(a)
+		case c.idleEOF, c.unused && what == finned:
+			t.bg.report(t.idleReport(c, attack.EOF))
+		case what == alive && c.tls != nil:
+			c.goodbye()
+		}
+	}
+	t.forget(c)
+	c.close()
+}
+
+// forget ends the record of a connection.
+func (t *Transport) forget(c *conn) {
+	t.mu.Lock()
+	delete(t.conns, c.id)
+	if len(t.conns) == 0 {
+		t.empty.Broadcast()
+	}
+	t.mu.Unlock()
+}
+
+// idleReport is an event on a connection without an attempt.
+func (t *Transport) idleReport(c *conn, fault attack.Fault) attack.Attempt {
+	now := t.clock()
+	if fault == attack.EOF && c.idleEOF {
+		now = c.finnedAt // not when the wait for a RST behind it was over
+	}
+	a := attack.Attempt{Target: t.cfg.Target, Due: now, Start: now, End: now, Fault: fault, Phase: attack.PhaseIdle}
+	if c.unused { // once: a RST may follow
+		a.Phase, c.unused = attack.PhaseDial, false
+	}
+	c.describe(&a, now)
+	if c.idleSince != notYet {
+		a.Conn.Idle = now - c.idleSince
+	}
+	a.Info = c.sock.info()
+	return a
+}

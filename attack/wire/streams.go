@@ -1,0 +1,404 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// h2conn is a connection that speaks HTTP/2.
+type h2conn struct {
+	c  *conn
+	s  *streams
+	cc *http2.ClientConn
+
+	// Guarded by streams.mu.
+	inUse int  // attempts on it
+	taken bool // adopted
+	over  bool // takes no new attempts
+	ended bool // the library has closed it
+	idle  bool // since c.idleSince
+}
+
+// h2link is the connection as the library sees it: closing it ends the
+// connection's use, not yet the socket.
+type h2link struct {
+	net.Conn
+	h *h2conn
+}
+
+func (l *h2link) Close() error {
+	l.h.s.dead(l.h)
+	return nil
+}
+
+// streams holds the HTTP/2 connections of a transport. An attempt takes the first
+// that has room for a stream, a new connection only when none has.
+type streams struct {
+	t     *Transport
+	limit int
+	held  atomic.Int64
+
+	mu      sync.Mutex
+	conns   []*h2conn // that take attempts
+	next    int       // of conns, in turn while connections are held
+	open    int       // conns, and those being opened or ending
+	dialing int
+	waiting waiterList
+
+	idleNow   int64
+	idleStart time.Duration // see pool
+	idleTotal time.Duration
+}
+
+// assumedStreams is how many streams a connection is taken to carry before it
+// has said so: the library's assumption too.
+const assumedStreams = 100
+
+func (s *streams) init(t *Transport, limit int) { s.t, s.limit = t, limit }
+
+// closeMode reports whether every attempt gets a connection of its own.
+func (s *streams) closeMode() bool { return s.limit == 0 && s.held.Load() == 0 }
+
+func (s *streams) allowed() int {
+	if held := int(s.held.Load()); held > 0 {
+		return held
+	}
+	return s.limit
+}
+
+// start makes a connection speak HTTP/2; false when a says why not.
+func (s *streams) start(c *conn, a *attack.Attempt) bool {
+	h := &h2conn{c: c, s: s}
+	c.deadline.Store(int64(never)) // attempts have their own; the connection has none
+	if err := c.arm(); err != nil {
+		c.fail(a, attack.PhaseDial, err)
+		return false
+	}
+	tr := &http2.Transport{
+		DisableCompression: true,
+		MaxHeaderListSize:  maxHeadSize,
+	}
+	over := tlsOver(c)
+	c.h2 = h
+	cc, err := tr.NewClientConn(&h2link{Conn: over, h: h})
+	if err != nil {
+		c.h2 = nil
+		c.fail(a, attack.PhaseWrite, err)
+		return false
+	}
+	s.mu.Lock()
+	h.cc = cc
+	s.mu.Unlock()
+	return true
+}
+
+// take returns a connection with a place for an attempt; or none and no fault
+// when the caller is to open one, which counted says is counted.
+func (s *streams) take(now, deadline time.Duration) (h *h2conn, counted bool, fault attack.Fault) {
+	if s.closeMode() {
+		return nil, false, attack.None
+	}
+	s.mu.Lock()
+	if h := s.reserve(now); h != nil {
+		s.mu.Unlock()
+		return h, true, attack.None
+	}
+	if s.mayDial() {
+		s.open++
+		s.dialing++
+		s.mu.Unlock()
+		return nil, true, attack.None
+	}
+	w := newWaiter()
+	s.waiting.push(w)
+	s.mu.Unlock()
+	fault = w.wait(s.t, deadline)
+	if fault == attack.None {
+		h = w.stream
+		w.free()
+		return h, true, attack.None
+	}
+	s.mu.Lock()
+	queued := s.waiting.remove(w)
+	s.mu.Unlock()
+	if !queued {
+		<-w.ready
+		if w.stream != nil {
+			s.release(w.stream, false)
+		} else {
+			s.gone()
+		}
+	}
+	w.free()
+	return nil, true, fault
+}
+
+// mayDial reports whether one more connection is allowed and of use.
+func (s *streams) mayDial() bool {
+	return s.closeMode() || s.open < s.allowed() && s.waiting.n >= s.dialing*assumedStreams
+}
+
+// reserve finds a connection with room for a stream and takes it.
+func (s *streams) reserve(now time.Duration) *h2conn {
+	first := 0
+	if s.held.Load() > 0 {
+		first = s.next
+		s.next++
+	}
+	for i := range s.conns {
+		h := s.conns[(first+i)%len(s.conns)]
+		if s.reserveOn(h, now) {
+			return h
+		}
+	}
+	return nil
+}
+
+func (s *streams) reserveOn(h *h2conn, now time.Duration) bool {
+	if h.over || !h.cc.CanTakeNewRequest() {
+		return false
+	}
+	most := int(h.cc.State().MaxConcurrentStreams)
+	if most == 0 {
+		most = assumedStreams
+	}
+	if h.inUse >= most {
+		return false
+	}
+	if h.inUse == 0 {
+		s.endIdle(h, now)
+	}
+	h.inUse++
+	h.c.unused = false
+	return true
+}
+
+func (s *streams) beginIdle(h *h2conn) {
+	h.c.idleSince = s.t.clock()
+	h.idle = true
+	s.idleNow++
+	s.idleStart += h.c.idleSince
+}
+
+func (s *streams) endIdle(h *h2conn, now time.Duration) {
+	if h.idle {
+		h.idle = false
+		s.idleNow--
+		s.idleStart -= h.c.idleSince
+		s.idleTotal += max(now-h.c.idleSince, 0)
+	}
+}
+
+// adopt takes over a new connection, with a place for the attempt that opened it
+// if use is set.
+func (s *streams) adopt(h *h2conn, use, counted bool) {
+	s.mu.Lock()
+	if counted {
+		s.dialing--
+	} else {
+		s.open++
+	}
+	h.taken = true
+	if use {
+		h.inUse++
+	}
+	switch {
+	case h.ended: // already
+		s.mu.Unlock()
+		if !use {
+			s.finish(h)
+		}
+		return
+	case s.closeMode():
+		h.over = true // for this attempt alone
+	default:
+		s.conns = append(s.conns, h)
+	}
+	if !use {
+		s.beginIdle(h)
+	}
+	s.serve(h)
+	s.mu.Unlock()
+}
+
+// serve gives places on a connection to those who wait. The lock is held.
+func (s *streams) serve(h *h2conn) {
+	for s.waiting.head != nil && s.reserveOn(h, s.t.clock()) {
+		w := s.waiting.pop()
+		w.stream = h
+		w.ready <- struct{}{}
+	}
+}
+
+// release ends an attempt on a connection.
+func (s *streams) release(h *h2conn, hangUp bool) {
+	s.mu.Lock()
+	h.inUse--
+	if !h.over && (hangUp || h.cc.State().Closing) {
+		s.drop(h) // after a GOAWAY it serves out what it has
+	}
+	over := h.over
+	if !over {
+		if h.inUse == 0 {
+			s.beginIdle(h)
+		}
+		s.serve(h)
+	}
+	last, ended := h.inUse == 0, h.ended
+	s.mu.Unlock()
+	switch {
+	case last && ended:
+		s.finish(h)
+	case last && over:
+		h.shut()
+	}
+}
+
+// drop takes a connection out of those that take attempts. The lock is held.
+func (s *streams) drop(h *h2conn) {
+	h.over = true
+	for i, other := range s.conns {
+		if other == h {
+			s.conns = append(s.conns[:i], s.conns[i+1:]...)
+			break
+		}
+	}
+}
+
+// dead is told that the library closed a connection.
+func (s *streams) dead(h *h2conn) {
+	s.mu.Lock()
+	if h.ended {
+		s.mu.Unlock()
+		return
+	}
+	h.ended = true
+	if h.idle && h.c.sockErr.Load() != nil {
+		h.c.idleEOF = errors.Is(*h.c.sockErr.Load(), io.EOF)
+	}
+	s.endIdle(h, s.t.clock())
+	s.drop(h)
+	last := h.taken && h.inUse == 0
+	s.mu.Unlock()
+	if last {
+		s.finish(h)
+	}
+}
+
+// shut closes a connection.
+func (h *h2conn) shut() { h.cc.Close() }
+
+// finish ends a connection that the library has closed and no attempt uses.
+func (s *streams) finish(h *h2conn) {
+	how := hangUp
+	if p := h.c.sockErr.Load(); p != nil {
+		how = destroyed
+		switch f := Classify(*p); {
+		case f == attack.EOF:
+			how = halfShut
+		case f == attack.Timeout && !s.t.aborted.Load(), f == attack.Unreachable:
+			h.c.gaveUp = true
+		}
+	}
+	s.t.retire(h.c, how)
+	s.leave()
+}
+
+// gone notes that a connection could not be opened.
+func (s *streams) gone() {
+	s.mu.Lock()
+	s.dialing--
+	s.mu.Unlock()
+	s.leave()
+}
+
+// leave uncounts a connection: whoever waits first may open another.
+func (s *streams) leave() {
+	s.mu.Lock()
+	s.open--
+	var w *waiter
+	if s.waiting.n > 0 && s.mayDial() {
+		w = s.waiting.pop()
+		s.open++
+		s.dialing++
+	}
+	held := s.held.Load() > 0
+	s.mu.Unlock()
+	if w != nil {
+		w.ready <- struct{}{}
+	}
+	if held {
+		s.t.bg.poke()
+	}
+}
+
+// wake has those who wait open connections: see pool.wake.
+func (s *streams) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.waiting.n > 0 && s.mayDial() {
+		s.open++
+		s.dialing++
+		s.waiting.pop().serve(nil)
+	}
+}
+
+// admit counts a connection that Hold is about to open.
+func (s *streams) admit(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open >= n {
+		return false
+	}
+	s.open++
+	s.dialing++
+	return true
+}
+
+// expire closes connections that are idle since before a time.
+func (s *streams) expire(before time.Duration) {
+	s.shutIdle(func(h *h2conn) bool { return h.c.idleSince < before })
+}
+
+// trim closes idle connections beyond n.
+func (s *streams) trim(n int) {
+	over := 0
+	s.mu.Lock()
+	over = s.open - n
+	s.mu.Unlock()
+	s.shutIdle(func(*h2conn) bool {
+		over--
+		return over >= 0
+	})
+}
+
+func (s *streams) shutIdle(which func(*h2conn) bool) {
+	var out []*h2conn
+	s.mu.Lock()
+	for _, h := range s.conns {
+		if h.idle && which(h) {
+			out = append(out, h)
+		}
+	}
+	for _, h := range out {
+		s.drop(h)
+	}
+	s.mu.Unlock()
+	for _, h := range out {
+		h.shut()
+	}
+}
+
+func (s *streams) idleStats(now time.Duration) (int64, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.idleNow, s.idleTotal + time.Duration(s.idleNow)*now - s.idleStart
+}
