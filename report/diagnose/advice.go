@@ -20,7 +20,10 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "listen-backlog":
 		return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
 	case "syn-backlog":
-		return []string{c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog; leave net.ipv4.tcp_syncookies at 1")}
+		return []string{
+			c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog"),
+			"leave net.ipv4.tcp_syncookies at 1: then a full queue turns nobody away",
+		}
 	case "server-memory-oom", "memory-oom":
 		return c.memoryAdvice(h)
 	case "server-cpu-shedding", "cpu-shedding":

@@ -180,7 +180,8 @@ func serverResources() []rule {
 				{lostRetransmits, -2, 0},
 				{synsLost, -2, 0},
 			},
-			says: "answers took longer than the client waits",
+			instead: map[clue][]clue{inTLS: {inAwait}}, // a handshake is an answer too
+			says:    "answers took longer than the client waits",
 		},
 		{
 			cause: "server-threads", gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},

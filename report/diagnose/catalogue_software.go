@@ -155,6 +155,7 @@ func serverSoftware() []rule {
 			cause: "tls-shedding", own: true, any: []clue{inTLS}, must: []clue{inTLS},
 			weights: []weight{
 				{inTLS, 4, -5},
+				{onlyTimeouts, -3, 0},
 				{sentUnread, 1, -0.3},
 				{risesWithLoad, 1.5, -1},
 				{descriptorsFull, -3, 0.3},

@@ -262,7 +262,7 @@ func (c *investigation) observeFaults(f *facts) {
 	f.set(someRefused, when(p.share(attack.Refused), 0.005, 0.05), "client", "%s of the failures were refused connections", percent(p.share(attack.Refused)))
 	f.set(someTimeouts, when(timeouts, 0.005, 0.05), "client", "%s of the failures were timeouts", percent(timeouts))
 	f.set(onlyTimeouts, isTrue(timeouts >= 0.9 && p.wire <= 0.02*p.failed), "client", "%s of the failures were timeouts, without resets", percent(timeouts))
-	vain := (p.cell[attack.Timeout][attack.PhaseAwait] + p.cell[attack.Timeout][attack.PhaseBody]) / p.failed
+	vain := (p.cell[attack.Timeout][attack.PhaseTLS] + p.cell[attack.Timeout][attack.PhaseAwait] + p.cell[attack.Timeout][attack.PhaseBody]) / p.failed
 	f.set(waitedInVain, when(vain+c.status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", percent(vain+c.status(504)))
 	f.set(streamResets, when(p.share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", percent(p.share(attack.HTTP2Reset)))
 	ended := p.share(attack.HTTP2GoAway)

@@ -113,7 +113,7 @@ func causePhrases() map[string]string {
 func who(f report.Finding) string {
 	workers := strings.HasSuffix(f.Cause, "worker-killed") || strings.HasSuffix(f.Cause, "worker-recycling")
 	switch {
-	case f.PID != 0 && !(workers && f.Process != ""): // one pid of several says little
+	case f.PID != 0 && (!workers || f.Process == ""): // one pid of several says little
 		return fmt.Sprintf("pid %d", f.PID)
 	case f.Process != "":
 		return f.Process
