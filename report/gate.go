@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -31,9 +32,6 @@ type Headroom struct {
 	At   []time.Duration // since the load began, ascending
 	Free []float64       // share of the limit that was left, below 0 when it was overrun
 }
-
-// reachedShare is the share of a load that has to be sent to count as reached.
-const reachedShare = 0.98
 
 // Judge judges every gate. A gate is passed when the run proves that it holds,
 // failed when it proves that it does not, and undecided otherwise:
@@ -134,7 +132,7 @@ func newEvidence(g profiles.Gate, in Judged) *evidence {
 		want = g.Value
 	}
 	if want > 0 {
-		if sent := in.Series.achieved(e.end); sent < reachedShare*want {
+		if sent := in.Series.achieved(e.end); sent < attack.FairShare*want {
 			e.missing = fmt.Sprintf("%s was not reached: at most %s was sent", FormatRate(want), FormatRate(math.Round(sent)))
 			switch {
 			case limited != "":

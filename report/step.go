@@ -28,16 +28,9 @@ type StepVerdict struct {
 	Reason string
 }
 
-const (
-	// earlyConfidence is what it takes to end a hold before its time: it is looked
-	// at four times a second, so chance has many.
-	earlyConfidence = 0.999
-	// A generator is late when its 99th percentile is a tenth of a window behind,
-	// and never within a millisecond; a second of this is no hiccup.
-	lateShare   = 0.1
-	lateAtLeast = time.Millisecond
-	lateFor     = time.Second
-)
+// earlyConfidence is what it takes to end a hold before its time: it is looked at
+// four times a second, so chance has many.
+const earlyConfidence = 0.999
 
 // Judge judges a load that was held in windows [from, to), when the requests due
 // in them have ended. What failed before this machine fell behind is the
@@ -163,8 +156,8 @@ func (j StepJudge) pending(from, to int) *Series {
 // the load from the targets, and how; an empty reason for none.
 func (j StepJudge) generatorLimit(load float64, from, to int) (at int, reason string) {
 	s := j.Series
-	windows := max(2, int(lateFor/s.Interval))
-	late := max(lateAtLeast, time.Duration(lateShare*float64(s.Interval)))
+	windows := max(2, int(attack.FairFor/s.Interval))
+	late := attack.FairLag(s.Interval)
 	var lag time.Duration
 	var localFaults, sent, unsent, scheduled uint64
 	lateNow := func(i int) bool {
@@ -200,10 +193,10 @@ func (j StepJudge) generatorLimit(load float64, from, to int) (at int, reason st
 		return i, "it sent up to " + FormatSeconds(lag.Seconds()) + " late"
 	}
 	planned := load * float64(to-from) * s.Interval.Seconds()
-	if due := float64(scheduled); due < reachedShare*planned && planned-due > 3 {
+	if due := float64(scheduled); due < attack.FairShare*planned && planned-due > 3 {
 		return from, fmt.Sprintf("it got round to %s of %s requests", FormatCount(scheduled), FormatNumber(math.Round(planned)))
 	}
-	if !excused && float64(sent) < reachedShare*float64(scheduled) && scheduled-sent > 3 {
+	if !excused && float64(sent) < attack.FairShare*float64(scheduled) && scheduled-sent > 3 {
 		return from, fmt.Sprintf("it sent %s of %s requests", FormatCount(sent), FormatCount(scheduled))
 	}
 	return 0, ""
@@ -211,8 +204,7 @@ func (j StepJudge) generatorLimit(load float64, from, to int) (at int, reason st
 
 // waits reports whether requests wait for one of the client's own limits.
 func (j StepJudge) waits(p *Point) bool {
-	return j.Connections > 0 && p.InFlight >= int64(0.98*float64(j.Connections)) ||
-		j.MaxInFlight > 0 && p.InFlight >= int64(0.95*float64(j.MaxInFlight))
+	return attack.Waiting(p.InFlight, j.Connections, j.MaxInFlight)
 }
 
 // sustained returns the first of so many windows of which three in four are so,

@@ -165,6 +165,7 @@ func serverResources() []rule {
 				{nearTimeout, 3, -2.5},
 				{latencyFirst, 1, -2.5},
 				{inAwait, 1, -3},
+				{inTLS, 0.5, 0},
 				{processorBusy, 1, 0},
 				{closeWaitRises, 2.5, 0},
 				{clientSent, 0.5, 0},

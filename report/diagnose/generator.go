@@ -10,12 +10,8 @@ import (
 )
 
 const (
-	localHost      = profiles.LocalHost
-	localProcess   = "rampload" // the generator's name among the processes of localHost
-	achievedShare  = 0.98       // of the offered load
-	lagFloor       = 0.001      // seconds
-	lagShare       = 0.1        // of a window
-	sustainSeconds = 1.0
+	localHost    = profiles.LocalHost
+	localProcess = "rampload" // the generator's name among the processes of localHost
 )
 
 // generator says whether this machine was the limit: it fell behind the
@@ -84,7 +80,7 @@ func (a *analysis) localFaults() (window int, cause, reason string, found bool) 
 // lateSends finds the first second in which the 99th percentile of the send lag
 // is above a millisecond and a tenth of a window.
 func (a *analysis) lateSends() (window int, cause, reason string, found bool) {
-	limit := max(lagFloor, lagShare*a.step)
+	limit := attack.FairLag(seconds(a.step)).Seconds()
 	worst := make([]float64, a.n)
 	for _, t := range a.targets {
 		for _, w := range t.windows {
@@ -129,14 +125,14 @@ func (a *analysis) shortfall() (window int, cause, reason string, found bool) {
 		a.warn("from %s/s on requests were left unsent because %s were in flight: the targets answered too slowly for a higher load",
 			commas(a.load[capped]), commas(float64(a.log.Header.Generator.MaxInFlight)))
 	}
-	k := max(1, int(math.Round(sustainSeconds/a.step)))
+	k := max(1, int(math.Round(attack.FairFor.Seconds()/a.step)))
 	short := func(i int) bool {
 		if i+1 < k || excused[i] {
 			return false
 		}
 		due, sent := sum(a.offered[i+1-k:i+1]), sum(a.sent[i+1-k:i+1])
 		// Three requests may be on their way across the borders of a second.
-		return due > 0 && sent < achievedShare*due && due-sent > 3
+		return due > 0 && sent < attack.FairShare*due && due-sent > 3
 	}
 	window, found = a.sustained(short)
 	if !found {
@@ -156,17 +152,14 @@ func (a *analysis) shortfall() (window int, cause, reason string, found bool) {
 // limits at the end of a window: its pool of connections, or max-in-flight.
 func (a *analysis) waiting(t *targetSeries, w attack.Window) bool {
 	g := a.log.Header.Generator
-	if g.Connections > 0 && w.InFlight >= int64(0.98*float64(g.Connections)) {
-		return true
-	}
-	return g.MaxInFlight > 0 && w.InFlight >= int64(0.95*float64(g.MaxInFlight))
+	return attack.Waiting(w.InFlight, g.Connections, g.MaxInFlight)
 }
 
 // sustained returns the first window of a second in which a condition holds in
 // three windows of four, and from which on it holds in at least a third of the
 // windows with no lower load: a hiccup is no limit.
 func (a *analysis) sustained(holds func(int) bool) (int, bool) {
-	k := max(2, int(math.Round(sustainSeconds/a.step)))
+	k := max(2, int(math.Round(attack.FairFor.Seconds()/a.step)))
 	for i := 0; i+k <= a.n; i++ {
 		if !holds(i) {
 			continue
