@@ -134,13 +134,18 @@ func (s Stage) searchDuration() time.Duration {
 	return time.Duration(length)
 }
 
-// idleDuration is how long an idle stage takes at most: the longest time once,
-// and once more to narrow down what shows only on use.
+// idleDuration is how long an idle stage takes at most, but for the time limits of
+// requests that get no answer: the longest time once, and the rounds that narrow
+// down an end which shows only on use. Each holds connections for nearly as long
+// as it took to show, and there are few: together 2.1 times the longest time, or
+// 2.7 times the shortest if that was too long already.
 func (s Stage) idleDuration() time.Duration {
-	if s.IdleTo > math.MaxInt64/2 {
+	to, from := float64(s.IdleTo), float64(s.IdleFrom)
+	length := to + max(2.1*to, 2.7*from)
+	if !(length < math.MaxInt64) {
 		return math.MaxInt64
 	}
-	return 2 * s.IdleTo
+	return time.Duration(length)
 }
 
 func (s Stage) searchString() string {

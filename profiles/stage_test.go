@@ -22,7 +22,9 @@ func TestStages(t *testing.T) {
 		{Stage{Kind: Burst, BurstSize: 4000, Every: 2 * time.Second, For: 25 * time.Second}, "bursts of 4,000 every 2s for 25s", 25 * time.Second, 2000, true},
 		{Stage{Kind: Max, For: 10 * time.Second}, "as fast as the connections allow for 10s", 10 * time.Second, 0, false},
 		{Stage{Kind: Search, From: 100, To: 5000, Until: DefaultUntil(), HoldFor: 10 * time.Second, CoolDown: 5 * time.Second, Precision: 0.05}, "search 100/s to 5,000/s until failures < 0.1% breaks, each load for 10s, 5s between, to 5%", 240 * time.Second, 5000, true},
-		{Stage{Kind: Idle, IdleFrom: time.Second, IdleTo: 2 * time.Minute}, "idle connections, 1s to 2m", 4 * time.Minute, 0, true},
+		{Stage{Kind: Idle, IdleFrom: time.Second, IdleTo: 2 * time.Minute}, "idle connections, 1s to 2m", 372 * time.Second, 0, true},
+		{Stage{Kind: Idle, IdleFrom: 100 * time.Second, IdleTo: 2 * time.Minute}, "idle connections, 1m40s to 2m", 390 * time.Second, 0, true},
+		{Stage{Kind: Idle, IdleTo: math.MaxInt64 / 3}, "idle connections, 0s to 854015h55m45.618258602s", math.MaxInt64, 0, true},
 		{Stage{Kind: Connections, FromConns: 100, ToConns: 10000, For: 2 * time.Minute}, "connections 100 to 10,000 over 2m", 2 * time.Minute, 50000, true},
 		{Stage{Kind: Connections, FromConns: 270, ToConns: 270, For: 10 * time.Second}, "hold 270 connections for 10s", 10 * time.Second, 1350, true},
 	} {
