@@ -303,23 +303,6 @@ func (c *investigation) memoryAdvice(h *hypothesis) []string {
 	return out
 }
 
-// clientAdvice says how the generator can do more.
-func (c *investigation) clientAdvice(g GeneratorState) []string {
-	switch g.Cause {
-	case "client-ephemeral-ports":
-		seen := ""
-		for _, r := range c.a.resources {
-			if r.metric.Name == probe.EphemeralPorts && r.metric.Host == localHost && r.full != nil {
-				seen = fmt.Sprintf(" (now %s ports)", commas(r.limit))
-			}
-		}
-		return []string{"reuse connections: client.connections above 0", "widen net.ipv4.ip_local_port_range" + seen + ", set net.ipv4.tcp_tw_reuse=1, or add source addresses (client.local-addresses)", "or send the load from several machines"}
-	case "client-file-descriptors":
-		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", commas(float64(c.a.log.Header.Generator.NoFile))), "or lower client.connections"}
-	}
-	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core for plain HTTP/1.1"}
-}
-
 // unseen lists the sources that were not there, and would have told more.
 func (c *investigation) unseen() []string {
 	var out []string

@@ -205,3 +205,37 @@ func (a *analysis) limitGenerator(g *GeneratorState, cases []*investigation) {
 		}
 	}
 }
+
+// clientAdvice says how the generator can do more.
+func (c *investigation) clientAdvice(g GeneratorState) []string {
+	switch g.Cause {
+	case "client-ephemeral-ports":
+		return c.ownPortAdvice(g)
+	case "client-file-descriptors":
+		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", commas(float64(c.a.log.Header.Generator.NoFile))), "or lower client.connections"}
+	}
+	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core for plain HTTP/1.1"}
+}
+
+// ownPortAdvice tells ports of connections that are open from those that closed ones
+// hold on to.
+func (c *investigation) ownPortAdvice(g GeneratorState) []string {
+	limit, seen := math.Inf(1), ""
+	for _, r := range c.a.resources {
+		if r.metric.Name == probe.EphemeralPorts && r.metric.Host == localHost && r.full != nil {
+			limit, seen = r.limit, fmt.Sprintf(" (now %s ports)", commas(r.limit))
+		}
+	}
+	open := 0.0
+	for _, t := range c.a.targets {
+		open += t.open[min(c.a.window(g.At.Seconds()), len(t.open)-1)]
+	}
+	ways := []string{"widen net.ipv4.ip_local_port_range" + seen + ", set net.ipv4.tcp_tw_reuse=1, or add source addresses (client.local-addresses)", "or send the load from several machines"}
+	switch {
+	case open >= 0.7*limit:
+		return append([]string{fmt.Sprintf("%s were open at once, each of which needs a port: quicker answers need fewer", count(open, "connection"))}, ways...)
+	case c.a.log.Header.Generator.Connections > 0:
+		return append([]string{"let the target keep connections open: it closes them, and each new one takes a port"}, ways...)
+	}
+	return append([]string{"reuse connections: client.connections above 0"}, ways...)
+}
