@@ -45,8 +45,12 @@ func (c *investigation) advice(h *hypothesis) []string {
 		if h.hop.index > 0 {
 			limit = "the proxy's time limit (504)"
 		}
+		why := fmt.Sprintf("find why %s: %s only shows it", slow, limit)
+		if c.processorBound(h) {
+			why = fmt.Sprintf("give the service more processor (quota, cores, instances) or make requests cheaper: %s for lack of it, and %s only shows it", slow, limit)
+		}
 		return []string{
-			fmt.Sprintf("find why %s: %s only shows it", slow, limit),
+			why,
 			"give the service a deadline below the callers' and let it refuse early what it cannot finish",
 		}
 	case "bandwidth-send-timeout":

@@ -41,8 +41,19 @@ func (c *investigation) onsetSentence() string {
 	if t.failed == 0 {
 		return fmt.Sprintf("%s failed none of %s attempts%s.", capital(name), commas(t.attempts), resting)
 	}
-	return fmt.Sprintf("%s failed %s of %s attempts (%s) without a rise over load: %s%s.",
-		capital(name), commas(t.failed), commas(t.attempts), percent(t.failed/max(1, t.attempts)), c.mixture(), resting)
+	return fmt.Sprintf("%s failed %s of %s attempts (%s) %s: %s%s.",
+		capital(name), commas(t.failed), commas(t.attempts), percent(t.failed/max(1, t.attempts)), c.noRise(), c.mixture(), resting)
+}
+
+// noRise says why there is no onset: the failures are there at every load, or came
+// late but in too few clusters to tell a load by.
+func (c *investigation) noRise() string {
+	first := slices.IndexFunc(c.t.failed, func(n float64) bool { return n > 0 })
+	if first < 0 || c.t.total.failed < 20 || c.a.seconds(float64(first)) < 0.4*c.a.duration() {
+		return "without a rise over load"
+	}
+	at := c.a.seconds(float64(first))
+	return fmt.Sprintf("from %s into the load on (%s), in clusters too few to tell an onset by", wordSeconds(at), c.a.loadText(c.a.loadAt(at), at))
 }
 
 // delayed says how long after requests were due they failed, where that is long:

@@ -133,7 +133,13 @@ func (a *analysis) judgeVerdict(r *resource, s *saturation, c *investigation, ou
 	case c == nil:
 		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and nothing failed", wordSeconds(s.at))
 	case !dated:
-		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and the share of failures did not change", wordSeconds(s.at))
+		before, after := c.t.compose(0, a.window(s.at)), c.t.compose(a.window(s.at), a.n)
+		if stats.LowerShare(after.failed, after.attempts, 0.99) <= 2*stats.UpperShare(before.failed, before.attempts, 0.99) {
+			out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and the share of failures did not change", wordSeconds(s.at))
+			break
+		}
+		out.Verdict, out.Reason = Candidate, fmt.Sprintf("at %s; %s of %s attempts failed before, %s of %s from there on", wordSeconds(s.at),
+			commas(before.failed), commas(before.attempts), commas(after.failed), commas(after.attempts))
 	default:
 		a.judgeOrder(r, s, c, out)
 	}
@@ -239,6 +245,9 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 		if top != nil && top.lead != nil && top.lead.metric.Name == r.metric.Name && r.full != nil {
 			continue
 		}
+		if c.processorBound(top) && slices.Contains([]string{probe.ProcessCPU, probe.CgroupCPU, probe.CPUThrottled}, r.metric.Name) {
+			continue // it is why answers came late
+		}
 		var res Resource
 		if c.faulty() {
 			res = c.a.verdict(r, c)
@@ -280,6 +289,12 @@ func (c *investigation) excluded(top *hypothesis, g GeneratorState) []Exclusion 
 		out = append(out, Exclusion{"generator", fmt.Sprintf("reached its limit only later, at %s/s", commas(g.Load))})
 	}
 	return append(out, c.contradicted(top)...)
+}
+
+// processorBound reports whether a service was slow for lack of processor, which the
+// client's timeout only shows.
+func (c *investigation) processorBound(h *hypothesis) bool {
+	return h != nil && strings.HasSuffix(h.cause, "client-timeout") && h.hop.index < len(c.facts) && c.facts[h.hop.index][processorBusy].is == yes
 }
 
 // bearing reports whether the exhaustion of a resource could cause anything that

@@ -129,8 +129,18 @@ func (a *analysis) loadText(rps, at float64) string {
 // topText is the highest load of the run in the unit of the stage in which it was.
 func (a *analysis) topText() string { return a.loadText(a.maxLoad(), a.topAt()) }
 
-// achievedText is the highest load that was really sent, in the same unit.
-func (a *analysis) achievedText() string { return a.loadText(a.achieved(), a.topAt()) }
+// achievedText is the highest load that was really sent, in the same unit: the
+// planned one where a second at its peak came near it.
+func (a *analysis) achievedText() string {
+	sent, top := a.achieved(), 0.0
+	for _, s := range a.log.Header.Stages {
+		top = max(top, s.From, s.To)
+	}
+	if sent >= 0.98*top && sent <= 1.02*top {
+		sent = top
+	}
+	return a.loadText(sent, a.topAt())
+}
 
 // topAt is when the offered load was highest first.
 func (a *analysis) topAt() float64 {
