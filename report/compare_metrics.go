@@ -240,7 +240,7 @@ func targetOf(r *Report, name string) Target {
 func onsetLoad(r *Report, name string) (observation, bool) {
 	o := targetOf(r, name).Onset
 	switch o.Status {
-	case "onset":
+	case OnsetFound:
 		if o.LoadRPS == nil {
 			return observation{}, false
 		}
@@ -249,7 +249,7 @@ func onsetLoad(r *Report, name string) (observation, bool) {
 			out.low, out.high = *o.LoadLowRPS, *o.LoadHighRPS
 		}
 		return out, true
-	case "left-censored":
+	case OnsetFromStart:
 		start := 0.0
 		if o.LoadRPS != nil {
 			start = *o.LoadRPS
@@ -312,7 +312,7 @@ func matchedBins(name string, old, new []*Report) bins {
 				count[b.LowRPS]++
 			}
 		}
-		if o := t.Onset; (o.Status == "onset" || o.Status == "left-censored") && o.LoadRPS != nil {
+		if o := t.Onset; (o.Status == OnsetFound || o.Status == OnsetFromStart) && o.LoadRPS != nil {
 			out.below = min(out.below, *o.LoadRPS)
 		}
 	}

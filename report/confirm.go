@@ -40,7 +40,7 @@ func Confirm(before, after *Report) ([]Confirmation, error) {
 	}
 	var out []Confirmation
 	for _, old := range before.Targets {
-		if old.Onset.Status != "onset" && old.Onset.Status != "left-censored" {
+		if old.Onset.Status != OnsetFound && old.Onset.Status != OnsetFromStart {
 			continue
 		}
 		renewed, ok := targetNamed(after, old.Name)
@@ -120,7 +120,7 @@ func (c *Confirmation) moved(reached float64) (moved, decided bool, how string) 
 		was = "the onset at " + FormatRate(*c.Old.LoadRPS)
 	}
 	switch c.New.Status {
-	case "onset":
+	case OnsetFound:
 		now := "-"
 		if c.New.LoadRPS != nil {
 			now = FormatRate(*c.New.LoadRPS)
@@ -129,7 +129,7 @@ func (c *Confirmation) moved(reached float64) (moved, decided bool, how string) 
 			return true, true, fmt.Sprintf("%s moved to %s", was, now)
 		}
 		return false, true, fmt.Sprintf("%s stayed (now %s)", was, now)
-	case "left-censored":
+	case OnsetFromStart:
 		return false, true, "failures are there from the start of the load"
 	}
 	if reached > high || math.IsInf(high, 1) && reached > 0 {

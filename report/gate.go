@@ -185,7 +185,7 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 			return r
 		}
 		for _, o := range in.Onsets[name] {
-			if o.Status == "none" {
+			if o.Status == OnsetNone {
 				continue
 			}
 			if in.LimitedAt != nil && o.AtS != nil && *o.AtS >= in.LimitedAt.Seconds() {
@@ -194,7 +194,7 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 			low := 0.0
 			if o.LoadLowRPS != nil {
 				low = *o.LoadLowRPS
-			} else if o.LoadRPS != nil && o.Status != "left-censored" {
+			} else if o.LoadRPS != nil && o.Status != OnsetFromStart {
 				low = *o.LoadRPS
 			}
 			if low < lowest {
@@ -225,14 +225,14 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 }
 
 func describeOnset(target string, o Onset) string {
-	if o.Status == "left-censored" {
+	if o.Status == OnsetFromStart {
 		return target + ": " + o.Fault + " from the start of the load"
 	}
 	s := target + ": " + o.Fault
 	switch o.Status {
-	case "transient":
+	case OnsetPassing:
 		s += " (passing)"
-	case "periodic":
+	case OnsetPeriodic:
 		s += " (in bursts)"
 	}
 	if o.LoadRPS != nil {

@@ -155,20 +155,32 @@ type LoadBin struct {
 	P99MS       *float64 `json:"p99_ms"`
 }
 
+// OnsetStatus says what was found where an onset was looked for.
+type OnsetStatus string
+
+// The outcomes.
+const (
+	OnsetNone      OnsetStatus = "none"
+	OnsetFound     OnsetStatus = "onset"
+	OnsetFromStart OnsetStatus = "left-censored" // at or below the first load
+	OnsetPassing   OnsetStatus = "transient"     // did not last
+	OnsetPeriodic  OnsetStatus = "periodic"      // bursts at regular intervals
+)
+
 // Onset is where a fault class of a target begins to rise and stays.
 type Onset struct {
-	Status      string   `json:"status"` // none, onset, left-censored, transient, periodic
-	Fault       string   `json:"fault,omitempty"`
-	AtS         *float64 `json:"at_s"`
-	LowS        *float64 `json:"low_s"` // 95 % interval
-	HighS       *float64 `json:"high_s"`
-	LoadRPS     *float64 `json:"load_rps"`
-	LoadLowRPS  *float64 `json:"load_low_rps"`
-	LoadHighRPS *float64 `json:"load_high_rps"`
-	UpperBound  *float64 `json:"upper_bound"` // without an onset: the share of faults is at most this (95 %)
-	Before      uint64   `json:"before"`      // faults before the onset
-	BeforeOf    uint64   `json:"before_of"`   // requests before the onset
-	RateAfter   *float64 `json:"rate_after"`  // share of faults after it
+	Status      OnsetStatus `json:"status"`
+	Fault       string      `json:"fault,omitempty"`
+	AtS         *float64    `json:"at_s"`
+	LowS        *float64    `json:"low_s"` // 95 % interval
+	HighS       *float64    `json:"high_s"`
+	LoadRPS     *float64    `json:"load_rps"`
+	LoadLowRPS  *float64    `json:"load_low_rps"`
+	LoadHighRPS *float64    `json:"load_high_rps"`
+	UpperBound  *float64    `json:"upper_bound"` // without an onset: the share of faults is at most this (95 %)
+	Before      uint64      `json:"before"`      // faults before the onset
+	BeforeOf    uint64      `json:"before_of"`   // requests before the onset
+	RateAfter   *float64    `json:"rate_after"`  // share of faults after it
 	// LoadUnit is what the stage of the onset sets: "rps", or "connections", of
 	// which there were load_rps by the stage's per_connection_rps.
 	LoadUnit string `json:"load_unit,omitempty"`

@@ -110,7 +110,7 @@ func groupByLoad(series *report.Series, target, end int) []loadGroup {
 
 // faultLimit is the reset capacity. An onset tells that faults came to stay.
 func faultLimit(groups []loadGroup, onset report.Onset) *report.CapacityLimit {
-	if onset.Status != string(diagnose.Found) && onset.Status != string(diagnose.LeftCensored) {
+	if onset.Status != report.OnsetFound && onset.Status != report.OnsetFromStart {
 		return nil
 	}
 	share, weight := make([]float64, len(groups)), make([]float64, len(groups))

@@ -44,7 +44,7 @@ func TestCapacityOfARamp(t *testing.T) {
 	// Everything beyond 1,200/s is turned away.
 	excess := func(load float64) float64 { return max(0, 1-1200/load) }
 	climbs := func(load float64) float64 { return 20 * math.Exp(max(0, load-1000)/250) }
-	found := report.Onset{Status: string(diagnose.Found)}
+	found := report.Onset{Status: report.OnsetFound}
 	for name, c := range map[string]struct {
 		share, p99 func(float64) float64
 		onset      report.Onset
@@ -102,7 +102,7 @@ func TestCapacityOfARamp(t *testing.T) {
 func TestCapacityIsNotMeasured(t *testing.T) {
 	excess := func(load float64) float64 { return max(0, 1-1200/load) }
 	s := ramped(rand.New(rand.NewPCG(2, 7)), excess, func(float64) float64 { return 20 })
-	limited := targetCapacity(s, 0, report.Onset{Status: string(diagnose.Found)}, diagnose.GeneratorState{Limited: true, At: 60 * time.Second})
+	limited := targetCapacity(s, 0, report.Onset{Status: report.OnsetFound}, diagnose.GeneratorState{Limited: true, At: 60 * time.Second})
 	if limited == nil || limited.RPS != nil || limited.AtLeastRPS > 1020 {
 		t.Errorf("%+v, want at least 1,010/s", limited)
 	}
@@ -110,7 +110,7 @@ func TestCapacityIsNotMeasured(t *testing.T) {
 		s.Points[0][i].Offered = 500
 	}
 	for _, status := range []diagnose.OnsetStatus{diagnose.NoOnset, diagnose.Found} {
-		got := targetCapacity(s, 0, report.Onset{Status: string(status)}, diagnose.GeneratorState{})
+		got := targetCapacity(s, 0, report.Onset{Status: report.OnsetStatus(status)}, diagnose.GeneratorState{})
 		if got.RPS != nil || got.Faults != nil || got.Goodput != nil || got.Latency != nil {
 			t.Errorf("%s: %+v of a level load", status, got)
 		}
@@ -129,7 +129,7 @@ func TestCapacityOfAnAbortedRamp(t *testing.T) {
 	s.Add(attack.Window{Index: 300, Scheduled: 90, Sent: 90, Cells: []attack.Cell{
 		{DueWindow: 300, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 90, Requests: 90, WireResets: 90},
 	}})
-	got := targetCapacity(s, 0, report.Onset{Status: string(diagnose.Found)}, diagnose.GeneratorState{})
+	got := targetCapacity(s, 0, report.Onset{Status: report.OnsetFound}, diagnose.GeneratorState{})
 	if got == nil || got.RPS == nil || math.Abs(*got.RPS/900-1) > 0.05 {
 		t.Errorf("%+v, want 900/s", got)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func onsets(log *runlog.Log, result diagnose.Result, target string) (headline report.Onset, all []report.Onset, recovery *float64) {
-	headline, all = report.Onset{Status: string(diagnose.NoOnset)}, []report.Onset{}
+	headline, all = report.Onset{Status: report.OnsetNone}, []report.Onset{}
 	for _, t := range result.Targets {
 		if t.Name != target {
 			continue
@@ -38,7 +38,7 @@ const longDelay = 0.5
 
 func onset(h runlog.Header, o diagnose.Onset) report.Onset {
 	out := report.Onset{
-		Status:   string(o.Status),
+		Status:   report.OnsetStatus(o.Status),
 		Fault:    o.Fault.String(),
 		Before:   o.Before,
 		BeforeOf: o.BeforeOf,

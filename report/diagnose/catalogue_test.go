@@ -121,3 +121,15 @@ func TestThreshold(t *testing.T) {
 		}
 	}
 }
+
+// A cause without advice leaves its reader alone.
+func TestEveryCauseHasAdvice(t *testing.T) {
+	files := probe.Metric{Host: "local", Process: "python3", Name: probe.OpenFiles}
+	a, _ := steady(files, 256, func(t float64) float64 { return 100 + t })
+	inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: Found}, hops: []hop{{host: "local"}}}
+	for _, r := range catalogue() {
+		if got := inv.advice(&hypothesis{cause: r.cause}); len(got) == 0 {
+			t.Errorf("%s has none", r.cause)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func onsetLine(r *report.Report, t report.Target) string {
 	o := t.Onset
 	var s string
 	switch o.Status {
-	case "onset", "transient", "periodic":
+	case report.OnsetFound, report.OnsetPassing, report.OnsetPeriodic:
 		if o.LoadRPS == nil {
 			return ""
 		}
@@ -94,7 +94,7 @@ func onsetLine(r *report.Report, t report.Target) string {
 		if o.RateAfter != nil {
 			s += "; after: " + percent(*o.RateAfter)
 		}
-	case "left-censored":
+	case report.OnsetFromStart:
 		s = "there from the start of the load"
 		if o.LoadHighRPS != nil {
 			s += ": at or below " + load(r, o.LoadHighRPS, new(float64))

@@ -188,7 +188,7 @@ func chartsOf(r *report.Report) charts {
 		if values := w.Columns[t.Name+"/p99_ms"]; values != nil && len(c.P99) < maxLines {
 			c.P99 = append(c.P99, line{Label: prefix(t) + "p99 ms", Values: values})
 		}
-		if o := t.Onset; o.Status == "onset" && o.AtS != nil && o.LowS != nil && o.HighS != nil {
+		if o := t.Onset; o.Status == report.OnsetFound && o.AtS != nil && o.LowS != nil && o.HighS != nil {
 			c.Onsets = append(c.Onsets, band{Label: prefix(t) + o.Fault, At: *o.AtS, Low: *o.LowS, High: *o.HighS})
 		}
 	}

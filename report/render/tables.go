@@ -224,7 +224,7 @@ func onsetsGrid(r *report.Report) grid {
 	for _, t := range r.Targets {
 		seen := false
 		for _, o := range t.Onsets {
-			if o.Status == "none" {
+			if o.Status == report.OnsetNone {
 				continue
 			}
 			seen = true
@@ -247,13 +247,13 @@ func onsetsGrid(r *report.Report) grid {
 				row[3].text = fmt.Sprintf("%s-%s s", report.FormatNumber(*o.LowS), report.FormatNumber(*o.HighS))
 			}
 			switch o.Status {
-			case "left-censored":
+			case report.OnsetFromStart:
 				row[2] = cell{"from start", bad}
 				row[5] = text(none)
-			case "transient":
+			case report.OnsetPassing:
 				row[1].text += " (passing)"
 				row[2].mark = unsure
-			case "periodic":
+			case report.OnsetPeriodic:
 				row[1].text += " (periodic)"
 				row[2].mark = unsure
 			}

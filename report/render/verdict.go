@@ -152,22 +152,22 @@ func onsetPhrase(r *report.Report, t report.Target) string {
 	at := load(r, o.LoadRPS, o.AtS)
 	if o.ConstantRPS != nil {
 		after := fmt.Sprintf(" after %s of a constant %s", seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
-		if o.Status == "transient" {
+		if o.Status == report.OnsetPassing {
 			after = " for a while" + after
 		}
 		return s + after
 	}
 	switch o.Status {
-	case "onset":
+	case report.OnsetFound:
 		if perConnection(r, o.AtS) > 0 {
 			at += " on"
 		}
 		return s + " from " + at
-	case "left-censored":
+	case report.OnsetFromStart:
 		return s + " from the start"
-	case "transient":
+	case report.OnsetPassing:
 		return s + " for a while at " + at
-	case "periodic":
+	case report.OnsetPeriodic:
 		return s + " at regular intervals"
 	}
 	if t.Failed < 5 && t.WireResets > t.Failed {
