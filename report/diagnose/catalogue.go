@@ -56,17 +56,19 @@ type rule struct {
 	// instead: where the first is seen it says what happened, and the others, which
 	// only hint at it elsewhere, add nothing.
 	instead map[clue][]clue
+	// despite: where the first is seen, the others may be as they are: they do not
+	// speak against it.
+	despite map[clue][]clue
 	// says completes "…: " in a sentence about what happened.
 	says string
 }
 
-// silent returns the clues that say nothing for a rule, because another explains
-// them.
-func (r rule) silent(f *facts) map[clue]bool {
+// explained returns the clues that one of such a map explains.
+func explained(others map[clue][]clue, f *facts) map[clue]bool {
 	out := map[clue]bool{}
-	for by, others := range r.instead {
+	for by, clues := range others {
 		if f[by].is == yes {
-			for _, x := range others {
+			for _, x := range clues {
 				out[x] = true
 			}
 		}

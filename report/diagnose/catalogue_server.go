@@ -66,8 +66,8 @@ func serverResources() []rule {
 				{sentLinger, -1, 0},
 				{wentAway, -3, 0},
 			},
-			instead: map[clue][]clue{
-				queued: {freshOnly, connectionsCapped}, // requests are turned away at a full queue, not connections
+			despite: map[clue][]clue{
+				queued: {freshOnly, connectionsCapped, sentLinger}, // requests are turned away at a full queue, by whatever means
 			},
 			says: "the server took no connection beyond a number of its own",
 		},
@@ -78,6 +78,7 @@ func serverResources() []rule {
 				{overflowsCover, 1.5, -0.5},
 				{blackout, -1.5, 0},
 				{unixQueueFull, 2.5, 0},
+				{queued, 1, 0},
 				{unserved, 1, -1.2},
 				{constantShare, -2, 0},
 				{latencyFirst, 0.5, -0.7},
@@ -133,6 +134,7 @@ func serverResources() []rule {
 		{
 			cause: "server-cpu-shedding", gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
 			weights: []weight{
+				{queued, 1.5, 0},
 				{queueTimeout, -2, 0},
 				{latencyFirst, 2, -3},
 				{processorBusy, 1, -2.5},
@@ -207,6 +209,7 @@ func serverResources() []rule {
 			cause: "bandwidth-send-timeout", counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
 			any: []clue{inBody, slowRequest}, elsewhere: []clue{slowRequest, stillComing},
 			weights: []weight{
+				{queued, 1, 0},
 				{slowRequest, 2.5, 0},
 				{stillComing, 2.5, 0},
 				{slowBody, 1.5, -1.5},

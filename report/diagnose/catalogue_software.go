@@ -6,6 +6,7 @@ func serverSoftware() []rule {
 		{
 			cause: "application-abort", own: true, any: []clue{someResets, someEOF, streamResets, goneAway, badGateway, innerMatch},
 			weights: []weight{
+				{queued, -1, 0},
 				{queueTimeout, -3, 0},
 				{closedLate, 3, 0},
 				{goneAway, 5, 0},
@@ -185,7 +186,7 @@ func serverSoftware() []rule {
 				{risesWithLoad, 1, -3},
 				{sentLinger, 1.5, -0.5},
 				{latencyFirst, -2.5, 1},
-				{queued, -3, 0.3},
+				{queued, -4, 0.3},
 				{sentNone, -4, 0.3},
 				{descriptorsFull, -5, 0.5},
 				{processorFull, -1, 0.5},

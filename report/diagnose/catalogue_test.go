@@ -45,10 +45,12 @@ func TestCatalogue(t *testing.T) {
 			}
 			clues = append(clues, w.clue)
 		}
-		for by, others := range r.instead {
-			for _, x := range append(slices.Clone(others), by) {
-				if !slices.Contains(clues, x) {
-					t.Errorf("%s explains clue %d, which it does not weigh", r.cause, x)
+		for _, explains := range []map[clue][]clue{r.instead, r.despite} {
+			for by, others := range explains {
+				for _, x := range append(slices.Clone(others), by) {
+					if !slices.Contains(clues, x) {
+						t.Errorf("%s explains clue %d, which it does not weigh", r.cause, x)
+					}
 				}
 			}
 		}
@@ -118,18 +120,6 @@ func TestThreshold(t *testing.T) {
 	for limit, want := range map[float64]float64{10: 9, 40: 39, 64: 62.72, 1024: 1003.52} {
 		if got := threshold(limit) * limit; fmt.Sprintf("%.2f", got) != fmt.Sprintf("%.2f", want) {
 			t.Errorf("limit %v is full at %v, want %v", limit, got, want)
-		}
-	}
-}
-
-// A cause without advice leaves its reader alone.
-func TestEveryCauseHasAdvice(t *testing.T) {
-	files := probe.Metric{Host: "local", Process: "python3", Name: probe.OpenFiles}
-	a, _ := steady(files, 256, func(t float64) float64 { return 100 + t })
-	inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: Found}, hops: []hop{{host: "local"}}}
-	for _, r := range catalogue() {
-		if got := inv.advice(&hypothesis{cause: r.cause}); len(got) == 0 {
-			t.Errorf("%s has none", r.cause)
 		}
 	}
 }

@@ -271,7 +271,7 @@ func (c *investigation) support(r rule, f *facts) float64 {
 }
 
 func (c *investigation) weigh(hyp *hypothesis, f *facts) {
-	silent := hyp.rule.silent(f)
+	silent, excused := explained(hyp.rule.instead, f), explained(hyp.rule.despite, f)
 	for _, w := range hyp.rule.weights {
 		if silent[w.clue] {
 			continue
@@ -283,6 +283,9 @@ func (c *investigation) weigh(hyp *hypothesis, f *facts) {
 			add = w.yes
 		case no:
 			add = w.no
+		}
+		if add < 0 && excused[w.clue] {
+			continue
 		}
 		hyp.score += add
 		if x.text == "" {
