@@ -45,7 +45,11 @@ func newResolver(t *Transport) *resolver {
 	}
 	if r.lookup == nil {
 		r.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			for i := range addrs {
+				addrs[i] = addrs[i].Unmap() // as people write them
+			}
+			return addrs, err
 		}
 	}
 	return r

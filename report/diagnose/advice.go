@@ -64,7 +64,11 @@ func (c *investigation) advice(h *hypothesis) []string {
 		return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
 	case "process-crash":
 		name, at := c.deadName(h)
-		return []string{fmt.Sprintf("read the log and core dump of %s at %s", name, at), "bound what the service takes on at once below the load at which it ends"}
+		look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)
+		if h.hop.index < len(c.facts) && c.facts[h.hop.index][killed].is == yes {
+			look = fmt.Sprintf("find out who sent SIGKILL to %s at %s: a supervisor, an operator, a limit of its container", name, at)
+		}
+		return []string{look, "bound what the service takes on at once below the load at which it ends"}
 	case "worker-killed":
 		name, _ := c.deadName(h)
 		return []string{

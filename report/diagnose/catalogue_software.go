@@ -73,6 +73,7 @@ func serverSoftware() []rule {
 		{
 			cause: "process-crash", any: []clue{died, wentAway},
 			weights: []weight{
+				{goneForGood, 0.7, 0},
 				{leftInOrder, -3, 0.3},
 				{died, 0, -4},
 				{closedLate, -2, 0},
@@ -135,6 +136,7 @@ func serverSoftware() []rule {
 		{
 			cause: "ungraceful-restart", any: []clue{died, wentAway},
 			weights: []weight{
+				{goneForGood, -2.5, 0},
 				{leftInOrder, 1, 0},
 				{died, 0, -4},
 				{wentAway, 1.5, 0},

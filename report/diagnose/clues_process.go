@@ -47,6 +47,11 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	if all >= 3 {
 		f.setAt(diedWithFaults, when(near/all, 0.3, 0.6), d.at, src, "%s of %s failures came while %s was gone", commas(near), commas(all), orThe(d.process))
 	}
+	last := mine[len(mine)-1]
+	if replaced := slices.ContainsFunc(mine, func(d death) bool { return d.replaced }); !replaced && c.a.duration()-last.at > 5 {
+		after := c.t.compose(c.a.window(last.at+3), c.a.n)
+		f.set(goneForGood, isTrue(after.fault[attack.Refused] >= 5), src, "nothing took the place of %s: %s were refused later", orThe(last.process), count(after.fault[attack.Refused], "connection"))
+	}
 	workers, single := 0, 0
 	for _, d := range mine {
 		switch {

@@ -283,7 +283,9 @@ func (c *investigation) failuresNear(deaths []death) (near, all float64) {
 			at = f.Start.Seconds()
 		}
 		for _, d := range deaths {
-			if at >= d.at-0.6 && at <= d.back+0.8 {
+			// Where nobody took its place, it goes on to be missed.
+			missed := !d.replaced && f.Fault == attack.Refused
+			if at >= d.at-0.6 && (missed || at <= d.back+0.8) {
 				near++
 				break
 			}
