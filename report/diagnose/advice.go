@@ -82,9 +82,13 @@ func (c *investigation) advice(h *hypothesis) []string {
 	case "tls-shedding":
 		return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
 	case "rate-limit-policy":
+		polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "
+		if c.status(429) >= 0.5 {
+			polite = "heed its Retry-After, and "
+		}
 		return []string{
 			fmt.Sprintf("if %s is meant to pass, raise the rate limit of the service", c.a.topText()),
-			"answer what exceeds it with 429 and Retry-After instead of a reset, and retry with exponential backoff and jitter only what is idempotent",
+			polite + "retry with exponential backoff and jitter only what is idempotent",
 		}
 	case "idle-timeout-race":
 		return c.idleAdvice(h)

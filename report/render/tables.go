@@ -163,7 +163,22 @@ func faultsGrid(r *report.Report) grid {
 			g.rows = append(g.rows, append(row, text(report.FormatCount(sum(t.Faults[f])))))
 		}
 	}
+	g.note = faultsNote(r.Totals)
 	return g
+}
+
+// faultsNote says why the faults do not add up to the resets: some connections ended
+// in another way first.
+func faultsNote(t report.Totals) string {
+	var notes []string
+	if named := sum(t.Faults["reset"]); t.WireResets > named {
+		notes = append(notes, fmt.Sprintf("%s of %s resets came to connections whose request had failed otherwise (a FIN, then the RST)",
+			report.FormatCount(t.WireResets-named), report.FormatCount(t.WireResets)))
+	}
+	if sum(t.Faults["canceled"]) > 0 {
+		notes = append(notes, "canceled: in flight when the load was ended")
+	}
+	return strings.Join(notes, "; ")
 }
 
 // maxRows bounds tables that grow with the system under test.
