@@ -335,6 +335,18 @@ func resourcesGrid(r *report.Report) grid {
 		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(score(b), score(a)), cmp.Compare(used(b), used(a)),
 			cmp.Compare(a.Label(), b.Label()))
 	})
+	// Of what has room, the fullest of its name on a host or in a process stands for
+	// the others: connections to a hundred places are one line.
+	seen := map[[3]string]bool{}
+	rows = slices.DeleteFunc(rows, func(res report.Resource) bool {
+		key := [3]string{res.Host, process(res.Process, res.PID), res.Name}
+		again := seen[key] && res.Verdict == "headroom"
+		seen[key] = true
+		if again {
+			left++
+		}
+		return again
+	})
 	if more := len(rows) - maxResources; more > 0 {
 		left += more
 		rows = rows[:maxResources]
