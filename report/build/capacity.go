@@ -68,7 +68,13 @@ func targetCapacity(series *report.Series, target int, onset report.Onset, g dia
 	for _, l := range limits {
 		if l.limit != nil && (out.RPS == nil || l.limit.RPS < *out.RPS) {
 			out.RPS, out.Binding = number(l.limit.RPS), l.name
-			out.RecommendedRPS = number(recommended * l.limit.LowRPS)
+			low := l.limit.LowRPS
+			if l.limit == out.Faults && onset.Before == 0 && onset.LoadLowRPS != nil {
+				// Nothing failed below: that so few requests prove little there is no
+				// reason to stay far away.
+				low = max(low, min(l.limit.RPS, *onset.LoadLowRPS))
+			}
+			out.RecommendedRPS = number(recommended * low)
 		}
 	}
 	return out

@@ -68,7 +68,11 @@ func (c *investigation) advice(h *hypothesis) []string {
 		if h.hop.index < len(c.facts) && c.facts[h.hop.index][killed].is == yes {
 			look = fmt.Sprintf("find out who sent SIGKILL to %s at %s: a supervisor, an operator, a limit of its container", name, at)
 		}
-		return []string{look, "bound what the service takes on at once below the load at which it ends"}
+		ways := []string{look, "bound what the service takes on at once below the load at which it ends"}
+		if grew := c.grewUntilDeath(h); grew != "" {
+			ways = append([]string{grew}, ways...)
+		}
+		return ways
 	case "worker-killed":
 		name, _ := c.deadName(h)
 		return []string{

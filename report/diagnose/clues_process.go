@@ -42,7 +42,11 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 		return
 	}
 	d := mine[0]
-	f.setAt(died, yes, d.at, src, "%s (pid %d) ended%s, %s in all", orThe(d.process), d.pid, why(d.why), count(float64(len(mine)), "time"))
+	times := count(float64(len(mine)), "time") + " in all"
+	if len(away) > len(mine) { // who lives shorter than the probes look is not seen
+		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", count(float64(len(mine)), "time"), count(float64(len(away)), "time"))
+	}
+	f.setAt(died, yes, d.at, src, "%s (pid %d) ended%s, %s", orThe(d.process), d.pid, why(d.why), times)
 	near, all := c.failuresNear(deaths)
 	if all >= 3 {
 		f.setAt(diedWithFaults, when(near/all, 0.3, 0.6), d.at, src, "%s of %s failures came while %s was gone", commas(near), commas(all), orThe(d.process))

@@ -135,6 +135,31 @@ func (c *investigation) leak(h *hypothesis) (leak, bool) {
 	}
 }
 
+// grewUntilDeath says that the memory of a process had grown until it ended: a heap
+// of its own may have been full, which no limit of the system tells of.
+func (c *investigation) grewUntilDeath(h *hypothesis) string {
+	d := c.firstDeath(h)
+	if d == nil {
+		return ""
+	}
+	for _, r := range c.a.resources {
+		m := r.metric
+		if m.Name != probe.RSS || m.Process != d.process || m.PID != d.pid || len(r.value) == 0 {
+			continue
+		}
+		first, last := r.value[0], r.value[0]
+		for i, t := range r.at {
+			if t < d.at {
+				last = r.value[i]
+			}
+		}
+		if last >= 1.5*first && last-first >= 16<<20 {
+			return fmt.Sprintf("look for a limit of its heap, and for a leak: %s grew from %s to %s before it ended", whose(r), amount(first, "bytes"), amount(last, "bytes"))
+		}
+	}
+	return ""
+}
+
 // growsWithTotal reports whether all that was sent up to a time tells a resource's
 // climb far better than the load of that time, or the requests and connections
 // that were open.
