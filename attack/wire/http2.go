@@ -3,9 +3,11 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -157,7 +159,7 @@ func (h *h2conn) fail(a *attack.Attempt, err error) {
 		a.Fault = attack.HTTP2GoAway
 	case errors.As(err, &stream):
 		// The library also has stream errors for what it takes offence at.
-		if a.Fault = attack.Protocol; fromPeer(stream) {
+		if a.Fault = attack.Protocol; h.resets.meet(stream.Code) {
 			a.Fault = attack.HTTP2Reset
 		}
 	case errors.As(err, &broken):
@@ -179,10 +181,40 @@ func (h *h2conn) fail(a *attack.Attempt, err error) {
 	}
 }
 
-// fromPeer reports whether a stream error is a RST_STREAM of the peer. The library
-// marks those by a cause that it does not export, and its hook for errors does not
-// say which stream they are of, so the text has to do: TestStreamErrors fails
-// should it ever change.
-func fromPeer(e http2.StreamError) bool {
-	return e.Cause != nil && e.Cause.Error() == "received from peer"
+// peerResets are the RST_STREAM frames that no attempt has met yet, by code. The
+// library's stream errors do not say whose they are, and its hook for what it counts
+// not of which stream; but each frame ends one attempt, just after the hook.
+type peerResets struct {
+	mu   sync.Mutex
+	open map[string]int
+}
+
+const resetKind = "recv_rststream_" // of the library's hook; the code's name follows
+
+func (p *peerResets) count(kind string) {
+	code, ok := strings.CutPrefix(kind, resetKind)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open == nil {
+		p.open = map[string]int{}
+	}
+	p.open[code]++
+}
+
+// meet takes a frame of the code away, if there is one.
+func (p *peerResets) meet(code http2.ErrCode) bool {
+	name := code.String()
+	if code > http2.ErrCodeHTTP11Required { // the library's hook names those otherwise
+		name = fmt.Sprintf("ERR_UNKNOWN_%d", uint32(code))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[name] == 0 {
+		return false
+	}
+	p.open[name]--
+	return true
 }

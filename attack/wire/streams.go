@@ -19,6 +19,8 @@ type h2conn struct {
 	s  *streams
 	cc *http2.ClientConn
 
+	resets peerResets
+
 	// Guarded by streams.mu.
 	inUse int  // attempts on it
 	taken bool // adopted
@@ -85,6 +87,7 @@ func (s *streams) start(c *conn, a *attack.Attempt) bool {
 	tr := &http2.Transport{
 		DisableCompression: true,
 		MaxHeaderListSize:  maxHeadSize,
+		CountError:         h.resets.count,
 	}
 	over := tlsOver(c)
 	c.h2 = h
