@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/rampload/rampload/report"
@@ -28,6 +29,25 @@ const (
 	ownFiles     = 64 // descriptors that are not connections
 )
 
+// mostWithin returns the most requests that are due within a span of a plan.
+func mostWithin(p profiles.Profile, span time.Duration) float64 {
+	plan, err := planLoad(p)
+	if err != nil {
+		return 0
+	}
+	var due []float64 // by second
+	sum, most := 0.0, 0.0
+	for at := time.Duration(0); at < plan.end(); at += time.Second {
+		due = append(due, plan.rate(at+time.Second/2)*min(1, (plan.end()-at).Seconds()))
+		sum += due[len(due)-1]
+		if n := len(due) - int(span/time.Second); n > 0 {
+			sum -= due[n-1]
+		}
+		most = max(most, sum)
+	}
+	return most
+}
+
 // planWarnings says which limits of the generator a profile would meet, each
 // with the number and what to do.
 func planWarnings(p profiles.Profile, l generatorLimits) []string {
@@ -46,12 +66,13 @@ func planWarnings(p profiles.Profile, l generatorLimits) []string {
 				report.FormatNumber(float64(conns)), report.FormatNumber(float64(l.ports)))
 		}
 		if p.Client.Connections == 0 && open {
-			// Each closed connection may keep its port for the length of TIME_WAIT.
+			// Each connection that this machine closes first keeps its port for the
+			// length of TIME_WAIT.
+			closed := mostWithin(p, l.timeWait)
 			for _, t := range p.Targets {
-				perTarget := rate * t.Share
-				if inUse := perTarget * l.timeWait.Seconds(); inUse > float64(l.ports) {
-					warn("target %s: a connection for each of %s requests/s leaves %s ports in TIME_WAIT and there are %s: set client.connections, or add client.local-addresses",
-						t.Name, report.FormatNumber(perTarget), report.FormatNumber(inUse), report.FormatNumber(float64(l.ports)))
+				if inUse := closed * t.Share; inUse > float64(l.ports) {
+					warn("target %s: a connection for each request leaves up to %s ports in TIME_WAIT, unless the target closes first, and there are %s: set client.connections, or add client.local-addresses",
+						t.Name, report.FormatNumber(math.Round(inUse)), report.FormatNumber(float64(l.ports)))
 				}
 			}
 		}

@@ -42,8 +42,15 @@ func TestPlanWarnings(t *testing.T) {
 		}, generatorLimits{ports: 28_000}, nil},
 		{
 			"a connection for each request", func(p *profiles.Profile) { p.Client.Connections = 0 }, limits,
-			[]string{"60,000 ports in TIME_WAIT"},
+			[]string{"up to 30,300 ports in TIME_WAIT"},
 		},
+		{"a connection for each request, for a while", func(p *profiles.Profile) {
+			p.Client.Connections, p.Load[0].For = 0, 20*time.Second
+		}, limits, nil},
+		{"a connection for each request, for long", func(p *profiles.Profile) {
+			p.Client.Connections = 0
+			p.Load = append(p.Load, profiles.Stage{Kind: profiles.Hold, From: 1000, To: 1000, For: 3 * time.Minute})
+		}, limits, []string{"up to 60,000 ports in TIME_WAIT"}},
 		{"CPU", func(p *profiles.Profile) { p.Load[0].To = 150_000 }, limits, []string{"client.engine: direct"}},
 		{"CPU of the direct engine", func(p *profiles.Profile) {
 			p.Load[0].To, p.Client.Engine = 250_000, profiles.EngineDirect
