@@ -160,6 +160,7 @@ type run struct {
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when nothing more is to be sent
+	stopTime time.Duration // set before stopped is closed
 }
 
 func newRun(cfg Config, open opener, plain bool) (*run, error) {
@@ -205,7 +206,12 @@ func newRun(cfg Config, open opener, plain bool) (*run, error) {
 func (r *run) now() time.Duration { return time.Since(r.start) }
 
 // stop ends the sending: drivers notice at their next step, 50 ms at most.
-func (r *run) stop() { r.stopOnce.Do(func() { close(r.stopped) }) }
+func (r *run) stop() {
+	r.stopOnce.Do(func() {
+		r.stopTime = r.now()
+		close(r.stopped)
+	})
+}
 
 func (r *run) stopping() bool {
 	select {
@@ -220,10 +226,13 @@ func (r *run) stopping() bool {
 func (r *run) final() bool { return r.fixed != nil || r.cfg.Schedule.Final() }
 
 // halt settles which requests of the schedule count as due, when the driver
-// stops before request next: those due by now. What of them has not been sent is
-// unsent.
+// stops before request next: those due by now, or by when it was told to stop. What
+// of them has not been sent is unsent.
 func (r *run) halt(next uint64) {
 	now := r.now()
+	if r.stopping() {
+		now = min(now, r.stopTime)
+	}
 	r.mu.Lock()
 	if r.halted {
 		r.mu.Unlock()
