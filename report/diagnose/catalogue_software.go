@@ -96,7 +96,7 @@ func serverSoftware() []rule {
 			says: "the process ended",
 		},
 		{
-			cause: "worker-killed", any: []clue{died},
+			cause: "worker-killed", any: []clue{died, hungBefore, closedLate},
 			weights: []weight{
 				{leftInOrder, -2, 0},
 				{killed, 1.5, -0.5},

@@ -30,7 +30,7 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	}
 	if len(mine) == 0 && !watched && len(away) > 0 {
 		c.observeRhythm(f, away, "client")
-		f[diedOnClock].source, f[diedAtLoad].source = "client", "client"
+		c.observeHang(f, away, "client")
 	}
 	if len(mine) == 0 {
 		if watched {
