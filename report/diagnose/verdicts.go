@@ -108,7 +108,7 @@ func (a *analysis) judgeVerdict(r *resource, s *saturation, c *investigation, ou
 	if best != nil {
 		out.Posterior = best.posterior
 		if best == c.hypotheses[0] && best.posterior >= best.claimedAt() && !c.censored {
-			out.Verdict, out.Reason = Cause, c.relativeTo(s)
+			out.Verdict, out.Reason = Cause, c.relativeTo(r, s)
 			return
 		}
 	}
@@ -192,9 +192,12 @@ func waiting(name string) bool {
 	return name == probe.CPUPressure || name == probe.MemoryPressure || name == probe.IOPressure
 }
 
-func (c *investigation) relativeTo(s *saturation) string {
-	if s == nil {
+func (c *investigation) relativeTo(r *resource, s *saturation) string {
+	switch {
+	case s == nil:
 		return "the cause"
+	case r.counter != nil:
+		return "began to move " + c.relative(s.at)
 	}
 	return "ran out " + c.relative(s.at)
 }
