@@ -34,8 +34,8 @@ func serverResources() []rule {
 		},
 		{
 			cause: "server-connection-limit", inferred: true, elimination: true, elsewhere: []clue{queueTimeout},
-			gauges: []string{probe.OpenFiles, probe.Established, probe.Sockets, probe.Threads},
-			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout, ownError},
+			gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
+			any:    []clue{connectionsCapped, freshOnly, someEOF, mostlyResets, shedStatus, queueTimeout, ownError, streamResets},
 			must:   []clue{risesWithLoad},
 			weights: []weight{
 				{shedAtOnce, 2.5, 0},
@@ -60,14 +60,16 @@ func serverResources() []rule {
 				{onlyTimeouts, -1.5, 0},
 				{diedWithFaults, -4, 0.3},
 				{sentNone, -4, 0},
-				{overflowed, -1, 0},
+				{overflowed, -0.3, 0},
+				{streamResets, 4, 0}, // REFUSED_STREAM
 				{idleGap, -3, 0},
 				{inTLS, -2, 0},
 				{sentLinger, -1, 0},
 				{wentAway, -3, 0},
 			},
 			despite: map[clue][]clue{
-				queued: {freshOnly, connectionsCapped, sentLinger}, // requests are turned away at a full queue, by whatever means
+				streamResets: {freshOnly, connectionsCapped},
+				queued:       {freshOnly, connectionsCapped, sentLinger}, // requests are turned away at a full queue, by whatever means
 			},
 			says: "the server took no connection beyond a number of its own",
 		},

@@ -66,11 +66,23 @@ func (c *investigation) observeCrowd(f *facts) {
 	if at < 4 {
 		return
 	}
+	// Of HTTP/2 many requests share a connection.
+	if c.multiplexed() {
+		n := quantileOf(c.t.inFlight[at-4:at+1], 0.5)
+		f.set(crowded, when(n, 6, 20), "client", "%s in flight when it began", count(n, "request"))
+		return
+	}
 	n := quantileOf(c.t.open[at-4:at+1], 0.5)
 	if n == 0 {
 		return // a connection for every request, or nobody counted them
 	}
 	f.set(crowded, when(n, 6, 20), "client", "%s open when it began", count(n, "connection"))
+}
+
+// multiplexed reports whether requests share connections, as HTTP/2 faults tell: then
+// the pool of connections does not bound them.
+func (c *investigation) multiplexed() bool {
+	return c.t.total.fault[attack.HTTP2Reset]+c.t.total.fault[attack.HTTP2GoAway] > 0
 }
 
 // observeCliff asks whether nearly everything fails from the onset on, and at
@@ -314,12 +326,12 @@ func (c *investigation) observeLatency(f *facts) {
 func (c *investigation) observePool(f *facts) {
 	g := c.a.log.Header.Generator
 	at := c.a.window(c.at)
-	if g.Connections > 0 {
+	if g.Connections > 0 && !c.multiplexed() {
 		n, all := 0, 0
 		for _, w := range c.t.windows {
 			if i := int(w.Index); i >= at-4 && i <= at+4 {
 				all++
-				if w.InFlight >= int64(0.98*float64(g.Connections)) {
+				if attack.Waiting(w.InFlight, g.Connections, 0) {
 					n++
 				}
 			}

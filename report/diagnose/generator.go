@@ -31,8 +31,10 @@ func (a *analysis) generator() GeneratorState {
 	}
 	if s := a.find(localHost, localProcess, probe.ProcessCPU); s != nil && len(s.Value) > 0 {
 		out.CPU = 0
-		for _, v := range s.Value {
-			out.CPU = max(out.CPU, v)
+		for i, v := range s.Value {
+			if at := s.At[i].Seconds(); at >= -1 && at <= a.duration()+1 { // as of any resource: its own start costs more
+				out.CPU = max(out.CPU, v)
+			}
 		}
 	}
 	for _, check := range []func() (int, string, string, bool){a.localFaults, a.lateSends, a.shortfall} {
