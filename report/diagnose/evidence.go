@@ -169,16 +169,39 @@ func (c *investigation) onsetEvidence() []Evidence {
 			singular(o.Fault), commas(float64(o.Before)), commas(float64(o.BeforeOf)), commas(float64(o.After)), commas(float64(o.AfterOf)))})
 	}
 	out = append(out, Evidence{Source: "client", Text: "failures: " + c.mixture()})
+	if c.address != nil {
+		out = append(out, Evidence{Source: "client", Text: c.address.text()})
+	}
+	if text := c.oneRequest(); text != "" {
+		out = append(out, Evidence{Source: "client", Text: text})
+	}
 	return out
+}
+
+// oneRequest says that nearly all failures are of one of several requests, which
+// most are not.
+func (c *investigation) oneRequest() string {
+	all := c.t.info.Endpoints
+	if len(all) < 2 || len(c.failures) < 5 {
+		return ""
+	}
+	times := make([]float64, len(all))
+	for _, x := range c.failures {
+		if int(x.Endpoint) < len(times) && x.Phase != attack.PhaseIdle {
+			times[x.Endpoint]++
+		}
+	}
+	most := slices.Index(times, slices.Max(times))
+	if n := sum(times); times[most] < 0.9*n || all[most].Share > 0.6 || n < 5 {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s failures are of %s, %s of the requests", commas(times[most]), commas(sum(times)), all[most].Name, percent(all[most].Share))
 }
 
 func singular(f attack.Fault) string { return f.String() }
 
 func (c *investigation) evidence(h *hypothesis) []Evidence {
 	out := c.onsetEvidence()
-	if c.address != nil {
-		out = append(out, Evidence{Source: "client", Text: c.address.text()})
-	}
 	if c.parts.wire > 0 {
 		for _, text := range c.beside {
 			out = append(out, Evidence{Source: "kernels", Text: text})

@@ -325,9 +325,6 @@ func (c *investigation) unexplained(g GeneratorState) Finding {
 		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.cause, percent(h.posterior))
 	}
 	f.Evidence = c.onsetEvidence()
-	if c.address != nil {
-		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: c.address.text()})
-	}
 	f.RuledOut = c.excluded(nil, g)
 	if c.parts.fault[attack.Status] > 0.5*c.parts.failed {
 		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.name(), c.codes(attack.Status)))

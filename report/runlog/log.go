@@ -44,6 +44,15 @@ type Target struct {
 	ListenPort int `json:"listen_port"`
 	// Requests is how many different requests are sent to it, 0 if not known.
 	Requests int `json:"requests,omitempty"`
+	// Endpoints are those requests by their number in attempts, where there are not
+	// too many to list.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+}
+
+// Endpoint is one of the requests that a target is sent.
+type Endpoint struct {
+	Name  string  `json:"name"`  // such as GET /orders/42, without secrets
+	Share float64 `json:"share"` // of the target's requests
 }
 
 // Host is a watched host and the addresses that belong to it.

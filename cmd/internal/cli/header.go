@@ -37,7 +37,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 	}
 	for i, t := range p.Targets {
 		h.Targets = append(h.Targets, runlog.Target{
-			Name: t.Name, URL: p.Redactor().Redact(t.URL), Hosts: w.targetHosts[i], Share: t.Share, ListenPort: listenPort(t.URL), Requests: len(t.Requests),
+			Name: t.Name, URL: p.Redactor().Redact(t.URL), Hosts: w.targetHosts[i], Share: t.Share, ListenPort: listenPort(t.URL), Requests: len(t.Requests), Endpoints: endpoints(t, p.Redactor()),
 		})
 	}
 	var at time.Duration
@@ -52,6 +52,25 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		at = end
 	}
 	return h
+}
+
+// maxEndpoints bounds what a run log lists of the requests of a target.
+const maxEndpoints = 100
+
+// endpoints lists the requests of a target, nil if there are too many.
+func endpoints(t profiles.Target, redactor profiles.Redactor) []runlog.Endpoint {
+	if len(t.Requests) > maxEndpoints {
+		return nil
+	}
+	sum := 0.0
+	for _, r := range t.Requests {
+		sum += r.Weight
+	}
+	var out []runlog.Endpoint
+	for _, r := range t.Requests {
+		out = append(out, runlog.Endpoint{Name: redactor.Redact(r.Method + " " + r.Path), Share: r.Weight / sum})
+	}
+	return out
 }
 
 // listenPort returns the port that connections to the URL go to, 0 for a Unix
