@@ -51,6 +51,12 @@ func (c *investigation) observeProcesses(f *facts, h hop) {
 	if all >= 3 {
 		f.setAt(diedWithFaults, when(near/all, 0.3, 0.6), d.at, src, "%s of %s failures came while %s was gone", commas(near), commas(all), orThe(d.process))
 	}
+	if beside := c.deathsBeside(h, d.process); len(beside) > 0 && near >= 0.2*all && f[diedWithFaults].is != yes {
+		// Instances that go in turn each have a part of the failures.
+		if near, all = c.failuresNear(append(slices.Clone(deaths), beside...)); near >= 0.6*all {
+			f.setAt(diedWithFaults, yes, d.at, src, "%s of %s failures came while one %s or another was gone", commas(near), commas(all), orThe(d.process))
+		}
+	}
 	last := mine[len(mine)-1]
 	if replaced := slices.ContainsFunc(mine, func(d death) bool { return d.replaced }); !replaced && c.a.duration()-last.at > 5 {
 		after := c.t.compose(c.a.window(last.at+3), c.a.n)

@@ -189,6 +189,23 @@ func (c *investigation) replacements(h hop) []death {
 	return out
 }
 
+// deathsBeside returns the ends of processes of the same name on the other inner
+// hosts: instances of one service.
+func (c *investigation) deathsBeside(h hop, process string) []death {
+	var out []death
+	for _, other := range c.hops {
+		if other.index == 0 || h.index == 0 || other.index == h.index {
+			continue
+		}
+		for _, d := range c.deaths(other) {
+			if d.process == process {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
 // returned notes that a process is there again after a death, and reports whether
 // there was one. A supervisor may start the next before the end of the last is
 // read.
