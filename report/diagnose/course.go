@@ -356,7 +356,7 @@ func (c *investigation) observePool(f *facts) {
 		return
 	}
 	if start := quantileOf(c.t.open[:8], 0.5); start < 0.75*mid {
-		f.set(connectionsCapped, isTrue(spread <= max(2, 0.08*mid) && mid >= before), "client",
+		f.set(connectionsCapped, isTrue(spread <= max(2, 0.1*mid) && mid >= before), "client",
 			"open connections stayed at %s from the onset on", commas(mid))
 	}
 }

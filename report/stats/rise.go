@@ -217,32 +217,49 @@ func (s *scanner) confirmed(a alarm, o RiseOptions) bool {
 }
 
 // jitter returns how clustered the events of a rise are, from 1 to the cap: the
-// mean square of the difference between consecutive seconds, in units of what
-// independent events would give, from the alarm's segment to 30 s after it.
-// Differences leave a steady growth out. Where nothing happened before an alarm,
+// mean square of the difference between consecutive seconds, or of the difference
+// between such differences if that is less, in units of what independent events would
+// give, from the alarm's segment to 30 s after it. Differences leave a level out, and
+// those of differences a growth as well. Where nothing happened before an alarm,
 // this is all that tells a few large clusters from a higher rate.
 func (s *scanner) jitter(a alarm) float64 {
 	size := s.r.windows(1)
-	var squares, pairs float64
-	py, pe := -1.0, 0.0
+	var y, e []float64 // by second
 	end := s.dataEnd(a.to, jitterAhead)
 	for from := a.from; from+size <= end; from += size {
-		y, e, _ := s.rate(from, from+size)
-		if e == 0 {
+		if ys, es, _ := s.rate(from, from+size); es > 0 {
+			y, e = append(y, ys), append(e, es)
+		}
+	}
+	return min(scatter(y, e, []float64{1, -1}), scatter(y, e, []float64{1, -2, 1}))
+}
+
+// scatter returns the mean square of a contrast between the rates y/e of
+// consecutive seconds, in units of what independent events would give, from 1 to the
+// cap; 1 with fewer than three, the cap if they are too few for the contrast only.
+func scatter(y, e, contrast []float64) float64 {
+	var squares, n float64
+	for i := 0; i+len(contrast) <= len(y); i++ {
+		var d, scale, ys, es float64
+		for j, c := range contrast {
+			d += c * y[i+j] / e[i+j]
+			scale += c * c / e[i+j]
+			ys, es = ys+y[i+j], es+e[i+j]
+		}
+		if ys == 0 {
 			continue
 		}
-		if py >= 0 && py+y > 0 {
-			p := (py + y) / (pe + e)
-			d := y/e - py/pe
-			squares += d * d / (p * max(0.05, 1-p) * (1/e + 1/pe))
-			pairs++
-		}
-		py, pe = y, e
+		p := ys / es
+		squares += d * d / (p * max(0.05, 1-p) * scale)
+		n++
 	}
-	if pairs < 3 {
-		return 1
+	switch {
+	case n >= 3:
+		return min(max(1, squares/n), maxDispersion)
+	case len(contrast) > 2:
+		return maxDispersion
 	}
-	return min(max(1, squares/pairs), maxDispersion)
+	return 1
 }
 
 // lasts reports whether the rise stays for the rest of the series while the load

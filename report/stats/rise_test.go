@@ -250,3 +250,17 @@ func BenchmarkFindRise(b *testing.B) {
 		stats.FindRise(r, options)
 	}
 }
+
+// A rate that grows from nothing to nearly all within seconds is no cluster, although
+// each second differs from the one before.
+func TestSteepGrowthIsARise(t *testing.T) {
+	r := stats.Rates{
+		Step:     0.25,
+		Exposure: []float64{23, 4, 3, 4, 4, 3, 4, 4, 3, 4, 3, 4, 4, 3, 4, 4, 3, 4, 4, 3, 4, 4, 4, 3, 4, 3, 4, 4, 4, 4, 3, 3, 4, 4, 3, 4, 3, 4, 4, 3, 4, 4, 3, 5, 3, 8, 68, 49, 74, 48, 74, 49, 120, 95, 95, 142, 95, 142, 119, 141, 211, 141, 142, 211, 0},
+	}
+	r.Count = append(make([]float64, 45), 2, 7, 8, 26, 20, 33, 26, 57, 91, 61, 96, 70, 112, 103, 109, 190, 135, 137, 197, 0)
+	got := stats.FindRise(r, stats.RiseOptions{Alpha: 0.0025, Floor: 0.0005})
+	if got.Status != stats.Lasting || got.At < 44 || got.At > 47 {
+		t.Errorf("%v at %v, want a lasting rise at 45", got.Status, got.At)
+	}
+}
