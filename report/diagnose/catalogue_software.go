@@ -73,6 +73,7 @@ func serverSoftware() []rule {
 		{
 			cause: "process-crash", any: []clue{died, wentAway},
 			weights: []weight{
+				{terminated, -2.5, 0},
 				{goneForGood, 0.7, 0},
 				{leftInOrder, -3, 0.3},
 				{died, 0, -4},
@@ -136,6 +137,7 @@ func serverSoftware() []rule {
 		{
 			cause: "ungraceful-restart", any: []clue{died, wentAway},
 			weights: []weight{
+				{terminated, 2, 0},
 				{goneForGood, -2.5, 0},
 				{leftInOrder, 1, 0},
 				{died, 0, -4},

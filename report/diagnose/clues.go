@@ -116,6 +116,7 @@ const (
 	killed       // somebody sent processes SIGKILL, and it was not for memory
 	retired      // processes left in good order while others of their name stayed
 	diedOfItself // by a fault or with an error, not by somebody's signal
+	terminated   // somebody asked processes to end (SIGTERM)
 	goneForGood  // nothing took the place of what ended
 	hungBefore
 	outOfMemory

@@ -108,7 +108,7 @@ func (c *investigation) observeEnds(f *facts, deaths []death, src string) {
 // observeRetirement asks whether processes ended in good order, with exit status
 // 0, and whether others of their name stayed: a master that replaces its workers.
 func (c *investigation) observeRetirement(f *facts, deaths []death, src string) {
-	var told, well, stayed, killings float64
+	var told, well, stayed, killings, asked float64
 	for _, d := range deaths {
 		if d.why == "" || d.why == "replaced" {
 			continue
@@ -122,6 +122,8 @@ func (c *investigation) observeRetirement(f *facts, deaths []death, src string) 
 			}
 		case strings.Contains(why, "SIGKILL") && !d.oom:
 			killings++
+		case strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"):
+			asked++
 		}
 	}
 	if told == 0 {
@@ -131,6 +133,7 @@ func (c *investigation) observeRetirement(f *facts, deaths []death, src string) 
 	f.set(leftInOrder, when(well/told, 0.2, 0.8), src, "%s of %s came in good order (exit status 0)", commas(well), of)
 	f.set(retired, when(stayed/told, 0.2, 0.8), src, "at %s of %s others of the name stayed, and the process was replaced", commas(stayed), of)
 	f.set(killed, when(killings/told, 0.2, 0.5), src, "%s of %s came by SIGKILL", commas(killings), of)
+	f.set(terminated, when(asked/told, 0.2, 0.5), src, "%s of %s came by SIGTERM", commas(asked), of)
 }
 
 // observeRhythm tells restarts on a clock from those at a load: a clock begins

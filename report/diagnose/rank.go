@@ -163,6 +163,27 @@ func (c *investigation) rank() {
 	slices.SortStableFunc(c.hypotheses, func(x, y *hypothesis) int {
 		return cmp.Or(-cmp.Compare(x.posterior, y.posterior), cmp.Compare(x.cause, y.cause))
 	})
+	c.joinInstances()
+}
+
+// joinInstances makes one hypothesis of what befell several instances of a service,
+// each on a host of its own: they do not compete.
+func (c *investigation) joinInstances() {
+	for i := 0; i < len(c.hypotheses); i++ {
+		x := c.hypotheses[i]
+		if x.hop.index == 0 || !slices.Contains(x.rule.any, died) || c.firstDeath(x) == nil {
+			continue
+		}
+		c.hypotheses = slices.DeleteFunc(c.hypotheses, func(y *hypothesis) bool {
+			same := y != x && y.cause == x.cause && y.hop.index > 0
+			if !same || c.firstDeath(y) == nil || c.firstDeath(y).process != c.firstDeath(x).process {
+				return false
+			}
+			x.posterior += y.posterior
+			x.pro = append(x.pro, Evidence{Source: "processes of " + y.hop.host, Text: "the same happened on " + y.hop.host})
+			return true
+		})
+	}
 }
 
 // consider adds the hypotheses of one rule, one for each hop that it applies to.
