@@ -152,7 +152,7 @@ func pathCauses() []rule {
 		{
 			cause: "conntrack-invalid", leg: path, any: []clue{strayReset, conntrackInvalid},
 			weights: []weight{
-				{strayReset, 4, -1}, {conntrackInvalid, 2.5, -2}, {atOnce, 1.5, 0}, {bothEnds, 1.5, 0}, {pathTTL, 1.5, -1}, {sentFromListener, 1, 0}, {clientSent, 1, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0},
+				{strayReset, 4, -1}, {conntrackInvalid, 3, -2}, {atOnce, 1.5, 0}, {bothEnds, 1.5, 0}, {pathTTL, 1.5, -1}, {sentFromListener, 1, 0}, {clientSent, 1, 0}, {loopback, -2, 0}, {diedWithFaults, -2, 0},
 			},
 			says: "connection tracking did not know packets as its own and passed them on untranslated",
 		},
@@ -209,6 +209,7 @@ func pathCauses() []rule {
 		{
 			cause: "mtu-black-hole", leg: path, any: []clue{lostRetransmits, retransmitted, gapUnfilled}, must: []clue{someTimeouts},
 			weights: []weight{
+				{conntrackInvalid, -3, 0},
 				{atOnce, -3, 0},
 				{gapUnfilled, 3.5, 0},
 				{sameServed, -6, 0.5},
