@@ -240,14 +240,22 @@ func (c *investigation) fileAdvice(h *hypothesis) []string {
 	if g, ok := c.leak(h); ok {
 		return []string{
 			"find what opens files, sockets or pipes and does not close them: " + c.leaks(h, g),
-			join(fmt.Sprintf("LimitNOFILE=%.0f (now %s)", target, commas(r.limit)), g.delays(target)),
+			join(fmt.Sprintf("%s (now %s)", fileLimit(r.metric.Process, target), commas(r.limit)), g.delays(target)),
 		}
 	}
-	s := fmt.Sprintf("LimitNOFILE=%.0f (now %s", target, commas(r.limit))
+	s := fmt.Sprintf("%s (now %s", fileLimit(r.metric.Process, target), commas(r.limit))
 	if known {
-		s += "; " + c.needs(commas(roundUp(need)))
+		return []string{s + "; " + c.needs(commas(roundUp(need))) + ")"}
 	}
 	return []string{s + ")", "check that descriptors are closed: a limit that is reached at any load sooner or later is a leak"}
+}
+
+// fileLimit is the setting that raises a process' limit of open files.
+func fileLimit(process string, limit float64) string {
+	if process == "nginx" { // its workers set their own
+		return fmt.Sprintf("worker_rlimit_nofile %.0f", limit)
+	}
+	return fmt.Sprintf("LimitNOFILE=%.0f", limit)
 }
 
 // needs says what the highest load of the run needs.

@@ -194,7 +194,7 @@ func serverSoftware() []rule {
 				{sentNone, -4, 0.3},
 				{descriptorsFull, -5, 0.5},
 				{processorFull, -1, 0.5},
-				{connectionsCapped, -2, 0},
+				{connectionsCapped, -3, 0},
 				{died, -1, 0.3},
 				{diedWithFaults, -4, 0},
 				{overflowed, -3.5, 0},

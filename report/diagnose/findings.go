@@ -361,6 +361,20 @@ func (c *investigation) fill(f *Finding, h *hypothesis) {
 	if c.address != nil && h.hop.index == 0 && c.address.host != "" && h.rule.leg == server {
 		f.Host = c.address.host
 	}
+	if c.address != nil && h.hop.index == 0 && c.processesOf(h.hop, f.Process) > 1 {
+		f.PID = 0 // which of them serves the address is not known
+	}
+}
+
+// processesOf counts the processes of a name that were watched on a hop.
+func (c *investigation) processesOf(h hop, name string) int {
+	pids := map[int32]bool{}
+	for _, s := range c.a.log.Series {
+		if m := s.Metric; h.has(m.Host) && m.Process == name && m.PID != 0 {
+			pids[m.PID] = true
+		}
+	}
+	return len(pids)
 }
 
 // firstDeath returns the first end of a process of a hypothesis' hop, nil without.

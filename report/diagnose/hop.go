@@ -21,7 +21,8 @@ type badAddress struct {
 }
 
 // compareAddresses looks for one bad instance among the remote addresses of a
-// target: nine tenths of the failures on at most 60 % of the attempts.
+// target: nine tenths of the failures on at most 60 % of the attempts, or all of
+// many on at most 85 %, for who fails at once draws more of them.
 func (c *investigation) compareAddresses() *badAddress {
 	addrs := c.a.addresses(c.t)
 	if len(addrs) < 2 {
@@ -39,7 +40,9 @@ func (c *investigation) compareAddresses() *badAddress {
 			continue
 		}
 		failed, ofIt := c.parts.failedRemote[x.Index], c.parts.byRemote[x.Index]
-		if failed >= 0.9*all && ofIt <= 0.6*attempts && attempts-ofIt >= 20 {
+		few := failed >= 0.9*all && ofIt <= 0.6*attempts
+		most := all >= 50 && failed >= 0.99*all && ofIt <= 0.85*attempts
+		if (few || most) && attempts-ofIt >= 20 {
 			return &badAddress{x.Addr, c.a.hostOf(x.Addr.Addr()), failed, all, ofIt, attempts - ofIt}
 		}
 	}
