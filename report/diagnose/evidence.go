@@ -228,7 +228,7 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 		if v := c.wires[h.hop.index]; v.traced && v.joined > 0 {
 			out = append(out, Evidence{
 				Source: "kernel of " + h.hop.host, At: pointer(v.first),
-				Text: fmt.Sprintf("%s of its own kernel match failed connections, by address, port and time", count(v.joined, "reset")),
+				Text: fmt.Sprintf("%s that its own kernel sent match failed connections by address, port and time", count(v.joined, "reset")),
 			})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 )
 
@@ -61,11 +62,13 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 	v.captured = a.observed(client, sourceCapture, probe.RSTPacket) || a.observed(h, sourceCapture, probe.RSTPacket)
 	ports := c.portsOf(h)
 	callers, mine := c.callers(h, ports), c.sendersOf(h)
-	failures := c.tuples()
+	broken := c.broken()
 	// Redirected or translated on its way, a connection still has the client's end.
 	ends := map[netip.AddrPort]bool{}
-	for t := range failures {
-		ends[t.local] = true
+	for _, f := range c.failures {
+		if f.Conn.Local.IsValid() {
+			ends[f.Conn.Local] = true
+		}
 	}
 	pids := map[int32]float64{}
 	for _, e := range a.log.Events {
@@ -85,7 +88,7 @@ func (c *investigation) watchWire(h hop, from, to float64) wireView {
 			switch {
 			case serving && h.has(e.Host) && mine(e):
 				v.addSent(e, n, at, pids)
-				if reachesFailure(failures, tuple{e.Remote, e.Local}, at) || ends[e.Remote] && !ports[e.Local.Port()] {
+				if reachesFailure(broken, tuple{e.Remote, e.Local}, at) || ends[e.Remote] && !ports[e.Local.Port()] {
 					v.joined += n
 				}
 			case h.index == 0 && client.has(e.Host) && reason(e.Reason) == "NO_SOCKET" && !c.knows(e.Remote) && ports[e.Remote.Port()] && c.hops[0].has(c.a.hostOf(e.Remote.Addr())):
@@ -321,12 +324,12 @@ func (c *investigation) knows(remote netip.AddrPort) bool {
 	return slices.ContainsFunc(c.a.addresses(c.t), func(a netip.AddrPort) bool { return a == remote })
 }
 
-// tuples returns the connections of the failures with the times at which they
-// failed.
-func (c *investigation) tuples() map[tuple]float64 {
+// broken returns the connections that failed at the other end, with the times at
+// which they did: a reset to one that the client gave up only answers that.
+func (c *investigation) broken() map[tuple]float64 {
 	out := make(map[tuple]float64, len(c.failures))
 	for _, f := range c.failures {
-		if f.Conn.Local.IsValid() {
+		if f.Conn.Local.IsValid() && f.Fault != attack.Timeout {
 			out[tuple{f.Conn.Local, f.Conn.Remote}] = f.End.Seconds()
 		}
 	}
