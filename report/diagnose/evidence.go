@@ -172,8 +172,10 @@ func (c *investigation) onsetEvidence() []Evidence {
 	if c.address != nil {
 		out = append(out, Evidence{Source: "client", Text: c.address.text()})
 	}
-	if text := c.oneRequest(); text != "" {
-		out = append(out, Evidence{Source: "client", Text: text})
+	for _, text := range []string{c.oneRequest(), c.pattern()} {
+		if text != "" {
+			out = append(out, Evidence{Source: "client", Text: text})
+		}
 	}
 	return out
 }
@@ -233,4 +235,49 @@ func (c *investigation) evidence(h *hypothesis) []Evidence {
 		}
 	}
 	return out
+}
+
+// pattern says what failures that are spread over time have in common: the age of
+// their connections, the requests that these had served, or the distance from one
+// failed request to the next. It names the rule that somebody follows.
+func (c *investigation) pattern() string {
+	var when, age, served, number []float64
+	for _, x := range c.failures {
+		if !connectionFault(x) || x.Fault == attack.Timeout {
+			continue
+		}
+		when = append(when, x.End.Seconds())
+		age = append(age, x.Conn.Age.Seconds())
+		served = append(served, float64(x.Conn.Served))
+		number = append(number, float64(x.Request))
+	}
+	if len(when) < 8 || float64(len(when)) < 0.8*float64(len(c.failures)) || slices.Max(when)-slices.Min(when) < 3 {
+		return ""
+	}
+	slices.Sort(number)
+	var gaps []float64
+	for i := 1; i < len(number); i++ {
+		gaps = append(gaps, number[i]-number[i-1])
+	}
+	middle := func(v []float64) (low, median, high float64) {
+		return quantileOf(v, 0.05), quantileOf(v, 0.5), quantileOf(v, 0.95)
+	}
+	if low, n, high := middle(served); n >= 5 && high-low <= max(1, 0.03*n) {
+		return fmt.Sprintf("they hit connections that had served %s requests", between(low, high))
+	}
+	if low, t, high := middle(age); t >= 0.5 && high-low <= max(0.05*t, 0.05) {
+		return fmt.Sprintf("they hit connections that were %s old", wordSeconds(t))
+	}
+	if low, n, high := middle(gaps); n >= 5 && high-low <= max(1, 0.03*n) {
+		return fmt.Sprintf("one request in %s failed, at regular distances", commas(n))
+	}
+	return ""
+}
+
+// between words a narrow range of counts.
+func between(low, high float64) string {
+	if low == high {
+		return commas(low)
+	}
+	return commas(low) + " to " + commas(high)
 }

@@ -30,3 +30,34 @@ func TestFailuresOfOneRequest(t *testing.T) {
 		}
 	}
 }
+
+// A rule that somebody follows shows in what failures have in common; what is random,
+// or of one instant, has nothing.
+func TestPatternOfFailures(t *testing.T) {
+	type at struct {
+		seconds, age   float64
+		served, number uint64
+	}
+	for name, c := range map[string]struct {
+		failure func(i int) at
+		want    string
+	}{
+		"age":      {func(i int) at { return at{float64(i), 6 + 0.01*float64(i%3), uint64(10 * i % 77), uint64(i * i * 31)} }, "they hit connections that were 6.0 s old"},
+		"served":   {func(i int) at { return at{float64(i), float64(1 + i%7), 97 + uint64(i%2), uint64(i * i * 31)} }, "they hit connections that had served 97 to 98 requests"},
+		"distance": {func(i int) at { return at{float64(i), float64(1 + i%7), uint64(10 * i % 77), uint64(60 * i)} }, "one request in 60 failed, at regular distances"},
+		"random":   {func(i int) at { return at{float64(i), float64(1 + i%7), uint64(10 * i % 77), uint64(i * i * 31)} }, ""},
+		"at once":  {func(i int) at { return at{5, 6, 97, uint64(60 * i)} }, ""},
+	} {
+		inv := &investigation{t: &targetSeries{}}
+		for i := range 20 {
+			f := c.failure(i)
+			inv.failures = append(inv.failures, &attack.Failure{Attempt: attack.Attempt{
+				Request: f.number, End: seconds(f.seconds), Fault: attack.Reset, Phase: attack.PhaseAwait,
+				Conn: attack.Conn{Age: seconds(f.age), Served: uint32(f.served)},
+			}})
+		}
+		if got := inv.pattern(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
