@@ -45,6 +45,10 @@ func (c *investigation) deaths(h hop) []death {
 			if c.endedBefore(out, e) {
 				continue // a zombie, seen again
 			}
+			if n := len(out); n > 0 && out[n-1].oom && out[n-1].pid == e.PID && at-out[n-1].at < 2 {
+				out[n-1].process = e.Process // the kernel told of its kill, and now it is gone
+				continue
+			}
 			out = append(out, death{at: at, back: at + 2, process: e.Process, pid: e.PID, why: e.Reason})
 		case probe.OOMKill:
 			if n := len(out); n > 0 && at-out[n-1].at < 2 && (out[n-1].process == e.Process || e.Process == "" || out[n-1].pid == e.PID) {
@@ -123,6 +127,33 @@ func (c *investigation) endedBefore(deaths []death, e probe.Event) bool {
 	return i >= 0 && !slices.ContainsFunc(c.a.log.Events, func(s probe.Event) bool {
 		return s.Kind == probe.ProcessStart && s.PID == e.PID && s.Host == e.Host && s.At.Seconds() > deaths[i].at
 	})
+}
+
+// incidents tells of serving processes that did not end in good order, by name: a load
+// that hardly noticed met them all the same.
+func (c *investigation) incidents() []Evidence {
+	var out []Evidence
+	for _, h := range c.hops {
+		first := map[string]death{}
+		times := map[string]float64{}
+		for _, d := range c.deaths(h) {
+			if d.why == "" || d.why == "replaced" || strings.EqualFold(d.why, "exit status 0") {
+				continue
+			}
+			if times[d.process]++; times[d.process] == 1 {
+				first[d.process] = d
+			}
+		}
+		for _, name := range sortedKeys(first) {
+			d := first[name]
+			ended := d.why
+			if d.oom {
+				ended = "killed for memory"
+			}
+			out = append(out, Evidence{Source: "processes of " + h.host, At: pointer(d.at), Text: fmt.Sprintf("%s (pid %d) ended%s, %s in all", orThe(d.process), d.pid, why(ended), count(times[name], "time"))})
+		}
+	}
+	return out
 }
 
 // withoutOrdinary leaves out the ends in good order of a service that makes a

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -59,5 +60,21 @@ func TestPatternOfFailures(t *testing.T) {
 		if got := inv.pattern(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// A process that the kernel killed for memory ended once, also where two sources tell
+// of it; one that left in good order is no incident.
+func TestIncidents(t *testing.T) {
+	a, _ := steady(probe.Metric{Host: "local", Process: "python3", PID: 8, Name: probe.OpenFiles}, 256, func(float64) float64 { return 20 })
+	a.log.Events = []probe.Event{
+		{At: seconds(9), Host: "local", Kind: probe.ProcessExit, PID: 5, Process: "python3", Reason: "exit status 0"},
+		{At: seconds(20), Host: "local", Kind: probe.OOMKill, PID: 7, Reason: "cgroup out of memory"},
+		{At: seconds(20.1), Host: "local", Kind: probe.ProcessExit, PID: 7, Process: "python3", Reason: "killed by SIGKILL"},
+	}
+	inv := &investigation{a: a, t: a.targets[0], onset: &Onset{Status: NoOnset}, hops: []hop{{host: "local"}}}
+	got := inv.incidents()
+	if want := "python3 (pid 7) ended (killed for memory), 1 time in all"; len(got) != 1 || got[0].Text != want {
+		t.Errorf("%+v, want %q", got, want)
 	}
 }

@@ -180,15 +180,9 @@ func (c *investigation) healthy(g GeneratorState) Finding {
 	if t.idle > 0 {
 		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", count(t.idle, "reset"))})
 	}
-	for _, x := range c.facts {
-		if d := x[died]; t.failed > 0 && d.is == yes {
-			f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", d.text)
-			e := Evidence{Source: d.source, Text: d.text}
-			if d.at != nil {
-				e.At = pointer(*d.at)
-			}
-			f.Evidence = append(f.Evidence, e)
-		}
+	for _, e := range c.incidents() {
+		f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", e.Text)
+		f.Evidence = append(f.Evidence, e)
 	}
 	for i, r := range c.nearest() {
 		words := "; "
