@@ -226,6 +226,8 @@ func pathCauses() []rule {
 		{
 			cause: "failover", leg: path, any: []clue{atOnce}, must: []clue{atOnce},
 			weights: []weight{
+				{dialTimeouts, -5, 0},
+				{blackout, -4, 0},
 				{conntrackInvalid, -1.5, 0},
 				{mostlyEOF, -4, 0.3},
 				{relayed, -4, 0},

@@ -38,17 +38,24 @@ func (c *investigation) observeBlackout(f *facts) {
 	if c.onset.Status != Found && c.onset.Status != Transient {
 		return
 	}
+	var dark, tried, answered float64
+	first := -1.0
 	for _, s := range c.spells() {
-		// Who comes in its later half may wait until it is over.
-		half := (s.from + s.to) / 2
-		p := c.t.compose(c.a.window(s.from+1e-9), c.a.window(half)+1)
-		if s.to < c.from || p.attempts < 10 {
+		if s.to < c.from {
 			continue
 		}
-		f.setAt(blackout, isTrue(s.to-s.from >= 1 && p.ok <= 0.02*p.attempts), s.from, "client", "for %s nothing was answered: %s attempts",
-			wordSeconds(half-s.from), commas(p.attempts))
+		// Who comes in its later half may wait until it is over.
+		p := c.t.compose(c.a.window(s.from+1e-9), c.a.window((s.from+s.to)/2)+1)
+		dark, tried, answered = dark+s.to-s.from, tried+p.attempts, answered+p.ok
+		if first < 0 {
+			first = s.from
+		}
+	}
+	if tried < 10 {
 		return
 	}
+	f.setAt(blackout, isTrue(dark >= 1 && answered <= 0.02*tried), first, "client", "for %s nothing was answered: %s of the first %s attempts in it were",
+		wordSeconds(dark), commas(answered), commas(tried))
 }
 
 // observeInstant asks whether most open connections failed at one instant, each
@@ -67,7 +74,11 @@ func (c *investigation) observeInstant(f *facts) {
 		for _, cell := range w.Cells {
 			if cell.Fault.Failure() && cell.Fault != attack.Status && cell.Phase > attack.PhaseTLS || cell.Phase == attack.PhaseIdle {
 				k := float64(max(cell.WireResets, cell.Attempts))
-				lost[w.Index] += k
+				at := w.Index
+				if cell.Fault == attack.Timeout && cell.DueWindow >= 0 && cell.DueWindow < at {
+					at = cell.DueWindow // it was dead when the wait began
+				}
+				lost[at] += k
 				all += k
 			}
 		}
