@@ -74,7 +74,8 @@ func clientMain(file string) error {
 // load runs all stages of a profile.
 func load(p profiles.Profile) seen { return plan{Profile: p}.run() }
 
-// run runs the profile's stages in a simple open loop. The requests are sent by
+// run runs the profile's stages in a simple open loop, by the clock: its sleeps are the
+// pace of the load, and nothing waits by them for anything. The requests are sent by
 // net/http, with bodies that it cannot replay.
 func (pl plan) run() seen {
 	p := pl.Profile

@@ -367,8 +367,10 @@ func quantileOf(v []float64, q float64) float64 {
 	}
 	s := slices.Clone(v)
 	slices.Sort(s)
-	return s[int(q*float64(len(s)-1)+0.5)]
+	return quantileOfSorted(s, q)
 }
+
+func quantileOfSorted(v []float64, q float64) float64 { return v[int(q*float64(len(v)-1)+0.5)] }
 
 func meanCV(v []float64) (mean, cv float64) {
 	if len(v) == 0 {

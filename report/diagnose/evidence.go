@@ -172,12 +172,15 @@ func (c *investigation) onsetEvidence() []Evidence {
 	if c.address != nil {
 		out = append(out, Evidence{Source: "client", Text: c.address.text()})
 	}
-	for _, text := range []string{c.oneRequest(), c.pattern()} {
-		if text != "" {
-			out = append(out, Evidence{Source: "client", Text: text})
-		}
+	for _, text := range c.common {
+		out = append(out, Evidence{Source: "client", Text: text})
 	}
 	return out
+}
+
+// inCommon says what nearly all failures have in common.
+func (c *investigation) inCommon() []string {
+	return slices.DeleteFunc([]string{c.oneRequest(), c.pattern()}, func(s string) bool { return s == "" })
 }
 
 // oneRequest says that nearly all failures are of one of several requests, which
@@ -260,7 +263,8 @@ func (c *investigation) pattern() string {
 		gaps = append(gaps, number[i]-number[i-1])
 	}
 	middle := func(v []float64) (low, median, high float64) {
-		return quantileOf(v, 0.05), quantileOf(v, 0.5), quantileOf(v, 0.95)
+		slices.Sort(v)
+		return quantileOfSorted(v, 0.05), quantileOfSorted(v, 0.5), quantileOfSorted(v, 0.95)
 	}
 	if low, n, high := middle(served); n >= 5 && high-low <= max(1, 0.03*n) {
 		return fmt.Sprintf("they hit connections that had served %s requests", between(low, high))

@@ -165,13 +165,17 @@ func (c *investigation) grewUntilDeath(h *hypothesis) string {
 // that were open.
 func (c *investigation) growsWithTotal(r *resource, g climb) bool {
 	var value, total, load, inFlight, open []float64
+	sent, counted := 0.0, 0 // up to a window: runs last for days
 	for i, t := range r.at {
+		w := c.a.window(t)
+		for ; counted <= w && counted < len(c.t.attempts); counted++ {
+			sent += c.t.attempts[counted]
+		}
 		if t < g.from || t > g.to {
 			continue
 		}
-		w := c.a.window(t)
 		value = append(value, r.value[i])
-		total = append(total, c.sentBetween(0, t))
+		total = append(total, sent)
 		load = append(load, c.a.loadAt(t))
 		inFlight = append(inFlight, c.t.inFlight[w])
 		open = append(open, c.t.open[w])

@@ -53,6 +53,7 @@ type investigation struct {
 	loopback bool
 	censored bool // the generator was the limit before it could show
 	address  *badAddress
+	common   []string // what nearly all failures have in common
 	contrast []contrast
 
 	hypotheses []*hypothesis // most likely first
@@ -119,6 +120,7 @@ func (a *analysis) investigate(t *targetSeries, onsets []Onset) *investigation {
 		}
 	}
 	c.address = c.compareAddresses()
+	c.common = c.inCommon()
 	c.chooseInstance()
 	return c
 }
