@@ -309,7 +309,7 @@ func (s *apiServer) dropIdle(c *net.TCPConn) {
 		return
 	}
 	c.Close()
-	s.tally.count("idle-closes")
+	s.tally.count(idleCloses)
 }
 
 // bookTwoAccounts locks two accounts. Under concurrency every other request

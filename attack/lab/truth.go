@@ -75,8 +75,15 @@ func (t *tally) harmBy(what string, n int64) {
 	t.log[tallyKey{now.UnixMilli() / 100, what}] += n
 }
 
+// idleCloses is the name of connections that were closed for having rested too long.
+const idleCloses = "idle-closes"
+
 // lateAnswers is the name of answers that came after their callers had gone.
 const lateAnswers = "late-answers"
+
+// Least reports whether more resets may have been sent than were counted: what crosses
+// the close of an idle connection is reset by the kernel, which no injector sees.
+func (t Truth) Least() bool { return t.Counts[idleCloses] > 0 }
 
 // OnlyLate reports whether all harm was answers that came after their callers had
 // gone.

@@ -188,8 +188,12 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 	truth := running.Truth()
 	fmt.Fprintf(env.Stdout, "\nexpected %s, found %s\n", s.Cause, describe(got))
 	if truth.Source != "" {
-		fmt.Fprintf(env.Stdout, "resets sent as %s counted them: %s; as rampload did: %s\n",
-			truth.Source, report.FormatNumber(float64(truth.Resets)), report.FormatNumber(float64(r.Totals.WireResets)))
+		least := ""
+		if truth.Least() {
+			least = "at least "
+		}
+		fmt.Fprintf(env.Stdout, "resets sent as %s counted them: %s%s; as rampload did: %s\n",
+			truth.Source, least, report.FormatNumber(float64(truth.Resets)), report.FormatNumber(float64(r.Totals.WireResets)))
 	}
 	if stopErr != nil {
 		return false, notRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
