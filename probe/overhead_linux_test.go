@@ -115,7 +115,7 @@ func BenchmarkProbes(b *testing.B) {
 
 	sample := func(which ...probe.Sampler) (n int) {
 		for _, s := range which {
-			if err := s.Sample(b.Context(), func(probe.Reading) { n++ }); err != nil {
+			if err := s.Sample(b.Context(), func(probe.Sample) { n++ }); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -58,7 +58,8 @@ type Reading struct {
 // NoLimit is the Limit of a reading without one.
 func NoLimit() float64 { return math.NaN() }
 
-// Sample is a reading with its time.
+// Sample is a reading with the time at which it was read, on the clock of the
+// host that it was read on.
 type Sample struct {
 	At time.Duration
 	Reading
@@ -71,14 +72,15 @@ type Source struct {
 	Name string // "host", "process payments", "sockets", "kernel counters", "reset trace" ...
 }
 
-// Sampler reads values. Sample calls emit for each reading before it returns;
-// its cost should be small and bounded. It is called by one goroutine at a
+// Sampler reads values. Sample calls emit for each reading before it returns, with
+// the time at which it was read (see [Clock.Stamp]): nobody stamps it later. Its
+// cost should be small and bounded. It is called by one goroutine at a
 // time, at the session's rate. An error that matches [ErrUnsupported] ends the
 // source with that reason; any other is a gap of one reading, and the next call
 // tries again. Close releases what the sampler holds.
 type Sampler interface {
 	Source() Source
-	Sample(ctx context.Context, emit func(Reading)) error
+	Sample(ctx context.Context, emit func(Sample)) error
 	Close() error
 }
 
@@ -225,6 +227,23 @@ func (c Clock) Now() time.Duration { return time.Since(c.start) }
 
 // At returns the run's time of an instant with a monotonic reading.
 func (c Clock) At(t time.Time) time.Duration { return t.Sub(c.start) }
+
+// together is how long readings that follow each other share a time, so that a run
+// log keeps them as one record.
+const together = time.Millisecond
+
+// Stamp returns a function that gives each reading the time at which it is passed
+// on, and hands it to emit. Readings within a millisecond share a time. The function
+// belongs to one goroutine.
+func (c Clock) Stamp(emit func(Sample)) func(Reading) {
+	at, set := time.Duration(0), false
+	return func(r Reading) {
+		if now := c.Now(); !set || now-at >= together {
+			at, set = now, true
+		}
+		emit(Sample{at, r})
+	}
+}
 
 // Start returns the instant at which the clock reads 0.
 func (c Clock) Start() time.Time { return c.start }

@@ -36,7 +36,7 @@ func child(mode string) {
 		p, err := NewProcess(profiles.Process{Listen: n}, "", Options{})
 		if err == nil {
 			for range 2 {
-				err = p.Sample(context.Background(), func(r probe.Reading) { fmt.Println(r.Metric.Name, r.Metric.PID, r.Value) })
+				err = p.Sample(context.Background(), func(r probe.Sample) { fmt.Println(r.Metric.Name, r.Metric.PID, r.Value) })
 			}
 		}
 		fmt.Println("error:", err)

@@ -21,7 +21,7 @@ func TestHardLimitOfOpenFiles(t *testing.T) {
 	}
 	defer p.Close()
 	got := map[string]probe.Reading{}
-	if err := p.Sample(t.Context(), func(r probe.Reading) { got[r.Metric.Name] = r }); err != nil {
+	if err := p.Sample(t.Context(), func(r probe.Sample) { got[r.Metric.Name] = r.Reading }); err != nil {
 		t.Fatal(err)
 	}
 	hard, ok := got[probe.OpenFilesHard]

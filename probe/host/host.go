@@ -129,7 +129,7 @@ func (h *Host) Close() error {
 
 // Sample reads the machine. What cannot be read is left out and named by
 // Missing.
-func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (h *Host) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(h.closed)); err != nil {
 		return err
 	}
@@ -139,8 +139,9 @@ func (h *Host) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		h.slow = now
 	}
 	ctx = h.opts.context(ctx)
+	read := h.opts.Clock.Stamp(emit)
 	put := func(name, instance string, v, limit float64) {
-		emit(probe.Reading{Metric: probe.Metric{Host: h.name, Name: name, Instance: instance}, Value: v, Limit: limit})
+		read(probe.Reading{Metric: probe.Metric{Host: h.name, Name: name, Instance: instance}, Value: v, Limit: limit})
 	}
 
 	times, err := cpu.TimesWithContext(ctx, true)

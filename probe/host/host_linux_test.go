@@ -77,8 +77,8 @@ func TestHostFromFiles(t *testing.T) {
 	got := map[string][2]float64{}
 	read := func() {
 		clear(got)
-		if err := h.Sample(t.Context(), func(r probe.Reading) {
-			probetest.CheckReading(t, h.Source(), r)
+		if err := h.Sample(t.Context(), func(r probe.Sample) {
+			probetest.CheckReading(t, h.Source(), r.Reading)
 			got[r.Metric.Name+" "+r.Metric.Instance] = [2]float64{r.Value, r.Limit}
 		}); err != nil {
 			t.Fatal(err)
@@ -187,12 +187,12 @@ func TestSelf(t *testing.T) {
 	got := map[string]probe.Reading{}
 	read := func() {
 		clear(got)
-		if err := s.Sample(t.Context(), func(r probe.Reading) {
-			probetest.CheckReading(t, s.Source(), r)
+		if err := s.Sample(t.Context(), func(r probe.Sample) {
+			probetest.CheckReading(t, s.Source(), r.Reading)
 			if r.Metric.Host != "local" || r.Metric.Process != "rampload" || r.Metric.PID != int32(os.Getpid()) {
 				t.Errorf("%+v is not called rampload's", r.Metric)
 			}
-			got[r.Metric.Name] = r
+			got[r.Metric.Name] = r.Reading
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -150,7 +150,7 @@ func (p *Process) Close() error {
 
 // Sample reads the processes. While there is none it returns an error, which
 // matches [probe.ErrUnsupported] if they exist but may not be seen.
-func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (p *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(p.closed)); err != nil {
 		return err
 	}
@@ -163,11 +163,12 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		p.lookErr = p.look(ctx, now)
 	}
 	p.collectUsers()
+	read := p.opts.Clock.Stamp(emit)
 	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {
-			emit(r)
+			read(r)
 		}
 	}
 	if len(p.members) > 0 {

@@ -37,12 +37,12 @@ func watch(t *testing.T, sel profiles.Process, o Options) *Process {
 func sample(t *testing.T, p *Process) (readings map[int32]map[string]probe.Reading, err error) {
 	t.Helper()
 	readings = map[int32]map[string]probe.Reading{}
-	err = p.Sample(t.Context(), func(r probe.Reading) {
-		probetest.CheckReading(t, p.Source(), r)
+	err = p.Sample(t.Context(), func(r probe.Sample) {
+		probetest.CheckReading(t, p.Source(), r.Reading)
 		if readings[r.Metric.PID] == nil {
 			readings[r.Metric.PID] = map[string]probe.Reading{}
 		}
-		readings[r.Metric.PID][r.Metric.Name] = r
+		readings[r.Metric.PID][r.Metric.Name] = r.Reading
 	})
 	return readings, err
 }

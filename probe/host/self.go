@@ -65,12 +65,13 @@ func (s *Self) Missing() []*probe.Unsupported { return s.process.Missing() }
 func (s *Self) Close() error { return s.process.Close() }
 
 // Sample reads rampload's process and its runtime.
-func (s *Self) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (s *Self) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(s.process.closed)); err != nil {
 		return err
 	}
+	read := s.process.opts.Clock.Stamp(emit)
 	s.readRuntime(func(name string, v float64) {
-		emit(probe.Reading{
+		read(probe.Reading{
 			Metric: probe.Metric{Host: selfHost, Process: selfLabel, PID: s.pid, Name: name},
 			Value:  v, Limit: probe.NoLimit(),
 		})

@@ -96,7 +96,7 @@ func (c *Cgroup) Close() error {
 const recheckAfter = 2 * time.Second
 
 // Sample reads the limits. A process that ended leaves a gap.
-func (c *Cgroup) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (c *Cgroup) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(c.closed)); err != nil {
 		return err
 	}
@@ -104,8 +104,9 @@ func (c *Cgroup) Sample(ctx context.Context, emit func(probe.Reading)) error {
 		return err
 	}
 	var errs []error
+	read := c.opts.Clock.Stamp(emit)
 	for _, g := range c.groups {
-		errs = append(errs, c.sample(g, emit))
+		errs = append(errs, c.sample(g, read))
 	}
 	return errors.Join(errs...)
 }

@@ -138,13 +138,14 @@ func (c *Counters) Close() error {
 }
 
 // Sample reads the counters. A file that cannot be read any more leaves a gap.
-func (c *Counters) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (c *Counters) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(c.closed)); err != nil {
 		return err
 	}
 	var errs []error
+	read := c.opts.Clock.Stamp(emit)
 	put := func(name, instance string, v, limit float64) {
-		emit(probe.Reading{Metric: c.opts.metric(name, instance), Value: v, Limit: limit})
+		read(probe.Reading{Metric: c.opts.metric(name, instance), Value: v, Limit: limit})
 	}
 	for _, t := range c.tcp {
 		errs = append(errs, t.emit(put))

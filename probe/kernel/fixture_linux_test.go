@@ -22,8 +22,8 @@ func golden(t *testing.T, name string, s probe.Sampler) {
 	t.Helper()
 	var b strings.Builder
 	for range 2 {
-		if err := s.Sample(t.Context(), func(r probe.Reading) {
-			probetest.CheckReading(t, s.Source(), r)
+		if err := s.Sample(t.Context(), func(r probe.Sample) {
+			probetest.CheckReading(t, s.Source(), r.Reading)
 			fmt.Fprintf(&b, "%s %q %d %s %q %v %v\n", r.Metric.Host, r.Metric.Process, r.Metric.PID, r.Metric.Name, r.Metric.Instance, r.Value, r.Limit)
 		}); err != nil {
 			t.Errorf("sample: %v", err)
@@ -149,7 +149,7 @@ func TestMissingFiles(t *testing.T) {
 		}
 	}
 	some := 0
-	_ = c.Sample(t.Context(), func(probe.Reading) { some++ })
+	_ = c.Sample(t.Context(), func(probe.Sample) { some++ })
 	if some != 4 {
 		t.Errorf("%d readings of net/snmp, want 4", some)
 	}

@@ -20,7 +20,7 @@ type none struct{ source probe.Source }
 func (n *none) Source() probe.Source { return n.source }
 
 // Sample returns that nothing can be measured here.
-func (n *none) Sample(context.Context, func(probe.Reading)) error { return unsupported(n.source.Name) }
+func (n *none) Sample(context.Context, func(probe.Sample)) error { return unsupported(n.source.Name) }
 
 // Missing returns nothing: the sampler cannot be opened.
 func (n *none) Missing() []*probe.Unsupported { return nil }

@@ -59,7 +59,7 @@ func TestSamplersKeepTheContract(t *testing.T) {
 func value(t *testing.T, s probe.Sampler, name, instance string) (v, limit float64) {
 	t.Helper()
 	v, limit = -1, -1
-	if err := s.Sample(t.Context(), func(r probe.Reading) {
+	if err := s.Sample(t.Context(), func(r probe.Sample) {
 		if r.Metric.Name == name && r.Metric.Instance == instance {
 			v, limit = r.Value, r.Limit
 		}
@@ -207,7 +207,7 @@ func TestCountersAgainstNstat(t *testing.T) {
 	}
 	read := func() map[string]float64 {
 		got := map[string]float64{}
-		if err := c.Sample(t.Context(), func(r probe.Reading) {
+		if err := c.Sample(t.Context(), func(r probe.Sample) {
 			if _, ok := want[r.Metric.Name]; ok {
 				got[r.Metric.Name] = r.Value
 			}
@@ -411,8 +411,8 @@ func TestProcessNetworkFollows(t *testing.T) {
 	}
 	defer s.Close()
 	found := false
-	if err := s.Sample(t.Context(), func(r probe.Reading) {
-		probetest.CheckReading(t, s.Source(), r)
+	if err := s.Sample(t.Context(), func(r probe.Sample) {
+		probetest.CheckReading(t, s.Source(), r.Reading)
 		if r.Metric.Process != "payments" {
 			t.Errorf("%+v is not labelled", r.Metric)
 		}
@@ -426,15 +426,15 @@ func TestProcessNetworkFollows(t *testing.T) {
 		t.Errorf("listener of the namespace: %v, %v", found, err)
 	}
 	pids = []int32{int32(os.Getpid())} // restarted in our own namespace
-	if err := s.Sample(t.Context(), func(r probe.Reading) { t.Errorf("%+v: our namespace is read elsewhere", r) }); err != nil {
+	if err := s.Sample(t.Context(), func(r probe.Sample) { t.Errorf("%+v: our namespace is read elsewhere", r) }); err != nil {
 		t.Error(err)
 	}
 	pids = nil
-	if err := s.Sample(t.Context(), func(r probe.Reading) { t.Errorf("%+v of no process", r) }); err == nil {
+	if err := s.Sample(t.Context(), func(r probe.Sample) { t.Errorf("%+v of no process", r) }); err == nil {
 		t.Error("no process is no error")
 	}
 	pids = []int32{1<<31 - 2}
-	if err := s.Sample(t.Context(), func(r probe.Reading) { t.Errorf("%+v of an ended process", r) }); err == nil {
+	if err := s.Sample(t.Context(), func(r probe.Sample) { t.Errorf("%+v of an ended process", r) }); err == nil {
 		t.Error("an ended process is no error")
 	}
 }
@@ -578,7 +578,7 @@ func TestOOMKill(t *testing.T) {
 	var kill probe.Event
 	after := before
 	waitFor(t, func() bool {
-		_ = c.Sample(t.Context(), func(r probe.Reading) {
+		_ = c.Sample(t.Context(), func(r probe.Sample) {
 			if r.Metric.Name == probe.OOMKills {
 				after = r.Value
 			}

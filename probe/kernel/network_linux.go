@@ -73,7 +73,7 @@ func (n *ProcessNetwork) leave() error {
 }
 
 // Sample reads the namespace that the processes are in now.
-func (n *ProcessNetwork) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (n *ProcessNetwork) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(n.closed)); err != nil {
 		return err
 	}

@@ -109,12 +109,13 @@ func (s *Sockets) Close() error {
 }
 
 // Sample reads the sockets.
-func (s *Sockets) Sample(ctx context.Context, emit func(probe.Reading)) error {
+func (s *Sockets) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if err := cmp.Or(ctx.Err(), closedErr(s.closed)); err != nil {
 		return err
 	}
+	read := s.opts.Clock.Stamp(emit)
 	s.limits.read()
-	s.counts(emit)
+	s.counts(read)
 	if s.diag == nil {
 		return nil
 	}
@@ -126,19 +127,19 @@ func (s *Sockets) Sample(ctx context.Context, emit func(probe.Reading)) error {
 	if err != nil {
 		return err
 	}
-	s.listeners.emitQueues(s.opts, emit)
+	s.listeners.emitQueues(s.opts, read)
 
 	now := time.Now()
 	if s.unixWalk.ready(now) {
-		s.unixWalk.spent(now, s.unixQueues(emit))
+		s.unixWalk.spent(now, s.unixQueues(read))
 	}
 	switch {
 	case s.list.ready(now):
-		cost, err := s.listAll(ctx, emit)
+		cost, err := s.listAll(ctx, read)
 		s.list.spent(now, cost)
 		return err
 	case s.walk.ready(now):
-		cost, err := s.walkWaiting(ctx, emit)
+		cost, err := s.walkWaiting(ctx, read)
 		s.walk.spent(now, cost)
 		return err
 	}

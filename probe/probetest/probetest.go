@@ -33,7 +33,7 @@ func RunSampler(t *testing.T, open func(t *testing.T) probe.Sampler) {
 	t.Run("leaks", func(t *testing.T) {
 		leaks(t, func() {
 			s := open(t)
-			_ = s.Sample(t.Context(), func(probe.Reading) {})
+			_ = s.Sample(t.Context(), func(probe.Sample) {})
 			closeSource(t, s)
 		})
 	})
@@ -44,16 +44,19 @@ func samplerReadings(t *testing.T, s probe.Sampler) {
 	source := s.Source()
 	CheckSource(t, source)
 	totals := map[probe.Metric]float64{}
-	some := false
+	some, last := false, time.Duration(0)
 	for i := range readings {
 		seen := map[probe.Metric]bool{}
 		returned := false
-		err := s.Sample(t.Context(), func(r probe.Reading) {
+		err := s.Sample(t.Context(), func(r probe.Sample) {
 			if returned {
 				t.Errorf("emit was called after Sample had returned: %+v", r)
 			}
-			some = true
-			CheckReading(t, source, r)
+			if some && r.At < last {
+				t.Errorf("%+v was read before the reading before it, at %v", r, last)
+			}
+			some, last = true, r.At
+			CheckReading(t, source, r.Reading)
 			if seen[r.Metric] {
 				t.Errorf("reading %d holds %+v twice", i, r.Metric)
 			}
@@ -102,17 +105,17 @@ func samplerCanceled(t *testing.T, s probe.Sampler) {
 	defer closeSource(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := s.Sample(ctx, func(r probe.Reading) { t.Errorf("reading after the context ended: %+v", r) })
+	err := s.Sample(ctx, func(r probe.Sample) { t.Errorf("reading after the context ended: %+v", r) })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("sample with an ended context: %v, want context.Canceled", err)
 	}
 }
 
 func samplerClose(t *testing.T, s probe.Sampler) {
-	_ = s.Sample(t.Context(), func(probe.Reading) {})
+	_ = s.Sample(t.Context(), func(probe.Sample) {})
 	closeSource(t, s)
 	closeSource(t, s)
-	_ = s.Sample(t.Context(), func(probe.Reading) {}) // whatever it does, it lives
+	_ = s.Sample(t.Context(), func(probe.Sample) {}) // whatever it does, it lives
 }
 
 func closeSource(t *testing.T, s probe.Sampler) {
@@ -285,7 +288,7 @@ func Absent(t testing.TB, s probe.Sampler, names ...string) string {
 	t.Helper()
 	said := ""
 	for range readings {
-		err := s.Sample(context.Background(), func(r probe.Reading) {
+		err := s.Sample(context.Background(), func(r probe.Sample) {
 			for _, name := range names {
 				if r.Metric.Name == name {
 					t.Errorf("%+v, which cannot be read here", r)

@@ -42,15 +42,15 @@ func write(t *testing.T, trailer bool) (log []byte, beforeLast int) {
 		t.Fatal(err)
 	}
 	w.Address(attack.Address{Target: 0, Index: 1, Addr: addr})
-	w.Samples(-time.Second, []probe.Reading{
-		{Metric: openFiles, Value: 12, Limit: 64},
-		{Metric: load1, Value: 0.5, Limit: math.NaN()},
+	w.Samples([]probe.Sample{
+		{At: -time.Second, Reading: probe.Reading{Metric: openFiles, Value: 12, Limit: 64}},
+		{At: -time.Second, Reading: probe.Reading{Metric: load1, Value: 0.5, Limit: math.NaN()}},
 	})
 	w.Window(attack.Window{Index: 0, Scheduled: 10, Sent: 10})
 	w.Event(probe.Event{Kind: probe.ProcessExit, At: 300 * time.Millisecond, Host: "local"})
 	w.Event(probe.Event{Kind: probe.RSTSent, At: 200 * time.Millisecond, Host: "local", Reason: "TCP_STATE"})
 	w.Failure(attack.Failure{Attempt: attack.Attempt{Request: 3, End: 310 * time.Millisecond, Fault: attack.Reset}})
-	w.Samples(time.Second, []probe.Reading{{Metric: openFiles, Value: 64, Limit: 64}})
+	w.Samples([]probe.Sample{{At: time.Second, Reading: probe.Reading{Metric: openFiles, Value: 64, Limit: 64}}})
 	beforeLast = buf.Len()
 	w.Window(attack.Window{
 		Index: 1, Scheduled: 12, Sent: 11, Unsent: 1,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -73,12 +72,25 @@ func (w *Writer) Failure(f attack.Failure) {
 	w.append(frameFailure, w.scratch)
 }
 
-// Samples records the readings that were taken together at one time.
-func (w *Writer) Samples(at time.Duration, readings []probe.Reading) {
+// Samples records readings. Those that follow each other with the same time take
+// one record.
+func (w *Writer) Samples(samples []probe.Sample) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for len(samples) > 0 {
+		n := 1
+		for n < len(samples) && samples[n].At == samples[0].At {
+			n++
+		}
+		w.together(samples[:n])
+		samples = samples[n:]
+	}
+}
+
+// together records samples of one time.
+func (w *Writer) together(samples []probe.Sample) {
 	w.samples = w.samples[:0]
-	for _, r := range readings {
+	for _, r := range samples {
 		id, ok := w.metrics[r.Metric]
 		if !ok {
 			id = uint32(len(w.metrics))
@@ -88,7 +100,7 @@ func (w *Writer) Samples(at time.Duration, readings []probe.Reading) {
 		}
 		w.samples = append(w.samples, probe.IDSample{ID: id, Value: r.Value, Limit: r.Limit})
 	}
-	w.scratch = probe.AppendSamples(w.scratch[:0], at, w.samples)
+	w.scratch = probe.AppendSamples(w.scratch[:0], samples[0].At, w.samples)
 	w.append(frameSamples, w.scratch)
 }
 

@@ -59,8 +59,8 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 	for i, t := range p.Targets {
 		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(t, addrs[i]))
 	}
-	watched := watchHosts(p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace)
-	defer watched.close()
+	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace)
+	defer watched.Close()
 	fmt.Fprintln(w, "\nprobes")
 	for _, s := range watched.describe(ctx) {
 		fmt.Fprintf(w, "  %s\n", s)

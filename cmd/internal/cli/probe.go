@@ -84,13 +84,13 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	clock := probe.NewClock(time.Now())
-	w := watchHosts([]profiles.Host{host}, nil, nil, clock, true)
+	w := watchHosts(ctx, []profiles.Host{host}, nil, nil, clock, true)
 	view := newProbeView()
 
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	for _, watcher := range w.watchers {
+	for _, watcher := range w.Watchers {
 		wg.Go(func() {
 			if err := watcher.Watch(ctx, view.event); err != nil {
 				view.missing(watcher.Source(), err)
@@ -98,20 +98,20 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 		})
 	}
 	defer func() {
-		for _, s := range w.samplers {
+		for _, s := range w.Samplers {
 			s.Close()
 		}
 	}()
 	read := func() {
-		for _, s := range w.samplers {
-			var readings []probe.Reading
-			err := s.Sample(ctx, func(r probe.Reading) { readings = append(readings, r) })
-			view.readings(clock.Now(), s.Source(), readings, err)
+		for _, s := range w.Samplers {
+			var readings []probe.Sample
+			err := s.Sample(ctx, func(r probe.Sample) { readings = append(readings, r) })
+			view.readings(s.Source(), readings, err)
 			if events, ok := s.(probe.EventSource); ok {
 				events.DrainEvents(view.event)
 			}
 		}
-		for _, m := range w.missing {
+		for _, m := range w.Missing {
 			view.missing(m.Source, errors.New(m.Reason))
 		}
 	}

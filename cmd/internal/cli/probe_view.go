@@ -42,27 +42,29 @@ func newProbeView() *probeView {
 	return &probeView{rows: map[probe.Metric]*probeRow{}, sources: map[probe.Source]string{}}
 }
 
-func (v *probeView) readings(at time.Duration, source probe.Source, readings []probe.Reading, err error) {
+func (v *probeView) readings(source probe.Source, samples []probe.Sample, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sources[source] = ""
 	if err != nil {
 		v.sources[source] = err.Error()
 	}
-	for _, r := range readings {
+	latest := time.Duration(math.MinInt64)
+	for _, r := range samples {
+		latest = max(latest, r.At)
 		row := v.rows[r.Metric]
 		if row == nil {
 			row = &probeRow{}
 			v.rows[r.Metric] = row
 		}
 		row.before, row.previous = row.at, row.value
-		row.at, row.value, row.limit = at, r.Value, r.Limit
+		row.at, row.value, row.limit = r.At, r.Value, r.Limit
 		row.peak = max(row.peak, r.Value)
 		row.readings++
 	}
 	// A process that ended must not linger as if it were there.
 	for m, row := range v.rows {
-		if m.PID != 0 && at-row.at > 5*time.Second {
+		if m.PID != 0 && m.Host == source.Host && len(samples) > 0 && latest-row.at > 5*time.Second {
 			delete(v.rows, m)
 		}
 	}

@@ -130,7 +130,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		// and memory is at its final size from the start.
 		defer debug.SetGCPercent(debug.SetGCPercent(directGC))
 	}
-	watched := watchHosts(p.Hosts, p.Targets, addrs, clock, opt.trace)
+	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.trace)
 	for _, w := range append(warnings, watched.alreadyFull(ctx)...) {
 		fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
 	}
@@ -144,7 +144,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		recorder = newFailureLog(log, env.Stderr, targetNames(p), id, start)
 	}
 	outcome, err := session.Run(ctx, session.Config{
-		Clock: clock, Loader: loader, Samplers: watched.samplers, Watchers: watched.watchers, Recorder: recorder,
+		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: recorder,
 		SampleEvery: opt.sampleEvery, CoolDown: coolDown,
 		Targets: targetNames(p), Interval: windowInterval, Offered: plan.rate, AbortIf: p.AbortIf, Progress: progress.update,
 		Search: plan.search(log), After: idleStage(p, id, log, progress),
@@ -152,7 +152,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	progress.done()
 	trailer := runlog.Trailer{
 		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
-		Aborted: outcome.Aborted, Sources: append(outcome.Sources, watched.missing...),
+		Aborted: outcome.Aborted, Sources: append(outcome.Sources, watched.Missing...),
 	}
 	if err != nil {
 		trailer.Error = err.Error()

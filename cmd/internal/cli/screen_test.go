@@ -53,12 +53,15 @@ func busyView() *probeView {
 	src := probe.Source{Host: "local", Name: "sockets"}
 	for i, at := range []time.Duration{0, time.Second} {
 		n := float64(i)
-		v.readings(at, src, []probe.Reading{
-			{Metric: file, Value: 1000 + 24*n, Limit: 1024},
-			{Metric: queue, Value: 110 * n, Limit: 128},
-			{Metric: ports, Value: 2000 + n, Limit: 28232},
-			{Metric: cpu, Value: 0.31, Limit: 1},
-			{Metric: overflows, Value: 100 + 57*n, Limit: math.NaN()},
+		sample := func(m probe.Metric, value, limit float64) probe.Sample {
+			return probe.Sample{At: at, Reading: probe.Reading{Metric: m, Value: value, Limit: limit}}
+		}
+		v.readings(src, []probe.Sample{
+			sample(file, 1000+24*n, 1024),
+			sample(queue, 110*n, 128),
+			sample(ports, 2000+n, 28232),
+			sample(cpu, 0.31, 1),
+			sample(overflows, 100+57*n, math.NaN()),
 		}, nil)
 	}
 	v.missing(probe.Source{Host: "local", Name: "reset trace"},
@@ -101,7 +104,9 @@ func TestProbeJSON(t *testing.T) {
 
 func TestVanishedProcessLeavesTheScreen(t *testing.T) {
 	v := busyView()
-	v.readings(20*time.Second, probe.Source{Host: "local", Name: "process payments"}, nil, errors.New("no process"))
+	v.readings(probe.Source{Host: "local", Name: "process payments"}, nil, errors.New("no process"))
+	load := probe.Reading{Metric: probe.Metric{Host: "local", Name: probe.Load1}, Value: 1, Limit: math.NaN()}
+	v.readings(probe.Source{Host: "local", Name: "host"}, []probe.Sample{{At: 20 * time.Second, Reading: load}}, nil)
 	if screen := v.screen(80, 24, false); strings.Contains(screen, "4127] ") {
 		t.Errorf("a process that is gone is still shown:\n%s", screen)
 	}

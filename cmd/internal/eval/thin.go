@@ -278,14 +278,14 @@ func WriteLog(to io.Writer, log *runlog.Log) error {
 	for _, f := range log.Failures {
 		w.Failure(f)
 	}
-	at := map[time.Duration][]probe.Reading{}
+	at := map[time.Duration][]probe.Sample{}
 	for _, s := range log.Series {
 		for i, t := range s.At {
-			at[t] = append(at[t], probe.Reading{Metric: s.Metric, Value: s.Value[i], Limit: s.Limit[i]})
+			at[t] = append(at[t], probe.Sample{At: t, Reading: probe.Reading{Metric: s.Metric, Value: s.Value[i], Limit: s.Limit[i]}})
 		}
 	}
 	for _, t := range sortedKeys(at) {
-		w.Samples(t, at[t])
+		w.Samples(at[t])
 	}
 	for _, e := range log.Events {
 		w.Event(e)

@@ -155,7 +155,7 @@ func (l *live) lastSecond() (achieved float64, p99 time.Duration) {
 }
 
 // readings keeps the latest use of every limited resource.
-func (l *live) readings(rs []probe.Reading) {
+func (l *live) readings(rs []probe.Sample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range rs {

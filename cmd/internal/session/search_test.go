@@ -172,7 +172,7 @@ func TestSearchWithLateWindows(t *testing.T) {
 // The next load waits for this machine's ports, but not for ever.
 func TestSearchWaitsForPorts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ports := probe.Reading{Metric: probe.Metric{Host: profiles.LocalHost, Name: probe.EphemeralPorts}, Value: 20_000, Limit: 28_000}
+		ports := probe.Sample{Reading: probe.Reading{Metric: probe.Metric{Host: profiles.LocalHost, Name: probe.EphemeralPorts}, Value: 20_000, Limit: 28_000}}
 		target := &limitedTarget{capacity: 1e6}
 		target.schedule = new(schedule.Growing)
 		target.clock = probe.NewClock(time.Now())
@@ -191,14 +191,14 @@ func TestSearchWaitsForPorts(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		l := newLive(cfg, cancel)
-		l.readings([]probe.Reading{ports})
+		l.readings([]probe.Sample{ports})
 		go func() {
 			time.Sleep(30 * time.Second) // in the first pause
 			ports.Value = 1000
-			l.readings([]probe.Reading{ports})
+			l.readings([]probe.Sample{ports})
 			time.Sleep(10 * time.Second) // in the second step
 			ports.Value = 20_000
-			l.readings([]probe.Reading{ports})
+			l.readings([]probe.Sample{ports})
 		}()
 		if _, err := l.load(ctx); err != nil {
 			t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 // methods are called from several goroutines.
 type Recorder interface {
 	attack.Sink
-	Samples(at time.Duration, readings []probe.Reading)
+	Samples([]probe.Sample)
 	Event(probe.Event)
 }
 

@@ -48,6 +48,7 @@ func (l steadyLoader) Run(ctx context.Context, sink attack.Sink) (attack.Summary
 // scriptedSampler returns the errors of its script in turn, then good readings.
 type scriptedSampler struct {
 	name   string
+	clock  probe.Clock
 	script []error
 	reads  int
 	closed bool
@@ -55,12 +56,12 @@ type scriptedSampler struct {
 
 func (s *scriptedSampler) Source() probe.Source { return probe.Source{Host: "local", Name: s.name} }
 func (s *scriptedSampler) Close() error         { s.closed = true; return nil }
-func (s *scriptedSampler) Sample(_ context.Context, emit func(probe.Reading)) error {
+func (s *scriptedSampler) Sample(_ context.Context, emit func(probe.Sample)) error {
 	s.reads++
 	if s.reads <= len(s.script) && s.script[s.reads-1] != nil {
 		return s.script[s.reads-1]
 	}
-	emit(probe.Reading{Metric: probe.Metric{Host: "local", Name: probe.FileTable}, Value: float64(s.reads), Limit: 100})
+	s.clock.Stamp(emit)(probe.Reading{Metric: probe.Metric{Host: "local", Name: probe.FileTable}, Value: float64(s.reads), Limit: 100})
 	return nil
 }
 
@@ -89,9 +90,11 @@ func (m *memory) Window(attack.Window)   { m.mu.Lock(); m.windows++; m.mu.Unlock
 func (m *memory) Failure(attack.Failure) { m.mu.Lock(); m.failures++; m.mu.Unlock() }
 func (m *memory) Event(e probe.Event)    { m.mu.Lock(); m.events = append(m.events, e); m.mu.Unlock() }
 
-func (m *memory) Samples(at time.Duration, _ []probe.Reading) {
+func (m *memory) Samples(samples []probe.Sample) {
 	m.mu.Lock()
-	m.samples = append(m.samples, at)
+	for _, s := range samples {
+		m.samples = append(m.samples, s.At)
+	}
 	m.mu.Unlock()
 }
 
@@ -107,7 +110,7 @@ func TestRunRecordsBaselineLoadAndCoolDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		cfg := config(&steadyLoader{length: 10 * time.Second}, m)
-		good := &scriptedSampler{name: "host"}
+		good := &scriptedSampler{clock: cfg.Clock, name: "host"}
 		cfg.Samplers = []probe.Sampler{good}
 		cfg.Watchers = []probe.Watcher{watcher{}}
 		var last Progress
@@ -180,11 +183,11 @@ func TestSourcesFailEachInTheirOwnWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		cfg := config(&steadyLoader{length: 5 * time.Second}, m)
-		gap := &scriptedSampler{name: "gap", script: append([]error{nil, nil}, silent[:8]...)}
+		gap := &scriptedSampler{clock: cfg.Clock, name: "gap", script: append([]error{nil, nil}, silent[:8]...)}
 		cfg.Samplers = []probe.Sampler{
-			&scriptedSampler{name: "never", script: silent},
-			&scriptedSampler{name: "unsupported", script: []error{unsupported}},
-			&scriptedSampler{name: "lost", script: []error{nil, nil, unsupported}},
+			&scriptedSampler{clock: cfg.Clock, name: "never", script: silent},
+			&scriptedSampler{clock: cfg.Clock, name: "unsupported", script: []error{unsupported}},
+			&scriptedSampler{clock: cfg.Clock, name: "lost", script: []error{nil, nil, unsupported}},
 			gap,
 		}
 		cfg.Watchers = []probe.Watcher{watcher{err: unsupported}}
@@ -244,7 +247,7 @@ func TestAfterTheLoad(t *testing.T) {
 				if c.noLoad {
 					cfg.Loader = nil
 				}
-				cfg.Samplers = []probe.Sampler{&scriptedSampler{name: "host"}}
+				cfg.Samplers = []probe.Sampler{&scriptedSampler{clock: cfg.Clock, name: "host"}}
 				called := false
 				cfg.After = func(ctx context.Context) error {
 					called = true

@@ -25,17 +25,16 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 	defer ticker.Stop()
 
 	var (
-		readings []probe.Reading
-		lastGood = cfg.Clock.Now()
+		readings []probe.Sample
+		lastGood time.Duration // on the clock of the source
 		failures int
 		reason   string
 	)
 	for {
 		readings = readings[:0]
 		cost, err := measureCPU(func() error {
-			return s.Sample(ctx, func(r probe.Reading) { readings = append(readings, r) })
+			return s.Sample(ctx, func(r probe.Sample) { readings = append(readings, r) })
 		})
-		now := cfg.Clock.Now()
 		status.CPU += cost
 		if events, ok := s.(probe.EventSource); ok {
 			events.DrainEvents(func(e probe.Event) { cfg.Recorder.Event(e) })
@@ -54,6 +53,7 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 			reason = err.Error()
 		}
 		if len(readings) > 0 {
+			now := readings[len(readings)-1].At
 			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*cfg.SampleEvery {
 				cfg.Recorder.Event(probe.Event{
 					Kind: probe.Gap, At: lastGood, Source: status.Source,
@@ -62,7 +62,7 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 			}
 			lastGood = now
 			status.Reads++
-			cfg.Recorder.Samples(now, readings)
+			cfg.Recorder.Samples(readings)
 			live.readings(readings)
 		}
 		select {
