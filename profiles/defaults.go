@@ -158,9 +158,10 @@ func (p Profile) clone() Profile {
 		t := &p.Targets[i]
 		t.Hosts = slices.Clone(t.Hosts)
 		t.Expect = slices.Clone(t.Expect)
-		t.Requests = slices.Clone(t.Requests)
-		for j := range t.Requests {
-			t.Requests[j].Headers = slices.Clone(t.Requests[j].Headers)
+		t.Requests = cloneRequests(t.Requests)
+		t.Read = slices.Clone(t.Read)
+		for j := range t.Read {
+			t.Read[j].Requests = cloneRequests(t.Read[j].Requests)
 		}
 	}
 	p.Load = slices.Clone(p.Load)
@@ -174,4 +175,12 @@ func (p Profile) clone() Profile {
 	p.AbortIf = slices.Clone(p.AbortIf)
 	p.Secrets.values = slices.Clone(p.Secrets.values)
 	return p
+}
+
+func cloneRequests(requests []Request) []Request {
+	requests = slices.Clone(requests)
+	for i := range requests {
+		requests[i].Headers = slices.Clone(requests[i].Headers)
+	}
+	return requests
 }

@@ -34,6 +34,7 @@ type Target struct {
 	Share    float64  // of the total rate, in (0,1]; all shares add up to 1
 	Requests []Request
 	File     string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
+	Read     []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
 	Expect   StatusSet // statuses that count as success
 }
 

@@ -61,15 +61,17 @@ func (p Profile) Redactor() Redactor {
 		secrets.Add(password)
 	}
 	for _, t := range p.Targets {
-		fromURL(t.URL)
-		for _, r := range t.Requests {
-			for _, h := range r.Headers {
-				if !SensitiveHeader(h.Name) {
-					continue
-				}
-				secrets.Add(h.Value)
-				if _, credentials, ok := strings.Cut(h.Value, " "); ok { // after the scheme
-					secrets.Add(strings.TrimSpace(credentials))
+		for _, base := range t.Bases() {
+			fromURL(base.URL)
+			for _, r := range base.Requests {
+				for _, h := range r.Headers {
+					if !SensitiveHeader(h.Name) {
+						continue
+					}
+					secrets.Add(h.Value)
+					if _, credentials, ok := strings.Cut(h.Value, " "); ok { // after the scheme
+						secrets.Add(strings.TrimSpace(credentials))
+					}
 				}
 			}
 		}
@@ -164,17 +166,10 @@ func (p Profile) Redacted() Profile {
 		t := &p.Targets[i]
 		t.URL = r.url(t.URL)
 		t.File = r.Redact(t.File)
-		for j := range t.Requests {
-			q := &t.Requests[j]
-			q.Path = r.path(q.Path)
-			q.Body, q.BodyFile = r.Redact(q.Body), r.Redact(q.BodyFile)
-			for k := range q.Headers {
-				h := &q.Headers[k]
-				h.Value = r.Redact(h.Value)
-				if SensitiveHeader(h.Name) {
-					h.Value = redacted
-				}
-			}
+		r.requests(t.Requests)
+		for j := range t.Read {
+			t.Read[j].URL = r.url(t.Read[j].URL)
+			r.requests(t.Read[j].Requests)
 		}
 	}
 	c := &p.Client.TLS
@@ -195,6 +190,22 @@ func (p Profile) Redacted() Profile {
 		}
 	}
 	return p
+}
+
+// requests redacts requests in place.
+func (r Redactor) requests(requests []Request) {
+	for i := range requests {
+		q := &requests[i]
+		q.Path = r.path(q.Path)
+		q.Body, q.BodyFile = r.Redact(q.Body), r.Redact(q.BodyFile)
+		for k := range q.Headers {
+			h := &q.Headers[k]
+			h.Value = r.Redact(h.Value)
+			if SensitiveHeader(h.Name) {
+				h.Value = redacted
+			}
+		}
+	}
 }
 
 // url redacts a URL and keeps it one.

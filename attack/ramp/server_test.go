@@ -222,7 +222,12 @@ func TestTargetsFromAFile(t *testing.T) {
 			}
 			p := testProfile(holdStage(400, 500*time.Millisecond))
 			p.Targets[0].URL, p.Targets[0].Requests = "", nil
-			p.Targets[0].File = writeFile(t, "GET "+urls[0]+"/a\nX-Tenant: red\n\nGET "+urls[1]+"/a\nX-Tenant: red\n")
+			p.Targets[0].File = "targets.http"
+			for _, url := range urls {
+				p.Targets[0].Read = append(p.Targets[0].Read, profiles.Base{URL: url, Requests: []profiles.Request{
+					{Method: "GET", Path: "/a", Headers: []profiles.Header{{Name: "X-Tenant", Value: "red"}}, Weight: 1},
+				}})
+			}
 			rec := runReal(t, engine, Config{Profile: p})
 			m, err := schedule.NewMix([]float64{1}, [][]float64{{1, 1}})
 			if err != nil {

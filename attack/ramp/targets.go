@@ -1,18 +1,10 @@
 package ramp
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
-	"net/url"
-	"os"
 	"slices"
 	"strings"
-	"unicode"
-
-	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
@@ -20,101 +12,15 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-// maxTargetFile bounds the number of targets read from a file.
-const maxTargetFile = 65_000
-
-// ReadTargets reads a file of targets in vegeta's HTTP or JSON format with
-// vegeta's own readers; bodies named by @ are read relative to the working
-// directory, as vegeta does. It returns a target for each scheme and host, in
-// order of appearance, each request with weight 1, and the host as name.
-func ReadTargets(path string) ([]profiles.Target, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read targets: %w", err)
-	}
-	defer f.Close()
-	src := bufio.NewReader(f)
-	next := vegeta.NewHTTPTargeter(src, nil, nil)
-	if first, err := firstByte(src); err == nil && first == '{' {
-		next = vegeta.NewJSONTargeter(src, nil, nil)
-	}
-	var out []profiles.Target
-	byBase := make(map[string]int)
-	for n := 1; ; n++ {
-		var t vegeta.Target
-		if err := next(&t); errors.Is(err, vegeta.ErrNoTargets) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("read targets: %s: target %d: %w", path, n, err)
-		}
-		if n > maxTargetFile {
-			return nil, fmt.Errorf("read targets: %s has more than %d targets: split it", path, maxTargetFile)
-		}
-		u, err := url.Parse(t.URL)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("read targets: %s: target %d: %q is not an http or https URL", path, n, t.URL)
-		}
-		base := u.Scheme + "://" + u.Host
-		i, ok := byBase[base]
-		if !ok {
-			i = len(out)
-			byBase[base] = i
-			out = append(out, profiles.Target{Name: u.Host, URL: base})
-		}
-		out[i].Requests = append(out[i].Requests, profiles.Request{
-			Method: t.Method, Path: u.RequestURI(), Headers: headers(t.Header), Body: string(t.Body), Weight: 1,
-		})
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("read targets: %s has none: write lines such as GET http://host/path", path)
-	}
-	return out, nil
-}
-
-// headers puts a header in a fixed order.
-func headers(h http.Header) []profiles.Header {
-	var out []profiles.Header
-	for name, values := range h {
-		for _, v := range values {
-			out = append(out, profiles.Header{Name: name, Value: v})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b profiles.Header) int {
-		switch {
-		case a.Name < b.Name:
-			return -1
-		case a.Name > b.Name:
-			return 1
-		}
-		return 0
-	})
-	return out
-}
-
-func firstByte(r *bufio.Reader) (byte, error) {
-	for n := 1; ; n++ {
-		b, err := r.Peek(n)
-		if err != nil {
-			return 0, err
-		}
-		if c := b[n-1]; !unicode.IsSpace(rune(c)) {
-			return c, nil
-		}
-	}
-}
-
 // connect lays out targets, groups and the mix, and makes the transports. After
 // an error the caller closes what there is.
 func (r *run) connect() error {
 	var shares []float64
 	var weights [][]float64
 	for i, pt := range r.cfg.Profile.Targets {
-		bases := []profiles.Target{pt}
-		if pt.File != "" {
-			var err error
-			if bases, err = ReadTargets(pt.File); err != nil {
-				return err
-			}
+		bases := pt.Bases()
+		if len(bases) == 0 {
+			return fmt.Errorf("plan target %s: %s has not been read", pt.Name, pt.File)
 		}
 		t := &target{addresses: make(map[netip.AddrPort]uint16)}
 		total := 0.0
@@ -131,7 +37,7 @@ func (r *run) connect() error {
 			}
 			g := &group{target: uint16(i)}
 			profile := pt
-			profile.URL, profile.Requests, profile.File = b.URL, b.Requests, ""
+			profile.URL, profile.Requests, profile.File, profile.Read = b.URL, b.Requests, "", nil
 			var own []float64
 			for _, q := range b.Requests {
 				g.endpoints = append(g.endpoints, uint16(len(t.endpoints)))

@@ -18,6 +18,7 @@ const module = "github.com/rampload/rampload/"
 var arrows = map[string][]string{
 	"profiles":             {},
 	"profiles/yaml":        {"profiles"},
+	"profiles/importer":    {"profiles"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
 	"attack/wire":          {"profiles", "attack"},

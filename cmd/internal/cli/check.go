@@ -57,7 +57,7 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 	fmt.Fprintln(w, "\ntargets")
 	addrs := resolveTargets(ctx, p.Targets)
 	for i, t := range p.Targets {
-		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(t, addrs[i]))
+		printTarget(w, p, t, addrs[i])
 	}
 	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace)
 	defer watched.Close()
@@ -130,9 +130,41 @@ func connections(c profiles.Client) string {
 	return report.FormatNumber(float64(c.Connections))
 }
 
-// resolved says which addresses a target's name has.
-func resolved(t profiles.Target, addrs []netip.Addr) string {
-	host := targetHost(t.URL)
+// maxBases bounds the URLs of a targets file that check lists.
+const maxBases = 10
+
+// printTarget says where the requests of a target go.
+func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []netip.Addr) {
+	bases := t.Bases()
+	if t.File == "" {
+		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(t.URL, addrs))
+		return
+	}
+	requests := 0
+	for _, base := range bases {
+		requests += len(base.Requests)
+	}
+	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, p.Redactor().Redact(t.File), counted(requests, "request"))
+	for i, base := range bases {
+		if i == maxBases {
+			fmt.Fprintf(w, "  %-16s and %s more\n", "", report.FormatNumber(float64(len(bases)-i)))
+			break
+		}
+		fmt.Fprintf(w, "  %-16s %s: %s\n", "", p.Redactor().Redact(base.URL), counted(len(base.Requests), "request"))
+	}
+}
+
+// counted returns a number and its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return report.FormatNumber(float64(n)) + " " + noun
+}
+
+// resolved says which addresses the name in a URL has.
+func resolved(url string, addrs []netip.Addr) string {
+	host := targetHost(url)
 	if _, err := netip.ParseAddr(host); host == "" || err == nil {
 		return ""
 	}

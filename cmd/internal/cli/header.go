@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +37,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		h.Profile = string(text)
 	}
 	for i, t := range p.Targets {
-		h.Targets = append(h.Targets, runlog.Target{
-			Name: t.Name, URL: p.Redactor().Redact(t.URL), Hosts: w.targetHosts[i], Share: t.Share, ListenPort: listenPort(t.URL), Requests: len(t.Requests), Endpoints: endpoints(t, p.Redactor()),
-		})
+		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.targetHosts[i]))
 	}
 	var at time.Duration
 	for _, s := range p.Load {
@@ -57,18 +56,51 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 // maxEndpoints bounds what a run log lists of the requests of a target.
 const maxEndpoints = 100
 
-// endpoints lists the requests of a target, nil if there are too many.
+// headerTarget describes a target. One whose file names several URLs has the first
+// of them, and a port only if they share it.
+func headerTarget(t profiles.Target, redactor profiles.Redactor, hosts []string) runlog.Target {
+	out := runlog.Target{Name: t.Name, Hosts: hosts, Share: t.Share, Endpoints: endpoints(t, redactor)}
+	bases := t.Bases()
+	for _, base := range bases {
+		out.Requests += len(base.Requests)
+	}
+	if len(bases) > 0 {
+		out.URL = redactor.Redact(bases[0].URL)
+	}
+	if ports := listenPorts(t); len(ports) == 1 {
+		out.ListenPort = ports[0]
+	}
+	return out
+}
+
+// endpoints lists the requests of a target in the order of their numbers, nil if
+// there are too many.
 func endpoints(t profiles.Target, redactor profiles.Redactor) []runlog.Endpoint {
-	if len(t.Requests) > maxEndpoints {
-		return nil
-	}
-	sum := 0.0
-	for _, r := range t.Requests {
-		sum += r.Weight
-	}
 	var out []runlog.Endpoint
-	for _, r := range t.Requests {
-		out = append(out, runlog.Endpoint{Name: redactor.Redact(r.Method + " " + r.Path), Share: r.Weight / sum})
+	sum := 0.0
+	for _, base := range t.Bases() {
+		if len(out)+len(base.Requests) > maxEndpoints {
+			return nil
+		}
+		for _, r := range base.Requests {
+			sum += r.Weight
+			out = append(out, runlog.Endpoint{Name: redactor.Redact(r.Method + " " + r.Path), Share: r.Weight})
+		}
+	}
+	for i := range out {
+		out[i].Share /= sum
+	}
+	return out
+}
+
+// listenPorts returns the ports that connections to a target go to, each once; none
+// for a Unix socket.
+func listenPorts(t profiles.Target) []int {
+	var out []int
+	for _, base := range t.Bases() {
+		if port := listenPort(base.URL); port != 0 && !slices.Contains(out, port) {
+			out = append(out, port)
+		}
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
@@ -48,11 +47,8 @@ func idleStage(p profiles.Profile, id attack.RunID, log *runlog.Writer, progress
 func sweepTarget(ctx context.Context, t profiles.Target, c profiles.Client, id attack.RunID, stage profiles.Stage) (attack.IdleSweep, error) {
 	out := attack.IdleSweep{From: stage.IdleFrom, To: stage.IdleTo}
 	if t.File != "" {
-		bases, err := ramp.ReadTargets(t.File)
-		if err != nil {
-			return out, err
-		}
-		t.URL, t.Requests, t.File = bases[0].URL, bases[0].Requests[:1], ""
+		first := t.Bases()[0]
+		t.URL, t.Requests, t.File, t.Read = first.URL, first.Requests[:1], "", nil
 	}
 	sweep, err := wire.SweepIdle(ctx, wire.IdleConfig{Target: t, Client: c, RunID: id, Min: stage.IdleFrom, Max: stage.IdleTo})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,15 +27,15 @@ var errNoAnswer = errors.New("answers no connection")
 
 // reach opens one connection to a target and closes it: a load on nothing is a
 // waste of everybody's time.
-func reach(ctx context.Context, t profiles.Target, proxied bool) error {
-	network, address, err := dialAddress(t.URL, proxied)
+func reach(ctx context.Context, name, url string, proxied bool) error {
+	network, address, err := dialAddress(url, proxied)
 	if err != nil {
 		return err
 	}
 	d := net.Dialer{Timeout: preflightTimeout}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
-		return fmt.Errorf("target %s: %s %w: %w; %s", t.Name, address, errNoAnswer, cause(err), hint(err))
+		return fmt.Errorf("target %s: %s %w: %w; %s", name, address, errNoAnswer, cause(err), hint(err))
 	}
 	return conn.Close()
 }
@@ -98,22 +99,27 @@ func hint(err error) string {
 func preflight(ctx context.Context, p profiles.Profile) (warnings []string, err error) {
 	warnings = planWarnings(p, readGeneratorLimits())
 	for _, t := range p.Targets {
-		if t.URL == "" {
-			continue // the targets file names its own URLs
-		}
-		if err := reach(ctx, t, p.Client.Proxy); err != nil {
-			return warnings, err
+		for _, base := range t.Bases() {
+			if err := reach(ctx, t.Name, base.URL, p.Client.Proxy); err != nil {
+				return warnings, err
+			}
 		}
 	}
 	return warnings, nil
 }
 
-// resolveTargets returns the addresses of each target's host: none for a Unix
+// resolveTargets returns the addresses of each target's hosts: none for a Unix
 // socket, and for a name that does not resolve here, as behind a proxy.
 func resolveTargets(ctx context.Context, targets []profiles.Target) [][]netip.Addr {
 	out := make([][]netip.Addr, len(targets))
 	for i, t := range targets {
-		out[i] = lookUp(ctx, targetHost(t.URL))
+		for _, base := range t.Bases() {
+			for _, addr := range lookUp(ctx, targetHost(base.URL)) {
+				if !slices.Contains(out[i], addr) {
+					out[i] = append(out[i], addr)
+				}
+			}
+		}
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/importer"
 	"github.com/rampload/rampload/profiles/yaml"
 )
 
@@ -45,6 +46,10 @@ func decodeProfile(env Env, g *globals, r *runFlags, name, dir string, data []by
 			return profiles.Profile{}, usage(fmt.Errorf("--scale %g: write a factor above 0, such as 0.5", r.scale))
 		}
 		p = profiles.Scale(p, r.scale)
+	}
+	// Read once: check, preflight and run see the same requests.
+	if err := importer.Expand(&p); err != nil {
+		return profiles.Profile{}, usage(err)
 	}
 	return p, nil
 }

@@ -86,10 +86,9 @@ func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target
 			serving = w.hostsAt(addrs[i])
 		}
 		w.targetHosts = append(w.targetHosts, serving)
-		port := listenPort(t.URL)
 		// In a chain of hosts only the profile knows which one listens: the first
 		// may be a router.
-		if len(serving) != 1 || port == 0 {
+		if len(serving) != 1 {
 			continue
 		}
 		i := slices.IndexFunc(hosts, func(h profiles.Host) bool { return h.Name == serving[0] })
@@ -97,8 +96,11 @@ func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target
 			continue
 		}
 		h := &hosts[i]
-		if len(h.Processes) == 0 || h.Name == localHost && !watchesPort(*h, port) {
-			h.Processes = append(slices.Clone(h.Processes), profiles.Process{Listen: port})
+		named := len(h.Processes) > 0 && h.Name != localHost
+		for _, port := range listenPorts(t) {
+			if !named && !watchesPort(*h, port) {
+				h.Processes = append(slices.Clone(h.Processes), profiles.Process{Listen: port})
+			}
 		}
 	}
 }
@@ -153,7 +155,7 @@ func (a absent) Open(context.Context, probe.Selection) (out probe.Sources) {
 func (w *watched) traceResets(hosts []profiles.Host, targets []profiles.Target) {
 	var ports []uint16
 	for _, t := range targets {
-		if port := listenPort(t.URL); port != 0 {
+		for _, port := range listenPorts(t) {
 			ports = append(ports, uint16(port))
 		}
 	}

@@ -1,0 +1,28 @@
+package profiles
+
+// Base is one base URL of a target and the requests that go there.
+type Base struct {
+	URL      string // http://, https:// or unix:///path/to.sock
+	Requests []Request
+}
+
+// Bases returns where the target's requests go: its URL with its requests, or what
+// its file holds, in order of appearance. A file that has not been read has none.
+// The result shares its memory with the target.
+func (t Target) Bases() []Base {
+	if t.File != "" {
+		return t.Read
+	}
+	return []Base{{URL: t.URL, Requests: t.Requests}}
+}
+
+// Validate returns every rule that the base URL and its requests break, with paths
+// such as "url" and "requests.0.headers.1".
+func (b Base) Validate() []Problem {
+	var v validator
+	v.url("url", b.URL)
+	for i, r := range b.Requests {
+		v.request(at("requests", i), r)
+	}
+	return v.problems
+}
