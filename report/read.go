@@ -92,14 +92,42 @@ func (r *Report) Write(w io.Writer) error {
 
 // Create creates a file for a report, readable by its owner only because
 // reports name hosts, paths and addresses. It never overwrites: an existing
-// file (or a link, even a dangling one) is an error that matches [ErrExists].
+// file (or a link, even a dangling one) is an error that matches [ErrExists]. A
+// file that is empty holds nothing, so a new one takes its place.
 func Create(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err := Vacant(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) && isEmpty(path) {
+		if err = os.Remove(path); err == nil {
+			f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return nil, fmt.Errorf("create report %s: %w; choose another name with --out, or remove it", path, ErrExists)
+		return nil, taken(path)
 	case err != nil:
 		return nil, fmt.Errorf("create report: %w; choose another place with --out", err)
 	}
 	return f, nil
+}
+
+// Vacant returns nil where [Create] would create a file, as far as its name is
+// concerned: it is free, or the file is empty. Otherwise the error matches
+// [ErrExists].
+func Vacant(path string) error {
+	if _, err := os.Lstat(path); err == nil && !isEmpty(path) {
+		return taken(path)
+	}
+	return nil
+}
+
+func isEmpty(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
+}
+
+func taken(path string) error {
+	return fmt.Errorf("create report %s: %w; choose another name with --out, or remove it", path, ErrExists)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"service":   service,
 			"exits":     exits,
 			"interrupt": interrupt,
+			"stuck":     stuck,
 			"matches":   fileMatches,
 			"capacity":  capacityBetween,
 		},
@@ -103,21 +105,50 @@ func removeReport(ts *testscript.TestScript, name string) {
 	}
 }
 
-// interrupt AFTER CODE ARG ... sends SIGINT to rampload that time after it has
-// told of its load's beginning.
+// interrupt [SIGNAL] AFTER CODE ARG ... sends a signal, SIGINT without one, to
+// rampload that time after it has told of its load's beginning.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: interrupt AFTER CODE ARG ...")
+		ts.Fatalf("usage: interrupt [SIGNAL] AFTER CODE ARG ...")
+	}
+	var signal os.Signal = os.Interrupt
+	if s, ok := signals[args[0]]; ok {
+		signal, args = s, args[1:]
 	}
 	after, err := time.ParseDuration(args[0])
 	ts.Check(err)
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	got := runProgram(ts, args[2:], func(p *os.Process) {
-		time.AfterFunc(after, func() { _ = p.Signal(os.Interrupt) })
+		time.AfterFunc(after, func() { _ = p.Signal(signal) })
 	})
 	if got != want {
 		ts.Fatalf("rampload %s: exit %d, want %d", strings.Join(args[2:], " "), got, want)
+	}
+}
+
+var signals = map[string]os.Signal{"SIGINT": syscall.SIGINT, "SIGHUP": syscall.SIGHUP, "SIGTERM": syscall.SIGTERM}
+
+// stuck SIGNAL CODE PIPE ARG ... sends the signal to rampload once it reads a named
+// pipe that nothing is ever written to.
+func stuck(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: stuck SIGNAL CODE PIPE ARG ...")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program(ts), args[3:]...)
+	cmd.Dir = ts.MkAbs(".")
+	ts.Check(cmd.Start())
+	pipe, err := os.OpenFile(ts.MkAbs(args[2]), os.O_WRONLY, 0) // returns when it is read
+	ts.Check(err)
+	defer pipe.Close()
+	ts.Check(cmd.Process.Signal(signals[args[0]]))
+	_ = cmd.Wait() // the exit code tells
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		ts.Fatalf("rampload %s: exit %d after %s, want %d", strings.Join(args[3:], " "), got, args[0], want)
 	}
 }
 

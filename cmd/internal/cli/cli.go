@@ -8,10 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +21,8 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
+
+	endings *endings // set by Main
 }
 
 func (e Env) env(name string) string {
@@ -60,32 +59,6 @@ func usage(err error) error { return &exitError{report.ExitUsage, err} }
 
 // notRun returns an error for a run that could not be carried out: exit 3.
 func notRun(err error) error { return &exitError{report.ExitNotRun, err} }
-
-// Main runs a command and returns the process's exit code. The first SIGINT or
-// SIGTERM cancels the command's context; at the second Main returns at once, and
-// the caller is expected to end the process.
-func Main(ctx context.Context, env Env) int {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-
-	done := make(chan int, 1)
-	go func() { done <- execute(ctx, env) }()
-	for interrupts := 0; ; {
-		select {
-		case code := <-done:
-			return code
-		case <-signals:
-			interrupts++
-			if interrupts == 2 {
-				return report.ExitInterrupted
-			}
-			cancel()
-		}
-	}
-}
 
 func execute(ctx context.Context, env Env) int {
 	root := newRoot(env)

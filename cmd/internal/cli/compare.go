@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -45,7 +45,7 @@ supported regression.`,
 			if err != nil {
 				return usage(err)
 			}
-			err = writeOut(env, g.out, func(w *bufio.Writer, t terminal) error {
+			err = writeOut(env, g.out, func(w io.Writer, t terminal) error {
 				return render.Comparison(w, format, c, t.renderOptions())
 			})
 			if err != nil {

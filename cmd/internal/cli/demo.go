@@ -96,6 +96,7 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 	if err != nil {
 		return notRun(fmt.Errorf("make a folder for the demo: %w", err))
 	}
+	defer env.inOrder()() // a service that was started is stopped
 	reached := true
 	out := g.out
 	for i, name := range names {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +48,7 @@ connections for longer than that meets resets.`,
 				Target: target, Max: limit, RunID: newRunID(),
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
-			return writeOut(env, g.out, func(w *bufio.Writer, _ terminal) error {
+			return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
 				return idle(cmd.Context(), w, cfg, args[0], client)
 			})
 		},

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +15,7 @@ func newInit(env Env, g *globals) *cobra.Command {
 		Example: "  rampload init > peak.yaml",
 		Args:    exactArgs("rampload init > peak.yaml", 0),
 		RunE: func(*cobra.Command, []string) error {
-			return writeOut(env, g.out, func(w *bufio.Writer, _ terminal) error {
+			return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
 				_, err := w.Write(yaml.Starter())
 				return err
 			})

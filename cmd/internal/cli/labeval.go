@@ -195,6 +195,7 @@ func (l labEval) record(ctx context.Context, env Env) error {
 	if err != nil {
 		return notRun(fmt.Errorf("find own program: %w", err))
 	}
+	defer env.inOrder()() // a scenario that was started is stopped
 	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime, Shorten: l.shorten}
 	runs := plan.Order(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	for i, run := range runs {

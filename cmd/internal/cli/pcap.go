@@ -5,36 +5,26 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe/rst"
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// writePcap writes the captured RSTs beside the report, each with the attempt
-// that it hit, and returns the file's name. Without a captured RST there is no
-// file.
-func writePcap(capture *rst.Capture, log *runlog.Log, reportPath string) (string, error) {
+// writeCapture writes the captured RSTs, each with the attempt that it hit, and
+// returns the file's name; "" where there is none. The packets support the verdict,
+// which stands without them.
+func writeCapture(capture *rst.Capture, log *runlog.Log, path string, progress *progress) string {
 	if capture == nil || capture.Kept() == 0 {
-		return "", nil
+		return ""
 	}
-	path := strings.TrimSuffix(reportPath, ".json") + ".resets.pcapng"
-	f, err := report.Create(path)
-	if err != nil {
-		return "", err
-	}
-	w := bufio.NewWriter(f)
-	err = errors.Join(capture.WritePcapng(w, commentAttempts(log)), w.Flush(), f.Close())
-	if err != nil {
-		os.Remove(path)
-		return "", fmt.Errorf("write captured resets: %w", err)
-	}
-	return path, nil
+	return progress.keep(path, nil, func(w io.Writer) error {
+		out := bufio.NewWriter(w)
+		return errors.Join(capture.WritePcapng(out, commentAttempts(log)), out.Flush())
+	})
 }
 
 // commentNear is how far a RST and the end of its attempt may lie apart: an

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,11 +122,11 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 			return exit(report.ExitInterrupted)
 		}
 		read()
-		return writeOut(env, opt.out, func(w *bufio.Writer, t terminal) error {
+		return writeOut(env, opt.out, func(w io.Writer, t terminal) error {
 			if opt.json {
 				return printProbeJSON(w, view)
 			}
-			_, err := w.WriteString(view.screen(t.width, math.MaxInt, t.colour))
+			_, err := io.WriteString(w, view.screen(t.width, math.MaxInt, t.colour))
 			return err
 		})
 	}
@@ -152,7 +151,9 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 			width, height = defaultWidth, 24
 		}
 		// Home, draw, clear the rest of each line and the screen: no flicker.
-		fmt.Fprintf(out, "\x1b[H%s\x1b[J", crlf(view.screen(width, height-1, t.colour)))
+		if _, err := fmt.Fprintf(out, "\x1b[H%s\x1b[J", crlf(view.screen(width, height-1, t.colour))); err != nil {
+			return nil // the terminal went away
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +37,38 @@ type progress struct {
 
 func newProgress(t terminal, w io.Writer, p loadPlan, quiet bool) *progress {
 	return &progress{w: w, terminal: t.progress, quiet: quiet, plan: p, lastPlain: -plainEvery}
+}
+
+// warn says what a person has to know of the run, above the line.
+func (p *progress) warn(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := "rampload: warning: " + text + "\n"
+	if p.drawn {
+		line = "\r\x1b[K" + line
+	}
+	fmt.Fprint(p.w, line)
+}
+
+// keep writes a file of the run and says where it is when that is not its place,
+// "" when it is nowhere. why is what went wrong before, if anything did.
+func (p *progress) keep(path string, why error, write func(io.Writer) error) string {
+	kept, err := keep(path, write)
+	switch err = cmp.Or(why, err); {
+	case kept == path:
+	case kept != "":
+		p.warn(fmt.Sprintf("%s; it is in %s", cannotWrite(path, err), kept))
+	default:
+		p.warn(fmt.Sprintf("%s, and neither could a copy in %s: it is lost", cannotWrite(path, err), os.TempDir()))
+	}
+	return kept
+}
+
+// settle waits until all of it is written.
+func (p *progress) settle() {
+	if v, ok := p.w.(*voice); ok {
+		v.settle()
+	}
 }
 
 // update shows the state of the run; it is called once a window.

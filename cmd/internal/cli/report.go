@@ -40,7 +40,7 @@ run's own exit code is in the report.`,
 			if err != nil {
 				return usage(err)
 			}
-			return writeOut(env, g.out, func(w *bufio.Writer, t terminal) error {
+			return writeOut(env, g.out, func(w io.Writer, t terminal) error {
 				return renderAs(w, r, format, t, args)
 			})
 		},
@@ -49,7 +49,7 @@ run's own exit code is in the report.`,
 	return cmd
 }
 
-func renderAs(w *bufio.Writer, r *report.Report, format string, t terminal, files []string) error {
+func renderAs(w io.Writer, r *report.Report, format string, t terminal, files []string) error {
 	opt := t.renderOptions()
 	opt.Files = files
 	if format == "html" {
@@ -88,27 +88,6 @@ func chartAsset(name string) ([]byte, error) {
 	return data, nil
 }
 
-// writeOut writes to a new file, or to standard output when path is empty.
-func writeOut(env Env, path string, write func(*bufio.Writer, terminal) error) error {
-	if path == "" {
-		w := bufio.NewWriter(env.Stdout)
-		if err := write(w, newTerminal(env)); err != nil {
-			return err
-		}
-		return w.Flush()
-	}
-	f, err := report.Create(path)
-	if err != nil {
-		return usage(err)
-	}
-	w := bufio.NewWriter(f)
-	err = errors.Join(write(w, terminal{width: defaultWidth}), w.Flush(), f.Close())
-	if err != nil {
-		os.Remove(path)
-	}
-	return err
-}
-
 // readReport reads a report, or makes one from a run log.
 func readReport(path string) (*report.Report, error) {
 	f, err := os.Open(path)
@@ -140,19 +119,6 @@ func readReport(path string) (*report.Report, error) {
 		return nil, fmt.Errorf("%s: read the profile within: %w", path, err)
 	}
 	return buildReport(log, p)
-}
-
-func readLogFile(path string) (*runlog.Log, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read run log: %w", err)
-	}
-	defer f.Close()
-	log, err := runlog.Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return log, nil
 }
 
 func buildReport(log *runlog.Log, p profiles.Profile) (*report.Report, error) {

@@ -1,15 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,7 +97,8 @@ type finished struct {
 	logPath string
 }
 
-// run carries a profile out from preflight to printed report.
+// run carries a profile out from preflight to printed report. From its first load
+// on no file, and no reader of the output, can end it.
 func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*finished, error) {
 	if opt.logFormat != "text" && opt.logFormat != "json" {
 		return nil, usage(fmt.Errorf("--log-format %q is not a format: write text or json", opt.logFormat))
@@ -109,6 +109,9 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		return nil, usage(err)
 	}
 	warnings, err := preflight(ctx, p)
+	if ctx.Err() != nil {
+		return nil, errNothingSent
+	}
 	if err != nil {
 		return nil, notRun(err)
 	}
@@ -120,28 +123,36 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, usage(err)
 	}
-	files, err := createFiles(opt.out, p.Name, time.Now())
+	files, err := reserve(opt.out, p.Name, time.Now())
 	if err != nil {
 		return nil, usage(err)
 	}
-	defer files.close()
+	if ctx.Err() != nil {
+		files.release()
+		return nil, errNothingSent
+	}
+	defer env.inOrder()()
 	if _, set := env.LookupEnv("GOGC"); !set && p.Client.Engine == profiles.EngineDirect {
 		// The direct loop allocates next to nothing, so collecting often costs nothing
 		// and memory is at its final size from the start.
 		defer debug.SetGCPercent(debug.SetGCPercent(directGC))
 	}
+	stderr := newVoice(env.Stderr)
+	defer stderr.settle()
+	progress := newProgress(terminal, stderr, plan, opt.quiet)
+	record := newRecord(files.reserved, start, progress.warn)
+	defer record.close()
 	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.trace)
 	for _, w := range append(warnings, watched.alreadyFull(ctx)...) {
-		fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", w)
+		progress.warn(w)
 	}
-	log, err := runlog.NewWriter(files.log, newHeader(p, id, start, opt.label, watched))
+	log, err := runlog.NewWriter(record, newHeader(p, id, start, opt.label, watched))
 	if err != nil {
 		return nil, notRun(err)
 	}
-	progress := newProgress(terminal, env.Stderr, plan, opt.quiet)
 	var recorder session.Recorder = log
 	if opt.logFormat == "json" {
-		recorder = newFailureLog(log, env.Stderr, targetNames(p), id, start)
+		recorder = newFailureLog(log, stderr, targetNames(p), id, start)
 	}
 	outcome, err := session.Run(ctx, session.Config{
 		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: recorder,
@@ -158,12 +169,32 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		trailer.Error = err.Error()
 	}
 	if closeErr := log.Close(trailer); closeErr != nil {
-		return nil, notRun(fmt.Errorf("keep the run: %w; free some space and run again", closeErr))
+		return nil, notRun(fmt.Errorf("keep the run: %w", closeErr))
 	}
 	if err != nil {
 		return nil, notRun(err)
 	}
-	return conclude(env, terminal, p, files, watched.capture)
+	done, err := conclude(env, terminal, p, files, record, watched.capture, progress)
+	if opt.logFormat == "json" {
+		tellCut(env, stderr)
+	}
+	return done, err
+}
+
+// errNothingSent is the end of a run that was interrupted before its load.
+var errNothingSent = &exitError{report.ExitInterrupted, errors.New("interrupted before the load began; nothing was sent")}
+
+// tellCut says where the failure log is not whole, on the output that is left.
+func tellCut(env Env, stderr *voice) {
+	stderr.settle()
+	switch lines, err := stderr.lost(); {
+	case err != nil:
+		fmt.Fprintf(env.Stdout, "\nthe failure log is cut, its reader went away (%s): %s lines are missing; the run log has the failures\n",
+			err, report.FormatNumber(float64(lines)))
+	case lines > 0:
+		fmt.Fprintf(env.Stderr, "rampload: warning: the failure log has gaps, its reader was too slow: %s lines are missing; the run log has the failures\n",
+			report.FormatNumber(float64(lines)))
+	}
 }
 
 func newRunID() attack.RunID {
@@ -172,81 +203,36 @@ func newRunID() attack.RunID {
 	return id
 }
 
-// files are the report and the run log beside it.
-type files struct {
-	report, log *os.File
-	done        bool
-}
-
-// createFiles creates both files before any load is sent: a report that cannot
-// be written must not be found out after the run.
-func createFiles(out, name string, now time.Time) (*files, error) {
-	if out == "" {
-		out = fmt.Sprintf("rampload-%s-%s.json", fileName(name), now.UTC().Format("20060102-150405"))
-	}
-	logPath := strings.TrimSuffix(out, filepath.Ext(out)) + ".runlog"
-	if logPath == out {
-		return nil, fmt.Errorf("--out %s would take the run log's name: end the report's name in .json", out)
-	}
-	reportFile, err := report.Create(out)
-	if err != nil {
-		return nil, err
-	}
-	logFile, err := report.Create(logPath)
-	if err != nil {
-		reportFile.Close()
-		os.Remove(out)
-		return nil, err
-	}
-	return &files{report: reportFile, log: logFile}, nil
-}
-
-// close closes both files and removes a report that was never written.
-func (f *files) close() {
-	f.log.Close()
-	f.report.Close()
-	if !f.done {
-		os.Remove(f.report.Name())
-	}
-}
-
-// fileName makes a profile's name fit for a file.
-func fileName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.' {
-			return r
-		}
-		return '-'
-	}, name)
-}
-
 // conclude reads the run log back, so that a report made now and one made later
-// from the log are the same, and writes and prints the report.
-func conclude(env Env, t terminal, p profiles.Profile, f *files, capture *rst.Capture) (*finished, error) {
-	log, err := readLogFile(f.log.Name())
+// from the log are the same, prints the verdict and writes the report. What cannot
+// be written where it belongs is told, and costs no verdict.
+func conclude(env Env, t terminal, p profiles.Profile, f *outputs, record *record, capture *rst.Capture, progress *progress) (*finished, error) {
+	lost := record.finish()
+	log, err := runlog.Read(record.reader())
 	if err != nil {
-		return nil, notRun(err)
+		return nil, notRun(fmt.Errorf("%s: %w", f.log, err))
 	}
-	r, err := buildReport(log, p)
-	if err != nil {
-		return nil, notRun(fmt.Errorf("make the report of %s: %w", f.log.Name(), err))
+	done := &finished{log: log}
+	if done.logPath = f.log; lost != nil {
+		done.logPath = progress.keep(f.log, lost, func(w io.Writer) error { _, err := io.Copy(w, record.reader()); return err })
 	}
-	if err := r.Write(f.report); err != nil {
-		return nil, notRun(fmt.Errorf("%w; the run is kept: rampload report %s", err, f.log.Name()))
+	if done.report, err = buildReport(log, p); err != nil {
+		return nil, notRun(fmt.Errorf("make the report of %s: %w", done.logPath, err))
 	}
-	f.done = true
-	done := &finished{report: r, log: log, path: f.report.Name(), logPath: f.log.Name()}
+	done.path = progress.keep(f.report, nil, done.report.Write)
 	opt := t.renderOptions()
-	opt.Files = []string{done.path, done.logPath}
-	pcap, err := writePcap(capture, log, done.path)
-	if err != nil {
-		// The packets support the verdict, which stands without them.
-		fmt.Fprintf(env.Stderr, "rampload: warning: %s\n", err)
-	} else if pcap != "" {
-		opt.Files = append(opt.Files, pcap)
+	for _, file := range []string{done.path, done.logPath, writeCapture(capture, log, f.capture, progress)} {
+		if file != "" {
+			opt.Files = append(opt.Files, file)
+		}
 	}
-	if err := render.Table(env.Stdout, r, opt); err != nil {
+	progress.settle() // what is printed now is the end
+	var table bytes.Buffer
+	if err := render.Table(&table, done.report, opt); err != nil {
 		return nil, notRun(fmt.Errorf("print the report: %w", err))
+	}
+	if _, err := env.Stdout.Write(table.Bytes()); err != nil {
+		progress.warn(fmt.Sprintf("%s; the verdict is in the report: rampload report %s", cannotWrite("standard output", err), done.path))
 	}
 	return done, nil
 }
