@@ -1,0 +1,442 @@
+package http2
+
+import (
+	"errors"
+
+	"golang.org/x/net/http2"
+)
+
+// read is the reader's goroutine.
+func (c *Conn) read() {
+	err := c.readFrames()
+	var bad *MalformedError
+	if c.src.err != nil && !errors.As(err, &bad) {
+		err = c.src.err
+	}
+	c.die(err)
+}
+
+// readFrames handles frames until the connection ends. Its error is of the link,
+// or a *MalformedError.
+func (c *Conn) readFrames() error {
+	for first := true; ; first = false {
+		fh, err := c.framer.ReadFrameHeader()
+		switch {
+		case err == nil:
+		case c.src.err != nil && !errors.Is(err, http2.ErrFrameTooLarge):
+			return c.src.err
+		case first:
+			return malformed(NotHTTP2, http2.ErrCodeProtocol)
+		case errors.Is(err, http2.ErrFrameTooLarge):
+			return malformed(FrameSize, http2.ErrCodeFrameSize)
+		default: // the order of frames
+			return malformed(HeaderOrder, http2.ErrCodeProtocol)
+		}
+		if first && (fh.Type != http2.FrameSettings || fh.Flags.Has(http2.FlagSettingsAck)) {
+			return malformed(NotHTTP2, http2.ErrCodeProtocol)
+		}
+		f, err := c.framer.ReadFrameForHeader(fh)
+		if err != nil {
+			if err = c.parseError(fh, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.frame(fh, f); err != nil {
+			return err
+		}
+	}
+}
+
+// parseError returns the end of the connection that a frame which could not be
+// parsed is; nil if it is the end of its stream only.
+func (c *Conn) parseError(fh http2.FrameHeader, err error) error {
+	var stream http2.StreamError
+	var conn http2.ConnectionError
+	switch {
+	case errors.As(err, &stream) && fh.Type == http2.FrameWindowUpdate:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if s := c.streams.find(fh.StreamID); s != nil {
+			c.streamFailed(s, malformed(WindowFrame, stream.Code))
+		}
+		return c.useless(1)
+	case errors.As(err, &stream) && fh.Type == http2.FramePriority:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.useless(1)
+	case errors.As(err, &stream): // headers that are not decoded spoil all that follow
+		return malformed(frameKind(fh.Type), stream.Code)
+	case errors.As(err, &conn):
+		what := frameKind(fh.Type)
+		if http2.ErrCode(conn) == http2.ErrCodeFrameSize {
+			what = FrameSize
+		}
+		return malformed(what, http2.ErrCode(conn))
+	case c.src.err != nil:
+		return c.src.err
+	}
+	return malformed(FrameSize, http2.ErrCodeFrameSize) // too short for what it must hold
+}
+
+func frameKind(t http2.FrameType) Malformed {
+	switch t {
+	case http2.FrameData:
+		return DataFrame
+	case http2.FrameHeaders:
+		return HeadersFrame
+	case http2.FramePriority:
+		return PriorityFrame
+	case http2.FrameRSTStream:
+		return ResetFrame
+	case http2.FrameSettings:
+		return SettingsFrame
+	case http2.FramePushPromise:
+		return PushFrame
+	case http2.FramePing:
+		return PingFrame
+	case http2.FrameGoAway:
+		return GoAwayFrame
+	case http2.FrameWindowUpdate:
+		return WindowFrame
+	case http2.FrameContinuation:
+		return HeaderOrder
+	}
+	return FrameSize
+}
+
+// frame handles one frame.
+func (c *Conn) frame(fh http2.FrameHeader, f http2.Frame) error {
+	// Header blocks are decoded without the lock.
+	switch f := f.(type) {
+	case *http2.HeadersFrame:
+		c.head.begin(fh.StreamID, f.StreamEnded())
+		if err := c.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || c.head.open {
+			return err
+		}
+	case *http2.ContinuationFrame:
+		if len(f.HeaderBlockFragment()) == 0 {
+			if c.head.empty++; c.head.empty > 16 {
+				return malformed(Flood, http2.ErrCodeEnhanceYourCalm)
+			}
+		}
+		if err := c.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || c.head.open {
+			return err
+		}
+	}
+	c.mu.Lock()
+	trusted := c.suspect != Never && !c.closing
+	if trusted {
+		c.suspect = Never // it lives
+		c.updateRoom()
+	}
+	room := c.room.Load()
+	err := c.handle(fh, f)
+	if trusted && err == nil {
+		c.pump()
+	}
+	if len(c.out) > hardQueue && err == nil {
+		err = malformed(Flood, http2.ErrCodeEnhanceYourCalm)
+	}
+	changed := trusted || c.room.Load() != room
+	c.mu.Unlock()
+	if changed {
+		c.changed()
+	}
+	return err
+}
+
+// decode decodes a piece of a header block.
+func (c *Conn) decode(p []byte, last bool) error {
+	h := &c.head
+	if h.encoded += len(p); h.encoded > maxHeaderBytes {
+		return malformed(HeaderSize, http2.ErrCodeEnhanceYourCalm)
+	}
+	if _, err := c.decoder.Write(p); err != nil {
+		return malformed(HeaderBlock, http2.ErrCodeCompression)
+	}
+	if last {
+		h.open = false
+		if err := c.decoder.Close(); err != nil {
+			return malformed(HeaderBlock, http2.ErrCodeCompression)
+		}
+	}
+	return nil
+}
+
+// useless counts frames without content. The lock is held.
+func (c *Conn) useless(n int) error {
+	if c.allowance.spend(n, c.cfg.Clock()) {
+		return nil
+	}
+	return malformed(Flood, http2.ErrCodeEnhanceYourCalm)
+}
+
+// handle handles one frame. The lock is held.
+func (c *Conn) handle(fh http2.FrameHeader, f http2.Frame) error {
+	switch f := f.(type) {
+	case *http2.HeadersFrame, *http2.ContinuationFrame:
+		return c.headersDone()
+	case *http2.DataFrame:
+		return c.data(fh, f)
+	case *http2.RSTStreamFrame:
+		return c.streamReset(f)
+	case *http2.SettingsFrame:
+		return c.settings(f)
+	case *http2.PingFrame:
+		return c.pong(f)
+	case *http2.GoAwayFrame:
+		return c.goneAway(f)
+	case *http2.WindowUpdateFrame:
+		return c.windowUpdate(f)
+	case *http2.PushPromiseFrame:
+		return malformed(PushFrame, http2.ErrCodeProtocol)
+	}
+	return c.useless(1 + int(fh.Length)/1024)
+}
+
+// idle reports whether a stream was never opened.
+func (c *Conn) idle(id uint32) bool { return id%2 == 0 || id >= c.next }
+
+// headersDone handles a header block that was decoded whole.
+func (c *Conn) headersDone() error {
+	h := &c.head
+	if c.idle(h.stream) {
+		return malformed(IdleStream, http2.ErrCodeProtocol)
+	}
+	s := c.streams.find(h.stream)
+	if s == nil {
+		return c.useless(1)
+	}
+	if s.heads += h.size; s.heads > maxHeaderBytes {
+		h.spoil(HeaderSize)
+	}
+	switch {
+	case h.bad != 0:
+	case s.gotHead:
+		if h.pseudo {
+			h.bad = PseudoHeader
+		} else if !h.end {
+			h.bad = HeadersFrame
+		}
+	case !h.pseudo:
+		h.bad = PseudoHeader
+	case h.status < 200 && h.end:
+		h.bad = HeadersFrame
+	}
+	if h.bad != 0 {
+		code := http2.ErrCodeProtocol
+		if h.bad == HeaderSize {
+			code = http2.ErrCodeEnhanceYourCalm
+		}
+		c.streamFailed(s, malformed(h.bad, code))
+		return c.useless(1)
+	}
+	c.allowance.earn()
+	switch {
+	case s.gotHead:
+		s.Handler.Trailer(h.fields)
+	case h.status < 200:
+		s.Handler.Head(h.status, h.fields)
+		if h.status == 100 && s.holdUntil != Never {
+			c.unhold(s)
+			c.pump()
+		}
+		return c.useless(allowanceEach + 1)
+	default:
+		s.gotHead, s.Status = true, h.status
+		if h.hasLength {
+			s.length = h.length
+		}
+		s.Handler.Head(h.status, h.fields)
+	}
+	if h.end {
+		c.responseDone(s)
+	}
+	return nil
+}
+
+// bodyless reports whether the response of a stream has no body (RFC 9110 §6.4.1).
+func (s *Stream) bodyless() bool { return s.NoBody || s.Status == 204 || s.Status == 304 }
+
+// responseDone ends a stream whose response is complete.
+func (c *Conn) responseDone(s *Stream) {
+	if s.length >= 0 && s.received != s.length && !s.bodyless() {
+		c.streamFailed(s, malformed(ContentLength, http2.ErrCodeProtocol))
+		return
+	}
+	if s.sentEnd {
+		c.finish(s, nil)
+	} else { // an early answer: the rest of the body is not sent
+		c.abandon(s, nil, noCode)
+	}
+	if c.waiting.head != nil {
+		c.pump()
+	}
+}
+
+func (c *Conn) data(fh http2.FrameHeader, f *http2.DataFrame) error {
+	if c.idle(fh.StreamID) {
+		return malformed(IdleStream, http2.ErrCodeProtocol)
+	}
+	length := int64(fh.Length) // padding counts
+	if c.recvWindow -= length; c.recvWindow < 0 {
+		return malformed(FlowControl, http2.ErrCodeFlowControl)
+	}
+	if c.recvWindow < connWindow/2 {
+		_ = c.control.WriteWindowUpdate(0, uint32(connWindow-c.recvWindow))
+		c.recvWindow = connWindow
+		c.kick()
+	}
+	s := c.streams.find(fh.StreamID)
+	if s == nil {
+		if length < 256 {
+			return c.useless(1)
+		}
+		return nil // sent before it knew that we reset the stream: the window bounds it
+	}
+	p := f.Data()
+	s.received += int64(len(p))
+	switch s.recvWindow -= length; {
+	case s.recvWindow < 0:
+		c.streamFailed(s, malformed(FlowControl, http2.ErrCodeFlowControl))
+		return nil
+	case !s.gotHead:
+		c.streamFailed(s, malformed(DataFrame, http2.ErrCodeProtocol))
+		return nil
+	case len(p) > 0 && s.bodyless():
+		c.streamFailed(s, malformed(UnexpectedBody, http2.ErrCodeProtocol))
+		return nil
+	case s.length >= 0 && s.received > s.length:
+		c.streamFailed(s, malformed(ContentLength, http2.ErrCodeProtocol))
+		return nil
+	}
+	if len(p) > 0 {
+		c.allowance.earn()
+		s.Handler.Data(p)
+	}
+	if f.StreamEnded() {
+		c.responseDone(s)
+		return nil
+	}
+	s.eaten += length
+	if s.Manual {
+		s.eaten -= int64(len(p)) // the padding is consumed
+	}
+	c.giveWindow(s)
+	if len(p) == 0 {
+		return c.useless(1)
+	}
+	return nil
+}
+
+func (c *Conn) streamReset(f *http2.RSTStreamFrame) error {
+	if c.idle(f.StreamID) {
+		return malformed(IdleStream, http2.ErrCodeProtocol)
+	}
+	s := c.streams.find(f.StreamID)
+	if s == nil {
+		return c.useless(1)
+	}
+	c.finish(s, &ResetError{f.ErrCode})
+	c.pump()
+	return nil
+}
+
+func (c *Conn) settings(f *http2.SettingsFrame) error {
+	if f.IsAck() {
+		return c.useless(1)
+	}
+	if !c.settled {
+		// A peer that does not say how many has no limit (RFC 9113 §6.5.2).
+		c.settled, c.maxStreams = true, 1<<31-1
+	}
+	err := f.ForeachSetting(func(v http2.Setting) error {
+		if v.Valid() != nil {
+			return malformed(SettingsFrame, http2.ErrCodeProtocol)
+		}
+		switch v.ID {
+		case http2.SettingEnablePush:
+			if v.Val != 0 { // RFC 9113 §6.5.2: a server does not push to itself
+				return malformed(SettingsFrame, http2.ErrCodeProtocol)
+			}
+		case http2.SettingMaxConcurrentStreams:
+			c.maxStreams = v.Val
+		case http2.SettingMaxFrameSize:
+			c.maxFrame = int(min(v.Val, maxQueue/4))
+		case http2.SettingHeaderTableSize:
+			// We never use the table, but say so when it must shrink.
+			if size := min(v.Val, 4096); size < c.tableSize {
+				c.tableCut, c.tableSize = true, size
+			}
+		case http2.SettingInitialWindowSize:
+			grown := int64(v.Val) - c.initialWindow
+			c.initialWindow = int64(v.Val)
+			for s := c.open.head; s != nil; s = s.links[inOrder].next {
+				if s.window += grown; s.window > maxWindow {
+					return malformed(WindowFrame, http2.ErrCodeFlowControl)
+				}
+				if s.maySend() {
+					c.senders.push(s)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_ = c.control.WriteSettingsAck()
+	c.kick()
+	c.updateRoom()
+	c.pump()
+	return c.useless(1 + f.NumSettings()/8)
+}
+
+func (c *Conn) pong(f *http2.PingFrame) error {
+	if f.IsAck() {
+		c.pinged = Never
+		return c.useless(1)
+	}
+	_ = c.control.WritePing(true, f.Data)
+	c.kick()
+	return c.useless(1)
+}
+
+func (c *Conn) goneAway(f *http2.GoAwayFrame) error {
+	if c.goAway == nil || f.LastStreamID <= c.goAway.Last {
+		c.goAway = &GoAwayError{Code: f.ErrCode, Last: f.LastStreamID}
+	}
+	c.close()
+	for s := c.open.tail; s != nil && s.id > c.goAway.Last; {
+		before := s.links[inOrder].prev
+		c.finish(s, c.goAway)
+		s = before
+	}
+	return c.useless(1)
+}
+
+func (c *Conn) windowUpdate(f *http2.WindowUpdateFrame) error {
+	if f.StreamID == 0 {
+		if c.sendWindow += int64(f.Increment); c.sendWindow > maxWindow {
+			return malformed(WindowFrame, http2.ErrCodeFlowControl)
+		}
+	} else {
+		if c.idle(f.StreamID) {
+			return malformed(IdleStream, http2.ErrCodeProtocol)
+		}
+		s := c.streams.find(f.StreamID)
+		if s == nil {
+			return c.useless(1)
+		}
+		if s.window += int64(f.Increment); s.window > maxWindow {
+			c.streamFailed(s, malformed(WindowFrame, http2.ErrCodeFlowControl))
+			return nil
+		}
+		if s.maySend() {
+			c.senders.push(s)
+		}
+	}
+	c.pump()
+	return c.useless(1)
+}

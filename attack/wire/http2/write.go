@@ -1,0 +1,202 @@
+package http2
+
+import (
+	"encoding/binary"
+	"runtime"
+
+	"golang.org/x/net/http2"
+)
+
+// appender is a writer of frames into a buffer.
+type appender []byte
+
+func (a *appender) Write(p []byte) (int, error) {
+	*a = append(*a, p...)
+	return len(p), nil
+}
+
+// write is the writer's goroutine: it writes what is queued, all of it at once.
+func (c *Conn) write() {
+	defer close(c.wrote)
+	for range c.wake {
+		// Whoever else is about to queue something may do so: one system call
+		// for many requests.
+		runtime.Gosched()
+		c.mu.Lock()
+		for len(c.out) > 0 && c.writeErr == nil {
+			b := c.out
+			c.out, c.spare = c.spare[:0], nil
+			c.taken += int64(len(b))
+			c.mu.Unlock()
+			n, err := c.link.Write(b)
+			c.mu.Lock()
+			c.flushed += int64(n)
+			if cap(b) <= 2*maxQueue {
+				c.spare = b[:0]
+			}
+			if err != nil {
+				c.writeErr = err
+				break
+			}
+			c.pump()
+		}
+		c.writing = false
+		over := c.ended || c.writeErr != nil
+		failed := c.writeErr != nil && !c.ended
+		c.mu.Unlock()
+		if failed {
+			// The reader still gets what came before, and then the end of the
+			// connection; were it not to come, it is not waited for.
+			c.link.Interrupt(brokenTime)
+		}
+		if over {
+			return
+		}
+	}
+}
+
+// kick has the writer write what is queued. The lock is held.
+func (c *Conn) kick() {
+	c.writing = true
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pump opens streams that wait and queues their data, as far as the windows and
+// the queue allow. The lock is held; it is called whenever one of these has
+// changed.
+func (c *Conn) pump() {
+	before := len(c.out)
+	for c.waiting.head != nil && c.mayOpen() {
+		c.openStream(c.waiting.head)
+	}
+	// Those that have no window of their own leave the list, and come back when
+	// they get one.
+	for c.senders.head != nil && len(c.out) < maxQueue {
+		s := c.senders.head
+		if len(s.pending) > 0 && c.sendWindow <= 0 {
+			if s = c.withoutData(); s == nil {
+				break
+			}
+		}
+		c.senders.remove(s)
+		c.sendSome(s)
+		if s.maySend() {
+			c.senders.push(s)
+		}
+	}
+	if len(c.out) > before {
+		c.kick()
+	}
+}
+
+// withoutData finds a stream that only ends, for which no window is needed.
+func (c *Conn) withoutData() *Stream {
+	for s := c.senders.head; s != nil; s = s.links[inSenders].next {
+		if len(s.pending) == 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+// mayOpen reports whether a stream may be opened now.
+func (c *Conn) mayOpen() bool {
+	return len(c.out) < maxQueue && c.writeErr == nil && !c.closing && c.suspect == Never &&
+		c.open.n < int(c.maxStreams) && (c.cfg.MaxStreams <= 0 || c.open.n < c.cfg.MaxStreams)
+}
+
+// openStream gives a stream its id and queues its headers.
+func (c *Conn) openStream(s *Stream) {
+	c.waiting.remove(s)
+	s.id = c.next
+	c.next += 2
+	if c.next > maxID {
+		c.closing = true
+	}
+	s.opened = c.cfg.Clock()
+	s.window = c.initialWindow
+	s.recvWindow = streamWindow
+	c.streams.add(s)
+	c.open.push(s)
+	c.allowance.earn()
+
+	at := len(c.out)
+	c.out = append(c.out, 0, 0, 0, byte(http2.FrameHeaders), 0, 0, 0, 0, 0)
+	if c.tableCut {
+		c.tableCut = false
+		c.out = appendInt(c.out, 5, 0x20, uint64(c.tableSize)) // RFC 7541 §6.3
+	}
+	c.out = s.Handler.AppendHeaders(c.out)
+	flags := http2.FlagHeadersEndHeaders
+	if s.pendingEnd && len(s.pending) == 0 {
+		flags |= http2.FlagHeadersEndStream
+		s.sentEnd = true
+	}
+	c.closeFrame(at, flags, s.id)
+	s.sentAt = c.taken + int64(len(c.out))
+	if s.maySend() {
+		c.senders.push(s)
+	}
+}
+
+// closeFrame fills in the header of the HEADERS frame that begins at a place in
+// the queue, and splits what is longer than a frame into CONTINUATIONs.
+func (c *Conn) closeFrame(at int, flags http2.Flags, id uint32) {
+	length := len(c.out) - at - frameHeader
+	if length <= c.maxFrame {
+		putHeader(c.out[at:], length, http2.FrameHeaders, flags, id)
+		return
+	}
+	rest := append([]byte(nil), c.out[at+frameHeader+c.maxFrame:]...)
+	c.out = c.out[:at+frameHeader+c.maxFrame]
+	putHeader(c.out[at:], c.maxFrame, http2.FrameHeaders, flags&^http2.FlagHeadersEndHeaders, id)
+	for len(rest) > 0 {
+		n := min(len(rest), c.maxFrame)
+		flags = 0
+		if n == len(rest) {
+			flags = http2.FlagContinuationEndHeaders
+		}
+		c.out = appendHeader(c.out, n, http2.FrameContinuation, flags, id)
+		c.out = append(c.out, rest[:n]...)
+		rest = rest[n:]
+	}
+}
+
+// sendSome queues one DATA frame of a stream.
+func (c *Conn) sendSome(s *Stream) {
+	n := min(int64(len(s.pending)), s.window, c.sendWindow, int64(c.maxFrame), int64(maxQueue))
+	n = max(n, 0)
+	flags := http2.Flags(0)
+	if s.pendingEnd && n == int64(len(s.pending)) {
+		flags = http2.FlagDataEndStream
+		s.sentEnd = true
+	}
+	c.out = appendHeader(c.out, int(n), http2.FrameData, flags, s.id)
+	c.out = append(c.out, s.pending[:n]...)
+	s.sentAt = c.taken + int64(len(c.out))
+	s.pending = s.pending[n:]
+	s.window -= n
+	c.sendWindow -= n
+	c.allowance.earn()
+	if len(s.pending) == 0 {
+		s.pending = nil
+		s.Handler.Sent()
+	}
+}
+
+const frameHeader = 9
+
+func appendHeader(b []byte, length int, t http2.FrameType, flags http2.Flags, id uint32) []byte {
+	var h [frameHeader]byte
+	putHeader(h[:], length, t, flags, id)
+	return append(b, h[:]...)
+}
+
+func putHeader(b []byte, length int, t http2.FrameType, flags http2.Flags, id uint32) {
+	b[0], b[1], b[2] = byte(length>>16), byte(length>>8), byte(length)
+	b[3], b[4] = byte(t), byte(flags)
+	binary.BigEndian.PutUint32(b[5:], id)
+}
