@@ -31,6 +31,8 @@ const (
 	frameTrailer frameKind = 'T' // JSON
 	frameStep    frameKind = 'P' // JSON; again when the step is over
 	frameIdle    frameKind = 'I' // JSON
+	framePart    frameKind = 'R' // the number of a part and one of its records
+	frameClock   frameKind = 'C' // JSON
 )
 
 // errTorn says that the log ends inside a frame or in damaged bytes.

@@ -32,6 +32,36 @@ type Header struct {
 	Stages      []Stage       `json:"stages"`
 	Generator   Generator     `json:"generator"`
 	Hosts       []Host        `json:"hosts"`
+	// Role says what the machine that recorded this did in the run, Member what it
+	// is called in it.
+	Role   Role   `json:"role,omitempty"`
+	Member string `json:"member,omitempty"`
+	// Slice is which part of the schedule a worker sends, of how many: request n is
+	// its own where n mod Slices == Slice. Slices is 0 where one machine sends all.
+	Slice  int `json:"slice,omitempty"`
+	Slices int `json:"slices,omitempty"`
+}
+
+// Role is what a machine does in a run.
+type Role string
+
+// The roles.
+const (
+	RoleAlone       Role = ""            // sends the load and watches
+	RoleCoordinator Role = "coordinator" // sends none, others do
+	RoleWorker      Role = "worker"      // sends a slice of the load
+	RoleAgent       Role = "agent"       // sends no load, watches
+)
+
+// ClockReading is one comparison of the clock of a part with the run's: four times,
+// as in NTP (RFC 5905, section 8). Asked and Returned are of the run's clock,
+// Received and Answered of the part's.
+type ClockReading struct {
+	Member   string        `json:"member"`
+	Asked    time.Duration `json:"asked_ns"`
+	Received time.Duration `json:"received_ns"`
+	Answered time.Duration `json:"answered_ns"`
+	Returned time.Duration `json:"returned_ns"`
 }
 
 // Target is what analysis needs to know of a target.
@@ -62,6 +92,12 @@ type Host struct {
 	// SameAs names the host whose kernel and clock this one shares: a host entry
 	// without an agent lives on the generator's machine.
 	SameAs string `json:"same_as,omitempty"`
+	// Generator says that load is sent from the host. Where no host says so, it is
+	// "local" alone.
+	Generator bool `json:"generator,omitempty"`
+	// ClockError is how far the times of the host may be off the run's after
+	// correction (one standard deviation); nil: not compared.
+	ClockError *time.Duration `json:"clock_error_ns,omitempty"`
 }
 
 // Stage is one stage of the load as it was scheduled.
@@ -127,9 +163,13 @@ type Log struct {
 	Events    []probe.Event
 	Steps     []attack.Step      // of a search, by number
 	Idle      []attack.IdleSweep // of an idle stage
+	Clocks    []ClockReading     // of the parts, in order of time
 	Trailer   *Trailer           // nil: the run log has no end
 	// Truncated says that bytes at the end could not be read.
 	Truncated bool
+	// Parts are what other machines recorded of the run, as they recorded it. What
+	// [Merge] returns has it in its own records too, on the run's clock.
+	Parts []*Log
 }
 
 // Series is all samples of one metric.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,22 +28,40 @@ func IsRunLog(prefix []byte) bool {
 
 func isGzip(prefix []byte) bool { return bytes.HasPrefix(prefix, []byte{0x1f, 0x8b}) }
 
-// Read reads a whole run log, plain or compressed with gzip. A log that ends in
-// the middle (a crash, a full disk) is read up to there and marked Truncated;
-// one without a trailer has a nil Trailer. Errors match ErrNotRunLog,
-// ErrNewerSchema or come from r.
+// Read reads a whole run log, plain or compressed with gzip, and merges what other
+// machines recorded of the run into it (see [Merge]). A log that ends in the middle
+// (a crash, a full disk) is read up to there and marked Truncated; one without a
+// trailer has a nil Trailer. Errors match ErrNotRunLog, ErrNewerSchema, ErrOtherRun
+// or come from r.
 func Read(r io.Reader) (*Log, error) {
-	log, err := read(r)
+	log, err := ReadParts(r)
 	if err != nil {
 		return nil, err
 	}
-	// Sources write side by side: only each one's own events are in order.
-	slices.SortStableFunc(log.Events, func(a, b probe.Event) int { return cmp.Compare(a.At, b.At) })
-	slices.SortStableFunc(log.Failures, func(a, b attack.Failure) int { return cmp.Compare(a.End, b.End) })
+	return Merge(log)
+}
+
+// ReadParts reads a run log as Read does, and leaves its parts apart.
+func ReadParts(r io.Reader) (*Log, error) {
+	log, err := readAll(r)
+	if err != nil {
+		return nil, err
+	}
+	log.sort()
 	return log, nil
 }
 
-func read(r io.Reader) (*Log, error) {
+// sort puts events and failures in order: sources write side by side, so only each
+// one's own are.
+func (l *Log) sort() {
+	slices.SortStableFunc(l.Events, func(a, b probe.Event) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(l.Failures, func(a, b attack.Failure) int { return cmp.Compare(a.End, b.End) })
+	for _, p := range l.Parts {
+		p.sort()
+	}
+}
+
+func readAll(r io.Reader) (*Log, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	if prefix, _ := br.Peek(2); isGzip(prefix) {
 		unzipped, err := gzip.NewReader(br)
@@ -54,29 +71,34 @@ func read(r io.Reader) (*Log, error) {
 		defer unzipped.Close()
 		br = bufio.NewReaderSize(unzipped, 1<<16)
 	}
-	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(br, head); err != nil || string(head) != magic {
-		return nil, fmt.Errorf("read run log: %w", ErrNotRunLog)
-	}
-	d := decoder{frames: frameReader{r: br}}
-	if err := d.header(); err != nil {
+	records, err := NewReader(br)
+	if err != nil {
 		return nil, err
 	}
+	var c collector
 	for {
-		kind, payload, err := d.frames.next()
+		record, err := records.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return &d.log, nil
+			if !c.begun {
+				return nil, fmt.Errorf("read run log header: %w", ErrNotRunLog)
+			}
+			return &c.log, nil
 		case err != nil && !isTear(err):
 			return nil, fmt.Errorf("read run log: %w", err)
+		case err != nil && c.begun:
+			c.log.Truncated = true
+			return &c.log, nil
 		case err != nil:
-			d.log.Truncated = true
-			return &d.log, nil
+			return nil, fmt.Errorf("read run log header: %w", ErrNotRunLog)
 		}
-		if err := d.record(kind, payload); err != nil {
+		first := !c.begun
+		if err := c.add(record); err != nil && first {
+			return nil, err
+		} else if err != nil {
 			// The frame's checksum held, so what came before is sound.
-			d.log.Truncated = true
-			return &d.log, nil
+			c.log.Truncated = true
+			return &c.log, nil
 		}
 	}
 }
@@ -86,108 +108,99 @@ func isTear(err error) bool {
 	return errors.Is(err, errTorn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum)
 }
 
-type decoder struct {
-	frames  frameReader
+// collector puts records together to a Log.
+type collector struct {
+	begun   bool
+	nested  bool // it is a part, which has no parts
 	log     Log
-	samples []probe.IDSample
+	decoder Decoder
+	parts   map[uint64]*collector
 }
 
-func (d *decoder) header() error {
-	kind, payload, err := d.frames.next()
-	if err != nil || kind != frameHeader {
+func (c *collector) add(r Record) error {
+	if !c.begun && r.kind() != frameHeader {
 		return fmt.Errorf("read run log header: %w", ErrNotRunLog)
 	}
-	if err := json.Unmarshal(payload, &d.log.Header); err != nil {
-		return fmt.Errorf("read run log header: %w", errors.Join(ErrNotRunLog, err))
+	return c.decoder.Decode(r, c)
+}
+
+// The collector is the decoder's Sink.
+var _ Sink = (*collector)(nil)
+
+// Header begins the log.
+func (c *collector) Header(h Header) {
+	c.begun = true
+	c.log.Header = h
+	c.log.Windows = make([][]attack.Window, len(h.Targets))
+}
+
+// Address collects an address.
+func (c *collector) Address(a attack.Address) { c.log.Addresses = append(c.log.Addresses, a) }
+
+// Window collects a window.
+func (c *collector) Window(w attack.Window) {
+	c.log.Windows[w.Target] = append(c.log.Windows[w.Target], w)
+}
+
+// Failure collects a failure.
+func (c *collector) Failure(f attack.Failure) { c.log.Failures = append(c.log.Failures, f) }
+
+// Samples collects readings by their metric.
+func (c *collector) Samples(samples []IndexedSample) {
+	for _, s := range samples {
+		for int(s.ID) >= len(c.log.Series) {
+			c.log.Series = append(c.log.Series, Series{Metric: c.decoder.metrics[len(c.log.Series)]})
+		}
+		series := &c.log.Series[s.ID]
+		series.At = append(series.At, s.At)
+		series.Value = append(series.Value, s.Value)
+		series.Limit = append(series.Limit, s.Limit)
 	}
-	if s := d.log.Header.Schema; s > Schema {
-		return fmt.Errorf("%w: schema %d, this rampload reads up to %d; use the rampload that wrote it or a newer one",
-			ErrNewerSchema, s, Schema)
+}
+
+// Event collects an event.
+func (c *collector) Event(e probe.Event) { c.log.Events = append(c.log.Events, e) }
+
+// Step collects a step, and its end.
+func (c *collector) Step(s attack.Step) {
+	if n := len(c.log.Steps); n > 0 && c.log.Steps[n-1].Number == s.Number {
+		c.log.Steps[n-1] = s // now it is over
+		return
 	}
-	d.log.Windows = make([][]attack.Window, len(d.log.Header.Targets))
+	c.log.Steps = append(c.log.Steps, s)
+}
+
+// IdleSweep collects an idle sweep.
+func (c *collector) IdleSweep(s attack.IdleSweep) { c.log.Idle = append(c.log.Idle, s) }
+
+// Clock collects a comparison of clocks.
+func (c *collector) Clock(r ClockReading) { c.log.Clocks = append(c.log.Clocks, r) }
+
+// Part collects a record of a part. Damage to a part ends that part and no other.
+func (c *collector) Part(number uint64, r Record) error {
+	if c.nested {
+		return errRecord
+	}
+	part := c.parts[number]
+	if part == nil {
+		if c.parts == nil {
+			c.parts = map[uint64]*collector{}
+		}
+		part = &collector{nested: true}
+		c.parts[number] = part
+	}
+	if part.log.Truncated {
+		return nil // what comes after damage cannot be relied on
+	}
+	begun := part.begun
+	if err := part.add(r); err != nil {
+		part.log.Truncated = true
+	}
+	if !begun && part.begun {
+		c.log.Parts = append(c.log.Parts, &part.log)
+	}
 	return nil
 }
 
-var errRecord = errors.New("record out of place")
-
-func (d *decoder) record(kind frameKind, payload []byte) error {
-	switch kind {
-	case frameAddress:
-		a, err := attack.DecodeAddress(payload)
-		if err != nil {
-			return err
-		}
-		d.log.Addresses = append(d.log.Addresses, a)
-	case frameWindow:
-		w, err := attack.DecodeWindow(payload)
-		if err != nil {
-			return err
-		}
-		if int(w.Target) >= len(d.log.Windows) {
-			return errRecord
-		}
-		d.log.Windows[w.Target] = append(d.log.Windows[w.Target], w)
-	case frameFailure:
-		f, err := attack.DecodeFailure(payload)
-		if err != nil {
-			return err
-		}
-		d.log.Failures = append(d.log.Failures, f)
-	case frameMetric:
-		m, err := probe.DecodeMetric(payload)
-		if err != nil {
-			return err
-		}
-		// Metrics are numbered in the order in which they were written.
-		d.log.Series = append(d.log.Series, Series{Metric: m})
-	case frameSamples:
-		at, samples, err := probe.DecodeSamples(d.samples[:0], payload)
-		if err != nil {
-			return err
-		}
-		d.samples = samples
-		for _, s := range samples {
-			if int(s.ID) >= len(d.log.Series) {
-				return errRecord
-			}
-			series := &d.log.Series[s.ID]
-			series.At = append(series.At, at)
-			series.Value = append(series.Value, s.Value)
-			series.Limit = append(series.Limit, s.Limit)
-		}
-	case frameEvent:
-		e, err := probe.DecodeEvent(payload)
-		if err != nil {
-			return err
-		}
-		d.log.Events = append(d.log.Events, e)
-	case frameStep:
-		var s attack.Step
-		if err := json.Unmarshal(payload, &s); err != nil {
-			return fmt.Errorf("decode step: %w", err)
-		}
-		if n := len(d.log.Steps); n > 0 && d.log.Steps[n-1].Number == s.Number {
-			d.log.Steps[n-1] = s // now it is over
-			return nil
-		}
-		d.log.Steps = append(d.log.Steps, s)
-	case frameIdle:
-		var s attack.IdleSweep
-		if err := json.Unmarshal(payload, &s); err != nil {
-			return fmt.Errorf("decode idle sweep: %w", err)
-		}
-		if int(s.Target) >= len(d.log.Header.Targets) {
-			return errRecord
-		}
-		d.log.Idle = append(d.log.Idle, s)
-	case frameTrailer:
-		var t Trailer
-		if err := json.Unmarshal(payload, &t); err != nil {
-			return fmt.Errorf("decode trailer: %w", err)
-		}
-		d.log.Trailer = &t
-	}
-	// A kind that this version does not know was added by a later one of the same
-	// schema: it is skipped.
-	return nil
-}
+// Trailer ends the log.
+func (c *collector) Trailer(t Trailer) { c.log.Trailer = &t }

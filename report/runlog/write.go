@@ -2,6 +2,7 @@ package runlog
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,7 +29,8 @@ type Writer struct {
 var _ attack.Sink = (*Writer)(nil)
 
 // NewWriter writes the header and returns a writer of the rest. Its Schema field
-// is set by this function.
+// is set by this function. Every call of w's Write carries whole records, the first
+// one the magic bytes before them.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	out := &Writer{w: bufio.NewWriterSize(w, 1<<16), metrics: map[probe.Metric]uint32{}}
 	h.Schema = Schema
@@ -119,6 +121,29 @@ func (w *Writer) Step(s attack.Step) { w.json(frameStep, s) }
 // IdleSweep records what holding idle connections of a target has shown.
 func (w *Writer) IdleSweep(s attack.IdleSweep) { w.json(frameIdle, s) }
 
+// Part records a record of another machine's run log, as it is. number tells the
+// parts apart; the first record of a part is its header.
+func (w *Writer) Part(number int, r Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.scratch = binary.AppendUvarint(w.scratch[:0], uint64(number))
+	w.scratch = append(w.scratch, r...)
+	w.append(framePart, w.scratch)
+	if r.kind() == frameWindow || r.kind() == frameTrailer {
+		w.flush()
+	}
+}
+
+// Clock records a comparison of clocks.
+func (w *Writer) Clock(c ClockReading) { w.json(frameClock, c) }
+
+// Flush hands on what was recorded. Windows and ends of steps do so by themselves.
+func (w *Writer) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flush()
+}
+
 func (w *Writer) json(kind frameKind, v any) {
 	payload, err := json.Marshal(v)
 	w.mu.Lock()
@@ -157,6 +182,9 @@ func (w *Writer) append(kind frameKind, payload []byte) {
 		return
 	}
 	w.frame = appendFrame(w.frame[:0], kind, payload)
+	if len(w.frame) > w.w.Available() {
+		w.flush()
+	}
 	if _, err := w.w.Write(w.frame); err != nil {
 		w.err = fmt.Errorf("write run log: %w", err)
 	}
