@@ -107,8 +107,12 @@ func (a *analysis) clockError(host string) float64 {
 		return 0
 	}
 	for _, h := range a.log.Header.Hosts {
-		if h.Name == host && h.SameAs == localHost {
+		switch {
+		case h.Name != host:
+		case h.SameAs == localHost:
 			return 0
+		case h.ClockError != nil:
+			return h.ClockError.Seconds()
 		}
 	}
 	if a.log.Trailer != nil {

@@ -22,21 +22,23 @@ import (
 func newReport(env Env, g *globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:   "report FILE",
+		Use:   "report FILE [RUNLOG...]",
 		Short: "Print a report again, or make one from a run log",
 		Long: `report prints a report in another format. It takes a run log as well, also one
-that a crash cut short, and makes the report from it. The exit code is 0: the
-run's own exit code is in the report.`,
+that a crash cut short, and makes the report from it. Several run logs are those of
+one run on several machines, and make one report. The exit code is 0: the run's own
+exit code is in the report.`,
 		Example: `  rampload report peak.json
   rampload report peak.json --out peak.html
-  rampload report peak.runlog --out peak.json`,
-		Args: exactArgs("rampload report FILE", 1),
+  rampload report peak.runlog --out peak.json
+  rampload report peak.runlog worker-1.runlog orders-1.runlog`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			format, err := chooseFormat(format, g.out, render.Formats())
 			if err != nil {
 				return err
 			}
-			r, err := readReport(args[0])
+			r, err := readReports(args)
 			if err != nil {
 				return usage(err)
 			}
@@ -88,6 +90,34 @@ func chartAsset(name string) ([]byte, error) {
 	return data, nil
 }
 
+// readReports reads a report, or makes one from the run logs of several machines.
+func readReports(paths []string) (*report.Report, error) {
+	if len(paths) == 1 {
+		return readReport(paths[0])
+	}
+	var logs []*runlog.Log
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("open run log: %w", err)
+		}
+		log, err := runlog.ReadParts(f)
+		f.Close()
+		if errors.Is(err, runlog.ErrNotRunLog) {
+			return nil, fmt.Errorf("%s is not a run log: several files make one report only if they are the run logs of one run; to set reports side by side write rampload compare", path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		logs = append(logs, log)
+	}
+	log, err := runlog.Merge(logs...)
+	if err != nil {
+		return nil, err
+	}
+	return reportOf(paths[0], log)
+}
+
 // readReport reads a report, or makes one from a run log.
 func readReport(path string) (*report.Report, error) {
 	f, err := os.Open(path)
@@ -111,6 +141,11 @@ func readReport(path string) (*report.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return reportOf(path, log)
+}
+
+// reportOf makes the report of a run log.
+func reportOf(path string, log *runlog.Log) (*report.Report, error) {
 	// The log's profile is redacted: its secrets do not bear on gates.
 	p, err := yaml.Decode(path, []byte(log.Header.Profile), yaml.Options{
 		Getenv: func(string) (string, bool) { return "", true }, Resources: resourceNames(),
