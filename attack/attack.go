@@ -138,7 +138,7 @@ type Attempt struct {
 	Request   uint64 // number of the request in the schedule, from 0
 	Try       uint16 // 0 for the first
 	Target    uint16 // index in the profile
-	Endpoint  uint16 // index of the request in its target
+	Endpoint  uint32 // index of the request in its target
 	Last      bool   // no retry follows: the request ends as this attempt did
 	Held      bool   // no request of the schedule: a connection that was to be held came to nothing
 	Due       time.Duration
@@ -146,8 +146,9 @@ type Attempt struct {
 	End       time.Duration
 	Status    uint16 // 0 without a response
 	Fault     Fault
-	Phase     Phase // PhaseDone on success
-	WireReset bool  // a RST was seen on the connection, now first reported
+	Detail    Detail // what the fault's protocol said of it
+	Phase     Phase  // PhaseDone on success
+	WireReset bool   // a RST was seen on the connection, now first reported
 	Conn      Conn
 	Info      TCPInfo
 }
@@ -164,6 +165,7 @@ type Cell struct {
 	DueWindow  int32  // index of the window in which the requests were due; idle: this window
 	Remote     uint16 // index in Addresses of the target; 0 is "no connection"
 	Fault      Fault
+	Detail     Detail
 	Phase      Phase
 	Reused     bool
 	Held       bool   // tries to open a connection to hold; see Window

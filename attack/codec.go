@@ -18,7 +18,11 @@ import (
 //
 // A new field is added at the end under the next version; decoders keep reading
 // every older one.
-const codecVersion = 1
+//
+//   - 1: the first.
+//   - 2: cells and failures may have a [Detail]; requests of a target may number
+//     more than 65,535.
+const codecVersion = 2
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -45,10 +49,11 @@ func AppendWindow(b []byte, w Window) []byte {
 	for _, c := range w.Cells {
 		b = binary.AppendVarint(b, int64(c.DueWindow)-int64(w.Index))
 		b = binary.AppendUvarint(b, uint64(c.Remote))
-		b = append(b, byte(c.Fault), byte(c.Phase), flags(c.Reused, c.Held))
+		b = append(b, byte(c.Fault), byte(c.Phase), flags(c.Reused, c.Held, !c.Detail.IsZero()))
 		b = binary.AppendUvarint(b, c.Attempts)
 		b = binary.AppendUvarint(b, c.Requests)
 		b = binary.AppendUvarint(b, c.WireResets)
+		b = appendDetail(b, c.Detail)
 	}
 	b = binary.AppendUvarint(b, uint64(len(w.Statuses)))
 	for _, s := range w.Statuses {
@@ -83,8 +88,12 @@ func DecodeWindow(b []byte) (Window, error) {
 			c.DueWindow = d.int32From(int64(w.Index))
 			c.Remote = d.uint16()
 			c.Fault, c.Phase = d.fault(), d.phase()
-			d.flags(&c.Reused, &c.Held)
+			var detailed bool
+			d.flags(&c.Reused, &c.Held, &detailed)
 			c.Attempts, c.Requests, c.WireResets = d.uvarint(), d.uvarint(), d.uvarint()
+			if detailed {
+				c.Detail = d.detail()
+			}
 		}
 	}
 	if n := d.count(2); n > 0 {
@@ -106,9 +115,9 @@ func DecodeWindow(b []byte) (Window, error) {
 // AppendFailure appends the binary form of a failure to b.
 func AppendFailure(b []byte, f Failure) []byte {
 	b = append(b, codecVersion,
-		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0, f.Held), byte(f.Fault), byte(f.Phase))
+		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0, f.Held, !f.Detail.IsZero()), byte(f.Fault), byte(f.Phase))
 	b = binary.AppendUvarint(b, f.Request)
-	for _, n := range [...]uint16{f.Try, f.Target, f.Endpoint, f.Status} {
+	for _, n := range [...]uint32{uint32(f.Try), uint32(f.Target), f.Endpoint, uint32(f.Status)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	// Due, start and end lie close together.
@@ -133,22 +142,20 @@ func AppendFailure(b []byte, f Failure) []byte {
 	if f.Info.OutOfOrder > 0 { // a flag tells: records of earlier versions have none
 		b = binary.AppendUvarint(b, uint64(f.Info.OutOfOrder))
 	}
-	return b
+	return appendDetail(b, f.Detail)
 }
 
 // DecodeFailure reads what [AppendFailure] wrote. It never panics and allocates
 // in proportion to len(b).
 func DecodeFailure(b []byte) (Failure, error) {
 	var f Failure
-	var gaps bool
+	var gaps, detailed bool
 	d := decoder{b: b}
 	d.version()
-	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps, &f.Held)
+	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps, &f.Held, &detailed)
 	f.Fault, f.Phase = d.fault(), d.phase()
 	f.Request = d.uvarint()
-	for _, n := range [...]*uint16{&f.Try, &f.Target, &f.Endpoint, &f.Status} {
-		*n = d.uint16()
-	}
+	f.Try, f.Target, f.Endpoint, f.Status = d.uint16(), d.uint16(), d.uint32(), d.uint16()
 	f.Due = d.duration()
 	f.Start = f.Due + d.duration()
 	f.End = f.Start + d.duration()
@@ -171,6 +178,9 @@ func DecodeFailure(b []byte) (Failure, error) {
 		if f.Info.OutOfOrder = d.uint32(); f.Info.OutOfOrder == 0 && d.err == nil {
 			d.fail("segments out of order: flagged, but none")
 		}
+	}
+	if detailed {
+		f.Detail = d.detail()
 	}
 	if err := d.end(); err != nil {
 		return Failure{}, fmt.Errorf("decode failure: %w", err)
@@ -347,6 +357,23 @@ func (d *decoder) fault() Fault {
 		return None
 	}
 	return f
+}
+
+// appendDetail appends a detail, nothing if it is zero: a flag tells.
+func appendDetail(b []byte, detail Detail) []byte {
+	if detail.IsZero() {
+		return b
+	}
+	return binary.AppendUvarint(append(b, byte(detail.Kind)), uint64(detail.Code))
+}
+
+func (d *decoder) detail() Detail {
+	out := Detail{DetailKind(d.byte()), d.uint16()}
+	if d.err == nil && (out.IsZero() || !out.valid()) {
+		d.fail("unknown detail")
+		return Detail{}
+	}
+	return out
 }
 
 func (d *decoder) phase() Phase {

@@ -99,8 +99,9 @@ type Totals struct {
 	WireResets     uint64                       `json:"wire_resets"`    // connections, idle ones included
 	VisibleResets  uint64                       `json:"visible_resets"` // requests
 	IdleResets     uint64                       `json:"idle_resets"`
-	LocalFaults    uint64                       `json:"local_faults"` // attempts
-	Faults         map[string]map[string]uint64 `json:"faults"`       // attempts by fault and phase, local ones and canceled too; reset at idle counts connections
+	LocalFaults    uint64                       `json:"local_faults"`      // attempts
+	Faults         map[string]map[string]uint64 `json:"faults"`            // attempts by fault and phase, local ones and canceled too; reset at idle counts connections
+	Details        map[string]map[string]uint64 `json:"details,omitempty"` // attempts by fault and by what its protocol said: a certificate's error, a TLS alert, an HTTP/2 code
 	StatusCodes    map[string]uint64            `json:"status_codes"`
 	OfferedRPSMax  float64                      `json:"offered_rps_max"`  // over 1 s
 	AchievedRPSMax float64                      `json:"achieved_rps_max"` // over 1 s

@@ -61,6 +61,7 @@ type cellKey struct {
 	due    int32
 	remote uint16
 	fault  attack.Fault
+	detail attack.Detail
 	phase  attack.Phase
 	reused bool
 	held   bool
@@ -264,7 +265,7 @@ func (a *aggregator) latest() int32 {
 }
 
 func keyOf(due int32, at *attack.Attempt) cellKey {
-	return cellKey{due, at.Conn.RemoteIndex, at.Fault, at.Phase, at.Conn.Reused, at.Held}
+	return cellKey{due, at.Conn.RemoteIndex, at.Fault, at.Detail, at.Phase, at.Conn.Reused, at.Held}
 }
 
 func (t *tally) cell(k cellKey) *attack.Cell {
@@ -275,7 +276,7 @@ func (t *tally) cell(k cellKey) *attack.Cell {
 		}
 		i = len(t.cells)
 		t.byKey[k] = i
-		t.cells = append(t.cells, attack.Cell{DueWindow: k.due, Remote: k.remote, Fault: k.fault, Phase: k.phase, Reused: k.reused, Held: k.held})
+		t.cells = append(t.cells, attack.Cell{DueWindow: k.due, Remote: k.remote, Fault: k.fault, Detail: k.detail, Phase: k.phase, Reused: k.reused, Held: k.held})
 	}
 	return &t.cells[i]
 }

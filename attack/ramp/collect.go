@@ -253,7 +253,7 @@ func (t *totals) add(from *tally) {
 	w.FailuresDropped += from.dropped
 	t.ended += from.ended
 	for _, cell := range from.cells {
-		k := cellKey{cell.DueWindow, cell.Remote, cell.Fault, cell.Phase, cell.Reused, cell.Held}
+		k := cellKey{cell.DueWindow, cell.Remote, cell.Fault, cell.Detail, cell.Phase, cell.Reused, cell.Held}
 		i, ok := t.cells[k]
 		if !ok {
 			t.cells[k] = len(w.Cells)
@@ -288,7 +288,8 @@ func (t *totals) close(most int) []attack.Failure {
 	slices.SortFunc(w.Cells, func(a, b attack.Cell) int {
 		return cmp.Or(
 			cmp.Compare(a.DueWindow, b.DueWindow), cmp.Compare(a.Remote, b.Remote),
-			cmp.Compare(a.Fault, b.Fault), cmp.Compare(a.Phase, b.Phase), compareBool(a.Reused, b.Reused), compareBool(a.Held, b.Held))
+			cmp.Compare(a.Fault, b.Fault),
+			cmp.Compare(a.Detail.Kind, b.Detail.Kind), cmp.Compare(a.Detail.Code, b.Detail.Code), cmp.Compare(a.Phase, b.Phase), compareBool(a.Reused, b.Reused), compareBool(a.Held, b.Held))
 	})
 	slices.SortFunc(w.Statuses, func(a, b attack.StatusCount) int { return cmp.Compare(a.Status, b.Status) })
 	w.FromDue = sparse(t.fromDue)

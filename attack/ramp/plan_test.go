@@ -34,7 +34,7 @@ func TestPlansRefused(t *testing.T) {
 		"window":        {func(c *Config) { c.Window = 1 }, "shorter than 1ms", ""},
 		"retries":       {func(c *Config) { c.Profile.Client.Retries = profiles.Retries{Max: -1} }, "not between", ""},
 		"retried fault": {func(c *Config) { c.Profile.Client.Retries = profiles.Retries{Faults: []string{"nap"}} }, `"nap"`, ""},
-		"file":          {func(c *Config) { c.Profile.Targets[0].File = "/nonexistent" }, "read targets", ""},
+		"file":          {func(c *Config) { c.Profile.Targets[0].File = "/nonexistent" }, "has not been read", ""},
 		"URL":           {func(c *Config) { c.Profile.Targets[0].URL = "gopher://a" }, "target a", ""},
 		"https":         {func(c *Config) { c.Profile.Targets[0].URL = "https://127.0.0.1:1" }, "set client.engine to vegeta", "direct"},
 		"h2c":           {func(c *Config) { c.Profile.Client.Protocol = profiles.ProtocolH2C }, "set client.engine to vegeta", "direct"},

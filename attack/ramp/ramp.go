@@ -103,7 +103,7 @@ type group struct {
 	target    uint16
 	share     float64 // of all connections and requests
 	via       transport
-	endpoints []uint16      // of the target
+	endpoints []uint32      // of the target
 	mix       *schedule.Mix // of the endpoints, for the closed loop
 	turns     atomic.Uint64 // requests of the closed loop
 	remap     atomic.Pointer[[]uint16]

@@ -40,7 +40,7 @@ func (r *run) connect() error {
 			profile.URL, profile.Requests, profile.File, profile.Read = b.URL, b.Requests, "", nil
 			var own []float64
 			for _, q := range b.Requests {
-				g.endpoints = append(g.endpoints, uint16(len(t.endpoints)))
+				g.endpoints = append(g.endpoints, uint32(len(t.endpoints)))
 				t.endpoints = append(t.endpoints, endpoint{via: g, repeatable: idempotent(q.Method)})
 				own = append(own, q.Weight)
 				g.share += pt.Share * q.Weight / total

@@ -22,7 +22,13 @@ type Mix struct {
 	shift uint
 }
 
-type pick struct{ target, endpoint uint16 }
+type pick struct {
+	endpoint uint32
+	target   uint16
+}
+
+// maxEndpoints bounds the requests of a target.
+const maxEndpoints = 1 << 24
 
 const golden = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 
@@ -46,8 +52,8 @@ func NewMix(shares []float64, weights [][]float64) (*Mix, error) {
 	m := &Mix{}
 	var lengths []float64
 	for t, share := range shares {
-		if len(weights[t]) > math.MaxUint16 {
-			return nil, fmt.Errorf("mix targets: target %d has %d requests, more than %d", t+1, len(weights[t]), math.MaxUint16)
+		if len(weights[t]) > maxEndpoints {
+			return nil, fmt.Errorf("mix targets: target %d has %d requests, more than %d", t+1, len(weights[t]), maxEndpoints)
 		}
 		sum := 0.0
 		for e, w := range weights[t] {
@@ -59,7 +65,7 @@ func NewMix(shares []float64, weights [][]float64) (*Mix, error) {
 		for e, w := range weights[t] {
 			if w > 0 && share > 0 {
 				lengths = append(lengths, share/total*(w/sum))
-				m.picks = append(m.picks, pick{uint16(t), uint16(e)})
+				m.picks = append(m.picks, pick{uint32(e), uint16(t)})
 			}
 		}
 	}
@@ -93,7 +99,7 @@ func (m *Mix) lay(lengths []float64) {
 
 // Pick returns the target and endpoint of request n, as indexes. It takes
 // constant time and allocates nothing.
-func (m *Mix) Pick(n uint64) (target, endpoint uint16) {
+func (m *Mix) Pick(n uint64) (target uint16, endpoint uint32) {
 	x := n*golden + golden/2
 	i := m.guide[x>>m.shift]
 	for m.ends[i] < x {

@@ -15,8 +15,19 @@ import (
 	"github.com/rampload/rampload/attack"
 )
 
-// errProtocol is the cause of every malformed response.
+// errProtocol is matched by the error of every malformed response.
 var errProtocol = errors.New("malformed response")
+
+// malformed is the error of a response whose named part is malformed: one of
+// attack's codes for [attack.MalformedDetail].
+type malformed uint16
+
+func (m malformed) Error() string {
+	return attack.Detail{Kind: attack.MalformedDetail, Code: uint16(m)}.String()
+}
+
+// Is matches errProtocol.
+func (m malformed) Is(target error) bool { return target == errProtocol }
 
 // Classify returns the fault of an error by its type and errno, never by its
 // text. Nil is None; an error that says nothing of the network is Protocol. It

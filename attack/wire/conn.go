@@ -244,7 +244,7 @@ func (c *conn) fail(a *attack.Attempt, phase attack.Phase, err error) outcome {
 	a.Phase = phase
 	a.End = c.t.clock()
 	c.describe(a, a.End)
-	a.Fault = c.faultOf(err)
+	a.Fault, a.Detail = c.faultOf(err)
 	a.Info = c.sock.info()
 	switch a.Fault {
 	case attack.Timeout, attack.Unreachable:
@@ -272,18 +272,18 @@ func (c *conn) takeReset(a *attack.Attempt, err error) {
 	}
 }
 
-// faultOf returns the fault of an error of a read or write. Over TLS the
-// socket's own error counts, not what TLS made of it.
-func (c *conn) faultOf(err error) attack.Fault {
+// faultOf returns the fault of an error of a read or write, and what the protocol
+// said of it. Over TLS the socket's own error counts, not what TLS made of it.
+func (c *conn) faultOf(err error) (attack.Fault, attack.Detail) {
 	if p := c.sockErr.Load(); p != nil && c.tls != nil {
 		err = *p
 	} else if c.tls != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errProtocol) {
-		return attack.TLS
+		return attack.TLS, DetailOf(err)
 	}
 	if c.t.aborted.Load() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed)) {
-		return attack.Canceled
+		return attack.Canceled, attack.Detail{}
 	}
-	return Classify(err)
+	return Classify(err), DetailOf(err)
 }
 
 // tlsOver returns what a TLS handshake goes over.

@@ -123,7 +123,7 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *conn {
 		a.Phase = attack.PhaseDNS
 		ip, err := d.resolver.pick(deadline)
 		if err != nil {
-			a.Fault = Classify(err)
+			a.Fault, a.Detail = Classify(err), DetailOf(err)
 			return nil
 		}
 		addr = netip.AddrPortFrom(ip, t.base.port)
@@ -240,14 +240,14 @@ func (d *dialer) tunnel(c *conn, a *attack.Attempt) bool {
 		if p := c.sockErr.Load(); p != nil {
 			err = *p
 		} else if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errProtocol
+			err = malformed(attack.ProxyRefused)
 		}
 		c.fail(a, attack.PhaseDial, err)
 	case resp.StatusCode/100 != 2:
-		c.fail(a, attack.PhaseDial, errProtocol)
+		c.fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
 		a.Fault, a.Status = attack.Status, uint16(resp.StatusCode)
 	case br.Buffered() > 0:
-		c.fail(a, attack.PhaseDial, errProtocol)
+		c.fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
 	default:
 		return true
 	}
@@ -264,7 +264,7 @@ func (d *dialer) handshake(c *conn, a *attack.Attempt) bool {
 		agreed := c.tls.ConnectionState().NegotiatedProtocol
 		if agreed != "h2" {
 			if t.cfg.Client.Protocol == profiles.ProtocolHTTP2 {
-				c.fail(a, attack.PhaseTLS, errProtocol)
+				c.fail(a, attack.PhaseTLS, malformed(attack.WrongProtocol))
 				return false
 			}
 			t.agreed.Store(true)

@@ -143,7 +143,7 @@ func (c *conn) complete(a *attack.Attempt, sent *bodyWriter) outcome {
 		a.Fault = attack.Status
 	}
 	if c.r < c.w { // more than its length says
-		return c.fail(a, attack.PhaseBody, errProtocol)
+		return c.fail(a, attack.PhaseBody, malformed(attack.MalformedLength))
 	}
 	c.served++
 	if len(c.buf) > readBufferSize {

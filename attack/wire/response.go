@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bytes"
+
+	"github.com/rampload/rampload/attack"
 )
 
 // Limits of a response, as memory must stay bounded whatever a target sends.
@@ -61,7 +63,7 @@ func (p *response) inBody() bool { return p.state >= rxLength }
 
 // feed consumes input and returns how much. It stops at the end of the response
 // (rxDone), where it needs more input, or before a body that the caller may
-// discard by itself (see skippable). Malformed input is errProtocol.
+// discard by itself (see skippable). Malformed input is a [malformed] error.
 func (p *response) feed(b []byte) (int, error) {
 	used := 0
 	for p.state != rxDone {
@@ -89,7 +91,7 @@ func (p *response) step(b []byte) (int, error) {
 	case rxDataEnd:
 		switch {
 		case len(b) > 0 && b[0] != '\r' || len(b) > 1 && b[1] != '\n':
-			return 0, errProtocol
+			return 0, malformed(attack.MalformedChunk)
 		case len(b) < 2:
 			return 0, nil
 		}
@@ -144,7 +146,7 @@ func (p *response) line(b []byte) (int, error) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
 		if p.headers+len(b) > limit {
-			return 0, errProtocol
+			return 0, malformed(attack.OversizedHeader)
 		}
 		return 0, nil
 	}
@@ -154,12 +156,12 @@ func (p *response) line(b []byte) (int, error) {
 		// A line that begins with white space continues the one before it
 		// (obsolete folding, RFC 9112 §5.2): it is joined in place.
 		if p.first && (b[0] == ' ' || b[0] == '\t') {
-			return 0, errProtocol
+			return 0, malformed(attack.MalformedHeader)
 		}
 		for ; ; p.folded = true {
 			if end+1 == len(b) {
 				if p.headers+len(b) > limit {
-					return 0, errProtocol
+					return 0, malformed(attack.OversizedHeader)
 				}
 				return 0, nil // the next byte decides
 			}
@@ -167,12 +169,12 @@ func (p *response) line(b []byte) (int, error) {
 				break
 			}
 			if !p.folded && bytes.IndexByte(b[:end], ':') < 0 {
-				return 0, errProtocol
+				return 0, malformed(attack.MalformedHeader)
 			}
 			next := bytes.IndexByte(b[end+1:], '\n')
 			if next < 0 {
 				if p.headers+len(b) > limit {
-					return 0, errProtocol
+					return 0, malformed(attack.OversizedHeader)
 				}
 				return 0, nil
 			}
@@ -183,13 +185,13 @@ func (p *response) line(b []byte) (int, error) {
 		}
 	}
 	if p.headers += end + 1; p.headers > limit {
-		return 0, errProtocol
+		return 0, malformed(attack.OversizedHeader)
 	}
 	text := b[:end]
 	if end > 0 && b[end-1] == '\r' {
 		text = b[:end-1]
 	} else if p.state == rxTrailer {
-		return 0, errProtocol
+		return 0, malformed(attack.MalformedHeader)
 	}
 	var err error
 	switch {
@@ -225,22 +227,22 @@ func unfold(b []byte) {
 // statusLine reads "HTTP/1.1 200 OK".
 func (p *response) statusLine(b []byte) error {
 	if len(b) < len("HTTP/1.1 200") || string(b[:7]) != "HTTP/1." || b[8] != ' ' || b[7] < '0' || b[7] > '9' {
-		return errProtocol
+		return malformed(attack.MalformedStatusLine)
 	}
 	p.minor = int(b[7] - '0')
 	b = bytes.TrimLeft(b[9:], " ")
 	if len(b) < 3 || len(b) > 3 && b[3] != ' ' {
-		return errProtocol
+		return malformed(attack.MalformedStatusLine)
 	}
 	p.status = 0
 	for _, d := range b[:3] {
 		if d < '0' || d > '9' {
-			return errProtocol
+			return malformed(attack.MalformedStatusLine)
 		}
 		p.status = 10*p.status + int(d-'0')
 	}
 	if p.status < 100 {
-		return errProtocol
+		return malformed(attack.MalformedStatusLine)
 	}
 	return nil
 }
@@ -249,17 +251,17 @@ func (p *response) statusLine(b []byte) error {
 func (p *response) field(b []byte) error {
 	colon := bytes.IndexByte(b, ':')
 	if colon <= 0 {
-		return errProtocol
+		return malformed(attack.MalformedHeader)
 	}
 	name, value := b[:colon], b[colon+1:]
 	for _, c := range name {
 		if byteClass[c]&inName == 0 {
-			return errProtocol
+			return malformed(attack.MalformedHeader)
 		}
 	}
 	for _, c := range value {
 		if byteClass[c]&inValue == 0 {
-			return errProtocol
+			return malformed(attack.MalformedHeader)
 		}
 	}
 	if p.state == rxTrailer {
@@ -284,7 +286,7 @@ func (p *response) field(b []byte) error {
 		if equalFold(name, "transfer-encoding") && p.minor > 0 {
 			// One, and only chunked: all else is the stuff of request smuggling.
 			if p.encodings++; p.encodings > 1 || p.folded || !equalFold(trim(value), "chunked") {
-				return errProtocol
+				return malformed(attack.MalformedLength)
 			}
 			p.chunked = true
 		}
@@ -295,17 +297,17 @@ func (p *response) field(b []byte) error {
 // lengthField reads a Content-Length. Several must be the same.
 func (p *response) lengthField(b []byte) error {
 	if len(b) == 0 {
-		return errProtocol
+		return malformed(attack.MalformedLength)
 	}
 	var n int64
 	for _, d := range b {
 		if d < '0' || d > '9' || n > (1<<63-1-int64(d-'0'))/10 {
-			return errProtocol
+			return malformed(attack.MalformedLength)
 		}
 		n = 10*n + int64(d-'0')
 	}
 	if p.length >= 0 && (p.length != n || p.lengthLen != len(b)) {
-		return errProtocol
+		return malformed(attack.MalformedLength)
 	}
 	p.length, p.lengthLen = n, len(b)
 	return nil
@@ -326,11 +328,11 @@ func (p *response) trailerField(value []byte) {
 // frame decides after the head how the body ends (RFC 9112 §6.3).
 func (p *response) frame() error {
 	if p.chunked && p.badTrail {
-		return errProtocol
+		return malformed(attack.MalformedHeader)
 	}
 	if p.status/100 == 1 {
 		if p.status == 101 {
-			return errProtocol // nobody asked to switch
+			return malformed(attack.UnexpectedAnswer) // nobody asked to switch
 		}
 		// An interim response: the next one follows. Its bytes still count.
 		*p = response{
@@ -362,12 +364,12 @@ func (p *response) chunkLine(b []byte) (int, error) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
 		if len(b) >= maxChunkLine {
-			return 0, errProtocol
+			return 0, malformed(attack.MalformedChunk)
 		}
 		return 0, nil
 	}
 	if end < 1 || end-1 >= maxChunkLine || bytes.IndexByte(b, '\r') != end-1 {
-		return 0, errProtocol
+		return 0, malformed(attack.MalformedChunk)
 	}
 	text := b[:end-1]
 	p.excess += int64(len(text)) + 2
@@ -377,13 +379,13 @@ func (p *response) chunkLine(b []byte) (int, error) {
 	text, _, _ = bytes.Cut(text, []byte{';'})
 	n, ok := hex(text)
 	if !ok {
-		return 0, errProtocol
+		return 0, malformed(attack.MalformedChunk)
 	}
 	// net/http's measure: per chunk 16 bytes beside the data and twice the data
 	// are reasonable.
 	p.excess = max(p.excess-16-2*n, 0)
 	if p.excess > 16<<10 {
-		return 0, errProtocol
+		return 0, malformed(attack.MalformedChunk)
 	}
 	if n == 0 {
 		p.state, p.first, p.headers = rxTrailer, true, 0

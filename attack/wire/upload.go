@@ -100,9 +100,9 @@ func (c *conn) settleUpload(a *attack.Attempt, sent *bodyWriter, how outcome) ou
 	if sent.err == nil || errors.Is(sent.err, os.ErrDeadlineExceeded) {
 		return how // interrupted by us, after the attempt had ended
 	}
-	fault := c.faultOf(sent.err)
+	fault, detail := c.faultOf(sent.err)
 	if a.Phase == attack.PhaseDone && a.Fault == attack.None || a.Fault == attack.EOF || a.Fault == attack.Status {
-		a.Fault, a.Phase = fault, attack.PhaseWrite
+		a.Fault, a.Detail, a.Phase = fault, detail, attack.PhaseWrite
 		a.Info = c.sock.info()
 	}
 	if fault == attack.Reset || fault == attack.BrokenPipe {

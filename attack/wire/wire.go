@@ -170,7 +170,7 @@ func (t *Transport) Do(r *Request, a *attack.Attempt) {
 // begin starts the clock of an attempt and clears what Do sets.
 func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
 	a.Start = t.clock()
-	a.Status, a.Fault, a.Phase, a.WireReset = 0, attack.None, attack.PhaseDial, false
+	a.Status, a.Fault, a.Detail, a.Phase, a.WireReset = 0, attack.None, attack.Detail{}, attack.PhaseDial, false
 	a.Conn, a.Info = attack.Conn{}, attack.TCPInfo{}
 	if t.timeout > 0 {
 		return a.Start + t.timeout

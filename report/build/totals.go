@@ -104,6 +104,18 @@ func addWindow(t *report.Totals, w attack.Window) {
 			t.Faults[c.Fault.String()] = phases
 		}
 		phases[c.Phase.String()] += n
+		if c.Detail.IsZero() {
+			continue
+		}
+		if t.Details == nil {
+			t.Details = map[string]map[string]uint64{}
+		}
+		details := t.Details[c.Fault.String()]
+		if details == nil {
+			details = map[string]uint64{}
+			t.Details[c.Fault.String()] = details
+		}
+		details[c.Detail.String()] += n
 	}
 	t.Requests = t.OK + t.Failed
 }

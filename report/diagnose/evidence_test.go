@@ -13,14 +13,14 @@ func TestFailuresOfOneRequest(t *testing.T) {
 	endpoints := []runlog.Endpoint{{Name: "GET /orders", Share: 0.9}, {Name: "GET /export", Share: 0.1}}
 	for name, c := range map[string]struct {
 		endpoints []runlog.Endpoint
-		of        []uint16
+		of        []uint32
 		want      string
 	}{
-		"one of two":    {endpoints, []uint16{1, 1, 1, 1, 1, 1}, "6 of 6 failures are of GET /export, 10 % of the requests"},
-		"the usual one": {endpoints, []uint16{0, 0, 0, 0, 0, 0}, ""},
-		"both":          {endpoints, []uint16{0, 1, 1, 0, 1, 1}, ""},
-		"not listed":    {nil, []uint16{1, 1, 1, 1, 1, 1}, ""},
-		"too few":       {endpoints, []uint16{1, 1}, ""},
+		"one of two":    {endpoints, []uint32{1, 1, 1, 1, 1, 1}, "6 of 6 failures are of GET /export, 10 % of the requests"},
+		"the usual one": {endpoints, []uint32{0, 0, 0, 0, 0, 0}, ""},
+		"both":          {endpoints, []uint32{0, 1, 1, 0, 1, 1}, ""},
+		"not listed":    {nil, []uint32{1, 1, 1, 1, 1, 1}, ""},
+		"too few":       {endpoints, []uint32{1, 1}, ""},
 	} {
 		inv := &investigation{t: &targetSeries{info: runlog.Target{Endpoints: c.endpoints}}}
 		for _, e := range c.of {

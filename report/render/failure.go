@@ -40,6 +40,7 @@ type failureLine struct {
 	TraceID       string          `json:"traceId,omitempty"`
 	Phase         string          `json:"phase"`
 	Fault         string          `json:"fault"`
+	Detail        string          `json:"detail,omitempty"` // what the fault's protocol said
 	Status        int             `json:"status,omitempty"`
 	Try           int             `json:"try"`
 	Final         bool            `json:"final"` // no retry follows
@@ -64,6 +65,7 @@ func (l *FailureLog) Append(b []byte, f attack.Failure) []byte {
 		Service:   "rampload",
 		Phase:     f.Phase.String(),
 		Fault:     f.Fault.String(),
+		Detail:    f.Detail.String(),
 		Status:    int(f.Status),
 		Try:       int(f.Try),
 		Final:     f.Last,
@@ -75,6 +77,9 @@ func (l *FailureLog) Append(b []byte, f attack.Failure) []byte {
 		line.Peer = l.targets[f.Target]
 	}
 	line.Message = message(f, line.Peer)
+	if line.Detail != "" {
+		line.Message += ": " + line.Detail
+	}
 	line.RemoteAddress, line.LocalAddress = addrPort(f.Conn.Remote), addrPort(f.Conn.Local)
 	if f.Phase != attack.PhaseIdle && !f.Held { // neither is a request of the schedule
 		line.TransactionID = string(l.run.AppendTransactionID(nil, f.Request))

@@ -21,6 +21,7 @@ func Legend() []Meaning {
 		{"idle", "TARGET, IDLE FOR", "a connection that was to be held without a request for so long"},
 		{"idle", "END, AFTER", "how it ended, and when; alive: it still served a request"},
 		{"faults by phase", "DNS ... IDLE", "attempts that ended in the fault, by where they were; IDLE counts pooled connections"},
+		{"details", "DETAIL", "what the protocol said of the fault: why a certificate was refused, a TLS alert, an HTTP/2 code, how a look-up ended, which part of a response was malformed"},
 		{"addresses", "ADDRESS", "remote address; shown where a target has several and any failed"},
 		{"onset", "FAULT", "what rises: (passing) did not last, (periodic) comes in bursts at regular intervals"},
 		{"onset", "ONSET", "offered load of all targets from which the fault rises and stays; \"none\", \"from start\", \"with time\" (at a constant load)"},

@@ -167,6 +167,44 @@ func faultsGrid(r *report.Report) grid {
 	return g
 }
 
+// detailsGrid is what protocols said of the faults: a certificate's error, a TLS
+// alert, an HTTP/2 code.
+func detailsGrid(r *report.Report) grid {
+	g := grid{name: "details", columns: []column{{title: "FAULT", squeeze: 15}}}
+	several := len(r.Targets) > 1
+	if several {
+		g.columns = append(g.columns, column{title: "TARGET", squeeze: 8})
+	}
+	g.columns = append(g.columns, column{title: "DETAIL"}, column{title: "ATTEMPTS", right: true})
+	for _, t := range r.Targets {
+		type entry struct {
+			fault, detail string
+			n             uint64
+		}
+		var entries []entry
+		for fault, details := range t.Details {
+			for detail, n := range details {
+				entries = append(entries, entry{fault, detail, n})
+			}
+		}
+		slices.SortFunc(entries, func(a, b entry) int {
+			return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.fault, b.fault), cmp.Compare(a.detail, b.detail))
+		})
+		for i, e := range entries {
+			if i == maxRows {
+				g.note = fmt.Sprintf("and %d more", len(entries)-i)
+				break
+			}
+			row := []cell{text(e.fault)}
+			if several {
+				row = append(row, text(shorten(t.Name, maxName)))
+			}
+			g.rows = append(g.rows, append(row, text(e.detail), text(report.FormatCount(e.n))))
+		}
+	}
+	return g
+}
+
 // faultsNote says why the faults do not add up to the resets: some connections ended
 // in another way first.
 func faultsNote(t report.Totals) string {

@@ -1,0 +1,218 @@
+package attack
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Detail says what the fault's own protocol said about a failed attempt. It is
+// comparable, so that it can key a map, and of bounded number: whatever a peer
+// sends, there are a few hundred details at most. The zero value says nothing.
+type Detail struct {
+	Kind DetailKind
+	Code uint16 // its meaning depends on Kind; see the constants and constructors below
+}
+
+// DetailKind is whose words a detail is.
+type DetailKind uint8
+
+// The kinds of details.
+const (
+	NoDetail          DetailKind = iota
+	CertificateDetail            // why a certificate was refused, by us: CertificateUnknownAuthority ...
+	AlertDetail                  // a TLS alert of the peer, by its number (RFC 8446 §6)
+	HTTP2Detail                  // an HTTP/2 error code (RFC 9113 §7)
+	DNSDetail                    // how a look-up ended: DNSNotFound ...
+	MalformedDetail              // which part of a response was malformed: MalformedStatusLine ...
+	GRPCDetail                   // a gRPC status code
+	WebSocketDetail              // a WebSocket close code (RFC 6455 §7.4)
+	ServerDetail                 // an error that a server of another protocol named: ServerTooManyClients ...
+	detailKinds
+)
+
+// Why a certificate was refused.
+const (
+	CertificateInvalid          uint16 = iota // for another reason
+	CertificateUnknownAuthority               // nobody whom we trust has signed it
+	CertificateExpired
+	CertificateNotYetValid
+	CertificateWrongName // it is for other names than the one asked for
+	CertificateWrongUse  // it may not be used for this: no server certificate, a constraint of its authority
+)
+
+// How a look-up of a name ended.
+const (
+	DNSFailed    uint16 = iota // for another reason
+	DNSNotFound                // NXDOMAIN: there is no such name
+	DNSTimeout                 // no server answered in time
+	DNSTemporary               // SERVFAIL and the like: it may work later
+	DNSNoAddress               // the name has no address of a family that is used
+)
+
+// Which part of a response was malformed.
+const (
+	MalformedResponse   uint16 = iota // in a way that has no name
+	MalformedStatusLine               // no HTTP status line: another protocol answers
+	MalformedHeader
+	MalformedLength      // Content-Length or Transfer-Encoding contradict themselves
+	MalformedChunk       // chunked coding
+	MalformedEncoding    // a compressed body that does not unpack
+	OversizedHeader      // more header than the client takes
+	UnexpectedAnswer     // bytes that nobody had asked for
+	MalformedFrame       // a frame that its protocol does not allow
+	WrongProtocol        // the peer agreed on another protocol than was wanted
+	ProxyRefused         // the proxy did not make the tunnel
+	AnsweredBeforeAsked  // the response came before the request had been sent
+	MalformedCompression // header compression (HPACK)
+	Flooded              // more control frames than a peer may send
+)
+
+// What a server of another protocol said of itself.
+const (
+	ServerError          uint16 = iota // in words that have no name here
+	ServerTooManyClients               // Redis "max number of clients reached", PostgreSQL 53300
+	ServerAuthentication               // the credentials were refused
+	ServerShuttingDown                 // it is about to end, or was told to
+	ServerStartingUp                   // not ready yet
+	ServerOutOfMemory
+	ServerReadOnly
+	ServerSlowConsumer // a broker gave up a client that reads too slowly
+	UnexpectedReply    // an answer that the request did not expect
+)
+
+var detailKindNames = [detailKinds]string{
+	"", "certificate", "tls-alert", "http2", "dns", "malformed", "grpc", "websocket", "server",
+}
+
+var detailCodeNames = [detailKinds][]string{
+	CertificateDetail: {"invalid", "unknown-authority", "expired", "not-yet-valid", "wrong-name", "wrong-use"},
+	DNSDetail:         {"failed", "nxdomain", "timeout", "servfail", "no-address"},
+	MalformedDetail: {
+		"response", "status-line", "header", "length", "chunk", "encoding", "oversized-header", "unexpected-answer",
+		"frame", "wrong-protocol", "proxy-refused", "answered-before-asked", "header-compression", "flood",
+	},
+	HTTP2Detail: {
+		"no-error", "protocol-error", "internal-error", "flow-control-error", "settings-timeout", "stream-closed",
+		"frame-size-error", "refused-stream", "cancel", "compression-error", "connect-error", "enhance-your-calm",
+		"inadequate-security", "http-1.1-required", "unknown-code",
+	},
+	GRPCDetail: {
+		"ok", "cancelled", "unknown", "invalid-argument", "deadline-exceeded", "not-found", "already-exists",
+		"permission-denied", "resource-exhausted", "failed-precondition", "aborted", "out-of-range", "unimplemented",
+		"internal", "unavailable", "data-loss", "unauthenticated", "unknown-code",
+	},
+	ServerDetail: {
+		"error", "too-many-clients", "authentication", "shutting-down", "starting-up", "out-of-memory", "read-only",
+		"slow-consumer", "unexpected-reply",
+	},
+}
+
+// The TLS alerts that a peer may send (RFC 8446 §6); others go by their number.
+var alertNames = map[uint16]string{
+	0: "close-notify", 10: "unexpected-message", 20: "bad-record-mac", 22: "record-overflow", 40: "handshake-failure",
+	42: "bad-certificate", 43: "unsupported-certificate", 44: "certificate-revoked", 45: "certificate-expired",
+	46: "certificate-unknown", 47: "illegal-parameter", 48: "unknown-ca", 49: "access-denied", 50: "decode-error",
+	51: "decrypt-error", 70: "protocol-version", 71: "insufficient-security", 80: "internal-error",
+	86: "inappropriate-fallback", 90: "user-canceled", 109: "missing-extension", 110: "unsupported-extension",
+	112: "unrecognized-name", 113: "bad-certificate-status", 115: "unknown-psk-identity", 116: "certificate-required",
+	120: "no-application-protocol",
+}
+
+// HTTP2Code returns the detail of an HTTP/2 error code; codes that no
+// specification has are one.
+func HTTP2Code(code uint32) Detail {
+	return Detail{HTTP2Detail, uint16(min(uint64(code), uint64(len(detailCodeNames[HTTP2Detail])-1)))}
+}
+
+// GRPCCode returns the detail of a gRPC status; codes that no specification has
+// are one.
+func GRPCCode(code uint32) Detail {
+	return Detail{GRPCDetail, uint16(min(uint64(code), uint64(len(detailCodeNames[GRPCDetail])-1)))}
+}
+
+// Alert returns the detail of a TLS alert of the peer.
+func Alert(code uint8) Detail { return Detail{AlertDetail, uint16(code)} }
+
+// CloseCode returns the detail of a WebSocket close code. Applications' own codes,
+// from 3000 on, are two: those of libraries (3000) and private ones (4000).
+func CloseCode(code uint16) Detail {
+	switch {
+	case code >= 5000 || code < 1000:
+		code = 0
+	case code >= 4000:
+		code = 4000
+	case code >= 3000:
+		code = 3000
+	case code > 1015:
+		code = 1015 + 1 // reserved, and not assigned
+	}
+	return Detail{WebSocketDetail, code}
+}
+
+// IsZero reports whether the detail says nothing.
+func (d Detail) IsZero() bool { return d == Detail{} }
+
+// String returns kind and code as reports have them, such as
+// "certificate expired", "http2 refused-stream" or "tls-alert 200", and "" for the
+// zero Detail. [ParseDetail] reads it back.
+func (d Detail) String() string {
+	if d.IsZero() {
+		return ""
+	}
+	if d.Kind >= detailKinds || d.Kind == NoDetail {
+		return "invalid"
+	}
+	return detailKindNames[d.Kind] + " " + d.code()
+}
+
+func (d Detail) code() string {
+	if names := detailCodeNames[d.Kind]; int(d.Code) < len(names) {
+		return names[d.Code]
+	}
+	if name, ok := alertNames[d.Code]; ok && d.Kind == AlertDetail {
+		return name
+	}
+	return strconv.Itoa(int(d.Code))
+}
+
+// valid reports whether the detail is one that this build can name.
+func (d Detail) valid() bool {
+	switch {
+	case d.Kind >= detailKinds:
+		return false
+	case d.Kind == NoDetail:
+		return d.Code == 0
+	case d.Kind == AlertDetail:
+		return d.Code <= 255
+	case d.Kind == WebSocketDetail:
+		return d.Code < 5000
+	}
+	return int(d.Code) < len(detailCodeNames[d.Kind])
+}
+
+// ParseDetail returns the detail of a text as [Detail.String] gives it.
+func ParseDetail(text string) (Detail, bool) {
+	if text == "" {
+		return Detail{}, true
+	}
+	kindName, codeName, _ := strings.Cut(text, " ")
+	for k := NoDetail + 1; k < detailKinds; k++ {
+		if detailKindNames[k] != kindName {
+			continue
+		}
+		for i, name := range detailCodeNames[k] {
+			if name == codeName {
+				return Detail{k, uint16(i)}, true
+			}
+		}
+		for code, name := range alertNames {
+			if name == codeName && k == AlertDetail {
+				return Detail{k, code}, true
+			}
+		}
+		n, err := strconv.ParseUint(codeName, 10, 16)
+		d := Detail{k, uint16(n)}
+		return d, err == nil && d.valid() && d.String() == text
+	}
+	return Detail{}, false
+}

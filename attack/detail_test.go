@@ -1,0 +1,84 @@
+package attack
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestDetailNames(t *testing.T) {
+	seen := map[string]Detail{}
+	for kind := NoDetail; kind < detailKinds; kind++ {
+		for code := range 1 << 16 {
+			d := Detail{kind, uint16(code)}
+			if !d.valid() {
+				continue
+			}
+			text := d.String()
+			if other, twice := seen[text]; twice {
+				t.Fatalf("%#v and %#v are both %q", d, other, text)
+			}
+			seen[text] = d
+			if got, ok := ParseDetail(text); !ok || got != d {
+				t.Errorf("ParseDetail(%q) = %#v, %v; want %#v", text, got, ok, d)
+			}
+		}
+	}
+	for text, want := range map[string]Detail{
+		"certificate expired":   {CertificateDetail, CertificateExpired},
+		"dns nxdomain":          {DNSDetail, DNSNotFound},
+		"tls-alert unknown-ca":  Alert(48),
+		"tls-alert 200":         Alert(200),
+		"http2 refused-stream":  HTTP2Code(7),
+		"http2 unknown-code":    HTTP2Code(1 << 31),
+		"grpc unavailable":      GRPCCode(14),
+		"websocket 1006":        CloseCode(1006),
+		"websocket 4000":        CloseCode(4321),
+		"malformed status-line": {MalformedDetail, MalformedStatusLine},
+		"malformed flood":       {MalformedDetail, Flooded},
+		"server slow-consumer":  {ServerDetail, ServerSlowConsumer},
+	} {
+		if got, ok := ParseDetail(text); !ok || got != want {
+			t.Errorf("ParseDetail(%q) = %#v, %v; want %#v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"certificate", "certificate ", "certificate 2", "tls-alert 40", "tls-alert 999", "nonsense x", "websocket 5000", " "} {
+		if got, ok := ParseDetail(text); ok {
+			t.Errorf("ParseDetail(%q) = %#v", text, got)
+		}
+	}
+}
+
+// TestDetailsAreFew: a hostile peer must not make the number of details grow.
+func TestDetailsAreFew(t *testing.T) {
+	few := map[Detail]bool{}
+	for code := range uint32(1 << 17) {
+		few[HTTP2Code(code)], few[GRPCCode(code)] = true, true
+		few[CloseCode(uint16(code))], few[Alert(uint8(code))] = true, true
+	}
+	if len(few) > 350 {
+		t.Errorf("%d details", len(few))
+	}
+}
+
+func TestDetailOfRecords(t *testing.T) {
+	expired := Detail{CertificateDetail, CertificateExpired}
+	w := Window{Cells: []Cell{{Fault: TLS, Detail: expired, Phase: PhaseTLS, Attempts: 3}, {Fault: Reset, Attempts: 1}}}
+	got, err := DecodeWindow(AppendWindow(nil, w))
+	if err != nil || got.Cells[0].Detail != expired || !got.Cells[1].Detail.IsZero() {
+		t.Errorf("%+v, %v", got.Cells, err)
+	}
+	f := Failure{Attempt{Fault: TLS, Detail: expired, Endpoint: 1 << 20}}
+	back, err := DecodeFailure(AppendFailure(nil, f))
+	if err != nil || back != f {
+		t.Errorf("%+v, %v", back, err)
+	}
+	b := AppendFailure(nil, f)
+	b[len(b)-1] = 100 // no such code
+	if _, err := DecodeFailure(b); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an unknown detail: %v", err)
+	}
+	b[0] = codecVersion + 1
+	if _, err := DecodeFailure(b); !errors.Is(err, ErrVersion) {
+		t.Errorf("a newer record: %v", err)
+	}
+}
