@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/cgroup"
 	"github.com/rampload/rampload/probe/internal/procfs"
 )
@@ -192,12 +193,27 @@ func (m *member) readLimits(l *limitReader) {
 			m.limit.threadsLimit = m.limit.userLimit
 		}
 	}
-	if g := l.group(m); g != nil {
-		m.limit.threadsLimit = min(m.limit.threadsLimit, g.PIDsLimit())
-		m.limit.rssLimit = min(m.limit.rssLimit, g.MemoryLimit())
-		m.limit.cores = min(m.limit.cores, g.Quota())
-	}
 	m.limit.threadsLimit = min(m.limit.threadsLimit, l.threads())
+	g, err := l.group(m)
+	if err != nil {
+		m.limit.rssLimit, m.limit.threadsLimit, m.limit.cores = math.NaN(), math.NaN(), math.NaN()
+		m.limit.missing = append(m.limit.missing, unsupported("cgroup limits of "+m.comm, err))
+		return
+	}
+	// A limit that cannot be read is NaN, and min keeps it: neither the host's nor
+	// the process's own stands for it.
+	m.limit.threadsLimit = min(m.limit.threadsLimit, g.PIDsLimit())
+	m.limit.rssLimit = min(m.limit.rssLimit, g.MemoryLimit())
+	m.limit.cores = min(m.limit.cores, g.Quota())
+	for _, c := range []struct{ controller, what string }{
+		{"memory", "memory limit"}, {"cpu", "CPU quota and use"}, {"pids", "thread limit"},
+	} {
+		if err := g.Hidden(c.controller); err != nil {
+			m.limit.missing = append(m.limit.missing, &probe.Unsupported{
+				What: c.what + " of " + m.comm, Reason: err.Error(), Needs: cgroup.NeedsHost,
+			})
+		}
+	}
 }
 
 // softLimit reads a soft limit of /proc/PID/limits; see rlimit.
@@ -287,7 +303,7 @@ type limitReader struct {
 func (l *limitReader) open(o Options) {
 	l.root = o.root()
 	l.groups = map[string]*cgroup.Group{}
-	l.mounts, _ = cgroup.ReadMounts(o.root()) // without cgroups no limit comes from them
+	l.mounts, _ = cgroup.ReadMounts(o.root()) // without any, a process in a cgroup has limits that are hidden
 	proc := filepath.Join(o.root(), "proc")
 	l.meminfo, _ = procfs.Open(filepath.Join(proc, "meminfo"))
 	l.threadsMax, _ = procfs.Open(filepath.Join(proc, "sys/kernel/threads-max"))
@@ -337,16 +353,20 @@ func (l *limitReader) threads() float64 {
 	return limit
 }
 
-// group returns the cgroup of a process, nil if it cannot be read.
-func (l *limitReader) group(m *member) *cgroup.Group {
+// group returns the cgroup of a process, nil on a kernel without cgroups. The
+// error says that the process has one which cannot be found.
+func (l *limitReader) group(m *member) (*cgroup.Group, error) {
 	f, err := m.open("cgroup")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer f.Close()
 	b, err := f.Read()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	p := cgroup.ParsePaths(b)
 	key := p.Key()
@@ -356,7 +376,7 @@ func (l *limitReader) group(m *member) *cgroup.Group {
 		}
 		l.groups[key] = l.mounts.Open(p)
 	}
-	return l.groups[key]
+	return l.groups[key], nil
 }
 
 func (l *limitReader) closeGroups() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -490,6 +491,56 @@ func TestUnreadableFilesAreAbsent(t *testing.T) {
 		}
 		if r := got[100][probe.RSS]; r.Value != 25*float64(os.Getpagesize()) || r.Limit != 102400 {
 			t.Errorf("by %s: memory %+v", how, r)
+		}
+	}
+}
+
+// A process whose cgroup lies outside of rampload's cgroup namespace has limits
+// that nobody can read here: neither the host's nor rampload's own stand for them.
+func TestLimitsThatCannotBeSeen(t *testing.T) {
+	root := t.TempDir()
+	stat := "100 (payments) S 1 100 100 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 7 0 500 1000000 25 " + strings.Repeat("0 ", 30) + "\n"
+	files(t, root, map[string]string{
+		"proc/stat":                    "cpu  1\ncpu0 1\ncpu1 1\n",
+		"proc/meminfo":                 "MemTotal: 1000 kB\n",
+		"proc/sys/kernel/threads-max":  "5000\n",
+		"proc/100/stat":                stat,
+		"proc/100/cmdline":             "/usr/bin/payments\x00",
+		"proc/100/limits":              "Limit   Soft Limit  Hard Limit  Units\nMax processes  300  300  processes \nMax open files  1024  4096  files \nMax address space  204800  unlimited  bytes \n",
+		"proc/100/cgroup":              "0::/../cri-containerd-0123456789abcdef.scope\n",
+		"proc/self/mountinfo":          "31 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+		"sys/fs/cgroup/memory.max":     "500\n", // rampload's own container
+		"sys/fs/cgroup/memory.current": "5\n",
+		"sys/fs/cgroup/pids.max":       "20\n",
+		"sys/fs/cgroup/pids.current":   "5\n",
+		"sys/fs/cgroup/cpu.max":        "50000 100000\n",
+		"sys/fs/cgroup/cpu.stat":       "usage_usec 1\nnr_throttled 0\n",
+	})
+	p := watch(t, profiles.Process{PID: 100}, Options{Root: root})
+	for range 2 { // CPU is known from the second reading on
+		got, err := sample(t, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{probe.RSS, probe.Threads} {
+			if r := got[100][name]; r.Value == 0 || !math.IsNaN(r.Limit) {
+				t.Errorf("%s: %+v, want a value and no limit", name, r)
+			}
+		}
+		if r, ok := got[100][probe.ProcessCPU]; ok {
+			t.Errorf("CPU as a share of cores that are not known: %+v", r)
+		}
+		if r := got[100][probe.OpenFiles]; r.Limit != 0 && r.Limit != 1024 {
+			t.Errorf("open files: %+v", r)
+		}
+	}
+	said := ""
+	for _, u := range p.Missing() {
+		said += u.Error() + "\n"
+	}
+	for _, want := range []string{"memory limit of payments not measured", "thread limit of payments", "CPU quota and use of payments", "needs the host's cgroup namespace"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("missing %q in:\n%s", want, said)
 		}
 	}
 }

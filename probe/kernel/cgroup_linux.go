@@ -245,6 +245,10 @@ func (c *Cgroup) judge(what, controller string, err error) error {
 	if err == nil || errors.Is(err, cgroup.ErrRoot) {
 		return nil
 	}
+	if errors.Is(err, cgroup.ErrOutside) {
+		c.missing.add(&probe.Unsupported{What: what, Reason: err.Error(), Needs: cgroup.NeedsHost})
+		return nil
+	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		c.missing.add(procfs.Unsupported(what, err, "the "+controller+" controller enabled for this cgroup"))
 		return nil

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,6 +96,7 @@ func unescape(s string) string {
 type Paths struct {
 	unified    string            // version 2, empty if there is none
 	byResource map[string]string // version 1, by controller
+	named      bool              // a person's path, not the kernel's: the same in every hierarchy
 }
 
 // ParsePaths reads the content of /proc/PID/cgroup.
@@ -122,7 +124,7 @@ func ParsePaths(b []byte) Paths {
 // At returns the paths of one cgroup that has the same path in every hierarchy.
 func At(dir string) Paths {
 	dir = path.Clean("/" + dir)
-	return Paths{unified: dir, byResource: map[string]string{
+	return Paths{named: true, unified: dir, byResource: map[string]string{
 		"memory": dir, "cpu": dir, "cpuacct": dir, "pids": dir, "name=systemd": dir,
 	}}
 }
@@ -154,29 +156,40 @@ func (p Paths) Label(controller string) string {
 	return path.Base(dir)
 }
 
+// ErrOutside means that a process has a cgroup whose files are not to be seen
+// from here: it lies outside of rampload's cgroup namespace or of what is mounted,
+// as with a sidecar in a pod. Its limits exist, and are not known.
+var ErrOutside = errors.New("its cgroup cannot be seen from rampload's own")
+
+// NeedsHost is what makes a cgroup visible that is [ErrOutside].
+const NeedsHost = "the host's cgroup namespace and /sys/fs/cgroup: docker run --cgroupns=host, or an agent on the host"
+
 // levels returns the directories of a resource's cgroup, from its own up to the
-// top of the mount; the root cgroup itself, which has no limits, is last. ok is
-// false if the resource has no hierarchy here.
-func (m Mounts) levels(p Paths, controller, file2, file1 string) (dirs []string, version int, ok bool) {
-	// A controller is in one hierarchy only: the one where its file exists.
+// top of the mount; the root cgroup itself, which has no limits, is last. The
+// error is [fs.ErrNotExist] if the resource has no hierarchy here, [ErrOutside] if
+// it has one that does not show this cgroup.
+func (m Mounts) levels(p Paths, controller, file2, file1 string) (dirs []string, version int, err error) {
+	// A controller is in one hierarchy only: the one where its file exists. The
+	// kernel lists it with a path of its own where that is one of version 1.
+	dir1, split := p.byResource[controller]
+	tried, outside := 0, false
 	for _, mt := range m.list {
 		dir, file := p.unified, file2
 		if mt.version == 1 {
 			dir, file = "", file1
-			for _, c := range mt.controllers {
-				if c == controller {
-					dir = p.byResource[controller]
-				}
+			if slices.Contains(mt.controllers, controller) {
+				dir = dir1
 			}
 		}
-		if dir == "" {
+		if dir == "" || !p.named && (mt.version == 1) != split {
 			continue
 		}
-		rel, inside := strings.CutPrefix(dir, strings.TrimSuffix(mt.top, "/"))
-		if !inside || rel != "" && rel[0] != '/' || strings.Contains(dir, "/..") {
-			continue // outside of what this mount, or our cgroup namespace, shows
+		tried++
+		rel, inside := mt.below(dir)
+		if !inside {
+			outside = true
+			continue
 		}
-		rel = path.Clean("/" + rel)
 		for at := rel; ; at = path.Dir(at) {
 			full := filepath.Join(mt.dir, at)
 			if _, err := os.Stat(filepath.Join(full, file)); err == nil {
@@ -187,10 +200,28 @@ func (m Mounts) levels(p Paths, controller, file2, file1 string) (dirs []string,
 			}
 		}
 		if len(dirs) > 0 {
-			return dirs, mt.version, true
+			return dirs, mt.version, nil
 		}
 	}
-	return nil, 0, false
+	own := p.unified
+	if split {
+		own = dir1
+	}
+	if !p.named && (outside || tried == 0 && own != "" && own != "/") {
+		return nil, 0, fmt.Errorf("find %s of cgroup %s: %w", controller, own, ErrOutside)
+	}
+	return nil, 0, fmt.Errorf("find %s controller: %w", controller, fs.ErrNotExist)
+}
+
+// below returns the path of a cgroup below the top of the mount. Both begin at the
+// root of our cgroup namespace, and with a "/.." for each level above it; which
+// names lie between is not known, so both must climb equally far.
+func (mt mount) below(dir string) (rel string, ok bool) {
+	rel, ok = strings.CutPrefix(dir, strings.TrimSuffix(mt.top, "/"))
+	if !ok || rel != "" && rel[0] != '/' || rel == "/.." || strings.HasPrefix(rel, "/../") {
+		return "", false
+	}
+	return path.Clean("/" + rel), true
 }
 
 // Processes returns the processes of a cgroup and of those below it.
@@ -294,8 +325,8 @@ var errNoUnit = errors.New("no cgroup has its name; is it running?")
 // Unified returns the directory of a cgroup in the version 2 hierarchy; false
 // if there is none, and for the root cgroup, which stands for the whole host.
 func (m Mounts) Unified(p Paths) (dir string, ok bool) {
-	dirs, version, ok := m.levels(Paths{unified: p.unified}, "", "cgroup.procs", "\x00")
-	if !ok || version != 2 || path.Clean("/"+p.unified) == "/" {
+	dirs, version, err := m.levels(Paths{unified: p.unified}, "", "cgroup.procs", "\x00")
+	if err != nil || version != 2 || path.Clean("/"+p.unified) == "/" {
 		return "", false
 	}
 	return dirs[0], true

@@ -40,7 +40,8 @@ type Group struct {
 	memory []memoryLevel
 	cpu    []cpuLevel
 	pids   []pidsLevel
-	root   map[string]bool // controllers for which the process is in the root cgroup
+	root   map[string]bool  // controllers for which the process is in the root cgroup
+	absent map[string]error // why there is nothing to read of a controller
 }
 
 // ErrRoot means that a process is in the root cgroup of a controller, which has
@@ -62,7 +63,7 @@ type pidsLevel struct{ current, max, events, local *procfs.File }
 // Open opens the cgroup of a process. Controllers that are not there give no
 // error: their reading is then [fs.ErrNotExist].
 func (m Mounts) Open(p Paths) *Group {
-	g := &Group{root: map[string]bool{}}
+	g := &Group{root: map[string]bool{}, absent: map[string]error{}}
 	for _, c := range []string{"memory", "cpu", "pids"} {
 		g.root[c] = m.root(p, c)
 	}
@@ -70,7 +71,8 @@ func (m Mounts) Open(p Paths) *Group {
 		f, _ := procfs.Open(filepath.Join(dir, name)) // a nil File reads as absent
 		return f
 	}
-	dirs, version, _ := m.levels(p, "memory", "memory.current", "memory.usage_in_bytes")
+	dirs, version, err := m.levels(p, "memory", "memory.current", "memory.usage_in_bytes")
+	g.absent["memory"] = err
 	for _, d := range dirs {
 		if version == 2 {
 			g.memory = append(g.memory, memoryLevel{
@@ -82,7 +84,8 @@ func (m Mounts) Open(p Paths) *Group {
 			})
 		}
 	}
-	dirs, version, _ = m.levels(p, "cpu", "cpu.max", "cpu.cfs_quota_us")
+	dirs, version, err = m.levels(p, "cpu", "cpu.max", "cpu.cfs_quota_us")
+	g.absent["cpu"] = err
 	accounts, _, _ := m.levels(p, "cpuacct", "\x00", "cpuacct.usage")
 	for _, d := range dirs {
 		if version == 2 {
@@ -97,7 +100,8 @@ func (m Mounts) Open(p Paths) *Group {
 		}
 		g.cpu = append(g.cpu, l)
 	}
-	dirs, _, _ = m.levels(p, "pids", "pids.current", "pids.current")
+	dirs, _, err = m.levels(p, "pids", "pids.current", "pids.current")
+	g.absent["pids"] = err
 	for _, d := range dirs {
 		g.pids = append(g.pids, pidsLevel{open(d, "pids.current"), open(d, "pids.max"), open(d, "pids.events"), open(d, "pids.events.local")})
 	}
@@ -188,10 +192,29 @@ func counted(f *procfs.File, key string) float64 {
 	return math.NaN()
 }
 
+// Hidden returns why the limits of a controller ("memory", "cpu", "pids") exist
+// but cannot be read here, an error that matches [ErrOutside]; nil if they can be
+// read or there are none.
+func (g *Group) Hidden(controller string) error {
+	if g == nil || !errors.Is(g.absent[controller], ErrOutside) {
+		return nil
+	}
+	return g.absent[controller]
+}
+
+// noLimit is what a controller without a limit gives: +Inf, or NaN if it may have
+// one that cannot be read.
+func (g *Group) noLimit(controller string) float64 {
+	if g.Hidden(controller) != nil {
+		return math.NaN()
+	}
+	return math.Inf(1)
+}
+
 // MemoryLimit returns the smallest memory limit on the way up, bytes; +Inf if
-// there is none.
+// there is none, NaN if it is [Group.Hidden].
 func (g *Group) MemoryLimit() float64 {
-	limit := math.Inf(1)
+	limit := g.noLimit("memory")
 	if g == nil {
 		return limit
 	}
@@ -203,9 +226,10 @@ func (g *Group) MemoryLimit() float64 {
 	return limit
 }
 
-// PIDsLimit returns the smallest pids.max on the way up; +Inf if there is none.
+// PIDsLimit returns the smallest pids.max on the way up; +Inf if there is none,
+// NaN if it is [Group.Hidden].
 func (g *Group) PIDsLimit() float64 {
-	limit := math.Inf(1)
+	limit := g.noLimit("pids")
 	if g == nil {
 		return limit
 	}
@@ -218,9 +242,9 @@ func (g *Group) PIDsLimit() float64 {
 }
 
 // Quota returns the smallest CPU quota on the way up, cores; +Inf if there is
-// none.
+// none, NaN if it is [Group.Hidden].
 func (g *Group) Quota() float64 {
-	quota := math.Inf(1)
+	quota := g.noLimit("cpu")
 	if g == nil {
 		return quota
 	}
@@ -348,6 +372,9 @@ func (g *Group) hits() float64 {
 
 // without says why there is nothing to read of a controller.
 func (g *Group) without(controller string) error {
+	if err := g.Hidden(controller); err != nil {
+		return err
+	}
 	if g != nil && g.root[controller] {
 		return fmt.Errorf("read %s of cgroup: %w", controller, ErrRoot)
 	}
