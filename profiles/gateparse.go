@@ -21,6 +21,9 @@ import (
 // exist, and whether the expression makes sense as a gate or as an abort-if, is
 // for [Profile.Validate] to say. The error shows the right spelling.
 func ParseGate(text string) (Gate, error) {
+	if len(text) > maxGate {
+		return Gate{}, fmt.Errorf("the expression has %d characters, more than %d: write one such as failures < 0.1%% up to 1500/s", len(text), maxGate)
+	}
 	p := gateParser{tokens: gateTokens(text)}
 	g, err := p.gate()
 	if err != nil {
@@ -67,39 +70,46 @@ func (g Gate) formatValue() string {
 	return strconv.FormatFloat(g.Value, 'f', -1, 64)
 }
 
-// gateTokens splits an expression into words, parentheses and operators.
+// maxGate is more than any gate needs: the longest names and numbers fit several
+// times.
+const maxGate = 1000
+
+// gateTokens splits an expression into words, parentheses and operators, in time
+// proportional to its length.
 func gateTokens(text string) []string {
 	const operators = "<>=!≤≥≠"
-	var tokens []string
-	word, operator := "", ""
-	flush := func() {
-		for _, t := range []string{word, operator} {
-			if t != "" {
-				tokens = append(tokens, t)
-			}
-		}
-		word, operator = "", ""
-	}
-	for _, r := range text {
+	const (
+		space = iota
+		parenthesis
+		operator
+		word
+	)
+	kindOf := func(r rune) int {
 		switch {
 		case strings.ContainsRune(" \t\r\n", r):
-			flush()
+			return space
 		case r == '(' || r == ')':
-			flush()
-			tokens = append(tokens, string(r))
+			return parenthesis
 		case strings.ContainsRune(operators, r):
-			if word != "" {
-				flush()
-			}
-			operator += string(r)
-		default:
-			if operator != "" {
-				flush()
-			}
-			word += string(r)
+			return operator
 		}
+		return word
 	}
-	flush()
+	var tokens []string
+	begin, last := 0, space
+	for i, r := range text {
+		kind := kindOf(r)
+		if kind == last && kind != parenthesis {
+			continue
+		}
+		if last != space {
+			tokens = append(tokens, text[begin:i])
+		}
+		begin, last = i, kind
+	}
+	if last != space {
+		tokens = append(tokens, text[begin:])
+	}
 	return tokens
 }
 

@@ -82,8 +82,15 @@ func suggestHost(name string, known []string) string {
 	return ": add hosts: [{name: " + plainName(name) + "}]"
 }
 
+// maxURL bounds a base URL: many servers take no longer request line.
+const maxURL = 8000
+
 // url checks a target's base URL.
 func (v *validator) url(path, text string) {
+	if len(text) > maxURL {
+		v.add(path, "%s is longer than %d characters: put what is variable into the path of a request", quote(text), maxURL)
+		return
+	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:

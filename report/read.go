@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ func Read(r io.Reader) (*Report, error) {
 	if len(b) > maxReport {
 		return nil, fmt.Errorf("read report: %w: larger than %d MB", ErrNotReport, maxReport>>20)
 	}
+	if err := bounded(b); err != nil {
+		return nil, err
+	}
 	// The version alone comes first: a newer schema may have changed the type of
 	// anything else.
 	var version struct {
@@ -61,6 +65,19 @@ func Read(r io.Reader) (*Report, error) {
 		return nil, fmt.Errorf("read report: %w: %w; the file is damaged or was edited", ErrNotReport, err)
 	}
 	return rep, nil
+}
+
+// bounded refuses, before anything is decoded, what is no JSON object, and JSON of
+// so many values that decoding them would take more than about a gigabyte.
+func bounded(b []byte) error {
+	if text := bytes.TrimLeft(b, " \t\r\n"); len(text) == 0 || text[0] != '{' {
+		return fmt.Errorf("read report: %w; expected the JSON file that a run wrote", ErrNotReport)
+	}
+	const object, value, most = 300, 48, 1 << 30 // bytes of memory
+	if object*bytes.Count(b, []byte("{"))+value*bytes.Count(b, []byte(",")) > most {
+		return fmt.Errorf("read report: %w: it has more values than a report can have", ErrNotReport)
+	}
+	return nil
 }
 
 // check holds the promises that readers rely on without looking again.

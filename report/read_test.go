@@ -276,3 +276,20 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestReadRefusesMoreThanAReportCanHave(t *testing.T) {
+	for name, text := range map[string]string{
+		"values":    `{"schema":1,"events":[` + strings.Repeat("{},", 5<<20) + `{}]}`,
+		"numbers":   `{"schema":1,"windows":{"columns":{"a":[` + strings.Repeat("0,", 25<<20) + `0]}}}`,
+		"depth":     `{"schema":1,"x":` + strings.Repeat("[", 1<<20),
+		"no object": "\x00\x00\x00",
+	} {
+		began := time.Now()
+		if _, err := Read(strings.NewReader(text)); !errors.Is(err, ErrNotReport) {
+			t.Errorf("%s: %.100v", name, err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: refused after %s", name, took)
+		}
+	}
+}

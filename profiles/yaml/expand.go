@@ -23,7 +23,7 @@ func expand(text string, getenv func(string) (string, bool)) (expanded string, t
 			text = after[1:]
 		case strings.HasPrefix(after, "{"):
 			name, rest, closed := strings.Cut(after[1:], "}")
-			if !closed || !isVariable(name) {
+			if !closed || len(name) > 255 || !isVariable(name) {
 				return "", nil, fmt.Errorf("%s is not the name of an environment variable: write ${NAME}, or $${ for the text itself", quote("${"+name))
 			}
 			value, ok := "", false

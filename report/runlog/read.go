@@ -31,8 +31,9 @@ func isGzip(prefix []byte) bool { return bytes.HasPrefix(prefix, []byte{0x1f, 0x
 // Read reads a whole run log, plain or compressed with gzip, and merges what other
 // machines recorded of the run into it (see [Merge]). A log that ends in the middle
 // (a crash, a full disk) is read up to there and marked Truncated; one without a
-// trailer has a nil Trailer. Errors match ErrNotRunLog, ErrNewerSchema, ErrOtherRun
-// or come from r.
+// trailer has a nil Trailer. Errors match ErrNotRunLog, ErrNewerSchema, ErrOtherRun,
+// ErrTooLarge or come from r. What it takes of memory is bounded by the length of
+// the input.
 func Read(r io.Reader) (*Log, error) {
 	log, err := ReadParts(r)
 	if err != nil {
@@ -62,7 +63,8 @@ func (l *Log) sort() {
 }
 
 func readAll(r io.Reader) (*Log, error) {
-	br := bufio.NewReaderSize(r, 1<<16)
+	input := &room{r: r}
+	br := bufio.NewReaderSize(input, 1<<16)
 	if prefix, _ := br.Peek(2); isGzip(prefix) {
 		unzipped, err := gzip.NewReader(br)
 		if err != nil {
@@ -91,6 +93,9 @@ func readAll(r io.Reader) (*Log, error) {
 			return &c.log, nil
 		case err != nil:
 			return nil, fmt.Errorf("read run log header: %w", ErrNotRunLog)
+		}
+		if err := input.take(record); err != nil {
+			return nil, err
 		}
 		first := !c.begun
 		if err := c.add(record); err != nil && first {

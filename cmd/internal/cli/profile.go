@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func readProfile(path string) (name string, data []byte, err error) {
 		}
 		return path, data, nil
 	}
-	data, err = os.ReadFile(path)
+	data, err = readBounded(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil, fmt.Errorf("no profile %s; write one with rampload init > %s, or try --profile builtin:demo", path, path)
@@ -71,6 +72,40 @@ func readProfile(path string) (name string, data []byte, err error) {
 		return "", nil, fmt.Errorf("read profile: %w", err)
 	}
 	return path, data, nil
+}
+
+// maxProfile is more than a profile may have; the decoder says how much that is.
+const maxProfile = 2 << 20
+
+// readBounded reads a file or a pipe, at most maxProfile bytes.
+func readBounded(path string) ([]byte, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxProfile))
+}
+
+// openFile opens a file or a pipe for reading. A device is neither: some have no
+// end.
+func openFile(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err == nil && info.IsDir():
+		err = errors.New("is a folder: name a file in it")
+	case err == nil && info.Mode()&fs.ModeDevice != 0:
+		err = errors.New("is a device: name a file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	return f, nil
 }
 
 // resourceNames are the resources that a headroom gate may name: those with a

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/tsenart/vegeta/v12/lib/plot"
@@ -97,7 +96,7 @@ func readReports(paths []string) (*report.Report, error) {
 	}
 	var logs []*runlog.Log
 	for _, path := range paths {
-		f, err := os.Open(path)
+		f, err := openFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("open run log: %w", err)
 		}
@@ -120,7 +119,7 @@ func readReports(paths []string) (*report.Report, error) {
 
 // readReport reads a report, or makes one from a run log.
 func readReport(path string) (*report.Report, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("no report %s; name a .json report or a .runlog", path)
