@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
 	"attack/wire":          {"profiles", "attack"},
+	"attack/wire/":         {"profiles", "attack", "attack/wire"},
 	"attack/ramp":          {"profiles", "attack", "attack/schedule", "attack/wire"},
 	"attack/lab":           {"profiles", "attack"},
 	"probe":                {"profiles"},
@@ -39,7 +40,7 @@ var arrows = map[string][]string{
 // Third-party modules that only these packages may reach.
 var owners = map[string][]string{
 	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload"},
-	"github.com/shirou/gopsutil/v3":     {"probe/host", "cmd/internal/cli", "cmd/rampload"},
+	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload"},
 	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload"},
 }
