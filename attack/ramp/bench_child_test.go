@@ -152,7 +152,7 @@ func ours(job childJob) (any, error) {
 	if job.Engine == "vegeta" {
 		build = func(cfg Config) (attack.Loader, error) { return NewVegeta(cfg) }
 	}
-	loader, err := build(Config{Profile: p})
+	loader, err := build(Config{Profile: p, Open: openWire})
 	if err != nil {
 		return nil, err
 	}

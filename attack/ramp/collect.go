@@ -9,7 +9,6 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/wire"
 )
 
 // collector gathers the pages of each window when it is over and hands it to
@@ -19,7 +18,7 @@ type collector struct {
 	run     *run
 	next    int32 // window to be gathered next
 	counted int32 // windows whose requests due are settled; under run.mu
-	before  []wire.Stats
+	before  []attack.ClientStats
 	flying  []int64 // requests in flight, by target
 	spare   []*page
 	sum     []totals // by target, empty between windows
@@ -53,7 +52,7 @@ type totals struct {
 func newCollector(r *run) *collector {
 	c := &collector{
 		run:    r,
-		before: make([]wire.Stats, r.agg.targets),
+		before: make([]attack.ClientStats, r.agg.targets),
 		flying: make([]int64, r.agg.targets),
 		sum:    make([]totals, r.agg.targets),
 		more:   make(chan struct{}, 1),
@@ -110,7 +109,7 @@ func (c *collector) gather(finished <-chan struct{}) {
 
 // finish collects all windows up to the last. Nothing counts any more, and the
 // connections are as stats says.
-func (c *collector) finish(stats []wire.Stats, last int32) {
+func (c *collector) finish(stats []attack.ClientStats, last int32) {
 	for c.next <= last {
 		c.collect(stats)
 	}
@@ -122,8 +121,8 @@ func (c *collector) finish(stats []wire.Stats, last int32) {
 }
 
 // stats returns the connections of each target.
-func (c *collector) stats() []wire.Stats {
-	sum := make([]wire.Stats, len(c.sum))
+func (c *collector) stats() []attack.ClientStats {
+	sum := make([]attack.ClientStats, len(c.sum))
 	for _, g := range c.run.groups {
 		st := g.via.Stats()
 		t := &sum[g.target]
@@ -136,7 +135,7 @@ func (c *collector) stats() []wire.Stats {
 }
 
 // collect makes the next window of every target and queues it for the sink.
-func (c *collector) collect(stats []wire.Stats) {
+func (c *collector) collect(stats []attack.ClientStats) {
 	w := c.next
 	c.next++
 	for i := range c.sum {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
-	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -347,7 +346,7 @@ func TestIdleResetsAndAddresses(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		p := testProfile(holdStage(10, 2*time.Second))
 		opened := 0
-		loader, r, err := engines[engine](Config{Profile: p}, func(cfg wire.Config) (transport, error) {
+		loader, r, err := engines[engine](Config{Profile: p}, func(cfg attack.ClientConfig) (attack.Client, error) {
 			if opened++; opened == 2 { // the first is a trial
 				go func() {
 					time.Sleep(600 * time.Millisecond)

@@ -20,13 +20,11 @@ var _ attack.Loader = (*Direct)(nil)
 
 // NewDirect plans a load for the direct loop. The error says what of the profile
 // cannot be carried out, or what needs the other engine.
-func NewDirect(cfg Config) (*Direct, error) { return newDirect(cfg, openWire) }
-
-func newDirect(cfg Config, open opener) (*Direct, error) {
+func NewDirect(cfg Config) (*Direct, error) {
 	if p := cfg.Profile.Client.Protocol; p != "" && p != profiles.ProtocolAuto && p != profiles.ProtocolHTTP1 {
 		return nil, fmt.Errorf("plan load: the direct engine does not speak %s: set client.engine to vegeta", p)
 	}
-	r, err := newRun(cfg, open, true)
+	r, err := newRun(cfg, true)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +108,8 @@ func (l *directLoop) closedLoop(end time.Duration) {
 			id := l.workers
 			l.workers++
 			l.wg.Go(func() {
-				via, done := g.via.slot()
-				defer done()
+				via := g.via.Slot()
+				defer via.Close()
 				a := new(attack.Attempt)
 				for now := r.now(); now < end && !r.stopping(); now = r.now() {
 					r.loop(id, g, via, a, now)

@@ -17,7 +17,7 @@ import (
 // fake is a transport that takes its time and ends attempts as a script says.
 // It counts for itself what it was asked to do.
 type fake struct {
-	cfg    wire.Config
+	cfg    attack.ClientConfig
 	script func(a *attack.Attempt) (time.Duration, attack.Fault)
 
 	abort    chan struct{}
@@ -31,7 +31,7 @@ type fake struct {
 	held     []int           // calls of Hold
 }
 
-func (f *fake) Do(_ *wire.Request, a *attack.Attempt) {
+func (f *fake) Do(_ attack.Request, a *attack.Attempt) {
 	f.attempts.Add(1)
 	n := f.busy.Add(1)
 	defer f.busy.Add(-1)
@@ -56,15 +56,25 @@ func (f *fake) Do(_ *wire.Request, a *attack.Attempt) {
 	a.End = f.cfg.Clock()
 }
 
-func (f *fake) Compile(profiles.Request) (*wire.Request, error) { return &wire.Request{}, nil }
-
-func (f *fake) slot() (sender, func()) {
-	f.slots.Add(1)
-	return f, func() { f.slots.Add(-1) }
+func (f *fake) Compile(q profiles.Request) (attack.Request, error) {
+	return fakeRequest{q.Method != "POST"}, nil
 }
 
-func (f *fake) Stats() wire.Stats {
-	return wire.Stats{Dials: f.attempts.Load(), Open: f.busy.Load()}
+type fakeRequest struct{ repeatable bool }
+
+func (r fakeRequest) Repeatable() bool { return r.repeatable }
+
+func (f *fake) Slot() attack.Slot {
+	f.slots.Add(1)
+	return fakeSlot{f}
+}
+
+type fakeSlot struct{ *fake }
+
+func (s fakeSlot) Close() { s.slots.Add(-1) }
+
+func (f *fake) Stats() attack.ClientStats {
+	return attack.ClientStats{Dials: f.attempts.Load(), Open: f.busy.Load()}
 }
 
 func (f *fake) Hold(n int) {
@@ -167,17 +177,22 @@ func (r *record) check(t testing.TB, targets int) {
 	}
 }
 
+// openWire is what a run has.
+var openWire = wire.Open
+
 // engines are the two drivers, over transports of the caller's.
-var engines = map[string]func(Config, opener) (attack.Loader, *run, error){
-	"vegeta": func(cfg Config, open opener) (attack.Loader, *run, error) {
-		v, err := newVegeta(cfg, open)
+var engines = map[string]func(Config, attack.Opener) (attack.Loader, *run, error){
+	"vegeta": func(cfg Config, open attack.Opener) (attack.Loader, *run, error) {
+		cfg.Open = open
+		v, err := NewVegeta(cfg)
 		if err != nil {
 			return nil, nil, err
 		}
 		return v, v.run, nil
 	},
-	"direct": func(cfg Config, open opener) (attack.Loader, *run, error) {
-		d, err := newDirect(cfg, open)
+	"direct": func(cfg Config, open attack.Opener) (attack.Loader, *run, error) {
+		cfg.Open = open
+		d, err := NewDirect(cfg)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -189,7 +204,7 @@ var engines = map[string]func(Config, opener) (attack.Loader, *run, error){
 func drive(t *testing.T, ctx context.Context, engine string, cfg Config, script func(*attack.Attempt) (time.Duration, attack.Fault)) (*record, []*fake, attack.Summary) {
 	t.Helper()
 	var fakes []*fake
-	loader, r, err := engines[engine](cfg, func(c wire.Config) (transport, error) {
+	loader, r, err := engines[engine](cfg, func(c attack.ClientConfig) (attack.Client, error) {
 		f := &fake{cfg: c, script: script, abort: make(chan struct{})}
 		fakes = append(fakes, f)
 		return f, nil
@@ -226,7 +241,7 @@ func holdStage(rate float64, d time.Duration) profiles.Stage {
 
 var anAddress = netip.MustParseAddrPort("192.0.2.1:80")
 
-func noStats() []wire.Stats { return make([]wire.Stats, 1) }
+func noStats() []attack.ClientStats { return make([]attack.ClientStats, 1) }
 
 func newSchedule(p profiles.Profile) (*schedule.Schedule, error) {
 	return schedule.New(p.Load, 0, p.Client.PerConnection)

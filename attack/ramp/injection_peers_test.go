@@ -71,7 +71,7 @@ func askRampload(t *testing.T, url string, close bool) string {
 	if close {
 		p.Client.Connections = 0
 	}
-	loader, err := NewVegeta(Config{Profile: p.WithDefaults()})
+	loader, err := NewVegeta(Config{Profile: p.WithDefaults(), Open: openWire})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -80,20 +79,24 @@ func TestBackoff(t *testing.T) {
 }
 
 // instant is a transport that answers at once and allocates nothing.
-type instant struct{ cfg wire.Config }
+type instant struct{ cfg attack.ClientConfig }
 
-func (f *instant) Do(_ *wire.Request, a *attack.Attempt) {
+func (f *instant) Do(_ attack.Request, a *attack.Attempt) {
 	a.Start = f.cfg.Clock()
 	a.Fault, a.Phase, a.Status, a.Conn = attack.None, attack.PhaseDone, 200, attack.Conn{ID: 1, Reused: true, RemoteIndex: 1}
 	a.End = f.cfg.Clock()
 }
-func (f *instant) Compile(profiles.Request) (*wire.Request, error) { return &wire.Request{}, nil }
-func (f *instant) slot() (sender, func())                          { return f, func() {} }
-func (f *instant) Stats() wire.Stats                               { return wire.Stats{} }
-func (f *instant) Hold(int)                                        {}
-func (f *instant) Drain()                                          {}
-func (f *instant) Abort()                                          {}
-func (f *instant) Close() error                                    { return nil }
+func (f *instant) Compile(profiles.Request) (attack.Request, error) { return fakeRequest{}, nil }
+func (f *instant) Slot() attack.Slot                                { return instantSlot{f} }
+func (f *instant) Stats() attack.ClientStats                        { return attack.ClientStats{} }
+func (f *instant) Hold(int)                                         {}
+func (f *instant) Drain()                                           {}
+func (f *instant) Abort()                                           {}
+func (f *instant) Close() error                                     { return nil }
+
+type instantSlot struct{ *instant }
+
+func (instantSlot) Close() {}
 
 // The direct loop allocates nothing for a request, the Attacker what vegeta,
 // http.Client and url.Parse do.
@@ -111,7 +114,7 @@ func TestAllocationsOfARequest(t *testing.T) {
 	for _, tt := range tests {
 		p := testProfile(tt.stage)
 		p.Client.MaxInFlight = 100 // a worker allocates once, and after a pause of the machine all of them begin
-		loader, _, err := engines[tt.engine](Config{Profile: p}, func(c wire.Config) (transport, error) {
+		loader, _, err := engines[tt.engine](Config{Profile: p}, func(c attack.ClientConfig) (attack.Client, error) {
 			return &instant{c}, nil
 		})
 		if err != nil {
@@ -144,7 +147,7 @@ func BenchmarkEngine(b *testing.B) {
 			sent := uint64(0)
 			for b.Loop() {
 				loader, _, err := build(Config{Profile: testProfile(profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond})},
-					func(c wire.Config) (transport, error) { return &instant{c}, nil })
+					func(c attack.ClientConfig) (attack.Client, error) { return &instant{c}, nil })
 				if err != nil {
 					b.Fatal(err)
 				}

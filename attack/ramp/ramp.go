@@ -1,14 +1,14 @@
 // Package ramp drives load: it takes the due times of a schedule, sends each
-// request through the wire transport when it is due, applies the retry policy,
+// request through the target's client when it is due, applies the retry policy,
 // and folds what happened into windows for a sink. There are two drivers of the
 // one contract attack.Loader, with identical counts:
 //
-//   - [NewVegeta]: vegeta's Attacker paces and runs the requests, over the
-//     transport of package wire. Any protocol.
+//   - [NewVegeta]: vegeta's Attacker paces and runs the requests.
 //   - [NewDirect]: a loop of its own without http.Client and vegeta's results,
-//     for rates beyond what the Attacker carries. Plain HTTP/1.1.
+//     for rates beyond what the Attacker carries.
 //
-// It judges nothing and keeps nothing: windows and failures go to the sink.
+// The clients that carry the requests come from Config.Open: this package knows no
+// protocol. It judges nothing and keeps nothing: windows and failures go to the sink.
 //
 // # Counts
 //
@@ -33,7 +33,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
-	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -51,6 +50,8 @@ type Config struct {
 	Window      time.Duration // 0: 250 ms
 	Shards      int           // of the aggregator; 0: twice the processors
 	MaxFailures int           // kept whole for each target and window; 0: 1000
+	// Open makes the client of a target, for each base URL that it has. Required.
+	Open attack.Opener
 }
 
 // Defaults of the configuration.
@@ -63,46 +64,11 @@ const (
 	localFaultPause    = 10 * time.Millisecond
 )
 
-// sender sends one attempt and waits for its end; see wire.Transport.Do.
-type sender interface {
-	Do(r *wire.Request, a *attack.Attempt)
-}
-
-// transport is what the drivers use of wire.Transport.
-type transport interface {
-	sender
-	Compile(r profiles.Request) (*wire.Request, error)
-	slot() (sender, func()) // a connection of its own, and how to close it
-	Stats() wire.Stats
-	Hold(n int)
-	Drain()
-	Abort()
-	Close() error
-}
-
-// opener makes a transport.
-type opener func(wire.Config) (transport, error)
-
-func openWire(cfg wire.Config) (transport, error) {
-	t, err := wire.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return wireTransport{t}, nil
-}
-
-type wireTransport struct{ *wire.Transport }
-
-func (t wireTransport) slot() (sender, func()) {
-	l := t.Lease()
-	return l, l.Close
-}
-
 // group is the connections to one base URL of a target.
 type group struct {
 	target    uint16
 	share     float64 // of all connections and requests
-	via       transport
+	via       attack.Client
 	endpoints []uint32      // of the target
 	mix       *schedule.Mix // of the endpoints, for the closed loop
 	turns     atomic.Uint64 // requests of the closed loop
@@ -111,9 +77,8 @@ type group struct {
 
 // endpoint is one compiled request.
 type endpoint struct {
-	via        *group
-	request    *wire.Request
-	repeatable bool // idempotent: may be retried by default
+	via     *group
+	request attack.Request
 }
 
 // target is one target of the profile.
@@ -137,7 +102,6 @@ type timetable interface {
 // run is one load from its plan to its end; both drivers are built on it.
 type run struct {
 	cfg         Config
-	opener      opener
 	plain       bool // no TLS
 	sched       timetable
 	fixed       *schedule.Schedule // nil: sched grows
@@ -163,7 +127,7 @@ type run struct {
 	stopTime time.Duration // set before stopped is closed
 }
 
-func newRun(cfg Config, open opener, plain bool) (*run, error) {
+func newRun(cfg Config, plain bool) (*run, error) {
 	if cfg.Window == 0 {
 		cfg.Window = defaultWindow
 	}
@@ -177,7 +141,7 @@ func newRun(cfg Config, open opener, plain bool) (*run, error) {
 		cfg.MaxFailures = defaultMaxFailures
 	}
 	client := cfg.Profile.Client
-	r := &run{cfg: cfg, opener: open, plain: plain, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
+	r := &run{cfg: cfg, plain: plain, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
 	if r.maxInFlight <= 0 {
 		r.maxInFlight = defaultMaxInFlight
 	}
@@ -276,7 +240,7 @@ func (r *run) open(hint uint32, n uint64, a *attack.Attempt) {
 }
 
 // loop sends one request of a closed loop over a connection of its own.
-func (r *run) loop(hint uint32, g *group, via sender, a *attack.Attempt, now time.Duration) {
+func (r *run) loop(hint uint32, g *group, via attack.Sender, a *attack.Attempt, now time.Duration) {
 	_, i := g.mix.Pick(g.turns.Add(1) - 1)
 	e := g.endpoints[i]
 	*a = attack.Attempt{Request: r.sched.Total() + r.closed.Add(1) - 1, Target: g.target, Endpoint: e, Due: now}
@@ -288,13 +252,13 @@ func (r *run) loop(hint uint32, g *group, via sender, a *attack.Attempt, now tim
 }
 
 // perform sends a request, with retries, and counts every attempt.
-func (r *run) perform(hint uint32, via sender, ep *endpoint, a *attack.Attempt) {
+func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) {
 	for {
 		via.Do(ep.request, a)
 		if remap := ep.via.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}
-		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.repeatable) || r.stopping()
+		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.request.Repeatable()) || r.stopping()
 		r.agg.end(hint, a)
 		if a.Last {
 			return

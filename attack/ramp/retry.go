@@ -61,13 +61,3 @@ func (r *retryPolicy) backoff(try uint16) time.Duration {
 	}
 	return d
 }
-
-// idempotent reports whether a method may be repeated without harm (RFC 9110,
-// 9.2.2).
-func idempotent(method string) bool {
-	switch method {
-	case "", "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
-	}
-	return false
-}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
-	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -41,7 +40,7 @@ func (r *run) connect() error {
 			var own []float64
 			for _, q := range b.Requests {
 				g.endpoints = append(g.endpoints, uint32(len(t.endpoints)))
-				t.endpoints = append(t.endpoints, endpoint{via: g, repeatable: idempotent(q.Method)})
+				t.endpoints = append(t.endpoints, endpoint{via: g})
 				own = append(own, q.Weight)
 				g.share += pt.Share * q.Weight / total
 			}
@@ -63,7 +62,7 @@ func (r *run) connect() error {
 
 // equip makes the transport of a group and compiles its requests.
 func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) error {
-	tr, err := r.opener(wire.Config{
+	tr, err := r.cfg.Open(attack.ClientConfig{
 		Target:  uint16(len(r.groups)), // numbers connections: each transport has its own range
 		Profile: profile,
 		Client:  r.cfg.Profile.Client,

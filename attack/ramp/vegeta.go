@@ -29,10 +29,8 @@ var _ attack.Loader = (*Vegeta)(nil)
 
 // NewVegeta plans a load for vegeta's Attacker. The error says what of the
 // profile cannot be carried out.
-func NewVegeta(cfg Config) (*Vegeta, error) { return newVegeta(cfg, openWire) }
-
-func newVegeta(cfg Config, open opener) (*Vegeta, error) {
-	r, err := newRun(cfg, open, false)
+func NewVegeta(cfg Config) (*Vegeta, error) {
+	r, err := newRun(cfg, false)
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +177,7 @@ type hitLoop struct {
 // hitSlot is one connection that a closed loop keeps busy.
 type hitSlot struct {
 	group   *group
-	via     sender
-	done    func()
+	via     attack.Slot
 	attempt attack.Attempt
 }
 
@@ -188,8 +185,7 @@ func newHitLoop(r *run, end time.Duration) *hitLoop {
 	var slots []*hitSlot
 	for _, g := range r.groups {
 		for range r.loopSlots(g) {
-			via, done := g.via.slot()
-			slots = append(slots, &hitSlot{group: g, via: via, done: done})
+			slots = append(slots, &hitSlot{group: g, via: g.via.Slot()})
 		}
 	}
 	l := &hitLoop{
@@ -239,6 +235,6 @@ func (l *hitLoop) hit(hint uint32) {
 func (l *hitLoop) close() {
 	l.over.Stop()
 	for range cap(l.free) {
-		(<-l.free).done()
+		(<-l.free).via.Close()
 	}
 }

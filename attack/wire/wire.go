@@ -38,12 +38,7 @@ type Config struct {
 }
 
 // Stats are the connections of a transport.
-type Stats struct {
-	Dials           uint64  // connections opened or tried to open, since New
-	Open            int64   // connections in use, idle or being opened, now
-	Idle            int64   // connections without an attempt, now
-	IdleConnSeconds float64 // time that connections spent without an attempt, since New
-}
+type Stats = attack.ClientStats
 
 // Transport holds the connections to one target. All methods are safe for
 // concurrent use.

@@ -21,9 +21,9 @@ var arrows = map[string][]string{
 	"profiles/importer":    {"profiles"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
-	"attack/wire":          {"profiles", "attack"},
+	"attack/wire":          {"profiles", "attack"}, // knows no protocol: those know it
 	"attack/wire/":         {"profiles", "attack", "attack/wire"},
-	"attack/ramp":          {"profiles", "attack", "attack/schedule", "attack/wire"},
+	"attack/ramp":          {"profiles", "attack", "attack/schedule"},
 	"attack/lab":           {"profiles", "attack"},
 	"probe":                {"profiles"},
 	"probe/":               {"profiles", "probe", "probe/"},

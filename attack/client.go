@@ -1,0 +1,89 @@
+package attack
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// Client carries the attempts to one target: it owns the connections, and speaks
+// the target's protocol. Drivers of load know this and no protocol. All methods
+// are safe for concurrent use.
+type Client interface {
+	Sender
+	// Compile encodes a request of the target once, for all its attempts. The error
+	// says what of it cannot be sent.
+	Compile(r profiles.Request) (Request, error)
+	// Slot returns a place of its own for one attempt at a time, for closed loops:
+	// a connection that nobody else uses, where the protocol has such.
+	Slot() Slot
+	// Stats returns the connections as they are.
+	Stats() ClientStats
+	// Hold keeps n connections open from now on, whatever the profile's limit of
+	// connections says; 0 ends it.
+	Hold(n int)
+	// Drain ends the attempts that wait for a connection with Fault Canceled, and
+	// lets none wait from now on. Those that have one go on.
+	Drain()
+	// Abort ends every attempt with Fault Canceled, and refuses new ones with it.
+	// It does not wait for them.
+	Abort()
+	// Close ends what Abort ends, closes all connections, and returns when
+	// everything has been reported. Slots must not be in use.
+	Close() error
+}
+
+// Sender sends attempts.
+type Sender interface {
+	// Do sends one attempt and waits for its end. It reads Request and Try of a,
+	// sets Start, End, Status, Fault, Detail, Phase, WireReset, Conn and Info, and
+	// leaves the rest. It never sends twice and allocates nothing on the usual path.
+	Do(r Request, a *Attempt)
+}
+
+// Slot is a [Sender] for one goroutine at a time.
+type Slot interface {
+	Sender
+	// Close gives the slot's connection up.
+	Close()
+}
+
+// Request is a request that its [Client] has compiled. It is immutable, and good
+// for that client only.
+type Request interface {
+	// Repeatable reports whether sending it twice does no harm (RFC 9110 §9.2.2
+	// calls such methods idempotent): it may be retried by default.
+	Repeatable() bool
+}
+
+// ClientStats are the connections of a client.
+type ClientStats struct {
+	Dials           uint64  // connections opened or tried to open, since the client was made
+	Open            int64   // connections in use, idle or being opened, now
+	Idle            int64   // connections without an attempt, now
+	IdleConnSeconds float64 // time that connections spent without an attempt, since then
+}
+
+// ClientConfig is what a driver tells of the target that a client is for.
+type ClientConfig struct {
+	Target  uint16          // connections are numbered from Target·2^48+1
+	Profile profiles.Target // its URL, requests and expected statuses
+	Client  profiles.Client
+	RunID   RunID
+	// Clock gives the time since the start of the load. It must be monotonic, fast
+	// and safe for concurrent use.
+	Clock func() time.Duration
+	// OnIdle takes what happened to a connection without an attempt in flight: a
+	// RST, or, in a phase before idle, a connection to hold that came to nothing.
+	// Calls come from one goroutine.
+	OnIdle func(Attempt)
+	// OnAddress is told each remote address before the first attempt that uses it
+	// ends; index counts from 1. A Unix socket is the zero AddrPort. Calls do not
+	// overlap.
+	OnAddress func(index uint16, addr netip.AddrPort)
+}
+
+// Opener makes the client of a target. It opens no connection; an error is one of
+// the configuration.
+type Opener func(ClientConfig) (Client, error)
