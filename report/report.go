@@ -1,6 +1,6 @@
 // Package report holds what a run showed: the versioned Report, the judgement
 // of gates over it and the comparison of reports across releases. It imports
-// the domain packages only; report/build makes Reports from run logs and
+// the domain packages only; report/assemble makes Reports from run logs and
 // report/render prints them.
 //
 // Field names of the JSON are a stable interface: more may be added, none is

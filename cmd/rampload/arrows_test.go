@@ -30,11 +30,19 @@ var arrows = map[string][]string{
 	"report":               {"profiles", "attack", "probe", "report/stats"},
 	"report/stats":         {},
 	"report/runlog":        {"profiles", "attack", "probe"},
-	"report/diagnose":      {"profiles", "attack", "probe", "report/runlog", "report/stats"},
-	"report/build":         {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose"},
+	"report/diagnose":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
+	"report/assemble":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose", "report/diagnose/"},
 	"report/render":        {"profiles", "attack", "probe", "report", "report/stats"},
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/stats"},
 	"cmd/":                 {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
+
+	// The rooms of a diagnosis, each behind those that it builds on.
+	"report/diagnose/words":      {"profiles", "attack"},
+	"report/diagnose/evidence":   {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words"},
+	"report/diagnose/onset":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/evidence"},
+	"report/diagnose/saturation": {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/evidence"},
+	"report/diagnose/signals":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/evidence", "report/diagnose/saturation"},
+	"report/diagnose/causes":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/evidence", "report/diagnose/saturation", "report/diagnose/signals"},
 }
 
 // Third-party modules that only these packages may reach.

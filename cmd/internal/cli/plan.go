@@ -10,7 +10,7 @@ import (
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report/build"
+	"github.com/rampload/rampload/report/assemble"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -64,10 +64,10 @@ func (p loadPlan) search(log *runlog.Writer) *session.Search {
 }
 
 // searched is the search of a profile as a report needs it.
-func searched(p profiles.Profile) *build.Search {
+func searched(p profiles.Profile) *assemble.Search {
 	stage, ok := p.SearchStage()
 	if !ok {
 		return nil
 	}
-	return &build.Search{Stage: stage, Until: p.SearchGates()}
+	return &assemble.Search{Stage: stage, Until: p.SearchGates()}
 }

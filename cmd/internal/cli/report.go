@@ -13,7 +13,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/build"
+	"github.com/rampload/rampload/report/assemble"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -156,7 +156,7 @@ func reportOf(path string, log *runlog.Log) (*report.Report, error) {
 }
 
 func buildReport(log *runlog.Log, p profiles.Profile) (*report.Report, error) {
-	return build.Build(log, build.Options{Gates: p.RunGates(), Search: searched(p)})
+	return assemble.Build(log, assemble.Options{Gates: p.RunGates(), Search: searched(p)})
 }
 
 // exactArgs is cobra.ExactArgs with an error that shows the right call.

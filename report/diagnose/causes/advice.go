@@ -1,0 +1,359 @@
+package causes
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/saturation"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// advice says what to check or change for a cause, with the value seen and,
+// where it can be computed, the value needed.
+func (c *Investigation) advice(h *hypothesis) []string {
+	switch key := strings.TrimPrefix(h.cause, "upstream-"); key {
+	case "server-file-descriptors", "file-descriptors", "proxy-file-descriptors":
+		return c.fileAdvice(h)
+	case "server-connection-limit", "connection-limit":
+		return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
+	case "listen-backlog":
+		return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
+	case "syn-backlog":
+		return []string{
+			c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog"),
+			"leave net.ipv4.tcp_syncookies at 1: then a full queue turns nobody away",
+		}
+	case "server-memory-oom", "memory-oom":
+		return c.memoryAdvice(h)
+	case "server-cpu-shedding", "cpu-shedding":
+		return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
+	case "server-threads", "threads":
+		raise := c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")
+		if g, ok := c.leak(h); ok {
+			return []string{"find what starts threads or processes that do not end: " + c.leaks(h, g), raise}
+		}
+		return []string{raise}
+	case "client-timeout":
+		slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", words.WordSeconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
+		if c.Onset.Status == evidence.Found {
+			slow = fmt.Sprintf("answers get slow from %s on", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))
+			if load := c.Onset.Constant; load > 0 {
+				slow = fmt.Sprintf("answers get slow after %s at a constant %s", words.WordSeconds(c.Onset.At.Value), c.Run.LoadText(load, c.Onset.At.Value))
+			}
+		}
+		if h.hop.Index > 0 {
+			limit = "the proxy's time limit (504)"
+		}
+		why := fmt.Sprintf("find why %s: %s only shows it", slow, limit)
+		if c.processorBound(h) {
+			why = fmt.Sprintf("give the service more processor (quota, cores, instances) or make requests cheaper: %s for lack of it, and %s only shows it", slow, limit)
+		}
+		return []string{
+			why,
+			"give the service a deadline below the callers' and let it refuse early what it cannot finish",
+		}
+	case "bandwidth-send-timeout":
+		return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}
+	case "application-abort":
+		return []string{
+			"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",
+			"search its code for SO_LINGER 0, for handlers that panic or abort, and for sockets closed before the response is written",
+		}
+	case "early-response-unread-body":
+		return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
+	case "process-crash":
+		name, at := c.deadName(h)
+		look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)
+		if h.hop.Index < len(c.Facts) && c.Facts[h.hop.Index][evidence.Killed].Is == evidence.Yes {
+			look = fmt.Sprintf("find out who sent SIGKILL to %s at %s: a supervisor, an operator, a limit of its container", name, at)
+		}
+		ways := []string{look, "bound what the service takes on at once below the load at which it ends"}
+		if grew := c.grewUntilDeath(h); grew != "" {
+			ways = append([]string{grew}, ways...)
+		}
+		return ways
+	case "worker-killed":
+		name, _ := c.deadName(h)
+		return []string{
+			fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
+			"take a stack dump before the supervisor kills; do not only raise its timeout",
+		}
+	case "worker-recycling":
+		return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
+	case "ungraceful-restart":
+		return []string{"drain before exit: stop accepting, answer with Connection: close, wait for what is in flight, then end", "take the instance out of the load balancer before it is restarted"}
+	case "tls-shedding":
+		return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
+	case "rate-limit-policy":
+		polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "
+		if c.Status(429) >= 0.5 {
+			polite = "heed its Retry-After, and "
+		}
+		return []string{
+			fmt.Sprintf("if %s is meant to pass, raise the rate limit of the service", c.Run.TopText()),
+			polite + "retry with exponential backoff and jitter only what is idempotent",
+		}
+	case "idle-timeout-race":
+		return c.idleAdvice(h)
+	case "path-idle-expiry":
+		return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", words.WordSeconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
+	case "path-reset", "rst-injection":
+		return []string{"ask who runs the path: firewall or IPS rules, a load balancer; the addresses, ports and times are in the evidence", "repeat around the suspected device, as a second target, to prove it"}
+	case "path-connection-limit":
+		return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
+	case "path-rate-limit":
+		return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s on it turns traffic away", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))}
+	case "host-firewall":
+		return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
+	case "conntrack-table":
+		return c.conntrackAdvice(h)
+	case "nat-ports":
+		return []string{"give the translation more addresses or ports, or reuse connections"}
+	case "conntrack-invalid":
+		return []string{"drop packets of state INVALID on the translating host, or set net.netfilter.nf_conntrack_tcp_be_liberal=1"}
+	case "packet-loss":
+		return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
+	case "network-outage":
+		return []string{fmt.Sprintf("ask what happened on the network %s into the run", words.WordSeconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
+	case "mtu-black-hole":
+		return []string{"let ICMP fragmentation-needed pass, or clamp the MSS on the path (TCPMSS --clamp-mss-to-pmtu)", "net.ipv4.tcp_mtu_probing=1 on the server works around it"}
+	case "failover":
+		return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", words.WordSeconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
+	case "proxy-ephemeral-ports":
+		return c.portAdvice(h)
+	case "proxy-queue-limit":
+		return []string{"raise the proxy's limit of connections to the upstream, which had room, or its queue timeout"}
+	}
+	return nil
+}
+
+// deadName returns which process ended and when.
+func (c *Investigation) deadName(h *hypothesis) (name, at string) {
+	if d := c.firstDeath(h); d != nil {
+		return words.OrThe(d.Process), words.WordSeconds(d.At)
+	}
+	return "the process", words.WordSeconds(c.At)
+}
+
+// needed estimates how much of a resource the highest load of the run needs: its
+// growth with load before the onset, carried on, with a fifth on top.
+func (c *Investigation) needed(r *evidence.Resource) (float64, bool) {
+	if r == nil || c.Onset.Status != evidence.Found {
+		return 0, false
+	}
+	var x, y, xx, xy, n float64
+	for i, t := range r.At {
+		if t >= 0 && t < c.At-0.25 && t < r.FullAt()-0.25 {
+			l := c.Run.LoadAt(t)
+			x, y, xx, xy, n = x+l, y+r.Value[i], xx+l*l, xy+l*r.Value[i], n+1
+		}
+	}
+	det := n*xx - x*x
+	if n < 8 || det <= 0 {
+		return 0, false
+	}
+	slope := (n*xy - x*y) / det
+	base := (y - slope*x) / n
+	need := 1.2 * (base + slope*c.Run.MaxLoad())
+	if slope <= 0 || need <= r.Peak {
+		return 0, false
+	}
+	return need, true
+}
+
+func (c *Investigation) limitSeen(h *hypothesis, what string) string {
+	r := h.lead
+	if r == nil {
+		return what
+	}
+	seen := words.Amount(r.Peak, r.Def.Unit)
+	if !math.IsNaN(r.Limit) && r.Full != nil {
+		seen = words.Amount(r.Limit, r.Def.Unit)
+	}
+	s := fmt.Sprintf("%s (now %s", what, seen)
+	if n, ok := c.needed(r); ok && r.Def.Unit != "share" {
+		s += fmt.Sprintf("; %s", c.needs(words.Amount(words.RoundUp(n), r.Def.Unit)))
+	}
+	return s + ")"
+}
+
+// idleAdvice names the rest after which the server closes, where it was seen, and
+// who has to be quicker: the client, or the host that calls the next hop.
+func (c *Investigation) idleAdvice(h *hypothesis) []string {
+	then := "retry idempotent requests once on a reused connection"
+	after := ""
+	if c.IdleFrom > 0 {
+		after = fmt.Sprintf(": it closes them after about %s", words.WordSeconds(c.IdleFrom))
+	}
+	if h.hop.Index > 0 {
+		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(c.Hops[h.hop.Index-1].Host, "the gateway"), after), then}
+	}
+	keep := words.Keeps(c.Run.Log.Header.Generator.IdleTimeout.Seconds())
+	if after != "" {
+		after += ", this client keeps them " + keep
+	}
+	return []string{"keep connections idle for less than the server does" + after, "behind a proxy, set each keep-alive timeout below that of the next hop; " + then}
+}
+
+func (c *Investigation) fileAdvice(h *hypothesis) []string {
+	r := h.lead
+	if r == nil {
+		return []string{"raise the soft limit of open files (LimitNOFILE of the unit, ulimit -n)"}
+	}
+	if r.Metric.Name == probe.FileTable {
+		return []string{c.limitSeen(h, "raise fs.file-max")}
+	}
+	target := 2 * r.Limit
+	need, known := c.needed(r)
+	if known {
+		for target < need {
+			target *= 2
+		}
+	}
+	if g, ok := c.leak(h); ok {
+		return []string{
+			"find what opens files, sockets or pipes and does not close them: " + c.leaks(h, g),
+			words.Join(fmt.Sprintf("%s (now %s)", fileLimit(r.Metric.Process, target), words.Commas(r.Limit)), g.delays(target)),
+		}
+	}
+	s := fmt.Sprintf("%s (now %s", fileLimit(r.Metric.Process, target), words.Commas(r.Limit))
+	if known {
+		return []string{s + "; " + c.needs(words.Commas(words.RoundUp(need))) + ")"}
+	}
+	return []string{s + ")", "check that descriptors are closed: a limit that is reached at any load sooner or later is a leak"}
+}
+
+// fileLimit is the setting that raises a process' limit of open files.
+func fileLimit(process string, limit float64) string {
+	if process == "nginx" { // its workers set their own
+		return fmt.Sprintf("worker_rlimit_nofile %.0f", limit)
+	}
+	return fmt.Sprintf("LimitNOFILE=%.0f", limit)
+}
+
+// needs says what the highest load of the run needs.
+func (c *Investigation) needs(amount string) string {
+	verb := "needs"
+	if top := c.Run.TopText(); strings.HasSuffix(top, "connections") {
+		verb = "need"
+	}
+	return fmt.Sprintf("%s %s about %s", c.Run.TopText(), verb, amount)
+}
+
+// portAdvice counts the ports of closed connections, which hold theirs for a
+// minute.
+func (c *Investigation) portAdvice(h *hypothesis) []string {
+	const more = "widen net.ipv4.ip_local_port_range, or add upstream or source addresses"
+	need, closed, held := c.portsHeld(h.lead)
+	if !held {
+		return []string{c.limitSeen(h, "keep connections to the upstream alive, "+more)}
+	}
+	s := more + fmt.Sprintf(" (now %s", words.Commas(h.lead.Limit))
+	if need > h.lead.Limit {
+		s += "; without keep-alive " + c.needs(words.Commas(need))
+		if most := words.RoundUp(math.Round(c.Run.MaxLoad()) * evidence.TimeWaitFor); most > need {
+			s += ", at most " + words.Commas(most)
+		}
+	}
+	return []string{
+		fmt.Sprintf("keep connections to the upstream alive: %s of %s ports were held by closed connections, each for 60 s (TIME_WAIT)",
+			words.Commas(closed), words.Commas(h.lead.Peak)),
+		s + ")",
+	}
+}
+
+// conntrackAdvice counts the entries of closed connections where they are what
+// fills the table.
+func (c *Investigation) conntrackAdvice(h *hypothesis) []string {
+	const more = "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)"
+	r := h.lead
+	if r == nil || r.Metric.Name != probe.Conntrack {
+		return []string{c.limitSeen(h, more)}
+	}
+	g, ok := saturation.LongestClimb(c.Run, r)
+	sent := c.SentBetween(g.From, g.To)
+	if !ok || sent <= 0 || !growsWithTotal(c.Case, r, g) {
+		return []string{c.limitSeen(h, more)}
+	}
+	each := (g.Value - g.Begin) / sent
+	return []string{fmt.Sprintf("%s (now %s; an entry outlives its connection by up to 120 s: %s)",
+		more, words.Commas(r.Limit), c.needs(words.Commas(words.RoundUp(each*c.Run.MaxLoad()*evidence.EntryFor))))}
+}
+
+func (c *Investigation) memoryAdvice(h *hypothesis) []string {
+	const raise = "raise the memory limit, or bound what grows with load"
+	r := h.lead
+	if g, ok := c.leak(h); ok {
+		return []string{
+			"find what keeps memory: " + c.leaks(h, g),
+			words.Join(c.limitSeen(h, "raise the memory limit"), g.delays(2*r.Limit)),
+		}
+	}
+	out := []string{c.limitSeen(h, raise)}
+	if r == nil {
+		return out
+	}
+	if g, ok := saturation.LongestClimb(c.Run, r); ok {
+		out = append(out, fmt.Sprintf("it grew by %s from %s to %s into the load: if that goes on at constant load it is a leak",
+			words.PerSecond(g.Slope, r.Def.Unit), words.WordSeconds(g.From), words.WordSeconds(g.To)))
+	}
+	return out
+}
+
+// unseen lists the sources that were not there, and would have told more.
+func (c *Investigation) unseen() []string {
+	var out []string
+	for _, h := range c.Watchable() {
+		if h.Host == "" {
+			out = append(out, "the serving host (name it under hosts)")
+			continue
+		}
+		if !c.WatchesProcess(h) {
+			out = append(out, "the serving process on "+h.Host)
+		}
+		if !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) {
+			out = append(out, "the kernel's reset reasons on "+h.Host)
+		}
+	}
+	return out
+}
+
+// wouldDecide says what would have settled an open question.
+func (c *Investigation) wouldDecide() []string {
+	var out []string
+	p := c.Parts
+	for _, h := range c.Watchable() {
+		switch {
+		case h.Host == "":
+			out = append(out, fmt.Sprintf("watch the serving host: run rampload probe --listen %d there during the load, or send the load from there and name it under the target: hosts: [{name: ..., processes: [{listen: %d}]}]", c.Target.Info.ListenPort, c.Target.Info.ListenPort))
+		case !c.WatchesProcess(h):
+			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [{listen: %d}]", h.Host, c.Target.Info.ListenPort))
+		case !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) && p.Wire > 0:
+			out = append(out, fmt.Sprintf("run as root on %s to see the kernel's reason for each reset", h.Host))
+		}
+	}
+	if p.Wire > 0 && !c.Loopback && !c.Run.Observed(evidence.Hop{Host: evidence.LocalHost}, evidence.SourceCapture, probe.RSTPacket) {
+		out = append(out, "run as root here to capture the resets: their TTL tells whether the path sent them")
+	}
+	if c.CleanLeg() && len(c.Watchable()) == 1 && c.Status(502)+c.Status(503)+c.Status(504) > 0.5 {
+		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
+	}
+	var twins []*hypothesis
+	for _, h := range c.hypotheses[:min(2, len(c.hypotheses))] {
+		if h.lead != nil && h.lead.Full != nil && h.posterior >= evidence.CandidateAt {
+			twins = append(twins, h)
+		}
+	}
+	if len(twins) > 0 {
+		r := twins[0].lead
+		out = append(out, fmt.Sprintf("raise only the limit of %s on %s and repeat the same profile: if the onset moves, it was that", strings.ReplaceAll(r.Metric.Name, "-", " "), r.Metric.Host))
+	}
+	if len(out) == 0 {
+		out = append(out, "repeat the ramp: what happens again at the same load is caused by load")
+	}
+	return out
+}

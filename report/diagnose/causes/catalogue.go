@@ -1,0 +1,89 @@
+// Package causes holds the causes of faults, one file each, ranks them by the signals
+// and says what was concluded. It measures nothing (evidence, signals).
+package causes
+
+import (
+	"slices"
+
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// leg says where on the way of a request a cause sits.
+type leg uint8
+
+const (
+	server leg = iota // a host that serves; of an inner hop the key gets the prefix "upstream-"
+	proxy             // a host that passes requests on
+	path              // between the client and the first host
+)
+
+// weight is what the answer to a clue adds to the logarithm of the odds of a
+// cause. An unknown answer adds nothing.
+type weight struct {
+	clue    evidence.Clue
+	yes, no float64
+}
+
+// rule is one cause of the catalogue: which resource runs out, and which
+// observations speak for and against it. The order follows that in which causes
+// are told apart; scores decide, so that one missing source does not stop the
+// others from speaking.
+type rule struct {
+	cause string
+	leg   leg
+	// gauges and counters date the cause: the resource that runs out, and the
+	// counters that move only when it has. Without them it is dated by nothing.
+	gauges   []string
+	counters []string
+	inferred bool // the limit shows only as a plateau of the gauges
+	// elimination: what is left when nothing that the serving process can run out of
+	// did. Unless it was watched, the cause is at most a candidate.
+	elimination bool
+	// rare is taken off where nothing measured it: kernels and defaults of today
+	// seldom let it happen.
+	rare float64
+	// own: it is the serving process that ends connections. Unless something shows
+	// that its host sent the resets, and not the path, it is at most a candidate.
+	own bool
+	// turnsAway: something on the path answers for the serving host. Unless something
+	// shows that the host itself did not, it is at most a candidate.
+	turnsAway bool
+	// strict: what ran out alone does not make the cause worth considering.
+	strict bool
+	// elsewhere: where one of these is seen, what runs out need not be of the serving
+	// host, and its gauges that stayed low say nothing.
+	elsewhere []evidence.Clue
+	// any: at least one must be seen for the cause to be considered at all. Empty:
+	// one of the resources must have been measured.
+	any []evidence.Clue
+	// must: none of these may be answered with no.
+	must    []evidence.Clue
+	weights []weight
+	// instead: where the first is seen it says what happened, and the others, which
+	// only hint at it elsewhere, add nothing.
+	instead map[evidence.Clue][]evidence.Clue
+	// despite: where the first is seen, the others may be as they are: they do not
+	// speak against it.
+	despite map[evidence.Clue][]evidence.Clue
+	// says completes "…: " in a sentence about what happened.
+	says string
+}
+
+// explained returns the clues that one of such a map explains.
+func explained(others map[evidence.Clue][]evidence.Clue, f *evidence.Facts) map[evidence.Clue]bool {
+	out := map[evidence.Clue]bool{}
+	for by, clues := range others {
+		if f[by].Is == evidence.Yes {
+			for _, x := range clues {
+				out[x] = true
+			}
+		}
+	}
+	return out
+}
+
+// catalogue returns the causes that faults of a target can have. Those of the
+// generator itself are found before any of these are asked (see generator).
+func catalogue() []rule {
+	return slices.Concat(serverResources(), serverSoftware(), pathCauses(), proxyCauses())
+}

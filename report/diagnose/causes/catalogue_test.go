@@ -1,0 +1,127 @@
+package causes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// keys are the documented cause keys that a rule may give.
+var keys = strings.Fields(`
+client-timeout
+server-file-descriptors server-connection-limit listen-backlog syn-backlog server-memory-oom server-cpu-shedding server-threads bandwidth-send-timeout
+application-abort early-response-unread-body process-crash worker-killed worker-recycling ungraceful-restart tls-shedding rate-limit-policy idle-timeout-race
+proxy-ephemeral-ports proxy-file-descriptors proxy-queue-limit nat-ports conntrack-table conntrack-invalid path-reset path-connection-limit path-rate-limit
+path-idle-expiry host-firewall rst-injection packet-loss network-outage mtu-black-hole failover`)
+
+func TestCatalogue(t *testing.T) {
+	rules := catalogue()
+	var seen []string
+	for _, r := range rules {
+		if !slices.Contains(keys, r.cause) {
+			t.Errorf("%s is no documented cause key", r.cause)
+		}
+		if slices.Contains(seen, r.cause) {
+			t.Errorf("%s is there twice", r.cause)
+		}
+		seen = append(seen, r.cause)
+		if r.says == "" || len(r.weights) == 0 {
+			t.Errorf("%s says nothing or weighs nothing", r.cause)
+		}
+		for _, name := range append(slices.Clone(r.gauges), r.counters...) {
+			if _, ok := probe.Lookup(name); !ok {
+				t.Errorf("%s: %s is not in the catalogue of metrics", r.cause, name)
+			}
+		}
+		var clues []evidence.Clue
+		for _, w := range r.weights {
+			if slices.Contains(clues, w.clue) {
+				t.Errorf("%s weighs clue %d twice", r.cause, w.clue)
+			}
+			clues = append(clues, w.clue)
+		}
+		for _, explains := range []map[evidence.Clue][]evidence.Clue{r.instead, r.despite} {
+			for by, others := range explains {
+				for _, x := range append(slices.Clone(others), by) {
+					if !slices.Contains(clues, x) {
+						t.Errorf("%s explains clue %d, which it does not weigh", r.cause, x)
+					}
+				}
+			}
+		}
+		c := &Investigation{Case: &evidence.Case{Run: &evidence.Run{Log: &runlog.Log{}}, Target: &evidence.Target{}, Onset: &evidence.Onset{Fault: attack.Reset}}}
+		if advice := c.advice(&hypothesis{rule: r, cause: r.cause}); len(advice) == 0 || advice[0] == "" {
+			t.Errorf("%s comes without advice", r.cause)
+		}
+		if r.leg == server {
+			inner := c.key(r, evidence.Hop{Index: 1, Host: "db"})
+			if !strings.HasPrefix(inner, "upstream-") || strings.Contains(inner, "server-") {
+				t.Errorf("%s behind a proxy is %s", r.cause, inner)
+			}
+			if advice := c.advice(&hypothesis{rule: r, cause: inner}); len(advice) == 0 {
+				t.Errorf("%s comes without advice", inner)
+			}
+		}
+	}
+	for _, k := range keys {
+		if !slices.Contains(seen, k) {
+			t.Errorf("no rule gives %s", k)
+		}
+	}
+}
+
+func TestReason(t *testing.T) {
+	for _, s := range []string{"SK_RST_REASON_TCP_STATE", "TCP_STATE", "STATE", "tcp_state"} {
+		if got := evidence.Reason(s); got != "STATE" {
+			t.Errorf("reason(%q) = %q", s, got)
+		}
+	}
+	for s, want := range map[string]string{"NO_SOCKET": "NO_SOCKET", "TCP_ABORT_ON_CLOSE": "ABORT_ON_CLOSE", "ABORT_ON_CLOSE": "ABORT_ON_CLOSE"} {
+		if got := evidence.Reason(s); got != want {
+			t.Errorf("reason(%q) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestWording(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{words.Commas(1510), "1,510"},
+		{words.Commas(70080.4), "70,080"},
+		{words.Commas(0), "0"},
+		{words.Commas(1234567), "1,234,567"},
+		{words.Commas(2.5), "2.5"},
+		{words.Percent(0), "0 %"},
+		{words.Percent(0.00003), "0.003 %"},
+		{words.Percent(0.025), "2.5 %"},
+		{words.Percent(0.61), "61 %"},
+		{words.Percent(1), "100 %"},
+		{words.WordSeconds(0.2), "0.2 s"},
+		{words.WordSeconds(0.035), "35 ms"},
+		{words.WordSeconds(90), "1m30s"},
+		{words.WordSeconds(0.0004), "0.4 ms"},
+		{(&evidence.Run{Log: &runlog.Log{}}).LoadSpanText(evidence.Span{Value: 1510, Low: 1490, High: 1525}, 0), "1,510/s (1,490-1,525)"},
+		{words.Amount(3<<30, "bytes"), "3.0 GiB"},
+		{words.Count(1, "burst"), "1 burst"},
+		{words.Count(3, "process"), "3 processes"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+// The threshold of a hard limit leaves room for one unit where limits are small.
+func TestThreshold(t *testing.T) {
+	for limit, want := range map[float64]float64{10: 9, 40: 39, 64: 62.72, 1024: 1003.52} {
+		if got := evidence.Threshold(limit) * limit; fmt.Sprintf("%.2f", got) != fmt.Sprintf("%.2f", want) {
+			t.Errorf("limit %v is full at %v, want %v", limit, got, want)
+		}
+	}
+}

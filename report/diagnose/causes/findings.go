@@ -1,0 +1,391 @@
+package causes
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/signals"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Findings concludes for every target; the first is the verdict of the run. What
+// a target is proven to do comes before what the generator could not show, and
+// that before what is well.
+func Findings(a *evidence.Run, cases []*Investigation, g evidence.GeneratorState) []Finding {
+	var out []Finding
+	for _, c := range cases {
+		out = append(out, c.conclude(g)...)
+	}
+	if len(out) == 0 {
+		out = append(out, Finding{
+			Verdict: Inconclusive, Cause: "unexplained",
+			Summary: "The run log holds no load, so nothing can be concluded.",
+			Advice:  []string{"repeat the run; if it ended at once, the log of the run says why"},
+		})
+	}
+	slices.SortStableFunc(out, func(x, y Finding) int { return cmp.Compare(severity(x), severity(y)) })
+	return out
+}
+
+func severity(f Finding) int {
+	return slices.Index([]Verdict{Explains, Ambiguous, Unexplained, GeneratorLimited, Inconclusive, Healthy}, f.Verdict)
+}
+
+// conclude gives the findings of one target, the most important first.
+func (c *Investigation) conclude(g evidence.GeneratorState) []Finding {
+	switch attempts := evidence.Sum(c.Target.Attempts); {
+	case c.Censored:
+		return []Finding{c.limited(g)}
+	case attempts < evidence.FewAttempts && !c.Faulty():
+		return []Finding{c.finding(Inconclusive, "unexplained", 0,
+			fmt.Sprintf("Only %s of %s ended, too few to conclude anything.", words.Count(attempts, "attempt"), c.Name()))}
+	case !c.Faulty():
+		return []Finding{c.healthy(g)}
+	}
+	var first, second *hypothesis
+	if len(c.hypotheses) > 0 {
+		first = c.hypotheses[0]
+	}
+	if len(c.hypotheses) > 1 {
+		second = c.hypotheses[1]
+	}
+	rival := c.none
+	if second != nil {
+		rival = max(rival, second.posterior)
+	}
+	// Requests that cross the graceful end of an HTTP/2 connection were not begun:
+	// clients send them again.
+	crossed := c.Parts.Share(attack.HTTP2GoAway) >= 0.9 && c.Parts.Failed < 0.005*c.Parts.Attempts
+	minor := c.Onset.Status == evidence.NoOnset && (c.Parts.Failed < 10 && !c.Parts.Restless() || crossed)
+	switch {
+	case first != nil && first.posterior >= first.claimedAt() && first.posterior >= evidence.ExplainsBy*rival && first.measured:
+		return []Finding{c.explained(first, g)}
+	case minor && c.none > 0.2 && c.Parts.Failed < 0.01*c.Parts.Attempts:
+		return []Finding{c.healthy(g)}
+	case c.Hidden() != "":
+		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+c.Hidden())
+		f.Evidence, f.RuledOut, f.Advice = c.onsetEvidence(), c.excluded(nil, g), c.wouldDecide()
+		return []Finding{f}
+	case first != nil && first.posterior > c.none && first.posterior >= 0.2:
+		return c.ambiguous(g)
+	}
+	return []Finding{c.unexplained(g)}
+}
+
+func (c *Investigation) finding(v Verdict, cause string, confidence float64, summary string) Finding {
+	return Finding{Target: c.Target.Info.Name, Verdict: v, Cause: cause, Confidence: confidence, Summary: summary}
+}
+
+func (c *Investigation) limited(g evidence.GeneratorState) Finding {
+	what := map[string]string{
+		"client-ephemeral-ports":  "ran out of local ports",
+		"client-file-descriptors": "ran out of file descriptors",
+		"client-cpu":              "could not keep up",
+	}[g.Cause]
+	f := c.finding(GeneratorLimited, g.Cause, 0.99, fmt.Sprintf(
+		"This machine %s at %s: %s. %s is not judged above that load; below it %s.",
+		what, c.Run.LoadText(g.Load, g.At.Seconds()), g.Reason, strings.ToUpper(c.Name()[:1])+c.Name()[1:], c.below(g.At.Seconds())))
+	f.Host, f.Process = evidence.LocalHost, evidence.LocalProcess
+	f.Resource = ownResource(g.Cause)
+	at := g.At
+	f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: g.Reason, At: &at})
+	for _, r := range c.Run.Resources {
+		own := evidence.GeneratorOwn(r.Metric) || r.Metric.Host == evidence.LocalHost && r.Metric.Process == "" &&
+			(r.Metric.Name == probe.EphemeralPorts || r.Metric.Name == probe.TimeWait || r.Metric.Name == probe.CPU)
+		if own && r.Full != nil {
+			f.Evidence = append(f.Evidence, Evidence{Source: "probe of " + evidence.LocalHost, Text: r.Describe(), At: words.Pointer(r.Full.At)})
+		}
+	}
+	if !math.IsNaN(g.CPU) {
+		f.Evidence = append(f.Evidence, Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", words.Percent(g.CPU), words.WordSeconds(g.LagP99.Seconds()))})
+	}
+	f.Advice = c.clientAdvice(g)
+	return f
+}
+
+// ownResource is the resource of the generator that a cause of its own speaks of.
+func ownResource(cause string) string {
+	return map[string]string{
+		"client-ephemeral-ports": probe.EphemeralPorts, "client-file-descriptors": probe.OpenFiles, "client-cpu": probe.ProcessCPU,
+	}[cause]
+}
+
+// below says what the target did before a time.
+func (c *Investigation) below(at float64) string {
+	end := c.Run.Window(at)
+	failed, all := evidence.Sum(c.Target.Failed[:end]), evidence.Sum(c.Target.Attempts[:end])
+	if failed == 0 {
+		return fmt.Sprintf("none of %s attempts failed", words.Commas(all))
+	}
+	return fmt.Sprintf("%s of %s attempts failed", words.Commas(failed), words.Commas(all))
+}
+
+func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
+	t := c.Target.Total
+	bound := upper(t.Failed, t.Attempts)
+	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s.", words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
+	if t.Failed > 0 {
+		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s, without a rise.", words.Commas(t.Failed), words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
+	}
+	f := c.finding(Healthy, "healthy", 1-bound, first)
+	if t.Failed > 0 {
+		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: c.Mixture()})
+	}
+	if t.Idle > 0 {
+		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
+	}
+	for _, e := range incidents(c.Case) {
+		f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", e.Text)
+		f.Evidence = append(f.Evidence, e)
+	}
+	for i, r := range c.nearest() {
+		words := "; "
+		if i == 0 {
+			words = " Nearest to its limit was "
+			f.Resource, f.Host, f.Process, f.PID = r.Metric.Name, r.Metric.Host, r.Metric.Process, r.Metric.PID
+		}
+		f.Summary += fmt.Sprintf("%s%s: %s", words, evidence.Place(r), r.Headroom())
+		f.Nearest = append(f.Nearest, r.Metric)
+	}
+	if len(f.Nearest) > 0 {
+		f.Summary += "."
+	}
+	if missing := c.unseen(); len(missing) > 0 {
+		f.Evidence = append(f.Evidence, Evidence{Source: "sources", Text: "not seen: " + words.List(missing)})
+	}
+	f.RuledOut = c.excluded(nil, g)
+	return f
+}
+
+// busyFrom is the utilisation that is told beside the nearest limit; farFrom the use
+// of a limit below which it is not worth telling before a processor's.
+const busyFrom, farFrom = 0.8, 0.25
+
+// nearest returns the resource of the serving hosts that came closest to a limit
+// that refuses, and behind it the busiest capacity that slows, if that was busy: a
+// full processor harms nobody by itself. Where every limit that refuses is far, it
+// is the capacity alone.
+func (c *Investigation) nearest() []*evidence.Resource {
+	var limit, busy *evidence.Resource
+	for _, r := range c.Run.Resources {
+		serves := slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(r.Metric.Host) })
+		if !serves || evidence.GeneratorOwn(r.Metric) || math.IsNaN(r.Most) || r.Counter != nil || r.Metric.Name == probe.CPUCore || r.Metric.Name == probe.IOWait || r.Beyond() {
+			continue
+		}
+		best := &limit
+		if r.Def.Kind == probe.Utilisation {
+			best = &busy
+		}
+		if *best == nil || r.Most > (*best).Most {
+			*best = r
+		}
+	}
+	switch {
+	case limit == nil && busy == nil:
+		return nil
+	case limit == nil, busy != nil && limit.Most < min(farFrom, busy.Most):
+		return []*evidence.Resource{busy}
+	case busy == nil || busy.Most < busyFrom:
+		return []*evidence.Resource{limit}
+	}
+	return []*evidence.Resource{limit, busy}
+}
+
+func (c *Investigation) explained(h *hypothesis, g evidence.GeneratorState) Finding {
+	f := c.finding(Explains, h.cause, h.posterior, c.onsetSentence()+" "+c.causeSentence(h))
+	c.fill(&f, h)
+	f.Evidence = c.evidence(h)
+	if g, ok := c.leak(h); ok {
+		how := "with all that was sent"
+		if g.load > 0 {
+			how = "at a constant load"
+		}
+		f.Summary += fmt.Sprintf(" It had grown %s: it would come at any load, sooner or later.", how)
+	}
+	f.RuledOut = c.excluded(h, g)
+	f.Advice = c.advice(h)
+	return f
+}
+
+// ambiguous names the causes that fit. The first says what happened; the others
+// only what is their own.
+func (c *Investigation) ambiguous(g evidence.GeneratorState) []Finding {
+	var out []Finding
+	var names []string
+	said := map[string]bool{}
+	for _, h := range c.hypotheses {
+		if len(out) == evidence.MostOfThese || h.posterior < evidence.CandidateAt && len(out) > 0 {
+			break
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", h.cause, words.Percent(h.posterior)))
+		f := c.finding(Ambiguous, h.cause, h.posterior, "")
+		c.fill(&f, h)
+		for _, e := range c.evidence(h) {
+			if !said[e.Text] {
+				said[e.Text] = true
+				f.Evidence = append(f.Evidence, e)
+			}
+		}
+		f.RuledOut = c.excluded(h, g)
+		if len(out) == 0 {
+			f.Summary = c.onsetSentence() + " " + c.causeSentence(h)
+			f.Advice = append(c.wouldDecide(), c.advice(h)...)
+		} else {
+			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.cause, words.Percent(h.posterior), c.causeSentence(h))
+			f.Advice = c.advice(h)
+		}
+		out = append(out, f)
+	}
+	settle := "settle"
+	if len(out) == 1 {
+		settle = "prove"
+	}
+	out[0].Summary += fmt.Sprintf(" The evidence does not %s it: %s, something else %s.", settle, strings.Join(names, ", "), words.Percent(max(0, 1-shares(out))))
+	return out
+}
+
+func shares(f []Finding) float64 {
+	s := 0.0
+	for _, x := range f {
+		s += x.Confidence
+	}
+	return s
+}
+
+func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
+	f := c.finding(Unexplained, "unexplained", c.none, c.onsetSentence()+" Nothing that was watched ran out at that time, and nothing else seen names a cause.")
+	if len(c.hypotheses) > 0 && c.hypotheses[0].posterior >= 0.05 {
+		h := c.hypotheses[0]
+		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.cause, words.Percent(h.posterior))
+	}
+	f.Evidence = c.onsetEvidence()
+	f.RuledOut = c.excluded(nil, g)
+	if c.Parts.Fault[attack.Status] > 0.5*c.Parts.Failed {
+		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.Name(), c.Codes(attack.Status)))
+	}
+	f.Advice = append(f.Advice, c.wouldDecide()...)
+	return f
+}
+
+func (c *Investigation) fill(f *Finding, h *hypothesis) {
+	f.Host, f.Process, f.PID = h.host, h.process, h.pid
+	if h.rule.leg == path && h.lead == nil && h.counter == nil && h.cause != "host-firewall" {
+		f.Host = "" // somewhere on the way
+		if len(c.Routers) == 1 {
+			f.Host = c.Routers[0]
+		}
+		return
+	}
+	switch {
+	case h.lead != nil:
+		f.Resource = h.lead.Metric.Name
+	case h.counter != nil:
+		f.Resource = h.counter.Metric.Name
+	}
+	if f.Process == "" && f.PID == 0 && h.hop.Index < len(c.Wires) {
+		v := c.Wires[h.hop.Index]
+		f.PID = v.Pid
+		if by := signals.ByWhom(v); by != "" {
+			f.Process = strings.TrimPrefix(by, " by ")
+		}
+	}
+	if d := c.firstDeath(h); d != nil && f.Process == "" && slices.ContainsFunc(h.rule.any, func(x evidence.Clue) bool {
+		return x == evidence.Died || x == evidence.WorkersDied || x == evidence.OutOfMemory
+	}) {
+		f.Process, f.PID = d.Process, d.Pid
+	}
+	if c.Address != nil && h.hop.Index == 0 && c.Address.Host != "" && h.rule.leg == server {
+		f.Host = c.Address.Host
+	}
+	if c.Address != nil && h.hop.Index == 0 && c.ProcessesOf(h.hop, f.Process) > 1 {
+		f.PID = 0 // which of them serves the address is not known
+	}
+}
+
+// firstDeath returns the first end of a process of a hypothesis' hop, nil without.
+func (c *Investigation) firstDeath(h *hypothesis) *evidence.Death {
+	if h.hop.Index >= len(c.Dead) || len(c.Dead[h.hop.Index]) == 0 {
+		return nil
+	}
+	for i, d := range c.Dead[h.hop.Index] {
+		if d.At >= c.From-3 {
+			return &c.Dead[h.hop.Index][i]
+		}
+	}
+	return nil
+}
+
+// ResourceVerdict is what a resource has to do with the resets.
+type ResourceVerdict string
+
+// The verdicts of a resource.
+const (
+	Cause          ResourceVerdict = "cause"
+	Candidate      ResourceVerdict = "candidate"
+	RuledOut       ResourceVerdict = "ruled-out"
+	FullThroughout ResourceVerdict = "full-throughout"
+	Headroom       ResourceVerdict = "headroom"
+	SymptomOnly    ResourceVerdict = "symptom"
+	NotMeasured    ResourceVerdict = "not-measured"
+)
+
+// Resource is one watched metric with what was concluded of it.
+type Resource struct {
+	Metric    probe.Metric
+	Limit     float64 // NaN: unknown
+	Peak      float64
+	Saturated *evidence.Span // seconds; nil: never
+	Load      float64        // at saturation
+	Lag       *evidence.Span // onset less saturation, seconds
+	Verdict   ResourceVerdict
+	Reason    string
+	Posterior float64 // share of belief in [0,1]; 0 when not ranked
+	Inferred  bool    // the limit was inferred from a plateau
+}
+
+// Verdict is the verdict of a finding.
+type Verdict string
+
+// The verdicts of a finding.
+const (
+	Healthy          Verdict = "healthy"
+	Explains         Verdict = "explains"
+	Ambiguous        Verdict = "ambiguous"
+	Unexplained      Verdict = "unexplained"
+	Inconclusive     Verdict = "inconclusive"
+	GeneratorLimited Verdict = "generator-limited"
+)
+
+// Evidence is one observed fact in words.
+type Evidence struct {
+	Source string
+	Text   string
+	At     *time.Duration
+}
+
+// Exclusion is one thing that did not cause it, and why.
+type Exclusion struct{ What, Reason string }
+
+// Finding is one conclusion about one target.
+type Finding struct {
+	Target     string
+	Verdict    Verdict
+	Cause      string // key of the cause catalogue
+	Host       string
+	Process    string
+	PID        int32
+	Resource   string
+	Confidence float64
+	Summary    string
+	Evidence   []Evidence
+	RuledOut   []Exclusion
+	Advice     []string
+	Nearest    []probe.Metric // of a pass: what came nearest to its limit, and a capacity that was busy
+}

@@ -1,0 +1,44 @@
+package causes
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// clientAdvice says how the generator can do more.
+func (c *Investigation) clientAdvice(g evidence.GeneratorState) []string {
+	switch g.Cause {
+	case "client-ephemeral-ports":
+		return c.ownPortAdvice(g)
+	case "client-file-descriptors":
+		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", words.Commas(float64(c.Run.Log.Header.Generator.NoFile))), "or lower client.connections"}
+	}
+	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core for plain HTTP/1.1"}
+}
+
+// ownPortAdvice tells ports of connections that are open from those that closed ones
+// hold on to.
+func (c *Investigation) ownPortAdvice(g evidence.GeneratorState) []string {
+	limit, seen := math.Inf(1), ""
+	for _, r := range c.Run.Resources {
+		if r.Metric.Name == probe.EphemeralPorts && r.Metric.Host == evidence.LocalHost && r.Full != nil {
+			limit, seen = r.Limit, fmt.Sprintf(" (now %s ports)", words.Commas(r.Limit))
+		}
+	}
+	open := 0.0
+	for _, t := range c.Run.Targets {
+		open += t.Open[min(c.Run.Window(g.At.Seconds()), len(t.Open)-1)]
+	}
+	ways := []string{"widen net.ipv4.ip_local_port_range" + seen + ", set net.ipv4.tcp_tw_reuse=1, or add source addresses (client.local-addresses)", "or send the load from several machines"}
+	switch {
+	case open >= 0.7*limit:
+		return append([]string{fmt.Sprintf("%s were open at once, each of which needs a port: quicker answers need fewer", words.Count(open, "connection"))}, ways...)
+	case c.Run.Log.Header.Generator.Connections > 0:
+		return append([]string{"let the target keep connections open: it closes them, and each new one takes a port"}, ways...)
+	}
+	return append([]string{"reuse connections: client.connections above 0"}, ways...)
+}

@@ -1,0 +1,160 @@
+package causes
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/saturation"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// leak is a climb that goes on at any load.
+type leak struct {
+	evidence.Climb
+	load float64 // at which it grew, requests per second; 0 where the load varied
+}
+
+// leak tells that what a cause ran out of grew steadily although the load did
+// not, or with all that was ever sent rather than with what was sent at the time:
+// then it runs out at any load, sooner or later.
+func (c *Investigation) leak(h *hypothesis) (leak, bool) {
+	r := h.lead
+	if r == nil || r.Def.Cumulative || r.Def.Kind == probe.Utilisation {
+		return leak{}, false
+	}
+	g, ok := saturation.LongestClimb(c.Run, r)
+	if !ok || g.To-g.From < 5 || g.Value-g.Begin < 0.25*r.Peak {
+		return leak{}, false
+	}
+	// What only waits to be answered is given back: it is no leak.
+	from, to := c.Run.Window(g.From), c.Run.Window(g.To)
+	waiting := (c.Target.InFlight[to] - c.Target.InFlight[from]) / (g.Value - g.Begin)
+	if r.Def.Unit == "bytes" {
+		waiting = 0
+	}
+	load, held := c.Run.Constant(g.From, g.To)
+	switch {
+	case held:
+		return leak{g, load}, g.Late >= g.Early/3 && waiting < 0.5
+	default:
+		return leak{Climb: g}, waiting < 0.2 && growsWithTotal(c.Case, r, g)
+	}
+}
+
+// grewUntilDeath says that the memory of a process had grown until it ended: a heap
+// of its own may have been full, which no limit of the system tells of.
+func (c *Investigation) grewUntilDeath(h *hypothesis) string {
+	d := c.firstDeath(h)
+	if d == nil {
+		return ""
+	}
+	for _, r := range c.Run.Resources {
+		m := r.Metric
+		if m.Name != probe.RSS || m.Process != d.Process || m.PID != d.Pid || len(r.Value) == 0 {
+			continue
+		}
+		first, last := r.Value[0], r.Value[0]
+		for i, t := range r.At {
+			if t < d.At {
+				last = r.Value[i]
+			}
+		}
+		if last >= 1.5*first && last-first >= 16<<20 {
+			return fmt.Sprintf("look for a limit of its heap, and for a leak: %s grew from %s to %s before it ended", evidence.Whose(r), words.Amount(first, "bytes"), words.Amount(last, "bytes"))
+		}
+	}
+	return ""
+}
+
+// growsWithTotal reports whether all that was sent up to a time tells a resource's
+// climb far better than the load of that time, or the requests and connections
+// that were open.
+func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bool {
+	var value, total, load, inFlight, open []float64
+	sent, counted := 0.0, 0 // up to a window: runs last for days
+	for i, t := range r.At {
+		w := c.Run.Window(t)
+		for ; counted <= w && counted < len(c.Target.Attempts); counted++ {
+			sent += c.Target.Attempts[counted]
+		}
+		if t < g.From || t > g.To {
+			continue
+		}
+		value = append(value, r.Value[i])
+		total = append(total, sent)
+		load = append(load, c.Run.LoadAt(t))
+		inFlight = append(inFlight, c.Target.InFlight[w])
+		open = append(open, c.Target.Open[w])
+	}
+	const clear = 0.95 // of the variance
+	left := 1 - evidence.Square(stat.Correlation(total, value, nil))
+	for _, other := range [][]float64{load, inFlight, open} {
+		if left > 0.25*(1-evidence.Square(stat.Correlation(other, value, nil))) {
+			return false
+		}
+	}
+	return 1-left >= clear
+}
+
+// leaks words a leak: what grew, how fast, and by how much a request.
+func (c *Investigation) leaks(h *hypothesis, g leak) string {
+	each := ""
+	if sent := c.SentBetween(g.From, g.To); sent > 0 {
+		each = words.Amount(words.Significant((g.Value-g.Begin)/sent), h.lead.Def.Unit) + " a request"
+	}
+	grew, at := each+" of all that were sent", "at whatever load"
+	if g.load > 0 {
+		grew, at = words.Join(words.PerSecond(g.Slope, h.lead.Def.Unit), each), "while the load stayed at "+c.Run.LoadText(g.load, g.From)
+	}
+	return fmt.Sprintf("%s grew by %s, %s: a leak, which reaches any limit at any load, sooner or later", evidence.Whose(h.lead), grew, at)
+}
+
+// delays says how long a limit of another size would have lasted.
+func (g leak) delays(limit float64) string {
+	switch {
+	case g.Slope <= 0 || limit <= g.Begin:
+		return ""
+	case g.load == 0:
+		return "only delays it"
+	}
+	return fmt.Sprintf("only delays it, to about %s after a start", words.WordSeconds((limit-g.Begin)/g.Slope))
+}
+
+// portsHeld estimates how many local ports the highest load of the run needs
+// where every request takes one and leaves it in TIME_WAIT: what a request took
+// on the way to the limit, for as long as that lasts.
+func (c *Investigation) portsHeld(r *evidence.Resource) (need, closed float64, ok bool) {
+	if r == nil || r.Metric.Name != probe.EphemeralPorts || r.Full == nil {
+		return 0, 0, false
+	}
+	for _, w := range c.Run.Resources {
+		if w.Metric.Name != probe.TimeWait || w.Metric.Host != r.Metric.Host || w.Metric.Process != "" {
+			continue
+		}
+		for i, t := range w.At {
+			if math.Abs(t-r.Full.At) <= 2 {
+				closed = max(closed, min(w.Value[i], r.Peak))
+			}
+		}
+	}
+	if closed < 0.5*r.Peak {
+		return 0, 0, false // they are held open, or the host's TIME_WAIT was not read
+	}
+	begin := math.NaN()
+	start := r.Full.At
+	for i, t := range r.At {
+		if t <= r.Full.At && t > r.Full.At-evidence.TimeWaitFor && t >= 0 && (math.IsNaN(begin) || r.Value[i] < begin) {
+			begin, start = r.Value[i], t
+		}
+	}
+	sent := c.SentBetween(start, r.Full.At)
+	if math.IsNaN(begin) || sent <= 0 {
+		return 0, closed, true
+	}
+	each := min(1, (r.Peak-begin)/sent)
+	return words.RoundUp(each * c.Run.MaxLoad() * evidence.TimeWaitFor), closed, true
+}

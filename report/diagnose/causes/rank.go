@@ -1,0 +1,292 @@
+package causes
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/signals"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Investigation ranks the causes of one case.
+type Investigation struct {
+	*evidence.Case
+	hypotheses []*hypothesis // most likely first
+	none       float64       // posterior of something unobserved
+}
+
+// hypothesis is one possible cause with what speaks for it.
+type hypothesis struct {
+	rule      rule
+	cause     string
+	hop       evidence.Hop
+	host      string
+	process   string
+	pid       int32
+	lead      *evidence.Resource // dates the cause
+	counter   *evidence.Resource
+	lag       *evidence.Span
+	measured  bool
+	score     float64
+	posterior float64
+	pro, con  []Evidence
+}
+
+// claimedAt is the belief from which on a cause is claimed and not a candidate.
+func (h *hypothesis) claimedAt() float64 {
+	if h.rule.elimination || h.rule.turnsAway {
+		return evidence.ExplainsRest
+	}
+	return evidence.ExplainsAt
+}
+
+// Rank scores every cause of the catalogue and turns scores into shares of
+// belief. The prior is shared out among the causes that are considered: that is
+// the control of multiple testing.
+func (c *Investigation) Rank() {
+	if !c.Faulty() {
+		return
+	}
+	signals.AssumeUpstream(c.Case)
+	for _, h := range c.Hops {
+		c.Facts = append(c.Facts, signals.Observe(c.Case, h))
+	}
+	for _, r := range catalogue() {
+		c.consider(r)
+	}
+	prior := math.Log(evidence.PriorAll / float64(max(len(c.hypotheses), 1)))
+	scores := []float64{math.Log(evidence.PriorNone)}
+	for _, h := range c.hypotheses {
+		h.score += prior
+		scores = append(scores, h.score)
+	}
+	most := slices.Max(scores)
+	total := 0.0
+	for _, s := range scores {
+		total += math.Exp(s - most)
+	}
+	c.none = math.Exp(scores[0]-most) / total
+	for _, h := range c.hypotheses {
+		h.posterior = math.Exp(h.score-most) / total
+	}
+	slices.SortStableFunc(c.hypotheses, func(x, y *hypothesis) int {
+		return cmp.Or(-cmp.Compare(x.posterior, y.posterior), cmp.Compare(x.cause, y.cause))
+	})
+	c.joinInstances()
+}
+
+// joinInstances makes one hypothesis of what befell several instances of a service,
+// each on a host of its own: they do not compete.
+func (c *Investigation) joinInstances() {
+	for i := 0; i < len(c.hypotheses); i++ {
+		x := c.hypotheses[i]
+		if x.hop.Index == 0 || !slices.Contains(x.rule.any, evidence.Died) || c.firstDeath(x) == nil {
+			continue
+		}
+		c.hypotheses = slices.DeleteFunc(c.hypotheses, func(y *hypothesis) bool {
+			same := y != x && y.cause == x.cause && y.hop.Index > 0
+			if !same || c.firstDeath(y) == nil || c.firstDeath(y).Process != c.firstDeath(x).Process {
+				return false
+			}
+			x.posterior += y.posterior
+			x.pro = append(x.pro, Evidence{Source: "processes of " + y.hop.Host, Text: "the same happened on " + y.hop.Host})
+			return true
+		})
+	}
+}
+
+// consider adds the hypotheses of one rule, one for each hop that it applies to.
+func (c *Investigation) consider(r rule) {
+	for i, h := range c.Hops {
+		switch r.leg {
+		case path:
+			if i > 0 {
+				continue
+			}
+		case proxy:
+			if i >= len(c.Hops)-1 && !c.Fronts(h) {
+				continue
+			}
+		case server:
+			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.cause == "server-file-descriptors" {
+				continue // the first of several hosts passes requests on: proxy-file-descriptors
+			}
+			if i > 0 && r.cause == "client-timeout" && c.Facts[i][evidence.GatewayTimeout].Is != evidence.Yes {
+				continue // it is the gateway that waits, and says so
+			}
+		}
+		c.test(r, h, c.Facts[i])
+	}
+}
+
+// test scores one cause at one hop.
+func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
+	for _, x := range r.must {
+		if f[x].Is == evidence.No {
+			return
+		}
+	}
+	seen := len(r.any) == 0
+	for _, x := range r.any {
+		seen = seen || f[x].Is == evidence.Yes
+	}
+	hyp := &hypothesis{rule: r, cause: c.key(r, h), hop: h, host: h.Host}
+	timed := len(r.gauges)+len(r.counters) > 0
+	if timed {
+		c.date(hyp)
+	}
+	ranOut := hyp.lead != nil || hyp.counter != nil
+	if !ranOut && slices.ContainsFunc(r.elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
+		hyp.score = max(hyp.score, evidence.PenaltyNear)
+	}
+	if !seen && (!ranOut || r.strict) || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {
+		return
+	}
+	if timed && !hyp.measured && r.leg == proxy {
+		return
+	}
+	if timed && !hyp.measured && !r.inferred && len(r.any) == 0 {
+		hyp.score += evidence.PenaltyBlind - r.rare
+	}
+	if !timed {
+		hyp.measured = !h.Assumed && (!slices.Contains(r.any, evidence.Died) || f[evidence.Died].Is == evidence.Yes)
+	}
+	switch {
+	case r.elimination && f[evidence.RateStatus].Is != evidence.Yes && (!c.WatchesProcess(h) || c.Hidden() != ""):
+		hyp.measured = false
+	case r.own && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !c.WatchesProcess(h)): // a path does not close in good order
+		hyp.measured = false
+	case r.turnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !fromPath(f):
+		hyp.measured = false
+	case hyp.lead != nil && c.Run.ClockError(hyp.lead.Metric.Host) > evidence.MaxClockError:
+		hyp.measured = false // what came first there is not known
+	}
+	c.weigh(hyp, f)
+	hyp.score += c.gate(r, h, f)
+	c.hypotheses = append(c.hypotheses, hyp)
+}
+
+// fromServer reports whether something shows that the serving host ended the
+// connections itself: its kernel or its counters say so, the packets do, or
+// nothing lies between.
+func fromServer(f *evidence.Facts) bool {
+	for _, x := range []evidence.Clue{evidence.Loopback, evidence.InnerMatch, evidence.StreamResets, evidence.GoneAway, evidence.RateStatus, evidence.SentUnread, evidence.SentLinger, evidence.SentLate, evidence.SentFromListener, evidence.SentOnExit} {
+		if f[x].Is == evidence.Yes {
+			return true
+		}
+	}
+	return f[evidence.SentNone].Is == evidence.No || f[evidence.PathTTL].Is == evidence.No
+}
+
+// fromPath reports whether something shows that resets did not come from the
+// serving host: its kernel sent none, or the packets are not like its own.
+func fromPath(f *evidence.Facts) bool {
+	for _, x := range []evidence.Clue{evidence.SentNone, evidence.PathTTL, evidence.BothEnds, evidence.ForgedPacket} {
+		if f[x].Is == evidence.Yes {
+			return true
+		}
+	}
+	return false
+}
+
+// support is what the observations alone add for a rule.
+func (c *Investigation) support(r rule, f *evidence.Facts) float64 {
+	s := 0.0
+	for _, w := range r.weights {
+		if f[w.clue].Is == evidence.Yes {
+			s += w.yes
+		}
+	}
+	return s
+}
+
+func (c *Investigation) weigh(hyp *hypothesis, f *evidence.Facts) {
+	silent, excused := explained(hyp.rule.instead, f), explained(hyp.rule.despite, f)
+	for _, w := range hyp.rule.weights {
+		if silent[w.clue] {
+			continue
+		}
+		x := f[w.clue]
+		add := 0.0
+		switch x.Is {
+		case evidence.Yes:
+			add = w.yes
+		case evidence.No:
+			add = w.no
+		}
+		if add < 0 && excused[w.clue] {
+			continue
+		}
+		hyp.score += add
+		if x.Text == "" {
+			continue
+		}
+		e := Evidence{Source: x.Source, Text: x.Text}
+		if x.At != nil {
+			e.At = words.Pointer(*x.At)
+		}
+		switch {
+		case add >= 0.7 && x.Is == evidence.Yes, add >= 1:
+			hyp.pro = append(hyp.pro, e)
+		case add <= -2:
+			hyp.con = append(hyp.con, e)
+		}
+	}
+}
+
+// gate weighs the hop against the failures: 5xx over clean connections come from
+// further in, resets and timeouts of the client's connections from the first
+// host.
+func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 {
+	clean := c.Facts[0][evidence.BadGateway].Is
+	s := c.Contrasts(h)
+	if h.Assumed {
+		s += evidence.PenaltyBlind
+	}
+	inner := slices.ContainsFunc(c.Facts[1:], func(f *evidence.Facts) bool { return f[evidence.InnerMatch].Is == evidence.Yes })
+	if inner && clean != evidence.Yes {
+		// The proxy passed on what happened behind it in its own way.
+		clean = evidence.Yes
+		s += 1.5 * float64(min(h.Index, 1))
+	}
+	switch {
+	case h.Index > 0 && clean == evidence.Yes:
+		s += 0.5
+	case h.Index > 0 && clean == evidence.No:
+		s -= 5
+	case h.Index > 0:
+	case r.leg == server && clean == evidence.Yes && len(c.Hops) > 1 && c.Facts[0][evidence.PassedOn].Is == evidence.No:
+		s -= 0.5 // it may be the proxy that answers
+	case r.leg == server && clean == evidence.Yes && len(c.Hops) > 1:
+		s -= 3
+	case r.leg == path && clean == evidence.Yes, (r.cause == "application-abort" || r.cause == "early-response-unread-body") && clean == evidence.Yes && h.Index == 0:
+		s -= 5
+	case r.leg == server && clean == evidence.Yes && (r.cause == "rate-limit-policy" || r.cause == "client-timeout"):
+	case r.leg == server && clean == evidence.Yes:
+		s -= 0.5
+	}
+	if h.Index > 0 && c.Facts[0][evidence.PassedOn].Is == evidence.No && (f[evidence.ShedAtOnce].Is == evidence.Yes || f[evidence.QueueTimeout].Is == evidence.Yes) {
+		s -= 4 // what was refused had not even been passed on
+	}
+	if h.Index > 0 && c.Facts[0][evidence.DescriptorsFull].Is == evidence.Yes {
+		s -= 3 // what the proxy lacked it need not get from further in
+	}
+	if c.Address != nil && h.Index == 0 && c.Address.Host != "" && c.Address.Host != h.Host && r.leg == server {
+		s -= 3
+	}
+	return s
+}
+
+// key returns the cause key of a rule at a hop.
+func (c *Investigation) key(r rule, h evidence.Hop) string {
+	if r.cause == "rate-limit-policy" && c.BehindProxy(h) {
+		return r.cause // it may as well be the proxy's own, where most such policies are
+	}
+	if r.leg == server && (h.Index > 0 || c.BehindProxy(h)) {
+		return "upstream-" + strings.TrimPrefix(r.cause, "server-")
+	}
+	return r.cause
+}

@@ -1,0 +1,45 @@
+// Package diagnose turns a run log into findings: it is the order of the steps, whose
+// rooms are its sub-packages. It is pure: the same log gives the same result. It does
+// not judge gates (package report) and does not print (report/render).
+package diagnose
+
+import (
+	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/onset"
+	"github.com/rampload/rampload/report/diagnose/saturation"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// Analyze draws the conclusions of a run. It is pure: it neither reads a clock
+// nor changes the log, and the same log gives the same result. A log without
+// load gives the verdict inconclusive, never an error.
+//
+// The order is that of trust: first what the generator could not do, then where
+// faults begin, then what ran out when, then which of the possible causes fits
+// both, and last the words.
+func Analyze(log *runlog.Log) Result {
+	a := evidence.NewRun(log)
+	out := Result{Generator: a.Generator()}
+	saturation.ReadResources(a)
+	cases := make([]*evidence.Case, len(a.Targets))
+	for i, t := range a.Targets {
+		onsets := onset.Onsets(a, t)
+		out.Targets = append(out.Targets, TargetResult{
+			Name: t.Info.Name, Onsets: onsets,
+			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t),
+		})
+		cases[i] = a.Investigate(t, onsets)
+	}
+	a.CompareTargets(cases)
+	a.LimitGenerator(&out.Generator, cases)
+	ranked := make([]*causes.Investigation, len(cases))
+	for i, c := range cases {
+		ranked[i] = &causes.Investigation{Case: c}
+		ranked[i].Rank()
+	}
+	out.Findings = causes.Findings(a, ranked, out.Generator)
+	out.Resources = causes.ResourceVerdicts(a, ranked, out.Generator)
+	out.Warnings = a.Warnings
+	return out
+}

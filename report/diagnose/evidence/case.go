@@ -1,0 +1,457 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Headline returns the first of the onsets, nil without any.
+func Headline(onsets []Onset) *Onset {
+	if len(onsets) == 0 {
+		return nil
+	}
+	return &onsets[0]
+}
+
+// Status returns the share of failed requests with a status.
+func (c *Case) Status(code uint16) float64 {
+	return c.statuses[code] / max(c.Parts.Failed, 1)
+}
+
+// Fives counts the failures that may have come from further in: every 5xx where
+// the profile names a host behind the first, else those by which a gateway says
+// that it got no answer. A 500 alone is the answering process's own.
+func (c *Case) Fives() float64 {
+	n := 0.0
+	for code, k := range c.statuses {
+		if code >= 500 && (len(c.Hops) > 1 || code >= 502 && code <= 504) {
+			n += k
+		}
+	}
+	return min(n, c.Parts.Fault[attack.Status])
+}
+
+func (c *Case) Fours() float64 {
+	n := 0.0
+	for code, k := range c.statuses {
+		if code >= 400 && code < 500 && code != 408 && code != 429 {
+			n += k
+		}
+	}
+	return n
+}
+
+// Shares reports whether a host is the first hop or the machine that it is part
+// of.
+func (c *Case) Shares(host string) bool { return c.Hops[0].Has(host) }
+
+// ConnectionFault reports whether an established connection failed under a
+// request; a stream or a status that is not expected leaves it whole.
+func ConnectionFault(x *attack.Failure) bool {
+	switch x.Fault {
+	case attack.Status, attack.HTTP2Reset, attack.HTTP2GoAway:
+		return false
+	}
+	return x.Phase != attack.PhaseIdle && x.Phase > attack.PhaseTLS && x.Fault.Failure()
+}
+
+// GatewayFault reports whether a gateway got no answer from further in. Its own
+// connections rest as long as the client's do.
+func GatewayFault(x *attack.Failure) bool {
+	return x.Fault == attack.Status && (x.Status == 502 || x.Status == 504)
+}
+
+// Multiplexed reports whether requests share connections, as HTTP/2 faults tell: then
+// the pool of connections does not bound them.
+func (c *Case) Multiplexed() bool {
+	return c.Target.Total.Fault[attack.HTTP2Reset]+c.Target.Total.Fault[attack.HTTP2GoAway] > 0
+}
+
+// Durations returns how long the failures that count had taken, in seconds.
+func (c *Case) Durations(counts func(*attack.Failure) bool) []float64 {
+	var took []float64
+	for _, x := range c.Failures {
+		if counts(x) {
+			took = append(took, (x.End - x.Start).Seconds())
+		}
+	}
+	return took
+}
+
+// LateRefusals returns the median time after which requests were refused (503, or
+// the connection closed while they waited), in seconds, NaN with too few, and
+// whether nearly all took just that, longer than answers do.
+func (c *Case) LateRefusals() (median float64, late bool) {
+	took := c.Durations(func(x *attack.Failure) bool {
+		return x.Fault == attack.Status && (x.Status == 500 || x.Status == 503) ||
+			ConnectionFault(x) && x.Fault != attack.Timeout && x.Phase == attack.PhaseAwait
+	})
+	if len(took) < 8 {
+		return math.NaN(), false
+	}
+	median = QuantileOf(took, 0.5)
+	tight := QuantileOf(took, 0.9)-QuantileOf(took, 0.1) <= 0.1*median
+	return median, tight && median >= max(0.05, 1.2*c.AnswerTime())
+}
+
+// AnswerTime returns the median time to an expected answer at light load, in
+// seconds; 0 without any.
+func (c *Case) AnswerTime() float64 {
+	var all attack.Histogram
+	for _, w := range c.Target.Windows {
+		if t := (float64(w.Index) + 0.5) * c.Run.Step; c.Onset.Status != Found || t < 0.7*c.At {
+			all = all.Merge(w.FromSend)
+		}
+	}
+	if all.Total() == 0 {
+		return 0
+	}
+	v, _ := all.Quantile(0.5)
+	return words.Microseconds(v).Seconds()
+}
+
+// spell is a stretch of time, in seconds, in which nearly everything failed.
+type spell struct{ From, To float64 }
+
+// Spells returns the stretches in which nearly everything failed, each ended by
+// better times; none if many windows were neither good nor bad.
+func (c *Case) Spells() []spell {
+	var out []spell
+	bad, between, all := 0, 0.0, 0.0
+	for i := range c.Run.N {
+		if c.Target.Attempts[i] < 4 {
+			continue
+		}
+		all++
+		switch share := c.Target.Failed[i] / c.Target.Attempts[i]; {
+		case share >= 0.8:
+			bad++
+			continue
+		case share > 0.1:
+			between++
+			continue
+		}
+		if bad >= 2 {
+			out = append(out, spell{c.Run.Seconds(float64(i - bad)), c.Run.Seconds(float64(i))})
+		}
+		bad = 0
+	}
+	if between > 0.15*all {
+		return nil
+	}
+	return out
+}
+
+func (c *Case) Total(f attack.Fault) float64 { return c.Target.Total.Fault[f] }
+
+// Mixture words the faults of the run, most frequent first.
+func (c *Case) Mixture() string {
+	type part struct {
+		f attack.Fault
+		n float64
+	}
+	var parts []part
+	for f := range attack.Fault(attack.Faults) {
+		if n := c.Target.Total.Fault[f]; n > 0 && f.Failure() {
+			parts = append(parts, part{f, n})
+		}
+	}
+	slices.SortStableFunc(parts, func(x, y part) int { return cmp.Compare(y.n, x.n) })
+	var said []string
+	for _, p := range parts {
+		said = append(said, words.Commas(p.n)+" "+p.f.String()+c.Codes(p.f))
+	}
+	if len(said) == 0 && c.Target.Total.Idle > 0 {
+		said = append(said, words.Count(c.Target.Total.Idle, "reset")+" of connections at rest")
+	}
+	return strings.Join(said, ", ")
+}
+
+// Codes names the commonest statuses of unexpected answers.
+func (c *Case) Codes(f attack.Fault) string {
+	if f != attack.Status {
+		return ""
+	}
+	times := map[uint16]int{}
+	for _, x := range c.Failures {
+		if x.Fault == attack.Status {
+			times[x.Status]++
+		}
+	}
+	if len(times) == 0 {
+		return ""
+	}
+	often := slices.SortedFunc(maps.Keys(times), func(x, y uint16) int {
+		return cmp.Or(cmp.Compare(times[y], times[x]), cmp.Compare(x, y))
+	})
+	var words []string
+	for _, code := range often[:min(3, len(often))] {
+		words = append(words, strconv.Itoa(int(code)))
+	}
+	return " (" + strings.Join(words, ", ") + ")"
+}
+
+// inCommon says what nearly all failures have in common.
+func (c *Case) inCommon() []string {
+	return slices.DeleteFunc([]string{c.OneRequest(), c.Pattern()}, func(s string) bool { return s == "" })
+}
+
+// OneRequest says that nearly all failures are of one of several requests, which
+// most are not.
+func (c *Case) OneRequest() string {
+	all := c.Target.Info.Endpoints
+	if len(all) < 2 || len(c.Failures) < 5 {
+		return ""
+	}
+	times := make([]float64, len(all))
+	for _, x := range c.Failures {
+		if int(x.Endpoint) < len(times) && x.Phase != attack.PhaseIdle {
+			times[x.Endpoint]++
+		}
+	}
+	most := slices.Index(times, slices.Max(times))
+	if n := Sum(times); times[most] < 0.9*n || all[most].Share > 0.6 || n < 5 {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s failures are of %s, %s of the requests", words.Commas(times[most]), words.Commas(Sum(times)), all[most].Name, words.Percent(all[most].Share))
+}
+
+// Pattern says what failures that are spread over time have in common: the age of
+// their connections, the requests that these had served, or the distance from one
+// failed request to the next. It names the rule that somebody follows.
+func (c *Case) Pattern() string {
+	var when, age, served, number []float64
+	for _, x := range c.Failures {
+		if !ConnectionFault(x) || x.Fault == attack.Timeout {
+			continue
+		}
+		when = append(when, x.End.Seconds())
+		age = append(age, x.Conn.Age.Seconds())
+		served = append(served, float64(x.Conn.Served))
+		number = append(number, float64(x.Request))
+	}
+	if len(when) < 8 || float64(len(when)) < 0.8*float64(len(c.Failures)) || slices.Max(when)-slices.Min(when) < 3 {
+		return ""
+	}
+	slices.Sort(number)
+	var gaps []float64
+	for i := 1; i < len(number); i++ {
+		gaps = append(gaps, number[i]-number[i-1])
+	}
+	middle := func(v []float64) (low, median, high float64) {
+		slices.Sort(v)
+		return quantileOfSorted(v, 0.05), quantileOfSorted(v, 0.5), quantileOfSorted(v, 0.95)
+	}
+	if low, n, high := middle(served); n >= 5 && high-low <= max(1, 0.03*n) {
+		return fmt.Sprintf("they hit connections that had served %s requests", words.Between(low, high))
+	}
+	if low, t, high := middle(age); t >= 0.5 && high-low <= max(0.05*t, 0.05) {
+		return fmt.Sprintf("they hit connections that were %s old", words.WordSeconds(t))
+	}
+	if low, n, high := middle(gaps); n >= 5 && high-low <= max(1, 0.03*n) {
+		return fmt.Sprintf("one request in %s failed, at regular distances", words.Commas(n))
+	}
+	return ""
+}
+
+const (
+	FewAttempts  = 30  // below, nothing can be concluded
+	CandidateAt  = 0.1 // posterior of what an ambiguous verdict names
+	MostOfThese  = 3
+	MostExcluded = 10
+	MostEvidence = 12
+)
+
+func (c *Case) Name() string {
+	if c.Target.Info.Name == "" {
+		return "the target"
+	}
+	return c.Target.Info.Name
+}
+
+// Hidden says what kept the cause from being seen, empty if nothing did.
+func (c *Case) Hidden() string {
+	if c.Onset.Status == NoOnset {
+		return ""
+	}
+	if missing := c.Run.windowGap(c.Target, c.Onset.At); missing > 0 {
+		return fmt.Sprintf("The record has no windows for %s around it.", words.WordSeconds(missing))
+	}
+	for _, h := range c.Watchable() {
+		var gaps, all int
+		longest := 0.0
+		for _, r := range c.Run.Resources {
+			if !h.Has(r.Metric.Host) || GeneratorOwn(r.Metric) || r.Metric.Host == LocalHost && h.Host != LocalHost {
+				continue
+			}
+			all++
+			if g := c.Run.GapAt(r, c.Onset.At); g != nil {
+				gaps++
+				longest = max(longest, g.To-g.From)
+			}
+		}
+		if all > 0 && 2*gaps >= all {
+			return fmt.Sprintf("The probes of %s were silent for %s around it, so no resource there can be blamed or ruled out.", h.Host, words.WordSeconds(longest))
+		}
+	}
+	return ""
+}
+
+// ProcessesOf counts the processes of a name that were watched on a hop.
+func (c *Case) ProcessesOf(h Hop, name string) int {
+	pids := map[int32]bool{}
+	for _, s := range c.Run.Log.Series {
+		if m := s.Metric; h.Has(m.Host) && m.Process == name && m.PID != 0 {
+			pids[m.PID] = true
+		}
+	}
+	return len(pids)
+}
+
+func (c *Case) SentBetween(from, to float64) float64 {
+	return Sum(c.Target.Attempts[c.Run.Window(from):min(c.Run.Window(to)+1, len(c.Target.Attempts))])
+}
+
+// The parameters of the ranking, as the design measured them.
+const (
+	PriorAll     = 0.8 // shared by all causes that are considered
+	PriorNone    = 0.2 // something that nobody watched
+	ModelError   = 0.25
+	ExplainsAt   = 0.8
+	ExplainsRest = 0.95 // what is left when nothing else fits: the next unseen fault may look like it
+	ExplainsBy   = 10.0
+	TauHard      = 1.0
+	TauUse       = 2.0
+	TauCounter   = 0.5
+	PenaltyFull  = -4.0 // always full
+	PenaltyRoom  = -6.0 // never near its limit
+	PenaltyNear  = -1.0 // near it, but not at it
+	PenaltyFlat  = -3.0 // its own counter exists and stays flat
+	PenaltyGuess = -0.7 // the limit is inferred
+	PenaltyLoose = -4.0 // a plateau that is not pinned follows something else
+	PenaltyBlind = -1.5 // nothing measured it: at most a candidate
+	PenaltyTouch = -1.0 // full again and again only
+)
+
+// Case is the question of one target, what caused its faults, with all that bears on
+// it: the faults since the onset, the hops that serve it, what kernels saw.
+type Case struct {
+	Run      *Run
+	Target   *Target
+	onsets   []Onset
+	Onset    *Onset
+	At       float64 // seconds: when faults began to happen
+	Sigma    float64
+	From, To float64 // seconds: the time that the faults are read from
+	Parts    composition
+	statuses map[uint16]float64
+	IdleAge  attack.Histogram
+	IdleFrom float64 // seconds: shortest rest of failed connections
+	Failures []*attack.Failure
+	Hops     []Hop
+	Routers  []string // hosts of the path
+	Beside   []string // what is known of instances that serve beside the one that is asked
+	Facts    []*Facts
+	Wires    []WireView
+	Dead     [][]Death // by hop
+	Loopback bool
+	Censored bool // the generator was the limit before it could show
+	Address  *badAddress
+	Common   []string // what nearly all failures have in common
+	Contrast []contrast
+}
+
+// Investigate gathers what bears on the faults of a target. A target without
+// faults has nothing to investigate.
+func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
+	c := &Case{Run: a, Target: t, onsets: onsets, Onset: Headline(onsets), statuses: map[uint16]float64{}}
+	c.Loopback = a.onLoopback(t)
+	c.Hops, c.Routers = a.hops(t)
+	c.To = a.Duration()
+	if o := c.Onset; o.Status == Found || o.Status == Transient {
+		c.From = o.At.Low
+		c.At = o.At.Value + o.EventDelay
+		c.Sigma = max(0.05, (o.At.High-o.At.Low)/4)
+		if o.Fault == attack.Timeout {
+			// Somewhere in the time that it waited.
+			c.Sigma = math.Hypot(c.Sigma, min(1, a.Log.Header.Generator.Timeout.Seconds()/4))
+		}
+	} else if o.Status == Periodic {
+		c.At, c.Sigma = o.At.Value+o.EventDelay, 0.1
+	}
+	c.Parts = t.Compose(a.Window(c.From+1e-9), a.N)
+	for _, w := range t.Windows {
+		at := (float64(w.Index) + 1) * a.Step
+		c.IdleAge = c.IdleAge.Merge(w.IdleAge)
+		if at > c.From {
+			for _, s := range w.Statuses {
+				c.statuses[s.Status] += float64(s.Count)
+			}
+		}
+	}
+	for i := range a.Log.Failures {
+		f := &a.Log.Failures[i]
+		if int(f.Target) == t.Index && f.Due.Seconds() >= c.From-a.Step {
+			c.Failures = append(c.Failures, f)
+		}
+	}
+	c.Address = c.compareAddresses()
+	c.Common = c.inCommon()
+	c.chooseInstance()
+	return c
+}
+
+// Faulty reports whether there is something to explain.
+func (c *Case) Faulty() bool {
+	if c.Onset == nil {
+		return false
+	}
+	return c.Onset.Status != NoOnset || c.Target.Total.Failed >= 2 || c.Target.Total.Restless()
+}
+
+// Listens reports whether a listener, as its instance names it ("*:8080"), may be
+// that of a hop: of the first hop the port is known.
+func (c *Case) Listens(instance string, h Hop) bool {
+	i := strings.LastIndexByte(instance, ':')
+	if i < 0 {
+		return true
+	}
+	port, err := strconv.ParseUint(instance[i+1:], 10, 16)
+	if err != nil {
+		return true
+	}
+	own := c.portsOf(Hop{})[uint16(port)]
+	return own == (h.Index == 0 && !c.Fronts(h))
+}
+
+func (c *Case) TowardsTarget(instance string) bool {
+	for _, addr := range c.Run.addresses(c.Target) {
+		if instance == addr.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// ServesOther reports whether a host serves another target and not this one.
+func (c *Case) ServesOther(host string) bool {
+	for _, h := range c.Hops {
+		if h.Has(host) {
+			return false
+		}
+	}
+	for _, t := range c.Run.Targets {
+		if t != c.Target && slices.Contains(t.Info.Hosts, host) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,388 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Waited reports whether requests that broke off when a process ended had been
+// waiting for long. True where none did, for the answers of the last half second
+// are missing either way.
+func (c *Case) Waited(at float64) bool {
+	took := c.Durations(func(x *attack.Failure) bool {
+		return ConnectionFault(x) && math.Abs(x.End.Seconds()-at) < 0.5 && x.Phase != attack.PhaseWrite
+	})
+	return len(took) < 3 || QuantileOf(took, 0.9) >= max(0.25, 2*c.AnswerTime())
+}
+
+// Absences returns the stretches in which the port refused connections, by the
+// client's record, each at most 5 s and followed by connections that were taken
+// again. Where most requests are answered all the time, nobody was away.
+func (c *Case) Absences(h Hop) []Death {
+	if h.Index > 0 {
+		return nil
+	}
+	var refused, taken []float64 // taken: times of connections that came up and failed later
+	for _, x := range c.Failures {
+		switch {
+		case x.Fault == attack.Refused:
+			refused = append(refused, x.End.Seconds())
+		case ConnectionFault(x) && !x.Conn.Reused:
+			taken = append(taken, x.Start.Seconds())
+		}
+	}
+	slices.Sort(refused)
+	slices.Sort(taken)
+	between := func(from, to float64) bool {
+		i, _ := slices.BinarySearch(taken, from)
+		return i < len(taken) && taken[i] < to
+	}
+	var out []Death
+	for _, at := range refused {
+		if n := len(out); n > 0 && at-out[n-1].back < 0.75 && !c.answered(out[n-1].back, at) && !between(out[n-1].back+0.005, at-0.005) {
+			out[n-1].back = at
+			continue
+		}
+		out = append(out, Death{At: at, back: at})
+	}
+	return slices.DeleteFunc(out, func(d Death) bool {
+		first, last := c.Run.Window(d.At), c.Run.Window(d.back)
+		from, _ := slices.BinarySearch(refused, c.Run.Seconds(float64(first)))
+		to, _ := slices.BinarySearch(refused, c.Run.Seconds(float64(last+1)))
+		after := c.Target.Ok[min(last+1, c.Run.N):min(last+9, c.Run.N)]
+		return d.back-d.At > 5 || Sum(after) == 0 && !between(d.back, d.back+2) ||
+			float64(to-from) < 0.5*Sum(c.Target.Ok[first:last+1])
+	})
+}
+
+// answered reports whether requests of a whole window between two refusals were
+// answered.
+func (c *Case) answered(from, to float64) bool {
+	for i := c.Run.Window(from) + 1; i < c.Run.Window(to); i++ {
+		if c.Target.Ok[i] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// WatchesProcess reports whether a serving process of the hop was read.
+func (c *Case) WatchesProcess(h Hop) bool {
+	for _, r := range c.Run.Resources {
+		if m := r.Metric; m.Process != "" && h.Has(m.Host) && !GeneratorOwn(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// Death is one end of a serving process, with its restart.
+type Death struct {
+	At, back float64 // back: when it was there again; +2 s where nobody saw that
+	Process  string
+	Pid      int32
+	Why      string
+	beside   map[int32]bool // processes of its name that lived then
+	Others   int            // how many
+	Replaced bool
+	Oom      bool
+}
+
+// Deaths returns the ends of the processes of a hop during the load, oldest
+// first.
+func (c *Case) Deaths(h Hop) []Death {
+	var out []Death
+	watched := c.WatchedPIDs(h)
+	mine := func(e probe.Event) bool {
+		if !h.Has(e.Host) || e.Host == LocalHost && e.Process == LocalProcess {
+			return false
+		}
+		// The kernel tells of every process that it kills, on a whole machine.
+		return e.Kind != probe.OOMKill || len(watched) == 0 || watched[e.PID]
+	}
+	for _, e := range c.Run.Log.Events {
+		at := e.At.Seconds()
+		if !mine(e) || at < 0.2 || at > c.Run.Duration()+2 {
+			continue
+		}
+		switch e.Kind {
+		case probe.ProcessExit:
+			if c.endedBefore(out, e) {
+				continue // a zombie, seen again
+			}
+			if n := len(out); n > 0 && out[n-1].Oom && out[n-1].Pid == e.PID && at-out[n-1].At < 2 {
+				out[n-1].Process = e.Process // the kernel told of its kill, and now it is gone
+				continue
+			}
+			out = append(out, Death{At: at, back: at + 2, Process: e.Process, Pid: e.PID, Why: e.Reason})
+		case probe.OOMKill:
+			if n := len(out); n > 0 && at-out[n-1].At < 2 && (out[n-1].Process == e.Process || e.Process == "" || out[n-1].Pid == e.PID) {
+				out[n-1].Oom = true
+				continue
+			}
+			out = append(out, Death{At: at, back: at + 2, Process: e.Process, Pid: e.PID, Oom: true, Why: "killed for memory"})
+		}
+	}
+	for _, e := range c.Run.Log.Events {
+		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !returned(out, e) && at > 1 && c.livedBefore(h, e.Process, e.PID, at) {
+			// A new process without the end of an old one: its end was missed between
+			// two readings.
+			out = append(out, Death{At: at, back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})
+		}
+	}
+	if len(out) == 0 {
+		out = c.replacements(h)
+	}
+	for i := range out {
+		out[i].beside = c.besides(h, out[i])
+		out[i].Others = len(out[i].beside)
+	}
+	slices.SortStableFunc(out, func(x, y Death) int { return cmp.Compare(x.At, y.At) })
+	return wholeEnds(out, c.Absences(h))
+}
+
+// wholeEnds makes one end of those of all processes of a name at one time, if
+// connections were refused then: it is the service that ended, and not one of its
+// workers after the other.
+func wholeEnds(deaths, absences []Death) []Death {
+	const together = 1.5 // seconds from one to the next
+	last := map[string]int{}
+	group := make([]int, len(deaths)) // the first of its group
+	size := make([]int, len(deaths))
+	for i, d := range deaths {
+		group[i] = i
+		if j, ok := last[d.Process]; ok && d.At-deaths[j].At <= together && deaths[group[j]].beside[d.Pid] {
+			group[i] = group[j]
+		}
+		last[d.Process] = i
+		size[group[i]]++
+	}
+	var out []Death
+	at := map[int]int{} // where a group went in out
+	for i, d := range deaths {
+		first := group[i]
+		away := slices.ContainsFunc(absences, func(a Death) bool {
+			return a.back >= deaths[first].At-0.5 && a.At <= deaths[first].At+together
+		})
+		if n := size[first]; !away || n < 2 || n <= deaths[first].Others {
+			out = append(out, d)
+			continue
+		}
+		j, begun := at[first]
+		if !begun {
+			d.Others = 0
+			at[first] = len(out)
+			out = append(out, d)
+			continue
+		}
+		out[j].back = max(out[j].back, d.back)
+		out[j].Replaced = out[j].Replaced || d.Replaced
+		if d.Pid < out[j].Pid { // the oldest: the others were its workers
+			out[j].Pid, out[j].Why = d.Pid, d.Why
+		}
+		out[j].Oom = out[j].Oom || d.Oom
+	}
+	return out
+}
+
+// endedBefore reports whether the end of the same process was told before, and no
+// start of another with its number since.
+func (c *Case) endedBefore(deaths []Death, e probe.Event) bool {
+	i := slices.IndexFunc(deaths, func(d Death) bool { return d.Pid == e.PID && d.Process == e.Process && e.PID != 0 })
+	return i >= 0 && !slices.ContainsFunc(c.Run.Log.Events, func(s probe.Event) bool {
+		return s.Kind == probe.ProcessStart && s.PID == e.PID && s.Host == e.Host && s.At.Seconds() > deaths[i].At
+	})
+}
+
+// WithoutOrdinary leaves out the ends in good order of a service that makes a
+// process for each connection: there were as many of them before the faults. The
+// text says so, empty without any.
+func (c *Case) WithoutOrdinary(deaths []Death) (rest []Death, text string) {
+	if c.Onset.Status != Found {
+		return deaths, ""
+	}
+	good := func(d Death) bool {
+		return d.Why == "" || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0")
+	}
+	before := 0.0
+	for _, d := range deaths {
+		if good(d) && d.At < c.Onset.At.Low {
+			before++
+		}
+	}
+	if before < 10 || before < c.Onset.At.Low {
+		return deaths, ""
+	}
+	rest = slices.DeleteFunc(slices.Clone(deaths), good)
+	return rest, fmt.Sprintf(" but %s of the kind that ended all the time before the faults, too", words.Count(float64(len(deaths)-len(rest)), "process"))
+}
+
+// replacements finds processes that were replaced by the series of their numbers
+// alone, where no watcher told of it.
+func (c *Case) replacements(h Hop) []Death {
+	type life struct{ from, to float64 }
+	lives := map[string]map[int32]life{}
+	for _, s := range c.Run.Log.Series {
+		m := s.Metric
+		if m.Host != h.Host || m.PID == 0 || GeneratorOwn(m) || len(s.At) == 0 {
+			continue
+		}
+		if lives[m.Process] == nil {
+			lives[m.Process] = map[int32]life{}
+		}
+		l, ok := lives[m.Process][m.PID]
+		from, to := s.At[0].Seconds(), s.At[len(s.At)-1].Seconds()
+		if ok {
+			from, to = min(from, l.from), max(to, l.to)
+		}
+		lives[m.Process][m.PID] = life{from, to}
+	}
+	var out []Death
+	for _, process := range words.SortedKeys(lives) {
+		for pid, l := range lives[process] {
+			if l.to > c.Run.Duration()-1 || l.to < 0.2 {
+				continue
+			}
+			next := math.Inf(1) // when the first that may have come instead began
+			for other, x := range lives[process] {
+				if other != pid && x.from > l.to-1 && x.from < l.to+3 {
+					next = min(next, x.from)
+				}
+			}
+			if !math.IsInf(next, 1) {
+				out = append(out, Death{At: l.to, back: max(next, l.to), Process: process, Pid: pid, Why: "replaced", Replaced: true})
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y Death) int { return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Pid, y.Pid)) })
+	return out
+}
+
+// DeathsBeside returns the ends of processes of the same name on the other inner
+// hosts: instances of one service.
+func (c *Case) DeathsBeside(h Hop, process string) []Death {
+	var out []Death
+	for _, other := range c.Hops {
+		if other.Index == 0 || h.Index == 0 || other.Index == h.Index {
+			continue
+		}
+		for _, d := range c.Deaths(other) {
+			if d.Process == process {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// returned notes that a process is there again after a death, and reports whether
+// there was one. A supervisor may start the next before the end of the last is
+// read.
+func returned(deaths []Death, e probe.Event) bool {
+	at := e.At.Seconds()
+	for i := range deaths {
+		d := &deaths[i]
+		if d.Process == e.Process && !d.Replaced && at > d.At-1.5 && at < d.At+15 {
+			d.back, d.Replaced = max(at, d.At), true
+			return true
+		}
+	}
+	return false
+}
+
+// WatchedPIDs returns the processes of a hop that were watched at some time.
+func (c *Case) WatchedPIDs(h Hop) map[int32]bool {
+	out := map[int32]bool{}
+	for _, s := range c.Run.Log.Series {
+		if m := s.Metric; m.Host == h.Host && m.PID != 0 && !GeneratorOwn(m) {
+			out[m.PID] = true
+		}
+	}
+	for _, e := range c.Run.Log.Events {
+		if (e.Kind == probe.ProcessStart || e.Kind == probe.ProcessExit) && e.Host == h.Host && e.PID != 0 {
+			out[e.PID] = true
+		}
+	}
+	return out
+}
+
+// livedBefore reports whether another process of the name was last read within
+// two seconds before.
+func (c *Case) livedBefore(h Hop, process string, pid int32, at float64) bool {
+	for i := range c.Run.Log.Series {
+		s := &c.Run.Log.Series[i]
+		if !h.Has(s.Metric.Host) || s.Metric.Process != process || s.Metric.PID == pid || s.Metric.PID == 0 || len(s.At) == 0 {
+			continue
+		}
+		if last := s.At[len(s.At)-1].Seconds(); last > at-2 && last <= at+0.5 {
+			return true
+		}
+	}
+	return false
+}
+
+// besides returns the processes of the same name that were there just before a
+// death. One may be a supervisor; with two and more it was one of several
+// workers.
+func (c *Case) besides(h Hop, d Death) map[int32]bool {
+	pids := map[int32]bool{}
+	for i := range c.Run.Log.Series {
+		s := &c.Run.Log.Series[i]
+		if !h.Has(s.Metric.Host) || s.Metric.Process != d.Process || s.Metric.PID == d.Pid || s.Metric.PID == 0 || len(s.At) == 0 {
+			continue
+		}
+		if s.At[0].Seconds() < d.At-0.3 && s.At[len(s.At)-1].Seconds() > d.At-0.8 {
+			pids[s.Metric.PID] = true
+		}
+	}
+	gone := map[int32]float64{}
+	for _, e := range c.Run.Log.Events {
+		if h.Has(e.Host) && e.Process == d.Process && e.PID != 0 && e.PID != d.Pid {
+			switch at := e.At.Seconds(); e.Kind {
+			case probe.ProcessStart:
+				if at < d.At-0.3 {
+					pids[e.PID] = true
+				}
+			case probe.ProcessExit:
+				gone[e.PID] = at
+			}
+		}
+	}
+	for pid := range pids {
+		if at, ok := gone[pid]; ok && at < d.At-0.8 {
+			delete(pids, pid)
+		}
+	}
+	return pids
+}
+
+// FailuresNear counts the failures that happened while a process was away, and
+// all that were kept.
+func (c *Case) FailuresNear(deaths []Death) (near, all float64) {
+	for _, f := range c.Failures {
+		if f.Phase == attack.PhaseIdle {
+			continue
+		}
+		all++
+		at := f.End.Seconds()
+		if f.Fault == attack.Timeout {
+			at = f.Start.Seconds()
+		}
+		for _, d := range deaths {
+			// Where nobody took its place, it goes on to be missed.
+			missed := !d.Replaced && f.Fault == attack.Refused
+			if at >= d.At-0.6 && (missed || at <= d.back+0.8) {
+				near++
+				break
+			}
+		}
+	}
+	return near, all
+}

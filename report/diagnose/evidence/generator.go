@@ -1,0 +1,210 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+const (
+	LocalHost    = profiles.LocalHost
+	LocalProcess = "rampload" // the generator's name among the processes of localHost
+)
+
+// Generator says whether this machine was the limit: it fell behind the
+// schedule, sent late, or ran out of ports, descriptors or buffers, for a second
+// and more. Requests that waited because the client's own pool or its
+// max-in-flight was full are the target's slowness, not the generator's.
+func (a *Run) Generator() GeneratorState {
+	out := GeneratorState{CPU: math.NaN()}
+	var lag attack.Histogram
+	for _, t := range a.Targets {
+		for _, w := range t.Windows {
+			lag = lag.Merge(w.Lag)
+		}
+	}
+	if p, ok := lag.Quantile(0.99); ok {
+		out.LagP99 = words.Microseconds(p)
+	}
+	if s := a.find(LocalHost, LocalProcess, probe.ProcessCPU); s != nil && len(s.Value) > 0 {
+		out.CPU = 0
+		for i, v := range s.Value {
+			if at := s.At[i].Seconds(); at >= -1 && at <= a.Duration()+1 { // as of any resource: its own start costs more
+				out.CPU = max(out.CPU, v)
+			}
+		}
+	}
+	for _, check := range []func() (int, string, string, bool){a.localFaults, a.lateSends, a.shortfall} {
+		window, cause, reason, ok := check()
+		if at := words.Seconds(a.Seconds(float64(window))); ok && (!out.Limited || at < out.At) {
+			out.Limited, out.Cause, out.Reason, out.At = true, cause, reason, at
+			out.Load = a.LoadAt(at.Seconds())
+		}
+	}
+	return out
+}
+
+// localFaults finds the first second in which the generator's own resources
+// failed attempts in at least three windows of four.
+func (a *Run) localFaults() (window int, cause, reason string, found bool) {
+	counts := make([]float64, a.N)
+	var byFault [attack.Faults]float64
+	total := 0.0
+	for _, t := range a.Targets {
+		for _, w := range t.Windows {
+			for _, c := range w.Cells {
+				if c.Fault.Local() && int(w.Index) < a.N && w.Index >= 0 {
+					counts[w.Index] += float64(c.Attempts)
+					byFault[c.Fault] += float64(c.Attempts)
+					total += float64(c.Attempts)
+				}
+			}
+		}
+	}
+	window, found = a.sustained(func(i int) bool { return counts[i] > 0 })
+	if !found {
+		return 0, "", "", false
+	}
+	switch {
+	case byFault[attack.PortsExhausted] >= total/2:
+		cause, reason = "client-ephemeral-ports", "attempts failed because no local port was left (EADDRNOTAVAIL)"
+	case byFault[attack.FDsExhausted] >= total/2:
+		cause, reason = "client-file-descriptors", "attempts failed because rampload had no file descriptor left (EMFILE)"
+	default:
+		cause, reason = "client-cpu", "attempts failed for lack of socket buffers (ENOBUFS)"
+	}
+	return window, cause, fmt.Sprintf("%s of its own %s", words.Commas(total), reason), true
+}
+
+// lateSends finds the first second in which the 99th percentile of the send lag
+// is above a millisecond and a tenth of a window.
+func (a *Run) lateSends() (window int, cause, reason string, found bool) {
+	limit := attack.FairLag(words.Seconds(a.Step)).Seconds()
+	worst := make([]float64, a.N)
+	for _, t := range a.Targets {
+		for _, w := range t.Windows {
+			i := int(w.Index)
+			if i < 0 || i >= a.N || a.waiting(t, w) {
+				continue
+			}
+			if p, ok := w.Lag.Quantile(0.99); ok {
+				worst[i] = max(worst[i], words.Microseconds(p).Seconds())
+			}
+		}
+	}
+	late := func(i int) bool { return worst[i] > limit }
+	window, found = a.sustained(late)
+	if !found {
+		return 0, "", "", false
+	}
+	most := 0.0
+	for _, v := range worst[window:] {
+		most = max(most, v)
+	}
+	return window, "client-cpu", fmt.Sprintf("it sent up to %s late (99th percentile of a window; at most %s is fair)",
+		words.WordSeconds(most), words.WordSeconds(limit)), true
+}
+
+// shortfall finds the first second in which less than 98 % of the requests due
+// were sent, though nothing but the generator held them back.
+func (a *Run) shortfall() (window int, cause, reason string, found bool) {
+	excused := make([]bool, a.N)
+	capped := -1
+	for _, t := range a.Targets {
+		for _, w := range t.Windows {
+			if i := int(w.Index); i >= 0 && i < a.N && a.waiting(t, w) {
+				excused[i] = true
+				if capped < 0 && w.Unsent > 0 {
+					capped = i
+				}
+			}
+		}
+	}
+	if capped >= 0 {
+		a.warn("from %s/s on requests were left unsent because %s were in flight: the targets answered too slowly for a higher load",
+			words.Commas(a.Load[capped]), words.Commas(float64(a.Log.Header.Generator.MaxInFlight)))
+	}
+	k := max(1, int(math.Round(attack.FairFor.Seconds()/a.Step)))
+	short := func(i int) bool {
+		if i+1 < k || excused[i] {
+			return false
+		}
+		due, sent := Sum(a.Offered[i+1-k:i+1]), Sum(a.sent[i+1-k:i+1])
+		// Three requests may be on their way across the borders of a second.
+		return due > 0 && sent < attack.FairShare*due && due-sent > 3
+	}
+	window, found = a.sustained(short)
+	if !found {
+		return 0, "", "", false
+	}
+	window = max(0, window+1-k)
+	least := 1.0
+	for i := window; i < a.N; i++ {
+		if short(i) {
+			least = min(least, Sum(a.sent[i+1-k:i+1])/Sum(a.Offered[i+1-k:i+1]))
+		}
+	}
+	return window, "client-cpu", fmt.Sprintf("it sent as little as %s of the requests due", words.Percent(least)), true
+}
+
+// waiting reports whether requests of a target wait for one of the client's own
+// limits at the end of a window: its pool of connections, or max-in-flight.
+func (a *Run) waiting(t *Target, w attack.Window) bool {
+	g := a.Log.Header.Generator
+	return attack.Waiting(w.InFlight, g.Connections, g.MaxInFlight)
+}
+
+// sustained returns the first window of a second in which a condition holds in
+// three windows of four, and from which on it holds in at least a third of the
+// windows with no lower load: a hiccup is no limit.
+func (a *Run) sustained(holds func(int) bool) (int, bool) {
+	k := max(2, int(math.Round(attack.FairFor.Seconds()/a.Step)))
+	for i := 0; i+k <= a.N; i++ {
+		if !holds(i) {
+			continue
+		}
+		n := 0
+		for j := i; j < i+k; j++ {
+			if holds(j) {
+				n++
+			}
+		}
+		if 4*n < 3*k {
+			continue
+		}
+		var held, all int
+		for j := i; j < a.N; j++ {
+			if a.Load[j] >= 0.95*a.Load[i] {
+				all++
+				if holds(j) {
+					held++
+				}
+			}
+		}
+		if 3*held >= all {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// LimitGenerator decides what the generator's limit means for each target: what
+// began before the limit was the target's.
+func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
+	if !g.Limited {
+		return
+	}
+	for _, c := range cases {
+		limit := g.At.Seconds()
+		switch h := c.Onset; {
+		case h == nil || h.Status == NoOnset:
+			c.Censored = true
+		case h.Status == Found || h.Status == Transient || h.Status == Periodic:
+			c.Censored = limit <= h.At.High
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package evidence
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// badAddress is one of several addresses of a target that has (almost) all of
+// its failures.
+type badAddress struct {
+	Addr         netip.AddrPort
+	Host         string // watched host that it belongs to
+	failed, all  float64
+	ofIt, others float64 // attempts
+}
+
+// compareAddresses looks for one bad instance among the remote addresses of a
+// target: nine tenths of the failures on at most 60 % of the attempts, or all of
+// many on at most 85 %, for who fails at once draws more of them.
+func (c *Case) compareAddresses() *badAddress {
+	addrs := c.Run.addresses(c.Target)
+	if len(addrs) < 2 {
+		return nil
+	}
+	all, attempts := 0.0, 0.0
+	for i, n := range c.Parts.byRemote {
+		if i != 0 {
+			attempts += n
+			all += c.Parts.failedRemote[i]
+		}
+	}
+	for _, x := range c.Run.Log.Addresses {
+		if int(x.Target) != c.Target.Index || all < 5 {
+			continue
+		}
+		failed, ofIt := c.Parts.failedRemote[x.Index], c.Parts.byRemote[x.Index]
+		few := failed >= 0.9*all && ofIt <= 0.6*attempts
+		most := all >= 50 && failed >= 0.99*all && ofIt <= 0.85*attempts
+		if (few || most) && attempts-ofIt >= 20 {
+			return &badAddress{x.Addr, c.Run.hostOf(x.Addr.Addr()), failed, all, ofIt, attempts - ofIt}
+		}
+	}
+	return nil
+}
+
+func (b *badAddress) Text() string {
+	return fmt.Sprintf("%s of %s failures were at %s, which got %s of %s attempts",
+		words.Commas(b.failed), words.Commas(b.all), b.Addr, words.Commas(b.ofIt), words.Commas(b.ofIt+b.others))
+}
+
+// contrast is what another target that goes to the inner hosts of this one, and
+// around its outer ones, tells.
+type contrast struct {
+	target string
+	from   int // hops from this index on are shared
+	clean  bool
+}
+
+// CompareTargets holds targets against each other that share their inner hosts:
+// the same load through and around a load balancer tells which of the two fails.
+func (a *Run) CompareTargets(cases []*Case) {
+	for _, c := range cases {
+		for _, o := range cases {
+			outer, inner := c.Target.Info.Hosts, o.Target.Info.Hosts
+			if c == o || len(inner) == 0 || len(inner) >= len(outer) || !slices.Equal(outer[len(outer)-len(inner):], inner) {
+				continue
+			}
+			if !c.Faulty() || Sum(o.Target.Attempts) < 50 {
+				continue
+			}
+			c.Contrast = append(c.Contrast, contrast{o.Target.Info.Name, len(outer) - len(inner), !o.Faulty()})
+		}
+	}
+}
+
+// Contrasts is what other targets add for or against a hop.
+func (c *Case) Contrasts(h Hop) float64 {
+	s := 0.0
+	for _, x := range c.Contrast {
+		switch {
+		case x.clean && h.Index+len(c.Routers) >= x.from:
+			s -= 3
+		case x.clean:
+			s++
+		case h.Index+len(c.Routers) < x.from:
+			s -= 1.5
+		}
+	}
+	return s
+}
+
+func (x contrast) Text() string {
+	if x.clean {
+		return fmt.Sprintf("target %s went to the inner hosts directly under the same load and had no failures", x.target)
+	}
+	return fmt.Sprintf("target %s, which goes to the inner hosts directly, fails too", x.target)
+}
+
+// ProxyProcess returns the name of a process of a hop that is known to pass
+// requests on, empty without one.
+func (c *Case) ProxyProcess(h Hop) string {
+	for _, r := range c.Run.Resources {
+		if m := r.Metric; m.Host == h.Host && IsProxy(m.Process) {
+			return m.Process
+		}
+	}
+	return ""
+}
+
+func IsProxy(process string) bool {
+	name := strings.ToLower(process)
+	for _, p := range []string{"nginx", "haproxy", "envoy", "traefik", "caddy", "apache2", "httpd", "squid", "varnishd", "hitch", "stunnel", "pound", "traffic_server"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Fronts reports whether the only host that the profile names runs a proxy
+// before the service, so that 5xx may be either's.
+func (c *Case) Fronts(h Hop) bool {
+	return len(c.Hops) == 1 && len(c.Facts) > 0 && c.Facts[0][BadGateway].Is == Yes && c.ProxyProcess(h) != ""
+}
+
+// BehindProxy reports whether causes of a hop are those of a service behind a
+// proxy on the same host.
+func (c *Case) BehindProxy(h Hop) bool { return h.Index == 0 && c.Fronts(h) }
+
+// CleanLeg reports whether the client's connections had no fault of their own
+// beside unexpected statuses.
+func (c *Case) CleanLeg() bool {
+	p := c.Parts
+	return p.Failed > 0 && p.Share(attack.Status) >= 0.95 && p.Wire <= 0.02*p.Failed
+}
+
+// Watchable returns the hops that the profile names, or the one that it should.
+func (c *Case) Watchable() []Hop {
+	return slices.DeleteFunc(slices.Clone(c.Hops), func(h Hop) bool { return h.Assumed })
+}

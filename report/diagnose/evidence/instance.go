@@ -1,0 +1,143 @@
+package evidence
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// chooseInstance finds hosts of a target that serve beside each other, behind a
+// balancer that rewrites addresses, and not one behind the other: then the one
+// that the failures come from is asked, and the others are left out of the way
+// of the request.
+func (c *Case) chooseInstance() {
+	if len(c.Hops) < 2 {
+		return
+	}
+	own := make([]float64, len(c.Hops)) // resets that each sent to the client's own connections
+	for i, h := range c.Hops {
+		own[i] = c.resetsTo(h)
+	}
+	var beside, rest []int
+	for i, h := range c.Hops {
+		if own[i] >= max(3, 0.2*c.Parts.Wire) && c.Parts.Wire > 0 || i == 0 || c.Parts.Failed > 0 && c.Fives() < 0.2*c.Parts.Failed && c.serveAlike(c.Hops[0], h) {
+			beside = append(beside, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	if len(beside) < 2 {
+		return
+	}
+	ill := slices.MaxFunc(beside, func(i, j int) int {
+		x, y := c.suspicion(c.Hops[i], own[i]), c.suspicion(c.Hops[j], own[j])
+		switch {
+		case x > y || x == y && i < j:
+			return 1
+		case x < y || i > j:
+			return -1
+		}
+		return 0
+	})
+	for _, i := range beside {
+		if i != ill {
+			c.Beside = append(c.Beside, fmt.Sprintf("%s, which serves beside %s, sent %s of the resets", c.Hops[i].Host, c.Hops[ill].Host, words.Commas(own[i])))
+		}
+	}
+	chain := []Hop{c.Hops[ill]}
+	for _, i := range rest {
+		chain = append(chain, c.Hops[i])
+	}
+	for i := range chain {
+		chain[i].Index = i
+	}
+	c.Hops = chain
+}
+
+// resetsTo counts the resets that a host's kernel sent to connections of the
+// client that failed. A balancer on the way may have rewritten the host's
+// address; the client's is the same at both ends.
+func (c *Case) resetsTo(h Hop) float64 {
+	return c.resetsOfFailed(h, probe.RSTSent)
+}
+
+// givenUp counts the failed connections of the client whose reset a host's kernel
+// received: the client had waited long enough for it.
+func (c *Case) givenUp(h Hop) float64 {
+	return c.resetsOfFailed(h, probe.RSTReceived)
+}
+
+func (c *Case) resetsOfFailed(h Hop, kind probe.EventKind) float64 {
+	failed := map[netip.AddrPort]float64{}
+	for _, x := range c.Failures {
+		if x.Conn.Local.IsValid() {
+			failed[x.Conn.Local] = x.End.Seconds()
+		}
+	}
+	n := 0.0
+	for _, e := range c.Run.Log.Events {
+		if e.Kind != kind || e.Host != h.Host {
+			continue
+		}
+		if at, ok := failed[e.Remote]; ok && e.At.Seconds() > at-joinReach && e.At.Seconds() < at+joinReach {
+			n += float64(max(e.Count, 1))
+		}
+	}
+	return n
+}
+
+// serveAlike reports whether two hosts run processes of the same names on the
+// same ports, none of which passes requests on.
+func (c *Case) serveAlike(x, y Hop) bool {
+	a, b := c.services(x), c.services(y)
+	for name := range a {
+		if IsProxy(name) {
+			return false
+		}
+	}
+	return len(a) > 0 && maps.Equal(a, b)
+}
+
+// services returns the names of the processes watched on a host and the ports
+// that are listened on there.
+func (c *Case) services(h Hop) map[string]bool {
+	out, named := map[string]bool{}, false
+	for _, r := range c.Run.Resources {
+		m := r.Metric
+		if m.Host != h.Host || GeneratorOwn(m) {
+			continue
+		}
+		if m.Process != "" {
+			out[m.Process], named = true, true
+		}
+		if i := strings.LastIndexByte(m.Instance, ':'); m.Name == probe.ListenQueue && i >= 0 {
+			if port, err := strconv.ParseUint(m.Instance[i+1:], 10, 16); err == nil {
+				out[":"+strconv.FormatUint(port, 10)] = true
+			}
+		}
+	}
+	if !named {
+		return nil
+	}
+	return out
+}
+
+// suspicion orders instances: by the resets they sent to the client, then by
+// the connections that the client gave up, whether their processes ended, and
+// what ran out before the faults.
+func (c *Case) suspicion(h Hop, resets float64) float64 {
+	s := 100*resets + 50*c.givenUp(h)
+	s += 10 * float64(len(c.Deaths(h)))
+	for _, r := range c.Run.Resources {
+		if r.Metric.Host == h.Host && r.Metric.Process != "" && r.Full != nil && !r.Throughout && r.Full.At <= c.At+1 {
+			s++
+		}
+	}
+	return s
+}

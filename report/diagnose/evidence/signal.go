@@ -1,0 +1,191 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+)
+
+// truth is what an observation says. Not observed is not "no".
+type truth int8
+
+const (
+	No      truth = -1
+	Unknown truth = 0
+	Yes     truth = 1
+)
+
+// Clue is one question to the record whose answer bears on causes.
+type Clue int
+
+// The clues, by where they are seen.
+const (
+	// The faults.
+	MostlyResets Clue = iota
+	SomeResets
+	MostlyEOF
+	SomeEOF
+	SomeRefused
+	OnlyTimeouts
+	WaitedInVain // timeouts of the client or of a gateway, for answers
+	SomeTimeouts
+	BadGateway // most failures are 5xx over connections without any fault
+	GatewayTimeout
+	RateStatus // 429
+	ShedStatus // 503
+	ShedAtOnce // 503, without a wait
+	OwnError   // 500: the answering process could not do its work
+	EarlyStatus
+	SlowRequest // 408
+	StreamResets
+	GoneAway // HTTP/2 connections were ended with requests on them
+	TlsFaults
+
+	// The phase and the connection.
+	InnerMatch // resets behind the proxy fell together with the failures
+	InDial
+	DialResets // resets, not refusals, in answer to a handshake
+	DialTimeouts
+	Unserved // connections that came up were never answered
+	InTLS
+	InWrite
+	InAwait
+	InBody
+	StillComing // responses that were given up went on arriving: a queue held them
+	SlowBody    // broken responses had taken longer than whole ones do at light load
+	ReusedOnly
+	FreshOnly
+	IdleGap   // only connections that had rested longer than some time
+	IdleTight // and hardly longer
+	Retransmitted
+	GapUnfilled // segments came in, but what was before them never did
+	SameServed  // the very request that fails is often answered from the onset on as well
+	Forgotten   // connections that timed out were no longer known to the serving kernel
+	ClosedLate  // connections were closed without a response after a long wait
+	Loopback
+	PoolFull
+
+	// The course over load and time.
+	RisesWithLoad
+	ConstantShare
+	ExcessFails // what succeeds stays constant
+	AllFail     // nothing at all succeeds from soon after the onset on
+	HeldOff     // everything is refused from then on, after the same long wait
+	Cliff       // hardly anything succeeds from the onset on, and failures come at once
+	LatencyFirst
+	Queued          // from the onset on what succeeds waits longer: there is a queue before what is full
+	ServedMeanwhile // when attempts began to wait in vain, others were answered as ever
+	Blackout        // for a while nothing at all was answered
+	NearTimeout
+	AtOnce
+	InBursts
+	AbortedAtOnce // a process that lives on aborted what was open, at one instant
+	MarkedDown    // spells of 5xx began just when hosts behind had reset a connection
+	RestingLoad   // the load comes in bursts and lets connections rest
+	PeerCloses    // the other end also closed connections that rested, in good order
+	Crowded       // many requests were in flight when it began
+	QueueTimeout  // refusals all took the same long time
+	ConnectionsCapped
+	WentAway // the port refused connections for a while, and answered again
+
+	// The kernel of the serving host, and the packets.
+	SentUnread
+	SentLinger
+	SentOnExit
+	SentLate
+	SentNoSocket
+	SentFromListener
+	SentInvalidSyn
+	SentNone
+	ClientSent
+	StrayReset
+	BothEnds
+	PathTTL
+	ForgedPacket
+	LivePacket
+	Relayed // live sockets aborted that are not the serving host's: something between ends connections itself
+
+	// Processes.
+	Died
+	DiedWithFaults
+	DiedOnClock
+	DiedAtLoad
+	WorkersDied
+	LeftInOrder  // processes ended with exit status 0
+	Killed       // somebody sent processes SIGKILL, and it was not for memory
+	Retired      // processes left in good order while others of their name stayed
+	DiedOfItself // by a fault or with an error, not by somebody's signal
+	Terminated   // somebody asked processes to end (SIGTERM)
+	GoneForGood  // nothing took the place of what ended
+	HungBefore
+	OutOfMemory
+	Thrashing // memory was full, and tasks waited for it
+
+	// Counters and limits of the serving host.
+	Overflowed
+	OverflowsCover // as often as connections failed to come up
+	Embryonic
+	AbortTimeouts
+	LostRetransmits
+	SynsLost
+	Vanished // handshakes got no answer, and no queue of the serving host had dropped them
+	RetransAlways
+	LinkDropped // network interfaces dropped packets just when it began
+	ConntrackInvalid
+	DescriptorsFull
+	Reserved // accepting stopped when only a reserve of descriptors was left
+	ThreadsFull
+	ProcessorFull
+	ProcessorBusy // of the serving process itself
+	ConntrackFull
+	ConntrackFlat // it stopped growing far below its limit, when it began
+	QueueFull
+	UnixQueueFull // of a Unix socket, which no counter tells of
+	CloseWaitRises
+	UpstreamIdle
+	PassedOn // what the next host receives goes on growing with the load
+	NumClues
+)
+
+// Fact is the answer to a clue, with what was seen.
+type Fact struct {
+	Is     truth
+	Text   string
+	Source string
+	At     *float64
+}
+
+type Facts [NumClues]Fact
+
+func (f *Facts) Set(c Clue, is truth, source, format string, args ...any) {
+	f[c] = Fact{Is: is, Source: source, Text: fmt.Sprintf(format, args...)}
+}
+
+func (f *Facts) SetAt(c Clue, is truth, at float64, source, format string, args ...any) {
+	f.Set(c, is, source, format, args...)
+	f[c].At = &at
+}
+
+// When turns an observation into an answer: yes above one bound, no below
+// another, between them it is left open.
+func When(v, isNo, isYes float64) truth {
+	switch {
+	case math.IsNaN(v):
+		return Unknown
+	case v >= isYes:
+		return Yes
+	case v <= isNo:
+		return No
+	}
+	return Unknown
+}
+
+func IsTrue(b bool) truth {
+	if b {
+		return Yes
+	}
+	return No
+}
+
+func (f *Facts) StatusShare(c *Case, code uint16) truth {
+	return When(c.Status(code), 0.05, 0.5)
+}

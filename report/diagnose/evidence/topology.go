@@ -1,0 +1,187 @@
+package evidence
+
+import (
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// Hop is one host on the way of a request, outermost first.
+type Hop struct {
+	Index   int
+	Host    string   // as the profile calls it; empty: nobody watches it
+	also    []string // hosts whose kernel and hardware it shares
+	Assumed bool     // not in the profile: gateway statuses say that it must be there
+}
+
+// Has reports whether a host name is this hop or a machine that it is part of.
+func (h Hop) Has(host string) bool {
+	return host != "" && (host == h.Host || slices.Contains(h.also, host))
+}
+
+// hops returns the hosts that serve a target. Where the profile names none, they
+// are found by address; what answers on loopback is on this machine. Hosts before
+// the first that serves only pass packets on (routers, firewalls): they are part
+// of the path.
+func (a *Run) hops(t *Target) (serving []Hop, routers []string) {
+	names := t.Info.Hosts
+	if len(names) == 0 {
+		names = a.hostsByAddress(t)
+	}
+	if len(names) == 0 && a.onLoopback(t) {
+		names = []string{LocalHost}
+	}
+	first := slices.IndexFunc(names, a.hasProcess)
+	if first < 0 {
+		own := a.hostsByAddress(t)
+		first = max(0, slices.IndexFunc(names, func(n string) bool { return slices.Contains(own, n) }))
+	}
+	if first < len(names) {
+		routers, names = names[:first], names[first:]
+	}
+	for i, name := range names {
+		serving = append(serving, Hop{Index: i, Host: name, also: a.sharedWith(name)})
+	}
+	if len(serving) == 0 {
+		serving = []Hop{{}}
+	}
+	return serving, routers
+}
+
+// hasProcess reports whether a process of a host was watched, other than the
+// generator.
+func (a *Run) hasProcess(host string) bool {
+	return slices.ContainsFunc(a.Log.Series, func(s runlog.Series) bool {
+		return s.Metric.Host == host && s.Metric.Process != "" && !GeneratorOwn(s.Metric)
+	})
+}
+
+// sharedWith returns the host that a named part of a machine belongs to.
+func (a *Run) sharedWith(name string) []string {
+	for _, h := range a.Log.Header.Hosts {
+		if h.Name == name && h.SameAs != "" && h.SameAs != name {
+			return []string{h.SameAs}
+		}
+	}
+	return nil
+}
+
+func (a *Run) addresses(t *Target) []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, addr := range a.Log.Addresses {
+		if int(addr.Target) == t.Index {
+			out = append(out, addr.Addr)
+		}
+	}
+	return out
+}
+
+func (a *Run) hostsByAddress(t *Target) []string {
+	var out []string
+	for _, addr := range a.addresses(t) {
+		if name := a.hostOf(addr.Addr()); name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// hostOf returns the watched host that an address belongs to, empty for none.
+func (a *Run) hostOf(addr netip.Addr) string {
+	for _, h := range a.Log.Header.Hosts {
+		for _, s := range h.Addrs {
+			if x, err := netip.ParseAddr(s); err == nil && x.Unmap() == addr.Unmap() {
+				return h.Name
+			}
+		}
+	}
+	return ""
+}
+
+// SpeaksFor reports whether a reading of a host, not of a process, is about a
+// hop: the hop's own, or that of the machine that it is part of where the hop has
+// none of that name. A network namespace counts for itself.
+func (a *Run) SpeaksFor(m probe.Metric, h Hop) bool {
+	if m.Host == h.Host {
+		return true
+	}
+	return h.Has(m.Host) && !slices.ContainsFunc(a.Log.Series, func(s runlog.Series) bool {
+		return s.Metric.Host == h.Host && s.Metric.Name == m.Name && s.Metric.Process == ""
+	})
+}
+
+// onLoopback reports whether all connections of a target stay on this machine,
+// where no middlebox can be.
+func (a *Run) onLoopback(t *Target) bool {
+	addrs := a.addresses(t)
+	for _, addr := range addrs {
+		if !addr.Addr().Unmap().IsLoopback() {
+			return false
+		}
+	}
+	if len(addrs) > 0 {
+		return true
+	}
+	u, err := url.Parse(t.Info.URL)
+	if err != nil {
+		return false
+	}
+	if u.Scheme == "unix" || u.Hostname() == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
+}
+
+// GeneratorOwn reports whether a metric is about the generator's process.
+func GeneratorOwn(m probe.Metric) bool { return m.Host == LocalHost && m.Process == LocalProcess }
+
+// find returns the first series of a host and process with a name, nil without.
+func (a *Run) find(host, process, name string) *runlog.Series {
+	for i := range a.Log.Series {
+		if m := a.Log.Series[i].Metric; m.Host == host && m.Process == process && m.Name == name {
+			return &a.Log.Series[i]
+		}
+	}
+	return nil
+}
+
+// Status returns how well a source of a host was measured. Names of sources are
+// compared by their beginning: "kernel counters of payments" is one of "kernel
+// counters". Without a trailer it is unknown.
+func (a *Run) Status(host func(string) bool, name string) (probe.State, string, bool) {
+	if a.Log.Trailer == nil {
+		return "", "", false
+	}
+	for _, s := range a.Log.Trailer.Sources {
+		if host(s.Source.Host) && strings.HasPrefix(s.Source.Name, name) {
+			return s.State, s.Reason, true
+		}
+	}
+	return "", "", false
+}
+
+// Names of sources whose absence decides what may be concluded.
+const (
+	SourceTrace   = "reset trace"
+	SourceCapture = "reset capture"
+)
+
+// Observed reports whether a source of a hop saw what there was to see: it is
+// listed as measured, wholly or in part, or, without an end of the log, it
+// reported at least one event.
+func (a *Run) Observed(h Hop, name string, kinds ...probe.EventKind) bool {
+	if state, _, ok := a.Status(h.Has, name); ok {
+		return state == probe.Measured || state == probe.Partial
+	}
+	for _, e := range a.Log.Events {
+		if h.Has(e.Host) && slices.Contains(kinds, e.Kind) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+func (r *Resource) Headroom() string {
+	if r.Def.Unit == "share" {
+		return words.Percent(r.Peak)
+	}
+	return fmt.Sprintf("%s of %s (%s)", words.Amount(r.Peak, r.Def.Unit), words.Amount(r.Limit, r.Def.Unit), words.Percent(r.Most))
+}
+
+// Relative words a time against the onset.
+func (c *Case) Relative(at float64) string {
+	d := c.At - at
+	word := "reset"
+	if c.Onset.Fault != attack.Reset && c.Onset.Fault != attack.BrokenPipe {
+		word = "failure"
+	}
+	switch {
+	case c.Onset.Status == NoOnset || c.Onset.Status == LeftCensored:
+		return "at " + words.WordSeconds(at)
+	case math.Abs(d) < 0.05:
+		return "with the first " + word
+	case d > 0:
+		return words.WordSeconds(d) + " before the first " + word
+	}
+	return words.WordSeconds(-d) + " after the first " + word
+}
+
+// RelativeOn is relative for a time of another host's clock.
+func (c *Case) RelativeOn(host string, at float64) string {
+	if e := c.Run.ClockError(host); e > MaxClockError {
+		return fmt.Sprintf("at about %s of a clock that may be off by %s", words.WordSeconds(at), words.WordSeconds(2*e))
+	}
+	return c.Relative(at)
+}
+
+// Describe words what a resource reached: "open files 64 of 64".
+func (r *Resource) Describe() string {
+	what := Whose(r)
+	if r.Metric.Process != "" && r.Metric.PID != 0 {
+		what += fmt.Sprintf(" (pid %d)", r.Metric.PID)
+	}
+	if r.Metric.Instance != "" {
+		what += " " + r.Metric.Instance
+	}
+	switch {
+	case r.Def.Unit == "share":
+		return fmt.Sprintf("%s at %s", what, words.Percent(r.Peak))
+	case !math.IsNaN(r.Limit) && r.Full != nil:
+		return fmt.Sprintf("%s %s of %s", what, words.Amount(max(r.Full.Value, min(r.Peak, r.Limit)), r.Def.Unit), words.Amount(r.Limit, r.Def.Unit))
+	case r.Level != nil && r.Level.Pinned:
+		return fmt.Sprintf("%s stayed at %s", what, words.Amount(r.Level.Value, r.Def.Unit))
+	case !math.IsNaN(r.Limit):
+		return fmt.Sprintf("%s %s of %s", what, words.Amount(r.Peak, r.Def.Unit), words.Amount(r.Limit, r.Def.Unit))
+	}
+	return fmt.Sprintf("%s %s", what, words.Amount(r.Peak, r.Def.Unit))
+}
+
+// LoadSpanText writes a load with its interval in the unit of the stage in which
+// it was: "1,510/s (1,490-1,525)", "81 connections (60-82)".
+func (a *Run) LoadSpanText(s Span, at float64) string {
+	each := a.perConnection(at)
+	if each == 0 {
+		each = 1
+	}
+	low, high := words.Commas(s.Low/each), words.Commas(s.High/each)
+	if low == high {
+		return a.LoadText(s.Value, at)
+	}
+	return fmt.Sprintf("%s (%s-%s)", a.LoadText(s.Value, at), low, high)
+}
+
+// LoadText writes a load in the unit of the stage in which it was offered:
+// requests per second, or the connections that were held.
+func (a *Run) LoadText(rps, at float64) string {
+	if each := a.perConnection(at); each > 0 {
+		return words.Count(math.Round(rps/each), "connection")
+	}
+	return words.Commas(rps) + "/s"
+}
+
+// TopText is the highest load of the run in the unit of the stage in which it was.
+func (a *Run) TopText() string { return a.LoadText(a.MaxLoad(), a.topAt()) }
+
+// AchievedText is the highest load that was really sent, in the same unit: the
+// planned one where a second at its peak came near it.
+func (a *Run) AchievedText() string {
+	sent, top := a.achieved(), 0.0
+	for _, s := range a.Log.Header.Stages {
+		top = max(top, s.From, s.To)
+	}
+	if sent >= 0.98*top && sent <= 1.02*top {
+		sent = top
+	}
+	return a.LoadText(sent, a.topAt())
+}
+
+// topAt is when the offered load was highest first.
+func (a *Run) topAt() float64 {
+	at, most := 0.0, 0.0
+	for i, l := range a.Load[:a.N] {
+		if l > most {
+			at, most = a.Seconds(float64(i)), l
+		}
+	}
+	return at
+}
+
+// perConnection is the rate of each connection that the stage at a time holds; 0
+// where it sets a rate of requests.
+func (a *Run) perConnection(at float64) float64 {
+	return a.Log.Header.StageAt(words.Seconds(at)).PerConnection
+}
+
+// Whose names a resource and its process.
+func Whose(r *Resource) string {
+	s := strings.ReplaceAll(r.Metric.Name, "-", " ")
+	if r.Metric.Process != "" {
+		s += " of " + r.Metric.Process
+	}
+	return s
+}
+
+// Place names a resource, its process and its host.
+func Place(r *Resource) string { return Whose(r) + " on " + r.Metric.Host }
