@@ -180,7 +180,7 @@ func TestRedactText(t *testing.T) {
 		"nothing":                                  "nothing",
 		"Authorization: Bearer sesame-open":        "Authorization: REDACTED",
 		"token sesame-open.":                       "token REDACTED.",
-		"dial http://u:dbpassword@db":              "dial http://u:REDACTED@db",
+		"dial http://u:dbpassword@db":              "dial http://REDACTED@db",
 		`"quo\"ted secret"`:                        `"REDACTED"`,
 		"?q=quo%22ted+secret&r=quo%22ted%20secret": "?q=REDACTED&r=REDACTED",
 		"abc abcd xabc (abc)":                      "REDACTED abcd xabc (REDACTED)",

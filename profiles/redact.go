@@ -51,14 +51,16 @@ func (p Profile) Redactor() Redactor {
 	secrets := Secrets{values: slices.Clone(p.Secrets.values)}
 	fromURL := func(text string) {
 		u, err := url.Parse(text)
-		if err != nil || u.User == nil {
+		if err != nil {
 			return
 		}
-		password, ok := u.User.Password()
-		if !ok { // http://token@host
-			password = u.User.Username()
+		// By itself a name says nothing, and may be a word of any text. What it stands
+		// for alone (http://token@host) is a secret.
+		if password, ok := u.User.Password(); ok {
+			secrets.Add(password)
+		} else {
+			secrets.Add(u.User.Username())
 		}
-		secrets.Add(password)
 	}
 	for _, t := range p.Targets {
 		for _, base := range t.Bases() {
@@ -97,7 +99,9 @@ func newRedactor(secrets []string) Redactor {
 	return Redactor{slices.Compact(values)}
 }
 
-// Redact returns the text without the secrets: each is replaced by REDACTED.
+// Redact returns the text without the secrets: each is replaced by REDACTED, and so
+// is what stands where secrets stand, whatever it is: the user and password of a
+// URL, and the value of a query key that [SensitiveKey] knows.
 func (r Redactor) Redact(text string) string {
 	for _, v := range r.values {
 		if !strings.Contains(text, v) {
@@ -109,7 +113,7 @@ func (r Redactor) Redact(text string) string {
 			text = strings.ReplaceAll(text, v, redacted)
 		}
 	}
-	return text
+	return redactPlaces(text)
 }
 
 // Redact returns the text without the profile's secrets. Keep a
@@ -140,17 +144,6 @@ func replaceWord(text, value string) string {
 
 func isWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_')
-}
-
-// SensitiveHeader reports whether the value of a header is a secret by the
-// header's name: Authorization, Proxy-Authorization, Cookie, Set-Cookie and
-// X-Api-Key, in any case.
-func SensitiveHeader(name string) bool {
-	switch strings.ToLower(name) {
-	case "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key":
-		return true
-	}
-	return false
 }
 
 // Redacted returns the profile as any output may show it: without the values of

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rampload/rampload/report"
 )
@@ -18,7 +19,7 @@ func CSV(w io.Writer, r *report.Report) error {
 	out := csv.NewWriter(w)
 	header := make([]string, len(names))
 	for i, name := range names {
-		header[i] = clean(name)
+		header[i] = csvText(name)
 	}
 	if err := out.Write(header); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
@@ -41,6 +42,16 @@ func CSV(w io.Writer, r *report.Report) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// csvText is text that a spreadsheet takes for text: no control characters, one
+// line, and no formula (OWASP, CSV Injection). Numbers are not text.
+func csvText(s string) string {
+	s = strings.Join(strings.Fields(clean(s)), " ")
+	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }
 
 // columnNames returns the names of all columns, those of the run first.

@@ -48,7 +48,12 @@ func HTML(w io.Writer, r *report.Report, assets Assets) error {
 		v.UPlotJS = template.JS(assets.UPlotJS)    //nolint:gosec // the caller's, checked above
 		v.Script = template.JS(htmlScript)         //nolint:gosec // embedded with this package
 	}
-	if err := t.Execute(w, v); err != nil {
+	var page strings.Builder
+	if err := t.Execute(&page, v); err != nil {
+		return fmt.Errorf("write HTML: %w", err)
+	}
+	// The template escapes markup; control characters are text to it.
+	if _, err := io.WriteString(w, clean(page.String())); err != nil {
 		return fmt.Errorf("write HTML: %w", err)
 	}
 	return nil

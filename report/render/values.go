@@ -129,8 +129,11 @@ func gateValue(g report.GateResult) string {
 	return report.FormatNumber(*g.Value)
 }
 
-// clean takes control characters out of text that goes to a terminal or a file
-// of lines.
+// Clean takes control characters, and those that reorder text, out of text that
+// goes to a terminal or a file of lines. Names of targets and processes, messages
+// of servers and names of files may hold any.
+func Clean(s string) string { return clean(s) }
+
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

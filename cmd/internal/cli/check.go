@@ -52,7 +52,7 @@ func newCheck(env Env, g *globals) *cobra.Command {
 // check prints the plan of a profile and what stands in its way. A target that
 // answers no connection is exit 3, as it would be in a run.
 func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
-	w := env.Stdout
+	w := plainText{env.Stdout}
 	printPlan(w, p)
 	fmt.Fprintln(w, "\ntargets")
 	addrs := resolveTargets(ctx, p.Targets)

@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render"
 )
 
 // Env is everything of the process that a command may use.
@@ -76,9 +80,32 @@ func execute(ctx context.Context, env Env) int {
 		coded = &exitError{report.ExitUsage, fmt.Errorf("%w; see rampload --help", err)}
 	}
 	if coded.err != nil {
-		fmt.Fprintf(env.Stderr, "rampload: %s\n", coded.err)
+		fmt.Fprintf(env.Stderr, "rampload: %s\n", message(coded.err.Error()))
 	}
 	return coded.code
+}
+
+// message is text of the program about what it was given, as any terminal may show
+// it: without credentials and control characters, and each line once. Whoever
+// writes to stderr takes it.
+func message(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(render.Clean(profiles.RedactURLs(text)), "\n") {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// plainText cleans each write as [message] does: for what is printed line by line.
+type plainText struct{ w io.Writer }
+
+func (t plainText) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(t.w, render.Clean(profiles.RedactURLs(string(p)))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // Version returns the version of this build: the module's, or the commit's.

@@ -49,7 +49,7 @@ connections for longer than that meets resets.`,
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
 			return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
-				return idle(cmd.Context(), w, cfg, args[0], client)
+				return idle(cmd.Context(), plainText{w}, cfg, args[0], client)
 			})
 		},
 	}

@@ -47,11 +47,12 @@ func (v *probeView) readings(source probe.Source, samples []probe.Sample, err er
 	defer v.mu.Unlock()
 	v.sources[source] = ""
 	if err != nil {
-		v.sources[source] = err.Error()
+		v.sources[source] = render.Clean(err.Error())
 	}
 	latest := time.Duration(math.MinInt64)
 	for _, r := range samples {
 		latest = max(latest, r.At)
+		r.Metric.Process, r.Metric.Instance = render.Clean(r.Metric.Process), render.Clean(r.Metric.Instance) // a process names itself
 		row := v.rows[r.Metric]
 		if row == nil {
 			row = &probeRow{}
@@ -76,6 +77,9 @@ func (v *probeView) event(e probe.Event) {
 	default:
 		return // received and captured RSTs repeat what was sent; the rest is noise here
 	}
+	for _, s := range []*string{&e.Process, &e.Comm, &e.Reason, &e.State} {
+		*s = render.Clean(*s)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.events = append(v.events, e)
@@ -85,7 +89,7 @@ func (v *probeView) event(e probe.Event) {
 func (v *probeView) missing(source probe.Source, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.sources[source] = err.Error()
+	v.sources[source] = render.Clean(err.Error())
 }
 
 // perSecond returns the rate of a cumulative metric; NaN before two readings.

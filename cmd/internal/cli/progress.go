@@ -16,6 +16,7 @@ import (
 
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/render"
 )
 
 // plainEvery is how often a log that is not a terminal gets a line.
@@ -43,7 +44,7 @@ func newProgress(t terminal, w io.Writer, p loadPlan, quiet bool) *progress {
 func (p *progress) warn(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := "rampload: warning: " + text + "\n"
+	line := "rampload: warning: " + message(text) + "\n"
 	if p.drawn {
 		line = "\r\x1b[K" + line
 	}
@@ -190,7 +191,7 @@ func (p *progress) line(s session.Progress) string {
 		}
 		fmt.Fprintf(&b, "  %s%s %.0f%%", who, f.Metric.Name, 100*f.Share())
 	}
-	return b.String()
+	return render.Clean(b.String())
 }
 
 func (p *progress) stage(at time.Duration) int {

@@ -1,0 +1,90 @@
+package profiles
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestRedactByPlace(t *testing.T) {
+	p := Profile{Targets: []Target{
+		{
+			Name: "orders", URL: "http://admin:12345@orders:8080/v1",
+			Requests: []Request{{
+				Method: "GET", Path: "/a?api_key=7&page=12345&X-Amz-Security-Token=abc%2F&Sig=9", Weight: 1,
+				Headers: []Header{{Name: "X-Auth-Token", Value: "42"}, {Name: "api-key", Value: "8080"}, {Name: "Accept", Value: "12345"}},
+			}},
+		},
+		{Name: "file", File: "f", Read: []Base{{URL: "http://:1@x", Requests: []Request{{Path: "/?token=sesame"}}}}},
+	}}
+	shown := p.Redacted()
+	for what, got := range map[string][2]string{
+		"url":        {shown.Targets[0].URL, "http://REDACTED@orders:8080/v1"},
+		"query":      {shown.Targets[0].Requests[0].Path, "/a?api_key=REDACTED&page=12345&X-Amz-Security-Token=REDACTED&Sig=REDACTED"},
+		"header":     {shown.Targets[0].Requests[0].Headers[0].Value, "REDACTED"},
+		"spelling":   {shown.Targets[0].Requests[0].Headers[1].Value, "REDACTED"},
+		"no secret":  {shown.Targets[0].Requests[0].Headers[2].Value, "12345"},
+		"in a text":  {p.Redact(`Get "http://admin:12345@orders:8080/v1": reset after 12345 requests`), `Get "http://REDACTED@orders:8080/v1": reset after 12345 requests`},
+		"a file's":   {p.Redact("http://:1@x/?token=sesame, sesame"), "http://REDACTED@x/?token=REDACTED sesame"},
+		"mail":       {p.Redact("ask admin@example.com"), "ask admin@example.com"},
+		"path":       {p.Redact("http://x/a@b?c=d"), "http://x/a@b?c=d"},
+		"assertions": {p.Redact("a=b;session_id=17; x"), "a=b;session_id=REDACTED; x"},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: %s, want %s", what, got[0], got[1])
+		}
+	}
+	if a, b := p.Fingerprint(), shown.Fingerprint(); a != b {
+		t.Errorf("fingerprint %s became %s", a, b)
+	}
+}
+
+// A number out of the environment may be a port: it stays readable, and is hidden
+// where it is a password.
+func TestRedactNumbersOutOfTheEnvironment(t *testing.T) {
+	p := Profile{Targets: []Target{{Name: "a", URL: "http://u:8080@h:8080"}}}
+	p.Secrets.Add("8080")
+	if got, want := p.Redacted().Targets[0].URL, "http://REDACTED@h:8080"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestSensitiveNames(t *testing.T) {
+	for _, name := range SensitiveNames() {
+		for _, spelled := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "_", "")} {
+			if !SensitiveHeader(spelled) || !SensitiveKey(spelled) {
+				t.Errorf("%s is shown", spelled)
+			}
+		}
+	}
+	for _, name := range []string{"Accept", "page", "key", "X-Request-Id", ""} {
+		if SensitiveHeader(name) {
+			t.Errorf("%q is hidden", name)
+		}
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"X-Auth-Token", "Api-Key", "X-Amz-Security-Token", "profiles/sensitive.go"} {
+		if !strings.Contains(string(readme), name) {
+			t.Errorf("the README does not name %s", name)
+		}
+	}
+}
+
+func FuzzRedactPlaces(f *testing.F) {
+	f.Add("http://u:p@h/?token=a", "x")
+	f.Fuzz(func(t *testing.T, before, password string) {
+		if password == "" || strings.ContainsAny(password, "/?#@ \t\n\v\f\r\u0085\u00a0") {
+			t.Skip("no password of a URL")
+		}
+		got := redactPlaces(before + " http://user:" + password + "@host/")
+		if !strings.HasSuffix(got, "REDACTED@host/") {
+			t.Errorf("%q: %q", password, got)
+		}
+		if again := redactPlaces(got); again != got {
+			t.Errorf("%q became %q", got, again)
+		}
+	})
+}
