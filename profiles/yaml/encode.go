@@ -249,6 +249,9 @@ func searchOf(stage profiles.Stage) *searchSyntax {
 
 // clientOf writes out what every client has, and the rest where it is used.
 func clientOf(c profiles.Client) *clientSyntax {
+	if reflect.DeepEqual(c, profiles.Client{}) {
+		return nil // the profile says nothing of it
+	}
 	connections, inFlight := count(c.Connections), limit(c.MaxInFlight)
 	attempt, idle := timeout(c.Timeout), duration(c.IdleTimeout)
 	s := &clientSyntax{

@@ -1,0 +1,119 @@
+package importer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+func TestDetect(t *testing.T) {
+	for name, want := range map[string]Format{
+		"browser.curl": Curl, "shop.har": HAR, "orders.yaml": OpenAPI, "ramp.js": K6, "users.js": K6, "targets.txt": Vegeta,
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata/import", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := detect("x", data); got != want { // by its content, not by its name
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestCurl(t *testing.T) {
+	request := func(r profiles.Request) profiles.Request { r.Weight = 1; return r }
+	form := []profiles.Header{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}
+	for line, want := range map[string]profiles.Request{
+		`curl localhost:8080/a`:                                     {Method: "GET", Path: "/a"},
+		`$ curl -sSL -XPUT "http://a.test/b" -d x=1 -d 'y=2'`:       {Method: "PUT", Path: "/b", Body: "x=1&y=2", Headers: form},
+		`curl -G http://a.test/s?p=1 --data-urlencode "q=a b"`:      {Method: "GET", Path: "/s?p=1&q=a+b"},
+		`curl --json '{"a":1}' http://a.test`:                       {Method: "POST", Path: "/", Body: `{"a":1}`, Headers: []profiles.Header{{Name: "Content-Type", Value: "application/json"}}},
+		"curl http://a.test/ \\\n  -H 'X-A: b' \\\n  --compressed":  {Method: "GET", Path: "/", Headers: []profiles.Header{{Name: "X-A", Value: "b"}}},
+		"curl -I http://a.test/":                                    {Method: "HEAD", Path: "/"},
+		`curl http://a.test/ --data-raw $'it\'s \u00e9\n' -H "A:b"`: {Method: "POST", Path: "/", Body: "it's é\n", Headers: append([]profiles.Header{{Name: "A", Value: "b"}}, form...)},
+		`curl --data-raw "a\"b\$c" --url=http://a.test/`:            {Method: "POST", Path: "/", Body: `a"b$c`, Headers: form},
+	} {
+		in, err := Import("c", []byte(line), "")
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		got := in.Profile.Targets[0].Requests
+		if len(got) != 1 || !equal(got[0], request(want)) {
+			t.Errorf("%s:\n%+v, want\n%+v", line, got, want)
+		}
+	}
+}
+
+func equal(a, b profiles.Request) bool {
+	return a.Method == b.Method && a.Path == b.Path && a.Body == b.Body && a.Weight == b.Weight && slices.Equal(a.Headers, b.Headers)
+}
+
+func TestImportRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		data   string
+		format Format
+		want   string
+	}{
+		"nothing":        {"", "", "name its format"},
+		"prose":          {"once upon a time", "", "name its format"},
+		"format":         {"curl http://a.test", "soap", `no format "soap"`},
+		"curl, no URL":   {"curl -v", "", "has no URL"},
+		"curl, quote":    {"curl 'http://a.test", "", "has no end"},
+		"curl, value":    {"curl http://a.test -H", "", "-H has no value"},
+		"curl, form":     {"curl http://a.test -F a=b", "", "--data-binary"},
+		"curl, two":      {"curl http://a.test; curl http://b.test", "", "more than one command"},
+		"curl, scheme":   {"curl ftp://a.test", "", "not an http or https URL"},
+		"har, empty":     {`{"log":{"entries":[]}}`, "", "no request for a document or data"},
+		"har, cut":       {`{"log":{"entries":[`, "", "no HTTP Archive"},
+		"openapi, empty": {"openapi: 3.0.0\ninfo: {title: a, version: '1'}\npaths: {}\n", "", "no operations"},
+		"swagger 2":      {"swagger: '2.0'\ninfo: {title: a, version: '1'}\npaths: {}\n", "", "convert it from Swagger 2"},
+		"k6, code":       {"export const options = { vus: Number(__ENV.VUS) };", "", "only literal values"},
+		"k6, none":       {"import http from 'k6/http';", "", "no options"},
+		"vegeta, line":   {"GET http://a.test/\n\nGET nowhere\n", "", ":3: "},
+	} {
+		_, err := Import("file", []byte(tt.data), tt.format)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, tt.want)
+		}
+	}
+	if _, err := Read("/dev/zero", ""); err == nil {
+		t.Error("a device was read")
+	}
+	if _, err := Import("x", []byte("?"), ""); !errors.Is(err, ErrUnknownFormat) {
+		t.Error(err)
+	}
+}
+
+func FuzzImport(f *testing.F) {
+	files, _ := filepath.Glob("testdata/import/*")
+	for _, name := range files {
+		if strings.HasSuffix(name, ".golden") {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, "")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, format string) {
+		in, err := Import("file", data, Format(format))
+		if err != nil {
+			return
+		}
+		for _, target := range in.Profile.Targets {
+			if in.Format == K6 {
+				continue // its requests are to be written
+			}
+			if len(target.Requests) == 0 {
+				t.Errorf("target %s has no request", target.Name)
+			}
+		}
+	})
+}
