@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: all demo build test race lint fuzz golden bench eval deps
+.PHONY: all demo build test race lint fuzz golden bench eval calibrate deps
 all: lint test
 
 build: ## bin/rampload
@@ -63,3 +63,8 @@ EVAL_DIR ?= .eval
 eval: PACKAGES += uwsgi-core uwsgi-plugin-python3 nodejs php-fpm varnish gcc libc6-dev squid caddy tomcat10 puma unicorn
 eval: deps build ## run the whole lab and write report/diagnose/EVALUATION.md: root, an idle machine, 45 minutes a seed
 	bin/rampload lab-eval --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume --table report/diagnose/EVALUATION.md
+
+calibrate: ## the simulations of report/stats and report in full: error rates, power, coverage (10 minutes of one core)
+	@rm -f .calibration && nice go test ./report/stats ./report -p 1 -timeout 60m -run 'NoOnset|Calibrat' -heldout -table $(CURDIR)/.calibration
+	@sed '/^| what /,$$d' report/diagnose/CALIBRATION.md > .calibration.md && { echo '| what | series | measured | wanted |'; echo '|---|---|---|---|'; cat .calibration; } >> .calibration.md
+	@mv .calibration.md report/diagnose/CALIBRATION.md && rm -f .calibration

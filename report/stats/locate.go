@@ -18,7 +18,7 @@ const (
 func (s *scanner) locate(a alarm, out *Rise) {
 	end := s.dataEnd(a.to, lookAhead)
 	first := max(1, a.to-s.r.windows(lookBack))
-	for first < a.to && s.e[first] == 0 {
+	for first < a.to && s.exposureBefore(first) == 0 {
 		first++
 	}
 	curve := make([]float64, a.to+1-first)
@@ -54,6 +54,11 @@ func (s *scanner) locate(a alarm, out *Rise) {
 	out.Low, out.High = max(0, float64(low-1)), min(float64(s.n), float64(high+1))
 	out.Before, out.BeforeOf = s.all(0, at)
 	out.After, out.AfterOf = s.all(at, s.n)
+}
+
+func (s *scanner) exposureBefore(k int) float64 {
+	_, e, _ := s.sums(k)
+	return e
 }
 
 // leadUpPause is the silence that parts what leads up to a rise from what happened
@@ -279,7 +284,7 @@ func (s *scanner) fitDispersion(tau, end int, hinge bool) float64 {
 	if windows < 4 {
 		return 1
 	}
-	return min(max(1, chi2/(windows-2)), maxDispersion)
+	return min(max(1, chi2/(windows-2)), maxJitter)
 }
 
 // Profile is a likelihood over a covariate.

@@ -46,6 +46,9 @@ type RiseOptions struct {
 	Alpha float64
 	// Floor is the smallest rate worth reporting, in events per exposure.
 	Floor float64
+	// Late is how long, in seconds, events can be missing yet at the end of the
+	// series: requests that were under way when the load ended tell nothing.
+	Late float64
 }
 
 const (
@@ -60,13 +63,17 @@ const (
 //
 // A scan compares segments of 1 to 32 s with all that came before (conditional
 // binomial test, see excess); with h = ln(6·n/α) the chance of a false alarm in
-// a series of n windows is at most α. An alarm is confirmed by the 2 s after it
-// alone (excess ≥ ln 100, two windows with events, a rate of at least Floor and
-// thrice the one before), and it lasts if the rate stays at half of the
-// segment's while the load is no lower. What does not last is an episode and is
-// masked. The start is the first event from the maximum of a profile likelihood
-// over a step and a hinge on, or of what leads up to it; the interval is that of
-// all starts within 2Δℓ ≤ 6.0, and holds the first event.
+// a series of n windows is at most α, if events are independent. An alarm is
+// confirmed by the 2 s after it alone (excess ≥ ln 100, two windows with events, a
+// rate of at least Floor and thrice the one before), and it lasts if the rate stays
+// at half of the segment's while the load is no lower. Events may come in clusters:
+// what lasts must stand out as well when clusters are counted instead of events
+// (see shown). What does not last is an episode and is masked. The start is the
+// first event from the maximum of a profile likelihood over a step and a hinge on,
+// or of what leads up to it; the interval is that of all starts within 2Δℓ ≤ 6.0,
+// and holds the first event.
+//
+// The time it takes grows in proportion to the length of the series.
 func FindRise(r Rates, o RiseOptions) Rise {
 	masked, bursts := MaskBursts(r)
 	out := findRise(newScanner(r, masked), o, bursts)
@@ -75,10 +82,10 @@ func FindRise(r Rates, o RiseOptions) Rise {
 	}
 	// What comes in bursts again and again is no series of isolated ones: a service
 	// that crashes, and is restarted, whenever the load is above its limit. The
-	// same scan without the mask, at the highest dispersion, tells whether bursts
-	// began at a load.
+	// same scan without the mask, at a high dispersion, tells whether bursts began
+	// at a load.
 	s := newScanner(r, make([]bool, len(r.Count)))
-	s.least = maxDispersion
+	s.least = maxJitter
 	if again := findRise(s, o, bursts); again.Status == Lasting && (out.Status != Lasting || again.At < out.At) {
 		return again
 	}
@@ -104,7 +111,7 @@ func mostInBursts(r Rates, bursts []Burst) bool {
 }
 
 func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
-	r, masked := s.r, s.masked
+	r := s.r
 	out := Rise{Bursts: bursts, Alarm: -1}
 	if s.n == 0 {
 		return out
@@ -121,7 +128,12 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 			start = a.to + 1
 			continue
 		}
-		lasts, warning := s.lasts(a, o)
+		lasts, warning, rest := s.lasts(a, o)
+		if lasts && !s.shown(a, rest, warning != "", out.Episodes, bursts) {
+			// The same events will raise the next alarm: look again when there are more.
+			start = a.to + 1 + (a.to-a.from)/4
+			continue
+		}
 		if lasts {
 			found := out
 			found.Status, found.Alarm, found.Excess = Lasting, a.to, a.excess
@@ -140,12 +152,7 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 			s.locate(a, first)
 		}
 		out.Episodes = append(out.Episodes, episode)
-		for i := episode.From; i < episode.To; i++ {
-			masked[i] = true
-		}
-		least := s.least
-		s = newScanner(r, masked)
-		s.least = least
+		s.mask(episode)
 		start = episode.To
 	}
 	switch period, regular := Regular(bursts, r.Step); {
@@ -216,12 +223,13 @@ func (s *scanner) confirmed(a alarm, o RiseOptions) bool {
 	return excess(y, y+before, e/(e+exposure)) >= needed
 }
 
-// jitter returns how clustered the events of a rise are, from 1 to the cap: the
-// mean square of the difference between consecutive seconds, or of the difference
-// between such differences if that is less, in units of what independent events would
-// give, from the alarm's segment to 30 s after it. Differences leave a level out, and
-// those of differences a growth as well. Where nothing happened before an alarm,
-// this is all that tells a few large clusters from a higher rate.
+// maxJitter caps what jitter takes off an alarm: what lasts is looked at more
+// closely (see shown).
+const maxJitter = 10
+
+// jitter returns how clustered the events of a rise are from the alarm's segment to
+// 30 s after it, by the second, from 1 to the cap. Where nothing happened before an
+// alarm, this is what first tells a few large clusters from a higher rate.
 func (s *scanner) jitter(a alarm) float64 {
 	size := s.r.windows(1)
 	var y, e []float64 // by second
@@ -231,87 +239,69 @@ func (s *scanner) jitter(a alarm) float64 {
 			y, e = append(y, ys), append(e, es)
 		}
 	}
-	return min(scatter(y, e, []float64{1, -1}), scatter(y, e, []float64{1, -2, 1}))
-}
-
-// scatter returns the mean square of a contrast between the rates y/e of
-// consecutive seconds, in units of what independent events would give, from 1 to the
-// cap; 1 with fewer than three, the cap if they are too few for the contrast only.
-func scatter(y, e, contrast []float64) float64 {
-	var squares, n float64
-	for i := 0; i+len(contrast) <= len(y); i++ {
-		var d, scale, ys, es float64
-		for j, c := range contrast {
-			d += c * y[i+j] / e[i+j]
-			scale += c * c / e[i+j]
-			ys, es = ys+y[i+j], es+e[i+j]
+	capped := func(contrast []float64) float64 {
+		mean, _, n := scatter(y, e, contrast)
+		switch few := n < 3; {
+		case few && len(contrast) > 2:
+			return maxJitter
+		case few:
+			return 1
 		}
-		if ys == 0 {
-			continue
-		}
-		p := ys / es
-		squares += d * d / (p * max(0.05, 1-p) * scale)
-		n++
+		return min(max(1, mean), maxJitter)
 	}
-	switch {
-	case n >= 3:
-		return min(max(1, squares/n), maxDispersion)
-	case len(contrast) > 2:
-		return maxDispersion
-	}
-	return 1
+	return min(capped([]float64{1, -1}), capped([]float64{1, -2, 1}))
 }
 
 // lasts reports whether the rise stays for the rest of the series while the load
-// is no lower than in the alarm's segment.
-func (s *scanner) lasts(a alarm, o RiseOptions) (bool, string) {
+// is no lower than in the alarm's segment, and what that rest is.
+func (s *scanner) lasts(a alarm, o RiseOptions) (bool, string, stretch) {
 	y, e, _ := s.rate(a.from, a.to+1)
 	before, exposure, _ := s.rate(0, a.from)
-	episode := y / e
+	rate := y / e
 	floor := max(o.Floor, 2*before/exposure)
 	load := 0.0
 	if s.r.Load != nil {
 		load = 0.98 * s.r.Load[a.from]
 	}
-	same := func(i int) bool {
-		return !s.masked[i] && s.r.Exposure[i] > 0 && (s.r.Load == nil || s.r.Load[i] >= load)
+	rest := s.later(a.to+1, load)
+	if rest.windows < s.r.windows(1) || rest.e == 0 {
+		return true, sustainedWarned, rest
 	}
-	var ly, le float64
-	windows := 0
-	for i := a.to + 1; i < s.n; i++ {
-		if same(i) {
-			windows++
-			ly += s.r.Count[i]
-			le += s.r.Exposure[i]
+	if rest.y/rest.e >= max(rate/2, floor) {
+		// At the load of the alarm itself little may fail: look above it, if anything is.
+		above := rest
+		if s.r.Load != nil {
+			if higher := s.later(a.to+1, 1.05*s.r.Load[a.to]); higher.windows >= s.r.windows(1) {
+				above = higher
+			}
 		}
-	}
-	if windows < s.r.windows(1) || le == 0 {
-		return true, sustainedWarned
-	}
-	if ly/le >= max(episode/2, floor) {
-		return true, ""
+		return !s.over(above, o.Late), "", rest
 	}
 	// It comes and goes, as a service that crashes and is restarted, but comes
 	// back as long as the load is there.
-	ly, le, windows = 0, 0, 0
-	clusters, quiet, last := 0, 0, 0
-	for i := s.episode(a).To; i < s.n; i++ {
-		if !same(i) {
-			continue
-		}
-		windows++
-		ly += s.r.Count[i]
-		le += s.r.Exposure[i]
-		if quiet++; s.r.Count[i] > 0 {
-			if quiet > s.r.windows(1) {
-				clusters++
-			}
-			quiet, last = 0, windows
-		}
-	}
-	back := clusters >= 2 && 2*last >= windows && ly/le >= max(episode/10, floor)
-	return back, ""
+	rest = s.later(s.episode(a).To, load)
+	back := rest.events && 2*(rest.windows-rest.tail) >= rest.windows &&
+		rest.pauses+1 >= 2 && rest.y/rest.e >= max(rate/10, floor)
+	return back, "", rest
 }
+
+// over reports whether what went on without a pause has ended before the series
+// did: the windows without events at the end would have had many.
+func (s *scanner) over(rest stretch, late float64) bool {
+	if !rest.events || rest.pauses > 0 || rest.tail < 2 {
+		return false
+	}
+	if float64(rest.tail)*s.r.Step <= late && 4*rest.tail < rest.windows {
+		return false
+	}
+	tail := float64(rest.tail) / float64(rest.windows) * rest.e
+	going := rest.y / (rest.e - tail)
+	return going*tail >= surelyOver
+}
+
+// surelyOver is how many events must be missing for a rise to be over: by chance
+// that happens once in a thousand.
+const surelyOver = 7.0
 
 // episode returns the stretch that an alarm's rise takes until 2 s pass at less
 // than half of its rate.
@@ -346,13 +336,13 @@ func MinDetectable(r Rates, o RiseOptions) float64 {
 		return least
 	}
 	h := math.Log(6 * float64(s.n) / o.Alpha)
-	total, background := s.e[s.n], s.y[s.n]
+	background, total, _ := s.sums(s.n)
 	for _, scale := range scales {
 		k := s.n - s.r.windows(scale)
-		if k < 1 || s.e[k] == 0 {
+		if k < 1 || s.exposureBefore(k) == 0 {
 			break
 		}
-		trials := total - s.e[k]
+		trials := total - s.exposureBefore(k)
 		if trials <= 0 {
 			continue
 		}

@@ -18,16 +18,16 @@ func flat(windows int, trials float64) stats.Rates {
 }
 
 func TestFourEventsSuffice(t *testing.T) {
-	r := flat(164, 100)
-	for i := 160; i < 164; i++ {
+	r := flat(180, 100)
+	for i := 160; i < 180; i++ {
 		r.Count[i] = 1
 	}
 	got := stats.FindRise(r, stats.RiseOptions{Alpha: 0.01})
 	if got.Status != stats.Lasting {
-		t.Fatalf("status = %v, want a rise: four events in a second after 40 s without any", got.Status)
+		t.Fatalf("status = %v, want a rise: an event in each window after 40 s without any", got.Status)
 	}
-	if math.Abs(got.Excess-4*math.Log(41)) > 0.01 {
-		t.Errorf("excess = %v, want 4·ln 41", got.Excess)
+	if got.Alarm != 163 || math.Abs(got.Excess-4*math.Log(41)) > 0.01 {
+		t.Errorf("alarm at %v with the excess %v, want it at 163, after four events: 4·ln 41", got.Alarm, got.Excess)
 	}
 }
 

@@ -21,6 +21,10 @@ var scanOrder = []attack.Fault{
 	attack.Timeout, attack.Status, attack.HTTP2GoAway, attack.Protocol, attack.Unreachable, attack.DNS,
 }
 
+// settling is how long before the end of the load faults of its requests may be
+// missing yet, in seconds: they come when the requests end.
+const settling = 2.0
+
 // Onsets scans every fault class of a target, headline first. A target without
 // any fault has one entry: no resets, with the bound of what that proves.
 func Onsets(a *evidence.Run, t *evidence.Target) []evidence.Onset {
@@ -120,7 +124,7 @@ func dateTogether(a *evidence.Run, t *evidence.Target, keys []evidence.FaultKey,
 func scanOptions(a *evidence.Run, series int) stats.RiseOptions {
 	return stats.RiseOptions{
 		Alpha: evidence.FalseAlarms / float64(2*max(1, len(a.Targets))*max(1, series)),
-		Floor: evidence.SmallestRate,
+		Floor: evidence.SmallestRate, Late: settling,
 	}
 }
 
