@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/rampload/rampload/attack"
 )
 
@@ -32,64 +30,12 @@ type shard struct {
 	_    [64]byte // shards do not share a cache line
 }
 
-// page is what one shard counted in one window.
-type page struct {
-	index   int32
-	tallies []tally // by target
-}
-
-// tally is what one shard counted for one target in one window.
-type tally struct {
-	scheduled uint64 // of closed-loop stages; the others come from the schedule
-	sent      uint64
-	unsent    uint64
-	retries   uint64
-	ended     uint64 // requests
-	cells     []attack.Cell
-	byKey     map[cellKey]int
-	statuses  []attack.StatusCount
-	fromDue   recorder
-	fromSend  recorder
-	lag       recorder
-	idleAge   recorder
-	served    recorder
-	failures  []attack.Failure
-	dropped   uint64
-}
-
-type cellKey struct {
-	due    int32
-	remote uint16
-	fault  attack.Fault
-	detail attack.Detail
-	phase  attack.Phase
-	reused bool
-	held   bool
-}
-
 // The highest values of the histograms; what lies above counts as this.
 const (
 	maxLatency = 100_000_000 // µs: 100 s
 	maxIdleAge = 3_600_000   // ms: an hour
 	maxServed  = 10_000_000  // requests
 )
-
-// recorder is a histogram that exists from its first value on.
-type recorder struct{ h *hdrhistogram.Histogram }
-
-func (r *recorder) record(v, highest int64) {
-	if r.h == nil {
-		r.h = hdrhistogram.New(1, highest, 2)
-	}
-	// The value is in range, so there is no error.
-	_ = r.h.RecordValue(min(max(v, 0), highest))
-}
-
-func (r *recorder) reset() {
-	if r.h != nil && r.h.TotalCount() > 0 {
-		r.h.Reset()
-	}
-}
 
 func newAggregator(targets, shards, failures int, interval time.Duration) *aggregator {
 	n := 1
@@ -104,7 +50,7 @@ func newAggregator(targets, shards, failures int, interval time.Duration) *aggre
 }
 
 func (a *aggregator) newPage(index int32) *page {
-	return &page{index: index, tallies: make([]tally, a.targets)}
+	return &page{index: index, tallies: make([]*tally, a.targets)}
 }
 
 // window returns the index of the window that holds t.
@@ -156,12 +102,12 @@ func (a *aggregator) page(s *shard, w int32) *page {
 // stages are due when they are sent, and have no lag.
 func (a *aggregator) begin(hint uint32, target uint16, due, now time.Duration, closed bool) {
 	s := a.lock(hint)
-	t := &a.page(s, a.window(now)).tallies[target]
+	t := a.page(s, a.window(now)).tally(target)
 	t.sent++
 	if closed {
 		t.scheduled++
 	} else {
-		t.lag.record(micros(now-due), maxLatency)
+		t.record(&t.lag, micros(now-due), maxLatency)
 	}
 	s.mu.Unlock()
 }
@@ -169,14 +115,14 @@ func (a *aggregator) begin(hint uint32, target uint16, due, now time.Duration, c
 // unsent counts a request that was due and will not be sent.
 func (a *aggregator) unsent(hint uint32, target uint16, now time.Duration) {
 	s := a.lock(hint)
-	a.page(s, a.window(now)).tallies[target].unsent++
+	a.page(s, a.window(now)).tally(target).unsent++
 	s.mu.Unlock()
 }
 
 // retry counts a further try that begins now.
 func (a *aggregator) retry(hint uint32, target uint16, now time.Duration) {
 	s := a.lock(hint)
-	a.page(s, a.window(now)).tallies[target].retries++
+	a.page(s, a.window(now)).tally(target).retries++
 	s.mu.Unlock()
 }
 
@@ -184,7 +130,7 @@ func (a *aggregator) retry(hint uint32, target uint16, now time.Duration) {
 func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 	s := a.lock(hint)
 	p := a.page(s, a.window(at.End))
-	t := &p.tallies[at.Target]
+	t := p.tally(at.Target)
 	c := t.cell(keyOf(a.window(at.Due), at))
 	c.Attempts++
 	if at.Last {
@@ -198,11 +144,11 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 		t.status(at.Status)
 	}
 	if at.Fault == attack.None {
-		t.fromDue.record(micros(at.End-at.Due), maxLatency)
-		t.fromSend.record(micros(at.End-at.Start), maxLatency)
+		t.record(&t.fromDue, micros(at.End-at.Due), maxLatency)
+		t.record(&t.fromSend, micros(at.End-at.Start), maxLatency)
 		if at.Conn.Reused {
-			t.idleAge.record(at.Conn.Idle.Milliseconds(), maxIdleAge)
-			t.served.record(int64(at.Conn.Served), maxServed)
+			t.record(&t.idleAge, at.Conn.Idle.Milliseconds(), maxIdleAge)
+			t.record(&t.served, int64(at.Conn.Served), maxServed)
 		}
 	}
 	if at.WireReset || at.Fault != attack.None && at.Fault != attack.Canceled {
@@ -215,7 +161,7 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 // as its last attempt, already counted, did.
 func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration) {
 	s := a.lock(hint)
-	t := &a.page(s, a.window(now)).tallies[at.Target]
+	t := a.page(s, a.window(now)).tally(at.Target)
 	t.cell(keyOf(a.window(at.Due), at)).Requests++
 	t.ended++
 	s.mu.Unlock()
@@ -234,7 +180,7 @@ func (a *aggregator) idle(at *attack.Attempt) {
 	}
 	s := a.lock(uint32(at.Conn.ID))
 	p := a.page(s, a.window(at.End))
-	t := &p.tallies[at.Target]
+	t := p.tally(at.Target)
 	due := p.index
 	if at.Held {
 		at.Last = true
@@ -262,56 +208,6 @@ func (a *aggregator) latest() int32 {
 		s.mu.Unlock()
 	}
 	return last
-}
-
-func keyOf(due int32, at *attack.Attempt) cellKey {
-	return cellKey{due, at.Conn.RemoteIndex, at.Fault, at.Detail, at.Phase, at.Conn.Reused, at.Held}
-}
-
-func (t *tally) cell(k cellKey) *attack.Cell {
-	i, ok := t.byKey[k]
-	if !ok {
-		if t.byKey == nil {
-			t.byKey = make(map[cellKey]int)
-		}
-		i = len(t.cells)
-		t.byKey[k] = i
-		t.cells = append(t.cells, attack.Cell{DueWindow: k.due, Remote: k.remote, Fault: k.fault, Detail: k.detail, Phase: k.phase, Reused: k.reused, Held: k.held})
-	}
-	return &t.cells[i]
-}
-
-func (t *tally) status(code uint16) {
-	for i := range t.statuses { // one or two of them, as a rule
-		if t.statuses[i].Status == code {
-			t.statuses[i].Count++
-			return
-		}
-	}
-	t.statuses = append(t.statuses, attack.StatusCount{Status: code, Count: 1})
-}
-
-func (t *tally) keep(at *attack.Attempt, most int) {
-	if len(t.failures) >= most {
-		t.dropped++
-		return
-	}
-	t.failures = append(t.failures, attack.Failure{Attempt: *at})
-}
-
-// clear empties a page for another window and keeps its memory.
-func (p *page) clear() {
-	for i := range p.tallies {
-		t := &p.tallies[i]
-		clear(t.byKey)
-		for _, r := range [...]*recorder{&t.fromDue, &t.fromSend, &t.lag, &t.idleAge, &t.served} {
-			r.reset()
-		}
-		*t = tally{
-			cells: t.cells[:0], byKey: t.byKey, statuses: t.statuses[:0], failures: t.failures[:0],
-			fromDue: t.fromDue, fromSend: t.fromSend, lag: t.lag, idleAge: t.idleAge, served: t.served,
-		}
-	}
 }
 
 // micros rounds up: a latency is never understated.

@@ -127,15 +127,18 @@ func TestSparseHistogram(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 2))
 	for _, highest := range []int64{maxLatency, maxIdleAge, maxServed} {
 		h := hdrhistogram.New(1, highest, 2)
-		for _, v := range []int64{0, 1, 127, 128, 255, 256, 257, 511, 512, highest} {
+		var own histograms
+		record := func(v int64) {
 			if err := h.RecordValue(v); err != nil {
 				t.Fatal(err)
 			}
+			own.record(&own.fromDue, v, highest)
+		}
+		for _, v := range []int64{0, 1, 127, 128, 255, 256, 257, 511, 512, highest} {
+			record(v)
 		}
 		for range 1000 {
-			if err := h.RecordValue(int64(math.Exp(random.Float64() * math.Log(float64(highest))))); err != nil {
-				t.Fatal(err)
-			}
+			record(int64(math.Exp(random.Float64() * math.Log(float64(highest)))))
 		}
 		var want attack.Histogram
 		for _, bar := range h.Distribution() {
@@ -143,13 +146,96 @@ func TestSparseHistogram(t *testing.T) {
 				want = append(want, attack.Bucket{Value: bar.To, Count: uint64(bar.Count)})
 			}
 		}
-		if got := sparse(h); !slices.Equal(got, want) {
+		if got := own.fromDue.sparse(); !slices.Equal(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
-		if h.TotalCount() != 0 {
+		var sum histograms
+		sum.merge(&own)
+		sum.merge(&own)
+		for i := range want {
+			want[i].Count *= 2
+		}
+		if got := sum.fromDue.sparse(); !slices.Equal(got, want) {
+			t.Errorf("merged twice: got  %v\nwant %v", got, want)
+		}
+		if sum.clear(); sum.fromDue.sparse() != nil {
 			t.Error("not emptied")
 		}
 	}
+}
+
+// Cells are found again whether they are few or many.
+func TestManyKindsOfOutcome(t *testing.T) {
+	var tl tally
+	for range 2 {
+		for range 3 {
+			for remote := range uint16(5 * fewCells) {
+				tl.cell(cellKey{remote: remote}).Attempts++
+			}
+		}
+		if len(tl.cells) != 5*fewCells {
+			t.Fatalf("%d cells", len(tl.cells))
+		}
+		for _, c := range tl.cells {
+			if c.Attempts != 3 {
+				t.Errorf("remote %d: %d attempts", c.Remote, c.Attempts)
+			}
+		}
+		tl.clear()
+	}
+}
+
+// What a window costs follows from what was used in it: a hundred targets on a
+// machine of 32 cores, and nothing that stays when the load goes.
+func TestManyTargets(t *testing.T) {
+	const targets, most = 100, 64 << 20
+	memory := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := memory()
+	p := testProfile(holdStage(0, time.Hour))
+	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
+	r.agg = newAggregator(targets, 64, 1000, defaultWindow)
+	var err error
+	if r.sched, err = newSchedule(p); err != nil {
+		t.Fatal(err)
+	}
+	r.coll = newCollector(r)
+	best := time.Hour
+	for range 6 {
+		for i := range uint32(len(r.agg.shards)) {
+			for target := range uint16(targets) {
+				at := success(time.Duration(r.coll.next)*defaultWindow + 50*time.Millisecond)
+				at.Target, at.Conn.Reused = target, true
+				at.End = at.Start + time.Duration(i)*time.Millisecond
+				r.agg.begin(i, target, at.Due, at.Start, false)
+				r.agg.end(i, at)
+			}
+		}
+		began := time.Now()
+		r.coll.collect(make([]attack.ClientStats, targets))
+		best = min(best, time.Since(began))
+		var sent uint64
+		for _, w := range r.coll.queue[0].windows {
+			sent += w.Sent
+		}
+		if want := uint64(targets * len(r.agg.shards)); sent != want {
+			t.Fatalf("%d sent, want %d", sent, want)
+		}
+		r.coll.queue = nil
+	}
+	grown := memory() - before
+	t.Logf("%d targets, %d shards: %d MB, %v to gather a window", targets, len(r.agg.shards), grown>>20, best)
+	if grown > most {
+		t.Errorf("%d MB, want at most %d", grown>>20, most>>20)
+	}
+	if best > 100*time.Millisecond { // ten times the aim: the machine may be busy
+		t.Errorf("gathering a window took %v", best)
+	}
+	runtime.KeepAlive(r)
 }
 
 // Many goroutines count while windows are collected: nothing is lost or counted

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/rampload/rampload/attack"
 )
 
@@ -21,6 +19,7 @@ type collector struct {
 	before  []attack.ClientStats
 	flying  []int64 // requests in flight, by target
 	spare   []*page
+	free    []*tally // empty ones: what the last window needed, for the pages to come
 	sum     []totals // by target, empty between windows
 
 	mu        sync.Mutex
@@ -42,11 +41,7 @@ type totals struct {
 	ended    uint64
 	cells    map[cellKey]int
 	failures []attack.Failure
-	fromDue  *hdrhistogram.Histogram
-	fromSend *hdrhistogram.Histogram
-	lag      *hdrhistogram.Histogram
-	idleAge  *hdrhistogram.Histogram
-	served   *hdrhistogram.Histogram
+	histograms
 }
 
 func newCollector(r *run) *collector {
@@ -58,14 +53,7 @@ func newCollector(r *run) *collector {
 		more:   make(chan struct{}, 1),
 	}
 	for i := range c.sum {
-		c.sum[i] = totals{
-			cells:    make(map[cellKey]int),
-			fromDue:  hdrhistogram.New(1, maxLatency, 2),
-			fromSend: hdrhistogram.New(1, maxLatency, 2),
-			lag:      hdrhistogram.New(1, maxLatency, 2),
-			idleAge:  hdrhistogram.New(1, maxIdleAge, 2),
-			served:   hdrhistogram.New(1, maxServed, 2),
-		}
+		c.sum[i].cells = make(map[cellKey]int)
 	}
 	return c
 }
@@ -145,10 +133,19 @@ func (c *collector) collect(stats []attack.ClientStats) {
 	c.run.scheduled(w, func(target uint16) { c.sum[target].window.Scheduled++ })
 	for i := range c.run.agg.shards {
 		if p := c.take(&c.run.agg.shards[i], w); p != nil {
-			for t := range p.tallies {
-				c.sum[t].add(&p.tallies[t])
+			for target, t := range p.tallies {
+				if t == nil {
+					continue
+				}
+				c.sum[target].add(t)
+				t.clear()
+				p.tallies[target] = nil
+				c.free = append(c.free, t)
 			}
-			p.clear()
+			p.used = 0
+			c.free = append(c.free, p.free...)
+			clear(p.free)
+			p.free = p.free[:0]
 			c.spare = append(c.spare, p)
 		}
 	}
@@ -175,7 +172,7 @@ func (c *collector) take(s *shard, w int32) *page {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.open[w&1]; p.index == w {
-		fresh := c.clean(w + 2)
+		fresh := c.clean(w+2, p.used)
 		s.open[w&1] = fresh
 		return p
 	}
@@ -188,14 +185,19 @@ func (c *collector) take(s *shard, w int32) *page {
 	return nil
 }
 
-func (c *collector) clean(index int32) *page {
-	n := len(c.spare)
-	if n == 0 {
-		return c.run.agg.newPage(index)
+// clean returns an empty page, with so many empty tallies if there are any.
+func (c *collector) clean(index int32, tallies int) *page {
+	var p *page
+	if n := len(c.spare); n > 0 {
+		p, c.spare = c.spare[n-1], c.spare[:n-1]
+		p.index = index
+	} else {
+		p = c.run.agg.newPage(index)
 	}
-	p := c.spare[n-1]
-	c.spare = c.spare[:n-1]
-	p.index = index
+	rest := max(len(c.free)-tallies, 0)
+	p.free = append(p.free, c.free[rest:]...)
+	clear(c.free[rest:])
+	c.free = c.free[:rest]
 	return p
 }
 
@@ -252,7 +254,7 @@ func (t *totals) add(from *tally) {
 	w.FailuresDropped += from.dropped
 	t.ended += from.ended
 	for _, cell := range from.cells {
-		k := cellKey{cell.DueWindow, cell.Remote, cell.Fault, cell.Detail, cell.Phase, cell.Reused, cell.Held}
+		k := keyOfCell(&cell)
 		i, ok := t.cells[k]
 		if !ok {
 			t.cells[k] = len(w.Cells)
@@ -272,11 +274,7 @@ func (t *totals) add(from *tally) {
 		}
 		w.Statuses[i].Count += st.Count
 	}
-	merge(t.fromDue, from.fromDue)
-	merge(t.fromSend, from.fromSend)
-	merge(t.lag, from.lag)
-	merge(t.idleAge, from.idleAge)
-	merge(t.served, from.served)
+	t.merge(&from.histograms)
 	t.failures = append(t.failures, from.failures...)
 }
 
@@ -291,11 +289,9 @@ func (t *totals) close(most int) []attack.Failure {
 			cmp.Compare(a.Detail.Kind, b.Detail.Kind), cmp.Compare(a.Detail.Code, b.Detail.Code), cmp.Compare(a.Phase, b.Phase), compareBool(a.Reused, b.Reused), compareBool(a.Held, b.Held))
 	})
 	slices.SortFunc(w.Statuses, func(a, b attack.StatusCount) int { return cmp.Compare(a.Status, b.Status) })
-	w.FromDue = sparse(t.fromDue)
-	w.FromSend = sparse(t.fromSend)
-	w.Lag = sparse(t.lag)
-	w.IdleAge = sparse(t.idleAge)
-	w.Served = sparse(t.served)
+	w.FromDue, w.FromSend, w.Lag = t.fromDue.sparse(), t.fromSend.sparse(), t.lag.sparse()
+	w.IdleAge, w.Served = t.idleAge.sparse(), t.served.sparse()
+	t.histograms.clear()
 	clear(t.cells)
 
 	slices.SortFunc(t.failures, func(a, b attack.Failure) int {
@@ -318,41 +314,4 @@ func compareBool(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-func merge(into *hdrhistogram.Histogram, from recorder) {
-	if from.h != nil && from.h.TotalCount() > 0 {
-		into.Merge(from.h)
-	}
-}
-
-// sparse returns the buckets that hold something, and empties the histogram.
-func sparse(h *hdrhistogram.Histogram) attack.Histogram {
-	if h.TotalCount() == 0 {
-		return nil
-	}
-	// The counts lie as HdrHistogram lays them out for two digits: 256 values
-	// exactly, then 128 for each further doubling, each twice as wide.
-	const half = 128
-	counts := h.Export().Counts
-	n := 0
-	for _, c := range counts {
-		if c > 0 {
-			n++
-		}
-	}
-	out := make(attack.Histogram, 0, n)
-	for i, c := range counts {
-		if c == 0 {
-			continue
-		}
-		highest := int64(i)
-		if i >= 2*half {
-			doubling := i/half - 1
-			highest = int64(i%half+half+1)<<doubling - 1
-		}
-		out = append(out, attack.Bucket{Value: highest, Count: uint64(c)})
-	}
-	h.Reset()
-	return out
 }
