@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -49,7 +50,8 @@ type live struct {
 	progress Progress
 	recent   [][]attack.Window // by target, the last second
 	struck   string
-	fullest  map[probe.Metric]Fullness
+	fullest  map[probe.Metric]lastUse
+	rounds   int       // calls of readings
 	searcher *searcher // nil: the load is as planned
 
 	latencies bool // whether the load is judged by its latencies while it goes on
@@ -62,7 +64,7 @@ func newLive(cfg Config, stop context.CancelFunc) *live {
 		cfg: cfg, stop: stop,
 		series:  *report.NewSeries(cfg.Interval, cfg.Targets),
 		recent:  make([][]attack.Window, len(cfg.Targets)),
-		fullest: map[probe.Metric]Fullness{},
+		fullest: map[probe.Metric]lastUse{},
 	}
 	if cfg.Search != nil {
 		l.searcher = newSearcher(*cfg.Search, cfg.Interval, &l.series)
@@ -154,16 +156,32 @@ func (l *live) lastSecond() (achieved float64, p99 time.Duration) {
 	return float64(sent) / (time.Duration(windows) * l.cfg.Interval).Seconds(), p99
 }
 
-// readings keeps the latest use of every limited resource.
+// lastUse is the latest use of a resource and the round that brought it.
+type lastUse struct {
+	Fullness
+	round int
+}
+
+// forgetAfter is for how many of its source's readings a resource may be missing
+// before it is forgotten: a process that has ended is not full, and its like may
+// come by the thousand.
+const forgetAfter = 20
+
+// readings keeps the latest use of every limited resource. Each call brings all
+// that one source has read.
 func (l *live) readings(rs []probe.Sample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.rounds++
+	if old := forgetAfter * max(len(l.cfg.Samplers), 1); l.rounds%old == 0 {
+		maps.DeleteFunc(l.fullest, func(_ probe.Metric, u lastUse) bool { return u.round <= l.rounds-old })
+	}
 	for _, r := range rs {
 		if !(r.Limit > 0) { // NaN: no limit
 			continue
 		}
 		if def, ok := r.Metric.Def(); ok && (def.Kind == probe.HardLimit || def.Kind == probe.Utilisation) {
-			l.fullest[r.Metric] = Fullness{r.Metric, r.Value, r.Limit}
+			l.fullest[r.Metric] = lastUse{Fullness{r.Metric, r.Value, r.Limit}, l.rounds}
 		}
 	}
 }
@@ -193,7 +211,7 @@ func (l *live) portsInUse() float64 {
 func (l *live) fullestFirst() []Fullness {
 	out := make([]Fullness, 0, len(l.fullest))
 	for _, f := range l.fullest {
-		out = append(out, f)
+		out = append(out, f.Fullness)
 	}
 	slices.SortFunc(out, func(a, b Fullness) int {
 		return cmp.Or(cmp.Compare(b.Share(), a.Share()),
