@@ -109,11 +109,11 @@ func client(t *testing.T, url string, change func(*Config)) (*Transport, *record
 
 func compile(t *testing.T, tr *Transport, r profiles.Request) *Request {
 	t.Helper()
-	req, err := tr.Compile(r)
+	compiled, err := tr.Compile(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return req
+	return compiled.(*Request)
 }
 
 func do(t *testing.T, tr *Transport, r profiles.Request) attack.Attempt {
@@ -459,7 +459,7 @@ func TestAllocations(t *testing.T) {
 		req := compile(t, tr, r)
 		l := tr.Lease()
 		var a attack.Attempt
-		for path, do := range map[string]func(*Request, *attack.Attempt){"pool": tr.Do, "lease": l.Do} {
+		for path, do := range map[string]func(attack.Request, *attack.Attempt){"pool": tr.Do, "lease": l.Do} {
 			do(req, &a)
 			n := testing.AllocsPerRun(200, func() {
 				a.Request++

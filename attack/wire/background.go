@@ -87,7 +87,7 @@ func (b *background) report(a attack.Attempt) {
 }
 
 // linger takes over a connection until it is closed.
-func (b *background) linger(c *conn, why lingering) {
+func (b *background) linger(c *Conn, why lingering) {
 	b.mu.Lock()
 	if b.flushed {
 		b.mu.Unlock()
@@ -96,7 +96,7 @@ func (b *background) linger(c *conn, why lingering) {
 	}
 	first := b.lingers[why].head == nil
 	b.push(c, why)
-	var over *conn
+	var over *Conn
 	if b.lingered[why] > lingerMax {
 		over = b.lingers[why].head
 		b.remove(over)
@@ -114,20 +114,20 @@ func (b *background) linger(c *conn, why lingering) {
 }
 
 // push lists a connection. The lock is held, also for remove.
-func (b *background) push(c *conn, why lingering) {
+func (b *background) push(c *Conn, why lingering) {
 	c.lingering = why
 	c.until = b.t.clock() + lingerTime[why]
 	b.lingers[why].push(c)
 	b.lingered[why]++
 }
 
-func (b *background) remove(c *conn) {
+func (b *background) remove(c *Conn) {
 	b.lingers[c.lingering].remove(c)
 	b.lingered[c.lingering]--
 }
 
 // settle closes a lingering connection if what it lingers for has happened.
-func (b *background) settle(c *conn) {
+func (b *background) settle(c *Conn) {
 	b.mu.Lock()
 	if !c.listed || c.state.Load() != stateLinger {
 		b.mu.Unlock()
@@ -162,7 +162,7 @@ func (b *background) flush() {
 
 // expire closes what has lingered until now.
 func (b *background) expire(now time.Duration) {
-	var over []*conn
+	var over []*Conn
 	b.mu.Lock()
 	for i := range b.lingers {
 		for c := b.lingers[i].head; c != nil && c.until <= now; c = b.lingers[i].head {
@@ -259,7 +259,7 @@ func (b *background) expireIdle(now time.Duration) {
 		return
 	}
 	for c := b.t.pool.expired(math.MaxInt, now-limit); c != nil; c = b.t.pool.expired(math.MaxInt, now-limit) {
-		b.t.retire(c, destroyed)
+		b.t.retire(c, Destroyed)
 	}
 	b.t.streams.expire(now - limit)
 }
@@ -300,12 +300,12 @@ func (b *background) keepHeld(now time.Duration) {
 	if now >= b.retryAt {
 		b.retryAt = notYet
 		for b.dialing < dials {
-			h2 := b.t.h2.Load()
-			if h2 && !b.t.streams.admit(b.held) || !h2 && !b.t.pool.admit(b.held) {
+			multi := b.t.multi.Load()
+			if multi && !b.t.streams.admit(b.held) || !multi && !b.t.pool.admit(b.held) {
 				break
 			}
 			b.dialing++
-			b.dialers.Go(func() { b.dialHeld(h2) })
+			b.dialers.Go(func() { b.dialHeld(multi) })
 		}
 	}
 	keep := b.held
@@ -314,7 +314,7 @@ func (b *background) keepHeld(now time.Duration) {
 	}
 	b.mu.Unlock()
 	for c := b.t.pool.expired(keep, notYet); c != nil; c = b.t.pool.expired(keep, notYet) {
-		b.t.retire(c, destroyed)
+		b.t.retire(c, Destroyed)
 	}
 	b.t.streams.trim(keep)
 }
@@ -328,7 +328,7 @@ func (b *background) unwelcome() {
 }
 
 // dialHeld opens one connection to hold.
-func (b *background) dialHeld(h2 bool) {
+func (b *background) dialHeld(multi bool) {
 	t := b.t
 	var a attack.Attempt
 	a.Target = t.cfg.Target
@@ -345,20 +345,20 @@ func (b *background) dialHeld(h2 bool) {
 		b.mu.Unlock()
 	}
 	switch {
-	case h2 && c == nil:
+	case multi && c == nil:
 		t.streams.gone()
-	case h2 && c.h2 == nil: // one instance of many that does not speak it
+	case multi && c.mux == nil: // one instance of many that does not speak it
 		t.streams.gone()
-		t.retire(c, destroyed)
-	case h2:
+		t.retire(c, Destroyed)
+	case multi:
 		c.unused = true
-		t.streams.adopt(c.h2, false, true)
+		t.streams.adopt(c.mux, false, true)
 	case c == nil:
 		t.pool.gone()
-	case c.h2 != nil: // the first connection: the target speaks HTTP/2
+	case c.mux != nil: // the first connection: the target's protocol is multiplexed
 		t.pool.gone()
 		c.unused = true
-		t.streams.adopt(c.h2, false, false)
+		t.streams.adopt(c.mux, false, false)
 	default:
 		c.pooled, c.unused = true, true
 		t.watch(c)

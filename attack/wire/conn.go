@@ -23,15 +23,16 @@ const (
 	stateLinger               // the background's, until it is closed
 )
 
-// conn is one connection. It is a net.Conn for TLS and HTTP/2: its reads and
-// writes end at the attempt's deadline.
-type conn struct {
-	t     *Transport
-	id    uint64
-	sock  *socket
-	tls   *tls.Conn // nil: plain
-	h2    *h2conn   // nil: HTTP/1
-	lease *Lease    // the slot that it belongs to
+// Conn is one connection, as an exchanger sees it: see [Session] for whose it is
+// at what time.
+type Conn struct {
+	t      *Transport
+	id     uint64
+	sock   *socket
+	tls    *tls.Conn // nil: plain
+	serial Session   // nil: none, or multiplexed
+	mux    *muxed    // nil: one attempt at a time
+	lease  *Lease    // the slot that it belongs to
 
 	pooled  bool // belongs to the pool
 	unused  bool // opened to be held, and no attempt has been made on it
@@ -56,18 +57,9 @@ type conn struct {
 	// time limit rather than one an attempt.
 	deadline atomic.Int64
 	armed    atomic.Int64
-	sockErr  atomic.Pointer[error] // last error of the socket under TLS and HTTP/2
+	sockErr  atomic.Pointer[error] // last error of the socket, as raw noted it
 
-	buf     []byte // input: buf[r:w] is not consumed
-	r, w    int
-	out     []byte   // the request as it is sent
-	encoded *Request // what out holds, nil: nothing that may be used again
-	closes  bool     // the request asks to close
-	body    []byte   // a rendered template
-	chunks  []byte   // the same in chunks
-	rx      response // the response being read
-
-	prev, next *conn // in the pool, or lingering
+	prev, next *Conn // in the pool, or lingering
 	listed     bool
 	until      time.Duration // it lingers at most
 	lingering  lingering
@@ -76,19 +68,22 @@ type conn struct {
 // notYet is the time of what has not happened.
 const notYet = time.Duration(math.MinInt64)
 
-// readBufferSize is the size of a connection's input buffer; it grows for longer
-// header lines, up to maxHeadSize, and shrinks again.
-const readBufferSize = 4 << 10
-
-func (c *conn) begin(deadline time.Duration) {
+func (c *Conn) begin(deadline time.Duration) {
 	c.deadline.Store(int64(deadline))
 	if armed := c.armed.Load(); armed == 0 || armed > int64(deadline) {
 		_ = c.arm() // an error shows when it is read or written
 	}
 }
 
+// serve makes one attempt over a connection that is the caller's.
+func (c *Conn) serve(r attack.Request, a *attack.Attempt, deadline time.Duration) Outcome {
+	c.begin(deadline)
+	c.unused = false
+	return c.serial.Do(r, a)
+}
+
 // arm sets the socket's deadline to the attempt's.
-func (c *conn) arm() error {
+func (c *Conn) arm() error {
 	var at time.Time
 	deadline := time.Duration(c.deadline.Load())
 	if deadline != never {
@@ -103,43 +98,66 @@ func (c *conn) arm() error {
 }
 
 // interrupt ends reads and writes under way.
-func (c *conn) interrupt() { c.sock.SetDeadline(time.Unix(1, 0)) }
+func (c *Conn) interrupt() { c.sock.SetDeadline(time.Unix(1, 0)) }
 
 // again reports whether an error is only the socket's deadline, set for an
 // earlier attempt, which is then moved.
-func (c *conn) again(err error) bool {
+func (c *Conn) again(err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.t.aborted.Load() || int64(c.t.clock()) >= c.deadline.Load() {
 		return false
 	}
 	return c.arm() == nil
 }
 
-// Read implements net.Conn for TLS and HTTP/2.
-func (c *conn) Read(p []byte) (int, error) {
+// raw is the bare connection as TLS and multiplexed protocols use it: a net.Conn
+// whose reads and writes end at the connection's deadline, and that keeps the
+// socket's own error.
+type raw struct{ c *Conn }
+
+// Read implements net.Conn.
+func (r raw) Read(p []byte) (int, error) {
 	for {
-		n, err := c.sock.Read(p)
-		if err != nil && c.again(err) {
+		n, err := r.c.sock.Read(p)
+		if err != nil && r.c.again(err) {
 			continue
 		}
-		return n, c.note(err)
+		return n, r.c.note(err)
 	}
 }
 
-// Write implements net.Conn for TLS and HTTP/2, and writes what exchange left.
-func (c *conn) Write(p []byte) (int, error) {
+// Write implements net.Conn.
+func (r raw) Write(p []byte) (int, error) {
 	written := 0
 	for {
-		n, err := c.sock.Write(p[written:])
+		n, err := r.c.sock.Write(p[written:])
 		written += n
-		if err != nil && c.again(err) {
+		if err != nil && r.c.again(err) {
 			continue
 		}
-		return written, c.note(err)
+		return written, r.c.note(err)
 	}
 }
 
+// Close implements net.Conn: the transport closes the socket, later.
+func (r raw) Close() error { return nil }
+
+// LocalAddr implements net.Conn.
+func (r raw) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(r.c.local) }
+
+// RemoteAddr implements net.Conn.
+func (r raw) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(r.c.remote) }
+
+// SetDeadline implements net.Conn; deadlines are the attempt's.
+func (r raw) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements net.Conn; deadlines are the attempt's.
+func (r raw) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline implements net.Conn; deadlines are the attempt's.
+func (r raw) SetWriteDeadline(time.Time) error { return nil }
+
 // note keeps an error of the socket, a reset rather than what follows it.
-func (c *conn) note(err error) error {
+func (c *Conn) note(err error) error {
 	if err != nil {
 		if old := c.sockErr.Load(); old == nil || !isReset(*old) {
 			c.sockErr.Store(&err)
@@ -151,38 +169,19 @@ func (c *conn) note(err error) error {
 	return err
 }
 
-// Close implements net.Conn: the transport closes the socket, later.
-func (c *conn) Close() error {
-	if c.h2 != nil {
-		c.h2.s.dead(c.h2)
-	}
-	return nil
-}
-
-// LocalAddr implements net.Conn.
-func (c *conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
-
-// RemoteAddr implements net.Conn.
-func (c *conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
-
-// SetDeadline implements net.Conn; deadlines are the attempt's.
-func (c *conn) SetDeadline(time.Time) error { return nil }
-
-// SetReadDeadline implements net.Conn; deadlines are the attempt's.
-func (c *conn) SetReadDeadline(time.Time) error { return nil }
-
-// SetWriteDeadline implements net.Conn; deadlines are the attempt's.
-func (c *conn) SetWriteDeadline(time.Time) error { return nil }
-
-// close closes the socket and gives the buffers back.
-func (c *conn) close() {
+// close closes the socket and ends the session.
+func (c *Conn) close() {
 	c.sock.Close()
-	putBuffer(c.buf)
-	c.buf = nil
+	switch {
+	case c.mux != nil:
+		c.mux.session.Close()
+	case c.serial != nil:
+		c.serial.Close()
+	}
 }
 
 // goodbye tells a TLS peer that nothing follows, if that can be written at once.
-func (c *conn) goodbye() {
+func (c *Conn) goodbye() {
 	c.deadline.Store(int64(c.t.clock() + 10*time.Millisecond))
 	if c.arm() == nil {
 		_ = c.tls.CloseWrite() // a courtesy
@@ -190,16 +189,16 @@ func (c *conn) goodbye() {
 }
 
 // claimReset reports whether the caller is the first to report the RST.
-func (c *conn) claimReset() bool { return !c.wasReset.Swap(true) }
+func (c *Conn) claimReset() bool { return !c.wasReset.Swap(true) }
 
 // peerFinned reports whether the peer has closed its side.
-func (c *conn) peerFinned() bool {
+func (c *Conn) peerFinned() bool {
 	what, _ := c.sock.fate()
 	return what == finned
 }
 
 // describe fills in the connection state of an attempt.
-func (c *conn) describe(a *attack.Attempt, now time.Duration) {
+func (c *Conn) describe(a *attack.Attempt, now time.Duration) {
 	a.Conn = attack.Conn{
 		ID: c.id, Reused: c.served > 0, Served: c.served, Age: now - c.opened,
 		Local: c.local, Remote: c.remote, RemoteIndex: c.remoteIndex,
@@ -211,7 +210,7 @@ func (c *conn) describe(a *attack.Attempt, now time.Duration) {
 
 // stale reports whether the connection was idle for longer than the profile
 // allows.
-func (c *conn) stale(now time.Duration) bool {
+func (c *Conn) stale(now time.Duration) bool {
 	limit := c.t.cfg.Client.IdleTimeout
 	return limit > 0 && c.idleSince != notYet && now-c.idleSince > limit
 }
@@ -220,7 +219,7 @@ func (c *conn) stale(now time.Duration) bool {
 // which would be taken for the answer, and where idle connections are not
 // watched for a close. The look costs a system call, so under closed-loop load
 // only every 16th use pays for it.
-func (c *conn) clean(now time.Duration) bool {
+func (c *Conn) clean(now time.Duration) bool {
 	if c.watched && now-c.idleSince < time.Millisecond && c.served%16 != 0 {
 		return true
 	}
@@ -239,29 +238,9 @@ func (c *conn) clean(now time.Duration) bool {
 	return true
 }
 
-// fail ends an attempt with an error of its connection.
-func (c *conn) fail(a *attack.Attempt, phase attack.Phase, err error) outcome {
-	a.Phase = phase
-	a.End = c.t.clock()
-	c.describe(a, a.End)
-	a.Fault, a.Detail = c.faultOf(err)
-	a.Info = c.sock.info()
-	switch a.Fault {
-	case attack.Timeout, attack.Unreachable:
-		c.gaveUp = !errors.Is(err, os.ErrDeadlineExceeded)
-		return destroyed
-	case attack.Canceled:
-		return destroyed
-	}
-	c.takeReset(a, err)
-	if a.Fault == attack.EOF && !a.WireReset {
-		return halfShut
-	}
-	return destroyed
-}
-
-// takeReset sets WireReset if a RST was seen and nobody reported it.
-func (c *conn) takeReset(a *attack.Attempt, err error) {
+// TakeReset sets WireReset of an attempt if the error or the socket shows a RST
+// that has not been reported, which it then has: see [Transport].
+func (c *Conn) TakeReset(a *attack.Attempt, err error) {
 	seen := isReset(err)
 	if !seen && !c.gaveUp {
 		what, _ := c.sock.fate()
@@ -272,9 +251,13 @@ func (c *conn) takeReset(a *attack.Attempt, err error) {
 	}
 }
 
-// faultOf returns the fault of an error of a read or write, and what the protocol
+// FaultOf returns the fault of an error of a read or write, and what the protocol
 // said of it. Over TLS the socket's own error counts, not what TLS made of it.
-func (c *conn) faultOf(err error) (attack.Fault, attack.Detail) {
+func (c *Conn) FaultOf(err error) (attack.Fault, attack.Detail) {
+	var own Failed
+	if errors.As(err, &own) {
+		return own.Fault, own.Detail
+	}
 	if p := c.sockErr.Load(); p != nil && c.tls != nil {
 		err = *p
 	} else if c.tls != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errProtocol) {
@@ -287,9 +270,9 @@ func (c *conn) faultOf(err error) (attack.Fault, attack.Detail) {
 }
 
 // tlsOver returns what a TLS handshake goes over.
-func tlsOver(c *conn) net.Conn {
+func tlsOver(c *Conn) net.Conn {
 	if c.tls != nil {
 		return c.tls
 	}
-	return c
+	return raw{c}
 }

@@ -48,6 +48,7 @@ func newDialer(t *Transport) (*dialer, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.NextProtos = t.ex.Protocols()
 		d.tls = c
 	}
 	if p := t.base.proxy; p != nil && p.Scheme == "https" {
@@ -61,14 +62,6 @@ func clientTLS(c profiles.Client, server string) (*tls.Config, error) {
 	out := &tls.Config{ServerName: server, InsecureSkipVerify: c.TLS.SkipVerify}
 	if c.TLS.ServerName != "" {
 		out.ServerName = c.TLS.ServerName
-	}
-	switch c.Protocol {
-	case profiles.ProtocolHTTP1:
-		out.NextProtos = []string{"http/1.1"}
-	case profiles.ProtocolHTTP2:
-		out.NextProtos = []string{"h2"}
-	default:
-		out.NextProtos = []string{"h2", "http/1.1"}
 	}
 	if c.TLS.CAFile != "" {
 		pem, err := os.ReadFile(c.TLS.CAFile)
@@ -92,7 +85,7 @@ func clientTLS(c profiles.Client, server string) (*tls.Config, error) {
 
 // dial opens a connection for an attempt; nil when a says why not. The
 // connection is busy, and HTTP/2 if that is what was agreed on.
-func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *conn {
+func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *Conn {
 	t := d.t
 	t.dials.Add(1)
 	t.open.Add(1)
@@ -116,7 +109,7 @@ func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *conn {
 }
 
 // open connects a socket.
-func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *conn {
+func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
 	t := d.t
 	var addr netip.AddrPort
 	if t.base.socket == "" {
@@ -155,7 +148,7 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *conn {
 }
 
 // connect opens a socket and waits until it is connected.
-func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.Duration) (*conn, error) {
+func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.Duration) (*Conn, error) {
 	t := d.t
 	index := d.remotes.index(addr)
 	a.Conn = attack.Conn{Remote: addr, RemoteIndex: index}
@@ -163,7 +156,7 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{t: t, sock: s, remote: addr, remoteIndex: index, opened: t.clock(), idleSince: notYet}
+	c := &Conn{t: t, sock: s, remote: addr, remoteIndex: index, opened: t.clock(), idleSince: notYet}
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -210,7 +203,7 @@ func (d *dialer) local(remote netip.Addr) netip.Addr {
 }
 
 // tunnel has a proxy connect to the target.
-func (d *dialer) tunnel(c *conn, a *attack.Attempt) bool {
+func (d *dialer) tunnel(c *Conn, a *attack.Attempt) bool {
 	tg := d.t.base
 	if d.proxyTLS != nil && !d.secure(c, a, d.proxyTLS) {
 		return false
@@ -222,18 +215,14 @@ func (d *dialer) tunnel(c *conn, a *attack.Attempt) bool {
 	if tg.proxyAuth != "" {
 		req += "Proxy-Authorization: " + tg.proxyAuth + "\r\n"
 	}
-	var rw io.ReadWriter = c
-	if c.tls != nil {
-		rw = c.tls
-	}
-	if _, err := rw.Write([]byte(req + "\r\n")); err != nil {
-		c.fail(a, attack.PhaseDial, err)
+	if _, err := c.Write([]byte(req + "\r\n")); err != nil {
+		c.Fail(a, attack.PhaseDial, err)
 		return false
 	}
 	// The response has no body when the tunnel stands, and the connection ends
 	// when it does not: nothing is lost in the reader, for the target's server
 	// does not speak first.
-	br := bufio.NewReaderSize(io.LimitReader(rw, maxHeadSize), readBufferSize)
+	br := bufio.NewReaderSize(io.LimitReader(c, maxHeadSize), readBufferSize)
 	resp, err := http.ReadResponse(br, &http.Request{Method: "CONNECT"})
 	switch {
 	case err != nil:
@@ -242,52 +231,69 @@ func (d *dialer) tunnel(c *conn, a *attack.Attempt) bool {
 		} else if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			err = malformed(attack.ProxyRefused)
 		}
-		c.fail(a, attack.PhaseDial, err)
+		c.Fail(a, attack.PhaseDial, err)
 	case resp.StatusCode/100 != 2:
-		c.fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
+		c.Fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
 		a.Fault, a.Status = attack.Status, uint16(resp.StatusCode)
 	case br.Buffered() > 0:
-		c.fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
+		c.Fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
 	default:
 		return true
 	}
 	return false
 }
 
-// handshake secures the connection and starts HTTP/2 where it is spoken.
-func (d *dialer) handshake(c *conn, a *attack.Attempt) bool {
+// handshake secures the connection and begins to speak the target's protocol.
+func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	t := d.t
+	agreed := ""
 	if d.tls != nil {
 		if !d.secure(c, a, d.tls) {
 			return false
 		}
-		agreed := c.tls.ConnectionState().NegotiatedProtocol
-		if agreed != "h2" {
-			if t.cfg.Client.Protocol == profiles.ProtocolHTTP2 {
-				c.fail(a, attack.PhaseTLS, malformed(attack.WrongProtocol))
-				return false
-			}
-			t.agreed.Store(true)
-			return true
-		}
-	} else if t.cfg.Client.Protocol != profiles.ProtocolH2C {
+		agreed = c.tls.ConnectionState().NegotiatedProtocol
+	}
+	h := &muxed{c: c, s: &t.streams}
+	c.mux = h // its reader may be done before Start is
+	session, err := t.ex.Start(c, agreed)
+	multi, ok := session.(Multiplexed)
+	if err != nil || !ok {
+		c.mux = nil
+	}
+	switch {
+	case errors.Is(err, ErrAgreed):
+		c.Fail(a, attack.PhaseTLS, err)
+		return false
+	case err != nil:
+		c.Fail(a, attack.PhaseWrite, err)
+		return false
+	case !ok:
+		c.serial = session
+		t.agreed.Store(true)
 		return true
 	}
-	t.h2.Store(true)
+	h.session = multi
+	c.deadline.Store(int64(never)) // attempts have their own; the connection has none
+	if err := c.arm(); err != nil {
+		c.Fail(a, attack.PhaseDial, err)
+		multi.Shut()
+		return false
+	}
+	t.multi.Store(true)
 	t.agreed.Store(true)
-	return t.streams.start(c, a)
+	return true
 }
 
 // secure makes a TLS handshake over the connection, or inside the one that it
 // has with a proxy.
-func (d *dialer) secure(c *conn, a *attack.Attempt, cfg *tls.Config) bool {
+func (d *dialer) secure(c *Conn, a *attack.Attempt, cfg *tls.Config) bool {
 	over := tlsOver(c)
 	next := tls.Client(over, cfg)
 	if err := next.Handshake(); err != nil {
 		if c.tls == nil {
 			c.tls = next // an error is judged as one of TLS
 		}
-		c.fail(a, attack.PhaseTLS, err)
+		c.Fail(a, attack.PhaseTLS, err)
 		if a.Fault == attack.Protocol {
 			a.Fault = attack.TLS
 		}

@@ -6,16 +6,41 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 )
 
 // expectTime is how long a request that expects 100 Continue waits for it before
 // it sends its body all the same (RFC 9110 §10.1.1).
 const expectTime = time.Second
 
-// roundTrip makes one HTTP/1.1 attempt over the connection.
-func (c *conn) roundTrip(r *Request, a *attack.Attempt, deadline time.Duration) outcome {
-	c.begin(deadline)
-	c.unused = false
+// readBufferSize is the size of a connection's input buffer; it grows for longer
+// header lines, up to maxHeadSize, and shrinks again.
+const readBufferSize = 4 << 10
+
+// http1 speaks HTTP/1.1 on one connection.
+type http1 struct {
+	*Conn
+	expect profiles.StatusSet // the statuses that are no failure; empty: all
+
+	buf     []byte // input: buf[r:w] is not consumed
+	r, w    int
+	out     []byte   // the request as it is sent
+	encoded *Request // what out holds, nil: nothing that may be used again
+	closes  bool     // the request asks to close
+	body    []byte   // a rendered template
+	chunks  []byte   // the same in chunks
+	rx      response // the response being read
+}
+
+// Close gives the buffer back.
+func (c *http1) Close() {
+	putBuffer(c.buf)
+	c.buf = nil
+}
+
+// Do makes one attempt.
+func (c *http1) Do(req attack.Request, a *attack.Attempt) Outcome {
+	r := req.(*Request)
 	if c.buf == nil {
 		c.buf = getBuffer()
 	}
@@ -23,64 +48,33 @@ func (c *conn) roundTrip(r *Request, a *attack.Attempt, deadline time.Duration) 
 	c.rx.reset(r.method == "HEAD")
 	c.closes = r.close
 	rest := r.encodeFor(c, a)
-	if phase, err := c.sendHead(rest == nil); err != nil {
-		return c.answerBehind(a, phase, err)
-	}
-	if rest != nil {
-		return c.sendBody(r, rest, a)
-	}
-	return c.receive(a, nil)
-}
-
-// sendHead writes the output. When that is the whole request it also waits, over
-// plain TCP, for the first bytes of the answer (see socket.exchange).
-func (c *conn) sendHead(whole bool) (attack.Phase, error) {
-	if c.tls != nil {
-		_, err := c.tls.Write(c.out)
-		return attack.PhaseWrite, err
-	}
-	if !whole {
-		_, err := c.Write(c.out)
-		return attack.PhaseWrite, err
-	}
-	for {
-		rest, n, err := c.sock.exchange(c.out, c.buf)
+	if rest == nil {
+		n, phase, err := c.Exchange(c.out, c.buf)
 		c.w = n
-		if err == nil && len(rest) > 0 {
-			_, err = c.Write(rest)
-			return attack.PhaseWrite, err
+		if err != nil {
+			return c.answerBehind(a, phase, err)
 		}
-		if err == nil {
-			return attack.PhaseAwait, nil
-		}
-		if len(rest) == len(c.out) && c.again(err) {
-			continue // the deadline was an earlier attempt's: nothing is sent
-		}
-		switch {
-		case len(rest) > 0:
-			return attack.PhaseWrite, err
-		case errors.Is(err, io.EOF):
-			return attack.PhaseAwait, err
-		case c.again(err):
-			return attack.PhaseAwait, nil // receive goes on
-		}
-		return attack.PhaseAwait, err
+		return c.receive(a, nil)
 	}
+	if _, err := c.Write(c.out); err != nil {
+		return c.answerBehind(a, attack.PhaseWrite, err)
+	}
+	return c.sendBody(r, rest, a)
 }
 
 // answerBehind ends an attempt whose request could not be written, or that met
 // the end of the connection: an answer that came before it is still there.
-func (c *conn) answerBehind(a *attack.Attempt, phase attack.Phase, err error) outcome {
-	if phase == attack.PhaseWrite && (isReset(err) || Classify(err) == attack.BrokenPipe) && c.tls == nil {
+func (c *http1) answerBehind(a *attack.Attempt, phase attack.Phase, err error) Outcome {
+	if phase == attack.PhaseWrite && (isReset(err) || Classify(err) == attack.BrokenPipe) && !c.Secure() {
 		c.readStatus(a)
 	}
-	return c.fail(a, phase, err)
+	return c.Fail(a, phase, err)
 }
 
 // readStatus reads the status of an answer that has arrived, if there is one.
-func (c *conn) readStatus(a *attack.Attempt) {
+func (c *http1) readStatus(a *attack.Attempt) {
 	for !c.rx.inBody() && c.rx.state != rxDone {
-		if waiting, err := c.sock.peek(); !waiting || err != nil {
+		if waiting, err := c.Waiting(); !waiting || err != nil {
 			return
 		}
 		if c.fill() != nil {
@@ -97,12 +91,12 @@ func (c *conn) readStatus(a *attack.Attempt) {
 
 // receive reads and discards the response. sent, when not nil, tells whether the
 // request's body is still being written.
-func (c *conn) receive(a *attack.Attempt, sent *bodyWriter) outcome {
+func (c *http1) receive(a *attack.Attempt, sent *bodyWriter) Outcome {
 	for {
 		n, err := c.rx.feed(c.buf[c.r:c.w])
 		c.r += n
 		if err != nil {
-			return c.fail(a, c.rxPhase(a, sent), err)
+			return c.Fail(a, c.rxPhase(a, sent), err)
 		}
 		if c.rx.state == rxDone {
 			return c.complete(a, sent)
@@ -116,13 +110,13 @@ func (c *conn) receive(a *attack.Attempt, sent *bodyWriter) outcome {
 			return c.complete(a, sent)
 		}
 		if err != nil {
-			return c.fail(a, c.rxPhase(a, sent), err)
+			return c.Fail(a, c.rxPhase(a, sent), err)
 		}
 	}
 }
 
 // rxPhase returns how far the attempt is.
-func (c *conn) rxPhase(a *attack.Attempt, sent *bodyWriter) attack.Phase {
+func (c *http1) rxPhase(a *attack.Attempt, sent *bodyWriter) attack.Phase {
 	switch {
 	case c.rx.inBody():
 		a.Status = uint16(c.rx.status)
@@ -134,32 +128,30 @@ func (c *conn) rxPhase(a *attack.Attempt, sent *bodyWriter) attack.Phase {
 }
 
 // complete ends an attempt with a complete response.
-func (c *conn) complete(a *attack.Attempt, sent *bodyWriter) outcome {
-	a.End = c.t.clock()
-	a.Phase, a.Fault = attack.PhaseDone, attack.None
+func (c *http1) complete(a *attack.Attempt, sent *bodyWriter) Outcome {
+	a.Fault = attack.None
 	a.Status = uint16(c.rx.status)
-	c.describe(a, a.End)
-	if expect := c.t.cfg.Profile.Expect; len(expect) > 0 && !expect.Contains(c.rx.status) {
+	if c.r < c.w { // more than its length says
+		return c.Fail(a, attack.PhaseBody, malformed(attack.MalformedLength))
+	}
+	c.Succeed(a)
+	if len(c.expect) > 0 && !c.expect.Contains(c.rx.status) {
 		a.Fault = attack.Status
 	}
-	if c.r < c.w { // more than its length says
-		return c.fail(a, attack.PhaseBody, malformed(attack.MalformedLength))
-	}
-	c.served++
 	if len(c.buf) > readBufferSize {
 		c.buf = getBuffer()
 	}
 	if sent != nil && !sent.finishing() {
-		return halfShut // an early answer: the rest of the body is not sent
+		return HalfShut // an early answer: the rest of the body is not sent
 	}
 	if c.rx.closes || c.closes {
-		return hangUp
+		return HangUp
 	}
-	return keep
+	return Keep
 }
 
 // fill reads more input behind what is not consumed.
-func (c *conn) fill() error {
+func (c *http1) fill() error {
 	if c.r > 0 {
 		c.w = copy(c.buf, c.buf[c.r:c.w])
 		c.r = 0
@@ -171,46 +163,15 @@ func (c *conn) fill() error {
 		putBuffer(c.buf)
 		c.buf = grown
 	}
-	n, err := c.recv(c.buf[c.w:])
+	n, err := c.Read(c.buf[c.w:])
 	c.w += n
 	return err
 }
 
-// discard reads at most max bytes of body and throws them away.
-func (c *conn) discard(most int64) error {
+// discard reads at most that many bytes of body and throws them away.
+func (c *http1) discard(most int64) error {
 	c.r, c.w = 0, 0
-	var n int
-	var err error
-	if c.tls != nil {
-		n, err = c.tls.Read(c.buf[:min(int64(len(c.buf)), most)])
-	} else {
-		for {
-			n, err = c.sock.discard(int(min(most, 1<<20)), c.buf)
-			if err == nil || !c.again(err) {
-				break
-			}
-		}
-	}
+	n, err := c.Discard(most, c.buf)
 	c.rx.skip(int64(n))
-	if n > 0 && errors.Is(err, io.EOF) {
-		return nil // it comes again
-	}
 	return err
-}
-
-// recv reads what there is.
-func (c *conn) recv(p []byte) (int, error) {
-	if c.tls != nil {
-		n, err := c.tls.Read(p)
-		if n > 0 && errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return n, err
-	}
-	for {
-		n, err := c.sock.Read(p)
-		if err == nil || !c.again(err) {
-			return n, err
-		}
-	}
 }

@@ -5,79 +5,98 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http2"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 )
 
-// doStream makes one HTTP/2 attempt.
-func (t *Transport) doStream(r *Request, a *attack.Attempt, deadline time.Duration) {
-	s := &t.streams
-	if t.aborted.Load() {
-		a.Fault = attack.Canceled
-		t.end(a)
-		return
-	}
-	h, counted, fault := s.take(a.Start, deadline)
-	if fault != attack.None {
-		a.Fault = fault
-		t.end(a)
-		return
-	}
-	if h == nil {
-		c := t.dialer.dial(a, deadline)
-		if c == nil || c.h2 == nil {
-			if counted {
-				s.gone()
-			}
-			if c == nil {
-				t.end(a)
-				return
-			}
-			t.retire(c, c.roundTrip(r, a, deadline)) // one instance of many without HTTP/2
-			return
-		}
-		h = c.h2
-		s.adopt(h, true, counted)
-	}
-	t.doStreamOn(h, r, a, deadline)
+// http2Session speaks HTTP/2 on one connection, through the library.
+type http2Session struct {
+	c      *Conn
+	expect profiles.StatusSet
+	cc     *http2.ClientConn
+	resets peerResets
 }
 
-// doStreamOn makes an attempt on a connection on which it has a place.
-func (t *Transport) doStreamOn(h *h2conn, r *Request, a *attack.Attempt, deadline time.Duration) {
-	phase, err := h.roundTrip(r, a, deadline)
-	a.End = t.clock()
-	a.Phase = phase
-	s := &t.streams
-	s.mu.Lock()
-	h.c.describe(a, a.End)
-	if err == nil {
-		h.c.served++
+// http2Link is the connection as the library sees it: closing it ends the
+// connection's use, not yet the socket.
+type http2Link struct {
+	net.Conn
+	c *Conn
+}
+
+func (l *http2Link) Close() error {
+	l.c.Ended(nil)
+	return nil
+}
+
+// startHTTP2 begins to speak HTTP/2.
+func startHTTP2(c *Conn, expect profiles.StatusSet) (*http2Session, error) {
+	s := &http2Session{c: c, expect: expect}
+	tr := &http2.Transport{
+		DisableCompression: true,
+		MaxHeaderListSize:  maxHeadSize,
+		CountError:         s.resets.count,
 	}
-	s.mu.Unlock()
-	switch {
-	case err != nil:
-		h.fail(a, err)
-	default:
-		if expect := t.cfg.Profile.Expect; len(expect) > 0 && !expect.Contains(int(a.Status)) {
+	var err error
+	s.cc, err = tr.NewClientConn(&http2Link{Conn: tlsOver(c), c: c})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Room implements [Multiplexed].
+func (s *http2Session) Room() int {
+	if !s.cc.CanTakeNewRequest() {
+		return 0
+	}
+	if most := int(s.cc.State().MaxConcurrentStreams); most != 0 {
+		return most
+	}
+	return assumedStreams
+}
+
+// Closing implements [Multiplexed].
+func (s *http2Session) Closing() bool { return s.cc.State().Closing }
+
+// Shut implements [Multiplexed].
+func (s *http2Session) Shut() { s.cc.Close() }
+
+// Close implements [Session].
+func (s *http2Session) Close() {}
+
+// Do makes one attempt on a stream.
+func (s *http2Session) Do(req attack.Request, a *attack.Attempt) Outcome {
+	r := req.(*Request)
+	phase, err := s.roundTrip(r, a)
+	if err != nil {
+		s.fail(a, phase, err)
+	} else {
+		s.c.Succeed(a)
+		if len(s.expect) > 0 && !s.expect.Contains(int(a.Status)) {
 			a.Fault = attack.Status
 		}
 	}
-	s.release(h, r.close || s.closeMode())
+	if r.close {
+		return HangUp
+	}
+	return Keep
 }
 
 // roundTrip sends a request on a stream and reads the response away.
-func (h *h2conn) roundTrip(r *Request, a *attack.Attempt, deadline time.Duration) (attack.Phase, error) {
-	t := h.c.t
+func (s *http2Session) roundTrip(r *Request, a *attack.Attempt) (attack.Phase, error) {
+	t := s.c.t
 	ctx, cancel := t.ctx, context.CancelFunc(func() {})
-	if deadline != never {
+	if deadline := s.c.DeadlineOf(a); deadline != Never {
 		ctx, cancel = context.WithTimeout(ctx, deadline-t.clock())
 	}
 	defer cancel()
@@ -85,7 +104,7 @@ func (h *h2conn) roundTrip(r *Request, a *attack.Attempt, deadline time.Duration
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) },
 	})
-	resp, err := h.cc.RoundTrip(r.stream(ctx, t.cfg.RunID, a))
+	resp, err := s.cc.RoundTrip(r.stream(ctx, t.cfg.RunID, a))
 	if err != nil {
 		if wrote.Load() {
 			return attack.PhaseAwait, err
@@ -138,9 +157,12 @@ func (r *Request) stream(ctx context.Context, id attack.RunID, a *attack.Attempt
 	return req.WithContext(ctx)
 }
 
-// fail classifies the error of a stream.
-func (h *h2conn) fail(a *attack.Attempt, err error) {
-	c, t := h.c, h.c.t
+// fail ends an attempt with the error of a stream.
+func (s *http2Session) fail(a *attack.Attempt, phase attack.Phase, err error) {
+	c, t := s.c, s.c.t
+	a.Phase = phase
+	a.End = t.clock()
+	c.describeServed(a, false)
 	a.Info = c.sock.info()
 	var (
 		stream http2.StreamError
@@ -159,7 +181,7 @@ func (h *h2conn) fail(a *attack.Attempt, err error) {
 		a.Fault = attack.HTTP2GoAway
 	case errors.As(err, &stream):
 		// The library also has stream errors for what it takes offence at.
-		if a.Fault = attack.Protocol; h.resets.meet(stream.Code) {
+		if a.Fault = attack.Protocol; s.resets.meet(stream.Code) {
 			a.Fault = attack.HTTP2Reset
 		}
 	case errors.As(err, &broken):
@@ -170,14 +192,17 @@ func (h *h2conn) fail(a *attack.Attempt, err error) {
 		}
 		// The library's own errors: for a stream that a GOAWAY left out, and for
 		// a connection that ended.
-		if h.cc.State().Closing {
+		if s.cc.State().Closing {
 			a.Fault = attack.HTTP2GoAway
 		} else if sockErr != nil {
 			a.Fault = Classify(*sockErr)
 		}
 	}
+	if a.Fault == attack.HTTP2Reset || a.Fault == attack.HTTP2GoAway || a.Fault == attack.Protocol {
+		a.Detail = DetailOf(err)
+	}
 	if sockErr != nil && Classify(*sockErr) != attack.Timeout {
-		c.takeReset(a, *sockErr)
+		c.TakeReset(a, *sockErr)
 	}
 }
 

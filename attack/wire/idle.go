@@ -169,7 +169,7 @@ func (s *IdleSweep) silent() bool {
 type idleSweeper struct {
 	cfg       IdleConfig
 	transport *Transport
-	request   *Request
+	request   attack.Request
 
 	mu   sync.Mutex
 	seen map[uint64]attack.Attempt // ends of idle connections, by connection

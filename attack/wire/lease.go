@@ -9,11 +9,11 @@ import (
 
 // Lease is one connection slot of its own: attempts over it open its connection
 // when there is none and keep it for the next. It is not counted against
-// Client.Connections. One goroutine uses it at a time. Over HTTP/2 a lease shares
+// Client.Connections. One goroutine uses it at a time. Over a multiplexed protocol a lease shares
 // the transport's connections.
 type Lease struct {
 	t *Transport
-	c *conn // nil: none; it may have been lost since
+	c *Conn // nil: none; it may have been lost since
 
 	since atomic.Int64 // when the connection became idle plus one, 0 while it is not
 	total atomic.Int64 // idle time before, ns
@@ -29,9 +29,9 @@ func (t *Transport) Lease() *Lease {
 }
 
 // Do is [Transport.Do] over the slot's connection.
-func (l *Lease) Do(r *Request, a *attack.Attempt) {
+func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 	t := l.t
-	if t.h2.Load() {
+	if t.multi.Load() {
 		t.Do(r, a)
 		return
 	}
@@ -47,9 +47,9 @@ func (l *Lease) Do(r *Request, a *attack.Attempt) {
 			t.end(a)
 			return
 		}
-		if c.h2 != nil {
-			t.streams.adopt(c.h2, true, false)
-			t.doStreamOn(c.h2, r, a, deadline)
+		if c.mux != nil {
+			t.streams.adopt(c.mux, true, false)
+			t.streams.doOn(c.mux, r, a)
 			return
 		}
 		if !t.pool.closeMode() {
@@ -57,8 +57,8 @@ func (l *Lease) Do(r *Request, a *attack.Attempt) {
 			t.watch(c)
 		}
 	}
-	how := c.roundTrip(r, a, deadline)
-	if how == keep && c.lease != nil {
+	how := c.serve(r, a, deadline)
+	if how == Keep && c.lease != nil {
 		l.putBack(c)
 		return
 	}
@@ -67,7 +67,7 @@ func (l *Lease) Do(r *Request, a *attack.Attempt) {
 }
 
 // claim takes the slot's connection if it may still serve.
-func (l *Lease) claim(now time.Duration) *conn {
+func (l *Lease) claim(now time.Duration) *Conn {
 	c := l.c
 	if c == nil {
 		return nil
@@ -76,7 +76,7 @@ func (l *Lease) claim(now time.Duration) *conn {
 		l.endIdle()
 		switch {
 		case c.stale(now):
-			l.t.retire(c, destroyed)
+			l.t.retire(c, Destroyed)
 		case c.clean(now):
 			return c
 		default:
@@ -88,7 +88,7 @@ func (l *Lease) claim(now time.Duration) *conn {
 }
 
 // putBack makes the connection idle.
-func (l *Lease) putBack(c *conn) {
+func (l *Lease) putBack(c *Conn) {
 	c.idleSince = l.t.clock()
 	l.since.Store(int64(c.idleSince) + 1)
 	c.state.Store(stateIdle)
@@ -115,7 +115,7 @@ func (l *Lease) Close() {
 	t := l.t
 	if c := l.c; c != nil && c.state.CompareAndSwap(stateIdle, stateLost) {
 		l.endIdle()
-		t.retire(c, hangUp) // a RST may be on its way behind the last response
+		t.retire(c, HangUp) // a RST may be on its way behind the last response
 	}
 	l.c = nil
 	t.mu.Lock()

@@ -43,7 +43,7 @@ func (p *pool) mayOpen() bool { return p.closeMode() || p.open < p.allowed() }
 
 // take returns an idle connection, now busy; or nil and no fault when the caller
 // is to open one.
-func (p *pool) take(now, deadline time.Duration) (*conn, attack.Fault) {
+func (p *pool) take(now, deadline time.Duration) (*Conn, attack.Fault) {
 	if p.t.aborted.Load() {
 		return nil, attack.Canceled
 	}
@@ -95,7 +95,7 @@ func (p *pool) take(now, deadline time.Duration) (*conn, attack.Fault) {
 }
 
 // remove takes a connection off the idle list.
-func (p *pool) remove(c *conn, now time.Duration) {
+func (p *pool) remove(c *Conn, now time.Duration) {
 	p.idle.remove(c)
 	p.idleNow--
 	p.idleStart -= c.idleSince
@@ -103,13 +103,13 @@ func (p *pool) remove(c *conn, now time.Duration) {
 }
 
 // put gives a connection that may serve again to whoever waits, or makes it idle.
-func (p *pool) put(c *conn) {
+func (p *pool) put(c *Conn) {
 	now := p.t.clock()
 	c.idleSince = now
 	p.mu.Lock()
 	if p.open > p.allowed() || p.t.aborted.Load() { // Hold was lowered
 		p.mu.Unlock()
-		p.t.retire(c, destroyed)
+		p.t.retire(c, Destroyed)
 		return
 	}
 	if w := p.waiting.pop(); w != nil {
@@ -138,7 +138,7 @@ func (p *pool) wake() {
 }
 
 // unlink takes a claimed connection off the idle list, if it is on it.
-func (p *pool) unlink(c *conn) {
+func (p *pool) unlink(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.listed {
@@ -181,7 +181,7 @@ func (p *pool) admit(n int) bool {
 
 // expired claims the connection that was idle the longest, if it is one too many
 // for n, or idle since before the given time.
-func (p *pool) expired(n int, before time.Duration) *conn {
+func (p *pool) expired(n int, before time.Duration) *Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := p.idle.head; c != nil; c = c.next {
@@ -208,7 +208,7 @@ func (p *pool) oldest() (time.Duration, bool) {
 
 // sweep looks at the idle connections that are not watched, and returns those,
 // claimed, that something happened to.
-func (p *pool) sweep() (lost []*conn) {
+func (p *pool) sweep() (lost []*Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := p.idle.head; c != nil; c = c.next {
@@ -231,9 +231,9 @@ func (p *pool) idleStats(now time.Duration) (int64, time.Duration) {
 }
 
 // connList is a list of idle connections, the longest idle first.
-type connList struct{ head, tail *conn }
+type connList struct{ head, tail *Conn }
 
-func (l *connList) push(c *conn) {
+func (l *connList) push(c *Conn) {
 	c.prev, c.next, c.listed = l.tail, nil, true
 	if l.tail != nil {
 		l.tail.next = c
@@ -243,7 +243,7 @@ func (l *connList) push(c *conn) {
 	l.tail = c
 }
 
-func (l *connList) remove(c *conn) {
+func (l *connList) remove(c *Conn) {
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
@@ -259,8 +259,8 @@ func (l *connList) remove(c *conn) {
 
 // waiter is an attempt that waits for a connection.
 type waiter struct {
-	conn       *conn // set before ready; nil: open one
-	stream     *h2conn
+	conn       *Conn // set before ready; nil: open one
+	stream     *muxed
 	ready      chan struct{}
 	timer      *time.Timer
 	prev, next *waiter
@@ -280,7 +280,7 @@ func (w *waiter) free() {
 	waiters.Put(w)
 }
 
-func (w *waiter) serve(c *conn) {
+func (w *waiter) serve(c *Conn) {
 	w.conn = c
 	w.ready <- struct{}{}
 }

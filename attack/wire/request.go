@@ -51,11 +51,11 @@ type Request struct {
 	payload []byte // the body without chunks
 }
 
-// Compile encodes a request of the target. Headers of the profile replace those
+// compile encodes a request of the target. Headers of the profile replace those
 // that rampload sends by itself: Host, User-Agent, X-Transaction-Id, traceparent
 // and the Authorization of the URL. Content-Length and Transfer-Encoding follow
 // from the body. The body file is read now.
-func (t *Transport) Compile(r profiles.Request) (*Request, error) {
+func (t *Transport) compile(r profiles.Request) (*Request, error) {
 	out := &Request{method: r.Method}
 	if out.method == "" {
 		out.method = "GET"
@@ -272,8 +272,8 @@ func (r *Request) setStream(tg *target, uri string, all headers) error {
 // encodeFor puts the request of an attempt into the connection's output, with
 // its body if that is small, and returns what of the body remains to be sent. An
 // expecting request goes without its body.
-func (r *Request) encodeFor(c *conn, a *attack.Attempt) (rest []byte) {
-	id := c.t.cfg.RunID
+func (r *Request) encodeFor(c *http1, a *attack.Attempt) (rest []byte) {
+	id := c.RunID()
 	if r.fixed() {
 		if c.encoded != r {
 			c.out = append(append(c.out[:0], r.head...), r.body...)

@@ -2,19 +2,9 @@ package wire
 
 import "github.com/rampload/rampload/attack"
 
-// outcome says what becomes of a connection after an attempt.
-type outcome uint8
-
-const (
-	keep      outcome = iota // it may serve again
-	hangUp                   // complete, to be closed: the peer closes too
-	halfShut                 // the peer sent a FIN or wants no more: a RST may follow
-	destroyed                // of no more use
-)
-
 // release gives a connection back after an attempt.
-func (t *Transport) release(c *conn, how outcome) {
-	if how == keep && c.pooled {
+func (t *Transport) release(c *Conn, how Outcome) {
+	if how == Keep && c.pooled {
 		t.pool.put(c)
 		return
 	}
@@ -40,12 +30,12 @@ func (t *Transport) hup(id uint64) {
 // recheck ends a connection that has just become idle, if something happened to
 // it while it was busy, or if it came back after Abort: whoever made that happen
 // may have passed by before it was idle.
-func (t *Transport) recheck(c *conn) {
+func (t *Transport) recheck(c *Conn) {
 	switch {
 	case t.aborted.Load():
 		if c.state.CompareAndSwap(stateIdle, stateLost) {
 			t.unlink(c)
-			t.retire(c, destroyed)
+			t.retire(c, Destroyed)
 		}
 	case c.hup.Load():
 		if c.state.CompareAndSwap(stateIdle, stateLost) {
@@ -56,7 +46,7 @@ func (t *Transport) recheck(c *conn) {
 
 // watch has the watcher look at an idle connection; where that fails the sweep
 // and the look before reuse remain.
-func (t *Transport) watch(c *conn) {
+func (t *Transport) watch(c *Conn) {
 	if c.watched {
 		return
 	}
@@ -67,7 +57,7 @@ func (t *Transport) watch(c *conn) {
 
 // lost ends an idle connection that the caller has claimed, if something
 // happened to it; a false alarm puts it back.
-func (t *Transport) lost(c *conn) {
+func (t *Transport) lost(c *Conn) {
 	t.unlink(c)
 	c.hup.Store(false)
 	what, err := c.sock.fate()
@@ -81,21 +71,21 @@ func (t *Transport) lost(c *conn) {
 	switch {
 	case c.spoiled:
 		t.bg.report(t.idleReport(c, attack.Protocol))
-		t.retire(c, destroyed)
+		t.retire(c, Destroyed)
 	case what == finned:
 		c.idleEOF, c.finnedAt = true, t.clock()
-		t.retire(c, halfShut)
+		t.retire(c, HalfShut)
 	case what == failed:
 		c.gaveUp = true
 		t.bg.report(t.idleReport(c, Classify(err)))
-		t.retire(c, destroyed)
+		t.retire(c, Destroyed)
 	default:
-		t.retire(c, destroyed)
+		t.retire(c, Destroyed)
 	}
 }
 
 // unlink takes a connection that went idle out of its pool or lease.
-func (t *Transport) unlink(c *conn) {
+func (t *Transport) unlink(c *Conn) {
 	if c.lease != nil {
 		c.lease.endIdle()
 	} else if c.pooled {
@@ -105,19 +95,19 @@ func (t *Transport) unlink(c *conn) {
 
 // retire ends the use of a connection. The caller owns it: no attempt is in
 // flight and it is not idle.
-func (t *Transport) retire(c *conn, how outcome) {
+func (t *Transport) retire(c *Conn, how Outcome) {
 	c.state.Store(stateLinger)
 	t.open.Add(-1)
 	if c.pooled {
 		t.pool.gone()
 	}
 	switch how {
-	case hangUp:
+	case HangUp:
 		if what, _ := c.sock.fate(); what == alive {
 			t.bg.linger(c, lingerBriefly)
 			return
 		}
-	case halfShut:
+	case HalfShut:
 		t.watch(c)
 		t.bg.linger(c, lingerReset)
 		return
@@ -126,7 +116,7 @@ func (t *Transport) retire(c *conn, how outcome) {
 }
 
 // bury closes a connection, after a last look for a RST.
-func (t *Transport) bury(c *conn) {
+func (t *Transport) bury(c *Conn) {
 	if !c.gaveUp {
 		what, _ := c.sock.fate()
 		switch {
@@ -145,7 +135,7 @@ func (t *Transport) bury(c *conn) {
 }
 
 // forget ends the record of a connection.
-func (t *Transport) forget(c *conn) {
+func (t *Transport) forget(c *Conn) {
 	t.mu.Lock()
 	delete(t.conns, c.id)
 	if len(t.conns) == 0 {
@@ -155,7 +145,7 @@ func (t *Transport) forget(c *conn) {
 }
 
 // idleReport is an event on a connection without an attempt.
-func (t *Transport) idleReport(c *conn, fault attack.Fault) attack.Attempt {
+func (t *Transport) idleReport(c *Conn, fault attack.Fault) attack.Attempt {
 	now := t.clock()
 	if fault == attack.EOF && c.idleEOF {
 		now = c.finnedAt // not when the wait for a RST behind it was over

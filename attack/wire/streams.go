@@ -3,45 +3,28 @@ package wire
 import (
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/rampload/rampload/attack"
 )
 
-// h2conn is a connection that speaks HTTP/2.
-type h2conn struct {
-	c  *conn
-	s  *streams
-	cc *http2.ClientConn
-
-	resets peerResets
+// muxed is a connection with a multiplexed session.
+type muxed struct {
+	c       *Conn
+	s       *streams
+	session Multiplexed // set before it is adopted
 
 	// Guarded by streams.mu.
 	inUse int  // attempts on it
 	taken bool // adopted
 	over  bool // takes no new attempts
-	ended bool // the library has closed it
+	ended bool // its reader is done
 	idle  bool // since c.idleSince
 }
 
-// h2link is the connection as the library sees it: closing it ends the
-// connection's use, not yet the socket.
-type h2link struct {
-	net.Conn
-	h *h2conn
-}
-
-func (l *h2link) Close() error {
-	l.h.s.dead(l.h)
-	return nil
-}
-
-// streams holds the HTTP/2 connections of a transport. An attempt takes the first
+// streams holds the multiplexed connections of a transport. An attempt takes the first
 // that has room for a stream, a new connection only when none has.
 type streams struct {
 	t     *Transport
@@ -49,9 +32,9 @@ type streams struct {
 	held  atomic.Int64
 
 	mu      sync.Mutex
-	conns   []*h2conn // that take attempts
-	next    int       // of conns, in turn while connections are held
-	open    int       // conns, and those being opened or ending
+	conns   []*muxed // that take attempts
+	next    int      // of conns, in turn while connections are held
+	open    int      // conns, and those being opened or ending
 	dialing int
 	waiting waiterList
 
@@ -76,36 +59,48 @@ func (s *streams) allowed() int {
 	return s.limit
 }
 
-// start makes a connection speak HTTP/2; false when a says why not.
-func (s *streams) start(c *conn, a *attack.Attempt) bool {
-	h := &h2conn{c: c, s: s}
-	c.deadline.Store(int64(never)) // attempts have their own; the connection has none
-	if err := c.arm(); err != nil {
-		c.fail(a, attack.PhaseDial, err)
-		return false
+// do makes an attempt on a connection that has room.
+func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration) {
+	t := s.t
+	if t.aborted.Load() {
+		a.Fault = attack.Canceled
+		t.end(a)
+		return
 	}
-	tr := &http2.Transport{
-		DisableCompression: true,
-		MaxHeaderListSize:  maxHeadSize,
-		CountError:         h.resets.count,
+	h, counted, fault := s.take(a.Start, deadline)
+	if fault != attack.None {
+		a.Fault = fault
+		t.end(a)
+		return
 	}
-	over := tlsOver(c)
-	c.h2 = h
-	cc, err := tr.NewClientConn(&h2link{Conn: over, h: h})
-	if err != nil {
-		c.h2 = nil
-		c.fail(a, attack.PhaseWrite, err)
-		return false
+	if h == nil {
+		c := t.dialer.dial(a, deadline)
+		if c == nil || c.mux == nil {
+			if counted {
+				s.gone()
+			}
+			if c == nil {
+				t.end(a)
+				return
+			}
+			t.retire(c, c.serve(r, a, deadline)) // one instance of many that is not multiplexed
+			return
+		}
+		h = c.mux
+		s.adopt(h, true, counted)
 	}
-	s.mu.Lock()
-	h.cc = cc
-	s.mu.Unlock()
-	return true
+	s.doOn(h, r, a)
+}
+
+// doOn makes an attempt on a connection on which it has a place.
+func (s *streams) doOn(h *muxed, r attack.Request, a *attack.Attempt) {
+	how := h.session.Do(r, a)
+	s.release(h, how != Keep || s.closeMode())
 }
 
 // take returns a connection with a place for an attempt; or none and no fault
 // when the caller is to open one, which counted says is counted.
-func (s *streams) take(now, deadline time.Duration) (h *h2conn, counted bool, fault attack.Fault) {
+func (s *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fault attack.Fault) {
 	if s.closeMode() {
 		return nil, false, attack.None
 	}
@@ -150,7 +145,7 @@ func (s *streams) mayDial() bool {
 }
 
 // reserve finds a connection with room for a stream and takes it.
-func (s *streams) reserve(now time.Duration) *h2conn {
+func (s *streams) reserve(now time.Duration) *muxed {
 	first := 0
 	if s.held.Load() > 0 {
 		first = s.next
@@ -165,15 +160,8 @@ func (s *streams) reserve(now time.Duration) *h2conn {
 	return nil
 }
 
-func (s *streams) reserveOn(h *h2conn, now time.Duration) bool {
-	if h.over || !h.cc.CanTakeNewRequest() {
-		return false
-	}
-	most := int(h.cc.State().MaxConcurrentStreams)
-	if most == 0 {
-		most = assumedStreams
-	}
-	if h.inUse >= most {
+func (s *streams) reserveOn(h *muxed, now time.Duration) bool {
+	if h.over || h.inUse >= h.session.Room() {
 		return false
 	}
 	if h.inUse == 0 {
@@ -184,14 +172,14 @@ func (s *streams) reserveOn(h *h2conn, now time.Duration) bool {
 	return true
 }
 
-func (s *streams) beginIdle(h *h2conn) {
+func (s *streams) beginIdle(h *muxed) {
 	h.c.idleSince = s.t.clock()
 	h.idle = true
 	s.idleNow++
 	s.idleStart += h.c.idleSince
 }
 
-func (s *streams) endIdle(h *h2conn, now time.Duration) {
+func (s *streams) endIdle(h *muxed, now time.Duration) {
 	if h.idle {
 		h.idle = false
 		s.idleNow--
@@ -202,7 +190,7 @@ func (s *streams) endIdle(h *h2conn, now time.Duration) {
 
 // adopt takes over a new connection, with a place for the attempt that opened it
 // if use is set.
-func (s *streams) adopt(h *h2conn, use, counted bool) {
+func (s *streams) adopt(h *muxed, use, counted bool) {
 	s.mu.Lock()
 	if counted {
 		s.dialing--
@@ -233,7 +221,7 @@ func (s *streams) adopt(h *h2conn, use, counted bool) {
 }
 
 // serve gives places on a connection to those who wait. The lock is held.
-func (s *streams) serve(h *h2conn) {
+func (s *streams) serve(h *muxed) {
 	for s.waiting.head != nil && s.reserveOn(h, s.t.clock()) {
 		w := s.waiting.pop()
 		w.stream = h
@@ -242,10 +230,10 @@ func (s *streams) serve(h *h2conn) {
 }
 
 // release ends an attempt on a connection.
-func (s *streams) release(h *h2conn, hangUp bool) {
+func (s *streams) release(h *muxed, hangUp bool) {
 	s.mu.Lock()
 	h.inUse--
-	if !h.over && (hangUp || h.cc.State().Closing) {
+	if !h.over && (hangUp || h.session.Closing()) {
 		s.drop(h) // after a GOAWAY it serves out what it has
 	}
 	over := h.over
@@ -266,7 +254,7 @@ func (s *streams) release(h *h2conn, hangUp bool) {
 }
 
 // drop takes a connection out of those that take attempts. The lock is held.
-func (s *streams) drop(h *h2conn) {
+func (s *streams) drop(h *muxed) {
 	h.over = true
 	for i, other := range s.conns {
 		if other == h {
@@ -276,8 +264,17 @@ func (s *streams) drop(h *h2conn) {
 	}
 }
 
-// dead is told that the library closed a connection.
-func (s *streams) dead(h *h2conn) {
+// changed gives the places that a connection has now to those who wait.
+func (s *streams) changed(h *muxed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.taken && !h.over {
+		s.serve(h)
+	}
+}
+
+// dead is told that the reader of a connection is done.
+func (s *streams) dead(h *muxed) {
 	s.mu.Lock()
 	if h.ended {
 		s.mu.Unlock()
@@ -297,16 +294,16 @@ func (s *streams) dead(h *h2conn) {
 }
 
 // shut closes a connection.
-func (h *h2conn) shut() { h.cc.Close() }
+func (h *muxed) shut() { h.session.Shut() }
 
-// finish ends a connection that the library has closed and no attempt uses.
-func (s *streams) finish(h *h2conn) {
-	how := hangUp
+// finish ends a connection whose reader is done and that no attempt uses.
+func (s *streams) finish(h *muxed) {
+	how := HangUp
 	if p := h.c.sockErr.Load(); p != nil {
-		how = destroyed
+		how = Destroyed
 		switch f := Classify(*p); {
 		case f == attack.EOF:
-			how = halfShut
+			how = HalfShut
 		case f == attack.Timeout && !s.t.aborted.Load(), f == attack.Unreachable:
 			h.c.gaveUp = true
 		}
@@ -368,7 +365,7 @@ func (s *streams) admit(n int) bool {
 
 // expire closes connections that are idle since before a time.
 func (s *streams) expire(before time.Duration) {
-	s.shutIdle(func(h *h2conn) bool { return h.c.idleSince < before })
+	s.shutIdle(func(h *muxed) bool { return h.c.idleSince < before })
 }
 
 // trim closes idle connections beyond n.
@@ -377,14 +374,14 @@ func (s *streams) trim(n int) {
 	s.mu.Lock()
 	over = s.open - n
 	s.mu.Unlock()
-	s.shutIdle(func(*h2conn) bool {
+	s.shutIdle(func(*muxed) bool {
 		over--
 		return over >= 0
 	})
 }
 
-func (s *streams) shutIdle(which func(*h2conn) bool) {
-	var out []*h2conn
+func (s *streams) shutIdle(which func(*muxed) bool) {
+	var out []*muxed
 	s.mu.Lock()
 	for _, h := range s.conns {
 		if h.idle && which(h) {

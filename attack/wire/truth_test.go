@@ -111,11 +111,11 @@ func open(t *testing.T, cfg Config, r profiles.Request) (*Transport, *Request) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tr.Close() })
-	req, err := tr.Compile(r)
+	compiled, err := tr.Compile(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tr, req
+	return tr, compiled.(*Request)
 }
 
 // TestEveryResetCounted holds what the transport reports against what the

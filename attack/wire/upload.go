@@ -39,7 +39,7 @@ func (b *bodyWriter) finishing() bool {
 
 // sendBody sends what of a request follows its head, and receives the response,
 // which may come first.
-func (c *conn) sendBody(r *Request, body []byte, a *attack.Attempt) outcome {
+func (c *http1) sendBody(r *Request, body []byte, a *attack.Attempt) Outcome {
 	if r.expect {
 		whole := time.Duration(c.deadline.Load())
 		c.begin(min(whole, c.t.clock()+expectTime))
@@ -50,13 +50,13 @@ func (c *conn) sendBody(r *Request, body []byte, a *attack.Attempt) outcome {
 		case err != nil && errors.Is(err, os.ErrDeadlineExceeded) && !c.t.aborted.Load() && c.t.clock() < whole:
 			// No word: the body goes all the same.
 		case err != nil:
-			return c.fail(a, attack.PhaseAwait, err)
+			return c.Fail(a, attack.PhaseAwait, err)
 		case !c.rx.continued:
 			// The final answer: the body is not sent, so the connection cannot
 			// serve again.
 			how := c.receive(a, nil)
-			if how == keep {
-				how = hangUp
+			if how == Keep {
+				how = HangUp
 			}
 			return how
 		}
@@ -64,16 +64,11 @@ func (c *conn) sendBody(r *Request, body []byte, a *attack.Attempt) outcome {
 	sent := &bodyWriter{done: make(chan struct{})}
 	go func() {
 		defer close(sent.done)
-		if c.tls != nil {
-			_, sent.err = c.tls.Write(body)
-		} else {
-			_, sent.err = c.Write(body)
-		}
+		_, sent.err = c.Write(body)
 	}()
 	how := c.receive(a, sent)
 	if !sent.finished() {
-		c.deadline.Store(int64(c.t.clock())) // the writer has no more time
-		c.interrupt()
+		c.Interrupt(0) // the writer has no more time
 		<-sent.done
 		how = c.settleUpload(a, sent, how)
 	}
@@ -81,7 +76,7 @@ func (c *conn) sendBody(r *Request, body []byte, a *attack.Attempt) outcome {
 }
 
 // awaitContinue waits for 100 Continue or the head of a final response.
-func (c *conn) awaitContinue() error {
+func (c *http1) awaitContinue() error {
 	for {
 		n, err := c.rx.feed(c.buf[c.r:c.w])
 		c.r += n
@@ -96,17 +91,17 @@ func (c *conn) awaitContinue() error {
 
 // settleUpload judges an attempt whose body was not sent whole. What the writer
 // met is the cause when the reader saw only the end that came of it.
-func (c *conn) settleUpload(a *attack.Attempt, sent *bodyWriter, how outcome) outcome {
+func (c *http1) settleUpload(a *attack.Attempt, sent *bodyWriter, how Outcome) Outcome {
 	if sent.err == nil || errors.Is(sent.err, os.ErrDeadlineExceeded) {
 		return how // interrupted by us, after the attempt had ended
 	}
-	fault, detail := c.faultOf(sent.err)
+	fault, detail := c.FaultOf(sent.err)
 	if a.Phase == attack.PhaseDone && a.Fault == attack.None || a.Fault == attack.EOF || a.Fault == attack.Status {
 		a.Fault, a.Detail, a.Phase = fault, detail, attack.PhaseWrite
-		a.Info = c.sock.info()
+		a.Info = c.Info()
 	}
 	if fault == attack.Reset || fault == attack.BrokenPipe {
-		c.takeReset(a, sent.err)
+		c.TakeReset(a, sent.err)
 	}
-	return destroyed
+	return Destroyed
 }

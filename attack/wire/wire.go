@@ -35,6 +35,8 @@ type Config struct {
 	// Proxy finds the proxy of a target, nil for none. It is asked once, and only
 	// with Client.Proxy. Nil: HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 	Proxy func(*url.URL) (*url.URL, error)
+	// Exchange makes the protocol that is spoken. Nil: HTTP, as Client.Protocol says.
+	Exchange func(Target) (Exchanger, error)
 }
 
 // Stats are the connections of a transport.
@@ -70,9 +72,10 @@ type Transport struct {
 	watcher *watcher
 	bg      *background
 	pool    pool
-	streams streams     // the HTTP/2 connections
-	h2      atomic.Bool // the target speaks HTTP/2
-	agreed  atomic.Bool // which HTTP it speaks is known
+	streams streams // the multiplexed connections
+	ex      Exchanger
+	multi   atomic.Bool // the target's protocol is multiplexed
+	agreed  atomic.Bool // whether it is is known
 
 	dials    atomic.Uint64
 	open     atomic.Int64
@@ -85,7 +88,7 @@ type Transport struct {
 	cancel   context.CancelFunc
 
 	mu     sync.Mutex
-	conns  map[uint64]*conn // all that are open
+	conns  map[uint64]*Conn // all that are open
 	leases map[*Lease]struct{}
 	leased time.Duration // idle time of connections that closed leases had
 	lastID uint64
@@ -105,7 +108,7 @@ func New(cfg Config) (*Transport, error) {
 		cfg: cfg, clock: cfg.Clock, timeout: cfg.Client.Timeout,
 		quit:   make(chan struct{}),
 		drain:  make(chan struct{}),
-		conns:  make(map[uint64]*conn),
+		conns:  make(map[uint64]*Conn),
 		leases: make(map[*Lease]struct{}),
 		lastID: uint64(cfg.Target) << 48, // ids are unique in a run
 	}
@@ -115,13 +118,16 @@ func New(cfg Config) (*Transport, error) {
 	if t.base, err = newTarget(cfg); err != nil {
 		return nil, err
 	}
+	if t.ex, err = t.exchanger(); err != nil {
+		return nil, err
+	}
 	if t.dialer, err = newDialer(t); err != nil {
 		return nil, err
 	}
 	t.pool.init(t, cfg.Client.Connections)
 	t.streams.init(t, cfg.Client.Connections)
 	t.agreed.Store(!t.base.tls)
-	t.h2.Store(cfg.Client.Protocol == profiles.ProtocolHTTP2 || cfg.Client.Protocol == profiles.ProtocolH2C)
+	t.multi.Store(cfg.Client.Protocol == profiles.ProtocolHTTP2 || cfg.Client.Protocol == profiles.ProtocolH2C)
 	if t.watcher, err = newWatcher(); err != nil {
 		return nil, fmt.Errorf("watch idle connections: %w", err)
 	}
@@ -130,6 +136,25 @@ func New(cfg Config) (*Transport, error) {
 	go t.bg.run()
 	return t, nil
 }
+
+// exchanger makes the protocol.
+func (t *Transport) exchanger() (Exchanger, error) {
+	if t.cfg.Exchange == nil {
+		return newHTTP(t)
+	}
+	tg := t.base
+	target := Target{
+		Profile: t.cfg.Profile, Client: t.cfg.Client, RunID: t.cfg.RunID, TLS: tg.tls, Authority: tg.header,
+		Prefix: tg.prefix, Authorization: tg.user, Origin: tg.origin,
+	}
+	if tg.origin != "" {
+		target.ProxyAuth = tg.proxyAuth
+	}
+	return t.cfg.Exchange(target)
+}
+
+// Compile implements [attack.Client]: see [Exchanger].
+func (t *Transport) Compile(r profiles.Request) (attack.Request, error) { return t.ex.Compile(r) }
 
 // Do sends one attempt and waits for its end. It waits for a connection of the
 // pool or opens one (always, and for this attempt alone, when Client.Connections
@@ -142,10 +167,10 @@ func New(cfg Config) (*Transport, error) {
 // from it; an attempt that got no connection in time is a timeout in phase dial.
 // A status outside Profile.Expect is Fault Status in PhaseDone. The connection's
 // state is taken when the attempt ends. Do never sends a request twice.
-func (t *Transport) Do(r *Request, a *attack.Attempt) {
+func (t *Transport) Do(r attack.Request, a *attack.Attempt) {
 	deadline := t.begin(a)
-	if t.h2.Load() {
-		t.doStream(r, a, deadline)
+	if t.multi.Load() {
+		t.streams.do(r, a, deadline)
 		return
 	}
 	c := t.acquire(a, deadline)
@@ -153,12 +178,12 @@ func (t *Transport) Do(r *Request, a *attack.Attempt) {
 		t.end(a)
 		return
 	}
-	if c.h2 != nil {
-		t.streams.adopt(c.h2, true, false)
-		t.doStreamOn(c.h2, r, a, deadline)
+	if c.mux != nil {
+		t.streams.adopt(c.mux, true, false)
+		t.streams.doOn(c.mux, r, a)
 		return
 	}
-	how := c.roundTrip(r, a, deadline)
+	how := c.serve(r, a, deadline)
 	t.release(c, how)
 }
 
@@ -180,7 +205,7 @@ const never = time.Duration(1<<63 - 1)
 func (t *Transport) end(a *attack.Attempt) { a.End = t.clock() }
 
 // acquire returns a connection for an attempt, or nil when a says why not.
-func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *conn {
+func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
 	if t.pool.closeMode() {
 		if t.aborted.Load() {
 			a.Fault = attack.Canceled
@@ -199,7 +224,7 @@ func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *conn {
 				t.pool.gone()
 				return nil
 			}
-			if c.h2 != nil {
+			if c.mux != nil {
 				t.pool.gone()
 				return c
 			}
@@ -209,7 +234,7 @@ func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *conn {
 		}
 		switch {
 		case c.stale(a.Start):
-			t.retire(c, destroyed)
+			t.retire(c, Destroyed)
 		case c.clean(a.Start):
 			return c
 		default:
@@ -278,18 +303,18 @@ func (t *Transport) Close() error {
 		return nil
 	}
 	t.closed = true
-	all := make([]*conn, 0, len(t.conns))
+	all := make([]*Conn, 0, len(t.conns))
 	for _, c := range t.conns {
 		all = append(all, c)
 	}
 	t.mu.Unlock()
 	for _, c := range all {
-		if c.h2 != nil {
-			c.h2.shut()
+		if c.mux != nil {
+			c.mux.shut()
 		} else if c.state.CompareAndSwap(stateIdle, stateLost) {
 			t.unlink(c)
 			c.idleEOF = c.idleEOF || c.peerFinned()
-			t.retire(c, destroyed)
+			t.retire(c, Destroyed)
 		}
 	}
 	t.bg.flush()
