@@ -234,8 +234,10 @@ func (r Resource) Label() string {
 // Finding is one conclusion.
 type Finding struct {
 	Target     string     `json:"target"`
-	Verdict    string     `json:"verdict"` // healthy, explains, ambiguous, unexplained, inconclusive, generator-limited
-	Cause      string     `json:"cause"`   // a key of the cause catalogue
+	Verdict    string     `json:"verdict"`             // healthy, explains, ambiguous, unexplained, inconclusive, generator-limited
+	Cause      string     `json:"cause"`               // a key of the cause catalogue
+	Tier       Tier       `json:"tier,omitempty"`      // where the cause lives, as far as it is known; empty: it is not
+	Mechanism  Mechanism  `json:"mechanism,omitempty"` // what happened there, as far as it is known
 	Host       string     `json:"host,omitempty"`
 	Process    string     `json:"process,omitempty"`
 	PID        int        `json:"pid,omitempty"`
@@ -324,3 +326,31 @@ type Windows struct {
 	IntervalMS float64               `json:"interval_ms"`
 	Columns    map[string][]*float64 `json:"columns"`
 }
+
+// Tier is where a cause lives.
+type Tier string
+
+// The tiers, from the generator inwards.
+const (
+	TierClient   Tier = "client"
+	TierPath     Tier = "path"
+	TierProxy    Tier = "proxy"
+	TierServer   Tier = "server"
+	TierUpstream Tier = "upstream" // any hop behind the first
+)
+
+// Mechanism is what happened at the cause.
+type Mechanism string
+
+// The mechanisms.
+const (
+	MechanismExhausted Mechanism = "exhausted"
+	MechanismDied      Mechanism = "died"
+	MechanismPolicy    Mechanism = "policy"
+	MechanismIdle      Mechanism = "idle"
+	MechanismLoss      Mechanism = "loss"
+	MechanismBug       Mechanism = "bug"
+	MechanismSlow      Mechanism = "slow"
+	MechanismTLS       Mechanism = "tls"
+	MechanismDNS       Mechanism = "dns"
+)

@@ -101,7 +101,7 @@ func findings(result diagnose.Result) []report.Finding {
 	out := make([]report.Finding, 0, len(result.Findings))
 	for _, f := range result.Findings {
 		row := report.Finding{
-			Target: f.Target, Verdict: string(f.Verdict), Cause: f.Cause, Host: f.Host, Process: f.Process,
+			Target: f.Target, Verdict: string(f.Verdict), Cause: f.Cause, Tier: f.Tier, Mechanism: f.Mechanism, Host: f.Host, Process: f.Process,
 			PID: int(f.PID), Resource: f.Resource, Confidence: finite(f.Confidence), Summary: f.Summary,
 			Evidence: []report.Evidence{}, RuledOut: []report.RuledOut{}, Advice: append([]string{}, f.Advice...),
 		}

@@ -18,7 +18,11 @@ import (
 // The order is that of trust: first what the generator could not do, then where
 // faults begin, then what ran out when, then which of the possible causes fits
 // both, and last the words.
-func Analyze(log *runlog.Log) Result {
+func Analyze(log *runlog.Log) Result { return AnalyzeWithout(log, nil) }
+
+// AnalyzeWithout is Analyze with a catalogue that lacks the causes for which without
+// holds: what is said of a fault that nobody foresaw is measured so.
+func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 	a := evidence.NewRun(log)
 	out := Result{Generator: a.Generator()}
 	saturation.ReadResources(a)
@@ -35,7 +39,7 @@ func Analyze(log *runlog.Log) Result {
 	a.LimitGenerator(&out.Generator, cases)
 	ranked := make([]*causes.Investigation, len(cases))
 	for i, c := range cases {
-		ranked[i] = &causes.Investigation{Case: c}
+		ranked[i] = &causes.Investigation{Case: c, Without: without}
 		ranked[i].Rank()
 	}
 	out.Findings = causes.Findings(a, ranked, out.Generator)

@@ -12,125 +12,6 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// advice says what to check or change for a cause, with the value seen and,
-// where it can be computed, the value needed.
-func (c *Investigation) advice(h *hypothesis) []string {
-	switch key := strings.TrimPrefix(h.cause, "upstream-"); key {
-	case "server-file-descriptors", "file-descriptors", "proxy-file-descriptors":
-		return c.fileAdvice(h)
-	case "server-connection-limit", "connection-limit":
-		return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
-	case "listen-backlog":
-		return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
-	case "syn-backlog":
-		return []string{
-			c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog"),
-			"leave net.ipv4.tcp_syncookies at 1: then a full queue turns nobody away",
-		}
-	case "server-memory-oom", "memory-oom":
-		return c.memoryAdvice(h)
-	case "server-cpu-shedding", "cpu-shedding":
-		return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
-	case "server-threads", "threads":
-		raise := c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")
-		if g, ok := c.leak(h); ok {
-			return []string{"find what starts threads or processes that do not end: " + c.leaks(h, g), raise}
-		}
-		return []string{raise}
-	case "client-timeout":
-		slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", words.WordSeconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
-		if c.Onset.Status == evidence.Found {
-			slow = fmt.Sprintf("answers get slow from %s on", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))
-			if load := c.Onset.Constant; load > 0 {
-				slow = fmt.Sprintf("answers get slow after %s at a constant %s", words.WordSeconds(c.Onset.At.Value), c.Run.LoadText(load, c.Onset.At.Value))
-			}
-		}
-		if h.hop.Index > 0 {
-			limit = "the proxy's time limit (504)"
-		}
-		why := fmt.Sprintf("find why %s: %s only shows it", slow, limit)
-		if c.processorBound(h) {
-			why = fmt.Sprintf("give the service more processor (quota, cores, instances) or make requests cheaper: %s for lack of it, and %s only shows it", slow, limit)
-		}
-		return []string{
-			why,
-			"give the service a deadline below the callers' and let it refuse early what it cannot finish",
-		}
-	case "bandwidth-send-timeout":
-		return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}
-	case "application-abort":
-		return []string{
-			"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",
-			"search its code for SO_LINGER 0, for handlers that panic or abort, and for sockets closed before the response is written",
-		}
-	case "early-response-unread-body":
-		return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
-	case "process-crash":
-		name, at := c.deadName(h)
-		look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)
-		if h.hop.Index < len(c.Facts) && c.Facts[h.hop.Index][evidence.Killed].Is == evidence.Yes {
-			look = fmt.Sprintf("find out who sent SIGKILL to %s at %s: a supervisor, an operator, a limit of its container", name, at)
-		}
-		ways := []string{look, "bound what the service takes on at once below the load at which it ends"}
-		if grew := c.grewUntilDeath(h); grew != "" {
-			ways = append([]string{grew}, ways...)
-		}
-		return ways
-	case "worker-killed":
-		name, _ := c.deadName(h)
-		return []string{
-			fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
-			"take a stack dump before the supervisor kills; do not only raise its timeout",
-		}
-	case "worker-recycling":
-		return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
-	case "ungraceful-restart":
-		return []string{"drain before exit: stop accepting, answer with Connection: close, wait for what is in flight, then end", "take the instance out of the load balancer before it is restarted"}
-	case "tls-shedding":
-		return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
-	case "rate-limit-policy":
-		polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "
-		if c.Status(429) >= 0.5 {
-			polite = "heed its Retry-After, and "
-		}
-		return []string{
-			fmt.Sprintf("if %s is meant to pass, raise the rate limit of the service", c.Run.TopText()),
-			polite + "retry with exponential backoff and jitter only what is idempotent",
-		}
-	case "idle-timeout-race":
-		return c.idleAdvice(h)
-	case "path-idle-expiry":
-		return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", words.WordSeconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
-	case "path-reset", "rst-injection":
-		return []string{"ask who runs the path: firewall or IPS rules, a load balancer; the addresses, ports and times are in the evidence", "repeat around the suspected device, as a second target, to prove it"}
-	case "path-connection-limit":
-		return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
-	case "path-rate-limit":
-		return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s on it turns traffic away", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))}
-	case "host-firewall":
-		return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
-	case "conntrack-table":
-		return c.conntrackAdvice(h)
-	case "nat-ports":
-		return []string{"give the translation more addresses or ports, or reuse connections"}
-	case "conntrack-invalid":
-		return []string{"drop packets of state INVALID on the translating host, or set net.netfilter.nf_conntrack_tcp_be_liberal=1"}
-	case "packet-loss":
-		return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
-	case "network-outage":
-		return []string{fmt.Sprintf("ask what happened on the network %s into the run", words.WordSeconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
-	case "mtu-black-hole":
-		return []string{"let ICMP fragmentation-needed pass, or clamp the MSS on the path (TCPMSS --clamp-mss-to-pmtu)", "net.ipv4.tcp_mtu_probing=1 on the server works around it"}
-	case "failover":
-		return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", words.WordSeconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
-	case "proxy-ephemeral-ports":
-		return c.portAdvice(h)
-	case "proxy-queue-limit":
-		return []string{"raise the proxy's limit of connections to the upstream, which had room, or its queue timeout"}
-	}
-	return nil
-}
-
 // deadName returns which process ended and when.
 func (c *Investigation) deadName(h *hypothesis) (name, at string) {
 	if d := c.firstDeath(h); d != nil {
@@ -356,4 +237,12 @@ func (c *Investigation) wouldDecide() []string {
 		out = append(out, "repeat the ramp: what happens again at the same load is caused by load")
 	}
 	return out
+}
+
+// advice says what to check or change for a hypothesis.
+func (h *hypothesis) advice(c *Investigation) []string {
+	if h.rule.advice == nil {
+		return nil
+	}
+	return h.rule.advice(c, h)
 }

@@ -3,8 +3,9 @@
 package causes
 
 import (
-	"slices"
+	"strings"
 
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
 
@@ -57,17 +58,38 @@ type rule struct {
 	// one of the resources must have been measured.
 	any []evidence.Clue
 	// must: none of these may be answered with no.
-	must    []evidence.Clue
+	must []evidence.Clue
+	// proof: one of these must be seen, or the resource have run out (provenBy), for
+	// the cause to be claimed: few others can make it. Without, it is at most a candidate.
+	proof    []evidence.Clue
+	provenBy proving
+	// unless: where one of these is seen the cause is not claimed: what is seen is not of
+	// its making.
+	unless []evidence.Clue
+	// symptom: it says how a fault shows, and never why.
+	symptom bool
 	weights []weight
 	// instead: where the first is seen it says what happened, and the others, which
 	// only hint at it elsewhere, add nothing.
 	instead map[evidence.Clue][]evidence.Clue
 	// despite: where the first is seen, the others may be as they are: they do not
 	// speak against it.
-	despite map[evidence.Clue][]evidence.Clue
+	despite   map[evidence.Clue][]evidence.Clue
+	mechanism report.Mechanism
+	// advice says what to check or change, with the value seen and, where it can be
+	// computed, the value needed.
+	advice func(c *Investigation, h *hypothesis) []string
 	// says completes "…: " in a sentence about what happened.
 	says string
 }
+
+// proving is what else proves a cause than what was seen.
+type proving uint8
+
+const (
+	seen   proving = iota
+	ranOut         // its resource was measured at its limit, or its counter moved
+)
 
 // explained returns the clues that one of such a map explains.
 func explained(others map[evidence.Clue][]evidence.Clue, f *evidence.Facts) map[evidence.Clue]bool {
@@ -82,8 +104,78 @@ func explained(others map[evidence.Clue][]evidence.Clue, f *evidence.Facts) map[
 	return out
 }
 
-// catalogue returns the causes that faults of a target can have. Those of the
-// generator itself are found before any of these are asked (see generator).
+// catalogue returns the causes that faults of a target can have, each from its own
+// file. Those of the generator itself are found before any of these are asked.
 func catalogue() []rule {
-	return slices.Concat(serverResources(), serverSoftware(), pathCauses(), proxyCauses())
+	return []rule{
+		serverFileDescriptors(),
+		serverConnectionLimit(),
+		listenBacklog(),
+		synBacklog(),
+		serverMemoryOOM(),
+		serverCPUShedding(),
+		clientTimeout(),
+		serverThreads(),
+		bandwidthSendTimeout(),
+		applicationAbort(),
+		earlyResponseUnreadBody(),
+		processCrash(),
+		workerKilled(),
+		workerRecycling(),
+		ungracefulRestart(),
+		tlsShedding(),
+		rateLimitPolicy(),
+		idleTimeoutRace(),
+		pathIdleExpiry(),
+		pathReset(),
+		pathRateLimit(),
+		pathConnectionLimit(),
+		hostFirewall(),
+		rstInjection(),
+		conntrackTable(),
+		natPorts(),
+		conntrackInvalid(),
+		packetLoss(),
+		networkOutage(),
+		mtuBlackHole(),
+		failover(),
+		proxyEphemeralPorts(),
+		proxyFileDescriptors(),
+		proxyQueueLimit(),
+	}
+}
+
+// Kind is what a cause key says less precisely.
+type Kind struct {
+	Rule      string // the key without the prefix of an inner hop
+	Tier      report.Tier
+	Mechanism report.Mechanism
+}
+
+// KindOf returns what a cause key says less precisely; ok is false for the keys that
+// are no cause (healthy, unexplained, generator-limited) and for unknown ones.
+func KindOf(key string) (k Kind, ok bool) {
+	if strings.HasPrefix(key, "client-") && key != "client-timeout" {
+		return Kind{key, report.TierClient, report.MechanismExhausted}, true
+	}
+	inner, upstream := strings.CutPrefix(key, "upstream-")
+	for _, r := range catalogue() {
+		if r.cause == inner || upstream && r.cause == "server-"+inner {
+			return Kind{r.cause, r.tier(upstream), r.mechanism}, true
+		}
+	}
+	return Kind{}, false
+}
+
+// tier returns where a cause lives; inner: of a hop behind the first.
+func (r rule) tier(inner bool) report.Tier {
+	switch {
+	case r.leg == path:
+		return report.TierPath
+	case r.leg == proxy:
+		return report.TierProxy
+	case inner:
+		return report.TierUpstream
+	}
+	return report.TierServer
 }

@@ -57,7 +57,7 @@ func TestCatalogue(t *testing.T) {
 			}
 		}
 		c := &Investigation{Case: &evidence.Case{Run: &evidence.Run{Log: &runlog.Log{}}, Target: &evidence.Target{}, Onset: &evidence.Onset{Fault: attack.Reset}}}
-		if advice := c.advice(&hypothesis{rule: r, cause: r.cause}); len(advice) == 0 || advice[0] == "" {
+		if advice := r.advice(c, &hypothesis{rule: r, cause: r.cause}); len(advice) == 0 || advice[0] == "" {
 			t.Errorf("%s comes without advice", r.cause)
 		}
 		if r.leg == server {
@@ -65,7 +65,7 @@ func TestCatalogue(t *testing.T) {
 			if !strings.HasPrefix(inner, "upstream-") || strings.Contains(inner, "server-") {
 				t.Errorf("%s behind a proxy is %s", r.cause, inner)
 			}
-			if advice := c.advice(&hypothesis{rule: r, cause: inner}); len(advice) == 0 {
+			if advice := r.advice(c, &hypothesis{rule: r, cause: inner}); len(advice) == 0 {
 				t.Errorf("%s comes without advice", inner)
 			}
 		}

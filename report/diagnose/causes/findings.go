@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -21,7 +22,7 @@ import (
 func Findings(a *evidence.Run, cases []*Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	for _, c := range cases {
-		out = append(out, c.conclude(g)...)
+		out = append(out, c.deepen(c.conclude(g))...)
 	}
 	if len(out) == 0 {
 		out = append(out, Finding{
@@ -36,6 +37,32 @@ func Findings(a *evidence.Run, cases []*Investigation, g evidence.GeneratorState
 
 func severity(f Finding) int {
 	return slices.Index([]Verdict{Explains, Ambiguous, Unexplained, GeneratorLimited, Inconclusive, Healthy}, f.Verdict)
+}
+
+// deepen adds to findings what is known less precisely than their cause.
+func (c *Investigation) deepen(findings []Finding) []Finding {
+	for i := range findings {
+		f := &findings[i]
+		switch f.Verdict {
+		case Explains, Ambiguous:
+			for _, h := range c.hypotheses {
+				if h.cause == f.Cause {
+					f.Tier, f.Mechanism = c.tierOf(h), h.rule.mechanism
+					break
+				}
+			}
+			if f.Verdict == Ambiguous && i == 0 {
+				f.Tier, f.Mechanism = c.depth()
+			}
+		case Unexplained, Inconclusive:
+			if len(c.Facts) > 0 {
+				f.Tier, f.Mechanism = c.depth()
+			}
+		case GeneratorLimited:
+			f.Tier, f.Mechanism = report.TierClient, report.MechanismExhausted
+		}
+	}
+	return findings
 }
 
 // conclude gives the findings of one target, the most important first.
@@ -65,7 +92,7 @@ func (c *Investigation) conclude(g evidence.GeneratorState) []Finding {
 	crossed := c.Parts.Share(attack.HTTP2GoAway) >= 0.9 && c.Parts.Failed < 0.005*c.Parts.Attempts
 	minor := c.Onset.Status == evidence.NoOnset && (c.Parts.Failed < 10 && !c.Parts.Restless() || crossed)
 	switch {
-	case first != nil && first.posterior >= first.claimedAt() && first.posterior >= evidence.ExplainsBy*rival && first.measured:
+	case first != nil && first.posterior >= first.claimedAt() && first.posterior >= evidence.ExplainsBy*rival && first.measured && first.proven:
 		return []Finding{c.explained(first, g)}
 	case minor && c.none > 0.2 && c.Parts.Failed < 0.01*c.Parts.Attempts:
 		return []Finding{c.healthy(g)}
@@ -210,7 +237,7 @@ func (c *Investigation) explained(h *hypothesis, g evidence.GeneratorState) Find
 		f.Summary += fmt.Sprintf(" It had grown %s: it would come at any load, sooner or later.", how)
 	}
 	f.RuledOut = c.excluded(h, g)
-	f.Advice = c.advice(h)
+	f.Advice = h.advice(c)
 	return f
 }
 
@@ -236,10 +263,10 @@ func (c *Investigation) ambiguous(g evidence.GeneratorState) []Finding {
 		f.RuledOut = c.excluded(h, g)
 		if len(out) == 0 {
 			f.Summary = c.onsetSentence() + " " + c.causeSentence(h)
-			f.Advice = append(c.wouldDecide(), c.advice(h)...)
+			f.Advice = append(c.wouldDecide(), h.advice(c)...)
 		} else {
 			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.cause, words.Percent(h.posterior), c.causeSentence(h))
-			f.Advice = c.advice(h)
+			f.Advice = h.advice(c)
 		}
 		out = append(out, f)
 	}
@@ -382,6 +409,8 @@ type Finding struct {
 	Process    string
 	PID        int32
 	Resource   string
+	Tier       report.Tier      // where the cause lives; empty: not known
+	Mechanism  report.Mechanism // what happened there; empty: not known
 	Confidence float64
 	Summary    string
 	Evidence   []Evidence

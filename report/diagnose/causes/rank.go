@@ -14,6 +14,9 @@ import (
 // Investigation ranks the causes of one case.
 type Investigation struct {
 	*evidence.Case
+	// Without leaves causes out of the catalogue, nil for none: what is said of a fault
+	// that nobody foresaw is measured so.
+	Without    func(Kind) bool
 	hypotheses []*hypothesis // most likely first
 	none       float64       // posterior of something unobserved
 }
@@ -30,6 +33,7 @@ type hypothesis struct {
 	counter   *evidence.Resource
 	lag       *evidence.Span
 	measured  bool
+	proven    bool // something was seen that few other causes make
 	score     float64
 	posterior float64
 	pro, con  []Evidence
@@ -55,6 +59,9 @@ func (c *Investigation) Rank() {
 		c.Facts = append(c.Facts, signals.Observe(c.Case, h))
 	}
 	for _, r := range catalogue() {
+		if c.Without != nil && c.Without(Kind{r.cause, r.tier(false), r.mechanism}) {
+			continue
+		}
 		c.consider(r)
 	}
 	prior := math.Log(evidence.PriorAll / float64(max(len(c.hypotheses), 1)))
@@ -164,6 +171,7 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	case hyp.lead != nil && c.Run.ClockError(hyp.lead.Metric.Host) > evidence.MaxClockError:
 		hyp.measured = false // what came first there is not known
 	}
+	hyp.proven = hyp.proves(f)
 	c.weigh(hyp, f)
 	hyp.score += c.gate(r, h, f)
 	c.hypotheses = append(c.hypotheses, hyp)
@@ -289,4 +297,17 @@ func (c *Investigation) key(r rule, h evidence.Hop) string {
 		return "upstream-" + strings.TrimPrefix(r.cause, "server-")
 	}
 	return r.cause
+}
+
+// proves reports whether something was seen that few causes but this one make, and
+// nothing that is not of its making.
+func (h *hypothesis) proves(f *evidence.Facts) bool {
+	r := h.rule
+	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
+	if r.symptom || slices.ContainsFunc(r.unless, is) {
+		return false
+	}
+	full := h.lead != nil && h.lead.Full != nil && !r.inferred
+	moved := h.counter != nil
+	return slices.ContainsFunc(r.proof, is) || r.provenBy == ranOut && (full || moved)
 }

@@ -1,0 +1,34 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// bandwidthSendTimeout: the link was full and responses were given up half sent.
+func bandwidthSendTimeout() rule {
+	return rule{
+		cause: "bandwidth-send-timeout", mechanism: report.MechanismExhausted, counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
+		any: []evidence.Clue{evidence.InBody, evidence.SlowRequest}, elsewhere: []evidence.Clue{evidence.SlowRequest, evidence.StillComing},
+		provenBy: ranOut,
+		proof:    []evidence.Clue{evidence.StillComing, evidence.SlowRequest, evidence.SlowBody},
+		weights: []weight{
+			{evidence.Queued, 1, 0},
+			{evidence.SlowRequest, 2.5, 0},
+			{evidence.StillComing, 2.5, 0},
+			{evidence.SlowBody, 1.5, -1.5},
+			{evidence.InBody, 2, -3},
+			{evidence.SentLinger, 1, 0},
+			{evidence.RisesWithLoad, 1, -1},
+			{evidence.LatencyFirst, 1, -1},
+			{evidence.Retransmitted, 0.5, 0},
+			{evidence.LostRetransmits, -2, 0.3},
+		},
+		instead: map[evidence.Clue][]evidence.Clue{evidence.SlowRequest: {evidence.InBody}},
+		says:    "the link was full and responses were given up half sent",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}
+		},
+	}
+}

@@ -1,0 +1,64 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// depthAt is the belief from which on a tier or a mechanism is said where the cause
+// itself stays open.
+const depthAt = 0.5
+
+// tierOf returns the tier of a hypothesis.
+func (c *Investigation) tierOf(h *hypothesis) report.Tier {
+	return h.rule.tier(h.hop.Index > 0 || c.BehindProxy(h.hop))
+}
+
+// depth answers as deep as the evidence goes: the tier that most of the belief falls
+// on, and within it the mechanism. What nobody foresaw is shared out among the tiers
+// by where connections are known to have ended, so that one kernel's word is enough
+// for a tier where no cause fits.
+func (c *Investigation) depth() (tier report.Tier, mechanism report.Mechanism) {
+	tiers, mechanisms := map[report.Tier]float64{}, map[report.Mechanism]float64{}
+	for _, h := range c.hypotheses {
+		tiers[c.tierOf(h)] += h.posterior
+	}
+	for t, share := range c.elsewhere() {
+		tiers[t] += share * c.none
+	}
+	best := 0.0
+	for _, t := range []report.Tier{report.TierPath, report.TierProxy, report.TierServer, report.TierUpstream} {
+		if tiers[t] > best {
+			tier, best = t, tiers[t]
+		}
+	}
+	if best < depthAt {
+		return "", ""
+	}
+	for _, h := range c.hypotheses {
+		if c.tierOf(h) == tier {
+			mechanisms[h.rule.mechanism] += h.posterior
+		}
+	}
+	for _, h := range c.hypotheses { // in their order: the likeliest first
+		if m := h.rule.mechanism; mechanisms[m] >= depthAt && c.tierOf(h) == tier {
+			return tier, m
+		}
+	}
+	return tier, ""
+}
+
+// elsewhere shares out what nobody foresaw among the tiers.
+func (c *Investigation) elsewhere() map[report.Tier]float64 {
+	f := c.Facts[0]
+	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
+	switch {
+	case is(evidence.BadGateway) && len(c.Hops) > 1:
+		return map[report.Tier]float64{report.TierUpstream: 0.8, report.TierProxy: 0.2}
+	case fromPath(f):
+		return map[report.Tier]float64{report.TierPath: 1}
+	case fromServer(f):
+		return map[report.Tier]float64{report.TierServer: 1}
+	}
+	return map[report.Tier]float64{report.TierServer: 0.5, report.TierUpstream: 0.25, report.TierPath: 0.25}
+}

@@ -1,0 +1,41 @@
+package causes
+
+import (
+	"fmt"
+
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// failover: all connections were lost at one instant, and new ones were fine at once.
+func failover() rule {
+	return rule{
+		cause: "failover", mechanism: report.MechanismDied, leg: path, any: []evidence.Clue{evidence.AtOnce}, must: []evidence.Clue{evidence.AtOnce},
+		proof: []evidence.Clue{evidence.AtOnce},
+		weights: []weight{
+			{evidence.DialTimeouts, -5, 0},
+			{evidence.Blackout, -4, 0},
+			{evidence.ConntrackInvalid, -1.5, 0},
+			{evidence.MostlyEOF, -4, 0.3},
+			{evidence.Relayed, -4, 0},
+			{evidence.LatencyFirst, -3, 0.3},
+			{evidence.AtOnce, 3, -4},
+			{evidence.Died, -4, 1.5},
+			{evidence.SomeRefused, -2.5, 0.5},
+			{evidence.SentFromListener, 1.5, 0},
+			{evidence.SentNoSocket, 1, 0},
+			{evidence.AbortTimeouts, -1.5, 0},
+			{evidence.OutOfMemory, -4, 0},
+			{evidence.Retransmitted, -1, 0.3},
+			{evidence.SentUnread, -4, 0},
+			{evidence.SentLinger, -4, 0},
+			{evidence.LivePacket, -3, 0},
+			{evidence.Loopback, -4, 0},
+		},
+		says: "all connections were lost at one instant, and new ones were fine at once",
+		advice: func(c *Investigation, _ *hypothesis) []string {
+			return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", words.WordSeconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
+		},
+	}
+}

@@ -1,0 +1,31 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// mtuBlackHole: full-size packets vanish on the path, small ones pass.
+func mtuBlackHole() rule {
+	return rule{
+		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled}, must: []evidence.Clue{evidence.SomeTimeouts},
+		proof: []evidence.Clue{evidence.GapUnfilled, evidence.LostRetransmits},
+		weights: []weight{
+			{evidence.ConntrackInvalid, -3, 0},
+			{evidence.AtOnce, -3, 0},
+			{evidence.GapUnfilled, 3.5, 0},
+			{evidence.SameServed, -6, 0.5},
+			{evidence.LostRetransmits, 3, -2.5},
+			{evidence.OnlyTimeouts, 1, -1},
+			{evidence.InDial, -3, 1},
+			{evidence.ConstantShare, 1, -0.5},
+			{evidence.SynsLost, -2, 0.5},
+			{evidence.Loopback, -4, 0},
+			{evidence.Overflowed, -2, 0},
+		},
+		says: "full-size packets vanish on the path, small ones pass",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{"let ICMP fragmentation-needed pass, or clamp the MSS on the path (TCPMSS --clamp-mss-to-pmtu)", "net.ipv4.tcp_mtu_probing=1 on the server works around it"}
+		},
+	}
+}

@@ -1,0 +1,32 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// natPorts: address translation had no port left.
+func natPorts() rule {
+	return rule{
+		cause: "nat-ports", mechanism: report.MechanismExhausted, leg: path, counters: []string{probe.ConntrackInsertFail},
+		provenBy: ranOut,
+		proof:    []evidence.Clue{evidence.ConntrackFlat},
+		weights: []weight{
+			{evidence.Vanished, 1, -2},
+			{evidence.Unserved, -1, 0.7},
+			{evidence.ConstantShare, -2, 0},
+			{evidence.ConntrackFull, -4, 1},
+			{evidence.ConntrackFlat, 3, 0},
+			{evidence.InDial, 1.5, -2},
+			{evidence.SynsLost, 1.5, -1},
+			{evidence.SomeTimeouts, 1, -2},
+			{evidence.Overflowed, -2, 0},
+			{evidence.DescriptorsFull, -2, 0},
+		},
+		says: "address translation had no port left",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{"give the translation more addresses or ports, or reuse connections"}
+		},
+	}
+}

@@ -1,0 +1,41 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// packetLoss: packets are lost.
+func packetLoss() rule {
+	return rule{
+		cause: "packet-loss", mechanism: report.MechanismLoss, leg: path,
+		any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts},
+		proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped},
+		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused},
+		weights: []weight{
+			{evidence.Vanished, 1, -1},
+			{evidence.GapUnfilled, -1, 0},
+			{evidence.Blackout, -2, 0},
+			{evidence.LinkDropped, 1, 0},
+			{evidence.RetransAlways, 3, -3},
+			{evidence.SynsLost, -1.5, 0.3},
+			{evidence.RisesWithLoad, -1, 0.3},
+			{evidence.Retransmitted, 1.5, -1.5},
+			{evidence.ConstantShare, 1.5, -1.5},
+			{evidence.OnlyTimeouts, 1.5, -1},
+			{evidence.LostRetransmits, -1, 0.3},
+			{evidence.Overflowed, -1.5, 0},
+			{evidence.SomeEOF, -2, 0},
+			{evidence.SentUnread, -3, 0},
+			{evidence.SentLinger, -3, 0},
+			{evidence.Loopback, -2, 0},
+			{evidence.DiedWithFaults, -2, 0},
+			{evidence.InBody, -0.3, 0},
+			{evidence.InBursts, -1, 0},
+		},
+		says: "packets are lost",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
+		},
+	}
+}

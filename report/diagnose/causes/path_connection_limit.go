@@ -1,0 +1,41 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// pathConnectionLimit: something on the path allows only a number of connections.
+func pathConnectionLimit() rule {
+	return rule{
+		cause: "path-connection-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished}, must: []evidence.Clue{evidence.RisesWithLoad},
+		proof:  []evidence.Clue{evidence.ConnectionsCapped},
+		unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
+		weights: []weight{
+			{evidence.InBursts, -2, 0},
+			{evidence.AllFail, -2.5, 0},
+			{evidence.Vanished, 1.5, -2},
+			{evidence.ConntrackFlat, 1.5, 0},
+			{evidence.ExcessFails, 1.2, 0},
+			{evidence.MostlyEOF, -4, 0},
+			{evidence.Crowded, 0.6, -2},
+			{evidence.ConnectionsCapped, 2.5, -1},
+			{evidence.InDial, 1, -1.5},
+			{evidence.SomeRefused, 1, 0},
+			{evidence.SentNone, 3, -4},
+			{evidence.PathTTL, 2.5, -4},
+			{evidence.OnlyTimeouts, -1, 0},
+			{evidence.Loopback, -5, 0},
+			{evidence.FreshOnly, 0.7, -1},
+			{evidence.Overflowed, -2, 0},
+			{evidence.DescriptorsFull, -2, 0},
+			{evidence.LivePacket, -3, 0},
+			{evidence.IdleGap, -3, 0},
+			{evidence.DiedWithFaults, -3, 0},
+		},
+		says: "something on the path allows only a number of connections",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
+		},
+	}
+}

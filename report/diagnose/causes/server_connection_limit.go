@@ -1,0 +1,57 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// serverConnectionLimit: the server took no connection beyond a number of its own.
+func serverConnectionLimit() rule {
+	return rule{
+		cause: "server-connection-limit", mechanism: report.MechanismExhausted, inferred: true, elimination: true, elsewhere: []evidence.Clue{evidence.QueueTimeout},
+		gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
+		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets},
+		must:   []evidence.Clue{evidence.RisesWithLoad},
+		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets},
+		unless: []evidence.Clue{evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
+		weights: []weight{
+			{evidence.ShedAtOnce, 2.5, 0},
+			{evidence.Queued, 2, 0},
+			{evidence.HeldOff, -5, 0},
+			{evidence.OwnError, 1, 0},
+			{evidence.ShedStatus, 1, 0},
+			{evidence.QueueTimeout, 4, 0},
+			{evidence.ClosedLate, 2, 0},
+			{evidence.ThreadsFull, -4, 0},
+			{evidence.Crowded, 0, -2},
+			{evidence.ConnectionsCapped, 2, -1},
+			{evidence.FreshOnly, 1, -1},
+			{evidence.SomeEOF, 0.7, 0},
+			{evidence.SentUnread, 0.7, -0.3},
+			{evidence.ExcessFails, 0.5, -0.5},
+			{evidence.DescriptorsFull, -5, 0.5},
+			{evidence.PoolFull, -3, 0},
+			{evidence.ProcessorFull, -0.5, 0.3},
+			{evidence.ProcessorBusy, -1, 0.2},
+			{evidence.LatencyFirst, -1, 0.5},
+			{evidence.OnlyTimeouts, -1.5, 0},
+			{evidence.DiedWithFaults, -4, 0.3},
+			{evidence.SentNone, -4, 0},
+			{evidence.Overflowed, -0.3, 0},
+			{evidence.StreamResets, 4, 0}, // REFUSED_STREAM
+			{evidence.IdleGap, -3, 0},
+			{evidence.InTLS, -2, 0},
+			{evidence.SentLinger, -1, 0},
+			{evidence.WentAway, -3, 0},
+		},
+		despite: map[evidence.Clue][]evidence.Clue{
+			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
+			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
+		},
+		says: "the server took no connection beyond a number of its own",
+		advice: func(c *Investigation, h *hypothesis) []string {
+			return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
+		},
+	}
+}

@@ -1,0 +1,41 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// serverCPUShedding: the processor was used up and the service dropped what it could not serve.
+func serverCPUShedding() rule {
+	return rule{
+		cause: "server-cpu-shedding", mechanism: report.MechanismExhausted, gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
+		provenBy: ranOut,
+		unless:   []evidence.Clue{evidence.InTLS},
+		weights: []weight{
+			{evidence.Queued, 1.5, 0},
+			{evidence.QueueTimeout, -2, 0},
+			{evidence.LatencyFirst, 2, -3},
+			{evidence.ProcessorBusy, 1, -2.5},
+			{evidence.OnlyTimeouts, -3, 0},
+			{evidence.SentUnread, 1, -0.5},
+			{evidence.MostlyResets, 0.3, 0},
+			{evidence.ShedStatus, 2, 0},
+			{evidence.ExcessFails, 0.7, -0.5},
+			{evidence.DiedWithFaults, -3, 0.3},
+			{evidence.DescriptorsFull, -2.5, 0.3},
+			{evidence.ConstantShare, -3, 0},
+			{evidence.SentNone, -4, 0},
+			{evidence.IdleGap, -3, 0},
+			{evidence.Overflowed, -0.7, 0},
+			{evidence.SentLinger, -1, 0},
+			{evidence.InTLS, -2, 0},
+			{evidence.StreamResets, -1, 0},
+			{evidence.InDial, -1, 0.3},
+		},
+		says: "the processor was used up and the service dropped what it could not serve",
+		advice: func(c *Investigation, h *hypothesis) []string {
+			return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
+		},
+	}
+}

@@ -1,0 +1,38 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// serverThreads: no thread or process could be made.
+func serverThreads() rule {
+	return rule{
+		cause: "server-threads", mechanism: report.MechanismExhausted, gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
+		provenBy: ranOut,
+		weights: []weight{
+			{evidence.ThreadsFull, 0.3, -1},
+			{evidence.LatencyFirst, -1, 0},
+			{evidence.ConnectionsCapped, -0.5, 0},
+			{evidence.CloseWaitRises, 0.5, 0},
+			{evidence.ExcessFails, 0.3, 0},
+			{evidence.ProcessorBusy, -1, 0},
+			{evidence.Vanished, -3, 0},
+			{evidence.RisesWithLoad, 0.3, -2},
+			{evidence.DiedWithFaults, -1, 0},
+			{evidence.SentNone, -4, 0},
+			{evidence.IdleGap, -2, 0},
+			{evidence.SentLinger, -1, 0},
+			{evidence.StreamResets, -2, 0},
+		},
+		says: "no thread or process could be made",
+		advice: func(c *Investigation, h *hypothesis) []string {
+			raise := c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")
+			if g, ok := c.leak(h); ok {
+				return []string{"find what starts threads or processes that do not end: " + c.leaks(h, g), raise}
+			}
+			return []string{raise}
+		},
+	}
+}

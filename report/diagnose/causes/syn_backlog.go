@@ -1,0 +1,33 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// synBacklog: the queue of half-open connections was full.
+func synBacklog() rule {
+	return rule{
+		cause: "syn-backlog", mechanism: report.MechanismExhausted, rare: 1, gauges: []string{probe.SynQueue}, counters: []string{probe.ReqQueueFullDrop},
+		provenBy: ranOut,
+		weights: []weight{
+			{evidence.Unserved, -1, 0.5},
+			{evidence.Blackout, -1.5, 0},
+			{evidence.ConstantShare, -2, 0},
+			{evidence.LatencyFirst, -0.5, 0},
+			{evidence.InDial, 1.5, -3},
+			{evidence.Overflowed, -2, 0.5},
+			{evidence.SomeTimeouts, 1, -1},
+			{evidence.DescriptorsFull, -2, 0},
+			{evidence.SomeResets, -2, 0},
+		},
+		says: "the queue of half-open connections was full",
+		advice: func(c *Investigation, h *hypothesis) []string {
+			return []string{
+				c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog"),
+				"leave net.ipv4.tcp_syncookies at 1: then a full queue turns nobody away",
+			}
+		},
+	}
+}

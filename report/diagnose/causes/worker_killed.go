@@ -1,0 +1,41 @@
+package causes
+
+import (
+	"fmt"
+
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// workerKilled: the process had stopped answering and was killed by its supervisor.
+func workerKilled() rule {
+	return rule{
+		cause: "worker-killed", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate},
+		proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed},
+		unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
+		weights: []weight{
+			{evidence.LeftInOrder, -2, 0},
+			{evidence.Killed, 1.5, -0.5},
+			{evidence.ClosedLate, 2, 0},
+			{evidence.DiedWithFaults, 3, -3},
+			{evidence.HungBefore, 2.5, -1.5},
+			{evidence.WorkersDied, 2, -0.3},
+			{evidence.Retired, -1, 0},
+			{evidence.DiedOfItself, -1, 0.5},
+			{evidence.MostlyEOF, 1, 0},
+			{evidence.DiedOnClock, -2.5, 0.3},
+			{evidence.OutOfMemory, -5, 0.3},
+			{evidence.SomeTimeouts, 0.3, 0},
+			{evidence.ReusedOnly, -0.3, 0},
+			{evidence.DiedAtLoad, 0.5, 0},
+		},
+		says: "the process had stopped answering and was killed by its supervisor",
+		advice: func(c *Investigation, h *hypothesis) []string {
+			name, _ := c.deadName(h)
+			return []string{
+				fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
+				"take a stack dump before the supervisor kills; do not only raise its timeout",
+			}
+		},
+	}
+}

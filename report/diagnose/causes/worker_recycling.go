@@ -1,0 +1,32 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// workerRecycling: workers were replaced by fresh ones while connections were open.
+func workerRecycling() rule {
+	return rule{
+		cause: "worker-recycling", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.WorkersDied, evidence.Retired}, must: []evidence.Clue{evidence.WorkersDied},
+		proof: []evidence.Clue{evidence.Retired},
+		weights: []weight{
+			{evidence.LeftInOrder, 1, -0.5},
+			{evidence.Killed, -3, 0},
+			{evidence.DiedWithFaults, 2.5, -3},
+			{evidence.WorkersDied, 1.5, -4},
+			{evidence.Retired, 2, -1},
+			{evidence.ReusedOnly, 1.5, -1.5},
+			{evidence.SentUnread, 1, 0},
+			{evidence.MostlyEOF, -0.5, 0},
+			{evidence.HungBefore, -2.5, 0.5},
+			{evidence.SomeRefused, -1.5, 0.3},
+			{evidence.OutOfMemory, -5, 0},
+			{evidence.RisesWithLoad, -0.5, 0.5},
+		},
+		says: "workers were replaced by fresh ones while connections were open",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
+		},
+	}
+}
