@@ -113,7 +113,7 @@ type Engine string
 // The engines.
 const (
 	EngineVegeta Engine = "vegeta" // vegeta's Attacker, any protocol
-	EngineDirect Engine = "direct" // goroutine per connection, plain HTTP/1.1
+	EngineDirect Engine = "direct" // a loop of its own: more on one core than vegeta's
 )
 
 // Protocol is the HTTP version that the client speaks.

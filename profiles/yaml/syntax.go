@@ -65,7 +65,7 @@ type clientSyntax struct {
 	MaxInFlight    *limit         `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
 	Timeout        *timeout       `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
 	IdleTimeout    *duration      `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`
-	Engine         *engine        `yaml:"engine" about:"What sends the load: vegeta (any protocol), or direct (plain HTTP/1.1, for rates beyond vegeta's)."`
+	Engine         *engine        `yaml:"engine" about:"What sends the load: vegeta, or direct (for rates beyond vegeta's). Both speak every protocol."`
 	Protocol       *protocol      `yaml:"protocol" about:"HTTP version: auto (ALPN over TLS, else HTTP/1.1), http1, http2 or h2c."`
 	PerConnection  *rate          `yaml:"per-connection" about:"Rate on each held connection, for stages of connections."`
 	LocalAddresses []address      `yaml:"local-addresses" about:"Addresses of this machine to send from, in turn. Each has its own ephemeral ports."`
