@@ -59,7 +59,7 @@ func (w *watched) addresses(hosts []profiles.Host) {
 	for _, h := range hosts {
 		entry := runlog.Host{Name: h.Name}
 		switch {
-		case h.Agent != "" || h.Prometheus != "":
+		case h.Remote():
 		case h.Netns != "":
 			entry.SameAs = localHost
 			if addrs, err := rst.NetnsAddrs(machine.NetnsPath(h.Netns)); err == nil {
@@ -92,7 +92,7 @@ func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target
 			continue
 		}
 		i := slices.IndexFunc(hosts, func(h profiles.Host) bool { return h.Name == serving[0] })
-		if i < 0 || hosts[i].Agent != "" || hosts[i].Prometheus != "" {
+		if i < 0 || hosts[i].Remote() {
 			continue
 		}
 		h := &hosts[i]
@@ -161,7 +161,7 @@ func (w *watched) traceResets(hosts []profiles.Host, targets []profiles.Target) 
 	}
 	var traced []machine.Traced
 	for i, h := range w.hosts {
-		if hosts[i].Agent == "" && hosts[i].Prometheus == "" {
+		if !hosts[i].Remote() {
 			traced = append(traced, machine.Traced{Entry: hosts[i], Addrs: h.Addrs})
 		}
 	}
