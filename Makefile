@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: all demo build test race lint fuzz golden bench eval calibrate deps
+.PHONY: all demo build test race lint fuzz golden bench bench-peers eval calibrate deps
 all: lint test
 
 build: ## bin/rampload
@@ -52,9 +52,12 @@ golden: ## rewrite golden files after looking at the change
 	  if grep -qs '"update"' $$dir/*_test.go; then go test $$pkg -update; fi; \
 	done
 
-# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length;
+# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length.
+bench: deps ## what the engines are held to, as ratios beside wrk: one table, three minutes
+	go test -tags bench -run '^$$' -bench Bars -benchtime 1x -timeout 15m ./attack/ramp
+
 # RAMPLOAD_BENCH_LONG=1 adds memory over ten million requests (5 minutes).
-bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
+bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
 	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
 
