@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: all demo build test race lint fuzz golden bench bench-peers eval calibrate deps
+.PHONY: all demo build test race lint generate fuzz golden bench eval calibrate deps
 all: lint test
 
 build: ## bin/rampload
@@ -14,7 +14,7 @@ demo: build ## a service that runs out of descriptors, then the same with a sane
 	bin/rampload demo
 
 # Packages that tests use: real servers to load, real tools to compare with.
-PACKAGES := nginx-light haproxy apache2-bin lighttpd stunnel4 iptables nftables conntrack iproute2 tshark wrk gunicorn jq prometheus-node-exporter prometheus-process-exporter openssh-server
+PACKAGES := nginx-light haproxy apache2-bin lighttpd stunnel4 iptables nftables conntrack iproute2 tshark wrk gunicorn jq
 deps:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(PACKAGES) 2>/dev/null | awk '$$1=="ii"{print $$2}' | sort | comm -13 - <(printf '%s\n' $(PACKAGES) | sort)); \
@@ -39,6 +39,13 @@ lint: ## gofumpt, vet, staticcheck, import rules
 	GOOS=windows go vet ./...
 	$(TOOLS) golangci-lint run ./...
 
+# The objects in probe/rst/bpf are of Debian 12's clang; another version makes others.
+generate: ## the kernel programs again with clang 14 and libbpf-dev; fails if they differ from those committed
+	@clang --version 2>/dev/null | grep -q 'version 14\.' && [ -e /usr/include/bpf/bpf_helpers.h ] || \
+	  { echo "needs clang 14 and libbpf-dev: apt-get install clang-14 libbpf-dev"; exit 1; }
+	go generate ./probe/rst/bpf
+	git diff --exit-code --stat -- probe/rst/bpf
+
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
@@ -52,12 +59,9 @@ golden: ## rewrite golden files after looking at the change
 	  if grep -qs '"update"' $$dir/*_test.go; then go test $$pkg -update; fi; \
 	done
 
-# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length.
-bench: deps ## what the engines are held to, as ratios beside wrk: one table, three minutes
-	go test -tags bench -run '^$$' -bench Bars -benchtime 1x -timeout 15m ./attack/ramp
-
+# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length;
 # RAMPLOAD_BENCH_LONG=1 adds memory over ten million requests (5 minutes).
-bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
+bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
 	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
 

@@ -19,6 +19,10 @@ import (
 // every older one.
 const codecVersion = 1
 
+// eventVersion is the version of events. 2 has the kinds from RSTRejected on, and
+// Event.Kernel.
+const eventVersion = 2
+
 // Errors of the decoders, to be judged with errors.Is.
 var (
 	// ErrMalformed means that the bytes are no record of the kind asked for:
@@ -120,7 +124,7 @@ func DecodeSamples(dst []IDSample, b []byte) (at time.Duration, samples []IDSamp
 // AppendEvent appends the binary form of an event to b. A Value that is not
 // finite is written as 0.
 func AppendEvent(b []byte, e Event) []byte {
-	b = append(b, codecVersion, byte(e.Kind))
+	b = append(b, eventVersion, byte(e.Kind))
 	b = binary.AppendVarint(b, int64(e.At))
 	b = appendSource(b, e.Source)
 	b = appendString(b, e.Host)
@@ -138,22 +142,29 @@ func AppendEvent(b []byte, e Event) []byte {
 	form := formOf(e.Value)
 	b = append(b, form)
 	b = appendNumber(b, form, e.Value)
-	if e.Packet == nil {
-		return append(b, 0)
+	b = append(b, flags(e.Packet != nil, e.Kernel != nil))
+	if p := e.Packet; p != nil {
+		b = append(b, flags(p.FromPeer, p.DF, p.HasOptions, p.SynAckFlow), p.Flags, p.TTL, p.SynAckTTL)
+		b = binary.BigEndian.AppendUint16(b, p.Window)
+		b = binary.BigEndian.AppendUint16(b, p.IPID)
+		b = binary.BigEndian.AppendUint32(b, p.Seq)
 	}
-	p := e.Packet
-	b = append(b, 1, flags(p.FromPeer, p.DF, p.HasOptions, p.SynAckFlow), p.Flags, p.TTL, p.SynAckTTL)
-	b = binary.BigEndian.AppendUint16(b, p.Window)
-	b = binary.BigEndian.AppendUint16(b, p.IPID)
-	return binary.BigEndian.AppendUint32(b, p.Seq)
+	if k := e.Kernel; k != nil {
+		b = binary.AppendVarint(binary.AppendVarint(b, int64(k.TID)), int64(k.Owner))
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(k.Netns)), k.Cookie)
+		for _, s := range []string{k.Path, k.Packet, k.OwnerComm, k.Container, k.Hook, k.Table, k.Chain, k.Interface} {
+			b = appendString(b, s)
+		}
+	}
+	return b
 }
 
 // DecodeEvent reads what [AppendEvent] wrote. It never panics and allocates in
 // proportion to len(b).
 func DecodeEvent(b []byte) (Event, error) {
 	d := decoder{b: b}
-	d.version()
-	e := Event{Kind: d.eventKind(), At: d.duration(), Source: d.source()}
+	version := d.versionUpTo(eventVersion)
+	e := Event{Kind: d.eventKind(version), At: d.duration(), Source: d.source()}
 	e.Host, e.Process, e.PID, e.Comm = d.string(), d.string(), d.int32(), d.string()
 	e.Local, e.Remote = d.addrPort(), d.addrPort()
 	e.Reason, e.State = d.string(), d.string()
@@ -162,8 +173,12 @@ func DecodeEvent(b []byte) (Event, error) {
 	if math.IsNaN(e.Value) {
 		d.fail("event value not a number")
 	}
-	var packet bool
-	d.flags(&packet)
+	var packet, kernel bool
+	if version == 1 {
+		d.flags(&packet)
+	} else {
+		d.flags(&packet, &kernel)
+	}
 	if packet {
 		p := &Packet{}
 		d.flags(&p.FromPeer, &p.DF, &p.HasOptions, &p.SynAckFlow)
@@ -171,6 +186,13 @@ func DecodeEvent(b []byte) (Event, error) {
 		p.Window, p.IPID = d.fixed16(), d.fixed16()
 		p.Seq = uint32(d.fixed16())<<16 | uint32(d.fixed16())
 		e.Packet = p
+	}
+	if kernel {
+		k := &Kernel{TID: d.int32(), Owner: d.int32(), Netns: d.uint32(), Cookie: d.uvarint()}
+		for _, s := range []*string{&k.Path, &k.Packet, &k.OwnerComm, &k.Container, &k.Hook, &k.Table, &k.Chain, &k.Interface} {
+			*s = d.string()
+		}
+		e.Kernel = k
 	}
 	if err := d.end(); err != nil {
 		return Event{}, fmt.Errorf("decode event: %w", err)
@@ -284,14 +306,28 @@ func (d *decoder) fail(what string) {
 	d.b = nil
 }
 
-func (d *decoder) version() {
-	switch v := d.byte(); {
+func (d *decoder) version() { d.versionUpTo(codecVersion) }
+
+// versionUpTo reads the version of a record of a kind whose newest is known.
+func (d *decoder) versionUpTo(known byte) byte {
+	v := d.byte()
+	switch {
 	case d.err != nil:
 	case v == 0:
 		d.fail("version 0")
-	case v > codecVersion:
-		d.err, d.b = fmt.Errorf("%w (version %d, this build knows %d)", ErrVersion, v, codecVersion), nil
+	case v > known:
+		d.err, d.b = fmt.Errorf("%w (version %d, this build knows %d)", ErrVersion, v, known), nil
 	}
+	return v
+}
+
+func (d *decoder) uint32() uint32 {
+	v := d.uvarint()
+	if v > math.MaxUint32 {
+		d.fail("number outside 32 bits")
+		return 0
+	}
+	return uint32(v)
 }
 
 func (d *decoder) end() error {
@@ -403,9 +439,9 @@ func (d *decoder) string() string {
 
 func (d *decoder) source() Source { return Source{Host: d.string(), Name: d.string()} }
 
-func (d *decoder) eventKind() EventKind {
+func (d *decoder) eventKind(version byte) EventKind {
 	k := EventKind(d.byte())
-	if int(k) >= len(eventNames) {
+	if int(k) >= len(eventNames) || version == 1 && k > Lost {
 		d.fail("unknown event kind")
 		return 0
 	}

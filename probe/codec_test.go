@@ -54,6 +54,14 @@ func events() []probe.Event {
 			Kind: probe.RSTPacket, At: -time.Second, Value: -0.25, Count: math.MaxUint64,
 			Packet: &probe.Packet{FromPeer: true, Flags: 0x14, Window: 65535, IPID: 1, DF: true, TTL: 64, SynAckTTL: 63, SynAckFlow: true, HasOptions: true, Seq: math.MaxUint32},
 		},
+		{
+			Kind: probe.PacketDrop, Reason: "NETFILTER_DROP", Count: 1199,
+			Kernel: &probe.Kernel{
+				Path: "nf_hook_slow", Packet: "SYN", TID: -1, Owner: math.MaxInt32, OwnerComm: "payments", Container: "docker 3f2a9c1b04de",
+				Netns: math.MaxUint32, Cookie: math.MaxUint64, Hook: "FORWARD", Table: "filter", Chain: "forward", Interface: "eth0",
+			},
+		},
+		{Kind: probe.Waited, Value: 0.24, Packet: &probe.Packet{}, Kernel: &probe.Kernel{}},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
 }
@@ -98,6 +106,25 @@ func TestCodecKeepsRecords(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("status %+v: got %+v, %v", want, got, err)
 		}
+	}
+}
+
+// Records of older builds are read for ever.
+func TestDecodeEventOfVersion1(t *testing.T) {
+	// A RST of the first release: kind, time, source, host, process, pid, comm, ends,
+	// reason, state, count, value, and a packet.
+	b := []byte{1, byte(probe.RSTPacket), 10, 1, 'h', 1, 's', 1, 'h', 0, 0, 0, 0, 0, 1, 'r', 0, 3, 1, 0, 1, 1, 0x14, 64, 63, 0, 5, 0, 6, 0, 0, 0, 7}
+	got, err := probe.DecodeEvent(b)
+	want := probe.Event{
+		Kind: probe.RSTPacket, At: 5, Source: probe.Source{Host: "h", Name: "s"}, Host: "h", Reason: "r", Count: 3,
+		Packet: &probe.Packet{FromPeer: true, Flags: 0x14, TTL: 64, SynAckTTL: 63, Window: 5, IPID: 6, Seq: 7},
+	}
+	if d := cmp.Diff(want, got, cmpAddr); err != nil || d != "" {
+		t.Errorf("%v\n%s", err, d)
+	}
+	b[1] = byte(probe.PacketDrop) // a kind that version 1 did not have
+	if _, err := probe.DecodeEvent(b); !errors.Is(err, probe.ErrMalformed) {
+		t.Errorf("kind of a later version: %v", err)
 	}
 }
 

@@ -93,12 +93,6 @@ type EventSource interface {
 	DrainEvents(emit func(Event))
 }
 
-// PacedSource is a [Sampler] that can be read less often than others, and says how
-// often.
-type PacedSource interface {
-	Every() time.Duration
-}
-
 // PartialSource is a [Sampler] or [Watcher] that can lack a part of what its
 // source stands for: no conntrack module, another user's process. Missing
 // returns what it could not measure so far, each once, nil if it measured
@@ -130,11 +124,15 @@ const (
 	CounterRestart                  // a cumulative metric went backwards: restart of its owner
 	Gap                             // a source was silent from At for Value seconds
 	Lost                            // Count events of the source were lost
+	RSTRejected                     // a REJECT rule of netfilter on Host sent a RST in the name of Local
+	PacketDrop                      // the kernel of Host dropped Count packets on their way from Remote to Local
+	Waited                          // Count packets waited for the process that serves Local's port, the slowest 1 % at least Value seconds
 )
 
 var eventNames = [...]string{
 	"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
+	"rst-rejected", "packet-drop", "waited",
 }
 
 // String returns the event kind's name in reports.
@@ -162,6 +160,24 @@ type Event struct {
 	Count   uint64 // how many events this one stands for; 0 means 1
 	Value   float64
 	Packet  *Packet
+	Kernel  *Kernel
+}
+
+// Kernel is what only the kernel itself can tell of an event. What it did not tell
+// is empty or 0.
+type Kernel struct {
+	Path      string // how it came to send the RST: "closed with unread data"; of a drop, the function that dropped
+	Packet    string // PacketDrop: "SYN", "SYN-ACK", "RST", "FIN", "segment", "packet-too-big"
+	TID       int32  // thread in whose context a RST was sent
+	Owner     int32  // process that accepted or connected the socket, also where the kernel answered by itself
+	OwnerComm string // name of its thread
+	Container string // container or service of the socket: "docker 3f2a9c1b04de", "nginx.service"
+	Netns     uint32 // inode of the network namespace, as in /proc/PID/ns/net
+	Cookie    uint64 // of the network namespace, unique since boot
+	Hook      string // where in netfilter: "FORWARD"
+	Table     string // "filter"
+	Chain     string // base chain
+	Interface string
 }
 
 // Packet is the fingerprint of a captured RST, and of the SYN-ACK of its flow

@@ -48,7 +48,6 @@ var arrows = map[string][]string{
 // Third-party modules that only these packages may reach.
 var owners = map[string][]string{
 	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload"},
-	"github.com/prometheus/":            {"probe/prom", "cmd/internal/cli", "cmd/rampload"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload"},
 	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload"},

@@ -15,9 +15,12 @@ import (
 
 // TestLiveForgotten loses the RST of an aborted connection on the way, so that
 // the client goes on and the listener resets it again: it does not know whom.
-func TestLiveForgotten(t *testing.T) {
+func TestLiveForgotten(t *testing.T) { eachWay(t, liveForgotten) }
+
+func liveForgotten(t *testing.T, tracefs bool) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	// The client must not ask again while rules change, which takes a busy machine
 	// longer than the usual 200 ms.
 	n.client.exec(t, "sysctl", "-qw", "net.ipv4.tcp_early_retrans=0")
@@ -80,8 +83,11 @@ func TestLiveForgotten(t *testing.T) {
 
 // TestLiveLateData sends to a server that has closed: its kernel resets, and no
 // process is to blame.
-func TestLiveLateData(t *testing.T) {
+func TestLiveLateData(t *testing.T) { eachWay(t, liveLateData) }
+
+func liveLateData(t *testing.T, tracefs bool) {
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	l := n.server.listen(t, n.server.v4)
 	serve(t, l, func(c *net.TCPConn) {
 		_, _ = io.ReadFull(c, make([]byte, 1))
@@ -152,9 +158,12 @@ func socketError(c *net.TCPConn) error {
 }
 
 // TestLiveRetransmit counts retransmissions as the kernel does.
-func TestLiveRetransmit(t *testing.T) {
+func TestLiveRetransmit(t *testing.T) { eachWay(t, liveRetransmit) }
+
+func liveRetransmit(t *testing.T, tracefs bool) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	l := n.server.listen(t, n.server.v4)
 	serve(t, l, listenOnly)
 	to := addrPort(l.Addr())

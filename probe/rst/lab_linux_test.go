@@ -58,6 +58,7 @@ func run(t testing.TB, name string, args ...string) string {
 // network is a client, a router and a server, each a namespace of its own.
 type network struct {
 	client, router, server ns
+	tracefs                bool // the trace reads tracepoints, also where it could load programs
 }
 
 // ns is one namespace with its addresses towards the others.
@@ -241,4 +242,20 @@ func (w *watched) stop() []probe.Event {
 	defer w.mu.Unlock()
 	slices.SortStableFunc(w.events, func(a, b probe.Event) int { return int(a.At - b.At) })
 	return w.events
+}
+
+// eachWay runs a test with both ways of tracing.
+func eachWay(t *testing.T, test func(t *testing.T, tracefs bool)) {
+	for name, tracefs := range map[string]bool{"programs": false, "tracefs": true} {
+		t.Run(name, func(t *testing.T) {
+			if !tracefs {
+				p, err := openPrograms(TraceOptions{})
+				if err != nil {
+					skip(t, "%v", err)
+				}
+				p.Close()
+			}
+			test(t, tracefs)
+		})
+	}
 }

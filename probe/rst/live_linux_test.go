@@ -58,7 +58,7 @@ func newScene(t *testing.T, n network, ports ...uint16) *scene {
 		}
 		return slices.DeleteFunc(addrs, netip.Addr.IsLoopback)
 	}
-	s.trace = NewTrace(TraceOptions{Clock: clock, Ports: ports, Hosts: []Host{
+	s.trace = NewTrace(TraceOptions{Clock: clock, Ports: ports, Tracefs: n.tracefs, Hosts: []Host{
 		{Name: "client", Netns: n.client.path, Addrs: own(n.client)},
 		{Name: "router", Netns: n.router.path, Addrs: own(n.router)},
 		{Name: "server", Netns: n.server.path, Addrs: own(n.server), Ports: ports},
@@ -234,17 +234,21 @@ func (s *scene) check(t *testing.T, want want) []probe.Event {
 
 const me = "rst.test"
 
-func TestLiveSocketAborted(t *testing.T) {
+func TestLiveSocketAborted(t *testing.T) { eachWay(t, liveSocketAborted) }
+
+func liveSocketAborted(t *testing.T, tracefs bool) {
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	for _, tt := range []struct {
 		name   string
 		addr   netip.Addr
 		end    func(*net.TCPConn)
 		reason string
+		path   string
 	}{
-		{"linger 0", n.server.v4, abort, "TCP_STATE"},
-		{"linger 0 over IPv6", n.server.v6, abort, "TCP_STATE"},
-		{"unread data", n.server.v4, closeUnread, "TCP_ABORT_ON_CLOSE"},
+		{"linger 0", n.server.v4, abort, "TCP_STATE", "closed with SO_LINGER 0"},
+		{"linger 0 over IPv6", n.server.v6, abort, "TCP_STATE", "closed with SO_LINGER 0"},
+		{"unread data", n.server.v4, closeUnread, "TCP_ABORT_ON_CLOSE", "closed with unread data"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n.meet(t, tt.addr)
@@ -258,16 +262,24 @@ func TestLiveSocketAborted(t *testing.T) {
 					t.Error("no reset")
 				}
 			}
-			s.check(t, want{
+			events := s.check(t, want{
 				n: many, reason: tt.reason, state: "TCP_CLOSE", process: me, pid: int32(os.Getpid()),
 				class: SocketAborted, traced: SocketAborted, before: "TCP_ESTABLISHED",
 			})
+			for _, e := range pick(events, probe.RSTSent, "server") {
+				if !tracefs && (e.Kernel == nil || e.Kernel.Path != tt.path || uint64(e.Kernel.Netns) != inode(n.server.path) || e.Kernel.TID == 0) {
+					t.Errorf("want %q by a thread in namespace %d: %+v", tt.path, inode(n.server.path), e.Kernel)
+				}
+			}
 		})
 	}
 }
 
-func TestLiveClosedPort(t *testing.T) {
+func TestLiveClosedPort(t *testing.T) { eachWay(t, liveClosedPort) }
+
+func liveClosedPort(t *testing.T, tracefs bool) {
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	for _, addr := range []netip.Addr{n.server.v4, n.server.v6} {
 		t.Run(addr.String(), func(t *testing.T) {
 			n.meet(t, addr)
@@ -288,9 +300,12 @@ func TestLiveClosedPort(t *testing.T) {
 // TestLiveOverflow lets more clients finish their handshake at once than the
 // accept queue of a listener holds, which refuses the rest. The listener does not
 // know whom it resets.
-func TestLiveOverflow(t *testing.T) {
+func TestLiveOverflow(t *testing.T) { eachWay(t, liveOverflow) }
+
+func liveOverflow(t *testing.T, tracefs bool) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	n.server.exec(t, "sysctl", "-qw", "net.ipv4.tcp_abort_on_overflow=1")
 	for _, addr := range []netip.Addr{n.server.v4, netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		t.Run(addr.String(), func(t *testing.T) {
@@ -373,8 +388,11 @@ func overflow(t *testing.T, n network, addr netip.Addr) bool {
 // TestLiveKilled kills a process of many threads; only what waits to be accepted
 // is reset. Nobody but the kernel's trace memory knows whose threads they were,
 // and it misses some when it is busy: then once again.
-func TestLiveKilled(t *testing.T) {
+func TestLiveKilled(t *testing.T) { eachWay(t, liveKilled) }
+
+func liveKilled(t *testing.T, tracefs bool) {
 	n := newNetwork(t)
+	n.tracefs = tracefs
 	for try := 1; !killed(t, n, try == 3); try++ {
 	}
 }

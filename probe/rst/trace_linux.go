@@ -60,11 +60,11 @@ func (t *Trace) Ready() <-chan struct{} { return t.state.ready }
 // Check reports whether the trace can be measured here, by opening and closing
 // it. An error that matches [probe.ErrUnsupported] says what is missing.
 func (t *Trace) Check() error {
-	b, err := openBuffers(t.opts)
+	from, err := t.open(nil, 0, nil)
 	if err != nil {
 		return err
 	}
-	b.close()
+	from.close()
 	return nil
 }
 
@@ -78,29 +78,21 @@ func (t *Trace) Watch(ctx context.Context, emit func(probe.Event)) error {
 }
 
 func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
-	hosts, missing := place(t.opts.Hosts)
-	b, err := openBuffers(t.opts)
-	if err != nil {
-		return err
-	}
-	defer b.close()
 	// A thread of its own, so that its CPU time is the cost of this source.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	used := threadCPU()
+	hosts, missing := place(t.opts.Hosts)
 	offset, err := clockOffset(t.opts.Clock)
 	if err != nil {
 		return err
 	}
-	r := &traceReader{
-		buffers:   b,
-		processes: newProcesses(b.fs),
-		assembler: &assembler{
-			source: t.source, hosts: hosts, ports: t.opts.Ports, offset: offset,
-			limit: newLimiter(orDefault(t.opts.MaxPerSecond, 20000), t.opts.Ports, emit),
-		},
+	from, err := t.open(hosts, offset, emit)
+	if err != nil {
+		return err
 	}
-	t.state.began(append(missing, b.missing...))
+	defer from.close()
+	t.state.began(append(missing, from.missing()...))
 
 	tick := time.NewTicker(orDefault(t.opts.Interval, 100*time.Millisecond))
 	defer tick.Stop()
@@ -111,7 +103,7 @@ func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
 			done = true
 		case <-tick.C:
 		}
-		lost, err := r.read(t.opts.Clock.Now(), done)
+		lost, err := from.read(t.opts.Clock.Now(), done)
 		if lost > 0 {
 			t.state.lose(lost)
 			emit(probe.Event{Kind: probe.Lost, At: t.opts.Clock.Now(), Source: t.source, Host: t.source.Host, Count: lost})
@@ -123,12 +115,64 @@ func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
 	}
 }
 
+// open loads programs into the kernel, or reads its tracepoints where that cannot
+// be done.
+func (t *Trace) open(hosts []placed, offset time.Duration, emit func(probe.Event)) (source, error) {
+	limit := newLimiter(orDefault(t.opts.MaxPerSecond, 20000), t.opts.Ports, emit)
+	var why *probe.Unsupported
+	if !t.opts.Tracefs && t.opts.Root == "" {
+		p, err := openPrograms(t.opts)
+		if err == nil {
+			return &programReader{
+				programs: p, source: t.source, hosts: hosts, ports: t.opts.Ports, offset: offset,
+				limit: limit, emit: emit, containers: newContainers(),
+			}, nil
+		}
+		if !errors.As(err, &why) {
+			why = &probe.Unsupported{What: "kernel programs", Reason: err.Error()}
+		}
+	}
+	b, err := openBuffers(t.opts)
+	if err != nil {
+		return nil, without(err, why)
+	}
+	if why != nil {
+		b.missing = append(b.missing, &probe.Unsupported{
+			What: "dropped packets, REJECT rules and who owns sockets", Reason: why.Reason, Needs: why.Needs,
+		})
+	}
+	return &traceReader{
+		buffers:   b,
+		processes: newProcesses(b.fs),
+		assembler: &assembler{source: t.source, hosts: hosts, ports: t.opts.Ports, offset: offset, limit: limit},
+	}, nil
+}
+
+// without says what either way of tracing lacks.
+func without(err error, why *probe.Unsupported) error {
+	var u *probe.Unsupported
+	if why == nil || why.Needs == "" || !errors.As(err, &u) {
+		return err
+	}
+	both := *u
+	both.Reason += "; " + why.Reason
+	if both.Needs != "" {
+		both.Needs += ", or "
+	}
+	both.Needs += why.Needs
+	return &both
+}
+
 // traceReader reads the buffers and resolves what must be resolved at once.
 type traceReader struct {
 	buffers   *buffers
 	processes *processes
 	assembler *assembler
 }
+
+func (r *traceReader) missing() []*probe.Unsupported { return r.buffers.missing }
+
+func (r *traceReader) close() { r.buffers.close() }
 
 // read drains the buffers and emits what has settled, or all of it.
 func (r *traceReader) read(now time.Duration, all bool) (lost uint64, err error) {

@@ -133,7 +133,7 @@ func TestTraceLost(t *testing.T) {
 	n := newNetwork(t)
 	needTrace(t)
 	trace := NewTrace(TraceOptions{
-		Clock: probe.NewClock(time.Now()), BufferKB: 4, Interval: time.Hour, WithoutStates: true,
+		Clock: probe.NewClock(time.Now()), BufferKB: 4, Interval: time.Hour, WithoutStates: true, Tracefs: true,
 		Hosts: []Host{{Name: "client", Netns: n.client.path}, {Name: "server", Netns: n.server.path}},
 	})
 	w := watchAll(t, trace)
@@ -191,7 +191,8 @@ func TestUnsupported(t *testing.T) {
 			check func() error
 			want  string
 		}{
-			{NewTrace(TraceOptions{}).Check, "reset trace not measured: the kernel shows its tracepoints to root only; needs root"},
+			{NewTrace(TraceOptions{Tracefs: true}).Check, "reset trace not measured: the kernel shows its tracepoints to root only; needs root"},
+			{NewTrace(TraceOptions{}).Check, "reset trace not measured: the kernel shows its tracepoints to root only; this process may not load kernel programs; needs root, or CAP_BPF and CAP_PERFMON"},
 			{NewCapture(CaptureOptions{}).Check, "reset capture not measured: this process may not capture packets; needs root or CAP_NET_RAW"},
 		} {
 			err := tt.check()

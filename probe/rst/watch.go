@@ -33,8 +33,10 @@ type TraceOptions struct {
 	// WithoutStates leaves the sock:inet_sock_set_state tracepoint off. Then
 	// RSTReceived events carry no State, and a refused SYN looks like a reset.
 	WithoutStates bool
-	// Root is the tracefs directory; empty: found, or mounted for this process
-	// alone.
+	// Tracefs reads the kernel's tracepoints where programs could be loaded, too.
+	Tracefs bool
+	// Root is the tracefs directory, and implies Tracefs; empty: found, or mounted
+	// for this process alone.
 	Root string
 }
 

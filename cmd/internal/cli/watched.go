@@ -10,7 +10,6 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/machine"
-	"github.com/rampload/rampload/probe/prom"
 	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/render"
@@ -47,12 +46,7 @@ func watchHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.T
 	w.addresses(hosts)
 	w.assignTargets(hosts, targets, addrs)
 	for _, h := range hosts {
-		if h.Agent.Given() || len(h.Prometheus) == 0 || h.Netns != "" {
-			w.Append(w.hostOf(h).Open(ctx, probe.Selection{Processes: h.Processes}))
-		}
-		if len(h.Prometheus) > 0 {
-			w.openPages(ctx, h, clock)
-		}
+		w.Append(w.hostOf(h).Open(ctx, probe.Selection{Processes: h.Processes}))
 	}
 	if trace {
 		w.traceResets(hosts, targets)
@@ -65,7 +59,7 @@ func (w *watched) addresses(hosts []profiles.Host) {
 	for _, h := range hosts {
 		entry := runlog.Host{Name: h.Name}
 		switch {
-		case h.Remote():
+		case h.Agent != "" || h.Prometheus != "":
 		case h.Netns != "":
 			entry.SameAs = localHost
 			if addrs, err := rst.NetnsAddrs(machine.NetnsPath(h.Netns)); err == nil {
@@ -98,7 +92,7 @@ func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target
 			continue
 		}
 		i := slices.IndexFunc(hosts, func(h profiles.Host) bool { return h.Name == serving[0] })
-		if i < 0 || hosts[i].Remote() {
+		if i < 0 || hosts[i].Agent != "" || hosts[i].Prometheus != "" {
 			continue
 		}
 		h := &hosts[i]
@@ -130,25 +124,18 @@ func (w *watched) hostsAt(addrs []netip.Addr) []string {
 // hostOf returns what opens an entry of the profile.
 func (w *watched) hostOf(h profiles.Host) probe.Host {
 	switch {
-	case h.Agent.Given():
+	case h.Agent != "":
 		return absent{h.Name, probe.Unsupported{
-			What: "agent", Reason: "this rampload has no remote agent",
+			What: "agent " + h.Agent, Reason: "this rampload has no remote agent",
+			Needs: "the target on this machine or in one of its network namespaces",
+		}}
+	case h.Prometheus != "":
+		return absent{h.Name, probe.Unsupported{
+			What: "metrics of " + h.Prometheus, Reason: "this rampload reads no metrics pages",
 			Needs: "the target on this machine or in one of its network namespaces",
 		}}
 	}
 	return w.machine.Host(h)
-}
-
-// openPages opens the metrics pages of a host. What a page tells of is up to one
-// interval old: that is the error of its times.
-func (w *watched) openPages(ctx context.Context, h profiles.Host, clock probe.Clock) {
-	pages := prom.NewHost(h, clock)
-	w.Append(pages.Open(ctx, probe.Selection{}))
-	i := slices.IndexFunc(w.hosts, func(o runlog.Host) bool { return o.Name == h.Name })
-	if h.Netns == "" && i >= 0 {
-		every := pages.Every()
-		w.hosts[i].ClockError = &every
-	}
 }
 
 // absent is a host that cannot be watched.
@@ -174,7 +161,7 @@ func (w *watched) traceResets(hosts []profiles.Host, targets []profiles.Target) 
 	}
 	var traced []machine.Traced
 	for i, h := range w.hosts {
-		if !hosts[i].Remote() {
+		if hosts[i].Agent == "" && hosts[i].Prometheus == "" {
 			traced = append(traced, machine.Traced{Entry: hosts[i], Addrs: h.Addrs})
 		}
 	}

@@ -21,11 +21,7 @@ const gapPeriods = 3
 func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.Status {
 	status := probe.Status{Source: s.Source(), State: probe.Measured}
 	defer s.Close()
-	every := cfg.SampleEvery
-	if paced, ok := s.(probe.PacedSource); ok {
-		every = max(every, paced.Every())
-	}
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(cfg.SampleEvery)
 	defer ticker.Stop()
 
 	var (
@@ -58,7 +54,7 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 		}
 		if len(readings) > 0 {
 			now := readings[len(readings)-1].At
-			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*every {
+			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*cfg.SampleEvery {
 				cfg.Recorder.Event(probe.Event{
 					Kind: probe.Gap, At: lastGood, Source: status.Source,
 					Host: status.Source.Host, Value: silent.Seconds(),

@@ -1,0 +1,60 @@
+package bpf
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestSymbols(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kallsyms")
+	text := "ffffffff81000000 T _text\nffffffff81f81c50 T nf_hook_slow\nffffffff81f81d00 t ip_forward.part.0\n" +
+		"ffffffff81f81c80 d data\nffffffffc0001000 t nft_do_chain\t[nf_tables]\nnonsense\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newSymbols(path)
+	got := s.find([]uint64{0xffffffff81f81c90, 0xffffffff81f81d07, 0xffffffffc0001010, 0x10, 0, 0xffffffff81f81c90})
+	if want := []string{"nf_hook_slow", "ip_forward", "nft_do_chain", "", "", "nf_hook_slow"}; !slices.Equal(got, want) || !s.readable() {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := os.WriteFile(path, []byte("0000000000000000 T _text\n0000000000000000 T nf_hook_slow\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if hidden := newSymbols(path); hidden.readable() || hidden.find([]uint64{5})[0] != "" {
+		t.Error("names from a table without addresses")
+	}
+}
+
+func TestEnum(t *testing.T) {
+	e := enum{1: "NO_SOCKET"}
+	for v, want := range map[uint32]string{1: "NO_SOCKET", 9: "reason 9"} {
+		if got := e.name(v); got != want {
+			t.Errorf("%d: %q, want %q", v, got, want)
+		}
+	}
+	if enum(nil).name(1) != "" || e.number("NO_SOCKET") != 1 || e.number("none") != 0 {
+		t.Error("unknown names have numbers")
+	}
+}
+
+func TestAddrPort(t *testing.T) {
+	for want, c := range map[string]struct {
+		family uint16
+		raw    [16]uint8
+	}{
+		"10.0.0.1:80":      {2, [16]uint8{10, 0, 0, 1}},
+		"[fd00::1]:80":     {10, [16]uint8{0: 0xfd, 15: 1}},
+		"1.2.3.4:80":       {10, [16]uint8{10: 0xff, 11: 0xff, 12: 1, 13: 2, 14: 3, 15: 4}},
+		"invalid AddrPort": {0, [16]uint8{}},
+	} {
+		if got := addrPort(c.family, c.raw, 80); got.String() != want {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+	if addrPort(1, [16]uint8{}, 1) != (netip.AddrPort{}) {
+		t.Error("an address of an unknown family")
+	}
+}

@@ -1,0 +1,83 @@
+package bpf
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// open opens the programs, or skips the test where that cannot be done.
+func open(t *testing.T, o Options) *Programs {
+	t.Helper()
+	p, err := Open(o)
+	if errors.Is(err, probe.ErrUnsupported) {
+		if os.Getenv("RAMPLOAD_NO_SKIP") == "1" {
+			t.Fatalf("must not skip: %v", err)
+		}
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// Every program that this kernel has a place for passes its verifier, and what is
+// left out is said.
+func TestOpenHere(t *testing.T) {
+	p := open(t, Options{Ports: []uint16{8080}})
+	for _, name := range []string{"on_send_reset", "on_receive_reset", "on_retransmit", "on_drop"} {
+		if !p.Attached()[name] {
+			t.Errorf("%s is not attached", name)
+		}
+	}
+	for _, u := range p.Missing() {
+		if u.Reason == "" || u.What == "" {
+			t.Errorf("missing without a reason: %+v", u)
+		}
+		var refused *ebpf.VerifierError
+		if errors.As(p.entries, &refused) {
+			t.Errorf("%v", u)
+		}
+		t.Log(u)
+	}
+	p.Close()
+	p.Close()
+}
+
+// The objects of both architectures are what the loader expects of them.
+func TestObjectsAreAlike(t *testing.T) {
+	specs := map[string]*ebpf.CollectionSpec{}
+	for _, arch := range []string{"x86", "arm64"} {
+		f, err := os.Open("trace_" + arch + "_bpfel.o")
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs[arch], err = ebpf.LoadCollectionSpecFromReader(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(specs["x86"].Programs) == 0 || len(specs["x86"].Programs) != len(specs["arm64"].Programs) {
+		t.Errorf("%d and %d programs", len(specs["x86"].Programs), len(specs["arm64"].Programs))
+	}
+	for name, prog := range specs["x86"].Programs {
+		other := specs["arm64"].Programs[name]
+		if other == nil || other.Type != prog.Type || other.AttachTo != prog.AttachTo || len(other.Instructions) != len(prog.Instructions) {
+			t.Errorf("%s differs: %+v", name, other)
+		}
+	}
+	p := &Programs{}
+	for _, one := range p.programs(Options{Ports: []uint16{1}}) {
+		spec := specs["arm64"].Programs[one.name]
+		if spec == nil || spec.AttachTo != one.target {
+			t.Errorf("%s is not on %s: %+v", one.name, one.target, spec)
+		}
+	}
+}

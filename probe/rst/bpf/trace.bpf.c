@@ -1,0 +1,951 @@
+//go:build ignore
+
+// The kernel's own account of resets, of packets that it dropped and of how long
+// packets waited for a process. Everything is filtered here by watched ports and
+// network namespaces; what is frequent is counted here. Nothing is pinned: when the
+// process that loaded the programs ends, however it ends, they are gone.
+
+#include "kernel.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char __license[] SEC("license") = "Dual MIT/GPL";
+
+#define AF_INET 2
+#define AF_INET6 10
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+#define TCP_TIME_WAIT 6
+#define TCP_LISTEN 10
+#define TCP_NEW_SYN_RECV 12
+#define NF_VERDICT_MASK 0xff
+
+#define STACK 14
+#define NAME 24
+
+// What this kernel has, set by the loader from its type information.
+volatile const __u8 all_ports = 1;
+volatile const __u8 all_namespaces = 1;
+volatile const __u8 reset_has_reason;   // tcp_send_reset tells why
+volatile const __u8 reset_without_sock; // tcp_send_reset also fires without a socket
+volatile const __u8 drop_has_reason;    // kfree_skb tells why
+volatile const __u8 reject_has_sock;    // nf_send_reset(net, sk, skb, hook), else (net, skb, hook)
+volatile const __u8 table_first;        // ipt_do_table(table, skb, state), else (skb, state, table)
+volatile const __u8 accept_has_err;     // inet_csk_accept(sk, flags, err, kern), else (sk, arg)
+volatile const __u8 tables_told;        // the programs that tell table and chain are attached
+volatile const __u32 reason_netfilter;  // numbers of enum skb_drop_reason; 0: this kernel has none
+volatile const __u32 reason_overflow;
+volatile const __u32 pid_namespace;     // whose numbers processes get; 0: the initial one's
+volatile const __u64 port_bits[1024];
+
+enum { SENT, RECEIVED };
+
+struct event {
+	__u64 at, sock, cookie, cgroup;
+	__u64 stack[STACK];
+	__u32 kind, netns, reason, frames;
+	__u32 pid, tid, owner_pid, owner_tid;
+	__u16 family, local_port, remote_port;
+	__u8 state, answer, reject, hook, pf, tcp_flags; // tcp_flags: of the packet that is answered
+	__u8 local[16], remote[16];
+	char comm[16], owner_comm[16];
+	char table[NAME], chain[NAME];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+// Resets for which the ring had no room, without the client's port.
+struct folded_key {
+	__u32 kind, netns, reason;
+	__u16 family, local_port, remote_port;
+	__u8 state, answer, reject, unused;
+	__u8 local[16], remote[16];
+	__u16 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct folded_key);
+	__type(value, __u64);
+} folded SEC(".maps");
+
+enum { LOST_RESETS, LOST_DROPS, LOST_RETRANSMITS, LOSSES };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSSES);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u8);
+} namespaces SEC(".maps");
+
+// Retransmissions by connection.
+struct flow {
+	__u32 netns;
+	__u16 family, local_port, remote_port;
+	__u8 state, pad;
+	__u8 local[16], remote[16];
+};
+
+struct counted {
+	__u64 count, first, last;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct flow);
+	__type(value, struct counted);
+} retransmits SEC(".maps");
+
+// Why a packet was dropped, beside the kernel's reasons.
+enum { BY_REASON, BY_TABLE, BY_CONNTRACK_FULL, BY_CONNTRACK_INSERT, BY_ACCEPT_QUEUE, BY_SYN_QUEUE, BY_REJECT };
+enum { PACKET_OTHER, PACKET_SYN, PACKET_SYNACK, PACKET_RST, PACKET_FIN, PACKET_TOO_BIG };
+
+struct drop_key {
+	__u64 location, caller; // the place, and for netfilter who called it there
+	__u32 netns, reason;
+	__s32 ifindex;
+	__u16 port;
+	__u8 by, packet, hook, pf, pad[2];
+	char table[NAME], chain[NAME];
+};
+
+struct drop {
+	__u64 count, first, last;
+	__u16 family, source_port, dest_port, pad;
+	__u8 source[16], dest[16];
+	char dev[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct drop_key);
+	__type(value, struct drop);
+} drops SEC(".maps");
+
+// Who uses a socket: the process that accepted or connected it.
+struct owner {
+	__u32 pid, tid;
+	char comm[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct owner);
+} owners SEC(".maps");
+
+// How long packets waited for the process: the bucket is the binary logarithm of
+// the microseconds.
+enum { WAIT_ACCEPT, WAIT_READ };
+#define BUCKETS 32
+
+struct wait_key {
+	__u32 netns;
+	__u16 port;
+	__u16 kind;
+};
+
+struct waits {
+	__u64 buckets[BUCKETS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct wait_key);
+	__type(value, struct waits);
+} delays SEC(".maps");
+
+// What is under way on this CPU between two programs that see the same packet.
+struct scratch {
+	__u64 skb;             // dropped or rejected by a table
+	__u64 rejected;        // answered with a RST that waits in event, or with ICMP
+	struct drop_key drop;  // by, hook, pf, table, chain of skb
+	__u8 waiting;
+	struct event event;
+	struct folded_key fold;
+	struct drop value;
+	struct drop_key key, plain;
+	__u64 stack[10];
+	struct waits waits;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *scratch_here(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&scratches, &zero);
+}
+
+static __always_inline int watched(__u16 port)
+{
+	return port_bits[port >> 6] >> (port & 63) & 1;
+}
+
+static __always_inline int wanted(__u16 a, __u16 b)
+{
+	return all_ports || watched(a) || watched(b);
+}
+
+static __always_inline int wanted_namespace(__u32 inum)
+{
+	return all_namespaces || bpf_map_lookup_elem(&namespaces, &inum);
+}
+
+static __always_inline void lose(__u32 what)
+{
+	__u64 *n = bpf_map_lookup_elem(&lost, &what);
+	if (n)
+		*n += 1;
+}
+
+struct packet {
+	__u16 family, source_port, dest_port;
+	__u8 tcp_flags, kind;
+	__u8 source[16], dest[16];
+};
+
+// read_packet reads the addresses and ports of a TCP segment from its network
+// header, and recognises the ICMP messages that say "too big". It returns 0 for
+// anything else.
+static __always_inline int read_packet(struct sk_buff *skb, struct packet *p)
+{
+	unsigned char *head = BPF_CORE_READ(skb, head);
+	__u16 network = BPF_CORE_READ(skb, network_header);
+	__u16 protocol = bpf_ntohs(BPF_CORE_READ(skb, protocol));
+	unsigned char *ip = head + network;
+	__u8 header[40], tcp[14];
+	__u32 length;
+
+	if (!head || !network || network == 0xffff)
+		return 0;
+	if (protocol == ETH_P_IP) {
+		if (bpf_probe_read_kernel(header, 20, ip) || header[0] >> 4 != 4)
+			return 0;
+		if ((header[6] & 0x1f) | header[7])
+			return 0; // a later fragment has no ports
+		length = (header[0] & 15) * 4;
+		p->family = AF_INET;
+		__builtin_memcpy(p->source, header + 12, 4);
+		__builtin_memcpy(p->dest, header + 16, 4);
+		if (header[9] == 1) { // ICMP: destination unreachable, fragmentation needed
+			if (bpf_probe_read_kernel(tcp, 2, ip + length) || tcp[0] != 3 || tcp[1] != 4)
+				return 0;
+			p->kind = PACKET_TOO_BIG;
+			return 1;
+		}
+		if (header[9] != 6)
+			return 0;
+	} else if (protocol == ETH_P_IPV6) {
+		if (bpf_probe_read_kernel(header, 40, ip) || header[0] >> 4 != 6)
+			return 0;
+		length = 40;
+		p->family = AF_INET6;
+		__builtin_memcpy(p->source, header + 8, 16);
+		__builtin_memcpy(p->dest, header + 24, 16);
+		if (header[6] == 58) { // ICMPv6: packet too big
+			if (bpf_probe_read_kernel(tcp, 1, ip + length) || tcp[0] != 2)
+				return 0;
+			p->kind = PACKET_TOO_BIG;
+			return 1;
+		}
+		if (header[6] != 6)
+			return 0;
+	} else {
+		return 0;
+	}
+	if (bpf_probe_read_kernel(tcp, sizeof(tcp), ip + length))
+		return 0;
+	p->source_port = tcp[0] << 8 | tcp[1];
+	p->dest_port = tcp[2] << 8 | tcp[3];
+	p->tcp_flags = tcp[13];
+	if (tcp[13] & 0x04)
+		p->kind = PACKET_RST;
+	else if ((tcp[13] & 0x12) == 0x12)
+		p->kind = PACKET_SYNACK;
+	else if (tcp[13] & 0x02)
+		p->kind = PACKET_SYN;
+	else if (tcp[13] & 0x01)
+		p->kind = PACKET_FIN;
+	return 1;
+}
+
+static __always_inline struct net *net_of(struct sk_buff *skb)
+{
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	if (dev)
+		return BPF_CORE_READ(dev, nd_net.net);
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+	return sk ? BPF_CORE_READ(sk, __sk_common.skc_net.net) : 0;
+}
+
+static __always_inline __u64 cookie_of(struct net *net)
+{
+	if (bpf_core_field_exists(net->net_cookie))
+		return BPF_CORE_READ(net, net_cookie);
+	return 0;
+}
+
+// cgroup_of is the id of a socket's control group in the version 2 tree.
+static __always_inline __u64 cgroup_of(struct sock *sk)
+{
+	struct cgroup *group;
+	if (!bpf_core_field_exists(sk->sk_cgrp_data))
+		return 0;
+	if (bpf_core_field_exists(((struct sock_cgroup_data *)0)->cgroup)) {
+		group = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	} else {
+		struct sock_cgroup_data___5_14 *old = (void *)&sk->sk_cgrp_data;
+		__u64 word = BPF_CORE_READ(old, val);
+		group = word & 1 ? 0 : (struct cgroup *)word;
+	}
+	return group ? BPF_CORE_READ(group, kn, id) : 0;
+}
+
+// number is the id of a process or thread in our pid namespace, 0 if it has none.
+static __always_inline __u32 number(struct pid *pid)
+{
+	unsigned int level = BPF_CORE_READ(pid, level);
+	for (unsigned int i = 0; i < 8; i++) {
+		if (i > level)
+			break;
+		struct upid *u = (void *)pid + bpf_core_field_offset(struct pid, numbers) + i * bpf_core_type_size(struct upid);
+		if (BPF_CORE_READ(u, ns, ns.inum) == pid_namespace)
+			return BPF_CORE_READ(u, nr);
+	}
+	return 0;
+}
+
+static __always_inline void current_ids(__u32 *pid, __u32 *tid)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+	*pid = ids >> 32;
+	*tid = ids;
+	if (pid_namespace) {
+		struct task_struct *task = (void *)bpf_get_current_task();
+		*pid = number(BPF_CORE_READ(task, signal, pids[1])); // PIDTYPE_TGID
+		*tid = number(BPF_CORE_READ(task, thread_pid));
+	}
+}
+
+static __always_inline void of_socket(struct event *e, struct sock *sk)
+{
+	e->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	e->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	e->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (!e->local_port) { // given back already: a socket that is being closed
+		struct inet_sock *inet = (void *)sk;
+		e->local_port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
+	}
+	if (e->family == AF_INET) {
+		BPF_CORE_READ_INTO((__u32 *)e->local, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__u32 *)e->remote, sk, __sk_common.skc_daddr);
+	} else {
+		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
+	}
+}
+
+// of_packet gives the ends of a packet that is answered: its destination is ours.
+static __always_inline void of_packet(struct event *e, struct packet *p)
+{
+	e->family = p->family;
+	e->local_port = p->dest_port;
+	e->remote_port = p->source_port;
+	e->tcp_flags = p->tcp_flags;
+	__builtin_memcpy(e->local, p->dest, 16);
+	__builtin_memcpy(e->remote, p->source, 16);
+}
+
+static __always_inline void of_owner(struct event *e, struct owner *o)
+{
+	if (!o)
+		return;
+	e->owner_pid = o->pid;
+	e->owner_tid = o->tid;
+	__builtin_memcpy(e->owner_comm, o->comm, 16);
+}
+
+static __always_inline void of_current(struct event *e, void *ctx)
+{
+	e->at = bpf_ktime_get_ns();
+	current_ids(&e->pid, &e->tid);
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	long n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
+	e->frames = n > 0 ? (__u64)n >> 3 : 0;
+}
+
+static __always_inline void of_net(struct event *e, struct net *net)
+{
+	if (!net)
+		return;
+	e->netns = BPF_CORE_READ(net, ns.inum);
+	e->cookie = cookie_of(net);
+}
+
+// submit streams an event, or counts it where the ring is full.
+static __always_inline void submit(struct scratch *s)
+{
+	struct event *e = &s->event;
+	if (bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_NO_WAKEUP) == 0)
+		return;
+	struct folded_key *k = &s->fold;
+	__builtin_memset(k, 0, sizeof(*k));
+	k->kind = e->kind;
+	k->netns = e->netns;
+	k->reason = e->reason;
+	k->family = e->family;
+	k->state = e->state;
+	k->answer = e->answer;
+	k->reject = e->reject;
+	__builtin_memcpy(k->local, e->local, 16);
+	__builtin_memcpy(k->remote, e->remote, 16);
+	int local = all_ports ? e->local_port < e->remote_port : watched(e->local_port);
+	if (local)
+		k->local_port = e->local_port;
+	else
+		k->remote_port = e->remote_port;
+	__u64 one = 1, *n = bpf_map_lookup_elem(&folded, k);
+	if (!n) {
+		if (bpf_map_update_elem(&folded, k, &one, BPF_NOEXIST) == 0)
+			return;
+		n = bpf_map_lookup_elem(&folded, k);
+	}
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	else
+		lose(LOST_RESETS);
+}
+
+// sent reports a RST of the kernel's own; sk or skb may be absent.
+static __always_inline int sent(void *ctx, struct sock *sk, struct sk_buff *skb, __u32 reason, struct owner *owner)
+{
+	struct packet p = {};
+	struct scratch *s = scratch_here();
+	struct net *net = 0;
+	if (!s)
+		return 0;
+	struct event *e = &s->event;
+	__builtin_memset(e, 0, sizeof(*e));
+	e->kind = SENT;
+	e->reason = reason;
+	e->sock = (__u64)sk;
+	if (sk) {
+		net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+		e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		of_socket(e, sk);
+		// A connection that waits out its end, or begins, is no whole socket.
+		if (e->state != TCP_TIME_WAIT && e->state != TCP_NEW_SYN_RECV)
+			e->cgroup = cgroup_of(sk);
+	}
+	if (skb) {
+		e->answer = 1;
+		if (!net)
+			net = net_of(skb);
+		if (read_packet(skb, &p) && p.kind != PACKET_TOO_BIG)
+			of_packet(e, &p);
+	}
+	if (!wanted(e->local_port, e->remote_port) && sk)
+		return 0; // without a socket a NAT may have changed the ports
+	of_net(e, net);
+	if (!wanted_namespace(e->netns))
+		return 0;
+	of_owner(e, owner);
+	of_current(e, ctx);
+	submit(s);
+	return 0;
+}
+
+SEC("tp_btf/tcp_send_reset")
+int on_send_reset(__u64 *ctx)
+{
+	struct sock *sk;
+	struct sk_buff *skb;
+	__u32 reason = 0;
+	// Either may be absent, which the verifier of Linux before 6.13 does not
+	// believe: it takes checks of arguments away. It knows nothing of copies.
+	bpf_probe_read_kernel(&sk, sizeof(sk), &ctx[0]);
+	bpf_probe_read_kernel(&skb, sizeof(skb), &ctx[1]);
+	if (reset_has_reason)
+		reason = ctx[2];
+	struct owner *o = 0;
+	if (sk) {
+		__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		if (state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV)
+			o = bpf_sk_storage_get(&owners, (void *)ctx[0], 0, 0);
+	}
+	return sent(ctx, sk, skb, reason, o);
+}
+
+// Before Linux 6.9 the tracepoint is silent without a whole socket; the function
+// that answers is seen then. It sends nothing in answer to a RST.
+static __always_inline int answered(void *ctx, struct sock *sk, struct sk_buff *skb)
+{
+	struct packet p = {};
+	if (sk) {
+		__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+		if (state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV)
+			return 0;
+	}
+	if (!read_packet(skb, &p) || p.tcp_flags & 0x04)
+		return 0;
+	return sent(ctx, sk, skb, 0, 0);
+}
+
+SEC("fentry/tcp_v4_send_reset")
+int on_answer_v4(__u64 *ctx) { return answered(ctx, (void *)ctx[0], (void *)ctx[1]); }
+
+SEC("fentry/tcp_v6_send_reset")
+int on_answer_v6(__u64 *ctx) { return answered(ctx, (void *)ctx[0], (void *)ctx[1]); }
+
+SEC("tp_btf/tcp_receive_reset")
+int on_receive_reset(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct scratch *s = scratch_here();
+	if (!s || !sk)
+		return 0;
+	struct event *e = &s->event;
+	__builtin_memset(e, 0, sizeof(*e));
+	e->kind = RECEIVED;
+	e->sock = (__u64)sk;
+	of_socket(e, sk);
+	if (!wanted(e->local_port, e->remote_port))
+		return 0;
+	of_net(e, BPF_CORE_READ(sk, __sk_common.skc_net.net));
+	if (!wanted_namespace(e->netns))
+		return 0;
+	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	e->cgroup = cgroup_of(sk);
+	e->at = bpf_ktime_get_ns();
+	of_owner(e, bpf_sk_storage_get(&owners, sk, 0, 0));
+	submit(s);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int on_retransmit(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct flow f = {};
+	struct event *e;
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	e = &s->event;
+	__builtin_memset(e->local, 0, 32);
+	of_socket(e, sk);
+	f.family = e->family;
+	f.state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	f.local_port = e->local_port;
+	f.remote_port = e->remote_port;
+	__builtin_memcpy(f.local, e->local, 16);
+	__builtin_memcpy(f.remote, e->remote, 16);
+	if (!wanted(f.local_port, f.remote_port))
+		return 0;
+	f.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (!wanted_namespace(f.netns))
+		return 0;
+	__u64 now = bpf_ktime_get_ns();
+	struct counted *c = bpf_map_lookup_elem(&retransmits, &f);
+	if (!c) {
+		struct counted first = {.count = 1, .first = now, .last = now};
+		if (bpf_map_update_elem(&retransmits, &f, &first, BPF_NOEXIST) == 0)
+			return 0;
+		c = bpf_map_lookup_elem(&retransmits, &f);
+	}
+	if (!c) {
+		lose(LOST_RETRANSMITS);
+		return 0;
+	}
+	__sync_fetch_and_add(&c->count, 1);
+	c->last = now;
+	return 0;
+}
+
+// dropped counts a packet. what holds by, hook, pf, table and chain.
+static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, __u64 location, __u32 reason, struct drop_key *what)
+{
+	struct packet p = {};
+	if (!read_packet(skb, &p))
+		return 0;
+	if (p.kind != PACKET_TOO_BIG && !wanted(p.source_port, p.dest_port))
+		return 0;
+	struct net *net = net_of(skb);
+	struct drop_key *k = &s->key;
+	if (what)
+		__builtin_memcpy(k, what, sizeof(*k));
+	else
+		__builtin_memset(k, 0, sizeof(*k));
+	k->netns = net ? BPF_CORE_READ(net, ns.inum) : 0;
+	if (!wanted_namespace(k->netns))
+		return 0;
+	k->location = location;
+	k->reason = reason;
+	k->packet = p.kind;
+	// The server's port: a watched one, else where a connection is opened to.
+	if (!all_ports)
+		k->port = watched(p.dest_port) ? p.dest_port : p.source_port;
+	else
+		k->port = p.kind == PACKET_SYN || (p.kind != PACKET_SYNACK && p.dest_port < p.source_port) ? p.dest_port : p.source_port;
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+	k->ifindex = dev ? BPF_CORE_READ(dev, ifindex) : 0;
+	__u64 now = bpf_ktime_get_ns();
+	struct drop *d = bpf_map_lookup_elem(&drops, k);
+	if (!d) {
+		struct drop *v = &s->value;
+		__builtin_memset(v, 0, sizeof(*v));
+		v->first = now;
+		v->family = p.family;
+		if (dev)
+			bpf_probe_read_kernel_str(v->dev, sizeof(v->dev), &dev->name);
+		bpf_map_update_elem(&drops, k, v, BPF_NOEXIST);
+		d = bpf_map_lookup_elem(&drops, k);
+	}
+	if (!d) {
+		lose(LOST_DROPS);
+		return 0;
+	}
+	__sync_fetch_and_add(&d->count, 1);
+	d->last = now;
+	d->source_port = p.source_port;
+	d->dest_port = p.dest_port;
+	__builtin_memcpy(d->source, p.source, 16);
+	__builtin_memcpy(d->dest, p.dest, 16);
+	return 0;
+}
+
+SEC("tp_btf/kfree_skb")
+int on_drop(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)ctx[0];
+	__u32 reason = 0;
+	if (drop_has_reason)
+		reason = ctx[2];
+	if (reason_overflow && reason == reason_overflow)
+		return 0; // counted with its listener
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	struct drop_key *what = 0;
+	if (s->skb && s->skb == (__u64)skb) {
+		if (reason == reason_netfilter)
+			what = &s->drop;
+		s->skb = 0;
+		if (what && what->by == BY_REJECT && s->rejected == (__u64)skb)
+			return 0; // answered with a RST, which is reported
+	}
+	if (!what && reason_netfilter && reason == reason_netfilter) {
+		// Which hook it was shows in who asked netfilter.
+		what = &s->plain;
+		what->caller = 0;
+		long n = bpf_get_stack(ctx, s->stack, sizeof(s->stack), 0);
+		for (int i = 0; i < 9; i++) {
+			if (n >= (i + 2) * 8 && s->stack[i] == ctx[1])
+				what->caller = s->stack[i + 1];
+		}
+	}
+	return dropped(s, skb, ctx[1], reason, what);
+}
+
+static __always_inline __u8 hook_of(const struct nf_hook_state *state)
+{
+	__u32 hook = 0; // an unsigned int before Linux 5.16
+	bpf_probe_read_kernel(&hook, bpf_core_field_size(state->hook) == 1 ? 1 : 4, __builtin_preserve_access_index(&state->hook));
+	return hook;
+}
+
+// blamed remembers why a packet is about to be dropped, for when it is freed.
+// Kernels that give no reason then count it here.
+static __always_inline int blamed(struct scratch *s, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (state) {
+		s->drop.hook = hook_of(state);
+		s->drop.pf = BPF_CORE_READ(state, pf);
+	}
+	if (s->rejected == (__u64)skb) {
+		s->drop.by = BY_REJECT;
+		if (s->waiting) {
+			s->waiting = 0;
+			struct event *e = &s->event;
+			e->hook = s->drop.hook;
+			e->pf = s->drop.pf;
+			__builtin_memcpy(e->table, s->drop.table, NAME);
+			__builtin_memcpy(e->chain, s->drop.chain, NAME);
+			submit(s);
+		} else {
+			s->rejected = 0; // answered with ICMP: the peer sees no reset
+		}
+	}
+	s->skb = (__u64)skb;
+	if (drop_has_reason)
+		return 0;
+	if (s->drop.by == BY_REJECT && s->rejected)
+		return 0;
+	return dropped(s, skb, 0, 0, &s->drop);
+}
+
+SEC("fexit/nft_do_chain")
+int on_nft_verdict(__u64 *ctx)
+{
+	if ((__u32)ctx[2] & NF_VERDICT_MASK)
+		return 0;
+	struct nft_pktinfo *pkt = (void *)ctx[0];
+	struct nft_chain *chain = (void *)ctx[1];
+	const struct nf_hook_state *state;
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	if (bpf_core_field_exists(pkt->state)) {
+		state = BPF_CORE_READ(pkt, state);
+	} else {
+		struct nft_pktinfo___5_13 *old = (void *)pkt;
+		state = BPF_CORE_READ(old, xt.state);
+	}
+	__builtin_memset(&s->drop, 0, sizeof(s->drop));
+	s->drop.by = BY_TABLE;
+	bpf_probe_read_kernel_str(s->drop.chain, NAME, BPF_CORE_READ(chain, name));
+	bpf_probe_read_kernel_str(s->drop.table, NAME, BPF_CORE_READ(chain, table, name));
+	return blamed(s, BPF_CORE_READ(pkt, skb), state);
+}
+
+static __always_inline int xt_verdict(__u64 *ctx)
+{
+	if ((__u32)ctx[3] & NF_VERDICT_MASK)
+		return 0;
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	struct xt_table *table = (void *)(table_first ? ctx[0] : ctx[2]);
+	struct sk_buff *skb = (void *)(table_first ? ctx[1] : ctx[0]);
+	const struct nf_hook_state *state = (void *)(table_first ? ctx[2] : ctx[1]);
+	__builtin_memset(&s->drop, 0, sizeof(s->drop));
+	s->drop.by = BY_TABLE;
+	bpf_probe_read_kernel_str(s->drop.table, NAME, __builtin_preserve_access_index(&table->name));
+	return blamed(s, skb, state);
+}
+
+SEC("fexit/ipt_do_table")
+int on_ipt_verdict(__u64 *ctx) { return xt_verdict(ctx); }
+
+SEC("fexit/ip6t_do_table")
+int on_ip6t_verdict(__u64 *ctx) { return xt_verdict(ctx); }
+
+static __always_inline int rejected(void *ctx, __u64 *args)
+{
+	struct sk_buff *skb = (void *)(reject_has_sock ? args[2] : args[1]);
+	struct packet p = {};
+	struct scratch *s = scratch_here();
+	if (!s || !read_packet(skb, &p) || p.tcp_flags & 0x04)
+		return 0; // nothing answers a RST
+	s->rejected = (__u64)skb;
+	s->waiting = 0;
+	if (!wanted(p.source_port, p.dest_port))
+		return 0;
+	struct event *e = &s->event;
+	__builtin_memset(e, 0, sizeof(*e));
+	e->kind = SENT;
+	e->answer = 1;
+	e->reject = 1;
+	of_packet(e, &p);
+	of_net(e, (void *)args[0]);
+	if (!wanted_namespace(e->netns))
+		return 0;
+	of_current(e, ctx);
+	if (tables_told)
+		s->waiting = 1; // until its table has given the verdict
+	else
+		submit(s);
+	return 0;
+}
+
+SEC("fentry/nf_send_reset")
+int on_reject_v4(__u64 *ctx) { return rejected(ctx, ctx); }
+
+SEC("fentry/nf_send_reset6")
+int on_reject_v6(__u64 *ctx) { return rejected(ctx, ctx); }
+
+SEC("fentry/nf_send_unreach")
+int on_unreach_v4(__u64 *ctx)
+{
+	struct scratch *s = scratch_here();
+	if (s) {
+		s->rejected = ctx[0];
+		s->waiting = 0;
+	}
+	return 0;
+}
+
+SEC("fentry/nf_send_unreach6")
+int on_unreach_v6(__u64 *ctx)
+{
+	struct scratch *s = scratch_here();
+	if (s) {
+		s->rejected = ctx[1];
+		s->waiting = 0;
+	}
+	return 0;
+}
+
+SEC("fexit/nf_conntrack_in")
+int on_conntrack_in(__u64 *ctx)
+{
+	if ((__u32)ctx[2] & NF_VERDICT_MASK)
+		return 0;
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	__builtin_memset(&s->drop, 0, sizeof(s->drop));
+	s->drop.by = BY_CONNTRACK_FULL;
+	return blamed(s, (void *)ctx[0], (void *)ctx[1]);
+}
+
+SEC("fexit/__nf_conntrack_confirm")
+int on_conntrack_confirm(__u64 *ctx)
+{
+	if ((__u32)ctx[1] & NF_VERDICT_MASK)
+		return 0;
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	__builtin_memset(&s->drop, 0, sizeof(s->drop));
+	s->drop.by = BY_CONNTRACK_INSERT;
+	return blamed(s, (void *)ctx[0], 0);
+}
+
+static __always_inline int overflown(struct sock *sk, struct sk_buff *skb, int syn)
+{
+	__u32 limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	struct scratch *s = scratch_here();
+	if (!s)
+		return 0;
+	struct drop_key *d = &s->drop;
+	__builtin_memset(d, 0, sizeof(*d));
+	if (BPF_CORE_READ(sk, sk_ack_backlog) > limit) {
+		d->by = BY_ACCEPT_QUEUE;
+	} else if (syn) {
+		struct inet_connection_sock *icsk = (void *)sk;
+		struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+		__u32 cookies = 0;
+		if ((__u32)BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter) < limit)
+			return 0;
+		bpf_probe_read_kernel(&cookies, bpf_core_field_size(net->ipv4.sysctl_tcp_syncookies) == 1 ? 1 : 4,
+				      __builtin_preserve_access_index(&net->ipv4.sysctl_tcp_syncookies));
+		if (cookies)
+			return 0; // a cookie is sent: nothing is dropped
+		d->by = BY_SYN_QUEUE;
+	} else {
+		return 0;
+	}
+	return dropped(s, skb, 0, 0, d);
+}
+
+SEC("fentry/tcp_conn_request")
+int on_syn(__u64 *ctx) { return overflown((void *)ctx[2], (void *)ctx[3], 1); }
+
+SEC("fentry/tcp_v4_syn_recv_sock")
+int on_established_v4(__u64 *ctx) { return overflown((void *)ctx[0], (void *)ctx[1], 0); }
+
+SEC("fentry/tcp_v6_syn_recv_sock")
+int on_established_v6(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)ctx[1];
+	if (bpf_ntohs(BPF_CORE_READ(skb, protocol)) == ETH_P_IP)
+		return 0; // it hands IPv4 on to the other
+	return overflown((void *)ctx[0], skb, 0);
+}
+
+static __always_inline void waited(struct sock *sk, __u16 kind)
+{
+	struct tcp_sock *tp = (void *)sk;
+	struct wait_key k = {};
+	__u64 now = bpf_ktime_get_ns() / 1000, since = BPF_CORE_READ(tp, tcp_mstamp);
+	__u64 us = now > since ? now - since : 0;
+	__u32 bucket = 0;
+	for (int i = 0; i < BUCKETS - 1; i++) {
+		if (us >> i == 0)
+			break;
+		bucket = i + 1;
+	}
+	k.kind = kind;
+	k.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	k.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (!wanted_namespace(k.netns))
+		return;
+	struct waits *w = bpf_map_lookup_elem(&delays, &k);
+	if (!w) {
+		struct scratch *s = scratch_here();
+		if (!s)
+			return;
+		bpf_map_update_elem(&delays, &k, &s->waits, BPF_NOEXIST);
+		w = bpf_map_lookup_elem(&delays, &k);
+	}
+	if (w && bucket < BUCKETS)
+		w->buckets[bucket] += 1;
+}
+
+static __always_inline void own(struct owner *o)
+{
+	if (!o)
+		return;
+	current_ids(&o->pid, &o->tid);
+	bpf_get_current_comm(o->comm, sizeof(o->comm));
+}
+
+SEC("fexit/inet_csk_accept")
+int on_accept(__u64 *ctx)
+{
+	struct sock *listener = (void *)ctx[0];
+	struct sock *sk = (void *)(accept_has_err ? ctx[4] : ctx[2]);
+	__u16 port = BPF_CORE_READ(listener, __sk_common.skc_num);
+	if (!sk || !wanted(port, port))
+		return 0;
+	own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
+	waited(sk, WAIT_ACCEPT);
+	return 0;
+}
+
+SEC("fentry/tcp_connect")
+int on_connect(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	__u16 port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (!wanted(port, port))
+		return 0;
+	own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
+	return 0;
+}
+
+SEC("fentry/tcp_recvmsg")
+int on_read(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	if (all_ports || !watched(BPF_CORE_READ(sk, __sk_common.skc_num)))
+		return 0;
+	if (BPF_CORE_READ(sk, sk_receive_queue.qlen) == 0)
+		return 0; // nothing waits: the process does
+	waited(sk, WAIT_READ);
+	return 0;
+}
