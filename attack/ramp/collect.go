@@ -291,7 +291,7 @@ func (t *totals) close(most int) []attack.Failure {
 	slices.SortFunc(w.Statuses, func(a, b attack.StatusCount) int { return cmp.Compare(a.Status, b.Status) })
 	w.FromDue, w.FromSend, w.Lag = t.fromDue.sparse(), t.fromSend.sparse(), t.lag.sparse()
 	w.IdleAge, w.Served = t.idleAge.sparse(), t.served.sparse()
-	t.histograms.clear()
+	t.clear()
 	clear(t.cells)
 
 	slices.SortFunc(t.failures, func(a, b attack.Failure) int {
