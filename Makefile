@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: all demo build test race lint generate fuzz golden bench eval calibrate deps
+.PHONY: release all demo build test race lint generate fuzz golden bench eval calibrate deps
 all: lint test
 
 build: ## bin/rampload
@@ -64,6 +64,9 @@ golden: ## rewrite golden files after looking at the change
 bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
 	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
+
+release: ## programs, packages, image, SBOM and checksums in dist/, built twice and compared
+	.ci/release --verify
 
 EVAL_SEEDS ?= 1-3
 EVAL_DIR ?= .eval

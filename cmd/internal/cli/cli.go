@@ -108,8 +108,15 @@ func (t plainText) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Version returns the version of this build: the module's, or the commit's.
+// version is set by the linker in a release (see .ci/release).
+var version string
+
+// Version returns the version of this build: the release's, the module's, or the
+// commit's.
 func Version() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
@@ -133,6 +140,10 @@ type globals struct {
 	logFormat string
 	quiet     bool
 }
+
+// Command returns the whole command line as a tree, for what is made of it: man pages
+// and completions.
+func Command(env Env) *cobra.Command { return newRoot(env) }
 
 func newRoot(env Env) *cobra.Command {
 	g := &globals{}
