@@ -7,8 +7,8 @@ FUZZTIME ?= 10s
 .PHONY: release all demo build test race lint generate fuzz golden bench eval calibrate deps
 all: lint test
 
-build: ## bin/rampload
-	go build -trimpath -o bin/rampload ./cmd/rampload
+build: ## bin/rampload and bin/rampload-lab
+	go build -trimpath -o bin/ ./cmd/rampload ./cmd/rampload-lab
 
 demo: build ## a service that runs out of descriptors, then the same with a sane limit
 	bin/rampload demo
@@ -72,7 +72,7 @@ EVAL_SEEDS ?= 1-3
 EVAL_DIR ?= .eval
 eval: PACKAGES += uwsgi-core uwsgi-plugin-python3 nodejs php-fpm varnish gcc libc6-dev squid caddy tomcat10 puma unicorn
 eval: deps build ## run the whole lab and write report/diagnose/EVALUATION.md: root, an idle machine, 45 minutes a seed
-	bin/rampload lab-eval --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume --table report/diagnose/EVALUATION.md
+	bin/rampload-lab lab-eval --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume --table report/diagnose/EVALUATION.md
 
 calibrate: ## the simulations of report/stats and report in full: error rates, power, coverage (10 minutes of one core)
 	@rm -f .calibration && nice go test ./report/stats ./report -p 1 -timeout 60m -run 'NoOnset|Calibrat' -heldout -table $(CURDIR)/.calibration

@@ -1,7 +1,7 @@
 // Package attack holds the vocabulary of sending load: attempts, faults,
 // phases, failures and windows, and the contract between a driver of load
 // (Loader) and whoever records it (Sink). Adapters sit below it: schedule,
-// wire, ramp, lab. It imports the standard library and profiles only.
+// wire, ramp, fault. It imports the standard library and profiles only.
 //
 // Every time in this package is a [time.Duration] since the start of the load
 // on the generator's monotonic clock; a time before the load is negative.

@@ -17,7 +17,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -28,16 +28,16 @@ import (
 //	go test -tags bench -run InjectionTable -v ./attack/ramp
 func TestInjectionTable(t *testing.T) {
 	places := []struct {
-		place lab.Place
+		place fault.Place
 		close bool // a connection for every request
 	}{
-		{lab.OnAccept, true},
-		{lab.BeforeResponseFresh, true},
-		{lab.BeforeResponseReused, false},
-		{lab.InHeaders, false},
-		{lab.InBody, false},
-		{lab.Idle, false},
-		{lab.AfterResponse, false},
+		{fault.OnAccept, true},
+		{fault.BeforeResponseFresh, true},
+		{fault.BeforeResponseReused, false},
+		{fault.InHeaders, false},
+		{fault.InBody, false},
+		{fault.Idle, false},
+		{fault.AfterResponse, false},
 	}
 	var b strings.Builder
 	fmt.Fprintln(&b, "| RST injected | rampload: RST → wire resets | vegeta: RST → errors / told as resets | wrk: RST → errors |")
@@ -45,7 +45,7 @@ func TestInjectionTable(t *testing.T) {
 	for _, p := range places {
 		fmt.Fprintf(&b, "| %s |", p.place)
 		for _, ask := range []func(*testing.T, string, bool) string{askRampload, askVegeta, askWrk} {
-			in, err := lab.NewInjector(lab.InjectorOptions{Place: p.place, Every: 20, Delay: time.Millisecond})
+			in, err := fault.NewInjector(fault.InjectorOptions{Place: p.place, Every: 20, Delay: time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/profiles"
 )
@@ -120,16 +120,16 @@ func TestClosedLoopOverAServer(t *testing.T) {
 // The ground truth: wire resets are those that the injector sent, one by one, in
 // every phase, for both engines, whether the request may be repeated or not.
 func TestWireResetsAgainstTheInjector(t *testing.T) {
-	places := []lab.Place{
-		lab.OnAccept, lab.BeforeResponseFresh, lab.BeforeResponseReused, lab.InHeaders,
-		lab.InBody, lab.Idle, lab.AfterFIN, lab.AfterResponse,
+	places := []fault.Place{
+		fault.OnAccept, fault.BeforeResponseFresh, fault.BeforeResponseReused, fault.InHeaders,
+		fault.InBody, fault.Idle, fault.AfterFIN, fault.AfterResponse,
 	}
 	for _, place := range places {
 		for _, method := range []string{"GET", "POST"} {
 			for engine := range engines {
 				t.Run(place.String()+"/"+method+"/"+engine, func(t *testing.T) {
 					t.Parallel()
-					injector, err := lab.NewInjector(lab.InjectorOptions{Place: place, Every: 3, Delay: 5 * time.Millisecond})
+					injector, err := fault.NewInjector(fault.InjectorOptions{Place: place, Every: 3, Delay: 5 * time.Millisecond})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -174,7 +174,7 @@ func TestWireResetsAgainstTheInjector(t *testing.T) {
 func TestRetriesAgainstTheInjector(t *testing.T) {
 	for engine := range engines {
 		t.Run(engine, func(t *testing.T) {
-			injector, err := lab.NewInjector(lab.InjectorOptions{Place: lab.BeforeResponseReused, Every: 3})
+			injector, err := fault.NewInjector(fault.InjectorOptions{Place: fault.BeforeResponseReused, Every: 3})
 			if err != nil {
 				t.Fatal(err)
 			}

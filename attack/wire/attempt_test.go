@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -134,32 +134,32 @@ func expectEnd(t *testing.T, a attack.Attempt, fault attack.Fault, phase attack.
 func TestMalformed(t *testing.T) {
 	const timeout = time.Second
 	for _, tc := range []struct {
-		kind   lab.Malformed
+		kind   fault.Malformed
 		fault  attack.Fault
 		phase  attack.Phase
 		status int
 	}{
-		{lab.Garbage, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.BadStatusLine, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.BadHeader, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.BadLength, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.TwoLengths, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.BadChunk, attack.Protocol, attack.PhaseBody, 200},
-		{lab.ShortBody, attack.EOF, attack.PhaseBody, 200},
-		{lab.EndlessHeaders, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.EndlessBody, attack.Timeout, attack.PhaseBody, 200},
-		{lab.EndlessContinues, attack.Protocol, attack.PhaseAwait, 0},
-		{lab.SlowHeaders, attack.Timeout, attack.PhaseAwait, 0},
-		{lab.SlowBody, attack.Timeout, attack.PhaseBody, 200},
-		{lab.EarlyClose, attack.EOF, attack.PhaseAwait, 0},
-		{lab.NoAnswer, attack.Timeout, attack.PhaseAwait, 0},
+		{fault.Garbage, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.BadStatusLine, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.BadHeader, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.BadLength, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.TwoLengths, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.BadChunk, attack.Protocol, attack.PhaseBody, 200},
+		{fault.ShortBody, attack.EOF, attack.PhaseBody, 200},
+		{fault.EndlessHeaders, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.EndlessBody, attack.Timeout, attack.PhaseBody, 200},
+		{fault.EndlessContinues, attack.Protocol, attack.PhaseAwait, 0},
+		{fault.SlowHeaders, attack.Timeout, attack.PhaseAwait, 0},
+		{fault.SlowBody, attack.Timeout, attack.PhaseBody, 200},
+		{fault.EarlyClose, attack.EOF, attack.PhaseAwait, 0},
+		{fault.NoAnswer, attack.Timeout, attack.PhaseAwait, 0},
 	} {
 		for _, secure := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v/tls=%v", tc.kind, secure), func(t *testing.T) {
-				if tc.fault == attack.Timeout && tc.kind != lab.EndlessBody {
+				if tc.fault == attack.Timeout && tc.kind != fault.EndlessBody {
 					t.Parallel() // they wait; what is endless has its heap measured
 				}
-				in, cfg := injector(t, lab.InjectorOptions{TLS: secure, Malformed: tc.kind, Every: 2, Delay: 20 * time.Millisecond})
+				in, cfg := injector(t, fault.InjectorOptions{TLS: secure, Malformed: tc.kind, Every: 2, Delay: 20 * time.Millisecond})
 				if tc.fault == attack.Timeout {
 					cfg.Client.Timeout = timeout
 				}
@@ -185,7 +185,7 @@ func TestMalformed(t *testing.T) {
 				if !bad.Conn.Reused || bad.Conn.ID == after.Conn.ID || bad.WireReset {
 					t.Errorf("connections: %+v, then %+v", bad.Conn, after.Conn)
 				}
-				endless := tc.kind == lab.EndlessHeaders || tc.kind == lab.EndlessBody || tc.kind == lab.EndlessContinues
+				endless := tc.kind == fault.EndlessHeaders || tc.kind == fault.EndlessBody || tc.kind == fault.EndlessContinues
 				if grown := int64(now.HeapSys) - int64(before.HeapSys); endless && grown > 32<<20 {
 					t.Errorf("the heap grew by %d bytes", grown)
 				}

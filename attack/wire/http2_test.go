@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -33,7 +33,7 @@ func together(tr *Transport, req *Request, n int) []attack.Attempt {
 func TestStreams(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
-			in, cfg := injector(t, lab.InjectorOptions{TLS: secure, HTTP2: true, Hold: 5 * time.Millisecond, BodySize: 1 << 20})
+			in, cfg := injector(t, fault.InjectorOptions{TLS: secure, HTTP2: true, Hold: 5 * time.Millisecond, BodySize: 1 << 20})
 			cfg.Client.Timeout = patience
 			rec := newRecorder()
 			cfg.OnIdle = rec.onIdle
@@ -63,13 +63,13 @@ func TestStreams(t *testing.T) {
 
 // TestStreamFaults: RST_STREAM and GOAWAY are no TCP resets.
 func TestStreamFaults(t *testing.T) {
-	for place, want := range map[lab.Place]attack.Fault{
-		lab.StreamReset: attack.HTTP2Reset,
-		lab.GoAway:      attack.HTTP2GoAway,
+	for place, want := range map[fault.Place]attack.Fault{
+		fault.StreamReset: attack.HTTP2Reset,
+		fault.GoAway:      attack.HTTP2GoAway,
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(fmt.Sprintf("%v/%s", place, method), func(t *testing.T) {
-				in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Place: place, Every: 2})
+				in, cfg := injector(t, fault.InjectorOptions{HTTP2: true, Place: place, Every: 2})
 				rec := newRecorder()
 				cfg.OnIdle = rec.onIdle
 				tr, req := open(t, cfg, profiles.Request{Method: method, Path: "/"})
@@ -91,7 +91,7 @@ func TestStreamFaults(t *testing.T) {
 				if c.Streams+c.GoAways != 10 || c.Resets != 0 || rec.resets != 0 {
 					t.Errorf("%+v, %d wire resets", c, rec.resets)
 				}
-				if place == lab.StreamReset && c.Connections != 1 {
+				if place == fault.StreamReset && c.Connections != 1 {
 					t.Errorf("%d connections", c.Connections)
 				}
 			})
@@ -158,7 +158,7 @@ func TestStreamErrors(t *testing.T) {
 // TestStreamsReset resets a connection with many streams: all fail, and one of
 // them reports the RST.
 func TestStreamsReset(t *testing.T) {
-	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Place: lab.BeforeResponseReused, Limit: 1, Hold: 500 * time.Millisecond})
+	in, cfg := injector(t, fault.InjectorOptions{HTTP2: true, Place: fault.BeforeResponseReused, Limit: 1, Hold: 500 * time.Millisecond})
 	rec := newRecorder()
 	cfg.OnIdle = rec.onIdle
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
@@ -180,7 +180,7 @@ func TestStreamsReset(t *testing.T) {
 }
 
 func TestStreamTimeout(t *testing.T) {
-	in, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: time.Hour})
+	in, cfg := injector(t, fault.InjectorOptions{HTTP2: true, Hold: time.Hour})
 	cfg.Client.Timeout = 500 * time.Millisecond
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	for _, a := range together(tr, req, 5) {
@@ -192,7 +192,7 @@ func TestStreamTimeout(t *testing.T) {
 }
 
 func TestStreamBodies(t *testing.T) {
-	_, cfg := injector(t, lab.InjectorOptions{TLS: true, HTTP2: true})
+	_, cfg := injector(t, fault.InjectorOptions{TLS: true, HTTP2: true})
 	cfg.Client.Timeout = patience
 	cfg.Client.ExpectContinue = true
 	for _, r := range []profiles.Request{
@@ -209,7 +209,7 @@ func TestStreamBodies(t *testing.T) {
 }
 
 func TestStreamsHold(t *testing.T) {
-	_, cfg := injector(t, lab.InjectorOptions{TLS: true, HTTP2: true})
+	_, cfg := injector(t, fault.InjectorOptions{TLS: true, HTTP2: true})
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	wait := func(n int64) {
 		t.Helper()
@@ -238,7 +238,7 @@ func TestStreamsHold(t *testing.T) {
 }
 
 func TestStreamsAbort(t *testing.T) {
-	_, cfg := injector(t, lab.InjectorOptions{HTTP2: true, Hold: time.Hour})
+	_, cfg := injector(t, fault.InjectorOptions{HTTP2: true, Hold: time.Hour})
 	cfg.Client.Timeout = 0
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	var a attack.Attempt

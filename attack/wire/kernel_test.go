@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -73,15 +73,15 @@ func (w *witness) received(t *testing.T, port uint16) int {
 func TestKernelWitness(t *testing.T) {
 	w := newWitness(t)
 	for _, proto := range []struct{ tls, http2 bool }{{false, false}, {true, false}, {true, true}} {
-		for place := lab.OnAccept; place <= lab.AfterResponse; place++ {
-			if place == lab.InHeaders && proto.http2 {
+		for place := fault.OnAccept; place <= fault.AfterResponse; place++ {
+			if place == fault.InHeaders && proto.http2 {
 				continue
 			}
 			t.Run(fmt.Sprintf("%v/tls=%v/http2=%v", place, proto.tls, proto.http2), func(t *testing.T) {
-				opts := lab.InjectorOptions{
+				opts := fault.InjectorOptions{
 					TLS: proto.tls, HTTP2: proto.http2, Place: place, Every: 3, Delay: 5 * time.Millisecond,
 				}
-				if proto.http2 && place <= lab.BeforeResponseFresh {
+				if proto.http2 && place <= fault.BeforeResponseFresh {
 					opts.Every = 1
 				}
 				for try := 1; ; try++ {
@@ -103,7 +103,7 @@ func TestKernelWitness(t *testing.T) {
 // witnessed makes requests and returns how many RSTs the kernel received, the
 // injector sent and the transport counted, and whether the injector had sent all
 // of them when the kernel was asked.
-func witnessed(t *testing.T, w *witness, opts lab.InjectorOptions) (kernel int, counts lab.Counts, counted int, final bool) {
+func witnessed(t *testing.T, w *witness, opts fault.InjectorOptions) (kernel int, counts fault.Counts, counted int, final bool) {
 	t.Helper()
 	w.write("trace", "") // a port may have served another test
 	in, cfg := injector(t, opts)
@@ -122,12 +122,12 @@ func witnessed(t *testing.T, w *witness, opts lab.InjectorOptions) (kernel int, 
 			})
 		}
 		wg.Wait()
-		if opts.Place == lab.Idle || opts.Place == lab.AfterFIN {
+		if opts.Place == fault.Idle || opts.Place == fault.AfterFIN {
 			rest(2 * opts.Delay)
 		}
 		rec.wait(func() int { return int(in.Counts().Resets) })
 	}
-	if opts.Place == lab.Idle || opts.Place == lab.AfterFIN || opts.Place == lab.AfterResponse {
+	if opts.Place == fault.Idle || opts.Place == fault.AfterFIN || opts.Place == fault.AfterResponse {
 		rest(40 * time.Millisecond) // what it is still about to do
 	}
 	asked := in.Counts()

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -79,9 +79,9 @@ func (r *recorder) faults(of []attack.Attempt) map[string]int {
 }
 
 // injector starts one and returns the configuration of a client for it.
-func injector(t *testing.T, opts lab.InjectorOptions) (*lab.Injector, Config) {
+func injector(t *testing.T, opts fault.InjectorOptions) (*fault.Injector, Config) {
 	t.Helper()
-	in, err := lab.NewInjector(opts)
+	in, err := fault.NewInjector(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +122,9 @@ func open(t *testing.T, cfg Config, r profiles.Request) (*Transport, *Request) {
 // injector counted, for every place of a reset, method, protocol and way to
 // keep connections: the numbers must be equal, and no connection reported twice.
 func TestEveryResetCounted(t *testing.T) {
-	places := []lab.Place{
-		lab.OnAccept, lab.BeforeResponseFresh, lab.BeforeResponseReused, lab.InHeaders,
-		lab.InBody, lab.Idle, lab.AfterFIN, lab.AfterResponse,
+	places := []fault.Place{
+		fault.OnAccept, fault.BeforeResponseFresh, fault.BeforeResponseReused, fault.InHeaders,
+		fault.InBody, fault.Idle, fault.AfterFIN, fault.AfterResponse,
 	}
 	protocols := []struct {
 		name       string
@@ -132,18 +132,18 @@ func TestEveryResetCounted(t *testing.T) {
 	}{{"http1", false, false}, {"tls", true, false}, {"h2", true, true}, {"h2c", false, true}}
 	for _, proto := range protocols {
 		for _, place := range places {
-			if place == lab.InHeaders && proto.http2 {
+			if place == fault.InHeaders && proto.http2 {
 				continue // the injector has none
 			}
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT"} {
 				for _, keep := range []string{"pool", "lease", "close"} {
-					if proto.http2 && (keep == "lease" || keep == "close" && place == lab.Idle) {
+					if proto.http2 && (keep == "lease" || keep == "close" && place == fault.Idle) {
 						continue // the same as pool; we close at about the same time
 					}
 					name := fmt.Sprintf("%s/%v/%s/%s", proto.name, place, method, keep)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						testResets(t, lab.InjectorOptions{
+						testResets(t, fault.InjectorOptions{
 							TLS: proto.tls, HTTP2: proto.http2, Place: place, Every: 3, Delay: 5 * time.Millisecond,
 						}, method, keep)
 					})
@@ -153,8 +153,8 @@ func TestEveryResetCounted(t *testing.T) {
 	}
 }
 
-func testResets(t *testing.T, opts lab.InjectorOptions, method, keep string) {
-	if opts.HTTP2 && keep != "close" && (opts.Place == lab.OnAccept || opts.Place == lab.BeforeResponseFresh) {
+func testResets(t *testing.T, opts fault.InjectorOptions, method, keep string) {
+	if opts.HTTP2 && keep != "close" && (opts.Place == fault.OnAccept || opts.Place == fault.BeforeResponseFresh) {
 		opts.Every = 1 // one connection would serve all
 	}
 	in, cfg := injector(t, opts)
@@ -168,9 +168,9 @@ func testResets(t *testing.T, opts lab.InjectorOptions, method, keep string) {
 		r.Body = "some body"
 	}
 	tr, req := open(t, cfg, r)
-	possible := opts.Place != lab.BeforeResponseReused || keep != "close"
-	possible = possible && (opts.Place != lab.Idle || keep != "close")
-	possible = possible && (opts.Place != lab.InBody || method != "HEAD")
+	possible := opts.Place != fault.BeforeResponseReused || keep != "close"
+	possible = possible && (opts.Place != fault.Idle || keep != "close")
+	possible = possible && (opts.Place != fault.InBody || method != "HEAD")
 	injected := func() bool {
 		c := in.Counts()
 		return c.Resets+c.PeerFirst > 0
@@ -191,7 +191,7 @@ func testResets(t *testing.T, opts lab.InjectorOptions, method, keep string) {
 					var a attack.Attempt
 					do(req, &a)
 					rec.attempt(a)
-					if keep == "lease" && opts.Place == lab.Idle {
+					if keep == "lease" && opts.Place == fault.Idle {
 						rest(opts.Delay * 2)
 						rec.wait(func() int { return int(in.Counts().Resets) })
 					}
@@ -199,15 +199,15 @@ func testResets(t *testing.T, opts lab.InjectorOptions, method, keep string) {
 			})
 		}
 		wg.Wait()
-		if opts.Place == lab.Idle || opts.Place == lab.AfterFIN {
+		if opts.Place == fault.Idle || opts.Place == fault.AfterFIN {
 			rest(opts.Delay * 2) // what the injector is about to do
 		}
 		rec.wait(func() int { return int(in.Counts().Resets) })
 	}
-	if opts.Place == lab.Idle || opts.Place == lab.AfterFIN || opts.Place == lab.AfterResponse {
+	if opts.Place == fault.Idle || opts.Place == fault.AfterFIN || opts.Place == fault.AfterResponse {
 		rest(40 * time.Millisecond) // what it is still about to do
 		least := 0                  // turns, taken or come too late
-		if opts.Place == lab.AfterResponse && keep == "close" {
+		if opts.Place == fault.AfterResponse && keep == "close" {
 			least = workers * rounds * perRound / opts.Every
 		}
 		rec.wait(func() int {

@@ -25,6 +25,7 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
+	Lab            Lab // zero value: the few scenarios of the installed tool
 
 	endings *endings // set by Main
 }
@@ -57,6 +58,15 @@ func exit(code int) error {
 	}
 	return &exitError{code: code}
 }
+
+// Usage returns an error for what the user can put right: exit 2.
+func Usage(err error) error { return usage(err) }
+
+// NotRun returns an error for what could not be carried out: exit 3.
+func NotRun(err error) error { return notRun(err) }
+
+// Exit returns an error that ends the program with a code and says nothing; nil for 0.
+func Exit(code int) error { return exit(code) }
 
 // usage returns an error for what the user can put right: exit 2.
 func usage(err error) error { return &exitError{report.ExitUsage, err} }
@@ -184,7 +194,10 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 
 	root.AddCommand(
 		newRun(env, g), newCompare(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g),
-		newInit(env, g), newImport(env, g), newDemo(env, g), newProbe(env, g), newIdle(env, g), newLabService(env), newLabEval(env),
+		newInit(env, g), newImport(env, g), newDemo(env, g), newProbe(env, g), newIdle(env, g), newLabService(env),
 	)
+	for _, command := range env.Lab.Commands {
+		root.AddCommand(command(env))
+	}
 	return root
 }

@@ -14,8 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rampload/rampload/attack/lab"
-	"github.com/rampload/rampload/cmd/internal/eval"
+	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
@@ -48,10 +47,10 @@ limit. Exit code 0 means that the expected verdict was reached.`,
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "vary the scenario's parameters: `N`")
-	cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
 	cmd.Flags().Float64Var(&opt.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
-	for _, name := range []string{"truth", "shorten"} {
-		_ = cmd.Flags().MarkHidden(name) // the flags are there
+	_ = cmd.Flags().MarkHidden("shorten") // the flag is there
+	if env.Lab.KeepTruth != nil {
+		cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
 	}
 	return cmd
 }
@@ -65,7 +64,7 @@ type demoOptions struct {
 func listScenarios(env Env) error {
 	byFamily := map[string][]lab.Scenario{}
 	var families []string
-	for _, s := range lab.Scenarios() {
+	for _, s := range env.Lab.scenarios() {
 		if len(byFamily[s.Family]) == 0 {
 			families = append(families, s.Family)
 		}
@@ -96,11 +95,11 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 	if err != nil {
 		return notRun(fmt.Errorf("make a folder for the demo: %w", err))
 	}
-	defer env.inOrder()() // a service that was started is stopped
+	defer env.InOrder()() // a service that was started is stopped
 	reached := true
 	out := g.out
 	for i, name := range names {
-		s, err := scenario(name)
+		s, err := scenario(env.Lab.scenarios(), name)
 		if err != nil {
 			return usage(err)
 		}
@@ -127,9 +126,9 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 }
 
 // likelyScenarios are what somebody who wrote a name that is not there may mean.
-func likelyScenarios(name string) string {
+func likelyScenarios(all []lab.Scenario, name string) string {
 	var names, parts []string
-	for _, s := range lab.Scenarios() {
+	for _, s := range all {
 		names = append(names, s.Name)
 		if strings.Contains(strings.ReplaceAll(s.Name, "-", ""), strings.ReplaceAll(name, "-", "")) {
 			parts = append(parts, s.Name)
@@ -144,10 +143,10 @@ func likelyScenarios(name string) string {
 	return "; did you mean " + strings.Join(parts[:min(4, len(parts))], ", ") + "?"
 }
 
-func scenario(name string) (lab.Scenario, error) {
-	s, ok := lab.Lookup(name)
+func scenario(all []lab.Scenario, name string) (lab.Scenario, error) {
+	s, ok := lab.Lookup(all, name)
 	if !ok {
-		return s, fmt.Errorf("no scenario %q%s; rampload demo --list names them", name, likelyScenarios(name))
+		return s, fmt.Errorf("no scenario %q%s; rampload demo --list names them", name, likelyScenarios(all, name))
 	}
 	if missing := s.Missing(); missing != "" {
 		return s, errors.New(missing)
@@ -200,7 +199,7 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 		return false, notRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
 	}
 	if how.truth != "" {
-		if err := eval.NewCase(s, le.Seed, running.Expect, truth).Write(how.truth); err != nil {
+		if err := env.Lab.KeepTruth(how.truth, s, le.Seed, running.Expect, truth); err != nil {
 			return false, notRun(err)
 		}
 	}

@@ -131,7 +131,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		files.release()
 		return nil, errNothingSent
 	}
-	defer env.inOrder()()
+	defer env.InOrder()()
 	if _, set := env.LookupEnv("GOGC"); !set && p.Client.Engine == profiles.EngineDirect {
 		// The direct loop allocates next to nothing, so collecting often costs nothing
 		// and memory is at its final size from the start.

@@ -19,9 +19,9 @@ const obeyWithin = time.Second
 // takes: a run ends its load and writes its report, a demo stops its service.
 type endings struct{ held atomic.Int32 }
 
-// inOrder claims the first signal until release is called: it only cancels the
+// InOrder claims the first signal until release is called: it only cancels the
 // command's context then. A second signal ends the process in any case.
-func (e Env) inOrder() (release func()) {
+func (e Env) InOrder() (release func()) {
 	if e.endings == nil {
 		return func() {}
 	}

@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/report/runlog"
 )
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rampload/rampload/attack/lab"
+	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
 )

@@ -1,0 +1,232 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The addresses of a network. Every network has them in namespaces of its own,
+// so runs do not meet.
+const (
+	clientAddr    = "10.90.1.2"
+	RouterClient  = "10.90.1.1" // the router's address towards the client
+	routerServer  = "10.90.2.1" // the router's address towards the server
+	ServerAddr    = "10.90.2.2"
+	standbyRouter = "10.90.3.1"
+	StandbyAddr   = "10.90.3.2"
+	VirtualAddr   = "10.90.9.9" // held by server and standby, routed to the one
+)
+
+// Network is a client, a router and a server, each in a network namespace of its
+// own, joined by two veth pairs:
+//
+//	client 10.90.1.2 -- 10.90.1.1 router 10.90.2.1 -- 10.90.2.2 server
+//
+// The router's devices are called to-client and to-server, the others' uplink.
+type Network struct{ Client, Router, Server, Standby string }
+
+// networks numbers the networks of this process: with the process id they make
+// names (rl-PID-NUMBER) that are unique, and that tell whether their owner still lives.
+var networks atomic.Int64
+
+const (
+	netnsDir    = "/run/netns"
+	cgroupMount = "/sys/fs/cgroup"
+	runDir      = "/run"
+)
+
+// Network builds the network and removes it at the end. Namespaces that a killed
+// process left behind are removed first.
+func (b *Bench) Network(standby bool) (*Network, error) {
+	removeStale()
+	prefix := fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1))
+	n := &Network{Client: prefix + "-client", Router: prefix + "-router", Server: prefix + "-server"}
+	names := []string{n.Client, n.Router, n.Server}
+	if standby {
+		n.Standby = prefix + "-standby"
+		names = append(names, n.Standby)
+	}
+	b.undo = append(b.undo, func() error {
+		var errs []error
+		for _, name := range names {
+			if _, err := os.Stat(filepath.Join(netnsDir, name)); err == nil {
+				errs = append(errs, command("ip", "netns", "del", name))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	for _, name := range names {
+		if err := errors.Join(command("ip", "netns", "add", name), command("ip", "-n", name, "link", "set", "lo", "up")); err != nil {
+			return nil, err
+		}
+	}
+	join := func(ns, addr, dev, gateway string) error {
+		return errors.Join(
+			command("ip", "link", "add", "uplink", "netns", ns, "type", "veth", "peer", "name", dev, "netns", n.Router),
+			command("ip", "-n", ns, "addr", "add", addr+"/24", "dev", "uplink"),
+			command("ip", "-n", n.Router, "addr", "add", gateway+"/24", "dev", dev),
+			command("ip", "-n", ns, "link", "set", "uplink", "up"),
+			command("ip", "-n", n.Router, "link", "set", dev, "up"),
+			command("ip", "-n", ns, "route", "add", "default", "via", gateway),
+		)
+	}
+	err := errors.Join(
+		join(n.Client, clientAddr, "to-client", RouterClient),
+		join(n.Server, ServerAddr, "to-server", routerServer),
+		b.Sysctl(n.Router, "net/ipv4/ip_forward", "1"),
+	)
+	if standby {
+		err = errors.Join(err, join(n.Standby, StandbyAddr, "to-standby", standbyRouter))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("build network: %w", err)
+	}
+	b.Run.ClientNetns = n.Client
+	return n, nil
+}
+
+// removeStale removes what killed processes left behind: namespaces, control
+// groups, and machine-wide parameters that they had changed. All carry the
+// process id in their names, rl-PID-NUMBER.
+func removeStale() {
+	stale := func(dir string) (names []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil
+		}
+		for _, e := range entries {
+			parts := strings.Split(e.Name(), "-")
+			if len(parts) < 3 || parts[0] != "rl" {
+				continue
+			}
+			pid, err := strconv.Atoi(parts[1])
+			if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+				names = append(names, e.Name())
+			}
+		}
+		return names
+	}
+	// Errors are ignored: another run may have been quicker.
+	for _, name := range stale(netnsDir) {
+		_ = command("ip", "netns", "del", name)
+	}
+	for _, dir := range []string{cgroupMount, filepath.Join(cgroupMount, "memory"), filepath.Join(cgroupMount, "cpu"), filepath.Join(cgroupMount, "pids")} {
+		for _, name := range stale(dir) {
+			_ = unix.Rmdir(filepath.Join(dir, name))
+		}
+	}
+	for _, name := range stale(runDir) {
+		file := filepath.Join(runDir, name)
+		if raw, err := os.ReadFile(file); err == nil {
+			if parameter, value, ok := strings.Cut(string(raw), "\n"); ok {
+				_ = os.WriteFile(filepath.Join("/proc/sys", parameter), []byte(value), 0)
+			}
+			_ = os.Remove(file)
+		}
+	}
+}
+
+// command runs a program to its end.
+func command(name string, args ...string) error {
+	_, err := output(exec.Command(name, args...), "")
+	return err
+}
+
+// output runs a command in a namespace and returns what it printed.
+func output(cmd *exec.Cmd, netns string) (string, error) {
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.WaitDelay = time.Second
+	err := inNetns(netns, func() error {
+		timer := time.AfterFunc(20*time.Second, func() {
+			if cmd.Process != nil {
+				cmd.Process.Kill()
+			}
+		})
+		defer timer.Stop()
+		return cmd.Run()
+	})
+	if err != nil {
+		return out.String(), fmt.Errorf("run %s: %w: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}
+
+// inNetns calls f on a thread in a namespace; "" is this one.
+func inNetns(name string, f func() error) error {
+	if name == "" {
+		return f()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		err := enterNetns(name)
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// Sysctl sets a network parameter in a namespace.
+func (b *Bench) Sysctl(netns, name, value string) error {
+	return inNetns(netns, func() error {
+		if err := os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// GlobalSysctl sets a parameter of the whole machine and puts it back at the end.
+func (b *Bench) GlobalSysctl(name, value string) error {
+	file := filepath.Join("/proc/sys", name)
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	// The note lets the next run put it back if this process is killed.
+	note := filepath.Join(runDir, fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1)))
+	if err := os.WriteFile(note, append([]byte(name+"\n"), old...), 0o600); err != nil {
+		return fmt.Errorf("note %s: %w", name, err)
+	}
+	b.undo = append(b.undo, func() error {
+		return errors.Join(os.WriteFile(file, old, 0), os.Remove(note))
+	})
+	if err := os.WriteFile(file, []byte(value), 0); err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	return nil
+}
+
+// Ip runs the ip program for a namespace.
+func (b *Bench) IP(netns string, args ...string) error {
+	return command("ip", append([]string{"-n", netns}, args...)...)
+}
+
+// In runs a program in a namespace.
+func (b *Bench) In(netns, name string, args ...string) error {
+	_, err := output(exec.Command(name, args...), netns)
+	return err
+}
+
+// Nft loads a rule set into a namespace. Counters of it called "harm" are part of
+// the truth.
+func (b *Bench) NFT(netns, rules string) error {
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	_, err := output(cmd, netns)
+	return err
+}
