@@ -3,10 +3,12 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/stats"
 )
 
 // tally is the evidence of one window: events of some exposure.
@@ -20,6 +22,9 @@ type tallies struct {
 	windows []tally
 	latency []attack.Histogram // only for a percentile
 	span    int                // windows of a sliding span; 0: the whole run
+	step    time.Duration      // of a window
+	cluster float64            // how much less the events say than as many independent ones, at least 1
+	most    float64            // the same at most: a share is proven small against this
 	start   func(window int) time.Duration
 }
 
@@ -49,6 +54,54 @@ func (e *evidence) tallies() tallies {
 			if out.latency != nil {
 				out.latency[i] = out.latency[i].Merge(p.Latency)
 			}
+		}
+	}
+	out.step = s.Interval
+	out.cluster, out.most = out.clustering()
+	return out
+}
+
+// clustering measures how clustered the events are.
+func (t tallies) clustering() (likely, most float64) {
+	if t.step <= 0 {
+		return 1, 1
+	}
+	y, e := make([]float64, len(t.windows)), make([]float64, len(t.windows))
+	for i, w := range t.windows {
+		y[i], e[i] = float64(w.k), float64(w.n)
+	}
+	return stats.Clustering(y, e, t.step.Seconds())
+}
+
+// bounds are the one-sided confidence bounds of the share of a tally, with the
+// effective number of requests: those that fail together count as one.
+func (t tallies) bounds(w tally, confidence float64) (low, high float64) {
+	k, n := float64(w.k), float64(w.n)
+	if w.k == 0 {
+		return 0, stats.UpperShare(0, n, confidence)
+	}
+	return stats.LowerShare(k/t.cluster, n/t.cluster, confidence), stats.UpperShare(k/t.most, n/t.most, confidence)
+}
+
+// within is a span with how clustered events are in it: a spell that it is full of is
+// what a span is judged for.
+func (t tallies) within(from, to int) tallies {
+	if t.span == 0 || t.cluster == 1 {
+		return t
+	}
+	part := tallies{windows: t.windows[from:to], step: t.step}
+	part.cluster, part.most = part.clustering()
+	part.cluster, part.most = min(t.cluster, part.cluster), min(t.most, part.most)
+	return part
+}
+
+// only returns the windows of a band of loads, as if nothing else had been sent.
+func (t tallies) only(keep func(window int) bool) tallies {
+	out := t
+	out.windows = make([]tally, len(t.windows))
+	for i, w := range t.windows {
+		if keep(i) {
+			out.windows[i] = w
 		}
 	}
 	return out
@@ -213,14 +266,15 @@ const overlap = 4
 // is only what has to be added to the numbers.
 func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan) {
 	atMost := op == profiles.Less || op == profiles.LessOrEqual
-	broken := func(k tally, confidence float64) bool { // proven
+	broken := func(t tallies, k tally, confidence float64) bool { // proven
+		low, high := t.bounds(k, confidence)
 		switch {
 		case atMost:
-			return !holds(op, lowerBound(k.k, k.n, confidence), limit)
+			return !holds(op, low, limit)
 		case op == profiles.Equal:
-			return lowerBound(k.k, k.n, confidence) > limit || upperBound(k.k, k.n, confidence) < limit
+			return low > limit || high < limit
 		}
-		return !holds(op, upperBound(k.k, k.n, confidence), limit)
+		return !holds(op, high, limit)
 	}
 	worse := func(a, b tally) bool {
 		if atMost || op == profiles.Equal {
@@ -241,7 +295,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		if nearest.to == 0 || worse(sum, nearest.sum) {
 			nearest = w
 		}
-		if !holds(op, sum.share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(sum, 1-(1-confidence)/separate) {
+		if !holds(op, sum.share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.within(from, to), sum, 1-(1-confidence)/separate) {
 			proven = w
 		}
 	})
@@ -249,16 +303,22 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		return GateResult{Result: GateFailed}, proven
 	}
 	all := t.total()
-	low, high := lowerBound(all.k, all.n, confidence), upperBound(all.k, all.n, confidence)
+	if all.k == 0 { // no span is worse than another
+		nearest = worstSpan{0, len(t.windows), all}
+	}
+	low, high := t.bounds(all, confidence)
 	bound := high
 	if !atMost {
 		bound = low
 	}
 	clean := holds(op, nearest.sum.share(), limit)
-	if all.k == 0 { // no span is worse than another
-		nearest = worstSpan{0, len(t.windows), all}
+	proof := bound
+	if least := t.thinnest(nearest); t.span > 0 && least.n > 0 && atMost {
+		// A span is proven by its own requests, not by those of the whole run.
+		_, proof = t.bounds(least, confidence)
+		proof = max(proof, bound)
 	}
-	if clean && holds(op, bound, limit) {
+	if clean && holds(op, bound, limit) && holds(op, proof, limit) {
 		r := GateResult{Result: GatePassed}
 		if atMost {
 			r.Reason = ", at most " + FormatBound(high)
@@ -269,15 +329,64 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		return r, nearest
 	}
 	r := GateResult{Result: GateUndecided}
-	switch need := needed(limit); {
+	need := needed(limit)
+	switch {
 	case atMost && clean && all.k == 0 && all.n < need:
 		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", FormatCount(need))
+	case t.span > 0 && clean && holds(op, bound, limit):
+		r.Reason = fmt.Sprintf(": too few in a span to tell, up to %s in one of %s; %s in a span without one would do",
+			FormatBound(proof), FormatCount(t.thinnest(nearest).n), FormatCount(need))
 	case t.span > 0 && !clean:
 		r.Reason = ": too few in that span to tell"
 	default:
-		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", FormatPercent(low, 2), FormatBound(high))
+		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", FormatPercent(low, 2), FormatBound(high)) + t.decide(limit, all)
 	}
 	return r, nearest
+}
+
+// thinnest returns the span that proves least: the one nearest to the limit, or, with
+// nothing in any, that with the fewest requests among the full ones.
+func (t tallies) thinnest(nearest worstSpan) tally {
+	if nearest.sum.k > 0 || t.span == 0 {
+		return nearest.sum
+	}
+	var counts []uint64
+	t.spans(func(_, _ int, sum tally) {
+		if sum.n > 0 {
+			counts = append(counts, sum.n)
+		}
+	})
+	if len(counts) == 0 {
+		return tally{}
+	}
+	slices.Sort(counts)
+	return tally{n: counts[len(counts)/2]}
+}
+
+// decide says what more requests like these would decide, and why more than their
+// number tells.
+func (t tallies) decide(limit float64, all tally) string {
+	s := ""
+	if t.cluster >= 1.5 {
+		s = fmt.Sprintf("; they come in clusters, as %s independent ones of %s", FormatNumber(math.Ceil(float64(all.k)/t.cluster)), FormatCount(uint64(float64(all.n)/t.cluster)))
+	}
+	p := all.share()
+	if all.n == 0 || p == limit || limit <= 0 {
+		return s
+	}
+	// Normal approximation: the bound of the share meets the limit.
+	const z = 1.645
+	need := t.most * z * z * max(p, limit) * (1 - min(p, limit)) / ((p - limit) * (p - limit))
+	if more := need - float64(all.n); more > 0 && need < 1e9 {
+		s += fmt.Sprintf("; about %s requests more at this share would decide", FormatNumber(significantUp(more)))
+	}
+	return s
+}
+
+// significantUp rounds up to two significant digits.
+func significantUp(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Ceil(v/unit) * unit
 }
 
 // judgePercentile judges a percentile by the share of requests that take longer.
@@ -296,9 +405,14 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 	s := fmt.Sprintf("%s; %s of %s took longer", value, FormatCount(w.sum.k), FormatCount(w.sum.n))
 	s += w.where(t)
 	if r.Result == GateUndecided {
-		low, high := lowerBound(w.sum.k, w.sum.n, confidence), upperBound(w.sum.k, w.sum.n, confidence)
-		if math.Abs(high-low) > 0 {
+		if low, high := t.bounds(w.sum, confidence); math.Abs(high-low) > 0 {
 			s += fmt.Sprintf(": too few to tell, a share between %s and %s", FormatPercent(low, 2), FormatBound(high))
+			if t.cluster >= 1.5 {
+				s += "; slow requests come together"
+			}
+		}
+		if need := needed(1 - g.Percentile); w.sum.k == 0 && w.sum.n < need {
+			s += fmt.Sprintf("; %s requests would do", FormatCount(need))
 		}
 	}
 	r.Reason = s

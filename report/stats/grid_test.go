@@ -178,3 +178,29 @@ func TestLongSeriesEnd(t *testing.T) {
 		}
 	}
 }
+
+// A step to what MinDetectable says that lasts for half of the run is found.
+func TestMinDetectableIsFound(t *testing.T) {
+	runs, base := seeds(30, 300)
+	for _, load := range []float64{20, 50, 200, 2000} {
+		clean := quiet(480, func(int) float64 { return load })
+		p := stats.MinDetectable(clean, gridOptions)
+		found := 0
+		for s := range uint64(runs) {
+			rng := rand.New(rand.NewPCG(base+s, 5))
+			r := quiet(480, func(int) float64 { return load })
+			for i := 240; i < 480; i++ {
+				r.Count[i] = min(r.Exposure[i], poisson(rng, r.Exposure[i]*p))
+			}
+			if stats.FindRise(r, gridOptions).Status == stats.Lasting {
+				found++
+			}
+		}
+		if runs > 30 {
+			cell(t, "a step to the smallest share that is said to be found is found", fmt.Sprintf("hold %g/s, 2 min, from 0 to %g %% for 60 s", load, 100*p), found, runs, "≥ 80 %")
+		}
+		if found < runs*8/10 {
+			t.Errorf("hold %g/s: a step to %g is found in %d of %d runs", load, p, found, runs)
+		}
+	}
+}

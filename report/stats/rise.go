@@ -326,45 +326,6 @@ func (s *scanner) episode(a alarm) Segment {
 	return Segment{from, to}
 }
 
-// MinDetectable returns the smallest rate that, beginning at the end of the
-// series and lasting for one of the scan's segments, would have raised an alarm:
-// what "none found" leaves open. It is 1 if nothing would.
-func MinDetectable(r Rates, o RiseOptions) float64 {
-	s := newScanner(r, make([]bool, len(r.Count)))
-	least := 1.0
-	if s.n == 0 {
-		return least
-	}
-	h := math.Log(6 * float64(s.n) / o.Alpha)
-	background, total, _ := s.sums(s.n)
-	for _, scale := range scales {
-		k := s.n - s.r.windows(scale)
-		if k < 1 || s.exposureBefore(k) == 0 {
-			break
-		}
-		trials := total - s.exposureBefore(k)
-		if trials <= 0 {
-			continue
-		}
-		share := trials / total
-		// The smallest y in the segment beside the events seen; excess grows in y.
-		low, high := 4.0, trials
-		if excess(high, high+background, share) < h || high < low {
-			continue
-		}
-		for high-low > 0.01*low {
-			mid := (low + high) / 2
-			if excess(mid, mid+background, share) >= h {
-				high = mid
-			} else {
-				low = mid
-			}
-		}
-		least = min(least, high/trials)
-	}
-	return max(o.Floor, least)
-}
-
 // String returns the status in words.
 func (s RiseStatus) String() string {
 	switch s {
