@@ -136,6 +136,12 @@ struct sk_buff {
 	unsigned char *head;
 	__be16 protocol;
 	u16 network_header;
+	int skb_iif;
+	unsigned long _skb_refdst;
+};
+
+struct dst_entry {
+	struct net_device *dev;
 };
 
 struct nf_hook_state {

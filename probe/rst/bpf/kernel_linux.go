@@ -15,6 +15,7 @@ type kernelTypes struct {
 	resetReason   bool // tcp_send_reset has a reason: Linux 6.10
 	resetBare     bool // it also fires without a socket: Linux 6.9
 	dropReason    bool // kfree_skb has a reason: Linux 5.17
+	dropSock      bool // it has the receiving socket: Linux 6.11
 	rejectSock    bool // nf_send_reset is given a socket: Linux 5.10
 	tableFirst    bool // ipt_do_table is given the table first: Linux 5.16
 	acceptErr     bool // inet_csk_accept has four arguments: before Linux 6.10
@@ -32,6 +33,7 @@ func readKernelTypes(cache *btf.Cache) (kernelTypes, error) {
 		// registration's own.
 		resetReason: len(tracepoint(spec, "tcp_send_reset")) > 3,
 		dropReason:  len(tracepoint(spec, "kfree_skb")) > 3,
+		dropSock:    len(tracepoint(spec, "kfree_skb")) > 4,
 		resetBare:   hasStruct(spec, "trace_event_raw_tcp_send_reset"),
 		acceptErr:   len(function(cache, spec, "inet_csk_accept")) > 2,
 	}

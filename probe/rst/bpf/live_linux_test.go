@@ -55,6 +55,9 @@ func TestObjectsAreAlike(t *testing.T) {
 	specs := map[string]*ebpf.CollectionSpec{}
 	for _, arch := range []string{"x86", "arm64"} {
 		f, err := os.Open("trace_" + arch + "_bpfel.o")
+		if errors.Is(err, os.ErrNotExist) {
+			t.Skip("needs the source") // the test binary runs alone in a virtual machine
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

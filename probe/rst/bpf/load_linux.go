@@ -54,6 +54,7 @@ const (
 	partTables   = "table and chain of dropped packets"
 	partTrack    = "packets that connection tracking dropped"
 	partQueues   = "dropped handshakes by listener"
+	partLastAck  = "handshakes dropped at their last packet"
 	partOwners   = "processes that own sockets"
 	partDelays   = "time that packets wait for processes"
 )
@@ -171,7 +172,7 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 	k := p.kernel
 	set := map[string]any{
 		"all_ports": flag(len(o.Ports) == 0), "all_namespaces": flag(len(o.Namespaces) == 0), "port_bits": bits,
-		"reset_has_reason": flag(k.resetReason), "drop_has_reason": flag(k.dropReason),
+		"reset_has_reason": flag(k.resetReason), "drop_has_reason": flag(k.dropReason), "drop_has_sock": flag(k.dropSock),
 		"reject_has_sock": flag(k.rejectSock), "table_first": flag(k.tableFirst), "accept_has_err": flag(k.acceptErr),
 		"tables_told":      flag(p.entries == nil),
 		"reason_netfilter": k.drops.number(NetfilterDrop),
@@ -206,6 +207,7 @@ func (p *Programs) programs(o Options) []program {
 	track := []string{"nf_conntrack"}
 	list := []program{
 		// The tables go first, so that no REJECT waits for a verdict that nobody tells.
+		{"on_nft_chain", "nft_do_chain", partTables, []string{"nf_tables"}},
 		{"on_nft_verdict", "nft_do_chain", partTables, []string{"nf_tables"}},
 		{"on_ipt_verdict", "ipt_do_table", partTables, []string{"ip_tables"}},
 		{"on_ip6t_verdict", "ip6t_do_table", partTables, []string{"ip6_tables"}},
@@ -217,8 +219,8 @@ func (p *Programs) programs(o Options) []program {
 		{"on_reject_v6", "nf_send_reset6", partRejects, reject6},
 		{"on_drop", "kfree_skb", "", nil},
 		{"on_syn", "tcp_conn_request", partQueues, nil},
-		{"on_established_v4", "tcp_v4_syn_recv_sock", partQueues, nil},
-		{"on_established_v6", "tcp_v6_syn_recv_sock", partQueues, []string{"ipv6"}},
+		{"on_established_v4", "tcp_v4_syn_recv_sock", partLastAck, nil},
+		{"on_established_v6", "tcp_v6_syn_recv_sock", partLastAck, []string{"ipv6"}},
 		{"on_connect", "tcp_connect", partOwners, nil},
 		{"on_accept", "inet_csk_accept", partOwners, nil},
 		{"on_retransmit", "tcp_retransmit_skb", "retransmissions", nil},
@@ -352,7 +354,7 @@ func brief(target string, err error) string {
 	switch {
 	case errors.As(err, &verifier):
 		return "the kernel's verifier refuses the program on " + target + ": " + verifier.Cause.Error()
-	case absent(err):
+	case errors.Is(err, btf.ErrNotFound):
 		return "this kernel has no function " + target + " to attach to"
 	default:
 		return fmt.Sprintf("attach to %s: %v", target, err)

@@ -137,8 +137,11 @@ func (p *Programs) Drops(visit func(Drop)) error {
 		if k.By == byTable || k.By == byReject || k.By == byFull || k.By == byInsert {
 			d.Verdict = verdict(k.Hook, k.Table[:], k.Chain[:])
 		}
-		if k.Caller != 0 {
-			d.Hook = hookOf(p.symbols.find([]uint64{k.Caller})[0])
+		for _, caller := range p.symbols.find(k.Callers[:]) {
+			if hook := hookOf(caller); hook != "" {
+				d.Hook = hook
+				break
+			}
 		}
 		if k.Location != 0 {
 			d.Where = p.symbols.find([]uint64{k.Location})[0]

@@ -26,12 +26,9 @@ func (s *symbols) readable() bool {
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
-	for range 100 {
-		if !lines.Scan() {
-			break
-		}
-		if address, _, ok := parseSymbol(lines.Text()); ok && address != 0 {
-			return true
+	for lines.Scan() { // variables of each CPU may stand before, at address 0
+		if address, _, ok := parseSymbol(lines.Text()); ok {
+			return address != 0
 		}
 	}
 	return false

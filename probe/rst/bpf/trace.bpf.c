@@ -31,6 +31,7 @@ volatile const __u8 all_namespaces = 1;
 volatile const __u8 reset_has_reason;   // tcp_send_reset tells why
 volatile const __u8 reset_without_sock; // tcp_send_reset also fires without a socket
 volatile const __u8 drop_has_reason;    // kfree_skb tells why
+volatile const __u8 drop_has_sock;      // kfree_skb tells the receiving socket
 volatile const __u8 reject_has_sock;    // nf_send_reset(net, sk, skb, hook), else (net, skb, hook)
 volatile const __u8 table_first;        // ipt_do_table(table, skb, state), else (skb, state, table)
 volatile const __u8 accept_has_err;     // inet_csk_accept(sk, flags, err, kern), else (sk, arg)
@@ -115,7 +116,7 @@ enum { BY_REASON, BY_TABLE, BY_CONNTRACK_FULL, BY_CONNTRACK_INSERT, BY_ACCEPT_QU
 enum { PACKET_OTHER, PACKET_SYN, PACKET_SYNACK, PACKET_RST, PACKET_FIN, PACKET_TOO_BIG };
 
 struct drop_key {
-	__u64 location, caller; // the place, and for netfilter who called it there
+	__u64 location, callers[4]; // the place, and for netfilter who called it there
 	__u32 netns, reason;
 	__s32 ifindex;
 	__u16 port;
@@ -175,7 +176,9 @@ struct {
 // What is under way on this CPU between two programs that see the same packet.
 struct scratch {
 	__u64 skb;             // dropped or rejected by a table
-	__u64 rejected;        // answered with a RST that waits in event, or with ICMP
+	__u64 rejected;        // answered with a RST, which is reported or waits in event
+	__u64 unreachable;     // answered with ICMP: the peer sees no reset
+	__u64 chain, state, chain_skb; // what nftables works on
 	struct drop_key drop;  // by, hook, pf, table, chain of skb
 	__u8 waiting;
 	struct event event;
@@ -298,8 +301,20 @@ static __always_inline struct net *net_of(struct sk_buff *skb)
 	if (dev)
 		return BPF_CORE_READ(dev, nd_net.net);
 	struct sock *sk = BPF_CORE_READ(skb, sk);
-	return sk ? BPF_CORE_READ(sk, __sk_common.skc_net.net) : 0;
+	if (sk)
+		return BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	// TCP takes the device away before it hands a packet to its socket.
+	struct dst_entry *dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+	return dst ? BPF_CORE_READ(dst, dev, nd_net.net) : 0;
 }
+
+// argument reads one of the arguments in a way that the compiler does not merge
+// with that of another: the verifier wants constant places.
+#define argument(ctx, n) ({ \
+	__u64 value; \
+	asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(value) : "r"(ctx), "i"((n) * 8)); \
+	value; \
+})
 
 static __always_inline __u64 cookie_of(struct net *net)
 {
@@ -586,14 +601,14 @@ int on_retransmit(__u64 *ctx)
 }
 
 // dropped counts a packet. what holds by, hook, pf, table and chain.
-static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, __u64 location, __u32 reason, struct drop_key *what)
+static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, struct sock *sk, __u64 location, __u32 reason, struct drop_key *what)
 {
 	struct packet p = {};
 	if (!read_packet(skb, &p))
 		return 0;
 	if (p.kind != PACKET_TOO_BIG && !wanted(p.source_port, p.dest_port))
 		return 0;
-	struct net *net = net_of(skb);
+	struct net *net = sk ? BPF_CORE_READ(sk, __sk_common.skc_net.net) : net_of(skb);
 	struct drop_key *k = &s->key;
 	if (what)
 		__builtin_memcpy(k, what, sizeof(*k));
@@ -611,7 +626,7 @@ static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, __u64
 	else
 		k->port = p.kind == PACKET_SYN || (p.kind != PACKET_SYNACK && p.dest_port < p.source_port) ? p.dest_port : p.source_port;
 	struct net_device *dev = BPF_CORE_READ(skb, dev);
-	k->ifindex = dev ? BPF_CORE_READ(dev, ifindex) : 0;
+	k->ifindex = dev ? BPF_CORE_READ(dev, ifindex) : BPF_CORE_READ(skb, skb_iif);
 	__u64 now = bpf_ktime_get_ns();
 	struct drop *d = bpf_map_lookup_elem(&drops, k);
 	if (!d) {
@@ -637,6 +652,26 @@ static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, __u64
 	return 0;
 }
 
+static __always_inline __u8 hook_of(const struct nf_hook_state *state)
+{
+	__u32 hook = 0; // an unsigned int before Linux 5.16
+	bpf_probe_read_kernel(&hook, bpf_core_field_size(state->hook) == 1 ? 1 : 4, __builtin_preserve_access_index(&state->hook));
+	return hook;
+}
+
+// in_chain says where in nftables the packet is that this CPU works on.
+static __always_inline void in_chain(struct scratch *s)
+{
+	struct nft_chain *chain = (void *)s->chain;
+	const struct nf_hook_state *state = (void *)s->state;
+	__builtin_memset(&s->drop, 0, sizeof(s->drop));
+	s->drop.by = s->unreachable == s->chain_skb ? BY_REJECT : BY_TABLE;
+	s->drop.hook = hook_of(state);
+	s->drop.pf = BPF_CORE_READ(state, pf);
+	bpf_probe_read_kernel_str(s->drop.chain, NAME, BPF_CORE_READ(chain, name));
+	bpf_probe_read_kernel_str(s->drop.table, NAME, BPF_CORE_READ(chain, table, name));
+}
+
 SEC("tp_btf/kfree_skb")
 int on_drop(__u64 *ctx)
 {
@@ -650,31 +685,46 @@ int on_drop(__u64 *ctx)
 	if (!s)
 		return 0;
 	struct drop_key *what = 0;
-	if (s->skb && s->skb == (__u64)skb) {
+	if (reason_netfilter && reason == reason_netfilter && s->rejected == (__u64)skb) {
+		s->rejected = 0;
+		return 0; // answered with a RST, which is reported
+	}
+	if (s->chain && s->chain_skb == (__u64)skb && reason_netfilter && reason == reason_netfilter) {
+		// Since Linux 6.8 nftables frees what it drops before it gives a verdict.
+		in_chain(s);
+		s->chain = 0;
+		what = &s->drop;
+	} else if (s->skb && s->skb == (__u64)skb) {
 		if (reason == reason_netfilter)
 			what = &s->drop;
 		s->skb = 0;
-		if (what && what->by == BY_REJECT && s->rejected == (__u64)skb)
-			return 0; // answered with a RST, which is reported
 	}
 	if (!what && reason_netfilter && reason == reason_netfilter) {
 		// Which hook it was shows in who asked netfilter.
 		what = &s->plain;
-		what->caller = 0;
+		__builtin_memset(what, 0, sizeof(*what));
 		long n = bpf_get_stack(ctx, s->stack, sizeof(s->stack), 0);
-		for (int i = 0; i < 9; i++) {
-			if (n >= (i + 2) * 8 && s->stack[i] == ctx[1])
-				what->caller = s->stack[i + 1];
+		for (int i = 0; i < 4; i++) {
+			if (n >= (i + 5) * 8 && s->stack[i] == ctx[1]) {
+				__builtin_memcpy(what->callers, &s->stack[i + 1], sizeof(what->callers));
+				break;
+			}
 		}
 	}
-	return dropped(s, skb, ctx[1], reason, what);
+	struct sock *sk = 0;
+	if (drop_has_sock) // may be absent, too
+		bpf_probe_read_kernel(&sk, sizeof(sk), &ctx[3]);
+	return dropped(s, skb, sk, ctx[1], reason, what);
 }
 
-static __always_inline __u8 hook_of(const struct nf_hook_state *state)
+// verdict_of puts into an event what drop says of the place.
+static __always_inline void verdict_of(struct scratch *s)
 {
-	__u32 hook = 0; // an unsigned int before Linux 5.16
-	bpf_probe_read_kernel(&hook, bpf_core_field_size(state->hook) == 1 ? 1 : 4, __builtin_preserve_access_index(&state->hook));
-	return hook;
+	struct event *e = &s->event;
+	e->hook = s->drop.hook;
+	e->pf = s->drop.pf;
+	__builtin_memcpy(e->table, s->drop.table, NAME);
+	__builtin_memcpy(e->chain, s->drop.chain, NAME);
 }
 
 // blamed remembers why a packet is about to be dropped, for when it is freed.
@@ -686,61 +736,85 @@ static __always_inline int blamed(struct scratch *s, struct sk_buff *skb, const 
 		s->drop.pf = BPF_CORE_READ(state, pf);
 	}
 	if (s->rejected == (__u64)skb) {
-		s->drop.by = BY_REJECT;
 		if (s->waiting) {
 			s->waiting = 0;
-			struct event *e = &s->event;
-			e->hook = s->drop.hook;
-			e->pf = s->drop.pf;
-			__builtin_memcpy(e->table, s->drop.table, NAME);
-			__builtin_memcpy(e->chain, s->drop.chain, NAME);
+			verdict_of(s);
 			submit(s);
-		} else {
-			s->rejected = 0; // answered with ICMP: the peer sees no reset
 		}
+		if (!drop_has_reason)
+			s->rejected = 0;
+		return 0;
+	}
+	if (s->unreachable == (__u64)skb) {
+		s->unreachable = 0;
+		s->drop.by = BY_REJECT;
 	}
 	s->skb = (__u64)skb;
 	if (drop_has_reason)
 		return 0;
-	if (s->drop.by == BY_REJECT && s->rejected)
+	return dropped(s, skb, 0, 0, 0, &s->drop);
+}
+
+SEC("fentry/nft_do_chain")
+int on_nft_chain(__u64 *ctx)
+{
+	struct nft_pktinfo *pkt = (void *)ctx[0];
+	struct scratch *s = scratch_here();
+	if (!s)
 		return 0;
-	return dropped(s, skb, 0, 0, &s->drop);
+	s->chain = ctx[1];
+	s->chain_skb = (__u64)BPF_CORE_READ(pkt, skb);
+	if (bpf_core_field_exists(pkt->state)) {
+		s->state = (__u64)BPF_CORE_READ(pkt, state);
+	} else {
+		struct nft_pktinfo___5_13 *old = (void *)pkt;
+		s->state = (__u64)BPF_CORE_READ(old, xt.state);
+	}
+	return 0;
 }
 
 SEC("fexit/nft_do_chain")
 int on_nft_verdict(__u64 *ctx)
 {
-	if ((__u32)ctx[2] & NF_VERDICT_MASK)
-		return 0;
-	struct nft_pktinfo *pkt = (void *)ctx[0];
-	struct nft_chain *chain = (void *)ctx[1];
-	const struct nf_hook_state *state;
 	struct scratch *s = scratch_here();
 	if (!s)
 		return 0;
+	struct nft_pktinfo *pkt = (void *)ctx[0];
+	struct sk_buff *skb;
+	if ((__u32)ctx[2] & NF_VERDICT_MASK) {
+		s->chain = 0;
+		return 0;
+	}
+	skb = BPF_CORE_READ(pkt, skb);
+	s->chain = ctx[1]; // a REJECT has sent its own packet through other chains
+	s->chain_skb = (__u64)skb;
 	if (bpf_core_field_exists(pkt->state)) {
-		state = BPF_CORE_READ(pkt, state);
+		s->state = (__u64)BPF_CORE_READ(pkt, state);
 	} else {
 		struct nft_pktinfo___5_13 *old = (void *)pkt;
-		state = BPF_CORE_READ(old, xt.state);
+		s->state = (__u64)BPF_CORE_READ(old, xt.state);
 	}
-	__builtin_memset(&s->drop, 0, sizeof(s->drop));
-	s->drop.by = BY_TABLE;
-	bpf_probe_read_kernel_str(s->drop.chain, NAME, BPF_CORE_READ(chain, name));
-	bpf_probe_read_kernel_str(s->drop.table, NAME, BPF_CORE_READ(chain, table, name));
-	return blamed(s, BPF_CORE_READ(pkt, skb), state);
+	in_chain(s);
+	s->chain = 0;
+	return blamed(s, skb, 0);
 }
 
 static __always_inline int xt_verdict(__u64 *ctx)
 {
+	__u64 first = argument(ctx, 0), second = argument(ctx, 1), third = argument(ctx, 2);
 	if ((__u32)ctx[3] & NF_VERDICT_MASK)
 		return 0;
 	struct scratch *s = scratch_here();
 	if (!s)
 		return 0;
-	struct xt_table *table = (void *)(table_first ? ctx[0] : ctx[2]);
-	struct sk_buff *skb = (void *)(table_first ? ctx[1] : ctx[0]);
-	const struct nf_hook_state *state = (void *)(table_first ? ctx[2] : ctx[1]);
+	struct xt_table *table = (void *)third;
+	struct sk_buff *skb = (void *)first;
+	const struct nf_hook_state *state = (void *)second;
+	if (table_first) {
+		table = (void *)first;
+		skb = (void *)second;
+		state = (void *)third;
+	}
 	__builtin_memset(&s->drop, 0, sizeof(s->drop));
 	s->drop.by = BY_TABLE;
 	bpf_probe_read_kernel_str(s->drop.table, NAME, __builtin_preserve_access_index(&table->name));
@@ -755,7 +829,11 @@ int on_ip6t_verdict(__u64 *ctx) { return xt_verdict(ctx); }
 
 static __always_inline int rejected(void *ctx, __u64 *args)
 {
-	struct sk_buff *skb = (void *)(reject_has_sock ? args[2] : args[1]);
+	struct sk_buff *skb;
+	if (reject_has_sock)
+		skb = (void *)argument(args, 2);
+	else
+		skb = (void *)argument(args, 1);
 	struct packet p = {};
 	struct scratch *s = scratch_here();
 	if (!s || !read_packet(skb, &p) || p.tcp_flags & 0x04)
@@ -774,10 +852,14 @@ static __always_inline int rejected(void *ctx, __u64 *args)
 	if (!wanted_namespace(e->netns))
 		return 0;
 	of_current(e, ctx);
-	if (tables_told)
-		s->waiting = 1; // until its table has given the verdict
-	else
-		submit(s);
+	if (s->chain && s->chain_skb == (__u64)skb) {
+		in_chain(s);
+		verdict_of(s);
+	} else if (tables_told) {
+		s->waiting = 1; // until iptables has given its verdict
+		return 0;
+	}
+	submit(s);
 	return 0;
 }
 
@@ -792,8 +874,7 @@ int on_unreach_v4(__u64 *ctx)
 {
 	struct scratch *s = scratch_here();
 	if (s) {
-		s->rejected = ctx[0];
-		s->waiting = 0;
+		s->unreachable = ctx[0];
 	}
 	return 0;
 }
@@ -803,8 +884,7 @@ int on_unreach_v6(__u64 *ctx)
 {
 	struct scratch *s = scratch_here();
 	if (s) {
-		s->rejected = ctx[1];
-		s->waiting = 0;
+		s->unreachable = ctx[1];
 	}
 	return 0;
 }
@@ -859,7 +939,7 @@ static __always_inline int overflown(struct sock *sk, struct sk_buff *skb, int s
 	} else {
 		return 0;
 	}
-	return dropped(s, skb, 0, 0, d);
+	return dropped(s, skb, sk, 0, 0, d);
 }
 
 SEC("fentry/tcp_conn_request")
@@ -918,9 +998,15 @@ SEC("fexit/inet_csk_accept")
 int on_accept(__u64 *ctx)
 {
 	struct sock *listener = (void *)ctx[0];
-	struct sock *sk = (void *)(accept_has_err ? ctx[4] : ctx[2]);
+	struct sock *sk;
 	__u16 port = BPF_CORE_READ(listener, __sk_common.skc_num);
-	if (!sk || !wanted(port, port))
+	if (!wanted(port, port))
+		return 0;
+	if (accept_has_err)
+		sk = (void *)argument(ctx, 4);
+	else
+		sk = (void *)argument(ctx, 2);
+	if (!sk)
 		return 0;
 	own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
 	waited(sk, WAIT_ACCEPT);

@@ -37,7 +37,7 @@ type traceDrop struct {
 type traceDropKey struct {
 	_        structs.HostLayout
 	Location uint64
-	Caller   uint64
+	Callers  [4]uint64
 	Netns    uint32
 	Reason   uint32
 	Ifindex  int32
@@ -122,19 +122,23 @@ type traceOwner struct {
 }
 
 type traceScratch struct {
-	_        structs.HostLayout
-	Skb      uint64
-	Rejected uint64
-	Drop     traceDropKey
-	Waiting  uint8
-	_        [7]byte
-	Event    traceEvent
-	Fold     traceFoldedKey
-	Value    traceDrop
-	Key      traceDropKey
-	Plain    traceDropKey
-	Stack    [10]uint64
-	Waits    traceWaits
+	_           structs.HostLayout
+	Skb         uint64
+	Rejected    uint64
+	Unreachable uint64
+	Chain       uint64
+	State       uint64
+	ChainSkb    uint64
+	Drop        traceDropKey
+	Waiting     uint8
+	_           [7]byte
+	Event       traceEvent
+	Fold        traceFoldedKey
+	Value       traceDrop
+	Key         traceDropKey
+	Plain       traceDropKey
+	Stack       [10]uint64
+	Waits       traceWaits
 }
 
 type traceWaitKey struct {
@@ -173,6 +177,7 @@ const (
 	traceProgOnEstablishedV6    = "on_established_v6"
 	traceProgOnIp6tVerdict      = "on_ip6t_verdict"
 	traceProgOnIptVerdict       = "on_ipt_verdict"
+	traceProgOnNftChain         = "on_nft_chain"
 	traceProgOnNftVerdict       = "on_nft_verdict"
 	traceProgOnRead             = "on_read"
 	traceProgOnReceiveReset     = "on_receive_reset"
@@ -187,6 +192,7 @@ const (
 	traceVarAllNamespaces       = "all_namespaces"
 	traceVarAllPorts            = "all_ports"
 	traceVarDropHasReason       = "drop_has_reason"
+	traceVarDropHasSock         = "drop_has_sock"
 	traceVarPidNamespace        = "pid_namespace"
 	traceVarPortBits            = "port_bits"
 	traceVarReasonNetfilter     = "reason_netfilter"
@@ -251,6 +257,7 @@ type traceProgramSpecs struct {
 	OnEstablishedV6    *ebpf.ProgramSpec `ebpf:"on_established_v6"`
 	OnIp6tVerdict      *ebpf.ProgramSpec `ebpf:"on_ip6t_verdict"`
 	OnIptVerdict       *ebpf.ProgramSpec `ebpf:"on_ipt_verdict"`
+	OnNftChain         *ebpf.ProgramSpec `ebpf:"on_nft_chain"`
 	OnNftVerdict       *ebpf.ProgramSpec `ebpf:"on_nft_verdict"`
 	OnRead             *ebpf.ProgramSpec `ebpf:"on_read"`
 	OnReceiveReset     *ebpf.ProgramSpec `ebpf:"on_receive_reset"`
@@ -286,6 +293,7 @@ type traceVariableSpecs struct {
 	AllNamespaces    *ebpf.VariableSpec `ebpf:"all_namespaces"`
 	AllPorts         *ebpf.VariableSpec `ebpf:"all_ports"`
 	DropHasReason    *ebpf.VariableSpec `ebpf:"drop_has_reason"`
+	DropHasSock      *ebpf.VariableSpec `ebpf:"drop_has_sock"`
 	PidNamespace     *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	PortBits         *ebpf.VariableSpec `ebpf:"port_bits"`
 	ReasonNetfilter  *ebpf.VariableSpec `ebpf:"reason_netfilter"`
@@ -350,6 +358,7 @@ type traceVariables struct {
 	AllNamespaces    *ebpf.Variable `ebpf:"all_namespaces"`
 	AllPorts         *ebpf.Variable `ebpf:"all_ports"`
 	DropHasReason    *ebpf.Variable `ebpf:"drop_has_reason"`
+	DropHasSock      *ebpf.Variable `ebpf:"drop_has_sock"`
 	PidNamespace     *ebpf.Variable `ebpf:"pid_namespace"`
 	PortBits         *ebpf.Variable `ebpf:"port_bits"`
 	ReasonNetfilter  *ebpf.Variable `ebpf:"reason_netfilter"`
@@ -376,6 +385,7 @@ type tracePrograms struct {
 	OnEstablishedV6    *ebpf.Program `ebpf:"on_established_v6"`
 	OnIp6tVerdict      *ebpf.Program `ebpf:"on_ip6t_verdict"`
 	OnIptVerdict       *ebpf.Program `ebpf:"on_ipt_verdict"`
+	OnNftChain         *ebpf.Program `ebpf:"on_nft_chain"`
 	OnNftVerdict       *ebpf.Program `ebpf:"on_nft_verdict"`
 	OnRead             *ebpf.Program `ebpf:"on_read"`
 	OnReceiveReset     *ebpf.Program `ebpf:"on_receive_reset"`
@@ -401,6 +411,7 @@ func (p *tracePrograms) Close() error {
 		p.OnEstablishedV6,
 		p.OnIp6tVerdict,
 		p.OnIptVerdict,
+		p.OnNftChain,
 		p.OnNftVerdict,
 		p.OnRead,
 		p.OnReceiveReset,
