@@ -62,6 +62,7 @@ type ClientStats struct {
 	Dials           uint64  // connections opened or tried to open, since the client was made
 	Open            int64   // connections in use, idle or being opened, now
 	Idle            int64   // connections without an attempt, now
+	Unawaited       uint64  // connections that ended with a FIN and were closed without waiting for a RST, for want of descriptors
 	IdleConnSeconds float64 // time that connections spent without an attempt, since then
 }
 

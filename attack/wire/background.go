@@ -25,9 +25,9 @@ const (
 // socket: a few round trips.
 var lingerTime = [lingerEnd]time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond}
 
-// lingerMax is how many connections of a kind linger: beyond it the first is
-// closed.
-const lingerMax = 1024
+// lingerMin is how many connections of a kind may linger at least; see
+// [background.lingerMax].
+const lingerMin = 1024
 
 // sweepTime is how often idle connections are looked at where they cannot be
 // watched.
@@ -51,19 +51,23 @@ type background struct {
 	reports  []attack.Attempt
 	lingers  [lingerEnd]connList
 	lingered [lingerEnd]int
-	flushed  bool // nothing lingers any more
-	holds    bool // Hold was called
-	held     int
-	dialing  int
-	retryAt  time.Duration // Hold waits until then
-	sweepAt  time.Duration
-	dialers  sync.WaitGroup
+	// lingerMax is how many connections of a kind linger: half of the descriptors
+	// that the process may have. Beyond it the first is closed, and counted in cut.
+	lingerMax int
+	cut       uint64
+	flushed   bool // nothing lingers any more
+	holds     bool // Hold was called
+	held      int
+	dialing   int
+	retryAt   time.Duration // Hold waits until then
+	sweepAt   time.Duration
+	dialers   sync.WaitGroup
 }
 
 func newBackground(t *Transport) *background {
 	return &background{
 		t: t, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		retryAt: notYet, sweepAt: notYet,
+		retryAt: notYet, sweepAt: notYet, lingerMax: max(lingerMin, descriptors()/2),
 	}
 }
 
@@ -97,7 +101,8 @@ func (b *background) linger(c *Conn, why lingering) {
 	first := b.lingers[why].head == nil
 	b.push(c, why)
 	var over *Conn
-	if b.lingered[why] > lingerMax {
+	if b.lingered[why] > b.lingerMax {
+		b.cut++
 		over = b.lingers[why].head
 		b.remove(over)
 	}

@@ -158,7 +158,8 @@ func (r raw) SetWriteDeadline(time.Time) error { return nil }
 
 // note keeps an error of the socket, a reset rather than what follows it.
 func (c *Conn) note(err error) error {
-	if err != nil {
+	// A deadline is ours, and may be one inside the attempt's: see upload.go.
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		if old := c.sockErr.Load(); old == nil || !isReset(*old) {
 			c.sockErr.Store(&err)
 		}
@@ -260,7 +261,8 @@ func (c *Conn) FaultOf(err error) (attack.Fault, attack.Detail) {
 	}
 	if p := c.sockErr.Load(); p != nil && c.tls != nil {
 		err = *p
-	} else if c.tls != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errProtocol) {
+	} else if c.tls != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
+		!errors.Is(err, errProtocol) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return attack.TLS, DetailOf(err)
 	}
 	if c.t.aborted.Load() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed)) {

@@ -52,7 +52,13 @@ func newDialer(t *Transport) (*dialer, error) {
 		d.tls = c
 	}
 	if p := t.base.proxy; p != nil && p.Scheme == "https" {
-		d.proxyTLS = &tls.Config{ServerName: p.Hostname(), NextProtos: []string{"http/1.1"}}
+		c, err := clientTLS(t.cfg.Client, p.Hostname())
+		if err != nil {
+			return nil, err
+		}
+		c.ServerName, c.NextProtos = p.Hostname(), []string{"http/1.1"}
+		c.Certificates = nil // the client's certificate is for the target
+		d.proxyTLS = c
 	}
 	return d, nil
 }

@@ -103,6 +103,10 @@ func (c *Conn) RunID() attack.RunID { return c.t.cfg.RunID }
 // Now returns the time since the start of the load.
 func (c *Conn) Now() time.Duration { return c.t.clock() }
 
+// Kept reports whether the connection may serve again after this attempt, as far
+// as the profile is concerned.
+func (c *Conn) Kept() bool { return c.pooled || c.lease != nil }
+
 // Secure reports whether reads and writes go through TLS.
 func (c *Conn) Secure() bool { return c.tls != nil }
 
@@ -147,6 +151,15 @@ func (c *Conn) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
 		return 0, attack.PhaseWrite, err
 	}
 	for {
+		if c.hup.Load() {
+			// The peer's FIN has come. The poller tells of it once, and that may be over:
+			// to wait for an answer would be in vain.
+			_, err := raw{c}.Write(out)
+			if err != nil {
+				return 0, attack.PhaseWrite, err
+			}
+			return 0, attack.PhaseAwait, nil
+		}
 		rest, n, err := c.sock.exchange(out, in)
 		if err == nil && len(rest) > 0 {
 			_, err = raw{c}.Write(rest)

@@ -41,6 +41,9 @@ func (c *http1) Close() {
 // Do makes one attempt.
 func (c *http1) Do(req attack.Request, a *attack.Attempt) Outcome {
 	r := req.(*Request)
+	if r.kept != nil && c.Kept() {
+		r = r.kept
+	}
 	if c.buf == nil {
 		c.buf = getBuffer()
 	}

@@ -77,6 +77,9 @@ func (s *http2Session) Close() {}
 // Do makes one attempt on a stream.
 func (s *http2Session) Do(req attack.Request, a *attack.Attempt) Outcome {
 	r := req.(*Request)
+	if r.kept != nil {
+		r = r.kept // the pool knows whether the connection is for this attempt alone
+	}
 	phase, err := s.roundTrip(r, a)
 	if err != nil {
 		s.fail(a, phase, err)

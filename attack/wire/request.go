@@ -43,7 +43,9 @@ type Request struct {
 	txAt   int // where the transaction id is in head, 0 if the profile has its own
 	trAt   int // where the traceparent is in head, 0 likewise
 	expect bool
-	close  bool // the profile sends Connection: close
+	asked  bool     // the profile has a Connection header
+	close  bool     // it says Connection: close
+	kept   *Request // the same for a connection that is kept, when close is only for want of a pool
 
 	url     *url.URL // for HTTP/2
 	header  http.Header
@@ -75,6 +77,14 @@ func (t *Transport) compile(r profiles.Request) (*Request, error) {
 	}
 	if err := out.setHead(t, r, uri); err != nil {
 		return nil, fmt.Errorf("compile request %s %s: %w", out.method, r.Path, err)
+	}
+	if t.cfg.Client.Connections == 0 && !out.asked {
+		kept := *out
+		kept.close = false
+		if err := kept.setHeadFor(t, r, uri, true); err != nil {
+			return nil, fmt.Errorf("compile request %s %s: %w", out.method, r.Path, err)
+		}
+		out.kept = &kept
 	}
 	return out, nil
 }
@@ -143,6 +153,11 @@ func (r *Request) hasBody() bool { return r.tmpl != nil || r.chunks || len(r.pay
 
 // setHead encodes the request line and the headers.
 func (r *Request) setHead(t *Transport, p profiles.Request, uri string) error {
+	return r.setHeadFor(t, p, uri, t.cfg.Client.Connections > 0)
+}
+
+// setHeadFor encodes them for a connection that is kept, or for this request alone.
+func (r *Request) setHeadFor(t *Transport, p profiles.Request, uri string, kept bool) error {
 	tg := t.base
 	own := headers{
 		{Name: "Host", Value: tg.header},
@@ -188,7 +203,8 @@ func (r *Request) setHead(t *Transport, p profiles.Request, uri string) error {
 		own = append(headers{theirs[i]}, own...)
 		theirs.drop("host")
 	}
-	if t.cfg.Client.Connections == 0 && theirs.find("connection") < 0 {
+	r.asked = theirs.find("connection") >= 0
+	if !kept && !r.asked {
 		r.close = true
 		own = append(own, profiles.Header{Name: "Connection", Value: "close"})
 	}

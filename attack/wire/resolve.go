@@ -28,9 +28,10 @@ type resolver struct {
 	addrs   []netip.Addr
 	next    int
 	until   time.Duration
-	flight  *lookup // under way, nil if none
-	works   [2]bool // families, see family, of which an address ever answered
-	useless [2]bool // families that are not used because the other answered
+	flight  *lookup             // under way, nil if none
+	works   [2]bool             // families, see family, of which an address ever answered
+	refused map[netip.Addr]bool // addresses that never answered, of families likewise
+	useless [2]bool             // families that are not used because the other answered
 }
 
 type lookup struct {
@@ -172,7 +173,7 @@ func (r *resolver) answered(a netip.Addr) {
 }
 
 // instead returns an address of the other family, after one of this family did
-// not answer, if no address of this family ever did: "localhost" is often both
+// not answer, if every address of this family was tried and none ever did: "localhost" is often both
 // 127.0.0.1 and ::1 to the resolver, and one of them to the service. The family
 // is then left alone. This is what happy eyeballs come to (RFC 8305), without a
 // race; a family that has answered once is never given up.
@@ -182,6 +183,15 @@ func (r *resolver) instead(a netip.Addr) (netip.Addr, bool) {
 	f := family(a)
 	if r.works[f] || r.useless[1-f] {
 		return netip.Addr{}, false
+	}
+	if r.refused == nil {
+		r.refused = map[netip.Addr]bool{}
+	}
+	r.refused[a] = true
+	for _, same := range r.addrs {
+		if family(same) == f && !r.refused[same] {
+			return netip.Addr{}, false // this refusal is the attempt's end, and counted
+		}
 	}
 	for _, other := range r.addrs {
 		if family(other) != f {

@@ -22,8 +22,15 @@ func (t *Transport) hup(id uint64) {
 	c.hup.Store(true)
 	if c.state.CompareAndSwap(stateIdle, stateLost) {
 		t.lost(c)
-	} else if c.state.Load() == stateLinger {
+		return
+	}
+	switch c.state.Load() {
+	case stateLinger:
 		t.bg.settle(c)
+	case stateBusy:
+		// An attempt that begins at this moment waits for what the poller has told
+		// already: it is to look again. See Conn.Exchange.
+		c.interrupt()
 	}
 }
 

@@ -308,6 +308,9 @@ func (s *streams) finish(h *muxed) {
 			h.c.gaveUp = true
 		}
 	}
+	if s.t.aborted.Load() {
+		how = Destroyed
+	}
 	s.t.retire(h.c, how)
 	s.leave()
 }

@@ -260,7 +260,10 @@ func (t *Transport) Stats() Stats {
 		idle, seconds = idle+i, seconds+s
 	}
 	t.mu.Unlock()
-	return Stats{Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds()}
+	t.bg.mu.Lock()
+	cut := t.bg.cut
+	t.bg.mu.Unlock()
+	return Stats{Unawaited: cut, Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds()}
 }
 
 // Hold keeps n connections open from now on, whatever Client.Connections says:
