@@ -1,8 +1,6 @@
 package ramp
 
 import (
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -11,15 +9,6 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 )
-
-func writeFile(t *testing.T, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "targets.txt")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // What cannot be carried out is refused before any load.
 func TestPlansRefused(t *testing.T) {

@@ -111,7 +111,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt [SIGNAL] AFTER CODE ARG ...")
 	}
-	var signal os.Signal = os.Interrupt
+	signal := os.Interrupt
 	if s, ok := signals[args[0]]; ok {
 		signal, args = s, args[1:]
 	}

@@ -96,14 +96,14 @@ func (l *literal) object() (any, error) {
 	out := map[string]any{}
 	l.at++
 	for {
-		switch c := l.peek(); {
-		case c == '}':
+		switch l.peek() {
+		case '}':
 			l.at++
 			return out, nil
-		case c == ',':
+		case ',':
 			l.at++
 			continue
-		case c == 0:
+		case 0:
 			return nil, errNotLiteral
 		}
 		key, err := l.key()
@@ -135,7 +135,7 @@ func (l *literal) list() (any, error) {
 	out := []any{}
 	l.at++
 	for {
-		switch c := l.peek(); c {
+		switch l.peek() {
 		case ']':
 			l.at++
 			return out, nil

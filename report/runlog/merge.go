@@ -103,7 +103,6 @@ type merger struct {
 	index     map[probe.Metric]int // of a series
 	addresses map[attack.Address]uint16
 	windows   []map[int32]attack.Window // by target
-	members   map[string]int
 }
 
 func (m *merger) check(main *Log, parts []*Log) error {
