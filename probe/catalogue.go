@@ -55,6 +55,15 @@ const (
 	GoroutineLag  = "scheduler-latency"
 	GCPause       = "gc-pause"
 
+	// Where the threads of a process stand. A process whose Runs do not grow while
+	// requests are open stands still; one whose RunDelay grows is ready and has no
+	// processor; one that neither runs nor waits for a disk is asleep: it waits for
+	// others, or for itself.
+	RunDelay       = "run-delay"
+	Runs           = "runs"
+	ThreadsRunning = "threads-running"
+	ThreadsOnDisk  = "threads-on-disk"
+
 	// Exhaustion counters.
 	ListenOverflows     = "listen-overflows"
 	ListenDrops         = "listen-drops"
@@ -131,6 +140,11 @@ func Catalogue() []Definition {
 		{DiskWritten, Gauge, "bytes/s", false, true, "bytes written to disks"},
 		{GoroutineLag, Gauge, "seconds", true, false, "p99 wait of a runnable goroutine of the generator, since the last reading"},
 		{GCPause, Gauge, "seconds", true, false, "longest garbage collection pause of the generator, since the last reading"},
+
+		{RunDelay, Gauge, "µs", true, true, "time in which threads of the process were ready to run and had no processor, summed over threads"},
+		{Runs, Gauge, "runs", true, true, "times that a thread of the process was given a processor"},
+		{ThreadsRunning, Gauge, "threads", true, false, "threads of the process that run or are ready to"},
+		{ThreadsOnDisk, Gauge, "threads", true, false, "threads of the process in uninterruptible sleep: nearly always on a disk"},
 
 		{ListenOverflows, Counter, "events", false, true, "accept queue was full (ListenOverflows)"},
 		{ListenDrops, Counter, "events", false, true, "connection attempts dropped by listeners (ListenDrops)"},

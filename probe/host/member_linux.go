@@ -29,6 +29,7 @@ type member struct {
 	live  bool // on the running kernel, and not in a fixture
 
 	cpu     cpuMeter
+	tasks   tasks
 	last    procStat
 	limits  *procfs.File
 	checked time.Time // when the limits were read

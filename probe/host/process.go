@@ -19,7 +19,9 @@ import (
 // children, so that a master and its workers, or a pre-fork server, are one
 // source. For each it reads open files, threads, resident memory and CPU, each
 // against the limit that binds it; the reading of the process nearest its limit
-// comes first. All carry the same label and their own PID.
+// comes first. All carry the same label and their own PID. Where the kernel tells
+// it, the threads of each are read as well, as often as 0.3 % of a core allows: how
+// long they were ready and had no processor, how often they got one, and their states.
 //
 // Processes are followed as they start and end. A process is known by its pid
 // and its start time, and read through descriptors that the kernel binds to it,
@@ -38,6 +40,7 @@ type Process struct {
 
 	opened   time.Time
 	lookAt   time.Time // when to look for new processes
+	tasksAt  time.Time // when to read threads again
 	lookErr  error     // why the last look found none
 	ever     bool      // some were found
 	closed   bool
@@ -163,8 +166,9 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
 		p.lookErr = p.look(ctx, now)
 	}
 	p.collectUsers()
+	p.readTasks(now)
 	read := p.opts.Clock.Stamp(emit)
-	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU} {
+	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {

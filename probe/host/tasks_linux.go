@@ -1,0 +1,185 @@
+package host
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/procfs"
+)
+
+// maxTasks bounds the threads of a process that are looked at. Of a process with
+// more the tasks tell nothing: a part of its threads would be taken for all.
+const maxTasks = 512
+
+// Why threads cannot be read.
+var (
+	errManyTasks   = errors.New("more than 512 threads: reading each would cost too much")
+	errNoSchedStat = &probe.Unsupported{What: "waiting for a processor", Reason: "the kernel keeps no /proc/PID/schedstat", Needs: "a kernel with CONFIG_SCHED_INFO"}
+)
+
+// gone reports whether a thread or process ended while it was read.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
+
+// tasks sums up what the kernel tells of each thread of a process: for how long it
+// was ready and had no processor, how often it got one, and its state. The file
+// schedstat of a process is that of its first thread alone, so every thread's is read.
+// Times are totals since the first reading, of threads that have ended too.
+type tasks struct {
+	seen  map[int]schedStat // by thread id
+	total schedStat
+	again bool // not the first reading
+}
+
+// schedStat is /proc/PID/task/TID/schedstat (kernel documentation,
+// scheduler/sched-stats): nanoseconds waiting on a run queue, and runs begun.
+type schedStat struct {
+	delay, runs float64
+}
+
+// taskStats is one reading. Running counts threads that run or are ready to, onDisk
+// those in uninterruptible sleep, which is nearly always a disk.
+type taskStats struct {
+	schedStat
+	running, onDisk float64
+}
+
+// read reads all threads of a member. An error leaves the totals as they were.
+func (t *tasks) read(m *member) (taskStats, error) {
+	fd, err := unix.Openat(int(m.dir.Fd()), "task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return taskStats{}, &fs.PathError{Op: "open", Path: filepath.Join(m.dir.Name(), "task"), Err: err}
+	}
+	dir := os.NewFile(uintptr(fd), filepath.Join(m.dir.Name(), "task"))
+	defer dir.Close()
+	names, err := dir.Readdirnames(maxTasks + 1)
+	if errors.Is(err, io.EOF) {
+		return taskStats{}, errEnded
+	}
+	if err != nil {
+		return taskStats{}, err
+	}
+	if len(names) > maxTasks {
+		return taskStats{}, errManyTasks
+	}
+	now := make(map[int]schedStat, len(names))
+	total := t.total
+	var out taskStats
+	uncounted := false
+	for _, name := range names {
+		tid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		sched, state, err := readTask(fd, name)
+		if gone(err) {
+			uncounted = uncounted || state != 0
+			continue
+		}
+		if err != nil {
+			return taskStats{}, err
+		}
+		now[tid] = sched
+		switch state {
+		case 'R':
+			out.running++
+		case 'D':
+			out.onDisk++
+		}
+		before, known := t.seen[tid]
+		if !known && !t.again || sched.runs < before.runs { // another thread has the id
+			before = sched
+		}
+		total.delay += max(0, sched.delay-before.delay)
+		total.runs += sched.runs - before.runs
+	}
+	if len(now) == 0 {
+		if uncounted {
+			return taskStats{}, errNoSchedStat
+		}
+		return taskStats{}, errEnded
+	}
+	t.seen, t.total, t.again = now, total, true
+	out.schedStat = total
+	return out, nil
+}
+
+// readTask reads one thread below an open task directory. The state is there, and
+// the error one of a file that is not, where the kernel keeps no schedstat.
+func readTask(fd int, tid string) (s schedStat, state byte, err error) {
+	var buf [1024]byte
+	b, err := readAt(fd, tid+"/stat", buf[:])
+	if err != nil {
+		return s, 0, err
+	}
+	st, ok := parseStat(b)
+	if !ok {
+		return s, 0, &fs.PathError{Op: "read", Path: tid + "/stat", Err: unix.EINVAL}
+	}
+	if b, err = readAt(fd, tid+"/schedstat", buf[:]); err != nil {
+		return s, st.state, err
+	}
+	_, rest := procfs.Field(b) // time on a processor
+	delay, rest := procfs.Field(rest)
+	runs, _ := procfs.Field(rest)
+	d, okDelay := procfs.Uint(delay)
+	r, okRuns := procfs.Uint(runs)
+	if !okDelay || !okRuns {
+		return s, st.state, &fs.PathError{Op: "read", Path: tid + "/schedstat", Err: unix.EINVAL}
+	}
+	return schedStat{float64(d), float64(r)}, st.state, nil
+}
+
+// readAt reads a short file below a directory.
+func readAt(dir int, name string, buf []byte) ([]byte, error) {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, buf)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return buf[:n], nil
+}
+
+// tasksShare is the share of one core that reading threads may cost: a pass over
+// all processes that took long is followed by a longer rest.
+const tasksShare = 0.003
+
+// readTasks reads the threads of all members, when their cost allows it.
+func (p *Process) readTasks(now time.Time) {
+	if now.Before(p.tasksAt) {
+		return
+	}
+	for _, m := range p.members {
+		s, err := m.tasks.read(m)
+		if err != nil {
+			if !gone(err) && !errors.Is(err, errEnded) {
+				p.missing.add("threads of "+m.comm, err)
+			}
+			continue
+		}
+		p.collectTasks(m.pid, s)
+	}
+	p.tasksAt = now.Add(time.Duration(float64(time.Since(now)) / tasksShare))
+}
+
+// collectTasks keeps the readings of one process's threads until all are read.
+func (p *Process) collectTasks(pid int32, s taskStats) {
+	for name, v := range map[string]float64{
+		probe.RunDelay: s.delay / 1e3, probe.Runs: s.runs, probe.ThreadsRunning: s.running, probe.ThreadsOnDisk: s.onDisk,
+	} {
+		p.readings[name] = append(p.readings[name], probe.Reading{
+			Metric: probe.Metric{Host: p.host, Process: p.Label(), PID: pid, Name: name}, Value: v, Limit: probe.NoLimit(),
+		})
+	}
+}
