@@ -11,6 +11,7 @@ func applicationAbort() rule {
 		cause: "application-abort", mechanism: report.MechanismBug, own: true, any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch},
 		proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch},
 		unless: []evidence.Clue{evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
+		never:  []evidence.Clue{evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.Queued, -1, 0},
 			{evidence.QueueTimeout, -3, 0},

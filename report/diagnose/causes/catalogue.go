@@ -63,9 +63,15 @@ type rule struct {
 	// the cause to be claimed: few others can make it. Without, it is at most a candidate.
 	proof    []evidence.Clue
 	provenBy proving
+	// never: where one of these is seen the cause is out of the question, by physics:
+	// no weight of other evidence brings it back.
+	never []evidence.Clue
 	// unless: where one of these is seen the cause is not claimed: what is seen is not of
 	// its making.
 	unless []evidence.Clue
+	// anywhere: whoever ends connections may do it, on the path too; the tier is that of
+	// whoever sent the resets.
+	anywhere bool
 	// symptom: it says how a fault shows, and never why.
 	symptom bool
 	weights []weight
@@ -82,6 +88,17 @@ type rule struct {
 	// says completes "…: " in a sentence about what happened.
 	says string
 }
+
+// The strengths of what is seen, in the logarithm of the odds. There are few, so that
+// none is fitted to a run.
+const (
+	proves = 5.0
+	strong = 2.5
+	weak   = 1.0
+)
+
+// opposite is the strength of what speaks against a cause.
+func opposite(strength float64) float64 { return -strength }
 
 // proving is what else proves a cause than what was seen.
 type proving uint8
@@ -142,6 +159,19 @@ func catalogue() []rule {
 		proxyEphemeralPorts(),
 		proxyFileDescriptors(),
 		proxyQueueLimit(),
+		certificate(),
+		dns(),
+		addressDown(),
+		serviceDown(),
+		requestTooLarge(),
+		credentials(),
+		processorStolen(),
+		diskSaturated(),
+		connectionAgeLimit(),
+		retryStorm(),
+		poolExhausted(),
+		deadlock(),
+		processPaused(),
 	}
 }
 

@@ -19,7 +19,8 @@ client-timeout
 server-file-descriptors server-connection-limit listen-backlog syn-backlog server-memory-oom server-cpu-shedding server-threads bandwidth-send-timeout
 application-abort early-response-unread-body process-crash worker-killed worker-recycling ungraceful-restart tls-shedding rate-limit-policy idle-timeout-race
 proxy-ephemeral-ports proxy-file-descriptors proxy-queue-limit nat-ports conntrack-table conntrack-invalid path-reset path-connection-limit path-rate-limit
-path-idle-expiry host-firewall rst-injection packet-loss network-outage mtu-black-hole failover`)
+path-idle-expiry certificate dns address-down service-down request-too-large credentials processor-stolen disk-saturated
+connection-age-limit retry-storm pool-exhausted deadlock process-paused host-firewall rst-injection packet-loss network-outage mtu-black-hole failover`)
 
 func TestCatalogue(t *testing.T) {
 	rules := catalogue()
@@ -46,6 +47,12 @@ func TestCatalogue(t *testing.T) {
 				t.Errorf("%s weighs clue %d twice", r.cause, w.clue)
 			}
 			clues = append(clues, w.clue)
+		}
+		if len(r.proof) == 0 && r.provenBy != ranOut && !r.symptom {
+			t.Errorf("%s can never be claimed: it has no proof", r.cause)
+		}
+		if _, ok := KindOf(r.cause); !ok || r.mechanism == "" {
+			t.Errorf("%s has no kind", r.cause)
 		}
 		for _, explains := range []map[evidence.Clue][]evidence.Clue{r.instead, r.despite} {
 			for by, others := range explains {

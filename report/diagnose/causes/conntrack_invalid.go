@@ -10,6 +10,7 @@ func conntrackInvalid() rule {
 	return rule{
 		cause: "conntrack-invalid", mechanism: report.MechanismBug, leg: path, any: []evidence.Clue{evidence.StrayReset, evidence.ConntrackInvalid},
 		proof: []evidence.Clue{evidence.StrayReset, evidence.ConntrackInvalid},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.StrayReset, 4, -1}, {evidence.ConntrackInvalid, 3, -2}, {evidence.AtOnce, 1.5, 0}, {evidence.BothEnds, 1.5, 0}, {evidence.PathTTL, 1.5, -1}, {evidence.SentFromListener, 1, 0}, {evidence.ClientSent, 1, 0}, {evidence.Loopback, -2, 0}, {evidence.DiedWithFaults, -2, 0},
 		},

@@ -11,6 +11,7 @@ func conntrackTable() rule {
 	return rule{
 		cause: "conntrack-table", mechanism: report.MechanismExhausted, leg: path, gauges: []string{probe.Conntrack}, counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
 		provenBy: ranOut,
+		never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.Vanished, 1, -2},
 			{evidence.Unserved, -1, 0.7},

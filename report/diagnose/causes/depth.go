@@ -11,6 +11,9 @@ const depthAt = 0.5
 
 // tierOf returns the tier of a hypothesis.
 func (c *Investigation) tierOf(h *hypothesis) report.Tier {
+	if h.rule.anywhere && h.hop.Index == 0 && fromPath(c.Facts[0]) && !fromServer(c.Facts[0]) {
+		return report.TierPath
+	}
 	return h.rule.tier(h.hop.Index > 0 || c.BehindProxy(h.hop))
 }
 

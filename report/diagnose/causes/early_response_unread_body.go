@@ -8,9 +8,11 @@ import (
 // earlyResponseUnreadBody: the server answered before it had read the request's body, and closed.
 func earlyResponseUnreadBody() rule {
 	return rule{
-		cause: "early-response-unread-body", mechanism: report.MechanismBug, any: []evidence.Clue{evidence.InWrite, evidence.EarlyStatus},
-		proof: []evidence.Clue{evidence.InWrite, evidence.EarlyStatus},
+		cause: "early-response-unread-body", mechanism: report.MechanismBug, any: []evidence.Clue{evidence.UnreadThroughout, evidence.InWrite, evidence.EarlyStatus},
+		proof: []evidence.Clue{evidence.UnreadThroughout, evidence.InWrite, evidence.EarlyStatus},
+		never: []evidence.Clue{evidence.Unbroken},
 		weights: []weight{
+			{evidence.UnreadThroughout, strong, 0},
 			{evidence.InWrite, 2.5, -1.5},
 			{evidence.EarlyStatus, 3, -2},
 			{evidence.SentUnread, 1.5, -2},
@@ -22,7 +24,8 @@ func earlyResponseUnreadBody() rule {
 			{evidence.ReusedOnly, -0.5, 0},
 			{evidence.LatencyFirst, -1, 0},
 		},
-		says: "the server answered before it had read the request's body, and closed",
+		instead: map[evidence.Clue][]evidence.Clue{evidence.UnreadThroughout: {evidence.EarlyStatus, evidence.InWrite}},
+		says:    "the server answered before it had read the request's body, and closed",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}
 		},

@@ -13,6 +13,7 @@ func failover() rule {
 	return rule{
 		cause: "failover", mechanism: report.MechanismDied, leg: path, any: []evidence.Clue{evidence.AtOnce}, must: []evidence.Clue{evidence.AtOnce},
 		proof: []evidence.Clue{evidence.AtOnce},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.DialTimeouts, -5, 0},
 			{evidence.Blackout, -4, 0},

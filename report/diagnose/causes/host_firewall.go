@@ -10,8 +10,19 @@ func hostFirewall() rule {
 	return rule{
 		cause: "host-firewall", mechanism: report.MechanismPolicy, leg: path, any: []evidence.Clue{evidence.SentNone}, must: []evidence.Clue{evidence.SentNone},
 		proof: []evidence.Clue{evidence.SentNone},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
-			{evidence.SentNone, 4, -5}, {evidence.Relayed, -3, 0}, {evidence.PathTTL, -4, 2.5}, {evidence.ConstantShare, 2, 0}, {evidence.RisesWithLoad, 1.5, 0}, {evidence.ForgedPacket, -2, 0.3}, {evidence.LivePacket, -4, 0.3}, {evidence.Loopback, 1.5, 0}, {evidence.BothEnds, -1.5, 0}, {evidence.IdleGap, -1, 0},
+			{evidence.AddressAway, opposite(proves), 0},
+			{evidence.SentNone, 4, -5},
+			{evidence.Relayed, -3, 0},
+			{evidence.PathTTL, -4, 2.5},
+			{evidence.ConstantShare, 2, 0},
+			{evidence.RisesWithLoad, 1.5, 0},
+			{evidence.ForgedPacket, -2, 0.3},
+			{evidence.LivePacket, -4, 0.3},
+			{evidence.Loopback, 1.5, 0},
+			{evidence.BothEnds, -1.5, 0},
+			{evidence.IdleGap, -1, 0},
 		},
 		says: "a packet filter on the serving host itself resets connections",
 		advice: func(_ *Investigation, _ *hypothesis) []string {

@@ -9,8 +9,9 @@ import (
 func idleTimeoutRace() rule {
 	return rule{
 		cause: "idle-timeout-race", mechanism: report.MechanismIdle, own: true, any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate},
-		proof: []evidence.Clue{evidence.IdleGap, evidence.SentLate},
+		proof: []evidence.Clue{evidence.IdleGap},
 		weights: []weight{
+			{evidence.UnreadThroughout, opposite(strong), 0},
 			{evidence.EarlyStatus, -2.5, 0},
 			{evidence.PeerCloses, 0.5, -3},
 			{evidence.IdleGap, 5, -4},

@@ -12,6 +12,7 @@ func listenBacklog() rule {
 		cause: "listen-backlog", mechanism: report.MechanismExhausted, gauges: []string{probe.ListenQueue}, counters: []string{probe.ListenOverflows, probe.ListenDrops},
 		any:   []evidence.Clue{evidence.Overflowed, evidence.QueueFull, evidence.InDial, evidence.SomeTimeouts},
 		proof: []evidence.Clue{evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
+		never: []evidence.Clue{evidence.RefusedAll},
 		weights: []weight{
 			{evidence.OverflowsCover, 1.5, -0.5},
 			{evidence.Blackout, -1.5, 0},

@@ -10,6 +10,7 @@ func mtuBlackHole() rule {
 	return rule{
 		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled}, must: []evidence.Clue{evidence.SomeTimeouts},
 		proof: []evidence.Clue{evidence.GapUnfilled, evidence.LostRetransmits},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.ConntrackInvalid, -3, 0},
 			{evidence.AtOnce, -3, 0},

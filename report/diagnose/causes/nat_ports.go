@@ -12,6 +12,7 @@ func natPorts() rule {
 		cause: "nat-ports", mechanism: report.MechanismExhausted, leg: path, counters: []string{probe.ConntrackInsertFail},
 		provenBy: ranOut,
 		proof:    []evidence.Clue{evidence.ConntrackFlat},
+		never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.Vanished, 1, -2},
 			{evidence.Unserved, -1, 0.7},

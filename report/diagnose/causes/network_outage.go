@@ -13,6 +13,7 @@ func networkOutage() rule {
 	return rule{
 		cause: "network-outage", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts},
 		proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.Vanished, 0.7, -0.5},
 			{evidence.Blackout, 1.5, 0},

@@ -12,6 +12,7 @@ func packetLoss() rule {
 		any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts},
 		proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped},
 		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.Vanished, 1, -1},
 			{evidence.GapUnfilled, -1, 0},

@@ -11,6 +11,7 @@ func pathConnectionLimit() rule {
 		cause: "path-connection-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished}, must: []evidence.Clue{evidence.RisesWithLoad},
 		proof:  []evidence.Clue{evidence.ConnectionsCapped},
 		unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.InBursts, -2, 0},
 			{evidence.AllFail, -2.5, 0},

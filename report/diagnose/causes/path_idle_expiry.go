@@ -13,6 +13,7 @@ func pathIdleExpiry() rule {
 	return rule{
 		cause: "path-idle-expiry", mechanism: report.MechanismIdle, leg: path, any: []evidence.Clue{evidence.IdleGap}, must: []evidence.Clue{evidence.IdleGap},
 		proof: []evidence.Clue{evidence.IdleGap},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.PeerCloses, -2.5, 3},
 			{evidence.IdleGap, 3.5, -5},

@@ -13,6 +13,7 @@ func pathRateLimit() rule {
 		cause: "path-rate-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, must: []evidence.Clue{evidence.RisesWithLoad},
 		proof:  []evidence.Clue{evidence.ExcessFails, evidence.Cliff},
 		unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.Vanished, 2, -2},
 			{evidence.GapUnfilled, 2.5, 0},

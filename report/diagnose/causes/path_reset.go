@@ -11,7 +11,9 @@ func pathReset() rule {
 		cause: "path-reset", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.SomeResets, evidence.SomeRefused},
 		proof:  []evidence.Clue{evidence.SentNone, evidence.PathTTL},
 		unless: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.AddressAway, opposite(proves), 0},
 			{evidence.AllFail, 2, 0},
 			{evidence.Relayed, 1, 0},
 			{evidence.AtOnce, -3, 0},

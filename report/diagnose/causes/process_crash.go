@@ -14,6 +14,7 @@ func processCrash() rule {
 		proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood},
 		unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired},
 		weights: []weight{
+			{evidence.AddressAway, opposite(proves), 0},
 			{evidence.Terminated, -2.5, 0},
 			{evidence.GoneForGood, 0.7, 0},
 			{evidence.LeftInOrder, -3, 0.3},

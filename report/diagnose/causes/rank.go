@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/probe"
+
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -136,6 +138,9 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 			return
 		}
 	}
+	if slices.ContainsFunc(r.never, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
+		return
+	}
 	seen := len(r.any) == 0
 	for _, x := range r.any {
 		seen = seen || f[x].Is == evidence.Yes
@@ -171,7 +176,7 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	case hyp.lead != nil && c.Run.ClockError(hyp.lead.Metric.Host) > evidence.MaxClockError:
 		hyp.measured = false // what came first there is not known
 	}
-	hyp.proven = hyp.proves(f)
+	hyp.proven = hyp.proves(f) && c.unexplainedCounter(hyp) == nil
 	c.weigh(hyp, f)
 	hyp.score += c.gate(r, h, f)
 	c.hypotheses = append(c.hypotheses, hyp)
@@ -310,4 +315,28 @@ func (h *hypothesis) proves(f *evidence.Facts) bool {
 	full := h.lead != nil && h.lead.Full != nil && !r.inferred
 	moved := h.counter != nil
 	return slices.ContainsFunc(r.proof, is) || r.provenBy == ranOut && (full || moved)
+}
+
+// telling are counters that move only when something was short, and say what: whatever
+// is claimed beside them must be what made them move.
+var telling = []string{
+	probe.AbortOnMemory, probe.OOMKills, probe.PIDsMaxHits, probe.ConntrackDrop, probe.ReqQueueFullDrop,
+}
+
+// unexplainedCounter returns a counter of the serving host, or of the path, that began
+// to move with the faults and is not of the cause's making; nil without.
+func (c *Investigation) unexplainedCounter(h *hypothesis) *evidence.Resource {
+	if c.Onset.Status != evidence.Found {
+		return nil
+	}
+	for _, r := range c.Run.Resources {
+		if !slices.Contains(telling, r.Metric.Name) || r.Counter == nil || r.Counter.Start == nil || r.Counter.Throughout ||
+			slices.Contains(h.rule.counters, r.Metric.Name) || !c.Run.SpeaksFor(r.Metric, h.hop) || evidence.GeneratorOwn(r.Metric) {
+			continue
+		}
+		if lag := c.At - r.Counter.Start.At; lag > -1 && lag < 3 && r.Counter.Between(c.From-1, c.To+1) >= 5 {
+			return r
+		}
+	}
+	return nil
 }

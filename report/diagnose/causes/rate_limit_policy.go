@@ -11,7 +11,8 @@ import (
 func rateLimitPolicy() rule {
 	return rule{
 		cause: "rate-limit-policy", mechanism: report.MechanismPolicy, elimination: true, own: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff},
-		proof: []evidence.Clue{evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
+		proof:  []evidence.Clue{evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
+		unless: []evidence.Clue{evidence.PortsFull},
 		weights: []weight{
 			{evidence.HeldOff, 1, 0},
 			{evidence.MarkedDown, -4, 0},

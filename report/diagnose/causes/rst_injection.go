@@ -10,6 +10,7 @@ func rstInjection() rule {
 	return rule{
 		cause: "rst-injection", mechanism: report.MechanismPolicy, leg: path, any: []evidence.Clue{evidence.BothEnds, evidence.ForgedPacket}, must: []evidence.Clue{evidence.SomeResets},
 		proof: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
+		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.BothEnds, 2.5, -1.5}, {evidence.ForgedPacket, 3.5, -2}, {evidence.SentNone, 2, -4}, {evidence.Loopback, -3, 0}, {evidence.LivePacket, -2, 0}, {evidence.ConstantShare, 0.5, 0},
 		},

@@ -14,7 +14,7 @@ func serverConnectionLimit() rule {
 		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets},
 		must:   []evidence.Clue{evidence.RisesWithLoad},
 		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets},
-		unless: []evidence.Clue{evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
+		unless: []evidence.Clue{evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
 			{evidence.ShedAtOnce, 2.5, 0},
 			{evidence.Queued, 2, 0},

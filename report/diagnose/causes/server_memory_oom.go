@@ -9,13 +9,18 @@ import (
 // serverMemoryOOM: memory was full: the kernel killed for it, or kept reclaiming.
 func serverMemoryOOM() rule {
 	return rule{
-		cause: "server-memory-oom", mechanism: report.MechanismExhausted, counters: []string{probe.OOMKills}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
-		any: []evidence.Clue{evidence.OutOfMemory, evidence.Thrashing}, strict: true,
-		proof: []evidence.Clue{evidence.OutOfMemory, evidence.Thrashing},
+		cause: "server-memory-oom", mechanism: report.MechanismExhausted, counters: []string{probe.OOMKills, probe.AbortOnMemory}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
+		any: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing}, strict: true,
+		proof: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing},
 		weights: []weight{
-			{evidence.Thrashing, 6, 0}, {evidence.OutOfMemory, 5, -5}, {evidence.Died, 1, -2}, {evidence.DiedWithFaults, 2, -1}, {evidence.SomeRefused, 0.5, 0},
+			{evidence.SocketMemory, proves, 0},
+			{evidence.Thrashing, 6, 0},
+			{evidence.OutOfMemory, 5, -5},
+			{evidence.Died, 1, -2},
+			{evidence.DiedWithFaults, 2, -1},
+			{evidence.SomeRefused, 0.5, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.Thrashing: {evidence.OutOfMemory, evidence.Died, evidence.DiedWithFaults}},
+		instead: map[evidence.Clue][]evidence.Clue{evidence.SocketMemory: {evidence.OutOfMemory, evidence.Died, evidence.DiedWithFaults}, evidence.Thrashing: {evidence.OutOfMemory, evidence.Died, evidence.DiedWithFaults}},
 		says:    "memory was full: the kernel killed for it, or kept reclaiming",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return c.memoryAdvice(h)

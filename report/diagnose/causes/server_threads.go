@@ -11,6 +11,7 @@ func serverThreads() rule {
 	return rule{
 		cause: "server-threads", mechanism: report.MechanismExhausted, gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
 		provenBy: ranOut,
+		unless:   []evidence.Clue{evidence.Stolen},
 		weights: []weight{
 			{evidence.ThreadsFull, 0.3, -1},
 			{evidence.LatencyFirst, -1, 0},

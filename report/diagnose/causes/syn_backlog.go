@@ -11,6 +11,7 @@ func synBacklog() rule {
 	return rule{
 		cause: "syn-backlog", mechanism: report.MechanismExhausted, rare: 1, gauges: []string{probe.SynQueue}, counters: []string{probe.ReqQueueFullDrop},
 		provenBy: ranOut,
+		never:    []evidence.Clue{evidence.RefusedAll},
 		weights: []weight{
 			{evidence.Unserved, -1, 0.5},
 			{evidence.Blackout, -1.5, 0},

@@ -10,6 +10,7 @@ func tlsShedding() rule {
 	return rule{
 		cause: "tls-shedding", mechanism: report.MechanismTLS, own: true, any: []evidence.Clue{evidence.InTLS}, must: []evidence.Clue{evidence.InTLS},
 		proof: []evidence.Clue{evidence.InTLS},
+		never: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
 		weights: []weight{
 			{evidence.InTLS, 4, -5},
 			{evidence.OnlyTimeouts, -3, 0},

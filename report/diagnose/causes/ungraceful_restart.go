@@ -12,6 +12,7 @@ func ungracefulRestart() rule {
 		proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder},
 		unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
 		weights: []weight{
+			{evidence.AddressAway, opposite(proves), 0},
 			{evidence.Terminated, 2, 0},
 			{evidence.GoneForGood, -2.5, 0},
 			{evidence.LeftInOrder, 1, 0},

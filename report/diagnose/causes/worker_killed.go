@@ -14,6 +14,7 @@ func workerKilled() rule {
 		proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed},
 		unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
 		weights: []weight{
+			{evidence.AddressAway, opposite(proves), 0},
 			{evidence.LeftInOrder, -2, 0},
 			{evidence.Killed, 1.5, -0.5},
 			{evidence.ClosedLate, 2, 0},

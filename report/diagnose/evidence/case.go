@@ -23,7 +23,7 @@ func Headline(onsets []Onset) *Onset {
 
 // Status returns the share of failed requests with a status.
 func (c *Case) Status(code uint16) float64 {
-	return c.statuses[code] / max(c.Parts.Failed, 1)
+	return c.Statuses[code] / max(c.Parts.Failed, 1)
 }
 
 // Fives counts the failures that may have come from further in: every 5xx where
@@ -31,7 +31,7 @@ func (c *Case) Status(code uint16) float64 {
 // that it got no answer. A 500 alone is the answering process's own.
 func (c *Case) Fives() float64 {
 	n := 0.0
-	for code, k := range c.statuses {
+	for code, k := range c.Statuses {
 		if code >= 500 && (len(c.Hops) > 1 || code >= 502 && code <= 504) {
 			n += k
 		}
@@ -41,7 +41,7 @@ func (c *Case) Fives() float64 {
 
 func (c *Case) Fours() float64 {
 	n := 0.0
-	for code, k := range c.statuses {
+	for code, k := range c.Statuses {
 		if code >= 400 && code < 500 && code != 408 && code != 429 {
 			n += k
 		}
@@ -118,13 +118,13 @@ func (c *Case) AnswerTime() float64 {
 	return words.Microseconds(v).Seconds()
 }
 
-// spell is a stretch of time, in seconds, in which nearly everything failed.
-type spell struct{ From, To float64 }
+// Spell is a stretch of time, in seconds, in which nearly everything failed.
+type Spell struct{ From, To float64 }
 
 // Spells returns the stretches in which nearly everything failed, each ended by
 // better times; none if many windows were neither good nor bad.
-func (c *Case) Spells() []spell {
-	var out []spell
+func (c *Case) Spells() []Spell {
+	var out []Spell
 	bad, between, all := 0, 0.0, 0.0
 	for i := range c.Run.N {
 		if c.Target.Attempts[i] < 4 {
@@ -140,7 +140,7 @@ func (c *Case) Spells() []spell {
 			continue
 		}
 		if bad >= 2 {
-			out = append(out, spell{c.Run.Seconds(float64(i - bad)), c.Run.Seconds(float64(i))})
+			out = append(out, Spell{From: c.Run.Seconds(float64(i - bad)), To: c.Run.Seconds(float64(i))})
 		}
 		bad = 0
 	}
@@ -201,7 +201,7 @@ func (c *Case) Codes(f attack.Fault) string {
 
 // inCommon says what nearly all failures have in common.
 func (c *Case) inCommon() []string {
-	return slices.DeleteFunc([]string{c.OneRequest(), c.Pattern()}, func(s string) bool { return s == "" })
+	return slices.DeleteFunc([]string{c.OneRequest(), c.Pattern(), c.statusesByRequest()}, func(s string) bool { return s == "" })
 }
 
 // OneRequest says that nearly all failures are of one of several requests, which
@@ -352,7 +352,7 @@ type Case struct {
 	Sigma    float64
 	From, To float64 // seconds: the time that the faults are read from
 	Parts    composition
-	statuses map[uint16]float64
+	Statuses map[uint16]float64
 	IdleAge  attack.Histogram
 	IdleFrom float64 // seconds: shortest rest of failed connections
 	Failures []*attack.Failure
@@ -372,7 +372,7 @@ type Case struct {
 // Investigate gathers what bears on the faults of a target. A target without
 // faults has nothing to investigate.
 func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
-	c := &Case{Run: a, Target: t, onsets: onsets, Onset: Headline(onsets), statuses: map[uint16]float64{}}
+	c := &Case{Run: a, Target: t, onsets: onsets, Onset: Headline(onsets), Statuses: map[uint16]float64{}}
 	c.Loopback = a.onLoopback(t)
 	c.Hops, c.Routers = a.hops(t)
 	c.To = a.Duration()
@@ -393,7 +393,7 @@ func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
 		c.IdleAge = c.IdleAge.Merge(w.IdleAge)
 		if at > c.From {
 			for _, s := range w.Statuses {
-				c.statuses[s.Status] += float64(s.Count)
+				c.Statuses[s.Status] += float64(s.Count)
 			}
 		}
 	}
@@ -454,4 +454,36 @@ func (c *Case) ServesOther(host string) bool {
 		}
 	}
 	return false
+}
+
+// statusesByRequest says which statuses failures were answered with, by request: who
+// answers is not broken, it says no.
+func (c *Case) statusesByRequest() string {
+	type group struct {
+		endpoint uint32
+		status   uint16
+	}
+	times := map[group]float64{}
+	all := 0.0
+	for _, x := range c.Failures {
+		if x.Fault == attack.Status {
+			times[group{x.Endpoint, x.Status}]++
+			all++
+		}
+	}
+	if all < 5 || all < 0.2*float64(len(c.Failures)) {
+		return ""
+	}
+	groups := slices.SortedFunc(maps.Keys(times), func(x, y group) int {
+		return cmp.Or(cmp.Compare(times[y], times[x]), cmp.Compare(x.status, y.status), cmp.Compare(x.endpoint, y.endpoint))
+	})
+	var parts []string
+	for _, g := range groups[:min(4, len(groups))] {
+		name := ""
+		if e := c.Target.Info.Endpoints; len(e) > 1 && int(g.endpoint) < len(e) {
+			name = " to " + e[g.endpoint].Name
+		}
+		parts = append(parts, fmt.Sprintf("%d%s %s times", g.status, name, words.Commas(times[g])))
+	}
+	return "answered: " + words.List(parts)
 }

@@ -15,8 +15,8 @@ import (
 type badAddress struct {
 	Addr         netip.AddrPort
 	Host         string // watched host that it belongs to
-	failed, all  float64
-	ofIt, others float64 // attempts
+	Failed, all  float64
+	OfIt, others float64 // attempts
 }
 
 // compareAddresses looks for one bad instance among the remote addresses of a
@@ -50,7 +50,7 @@ func (c *Case) compareAddresses() *badAddress {
 
 func (b *badAddress) Text() string {
 	return fmt.Sprintf("%s of %s failures were at %s, which got %s of %s attempts",
-		words.Commas(b.failed), words.Commas(b.all), b.Addr, words.Commas(b.ofIt), words.Commas(b.ofIt+b.others))
+		words.Commas(b.Failed), words.Commas(b.all), b.Addr, words.Commas(b.OfIt), words.Commas(b.OfIt+b.others))
 }
 
 // contrast is what another target that goes to the inner hosts of this one, and

@@ -142,7 +142,34 @@ const (
 	UnixQueueFull // of a Unix socket, which no counter tells of
 	CloseWaitRises
 	UpstreamIdle
-	PassedOn // what the next host receives goes on growing with the load
+	PassedOn         // what the next host receives goes on growing with the load
+	KnownProxy       // a process of the hop is known to pass requests on
+	UnreadThroughout // closed with unread data at every load, by a service that lacked nothing
+	PortsFull        // no local port was left towards the next hop
+	SocketMemory     // the kernel had no memory left for sockets
+	Stolen           // the hypervisor took the processor away
+
+	// What was said.
+	Answered           // nearly all failures are statuses, over connections that lived on: somebody answered
+	Unbroken           // no connection ended under a request or at rest
+	RefusedAll         // refusals only, and hardly any other fault: nobody listened
+	NeverTaken         // not one connection came up in the whole run
+	CertificateRefused // this side did not accept the certificate
+	AlertTold          // the other side ended handshakes with a TLS alert
+	NameUnknown        // the name has no address, or nobody says which
+	AddressAway        // one of several addresses takes no connection, the others do
+	TooLarge           // 413, 414, 431
+	Unauthorized       // 401, 403
+	SteadyAge          // connections break at one age
+	OutlastsLoad       // failures go on far below the load at which they began
+	RetriesAdd         // retries were a large part of what was sent
+
+	// Where requests stand.
+	Idle        // neither processor nor disk nor a queue is busy on the hop, and it owes answers
+	StandsStill // nothing at all was answered from the onset to the end, and the process lived on
+	OnDisk      // tasks waited for disks
+	Starved     // ready, and without processor
+	Paused      // all requests stood still again and again, and then were answered at once
 	NumClues
 )
 

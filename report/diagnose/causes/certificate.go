@@ -1,0 +1,28 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// certificate: the certificate is not accepted, by this side or by the other.
+func certificate() rule {
+	return rule{
+		cause: "certificate", mechanism: report.MechanismTLS,
+		any:   []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
+		proof: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
+		weights: []weight{
+			{evidence.CertificateRefused, proves, opposite(strong)},
+			{evidence.AlertTold, strong, 0},
+			{evidence.InTLS, weak, opposite(weak)},
+			{evidence.ConstantShare, weak, 0},
+		},
+		says: "the certificate was not accepted",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{
+				"look at the certificate that the target shows: its names, its dates, who signed it",
+				"if its authority is your own, name it: client.tls.ca",
+			}
+		},
+	}
+}

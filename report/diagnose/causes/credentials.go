@@ -1,0 +1,24 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// credentials: the credentials are not, or no longer, accepted.
+func credentials() rule {
+	return rule{
+		cause: "credentials", mechanism: report.MechanismPolicy,
+		any:   []evidence.Clue{evidence.Unauthorized},
+		proof: []evidence.Clue{evidence.Unauthorized},
+		weights: []weight{
+			{evidence.Unauthorized, proves, opposite(proves)},
+		},
+		says: "the credentials are refused",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{
+				"look at how long tokens live and when they were last renewed, and at what the service allows these requests",
+			}
+		},
+	}
+}

@@ -1,0 +1,29 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// processPaused: the whole process stood still again and again.
+func processPaused() rule {
+	return rule{
+		cause: "process-paused", mechanism: report.MechanismSlow,
+		any:   []evidence.Clue{evidence.Paused},
+		proof: []evidence.Clue{evidence.Paused},
+		weights: []weight{
+			{evidence.Paused, strong, opposite(strong)},
+			{evidence.Died, opposite(strong), 0},
+			{evidence.Blackout, weak, 0},
+			{evidence.Starved, opposite(weak), 0},
+			{evidence.Retransmitted, opposite(strong), 0},
+			{evidence.OnlyTimeouts, weak, 0},
+		},
+		says: "the whole process stood still for a while, again and again",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{
+				"look for what stops all of it: garbage collection, a blocked event loop, a frozen container, a snapshot; its log or a profile at those times tells",
+			}
+		},
+	}
+}

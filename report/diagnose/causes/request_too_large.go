@@ -1,0 +1,26 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// requestTooLarge: requests above a size are refused.
+func requestTooLarge() rule {
+	return rule{
+		cause: "request-too-large", mechanism: report.MechanismPolicy,
+		any:   []evidence.Clue{evidence.TooLarge},
+		must:  []evidence.Clue{evidence.Unbroken},
+		proof: []evidence.Clue{evidence.TooLarge},
+		weights: []weight{
+			{evidence.TooLarge, proves, opposite(proves)},
+			{evidence.ConstantShare, weak, 0},
+		},
+		says: "requests above a size are turned away",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{
+				"raise the limit on the size of requests where it is set (nginx: client_max_body_size, large_client_header_buffers), or send smaller ones",
+			}
+		},
+	}
+}

@@ -1,0 +1,28 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// serviceDown: nothing listens where the target should be.
+func serviceDown() rule {
+	return rule{
+		cause: "service-down", mechanism: report.MechanismDied,
+		any:   []evidence.Clue{evidence.RefusedAll},
+		must:  []evidence.Clue{evidence.RefusedAll, evidence.NeverTaken},
+		proof: []evidence.Clue{evidence.NeverTaken},
+		weights: []weight{
+			{evidence.RefusedAll, proves, opposite(proves)},
+			{evidence.NeverTaken, strong, opposite(strong)},
+			{evidence.Died, opposite(weak), 0},
+			{evidence.RisesWithLoad, opposite(strong), 0},
+		},
+		says: "nothing listens on its port",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{
+				"start the service, or correct the address and port of the target",
+			}
+		},
+	}
+}

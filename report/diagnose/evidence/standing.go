@@ -1,0 +1,150 @@
+package evidence
+
+import (
+	"math"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Standing says where the open requests of a hop stand from the onset on. Shares are of
+// the time, in [0,1]; NaN is not measured.
+type Standing struct {
+	Host         string
+	NotAccepted  float64 // connections in the accept queue of its own listener, at most
+	QueueShare   float64 // of the backlog
+	Processor    float64 // use of the serving processes, of what they may use; median
+	NoProcessor  float64 // ready, and without processor: throttled or waiting (PSI)
+	OnDisk       float64
+	Stolen       float64 // processor that the hypervisor took
+	StolenBefore float64
+}
+
+// Known reports whether enough was read to say that a hop is busy or not.
+func (s Standing) Known() bool { return !math.IsNaN(s.Processor) }
+
+// Quiet reports whether a hop has processor, disk and room in its queue: what it owes
+// stands inside itself or behind it.
+func (s Standing) Quiet() bool {
+	return s.Processor < 0.5 && !(s.NoProcessor > 0.3) && !(s.OnDisk > 0.2) && !(s.QueueShare > 0.5)
+}
+
+// Text words where requests stand.
+func (s Standing) Text() string {
+	parts := []string{s.Host + ": processor " + words.Percent(s.Processor)}
+	if !math.IsNaN(s.NotAccepted) {
+		if s.NotAccepted < 1 {
+			parts = append(parts, "no queue")
+		} else {
+			parts = append(parts, words.Count(s.NotAccepted, "connection")+" not accepted")
+		}
+	}
+	if s.NoProcessor > 0.05 {
+		parts = append(parts, "ready without processor for "+words.Percent(s.NoProcessor)+" of the time")
+	}
+	if s.OnDisk > 0.05 {
+		parts = append(parts, "on disk for "+words.Percent(s.OnDisk)+" of the time")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Standing reads where the open requests of a hop stand from the onset on, for at most
+// ten seconds: later, what failed before may keep it busy.
+func (c *Case) Standing(h Hop) Standing {
+	nan := math.NaN()
+	out := Standing{Host: h.Host, NotAccepted: nan, QueueShare: nan, Processor: nan, NoProcessor: nan, OnDisk: nan, Stolen: nan, StolenBefore: nan}
+	from := c.At
+	if c.Onset.Status == NoOnset || c.Onset.Status == LeftCensored {
+		from = 0
+	}
+	to := min(from+10, c.Run.Duration())
+	if to-from < 1 {
+		return out
+	}
+	for _, r := range c.Run.Resources {
+		m := r.Metric
+		if GeneratorOwn(m) || m.Process != "" && m.Host != h.Host || m.Process == "" && !c.Run.SpeaksFor(m, h) {
+			continue
+		}
+		switch m.Name {
+		case probe.ProcessCPU, probe.CgroupCPU:
+			out.Processor = larger(out.Processor, r.middle(from, to))
+		case probe.ListenQueue:
+			if c.Listens(m.Instance, h) {
+				out.NotAccepted = larger(out.NotAccepted, r.middle(from, to))
+				if r.Limit > 0 {
+					out.QueueShare = larger(out.QueueShare, r.middle(from, to)/r.Limit)
+				}
+			}
+		case probe.Steal:
+			out.Stolen = larger(out.Stolen, r.middle(from, to))
+			out.StolenBefore = larger(out.StolenBefore, r.middle(0, from))
+		case probe.CPUThrottled:
+			if r.Counter != nil { // of periods of 100 ms, as every cgroup has that did not ask for another
+				out.NoProcessor = larger(out.NoProcessor, min(1, r.Counter.Between(from, to)/(10*(to-from))))
+			}
+		case probe.CPUPressure:
+			if r.Counter != nil && m.Host == h.Host && h.Host != LocalHost {
+				out.NoProcessor = larger(out.NoProcessor, min(1, r.Counter.Between(from, to)/1e6/(to-from)))
+			}
+		case probe.IOPressure:
+			if r.Counter != nil {
+				out.OnDisk = larger(out.OnDisk, min(1, r.Counter.Between(from, to)/1e6/(to-from)))
+			}
+		}
+	}
+	return out
+}
+
+// larger returns the larger of two numbers, of which the first may not be one.
+func larger(x, y float64) float64 {
+	if math.IsNaN(x) || y > x {
+		return y
+	}
+	return x
+}
+
+// middle returns the median of the readings between two times; NaN without any.
+func (r *Resource) middle(from, to float64) float64 {
+	var v []float64
+	for i, t := range r.At {
+		if t >= from && t <= to {
+			v = append(v, r.Value[i])
+		}
+	}
+	return QuantileOf(v, 0.5)
+}
+
+// Stops returns the stretches of half a second and more in which nothing was answered
+// though requests were open, each between stretches in which much was.
+func (c *Case) Stops() []Spell {
+	n := c.Run.N
+	done := make([]float64, n)
+	for _, w := range c.Target.Windows {
+		if i := int(w.Index); i >= 0 && i < n {
+			done[i] = float64(w.FromSend.Total())
+		}
+	}
+	usual := QuantileOf(done, 0.5)
+	if usual < 4 {
+		return nil
+	}
+	var out []Spell
+	least := max(2, int(math.Round(0.5/c.Run.Step)))
+	for i := 0; i < n; {
+		if done[i] > 0.05*usual || c.Target.InFlight[i] < 1 {
+			i++
+			continue
+		}
+		j := i
+		for j < n && done[j] <= 0.05*usual {
+			j++
+		}
+		if j-i >= least && i > 2 && j < n && done[j] >= usual {
+			out = append(out, Spell{From: c.Run.Seconds(float64(i)), To: c.Run.Seconds(float64(j))})
+		}
+		i = j
+	}
+	return out
+}
