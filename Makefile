@@ -64,6 +64,7 @@ golden: ## rewrite golden files after looking at the change
 bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
 	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
+	go test -run '^$$' -bench Observer -benchtime 1x ./probe/rst
 
 release: ## programs, packages, image, SBOM and checksums in dist/, built twice and compared
 	.ci/release --verify

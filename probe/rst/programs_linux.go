@@ -116,19 +116,7 @@ func (r *programReader) retransmits(x bpf.Retransmits) {
 	}
 }
 
-// usual are reasons for which packets are dropped in every healthy connection, or
-// that are answered: nothing vanished.
-func usual(reason string) bool {
-	return slices.Contains([]string{
-		"NO_SOCKET", "TCP_OLD_ACK", "TCP_OLD_DATA", "TCP_OFOMERGE", "TCP_RESET", "TCP_ABORT_ON_DATA", "TCP_CLOSE",
-		"SOCKET_CLOSE", "QUEUE_PURGE", "CONSUMED", "TCP_TIMEWAIT",
-	}, reason)
-}
-
 func (r *programReader) drop(d bpf.Drop) {
-	if usual(d.Reason) {
-		return
-	}
 	e := probe.Event{
 		Kind: probe.PacketDrop, At: time.Duration(d.First) + r.offset, Source: r.source,
 		Local: d.Dest, Remote: d.Source, Reason: d.Reason, Count: d.Count,

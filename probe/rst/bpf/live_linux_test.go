@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -40,9 +41,8 @@ func TestOpenHere(t *testing.T) {
 		if u.Reason == "" || u.What == "" {
 			t.Errorf("missing without a reason: %+v", u)
 		}
-		var refused *ebpf.VerifierError
-		if errors.As(p.entries, &refused) {
-			t.Errorf("%v", u)
+		if strings.Contains(u.Reason, "verifier") {
+			t.Error(u)
 		}
 		t.Log(u)
 	}

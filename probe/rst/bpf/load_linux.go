@@ -165,6 +165,12 @@ func permitted() error {
 // configure sets the constants of the programs, which the verifier then knows:
 // what this kernel lacks is never looked at.
 func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
+	var usual [4]uint64
+	for _, name := range usualReasons() {
+		if v := p.kernel.drops.number(name); v > 0 && v < 256 {
+			usual[v>>6] |= 1 << (v & 63)
+		}
+	}
 	var bits [1024]uint64
 	for _, port := range o.Ports {
 		bits[port>>6] |= 1 << (port & 63)
@@ -172,6 +178,7 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 	k := p.kernel
 	set := map[string]any{
 		"all_ports": flag(len(o.Ports) == 0), "all_namespaces": flag(len(o.Namespaces) == 0), "port_bits": bits,
+		"usual_reasons":    usual,
 		"reset_has_reason": flag(k.resetReason), "drop_has_reason": flag(k.dropReason), "drop_has_sock": flag(k.dropSock),
 		"reject_has_sock": flag(k.rejectSock), "table_first": flag(k.tableFirst), "accept_has_err": flag(k.acceptErr),
 		"tables_told":      flag(p.entries == nil),
@@ -191,6 +198,15 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 		}
 	}
 	return nil
+}
+
+// usualReasons are those for which packets are dropped in every healthy connection,
+// or that are answered: nothing vanished.
+func usualReasons() []string {
+	return []string{
+		"NO_SOCKET", "TCP_OLD_ACK", "TCP_OLD_DATA", "TCP_OFOMERGE", "TCP_RESET", "TCP_ABORT_ON_DATA", "TCP_CLOSE",
+		"SOCKET_CLOSE", "QUEUE_PURGE",
+	}
 }
 
 func flag(on bool) uint8 {
@@ -217,7 +233,7 @@ func (p *Programs) programs(o Options) []program {
 		{"on_conntrack_confirm", "__nf_conntrack_confirm", partTrack, track},
 		{"on_reject_v4", "nf_send_reset", partRejects, reject4},
 		{"on_reject_v6", "nf_send_reset6", partRejects, reject6},
-		{"on_drop", "kfree_skb", "", nil},
+		{"on_drop", "kfree_skb", "dropped packets", nil},
 		{"on_syn", "tcp_conn_request", partQueues, nil},
 		{"on_established_v4", "tcp_v4_syn_recv_sock", partLastAck, nil},
 		{"on_established_v6", "tcp_v6_syn_recv_sock", partLastAck, []string{"ipv6"}},

@@ -202,6 +202,7 @@ const (
 	traceVarResetWithoutSock    = "reset_without_sock"
 	traceVarTableFirst          = "table_first"
 	traceVarTablesTold          = "tables_told"
+	traceVarUsualReasons        = "usual_reasons"
 )
 
 // loadTrace returns the embedded CollectionSpec for trace.
@@ -303,6 +304,7 @@ type traceVariableSpecs struct {
 	ResetWithoutSock *ebpf.VariableSpec `ebpf:"reset_without_sock"`
 	TableFirst       *ebpf.VariableSpec `ebpf:"table_first"`
 	TablesTold       *ebpf.VariableSpec `ebpf:"tables_told"`
+	UsualReasons     *ebpf.VariableSpec `ebpf:"usual_reasons"`
 }
 
 // traceObjects contains all objects after they have been loaded into the kernel.
@@ -368,6 +370,7 @@ type traceVariables struct {
 	ResetWithoutSock *ebpf.Variable `ebpf:"reset_without_sock"`
 	TableFirst       *ebpf.Variable `ebpf:"table_first"`
 	TablesTold       *ebpf.Variable `ebpf:"tables_told"`
+	UsualReasons     *ebpf.Variable `ebpf:"usual_reasons"`
 }
 
 // tracePrograms contains all programs after they have been loaded into the kernel.
