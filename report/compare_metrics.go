@@ -90,6 +90,11 @@ func (m *measured) shift() {
 	o, n := stats.Median(old), stats.Median(new)
 	m.Old, m.New = &o, &n
 	m.OldAtLeast, m.NewAtLeast = censored(m.old), censored(m.new)
+	if limit, ok := comparable(m.old, m.new); !ok && (!m.OldAtLeast || !m.NewAtLeast) {
+		m.Outcome = NotComparable
+		m.Note = joinNotes(m.Note, fmt.Sprintf("not comparable above %s: a release was sent no more and had no onset up to there", FormatRate(math.Round(limit))))
+		return
+	}
 	unit := 1.0
 	if m.Relative {
 		if o == 0 {
@@ -101,6 +106,9 @@ func (m *measured) shift() {
 	s := stats.CompareSamples(old, new, 0.95)
 	m.Shift = number(s.Estimate / unit)
 	m.ShiftLow, m.ShiftHigh = number(s.Low/unit), number(s.High/unit)
+	if a, b, some := gehanScores(m.old, m.new); some {
+		s.P = stats.CompareSamples(a, b, 0.95).P
+	}
 	m.P = number(s.P)
 	if m.OldRuns < minRuns || m.NewRuns < minRuns {
 		m.indicate()
@@ -118,6 +126,80 @@ func (m *measured) shift() {
 		m.Outcome = Inconclusive // until the corrected p-value says more
 		m.NeedRuns = neededRuns(old, new, unit, tolerance)
 	}
+}
+
+// above reports whether a value is surely larger than another: one that is only a
+// lower bound is so when it is, and none is surely larger than it.
+func above(a, b observation) bool { return !b.atLeast && a.value > b.value }
+
+// comparable reports whether most pairs of runs can be told apart or are equal: a lower
+// bound says nothing about values beyond it. Else limit is the lowest bound.
+func comparable(old, new []observation) (limit float64, ok bool) {
+	limit = math.Inf(1)
+	open := 0
+	for _, o := range old {
+		for _, n := range new {
+			if (o.atLeast || n.atLeast) && !above(o, n) && !above(n, o) {
+				open++
+				for _, x := range []observation{o, n} {
+					if x.atLeast {
+						limit = min(limit, x.value)
+					}
+				}
+			}
+		}
+	}
+	return limit, 2*open < len(old)*len(new)
+}
+
+// gehanScores replaces values, of which some are only lower bounds, by how many others
+// of both sides are surely smaller less how many are surely larger (Gehan, Biometrika
+// 52:203, 1965): a rank test of these is one of censored data. some is false where no
+// value is a bound.
+func gehanScores(old, new []observation) (a, b []float64, some bool) {
+	all := slices.Concat(old, new)
+	scores := make([]float64, len(all))
+	for i, x := range all {
+		some = some || x.atLeast
+		for _, y := range all {
+			if above(x, y) {
+				scores[i]++
+			}
+			if above(y, x) {
+				scores[i]--
+			}
+		}
+	}
+	return scores[:len(old)], scores[len(old):], some
+}
+
+// spreadBetween is how much runs of one release are taken to differ by themselves (one
+// standard deviation, relative or in points of a headroom), where too few runs show it.
+const spreadBetween = 0.03
+
+// beyondSpread is how many standard deviations a shift takes to be no play of chance:
+// 5 % over three metrics.
+const beyondSpread = 2.39
+
+// beyondRuns reports whether a shift is larger than runs differ by themselves, with
+// what each run's own interval leaves open.
+func (m *measured) beyondRuns() bool {
+	if !m.Relative && !m.HigherBetter {
+		return true // shares are told by their own intervals
+	}
+	unit := 1.0
+	if m.Relative {
+		unit = math.Abs(*m.Old)
+	}
+	variance := spreadBetween * spreadBetween * (1/float64(len(m.old)) + 1/float64(len(m.new)))
+	for _, side := range [][]observation{m.old, m.new} {
+		for _, o := range side {
+			if w := (o.high - o.low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
+				variance += w * w / float64(len(side)*len(side))
+			}
+		}
+	}
+	return math.Abs(*m.Shift) > beyondSpread*math.Sqrt(variance)
 }
 
 // tolerance is the shift that matters: 3 %, 3 percentage points of headroom, or
@@ -154,6 +236,10 @@ func (m *measured) indicate() {
 	if !known {
 		beyond = math.Abs(*m.Shift) > 0.10
 		apart = true
+	}
+	if len(m.old) < minRuns && beyond && apart && !m.beyondRuns() {
+		beyond = false
+		m.Note = joinNotes(m.Note, fmt.Sprintf("within what runs differ by themselves, taken as %s", FormatPercent(spreadBetween, 1)))
 	}
 	switch {
 	case !beyond || !apart:

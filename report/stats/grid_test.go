@@ -204,3 +204,44 @@ func TestMinDetectableIsFound(t *testing.T) {
 		}
 	}
 }
+
+// A share that grows from nothing to 1 % is found, and so is a small step late in a
+// long run.
+func TestSlowGrowthIsFound(t *testing.T) {
+	runs, base := seeds(10, 60)
+	for _, tt := range []struct {
+		name    string
+		minutes int
+		load    float64
+		share   func(x float64) float64
+		least   float64
+	}{
+		{"0 to 1 % in 5 min at 500/s", 5, 500, func(x float64) float64 { return 0.01 * x }, 0.9},
+		{"0 to 1 % in 60 min at 500/s", 60, 500, func(x float64) float64 { return 0.01 * x }, 0.9},
+		{"0 to 1 % in 60 min at 50/s", 60, 50, func(x float64) float64 { return 0.01 * x }, 0.8},
+		{"0 to 0.1 % at hour 12 of 24 at 50/s", 1440, 50, func(x float64) float64 {
+			if x >= 0.5 {
+				return 0.001
+			}
+			return 0
+		}, 0.9},
+	} {
+		found := 0
+		for s := range uint64(runs) {
+			rng := rand.New(rand.NewPCG(base+s, 31))
+			r := quiet(tt.minutes*240, func(int) float64 { return tt.load })
+			for i := range r.Count {
+				r.Count[i] = min(r.Exposure[i], poisson(rng, r.Exposure[i]*tt.share(float64(i)/float64(len(r.Count)))))
+			}
+			if stats.FindRise(r, gridOptions).Status == stats.Lasting {
+				found++
+			}
+		}
+		if runs > 10 {
+			cell(t, "growth is found", tt.name, found, runs, "≥ 90 %")
+		}
+		if float64(found) < tt.least*float64(runs) {
+			t.Errorf("%s: found in %d of %d runs", tt.name, found, runs)
+		}
+	}
+}

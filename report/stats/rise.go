@@ -27,6 +27,7 @@ type Rise struct {
 	At        float64 // the first event of Lasting and Episode, the first burst of Recurring
 	Low, High float64 // 95 % interval
 	Hinge     bool    // grows with the load; else it jumps
+	Slow      bool    // grows by small degrees (see [FindGrowth])
 	Alarm     int     // the window after which a reader of the stream would have known
 	Excess    float64 // log of the odds bound at the alarm
 
@@ -76,7 +77,13 @@ const (
 // The time it takes grows in proportion to the length of the series.
 func FindRise(r Rates, o RiseOptions) Rise {
 	masked, bursts := MaskBursts(r)
-	out := findRise(newScanner(r, masked), o, bursts)
+	s := newScanner(r, masked)
+	out := findRise(s, o, bursts)
+	if out.Status == NoRise || out.Status == Episode {
+		if g, ok := FindGrowth(r); ok {
+			return s.grown(g, out)
+		}
+	}
 	if !mostInBursts(r, bursts) {
 		return out
 	}
@@ -84,11 +91,26 @@ func FindRise(r Rates, o RiseOptions) Rise {
 	// that crashes, and is restarted, whenever the load is above its limit. The
 	// same scan without the mask, at a high dispersion, tells whether bursts began
 	// at a load.
-	s := newScanner(r, make([]bool, len(r.Count)))
+	s = newScanner(r, make([]bool, len(r.Count)))
 	s.least = maxJitter
 	if again := findRise(s, o, bursts); again.Status == Lasting && (out.Status != Lasting || again.At < out.At) {
 		return again
 	}
+	return out
+}
+
+// grown is the rise of a slow growth: it has no point of change, and the interval says
+// so.
+func (s *scanner) grown(g Growth, out Rise) Rise {
+	at := int(g.From)
+	for at < s.n-1 && s.r.Count[at] == 0 {
+		at++
+	}
+	out.Status, out.Hinge, out.Slow = Lasting, false, true
+	out.At, out.Low, out.High = float64(at), min(g.Low, float64(at)), max(g.High, float64(at+1))
+	out.Alarm = max(out.Alarm, int(out.High)-1)
+	out.Before, out.BeforeOf = s.all(0, at)
+	out.After, out.AfterOf = s.all(at, s.n)
 	return out
 }
 

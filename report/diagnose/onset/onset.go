@@ -228,7 +228,10 @@ func scan(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, options stat
 		out.Status = evidence.Found
 		place(a, t, []evidence.FaultKey{k}, rise, &out)
 		sumRamps(a, r, &out)
-		if rise.Hinge {
+		switch {
+		case rise.Slow:
+			out.Note = "grows slowly, without a point at which it begins"
+		case rise.Hinge:
 			out.Note = "grows with the load above the onset"
 		}
 		for _, w := range rise.Warnings {
