@@ -65,6 +65,22 @@ const (
 	AnsweredBeforeAsked  // the response came before the request had been sent
 	MalformedCompression // header compression (HPACK)
 	Flooded              // more control frames than a peer may send
+
+	// Of HTTP/2: a frame of wrong length or content, where it may not be, or in the
+	// wrong order.
+	MalformedFrameSize
+	MalformedData
+	MalformedHeaders
+	MalformedReset
+	MalformedSettings
+	MalformedPush
+	MalformedPing
+	MalformedGoAway
+	MalformedWindow       // also a window that grows beyond its limit
+	MalformedContinuation // missing, or of nothing
+	MalformedPseudoHeader // :status missing, late, twice or no status
+	MalformedIdleStream   // a frame for a stream that was never opened
+	MalformedFlow         // more data than the window allowed
 )
 
 // What a server of another protocol said of itself.
@@ -90,6 +106,9 @@ var detailCodeNames = [detailKinds][]string{
 	MalformedDetail: {
 		"response", "status-line", "header", "length", "chunk", "encoding", "oversized-header", "unexpected-answer",
 		"frame", "wrong-protocol", "proxy-refused", "answered-before-asked", "header-compression", "flood",
+		"frame-size", "data-frame", "headers-frame", "rst-stream-frame", "settings-frame", "push-promise-frame",
+		"ping-frame", "goaway-frame", "window-update-frame", "continuation-frame", "pseudo-header", "idle-stream",
+		"flow-control",
 	},
 	HTTP2Detail: {
 		"no-error", "protocol-error", "internal-error", "flow-control-error", "settings-timeout", "stream-closed",

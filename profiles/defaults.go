@@ -10,12 +10,13 @@ import (
 // DefaultClient returns the client of a profile that says nothing of it.
 func DefaultClient() Client {
 	return Client{
-		Connections: 256,
-		MaxInFlight: 10000,
-		Timeout:     5 * time.Second,
-		IdleTimeout: 90 * time.Second,
-		Engine:      EngineVegeta,
-		Protocol:    ProtocolAuto,
+		Connections:    256,
+		StreamsPerConn: 100,
+		MaxInFlight:    10000,
+		Timeout:        5 * time.Second,
+		IdleTimeout:    90 * time.Second,
+		Engine:         EngineVegeta,
+		Protocol:       ProtocolAuto,
 
 		PerConnection: 1,
 	}
@@ -48,8 +49,8 @@ func DefaultAbortIf() []Gate {
 //   - A request without a method is a GET, and weighs 1.
 //   - A target with nil expected statuses expects [DefaultExpect].
 //   - The zero Client becomes [DefaultClient]. In any other, MaxInFlight, Timeout,
-//     Engine and Protocol are filled when they are zero; zero Connections and
-//     IdleTimeout have a meaning of their own and stay.
+//     Engine and Protocol are filled when they are zero; zero Connections,
+//     StreamsPerConn and IdleTimeout have a meaning of their own and stay.
 //   - A staircase's For is computed.
 //   - A search gets [DefaultSearch] where it leaves fields open, and a condition
 //     where neither it nor the profile has one: failures < 0.1%.

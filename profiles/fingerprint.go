@@ -85,6 +85,7 @@ type (
 	}
 	printedClient struct {
 		Connections    int             `json:"connections"`
+		StreamsPerConn *int            `json:"streams_per_connection,omitempty"`
 		MaxInFlight    int             `json:"max_in_flight"`
 		Timeout        time.Duration   `json:"timeout"`
 		IdleTimeout    time.Duration   `json:"idle_timeout"`
@@ -143,6 +144,10 @@ func fingerprintClient(c Client) printedClient {
 		Connections: c.Connections, MaxInFlight: c.MaxInFlight, Timeout: c.Timeout, IdleTimeout: c.IdleTimeout,
 		Engine: c.Engine, Protocol: c.Protocol, PerConnection: c.PerConnection, LocalAddrs: len(c.LocalAddrs),
 		ClientCert: c.TLS.CertFile != "", SkipVerify: c.TLS.SkipVerify, Proxy: c.Proxy, ExpectContinue: c.ExpectContinue,
+	}
+	if c.StreamsPerConn != DefaultClient().StreamsPerConn {
+		// Earlier releases had no such setting: what is usual keeps its fingerprint.
+		print.StreamsPerConn = &c.StreamsPerConn
 	}
 	if c.Retries.Max > 0 {
 		retries := printedRetries(c.Retries)

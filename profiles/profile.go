@@ -130,6 +130,7 @@ const (
 // Client is the behaviour of the client of every target.
 type Client struct {
 	Connections    int           // open connections per target at most; 0: a new connection for every request
+	StreamsPerConn int           // requests at once on one HTTP/2 connection at most; 0: as many as the target allows
 	MaxInFlight    int           // requests beyond it are counted as unsent
 	Timeout        time.Duration // of one attempt, from its start to the last byte
 	IdleTimeout    time.Duration // a pooled connection idle for longer is closed; 0: kept for ever

@@ -16,6 +16,12 @@ func (v *validator) client() {
 		v.add("client.connections", "%d connections are more than one machine holds: write %d or fewer", c.Connections, int(maxConns))
 	}
 	switch {
+	case c.StreamsPerConn < 0:
+		v.add("client.streams-per-connection", "%d streams cannot be: write 1 or more, or 0 for as many as the target allows", c.StreamsPerConn)
+	case c.StreamsPerConn > maxConns:
+		v.add("client.streams-per-connection", "%d streams are more than HTTP/2 servers allow: write %d or fewer, or 0 for as many as the target allows", c.StreamsPerConn, int(maxConns))
+	}
+	switch {
 	case c.MaxInFlight <= 0:
 		v.add("client.max-in-flight", "with max-in-flight %d nothing can be sent: write 1 or more", c.MaxInFlight)
 	case c.MaxInFlight > maxRate:

@@ -10,8 +10,6 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/net/http2"
-
 	"github.com/rampload/rampload/attack"
 )
 
@@ -37,6 +35,9 @@ func Classify(err error) attack.Fault {
 	if err == nil {
 		return attack.None
 	}
+	if f, ok := faultOfHTTP2(err); ok {
+		return f
+	}
 	var errno syscall.Errno
 	hasErrno := errors.As(err, &errno)
 	var dns *net.DNSError
@@ -60,9 +61,6 @@ func Classify(err error) attack.Fault {
 		}
 	}
 	var (
-		stream   http2.StreamError
-		goAway   http2.GoAwayError
-		conn     http2.ConnectionError
 		netErr   net.Error
 		hostname x509.HostnameError
 		unknown  x509.UnknownAuthorityError
@@ -77,12 +75,6 @@ func Classify(err error) attack.Fault {
 		return attack.Canceled
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return attack.Timeout
-	case errors.As(err, &stream):
-		return attack.HTTP2Reset
-	case errors.As(err, &goAway):
-		return attack.HTTP2GoAway
-	case errors.As(err, &conn):
-		return attack.Protocol
 	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert),
 		errors.As(err, &hostname), errors.As(err, &unknown), errors.As(err, &invalid):
 		return attack.TLS

@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/http2"
 )
 
 // TestClassify judges each error bare and in all the wrappings that libraries
@@ -59,9 +58,9 @@ func TestClassify(t *testing.T) {
 		{context.DeadlineExceeded, attack.Timeout},
 		{context.Canceled, attack.Canceled},
 		{net.ErrClosed, attack.Canceled},
-		{http2.StreamError{StreamID: 1, Code: http2.ErrCodeRefusedStream}, attack.HTTP2Reset},
-		{http2.GoAwayError{}, attack.HTTP2GoAway},
-		{http2.ConnectionError(http2.ErrCodeProtocol), attack.Protocol},
+		{&http2.ResetError{Code: 7}, attack.HTTP2Reset},
+		{&http2.GoAwayError{}, attack.HTTP2GoAway},
+		{&http2.MalformedError{What: http2.Flood}, attack.Protocol},
 		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, attack.TLS},
 		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}, attack.TLS},
 		{tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, attack.TLS},

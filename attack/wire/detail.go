@@ -8,9 +8,8 @@ import (
 	"reflect"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/http2"
 )
 
 // DetailOf returns what an error says beyond its fault, by its type and never by its
@@ -25,9 +24,9 @@ func DetailOf(err error) attack.Detail {
 		verify   *tls.CertificateVerificationError
 		record   tls.RecordHeaderError
 		op       *net.OpError
-		stream   http2.StreamError
-		goAway   http2.GoAwayError
-		conn     http2.ConnectionError
+		stream   *http2.ResetError
+		goAway   *http2.GoAwayError
+		broken   *http2.MalformedError
 	)
 	switch {
 	case err == nil:
@@ -49,9 +48,9 @@ func DetailOf(err error) attack.Detail {
 	case errors.As(err, &stream):
 		return attack.HTTP2Code(uint32(stream.Code))
 	case errors.As(err, &goAway):
-		return attack.HTTP2Code(uint32(goAway.ErrCode))
-	case errors.As(err, &conn):
-		return attack.HTTP2Code(uint32(conn))
+		return attack.HTTP2Code(uint32(goAway.Code))
+	case errors.As(err, &broken):
+		return attack.Detail{Kind: attack.MalformedDetail, Code: malformedHTTP2[broken.What]}
 	case errors.As(err, &op) && op.Op == "remote error":
 		// crypto/tls does not export the type of an alert: a number of 8 bits.
 		if v := reflect.ValueOf(op.Err); v.IsValid() && v.Kind() == reflect.Uint8 {
@@ -89,4 +88,30 @@ func dnsCode(err *net.DNSError) uint16 {
 		return attack.DNSTemporary
 	}
 	return attack.DNSFailed
+}
+
+// malformedHTTP2 are the details of what can be malformed in HTTP/2.
+var malformedHTTP2 = [http2.MalformedKinds]uint16{
+	http2.NotHTTP2:       attack.WrongProtocol,
+	http2.FrameSize:      attack.MalformedFrameSize,
+	http2.DataFrame:      attack.MalformedData,
+	http2.HeadersFrame:   attack.MalformedHeaders,
+	http2.PriorityFrame:  attack.MalformedFrame,
+	http2.ResetFrame:     attack.MalformedReset,
+	http2.SettingsFrame:  attack.MalformedSettings,
+	http2.PushFrame:      attack.MalformedPush,
+	http2.PingFrame:      attack.MalformedPing,
+	http2.GoAwayFrame:    attack.MalformedGoAway,
+	http2.WindowFrame:    attack.MalformedWindow,
+	http2.HeaderOrder:    attack.MalformedContinuation,
+	http2.HeaderBlock:    attack.MalformedCompression,
+	http2.HeaderSize:     attack.OversizedHeader,
+	http2.HeaderField:    attack.MalformedHeader,
+	http2.PseudoHeader:   attack.MalformedPseudoHeader,
+	http2.StatusField:    attack.MalformedPseudoHeader,
+	http2.ContentLength:  attack.MalformedLength,
+	http2.UnexpectedBody: attack.UnexpectedAnswer,
+	http2.IdleStream:     attack.MalformedIdleStream,
+	http2.FlowControl:    attack.MalformedFlow,
+	http2.Flood:          attack.Flooded,
 }

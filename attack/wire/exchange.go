@@ -68,6 +68,9 @@ const (
 	HangUp                   // complete, to be closed: the peer closes too
 	HalfShut                 // the peer sent a FIN or wants no more: a RST may follow
 	Destroyed                // of no more use
+	// NotSent: the session, a multiplexed one, takes no more attempts, and nothing of
+	// this one was sent. It has not ended: it is made on another connection.
+	NotSent
 )
 
 // Failed is an error of an exchanger that knows its fault and detail: what the

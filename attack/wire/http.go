@@ -34,7 +34,7 @@ func (x *httpExchanger) Start(c *Conn, agreed string) (Session, error) {
 	expect := x.t.cfg.Profile.Expect
 	switch {
 	case agreed == "h2", !c.Secure() && x.protocol == profiles.ProtocolH2C:
-		return startHTTP2(c, expect)
+		return startHTTP2(c, expect, x.t.cfg.Client.StreamsPerConn), nil
 	case x.protocol == profiles.ProtocolHTTP2:
 		return nil, ErrAgreed
 	}

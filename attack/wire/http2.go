@@ -3,76 +3,84 @@ package wire
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptrace"
-	"strings"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
-	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/http2"
 	"github.com/rampload/rampload/profiles"
 )
 
-// http2Session speaks HTTP/2 on one connection, through the library.
+// http2Session speaks HTTP/2 on one connection.
 type http2Session struct {
+	*http2.Conn
 	c      *Conn
 	expect profiles.StatusSet
-	cc     *http2.ClientConn
-	resets peerResets
+	used   atomic.Bool // an attempt was made on it
 }
 
-// http2Link is the connection as the library sees it: closing it ends the
-// connection's use, not yet the socket.
-type http2Link struct {
-	net.Conn
-	c *Conn
-}
-
-func (l *http2Link) Close() error {
-	l.c.Ended(nil)
-	return nil
-}
-
-// startHTTP2 begins to speak HTTP/2.
-func startHTTP2(c *Conn, expect profiles.StatusSet) (*http2Session, error) {
+// startHTTP2 begins to speak HTTP/2. The connection's room is what the peer allows,
+// and at most so many streams; 0: no limit of ours.
+func startHTTP2(c *Conn, expect profiles.StatusSet, most int) *http2Session {
 	s := &http2Session{c: c, expect: expect}
-	tr := &http2.Transport{
-		DisableCompression: true,
-		MaxHeaderListSize:  maxHeadSize,
-		CountError:         s.resets.count,
-	}
-	var err error
-	s.cc, err = tr.NewClientConn(&http2Link{Conn: tlsOver(c), c: c})
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	ready := make(chan struct{}) // the connection tells of changes at once
+	s.Conn = http2.NewConn(c, http2.Config{
+		Clock: c.Now, MaxStreams: most,
+		OnChange: func(h *http2.Conn) {
+			<-ready
+			select {
+			case <-h.Done():
+				c.Ended(h.Err())
+			default:
+				c.RoomChanged()
+			}
+		},
+	})
+	close(ready)
+	return s
 }
-
-// Room implements [Multiplexed].
-func (s *http2Session) Room() int {
-	if !s.cc.CanTakeNewRequest() {
-		return 0
-	}
-	if most := int(s.cc.State().MaxConcurrentStreams); most != 0 {
-		return most
-	}
-	return assumedStreams
-}
-
-// Closing implements [Multiplexed].
-func (s *http2Session) Closing() bool { return s.cc.State().Closing }
-
-// Shut implements [Multiplexed].
-func (s *http2Session) Shut() { s.cc.Close() }
 
 // Close implements [Session].
 func (s *http2Session) Close() {}
+
+// exchange is one HTTP/2 attempt. Exchanges are used again.
+type exchange struct {
+	http2.Exchange
+	id   attack.RunID
+	r    *Request
+	a    *attack.Attempt
+	body []byte // a rendered template
+}
+
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.Init(x)
+	return x
+}}
+
+// AppendHeaders implements [http2.Handler].
+func (x *exchange) AppendHeaders(b []byte) []byte {
+	at := len(b)
+	b = append(b, x.r.block...)
+	if tx := x.r.blockTx; tx > 0 {
+		x.id.AppendTransactionID(b[at+tx:at+tx], x.a.Request)
+	}
+	if tr := x.r.blockTr; tr > 0 {
+		x.id.AppendTraceParent(b[at+tr:at+tr], x.a.Request, x.a.Try)
+	}
+	if x.r.tmpl != nil && !x.r.chunks {
+		b = http2.AppendLength(b, len(x.body))
+	}
+	return b
+}
+
+// Head implements [http2.Handler].
+func (x *exchange) Head(int, []hpack.HeaderField) {}
 
 // Do makes one attempt on a stream.
 func (s *http2Session) Do(req attack.Request, a *attack.Attempt) Outcome {
@@ -80,14 +88,37 @@ func (s *http2Session) Do(req attack.Request, a *attack.Attempt) Outcome {
 	if r.kept != nil {
 		r = r.kept // the pool knows whether the connection is for this attempt alone
 	}
-	phase, err := s.roundTrip(r, a)
-	if err != nil {
-		s.fail(a, phase, err)
-	} else {
-		s.c.Succeed(a)
-		if len(s.expect) > 0 && !s.expect.Contains(int(a.Status)) {
-			a.Fault = attack.Status
+	first := !s.used.Load() && !s.used.Swap(true)
+	x := exchanges.Get().(*exchange)
+	x.id, x.r, x.a = s.c.RunID(), r, a
+	x.Deadline, x.NoBody, x.Hold = s.c.DeadlineOf(a), r.method == "HEAD", 0
+	body := r.payload
+	if r.tmpl != nil {
+		x.body = r.tmpl.render(x.body[:0], x.id, a.Request, time.Now())
+		body = x.body
+	}
+	if r.expect {
+		x.Hold = expectTime
+	}
+	err := x.Exchange.Do(s.Conn, body)
+	phase := x.Phase
+	a.Status = uint16(x.Status)
+	x.r, x.a = nil, nil
+	exchanges.Put(x)
+
+	if errors.Is(err, http2.ErrNotSent) {
+		why := s.refusal()
+		if !first || why == nil {
+			return NotSent // another connection may have room
 		}
+		err = why // this one was opened for the attempt
+	}
+	if err != nil {
+		return s.c.FailStream(a, phase, failedHTTP2(err))
+	}
+	s.c.Succeed(a)
+	if len(s.expect) > 0 && !s.expect.Contains(int(a.Status)) {
+		a.Fault = attack.Status
 	}
 	if r.close {
 		return HangUp
@@ -95,154 +126,78 @@ func (s *http2Session) Do(req attack.Request, a *attack.Attempt) Outcome {
 	return Keep
 }
 
-// roundTrip sends a request on a stream and reads the response away.
-func (s *http2Session) roundTrip(r *Request, a *attack.Attempt) (attack.Phase, error) {
-	t := s.c.t
-	ctx, cancel := t.ctx, context.CancelFunc(func() {})
-	if deadline := s.c.DeadlineOf(a); deadline != Never {
-		ctx, cancel = context.WithTimeout(ctx, deadline-t.clock())
+// refusal returns why the connection takes no streams, nil if that may pass.
+func (s *http2Session) refusal() error {
+	if away := s.GoneAway(); away != nil {
+		return away
 	}
-	defer cancel()
-	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) },
-	})
-	resp, err := s.cc.RoundTrip(r.stream(ctx, t.cfg.RunID, a))
-	if err != nil {
-		if wrote.Load() {
-			return attack.PhaseAwait, err
+	select {
+	case <-s.Done():
+		if err := s.Err(); err != nil {
+			return err
 		}
-		return attack.PhaseWrite, err
-	}
-	a.Status = uint16(resp.StatusCode)
-	buf := bodyBuffers.Get().(*[bodyBufferSize]byte)
-	defer bodyBuffers.Put(buf)
-	defer resp.Body.Close()
-	for {
-		if _, err := resp.Body.Read(buf[:]); errors.Is(err, io.EOF) {
-			return attack.PhaseDone, nil
-		} else if err != nil {
-			return attack.PhaseBody, err
-		}
-	}
-}
-
-const bodyBufferSize = 16 << 10
-
-var bodyBuffers = sync.Pool{New: func() any { return new([bodyBufferSize]byte) }}
-
-// stream returns the request of an attempt for the library.
-func (r *Request) stream(ctx context.Context, id attack.RunID, a *attack.Attempt) *http.Request {
-	req := &http.Request{
-		Method: r.method, URL: r.url, Host: r.host,
-		Proto: "HTTP/2.0", ProtoMajor: 2, Header: make(http.Header, len(r.header)+1),
-	}
-	for name, values := range r.header {
-		req.Header[name] = values
-	}
-	if r.txAt > 0 {
-		req.Header[transactionHeader] = []string{string(id.AppendTransactionID(nil, a.Request))}
-	}
-	if r.trAt > 0 {
-		req.Header[http.CanonicalHeaderKey(traceHeader)] = []string{string(id.AppendTraceParent(nil, a.Request, a.Try))}
-	}
-	if r.hasBody() {
-		body := r.payloadOf(id, a.Request)
-		req.Body = io.NopCloser(body)
-		req.ContentLength = int64(body.Len())
-		if r.chunks {
-			req.ContentLength = -1
-		}
-		if r.expect {
-			req.Header["Expect"] = []string{"100-continue"}
-		}
-	}
-	return req.WithContext(ctx)
-}
-
-// fail ends an attempt with the error of a stream.
-func (s *http2Session) fail(a *attack.Attempt, phase attack.Phase, err error) {
-	c, t := s.c, s.c.t
-	a.Phase = phase
-	a.End = t.clock()
-	c.describeServed(a, false)
-	a.Info = c.sock.info()
-	var (
-		stream http2.StreamError
-		goAway http2.GoAwayError
-		broken http2.ConnectionError
-	)
-	sockErr := c.sockErr.Load()
-	switch {
-	case t.aborted.Load():
-		a.Fault = attack.Canceled
-		return
-	case errors.Is(err, context.DeadlineExceeded):
-		a.Fault = attack.Timeout
-		return
-	case errors.As(err, &goAway):
-		a.Fault = attack.HTTP2GoAway
-	case errors.As(err, &stream):
-		// The library also has stream errors for what it takes offence at.
-		if a.Fault = attack.Protocol; s.resets.meet(stream.Code) {
-			a.Fault = attack.HTTP2Reset
-		}
-	case errors.As(err, &broken):
-		a.Fault = attack.Protocol
+		return http2.ErrCanceled
 	default:
-		if a.Fault = Classify(err); a.Fault != attack.Protocol && a.Fault != attack.Canceled {
-			break
+		return nil
+	}
+}
+
+// FailStream is [Conn.Fail] for an attempt that is one of several on a connection.
+// A RST of the connection outranks what the peer said before it: the connection is
+// lost for all of them, and the detail keeps what was said.
+func (c *Conn) FailStream(a *attack.Attempt, phase attack.Phase, err error) Outcome {
+	fault, detail := c.FaultOf(err)
+	if c.t.aborted.Load() {
+		err = Failed{Fault: attack.Canceled}
+	} else if fault != attack.Timeout && fault != attack.Canceled {
+		if fault != attack.EOF && fault != attack.BrokenPipe {
+			// Not where the connection ended with a FIN, behind which a RST may come.
+			if what, _ := c.sock.fate(); what == reset {
+				_ = c.note(syscall.ECONNRESET) // the look has taken it from the socket
+			}
 		}
-		// The library's own errors: for a stream that a GOAWAY left out, and for
-		// a connection that ended.
-		if s.cc.State().Closing {
-			a.Fault = attack.HTTP2GoAway
-		} else if sockErr != nil {
-			a.Fault = Classify(*sockErr)
+		if last := c.LastWord(); last != nil && isReset(last) {
+			err = Failed{Fault: attack.Reset, Detail: detail}
 		}
 	}
-	if a.Fault == attack.HTTP2Reset || a.Fault == attack.HTTP2GoAway || a.Fault == attack.Protocol {
-		a.Detail = DetailOf(err)
-	}
-	if sockErr != nil && Classify(*sockErr) != attack.Timeout {
-		c.TakeReset(a, *sockErr)
-	}
+	_ = c.Fail(a, phase, err)
+	return Keep // whether the connection goes on, its reader tells
 }
 
-// peerResets are the RST_STREAM frames that no attempt has met yet, by code. The
-// library's stream errors do not say whose they are, and its hook for what it counts
-// not of which stream; but each frame ends one attempt, just after the hook.
-type peerResets struct {
-	mu   sync.Mutex
-	open map[string]int
+// failedHTTP2 says in the connection layer's words how a stream ended.
+func failedHTTP2(err error) error {
+	switch {
+	case errors.Is(err, http2.ErrTimeout):
+		return os.ErrDeadlineExceeded
+	case errors.Is(err, http2.ErrPing):
+		return Failed{Fault: attack.Timeout}
+	case errors.Is(err, http2.ErrCanceled), errors.Is(err, context.Canceled):
+		return Failed{Fault: attack.Canceled}
+	}
+	if fault, ok := faultOfHTTP2(err); ok {
+		return Failed{Fault: fault, Detail: DetailOf(err)}
+	}
+	return err
 }
 
-const resetKind = "recv_rststream_" // of the library's hook; the code's name follows
-
-func (p *peerResets) count(kind string) {
-	code, ok := strings.CutPrefix(kind, resetKind)
-	if !ok {
-		return
+// faultOfHTTP2 returns the fault of what a peer said in HTTP/2.
+func faultOfHTTP2(err error) (attack.Fault, bool) {
+	var (
+		stream *http2.ResetError
+		goAway *http2.GoAwayError
+		broken *http2.MalformedError
+	)
+	switch {
+	case errors.As(err, &stream):
+		return attack.HTTP2Reset, true
+	case errors.As(err, &goAway):
+		return attack.HTTP2GoAway, true
+	case errors.As(err, &broken):
+		return attack.Protocol, true
+	case errors.Is(err, http2.ErrTimeout), errors.Is(err, http2.ErrPing):
+		return attack.Timeout, true
+	case errors.Is(err, http2.ErrCanceled):
+		return attack.Canceled, true
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.open == nil {
-		p.open = map[string]int{}
-	}
-	p.open[code]++
-}
-
-// meet takes a frame of the code away, if there is one.
-func (p *peerResets) meet(code http2.ErrCode) bool {
-	name := code.String()
-	if code > http2.ErrCodeHTTP11Required { // the library's hook names those otherwise
-		name = fmt.Sprintf("ERR_UNKNOWN_%d", uint32(code))
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.open[name] == 0 {
-		return false
-	}
-	p.open[name]--
-	return true
+	return attack.None, false
 }

@@ -49,7 +49,7 @@ func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 		}
 		if c.mux != nil {
 			t.streams.adopt(c.mux, true, false)
-			t.streams.doOn(c.mux, r, a)
+			t.streams.doOn(c.mux, r, a, deadline)
 			return
 		}
 		if !t.pool.closeMode() {

@@ -1,9 +1,7 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -13,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/http2"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -47,9 +46,9 @@ type Request struct {
 	close  bool     // it says Connection: close
 	kept   *Request // the same for a connection that is kept, when close is only for want of a pool
 
-	url     *url.URL // for HTTP/2
-	header  http.Header
-	host    string
+	block   []byte // the headers for HTTP/2
+	blockTx int    // where the transaction id is in it, 0 if the profile has its own
+	blockTr int    // where the traceparent is, 0 likewise
 	payload []byte // the body without chunks
 }
 
@@ -218,7 +217,8 @@ func (r *Request) setHeadFor(t *Transport, p profiles.Request, uri string, kept 
 	}
 	all := append(own, theirs...)
 	r.encode(tg.origin+uri, all, len(own))
-	return r.setStream(tg, uri, all)
+	r.encodeBlock(tg, uri, all, len(own))
+	return nil
 }
 
 // wantsLength reports whether a request without a body says so (RFC 9110 §8.6).
@@ -255,34 +255,40 @@ func (r *Request) encode(uri string, all headers, own int) {
 	r.head = b
 }
 
-// setStream keeps the request for HTTP/2, where the fields of the connection
-// have no place (RFC 9113 §8.2.2).
-func (r *Request) setStream(tg *target, uri string, all headers) error {
+// encodeBlock encodes the head for HTTP/2, where the fields of the connection have
+// no place (RFC 9113 §8.2.2). The first own headers are rampload's.
+func (r *Request) encodeBlock(tg *target, uri string, all headers, own int) {
 	scheme := "http"
 	if tg.tls {
 		scheme = "https"
 	}
-	u, err := url.Parse(scheme + "://" + tg.header + uri)
-	if uri == "*" {
-		u, err = &url.URL{Scheme: scheme, Host: tg.header, Path: "*", Opaque: "*"}, nil
+	host := tg.header
+	if i := all.find("host"); i >= 0 {
+		host = all[i].Value
 	}
-	if err != nil {
-		return fmt.Errorf("parse URL: %w", err)
-	}
-	r.url, r.host, r.header = u, tg.header, make(http.Header)
-	for _, h := range all {
-		switch strings.ToLower(h.Name) {
-		case "host":
-			r.host = h.Value
-		case "connection", "content-length", "transfer-encoding", "keep-alive", "proxy-connection", "upgrade", "expect",
-			"proxy-authorization":
+	var b http2.Block
+	b.Add(":method", r.method)
+	b.Add(":scheme", scheme)
+	b.Add(":authority", host)
+	b.Add(":path", uri)
+	for i, h := range all {
+		switch name := strings.ToLower(h.Name); {
+		case i < own && h.Name == transactionHeader:
+			r.blockTx = b.AddFixed(h.Name, h.Value)
+		case i < own && h.Name == traceHeader:
+			r.blockTr = b.AddFixed(h.Name, h.Value)
+		case ofConnection[name], name == "te" && h.Value != "trailers", h.Value == "" && name == "authorization":
 		default:
-			if h.Value != "" || h.Name != "Authorization" {
-				r.header.Add(h.Name, h.Value)
-			}
+			b.Add(h.Name, h.Value)
 		}
 	}
-	return nil
+	r.block = b.Bytes()
+}
+
+// ofConnection are the fields that HTTP/2 has no place for.
+var ofConnection = map[string]bool{
+	"host": true, "connection": true, "transfer-encoding": true, "keep-alive": true,
+	"proxy-connection": true, "upgrade": true, "proxy-authorization": true,
 }
 
 // encodeFor puts the request of an attempt into the connection's output, with
@@ -358,12 +364,4 @@ func (hs *headers) drop(name string) {
 		}
 	}
 	*hs = out
-}
-
-// payloadOf returns the body of an attempt without chunks.
-func (r *Request) payloadOf(id attack.RunID, request uint64) *bytes.Reader {
-	if r.tmpl != nil {
-		return bytes.NewReader(r.tmpl.render(nil, id, request, time.Now()))
-	}
-	return bytes.NewReader(r.payload)
 }

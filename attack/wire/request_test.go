@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 )
@@ -115,8 +117,15 @@ func theirIDs() []profiles.Header {
 // TestStreamKeepsTheirIDs: nor over HTTP/2 does a profile's id give way to ours.
 func TestStreamKeepsTheirIDs(t *testing.T) {
 	tr, _ := client(t, "http://127.0.0.1:1", nil)
-	var a attack.Attempt
-	got := compile(t, tr, profiles.Request{Headers: theirIDs()}).stream(t.Context(), testRun, &a).Header
+	req := compile(t, tr, profiles.Request{Headers: theirIDs()})
+	fields, err := hpack.NewDecoder(0, nil).DecodeFull((&exchange{id: testRun, r: req, a: new(attack.Attempt)}).AppendHeaders(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(http.Header)
+	for _, f := range fields {
+		got.Add(f.Name, f.Value)
+	}
 	for _, h := range theirIDs() {
 		if values := got.Values(h.Name); len(values) != 1 || values[0] != h.Value {
 			t.Errorf("%s: %q, want %q", h.Name, values, h.Value)

@@ -114,6 +114,19 @@ func (r *resolver) turn() netip.Addr {
 	return r.addrs[0]
 }
 
+// spread returns how many addresses connections are spread over.
+func (r *resolver) spread() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, a := range r.addrs {
+		if !r.useless[family(a)] {
+			n++
+		}
+	}
+	return n
+}
+
 // start looks the name up, for all who wait.
 func (r *resolver) start(deadline time.Duration) *lookup {
 	f := &lookup{done: make(chan struct{})}

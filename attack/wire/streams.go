@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +25,9 @@ type muxed struct {
 	idle  bool // since c.idleSince
 }
 
-// streams holds the multiplexed connections of a transport. An attempt takes the first
-// that has room for a stream, a new connection only when none has.
+// streams holds the multiplexed connections of a transport. An attempt takes the one
+// with the fewest attempts among those that have room. A new connection is opened
+// when none has, and as long as not every address of the target has one.
 type streams struct {
 	t     *Transport
 	limit int
@@ -44,7 +46,7 @@ type streams struct {
 }
 
 // assumedStreams is how many streams a connection is taken to carry before it
-// has said so: the library's assumption too.
+// has said so.
 const assumedStreams = 100
 
 func (s *streams) init(t *Transport, limit int) { s.t, s.limit = t, limit }
@@ -67,7 +69,7 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 		t.end(a)
 		return
 	}
-	h, counted, fault := s.take(a.Start, deadline)
+	h, counted, fault := s.take(t.clock(), deadline)
 	if fault != attack.None {
 		a.Fault = fault
 		t.end(a)
@@ -89,13 +91,17 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 		h = c.mux
 		s.adopt(h, true, counted)
 	}
-	s.doOn(h, r, a)
+	s.doOn(h, r, a, deadline)
 }
 
-// doOn makes an attempt on a connection on which it has a place.
-func (s *streams) doOn(h *muxed, r attack.Request, a *attack.Attempt) {
+// doOn makes an attempt on a connection on which it has a place; on another if
+// that one takes no more.
+func (s *streams) doOn(h *muxed, r attack.Request, a *attack.Attempt, deadline time.Duration) {
 	how := h.session.Do(r, a)
-	s.release(h, how != Keep || s.closeMode())
+	s.release(h, how != Keep && how != NotSent || s.closeMode())
+	if how == NotSent {
+		s.do(r, a, deadline)
+	}
 }
 
 // take returns a connection with a place for an attempt; or none and no fault
@@ -105,11 +111,13 @@ func (s *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fau
 		return nil, false, attack.None
 	}
 	s.mu.Lock()
-	if h := s.reserve(now); h != nil {
+	h = s.find()
+	if h != nil && (h.inUse == 0 || !s.spreads()) {
+		s.reserve(h, now)
 		s.mu.Unlock()
 		return h, true, attack.None
 	}
-	if s.mayDial() {
+	if h != nil || s.mayDial() {
 		s.open++
 		s.dialing++
 		s.mu.Unlock()
@@ -141,34 +149,68 @@ func (s *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fau
 
 // mayDial reports whether one more connection is allowed and of use.
 func (s *streams) mayDial() bool {
-	return s.closeMode() || s.open < s.allowed() && s.waiting.n >= s.dialing*assumedStreams
+	each := assumedStreams
+	if most := s.t.cfg.Client.StreamsPerConn; most > 0 {
+		each = min(each, most)
+	}
+	return s.closeMode() || s.open < s.allowed() && s.waiting.n >= s.dialing*each
 }
 
-// reserve finds a connection with room for a stream and takes it.
-func (s *streams) reserve(now time.Duration) *muxed {
-	first := 0
-	if s.held.Load() > 0 {
-		first = s.next
+// spreads reports whether a connection is to be opened although there is room on
+// those that are: one to each address, so that every instance behind a name is
+// loaded.
+func (s *streams) spreads() bool {
+	return s.open < s.allowed() && s.dialing == 0 && s.open < s.t.dialer.resolver.spread()
+}
+
+// compared is how many connections are compared for one attempt.
+const compared = 32
+
+// find returns the connection with the fewest attempts among the first that have
+// room, or the next in turn while connections are held; nil: none has. The lock is
+// held.
+func (s *streams) find() *muxed {
+	n, held := len(s.conns), s.held.Load() > 0
+	if held {
 		s.next++
 	}
-	for i := range s.conns {
-		h := s.conns[(first+i)%len(s.conns)]
-		if s.reserveOn(h, now) {
-			return h
+	var best *muxed
+	for i := range n {
+		if i >= compared && best != nil {
+			break
+		}
+		h := s.conns[(s.next+i)%n]
+		if h.over || h.inUse >= h.session.Room() {
+			continue
+		}
+		if best == nil || h.inUse < best.inUse {
+			best = h
+		}
+		if h.inUse == 0 || held {
+			break
 		}
 	}
-	return nil
+	if n > compared && best != nil && best.inUse > 0 {
+		s.next++ // so that each of many gets its share
+	}
+	return best
 }
 
-func (s *streams) reserveOn(h *muxed, now time.Duration) bool {
-	if h.over || h.inUse >= h.session.Room() {
-		return false
-	}
+// reserve takes a place on a connection. The lock is held.
+func (s *streams) reserve(h *muxed, now time.Duration) {
 	if h.inUse == 0 {
 		s.endIdle(h, now)
 	}
 	h.inUse++
 	h.c.unused = false
+}
+
+// reserveOn takes a place on a connection if it has one. The lock is held.
+func (s *streams) reserveOn(h *muxed, now time.Duration) bool {
+	if h.over || h.inUse >= h.session.Room() {
+		return false
+	}
+	s.reserve(h, now)
 	return true
 }
 
@@ -264,12 +306,25 @@ func (s *streams) drop(h *muxed) {
 	}
 }
 
-// changed gives the places that a connection has now to those who wait.
+// changed gives the places that a connection has now to those who wait. One that
+// takes no more attempts for good is shut as soon as it carries none.
 func (s *streams) changed(h *muxed) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h.taken && !h.over {
+	if !h.taken || h.ended {
+		s.mu.Unlock()
+		return
+	}
+	if !h.over && h.session.Closing() {
+		s.endIdle(h, s.t.clock())
+		s.drop(h)
+	}
+	if !h.over {
 		s.serve(h)
+	}
+	over := h.over && h.inUse == 0
+	s.mu.Unlock()
+	if over {
+		h.shut()
 	}
 }
 
@@ -302,6 +357,8 @@ func (s *streams) finish(h *muxed) {
 	if p := h.c.sockErr.Load(); p != nil {
 		how = Destroyed
 		switch f := Classify(*p); {
+		case errors.Is(*p, os.ErrDeadlineExceeded): // our own interruption
+			how = HangUp
 		case f == attack.EOF:
 			how = HalfShut
 		case f == attack.Timeout && !s.t.aborted.Load(), f == attack.Unreachable:

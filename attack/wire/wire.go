@@ -180,7 +180,7 @@ func (t *Transport) Do(r attack.Request, a *attack.Attempt) {
 	}
 	if c.mux != nil {
 		t.streams.adopt(c.mux, true, false)
-		t.streams.doOn(c.mux, r, a)
+		t.streams.doOn(c.mux, r, a, deadline)
 		return
 	}
 	how := c.serve(r, a, deadline)

@@ -26,7 +26,8 @@ var arrows = map[string][]string{
 	"profiles/importer":    {"profiles"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
-	"attack/wire":          {"profiles", "attack"}, // knows no protocol: those know it
+	"attack/wire":          {"profiles", "attack", "attack/wire/http2"},
+	"attack/wire/http2":    {"profiles", "attack"}, // a state machine over bytes
 	"attack/wire/":         {"profiles", "attack", "attack/wire"},
 	"attack/ramp":          {"profiles", "attack", "attack/schedule"},
 	"attack/fault":         {},

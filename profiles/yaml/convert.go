@@ -87,6 +87,7 @@ func client(s *clientSyntax) profiles.Client {
 		return c
 	}
 	c.Connections = int(or(s.Connections, count(c.Connections)))
+	c.StreamsPerConn = int(or(s.StreamsPerConn, count(c.StreamsPerConn)))
 	c.MaxInFlight = int(or(s.MaxInFlight, limit(c.MaxInFlight)))
 	c.Timeout = time.Duration(or(s.Timeout, timeout(c.Timeout)))
 	c.IdleTimeout = time.Duration(or(s.IdleTimeout, duration(c.IdleTimeout)))

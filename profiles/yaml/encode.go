@@ -253,9 +253,9 @@ func clientOf(c profiles.Client) *clientSyntax {
 		return nil // the profile says nothing of it
 	}
 	connections, inFlight := count(c.Connections), limit(c.MaxInFlight)
-	attempt, idle := timeout(c.Timeout), duration(c.IdleTimeout)
+	attempt, idle, streams := timeout(c.Timeout), duration(c.IdleTimeout), count(c.StreamsPerConn)
 	s := &clientSyntax{
-		Connections: &connections, MaxInFlight: &inFlight, Timeout: &attempt, IdleTimeout: &idle,
+		Connections: &connections, StreamsPerConn: &streams, MaxInFlight: &inFlight, Timeout: &attempt, IdleTimeout: &idle,
 		Engine: given(engine(c.Engine)), Protocol: given(protocol(c.Protocol)),
 		PerConnection: given(rate(c.PerConnection)), Proxy: given(proxy(c.Proxy)), ExpectContinue: given(toggle(c.ExpectContinue)),
 	}

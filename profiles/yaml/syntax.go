@@ -62,6 +62,7 @@ type searchSyntax struct {
 
 type clientSyntax struct {
 	Connections    *count         `yaml:"connections" about:"Open connections per target at most; a request waits for one. 0: a new connection for every request. Without it: 256."`
+	StreamsPerConn *count         `yaml:"streams-per-connection" about:"Requests at once on one HTTP/2 connection at most; beyond it another is opened. 0: as many as the target allows. Without it: 100."`
 	MaxInFlight    *limit         `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
 	Timeout        *timeout       `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
 	IdleTimeout    *duration      `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -183,14 +184,18 @@ func (c *Conn) abandon(s *Stream, err error, code Code) {
 // finish ends a stream. The lock is held.
 func (c *Conn) finish(s *Stream, err error) {
 	s.over, s.Opened = true, s.id != 0
+	written := c.taken // also what a write under way is writing: the peer has answered
+	if errors.Is(err, ErrTimeout) || errors.Is(err, ErrCanceled) || c.ended {
+		written = c.flushed
+	}
 	switch {
 	case err == nil:
 		s.Phase = attack.PhaseDone
 	case s.gotHead:
 		s.Phase = attack.PhaseBody
-	case s.sentEnd && s.sentAt <= c.flushed:
+	case s.sentEnd && s.sentAt <= written:
 		s.Phase = attack.PhaseAwait
-	case s.holdUntil != Never && s.id != 0 && s.sentAt <= c.flushed:
+	case s.holdUntil != Never && s.id != 0 && s.sentAt <= written:
 		s.Phase = attack.PhaseAwait // for 100 Continue
 	default:
 		s.Phase = attack.PhaseWrite
