@@ -58,7 +58,8 @@ const (
 	// Where the threads of a process stand. A process whose Runs do not grow while
 	// requests are open stands still; one whose RunDelay grows is ready and has no
 	// processor; one that neither runs nor waits for a disk is asleep: it waits for
-	// others, or for itself.
+	// others, or for itself. All four are read together, less often than the other
+	// metrics where a process has many threads: a gap between samples is not a loss.
 	RunDelay       = "run-delay"
 	Runs           = "runs"
 	ThreadsRunning = "threads-running"
