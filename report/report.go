@@ -234,7 +234,7 @@ func (r Resource) Label() string {
 // Finding is one conclusion.
 type Finding struct {
 	Target     string     `json:"target"`
-	Verdict    string     `json:"verdict"`             // healthy, explains, ambiguous, unexplained, inconclusive, generator-limited
+	Verdict    string     `json:"verdict"`             // healthy, degraded, explains, ambiguous, unexplained, inconclusive, generator-limited
 	Cause      string     `json:"cause"`               // a key of the cause catalogue
 	Tier       Tier       `json:"tier,omitempty"`      // where the cause lives, as far as it is known; empty: it is not
 	Mechanism  Mechanism  `json:"mechanism,omitempty"` // what happened there, as far as it is known

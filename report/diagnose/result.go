@@ -60,6 +60,7 @@ const (
 // The verdicts of a finding.
 const (
 	Healthy          = causes.Healthy
+	Degraded         = causes.Degraded
 	Explains         = causes.Explains
 	Ambiguous        = causes.Ambiguous
 	Unexplained      = causes.Unexplained

@@ -177,3 +177,32 @@ func TestAddressDown(t *testing.T) {
 		t.Errorf("%s %s: %s", f.Verdict, f.Cause, f.Summary)
 	}
 }
+
+// Nothing failed, but a few in a hundred waited for a retransmission: that is no pass.
+func TestDegraded(t *testing.T) {
+	for _, lossy := range []bool{true, false} {
+		w := newWorld(rand.New(rand.NewPCG(6, 4711)))
+		w.length = 24
+		w.fail = func(r *request) {
+			if lossy && r.number%40 == 0 {
+				r.latency = 0.21
+			}
+		}
+		w.background()
+		w.play()
+		w.counter(serverHost, probe.RetransSegs, func(t float64) float64 {
+			if !lossy {
+				return 0
+			}
+			return 10 * max(t, 0)
+		})
+		w.complete()
+		want := diagnose.Healthy
+		if lossy {
+			want = diagnose.Degraded
+		}
+		if f := diagnose.Analyze(w.log).Findings[0]; f.Verdict != want {
+			t.Errorf("lossy %v: %s %s: %s", lossy, f.Verdict, f.Cause, f.Summary)
+		}
+	}
+}

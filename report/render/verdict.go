@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/rampload/rampload/report"
 )
@@ -15,7 +16,8 @@ const (
 	wordAborted     = "ABORTED"
 	wordFailed      = "FAILED"
 	wordNoVerdict   = "NO VERDICT"
-	wordFound       = "FOUND" // faults were found, and no gate forbids them
+	wordFound       = "FOUND"    // faults were found, and no gate forbids them
+	wordDegraded    = "DEGRADED" // nothing failed, but answers came late
 	wordPassed      = "PASSED"
 )
 
@@ -68,6 +70,8 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 		return wordNoVerdict, unsure, fmt.Sprintf("%s could not be judged: %s", open.Expr, open.Reason)
 	case first.Verdict == "inconclusive" && len(r.Gates) == 0:
 		return wordNoVerdict, unsure, finding
+	case first.Verdict == "degraded":
+		return wordDegraded, unsure, finding
 	case len(r.Gates) == 0 && faulty(first):
 		return wordFound, bad, finding
 	case faulty(first):
@@ -123,6 +127,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 		return s + "; " + name + " not judged above"
 	case "healthy":
 		return healthyHeadline(r)
+	case "degraded":
+		s, _, _ := strings.Cut(f.Summary, ". ")
+		return s
 	}
 	t, ok := target(r, f.Target)
 	if !ok {

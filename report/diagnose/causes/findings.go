@@ -36,7 +36,7 @@ func Findings(a *evidence.Run, cases []*Investigation, g evidence.GeneratorState
 }
 
 func severity(f Finding) int {
-	return slices.Index([]Verdict{Explains, Ambiguous, Unexplained, GeneratorLimited, Inconclusive, Healthy}, f.Verdict)
+	return slices.Index([]Verdict{Explains, Ambiguous, Unexplained, GeneratorLimited, Inconclusive, Degraded, Healthy}, f.Verdict)
 }
 
 // deepen adds to findings what is known less precisely than their cause.
@@ -74,6 +74,9 @@ func (c *Investigation) conclude(g evidence.GeneratorState) []Finding {
 		return []Finding{c.finding(Inconclusive, "unexplained", 0,
 			fmt.Sprintf("Only %s of %s ended, too few to conclude anything.", words.Count(attempts, "attempt"), c.Name()))}
 	case !c.Faulty():
+		if f := c.degraded(g); f != nil {
+			return []Finding{*f}
+		}
 		return []Finding{c.healthy(g)}
 	}
 	var first, second *hypothesis
@@ -383,6 +386,7 @@ type Verdict string
 // The verdicts of a finding.
 const (
 	Healthy          Verdict = "healthy"
+	Degraded         Verdict = "degraded" // nothing failed, but answers came late for a reason of its own
 	Explains         Verdict = "explains"
 	Ambiguous        Verdict = "ambiguous"
 	Unexplained      Verdict = "unexplained"

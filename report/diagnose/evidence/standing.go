@@ -88,6 +88,12 @@ func (c *Case) Standing(h Hop) Standing {
 			if r.Counter != nil && m.Host == h.Host && h.Host != LocalHost {
 				out.NoProcessor = larger(out.NoProcessor, min(1, r.Counter.Between(from, to)/1e6/(to-from)))
 			}
+		case probe.RunDelay: // summed over threads: two that are ready all the time are short of processor
+			out.NoProcessor = larger(out.NoProcessor, min(1, r.Growth(from, to)/2e6))
+		case probe.ThreadsOnDisk:
+			if n := r.middle(from, to); n >= 1 {
+				out.OnDisk = larger(out.OnDisk, min(1, n/2))
+			}
 		case probe.IOPressure:
 			if r.Counter != nil {
 				out.OnDisk = larger(out.OnDisk, min(1, r.Counter.Between(from, to)/1e6/(to-from)))
