@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -155,7 +156,7 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 // limits at the end of a window: its pool of connections, or max-in-flight.
 func (a *Run) waiting(t *Target, w attack.Window) bool {
 	g := a.Log.Header.Generator
-	return attack.Waiting(w.InFlight, g.Connections, g.MaxInFlight)
+	return attack.Waiting(w.InFlight, g.Connections, g.MaxInFlight) && !a.ownProcessorFull(a.Seconds(float64(w.Index)))
 }
 
 // sustained returns the first window of a second in which a condition holds in
@@ -207,4 +208,19 @@ func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
 			c.Censored = limit <= h.At.High
 		}
 	}
+}
+
+// ownProcessorFull reports whether the generator had used up its processor around a
+// time: then it may be why its own pool is full, and nobody else is to be accused.
+func (a *Run) ownProcessorFull(at float64) bool {
+	s := a.find(LocalHost, LocalProcess, probe.ProcessCPU)
+	if s == nil {
+		return false
+	}
+	var near []float64
+	first, _ := slices.BinarySearch(s.At, words.Seconds(at-1))
+	for i := first; i < len(s.At) && s.At[i] <= words.Seconds(at+1); i++ {
+		near = append(near, s.Value[i])
+	}
+	return len(near) >= 2 && QuantileOf(near, 0.5) >= 0.95
 }

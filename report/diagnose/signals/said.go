@@ -160,7 +160,7 @@ func observeLasting(c *evidence.Case, f *evidence.Facts) {
 func portsFull(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name == probe.EphemeralPorts && c.Run.SpeaksFor(r.Metric, h) && !c.TowardsTarget(r.Metric.Instance) && r.Full != nil && r.Full.At <= c.At+1 &&
-			!(h.Host == evidence.LocalHost && r.Metric.Instance == "") {
+			(h.Host != evidence.LocalHost || r.Metric.Instance != "") {
 			f.SetAt(evidence.PortsFull, evidence.Yes, r.Full.At, "probe of "+r.Metric.Host, "%s", r.Describe())
 		}
 	}
