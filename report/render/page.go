@@ -70,6 +70,22 @@ func pageOf(r *report.Report) page {
 
 func isPass(word string) bool { return word == wordPassed }
 
+// manyParts is the number of parts from which on only the reason is shown: the JSON
+// report lists them.
+const manyParts = 4
+
+// brief leaves the parts of a source out of why it was measured in part, where one
+// reason stands for many: "a, b, c, d not measured: no fentry" is "no fentry".
+func brief(reason string) string {
+	whys := strings.Split(reason, "; ")
+	for i, why := range whys {
+		if what, because, ok := strings.Cut(why, " not measured: "); ok && strings.Count(what, ", ")+1 >= manyParts {
+			whys[i] = because
+		}
+	}
+	return strings.Join(whys, "; ")
+}
+
 // notSeen lists what was not or only partly measured, one line a reason.
 func notSeen(r *report.Report) []string {
 	var order []string
@@ -80,7 +96,7 @@ func notSeen(r *report.Report) []string {
 		}
 		key := strings.TrimPrefix(s.Reason, s.Source+" not measured: ")
 		if s.State == "partial" {
-			key = "in part: " + key
+			key = "in part: " + brief(key)
 		}
 		if _, ok := what[key]; !ok {
 			order = append(order, key)

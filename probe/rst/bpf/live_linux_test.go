@@ -11,13 +11,24 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
-// open opens the programs, or skips the test where that cannot be done.
+// skip skips a test for a reason, or fails it where every test must run.
+func skip(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("RAMPLOAD_NO_SKIP") == "1" {
+		t.Fatalf("must not skip: "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// open opens the programs, or skips the test where that cannot be done. What the
+// kernel itself cannot do is no fault of whoever runs the tests: it skips also where
+// every test must run. A missing right may be given, and fails there.
 func open(t *testing.T, o Options) *Programs {
 	t.Helper()
 	p, err := Open(o)
-	if errors.Is(err, probe.ErrUnsupported) {
-		if os.Getenv("RAMPLOAD_NO_SKIP") == "1" {
-			t.Fatalf("must not skip: %v", err)
+	if u := (*probe.Unsupported)(nil); errors.As(err, &u) {
+		if strings.Contains(u.Needs, "CAP_") {
+			skip(t, "%v", err)
 		}
 		t.Skip(err)
 	}

@@ -310,7 +310,7 @@ func (p *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
 		}
 	}
 	if len(closed) > 0 {
-		p.lack(strings.Join(closed, ", "), "this kernel lets no program attach to its functions ("+p.entries.Error()+")", "")
+		p.lack(strings.Join(closed, ", "), "no fentry in this kernel ("+p.entries.Error()+")", "")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 func inNetns(t *testing.T, test func(t *testing.T, netns uint32)) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		skip(t, "needs root")
 	}
 	done := make(chan struct{})
 	go func() {
@@ -97,7 +97,7 @@ func dial(t *testing.T, port uint16, limit time.Duration) (fd int, err error) {
 // rules' own counters.
 func TestNetfilterAsItsCounters(t *testing.T) {
 	if _, err := exec.LookPath("nft"); err != nil {
-		t.Skip("needs nft")
+		skip(t, "needs nft")
 	}
 	inNetns(t, func(t *testing.T, netns uint32) {
 		l1, silent := listen(t, 10)
