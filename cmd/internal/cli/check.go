@@ -75,7 +75,7 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}
 	if err != nil {
-		return notRun(err)
+		return err
 	}
 	if len(warnings) == 0 {
 		fmt.Fprintln(w, "  every target answers; no limit of this machine is in the way")

@@ -2,18 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"runtime"
 	"slices"
-	"strconv"
-	"syscall"
 	"time"
-
-	"golang.org/x/net/http/httpproxy"
 
 	"github.com/rampload/rampload/probe/kernel"
 	"github.com/rampload/rampload/profiles"
@@ -22,85 +15,14 @@ import (
 // preflightTimeout bounds one connection of the preflight.
 const preflightTimeout = 3 * time.Second
 
-// errNoAnswer says that a target answered no connection.
-var errNoAnswer = errors.New("answers no connection")
-
-// reach opens one connection to a target and closes it: a load on nothing is a
-// waste of everybody's time.
-func reach(ctx context.Context, name, url string, proxied bool) error {
-	network, address, err := dialAddress(url, proxied)
-	if err != nil {
-		return err
-	}
-	d := net.Dialer{Timeout: preflightTimeout}
-	conn, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		return fmt.Errorf("target %s: %s %w: %w; %s", name, address, errNoAnswer, cause(err), hint(err))
-	}
-	return conn.Close()
-}
-
-// dialAddress is where connections to a URL go: to its host, or to the
-// environment's proxy for it.
-func dialAddress(raw string, proxied bool) (network, address string, err error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", "", fmt.Errorf("parse target URL: %w", err)
-	}
-	if u.Scheme == "unix" {
-		return "unix", u.Path, nil
-	}
-	if proxied {
-		proxy, err := httpproxy.FromEnvironment().ProxyFunc()(u)
-		if err != nil {
-			return "", "", fmt.Errorf("find the proxy for %s: %w", u.Host, err)
-		}
-		if proxy != nil {
-			u = proxy
-		}
-	}
-	return "tcp", net.JoinHostPort(u.Hostname(), strconv.Itoa(listenPort(u.String()))), nil
-}
-
-// cause strips the layers that repeat the address.
-func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return fmt.Errorf("%s does not resolve", dns.Name)
-	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
-}
-
-func hint(err error) string {
-	var dns *net.DNSError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &dns):
-		return "check the name in its url"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "start the service, or check the port in its url"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "check the address and the firewall between"
-	}
-	return "check its url"
-}
-
-// preflight finds out before any load whether the targets answer, and what
-// limits of this machine stand in the way. The error is for a target that
-// answers no connection.
+// preflight finds out before any load whether the targets can be spoken to, and
+// what limits of this machine stand in the way. The error is for a target that
+// cannot: exit 3; or for a client that cannot be made: exit 2.
 func preflight(ctx context.Context, p profiles.Profile) (warnings []string, err error) {
 	warnings = planWarnings(p, readGeneratorLimits())
 	for _, t := range p.Targets {
 		for _, base := range t.Bases() {
-			if err := reach(ctx, t.Name, base.URL, p.Client.Proxy); err != nil {
+			if err := knock(ctx, p, t, base); err != nil {
 				return warnings, err
 			}
 		}

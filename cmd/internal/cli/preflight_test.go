@@ -73,22 +73,3 @@ func TestPlanWarnings(t *testing.T) {
 		})
 	}
 }
-
-func TestDialAddressBehindAProxy(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "http://proxy.internal:3128")
-	t.Setenv("NO_PROXY", "near.internal")
-	for _, c := range []struct {
-		url     string
-		proxied bool
-		want    string
-	}{
-		{"http://orders.internal:8080", true, "proxy.internal:3128"},
-		{"http://orders.internal:8080", false, "orders.internal:8080"},
-		{"http://near.internal", true, "near.internal:80"},
-		{"unix:///run/app.sock", true, "/run/app.sock"},
-	} {
-		if _, got, err := dialAddress(c.url, c.proxied); err != nil || got != c.want {
-			t.Errorf("%s, proxied %v: %q, %v; want %q", c.url, c.proxied, got, err, c.want)
-		}
-	}
-}

@@ -113,7 +113,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		return nil, errNothingSent
 	}
 	if err != nil {
-		return nil, notRun(err)
+		return nil, err
 	}
 	addrs := resolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
 	start := time.Now().Add(baseline)

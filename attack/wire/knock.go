@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// Knocked is what one connection to a target met.
+type Knocked struct {
+	// Attempt has the fault, detail and phase of what failed, and the remote address.
+	// Without a fault the target can be spoken to.
+	Attempt attack.Attempt
+	// WantsCertificate says that the peer asked for a client certificate, and that
+	// the profile has none.
+	WantsCertificate bool
+	// SpeaksTLS says that TLS answers where the URL says http.
+	SpeaksTLS bool
+	// Certificate is the peer's, when it is the reason of the fault; else nil.
+	Certificate *x509.Certificate
+}
+
+const (
+	// alertWait bounds the wait for what a TLS 1.3 server says of the client's
+	// certificate: its alert comes after the handshake (RFC 8446 §4.4.2.4).
+	alertWait = 500 * time.Millisecond
+	// Bounds of the wait for an answer of TLS where http was written: a server that
+	// does not understand the question may not answer it.
+	helloWaitMin = 250 * time.Millisecond
+	helloWaitMax = time.Second
+)
+
+// Knock opens one connection as a client of the target would, through its proxy and
+// with its TLS handshake, and closes it. No request is sent: a target without TLS
+// gets a TLS greeting, to find out whether it wants one. It ends within the
+// profile's timeout for each address, or with ctx. An error is one of the configuration: see [New].
+func Knock(ctx context.Context, cfg attack.ClientConfig) (Knocked, error) {
+	t, err := New(Config{Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, RunID: cfg.RunID})
+	if err != nil {
+		return Knocked{}, err
+	}
+	defer context.AfterFunc(ctx, t.Abort)()
+	var out Knocked
+	a := &out.Attempt
+	deadline := t.begin(a)
+	d := t.dialer
+	t.open.Add(1)
+	c := d.open(a, deadline)
+	for tried := map[netip.AddrPort]bool{}; c == nil && a.Conn.Remote.IsValid() && !tried[a.Conn.Remote]; {
+		// Another address of the name may answer.
+		tried[a.Conn.Remote] = true
+		failed := *a
+		if deadline = t.begin(a); ctx.Err() == nil {
+			c = d.open(a, deadline)
+		}
+		if c == nil && tried[a.Conn.Remote] {
+			*a = failed
+			break
+		}
+	}
+	if c == nil {
+		t.open.Add(-1)
+		return out, t.Close()
+	}
+	a.Conn = attack.Conn{Local: c.local, Remote: c.remote}
+	if d.tunnel(c, a) {
+		switch {
+		case d.tls != nil:
+			out.handshake(d, c)
+		case t.base.proxy == nil && t.base.socket == "" && t.cfg.Client.Protocol != profiles.ProtocolH2C:
+			out.greet(d, c, t.clock()-a.Start)
+		}
+	}
+	c.state.Store(stateLinger)
+	t.open.Add(-1)
+	t.bury(c)
+	return out, t.Close()
+}
+
+// handshake makes the target's TLS handshake.
+func (k *Knocked) handshake(d *dialer, c *Conn) {
+	asked := false
+	cfg := d.tls.Clone()
+	cfg.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		asked = true
+		for i := range d.tls.Certificates {
+			if info.SupportsCertificate(&d.tls.Certificates[i]) == nil {
+				return &d.tls.Certificates[i], nil
+			}
+		}
+		return new(tls.Certificate), nil
+	}
+	over := tlsOver(c)
+	next := tls.Client(over, cfg)
+	err := next.Handshake()
+	c.tls = next
+	k.WantsCertificate = asked && len(d.tls.Certificates) == 0
+	if err == nil && asked {
+		c.SetDeadline(c.t.clock() + alertWait)
+		if _, err = c.tls.Read(make([]byte, 1)); !alerted(err) {
+			err = nil
+		}
+	}
+	if err == nil && d.t.cfg.Client.Protocol == profiles.ProtocolHTTP2 && next.ConnectionState().NegotiatedProtocol != "h2" {
+		err = ErrAgreed
+	}
+	if err == nil {
+		return
+	}
+	c.Fail(&k.Attempt, attack.PhaseTLS, err)
+	if k.Attempt.Fault == attack.Protocol {
+		k.Attempt.Fault = attack.TLS
+	}
+	var refused *tls.CertificateVerificationError
+	if errors.As(err, &refused) && len(refused.UnverifiedCertificates) > 0 {
+		k.Certificate = refused.UnverifiedCertificates[0]
+	}
+}
+
+// greet finds out whether TLS answers. Whatever else happens to the connection is
+// no fault of the target: it was not asked in its language.
+func (k *Knocked) greet(d *dialer, c *Conn, dialled time.Duration) {
+	c.SetDeadline(c.t.clock() + min(max(helloWaitMin, 10*dialled), helloWaitMax))
+	next := tls.Client(tlsOver(c), &tls.Config{ServerName: d.t.base.server, InsecureSkipVerify: true})
+	err := next.Handshake()
+	k.SpeaksTLS = err == nil || alerted(err)
+}
+
+// alerted reports whether an error is a TLS alert of the peer.
+func alerted(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
+}
