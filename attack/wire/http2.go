@@ -100,7 +100,7 @@ func (s *http2Session) Do(req attack.Request, a *attack.Attempt) Outcome {
 	if r.expect {
 		x.Hold = expectTime
 	}
-	err := x.Exchange.Do(s.Conn, body)
+	err := x.Do(s.Conn, body)
 	phase := x.Phase
 	a.Status = uint16(x.Status)
 	x.r, x.a = nil, nil
