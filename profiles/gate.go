@@ -13,7 +13,11 @@ const (
 	GateLatency       GateMetric = "latency"        // pNN of successful requests from due time
 	GateHeadroom      GateMetric = "headroom"       // smallest over hosts, processes and time
 	GateOnset         GateMetric = "onset"          // lower bound of the onset load
+	GateCrosses       GateMetric = "crosses"        // load at which failures pass a share
 )
+
+// isLoad reports whether a metric is a load: where something begins.
+func (m GateMetric) isLoad() bool { return m == GateOnset || m == GateCrosses }
 
 // Op is a comparison.
 type Op string
@@ -44,6 +48,7 @@ type Gate struct {
 	Text       string // as the user wrote it, spaces normalised
 	Metric     GateMetric
 	Percentile float64       // GateLatency: in (0,1), 0.99 for p99
+	Share      float64       // GateCrosses: in (0,1), the share of requests that fail
 	Of         string        // target, or resource of a headroom; empty: all targets
 	Within     time.Duration // any sliding window of this length; 0: the whole run
 	Op         Op

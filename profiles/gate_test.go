@@ -21,6 +21,8 @@ func TestParseGate(t *testing.T) {
 		},
 		{"onset > 1500/s", Gate{Metric: GateOnset, Op: Greater, Value: 1500, Unit: UnitRate}, "onset > 1500/s"},
 		{"onset( pay.v2 ) >= 0.5/s", Gate{Text: "onset(pay.v2) >= 0.5/s", Metric: GateOnset, Of: "pay.v2", Op: GreaterOrEqual, Value: 0.5, Unit: UnitRate}, "onset(pay.v2) >= 0.5/s"},
+		{"crosses(0.1%) > 1500/s", Gate{Metric: GateCrosses, Share: 0.001, Op: Greater, Value: 1500, Unit: UnitRate}, "crosses(0.1%) > 1500/s"},
+		{"crosses( 1%,orders )>=20/s", Gate{Text: "crosses(1%,orders) >= 20/s", Metric: GateCrosses, Share: 0.01, Of: "orders", Op: GreaterOrEqual, Value: 20, Unit: UnitRate}, "crosses(1%, orders) >= 20/s"},
 		{"p99 < 250ms up to 1500/s", Gate{Metric: GateLatency, Percentile: 0.99, Op: Less, Value: 0.25, Unit: UnitDuration, UpTo: 1500}, "p99 < 250ms up to 1500/s"},
 		{"p99.9(orders) within 1m <= 1.5s", Gate{Metric: GateLatency, Percentile: 0.999, Of: "orders", Within: time.Minute, Op: LessOrEqual, Value: 1.5, Unit: UnitDuration}, "p99.9(orders) within 1m <= 1.5s"},
 		{"p50 > 1us", Gate{Text: "p50 > 1us", Metric: GateLatency, Percentile: 0.5, Op: Greater, Value: 1e-6, Unit: UnitDuration}, "p50 > 1µs"},
@@ -49,6 +51,16 @@ func TestParseGateErrors(t *testing.T) {
 		"headroom(a) within 5s > 5%":    `headroom is judged over the whole run: leave out "within 5s"`,
 		"headroom(a) == 5%":             "a measured headroom is never quite 5%: write headroom(a) > 5%",
 		"onset == 5/s":                  "a measured onset is never quite 5/s: write onset > 5/s",
+		"crosses > 5/s":                 "crosses what? write a share of failed requests: crosses(0.1%) > 1500/s",
+		"crosses() > 5/s":               "nothing stands in the parentheses of crosses: write crosses(0.1%) > 1500/s",
+		"crosses(0.1) > 5/s":            "0.1 needs a unit: write crosses(0.1%)",
+		"crosses(0%) > 5/s":             "0% is no share that failures could pass: write one above 0% and below 100%, such as crosses(0.1%) > 1500/s",
+		"crosses(orders) > 5/s":         "crosses takes a share of failed requests, such as crosses(0.1%) > 1500/s: orders is not a percentage: write 5%",
+		"crosses(1%, a, b) > 5/s":       "crosses takes a share and one target: write crosses(0.1%, orders) > 1500/s",
+		"crosses(1% > 5/s":              "the parenthesis of crosses is not closed after a share: write crosses(0.1%) > 1500/s",
+		"crosses(1%) < 5/s":             "the later failures pass a share the better: write crosses(1%) > 5/s",
+		"crosses(1%) > 5/s up to 9/s":   `crosses(1%) is a load itself: leave out "up to 9/s"`,
+		"crosses(1%) within 5s > 5/s":   `crosses is judged over the whole run: leave out "within 5s"`,
 		"failures =< 1%":                "=< is not a comparison: write <=",
 		"failures ≥ 1%":                 "≥ is not a comparison: write >=",
 		"failures > >":                  "a value is missing after >: write failures > 0.1%",
@@ -71,7 +83,7 @@ func TestParseGateErrors(t *testing.T) {
 func FuzzParseGate(f *testing.F) {
 	for _, s := range []string{
 		"wire-resets == 0 up to 1500/s", "failures(orders) within 10s < 0.1%", "p99.9 < 250ms", "headroom(open-files) >= 20%",
-		"onset > 1500/s", "visible-resets<=3", "failures < 1 %", "p99 < 1h0.5s", "failures < 0.000001%", "(", "within up to",
+		"onset > 1500/s", "crosses(0.1%, orders) > 20/s", "visible-resets<=3", "failures < 1 %", "p99 < 1h0.5s", "failures < 0.000001%", "(", "within up to",
 	} {
 		f.Add(s)
 	}

@@ -12,12 +12,12 @@ import (
 // ParseGate parses one gate or abort-if expression:
 //
 //	gate   = metric [ "within" duration ] op value [ "up to" rate ]
-//	metric = name [ "(" target ")" ] | "headroom" "(" resource ")"
+//	metric = name [ "(" target ")" ] | "headroom" "(" resource ")" | "crosses" "(" share [ "," target ] ")"
 //	name   = "wire-resets" | "visible-resets" | "failures" | "onset" | "p" percentile
 //	op     = "<" | "<=" | ">" | ">=" | "=="
 //
 // Resets and failures take a count or a percentage, percentiles a duration,
-// headroom a percentage, onset a rate. Whether the target and the resource
+// headroom a percentage, onset and crosses a rate. Whether the target and the resource
 // exist, and whether the expression makes sense as a gate or as an abort-if, is
 // for [Profile.Validate] to say. The error shows the right spelling.
 func ParseGate(text string) (Gate, error) {
@@ -46,6 +46,13 @@ func (g Gate) String() string {
 // subject is what stands left of the comparison.
 func (g Gate) subject() string {
 	s := string(g.Metric)
+	if g.Metric == GateCrosses {
+		s += "(" + FormatPercent(g.Share)
+		if g.Of != "" {
+			s += ", " + g.Of
+		}
+		return s + ")"
+	}
 	if g.Metric == GateLatency {
 		s = "p" + strings.TrimSuffix(FormatPercent(g.Percentile), "%")
 	}
@@ -182,6 +189,9 @@ func (p *gateParser) gate() (g Gate, err error) {
 
 func (p *gateParser) metric(g *Gate) error {
 	name := p.take()
+	if name == string(GateCrosses) {
+		return p.crosses(g)
+	}
 	switch m := GateMetric(name); m {
 	case GateWireResets, GateVisibleResets, GateFailures, GateHeadroom, GateOnset:
 		g.Metric = m
@@ -210,6 +220,46 @@ func (p *gateParser) metric(g *Gate) error {
 	return nil
 }
 
+// crosses reads what stands in the parentheses after crosses: a share, and perhaps a
+// target after a comma.
+func (p *gateParser) crosses(g *Gate) error {
+	const example = "crosses(0.1%) > 1500/s"
+	g.Metric = GateCrosses
+	if !p.accept("(") {
+		return errors.New("crosses what? write a share of failed requests: " + example)
+	}
+	var inside []string
+	for p.peek() != ")" {
+		t := p.take()
+		if t == "" || t == "(" || len(inside) > 4 {
+			return errors.New("the parenthesis of crosses is not closed after a share: write " + example)
+		}
+		inside = append(inside, strings.FieldsFunc(t, func(r rune) bool { return r == ',' })...)
+	}
+	p.take()
+	switch len(inside) {
+	case 0:
+		return errors.New("nothing stands in the parentheses of crosses: write " + example)
+	case 1:
+	case 2:
+		g.Of = inside[1]
+	default:
+		return errors.New("crosses takes a share and one target: write crosses(0.1%, orders) > 1500/s")
+	}
+	if isDecimal(inside[0]) {
+		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", cite(inside[0]), inside[0])
+	}
+	share, err := parseRatio(inside[0])
+	switch {
+	case err != nil:
+		return fmt.Errorf("crosses takes a share of failed requests, such as %s: %w", example, err)
+	case share <= 0 || share >= 1:
+		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", cite(inside[0]), example)
+	}
+	g.Share = share
+	return nil
+}
+
 // parsePercentile reads "p99.9" as 0.999.
 func parsePercentile(name string) (p float64, ok bool, err error) {
 	digits, ok := strings.CutPrefix(name, "p")
@@ -229,7 +279,7 @@ func unknownMetric(name string) error {
 	meant := map[string]string{
 		"": "", "resets": `"wire-resets" or "visible-resets"`, "reset": `"wire-resets" or "visible-resets"`,
 		"errors": `"failures"`, "error": `"failures"`, "error-rate": `"failures"`, "failed": `"failures"`,
-		"latency": `"p99"`, "median": `"p50"`, "max": `"p99.9"`, "capacity": `"onset"`,
+		"latency": `"p99"`, "median": `"p50"`, "max": `"p99.9"`, "capacity": `"onset"`, "crossing": `"crosses"`, "cross": `"crosses"`,
 	}
 	if name == "" {
 		return fmt.Errorf("the gate is empty: write one such as %s", example)
@@ -241,7 +291,7 @@ func unknownMetric(name string) error {
 		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", quote(name), example)
 	}
 	return fmt.Errorf("unknown metric %s%s", quote(name),
-		suggest(name, []string{"wire-resets", "visible-resets", "failures", "p99", "headroom", "onset"}))
+		suggest(name, []string{"wire-resets", "visible-resets", "failures", "p99", "headroom", "onset", "crosses"}))
 }
 
 func exampleOf(m GateMetric) string {
@@ -253,13 +303,13 @@ func exampleOf(m GateMetric) string {
 
 // example is a right gate of the same metric, for messages.
 func (g Gate) example(op Op) string {
-	value := map[GateMetric]string{GateLatency: "250ms", GateHeadroom: "20%", GateOnset: "1500/s"}[g.Metric]
+	value := map[GateMetric]string{GateLatency: "250ms", GateHeadroom: "20%", GateOnset: "1500/s", GateCrosses: "1500/s"}[g.Metric]
 	if value == "" {
 		value = "0.1%"
 	}
 	if op == "" {
 		op = Less
-		if g.Metric == GateHeadroom || g.Metric == GateOnset {
+		if g.Metric == GateHeadroom || g.Metric.isLoad() {
 			op = Greater
 		}
 	}
@@ -320,11 +370,11 @@ func (p *gateParser) value(g *Gate) error {
 			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.example(g.Op))
 		}
 		g.Value, g.Unit = d.Seconds(), UnitDuration
-	case GateOnset:
+	case GateOnset, GateCrosses:
 		r, err := ParseRate(text)
 		switch {
 		case err != nil:
-			return fmt.Errorf("onset is compared with a rate: %w", err)
+			return fmt.Errorf("%s is compared with a rate: %w", g.subject(), err)
 		case r <= 0:
 			return fmt.Errorf("%s is not a rate above 0: write %s", text, g.example(g.Op))
 		}
@@ -404,18 +454,22 @@ func (p *gateParser) end(g Gate) error {
 // check holds the rules that need the whole gate.
 func (g Gate) check() error {
 	switch {
-	case g.Within > 0 && (g.Metric == GateOnset || g.Metric == GateHeadroom):
+	case g.Within > 0 && (g.Metric.isLoad() || g.Metric == GateHeadroom):
 		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, FormatDuration(g.Within))
-	case g.UpTo > 0 && g.Metric == GateOnset:
-		return fmt.Errorf("onset is a load itself: leave out \"up to %s\"", FormatRate(g.UpTo))
-	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric == GateOnset):
+	case g.UpTo > 0 && g.Metric.isLoad():
+		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.subject(), FormatRate(g.UpTo))
+	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric.isLoad()):
 		op := Less
 		if g.Metric != GateLatency {
 			op = Greater
 		}
 		return fmt.Errorf("a measured %s is never quite %s: write %s %s %s", g.Metric, g.formatValue(), g.subject(), op, g.formatValue())
-	case g.Metric == GateOnset && (g.Op == Less || g.Op == LessOrEqual):
-		return fmt.Errorf("the later the onset the better: write onset > %s", g.formatValue())
+	case g.Metric.isLoad() && (g.Op == Less || g.Op == LessOrEqual):
+		what := "the later the onset the better"
+		if g.Metric == GateCrosses {
+			what = "the later failures pass a share the better"
+		}
+		return fmt.Errorf("%s: write %s > %s", what, g.subject(), g.formatValue())
 	}
 	return nil
 }

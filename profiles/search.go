@@ -211,7 +211,7 @@ func (v *validator) until(path string, g Gate) {
 	}
 	v.gateNames(path, g)
 	switch {
-	case g.Metric == GateHeadroom || g.Metric == GateOnset:
+	case g.Metric == GateHeadroom || g.Metric.isLoad():
 		v.add(path, "every load is judged by itself, and %s is known over the whole run: write resets, failures or a percentile, such as until: failures < 0.1%%", g.Metric)
 	case g.UpTo > 0:
 		v.add(path, "the search is after that load: leave out \"up to %s\"", FormatRate(g.UpTo))

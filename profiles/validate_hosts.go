@@ -137,16 +137,20 @@ func (v *validator) gate(path string, g Gate) {
 	switch {
 	case g.Metric == GateHeadroom && below:
 		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.formatValue())
-	case g.Metric == GateOnset && known && g.Value > rate:
-		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write onset > %s", FormatRate(rate), FormatRate(rate))
+	case g.Metric.isLoad() && known && g.Value > rate:
+		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write %s > %s", FormatRate(rate), g.subject(), FormatRate(rate))
 	}
 }
 
 func (v *validator) abortIf(path string, g Gate) {
 	below := g.Op == Less || g.Op == LessOrEqual
 	switch {
-	case g.Metric == GateOnset:
-		v.add(path, "the onset is known at the end only: write another condition, such as failures within 10s > 50%%")
+	case g.Metric.isLoad():
+		what := "the onset"
+		if g.Metric == GateCrosses {
+			what = "the load at which failures pass a share"
+		}
+		v.add(path, "%s is known at the end only: write another condition, such as failures within 10s > 50%%", what)
 	case g.Metric == GateHeadroom && !below:
 		v.add(path, "the run would end at once: write headroom(%s) < %s", g.Of, g.formatValue())
 	case g.Metric != GateHeadroom && (below || g.Op == Equal && g.Value == 0):

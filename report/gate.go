@@ -59,6 +59,9 @@ type Headroom struct {
 //     what began at a load began there, even if it went away. Without an onset it
 //     passes only when that load was sent, and when a rise to 1 % that began there
 //     would have been found in 95 of 100 such runs (simulated).
+//   - "crosses(0.1%) > 1500/s" takes the load at which the share of failed requests
+//     passes 0.1 % (see [Series.Crossing]) of the target where it is lowest. It passes
+//     when the lower end of the interval, and fails when the upper end, is on that side.
 //   - "headroom(open-files) > 20%" takes the smallest reading. It passes only when
 //     readings were there all the time (no gap of more than 3 s).
 //
@@ -85,6 +88,8 @@ func judge(g profiles.Gate, in Judged) GateResult {
 		r = judgeHeadroom(g, e, in.Headrooms)
 	case profiles.GateOnset:
 		return judgeOnset(g, e, in)
+	case profiles.GateCrosses:
+		return judgeCrossing(g, e)
 	default:
 		if len(e.targets) == 0 {
 			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: fmt.Sprintf("no target is named %q", g.Of)}
@@ -176,7 +181,7 @@ func newEvidence(g profiles.Gate, in Judged) *evidence {
 		}
 	}
 	want := g.UpTo
-	if g.Metric == profiles.GateOnset {
+	if g.Metric == profiles.GateOnset || g.Metric == profiles.GateCrosses {
 		want = g.Value
 	}
 	if want > 0 {

@@ -116,9 +116,10 @@ type Target struct {
 	LatencyFromSendMS Latency   `json:"latency_from_send_ms"`
 	ByAddress         []Address `json:"by_address"`
 	ByLoad            []LoadBin `json:"by_load"`
-	Onset             Onset     `json:"onset"`        // the headline: the earliest of Onsets
-	Onsets            []Onset   `json:"onsets"`       // one for each fault class that was scanned
-	RecoveryRPS       *float64  `json:"recovery_rps"` // load on a ramp down at which the faults ended; null: no ramp down or no onset
+	Onset             Onset     `json:"onset"`              // the headline: the earliest of Onsets
+	Onsets            []Onset   `json:"onsets"`             // one for each fault class that was scanned
+	Crossing          *Crossing `json:"crossing,omitempty"` // where failures pass the share of a gate, else 0.1 %; left out without requests
+	RecoveryRPS       *float64  `json:"recovery_rps"`       // load on a ramp down at which the faults ended; null: no ramp down or no onset
 
 	Capacity *TargetCapacity `json:"capacity,omitempty"` // where the load varied enough to tell
 	Idle     *IdleSweep      `json:"idle,omitempty"`     // of an idle stage

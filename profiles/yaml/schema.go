@@ -121,12 +121,13 @@ func gateSchema() *jsonschema.Schema {
 		`(wire-resets|visible-resets|failures)`+of+within+limit+`([0-9]+|`+decimal+`%)`+upTo+`|`+
 		`p`+decimal+of+within+limit+length+upTo+`|`+
 		`headroom *\( *[^ ()]+ *\)`+limit+decimal+`%`+upTo+`|`+
-		`onset`+of+limit+decimal+`/s) *`,
+		`onset`+of+limit+decimal+`/s|`+
+		`crosses *\( *`+decimal+`%( *,? *[^ (),]+)? *\)`+limit+decimal+`/s) *`,
 		"What is measured, compared with a value: metric [within DURATION] < VALUE [up to RATE]. "+
 			"Metrics: wire-resets, visible-resets, failures (a count or a percentage), p50 to p99.99 (a duration), "+
-			"headroom(RESOURCE) (a percentage), onset (a rate); all but headroom also for one target, as in failures(orders).")
+			"headroom(RESOURCE) (a percentage), onset and crosses(SHARE) (a rate); all but headroom also for one target, as in failures(orders) and crosses(0.1%, orders).")
 	s.Examples = []any{
-		"wire-resets == 0 up to 1500/s", "failures within 10s < 1%", "onset > 1500/s",
+		"wire-resets == 0 up to 1500/s", "failures within 10s < 1%", "onset > 1500/s", "crosses(0.1%) > 1500/s",
 		"p99 < 250ms up to 1500/s", "headroom(open-files) > 20%",
 	}
 	return s

@@ -67,7 +67,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 			CPUs: h.CPUs, GitCommit: h.GitCommit, RunID: h.RunID, SkipVerify: h.Generator.SkipVerify,
 		},
 		Totals:    runTotals(log, series),
-		Targets:   targets(log, series, result),
+		Targets:   targets(log, series, result, opt.Gates),
 		Resources: resources(result),
 		Findings:  findings(result),
 		Generator: generator(log, result),

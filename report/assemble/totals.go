@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
@@ -15,7 +16,11 @@ import (
 // maxAddresses bounds by_address; the busiest are kept.
 const maxAddresses = 200
 
-func targets(log *runlog.Log, series *report.Series, result diagnose.Result) []report.Target {
+func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gates []profiles.Gate) []report.Target {
+	end := series.Len()
+	if result.Generator.Limited {
+		end = min(end, int(result.Generator.At/series.Interval))
+	}
 	out := make([]report.Target, len(log.Header.Targets))
 	for i, h := range log.Header.Targets {
 		t := report.Target{Name: h.Name, URL: h.URL, Totals: emptyTotals()}
@@ -30,6 +35,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result) []r
 		t.ByAddress = byAddress(log, i)
 		t.ByLoad = byLoad(log.Header, series, i)
 		t.Onset, t.Onsets, t.RecoveryRPS = onsets(log, result, h.Name)
+		t.Crossing = series.Crossing(i, end, report.CrossingShareOf(gates, h.Name))
 		if len(log.Steps) == 0 {
 			t.Capacity = targetCapacity(series, i, t.Onset, result.Generator)
 		}

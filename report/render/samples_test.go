@@ -136,6 +136,7 @@ func fdExhaustion() *report.Report {
 			{Address: "10.0.0.8:8080", Attempts: 61360, Failed: 4, WireResets: 0, Faults: map[string]uint64{"timeout": 4}},
 		},
 		Onset: onset, Onsets: []report.Onset{onset, late},
+		Crossing: &report.Crossing{Share: 0.001, AtS: ptr(90.5), LowS: ptr(88), HighS: ptr(92.25), LoadRPS: ptr(1518), LoadLowRPS: ptr(1477), LoadHighRPS: ptr(1547)},
 	}}
 	r.Resources = []report.Resource{
 		{Host: "payments-1", Process: "payments", PID: 4127, Name: "open-files", Kind: "hard-limit", Unit: "files", Limit: ptr(1024), Peak: ptr(1024), Utilisation: ptr(1), SaturatedAtS: ptr(89.8), LoadRPS: ptr(1507), LagS: ptr(0.2), Verdict: "cause", Reason: "full 0.2 s before the first reset", Score: ptr(0.97)},

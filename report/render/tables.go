@@ -312,6 +312,19 @@ func onsetsGrid(r *report.Report) grid {
 			}
 			g.rows = append(g.rows, row)
 		}
+		if c := t.Crossing; c != nil && c.AtS != nil && (seen || t.Failed > 0) {
+			row := []cell{
+				text(shorten(t.Name, maxName)), text("passes " + percent(c.Share)),
+				{load(r, c.LoadRPS, c.AtS), bad},
+				text(loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS)),
+				text(seconds(c.AtS)), text(none), text(none), text(""),
+			}
+			if *c.LoadLowRPS == *c.LoadHighRPS { // at a constant load
+				row[2].text = "with time"
+				row[3].text = fmt.Sprintf("%s-%s s", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
+			}
+			g.rows = append(g.rows, row)
+		}
 		if !seen && t.Requests > 0 {
 			bound := report.FormatBound(report.ShareAtMost(t.Failed, t.Requests))
 			g.rows = append(g.rows, []cell{
