@@ -24,6 +24,7 @@ deps:
 	    (apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null \
 	      || { echo "could not install: tests that need them skip"; [ -z "$$RAMPLOAD_NO_SKIP" ]; }; \
 	  fi; \
+	  [ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || true; \
 	else echo "not root on Debian: tests that need packages or root skip"; fi
 
 test: deps ## every test
