@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: release all demo build test race lint generate fuzz golden bench eval calibrate deps
+.PHONY: release all demo build test race lint generate fuzz golden bench bench-peers eval calibrate deps
 all: lint test
 
 build: ## bin/rampload and bin/rampload-lab
@@ -14,7 +14,7 @@ demo: build ## a service that runs out of descriptors, then the same with a sane
 	bin/rampload demo
 
 # Packages that tests use: real servers to load, real tools to compare with.
-PACKAGES := nginx-light haproxy apache2-bin lighttpd stunnel4 iptables nftables conntrack iproute2 tshark wrk gunicorn jq
+PACKAGES := nginx-light haproxy apache2-bin lighttpd stunnel4 iptables nftables conntrack iproute2 tshark wrk gunicorn jq prometheus-node-exporter prometheus-process-exporter openssh-server
 deps:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(PACKAGES) 2>/dev/null | awk '$$1=="ii"{print $$2}' | sort | comm -13 - <(printf '%s\n' $(PACKAGES) | sort)); \
@@ -60,9 +60,12 @@ golden: ## rewrite golden files after looking at the change
 	  if grep -qs '"update"' $$dir/*_test.go; then go test $$pkg -update; fi; \
 	done
 
-# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length;
+# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length.
+bench: deps ## what the engines are held to, as ratios beside wrk: one table, three minutes
+	go test -tags bench -run '^$$' -bench Bars -benchtime 1x -timeout 15m ./attack/ramp
+
 # RAMPLOAD_BENCH_LONG=1 adds memory over ten million requests (5 minutes).
-bench: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
+bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved
 	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
 	go test -run '^$$' -bench Observer -benchtime 1x ./probe/rst

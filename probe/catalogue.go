@@ -34,6 +34,10 @@ const (
 	CgroupMemory   = "cgroup-memory"
 	CgroupPIDs     = "cgroup-pids"
 
+	// Limits of a service's own, as its metrics tell them.
+	Pool             = "pool"
+	ProxyConnections = "proxy-connections"
+
 	// Shares of a capacity.
 	CPU       = "cpu"
 	CPUCore   = "cpu-core"
@@ -54,6 +58,8 @@ const (
 	DiskWritten   = "disk-written"
 	GoroutineLag  = "scheduler-latency"
 	GCPause       = "gc-pause"
+	PoolWaiting   = "pool-waiting"
+	ProxyQueue    = "proxy-queue"
 
 	// Where the threads of a process stand. A process whose Runs do not grow while
 	// requests are open stands still; one whose RunDelay grows is ready and has no
@@ -84,7 +90,13 @@ const (
 	NICErrors           = "nic-errors"
 	TCPMemoryPressures  = "tcp-memory-pressures"
 
+	PoolTimeouts   = "pool-timeouts"
+	ProxyOverflows = "proxy-overflows"
+
 	// Symptoms.
+	ProxyErrors      = "proxy-errors"
+	ProxyRetries     = "proxy-retries"
+	ProxyAborts      = "proxy-aborts"
 	OutRsts          = "out-rsts"
 	EstabResets      = "estab-resets"
 	AttemptFails     = "attempt-fails"
@@ -123,6 +135,9 @@ func Catalogue() []Definition {
 		{CgroupMemory, HardLimit, "bytes", true, false, "memory of the cgroup less reclaimable cache, against its limit"},
 		{CgroupPIDs, HardLimit, "threads", true, false, "tasks of the cgroup, against pids.max"},
 
+		{Pool, HardLimit, "uses", false, false, "pool of a service, such as of connections to its database, against its size; from its metrics"},
+		{ProxyConnections, HardLimit, "connections", false, false, "connections of a proxy or of one of its frontends, against its limit; from its metrics"},
+
 		{CPU, Utilisation, "share", false, false, "CPU of the host, all cores"},
 		{CPUCore, Utilisation, "share", false, false, "the busiest core"},
 		{Steal, Utilisation, "share", false, false, "CPU taken by the hypervisor"},
@@ -146,6 +161,8 @@ func Catalogue() []Definition {
 		{Runs, Gauge, "runs", true, true, "times that a thread of the process was given a processor"},
 		{ThreadsRunning, Gauge, "threads", true, false, "threads of the process that run or are ready to"},
 		{ThreadsOnDisk, Gauge, "threads", true, false, "threads of the process in uninterruptible sleep: nearly always on a disk"},
+		{PoolWaiting, Gauge, "requests", false, false, "requests that wait for a pool"},
+		{ProxyQueue, Gauge, "requests", false, false, "requests that wait in a proxy for a server"},
 
 		{ListenOverflows, Counter, "events", false, true, "accept queue was full (ListenOverflows)"},
 		{ListenDrops, Counter, "events", false, true, "connection attempts dropped by listeners (ListenDrops)"},
@@ -165,6 +182,12 @@ func Catalogue() []Definition {
 		{NICErrors, Counter, "packets", false, true, "packet errors of network interfaces"},
 		{TCPMemoryPressures, Counter, "events", false, true, "TCP entered memory pressure"},
 
+		{PoolTimeouts, Counter, "events", false, true, "requests that waited for a pool in vain"},
+		{ProxyOverflows, Counter, "events", false, true, "requests or connections that a proxy refused because a limit of its own was reached"},
+
+		{ProxyErrors, Symptom, "events", false, true, "connections to a server, or responses, that failed at a proxy"},
+		{ProxyRetries, Symptom, "events", false, true, "requests that a proxy sent again"},
+		{ProxyAborts, Symptom, "events", false, true, "transfers that ended early at a proxy"},
 		{OutRsts, Symptom, "packets", false, true, "RSTs sent by the host (OutRsts)"},
 		{EstabResets, Symptom, "events", false, true, "established connections aborted, by either side (EstabResets)"},
 		{AttemptFails, Symptom, "events", false, true, "connections that failed to establish (AttemptFails)"},

@@ -93,6 +93,12 @@ type EventSource interface {
 	DrainEvents(emit func(Event))
 }
 
+// PacedSource is a [Sampler] that can be read less often than others, and says how
+// often.
+type PacedSource interface {
+	Every() time.Duration
+}
+
 // PartialSource is a [Sampler] or [Watcher] that can lack a part of what its
 // source stands for: no conntrack module, another user's process. Missing
 // returns what it could not measure so far, each once, nil if it measured

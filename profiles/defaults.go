@@ -170,7 +170,9 @@ func (p Profile) clone() Profile {
 	p.Client.Retries.Faults = slices.Clone(p.Client.Retries.Faults)
 	p.Hosts = slices.Clone(p.Hosts)
 	for i := range p.Hosts {
-		p.Hosts[i].Processes = slices.Clone(p.Hosts[i].Processes)
+		h := &p.Hosts[i]
+		h.Processes, h.Prometheus, h.Pools = slices.Clone(h.Processes), slices.Clone(h.Prometheus), slices.Clone(h.Pools)
+		h.Agent.Command = slices.Clone(h.Agent.Command)
 	}
 	p.Gate = slices.Clone(p.Gate)
 	p.AbortIf = slices.Clone(p.AbortIf)

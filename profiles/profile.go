@@ -20,9 +20,10 @@ type Profile struct {
 	Targets []Target
 	Load    []Stage // total over all targets, in order
 	Client  Client
-	Hosts   []Host  // the generator ("local") is watched whether named or not
-	Gate    []Gate  // must hold at the end
-	AbortIf []Gate  // ends the run as soon as one holds; nil means the default, see WithDefaults
+	Hosts   []Host // the generator ("local") is watched whether named or not
+	Gate    []Gate // must hold at the end
+	AbortIf []Gate // ends the run as soon as one holds; nil means the default, see WithDefaults
+	Fleet   Fleet
 	Secrets Secrets // values that no output may show, see Redactor
 }
 
@@ -113,7 +114,7 @@ type Engine string
 // The engines.
 const (
 	EngineVegeta Engine = "vegeta" // vegeta's Attacker, any protocol
-	EngineDirect Engine = "direct" // goroutine per connection, plain HTTP/1.1
+	EngineDirect Engine = "direct" // a loop of its own: more on one core than vegeta's
 )
 
 // Protocol is the HTTP version that the client speaks.
@@ -165,13 +166,55 @@ type TLS struct {
 // LocalHost is the name of the generator's own host, which is always watched.
 const LocalHost = "local"
 
-// Host is one watched host.
+// Host is one watched host. Without Agent and Prometheus it is of this machine.
 type Host struct {
 	Name       string
-	Agent      string // address of a probe agent there; empty: this machine
+	Agent      Agent
 	Netns      string // named network namespace of this machine
-	Prometheus string // metrics URL
+	Prometheus []Metrics
+	Pools      []Pool // resources by the names of their metrics
 	Processes  []Process
+}
+
+// Remote reports whether the host is not of this machine.
+func (h Host) Remote() bool { return h.Agent.Given() || len(h.Prometheus) > 0 && h.Netns == "" }
+
+// Agent is how the agent of a host is reached; at most one of its first three fields
+// is set. The zero value is no agent.
+type Agent struct {
+	Name    string   // of an agent that runs already, on the fleet's bus
+	SSH     string   // "ssh" for the host's own name, else ssh://user@host:port
+	Command []string // starts rampload agent --stdio there, as kubectl exec does
+	Install bool     // with SSH: copy this rampload there first
+}
+
+// Given reports whether there is an agent.
+func (a Agent) Given() bool { return a.Name != "" || a.SSH != "" || len(a.Command) > 0 }
+
+// Metrics is a page in Prometheus' text format.
+type Metrics struct {
+	URL                string
+	Username, Password string
+	Bearer             string // token
+	TLS                TLS
+	Every              time.Duration // 0: 1 s
+}
+
+// Pool is a resource that two metrics of a page stand for. Use and Limit are the
+// name of a metric, with labels where some series only are meant, as in
+// pool_size{pool="db"}; Limit may be a number, or empty.
+type Pool struct {
+	Name       string
+	Use, Limit string
+}
+
+// Fleet is the other machines that take part in a run. The zero value is none.
+type Fleet struct {
+	Workers int    // machines that send the load; 0: this one does
+	NATS    string // URL of a NATS server that is there; empty: this machine is one
+	Creds   string // file with credentials for it
+	CA      string // file with the certificates to trust
+	Listen  string // host:port of the own server; empty: loopback
 }
 
 // Process selects processes of a host; exactly one field is set.

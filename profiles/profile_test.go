@@ -26,7 +26,7 @@ func sample() Profile {
 			{Kind: Ramp, From: 50, To: 2000, For: 2 * time.Minute},
 			{Kind: Staircase, From: 500, To: 1500, Step: 100, Every: 10 * time.Second},
 		},
-		Hosts: []Host{{Name: "db", Prometheus: "http://u:dbpassword@db:9100/metrics"}},
+		Hosts: []Host{{Name: "db", Prometheus: []Metrics{{URL: "http://u:dbpassword@db:9100/metrics"}}}},
 	}
 }
 
@@ -133,7 +133,7 @@ func TestRedacted(t *testing.T) {
 		Header{"cookie", "session=1"}, Header{"X-API-Key", "k"}, Header{"X-Trace", "on t0ken"})
 	p.Targets[0].Requests[1].Body = `{"a": "t0ken", "b": "ab", "c": "abc"}`
 	p.Targets[0].Requests[0].Path = "/p%40th?key=a%26b"
-	p.Hosts[0].Agent, p.Hosts[0].Processes = "db", []Process{{Unit: "t0ken"}}
+	p.Hosts[0].Agent, p.Hosts[0].Processes = Agent{Name: "db"}, []Process{{Unit: "t0ken"}}
 	for _, s := range []string{"t0ken", "secret-host", "ab", "a&b", "8080", ""} {
 		p.Secrets.Add(s)
 	}
@@ -151,7 +151,7 @@ func TestRedacted(t *testing.T) {
 		q.Targets[0].Requests[1].Headers[1].Value: "red",
 		q.Targets[0].Requests[1].Body:             `{"a": "REDACTED", "b": "REDACTED", "c": "abc"}`,
 		q.Targets[0].Requests[0].Path:             "/p%40th?key=REDACTED",
-		q.Hosts[0].Prometheus:                     "http://REDACTED@db:9100/metrics",
+		q.Hosts[0].Prometheus[0].URL:              "http://REDACTED@db:9100/metrics",
 		q.Hosts[0].Processes[0].Unit:              "REDACTED.service",
 	} {
 		if got != want {

@@ -78,8 +78,13 @@ func (p Profile) Redactor() Redactor {
 			}
 		}
 	}
+	fromURL(p.Fleet.NATS)
 	for _, h := range p.Hosts {
-		fromURL(h.Prometheus)
+		for _, m := range h.Prometheus {
+			fromURL(m.URL)
+			secrets.Add(m.Password)
+			secrets.Add(m.Bearer)
+		}
 	}
 	return newRedactor(secrets.values)
 }
@@ -168,9 +173,10 @@ func (p Profile) Redacted() Profile {
 	c := &p.Client.TLS
 	c.ServerName, c.CAFile = r.Redact(c.ServerName), r.Redact(c.CAFile)
 	c.CertFile, c.KeyFile = r.Redact(c.CertFile), r.Redact(c.KeyFile)
+	p.Fleet.NATS, p.Fleet.Creds, p.Fleet.CA = r.url(p.Fleet.NATS), r.Redact(p.Fleet.Creds), r.Redact(p.Fleet.CA)
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
-		h.Agent, h.Netns, h.Prometheus = r.Redact(h.Agent), r.Redact(h.Netns), r.url(h.Prometheus)
+		r.watched(h)
 		for j := range h.Processes {
 			q := &h.Processes[j]
 			q.Name, q.Cgroup = r.Redact(q.Name), r.Redact(q.Cgroup)
@@ -183,6 +189,23 @@ func (p Profile) Redacted() Profile {
 		}
 	}
 	return p
+}
+
+// watched redacts how a host is watched in place.
+func (r Redactor) watched(h *Host) {
+	h.Netns = r.Redact(h.Netns)
+	h.Agent.Name, h.Agent.SSH = r.Redact(h.Agent.Name), r.Redact(h.Agent.SSH)
+	for i, word := range h.Agent.Command {
+		h.Agent.Command[i] = r.Redact(word)
+	}
+	for i := range h.Prometheus {
+		m := &h.Prometheus[i]
+		m.URL, m.Username = r.url(m.URL), r.Redact(m.Username)
+		m.Password, m.Bearer = "", ""
+	}
+	for i := range h.Pools {
+		h.Pools[i].Use, h.Pools[i].Limit = r.Redact(h.Pools[i].Use), r.Redact(h.Pools[i].Limit)
+	}
 }
 
 // requests redacts requests in place.

@@ -50,6 +50,7 @@ func (p Profile) Validate(resources []string) []Problem {
 	v.load()
 	v.client()
 	v.hosts()
+	v.fleet(v.profile.Fleet)
 	v.gates("gate", p.Gate)
 	v.gates("abort-if", p.AbortIf)
 	return v.problems

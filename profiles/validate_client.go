@@ -53,9 +53,6 @@ func (v *validator) client() {
 	v.retries(c.Retries)
 	v.tls(c.TLS)
 	v.protocol(c)
-	if c.Engine == EngineDirect {
-		v.direct(c)
-	}
 }
 
 // RetryFaults returns the names of the faults that a retry policy may name.
@@ -120,23 +117,4 @@ func schemeOf(t Target) string {
 		return ""
 	}
 	return strings.ToLower(u.Scheme)
-}
-
-// direct checks that the plain HTTP/1.1 loop can do what the profile asks.
-func (v *validator) direct(c Client) {
-	const instead = "write engine: vegeta"
-	for i, t := range v.profile.Targets {
-		if schemeOf(t) == "https" {
-			v.add(at("targets", i, "url"), "engine direct speaks no TLS: %s, or an http url", instead)
-		}
-	}
-	if c.Protocol == ProtocolHTTP2 || c.Protocol == ProtocolH2C {
-		v.add("client.protocol", "engine direct speaks no HTTP/2: %s, or protocol: http1", instead)
-	}
-	if c.TLS != (TLS{}) {
-		v.add("client.tls", "engine direct speaks no TLS: %s, or leave out tls", instead)
-	}
-	if c.Proxy {
-		v.add("client.proxy", "engine direct uses no proxy: %s, or leave out proxy", instead)
-	}
 }

@@ -1,7 +1,7 @@
 package profiles
 
 import (
-	"net/url"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,40 +24,34 @@ func (v *validator) hosts() {
 }
 
 func (v *validator) host(path string, h Host) {
-	remote := h.Agent != "" || h.Netns != "" || h.Prometheus != ""
+	remote := h.Agent.Given() || h.Netns != "" || len(h.Prometheus) > 0
 	switch {
 	case h.Name == LocalHost && remote:
 		v.add(path, "local is this machine: give the host another name, or leave out agent, netns and prometheus")
-	case h.Agent != "" && h.Netns != "":
+	case h.Agent.Given() && h.Netns != "":
 		v.add(path+".netns", "a netns is of this machine, and the host has an agent: leave out one of them")
-	case h.Prometheus != "" && h.Agent == "" && len(h.Processes) > 0:
+	case len(h.Prometheus) > 0 && h.Remote() && !h.Agent.Given() && len(h.Processes) > 0:
 		v.add(path+".processes", "processes cannot be watched through prometheus: add agent: %s, or leave them out", plainName(h.Name))
+	case len(h.Pools) > 0 && len(h.Prometheus) == 0:
+		v.add(path+".pools", "pools are read from a metrics page: write prometheus: http://%s:8080/metrics beside them", plainName(h.Name))
 	}
-	if h.Agent != "" && !isAddress(h.Agent) {
-		v.add(path+".agent", "%s is not an address: write a host or host:port, such as orders-1.internal", quote(h.Agent))
-	}
+	v.agent(path+".agent", h.Agent)
 	if strings.ContainsAny(h.Netns, "/ ") || h.Netns == "." || h.Netns == ".." {
 		v.add(path+".netns", "%s is not the name of a network namespace: write one that \"ip netns list\" shows", quote(h.Netns))
 	}
-	if h.Prometheus != "" {
-		if u, err := url.Parse(h.Prometheus); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-			v.add(path+".prometheus", "%s is not a metrics URL: write one such as http://db-1:9100/metrics", quote(h.Prometheus))
+	for i, m := range h.Prometheus {
+		at := path + ".prometheus"
+		if len(h.Prometheus) > 1 {
+			at = fmt.Sprintf("%s.%d", at, i)
 		}
+		v.metrics(at, m)
+	}
+	for i, p := range h.Pools {
+		v.pool(at(path+".pools", i), p)
 	}
 	for i, p := range h.Processes {
 		v.process(at(path+".processes", i), p)
 	}
-}
-
-// isAddress reports whether the text is a host, an IP address, or either with a
-// port.
-func isAddress(text string) bool {
-	u, err := url.Parse("agent://" + text)
-	if err != nil || u.Host != text || u.Hostname() == "" || strings.IndexFunc(text, isControl) >= 0 {
-		return false
-	}
-	_, port, hasPort := strings.Cut(strings.TrimPrefix(u.Host, "["+u.Hostname()+"]"), ":")
-	return !hasPort || validPort(port)
 }
 
 func (v *validator) process(path string, p Process) {

@@ -30,7 +30,7 @@ import (
 // childJob is what a process of the benchmark does: each client runs in a
 // process of its own, so that its processor time and memory are its own too.
 type childJob struct {
-	Engine  string // direct, vegeta, vegeta-default, or server
+	Engine  string // direct, instant (direct over a client of no cost), vegeta, vegeta-default, or server
 	URL     string
 	Conns   int // 0: a connection for every request
 	Rate    float64
@@ -152,7 +152,11 @@ func ours(job childJob) (any, error) {
 	if job.Engine == "vegeta" {
 		build = func(cfg Config) (attack.Loader, error) { return NewVegeta(cfg) }
 	}
-	loader, err := build(Config{Profile: p, Open: openWire})
+	open := openWire
+	if job.Engine == "instant" {
+		open = openCostless
+	}
+	loader, err := build(Config{Profile: p, Open: open})
 	if err != nil {
 		return nil, err
 	}

@@ -2,29 +2,24 @@ package ramp
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/profiles"
 )
 
 // Direct drives load with a loop of its own: one goroutine paces, and each
-// request in flight has a goroutine, which is used again. It speaks plain
-// HTTP/1.1 only.
+// request in flight has a goroutine, which is used again. It carries whatever the
+// client does, as [Vegeta] does.
 type Direct struct{ run *run }
 
 var _ attack.Loader = (*Direct)(nil)
 
 // NewDirect plans a load for the direct loop. The error says what of the profile
-// cannot be carried out, or what needs the other engine.
+// cannot be carried out.
 func NewDirect(cfg Config) (*Direct, error) {
-	if p := cfg.Profile.Client.Protocol; p != "" && p != profiles.ProtocolAuto && p != profiles.ProtocolHTTP1 {
-		return nil, fmt.Errorf("plan load: the direct engine does not speak %s: set client.engine to vegeta", p)
-	}
-	r, err := newRun(cfg, true)
+	r, err := newRun(cfg)
 	if err != nil {
 		return nil, err
 	}

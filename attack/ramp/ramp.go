@@ -102,7 +102,6 @@ type timetable interface {
 // run is one load from its plan to its end; both drivers are built on it.
 type run struct {
 	cfg         Config
-	plain       bool // no TLS
 	sched       timetable
 	fixed       *schedule.Schedule // nil: sched grows
 	mix         *schedule.Mix
@@ -127,7 +126,7 @@ type run struct {
 	stopTime time.Duration // set before stopped is closed
 }
 
-func newRun(cfg Config, plain bool) (*run, error) {
+func newRun(cfg Config) (*run, error) {
 	if cfg.Window == 0 {
 		cfg.Window = defaultWindow
 	}
@@ -141,7 +140,7 @@ func newRun(cfg Config, plain bool) (*run, error) {
 		cfg.MaxFailures = defaultMaxFailures
 	}
 	client := cfg.Profile.Client
-	r := &run{cfg: cfg, plain: plain, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
+	r := &run{cfg: cfg, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
 	if r.maxInFlight <= 0 {
 		r.maxInFlight = defaultMaxInFlight
 	}

@@ -2,8 +2,10 @@ package ramp
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -350,23 +352,56 @@ func TestInterruptWhileWaitingForConnections(t *testing.T) {
 	}
 }
 
-// The Attacker carries TLS and HTTP/2 as well.
-func TestVegetaOverTLS(t *testing.T) {
-	for _, http2 := range []bool{false, true} {
-		var protocol atomic.Value
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocol.Store(r.Proto) }))
-		server.EnableHTTP2 = http2
-		server.StartTLS()
-		p := testProfile(holdStage(200, 500*time.Millisecond))
-		p.Targets[0].URL = server.URL
-		p.Client.TLS.SkipVerify = true
-		c := runReal(t, "vegeta", Config{Profile: p}).sum(t, 0)
-		server.Close()
-		if c.ok != 100 {
-			t.Errorf("HTTP/2 %v: %d of 100 succeeded: %+v", http2, c.ok, c)
-		}
-		if want := map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"}[http2]; protocol.Load() != want {
-			t.Errorf("the server spoke %v, want %v", protocol.Load(), want)
+// Both engines carry whatever the client does: TLS, HTTP/2 with and without it,
+// Unix sockets; in the open loop and in the closed one.
+func TestEnginesCarryEveryProtocol(t *testing.T) {
+	tests := map[string]struct {
+		start func(*httptest.Server)
+		set   func(*profiles.Profile, *httptest.Server)
+		proto string
+	}{
+		"TLS":    {func(s *httptest.Server) { s.StartTLS() }, func(*profiles.Profile, *httptest.Server) {}, "HTTP/1.1"},
+		"HTTP/2": {func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() }, func(*profiles.Profile, *httptest.Server) {}, "HTTP/2.0"},
+		"h2c": {func(s *httptest.Server) {
+			s.Config.Protocols = new(http.Protocols)
+			s.Config.Protocols.SetUnencryptedHTTP2(true)
+			s.Start()
+		}, func(p *profiles.Profile, _ *httptest.Server) { p.Client.Protocol = profiles.ProtocolH2C }, "HTTP/2.0"},
+		"Unix": {func(s *httptest.Server) {
+			_ = s.Listener.Close()
+			var err error
+			if s.Listener, err = net.Listen("unix", filepath.Join(t.TempDir(), "s")); err != nil {
+				t.Fatal(err)
+			}
+			s.Start()
+		}, func(p *profiles.Profile, s *httptest.Server) {
+			p.Targets[0].URL = "unix://" + s.Listener.Addr().String()
+		}, "HTTP/1.1"},
+	}
+	for name, tt := range tests {
+		for _, engine := range []string{"vegeta", "direct"} {
+			t.Run(name+"/"+engine, func(t *testing.T) {
+				var served, others atomic.Uint64
+				server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					served.Add(1)
+					if r.Proto != tt.proto {
+						others.Add(1)
+					}
+				}))
+				tt.start(server)
+				defer server.Close()
+				p := testProfile(holdStage(200, 500*time.Millisecond), profiles.Stage{Kind: profiles.Max, For: 200 * time.Millisecond})
+				p.Targets[0].URL = server.URL
+				p.Client.TLS.SkipVerify, p.Client.Connections = true, 4
+				tt.set(&p, server)
+				c := runReal(t, engine, Config{Profile: p}).sum(t, 0)
+				if c.ok <= 100 || c.ok != c.sent || c.ok != served.Load() {
+					t.Errorf("the server answered %d: %+v", served.Load(), c)
+				}
+				if others.Load() > 0 {
+					t.Errorf("%d requests were not %s", others.Load(), tt.proto)
+				}
+			})
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
@@ -31,9 +30,6 @@ func (r *run) connect() error {
 			}
 		}
 		for _, b := range bases {
-			if r.plain && strings.HasPrefix(strings.ToLower(b.URL), "https:") {
-				return fmt.Errorf("plan target %s: the direct engine does not speak TLS: set client.engine to vegeta", pt.Name)
-			}
 			g := &group{target: uint16(i)}
 			profile := pt
 			profile.URL, profile.Requests, profile.File, profile.Read = b.URL, b.Requests, "", nil

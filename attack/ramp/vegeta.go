@@ -30,7 +30,7 @@ var _ attack.Loader = (*Vegeta)(nil)
 // NewVegeta plans a load for vegeta's Attacker. The error says what of the
 // profile cannot be carried out.
 func NewVegeta(cfg Config) (*Vegeta, error) {
-	r, err := newRun(cfg, false)
+	r, err := newRun(cfg)
 	if err != nil {
 		return nil, err
 	}

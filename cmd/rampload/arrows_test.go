@@ -59,6 +59,7 @@ var arrows = map[string][]string{
 // Third-party modules that only these packages may reach.
 var owners = map[string][]string{
 	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/prometheus/":            {"probe/prom", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},

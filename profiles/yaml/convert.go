@@ -13,7 +13,7 @@ import (
 // and has a zero value of its own gets its default here; everything else is for
 // profiles.WithDefaults.
 func (s profileSyntax) profile() profiles.Profile {
-	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client)}
+	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client), Fleet: s.Fleet.fleet()}
 	for _, t := range s.Targets {
 		p.Targets = append(p.Targets, target(t))
 	}
@@ -100,15 +100,7 @@ func client(s *clientSyntax) profiles.Client {
 	c.Retries = retries(s.Retries)
 	c.Proxy = bool(deref(s.Proxy))
 	c.ExpectContinue = bool(deref(s.ExpectContinue))
-	if t := s.TLS; t != nil {
-		c.TLS = profiles.TLS{
-			ServerName: string(deref(t.ServerName)),
-			CAFile:     string(deref(t.CA)),
-			CertFile:   string(deref(t.Cert)),
-			KeyFile:    string(deref(t.Key)),
-			SkipVerify: bool(deref(t.SkipVerify)),
-		}
-	}
+	c.TLS = s.TLS.tls()
 	return c
 }
 
@@ -132,10 +124,15 @@ func retries(s *retriesSyntax) profiles.Retries {
 
 func host(s hostSyntax) profiles.Host {
 	h := profiles.Host{
-		Name:       string(deref(s.Name)),
-		Agent:      string(deref(s.Agent)),
-		Netns:      string(deref(s.Netns)),
-		Prometheus: string(deref(s.Prometheus)),
+		Name:  string(deref(s.Name)),
+		Agent: s.Agent.agent(),
+		Netns: string(deref(s.Netns)),
+	}
+	for i := range s.Prometheus {
+		h.Prometheus = append(h.Prometheus, s.Prometheus[i].metrics())
+	}
+	for _, p := range s.Pools {
+		h.Pools = append(h.Pools, profiles.Pool{Name: string(deref(p.Name)), Use: string(deref(p.Use)), Limit: string(deref(p.Limit))})
 	}
 	for _, p := range s.Processes {
 		h.Processes = append(h.Processes, profiles.Process{

@@ -214,7 +214,7 @@ func sectionsWith(key string, t reflect.Type, place string) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || isScalar(t) {
+	if t.Kind() != reflect.Struct || isScalar(t) || t == reflect.TypeFor[metricsFields]() { // its keys are known elsewhere better
 		return nil
 	}
 	var found []string

@@ -64,6 +64,12 @@ func nodeOf(v reflect.Value) *node {
 	switch x := pointer.Interface().(type) {
 	case *requestSyntax:
 		return x.node()
+	case *agentSyntax:
+		return x.node()
+	case *metricsSyntax:
+		return x.node()
+	case *metricsList:
+		return x.node()
 	case *headers:
 		return x.node()
 	case *gate:
@@ -139,7 +145,7 @@ func (v *statuses) node() *node {
 
 // syntaxOf is the inverse of profileSyntax.profile.
 func syntaxOf(p profiles.Profile) profileSyntax {
-	s := profileSyntax{Name: given(word(p.Name)), Client: clientOf(p.Client)}
+	s := profileSyntax{Name: given(word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet)}
 	for _, t := range p.Targets {
 		s.Targets = append(s.Targets, targetOf(t))
 	}
@@ -270,17 +276,19 @@ func clientOf(c profiles.Client) *clientSyntax {
 			On: words(r.Faults), NonIdempotent: given(toggle(r.NonIdempotent)),
 		}
 	}
-	if t := c.TLS; t != (profiles.TLS{}) {
-		s.TLS = &tlsSyntax{
-			ServerName: given(text(t.ServerName)), CA: given(text(t.CAFile)),
-			Cert: given(text(t.CertFile)), Key: given(text(t.KeyFile)), SkipVerify: given(toggle(t.SkipVerify)),
-		}
-	}
+	s.TLS = tlsOf(c.TLS)
 	return s
 }
 
 func hostOf(h profiles.Host) hostSyntax {
-	s := hostSyntax{Name: given(word(h.Name)), Agent: given(text(h.Agent)), Netns: given(text(h.Netns)), Prometheus: given(text(h.Prometheus))}
+	s := hostSyntax{Name: given(word(h.Name)), Agent: agentOf(h.Agent), Netns: given(text(h.Netns))}
+	for _, m := range h.Prometheus {
+		s.Prometheus = append(s.Prometheus, metricsOf(m))
+	}
+	for _, p := range h.Pools {
+		name, use := word(p.Name), text(p.Use)
+		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: given(ceiling(p.Limit))})
+	}
 	for _, p := range h.Processes {
 		s.Processes = append(s.Processes, processSyntax{
 			Listen: given(count(p.Listen)), PID: given(count(p.PID)), Name: given(text(p.Name)),

@@ -32,6 +32,17 @@ func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
 			check(target+".requests."+strconv.Itoa(j)+".body-file", &t.Requests[j].BodyFile)
 		}
 	}
+	for i := range p.Hosts {
+		for j := range p.Hosts[i].Prometheus {
+			t := &p.Hosts[i].Prometheus[j].TLS
+			at := "hosts." + strconv.Itoa(i) + ".prometheus"
+			check(at, &t.CAFile)
+			check(at, &t.CertFile)
+			check(at, &t.KeyFile)
+		}
+	}
+	check("fleet.creds", &p.Fleet.Creds)
+	check("fleet.ca", &p.Fleet.CA)
 	check("client.tls.ca", &p.Client.TLS.CAFile)
 	check("client.tls.cert", &p.Client.TLS.CertFile)
 	check("client.tls.key", &p.Client.TLS.KeyFile)

@@ -88,6 +88,8 @@ func definitions() map[string]*jsonschema.Schema {
 		"count":     typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(0.0)}),
 		"limit":     typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(1.0)}),
 		"weight":    typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
+		"ceiling":   {Types: []string{"string", "number"}},
+		"install":   enum([]string{"copy"}),
 		"toggle":    typed(&jsonschema.Schema{Type: "boolean"}),
 		"address":   {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
 		"level":     pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
@@ -147,6 +149,19 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 			pattern(`[A-Z]+ +([/?][^ ]*|\*)`, "Method and path.", "GET /orders/42"),
 			schemaOf(reflect.TypeFor[requestFields]()),
 		}}
+	case t == reflect.TypeFor[agentSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"ssh", "ssh://root@orders-1:22", "orders-1"}},
+			schemaOf(reflect.TypeFor[agentFields]()),
+		}}
+	case t == reflect.TypeFor[metricsSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"http://db-1:9100/metrics"}},
+			schemaOf(reflect.TypeFor[metricsFields]()),
+		}}
+	case t == reflect.TypeFor[metricsList]():
+		one := schemaOf(reflect.TypeFor[metricsSyntax]())
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}
 	case isScalar(t) || t == reflect.TypeFor[headers]():
 		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Slice:

@@ -109,11 +109,26 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 		if typ.Kind() == reflect.Pointer {
 			typ = typ.Elem()
 		}
-		if typ == reflect.TypeFor[requestSyntax]() {
+		if typ == reflect.TypeFor[metricsList]() {
 			if len(s.AnyOf) != 2 {
-				t.Fatalf("%s: %d ways to write a request", path, len(s.AnyOf))
+				t.Fatalf("%s: %d ways to write metrics pages", path, len(s.AnyOf))
 			}
-			typ, s = reflect.TypeFor[requestFields](), s.AnyOf[1]
+			walk(path+"[]", typ.Elem(), s.AnyOf[1].Items)
+			typ, s = typ.Elem(), s.AnyOf[0]
+		}
+		for short, fields := range map[reflect.Type]reflect.Type{
+			reflect.TypeFor[requestSyntax](): reflect.TypeFor[requestFields](),
+			reflect.TypeFor[agentSyntax]():   reflect.TypeFor[agentFields](),
+			reflect.TypeFor[metricsSyntax](): reflect.TypeFor[metricsFields](),
+		} {
+			if typ != short {
+				continue
+			}
+			if len(s.AnyOf) != 2 {
+				t.Fatalf("%s: %d ways to write it", path, len(s.AnyOf))
+			}
+			typ, s = fields, s.AnyOf[1]
+			break
 		}
 		name, isRef := strings.CutPrefix(s.Ref, "#/$defs/")
 		switch {

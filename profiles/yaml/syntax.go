@@ -12,6 +12,7 @@ type profileSyntax struct {
 	Client  *clientSyntax  `yaml:"client" about:"How the client of every target behaves."`
 	Hosts   []hostSyntax   `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
 	Gate    []gate         `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
+	Fleet   *fleetSyntax   `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
 	AbortIf []gate         `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
 }
 
@@ -66,7 +67,7 @@ type clientSyntax struct {
 	MaxInFlight    *limit         `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
 	Timeout        *timeout       `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
 	IdleTimeout    *duration      `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`
-	Engine         *engine        `yaml:"engine" about:"What sends the load: vegeta (any protocol), or direct (plain HTTP/1.1, for rates beyond vegeta's)."`
+	Engine         *engine        `yaml:"engine" about:"What sends the load: vegeta, or direct (for rates beyond vegeta's). Both speak every protocol."`
 	Protocol       *protocol      `yaml:"protocol" about:"HTTP version: auto (ALPN over TLS, else HTTP/1.1), http1, http2 or h2c."`
 	PerConnection  *rate          `yaml:"per-connection" about:"Rate on each held connection, for stages of connections."`
 	LocalAddresses []address      `yaml:"local-addresses" about:"Addresses of this machine to send from, in turn. Each has its own ephemeral ports."`
@@ -96,10 +97,41 @@ type tlsSyntax struct {
 
 type hostSyntax struct {
 	Name       *word           `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
-	Agent      *text           `yaml:"agent" about:"Address of the rampload agent on that host. Without it: this machine."`
+	Agent      *agentSyntax    `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, the name of an agent that runs there, or {command: [...]}. Without it: this machine."`
 	Netns      *text           `yaml:"netns" about:"Named network namespace of this machine."`
-	Prometheus *text           `yaml:"prometheus" about:"Metrics URL of the host, such as node_exporter's."`
+	Prometheus metricsList     `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
+	Pools      []poolSyntax    `yaml:"pools" about:"Resources of the host by the names of their metrics."`
 	Processes  []processSyntax `yaml:"processes" about:"Processes to watch."`
+}
+
+type agentFields struct {
+	SSH     *text    `yaml:"ssh" about:"Address for the own ssh: ssh://user@host:port, or ssh for the host's name."`
+	Command []text   `yaml:"command" about:"Command that starts rampload agent --stdio there, word by word."`
+	Name    *text    `yaml:"name" about:"Name of an agent that runs there and is connected to the fleet's NATS server."`
+	Install *install `yaml:"install" about:"copy: copy this rampload there first, to a temporary path, over ssh."`
+}
+
+type metricsFields struct {
+	URL      *text      `yaml:"url,required" about:"URL of the page." example:"write url: http://db-1:9100/metrics"`
+	Username *text      `yaml:"username" about:"User for basic authentication."`
+	Password *text      `yaml:"password" about:"Password for basic authentication, such as ${METRICS_PASSWORD}."`
+	Bearer   *text      `yaml:"bearer" about:"Bearer token, such as ${METRICS_TOKEN}."`
+	TLS      *tlsSyntax `yaml:"tls" about:"How an https page is spoken to."`
+	Every    *duration  `yaml:"every" about:"How often the page is read. Without it: 1s."`
+}
+
+type poolSyntax struct {
+	Name  *word    `yaml:"name,required" about:"Name of the pool in reports." example:"write name: db"`
+	Use   *text    `yaml:"use,required" about:"Metric of what is in use, such as hikaricp_connections_active." example:"write use: hikaricp_connections_active"`
+	Limit *ceiling `yaml:"limit" about:"Metric of the limit, or a number."`
+}
+
+type fleetSyntax struct {
+	Workers *count `yaml:"workers" about:"Machines that send the load, each an equal slice. Without it: this one sends it."`
+	NATS    *text  `yaml:"nats" about:"URL of the NATS server that all are connected to. Without it: this machine is the server."`
+	Creds   *text  `yaml:"creds" about:"File with the coordinator's credentials, as rampload fleet creds writes it."`
+	CA      *text  `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
+	Listen  *text  `yaml:"listen" about:"Address of the own server, such as 0.0.0.0:4222. Without it: a port of loopback."`
 }
 
 type processSyntax struct {

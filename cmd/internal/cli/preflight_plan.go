@@ -85,14 +85,14 @@ func planWarnings(p profiles.Profile, l generatorLimits) []string {
 		if share := rate * cost.Seconds() / float64(l.cpus); share > 0.7 {
 			advice := "send from more cores"
 			if p.Client.Engine == profiles.EngineVegeta {
-				advice = "set client.engine: direct (plain HTTP/1.1)"
+				advice = "set client.engine: direct"
 			}
 			warn("%s requests/s would take about %.0f%% of this machine's %d cores with engine %s: %s",
 				report.FormatNumber(rate), 100*share, l.cpus, p.Client.Engine, advice)
 		}
 	}
 	if !open && p.Client.Engine == profiles.EngineVegeta {
-		warn("at: max sends as fast as it can, and engine vegeta carries less than engine direct: set client.engine: direct (plain HTTP/1.1)")
+		warn("at: max sends as fast as it can, and engine vegeta carries less than engine direct: set client.engine: direct")
 	}
 	return out
 }

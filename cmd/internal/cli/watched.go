@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/machine"
+	"github.com/rampload/rampload/probe/prom"
 	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/render"
@@ -46,7 +47,12 @@ func watchHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.T
 	w.addresses(hosts)
 	w.assignTargets(hosts, targets, addrs)
 	for _, h := range hosts {
-		w.Append(w.hostOf(h).Open(ctx, probe.Selection{Processes: h.Processes}))
+		if h.Agent.Given() || len(h.Prometheus) == 0 || h.Netns != "" {
+			w.Append(w.hostOf(h).Open(ctx, probe.Selection{Processes: h.Processes}))
+		}
+		if len(h.Prometheus) > 0 {
+			w.openPages(ctx, h, clock)
+		}
 	}
 	if trace {
 		w.traceResets(hosts, targets)
@@ -59,7 +65,7 @@ func (w *watched) addresses(hosts []profiles.Host) {
 	for _, h := range hosts {
 		entry := runlog.Host{Name: h.Name}
 		switch {
-		case h.Agent != "" || h.Prometheus != "":
+		case h.Remote():
 		case h.Netns != "":
 			entry.SameAs = localHost
 			if addrs, err := rst.NetnsAddrs(machine.NetnsPath(h.Netns)); err == nil {
@@ -92,7 +98,7 @@ func (w *watched) assignTargets(hosts []profiles.Host, targets []profiles.Target
 			continue
 		}
 		i := slices.IndexFunc(hosts, func(h profiles.Host) bool { return h.Name == serving[0] })
-		if i < 0 || hosts[i].Agent != "" || hosts[i].Prometheus != "" {
+		if i < 0 || hosts[i].Remote() {
 			continue
 		}
 		h := &hosts[i]
@@ -124,18 +130,25 @@ func (w *watched) hostsAt(addrs []netip.Addr) []string {
 // hostOf returns what opens an entry of the profile.
 func (w *watched) hostOf(h profiles.Host) probe.Host {
 	switch {
-	case h.Agent != "":
+	case h.Agent.Given():
 		return absent{h.Name, probe.Unsupported{
-			What: "agent " + h.Agent, Reason: "this rampload has no remote agent",
-			Needs: "the target on this machine or in one of its network namespaces",
-		}}
-	case h.Prometheus != "":
-		return absent{h.Name, probe.Unsupported{
-			What: "metrics of " + h.Prometheus, Reason: "this rampload reads no metrics pages",
+			What: "agent", Reason: "this rampload has no remote agent",
 			Needs: "the target on this machine or in one of its network namespaces",
 		}}
 	}
 	return w.machine.Host(h)
+}
+
+// openPages opens the metrics pages of a host. What a page tells of is up to one
+// interval old: that is the error of its times.
+func (w *watched) openPages(ctx context.Context, h profiles.Host, clock probe.Clock) {
+	pages := prom.NewHost(h, clock)
+	w.Append(pages.Open(ctx, probe.Selection{}))
+	i := slices.IndexFunc(w.hosts, func(o runlog.Host) bool { return o.Name == h.Name })
+	if h.Netns == "" && i >= 0 {
+		every := pages.Every()
+		w.hosts[i].ClockError = &every
+	}
 }
 
 // absent is a host that cannot be watched.
@@ -161,7 +174,7 @@ func (w *watched) traceResets(hosts []profiles.Host, targets []profiles.Target) 
 	}
 	var traced []machine.Traced
 	for i, h := range w.hosts {
-		if hosts[i].Agent == "" && hosts[i].Prometheus == "" {
+		if !hosts[i].Remote() {
 			traced = append(traced, machine.Traced{Entry: hosts[i], Addrs: h.Addrs})
 		}
 	}

@@ -21,7 +21,11 @@ const gapPeriods = 3
 func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.Status {
 	status := probe.Status{Source: s.Source(), State: probe.Measured}
 	defer s.Close()
-	ticker := time.NewTicker(cfg.SampleEvery)
+	every := cfg.SampleEvery
+	if paced, ok := s.(probe.PacedSource); ok {
+		every = max(every, paced.Every())
+	}
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 
 	var (
@@ -54,7 +58,7 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 		}
 		if len(readings) > 0 {
 			now := readings[len(readings)-1].At
-			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*cfg.SampleEvery {
+			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*every {
 				cfg.Recorder.Event(probe.Event{
 					Kind: probe.Gap, At: lastGood, Source: status.Source,
 					Host: status.Source.Host, Value: silent.Seconds(),

@@ -17,7 +17,7 @@ func (c *Investigation) clientAdvice(g evidence.GeneratorState) []string {
 	case "client-file-descriptors":
 		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", words.Commas(float64(c.Run.Log.Header.Generator.NoFile))), "or lower client.connections"}
 	}
-	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core for plain HTTP/1.1"}
+	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core"}
 }
 
 // ownPortAdvice tells ports of connections that are open from those that closed ones

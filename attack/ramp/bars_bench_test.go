@@ -1,0 +1,176 @@
+//go:build bench && linux
+
+package ramp
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// costless is a slot whose attempts end at once: what is left is the engine.
+type costless struct{ cfg attack.ClientConfig }
+
+func openCostless(cfg attack.ClientConfig) (attack.Client, error) {
+	return costlessClient{costless{cfg}}, nil
+}
+
+func (c costless) Do(_ attack.Request, a *attack.Attempt) {
+	a.Start = c.cfg.Clock()
+	a.End, a.Status, a.Fault, a.Phase = a.Start, 200, attack.None, attack.PhaseDone
+}
+
+func (costless) Compile(profiles.Request) (attack.Request, error) { return costlessRequest{}, nil }
+func (c costless) Slot() attack.Slot                              { return c }
+func (costless) Stats() attack.ClientStats                        { return attack.ClientStats{} }
+func (costless) Hold(int)                                         {}
+func (costless) Drain()                                           {}
+func (costless) Abort()                                           {}
+func (costless) Close()                                           {}
+
+// costlessClient is a client of such slots.
+type costlessClient struct{ costless }
+
+func (costlessClient) Close() error { return nil }
+
+type costlessRequest struct{}
+
+func (costlessRequest) Repeatable() bool { return true }
+
+// BenchmarkBars prints what the engines are held to, as ratios within one run, in
+// three rounds of two seconds for each contestant: two to three minutes. It fails
+// nothing: a busy machine is no defect.
+func BenchmarkBars(b *testing.B) {
+	if runtime.NumCPU() < 2 {
+		b.Skip("needs a core for the client and one for the server")
+	}
+	rounds, seconds := int(setting("RAMPLOAD_BENCH_ROUNDS", 3)), setting("RAMPLOAD_BENCH_SECONDS", 2)
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%-58s %10s %10s\n", fmt.Sprintf("medians of %d rounds of %gs", rounds, seconds), "bar", "measured")
+	row := func(what, bar string, measured, limit float64, most bool) {
+		mark := "ok"
+		switch {
+		case math.IsNaN(measured):
+			mark = "not measured"
+		case most && measured > limit, !most && measured < limit:
+			mark = "MISSED"
+		}
+		fmt.Fprintf(&table, "%-58s %10s %10.2f  %s\n", what, bar, measured, mark)
+	}
+	run := func(name string, url string, conns int) func() float64 {
+		return func() float64 {
+			for _, c := range clients() {
+				if c.name != name || c.missing != "" {
+					continue
+				}
+				if f, err := c.run(url, conns, 0, seconds); err == nil {
+					return f.perSecond
+				}
+			}
+			return math.NaN()
+		}
+	}
+	cores := func(core string) func() float64 {
+		return func() float64 {
+			f, err := child(childJob{Engine: "instant", Conns: benchConns, URL: "http://127.0.0.1:1", Seconds: seconds}, core)
+			if err != nil {
+				b.Error(err)
+				return math.NaN()
+			}
+			return f.perSecond
+		}
+	}
+	for b.Loop() {
+		url := startNginx(b, serverCore)
+		row("direct, requests/s over wrk's, keep-alive, one core", ">= 1.05", ratio(rounds, run("direct", url, benchConns), run("wrk", url, benchConns)), 1.05, false)
+		row("direct, requests/s over wrk's, Connection: close", ">= 0.90", ratio(rounds, run("direct", url, 0), run("wrk", url, 0)), 0.9, false)
+		row("vegeta engine, requests/s over wrk's, keep-alive", ">= 0.75", ratio(rounds, run("vegeta", url, benchConns), run("wrk", url, benchConns)), 0.75, false)
+		row("two cores over one, instant transport", ">= 1.80", ratio(rounds, cores(""), cores(clientCore)), 1.8, false)
+		p50, p99 := offSchedule(b, rounds, seconds)
+		row("off an even 5,000/s at the server, p50 in µs", "<= 10", p50, 10, true)
+		row("off an even 5,000/s at the server, p99 in µs", "<= 100", p99, 100, true)
+		memory, gather := manyTargets(b)
+		row("collector, 100 targets on 32 cores, MB", "<= 64", memory, 64, true)
+		row("collector, 100 targets on 32 cores, ms a window", "<= 10", gather, 10, true)
+	}
+	fmt.Print(table.String()) // a log is cut short
+	if path := os.Getenv("RAMPLOAD_BENCH_TABLE"); path != "" {
+		if err := os.WriteFile(path, []byte(table.String()), 0o600); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// ratio is the median of a over that of b, measured in turn.
+func ratio(rounds int, a, b func() float64) float64 {
+	var as, bs []float64
+	for range rounds {
+		as, bs = append(as, a()), append(bs, b())
+	}
+	return middle(as) / middle(bs)
+}
+
+func middle(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+func offSchedule(b *testing.B, rounds int, seconds float64) (p50, p99 float64) {
+	const rate = 5000
+	var p50s, p99s []float64
+	for range rounds {
+		addr, stop := startStampServer(b)
+		if _, err := own("direct").run("http://"+addr, benchConns, rate, seconds); err != nil {
+			b.Fatal(err)
+		}
+		half, most := deviations(stop(), rate)
+		p50s, p99s = append(p50s, half), append(p99s, most)
+	}
+	return middle(p50s), middle(p99s)
+}
+
+// manyTargets is what a window of a hundred targets on 32 cores costs.
+func manyTargets(b *testing.B) (megabytes, milliseconds float64) {
+	b.Helper()
+	const targets = 100
+	heap := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc) / (1 << 20)
+	}
+	before := heap()
+	p := testProfile(holdStage(0, time.Hour))
+	r := &run{cfg: Config{Profile: p, Window: defaultWindow}, agg: newAggregator(targets, 64, 1000, defaultWindow)}
+	var err error
+	if r.sched, err = newSchedule(p); err != nil {
+		b.Fatal(err)
+	}
+	r.coll = newCollector(r)
+	var took []float64
+	for range 9 {
+		for i := range uint32(len(r.agg.shards)) {
+			for target := range uint16(targets) {
+				at := success(time.Duration(r.coll.next)*defaultWindow + 50*time.Millisecond)
+				at.Target, at.Conn.Reused, at.End = target, true, at.Start+time.Duration(i)*time.Millisecond
+				r.agg.begin(i, target, at.Due, at.Start, false)
+				r.agg.end(i, at)
+			}
+		}
+		began := time.Now()
+		r.coll.collect(make([]attack.ClientStats, targets))
+		took = append(took, time.Since(began).Seconds()*1e3)
+		r.coll.queue = nil
+	}
+	megabytes = heap() - before
+	runtime.KeepAlive(r)
+	return megabytes, middle(took)
+}
