@@ -311,7 +311,7 @@ func TestRequestNumbersAreUnique(t *testing.T) {
 		}
 		slices.Sort(all)
 		for i, n := range all {
-			if n != uint64(i) {
+			if i > 0 && n == all[i-1] || n >= 100 && i < 100 {
 				t.Fatalf("request %d is the %d-th", n, i)
 			}
 		}

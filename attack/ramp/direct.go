@@ -9,17 +9,18 @@ import (
 	"github.com/rampload/rampload/attack"
 )
 
-// Direct drives load with a loop of its own: one goroutine paces, and each
-// request in flight has a goroutine, which is used again. It carries whatever the
-// client does, as [Vegeta] does.
+// Direct drives load with engines of its own, one a processor: each paces its
+// slice of the schedule, and each request in flight has a goroutine of its
+// engine, which is used again. The engines share no lock and no counter while
+// requests are sent. It carries whatever the client does, as [Vegeta] does.
 type Direct struct{ run *run }
 
 var _ attack.Loader = (*Direct)(nil)
 
-// NewDirect plans a load for the direct loop. The error says what of the profile
-// cannot be carried out.
+// NewDirect plans a load for the direct engines. The error says what of the
+// profile cannot be carried out.
 func NewDirect(cfg Config) (*Direct, error) {
-	r, err := newRun(cfg)
+	r, err := newRun(cfg, cfg.engines())
 	if err != nil {
 		return nil, err
 	}
@@ -28,104 +29,107 @@ func NewDirect(cfg Config) (*Direct, error) {
 
 // Run sends the load; see [attack.Loader].
 func (d *Direct) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
-	return d.run.execute(ctx, sink, func(p *pacer) {
-		l := &directLoop{run: d.run, pacer: p, work: make(chan uint64, d.run.maxInFlight)}
-		l.drive()
+	return d.run.execute(ctx, sink, func(pacers []*pacer) {
+		engines := make([]*engine, len(pacers))
+		var wg sync.WaitGroup
+		for i, p := range pacers {
+			e := &engine{
+				run: d.run, index: i, of: len(pacers), pacer: p,
+				plan: newPlan(d.run, d.run.cfg.Slice.split(i, len(pacers))),
+				work: make(chan uint64, d.run.maxInFlight),
+			}
+			engines[i] = e
+			wg.Go(e.pace)
+		}
+		wg.Wait()
+		next := make([]uint64, len(engines))
+		for i, e := range engines {
+			next[i] = e.plan.next
+		}
+		d.run.halt(next)
+		for _, e := range engines {
+			e.end()
+		}
 	})
 }
 
-// directLoop is the sending of one run.
-type directLoop struct {
+// engine sends one slice of a load.
+type engine struct {
 	run     *run
+	index   int
+	of      int // engines
 	pacer   *pacer
+	plan    *plan
 	wg      sync.WaitGroup
 	work    chan uint64 // numbers of requests for workers that wait; never full
 	waiting atomic.Int64
-	workers uint32
+	workers int
 }
 
-func (l *directLoop) drive() {
-	plan := newPlan(l.run)
+// pace sends all requests when they are due, and returns when there are no more
+// or the run is stopped.
+func (e *engine) pace() {
 	for {
-		what, at, end := plan.peek()
-		if !l.pacer.until(at) || what == lastStep {
-			break
+		what, at, end := e.plan.peek()
+		if !e.pacer.until(at) || what == lastStep {
+			return
 		}
 		switch what {
 		case openStep:
-			l.dispatch(plan.next)
-			plan.next++
+			e.dispatch(e.plan.next)
+			e.plan.step()
 		case loopStep:
-			l.closedLoop(end)
-			plan.max = plan.max[1:]
+			e.closedLoop(e.plan.max[0].stage, end)
+			e.plan.max = e.plan.max[1:]
 		}
 	}
-	l.run.halt(plan.next)
-	close(l.work)
-	l.wg.Wait()
+}
+
+// end waits for the requests in flight.
+func (e *engine) end() {
+	close(e.work)
+	e.wg.Wait()
 }
 
 // dispatch hands a request to a worker, or counts it as unsent. It never waits.
-func (l *directLoop) dispatch(n uint64) {
-	r := l.run
-	if r.inFlight.Load() >= r.maxInFlight { // only this goroutine adds to it
+func (e *engine) dispatch(n uint64) {
+	r := e.run
+	if !r.flights.take(e.index) {
 		t, _ := r.mix.Pick(n)
-		r.agg.unsent(uint32(n), t, r.now())
+		r.agg.unsent(uint32(e.index), t, r.now())
 		return
 	}
-	r.inFlight.Add(1)
-	if l.waiting.Load() > 0 { // only this goroutine takes from it
-		l.waiting.Add(-1)
-		l.work <- n
+	if e.waiting.Load() > 0 { // only this goroutine takes from it
+		e.waiting.Add(-1)
+		e.work <- n
 		return
 	}
-	id := l.workers
-	l.workers++
-	l.wg.Go(func() { l.worker(id, n) })
+	id := uint32(e.workers*e.of + e.index)
+	e.workers++
+	e.wg.Go(func() { e.worker(id, n) })
 }
 
 // worker sends requests one after the other.
-func (l *directLoop) worker(id uint32, n uint64) {
+func (e *engine) worker(id uint32, n uint64) {
 	a := new(attack.Attempt)
-	for ok := true; ok; n, ok = <-l.work {
-		l.run.open(id, n, a)
-		l.run.inFlight.Add(-1)
-		l.waiting.Add(1)
+	for ok := true; ok; n, ok = <-e.work {
+		e.run.open(id, n, a)
+		e.run.flights.land(e.index)
+		e.waiting.Add(1)
 	}
 }
 
-// closedLoop keeps every connection busy until end. It returns when no more
-// requests begin; the last of them may still be in flight.
-func (l *directLoop) closedLoop(end time.Duration) {
-	r := l.run
-	for _, g := range r.groups {
-		for range r.loopSlots(g) {
-			id := l.workers
-			l.workers++
-			l.wg.Go(func() {
-				via := g.via.Slot()
-				defer via.Close()
-				a := new(attack.Attempt)
-				for now := r.now(); now < end && !r.stopping(); now = r.now() {
-					r.loop(id, g, via, a, now)
-				}
-			})
-		}
+// closedLoop keeps the engine's connections busy until end. It returns when no
+// more requests begin; the last of them may still be in flight.
+func (e *engine) closedLoop(stage int, end time.Duration) {
+	r := e.run
+	for _, s := range r.loopSlots(stage, e.index, e.of) {
+		e.wg.Go(func() {
+			defer s.via.Close()
+			for now := r.now(); now < end && !r.stopping(); now = r.now() {
+				r.loop(s, now)
+			}
+		})
 	}
-	l.pacer.until(end)
-}
-
-// loopSlots returns how many requests of a group a closed loop keeps in flight.
-func (r *run) loopSlots(g *group) int {
-	n := r.cfg.Profile.Client.Connections
-	if n <= 0 {
-		n = unboundedLoop
-	}
-	several := 0
-	for _, o := range r.groups {
-		if o.target == g.target {
-			several++
-		}
-	}
-	return max(min(n, int(r.maxInFlight))/several, 1)
+	e.pacer.until(end)
 }

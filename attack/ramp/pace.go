@@ -17,13 +17,14 @@ const (
 // pacer waits for due times. It belongs to one goroutine.
 type pacer struct {
 	run   *run
+	share float64       // of the offered rate
 	woken time.Duration // last wake-up
 	sleep func(time.Duration)
 	close func()
 }
 
-func newPacer(r *run) (*pacer, error) {
-	p := &pacer{run: r, woken: -1 << 62, sleep: r.sleep, close: func() {}}
+func newPacer(r *run, engines int) (*pacer, error) {
+	p := &pacer{run: r, share: 1 / float64(r.cfg.Slice.of()) / float64(engines), woken: -1 << 62, sleep: r.sleep, close: func() {}}
 	if p.sleep == nil {
 		a, err := newAlarm()
 		if err != nil {
@@ -41,7 +42,7 @@ func (p *pacer) until(t time.Duration) bool {
 	if now >= t {
 		return !p.run.stopping()
 	}
-	if p.run.sched.Rate(t) > evenRate {
+	if p.run.sched.Rate(t)*p.share > evenRate {
 		t = max(t, p.woken+batchGap)
 	}
 	for left := t - now; left > 0; left = t - p.run.now() {
@@ -65,24 +66,34 @@ const (
 
 // plan walks through a schedule.
 type plan struct {
-	run  *run
-	next uint64                               // request of the schedule
-	max  []struct{ start, end time.Duration } // closed loops to come
+	run   *run
+	slice Slice
+	next  uint64   // request of the schedule
+	max   []closed // closed loops to come
 }
 
-func newPlan(r *run) *plan {
-	p := &plan{run: r}
+// closed is a closed-loop stage of the profile.
+type closed struct {
+	stage      int
+	start, end time.Duration
+}
+
+func newPlan(r *run, slice Slice) *plan {
+	p := &plan{run: r, slice: slice, next: slice.Index}
 	if r.fixed == nil {
 		return p // a growing schedule has no closed loops
 	}
 	for i := range r.cfg.Profile.Load {
 		start, end := r.fixed.StageSpan(i)
 		if _, on := r.fixed.MaxAt(start); on {
-			p.max = append(p.max, struct{ start, end time.Duration }{start, end})
+			p.max = append(p.max, closed{i, start, end})
 		}
 	}
 	return p
 }
+
+// step goes on to the next request of the slice.
+func (p *plan) step() { p.next += p.slice.of() }
 
 // peek returns the next step and when it is due; for a closed loop, also its
 // end. It waits for a schedule that grows, until the run is stopped.

@@ -17,7 +17,7 @@
 // transport, where it may wait for a connection. It is unsent when
 // Client.MaxInFlight requests are in flight already, or when the run was stopped
 // before its turn. Requests of the open loop are numbered by the schedule from
-// 0, those of closed-loop stages follow in the order sent.
+// 0; those of closed-loop stages have numbers above, each its own.
 package ramp
 
 import (
@@ -48,7 +48,9 @@ type Config struct {
 	// is sent, which ends when it is final. Nil: the stages.
 	Schedule    *schedule.Growing
 	Window      time.Duration // 0: 250 ms
-	Shards      int           // of the aggregator; 0: twice the processors
+	Shards      int           // of the aggregator; 0: twice the processors, 16 at least
+	Engines     int           // of the direct driver; 0: one a processor
+	Slice       Slice         // of the load, when several generators share it
 	MaxFailures int           // kept whole for each target and window; 0: 1000
 	// Open makes the client of a target, for each base URL that it has. Required.
 	Open attack.Opener
@@ -71,7 +73,6 @@ type group struct {
 	via       attack.Client
 	endpoints []uint32      // of the target
 	mix       *schedule.Mix // of the endpoints, for the closed loop
-	turns     atomic.Uint64 // requests of the closed loop
 	remap     atomic.Pointer[[]uint16]
 }
 
@@ -114,8 +115,7 @@ type run struct {
 	start       time.Time           // t = 0, with a monotonic reading
 	sleep       func(time.Duration) // in tests; nil: an alarm
 
-	inFlight atomic.Int64
-	closed   atomic.Uint64 // requests of closed-loop stages
+	flights *flights
 
 	mu     sync.Mutex
 	cutoff uint64 // requests of the schedule that count as due
@@ -126,7 +126,7 @@ type run struct {
 	stopTime time.Duration // set before stopped is closed
 }
 
-func newRun(cfg Config) (*run, error) {
+func newRun(cfg Config, engines int) (*run, error) {
 	if cfg.Window == 0 {
 		cfg.Window = defaultWindow
 	}
@@ -134,7 +134,11 @@ func newRun(cfg Config) (*run, error) {
 		return nil, fmt.Errorf("plan load: a window of %v is shorter than 1ms", cfg.Window)
 	}
 	if cfg.Shards <= 0 {
-		cfg.Shards = 2 * runtime.GOMAXPROCS(0)
+		// More than goroutines that run at once: two that share one are rarely on.
+		cfg.Shards = max(2*runtime.GOMAXPROCS(0), 16)
+	}
+	if cfg.Slice.Index >= cfg.Slice.of() {
+		return nil, fmt.Errorf("plan load: there is no slice %d of %d: the first is 0", cfg.Slice.Index, cfg.Slice.of())
 	}
 	if cfg.MaxFailures <= 0 {
 		cfg.MaxFailures = defaultMaxFailures
@@ -144,6 +148,7 @@ func newRun(cfg Config) (*run, error) {
 	if r.maxInFlight <= 0 {
 		r.maxInFlight = defaultMaxInFlight
 	}
+	r.flights = newFlights(r.maxInFlight, engines)
 	var err error
 	if cfg.Schedule != nil {
 		r.sched = cfg.Schedule
@@ -188,10 +193,10 @@ func (r *run) stopping() bool {
 // final reports whether the schedule is all there is.
 func (r *run) final() bool { return r.fixed != nil || r.cfg.Schedule.Final() }
 
-// halt settles which requests of the schedule count as due, when the driver
-// stops before request next: those due by now, or by when it was told to stop. What
-// of them has not been sent is unsent.
-func (r *run) halt(next uint64) {
+// halt settles which requests of the schedule count as due, when the engines have
+// stopped, each before its request next: those due by now, or by when they were
+// told to stop. Those of them that have not been sent are unsent.
+func (r *run) halt(next []uint64) {
 	now := r.now()
 	if r.stopping() {
 		now = min(now, r.stopTime)
@@ -204,12 +209,20 @@ func (r *run) halt(next uint64) {
 	r.halted = true
 	// Windows that are collected already have counted theirs.
 	collected := time.Duration(r.coll.counted)*r.cfg.Window - 1
-	r.cutoff = max(next, min(r.sched.Count(max(now, collected)), r.sched.Total()))
+	r.cutoff = min(r.sched.Count(max(now, collected)), r.sched.Total())
+	for i, n := range next {
+		// A request that was sent is due, whatever the clock says.
+		if first := r.cfg.Slice.split(i, len(next)).Index; n > first {
+			r.cutoff = max(r.cutoff, n-r.cfg.Slice.of()*uint64(len(next))+1)
+		}
+	}
 	cutoff := r.cutoff
 	r.mu.Unlock()
-	for n := next; n < cutoff; n++ {
-		t, _ := r.mix.Pick(n)
-		r.agg.unsent(uint32(n), t, now)
+	for i, n := range next {
+		for step := r.cfg.Slice.of() * uint64(len(next)); n < cutoff; n += step {
+			t, _ := r.mix.Pick(n)
+			r.agg.unsent(uint32(i), t, now)
+		}
 	}
 }
 
@@ -220,7 +233,7 @@ func (r *run) scheduled(w int32, count func(target uint16)) {
 	r.coll.counted = w + 1
 	last := min(r.sched.Count(from+r.cfg.Window-1), r.cutoff)
 	r.mu.Unlock()
-	for n := r.sched.Count(from - 1); n < last; n++ {
+	for n := r.cfg.Slice.next(r.sched.Count(from - 1)); n < last; n += r.cfg.Slice.of() {
 		t, _ := r.mix.Pick(n)
 		count(t)
 	}
@@ -238,14 +251,17 @@ func (r *run) open(hint uint32, n uint64, a *attack.Attempt) {
 	r.perform(hint, ep.via.via, ep, a)
 }
 
-// loop sends one request of a closed loop over a connection of its own.
-func (r *run) loop(hint uint32, g *group, via attack.Sender, a *attack.Attempt, now time.Duration) {
-	_, i := g.mix.Pick(g.turns.Add(1) - 1)
+// loop sends the next request of a closed loop's slot.
+func (r *run) loop(s *loopSlot, now time.Duration) {
+	g := s.group
+	_, i := g.mix.Pick(s.turn)
 	e := g.endpoints[i]
-	*a = attack.Attempt{Request: r.sched.Total() + r.closed.Add(1) - 1, Target: g.target, Endpoint: e, Due: now}
-	r.agg.begin(hint, g.target, now, now, true)
-	r.perform(hint, via, &r.targets[g.target].endpoints[e], a)
-	if a.Fault.Local() {
+	s.try = attack.Attempt{Request: s.next, Target: g.target, Endpoint: e, Due: now}
+	s.turn += s.turns
+	s.next += s.step
+	r.agg.begin(s.hint, g.target, now, now, true)
+	r.perform(s.hint, s.via, &r.targets[g.target].endpoints[e], &s.try)
+	if s.try.Fault.Local() {
 		r.pause(localFaultPause) // this machine has run out: do not make it worse
 	}
 }
@@ -291,7 +307,7 @@ func (r *run) pause(d time.Duration) bool {
 
 // execute runs the load: drive sends everything and returns when every request
 // has ended.
-func (r *run) execute(ctx context.Context, sink attack.Sink, drive func(*pacer)) (attack.Summary, error) {
+func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer)) (attack.Summary, error) {
 	r.start = r.cfg.Start
 	if r.start.IsZero() {
 		r.start = time.Now()
@@ -305,12 +321,15 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func(*pacer))
 		r.close()
 		return attack.Summary{}, err
 	}
-	pacer, err := newPacer(r)
-	if err != nil {
-		r.close()
-		return attack.Summary{}, err
+	pacers := make([]*pacer, len(r.flights.left))
+	for i := range pacers {
+		var err error
+		if pacers[i], err = newPacer(r, len(pacers)); err != nil {
+			r.close()
+			return attack.Summary{}, err
+		}
+		defer pacers[i].close()
 	}
-	defer pacer.close()
 	if !r.await(ctx) {
 		r.close()
 		return attack.Summary{Interrupted: true}, nil
@@ -326,7 +345,7 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func(*pacer))
 	delivered := make(chan struct{})
 	deliverer.Go(func() { r.coll.deliver(sink, delivered) })
 
-	drive(pacer)
+	drive(pacers)
 	ended := r.now()
 	close(sent)
 	background.Wait()
@@ -403,7 +422,7 @@ func (r *run) hold(sent <-chan struct{}) {
 		for i, g := range r.groups {
 			n := 0
 			if on {
-				n = int(float64(conns)*g.share + 0.5)
+				n = r.cfg.Slice.part(int(float64(conns)*g.share + 0.5))
 			}
 			if n != held[i] {
 				g.via.Hold(n)

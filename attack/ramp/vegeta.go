@@ -30,7 +30,7 @@ var _ attack.Loader = (*Vegeta)(nil)
 // NewVegeta plans a load for vegeta's Attacker. The error says what of the
 // profile cannot be carried out.
 func NewVegeta(cfg Config) (*Vegeta, error) {
-	r, err := newRun(cfg)
+	r, err := newRun(cfg, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +39,9 @@ func NewVegeta(cfg Config) (*Vegeta, error) {
 
 // Run sends the load; see [attack.Loader].
 func (v *Vegeta) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
-	return v.run.execute(ctx, sink, func(pc *pacer) {
+	return v.run.execute(ctx, sink, func(pacers []*pacer) {
 		p := &hitPacer{
-			run: v.run, pacer: pc, plan: newPlan(v.run),
+			run: v.run, pacer: pacers[0], plan: newPlan(v.run, v.run.cfg.Slice),
 			answer: &http.Response{Status: "200 OK", StatusCode: http.StatusOK, Body: http.NoBody},
 		}
 		attacker := vegeta.NewAttacker(vegeta.Client(&http.Client{Transport: p}))
@@ -84,7 +84,9 @@ type stretch struct {
 var _ vegeta.Pacer = (*hitPacer)(nil)
 
 // Rate returns the offered rate, as vegeta.Pacer wants it.
-func (p *hitPacer) Rate(elapsed time.Duration) float64 { return p.run.sched.Rate(elapsed) }
+func (p *hitPacer) Rate(elapsed time.Duration) float64 {
+	return p.run.sched.Rate(elapsed) / float64(p.run.cfg.Slice.of())
+}
 
 // Pace returns when the next hit is to be sent, having slept until then: vegeta
 // would sleep in whole milliseconds, and not wake for a stop.
@@ -99,16 +101,16 @@ func (p *hitPacer) Pace(_ time.Duration, hits uint64) (time.Duration, bool) {
 		}
 		what, at, end := p.plan.peek()
 		if !p.pacer.until(at) || what == lastStep {
-			p.run.halt(p.plan.next)
+			p.run.halt([]uint64{p.plan.next})
 			return 0, true
 		}
 		switch what {
 		case openStep:
 			p.begin(stretch{seq: hits, first: p.plan.next})
-			p.plan.next++
+			p.plan.step()
 			return 0, false
 		case loopStep:
-			p.loop = newHitLoop(p.run, end)
+			p.loop = newHitLoop(p.run, p.plan.max[0].stage, end)
 			p.begin(stretch{seq: hits, loop: p.loop})
 			p.plan.max = p.plan.max[1:]
 		}
@@ -122,7 +124,7 @@ func (p *hitPacer) begin(s stretch) {
 	if old := p.stretch.Load(); old != nil {
 		all = *old
 		last := all[len(all)-1]
-		if s.loop == nil && last.loop == nil && s.first-last.first == s.seq-last.seq {
+		if s.loop == nil && last.loop == nil && s.first-last.first == (s.seq-last.seq)*p.plan.slice.of() {
 			return
 		}
 	}
@@ -142,13 +144,12 @@ func (p *hitPacer) RoundTrip(req *http.Request) (*http.Response, error) {
 		i--
 	}
 	if loop := all[i].loop; loop != nil {
-		loop.hit(uint32(seq))
+		loop.hit()
 		return p.answer, nil
 	}
-	n := all[i].first + seq - all[i].seq
+	n := all[i].first + (seq-all[i].seq)*p.plan.slice.of()
 	r := p.run
-	if r.inFlight.Add(1) > r.maxInFlight {
-		r.inFlight.Add(-1)
+	if !r.flights.take(0) {
 		t, _ := r.mix.Pick(n)
 		r.agg.unsent(uint32(seq), t, r.now())
 		return p.answer, nil
@@ -159,7 +160,7 @@ func (p *hitPacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	r.open(uint32(seq), n, a)
 	p.spare.Put(a)
-	r.inFlight.Add(-1)
+	r.flights.land(0)
 	return p.answer, nil
 }
 
@@ -170,27 +171,15 @@ type hitLoop struct {
 	run     *run
 	end     time.Duration
 	over    *time.Timer // at end
-	free    chan *hitSlot
-	claimed chan *hitSlot // for the hits that have been paced
+	free    chan *loopSlot
+	claimed chan *loopSlot // for the hits that have been paced
 }
 
-// hitSlot is one connection that a closed loop keeps busy.
-type hitSlot struct {
-	group   *group
-	via     attack.Slot
-	attempt attack.Attempt
-}
-
-func newHitLoop(r *run, end time.Duration) *hitLoop {
-	var slots []*hitSlot
-	for _, g := range r.groups {
-		for range r.loopSlots(g) {
-			slots = append(slots, &hitSlot{group: g, via: g.via.Slot()})
-		}
-	}
+func newHitLoop(r *run, stage int, end time.Duration) *hitLoop {
+	slots := r.loopSlots(stage, 0, 1)
 	l := &hitLoop{
 		run: r, end: end, over: time.NewTimer(end - r.now()),
-		free: make(chan *hitSlot, len(slots)), claimed: make(chan *hitSlot, len(slots)),
+		free: make(chan *loopSlot, len(slots)), claimed: make(chan *loopSlot, len(slots)),
 	}
 	for _, s := range slots {
 		l.free <- s
@@ -204,7 +193,7 @@ func (l *hitLoop) claim() bool {
 	if l.run.stopping() || l.run.now() >= l.end {
 		return false
 	}
-	var s *hitSlot
+	var s *loopSlot
 	select {
 	case s = <-l.free:
 	default:
@@ -225,9 +214,9 @@ func (l *hitLoop) claim() bool {
 }
 
 // hit sends one request over a slot that was claimed for it.
-func (l *hitLoop) hit(hint uint32) {
+func (l *hitLoop) hit() {
 	s := <-l.claimed
-	l.run.loop(hint, s.group, s.via, &s.attempt, l.run.now())
+	l.run.loop(s, l.run.now())
 	l.free <- s
 }
 
