@@ -25,6 +25,52 @@ func CanAbort(m profiles.GateMetric) bool {
 	return false
 }
 
+// Abort judges abort conditions while windows are added to a series. The zero value
+// has none. It is not safe for concurrent use.
+type Abort struct {
+	gates  []profiles.Gate // those that can be judged
+	series *Series
+	past   []tally // by gate: what was forgotten
+}
+
+// NewAbort returns the judge of conditions on a series, which the caller adds windows to.
+func NewAbort(gates []profiles.Gate, s *Series) *Abort {
+	a := &Abort{series: s}
+	for _, g := range gates {
+		if CanAbort(g.Metric) {
+			a.gates = append(a.gates, g)
+		}
+	}
+	a.past = make([]tally, len(a.gates))
+	return a
+}
+
+// Forget drops the windows of the series that no condition looks at any more: a run
+// without an end takes no more memory than the longest span and two minutes do.
+// What was in them stays in the sums of conditions over the whole run. What ends
+// later than that after it was due counts in the oldest window that is left. Call it
+// when all targets have a window.
+func (a *Abort) Forget() {
+	s := a.series
+	if s.Interval <= 0 {
+		return
+	}
+	keep := int((lookBack + s.Interval - 1) / s.Interval)
+	for _, g := range a.gates {
+		keep = max(keep, a.span(g)+int(lookBack/s.Interval))
+	}
+	if s.Len() < 2*keep {
+		return
+	}
+	for i, g := range a.gates {
+		for _, w := range a.windows(g, 0, s.Len()-keep) {
+			a.past[i].k += w.k
+			a.past[i].n += w.n
+		}
+	}
+	s.Forget(keep)
+}
+
 // Struck returns the first abort condition that holds now. It is meant to be
 // called after every window and costs little: it looks at spans that ended in
 // the last two minutes. A condition "within 10s" is judged over full spans of
@@ -33,32 +79,55 @@ func CanAbort(m profiles.GateMetric) bool {
 // target that answers slowly is not taken for one that fails. Shares need at
 // least 20 requests, percentiles as many as one event at that percentile takes
 // and no fewer than 20; counts speak for themselves.
-func Struck(abort []profiles.Gate, s *Series) (profiles.Gate, bool) {
-	for _, g := range abort {
-		if CanAbort(g.Metric) && struck(g, s) {
+func (a *Abort) Struck() (profiles.Gate, bool) {
+	for i, g := range a.gates {
+		if a.struck(i, g) {
 			return g, true
 		}
 	}
 	return profiles.Gate{}, false
 }
 
-func struck(g profiles.Gate, s *Series) bool {
+// span returns the windows of a condition's span; 0: the whole run.
+func (a *Abort) span(g profiles.Gate) int {
+	if g.Within <= 0 {
+		return 0
+	}
+	return max(1, int((g.Within+a.series.Interval-1)/a.series.Interval))
+}
+
+func (a *Abort) struck(i int, g profiles.Gate) bool {
+	s := a.series
+	if s.Len() == 0 || s.Interval <= 0 || len(s.index(g.Of)) == 0 {
+		return false
+	}
+	span, first, past := a.span(g), 0, a.past[i]
+	switch {
+	case span == 0:
+		span = s.Len()
+	case span > s.Len():
+		return false
+	default:
+		first = max(0, s.Len()-span-int(lookBack/s.Interval))
+		past = tally{}
+	}
+	t := tallies{windows: a.windows(g, first, s.Len()), span: span}
+	hit := false
+	t.spans(func(_, _ int, sum tally) {
+		sum.k += past.k
+		sum.n += past.n
+		hit = hit || strikes(g, sum)
+	})
+	return hit
+}
+
+// windows returns what a condition counts in windows from first up to end.
+func (a *Abort) windows(g profiles.Gate, first, end int) []tally {
+	s := a.series
+	e := &evidence{gate: g, series: s, end: end}
 	targets := s.index(g.Of)
-	total := s.Len()
-	if len(targets) == 0 || total == 0 || s.Interval <= 0 {
-		return false
-	}
-	span, first := total, 0
-	if g.Within > 0 {
-		span = max(1, int((g.Within+s.Interval-1)/s.Interval))
-		first = max(0, total-span-int(lookBack/s.Interval))
-	}
-	if span > total {
-		return false
-	}
-	e := &evidence{gate: g, series: s, end: total}
-	t := tallies{windows: make([]tally, total-first), span: span}
-	for i := range t.windows {
+	out := make([]tally, end-first)
+	for i := range out {
 		if !e.includes(first + i) {
 			continue
 		}
@@ -69,13 +138,11 @@ func struck(g profiles.Gate, s *Series) bool {
 				// In flight: sent, and not ended in any way.
 				v.n = max(v.n, p.Sent-min(p.Sent, p.LocalFaults)+p.Held)
 			}
-			t.windows[i].k += v.k
-			t.windows[i].n += v.n
+			out[i].k += v.k
+			out[i].n += v.n
 		}
 	}
-	hit := false
-	t.spans(func(_, _ int, sum tally) { hit = hit || strikes(g, sum) })
-	return hit
+	return out
 }
 
 func strikes(g profiles.Gate, sum tally) bool {

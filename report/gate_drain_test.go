@@ -137,13 +137,13 @@ func TestHeldConnectionsStrikeAndFail(t *testing.T) {
 		t.Errorf("%+v, want 75 %% failed", got)
 	}
 	abort := gate("failures within 10s > 50%")
-	if _, hit := Struck(abort, series(75, 25)); !hit {
+	if _, hit := NewAbort(abort, series(75, 25)).Struck(); !hit {
 		t.Error("three in four fail, and nothing strikes")
 	}
-	if _, hit := Struck(abort, series(20, 0)); hit {
+	if _, hit := NewAbort(abort, series(20, 0)).Struck(); hit {
 		t.Error("20 of 45 are not half: the others are in flight")
 	}
-	if _, hit := Struck(abort, series(30, 0)); !hit {
+	if _, hit := NewAbort(abort, series(30, 0)).Struck(); !hit {
 		t.Error("30 of 55 are more than half")
 	}
 }

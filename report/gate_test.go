@@ -217,7 +217,7 @@ func TestStruck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if hit, got := Struck([]profiles.Gate{g}, tt.series); got != tt.want || got && hit.Text != tt.gate {
+			if hit, got := NewAbort([]profiles.Gate{g}, tt.series).Struck(); got != tt.want || got && hit.Text != tt.gate {
 				t.Errorf("Struck(%q) = %q, %v; want %v", tt.gate, hit.Text, got, tt.want)
 			}
 		})
@@ -238,7 +238,7 @@ func TestStruckWhileInFlight(t *testing.T) {
 			{DueWindow: i, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 1, Requests: 1, WireResets: 1},
 		}})
 	}
-	if _, ok := Struck(gates, slow); ok {
+	if _, ok := NewAbort(gates, slow).Struck(); ok {
 		t.Error("a slow target was taken for a failing one")
 	}
 	late := NewSeries(interval, []string{"orders"})
@@ -249,7 +249,7 @@ func TestStruckWhileInFlight(t *testing.T) {
 			w.Cells = []attack.Cell{{DueWindow: i - 40, Fault: attack.Timeout, Phase: attack.PhaseAwait, Attempts: 25, Requests: 25}}
 		}
 		late.Add(w)
-		if _, ok := Struck(gates, late); ok && struckAt < 0 {
+		if _, ok := NewAbort(gates, late).Struck(); ok && struckAt < 0 {
 			struckAt = i
 		}
 	}

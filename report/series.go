@@ -15,6 +15,7 @@ import (
 type Series struct {
 	Interval time.Duration
 	Names    []string  // targets
+	First    int       // window that Points begin with; those before were forgotten
 	Points   [][]Point // by target, then window
 }
 
@@ -47,14 +48,16 @@ func NewSeries(interval time.Duration, names []string) *Series {
 
 // Add takes one window as a loader reports it. Windows may come in any order of
 // target; what ended late goes back to the window in which it was due. Windows
-// of unknown targets, before the load (a negative index) and beyond four million
-// (twelve days at the usual interval) are left out; a due window before the load
-// counts in the first.
+// of unknown targets, before the load (a negative index), forgotten ones, and those
+// four million (twelve days at the usual interval) beyond the first are left out;
+// what was due before the first counts in the first.
 func (s *Series) Add(w attack.Window) {
 	t := int(w.Target)
-	if t >= len(s.Names) || w.Index < 0 || w.Index >= maxWindows {
+	first := int32(s.First)
+	if t >= len(s.Names) || w.Index < first || int(w.Index)-s.First >= maxWindows {
 		return
 	}
+	w.Index -= first
 	s.grow(int(w.Index))
 	p := &s.Points[t][w.Index]
 	p.Scheduled += w.Scheduled
@@ -72,7 +75,7 @@ func (s *Series) Add(w attack.Window) {
 	}
 	for _, c := range w.Cells {
 		// A due window after this one is impossible; it is counted here.
-		due := min(max(c.DueWindow, 0), w.Index)
+		due := min(max(c.DueWindow-first, 0), w.Index)
 		s.Points[t][due].addCell(c)
 	}
 	s.addLatency(s.Points[t], w)
@@ -87,7 +90,7 @@ func (s *Series) addLatency(points []Point, w attack.Window) {
 	due := map[int32]uint64{}
 	for _, c := range w.Cells {
 		if c.Fault == attack.None && c.Attempts > 0 {
-			due[min(max(c.DueWindow, 0), w.Index)] += c.Attempts
+			due[min(max(c.DueWindow-int32(s.First), 0), w.Index)] += c.Attempts
 		}
 	}
 	rest := slices.Clone(w.FromDue)
@@ -171,7 +174,31 @@ func (s *Series) grow(index int) {
 	}
 }
 
-// Len returns the number of windows.
+// Forget drops all windows but the last so many. It does so when there are twice
+// as many, in one go: a run of any length takes the memory of those.
+func (s *Series) Forget(keep int) {
+	n := s.Len() - keep
+	if keep <= 0 || n < keep {
+		return
+	}
+	for t, points := range s.Points {
+		s.Points[t] = append(make([]Point, 0, 2*keep), points[n:]...)
+	}
+	s.First += n
+}
+
+// OfferedAt returns the load that was offered at a time, in requests per second over
+// all targets: of its window, or of the known window that is nearest. It is false
+// when no window is known.
+func (s *Series) OfferedAt(at time.Duration) (float64, bool) {
+	if s.Interval <= 0 || at < 0 || s.Len() == 0 {
+		return 0, false
+	}
+	i := int(at/s.Interval) - s.First
+	return s.Points[0][min(max(i, 0), s.Len()-1)].Offered, true
+}
+
+// Len returns the number of windows that are kept.
 func (s *Series) Len() int {
 	if len(s.Points) == 0 {
 		return 0

@@ -22,7 +22,7 @@ type FailureLog struct {
 // NewFailureLog returns a log for a run that started at the given wall clock time
 // on the named targets. The series, which may be nil, is the one that windows are
 // added to while the run goes on: it gives the offered load, of the failure's due
-// window or the last one that is known.
+// window or the one nearest to it that is known.
 func NewFailureLog(started time.Time, run attack.RunID, targets []string, series *report.Series) *FailureLog {
 	return &FailureLog{started: started, run: run, targets: targets, series: series}
 }
@@ -114,18 +114,13 @@ func message(f attack.Failure, peer string) string {
 }
 
 func (l *FailureLog) offered(due time.Duration) *float64 {
-	if l.series == nil || l.series.Interval <= 0 || due < 0 {
+	if l.series == nil {
 		return nil
 	}
-	i := int(due / l.series.Interval)
-	if i >= l.series.Len() {
-		i = l.series.Len() - 1 // the window is not known yet: the last one that is
+	if v, ok := l.series.OfferedAt(due); ok {
+		return &v
 	}
-	if i < 0 {
-		return nil
-	}
-	v := l.series.Points[0][i].Offered
-	return &v
+	return nil
 }
 
 func addrPort(a netip.AddrPort) string {

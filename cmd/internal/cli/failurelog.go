@@ -11,6 +11,10 @@ import (
 	"github.com/rampload/rampload/report/render"
 )
 
+// failuresLag is for how long the load is remembered that a failed attempt was due
+// at: with its timeout and its retries it fails much later than it was due.
+const failuresLag = 10 * time.Minute
+
 // failureLog is a recorder that also writes each failed attempt as a JSON line.
 type failureLog struct {
 	session.Recorder
@@ -32,8 +36,11 @@ func (l *failureLog) Window(w attack.Window) {
 	l.Recorder.Window(w)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w.FromDue = nil // lines tell no percentiles: a day of histograms would be kept in vain
+	w.FromDue = nil // lines tell no percentiles: their histograms would be kept in vain
 	l.series.Add(w)
+	if int(w.Target) == len(l.series.Names)-1 {
+		l.series.Forget(int(failuresLag / windowInterval))
+	}
 }
 
 // Failure records a failed attempt and writes its line. A line that cannot be

@@ -47,6 +47,7 @@ type live struct {
 
 	mu       sync.Mutex
 	series   report.Series
+	abort    *report.Abort
 	progress Progress
 	recent   [][]attack.Window // by target, the last second
 	struck   string
@@ -66,6 +67,7 @@ func newLive(cfg Config, stop context.CancelFunc) *live {
 		recent:  make([][]attack.Window, len(cfg.Targets)),
 		fullest: map[probe.Metric]lastUse{},
 	}
+	l.abort = report.NewAbort(cfg.AbortIf, &l.series)
 	if cfg.Search != nil {
 		l.searcher = newSearcher(*cfg.Search, cfg.Interval, &l.series)
 	}
@@ -90,20 +92,22 @@ func (l *live) Window(w attack.Window) {
 	offered := l.cfg.Offered(end - l.cfg.Interval/2)
 	l.count(w)
 	if !l.latencies {
-		w.FromDue = nil // a day of histograms would be kept in vain
+		w.FromDue = nil // nobody looks at them
 	}
 	l.series.Add(w)
 	if int(w.Target) != len(l.cfg.Targets)-1 {
 		return
 	}
 	if l.struck == "" {
-		if g, struck := report.Struck(l.cfg.AbortIf, &l.series); struck {
+		if g, struck := l.abort.Struck(); struck {
 			l.struck = g.Text
 			l.stop()
 		}
 	}
 	if l.searcher != nil {
 		l.searcher.observe(end, l.cfg.Clock.Now(), l.inFlight(), l.portsInUse())
+	} else { // a search looks at all of its run
+		l.abort.Forget()
 	}
 	if l.cfg.Progress == nil {
 		return
