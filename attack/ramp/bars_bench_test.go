@@ -97,6 +97,7 @@ func BenchmarkBars(b *testing.B) {
 		p50, p99 := offSchedule(b, rounds, seconds)
 		row("off an even 5,000/s at the server, p50 in µs", "<= 10", p50, 10, true)
 		row("off an even 5,000/s at the server, p99 in µs", "<= 100", p99, 100, true)
+		row("a held connection that has served a request, bytes", "<= 1300", heldBytes(b, url), 1300, true)
 		memory, gather := manyTargets(b)
 		row("collector, 100 targets on 32 cores, MB", "<= 64", memory, 64, true)
 		row("collector, 100 targets on 32 cores, ms a window", "<= 10", gather, 10, true)

@@ -209,7 +209,7 @@ func startNginx(b *testing.B, core string) string {
 		b.Fatal(err)
 	}
 	conf := fmt.Sprintf(`daemon off; master_process off; worker_processes 1; pid %[1]s/pid; error_log %[1]s/error.log;
-events { worker_connections 8192; }
+events { worker_connections 24000; }
 http { access_log off; keepalive_requests 1000000000; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b;
 fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
 server { listen %[2]s backlog=8192; location / { return 200 "ok"; } } }`, dir, addr)

@@ -13,7 +13,7 @@ import (
 // it sends its body all the same (RFC 9110 §10.1.1).
 const expectTime = time.Second
 
-// readBufferSize is the size of a connection's input buffer; it grows for longer
+// readBufferSize is the size of an attempt's input buffer; it grows for longer
 // header lines, up to maxHeadSize, and shrinks again.
 const readBufferSize = 4 << 10
 
@@ -21,31 +21,25 @@ const readBufferSize = 4 << 10
 type http1 struct {
 	*Conn
 	expect profiles.StatusSet // the statuses that are no failure; empty: all
-
-	buf     []byte // input: buf[r:w] is not consumed
-	r, w    int
-	out     []byte   // the request as it is sent
-	encoded *Request // what out holds, nil: nothing that may be used again
-	closes  bool     // the request asks to close
-	body    []byte   // a rendered template
-	chunks  []byte   // the same in chunks
-	rx      response // the response being read
+	*scratch
 }
 
-// Close gives the buffer back.
-func (c *http1) Close() {
-	putBuffer(c.buf)
-	c.buf = nil
-}
+// Close implements [Session]: nothing is held between attempts.
+func (c *http1) Close() {}
 
 // Do makes one attempt.
 func (c *http1) Do(req attack.Request, a *attack.Attempt) Outcome {
+	c.scratch = getScratch()
+	how := c.attempt(req, a)
+	putScratch(c.scratch)
+	c.scratch = nil
+	return how
+}
+
+func (c *http1) attempt(req attack.Request, a *attack.Attempt) Outcome {
 	r := req.(*Request)
 	if r.kept != nil && c.Kept() {
 		r = r.kept
-	}
-	if c.buf == nil {
-		c.buf = getBuffer()
 	}
 	c.r, c.w = 0, 0
 	c.rx.reset(r.method == "HEAD")
@@ -141,9 +135,6 @@ func (c *http1) complete(a *attack.Attempt, sent *bodyWriter) Outcome {
 	if len(c.expect) > 0 && !c.expect.Contains(c.rx.status) {
 		a.Fault = attack.Status
 	}
-	if len(c.buf) > readBufferSize {
-		c.buf = getBuffer()
-	}
 	if sent != nil && !sent.finishing() {
 		return HalfShut // an early answer: the rest of the body is not sent
 	}
@@ -163,7 +154,6 @@ func (c *http1) fill() error {
 		// A line longer than the buffer; the parser limits it.
 		grown := make([]byte, 2*len(c.buf))
 		copy(grown, c.buf)
-		putBuffer(c.buf)
 		c.buf = grown
 	}
 	n, err := c.Read(c.buf[c.w:])

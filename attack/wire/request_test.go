@@ -77,7 +77,7 @@ func TestRequestBytes(t *testing.T) {
 			}
 			defer tr.Close()
 			req := compile(t, tr, tc.request)
-			c := &http1{Conn: &Conn{t: tr}}
+			c := &http1{Conn: &Conn{t: tr}, scratch: new(scratch)}
 			var out bytes.Buffer
 			for n := range 2 { // the second reuses what the first encoded
 				a := attack.Attempt{Request: uint64(n) * 0xabcdef, Try: uint16(n)}
