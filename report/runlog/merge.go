@@ -46,10 +46,15 @@ func Merge(logs ...*Log) (*Log, error) {
 		return nil, err
 	}
 	m.begin(main, parts)
+	clocks := make([]ClockModel, len(parts))
 	for i, p := range parts {
-		m.add(i+1, p, clockOf(main, p))
+		clocks[i] = clockOf(main, p)
+		m.add(i+1, p, clocks[i])
 	}
 	m.finish(main, parts)
+	for i, p := range parts {
+		m.tellClock(p, clocks[i])
+	}
 	return &m.out, nil
 }
 
@@ -365,6 +370,23 @@ func mergeTrailers(main *Log, parts []*Log) *Trailer {
 		}
 	}
 	return &out
+}
+
+// tellClock says of the connection to a part how well its clock is known.
+func (m *merger) tellClock(p *Log, clock ClockModel) {
+	if m.out.Trailer == nil || p.Header.Role == RoleWorker {
+		return
+	}
+	text := "its clock was not compared with the run's"
+	if clock.Known() {
+		text = fmt.Sprintf("its times are right within %s", clock.Error.Round(10*time.Microsecond))
+	}
+	for i := range m.out.Trailer.Sources {
+		s := &m.out.Trailer.Sources[i]
+		if s.Source == (probe.Source{Host: p.Header.Member, Name: string(p.Header.Role)}) && s.Reason == "" {
+			s.Reason = text
+		}
+	}
 }
 
 // cutShort says of a part without an end that it has none.

@@ -59,7 +59,9 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 	for i, t := range p.Targets {
 		printTarget(w, p, t, addrs[i])
 	}
-	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace)
+	others := connectAgents(ctx, p, hexID(newRunID()), windowInterval, trace)
+	defer others.close()
+	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace, others)
 	defer watched.Close()
 	fmt.Fprintln(w, "\nprobes")
 	for _, s := range watched.describe(ctx) {

@@ -83,7 +83,7 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	clock := probe.NewClock(time.Now())
-	w := watchHosts(ctx, []profiles.Host{host}, nil, nil, clock, true)
+	w := watchHosts(ctx, []profiles.Host{host}, nil, nil, clock, true, nil)
 	view := newProbeView()
 
 	var wg sync.WaitGroup

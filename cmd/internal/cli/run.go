@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -116,9 +117,11 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		return nil, err
 	}
 	addrs := resolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
+	id := newRunID()
+	others := connectAgents(ctx, p, hexID(id), opt.sampleEvery, opt.trace)
+	defer others.close()
 	start := time.Now().Add(baseline)
 	clock := probe.NewClock(start)
-	id := newRunID()
 	loader, err := plan.loader(id, start)
 	if err != nil {
 		return nil, usage(err)
@@ -142,8 +145,8 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	progress := newProgress(terminal, stderr, plan, opt.quiet)
 	record := newRecord(files.reserved, start, progress.warn)
 	defer record.close()
-	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.trace)
-	for _, w := range append(warnings, watched.alreadyFull(ctx)...) {
+	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.trace, others)
+	for _, w := range slices.Concat(warnings, others.warnings(), watched.alreadyFull(ctx)) {
 		progress.warn(w)
 	}
 	log, err := runlog.NewWriter(record, newHeader(p, id, start, opt.label, watched))
@@ -158,12 +161,13 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: recorder,
 		SampleEvery: opt.sampleEvery, CoolDown: coolDown,
 		Targets: targetNames(p), Interval: windowInterval, Offered: plan.rate, AbortIf: p.AbortIf, Progress: progress.update,
+		Others: func(seen func([]probe.Sample)) { others.follow(ctx, clock, log, seen) },
 		Search: plan.search(log), After: idleStage(p, id, log, progress),
 	})
 	progress.done()
 	trailer := runlog.Trailer{
 		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
-		Aborted: outcome.Aborted, Sources: append(outcome.Sources, watched.Missing...),
+		Aborted: outcome.Aborted, Sources: slices.Concat(outcome.Sources, watched.Missing, others.stop()),
 	}
 	if err != nil {
 		trailer.Error = err.Error()

@@ -23,6 +23,7 @@ const localHost = profiles.LocalHost
 // watched is everything that watches hosts during a run.
 type watched struct {
 	machine machine.Machine // this one
+	others  *agents         // nil: none are asked for
 	probe.Sources
 	capture *rst.Capture // nil: packets are not captured
 
@@ -35,8 +36,8 @@ type watched struct {
 // on this machine is watched by the port that it listens on, whether the profile
 // says so or not; addrs are the addresses of each target. What cannot be opened is
 // missing, with the reason.
-func watchHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool) *watched {
-	w := &watched{machine: machine.Machine{Clock: clock, Name: localHost, Generator: true}}
+func watchHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool, others *agents) *watched {
+	w := &watched{others: others, machine: machine.Machine{Clock: clock, Name: localHost, Generator: true}}
 	if soft, err := host.RaiseNoFile(); err == nil {
 		w.noFile = soft
 	}
@@ -47,8 +48,12 @@ func watchHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.T
 	w.addresses(hosts)
 	w.assignTargets(hosts, targets, addrs)
 	for _, h := range hosts {
-		if h.Agent.Given() || len(h.Prometheus) == 0 || h.Netns != "" {
-			w.Append(w.hostOf(h).Open(ctx, probe.Selection{Processes: h.Processes}))
+		if h.Agent.Given() && w.others != nil {
+			if err := w.others.failed[h.Name]; err != nil {
+				w.Add(probe.Source{Host: h.Name, Name: "agent"}, nil, &probe.Unsupported{What: "agent", Reason: err.Error()})
+			}
+		} else if len(h.Prometheus) == 0 || h.Netns != "" {
+			w.Append(w.machine.Host(h).Open(ctx, probe.Selection{Processes: h.Processes}))
 		}
 		if len(h.Prometheus) > 0 {
 			w.openPages(ctx, h, clock)
@@ -65,6 +70,10 @@ func (w *watched) addresses(hosts []profiles.Host) {
 	for _, h := range hosts {
 		entry := runlog.Host{Name: h.Name}
 		switch {
+		case h.Agent.Given() && w.others != nil:
+			if known, answers := w.others.host(h.Name); answers {
+				entry = known
+			}
 		case h.Remote():
 		case h.Netns != "":
 			entry.SameAs = localHost
@@ -127,18 +136,6 @@ func (w *watched) hostsAt(addrs []netip.Addr) []string {
 	return nil
 }
 
-// hostOf returns what opens an entry of the profile.
-func (w *watched) hostOf(h profiles.Host) probe.Host {
-	switch {
-	case h.Agent.Given():
-		return absent{h.Name, probe.Unsupported{
-			What: "agent", Reason: "this rampload has no remote agent",
-			Needs: "the target on this machine or in one of its network namespaces",
-		}}
-	}
-	return w.machine.Host(h)
-}
-
 // openPages opens the metrics pages of a host. What a page tells of is up to one
 // interval old: that is the error of its times.
 func (w *watched) openPages(ctx context.Context, h profiles.Host, clock probe.Clock) {
@@ -149,19 +146,6 @@ func (w *watched) openPages(ctx context.Context, h profiles.Host, clock probe.Cl
 		every := pages.Every()
 		w.hosts[i].ClockError = &every
 	}
-}
-
-// absent is a host that cannot be watched.
-type absent struct {
-	name string
-	why  probe.Unsupported
-}
-
-func (a absent) Name() string { return a.name }
-
-func (a absent) Open(context.Context, probe.Selection) (out probe.Sources) {
-	out.Add(probe.Source{Host: a.name, Name: a.why.What}, nil, &a.why)
-	return out
 }
 
 // traceResets watches who sends resets on this machine.
@@ -229,6 +213,12 @@ func (w *watched) describe(ctx context.Context) []string {
 	for _, watcher := range w.Watchers {
 		if c, ok := watcher.(interface{ Check() error }); ok {
 			line(watcher.Source(), c.Check())
+		}
+	}
+	if w.others != nil {
+		for _, name := range sortedNames(w.others.links) {
+			h := w.others.links[name].Header()
+			out = append(out, fmt.Sprintf("%-12s %-24s ok: rampload %s on %s, kernel %s", name, "agent", h.Rampload, h.Host, h.Kernel))
 		}
 	}
 	for _, m := range w.Missing {

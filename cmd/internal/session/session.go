@@ -33,6 +33,9 @@ type Config struct {
 
 	SampleEvery time.Duration // 0: 250 ms
 	CoolDown    time.Duration // probes go on for this long after the load
+	// Others begins to follow what other machines record, once, before the load; what
+	// they read is handed to seen, for the progress alone. May be nil.
+	Others func(seen func([]probe.Sample))
 	// After is done between load and cool-down, with the probes on, unless the load
 	// was stopped; may be nil.
 	After func(ctx context.Context) error
@@ -74,6 +77,9 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		statuses = append(statuses, s)
+	}
+	if cfg.Others != nil {
+		cfg.Others(live.readings)
 	}
 	for _, s := range cfg.Samplers {
 		wg.Go(func() { finish(sample(probing, s, cfg, live)) })

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// agents are the other hosts that answered, and those that did not.
+type agents struct {
+	links  map[string]*fleet.Link
+	failed map[string]error
+	cancel context.CancelFunc
+
+	following sync.WaitGroup
+	mu        sync.Mutex
+	statuses  []probe.Status
+}
+
+// connectAgents connects to the agents of a profile's hosts, all at once. One that
+// cannot be reached is evidence that is missing, and not the end of the run.
+func connectAgents(ctx context.Context, p profiles.Profile, id string, every time.Duration, trace bool) *agents {
+	a := &agents{links: map[string]*fleet.Link{}, failed: map[string]error{}, cancel: func() {}}
+	var wg sync.WaitGroup
+	for _, h := range p.Hosts {
+		if !h.Agent.Given() {
+			continue
+		}
+		wg.Go(func() {
+			link, err := connectAgent(ctx, h, requestFor(h, p.Targets, id, every, trace))
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if err != nil {
+				a.failed[h.Name] = err
+				return
+			}
+			a.links[h.Name] = link
+		})
+	}
+	wg.Wait()
+	return a
+}
+
+func connectAgent(ctx context.Context, h profiles.Host, r fleet.Request) (*fleet.Link, error) {
+	conn, err := fleet.DialAgent(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.Connect(ctx, conn, r)
+}
+
+// requestFor is what the agent of a host is asked to watch. A host that alone serves a
+// target, and for which the profile names no process, is watched by the target's port.
+func requestFor(h profiles.Host, targets []profiles.Target, id string, every time.Duration, trace bool) fleet.Request {
+	r := fleet.Request{RunID: id, Name: h.Name, Processes: slices.Clone(h.Processes), Trace: trace, Every: every}
+	for _, t := range targets {
+		r.Chained = r.Chained || len(t.Hosts) > 1
+		for _, port := range listenPorts(t) {
+			r.Ports = append(r.Ports, uint16(port))
+			if len(t.Hosts) == 1 && t.Hosts[0] == h.Name && len(h.Processes) == 0 {
+				r.Processes = append(r.Processes, profiles.Process{Listen: port})
+			}
+		}
+	}
+	return r
+}
+
+// host returns what is known of a host with an agent, and whether it is one that
+// answers.
+func (a *agents) host(name string) (runlog.Host, bool) {
+	link := a.links[name]
+	if link == nil {
+		return runlog.Host{}, false
+	}
+	for _, h := range link.Header().Hosts {
+		if h.Name == name {
+			return h, true
+		}
+	}
+	return runlog.Host{Name: name}, true
+}
+
+// warnings names the agents that cannot be reached.
+func (a *agents) warnings() []string {
+	var out []string
+	for _, name := range sortedNames(a.failed) {
+		out = append(out, fmt.Sprintf("the agent of %s cannot be reached: %s; what happens on that host will not be seen", name, a.failed[name]))
+	}
+	return out
+}
+
+// follow keeps the records of all agents as parts of the run's, until stop.
+func (a *agents) follow(ctx context.Context, clock probe.Clock, log *runlog.Writer, seen func([]probe.Sample)) {
+	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	number := 0
+	for _, name := range sortedNames(a.links) {
+		number++
+		link, part := a.links[name], number
+		a.following.Go(func() {
+			status := link.Follow(ctx, part, clock, log, seen)
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.statuses = append(a.statuses, status)
+		})
+	}
+}
+
+// stop ends all records, and returns how the connections were.
+func (a *agents) stop() []probe.Status {
+	a.cancel()
+	a.following.Wait()
+	return a.statuses
+}
+
+// close ends agents that nobody follows.
+func (a *agents) close() {
+	for _, l := range a.links {
+		l.Close()
+	}
+}
+
+func sortedNames[T any](m map[string]T) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// withoutLoopback leaves out the addresses that every machine has.
+func withoutLoopback(addrs []string) []string {
+	return slices.DeleteFunc(slices.Clone(addrs), func(text string) bool {
+		addr, err := netip.ParseAddr(text)
+		return err != nil || addr.IsLoopback() || addr.IsLinkLocalUnicast()
+	})
+}

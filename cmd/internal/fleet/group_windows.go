@@ -1,0 +1,5 @@
+package fleet
+
+import "os/exec"
+
+func ownGroup(*exec.Cmd) {}
