@@ -92,8 +92,7 @@ StrictModes no
 UsePAM no
 PidFile none
 PermitRootLogin yes
-SetEnv PATH=%s:/usr/sbin:/usr/bin:/sbin:/bin
-SetEnv TMPDIR=%s
+SetEnv PATH=%s:/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=%s
 `, port, file("host"), file("authorized"), remotePath, dir), 0o600)
 	write("ssh.conf", fmt.Sprintf("Host orders-1\n  HostName 127.0.0.1\n  Port %s\nHost *\n  IdentityFile %s\n  IdentitiesOnly yes\n  UserKnownHostsFile %s\n  StrictHostKeyChecking yes\n",
 		port, file("user"), file("known")), 0o600)
