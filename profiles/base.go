@@ -1,5 +1,7 @@
 package profiles
 
+import "net/url"
+
 // Base is one base URL of a target and the requests that go there.
 type Base struct {
 	URL      string // http://, https:// or unix:///path/to.sock
@@ -14,6 +16,17 @@ func (t Target) Bases() []Base {
 		return t.Read
 	}
 	return []Base{{URL: t.URL, Requests: t.Requests}}
+}
+
+// Reached returns a base URL of the target with the host and port that connections
+// go to: its own, or those of ConnectTo.
+func (t Target) Reached(b Base) string {
+	u, err := url.Parse(b.URL)
+	if t.ConnectTo == "" || err != nil || u.Scheme == "unix" {
+		return b.URL
+	}
+	u.Host = t.ConnectTo
+	return u.String()
 }
 
 // Validate returns every rule that the base URL and its requests break, with paths

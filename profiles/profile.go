@@ -29,14 +29,18 @@ type Profile struct {
 
 // Target is one service under test.
 type Target struct {
-	Name     string
-	URL      string   // base URL: http://, https:// or unix:///path/to.sock
-	Hosts    []string // names of watched hosts that serve it, outermost first
-	Share    float64  // of the total rate, in (0,1]; all shares add up to 1
-	Requests []Request
-	File     string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
-	Read     []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
-	Expect   StatusSet // statuses that count as success
+	Name string
+	URL  string // base URL: http://, https:// or unix:///path/to.sock
+	// ConnectTo is the host:port that connections go to instead of that of the URL,
+	// which still names the Host header and the TLS server; empty: the URL's.
+	ConnectTo  string
+	ServerName string   // TLS name to ask for and to check; empty: the client's, else the URL's
+	Hosts      []string // names of watched hosts that serve it, outermost first
+	Share      float64  // of the total rate, in (0,1]; all shares add up to 1
+	Requests   []Request
+	File       string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
+	Read       []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
+	Expect     StatusSet // statuses that count as success
 }
 
 // Request is one weighted request of a target.

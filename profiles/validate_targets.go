@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"math"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -42,6 +43,7 @@ func (v *validator) target(path string, t Target) {
 		v.url(path+".url", t.URL)
 		v.requests(path+".requests", t.Requests)
 	}
+	v.connectTo(path, t)
 	seen := make(map[string]bool)
 	for i, name := range t.Hosts {
 		if seen[name] {
@@ -62,6 +64,26 @@ func (v *validator) target(path string, t Target) {
 		} else if r.Low < 100 || r.High > 599 || r.Low > r.High {
 			v.add(path+".expect", "%d to %d are not HTTP statuses: write some from 100 to 599, such as 2xx or 404", r.Low, r.High)
 		}
+	}
+}
+
+// connectTo checks where connections go instead of the URL's host, and the TLS name.
+func (v *validator) connectTo(path string, t Target) {
+	scheme := schemeOf(t)
+	if t.ServerName != "" && scheme != "https" && scheme != "" {
+		v.add(path+".tls", "a server name is of TLS, and the url is %s: write an https url, or leave out tls", scheme)
+	}
+	if t.ConnectTo == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(t.ConnectTo)
+	switch {
+	case err != nil || host == "" || !validPort(port) || strings.ContainsAny(t.ConnectTo, "/@?#"):
+		v.add(path+".connect-to", "%s is no host and port: write both, such as 10.0.0.7:8443", quote(t.ConnectTo))
+	case scheme == "unix":
+		v.add(path+".connect-to", "the url names a socket, which is where connections go: leave out connect-to")
+	case v.profile.Client.Proxy:
+		v.add(path+".connect-to", "with client.proxy the proxy connects: leave out connect-to, or write proxy: none")
 	}
 }
 

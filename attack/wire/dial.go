@@ -48,6 +48,9 @@ func newDialer(t *Transport) (*dialer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if own := t.cfg.Profile.ServerName; own != "" {
+			c.ServerName = own
+		}
 		c.NextProtos = t.ex.Protocols()
 		d.tls = c
 	}

@@ -94,7 +94,7 @@ type Target struct {
 	RunID         attack.RunID
 	TLS           bool
 	Authority     string // host, and port if the URL has one, as a Host header names it
-	Prefix        string // path below which requests are
+	Prefix        string // path below which requests are, with its last slash
 	Authorization string // from the URL, "" for none
 	Origin        string // scheme://host of requests through a plain proxy; "": they are not named so
 	ProxyAuth     string // Proxy-Authorization that goes with Origin

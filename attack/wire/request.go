@@ -96,7 +96,11 @@ func (tg *target) requestURI(path string) (string, error) {
 	if path != "" && path[0] != '/' && path[0] != '?' {
 		return "", fmt.Errorf("path %q must begin with a slash", path)
 	}
-	path, _, _ = strings.Cut(tg.prefix+path, "#")
+	prefix := tg.prefix
+	if strings.HasPrefix(path, "/") {
+		prefix = strings.TrimSuffix(prefix, "/")
+	}
+	path, _, _ = strings.Cut(prefix+path, "#")
 	if path == "" || path[0] == '?' {
 		path = "/" + path
 	}

@@ -23,7 +23,7 @@ type target struct {
 	port   uint16
 	server string // name or address of the target itself, for SNI and certificates
 	header string // Host header
-	prefix string // path below which requests are
+	prefix string // path below which requests are, with its last slash
 	user   string // Authorization from the URL; empty: none
 	origin string // scheme://host as requests through a plain proxy name it; empty: they do not
 
@@ -40,7 +40,7 @@ func newTarget(cfg Config) (*target, error) {
 	if u.Fragment != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("parse target URL %q: query and fragment belong to the path of a request", u.Redacted())
 	}
-	tg := &target{prefix: strings.TrimRight(u.EscapedPath(), "/"), user: basicAuth(u.User)}
+	tg := &target{prefix: u.EscapedPath(), user: basicAuth(u.User)}
 	switch u.Scheme {
 	case "unix":
 		tg.socket, tg.prefix, tg.header = u.Path, "", "localhost"
@@ -65,6 +65,11 @@ func newTarget(cfg Config) (*target, error) {
 	}
 	if h, zone, ok := strings.Cut(tg.header, "%"); ok {
 		tg.header = h + zone[max(strings.Index(zone, "]"), 0):]
+	}
+	if to := cfg.Profile.ConnectTo; to != "" {
+		if tg.host, tg.port, err = hostPort(&url.URL{Scheme: u.Scheme, Host: to}); err != nil {
+			return nil, fmt.Errorf("parse connect-to %q: %w", to, err)
+		}
 	}
 	if err := tg.checkProtocol(cfg.Client.Protocol); err != nil {
 		return nil, err

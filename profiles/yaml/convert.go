@@ -60,6 +60,10 @@ func target(s targetSyntax) profiles.Target {
 		File:   string(deref(s.File)),
 		Expect: profiles.StatusSet(deref(s.Expect)),
 	}
+	t.ConnectTo = string(deref(s.ConnectTo))
+	if s.TLS != nil {
+		t.ServerName = string(deref(s.TLS.ServerName))
+	}
 	for _, h := range s.Hosts {
 		t.Hosts = append(t.Hosts, string(h))
 	}

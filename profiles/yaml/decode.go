@@ -209,7 +209,7 @@ func unknownKey(key string, fields []field) string {
 }
 
 // sectionsWith are the places in the syntax below t, itself at the place named,
-// that know the key: "under client".
+// that know the key: "under client.tls".
 func sectionsWith(key string, t reflect.Type, place string) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -225,6 +225,9 @@ func sectionsWith(key string, t reflect.Type, place string) []string {
 		below := place
 		if f.key != "" { // not a part of the same section
 			below = "under " + f.key
+			if within, ok := strings.CutPrefix(place, "under "); ok {
+				below = "under " + within + "." + f.key
+			}
 		}
 		found = append(found, sectionsWith(key, t.Field(f.index).Type, below)...)
 	}

@@ -320,7 +320,7 @@ func TestStarterLines(t *testing.T) {
 func TestSyntaxIsTagged(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[profileSyntax](), reflect.TypeFor[targetSyntax](), reflect.TypeFor[requestFields](), reflect.TypeFor[stageSyntax](),
-		reflect.TypeFor[clientSyntax](), reflect.TypeFor[retriesSyntax](), reflect.TypeFor[tlsSyntax](), reflect.TypeFor[hostSyntax](), reflect.TypeFor[processSyntax](),
+		reflect.TypeFor[clientSyntax](), reflect.TypeFor[retriesSyntax](), reflect.TypeFor[tlsSyntax](), reflect.TypeFor[targetTLS](), reflect.TypeFor[hostSyntax](), reflect.TypeFor[processSyntax](),
 	} {
 		for _, f := range fieldsOf(typ) {
 			if f.key == "" || f.about == "" || f.required && f.example == "" {

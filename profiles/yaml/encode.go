@@ -193,6 +193,10 @@ func targetOf(t profiles.Target) targetSyntax {
 		Name: given(word(t.Name)), URL: given(text(t.URL)), Hosts: words(t.Hosts),
 		Share: given(share(t.Share)), File: given(text(t.File)),
 	}
+	s.ConnectTo = given(text(t.ConnectTo))
+	if t.ServerName != "" {
+		s.TLS = &targetTLS{ServerName: given(text(t.ServerName))}
+	}
 	if t.Expect != nil {
 		expect := statuses(t.Expect)
 		s.Expect = &expect

@@ -17,13 +17,19 @@ type profileSyntax struct {
 }
 
 type targetSyntax struct {
-	Name     *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
-	URL      *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock."`
-	Hosts    []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
-	Share    *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
-	Requests []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url."`
-	File     *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
-	Expect   *statuses       `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+	Name      *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
+	URL       *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock."`
+	ConnectTo *text           `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
+	TLS       *targetTLS      `yaml:"tls" about:"How this target is spoken to, when https."`
+	Hosts     []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share     *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
+	Requests  []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url."`
+	File      *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
+	Expect    *statuses       `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+}
+
+type targetTLS struct {
+	ServerName *text `yaml:"server-name" about:"Name to ask for and to check. Without it: the client's, else the host of the url."`
 }
 
 type requestFields struct {

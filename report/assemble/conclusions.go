@@ -208,6 +208,7 @@ func warnings(log *runlog.Log, result diagnose.Result) []string {
 	if log.Header.Generator.SkipVerify {
 		out = append(out, "certificates of the targets were not verified (tls skip-verify)")
 	}
+	out = append(out, log.Header.Generator.Ineffective...)
 	return append(out, result.Warnings...)
 }
 

@@ -136,7 +136,8 @@ type Generator struct {
 	IdleTimeout time.Duration `json:"idle_timeout_ns"`
 	Retries     int           `json:"retries"`
 	SkipVerify  bool          `json:"tls_skip_verify"`
-	NoFile      uint64        `json:"nofile"` // own soft RLIMIT_NOFILE
+	NoFile      uint64        `json:"nofile"`                // own soft RLIMIT_NOFILE
+	Ineffective []string      `json:"ineffective,omitempty"` // what of the profile has no effect, and why
 }
 
 // Trailer is what is known at the end.

@@ -37,6 +37,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		h.Profile = string(text)
 	}
 	for i, t := range p.Targets {
+		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
 		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.targetHosts[i]))
 	}
 	var at time.Duration
@@ -98,7 +99,7 @@ func endpoints(t profiles.Target, redactor profiles.Redactor) []runlog.Endpoint 
 func listenPorts(t profiles.Target) []int {
 	var out []int
 	for _, base := range t.Bases() {
-		if port := listenPort(base.URL); port != 0 && !slices.Contains(out, port) {
+		if port := listenPort(t.Reached(base)); port != 0 && !slices.Contains(out, port) {
 			out = append(out, port)
 		}
 	}

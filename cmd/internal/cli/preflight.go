@@ -21,6 +21,9 @@ const preflightTimeout = 3 * time.Second
 func preflight(ctx context.Context, p profiles.Profile) (warnings []string, err error) {
 	warnings = planWarnings(p, readGeneratorLimits())
 	for _, t := range p.Targets {
+		warnings = append(warnings, unproxied(p, t)...)
+	}
+	for _, t := range p.Targets {
 		for _, base := range t.Bases() {
 			if err := knock(ctx, p, t, base); err != nil {
 				return warnings, err
@@ -36,7 +39,7 @@ func resolveTargets(ctx context.Context, targets []profiles.Target) [][]netip.Ad
 	out := make([][]netip.Addr, len(targets))
 	for i, t := range targets {
 		for _, base := range t.Bases() {
-			for _, addr := range lookUp(ctx, targetHost(base.URL)) {
+			for _, addr := range lookUp(ctx, targetHost(t.Reached(base))) {
 				if !slices.Contains(out[i], addr) {
 					out[i] = append(out[i], addr)
 				}
