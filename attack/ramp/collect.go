@@ -14,8 +14,9 @@ import (
 // not keep pages from being gathered either.
 type collector struct {
 	run     *run
-	next    int32 // window to be gathered next
-	counted int32 // windows whose requests due are settled; under run.mu
+	next    int32  // window to be gathered next
+	due     uint64 // requests of the schedule that a window has counted as scheduled
+	counted int32  // windows whose requests due are settled; under run.mu
 	before  []attack.ClientStats
 	flying  []int64 // requests in flight, by target
 	spare   []*page

@@ -226,17 +226,20 @@ func (r *run) halt(next []uint64) {
 	}
 }
 
-// scheduled calls count with the target of every request due in a window.
+// scheduled calls count with the target of every request due by the end of a window
+// that no earlier window has counted. What a growing schedule gets late, due in a
+// window that is over, counts in the next one: scheduled = sent + unsent, always.
 func (r *run) scheduled(w int32, count func(target uint16)) {
 	from := time.Duration(w) * r.cfg.Window
 	r.mu.Lock()
 	r.coll.counted = w + 1
 	last := min(r.sched.Count(from+r.cfg.Window-1), r.cutoff)
 	r.mu.Unlock()
-	for n := r.cfg.Slice.next(r.sched.Count(from - 1)); n < last; n += r.cfg.Slice.of() {
+	for n := r.cfg.Slice.next(r.coll.due); n < last; n += r.cfg.Slice.of() {
 		t, _ := r.mix.Pick(n)
 		count(t)
 	}
+	r.coll.due = max(r.coll.due, last)
 }
 
 // open sends request n of the schedule and waits for its end. The caller has
