@@ -101,6 +101,8 @@ func causePhrases() map[string]string {
 		"path-rate-limit":        "something on the path limits the rate",
 		"path-idle-expiry":       "something on the path forgets idle connections",
 		"host-firewall":          "a firewall on the server's host resets connections",
+		"silent-firewall":        "a packet filter drops packets silently",
+		"reverse-path-filter":    "a reverse-path filter drops packets",
 		"rst-injection":          "resets are injected on the path",
 		"packet-loss":            "packets are lost",
 		"network-outage":         "the network was down",

@@ -299,7 +299,7 @@ func (p *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
 			p.attached[one.name] = true
 		case one.part == partResets:
 			return unsupported(fmt.Errorf("attach to %s: %w", one.target, err))
-		case err == p.entries:
+		case errors.Is(err, p.entries):
 			if one.part != "" && !slices.Contains(closed, one.part) {
 				closed = append(closed, one.part)
 			}

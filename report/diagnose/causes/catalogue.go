@@ -46,6 +46,9 @@ type rule struct {
 	// own: it is the serving process that ends connections. Unless something shows
 	// that its host sent the resets, and not the path, it is at most a candidate.
 	own bool
+	// told: where one of these is seen the kernel itself said what it did: nothing else
+	// need have been measured.
+	told []evidence.Clue
 	// turnsAway: something on the path answers for the serving host. Unless something
 	// shows that the host itself did not, it is at most a candidate.
 	turnsAway bool
@@ -144,6 +147,8 @@ func catalogue() []rule {
 		rateLimitPolicy(),
 		idleTimeoutRace(),
 		pathIdleExpiry(),
+		silentFirewall(),
+		reversePathFilter(),
 		pathReset(),
 		pathRateLimit(),
 		pathConnectionLimit(),

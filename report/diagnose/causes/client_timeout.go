@@ -14,6 +14,8 @@ func clientTimeout() rule {
 		cause: "client-timeout", mechanism: report.MechanismSlow, elimination: true, any: []evidence.Clue{evidence.OnlyTimeouts, evidence.WaitedInVain},
 		symptom: true,
 		weights: []weight{
+			{evidence.AcceptedLate, weak, 0},
+			{evidence.FilterDropped, opposite(proves), 0},
 			{evidence.StrayReset, -5, 0},
 			{evidence.ThreadsFull, -3, 0},
 			{evidence.GapUnfilled, -3, 0},

@@ -8,10 +8,13 @@ import (
 // hostFirewall: a packet filter on the serving host itself resets connections.
 func hostFirewall() rule {
 	return rule{
-		cause: "host-firewall", mechanism: report.MechanismPolicy, leg: path, any: []evidence.Clue{evidence.SentNone}, must: []evidence.Clue{evidence.SentNone},
-		proof: []evidence.Clue{evidence.SentNone},
+		cause: "host-firewall", mechanism: report.MechanismPolicy, leg: path, any: []evidence.Clue{evidence.SentNone, evidence.HostRejected},
+		told:  []evidence.Clue{evidence.HostRejected},
+		proof: []evidence.Clue{evidence.SentNone, evidence.HostRejected},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.HostRejected, proves, 0},
+			{evidence.PathRejected, opposite(proves), 0},
 			{evidence.AddressAway, opposite(proves), 0},
 			{evidence.SentNone, 4, -5},
 			{evidence.Relayed, -3, 0},

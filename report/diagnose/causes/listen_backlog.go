@@ -11,9 +11,14 @@ func listenBacklog() rule {
 	return rule{
 		cause: "listen-backlog", mechanism: report.MechanismExhausted, gauges: []string{probe.ListenQueue}, counters: []string{probe.ListenOverflows, probe.ListenDrops},
 		any:   []evidence.Clue{evidence.Overflowed, evidence.QueueFull, evidence.InDial, evidence.SomeTimeouts},
-		proof: []evidence.Clue{evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
+		proof: []evidence.Clue{evidence.QueueDropped, evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
+		told:  []evidence.Clue{evidence.QueueDropped},
 		never: []evidence.Clue{evidence.RefusedAll},
 		weights: []weight{
+			{evidence.QueueDropped, strong, 0},
+			{evidence.AcceptedLate, weak, opposite(weak)},
+			{evidence.FilterDropped, opposite(proves), 0},
+			{evidence.ReverseDropped, opposite(proves), 0},
 			{evidence.OverflowsCover, 1.5, -0.5},
 			{evidence.Blackout, -1.5, 0},
 			{evidence.UnixQueueFull, 2.5, 0},

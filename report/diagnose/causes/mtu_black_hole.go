@@ -8,10 +8,12 @@ import (
 // mtuBlackHole: full-size packets vanish on the path, small ones pass.
 func mtuBlackHole() rule {
 	return rule{
-		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled}, must: []evidence.Clue{evidence.SomeTimeouts},
-		proof: []evidence.Clue{evidence.GapUnfilled, evidence.LostRetransmits},
+		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.TooBigDropped, evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled}, must: []evidence.Clue{evidence.SomeTimeouts},
+		proof: []evidence.Clue{evidence.TooBigDropped, evidence.GapUnfilled, evidence.LostRetransmits},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.TooBigDropped, proves, 0},
+			{evidence.FilterDropped, opposite(strong), 0},
 			{evidence.ConntrackInvalid, -3, 0},
 			{evidence.AtOnce, -3, 0},
 			{evidence.GapUnfilled, 3.5, 0},

@@ -14,6 +14,7 @@ func natPorts() rule {
 		proof:    []evidence.Clue{evidence.ConntrackFlat},
 		never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.FilterDropped, opposite(proves), 0},
 			{evidence.Vanished, 1, -2},
 			{evidence.Unserved, -1, 0.7},
 			{evidence.ConstantShare, -2, 0},

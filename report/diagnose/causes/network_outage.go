@@ -15,6 +15,11 @@ func networkOutage() rule {
 		proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.FilterDropped, opposite(proves), 0},
+			{evidence.ReverseDropped, opposite(proves), 0},
+			{evidence.TooBigDropped, opposite(strong), 0},
+			{evidence.QueueDropped, opposite(strong), 0},
+			{evidence.AcceptedLate, opposite(strong), 0},
 			{evidence.Vanished, 0.7, -0.5},
 			{evidence.Blackout, 1.5, 0},
 			{evidence.LinkDropped, 1.5, 0},

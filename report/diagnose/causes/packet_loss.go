@@ -14,6 +14,11 @@ func packetLoss() rule {
 		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.FilterDropped, opposite(proves), 0},
+			{evidence.ReverseDropped, opposite(proves), 0},
+			{evidence.TooBigDropped, opposite(strong), 0},
+			{evidence.QueueDropped, opposite(strong), 0},
+			{evidence.AcceptedLate, opposite(strong), 0},
 			{evidence.Vanished, 1, -1},
 			{evidence.GapUnfilled, -1, 0},
 			{evidence.Blackout, -2, 0},

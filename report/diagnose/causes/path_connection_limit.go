@@ -13,6 +13,11 @@ func pathConnectionLimit() rule {
 		unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.FilterDropped, weak, 0},
+			{evidence.ReverseDropped, opposite(proves), 0},
+			{evidence.TrackingDropped, opposite(strong), 0},
+			{evidence.PathRejected, weak, 0},
+			{evidence.QueueDropped, opposite(strong), 0},
 			{evidence.InBursts, -2, 0},
 			{evidence.AllFail, -2.5, 0},
 			{evidence.Vanished, 1.5, -2},

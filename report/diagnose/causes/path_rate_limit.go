@@ -11,10 +11,17 @@ import (
 func pathRateLimit() rule {
 	return rule{
 		cause: "path-rate-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, must: []evidence.Clue{evidence.RisesWithLoad},
-		proof:  []evidence.Clue{evidence.ExcessFails, evidence.Cliff},
+		told:   []evidence.Clue{evidence.FilterDropped},
+		proof:  []evidence.Clue{evidence.FilterDropped, evidence.ExcessFails, evidence.Cliff},
 		unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.FilterDropped, strong, 0},
+			{evidence.ReverseDropped, opposite(proves), 0},
+			{evidence.TrackingDropped, opposite(strong), 0},
+			{evidence.PathRejected, weak, 0},
+			{evidence.QueueDropped, opposite(strong), 0},
+			{evidence.AcceptedLate, opposite(weak), 0},
 			{evidence.Vanished, 2, -2},
 			{evidence.GapUnfilled, 2.5, 0},
 			{evidence.LostRetransmits, 1, 0},

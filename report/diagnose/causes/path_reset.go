@@ -9,10 +9,13 @@ import (
 func pathReset() rule {
 	return rule{
 		cause: "path-reset", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.SomeResets, evidence.SomeRefused},
-		proof:  []evidence.Clue{evidence.SentNone, evidence.PathTTL},
+		told:   []evidence.Clue{evidence.PathRejected},
+		proof:  []evidence.Clue{evidence.PathRejected, evidence.SentNone, evidence.PathTTL},
 		unless: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.PathRejected, proves, 0},
+			{evidence.HostRejected, opposite(proves), 0},
 			{evidence.AddressAway, opposite(proves), 0},
 			{evidence.AllFail, 2, 0},
 			{evidence.Relayed, 1, 0},

@@ -35,6 +35,7 @@ type hypothesis struct {
 	counter   *evidence.Resource
 	lag       *evidence.Span
 	measured  bool
+	told      bool // the kernel itself said so
 	proven    bool // something was seen that few other causes make
 	score     float64
 	posterior float64
@@ -43,7 +44,7 @@ type hypothesis struct {
 
 // claimedAt is the belief from which on a cause is claimed and not a candidate.
 func (h *hypothesis) claimedAt() float64 {
-	if h.rule.elimination || h.rule.turnsAway {
+	if h.rule.elimination || h.rule.turnsAway && !h.told {
 		return evidence.ExplainsRest
 	}
 	return evidence.ExplainsAt
@@ -150,6 +151,8 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	if timed {
 		c.date(hyp)
 	}
+	hyp.told = slices.ContainsFunc(r.told, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes })
+	hyp.measured = hyp.measured || hyp.told
 	ranOut := hyp.lead != nil || hyp.counter != nil
 	if !ranOut && slices.ContainsFunc(r.elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
 		hyp.score = max(hyp.score, evidence.PenaltyNear)
@@ -197,7 +200,7 @@ func fromServer(f *evidence.Facts) bool {
 // fromPath reports whether something shows that resets did not come from the
 // serving host: its kernel sent none, or the packets are not like its own.
 func fromPath(f *evidence.Facts) bool {
-	for _, x := range []evidence.Clue{evidence.SentNone, evidence.PathTTL, evidence.BothEnds, evidence.ForgedPacket} {
+	for _, x := range []evidence.Clue{evidence.SentNone, evidence.PathTTL, evidence.BothEnds, evidence.ForgedPacket, evidence.PathRejected} {
 		if f[x].Is == evidence.Yes {
 			return true
 		}

@@ -104,6 +104,17 @@ const (
 	LivePacket
 	Relayed // live sockets aborted that are not the serving host's: something between ends connections itself
 
+	// What kernels themselves say they did with packets, as often as it takes to
+	// explain the failures.
+	FilterDropped   // a rule of netfilter dropped them
+	TrackingDropped // connection tracking had no room
+	ReverseDropped  // the way back to the sender is another one
+	TooBigDropped   // too big for the way on, or the word of that was dropped
+	QueueDropped    // a listener of the serving host had no room
+	PathRejected    // a REJECT rule between client and service reset connections
+	HostRejected    // a REJECT rule on the serving host did
+	AcceptedLate    // connections that had come up waited for the process
+
 	// Processes.
 	Died
 	DiedWithFaults

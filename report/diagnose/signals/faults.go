@@ -47,6 +47,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		f[evidence.AbortedAtOnce] = f[evidence.AtOnce]
 	}
 	observeHost(c, f, h)
+	observeDropped(c, f, h)
 	observeSaid(c, f, h)
 	lacked := f[evidence.DescriptorsFull].Is == evidence.Yes || f[evidence.ProcessorBusy].Is == evidence.Yes || f[evidence.ThreadsFull].Is == evidence.Yes || f[evidence.Died].Is == evidence.Yes
 	if f[evidence.SentUnread].Is == evidence.Yes && f[evidence.RisesWithLoad].Is != evidence.Yes && !lacked &&

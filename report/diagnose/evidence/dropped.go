@@ -1,0 +1,216 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Dropped are packets of one kind on their way to or from a target's port that one
+// kernel dropped alike, or refused by a rule, while the target's faults were there.
+type Dropped struct {
+	Host      string
+	Rejected  bool   // answered with a RST by a REJECT rule; else dropped
+	Reason    string // the kernel's: "NETFILTER_DROP", "IP_RPFILTER"; of a RST empty
+	Packet    string // "SYN", "segment"; of a RST empty
+	Port      uint16 // the target's
+	Function  string // that dropped
+	Hook      string // of netfilter, "FORWARD"
+	Table     string
+	Chain     string
+	Interface string
+	Count     float64
+	Before    float64 // a second, before the faults began
+	First     float64 // seconds
+}
+
+// Dropped lists what the kernels on the way dropped and rejected, the most frequent
+// first. A host that serves only other targets is not on the way, and what went on at
+// the same rate before the faults is left out.
+func (c *Case) Dropped() []Dropped {
+	type group struct {
+		host, reason, packet, function, hook, table, chain, device string
+		rejected                                                   bool
+		port                                                       uint16
+	}
+	ports := c.portsOf(Hop{})
+	sums := map[group]*Dropped{}
+	for _, e := range c.Run.Log.Events {
+		at := e.At.Seconds()
+		if e.Kind != probe.PacketDrop && e.Kind != probe.RSTRejected || at < 0 || at > c.To+joinReach || c.ServesOther(e.Host) {
+			continue
+		}
+		port := e.Local.Port()
+		if !ports[port] {
+			port = e.Remote.Port()
+		}
+		if !ports[port] {
+			continue
+		}
+		var k probe.Kernel
+		if e.Kernel != nil {
+			k = *e.Kernel
+		}
+		g := group{e.Host, e.Reason, k.Packet, k.Path, k.Hook, k.Table, k.Chain, k.Interface, e.Kind == probe.RSTRejected, port}
+		if g.rejected {
+			g.reason, g.packet, g.function = "", "", ""
+		}
+		if sums[g] == nil {
+			sums[g] = &Dropped{
+				Host: g.host, Rejected: g.rejected, Reason: g.reason, Packet: g.packet, Port: port, Function: g.function,
+				Hook: g.hook, Table: g.table, Chain: g.chain, Interface: g.device, First: at,
+			}
+		}
+		v := sums[g]
+		if early := c.From - joinReach; at < early {
+			v.Before += float64(max(e.Count, 1)) / early
+			continue
+		}
+		if v.Count == 0 {
+			v.First = at
+		}
+		v.Count += float64(max(e.Count, 1))
+		v.First = min(v.First, at)
+	}
+	var out []Dropped
+	for _, v := range sums {
+		// What was dropped as often before anything failed is somebody else's.
+		if v.Count == 0 || v.Before >= 0.5*v.Count/max(c.To-c.From, 1) {
+			continue
+		}
+		out = append(out, *v)
+	}
+	slices.SortFunc(out, func(x, y Dropped) int {
+		return cmp.Or(-cmp.Compare(x.Count, y.Count), cmp.Compare(x.First, y.First), cmp.Compare(x.Text(), y.Text()))
+	})
+	return out
+}
+
+// Text says it: "the kernel of fw0 dropped 1,199 SYNs to :8080 in FORWARD of table
+// filter". What the kernel did not tell is left out.
+func (v Dropped) Text() string {
+	s := fmt.Sprintf("the kernel of %s rejected connections to :%d with %s", v.Host, v.Port, words.Count(v.Count, "reset"))
+	if !v.Rejected {
+		what := cmp.Or(v.Packet, "packet")
+		if what == "packet-too-big" {
+			what += " message"
+		}
+		direction := "of connections to"
+		switch v.Packet {
+		case "SYN":
+			direction = "to"
+		case "SYN-ACK":
+			direction = "from"
+		}
+		s = fmt.Sprintf("the kernel of %s dropped %s %s :%d", v.Host, words.Count(v.Count, what), direction, v.Port)
+	}
+	switch {
+	case v.Hook != "":
+		s += " in " + v.Hook
+	case v.Function != "" && v.Reason == "":
+		s += " in " + v.Function
+	}
+	if v.Table != "" {
+		s += " of table " + v.Table
+		if v.Chain != "" {
+			s += ", chain " + v.Chain
+		}
+	}
+	if why := v.why(); why != "" {
+		s += ": " + why
+	}
+	return s
+}
+
+// why says the kernel's reason where the place does not say it.
+func (v Dropped) why() string {
+	switch {
+	case v.Rejected, v.Reason == "", v.Filtered() && v.Hook != "":
+		return ""
+	case v.Filtered():
+		return "a rule of netfilter"
+	case v.TableFull():
+		return "connection tracking took no more (" + v.Reason + ")"
+	case v.Reversed():
+		return "the way back to the sender leaves by another interface than " + cmp.Or(v.Interface, "it came by") + " (" + v.Reason + ")"
+	case v.QueueFull():
+		return "the accept queue was full"
+	}
+	return v.Reason
+}
+
+// Filtered reports whether a rule of netfilter dropped packets of connections; what it
+// drops of RSTs ends nothing, and ICMP's is a matter of its own (TooBig).
+func (v Dropped) Filtered() bool {
+	return !v.Rejected && v.Reason == "NETFILTER_DROP" && slices.Contains([]string{"SYN", "SYN-ACK", "segment"}, v.Packet)
+}
+
+// TableFull reports whether connection tracking had no room.
+func (v Dropped) TableFull() bool {
+	return v.Reason == "CONNTRACK_FULL" || v.Reason == "CONNTRACK_INSERT_FAILED"
+}
+
+// Reversed reports whether a reverse-path filter dropped.
+func (v Dropped) Reversed() bool { return v.Reason == "IP_RPFILTER" }
+
+// TooBig reports whether packets were too big for a way on, or whoever says so to
+// their sender was not heard.
+func (v Dropped) TooBig() bool {
+	return !v.Rejected && (v.Reason == "PKT_TOO_BIG" || v.Packet == "packet-too-big")
+}
+
+// QueueFull reports whether a listener had no room for a connection.
+func (v Dropped) QueueFull() bool {
+	return v.Reason == "ACCEPT_QUEUE_FULL" || v.Reason == "TCP_LISTEN_OVERFLOW"
+}
+
+// SumDropped adds up those that a question is about and returns the most frequent of them;
+// Count 0: none.
+func SumDropped(all []Dropped, about func(Dropped) bool) (n float64, most Dropped) {
+	for _, v := range all {
+		if about(v) {
+			if n == 0 {
+				most = v
+			}
+			n += v.Count
+		}
+	}
+	return n, most
+}
+
+// Wait is how long packets waited for the process that serves a target's port.
+type Wait struct {
+	Count   float64
+	Slowest float64 // seconds that the slowest hundredth took at least, at the worst; NaN: not told
+	Light   float64 // the same before the faults; NaN: not told
+	At      float64 // seconds: when it was at the worst
+}
+
+// Waits returns how long a hop's processes let connections wait to be accepted
+// ("accept") or data to be read ("read").
+func (c *Case) Waits(h Hop, kind string) Wait {
+	w := Wait{Slowest: math.NaN(), Light: math.NaN()}
+	ports := c.portsOf(h)
+	for _, e := range c.Run.Log.Events {
+		if e.Kind != probe.Waited || !strings.EqualFold(e.Reason, kind) || !h.Has(e.Host) || !ports[e.Local.Port()] {
+			continue
+		}
+		switch at := e.At.Seconds(); {
+		case at < c.From:
+			if !(e.Value < w.Light) {
+				w.Light = e.Value
+			}
+		case at <= c.To+joinReach:
+			w.Count += float64(max(e.Count, 1))
+			if !(e.Value < w.Slowest) {
+				w.Slowest, w.At = e.Value, at
+			}
+		}
+	}
+	return w
+}
