@@ -130,7 +130,7 @@ func (tg *target) findProxy(cfg Config, u *url.URL) error {
 		return fmt.Errorf("use proxy %s: %w", p.Redacted(), errUnsupportedProxy)
 	}
 	if cfg.Client.Protocol == profiles.ProtocolH2C {
-		return fmt.Errorf("use proxy %s: h2c cannot go through a proxy: choose another protocol, or set client.proxy: false", p.Redacted())
+		return fmt.Errorf("use proxy %s: h2c cannot go through a proxy: choose another protocol, or set client.proxy: none", p.Redacted())
 	}
 	tg.proxy, tg.proxyAuth = p, basicAuth(p.User)
 	target := net.JoinHostPort(tg.host, strconv.Itoa(int(tg.port)))

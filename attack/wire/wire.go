@@ -331,4 +331,4 @@ func (t *Transport) Close() error {
 	return nil
 }
 
-var errUnsupportedProxy = errors.New("only http and https proxies are supported: set HTTP_PROXY or HTTPS_PROXY to one, or client.proxy: false")
+var errUnsupportedProxy = errors.New("only http and https proxies are supported: set HTTP_PROXY or HTTPS_PROXY to one, or client.proxy: none")

@@ -172,7 +172,7 @@ func dialTrouble(base string, a attack.Attempt) string {
 	case a.Fault == attack.Refused && !a.Conn.Remote.IsValid():
 		return "nothing listens on the socket"
 	case a.Fault == attack.Refused:
-		return "connection refused"
+		return "connection refused, nothing listens on " + a.Conn.Remote.String()
 	case a.Fault == attack.Timeout:
 		return "no answer within " + profiles.FormatDuration(preflightTimeout)
 	}

@@ -75,7 +75,7 @@ func TestRefusal(t *testing.T) {
 		{
 			failed(attack.Refused, attack.PhaseDial, attack.Detail{}),
 			profiles.Client{},
-			"target orders: 192.0.2.1:443 answers no connection: connection refused; start the service, or check the port in its url",
+			"target orders: 192.0.2.1:443 answers no connection: connection refused, nothing listens on 192.0.2.1:443; start the service, or check the port in its url",
 		},
 		{nowhere, profiles.Client{}, "target orders: orders.example answers no connection: orders.example does not resolve; check the name in its url"},
 	} {

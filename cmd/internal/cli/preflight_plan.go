@@ -57,8 +57,8 @@ func planWarnings(p profiles.Profile, l generatorLimits) []string {
 	rate, open := p.MaxRate()
 	conns := mostConnections(p)
 	if need := uint64(conns*len(p.Targets) + ownFiles); l.files > 0 && need > l.files {
-		warn("up to %s connections need %s open files and this process may open %s: ulimit -n %d, or lower client.connections",
-			report.FormatNumber(float64(conns*len(p.Targets))), report.FormatNumber(float64(need)), report.FormatNumber(float64(l.files)), need)
+		warn("up to %s connections need %s open files and this process may open %s: ulimit -n %d, or %s",
+			report.FormatNumber(float64(conns*len(p.Targets))), report.FormatNumber(float64(need)), report.FormatNumber(float64(l.files)), need, fewerConnections(p))
 	}
 	if l.ports > 0 && len(p.Client.LocalAddrs) <= 1 {
 		if conns > l.ports {
@@ -95,6 +95,18 @@ func planWarnings(p profiles.Profile, l generatorLimits) []string {
 		warn("at: max sends as fast as it can, and engine vegeta carries less than engine direct: set client.engine: direct")
 	}
 	return out
+}
+
+// fewerConnections says which setting of a profile bounds its connections.
+func fewerConnections(p profiles.Profile) string {
+	most := mostConnections(p)
+	switch {
+	case p.Client.Connections == most:
+		return "lower client.connections"
+	case p.Client.Connections == 0 && p.Client.MaxInFlight == most:
+		return "lower client.max-in-flight or set client.connections"
+	}
+	return "hold fewer connections in load"
 }
 
 // mostConnections is how many connections one target may have open.

@@ -69,7 +69,7 @@ func Judge(c Case, log *runlog.Log, r diagnose.Result) Judgement {
 	j.Abstained = j.Disturbed || top.Verdict == diagnose.Ambiguous || top.Verdict == diagnose.Unexplained || top.Verdict == diagnose.Inconclusive
 	switch kind {
 	case Control:
-		j.Right = top.Verdict == diagnose.Healthy
+		j.Right = top.Verdict == diagnose.Healthy || top.Verdict == diagnose.Degraded && slices.Contains(c.Causes, string(diagnose.Degraded))
 	case Unseen:
 		j.Right = top.Verdict == diagnose.Unexplained || top.Verdict == diagnose.Inconclusive || named
 	case Generator:

@@ -39,6 +39,8 @@ func TestJudgeVerdicts(t *testing.T) {
 		{"called healthy", fault, finds(diagnose.Healthy, "healthy"), Judgement{Missed: true}},
 		{"busy machine", fault, finds(diagnose.GeneratorLimited, "client-cpu"), Judgement{Abstained: true, Disturbed: true}},
 		{"healthy", control, finds(diagnose.Healthy, "healthy"), Judgement{Right: true, Rank: 1}},
+		{"late, as it should be", Case{Causes: []string{"healthy", "degraded"}}, finds(diagnose.Degraded, "packet-loss"), Judgement{Right: true}},
+		{"late in health", control, finds(diagnose.Degraded, "packet-loss"), Judgement{}},
 		{"accused in health", control, finds(diagnose.Explains, "process-crash"), Judgement{WrongExplains: true}},
 		{"admitted", unseen, finds(diagnose.Unexplained, "unexplained"), Judgement{Right: true, Rank: 1, Abstained: true}},
 		{"guessed well", unseen, finds(diagnose.Explains, "application-abort"), Judgement{Right: true, Rank: 1}},

@@ -207,12 +207,16 @@ func (c *Investigation) unseen() []string {
 func (c *Investigation) wouldDecide() []string {
 	var out []string
 	p := c.Parts
+	flag, process := "--process COMMAND", "{name: COMMAND}" // a Unix socket has no port
+	if port := c.Target.Info.ListenPort; port > 0 {
+		flag, process = fmt.Sprintf("--listen %d", port), fmt.Sprintf("{listen: %d}", port)
+	}
 	for _, h := range c.Watchable() {
 		switch {
 		case h.Host == "":
-			out = append(out, fmt.Sprintf("watch the serving host: run rampload probe --listen %d there during the load, or send the load from there and name it under the target: hosts: [{name: ..., processes: [{listen: %d}]}]", c.Target.Info.ListenPort, c.Target.Info.ListenPort))
+			out = append(out, fmt.Sprintf("watch the serving host: run rampload probe %s there during the load, or send the load from there and name it in the profile: hosts: [{name: NAME, processes: [%s]}]", flag, process))
 		case !c.WatchesProcess(h):
-			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [{listen: %d}]", h.Host, c.Target.Info.ListenPort))
+			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [%s]", h.Host, process))
 		case !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) && p.Wire > 0:
 			out = append(out, fmt.Sprintf("run as root on %s to see the kernel's reason for each reset", h.Host))
 		}
@@ -234,7 +238,11 @@ func (c *Investigation) wouldDecide() []string {
 		out = append(out, fmt.Sprintf("raise only the limit of %s on %s and repeat the same profile: if the onset moves, it was that", strings.ReplaceAll(r.Metric.Name, "-", " "), r.Metric.Host))
 	}
 	if len(out) == 0 {
-		out = append(out, "repeat the ramp: what happens again at the same load is caused by load")
+		if a := c.Address; a != nil {
+			out = append(out, fmt.Sprintf("look at what serves %s: the failures are of that address", a.Addr))
+		} else {
+			out = append(out, "repeat the ramp: what happens again at the same load is caused by load")
+		}
 	}
 	return out
 }

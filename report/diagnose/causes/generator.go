@@ -15,9 +15,17 @@ func (c *Investigation) clientAdvice(g evidence.GeneratorState) []string {
 	case "client-ephemeral-ports":
 		return c.ownPortAdvice(g)
 	case "client-file-descriptors":
-		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", words.Commas(float64(c.Run.Log.Header.Generator.NoFile))), "or lower client.connections"}
+		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", words.Commas(float64(c.Run.Log.Header.Generator.NoFile))), c.fewerConnections()}
 	}
 	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core"}
+}
+
+// fewerConnections says what in the profile bounds the connections that are open at once.
+func (c *Investigation) fewerConnections() string {
+	if c.Run.Log.Header.Generator.Connections == 0 { // a connection for each request in flight
+		return "or lower client.max-in-flight, or set client.connections, which it keeps and uses again"
+	}
+	return "or lower client.connections"
 }
 
 // ownPortAdvice tells ports of connections that are open from those that closed ones
