@@ -124,6 +124,9 @@ func causeFacts(r *report.Report, f report.Finding) []fact {
 		}
 	case "unexplained":
 		lines = append(lines, "unexplained: no limit that was watched was reached when it began")
+		if s := depth(f); s != "" {
+			lines = append(lines, s)
+		}
 	default:
 		lines = append(lines, "not decided: "+f.Verdict)
 	}
@@ -148,6 +151,19 @@ func causeLine(f report.Finding) string {
 		s += " on " + f.Host
 	}
 	return fmt.Sprintf("%s, confidence %.2f", s, f.Confidence)
+}
+
+// depth says where a fault of unknown cause lies and of what kind it is, as far as
+// either is known: "somewhere on the server: exhausted"; empty where neither is.
+func depth(f report.Finding) string {
+	where := map[report.Tier]string{
+		report.TierClient: "on this machine", report.TierPath: "somewhere on the path", report.TierProxy: "somewhere on the proxy",
+		report.TierServer: "somewhere on the server", report.TierUpstream: "somewhere behind the first host",
+	}[f.Tier]
+	if where == "" || f.Mechanism == "" {
+		return where + string(f.Mechanism)
+	}
+	return where + ": " + string(f.Mechanism)
 }
 
 func score(r report.Resource) float64 {
