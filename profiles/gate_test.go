@@ -55,7 +55,7 @@ func TestParseGateErrors(t *testing.T) {
 		"crosses() > 5/s":               "nothing stands in the parentheses of crosses: write crosses(0.1%) > 1500/s",
 		"crosses(0.1) > 5/s":            "0.1 needs a unit: write crosses(0.1%)",
 		"crosses(0%) > 5/s":             "0% is no share that failures could pass: write one above 0% and below 100%, such as crosses(0.1%) > 1500/s",
-		"crosses(orders) > 5/s":         "crosses takes a share of failed requests, such as crosses(0.1%) > 1500/s: orders is not a percentage: write 5%",
+		"crosses(orders) > 5/s":         "crosses takes a share of failed requests, such as crosses(0.1%) > 1500/s: orders is not a percentage: write it as 70%",
 		"crosses(1%, a, b) > 5/s":       "crosses takes a share and one target: write crosses(0.1%, orders) > 1500/s",
 		"crosses(1% > 5/s":              "the parenthesis of crosses is not closed after a share: write crosses(0.1%) > 1500/s",
 		"crosses(1%) < 5/s":             "the later failures pass a share the better: write crosses(1%) > 5/s",

@@ -21,26 +21,17 @@ type Knocked struct {
 	// WantsCertificate says that the peer asked for a client certificate, and that
 	// the profile has none.
 	WantsCertificate bool
-	// SpeaksTLS says that TLS answers where the URL says http.
-	SpeaksTLS bool
 	// Certificate is the peer's, when it is the reason of the fault; else nil.
 	Certificate *x509.Certificate
 }
 
-const (
-	// alertWait bounds the wait for what a TLS 1.3 server says of the client's
-	// certificate: its alert comes after the handshake (RFC 8446 §4.4.2.4).
-	alertWait = 500 * time.Millisecond
-	// Bounds of the wait for an answer of TLS where http was written: a server that
-	// does not understand the question may not answer it.
-	helloWaitMin = 250 * time.Millisecond
-	helloWaitMax = time.Second
-)
+// alertWait bounds the wait for what a TLS 1.3 server says of the client's
+// certificate: its alert comes after the handshake (RFC 8446 §4.4.2.4).
+const alertWait = 500 * time.Millisecond
 
 // Knock opens one connection as a client of the target would, through its proxy and
-// with its TLS handshake, and closes it. No request is sent: a target without TLS
-// gets a TLS greeting, to find out whether it wants one. It ends within the
-// profile's timeout for each address, or with ctx. An error is one of the configuration: see [New].
+// with its TLS handshake, and closes it. No request is sent, and to a target without
+// TLS not a single byte. It ends within the profile's timeout for each address, or with ctx. An error is one of the configuration: see [New].
 func Knock(ctx context.Context, cfg attack.ClientConfig) (Knocked, error) {
 	t, err := New(Config{Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, RunID: cfg.RunID})
 	if err != nil {
@@ -70,13 +61,8 @@ func Knock(ctx context.Context, cfg attack.ClientConfig) (Knocked, error) {
 		return out, t.Close()
 	}
 	a.Conn = attack.Conn{Local: c.local, Remote: c.remote}
-	if d.tunnel(c, a) {
-		switch {
-		case d.tls != nil:
-			out.handshake(d, c)
-		case t.base.proxy == nil && t.base.socket == "" && t.cfg.Client.Protocol != profiles.ProtocolH2C:
-			out.greet(d, c, t.clock()-a.Start)
-		}
+	if d.tunnel(c, a) && d.tls != nil {
+		out.handshake(d, c)
 	}
 	c.state.Store(stateLinger)
 	t.open.Add(-1)
@@ -122,15 +108,6 @@ func (k *Knocked) handshake(d *dialer, c *Conn) {
 	if errors.As(err, &refused) && len(refused.UnverifiedCertificates) > 0 {
 		k.Certificate = refused.UnverifiedCertificates[0]
 	}
-}
-
-// greet finds out whether TLS answers. Whatever else happens to the connection is
-// no fault of the target: it was not asked in its language.
-func (k *Knocked) greet(d *dialer, c *Conn, dialled time.Duration) {
-	c.SetDeadline(c.t.clock() + min(max(helloWaitMin, 10*dialled), helloWaitMax))
-	next := tls.Client(tlsOver(c), &tls.Config{ServerName: d.t.base.server, InsecureSkipVerify: true})
-	err := next.Handshake()
-	k.SpeaksTLS = err == nil || alerted(err)
 }
 
 // alerted reports whether an error is a TLS alert of the peer.

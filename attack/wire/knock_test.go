@@ -71,7 +71,6 @@ func TestKnock(t *testing.T) {
 		fault  attack.Fault
 		detail attack.Detail
 		wants  bool
-		tls    bool
 	}{
 		{name: "good", server: &tls.Config{Certificates: []tls.Certificate{good}}, scheme: "https", client: profiles.TLS{CAFile: goodFile}},
 		{name: "plain", server: plain, scheme: "http"},
@@ -109,7 +108,7 @@ func TestKnock(t *testing.T) {
 			name: "no TLS there", server: plain, scheme: "https",
 			fault: attack.TLS, detail: attack.Detail{Kind: attack.MalformedDetail, Code: attack.WrongProtocol},
 		},
-		{name: "TLS where http was written", server: &tls.Config{Certificates: []tls.Certificate{good}}, scheme: "http", tls: true},
+		{name: "TLS where http was written: not asked", server: &tls.Config{Certificates: []tls.Certificate{good}}, scheme: "http"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,9 +135,9 @@ func TestKnock(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := k.Attempt
-			if a.Fault != tt.fault || a.Detail != tt.detail || k.WantsCertificate != tt.wants || k.SpeaksTLS != tt.tls {
-				t.Errorf("%s %q in %s, wants a certificate %v, speaks TLS %v; want %s %q, %v, %v",
-					a.Fault, a.Detail, a.Phase, k.WantsCertificate, k.SpeaksTLS, tt.fault, tt.detail, tt.wants, tt.tls)
+			if a.Fault != tt.fault || a.Detail != tt.detail || k.WantsCertificate != tt.wants {
+				t.Errorf("%s %q in %s, wants a certificate %v; want %s %q, %v",
+					a.Fault, a.Detail, a.Phase, k.WantsCertificate, tt.fault, tt.detail, tt.wants)
 			}
 			if got := a.Conn.Remote.String(); !strings.HasPrefix(got, "127.0.0.1:") {
 				t.Errorf("remote address %s", got)

@@ -53,8 +53,6 @@ func refusal(name, base string, c profiles.Client, k wire.Knocked) error {
 	where := knockedAt(base, k.Attempt)
 	a := k.Attempt
 	switch {
-	case a.Fault == attack.None && k.SpeaksTLS:
-		return fmt.Errorf("target %s: TLS answers at %s and the url says http: write https:// in it", name, where)
 	case a.Fault == attack.None:
 		return nil
 	case a.Detail.Kind == attack.CertificateDetail:

@@ -63,11 +63,6 @@ func TestRefusal(t *testing.T) {
 			"target orders: no TLS at 192.0.2.1:443; write http:// in its url, or the port that speaks TLS",
 		},
 		{
-			wire.Knocked{SpeaksTLS: true, Attempt: attack.Attempt{Conn: at}},
-			profiles.Client{},
-			"target orders: TLS answers at 192.0.2.1:443 and the url says http: write https:// in it",
-		},
-		{
 			failed(attack.Reset, attack.PhaseTLS, attack.Detail{}),
 			profiles.Client{},
 			"target orders: the TLS handshake with 192.0.2.1:443 ends with reset, 3 times out of 3; check that its port speaks TLS",
