@@ -32,7 +32,8 @@ func (v *validator) agent(path string, a Agent) {
 // name of a host.
 func isAgentName(text string) bool {
 	return text != "" && len(text) <= 253 && text[0] != '-' && text[0] != '.' && strings.IndexFunc(text, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && r != '-' && r != '_' && r != '.'
 	}) < 0
 }
 

@@ -240,7 +240,7 @@ func TestRefusals(t *testing.T) {
 			fmt.Fprint(w, "<html>hello")
 		}, true, "/metrics"},
 		"empty":   {func(http.ResponseWriter, *http.Request) {}, true, "/metrics"},
-		"moved":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, true, "/elsewhere"},
+		"moved":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, true, "/elsewhere"},
 		"busy":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, false, "503"},
 		"garbled": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a b c d\n") }, false, "db-1"},
 	} {
