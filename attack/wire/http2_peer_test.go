@@ -290,7 +290,7 @@ func TestStreamsPerConnection(t *testing.T) {
 				cfg.Client.StreamsPerConn = c.profile
 			})
 			tr.Hold(c.want)
-			await(t, func() bool { return tr.Stats().Open == int64(c.want) })
+			await(t, func() bool { return tr.Stats().Idle == int64(c.want) })
 			for range c.want {
 				var a attack.Attempt
 				tr.Do(plain(t, tr), &a)
