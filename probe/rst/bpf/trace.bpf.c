@@ -22,7 +22,12 @@ char __license[] SEC("license") = "Dual MIT/GPL";
 #define TCP_NEW_SYN_RECV 12
 #define NF_VERDICT_MASK 0xff
 
-#define STACK 14
+// Frames of the kernel's stack that are looked at. The innermost are the program's
+// own and its tracepoint's; there is one more of these as soon as a second reader,
+// of whatever tool, hangs on the same tracepoint, and one for each function with a
+// trampoline.
+#define STACK 20
+#define CALLERS 6 // of the place where a packet was dropped
 #define NAME 24
 
 // What this kernel has, set by the loader from its type information.
@@ -117,7 +122,7 @@ enum { BY_REASON, BY_TABLE, BY_CONNTRACK_FULL, BY_CONNTRACK_INSERT, BY_ACCEPT_QU
 enum { PACKET_OTHER, PACKET_SYN, PACKET_SYNACK, PACKET_RST, PACKET_FIN, PACKET_TOO_BIG };
 
 struct drop_key {
-	__u64 location, callers[4]; // the place, and for netfilter who called it there
+	__u64 location, callers[CALLERS]; // the place, and for netfilter who called it there
 	__u32 netns, reason;
 	__s32 ifindex;
 	__u16 port;
@@ -186,7 +191,7 @@ struct scratch {
 	struct folded_key fold;
 	struct drop value;
 	struct drop_key key, plain;
-	__u64 stack[10];
+	__u64 stack[STACK];
 	struct waits waits;
 };
 
@@ -712,8 +717,8 @@ int on_drop(__u64 *ctx)
 		what = &s->plain;
 		__builtin_memset(what, 0, sizeof(*what));
 		long n = bpf_get_stack(ctx, s->stack, sizeof(s->stack), 0);
-		for (int i = 0; i < 4; i++) {
-			if (n >= (i + 5) * 8 && s->stack[i] == ctx[1]) {
+		for (int i = 0; i < STACK - CALLERS; i++) {
+			if (n >= (i + 1 + CALLERS) * 8 && s->stack[i] == ctx[1]) {
 				__builtin_memcpy(what->callers, &s->stack[i + 1], sizeof(what->callers));
 				break;
 			}

@@ -37,7 +37,7 @@ type traceDrop struct {
 type traceDropKey struct {
 	_        structs.HostLayout
 	Location uint64
-	Callers  [4]uint64
+	Callers  [6]uint64
 	Netns    uint32
 	Reason   uint32
 	Ifindex  int32
@@ -58,7 +58,7 @@ type traceEvent struct {
 	Sock       uint64
 	Cookie     uint64
 	Cgroup     uint64
-	Stack      [14]uint64
+	Stack      [20]uint64
 	Kind       uint32
 	Netns      uint32
 	Reason     uint32
@@ -137,7 +137,7 @@ type traceScratch struct {
 	Value       traceDrop
 	Key         traceDropKey
 	Plain       traceDropKey
-	Stack       [10]uint64
+	Stack       [20]uint64
 	Waits       traceWaits
 }
 

@@ -104,6 +104,8 @@ func TestNetfilterAsItsCounters(t *testing.T) {
 		defer unix.Close(l1)
 		l2, rude := listen(t, 10)
 		defer unix.Close(l2)
+		// Another reader of the same tracepoint lies between it and the program.
+		open(t, Options{Ports: []uint16{1}, Namespaces: []uint32{netns}})
 		p := open(t, Options{Ports: []uint16{silent, rude}, Namespaces: []uint32{netns}})
 		rules := fmt.Sprintf(`table inet guard { chain inbound { type filter hook input priority 0;
 			tcp dport %d counter drop; tcp dport %d counter reject with tcp reset; }; }`, silent, rude)
