@@ -22,6 +22,21 @@ func (m GateMetric) isLoad() bool { return m == GateOnset || m == GateCrosses }
 // Op is a comparison.
 type Op string
 
+// Holds reports whether a compares so to b.
+func (o Op) Holds(a, b float64) bool {
+	switch o {
+	case Less:
+		return a < b
+	case LessOrEqual:
+		return a <= b
+	case Greater:
+		return a > b
+	case GreaterOrEqual:
+		return a >= b
+	}
+	return a == b
+}
+
 // The comparisons.
 const (
 	Less           Op = "<"

@@ -147,7 +147,7 @@ func (a *Abort) windows(g profiles.Gate, first, end int) []tally {
 
 func strikes(g profiles.Gate, sum tally) bool {
 	if g.Metric != profiles.GateLatency && g.Unit == profiles.UnitCount {
-		return holds(g.Op, float64(sum.k), g.Value)
+		return g.Op.Holds(float64(sum.k), g.Value)
 	}
 	need := uint64(minAbort)
 	if g.Metric == profiles.GateLatency && g.Percentile < 1 {
@@ -160,5 +160,5 @@ func strikes(g profiles.Gate, sum tally) bool {
 		slow := sum.share() > 1-g.Percentile
 		return slow == (g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual)
 	}
-	return holds(g.Op, sum.share(), g.Value)
+	return g.Op.Holds(sum.share(), g.Value)
 }

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"math"
-
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -16,22 +14,6 @@ func ShareAtMost(k, n uint64) float64 { return upperBound(k, n, confidence) }
 
 func upperBound(k, n uint64, confidence float64) float64 {
 	return stats.UpperShare(float64(k), float64(n), confidence)
-}
-
-func lowerBound(k, n uint64, confidence float64) float64 {
-	return stats.LowerShare(float64(k), float64(n), confidence)
-}
-
-// needed returns how many requests without a single event it takes to prove a
-// share below limit.
-func needed(limit float64) uint64 {
-	if limit <= 0 {
-		return math.MaxUint64
-	}
-	if limit >= 1 {
-		return 1
-	}
-	return uint64(math.Ceil(math.Log(1-confidence) / math.Log1p(-limit)))
 }
 
 // Enough returns how many requests without a single event it takes to pass a
@@ -52,8 +34,8 @@ func Enough(g profiles.Gate) uint64 {
 	if limit <= 0 || limit >= 1 {
 		return 0
 	}
-	n := needed(limit)
-	for !holds(op, upperBound(0, n, confidence), limit) {
+	n := stats.CleanTrials(limit, confidence)
+	for !op.Holds(upperBound(0, n, confidence), limit) {
 		n++
 	}
 	return n

@@ -39,6 +39,19 @@ type CapacityStep struct {
 	AchievedRPS float64  `json:"achieved_rps"`
 }
 
+// The outcomes of one load, and the status of a search.
+const (
+	StepPassed    = "passed"
+	StepFailed    = "failed"
+	StepUndecided = "undecided"
+	StepLimited   = "limited" // this machine was the limit
+
+	CapacityFound     = "found"
+	CapacityAtLeast   = "at-least" // the search's end, or this machine's, was reached first
+	CapacityBelow     = "below"    // the first load failed
+	CapacityUndecided = "undecided"
+)
+
 // StepUnfinished is the result of a load during which the run ended.
 const StepUnfinished = "unfinished"
 

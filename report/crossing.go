@@ -217,9 +217,9 @@ func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
 	r.Reason = fmt.Sprintf("failures of %s pass %s at %s (%s to %s) at %s", where, share, FormatRate(math.Round(*first.LoadRPS)),
 		FormatNumber(math.Round(*first.LoadLowRPS)), FormatNumber(math.Round(*first.LoadHighRPS)), FormatSeconds(*first.AtS))
 	switch {
-	case holds(g.Op, *least.LoadLowRPS, g.Value):
+	case g.Op.Holds(*least.LoadLowRPS, g.Value):
 		r.Result = GatePassed
-	case !holds(g.Op, *first.LoadHighRPS, g.Value):
+	case !g.Op.Holds(*first.LoadHighRPS, g.Value):
 		r.Result = GateFailed
 	default:
 		r.Reason += "; the interval holds " + FormatRate(g.Value) + ": send more requests near it"

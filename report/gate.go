@@ -259,7 +259,7 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 		r.Value = &lowest
 		r.Reason = describeOnset(target, where)
 		r.Result = GateFailed
-		if holds(g.Op, lowest, g.Value) {
+		if g.Op.Holds(lowest, g.Value) {
 			r.Result = GatePassed
 		}
 		return r
@@ -397,7 +397,7 @@ func judgeHeadroom(g profiles.Gate, e *evidence, all []Headroom) GateResult {
 	}
 	r.Value = &least
 	r.Reason = fmt.Sprintf("%s left of %s at %s", FormatPercent(least, 3), nameOf(where), FormatSeconds(when.Seconds()))
-	if !holds(g.Op, least, g.Value) {
+	if !g.Op.Holds(least, g.Value) {
 		r.Result = GateFailed
 		return r
 	}
@@ -464,20 +464,6 @@ func nameOf(h Headroom) string {
 		s += " on "
 	}
 	return s + h.Host
-}
-
-func holds(op profiles.Op, a, b float64) bool {
-	switch op {
-	case profiles.Less:
-		return a < b
-	case profiles.LessOrEqual:
-		return a <= b
-	case profiles.Greater:
-		return a > b
-	case profiles.GreaterOrEqual:
-		return a >= b
-	}
-	return a == b
 }
 
 func unitName(u profiles.Unit) string {

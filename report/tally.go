@@ -182,6 +182,14 @@ func (t tallies) quantile(from, to int, q float64) *float64 {
 	return &s
 }
 
+// Counts returns what a gate counts in all windows of a series, of its targets: events and
+// their exposure.
+func Counts(g profiles.Gate, s *Series) (events, of uint64) {
+	e := &evidence{gate: g, series: s, targets: s.index(g.Of), end: s.Len()}
+	sum := e.tallies().total()
+	return sum.k, sum.n
+}
+
 func judgeCounts(g profiles.Gate, t tallies) GateResult {
 	if t.total().n == 0 {
 		what := "no request ended"
@@ -223,7 +231,7 @@ func judgeCount(g profiles.Gate, t tallies) GateResult {
 		if worst.to == 0 || more {
 			worst = worstSpan{from, to, sum}
 		}
-		if !holds(g.Op, float64(sum.k), g.Value) {
+		if !g.Op.Holds(float64(sum.k), g.Value) {
 			r.Result = GateFailed
 		}
 	})
@@ -270,11 +278,11 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		low, high := t.bounds(k, confidence)
 		switch {
 		case atMost:
-			return !holds(op, low, limit)
+			return !op.Holds(low, limit)
 		case op == profiles.Equal:
 			return low > limit || high < limit
 		}
-		return !holds(op, high, limit)
+		return !op.Holds(high, limit)
 	}
 	worse := func(a, b tally) bool {
 		if atMost || op == profiles.Equal {
@@ -295,7 +303,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		if nearest.to == 0 || worse(sum, nearest.sum) {
 			nearest = w
 		}
-		if !holds(op, sum.share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.within(from, to), sum, 1-(1-confidence)/separate) {
+		if !op.Holds(sum.share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.within(from, to), sum, 1-(1-confidence)/separate) {
 			proven = w
 		}
 	})
@@ -311,14 +319,14 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 	if !atMost {
 		bound = low
 	}
-	clean := holds(op, nearest.sum.share(), limit)
+	clean := op.Holds(nearest.sum.share(), limit)
 	proof := bound
 	if least := t.thinnest(nearest); t.span > 0 && least.n > 0 && atMost {
 		// A span is proven by its own requests, not by those of the whole run.
 		_, proof = t.bounds(least, confidence)
 		proof = max(proof, bound)
 	}
-	if clean && holds(op, bound, limit) && holds(op, proof, limit) {
+	if clean && op.Holds(bound, limit) && op.Holds(proof, limit) {
 		r := GateResult{Result: GatePassed}
 		if atMost {
 			r.Reason = ", at most " + FormatBound(high)
@@ -329,11 +337,11 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		return r, nearest
 	}
 	r := GateResult{Result: GateUndecided}
-	need := needed(limit)
+	need := stats.CleanTrials(limit, confidence)
 	switch {
 	case atMost && clean && all.k == 0 && all.n < need:
 		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", FormatCount(need))
-	case t.span > 0 && clean && holds(op, bound, limit):
+	case t.span > 0 && clean && op.Holds(bound, limit):
 		r.Reason = fmt.Sprintf(": too few in a span to tell, up to %s in one of %s; %s in a span without one would do",
 			FormatBound(proof), FormatCount(t.thinnest(nearest).n), FormatCount(need))
 	case t.span > 0 && !clean:
@@ -411,7 +419,7 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 				s += "; slow requests come together"
 			}
 		}
-		if need := needed(1 - g.Percentile); w.sum.k == 0 && w.sum.n < need {
+		if need := stats.CleanTrials(1-g.Percentile, confidence); w.sum.k == 0 && w.sum.n < need {
 			s += fmt.Sprintf("; %s requests would do", FormatCount(need))
 		}
 	}

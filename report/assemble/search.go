@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
+	"github.com/rampload/rampload/report/search"
 )
 
 // Search is what the profile of a log searched for.
@@ -60,19 +61,19 @@ func lastWindow(log *runlog.Log) time.Duration {
 }
 
 // capacity makes the search again from its steps. It is nil without a search.
-func capacity(log *runlog.Log, series *report.Series, search *Search, result diagnose.Result) *report.Capacity {
-	if search == nil || search.Stage.Kind != profiles.Search {
+func capacity(log *runlog.Log, series *report.Series, asked *Search, result diagnose.Result) *report.Capacity {
+	if asked == nil || asked.Stage.Kind != profiles.Search {
 		return nil
 	}
-	out := &report.Capacity{Precision: search.Stage.Precision, Until: []string{}, Steps: []report.CapacityStep{}}
-	for _, g := range search.Until {
+	out := &report.Capacity{Precision: asked.Stage.Precision, Until: []string{}, Steps: []report.CapacityStep{}}
+	for _, g := range asked.Until {
 		out.Until = append(out.Until, g.Text)
 	}
-	judge := report.StepJudge{
-		Gates: search.Until, Series: series,
+	judge := search.Judge{
+		Gates: asked.Until, Series: series,
 		Connections: log.Header.Generator.Connections, MaxInFlight: log.Header.Generator.MaxInFlight,
 	}
-	s := report.NewSearch(search.Stage)
+	s := search.New(asked.Stage)
 	failed := map[float64]bool{}
 	for _, step := range log.Steps {
 		row := heldStep(log, series, step)
@@ -138,7 +139,7 @@ func heldStep(log *runlog.Log, series *report.Series, step attack.Step) report.C
 
 // binding says what the lowest load that did not pass broke: the last step that
 // decided so.
-func binding(steps []report.CapacityStep, found report.SearchResult, result diagnose.Result) *report.Binding {
+func binding(steps []report.CapacityStep, found search.Result, result diagnose.Result) *report.Binding {
 	b := &report.Binding{Result: found.Why}
 	for _, row := range steps {
 		if row.LoadRPS == found.Over && row.Result == found.Why {

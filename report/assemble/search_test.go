@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/runlog"
+	"github.com/rampload/rampload/report/search"
 )
 
 // searchLog is the log of a search against a target that answers so many
@@ -51,7 +52,7 @@ func searchLog(t *testing.T, stage profiles.Stage, capacity, late float64) *runl
 		log.Windows[0] = append(log.Windows[0], w)
 	}
 	at := func() time.Duration { return time.Duration(len(log.Windows[0])) * interval }
-	s := report.NewSearch(stage)
+	s := search.New(stage)
 	for load, more := s.Next(); more; load, more = s.Next() {
 		step := attack.Step{Number: len(log.Steps) + 1, Load: load, Start: at()}
 		for i := range 4 {
@@ -68,14 +69,14 @@ func searchLog(t *testing.T, stage profiles.Stage, capacity, late float64) *runl
 		for range 19 {
 			window(0)
 		}
-		v := report.StepVerdict{Result: report.StepPassed}
+		v := search.Verdict{Result: report.StepPassed}
 		switch {
 		case load >= late:
 			v.Result = report.StepLimited
 		case load > capacity:
 			v.Result = report.StepFailed
 		case load*10 < 2995: // a share of 0.1 % takes so many
-			v = report.StepVerdict{Result: report.StepUndecided, Clean: true}
+			v = search.Verdict{Result: report.StepUndecided, Clean: true}
 		}
 		s.Add(load, v)
 	}

@@ -31,6 +31,18 @@ func LowerShare(k, n, confidence float64) float64 {
 	return mathext.InvRegIncBeta(k, n-k+1, 1-confidence)
 }
 
+// CleanTrials returns how many trials without a single event it takes to prove, with a
+// confidence, that a share is below limit.
+func CleanTrials(limit, confidence float64) uint64 {
+	if limit <= 0 {
+		return math.MaxUint64
+	}
+	if limit >= 1 {
+		return 1
+	}
+	return uint64(math.Ceil(math.Log(1-confidence) / math.Log1p(-limit)))
+}
+
 // ClopperPearson returns the two-sided exact confidence interval of a share of
 // which k of n were seen. Without data it is [0, 1].
 func ClopperPearson(k, n, confidence float64) (low, high float64) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	verify "github.com/rampload/rampload/report/confirm"
 )
 
 func newConfirm(env Env, g *globals) *cobra.Command {
@@ -61,7 +62,7 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 	if p.Fingerprint() != before.Profile.Fingerprint {
 		return usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
 	}
-	suspected, err := report.Confirm(before, before)
+	suspected, err := verify.Compare(before, before)
 	if err != nil {
 		return usage(err)
 	}
@@ -76,7 +77,7 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 	if done.report.Interrupted {
 		return exit(report.ExitInterrupted)
 	}
-	results, err := report.Confirm(before, done.report)
+	results, err := verify.Compare(before, done.report)
 	if err != nil {
 		return usage(err)
 	}
@@ -85,9 +86,9 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 	for _, c := range results {
 		fmt.Fprintf(env.Stdout, "%-11s %s: %s\n", strings.ToUpper(c.Outcome), c.Target, c.Summary)
 		switch {
-		case c.Outcome == report.Confirmed:
+		case c.Outcome == verify.Confirmed:
 			code = report.ExitPassed
-		case c.Outcome == report.Refuted && code == report.ExitUndecided:
+		case c.Outcome == verify.Refuted && code == report.ExitUndecided:
 			code = report.ExitFailed
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/search"
 )
 
 // Extender is a schedule that grows; see schedule.Growing.
@@ -49,8 +50,8 @@ const (
 type searcher struct {
 	cfg      Search
 	interval time.Duration
-	search   *report.Search
-	judge    report.StepJudge
+	search   *search.Search
+	judge    search.Judge
 
 	state  searchState
 	step   attack.Step
@@ -58,7 +59,7 @@ type searcher struct {
 	ending bool          // the hold is not prolonged any more
 	rested time.Duration // the step's end
 	next   float64
-	last   report.StepVerdict
+	last   search.Verdict
 	err    error // of the schedule
 }
 
@@ -73,8 +74,8 @@ const (
 
 func newSearcher(cfg Search, interval time.Duration, series *report.Series) *searcher {
 	s := &searcher{
-		cfg: cfg, interval: interval, search: report.NewSearch(cfg.Stage),
-		judge: report.StepJudge{Gates: cfg.Gates, Series: series, Connections: cfg.Client.Connections, MaxInFlight: cfg.Client.MaxInFlight},
+		cfg: cfg, interval: interval, search: search.New(cfg.Stage),
+		judge: search.Judge{Gates: cfg.Gates, Series: series, Connections: cfg.Client.Connections, MaxInFlight: cfg.Client.MaxInFlight},
 	}
 	s.next, _ = s.search.Next()
 	s.begin(0)

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/search"
 )
 
 // limitedTarget is a loader with a target that answers so many requests a second
@@ -63,7 +64,7 @@ func (l *limitedTarget) Run(ctx context.Context, sink attack.Sink) (attack.Summa
 }
 
 // find runs a search against a target.
-func find(t *testing.T, target *limitedTarget, stage profiles.Stage) ([]attack.Step, report.SearchResult) {
+func find(t *testing.T, target *limitedTarget, stage profiles.Stage) ([]attack.Step, search.Result) {
 	t.Helper()
 	target.schedule = new(schedule.Growing)
 	target.clock = probe.NewClock(time.Now().Add(time.Second))

@@ -1,8 +1,11 @@
-package report
+// Package confirm says whether an onset moved with a limit that was raised between two runs.
+package confirm
 
 import (
 	"fmt"
 	"math"
+
+	"github.com/rampload/rampload/report"
 )
 
 // Outcomes of a confirmation.
@@ -16,31 +19,31 @@ const (
 // raisedBy is how much larger a limit must be to count as raised.
 const raisedBy = 1.05
 
-// Confirmation is what a second run of a profile says about one suspected
+// Result is what a second run of a profile says about one suspected
 // resource of the first, after somebody changed something in between.
-type Confirmation struct {
-	Target   string   `json:"target"`
-	Resource Resource `json:"resource"` // as in the first run
-	NewLimit *float64 `json:"new_limit"`
-	Old      Onset    `json:"old"`
-	New      Onset    `json:"new"`
-	Outcome  string   `json:"outcome"`
-	Summary  string   `json:"summary"`
+type Result struct {
+	Target   string          `json:"target"`
+	Resource report.Resource `json:"resource"` // as in the first run
+	NewLimit *float64        `json:"new_limit"`
+	Old      report.Onset    `json:"old"`
+	New      report.Onset    `json:"new"`
+	Outcome  string          `json:"outcome"`
+	Summary  string          `json:"summary"`
 }
 
-// Confirm compares a run after a fix with the run that made suspicions: for each
+// Compare compares a run after a fix with the run that made suspicions: for each
 // target with an onset, and each resource that was called its cause or a
 // candidate, whether the onset moved with the limit. Raising one limit alone
 // settles what one run cannot: which of two resources that filled together was
 // the cause. The result is empty when the first run suspected nothing. The error
-// matches [ErrDifferent] when the runs are not of one profile and engine.
-func Confirm(before, after *Report) ([]Confirmation, error) {
+// matches [report.ErrDifferent] when the runs are not of one profile and engine.
+func Compare(before, after *report.Report) ([]Result, error) {
 	if before.Profile.Fingerprint != after.Profile.Fingerprint {
-		return nil, fmt.Errorf("confirm: %w: run the profile of the first report", ErrDifferent)
+		return nil, fmt.Errorf("confirm: %w: run the profile of the first report", report.ErrDifferent)
 	}
-	var out []Confirmation
+	var out []Result
 	for _, old := range before.Targets {
-		if old.Onset.Status != OnsetFound && old.Onset.Status != OnsetFromStart {
+		if old.Onset.Status != report.OnsetFound && old.Onset.Status != report.OnsetFromStart {
 			continue
 		}
 		renewed, ok := targetNamed(after, old.Name)
@@ -53,7 +56,7 @@ func Confirm(before, after *Report) ([]Confirmation, error) {
 			if r.Verdict != "cause" && r.Verdict != "candidate" {
 				continue
 			}
-			c := Confirmation{Target: old.Name, Resource: r, Old: old.Onset, New: renewed.Onset, NewLimit: limitOf(after, r)}
+			c := Result{Target: old.Name, Resource: r, Old: old.Onset, New: renewed.Onset, NewLimit: limitOf(after, r)}
 			if c.wasRaised() {
 				raised++
 			}
@@ -67,12 +70,12 @@ func Confirm(before, after *Report) ([]Confirmation, error) {
 	return out, nil
 }
 
-func (c *Confirmation) wasRaised() bool {
+func (c *Result) wasRaised() bool {
 	return c.NewLimit != nil && c.Resource.Limit != nil && *c.NewLimit > raisedBy**c.Resource.Limit
 }
 
 // settle draws the conclusion; raised is how many suspected limits were raised.
-func (c *Confirmation) settle(raised int, reached float64) {
+func (c *Result) settle(raised int, reached float64) {
 	name := c.Resource.Name
 	if c.Resource.Process != "" {
 		name += " of " + c.Resource.Process
@@ -97,63 +100,63 @@ func (c *Confirmation) settle(raised int, reached float64) {
 	case !moved:
 		c.Outcome = Refuted
 		c.Summary = fmt.Sprintf("the limit of %s was raised from %s to %s and %s: it was not the cause",
-			name, FormatNumber(*c.Resource.Limit), FormatNumber(*c.NewLimit), how)
+			name, report.FormatNumber(*c.Resource.Limit), report.FormatNumber(*c.NewLimit), how)
 	case raised > 1:
 		c.Outcome = Unsettled
 		c.Summary = fmt.Sprintf("%s, but %d suspected limits were raised together: raise one at a time", how, raised)
 	default:
 		c.Outcome = Confirmed
 		c.Summary = fmt.Sprintf("the limit of %s was raised from %s to %s and %s",
-			name, FormatNumber(*c.Resource.Limit), FormatNumber(*c.NewLimit), how)
+			name, report.FormatNumber(*c.Resource.Limit), report.FormatNumber(*c.NewLimit), how)
 	}
 }
 
 // moved reports whether the onset went up beyond both intervals, or away, and
 // whether the second run can tell.
-func (c *Confirmation) moved(reached float64) (moved, decided bool, how string) {
+func (c *Result) moved(reached float64) (moved, decided bool, how string) {
 	high := math.Inf(1)
 	if c.Old.LoadHighRPS != nil {
 		high = *c.Old.LoadHighRPS
 	}
 	was := "the onset"
 	if c.Old.LoadRPS != nil {
-		was = "the onset at " + FormatRate(*c.Old.LoadRPS)
+		was = "the onset at " + report.FormatRate(*c.Old.LoadRPS)
 	}
 	switch c.New.Status {
-	case OnsetFound:
+	case report.OnsetFound:
 		now := "-"
 		if c.New.LoadRPS != nil {
-			now = FormatRate(*c.New.LoadRPS)
+			now = report.FormatRate(*c.New.LoadRPS)
 		}
 		if c.New.LoadLowRPS != nil && *c.New.LoadLowRPS > high {
 			return true, true, fmt.Sprintf("%s moved to %s", was, now)
 		}
 		return false, true, fmt.Sprintf("%s stayed (now %s)", was, now)
-	case OnsetFromStart:
+	case report.OnsetFromStart:
 		return false, true, "failures are there from the start of the load"
 	}
 	if reached > high || math.IsInf(high, 1) && reached > 0 {
-		return true, true, fmt.Sprintf("%s is gone up to %s", was, FormatRate(reached))
+		return true, true, fmt.Sprintf("%s is gone up to %s", was, report.FormatRate(reached))
 	}
-	return false, false, fmt.Sprintf("this run reached only %s", FormatRate(reached))
+	return false, false, fmt.Sprintf("this run reached only %s", report.FormatRate(reached))
 }
 
 // loadReached is the highest load that a run achieved.
-func loadReached(t Target) float64 { return t.AchievedRPSMax }
+func loadReached(t report.Target) float64 { return t.AchievedRPSMax }
 
-func targetNamed(r *Report, name string) (Target, bool) {
+func targetNamed(r *report.Report, name string) (report.Target, bool) {
 	for _, t := range r.Targets {
 		if t.Name == name {
 			return t, true
 		}
 	}
-	return Target{}, false
+	return report.Target{}, false
 }
 
 // limitOf returns the limit of the same resource in another run: of the same
 // host and process name; a restarted process has another pid. Of several
 // processes it is the smallest limit.
-func limitOf(r *Report, like Resource) *float64 {
+func limitOf(r *report.Report, like report.Resource) *float64 {
 	var out *float64
 	for _, x := range r.Resources {
 		if x.Host == like.Host && x.Process == like.Process && x.Name == like.Name && x.Limit != nil &&

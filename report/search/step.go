@@ -1,4 +1,4 @@
-package report
+package search
 
 import (
 	"fmt"
@@ -8,20 +8,22 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/stats"
 )
 
-// StepJudge judges single loads of a search by the windows in which they were
+// Judge judges single loads of a search by the windows in which they were
 // held, while the run goes on and again from its log.
-type StepJudge struct {
+type Judge struct {
 	Gates  []profiles.Gate // what a load has to hold
-	Series *Series
+	Series *report.Series
 	// Connections (of one target) and MaxInFlight are the client's own limits, 0
 	// for none: requests that wait for these show a slow target, not a slow client.
 	Connections, MaxInFlight int
 }
 
-// StepVerdict is the judgement of one load.
-type StepVerdict struct {
+// Verdict is the judgement of one load.
+type Verdict struct {
 	Result string // passed, failed, undecided, limited
 	Clean  bool   // undecided: what was seen so far is within every gate
 	Gate   string // that decided; empty where all passed or this machine was the limit
@@ -32,34 +34,37 @@ type StepVerdict struct {
 // four times a second, so chance has many.
 const earlyConfidence = 0.999
 
+// confidence is that of a gate.
+const confidence = 0.95
+
 // Judge judges a load that was held in windows [from, to), when the requests due
 // in them have ended. What failed before this machine fell behind is the
 // target's; nothing later is.
-func (j StepJudge) Judge(load float64, from, to int) StepVerdict {
+func (j Judge) Judge(load float64, from, to int) Verdict {
 	from, to = j.clip(from), j.clip(to)
 	end, limit := to, ""
 	if at, reason := j.generatorLimit(load, from, to); reason != "" {
 		end, limit = at, reason
 	}
 	part := j.part(from, end)
-	v := StepVerdict{Result: StepPassed, Clean: true}
+	v := Verdict{Result: report.StepPassed, Clean: true}
 	var reasons []string
-	for i, r := range Judge(j.Gates, Judged{Series: part}) {
+	for i, r := range report.Judge(j.Gates, report.Judged{Series: part}) {
 		g := j.Gates[i]
 		switch {
-		case r.Result == GateFailed:
-			return StepVerdict{Result: StepFailed, Gate: g.Text, Reason: r.Reason}
-		case r.Result == GateUndecided && v.Result == StepPassed:
-			v.Result, v.Gate, reasons = StepUndecided, g.Text, []string{r.Reason}
-		case v.Result == StepPassed:
+		case r.Result == report.GateFailed:
+			return Verdict{Result: report.StepFailed, Gate: g.Text, Reason: r.Reason}
+		case r.Result == report.GateUndecided && v.Result == report.StepPassed:
+			v.Result, v.Gate, reasons = report.StepUndecided, g.Text, []string{r.Reason}
+		case v.Result == report.StepPassed:
 			reasons = append(reasons, r.Reason)
 		}
-		if r.Result == GateUndecided && (r.Value == nil || !holds(g.Op, *r.Value, g.Value)) {
+		if r.Result == report.GateUndecided && (r.Value == nil || !g.Op.Holds(*r.Value, g.Value)) {
 			v.Clean = false
 		}
 	}
 	if limit != "" {
-		return StepVerdict{Result: StepLimited, Reason: "this machine was the limit: " + limit}
+		return Verdict{Result: report.StepLimited, Reason: "this machine was the limit: " + limit}
 	}
 	if len(reasons) > 0 {
 		v.Reason = reasons[0]
@@ -70,21 +75,21 @@ func (j StepJudge) Judge(load float64, from, to int) StepVerdict {
 // Open reports whether a hold that has lasted for the windows [from, to) leaves
 // a gate undecided that more of the same would decide within most windows.
 // Requests in flight count as well ended.
-func (j StepJudge) Open(from, to, most int) bool {
+func (j Judge) Open(from, to, most int) bool {
 	part := j.pending(from, to)
-	for i, r := range Judge(j.Gates, Judged{Series: part}) {
-		if r.Result != GateUndecided {
+	for i, r := range report.Judge(j.Gates, report.Judged{Series: part}) {
+		if r.Result != report.GateUndecided {
 			continue
 		}
-		sum := j.sum(j.Gates[i], part)
-		if sum.k > 0 {
+		k, n := report.Counts(j.Gates[i], part)
+		if k > 0 {
 			return true // it may go either way
 		}
 		limit := j.Gates[i].Value
 		if j.Gates[i].Metric == profiles.GateLatency {
 			limit = 1 - j.Gates[i].Percentile
 		}
-		if to > from && float64(sum.n)*float64(most)/float64(to-from) >= float64(needed(limit)) {
+		if to > from && float64(n)*float64(most)/float64(to-from) >= float64(stats.CleanTrials(limit, confidence)) {
 			return true
 		}
 	}
@@ -92,40 +97,35 @@ func (j StepJudge) Open(from, to, most int) bool {
 }
 
 // Broken reports whether a hold that goes on has broken a gate beyond doubt.
-func (j StepJudge) Broken(from, to int) bool {
+func (j Judge) Broken(from, to int) bool {
 	part := j.pending(from, to)
 	for _, g := range j.Gates {
 		if g.Within > 0 {
 			continue // its spans are judged when they are over
 		}
-		sum := j.sum(g, part)
+		k, n := report.Counts(g, part)
 		switch {
-		case sum.n == 0:
+		case n == 0:
 		case g.Metric != profiles.GateLatency && (g.Unit == profiles.UnitCount || g.Value == 0):
-			if k := float64(sum.k); k > g.Value || k == g.Value && g.Op == profiles.Less {
+			if seen := float64(k); seen > g.Value || seen == g.Value && g.Op == profiles.Less {
 				return true
 			}
 		case g.Metric == profiles.GateLatency:
-			if lowerBound(sum.k, sum.n, earlyConfidence) > 1-g.Percentile {
+			if stats.LowerShare(float64(k), float64(n), earlyConfidence) > 1-g.Percentile {
 				return true
 			}
-		case lowerBound(sum.k, sum.n, earlyConfidence) > g.Value:
+		case stats.LowerShare(float64(k), float64(n), earlyConfidence) > g.Value:
 			return true
 		}
 	}
 	return false
 }
 
-func (j StepJudge) sum(g profiles.Gate, part *Series) tally {
-	e := &evidence{gate: g, series: part, targets: part.index(g.Of), end: part.Len()}
-	return e.tallies().total()
-}
-
-func (j StepJudge) clip(window int) int { return min(max(window, 0), j.Series.Len()) }
+func (j Judge) clip(window int) int { return min(max(window, 0), j.Series.Len()) }
 
 // part returns the windows [from, to) as a run of their own.
-func (j StepJudge) part(from, to int) *Series {
-	s := &Series{Interval: j.Series.Interval, Names: j.Series.Names}
+func (j Judge) part(from, to int) *report.Series {
+	s := &report.Series{Interval: j.Series.Interval, Names: j.Series.Names}
 	for _, points := range j.Series.Points {
 		s.Points = append(s.Points, slices.Clone(points[j.clip(from):j.clip(to)]))
 	}
@@ -134,7 +134,7 @@ func (j StepJudge) part(from, to int) *Series {
 
 // pending is part, with what is in flight taken as well ended: the failures of a
 // target that answers slowly come first.
-func (j StepJudge) pending(from, to int) *Series {
+func (j Judge) pending(from, to int) *report.Series {
 	s := j.part(from, to)
 	for _, points := range s.Points {
 		for i := range points {
@@ -154,7 +154,7 @@ func (j StepJudge) pending(from, to int) *Series {
 
 // generatorLimit returns the window in [from, to) from which on this machine kept
 // the load from the targets, and how; an empty reason for none.
-func (j StepJudge) generatorLimit(load float64, from, to int) (at int, reason string) {
+func (j Judge) generatorLimit(load float64, from, to int) (at int, reason string) {
 	s := j.Series
 	windows := max(2, int(attack.FairFor/s.Interval))
 	late := attack.FairLag(s.Interval)
@@ -187,23 +187,23 @@ func (j StepJudge) generatorLimit(load float64, from, to int) (at int, reason st
 		}
 	}
 	if i, found := sustained(from, to, windows, faulty); found {
-		return i, fmt.Sprintf("%s of its own attempts failed for lack of ports, files or buffers", FormatCount(localFaults))
+		return i, fmt.Sprintf("%s of its own attempts failed for lack of ports, files or buffers", report.FormatCount(localFaults))
 	}
 	if i, found := sustained(from, to, windows, lateNow); found {
-		return i, "it sent up to " + FormatSeconds(lag.Seconds()) + " late"
+		return i, "it sent up to " + report.FormatSeconds(lag.Seconds()) + " late"
 	}
 	planned := load * float64(to-from) * s.Interval.Seconds()
 	if due := float64(scheduled); due < attack.FairShare*planned && planned-due > 3 {
-		return from, fmt.Sprintf("it got round to %s of %s requests", FormatCount(scheduled), FormatNumber(math.Round(planned)))
+		return from, fmt.Sprintf("it got round to %s of %s requests", report.FormatCount(scheduled), report.FormatNumber(math.Round(planned)))
 	}
 	if !excused && float64(sent) < attack.FairShare*float64(scheduled) && scheduled-sent > 3 {
-		return from, fmt.Sprintf("it sent %s of %s requests", FormatCount(sent), FormatCount(scheduled))
+		return from, fmt.Sprintf("it sent %s of %s requests", report.FormatCount(sent), report.FormatCount(scheduled))
 	}
 	return 0, ""
 }
 
 // waits reports whether requests wait for one of the client's own limits.
-func (j StepJudge) waits(p *Point) bool {
+func (j Judge) waits(p *report.Point) bool {
 	return attack.Waiting(p.InFlight, j.Connections, j.MaxInFlight)
 }
 

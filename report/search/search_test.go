@@ -1,4 +1,4 @@
-package report
+package search
 
 import (
 	"fmt"
@@ -7,19 +7,20 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
 )
 
 // oracle answers a search: the n-th try (from 0) of a load.
-type oracle func(load float64, try int) StepVerdict
+type oracle func(load float64, try int) Verdict
 
 var (
-	pass       = StepVerdict{Result: StepPassed}
-	fail       = StepVerdict{Result: StepFailed}
-	limited    = StepVerdict{Result: StepLimited}
-	looksGood  = StepVerdict{Result: StepUndecided, Clean: true}
-	looksBad   = StepVerdict{Result: StepUndecided}
+	pass       = Verdict{Result: report.StepPassed}
+	fail       = Verdict{Result: report.StepFailed}
+	limited    = Verdict{Result: report.StepLimited}
+	looksGood  = Verdict{Result: report.StepUndecided, Clean: true}
+	looksBad   = Verdict{Result: report.StepUndecided}
 	capacityOf = func(capacity float64) oracle {
-		return func(load float64, _ int) StepVerdict {
+		return func(load float64, _ int) Verdict {
 			if load > capacity {
 				return fail
 			}
@@ -31,7 +32,7 @@ var (
 // ask runs a search against an oracle and returns the loads that it tried.
 func ask(t *testing.T, from, to, precision float64, answer oracle) (*Search, []float64) {
 	t.Helper()
-	s := NewSearch(profiles.Stage{Kind: profiles.Search, From: from, To: to, Precision: precision})
+	s := New(profiles.Stage{Kind: profiles.Search, From: from, To: to, Precision: precision})
 	tries := map[float64]int{}
 	var loads []float64
 	for load, more := s.Next(); more; load, more = s.Next() {
@@ -59,10 +60,10 @@ func TestSearchFindsTheCapacity(t *testing.T) {
 		got := s.Result()
 		switch {
 		case capacity >= to:
-			if got.Status != CapacityAtLeast || got.Load != to || got.Over != 0 {
+			if got.Status != report.CapacityAtLeast || got.Load != to || got.Over != 0 {
 				t.Errorf("capacity %v of %v: %+v", capacity, to, got)
 			}
-		case got.Status != CapacityFound || got.Load > capacity || got.Over <= capacity || got.Over > got.Load*(1+precision) || got.Why != StepFailed:
+		case got.Status != report.CapacityFound || got.Load > capacity || got.Over <= capacity || got.Over > got.Load*(1+precision) || got.Why != report.StepFailed:
 			t.Errorf("capacity %v: %+v to %v after %v", capacity, got, precision, loads)
 		}
 		// What is found was repeated, and so was every load that failed.
@@ -81,33 +82,33 @@ func TestSearchFindsTheCapacity(t *testing.T) {
 func TestSearchOutcomes(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer oracle
-		want   SearchResult
+		want   Result
 		tries  int
 	}{
-		"nothing passes":    {capacityOf(50), SearchResult{Status: CapacityBelow, Over: 100, Why: StepFailed}, 2},
-		"everything passes": {capacityOf(1e9), SearchResult{Status: CapacityAtLeast, Load: 1000}, 6}, // 100 200 400 800 1000 1000
-		"between":           {capacityOf(450), SearchResult{Status: CapacityFound, Load: 436, Over: 476, Why: StepFailed}, 0},
-		"hiccup at 200": {func(l float64, n int) StepVerdict {
-			return map[bool]StepVerdict{true: fail, false: capacityOf(450)(l, n)}[l == 200 && n == 0]
-		}, SearchResult{Status: CapacityFound, Load: 436, Over: 476, Why: StepFailed}, 0},
-		"this machine at 400":  {func(l float64, n int) StepVerdict { return map[bool]StepVerdict{true: limited, false: pass}[l > 380] }, SearchResult{Status: CapacityAtLeast, Load: 367, Over: 400, Why: StepLimited}, 0},
-		"this machine at once": {func(float64, int) StepVerdict { return limited }, SearchResult{Status: CapacityUndecided, Over: 100, Why: StepLimited}, 3},
+		"nothing passes":    {capacityOf(50), Result{Status: report.CapacityBelow, Over: 100, Why: report.StepFailed}, 2},
+		"everything passes": {capacityOf(1e9), Result{Status: report.CapacityAtLeast, Load: 1000}, 6}, // 100 200 400 800 1000 1000
+		"between":           {capacityOf(450), Result{Status: report.CapacityFound, Load: 436, Over: 476, Why: report.StepFailed}, 0},
+		"hiccup at 200": {func(l float64, n int) Verdict {
+			return map[bool]Verdict{true: fail, false: capacityOf(450)(l, n)}[l == 200 && n == 0]
+		}, Result{Status: report.CapacityFound, Load: 436, Over: 476, Why: report.StepFailed}, 0},
+		"this machine at 400":  {func(l float64, n int) Verdict { return map[bool]Verdict{true: limited, false: pass}[l > 380] }, Result{Status: report.CapacityAtLeast, Load: 367, Over: 400, Why: report.StepLimited}, 0},
+		"this machine at once": {func(float64, int) Verdict { return limited }, Result{Status: report.CapacityUndecided, Over: 100, Why: report.StepLimited}, 3},
 		// 100 and 200 are too low to prove anything; higher loads prove more.
-		"low loads prove nothing": {func(l float64, n int) StepVerdict {
-			return map[bool]StepVerdict{true: looksGood, false: capacityOf(700)(l, n)}[l <= 200]
-		}, SearchResult{Status: CapacityFound, Load: 673, Over: 734, Why: StepFailed}, 0},
-		"nothing is proven": {func(l float64, _ int) StepVerdict {
-			return map[bool]StepVerdict{true: looksGood, false: fail}[l <= 250]
-		}, SearchResult{Status: CapacityUndecided, Over: 260, Why: StepFailed}, 0},
-		"only clean looks":  {func(float64, int) StepVerdict { return looksGood }, SearchResult{Status: CapacityUndecided}, 6},
-		"too close to tell": {func(l float64, _ int) StepVerdict { return map[bool]StepVerdict{true: pass, false: looksBad}[l <= 250] }, SearchResult{Status: CapacityFound, Load: 238, Over: 260, Why: StepUndecided}, 0},
+		"low loads prove nothing": {func(l float64, n int) Verdict {
+			return map[bool]Verdict{true: looksGood, false: capacityOf(700)(l, n)}[l <= 200]
+		}, Result{Status: report.CapacityFound, Load: 673, Over: 734, Why: report.StepFailed}, 0},
+		"nothing is proven": {func(l float64, _ int) Verdict {
+			return map[bool]Verdict{true: looksGood, false: fail}[l <= 250]
+		}, Result{Status: report.CapacityUndecided, Over: 260, Why: report.StepFailed}, 0},
+		"only clean looks":  {func(float64, int) Verdict { return looksGood }, Result{Status: report.CapacityUndecided}, 6},
+		"too close to tell": {func(l float64, _ int) Verdict { return map[bool]Verdict{true: pass, false: looksBad}[l <= 250] }, Result{Status: report.CapacityFound, Load: 238, Over: 260, Why: report.StepUndecided}, 0},
 		// It passes once by luck, and then no more.
-		"luck": {func(l float64, n int) StepVerdict {
+		"luck": {func(l float64, n int) Verdict {
 			if l > 400 && l < 440 && n == 0 {
 				return pass
 			}
 			return capacityOf(410)(l, n)
-		}, SearchResult{Status: CapacityFound, Load: 400, Over: 436, Why: StepFailed}, 0},
+		}, Result{Status: report.CapacityFound, Load: 400, Over: 436, Why: report.StepFailed}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, loads := ask(t, 100, 1000, 0.1, c.answer)
@@ -128,7 +129,7 @@ func TestSearchAmongNoise(t *testing.T) {
 	var worst float64
 	steps := 0
 	for range 500 {
-		s, loads := ask(t, 50, 5000, 0.05, func(load float64, _ int) StepVerdict {
+		s, loads := ask(t, 50, 5000, 0.05, func(load float64, _ int) Verdict {
 			p := 1 / (1 + math.Exp((load-capacity)/10)) // half at the capacity, 5 % and 95 % 6 % off
 			switch x := r.Float64(); {
 			case x > 0.95:
@@ -154,16 +155,16 @@ func TestSearchAmongNoise(t *testing.T) {
 // A target that answers by the toss of a coin is no reason to go on for ever.
 func TestSearchEnds(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	answers := []StepVerdict{pass, fail, limited, looksGood, looksBad}
+	answers := []Verdict{pass, fail, limited, looksGood, looksBad}
 	for range 500 {
-		ask(t, 1, 1000, 0.01, func(float64, int) StepVerdict { return answers[r.IntN(len(answers))] })
+		ask(t, 1, 1000, 0.01, func(float64, int) Verdict { return answers[r.IntN(len(answers))] })
 	}
 }
 
 // The same verdicts lead to the same loads: a report makes the search again.
 func TestSearchIsAFunctionOfItsVerdicts(t *testing.T) {
 	_, loads := ask(t, 10, 10_000, 0.05, capacityOf(777))
-	again := NewSearch(profiles.Stage{From: 10, To: 10_000, Precision: 0.05})
+	again := New(profiles.Stage{From: 10, To: 10_000, Precision: 0.05})
 	for _, l := range loads {
 		again.Add(l, capacityOf(777)(l, 0))
 	}

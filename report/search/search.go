@@ -1,4 +1,6 @@
-package report
+// Package search finds the highest load that a target bears: which load is tried next, and
+// what a load that was held says. It sends nothing; see cmd/internal/session.
+package search
 
 import (
 	"cmp"
@@ -6,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
 )
 
 // Search decides which load is tried next in a search for capacity. It doubles
@@ -35,37 +38,24 @@ const (
 	maxTries   = 100 // bounds a search whose target changes its mind at every load
 )
 
-// The outcomes of one load, and the status of a search.
-const (
-	StepPassed    = "passed"
-	StepFailed    = "failed"
-	StepUndecided = "undecided"
-	StepLimited   = "limited" // this machine was the limit
-
-	CapacityFound     = "found"
-	CapacityAtLeast   = "at-least" // the search's end, or this machine's, was reached first
-	CapacityBelow     = "below"    // the first load failed
-	CapacityUndecided = "undecided"
-)
-
-// NewSearch returns the search of a stage.
-func NewSearch(stage profiles.Stage) *Search {
+// New returns the search of a stage.
+func New(stage profiles.Stage) *Search {
 	return &Search{from: stage.From, to: stage.To, precision: stage.Precision}
 }
 
 // Add takes the verdict on a load.
-func (s *Search) Add(load float64, v StepVerdict) {
+func (s *Search) Add(load float64, v Verdict) {
 	i, known := slices.BinarySearchFunc(s.levels, load, func(l *level, load float64) int { return cmp.Compare(l.load, load) })
 	if !known {
 		s.levels = slices.Insert(s.levels, i, &level{load: load})
 	}
 	l := s.levels[i]
 	switch {
-	case v.Result == StepPassed:
+	case v.Result == report.StepPassed:
 		l.passed++
-	case v.Result == StepFailed:
+	case v.Result == report.StepFailed:
 		l.failed++
-	case v.Result == StepLimited:
+	case v.Result == report.StepLimited:
 		l.limited++
 	case v.Clean:
 		l.looksPassing++
@@ -103,11 +93,11 @@ func (l *level) proven() bool { return l.passes() && l.passed > 0 }
 func (l *level) kind() string {
 	switch {
 	case l.failed > l.limited:
-		return StepFailed
+		return report.StepFailed
 	case l.limited > 0:
-		return StepLimited
+		return report.StepLimited
 	}
-	return StepUndecided
+	return report.StepUndecided
 }
 
 // bounds returns the lowest load that does not pass, and the highest below it
@@ -162,8 +152,8 @@ func between(low, high float64) float64 {
 	return middle
 }
 
-// SearchResult is what a search found, so far or in the end.
-type SearchResult struct {
+// Result is what a search found, so far or in the end.
+type Result struct {
 	Status string  // see the constants
 	Load   float64 // highest load that is known to pass; 0: none
 	Over   float64 // lowest load that did not pass; 0: none
@@ -172,9 +162,9 @@ type SearchResult struct {
 }
 
 // Result returns what has been found so far.
-func (s *Search) Result() SearchResult {
+func (s *Search) Result() Result {
 	_, more := s.Next()
-	r := SearchResult{Status: CapacityUndecided, Done: !more}
+	r := Result{Status: report.CapacityUndecided, Done: !more}
 	best, over := s.bounds()
 	for _, l := range s.levels {
 		if best != nil && l.load <= best.load && l.proven() {
@@ -185,12 +175,12 @@ func (s *Search) Result() SearchResult {
 		r.Over, r.Why = over.load, over.kind()
 	}
 	switch {
-	case r.Load > 0 && over != nil && r.Why != StepLimited:
-		r.Status = CapacityFound
+	case r.Load > 0 && over != nil && r.Why != report.StepLimited:
+		r.Status = report.CapacityFound
 	case r.Load > 0:
-		r.Status = CapacityAtLeast
-	case best == nil && r.Why == StepFailed && over.settled():
-		r.Status = CapacityBelow
+		r.Status = report.CapacityAtLeast
+	case best == nil && r.Why == report.StepFailed && over.settled():
+		r.Status = report.CapacityBelow
 	}
 	return r
 }

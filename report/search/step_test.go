@@ -1,12 +1,14 @@
-package report
+package search
 
 import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
 )
 
 // held is a target that was offered so many requests a window.
@@ -19,8 +21,8 @@ type held struct {
 	endsAfter       int32 // windows
 }
 
-func seriesOfHolds(parts ...held) *Series {
-	s := NewSeries(interval, []string{"orders"})
+func seriesOfHolds(parts ...held) *report.Series {
+	s := report.NewSeries(250*time.Millisecond, []string{"orders"})
 	for i, h := range parts {
 		ok := h.offered - h.failed - h.unsent - h.local
 		w := attack.Window{
@@ -51,9 +53,9 @@ func repeat(n int, h held) []held {
 	return out
 }
 
-func judgeOf(t *testing.T, s *Series, gates ...string) StepJudge {
+func judgeOf(t *testing.T, s *report.Series, gates ...string) Judge {
 	t.Helper()
-	j := StepJudge{Series: s, Connections: 256, MaxInFlight: 10_000}
+	j := Judge{Series: s, Connections: 256, MaxInFlight: 10_000}
 	for _, text := range gates {
 		g, err := profiles.ParseGate(text)
 		if err != nil {
@@ -74,23 +76,23 @@ func TestStepVerdicts(t *testing.T) {
 		clean  bool
 		reason string
 	}{
-		"proven":               {repeat(40, well), 400, []string{"failures < 0.1%"}, StepPassed, true, "0 of 4,000"},
-		"too few to prove":     {repeat(40, held{offered: 10}), 40, []string{"failures < 0.1%"}, StepUndecided, true, "too few to tell"},
-		"broken":               {repeat(40, held{offered: 100, failed: 3}), 400, []string{"failures < 0.1%"}, StepFailed, false, "120 of 4,000"},
-		"too close":            {append(repeat(39, well), held{offered: 100, failed: 6}), 400, []string{"failures < 0.1%"}, StepUndecided, false, "too close to tell"},
-		"second gate":          {repeat(40, held{offered: 100, slow: 30}), 400, []string{"failures < 0.1%", "p99 < 250ms"}, StepFailed, false, "0.4 s; 1,200 of 4,000"},
-		"count":                {append(repeat(39, well), held{offered: 100, failed: 1}), 400, []string{"wire-resets == 0"}, StepFailed, false, "1 of 4,000"},
-		"in flight to the end": {repeat(40, held{offered: 100, failed: 3, endsAfter: 8}), 400, []string{"failures < 0.1%"}, StepFailed, false, ""},
+		"proven":               {repeat(40, well), 400, []string{"failures < 0.1%"}, report.StepPassed, true, "0 of 4,000"},
+		"too few to prove":     {repeat(40, held{offered: 10}), 40, []string{"failures < 0.1%"}, report.StepUndecided, true, "too few to tell"},
+		"broken":               {repeat(40, held{offered: 100, failed: 3}), 400, []string{"failures < 0.1%"}, report.StepFailed, false, "120 of 4,000"},
+		"too close":            {append(repeat(39, well), held{offered: 100, failed: 6}), 400, []string{"failures < 0.1%"}, report.StepUndecided, false, "too close to tell"},
+		"second gate":          {repeat(40, held{offered: 100, slow: 30}), 400, []string{"failures < 0.1%", "p99 < 250ms"}, report.StepFailed, false, "0.4 s; 1,200 of 4,000"},
+		"count":                {append(repeat(39, well), held{offered: 100, failed: 1}), 400, []string{"wire-resets == 0"}, report.StepFailed, false, "1 of 4,000"},
+		"in flight to the end": {repeat(40, held{offered: 100, failed: 3, endsAfter: 8}), 400, []string{"failures < 0.1%"}, report.StepFailed, false, ""},
 		// This machine's own limits are not the target's.
-		"late":              {repeat(40, held{offered: 100, failed: 3, late: 90_000}), 400, []string{"failures < 0.1%"}, StepLimited, false, "it sent up to 90 ms late"},
-		"late from half on": {append(repeat(20, well), repeat(20, held{offered: 100, late: 90_000})...), 400, []string{"failures < 0.1%"}, StepLimited, false, "late"},
-		"failed before":     {append(repeat(20, held{offered: 100, failed: 9}), repeat(20, held{offered: 100, late: 90_000})...), 400, []string{"failures < 0.1%"}, StepFailed, false, "180 of 2,000"},
-		"one late window":   {append(repeat(39, well), held{offered: 100, late: 90_000}), 400, []string{"failures < 0.1%"}, StepPassed, true, ""},
-		"out of ports":      {repeat(40, held{offered: 100, local: 30}), 400, []string{"failures < 0.1%"}, StepLimited, false, "lack of ports"},
-		"not scheduled":     {repeat(40, well), 500, []string{"failures < 0.1%"}, StepLimited, false, "4,000 of 5,000"},
-		"not sent":          {repeat(40, held{offered: 100, unsent: 20}), 400, []string{"failures < 0.1%"}, StepLimited, false, "3,200 of 4,000"},
+		"late":              {repeat(40, held{offered: 100, failed: 3, late: 90_000}), 400, []string{"failures < 0.1%"}, report.StepLimited, false, "it sent up to 90 ms late"},
+		"late from half on": {append(repeat(20, well), repeat(20, held{offered: 100, late: 90_000})...), 400, []string{"failures < 0.1%"}, report.StepLimited, false, "late"},
+		"failed before":     {append(repeat(20, held{offered: 100, failed: 9}), repeat(20, held{offered: 100, late: 90_000})...), 400, []string{"failures < 0.1%"}, report.StepFailed, false, "180 of 2,000"},
+		"one late window":   {append(repeat(39, well), held{offered: 100, late: 90_000}), 400, []string{"failures < 0.1%"}, report.StepPassed, true, ""},
+		"out of ports":      {repeat(40, held{offered: 100, local: 30}), 400, []string{"failures < 0.1%"}, report.StepLimited, false, "lack of ports"},
+		"not scheduled":     {repeat(40, well), 500, []string{"failures < 0.1%"}, report.StepLimited, false, "4,000 of 5,000"},
+		"not sent":          {repeat(40, held{offered: 100, unsent: 20}), 400, []string{"failures < 0.1%"}, report.StepLimited, false, "3,200 of 4,000"},
 		// A slow target fills the client's pool, and is late for it.
-		"waits for the target": {repeat(40, held{offered: 100, failed: 30, late: 90_000, inFlight: 256}), 400, []string{"failures < 0.1%"}, StepFailed, false, ""},
+		"waits for the target": {repeat(40, held{offered: 100, failed: 30, late: 90_000, inFlight: 256}), 400, []string{"failures < 0.1%"}, report.StepFailed, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := judgeOf(t, seriesOfHolds(c.parts...), c.gates...)
@@ -98,7 +100,7 @@ func TestStepVerdicts(t *testing.T) {
 			if v.Result != c.result || v.Clean != c.clean || !strings.Contains(v.Reason, c.reason) {
 				t.Errorf("%+v, want %s %v %q", v, c.result, c.clean, c.reason)
 			}
-			if (v.Gate != "") != (v.Result == StepFailed || v.Result == StepUndecided) {
+			if (v.Gate != "") != (v.Result == report.StepFailed || v.Result == report.StepUndecided) {
 				t.Errorf("gate %q", v.Gate)
 			}
 		})
@@ -108,7 +110,7 @@ func TestStepVerdicts(t *testing.T) {
 // Slow answers end after the hold; they count.
 func TestStepLatencyOfTheLastRequests(t *testing.T) {
 	j := judgeOf(t, seriesOfHolds(repeat(20, held{offered: 100, slow: 60, endsAfter: 4})...), "p50 < 250ms")
-	if v := j.Judge(400, 0, 20); v.Result != StepFailed {
+	if v := j.Judge(400, 0, 20); v.Result != report.StepFailed {
 		t.Errorf("%+v", v)
 	}
 }

@@ -1,4 +1,4 @@
-package report_test
+package confirm_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/confirm"
 )
 
 func confirmRun(onset report.Onset, reached float64, resources ...report.Resource) *report.Report {
@@ -35,36 +36,36 @@ func TestConfirm(t *testing.T) {
 	}{
 		{
 			"raised and gone", confirmRun(gone, 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "candidate", 100, 2)),
-			report.Confirmed, report.Refuted, "from 1,024 to 4,096",
+			confirm.Confirmed, confirm.Refuted, "from 1,024 to 4,096",
 		},
 		{
 			"raised and moved", confirmRun(onsetAt(1900, 1880, 1920), 2000, suspect("open-files", "cause", 1300, 2), suspect("threads", "headroom", 100, 2)),
-			report.Confirmed, report.Refuted, "moved to 1,900/s",
+			confirm.Confirmed, confirm.Refuted, "moved to 1,900/s",
 		},
 		{
 			"raised and stayed", confirmRun(onsetAt(1510, 1490, 1530), 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "cause", 100, 2)),
-			report.Refuted, report.Unsettled, "stayed",
+			confirm.Refuted, confirm.Unsettled, "stayed",
 		},
 		{
 			"both raised", confirmRun(gone, 2000, suspect("open-files", "headroom", 4096, 2), suspect("threads", "headroom", 200, 2)),
-			report.Unsettled, report.Unsettled, "one at a time",
+			confirm.Unsettled, confirm.Unsettled, "one at a time",
 		},
 		{
 			"nothing done", confirmRun(onsetAt(1500, 1480, 1520), 2000, suspect("open-files", "cause", 1024, 2), suspect("threads", "candidate", 100, 2)),
-			report.NothingDone, report.NothingDone, "raise it",
+			confirm.NothingDone, confirm.NothingDone, "raise it",
 		},
 		{
 			"something else changed", confirmRun(gone, 2000, suspect("open-files", "headroom", 1024, 2), suspect("threads", "headroom", 100, 2)),
-			report.Unsettled, report.Unsettled, "something else",
+			confirm.Unsettled, confirm.Unsettled, "something else",
 		},
 		{
 			"the load was not reached", confirmRun(gone, 900, suspect("open-files", "headroom", 4096, 2), suspect("threads", "headroom", 100, 2)),
-			report.Unsettled, report.Unsettled, "reached only 900/s",
+			confirm.Unsettled, confirm.Unsettled, "reached only 900/s",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := report.Confirm(before, tt.after)
+			got, err := confirm.Compare(before, tt.after)
 			if err != nil || len(got) != 2 {
 				t.Fatalf("%+v, %v", got, err)
 			}
@@ -81,7 +82,7 @@ func TestConfirm(t *testing.T) {
 func TestConfirmRefusesAnotherProfile(t *testing.T) {
 	other := confirmRun(report.Onset{Status: "none"}, 1)
 	other.Profile.Fingerprint = "g"
-	if _, err := report.Confirm(confirmRun(report.Onset{}, 1), other); !errors.Is(err, report.ErrDifferent) {
+	if _, err := confirm.Compare(confirmRun(report.Onset{}, 1), other); !errors.Is(err, report.ErrDifferent) {
 		t.Errorf("%v, want ErrDifferent", err)
 	}
 }
