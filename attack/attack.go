@@ -151,6 +151,9 @@ type Attempt struct {
 	WireReset bool   // a RST was seen on the connection, now first reported
 	Conn      Conn
 	Info      TCPInfo
+	Sent      uint32  // bytes of the request as it goes out, headers included; 0: not told
+	Received  uint64  // bytes of the response's body
+	Answer    *Answer // of a bounded sample of failures, nil for all others
 }
 
 // Failure is a failed attempt kept whole as evidence. Idle resets are failures
@@ -180,6 +183,20 @@ type StatusCount struct {
 	Count  uint64
 }
 
+// RequestCount counts the attempts of one request of a target, without those that were
+// canceled and local faults.
+type RequestCount struct {
+	Endpoint uint32 // index of the request in its target
+	Attempts uint64
+	Failed   uint64
+	Sent     uint64 // bytes of all attempts' requests, headers included
+	Received uint64 // bytes of the bodies of successful responses
+}
+
+// CountedRequests is how many of a target's requests are counted one by one: those with
+// the lowest numbers.
+const CountedRequests = 100
+
 // Window is what happened to one target in one interval: [Index·interval,
 // (Index+1)·interval). Attempts are counted in the window in which they ended.
 //
@@ -204,11 +221,12 @@ type Window struct {
 
 	Cells    []Cell
 	Statuses []StatusCount
-	FromDue  Histogram // µs, successful requests, from due time
-	FromSend Histogram // µs, successful requests, from the start of their last try
-	Lag      Histogram // µs, start of the first try less due time: schedule lag
-	IdleAge  Histogram // ms idle before a successful attempt on a reused connection
-	Served   Histogram // requests served before a successful attempt on a reused connection
+	Requests []RequestCount // in order of Endpoint; none in records of earlier releases
+	FromDue  Histogram      // µs, successful requests, from due time
+	FromSend Histogram      // µs, successful requests, from the start of their last try
+	Lag      Histogram      // µs, start of the first try less due time: schedule lag
+	IdleAge  Histogram      // ms idle before a successful attempt on a reused connection
+	Served   Histogram      // requests served before a successful attempt on a reused connection
 
 	FailuresDropped uint64 // failures not kept whole because the window had too many
 }

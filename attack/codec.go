@@ -22,7 +22,9 @@ import (
 //   - 1: the first.
 //   - 2: cells and failures may have a [Detail]; requests of a target may number
 //     more than 65,535.
-const codecVersion = 2
+//   - 3: windows count by request; failures have the bytes that were sent and received,
+//     and may have an [Answer].
+const codecVersion = 3
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -63,7 +65,15 @@ func AppendWindow(b []byte, w Window) []byte {
 	for _, h := range [...]Histogram{w.FromDue, w.FromSend, w.Lag, w.IdleAge, w.Served} {
 		b = appendHistogram(b, h)
 	}
-	return binary.AppendUvarint(b, w.FailuresDropped)
+	b = binary.AppendUvarint(b, w.FailuresDropped)
+	b = binary.AppendUvarint(b, uint64(len(w.Requests)))
+	for _, r := range w.Requests {
+		b = binary.AppendUvarint(b, uint64(r.Endpoint))
+		for _, n := range [...]uint64{r.Attempts, r.Failed, r.Sent, r.Received} {
+			b = binary.AppendUvarint(b, n)
+		}
+	}
+	return b
 }
 
 // DecodeWindow reads what [AppendWindow] wrote. Empty lists come back nil. It
@@ -106,6 +116,16 @@ func DecodeWindow(b []byte) (Window, error) {
 		*h = d.histogram()
 	}
 	w.FailuresDropped = d.uvarint()
+	if d.of >= 3 {
+		if n := d.count(5); n > 0 {
+			w.Requests = make([]RequestCount, n)
+			for i := range w.Requests {
+				r := &w.Requests[i]
+				r.Endpoint = d.uint32()
+				r.Attempts, r.Failed, r.Sent, r.Received = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
+			}
+		}
+	}
 	if err := d.end(); err != nil {
 		return Window{}, fmt.Errorf("decode window: %w", err)
 	}
@@ -115,7 +135,7 @@ func DecodeWindow(b []byte) (Window, error) {
 // AppendFailure appends the binary form of a failure to b.
 func AppendFailure(b []byte, f Failure) []byte {
 	b = append(b, codecVersion,
-		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0, f.Held, !f.Detail.IsZero()), byte(f.Fault), byte(f.Phase))
+		flags(f.Last, f.WireReset, f.Conn.Reused, f.Info.Valid, f.Info.OutOfOrder > 0, f.Held, !f.Detail.IsZero(), f.Answer != nil), byte(f.Fault), byte(f.Phase))
 	b = binary.AppendUvarint(b, f.Request)
 	for _, n := range [...]uint32{uint32(f.Try), uint32(f.Target), f.Endpoint, uint32(f.Status)} {
 		b = binary.AppendUvarint(b, uint64(n))
@@ -142,17 +162,23 @@ func AppendFailure(b []byte, f Failure) []byte {
 	if f.Info.OutOfOrder > 0 { // a flag tells: records of earlier versions have none
 		b = binary.AppendUvarint(b, uint64(f.Info.OutOfOrder))
 	}
-	return appendDetail(b, f.Detail)
+	b = appendDetail(b, f.Detail)
+	b = binary.AppendUvarint(b, uint64(f.Sent))
+	b = binary.AppendUvarint(b, f.Received)
+	if f.Answer != nil {
+		b = appendAnswer(b, f.Answer)
+	}
+	return b
 }
 
 // DecodeFailure reads what [AppendFailure] wrote. It never panics and allocates
 // in proportion to len(b).
 func DecodeFailure(b []byte) (Failure, error) {
 	var f Failure
-	var gaps, detailed bool
+	var gaps, detailed, answered bool
 	d := decoder{b: b}
 	d.version()
-	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps, &f.Held, &detailed)
+	d.flags(&f.Last, &f.WireReset, &f.Conn.Reused, &f.Info.Valid, &gaps, &f.Held, &detailed, &answered)
 	f.Fault, f.Phase = d.fault(), d.phase()
 	f.Request = d.uvarint()
 	f.Try, f.Target, f.Endpoint, f.Status = d.uint16(), d.uint16(), d.uint32(), d.uint16()
@@ -181,6 +207,12 @@ func DecodeFailure(b []byte) (Failure, error) {
 	}
 	if detailed {
 		f.Detail = d.detail()
+	}
+	if d.of >= 3 {
+		f.Sent, f.Received = d.uint32(), d.uvarint()
+	}
+	if answered {
+		f.Answer = d.answer()
 	}
 	if err := d.end(); err != nil {
 		return Failure{}, fmt.Errorf("decode failure: %w", err)
@@ -247,6 +279,7 @@ func appendAddrPort(b []byte, a netip.AddrPort) []byte {
 // so that callers check once, in end.
 type decoder struct {
 	b   []byte
+	of  byte // version of the record
 	err error
 }
 
@@ -258,7 +291,8 @@ func (d *decoder) fail(what string) {
 }
 
 func (d *decoder) version() {
-	switch v := d.byte(); {
+	d.of = d.byte()
+	switch v := d.of; {
 	case d.err != nil:
 	case v == 0:
 		d.fail("version 0")
@@ -374,6 +408,39 @@ func (d *decoder) detail() Detail {
 		return Detail{}
 	}
 	return out
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendAnswer(b []byte, a *Answer) []byte {
+	b = binary.AppendVarint(b, a.Declared)
+	b = binary.AppendVarint(b, a.Received)
+	b = binary.AppendUvarint(b, uint64(len(a.Headers)))
+	for _, h := range a.Headers {
+		b = appendText(appendText(b, h.Name), h.Value)
+	}
+	return appendText(b, a.Body)
+}
+
+func (d *decoder) text() string {
+	n := d.count(1)
+	s := string(d.b[:n])
+	d.b = d.b[n:]
+	return s
+}
+
+func (d *decoder) answer() *Answer {
+	a := &Answer{Declared: d.varint(), Received: d.varint()}
+	if n := d.count(2); n > 0 {
+		a.Headers = make([]AnswerHeader, n)
+		for i := range a.Headers {
+			a.Headers[i] = AnswerHeader{d.text(), d.text()}
+		}
+	}
+	a.Body = d.text()
+	return a
 }
 
 func (d *decoder) phase() Phase {

@@ -33,6 +33,7 @@ func windows() map[string]attack.Window {
 			Lag:      attack.Histogram{{Value: 0, Count: 4990}},
 			IdleAge:  attack.Histogram{{Value: 5, Count: 1}},
 			Served:   attack.Histogram{{Value: 1, Count: 1}, {Value: 1000, Count: 2}}, FailuresDropped: 2,
+			Requests: []attack.RequestCount{{Endpoint: 0, Attempts: 4900, Sent: 490_000, Received: 1 << 40}, {Endpoint: 7, Attempts: 10, Failed: 10, Sent: 20_000}},
 		},
 		"extremes": {
 			Target: math.MaxUint16, Index: math.MinInt32, Scheduled: math.MaxUint64, Open: math.MinInt64,
@@ -58,6 +59,12 @@ func failures() map[string]attack.Failure {
 			Info: attack.TCPInfo{
 				Valid: true, State: 7, Retransmits: 1, TotalRetrans: 2, Lost: 3, Unacked: 4, NotSent: 5, OutOfOrder: 6,
 				RTT: time.Millisecond, RTTVar: time.Microsecond,
+			},
+			Sent: 812, Received: 19,
+			Answer: &attack.Answer{
+				Headers:  []attack.AnswerHeader{{Name: "server", Value: "nginx"}, {Name: "retry-after", Value: "1"}},
+				Body:     "too many clients",
+				Declared: -1, Received: 19,
 			},
 		}},
 		"extremes": {attack.Attempt{
@@ -169,8 +176,8 @@ func FuzzDecodeFailure(f *testing.F) {
 			return
 		}
 		again, err := attack.DecodeFailure(attack.AppendFailure(nil, x))
-		if err != nil || again != x {
-			t.Fatalf("%+v became %+v, %v", x, again, err)
+		if d := cmp.Diff(x, again, cmpAddr); err != nil || d != "" {
+			t.Fatalf("%v; changed (-was +is):\n%s", err, d)
 		}
 	})
 }
@@ -186,4 +193,24 @@ func FuzzDecodeAddress(f *testing.F) {
 			t.Fatalf("%+v became %+v, %v", x, again, err)
 		}
 	})
+}
+
+// Records of earlier releases are read: they end before what was added.
+func TestCodecReadsEarlierVersions(t *testing.T) {
+	failure := failures()["full"]
+	failure.Answer, failure.Sent, failure.Received = nil, 0, 0
+	b := attack.AppendFailure(nil, failure)
+	b[0] = 2
+	got, err := attack.DecodeFailure(b[:len(b)-2]) // no bytes sent and received
+	if err != nil || got != failure {
+		t.Errorf("failure of version 2: %+v, %v, want %+v", got, err, failure)
+	}
+	window := windows()["full"]
+	window.Requests = nil
+	b = attack.AppendWindow(nil, window)
+	b[0] = 2
+	read, err := attack.DecodeWindow(b[:len(b)-1]) // no counts by request
+	if d := cmp.Diff(window, read); err != nil || d != "" {
+		t.Errorf("window of version 2: %v\n%s", err, d)
+	}
 }

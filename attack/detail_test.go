@@ -73,7 +73,7 @@ func TestDetailOfRecords(t *testing.T) {
 		t.Errorf("%+v, %v", back, err)
 	}
 	b := AppendFailure(nil, f)
-	b[len(b)-1] = 100 // no such code
+	b[len(b)-3] = 100 // no such code; the bytes sent and received follow
 	if _, err := DecodeFailure(b); !errors.Is(err, ErrMalformed) {
 		t.Errorf("an unknown detail: %v", err)
 	}

@@ -23,6 +23,7 @@ func (w Window) Merge(o Window) Window {
 
 	w.Cells = mergeCells(w.Cells, o.Cells)
 	w.Statuses = mergeStatuses(w.Statuses, o.Statuses)
+	w.Requests = mergeRequests(w.Requests, o.Requests)
 	for _, h := range [...]struct{ into, from *Histogram }{
 		{&w.FromDue, &o.FromDue}, {&w.FromSend, &o.FromSend}, {&w.Lag, &o.Lag}, {&w.IdleAge, &o.IdleAge}, {&w.Served, &o.Served},
 	} {
@@ -69,6 +70,27 @@ func mergeStatuses(a, b []StatusCount) []StatusCount {
 		out = append(out, s)
 	}
 	return slices.Clip(out)
+}
+
+func mergeRequests(a, b []RequestCount) []RequestCount {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(x, y RequestCount) int { return cmp.Compare(x.Endpoint, y.Endpoint) })
+	out := all[:0]
+	for _, r := range all {
+		if n := len(out); n > 0 && out[n-1].Endpoint == r.Endpoint {
+			out[n-1].add(r)
+			continue
+		}
+		out = append(out, r)
+	}
+	return slices.Clip(out)
+}
+
+func (r *RequestCount) add(o RequestCount) {
+	r.Attempts += o.Attempts
+	r.Failed += o.Failed
+	r.Sent += o.Sent
+	r.Received += o.Received
 }
 
 func compareBool(a, b bool) int {

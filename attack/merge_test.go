@@ -29,7 +29,8 @@ func windowOf(cells []attack.Cell) attack.Window {
 		one := attack.Window{
 			Scheduled: 1, Sent: c.Requests, Unsent: c.WireResets, Dials: c.Attempts, InFlight: int64(i % 3), Open: 1, IdleConnSeconds: 0.25,
 			Cells: []attack.Cell{c}, Statuses: []attack.StatusCount{{Status: 200 + uint16(c.Fault), Count: 1}},
-			FromDue: attack.Histogram{{Value: int64(c.Phase), Count: 1}}, Lag: attack.Histogram{{Value: int64(c.Fault), Count: 1}},
+			Requests: []attack.RequestCount{{Endpoint: uint32(c.Remote), Attempts: 1, Failed: c.Requests, Sent: 9, Received: c.WireResets}},
+			FromDue:  attack.Histogram{{Value: int64(c.Phase), Count: 1}}, Lag: attack.Histogram{{Value: int64(c.Fault), Count: 1}},
 			FailuresDropped: c.WireResets,
 		}
 		w = w.Merge(one)

@@ -143,6 +143,9 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 	if at.Phase == attack.PhaseDone && at.Status != 0 {
 		t.status(at.Status)
 	}
+	if at.Fault == attack.None || at.Fault.Failure() {
+		t.request(at)
+	}
 	if at.Fault == attack.None {
 		t.record(&t.fromDue, micros(at.End-at.Due), maxLatency)
 		t.record(&t.fromSend, micros(at.End-at.Start), maxLatency)

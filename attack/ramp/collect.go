@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 )
 
 // collector gathers the pages of each window when it is over and hands it to
@@ -18,7 +19,8 @@ type collector struct {
 	due     uint64 // requests of the schedule that a window has counted as scheduled
 	counted int32  // windows whose requests due are settled; under run.mu
 	before  []attack.ClientStats
-	flying  []int64 // requests in flight, by target
+	redact  profiles.Redactor // of what targets answered
+	flying  []int64           // requests in flight, by target
 	spare   []*page
 	free    []*tally // empty ones: what the last window needed, for the pages to come
 	sum     []totals // by target, empty between windows
@@ -41,6 +43,7 @@ type totals struct {
 	window   attack.Window
 	ended    uint64
 	cells    map[cellKey]int
+	requests []attack.RequestCount // by endpoint
 	failures []attack.Failure
 	histograms
 }
@@ -48,6 +51,7 @@ type totals struct {
 func newCollector(r *run) *collector {
 	c := &collector{
 		run:    r,
+		redact: r.cfg.Profile.Redactor(),
 		before: make([]attack.ClientStats, r.agg.targets),
 		flying: make([]int64, r.agg.targets),
 		sum:    make([]totals, r.agg.targets),
@@ -224,6 +228,9 @@ func (c *collector) deliver(sink attack.Sink, finished <-chan struct{}) {
 				sink.Address(a)
 			}
 			for _, f := range b.failures {
+				if f.Answer != nil {
+					f.Answer = f.Answer.Clean(c.redact.Redact)
+				}
 				sink.Failure(f)
 			}
 			for _, w := range b.windows {
@@ -275,6 +282,16 @@ func (t *totals) add(from *tally) {
 		}
 		w.Statuses[i].Count += st.Count
 	}
+	for _, r := range from.requests {
+		for len(t.requests) <= int(r.Endpoint) {
+			t.requests = append(t.requests, attack.RequestCount{Endpoint: uint32(len(t.requests))})
+		}
+		sum := &t.requests[r.Endpoint]
+		sum.Attempts += r.Attempts
+		sum.Failed += r.Failed
+		sum.Sent += r.Sent
+		sum.Received += r.Received
+	}
 	t.merge(&from.histograms)
 	t.failures = append(t.failures, from.failures...)
 }
@@ -289,6 +306,12 @@ func (t *totals) close(most int) []attack.Failure {
 			cmp.Compare(a.Fault, b.Fault),
 			cmp.Compare(a.Detail.Kind, b.Detail.Kind), cmp.Compare(a.Detail.Code, b.Detail.Code), cmp.Compare(a.Phase, b.Phase), compareBool(a.Reused, b.Reused), compareBool(a.Held, b.Held))
 	})
+	for _, r := range t.requests {
+		if r.Attempts > 0 {
+			w.Requests = append(w.Requests, r)
+		}
+	}
+	t.requests = t.requests[:0]
 	slices.SortFunc(w.Statuses, func(a, b attack.StatusCount) int { return cmp.Compare(a.Status, b.Status) })
 	w.FromDue, w.FromSend, w.Lag = t.fromDue.sparse(), t.fromSend.sparse(), t.lag.sparse()
 	w.IdleAge, w.Served = t.idleAge.sparse(), t.served.sparse()

@@ -41,6 +41,7 @@ type tally struct {
 	cells     []attack.Cell
 	byKey     map[cellKey]int // from fewCells on
 	statuses  []attack.StatusCount
+	requests  []attack.RequestCount // by endpoint; those without attempts are empty
 	histograms
 	failures []attack.Failure
 	dropped  uint64
@@ -112,6 +113,25 @@ func (t *tally) status(code uint16) {
 	t.statuses = append(t.statuses, attack.StatusCount{Status: code, Count: 1})
 }
 
+// request counts an attempt of a request that is counted by itself.
+func (t *tally) request(at *attack.Attempt) {
+	e := int(at.Endpoint)
+	if e >= attack.CountedRequests || at.Held {
+		return
+	}
+	for len(t.requests) <= e {
+		t.requests = append(t.requests, attack.RequestCount{Endpoint: uint32(len(t.requests))})
+	}
+	r := &t.requests[e]
+	r.Attempts++
+	r.Sent += uint64(at.Sent)
+	if at.Fault == attack.None {
+		r.Received += at.Received
+	} else {
+		r.Failed++
+	}
+}
+
 func (t *tally) keep(at *attack.Attempt, most int) {
 	if len(t.failures) >= most {
 		t.dropped++
@@ -125,7 +145,7 @@ func (t *tally) keep(at *attack.Attempt, most int) {
 func (t *tally) clear() {
 	t.histograms.clear()
 	clear(t.byKey)
-	*t = tally{cells: t.cells[:0], byKey: t.byKey, statuses: t.statuses[:0], failures: t.failures[:0], histograms: t.histograms}
+	*t = tally{cells: t.cells[:0], byKey: t.byKey, statuses: t.statuses[:0], requests: t.requests[:0], failures: t.failures[:0], histograms: t.histograms}
 }
 
 // histograms are the distributions of one target in one window.
