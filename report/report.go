@@ -115,6 +115,8 @@ type Target struct {
 	LatencyMS         Latency   `json:"latency_ms"` // of successful requests, from due time
 	LatencyFromSendMS Latency   `json:"latency_from_send_ms"`
 	ByAddress         []Address `json:"by_address"`
+	ByRequest         []Request `json:"by_request,omitempty"` // where a target has several that are counted one by one
+	Answers           []Answer  `json:"answers,omitempty"`    // what failures were answered: a sample
 	ByLoad            []LoadBin `json:"by_load"`
 	Onset             Onset     `json:"onset"`              // the headline: the earliest of Onsets
 	Onsets            []Onset   `json:"onsets"`             // one for each fault class that was scanned
