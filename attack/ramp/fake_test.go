@@ -10,7 +10,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
-	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -178,7 +178,7 @@ func (r *record) check(t testing.TB, targets int) {
 }
 
 // openWire is what a run has.
-var openWire = wire.Open
+var openWire = protocol.Open
 
 // engines are the two drivers, over transports of the caller's.
 var engines = map[string]func(Config, attack.Opener) (attack.Loader, *run, error){

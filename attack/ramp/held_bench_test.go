@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -33,7 +33,7 @@ func heldBytes(b *testing.B, url string) float64 {
 	// nginx closes idle connections from 15/16 of its descriptors on.
 	n := min(20_000, int(limit.Cur)/8*7)
 	start := time.Now()
-	client, err := wire.Open(attack.ClientConfig{
+	client, err := protocol.Open(attack.ClientConfig{
 		Profile: profiles.Target{Name: "nginx", URL: url}, Client: profiles.Client{Connections: n, Timeout: 10 * time.Second},
 		Clock:  func() time.Duration { return time.Since(start) },
 		OnIdle: func(attack.Attempt) {}, OnAddress: nil,

@@ -99,6 +99,7 @@ func client(t *testing.T, url string, change func(*Config)) (*Transport, *record
 	if change != nil {
 		change(&cfg)
 	}
+	cfg.Exchange = Speak
 	tr, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -107,13 +108,13 @@ func client(t *testing.T, url string, change func(*Config)) (*Transport, *record
 	return tr, rec
 }
 
-func compile(t *testing.T, tr *Transport, r profiles.Request) *Request {
+func compile(t *testing.T, tr *Transport, r profiles.Request) attack.Request {
 	t.Helper()
 	compiled, err := tr.Compile(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return compiled.(*Request)
+	return compiled
 }
 
 func do(t *testing.T, tr *Transport, r profiles.Request) attack.Attempt {
@@ -401,8 +402,9 @@ func TestLocalAddresses(t *testing.T) {
 		t.Errorf("connections came from %v", got)
 	}
 	_, err := New(Config{
-		Profile: profiles.Target{URL: url},
-		Client:  profiles.Client{LocalAddrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
+		Exchange: Speak,
+		Profile:  profiles.Target{URL: url},
+		Client:   profiles.Client{LocalAddrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}},
 	})
 	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Errorf("a foreign local address: %v", err)

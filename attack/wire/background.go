@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/socket"
 )
 
 // lingering is why a connection of which nobody has any use is still open.
@@ -67,7 +68,7 @@ type background struct {
 func newBackground(t *Transport) *background {
 	return &background{
 		t: t, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		retryAt: notYet, sweepAt: notYet, lingerMax: max(lingerMin, descriptors()/2),
+		retryAt: notYet, sweepAt: notYet, lingerMax: max(lingerMin, socket.Descriptors()/2),
 	}
 }
 
@@ -138,8 +139,8 @@ func (b *background) settle(c *Conn) {
 		b.mu.Unlock()
 		return
 	}
-	what, _ := c.sock.fate()
-	over := what == reset || what == failed || what == finned && c.lingering != lingerReset
+	what, _ := c.sock.Fate()
+	over := what == socket.Reset || what == socket.Failed || what == socket.Finned && c.lingering != lingerReset
 	if over {
 		b.remove(c)
 	}
@@ -172,7 +173,7 @@ func (b *background) expire(now time.Duration) {
 	for i := range b.lingers {
 		for c := b.lingers[i].head; c != nil && c.until <= now; c = b.lingers[i].head {
 			b.remove(c)
-			if what, _ := c.sock.fate(); what == alive && c.lingering == lingerBriefly {
+			if what, _ := c.sock.Fate(); what == socket.Alive && c.lingering == lingerBriefly {
 				b.t.watch(c) // what it tells waits for the lock
 				b.push(c, lingerClose)
 				continue

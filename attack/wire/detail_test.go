@@ -107,7 +107,7 @@ func TestDetailOfName(t *testing.T) {
 
 func attemptTo(t *testing.T, url string, client profiles.Client, resolve func(context.Context, string) ([]netip.Addr, error)) attack.Attempt {
 	t.Helper()
-	tr, err := New(Config{Profile: profiles.Target{URL: url}, Client: client, Resolve: resolve})
+	tr, err := New(Config{Exchange: Speak, Profile: profiles.Target{URL: url}, Client: client, Resolve: resolve})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,58 +4,67 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"os"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/attack/wire/classify"
+	"github.com/rampload/rampload/attack/wire/route"
+	"github.com/rampload/rampload/attack/wire/socket"
 )
 
 // errNoPoller is the cause when Go's poller could not take a descriptor.
 var errNoPoller = fmt.Errorf("poll socket: %w", syscall.ENOBUFS)
 
+// UserAgent is how rampload calls itself.
+const UserAgent = "rampload"
+
+// maxProxyAnswer bounds what a proxy may say to CONNECT.
+const maxProxyAnswer = 1 << 20
+
 // dialer opens connections.
 type dialer struct {
 	t        *Transport
-	resolver *resolver
-	remotes  remotes
+	resolver *route.Resolver
+	remotes  route.Numbers
 	locals   [2][]netip.Addr // by family
 	turn     atomic.Uint64   // of locals
 	tls      *tls.Config     // nil: plain
+	must     bool            // the handshake must agree on a protocol
 	proxyTLS *tls.Config     // nil: the proxy is not spoken to over TLS
 }
 
 func newDialer(t *Transport) (*dialer, error) {
-	d := &dialer{t: t, resolver: newResolver(t)}
-	d.remotes.told = t.cfg.OnAddress
+	d := &dialer{t: t, resolver: route.NewResolver(t.ctx, t.route, t.cfg.Resolve, t.clock)}
+	d.remotes.Told = t.cfg.OnAddress
 	for _, a := range t.cfg.Client.LocalAddrs {
-		if err := checkLocal(a); err != nil {
+		if err := socket.CheckLocal(a); err != nil {
 			return nil, fmt.Errorf("use local address %s: %w: it must be an address of this machine", a, err)
 		}
-		d.locals[family(a)] = append(d.locals[family(a)], a)
+		d.locals[route.Family(a)] = append(d.locals[route.Family(a)], a)
 	}
-	if t.base.tls {
-		c, err := clientTLS(t.cfg.Client, t.base.server)
+	if t.route.TLS {
+		c, err := route.TLS(t.cfg.Client, t.route.Server)
 		if err != nil {
 			return nil, err
 		}
 		if own := t.cfg.Profile.ServerName; own != "" {
 			c.ServerName = own
 		}
-		c.NextProtos = t.ex.Protocols()
-		d.tls = c
+		offer := t.ex.Offer()
+		c.NextProtos = offer.Protocols
+		d.tls, d.must = c, offer.Agree
 	}
-	if p := t.base.proxy; p != nil && p.Scheme == "https" {
-		c, err := clientTLS(t.cfg.Client, p.Hostname())
+	if p := t.route.Proxy; p != nil && p.Scheme == "https" {
+		c, err := route.TLS(t.cfg.Client, p.Hostname())
 		if err != nil {
 			return nil, err
 		}
@@ -64,32 +73,6 @@ func newDialer(t *Transport) (*dialer, error) {
 		d.proxyTLS = c
 	}
 	return d, nil
-}
-
-// clientTLS makes the TLS configuration of a target.
-func clientTLS(c profiles.Client, server string) (*tls.Config, error) {
-	out := &tls.Config{ServerName: server, InsecureSkipVerify: c.TLS.SkipVerify}
-	if c.TLS.ServerName != "" {
-		out.ServerName = c.TLS.ServerName
-	}
-	if c.TLS.CAFile != "" {
-		pem, err := os.ReadFile(c.TLS.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read CA file: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read CA file %s: no certificate in PEM format found", c.TLS.CAFile)
-		}
-	}
-	if c.TLS.CertFile != "" || c.TLS.KeyFile != "" {
-		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("load client certificate: %w", err)
-		}
-		out.Certificates = []tls.Certificate{cert}
-	}
-	return out, nil
 }
 
 // dial opens a connection for an attempt; nil when a says why not. The
@@ -121,28 +104,28 @@ func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *Conn {
 func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
 	t := d.t
 	var addr netip.AddrPort
-	if t.base.socket == "" {
+	if t.route.Socket == "" {
 		a.Phase = attack.PhaseDNS
-		ip, err := d.resolver.pick(deadline)
+		ip, err := d.resolver.Pick(deadline)
 		if err != nil {
-			a.Fault, a.Detail = Classify(err), DetailOf(err)
+			a.Fault, a.Detail = classify.Fault(err), classify.Detail(err)
 			return nil
 		}
-		addr = netip.AddrPortFrom(ip, t.base.port)
+		addr = netip.AddrPortFrom(ip, t.route.Port)
 	}
 	a.Phase = attack.PhaseDial
 	for {
 		c, err := d.connect(a, addr, deadline)
 		if err == nil {
-			if t.base.socket == "" {
-				d.resolver.answered(addr.Addr())
+			if t.route.Socket == "" {
+				d.resolver.Answered(addr.Addr())
 			}
 			return c
 		}
-		f := Classify(err)
+		f := classify.Fault(err)
 		if f == attack.Refused || f == attack.Unreachable {
-			if other, ok := d.resolver.instead(addr.Addr()); ok && t.base.socket == "" {
-				addr = netip.AddrPortFrom(other, t.base.port)
+			if other, ok := d.resolver.Instead(addr.Addr()); ok && t.route.Socket == "" {
+				addr = netip.AddrPortFrom(other, t.route.Port)
 				continue
 			}
 		}
@@ -159,13 +142,14 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
 // connect opens a socket and waits until it is connected.
 func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.Duration) (*Conn, error) {
 	t := d.t
-	index := d.remotes.index(addr)
+	index := d.remotes.Index(addr)
 	a.Conn = attack.Conn{Remote: addr, RemoteIndex: index}
-	s, err := openSocket(addr, t.base.socket, d.local(addr.Addr()))
+	s, err := socket.Open(addr, t.route.Socket, d.local(addr.Addr()))
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{t: t, sock: s, remote: addr, remoteIndex: index, opened: t.clock(), idleSince: notYet}
+	c := &Conn{remoteIndex: index, opened: t.clock(), idleSince: notYet}
+	c.t, c.sock, c.remote = t, s, addr
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -179,14 +163,14 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	c.deadline.Store(int64(deadline))
 	err = c.arm()
 	for err == nil {
-		if err = s.finish(); err == nil || !c.again(err) {
+		if err = s.Finish(); err == nil || !c.again(err) {
 			break
 		}
 		err = nil
 	}
 	if err != nil {
-		a.Info = s.info()
-		a.Conn.Local = s.localAddr()
+		a.Info = s.Info()
+		a.Conn.Local = s.LocalAddr()
 		t.forget(c)
 		s.Close()
 		if errors.Is(err, os.ErrNoDeadline) {
@@ -194,7 +178,7 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 		}
 		return nil, err
 	}
-	c.local = s.localAddr()
+	c.local = s.LocalAddr()
 	return c, nil
 }
 
@@ -204,7 +188,7 @@ func (d *dialer) local(remote netip.Addr) netip.Addr {
 	if !remote.IsValid() {
 		return netip.Addr{}
 	}
-	all := d.locals[family(remote)]
+	all := d.locals[route.Family(remote)]
 	if len(all) == 0 {
 		return netip.Addr{}
 	}
@@ -213,16 +197,16 @@ func (d *dialer) local(remote netip.Addr) netip.Addr {
 
 // tunnel has a proxy connect to the target.
 func (d *dialer) tunnel(c *Conn, a *attack.Attempt) bool {
-	tg := d.t.base
+	tg := d.t.route
 	if d.proxyTLS != nil && !d.secure(c, a, d.proxyTLS) {
 		return false
 	}
-	if tg.connect == "" {
+	if tg.Connect == "" {
 		return true
 	}
-	req := "CONNECT " + tg.connect + " HTTP/1.1\r\nHost: " + tg.connect + "\r\nUser-Agent: " + userAgent + "\r\n"
-	if tg.proxyAuth != "" {
-		req += "Proxy-Authorization: " + tg.proxyAuth + "\r\n"
+	req := "CONNECT " + tg.Connect + " HTTP/1.1\r\nHost: " + tg.Connect + "\r\nUser-Agent: " + UserAgent + "\r\n"
+	if tg.ProxyAuth != "" {
+		req += "Proxy-Authorization: " + tg.ProxyAuth + "\r\n"
 	}
 	if _, err := c.Write([]byte(req + "\r\n")); err != nil {
 		c.Fail(a, attack.PhaseDial, err)
@@ -231,21 +215,21 @@ func (d *dialer) tunnel(c *Conn, a *attack.Attempt) bool {
 	// The response has no body when the tunnel stands, and the connection ends
 	// when it does not: nothing is lost in the reader, for the target's server
 	// does not speak first.
-	br := bufio.NewReaderSize(io.LimitReader(c, maxHeadSize), readBufferSize)
+	br := bufio.NewReaderSize(io.LimitReader(c, maxProxyAnswer), 4<<10)
 	resp, err := http.ReadResponse(br, &http.Request{Method: "CONNECT"})
 	switch {
 	case err != nil:
 		if p := c.sockErr.Load(); p != nil {
 			err = *p
 		} else if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			err = malformed(attack.ProxyRefused)
+			err = Malformed(attack.ProxyRefused)
 		}
 		c.Fail(a, attack.PhaseDial, err)
 	case resp.StatusCode/100 != 2:
-		c.Fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
+		c.Fail(a, attack.PhaseDial, Malformed(attack.ProxyRefused))
 		a.Fault, a.Status = attack.Status, uint16(resp.StatusCode)
 	case br.Buffered() > 0:
-		c.Fail(a, attack.PhaseDial, malformed(attack.ProxyRefused))
+		c.Fail(a, attack.PhaseDial, Malformed(attack.ProxyRefused))
 	default:
 		return true
 	}
@@ -262,6 +246,10 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 		}
 		agreed = c.tls.ConnectionState().NegotiatedProtocol
 	}
+	if !d.agreed(agreed) {
+		c.Fail(a, attack.PhaseTLS, ErrAgreed)
+		return false
+	}
 	h := &muxed{c: c, s: &t.streams}
 	c.mux = h // its reader may be done before Start is
 	session, err := t.ex.Start(c, agreed)
@@ -270,9 +258,6 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 		c.mux = nil
 	}
 	switch {
-	case errors.Is(err, ErrAgreed):
-		c.Fail(a, attack.PhaseTLS, err)
-		return false
 	case err != nil:
 		c.Fail(a, attack.PhaseWrite, err)
 		return false
@@ -293,11 +278,15 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	return true
 }
 
+// agreed reports whether what the TLS handshake chose will do.
+func (d *dialer) agreed(protocol string) bool {
+	return d.tls == nil || !d.must || slices.Contains(d.tls.NextProtos, protocol)
+}
+
 // secure makes a TLS handshake over the connection, or inside the one that it
 // has with a proxy.
 func (d *dialer) secure(c *Conn, a *attack.Attempt, cfg *tls.Config) bool {
-	over := tlsOver(c)
-	next := tls.Client(over, cfg)
+	next := tls.Client(c.under(), cfg)
 	if err := next.Handshake(); err != nil {
 		if c.tls == nil {
 			c.tls = next // an error is judged as one of TLS
@@ -310,42 +299,4 @@ func (d *dialer) secure(c *Conn, a *attack.Attempt, cfg *tls.Config) bool {
 	}
 	c.tls = next
 	return true
-}
-
-// remotes numbers the remote addresses.
-type remotes struct {
-	told func(uint16, netip.AddrPort)
-	mu   sync.RWMutex
-	seen map[netip.AddrPort]uint16
-}
-
-func (r *remotes) find(a netip.AddrPort) uint16 {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.seen[a]
-}
-
-// index numbers an address. A target with more than 65,535 counts the rest as
-// its last.
-func (r *remotes) index(a netip.AddrPort) uint16 {
-	if i := r.find(a); i != 0 {
-		return i
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if i := r.seen[a]; i != 0 {
-		return i
-	}
-	if r.seen == nil {
-		r.seen = make(map[netip.AddrPort]uint16)
-	}
-	if len(r.seen) == 1<<16-1 {
-		return 1<<16 - 1
-	}
-	i := uint16(len(r.seen) + 1)
-	r.seen[a] = i
-	if r.told != nil {
-		r.told(i, a)
-	}
-	return i
 }

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/route"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -399,10 +400,11 @@ func TestProxy(t *testing.T) {
 	}
 
 	_, err := New(Config{
-		Profile: profiles.Target{URL: "http://h"}, Client: profiles.Client{Proxy: true},
+		Exchange: Speak,
+		Profile:  profiles.Target{URL: "http://h"}, Client: profiles.Client{Proxy: true},
 		Proxy: func(*url.URL) (*url.URL, error) { return url.Parse("socks5://p:1080") },
 	})
-	if !errors.Is(err, errUnsupportedProxy) {
+	if !errors.Is(err, route.ErrProxy) {
 		t.Errorf("socks: %v", err)
 	}
 }

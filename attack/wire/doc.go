@@ -1,39 +1,53 @@
-// Package wire is the connection-level HTTP client under the load: it owns its
-// connections, so that every attempt knows the one it used, and hides nothing.
-// It never sends a request twice, never races dials, follows no redirect, and
-// decodes no body. Each RST is counted once for its connection, whether an
-// attempt met it or nobody was reading (see [Transport]).
+// Package wire is the connection layer under the load: it resolves, dials, makes the
+// TLS handshake, pools, watches idle connections, and classifies errors. It knows
+// bytes and connections, and no protocol: an [Exchanger] speaks one on it.
 //
-// # Protocols
+// It owns its connections, so that every attempt knows the one it used, and hides
+// nothing: it never sends a request twice and never races dials. Each RST is counted
+// once for its connection, whether an attempt met it or nobody was reading (see
+// [Transport]). Linux tells most: idle connections are watched, a RST behind a FIN is
+// seen, and failures carry TCP_INFO. Elsewhere idle connections are looked at twice a
+// second and before reuse, and a RST behind a FIN stays unseen.
 //
-// The connection layer knows bytes and connections: it resolves, dials, makes the
-// TLS handshake, pools, watches idle connections, counts every RST once and
-// classifies errors. A protocol is an [Exchanger] on it, given by Config.Exchange:
+// # Rooms
 //
-//   - Compile encodes a request once; what it returns comes back in Session.Do.
-//   - Start makes the [Session] of a new connection. Logging in belongs here.
-//   - Session.Do makes one attempt with [Conn.Exchange], [Conn.Read] and
+//   - classify: which fault an error is. socket: sockets, and what happens to them.
+//     route: how a target is reached, from its URL. They know nothing of this package.
+//   - wire: connections and who may use them.
+//   - message, http1, http2, http: HTTP. http1 is the example to follow for a protocol
+//     with one attempt at a time on a connection, http for one that is multiplexed.
+//   - protocol: which protocol a URL asks for. idle: how long connections live idle.
+//
+// # How to add a protocol
+//
+//  1. Make a package beside http1 with a [Protocol], a function from [Target] to an
+//     [Exchanger]. Refuse there what of the target the protocol cannot do.
+//  2. Offer says what is known before there is a connection: names for the TLS
+//     handshake (ALPN), and whether sessions are multiplexed.
+//  3. Compile encodes a request once; what it returns comes back in Session.Do, and
+//     must not change. Package message has the header fields of an HTTP request, with
+//     the ids that join our record with the target's logs.
+//  4. Start makes the [Session] of a new connection. Logging in, or an upgrade of
+//     HTTP/1.1, belongs here: reads and writes end at the attempt's deadline.
+//  5. Session.Do makes one attempt with [Conn.Exchange], [Conn.Read] and
 //     [Conn.Write], which end at the attempt's deadline, and ends it with
 //     [Conn.Succeed] or [Conn.Fail]. What the peer said in words of the protocol is
-//     a [Failed]; what the socket said is found out by Fail. The [Outcome] says
-//     whether the connection may serve again.
-//   - A session with a reader of its own is [Multiplexed]: many attempts on one
+//     a [Failed], or [Malformed]; what the socket said is found out by Fail, which
+//     counts a RST once and lets it outrank the rest. The [Outcome] says whether the
+//     connection may serve again.
+//  6. A session with a reader of its own is [Multiplexed]: many attempts on one
 //     connection (HTTP/2, gRPC), or one that hears from its peer while nobody asks
-//     (WebSocket, subscriptions), with a Room of 1. Its reader ends with
-//     [Conn.Ended], tells of more or less room with [Conn.RoomChanged], and a GOAWAY
-//     makes Closing true. Flow control is the protocol's own. No method of a session
-//     but Do may wait for the peer, for they are called under the pool's lock; and
-//     RoomChanged and Ended must not be called from within one of them.
-//   - A connection that is held and has not been asked anything belongs to the
-//     connection layer: a RST or FIN on it is reported without the exchanger. Bytes
-//     on it are a violation unless the session is multiplexed.
+//     (WebSocket, subscriptions), with a Room of 1. Its Do ends attempts with
+//     [Conn.FailStream]. Its reader ends with [Conn.Ended], tells of more or less room
+//     with [Conn.RoomChanged], and a GOAWAY makes Closing true. Flow control is the
+//     protocol's own. No method of a session but Do may wait for the peer, for they
+//     are called under the pool's lock; and RoomChanged and Ended must not be called
+//     from within one of them.
+//  7. Name the URL's scheme in package route (port, TLS, proxy) and the protocol in
+//     package protocol, and the package's imports in the test of the arrows. New
+//     details of a fault have their place in attack.Detail.
 //
-// HTTP is what is spoken without Config.Exchange: HTTP/1.1 without allocation on
-// the steady path, and golang.org/x/net/http2, both as sessions. Linux tells most: idle
-// connections are watched, a RST behind a FIN is seen, and failures carry
-// TCP_INFO. Elsewhere idle connections are looked at twice a second and before
-// reuse, and a RST behind a FIN stays unseen.
-//
-// It is not a general HTTP client: responses are read and thrown away, and there
-// are no cookies, caches, redirects or retries.
+// A connection that is held and has not been asked anything belongs to this layer: a
+// RST or FIN on it is reported without the exchanger. Bytes on it are a violation
+// unless the session is multiplexed.
 package wire

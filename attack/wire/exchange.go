@@ -3,28 +3,55 @@ package wire
 import (
 	"errors"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/classify"
+	"github.com/rampload/rampload/attack/wire/socket"
 	"github.com/rampload/rampload/profiles"
 )
+
+// Protocol makes the exchanger of a target. An error is one of the configuration: what
+// of the target the protocol cannot do.
+type Protocol func(Target) (Exchanger, error)
 
 // Exchanger is a protocol on the connection layer: it turns requests into bytes
 // and bytes into answers, and says which detail a failure has. One serves one
 // [Transport]; its methods are safe for concurrent use.
 type Exchanger interface {
-	// Protocols returns what to offer in the TLS handshake (ALPN), nil for nothing.
-	Protocols() []string
+	// Offer returns what is known of the protocol before there is a connection.
+	Offer() Offer
 	// Compile encodes a request once. The error says what of it cannot be sent.
 	Compile(r profiles.Request) (attack.Request, error)
 	// Start begins to speak on a new connection, with TLS if the target has it;
 	// agreed is what the handshake chose of Protocols, "" for nothing. Until Start
 	// returns, reads and writes end at the deadline of the attempt that opened the
 	// connection, so a log-in may be made here. An error ends the attempt in
-	// PhaseTLS when it is about what was agreed (see [ErrAgreed]), else in PhaseWrite;
-	// [Failed] says more of it.
+	// PhaseWrite; [Failed] says more of it.
 	Start(c *Conn, agreed string) (Session, error)
 }
+
+// Offer is what an exchanger says of its protocol before there is a connection.
+type Offer struct {
+	// Protocols is what to offer in the TLS handshake (ALPN), nil for nothing.
+	Protocols []string
+	// Agree says that the peer must choose one of Protocols, or the attempt fails in
+	// PhaseTLS with [ErrAgreed]. Without it Start may be told of "".
+	Agree bool
+	// Sessions says which kind of session Start will return.
+	Sessions Sessions
+}
+
+// Sessions is a kind of sessions.
+type Sessions uint8
+
+// The kinds of sessions.
+const (
+	AsAgreed Sessions = iota // known with the first connection
+	Serial                   // one attempt at a time on a connection
+	Shared                   // see [Multiplexed]
+)
 
 // Session is what an exchanger keeps of one connection. A session that is not
 // [Multiplexed] has its connection to itself while Do runs, and must leave it
@@ -75,43 +102,34 @@ const (
 
 // Failed is an error of an exchanger that knows its fault and detail: what the
 // peer said, in the words of the protocol.
-type Failed struct {
-	Fault  attack.Fault
-	Detail attack.Detail
-}
+type Failed = classify.Failed
 
-// Error returns fault and detail.
-func (f Failed) Error() string { return f.Fault.String() + " " + f.Detail.String() }
+// Malformed is the error of an answer whose part is malformed: one of attack's
+// codes for [attack.MalformedDetail].
+func Malformed(part uint16) Failed { return classify.Malformed(part) }
 
-// ErrAgreed is the error of Start for a peer that did not agree on a protocol that
-// the exchanger speaks.
-var ErrAgreed error = malformed(attack.WrongProtocol)
+// ErrAgreed is matched by the error of a handshake in which the peer did not agree
+// on a protocol that the exchanger speaks.
+var ErrAgreed error = Malformed(attack.WrongProtocol)
 
 // Target is what an exchanger is told of the target that it speaks to.
 type Target struct {
 	Profile       profiles.Target
 	Client        profiles.Client
 	RunID         attack.RunID
+	Scheme        string // of the URL: http, https, unix
 	TLS           bool
 	Authority     string // host, and port if the URL has one, as a Host header names it
 	Prefix        string // path below which requests are, with its last slash
 	Authorization string // from the URL, "" for none
 	Origin        string // scheme://host of requests through a plain proxy; "": they are not named so
 	ProxyAuth     string // Proxy-Authorization that goes with Origin
+	Proxy         string // the proxy that it is reached through, to be shown; "": none
 }
-
-// RunID returns the id of the run that the connection is of.
-func (c *Conn) RunID() attack.RunID { return c.t.cfg.RunID }
-
-// Now returns the time since the start of the load.
-func (c *Conn) Now() time.Duration { return c.t.clock() }
 
 // Kept reports whether the connection may serve again after this attempt, as far
 // as the profile is concerned.
 func (c *Conn) Kept() bool { return c.pooled || c.lease != nil }
-
-// Secure reports whether reads and writes go through TLS.
-func (c *Conn) Secure() bool { return c.tls != nil }
 
 // DeadlineOf returns when an attempt ends at the latest; [Never] without a limit.
 func (c *Conn) DeadlineOf(a *attack.Attempt) time.Duration {
@@ -123,118 +141,6 @@ func (c *Conn) DeadlineOf(a *attack.Attempt) time.Duration {
 
 // Never is the deadline of an attempt without a time limit.
 const Never = never
-
-// Read reads what there is, through TLS if the connection has it. It ends at the
-// deadline of the attempt with os.ErrDeadlineExceeded. io.EOF comes without bytes.
-func (c *Conn) Read(p []byte) (int, error) {
-	if c.tls != nil {
-		n, err := c.tls.Read(p)
-		if n > 0 && err != nil {
-			err = nil // it comes again
-		}
-		return n, err
-	}
-	return raw{c}.Read(p)
-}
-
-// Write writes all of p, or returns how much of it went before the error.
-func (c *Conn) Write(p []byte) (int, error) {
-	if c.tls != nil {
-		return c.tls.Write(p)
-	}
-	return raw{c}.Write(p)
-}
-
-// Exchange writes a whole request and reads the first bytes of the answer, in one
-// round through the poller where the connection is plain TCP. It returns how many
-// bytes came, 0 without an error when the caller has to Read, and how far it got.
-func (c *Conn) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
-	if c.tls != nil {
-		_, err := c.tls.Write(out)
-		return 0, attack.PhaseWrite, err
-	}
-	for {
-		if c.hup.Load() {
-			// The peer's FIN has come. The poller tells of it once, and that may be over:
-			// to wait for an answer would be in vain.
-			_, err := raw{c}.Write(out)
-			if err != nil {
-				return 0, attack.PhaseWrite, err
-			}
-			return 0, attack.PhaseAwait, nil
-		}
-		rest, n, err := c.sock.exchange(out, in)
-		if err == nil && len(rest) > 0 {
-			_, err = raw{c}.Write(rest)
-			return n, attack.PhaseWrite, err
-		}
-		if err == nil {
-			return n, attack.PhaseAwait, nil
-		}
-		if len(rest) == len(out) && c.again(err) {
-			continue // the deadline was an earlier attempt's: nothing is sent
-		}
-		switch {
-		case len(rest) > 0:
-			return n, attack.PhaseWrite, err
-		case c.again(err):
-			return n, attack.PhaseAwait, nil // the caller reads on
-		}
-		return n, attack.PhaseAwait, err
-	}
-}
-
-// Discard drops at most that many bytes of input; scratch is a buffer that it may
-// use. Plain TCP does not even copy them.
-func (c *Conn) Discard(most int64, scratch []byte) (int, error) {
-	if c.tls != nil {
-		return c.Read(scratch[:min(int64(len(scratch)), most)])
-	}
-	for {
-		n, err := c.sock.discard(int(min(most, 1<<20)), scratch)
-		if err == nil || !c.again(err) {
-			return n, err
-		}
-	}
-}
-
-// Waiting looks, without waiting, whether there is input to read; under TLS it
-// may be input that TLS keeps for itself. The error is the socket's last word:
-// io.EOF, or an error number.
-func (c *Conn) Waiting() (bool, error) { return c.sock.peek() }
-
-// Deadline returns when reads and writes end; [Never] for not at all.
-func (c *Conn) Deadline() time.Duration { return time.Duration(c.deadline.Load()) }
-
-// SetDeadline has reads and writes end at a time of [Conn.Now]. It may be called
-// from any goroutine.
-func (c *Conn) SetDeadline(at time.Duration) {
-	c.deadline.Store(int64(at))
-	_ = c.arm() // an error shows when it is read or written
-}
-
-// Interrupt has the reads and writes that are under way, and all later ones, end
-// after a while.
-func (c *Conn) Interrupt(after time.Duration) {
-	if after <= 0 {
-		c.deadline.Store(int64(c.t.clock()))
-		c.interrupt()
-		return
-	}
-	c.SetDeadline(c.t.clock() + after)
-}
-
-// LastWord returns the last error that the socket had, a reset rather than what
-// came after it; nil if it had none. Under TLS it is what happened below TLS.
-func (c *Conn) LastWord() error {
-	if p := c.sockErr.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-// Info returns the kernel's view of the connection.
-func (c *Conn) Info() attack.TCPInfo { return c.sock.info() }
 
 // Succeed ends an attempt with a complete answer. Whether the answer is the
 // expected one is the exchanger's to say, before or after, in Fault and Detail.
@@ -253,7 +159,7 @@ func (c *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
 	a.End = c.t.clock()
 	c.describeServed(a, false)
 	a.Fault, a.Detail = c.FaultOf(err)
-	a.Info = c.sock.info()
+	a.Info = c.sock.Info()
 	switch a.Fault {
 	case attack.Timeout, attack.Unreachable:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -268,6 +174,28 @@ func (c *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
 		return HalfShut
 	}
 	return Destroyed
+}
+
+// FailStream is [Conn.Fail] for an attempt that is one of several on a connection.
+// A RST of the connection outranks what the peer said before it: the connection is
+// lost for all of them, and the detail keeps what was said.
+func (c *Conn) FailStream(a *attack.Attempt, phase attack.Phase, err error) Outcome {
+	fault, detail := c.FaultOf(err)
+	if c.t.aborted.Load() {
+		err = Failed{Fault: attack.Canceled}
+	} else if fault != attack.Timeout && fault != attack.Canceled {
+		if fault != attack.EOF && fault != attack.BrokenPipe {
+			// Not where the connection ended with a FIN, behind which a RST may come.
+			if what, _ := c.sock.Fate(); what == socket.Reset {
+				_ = c.note(syscall.ECONNRESET) // the look has taken it from the socket
+			}
+		}
+		if last := c.LastWord(); last != nil && classify.IsReset(last) {
+			err = Failed{Fault: attack.Reset, Detail: detail}
+		}
+	}
+	_ = c.Fail(a, phase, err)
+	return Keep // whether the connection goes on, its reader tells
 }
 
 // RoomChanged tells that the room of a multiplexed session has changed.

@@ -51,7 +51,7 @@ func answer200(f *http2.Framer, id uint32) bool {
 }
 
 // plain compiles a request of nothing special.
-func plain(t *testing.T, tr *Transport) *Request {
+func plain(t *testing.T, tr *Transport) attack.Request {
 	t.Helper()
 	return compile(t, tr, profiles.Request{Path: "/"})
 }

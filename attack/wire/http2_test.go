@@ -19,7 +19,7 @@ import (
 )
 
 // together makes n attempts at once.
-func together(tr *Transport, req *Request, n int) []attack.Attempt {
+func together(tr *Transport, req attack.Request, n int) []attack.Attempt {
 	out := make([]attack.Attempt, n)
 	var wg sync.WaitGroup
 	for i := range out {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/profiles"
 )
 
 // Knocked is what one connection to a target met.
@@ -31,9 +30,10 @@ const alertWait = 500 * time.Millisecond
 
 // Knock opens one connection as a client of the target would, through its proxy and
 // with its TLS handshake, and closes it. No request is sent, and to a target without
-// TLS not a single byte. It ends within the profile's timeout for each address, or with ctx. An error is one of the configuration: see [New].
-func Knock(ctx context.Context, cfg attack.ClientConfig) (Knocked, error) {
-	t, err := New(Config{Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, RunID: cfg.RunID})
+// TLS not a single byte. It ends within the profile's timeout for each
+// address, or with ctx. An error is one of the configuration: see [New].
+func Knock(ctx context.Context, cfg attack.ClientConfig, protocol Protocol) (Knocked, error) {
+	t, err := New(ConfigOf(cfg, protocol))
 	if err != nil {
 		return Knocked{}, err
 	}
@@ -83,8 +83,7 @@ func (k *Knocked) handshake(d *dialer, c *Conn) {
 		}
 		return new(tls.Certificate), nil
 	}
-	over := tlsOver(c)
-	next := tls.Client(over, cfg)
+	next := tls.Client(c.under(), cfg)
 	err := next.Handshake()
 	c.tls = next
 	k.WantsCertificate = asked && len(d.tls.Certificates) == 0
@@ -94,7 +93,7 @@ func (k *Knocked) handshake(d *dialer, c *Conn) {
 			err = nil
 		}
 	}
-	if err == nil && d.t.cfg.Client.Protocol == profiles.ProtocolHTTP2 && next.ConnectionState().NegotiatedProtocol != "h2" {
+	if err == nil && !d.agreed(next.ConnectionState().NegotiatedProtocol) {
 		err = ErrAgreed
 	}
 	if err == nil {

@@ -130,7 +130,7 @@ func TestKnock(t *testing.T) {
 			k, err := Knock(t.Context(), attack.ClientConfig{
 				Profile: profiles.Target{URL: tt.scheme + "://" + s.Listener.Addr().String()},
 				Client:  profiles.Client{Timeout: 3 * time.Second, TLS: tt.client},
-			})
+			}, Speak)
 			if err != nil {
 				t.Fatal(err)
 			}

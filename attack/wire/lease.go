@@ -28,6 +28,9 @@ func (t *Transport) Lease() *Lease {
 	return l
 }
 
+// Slot implements [attack.Client].
+func (t *Transport) Slot() attack.Slot { return t.Lease() }
+
 // Do is [Transport.Do] over the slot's connection.
 func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 	t := l.t

@@ -135,7 +135,7 @@ func TestErrorsAfterAwaitingContinue(t *testing.T) {
 					return
 				}
 				defer c.Close()
-				<-time.After(expectTime + 100*time.Millisecond)
+				<-time.After(continueWait + 100*time.Millisecond)
 				_, _ = io.WriteString(c, "220 not HTTP\r\n\r\n")
 			}))
 			defer s.Close()

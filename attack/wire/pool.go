@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/socket"
 )
 
 // pool hands out the HTTP/1 connections of a transport. Attempts that find none
@@ -215,7 +216,7 @@ func (p *pool) sweep() (lost []*Conn) {
 		if c.watched || !c.state.CompareAndSwap(stateIdle, stateLost) {
 			continue
 		}
-		if what, _ := c.sock.fate(); what == alive {
+		if what, _ := c.sock.Fate(); what == socket.Alive {
 			c.state.Store(stateIdle) // nobody takes it meanwhile: we have the lock
 		} else {
 			lost = append(lost, c)

@@ -199,7 +199,7 @@ func TestHoldEnds(t *testing.T) {
 					tr.streams.mu.Lock()
 					defer tr.streams.mu.Unlock()
 					// The server has said how many streams it takes.
-					return idle == 1 && (!h2 || tr.streams.conns[0].session.(*http2Session).Room() == 1)
+					return idle == 1 && (!h2 || tr.streams.conns[0].session.Room() == 1)
 				})
 				req := compile(t, tr, profiles.Request{})
 				attempts := make([]attack.Attempt, 2)

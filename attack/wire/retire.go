@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/rampload/rampload/attack"
+import (
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/classify"
+	"github.com/rampload/rampload/attack/wire/socket"
+)
 
 // release gives a connection back after an attempt.
 func (t *Transport) release(c *Conn, how Outcome) {
@@ -57,7 +61,7 @@ func (t *Transport) watch(c *Conn) {
 	if c.watched {
 		return
 	}
-	if c.watched = t.watcher.add(c.sock, c.id) == nil; !c.watched {
+	if c.watched = t.watcher.Add(c.sock, c.id) == nil; !c.watched {
 		t.sweeping.Store(true)
 	}
 }
@@ -67,8 +71,8 @@ func (t *Transport) watch(c *Conn) {
 func (t *Transport) lost(c *Conn) {
 	t.unlink(c)
 	c.hup.Store(false)
-	what, err := c.sock.fate()
-	if what == alive && !c.spoiled && c.pooled {
+	what, err := c.sock.Fate()
+	if what == socket.Alive && !c.spoiled && c.pooled {
 		t.pool.put(c)
 		return
 	}
@@ -79,12 +83,12 @@ func (t *Transport) lost(c *Conn) {
 	case c.spoiled:
 		t.bg.report(t.idleReport(c, attack.Protocol))
 		t.retire(c, Destroyed)
-	case what == finned:
+	case what == socket.Finned:
 		c.idleEOF, c.finnedAt = true, t.clock()
 		t.retire(c, HalfShut)
-	case what == failed:
+	case what == socket.Failed:
 		c.gaveUp = true
-		t.bg.report(t.idleReport(c, Classify(err)))
+		t.bg.report(t.idleReport(c, classify.Fault(err)))
 		t.retire(c, Destroyed)
 	default:
 		t.retire(c, Destroyed)
@@ -110,7 +114,7 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 	}
 	switch how {
 	case HangUp:
-		if what, _ := c.sock.fate(); what == alive {
+		if what, _ := c.sock.Fate(); what == socket.Alive {
 			t.bg.linger(c, lingerBriefly)
 			return
 		}
@@ -125,15 +129,15 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 // bury closes a connection, after a last look for a RST.
 func (t *Transport) bury(c *Conn) {
 	if !c.gaveUp {
-		what, _ := c.sock.fate()
+		what, _ := c.sock.Fate()
 		switch {
-		case what == reset && c.claimReset():
+		case what == socket.Reset && c.claimReset():
 			a := t.idleReport(c, attack.Reset)
 			a.WireReset = true
 			t.bg.report(a)
-		case c.idleEOF, c.unused && what == finned:
+		case c.idleEOF, c.unused && what == socket.Finned:
 			t.bg.report(t.idleReport(c, attack.EOF))
-		case what == alive && c.tls != nil:
+		case what == socket.Alive && c.tls != nil:
 			c.goodbye()
 		}
 	}
@@ -165,6 +169,6 @@ func (t *Transport) idleReport(c *Conn, fault attack.Fault) attack.Attempt {
 	if c.idleSince != notYet {
 		a.Conn.Idle = now - c.idleSince
 	}
-	a.Info = c.sock.info()
+	a.Info = c.sock.Info()
 	return a
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/classify"
 )
 
 // muxed is a connection with a multiplexed session.
@@ -160,7 +161,7 @@ func (s *streams) mayDial() bool {
 // those that are: one to each address, so that every instance behind a name is
 // loaded.
 func (s *streams) spreads() bool {
-	return s.open < s.allowed() && s.dialing == 0 && s.open < s.t.dialer.resolver.spread()
+	return s.open < s.allowed() && s.dialing == 0 && s.open < s.t.dialer.resolver.Spread()
 }
 
 // compared is how many connections are compared for one attempt.
@@ -356,7 +357,7 @@ func (s *streams) finish(h *muxed) {
 	how := HangUp
 	if p := h.c.sockErr.Load(); p != nil {
 		how = Destroyed
-		switch f := Classify(*p); {
+		switch f := classify.Fault(*p); {
 		case errors.Is(*p, os.ErrDeadlineExceeded): // our own interruption
 			how = HangUp
 		case f == attack.EOF:

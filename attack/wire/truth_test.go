@@ -104,8 +104,9 @@ func injector(t *testing.T, opts fault.InjectorOptions) (*fault.Injector, Config
 }
 
 // open makes a transport and a request for it.
-func open(t *testing.T, cfg Config, r profiles.Request) (*Transport, *Request) {
+func open(t *testing.T, cfg Config, r profiles.Request) (*Transport, attack.Request) {
 	t.Helper()
+	cfg.Exchange = Speak
 	tr, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +116,7 @@ func open(t *testing.T, cfg Config, r profiles.Request) (*Transport, *Request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tr, compiled.(*Request)
+	return tr, compiled
 }
 
 // TestEveryResetCounted holds what the transport reports against what the

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/route"
+	"github.com/rampload/rampload/attack/wire/socket"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -35,12 +36,33 @@ type Config struct {
 	// Proxy finds the proxy of a target, nil for none. It is asked once, and only
 	// with Client.Proxy. Nil: HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 	Proxy func(*url.URL) (*url.URL, error)
-	// Exchange makes the protocol that is spoken. Nil: HTTP, as Client.Protocol says.
-	Exchange func(Target) (Exchanger, error)
+	// Exchange makes the protocol that is spoken. Required.
+	Exchange Protocol
+}
+
+// ConfigOf is the configuration that a driver of load wants.
+func ConfigOf(cfg attack.ClientConfig, protocol Protocol) Config {
+	return Config{
+		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, RunID: cfg.RunID,
+		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, Exchange: protocol,
+	}
+}
+
+// Open returns an [attack.Opener] of clients that speak a protocol.
+func Open(protocol Protocol) attack.Opener {
+	return func(cfg attack.ClientConfig) (attack.Client, error) {
+		t, err := New(ConfigOf(cfg, protocol))
+		if err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
 }
 
 // Stats are the connections of a transport.
 type Stats = attack.ClientStats
+
+var _ attack.Client = (*Transport)(nil)
 
 // Transport holds the connections to one target. All methods are safe for
 // concurrent use.
@@ -67,9 +89,9 @@ type Transport struct {
 	cfg     Config
 	clock   func() time.Duration
 	timeout time.Duration
-	base    *target
+	route   *route.Route
 	dialer  *dialer
-	watcher *watcher
+	watcher *socket.Watcher
 	bg      *background
 	pool    pool
 	streams streams // the multiplexed connections
@@ -115,10 +137,10 @@ func New(cfg Config) (*Transport, error) {
 	t.empty = sync.NewCond(&t.mu)
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	var err error
-	if t.base, err = newTarget(cfg); err != nil {
+	if t.route, err = route.New(route.Config{Profile: cfg.Profile, Client: cfg.Client, Proxy: cfg.Proxy}); err != nil {
 		return nil, err
 	}
-	if t.ex, err = t.exchanger(); err != nil {
+	if t.ex, err = cfg.Exchange(t.target()); err != nil {
 		return nil, err
 	}
 	if t.dialer, err = newDialer(t); err != nil {
@@ -126,31 +148,32 @@ func New(cfg Config) (*Transport, error) {
 	}
 	t.pool.init(t, cfg.Client.Connections)
 	t.streams.init(t, cfg.Client.Connections)
-	t.agreed.Store(!t.base.tls)
-	t.multi.Store(cfg.Client.Protocol == profiles.ProtocolHTTP2 || cfg.Client.Protocol == profiles.ProtocolH2C)
-	if t.watcher, err = newWatcher(); err != nil {
+	sessions := t.ex.Offer().Sessions
+	t.agreed.Store(sessions != AsAgreed)
+	t.multi.Store(sessions == Shared)
+	if t.watcher, err = socket.NewWatcher(); err != nil {
 		return nil, fmt.Errorf("watch idle connections: %w", err)
 	}
 	t.bg = newBackground(t)
-	go t.watcher.run(t.hup)
+	go t.watcher.Run(t.hup)
 	go t.bg.run()
 	return t, nil
 }
 
-// exchanger makes the protocol.
-func (t *Transport) exchanger() (Exchanger, error) {
-	if t.cfg.Exchange == nil {
-		return newHTTP(t)
+// target is what the exchanger is told.
+func (t *Transport) target() Target {
+	to := t.route
+	out := Target{
+		Profile: t.cfg.Profile, Client: t.cfg.Client, RunID: t.cfg.RunID,
+		Scheme: to.Scheme, TLS: to.TLS, Authority: to.Authority, Prefix: to.Prefix, Authorization: to.User, Origin: to.Origin,
 	}
-	tg := t.base
-	target := Target{
-		Profile: t.cfg.Profile, Client: t.cfg.Client, RunID: t.cfg.RunID, TLS: tg.tls, Authority: tg.header,
-		Prefix: tg.prefix, Authorization: tg.user, Origin: tg.origin,
+	if to.Origin != "" {
+		out.ProxyAuth = to.ProxyAuth
 	}
-	if tg.origin != "" {
-		target.ProxyAuth = tg.proxyAuth
+	if to.Proxy != nil {
+		out.Proxy = to.Proxy.Redacted()
 	}
-	return t.cfg.Exchange(target)
+	return out
 }
 
 // Compile implements [attack.Client]: see [Exchanger].
@@ -245,7 +268,7 @@ func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
 
 // RemoteIndex returns the index that OnAddress gave an address, 0 if none. An
 // attempt has it in Conn.RemoteIndex.
-func (t *Transport) RemoteIndex(addr netip.AddrPort) uint16 { return t.dialer.remotes.find(addr) }
+func (t *Transport) RemoteIndex(addr netip.AddrPort) uint16 { return t.dialer.remotes.Find(addr) }
 
 // Stats returns the connections as they are.
 func (t *Transport) Stats() Stats {
@@ -327,8 +350,6 @@ func (t *Transport) Close() error {
 	}
 	t.mu.Unlock()
 	t.bg.stop()
-	t.watcher.close()
+	t.watcher.Close()
 	return nil
 }
-
-var errUnsupportedProxy = errors.New("only http and https proxies are supported: set HTTP_PROXY or HTTPS_PROXY to one, or client.proxy: none")

@@ -26,9 +26,15 @@ var arrows = map[string][]string{
 	"profiles/importer":    {"profiles"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
-	"attack/wire":          {"profiles", "attack", "attack/wire/http2"},
+	"attack/wire":          {"profiles", "attack", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
+	"attack/wire/classify": {"profiles", "attack"},
+	"attack/wire/route":    {"profiles"},
+	"attack/wire/socket":   {"profiles", "attack", "attack/wire/classify"},
 	"attack/wire/http2":    {"profiles", "attack"}, // a state machine over bytes
-	"attack/wire/":         {"profiles", "attack", "attack/wire"},
+	// Protocols stand on the connection layer, which knows none of them.
+	"attack/wire/":         {"profiles", "attack", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/message", "attack/wire/http1", "attack/wire/http2"},
+	"attack/wire/message":  {"profiles", "attack", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
+	"attack/wire/protocol": {"profiles", "attack", "attack/wire", "attack/wire/"},
 	"attack/ramp":          {"profiles", "attack", "attack/schedule"},
 	"attack/fault":         {},
 	"probe":                {"profiles"},

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/idle"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
@@ -44,12 +44,12 @@ connections for longer than that meets resets.`,
 				Name: u.Host, URL: u.Scheme + "://" + u.Host, Expect: profiles.DefaultExpect(),
 				Requests: []profiles.Request{{Method: "GET", Path: u.RequestURI(), Weight: 1}},
 			}
-			cfg := wire.IdleConfig{
+			cfg := idle.Config{
 				Target: target, Max: limit, RunID: newRunID(),
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
 			return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
-				return idle(cmd.Context(), plainText{w}, cfg, args[0], client)
+				return findIdle(cmd.Context(), plainText{w}, cfg, args[0], client)
 			})
 		},
 	}
@@ -61,12 +61,12 @@ connections for longer than that meets resets.`,
 	return cmd
 }
 
-func idle(ctx context.Context, w io.Writer, cfg wire.IdleConfig, name string, client time.Duration) error {
-	sweep, err := wire.SweepIdle(ctx, cfg)
+func findIdle(ctx context.Context, w io.Writer, cfg idle.Config, name string, client time.Duration) error {
+	sweep, err := idle.Find(ctx, cfg)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exit(report.ExitInterrupted)
-	case errors.Is(err, wire.ErrNoKeepAlive):
+	case errors.Is(err, idle.ErrNoKeepAlive):
 		fmt.Fprintf(w, "%s closes its connections after each response: none is ever idle, none can be reset so.\n", name)
 		return nil
 	case err != nil:

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/idle"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -50,10 +50,10 @@ func sweepTarget(ctx context.Context, t profiles.Target, c profiles.Client, id a
 		first := t.Bases()[0]
 		t.URL, t.Requests, t.File, t.Read = first.URL, first.Requests[:1], "", nil
 	}
-	sweep, err := wire.SweepIdle(ctx, wire.IdleConfig{Target: t, Client: c, RunID: id, Min: stage.IdleFrom, Max: stage.IdleTo})
+	sweep, err := idle.Find(ctx, idle.Config{Target: t, Client: c, RunID: id, Min: stage.IdleFrom, Max: stage.IdleTo})
 	if err != nil {
-		if errors.Is(err, wire.ErrNoKeepAlive) {
-			err = fmt.Errorf("%w: none of its connections is ever idle", wire.ErrNoKeepAlive)
+		if errors.Is(err, idle.ErrNoKeepAlive) {
+			err = fmt.Errorf("%w: none of its connections is ever idle", idle.ErrNoKeepAlive)
 		}
 		return out, err
 	}
@@ -61,7 +61,7 @@ func sweepTarget(ctx context.Context, t profiles.Target, c profiles.Client, id a
 }
 
 // recordOf turns a sweep into its record.
-func recordOf(s wire.IdleSweep, out attack.IdleSweep) attack.IdleSweep {
+func recordOf(s idle.Result, out attack.IdleSweep) attack.IdleSweep {
 	out.End, out.Alive, out.Gone = string(s.End), s.Alive, s.Gone
 	for _, t := range s.Tries {
 		out.Tries = append(out.Tries, attack.IdleTry{Planned: t.Planned, Lasted: t.Lasted, End: string(t.End)})

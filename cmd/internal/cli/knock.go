@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -29,7 +30,7 @@ func knock(ctx context.Context, p profiles.Profile, t profiles.Target, base prof
 	var k wire.Knocked
 	for range knocks {
 		var err error
-		if k, err = wire.Knock(ctx, cfg); err != nil {
+		if k, err = protocol.Knock(ctx, cfg); err != nil {
 			return usage(fmt.Errorf("target %s: %w", t.Name, err))
 		}
 		if k.Attempt.Phase != attack.PhaseTLS || !cutOff(k.Attempt.Fault) || ctx.Err() != nil {

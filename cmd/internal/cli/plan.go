@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/schedule"
-	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/assemble"
@@ -47,7 +47,7 @@ func (p loadPlan) loader(id attack.RunID, start time.Time) (attack.Loader, error
 	if len(p.profile.Load) == 0 {
 		return nil, nil
 	}
-	cfg := ramp.Config{Profile: p.profile, RunID: id, Start: start, Window: windowInterval, Schedule: p.growing, Open: wire.Open}
+	cfg := ramp.Config{Profile: p.profile, RunID: id, Start: start, Window: windowInterval, Schedule: p.growing, Open: protocol.Open}
 	if p.profile.Client.Engine == profiles.EngineDirect {
 		return ramp.NewDirect(cfg)
 	}

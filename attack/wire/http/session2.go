@@ -1,0 +1,140 @@
+package http
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/http2"
+	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/profiles"
+)
+
+// session2 speaks HTTP/2 on one connection.
+type session2 struct {
+	*http2.Conn
+	c      *wire.Conn
+	expect profiles.StatusSet
+	used   atomic.Bool // an attempt was made on it
+}
+
+// startHTTP2 begins to speak HTTP/2. The connection's room is what the peer allows,
+// and at most so many streams; 0: no limit of ours.
+func startHTTP2(c *wire.Conn, expect profiles.StatusSet, most int) *session2 {
+	s := &session2{c: c, expect: expect}
+	ready := make(chan struct{}) // the connection tells of changes at once
+	s.Conn = http2.NewConn(c, http2.Config{
+		Clock: c.Now, MaxStreams: most,
+		OnChange: func(h *http2.Conn) {
+			<-ready
+			select {
+			case <-h.Done():
+				c.Ended(failed(h.Err()))
+			default:
+				c.RoomChanged()
+			}
+		},
+	})
+	close(ready)
+	return s
+}
+
+// Close implements [wire.Session].
+func (s *session2) Close() {}
+
+// exchange is one HTTP/2 attempt. Exchanges are used again.
+type exchange struct {
+	http2.Exchange
+	id   attack.RunID
+	r    *Request
+	a    *attack.Attempt
+	body []byte // a rendered template
+}
+
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.Init(x)
+	return x
+}}
+
+// AppendHeaders implements [http2.Handler].
+func (x *exchange) AppendHeaders(b []byte) []byte {
+	at := len(b)
+	b = append(b, x.r.block...)
+	if tx := x.r.txAt; tx > 0 {
+		x.id.AppendTransactionID(b[at+tx:at+tx], x.a.Request)
+	}
+	if tr := x.r.trAt; tr > 0 {
+		x.id.AppendTraceParent(b[at+tr:at+tr], x.a.Request, x.a.Try)
+	}
+	if m := x.r.streamed; m.Template != nil && !m.Chunked {
+		b = http2.AppendLength(b, len(x.body))
+	}
+	return b
+}
+
+// Head implements [http2.Handler].
+func (x *exchange) Head(int, []hpack.HeaderField) {}
+
+// Do makes one attempt on a stream.
+func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
+	r := req.(*Request)
+	m := r.streamed
+	first := !s.used.Load() && !s.used.Swap(true)
+	x := exchanges.Get().(*exchange)
+	x.id, x.r, x.a = s.c.RunID(), r, a
+	x.Deadline, x.NoBody, x.Hold = s.c.DeadlineOf(a), m.Method == "HEAD", 0
+	body := m.Body
+	if m.Template != nil {
+		x.body = m.Template.Render(x.body[:0], x.id, a.Request, time.Now())
+		body = x.body
+	}
+	if m.Expect {
+		x.Hold = message.ContinueWait
+	}
+	err := x.Do(s.Conn, body)
+	phase := x.Phase
+	a.Status = uint16(x.Status)
+	x.r, x.a = nil, nil
+	exchanges.Put(x)
+
+	if errors.Is(err, http2.ErrNotSent) {
+		why := s.refusal()
+		if !first || why == nil {
+			return wire.NotSent // another connection may have room
+		}
+		err = why // this one was opened for the attempt
+	}
+	if err != nil {
+		return s.c.FailStream(a, phase, failed(err))
+	}
+	s.c.Succeed(a)
+	if len(s.expect) > 0 && !s.expect.Contains(int(a.Status)) {
+		a.Fault = attack.Status
+	}
+	if m.Close {
+		return wire.HangUp
+	}
+	return wire.Keep
+}
+
+// refusal returns why the connection takes no streams, nil if that may pass.
+func (s *session2) refusal() error {
+	if away := s.GoneAway(); away != nil {
+		return away
+	}
+	select {
+	case <-s.Done():
+		if err := s.Err(); err != nil {
+			return err
+		}
+		return http2.ErrCanceled
+	default:
+		return nil
+	}
+}

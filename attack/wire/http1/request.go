@@ -1,0 +1,154 @@
+package http1
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/profiles"
+)
+
+// smallBody is the longest body that is sent in one write with its headers. A
+// longer one is written beside the reading of the response, because the target
+// may answer, and stop reading, before it has all of it.
+const smallBody = 16 << 10
+
+// chunkSize is the length of a chunk of a chunked request body.
+const chunkSize = 16 << 10
+
+// Request is one request of a target, encoded once. It is safe for concurrent
+// use.
+type Request struct {
+	*message.Message
+	head []byte   // request line and headers with the final empty line; a template's ends before Content-Length
+	body []byte   // as it goes out, chunks and all; nil with a template
+	txAt int      // where the transaction id is in head, 0 if the profile has its own
+	trAt int      // where the traceparent is in head, 0 likewise
+	kept *Request // the same for a connection that is kept, when Close is only for want of a pool
+}
+
+// Compile encodes a request: see [message.Compile].
+func Compile(to wire.Target, r profiles.Request) (*Request, error) {
+	m, err := message.Compile(to, r)
+	if err != nil {
+		return nil, err
+	}
+	kept := encode(m)
+	if to.Client.Connections > 0 || m.Asked {
+		return kept, nil
+	}
+	out := encode(m.Closing())
+	out.kept = kept
+	return out, nil
+}
+
+// HTTP1 returns the request itself; a type that embeds it can be sent by a session.
+func (r *Request) HTTP1() *Request { return r }
+
+// Kept returns the request as it goes over a connection that is kept.
+func (r *Request) Kept() *Request {
+	if r.kept != nil {
+		return r.kept
+	}
+	return r
+}
+
+// encode encodes a message.
+func encode(m *message.Message) *Request {
+	r := &Request{Message: m, body: m.Body}
+	if m.Chunked && m.Template == nil {
+		r.body = appendChunks(nil, m.Body)
+	}
+	b := append([]byte(nil), m.Method...)
+	b = append(b, ' ')
+	b = append(b, m.Origin...)
+	b = append(b, m.URI...)
+	b = append(b, " HTTP/1.1\r\n"...)
+	for i, h := range m.Fields {
+		if h.Value == "" && (h.Name == "Authorization" || h.Name == "Proxy-Authorization") {
+			continue
+		}
+		b = append(b, h.Name...)
+		b = append(b, ": "...)
+		switch {
+		case i >= m.Own:
+		case h.Name == message.TransactionHeader:
+			r.txAt = len(b)
+		case h.Name == message.TraceHeader:
+			r.trAt = len(b)
+		}
+		b = append(b, h.Value...)
+		b = append(b, "\r\n"...)
+	}
+	if m.Template == nil || m.Chunked {
+		b = append(b, "\r\n"...)
+	}
+	r.head = b
+	return r
+}
+
+// appendChunks appends a body in chunked transfer coding (RFC 9112 §7.1).
+func appendChunks(b, body []byte) []byte {
+	for len(body) > 0 {
+		n := min(len(body), chunkSize)
+		b = strconv.AppendInt(b, int64(n), 16)
+		b = append(b, "\r\n"...)
+		b = append(b, body[:n]...)
+		b = append(b, "\r\n"...)
+		body = body[n:]
+	}
+	return append(b, "0\r\n\r\n"...)
+}
+
+// encodeFor puts the request of an attempt into the connection's output, with
+// its body if that is small, and returns what of the body remains to be sent. An
+// expecting request goes without its body.
+func (r *Request) encodeFor(c *scratch, id attack.RunID, a *attack.Attempt) (rest []byte) {
+	if r.fixed() {
+		if c.encoded != r {
+			c.out = append(append(c.out[:0], r.head...), r.body...)
+			c.encoded = r
+		}
+		r.patch(c.out, id, a)
+		return nil
+	}
+	c.encoded = nil
+	c.out = append(c.out[:0], r.head...)
+	r.patch(c.out, id, a)
+	body := r.body
+	if r.Template != nil {
+		c.body = r.Template.Render(c.body[:0], id, a.Request, time.Now())
+		body = c.body
+		if r.Chunked {
+			c.chunks = appendChunks(c.chunks[:0], body)
+			body = c.chunks
+		} else {
+			c.out = append(c.out, "Content-Length: "...)
+			c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
+			c.out = append(c.out, "\r\n\r\n"...)
+		}
+	}
+	if r.Expect || len(body) > smallBody {
+		return body
+	}
+	c.out = append(c.out, body...)
+	return nil
+}
+
+// patch writes the ids of an attempt into an encoded head.
+func (r *Request) patch(head []byte, id attack.RunID, a *attack.Attempt) {
+	if r.txAt > 0 {
+		id.AppendTransactionID(head[r.txAt:r.txAt], a.Request)
+	}
+	if r.trAt > 0 {
+		id.AppendTraceParent(head[r.trAt:r.trAt], a.Request, a.Try)
+	}
+}
+
+// fixed reports whether the request differs between attempts in its ids only and
+// goes out in one write.
+func (r *Request) fixed() bool {
+	return r.Template == nil && !r.Expect && len(r.body) <= smallBody
+}

@@ -1,0 +1,266 @@
+package wire
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/classify"
+	"github.com/rampload/rampload/attack/wire/socket"
+)
+
+// link is the bytes of a connection: its socket, TLS over it, and the deadline that
+// reads and writes end at. It keeps the last error of the socket.
+type link struct {
+	t    *Transport
+	sock *socket.Socket
+	tls  *tls.Conn // nil: plain
+
+	local, remote netip.AddrPort
+	hup           atomic.Bool // the watcher saw something
+
+	// The deadline of the attempt, and the one that the socket has: never later.
+	// When the socket's passes first it is moved, which costs one timer a
+	// time limit rather than one an attempt.
+	deadline atomic.Int64
+	armed    atomic.Int64
+	sockErr  atomic.Pointer[error] // last error of the socket, as raw noted it
+}
+
+// RunID returns the id of the run that the connection is of.
+func (l *link) RunID() attack.RunID { return l.t.cfg.RunID }
+
+// Now returns the time since the start of the load.
+func (l *link) Now() time.Duration { return l.t.clock() }
+
+// Secure reports whether reads and writes go through TLS.
+func (l *link) Secure() bool { return l.tls != nil }
+
+// begin sets the deadline of an attempt.
+func (l *link) begin(deadline time.Duration) {
+	l.deadline.Store(int64(deadline))
+	if armed := l.armed.Load(); armed == 0 || armed > int64(deadline) {
+		_ = l.arm() // an error shows when it is read or written
+	}
+}
+
+// arm sets the socket's deadline to the attempt's.
+func (l *link) arm() error {
+	var at time.Time
+	deadline := time.Duration(l.deadline.Load())
+	if deadline != never {
+		at = time.Now().Add(deadline - l.t.clock())
+	}
+	l.armed.Store(int64(deadline))
+	err := l.sock.SetDeadline(at)
+	if l.t.aborted.Load() {
+		l.interrupt()
+	}
+	return err
+}
+
+// interrupt ends reads and writes under way.
+func (l *link) interrupt() { l.sock.SetDeadline(time.Unix(1, 0)) }
+
+// again reports whether an error is only the socket's deadline, set for an
+// earlier attempt, which is then moved.
+func (l *link) again(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || l.t.aborted.Load() || int64(l.t.clock()) >= l.deadline.Load() {
+		return false
+	}
+	return l.arm() == nil
+}
+
+// raw is the bare connection as TLS and multiplexed protocols use it: a net.Conn
+// whose reads and writes end at the connection's deadline, and that keeps the
+// socket's own error.
+type raw struct{ l *link }
+
+// Read implements net.Conn.
+func (r raw) Read(p []byte) (int, error) {
+	for {
+		n, err := r.l.sock.Read(p)
+		if err != nil && r.l.again(err) {
+			continue
+		}
+		return n, r.l.note(err)
+	}
+}
+
+// Write implements net.Conn.
+func (r raw) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		n, err := r.l.sock.Write(p[written:])
+		written += n
+		if err != nil && r.l.again(err) {
+			continue
+		}
+		return written, r.l.note(err)
+	}
+}
+
+// Close implements net.Conn: the transport closes the socket, later.
+func (r raw) Close() error { return nil }
+
+// LocalAddr implements net.Conn.
+func (r raw) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(r.l.local) }
+
+// RemoteAddr implements net.Conn.
+func (r raw) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(r.l.remote) }
+
+// SetDeadline implements net.Conn; deadlines are the attempt's.
+func (r raw) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements net.Conn; deadlines are the attempt's.
+func (r raw) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline implements net.Conn; deadlines are the attempt's.
+func (r raw) SetWriteDeadline(time.Time) error { return nil }
+
+// note keeps an error of the socket, a reset rather than what follows it.
+func (l *link) note(err error) error {
+	// A deadline is ours, and may be one inside the attempt's: as that of a wait for 100 Continue.
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if old := l.sockErr.Load(); old == nil || !classify.IsReset(*old) {
+			l.sockErr.Store(&err)
+		}
+		if classify.IsReset(err) {
+			l.hup.Store(true)
+		}
+	}
+	return err
+}
+
+// Read reads what there is, through TLS if the connection has it. It ends at the
+// deadline of the attempt with os.ErrDeadlineExceeded. io.EOF comes without bytes.
+func (l *link) Read(p []byte) (int, error) {
+	if l.tls != nil {
+		n, err := l.tls.Read(p)
+		if n > 0 && err != nil {
+			err = nil // it comes again
+		}
+		return n, err
+	}
+	return raw{l}.Read(p)
+}
+
+// Write writes all of p, or returns how much of it went before the error.
+func (l *link) Write(p []byte) (int, error) {
+	if l.tls != nil {
+		return l.tls.Write(p)
+	}
+	return raw{l}.Write(p)
+}
+
+// Exchange writes a whole request and reads the first bytes of the answer, in one
+// round through the poller where the connection is plain TCP. It returns how many
+// bytes came, 0 without an error when the caller has to Read, and how far it got.
+func (l *link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
+	if l.tls != nil {
+		_, err := l.tls.Write(out)
+		return 0, attack.PhaseWrite, err
+	}
+	for {
+		if l.hup.Load() {
+			// The peer's FIN has come. The poller tells of it once, and that may be over:
+			// to wait for an answer would be in vain.
+			_, err := raw{l}.Write(out)
+			if err != nil {
+				return 0, attack.PhaseWrite, err
+			}
+			return 0, attack.PhaseAwait, nil
+		}
+		rest, n, err := l.sock.Exchange(out, in)
+		if err == nil && len(rest) > 0 {
+			_, err = raw{l}.Write(rest)
+			return n, attack.PhaseWrite, err
+		}
+		if err == nil {
+			return n, attack.PhaseAwait, nil
+		}
+		if len(rest) == len(out) && l.again(err) {
+			continue // the deadline was an earlier attempt's: nothing is sent
+		}
+		switch {
+		case len(rest) > 0:
+			return n, attack.PhaseWrite, err
+		case l.again(err):
+			return n, attack.PhaseAwait, nil // the caller reads on
+		}
+		return n, attack.PhaseAwait, err
+	}
+}
+
+// Discard drops at most that many bytes of input; scratch is a buffer that it may
+// use. Plain TCP does not even copy them.
+func (l *link) Discard(most int64, scratch []byte) (int, error) {
+	if l.tls != nil {
+		return l.Read(scratch[:min(int64(len(scratch)), most)])
+	}
+	for {
+		n, err := l.sock.Discard(int(min(most, 1<<20)), scratch)
+		if err == nil || !l.again(err) {
+			return n, err
+		}
+	}
+}
+
+// Waiting looks, without waiting, whether there is input to read; under TLS it
+// may be input that TLS keeps for itself. The error is the socket's last word:
+// io.EOF, or an error number.
+func (l *link) Waiting() (bool, error) { return l.sock.Peek() }
+
+// Deadline returns when reads and writes end; [Never] for not at all.
+func (l *link) Deadline() time.Duration { return time.Duration(l.deadline.Load()) }
+
+// SetDeadline has reads and writes end at a time of [Conn.Now]. It may be called
+// from any goroutine.
+func (l *link) SetDeadline(at time.Duration) {
+	l.deadline.Store(int64(at))
+	_ = l.arm() // an error shows when it is read or written
+}
+
+// Interrupt has the reads and writes that are under way, and all later ones, end
+// after a while.
+func (l *link) Interrupt(after time.Duration) {
+	if after <= 0 {
+		l.deadline.Store(int64(l.t.clock()))
+		l.interrupt()
+		return
+	}
+	l.SetDeadline(l.t.clock() + after)
+}
+
+// LastWord returns the last error that the socket had, a reset rather than what
+// came after it; nil if it had none. Under TLS it is what happened below TLS.
+func (l *link) LastWord() error {
+	if p := l.sockErr.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Info returns the kernel's view of the connection.
+func (l *link) Info() attack.TCPInfo { return l.sock.Info() }
+
+// goodbye tells a TLS peer that nothing follows, if that can be written at once.
+func (l *link) goodbye() {
+	l.deadline.Store(int64(l.t.clock() + 10*time.Millisecond))
+	if l.arm() == nil {
+		_ = l.tls.CloseWrite() // a courtesy
+	}
+}
+
+// under returns what a TLS handshake goes over.
+func (l *link) under() net.Conn {
+	if l.tls != nil {
+		return l.tls
+	}
+	return raw{l}
+}

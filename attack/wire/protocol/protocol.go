@@ -1,0 +1,30 @@
+// Package protocol chooses what is spoken to a target, by the scheme of its URL. It
+// is the one place that knows every protocol.
+package protocol
+
+import (
+	"context"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/http"
+)
+
+var _ attack.Opener = Open
+
+// New is a [wire.Protocol]: that of the target's scheme.
+func New(to wire.Target) (wire.Exchanger, error) {
+	switch to.Scheme {
+	default: // http, https, unix; the route has refused what is not known
+		return http.New(to)
+	}
+}
+
+// Open is an [attack.Opener]: it makes the client of a target. It opens no
+// connection; an error is one of the configuration.
+func Open(cfg attack.ClientConfig) (attack.Client, error) { return wire.Open(New)(cfg) }
+
+// Knock opens one connection as a client of the target would; see [wire.Knock].
+func Knock(ctx context.Context, cfg attack.ClientConfig) (wire.Knocked, error) {
+	return wire.Knock(ctx, cfg, New)
+}

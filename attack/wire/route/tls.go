@@ -1,0 +1,37 @@
+package route
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// TLS makes the TLS configuration of a client for a server of that name or address.
+// The error says which of its files cannot be used.
+func TLS(c profiles.Client, server string) (*tls.Config, error) {
+	out := &tls.Config{ServerName: server, InsecureSkipVerify: c.TLS.SkipVerify}
+	if c.TLS.ServerName != "" {
+		out.ServerName = c.TLS.ServerName
+	}
+	if c.TLS.CAFile != "" {
+		pem, err := os.ReadFile(c.TLS.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read CA file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read CA file %s: no certificate in PEM format found", c.TLS.CAFile)
+		}
+	}
+	if c.TLS.CertFile != "" || c.TLS.KeyFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("load client certificate: %w", err)
+		}
+		out.Certificates = []tls.Certificate{cert}
+	}
+	return out, nil
+}

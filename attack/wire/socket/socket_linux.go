@@ -1,0 +1,374 @@
+package socket
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// Socket is one stream socket. It is opened by system calls of our own and
+// handed to Go's poller as a file, which saves the name look-ups, socket options
+// and system calls of net.Dialer that a connection per request would pay for,
+// and gives access to the descriptor. Errors are errnos, io.EOF and
+// os.ErrDeadlineExceeded, not wrapped.
+//
+// One goroutine reads and one writes at a time; SetDeadline is safe from any.
+type Socket struct {
+	file *os.File
+	raw  syscall.RawConn
+	fd   int
+	tcp  bool
+	peer unix.Sockaddr // of a connect that is under way, nil once connected
+
+	// The read or exchange under way, run by step inside the poller's loop.
+	step func(fd uintptr) bool
+	out  []byte // still to be written
+	in   []byte // to read into; nil with drop > 0
+	drop int    // bytes to discard in the kernel
+	wait bool   // the next step waits for data before it reads
+	n    int
+	err  error
+}
+
+// Open begins to connect to an address, or to the Unix socket at path.
+// A valid local address is bound to without choosing a port, so that each local
+// address has the whole port range (IP_BIND_ADDRESS_NO_PORT, ip(7)).
+func Open(remote netip.AddrPort, path string, local netip.Addr) (*Socket, error) {
+	family, sa := unix.AF_UNIX, unix.Sockaddr(&unix.SockaddrUnix{Name: path})
+	if path == "" {
+		family, sa = sockaddr(remote)
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		// Best effort: without it a request of several writes is only slower.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		if local.IsValid() {
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+			_, from := sockaddr(netip.AddrPortFrom(local, 0))
+			if err := unix.Bind(fd, from); err != nil {
+				unix.Close(fd)
+				return nil, err
+			}
+		}
+	}
+	err = unix.Connect(fd, sa)
+	if err == unix.EINPROGRESS || err == unix.EINTR {
+		// Over loopback the handshake is over before connect returns.
+		err = unix.Connect(fd, sa)
+	}
+	s := &Socket{fd: fd, tcp: path == ""}
+	switch err {
+	case nil, unix.EISCONN:
+	case unix.EALREADY, unix.EINPROGRESS, unix.EINTR:
+		s.peer = sa
+	case unix.EAGAIN: // a Unix socket whose backlog is full
+		s.peer = sa
+	default:
+		unix.Close(fd)
+		return nil, err
+	}
+	s.file = os.NewFile(uintptr(fd), "socket")
+	s.step = s.advance
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
+	if ip := a.Addr().Unmap(); ip.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
+	}
+	sa6 := &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+	if zone := a.Addr().Zone(); zone != "" {
+		if ifi, err := net.InterfaceByName(zone); err == nil {
+			sa6.ZoneId = uint32(ifi.Index)
+		}
+	}
+	return unix.AF_INET6, sa6
+}
+
+// Finish waits until the connection is established.
+func (s *Socket) Finish() error {
+	for s.peer != nil {
+		var full bool
+		err := s.raw.Write(func(fd uintptr) bool {
+			full = false
+			switch s.err = unix.Connect(int(fd), s.peer); s.err {
+			case unix.EALREADY, unix.EINPROGRESS, unix.EINTR:
+				return false
+			case unix.EAGAIN:
+				full = true
+			case nil, unix.EISCONN:
+				s.err, s.peer = nil, nil
+			}
+			return true
+		})
+		switch {
+		case err != nil:
+			return err
+		case full:
+			// Nothing tells when a Unix socket's backlog has room again.
+			<-time.After(time.Millisecond)
+			if err := s.raw.Write(func(uintptr) bool { return true }); err != nil {
+				return err // the deadline
+			}
+		case s.err != nil:
+			return s.err
+		}
+	}
+	return nil
+}
+
+// advance is one round of the poller's loop. Write, wait and read are one
+// round trip through the poller: an answer cannot come before the request, so
+// the read that would find nothing is left out.
+func (s *Socket) advance(fd uintptr) bool {
+	if len(s.out) > 0 {
+		n, err := ignoreEINTR(unix.SYS_WRITE, fd, unsafe.Pointer(&s.out[0]), len(s.out), 0)
+		if err != 0 && err != unix.EAGAIN {
+			s.err = err
+			return true
+		}
+		s.out = s.out[max(n, 0):]
+		if len(s.out) > 0 {
+			return true // the caller writes the rest
+		}
+		s.wait = true
+	}
+	if s.wait {
+		s.wait = false
+		return false
+	}
+	var n int
+	var errno syscall.Errno
+	if s.in != nil {
+		n, errno = ignoreEINTR(unix.SYS_READ, fd, unsafe.Pointer(&s.in[0]), len(s.in), 0)
+	} else {
+		n, errno = ignoreEINTR(unix.SYS_RECVFROM, fd, nil, s.drop, unix.MSG_TRUNC)
+	}
+	switch {
+	case errno == unix.EAGAIN:
+		return false
+	case errno != 0:
+		s.err = errno
+	case n == 0:
+		s.err = io.EOF
+	default:
+		s.n = n
+	}
+	return true
+}
+
+// ignoreEINTR makes a system call on a descriptor that never blocks, hence
+// without telling the scheduler.
+func ignoreEINTR(call, fd uintptr, p unsafe.Pointer, n, flags int) (int, syscall.Errno) {
+	for {
+		r, _, errno := syscall.RawSyscall6(call, fd, uintptr(p), uintptr(n), uintptr(flags), 0, 0)
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return -1, errno
+		}
+		return int(r), 0
+	}
+}
+
+// Exchange writes out and reads the first bytes of the answer. rest is what is
+// left to write: when it is not empty the caller writes it and then reads.
+func (s *Socket) Exchange(out, in []byte) (rest []byte, n int, err error) {
+	s.out, s.in, s.n, s.err, s.wait = out, in, 0, nil, false
+	err = s.raw.Read(s.step)
+	rest, s.out, s.in = s.out, nil, nil
+	if err == nil {
+		err = s.err
+	}
+	return rest, s.n, err
+}
+
+// Read reads what there is.
+func (s *Socket) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	_, n, err := s.Exchange(nil, p)
+	return n, err
+}
+
+// Discard drops up to max bytes of input without copying them to us: for TCP,
+// MSG_TRUNC with a nil buffer (tcp(7)).
+func (s *Socket) Discard(max int, scratch []byte) (int, error) {
+	if !s.tcp {
+		return s.Read(scratch[:min(max, len(scratch))])
+	}
+	s.in, s.drop, s.n, s.err, s.wait = nil, max, 0, nil, false
+	err := s.raw.Read(s.step)
+	if err == nil {
+		err = s.err
+	}
+	return s.n, err
+}
+
+// Write writes all of p or returns how much it wrote before the error.
+func (s *Socket) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	return n, bare(err)
+}
+
+// bare returns the cause of a file's error.
+func bare(err error) error {
+	if err == nil {
+		return nil
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// SetDeadline ends reads and writes at t; it fails where the poller could not
+// take the descriptor.
+func (s *Socket) SetDeadline(t time.Time) error { return s.file.SetDeadline(t) }
+
+// Close closes the socket.
+func (s *Socket) Close() error { return s.file.Close() }
+
+// LocalAddr returns the address that the connection comes from.
+func (s *Socket) LocalAddr() netip.AddrPort {
+	if !s.tcp {
+		return netip.AddrPort{}
+	}
+	sa, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// States of TCP as tcp_info gives them (include/net/tcp_states.h).
+const (
+	tcpClose     = 7
+	tcpCloseWait = 8
+)
+
+// Fate looks at the state that the kernel keeps. A socket that we have not
+// closed is in state CLOSE only after a RST, or when the kernel gave up on it,
+// which SO_ERROR tells apart; a FIN before the RST hides it from recv.
+func (s *Socket) Fate() (Fate, error) {
+	if !s.tcp {
+		return s.unixFate()
+	}
+	var info [1]byte // the state is the first byte of tcp_info
+	size := uint32(len(info))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&size)), 0)
+	runtime.KeepAlive(s)
+	if errno != 0 {
+		return Alive, errno
+	}
+	switch info[0] {
+	case tcpClose:
+		errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err != nil {
+			return Failed, err
+		}
+		switch e := syscall.Errno(errno); e {
+		case 0, syscall.ECONNRESET, syscall.EPIPE:
+			return Reset, syscall.ECONNRESET
+		default:
+			return Failed, e
+		}
+	case tcpCloseWait:
+		return Finned, io.EOF
+	}
+	return Alive, nil
+}
+
+// unixFate peeks: a Unix socket has no states, and reports a peer that closed
+// with unread data as ECONNRESET.
+func (s *Socket) unixFate() (Fate, error) {
+	_, err := s.Peek()
+	switch err {
+	case nil:
+		return Alive, nil
+	case io.EOF:
+		return Finned, err
+	case syscall.ECONNRESET:
+		return Reset, err
+	}
+	return Failed, err
+}
+
+// Peek reports whether input is waiting.
+func (s *Socket) Peek() (waiting bool, err error) {
+	var b [1]byte
+	n, errno := ignoreEINTR(unix.SYS_RECVFROM, uintptr(s.fd), unsafe.Pointer(&b[0]), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	runtime.KeepAlive(s)
+	switch {
+	case errno == unix.EAGAIN:
+		return false, nil
+	case errno != 0:
+		return false, errno
+	case n == 0:
+		return false, io.EOF
+	}
+	return true, nil
+}
+
+// Info returns the kernel's view of the connection.
+func (s *Socket) Info() attack.TCPInfo {
+	if !s.tcp {
+		return attack.TCPInfo{}
+	}
+	ti, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return attack.TCPInfo{}
+	}
+	return attack.TCPInfo{
+		Valid:        true,
+		State:        ti.State,
+		Retransmits:  ti.Retransmits,
+		TotalRetrans: ti.Total_retrans,
+		Lost:         ti.Lost,
+		Unacked:      ti.Unacked,
+		NotSent:      ti.Notsent_bytes,
+		OutOfOrder:   ti.Rcv_ooopack,
+		RTT:          time.Duration(ti.Rtt) * time.Microsecond,
+		RTTVar:       time.Duration(ti.Rttvar) * time.Microsecond,
+	}
+}
+
+// CheckLocal reports whether this machine has a local address.
+func CheckLocal(a netip.Addr) error {
+	family, sa := sockaddr(netip.AddrPortFrom(a, 0))
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	return unix.Bind(fd, sa)
+}

@@ -1,0 +1,51 @@
+//go:build !linux
+
+package socket
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/classify"
+)
+
+// Socket is one stream socket. See socket_linux.go for what Linux has beyond it:
+// there is no tcp_info here, and a RST behind a FIN is not seen.
+type Socket struct{ dialled }
+
+// Open prepares to connect; Finish does.
+func Open(remote netip.AddrPort, path string, local netip.Addr) (*Socket, error) {
+	s := new(Socket)
+	s.prepare(remote, path, local)
+	return s, nil
+}
+
+// Fate peeks: what is not yet read of the peer's end shows, what was read does
+// not show again.
+func (s *Socket) Fate() (Fate, error) {
+	_, err := s.Peek()
+	switch {
+	case err == nil:
+		return Alive, nil
+	case errors.Is(err, io.EOF):
+		return Finned, err
+	case classify.IsReset(err):
+		return Reset, err
+	}
+	return Failed, err
+}
+
+// Info returns nothing: only Linux has tcp_info.
+func (s *Socket) Info() attack.TCPInfo { return attack.TCPInfo{} }
+
+// CheckLocal reports whether this machine has a local address.
+func CheckLocal(a netip.Addr) error {
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
