@@ -70,6 +70,33 @@ const (
 	Runs           = "runs"
 	ThreadsRunning = "threads-running"
 	ThreadsOnDisk  = "threads-on-disk"
+	ThreadsStopped = "threads-stopped"
+	DiskDelay      = "disk-delay"
+	GaveUp         = "switches-voluntary"
+	Preempted      = "switches-involuntary"
+
+	// Where requests stand, read off the sockets of a network namespace. Those of a
+	// service have its listener as instance ("*:8080"), those of a process and somebody
+	// it asks the address of that peer ("10.0.0.3:5432"). Process is the name of who
+	// holds the sockets, all processes of a name together, and empty where it is not
+	// known.
+	Inbound         = "inbound"
+	NotAccepted     = "not-accepted"
+	RequestsUnread  = "requests-unread"
+	Owed            = "owed"
+	OwedOldest      = "owed-oldest"
+	OwedMedian      = "owed-median"
+	Callers         = "callers" // instance "*:8080 10.0.0.2": listener and caller
+	Serving         = "serving" // by process
+	PeerConnections = "peer-connections"
+	Connecting      = "connecting"
+	Awaiting        = "awaiting"
+	AwaitingOldest  = "awaiting-oldest"
+	AwaitingMedian  = "awaiting-median"
+	Unacknowledged  = "unacknowledged"
+	AnswersUnread   = "answers-unread"
+	Translated      = "translated" // instance "10.0.0.100:80 10.0.1.2:8080": asked for, and given
+	Sessions        = "sessions"   // instance: what a process says of itself, "waiting"
 
 	// Exhaustion counters.
 	ListenOverflows     = "listen-overflows"
@@ -161,6 +188,29 @@ func Catalogue() []Definition {
 		{Runs, Gauge, "runs", true, true, "times that a thread of the process was given a processor"},
 		{ThreadsRunning, Gauge, "threads", true, false, "threads of the process that run or are ready to"},
 		{ThreadsOnDisk, Gauge, "threads", true, false, "threads of the process in uninterruptible sleep: nearly always on a disk"},
+		{ThreadsStopped, Standing, "threads", true, false, "threads of the process that a signal or a debugger has stopped"},
+		{DiskDelay, Standing, "µs", true, true, "time in which threads of the process waited for disks and swap, summed over threads; needs kernel.task_delayacct"},
+		{GaveUp, Standing, "switches", true, true, "times that a thread of the process gave the processor up, to wait for something"},
+		{Preempted, Standing, "switches", true, true, "times that the processor was taken from a thread of the process"},
+
+		{Inbound, Standing, "connections", true, false, "connections to a service"},
+		{NotAccepted, Standing, "connections", true, false, "connections to a service that it has not accepted"},
+		{RequestsUnread, Standing, "requests", true, false, "requests that came in and that the service has not read"},
+		{Owed, Standing, "requests", true, false, "requests that came in and were not answered"},
+		{OwedOldest, Standing, "seconds", true, false, "age of the oldest request that was not answered"},
+		{OwedMedian, Standing, "seconds", true, false, "median age of the requests that were not answered"},
+		{Callers, Standing, "connections", true, false, "connections to a service from one address"},
+		{Serving, Standing, "requests", true, false, "requests that one process of a service has accepted and not answered"},
+		{PeerConnections, Standing, "connections", true, false, "connections that a process has to a peer"},
+		{Connecting, Standing, "connections", true, false, "connections to a peer that have not come up"},
+		{Awaiting, Standing, "requests", true, false, "requests of a process to a peer that have no answer yet"},
+		{AwaitingOldest, Standing, "seconds", true, false, "age of the oldest request to a peer without an answer"},
+		{AwaitingMedian, Standing, "seconds", true, false, "median age of the requests to a peer without an answer"},
+		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
+		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
+		{Translated, Standing, "connections", false, false, "tracked connections whose destination was changed on the way"},
+		{Sessions, Standing, "processes", true, false, "processes of a service that say of themselves that they wait for a lock, or are idle in a transaction"},
+
 		{PoolWaiting, Gauge, "requests", false, false, "requests that wait for a pool"},
 		{ProxyQueue, Gauge, "requests", false, false, "requests that wait in a proxy for a server"},
 

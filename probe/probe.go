@@ -26,11 +26,12 @@ const (
 	Gauge                   // a level without a known limit
 	Counter                 // exhaustion counter: cumulative, moves only when a limit was hit
 	Symptom                 // moves because of resets, level or cumulative: never a cause
+	Standing                // where requests and threads stand: nothing that could run out
 )
 
 // String returns the kind's name in reports.
 func (k Kind) String() string {
-	return [...]string{"hard-limit", "utilisation", "gauge", "counter", "symptom"}[k]
+	return [...]string{"hard-limit", "utilisation", "gauge", "counter", "symptom", "standing"}[k]
 }
 
 // Metric identifies a series. It is comparable, so it can key a map. Names,

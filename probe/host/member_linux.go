@@ -291,12 +291,15 @@ func startedAt(f found) time.Time {
 
 // limitReader reads the limits that processes share.
 type limitReader struct {
-	root    string
-	fdSize  bool // the size of /proc/PID/fd is the number of descriptors
-	dirents []byte
-	cores   float64
-	mounts  cgroup.Mounts
-	groups  map[string]*cgroup.Group
+	root   string
+	fdSize bool // the size of /proc/PID/fd is the number of descriptors
+	// diskTime: the kernel keeps account of how long threads wait for disks
+	// (kernel.task_delayacct).
+	diskTime bool
+	dirents  []byte
+	cores    float64
+	mounts   cgroup.Mounts
+	groups   map[string]*cgroup.Group
 
 	meminfo, threadsMax, pidMax *procfs.File
 }
@@ -310,6 +313,8 @@ func (l *limitReader) open(o Options) {
 	l.threadsMax, _ = procfs.Open(filepath.Join(proc, "sys/kernel/threads-max"))
 	l.pidMax, _ = procfs.Open(filepath.Join(proc, "sys/kernel/pid_max"))
 	l.cores = float64(countCores(proc))
+	account, _ := os.ReadFile(filepath.Join(proc, "sys/kernel/task_delayacct"))
+	l.diskTime = len(account) > 0 && account[0] == '1'
 	if o.root() == "/" {
 		var st unix.Stat_t
 		l.fdSize = unix.Stat("/proc/self/fd", &st) == nil && st.Size > 0

@@ -168,7 +168,7 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	p.collectUsers()
 	p.readTasks(now)
 	read := p.opts.Clock.Stamp(emit)
-	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk} {
+	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk, probe.ThreadsStopped, probe.DiskDelay, probe.GaveUp, probe.Preempted} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {

@@ -19,7 +19,8 @@ type procStat struct {
 	threads  float64
 	start    uint64 // ticks after boot
 	rssPages float64
-	exitCode int // as wait(2) gives it; 0 unless we may trace the process
+	disk     float64 // ticks of waiting for block devices; 0 unless the kernel keeps account
+	exitCode int     // as wait(2) gives it; 0 unless we may trace the process
 }
 
 // Fields of /proc/PID/stat after the command name, from 0.
@@ -31,6 +32,7 @@ const (
 	statThreads  = 17
 	statStart    = 19
 	statRSS      = 21
+	statDisk     = 39
 	statExitCode = 49
 )
 
@@ -61,6 +63,8 @@ func parseStat(b []byte) (s procStat, ok bool) {
 			s.threads = float64(v)
 		case statStart:
 			s.start = v
+		case statDisk:
+			s.disk = float64(v)
 		case statRSS:
 			s.rssPages = float64(v)
 		case statExitCode:

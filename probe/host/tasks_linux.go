@@ -40,15 +40,19 @@ type tasks struct {
 
 // schedStat is /proc/PID/task/TID/schedstat (kernel documentation,
 // scheduler/sched-stats): nanoseconds waiting on a run queue, and runs begun.
+//
+// The others are of stat (time waited for block devices, in ticks) and of status.
 type schedStat struct {
-	delay, runs float64
+	delay, runs       float64
+	disk              float64
+	gaveUp, preempted float64
 }
 
 // taskStats is one reading. Running counts threads that run or are ready to, onDisk
 // those in uninterruptible sleep, which is nearly always a disk.
 type taskStats struct {
 	schedStat
-	running, onDisk float64
+	running, onDisk, stopped float64
 }
 
 // read reads all threads of a member. An error leaves the totals as they were.
@@ -92,6 +96,8 @@ func (t *tasks) read(m *member) (taskStats, error) {
 			out.running++
 		case 'D':
 			out.onDisk++
+		case 'T', 't':
+			out.stopped++
 		}
 		before, known := t.seen[tid]
 		if !known && !t.again || sched.runs < before.runs { // another thread has the id
@@ -99,6 +105,9 @@ func (t *tasks) read(m *member) (taskStats, error) {
 		}
 		total.delay += max(0, sched.delay-before.delay)
 		total.runs += sched.runs - before.runs
+		total.disk += max(0, sched.disk-before.disk)
+		total.gaveUp += max(0, sched.gaveUp-before.gaveUp)
+		total.preempted += max(0, sched.preempted-before.preempted)
 	}
 	if len(now) == 0 {
 		if uncounted {
@@ -114,7 +123,7 @@ func (t *tasks) read(m *member) (taskStats, error) {
 // readTask reads one thread below an open task directory. The state is there, and
 // the error one of a file that is not, where the kernel keeps no schedstat.
 func readTask(fd int, tid string) (s schedStat, state byte, err error) {
-	var buf [1024]byte
+	var buf [4096]byte
 	b, err := readAt(fd, tid+"/stat", buf[:])
 	if err != nil {
 		return s, 0, err
@@ -134,7 +143,18 @@ func readTask(fd int, tid string) (s schedStat, state byte, err error) {
 	if !okDelay || !okRuns {
 		return s, st.state, &fs.PathError{Op: "read", Path: tid + "/schedstat", Err: unix.EINVAL}
 	}
-	return schedStat{float64(d), float64(r)}, st.state, nil
+	s = schedStat{delay: float64(d), runs: float64(r), disk: st.disk}
+	if b, err = readAt(fd, tid+"/status", buf[:]); err == nil {
+		s.gaveUp, s.preempted = switches(b)
+	}
+	return s, st.state, nil
+}
+
+// switches reads the last two lines of /proc/PID/task/TID/status.
+func switches(b []byte) (gaveUp, preempted float64) {
+	gaveUp, _ = procfs.Keyed(b, "voluntary_ctxt_switches:")
+	preempted, _ = procfs.Keyed(b, "nonvoluntary_ctxt_switches:")
+	return gaveUp, preempted
 }
 
 // readAt reads a short file below a directory.
@@ -177,7 +197,11 @@ func (p *Process) readTasks(now time.Time) {
 func (p *Process) collectTasks(pid int32, s taskStats) {
 	for name, v := range map[string]float64{
 		probe.RunDelay: s.delay / 1e3, probe.Runs: s.runs, probe.ThreadsRunning: s.running, probe.ThreadsOnDisk: s.onDisk,
+		probe.ThreadsStopped: s.stopped, probe.DiskDelay: s.disk * (1e6 / userHZ), probe.GaveUp: s.gaveUp, probe.Preempted: s.preempted,
 	} {
+		if name == probe.DiskDelay && !p.limits.diskTime {
+			continue
+		}
 		p.readings[name] = append(p.readings[name], probe.Reading{
 			Metric: probe.Metric{Host: p.host, Process: p.Label(), PID: pid, Name: name}, Value: v, Limit: probe.NoLimit(),
 		})

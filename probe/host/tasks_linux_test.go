@@ -58,11 +58,12 @@ func TestTasks(t *testing.T) {
 		{"both waited, one is on the disk", func() {
 			thread(t, root, 7, 'D', "950 600 12\n")
 			thread(t, root, 8, 'S', "950 510 11\n")
-		}, taskStats{schedStat{110, 3}, 0, 1}},
-		{"a new thread counts from its beginning", func() { thread(t, root, 9, 'R', "5 40 2\n") }, taskStats{schedStat{150, 5}, 1, 1}},
-		{"one that ended stays counted", func() { os.RemoveAll(filepath.Join(root, "proc/7/task/9")) }, taskStats{schedStat{150, 5}, 0, 1}},
-		{"another thread has the id", func() { thread(t, root, 8, 'S', "1 3 1\n") }, taskStats{schedStat{150, 5}, 0, 1}},
-		{"and goes on", func() { thread(t, root, 8, 'S', "1 8 2\n") }, taskStats{schedStat{155, 6}, 0, 1}},
+		}, taskStats{schedStat: schedStat{delay: 110, runs: 3}, running: 0, onDisk: 1}},
+		{"a new thread counts from its beginning", func() { thread(t, root, 9, 'R', "5 40 2\n") }, taskStats{schedStat: schedStat{delay: 150, runs: 5}, running: 1, onDisk: 1}},
+		{"one that ended stays counted", func() { os.RemoveAll(filepath.Join(root, "proc/7/task/9")) }, taskStats{schedStat: schedStat{delay: 150, runs: 5}, running: 0, onDisk: 1}},
+		{"another thread has the id", func() { thread(t, root, 8, 'S', "1 3 1\n") }, taskStats{schedStat: schedStat{delay: 150, runs: 5}, running: 0, onDisk: 1}},
+		{"a signal stopped it", func() { thread(t, root, 8, 'T', "1 3 1\n") }, taskStats{schedStat: schedStat{delay: 150, runs: 5}, onDisk: 1, stopped: 1}},
+		{"and goes on", func() { thread(t, root, 8, 'S', "1 8 2\n") }, taskStats{schedStat: schedStat{delay: 155, runs: 6}, running: 0, onDisk: 1}},
 	}
 	for _, step := range steps {
 		step.do()

@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/kernel"
+	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -25,6 +26,9 @@ type Machine struct {
 	Name string
 	// Generator says that this process sends load, and is watched itself.
 	Generator bool
+	// Sharing is shared by the samplers of requests of all its parts, so that together
+	// they cost no more than one; nil: they do not.
+	Sharing *waiting.Sharing
 }
 
 // Host returns the host of a profile's entry that lives on this machine: the
@@ -65,20 +69,27 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 		add("sockets")(asSampler(kernel.NewSockets(opt)))
 		add("kernel counters")(asSampler(kernel.NewCounters(opt)))
 	}
+	var known []func() []int32
 	for _, process := range selected.Processes {
-		p.openProcess(ctx, process, opt, add)
+		if pids := p.openProcess(ctx, process, opt, add); pids != nil {
+			known = append(known, pids)
+		}
+	}
+	if p.whole() || p.netns != "" {
+		add("requests")(asSampler(newServed(p, known)))
 	}
 	return out
 }
 
 // openProcess opens the samplers of a process: itself, its control groups and,
-// where that is not a watched one, its network namespace.
-func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt kernel.Options, add func(string) func(probe.Sampler, error)) {
+// where that is not a watched one, its network namespace. It returns how to ask for the
+// ids of its processes; nil if it cannot be watched.
+func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt kernel.Options, add func(string) func(probe.Sampler, error)) func() []int32 {
 	text := processText(selected)
 	process, err := host.NewProcess(selected, p.name, host.Options{Clock: p.machine.Clock, Netns: p.netns})
 	if err != nil {
 		add("process "+text)(nil, err)
-		return
+		return nil
 	}
 	// The first look finds the process, and with it the name that people call it.
 	// One that is not there yet may come: the session looks again and again.
@@ -87,7 +98,9 @@ func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt k
 	add("cgroup of " + text)(asSampler(kernel.NewCgroup(opt, process.Label(), process.PIDs)))
 	if p.netns == "" && !inOwnNamespace(process.PIDs()) {
 		add("network of " + text)(asSampler(kernel.NewProcessNetwork(opt, process.Label(), process.PIDs)))
+		add("requests of " + text)(asSampler(newServedBy(p, text, process.PIDs)))
 	}
+	return process.PIDs
 }
 
 // asSampler keeps a nil pointer from becoming a sampler that is not nil.

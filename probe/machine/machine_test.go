@@ -22,7 +22,7 @@ func TestMachine(t *testing.T) {
 	names := probetest.RunHost(t, open(profiles.Host{Name: "local"}), probe.Selection{})
 	want := []string{"host", "generator"}
 	if runtime.GOOS == "linux" {
-		want = append(want, "sockets", "kernel counters")
+		want = append(want, "sockets", "kernel counters", "requests")
 	}
 	for _, name := range want {
 		if !slices.Contains(names, name) {
@@ -42,7 +42,7 @@ func TestProcessOfTheMachine(t *testing.T) {
 func TestMissingNamespace(t *testing.T) {
 	sources := open(profiles.Host{Name: "router", Netns: "no-such-namespace"})(t).Open(t.Context(), probe.Selection{})
 	defer sources.Close()
-	if len(sources.Samplers) != 0 || len(sources.Missing) != 2 {
+	if len(sources.Samplers) != 0 || len(sources.Missing) != 3 {
 		t.Errorf("a namespace that is not there opens %+v, lacks %+v", sources.Samplers, sources.Missing)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/machine"
+	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -48,7 +49,7 @@ sent each reset; without, the report says what that leaves out.`,
 // watchThis opens what a run asks an agent to watch: this machine, under the name
 // that the profile gives it.
 func watchThis(ctx context.Context, r fleet.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
-	m := machine.Machine{Clock: clock, Name: r.Name}
+	m := machine.Machine{Clock: clock, Name: r.Name, Sharing: &waiting.Sharing{}}
 	entry := profiles.Host{Name: r.Name, Processes: r.Processes}
 	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes})
 	addrs := localAddrs()

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/probe/machine"
 	"github.com/rampload/rampload/probe/prom"
 	"github.com/rampload/rampload/probe/rst"
+	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
@@ -37,7 +38,7 @@ type watched struct {
 // says so or not; addrs are the addresses of each target. What cannot be opened is
 // missing, with the reason.
 func watchHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool, others *agents) *watched {
-	w := &watched{others: others, machine: machine.Machine{Clock: clock, Name: localHost, Generator: true}}
+	w := &watched{others: others, machine: machine.Machine{Clock: clock, Name: localHost, Generator: true, Sharing: &waiting.Sharing{}}}
 	if soft, err := host.RaiseNoFile(); err == nil {
 		w.noFile = soft
 	}

@@ -15,7 +15,7 @@ func ReadResources(a *evidence.Run) {
 	for i := range a.Log.Series {
 		s := &a.Log.Series[i]
 		def, ok := s.Metric.Def()
-		if !ok || len(s.At) == 0 {
+		if !ok || len(s.At) == 0 || def.Kind == probe.Standing {
 			continue
 		}
 		r := &evidence.Resource{Metric: s.Metric, Def: def, Series: s, Limit: math.NaN(), Freed: math.NaN(), Most: math.NaN()}

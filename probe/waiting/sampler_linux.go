@@ -1,0 +1,199 @@
+package waiting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Sampler reads where the requests of a network namespace stand. At every reading, as
+// its budget allows: of each service that had connections the requests that are not
+// accepted, not read and not answered, and who its callers are; of each process and peer
+// the requests that are out. Several processes of a name are one.
+//
+// Now and then it looks who holds which sockets. Connections that were made since are
+// taken for those of the process that had the others to the same peer.
+type Sampler struct {
+	opts    Options
+	diag    *diag
+	owners  owners
+	tally   *tally
+	due     time.Time
+	closed  bool
+	missing []*probe.Unsupported
+	dumps   []conn
+}
+
+// New opens a sampler of o.Namespace. The error matches [probe.ErrUnsupported] if the
+// kernel does not tell, and fs.ErrNotExist if the namespace is gone.
+func New(o Options) (*Sampler, error) {
+	s := &Sampler{opts: o, tally: newTally()}
+	s.owners = owners{share: 0.2 * o.budget(), byIno: map[uint32]int32{}, names: map[int32]processName{}, peers: map[peerOf]string{}}
+	err := o.Namespace.Inside(func(int) error {
+		var st unix.Stat_t
+		if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
+			return &probe.Unsupported{What: "requests", Reason: err.Error(), Needs: "/proc mounted"}
+		}
+		s.owners.netns = st.Ino
+		d, err := openDiag()
+		s.diag = d
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open requests: %w", err)
+	}
+	o.Sharing.join(1)
+	return s, nil
+}
+
+// Source names the sampler in reports.
+func (s *Sampler) Source() probe.Source { return probe.Source{Host: s.opts.host(), Name: "requests"} }
+
+// Missing says what is not told: whose the sockets of other users are.
+func (s *Sampler) Missing() []*probe.Unsupported { return s.missing }
+
+// Close closes the netlink socket. It may be called again.
+func (s *Sampler) Close() error {
+	if !s.closed {
+		s.opts.Sharing.join(-1)
+	}
+	s.closed = true
+	return s.diag.close()
+}
+
+// Sample reads the sockets, unless the last reading was so dear that the next is not due.
+func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.closed:
+		return os.ErrClosed
+	}
+	now := time.Now()
+	if now.Before(s.due) {
+		return nil
+	}
+	runtime.LockOSThread() // a dump runs in the kernel on the thread that asks
+	defer runtime.UnlockOSThread()
+	began := threadCPU()
+	err := s.read(ctx, now)
+	cost := threadCPU() - began
+	rest := time.Duration(float64(cost) * s.opts.Sharing.among() / (0.8 * s.opts.budget()))
+	s.due = now.Add(min(rest, atLeastEvery))
+	if errors.Is(err, errOverrun) {
+		return nil // a gap
+	}
+	if err != nil {
+		return err
+	}
+	read := s.opts.Clock.Stamp(emit)
+	s.tally.emit(s.opts.host(), read)
+	s.emitServing(read)
+	return nil
+}
+
+// read counts the sockets of one dump. Listeners come in a dump's first part, but those
+// of IPv6 behind the connections of IPv4, so connections are counted at the end.
+func (s *Sampler) read(ctx context.Context, now time.Time) error {
+	s.tally.reset()
+	s.dumps = s.dumps[:0]
+	err := s.diag.each(dumpStates, func(c conn) {
+		if c.state == listen {
+			s.tally.listener(c)
+			return
+		}
+		s.dumps = append(s.dumps, c)
+	})
+	if err != nil {
+		return err
+	}
+	scanned := s.owners.scan(ctx, now)
+	for _, c := range s.dumps {
+		if in := s.tally.of(c); in != nil {
+			in.in(c)
+			continue
+		}
+		s.tally.out(c, s.processOf(c))
+	}
+	for _, x := range s.tally.services {
+		if x.seen && x.open && (scanned || x.owner.name == "") {
+			x.owner = s.owners.service(x, x.owner)
+		}
+	}
+	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
+		s.missing = append(s.missing, &probe.Unsupported{
+			What: "processes of connections", Reason: fmt.Sprintf("the descriptors of %d processes may not be read", s.owners.hidden), Needs: "root",
+		})
+	}
+	return nil
+}
+
+// processOf names the process that made a connection: who holds it, else who was last
+// seen with one to the same peer.
+func (s *Sampler) processOf(c conn) string {
+	key := peerOf{c.remote.String(), c.uid}
+	if name := s.owners.of(c.inode); name != "" {
+		if len(s.owners.peers) < 1024 {
+			s.owners.peers[key] = name
+		}
+		return name
+	}
+	return s.owners.peers[key]
+}
+
+// emitServing tells of each process of a service how many requests it has accepted and
+// not answered. It is told where the holders of nearly all of them are known.
+func (s *Sampler) emitServing(emit func(probe.Reading)) {
+	for _, x := range s.tally.busiestServices() {
+		if len(x.owner.pids) == 0 {
+			continue
+		}
+		open := map[int32]float64{}
+		known := 0
+		for _, inode := range x.accepted {
+			if pid := s.owners.byIno[inode]; pid != 0 {
+				open[pid]++
+				known++
+			}
+		}
+		if float64(known) < 0.9*float64(len(x.accepted)) {
+			continue
+		}
+		for _, pid := range x.owner.pids[:min(len(x.owner.pids), maxServing)] {
+			emit(probe.Reading{
+				Metric: probe.Metric{Host: s.opts.host(), Process: x.owner.name, PID: pid, Name: probe.Serving, Instance: instance(x.addr)},
+				Value:  open[pid], Limit: probe.NoLimit(),
+			})
+		}
+	}
+}
+
+// Services returns the services of the last reading that had connections, in the order
+// of their addresses.
+func (s *Sampler) Services() []Service {
+	var out []Service
+	for _, x := range s.tally.services {
+		if x.seen && x.open {
+			out = append(out, Service{Addr: x.addr, Name: x.owner.name, PIDs: slices.Clone(x.owner.pids)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Service) int { return a.Addr.Compare(b.Addr) })
+	return out
+}
+
+// threadCPU is the CPU time of the calling thread.
+func threadCPU() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}

@@ -1,0 +1,251 @@
+package waiting
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Bounds of what a sampler has series of: those with the most connections.
+const (
+	maxServices = 32
+	maxPeers    = 48
+	maxCallers  = 64
+	maxServing  = 64 // processes of a service
+)
+
+// tally counts the connections of one reading, by service and by peer. What was seen
+// once is counted on, as 0 where it is gone, so that a series shows what it was before.
+type tally struct {
+	services map[netip.AddrPort]*service
+	ports    map[uint16]*service // listeners of any address
+	peers    map[peerKey]*peer
+}
+
+type service struct {
+	addr   netip.AddrPort
+	open   bool // it listens in this reading
+	seen   bool // it had connections
+	inodes []uint32
+	owner  owner
+
+	connections, owed, unread, notAccepted float64
+	ages                                   []time.Duration
+	callers                                map[netip.Addr]float64
+	accepted                               []uint32 // inodes of connections that owe
+	others                                 []uint32 // and of those that do not
+}
+
+// owner is the process of a service, and all that share it.
+type owner struct {
+	name string
+	pids []int32
+}
+
+// peerKey is somebody that a process has connections to.
+type peerKey struct {
+	process string
+	addr    netip.AddrPort
+}
+
+type peer struct {
+	connections, connecting, awaiting, unacked, unread float64
+
+	ages []time.Duration
+}
+
+func newTally() *tally {
+	return &tally{services: map[netip.AddrPort]*service{}, ports: map[uint16]*service{}, peers: map[peerKey]*peer{}}
+}
+
+func (t *tally) reset() {
+	for _, s := range t.services {
+		s.open = false
+		s.inodes, s.accepted, s.others, s.ages = s.inodes[:0], s.accepted[:0], s.others[:0], s.ages[:0]
+		s.connections, s.owed, s.unread, s.notAccepted = 0, 0, 0, 0
+		for a := range s.callers {
+			s.callers[a] = 0
+		}
+	}
+	clear(t.ports)
+	for _, p := range t.peers {
+		*p = peer{ages: p.ages[:0]}
+	}
+}
+
+// listener notes a listening socket.
+func (t *tally) listener(c conn) {
+	addr := c.local
+	if addr.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
+	}
+	s := t.services[addr]
+	if s == nil {
+		s = &service{addr: addr, callers: map[netip.Addr]float64{}}
+		t.services[addr] = s
+	}
+	s.open = true
+	s.inodes = append(s.inodes, c.inode)
+	if t.ports[addr.Port()] == nil || addr.Addr().IsUnspecified() {
+		t.ports[addr.Port()] = s
+	}
+}
+
+// of returns the service that a connection came in to, nil for one that this end made.
+func (t *tally) of(c conn) *service {
+	if s := t.services[c.local]; s != nil && s.open {
+		return s
+	}
+	if s := t.ports[c.local.Port()]; s != nil && s.addr.Addr().IsUnspecified() {
+		return s
+	}
+	return nil
+}
+
+// in counts a connection to a service.
+func (s *service) in(c conn) {
+	s.seen = true
+	s.connections++
+	if len(s.callers) < maxCallers {
+		s.callers[c.remote.Addr()]++
+	} else if _, known := s.callers[c.remote.Addr()]; known {
+		s.callers[c.remote.Addr()]++
+	}
+	if c.inode == 0 {
+		s.notAccepted++
+		return
+	}
+	age, owes := c.owes()
+	if c.unread() {
+		s.unread++
+		owes = true
+	}
+	if !owes {
+		s.others = append(s.others, c.inode)
+		return
+	}
+	s.owed++
+	s.ages = append(s.ages, age)
+	s.accepted = append(s.accepted, c.inode)
+}
+
+// out counts a connection that a process made.
+func (t *tally) out(c conn, process string) {
+	if c.inode == 0 { // closed by its process
+		return
+	}
+	key := peerKey{process, c.remote}
+	p := t.peers[key]
+	if p == nil {
+		if len(t.peers) >= 4*maxPeers {
+			return
+		}
+		p = &peer{}
+		t.peers[key] = p
+	}
+	if c.state == synSent {
+		p.connecting++
+		return
+	}
+	p.connections++
+	if c.unread() {
+		p.unread++
+		return
+	}
+	if c.state == closeWait {
+		return // it was closed by the other end, and owes nothing
+	}
+	if age, asks := c.asks(); asks {
+		p.awaiting++
+		p.ages = append(p.ages, age)
+		if c.info.unacked > 0 && c.info.retransmits > 0 {
+			p.unacked++
+		}
+	}
+}
+
+// emit hands over the series of the services and peers with the most connections.
+func (t *tally) emit(host string, emit func(probe.Reading)) {
+	put := func(process, name, instance string, v float64) {
+		emit(probe.Reading{Metric: probe.Metric{Host: host, Process: process, Name: name, Instance: instance}, Value: v, Limit: probe.NoLimit()})
+	}
+	for _, s := range t.busiestServices() {
+		at := instance(s.addr)
+		oldest, middle := ages(s.ages)
+		put(s.owner.name, probe.Inbound, at, s.connections)
+		put(s.owner.name, probe.NotAccepted, at, s.notAccepted)
+		put(s.owner.name, probe.RequestsUnread, at, s.unread)
+		put(s.owner.name, probe.Owed, at, s.owed)
+		put(s.owner.name, probe.OwedOldest, at, oldest)
+		put(s.owner.name, probe.OwedMedian, at, middle)
+		for _, a := range sortedCallers(s.callers) {
+			put(s.owner.name, probe.Callers, at+" "+a.String(), s.callers[a])
+		}
+	}
+	for _, k := range t.busiestPeers() {
+		p, at := t.peers[k], k.addr.String()
+		oldest, middle := ages(p.ages)
+		put(k.process, probe.PeerConnections, at, p.connections)
+		put(k.process, probe.Connecting, at, p.connecting)
+		put(k.process, probe.Awaiting, at, p.awaiting)
+		put(k.process, probe.AwaitingOldest, at, oldest)
+		put(k.process, probe.AwaitingMedian, at, middle)
+		put(k.process, probe.Unacknowledged, at, p.unacked)
+		put(k.process, probe.AnswersUnread, at, p.unread)
+	}
+}
+
+func (t *tally) busiestServices() []*service {
+	var all []*service
+	for _, s := range t.services {
+		if s.seen && s.open {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b *service) int {
+		return cmp.Or(cmp.Compare(b.connections, a.connections), a.addr.Compare(b.addr))
+	})
+	return all[:min(len(all), maxServices)]
+}
+
+func (t *tally) busiestPeers() []peerKey {
+	keys := make([]peerKey, 0, len(t.peers))
+	for k := range t.peers {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b peerKey) int {
+		x, y := t.peers[a], t.peers[b]
+		return cmp.Or(cmp.Compare(y.connections+y.connecting, x.connections+x.connecting), cmp.Compare(a.process, b.process), a.addr.Compare(b.addr))
+	})
+	return keys[:min(len(keys), maxPeers)]
+}
+
+func sortedCallers(m map[netip.Addr]float64) []netip.Addr {
+	out := make([]netip.Addr, 0, len(m))
+	for a := range m {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out
+}
+
+// ages returns the largest and the middle one of some ages, in seconds; 0 without any.
+func ages(all []time.Duration) (oldest, middle float64) {
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return all[len(all)-1].Seconds(), all[len(all)/2].Seconds()
+}
+
+// instance names a listener as ss does: "*:8080" for every address.
+func instance(a netip.AddrPort) string {
+	if a.Addr().IsUnspecified() {
+		return fmt.Sprintf("*:%d", a.Port())
+	}
+	return a.String()
+}

@@ -1,0 +1,161 @@
+// Package waiting sees where requests stand: for every service of a network namespace
+// how many requests it has not accepted, not read and not answered, and for every
+// process how many requests it has out to each of its peers, with the age of the oldest.
+// It asks the kernel alone (sock_diag with tcp_info) and knows no protocol: of two ends
+// that take turns, the one that spoke last waits for the other.
+//
+// The process of a socket is found by its inode. A service that nobody named is found by
+// its listener; see [Sampler.Services].
+//
+// It reads no packets, and says nothing of processes but who holds which sockets
+// (probe/host reads them). On other systems than Linux [New] returns a
+// [probe.Unsupported].
+package waiting
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/netns"
+)
+
+// Options say where a sampler reads and whose name its readings carry.
+type Options struct {
+	// Host is the name of the watched host in the profile; empty means "local".
+	Host string
+	// Clock gives readings their time.
+	Clock probe.Clock
+	// Namespace is the network namespace to read; zero means rampload's own.
+	Namespace netns.Namespace
+	// Budget is the share of one core that reading may cost; 0 means 0.008. What takes
+	// longer is read less often, but at least twice a second.
+	Budget float64
+	// Sharing counts the samplers of one machine, which share the budget; nil: there is
+	// one.
+	Sharing *Sharing
+}
+
+// Sharing counts samplers that share a budget. The zero value is ready to use; its
+// methods may be called from any goroutine.
+type Sharing struct{ open atomic.Int64 }
+
+func (s *Sharing) join(by int64) {
+	if s != nil {
+		s.open.Add(by)
+	}
+}
+
+// among returns how many samplers share a budget.
+func (s *Sharing) among() float64 {
+	if s == nil {
+		return 1
+	}
+	return float64(max(s.open.Load(), 1))
+}
+
+// atLeastEvery bounds how rarely a dear reading comes: rarer ones would not show what
+// stands for a second.
+const atLeastEvery = 500 * time.Millisecond
+
+func (o Options) host() string {
+	if o.Host == "" {
+		return "local"
+	}
+	return o.Host
+}
+
+// budget is the share of one core for all that is read.
+func (o Options) budget() float64 {
+	if o.Budget <= 0 {
+		return 0.008
+	}
+	return o.Budget
+}
+
+// Service is a listener of the namespace that has or had connections, with the
+// processes that hold it, the first one started first. PIDs is empty where they are
+// not known.
+type Service struct {
+	Addr netip.AddrPort
+	Name string // of the first process, as people call it
+	PIDs []int32
+}
+
+// The states of a TCP socket that are read (include/net/tcp_states.h).
+const (
+	established = 1
+	synSent     = 2
+	closeWait   = 8
+	listen      = 10
+)
+
+// conn is one socket of a dump. Of a listener, queued is the length of its accept queue.
+type conn struct {
+	state         uint8
+	local, remote netip.AddrPort
+	inode         uint32 // 0: no process has accepted it
+	uid           uint32
+	queued        uint32 // bytes that came in and were not read
+	info          tcpInfo
+	hasInfo       bool
+}
+
+// tcpInfo is what is read of struct tcp_info. Ages are of the last time at which data
+// was sent, data came in, and an acknowledgement came in; they are as coarse as the
+// kernel's clock ticks (4 ms and less).
+type tcpInfo struct {
+	sent, received, acknowledged time.Duration
+	retransmits                  uint8  // of what is not acknowledged now
+	unacked                      uint32 // segments
+	in, out                      uint32 // segments of data
+}
+
+// quickAcks is how many segments a Linux receiver acknowledges at once before it
+// begins to wait for something to send with the acknowledgement (TCP_MAX_QUICKACKS).
+const quickAcks = 16
+
+// asks reports whether the last word was this end's, and for how long it has waited:
+// a request is out, and nothing has come back.
+func (c *conn) asks() (time.Duration, bool) {
+	i := c.info
+	switch {
+	case !c.hasInfo || i.out == 0:
+		return 0, false
+	case i.in == 0 || i.sent < i.received:
+		return i.sent, true
+	case i.sent == i.received:
+		// Both in one tick of the clock. An answer brings the acknowledgement with it;
+		// one that came later was for a request that has no answer yet.
+		return i.sent, i.unacked > 0 || i.acknowledged < i.sent
+	}
+	return 0, false
+}
+
+// owes reports whether the last word was the other end's, and for how long: a request
+// came in, and nothing has been answered.
+func (c *conn) owes() (time.Duration, bool) {
+	i := c.info
+	switch {
+	case !c.hasInfo || i.in == 0:
+		return 0, false
+	case i.out == 0 || i.received < i.sent:
+		return i.received, true
+	case i.sent == i.received:
+		// Both in one tick. The acknowledgement of an answer comes later, or, of the
+		// first ones, at once.
+		answered := i.unacked > 0 || i.acknowledged < i.sent || i.in+i.out <= quickAcks
+		return i.received, !answered
+	}
+	return 0, false
+}
+
+// unread reports whether bytes came in that the process has not read. The end of a
+// stream counts as one.
+func (c *conn) unread() bool {
+	if c.state == closeWait {
+		return c.queued > 1
+	}
+	return c.queued > 0
+}
