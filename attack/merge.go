@@ -37,7 +37,7 @@ func mergeCells(a, b []Cell) []Cell {
 	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(x, y Cell) int {
 		return cmp.Or(cmp.Compare(x.DueWindow, y.DueWindow), cmp.Compare(x.Remote, y.Remote), cmp.Compare(x.Fault, y.Fault),
-			cmp.Compare(x.Phase, y.Phase), compareBool(x.Reused, y.Reused), compareBool(x.Held, y.Held))
+			cmp.Compare(x.Detail.Kind, y.Detail.Kind), cmp.Compare(x.Detail.Code, y.Detail.Code), cmp.Compare(x.Phase, y.Phase), compareBool(x.Reused, y.Reused), compareBool(x.Held, y.Held))
 	})
 	out := all[:0]
 	for _, c := range all {

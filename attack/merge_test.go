@@ -15,7 +15,7 @@ func randomAttempts(r *rand.Rand, n int) []attack.Cell {
 	out := make([]attack.Cell, n)
 	for i := range out {
 		out[i] = attack.Cell{
-			DueWindow: int32(7 + r.IntN(3)), Remote: uint16(r.IntN(3)), Fault: attack.Fault(r.IntN(attack.Faults)), Phase: attack.Phase(r.IntN(attack.Phases)),
+			DueWindow: int32(7 + r.IntN(3)), Remote: uint16(r.IntN(3)), Fault: attack.Fault(r.IntN(attack.Faults)), Detail: attack.Detail{Kind: attack.DetailKind(r.IntN(3)), Code: uint16(r.IntN(2))}, Phase: attack.Phase(r.IntN(attack.Phases)),
 			Reused: r.IntN(2) == 0, Held: r.IntN(8) == 0, Attempts: 1, Requests: uint64(r.IntN(2)), WireResets: uint64(r.IntN(2)),
 		}
 	}

@@ -37,14 +37,15 @@ const (
 	maxServed  = 10_000_000  // requests
 )
 
-func newAggregator(targets, shards, failures int, interval time.Duration) *aggregator {
+// newAggregator counts from the window with index first on.
+func newAggregator(targets, shards, failures int, interval time.Duration, first int32) *aggregator {
 	n := 1
 	for n < shards {
 		n *= 2
 	}
 	a := &aggregator{interval: interval, targets: targets, shards: make([]shard, n), failures: failures}
 	for i := range a.shards {
-		a.shards[i].open = [2]*page{a.newPage(0), a.newPage(1)}
+		a.shards[i].open[first&1], a.shards[i].open[(first+1)&1] = a.newPage(first), a.newPage(first+1)
 	}
 	return a
 }

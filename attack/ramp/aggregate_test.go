@@ -24,7 +24,7 @@ func success(end time.Duration) *attack.Attempt {
 }
 
 func TestAggregatorAllocatesNothing(t *testing.T) {
-	a := newAggregator(2, 4, 10, defaultWindow)
+	a := newAggregator(2, 4, 10, defaultWindow, 0)
 	ok, failed := success(time.Second), success(time.Second)
 	failed.Fault, failed.Phase = attack.Reset, attack.PhaseAwait
 	request := func() {
@@ -47,7 +47,7 @@ func TestAggregatorAllocatesNothing(t *testing.T) {
 func newTestCollector(t *testing.T, shards, failures int) (*aggregator, *collector, *record) {
 	p := testProfile(holdStage(0, time.Hour))
 	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
-	r.agg = newAggregator(1, shards, failures, defaultWindow)
+	r.agg = newAggregator(1, shards, failures, defaultWindow, 0)
 	var err error
 	if r.sched, err = newSchedule(p); err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestManyTargets(t *testing.T) {
 	before := memory()
 	p := testProfile(holdStage(0, time.Hour))
 	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
-	r.agg = newAggregator(targets, 64, 1000, defaultWindow)
+	r.agg = newAggregator(targets, 64, 1000, defaultWindow, 0)
 	var err error
 	if r.sched, err = newSchedule(p); err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ func TestConcurrentCounting(t *testing.T) {
 }
 
 func BenchmarkAggregator(b *testing.B) {
-	a := newAggregator(1, 2*runtime.GOMAXPROCS(0), 1000, defaultWindow)
+	a := newAggregator(1, 2*runtime.GOMAXPROCS(0), 1000, defaultWindow, 0)
 	at := success(time.Second)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -304,7 +304,7 @@ func BenchmarkAggregator(b *testing.B) {
 func BenchmarkCollector(b *testing.B) {
 	p := testProfile(holdStage(0, time.Hour))
 	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
-	r.agg = newAggregator(1, 4, 1000, defaultWindow)
+	r.agg = newAggregator(1, 4, 1000, defaultWindow, 0)
 	r.sched, _ = newSchedule(p)
 	r.coll = newCollector(r)
 	random := rand.New(rand.NewPCG(1, 1))

@@ -150,7 +150,7 @@ func manyTargets(b *testing.B) (megabytes, milliseconds float64) {
 	}
 	before := heap()
 	p := testProfile(holdStage(0, time.Hour))
-	r := &run{cfg: Config{Profile: p, Window: defaultWindow}, agg: newAggregator(targets, 64, 1000, defaultWindow)}
+	r := &run{cfg: Config{Profile: p, Window: defaultWindow}, agg: newAggregator(targets, 64, 1000, defaultWindow, 0)}
 	var err error
 	if r.sched, err = newSchedule(p); err != nil {
 		b.Fatal(err)

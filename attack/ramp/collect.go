@@ -60,6 +60,7 @@ func newCollector(r *run) *collector {
 	for i := range c.sum {
 		c.sum[i].cells = make(map[cellKey]int)
 	}
+	c.next, c.counted, c.due = int32(r.cfg.From/r.cfg.Window), int32(r.cfg.From/r.cfg.Window), r.first()
 	return c
 }
 

@@ -368,7 +368,7 @@ func TestIdleResetsAndAddresses(t *testing.T) {
 		if _, err := loader.Run(t.Context(), rec); err != nil {
 			t.Fatal(err)
 		}
-		rec.check(t, 1)
+		rec.check(t, 1, 0)
 		want := attack.Cell{DueWindow: 2, Remote: 1, Fault: attack.Reset, Phase: attack.PhaseIdle, Reused: true, WireResets: 1}
 		if !slices.Contains(rec.windows[2].Cells, want) {
 			t.Errorf("cells %+v, want %+v", rec.windows[2].Cells, want)

@@ -101,6 +101,7 @@ func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
 		all += r.loopSize(g)
 	}
 	stages, of := uint64(len(r.cfg.Profile.Load)), r.cfg.Slice.of()
+	first := r.sched.Total() + uint64(r.cfg.From/r.cfg.Window)<<40*of // whoever sent the slice before has numbers below
 	var slots []*loopSlot
 	i := 0
 	for _, g := range r.groups {
@@ -109,7 +110,7 @@ func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
 			if i%engines == engine {
 				slots = append(slots, &loopSlot{
 					group: g, via: g.via.Slot(), hint: uint32(i),
-					next: r.sched.Total() + (uint64(i)*stages+uint64(stage))*of + r.cfg.Slice.Index,
+					next: first + (uint64(i)*stages+uint64(stage))*of + r.cfg.Slice.Index,
 					step: uint64(all) * stages * of,
 					turn: uint64(turn), turns: uint64(size),
 				})

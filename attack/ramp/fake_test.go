@@ -135,11 +135,11 @@ func (r *record) sum(t testing.TB, target int) (c counts) {
 }
 
 // check holds what every record of a run must fulfil.
-func (r *record) check(t testing.TB, targets int) {
+func (r *record) check(t testing.TB, targets int, first int32) {
 	t.Helper()
 	flying := make([]int64, targets)
 	for i, w := range r.windows {
-		if int(w.Target) != i%targets || int(w.Index) != i/targets {
+		if int(w.Target) != i%targets || int(w.Index) != int(first)+i/targets {
 			t.Fatalf("window %d is window %d of target %d", i, w.Index, w.Target)
 		}
 		var cells, ended, ok uint64
@@ -219,7 +219,7 @@ func drive(t *testing.T, ctx context.Context, engine string, cfg Config, script 
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec.check(t, len(cfg.Profile.Targets))
+	rec.check(t, len(cfg.Profile.Targets), int32((cfg.From+defaultWindow-1)/defaultWindow))
 	return rec, fakes, summary
 }
 

@@ -79,13 +79,13 @@ type closed struct {
 }
 
 func newPlan(r *run, slice Slice) *plan {
-	p := &plan{run: r, slice: slice, next: slice.Index}
+	p := &plan{run: r, slice: slice, next: slice.next(r.first())}
 	if r.fixed == nil {
 		return p // a growing schedule has no closed loops
 	}
 	for i := range r.cfg.Profile.Load {
 		start, end := r.fixed.StageSpan(i)
-		if _, on := r.fixed.MaxAt(start); on {
+		if _, on := r.fixed.MaxAt(start); on && end > r.cfg.From {
 			p.max = append(p.max, closed{i, start, end})
 		}
 	}

@@ -46,12 +46,16 @@ type Config struct {
 	Start time.Time
 	// Schedule takes the place of the profile's stages; it may grow while the load
 	// is sent, which ends when it is final. Nil: the stages.
-	Schedule    *schedule.Growing
-	Window      time.Duration // 0: 250 ms
-	Shards      int           // of the aggregator; 0: twice the processors, 16 at least
-	Engines     int           // of the direct driver; 0: one a processor
-	Slice       Slice         // of the load, when several generators share it
-	MaxFailures int           // kept whole for each target and window; 0: 1000
+	Schedule *schedule.Growing
+	Window   time.Duration // 0: 250 ms
+	Shards   int           // of the aggregator; 0: twice the processors, 16 at least
+	Engines  int           // of the direct driver; 0: one a processor
+	Slice    Slice         // of the load, when several generators share it
+	// From is where the load is taken up: what is due before is somebody else's, and
+	// is neither sent nor counted. The first window is the one that begins there: it
+	// is rounded up to whole windows.
+	From        time.Duration
+	MaxFailures int // kept whole for each target and window; 0: 1000
 	// Open makes the client of a target, for each base URL that it has. Required.
 	Open attack.Opener
 }
@@ -143,6 +147,7 @@ func newRun(cfg Config, engines int) (*run, error) {
 	if cfg.MaxFailures <= 0 {
 		cfg.MaxFailures = defaultMaxFailures
 	}
+	cfg.From = (max(cfg.From, 0) + cfg.Window - 1) / cfg.Window * cfg.Window
 	client := cfg.Profile.Client
 	r := &run{cfg: cfg, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
 	if r.maxInFlight <= 0 {
@@ -162,7 +167,7 @@ func newRun(cfg Config, engines int) (*run, error) {
 	if r.retries, err = newRetryPolicy(client.Retries); err != nil {
 		return nil, err
 	}
-	r.agg = newAggregator(len(cfg.Profile.Targets), cfg.Shards, cfg.MaxFailures, cfg.Window)
+	r.agg = newAggregator(len(cfg.Profile.Targets), cfg.Shards, cfg.MaxFailures, cfg.Window, int32(cfg.From/cfg.Window))
 	// What is wrong with the targets shows now, not when the load begins.
 	r.start = time.Now()
 	err = r.connect()
@@ -209,10 +214,10 @@ func (r *run) halt(next []uint64) {
 	r.halted = true
 	// Windows that are collected already have counted theirs.
 	collected := time.Duration(r.coll.counted)*r.cfg.Window - 1
-	r.cutoff = min(r.sched.Count(max(now, collected)), r.sched.Total())
+	r.cutoff = max(min(r.sched.Count(max(now, collected)), r.sched.Total()), r.first())
 	for i, n := range next {
 		// A request that was sent is due, whatever the clock says.
-		if first := r.cfg.Slice.split(i, len(next)).Index; n > first {
+		if first := r.cfg.Slice.split(i, len(next)).next(r.first()); n > first {
 			r.cutoff = max(r.cutoff, n-r.cfg.Slice.of()*uint64(len(next))+1)
 		}
 	}
@@ -366,9 +371,17 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	return attack.Summary{Ended: ended, Interrupted: interrupted}, nil
 }
 
+// first is the first request of the schedule that is not somebody else's.
+func (r *run) first() uint64 {
+	if r.cfg.From == 0 {
+		return 0
+	}
+	return r.sched.Count(r.cfg.From - 1)
+}
+
 // await waits for the start of the load.
 func (r *run) await(ctx context.Context) bool {
-	timer := time.NewTimer(-r.now())
+	timer := time.NewTimer(r.cfg.From - r.now())
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

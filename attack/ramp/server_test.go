@@ -34,7 +34,7 @@ func runReal(t *testing.T, engine string, cfg Config) *record {
 	if summary.Interrupted {
 		t.Fatal("the load took longer than a minute")
 	}
-	rec.check(t, len(cfg.Profile.Targets))
+	rec.check(t, len(cfg.Profile.Targets), 0)
 	return rec
 }
 
@@ -301,7 +301,7 @@ func TestInterruptOverAServer(t *testing.T) {
 			if err != nil || !summary.Interrupted {
 				t.Fatalf("%+v, %v", summary, err)
 			}
-			rec.check(t, 1)
+			rec.check(t, 1, 0)
 			if late := time.Unix(0, last.Load()).Sub(interrupted); late > time.Second {
 				t.Errorf("a request arrived %v after the interrupt", late)
 			}
@@ -342,7 +342,7 @@ func TestInterruptWhileWaitingForConnections(t *testing.T) {
 			if err != nil || !summary.Interrupted {
 				t.Fatalf("%+v, %v", summary, err)
 			}
-			rec.check(t, 1)
+			rec.check(t, 1, 0)
 			c := rec.sum(t, 0)
 			// The 460 that wait would take 11 s; four connections serve 40 a second.
 			if summary.Ended > 4*time.Second || c.canceled < 150 || c.ok != served.Load() || float64(c.ok) > 40*summary.Ended.Seconds()+4 {

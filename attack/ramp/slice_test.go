@@ -173,3 +173,86 @@ func TestLoopSlotsAreFair(t *testing.T) {
 		}
 	})
 }
+
+// A generator that is lost in the middle and one that takes up its slice later are,
+// with what was due in between, the whole load: nothing is sent twice, and nothing
+// vanishes.
+func TestTakenUp(t *testing.T) {
+	forEngines(t, func(t *testing.T, engine string) {
+		random := rand.New(rand.NewPCG(5, 6))
+		for range 15 {
+			p := testProfile(
+				profiles.Stage{Kind: profiles.Ramp, From: 0, To: 20 + 300*random.Float64(), For: 2 * time.Second},
+				profiles.Stage{Kind: profiles.Burst, BurstSize: 1 + random.IntN(20), Every: 90 * time.Millisecond, For: 2 * time.Second},
+			)
+			p.Targets = append(p.Targets, p.Targets[0])
+			p.Targets[0].Share, p.Targets[1].Share = 0.6, 0.4
+			s, err := schedule.New(p.Load, 7, p.Client.PerConnection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			of := 1 + random.Uint64N(3)
+			lost := random.Uint64N(of)
+			at := time.Duration(random.IntN(3000)) * time.Millisecond
+			from := int32(at/defaultWindow) + int32(random.IntN(4))
+			var mu sync.Mutex
+			begun := map[uint64]int{}
+			script := func(a *attack.Attempt) (time.Duration, attack.Fault) {
+				mu.Lock()
+				begun[a.Request]++
+				mu.Unlock()
+				return 3 * time.Millisecond, attack.None
+			}
+			var scheduled, unsent uint64
+			late := map[int32]uint64{} // what the lost one has counted
+			for i := range of {
+				ctx, cancel := context.WithCancel(t.Context())
+				if i == lost {
+					ctx, cancel = context.WithTimeout(t.Context(), at)
+				}
+				rec, _, _ := drive(t, ctx, engine, Config{Profile: p, RunID: attack.RunID{7}, Slice: Slice{i, of}, Engines: 2}, script)
+				cancel()
+				for _, w := range rec.windows {
+					scheduled += w.Scheduled
+					unsent += w.Unsent
+					if i == lost {
+						late[w.Index] += w.Scheduled
+					}
+				}
+			}
+			cfg := Config{Profile: p, RunID: attack.RunID{7}, Slice: Slice{lost, of}, Engines: 2, From: time.Duration(from+1) * defaultWindow}
+			rec, _, _ := drive(t, t.Context(), engine, cfg, script)
+			for _, w := range rec.windows {
+				if w.Index <= from {
+					t.Fatalf("a window %d before %d", w.Index, from+1)
+				}
+				scheduled += w.Scheduled
+				unsent += w.Unsent
+			}
+			missed, err := Missed(cfg, 0, from+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			due := map[int32]uint64{}
+			for _, w := range missed {
+				due[w.Index] += w.Scheduled
+			}
+			for index, n := range due {
+				if n < late[index] {
+					t.Fatalf("window %d: %d due, and %d counted", index, n, late[index])
+				}
+				scheduled += n - late[index]
+				unsent += n - late[index]
+			}
+			var sent uint64
+			for n, times := range begun {
+				if sent++; times != 1 {
+					t.Fatalf("request %d was sent %d times", n, times)
+				}
+			}
+			if scheduled != s.Total() || sent+unsent != s.Total() {
+				t.Fatalf("%d of %d scheduled, %d sent and %d unsent", scheduled, s.Total(), sent, unsent)
+			}
+		}
+	})
+}

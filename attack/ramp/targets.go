@@ -13,8 +13,6 @@ import (
 // connect lays out targets, groups and the mix, and makes the transports. After
 // an error the caller closes what there is.
 func (r *run) connect() error {
-	var shares []float64
-	var weights [][]float64
 	for i, pt := range r.cfg.Profile.Targets {
 		bases := pt.Bases()
 		if len(bases) == 0 {
@@ -22,10 +20,8 @@ func (r *run) connect() error {
 		}
 		t := &target{addresses: make(map[netip.AddrPort]uint16)}
 		total := 0.0
-		var w []float64
 		for _, b := range bases {
 			for _, q := range b.Requests {
-				w = append(w, q.Weight)
 				total += q.Weight
 			}
 		}
@@ -49,11 +45,26 @@ func (r *run) connect() error {
 			}
 		}
 		r.targets = append(r.targets, t)
-		shares, weights = append(shares, pt.Share), append(weights, w)
 	}
 	var err error
-	r.mix, err = schedule.NewMix(shares, weights)
+	r.mix, err = newMix(r.cfg.Profile)
 	return err
+}
+
+// newMix says which request of which target each request of the schedule is.
+func newMix(p profiles.Profile) (*schedule.Mix, error) {
+	var shares []float64
+	var weights [][]float64
+	for _, t := range p.Targets {
+		var w []float64
+		for _, b := range t.Bases() {
+			for _, q := range b.Requests {
+				w = append(w, q.Weight)
+			}
+		}
+		shares, weights = append(shares, t.Share), append(weights, w)
+	}
+	return schedule.NewMix(shares, weights)
 }
 
 // equip makes the transport of a group and compiles its requests.

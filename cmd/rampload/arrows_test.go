@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"report/render":        {"profiles", "attack", "probe", "report", "report/stats"},
 	"cmd/internal/lab":     {"profiles"},
 	"cmd/internal/lab/":    {"profiles", "attack/fault", "cmd/internal/lab", "cmd/internal/lab/"},
+	"cmd/internal/bus":     {},
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
 	"cmd/rampload":     installed,
@@ -70,6 +71,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/":            {"probe/prom", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }
 

@@ -33,6 +33,7 @@ var unfolds = map[frameKind]int64{
 	frameStep:    50,
 	frameIdle:    50,
 	frameClock:   50,
+	frameTaken:   50,
 	frameTrailer: 50,
 }
 

@@ -33,6 +33,7 @@ const (
 	frameIdle    frameKind = 'I' // JSON
 	framePart    frameKind = 'R' // the number of a part and one of its records
 	frameClock   frameKind = 'C' // JSON
+	frameTaken   frameKind = 'O' // JSON
 )
 
 // errTorn says that the log ends inside a frame or in damaged bytes.
@@ -92,4 +93,35 @@ func (f *frameReader) next() (frameKind, []byte, error) {
 		return 0, nil, errTorn
 	}
 	return frameKind(kind), f.buf[len(head):end], nil
+}
+
+// Whole returns the length of the longest beginning of b that is whole records of a
+// run log; first says that b begins with the log's first byte. What follows may become
+// a record when more of the log is there. Damage is found by [Reader].
+func Whole(b []byte, first bool) int {
+	n := 0
+	if first {
+		if len(b) < len(magic) {
+			return 0
+		}
+		n = len(magic)
+	}
+	for {
+		rest := b[n:]
+		if len(rest) < 2 {
+			return n
+		}
+		size, m := binary.Uvarint(rest[1:])
+		if m == 0 {
+			return n
+		}
+		if m < 0 || size > maxFrame {
+			return len(b) // damaged: the reader says so
+		}
+		frame := uint64(1+m+4) + size
+		if uint64(len(rest)) < frame {
+			return n
+		}
+		n += int(frame)
+	}
 }

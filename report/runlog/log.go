@@ -64,6 +64,24 @@ type ClockReading struct {
 	Returned time.Duration `json:"returned_ns"`
 }
 
+// Takeover is that a worker was lost and what became of its slice of the load: what
+// was due until somebody else sends it is unsent.
+type Takeover struct {
+	Member string        `json:"member"` // the lost one
+	Slice  int           `json:"slice"`
+	By     string        `json:"by,omitempty"` // who sends the slice from the window Until on; empty: nobody
+	At     time.Duration `json:"at_ns"`        // when it counted as lost, on the run's clock
+	Why    string        `json:"why"`
+	// From is the first window of which nothing was known then, Until the first one
+	// that is By's.
+	From  int32 `json:"from"`
+	Until int32 `json:"until"`
+	// Due is what was due of the slice in the windows from From to Until, by window
+	// and target. Where the record of the lost worker turns out to go on, what it
+	// counted stands, and the rest is unsent.
+	Due [][]uint64 `json:"due"`
+}
+
 // Target is what analysis needs to know of a target.
 type Target struct {
 	Name  string   `json:"name"`
@@ -165,6 +183,7 @@ type Log struct {
 	Steps     []attack.Step      // of a search, by number
 	Idle      []attack.IdleSweep // of an idle stage
 	Clocks    []ClockReading     // of the parts, in order of time
+	Takeovers []Takeover         // of slices of lost workers, in order of time
 	Trailer   *Trailer           // nil: the run log has no end
 	// Truncated says that bytes at the end could not be read.
 	Truncated bool

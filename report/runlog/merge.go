@@ -26,6 +26,8 @@ const Coordinator = "coordinator"
 //
 //   - Windows of workers are added up by their index: the workers began at one
 //     agreed time, and what their clocks differ is in the error of their times only.
+//   - What was due of the slice of a lost worker, until another one took it over, is
+//     scheduled and unsent.
 //   - Times of samples, events and failures are converted by the comparisons of the
 //     clocks that the logs hold, else by the wall clocks of their headers, which are
 //     then of unknown error.
@@ -50,6 +52,9 @@ func Merge(logs ...*Log) (*Log, error) {
 	for i, p := range parts {
 		clocks[i] = clockOf(main, p)
 		m.add(i+1, p, clocks[i])
+	}
+	for _, t := range main.Takeovers {
+		m.addTakeover(t, parts)
 	}
 	m.finish(main, parts)
 	for i, p := range parts {
@@ -237,6 +242,37 @@ func (m *merger) addWindow(w attack.Window, remote []map[uint16]uint16) {
 		w = before.Merge(w)
 	}
 	m.windows[w.Target][w.Index] = w
+}
+
+// addTakeover counts what was due of a lost worker's slice until it was taken over,
+// less what the lost one's own record counts: it may have gone on, or come late.
+func (m *merger) addTakeover(t Takeover, parts []*Log) {
+	for i, due := range t.Due {
+		index := t.From + int32(i)
+		for target, n := range due {
+			if target >= len(m.windows) {
+				break
+			}
+			known := uint64(0)
+			for _, p := range parts {
+				if p.Header.Role != RoleWorker || p.Header.Member != t.Member || p.Header.Slice != t.Slice || target >= len(p.Windows) {
+					continue
+				}
+				for _, w := range p.Windows[target] {
+					if w.Index == index {
+						known += w.Scheduled
+					}
+				}
+			}
+			if n > known {
+				m.addWindow(attack.Window{Target: uint16(target), Index: index, Scheduled: n - known, Unsent: n - known}, nil)
+			}
+		}
+	}
+	m.out.Events = append(m.out.Events, probe.Event{
+		Kind: probe.Gap, At: time.Duration(t.From) * m.out.Header.Interval, Host: profiles.LocalHost,
+		Source: probe.Source{Host: t.Member, Name: string(RoleWorker)}, Value: (time.Duration(t.Until-t.From) * m.out.Header.Interval).Seconds(),
+	})
 }
 
 // addSeries adds the samples of a metric. The same metric in two logs, as of a host

@@ -312,3 +312,82 @@ func FuzzReadParts(f *testing.F) {
 		}
 	})
 }
+
+// What was due of a lost worker's slice is unsent, less what its record turns out to
+// count, however late it comes.
+func TestMergeOfATakeover(t *testing.T) {
+	window := func(index int32, scheduled uint64) attack.Window {
+		return attack.Window{Index: index, Scheduled: scheduled, Sent: scheduled, Cells: []attack.Cell{{DueWindow: index, Attempts: scheduled, Requests: scheduled, Phase: attack.PhaseDone}}}
+	}
+	for name, c := range map[string]struct {
+		recorded []attack.Window
+		sent     uint64
+		unsent   uint64
+	}{
+		"nothing came": {[]attack.Window{window(0, 10)}, 10 + 5, 3 + 10 + 10},
+		"came late":    {[]attack.Window{window(0, 10), window(1, 3), window(2, 4)}, 10 + 3 + 4 + 5, 6 + 10},
+		"all of it":    {[]attack.Window{window(0, 10), window(1, 3), window(2, 10), window(3, 10)}, 33 + 5, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var files [3]bytes.Buffer
+			lead := newWriter(t, &files[0], fleetHeader(runlog.RoleCoordinator, ""))
+			lead.Takeover(runlog.Takeover{Member: "a", Slice: 0, By: "b", From: 1, Until: 4, Due: [][]uint64{{3, 0}, {10, 0}, {10, 0}}, Why: "nothing was heard"})
+			lost := newWriter(t, &files[1], fleetHeader(runlog.RoleWorker, "a"))
+			for _, w := range c.recorded {
+				lost.Window(w)
+			}
+			next := newWriter(t, &files[2], fleetHeader(runlog.RoleWorker, "b"))
+			next.Window(window(4, 5))
+			var logs []*runlog.Log
+			for i, w := range []*runlog.Writer{lead, lost, next} {
+				w.Flush()
+				log, err := runlog.ReadParts(&files[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				logs = append(logs, log)
+			}
+			merged, err := runlog.Merge(logs...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var scheduled, sent, unsent uint64
+			for _, w := range merged.Windows[0] {
+				scheduled, sent, unsent = scheduled+w.Scheduled, sent+w.Sent, unsent+w.Unsent
+			}
+			if sent != c.sent || unsent != c.unsent || scheduled != sent+unsent {
+				t.Errorf("%d sent and %d unsent of %d, want %d and %d", sent, unsent, scheduled, c.sent, c.unsent)
+			}
+			if len(merged.Takeovers) != 1 || len(merged.Events) != 1 || merged.Events[0].Kind != probe.Gap {
+				t.Errorf("not marked: %+v, %+v", merged.Takeovers, merged.Events)
+			}
+		})
+	}
+}
+
+// Wherever a log is cut, Whole finds where its last whole record ends.
+func TestWhole(t *testing.T) {
+	var file bytes.Buffer
+	w := newWriter(t, &file, header())
+	ends := []int{file.Len()}
+	for i := range int32(20) {
+		w.Window(attack.Window{Index: i, Scheduled: uint64(i) << i})
+		ends = append(ends, file.Len())
+	}
+	data := file.Bytes()
+	for n := range len(data) + 1 {
+		want := 0
+		for _, end := range ends {
+			if end <= n {
+				want = end
+			}
+		}
+		got := runlog.Whole(data[:n], true)
+		if got != want && !(want == 0 && got == len("rampload-runlog 1\n")) {
+			t.Fatalf("of %d bytes %d are whole, want %d", n, got, want)
+		}
+		if n > ends[0] && runlog.Whole(data[ends[0]:n], false) != want-ends[0] {
+			t.Fatalf("of %d bytes of the middle %d are whole", n-ends[0], runlog.Whole(data[ends[0]:n], false))
+		}
+	}
+}

@@ -181,6 +181,9 @@ func (c *collector) IdleSweep(s attack.IdleSweep) { c.log.Idle = append(c.log.Id
 // Clock collects a comparison of clocks.
 func (c *collector) Clock(r ClockReading) { c.log.Clocks = append(c.log.Clocks, r) }
 
+// Takeover collects a takeover.
+func (c *collector) Takeover(t Takeover) { c.log.Takeovers = append(c.log.Takeovers, t) }
+
 // Part collects a record of a part. Damage to a part ends that part and no other.
 func (c *collector) Part(number uint64, r Record) error {
 	if c.nested {

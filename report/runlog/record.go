@@ -70,6 +70,7 @@ type Sink interface {
 	Step(attack.Step) // when it begins and, with the same number, when it is over
 	IdleSweep(attack.IdleSweep)
 	Clock(ClockReading)
+	Takeover(Takeover)
 	Part(number uint64, r Record) error
 	Trailer(Trailer)
 }
@@ -135,6 +136,8 @@ func (d *Decoder) Decode(r Record, to Sink) error {
 		to.IdleSweep(s)
 	case frameClock:
 		return decoded(fromJSON[ClockReading], payload, to.Clock)
+	case frameTaken:
+		return decoded(fromJSON[Takeover], payload, to.Takeover)
 	case framePart:
 		number, n := binary.Uvarint(payload)
 		if n <= 0 {

@@ -137,6 +137,9 @@ func (w *Writer) Part(number int, r Record) {
 // Clock records a comparison of clocks.
 func (w *Writer) Clock(c ClockReading) { w.json(frameClock, c) }
 
+// Takeover records that the slice of a lost worker was taken over.
+func (w *Writer) Takeover(t Takeover) { w.json(frameTaken, t) }
+
 // Flush hands on what was recorded. Windows and ends of steps do so by themselves.
 func (w *Writer) Flush() {
 	w.mu.Lock()
