@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: release all demo build test race lint generate fuzz golden bench bench-peers eval calibrate deps
+.PHONY: browser release all demo build test race lint generate fuzz golden bench bench-peers eval calibrate deps
 all: lint test
 
 build: ## bin/rampload and bin/rampload-lab
@@ -69,6 +69,15 @@ bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and 
 	go test -tags bench -run '^$$' -bench 'Peers|Achieved|Memory' -benchtime 1x -timeout 60m ./attack/ramp
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
 	go test -run '^$$' -bench Observer -benchtime 1x ./probe/rst
+
+# REPORTS adds reports of your own, of real runs for instance.
+browser: PACKAGES += chromium nodejs npm
+browser: deps build ## the HTML page in a real browser: drawn, driven, axe-core; screenshots in .browser/
+	@rm -rf .browser && mkdir .browser && npm install --silent --no-save --prefix .browser/npm playwright-core@1.65.1 axe-core@4.14.1 >/dev/null
+	@go test ./report/render -run TestReports -reports $(CURDIR)/.browser
+	@cp $(REPORTS) .browser/ 2>/dev/null || true
+	@for f in .browser/*.json; do bin/rampload report $$f --out $${f%.json}.html >/dev/null; done
+	node report/render/page/testdata/browser.mjs $(CURDIR)/.browser $$(command -v chromium) $(CURDIR)/.browser/npm
 
 release: ## programs, packages, image, SBOM and checksums in dist/, built twice and compared
 	.ci/release --verify

@@ -98,10 +98,17 @@ func (r *Report) check() error {
 // Write writes the report as indented JSON. A value that JSON cannot hold (NaN,
 // infinity) is an error: it has to be null before it gets here.
 func (r *Report) Write(w io.Writer) error {
-	enc := json.NewEncoder(w)
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
 	enc.SetEscapeHTML(false) // gates are full of < and >
-	enc.SetIndent("", " ")
 	if err := enc.Encode(r); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	text, err := indent(plain.Bytes())
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if _, err := w.Write(text); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

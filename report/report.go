@@ -123,6 +123,10 @@ type Target struct {
 	Crossing          *Crossing `json:"crossing,omitempty"` // where failures pass the share of a gate, else 0.1 %; left out without requests
 	RecoveryRPS       *float64  `json:"recovery_rps"`       // load on a ramp down at which the faults ended; null: no ramp down or no onset
 
+	FailureGroups        []FailureGroup `json:"failure_groups,omitempty"`          // the largest first
+	FailureGroupsLeftOut uint64         `json:"failure_groups_left_out,omitempty"` // failed attempts that are in no group
+	LatencyHeat          *Heat          `json:"latency_heat,omitempty"`
+
 	Capacity *TargetCapacity `json:"capacity,omitempty"` // where the load varied enough to tell
 	Idle     *IdleSweep      `json:"idle,omitempty"`     // of an idle stage
 }
@@ -219,17 +223,22 @@ type Resource struct {
 // Label names the resource in one string, unique in a report:
 // "payments-1/payments[4127]/open-files", "orders-1/listen-queue *:8080".
 func (r Resource) Label() string {
-	s := r.Host + "/"
+	s := r.Owner() + "/" + r.Name
+	if r.Instance != "" {
+		s += " " + r.Instance
+	}
+	return s
+}
+
+// Owner names the host, and the process where the resource is of one:
+// "payments-1/payments[4127]".
+func (r Resource) Owner() string {
+	s := r.Host
 	if r.Process != "" || r.PID != 0 {
-		s += r.Process
+		s += "/" + r.Process
 		if r.PID != 0 {
 			s += "[" + strconv.Itoa(r.PID) + "]"
 		}
-		s += "/"
-	}
-	s += r.Name
-	if r.Instance != "" {
-		s += " " + r.Instance
 	}
 	return s
 }
@@ -322,7 +331,8 @@ type Event struct {
 // value is null. Columns of the run are at_s (the row's begin), offered_rps and
 // achieved_rps; columns of a target "<target>/requests", "/failures",
 // "/wire_resets" (counts in the row, by the time at which they were due),
-// "/p50_ms" and "/p99_ms" (of successes that ended in it, from due time). Columns
+// "/p50_ms", "/p90_ms", "/p99_ms" and "/max_ms" (of successes that ended in it, from due
+// time), and "/faults/<fault>" (attempts, idle resets among them). Columns
 // of a resource are "utilisation:<resource>" (highest share of the limit) and
 // "counter:<resource>" (increase); see [Resource.Label] for the name.
 type Windows struct {

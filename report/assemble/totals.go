@@ -21,6 +21,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 	if result.Generator.Limited {
 		end = min(end, int(result.Generator.At/series.Interval))
 	}
+	sent := senders(log)
 	out := make([]report.Target, len(log.Header.Targets))
 	for i, h := range log.Header.Targets {
 		t := report.Target{Name: h.Name, URL: h.URL, Totals: emptyTotals()}
@@ -35,6 +36,8 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 		t.ByAddress = byAddress(log, i)
 		t.ByRequest, t.Answers = byRequest(log, i), answers(log, i)
 		t.ByLoad = byLoad(log.Header, series, i)
+		t.FailureGroups, t.FailureGroupsLeftOut = failureGroups(log, sent, i)
+		t.LatencyHeat = heat(series, i)
 		t.Onset, t.Onsets, t.RecoveryRPS = onsets(log, result, h.Name)
 		t.Crossing = series.Crossing(i, end, report.CrossingShareOf(gates, h.Name))
 		if len(log.Steps) == 0 {

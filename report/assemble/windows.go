@@ -67,7 +67,12 @@ func windows(log *runlog.Log, series *report.Series, result diagnose.Result) rep
 		column(name+"/failures", count(func(p *report.Point) uint64 { return p.Failures }))
 		column(name+"/wire_resets", count(func(p *report.Point) uint64 { return p.WireResets }))
 		column(name+"/p50_ms", quantile(0.5))
+		column(name+"/p90_ms", quantile(0.9))
 		column(name+"/p99_ms", quantile(0.99))
+		column(name+"/max_ms", quantile(1))
+		for fault, values := range faultCounts(log, t, rows, factor) {
+			out.Columns[name+"/faults/"+fault] = values
+		}
 	}
 	for _, m := range charted(result) {
 		if s, ok := seriesOfMetric(log, m); ok {

@@ -144,7 +144,7 @@ func TestHostileText(t *testing.T) {
 	if strings.Contains(md.String(), "<img") || strings.Contains(md.String(), "\n# not") || strings.Contains(md.String(), "pay|ments") {
 		t.Errorf("markup reaches Markdown:\n%s", md.String())
 	}
-	if s := html.String(); strings.Contains(s, "<img") || strings.Count(s, "</script") != 3 || strings.Contains(s, "<b>&\"") {
+	if s := html.String(); strings.Contains(s, "<img") || strings.Count(s, "</script") != 4 || strings.Contains(s, "<b>&\"") {
 		t.Error("markup reaches HTML")
 	}
 	var suites junitSuites
@@ -153,7 +153,7 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// The page carries the chart data as JSON that its script can read, and loads
+// The page carries the chart data as JSON that its scripts can read, and loads
 // nothing from elsewhere.
 func TestHTML(t *testing.T) {
 	var b bytes.Buffer
@@ -164,25 +164,40 @@ func TestHTML(t *testing.T) {
 	if data == nil {
 		t.Fatal("no chart data")
 	}
-	var c charts
+	var c struct {
+		At     []float64
+		Charts []struct {
+			Title, Kind string
+			Cause       bool
+			Lines       []struct{ Label string }
+		}
+		Onsets []struct{ At float64 }
+	}
 	if err := json.Unmarshal(data[1], &c); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.At) != 120 || len(c.Load) != 2 || len(c.Faults) != 2 || len(c.P99) != 1 || len(c.Use) != 4 {
-		t.Errorf("charts: %d rows, %d, %d, %d, %d lines", len(c.At), len(c.Load), len(c.Faults), len(c.P99), len(c.Use))
+	if len(c.At) != 120 || len(c.Onsets) != 2 || c.Onsets[0].At != 90 || c.Onsets[1].At != 90.5 {
+		t.Errorf("%d rows, onsets %+v", len(c.At), c.Onsets)
 	}
-	if !c.Use[0].Cause || c.Use[0].Label != "payments-1/payments[4127]/open-files" {
-		t.Errorf("the cause is not first: %+v", c.Use[0].Label)
+	var titles []string
+	for _, x := range c.Charts {
+		titles = append(titles, x.Title)
+		if x.Cause != strings.HasPrefix(x.Title, "payments-1/payments[4127]/open-files") {
+			t.Errorf("%s: of the cause %v", x.Title, x.Cause)
+		}
 	}
-	if len(c.Onsets) != 1 || c.Onsets[0].At != 90 {
-		t.Errorf("onsets: %+v", c.Onsets)
+	if len(c.Charts) < 4 || !strings.HasPrefix(titles[3], "payments-1/payments[4127]/open-files, at most 1,024 of 1,024") {
+		t.Errorf("charts: %q", titles)
 	}
-	if external := regexp.MustCompile(`(?:src|href)=|url\(|@import`).Find(b.Bytes()); external != nil {
+	if !bytes.Contains(b.Bytes(), []byte("default-src 'none'")) {
+		t.Error("the page may load something")
+	}
+	if external := regexp.MustCompile(`(?:src|href)=["']?[^"'#]|url\(|@import`).Find(b.Bytes()); external != nil {
 		t.Errorf("the page loads something: %s", external)
 	}
 	var plain bytes.Buffer
-	if err := HTML(&plain, fdExhaustion(), Assets{}); err != nil || bytes.Contains(plain.Bytes(), []byte("<script")) {
-		t.Errorf("without assets there are scripts, or an error: %v", err)
+	if err := HTML(&plain, fdExhaustion(), Assets{}); err != nil || bytes.Contains(plain.Bytes(), []byte("uPlot")) || !bytes.Contains(plain.Bytes(), []byte(`id="explorer"`)) {
+		t.Errorf("without assets there are charts, no explorer, or an error: %v", err)
 	}
 	if err := HTML(io.Discard, fdExhaustion(), Assets{UPlotJS: []byte("</SCRIPT>")}); err == nil {
 		t.Error("an asset may end its element")

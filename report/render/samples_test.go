@@ -137,6 +137,13 @@ func fdExhaustion() *report.Report {
 		},
 		Onset: onset, Onsets: []report.Onset{onset, late},
 		Crossing: &report.Crossing{Share: 0.001, AtS: ptr(90.5), LowS: ptr(88), HighS: ptr(92.25), LoadRPS: ptr(1518), LoadLowRPS: ptr(1477), LoadHighRPS: ptr(1547)},
+		FailureGroups: []report.FailureGroup{
+			{Fault: "reset", Phase: "await", State: "reused", Address: "10.0.0.7:8080", Sender: "payments-1/payments[4127]", Reason: "closed with unread data", IdleMS: ptr(20), Served: ptr(10), Count: 2100},
+			{Fault: "reset", Phase: "await", State: "fresh", Address: "10.0.0.7:8080", Sender: "payments-1/payments[4127]", Reason: "closed with unread data", Count: 771},
+			{Fault: "reset", Phase: "write", State: "reused", Address: "10.0.0.7:8080", IdleMS: ptr(0), Served: ptr(1), Count: 241},
+			{Fault: "timeout", Phase: "dial", State: "none", Address: "10.0.0.8:8080", Count: 12},
+		},
+		LatencyHeat: &report.Heat{IntervalMS: 30000, UpperMS: []float64{2.1544, 10, 100}, Counts: [][]uint64{{900, 100, 0}, {1800, 190, 10}, {2600, 300, 100}, {2000, 900, 700}}},
 	}}
 	r.Resources = []report.Resource{
 		{Host: "payments-1", Process: "payments", PID: 4127, Name: "open-files", Kind: "hard-limit", Unit: "files", Limit: ptr(1024), Peak: ptr(1024), Utilisation: ptr(1), SaturatedAtS: ptr(89.8), LoadRPS: ptr(1507), LagS: ptr(0.2), Verdict: "cause", Reason: "full 0.2 s before the first reset", Score: ptr(0.97)},

@@ -1,0 +1,138 @@
+// Package page writes a report as one self-contained HTML page: its charts, its
+// explorer of failures, its marks of events. Nothing is loaded from elsewhere. What is
+// said in words comes from report/render, which hands it in; this package lays out and
+// draws. It imports report alone.
+package page
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+)
+
+//go:embed page.tmpl
+var text string
+
+//go:embed page.css
+var style string
+
+//go:embed page.js
+var script string
+
+//go:embed explorer.js
+var explorer string
+
+// View is what the page says in words. All text is free of control characters.
+type View struct {
+	Report   *report.Report
+	Word     string // "FAILED"
+	Class    string // of the word: good, bad, unsure, faint or empty
+	Headline string
+	Chain    []Hop
+	Facts    []Fact
+	Closing  []Fact
+	Grids    []Grid
+}
+
+// Hop is a station on the way of a request.
+type Hop struct {
+	Name string
+	Note string // what stands below the name
+	// Failing marks the hop at fault, and Path the way to it.
+	Failing, Path bool
+}
+
+// Fact is a label with lines of text.
+type Fact struct {
+	Label string
+	Lines []string
+}
+
+// Grid is a table.
+type Grid struct {
+	Name    string
+	Columns []Column
+	Rows    [][]Cell
+	Note    string
+}
+
+// Column is the head of one column.
+type Column struct {
+	Title string
+	Right bool // numbers
+}
+
+// Cell is one value; its class is as that of [View.Class].
+type Cell struct {
+	Text  string
+	Class string
+	Right bool
+}
+
+// Assets are the chart library's files. Without them the page has tables only.
+type Assets struct {
+	UPlotJS  []byte
+	UPlotCSS []byte
+}
+
+// Write writes the page.
+func Write(w io.Writer, v View, assets Assets) error {
+	for _, b := range [][]byte{assets.UPlotJS, assets.UPlotCSS} {
+		if bytes.Contains(bytes.ToLower(b), []byte("</s")) {
+			return fmt.Errorf("write page: a chart asset would end its own element; pass uPlot's minified files")
+		}
+	}
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"lower":   strings.ToLower,
+		"seconds": report.FormatSeconds,
+		"atp": func(v *float64) string {
+			if v == nil {
+				return "-"
+			}
+			return report.FormatSeconds(*v)
+		},
+		"count":  func(n int) string { return report.FormatCount(uint64(max(0, n))) },
+		"ucount": report.FormatCount,
+	}).Parse(text)
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	d := struct {
+		View
+		Data        data
+		Marks       []mark
+		Unmeasured  []report.Source
+		HasCharts   bool
+		HasExplorer bool
+		Style       template.CSS
+		UPlotCSS    template.CSS
+		UPlotJS     template.JS
+		Script      template.JS
+		Explorer    template.JS
+	}{View: v, Data: dataOf(v.Report), Style: template.CSS(style)} //nolint:gosec // embedded with this package
+	d.Marks = d.Data.Marks
+	for _, s := range v.Report.Sources {
+		if s.State != "measured" {
+			d.Unmeasured = append(d.Unmeasured, s)
+		}
+	}
+	if len(assets.UPlotJS) > 0 && len(d.Data.At) > 1 {
+		d.HasCharts = true
+		d.UPlotCSS = template.CSS(assets.UPlotCSS) //nolint:gosec // the caller's, checked above
+		d.UPlotJS = template.JS(assets.UPlotJS)    //nolint:gosec // the caller's, checked above
+		d.Script = template.JS(script)             //nolint:gosec // embedded with this package
+	}
+	if len(d.Data.Groups) > 0 {
+		d.HasExplorer = true
+		d.Explorer = template.JS(explorer) //nolint:gosec // embedded with this package
+	}
+	if err := t.Execute(w, d); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
