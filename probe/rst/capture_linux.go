@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst/bpf"
 )
 
 // Capture takes RST packets from one network namespace, and SYN-ACKs to compare
@@ -56,11 +57,12 @@ func (c *Capture) Ready() <-chan struct{} { return c.state.ready }
 // Check reports whether packets can be captured here, by opening and closing the
 // capture. An error that matches [probe.ErrUnsupported] says what is missing.
 func (c *Capture) Check() error {
-	s, err := c.open()
+	o, err := c.open(0)
 	if err != nil {
 		return err
 	}
-	return s.close()
+	o.close()
+	return nil
 }
 
 // Kept returns how many packets WritePcapng would write.
@@ -81,9 +83,8 @@ func (c *Capture) WritePcapng(w io.Writer, comment func(local, remote netip.Addr
 	return writePcapng(w, packets, dropped, c.source.Host, fmt.Sprintf("tcp RST, ports %v", c.opts.Ports), comment)
 }
 
-// batch is how long packets gather after one has been seen, so that many cost
-// one wake-up.
-const batch = 20 * time.Millisecond
+// batch is how long packets gather, so that many cost one wake-up.
+const batch = 50 * time.Millisecond
 
 // Watch reports events until ctx is done. See [probe.Watcher].
 func (c *Capture) Watch(ctx context.Context, emit func(probe.Event)) error {
@@ -95,51 +96,89 @@ func (c *Capture) Watch(ctx context.Context, emit func(probe.Event)) error {
 }
 
 func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
-	s, err := c.open()
+	offset, err := clockOffset(c.opts.Clock)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	o, err := c.open(offset)
+	if err != nil {
+		return err
+	}
+	defer o.close()
 	// A thread of its own, so that its CPU time is the cost of this source.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	used := threadCPU()
 	r := &captureReader{
 		capture: c, flows: newFlows(orDefault(c.opts.Flows, 32768), c.opts.Ports),
-		limit: newLimiter(orDefault(c.opts.MaxPerSecond, 20000), c.opts.Ports, emit),
+		limit: newLimiter(c.perSecond(), c.opts.Ports, emit),
 	}
 	c.state.began(nil)
-
-	defer context.AfterFunc(ctx, s.wake)()
-	for {
-		// A second without packets ends the wait too: there may be counts to emit.
-		if err := s.wait(time.Second); err != nil {
-			return fmt.Errorf("wait for packets: %w", err)
+	tick := time.NewTicker(batch)
+	defer tick.Stop()
+	for done := false; !done; {
+		select {
+		case <-ctx.Done():
+			done = true
+		case <-tick.C:
 		}
-		done := ctx.Err() != nil
+		if err := o.nics.update(); err != nil {
+			return err
+		}
 		r.epoch = wallEpoch(c.opts.Clock)
-		if err := s.drain(r.take); err != nil {
-			return fmt.Errorf("read packets: %w", err)
+		if err := o.source.read(r); err != nil {
+			return err
 		}
-		if err := r.tell(s, done, emit); err != nil {
+		if err := r.tell(o, done, emit); err != nil {
 			return err
 		}
 		c.state.read(time.Duration(threadCPU() - used))
-		if done {
-			return nil
-		}
-		if err := s.gather(batch); err != nil {
-			return fmt.Errorf("wait for packets: %w", err)
-		}
 	}
+	return nil
 }
 
-func (c *Capture) open() (*packetSocket, error) {
-	filter, err := captureFilter(c.opts.Ports)
-	if err != nil {
-		return nil, err
+func (c *Capture) perSecond() int { return orDefault(c.opts.MaxPerSecond, defaultPerSecond) }
+
+// packetSource takes packets from interfaces.
+type packetSource interface {
+	attach(nic) (io.Closer, error) // in the calling thread's namespace
+	read(*captureReader) error
+	lost() (uint64, error) // since the last call
+	close()
+}
+
+// openCapture is a source and the interfaces that it takes packets from.
+type openCapture struct {
+	source packetSource
+	nics   *nics
+}
+
+func (o *openCapture) close() {
+	o.nics.close()
+	o.source.close()
+}
+
+// open loads programs into the kernel, or opens plain packet sockets where that
+// cannot be done. offset is from CLOCK_MONOTONIC to the run's time.
+func (c *Capture) open(offset time.Duration) (*openCapture, error) {
+	if !c.opts.Sockets {
+		if p, err := bpf.OpenPackets(bpf.PacketOptions{Ports: c.opts.Ports, Flows: c.opts.Flows, PerSecond: c.perSecond()}); err == nil {
+			o, err := c.follow(&programSource{packets: p, offset: offset, links: map[int]nic{}})
+			if err == nil {
+				return o, nil
+			}
+		}
 	}
-	return openPacketSocket(c.opts.Netns, filter)
+	return c.follow(newSocketSource(c.opts.Ports))
+}
+
+func (c *Capture) follow(s packetSource) (*openCapture, error) {
+	n, err := followNICs(c.opts.Netns, s.attach)
+	if err != nil {
+		s.close()
+		return nil, unsupportedCapture(c.opts.Netns, err)
+	}
+	return &openCapture{s, n}, nil
 }
 
 // captureReader turns packets into events.
@@ -153,7 +192,7 @@ type captureReader struct {
 }
 
 // tell emits what was counted and what was lost, from time to time or at last.
-func (r *captureReader) tell(s *packetSocket, last bool, emit func(probe.Event)) error {
+func (r *captureReader) tell(o *openCapture, last bool, emit func(probe.Event)) error {
 	c, now := r.capture, r.capture.opts.Clock.Now()
 	if last || now-r.flushed >= flushEvery {
 		r.limit.flush()
@@ -163,10 +202,15 @@ func (r *captureReader) tell(s *packetSocket, last bool, emit func(probe.Event))
 		return nil
 	}
 	r.looked = now
-	drops, err := s.drops()
-	if drops > 0 {
-		c.state.lose(drops)
-		emit(probe.Event{Kind: probe.Lost, At: now, Source: c.source, Host: c.source.Host, Count: drops})
+	var parts []*probe.Unsupported
+	for _, a := range o.nics.failed() {
+		parts = append(parts, &probe.Unsupported{What: "packets of interface " + a.name, Reason: a.err.Error()})
+	}
+	c.state.lacks(parts)
+	lost, err := o.source.lost()
+	if lost > 0 {
+		c.state.lose(lost)
+		emit(probe.Event{Kind: probe.Lost, At: now, Source: c.source, Host: c.source.Host, Count: lost})
 	}
 	return err
 }
@@ -185,14 +229,26 @@ func wallEpoch(clock probe.Clock) int64 {
 	return epoch
 }
 
-// take handles one packet; data is valid during the call only.
-func (r *captureReader) take(l link, wall time.Time, length int, data []byte) {
+// packet handles one packet of a packet socket, and reports whether it was a RST;
+// data is valid during the call only.
+func (r *captureReader) packet(l link, wall time.Time, length int, data []byte) bool {
 	s, ok := decodeSegment(l.proto, data)
 	if !ok {
-		return
+		return false
 	}
+	v := vantage{l.ifindex, l.pkttype == packetOutgoing, l.hatype == arpLoopback}
+	if s.flags&flagRST == 0 {
+		r.flows.answer(s, v)
+		return false
+	}
+	r.take(l, s, v, r.flows.remembered(s, v), wall, length, data)
+	return true
+}
+
+// take handles one RST.
+func (r *captureReader) take(l link, s segment, v vantage, h handshake, wall time.Time, length int, data []byte) {
 	at := time.Duration(wall.UnixNano() - r.epoch)
-	local, remote, p, ok := r.flows.take(s, vantage{l.ifindex, l.pkttype == packetOutgoing, l.hatype == arpLoopback}, at)
+	local, remote, p, ok := r.flows.take(s, v, at, h)
 	if !ok {
 		return
 	}
@@ -200,8 +256,12 @@ func (r *captureReader) take(l link, wall time.Time, length int, data []byte) {
 	r.capture.mu.Lock()
 	r.capture.kept.add(kept{wall, length + sll2Length, data, at, local, remote, p})
 	r.capture.mu.Unlock()
+	r.emit(at, local, remote, p, 0)
+}
+
+func (r *captureReader) emit(at time.Duration, local, remote netip.AddrPort, p probe.Packet, count uint64) {
 	r.limit.add(probe.Event{
-		Kind: probe.RSTPacket, At: at, Source: r.capture.source, Host: r.capture.source.Host,
+		Kind: probe.RSTPacket, At: at, Source: r.capture.source, Host: r.capture.source.Host, Count: count,
 		Local: local, Remote: remote, Reason: string(Sender(p)), Packet: &p,
 	})
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/probetest"
+	"github.com/rampload/rampload/probe/rst/bpf"
 )
 
 func needCapture(t testing.TB) {
@@ -29,23 +30,41 @@ func needCapture(t testing.TB) {
 	}
 }
 
-func TestCaptureContract(t *testing.T) {
+// eachCapture runs a test with programs in the kernel, and with packet sockets alone.
+func eachCapture(t *testing.T, test func(t *testing.T, sockets bool)) {
 	needCapture(t)
-	probetest.RunWatcher(t, func(t *testing.T) probe.Watcher {
-		return NewCapture(CaptureOptions{Clock: probe.NewClock(time.Now())})
-	}, reset)
+	t.Run("programs", func(t *testing.T) {
+		p, err := bpf.OpenPackets(bpf.PacketOptions{})
+		if errors.Is(err, probe.ErrUnsupported) {
+			skip(t, "%v", err)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p.Close()
+		test(t, false)
+	})
+	t.Run("sockets", func(t *testing.T) { test(t, true) })
+}
+
+func TestCaptureContract(t *testing.T) {
+	eachCapture(t, func(t *testing.T, sockets bool) {
+		probetest.RunWatcher(t, func(t *testing.T) probe.Watcher {
+			return NewCapture(CaptureOptions{Clock: probe.NewClock(time.Now()), Sockets: sockets})
+		}, reset)
+	})
 }
 
 // TestCaptureLoopback sees each reset once, from the client's side, though both
 // ends and two copies of the packet are on the host.
-func TestCaptureLoopback(t *testing.T) {
-	needCapture(t)
+func TestCaptureLoopback(t *testing.T) { eachCapture(t, captureLoopback) }
+
+func captureLoopback(t *testing.T, sockets bool) {
 	n := newNetwork(t)
 	l := n.server.listen(t, netip.MustParseAddr("127.0.0.1"))
 	serve(t, l, abort)
 	to := addrPort(l.Addr())
 	clock := probe.NewClock(time.Now())
-	c := NewCapture(CaptureOptions{Clock: clock, Host: "server", Netns: n.server.path, Ports: []uint16{to.Port()}})
+	c := NewCapture(CaptureOptions{Clock: clock, Host: "server", Netns: n.server.path, Ports: []uint16{to.Port()}, Sockets: sockets})
 	trace := NewTrace(TraceOptions{Clock: clock, Ports: []uint16{to.Port()}, Hosts: []Host{
 		{Name: "client", Netns: n.client.path}, {Name: "server", Netns: n.server.path},
 	}})
@@ -78,14 +97,15 @@ func TestCaptureLoopback(t *testing.T) {
 }
 
 // TestPcapng writes captured resets and reads them with gopacket and tshark.
-func TestPcapng(t *testing.T) {
-	needCapture(t)
+func TestPcapng(t *testing.T) { eachCapture(t, pcapng) }
+
+func pcapng(t *testing.T, sockets bool) {
 	n := newNetwork(t)
 	l := n.server.listen(t, n.server.v4)
 	serve(t, l, abort)
 	to := addrPort(l.Addr())
 	c := NewCapture(CaptureOptions{
-		Clock: probe.NewClock(time.Now()), Host: "client", Netns: n.client.path, Ports: []uint16{to.Port()}, Packets: 8,
+		Clock: probe.NewClock(time.Now()), Host: "client", Netns: n.client.path, Ports: []uint16{to.Port()}, Packets: 8, Sockets: sockets,
 	})
 	w := watchAll(t, c)
 	const many = 12

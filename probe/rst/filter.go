@@ -21,10 +21,10 @@ const (
 )
 
 // captureFilter is the program that the kernel runs on every packet: it accepts
-// RSTs and SYN-ACKs from or to the ports (all without ports). Packets begin at
-// the network header. IPv6 packets with extension headers are all accepted, for
+// RSTs and SYN-ACKs from or to the ports (all without ports), of SYN-ACKs one of
+// 2^sampled, by chance. Packets begin at the network header. IPv6 packets with extension headers are all accepted, for
 // they are rare and a filter cannot walk them.
-func captureFilter(ports []uint16) ([]bpf.RawInstruction, error) {
+func captureFilter(ports []uint16, sampled uint) ([]bpf.RawInstruction, error) {
 	if len(ports) > maxFilterPorts {
 		ports = nil
 	}
@@ -63,6 +63,10 @@ func captureFilter(ports []uint16) ([]bpf.RawInstruction, error) {
 	p.jump(bpf.JumpBitsSet, flagRST, "ports", "")
 	p.add(bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: flagSYN | flagACK})
 	p.jump(bpf.JumpEqual, flagSYN|flagACK, "", "reject")
+	if sampled > 0 {
+		p.add(bpf.LoadExtension{Num: bpf.ExtRand})
+		p.jump(bpf.JumpBitsSet, 1<<sampled-1, "reject", "")
+	}
 
 	p.label("ports")
 	if len(ports) > 0 {

@@ -9,7 +9,7 @@ import (
 )
 
 // flows makes events of the segments of one namespace. It remembers the TTL of
-// SYN-ACKs per flow and per sending port, and tells apart packets from the
+// SYN-ACKs per flow and per sending port, where the kernel does not, and tells apart packets from the
 // copies of them that a namespace shows at each interface they pass.
 type flows struct {
 	ports   []uint16
@@ -65,49 +65,67 @@ type sights struct {
 // copiesWithin bounds the time that a packet takes through a namespace.
 const copiesWithin = time.Second
 
-// take handles one segment and returns the fingerprint of a RST that is new.
-// local and remote are its ends as seen by the host.
-func (f *flows) take(s segment, v vantage, at time.Duration) (local, remote netip.AddrPort, p probe.Packet, ok bool) {
-	if v.loopback && v.outgoing {
-		return // it comes in again; the filter drops it already
+// handshake is what SYN-ACKs told of a RST's ends, as seen at the same place.
+type handshake struct {
+	flow       uint8 // TTL of this very flow's, from the RST's sender; 0: not seen
+	server     uint8 // TTL of the latest from the RST's source port; 0: not seen
+	peerServes bool  // the RST's receiver has sent SYN-ACKs
+}
+
+// answer remembers a SYN-ACK.
+func (f *flows) answer(s segment, v vantage) {
+	if s.flags&(flagSYN|flagACK) == flagSYN|flagACK {
+		f.ttls.put(flowAt{tuple{s.src, s.dst}, v}, s.ttl)
+		f.servers.put(serverAt{s.src, v}, s.ttl)
 	}
-	if s.flags&flagRST == 0 {
-		if s.flags&(flagSYN|flagACK) == flagSYN|flagACK {
-			f.ttls.put(flowAt{tuple{s.src, s.dst}, v}, s.ttl)
-			f.servers.put(serverAt{s.src, v}, s.ttl)
-		}
-		return
+}
+
+// remembered is what is remembered of a RST's ends.
+func (f *flows) remembered(s segment, v vantage) (h handshake) {
+	h.flow, _ = f.ttls.get(flowAt{tuple{s.src, s.dst}, v})
+	h.server, _ = f.servers.get(serverAt{s.src, v})
+	_, h.peerServes = f.servers.get(serverAt{s.dst, v})
+	return h
+}
+
+// take returns the fingerprint of a RST that is no copy of one seen before. local
+// and remote are its ends as seen by the host.
+func (f *flows) take(s segment, v vantage, at time.Duration, h handshake) (local, remote netip.AddrPort, p probe.Packet, ok bool) {
+	if v.loopback && v.outgoing {
+		return // it comes in again
 	}
 	if f.copied(s, v, at) {
 		return
 	}
+	local, remote, p = f.describe(s, v, h)
+	return local, remote, p, true
+}
+
+// describe returns the fingerprint of a RST and its ends as seen by the host.
+func (f *flows) describe(s segment, v vantage, h handshake) (local, remote netip.AddrPort, p probe.Packet) {
 	p = probe.Packet{
 		FromPeer: !v.outgoing, Flags: s.flags, Window: s.window, IPID: s.id, DF: s.df, TTL: s.ttl,
-		HasOptions: s.hasOptions, Seq: s.seq,
+		HasOptions: s.hasOptions, Seq: s.seq, SynAckTTL: h.flow, SynAckFlow: h.flow != 0,
 	}
 	if v.loopback {
-		p.FromPeer = f.fromServer(s, v)
+		p.FromPeer = f.fromServer(s, h)
 	}
-	if p.SynAckTTL, p.SynAckFlow = f.ttls.get(flowAt{tuple{s.src, s.dst}, v}); !p.SynAckFlow {
-		p.SynAckTTL, _ = f.servers.get(serverAt{s.src, v})
+	if !p.SynAckFlow {
+		p.SynAckTTL = h.server
 	}
 	if p.FromPeer {
-		return s.dst, s.src, p, true
+		return s.dst, s.src, p
 	}
-	return s.src, s.dst, p, true
+	return s.src, s.dst, p
 }
 
 // fromServer reports whether the server's end sent a segment on loopback, where
 // both ends are the host's: the client's end is the local one.
-func (f *flows) fromServer(s segment, v vantage) bool {
+func (f *flows) fromServer(s segment, h handshake) bool {
 	if slices.Contains(f.ports, s.src.Port()) != slices.Contains(f.ports, s.dst.Port()) {
 		return slices.Contains(f.ports, s.src.Port())
 	}
-	if _, yes := f.servers.get(serverAt{s.src, v}); yes {
-		return true
-	}
-	_, no := f.servers.get(serverAt{s.dst, v})
-	return !no
+	return h.server != 0 || !h.peerServes
 }
 
 func (f *flows) copied(s segment, v vantage, at time.Duration) bool {

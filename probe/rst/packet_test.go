@@ -11,6 +11,8 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"golang.org/x/net/bpf"
+
+	"github.com/rampload/rampload/probe"
 )
 
 // tcpPacket builds an IP packet with gopacket.
@@ -111,7 +113,7 @@ func TestCaptureFilter(t *testing.T) {
 		many[i] = uint16(2000 + i)
 	}
 	for _, ports := range [][]uint16{nil, {80}, {79, 80, 81}, append(many[1:len(many):len(many)], 80), append(many, 1)} {
-		raw, err := captureFilter(ports)
+		raw, err := captureFilter(ports, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,6 +154,30 @@ func TestCaptureFilter(t *testing.T) {
 	}
 }
 
+// Of SYN-ACKs a sample can be taken; every RST is.
+func TestCaptureFilterSamples(t *testing.T) {
+	raw, err := captureFilter([]uint16{80}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, _ := bpf.Disassemble(raw)
+	rst := tcpPacket(t, server, client, 64, layers.TCP{RST: true})
+	synACK := tcpPacket(t, server, client, 64, layers.TCP{SYN: true, ACK: true})
+	taken := 0
+	for chance := range uint32(64) {
+		ext := map[bpf.Extension]uint32{bpf.ExtProto: protoIPv4, bpf.ExtLinkLayerType: 1, bpf.ExtRand: chance}
+		if runFilter(t, program, ext, rst) == 0 {
+			t.Fatal("a RST was left out")
+		}
+		if runFilter(t, program, ext, synACK) > 0 {
+			taken++
+		}
+	}
+	if taken != 8 {
+		t.Errorf("%d of 64 SYN-ACKs were taken, want 8", taken)
+	}
+}
+
 // runFilter runs the program in a virtual machine, which knows none of the
 // extensions: constants stand in.
 func runFilter(t *testing.T, program []bpf.Instruction, ext map[bpf.Extension]uint32, data []byte) int {
@@ -171,6 +197,15 @@ func runFilter(t *testing.T, program []bpf.Instruction, ext map[bpf.Extension]ui
 		t.Fatal(err)
 	}
 	return n
+}
+
+// see is what a packet socket's packets come to.
+func see(f *flows, s segment, v vantage, at time.Duration) (local, remote netip.AddrPort, p probe.Packet, ok bool) {
+	if s.flags&flagRST == 0 {
+		f.answer(s, v)
+		return
+	}
+	return f.take(s, v, at, f.remembered(s, v))
 }
 
 func TestFlows(t *testing.T) {
@@ -199,7 +234,7 @@ func TestFlows(t *testing.T) {
 	} {
 		f, n := newFlows(10, nil), 0
 		for i, s := range steps {
-			if _, _, _, ok := f.take(s.s, s.v, s.at); ok {
+			if _, _, _, ok := see(f, s.s, s.v, s.at); ok {
 				n++
 			}
 			if n != s.n {
@@ -209,28 +244,28 @@ func TestFlows(t *testing.T) {
 	}
 
 	f := newFlows(10, nil)
-	f.take(synACK, eth(2, in), 0)
-	f.take(lower(synACK), eth(3, out), 0)
-	local, remote, p, _ := f.take(rst, eth(2, in), 0)
+	see(f, synACK, eth(2, in), 0)
+	see(f, lower(synACK), eth(3, out), 0)
+	local, remote, p, _ := see(f, rst, eth(2, in), 0)
 	if local != client || remote != server || !p.FromPeer || p.SynAckTTL != 60 || !p.SynAckFlow {
 		t.Errorf("came in: %v %v %+v", local, remote, p)
 	}
 	other := rst
 	other.dst = stranger
-	if _, _, p, _ = f.take(other, eth(3, out), 0); p.SynAckTTL != 59 || p.SynAckFlow || p.FromPeer {
+	if _, _, p, _ = see(f, other, eth(3, out), 0); p.SynAckTTL != 59 || p.SynAckFlow || p.FromPeer {
 		t.Errorf("another flow of the server: %+v", p)
 	}
-	if local, remote, p, _ = f.take(fromClient, eth(2, out), 0); local != client || remote != server || p.FromPeer || p.SynAckTTL != 0 {
+	if local, remote, p, _ = see(f, fromClient, eth(2, out), 0); local != client || remote != server || p.FromPeer || p.SynAckTTL != 0 {
 		t.Errorf("sent by the client: %v %v %+v", local, remote, p)
 	}
 	// On loopback the client's end is the local one, whoever sent.
 	for _, ports := range [][]uint16{{80}, nil} {
 		f = newFlows(10, ports)
-		f.take(synACK, lo(in), 0)
-		if local, _, p, _ = f.take(rst, lo(in), 0); local != client || !p.FromPeer {
+		see(f, synACK, lo(in), 0)
+		if local, _, p, _ = see(f, rst, lo(in), 0); local != client || !p.FromPeer {
 			t.Errorf("ports %v, server's RST on loopback: %v %+v", ports, local, p)
 		}
-		if local, _, p, _ = f.take(fromClient, lo(in), 0); local != client || p.FromPeer {
+		if local, _, p, _ = see(f, fromClient, lo(in), 0); local != client || p.FromPeer {
 			t.Errorf("ports %v, client's RST on loopback: %v %+v", ports, local, p)
 		}
 	}

@@ -4,73 +4,137 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"time"
 	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst/bpf"
 )
 
-// packetSocket is an AF_PACKET socket on all interfaces of a namespace. It is of
-// type SOCK_DGRAM, so that packets begin at the network header whatever the link
-// (packet(7)).
-//
-// It is not in Go's poller: that would wake up for every packet, also while they
-// gather.
-type packetSocket struct {
-	fd   int
-	bell *os.File // an eventfd: readable once wake was called
-	data []byte
-	oob  []byte
+// socketSource takes packets with a packet socket an interface, where the kernel
+// does not run programs of ours: a filter of the classic kind picks RSTs and
+// SYN-ACKs (see captureFilter), and everything else is done here.
+type socketSource struct {
+	ports   []uint16
+	sockets map[int]packetSocket // by descriptor
+	sampled uint                 // of 2^sampled SYN-ACKs one is taken
+	since   time.Duration        // when answers was 0
+	answers int                  // SYN-ACKs taken since then
+	data    []byte
+	oob     []byte
 }
 
-func openPacketSocket(netns string, filter []bpf.RawInstruction) (*packetSocket, error) {
-	var fd int
-	err := onNetns(netns, func() (err error) {
-		// Protocol 0 receives nothing until the filter is in place.
-		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		return err
+// packetSocket is a packet socket of type SOCK_DGRAM, so that packets begin at the
+// network header whatever the link (packet(7)). It is not in Go's poller: that would
+// wake up for every packet, also while they gather.
+type packetSocket int
+
+func newSocketSource(ports []uint16) *socketSource {
+	return &socketSource{
+		ports: ports, sockets: map[int]packetSocket{},
+		data: make([]byte, snapLength), oob: make([]byte, unix.CmsgSpace(16)),
+	}
+}
+
+// attach opens a socket on an interface of the calling thread's namespace.
+func (s *socketSource) attach(n nic) (io.Closer, error) {
+	fd, err := bpf.OpenTap(n.index, n.loopback(), func(fd int) error {
+		if err := s.filter(fd); err != nil {
+			return err
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+			return fmt.Errorf("ask for timestamps: %w", err)
+		}
+		const buffer = 8 << 20 // a fifth of a second of 20,000 packets/s
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer) != nil {
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer) // CAP_NET_ADMIN is missing
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, unsupportedCapture(netns, err)
+		return nil, err
 	}
-	if err := configurePacketSocket(fd, filter); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("open packet socket: %w", err)
-	}
-	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-	if err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("open event descriptor: %w", err)
-	}
-	return &packetSocket{
-		fd: fd, bell: os.NewFile(uintptr(bell), "eventfd"),
-		data: make([]byte, snapLength), oob: make([]byte, unix.CmsgSpace(16)),
-	}, nil
+	s.sockets[fd] = packetSocket(fd)
+	return closer(func() error {
+		delete(s.sockets, fd)
+		return unix.Close(fd)
+	}), nil
 }
 
-func configurePacketSocket(fd int, filter []bpf.RawInstruction) error {
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+func (s *socketSource) filter(fd int) error {
+	filter, err := captureFilter(s.ports, s.sampled)
+	if err != nil {
+		return err
+	}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: (*unix.SockFilter)(unsafe.Pointer(&filter[0]))}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
-		return fmt.Errorf("attach filter: %w", err)
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program)
+}
+
+// read hands the packets that are there to the reader.
+func (s *socketSource) read(r *captureReader) error {
+	for _, socket := range s.sockets {
+		if err := socket.drain(s, r); err != nil {
+			return fmt.Errorf("read packets: %w", err)
+		}
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
-		return fmt.Errorf("ask for timestamps: %w", err)
+	return s.sample(r.capture.opts.Clock.Now())
+}
+
+// SYN-ACKs are many where connections are short, and each that is taken costs as
+// much as part of a request. From so many a second on a sample of them is taken: the
+// TTL of a flow is then that of another flow of the same server.
+const mostAnswers = 1000
+
+// sample adapts the filters to the rate of SYN-ACKs, once a second at most.
+func (s *socketSource) sample(now time.Duration) error {
+	past := now - s.since
+	if past < time.Second && s.answers < mostAnswers {
+		return nil
 	}
-	const buffer = 8 << 20 // a fifth of a second of 20,000 packets/s
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer) // CAP_NET_ADMIN is missing
+	want := sampling(float64(s.answers)*float64(uint64(1)<<s.sampled)/max(past, time.Millisecond).Seconds(), s.sampled)
+	s.since, s.answers = now, 0
+	if want == s.sampled {
+		return nil
 	}
-	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all}); err != nil {
-		return fmt.Errorf("bind: %w", err)
+	s.sampled = want
+	for fd := range s.sockets {
+		if err := s.filter(fd); err != nil {
+			return fmt.Errorf("attach packet filter: %w", err)
+		}
 	}
 	return nil
 }
+
+// sampling is the binary logarithm of how many SYN-ACKs one is to be taken of, at so
+// many a second. It goes back only at half of what it takes to go on.
+func sampling(perSecond float64, now uint) uint {
+	want := uint(0)
+	for perSecond > mostAnswers {
+		perSecond, want = perSecond/2, want+1
+	}
+	if want == now-1 && perSecond > mostAnswers/2 {
+		return now
+	}
+	return min(want, 16)
+}
+
+func (s *socketSource) lost() (lost uint64, err error) {
+	for _, socket := range s.sockets {
+		n, serr := socket.drops()
+		lost, err = lost+n, errors.Join(err, serr)
+	}
+	return lost, err
+}
+
+func (s *socketSource) close() {}
 
 func unsupportedCapture(netns string, err error) error {
 	u := &probe.Unsupported{What: captureName}
@@ -89,57 +153,24 @@ func unsupportedCapture(netns string, err error) error {
 	return u
 }
 
-func (s *packetSocket) close() error {
-	return errors.Join(unix.Close(s.fd), s.bell.Close())
-}
-
-// wake ends all waiting. It may be called from any goroutine, also after close.
-func (s *packetSocket) wake() { _, _ = s.bell.Write(binary.NativeEndian.AppendUint64(nil, 1)) }
-
-// wait blocks the thread until a packet is there, the time is over or wake was
-// called.
-func (s *packetSocket) wait(limit time.Duration) error { return s.poll(limit, s.fd) }
-
-// gather blocks the thread until the time is over or wake was called.
-func (s *packetSocket) gather(limit time.Duration) error { return s.poll(limit) }
-
-func (s *packetSocket) poll(limit time.Duration, more ...int) error {
-	conn, err := s.bell.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = conn.Control(func(bell uintptr) {
-		fds := []unix.PollFd{{Fd: int32(bell), Events: unix.POLLIN}}
-		for _, fd := range more {
-			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-		}
-		_, failed = unix.Poll(fds, int(limit.Milliseconds()))
-	})
-	if errors.Is(failed, unix.EINTR) {
-		failed = nil // a little early
-	}
-	return errors.Join(err, failed)
-}
-
 // drain hands on the packets that are there.
-func (s *packetSocket) drain(visit func(l link, wall time.Time, length int, data []byte)) error {
+func (p packetSocket) drain(s *socketSource, r *captureReader) error {
 	for {
-		if more, err := s.receive(visit); err != nil || !more {
+		if more, err := p.receive(s, r); err != nil || !more {
 			return err
 		}
 	}
 }
 
-func (s *packetSocket) receive(visit func(l link, wall time.Time, length int, data []byte)) (more bool, err error) {
-	n, oobn, _, from, err := unix.Recvmsg(s.fd, s.data, s.oob, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+func (p packetSocket) receive(s *socketSource, r *captureReader) (more bool, err error) {
+	n, oobn, _, from, err := unix.Recvmsg(int(p), s.data, s.oob, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 	switch {
 	case errors.Is(err, unix.EAGAIN):
 		return false, nil
 	case errors.Is(err, unix.EINTR):
 		return true, nil
 	case errors.Is(err, unix.ENETDOWN):
-		return true, nil // an interface went down; the others go on
+		return true, nil // the interface went down; it may come back
 	case err != nil:
 		return false, err
 	}
@@ -151,7 +182,9 @@ func (s *packetSocket) receive(visit func(l link, wall time.Time, length int, da
 		proto:   binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, ll.Protocol)),
 		ifindex: ll.Ifindex, hatype: ll.Hatype, pkttype: ll.Pkttype, addr: ll.Addr[:min(int(ll.Halen), len(ll.Addr))],
 	}
-	visit(l, stamp(s.oob[:oobn]), n, s.data[:min(n, len(s.data))])
+	if !r.packet(l, stamp(s.oob[:oobn]), n, s.data[:min(n, len(s.data))]) {
+		s.answers++
+	}
 	return true, nil
 }
 
@@ -175,8 +208,8 @@ func stamp(oob []byte) time.Time {
 }
 
 // drops is how many packets the kernel had no room for since the last call.
-func (s *packetSocket) drops() (uint64, error) {
-	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+func (p packetSocket) drops() (uint64, error) {
+	stats, err := unix.GetsockoptTpacketStats(int(p), unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
 		return 0, fmt.Errorf("read packet statistics: %w", err)
 	}

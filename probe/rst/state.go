@@ -69,6 +69,13 @@ func (s *state) lose(n uint64) {
 	s.mu.Unlock()
 }
 
+// lacks replaces the parts that are not measured.
+func (s *state) lacks(parts []*probe.Unsupported) {
+	s.mu.Lock()
+	s.parts = parts
+	s.mu.Unlock()
+}
+
 // missing returns the parts that are not measured.
 func (s *state) missing() []*probe.Unsupported {
 	s.mu.Lock()
