@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -229,20 +230,42 @@ func wallEpoch(clock probe.Clock) int64 {
 	return epoch
 }
 
-// packet handles one packet of a packet socket, and reports whether it was a RST;
-// data is valid during the call only.
-func (r *captureReader) packet(l link, wall time.Time, length int, data []byte) bool {
+// arrived is a RST that a packet socket was handed.
+type arrived struct {
+	link
+	segment
+	wall   time.Time
+	length int
+	data   []byte
+}
+
+// packet handles one packet of a packet socket, and returns it if it is a RST. A
+// namespace has several sockets, so what they have gathered is to be sorted before
+// it is taken: what comes in at one interface goes out at another later.
+func (r *captureReader) packet(l link, wall time.Time, length int, data []byte) (a arrived, ok bool) {
 	s, ok := decodeSegment(l.proto, data)
 	if !ok {
-		return false
+		return a, false
 	}
-	v := vantage{l.ifindex, l.pkttype == packetOutgoing, l.hatype == arpLoopback}
 	if s.flags&flagRST == 0 {
-		r.flows.answer(s, v)
-		return false
+		r.flows.answer(s, l.vantage())
+		return a, false
 	}
-	r.take(l, s, v, r.flows.remembered(s, v), wall, length, data)
-	return true
+	l.addr = slices.Clone(l.addr)
+	return arrived{l, s, wall, length, slices.Clone(data)}, true
+}
+
+// takeAll handles what packet returned.
+func (r *captureReader) takeAll(list []arrived) {
+	slices.SortStableFunc(list, func(a, b arrived) int { return a.wall.Compare(b.wall) })
+	for _, a := range list {
+		v := a.link.vantage()
+		r.take(a.link, a.segment, v, r.flows.remembered(a.segment, v), a.wall, a.length, a.data)
+	}
+}
+
+func (l link) vantage() vantage {
+	return vantage{l.ifindex, l.pkttype == packetOutgoing, l.hatype == arpLoopback}
 }
 
 // take handles one RST.

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,6 +172,88 @@ func pcapng(t *testing.T, sockets bool) {
 		if line != expect {
 			t.Errorf("tshark: %q, want %q", line, expect)
 		}
+	}
+}
+
+// Of more resets than are to be taken one by one none is lost: the others are
+// counted, with the sender's class, and copies at a second interface are not.
+func TestCaptureCounts(t *testing.T) { eachCapture(t, captureCounts) }
+
+func captureCounts(t *testing.T, sockets bool) {
+	n := newNetwork(t)
+	l := n.server.listen(t, n.server.v4)
+	serve(t, l, abort)
+	to := addrPort(l.Addr())
+	c := NewCapture(CaptureOptions{
+		Clock: probe.NewClock(time.Now()), Host: "router", Netns: n.router.path, Ports: []uint16{to.Port()},
+		MaxPerSecond: 3, Sockets: sockets,
+	})
+	w := watchAll(t, c)
+	const many = 60
+	var wait sync.WaitGroup
+	for range many / 10 {
+		wait.Go(func() {
+			for range 10 {
+				_ = ask(t, n.client, to)
+			}
+		})
+	}
+	wait.Wait()
+	single, counted := 0, 0
+	for _, e := range w.stop() {
+		if e.Kind != probe.RSTPacket {
+			t.Errorf("%+v", e)
+			continue
+		}
+		// A router is neither end: Local is the end that the packet was going to.
+		if e.Remote != to || e.Local.Addr() != n.client.v4 || SenderClass(e.Reason) != SocketAborted {
+			t.Error(show(e))
+		}
+		if e.Local.Port() != 0 {
+			single++
+		} else {
+			counted += int(e.Count)
+		}
+	}
+	// Where a second begins one may be taken at one interface and counted at the other.
+	if n := single + counted; n < many || n > many+3 || single == 0 || counted == 0 {
+		t.Errorf("%d one by one and %d counted, want %d", single, counted, many)
+	}
+}
+
+// An interface that comes while the capture runs is captured, too.
+func TestCaptureFollowsInterfaces(t *testing.T) { eachCapture(t, captureFollowsInterfaces) }
+
+func captureFollowsInterfaces(t *testing.T, sockets bool) {
+	n := newNetwork(t)
+	c := NewCapture(CaptureOptions{Clock: probe.NewClock(time.Now()), Host: "client", Netns: n.client.path, Sockets: sockets})
+	w := watchAll(t, c)
+	run(t, "ip", "link", "add", "late", "netns", pathName(n.client), "type", "veth", "peer", "name", "late", "netns", pathName(n.server))
+	for addr, end := range map[string]ns{"10.98.0.1/24": n.client, "10.98.0.2/24": n.server} {
+		end.exec(t, "ip", "addr", "add", addr, "dev", "late")
+		end.exec(t, "ip", "link", "set", "late", "up")
+	}
+	l := n.server.listen(t, netip.MustParseAddr("10.98.0.2"))
+	serve(t, l, abort)
+	to := addrPort(l.Addr())
+	for until := time.Now().Add(10 * time.Second); ; {
+		if err := ask(t, n.client, to); err == nil {
+			t.Fatal("no reset")
+		}
+		w.mu.Lock()
+		seen := slices.ContainsFunc(w.events, func(e probe.Event) bool { return e.Remote == to })
+		w.mu.Unlock()
+		if seen {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("the new interface was not captured")
+		}
+	}
+	n.client.exec(t, "ip", "link", "del", "late")
+	w.stop()
+	if st := c.Status(); st.State != probe.Measured {
+		t.Errorf("%+v", st)
 	}
 }
 

@@ -65,7 +65,7 @@ func newScene(t *testing.T, n network, ports ...uint16) *scene {
 	}})
 	all := []readyWatcher{s.trace}
 	for name, at := range map[string]ns{"client": n.client, "router": n.router, "server": n.server} {
-		s.captures[name] = NewCapture(CaptureOptions{Clock: clock, Host: name, Netns: at.path, Ports: ports})
+		s.captures[name] = NewCapture(CaptureOptions{Clock: clock, Host: name, Netns: at.path, Ports: ports, Sockets: n.tracefs})
 		all = append(all, s.captures[name])
 	}
 	s.watched = watchAll(t, all...)

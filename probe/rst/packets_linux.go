@@ -1,9 +1,12 @@
 package rst
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -96,9 +99,18 @@ func (s *programSource) count(many map[countedRST]map[vantage]*countedAt, c bpf.
 // emitCounted emits what the place that saw most of them counted: the others saw
 // copies.
 func emitCounted(r *captureReader, now time.Duration, k countedRST, places map[vantage]*countedAt) {
-	var most vantage
-	for v, c := range places {
-		if best := places[most]; best == nil || c.total > best.total || c.total == best.total && v.ifindex < most.ifindex {
+	order := slices.SortedFunc(maps.Keys(places), func(a, b vantage) int {
+		switch {
+		case a.outgoing == b.outgoing:
+			return cmp.Compare(a.ifindex, b.ifindex)
+		case a.outgoing: // a packet comes in before it goes on
+			return 1
+		}
+		return -1
+	})
+	most := order[0]
+	for _, v := range order {
+		if places[v].total > places[most].total {
 			most = v
 		}
 	}

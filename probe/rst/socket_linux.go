@@ -24,6 +24,7 @@ type socketSource struct {
 	sampled uint                 // of 2^sampled SYN-ACKs one is taken
 	since   time.Duration        // when answers was 0
 	answers int                  // SYN-ACKs taken since then
+	resets  []arrived            // of one reading
 	data    []byte
 	oob     []byte
 }
@@ -85,6 +86,9 @@ func (s *socketSource) read(r *captureReader) error {
 			return fmt.Errorf("read packets: %w", err)
 		}
 	}
+	r.takeAll(s.resets)
+	clear(s.resets)
+	s.resets = s.resets[:0]
 	return s.sample(r.capture.opts.Clock.Now())
 }
 
@@ -182,7 +186,9 @@ func (p packetSocket) receive(s *socketSource, r *captureReader) (more bool, err
 		proto:   binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, ll.Protocol)),
 		ifindex: ll.Ifindex, hatype: ll.Hatype, pkttype: ll.Pkttype, addr: ll.Addr[:min(int(ll.Halen), len(ll.Addr))],
 	}
-	if !r.packet(l, stamp(s.oob[:oobn]), n, s.data[:min(n, len(s.data))]) {
+	if a, ok := r.packet(l, stamp(s.oob[:oobn]), n, s.data[:min(n, len(s.data))]); ok {
+		s.resets = append(s.resets, a)
+	} else {
 		s.answers++
 	}
 	return true, nil

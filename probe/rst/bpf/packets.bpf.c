@@ -16,7 +16,7 @@ char __license[] SEC("license") = "Dual MIT/GPL";
 
 struct __sk_buff {
 	__u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority;
-	__u32 ingress_ifindex, ifindex;
+	__u32 ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end;
 };
 
 #define ETH_P_IP 0x0800
@@ -61,7 +61,7 @@ struct ends {
 	__u8 source[16], dest[16];
 	__u16 source_port, dest_port;
 	__u32 place; // interface and direction: a router lowers the TTL
-};
+} __attribute__((aligned(8)));
 
 // Counts of RSTs that were too many, without the client's port.
 struct packet_fold {
@@ -77,12 +77,18 @@ struct {
 	__type(value, __u64);
 } packet_folds SEC(".maps");
 
+// TTLs of SYN-ACKs by flow. Of the number in a slot, which stands where the flow's
+// hash says, the last byte is the TTL and the others are the hash: a store of one
+// word, for every connection. A later flow may take the slot; that a RST finds
+// another's TTL has a chance of one in 2^56.
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, struct ends);
-	__type(value, __u8);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 131072);
+	__type(key, __u32);
+	__type(value, __u64);
 } flow_ttls SEC(".maps");
+
+volatile const __u32 flow_mask = 131071;
 
 struct server {
 	__u8 addr[16];
@@ -97,16 +103,26 @@ struct {
 	__type(value, __u8);
 } server_ttls SEC(".maps");
 
+// What each place has taken whole in this second. Places that pass the same packets
+// on take the same ones whole, so that neither counts what the other has taken; but
+// for one or two where a second begins.
 struct budget {
-	__u64 second, used, lost;
+	__u64 second, used;
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct budget);
+} packet_budgets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct budget);
-} packet_budget SEC(".maps");
+	__type(value, __u64);
+} packets_lost SEC(".maps");
 
 struct packet_scratch {
 	struct packet_record record;
@@ -120,6 +136,23 @@ struct {
 	__type(value, struct packet_scratch);
 } packet_scratches SEC(".maps");
 
+static __always_inline __u64 hash_of(struct ends *ends)
+{
+	__u64 *words = (void *)ends, h = 0;
+#pragma unroll
+	for (int i = 0; i < 5; i++) {
+		h = (h ^ words[i]) * 0x9E3779B97F4A7C15ULL;
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+static __always_inline __u64 *slot_of(__u64 hash)
+{
+	__u32 n = hash & flow_mask;
+	return bpf_map_lookup_elem(&flow_ttls, &n);
+}
+
 static __always_inline int watched_port(__u16 port)
 {
 	return packet_ports[port >> 6] >> (port & 63) & 1;
@@ -131,13 +164,17 @@ static __always_inline int read_at(struct __sk_buff *skb, __u32 at, void *to, __
 }
 
 // room says whether one more RST of this second may be taken whole.
-static __always_inline int room(__u64 now)
+static __always_inline int room(__u64 now, __u32 place)
 {
-	__u32 zero = 0;
-	struct budget *b = bpf_map_lookup_elem(&packet_budget, &zero);
 	__u64 second = now >> 30; // near enough to a second
-	if (!b)
-		return 0;
+	struct budget *b = bpf_map_lookup_elem(&packet_budgets, &place);
+	if (!b) {
+		struct budget first = {.second = second};
+		bpf_map_update_elem(&packet_budgets, &place, &first, BPF_NOEXIST);
+		b = bpf_map_lookup_elem(&packet_budgets, &place);
+		if (!b)
+			return 0;
+	}
 	if (b->second != second) { // at worst two processors begin a second each
 		b->second = second;
 		b->used = 0;
@@ -151,9 +188,9 @@ static __always_inline int room(__u64 now)
 static __always_inline void lose_packet(void)
 {
 	__u32 zero = 0;
-	struct budget *b = bpf_map_lookup_elem(&packet_budget, &zero);
-	if (b)
-		__sync_fetch_and_add(&b->lost, 1);
+	__u64 *n = bpf_map_lookup_elem(&packets_lost, &zero);
+	if (n)
+		__sync_fetch_and_add(n, 1);
 }
 
 // has_options looks for anything but padding at the beginning of the TCP options.
@@ -252,7 +289,9 @@ static __always_inline void take(struct __sk_buff *skb, int outgoing)
 	__builtin_memcpy(server.addr, ends.source, 16);
 	__u8 *known = bpf_map_lookup_elem(&server_ttls, &server);
 	if (!(flags & RST)) {
-		bpf_map_update_elem(&flow_ttls, &ends, &ttl, BPF_ANY);
+		__u64 hash = hash_of(&ends), *slot = slot_of(hash);
+		if (slot)
+			*slot = (hash & ~0xffULL) | ttl;
 		if (!known || *known != ttl)
 			bpf_map_update_elem(&server_ttls, &server, &ttl, BPF_ANY);
 		return;
@@ -264,20 +303,20 @@ static __always_inline void take(struct __sk_buff *skb, int outgoing)
 		return;
 	struct packet_record *r = &s->record;
 	r->server_ttl = known ? *known : 0;
-	known = bpf_map_lookup_elem(&flow_ttls, &ends);
-	r->flow_ttl = known ? *known : 0;
+	__u64 hash = hash_of(&ends), *slot = slot_of(hash), told = slot ? *slot : 0;
+	r->flow_ttl = (told ^ hash) >> 8 == 0 ? told & 0xff : 0;
 	__builtin_memcpy(server.addr, ends.dest, 16);
 	server.port = ends.dest_port;
 	r->peer_serves = bpf_map_lookup_elem(&server_ttls, &server) != 0;
 	r->at = bpf_ktime_get_ns();
-	if (room(r->at)) {
+	if (room(r->at, ends.place)) {
 		r->ifindex = skb->ifindex;
 		r->outgoing = outgoing;
 		r->protocol = first;
 		r->length = network + length;
 		r->captured = r->length < SNAP ? r->length : SNAP;
-		__u32 n = r->captured;
-		asm volatile("" : "+r"(n)); // the verifier is to see the bounds below
+		__u64 n = r->captured;
+		asm volatile("" : "+r"(n)); // the compiler must not forget the bounds below
 		if (n == 0 || n > SNAP)
 			return;
 		if (read_at(skb, 0, r->data, n)) {
@@ -326,17 +365,44 @@ static __always_inline void take(struct __sk_buff *skb, int outgoing)
 		lose_packet();
 }
 
+// dull recognises, at the least cost, what most packets are: neither RST nor
+// SYN-ACK, behind an Ethernet header. It says 0 where it is not sure.
+static __always_inline int dull(struct __sk_buff *skb)
+{
+	__u8 *p = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, flags;
+	__u16 protocol = skb->protocol;
+
+	if (p + 54 > end || *(__u16 *)(p + 12) != protocol)
+		return 0;
+	if (protocol == bpf_htons(ETH_P_IP)) {
+		if (p[14] != 0x45)
+			return 0;
+		if (p[23] != 6)
+			return 1;
+		flags = p[47];
+	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
+		if (p[20] != 6 || p + 68 > end)
+			return 0;
+		flags = p[67];
+	} else {
+		return 0;
+	}
+	return !(flags & RST) && (flags & (SYN | ACK)) != (SYN | ACK);
+}
+
 SEC("tcx/ingress")
 int on_ingress(struct __sk_buff *skb)
 {
-	take(skb, 0);
+	if (!dull(skb))
+		take(skb, 0);
 	return TC_ACT_UNSPEC;
 }
 
 SEC("tcx/egress")
 int on_egress(struct __sk_buff *skb)
 {
-	take(skb, 1);
+	if (!dull(skb))
+		take(skb, 1);
 	return TC_ACT_UNSPEC;
 }
 

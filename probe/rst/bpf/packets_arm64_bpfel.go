@@ -17,21 +17,18 @@ type packetsBudget struct {
 	_      structs.HostLayout
 	Second uint64
 	Used   uint64
-	Lost   uint64
-}
-
-type packetsEnds struct {
-	_          structs.HostLayout
-	Source     [16]uint8
-	Dest       [16]uint8
-	SourcePort uint16
-	DestPort   uint16
-	Place      uint32
 }
 
 type packetsPacketFold struct {
-	_          structs.HostLayout
-	Ends       packetsEnds
+	_    structs.HostLayout
+	Ends struct {
+		_          structs.HostLayout
+		Source     [16]uint8
+		Dest       [16]uint8
+		SourcePort uint16
+		DestPort   uint16
+		Place      uint32
+	}
 	Protocol   uint16
 	Flags      uint8
 	Ttl        uint8
@@ -43,6 +40,7 @@ type packetsPacketFold struct {
 	Id         uint8
 	Df         uint8
 	Pad        uint8
+	_          [4]byte
 }
 
 type packetsPacketRecord struct {
@@ -64,7 +62,6 @@ type packetsPacketScratch struct {
 	_      structs.HostLayout
 	Record packetsPacketRecord
 	Fold   packetsPacketFold
-	_      [4]byte
 }
 
 type packetsServer struct {
@@ -79,15 +76,17 @@ type packetsServer struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	packetsMapFlowTtls        = "flow_ttls"
-	packetsMapPacketBudget    = "packet_budget"
+	packetsMapPacketBudgets   = "packet_budgets"
 	packetsMapPacketFolds     = "packet_folds"
 	packetsMapPacketScratches = "packet_scratches"
 	packetsMapPackets         = "packets"
+	packetsMapPacketsLost     = "packets_lost"
 	packetsMapServerTtls      = "server_ttls"
 	packetsProgOnEgress       = "on_egress"
 	packetsProgOnIngress      = "on_ingress"
 	packetsProgOnPacket       = "on_packet"
 	packetsVarAllPackets      = "all_packets"
+	packetsVarFlowMask        = "flow_mask"
 	packetsVarPacketPorts     = "packet_ports"
 	packetsVarPerSecond       = "per_second"
 )
@@ -144,10 +143,11 @@ type packetsProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type packetsMapSpecs struct {
 	FlowTtls        *ebpf.MapSpec `ebpf:"flow_ttls"`
-	PacketBudget    *ebpf.MapSpec `ebpf:"packet_budget"`
+	PacketBudgets   *ebpf.MapSpec `ebpf:"packet_budgets"`
 	PacketFolds     *ebpf.MapSpec `ebpf:"packet_folds"`
 	PacketScratches *ebpf.MapSpec `ebpf:"packet_scratches"`
 	Packets         *ebpf.MapSpec `ebpf:"packets"`
+	PacketsLost     *ebpf.MapSpec `ebpf:"packets_lost"`
 	ServerTtls      *ebpf.MapSpec `ebpf:"server_ttls"`
 }
 
@@ -156,6 +156,7 @@ type packetsMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type packetsVariableSpecs struct {
 	AllPackets  *ebpf.VariableSpec `ebpf:"all_packets"`
+	FlowMask    *ebpf.VariableSpec `ebpf:"flow_mask"`
 	PacketPorts *ebpf.VariableSpec `ebpf:"packet_ports"`
 	PerSecond   *ebpf.VariableSpec `ebpf:"per_second"`
 }
@@ -181,20 +182,22 @@ func (o *packetsObjects) Close() error {
 // It can be passed to loadPacketsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type packetsMaps struct {
 	FlowTtls        *ebpf.Map `ebpf:"flow_ttls"`
-	PacketBudget    *ebpf.Map `ebpf:"packet_budget"`
+	PacketBudgets   *ebpf.Map `ebpf:"packet_budgets"`
 	PacketFolds     *ebpf.Map `ebpf:"packet_folds"`
 	PacketScratches *ebpf.Map `ebpf:"packet_scratches"`
 	Packets         *ebpf.Map `ebpf:"packets"`
+	PacketsLost     *ebpf.Map `ebpf:"packets_lost"`
 	ServerTtls      *ebpf.Map `ebpf:"server_ttls"`
 }
 
 func (m *packetsMaps) Close() error {
 	return _PacketsClose(
 		m.FlowTtls,
-		m.PacketBudget,
+		m.PacketBudgets,
 		m.PacketFolds,
 		m.PacketScratches,
 		m.Packets,
+		m.PacketsLost,
 		m.ServerTtls,
 	)
 }
@@ -204,6 +207,7 @@ func (m *packetsMaps) Close() error {
 // It can be passed to loadPacketsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type packetsVariables struct {
 	AllPackets  *ebpf.Variable `ebpf:"all_packets"`
+	FlowMask    *ebpf.Variable `ebpf:"flow_mask"`
 	PacketPorts *ebpf.Variable `ebpf:"packet_ports"`
 	PerSecond   *ebpf.Variable `ebpf:"per_second"`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathbits "math/bits"
 	"net/netip"
 	"os"
 	"time"
@@ -23,7 +24,7 @@ import (
 type PacketOptions struct {
 	Ports     []uint16 // at either end; empty: all
 	Flows     int      // whose SYN-ACKs are remembered; 0: 32,768
-	PerSecond int      // RSTs taken whole; those beyond are counted. 0: 5,000
+	PerSecond int      // RSTs of a place taken whole; those beyond are counted. 0: 5,000
 }
 
 // Handshake is what SYN-ACKs told of a RST's ends, as seen at the same place.
@@ -103,16 +104,19 @@ func openPackets(o PacketOptions, tcx bool) (*Packets, error) {
 	for _, port := range o.Ports {
 		bits[port>>6] |= 1 << (port & 63)
 	}
-	for name, value := range map[string]any{"all_packets": flag(len(o.Ports) == 0), "packet_ports": bits, "per_second": uint32(max(o.PerSecond, 0))} {
-		if name == "per_second" && o.PerSecond <= 0 {
-			continue
-		}
+	set := map[string]any{"all_packets": flag(len(o.Ports) == 0), "packet_ports": bits}
+	if o.PerSecond > 0 {
+		set["per_second"] = uint32(o.PerSecond)
+	}
+	if o.Flows > 0 {
+		// A slot is soon taken by another flow where they are few.
+		slots := uint32(1) << min(mathbits.Len(uint(4*o.Flows-1)), 22)
+		set["flow_mask"], spec.Maps["flow_ttls"].MaxEntries = slots-1, slots
+	}
+	for name, value := range set {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("configure packet programs: set %s: %w", name, err)
 		}
-	}
-	if o.Flows > 0 {
-		spec.Maps["flow_ttls"].MaxEntries = uint32(o.Flows)
 	}
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil {
@@ -128,11 +132,13 @@ func openPackets(o PacketOptions, tcx bool) (*Packets, error) {
 
 func unsupportedPackets(err error) error {
 	u := &probe.Unsupported{What: whatPackets, Reason: brief("packets", err)}
+	var verifier *ebpf.VerifierError
 	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
 		u.Needs = "CAP_BPF"
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EINVAL):
 		u.Needs = "Linux 5.8"
+	case errors.As(err, &verifier): // a newer one may understand them
 	default:
 		return err
 	}
@@ -255,11 +261,11 @@ func (p *Packets) Read(visit func(Captured), counted func(CapturedCount)) error 
 
 // Lost returns how many RSTs since the last call could not even be counted by kind.
 func (p *Packets) Lost() (uint64, error) {
-	var b packetsBudget
-	if err := p.coll.Maps["packet_budget"].Lookup(uint32(0), &b); err != nil {
+	var total uint64
+	if err := p.coll.Maps["packets_lost"].Lookup(uint32(0), &total); err != nil {
 		return 0, fmt.Errorf("read losses of packets: %w", err)
 	}
-	n := b.Lost - p.told
-	p.told = b.Lost
+	n := total - p.told
+	p.told = total
 	return n, nil
 }
