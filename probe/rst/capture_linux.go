@@ -259,7 +259,7 @@ func (r *captureReader) packet(l link, wall time.Time, length int, data []byte) 
 func (r *captureReader) takeAll(list []arrived) {
 	slices.SortStableFunc(list, func(a, b arrived) int { return a.wall.Compare(b.wall) })
 	for _, a := range list {
-		v := a.link.vantage()
+		v := a.vantage()
 		r.take(a.link, a.segment, v, r.flows.remembered(a.segment, v), a.wall, a.length, a.data)
 	}
 }

@@ -109,7 +109,7 @@ func TestPacketPrograms(t *testing.T) {
 		{"data behind an extension header", frame{from: server6, to: client6, flags: ack, ttl: 64, between: destination}, false, Handshake{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			raw := tt.frame.bytes()
+			raw := tt.bytes()
 			code, err := p.coll.Programs["on_ingress"].Run(&ebpf.RunOptions{Data: append(raw, make([]byte, max(0, 60-len(raw)))...)})
 			if err != nil {
 				t.Fatal(err)
@@ -141,9 +141,10 @@ func TestPacketProgramsCount(t *testing.T) {
 	whole, counted := 0, map[bool]uint64{}
 	for i := range 100 {
 		f := frame{from: server, to: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), uint16(1000+i)), flags: 4, ttl: 64}
-		if i%4 == 0 {
+		switch i % 4 {
+		case 0:
 			f.options = []byte{1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0}
-		} else if i%4 == 1 {
+		case 1:
 			f.options = []byte{1, 1, 1, 0} // padding alone
 		}
 		if _, err := p.coll.Programs["on_ingress"].Run(&ebpf.RunOptions{Data: f.bytes()}); err != nil {
