@@ -32,7 +32,13 @@ func viewOf(r *report.Report) htmlpage.View {
 		Report: r, Word: p.word, Class: p.mark.class(), Headline: p.headline,
 		Chain: chain(r), Facts: htmlFacts(p.facts), Closing: htmlFacts(p.closing),
 	}
-	for _, g := range p.grids {
+	v.Grids = htmlGrids(p.grids)
+	return v
+}
+
+func htmlGrids(grids []grid) []htmlpage.Grid {
+	var all []htmlpage.Grid
+	for _, g := range grids {
 		if len(g.rows) == 0 {
 			continue
 		}
@@ -47,9 +53,9 @@ func viewOf(r *report.Report) htmlpage.View {
 			}
 			out.Rows = append(out.Rows, cells)
 		}
-		v.Grids = append(v.Grids, out)
+		all = append(all, out)
 	}
-	return v
+	return all
 }
 
 func htmlFacts(facts []fact) []htmlpage.Fact {

@@ -7,6 +7,7 @@ package page
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -80,12 +81,19 @@ type Assets struct {
 	UPlotCSS []byte
 }
 
+func (a Assets) check() error {
+	for _, b := range [][]byte{a.UPlotJS, a.UPlotCSS} {
+		if bytes.Contains(bytes.ToLower(b), []byte("</s")) {
+			return errors.New("write page: a chart asset would end its own element; pass uPlot's minified files")
+		}
+	}
+	return nil
+}
+
 // Write writes the page.
 func Write(w io.Writer, v View, assets Assets) error {
-	for _, b := range [][]byte{assets.UPlotJS, assets.UPlotCSS} {
-		if bytes.Contains(bytes.ToLower(b), []byte("</s")) {
-			return fmt.Errorf("write page: a chart asset would end its own element; pass uPlot's minified files")
-		}
+	if err := assets.check(); err != nil {
+		return err
 	}
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"lower":   strings.ToLower,
