@@ -174,7 +174,7 @@ func skip(t testing.TB, format string, args ...any) {
 // waitFor waits until a condition holds.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	for !ok() {
 		select {
 		case <-deadline:

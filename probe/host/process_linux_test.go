@@ -406,6 +406,11 @@ func TestNginxMasterAndWorkers(t *testing.T) {
 	var got map[int32]map[string]probe.Reading
 	waitFor(t, "master and 2 workers are found", func() bool {
 		got, _ = sample(t, p)
+		for pid, r := range got { // they open more files as they begin
+			if r[probe.OpenFiles].Value != countFD(t, pid) {
+				return false
+			}
+		}
 		return len(got) == 3
 	})
 	master := int32(cmd.Process.Pid)

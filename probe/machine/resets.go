@@ -1,7 +1,9 @@
 package machine
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/rampload/rampload/probe"
@@ -21,6 +23,7 @@ type Traced struct {
 // resets happen on other ports too, as behind a proxy or a NAT.
 func (m Machine) Resets(entries []Traced, ports []uint16, chained bool) (trace, packets probe.Watcher, capture *rst.Capture) {
 	var traced []rst.Host
+	named := true // every entry has a namespace that is known
 	for _, e := range entries {
 		entry := rst.Host{Name: e.Entry.Name, Netns: NetnsPath(e.Entry.Netns)}
 		for _, a := range e.Addrs {
@@ -34,15 +37,37 @@ func (m Machine) Resets(entries []Traced, ports []uint16, chained bool) (trace, 
 			}
 			chained = chained || !slices.Contains(ports, uint16(p.Listen))
 		}
+		if entry.Netns == "" {
+			entry.Netns = m.namespaceOf(e.Entry)
+		}
+		named = named && (entry.Netns != "" || e.Entry.Name == m.Name)
 		traced = append(traced, entry)
 		chained = chained || e.Entry.Netns != ""
 	}
-	opt := rst.TraceOptions{Clock: m.Clock, Host: m.Name, Hosts: traced}
+	opt := rst.TraceOptions{Clock: m.Clock, Host: m.Name, Hosts: traced, OnlyHosts: named && len(traced) > 1}
 	if !chained {
 		opt.Ports = ports
 	}
 	capture = rst.NewCapture(rst.CaptureOptions{Clock: m.Clock, Host: m.Name, Ports: ports})
 	return rst.NewTrace(opt), capture, capture
+}
+
+// namespaceOf finds the network namespace of an entry that names its process by pid,
+// as of a container; empty: it is the own one, or not known.
+func (m Machine) namespaceOf(entry profiles.Host) string {
+	for _, p := range entry.Processes {
+		if p.PID != 0 && !inOwnNamespace([]int32{int32(p.PID)}) {
+			if path := fmt.Sprintf("/proc/%d/ns/net", p.PID); readable(path) {
+				return path
+			}
+		}
+	}
+	return ""
+}
+
+func readable(path string) bool {
+	_, err := os.Readlink(path)
+	return err == nil
 }
 
 // NetnsPath returns the file of a named network namespace; empty for none.

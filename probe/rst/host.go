@@ -13,8 +13,8 @@ type Host struct {
 	// Name as in the profile.
 	Name string
 	// Addrs are the host's own addresses. With a loopback address the host gets
-	// all events of loopback, of whatever namespace: the kernel does not tell them
-	// apart. Empty: all addresses of Netns when the watch starts; one that moves
+	// all events of loopback, of whatever namespace, where only tracepoints are read:
+	// they do not tell them apart. Empty: all addresses of Netns when the watch starts; one that moves
 	// here later is not seen.
 	Addrs []netip.Addr
 	// Ports are local ports that the host serves. They tell hosts apart that
@@ -29,6 +29,9 @@ type Host struct {
 type placed struct {
 	Host
 	inode uint64 // of the network namespace; 0 unknown
+	// elsewhere are those of its addresses that its namespace has not: a container's,
+	// whose namespace nobody named.
+	elsewhere []netip.Addr
 }
 
 func (h placed) owns(a netip.Addr) bool {

@@ -220,7 +220,7 @@ func watchAll(t testing.TB, watchers ...readyWatcher) *watched {
 				skip(t, "%v", err)
 			}
 			t.FailNow()
-		case <-time.After(10 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("%s: not ready", watcher.Source().Name)
 		}
 	}
@@ -249,7 +249,7 @@ func eachWay(t *testing.T, test func(t *testing.T, tracefs bool)) {
 	for name, tracefs := range map[string]bool{"programs": false, "tracefs": true} {
 		t.Run(name, func(t *testing.T) {
 			if !tracefs {
-				p, err := openPrograms(TraceOptions{})
+				p, err := openPrograms(TraceOptions{}, nil)
 				if err != nil {
 					skip(t, "%v", err)
 				}

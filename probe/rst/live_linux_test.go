@@ -58,7 +58,7 @@ func newScene(t *testing.T, n network, ports ...uint16) *scene {
 		}
 		return slices.DeleteFunc(addrs, netip.Addr.IsLoopback)
 	}
-	s.trace = NewTrace(TraceOptions{Clock: clock, Ports: ports, Tracefs: n.tracefs, Hosts: []Host{
+	s.trace = NewTrace(TraceOptions{Clock: clock, Ports: ports, Tracefs: n.tracefs, OnlyHosts: true, Hosts: []Host{
 		{Name: "client", Netns: n.client.path, Addrs: own(n.client)},
 		{Name: "router", Netns: n.router.path, Addrs: own(n.router)},
 		{Name: "server", Netns: n.server.path, Addrs: own(n.server), Ports: ports},

@@ -36,8 +36,18 @@ type programReader struct {
 	waits      time.Duration // when delays were read
 }
 
-func openPrograms(opts TraceOptions) (*bpf.Programs, error) {
-	return bpf.Open(bpf.Options{Ports: opts.Ports})
+func openPrograms(opts TraceOptions, hosts []placed) (*bpf.Programs, error) {
+	o := bpf.Options{Ports: opts.Ports}
+	if opts.OnlyHosts {
+		for _, h := range hosts {
+			if h.inode == 0 { // not found: its events must not be left out for that
+				o.Namespaces = nil
+				break
+			}
+			o.Namespaces = append(o.Namespaces, uint32(h.inode))
+		}
+	}
+	return bpf.Open(o)
 }
 
 func (r *programReader) missing() []*probe.Unsupported { return r.programs.Missing() }
@@ -169,11 +179,13 @@ func (r *programReader) place(e *probe.Event, netns uint32) bool {
 	}
 	same := slices.DeleteFunc(slices.Clone(r.hosts), func(h placed) bool { return h.inode != uint64(netns) })
 	switch {
-	case len(same) == 0: // a namespace that nobody named: a container's
-		if e.Host = attribute(r.hosts, e.Local, func() uint64 { return 0 }); e.Host == "" {
-			known := slices.ContainsFunc(r.hosts, func(h placed) bool { return h.owns(e.Remote.Addr()) })
+	case len(same) == 0: // a namespace that nobody named: a container's, or a stranger's with the same addresses
+		at := slices.IndexFunc(r.hosts, func(h placed) bool { return slices.Contains(h.elsewhere, e.Local.Addr()) })
+		if at < 0 {
+			known := !e.Remote.Addr().IsLoopback() && slices.ContainsFunc(r.hosts, func(h placed) bool { return h.owns(e.Remote.Addr()) })
 			return own && known
 		}
+		e.Host = r.hosts[at].Name
 	case e.Kind == probe.RSTRejected || e.Kind == probe.PacketDrop:
 		e.Host = same[0].Name
 		for _, h := range same {

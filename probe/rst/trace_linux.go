@@ -121,7 +121,7 @@ func (t *Trace) open(hosts []placed, offset time.Duration, emit func(probe.Event
 	limit := newLimiter(orDefault(t.opts.MaxPerSecond, defaultPerSecond), t.opts.Ports, emit)
 	var why *probe.Unsupported
 	if !t.opts.Tracefs && t.opts.Root == "" {
-		p, err := openPrograms(t.opts)
+		p, err := openPrograms(t.opts, hosts)
 		if err == nil {
 			return &programReader{
 				programs: p, source: t.source, hosts: hosts, ports: t.opts.Ports, offset: offset,
@@ -205,16 +205,18 @@ func place(hosts []Host) (list []placed, missing []*probe.Unsupported) {
 		if h.Netns != "" {
 			p.inode = inode(h.Netns)
 		}
-		p.Addrs = slices.Clone(h.Addrs)
-		if len(p.Addrs) == 0 {
-			var err error
-			if p.Addrs, err = NetnsAddrs(h.Netns); err != nil {
+		own, err := NetnsAddrs(h.Netns)
+		if p.Addrs = slices.Clone(h.Addrs); len(p.Addrs) == 0 {
+			if p.Addrs = own; err != nil {
 				missing = append(missing, &probe.Unsupported{What: "resets of " + h.Name, Reason: err.Error()})
 				continue
 			}
 		}
 		for i, a := range p.Addrs {
 			p.Addrs[i] = unmap(a)
+			if !a.IsLoopback() && !slices.Contains(own, unmap(a)) {
+				p.elsewhere = append(p.elsewhere, unmap(a))
+			}
 		}
 		list = append(list, p)
 	}

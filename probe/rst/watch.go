@@ -20,6 +20,10 @@ type TraceOptions struct {
 	// all. Resets that no socket sent (NO_SOCKET) from a known host are always
 	// kept, because a NAT may have changed their port.
 	Ports []uint16
+	// OnlyHosts leaves out, in the kernel, what happens in network namespaces of no
+	// host. A container whose namespace is not a host's is not seen then. Reading
+	// tracepoints cannot leave them out.
+	OnlyHosts bool
 	// Interval between two readings of the kernel's buffers; 0: 100 ms. Events
 	// are reported one interval and a little late, with their true time.
 	Interval time.Duration

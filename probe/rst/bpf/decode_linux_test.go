@@ -6,7 +6,53 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"unsafe"
 )
+
+// bytesOf is a record as the ring hands it over.
+func bytesOf(e traceEvent) []byte {
+	return slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&e)), unsafe.Sizeof(e)))
+}
+
+func TestDecode(t *testing.T) {
+	p := &Programs{symbols: newSymbols("/nonexistent"), kernel: kernelTypes{resets: enum{7: "NO_SOCKET"}, resetReason: true}}
+	e := traceEvent{At: 5, Kind: uint32(Sent), Reason: 7, Family: 2, LocalPort: 80, RemotePort: 4711, Local: [16]uint8{10, 0, 0, 1}, Remote: [16]uint8{10, 0, 0, 2}, State: 1, Pid: 42, Tid: 43, Netns: 9}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&e.Comm[0])), 16), "nginx")
+	r, ok := p.decode(bytesOf(e))
+	if !ok || r.Kind != Sent || r.Reason != "NO_SOCKET" || r.State != "TCP_ESTABLISHED" || r.Local.String() != "10.0.0.1:80" ||
+		r.Remote.String() != "10.0.0.2:4711" || r.Current != (Process{42, 43, "nginx"}) || r.Netns != 9 || r.Stack != nil {
+		t.Errorf("%+v, %v", r, ok)
+	}
+	e.Reject, e.Hook = 1, 2
+	if r, ok = p.decode(append(bytesOf(e), 1, 2, 3)); !ok || r.Kind != Rejected || r.Reason != NetfilterReject || r.Hook != "FORWARD" {
+		t.Errorf("%+v, %v", r, ok)
+	}
+	if _, ok = p.decode(bytesOf(e)[1:]); ok {
+		t.Error("a record that is too short was read")
+	}
+}
+
+// FuzzDecode feeds the decoder what no kernel would write.
+func FuzzDecode(f *testing.F) {
+	e := traceEvent{At: 1, Family: 10, Frames: 1 << 31, State: 255, Hook: 255, Reject: 1}
+	f.Add(bytesOf(e))
+	f.Add(bytesOf(traceEvent{Kind: 77, Reason: 1 << 30}))
+	f.Add([]byte{1})
+	kallsyms := filepath.Join(f.TempDir(), "kallsyms")
+	if err := os.WriteFile(kallsyms, []byte("ffffffff81000000 T _text\n"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p := &Programs{symbols: newSymbols(kallsyms), kernel: kernelTypes{resets: enum{7: "NO_SOCKET"}, resetReason: true}}
+		r, ok := p.decode(raw)
+		if ok != (len(raw) >= int(unsafe.Sizeof(traceEvent{}))) {
+			t.Fatalf("%d bytes: %v", len(raw), ok)
+		}
+		if ok && (r.Count != 1 || len(r.Stack) > len(traceEvent{}.Stack) || len(r.Current.Comm) > 16) {
+			t.Errorf("%+v", r)
+		}
+	})
+}
 
 func TestSymbols(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kallsyms")

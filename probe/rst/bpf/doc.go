@@ -3,7 +3,7 @@
 // in the kernel, filter there by port and network namespace, and count there what
 // is frequent; only single resets are streamed.
 //
-// It needs Linux 5.11 with BTF (/sys/kernel/btf/vmlinux), CAP_BPF and CAP_PERFMON.
+// It needs Linux 5.10 with BTF (/sys/kernel/btf/vmlinux), CAP_BPF and CAP_PERFMON.
 // What an older kernel lacks, or one without a module, is [Programs.Missing]; the
 // rest is measured. Nothing is pinned: the programs end with the process.
 //
@@ -100,7 +100,8 @@ const (
 )
 
 // Drop counts packets that were dropped alike since the last reading. Source and
-// Dest are those of the latest.
+// Dest are those of the latest; where a message that a packet is too big was dropped,
+// they are that packet's.
 type Drop struct {
 	Reason       string // the kernel's ("IP_RPFILTER"), or one of the constants
 	Where        string // kernel function; empty if names may not be read

@@ -18,6 +18,7 @@ type kernelTypes struct {
 	dropSock      bool // it has the receiving socket: Linux 6.11
 	rejectSock    bool // nf_send_reset is given a socket: Linux 5.10
 	tableFirst    bool // ipt_do_table is given the table first: Linux 5.16
+	storage       bool // tracing programs may keep data with sockets: Linux 5.11
 	acceptErr     bool // inet_csk_accept has four arguments: before Linux 6.10
 }
 
@@ -35,6 +36,7 @@ func readKernelTypes(cache *btf.Cache) (kernelTypes, error) {
 		dropReason:  len(tracepoint(spec, "kfree_skb")) > 3,
 		dropSock:    len(tracepoint(spec, "kfree_skb")) > 4,
 		resetBare:   hasStruct(spec, "trace_event_raw_tcp_send_reset"),
+		storage:     len(function(cache, spec, "bpf_sk_storage_get_tracing")) > 0,
 		acceptErr:   len(function(cache, spec, "inet_csk_accept")) > 2,
 	}
 	k.rejectSock = len(function(cache, spec, "nf_send_reset", "nf_reject_ipv4")) != 3

@@ -78,6 +78,13 @@ func TestObjectsAreAlike(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for arch, spec := range specs {
+		for name, m := range spec.Maps {
+			if m.Pinning != ebpf.PinNone {
+				t.Errorf("%s: map %s would outlive its process", arch, name)
+			}
+		}
+	}
 	if len(specs["x86"].Programs) == 0 || len(specs["x86"].Programs) != len(specs["arm64"].Programs) {
 		t.Errorf("%d and %d programs", len(specs["x86"].Programs), len(specs["arm64"].Programs))
 	}

@@ -26,6 +26,7 @@ const what = "kernel programs"
 type Programs struct {
 	maps     map[string]*ebpf.Map
 	links    []link.Link
+	tellers  []*ebpf.Program // of resets: what each of them missed is lost
 	ring     *ringbuf.Reader
 	record   ringbuf.Record
 	kernel   kernelTypes
@@ -117,6 +118,10 @@ func (p *Programs) Close() {
 		_ = l.Close()
 	}
 	p.links = nil
+	for _, one := range p.tellers {
+		_ = one.Close()
+	}
+	p.tellers = nil
 	if p.ring != nil {
 		_ = p.ring.Close()
 		p.ring = nil
@@ -181,7 +186,7 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 		"usual_reasons":    usual,
 		"reset_has_reason": flag(k.resetReason), "drop_has_reason": flag(k.dropReason), "drop_has_sock": flag(k.dropSock),
 		"reject_has_sock": flag(k.rejectSock), "table_first": flag(k.tableFirst), "accept_has_err": flag(k.acceptErr),
-		"tables_told":      flag(p.entries == nil),
+		"has_storage":      flag(k.storage),
 		"reason_netfilter": k.drops.number(NetfilterDrop),
 		"pid_namespace":    ownPIDNamespace(),
 	}
@@ -222,9 +227,10 @@ func (p *Programs) programs(o Options) []program {
 	reject4, reject6 := []string{"nf_reject_ipv4"}, []string{"nf_reject_ipv6"}
 	track := []string{"nf_conntrack"}
 	list := []program{
-		// The tables go first, so that no REJECT waits for a verdict that nobody tells.
 		{"on_nft_chain", "nft_do_chain", partTables, []string{"nf_tables"}},
 		{"on_nft_verdict", "nft_do_chain", partTables, []string{"nf_tables"}},
+		{"on_ipt_chain", "ipt_do_table", partTables, []string{"ip_tables"}},
+		{"on_ip6t_chain", "ip6t_do_table", partTables, []string{"ip6_tables"}},
 		{"on_ipt_verdict", "ipt_do_table", partTables, []string{"ip_tables"}},
 		{"on_ip6t_verdict", "ip6t_do_table", partTables, []string{"ip6_tables"}},
 		{"on_unreach_v4", "nf_send_unreach", "", reject4},
@@ -250,6 +256,10 @@ func (p *Programs) programs(o Options) []program {
 	}
 	if !o.WithoutDelays && len(o.Ports) > 0 {
 		list = append(list, program{"on_read", "tcp_recvmsg", partDelays, nil})
+	}
+	if !p.kernel.storage {
+		p.lack(partOwners, "this kernel cannot keep them with sockets", "Linux 5.11")
+		list = slices.DeleteFunc(list, func(one program) bool { return one.name == "on_connect" })
 	}
 	if !p.kernel.dropReason {
 		// Without reasons the functions that decide count; a drop that none of them
@@ -280,12 +290,6 @@ func (p *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
 	}
 	var closed []string
 	for _, one := range p.programs(o) {
-		if one.name == "on_reject_v4" && p.entries == nil && !p.attached["on_nft_verdict"] && !p.attached["on_ipt_verdict"] {
-			continue // the rule's table would never end the wait
-		}
-		if one.name == "on_reject_v6" && p.entries == nil && !p.attached["on_nft_verdict"] && !p.attached["on_ip6t_verdict"] {
-			continue
-		}
 		prog := all[one.name]
 		if prog == nil {
 			return fmt.Errorf("load kernel programs: no program %s", one.name)
@@ -328,6 +332,10 @@ func (p *Programs) attach(spec *ebpf.CollectionSpec, one program, prog *ebpf.Pro
 		return err
 	}
 	p.links = append(p.links, l)
+	if strings.Contains(one.name, "reset") || strings.Contains(one.name, "reject") || strings.Contains(one.name, "answer") {
+		p.tellers = append(p.tellers, coll.Programs[one.name])
+		delete(coll.Programs, one.name) // stays open
+	}
 	return nil
 }
 
@@ -384,7 +392,7 @@ func unsupported(err error) error {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
 		u.Reason, u.Needs = "this kernel does not let this process load programs", "CAP_BPF and CAP_PERFMON in the initial user namespace, no lockdown"
 	case absent(err), errors.Is(err, ebpf.ErrNotSupported):
-		u.Needs = "Linux 5.11 with CONFIG_DEBUG_INFO_BTF"
+		u.Needs = "Linux 5.10 with CONFIG_DEBUG_INFO_BTF"
 	}
 	return u
 }

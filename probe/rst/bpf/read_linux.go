@@ -24,19 +24,25 @@ func (p *Programs) Read(visit func(Reset)) error {
 		if err != nil {
 			return fmt.Errorf("read ring of resets: %w", err)
 		}
-		var e traceEvent
-		if len(p.record.RawSample) < int(unsafe.Sizeof(e)) {
+		r, ok := p.decode(p.record.RawSample)
+		if !ok {
 			p.lost++
 			continue
 		}
-		copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), unsafe.Sizeof(e)), p.record.RawSample)
-		visit(p.reset(&e))
+		visit(r)
 	}
 	return p.folded(visit)
 }
 
-func (p *Programs) reset(e *traceEvent) Reset {
-	r := Reset{
+// decode reads one record of the ring; ok is false if it is too short. The ring may
+// hand over a few bytes more.
+func (p *Programs) decode(raw []byte) (r Reset, ok bool) {
+	var e traceEvent
+	if len(raw) < int(unsafe.Sizeof(e)) {
+		return r, false
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), unsafe.Sizeof(e)), raw)
+	r = Reset{
 		Kind: Kind(e.Kind), At: e.At, Count: 1, Socket: e.Sock, State: stateName(e.State),
 		Answer: e.Answer != 0, TCPFlags: e.TcpFlags, Netns: e.Netns, Cookie: e.Cookie, Cgroup: e.Cgroup,
 		Local: addrPort(e.Family, e.Local, e.LocalPort), Remote: addrPort(e.Family, e.Remote, e.RemotePort),
@@ -58,7 +64,7 @@ func (p *Programs) reset(e *traceEvent) Reset {
 			r.Stack = names
 		}
 	}
-	return r
+	return r, true
 }
 
 func (p *Programs) folded(visit func(Reset)) error {
@@ -240,10 +246,17 @@ func (p *Programs) Delays(visit func(Delay)) error {
 }
 
 // Lost returns how many resets, drops and retransmissions since the last call
-// could not even be counted by kind, because the maps were full.
+// could not even be counted by kind: because the maps were full, or, for resets,
+// because the kernel did not run a program for one while it ran the same program on
+// that CPU already (told since Linux 5.12).
 func (p *Programs) Lost() (uint64, error) {
 	total := p.lost
-	for i := range uint32(3) {
+	for _, one := range p.tellers {
+		if stats, err := one.Stats(); err == nil {
+			total += stats.RecursionMisses
+		}
+	}
+	for i := range uint32(4) {
 		var cpus []uint64
 		if err := p.maps["lost"].Lookup(i, &cpus); err != nil {
 			return 0, fmt.Errorf("read losses of the kernel: %w", err)

@@ -1,6 +1,9 @@
 package bpf
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -8,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,5 +66,92 @@ func TestRights(t *testing.T) {
 		if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), test.says) {
 			t.Errorf("%s: %v, want %q in\n%s", test.name, err, test.says, out)
 		}
+	}
+}
+
+// A kernel without type information is told as such.
+func TestWithoutTypeInformation(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skip(t, "needs root")
+	}
+	open(t, Options{})
+	child := exec.Command("/proc/self/exe", "-test.run=^TestResetHere$", "-test.v")
+	child.Dir, child.Env = "/", append(os.Environ(), "BPF_TEST_HIDE_BTF=1", "RAMPLOAD_NO_SKIP=")
+	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "the kernel carries no type information; needs CONFIG_DEBUG_INFO_BTF") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestMain lets the test binary serve as a process without type information, or as
+// one that holds programs until it is killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("BPF_TEST_HIDE_BTF") != "" {
+		err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+			unix.Mount("none", "/sys/kernel/btf", "tmpfs", 0, ""))
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	if os.Getenv("BPF_TEST_HOLD") != "" {
+		p, err := Open(Options{Ports: []uint16{1}})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		for _, one := range p.tellers {
+			info, err := one.Info()
+			if err != nil {
+				os.Exit(1)
+			}
+			id, _ := info.ID()
+			fmt.Println(id)
+		}
+		fmt.Println("holds")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+// Nothing stays in the kernel when the process is killed.
+func TestKilledLeavesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skip(t, "needs root")
+	}
+	open(t, Options{})
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), "BPF_TEST_HOLD=1")
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var held []ebpf.ProgramID
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "holds" {
+		var id ebpf.ProgramID
+		if _, err := fmt.Sscan(lines.Text(), &id); err != nil {
+			t.Fatalf("the child says %q", lines.Text())
+		}
+		held = append(held, id)
+	}
+	there := func() (n int) {
+		for _, id := range held {
+			if p, err := ebpf.NewProgramFromID(id); err == nil {
+				p.Close()
+				n++
+			}
+		}
+		return n
+	}
+	if len(held) < 2 || there() != len(held) {
+		t.Errorf("%d of %d programs are in the kernel while they are held", there(), len(held))
+	}
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	for there() > 0 { // the kernel frees them a little later; a test that never ends fails
+		_, _ = unix.Poll(nil, 1)
 	}
 }

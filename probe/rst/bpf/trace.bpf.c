@@ -39,8 +39,8 @@ volatile const __u8 drop_has_reason;    // kfree_skb tells why
 volatile const __u8 drop_has_sock;      // kfree_skb tells the receiving socket
 volatile const __u8 reject_has_sock;    // nf_send_reset(net, sk, skb, hook), else (net, skb, hook)
 volatile const __u8 table_first;        // ipt_do_table(table, skb, state), else (skb, state, table)
+volatile const __u8 has_storage;        // sockets can be given owners
 volatile const __u8 accept_has_err;     // inet_csk_accept(sk, flags, err, kern), else (sk, arg)
-volatile const __u8 tables_told;        // the programs that tell table and chain are attached
 volatile const __u32 reason_netfilter;  // numbers of enum skb_drop_reason; 0: this kernel has none
 volatile const __u32 reason_overflow;
 volatile const __u64 usual_reasons[4];  // bits of reasons for which packets are dropped in healthy connections
@@ -82,7 +82,7 @@ struct {
 	__type(value, __u64);
 } folded SEC(".maps");
 
-enum { LOST_RESETS, LOST_DROPS, LOST_RETRANSMITS, LOSSES };
+enum { LOST_RESETS, LOST_DROPS, LOST_RETRANSMITS, LOST_WAITS, LOSSES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -179,34 +179,44 @@ struct {
 	__type(value, struct waits);
 } delays SEC(".maps");
 
-// What is under way on this CPU between two programs that see the same packet.
-struct scratch {
-	__u64 skb;             // dropped or rejected by a table
-	__u64 rejected;        // answered with a RST, which is reported or waits in event
-	__u64 unreachable;     // answered with ICMP: the peer sees no reset
-	__u64 chain, state, chain_skb; // what nftables works on
-	struct drop_key drop;  // by, hook, pf, table, chain of skb
-	__u8 waiting;
+// Room for what does not fit on a program's stack. A program may be interrupted by
+// another one on its CPU, and each works in a room of its own.
+#define ROOMS 4
+struct room {
+	__u64 busy;
 	struct event event;
 	struct folded_key fold;
+	struct drop_key key;
 	struct drop value;
-	struct drop_key key, plain;
 	__u64 stack[STACK];
-	struct waits waits;
+	struct waits waits; // always zero
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, ROOMS);
 	__type(key, __u32);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
+	__type(value, struct room);
+} rooms SEC(".maps");
 
-static __always_inline struct scratch *scratch_here(void)
-{
-	__u32 zero = 0;
-	return bpf_map_lookup_elem(&scratches, &zero);
-}
+// Where in netfilter a packet is that this CPU works on. Its place here comes from
+// the packet's address: netfilter sends packets of its own, and is interrupted, while
+// it works on one. What the members point to lives as long as netfilter works on it.
+struct traversal {
+	__u64 skb, chain, table, state;
+	__u8 by;
+	__u8 rejected;    // answered with a RST, which is reported
+	__u8 unreachable; // answered with ICMP: the peer sees no reset
+	__u8 counted;     // as dropped, by a kernel that gives no reasons
+	__u8 pad[4];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, struct traversal);
+} traversals SEC(".maps");
 
 static __always_inline int watched(__u16 port)
 {
@@ -230,15 +240,71 @@ static __always_inline void lose(__u32 what)
 		*n += 1;
 }
 
+// take finds a free room; without one, what the program would have told is lost.
+// Give it back.
+static __always_inline struct room *take(__u32 what)
+{
+#pragma unroll
+	for (__u32 i = 0; i < ROOMS; i++) {
+		__u32 at = i;
+		struct room *r = bpf_map_lookup_elem(&rooms, &at);
+		if (r && !r->busy) {
+			r->busy = 1;
+			return r;
+		}
+	}
+	lose(what);
+	return 0;
+}
+
+static __always_inline void give(struct room *r) { r->busy = 0; }
+
+static __always_inline struct traversal *place_of(struct sk_buff *skb)
+{
+	// The verifier lets nobody calculate with a pointer that it knows; with a copy of
+	// its value it does.
+	__u64 address;
+	bpf_probe_read_kernel(&address, sizeof(address), &skb);
+	__u32 at = (address * 0x9E3779B97F4A7C15ULL) >> 60;
+	return bpf_map_lookup_elem(&traversals, &at);
+}
+
+// traverse notes where a packet is, and forgets what was noted there before.
+static __always_inline struct traversal *traverse(struct sk_buff *skb, __u8 by, __u64 chain, __u64 table, __u64 state)
+{
+	struct traversal *t = place_of(skb);
+	if (!t)
+		return 0;
+	t->skb = (__u64)skb;
+	t->chain = chain;
+	t->table = table;
+	t->state = state;
+	t->by = by;
+	t->rejected = t->unreachable = t->counted = 0;
+	return t;
+}
+
 struct packet {
 	__u16 family, source_port, dest_port;
 	__u8 tcp_flags, kind;
 	__u8 source[16], dest[16];
 };
 
+// read_ports reads the ports of a segment that was too big.
+static __always_inline int read_ports(unsigned char *tcp, struct packet *p)
+{
+	__u8 ports[4];
+	if (bpf_probe_read_kernel(ports, 4, tcp))
+		return 0;
+	p->source_port = ports[0] << 8 | ports[1];
+	p->dest_port = ports[2] << 8 | ports[3];
+	p->kind = PACKET_TOO_BIG;
+	return 1;
+}
+
 // read_packet reads the addresses and ports of a TCP segment from its network
-// header, and recognises the ICMP messages that say "too big". It returns 0 for
-// anything else.
+// header. Of an ICMP message that says "too big" it reads those of the segment that
+// was. It returns 0 for anything else.
 static __always_inline int read_packet(struct sk_buff *skb, struct packet *p)
 {
 	unsigned char *head = BPF_CORE_READ(skb, head);
@@ -262,8 +328,13 @@ static __always_inline int read_packet(struct sk_buff *skb, struct packet *p)
 		if (header[9] == 1) { // ICMP: destination unreachable, fragmentation needed
 			if (bpf_probe_read_kernel(tcp, 2, ip + length) || tcp[0] != 3 || tcp[1] != 4)
 				return 0;
-			p->kind = PACKET_TOO_BIG;
-			return 1;
+			ip += length + 8;
+			if (bpf_probe_read_kernel(header, 20, ip) || header[0] >> 4 != 4 || header[9] != 6)
+				return 0;
+			length = (header[0] & 15) * 4;
+			__builtin_memcpy(p->source, header + 12, 4);
+			__builtin_memcpy(p->dest, header + 16, 4);
+			return read_ports(ip + length, p);
 		}
 		if (header[9] != 6)
 			return 0;
@@ -277,8 +348,12 @@ static __always_inline int read_packet(struct sk_buff *skb, struct packet *p)
 		if (header[6] == 58) { // ICMPv6: packet too big
 			if (bpf_probe_read_kernel(tcp, 1, ip + length) || tcp[0] != 2)
 				return 0;
-			p->kind = PACKET_TOO_BIG;
-			return 1;
+			ip += length + 8;
+			if (bpf_probe_read_kernel(header, 40, ip) || header[0] >> 4 != 6 || header[6] != 6)
+				return 0;
+			__builtin_memcpy(p->source, header + 8, 16);
+			__builtin_memcpy(p->dest, header + 24, 16);
+			return read_ports(ip + length, p);
 		}
 		if (header[6] != 6)
 			return 0;
@@ -306,12 +381,13 @@ static __always_inline struct net *net_of(struct sk_buff *skb)
 	struct net_device *dev = BPF_CORE_READ(skb, dev);
 	if (dev)
 		return BPF_CORE_READ(dev, nd_net.net);
-	struct sock *sk = BPF_CORE_READ(skb, sk);
-	if (sk)
-		return BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	// TCP takes the device away before it hands a packet to its socket.
+	// TCP takes the device away before it hands a packet to its socket, and what goes
+	// out has none yet. The socket may be one that the kernel keeps for all namespaces.
 	struct dst_entry *dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
-	return dst ? BPF_CORE_READ(dst, dev, nd_net.net) : 0;
+	if (dst)
+		return BPF_CORE_READ(dst, dev, nd_net.net);
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+	return sk ? BPF_CORE_READ(sk, __sk_common.skc_net.net) : 0;
 }
 
 // argument reads one of the arguments in a way that the compiler does not merge
@@ -427,12 +503,12 @@ static __always_inline void of_net(struct event *e, struct net *net)
 }
 
 // submit streams an event, or counts it where the ring is full.
-static __always_inline void submit(struct scratch *s)
+static __always_inline void submit(struct room *r)
 {
-	struct event *e = &s->event;
+	struct event *e = &r->event;
 	if (bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_NO_WAKEUP) == 0)
 		return;
-	struct folded_key *k = &s->fold;
+	struct folded_key *k = &r->fold;
 	__builtin_memset(k, 0, sizeof(*k));
 	k->kind = e->kind;
 	k->netns = e->netns;
@@ -460,15 +536,12 @@ static __always_inline void submit(struct scratch *s)
 		lose(LOST_RESETS);
 }
 
-// sent reports a RST of the kernel's own; sk or skb may be absent.
-static __always_inline int sent(void *ctx, struct sock *sk, struct sk_buff *skb, __u32 reason, struct owner *owner)
+// tell_sent fills in and submits a RST of the kernel's own; sk or skb may be absent.
+static __always_inline void tell_sent(void *ctx, struct room *r, struct sock *sk, struct sk_buff *skb, __u32 reason, struct owner *owner)
 {
 	struct packet p = {};
-	struct scratch *s = scratch_here();
 	struct net *net = 0;
-	if (!s)
-		return 0;
-	struct event *e = &s->event;
+	struct event *e = &r->event;
 	__builtin_memset(e, 0, sizeof(*e));
 	e->kind = SENT;
 	e->reason = reason;
@@ -489,13 +562,22 @@ static __always_inline int sent(void *ctx, struct sock *sk, struct sk_buff *skb,
 			of_packet(e, &p);
 	}
 	if (!wanted(e->local_port, e->remote_port) && sk)
-		return 0; // without a socket a NAT may have changed the ports
+		return; // without a socket a NAT may have changed the ports
 	of_net(e, net);
 	if (!wanted_namespace(e->netns))
-		return 0;
+		return;
 	of_owner(e, owner);
 	of_current(e, ctx);
-	submit(s);
+	submit(r);
+}
+
+static __always_inline int sent(void *ctx, struct sock *sk, struct sk_buff *skb, __u32 reason, struct owner *owner)
+{
+	struct room *r = take(LOST_RESETS);
+	if (!r)
+		return 0;
+	tell_sent(ctx, r, sk, skb, reason, owner);
+	give(r);
 	return 0;
 }
 
@@ -512,7 +594,7 @@ int on_send_reset(__u64 *ctx)
 	if (reset_has_reason)
 		reason = ctx[2];
 	struct owner *o = 0;
-	if (sk) {
+	if (sk && has_storage) {
 		__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 		if (state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV)
 			o = bpf_sk_storage_get(&owners, (void *)ctx[0], 0, 0);
@@ -541,41 +623,45 @@ int on_answer_v4(__u64 *ctx) { return answered(ctx, (void *)ctx[0], (void *)ctx[
 SEC("fentry/tcp_v6_send_reset")
 int on_answer_v6(__u64 *ctx) { return answered(ctx, (void *)ctx[0], (void *)ctx[1]); }
 
-SEC("tp_btf/tcp_receive_reset")
-int on_receive_reset(__u64 *ctx)
+static __always_inline void tell_received(struct room *r, struct sock *sk)
 {
-	struct sock *sk = (void *)ctx[0];
-	struct scratch *s = scratch_here();
-	if (!s || !sk)
-		return 0;
-	struct event *e = &s->event;
+	struct event *e = &r->event;
 	__builtin_memset(e, 0, sizeof(*e));
 	e->kind = RECEIVED;
 	e->sock = (__u64)sk;
 	of_socket(e, sk);
 	if (!wanted(e->local_port, e->remote_port))
-		return 0;
+		return;
 	of_net(e, BPF_CORE_READ(sk, __sk_common.skc_net.net));
 	if (!wanted_namespace(e->netns))
-		return 0;
+		return;
 	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	e->cgroup = cgroup_of(sk);
 	e->at = bpf_ktime_get_ns();
-	of_owner(e, bpf_sk_storage_get(&owners, sk, 0, 0));
-	submit(s);
+	if (has_storage)
+		of_owner(e, bpf_sk_storage_get(&owners, sk, 0, 0));
+	submit(r);
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int on_receive_reset(__u64 *ctx)
+{
+	struct sock *sk = (void *)ctx[0];
+	struct room *r;
+	if (!sk)
+		return 0;
+	r = take(LOST_RESETS);
+	if (!r)
+		return 0;
+	tell_received(r, sk);
+	give(r);
 	return 0;
 }
 
-SEC("tp_btf/tcp_retransmit_skb")
-int on_retransmit(__u64 *ctx)
+static __always_inline void count_retransmit(struct room *r, struct sock *sk)
 {
-	struct sock *sk = (void *)ctx[0];
 	struct flow f = {};
-	struct event *e;
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
-	e = &s->event;
+	struct event *e = &r->event;
 	__builtin_memset(e->local, 0, 32);
 	of_socket(e, sk);
 	f.family = e->family;
@@ -585,44 +671,51 @@ int on_retransmit(__u64 *ctx)
 	__builtin_memcpy(f.local, e->local, 16);
 	__builtin_memcpy(f.remote, e->remote, 16);
 	if (!wanted(f.local_port, f.remote_port))
-		return 0;
+		return;
 	f.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	if (!wanted_namespace(f.netns))
-		return 0;
+		return;
 	__u64 now = bpf_ktime_get_ns();
 	struct counted *c = bpf_map_lookup_elem(&retransmits, &f);
 	if (!c) {
 		struct counted first = {.count = 1, .first = now, .last = now};
 		if (bpf_map_update_elem(&retransmits, &f, &first, BPF_NOEXIST) == 0)
-			return 0;
+			return;
 		c = bpf_map_lookup_elem(&retransmits, &f);
 	}
 	if (!c) {
 		lose(LOST_RETRANSMITS);
-		return 0;
+		return;
 	}
 	__sync_fetch_and_add(&c->count, 1);
 	c->last = now;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int on_retransmit(__u64 *ctx)
+{
+	struct room *r = take(LOST_RETRANSMITS);
+	if (!r)
+		return 0;
+	count_retransmit(r, (void *)ctx[0]);
+	give(r);
 	return 0;
 }
 
-// dropped counts a packet. what holds by, hook, pf, table and chain.
-static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, struct sock *sk, __u64 location, __u32 reason, struct drop_key *what)
+// dropped counts a packet. The room's key holds by, hook, pf, table, chain and
+// callers already.
+static __always_inline void dropped(struct room *r, struct sk_buff *skb, struct sock *sk, __u64 location, __u32 reason)
 {
 	struct packet p = {};
 	if (!read_packet(skb, &p))
-		return 0;
-	if (p.kind != PACKET_TOO_BIG && !wanted(p.source_port, p.dest_port))
-		return 0;
+		return;
+	if (!wanted(p.source_port, p.dest_port))
+		return;
 	struct net *net = sk ? BPF_CORE_READ(sk, __sk_common.skc_net.net) : net_of(skb);
-	struct drop_key *k = &s->key;
-	if (what)
-		__builtin_memcpy(k, what, sizeof(*k));
-	else
-		__builtin_memset(k, 0, sizeof(*k));
+	struct drop_key *k = &r->key;
 	k->netns = net ? BPF_CORE_READ(net, ns.inum) : 0;
 	if (!wanted_namespace(k->netns))
-		return 0;
+		return;
 	k->location = location;
 	k->reason = reason;
 	k->packet = p.kind;
@@ -636,7 +729,7 @@ static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, struc
 	__u64 now = bpf_ktime_get_ns();
 	struct drop *d = bpf_map_lookup_elem(&drops, k);
 	if (!d) {
-		struct drop *v = &s->value;
+		struct drop *v = &r->value;
 		__builtin_memset(v, 0, sizeof(*v));
 		v->first = now;
 		v->family = p.family;
@@ -647,7 +740,7 @@ static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, struc
 	}
 	if (!d) {
 		lose(LOST_DROPS);
-		return 0;
+		return;
 	}
 	__sync_fetch_and_add(&d->count, 1);
 	d->last = now;
@@ -655,7 +748,6 @@ static __always_inline int dropped(struct scratch *s, struct sk_buff *skb, struc
 	d->dest_port = p.dest_port;
 	__builtin_memcpy(d->source, p.source, 16);
 	__builtin_memcpy(d->dest, p.dest, 16);
-	return 0;
 }
 
 static __always_inline __u8 hook_of(const struct nf_hook_state *state)
@@ -665,17 +757,25 @@ static __always_inline __u8 hook_of(const struct nf_hook_state *state)
 	return hook;
 }
 
-// in_chain says where in nftables the packet is that this CPU works on.
-static __always_inline void in_chain(struct scratch *s)
+// name_place says where in netfilter a packet is.
+static __always_inline void name_place(struct drop_key *k, struct traversal *t)
 {
-	struct nft_chain *chain = (void *)s->chain;
-	const struct nf_hook_state *state = (void *)s->state;
-	__builtin_memset(&s->drop, 0, sizeof(s->drop));
-	s->drop.by = s->unreachable == s->chain_skb ? BY_REJECT : BY_TABLE;
-	s->drop.hook = hook_of(state);
-	s->drop.pf = BPF_CORE_READ(state, pf);
-	bpf_probe_read_kernel_str(s->drop.chain, NAME, BPF_CORE_READ(chain, name));
-	bpf_probe_read_kernel_str(s->drop.table, NAME, BPF_CORE_READ(chain, table, name));
+	const struct nf_hook_state *state = (void *)t->state;
+	struct nft_chain *chain = (void *)t->chain;
+	struct xt_table *table = (void *)t->table;
+	k->by = t->unreachable ? BY_REJECT : t->by;
+	if (state) {
+		k->hook = hook_of(state);
+		k->pf = BPF_CORE_READ(state, pf);
+	} else {
+		k->hook = 0xff; // not known
+	}
+	if (chain) {
+		bpf_probe_read_kernel_str(k->chain, NAME, BPF_CORE_READ(chain, name));
+		bpf_probe_read_kernel_str(k->table, NAME, BPF_CORE_READ(chain, table, name));
+	} else if (table) {
+		bpf_probe_read_kernel_str(k->table, NAME, __builtin_preserve_access_index(&table->name));
+	}
 }
 
 SEC("tp_btf/kfree_skb")
@@ -694,32 +794,28 @@ int on_drop(__u64 *ctx)
 		if (word & (1ULL << (reason & 63)))
 			return 0;
 	}
-	struct scratch *s = scratch_here();
-	if (!s)
+	struct traversal *t = place_of(skb);
+	if (!t)
 		return 0;
-	struct drop_key *what = 0;
-	if (reason_netfilter && reason == reason_netfilter && s->rejected == (__u64)skb) {
-		s->rejected = 0;
-		return 0; // answered with a RST, which is reported
+	int filtered = reason_netfilter && reason == reason_netfilter;
+	int placed = t->skb == (__u64)skb;
+	if (placed) {
+		t->skb = 0;
+		if (t->counted || (filtered && t->rejected))
+			return 0; // counted already, or answered with a RST, which is reported
 	}
-	if (s->chain && s->chain_skb == (__u64)skb && reason_netfilter && reason == reason_netfilter) {
-		// Since Linux 6.8 nftables frees what it drops before it gives a verdict.
-		in_chain(s);
-		s->chain = 0;
-		what = &s->drop;
-	} else if (s->skb && s->skb == (__u64)skb) {
-		if (reason == reason_netfilter)
-			what = &s->drop;
-		s->skb = 0;
-	}
-	if (!what && reason_netfilter && reason == reason_netfilter) {
+	struct room *r = take(LOST_DROPS);
+	if (!r)
+		return 0;
+	__builtin_memset(&r->key, 0, sizeof(r->key));
+	if (filtered && placed) {
+		name_place(&r->key, t);
+	} else if (filtered) {
 		// Which hook it was shows in who asked netfilter.
-		what = &s->plain;
-		__builtin_memset(what, 0, sizeof(*what));
-		long n = bpf_get_stack(ctx, s->stack, sizeof(s->stack), 0);
+		long n = bpf_get_stack(ctx, r->stack, sizeof(r->stack), 0);
 		for (int i = 0; i < STACK - CALLERS; i++) {
-			if (n >= (i + 1 + CALLERS) * 8 && s->stack[i] == ctx[1]) {
-				__builtin_memcpy(what->callers, &s->stack[i + 1], sizeof(what->callers));
+			if (n >= (i + 1 + CALLERS) * 8 && r->stack[i] == ctx[1]) {
+				__builtin_memcpy(r->key.callers, &r->stack[i + 1], sizeof(r->key.callers));
 				break;
 			}
 		}
@@ -727,112 +823,87 @@ int on_drop(__u64 *ctx)
 	struct sock *sk = 0;
 	if (drop_has_sock) // may be absent, too
 		bpf_probe_read_kernel(&sk, sizeof(sk), &ctx[3]);
-	return dropped(s, skb, sk, ctx[1], reason, what);
+	dropped(r, skb, sk, ctx[1], reason);
+	give(r);
+	return 0;
 }
 
-// verdict_of puts into an event what drop says of the place.
-static __always_inline void verdict_of(struct scratch *s)
+// decided notes what a part of netfilter says of a packet. The packet is freed a
+// little later, with a reason; a kernel that gives none counts it here. Linux 6.8 and
+// later frees what nftables drops before this, see on_drop.
+static __always_inline int decided(struct sk_buff *skb, __u32 verdict, __u8 by, __u64 chain, __u64 table, __u64 state)
 {
-	struct event *e = &s->event;
-	e->hook = s->drop.hook;
-	e->pf = s->drop.pf;
-	__builtin_memcpy(e->table, s->drop.table, NAME);
-	__builtin_memcpy(e->chain, s->drop.chain, NAME);
+	struct traversal *t = place_of(skb);
+	if (!t)
+		return 0;
+	if (verdict & NF_VERDICT_MASK) { // not dropped
+		if (t->skb == (__u64)skb)
+			t->skb = 0;
+		return 0;
+	}
+	if (t->skb != (__u64)skb) // it was elsewhere when netfilter began with it
+		t = traverse(skb, by, chain, table, state);
+	if (!t || drop_has_reason)
+		return 0;
+	t->counted = 1;
+	if (t->rejected)
+		return 0;
+	struct room *r = take(LOST_DROPS);
+	if (!r)
+		return 0;
+	__builtin_memset(&r->key, 0, sizeof(r->key));
+	name_place(&r->key, t);
+	dropped(r, skb, 0, 0, 0);
+	give(r);
+	return 0;
 }
 
-// blamed remembers why a packet is about to be dropped, for when it is freed.
-// Kernels that give no reason then count it here.
-static __always_inline int blamed(struct scratch *s, struct sk_buff *skb, const struct nf_hook_state *state)
+static __always_inline __u64 state_of(struct nft_pktinfo *pkt)
 {
-	if (state) {
-		s->drop.hook = hook_of(state);
-		s->drop.pf = BPF_CORE_READ(state, pf);
-	}
-	if (s->rejected == (__u64)skb) {
-		if (s->waiting) {
-			s->waiting = 0;
-			verdict_of(s);
-			submit(s);
-		}
-		if (!drop_has_reason)
-			s->rejected = 0;
-		return 0;
-	}
-	if (s->unreachable == (__u64)skb) {
-		s->unreachable = 0;
-		s->drop.by = BY_REJECT;
-	}
-	s->skb = (__u64)skb;
-	if (drop_has_reason)
-		return 0;
-	return dropped(s, skb, 0, 0, 0, &s->drop);
+	if (bpf_core_field_exists(pkt->state))
+		return (__u64)BPF_CORE_READ(pkt, state);
+	struct nft_pktinfo___5_13 *old = (void *)pkt;
+	return (__u64)BPF_CORE_READ(old, xt.state);
 }
 
 SEC("fentry/nft_do_chain")
 int on_nft_chain(__u64 *ctx)
 {
 	struct nft_pktinfo *pkt = (void *)ctx[0];
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
-	s->chain = ctx[1];
-	s->chain_skb = (__u64)BPF_CORE_READ(pkt, skb);
-	if (bpf_core_field_exists(pkt->state)) {
-		s->state = (__u64)BPF_CORE_READ(pkt, state);
-	} else {
-		struct nft_pktinfo___5_13 *old = (void *)pkt;
-		s->state = (__u64)BPF_CORE_READ(old, xt.state);
-	}
+	traverse(BPF_CORE_READ(pkt, skb), BY_TABLE, ctx[1], 0, state_of(pkt));
 	return 0;
 }
 
 SEC("fexit/nft_do_chain")
 int on_nft_verdict(__u64 *ctx)
 {
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
 	struct nft_pktinfo *pkt = (void *)ctx[0];
-	struct sk_buff *skb;
-	if ((__u32)ctx[2] & NF_VERDICT_MASK) {
-		s->chain = 0;
-		return 0;
-	}
-	skb = BPF_CORE_READ(pkt, skb);
-	s->chain = ctx[1]; // a REJECT has sent its own packet through other chains
-	s->chain_skb = (__u64)skb;
-	if (bpf_core_field_exists(pkt->state)) {
-		s->state = (__u64)BPF_CORE_READ(pkt, state);
-	} else {
-		struct nft_pktinfo___5_13 *old = (void *)pkt;
-		s->state = (__u64)BPF_CORE_READ(old, xt.state);
-	}
-	in_chain(s);
-	s->chain = 0;
-	return blamed(s, skb, 0);
+	return decided(BPF_CORE_READ(pkt, skb), ctx[2], BY_TABLE, ctx[1], 0, state_of(pkt));
+}
+
+static __always_inline int xt_chain(__u64 *ctx)
+{
+	__u64 first = argument(ctx, 0), second = argument(ctx, 1), third = argument(ctx, 2);
+	if (table_first)
+		traverse((void *)second, BY_TABLE, 0, first, third);
+	else
+		traverse((void *)first, BY_TABLE, 0, third, second);
+	return 0;
 }
 
 static __always_inline int xt_verdict(__u64 *ctx)
 {
 	__u64 first = argument(ctx, 0), second = argument(ctx, 1), third = argument(ctx, 2);
-	if ((__u32)ctx[3] & NF_VERDICT_MASK)
-		return 0;
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
-	struct xt_table *table = (void *)third;
-	struct sk_buff *skb = (void *)first;
-	const struct nf_hook_state *state = (void *)second;
-	if (table_first) {
-		table = (void *)first;
-		skb = (void *)second;
-		state = (void *)third;
-	}
-	__builtin_memset(&s->drop, 0, sizeof(s->drop));
-	s->drop.by = BY_TABLE;
-	bpf_probe_read_kernel_str(s->drop.table, NAME, __builtin_preserve_access_index(&table->name));
-	return blamed(s, skb, state);
+	if (table_first)
+		return decided((void *)second, ctx[3], BY_TABLE, 0, first, third);
+	return decided((void *)first, ctx[3], BY_TABLE, 0, third, second);
 }
+
+SEC("fentry/ipt_do_table")
+int on_ipt_chain(__u64 *ctx) { return xt_chain(ctx); }
+
+SEC("fentry/ip6t_do_table")
+int on_ip6t_chain(__u64 *ctx) { return xt_chain(ctx); }
 
 SEC("fexit/ipt_do_table")
 int on_ipt_verdict(__u64 *ctx) { return xt_verdict(ctx); }
@@ -840,104 +911,94 @@ int on_ipt_verdict(__u64 *ctx) { return xt_verdict(ctx); }
 SEC("fexit/ip6t_do_table")
 int on_ip6t_verdict(__u64 *ctx) { return xt_verdict(ctx); }
 
-static __always_inline int rejected(void *ctx, __u64 *args)
+// rejected reports a RST that a rule sends. hook is the one that the rule is in.
+static __always_inline int rejected(void *ctx, struct net *net, struct sk_buff *skb, __u32 hook)
 {
-	struct sk_buff *skb;
-	if (reject_has_sock)
-		skb = (void *)argument(args, 2);
-	else
-		skb = (void *)argument(args, 1);
 	struct packet p = {};
-	struct scratch *s = scratch_here();
-	if (!s || !read_packet(skb, &p) || p.tcp_flags & 0x04)
+	struct traversal *t = place_of(skb);
+	if (!t || !read_packet(skb, &p) || p.tcp_flags & 0x04)
 		return 0; // nothing answers a RST
-	s->rejected = (__u64)skb;
-	s->waiting = 0;
+	if (t->skb != (__u64)skb)
+		traverse(skb, BY_TABLE, 0, 0, 0);
+	t->rejected = 1;
 	if (!wanted(p.source_port, p.dest_port))
 		return 0;
-	struct event *e = &s->event;
+	struct room *r = take(LOST_RESETS);
+	if (!r)
+		return 0;
+	struct event *e = &r->event;
 	__builtin_memset(e, 0, sizeof(*e));
 	e->kind = SENT;
 	e->answer = 1;
 	e->reject = 1;
 	of_packet(e, &p);
-	of_net(e, (void *)args[0]);
-	if (!wanted_namespace(e->netns))
-		return 0;
-	of_current(e, ctx);
-	if (s->chain && s->chain_skb == (__u64)skb) {
-		in_chain(s);
-		verdict_of(s);
-	} else if (tables_told) {
-		s->waiting = 1; // until iptables has given its verdict
-		return 0;
+	of_net(e, net);
+	if (wanted_namespace(e->netns)) {
+		of_current(e, ctx);
+		__builtin_memset(&r->key, 0, sizeof(r->key));
+		name_place(&r->key, t);
+		e->hook = hook;
+		e->pf = r->key.pf;
+		__builtin_memcpy(e->table, r->key.table, NAME);
+		__builtin_memcpy(e->chain, r->key.chain, NAME);
+		submit(r);
 	}
-	submit(s);
+	give(r);
 	return 0;
+}
+
+// Linux 5.10 put the socket before the packet.
+static __always_inline int on_reject(__u64 *ctx)
+{
+	__u64 packet, hook;
+	if (reject_has_sock) {
+		packet = argument(ctx, 2);
+		hook = argument(ctx, 3);
+	} else {
+		packet = argument(ctx, 1);
+		hook = argument(ctx, 2);
+	}
+	return rejected(ctx, (void *)ctx[0], (void *)packet, hook);
 }
 
 SEC("fentry/nf_send_reset")
-int on_reject_v4(__u64 *ctx) { return rejected(ctx, ctx); }
+int on_reject_v4(__u64 *ctx) { return on_reject(ctx); }
 
 SEC("fentry/nf_send_reset6")
-int on_reject_v6(__u64 *ctx) { return rejected(ctx, ctx); }
+int on_reject_v6(__u64 *ctx) { return on_reject(ctx); }
+
+static __always_inline int unreachable(struct sk_buff *skb)
+{
+	struct traversal *t = place_of(skb);
+	if (t && t->skb == (__u64)skb)
+		t->unreachable = 1;
+	return 0;
+}
 
 SEC("fentry/nf_send_unreach")
-int on_unreach_v4(__u64 *ctx)
-{
-	struct scratch *s = scratch_here();
-	if (s) {
-		s->unreachable = ctx[0];
-	}
-	return 0;
-}
+int on_unreach_v4(__u64 *ctx) { return unreachable((void *)ctx[0]); }
 
 SEC("fentry/nf_send_unreach6")
-int on_unreach_v6(__u64 *ctx)
-{
-	struct scratch *s = scratch_here();
-	if (s) {
-		s->unreachable = ctx[1];
-	}
-	return 0;
-}
+int on_unreach_v6(__u64 *ctx) { return unreachable((void *)ctx[1]); }
 
 SEC("fexit/nf_conntrack_in")
 int on_conntrack_in(__u64 *ctx)
 {
-	if ((__u32)ctx[2] & NF_VERDICT_MASK)
-		return 0;
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
-	__builtin_memset(&s->drop, 0, sizeof(s->drop));
-	s->drop.by = BY_CONNTRACK_FULL;
-	return blamed(s, (void *)ctx[0], (void *)ctx[1]);
+	return decided((void *)ctx[0], ctx[2], BY_CONNTRACK_FULL, 0, 0, ctx[1]);
 }
 
 SEC("fexit/__nf_conntrack_confirm")
 int on_conntrack_confirm(__u64 *ctx)
 {
-	if ((__u32)ctx[1] & NF_VERDICT_MASK)
-		return 0;
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
-	__builtin_memset(&s->drop, 0, sizeof(s->drop));
-	s->drop.by = BY_CONNTRACK_INSERT;
-	return blamed(s, (void *)ctx[0], 0);
+	return decided((void *)ctx[0], ctx[1], BY_CONNTRACK_INSERT, 0, 0, 0);
 }
 
 static __always_inline int overflown(struct sock *sk, struct sk_buff *skb, int syn)
 {
 	__u32 limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	struct scratch *s = scratch_here();
-	if (!s)
-		return 0;
-	struct drop_key *d = &s->drop;
-	__builtin_memset(d, 0, sizeof(*d));
+	__u8 by;
 	if (BPF_CORE_READ(sk, sk_ack_backlog) > limit) {
-		d->by = BY_ACCEPT_QUEUE;
+		by = BY_ACCEPT_QUEUE;
 	} else if (syn) {
 		struct inet_connection_sock *icsk = (void *)sk;
 		struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
@@ -948,11 +1009,18 @@ static __always_inline int overflown(struct sock *sk, struct sk_buff *skb, int s
 				      __builtin_preserve_access_index(&net->ipv4.sysctl_tcp_syncookies));
 		if (cookies)
 			return 0; // a cookie is sent: nothing is dropped
-		d->by = BY_SYN_QUEUE;
+		by = BY_SYN_QUEUE;
 	} else {
 		return 0;
 	}
-	return dropped(s, skb, sk, 0, 0, d);
+	struct room *r = take(LOST_DROPS);
+	if (!r)
+		return 0;
+	__builtin_memset(&r->key, 0, sizeof(r->key));
+	r->key.by = by;
+	dropped(r, skb, sk, 0, 0);
+	give(r);
+	return 0;
 }
 
 SEC("fentry/tcp_conn_request")
@@ -989,10 +1057,11 @@ static __always_inline void waited(struct sock *sk, __u16 kind)
 		return;
 	struct waits *w = bpf_map_lookup_elem(&delays, &k);
 	if (!w) {
-		struct scratch *s = scratch_here();
-		if (!s)
+		struct room *r = take(LOST_WAITS);
+		if (!r)
 			return;
-		bpf_map_update_elem(&delays, &k, &s->waits, BPF_NOEXIST);
+		bpf_map_update_elem(&delays, &k, &r->waits, BPF_NOEXIST);
+		give(r);
 		w = bpf_map_lookup_elem(&delays, &k);
 	}
 	if (w && bucket < BUCKETS)
@@ -1021,7 +1090,8 @@ int on_accept(__u64 *ctx)
 		sk = (void *)argument(ctx, 2);
 	if (!sk)
 		return 0;
-	own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
+	if (has_storage)
+		own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
 	waited(sk, WAIT_ACCEPT);
 	return 0;
 }
@@ -1033,7 +1103,8 @@ int on_connect(__u64 *ctx)
 	__u16 port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	if (!wanted(port, port))
 		return 0;
-	own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
+	if (has_storage)
+		own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
 	return 0;
 }
 

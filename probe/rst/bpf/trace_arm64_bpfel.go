@@ -121,24 +121,28 @@ type traceOwner struct {
 	Comm [16]int8
 }
 
-type traceScratch struct {
+type traceRoom struct {
+	_     structs.HostLayout
+	Busy  uint64
+	Event traceEvent
+	Fold  traceFoldedKey
+	Key   traceDropKey
+	Value traceDrop
+	Stack [20]uint64
+	Waits traceWaits
+}
+
+type traceTraversal struct {
 	_           structs.HostLayout
 	Skb         uint64
-	Rejected    uint64
-	Unreachable uint64
 	Chain       uint64
+	Table       uint64
 	State       uint64
-	ChainSkb    uint64
-	Drop        traceDropKey
-	Waiting     uint8
-	_           [7]byte
-	Event       traceEvent
-	Fold        traceFoldedKey
-	Value       traceDrop
-	Key         traceDropKey
-	Plain       traceDropKey
-	Stack       [20]uint64
-	Waits       traceWaits
+	By          uint8
+	Rejected    uint8
+	Unreachable uint8
+	Counted     uint8
+	Pad         [4]uint8
 }
 
 type traceWaitKey struct {
@@ -165,7 +169,8 @@ const (
 	traceMapNamespaces          = "namespaces"
 	traceMapOwners              = "owners"
 	traceMapRetransmits         = "retransmits"
-	traceMapScratches           = "scratches"
+	traceMapRooms               = "rooms"
+	traceMapTraversals          = "traversals"
 	traceProgOnAccept           = "on_accept"
 	traceProgOnAnswerV4         = "on_answer_v4"
 	traceProgOnAnswerV6         = "on_answer_v6"
@@ -175,7 +180,9 @@ const (
 	traceProgOnDrop             = "on_drop"
 	traceProgOnEstablishedV4    = "on_established_v4"
 	traceProgOnEstablishedV6    = "on_established_v6"
+	traceProgOnIp6tChain        = "on_ip6t_chain"
 	traceProgOnIp6tVerdict      = "on_ip6t_verdict"
+	traceProgOnIptChain         = "on_ipt_chain"
 	traceProgOnIptVerdict       = "on_ipt_verdict"
 	traceProgOnNftChain         = "on_nft_chain"
 	traceProgOnNftVerdict       = "on_nft_verdict"
@@ -193,6 +200,7 @@ const (
 	traceVarAllPorts            = "all_ports"
 	traceVarDropHasReason       = "drop_has_reason"
 	traceVarDropHasSock         = "drop_has_sock"
+	traceVarHasStorage          = "has_storage"
 	traceVarPidNamespace        = "pid_namespace"
 	traceVarPortBits            = "port_bits"
 	traceVarReasonNetfilter     = "reason_netfilter"
@@ -201,7 +209,6 @@ const (
 	traceVarResetHasReason      = "reset_has_reason"
 	traceVarResetWithoutSock    = "reset_without_sock"
 	traceVarTableFirst          = "table_first"
-	traceVarTablesTold          = "tables_told"
 	traceVarUsualReasons        = "usual_reasons"
 )
 
@@ -256,7 +263,9 @@ type traceProgramSpecs struct {
 	OnDrop             *ebpf.ProgramSpec `ebpf:"on_drop"`
 	OnEstablishedV4    *ebpf.ProgramSpec `ebpf:"on_established_v4"`
 	OnEstablishedV6    *ebpf.ProgramSpec `ebpf:"on_established_v6"`
+	OnIp6tChain        *ebpf.ProgramSpec `ebpf:"on_ip6t_chain"`
 	OnIp6tVerdict      *ebpf.ProgramSpec `ebpf:"on_ip6t_verdict"`
+	OnIptChain         *ebpf.ProgramSpec `ebpf:"on_ipt_chain"`
 	OnIptVerdict       *ebpf.ProgramSpec `ebpf:"on_ipt_verdict"`
 	OnNftChain         *ebpf.ProgramSpec `ebpf:"on_nft_chain"`
 	OnNftVerdict       *ebpf.ProgramSpec `ebpf:"on_nft_verdict"`
@@ -283,7 +292,8 @@ type traceMapSpecs struct {
 	Namespaces  *ebpf.MapSpec `ebpf:"namespaces"`
 	Owners      *ebpf.MapSpec `ebpf:"owners"`
 	Retransmits *ebpf.MapSpec `ebpf:"retransmits"`
-	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	Rooms       *ebpf.MapSpec `ebpf:"rooms"`
+	Traversals  *ebpf.MapSpec `ebpf:"traversals"`
 }
 
 // traceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -295,6 +305,7 @@ type traceVariableSpecs struct {
 	AllPorts         *ebpf.VariableSpec `ebpf:"all_ports"`
 	DropHasReason    *ebpf.VariableSpec `ebpf:"drop_has_reason"`
 	DropHasSock      *ebpf.VariableSpec `ebpf:"drop_has_sock"`
+	HasStorage       *ebpf.VariableSpec `ebpf:"has_storage"`
 	PidNamespace     *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	PortBits         *ebpf.VariableSpec `ebpf:"port_bits"`
 	ReasonNetfilter  *ebpf.VariableSpec `ebpf:"reason_netfilter"`
@@ -303,7 +314,6 @@ type traceVariableSpecs struct {
 	ResetHasReason   *ebpf.VariableSpec `ebpf:"reset_has_reason"`
 	ResetWithoutSock *ebpf.VariableSpec `ebpf:"reset_without_sock"`
 	TableFirst       *ebpf.VariableSpec `ebpf:"table_first"`
-	TablesTold       *ebpf.VariableSpec `ebpf:"tables_told"`
 	UsualReasons     *ebpf.VariableSpec `ebpf:"usual_reasons"`
 }
 
@@ -335,7 +345,8 @@ type traceMaps struct {
 	Namespaces  *ebpf.Map `ebpf:"namespaces"`
 	Owners      *ebpf.Map `ebpf:"owners"`
 	Retransmits *ebpf.Map `ebpf:"retransmits"`
-	Scratches   *ebpf.Map `ebpf:"scratches"`
+	Rooms       *ebpf.Map `ebpf:"rooms"`
+	Traversals  *ebpf.Map `ebpf:"traversals"`
 }
 
 func (m *traceMaps) Close() error {
@@ -348,7 +359,8 @@ func (m *traceMaps) Close() error {
 		m.Namespaces,
 		m.Owners,
 		m.Retransmits,
-		m.Scratches,
+		m.Rooms,
+		m.Traversals,
 	)
 }
 
@@ -361,6 +373,7 @@ type traceVariables struct {
 	AllPorts         *ebpf.Variable `ebpf:"all_ports"`
 	DropHasReason    *ebpf.Variable `ebpf:"drop_has_reason"`
 	DropHasSock      *ebpf.Variable `ebpf:"drop_has_sock"`
+	HasStorage       *ebpf.Variable `ebpf:"has_storage"`
 	PidNamespace     *ebpf.Variable `ebpf:"pid_namespace"`
 	PortBits         *ebpf.Variable `ebpf:"port_bits"`
 	ReasonNetfilter  *ebpf.Variable `ebpf:"reason_netfilter"`
@@ -369,7 +382,6 @@ type traceVariables struct {
 	ResetHasReason   *ebpf.Variable `ebpf:"reset_has_reason"`
 	ResetWithoutSock *ebpf.Variable `ebpf:"reset_without_sock"`
 	TableFirst       *ebpf.Variable `ebpf:"table_first"`
-	TablesTold       *ebpf.Variable `ebpf:"tables_told"`
 	UsualReasons     *ebpf.Variable `ebpf:"usual_reasons"`
 }
 
@@ -386,7 +398,9 @@ type tracePrograms struct {
 	OnDrop             *ebpf.Program `ebpf:"on_drop"`
 	OnEstablishedV4    *ebpf.Program `ebpf:"on_established_v4"`
 	OnEstablishedV6    *ebpf.Program `ebpf:"on_established_v6"`
+	OnIp6tChain        *ebpf.Program `ebpf:"on_ip6t_chain"`
 	OnIp6tVerdict      *ebpf.Program `ebpf:"on_ip6t_verdict"`
+	OnIptChain         *ebpf.Program `ebpf:"on_ipt_chain"`
 	OnIptVerdict       *ebpf.Program `ebpf:"on_ipt_verdict"`
 	OnNftChain         *ebpf.Program `ebpf:"on_nft_chain"`
 	OnNftVerdict       *ebpf.Program `ebpf:"on_nft_verdict"`
@@ -412,7 +426,9 @@ func (p *tracePrograms) Close() error {
 		p.OnDrop,
 		p.OnEstablishedV4,
 		p.OnEstablishedV6,
+		p.OnIp6tChain,
 		p.OnIp6tVerdict,
+		p.OnIptChain,
 		p.OnIptVerdict,
 		p.OnNftChain,
 		p.OnNftVerdict,

@@ -1,0 +1,6 @@
+// Guest is the first process of the virtual machines that package kernels boots.
+package main
+
+import "github.com/rampload/rampload/probe/rst/bpf/kernels"
+
+func main() { kernels.Guest() }
