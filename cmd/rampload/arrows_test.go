@@ -13,7 +13,7 @@ import (
 const module = "github.com/rampload/rampload/"
 
 var installed = []string{
-	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/fleet", "cmd/internal/bus",
+	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -52,6 +52,7 @@ var arrows = map[string][]string{
 	"cmd/internal/lab":     {"profiles"},
 	"cmd/internal/lab/":    {"profiles", "attack/fault", "cmd/internal/lab", "cmd/internal/lab/"},
 	"cmd/internal/bus":     {},
+	"cmd/internal/explain": {},
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
 	"cmd/rampload":     installed,
