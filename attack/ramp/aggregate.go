@@ -57,19 +57,22 @@ func (a *aggregator) newPage(index int32) *page {
 // window returns the index of the window that holds t.
 func (a *aggregator) window(t time.Duration) int32 { return int32(max(t, 0) / a.interval) }
 
-// lock locks a free shard, the one of the hint if it is. With more shards than
-// processors it waits only when a holder was preempted and all others are busy.
-func (a *aggregator) lock(hint uint32) *shard {
+// lock locks a free shard, the one of the hint if it is, and returns the hint for the
+// caller's next call: whoever finds its shard busy shares it with another processor,
+// and leaves it for good, lest both wait for its memory with every request. With
+// more shards than processors lock waits only when a holder was preempted and all
+// others are busy.
+func (a *aggregator) lock(hint uint32) (*shard, uint32) {
 	mask := uint32(len(a.shards) - 1)
 	for i := range uint32(len(a.shards)) {
 		s := &a.shards[(hint+i)&mask]
 		if s.mu.TryLock() {
-			return s
+			return s, hint + i
 		}
 	}
 	s := &a.shards[hint&mask]
 	s.mu.Lock()
-	return s
+	return s, hint
 }
 
 // page returns the page of a window. The caller holds the lock.
@@ -100,9 +103,10 @@ func (a *aggregator) page(s *shard, w int32) *page {
 }
 
 // begin counts a request handed to the wire at now. Requests of closed-loop
-// stages are due when they are sent, and have no lag.
-func (a *aggregator) begin(hint uint32, target uint16, due, now time.Duration, closed bool) {
-	s := a.lock(hint)
+// stages are due when they are sent, and have no lag. It returns the hint for the
+// next call; see lock.
+func (a *aggregator) begin(hint uint32, target uint16, due, now time.Duration, closed bool) uint32 {
+	s, hint := a.lock(hint)
 	t := a.page(s, a.window(now)).tally(target)
 	t.sent++
 	if closed {
@@ -111,25 +115,26 @@ func (a *aggregator) begin(hint uint32, target uint16, due, now time.Duration, c
 		t.record(&t.lag, micros(now-due), maxLatency)
 	}
 	s.mu.Unlock()
+	return hint
 }
 
 // unsent counts a request that was due and will not be sent.
 func (a *aggregator) unsent(hint uint32, target uint16, now time.Duration) {
-	s := a.lock(hint)
+	s, _ := a.lock(hint)
 	a.page(s, a.window(now)).tally(target).unsent++
 	s.mu.Unlock()
 }
 
 // retry counts a further try that begins now.
 func (a *aggregator) retry(hint uint32, target uint16, now time.Duration) {
-	s := a.lock(hint)
+	s, _ := a.lock(hint)
 	a.page(s, a.window(now)).tally(target).retries++
 	s.mu.Unlock()
 }
 
-// end counts an attempt that has ended.
-func (a *aggregator) end(hint uint32, at *attack.Attempt) {
-	s := a.lock(hint)
+// end counts an attempt that has ended. It returns the hint for the next call.
+func (a *aggregator) end(hint uint32, at *attack.Attempt) uint32 {
+	s, hint := a.lock(hint)
 	p := a.page(s, a.window(at.End))
 	t := p.tally(at.Target)
 	c := t.cell(keyOf(a.window(at.Due), at))
@@ -159,12 +164,13 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) {
 		t.keep(at, a.failures)
 	}
 	s.mu.Unlock()
+	return hint
 }
 
 // abandon ends a request whose retry was due when the run was stopped: it ends
 // as its last attempt, already counted, did.
 func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration) {
-	s := a.lock(hint)
+	s, _ := a.lock(hint)
 	t := a.page(s, a.window(now)).tally(at.Target)
 	t.cell(keyOf(a.window(at.Due), at)).Requests++
 	t.ended++
@@ -182,7 +188,7 @@ func (a *aggregator) idle(at *attack.Attempt) {
 	if !at.WireReset && !at.Held {
 		return
 	}
-	s := a.lock(uint32(at.Conn.ID))
+	s, _ := a.lock(uint32(at.Conn.ID))
 	p := a.page(s, a.window(at.End))
 	t := p.tally(at.Target)
 	due := p.index

@@ -17,14 +17,14 @@ import (
 )
 
 // costless is a slot whose attempts end at once: what is left is the engine.
-type costless struct{ cfg attack.ClientConfig }
+type costless struct{ clock func() time.Duration }
 
 func openCostless(cfg attack.ClientConfig) (attack.Client, error) {
-	return costlessClient{costless{cfg}}, nil
+	return costlessClient{costless{cfg.Clock}}, nil
 }
 
 func (c costless) Do(_ attack.Request, a *attack.Attempt) {
-	a.Start = c.cfg.Clock()
+	a.Start = c.clock()
 	a.End, a.Status, a.Fault, a.Phase = a.Start, 200, attack.None, attack.PhaseDone
 }
 

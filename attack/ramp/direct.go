@@ -112,8 +112,9 @@ func (e *engine) dispatch(n uint64) {
 // worker sends requests one after the other.
 func (e *engine) worker(id uint32, n uint64) {
 	a := new(attack.Attempt)
+	hint := id
 	for ok := true; ok; n, ok = <-e.work {
-		e.run.open(id, n, a)
+		hint = e.run.open(hint, n, a)
 		e.run.flights.land(e.index)
 		e.waiting.Add(1)
 	}

@@ -248,15 +248,16 @@ func (r *run) scheduled(w int32, count func(target uint16)) {
 }
 
 // open sends request n of the schedule and waits for its end. The caller has
-// counted it in flight.
-func (r *run) open(hint uint32, n uint64, a *attack.Attempt) {
+// counted it in flight. It returns the hint for the next request; see
+// [aggregator.lock].
+func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
 	t, e := r.mix.Pick(n)
 	due, _ := r.sched.Due(n)
 	*a = attack.Attempt{Request: n, Target: t, Endpoint: e, Due: due}
 	ep := &r.targets[t].endpoints[e]
 	now := r.now()
-	r.agg.begin(hint, t, due, now, false)
-	r.perform(hint, ep.via.via, ep, a)
+	hint = r.agg.begin(hint, t, due, now, false)
+	return r.perform(hint, ep.via.via, ep, a)
 }
 
 // loop sends the next request of a closed loop's slot.
@@ -267,28 +268,28 @@ func (r *run) loop(s *loopSlot, now time.Duration) {
 	s.try = attack.Attempt{Request: s.next, Target: g.target, Endpoint: e, Due: now}
 	s.turn += s.turns
 	s.next += s.step
-	r.agg.begin(s.hint, g.target, now, now, true)
-	r.perform(s.hint, s.via, &r.targets[g.target].endpoints[e], &s.try)
+	s.hint = r.agg.begin(s.hint, g.target, now, now, true)
+	s.hint = r.perform(s.hint, s.via, &r.targets[g.target].endpoints[e], &s.try)
 	if s.try.Fault.Local() {
 		r.pause(localFaultPause) // this machine has run out: do not make it worse
 	}
 }
 
 // perform sends a request, with retries, and counts every attempt.
-func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) {
+func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) uint32 {
 	for {
 		via.Do(ep.request, a)
 		if remap := ep.via.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}
 		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.request.Repeatable()) || r.stopping()
-		r.agg.end(hint, a)
+		hint = r.agg.end(hint, a)
 		if a.Last {
-			return
+			return hint
 		}
 		if !r.pause(r.retries.backoff(a.Try)) {
 			r.agg.abandon(hint, a, r.now())
-			return
+			return hint
 		}
 		a.Try++
 		r.agg.retry(hint, a.Target, r.now())

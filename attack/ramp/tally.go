@@ -24,7 +24,7 @@ func (p *page) tally(target uint16) *tally {
 	if n := len(p.free); n > 0 {
 		t, p.free = p.free[n-1], p.free[:n-1]
 	} else {
-		t = new(tally)
+		t = newTally()
 	}
 	p.tallies[target] = t
 	p.used++
@@ -45,6 +45,13 @@ type tally struct {
 	histograms
 	failures []attack.Failure
 	dropped  uint64
+}
+
+// newTally makes a tally whose lists have memory of their own from the start: small
+// ones of several tallies would lie in one cache line, and the processors that count
+// in them would wait for each other.
+func newTally() *tally {
+	return &tally{cells: make([]attack.Cell, 0, 4), statuses: make([]attack.StatusCount, 0, 8)}
 }
 
 // fewCells are searched one by one: most windows have one or two kinds of outcome.
