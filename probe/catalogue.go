@@ -13,10 +13,12 @@ type Definition struct {
 // Catalogue names. Probes emit these names, gates and diagnosis read them.
 const (
 	// Limits of a process.
-	OpenFiles  = "open-files"
-	Threads    = "threads"
-	RSS        = "rss"
-	ProcessCPU = "process-cpu"
+	OpenFiles        = "open-files"
+	Threads          = "threads"
+	RSS              = "rss"
+	ProcessCPU       = "process-cpu"
+	FileSystem       = "file-system"
+	FileSystemInodes = "file-system-inodes"
 
 	// Limits of a host or network namespace.
 	FileTable      = "file-table"
@@ -146,6 +148,9 @@ func Catalogue() []Definition {
 		{Threads, HardLimit, "threads", true, false, "threads of the process, against RLIMIT_NPROC or pids.max"},
 		{RSS, HardLimit, "bytes", true, false, "resident memory of the process, against its cgroup's limit or the host's memory"},
 		{ProcessCPU, Utilisation, "share", true, false, "CPU of the process, of the cores or the quota that it may use"},
+
+		{FileSystem, HardLimit, "bytes", true, false, "a file system that the process is likely to write to, once it is half full, against what others than root may use"},
+		{FileSystemInodes, HardLimit, "files", true, false, "files of such a file system, against its inodes"},
 
 		{FileTable, HardLimit, "files", false, false, "open files of the host, against fs.file-max"},
 		{EphemeralPorts, HardLimit, "ports", false, false, "local ports in use towards the busiest destination, against ip_local_port_range"},

@@ -19,7 +19,8 @@ import (
 // children, so that a master and its workers, or a pre-fork server, are one
 // source. For each it reads open files, threads, resident memory and CPU, each
 // against the limit that binds it; the reading of the process nearest its limit
-// comes first. All carry the same label and their own PID. Where the kernel tells
+// comes first. All carry the same label and their own PID. Of the first one the file systems that it is
+// likely to write to are read as well. Where the kernel tells
 // it, the threads of each are read as well, as often as 0.3 % of a core allows: how
 // long they were ready and had no processor, how often they got one, and their states.
 //
@@ -41,8 +42,10 @@ type Process struct {
 	opened   time.Time
 	lookAt   time.Time // when to look for new processes
 	tasksAt  time.Time // when to read threads again
-	lookErr  error     // why the last look found none
-	ever     bool      // some were found
+	spaceAt  time.Time // when to read file systems again
+	space    space
+	lookErr  error // why the last look found none
+	ever     bool  // some were found
 	closed   bool
 	events   []probe.Event
 	missing  missing
@@ -167,8 +170,9 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	}
 	p.collectUsers()
 	p.readTasks(now)
+	p.readSpace(now)
 	read := p.opts.Clock.Stamp(emit)
-	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk, probe.ThreadsStopped, probe.DiskDelay, probe.GaveUp, probe.Preempted} {
+	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.FileSystem, probe.FileSystemInodes, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk, probe.ThreadsStopped, probe.DiskDelay, probe.GaveUp, probe.Preempted} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {

@@ -172,6 +172,7 @@ func catalogue() []rule {
 		credentials(),
 		processorStolen(),
 		diskSaturated(),
+		diskFull(),
 		connectionAgeLimit(),
 		retryStorm(),
 		poolExhausted(),
