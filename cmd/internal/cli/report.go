@@ -19,7 +19,7 @@ import (
 )
 
 func newReport(env Env, g *globals) *cobra.Command {
-	var format string
+	var format, annotate string
 	cmd := &cobra.Command{
 		Use:   "report FILE [RUNLOG...]",
 		Short: "Print a report again, or make one from a run log",
@@ -33,7 +33,7 @@ exit code is in the report.`,
   rampload report peak.runlog worker-1.runlog orders-1.runlog`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			format, err := chooseFormat(format, g.out, render.Formats())
+			format, err := chooseFormat(format, g.out, reportFormats())
 			if err != nil {
 				return err
 			}
@@ -41,12 +41,16 @@ exit code is in the report.`,
 			if err != nil {
 				return usage(err)
 			}
+			if format == githubFormat {
+				return annotations(env, g, r, annotate)
+			}
 			return writeOut(env, g.out, func(w io.Writer, t terminal) error {
 				return renderAs(w, r, format, t, args)
 			})
 		},
 	}
-	formatFlag(cmd.Flags(), &format, render.Formats())
+	formatFlag(cmd.Flags(), &format, reportFormats())
+	cmd.Flags().StringVar(&annotate, "annotate", "", "with --format github: the profile in whose lines the gates stand: `FILE`")
 	return cmd
 }
 
