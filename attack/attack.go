@@ -218,6 +218,10 @@ type Window struct {
 	Open            int64   // open connections at its end
 	InFlight        int64   // requests in flight at its end
 	IdleConnSeconds float64 // sum over pooled connections of time without a request
+	Wanted          int64   // connections that a stage wants held at its end
+	Undialled       int64   // of these, due and not even being opened at its end: the generator is behind
+	Unawaited       uint64  // connections that ended with a FIN, closed without waiting for a RST behind it
+	LookupFailures  uint64  // look-ups of the name that failed while addresses of before were used
 
 	Cells    []Cell
 	Statuses []StatusCount

@@ -20,9 +20,10 @@ type Client interface {
 	Slot() Slot
 	// Stats returns the connections as they are.
 	Stats() ClientStats
-	// Hold keeps n connections open from now on, whatever the profile's limit of
-	// connections says; 0 ends it.
-	Hold(n int)
+	// HoldAt keeps n connections open from now on, whatever the profile's limit of
+	// connections says; 0 ends it. Those that are more than before were due at a time
+	// of the clock: what is late is the generator's, and told by Stats and OnHold.
+	HoldAt(n int, due time.Duration)
 	// Drain ends the attempts that wait for a connection with Fault Canceled, and
 	// lets none wait from now on. Those that have one go on.
 	Drain()
@@ -62,7 +63,10 @@ type ClientStats struct {
 	Dials           uint64  // connections opened or tried to open, since the client was made
 	Open            int64   // connections in use, idle or being opened, now
 	Idle            int64   // connections without an attempt, now
+	Wanted          int64   // connections that are to be held, now
+	Undialled       int64   // of these, due and not even being opened: the generator is behind
 	Unawaited       uint64  // connections that ended with a FIN and were closed without waiting for a RST, for want of descriptors
+	LookupFailures  uint64  // look-ups of the name that failed while addresses of before were used
 	IdleConnSeconds float64 // time that connections spent without an attempt, since then
 }
 
@@ -79,6 +83,9 @@ type ClientConfig struct {
 	// RST, or, in a phase before idle, a connection to hold that came to nothing.
 	// Calls come from one goroutine.
 	OnIdle func(Attempt)
+	// OnHold is told when a connection to hold begins to be opened, and when it was
+	// due. It returns at once; calls may overlap. Nil: not told.
+	OnHold func(due, start time.Duration)
 	// OnAddress is told each remote address before the first attempt that uses it
 	// ends; index counts from 1. A Unix socket is the zero AddrPort. Calls do not
 	// overlap.

@@ -24,7 +24,9 @@ import (
 //     more than 65,535.
 //   - 3: windows count by request; failures have the bytes that were sent and received,
 //     and may have an [Answer].
-const codecVersion = 3
+//   - 4: windows say how many connections are wanted and not opened, and what was not
+//     waited for or looked up.
+const codecVersion = 4
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -73,7 +75,10 @@ func AppendWindow(b []byte, w Window) []byte {
 			b = binary.AppendUvarint(b, n)
 		}
 	}
-	return b
+	b = binary.AppendVarint(b, w.Wanted)
+	b = binary.AppendVarint(b, w.Undialled)
+	b = binary.AppendUvarint(b, w.Unawaited)
+	return binary.AppendUvarint(b, w.LookupFailures)
 }
 
 // DecodeWindow reads what [AppendWindow] wrote. Empty lists come back nil. It
@@ -125,6 +130,10 @@ func DecodeWindow(b []byte) (Window, error) {
 				r.Attempts, r.Failed, r.Sent, r.Received = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
 			}
 		}
+	}
+	if d.of >= 4 {
+		w.Wanted, w.Undialled = d.varint(), d.varint()
+		w.Unawaited, w.LookupFailures = d.uvarint(), d.uvarint()
 	}
 	if err := d.end(); err != nil {
 		return Window{}, fmt.Errorf("decode window: %w", err)

@@ -20,7 +20,7 @@ func windows() map[string]attack.Window {
 		"zero": {},
 		"full": {
 			Target: 3, Index: 1234, Scheduled: 5000, Sent: 4990, Unsent: 10, Retries: 7, Dials: 12,
-			Open: 256, InFlight: 17, IdleConnSeconds: 12.375,
+			Open: 256, InFlight: 17, IdleConnSeconds: 12.375, Wanted: 260, Undialled: 4, Unawaited: 5, LookupFailures: 6,
 			Cells: []attack.Cell{
 				{DueWindow: 1234, Remote: 1, Fault: attack.None, Phase: attack.PhaseDone, Reused: true, Attempts: 4900, Requests: 4900},
 				{DueWindow: 1214, Remote: 2, Fault: attack.Timeout, Phase: attack.PhaseAwait, Attempts: 3, Requests: 3},
@@ -206,10 +206,17 @@ func TestCodecReadsEarlierVersions(t *testing.T) {
 		t.Errorf("failure of version 2: %+v, %v, want %+v", got, err, failure)
 	}
 	window := windows()["full"]
+	window.Wanted, window.Undialled, window.Unawaited, window.LookupFailures = 0, 0, 0, 0
+	b = attack.AppendWindow(nil, window)
+	b[0] = 3
+	read, err := attack.DecodeWindow(b[:len(b)-4]) // no connections wanted
+	if d := cmp.Diff(window, read); err != nil || d != "" {
+		t.Errorf("window of version 3: %v\n%s", err, d)
+	}
 	window.Requests = nil
 	b = attack.AppendWindow(nil, window)
 	b[0] = 2
-	read, err := attack.DecodeWindow(b[:len(b)-1]) // no counts by request
+	read, err = attack.DecodeWindow(b[:len(b)-5]) // nor counts by request
 	if d := cmp.Diff(window, read); err != nil || d != "" {
 		t.Errorf("window of version 2: %v\n%s", err, d)
 	}

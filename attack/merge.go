@@ -20,6 +20,10 @@ func (w Window) Merge(o Window) Window {
 	w.InFlight += o.InFlight
 	w.IdleConnSeconds += o.IdleConnSeconds
 	w.FailuresDropped += o.FailuresDropped
+	w.Wanted += o.Wanted
+	w.Undialled += o.Undialled
+	w.Unawaited += o.Unawaited
+	w.LookupFailures += o.LookupFailures
 
 	w.Cells = mergeCells(w.Cells, o.Cells)
 	w.Statuses = mergeStatuses(w.Statuses, o.Statuses)

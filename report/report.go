@@ -332,8 +332,10 @@ type Event struct {
 // achieved_rps; columns of a target "<target>/requests", "/failures",
 // "/wire_resets" (counts in the row, by the time at which they were due),
 // "/p50_ms", "/p90_ms", "/p99_ms" and "/max_ms" (of successes that ended in it, from due
-// time), and "/faults/<fault>" (attempts, idle resets among them). Columns
-// of a resource are "utilisation:<resource>" (highest share of the limit) and
+// time), and "/faults/<fault>" (attempts, idle resets among them); where connections
+// were to be held, at the row's end, "/connections_wanted", "/connections_open" and
+// "/connections_late" (wanted and due, and rampload had not even begun to open them).
+// Columns of a resource are "utilisation:<resource>" (highest share of the limit) and
 // "counter:<resource>" (increase); see [Resource.Label] for the name.
 type Windows struct {
 	IntervalMS float64               `json:"interval_ms"`

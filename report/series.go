@@ -35,6 +35,9 @@ type Point struct {
 	LagP99        int64            // µs
 	Unsent        uint64
 	InFlight      int64 // requests at its end
+	Wanted        int64 // connections to be held, at its end
+	Undialled     int64 // of these, due and not even being opened
+	Open          int64 // connections, at its end
 }
 
 // maxWindows bounds the memory that one damaged index can ask for.
@@ -63,7 +66,7 @@ func (s *Series) Add(w attack.Window) {
 	p.Scheduled += w.Scheduled
 	p.Sent += w.Sent
 	p.Unsent += w.Unsent
-	p.InFlight = w.InFlight
+	p.InFlight, p.Wanted, p.Undialled, p.Open = w.InFlight, w.Wanted, w.Undialled, w.Open
 	if lag, ok := w.Lag.Quantile(0.99); ok {
 		p.LagP99 = max(p.LagP99, lag)
 	}

@@ -177,6 +177,14 @@ func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration)
 	s.mu.Unlock()
 }
 
+// dial counts the lag of a connection to hold that begins to be opened.
+func (a *aggregator) dial(target uint16, due, now time.Duration) {
+	s := a.lock(uint32(target))
+	t := a.page(s, a.window(now)).tally(target)
+	t.record(&t.lag, micros(now-due), maxLatency)
+	s.mu.Unlock()
+}
+
 // idle takes what happened to a connection without an attempt in flight: resets,
 // and held connections that came to nothing, in a phase before idle. A user of
 // such a connection would have had none, so each is a request that failed, beside

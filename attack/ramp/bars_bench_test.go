@@ -31,7 +31,7 @@ func (c costless) Do(_ attack.Request, a *attack.Attempt) {
 func (costless) Compile(profiles.Request) (attack.Request, error) { return costlessRequest{}, nil }
 func (c costless) Slot() attack.Slot                              { return c }
 func (costless) Stats() attack.ClientStats                        { return attack.ClientStats{} }
-func (costless) Hold(int)                                         {}
+func (costless) HoldAt(int, time.Duration)                        {}
 func (costless) Drain()                                           {}
 func (costless) Abort()                                           {}
 func (costless) Close()                                           {}

@@ -93,7 +93,7 @@ func (c *collector) gather(finished <-chan struct{}) {
 		if !wait(end) {
 			return
 		}
-		stats := c.stats()
+		stats := c.stats(end - 1)
 		if !wait(end + grace) {
 			return
 		}
@@ -114,8 +114,8 @@ func (c *collector) finish(stats []attack.ClientStats, last int32) {
 	c.mu.Unlock()
 }
 
-// stats returns the connections of each target.
-func (c *collector) stats() []attack.ClientStats {
+// stats returns the connections of each target, and how many are to be held at a time.
+func (c *collector) stats(at time.Duration) []attack.ClientStats {
 	sum := make([]attack.ClientStats, len(c.sum))
 	for _, g := range c.run.groups {
 		st := g.via.Stats()
@@ -124,6 +124,12 @@ func (c *collector) stats() []attack.ClientStats {
 		t.Open += st.Open
 		t.Idle += st.Idle
 		t.IdleConnSeconds += st.IdleConnSeconds
+		// What has not even been asked for is late too.
+		wanted := int64(c.run.wanted(g, at))
+		t.Wanted += wanted
+		t.Undialled += min(st.Undialled+max(wanted-st.Wanted, 0), wanted)
+		t.Unawaited += st.Unawaited
+		t.LookupFailures += st.LookupFailures
 	}
 	return sum
 }
@@ -162,6 +168,9 @@ func (c *collector) collect(stats []attack.ClientStats) {
 		t.window.InFlight = c.flying[i]
 		t.window.Open = stats[i].Open
 		t.window.Dials = stats[i].Dials - c.before[i].Dials
+		t.window.Wanted, t.window.Undialled = stats[i].Wanted, stats[i].Undialled
+		t.window.Unawaited = stats[i].Unawaited - c.before[i].Unawaited
+		t.window.LookupFailures = stats[i].LookupFailures - c.before[i].LookupFailures
 		t.window.IdleConnSeconds = max(stats[i].IdleConnSeconds-c.before[i].IdleConnSeconds, 0)
 		failures := t.close(c.run.agg.failures)
 		b.failures = append(b.failures, failures...)

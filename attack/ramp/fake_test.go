@@ -77,7 +77,7 @@ func (f *fake) Stats() attack.ClientStats {
 	return attack.ClientStats{Dials: f.attempts.Load(), Open: f.busy.Load()}
 }
 
-func (f *fake) Hold(n int) {
+func (f *fake) HoldAt(n int, _ time.Duration) {
 	f.mu.Lock()
 	f.held = append(f.held, n)
 	f.mu.Unlock()

@@ -72,7 +72,7 @@ func (f *instant) Do(_ attack.Request, a *attack.Attempt) {
 func (f *instant) Compile(profiles.Request) (attack.Request, error) { return fakeRequest{}, nil }
 func (f *instant) Slot() attack.Slot                                { return instantSlot{f} }
 func (f *instant) Stats() attack.ClientStats                        { return attack.ClientStats{} }
-func (f *instant) Hold(int)                                         {}
+func (f *instant) HoldAt(int, time.Duration)                        {}
 func (f *instant) Drain()                                           {}
 func (f *instant) Abort()                                           {}
 func (f *instant) Close() error                                     { return nil }

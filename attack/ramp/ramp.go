@@ -360,7 +360,7 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	background.Wait()
 	close(finished)
 	gatherer.Wait()
-	stats := r.coll.stats()
+	stats := r.coll.stats(ended)
 	r.close() // after a last look at idle connections
 	last := ended
 	if !interrupted {
@@ -419,41 +419,6 @@ func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 		}
 	}
 	return early
-}
-
-// hold keeps the connections that connections stages want.
-func (r *run) hold(sent <-chan struct{}) {
-	wanted := false
-	for _, st := range r.cfg.Profile.Load {
-		wanted = wanted || st.Kind == profiles.Connections
-	}
-	if !wanted {
-		return
-	}
-	const every = 50 * time.Millisecond
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	held := make([]int, len(r.groups))
-	for {
-		conns, on := r.sched.Conns(r.now())
-		for i, g := range r.groups {
-			n := 0
-			if on {
-				n = r.cfg.Slice.part(int(float64(conns)*g.share + 0.5))
-			}
-			if n != held[i] {
-				g.via.Hold(n)
-				held[i] = n
-			}
-		}
-		select {
-		case <-ticker.C:
-		case <-r.stopped:
-			return
-		case <-sent:
-			return
-		}
-	}
 }
 
 func (r *run) close() {

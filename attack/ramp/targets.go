@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
@@ -75,6 +76,7 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) 
 		Client:  r.cfg.Profile.Client,
 		RunID:   r.cfg.RunID,
 		Clock:   r.now,
+		OnHold:  func(due, start time.Duration) { r.agg.dial(g.target, due, start) },
 		OnIdle: func(a attack.Attempt) {
 			a.Target = g.target
 			if remap := g.remap.Load(); remap != nil {

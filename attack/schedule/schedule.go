@@ -432,6 +432,36 @@ func (s *Schedule) Conns(t time.Duration) (int, bool) {
 	return int(math.Round(float64(st.FromConns) + float64(st.ToConns-st.FromConns)*share)), true
 }
 
+// ConnsAfter returns when the number of connections that are wanted held changes
+// next after t, or begins or ceases to be of any; false when it never does.
+func (s *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
+	first := 0
+	if t >= 0 {
+		if t >= s.end {
+			return 0, false
+		}
+		i, since := s.StageAt(t)
+		if st := s.stages[i]; st.Kind == profiles.Connections {
+			next := st.start + st.For
+			if rise := st.ToConns - st.FromConns; rise != 0 {
+				now, _ := s.Conns(t)
+				step := math.Copysign(0.5, float64(rise))
+				// Rounding goes on at the half; a nanosecond more is past it.
+				at := time.Duration((float64(now-st.FromConns)+step)/float64(rise)*float64(st.For)) + 1
+				next = min(next, st.start+max(at, since+1))
+			}
+			return next, true
+		}
+		first = i + 1
+	}
+	for _, st := range s.stages[first:] {
+		if st.Kind == profiles.Connections {
+			return st.start, true
+		}
+	}
+	return 0, false
+}
+
 // MaxAt reports whether a closed-loop stage is on at t, and when it ends.
 func (s *Schedule) MaxAt(t time.Duration) (end time.Duration, on bool) {
 	if t < 0 || t >= s.end {

@@ -393,3 +393,44 @@ func BenchmarkDue(b *testing.B) {
 		s.Due(n)
 	}
 }
+
+// TestConnsAfter walks from change to change: between two of them the number is the
+// same, and no change is left out.
+func TestConnsAfter(t *testing.T) {
+	up := profiles.Stage{Kind: profiles.Connections, FromConns: 3, ToConns: 40, For: 7 * time.Second}
+	down := profiles.Stage{Kind: profiles.Connections, FromConns: 40, ToConns: 0, For: time.Second}
+	still := profiles.Stage{Kind: profiles.Connections, FromConns: 9, ToConns: 9, For: time.Second}
+	requests := profiles.Stage{Kind: profiles.Hold, From: 10, To: 10, For: time.Second}
+	for _, stages := range [][]profiles.Stage{{up}, {requests, up, down}, {up, requests, still}, {requests}, {still, down, up}} {
+		s, err := schedule.New(stages, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Duration(-1)
+		for {
+			next, ok := s.ConnsAfter(at)
+			if !ok {
+				next = s.End() + time.Second
+			}
+			if next <= at {
+				t.Fatalf("after %v comes %v", at, next)
+			}
+			n, on := s.Conns(max(at, 0))
+			for _, mid := range []time.Duration{at + (next-at)/3, at + (next-at)/2, next - 2} {
+				if mid < max(at, 0) {
+					continue
+				}
+				if m, still := s.Conns(mid); (m != n || still != on) && at >= 0 {
+					t.Fatalf("%d at %v, and %d at %v: a change was left out", n, at, m, mid)
+				}
+			}
+			if !ok {
+				break
+			}
+			at = next
+		}
+		if at >= 0 && at != s.End() && stages[len(stages)-1].Kind == profiles.Connections {
+			t.Errorf("the last change is at %v, the end at %v", at, s.End())
+		}
+	}
+}

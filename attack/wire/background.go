@@ -19,12 +19,14 @@ const (
 	lingerEnd
 )
 
-// lingerTime is how long connections linger. The peer that closes first keeps
+// lingerTimes returns how long connections linger. The peer that closes first keeps
 // the port in TIME_WAIT, so leaving that to a server that announced it saves our
 // ports; most have closed at the first look, and only the others are watched. A
 // RST behind a FIN answers our data or comes when the peer's process closes the
 // socket: a few round trips.
-var lingerTime = [lingerEnd]time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond}
+func lingerTimes() [lingerEnd]time.Duration {
+	return [lingerEnd]time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond}
+}
 
 // lingerMin is how many connections of a kind may linger at least; see
 // [background.lingerMax].
@@ -34,12 +36,6 @@ const lingerMin = 1024
 // watched.
 const sweepTime = 500 * time.Millisecond
 
-// holdRetry is how long Hold waits after a connection that could not be opened.
-const holdRetry = 100 * time.Millisecond
-
-// holdDials is how many connections Hold opens at a time.
-const holdDials = 64
-
 // background closes, reports, sweeps and holds connections beside the attempts,
 // in one goroutine.
 type background struct {
@@ -48,27 +44,23 @@ type background struct {
 	quit chan struct{}
 	done chan struct{}
 
-	mu       sync.Mutex
-	reports  []attack.Attempt
-	lingers  [lingerEnd]connList
-	lingered [lingerEnd]int
+	mu         sync.Mutex
+	reports    []attack.Attempt
+	lingers    [lingerEnd]connList
+	lingered   [lingerEnd]int
+	lingerTime [lingerEnd]time.Duration
 	// lingerMax is how many connections of a kind linger: half of the descriptors
 	// that the process may have. Beyond it the first is closed, and counted in cut.
 	lingerMax int
 	cut       uint64
 	flushed   bool // nothing lingers any more
-	holds     bool // Hold was called
-	held      int
-	dialing   int
-	retryAt   time.Duration // Hold waits until then
 	sweepAt   time.Duration
-	dialers   sync.WaitGroup
 }
 
 func newBackground(t *Transport) *background {
 	return &background{
 		t: t, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		retryAt: notYet, sweepAt: notYet, lingerMax: max(lingerMin, socket.Descriptors()/2),
+		sweepAt: notYet, lingerMax: max(lingerMin, socket.Descriptors()/2), lingerTime: lingerTimes(),
 	}
 }
 
@@ -122,7 +114,7 @@ func (b *background) linger(c *Conn, why lingering) {
 // push lists a connection. The lock is held, also for remove.
 func (b *background) push(c *Conn, why lingering) {
 	c.lingering = why
-	c.until = b.t.clock() + lingerTime[why]
+	c.until = b.t.clock() + b.lingerTime[why]
 	b.lingers[why].push(c)
 	b.lingered[why]++
 }
@@ -197,7 +189,7 @@ func (b *background) run() {
 		b.expire(now)
 		b.expireIdle(now)
 		b.sweep(now)
-		b.keepHeld(now)
+		b.t.holder.keep(now)
 		b.deliver()
 		if next := b.next(); next == never {
 			timer.Stop()
@@ -208,7 +200,7 @@ func (b *background) run() {
 		case <-b.wake:
 		case <-timer.C:
 		case <-b.quit:
-			b.dialers.Wait()
+			b.t.holder.dialers.Wait()
 			b.deliver()
 			return
 		}
@@ -245,15 +237,13 @@ func (b *background) next() time.Duration {
 	if b.t.sweeping.Load() {
 		next = min(next, b.sweepAt)
 	}
+	next = min(next, b.t.holder.next())
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range b.lingers {
 		if c := b.lingers[i].head; c != nil {
 			next = min(next, c.until)
 		}
-	}
-	if b.holds && b.retryAt != notYet {
-		next = min(next, b.retryAt)
 	}
 	return next
 }
@@ -278,100 +268,4 @@ func (b *background) sweep(now time.Duration) {
 	for _, c := range b.t.pool.sweep() {
 		b.t.lost(c)
 	}
-}
-
-// hold sets how many connections are kept open.
-func (b *background) hold(n int) {
-	b.mu.Lock()
-	b.held, b.holds = n, true
-	b.mu.Unlock()
-	b.t.pool.held.Store(int64(n))
-	b.t.streams.held.Store(int64(n))
-	b.t.pool.wake()
-	b.t.streams.wake()
-	b.poke()
-}
-
-// keepHeld opens connections up to the number to hold, and closes those above.
-func (b *background) keepHeld(now time.Duration) {
-	b.mu.Lock()
-	if !b.holds || b.t.aborted.Load() {
-		b.mu.Unlock()
-		return
-	}
-	dials := holdDials
-	if !b.t.agreed.Load() {
-		dials = 1 // which pool it goes to is not known yet
-	}
-	if now >= b.retryAt {
-		b.retryAt = notYet
-		for b.dialing < dials {
-			multi := b.t.multi.Load()
-			if multi && !b.t.streams.admit(b.held) || !multi && !b.t.pool.admit(b.held) {
-				break
-			}
-			b.dialing++
-			b.dialers.Go(func() { b.dialHeld(multi) })
-		}
-	}
-	keep := b.held
-	if keep == 0 {
-		keep = b.t.cfg.Client.Connections
-	}
-	b.mu.Unlock()
-	for c := b.t.pool.expired(keep, notYet); c != nil; c = b.t.pool.expired(keep, notYet) {
-		b.t.retire(c, Destroyed)
-	}
-	b.t.streams.trim(keep)
-}
-
-// unwelcome has Hold wait: the peer closed a connection that it was given to
-// hold, and would close the next one too.
-func (b *background) unwelcome() {
-	b.mu.Lock()
-	b.retryAt = b.t.clock() + holdRetry
-	b.mu.Unlock()
-}
-
-// dialHeld opens one connection to hold.
-func (b *background) dialHeld(multi bool) {
-	t := b.t
-	var a attack.Attempt
-	a.Target = t.cfg.Target
-	deadline := t.begin(&a)
-	a.Due = a.Start
-	c := t.dialer.dial(&a, deadline)
-	if c == nil {
-		a.End = t.clock()
-		if a.Fault != attack.Canceled {
-			b.report(a)
-		}
-		b.mu.Lock()
-		b.retryAt = a.End + holdRetry
-		b.mu.Unlock()
-	}
-	switch {
-	case multi && c == nil:
-		t.streams.gone()
-	case multi && c.mux == nil: // one instance of many that does not speak it
-		t.streams.gone()
-		t.retire(c, Destroyed)
-	case multi:
-		c.unused = true
-		t.streams.adopt(c.mux, false, true)
-	case c == nil:
-		t.pool.gone()
-	case c.mux != nil: // the first connection: the target's protocol is multiplexed
-		t.pool.gone()
-		c.unused = true
-		t.streams.adopt(c.mux, false, false)
-	default:
-		c.pooled, c.unused = true, true
-		t.watch(c)
-		t.pool.put(c)
-	}
-	b.mu.Lock()
-	b.dialing--
-	b.mu.Unlock()
-	b.poke()
 }

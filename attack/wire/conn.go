@@ -31,8 +31,9 @@ type Conn struct {
 	mux    *muxed  // nil: one attempt at a time
 	lease  *Lease  // the slot that it belongs to
 
-	pooled  bool // belongs to the pool
-	unused  bool // opened to be held, and no attempt has been made on it
+	pooled  bool  // belongs to the pool
+	unused  bool  // opened to be held, and no attempt has been made on it
+	tries   uint8 // to open it that came to nothing, in a row
 	watched bool
 
 	state    atomic.Uint32

@@ -169,6 +169,9 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 		err = nil
 	}
 	if err != nil {
+		if addr.IsValid() && t.aborted.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = lastLook(s, err)
+		}
 		a.Info = s.Info()
 		a.Conn.Local = s.LocalAddr()
 		t.forget(c)
@@ -180,6 +183,15 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	}
 	c.local = s.LocalAddr()
 	return c, nil
+}
+
+// lastLook returns what the peer did to a connection whose opening was called off: it
+// may have ended it before. Else it returns the error.
+func lastLook(s *socket.Socket, err error) error {
+	if what, met := s.Fate(); what != socket.Alive && met != nil {
+		return met
+	}
+	return err
 }
 
 // local returns the next local address for a remote one, the zero Addr to leave

@@ -47,6 +47,7 @@ func TestRSTsOfManyConnectionsThatEndTogether(t *testing.T) {
 			tr, rec := client(t, "http://"+ln.Addr().String(), nil)
 			tr.bg.mu.Lock()
 			tr.bg.lingerMax = most
+			tr.bg.lingerTime[lingerReset] = patience // the test itself takes its time
 			tr.bg.mu.Unlock()
 			tr.Hold(n)
 			var all []*net.TCPConn

@@ -168,16 +168,18 @@ func (p *pool) gone() {
 	}
 }
 
-// admit counts a connection that Hold is about to open; false when there are
-// enough.
-func (p *pool) admit(n int) bool {
+// admit counts a connection that is about to be opened to be held.
+func (p *pool) admit() {
+	p.mu.Lock()
+	p.open++
+	p.mu.Unlock()
+}
+
+// count returns how many connections are in use, idle or being opened.
+func (p *pool) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.open >= n {
-		return false
-	}
-	p.open++
-	return true
+	return p.open
 }
 
 // expired claims the connection that was idle the longest, if it is one too many

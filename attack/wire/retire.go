@@ -76,9 +76,6 @@ func (t *Transport) lost(c *Conn) {
 		t.pool.put(c)
 		return
 	}
-	if c.unused {
-		t.bg.unwelcome()
-	}
 	switch {
 	case c.spoiled:
 		t.bg.report(t.idleReport(c, attack.Protocol))
@@ -109,6 +106,9 @@ func (t *Transport) unlink(c *Conn) {
 func (t *Transport) retire(c *Conn, how Outcome) {
 	c.state.Store(stateLinger)
 	t.open.Add(-1)
+	if c.unused { // it came to nothing
+		t.holder.retry(c.tries)
+	}
 	if c.pooled {
 		t.pool.gone()
 	}

@@ -412,16 +412,19 @@ func (s *streams) wake() {
 	}
 }
 
-// admit counts a connection that Hold is about to open.
-func (s *streams) admit(n int) bool {
+// admit counts a connection that is about to be opened to be held.
+func (s *streams) admit() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open >= n {
-		return false
-	}
 	s.open++
 	s.dialing++
-	return true
+	s.mu.Unlock()
+}
+
+// count returns how many connections are open, being opened or ending.
+func (s *streams) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
 }
 
 // expire closes connections that are idle since before a time.

@@ -31,6 +31,9 @@ type Config struct {
 	// it ends; index counts from 1. A Unix socket is the zero AddrPort. Nil: not
 	// told. Calls do not overlap.
 	OnAddress func(index uint16, addr netip.AddrPort)
+	// OnHold is told when a connection to hold begins to be opened, and when it was
+	// due. Nil: not told. Calls may overlap.
+	OnHold func(due, start time.Duration)
 	// Resolve finds the addresses of a name. Nil: the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Proxy finds the proxy of a target, nil for none. It is asked once, and only
@@ -44,7 +47,7 @@ type Config struct {
 func ConfigOf(cfg attack.ClientConfig, protocol Protocol) Config {
 	return Config{
 		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, RunID: cfg.RunID,
-		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, Exchange: protocol,
+		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, OnHold: cfg.OnHold, Exchange: protocol,
 	}
 }
 
@@ -93,6 +96,7 @@ type Transport struct {
 	dialer  *dialer
 	watcher *socket.Watcher
 	bg      *background
+	holder  *holder
 	pool    pool
 	streams streams // the multiplexed connections
 	ex      Exchanger
@@ -154,7 +158,7 @@ func New(cfg Config) (*Transport, error) {
 	if t.watcher, err = socket.NewWatcher(); err != nil {
 		return nil, fmt.Errorf("watch idle connections: %w", err)
 	}
-	t.bg = newBackground(t)
+	t.bg, t.holder = newBackground(t), newHolder(t)
 	go t.watcher.Run(t.hup)
 	go t.bg.run()
 	return t, nil
@@ -286,7 +290,11 @@ func (t *Transport) Stats() Stats {
 	t.bg.mu.Lock()
 	cut := t.bg.cut
 	t.bg.mu.Unlock()
-	return Stats{Unawaited: cut, Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds()}
+	wanted, undialled := t.holder.stats()
+	return Stats{
+		Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds(),
+		Wanted: wanted, Undialled: undialled, Unawaited: cut,
+	}
 }
 
 // Hold keeps n connections open from now on, whatever Client.Connections says:
@@ -294,9 +302,13 @@ func (t *Transport) Stats() Stats {
 // when n falls. While connections are held, attempts get the one that was idle
 // the longest, so that all of them are used. 0 ends holding, and closes what is
 // idle beyond Client.Connections; attempts that wait then get what that allows.
-// Connections that cannot be opened are reported to OnIdle, and tried again after
-// 100 ms.
-func (t *Transport) Hold(n int) { t.bg.hold(max(n, 0)) }
+// A connection that cannot be opened, or that ends before an attempt was made on it,
+// is reported to OnIdle; it is tried again after 100 ms, then 200 ms, up to 6.4 s.
+func (t *Transport) Hold(n int) { t.HoldAt(n, t.clock()) }
+
+// HoldAt is [Transport.Hold] where the connections that are more than before were due
+// at a time of the clock.
+func (t *Transport) HoldAt(n int, due time.Duration) { t.holder.set(max(n, 0), due) }
 
 // Drain ends the attempts that wait for a connection with Fault Canceled, in
 // PhaseDial: nothing of them has been sent. From now on none waits; those that

@@ -490,3 +490,31 @@ func TestOnsetWords(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// What the generator held, did not wait for and could not look up is told.
+func TestHeldAndUnseen(t *testing.T) {
+	log, _ := ramp()
+	if r := assemble(log, conclusions(), Options{}); r.Windows.Columns["orders/connections_wanted"] != nil {
+		t.Error("a column of held connections, and none were held")
+	}
+	for i := range log.Windows[0] {
+		w := &log.Windows[0][i]
+		w.Wanted, w.Open, w.Undialled = int64(10*i), int64(9*i), int64(i)
+	}
+	log.Windows[0][3].Unawaited = 1004
+	log.Windows[1][3].LookupFailures = 2
+	r := assemble(log, conclusions(), Options{})
+	for name, want := range map[string]float64{"orders/connections_wanted": 100, "orders/connections_open": 90, "orders/connections_late": 10} {
+		if c := r.Windows.Columns[name]; len(c) == 0 || *c[10] != want {
+			t.Errorf("%s: %v", name, c)
+		}
+	}
+	var got []string
+	for _, s := range r.Sources[len(r.Sources)-2:] {
+		got = append(got, fmt.Sprintf("%s %s %s %.5s", s.Host, s.Source, s.State, s.Reason))
+	}
+	want := []string{"local connections to orders partial 1,004", "local addresses of carts partial the n"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

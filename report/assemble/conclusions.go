@@ -186,6 +186,35 @@ func sources(log *runlog.Log) []report.Source {
 	for _, s := range log.Trailer.Sources {
 		out = append(out, report.Source{Host: s.Source.Host, Source: s.Source.Name, State: string(s.State), Reason: s.Reason})
 	}
+	return append(out, unseen(log)...)
+}
+
+// unseen are the sources of the generator's own that lack something: what it did not
+// wait for, and names that could not be looked up again. Each is named by its target.
+func unseen(log *runlog.Log) []report.Source {
+	var out []report.Source
+	for i, windows := range log.Windows {
+		var unawaited, lookups uint64
+		for _, w := range windows {
+			unawaited += w.Unawaited
+			lookups += w.LookupFailures
+		}
+		if i >= len(log.Header.Targets) {
+			break
+		}
+		add := func(what, reason string) {
+			out = append(out, report.Source{
+				Host: profiles.LocalHost, Source: what + " " + log.Header.Targets[i].Name,
+				State: string(probe.Partial), Reason: reason,
+			})
+		}
+		if unawaited > 0 {
+			add("connections to", fmt.Sprintf("%s connections that the target closed were not watched for a reset behind the close: too many ended at once for the file descriptors that rampload may open", report.FormatCount(unawaited)))
+		}
+		if lookups > 0 {
+			add("addresses of", fmt.Sprintf("the name could not be looked up again %s times: the addresses known before were used", report.FormatCount(lookups)))
+		}
+	}
 	return out
 }
 

@@ -69,6 +69,14 @@ func windows(log *runlog.Log, series *report.Series, result diagnose.Result) rep
 		column(name+"/p50_ms", quantile(0.5))
 		column(name+"/p90_ms", quantile(0.9))
 		column(name+"/p99_ms", quantile(0.99))
+		if held(series.Points[t]) {
+			level := func(of func(*report.Point) int64) func(from, to int) *float64 {
+				return func(_, to int) *float64 { return number(float64(of(&series.Points[t][to-1]))) }
+			}
+			column(name+"/connections_wanted", level(func(p *report.Point) int64 { return p.Wanted }))
+			column(name+"/connections_open", level(func(p *report.Point) int64 { return p.Open }))
+			column(name+"/connections_late", level(func(p *report.Point) int64 { return p.Undialled }))
+		}
 		column(name+"/max_ms", quantile(1))
 		for fault, values := range faultCounts(log, t, rows, factor) {
 			out.Columns[name+"/faults/"+fault] = values
@@ -81,6 +89,11 @@ func windows(log *runlog.Log, series *report.Series, result diagnose.Result) rep
 		}
 	}
 	return out
+}
+
+// held reports whether connections of a target were to be held.
+func held(points []report.Point) bool {
+	return slices.ContainsFunc(points, func(p report.Point) bool { return p.Wanted > 0 })
 }
 
 func total(s *report.Series, target, from, to int, count func(*report.Point) uint64) uint64 {

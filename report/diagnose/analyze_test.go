@@ -220,6 +220,28 @@ func TestGeneratorLimited(t *testing.T) {
 	})
 }
 
+// Connections to hold that were due and not even begun are the generator's shortfall.
+func TestGeneratorLateWithConnections(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		w := plain(7)
+		w.play()
+		for i := range w.windows {
+			w.windows[i].Wanted = int64(i + 1)
+			if late && float64(i)*windowLength > w.length*0.5 {
+				w.windows[i].Undialled = int64(i/2 + 4)
+			}
+		}
+		w.complete()
+		r := diagnose.Analyze(w.log)
+		if r.Generator.Limited != late {
+			t.Errorf("late %v: limited %v: %s", late, r.Generator.Limited, r.Generator.Reason)
+		}
+		if late && !strings.Contains(r.Generator.Reason, "connections that were due") {
+			t.Errorf("reason %q", r.Generator.Reason)
+		}
+	}
+}
+
 // A gap of the serving host's probes around the onset hides the answer.
 func TestGapAtOnset(t *testing.T) {
 	log, at := demo(1, 48)

@@ -39,7 +39,7 @@ func (a *Run) Generator() GeneratorState {
 			}
 		}
 	}
-	for _, check := range []func() (int, string, string, bool){a.localFaults, a.lateSends, a.shortfall} {
+	for _, check := range []func() (int, string, string, bool){a.localFaults, a.lateSends, a.shortfall, a.heldLate} {
 		window, cause, reason, ok := check()
 		if at := words.Seconds(a.Seconds(float64(window))); ok && (!out.Limited || at < out.At) {
 			out.Limited, out.Cause, out.Reason, out.At = true, cause, reason, at
@@ -150,6 +150,36 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 		}
 	}
 	return window, "client-cpu", fmt.Sprintf("it sent as little as %s of the requests due", words.Percent(least)), true
+}
+
+// heldLate finds the first second in which more than 2 % of the connections that were
+// to be held had not even begun to be opened.
+func (a *Run) heldLate() (window int, cause, reason string, found bool) {
+	wanted, late := make([]float64, a.N), make([]float64, a.N)
+	for _, t := range a.Targets {
+		for _, w := range t.Windows {
+			if i := int(w.Index); i >= 0 && i < a.N {
+				wanted[i] += float64(w.Wanted)
+				late[i] += float64(w.Undialled)
+			}
+		}
+	}
+	short := func(i int) bool { return late[i] > (1-attack.FairShare)*wanted[i] && late[i] > 3 }
+	window, found = a.sustained(short)
+	if !found {
+		return 0, "", "", false
+	}
+	worst := window
+	for i := window; i < a.N; i++ {
+		if late[i] > late[worst] {
+			worst = i
+		}
+	}
+	reason = fmt.Sprintf("it had not begun to open %s of the %s connections that were due", words.Commas(late[worst]), words.Commas(wanted[worst]))
+	if most := a.Log.Header.Generator.MaxInFlight; most > 0 && wanted[worst] > float64(most) {
+		reason += fmt.Sprintf(" (client.max-in-flight lets %s be opened at once)", words.Commas(float64(most)))
+	}
+	return window, "client-cpu", reason, true
 }
 
 // waiting reports whether requests of a target wait for one of the client's own

@@ -1,0 +1,211 @@
+package wire
+
+import (
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// A connection to hold that came to nothing is tried again after retryFirst, and
+// after twice as long each further time, up to retryFirst<<(retryLevels-1), 6.4 s:
+// as careful clients do, each for itself. What is due for the first time does not
+// wait for it.
+const (
+	retryFirst  = 100 * time.Millisecond
+	retryLevels = 7
+)
+
+// mostDials bounds the connections that are opened at once where the profile does not
+// say how much may be in flight.
+const mostDials = 10_000
+
+// opening is a connection that ought to be opened.
+type opening struct {
+	at    time.Duration // when it is due
+	tries uint8         // that came to nothing before, in a row
+}
+
+// holder keeps connections open that a stage wants held. Connections have due times,
+// as requests have: one that is due is opened at once, however long the others take,
+// unless client.max-in-flight of them are being opened.
+type holder struct {
+	t    *Transport
+	most int // connections that are opened at once
+
+	mu      sync.Mutex
+	on      bool // Hold was called
+	want    int
+	dialing int
+	due     []opening              // for the first time, or to replace one that served
+	again   [retryLevels][]opening // by their wait, so that each is in order of time
+	dialers sync.WaitGroup
+}
+
+func newHolder(t *Transport) *holder {
+	h := &holder{t: t, most: t.cfg.Client.MaxInFlight}
+	if h.most <= 0 {
+		h.most = mostDials
+	}
+	return h
+}
+
+// set sets how many connections are kept open, the new ones due at a time.
+func (h *holder) set(n int, due time.Duration) {
+	h.mu.Lock()
+	for range n - h.want {
+		h.due = append(h.due, opening{at: due})
+	}
+	h.want, h.on = n, true
+	h.mu.Unlock()
+	h.t.pool.held.Store(int64(n))
+	h.t.streams.held.Store(int64(n))
+	h.t.pool.wake()
+	h.t.streams.wake()
+	h.t.bg.poke()
+}
+
+// missing is how many connections are neither open nor being opened. The lock is held.
+func (h *holder) missing() int {
+	return max(h.want-h.t.pool.count()-h.t.streams.count(), 0)
+}
+
+// waiting is how many openings wait for a further try. The lock is held.
+func (h *holder) waiting() int {
+	n := 0
+	for _, list := range h.again {
+		n += len(list)
+	}
+	return n
+}
+
+// stats returns how many connections are wanted, and how many of them are due and not
+// even being opened.
+func (h *holder) stats() (want, undialled int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.on {
+		return 0, 0
+	}
+	return int64(h.want), int64(max(h.missing()-h.waiting(), 0))
+}
+
+// next returns when there is something to do again, or never.
+func (h *holder) next() time.Duration {
+	next := never
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, list := range h.again {
+		if len(list) > 0 {
+			next = min(next, list[0].at)
+		}
+	}
+	return next
+}
+
+// retry has a connection that came to nothing opened again later. It is told before
+// the connection is uncounted.
+func (h *holder) retry(tries uint8) {
+	level := min(int(tries), retryLevels-1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.on {
+		h.again[level] = append(h.again[level], opening{h.t.clock() + retryFirst<<level, min(tries, retryLevels) + 1})
+	}
+}
+
+// keep opens connections up to the number to hold, and closes those above.
+func (h *holder) keep(now time.Duration) {
+	h.mu.Lock()
+	if !h.on || h.t.aborted.Load() {
+		h.mu.Unlock()
+		return
+	}
+	for i := range h.again {
+		for list := h.again[i]; len(list) > 0 && list[0].at <= now; list = h.again[i] {
+			h.due, h.again[i] = append(h.due, list[0]), list[1:]
+		}
+	}
+	missing := h.missing()
+	h.trim(missing)
+	for missing -= h.waiting(); missing > 0 && h.dialing < h.most; missing-- {
+		what := opening{at: now} // one that served has ended
+		if len(h.due) > 0 {
+			what, h.due = h.due[0], h.due[1:]
+		}
+		multi := h.t.multi.Load()
+		if multi {
+			h.t.streams.admit()
+		} else {
+			h.t.pool.admit()
+		}
+		h.dialing++
+		h.dialers.Go(func() { h.dial(what, multi) })
+	}
+	keep := h.want
+	if keep == 0 {
+		keep = h.t.cfg.Client.Connections
+	}
+	h.mu.Unlock()
+	for c := h.t.pool.expired(keep, notYet); c != nil; c = h.t.pool.expired(keep, notYet) {
+		h.t.retire(c, Destroyed)
+	}
+	h.t.streams.trim(keep)
+}
+
+// trim forgets openings beyond so many: attempts have opened connections themselves,
+// or fewer are wanted. Those that wait the longest go first. The lock is held.
+func (h *holder) trim(n int) {
+	for i := retryLevels - 1; i >= 0; i-- {
+		extra := min(max(h.waiting()-n, 0), len(h.again[i]))
+		h.again[i] = h.again[i][extra:]
+	}
+	if most := max(n-h.waiting(), 0); len(h.due) > most {
+		h.due = h.due[:most]
+	}
+}
+
+// dial opens one connection.
+func (h *holder) dial(what opening, multi bool) {
+	t := h.t
+	var a attack.Attempt
+	a.Target = t.cfg.Target
+	deadline := t.begin(&a)
+	a.Due = min(what.at, a.Start)
+	if told := t.cfg.OnHold; told != nil {
+		told(a.Due, a.Start)
+	}
+	c := t.dialer.dial(&a, deadline)
+	if c == nil {
+		a.End = t.clock()
+		if a.Fault != attack.Canceled {
+			t.bg.report(a)
+		}
+		h.retry(what.tries)
+	} else {
+		c.unused, c.tries = true, what.tries
+	}
+	switch {
+	case multi && c == nil:
+		t.streams.gone()
+	case multi && c.mux == nil: // one instance of many that does not speak it
+		c.unused = false
+		t.streams.gone()
+		t.retire(c, Destroyed)
+	case multi:
+		t.streams.adopt(c.mux, false, true)
+	case c == nil:
+		t.pool.gone()
+	case c.mux != nil: // opened before it was known that the protocol is multiplexed
+		t.streams.adopt(c.mux, false, false)
+		t.pool.gone()
+	default:
+		c.pooled = true
+		t.watch(c)
+		t.pool.put(c)
+	}
+	h.mu.Lock()
+	h.dialing--
+	h.mu.Unlock()
+	t.bg.poke()
+}
