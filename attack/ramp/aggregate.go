@@ -179,7 +179,7 @@ func (a *aggregator) abandon(hint uint32, at *attack.Attempt, now time.Duration)
 
 // dial counts the lag of a connection to hold that begins to be opened.
 func (a *aggregator) dial(target uint16, due, now time.Duration) {
-	s := a.lock(uint32(target))
+	s, _ := a.lock(uint32(target))
 	t := a.page(s, a.window(now)).tally(target)
 	t.record(&t.lag, micros(now-due), maxLatency)
 	s.mu.Unlock()

@@ -25,7 +25,7 @@ func (r *run) hold(sent <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	held := make([]int, len(r.groups))
-	due := time.Duration(0)
+	due := r.cfg.From
 	for {
 		for i, g := range r.groups {
 			if n := r.wanted(g, due); n != held[i] {
