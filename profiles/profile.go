@@ -186,7 +186,7 @@ func (h Host) Remote() bool { return h.Agent.Given() || len(h.Prometheus) > 0 &&
 // Agent is how the agent of a host is reached; at most one of its first three fields
 // is set. The zero value is no agent.
 type Agent struct {
-	Name    string   // of an agent that runs already, on the fleet's bus
+	Name    string   // of an agent that runs already, on the fleet's bus; OwnName: that of the host
 	SSH     string   // "ssh" for the host's own name, else ssh://user@host:port
 	Command []string // starts rampload agent --stdio there, as kubectl exec does
 	Install bool     // with SSH: copy this rampload there first
@@ -194,6 +194,18 @@ type Agent struct {
 
 // Given reports whether there is an agent.
 func (a Agent) Given() bool { return a.Name != "" || a.SSH != "" || len(a.Command) > 0 }
+
+// OwnName stands for the name of the host where the name of an agent is expected.
+const OwnName = "nats"
+
+// AgentName is the name of the host's agent on the fleet's bus; empty if it is reached
+// in another way.
+func (h Host) AgentName() string {
+	if h.Agent.Name == OwnName {
+		return h.Name
+	}
+	return h.Agent.Name
+}
 
 // Metrics is a page in Prometheus' text format.
 type Metrics struct {

@@ -19,7 +19,7 @@ func (v *validator) agent(path string, a Agent) {
 		v.add(path, "%d ways to reach the agent are given: write exactly one of ssh, command and the name of an agent that runs", ways)
 	case a.Install && a.SSH == "":
 		v.add(path, "only over ssh can rampload be copied: write {ssh: ssh://user@host, install: copy}, or leave install out")
-	case a.Name != "" && !isAgentName(a.Name):
+	case a.Name != "" && !IsAgentName(a.Name):
 		v.add(path, "%s is not the name of an agent: write the one that it was started with, such as orders-1, or ssh, or ssh://user@host", quote(a.Name))
 	case a.SSH != "" && a.SSH != "ssh" && !isSSH(a.SSH):
 		v.add(path, "%s is not an address for ssh: write ssh, or ssh://user@host:port", quote(a.SSH))
@@ -28,9 +28,9 @@ func (v *validator) agent(path string, a Agent) {
 	}
 }
 
-// isAgentName reports whether the text can be the name of an agent: one like the
+// IsAgentName reports whether the text can be the name of an agent: one like the
 // name of a host.
-func isAgentName(text string) bool {
+func IsAgentName(text string) bool {
 	return text != "" && len(text) <= 253 && text[0] != '-' && text[0] != '.' && strings.IndexFunc(text, func(r rune) bool {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 		return !letter && r != '-' && r != '_' && r != '.'

@@ -103,7 +103,7 @@ type tlsSyntax struct {
 
 type hostSyntax struct {
 	Name       *word           `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
-	Agent      *agentSyntax    `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, the name of an agent that runs there, or {command: [...]}. Without it: this machine."`
+	Agent      *agentSyntax    `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, nats (an agent of the host's name that is connected to the fleet's NATS server), the name of such an agent, or {command: [...]}. Without it: this machine."`
 	Netns      *text           `yaml:"netns" about:"Named network namespace of this machine."`
 	Prometheus metricsList     `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
 	Pools      []poolSyntax    `yaml:"pools" about:"Resources of the host by the names of their metrics."`
@@ -113,7 +113,7 @@ type hostSyntax struct {
 type agentFields struct {
 	SSH     *text    `yaml:"ssh" about:"Address for the own ssh: ssh://user@host:port, or ssh for the host's name."`
 	Command []text   `yaml:"command" about:"Command that starts rampload agent --stdio there, word by word."`
-	Name    *text    `yaml:"name" about:"Name of an agent that runs there and is connected to the fleet's NATS server."`
+	Name    *text    `yaml:"name" about:"Name of an agent that runs there and is connected to the fleet's NATS server; nats: the host's name."`
 	Install *install `yaml:"install" about:"copy: copy this rampload there first, to a temporary path, over ssh."`
 }
 

@@ -121,6 +121,17 @@ func (w *Writer) Step(s attack.Step) { w.json(frameStep, s) }
 // IdleSweep records what holding idle connections of a target has shown.
 func (w *Writer) IdleSweep(s attack.IdleSweep) { w.json(frameIdle, s) }
 
+// Record records a record of this run log as it was written before. It is not the
+// header, and the metrics of readings come before them, in their own order: a log is
+// copied as a whole, or not at all.
+func (w *Writer) Record(r Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(r) > 0 && r.kind() != frameHeader {
+		w.append(r.kind(), r[1:])
+	}
+}
+
 // Part records a record of another machine's run log, as it is. number tells the
 // parts apart; the first record of a part is its header.
 func (w *Writer) Part(number int, r Record) {

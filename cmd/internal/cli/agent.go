@@ -3,57 +3,144 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/machine"
-	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
 
 func newAgent(env Env) *cobra.Command {
-	var stdio bool
+	var (
+		stdio   bool
+		daemon  daemonFlags
+		exposed exposure
+	)
 	cmd := &cobra.Command{
-		Use:   "agent --stdio",
-		Short: "Watch this host for a run on another machine (started by that run)",
-		Long: `agent watches this host for a run that sends its load from another machine. It
-sends none itself, executes nothing that it is told, and ends with the connection.
+		Use:   "agent --nats URL | --stdio",
+		Short: "Watch this host for runs on other machines",
+		Long: `agent watches this host for runs that send their load from other machines. It
+sends none itself, listens to nothing, and executes nothing that it is told.
 
-A run starts it by itself, where its profile has a host with agent: ssh,
-agent: ssh://user@host:port, or agent: {command: [...]}. As root it also traces who
-sent each reset; without, the report says what that leaves out.`,
-		Example: `  hosts:
-    - {name: orders-1, agent: ssh, processes: [{listen: 8080}]}
+With --nats it waits for runs: it connects to the NATS server of a fleet by itself,
+and comes back to it after whatever was restarted. Until a run asks for it, it does
+nothing. A profile names it with agent: nats, or by its --name. It shows no more
+than --expose and --process say.
+
+With --stdio it is started by a run, where its profile has a host with agent: ssh,
+agent: ssh://user@host:port, or agent: {command: [...]}, and ends with the
+connection. As root it also traces who sent each reset; without, the report says
+what that leaves out.`,
+		Example: `  rampload agent --nats tls://nats.internal:4222 --creds agent.creds --name orders-1
+  rampload agent --nats tls://nats.internal:4222 --creds agent.creds --print-unit > /etc/systemd/system/rampload-agent.service
+
+  hosts:
+    - {name: orders-1, agent: nats, processes: [{listen: 8080}]}
+    - {name: orders-2, agent: ssh}
     - {name: pod, agent: {command: [kubectl, exec, -i, orders-1, --, rampload, agent, --stdio]}}`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !stdio {
-				return usage(errors.New("an agent needs a connection: write agent: ssh at a host of the profile, and the run starts rampload agent --stdio there"))
+			watch, err := exposed.watch()
+			if err != nil {
+				return usage(err)
 			}
 			_, _ = host.RaiseNoFile() // it watches less without
-			err := fleet.Serve(cmd.Context(), env.Stdin, env.Stdout, machine.SinceBoot(), watchThis, fleet.AgentInfo{Rampload: Version(), Kernel: kernelRelease()})
-			if err != nil && !errors.Is(err, context.Canceled) {
-				return notRun(err)
+			info := fleet.AgentInfo{Rampload: Version(), Kernel: kernelRelease()}
+			switch {
+			case stdio && daemon.nats != "":
+				return usage(errors.New("--stdio is for an agent that a run starts, --nats for one that waits for runs: leave out one of them"))
+			case stdio:
+				err := fleet.Serve(cmd.Context(), env.Stdin, env.Stdout, machine.SinceBoot(), watch, info)
+				if err != nil && !errors.Is(err, context.Canceled) {
+					return notRun(err)
+				}
+				return nil
+			case daemon.nats == "":
+				return usage(errors.New("an agent needs a connection: name the fleet's server with --nats URL; or write agent: ssh at a host of the profile, and the run starts rampload agent --stdio there"))
 			}
-			return nil
+			return daemon.serve(cmd, env, bus.RoleAgent, &fleet.Member{Watch: watch, Info: info})
 		},
 	}
-	cmd.Flags().BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
+	f := cmd.Flags()
+	f.BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
+	daemon.register(f, bus.RoleAgent)
+	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets)")
+	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders (repeatable)")
 	return cmd
 }
 
+// exposures are the kinds of what an agent can show.
+var exposures = []string{"host", "processes", "trace"}
+
+// exposure is what the owner of a host lets runs see of it.
+type exposure struct {
+	kinds     []string
+	processes []string
+}
+
+// watch returns what opens the sources that a run asks for, as far as they are exposed.
+func (e *exposure) watch() (fleet.Watch, error) {
+	for _, kind := range e.kinds {
+		if !slices.Contains(exposures, kind) {
+			return nil, fmt.Errorf("--expose %s: write some of %s", kind, strings.Join(exposures, ","))
+		}
+	}
+	var only []profiles.Process
+	for _, text := range e.processes {
+		p, err := profiles.ParseProcess(text)
+		if err != nil {
+			return nil, fmt.Errorf("--process %s: %w", text, err)
+		}
+		only = append(only, p)
+	}
+	shows := func(kind string) bool { return slices.Contains(e.kinds, kind) }
+	return func(ctx context.Context, r fleet.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
+		var hidden []probe.Status
+		hide := func(source, needs string) {
+			reason := &probe.Unsupported{What: source, Reason: "the agent does not show it", Needs: "its " + needs}
+			hidden = append(hidden, probe.Status{Source: probe.Source{Host: r.Name, Name: source}, State: probe.NotMeasured, Reason: reason.Error()})
+		}
+		r.Processes = slices.DeleteFunc(slices.Clone(r.Processes), func(p profiles.Process) bool {
+			shown := shows("processes") && (len(only) == 0 || slices.Contains(only, p))
+			if !shown {
+				hide("process "+p.String(), "--expose processes and --process "+p.String())
+			}
+			return !shown
+		})
+		if r.Trace && !shows("trace") {
+			r.Trace = false
+			hide("reset trace", "--expose trace")
+		}
+		whole := shows("host")
+		if !whole {
+			hide("host", "--expose host")
+		}
+		sources, hosts := watchThis(ctx, r, clock, whole)
+		sources.Missing = append(sources.Missing, hidden...)
+		return sources, hosts
+	}, nil
+}
+
 // watchThis opens what a run asks an agent to watch: this machine, under the name
-// that the profile gives it.
-func watchThis(ctx context.Context, r fleet.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
-	m := machine.Machine{Clock: clock, Name: r.Name, Sharing: &waiting.Sharing{}}
+// that the profile gives it, or without whole some of its processes.
+func watchThis(ctx context.Context, r fleet.Request, clock probe.Clock, whole bool) (probe.Sources, []runlog.Host) {
+	m := machine.Machine{Clock: clock, Name: r.Name}
+	if !whole {
+		m.Name = ""
+	}
 	entry := profiles.Host{Name: r.Name, Processes: r.Processes}
 	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes})
 	addrs := localAddrs()
 	if r.Trace {
+		m.Name = r.Name
 		trace, packets, _ := m.Resets([]machine.Traced{{Entry: entry, Addrs: addrs}}, r.Ports, r.Chained)
 		sources.Watchers = append(sources.Watchers, trace, packets)
 	}

@@ -17,9 +17,11 @@ import (
 // agents are the other hosts that answered, and those that did not.
 type agents struct {
 	links  map[string]*fleet.Link
+	remote map[string]runlog.Header // of those on the bus
 	failed map[string]error
 	cancel context.CancelFunc
 
+	notes     []string // of the workers
 	following sync.WaitGroup
 	mu        sync.Mutex
 	statuses  []probe.Status
@@ -31,8 +33,8 @@ func connectAgents(ctx context.Context, p profiles.Profile, id string, every tim
 	a := &agents{links: map[string]*fleet.Link{}, failed: map[string]error{}, cancel: func() {}}
 	var wg sync.WaitGroup
 	for _, h := range p.Hosts {
-		if !h.Agent.Given() {
-			continue
+		if !h.Agent.Given() || h.Agent.Name != "" {
+			continue // an agent on the bus is the company's
 		}
 		wg.Go(func() {
 			link, err := connectAgent(ctx, h, requestFor(h, p.Targets, id, every, trace))
@@ -73,14 +75,47 @@ func requestFor(h profiles.Host, targets []profiles.Target, id string, every tim
 	return r
 }
 
+// add adds the agents on the bus.
+func (a *agents) add(c *company) {
+	if c == nil {
+		return
+	}
+	a.remote = c.lead.Agents()
+	for name, err := range c.lead.Failed() {
+		a.failed[name] = err
+	}
+	a.notes = c.lead.Notes()
+}
+
+// header returns what an agent says of itself, if it answers.
+func (a *agents) header(name string) (runlog.Header, bool) {
+	if link := a.links[name]; link != nil {
+		return link.Header(), true
+	}
+	h, answers := a.remote[name]
+	return h, answers
+}
+
+// names returns the hosts whose agents answer, in order.
+func (a *agents) names() []string {
+	all := map[string]bool{}
+	for name := range a.links {
+		all[name] = true
+	}
+	for name := range a.remote {
+		all[name] = true
+	}
+	return sortedNames(all)
+}
+
 // host returns what is known of a host with an agent, and whether it is one that
 // answers.
 func (a *agents) host(name string) (runlog.Host, bool) {
-	link := a.links[name]
-	if link == nil {
+	header, answers := a.header(name)
+	if !answers {
 		return runlog.Host{}, false
 	}
-	for _, h := range link.Header().Hosts {
+	for _, h := range header.Hosts {
 		if h.Name == name {
 			return h, true
 		}
@@ -90,7 +125,7 @@ func (a *agents) host(name string) (runlog.Host, bool) {
 
 // warnings names the agents that cannot be reached.
 func (a *agents) warnings() []string {
-	var out []string
+	out := slices.Clone(a.notes)
 	for _, name := range sortedNames(a.failed) {
 		out = append(out, fmt.Sprintf("the agent of %s cannot be reached: %s; what happens on that host will not be seen", name, a.failed[name]))
 	}

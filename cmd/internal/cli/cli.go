@@ -194,7 +194,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 
 	root.AddCommand(
 		newRun(env, g), newCompare(env, g), newHistory(env, g), newExplain(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g),
-		newInit(env, g), newImport(env, g), newDemo(env, g), newProbe(env, g), newAgent(env), newIdle(env, g), newLabService(env),
+		newInit(env, g), newImport(env, g), newDemo(env, g), newProbe(env, g), newAgent(env), newWorker(env), newFleet(env), newIdle(env, g), newLabService(env),
 	)
 	for _, command := range env.Lab.Commands {
 		root.AddCommand(command(env))

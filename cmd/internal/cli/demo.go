@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/cmd/internal/lab"
+	"github.com/rampload/rampload/cmd/internal/lab/teach"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
@@ -32,7 +33,10 @@ func newDemo(env Env, g *globals) *cobra.Command {
 		Long: `demo starts a faulty service on this machine, ramps load against it and says
 whether rampload found what is wrong. Without a scenario it takes a payment
 service that runs out of file descriptors, then the same service with a sane
-limit. Exit code 0 means that the expected verdict was reached.`,
+limit. Exit code 0 means that the expected verdict was reached.
+
+rampload demo fleet shows several machines: two workers send the load, and an agent
+watches the service, as root in network namespaces of their own.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if list {
@@ -64,7 +68,7 @@ type demoOptions struct {
 func listScenarios(env Env) error {
 	byFamily := map[string][]lab.Scenario{}
 	var families []string
-	for _, s := range env.Lab.scenarios() {
+	for _, s := range append(slices.Clone(env.Lab.scenarios()), teach.Fleet()) {
 		if len(byFamily[s.Family]) == 0 {
 			families = append(families, s.Family)
 		}
@@ -99,7 +103,7 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 	reached := true
 	out := g.out
 	for i, name := range names {
-		s, err := scenario(env.Lab.scenarios(), name)
+		s, err := scenario(append(slices.Clone(env.Lab.scenarios()), teach.Fleet()), name)
 		if err != nil {
 			return usage(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/assemble"
-	"github.com/rampload/rampload/report/runlog"
 )
 
 // loadPlan is how the load of a profile is sent: by a schedule that is known, or by
@@ -43,11 +42,19 @@ func planLoad(p profiles.Profile) (loadPlan, error) {
 }
 
 // loader returns what sends the load, nil if there is none.
-func (p loadPlan) loader(id attack.RunID, start time.Time) (attack.Loader, error) {
-	if len(p.profile.Load) == 0 {
+func (p loadPlan) loader(id attack.RunID, start time.Time, c *company) (attack.Loader, error) {
+	switch {
+	case len(p.profile.Load) == 0:
 		return nil, nil
+	case c.sends():
+		return c.loader, nil
 	}
-	cfg := ramp.Config{Profile: p.profile, RunID: id, Start: start, Window: windowInterval, Schedule: p.growing, Open: protocol.Open}
+	return p.engine(ramp.Config{RunID: id, Start: start})
+}
+
+// engine returns what sends the load, or a slice of it, from this machine.
+func (p loadPlan) engine(cfg ramp.Config) (attack.Loader, error) {
+	cfg.Profile, cfg.Window, cfg.Schedule, cfg.Open = p.profile, windowInterval, p.growing, protocol.Open
 	if p.profile.Client.Engine == profiles.EngineDirect {
 		return ramp.NewDirect(cfg)
 	}
@@ -55,12 +62,16 @@ func (p loadPlan) loader(id attack.RunID, start time.Time) (attack.Loader, error
 }
 
 // search returns the search of the profile, nil if it has none.
-func (p loadPlan) search(log *runlog.Writer) *session.Search {
+func (p loadPlan) search(step func(attack.Step), c *company) *session.Search {
 	stage, ok := p.profile.SearchStage()
 	if !ok {
 		return nil
 	}
-	return &session.Search{Stage: stage, Gates: p.profile.SearchGates(), Client: p.profile.Client, Schedule: p.growing, Step: log.Step}
+	var schedule session.Extender = p.growing
+	if c.sends() {
+		schedule = c.lead.Schedule(p.growing)
+	}
+	return &session.Search{Stage: stage, Gates: p.profile.SearchGates(), Client: p.profile.Client, Schedule: schedule, Step: step}
 }
 
 // searched is the search of a profile as a report needs it.

@@ -42,9 +42,6 @@ func decodeProfile(env Env, g *globals, r *runFlags, name, dir string, data []by
 	if err != nil {
 		return profiles.Profile{}, usage(err)
 	}
-	if p.Fleet != (profiles.Fleet{}) {
-		return profiles.Profile{}, usage(fmt.Errorf("%s: fleet: this rampload sends all load from one machine, and its agents are reached over ssh or a command: leave fleet out", name))
-	}
 	if r.scale != 1 {
 		if !(r.scale > 0) || r.scale > 1e6 {
 			return profiles.Profile{}, usage(fmt.Errorf("--scale %g: write a factor above 0, such as 0.5", r.scale))

@@ -19,7 +19,10 @@ import (
 )
 
 func newReport(env Env, g *globals) *cobra.Command {
-	var format, annotate string
+	var (
+		format, annotate string
+		resume           resumeFlags
+	)
 	cmd := &cobra.Command{
 		Use:   "report FILE [RUNLOG...]",
 		Short: "Print a report again, or make one from a run log",
@@ -30,12 +33,21 @@ exit code is in the report.`,
 		Example: `  rampload report peak.json
   rampload report peak.json --out peak.html
   rampload report peak.runlog --out peak.json
-  rampload report peak.runlog worker-1.runlog orders-1.runlog`,
+  rampload report peak.runlog worker-1.runlog orders-1.runlog
+  rampload report --resume peak.runlog --out peak.json    of a fleet whose coordinator was killed`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			format, err := chooseFormat(format, g.out, reportFormats())
 			if err != nil {
 				return err
+			}
+			if resume.resume {
+				defer env.InOrder()()
+				r, path, err := resume.run(cmd.Context(), env, args[0])
+				if err != nil {
+					return err
+				}
+				return writeOut(env, g.out, func(w io.Writer, t terminal) error { return renderAs(w, r, format, t, []string{path}) })
 			}
 			r, err := readReports(args)
 			if err != nil {
@@ -51,6 +63,7 @@ exit code is in the report.`,
 	}
 	formatFlag(cmd.Flags(), &format, reportFormats())
 	cmd.Flags().StringVar(&annotate, "annotate", "", "with --format github: the profile in whose lines the gates stand: `FILE`")
+	resume.register(cmd.Flags())
 	return cmd
 }
 

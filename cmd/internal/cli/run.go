@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/rst"
@@ -109,6 +110,9 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, usage(err)
 	}
+	if err := sharedLimits(p); err != nil {
+		return nil, usage(err)
+	}
 	warnings, err := preflight(ctx, p)
 	if ctx.Err() != nil {
 		return nil, errNothingSent
@@ -116,62 +120,94 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, err
 	}
-	addrs := resolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
-	id := newRunID()
-	others := connectAgents(ctx, p, hexID(id), opt.sampleEvery, opt.trace)
-	defer others.close()
-	start := time.Now().Add(baseline)
-	clock := probe.NewClock(start)
-	loader, err := plan.loader(id, start)
-	if err != nil {
-		return nil, usage(err)
-	}
+	stderr := newVoice(env.Stderr)
+	defer stderr.settle()
+	progress := newProgress(terminal, stderr, plan, opt.quiet)
 	files, err := reserve(opt.out, p.Name, time.Now())
 	if err != nil {
 		return nil, usage(err)
 	}
+	begun := false
+	defer func() {
+		if !begun {
+			files.release()
+		}
+	}()
+	addrs := resolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
+	id := newRunID()
+	company, err := gatherCompany(ctx, p, plan, id, opt, streamFolder(files.log), progress.warn)
+	if err != nil {
+		return nil, err
+	}
+	others := connectAgents(ctx, p, hexID(id), opt.sampleEvery, opt.trace)
+	defer others.close()
+	others.add(company)
+	start := time.Now().Add(baseline)
+	clock := probe.NewClock(start)
+	loader, err := plan.loader(id, start, company)
+	if err != nil {
+		company.abandon()
+		return nil, usage(err)
+	}
 	if ctx.Err() != nil {
-		files.release()
+		company.abandon()
 		return nil, errNothingSent
 	}
+	if err := company.start(ctx, start); err != nil {
+		return nil, err
+	}
+	begun = true
 	defer env.InOrder()()
 	if _, set := env.LookupEnv("GOGC"); !set && p.Client.Engine == profiles.EngineDirect {
 		// The direct loop allocates next to nothing, so collecting often costs nothing
 		// and memory is at its final size from the start.
 		defer debug.SetGCPercent(debug.SetGCPercent(directGC))
 	}
-	stderr := newVoice(env.Stderr)
-	defer stderr.settle()
-	progress := newProgress(terminal, stderr, plan, opt.quiet)
 	record := newRecord(files.reserved, start, progress.warn)
 	defer record.close()
 	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.trace, others)
 	for _, w := range slices.Concat(warnings, others.warnings(), watched.alreadyFull(ctx)) {
 		progress.warn(w)
 	}
-	log, err := runlog.NewWriter(record, newHeader(p, id, start, opt.label, watched))
+	header := newHeader(p, id, start, opt.label, watched)
+	if company.sends() {
+		header.Role = runlog.RoleCoordinator
+	}
+	log, err := runlog.NewWriter(record, header)
+	if err == nil {
+		err = company.keep(header, hexID(id))
+	}
 	if err != nil {
+		company.abandon()
 		return nil, notRun(err)
 	}
-	var recorder session.Recorder = log
+	recorder := company.recorder(log)
 	if opt.logFormat == "json" {
-		recorder = newFailureLog(log, stderr, targetNames(p), id, start)
+		recorder = newFailureLog(recorder, stderr, targetNames(p), id, start)
 	}
 	outcome, err := session.Run(ctx, session.Config{
 		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: recorder,
 		SampleEvery: opt.sampleEvery, CoolDown: coolDown,
 		Targets: targetNames(p), Interval: windowInterval, Offered: plan.rate, AbortIf: p.AbortIf, Progress: progress.update,
-		Others: func(seen func([]probe.Sample)) { others.follow(ctx, clock, log, seen) },
-		Search: plan.search(log), After: idleStage(p, id, log, progress),
+		Others: func(seen func([]probe.Sample)) {
+			others.follow(ctx, clock, log, seen)
+			company.follow(ctx, log, len(others.links), seen)
+		},
+		Search: plan.search(company.step(log), company), After: idleStage(p, id, log, progress),
 	})
 	progress.done()
+	statuses, complete := company.end()
 	trailer := runlog.Trailer{
 		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
-		Aborted: outcome.Aborted, Sources: slices.Concat(outcome.Sources, watched.Missing, others.stop()),
+		Aborted: outcome.Aborted, Sources: slices.Concat(outcome.Sources, watched.Missing, others.stop(), statuses),
+	}
+	if err == nil && company.forsaken() {
+		trailer.Error = fleet.ErrNoWorkers.Error()
 	}
 	if err != nil {
 		trailer.Error = err.Error()
 	}
+	company.leave(trailer, complete, files.log, progress.warn)
 	if closeErr := log.Close(trailer); closeErr != nil {
 		return nil, notRun(fmt.Errorf("keep the run: %w", closeErr))
 	}
@@ -181,6 +217,9 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	done, err := conclude(env, terminal, p, files, record, watched.capture, progress)
 	if opt.logFormat == "json" {
 		tellCut(env, stderr)
+	}
+	if err == nil && company.forsaken() {
+		err = notRun(fleet.ErrNoWorkers)
 	}
 	return done, err
 }

@@ -217,8 +217,8 @@ func (w *watched) describe(ctx context.Context) []string {
 		}
 	}
 	if w.others != nil {
-		for _, name := range sortedNames(w.others.links) {
-			h := w.others.links[name].Header()
+		for _, name := range w.others.names() {
+			h, _ := w.others.header(name)
 			out = append(out, fmt.Sprintf("%-12s %-24s ok: rampload %s on %s, kernel %s", name, "agent", h.Rampload, h.Host, h.Kernel))
 		}
 	}

@@ -55,19 +55,24 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, clock probe.Clock, 
 	go func() { end(pipe.run()) }()
 	go flush(ending, log)
 
-	outcome, err := session.Run(ending, session.Config{
-		Clock: clock, Samplers: sources.Samplers, Watchers: sources.Watchers, Recorder: log, SampleEvery: request.Every,
+	err = observe(ending, request, clock, sources, log, log)
+	if cause := context.Cause(ending); !errors.Is(cause, errEnd) && !errors.Is(cause, context.Canceled) {
+		return cause // the connection is gone: nobody reads the rest
+	}
+	return errors.Join(err, pipe.close())
+}
+
+// observe records what the sources see until ctx is done, and ends the record.
+func observe(ctx context.Context, r Request, clock probe.Clock, sources probe.Sources, log *runlog.Writer, to session.Recorder) error {
+	outcome, err := session.Run(ctx, session.Config{
+		Clock: clock, Samplers: sources.Samplers, Watchers: sources.Watchers, Recorder: to, SampleEvery: r.Every,
 		Interval: flushEvery, After: func(ctx context.Context) error { <-ctx.Done(); return nil },
 	})
 	trailer := runlog.Trailer{Ended: clock.Now(), Sources: append(outcome.Sources, sources.Missing...)}
 	if err != nil {
 		trailer.Error = err.Error()
 	}
-	err = log.Close(trailer)
-	if cause := context.Cause(ending); !errors.Is(cause, errEnd) && !errors.Is(cause, context.Canceled) {
-		return cause // the connection is gone: nobody reads the rest
-	}
-	return errors.Join(err, pipe.close())
+	return log.Close(trailer)
 }
 
 var (

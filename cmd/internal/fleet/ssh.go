@@ -26,7 +26,7 @@ func DialAgent(ctx context.Context, h profiles.Host) (Connection, error) {
 	case len(h.Agent.Command) > 0:
 		return Start(ctx, h.Agent.Command)
 	case h.Agent.SSH == "":
-		return nil, fmt.Errorf("this rampload reaches agents over ssh or a command, and not by the name of one that runs (%s): write agent: ssh, or agent: ssh://%s", h.Agent.Name, h.Agent.Name)
+		return nil, fmt.Errorf("the agent %s is reached over the bus, and not over ssh", h.AgentName())
 	}
 	argv, err := sshArgs(h)
 	if err != nil {

@@ -31,6 +31,10 @@ func (b *Bench) WatchConntrack(string, ...string)                        {}
 func (b *Bench) AfterTraffic(string, time.Duration, func() error) error  { return ErrLinuxOnly }
 func (b *Bench) OnTraffic(string, func(context.Context) error) error     { return ErrLinuxOnly }
 func (b *Bench) Cgroup(_ string, _, _ map[string]string) (string, error) { return "", ErrLinuxOnly }
+func (b *Bench) Logged(string, string, []string, string, ...string) (*exec.Cmd, error) {
+	return nil, ErrLinuxOnly
+}
+
 func (b *Bench) Program(string, []string, string, ...string) (*exec.Cmd, error) {
 	return nil, ErrLinuxOnly
 }

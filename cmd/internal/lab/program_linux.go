@@ -16,7 +16,16 @@ import (
 // Program starts a real server program in a namespace and control groups and
 // ends it, with its children, at the end. Its output goes to Dir.
 func (b *Bench) Program(netns string, cgroups []string, name string, args ...string) (*exec.Cmd, error) {
-	log, err := os.Create(filepath.Join(b.Env.Dir, name+".log"))
+	return b.Logged(name, netns, cgroups, name, args...)
+}
+
+// Logged is Program with a name for the file of its output.
+func (b *Bench) Logged(log, netns string, cgroups []string, name string, args ...string) (*exec.Cmd, error) {
+	return b.program(filepath.Join(b.Env.Dir, log+".log"), netns, cgroups, name, args)
+}
+
+func (b *Bench) program(path, netns string, cgroups []string, name string, args []string) (*exec.Cmd, error) {
+	log, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

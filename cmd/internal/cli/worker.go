@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/ramp"
+	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/host"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+func newWorker(env Env) *cobra.Command {
+	var (
+		daemon  daemonFlags
+		allowed []string
+	)
+	cmd := &cobra.Command{
+		Use:   "worker --nats URL --allow-target URL",
+		Short: "Send load for runs that are led from another machine",
+		Long: `worker waits for runs of a profile with fleet: {workers: N} and sends an equal slice
+of their load from this machine. It connects to the NATS server of the fleet by
+itself, listens to nothing, and comes back after whatever was restarted. It stops
+within two seconds when the machine that leads the run is gone.
+
+It sends only to targets that --allow-target names, whoever asks: credentials that
+are stolen are no cannon.`,
+		Example: `  rampload worker --nats tls://nats.internal:4222 --creds worker.creds --allow-target http://orders.internal:8080
+  rampload worker --nats tls://nats.internal:4222 --creds worker.creds --allow-target '*.shop.internal:443' --print-unit
+
+  fleet: {workers: 4, nats: tls://nats.internal:4222, creds: coordinator.creds}`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if daemon.nats == "" {
+				return usage(errors.New("a worker needs the fleet's NATS server: name it with --nats URL"))
+			}
+			if len(allowed) == 0 {
+				return usage(errors.New("a worker sends only to targets that it is told to: name them with --allow-target, such as --allow-target http://orders.internal:8080 (repeatable)"))
+			}
+			sender := &sender{}
+			for _, text := range allowed {
+				pattern, err := parseAllowed(text)
+				if err != nil {
+					return usage(err)
+				}
+				sender.allowed = append(sender.allowed, pattern)
+			}
+			_, _ = host.RaiseNoFile()
+			return daemon.serve(cmd, env, bus.RoleWorker, &fleet.Member{
+				Send: sender, Info: fleet.AgentInfo{Rampload: Version(), Kernel: kernelRelease()},
+				About: map[string]string{"cpus": strconv.Itoa(runtime.NumCPU()), "targets": strings.Join(allowed, " ")},
+			})
+		},
+	}
+	daemon.register(cmd.Flags(), bus.RoleWorker)
+	cmd.Flags().StringArrayVar(&allowed, "allow-target", nil, "send to this target: `URL` or HOST:PORT, * for a part of a name (repeatable)")
+	return cmd
+}
+
+// parseAllowed returns the host:port that --allow-target stands for, or the path of a
+// socket.
+func parseAllowed(text string) (string, error) {
+	if u, err := url.Parse(text); err == nil && u.Scheme == "unix" {
+		return "unix:" + u.Path, nil
+	} else if err == nil && u.Host != "" {
+		return place(u), nil
+	}
+	if h, port, err := net.SplitHostPort(text); err == nil && h != "" && port != "" && !strings.Contains(text, "/") {
+		return strings.ToLower(text), nil
+	}
+	return "", fmt.Errorf("--allow-target %q: write the URL of a target, such as http://orders.internal:8080, or host:port", text)
+}
+
+// place is where a URL's connections go.
+func place(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "wss": "443", "grpcs": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), cmp.Or(port, "80"))
+}
+
+// sender sends load for runs. It implements fleet.Sender.
+type sender struct{ allowed []string }
+
+// allows returns why a target may not be sent to.
+func (s *sender) allows(t profiles.Target) error {
+	for _, base := range t.Bases() {
+		for _, raw := range []string{base.URL, t.Reached(base)} {
+			u, err := url.Parse(raw)
+			if err != nil {
+				return fmt.Errorf("target %s: %w", t.Name, err)
+			}
+			at := "unix:" + u.Path
+			if u.Scheme != "unix" {
+				at = place(u)
+			}
+			if !slices.ContainsFunc(s.allowed, func(pattern string) bool {
+				ok, err := path.Match(pattern, at)
+				return pattern == at || err == nil && ok
+			}) {
+				return fmt.Errorf("target %s at %s is not one of those that this worker sends to (%s): start it with --allow-target %s", t.Name, at, strings.Join(s.allowed, ", "), at)
+			}
+		}
+	}
+	return nil
+}
+
+// Prepare finds out whether the load can be sent from here.
+func (s *sender) Prepare(ctx context.Context, a fleet.Assignment) (warnings []string, err error) {
+	p := a.Profile
+	for _, t := range p.Targets {
+		if err := s.allows(t); err != nil {
+			return nil, err
+		}
+	}
+	if p.Client.Proxy {
+		return nil, errors.New("client.proxy lets the environment of a worker decide where its load goes: leave it out")
+	}
+	own := localAddrs()
+	for _, addr := range p.Client.LocalAddrs {
+		if !slices.Contains(own, addr.String()) {
+			return nil, fmt.Errorf("client.local-addresses: %s is no address of this machine", addr)
+		}
+	}
+	if _, err := planLoad(p); err != nil {
+		return nil, err
+	}
+	share := p // what planWarnings looks at is this worker's slice of the rates
+	share.Load = profiles.Scale(p, 1/float64(a.Of)).Load
+	warnings = planWarnings(share, readGeneratorLimits())
+	for _, t := range p.Targets {
+		for _, base := range t.Bases() {
+			if err := knock(ctx, p, t, base); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return warnings, nil
+}
+
+// Load sends a slice and writes its record.
+func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice) error {
+	p := a.Profile
+	plan, err := planLoad(p)
+	if err != nil {
+		return err
+	}
+	if slice.Schedule != nil {
+		plan.growing, plan.rate, plan.end = slice.Schedule, slice.Schedule.Rate, slice.Schedule.End
+	}
+	var id attack.RunID
+	if _, err := hex.Decode(id[:], []byte(a.Header.RunID)); err != nil {
+		return fmt.Errorf("read the id of the run: %w", err)
+	}
+	loader, err := plan.engine(ramp.Config{RunID: id, Start: slice.Start, From: slice.From, Slice: ramp.Slice{Index: uint64(slice.Index), Of: uint64(slice.Of)}})
+	if err != nil {
+		return err
+	}
+	clock := probe.NewClock(slice.Start)
+	w := &watched{}
+	if slice.Own {
+		addrs := make([][]netip.Addr, len(p.Targets)) // the hosts of targets have agents, or are the coordinator's
+		w = watchHosts(ctx, nil, p.Targets, addrs, clock, a.Trace, nil)
+	}
+	h := a.Header
+	h.Started, h.Slice = slice.Start.UTC().Round(0), slice.Index
+	h.Rampload, h.Go, h.OS, h.Kernel, h.CPUs = Version(), runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, kernelRelease(), runtime.NumCPU()
+	h.Host, _ = os.Hostname()
+	h.Hosts, h.Generator.Connections, h.Generator.MaxInFlight, h.Generator.NoFile = w.hosts, p.Client.Connections, p.Client.MaxInFlight, w.noFile
+	log, err := runlog.NewWriter(slice.Out, h)
+	if err != nil {
+		w.Close()
+		return err
+	}
+	outcome, err := session.Run(ctx, session.Config{
+		Clock: clock, Loader: loader, Samplers: w.Samplers, Watchers: w.Watchers, Recorder: log, SampleEvery: a.SampleEvery, CoolDown: coolDown,
+		Targets: targetNames(p), Interval: windowInterval, Offered: plan.rate,
+	})
+	trailer := runlog.Trailer{Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted, Sources: slices.Concat(outcome.Sources, w.Missing)}
+	if err != nil {
+		trailer.Error = err.Error()
+	}
+	return errors.Join(err, log.Close(trailer))
+}

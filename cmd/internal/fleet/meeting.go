@@ -1,0 +1,90 @@
+package fleet
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+
+	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/profiles"
+)
+
+// DefaultListen is where the own server of a run listens, where its profile names no
+// address.
+const DefaultListen = "127.0.0.1:4222"
+
+// Meeting is the coordinator's place on the bus: its own server, or one that is there.
+type Meeting struct {
+	Conn, Beats *bus.Conn
+	server      *bus.Server
+	store       string
+}
+
+// Needed reports whether others take part in a profile's run over the bus.
+func Needed(p profiles.Profile) bool {
+	for _, h := range p.Hosts {
+		if h.Agent.Name != "" {
+			return true
+		}
+	}
+	return p.Fleet.Workers > 0
+}
+
+// Meet connects to the server of a fleet, or starts one whose streams are kept in the
+// folder store. The error says in one line what stands in the way.
+func Meet(f profiles.Fleet, store string, warn func(string)) (*Meeting, error) {
+	m := &Meeting{}
+	cfg := bus.Config{URL: f.NATS, Creds: f.Creds, CA: f.CA, Role: bus.RoleCoordinator}
+	if f.NATS == "" {
+		set := ""
+		if f.Creds != "" {
+			if set = bus.SetOf(f.Creds); set == "" {
+				return nil, fmt.Errorf("fleet.creds: %s is not in a folder that rampload fleet creds wrote, and the own server needs its other files", f.Creds)
+			}
+		}
+		server, err := bus.StartServer(bus.ServerConfig{Listen: cmp.Or(f.Listen, DefaultListen), Store: store, Set: set})
+		if err != nil {
+			os.Remove(store) // if it is empty
+			return nil, err
+		}
+		m.server, m.store, cfg.Own = server, store, server
+	}
+	var err error
+	if m.Beats, err = bus.Dial(cfg); err != nil {
+		m.Close(true)
+		return nil, err
+	}
+	cfg.Notice = func(n bus.Notice) {
+		switch {
+		case n.Err != nil && warn != nil:
+			warn(n.Err.Error())
+		case n.Up && n.Err == nil && warn != nil:
+			warn("connected again to " + m.Conn.Where())
+		}
+	}
+	if m.Conn, err = bus.Dial(cfg); err != nil {
+		m.Close(true)
+		return nil, err
+	}
+	return m, nil
+}
+
+// Store is the folder with the own server's streams; empty without one.
+func (m *Meeting) Store() string { return m.store }
+
+// Close ends the connections and the own server. With forget, nothing of what was
+// recorded is needed any more.
+func (m *Meeting) Close(forget bool) {
+	for _, c := range []*bus.Conn{m.Beats, m.Conn} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	if m.server == nil {
+		return
+	}
+	m.server.Close()
+	if forget {
+		os.RemoveAll(m.store)
+	}
+}

@@ -1,0 +1,203 @@
+package fleet
+
+import (
+	"sync"
+
+	"github.com/rampload/rampload/attack"
+)
+
+// merged adds up the windows of all slices as they come, for whoever judges the run
+// while it goes on. The report does not depend on it: it adds up what was recorded.
+type merged struct {
+	targets int
+
+	mu     sync.Mutex
+	slices []*course
+	next   int32 // the window that is added up next
+	sink   attack.Sink
+	queue  []attack.Window // before there is a sink
+	over   chan struct{}   // closed when all slices have ended
+	ended  bool
+}
+
+// course is what came of one slice.
+type course struct {
+	windows map[int32][]attack.Window // not added up yet
+	newest  int32                     // one more than the newest that came
+	whole   int32                     // one more than the newest that came for all targets
+	done    bool
+	behind  bool // the others go on without it
+}
+
+func newMerged(slices, targets int) *merged {
+	m := &merged{targets: targets, over: make(chan struct{})}
+	for range slices {
+		m.slices = append(m.slices, &course{windows: map[int32][]attack.Window{}})
+	}
+	return m
+}
+
+// follow hands windows to a sink from now on, those that came before first.
+func (m *merged) follow(sink attack.Sink) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sink = sink
+	for _, w := range m.queue {
+		sink.Window(w)
+	}
+	m.queue = nil
+	m.advance()
+}
+
+// add takes a window of a slice. Each target's comes once, in order of the index.
+func (m *merged) add(slice int, w attack.Window) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.slices[slice]
+	c.newest = max(c.newest, w.Index+1)
+	if int(w.Target) == m.targets-1 { // the last of its interval
+		c.whole = w.Index + 1
+	}
+	if w.Index < m.next {
+		return // the live view has gone on
+	}
+	c.behind = false
+	for i := range w.Cells {
+		w.Cells[i].Remote = 0 // numbered by each worker for itself
+	}
+	c.windows[w.Index] = append(c.windows[w.Index], w)
+	m.advance()
+}
+
+// failure hands on a failure.
+func (m *merged) failure(f attack.Failure) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sink != nil {
+		m.sink.Failure(f)
+	}
+}
+
+// cut forgets what of a slice's next window came in part only, and returns the index of
+// the first window that did not come whole.
+func (m *merged) cut(slice int) int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.slices[slice]
+	for index := range c.windows {
+		if index >= c.whole {
+			delete(c.windows, index)
+		}
+	}
+	return c.whole
+}
+
+// gap puts what was due of a slice in the place of what did not come.
+func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.slices[slice]
+	for i, targets := range due {
+		index := from + int32(i)
+		if index < m.next {
+			continue
+		}
+		var windows []attack.Window
+		for t, n := range targets {
+			windows = append(windows, attack.Window{Target: uint16(t), Index: index, Scheduled: n, Unsent: n})
+		}
+		c.windows[index] = windows
+	}
+	c.newest = max(c.newest, from+int32(len(due)))
+	c.whole = c.newest
+	c.done = c.done || last
+	m.advance()
+}
+
+// end returns up to which window a slice counts that nobody sends any more.
+func (m *merged) end(slice int, least int32) int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.slices {
+		least = max(least, c.newest)
+	}
+	return least
+}
+
+// finish says that nothing more of a slice comes.
+func (m *merged) finish(slice int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slices[slice].done = true
+	m.advance()
+}
+
+// leaveBehind lets the others go on without a slice that is so many windows behind all
+// of them, and names those that it leaves now.
+func (m *merged) leaveBehind(windows int32) (left []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, c := range m.slices {
+		if c.done || c.behind || len(m.slices) < 2 {
+			continue
+		}
+		nearest := int32(1 << 30)
+		for j, o := range m.slices {
+			if j != i && !o.behind {
+				nearest = min(nearest, o.newest)
+			}
+		}
+		if nearest < 1<<30 && nearest-c.newest > windows {
+			c.behind = true
+			left = append(left, i)
+		}
+	}
+	if len(left) > 0 {
+		m.advance()
+	}
+	return left
+}
+
+// advance adds up every window that all slices have.
+func (m *merged) advance() {
+	for {
+		have, done := 0, 0
+		for _, c := range m.slices {
+			switch {
+			case len(c.windows[m.next]) >= m.targets:
+				have++
+			case c.done:
+				done++
+			case !c.behind:
+				return
+			}
+		}
+		if have == 0 {
+			if done == len(m.slices) && !m.ended {
+				m.ended = true
+				close(m.over)
+			}
+			return
+		}
+		sum := make([]attack.Window, m.targets)
+		for i := range sum {
+			sum[i] = attack.Window{Target: uint16(i), Index: m.next}
+		}
+		for _, c := range m.slices {
+			for _, w := range c.windows[m.next] {
+				if int(w.Target) < m.targets {
+					sum[w.Target] = sum[w.Target].Merge(w)
+				}
+			}
+			delete(c.windows, m.next)
+		}
+		m.next++
+		for _, w := range sum {
+			if m.sink == nil {
+				m.queue = append(m.queue, w)
+			} else {
+				m.sink.Window(w)
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package fleet
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// What is said over the bus. Workers and agents are told what to send and what to
+// watch, never what to execute, and no name of a file in it is opened.
+
+// How long silence may last. A worker stops sending before its slice is sent by
+// another, so that no request is sent twice.
+const (
+	beatEvery = 250 * time.Millisecond
+	// lostAfter is the silence after which a worker counts as lost.
+	lostAfter = 1250 * time.Millisecond
+	// stopAfter is the silence after which a worker stops by itself.
+	stopAfter = 1750 * time.Millisecond
+	// takenAfter is when, counted from a worker's last sign, its slice goes on.
+	takenAfter = 2 * time.Second
+	// leaveAfter is the silence after which an agent ends its record. It goes on
+	// before: the connection may come back, and the record with it.
+	leaveAfter = 10 * time.Minute
+)
+
+// orderKind is what a worker or an agent is asked to do.
+type orderKind string
+
+const (
+	orderPrepare orderKind = "prepare" // a worker: get ready to send a slice
+	orderWatch   orderKind = "watch"   // an agent: begin a record
+	orderStart   orderKind = "start"   // a worker: t = 0 is at StartAt on its own clock
+	orderExtend  orderKind = "extend"  // a worker: the schedule goes on, or ends
+	orderTake    orderKind = "take"    // a worker: send the slice of a lost one too
+	orderStop    orderKind = "stop"    // a worker: send nothing more
+	orderEnd     orderKind = "end"     // an agent: end the record
+)
+
+// order is one message to a worker or an agent.
+type order struct {
+	Version int       `json:"version"`
+	Run     string    `json:"run"`
+	Part    int       `json:"part,omitempty"` // number of the record that it begins
+	Kind    orderKind `json:"kind"`
+
+	Assignment *Assignment      `json:"assignment,omitempty"`  // prepare
+	Request    *Request         `json:"request,omitempty"`     // watch
+	StartAt    time.Duration    `json:"start_at_ns,omitempty"` // start
+	Stages     []profiles.Stage `json:"stages,omitempty"`      // extend
+	Final      bool             `json:"final,omitempty"`       // extend
+	Slice      int              `json:"slice,omitempty"`       // take
+	From       time.Duration    `json:"from_ns,omitempty"`     // take: due before is somebody else's
+}
+
+// answer is what comes back.
+type answer struct {
+	Error    string        `json:"error,omitempty"`
+	Busy     bool          `json:"busy,omitempty"` // in another run
+	Warnings []string      `json:"warnings,omitempty"`
+	Header   runlog.Header `json:"header,omitzero"` // watch: what the record begins with
+}
+
+// beat is a sign of life of the coordinator, and asks for the time.
+type beat struct {
+	Asked time.Duration `json:"asked_ns"`       // on the coordinator's clock
+	Lost  []string      `json:"lost,omitempty"` // ids of those that do not belong to the run any more
+}
+
+// pulse answers a beat, with the times on the clock of who answers.
+type pulse struct {
+	ID       string        `json:"id"`
+	Asked    time.Duration `json:"asked_ns"`
+	Received time.Duration `json:"received_ns"`
+	Answered time.Duration `json:"answered_ns"`
+}
+
+func beatSubject(run string) string { return "rampload.run." + run + ".beat" }
+
+// Assignment is what a worker has to send.
+type Assignment struct {
+	Profile profiles.Profile `json:"profile"` // with this worker's share of the client's limits
+	// Files are the files that the profile names, by their names in it: bodies,
+	// certificates. A worker reads none of its own.
+	Files       map[string][]byte `json:"files,omitempty"`
+	Header      runlog.Header     `json:"header"` // of its record, but for what it knows of itself
+	Slice       int               `json:"slice"`
+	Of          int               `json:"of"`
+	Search      bool              `json:"search"` // the schedule grows
+	SampleEvery time.Duration     `json:"sample_every_ns"`
+	Trace       bool              `json:"trace"`
+}
+
+// Assign divides a profile: each of several workers gets its share of the client's
+// limits, and the files that are named.
+func Assign(p profiles.Profile, slice, of int) (Assignment, error) {
+	a := Assignment{Profile: p, Slice: slice, Of: of, Files: map[string][]byte{}}
+	q := &a.Profile
+	q.Hosts, q.Gate, q.AbortIf, q.Fleet, q.Secrets = nil, nil, nil, profiles.Fleet{}, profiles.Secrets{}
+	if p.Client.Connections > 0 {
+		q.Client.Connections = part(p.Client.Connections, slice, of)
+	}
+	if p.Client.MaxInFlight > 0 {
+		q.Client.MaxInFlight = part(p.Client.MaxInFlight, slice, of)
+	}
+	q.Targets = slices.Clone(p.Targets)
+	for i := range q.Targets {
+		t := &q.Targets[i]
+		t.Hosts, t.Requests, t.Read = nil, slices.Clone(t.Requests), slices.Clone(t.Read)
+		for j := range t.Read {
+			t.Read[j].Requests = slices.Clone(t.Read[j].Requests)
+		}
+	}
+	var err error
+	eachFile(q, func(name *string) {
+		if *name == "" || err != nil {
+			return
+		}
+		if _, known := a.Files[*name]; !known {
+			a.Files[*name], err = os.ReadFile(*name)
+		}
+	})
+	if err != nil {
+		return a, fmt.Errorf("read a file of the profile for the workers: %w", err)
+	}
+	return a, nil
+}
+
+// part is the share of one of several workers in n things.
+func part(n, slice, of int) int { return (n + of - 1 - slice) / of }
+
+// eachFile calls f with every name of a file that a profile's client would read.
+func eachFile(p *profiles.Profile, f func(*string)) {
+	f(&p.Client.TLS.CAFile)
+	f(&p.Client.TLS.CertFile)
+	f(&p.Client.TLS.KeyFile)
+	for i := range p.Targets {
+		for j := range p.Targets[i].Requests {
+			f(&p.Targets[i].Requests[j].BodyFile)
+		}
+		for j := range p.Targets[i].Read {
+			for k := range p.Targets[i].Read[j].Requests {
+				f(&p.Targets[i].Read[j].Requests[k].BodyFile)
+			}
+		}
+	}
+}
+
+// unpack writes the files of an assignment into a folder and lets the profile name
+// those: nothing of this machine's own is read.
+func (a *Assignment) unpack(dir string) error {
+	written := map[string]string{}
+	var err error
+	eachFile(&a.Profile, func(name *string) {
+		if *name == "" || err != nil {
+			return
+		}
+		path, known := written[*name]
+		if !known {
+			data, there := a.Files[*name]
+			if !there {
+				err = fmt.Errorf("the profile names a file that was not sent along: %s", *name)
+				return
+			}
+			path = filepath.Join(dir, strconv.Itoa(len(written)))
+			err = os.WriteFile(path, data, 0o600)
+			written[*name] = path
+		}
+		*name = path
+	})
+	a.Files = nil
+	return err
+}
+
+// encode is JSON of what always has one.
+func encode(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return []byte(`{"error":"what was to be said cannot be encoded"}`)
+	}
+	return data
+}
+
+func decodeOrder(data []byte) (order, error) {
+	var o order
+	if err := json.Unmarshal(data, &o); err != nil {
+		return o, fmt.Errorf("decode order: %w", err)
+	}
+	if o.Version != protocolVersion {
+		return o, fmt.Errorf("this rampload speaks version %d of the protocol and was asked in version %d: use the same rampload everywhere", protocolVersion, o.Version)
+	}
+	if len(o.Run) != 16 || !isHex(o.Run) {
+		return o, fmt.Errorf("%q is not the id of a run", o.Run)
+	}
+	if o.Part < 0 || o.Part > 1<<20 {
+		return o, fmt.Errorf("%d is not the number of a part", o.Part)
+	}
+	return o, nil
+}
+
+func isHex(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
