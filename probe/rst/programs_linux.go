@@ -47,6 +47,7 @@ func openPrograms(opts TraceOptions, hosts []placed) (*bpf.Programs, error) {
 			o.Namespaces = append(o.Namespaces, uint32(h.inode))
 		}
 	}
+	o.PerSecond = orDefault(opts.MaxPerSecond, defaultPerSecond)
 	return bpf.Open(o)
 }
 

@@ -19,6 +19,9 @@ type Options struct {
 	Ports []uint16
 	// Namespaces are the inodes of the network namespaces to look at; empty: all.
 	Namespaces []uint32
+	// PerSecond bounds the resets of a kind that are told one by one; those beyond are
+	// counted. 0: 5,000.
+	PerSecond int
 	// WithoutDelays leaves the timing of accepts and reads off.
 	WithoutDelays bool
 }

@@ -193,6 +193,9 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 	if p.entries == nil { // else nothing else counts them
 		set["reason_overflow"] = k.drops.number("TCP_LISTEN_OVERFLOW")
 	}
+	if o.PerSecond > 0 {
+		set["per_second"] = uint32(o.PerSecond)
+	}
 	for name, value := range set {
 		v := spec.Variables[name]
 		if v == nil {

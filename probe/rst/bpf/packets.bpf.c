@@ -23,8 +23,6 @@ struct __sk_buff {
 #define ETH_P_IPV6 0x86DD
 #define ETH_P_8021Q 0x8100
 #define ETH_P_8021AD 0x88A8
-#define BPF_MAP_TYPE_LRU_HASH 9
-#define BPF_MAP_TYPE_ARRAY 2
 #define BPF_HDR_START_MAC 0
 #define BPF_HDR_START_NET 1
 #define PACKET_OUTGOING 4

@@ -32,6 +32,7 @@ char __license[] SEC("license") = "Dual MIT/GPL";
 
 // What this kernel has, set by the loader from its type information.
 volatile const __u8 all_ports = 1;
+volatile const __u32 per_second = 5000; // resets of a kind that are told whole
 volatile const __u8 all_namespaces = 1;
 volatile const __u8 reset_has_reason;   // tcp_send_reset tells why
 volatile const __u8 reset_without_sock; // tcp_send_reset also fires without a socket
@@ -81,6 +82,21 @@ struct {
 	__type(key, struct folded_key);
 	__type(value, __u64);
 } folded SEC(".maps");
+
+// What has been told whole of each kind of reset in this second. Those beyond
+// per_second are counted: telling one costs ten times as much as counting it.
+enum { REJECTED = RECEIVED + 1, KINDS };
+
+struct allowance {
+	__u64 second, used;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KINDS);
+	__type(key, __u32);
+	__type(value, struct allowance);
+} allowances SEC(".maps");
 
 enum { LOST_RESETS, LOST_DROPS, LOST_RETRANSMITS, LOST_WAITS, LOSSES };
 
@@ -502,12 +518,27 @@ static __always_inline void of_net(struct event *e, struct net *net)
 	e->cookie = cookie_of(net);
 }
 
-// submit streams an event, or counts it where the ring is full.
-static __always_inline void submit(struct room *r)
+// afford says whether one more reset of a kind may be told whole in this second.
+static __always_inline int afford(__u32 kind)
+{
+	__u64 second = bpf_ktime_get_ns() >> 30; // near enough to a second
+	struct allowance *a = bpf_map_lookup_elem(&allowances, &kind);
+	if (!a)
+		return 0;
+	if (a->second != second) { // at worst two processors begin a second each
+		a->second = second;
+		a->used = 0;
+	}
+	if (a->used >= per_second)
+		return 0;
+	__sync_fetch_and_add(&a->used, 1);
+	return 1;
+}
+
+// fold counts an event with those that are like it.
+static __always_inline void fold(struct room *r)
 {
 	struct event *e = &r->event;
-	if (bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_NO_WAKEUP) == 0)
-		return;
 	struct folded_key *k = &r->fold;
 	__builtin_memset(k, 0, sizeof(*k));
 	k->kind = e->kind;
@@ -534,6 +565,13 @@ static __always_inline void submit(struct room *r)
 		__sync_fetch_and_add(n, 1);
 	else
 		lose(LOST_RESETS);
+}
+
+// submit streams an event, or counts it where the ring is full.
+static __always_inline void submit(struct room *r)
+{
+	if (bpf_ringbuf_output(&events, &r->event, sizeof(r->event), BPF_RB_NO_WAKEUP))
+		fold(r);
 }
 
 // tell_sent fills in and submits a RST of the kernel's own; sk or skb may be absent.
@@ -566,6 +604,10 @@ static __always_inline void tell_sent(void *ctx, struct room *r, struct sock *sk
 	of_net(e, net);
 	if (!wanted_namespace(e->netns))
 		return;
+	if (!afford(SENT)) {
+		fold(r);
+		return;
+	}
 	of_owner(e, owner);
 	of_current(e, ctx);
 	submit(r);
@@ -636,6 +678,10 @@ static __always_inline void tell_received(struct room *r, struct sock *sk)
 	if (!wanted_namespace(e->netns))
 		return;
 	e->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (!afford(RECEIVED)) {
+		fold(r);
+		return;
+	}
 	e->cgroup = cgroup_of(sk);
 	e->at = bpf_ktime_get_ns();
 	if (has_storage)
@@ -933,7 +979,9 @@ static __always_inline int rejected(void *ctx, struct net *net, struct sk_buff *
 	e->reject = 1;
 	of_packet(e, &p);
 	of_net(e, net);
-	if (wanted_namespace(e->netns)) {
+	if (wanted_namespace(e->netns) && !afford(REJECTED)) {
+		fold(r);
+	} else if (wanted_namespace(e->netns)) {
 		of_current(e, ctx);
 		__builtin_memset(&r->key, 0, sizeof(r->key));
 		name_place(&r->key, t);

@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type traceAllowance struct {
+	_      structs.HostLayout
+	Second uint64
+	Used   uint64
+}
+
 type traceCounted struct {
 	_     structs.HostLayout
 	Count uint64
@@ -161,6 +167,7 @@ type traceWaits struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	traceMapAllowances          = "allowances"
 	traceMapDelays              = "delays"
 	traceMapDrops               = "drops"
 	traceMapEvents              = "events"
@@ -201,6 +208,7 @@ const (
 	traceVarDropHasReason       = "drop_has_reason"
 	traceVarDropHasSock         = "drop_has_sock"
 	traceVarHasStorage          = "has_storage"
+	traceVarPerSecond           = "per_second"
 	traceVarPidNamespace        = "pid_namespace"
 	traceVarPortBits            = "port_bits"
 	traceVarReasonNetfilter     = "reason_netfilter"
@@ -284,6 +292,7 @@ type traceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type traceMapSpecs struct {
+	Allowances  *ebpf.MapSpec `ebpf:"allowances"`
 	Delays      *ebpf.MapSpec `ebpf:"delays"`
 	Drops       *ebpf.MapSpec `ebpf:"drops"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
@@ -306,6 +315,7 @@ type traceVariableSpecs struct {
 	DropHasReason    *ebpf.VariableSpec `ebpf:"drop_has_reason"`
 	DropHasSock      *ebpf.VariableSpec `ebpf:"drop_has_sock"`
 	HasStorage       *ebpf.VariableSpec `ebpf:"has_storage"`
+	PerSecond        *ebpf.VariableSpec `ebpf:"per_second"`
 	PidNamespace     *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	PortBits         *ebpf.VariableSpec `ebpf:"port_bits"`
 	ReasonNetfilter  *ebpf.VariableSpec `ebpf:"reason_netfilter"`
@@ -337,6 +347,7 @@ func (o *traceObjects) Close() error {
 //
 // It can be passed to loadTraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type traceMaps struct {
+	Allowances  *ebpf.Map `ebpf:"allowances"`
 	Delays      *ebpf.Map `ebpf:"delays"`
 	Drops       *ebpf.Map `ebpf:"drops"`
 	Events      *ebpf.Map `ebpf:"events"`
@@ -351,6 +362,7 @@ type traceMaps struct {
 
 func (m *traceMaps) Close() error {
 	return _TraceClose(
+		m.Allowances,
 		m.Delays,
 		m.Drops,
 		m.Events,
@@ -374,6 +386,7 @@ type traceVariables struct {
 	DropHasReason    *ebpf.Variable `ebpf:"drop_has_reason"`
 	DropHasSock      *ebpf.Variable `ebpf:"drop_has_sock"`
 	HasStorage       *ebpf.Variable `ebpf:"has_storage"`
+	PerSecond        *ebpf.Variable `ebpf:"per_second"`
 	PidNamespace     *ebpf.Variable `ebpf:"pid_namespace"`
 	PortBits         *ebpf.Variable `ebpf:"port_bits"`
 	ReasonNetfilter  *ebpf.Variable `ebpf:"reason_netfilter"`
