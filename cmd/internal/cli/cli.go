@@ -199,5 +199,6 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 	for _, command := range env.Lab.Commands {
 		root.AddCommand(command(env))
 	}
+	root.AddCommand(newGuides(newTerminal(env))...)
 	return root
 }
