@@ -80,7 +80,8 @@ type ClientConfig struct {
 	// and safe for concurrent use.
 	Clock func() time.Duration
 	// OnIdle takes what happened to a connection without an attempt in flight: a
-	// RST, or, in a phase before idle, a connection to hold that came to nothing.
+	// RST, or, in a phase before idle, a connection to hold that came to nothing (Held),
+	// or an address that refused while its attempt went on to another.
 	// Calls come from one goroutine.
 	OnIdle func(Attempt)
 	// OnHold is told when a connection to hold begins to be opened, and when it was

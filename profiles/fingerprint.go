@@ -96,8 +96,10 @@ type (
 		Retries        *printedRetries `json:"retries,omitempty"`
 		ClientCert     bool            `json:"client_cert,omitempty"`
 		SkipVerify     bool            `json:"skip_verify,omitempty"`
+		Resume         bool            `json:"resume,omitempty"`
 		Proxy          bool            `json:"proxy,omitempty"`
 		ExpectContinue bool            `json:"expect_continue,omitempty"`
+		CloseFirst     bool            `json:"close_first,omitempty"`
 	}
 	printedRetries struct {
 		Max           int           `json:"max"`
@@ -143,7 +145,8 @@ func fingerprintClient(c Client) printedClient {
 	print := printedClient{
 		Connections: c.Connections, MaxInFlight: c.MaxInFlight, Timeout: c.Timeout, IdleTimeout: c.IdleTimeout,
 		Engine: c.Engine, Protocol: c.Protocol, PerConnection: c.PerConnection, LocalAddrs: len(c.LocalAddrs),
-		ClientCert: c.TLS.CertFile != "", SkipVerify: c.TLS.SkipVerify, Proxy: c.Proxy, ExpectContinue: c.ExpectContinue,
+		ClientCert: c.TLS.CertFile != "", SkipVerify: c.TLS.SkipVerify, Resume: c.TLS.Resume, Proxy: c.Proxy, ExpectContinue: c.ExpectContinue,
+		CloseFirst: c.CloseFirst,
 	}
 	if c.StreamsPerConn != DefaultClient().StreamsPerConn {
 		// Earlier releases had no such setting: what is usual keeps its fingerprint.

@@ -147,6 +147,7 @@ type Client struct {
 	TLS            TLS
 	Proxy          bool // honour HTTP_PROXY, HTTPS_PROXY, NO_PROXY
 	ExpectContinue bool // send Expect: 100-continue with request bodies
+	CloseFirst     bool // close connections that are not kept before the target does, as careless callers do
 }
 
 // Retries is the client's retry policy. Zero: no retries.
@@ -165,6 +166,7 @@ type TLS struct {
 	CAFile            string
 	CertFile, KeyFile string
 	SkipVerify        bool // stated in the report
+	Resume            bool // later connections resume the TLS session of earlier ones
 }
 
 // LocalHost is the name of the generator's own host, which is always watched.

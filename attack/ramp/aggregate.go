@@ -189,27 +189,30 @@ func (a *aggregator) dial(target uint16, due, now time.Duration) {
 // and held connections that came to nothing, in a phase before idle. A user of
 // such a connection would have had none, so each is a request that failed, beside
 // those of the schedule (see [attack.Window]), due when its dial began or, once
-// it was open, when it ended. A peer that properly closes an idle connection that
+// it was open, when it ended. In a phase before idle and not held it is an address
+// that refused while the request went on to another: an attempt, and no request. A
+// peer that properly closes an idle connection that
 // was used is none of our business.
 func (a *aggregator) idle(at *attack.Attempt) {
-	at.Held = at.Phase != attack.PhaseIdle
-	if !at.WireReset && !at.Held {
+	if !at.WireReset && at.Phase == attack.PhaseIdle {
 		return
 	}
 	s, _ := a.lock(uint32(at.Conn.ID))
 	p := a.page(s, a.window(at.End))
 	t := p.tally(at.Target)
 	due := p.index
-	if at.Held {
-		at.Last = true
+	if at.Phase != attack.PhaseIdle {
+		at.Last = at.Held
 		due = min(due, a.window(at.Due))
 	}
 	c := t.cell(keyOf(due, at))
 	if at.WireReset {
 		c.WireResets++
 	}
-	if at.Held {
+	if at.Phase != attack.PhaseIdle {
 		c.Attempts++
+	}
+	if at.Held {
 		c.Requests++
 	}
 	t.keep(at, a.failures)

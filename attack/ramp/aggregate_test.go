@@ -359,3 +359,24 @@ func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
 		t.Errorf("%d failures kept, want 5: %+v", len(rec.failures), rec.failures)
 	}
 }
+
+// An address that refused while its request went on to another is an attempt, and no
+// request.
+func TestAggregatorCountsAddressesTried(t *testing.T) {
+	a := newAggregator(1, 1, 10, defaultWindow, 0)
+	a.idle(&attack.Attempt{Fault: attack.Refused, Phase: attack.PhaseDial, Conn: attack.Conn{RemoteIndex: 1}})
+	a.idle(&attack.Attempt{Fault: attack.Refused, Phase: attack.PhaseDial, Held: true, Conn: attack.Conn{RemoteIndex: 1}})
+	var attempts, requests uint64
+	for _, p := range a.shards[0].open {
+		if p.tallies[0] == nil {
+			continue
+		}
+		for _, c := range p.tallies[0].cells {
+			attempts += c.Attempts
+			requests += c.Requests
+		}
+	}
+	if attempts != 2 || requests != 1 {
+		t.Errorf("%d attempts, %d requests, want 2 and 1", attempts, requests)
+	}
+}

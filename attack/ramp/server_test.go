@@ -405,3 +405,27 @@ func TestEnginesCarryEveryProtocol(t *testing.T) {
 		}
 	}
 }
+
+// A closed loop without kept connections opens one for each request.
+func TestClosedLoopWithoutConnections(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			var opened, served atomic.Uint64
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+			server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+				if s == http.StateNew {
+					opened.Add(1)
+				}
+			}
+			server.Start()
+			defer server.Close()
+			p := testProfile(profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond})
+			p.Targets[0].URL = server.URL
+			p.Client.Connections = 0
+			c := runReal(t, engine, Config{Profile: p}).sum(t, 0)
+			if c.ok == 0 || c.ok != c.sent || c.ok != served.Load() || opened.Load() != c.ok {
+				t.Errorf("%d connections, the server answered %d: %+v", opened.Load(), served.Load(), c)
+			}
+		})
+	}
+}

@@ -189,6 +189,7 @@ func (b *background) run() {
 		b.expire(now)
 		b.expireIdle(now)
 		b.sweep(now)
+		b.t.dialer.resolver.Refresh()
 		b.t.holder.keep(now)
 		b.deliver()
 		if next := b.next(); next == never {
@@ -237,7 +238,7 @@ func (b *background) next() time.Duration {
 	if b.t.sweeping.Load() {
 		next = min(next, b.sweepAt)
 	}
-	next = min(next, b.t.holder.next())
+	next = min(next, b.t.holder.next(), b.t.dialer.resolver.Next())
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range b.lingers {

@@ -36,8 +36,9 @@ type Conn struct {
 	tries   uint8 // to open it that came to nothing, in a row
 	watched bool
 
-	state    atomic.Uint32
-	wasReset atomic.Bool // its RST was reported
+	state     atomic.Uint32
+	wasReset  atomic.Bool // its RST was reported
+	withdrawn atomic.Bool // the name has its address no more
 
 	remoteIndex uint16
 	opened      time.Duration

@@ -43,7 +43,7 @@ type dialer struct {
 }
 
 func newDialer(t *Transport) (*dialer, error) {
-	d := &dialer{t: t, resolver: route.NewResolver(t.ctx, t.route, t.cfg.Resolve, t.clock)}
+	d := &dialer{t: t, resolver: route.NewResolver(t.ctx, t.route, t.cfg.Resolve, t.clock, t.leave)}
 	d.remotes.Told = t.cfg.OnAddress
 	for _, a := range t.cfg.Client.LocalAddrs {
 		if err := socket.CheckLocal(a); err != nil {
@@ -125,6 +125,7 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
 		f := classify.Fault(err)
 		if f == attack.Refused || f == attack.Unreachable {
 			if other, ok := d.resolver.Instead(addr.Addr()); ok && t.route.Socket == "" {
+				d.alsoTried(a, f)
 				addr = netip.AddrPortFrom(other, t.route.Port)
 				continue
 			}
@@ -137,6 +138,14 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
 		a.WireReset = f == attack.Reset
 		return nil
 	}
+}
+
+// alsoTried reports an address that did not answer, where another one is tried for the
+// same attempt: it is an attempt on the wire of its own, and no end of a request.
+func (d *dialer) alsoTried(a *attack.Attempt, f attack.Fault) {
+	tried := *a
+	tried.Fault, tried.End, tried.Last, tried.Held = f, d.t.clock(), false, false
+	d.t.bg.report(tried)
 }
 
 // connect opens a socket and waits until it is connected.

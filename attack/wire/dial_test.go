@@ -83,7 +83,7 @@ func TestFamilyFallback(t *testing.T) {
 	ln := listen(t, "tcp4", "127.0.0.1:0")
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	serve(t, ln, answers(okResponse))
-	tr, _ := client(t, "http://localhost:"+port, func(c *Config) {
+	tr, rec := client(t, "http://localhost:"+port, func(c *Config) {
 		c.Client.Connections = 0
 		c.Resolve = names("::1", "127.0.0.1")
 	})
@@ -93,6 +93,14 @@ func TestFamilyFallback(t *testing.T) {
 		if !a.Conn.Remote.Addr().Is4() {
 			t.Errorf("%+v", a.Conn)
 		}
+	}
+	eventually(t, "the refusal of the other address is told", func() bool {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		return len(rec.idle) == 1
+	})
+	if r := rec.idle[0]; r.Fault != attack.Refused || r.Phase != attack.PhaseDial || r.Held || r.Last || !r.Conn.Remote.Addr().Is6() {
+		t.Errorf("told %+v", r)
 	}
 	ln.Close() // a family that has answered is not given up
 	a := do(t, tr, profiles.Request{})

@@ -179,6 +179,7 @@ func (h *holder) dial(what opening, multi bool) {
 	if c == nil {
 		a.End = t.clock()
 		if a.Fault != attack.Canceled {
+			a.Held = true
 			t.bg.report(a)
 		}
 		h.retry(what.tries)

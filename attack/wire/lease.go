@@ -61,7 +61,7 @@ func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 		}
 	}
 	how := c.serve(r, a, deadline)
-	if how == Keep && c.lease != nil {
+	if how == Keep && c.lease != nil && !c.withdrawn.Load() {
 		l.putBack(c)
 		return
 	}

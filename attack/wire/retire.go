@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"net/netip"
+	"slices"
+
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/classify"
 	"github.com/rampload/rampload/attack/wire/socket"
@@ -8,7 +11,7 @@ import (
 
 // release gives a connection back after an attempt.
 func (t *Transport) release(c *Conn, how Outcome) {
-	if how == Keep && c.pooled {
+	if how == Keep && c.pooled && !c.withdrawn.Load() {
 		t.pool.put(c)
 		return
 	}
@@ -35,6 +38,29 @@ func (t *Transport) hup(id uint64) {
 		// An attempt that begins at this moment waits for what the poller has told
 		// already: it is to look again. See Conn.Exchange.
 		c.interrupt()
+	}
+}
+
+// leave ends the use of connections to addresses that the name has no more: of idle
+// ones at once, of the others when they are.
+func (t *Transport) leave(gone []netip.Addr) {
+	var all []*Conn
+	t.mu.Lock()
+	for _, c := range t.conns {
+		if slices.Contains(gone, c.remote.Addr()) {
+			c.withdrawn.Store(true)
+			all = append(all, c)
+		}
+	}
+	t.mu.Unlock()
+	for _, c := range all {
+		if c.mux != nil {
+			t.streams.leave(c.mux)
+		} else if c.state.CompareAndSwap(stateIdle, stateLost) {
+			t.unlink(c)
+			c.unused = false // it did not come to nothing
+			t.retire(c, Destroyed)
+		}
 	}
 }
 
@@ -114,6 +140,9 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 	}
 	switch how {
 	case HangUp:
+		if t.cfg.Client.CloseFirst {
+			break
+		}
 		if what, _ := c.sock.Fate(); what == socket.Alive {
 			t.bg.linger(c, lingerBriefly)
 			return
@@ -163,7 +192,7 @@ func (t *Transport) idleReport(c *Conn, fault attack.Fault) attack.Attempt {
 	}
 	a := attack.Attempt{Target: t.cfg.Target, Due: now, Start: now, End: now, Fault: fault, Phase: attack.PhaseIdle}
 	if c.unused { // once: a RST may follow
-		a.Phase, c.unused = attack.PhaseDial, false
+		a.Phase, a.Held, c.unused = attack.PhaseDial, true, false
 	}
 	c.describe(&a, now)
 	if c.idleSince != notYet {

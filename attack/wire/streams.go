@@ -329,6 +329,23 @@ func (s *streams) changed(h *muxed) {
 	}
 }
 
+// leave takes a connection out of use; it is shut when it carries no attempt.
+func (s *streams) leave(h *muxed) {
+	s.mu.Lock()
+	if !h.taken || h.over || h.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.endIdle(h, s.t.clock())
+	s.drop(h)
+	unused := h.inUse == 0
+	h.c.unused = false
+	s.mu.Unlock()
+	if unused {
+		h.shut()
+	}
+}
+
 // dead is told that the reader of a connection is done.
 func (s *streams) dead(h *muxed) {
 	s.mu.Lock()
@@ -370,7 +387,7 @@ func (s *streams) finish(h *muxed) {
 		how = Destroyed
 	}
 	s.t.retire(h.c, how)
-	s.leave()
+	s.uncount()
 }
 
 // gone notes that a connection could not be opened.
@@ -378,11 +395,11 @@ func (s *streams) gone() {
 	s.mu.Lock()
 	s.dialing--
 	s.mu.Unlock()
-	s.leave()
+	s.uncount()
 }
 
-// leave uncounts a connection: whoever waits first may open another.
-func (s *streams) leave() {
+// uncount uncounts a connection: whoever waits first may open another.
+func (s *streams) uncount() {
 	s.mu.Lock()
 	s.open--
 	var w *waiter

@@ -83,8 +83,10 @@ var _ attack.Client = (*Transport)(nil)
 // kernel gave up (Timeout, Unreachable), that sent bytes nobody had asked for
 // (Protocol), and of connections that [Transport.Hold] could not open, or that
 // the peer or the path ended before an attempt was made on them, as a server
-// without room for them does: only those have another phase (dns, dial, tls), and
-// each connection one such report. Without WireReset these are no resets.
+// without room for them does: those have Held set and another phase (dns, dial, tls),
+// and each connection one such report. Without WireReset these are no resets. An
+// address that refused, where the attempt went on to one of the other family, is
+// reported in phase dial without Held: an attempt more, and no end of a request.
 //
 // A RST that answers what we sent after our own close is not counted: there is
 // no connection any more.
@@ -293,7 +295,7 @@ func (t *Transport) Stats() Stats {
 	wanted, undialled := t.holder.stats()
 	return Stats{
 		Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds(),
-		Wanted: wanted, Undialled: undialled, Unawaited: cut,
+		Wanted: wanted, Undialled: undialled, Unawaited: cut, LookupFailures: t.dialer.resolver.Failures(),
 	}
 }
 

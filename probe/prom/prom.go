@@ -150,6 +150,9 @@ func (p *Page) timeout() time.Duration { return max(5*time.Second, 3*p.every) }
 
 func tlsConfig(t profiles.TLS) (*tls.Config, error) {
 	config := &tls.Config{ServerName: t.ServerName, InsecureSkipVerify: t.SkipVerify} //nolint:gosec // the profile says so, and the report shows it
+	if t.Resume {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	}
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {

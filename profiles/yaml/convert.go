@@ -104,6 +104,7 @@ func client(s *clientSyntax) profiles.Client {
 	c.Retries = retries(s.Retries)
 	c.Proxy = bool(deref(s.Proxy))
 	c.ExpectContinue = bool(deref(s.ExpectContinue))
+	c.CloseFirst = bool(deref(s.CloseBy))
 	c.TLS = s.TLS.tls()
 	return c
 }

@@ -268,6 +268,7 @@ func clientOf(c profiles.Client) *clientSyntax {
 		Connections: &connections, StreamsPerConn: &streams, MaxInFlight: &inFlight, Timeout: &attempt, IdleTimeout: &idle,
 		Engine: given(engine(c.Engine)), Protocol: given(protocol(c.Protocol)),
 		PerConnection: given(rate(c.PerConnection)), Proxy: given(proxy(c.Proxy)), ExpectContinue: given(toggle(c.ExpectContinue)),
+		CloseBy: given(closer(c.CloseFirst)),
 	}
 	for _, a := range c.LocalAddrs {
 		s.LocalAddresses = append(s.LocalAddresses, address(a))

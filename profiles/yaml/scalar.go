@@ -38,6 +38,7 @@ type (
 	backoff   bool // exponential
 	jitter    bool // full
 	proxy     bool // environment
+	closer    bool // client
 	statuses  profiles.StatusSet
 	gate      profiles.Gate
 	headers   []profiles.Header
@@ -258,6 +259,7 @@ func (v *jitter) parse(text string, _ bool) error {
 func (v *jitter) format() (string, bool) { return pick(bool(*v), jitters()), true }
 
 func proxies() []string { return []string{"none", "environment"} }
+func closers() []string { return []string{"target", "client"} }
 
 func (v *proxy) parse(text string, _ bool) error {
 	i, err := one(text, "proxy", proxies()...)
@@ -267,6 +269,14 @@ func (v *proxy) parse(text string, _ bool) error {
 	*v = i == 1
 	return err
 }
+
+func (v *closer) parse(text string, _ bool) error {
+	i, err := one(text, "close-by", closers()...)
+	*v = i == 1
+	return err
+}
+func (v *closer) format() (string, bool) { return pick(bool(*v), closers()), true }
+
 func (v *proxy) format() (string, bool) { return pick(bool(*v), proxies()), true }
 
 func pick(second bool, words []string) string {

@@ -99,6 +99,7 @@ func definitions() map[string]*jsonschema.Schema {
 		"backoff":   enum(backoffs()),
 		"jitter":    enum(jitters()),
 		"proxy":     enum(proxies()),
+		"closer":    enum(closers()),
 		"gate":      gateSchema(),
 		"statuses": {AnyOf: []*jsonschema.Schema{
 			statusNumber, statusText,

@@ -80,6 +80,7 @@ type clientSyntax struct {
 	Retries        *retriesSyntax `yaml:"retries" about:"When failed requests are tried again. Without it: never."`
 	TLS            *tlsSyntax     `yaml:"tls" about:"How https targets are spoken to."`
 	Proxy          *proxy         `yaml:"proxy" about:"environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY. none, or without it: no proxy."`
+	CloseBy        *closer        `yaml:"close-by" about:"Who closes a connection that serves one request: target (asked to by Connection: close), or client (not asked: rampload closes first, and its port waits). Without it: target."`
 	ExpectContinue *toggle        `yaml:"expect-continue" about:"Send Expect: 100-continue with bodies, and wait for the answer."`
 }
 
@@ -99,6 +100,7 @@ type tlsSyntax struct {
 	Cert       *text   `yaml:"cert" about:"File with the client's certificate (PEM)."`
 	Key        *text   `yaml:"key" about:"File with the client's key (PEM)."`
 	SkipVerify *toggle `yaml:"skip-verify" about:"Trust any certificate. The report says so."`
+	Resume     *toggle `yaml:"resume" about:"Resume the TLS session of an earlier connection, as browsers do. Without it: each connection makes a whole handshake."`
 }
 
 type hostSyntax struct {

@@ -146,6 +146,7 @@ func (s *tlsSyntax) tls() profiles.TLS {
 	return profiles.TLS{
 		ServerName: string(deref(s.ServerName)), CAFile: string(deref(s.CA)),
 		CertFile: string(deref(s.Cert)), KeyFile: string(deref(s.Key)), SkipVerify: bool(deref(s.SkipVerify)),
+		Resume: bool(deref(s.Resume)),
 	}
 }
 
@@ -156,6 +157,7 @@ func tlsOf(t profiles.TLS) *tlsSyntax {
 	return &tlsSyntax{
 		ServerName: given(text(t.ServerName)), CA: given(text(t.CAFile)),
 		Cert: given(text(t.CertFile)), Key: given(text(t.KeyFile)), SkipVerify: given(toggle(t.SkipVerify)),
+		Resume: given(toggle(t.Resume)),
 	}
 }
 

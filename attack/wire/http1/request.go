@@ -36,7 +36,7 @@ func Compile(to wire.Target, r profiles.Request) (*Request, error) {
 		return nil, err
 	}
 	kept := encode(m)
-	if to.Client.Connections > 0 || m.Asked {
+	if to.Client.Connections > 0 || to.Client.CloseFirst || m.Asked {
 		return kept, nil
 	}
 	out := encode(m.Closing())

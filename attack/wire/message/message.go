@@ -6,7 +6,6 @@ package message
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -126,7 +125,7 @@ func (m *Message) setBody(r profiles.Request) error {
 			return fmt.Errorf("read body: give either a body or a body file")
 		}
 		var err error
-		if body, err = os.ReadFile(r.BodyFile); err != nil {
+		if body, err = readBody(r.BodyFile); err != nil {
 			return fmt.Errorf("read body: %w", err)
 		}
 	}

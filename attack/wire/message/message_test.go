@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func TestCompileErrors(t *testing.T) {
 		`it follows from the body`:       {Headers: []profiles.Header{{Name: "Content-Length", Value: "5"}}},
 		`write chunked: true instead`:    {Headers: []profiles.Header{{Name: "Transfer-Encoding", Value: "chunked"}}},
 		`only 100-continue is defined`:   {Headers: []profiles.Header{{Name: "Expect", Value: "more"}}},
-		`read body: open`:                {BodyFile: filepath.Join(t.TempDir(), "none")},
+		`read body: stat`:                {BodyFile: filepath.Join(t.TempDir(), "none")},
 		`either a body or a body file`:   {Body: "x", BodyFile: "y"},
 		`parse body template: template:`: {Template: true, Body: "{{.Missing}}"},
 	} {
@@ -56,6 +57,23 @@ func TestRequestURIKeepsTheSlashOfTheURL(t *testing.T) {
 		m, err := message.Compile(wire.Target{Prefix: to.Prefix}, profiles.Request{Path: c.path})
 		if err != nil || m.URI != c.want {
 			t.Errorf("%s and %q: %+v, %v; want %q", c.base, c.path, m, err, c.want)
+		}
+	}
+}
+
+// A body file is read whole, and never from what may have no end.
+func TestBodyFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "body")
+	if err := os.WriteFile(name, []byte("from a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := message.Compile(wire.Target{}, profiles.Request{Method: "POST", BodyFile: name})
+	if err != nil || string(m.Body) != "from a file" {
+		t.Errorf("%q, %v", m.Body, err)
+	}
+	for _, bad := range []string{os.DevNull, t.TempDir()} {
+		if _, err := message.Compile(wire.Target{}, profiles.Request{Method: "POST", BodyFile: bad}); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

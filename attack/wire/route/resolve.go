@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +29,9 @@ type Resolver struct {
 	host   string
 	clock  func() time.Duration
 
+	withdrawn func([]netip.Addr)
+	failures  atomic.Uint64
+
 	mu      sync.Mutex
 	addrs   []netip.Addr
 	next    int
@@ -46,9 +51,10 @@ type flight struct {
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
 // NewResolver makes a resolver of the route's host. Look-ups end with ctx. A nil
-// look-up is the system's.
-func NewResolver(ctx context.Context, to *Route, find Lookup, clock func() time.Duration) *Resolver {
-	r := &Resolver{lookup: find, ctx: ctx, host: to.Host, clock: clock}
+// look-up is the system's. Withdrawn is told, from a goroutine of its own, of addresses
+// that a later look-up does not give any more.
+func NewResolver(ctx context.Context, to *Route, find Lookup, clock func() time.Duration, withdrawn func([]netip.Addr)) *Resolver {
+	r := &Resolver{lookup: find, ctx: ctx, host: to.Host, clock: clock, withdrawn: withdrawn}
 	if a, ok := to.Address(); ok {
 		r.addrs, r.until = []netip.Addr{a}, never
 	}
@@ -111,6 +117,29 @@ func (r *Resolver) Pick(deadline time.Duration) (netip.Addr, error) {
 	}
 }
 
+// Next returns when the name is to be looked up again; for ever away where it is an
+// address, or was never asked for.
+func (r *Resolver) Next() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.addrs) == 0 || r.flight != nil {
+		return never
+	}
+	return r.until
+}
+
+// Refresh looks the name up again, if it is time, beside everything else.
+func (r *Resolver) Refresh() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.addrs) > 0 && r.flight == nil && r.clock() >= r.until {
+		r.start(never)
+	}
+}
+
+// Failures returns how many look-ups failed while addresses of before were used.
+func (r *Resolver) Failures() uint64 { return r.failures.Load() }
+
 // turn returns the next address of a family in use.
 func (r *Resolver) turn() netip.Addr {
 	for range r.addrs {
@@ -151,16 +180,28 @@ func (r *Resolver) start(deadline time.Duration) *flight {
 		if err == nil && len(addrs) == 0 {
 			err = &net.DNSError{UnwrapErr: errNoAddress, Err: errNoAddress.Error(), Name: r.host, IsNotFound: true}
 		}
+		var gone []netip.Addr
 		r.mu.Lock()
 		if err == nil {
+			for _, a := range r.addrs {
+				if !slices.Contains(addrs, a) {
+					gone = append(gone, a)
+				}
+			}
 			r.addrs = addrs
 		} else {
 			f.err = fmt.Errorf("resolve %s: %w", r.host, err)
+			if len(r.addrs) > 0 && r.ctx.Err() == nil {
+				r.failures.Add(1)
+			}
 		}
 		r.until = r.clock() + resolveAgain
 		r.flight = nil
 		r.mu.Unlock()
 		close(f.done)
+		if len(gone) > 0 && r.withdrawn != nil {
+			r.withdrawn(gone)
+		}
 	}()
 	return f
 }

@@ -9,12 +9,19 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
+// sessions is how many TLS sessions of a target are kept to be resumed: one for each
+// of its addresses would do, for the cache is by name.
+const sessions = 64
+
 // TLS makes the TLS configuration of a client for a server of that name or address.
 // The error says which of its files cannot be used.
 func TLS(c profiles.Client, server string) (*tls.Config, error) {
 	out := &tls.Config{ServerName: server, InsecureSkipVerify: c.TLS.SkipVerify}
 	if c.TLS.ServerName != "" {
 		out.ServerName = c.TLS.ServerName
+	}
+	if c.TLS.Resume {
+		out.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
 	}
 	if c.TLS.CAFile != "" {
 		pem, err := os.ReadFile(c.TLS.CAFile)

@@ -71,8 +71,12 @@ func planWarnings(p profiles.Profile, l generatorLimits) []string {
 			closed := mostWithin(p, l.timeWait)
 			for _, t := range p.Targets {
 				if inUse := closed * t.Share; inUse > float64(l.ports) {
-					warn("target %s: a connection for each request leaves up to %s ports in TIME_WAIT, unless the target closes first, and there are %s: set client.connections, or add client.local-addresses",
-						t.Name, report.FormatNumber(math.Round(inUse)), report.FormatNumber(float64(l.ports)))
+					unless := ", unless the target closes first,"
+					if p.Client.CloseFirst {
+						unless = " (client.close-by: client)"
+					}
+					warn("target %s: a connection for each request leaves up to %s ports in TIME_WAIT%s and there are %s: set client.connections, or add client.local-addresses",
+						t.Name, report.FormatNumber(math.Round(inUse)), unless, report.FormatNumber(float64(l.ports)))
 				}
 			}
 		}
