@@ -80,7 +80,7 @@ const (
 	// Where requests stand, read off the sockets of a network namespace. Those of a
 	// service have its listener as instance ("*:8080"), those of a process and somebody
 	// it asks the address of that peer ("10.0.0.3:5432"). Process is the name of who
-	// holds the sockets, all processes of a name together, and empty where it is not
+	// holds the sockets, all processes of a name together, and Nobody where it is not
 	// known.
 	Inbound         = "inbound"
 	NotAccepted     = "not-accepted"
@@ -140,6 +140,9 @@ const (
 	LostRetransmit   = "lost-retransmits"
 	ConntrackInvalid = "conntrack-invalid"
 )
+
+// Nobody is the process of a reading about sockets whose process is not known.
+const Nobody = "?"
 
 // Catalogue returns the definitions of all metrics, limits first.
 func Catalogue() []Definition {

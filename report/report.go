@@ -127,6 +127,7 @@ type Target struct {
 	FailureGroupsLeftOut uint64         `json:"failure_groups_left_out,omitempty"` // failed attempts that are in no group
 	LatencyHeat          *Heat          `json:"latency_heat,omitempty"`
 
+	Way      *Way            `json:"way,omitempty"`      // where requests went and stood, as far as sockets were read
 	Capacity *TargetCapacity `json:"capacity,omitempty"` // where the load varied enough to tell
 	Idle     *IdleSweep      `json:"idle,omitempty"`     // of an idle stage
 }

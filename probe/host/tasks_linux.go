@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -180,6 +181,9 @@ func (p *Process) readTasks(now time.Time) {
 	if now.Before(p.tasksAt) {
 		return
 	}
+	runtime.LockOSThread() // reading runs in the kernel on the thread that asks
+	defer runtime.UnlockOSThread()
+	began := threadCPU()
 	for _, m := range p.members {
 		s, err := m.tasks.read(m)
 		if err != nil {
@@ -190,7 +194,19 @@ func (p *Process) readTasks(now time.Time) {
 		}
 		p.collectTasks(m.pid, s)
 	}
-	p.tasksAt = now.Add(time.Duration(float64(time.Since(now)) / tasksShare))
+	p.tasksAt = now.Add(min(time.Duration(float64(threadCPU()-began)/tasksShare), tasksAtLeast))
+}
+
+// tasksAtLeast bounds how rarely threads are read.
+const tasksAtLeast = 2 * time.Second
+
+// threadCPU is the CPU time of the calling thread.
+func threadCPU() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
 }
 
 // collectTasks keeps the readings of one process's threads until all are read.

@@ -18,14 +18,15 @@ import (
 // processes of one network namespace, which is dear, as rarely as its share of a core
 // asks for.
 type owners struct {
-	netns  uint64
-	share  float64
-	due    time.Time
-	byIno  map[uint32]int32
-	names  map[int32]processName
-	peers  map[peerOf]string // who was last seen with connections to a peer
-	hidden int               // processes whose descriptors may not be read
-	scans  int
+	netns   uint64
+	share   float64
+	due     time.Time
+	byIno   map[uint32]int32
+	names   map[int32]processName
+	peers   map[peerOf]string // who was last seen with connections to a peer
+	scanned time.Time
+	hidden  int // processes whose descriptors may not be read
+	scans   int
 }
 
 type processName struct {
@@ -39,11 +40,17 @@ type peerOf struct {
 	uid  uint32
 }
 
-// scan looks who holds which sockets, if it is time to. It reports whether it did.
-func (o *owners) scan(ctx context.Context, now time.Time) bool {
-	if now.Before(o.due) {
+// scanAtLeast bounds how rarely descriptors are looked through.
+const scanAtLeast = 5 * time.Second
+
+// scan looks who holds which sockets, if it is time to: sooner where there are some of
+// nobody that is known. It runs on the caller's thread and reports whether it did.
+func (o *owners) scan(ctx context.Context, now time.Time, unknown bool) bool {
+	if now.Before(o.due) && !(unknown && now.Sub(o.scanned) >= time.Second) {
 		return false
 	}
+	began := threadCPU()
+	o.scanned = now
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return false
@@ -69,8 +76,7 @@ func (o *owners) scan(ctx context.Context, now time.Time) bool {
 		}
 		o.holds(name, int32(pid), buf, known)
 	}
-	cost := time.Since(now)
-	o.due = now.Add(max(time.Second, time.Duration(float64(cost)/o.share)))
+	o.due = now.Add(min(max(time.Second, time.Duration(float64(threadCPU()-began)/o.share)), scanAtLeast))
 	o.scans++
 	return true
 }

@@ -30,6 +30,10 @@ type Sampler struct {
 	closed  bool
 	missing []*probe.Unsupported
 	dumps   []conn
+	moved   translation
+	entries *os.File // how many connections are tracked; nil: none are
+	// strangers: some connections are of nobody that is known.
+	strangers bool
 }
 
 // New opens a sampler of o.Namespace. The error matches [probe.ErrUnsupported] if the
@@ -45,6 +49,10 @@ func New(o Options) (*Sampler, error) {
 		s.owners.netns = st.Ino
 		d, err := openDiag()
 		s.diag = d
+		if err == nil {
+			s.moved = openTranslation()
+			s.entries, _ = os.Open("/proc/sys/net/netfilter/nf_conntrack_count") // absent: nothing is tracked
+		}
 		return err
 	})
 	if err != nil {
@@ -66,7 +74,8 @@ func (s *Sampler) Close() error {
 		s.opts.Sharing.join(-1)
 	}
 	s.closed = true
-	return s.diag.close()
+	_ = s.entries.Close()
+	return errors.Join(s.diag.close(), s.moved.close())
 }
 
 // Sample reads the sockets, unless the last reading was so dear that the next is not due.
@@ -97,6 +106,9 @@ func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	read := s.opts.Clock.Stamp(emit)
 	s.tally.emit(s.opts.host(), read)
 	s.emitServing(read)
+	s.emitSessions(read)
+	s.moved.read(now, func() (int, bool) { return tracked(s.entries) })
+	s.moved.emit(s.opts.host(), read)
 	return nil
 }
 
@@ -115,18 +127,25 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	scanned := s.owners.scan(ctx, now)
+	scanned := s.owners.scan(ctx, now, s.strangers)
+	s.strangers = false
 	for _, c := range s.dumps {
 		if in := s.tally.of(c); in != nil {
 			in.in(c)
 			continue
 		}
-		s.tally.out(c, s.processOf(c))
+		process := s.processOf(c)
+		s.strangers = s.strangers || process == "" && c.inode != 0
+		s.tally.out(c, process)
 	}
 	for _, x := range s.tally.services {
-		if x.seen && x.open && (scanned || x.owner.name == "") {
+		if !x.open {
+			continue
+		}
+		if scanned || x.owner.name == "" {
 			x.owner = s.owners.service(x, x.owner)
 		}
+		s.strangers = s.strangers || x.seen && x.owner.name == ""
 	}
 	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
 		s.missing = append(s.missing, &probe.Unsupported{
@@ -153,7 +172,7 @@ func (s *Sampler) processOf(c conn) string {
 // not answered. It is told where the holders of nearly all of them are known.
 func (s *Sampler) emitServing(emit func(probe.Reading)) {
 	for _, x := range s.tally.busiestServices() {
-		if len(x.owner.pids) == 0 {
+		if len(x.owner.pids) == 0 || !x.seen {
 			continue
 		}
 		open := map[int32]float64{}

@@ -171,12 +171,15 @@ func (t *tally) out(c conn, process string) {
 // emit hands over the series of the services and peers with the most connections.
 func (t *tally) emit(host string, emit func(probe.Reading)) {
 	put := func(process, name, instance string, v float64) {
-		emit(probe.Reading{Metric: probe.Metric{Host: host, Process: process, Name: name, Instance: instance}, Value: v, Limit: probe.NoLimit()})
+		emit(probe.Reading{Metric: probe.Metric{Host: host, Process: cmp.Or(process, probe.Nobody), Name: name, Instance: instance}, Value: v, Limit: probe.NoLimit()})
 	}
 	for _, s := range t.busiestServices() {
 		at := instance(s.addr)
 		oldest, middle := ages(s.ages)
 		put(s.owner.name, probe.Inbound, at, s.connections)
+		if !s.seen {
+			continue // it only listens
+		}
 		put(s.owner.name, probe.NotAccepted, at, s.notAccepted)
 		put(s.owner.name, probe.RequestsUnread, at, s.unread)
 		put(s.owner.name, probe.Owed, at, s.owed)
@@ -202,12 +205,12 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 func (t *tally) busiestServices() []*service {
 	var all []*service
 	for _, s := range t.services {
-		if s.seen && s.open {
+		if s.open {
 			all = append(all, s)
 		}
 	}
 	slices.SortFunc(all, func(a, b *service) int {
-		return cmp.Or(cmp.Compare(b.connections, a.connections), a.addr.Compare(b.addr))
+		return cmp.Or(cmp.Compare(index(b.seen), index(a.seen)), cmp.Compare(b.connections, a.connections), a.addr.Compare(b.addr))
 	})
 	return all[:min(len(all), maxServices)]
 }
@@ -222,6 +225,13 @@ func (t *tally) busiestPeers() []peerKey {
 		return cmp.Or(cmp.Compare(y.connections+y.connecting, x.connections+x.connecting), cmp.Compare(a.process, b.process), a.addr.Compare(b.addr))
 	})
 	return keys[:min(len(keys), maxPeers)]
+}
+
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func sortedCallers(m map[netip.Addr]float64) []netip.Addr {

@@ -39,6 +39,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 		t.FailureGroups, t.FailureGroupsLeftOut = failureGroups(log, sent, i)
 		t.LatencyHeat = heat(series, i)
 		t.Onset, t.Onsets, t.RecoveryRPS = onsets(log, result, h.Name)
+		t.Way = way(result, h.Name)
 		t.Crossing = series.Crossing(i, end, report.CrossingShareOf(gates, h.Name))
 		if len(log.Steps) == 0 {
 			t.Capacity = targetCapacity(series, i, t.Onset, result.Generator)
@@ -211,4 +212,14 @@ func byAddress(log *runlog.Log, target int) []report.Address {
 		return cmp.Or(cmp.Compare(b.Attempts, a.Attempts), cmp.Compare(a.Address, b.Address))
 	})
 	return out[:min(len(out), maxAddresses)]
+}
+
+// way returns which way the requests of a target took; nil: not seen.
+func way(result diagnose.Result, target string) *report.Way {
+	for _, t := range result.Targets {
+		if t.Name == target {
+			return t.Way
+		}
+	}
+	return nil
 }

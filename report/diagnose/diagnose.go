@@ -34,6 +34,7 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t),
 		})
 		cases[i] = a.Investigate(t, onsets)
+		out.Targets[i].Way = cases[i].Way.Report()
 	}
 	a.CompareTargets(cases)
 	a.LimitGenerator(&out.Generator, cases)

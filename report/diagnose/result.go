@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
@@ -8,9 +9,10 @@ import (
 // TargetResult is what was found for one target.
 type TargetResult struct {
 	Name          string
-	Onsets        []Onset // every scanned fault class, headline first
-	Recovery      *Span   // load on a ramp down at which the faults ended; nil: none seen
-	MinDetectable float64 // smallest step of the fault share that would have been seen
+	Onsets        []Onset     // every scanned fault class, headline first
+	Recovery      *Span       // load on a ramp down at which the faults ended; nil: none seen
+	MinDetectable float64     // smallest step of the fault share that would have been seen
+	Way           *report.Way // which way requests took and where they stood; nil: not seen
 }
 
 // Result is everything that was concluded from a log.

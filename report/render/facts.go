@@ -35,6 +35,7 @@ func facts(r *report.Report) []fact {
 		}
 		out = append(out, causeFacts(r, f)...)
 	}
+	out = append(out, wayFacts(r)...)
 	if line := ruledOut(r, f); line != "" {
 		out = append(out, fact{"ruled out", []string{line}})
 	}

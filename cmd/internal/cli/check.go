@@ -69,6 +69,12 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 	}
 	warnings, err := preflight(ctx, p)
 	warnings = append(warnings, watched.alreadyFull(ctx)...)
+	if ways := watched.ways(ctx, p.Targets, addrs); len(ways) > 0 {
+		fmt.Fprintln(w, "\nway of the requests, as seen before any load")
+		for _, s := range ways {
+			fmt.Fprintf(w, "  %s\n", s)
+		}
+	}
 	fmt.Fprintln(w, "\npreflight")
 	if synchronised, known := clockSynchronised(); known && !synchronised {
 		fmt.Fprintln(w, "  the clock of this machine is not synchronised: times may differ from those in other hosts' logs")

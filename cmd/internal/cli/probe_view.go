@@ -210,6 +210,7 @@ func (v *probeView) bottom(width int) []string {
 			lines = append(lines, wrapped(group.title, moving, width)...)
 		}
 	}
+	v.requests(width, add, add)
 	if len(v.events) > 0 {
 		lines = append(lines, "")
 		add("LAST RESETS AND PROCESS EVENTS")

@@ -75,6 +75,11 @@ type rule struct {
 	// anywhere: whoever ends connections may do it, on the path too; the tier is that of
 	// whoever sent the resets.
 	anywhere bool
+	// waits: it makes requests wait, so a hop whose requests wait for another is its
+	// victim and does not have it.
+	waits bool
+	// behind: it is always of a hop behind another, and its key has no prefix for that.
+	behind bool
 	// symptom: it says how a fault shows, and never why.
 	symptom bool
 	weights []weight
@@ -178,6 +183,7 @@ func catalogue() []rule {
 		poolExhausted(),
 		deadlock(),
 		processPaused(),
+		slowDependency(),
 	}
 }
 
@@ -210,7 +216,7 @@ func (r rule) tier(inner bool) report.Tier {
 		return report.TierPath
 	case r.leg == proxy:
 		return report.TierProxy
-	case inner:
+	case inner || r.behind:
 		return report.TierUpstream
 	}
 	return report.TierServer

@@ -9,12 +9,15 @@ import (
 func deadlock() rule {
 	return rule{
 		cause: "deadlock", mechanism: report.MechanismBug,
-		any:    []evidence.Clue{evidence.StandsStill},
-		must:   []evidence.Clue{evidence.StandsStill, evidence.Idle},
-		proof:  []evidence.Clue{evidence.StandsStill},
+		waits:  true,
+		any:    []evidence.Clue{evidence.StandsStill, evidence.StandsStuck, evidence.SaysLocked},
+		must:   []evidence.Clue{evidence.Idle},
+		proof:  []evidence.Clue{evidence.StandsStill, evidence.StandsStuck, evidence.SaysLocked},
 		unless: []evidence.Clue{evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},
 		weights: []weight{
 			{evidence.StandsStill, strong, opposite(proves)},
+			{evidence.StandsStuck, proves, 0},
+			{evidence.SaysLocked, strong, 0},
 			{evidence.Idle, strong, opposite(proves)},
 			{evidence.Died, opposite(proves), 0},
 			{evidence.SomeResets, opposite(weak), 0},
@@ -28,7 +31,11 @@ func deadlock() rule {
 			{evidence.ThreadsFull, opposite(weak), 0},
 			{evidence.DialTimeouts, opposite(weak), 0},
 		},
-		says: "the process lives, does nothing and answers nothing more: its threads wait for each other",
+		instead: map[evidence.Clue][]evidence.Clue{
+			evidence.StandsStuck: {evidence.StandsStill, evidence.LatencyFirst, evidence.DialTimeouts},
+			evidence.SaysLocked:  {evidence.StandsStill, evidence.LatencyFirst, evidence.DialTimeouts},
+		},
+		says: "the process lives, does nothing and answers nothing more: its threads wait for each other, or for a lock that somebody holds",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"take a stack dump of the process while it stands still: which lock does each thread hold, and which does it wait for",

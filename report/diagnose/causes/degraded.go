@@ -58,6 +58,9 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 			longest = math.Max(longest, s.To-s.From)
 		}
 		why = fmt.Sprintf("%s nothing was answered for up to %s, and then what had waited was", words.Count(float64(len(stops)), "time"), words.WordSeconds(longest))
+		if text := c.Way.Text(); text != "" {
+			why += ". Meanwhile " + text
+		}
 		advice = "look for what stops all of the process: garbage collection, a blocked event loop, a frozen container; its log or a profile at those times tells"
 	default:
 		return nil
@@ -71,6 +74,9 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 	f.Evidence = append([]Evidence{{Source: "client", Text: tails}, {Source: "kernel counters", Text: why}}, f.Evidence...)
 	f.Advice = []string{advice}
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
+	if at, ok := c.Culprit(); ok && cause == "process-paused" {
+		f.Host, f.Process = at.Host, at.Process()
+	}
 	return &f
 }
 

@@ -9,15 +9,18 @@ import (
 func diskSaturated() rule {
 	return rule{
 		cause: "disk-saturated", mechanism: report.MechanismExhausted,
-		any:   []evidence.Clue{evidence.OnDisk},
-		proof: []evidence.Clue{evidence.OnDisk},
+		waits: true,
+		any:   []evidence.Clue{evidence.OnDisk, evidence.StandsOnDisk},
+		proof: []evidence.Clue{evidence.OnDisk, evidence.StandsOnDisk},
 		weights: []weight{
+			{evidence.StandsOnDisk, proves, 0},
 			{evidence.OnDisk, proves, opposite(proves)},
 			{evidence.LatencyFirst, weak, opposite(weak)},
 			{evidence.ProcessorBusy, opposite(weak), 0},
 			{evidence.DiedWithFaults, opposite(strong), 0},
 		},
-		says: "tasks waited for disks",
+		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsOnDisk: {evidence.OnDisk, evidence.LatencyFirst}},
+		says:    "tasks waited for disks",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look for what writes and syncs (logs, checkpoints, swap), and at the limits of the volume (IOPS, throughput)",

@@ -306,6 +306,12 @@ func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
 
 func (c *Investigation) fill(f *Finding, h *hypothesis) {
 	f.Host, f.Process, f.PID = h.host, h.process, h.pid
+	if f.Process == "" && h.rule.leg != path {
+		f.Process = h.hop.Process()
+		if h.hop.Station != nil && h.hop.Assumed {
+			f.Process = h.hop.Station.Place()
+		}
+	}
 	if h.rule.leg == path && h.lead == nil && h.counter == nil && h.cause != "host-firewall" {
 		f.Host = "" // somewhere on the way
 		if len(c.Routers) == 1 {

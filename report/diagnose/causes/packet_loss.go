@@ -9,11 +9,12 @@ import (
 func packetLoss() rule {
 	return rule{
 		cause: "packet-loss", mechanism: report.MechanismLoss, leg: path,
-		any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts},
-		proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped},
+		any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
+		proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween},
 		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.StandsBetween, proves, 0},
 			{evidence.FilterDropped, opposite(proves), 0},
 			{evidence.ReverseDropped, opposite(proves), 0},
 			{evidence.TooBigDropped, opposite(strong), 0},

@@ -9,11 +9,13 @@ import (
 func poolExhausted() rule {
 	return rule{
 		cause: "pool-exhausted", mechanism: report.MechanismExhausted,
-		any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued},
+		waits:  true,
+		any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled},
 		must:   []evidence.Clue{evidence.Idle},
-		proof:  []evidence.Clue{evidence.QueueTimeout},
+		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled},
 		unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
 		weights: []weight{
+			{evidence.StandsPooled, proves, 0},
 			{evidence.QueueTimeout, strong, opposite(weak)},
 			{evidence.Idle, strong, opposite(strong)},
 			{evidence.ExcessFails, weak, opposite(weak)},
@@ -33,6 +35,9 @@ func poolExhausted() rule {
 			{evidence.UnixQueueFull, opposite(strong), 0},
 			{evidence.Overflowed, opposite(weak), 0},
 		},
+		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: {
+			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed,
+		}},
 		says: "requests waited inside for one of a fixed number of places",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{

@@ -9,9 +9,11 @@ import (
 func processPaused() rule {
 	return rule{
 		cause: "process-paused", mechanism: report.MechanismSlow,
-		any:   []evidence.Clue{evidence.Paused},
-		proof: []evidence.Clue{evidence.Paused},
+		waits: true,
+		any:   []evidence.Clue{evidence.Paused, evidence.StandsStopped},
+		proof: []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		weights: []weight{
+			{evidence.StandsStopped, proves, 0},
 			{evidence.Paused, strong, opposite(strong)},
 			{evidence.Died, opposite(strong), 0},
 			{evidence.Blackout, weak, 0},
@@ -19,7 +21,8 @@ func processPaused() rule {
 			{evidence.Retransmitted, opposite(strong), 0},
 			{evidence.OnlyTimeouts, weak, 0},
 		},
-		says: "the whole process stood still for a while, again and again",
+		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsStopped: {evidence.Paused, evidence.Starved, evidence.Retransmitted}},
+		says:    "the whole process stood still",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look for what stops all of it: garbage collection, a blocked event loop, a frozen container, a snapshot; its log or a profile at those times tells",

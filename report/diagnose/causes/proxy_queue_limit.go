@@ -8,11 +8,22 @@ import (
 // proxyQueueLimit: the proxy let requests wait for the upstream until they timed out.
 func proxyQueueLimit() rule {
 	return rule{
-		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout},
-		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus},
+		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.StandsPooled},
+		waits:  true,
+		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.StandsPooled},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
 		weights: []weight{
-			{evidence.QueueTimeout, 2.5, -0.5}, {evidence.LatencyFirst, 1, -0.5}, {evidence.HeldOff, -4, 0}, {evidence.PassedOn, -3, 2}, {evidence.ShedStatus, 2, -1}, {evidence.GatewayTimeout, -2, 0}, {evidence.RisesWithLoad, 1, -2}, {evidence.ExcessFails, 1, -1}, {evidence.UpstreamIdle, 1.5, -2}, {evidence.Died, -2, 0.3},
+			{evidence.StandsPooled, proves, 0},
+			{evidence.QueueTimeout, 2.5, -0.5},
+			{evidence.LatencyFirst, 1, -0.5},
+			{evidence.HeldOff, -4, 0},
+			{evidence.PassedOn, -3, 2},
+			{evidence.ShedStatus, 2, -1},
+			{evidence.GatewayTimeout, -2, 0},
+			{evidence.RisesWithLoad, 1, -2},
+			{evidence.ExcessFails, 1, -1},
+			{evidence.UpstreamIdle, 1.5, -2},
+			{evidence.Died, -2, 0.3},
 		},
 		says: "the proxy let requests wait for the upstream until they timed out",
 		advice: func(_ *Investigation, _ *hypothesis) []string {

@@ -110,18 +110,31 @@ func (c *Investigation) joinInstances() {
 
 // consider adds the hypotheses of one rule, one for each hop that it applies to.
 func (c *Investigation) consider(r rule) {
+	culprit, waits := c.Culprit()
 	for i, h := range c.Hops {
+		if waits && r.symptom {
+			return // where they wait is known: that they do says nothing more
+		}
+		if r.behind && i == 0 || r.waits && c.Facts[i][evidence.WaitsBehind].Is == evidence.Yes {
+			continue
+		}
+		if waits && r.waits && r.leg == server && h.Station != culprit.Station {
+			continue
+		}
 		switch r.leg {
 		case path:
 			if i > 0 {
 				continue
 			}
 		case proxy:
-			if i >= len(c.Hops)-1 && !c.Fronts(h) {
+			if i >= len(c.Hops)-1 && !c.Fronts(h) && !(waits && evidence.IsProxy(h.Process())) {
 				continue
 			}
+			if h.Station != nil && !evidence.IsProxy(h.Process()) {
+				continue // it serves, and asks others for what it serves
+			}
 		case server:
-			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.cause == "server-file-descriptors" {
+			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.cause == "server-file-descriptors" && (h.Station == nil || evidence.IsProxy(h.Process())) {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
 			}
 			if i > 0 && r.cause == "client-timeout" && c.Facts[i][evidence.GatewayTimeout].Is != evidence.Yes {
@@ -167,7 +180,7 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 		hyp.score += evidence.PenaltyBlind - r.rare
 	}
 	if !timed {
-		hyp.measured = !h.Assumed && (!slices.Contains(r.any, evidence.Died) || f[evidence.Died].Is == evidence.Yes)
+		hyp.measured = hyp.told || !h.Assumed && (!slices.Contains(r.any, evidence.Died) || f[evidence.Died].Is == evidence.Yes)
 	}
 	switch {
 	case r.elimination && f[evidence.RateStatus].Is != evidence.Yes && (!c.WatchesProcess(h) || c.Hidden() != ""):
@@ -257,6 +270,9 @@ func (c *Investigation) weigh(hyp *hypothesis, f *evidence.Facts) {
 // further in, resets and timeouts of the client's connections from the first
 // host.
 func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 {
+	if at, ok := c.Culprit(); ok && r.waits && at.Station == h.Station {
+		return c.Contrasts(h) // it was followed to there, whatever the client saw of it
+	}
 	clean := c.Facts[0][evidence.BadGateway].Is
 	s := c.Contrasts(h)
 	if h.Assumed {
@@ -300,6 +316,9 @@ func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 
 func (c *Investigation) key(r rule, h evidence.Hop) string {
 	if r.cause == "rate-limit-policy" && c.BehindProxy(h) {
 		return r.cause // it may as well be the proxy's own, where most such policies are
+	}
+	if r.behind {
+		return r.cause
 	}
 	if r.leg == server && (h.Index > 0 || c.BehindProxy(h)) {
 		return "upstream-" + strings.TrimPrefix(r.cause, "server-")

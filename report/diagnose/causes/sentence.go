@@ -65,6 +65,9 @@ func (c *Investigation) delayed() string {
 
 // causeSentence says what did it, with the numbers.
 func (c *Investigation) causeSentence(h *hypothesis) string {
+	if at, ok := c.Culprit(); ok && h.rule.waits && at.Station == h.hop.Station {
+		return fmt.Sprintf("%s: %s. %s.", h.hop.Station.Text(), h.rule.says, words.Capital(c.Way.Text()))
+	}
 	where := ""
 	if h.host != "" && h.rule.leg != path {
 		where = " on " + h.host
@@ -116,6 +119,9 @@ func (c *Investigation) onsetEvidence() []Evidence {
 	}
 	for _, text := range c.Common {
 		out = append(out, Evidence{Source: "client", Text: text})
+	}
+	if text := c.Way.Text(); text != "" {
+		out = append(out, Evidence{Source: "sockets", Text: text, At: words.Pointer(c.Way.From)})
 	}
 	return out
 }

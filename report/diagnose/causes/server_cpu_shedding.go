@@ -10,9 +10,13 @@ import (
 func serverCPUShedding() rule {
 	return rule{
 		cause: "server-cpu-shedding", mechanism: report.MechanismExhausted, gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
-		provenBy: ranOut,
-		unless:   []evidence.Clue{evidence.InTLS},
+		provenBy: ranOut, waits: true,
+		proof:     []evidence.Clue{evidence.StandsUnprocessed},
+		told:      []evidence.Clue{evidence.StandsUnprocessed},
+		elsewhere: []evidence.Clue{evidence.StandsUnprocessed},
+		unless:    []evidence.Clue{evidence.InTLS},
 		weights: []weight{
+			{evidence.StandsUnprocessed, proves, 0},
 			{evidence.Queued, 1.5, 0},
 			{evidence.QueueTimeout, -2, 0},
 			{evidence.LatencyFirst, 2, -3},
@@ -33,7 +37,10 @@ func serverCPUShedding() rule {
 			{evidence.StreamResets, -1, 0},
 			{evidence.InDial, -1, 0.3},
 		},
-		says: "the processor was used up and the service dropped what it could not serve",
+		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsUnprocessed: {
+			evidence.QueueTimeout, evidence.LatencyFirst, evidence.ProcessorBusy, evidence.OnlyTimeouts, evidence.SentUnread, evidence.ExcessFails, evidence.Overflowed, evidence.InDial,
+		}},
+		says: "the processor was used up and the service did not serve all that came",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
 		},

@@ -10,9 +10,13 @@ import (
 func serverThreads() rule {
 	return rule{
 		cause: "server-threads", mechanism: report.MechanismExhausted, gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
-		provenBy: ranOut,
-		unless:   []evidence.Clue{evidence.Stolen},
+		provenBy: ranOut, waits: true,
+		proof:     []evidence.Clue{evidence.StandsQueued},
+		told:      []evidence.Clue{evidence.StandsQueued},
+		elsewhere: []evidence.Clue{evidence.StandsQueued},
+		unless:    []evidence.Clue{evidence.Stolen},
 		weights: []weight{
+			{evidence.StandsQueued, proves, 0},
 			{evidence.ThreadsFull, 0.3, -1},
 			{evidence.LatencyFirst, -1, 0},
 			{evidence.ConnectionsCapped, -0.5, 0},
@@ -27,8 +31,17 @@ func serverThreads() rule {
 			{evidence.SentLinger, -1, 0},
 			{evidence.StreamResets, -2, 0},
 		},
-		says: "no thread or process could be made",
+		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsQueued: {
+			evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy,
+		}},
+		says: "no thread or process was free, or could be made",
 		advice: func(c *Investigation, h *hypothesis) []string {
+			if c.Facts != nil && h.hop.Index < len(c.Facts) && c.Facts[h.hop.Index][evidence.StandsQueued].Is == evidence.Yes {
+				return []string{
+					"give the service more workers or threads: all of them are busy inside, and what comes meanwhile is not even read",
+					"find what holds a worker for so long, and bound it",
+				}
+			}
 			raise := c.limitSeen(h, "raise the limit on threads (pids.max, RLIMIT_NPROC) or bound the pool that grows")
 			if g, ok := c.leak(h); ok {
 				return []string{"find what starts threads or processes that do not end: " + c.leaks(h, g), raise}

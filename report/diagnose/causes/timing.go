@@ -150,7 +150,7 @@ func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bo
 	}
 	// Processes belong to the part of a machine that the profile names; on a whole
 	// machine named, to it.
-	return m.Host == h.Host
+	return m.Host == h.Host && !c.OfAnother(m.Host, m.Process, m.PID, h)
 }
 
 // scoreGauge scores a level by when it ran out.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -367,6 +368,7 @@ type Case struct {
 	Address  *badAddress
 	Common   []string // what nearly all failures have in common
 	Contrast []contrast
+	Way      *waiting.Way // where requests stood from hop to hop; nil: not seen
 }
 
 // Investigate gathers what bears on the faults of a target. A target without
@@ -405,7 +407,9 @@ func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
 	}
 	c.Address = c.compareAddresses()
 	c.Common = c.inCommon()
-	c.chooseInstance()
+	if !c.follow() {
+		c.chooseInstance()
+	}
 	return c
 }
 
@@ -427,6 +431,9 @@ func (c *Case) Listens(instance string, h Hop) bool {
 	port, err := strconv.ParseUint(instance[i+1:], 10, 16)
 	if err != nil {
 		return true
+	}
+	if h.Station != nil {
+		return uint16(port) == h.Station.Port
 	}
 	own := c.portsOf(Hop{})[uint16(port)]
 	return own == (h.Index == 0 && !c.Fronts(h))

@@ -101,7 +101,7 @@ func (c *Case) Deaths(h Hop) []Death {
 	var out []Death
 	watched := c.WatchedPIDs(h)
 	mine := func(e probe.Event) bool {
-		if !h.Has(e.Host) || e.Host == LocalHost && e.Process == LocalProcess {
+		if !h.Has(e.Host) || e.Host == LocalHost && e.Process == LocalProcess || c.OfAnother(e.Host, e.Process, e.PID, h) {
 			return false
 		}
 		// The kernel tells of every process that it kills, on a whole machine.

@@ -104,6 +104,12 @@ func (x contrast) Text() string {
 // ProxyProcess returns the name of a process of a hop that is known to pass
 // requests on, empty without one.
 func (c *Case) ProxyProcess(h Hop) string {
+	if h.Station != nil {
+		if IsProxy(h.Station.Process) {
+			return h.Station.Process
+		}
+		return ""
+	}
 	for _, r := range c.Run.Resources {
 		if m := r.Metric; m.Host == h.Host && IsProxy(m.Process) {
 			return m.Process

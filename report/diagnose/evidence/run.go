@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -23,10 +24,11 @@ type Run struct {
 	Targets   []*Target
 	Resources []*Resource
 	Warnings  []string
+	Graph     *hops.Graph // who listens and who asks, as seen on sockets; nil: not read
 }
 
 func NewRun(log *runlog.Log) *Run {
-	a := &Run{Log: log, Step: log.Header.Interval.Seconds()}
+	a := &Run{Log: log, Step: log.Header.Interval.Seconds(), Graph: hops.Read(log)}
 	if a.Step <= 0 {
 		a.Step = 0.25
 	}

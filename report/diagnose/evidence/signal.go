@@ -181,6 +181,20 @@ const (
 	OnDisk      // tasks waited for disks
 	Starved     // ready, and without processor
 	Paused      // all requests stood still again and again, and then were answered at once
+
+	// Where the waiting ends, followed from hop to hop. The first says that a hop is a
+	// victim: its requests wait for the next one.
+	WaitsBehind
+	StandsInside      // read, and not answered, and nothing runs
+	StandsStuck       // so, and none of them is ever answered
+	StandsQueued      // not accepted or not read, while all that could serve them are busy inside
+	StandsPooled      // on one of a fixed number of connections to the next hop
+	StandsUnprocessed // ready, and without processor
+	StandsOnDisk
+	StandsStopped   // the process does not run at all
+	StandsUnwatched // at somebody behind whom nobody watches
+	StandsBetween   // between this hop and the next
+	SaysLocked      // its processes say of themselves that they wait for a lock
 	NumClues
 )
 

@@ -64,7 +64,7 @@ func (c *Case) Standing(h Hop) Standing {
 	}
 	for _, r := range c.Run.Resources {
 		m := r.Metric
-		if GeneratorOwn(m) || m.Process != "" && m.Host != h.Host || m.Process == "" && !c.Run.SpeaksFor(m, h) {
+		if GeneratorOwn(m) || m.Process != "" && (m.Host != h.Host || c.OfAnother(m.Host, m.Process, m.PID, h)) || m.Process == "" && !c.Run.SpeaksFor(m, h) {
 			continue
 		}
 		switch m.Name {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -16,6 +17,16 @@ type Hop struct {
 	Host    string   // as the profile calls it; empty: nobody watches it
 	also    []string // hosts whose kernel and hardware it shares
 	Assumed bool     // not in the profile: gateway statuses say that it must be there
+	// Station is the service that was seen there, with all its instances; nil: not seen.
+	Station *hops.Hop
+}
+
+// Process returns the name of the service that was seen at a hop, empty for none.
+func (h Hop) Process() string {
+	if h.Station == nil {
+		return ""
+	}
+	return h.Station.Process
 }
 
 // Has reports whether a host name is this hop or a machine that it is part of.

@@ -258,6 +258,9 @@ func (c *Case) portsOf(h Hop) map[uint16]bool {
 	if h.Index == 0 {
 		return out
 	}
+	if h.Station != nil {
+		return map[uint16]bool{h.Station.Port: true}
+	}
 	return c.innerPort(h, out)
 }
 

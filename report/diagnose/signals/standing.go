@@ -37,6 +37,7 @@ func observeStanding(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if h.Index == 0 {
 		observeStill(c, f)
 	}
+	observeWay(c, f, h)
 }
 
 // observeStill asks whether nothing at all was answered from the onset to the end, while

@@ -1,0 +1,202 @@
+package evidence
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/diagnose/waiting"
+)
+
+// judged is how long from the onset on is looked at: later, what failed before may keep a
+// hop busy. beforeIt is how long before the onset is compared with.
+const judged, beforeIt = 10.0, 20.0
+
+// follow finds the hops of a target by who was seen to serve it and whom that asks, and
+// follows the waiting along them. It reports whether it found any; the profile's hosts
+// stay where no sockets were read.
+func (c *Case) follow() bool {
+	if c.Run.Graph == nil {
+		return false
+	}
+	named := c.Target.Info.Hosts
+	first := c.Run.Graph.Chain(LocalHost, c.dialled(), named)
+	if first == nil {
+		return false
+	}
+	now, before := c.spans()
+	c.Way = waiting.Follow(c.Run.Log, first, now, before)
+	if !c.RequestsWaited() {
+		c.Way.Dismiss()
+	}
+	c.station(first, named)
+	return true
+}
+
+// dialled returns the addresses of a target that connections went to.
+func (c *Case) dialled() []netip.AddrPort { return c.Run.addresses(c.Target) }
+
+// spans returns the time in which requests failed or stood still, and the time before it.
+func (c *Case) spans() (now, before []waiting.Span) {
+	end := c.Run.Duration()
+	if stops := c.Stops(); len(stops) >= 2 && (c.Onset.Status != Found || stops[len(stops)-1].From > c.At) {
+		last := 0.0
+		for _, s := range stops {
+			now = append(now, waiting.Span(s))
+			before = append(before, waiting.Span{From: last, To: s.From})
+			last = s.To + 1
+		}
+		return now, before
+	}
+	if o := c.Onset; o != nil && (o.Status == Found || o.Status == Transient) {
+		at := o.At.Value
+		return []waiting.Span{{From: at, To: min(at+judged, end)}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
+	}
+	return []waiting.Span{{From: 0, To: end}}, []waiting.Span{{From: -beforeIt, To: 0}}
+}
+
+// RequestsWaited reports whether the failures are of requests that waited: for nothing, for a
+// gateway's patience, or far longer than answers take; or answers came in spells.
+func (c *Case) RequestsWaited() bool {
+	if c.Onset == nil {
+		return false
+	}
+	if p := c.Parts; p.Failed > 0 {
+		if p.Share(attack.Timeout)+c.Status(504) >= 0.5 {
+			return true
+		}
+		return QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(0.3, 3*c.AnswerTime())
+	}
+	return len(c.Stops()) >= 2
+}
+
+// station makes hops of a chain: the proxies and the service behind them, and further in
+// as far as the waiting was followed or the profile names hosts. Of several instances the
+// one is asked that most speaks against.
+func (c *Case) station(first *hops.Hop, named []string) {
+	var path []*hops.Hop
+	for at := first; at != nil; {
+		path = append(path, at)
+		at = c.after(at, named)
+	}
+	var out []Hop
+	for i, at := range path {
+		h := Hop{Index: i, Station: at, Assumed: len(at.Instances) == 0}
+		if len(at.Instances) > 0 {
+			h.Host = c.instance(at)
+			h.also = c.Run.sharedWith(h.Host)
+		}
+		out = append(out, h)
+	}
+	inChain := func(name string) bool {
+		return slices.ContainsFunc(path, func(h *hops.Hop) bool { return slices.Contains(h.Hosts(), name) })
+	}
+	at := slices.IndexFunc(named, inChain)
+	c.Routers = slices.Clone(named[:max(at, 0)])
+	last := out[len(out)-1]
+	for i, name := range named { // hosts behind those that were seen
+		if i > at && !inChain(name) && !last.Assumed && !slices.ContainsFunc(named[i:], inChain) {
+			out = append(out, Hop{Index: len(out), Host: name, also: c.Run.sharedWith(name)})
+		}
+	}
+	c.Hops = out
+}
+
+// after returns the next hop of the way that is of interest, nil at its end.
+func (c *Case) after(at *hops.Hop, named []string) *hops.Hop {
+	if w := c.Way; w != nil && w.Culprit != nil {
+		for i, s := range w.Walked[:len(w.Walked)-1] {
+			if s.Hop == at {
+				return w.Walked[i+1].Hop
+			}
+		}
+	}
+	for _, n := range at.Next {
+		if len(n.Instances) == 0 {
+			continue
+		}
+		if IsProxy(at.Process) || slices.ContainsFunc(n.Hosts(), func(h string) bool { return slices.Contains(named, h) }) {
+			return n
+		}
+	}
+	return nil
+}
+
+// instance returns the host of the instance that most speaks against: what it sent and
+// lost, else the requests that stood at it.
+func (c *Case) instance(at *hops.Hop) string {
+	best, most := at.Instances[0].Host, -1.0
+	for _, x := range at.Instances {
+		s := 0.0
+		if len(at.Instances) > 1 {
+			s = c.suspicion(Hop{Host: x.Host, Station: at}, c.resetsTo(Hop{Host: x.Host}))
+		}
+		if s > most {
+			best, most = x.Host, s
+		}
+	}
+	if most <= 0 && c.Way != nil {
+		if s := c.stepOf(at); s != nil && s.Worst != nil {
+			return s.Worst.Host
+		}
+	}
+	return best
+}
+
+func (c *Case) stepOf(at *hops.Hop) *waiting.Step {
+	if c.Way == nil {
+		return nil
+	}
+	i := slices.IndexFunc(c.Way.Steps, func(s *waiting.Step) bool { return s.Hop == at })
+	if i < 0 {
+		return nil
+	}
+	return c.Way.Steps[i]
+}
+
+// StepAt returns where the requests of a hop stood, nil where that was not seen.
+func (c *Case) StepAt(h Hop) *waiting.Step {
+	if h.Station == nil {
+		return nil
+	}
+	return c.stepOf(h.Station)
+}
+
+// Culprit returns the hop that the waiting ends at; false where requests stood nowhere
+// that was seen.
+func (c *Case) Culprit() (Hop, bool) {
+	if c.Way == nil || c.Way.Culprit == nil {
+		return Hop{}, false
+	}
+	for _, h := range c.Hops {
+		if h.Station == c.Way.Culprit.Hop {
+			return h, true
+		}
+	}
+	return Hop{}, false
+}
+
+// OfAnother reports whether a process belongs to another hop on the same host.
+func (c *Case) OfAnother(host, process string, pid int32, h Hop) bool {
+	if h.Station == nil || pid != 0 && h.Station.Has(host, pid) {
+		return false
+	}
+	for _, o := range c.Hops {
+		if o.Index == h.Index || o.Station == nil || o.Host != host {
+			continue
+		}
+		if pid != 0 && o.Station.Has(host, pid) || process != "" && process == o.Station.Process && process != h.Station.Process {
+			return true
+		}
+	}
+	return false
+}
+
+// Stands reports whether most requests of a hop stand somewhere, and the hop is where the
+// waiting ends.
+func (c *Case) Stands(h Hop, where report.Stand) bool {
+	s := c.StepAt(h)
+	return s != nil && s == c.Way.Culprit && s.State == where
+}

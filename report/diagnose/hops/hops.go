@@ -1,0 +1,527 @@
+// Package hops finds the way that requests take: which process serves a target, whom it
+// asks in turn, and so on, from the sockets that were seen on every watched host. Who
+// serves an address is told by the address; what a profile says of hosts decides where
+// several could. It says nothing of time (waiting) and nothing of causes.
+package hops
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// Service is a process that listens, with what was read of its sockets.
+type Service struct {
+	Host     string // the watched host that it runs on
+	Process  string // as people call it; empty: not known
+	Listener string // "*:8080"
+	Addr     netip.AddrPort
+	PIDs     []int32
+	Callers  []netip.Addr // who had connections to it
+	Tracks   map[string]Track
+
+	space string // the host whose sampler saw it
+}
+
+// Peer is somebody whom the processes of a name on a host ask.
+type Peer struct {
+	Host    string
+	Process string
+	Addr    netip.AddrPort
+	Service *Service // who answers there; nil: nobody watches it
+	Tracks  map[string]Track
+
+	space string
+}
+
+// Track is the course of one reading. Times are seconds since the load began.
+type Track struct{ At, Value []float64 }
+
+// Graph is everybody who was seen to listen or to ask.
+type Graph struct {
+	Services []*Service
+	Peers    []*Peer
+
+	hosts      []runlog.Host
+	translated map[netip.AddrPort][]netip.AddrPort
+}
+
+var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Owed, probe.OwedOldest, probe.OwedMedian}
+
+var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.Unacknowledged, probe.AnswersUnread}
+
+// Read builds the graph of a run; nil where no sockets were read.
+func Read(log *runlog.Log) *Graph {
+	g := &Graph{hosts: log.Header.Hosts, translated: map[netip.AddrPort][]netip.AddrPort{}}
+	services, peers := map[[2]string]*Service{}, map[[3]string]*Peer{}
+	for i := range log.Series {
+		s := &log.Series[i]
+		m := s.Metric
+		if m.Process == probe.Nobody {
+			m.Process = ""
+		}
+		switch {
+		case slices.Contains(ofService, m.Name) || m.Name == probe.Serving || m.Name == probe.Callers:
+			listener, caller, _ := strings.Cut(m.Instance, " ")
+			addr, ok := listenerAddr(listener)
+			if !ok {
+				continue
+			}
+			x := services[[2]string{m.Host, listener}]
+			if x == nil {
+				x = &Service{Host: m.Host, Listener: listener, Addr: addr, Tracks: map[string]Track{}, space: m.Host}
+				services[[2]string{m.Host, listener}] = x
+				g.Services = append(g.Services, x)
+			}
+			x.add(s, caller)
+		case slices.Contains(ofPeer, m.Name):
+			addr, err := netip.ParseAddrPort(m.Instance)
+			if err != nil {
+				continue
+			}
+			key := [3]string{m.Host, m.Process, m.Instance}
+			x := peers[key]
+			if x == nil {
+				x = &Peer{Host: m.Host, Process: m.Process, Addr: addr, Tracks: map[string]Track{}, space: m.Host}
+				peers[key] = x
+				g.Peers = append(g.Peers, x)
+			}
+			x.Tracks[m.Name] = x.Tracks[m.Name].join(s)
+		case m.Name == probe.Translated:
+			asked, given, _ := strings.Cut(m.Instance, " ")
+			from, errFrom := netip.ParseAddrPort(asked)
+			to, errTo := netip.ParseAddrPort(given)
+			if errFrom == nil && errTo == nil && !slices.Contains(g.translated[from], to) {
+				g.translated[from] = append(g.translated[from], to)
+			}
+		}
+	}
+	if len(g.Services)+len(g.Peers) == 0 {
+		return nil
+	}
+	g.nameNameless()
+	g.placeParts(log)
+	for _, p := range g.Peers {
+		if found := g.Answering(p.space, p.Addr); len(found) > 0 {
+			p.Service = found[0]
+		}
+	}
+	return g
+}
+
+func (x *Service) add(s *runlog.Series, caller string) {
+	m := s.Metric
+	if m.Process != "" && m.Process != probe.Nobody {
+		x.Process = m.Process
+	}
+	switch m.Name {
+	case probe.Serving:
+		if !slices.Contains(x.PIDs, m.PID) {
+			x.PIDs = append(x.PIDs, m.PID)
+		}
+	case probe.Callers:
+		if a, err := netip.ParseAddr(caller); err == nil && slices.Max(append([]float64{0}, s.Value...)) > 0 {
+			x.Callers = append(x.Callers, a)
+		}
+	default:
+		x.Tracks[m.Name] = x.Tracks[m.Name].join(s)
+	}
+}
+
+// join adds the readings of a series, in the order of time: a process whose name was
+// found late has two.
+func (t Track) join(s *runlog.Series) Track {
+	n := len(t.At)
+	for i, at := range s.At {
+		t.At, t.Value = append(t.At, at.Seconds()), append(t.Value, s.Value[i])
+	}
+	if n > 0 && n < len(t.At) && t.At[n] < t.At[n-1] {
+		order := make([]int, len(t.At))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(t.At[i], t.At[j]) })
+		out := Track{make([]float64, len(order)), make([]float64, len(order))}
+		for k, i := range order {
+			out.At[k], out.Value[k] = t.At[i], t.Value[i]
+		}
+		return out
+	}
+	return t
+}
+
+// merge makes one reading of those of one time: of counts the sum, of ages the largest.
+func (t Track) merge(name string) Track {
+	var out Track
+	for i, at := range t.At {
+		k := len(out.At) - 1
+		switch {
+		case k < 0 || at-out.At[k] > sameTime:
+			out.At, out.Value = append(out.At, at), append(out.Value, t.Value[i])
+		case name == probe.AwaitingOldest || name == probe.AwaitingMedian:
+			out.Value[k] = max(out.Value[k], t.Value[i])
+		default:
+			out.Value[k] += t.Value[i]
+		}
+	}
+	return out
+}
+
+// sameTime is how far readings of one look at the sockets may be apart, in seconds.
+const sameTime = 0.02
+
+// nameNameless gives connections whose process was not known at first to the only one
+// that was seen with others to the same peer.
+func (g *Graph) nameNameless() {
+	g.Peers = slices.DeleteFunc(g.Peers, func(p *Peer) bool {
+		if p.Process != "" {
+			return false
+		}
+		var same []*Peer
+		for _, q := range g.Peers {
+			if q != p && q.Process != "" && q.Host == p.Host && q.Addr == p.Addr {
+				same = append(same, q)
+			}
+		}
+		if len(same) != 1 {
+			return false
+		}
+		for name, t := range p.Tracks {
+			s := &runlog.Series{}
+			for i := range t.At {
+				s.At, s.Value = append(s.At, seconds(t.At[i])), append(s.Value, t.Value[i])
+			}
+			same[0].Tracks[name] = same[0].Tracks[name].join(s).merge(name)
+		}
+		return true
+	})
+}
+
+// placeParts says on which part of a machine a service runs, where the profile names
+// parts by their processes.
+func (g *Graph) placeParts(log *runlog.Log) {
+	of := map[int32]string{}
+	for _, s := range log.Series {
+		if m := s.Metric; m.PID != 0 && m.Name == probe.OpenFiles {
+			of[m.PID] = m.Host
+		}
+	}
+	places := map[[2]string]string{}
+	for _, x := range g.Services {
+		for _, pid := range x.PIDs {
+			if h := of[pid]; h != "" && h != x.Host && g.sameMachine(h, x.space) {
+				x.Host = h
+				places[[2]string{x.space, x.Process}] = h
+				break
+			}
+		}
+	}
+	for _, p := range g.Peers {
+		if h := places[[2]string{p.space, p.Process}]; h != "" {
+			p.Host = h
+		}
+	}
+}
+
+func (g *Graph) sameMachine(part, whole string) bool {
+	for _, h := range g.hosts {
+		if h.Name == part {
+			return h.SameAs == whole
+		}
+	}
+	return false
+}
+
+// owns reports whether an address is one of a host.
+func (g *Graph) owns(host string, addr netip.Addr) bool {
+	for _, h := range g.hosts {
+		if h.Name != host {
+			continue
+		}
+		for _, s := range h.Addrs {
+			if x, err := netip.ParseAddr(s); err == nil && x.Unmap() == addr.Unmap() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Answering returns who answers at an address that is asked from a host: who listens
+// there; who listens where the address was translated to; else, of an address that no
+// watched host has, who has connections from the asking host and is asked by no other
+// address, if all of those are instances of one service.
+func (g *Graph) Answering(from string, addr netip.AddrPort) []*Service {
+	if found := g.listening(from, addr); len(found) > 0 {
+		return found
+	}
+	var found []*Service
+	for _, to := range g.translated[addr] {
+		found = append(found, g.listening(from, to)...)
+	}
+	if len(found) > 0 || addr.Addr().IsLoopback() || slices.ContainsFunc(g.hosts, func(h runlog.Host) bool { return g.owns(h.Name, addr.Addr()) }) {
+		return found
+	}
+	for _, x := range g.Services {
+		asked := slices.ContainsFunc(x.Callers, func(a netip.Addr) bool { return g.owns(from, a) && !a.IsLoopback() })
+		direct := slices.ContainsFunc(g.Peers, func(p *Peer) bool { return p.space == from && slices.Contains(g.listening(from, p.Addr), x) })
+		if asked && !direct && x.space != from {
+			found = append(found, x)
+		}
+	}
+	for _, x := range found {
+		if x.Process != found[0].Process || x.Addr.Port() != found[0].Addr.Port() {
+			return nil
+		}
+	}
+	return found
+}
+
+// listening returns who listens at an address, asked from a host.
+func (g *Graph) listening(from string, addr netip.AddrPort) []*Service {
+	var out []*Service
+	for _, x := range g.Services {
+		at := x.Addr.Addr().Unmap() == addr.Addr().Unmap() || x.Addr.Addr().IsUnspecified()
+		local := addr.Addr().IsLoopback() && x.space == from
+		if x.Addr.Port() == addr.Port() && at && (local || !addr.Addr().IsLoopback() && g.owns(x.space, addr.Addr())) {
+			out = append(out, x)
+		}
+	}
+	if len(out) > 1 { // parts of one machine share its addresses; who asks from there means its own
+		if own := slices.IndexFunc(out, func(x *Service) bool { return x.space == from }); own >= 0 {
+			return out[own : own+1]
+		}
+	}
+	return out
+}
+
+// listenerAddr reads "*:8080" and "127.0.0.1:8080".
+func listenerAddr(s string) (netip.AddrPort, bool) {
+	if port, ok := strings.CutPrefix(s, "*:"); ok {
+		n, err := strconv.ParseUint(port, 10, 16)
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(n)), err == nil
+	}
+	a, err := netip.ParseAddrPort(s)
+	return a, err == nil
+}
+
+// Hop is one station on the way of a request: a service with its instances, or an
+// address where nobody watches.
+type Hop struct {
+	Process   string
+	Port      uint16
+	Instances []*Service
+	Unwatched netip.AddrPort // valid where nobody watches it
+	Asked     []*Peer        // the connections of the hop before to it
+	Next      []*Hop         // whom it asks, those with the most connections first
+	Known     int            // instances that are known of it, those without connections too
+}
+
+// Bounds of a chain.
+const (
+	maxDepth = 6
+	maxNext  = 8
+)
+
+// Chain returns the first hop of a target: who answers at its addresses, and behind it
+// whom that asks. named are the hosts that the profile says serve it. Nil: nobody who
+// answers there was seen.
+func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop {
+	var found []*Service
+	for _, a := range addrs {
+		for _, x := range g.Answering(from, a) {
+			if !slices.Contains(found, x) {
+				found = append(found, x)
+			}
+		}
+	}
+	if said := onHosts(found, named); len(said) > 0 {
+		found = said
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	h := g.hop(found)
+	for _, p := range g.Peers {
+		if p.space == from && slices.Contains(addrs, p.Addr) {
+			h.Asked = append(h.Asked, p)
+		}
+	}
+	g.extend(h, map[string]bool{}, 1)
+	return h
+}
+
+func onHosts(found []*Service, named []string) []*Service {
+	var out []*Service
+	for _, x := range found {
+		if slices.Contains(named, x.Host) || slices.Contains(named, x.space) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// hop makes a station of instances of one service.
+func (g *Graph) hop(instances []*Service) *Hop {
+	x := instances[0]
+	h := &Hop{Process: x.Process, Port: x.Addr.Port(), Instances: instances}
+	for _, y := range g.Services {
+		if y.Process == x.Process && y.Addr.Port() == x.Addr.Port() {
+			h.Known++
+		}
+	}
+	return h
+}
+
+// extend finds whom a hop asks.
+func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
+	seen[h.key()] = true
+	if depth == maxDepth {
+		return
+	}
+	next := map[string]*Hop{}
+	for _, p := range g.Peers {
+		asks := slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.space == p.space && x.Process == p.Process && x.Process != "" })
+		if !asks || p.most() == 0 {
+			continue
+		}
+		found := g.Answering(p.space, p.Addr)
+		if slices.ContainsFunc(found, func(x *Service) bool { return slices.Contains(h.Instances, x) }) {
+			continue // it asks itself: a control connection
+		}
+		var n *Hop
+		if len(found) == 0 {
+			n = &Hop{Unwatched: p.Addr, Port: p.Addr.Port()}
+		} else {
+			n = g.hop(found)
+		}
+		if old := next[n.key()]; old != nil {
+			for _, x := range n.Instances {
+				if !slices.Contains(old.Instances, x) {
+					old.Instances = append(old.Instances, x)
+				}
+			}
+			n = old
+		}
+		n.Asked = append(n.Asked, p)
+		next[n.key()] = n
+	}
+	h.Next = slices.SortedFunc(maps.Values(next), func(a, b *Hop) int {
+		return cmp.Or(cmp.Compare(b.connections(), a.connections()), cmp.Compare(a.key(), b.key()))
+	})
+	h.Next = h.Next[:min(len(h.Next), maxNext)]
+	h.Next = slices.DeleteFunc(h.Next, func(n *Hop) bool { return seen[n.key()] })
+	for _, n := range h.Next {
+		if len(n.Instances) > 0 {
+			g.extend(n, seen, depth+1)
+		}
+	}
+}
+
+func (h *Hop) key() string {
+	if h.Unwatched.IsValid() {
+		return h.Unwatched.String()
+	}
+	return fmt.Sprintf("%s:%d", h.Process, h.Port)
+}
+
+func (h *Hop) connections() float64 {
+	n := 0.0
+	for _, p := range h.Asked {
+		n += p.most()
+	}
+	return n
+}
+
+// most returns the largest number of connections, also of those that never came up.
+func (p *Peer) most() float64 {
+	most := 0.0
+	for _, name := range []string{probe.PeerConnections, probe.Connecting} {
+		for _, v := range p.Tracks[name].Value {
+			most = max(most, v)
+		}
+	}
+	return most
+}
+
+// Hosts returns the hosts of the instances.
+func (h *Hop) Hosts() []string {
+	var out []string
+	for _, x := range h.Instances {
+		if !slices.Contains(out, x.Host) {
+			out = append(out, x.Host)
+		}
+	}
+	return out
+}
+
+// Has reports whether a process of a host is one of the hop's.
+func (h *Hop) Has(host string, pid int32) bool {
+	return slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.Host == host && slices.Contains(x.PIDs, pid) })
+}
+
+// Text names a hop: "payments on app-1:8080 (3 of 3 instances)".
+func (h *Hop) Text() string {
+	if h.Unwatched.IsValid() {
+		return h.Unwatched.String() + " (not watched)"
+	}
+	s := fmt.Sprintf("%s on %s:%d", cmp.Or(h.Process, "a process"), h.Instances[0].Host, h.Port)
+	if n := max(len(h.Instances), h.Known); n > 1 {
+		s += fmt.Sprintf(" (%d of %d instances)", len(h.Instances), n)
+	}
+	return s
+}
+
+// Short names a hop in a sentence about where its requests stand.
+func (h *Hop) Short() string {
+	if h.Unwatched.IsValid() {
+		return h.Unwatched.String()
+	}
+	return cmp.Or(h.Process, fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port))
+}
+
+// Place names a hop as an address: "db:5432".
+func (h *Hop) Place() string {
+	if h.Unwatched.IsValid() {
+		return h.Unwatched.String()
+	}
+	return fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port)
+}
+
+// Line words the whole way: "client -> haproxy on lb:80 -> payments on app-1:8080". A hop
+// that asks several names all of them, and goes on behind the first that asks in turn.
+func (h *Hop) Line() string {
+	parts := []string{"client", h.Text()}
+	for at := h; len(at.Next) > 0; {
+		var names []string
+		var deeper *Hop
+		for _, n := range at.Next {
+			names = append(names, n.Text())
+			if deeper == nil && len(n.Next) > 0 {
+				deeper = n
+			}
+		}
+		parts = append(parts, strings.Join(names, ", "))
+		if deeper == nil {
+			break
+		}
+		at = deeper
+	}
+	return strings.Join(parts, " -> ")
+}
+
+// All returns a hop and all behind it, outermost first.
+func (h *Hop) All() []*Hop {
+	out := []*Hop{h}
+	for _, n := range h.Next {
+		out = append(out, n.All()...)
+	}
+	return out
+}

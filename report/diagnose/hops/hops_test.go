@@ -1,0 +1,150 @@
+package hops_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// world makes a run log of what samplers saw.
+type world struct{ log runlog.Log }
+
+func (w *world) host(name string, addrs ...string) {
+	w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: name, Addrs: append(addrs, "127.0.0.1")})
+}
+
+func (w *world) see(host, process, metric, instance string, pid int32, v float64) {
+	w.log.Series = append(w.log.Series, runlog.Series{
+		Metric: probe.Metric{Host: host, Process: process, PID: pid, Name: metric, Instance: instance},
+		At:     []time.Duration{time.Second}, Value: []float64{v}, Limit: []float64{0},
+	})
+}
+
+func (w *world) service(host, process, listener string, pid int32, callers ...string) {
+	w.see(host, process, probe.Inbound, listener, 0, float64(len(callers)))
+	w.see(host, process, probe.Serving, listener, pid, 0)
+	for _, c := range callers {
+		w.see(host, process, probe.Callers, listener+" "+c, 0, 1)
+	}
+}
+
+func (w *world) asks(host, process, peer string) {
+	w.see(host, process, probe.PeerConnections, peer, 0, 3)
+}
+
+func chain(t *testing.T, w *world, named []string, addrs ...string) string {
+	t.Helper()
+	var at []netip.AddrPort
+	for _, a := range addrs {
+		at = append(at, netip.MustParseAddrPort(a))
+	}
+	h := hops.Read(&w.log).Chain("local", at, named)
+	if h == nil {
+		return ""
+	}
+	return h.Line()
+}
+
+func three() *world {
+	w := &world{}
+	w.host("local", "10.0.0.1")
+	w.host("lb", "10.0.0.2")
+	w.host("app-1", "10.0.0.3")
+	w.host("app-2", "10.0.0.4")
+	w.host("db", "10.0.0.5")
+	w.asks("local", "rampload", "10.0.0.2:80")
+	w.service("lb", "haproxy", "*:80", 10, "10.0.0.1")
+	w.asks("lb", "haproxy", "10.0.0.3:8080")
+	w.asks("lb", "haproxy", "10.0.0.4:8080")
+	w.service("app-1", "payments", "*:8080", 20, "10.0.0.2")
+	w.service("app-2", "payments", "*:8080", 21, "10.0.0.2")
+	w.asks("app-1", "payments", "10.0.0.5:5432")
+	w.asks("app-2", "payments", "10.0.0.5:5432")
+	w.service("db", "postgres", "*:5432", 30, "10.0.0.3", "10.0.0.4")
+	return w
+}
+
+func TestChain(t *testing.T) {
+	const whole = "client -> haproxy on lb:80 -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432"
+	for _, c := range []struct {
+		name string
+		make func() *world
+		addr string
+		want string
+	}{
+		{"by address alone", three, "10.0.0.2:80", whole},
+		{"nobody listens there", three, "10.0.0.9:80", ""},
+		{"a virtual address, translated on the way", func() *world {
+			w := three()
+			w.see("lb", "", probe.Translated, "10.0.0.100:80 10.0.0.2:80", 0, 4)
+			return w
+		}, "10.0.0.100:80", whole},
+		{"a virtual address, by who has connections from here", func() *world {
+			w := three()
+			w.log.Series = w.log.Series[1:] // nothing asks the proxy by its own address
+			w.asks("local", "rampload", "10.0.0.100:80")
+			return w
+		}, "10.0.0.100:80", whole},
+		{"somebody behind whom nobody watches", func() *world {
+			w := three()
+			w.asks("app-1", "payments", "192.0.2.7:443")
+			return w
+		}, "10.0.0.2:80", "client -> haproxy on lb:80 -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432, 192.0.2.7:443 (not watched)"},
+		{"two services on one host, over loopback", func() *world {
+			w := three()
+			w.asks("db", "postgres", "127.0.0.1:6379")
+			w.service("db", "redis", "127.0.0.1:6379", 31, "127.0.0.1")
+			return w
+		}, "10.0.0.2:80", whole + " -> redis on db:6379"},
+		{"who asks itself is no hop", func() *world {
+			w := three()
+			w.asks("db", "postgres", "10.0.0.5:5432")
+			return w
+		}, "10.0.0.2:80", whole},
+		{"a circle ends", func() *world {
+			w := three()
+			w.asks("db", "postgres", "10.0.0.2:80")
+			return w
+		}, "10.0.0.2:80", whole},
+	} {
+		if got := chain(t, c.make(), nil, c.addr); got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)
+		}
+	}
+}
+
+// Connections that were made before anybody looked who holds them are those of the one
+// who had others to the same peer.
+func TestConnectionsOfNobody(t *testing.T) {
+	w := three()
+	w.asks("app-1", "", "10.0.0.5:5432")
+	for _, p := range hops.Read(&w.log).Peers {
+		if p.Process == "" {
+			t.Errorf("%s of nobody is left over", p.Addr)
+		}
+		if p.Host == "app-1" && p.Tracks[probe.PeerConnections].Value[0] != 6 {
+			t.Errorf("connections of one look are %v, want them added up", p.Tracks[probe.PeerConnections])
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	w := &world{}
+	w.host("local", "10.0.0.1")
+	w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "payments", SameAs: "local", Addrs: []string{"10.0.0.1", "127.0.0.1"}})
+	w.service("local", "payd", "*:8080", 20, "127.0.0.1")
+	w.see("payments", "payd", probe.OpenFiles, "", 20, 7)
+	if got, want := chain(t, w, []string{"payments"}, "127.0.0.1:8080"), "client -> payd on payments:8080"; got != want {
+		t.Errorf("got %q, want %q: the part of the machine is whose process it is", got, want)
+	}
+}
+
+func TestWithoutSockets(t *testing.T) {
+	if g := hops.Read(&runlog.Log{}); g != nil {
+		t.Errorf("a log without sockets gives %+v", g)
+	}
+}

@@ -1,0 +1,16 @@
+package hops
+
+import "time"
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Between returns the readings from a time on until another.
+func (t Track) Between(from, to float64) []float64 {
+	var out []float64
+	for i, at := range t.At {
+		if at >= from && at <= to {
+			out = append(out, t.Value[i])
+		}
+	}
+	return out
+}

@@ -1,0 +1,195 @@
+package waiting
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+type reader struct{ log *runlog.Log }
+
+// stood reads one hop over some time.
+func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
+	nan := math.NaN()
+	s := Stood{nan, nan, nan, nan, nan, nan, false, nan, nan, nan, nan, nan, nan, nan, 0}
+	if len(spans) == 0 {
+		return s
+	}
+	for _, x := range h.Instances {
+		read := func(name string) float64 { return median(between(x.Tracks[name], spans)) }
+		s.NotAccepted = sum(s.NotAccepted, read(probe.NotAccepted))
+		s.NotRead = sum(s.NotRead, read(probe.RequestsUnread))
+		s.Owed = sum(s.Owed, read(probe.Owed))
+		s.Inbound = sum(s.Inbound, read(probe.Inbound))
+		oldest := between(x.Tracks[probe.OwedOldest], spans)
+		s.Oldest = larger(s.Oldest, quantile(oldest, 0.75))
+		s.Median = larger(s.Median, read(probe.OwedMedian))
+		s.OldestGrows = s.OldestGrows || grows(x.Tracks[probe.OwedOldest], spans)
+	}
+	labels := map[[2]string]bool{}
+	threads := map[int32]float64{}
+	for _, x := range r.log.Series {
+		if m := x.Metric; m.PID != 0 && h.Has(m.Host, m.PID) && m.Name == probe.Threads && len(x.Value) > 0 {
+			threads[m.PID] = x.Value[len(x.Value)-1]
+			labels[[2]string{m.Host, m.Process}] = true
+		}
+	}
+	for i := range r.log.Series {
+		x := &r.log.Series[i]
+		m := x.Metric
+		switch {
+		case m.PID != 0 && h.Has(m.Host, m.PID):
+			r.process(&s, x, threads[m.PID], spans)
+		case m.PID == 0 && labels[[2]string{m.Host, m.Process}] && m.Name == probe.CPUThrottled:
+			s.Throttled = larger(s.Throttled, math.Min(1, growth(x, spans)/10)) // of periods of 100 ms
+		case m.Name == probe.Sessions && m.Instance == "waiting" && slices.ContainsFunc(h.Instances, func(y *hops.Service) bool { return y.Host == m.Host && y.Process == m.Process }):
+			s.Locked += finite(median(between(track(x), spans)))
+		}
+	}
+	return s
+}
+
+// process adds what was read of one process of a hop.
+func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Span) {
+	switch x.Metric.Name {
+	case probe.ProcessCPU:
+		share := median(between(track(x), spans))
+		s.Processor = larger(s.Processor, share)
+		if cpus := float64(r.log.Header.CPUs); cpus > 0 && threads > 0 {
+			s.Cores = sum(s.Cores, share*math.Min(cpus, threads))
+		}
+	case probe.RunDelay:
+		s.NoProcessor = sum(s.NoProcessor, growth(x, spans)/1e6)
+	case probe.Runs:
+		s.Runs = sum(s.Runs, growth(x, spans))
+	case probe.ThreadsOnDisk:
+		s.OnDisk = sum(s.OnDisk, mean(between(track(x), spans)))
+	case probe.ThreadsStopped:
+		s.Stopped = sum(s.Stopped, median(between(track(x), spans)))
+	}
+}
+
+// worst returns the instance with the most open requests.
+func worst(h *hops.Hop, spans []Span) *hops.Service {
+	var out *hops.Service
+	most := -1.0
+	for _, x := range h.Instances {
+		open := finite(median(between(x.Tracks[probe.NotAccepted], spans))) + finite(median(between(x.Tracks[probe.Owed], spans)))
+		if open > most {
+			out, most = x, open
+		}
+	}
+	return out
+}
+
+func track(x *runlog.Series) hops.Track {
+	t := hops.Track{At: make([]float64, len(x.At)), Value: x.Value}
+	for i, at := range x.At {
+		t.At[i] = at.Seconds()
+	}
+	return t
+}
+
+func between(t hops.Track, spans []Span) []float64 {
+	var out []float64
+	for _, s := range spans {
+		out = append(out, t.Between(s.From, s.To)...)
+	}
+	return out
+}
+
+// grows reports whether the oldest request got older with the time: its age grows as the
+// clock goes for most of a span of three seconds or more.
+func grows(t hops.Track, spans []Span) bool {
+	for _, s := range spans {
+		from, at := -1, -1
+		for i := range t.At {
+			if t.At[i] < s.From || t.At[i] > s.To {
+				continue
+			}
+			if from < 0 || t.Value[i] < t.Value[at] {
+				from = i
+			}
+			at = i
+			if passed := t.At[i] - t.At[from]; passed >= 3 && t.Value[i]-t.Value[from] >= 0.8*passed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// growth returns by how much a total grew in a second, over some time; NaN without
+// readings.
+func growth(x *runlog.Series, spans []Span) float64 {
+	grew, passed := 0.0, 0.0
+	for _, s := range spans {
+		first, last := -1, -1
+		for i, at := range x.At {
+			switch t := at.Seconds(); {
+			case t <= s.From || first < 0 && t <= s.To:
+				first = i
+			case t <= s.To:
+				last = i
+			}
+		}
+		if first >= 0 && last > first {
+			grew += x.Value[last] - x.Value[first]
+			passed += (x.At[last] - x.At[first]).Seconds()
+		}
+	}
+	if passed == 0 {
+		return math.NaN()
+	}
+	return grew / passed
+}
+
+func median(v []float64) float64 { return quantile(v, 0.5) }
+
+func mean(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	n := 0.0
+	for _, x := range v {
+		n += x
+	}
+	return n / float64(len(v))
+}
+
+func quantile(v []float64, q float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v[int(q*float64(len(v)-1)+0.5)]
+}
+
+// sum adds what was measured; NaN if neither was.
+func sum(x, y float64) float64 {
+	switch {
+	case math.IsNaN(x):
+		return y
+	case math.IsNaN(y):
+		return x
+	}
+	return x + y
+}
+
+func larger(x, y float64) float64 {
+	if math.IsNaN(x) || y > x {
+		return y
+	}
+	return x
+}
+
+func finite(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return v
+}

@@ -1,0 +1,252 @@
+// Package waiting says where requests stand on their way while they fail: at each hop not
+// accepted, without processor, on disk, on an answer from behind, inside, or still with
+// the whole process; and walks to the deepest hop that owes an answer and waits for
+// nobody. Those before it are its victims. It names no cause.
+package waiting
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// Span is a stretch of time in seconds since the load began.
+type Span struct{ From, To float64 }
+
+// Step is one hop with where its requests stood. Counts are medians over the time, of all
+// instances together; NaN is not measured.
+type Step struct {
+	Hop    *hops.Hop
+	Depth  int // 0: the client asks it
+	Now    Stood
+	Before Stood
+	Behind []Behind
+	State  report.Stand
+	Role   report.Role
+	To     *Behind // whom it waits for
+	// Worst is the instance with the most open requests; nil of a hop that nobody watches.
+	Worst *hops.Service
+}
+
+// Stood is what was read of a hop in some time.
+type Stood struct {
+	NotAccepted, NotRead, Owed, Inbound float64 // Owed: accepted and not answered, those not read too
+	Oldest, Median                      float64 // seconds
+	OldestGrows                         bool    // the oldest got older all the time: none was answered
+	Processor, Cores                    float64 // of its busiest process; cores that it used
+	NoProcessor, Throttled, OnDisk      float64
+	Stopped, Runs                       float64
+	Locked                              float64 // processes that say of themselves that they wait for a lock
+}
+
+// Open is how many requests stood at a hop.
+func (s Stood) Open() float64 { return sum(s.NotAccepted, s.Owed) }
+
+// Served is how many of them its threads had read.
+func (s Stood) Served() float64 { return math.Max(0, s.Owed-finite(s.NotRead)) }
+
+// Behind is what a hop had out to the next one.
+type Behind struct {
+	Hop                                               *hops.Hop
+	Requests, Connections, Connecting, Resent, Unread float64
+	Oldest, Median                                    float64
+	OldestBefore, MedianBefore, RequestsBefore        float64
+}
+
+// Way is the walk along a chain.
+type Way struct {
+	First   *hops.Hop
+	From    float64
+	To      float64
+	Steps   []*Step // all hops, outermost first
+	Walked  []*Step // those that the waiting was followed to; the last is the culprit
+	Culprit *Step   // nil: requests stood nowhere that was seen
+}
+
+// Follow reads where the requests of a chain stood in some times, against the times
+// before, and follows the waiting.
+func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
+	if first == nil || len(now) == 0 {
+		return nil
+	}
+	r := reader{log: log}
+	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
+	r.steps(w, first, 0, now, before)
+	w.walk()
+	return w
+}
+
+func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
+	s := &Step{Hop: h, Depth: depth, Now: r.stood(h, now), Before: r.stood(h, before), Worst: worst(h, now)}
+	w.Steps = append(w.Steps, s)
+	for _, n := range h.Next {
+		b := Behind{Hop: n}
+		asked := func(name string, spans []Span, of func([]float64) float64) float64 {
+			total := math.NaN()
+			for _, p := range n.Asked {
+				total = sum(total, of(between(p.Tracks[name], spans)))
+			}
+			return total
+		}
+		most := func(name string, spans []Span, q float64) float64 {
+			m := math.NaN()
+			for _, p := range n.Asked {
+				m = larger(m, quantile(between(p.Tracks[name], spans), q))
+			}
+			return m
+		}
+		b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
+		b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
+		b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
+		b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.75)
+		b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.5)
+		s.Behind = append(s.Behind, b)
+		r.steps(w, n, depth+1, now, before)
+	}
+}
+
+// Dismiss takes back what was followed: the failures are not of requests that waited.
+func (w *Way) Dismiss() {
+	w.Culprit, w.Walked = nil, nil
+	for _, s := range w.Steps {
+		s.State, s.Role, s.To = "", "", nil
+	}
+}
+
+// step returns the step of a hop.
+func (w *Way) step(h *hops.Hop) *Step {
+	i := slices.IndexFunc(w.Steps, func(s *Step) bool { return s.Hop == h })
+	if i < 0 {
+		return nil
+	}
+	return w.Steps[i]
+}
+
+// Thresholds of the walk. An age counts as grown when it is several times what it was,
+// and long enough to be felt.
+const (
+	ageTimes   = 3.0
+	ageLeast   = 0.1  // seconds
+	mostOf     = 0.5  // share of the requests of a hop
+	allOf      = 0.8  // share of connections that counts as all
+	stillRuns  = 0.05 // of the runs before
+	readyShare = 0.5  // threads that are ready for each request inside
+)
+
+// walk follows the waiting from the first hop on.
+func (w *Way) walk() {
+	at := w.Steps[0]
+	for {
+		w.Walked = append(w.Walked, at)
+		if at.Worst == nil || !(at.Now.Open() >= 1) {
+			break
+		}
+		to, state := at.follows()
+		at.State, at.To = state, to
+		if state != report.StandsBehind {
+			break
+		}
+		next := w.step(to.Hop)
+		if out := finite(to.Requests) + finite(to.Connecting); next.Worst != nil && !(next.Now.Open() >= math.Min(1, 0.3*out)) {
+			at.State = report.StandsNetwork // they are out, and have not arrived
+			break
+		}
+		at.Role = report.RoleVictim
+		at = next
+	}
+	last := w.Walked[len(w.Walked)-1]
+	switch {
+	case last.State != "":
+	case last.Worst == nil && len(w.Walked) > 1:
+		last.State = report.StandsInside // all that is known of it
+	default:
+		return
+	}
+	last.Role, w.Culprit = report.RoleCulprit, last
+}
+
+// follows says where most of the requests of a hop stand, and for whom they wait.
+func (s *Step) follows() (*Behind, report.Stand) {
+	served := math.Max(s.Now.Served(), 1)
+	blocked := false
+	for _, b := range s.Behind {
+		blocked = blocked || b.Unread >= mostOf*served
+	}
+	if !blocked && !s.stopped() {
+		if b := s.longest(); b != nil {
+			if b.Resent >= mostOf*b.Requests && b.Resent >= 1 {
+				return b, report.StandsNetwork
+			}
+			return b, report.StandsBehind
+		}
+	}
+	own := s.own()
+	if own == report.StandsInside || own == report.StandsNotAccepted {
+		if b := s.pool(); b != nil {
+			return b, report.StandsPool
+		}
+	}
+	return nil, own
+}
+
+// longest returns the next hop that most requests wait for, if that is why they wait: it
+// is asked for longer than before, by most of what is inside or on all connections.
+func (s *Step) longest() *Behind {
+	served := math.Max(s.Now.Served(), 1)
+	var best *Behind
+	for i := range s.Behind {
+		b := &s.Behind[i]
+		grown := b.Oldest >= math.Max(ageLeast, ageTimes*finite(b.OldestBefore)) && b.Median >= ageTimes*finite(b.MedianBefore)
+		many := b.Requests >= mostOf*served || b.Requests >= 1 && b.Requests >= allOf*b.Connections
+		stuck := b.Connecting >= 1 && b.Connecting >= 0.3*served // they do not even come up
+		if (grown && many || stuck) && (best == nil || finite(b.Requests)+finite(b.Connecting) > finite(best.Requests)+finite(best.Connecting)) {
+			best = b
+		}
+	}
+	return best
+}
+
+// pool returns the next hop whose connections are all in use, each of them not for long,
+// while requests wait inside for one of them.
+func (s *Step) pool() *Behind {
+	for i := range s.Behind {
+		b := &s.Behind[i]
+		if b.Connections >= 1 && b.Requests >= allOf*b.Connections && s.Now.Open() >= 2*b.Connections && s.Now.Oldest >= 4*b.Median {
+			return b
+		}
+	}
+	return nil
+}
+
+// stopped reports whether the process does not run at all.
+func (s *Step) stopped() bool {
+	switch {
+	case s.Now.Stopped >= 1:
+		return true
+	case s.Now.Owed < 1 && s.Now.NotAccepted < 1:
+		return false
+	}
+	return s.Now.Runs <= math.Max(0.5, stillRuns*s.Before.Runs) && s.Before.Runs >= 5
+}
+
+// own says where requests stand that wait for nobody else.
+func (s *Step) own() report.Stand {
+	inside := math.Max(s.Now.Owed, 1)
+	grownReady := s.Now.NoProcessor-finite(s.Before.NoProcessor) >= math.Min(readyShare*inside, 2)
+	bound := s.Now.Processor >= 0.85 || s.Now.Cores >= 0.85 && s.Now.Cores <= 1.1
+	switch {
+	case s.stopped():
+		return report.StandsStill
+	case s.Now.Throttled >= 0.3, grownReady && s.Now.Processor >= 0.4, bound:
+		return report.StandsNoProcessor
+	case s.Now.OnDisk >= 1 && s.Now.OnDisk >= 0.3*math.Min(inside, 4):
+		return report.StandsOnDisk
+	case s.Now.NotAccepted+finite(s.Now.NotRead) >= math.Max(1, s.Now.Served()):
+		return report.StandsNotAccepted
+	}
+	return report.StandsInside
+}

@@ -1,0 +1,226 @@
+package waiting_test
+
+import (
+	"math"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/diagnose/waiting"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// incident is a run of 20 s, of which requests fail from 10 s on, over web, api and db.
+type incident struct{ log runlog.Log }
+
+// put adds a series with one value before and one while requests fail.
+func (w *incident) put(host, process, metric, instance string, pid int32, before, now float64) {
+	s := runlog.Series{Metric: probe.Metric{Host: host, Process: process, PID: pid, Name: metric, Instance: instance}}
+	for at := -5.0; at < 20; at += 0.25 {
+		v := before
+		if at >= 10 {
+			v = now
+		}
+		s.At, s.Value, s.Limit = append(s.At, time.Duration(at*float64(time.Second))), append(s.Value, v), append(s.Limit, math.NaN())
+	}
+	w.log.Series = append(w.log.Series, s)
+}
+
+// total adds a series that grows.
+func (w *incident) total(host, process, metric string, pid int32, before, now float64) {
+	w.put(host, process, metric, "", pid, 0, 0)
+	s, sum := &w.log.Series[len(w.log.Series)-1], 0.0
+	for i, at := range s.At {
+		if sum += before / 4; at >= 10*time.Second {
+			sum += (now - before) / 4
+		}
+		s.Value[i] = sum
+	}
+}
+
+type served struct{ notAccepted, notRead, owed, oldest float64 }
+
+func (w *incident) service(host, process, listener string, pid int32, caller string, before, now served) {
+	w.put(host, process, probe.Inbound, listener, 0, 10, 10)
+	w.put(host, process, probe.Serving, listener, pid, 0, 0)
+	w.put(host, process, probe.Callers, listener+" "+caller, 0, 10, 10)
+	w.put(host, process, probe.NotAccepted, listener, 0, before.notAccepted, now.notAccepted)
+	w.put(host, process, probe.RequestsUnread, listener, 0, before.notRead, now.notRead)
+	w.put(host, process, probe.Owed, listener, 0, before.owed, now.owed)
+	w.put(host, process, probe.OwedOldest, listener, 0, before.oldest, now.oldest)
+	w.put(host, process, probe.OwedMedian, listener, 0, before.oldest/2, now.oldest/2)
+	w.put(host, process, probe.Threads, "", pid, 4, 4)
+	w.put(host, process, probe.ProcessCPU, "", pid, 0.05, 0.04)
+	w.total(host, process, probe.Runs, pid, 400, 30)
+}
+
+type asked struct{ connections, awaiting, oldest, connecting, resent, unread float64 }
+
+func (w *incident) peer(host, process, peer string, before, now asked) {
+	for name, v := range map[string][2]float64{
+		probe.PeerConnections: {before.connections, now.connections}, probe.Awaiting: {before.awaiting, now.awaiting},
+		probe.AwaitingOldest: {before.oldest, now.oldest}, probe.AwaitingMedian: {before.oldest / 2, now.oldest / 2},
+		probe.Connecting: {before.connecting, now.connecting}, probe.Unacknowledged: {before.resent, now.resent}, probe.AnswersUnread: {before.unread, now.unread},
+	} {
+		w.put(host, process, name, peer, 0, v[0], v[1])
+	}
+}
+
+// change replaces a reading of the time in which requests fail.
+func (w *incident) change(host, metric string, now float64) {
+	for i := range w.log.Series {
+		s := &w.log.Series[i]
+		if s.Metric.Host != host || s.Metric.Name != metric {
+			continue
+		}
+		for k, at := range s.At {
+			if at >= 10*time.Second {
+				s.Value[k] = now
+			}
+		}
+	}
+}
+
+// locked is the issue's own example: the database holds a lock.
+func locked() *incident {
+	w := &incident{}
+	w.log.Header.CPUs = 4
+	w.log.Header.Hosts = []runlog.Host{
+		{Name: "local", Addrs: []string{"10.0.0.1"}},
+		{Name: "web", Addrs: []string{"10.0.0.2"}},
+		{Name: "api", Addrs: []string{"10.0.0.3"}},
+		{Name: "db", Addrs: []string{"10.0.0.4"}},
+	}
+	w.service("web", "nginx", "*:80", 10, "10.0.0.1", served{owed: 1, oldest: 0.01}, served{owed: 311, oldest: 3})
+	w.peer("web", "nginx", "10.0.0.3:8080", asked{connections: 10, awaiting: 1, oldest: 0.01}, asked{connections: 311, awaiting: 311, oldest: 2.9})
+	w.service("api", "api", "*:8080", 20, "10.0.0.2", served{owed: 1, oldest: 0.01}, served{owed: 311, notRead: 309, oldest: 2.9})
+	w.peer("api", "api", "10.0.0.4:5432", asked{connections: 2, oldest: 0.01}, asked{connections: 2, awaiting: 2, oldest: 2.8})
+	w.service("db", "postgres", "*:5432", 30, "10.0.0.3", served{oldest: 0.01}, served{owed: 2, oldest: 2.8})
+	return w
+}
+
+func follow(w *incident) *waiting.Way {
+	first := hops.Read(&w.log).Chain("local", []netip.AddrPort{netip.MustParseAddrPort("10.0.0.2:80")}, nil)
+	return waiting.Follow(&w.log, first, []waiting.Span{{From: 10, To: 20}}, []waiting.Span{{From: 0, To: 9.5}})
+}
+
+func TestFollow(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		make  func() *incident
+		where string
+		state report.Stand
+	}{
+		{"a lock in the database", locked, "postgres", report.StandsInside},
+		{"nothing waits", func() *incident {
+			w := locked()
+			for _, host := range []string{"web", "api", "db"} {
+				w.change(host, probe.Owed, 0)
+				w.change(host, probe.Awaiting, 0)
+			}
+			return w
+		}, "", ""},
+		{"the database is short of processor", func() *incident {
+			w := locked()
+			w.change("db", probe.ProcessCPU, 0.97)
+			return w
+		}, "postgres", report.StandsNoProcessor},
+		{"the database is throttled", func() *incident {
+			w := locked()
+			w.total("db", "postgres", probe.CPUThrottled, 0, 0, 9)
+			return w
+		}, "postgres", report.StandsNoProcessor},
+		{"the database waits for its disk", func() *incident {
+			w := locked()
+			w.put("db", "postgres", probe.ThreadsOnDisk, "", 30, 0, 2)
+			return w
+		}, "postgres", report.StandsOnDisk},
+		{"somebody stopped the database", func() *incident {
+			w := locked()
+			w.put("db", "postgres", probe.ThreadsStopped, "", 30, 0, 4)
+			return w
+		}, "postgres", report.StandsStill},
+		{"a pool in the middle: its connections are all in use, each as briefly as ever", func() *incident {
+			w := locked()
+			w.change("api", probe.AwaitingOldest, 0.01)
+			w.change("api", probe.AwaitingMedian, 0.005)
+			w.change("api", probe.RequestsUnread, 0)
+			return w
+		}, "api", report.StandsPool},
+		{"the service in the middle has too few workers", func() *incident {
+			w := locked()
+			w.change("api", probe.Awaiting, 0)
+			w.change("api", probe.AwaitingOldest, 0)
+			w.change("db", probe.Owed, 0)
+			return w
+		}, "api", report.StandsNotAccepted},
+		{"the service in the middle does not read the answers", func() *incident {
+			w := locked()
+			w.change("api", probe.Awaiting, 0)
+			w.change("api", probe.AnswersUnread, 2)
+			w.change("db", probe.Owed, 0)
+			w.change("api", probe.RequestsUnread, 0)
+			return w
+		}, "api", report.StandsInside},
+		{"the network behind the service loses what it asks", func() *incident {
+			w := locked()
+			w.change("api", probe.Unacknowledged, 2)
+			w.change("db", probe.Owed, 0)
+			return w
+		}, "api", report.StandsNetwork},
+		{"connections to the database do not come up", func() *incident {
+			w := locked()
+			w.change("api", probe.Awaiting, 0)
+			w.change("api", probe.Connecting, 2)
+			w.change("db", probe.Owed, 0)
+			return w
+		}, "api", report.StandsNetwork},
+	} {
+		way := follow(c.make())
+		switch {
+		case c.where == "":
+			if way.Culprit != nil {
+				t.Errorf("%s: %s", c.name, way.Text())
+			}
+		case way.Culprit == nil:
+			t.Errorf("%s: nobody, want %s", c.name, c.where)
+		case way.Culprit.Hop.Process != c.where || way.Culprit.State != c.state:
+			t.Errorf("%s: %s %s, want %s %s\n%s", c.name, way.Culprit.Hop.Process, way.Culprit.State, c.where, c.state, way.Text())
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	got := follow(locked()).Text()
+	const want = "nginx: 311 of 311 open requests wait for api:8080, the oldest for 2.9 s; " +
+		"api: 311 open requests, 309 of them not read, and 2 of the other 2 wait for db:5432, the oldest for 2.8 s; " +
+		"postgres: 2 open requests, the oldest for 2.8 s, processor 4.0 %, no queue, its threads asleep"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// A dependency that nobody watches is where the waiting ends.
+func TestUnwatched(t *testing.T) {
+	w := locked()
+	w.log.Header.Hosts = w.log.Header.Hosts[:3]
+	kept := w.log.Series[:0]
+	for _, s := range w.log.Series {
+		if s.Metric.Host != "db" {
+			kept = append(kept, s)
+		}
+	}
+	w.log.Series = kept
+	way := follow(w)
+	if way.Culprit == nil || way.Culprit.Worst != nil || !strings.Contains(way.Text(), "10.0.0.4:5432: nobody watches it") {
+		t.Errorf("the waiting ends at %+v: %s", way.Culprit, way.Text())
+	}
+	r := way.Report()
+	if last := r.Hops[len(r.Hops)-1]; last.Watched || last.Role != report.RoleCulprit || last.Now.Open != nil {
+		t.Errorf("the report has %+v: what was not measured is null", last)
+	}
+}

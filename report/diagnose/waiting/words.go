@@ -1,0 +1,143 @@
+package waiting
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Text says from hop to hop where requests stood; empty where none stood anywhere.
+func (w *Way) Text() string {
+	if w == nil || w.Culprit == nil {
+		return ""
+	}
+	var parts []string
+	for _, s := range w.Walked {
+		parts = append(parts, s.Text())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Text says where the requests of one hop stood: "web: 311 of 311 open requests wait for
+// api:8080, the oldest for 2.9 s".
+func (s *Step) Text() string {
+	name := s.Hop.Short()
+	if s.Worst == nil {
+		return name + ": nobody watches it"
+	}
+	open := s.Now.Open()
+	head := fmt.Sprintf("%s: %s", name, words.Count(open, "open request"))
+	switch s.State {
+	case report.StandsBehind, report.StandsNetwork:
+		to := s.To
+		waiting := finite(to.Requests) + finite(to.Connecting)
+		served, queue := s.Now.Served(), finite(s.Now.NotAccepted)+finite(s.Now.NotRead)
+		switch {
+		case queue < 1 && waiting <= served:
+			head = fmt.Sprintf("%s: %s of %s wait for %s", name, words.Commas(waiting), words.Count(open, "open request"), to.Hop.Place())
+		case waiting <= served:
+			head = fmt.Sprintf("%s, %s of them not read, and %s of the other %s wait for %s", head, words.Commas(queue), words.Commas(waiting), words.Commas(served), to.Hop.Place())
+		default:
+			head = fmt.Sprintf("%s, and %s wait for %s", head, words.Commas(waiting), to.Hop.Place())
+		}
+		if to.Oldest > 0 {
+			head += ", the oldest for " + words.WordSeconds(to.Oldest)
+		}
+		switch {
+		case to.Connecting >= 1 && to.Connecting >= finite(to.Requests):
+			head += ", " + words.Count(to.Connecting, "connection") + " did not come up"
+		case to.Resent >= 1:
+			head += ", " + words.Commas(to.Resent) + " of them sent again and not acknowledged"
+		case s.State == report.StandsNetwork:
+			head += ", and they have not arrived there"
+		}
+		return head
+	case report.StandsPool:
+		return fmt.Sprintf("%s for %s of %s, which are all in use, each for %s", head, words.Count(s.To.Connections, "connection")+" to", s.To.Hop.Place(), words.WordSeconds(2*s.To.Median))
+	}
+	if s.Now.Oldest > 0 {
+		head += ", the oldest for " + words.WordSeconds(s.Now.Oldest)
+	}
+	return head + ", " + s.Now.text(s.State)
+}
+
+// text says what the processes of a hop do meanwhile.
+func (s Stood) text(state report.Stand) string {
+	var parts []string
+	if !math.IsNaN(s.Processor) {
+		parts = append(parts, "processor "+words.Percent(s.Processor))
+	}
+	if s.Throttled >= 0.05 {
+		parts = append(parts, "throttled in "+words.Percent(s.Throttled)+" of the periods of its quota")
+	}
+	if s.NoProcessor >= 0.2 {
+		parts = append(parts, fmt.Sprintf("%.1f threads ready without processor", s.NoProcessor))
+	}
+	if s.OnDisk >= 0.2 {
+		parts = append(parts, fmt.Sprintf("%.1f threads on disk", s.OnDisk))
+	}
+	switch {
+	case s.NotAccepted >= 1:
+		parts = append(parts, words.Count(s.NotAccepted, "connection")+" not accepted")
+	case s.NotRead >= 1:
+		parts = append(parts, words.Count(s.NotRead, "request")+" not read")
+	default:
+		parts = append(parts, "no queue")
+	}
+	switch {
+	case s.Stopped >= 1:
+		parts = append(parts, words.Count(s.Stopped, "thread")+" stopped by a signal")
+	case state == report.StandsStill:
+		parts = append(parts, "it does not run at all")
+	case s.Locked >= 1:
+		parts = append(parts, words.Count(s.Locked, "session")+" waiting for a lock")
+	case state == report.StandsInside || state == report.StandsNotAccepted:
+		parts = append(parts, "its threads asleep")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Report returns the way as reports keep it.
+func (w *Way) Report() *report.Way {
+	if w == nil {
+		return nil
+	}
+	out := &report.Way{Line: w.First.Line(), Text: w.Text(), FromS: number(w.From), ToS: number(w.To), Hops: []report.WayHop{}}
+	for _, s := range w.Steps {
+		h := report.WayHop{
+			Depth: s.Depth + 1, Process: s.Hop.Process, Port: int(s.Hop.Port), Instances: len(s.Hop.Instances), Known: s.Hop.Known,
+			Watched: s.Worst != nil, State: s.State, Role: s.Role, Now: s.Now.report(), Before: s.Before.report(),
+		}
+		if s.Worst != nil {
+			h.Host = s.Worst.Host
+		} else {
+			h.Address = s.Hop.Unwatched.String()
+		}
+		for _, b := range s.Behind {
+			h.Behind = append(h.Behind, report.Waiting{
+				To: b.Hop.Place(), Requests: number(b.Requests), Connections: number(b.Connections),
+				Connecting: number(b.Connecting), Unread: number(b.Unread), OldestS: number(b.Oldest),
+			})
+		}
+		out.Hops = append(out.Hops, h)
+	}
+	return out
+}
+
+func (s Stood) report() report.Stood {
+	return report.Stood{
+		Open: number(s.Open()), NotAccepted: number(s.NotAccepted), NotRead: number(s.NotRead), OldestS: number(s.Oldest),
+		Processor: number(s.Processor), NoProcessor: number(s.NoProcessor), Throttled: number(s.Throttled),
+		OnDisk: number(s.OnDisk), Stopped: number(s.Stopped), Runs: number(s.Runs),
+	}
+}
+
+func number(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
