@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,17 +37,19 @@ type processName struct {
 
 // peerOf is a peer of some user's processes.
 type peerOf struct {
-	addr string
-	uid  uint32
+	netns uint64
+	addr  netip.AddrPort
+	uid   uint32
 }
 
 // scanAtLeast bounds how rarely descriptors are looked through.
-const scanAtLeast = 5 * time.Second
+const scanAtLeast = 10 * time.Second
 
 // scan looks who holds which sockets, if it is time to: sooner where there are some of
 // nobody that is known. It runs on the caller's thread and reports whether it did.
 func (o *owners) scan(ctx context.Context, now time.Time, unknown bool) bool {
-	if now.Before(o.due) && !(unknown && now.Sub(o.scanned) >= time.Second) {
+	soon := o.scanned.Add(o.due.Sub(o.scanned) / 4)
+	if o.byIno != nil && now.Before(o.due) && !(unknown && now.After(soon)) {
 		return false
 	}
 	began := threadCPU()
@@ -59,19 +62,14 @@ func (o *owners) scan(ctx context.Context, now time.Time, unknown bool) bool {
 	names, _ := dir.Readdirnames(-1)
 	o.byIno, o.hidden = make(map[uint32]int32, len(o.byIno)), 0
 	known := o.names
+	if o.peers == nil {
+		o.peers = map[peerOf]string{}
+	}
 	o.names = make(map[int32]processName, len(known))
 	buf := make([]byte, 64)
 	for _, name := range names {
 		pid, err := strconv.ParseInt(name, 10, 32)
 		if err != nil || ctx.Err() != nil {
-			continue
-		}
-		var st unix.Stat_t
-		if unix.Stat(filepath.Join("/proc", name, "ns/net"), &st) != nil {
-			o.hidden++
-			continue
-		}
-		if st.Ino != o.netns {
 			continue
 		}
 		o.holds(name, int32(pid), buf, known)

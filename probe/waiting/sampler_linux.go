@@ -24,7 +24,9 @@ import (
 type Sampler struct {
 	opts    Options
 	diag    *diag
-	owners  owners
+	netns   uint64
+	owners  *owners // shared: only under the lock
+	scans   int     // of the owners, when those of services were looked up
 	tally   *tally
 	due     time.Time
 	closed  bool
@@ -39,14 +41,16 @@ type Sampler struct {
 // New opens a sampler of o.Namespace. The error matches [probe.ErrUnsupported] if the
 // kernel does not tell, and fs.ErrNotExist if the namespace is gone.
 func New(o Options) (*Sampler, error) {
-	s := &Sampler{opts: o, tally: newTally()}
-	s.owners = owners{share: 0.2 * o.budget(), byIno: map[uint32]int32{}, names: map[int32]processName{}, peers: map[peerOf]string{}}
+	if o.Sharing == nil {
+		o.Sharing = &Sharing{}
+	}
+	s := &Sampler{opts: o, tally: newTally(), owners: &o.Sharing.owners}
 	err := o.Namespace.Inside(func(int) error {
 		var st unix.Stat_t
 		if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
 			return &probe.Unsupported{What: "requests", Reason: err.Error(), Needs: "/proc mounted"}
 		}
-		s.owners.netns = st.Ino
+		s.netns = st.Ino
 		d, err := openDiag()
 		s.diag = d
 		if err == nil {
@@ -58,7 +62,7 @@ func New(o Options) (*Sampler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open requests: %w", err)
 	}
-	o.Sharing.join(1)
+	o.Sharing.open.Add(1)
 	return s, nil
 }
 
@@ -71,7 +75,7 @@ func (s *Sampler) Missing() []*probe.Unsupported { return s.missing }
 // Close closes the netlink socket. It may be called again.
 func (s *Sampler) Close() error {
 	if !s.closed {
-		s.opts.Sharing.join(-1)
+		s.opts.Sharing.open.Add(-1)
 	}
 	s.closed = true
 	_ = s.entries.Close()
@@ -127,7 +131,10 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	scanned := s.owners.scan(ctx, now, s.strangers)
+	s.opts.Sharing.mu.Lock()
+	defer s.opts.Sharing.mu.Unlock()
+	s.owners.share = 0.2 * s.opts.budget()
+	s.owners.scan(ctx, now, s.strangers)
 	s.strangers = false
 	for _, c := range s.dumps {
 		if in := s.tally.of(c); in != nil {
@@ -142,11 +149,12 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 		if !x.open {
 			continue
 		}
-		if scanned || x.owner.name == "" {
+		if s.scans != s.owners.scans || x.owner.name == "" {
 			x.owner = s.owners.service(x, x.owner)
 		}
 		s.strangers = s.strangers || x.seen && x.owner.name == ""
 	}
+	s.scans = s.owners.scans
 	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
 		s.missing = append(s.missing, &probe.Unsupported{
 			What: "processes of connections", Reason: fmt.Sprintf("the descriptors of %d processes may not be read", s.owners.hidden), Needs: "root",
@@ -158,7 +166,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 // processOf names the process that made a connection: who holds it, else who was last
 // seen with one to the same peer.
 func (s *Sampler) processOf(c conn) string {
-	key := peerOf{c.remote.String(), c.uid}
+	key := peerOf{s.netns, c.remote, c.uid}
 	if name := s.owners.of(c.inode); name != "" {
 		if len(s.owners.peers) < 1024 {
 			s.owners.peers[key] = name
@@ -171,6 +179,8 @@ func (s *Sampler) processOf(c conn) string {
 // emitServing tells of each process of a service how many requests it has accepted and
 // not answered. It is told where the holders of nearly all of them are known.
 func (s *Sampler) emitServing(emit func(probe.Reading)) {
+	s.opts.Sharing.mu.Lock()
+	defer s.opts.Sharing.mu.Unlock()
 	for _, x := range s.tally.busiestServices() {
 		if len(x.owner.pids) == 0 || !x.seen {
 			continue

@@ -9,6 +9,8 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
+type owners struct{}
+
 // Sampler cannot be opened on this system.
 type Sampler struct{ source probe.Source }
 

@@ -173,6 +173,11 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 	put := func(process, name, instance string, v float64) {
 		emit(probe.Reading{Metric: probe.Metric{Host: host, Process: cmp.Or(process, probe.Nobody), Name: name, Instance: instance}, Value: v, Limit: probe.NoLimit()})
 	}
+	all := 0.0
+	for _, s := range t.services {
+		all += s.connections
+	}
+	put("", probe.Inbound, "", all)
 	for _, s := range t.busiestServices() {
 		at := instance(s.addr)
 		oldest, middle := ages(s.ages)

@@ -14,6 +14,7 @@ package waiting
 
 import (
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,28 +33,22 @@ type Options struct {
 	// Budget is the share of one core that reading may cost; 0 means 0.008. What takes
 	// longer is read less often, but at least twice a second.
 	Budget float64
-	// Sharing counts the samplers of one machine, which share the budget; nil: there is
-	// one.
+	// Sharing is shared by the samplers of one machine; nil: there is one.
 	Sharing *Sharing
 }
 
-// Sharing counts samplers that share a budget. The zero value is ready to use; its
+// Sharing is what the samplers of one machine have in common: their budget. The zero value is ready to use; its
 // methods may be called from any goroutine.
-type Sharing struct{ open atomic.Int64 }
+// They share what is known of who holds which sockets, too.
+type Sharing struct {
+	open atomic.Int64
 
-func (s *Sharing) join(by int64) {
-	if s != nil {
-		s.open.Add(by)
-	}
+	mu     sync.Mutex
+	owners owners
 }
 
 // among returns how many samplers share a budget.
-func (s *Sharing) among() float64 {
-	if s == nil {
-		return 1
-	}
-	return float64(max(s.open.Load(), 1))
-}
+func (s *Sharing) among() float64 { return float64(max(s.open.Load(), 1)) }
 
 // atLeastEvery bounds how rarely a dear reading comes: rarer ones would not show what
 // stands for a second.
@@ -128,7 +123,8 @@ func (c *conn) asks() (time.Duration, bool) {
 	case i.sent == i.received:
 		// Both in one tick of the clock. An answer brings the acknowledgement with it;
 		// one that came later was for a request that has no answer yet.
-		return i.sent, i.unacked > 0 || i.acknowledged < i.sent
+		// Where each is one segment, one more of them is out than has come in.
+		return i.sent, i.unacked > 0 || i.acknowledged < i.sent || i.out > i.in
 	}
 	return 0, false
 }
@@ -145,7 +141,7 @@ func (c *conn) owes() (time.Duration, bool) {
 	case i.sent == i.received:
 		// Both in one tick. The acknowledgement of an answer comes later, or, of the
 		// first ones, at once.
-		answered := i.unacked > 0 || i.acknowledged < i.sent || i.in+i.out <= quickAcks
+		answered := i.in <= i.out && (i.unacked > 0 || i.acknowledged < i.sent || i.in+i.out <= quickAcks)
 		return i.received, !answered
 	}
 	return 0, false

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
-
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -115,6 +115,9 @@ func (c *Investigation) consider(r rule) {
 		if waits && r.symptom {
 			return // where they wait is known: that they do says nothing more
 		}
+		if waits && r.leg == path && c.Way.Culprit.State != report.StandsNetwork {
+			return // what was asked had arrived
+		}
 		if r.behind && i == 0 || r.waits && c.Facts[i][evidence.WaitsBehind].Is == evidence.Yes {
 			continue
 		}
@@ -167,7 +170,7 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	hyp.told = slices.ContainsFunc(r.told, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes })
 	hyp.measured = hyp.measured || hyp.told
 	ranOut := hyp.lead != nil || hyp.counter != nil
-	if !ranOut && slices.ContainsFunc(r.elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
+	if (!ranOut || r.waits) && slices.ContainsFunc(r.elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
 		hyp.score = max(hyp.score, evidence.PenaltyNear)
 	}
 	if !seen && (!ranOut || r.strict) || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {

@@ -34,7 +34,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 	case !known:
 		return
-	case s.State == report.StandsInside && s.Now.OldestGrows:
+	case s.State == report.StandsInside && s.Stuck():
 		x = evidence.StandsStuck
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)

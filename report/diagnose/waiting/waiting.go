@@ -102,8 +102,9 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 		b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
 		b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
 		b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
-		b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.75)
-		b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.5)
+		// What was before may have been slow already: it is compared with its better part.
+		b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
+		b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
 		s.Behind = append(s.Behind, b)
 		r.steps(w, n, depth+1, now, before)
 	}
@@ -115,6 +116,12 @@ func (w *Way) Dismiss() {
 	for _, s := range w.Steps {
 		s.State, s.Role, s.To = "", "", nil
 	}
+}
+
+// Stuck reports whether a hop answers nothing: what it has open gets older as the clock
+// goes, and its threads hardly run.
+func (s *Step) Stuck() bool {
+	return s.Now.OldestGrows && !(s.Now.Runs > 0.3*s.Before.Runs)
 }
 
 // step returns the step of a hop.
@@ -133,6 +140,7 @@ const (
 	ageLeast   = 0.1  // seconds
 	mostOf     = 0.5  // share of the requests of a hop
 	allOf      = 0.8  // share of connections that counts as all
+	inUse      = 0.6  // of a pool whose connections are busy but for moments
 	stillRuns  = 0.05 // of the runs before
 	readyShare = 0.5  // threads that are ready for each request inside
 )
@@ -176,7 +184,7 @@ func (s *Step) follows() (*Behind, report.Stand) {
 	for _, b := range s.Behind {
 		blocked = blocked || b.Unread >= mostOf*served
 	}
-	if !blocked && !s.stopped() {
+	if !blocked && !(s.Now.Stopped >= 1) { // one that does not run may wait for another
 		if b := s.longest(); b != nil {
 			if b.Resent >= mostOf*b.Requests && b.Resent >= 1 {
 				return b, report.StandsNetwork
@@ -215,7 +223,7 @@ func (s *Step) longest() *Behind {
 func (s *Step) pool() *Behind {
 	for i := range s.Behind {
 		b := &s.Behind[i]
-		if b.Connections >= 1 && b.Requests >= allOf*b.Connections && s.Now.Open() >= 2*b.Connections && s.Now.Oldest >= 4*b.Median {
+		if b.Connections >= 1 && b.Requests >= inUse*b.Connections && s.Now.Open() >= 2*b.Connections && s.Now.Oldest >= 4*b.Median {
 			return b
 		}
 	}
@@ -227,7 +235,7 @@ func (s *Step) stopped() bool {
 	switch {
 	case s.Now.Stopped >= 1:
 		return true
-	case s.Now.Owed < 1 && s.Now.NotAccepted < 1:
+	case !(s.Now.NotRead >= 1) && !(s.Now.NotAccepted >= 1): // it has read all that came
 		return false
 	}
 	return s.Now.Runs <= math.Max(0.5, stillRuns*s.Before.Runs) && s.Before.Runs >= 5
