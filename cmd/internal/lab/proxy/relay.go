@@ -40,7 +40,7 @@ func relayScenarios() []lab.Scenario {
 			}),
 		scenario("upstream", "upstream-client-timeout", "nginx-read-timeout-share",
 			"a constant share of requests takes the service behind nginx longer than nginx waits (proxy_read_timeout)", "nginx", func(b *lab.Bench) error {
-				b.Run.Expect.Causes = []string{"client-timeout"}
+				b.Run.Expect.Causes = []string{"client-timeout", "slow-dependency"}
 				n, up, err := b.Upstream("web", lab.Arg("work", "8ms"), lab.Arg("slow-every", b.Whole(25, 60)), lab.Arg("slow-for", "1500ms"))
 				if err != nil {
 					return err

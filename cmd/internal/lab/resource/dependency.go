@@ -104,6 +104,36 @@ func dependencyScenarios() []lab.Scenario {
 				b.RampTo(80, b.Between(300, 380), 18*time.Second)
 				return b.WatchKernel(n.Server, "upstream-1")
 			}, lab.NeedRoot, "ip", "nginx"),
+		scenario("upstream", "slow-dependency", "nginx-slow-dependency",
+			"the last of three services answers later and later under load, and nginx gives up on the middle one, which only waits for it", func(b *lab.Bench) error {
+				slots, work := b.Whole(6, 10), b.Millis(60, 90)
+				b.Run.Expect.Causes = []string{"upstream-pool-exhausted", "upstream-threads"} // more places would empty its queue
+				n, err := b.Network(true)
+				if err != nil {
+					return err
+				}
+				last, err := b.Child(n.Standby, "web", lab.Arg("addr", lab.StandbyAddr+":8080"), lab.Arg("work", work), lab.Arg("slots", slots))
+				if err != nil {
+					return err
+				}
+				middle, err := b.Child(n.Server, "web", lab.Arg("addr", lab.ServerAddr+":8080"), lab.Arg("pool", 400), lab.Arg("pool-wait", "10s"), lab.Arg("database", last.URL()))
+				if err != nil {
+					return err
+				}
+				if _, err := nginx.StartSite(b, n.Router, lab.RouterClient, nginx.Site{
+					Backends: []*lab.Child{middle}, Pool: "keepalive 64;", Location: "proxy_read_timeout 900ms; proxy_next_upstream off;",
+				}, "upstream timed out"); err != nil {
+					return err
+				}
+				rate := float64(slots) / work.Seconds()
+				b.Target("orders", "http://"+lab.RouterClient+":8080", lab.Get("/orders"), "proxy", "middle", "last")
+				b.Host("proxy", n.Router)
+				b.Host("middle", n.Server)
+				b.Host("last", n.Standby)
+				b.RampTo(0.3*rate, 1.5*rate, 18*time.Second)
+				b.Run.Expect.Host = "last"
+				return b.WatchKernel(n.Standby, "last")
+			}, lab.NeedRoot, "ip", "nginx"),
 		scenario("controls", "healthy", "healthy-retried-upstream",
 			"one of two services behind nginx resets a share of its requests, and nginx asks the other one in time (proxy_next_upstream)", func(b *lab.Bench) error {
 				n, err := b.Network(true)
