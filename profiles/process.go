@@ -17,6 +17,10 @@ func (p Process) String() string {
 		return "cgroup=" + p.Cgroup
 	case p.Unit != "":
 		return "unit=" + p.Unit
+	case p.Container != "":
+		return "container=" + p.Container
+	case p.Pod != "":
+		return "pod=" + p.Pod
 	}
 	return "name=" + p.Name
 }
@@ -37,11 +41,15 @@ func ParseProcess(text string) (Process, error) {
 		p.Cgroup = value
 	case "unit":
 		p.Unit = value
+	case "container":
+		p.Container = value
+	case "pod":
+		p.Pod = value
 	default:
 		found = false
 	}
 	if !found || value == "" || err != nil {
-		return Process{}, fmt.Errorf("%s selects no process: write listen=8080, name=nginx, unit=orders.service, cgroup=PATH or pid=NUMBER", quote(text))
+		return Process{}, fmt.Errorf("%s selects no process: write listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-*, cgroup=PATH or pid=NUMBER", quote(text))
 	}
 	v := validator{}
 	if v.process("", p); len(v.problems) > 0 {

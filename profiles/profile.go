@@ -242,4 +242,7 @@ type Process struct {
 	Name   string // command name
 	Cgroup string // cgroup path below the mount
 	Unit   string // systemd unit
+	// Container is the name of a container, or the beginning of its id; Pod is
+	// NAMESPACE/NAME of a pod of this node, with * for a part of it.
+	Container, Pod string
 }

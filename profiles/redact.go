@@ -180,6 +180,7 @@ func (p Profile) Redacted() Profile {
 		for j := range h.Processes {
 			q := &h.Processes[j]
 			q.Name, q.Cgroup = r.Redact(q.Name), r.Redact(q.Cgroup)
+			q.Container, q.Pod = r.Redact(q.Container), r.Redact(q.Pod)
 			if unit := r.Redact(q.Unit); unit != q.Unit {
 				q.Unit = unit
 				if !strings.Contains(unit, ".") {

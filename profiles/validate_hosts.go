@@ -56,13 +56,13 @@ func (v *validator) host(path string, h Host) {
 
 func (v *validator) process(path string, p Process) {
 	selectors := 0
-	for _, set := range []bool{p.Listen != 0, p.PID != 0, p.Name != "", p.Cgroup != "", p.Unit != ""} {
+	for _, set := range []bool{p.Listen != 0, p.PID != 0, p.Name != "", p.Cgroup != "", p.Unit != "", p.Container != "", p.Pod != ""} {
 		if set {
 			selectors++
 		}
 	}
 	if selectors != 1 {
-		v.add(path, "%d ways to find a process are given: write exactly one of listen, pid, name, cgroup and unit", selectors)
+		v.add(path, "%d ways to find a process are given: write exactly one of listen, pid, name, cgroup, unit, container and pod", selectors)
 		return
 	}
 	switch {
@@ -72,6 +72,10 @@ func (v *validator) process(path string, p Process) {
 		v.add(path+".pid", "pid %d cannot be: write the number that ps shows", p.PID)
 	case slices.Contains(strings.Split(p.Cgroup, "/"), ".."):
 		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", quote(p.Cgroup))
+	case p.Pod != "" && strings.Count(p.Pod, "/") != 1:
+		v.add(path+".pod", "%s names no pod: write NAMESPACE/NAME, such as shop/orders-*", quote(p.Pod))
+	case strings.Contains(p.Container, "/"):
+		v.add(path+".container", "%s is a path: write the container's name, or pod: for a pod", quote(p.Container))
 	case p.Unit != "" && !strings.Contains(p.Unit, "."):
 		v.add(path+".unit", "%s is not a full unit name: write %s.service", quote(p.Unit), p.Unit)
 	case strings.Contains(p.Name, "/"):

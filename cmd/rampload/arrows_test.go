@@ -13,7 +13,7 @@ import (
 const module = "github.com/rampload/rampload/"
 
 var installed = []string{
-	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/bus",
+	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
@@ -29,7 +31,26 @@ func TestMain(m *testing.M) {
 				Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
 			}))
 		},
+		"nats-server": natsServer,
 	})
+}
+
+// natsServer is what nats-server's own main does: a server of somebody else's.
+func natsServer() {
+	flags := flag.NewFlagSet("nats-server", flag.ExitOnError)
+	opts, err := server.ConfigureOptions(flags, os.Args[1:], func() {}, func() {}, func() {})
+	if err == nil {
+		var s *server.Server
+		if s, err = server.NewServer(opts); err == nil {
+			s.ConfigureLogger()
+			if err = server.Run(s); err == nil {
+				s.WaitForShutdown()
+				return
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 func TestScripts(t *testing.T) {

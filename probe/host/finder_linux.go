@@ -35,8 +35,11 @@ type finder struct {
 	owners    map[int32]uint64 // Listen: pid and start of those that hold the socket
 	inodes    []uint64         // Listen: the sockets whose owners were searched last
 	scanned   time.Time
-	searchErr error         // Listen: why no owner was found
-	scanFor   time.Duration // what the last search of all descriptors took
+	searchErr error          // Listen: why no owner was found
+	scanFor   time.Duration  // what the last search of all descriptors took
+	inside    map[found]bool // Container, Pod: whether a process is of it, as known
+	asked     time.Time      // Container, Pod: when their ids were looked up
+	ids, uids []string       // of containers, of pods
 }
 
 func newFinder(sel profiles.Process, o Options) (finder, error) {
@@ -99,6 +102,8 @@ func (f *finder) roots(ctx context.Context) ([]int32, error) {
 			return nil, err
 		}
 		return f.byCgroup(group)
+	case f.sel.Container != "", f.sel.Pod != "":
+		return f.byContainer()
 	default:
 		return f.byCgroup(f.group)
 	}
@@ -119,6 +124,52 @@ func (f *finder) byPID() ([]int32, error) {
 		return nil, fmt.Errorf("process %d (%s) has ended, and its pid is now another's (%s)", f.first.pid, f.first.comm, e.comm)
 	}
 	return []int32{e.pid}, nil
+}
+
+// askAgain is how often names of containers and pods are looked up: a new pod of a
+// deployment is found after that time at the latest.
+const askAgain = 5 * time.Second
+
+// byContainer finds the processes of a container or a pod by its name. Names are what
+// this machine keeps of them; to which container a process belongs its cgroup says.
+func (f *finder) byContainer() ([]int32, error) {
+	if now := time.Now(); now.Sub(f.asked) > askAgain {
+		f.asked, f.inside = now, map[found]bool{}
+		if f.sel.Pod != "" {
+			uids, err := cgroup.PodUIDs(f.opts.root(), f.sel.Pod)
+			if err != nil {
+				return nil, procfs.Unsupported("processes of pod "+f.sel.Pod, err, "/var/log/pods of the node")
+			}
+			f.uids = uids
+		} else {
+			f.ids = cgroup.ContainerIDs(f.opts.root(), f.sel.Container)
+		}
+	}
+	if len(f.ids)+len(f.uids) == 0 {
+		return nil, fmt.Errorf("no %s is known here: %w", f.sel, errNoProcess)
+	}
+	var out []int32
+	for pid, e := range f.table.entries {
+		key := found{e.pid, e.start, ""}
+		is, known := f.inside[key]
+		if !known {
+			paths, err := os.ReadFile(filepath.Join(f.table.proc, strconv.Itoa(int(pid)), "cgroup"))
+			for line := range strings.Lines(string(paths)) {
+				if _, at, cut := strings.Cut(strings.TrimSpace(line), "/"); cut {
+					c, ok := cgroup.ContainerOf("/" + at)
+					is = is || ok && c.Is(f.ids, f.uids)
+				}
+			}
+			if err == nil {
+				f.inside[key] = is
+			}
+		}
+		if is {
+			out = append(out, pid)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 func (f *finder) byCgroup(p cgroup.Paths) ([]int32, error) {

@@ -96,6 +96,10 @@ func selectionName(sel profiles.Process) string {
 		return sel.Name
 	case sel.Unit != "":
 		return sel.Unit
+	case sel.Container != "":
+		return sel.Container
+	case sel.Pod != "":
+		return sel.Pod
 	default:
 		return sel.Cgroup
 	}
@@ -314,7 +318,7 @@ func (p *Process) look(ctx context.Context, now time.Time) error {
 			_ = m.close()
 			continue
 		}
-		if len(p.members) == 0 && !p.ever && !p.alone && p.sel.Name == "" && p.sel.Unit == "" && p.sel.Cgroup == "" {
+		if len(p.members) == 0 && !p.ever && !p.alone && p.sel.Name == "" && p.sel.Unit == "" && p.sel.Cgroup == "" && p.sel.Container == "" && p.sel.Pod == "" {
 			p.setLabel(m.comm)
 		}
 		p.members = append(p.members, m)

@@ -108,7 +108,7 @@ type finder struct {
 }
 
 func newFinder(sel profiles.Process, _ Options) (finder, error) {
-	if sel.Cgroup != "" || sel.Unit != "" {
+	if sel.Cgroup != "" || sel.Unit != "" || sel.Container != "" || sel.Pod != "" {
 		return finder{}, &probe.Unsupported{What: "process " + selectionName(sel), Reason: "this system is " + runtime.GOOS, Needs: "Linux"}
 	}
 	return finder{sel: sel}, nil

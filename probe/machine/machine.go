@@ -136,6 +136,10 @@ func processText(p profiles.Process) string {
 		return "of cgroup " + p.Cgroup
 	case p.Unit != "":
 		return "of unit " + p.Unit
+	case p.Container != "":
+		return "of container " + p.Container
+	case p.Pod != "":
+		return "of pod " + p.Pod
 	}
 	return p.Name
 }

@@ -146,6 +146,9 @@ func host(s hostSyntax) profiles.Host {
 			Name:   string(deref(p.Name)),
 			Cgroup: string(deref(p.Cgroup)),
 			Unit:   string(deref(p.Unit)),
+
+			Container: string(deref(p.Container)),
+			Pod:       string(deref(p.Pod)),
 		})
 	}
 	return h

@@ -298,6 +298,7 @@ func hostOf(h profiles.Host) hostSyntax {
 		s.Processes = append(s.Processes, processSyntax{
 			Listen: given(count(p.Listen)), PID: given(count(p.PID)), Name: given(text(p.Name)),
 			Cgroup: given(text(p.Cgroup)), Unit: given(text(p.Unit)),
+			Container: given(text(p.Container)), Pod: given(text(p.Pod)),
 		})
 	}
 	return s

@@ -148,4 +148,7 @@ type processSyntax struct {
 	Name   *text  `yaml:"name" about:"Name of its command."`
 	Cgroup *text  `yaml:"cgroup" about:"Path of its cgroup below /sys/fs/cgroup."`
 	Unit   *text  `yaml:"unit" about:"Its systemd unit, such as payments.service."`
+
+	Container *text `yaml:"container" about:"Name of its container (docker, podman, Kubernetes), or the beginning of its id."`
+	Pod       *text `yaml:"pod" about:"NAMESPACE/NAME of its pod on this node, with * for a part, such as shop/orders-*."`
 }

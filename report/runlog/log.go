@@ -80,6 +80,9 @@ type Takeover struct {
 	// and target. Where the record of the lost worker turns out to go on, what it
 	// counted stands, and the rest is unsent.
 	Due [][]uint64 `json:"due"`
+	// InFlight is how many of the lost worker's requests were under way in the last
+	// window that is known: their ends are not.
+	InFlight int64 `json:"in_flight,omitempty"`
 }
 
 // Target is what analysis needs to know of a target.

@@ -269,10 +269,30 @@ func (m *merger) addTakeover(t Takeover, parts []*Log) {
 			}
 		}
 	}
+	m.addBacklog(t, parts)
 	m.out.Events = append(m.out.Events, probe.Event{
 		Kind: probe.Gap, At: time.Duration(t.From) * m.out.Header.Interval, Host: profiles.LocalHost,
 		Source: probe.Source{Host: t.Member, Name: string(RoleWorker)}, Value: (time.Duration(t.Until-t.From) * m.out.Header.Interval).Seconds(),
 	})
+}
+
+// addBacklog counts as unsent what a lost worker had counted as due, and was to send in
+// a window that did not come.
+func (m *merger) addBacklog(t Takeover, parts []*Log) {
+	for target := range m.windows {
+		var due, done uint64
+		for _, p := range parts {
+			if p.Header.Role != RoleWorker || p.Header.Member != t.Member || p.Header.Slice != t.Slice || target >= len(p.Windows) {
+				continue
+			}
+			for _, w := range p.Windows[target] {
+				due, done = due+w.Scheduled, done+w.Sent+w.Unsent
+			}
+		}
+		if due > done {
+			m.addWindow(attack.Window{Target: uint16(target), Index: t.From, Unsent: due - done}, nil)
+		}
+	}
 }
 
 // addSeries adds the samples of a metric. The same metric in two logs, as of a host

@@ -73,7 +73,7 @@ what that leaves out.`,
 	f.BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
 	daemon.register(f, bus.RoleAgent)
 	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets)")
-	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders (repeatable)")
+	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-* (repeatable)")
 	return cmd
 }
 

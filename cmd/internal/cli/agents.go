@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/reach"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
@@ -52,7 +53,7 @@ func connectAgents(ctx context.Context, p profiles.Profile, id string, every tim
 }
 
 func connectAgent(ctx context.Context, h profiles.Host, r fleet.Request) (*fleet.Link, error) {
-	conn, err := fleet.DialAgent(ctx, h)
+	conn, err := reach.Agent(ctx, h)
 	if err != nil {
 		return nil, err
 	}

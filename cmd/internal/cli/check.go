@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
@@ -63,6 +64,12 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 	defer others.close()
 	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace, others)
 	defer watched.Close()
+	if fleet.Needed(p) {
+		fmt.Fprintln(w, "\nfleet")
+		for _, line := range fleet.Look(ctx, p) {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
 	fmt.Fprintln(w, "\nprobes")
 	for _, s := range watched.describe(ctx) {
 		fmt.Fprintf(w, "  %s\n", s)

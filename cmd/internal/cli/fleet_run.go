@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
@@ -148,7 +149,7 @@ func (c *company) forsaken() bool { return c.sends() && c.loader.Forsaken() }
 // ownRecord is the coordinator's own record in the stream of its run: with it, a run
 // whose coordinator was killed is put together again.
 type ownRecord struct {
-	spool *fleet.Spool
+	spool *spool.Spool
 	log   *runlog.Writer
 	stop  context.CancelFunc
 	done  chan error
@@ -159,18 +160,18 @@ func (c *company) keep(h runlog.Header, run string) error {
 	if c == nil {
 		return nil
 	}
-	spool, err := fleet.NewSpool("", 64<<20)
+	kept, err := spool.New("", 64<<20)
 	if err != nil {
 		return err
 	}
-	log, err := runlog.NewWriter(spool, h)
+	log, err := runlog.NewWriter(kept, h)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c.also = &ownRecord{spool: spool, log: log, stop: stop, done: make(chan error, 1)}
+	c.also = &ownRecord{spool: kept, log: log, stop: stop, done: make(chan error, 1)}
 	go func() {
-		c.also.done <- spool.Deliver(ctx, func(offset int64, data []byte) <-chan error { return c.meeting.Conn.Append(run, 0, offset, data) })
+		c.also.done <- kept.Deliver(ctx, func(offset int64, data []byte) <-chan error { return c.meeting.Conn.Append(run, 0, offset, data) })
 	}()
 	return nil
 }

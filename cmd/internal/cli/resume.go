@@ -82,7 +82,7 @@ func (r *resumeFlags) run(ctx context.Context, env Env, arg string) (*report.Rep
 		os.Remove(path)
 		return nil, "", notRun(fmt.Errorf("put run %s together: %w", run, err))
 	}
-	text := fmt.Sprintf("%s is the whole run: the records of %s", path, counted(got.Parts, "worker and agent"))
+	text := fmt.Sprintf("%s is the whole run: the records of %d workers and agents", path, got.Parts)
 	if len(got.Open) > 0 {
 		text = fmt.Sprintf("%s has what arrived: the records of %s have no end", path, strings.Join(got.Open, ", "))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
@@ -31,7 +32,7 @@ type followed struct {
 
 // following is the record of one part.
 type following struct {
-	pieces
+	spool.Pieces
 	number  int
 	of      *remote
 	slice   int  // -1: no load
@@ -82,7 +83,7 @@ func (f *followed) piece(p bus.Piece) {
 		return // the coordinator's own, or nobody's
 	}
 	part.seen = f.seen
-	records, err := part.add(p.Offset, p.Data)
+	records, err := part.Add(p.Offset, p.Data)
 	for _, r := range records {
 		f.log.Part(f.first+p.Part, r)
 		part.reads++

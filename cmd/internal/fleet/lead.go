@@ -47,6 +47,9 @@ type LeadConfig struct {
 	Targets int
 	Window  time.Duration
 	Warn    func(string)
+	// Within is how long those that are wanted are waited for; 0: 15 s for workers, 5 s
+	// for agents.
+	Within time.Duration
 }
 
 // Lead leads a run that others take part in: workers that send its load, agents that
@@ -153,7 +156,7 @@ func (l *Lead) gatherWorkers(ctx context.Context) error {
 	if want == 0 {
 		return nil
 	}
-	found, err := l.cfg.Conn.Find(ctx, bus.RoleWorker, workersIn, func(f []bus.Found) bool { return len(f) >= want })
+	found, err := l.cfg.Conn.Find(ctx, bus.RoleWorker, cmp.Or(l.cfg.Within, workersIn), func(f []bus.Found) bool { return len(f) >= want })
 	if err != nil {
 		return err
 	}
@@ -233,7 +236,7 @@ func (l *Lead) gatherAgents(ctx context.Context) {
 	if len(l.cfg.Agents) == 0 {
 		return
 	}
-	found, err := l.cfg.Conn.Find(ctx, bus.RoleAgent, agentsIn, func(found []bus.Found) bool {
+	found, err := l.cfg.Conn.Find(ctx, bus.RoleAgent, cmp.Or(l.cfg.Within, agentsIn), func(found []bus.Found) bool {
 		for name := range l.cfg.Agents {
 			if !slices.ContainsFunc(found, func(f bus.Found) bool { return f.Name == name }) {
 				return false
@@ -536,7 +539,16 @@ func (l *Lead) End() (statuses []probe.Status, complete bool) {
 }
 
 // Forget ends the run on the bus. Without complete, its stream stays.
-func (l *Lead) Forget(complete bool) { l.close(complete) }
+func (l *Lead) Forget(complete bool) {
+	if complete { // before the stream goes: an answer may still be on its way
+		var wg sync.WaitGroup
+		for _, r := range l.all() {
+			wg.Go(func() { _, _ = l.call(context.Background(), r, order{Kind: orderDone}, callIn) })
+		}
+		wg.Wait()
+	}
+	l.close(complete)
+}
 
 func (l *Lead) statusOf(r *remote) probe.Status {
 	l.mu.Lock()

@@ -1,13 +1,11 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -282,27 +280,4 @@ func (v *view) Samples(samples []runlog.IndexedSample) {
 		out[i] = probe.Sample{At: s.At, Reading: probe.Reading{Metric: v.decoder.Metric(s.ID), Value: s.Value, Limit: s.Limit}}
 	}
 	v.seen(out)
-}
-
-// lastWords keeps the end of what a program said, for its error. It may be used by
-// several goroutines.
-type lastWords struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (w *lastWords) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.text = append(w.text, p...)
-	w.text = w.text[max(0, len(w.text)-4096):]
-	return len(p), nil
-}
-
-// String returns the last line that says something.
-func (w *lastWords) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	lines := strings.Split(string(bytes.TrimSpace(w.text)), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -63,7 +63,8 @@ func (l *Lead) lose(r *remote, why error) {
 func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 	until := int32((max(lastSign, 0) + takenAfter + l.cfg.Window - 1) / l.cfg.Window)
 	l.parts.retire(lost, slice)
-	from := min(l.live.cut(slice), until)
+	from, flying := l.live.cut(slice)
+	from = min(from, until)
 	var by *remote
 	var part int
 	for {
@@ -88,7 +89,7 @@ func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 	if err != nil {
 		l.cfg.Warn(err.Error())
 	}
-	t := runlog.Takeover{Member: lost.name, Slice: slice, At: at, Why: lost.lost.Error(), From: from, Until: to, Due: due}
+	t := runlog.Takeover{Member: lost.name, Slice: slice, At: at, Why: lost.lost.Error(), From: from, Until: to, Due: due, InFlight: flying}
 	text := fmt.Sprintf("worker %s is lost at %s: %s", lost.name, at.Round(100*time.Millisecond), t.Why)
 	unsent := uint64(0)
 	for _, w := range due {
@@ -101,6 +102,9 @@ func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 		text += fmt.Sprintf("; %s sends its slice from %s on, and up to %d requests due in between are unsent", by.name, time.Duration(until)*l.cfg.Window, unsent)
 	} else {
 		text += "; no other worker is left to send its slice"
+	}
+	if flying > 0 {
+		text += fmt.Sprintf("; the ends of %d requests that were under way are not known", flying)
 	}
 	l.mu.Lock()
 	lost.lost = fmt.Errorf("lost %s after the load began: %s", at.Round(100*time.Millisecond), text[len(fmt.Sprintf("worker %s is lost at %s: ", lost.name, at.Round(100*time.Millisecond))):])

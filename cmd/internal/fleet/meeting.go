@@ -2,8 +2,11 @@ package fleet
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/profiles"
@@ -67,6 +70,53 @@ func Meet(f profiles.Fleet, store string, warn func(string)) (*Meeting, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Look says who answers of those that a profile's run needs, a line each.
+func Look(ctx context.Context, p profiles.Profile) []string {
+	store, err := os.MkdirTemp("", "rampload-check-")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer os.RemoveAll(store)
+	m, err := Meet(p.Fleet, store, nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer m.Close(true)
+	var out []string
+	names := func(found []bus.Found) string {
+		var all []string
+		for _, f := range found {
+			all = append(all, f.Name)
+		}
+		return strings.Join(all, ", ")
+	}
+	if n := p.Fleet.Workers; n > 0 {
+		found, err := m.Conn.Find(ctx, bus.RoleWorker, agentsIn, func(f []bus.Found) bool { return len(f) >= n })
+		text := fmt.Sprintf("workers      %d of %d answer on %s: %s", len(found), n, m.Conn.Where(), names(found))
+		if err != nil {
+			text = err.Error()
+		}
+		out = append(out, strings.TrimSuffix(text, ": "))
+	}
+	for _, h := range p.Hosts {
+		name := h.AgentName()
+		if name == "" {
+			continue
+		}
+		there := func(f bus.Found) bool { return f.Name == name }
+		found, err := m.Conn.Find(ctx, bus.RoleAgent, agentsIn, func(f []bus.Found) bool { return slices.ContainsFunc(f, there) })
+		text := fmt.Sprintf("%-12s no agent called %s answers on %s", h.Name, name, m.Conn.Where())
+		switch i := slices.IndexFunc(found, there); {
+		case err != nil:
+			text = err.Error()
+		case i >= 0:
+			text = fmt.Sprintf("%-12s agent %s answers: rampload %s, kernel %s", h.Name, name, found[i].Metadata["rampload"], found[i].Metadata["kernel"])
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 // Store is the folder with the own server's streams; empty without one.

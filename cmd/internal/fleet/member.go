@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/probe"
 )
 
@@ -37,9 +38,10 @@ type Member struct {
 	id          string
 	delivering  context.Context // done when what is not safe by now stays where it is
 
-	mu   sync.Mutex
-	jobs map[string]*job // by run
-	wg   sync.WaitGroup
+	mu         sync.Mutex
+	jobs       map[string]*job                      // by run
+	deliveries map[string][]context.CancelCauseFunc // by run
+	wg         sync.WaitGroup
 }
 
 // Sender sends load for a worker.
@@ -120,7 +122,11 @@ func (m *Member) Serve(ctx context.Context) error {
 	return nil
 }
 
-var errShutDown = errors.New("it was told to end")
+var (
+	errShutDown = errors.New("it was told to end")
+	// errCollected says that all of a record has arrived, whatever became of the answers.
+	errCollected = errors.New("it has arrived")
+)
 
 // dial connects, and waits for a server that is not there yet.
 func (m *Member) dial(ctx context.Context, what string) (*bus.Conn, error) {
@@ -164,6 +170,14 @@ func (m *Member) hear(data []byte) []byte {
 	switch o.Kind {
 	case orderPrepare, orderWatch:
 		return encode(m.join(o))
+	case orderDone:
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, end := range m.deliveries[o.Run] {
+			end(errCollected)
+		}
+		delete(m.deliveries, o.Run)
+		return encode(answer{})
 	}
 	m.mu.Lock()
 	j := m.jobs[o.Run]
@@ -231,15 +245,23 @@ func (m *Member) forget(j *job) {
 
 // deliver hands a record on until it is safe, however long the server is away, and
 // forgets it then. What is not safe when the process ends is offered by the next one.
-func (m *Member) deliver(run string, part int, s *Spool) {
+func (m *Member) deliver(run string, part int, s *spool.Spool) {
 	ctx, cancel := context.WithTimeout(m.delivering, giveUpAfter)
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	m.mu.Lock()
+	if m.deliveries == nil {
+		m.deliveries = map[string][]context.CancelCauseFunc{}
+	}
+	m.deliveries[run] = append(m.deliveries[run], end)
+	m.mu.Unlock()
 	err := s.Deliver(ctx, func(offset int64, data []byte) <-chan error { return m.conn.Append(run, part, offset, data) })
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(context.Cause(ctx), errCollected):
 		s.Remove()
-	case s.path != "":
-		m.say("the record of run %s is not delivered yet: it is kept in %s", run, s.path)
+	case s.Name() != "":
+		m.say("the record of run %s is not delivered yet: it is kept in %s", run, s.Name())
 	default:
 		m.say("the record of run %s is lost: %s", run, err)
 	}
@@ -250,12 +272,12 @@ func (m *Member) deliverOld() {
 	if m.Spool == "" {
 		return
 	}
-	for _, path := range leftBehind(m.Spool, time.Now()) {
-		run, part, ok := ofSpool(path)
+	for _, path := range spool.Left(m.Spool, time.Now()) {
+		run, part, ok := spool.Of(path)
 		if !ok {
 			continue
 		}
-		s, err := reopenSpool(path)
+		s, err := spool.Reopen(path)
 		if err != nil {
 			m.say("%s", err)
 			continue
@@ -342,7 +364,7 @@ func (j *job) guard() {
 }
 
 // record begins the record of a part: what is written to it is handed on by itself.
-func (j *job) record(part int) (*Spool, error) {
+func (j *job) record(part int) (*spool.Spool, error) {
 	j.mu.Lock()
 	known := j.parts[part]
 	j.parts[part] = true
@@ -350,12 +372,12 @@ func (j *job) record(part int) (*Spool, error) {
 	if known || part == 0 {
 		return nil, fmt.Errorf("part %d of the run is there already", part)
 	}
-	spool, err := NewSpool(spoolPath(j.member.Spool, j.run, part), cmp.Or(j.member.SpoolMost, maxBacklog))
+	kept, err := spool.New(spool.Path(j.member.Spool, j.run, part), cmp.Or(j.member.SpoolMost, maxBacklog))
 	if err != nil {
 		return nil, err
 	}
-	j.member.wg.Go(func() { j.member.deliver(j.run, part, spool) }) // it may outlive the job
-	return spool, nil
+	j.member.wg.Go(func() { j.member.deliver(j.run, part, kept) }) // it may outlive the job
+	return kept, nil
 }
 
 // obey carries out an order within a run.

@@ -25,6 +25,8 @@ type course struct {
 	windows map[int32][]attack.Window // not added up yet
 	newest  int32                     // one more than the newest that came
 	whole   int32                     // one more than the newest that came for all targets
+	flying  []int64                   // requests in flight at the end of the newest, by target
+	backlog []uint64                  // requests due and not sent by then, by target
 	done    bool
 	behind  bool // the others go on without it
 }
@@ -32,7 +34,7 @@ type course struct {
 func newMerged(slices, targets int) *merged {
 	m := &merged{targets: targets, over: make(chan struct{})}
 	for range slices {
-		m.slices = append(m.slices, &course{windows: map[int32][]attack.Window{}})
+		m.slices = append(m.slices, &course{windows: map[int32][]attack.Window{}, flying: make([]int64, targets), backlog: make([]uint64, targets)})
 	}
 	return m
 }
@@ -55,6 +57,10 @@ func (m *merged) add(slice int, w attack.Window) {
 	defer m.mu.Unlock()
 	c := m.slices[slice]
 	c.newest = max(c.newest, w.Index+1)
+	if int(w.Target) < m.targets {
+		c.flying[w.Target] = w.InFlight
+		c.backlog[w.Target] += w.Scheduled - w.Sent - w.Unsent
+	}
 	if int(w.Target) == m.targets-1 { // the last of its interval
 		c.whole = w.Index + 1
 	}
@@ -78,9 +84,9 @@ func (m *merged) failure(f attack.Failure) {
 	}
 }
 
-// cut forgets what of a slice's next window came in part only, and returns the index of
-// the first window that did not come whole.
-func (m *merged) cut(slice int) int32 {
+// cut forgets what of a slice's next window came in part only. It returns the index of
+// the first window that did not come whole, and the requests in flight then.
+func (m *merged) cut(slice int) (first int32, flying int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.slices[slice]
@@ -89,7 +95,11 @@ func (m *merged) cut(slice int) int32 {
 			delete(c.windows, index)
 		}
 	}
-	return c.whole
+	for i, n := range c.flying {
+		flying += n
+		c.flying[i] = 0
+	}
+	return c.whole, flying
 }
 
 // gap puts what was due of a slice in the place of what did not come.
@@ -104,10 +114,15 @@ func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) {
 		}
 		var windows []attack.Window
 		for t, n := range targets {
-			windows = append(windows, attack.Window{Target: uint16(t), Index: index, Scheduled: n, Unsent: n})
+			unsent := n
+			if i == 0 && t < len(c.backlog) {
+				unsent += c.backlog[t]
+			}
+			windows = append(windows, attack.Window{Target: uint16(t), Index: index, Scheduled: n, Unsent: unsent})
 		}
 		c.windows[index] = windows
 	}
+	clear(c.backlog)
 	c.newest = max(c.newest, from+int32(len(due)))
 	c.whole = c.newest
 	c.done = c.done || last

@@ -42,6 +42,7 @@ const (
 	orderTake    orderKind = "take"    // a worker: send the slice of a lost one too
 	orderStop    orderKind = "stop"    // a worker: send nothing more
 	orderEnd     orderKind = "end"     // an agent: end the record
+	orderDone    orderKind = "done"    // everything arrived: forget the copies
 )
 
 // order is one message to a worker or an agent.

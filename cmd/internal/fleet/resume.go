@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -35,6 +36,9 @@ func Resume(ctx context.Context, m *Meeting, run string, idle time.Duration, out
 	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- stream.Follow(reading, c.piece) }()
+	var ending sync.WaitGroup
+	ending.Go(func() { tellAll(reading, m.Conn, run, orderEnd) })
+	defer ending.Wait()
 	quiet := time.NewTimer(idle)
 	defer quiet.Stop()
 	for waiting := true; waiting; {
@@ -52,7 +56,36 @@ func Resume(ctx context.Context, m *Meeting, run string, idle time.Duration, out
 	}
 	stop()
 	<-failed
-	return c.write(out)
+	r, err := c.write(out)
+	if err == nil && r.Complete {
+		telling, enough := context.WithTimeout(ctx, time.Second)
+		defer enough()
+		tellAll(telling, m.Conn, run, orderDone)
+	}
+	return r, err
+}
+
+// tellAll gives an order to all who are there, or come back, until ctx is done: those who
+// still record a run that it is over, those who keep copies that they may forget them.
+func tellAll(ctx context.Context, conn *bus.Conn, run string, kind orderKind) {
+	told := map[string]bool{}
+	for ctx.Err() == nil {
+		for _, role := range []bus.Role{bus.RoleAgent, bus.RoleWorker} {
+			found, err := conn.Find(ctx, role, 700*time.Millisecond, func([]bus.Found) bool { return false })
+			if err != nil {
+				continue
+			}
+			for _, f := range found {
+				if told[f.ID] {
+					continue
+				}
+				calling, cancel := context.WithTimeout(ctx, callIn)
+				_, err := conn.Call(calling, bus.CallSubject(role, f.ID), encode(order{Version: protocolVersion, Run: run, Kind: kind}))
+				cancel()
+				told[f.ID] = err == nil
+			}
+		}
+	}
 }
 
 // collection is the records of all parts.
@@ -64,7 +97,7 @@ type collection struct {
 }
 
 type collected struct {
-	pieces
+	spool.Pieces
 	records []runlog.Record
 	header  runlog.Header
 	ended   bool
@@ -78,7 +111,7 @@ func (c *collection) piece(p bus.Piece) {
 		part = &collected{}
 		c.parts[p.Part] = part
 	}
-	records, _ := part.add(p.Offset, p.Data) // damage ends the part, and its records stay
+	records, _ := part.Add(p.Offset, p.Data) // damage ends the part, and its records stay
 	for _, r := range records {
 		if len(part.records) == 0 {
 			_ = new(runlog.Decoder).Decode(r, headerOnly{&part.header})

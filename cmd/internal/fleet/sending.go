@@ -43,7 +43,7 @@ func (j *job) prepare(o order) answer {
 		return answer{Error: fmt.Sprintf("make a folder for the run: %s", err)}
 	}
 	s := &sending{job: j, assignment: *o.Assignment, part: o.Part, dir: dir}
-	if err := s.assignment.check(); err == nil {
+	if err = s.assignment.check(); err == nil {
 		err = s.assignment.unpack(dir)
 	}
 	if err != nil {
@@ -125,13 +125,13 @@ func (s *sending) load(part, index int, from time.Duration, own bool) answer {
 	if j.ctx.Err() != nil {
 		return answer{Error: fmt.Sprintf("the run has ended here: %s", context.Cause(j.ctx))}
 	}
-	spool, err := j.record(part)
+	kept, err := j.record(part)
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
-	slice := Slice{Index: index, Of: s.assignment.Of, From: from, Start: s.start, Schedule: s.growing, Own: own, Out: spool}
+	slice := Slice{Index: index, Of: s.assignment.Of, From: from, Start: s.start, Schedule: s.growing, Own: own, Out: kept}
 	j.wg.Go(func() {
-		defer spool.Close()
+		defer kept.Close()
 		if err := j.member.Send.Load(j.ctx, s.assignment, slice); err != nil {
 			j.member.say("run %s: %s", j.run, err)
 		}

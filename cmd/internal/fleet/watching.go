@@ -18,23 +18,23 @@ func (j *job) watch(o order) answer {
 		return answer{Error: err.Error()}
 	}
 	sources, hosts := m.Watch(j.ctx, r, m.Clock)
-	spool, err := j.record(o.Part)
+	kept, err := j.record(o.Part)
 	if err != nil {
 		sources.Close()
 		return answer{Error: err.Error()}
 	}
 	header := agentHeader(r, m.Clock, hosts, m.Info)
-	log, err := runlog.NewWriter(spool, header)
+	log, err := runlog.NewWriter(kept, header)
 	if err != nil {
 		sources.Close()
-		spool.Close()
+		kept.Close()
 		return answer{Error: err.Error()}
 	}
 	m.say("watching for run %s as %s", o.Run, r.Name)
 	j.wg.Go(func() { flush(j.ctx, log) })
 	j.wg.Go(func() {
-		defer spool.Close()
-		to := &bounded{log: log, full: spool.Full, now: m.Clock.Now, source: probe.Source{Host: r.Name, Name: string(runlog.RoleAgent)}}
+		defer kept.Close()
+		to := &bounded{log: log, full: kept.Full, now: m.Clock.Now, source: probe.Source{Host: r.Name, Name: string(runlog.RoleAgent)}}
 		if err := observe(j.ctx, r, m.Clock, sources, log, to); err != nil {
 			m.say("the record of run %s is not whole: %s", o.Run, err)
 		}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/runlog"
 )
 
 const (
@@ -20,7 +22,30 @@ const (
 // schedule, sent late, or ran out of ports, descriptors or buffers, for a second
 // and more. Requests that waited because the client's own pool or its
 // max-in-flight was full are the target's slowness, not the generator's.
+//
+// Where several workers sent the load, each is judged by itself: one that falls behind
+// is a generator's limit, however well the others do, and the reason names it.
 func (a *Run) Generator() GeneratorState {
+	out := a.generator()
+	for _, part := range a.Log.Parts {
+		if part.Header.Role != runlog.RoleWorker {
+			continue
+		}
+		worker := NewRun(part).generator()
+		if worker.CPU > out.CPU || math.IsNaN(out.CPU) {
+			out.CPU = worker.CPU
+		}
+		out.LagP99 = max(out.LagP99, worker.LagP99)
+		// What one worker does not send is missing in the sum a little later.
+		if worker.Limited && (!out.Limited || worker.At <= out.At+time.Second) {
+			out.Limited, out.Cause, out.At, out.Load = true, worker.Cause, worker.At, a.LoadAt(worker.At.Seconds())
+			out.Reason = fmt.Sprintf("worker %s: %s", part.Header.Member, worker.Reason)
+		}
+	}
+	return out
+}
+
+func (a *Run) generator() GeneratorState {
 	out := GeneratorState{CPU: math.NaN()}
 	var lag attack.Histogram
 	for _, t := range a.Targets {
@@ -130,6 +155,11 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 			words.Commas(a.Load[capped]), words.Commas(float64(a.Log.Header.Generator.MaxInFlight)))
 	}
 	k := max(1, int(math.Round(attack.FairFor.Seconds()/a.Step)))
+	for _, t := range a.Log.Takeovers { // a worker was lost, which is no limit
+		for i := max(int(t.From), 0); i < min(int(t.Until)+k, a.N); i++ {
+			excused[i] = true
+		}
+	}
 	short := func(i int) bool {
 		if i+1 < k || excused[i] {
 			return false

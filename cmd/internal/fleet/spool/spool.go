@@ -1,7 +1,11 @@
-package fleet
+// Package spool keeps records on the machine that made them until they are safe on
+// another, and puts together there what arrives of them. It knows the frames of a run
+// log, and neither the network nor a run.
+package spool
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -47,9 +51,9 @@ type piece struct {
 	sent     bool
 }
 
-// NewSpool begins a spool. The limit bounds what waits: from there on Full says so, and
+// New begins a spool. The limit bounds what waits: from there on Full says so, and
 // twice as much is refused.
-func NewSpool(path string, limit int64) (*Spool, error) {
+func New(path string, limit int64) (*Spool, error) {
 	s := &Spool{path: path, limit: limit, changed: make(chan struct{}, 1)}
 	if path == "" {
 		return s, nil
@@ -64,8 +68,8 @@ func NewSpool(path string, limit int64) (*Spool, error) {
 	return s, nil
 }
 
-// reopenSpool goes on with the spool of a process that has ended.
-func reopenSpool(path string) (*Spool, error) {
+// Reopen goes on with the spool of a process that has ended.
+func Reopen(path string) (*Spool, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open record: %w", err)
@@ -116,6 +120,9 @@ func (s *Spool) waiting() int64 {
 	}
 	return s.size - s.pieces[0].from
 }
+
+// Name is the file that the record is in; empty: it is in memory.
+func (s *Spool) Name() string { return s.path }
 
 // Full reports whether so much waits that recording should pause.
 func (s *Spool) Full() bool {
@@ -241,28 +248,28 @@ func (s *Spool) settle(from int64, safe bool) {
 	}
 }
 
-const spoolSuffix = ".runlog"
+const suffix = ".runlog"
 
-// spoolPath is where the record of a part is kept; empty: in memory.
-func spoolPath(dir, run string, part int) string {
+// Path is where the record of a part is kept; empty: in memory.
+func Path(dir, run string, part int) string {
 	if dir == "" {
 		return ""
 	}
-	return filepath.Join(dir, fmt.Sprintf("%s-%d%s", run, part, spoolSuffix))
+	return filepath.Join(dir, fmt.Sprintf("%s-%d%s", run, part, suffix))
 }
 
 // keptFor is how long the record of a run that nobody collects is kept.
 const keptFor = 7 * 24 * time.Hour
 
-// leftBehind returns the records that an earlier process left in a folder, and forgets
+// Left returns the records that an earlier process left in a folder, and forgets
 // those that are old.
-func leftBehind(dir string, now time.Time) (paths []string) {
+func Left(dir string, now time.Time) (paths []string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), spoolSuffix) {
+		if !strings.HasSuffix(e.Name(), suffix) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
@@ -275,8 +282,12 @@ func leftBehind(dir string, now time.Time) (paths []string) {
 	return paths
 }
 
-// ofSpool returns the run and the part of a spool's file.
-func ofSpool(path string) (run string, part int, ok bool) {
-	n, err := fmt.Sscanf(strings.TrimSuffix(filepath.Base(path), spoolSuffix), "%16s-%d", &run, &part)
-	return run, part, err == nil && n == 2 && isHex(run)
+// Of returns the run and the part of a spool's file.
+func Of(path string) (run string, part int, ok bool) {
+	n, err := fmt.Sscanf(strings.TrimSuffix(filepath.Base(path), suffix), "%16s-%d", &run, &part)
+	if err != nil || n != 2 {
+		return "", 0, false
+	}
+	_, err = hex.DecodeString(run)
+	return run, part, err == nil
 }

@@ -1,4 +1,4 @@
-package fleet
+package reach
 
 import "os/exec"
 

@@ -1,4 +1,4 @@
-package fleet
+package spool
 
 import (
 	"bytes"
@@ -8,9 +8,10 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// pieces puts the record of a part together, in whatever pieces and order it comes,
-// also twice.
-type pieces struct {
+// Pieces puts the record of a part together, in whatever pieces and order it comes,
+// also twice. The zero value
+// is an empty record.
+type Pieces struct {
 	next    int64 // bytes so far
 	early   map[int64][]byte
 	tail    []byte // what is no whole record yet
@@ -19,9 +20,9 @@ type pieces struct {
 	damaged error
 }
 
-// add takes a piece and returns the records that are whole with it. After damage there
+// Add takes a piece and returns the records that are whole with it. After damage there
 // are none.
-func (p *pieces) add(offset int64, data []byte) ([]runlog.Record, error) {
+func (p *Pieces) Add(offset int64, data []byte) ([]runlog.Record, error) {
 	if p.damaged != nil {
 		return nil, nil
 	}
@@ -48,17 +49,14 @@ func (p *pieces) add(offset int64, data []byte) ([]runlog.Record, error) {
 	return p.records()
 }
 
-func (p *pieces) append(offset int64, data []byte) {
+func (p *Pieces) append(offset int64, data []byte) {
 	if known := p.next - offset; known < int64(len(data)) {
 		p.tail = append(p.tail, data[known:]...)
 		p.next += int64(len(data)) - known
 	}
 }
 
-// missing reports whether a later piece is there and an earlier one is not.
-func (p *pieces) missing() bool { return len(p.early) > 0 }
-
-func (p *pieces) records() (out []runlog.Record, err error) {
+func (p *Pieces) records() (out []runlog.Record, err error) {
 	n := runlog.Whole(p.tail, p.reader == nil)
 	if n == 0 {
 		return nil, nil

@@ -1,4 +1,4 @@
-package fleet
+package reach
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ import (
 // remoteAgent is the command of an agent that is installed on its host.
 const remoteAgent = "rampload agent --stdio"
 
-// DialAgent connects to the agent of a host as its profile says, over the user's own
+// Agent connects to the agent of a host as its profile says, over the user's own
 // ssh or the user's own command. It installs nothing that was not asked for.
-func DialAgent(ctx context.Context, h profiles.Host) (Connection, error) {
+func Agent(ctx context.Context, h profiles.Host) (*Process, error) {
 	switch {
 	case len(h.Agent.Command) > 0:
 		return Start(ctx, h.Agent.Command)
