@@ -36,12 +36,13 @@ func (w *world) tells(fault attack.Fault, times uint64, e probe.Event) {
 	}
 }
 
-// waits adds how late connections were accepted, by time.
-func (w *world) waits(late func(t float64) float64) {
+// waits adds how late connections were accepted ("accept") or data read ("read"), by
+// time.
+func (w *world) waits(kind string, late func(t float64) float64) {
 	for t := 0.0; t < w.duration(); t++ {
 		w.event(probe.Event{
 			Kind: probe.Waited, At: dur(t), Host: serverHost, Source: probe.Source{Host: serverHost, Name: "reset trace"},
-			Reason: "accept", Count: 100, Value: late(t), Local: netip.AddrPortFrom(netip.IPv4Unspecified(), serverPort), Kernel: &probe.Kernel{},
+			Reason: kind, Count: 100, Value: late(t), Local: netip.AddrPortFrom(netip.IPv4Unspecified(), serverPort), Kernel: &probe.Kernel{},
 		})
 	}
 }
@@ -156,7 +157,7 @@ func TestKernelsAccount(t *testing.T) {
 					return 0
 				})
 				first := firstFailure(w)
-				w.waits(func(t float64) float64 {
+				w.waits("accept", func(t float64) float64 {
 					if t > first-3 {
 						return 0.24
 					}
@@ -164,6 +165,36 @@ func TestKernelsAccount(t *testing.T) {
 				})
 			},
 			want: "listen-backlog", says: "accepted 240 ms late: the process, not the network",
+		},
+		{
+			name: "a full connection table, where the kernel tells no more than the hook",
+			play: func(w *world) { from(w, 0.5, silent) },
+			after: func(w *world) {
+				k := probe.Kernel{Hook: "PREROUTING", Path: "nf_hook_slow"}
+				w.tells(attack.Timeout, 3, drop(firewall, "NETFILTER_DROP", "SYN", k))
+				first, failures := firstFailure(w), 0.0
+				for _, f := range w.log.Failures {
+					if f.Fault == attack.Timeout {
+						failures++
+					}
+				}
+				w.counter(firewall, probe.ConntrackDrop, func(t float64) float64 {
+					if t < first-3 {
+						return 0
+					}
+					return 3 * failures / (w.duration() - first) // a second
+				})
+			},
+			want: "conntrack-table", says: "connection tracking took no more (CONNTRACK_FULL)", refused: []string{"silent-firewall"},
+		},
+		{
+			name: "late reads of what had come in: the network is innocent",
+			play: func(w *world) { from(w, 0.5, func(r *request) { timeout(r, attack.PhaseAwait, 3); r.retrans = 1 }) },
+			after: func(w *world) {
+				first := firstFailure(w)
+				w.waits("read", func(t float64) float64 { return map[bool]float64{true: 0.5, false: 0.001}[t > first-3] })
+			},
+			refused: []string{"packet-loss", "network-outage", "silent-firewall"},
 		},
 		{
 			name: "a firewall that drops what is meant for another port",
@@ -208,7 +239,7 @@ func TestKernelsAccount(t *testing.T) {
 			play: func(w *world) { from(w, 0.5, func(r *request) { timeout(r, attack.PhaseDial, 3); r.retrans = 1 }) },
 			after: func(w *world) {
 				first := firstFailure(w)
-				w.waits(func(t float64) float64 { return map[bool]float64{true: 0.5, false: 0.001}[t > first-3] })
+				w.waits("accept", func(t float64) float64 { return map[bool]float64{true: 0.5, false: 0.001}[t > first-3] })
 			},
 			refused: []string{"packet-loss", "network-outage", "silent-firewall"},
 		},
@@ -235,6 +266,43 @@ func TestKernelsAccount(t *testing.T) {
 			if math.IsNaN(f.Confidence) {
 				t.Errorf("%s, seed %d: confidence %v", test.name, seed, f.Confidence)
 			}
+		}
+	}
+}
+
+// TestHealthyTellsDrops: a run without failures says what kernels dropped meanwhile,
+// and says nothing of what belongs to the end of every connection.
+func TestHealthyTellsDrops(t *testing.T) {
+	for _, test := range []struct {
+		name, says string
+		event      probe.Event
+	}{
+		{"a firewall", "the kernel of fw0 dropped 36 SYNs to :8080 in FORWARD of table filter", probe.Event{
+			Kind: probe.PacketDrop, Reason: "NETFILTER_DROP", Kernel: &probe.Kernel{Packet: "SYN", Hook: "FORWARD", Table: "filter"},
+		}},
+		{"a full queue", "the kernel of fw0 dropped 36 segments of connections to :8080: a queue of eth1 was full (QDISC_DROP)", probe.Event{
+			Kind: probe.PacketDrop, Reason: "QDISC_DROP", Kernel: &probe.Kernel{Packet: "segment", Interface: "eth1"},
+		}},
+		{"the end of connections", "", probe.Event{
+			Kind: probe.PacketDrop, Reason: "TCP_INVALID_SEQUENCE", Kernel: &probe.Kernel{Packet: "RST"},
+		}},
+	} {
+		w := newWorld(rand.New(rand.NewPCG(1, 7)))
+		w.length = 12
+		w.behindFirewall()
+		w.background()
+		w.play()
+		for at := 0.0; at < 12; at++ { // all the time: nothing that begins with a fault
+			e := test.event
+			e.Host, e.At, e.Count, e.Source = firewall, dur(at), 3, probe.Source{Host: firewall, Name: "reset trace"}
+			e.Local, e.Remote = addrPort("10.0.0.2", serverPort), addrPort("10.0.0.9", 4711)
+			w.event(e)
+		}
+		w.complete()
+		f := diagnose.Analyze(w.log).Findings[0]
+		told := slices.ContainsFunc(f.Evidence, func(e diagnose.Evidence) bool { return e.Text == test.says })
+		if f.Verdict != diagnose.Healthy || told != (test.says != "") || strings.Contains(f.Summary, "dropped") != (test.says != "") {
+			t.Errorf("%s: %s: %s\n%+v", test.name, f.Verdict, f.Summary, f.Evidence)
 		}
 	}
 }

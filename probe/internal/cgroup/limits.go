@@ -24,7 +24,7 @@ type Memory struct {
 type CPU struct {
 	Seconds   float64 // used since the cgroup was made; NaN if its own total cannot be read
 	Quota     float64 // cores; +Inf if no level has one
-	Throttled float64 // periods in which the quota was used up
+	Throttled float64 // periods in which the quota was used up; NaN if the kernel does not say
 }
 
 // PIDs is the number of tasks of the level that is nearest its limit.
@@ -67,10 +67,7 @@ func (m Mounts) Open(p Paths) *Group {
 	for _, c := range []string{"memory", "cpu", "pids"} {
 		g.root[c] = m.root(p, c)
 	}
-	open := func(dir, name string) *procfs.File {
-		f, _ := procfs.Open(filepath.Join(dir, name)) // a nil File reads as absent
-		return f
-	}
+	open := func(dir, name string) *procfs.File { return procfs.Try(filepath.Join(dir, name)) }
 	dirs, version, err := m.levels(p, "memory", "memory.current", "memory.usage_in_bytes")
 	g.absent["memory"] = err
 	for _, d := range dirs {
@@ -164,10 +161,12 @@ func (g *Group) Memory() (Memory, error) {
 		if err != nil {
 			return Memory{}, fmt.Errorf("read memory of cgroup: %w", err)
 		}
-		if b, err := l.stat.Read(); err == nil {
-			if inactive, ok := procfs.Keyed(b, l.inactive); ok {
-				used = max(0, used-inactive)
-			}
+		b, err := l.stat.Read()
+		if unread(err) { // with file pages in it the use would be too large
+			return Memory{}, fmt.Errorf("read memory of cgroup: %w", err)
+		}
+		if inactive, ok := procfs.Keyed(b, l.inactive); ok {
+			used = max(0, used-inactive)
 		}
 		if used/limit < fullest {
 			continue
@@ -211,46 +210,59 @@ func (g *Group) noLimit(controller string) float64 {
 	return math.Inf(1)
 }
 
+// unread reports whether a limit is there and could not be read: the root cgroup has
+// no file of it, others have.
+func unread(err error) bool { return err != nil && !errors.Is(err, fs.ErrNotExist) }
+
 // MemoryLimit returns the smallest memory limit on the way up, bytes; +Inf if
-// there is none, NaN if it is [Group.Hidden].
+// there is none, NaN if it is [Group.Hidden] or cannot be read.
 func (g *Group) MemoryLimit() float64 {
 	limit := g.noLimit("memory")
 	if g == nil {
 		return limit
 	}
 	for _, l := range g.memory {
-		if v, err := l.max.Uint(); err == nil && v < unlimited {
+		switch v, err := l.max.Uint(); {
+		case err == nil && v < unlimited:
 			limit = min(limit, v)
+		case unread(err):
+			return math.NaN()
 		}
 	}
 	return limit
 }
 
 // PIDsLimit returns the smallest pids.max on the way up; +Inf if there is none,
-// NaN if it is [Group.Hidden].
+// NaN if it is [Group.Hidden] or cannot be read.
 func (g *Group) PIDsLimit() float64 {
 	limit := g.noLimit("pids")
 	if g == nil {
 		return limit
 	}
 	for _, l := range g.pids {
-		if v, err := l.max.Uint(); err == nil {
+		switch v, err := l.max.Uint(); {
+		case err == nil:
 			limit = min(limit, v)
+		case unread(err):
+			return math.NaN()
 		}
 	}
 	return limit
 }
 
 // Quota returns the smallest CPU quota on the way up, cores; +Inf if there is
-// none, NaN if it is [Group.Hidden].
+// none, NaN if it is [Group.Hidden] or cannot be read.
 func (g *Group) Quota() float64 {
 	quota := g.noLimit("cpu")
 	if g == nil {
 		return quota
 	}
 	for _, l := range g.cpu {
-		if q, err := l.cores(); err == nil {
+		switch q, err := l.cores(); {
+		case err == nil:
 			quota = min(quota, q)
+		case unread(err):
+			return math.NaN()
 		}
 	}
 	return quota
@@ -308,7 +320,10 @@ func (g *Group) CPU() (CPU, error) {
 	if err != nil {
 		return CPU{}, fmt.Errorf("read cpu of cgroup: %w", err)
 	}
-	c.Throttled, _ = procfs.Keyed(b, "nr_throttled")
+	c.Throttled = math.NaN()
+	if n, ok := procfs.Keyed(b, "nr_throttled"); ok {
+		c.Throttled = n
+	}
 	if us, ok := procfs.Keyed(b, "usage_usec"); ok {
 		c.Seconds = us / 1e6
 	}
@@ -360,7 +375,7 @@ func (g *Group) PIDs() (PIDs, error) {
 // where the process is, whatever level refused (pids_event in
 // kernel/cgroup/pids.c).
 func (g *Group) hits() float64 {
-	if g.pids[0].local == nil {
+	if _, err := g.pids[0].local.Read(); err != nil {
 		return counted(g.pids[0].events, "max")
 	}
 	sum := 0.0

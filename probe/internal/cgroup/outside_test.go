@@ -142,3 +142,27 @@ func limits1(dir, memory, tasks, quota string) map[string]string {
 		at("cpu") + "/cpu.stat": "nr_throttled 0\n", at("cpu") + "/cpuacct.usage": "1\n",
 	}
 }
+
+// A limit that is there and cannot be read is unknown, not absent.
+func TestUnreadLimits(t *testing.T) {
+	root := tree(t, map[string]string{
+		"proc/self/mountinfo":            "31 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+		"sys/fs/cgroup/memory.current":   "5\n",
+		"sys/fs/cgroup/a/memory.current": "5\n", "sys/fs/cgroup/a/memory.max/x": "", // reading a directory fails
+		"sys/fs/cgroup/a/pids.current": "5\n", "sys/fs/cgroup/a/pids.max/x": "",
+		"sys/fs/cgroup/a/cpu.max/x": "", "sys/fs/cgroup/a/cpu.stat": "usage_usec 1\n",
+	})
+	g := mounts(t, root).Open(cgroup.ParsePaths([]byte("0::/a\n")))
+	defer g.Close()
+	for name, limit := range map[string]float64{"memory": g.MemoryLimit(), "tasks": g.PIDsLimit(), "cores": g.Quota()} {
+		if !math.IsNaN(limit) {
+			t.Errorf("%s: %v, want unknown", name, limit)
+		}
+	}
+	if m, err := g.Memory(); err == nil {
+		t.Errorf("%+v without a limit that was read", m)
+	}
+	if c, err := g.CPU(); err == nil {
+		t.Errorf("%+v without a quota that was read", c)
+	}
+}

@@ -24,6 +24,7 @@ import (
 type File struct {
 	f   *os.File
 	buf []byte
+	err error // why it could not be opened; each reading returns it
 }
 
 // Open opens a file for repeated reading.
@@ -35,6 +36,16 @@ func Open(path string) (*File, error) {
 	return &File{f: f}, nil
 }
 
+// Try opens a file for repeated reading. Where that fails each reading returns why: a
+// file that may not be read is not taken for one that is not there.
+func Try(path string) *File {
+	f, err := Open(path)
+	if err != nil {
+		return &File{err: err}
+	}
+	return f
+}
+
 // NewFile makes a File of one that is open already, and owns it.
 func NewFile(f *os.File) *File { return &File{f: f} }
 
@@ -42,7 +53,7 @@ func NewFile(f *os.File) *File { return &File{f: f} }
 // until the next Read.
 func (f *File) Read() ([]byte, error) {
 	if f == nil || f.f == nil {
-		return nil, fs.ErrNotExist
+		return nil, f.absent()
 	}
 	if f.buf == nil {
 		f.buf = make([]byte, 1024)
@@ -63,12 +74,19 @@ func (f *File) Read() ([]byte, error) {
 	}
 }
 
+func (f *File) absent() error {
+	if f == nil || f.err == nil {
+		return fs.ErrNotExist
+	}
+	return f.err
+}
+
 // Head returns the first bytes of the file, up to n; it costs less than Read
 // for files that the kernel makes line by line. The bytes are good until the
 // next Read or Head.
 func (f *File) Head(n int) ([]byte, error) {
 	if f == nil || f.f == nil {
-		return nil, fs.ErrNotExist
+		return nil, f.absent()
 	}
 	if len(f.buf) < n {
 		f.buf = make([]byte, n)

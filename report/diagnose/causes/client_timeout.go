@@ -15,6 +15,7 @@ func clientTimeout() rule {
 		symptom: true,
 		weights: []weight{
 			{evidence.AcceptedLate, weak, 0},
+			{evidence.ReadLate, weak, 0},
 			{evidence.FilterDropped, opposite(proves), 0},
 			{evidence.StrayReset, -5, 0},
 			{evidence.ThreadsFull, -3, 0},

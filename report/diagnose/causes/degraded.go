@@ -71,13 +71,26 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 		f.Tier, f.Mechanism = k.Tier, k.Mechanism
 	}
 	f.Summary = fmt.Sprintf("%s answers late: %s. %s. %s", words.Capital(c.Name()), tails, words.Capital(why), f.Summary)
-	f.Evidence = append([]Evidence{{Source: "client", Text: tails}, {Source: "kernel counters", Text: why}}, f.Evidence...)
+	f.Evidence = append(append([]Evidence{{Source: "client", Text: tails}, {Source: "kernel counters", Text: why}}, c.lateProcess()...), f.Evidence...)
 	f.Advice = []string{advice}
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
 	if at, ok := c.Culprit(); ok && cause == "process-paused" {
 		f.Host, f.Process = at.Host, at.Process()
 	}
 	return &f
+}
+
+// lateProcess tells where kernels saw connections or data wait for the process.
+func (c *Investigation) lateProcess() (list []Evidence) {
+	const late = 0.1 // seconds
+	for _, h := range c.Hops {
+		for _, one := range [][2]string{{"accept", "accepted"}, {"read", "read"}} {
+			if w := c.Waits(h, one[0]); w.Slowest >= late {
+				list = append(list, Evidence{Source: "kernel of " + h.Host, Text: w.Text(one[1]), At: words.Pointer(w.At)})
+			}
+		}
+	}
+	return list
 }
 
 // resent counts the segments that this machine or a serving host sent again; the larger,

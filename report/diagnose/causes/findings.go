@@ -175,6 +175,7 @@ func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
 		f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", e.Text)
 		f.Evidence = append(f.Evidence, e)
 	}
+	f.Evidence = append(f.Evidence, c.vanished(&f.Summary)...)
 	for i, r := range c.nearest() {
 		words := "; "
 		if i == 0 {
@@ -192,6 +193,24 @@ func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
 	}
 	f.RuledOut = c.excluded(nil, g)
 	return f
+}
+
+// vanished tells of a run without failures what the kernels on the way dropped or
+// rejected all the same: the first of what harms also in the summary.
+func (c *Investigation) vanished(summary *string) (list []Evidence) {
+	const most = 3
+	all := c.DroppedThroughout()
+	harmful := slices.DeleteFunc(slices.Clone(all), func(v evidence.Dropped) bool { return !v.Harms() })
+	for i, v := range harmful[:min(most, len(harmful))] {
+		if i == 0 {
+			*summary += fmt.Sprintf(" All the same, %s.", v.Text())
+		}
+		list = append(list, Evidence{Source: "kernel of " + v.Host, Text: v.Text(), At: words.Pointer(v.First)})
+	}
+	if n := len(harmful) - most; n > 0 {
+		list = append(list, Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", words.Count(float64(n), "kind"))})
+	}
+	return list
 }
 
 // busyFrom is the utilisation that is told beside the nearest limit; farFrom the use

@@ -20,6 +20,7 @@ func networkOutage() rule {
 			{evidence.TooBigDropped, opposite(strong), 0},
 			{evidence.QueueDropped, opposite(strong), 0},
 			{evidence.AcceptedLate, opposite(strong), 0},
+			{evidence.ReadLate, opposite(strong), 0},
 			{evidence.Vanished, 0.7, -0.5},
 			{evidence.Blackout, 1.5, 0},
 			{evidence.LinkDropped, 1.5, 0},

@@ -20,6 +20,7 @@ func packetLoss() rule {
 			{evidence.TooBigDropped, opposite(strong), 0},
 			{evidence.QueueDropped, opposite(strong), 0},
 			{evidence.AcceptedLate, opposite(strong), 0},
+			{evidence.ReadLate, opposite(strong), 0},
 			{evidence.Vanished, 1, -1},
 			{evidence.GapUnfilled, -1, 0},
 			{evidence.Blackout, -2, 0},

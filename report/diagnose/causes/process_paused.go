@@ -14,6 +14,8 @@ func processPaused() rule {
 		proof: []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		weights: []weight{
 			{evidence.StandsStopped, proves, 0},
+			{evidence.AcceptedLate, weak, 0},
+			{evidence.ReadLate, weak, 0},
 			{evidence.Paused, strong, opposite(strong)},
 			{evidence.Died, opposite(strong), 0},
 			{evidence.Blackout, weak, 0},

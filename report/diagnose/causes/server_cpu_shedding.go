@@ -17,6 +17,8 @@ func serverCPUShedding() rule {
 		unless:    []evidence.Clue{evidence.InTLS},
 		weights: []weight{
 			{evidence.StandsUnprocessed, proves, 0},
+			{evidence.AcceptedLate, weak, 0},
+			{evidence.ReadLate, weak, 0},
 			{evidence.Queued, 1.5, 0},
 			{evidence.QueueTimeout, -2, 0},
 			{evidence.LatencyFirst, 2, -3},

@@ -17,6 +17,8 @@ func serverThreads() rule {
 		unless:    []evidence.Clue{evidence.Stolen},
 		weights: []weight{
 			{evidence.StandsQueued, proves, 0},
+			{evidence.AcceptedLate, weak, 0},
+			{evidence.ReadLate, weak, 0},
 			{evidence.ThreadsFull, 0.3, -1},
 			{evidence.LatencyFirst, -1, 0},
 			{evidence.ConnectionsCapped, -0.5, 0},

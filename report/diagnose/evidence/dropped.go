@@ -32,7 +32,13 @@ type Dropped struct {
 // Dropped lists what the kernels on the way dropped and rejected, the most frequent
 // first. A host that serves only other targets is not on the way, and what went on at
 // the same rate before the faults is left out.
-func (c *Case) Dropped() []Dropped {
+func (c *Case) Dropped() []Dropped { return c.dropped(c.From-joinReach, false) }
+
+// DroppedThroughout lists what they dropped and rejected in the whole run, also what
+// went on all the time: for a run in which nothing failed.
+func (c *Case) DroppedThroughout() []Dropped { return c.dropped(0, true) }
+
+func (c *Case) dropped(early float64, steady bool) []Dropped {
 	type group struct {
 		host, reason, packet, function, hook, table, chain, device string
 		rejected                                                   bool
@@ -67,7 +73,7 @@ func (c *Case) Dropped() []Dropped {
 			}
 		}
 		v := sums[g]
-		if early := c.From - joinReach; at < early {
+		if at < early {
 			v.Before += float64(max(e.Count, 1)) / early
 			continue
 		}
@@ -80,15 +86,41 @@ func (c *Case) Dropped() []Dropped {
 	var out []Dropped
 	for _, v := range sums {
 		// What was dropped as often before anything failed is somebody else's.
-		if v.Count == 0 || v.Before >= 0.5*v.Count/max(c.To-c.From, 1) {
+		if v.Count == 0 || !steady && v.Before >= 0.5*v.Count/max(c.To-c.From, 1) {
 			continue
 		}
+		c.attributeToTracking(v, early)
 		out = append(out, *v)
 	}
 	slices.SortFunc(out, func(x, y Dropped) int {
 		return cmp.Or(-cmp.Compare(x.Count, y.Count), cmp.Compare(x.First, y.First), cmp.Compare(x.Text(), y.Text()))
 	})
 	return out
+}
+
+// attributeToTracking corrects the reason where a kernel told no more than that
+// netfilter dropped, and no rule: where connection tracking itself decides, and counted
+// about as many refusals, it was connection tracking.
+func (c *Case) attributeToTracking(v *Dropped, from float64) {
+	if !v.Filtered() || v.Table != "" || v.Function != "nf_hook_slow" || v.Hook == "FORWARD" {
+		return
+	}
+	count := func(name string) (n float64) {
+		for _, r := range c.Run.Resources {
+			if r.Metric.Name == name && r.Metric.Host == v.Host && r.Metric.Process == "" && r.Counter != nil {
+				n += r.Counter.Between(from, c.To+1)
+			}
+		}
+		return n
+	}
+	full, failed := count(probe.ConntrackDrop), count(probe.ConntrackInsertFail)
+	if max(full, failed) < 0.5*v.Count {
+		return
+	}
+	v.Reason = "CONNTRACK_FULL"
+	if failed > full || failed > 0 && (v.Hook == "INPUT" || v.Hook == "POSTROUTING") { // where a connection is entered
+		v.Reason = "CONNTRACK_INSERT_FAILED"
+	}
 }
 
 // Text says it: "the kernel of fw0 dropped 1,199 SYNs to :8080 in FORWARD of table
@@ -140,6 +172,12 @@ func (v Dropped) why() string {
 		return "the way back to the sender leaves by another interface than " + cmp.Or(v.Interface, "it came by") + " (" + v.Reason + ")"
 	case v.QueueFull():
 		return "the accept queue was full"
+	case v.Reason == "SYN_QUEUE_FULL":
+		return "the queue of half-open connections was full"
+	case v.Congested():
+		return "a queue of " + cmp.Or(v.Interface, "an interface") + " was full (" + v.Reason + ")"
+	case v.Reason == "PKT_TOO_BIG":
+		return "too big for the way on (" + v.Reason + ")"
 	}
 	return v.Reason
 }
@@ -169,6 +207,18 @@ func (v Dropped) QueueFull() bool {
 	return v.Reason == "ACCEPT_QUEUE_FULL" || v.Reason == "TCP_LISTEN_OVERFLOW"
 }
 
+// Congested reports whether a queue of a network interface, or of the kernel behind
+// it, had no room (enum skb_drop_reason in include/net/dropreason-core.h).
+func (v Dropped) Congested() bool {
+	return !v.Rejected && (strings.HasPrefix(v.Reason, "QDISC_") || slices.Contains([]string{"FULL_RING", "CPU_BACKLOG", "NOMEM", "SOCKET_RCVBUFF", "PROTO_MEM"}, v.Reason))
+}
+
+// Harms reports whether a connection misses what was dropped: not what the kernel
+// drops of connections that have ended.
+func (v Dropped) Harms() bool {
+	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
+}
+
 // SumDropped adds up those that a question is about and returns the most frequent of them;
 // Count 0: none.
 func SumDropped(all []Dropped, about func(Dropped) bool) (n float64, most Dropped) {
@@ -189,6 +239,20 @@ type Wait struct {
 	Slowest float64 // seconds that the slowest hundredth took at least, at the worst; NaN: not told
 	Light   float64 // the same before the faults; NaN: not told
 	At      float64 // seconds: when it was at the worst
+}
+
+// Took says how long the slowest hundredth took at least.
+func (w Wait) Took() string {
+	if w.Slowest < 1 { // to the millisecond: 0.2 s may be 0.16 s or 0.24 s
+		return fmt.Sprintf("%.0f ms", 1000*w.Slowest)
+	}
+	return words.WordSeconds(w.Slowest)
+}
+
+// Text says that a process was late to do something: "accepted 240 ms late: the
+// process, not the network".
+func (w Wait) Text(did string) string {
+	return did + " " + w.Took() + " late: the process, not the network"
 }
 
 // Waits returns how long a hop's processes let connections wait to be accepted

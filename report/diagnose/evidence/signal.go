@@ -114,6 +114,7 @@ const (
 	PathRejected    // a REJECT rule between client and service reset connections
 	HostRejected    // a REJECT rule on the serving host did
 	AcceptedLate    // connections that had come up waited for the process
+	ReadLate        // what had come in waited for the process
 
 	// Processes.
 	Died

@@ -1,7 +1,6 @@
 package signals
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/rampload/rampload/attack"
@@ -37,31 +36,36 @@ func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	tell(evidence.TooBigDropped, waited, evidence.Dropped.TooBig)
 	tell(evidence.QueueDropped, waited, func(v evidence.Dropped) bool { return own(v) && v.QueueFull() })
 	tell(evidence.PathRejected, ended, func(v evidence.Dropped) bool { return v.Rejected && !own(v) })
+	// Lost packets are sent again; only what is lost again and again ends in a fault.
+	if n, most := evidence.SumDropped(all, evidence.Dropped.Congested); n >= leastVanished && f[evidence.LinkDropped].Is != evidence.Yes {
+		f.SetAt(evidence.LinkDropped, evidence.When(n/max(waited, 1), 0.1, 0.5), most.First, "kernel of "+most.Host, "%s", most.Text())
+	}
 	tell(evidence.HostRejected, ended, func(v evidence.Dropped) bool { return v.Rejected && own(v) })
 }
 
 // What a wait for the process is called late, and in time, in seconds. Between them it
 // is left open.
 const (
-	acceptedLate = 0.1
-	acceptedSoon = 0.02
+	waitedLong  = 0.1
+	waitedShort = 0.02
 )
 
-// observeWaits asks whether connections that had come up waited for the process: then
-// it is the process, and not the network, that is late.
+// observeWaits asks whether connections that had come up, or what had come in, waited
+// for the process: then it is the process, and not the network, that is late.
 func observeWaits(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	w := c.Waits(h, "accept")
-	if w.Count < leastVanished || math.IsNaN(w.Slowest) {
-		return
+	for _, one := range []struct {
+		clue       evidence.Clue
+		kind, verb string
+	}{{evidence.AcceptedLate, "accept", "accepted"}, {evidence.ReadLate, "read", "read"}} {
+		w := c.Waits(h, one.kind)
+		if w.Count < leastVanished || math.IsNaN(w.Slowest) {
+			continue
+		}
+		late := evidence.When(w.Slowest, waitedShort, max(waitedLong, 3*words.Finite(w.Light, 0)))
+		text := w.Text(one.verb)
+		if late != evidence.Yes {
+			text = one.verb + " within " + w.Took()
+		}
+		f.SetAt(one.clue, late, w.At, "kernel of "+h.Host, "%s", text)
 	}
-	late := evidence.When(w.Slowest, acceptedSoon, max(acceptedLate, 3*words.Finite(w.Light, 0)))
-	took := words.WordSeconds(w.Slowest)
-	if w.Slowest < 1 { // to the millisecond: 0.2 s may be 0.16 s or 0.24 s
-		took = fmt.Sprintf("%.0f ms", 1000*w.Slowest)
-	}
-	text := "accepted " + took + " late: the process, not the network"
-	if late != evidence.Yes {
-		text = "accepted within " + took
-	}
-	f.SetAt(evidence.AcceptedLate, late, w.At, "kernel of "+h.Host, "%s", text)
 }
