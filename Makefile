@@ -47,6 +47,11 @@ generate: ## the kernel programs again with clang 14 and libbpf-dev; fails if th
 	go generate ./probe/rst/bpf
 	git diff --exit-code --stat -- probe/rst/bpf
 
+KERNELS_DIR ?= .kernels
+kernels: PACKAGES += qemu-system-x86 xz-utils
+kernels: deps ## boot the kernels of Debian's suites and test the kernel programs there; writes probe/rst/bpf/KERNELS.md
+	go test -count=1 -timeout 3h -v -run '^TestKernels$$' ./probe/rst/bpf/kernels -kernels $(CURDIR)/$(KERNELS_DIR) -table $(CURDIR)/probe/rst/bpf/KERNELS.md
+
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \

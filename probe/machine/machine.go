@@ -114,7 +114,7 @@ func asSampler[S probe.Sampler](s S, err error) (probe.Sampler, error) {
 // inOwnNamespace reports whether the processes are known and share rampload's
 // network namespace, whose sockets and counters are read already.
 func inOwnNamespace(pids []int32) bool {
-	own, err := os.Readlink("/proc/self/ns/net")
+	own, err := os.Readlink("/proc/thread-self/ns/net") // the first thread may be elsewhere
 	if err != nil || len(pids) == 0 {
 		return false
 	}

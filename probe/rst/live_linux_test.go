@@ -33,7 +33,31 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // until the parent is gone
 		os.Exit(0)
 	}
+	if os.Getenv("RST_TEST_FIRST_THREAD_AWAY") != "" { // as after a lent thread that was the first
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			os.Stdout.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+	}
 	os.Exit(m.Run())
+}
+
+// The own namespace is that of the process, wherever its first thread has stayed.
+func TestPlaceOwnNamespace(t *testing.T) {
+	needRoot(t)
+	if os.Getenv("RST_TEST_FIRST_THREAD_AWAY") == "" {
+		child := exec.Command("/proc/self/exe", "-test.run=^TestPlaceOwnNamespace$", "-test.v")
+		child.Env = append(os.Environ(), "RST_TEST_FIRST_THREAD_AWAY="+strconv.FormatUint(inode("/proc/thread-self/ns/net"), 10))
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	list, missing := place([]Host{{Name: "local"}})
+	if len(list) != 1 || len(missing) != 0 || strconv.FormatUint(list[0].inode, 10) != os.Getenv("RST_TEST_FIRST_THREAD_AWAY") {
+		t.Errorf("%+v, %v, want namespace %s, not %d", list, missing, os.Getenv("RST_TEST_FIRST_THREAD_AWAY"), inode("/proc/self/ns/net"))
+	}
 }
 
 // scene is the network with everything watched.
@@ -202,6 +226,9 @@ func (s *scene) check(t *testing.T, want want) []probe.Event {
 		}
 		arrived[e.Local] = true
 	}
+	if !tellsReasons(t) {
+		want.reason = ""
+	}
 	for _, e := range sent {
 		if e.Reason != want.reason || e.State != want.state || e.Comm != want.process || e.PID != want.pid {
 			t.Errorf("want %+v: %s", want, show(e))
@@ -230,6 +257,19 @@ func (s *scene) check(t *testing.T, want want) []probe.Event {
 		}
 	}
 	return events
+}
+
+// tellsReasons reports whether this kernel tells why it sends a RST.
+func tellsReasons(t *testing.T) bool {
+	t.Helper()
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.SplitN(unix.ByteSliceToString(name.Release[:]), ".", 3)
+	major, _ := strconv.Atoi(parts[0])
+	minor, _ := strconv.Atoi(parts[1])
+	return major > 6 || major == 6 && minor >= 10
 }
 
 const me = "rst.test"

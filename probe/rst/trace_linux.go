@@ -201,7 +201,9 @@ func place(hosts []Host) (list []placed, missing []*probe.Unsupported) {
 		list = []placed{}
 	}
 	for _, h := range hosts {
-		p := placed{Host: h, inode: inode("/proc/self/ns/net")}
+		// Not of the process: its first thread may have stayed in a namespace where it
+		// was lent to open something.
+		p := placed{Host: h, inode: inode("/proc/thread-self/ns/net")}
 		if h.Netns != "" {
 			p.inode = inode(h.Netns)
 		}

@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -283,7 +285,7 @@ func TestSavedLines(t *testing.T) {
 	if err := os.Symlink(fmt.Sprintf("/proc/%d", self), filepath.Join(p.proc, fmt.Sprint(self))); err != nil {
 		t.Fatal(err)
 	}
-	ours := process{pid: int32(self), comm: me, net: inode("/proc/self/ns/net")}
+	ours := process{pid: int32(self), comm: me, net: inode("/proc/thread-self/ns/net")}
 	for tid, want := range map[int32]process{
 		12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 11}, 99: {pid: 99},
 		15: ours, 16: ours,
@@ -328,5 +330,59 @@ func TestWatchEndsWithContext(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%s does not end", w.Source().Name)
 		}
+	}
+}
+
+// Where programs cannot be loaded the tracepoints are read, and one line says what is
+// missing for it.
+func TestTraceWithoutTypeInformation(t *testing.T) {
+	needTrace(t)
+	if os.Getenv("RST_TEST_HIDE_BTF") == "" {
+		needPrograms(t)
+		child := exec.Command("/proc/self/exe", "-test.run=^TestTraceWithoutTypeInformation$", "-test.v")
+		child.Env = append(os.Environ(), "RST_TEST_HIDE_BTF=1")
+		child.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} // what it mounts is its own
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	if err := unix.Mount("none", "/sys/kernel/btf", "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	trace := NewTrace(TraceOptions{Clock: probe.NewClock(time.Now())})
+	w := watchAll(t, trace)
+	reset(t)
+	if n := len(pick(w.stop(), probe.RSTSent, "local")); n == 0 {
+		t.Error("no reset seen")
+	}
+	missing := 0
+	for _, u := range trace.Missing() {
+		if strings.Contains(u.Error(), "CONFIG_DEBUG_INFO_BTF") {
+			missing++
+		}
+	}
+	if state := trace.Status(); missing != 1 || state.State != probe.Partial || strings.Contains(state.Reason, "\n") {
+		t.Errorf("%d lines of missing type information, %+v: %v", missing, state, trace.Missing())
+	}
+}
+
+// Without any right the trace says so in one line, for both ways.
+func TestTraceWithoutRights(t *testing.T) {
+	if os.Getenv("RST_TEST_NOBODY") == "" {
+		needRoot(t)
+		child := exec.Command("/proc/self/exe", "-test.run=^TestTraceWithoutRights$", "-test.v")
+		child.Dir, child.Env = "/", []string{"RST_TEST_NOBODY=1", "PATH=" + os.Getenv("PATH")}
+		child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	trace := NewTrace(TraceOptions{Clock: probe.NewClock(time.Now())})
+	err := trace.Watch(t.Context(), func(e probe.Event) { t.Errorf("%+v", e) })
+	state := trace.Status()
+	if !errors.Is(err, probe.ErrUnsupported) || state.State != probe.NotMeasured || strings.Contains(state.Reason, "\n") || !strings.Contains(state.Reason, "CAP_BPF and CAP_PERFMON") {
+		t.Errorf("%v, %+v", err, state)
 	}
 }

@@ -80,7 +80,9 @@ func (n Namespace) Inside(f func(fd int) error) error {
 func (n Namespace) Inode(root string) (uint64, error) {
 	path := n.file(root)
 	if n.Own() {
-		path = filepath.Join(root, "proc/self/ns/net")
+		// Not of the process: its first thread cannot end, and stays in a namespace that
+		// Inside entered with it.
+		path = filepath.Join(root, "proc/thread-self/ns/net")
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {

@@ -66,6 +66,12 @@ func TestSymbols(t *testing.T) {
 	if want := []string{"nf_hook_slow", "ip_forward", "nft_do_chain", "", "", "nf_hook_slow"}; !slices.Equal(got, want) || !s.readable() {
 		t.Errorf("%q, want %q", got, want)
 	}
+	if got := s.span("nf_hook_slow"); got != [2]uint64{0xffffffff81f81c50, 0xffffffff81f81d00} {
+		t.Errorf("nf_hook_slow at %x", got)
+	}
+	if got := s.span("none"); got != [2]uint64{} {
+		t.Errorf("a function that is not there at %x", got)
+	}
 	if err := os.WriteFile(path, []byte("0000000000000000 T _text\n0000000000000000 T nf_hook_slow\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

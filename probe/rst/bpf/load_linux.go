@@ -24,21 +24,22 @@ const what = "kernel programs"
 
 // Programs are the programs in the kernel. They are not for concurrent use.
 type Programs struct {
-	maps     map[string]*ebpf.Map
-	links    []link.Link
-	tellers  []*ebpf.Program // of resets: what each of them missed is lost
-	ring     *ringbuf.Reader
-	record   ringbuf.Record
-	kernel   kernelTypes
-	cache    *btf.Cache // of the kernel's types, while loading
-	entries  error      // why functions cannot be attached to; nil: they can
-	symbols  *symbols
-	missing  []*probe.Unsupported
-	lost     uint64                  // records that could not be read
-	told     uint64                  // losses at the last reading
-	dropped  map[traceDropKey]uint64 // counts at the last reading
-	waited   map[traceWaitKey][32]uint64
-	attached map[string]bool
+	maps      map[string]*ebpf.Map
+	links     []link.Link
+	tellers   []*ebpf.Program // of resets: what each of them missed is lost
+	ring      *ringbuf.Reader
+	record    ringbuf.Record
+	kernel    kernelTypes
+	cache     *btf.Cache // of the kernel's types, while loading
+	entries   error      // why functions cannot be attached to; nil: they can
+	symbols   *symbols
+	netfilter [2]uint64 // addresses of the function that drops for netfilter, where no reason tells
+	missing   []*probe.Unsupported
+	lost      uint64                  // records that could not be read
+	told      uint64                  // losses at the last reading
+	dropped   map[traceDropKey]uint64 // counts at the last reading
+	waited    map[traceWaitKey][32]uint64
+	attached  map[string]bool
 }
 
 // program is one of the programs and the kernel function or tracepoint it hangs on.
@@ -190,6 +191,10 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 		"reason_netfilter": k.drops.number(NetfilterDrop),
 		"pid_namespace":    ownPIDNamespace(),
 	}
+	if !k.dropReason {
+		p.netfilter = p.symbols.span("nf_hook_slow")
+		set["netfilter_from"], set["netfilter_to"] = p.netfilter[0], p.netfilter[1]
+	}
 	if p.entries == nil { // else nothing else counts them
 		set["reason_overflow"] = k.drops.number("TCP_LISTEN_OVERFLOW")
 	}
@@ -244,6 +249,7 @@ func (p *Programs) programs(o Options) []program {
 		{"on_reject_v6", "nf_send_reset6", partRejects, reject6},
 		{"on_drop", "kfree_skb", "dropped packets", nil},
 		{"on_syn", "tcp_conn_request", partQueues, nil},
+		{"on_syn_done", "tcp_conn_request", partQueues, nil},
 		{"on_established_v4", "tcp_v4_syn_recv_sock", partLastAck, nil},
 		{"on_established_v6", "tcp_v6_syn_recv_sock", partLastAck, []string{"ipv6"}},
 		{"on_connect", "tcp_connect", partOwners, nil},
@@ -312,6 +318,9 @@ func (p *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
 			}
 		case absent(err) && len(one.modules) > 0:
 			// No module, no rules: nothing is missed until somebody loads it.
+			if one.part != "" && unknownModule(one.modules) {
+				p.lack(one.part, "this kernel carries no type information of modules", "Linux 5.11 with CONFIG_DEBUG_INFO_BTF_MODULES")
+			}
 		case one.part != "":
 			p.lack(one.part, brief(one.target, err), "")
 		}
@@ -369,6 +378,15 @@ func entryError(err error) error {
 		return errno
 	}
 	return err
+}
+
+// unknownModule reports whether one of the modules is loaded without its types.
+func unknownModule(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, loaded := os.Stat("/sys/module/" + name + "/initstate") // none if the kernel holds it itself
+		_, types := os.Stat("/sys/kernel/btf/" + name)
+		return loaded == nil && types != nil
+	})
 }
 
 func absent(err error) bool {

@@ -202,6 +202,9 @@ func (p *Programs) reason(k *traceDropKey) string {
 		return NetfilterReject
 	}
 	if !p.kernel.dropReason {
+		if k.Location > p.netfilter[0] && k.Location <= p.netfilter[1] {
+			return NetfilterDrop
+		}
 		return NotSpecified
 	}
 	return p.kernel.drops.name(k.Reason)

@@ -61,14 +61,15 @@ func TestVanishSynQueue(t *testing.T) {
 		p := open(t, Options{Ports: []uint16{port}, Namespaces: []uint32{netns}})
 		for range 8 {
 			fd, _ := dial(t, port, 50*time.Millisecond)
-			defer unix.Close(fd)
+			unix.Close(fd) // which sends its SYN no more
 		}
+		before := netstat(t, "TCPReqQFullDrop")
 		n, last, all := count(t, p, netns, port, SynQueueFull)
 		full := netstat(t, "TCPReqQFullDrop")
 		if full == 0 {
 			t.Error("the queue was not full")
 		}
-		if p.Attached()["on_syn"] && (n != full || last.Dest.Port() != port || last.Source.Port() == 0) {
+		if p.Attached()["on_syn"] && (n < before || n > full || last.Dest.Port() != port || last.Source.Port() == 0) {
 			t.Errorf("%d dropped, %d counted: %+v", n, full, all)
 		}
 	})

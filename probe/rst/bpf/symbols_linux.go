@@ -52,6 +52,28 @@ func (s *symbols) find(addresses []uint64) []string {
 	return names
 }
 
+// span returns where a function begins and where the next one does; zeros if it is
+// not known.
+func (s *symbols) span(function string) (at [2]uint64) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return at
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); { // in the order of their addresses
+		address, name, ok := parseSymbol(lines.Text())
+		switch {
+		case !ok || address == 0:
+		case name == function:
+			at[0] = address
+		case at[0] > 0 && address > at[0]:
+			at[1] = address
+			return at
+		}
+	}
+	return [2]uint64{}
+}
+
 // maxSymbols bounds the answers kept: call sites that reset or drop are some
 // dozens.
 const maxSymbols = 4096

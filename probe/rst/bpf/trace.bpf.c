@@ -44,6 +44,7 @@ volatile const __u8 has_storage;        // sockets can be given owners
 volatile const __u8 accept_has_err;     // inet_csk_accept(sk, flags, err, kern), else (sk, arg)
 volatile const __u32 reason_netfilter;  // numbers of enum skb_drop_reason; 0: this kernel has none
 volatile const __u32 reason_overflow;
+volatile const __u64 netfilter_from, netfilter_to; // the function that drops for netfilter, where no reason tells; 0: not known
 volatile const __u64 usual_reasons[4];  // bits of reasons for which packets are dropped in healthy connections
 volatile const __u32 pid_namespace;     // whose numbers processes get; 0: the initial one's
 volatile const __u64 port_bits[1024];
@@ -843,7 +844,7 @@ int on_drop(__u64 *ctx)
 	struct traversal *t = place_of(skb);
 	if (!t)
 		return 0;
-	int filtered = reason_netfilter && reason == reason_netfilter;
+	int filtered = reason_netfilter ? reason == reason_netfilter : ctx[1] > netfilter_from && ctx[1] <= netfilter_to;
 	int placed = t->skb == (__u64)skb;
 	if (placed) {
 		t->skb = 0;
@@ -1050,14 +1051,19 @@ static __always_inline int overflown(struct sock *sk, struct sk_buff *skb, int s
 	} else if (syn) {
 		struct inet_connection_sock *icsk = (void *)sk;
 		struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-		__u32 cookies = 0;
-		if ((__u32)BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter) < limit)
+		__u32 cookies = 0, length = BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+		if (length < limit)
 			return 0;
 		bpf_probe_read_kernel(&cookies, bpf_core_field_size(net->ipv4.sysctl_tcp_syncookies) == 1 ? 1 : 4,
 				      __builtin_preserve_access_index(&net->ipv4.sysctl_tcp_syncookies));
 		if (cookies)
 			return 0; // a cookie is sent: nothing is dropped
 		by = BY_SYN_QUEUE;
+		if (length == limit) {
+			// Full for some kernels, and not quite for others: see on_syn_done.
+			traverse(skb, by, 0, 0, 0);
+			return 0;
+		}
 	} else {
 		return 0;
 	}
@@ -1073,6 +1079,31 @@ static __always_inline int overflown(struct sock *sk, struct sk_buff *skb, int s
 
 SEC("fentry/tcp_conn_request")
 int on_syn(__u64 *ctx) { return overflown((void *)ctx[2], (void *)ctx[3], 1); }
+
+// A queue that was just full has let the SYN in if it is longer now.
+SEC("fexit/tcp_conn_request")
+int on_syn_done(__u64 *ctx)
+{
+	struct sk_buff *skb = (void *)ctx[3];
+	struct traversal *t = place_of(skb);
+	if (!t || t->skb != (__u64)skb)
+		return 0;
+	t->skb = 0;
+	if (t->by != BY_SYN_QUEUE)
+		return 0;
+	struct sock *sk = (void *)ctx[2];
+	struct inet_connection_sock *icsk = (void *)sk;
+	if ((__u32)BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter) > BPF_CORE_READ(sk, sk_max_ack_backlog))
+		return 0;
+	struct room *r = take(LOST_DROPS);
+	if (!r)
+		return 0;
+	__builtin_memset(&r->key, 0, sizeof(r->key));
+	r->key.by = BY_SYN_QUEUE;
+	dropped(r, skb, sk, 0, 0);
+	give(r);
+	return 0;
+}
 
 SEC("fentry/tcp_v4_syn_recv_sock")
 int on_established_v4(__u64 *ctx) { return overflown((void *)ctx[0], (void *)ctx[1], 0); }

@@ -200,6 +200,7 @@ const (
 	traceProgOnRetransmit       = "on_retransmit"
 	traceProgOnSendReset        = "on_send_reset"
 	traceProgOnSyn              = "on_syn"
+	traceProgOnSynDone          = "on_syn_done"
 	traceProgOnUnreachV4        = "on_unreach_v4"
 	traceProgOnUnreachV6        = "on_unreach_v6"
 	traceVarAcceptHasErr        = "accept_has_err"
@@ -208,6 +209,8 @@ const (
 	traceVarDropHasReason       = "drop_has_reason"
 	traceVarDropHasSock         = "drop_has_sock"
 	traceVarHasStorage          = "has_storage"
+	traceVarNetfilterFrom       = "netfilter_from"
+	traceVarNetfilterTo         = "netfilter_to"
 	traceVarPerSecond           = "per_second"
 	traceVarPidNamespace        = "pid_namespace"
 	traceVarPortBits            = "port_bits"
@@ -284,6 +287,7 @@ type traceProgramSpecs struct {
 	OnRetransmit       *ebpf.ProgramSpec `ebpf:"on_retransmit"`
 	OnSendReset        *ebpf.ProgramSpec `ebpf:"on_send_reset"`
 	OnSyn              *ebpf.ProgramSpec `ebpf:"on_syn"`
+	OnSynDone          *ebpf.ProgramSpec `ebpf:"on_syn_done"`
 	OnUnreachV4        *ebpf.ProgramSpec `ebpf:"on_unreach_v4"`
 	OnUnreachV6        *ebpf.ProgramSpec `ebpf:"on_unreach_v6"`
 }
@@ -315,6 +319,8 @@ type traceVariableSpecs struct {
 	DropHasReason    *ebpf.VariableSpec `ebpf:"drop_has_reason"`
 	DropHasSock      *ebpf.VariableSpec `ebpf:"drop_has_sock"`
 	HasStorage       *ebpf.VariableSpec `ebpf:"has_storage"`
+	NetfilterFrom    *ebpf.VariableSpec `ebpf:"netfilter_from"`
+	NetfilterTo      *ebpf.VariableSpec `ebpf:"netfilter_to"`
 	PerSecond        *ebpf.VariableSpec `ebpf:"per_second"`
 	PidNamespace     *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	PortBits         *ebpf.VariableSpec `ebpf:"port_bits"`
@@ -386,6 +392,8 @@ type traceVariables struct {
 	DropHasReason    *ebpf.Variable `ebpf:"drop_has_reason"`
 	DropHasSock      *ebpf.Variable `ebpf:"drop_has_sock"`
 	HasStorage       *ebpf.Variable `ebpf:"has_storage"`
+	NetfilterFrom    *ebpf.Variable `ebpf:"netfilter_from"`
+	NetfilterTo      *ebpf.Variable `ebpf:"netfilter_to"`
 	PerSecond        *ebpf.Variable `ebpf:"per_second"`
 	PidNamespace     *ebpf.Variable `ebpf:"pid_namespace"`
 	PortBits         *ebpf.Variable `ebpf:"port_bits"`
@@ -424,6 +432,7 @@ type tracePrograms struct {
 	OnRetransmit       *ebpf.Program `ebpf:"on_retransmit"`
 	OnSendReset        *ebpf.Program `ebpf:"on_send_reset"`
 	OnSyn              *ebpf.Program `ebpf:"on_syn"`
+	OnSynDone          *ebpf.Program `ebpf:"on_syn_done"`
 	OnUnreachV4        *ebpf.Program `ebpf:"on_unreach_v4"`
 	OnUnreachV6        *ebpf.Program `ebpf:"on_unreach_v6"`
 }
@@ -452,6 +461,7 @@ func (p *tracePrograms) Close() error {
 		p.OnRetransmit,
 		p.OnSendReset,
 		p.OnSyn,
+		p.OnSynDone,
 		p.OnUnreachV4,
 		p.OnUnreachV6,
 	)

@@ -111,7 +111,7 @@ func read(version string, r Result) row {
 	one := row{version: version}
 	for command, out := range r.Outputs {
 		if strings.HasPrefix(command, "rampload") {
-			one.demo = firstLine(out)
+			one.demo = demoLine(out)
 			continue
 		}
 		for _, m := range outcome.FindAllStringSubmatch(out, -1) {
@@ -136,13 +136,17 @@ func read(version string, r Result) row {
 	return one
 }
 
-func firstLine(s string) string {
+// demoLine is what the demonstration says of the resets, and whether it reached its
+// verdict.
+func demoLine(s string) string {
+	var lines []string
 	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" {
-			return line
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "expected ") || strings.HasPrefix(line, "reached ") || strings.HasPrefix(line, "resets sent ") {
+			lines = append(lines, line)
 		}
 	}
-	return ""
+	return strings.Join(lines, "; ")
 }
 
 func write(t *testing.T, rows map[string]row) {
