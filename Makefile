@@ -35,7 +35,7 @@ race: deps ## every test with the race detector
 
 lint: ## gofumpt, vet, staticcheck, import rules
 	go vet ./...
-	go vet -tags bench ./attack/ramp
+	go vet -tags bench ./attack/ramp ./cmd/internal/session
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	$(TOOLS) golangci-lint run ./...
@@ -65,9 +65,20 @@ golden: ## rewrite golden files after looking at the change
 	  if grep -qs '"update"' $$dir/*_test.go; then go test $$pkg -update; fi; \
 	done
 
-# On an idle machine. RAMPLOAD_BENCH_ROUNDS, RAMPLOAD_BENCH_SECONDS set the length.
-bench: deps ## what the engines are held to, as ratios beside wrk: one table, three minutes
-	go test -tags bench -run '^$$' -bench Bars -benchtime 1x -timeout 15m ./attack/ramp
+# On an idle machine, as root. RAMPLOAD_BENCH_ROUNDS and RAMPLOAD_BENCH_SECONDS set
+# the length of what is measured; SHORT=1 is a short form, with more noise.
+BENCH_TABLE := $(CURDIR)/.bench
+bench: PACKAGES += nghttp2-client
+bench: export RAMPLOAD_BENCH_TABLE := $(BENCH_TABLE)
+ifdef SHORT
+bench: export RAMPLOAD_BENCH_ROUNDS ?= 3
+bench: export RAMPLOAD_BENCH_SECONDS ?= 0.5
+endif
+bench: deps ## what engines and observer are held to, as ratios beside their peers: one table, 6 minutes; SHORT=1: 2
+	@rm -f $(BENCH_TABLE)
+	@go test -tags bench -run '^$$' -bench Bars -benchtime 1x -timeout 15m ./attack/ramp
+	@go test -tags bench -run '^$$' -bench Observer -benchtime 1x -timeout 15m -v ./cmd/internal/session
+	@echo; cat $(BENCH_TABLE); rm -f $(BENCH_TABLE)
 
 # RAMPLOAD_BENCH_LONG=1 adds memory over ten million requests (5 minutes).
 bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and fortio, interleaved

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,17 +53,18 @@ func BenchmarkBars(b *testing.B) {
 		b.Skip("needs a core for the client and one for the server")
 	}
 	rounds, seconds := int(setting("RAMPLOAD_BENCH_ROUNDS", 3)), setting("RAMPLOAD_BENCH_SECONDS", 2)
-	var table strings.Builder
-	fmt.Fprintf(&table, "\n%-58s %10s %10s\n", fmt.Sprintf("medians of %d rounds of %gs", rounds, seconds), "bar", "measured")
+	show(b, fmt.Sprintf("%-60s %9s %14s\n", fmt.Sprintf("medians of %d interleaved rounds of %gs", rounds, seconds), "bar", "measured"))
 	row := func(what, bar string, measured, limit float64, most bool) {
-		mark := "ok"
+		mark := "met"
 		switch {
 		case math.IsNaN(measured):
 			mark = "not measured"
+		case bar == "(none)":
+			mark = ""
 		case most && measured > limit, !most && measured < limit:
-			mark = "MISSED"
+			mark = "NOT MET"
 		}
-		fmt.Fprintf(&table, "%-58s %10s %10.2f  %s\n", what, bar, measured, mark)
+		show(b, fmt.Sprintf("%-60s %9s %14.2f  %s\n", what, bar, measured, mark))
 	}
 	run := func(name string, url string, conns int) func() float64 {
 		return func() float64 {
@@ -94,19 +95,39 @@ func BenchmarkBars(b *testing.B) {
 		row("direct, requests/s over wrk's, Connection: close", ">= 0.90", ratio(rounds, run("direct", url, 0), run("wrk", url, 0)), 0.9, false)
 		row("vegeta engine, requests/s over wrk's, keep-alive", ">= 0.75", ratio(rounds, run("vegeta", url, benchConns), run("wrk", url, benchConns)), 0.75, false)
 		row("two cores over one, instant transport", ">= 1.80", ratio(rounds, cores(""), cores(clientCore)), 1.8, false)
-		p50, p99 := offSchedule(b, rounds, seconds)
+		if _, err := exec.LookPath("h2load"); err != nil {
+			show(b, fmt.Sprintf("%-60s %9s %14s  not measured: h2load is not installed\n", "HTTP/2, 64 streams, requests/s over h2load's", "", ""))
+		} else {
+			h2 := startNginxWith(b, serverCore, "http2")
+			row("HTTP/2, 64 streams of one connection, over h2load's", "(none)", ratio(rounds, run("http2", h2, benchConns), run("h2load", h2, benchConns)), 0, false)
+		}
+		p50, p99, cores := offSchedule(b, rounds, seconds)
 		row("off an even 5,000/s at the server, p50 in µs", "<= 10", p50, 10, true)
 		row("off an even 5,000/s at the server, p99 in µs", "<= 100", p99, 100, true)
+		row("cores that the client takes at 5,000/s", "(none)", cores, math.Inf(1), true)
 		row("a held connection that has served a request, bytes", "<= 1300", heldBytes(b, url), 1300, true)
 		memory, gather := manyTargets(b)
 		row("collector, 100 targets on 32 cores, MB", "<= 64", memory, 64, true)
 		row("collector, 100 targets on 32 cores, ms a window", "<= 10", gather, 10, true)
 	}
-	fmt.Print(table.String()) // a log is cut short
-	if path := os.Getenv("RAMPLOAD_BENCH_TABLE"); path != "" {
-		if err := os.WriteFile(path, []byte(table.String()), 0o600); err != nil {
-			b.Error(err)
-		}
+}
+
+// show prints a row of the table, and appends it to the file that `make bench` shows
+// at its end.
+func show(b *testing.B, line string) {
+	b.Helper()
+	fmt.Print(line) // a log is cut short
+	path := os.Getenv("RAMPLOAD_BENCH_TABLE")
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(line); err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -124,18 +145,20 @@ func middle(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-func offSchedule(b *testing.B, rounds int, seconds float64) (p50, p99 float64) {
+func offSchedule(b *testing.B, rounds int, seconds float64) (p50, p99, cores float64) {
 	const rate = 5000
-	var p50s, p99s []float64
+	var p50s, p99s, cpus []float64
 	for range rounds {
 		addr, stop := startStampServer(b)
-		if _, err := own("direct").run("http://"+addr, benchConns, rate, seconds); err != nil {
+		f, err := own("direct").run("http://"+addr, benchConns, rate, seconds)
+		if err != nil {
 			b.Fatal(err)
 		}
+		cpus = append(cpus, f.cpu*rate/1e6)
 		half, most := deviations(stop(), rate)
 		p50s, p99s = append(p50s, half), append(p99s, most)
 	}
-	return middle(p50s), middle(p99s)
+	return middle(p50s), middle(p99s), middle(cpus)
 }
 
 // manyTargets is what a window of a hundred targets on 32 cores costs.

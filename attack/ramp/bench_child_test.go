@@ -30,7 +30,7 @@ import (
 // childJob is what a process of the benchmark does: each client runs in a
 // process of its own, so that its processor time and memory are its own too.
 type childJob struct {
-	Engine  string // direct, instant (direct over a client of no cost), vegeta, vegeta-default, or server
+	Engine  string // direct, http2 (direct over HTTP/2), instant (direct over a client of no cost), vegeta, vegeta-default, or server
 	URL     string
 	Conns   int // 0: a connection for every request
 	Rate    float64
@@ -142,11 +142,14 @@ func ours(job childJob) (any, error) {
 	if job.Conns == 0 {
 		p.Client.MaxInFlight = 64
 	}
+	if job.Engine == "http2" {
+		p.Client.Protocol, p.Client.StreamsPerConn = profiles.ProtocolH2C, job.Conns
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	sink := &sums{end: length, window: defaultWindow, limit: job.Long, stop: cancel}
 	build := func(cfg Config) (attack.Loader, error) { return NewDirect(cfg) }
-	if job.Engine == "direct" {
+	if job.Engine == "direct" || job.Engine == "http2" {
 		debug.SetGCPercent(25) // as the command does
 	}
 	if job.Engine == "vegeta" {

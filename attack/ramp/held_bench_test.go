@@ -54,7 +54,7 @@ func heldBytes(b *testing.B, url string) float64 {
 		return float64(m.HeapInuse + m.StackInuse + m.MSpanInuse + m.OtherSys) // the poller's own lie in the last
 	}
 	before := memory()
-	client.Hold(n)
+	client.HoldAt(n, time.Since(start))
 	for until := time.Now().Add(30 * time.Second); client.Stats().Idle < int64(n); {
 		if time.Now().After(until) {
 			b.Fatalf("%+v of %d held", client.Stats(), n)

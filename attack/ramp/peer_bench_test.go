@@ -56,7 +56,11 @@ type client struct {
 
 func clients() []client {
 	tools := []client{
-		own("direct"), own("vegeta"), own("vegeta-default"),
+		own("direct"), own("vegeta"), own("vegeta-default"), own("http2"),
+		{name: "h2load", run: func(url string, conns int, _, seconds float64) (figures, error) {
+			args := []string{"-t1", "-c1", "-m" + strconv.Itoa(conns), fmt.Sprintf("-D%d", int(math.Ceil(seconds)))}
+			return external(regexp.MustCompile(`(?s)finished in ([\d.]+)s.*?requests: (\d+) total`), "h2load", append(args, url+"/")...)
+		}},
 		{name: "wrk", run: func(url string, conns int, _, seconds float64) (figures, error) {
 			args := []string{"-t1", "-c" + strconv.Itoa(max(conns, benchConns)), fmt.Sprintf("-d%ds", int(math.Ceil(seconds)))}
 			if conns == 0 {
@@ -74,7 +78,7 @@ func clients() []client {
 		}},
 	}
 	for i := range tools {
-		if !strings.Contains("direct vegeta vegeta-default", tools[i].name) {
+		if !strings.Contains("direct vegeta vegeta-default http2", tools[i].name) {
 			if _, err := exec.LookPath(tools[i].name); err != nil {
 				tools[i].missing = "not installed"
 			}
@@ -138,6 +142,10 @@ func external(pattern *regexp.Regexp, name string, args ...string) (figures, err
 	}
 	n, _ := strconv.ParseUint(string(m[1]), 10, 64)
 	x, _ := strconv.ParseFloat(string(m[2]), 64)
+	if name == "h2load" { // the time comes first, and both may be fractions
+		x, _ = strconv.ParseFloat(string(m[1]), 64)
+		n, _ = strconv.ParseUint(string(m[2]), 10, 64)
+	}
 	if name == "fortio" {
 		x = float64(n) / x // it prints a rate
 	}
@@ -195,6 +203,12 @@ func setting(name string, otherwise float64) float64 {
 // startNginx serves 200 on a free port, on a core of its own.
 func startNginx(b *testing.B, core string) string {
 	b.Helper()
+	return startNginxWith(b, core, "")
+}
+
+// startNginxWith is startNginx with options of the listener.
+func startNginxWith(b *testing.B, core, options string) string {
+	b.Helper()
 	if _, err := exec.LookPath("nginx"); err != nil {
 		b.Skip("nginx is not installed")
 	}
@@ -212,7 +226,7 @@ func startNginx(b *testing.B, core string) string {
 events { worker_connections 24000; }
 http { access_log off; keepalive_requests 1000000000; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b;
 fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
-server { listen %[2]s backlog=8192; location / { return 200 "ok"; } } }`, dir, addr)
+server { listen %[2]s %[3]s backlog=8192; location / { return 200 "ok"; } } }`, dir, addr, options)
 	path := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		b.Fatal(err)

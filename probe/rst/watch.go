@@ -31,7 +31,7 @@ type TraceOptions struct {
 	// about 8,000 resets with their arrival and closing per CPU and interval, or
 	// less on many CPUs so that all take at most 64 MB.
 	BufferKB int
-	// MaxPerSecond bounds the resets that are reported one by one; 0: 5,000.
+	// MaxPerSecond bounds the resets that are reported one by one; 0: 3,000.
 	// Those beyond are counted together: see [probe.Event].Count.
 	MaxPerSecond int
 	// WithoutStates leaves the sock:inet_sock_set_state tracepoint off. Then
@@ -62,7 +62,7 @@ type CaptureOptions struct {
 	// Flows bounds the memory of SYN-ACKs to compare TTLs with; 0: 32768.
 	Flows int
 	// MaxPerSecond bounds the packets that are reported one by one, and kept; 0:
-	// 5,000. Those beyond are counted together: see [probe.Event].Count.
+	// 3,000. Those beyond are counted together: see [probe.Event].Count.
 	MaxPerSecond int
 	// Sockets takes packets from packet sockets where programs could be loaded, too.
 	Sockets bool
@@ -76,9 +76,9 @@ var (
 	_ probe.PartialSource = (*Capture)(nil)
 )
 
-// defaultPerSecond of MaxPerSecond bounds what single events cost: about a hundredth
-// of a processor, with as many failures as a run keeps whole.
-const defaultPerSecond = 5000
+// defaultPerSecond of MaxPerSecond bounds what single events cost: a trace and a
+// capture that take so many cost 3 % of a processor.
+const defaultPerSecond = 3000
 
 func orLocal(host string) string {
 	if host == "" {
