@@ -300,7 +300,8 @@ type job struct {
 	mu    sync.Mutex
 	heard time.Time // last sign of the coordinator
 	parts map[int]bool
-	wg    sync.WaitGroup
+	wg    sync.WaitGroup // of the records
+	safe  sync.WaitGroup // of what hands them on
 }
 
 // end ends the records, for a reason.
@@ -359,8 +360,28 @@ func (j *job) guard() {
 	if j.sending != nil {
 		j.sending.clean()
 	}
+	if !errors.Is(context.Cause(j.ctx), errSilent) {
+		j.handOver()
+	}
 	j.stopBeats()
 	j.member.forget(j)
+}
+
+// handOver waits until the records are safe, for a while: who gives no sign of life
+// before counts as lost.
+func (j *job) handOver() {
+	safe := make(chan struct{})
+	go func() {
+		j.safe.Wait()
+		close(safe)
+	}()
+	late := time.NewTimer(drainFor)
+	defer late.Stop()
+	select {
+	case <-safe:
+	case <-late.C:
+	case <-j.member.delivering.Done():
+	}
 }
 
 // record begins the record of a part: what is written to it is handed on by itself.
@@ -376,14 +397,18 @@ func (j *job) record(part int) (*spool.Spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.member.wg.Go(func() { j.member.deliver(j.run, part, kept) }) // it may outlive the job
+	j.safe.Add(1)
+	j.member.wg.Go(func() { // it may outlive the job
+		defer j.safe.Done()
+		j.member.deliver(j.run, part, kept)
+	})
 	return kept, nil
 }
 
 // obey carries out an order within a run.
 func (j *job) obey(o order) answer {
 	switch {
-	case o.Kind == orderEnd || o.Kind == orderStop && j.sending == nil:
+	case o.Kind == orderEnd || o.Kind == orderStop:
 		j.end(errEnd)
 		return answer{}
 	case j.sending != nil:

@@ -55,7 +55,9 @@ func Resume(ctx context.Context, m *Meeting, run string, idle time.Duration, out
 		}
 	}
 	stop()
-	<-failed
+	if err := <-failed; err != nil {
+		return Resumed{}, err
+	}
 	r, err := c.write(out)
 	if err == nil && r.Complete {
 		telling, enough := context.WithTimeout(ctx, time.Second)
