@@ -817,10 +817,11 @@ static __always_inline void name_place(struct drop_key *k, struct traversal *t)
 	} else {
 		k->hook = 0xff; // not known
 	}
-	if (chain) {
+	// Both types are of modules, which may not be loaded, or carry no types.
+	if (chain && bpf_core_field_exists(chain->name) && bpf_core_field_exists(chain->table)) {
 		bpf_probe_read_kernel_str(k->chain, NAME, BPF_CORE_READ(chain, name));
 		bpf_probe_read_kernel_str(k->table, NAME, BPF_CORE_READ(chain, table, name));
-	} else if (table) {
+	} else if (table && bpf_core_field_exists(table->name)) {
 		bpf_probe_read_kernel_str(k->table, NAME, __builtin_preserve_access_index(&table->name));
 	}
 }
