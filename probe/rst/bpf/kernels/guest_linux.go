@@ -3,6 +3,7 @@ package kernels
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -11,9 +12,9 @@ import (
 )
 
 // Guest is what the first process of a virtual machine does: it mounts what the
-// tests expect, loads the modules, runs the commands and ends the machine. It does
-// not return.
-func Guest() {
+// tests expect, loads the modules, runs the commands and ends the machine. The
+// commands print to out. It does not return.
+func Guest(out io.Writer) {
 	_ = os.Setenv("PATH", "/bin")
 	_ = os.Setenv("RAMPLOAD_OWN_KERNEL", "1") // tests may change the whole machine
 	for _, m := range [][4]string{
@@ -51,7 +52,7 @@ func Guest() {
 		fmt.Println(startMark + line)
 		words := strings.Fields(line)
 		cmd := exec.Command(words[0], words[1:]...)
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+		cmd.Stdout, cmd.Stderr = out, out
 		err := cmd.Run()
 		fmt.Println(endMark, cmd.ProcessState.ExitCode(), err)
 	})

@@ -2,7 +2,12 @@
 
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"io"
+)
 
 // Guest says that this is no machine for it.
-func Guest() { fmt.Println("the first process of a virtual machine needs Linux") }
+func Guest(out io.Writer) {
+	fmt.Fprintln(out, "the first process of a virtual machine needs Linux")
+}

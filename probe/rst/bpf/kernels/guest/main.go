@@ -1,6 +1,10 @@
 // Guest is the first process of the virtual machines that package kernels boots.
 package main
 
-import "github.com/rampload/rampload/probe/rst/bpf/kernels"
+import (
+	"os"
 
-func main() { kernels.Guest() }
+	"github.com/rampload/rampload/probe/rst/bpf/kernels"
+)
+
+func main() { kernels.Guest(os.Stdout) }
