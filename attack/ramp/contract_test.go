@@ -426,6 +426,57 @@ func TestNothingIsLost(t *testing.T) {
 	})
 }
 
+// A search extends its schedule when its sink has seen a window. However late that
+// comes, into windows that are counted already, and whenever the run is stopped:
+// scheduled = sent + unsent.
+func TestLateExtensionsLoseNothing(t *testing.T) {
+	forEngines(t, func(t *testing.T, engine string) {
+		r := rand.New(rand.NewPCG(5, 8))
+		for range 20 {
+			var g schedule.Growing
+			ctx, cancel := t.Context(), context.CancelFunc(func() {})
+			if r.IntN(2) == 0 {
+				ctx, cancel = context.WithTimeout(ctx, time.Duration(r.Int64N(int64(8*time.Second))))
+			}
+			first := time.Duration(1+r.IntN(1500)) * time.Millisecond
+			if err := g.Extend(holdStage(r.Float64()*300, first)); err != nil {
+				t.Fatal(err)
+			}
+			type extension struct {
+				after time.Duration
+				stage profiles.Stage
+			}
+			var more []extension
+			for range r.IntN(4) {
+				more = append(more, extension{
+					time.Duration(r.IntN(3000)) * time.Millisecond,
+					holdStage(r.Float64()*300, time.Duration(1+r.IntN(1500))*time.Millisecond),
+				})
+			}
+			go func() {
+				for _, e := range more {
+					time.Sleep(e.after)
+					if err := g.Extend(e.stage); err != nil {
+						t.Error(err)
+					}
+				}
+				g.Finish()
+			}()
+			p := testProfile(profiles.Stage{Kind: profiles.Search, From: 1, To: 2})
+			p.Client.MaxInFlight = 1 + r.IntN(40)
+			rec, _, summary := drive(t, ctx, engine, Config{Profile: p, Schedule: &g, Window: 100 * time.Millisecond}, always(30*time.Millisecond, attack.None))
+			cancel()
+			c := rec.sum(t, 0)
+			if c.scheduled != c.sent+c.unsent || c.requests != c.sent {
+				t.Errorf("%d scheduled, %d sent, %d unsent, %d ended", c.scheduled, c.sent, c.unsent, c.requests)
+			}
+			if !summary.Interrupted && c.scheduled != g.Total() {
+				t.Errorf("%d scheduled of %d", c.scheduled, g.Total())
+			}
+		}
+	})
+}
+
 // A schedule that grows is carried out as it grows, by one driver, and what it
 // counts is what was due.
 func TestGrowingSchedule(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // tcpLink is a link over a TCP connection.
 type tcpLink struct{ net.Conn }

@@ -108,6 +108,9 @@ func message(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Plain returns a writer to w that cleans each write as [message] does.
+func Plain(w io.Writer) io.Writer { return plainText{w} }
+
 // plainText cleans each write as [message] does: for what is printed line by line.
 type plainText struct{ w io.Writer }
 

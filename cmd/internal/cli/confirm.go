@@ -67,7 +67,7 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 		return usage(err)
 	}
 	if len(suspected) == 0 {
-		fmt.Fprintln(env.Stdout, "NOTHING TO CONFIRM  the report suspects no resource")
+		fmt.Fprintln(plainText{env.Stdout}, "NOTHING TO CONFIRM  the report suspects no resource")
 		return exit(report.ExitUndecided)
 	}
 	done, err := run(ctx, env, p, runOptions{globals: g, sampleEvery: r.sampleEvery, trace: !r.noTrace})
@@ -81,10 +81,10 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 	if err != nil {
 		return usage(err)
 	}
-	fmt.Fprintln(env.Stdout)
+	fmt.Fprintln(plainText{env.Stdout})
 	code := report.ExitUndecided
 	for _, c := range results {
-		fmt.Fprintf(env.Stdout, "%-11s %s: %s\n", strings.ToUpper(c.Outcome), c.Target, c.Summary)
+		fmt.Fprintf(plainText{env.Stdout}, "%-11s %s: %s\n", strings.ToUpper(c.Outcome), c.Target, c.Summary)
 		switch {
 		case c.Outcome == verify.Confirmed:
 			code = report.ExitPassed

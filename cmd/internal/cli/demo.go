@@ -75,13 +75,13 @@ func listScenarios(env Env) error {
 		byFamily[s.Family] = append(byFamily[s.Family], s)
 	}
 	for _, family := range families {
-		fmt.Fprintln(env.Stdout, family)
+		fmt.Fprintln(plainText{env.Stdout}, family)
 		for _, s := range byFamily[family] {
-			fmt.Fprintf(env.Stdout, "  %-28s %s", s.Name, s.About)
+			fmt.Fprintf(plainText{env.Stdout}, "  %-28s %s", s.Name, s.About)
 			if missing := s.Missing(); missing != "" {
-				fmt.Fprint(env.Stdout, " [cannot run here]")
+				fmt.Fprint(plainText{env.Stdout}, " [cannot run here]")
 			}
-			fmt.Fprintln(env.Stdout)
+			fmt.Fprintln(plainText{env.Stdout})
 		}
 	}
 	return nil
@@ -112,7 +112,7 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 			g.out = strings.TrimSuffix(out, filepath.Ext(out)) + "-" + name + filepath.Ext(out)
 		}
 		if i > 0 {
-			fmt.Fprintln(env.Stdout)
+			fmt.Fprintln(plainText{env.Stdout})
 		}
 		ok, err := demo(ctx, env, &g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, opt)
 		if err != nil {
@@ -160,7 +160,7 @@ func scenario(all []lab.Scenario, name string) (lab.Scenario, error) {
 
 // demo runs one scenario and reports whether its expected verdict was reached.
 func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, how demoOptions) (bool, error) {
-	fmt.Fprintf(env.Stdout, "demo %s: %s\n\n", s.Name, s.About)
+	fmt.Fprintf(plainText{env.Stdout}, "demo %s: %s\n\n", s.Name, s.About)
 	running, err := s.Start(ctx, le)
 	if err != nil {
 		return false, notRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
@@ -190,13 +190,13 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 	got := r.Findings[0]
 	stopErr := running.Stop()
 	truth := running.Truth()
-	fmt.Fprintf(env.Stdout, "\nexpected %s, found %s\n", s.Cause, describe(got))
+	fmt.Fprintf(plainText{env.Stdout}, "\nexpected %s, found %s\n", s.Cause, describe(got))
 	if truth.Source != "" {
 		least := ""
 		if truth.Least() {
 			least = "at least "
 		}
-		fmt.Fprintf(env.Stdout, "resets sent as %s counted them: %s%s; as rampload did: %s\n",
+		fmt.Fprintf(plainText{env.Stdout}, "resets sent as %s counted them: %s%s; as rampload did: %s\n",
 			truth.Source, least, report.FormatNumber(float64(truth.Resets)), report.FormatNumber(float64(r.Totals.WireResets)))
 	}
 	if stopErr != nil {

@@ -118,7 +118,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 		return nil, errNothingSent
 	}
 	if err != nil {
-		return nil, err
+		return nil, notSent(env, terminal, err)
 	}
 	stderr := newVoice(env.Stderr)
 	defer stderr.settle()
@@ -289,3 +289,14 @@ func targetNames(p profiles.Profile) []string {
 }
 
 func hexID(id attack.RunID) string { return hex.EncodeToString(id[:]) }
+
+// notSent ends a run whose targets cannot be spoken to. Where stdout goes to a file or
+// another program it gets the verdict too: whoever reads it there sees nothing else.
+func notSent(env Env, t terminal, err error) error {
+	var coded *exitError
+	if !t.shown && errors.As(err, &coded) && coded.code == report.ExitNotRun {
+		// An error shows in the exit code; this line is for readers.
+		fmt.Fprintf(plainText{env.Stdout}, "NO VERDICT  nothing was sent: %s\n\nexit %d\n", err, coded.code)
+	}
+	return err
+}

@@ -16,11 +16,13 @@ type terminal struct {
 	colour   bool // stdout takes colour
 	width    int  // of stdout
 	progress bool // stderr is a terminal: a line may be rewritten
+	shown    bool // stdout is a terminal: what goes to stderr is read beside it
 }
 
 func newTerminal(env Env) terminal {
 	t := terminal{width: defaultWidth}
 	if f, ok := env.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.shown = true
 		// https://no-color.org: any non-empty value
 		t.colour = env.env("NO_COLOR") == "" && env.env("TERM") != "dumb"
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w >= 40 {

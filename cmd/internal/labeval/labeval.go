@@ -104,7 +104,7 @@ func (l command) evaluate(env cli.Env, dir string) error {
 		if j := r.By[0]; !j.Right {
 			said = fmt.Sprintf("%s expected, %s (%s, %.2f) found", r.Causes[0], j.Cause, j.Verdict, j.Confidence)
 		}
-		fmt.Fprintf(env.Stderr, "%-34s %s\n", r.Name(), said)
+		fmt.Fprintf(cli.Plain(env.Stderr), "%-34s %s\n", r.Name(), said)
 	})
 	if err != nil {
 		return cli.NotRun(err)
@@ -139,7 +139,7 @@ func keepRuns(env cli.Env, cases []eval.Recorded, dir string) error {
 		}
 		switch err := eval.Keep(c, dir); {
 		case errors.Is(err, eval.ErrDisturbed):
-			fmt.Fprintf(env.Stderr, "rampload-lab: %s\n", err)
+			fmt.Fprintf(cli.Plain(env.Stderr), "rampload-lab: %s\n", err)
 		case err != nil:
 			return err
 		default:
@@ -182,7 +182,7 @@ func (l command) record(ctx context.Context, env cli.Env) error {
 			return cli.Usage(err)
 		}
 		if missing := s.Missing(); match && missing != "" {
-			fmt.Fprintf(env.Stderr, "rampload-lab: skipping %s: %s\n", s.Name, missing)
+			fmt.Fprintf(cli.Plain(env.Stderr), "rampload-lab: skipping %s: %s\n", s.Name, missing)
 		} else if match {
 			plan.Scenarios = append(plan.Scenarios, s.Name)
 		}
@@ -214,7 +214,7 @@ func (l command) record(ctx context.Context, env cli.Env) error {
 			// One scenario that cannot run must not cost the others' evaluation.
 			said = err.Error()
 		}
-		fmt.Fprintf(env.Stderr, "%3d/%d %-32s %5.1fs %s\n", i+1, len(runs), run.Name(), time.Since(begun).Seconds(), said)
+		fmt.Fprintf(cli.Plain(env.Stderr), "%3d/%d %-32s %5.1fs %s\n", i+1, len(runs), run.Name(), time.Since(begun).Seconds(), said)
 	}
 	return nil
 }
