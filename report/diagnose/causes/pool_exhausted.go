@@ -14,6 +14,7 @@ func poolExhausted() rule {
 		must:   []evidence.Clue{evidence.Idle},
 		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled},
 		unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
+		never:  []evidence.Clue{evidence.StandsQueued, evidence.ProxyPooled},
 		weights: []weight{
 			{evidence.StandsPooled, proves, 0},
 			{evidence.QueueTimeout, strong, opposite(weak)},

@@ -8,12 +8,12 @@ import (
 // proxyQueueLimit: the proxy let requests wait for the upstream until they timed out.
 func proxyQueueLimit() rule {
 	return rule{
-		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.StandsPooled},
+		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled},
 		waits:  true,
-		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.StandsPooled},
+		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
 		weights: []weight{
-			{evidence.StandsPooled, proves, 0},
+			{evidence.ProxyPooled, proves, 0},
 			{evidence.QueueTimeout, 2.5, -0.5},
 			{evidence.LatencyFirst, 1, -0.5},
 			{evidence.HeldOff, -4, 0},

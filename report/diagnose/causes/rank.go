@@ -126,8 +126,8 @@ func (c *Investigation) consider(r rule) {
 		}
 		switch r.leg {
 		case path:
-			if i > 0 {
-				continue
+			if waits && h.Station != culprit.Station || !waits && i > 0 {
+				continue // between the hop that the waiting ends at and the next
 			}
 		case proxy:
 			if i >= len(c.Hops)-1 && !c.Fronts(h) && !(waits && evidence.IsProxy(h.Process())) {
@@ -273,7 +273,7 @@ func (c *Investigation) weigh(hyp *hypothesis, f *evidence.Facts) {
 // further in, resets and timeouts of the client's connections from the first
 // host.
 func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 {
-	if at, ok := c.Culprit(); ok && r.waits && at.Station == h.Station {
+	if at, ok := c.Culprit(); ok && (r.waits || r.leg == path) && at.Station == h.Station {
 		return c.Contrasts(h) // it was followed to there, whatever the client saw of it
 	}
 	clean := c.Facts[0][evidence.BadGateway].Is

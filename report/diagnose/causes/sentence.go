@@ -65,7 +65,7 @@ func (c *Investigation) delayed() string {
 
 // causeSentence says what did it, with the numbers.
 func (c *Investigation) causeSentence(h *hypothesis) string {
-	if at, ok := c.Culprit(); ok && h.rule.waits && at.Station == h.hop.Station {
+	if at, ok := c.Culprit(); ok && (h.rule.waits || h.rule.leg == path) && at.Station == h.hop.Station {
 		return fmt.Sprintf("%s: %s. %s.", h.hop.Station.Text(), h.rule.says, words.Capital(c.Way.Text()))
 	}
 	where := ""

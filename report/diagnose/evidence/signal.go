@@ -190,6 +190,7 @@ const (
 	StandsStuck       // so, and none of them is ever answered
 	StandsQueued      // not accepted or not read, while all that could serve them are busy inside
 	StandsPooled      // on one of a fixed number of connections to the next hop
+	ProxyPooled       // so, at a proxy, which has no other use for them
 	StandsUnprocessed // ready, and without processor
 	StandsOnDisk
 	StandsStopped   // the process does not run at all

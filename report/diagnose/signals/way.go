@@ -34,6 +34,8 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 	case !known:
 		return
+	case x == evidence.StandsPooled && evidence.IsProxy(s.Hop.Process):
+		x = evidence.ProxyPooled
 	case s.State == report.StandsInside && s.Stuck():
 		x = evidence.StandsStuck
 	}

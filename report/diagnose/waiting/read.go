@@ -14,7 +14,7 @@ type reader struct{ log *runlog.Log }
 // stood reads one hop over some time.
 func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	nan := math.NaN()
-	s := Stood{nan, nan, nan, nan, nan, nan, false, nan, nan, nan, nan, nan, nan, nan, 0}
+	s := Stood{nan, nan, nan, nan, nan, nan, false, nan, nan, nan, nan, nan, nan, nan, nan, 0}
 	if len(spans) == 0 {
 		return s
 	}
@@ -65,6 +65,8 @@ func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Sp
 		s.NoProcessor = sum(s.NoProcessor, growth(x, spans)/1e6)
 	case probe.Runs:
 		s.Runs = sum(s.Runs, growth(x, spans))
+	case probe.ThreadsRunning:
+		s.Running = larger(s.Running, quantile(between(track(x), spans), 0.25))
 	case probe.ThreadsOnDisk:
 		s.OnDisk = sum(s.OnDisk, mean(between(track(x), spans)))
 	case probe.ThreadsStopped:

@@ -40,6 +40,7 @@ type Stood struct {
 	Processor, Cores                    float64 // of its busiest process; cores that it used
 	NoProcessor, Throttled, OnDisk      float64
 	Stopped, Runs                       float64
+	Running                             float64 // threads of its busiest process that run or are ready to, at most times
 	Locked                              float64 // processes that say of themselves that they wait for a lock
 }
 
@@ -245,7 +246,7 @@ func (s *Step) stopped() bool {
 func (s *Step) own() report.Stand {
 	inside := math.Max(s.Now.Owed, 1)
 	grownReady := s.Now.NoProcessor-finite(s.Before.NoProcessor) >= math.Min(readyShare*inside, 2)
-	bound := s.Now.Processor >= 0.85 || s.Now.Cores >= 0.85 && s.Now.Cores <= 1.1
+	bound := s.Now.Processor >= 0.85 || s.Now.Running >= 1 && !(s.Before.Running >= 1) || s.Now.Cores >= 0.85 && s.Now.Cores <= 1.1
 	switch {
 	case s.stopped():
 		return report.StandsStill

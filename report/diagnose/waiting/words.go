@@ -56,7 +56,7 @@ func (s *Step) Text() string {
 		}
 		return head
 	case report.StandsPool:
-		return fmt.Sprintf("%s for %s of %s, which are all in use, each for %s", head, words.Count(s.To.Connections, "connection")+" to", s.To.Hop.Place(), words.WordSeconds(2*s.To.Median))
+		return fmt.Sprintf("%s share %s to %s, all in use, each for %s at a time", head, words.Count(s.To.Connections, "connection"), s.To.Hop.Place(), words.WordSeconds(2*s.To.Median))
 	}
 	if s.Now.Oldest > 0 {
 		head += ", the oldest for " + words.WordSeconds(s.Now.Oldest)
@@ -69,6 +69,9 @@ func (s Stood) text(state report.Stand) string {
 	var parts []string
 	if !math.IsNaN(s.Processor) {
 		parts = append(parts, "processor "+words.Percent(s.Processor))
+	}
+	if s.Running >= 1 {
+		parts = append(parts, "a thread of it always running")
 	}
 	if s.Throttled >= 0.05 {
 		parts = append(parts, "throttled in "+words.Percent(s.Throttled)+" of the periods of its quota")
