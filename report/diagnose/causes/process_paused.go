@@ -23,7 +23,7 @@ func processPaused() rule {
 			{evidence.Retransmitted, opposite(strong), 0},
 			{evidence.OnlyTimeouts, weak, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsStopped: {evidence.Paused, evidence.Starved, evidence.Retransmitted}},
+		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsStopped: {evidence.Paused, evidence.Starved, evidence.Retransmitted, evidence.Died}},
 		says:    "the whole process stood still",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
