@@ -45,15 +45,19 @@ is unsent, and marked. When the coordinator is gone, workers stop within two sec
 rampload report --resume RUNLOG makes the report of what was recorded. An agent whose
 connection is cut goes on, and delivers later.
 
-How far it goes. A window of a worker is about 1.5 KB and a target, four times a
-second: 200 workers and 100 agents write about 2.5 MB/s through the server, and cost
-the coordinator about a third of one core (see BenchmarkFleet in
-cmd/internal/fleet). For 1,000,000 requests/s at 60,000/s a worker of two cores (engine
-direct, keep-alive, small answers) 17 workers are enough. The targets end first:
-64,000 ports a worker and target address bound new connections to about 1,000/s a
-worker, so 1,000,000/s without keep-alive would take a thousand source addresses.
-What ends next is the server's disk: with sync_interval: always, each record costs
-one sync, so keep its streams on an SSD beyond some 50 workers.`
+How far it goes, as arithmetic:
+  - Engine direct takes about 8 µs of CPU for a small request on a keep-alive
+    connection. 1,000,000 requests/s are 8 cores, and 12 at the 70 % beyond which a
+    worker warns: six workers of two cores send 170,000/s each.
+  - A worker closes at most as many connections as it has ports: 28,232 by default,
+    each busy for 60 s after it, are 470 new connections/s to one target address, and
+    64,511 (net.ipv4.ip_local_port_range) are 1,075/s. 1,000,000/s with a connection
+    for each request would take a thousand source addresses: that is where it ends.
+  - A worker's record is about 5 KB/s for one target. 200 workers and 100 agents are
+    some 1.5 MB/s through the server, in at least four pieces a second from each. The
+    server syncs each piece to its disk: 1,200 syncs a second need an SSD.
+  - The coordinator adds up a window of 200 workers in about 5 ms, four times a
+    second, on one core that others share (BenchmarkMerge in cmd/internal/fleet).`
 
 func newFleetCreds(env Env) *cobra.Command {
 	var (
