@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: browser release all demo build test race lint generate fuzz golden bench bench-peers eval calibrate deps
+.PHONY: browser release all demo build test race lint generate fuzz golden bench bench-peers bench-report eval calibrate deps
 all: lint test
 
 build: ## bin/rampload and bin/rampload-lab
@@ -94,6 +94,9 @@ browser: deps build ## the HTML page in a real browser: drawn, driven, axe-core;
 	@cp $(REPORTS) .browser/ 2>/dev/null || true
 	@for f in .browser/*.json; do bin/rampload report $$f --out $${f%.json}.html >/dev/null; done
 	node report/render/page/testdata/browser.mjs $(CURDIR)/.browser $$(command -v chromium) $(CURDIR)/.browser/npm
+
+bench-report: ## processor time and memory of a whole report, of 1, 4 and 24 hours of 20 targets (1.5 GB in /tmp)
+	RAMPLOAD_BENCH_LONG=1 go test -run '^$$' -bench Report -benchtime 1x -timeout 60m ./report/assemble
 
 release: ## programs, packages, image, SBOM and checksums in dist/, built twice and compared
 	.ci/release --verify

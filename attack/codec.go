@@ -85,6 +85,20 @@ func AppendWindow(b []byte, w Window) []byte {
 // never panics and allocates in proportion to len(b).
 func DecodeWindow(b []byte) (Window, error) {
 	var w Window
+	if err := DecodeWindowInto(&w, b); err != nil {
+		return Window{}, err
+	}
+	return w, nil
+}
+
+// DecodeWindowInto is [DecodeWindow] into a window whose lists it overwrites and makes
+// larger where they are too small: for readers of many windows. Empty lists of a new
+// window stay nil. After an error the window holds nothing of use.
+func DecodeWindowInto(w *Window, b []byte) error {
+	*w = Window{
+		Cells: w.Cells[:0], Statuses: w.Statuses[:0],
+		FromDue: w.FromDue[:0], FromSend: w.FromSend[:0], Lag: w.Lag[:0], IdleAge: w.IdleAge[:0], Served: w.Served[:0],
+	}
 	d := decoder{b: b}
 	d.version()
 	w.Target = d.uint16()
@@ -97,9 +111,10 @@ func DecodeWindow(b []byte) (Window, error) {
 	w.IdleConnSeconds = d.float64()
 
 	if n := d.count(8); n > 0 { // a cell takes at least 8 bytes
-		w.Cells = make([]Cell, n)
+		w.Cells = resized(w.Cells, n)
 		for i := range w.Cells {
 			c := &w.Cells[i]
+			*c = Cell{}
 			c.DueWindow = d.int32From(int64(w.Index))
 			c.Remote = d.uint16()
 			c.Fault, c.Phase = d.fault(), d.phase()
@@ -112,13 +127,13 @@ func DecodeWindow(b []byte) (Window, error) {
 		}
 	}
 	if n := d.count(2); n > 0 {
-		w.Statuses = make([]StatusCount, n)
+		w.Statuses = resized(w.Statuses, n)
 		for i := range w.Statuses {
 			w.Statuses[i] = StatusCount{d.uint16(), d.uvarint()}
 		}
 	}
 	for _, h := range [...]*Histogram{&w.FromDue, &w.FromSend, &w.Lag, &w.IdleAge, &w.Served} {
-		*h = d.histogram()
+		*h = d.histogram(*h)
 	}
 	w.FailuresDropped = d.uvarint()
 	if d.of >= 3 {
@@ -136,9 +151,17 @@ func DecodeWindow(b []byte) (Window, error) {
 		w.Unawaited, w.LookupFailures = d.uvarint(), d.uvarint()
 	}
 	if err := d.end(); err != nil {
-		return Window{}, fmt.Errorf("decode window: %w", err)
+		return fmt.Errorf("decode window: %w", err)
 	}
-	return w, nil
+	return nil
+}
+
+// resized returns a list of n elements, in place where it has the room.
+func resized[S ~[]E, E any](list S, n int) S {
+	if cap(list) < n {
+		return make(S, n)
+	}
+	return list[:n]
 }
 
 // AppendFailure appends the binary form of a failure to b.
@@ -483,12 +506,13 @@ func (d *decoder) count(size int) int {
 	return int(n)
 }
 
-func (d *decoder) histogram() Histogram {
+// histogram reads a histogram into the room of another.
+func (d *decoder) histogram(h Histogram) Histogram {
 	n := d.count(2)
 	if n == 0 {
-		return nil
+		return h[:0]
 	}
-	h := make(Histogram, n)
+	h = resized(h, n)
 	var last int64
 	for i := range h {
 		last += d.varint()

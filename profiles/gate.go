@@ -69,5 +69,6 @@ type Gate struct {
 	Op         Op
 	Value      float64
 	Unit       Unit
+	Baseline   float64 // factor on the baseline's value, which takes the place of Value; 0: none
 	UpTo       float64 // judged on windows offered at most this many requests per second; 0: all
 }

@@ -11,7 +11,7 @@ import (
 
 // ParseGate parses one gate or abort-if expression:
 //
-//	gate   = metric [ "within" duration ] op value [ "up to" rate ]
+//	gate   = metric [ "within" duration ] op ( value | [ factor "*" ] "baseline" ) [ "up to" rate ]
 //	metric = name [ "(" target ")" ] | "headroom" "(" resource ")" | "crosses" "(" share [ "," target ] ")"
 //	name   = "wire-resets" | "visible-resets" | "failures" | "onset" | "p" percentile
 //	op     = "<" | "<=" | ">" | ">=" | "=="
@@ -66,6 +66,13 @@ func (g Gate) subject() string {
 }
 
 func (g Gate) formatValue() string {
+	switch g.Baseline {
+	case 0:
+	case 1:
+		return baselineWord
+	default:
+		return strconv.FormatFloat(g.Baseline, 'f', -1, 64) + " * " + baselineWord
+	}
 	switch g.Unit {
 	case UnitRatio:
 		return FormatPercent(g.Value)
@@ -358,6 +365,9 @@ func (p *gateParser) value(g *Gate) error {
 	if text == "" || text == "up" || text == "within" || isOperator(text) || text == "(" || text == ")" {
 		return fmt.Errorf("a value is missing after %s: write %s", g.Op, g.example(g.Op))
 	}
+	if isBaseline, err := p.baseline(g, text); isBaseline || err != nil {
+		return err
+	}
 	switch g.Metric {
 	case GateLatency:
 		d, err := ParseDuration(text)
@@ -389,6 +399,57 @@ func (p *gateParser) value(g *Gate) error {
 		return p.share(g, text)
 	}
 	return nil
+}
+
+// baselineWord stands for the value that the baseline has.
+const baselineWord = "baseline"
+
+// maxFactor bounds the factor on a baseline.
+const maxFactor = 100
+
+// baseline reads "0.95 * baseline", "baseline" or "95% * baseline". isBaseline is false for
+// any other value.
+func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error) {
+	all := text
+	for next := p.peek(); strings.HasPrefix(next, "*") || strings.HasSuffix(all, "*") && next != ""; next = p.peek() {
+		all += p.take()
+	}
+	if !strings.Contains(all, "*") && !strings.Contains(all, baselineWord) {
+		return false, nil
+	}
+	example := fmt.Sprintf("%s %s 0.95 * baseline", g.subject(), g.Op)
+	if g.Op == Less || g.Op == LessOrEqual {
+		example = fmt.Sprintf("%s %s 1.1 * baseline", g.subject(), g.Op)
+	}
+	parts := strings.Split(all, "*")
+	if len(parts) == 2 && parts[0] == baselineWord {
+		parts[0], parts[1] = parts[1], parts[0]
+	}
+	if parts[len(parts)-1] != baselineWord || len(parts) > 2 {
+		return true, fmt.Errorf("%s is no factor on the baseline: write %s", quote(all), example)
+	}
+	g.Baseline = 1
+	if len(parts) == 2 {
+		var factor float64
+		if strings.HasSuffix(parts[0], "%") {
+			factor, err = ParsePercent(parts[0])
+		} else {
+			factor, err = parseDecimal(parts[0], parts[0])
+		}
+		if err != nil || factor <= 0 || factor > maxFactor {
+			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", quote(parts[0]), maxFactor, example)
+		}
+		g.Baseline = factor
+	}
+	switch g.Metric {
+	case GateLatency:
+		g.Unit = UnitDuration
+	case GateOnset, GateCrosses:
+		g.Unit = UnitRate
+	default:
+		g.Unit = UnitRatio
+	}
+	return true, nil
 }
 
 // share reads the value of resets and failures: a count or a percentage.
@@ -454,6 +515,16 @@ func (p *gateParser) end(g Gate) error {
 // check holds the rules that need the whole gate.
 func (g Gate) check() error {
 	switch {
+	case g.Baseline > 0 && g.Within > 0:
+		return fmt.Errorf("a baseline is compared over the whole run: leave out \"within %s\"", FormatDuration(g.Within))
+	case g.Baseline > 0 && g.Metric == GateLatency && g.Percentile != 0.5 && g.Percentile != 0.99:
+		return fmt.Errorf("reports hold p50 and p99 at each load, so a baseline has no %s: write p99 %s %s", g.subject(), g.Op, g.formatValue())
+	case g.Baseline > 0 && g.UpTo > 0 && g.Metric == GateHeadroom:
+		return fmt.Errorf("a headroom is compared with a baseline over the whole run: leave out \"up to %s\"", FormatRate(g.UpTo))
+	case g.Baseline > 0 && g.Op == Equal:
+		return fmt.Errorf("no two runs are quite equal: write %s <= 1.1 * baseline, or >= 0.9 * baseline", g.subject())
+	case g.Baseline > 0 && (g.Op == Greater || g.Op == GreaterOrEqual) && !g.Metric.isLoad() && g.Metric != GateHeadroom:
+		return fmt.Errorf("the less the better: write %s <= %s", g.subject(), g.formatValue())
 	case g.Within > 0 && (g.Metric.isLoad() || g.Metric == GateHeadroom):
 		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, FormatDuration(g.Within))
 	case g.UpTo > 0 && g.Metric.isLoad():

@@ -110,6 +110,9 @@ func (p Profile) stepGates() []Gate {
 // ofStep reports whether a gate can be judged on one load by itself: resets,
 // failures and latency without a load of their own.
 func (g Gate) ofStep() bool {
+	if g.Baseline > 0 {
+		return false
+	}
 	switch g.Metric {
 	case GateWireResets, GateVisibleResets, GateFailures, GateLatency:
 		return g.UpTo == 0

@@ -132,7 +132,10 @@ func (v *validator) gate(path string, g Gate) {
 	if v.gateOfSearch(path, g) {
 		return
 	}
+	_, searches := v.profile.SearchStage()
 	switch {
+	case g.Baseline > 0 && searches:
+		v.add(path, "a search is compared as a whole, with rampload compare: state a value, such as %s", g.example(g.Op))
 	case g.Metric == GateHeadroom && below:
 		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.formatValue())
 	case g.Metric.isLoad() && known && g.Value > rate:
@@ -143,6 +146,8 @@ func (v *validator) gate(path string, g Gate) {
 func (v *validator) abortIf(path string, g Gate) {
 	below := g.Op == Less || g.Op == LessOrEqual
 	switch {
+	case g.Baseline > 0:
+		v.add(path, "a baseline is compared at the end only: state a value, such as failures within 10s > 50%%")
 	case g.Metric.isLoad():
 		what := "the onset"
 		if g.Metric == GateCrosses {

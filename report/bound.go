@@ -24,7 +24,7 @@ func Enough(g profiles.Gate) uint64 {
 	atMost := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	op, limit := g.Op, g.Value
 	switch {
-	case !atMost:
+	case !atMost || g.Baseline > 0:
 		return 0
 	case g.Metric == profiles.GateLatency: // see judgePercentile
 		op, limit = profiles.LessOrEqual, 1-g.Percentile

@@ -19,6 +19,9 @@ type CompareOptions struct {
 	// Strict makes an indicative regression one (exit 1), and a comparison that
 	// stays inconclusive undecided (exit 4).
 	Strict bool
+	// History are older runs of the profile. Where a side has too few runs to show how
+	// much runs differ by themselves, these do.
+	History []*Report
 }
 
 // Outcomes of one compared metric.
@@ -60,7 +63,44 @@ type MetricComparison struct {
 	P            *float64 `json:"p"` // adjusted: Holm over primary metrics, Benjamini-Hochberg over the others
 	Outcome      string   `json:"outcome"`
 	NeedRuns     int      `json:"need_runs,omitempty"` // inconclusive: about as many of each release would decide
+	Power        *Power   `json:"power,omitempty"`     // of primary metrics with values on both sides
 	Note         string   `json:"note,omitempty"`
+}
+
+// Power is what so many runs could show of a metric.
+type Power struct {
+	Shift  float64 `json:"shift"`  // relative to Old: a change for the worse
+	Share  float64 `json:"share"`  // of comparisons like this one that would show it
+	Spread float64 `json:"spread"` // standard deviation between runs of one release, relative to Old
+	// Assumed is set where too few runs show the spread: it is what rampload takes runs
+	// to differ by.
+	Assumed  bool `json:"assumed,omitempty"`
+	Runs     int  `json:"runs"`      // of each release that the share is of
+	NeedRuns int  `json:"need_runs"` // of each release prove the shift in 80 % of comparisons; 0: more than 100
+}
+
+// String says it in a sentence.
+func (p Power) String() string {
+	a := "runs of each release find"
+	if p.Runs == 1 {
+		a = "run of each release finds"
+	}
+	sign := ""
+	if p.Shift > 0 {
+		sign = "+"
+	}
+	s := fmt.Sprintf("%d %s %s%s in %.0f%% of cases", p.Runs, a, sign, FormatPercent(p.Shift, 2), 100*p.Share)
+	switch {
+	case p.NeedRuns == 0:
+		s += "; more than 100 would be needed to find it in 80%"
+	case p.NeedRuns > p.Runs:
+		s += fmt.Sprintf("; %d would in 80%%", p.NeedRuns)
+	}
+	of := "runs differ by "
+	if p.Assumed {
+		of = "runs are taken to differ by "
+	}
+	return s + " (" + of + FormatPercent(p.Spread, 2) + ")"
 }
 
 // Comparison is the difference between two releases.
@@ -113,7 +153,7 @@ func Compare(old, new []*Report, opt CompareOptions) (Comparison, error) {
 		c.Warnings = append(c.Warnings, err.Error()+": a difference may be of the profile, not of the release")
 	}
 	c.Warnings = append(c.Warnings, doubts(old, new)...)
-	c.Metrics = compareMetrics(old, new)
+	c.Metrics = compareMetrics(old, new, opt.History)
 	decide(c.Metrics, c.Indicative)
 	if c.Indicative {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("indicative only: %d and %d runs; a proof needs %d of each release, taken in turns (old, new, new, old)",

@@ -7,7 +7,6 @@ import (
 	"sort"
 
 	"github.com/rampload/rampload/report/stats"
-	"gonum.org/v1/gonum/stat"
 )
 
 // observation is the value of a metric in one run.
@@ -21,6 +20,7 @@ type observation struct {
 type measured struct {
 	MetricComparison
 	old, new []observation
+	history  []observation // older runs
 }
 
 // material is the smallest relative shift that matters, and so is this many
@@ -28,10 +28,10 @@ type measured struct {
 const material = 0.03
 
 // compareMetrics collects the metrics of both sides and their shifts.
-func compareMetrics(old, new []*Report) []MetricComparison {
+func compareMetrics(old, new, history []*Report) []MetricComparison {
 	var all []measured
 	add := func(m MetricComparison, of func(*Report) (observation, bool)) {
-		x := measured{MetricComparison: m, old: observe(old, of), new: observe(new, of)}
+		x := measured{MetricComparison: m, old: observe(old, of), new: observe(new, of), history: observe(history, of)}
 		if len(x.old)+len(x.new) > 0 {
 			all = append(all, x)
 		}
@@ -42,7 +42,16 @@ func compareMetrics(old, new []*Report) []MetricComparison {
 	}
 	for _, name := range sharedTargets(old, new) {
 		bins := matchedBins(name, old, new)
-		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
+		share := sharedCrossing(name, old, new)
+		if share > 0 {
+			add(MetricComparison{
+				Target: name, Metric: "SLO crossing", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true,
+				Note: "the load at which failures pass " + FormatPercent(share, 3),
+			},
+				func(r *Report) (observation, bool) { return crossingLoad(r, name, share) })
+		}
+		// Where failures grow smoothly the onset depends on how much was sent.
+		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches && share == 0, HigherBetter: true, Relative: true},
 			func(r *Report) (observation, bool) { return onsetLoad(r, name) })
 		add(MetricComparison{Target: name, Metric: "goodput", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
 			func(r *Report) (observation, bool) { return goodput(r, name) })
@@ -62,8 +71,14 @@ func compareMetrics(old, new []*Report) []MetricComparison {
 			func(r *Report) (observation, bool) { return headroomOf(r, key) })
 	}
 	out := make([]MetricComparison, len(all))
+	primary := 0
 	for i := range all {
-		all[i].shift()
+		if all[i].shift(); all[i].Primary && all[i].Shift != nil {
+			primary++
+		}
+	}
+	for i := range all {
+		all[i].Power = all[i].power(primary)
 		out[i] = all[i].MetricComparison
 	}
 	return out
@@ -173,35 +188,6 @@ func gehanScores(old, new []observation) (a, b []float64, some bool) {
 	return scores[:len(old)], scores[len(old):], some
 }
 
-// spreadBetween is how much runs of one release are taken to differ by themselves (one
-// standard deviation, relative or in points of a headroom), where too few runs show it.
-const spreadBetween = 0.03
-
-// beyondSpread is how many standard deviations a shift takes to be no play of chance:
-// 5 % over three metrics.
-const beyondSpread = 2.39
-
-// beyondRuns reports whether a shift is larger than runs differ by themselves, with
-// what each run's own interval leaves open.
-func (m *measured) beyondRuns() bool {
-	if !m.Relative && !m.HigherBetter {
-		return true // shares are told by their own intervals
-	}
-	unit := 1.0
-	if m.Relative {
-		unit = math.Abs(*m.Old)
-	}
-	variance := spreadBetween * spreadBetween * (1/float64(len(m.old)) + 1/float64(len(m.new)))
-	for _, side := range [][]observation{m.old, m.new} {
-		for _, o := range side {
-			if w := (o.high - o.low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
-				variance += w * w / float64(len(side)*len(side))
-			}
-		}
-	}
-	return math.Abs(*m.Shift) > beyondSpread*math.Sqrt(variance)
-}
-
 // tolerance is the shift that matters: 3 %, 3 percentage points of headroom, or
 // 0.1 points of a share.
 func (m *measured) tolerance() float64 {
@@ -227,19 +213,19 @@ func (m *measured) indicate() {
 	}
 	apart, known := intervalsApart(m.old, m.new)
 	beyond := math.Abs(*m.Shift) > m.tolerance()
-	if sd := stat.StdDev(values(m.old), nil); len(m.old) >= minRuns && sd > 0 {
-		// Enough old runs to know how much runs differ by themselves.
-		z := (*m.New - *m.Old) / (sd * math.Sqrt(1/float64(len(m.old))+1/float64(len(m.new))))
-		apart, known = math.Abs(z) > 1.96, true
-		m.Note = joinNotes(m.Note, fmt.Sprintf("z=%.1f against the spread of the old runs", z))
+	between := m.between()
+	if !between.assumed {
+		z := *m.Shift / m.deviation(between)
+		apart, known = math.Abs(z) > between.quantile, true
+		m.Note = joinNotes(m.Note, fmt.Sprintf("z=%.1f against the spread between %s", z, between.of))
 	}
 	if !known {
 		beyond = math.Abs(*m.Shift) > 0.10
 		apart = true
 	}
-	if len(m.old) < minRuns && beyond && apart && !m.beyondRuns() {
-		beyond = false
-		m.Note = joinNotes(m.Note, fmt.Sprintf("within what runs differ by themselves, taken as %s", FormatPercent(spreadBetween, 1)))
+	if between.assumed && beyond && apart && (m.Relative || m.HigherBetter) && math.Abs(*m.Shift) <= between.quantile*m.deviation(between) {
+		beyond = false // shares are told by their own intervals
+		m.Note = joinNotes(m.Note, fmt.Sprintf("within what runs differ by themselves, taken as %s", FormatPercent(between.sd, 2)))
 	}
 	switch {
 	case !beyond || !apart:
@@ -420,13 +406,63 @@ func (b bins) note() string {
 	return "geometric mean over the shared loads below " + FormatRate(math.Round(b.below))
 }
 
+// upTo leaves out the loads above one.
+func (b *bins) upTo(load float64, of Target) {
+	b.low = slices.DeleteFunc(b.low, func(low float64) bool {
+		return slices.ContainsFunc(of.ByLoad, func(x LoadBin) bool { return x.LowRPS == low && x.HighRPS > load+1e-6 })
+	})
+}
+
+// sharedCrossing is the share of the crossings of a target, 0 if not all runs have one of
+// the same share.
+func sharedCrossing(name string, old, new []*Report) float64 {
+	share := 0.0
+	for _, r := range slices.Concat(old, new) {
+		c := targetOf(r, name).Crossing
+		switch {
+		case c == nil || share > 0 && c.Share != share:
+			return 0
+		case share == 0:
+			if _, known := crossingLoad(r, name, c.Share); !known {
+				return 0
+			}
+			share = c.Share
+		}
+	}
+	return share
+}
+
+// crossingLoad is the load at which failures pass a share, or the load up to which it is
+// proven that they do not.
+func crossingLoad(r *Report, name string, share float64) (observation, bool) {
+	c := targetOf(r, name).Crossing
+	switch {
+	case c == nil || c.Share != share && share > 0:
+		return observation{}, false
+	case c.LoadRPS != nil && c.LoadLowRPS != nil && c.LoadHighRPS != nil:
+		return observation{value: *c.LoadRPS, low: *c.LoadLowRPS, high: *c.LoadHighRPS}, true
+	case c.LoadLowRPS != nil && *c.LoadLowRPS > 0:
+		return observation{value: *c.LoadLowRPS, atLeast: true, low: *c.LoadLowRPS, high: math.Inf(1)}, true
+	}
+	return observation{}, false
+}
+
 // matchedP99 is the geometric mean of the p99 at each shared load below the
 // onsets: a ratio of two such means is the mean ratio at equal loads.
 func matchedP99(r *Report, name string, bins bins) (observation, bool) {
+	return matchedLatency(r, name, bins, 0.99)
+}
+
+// matchedLatency is the same of p50 or p99, in milliseconds.
+func matchedLatency(r *Report, name string, bins bins, percentile float64) (observation, bool) {
 	sum, n := 0.0, 0
 	for _, b := range targetOf(r, name).ByLoad {
-		if bins.has(b.LowRPS) && b.HighRPS <= bins.below && b.P99MS != nil && *b.P99MS > 0 {
-			sum += math.Log(*b.P99MS)
+		v := b.P99MS
+		if percentile == 0.5 {
+			v = b.P50MS
+		}
+		if bins.has(b.LowRPS) && b.HighRPS <= bins.below && v != nil && *v > 0 {
+			sum += math.Log(*v)
 			n++
 		}
 	}

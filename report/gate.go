@@ -65,6 +65,8 @@ type Headroom struct {
 //   - "headroom(open-files) > 20%" takes the smallest reading. It passes only when
 //     readings were there all the time (no gap of more than 3 s).
 //
+// Gates against a baseline are undecided until [Report.HoldAgainst] has one.
+//
 // Nothing that came after this machine became the limit counts. A run that was
 // cut short, or limited before the load that a gate asks for, fails gates but
 // passes none that needed the rest.
@@ -81,6 +83,9 @@ func Judge(gates []profiles.Gate, in Judged) []GateResult {
 }
 
 func judge(g profiles.Gate, in Judged) GateResult {
+	if g.Baseline > 0 {
+		return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: noBaseline}
+	}
 	e := newEvidence(g, in)
 	var r GateResult
 	switch g.Metric {

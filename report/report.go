@@ -37,6 +37,7 @@ type Report struct {
 	Findings      []Finding    `json:"findings"` // the first is the verdict
 	Gates         []GateResult `json:"gates"`
 	Capacity      *Capacity    `json:"capacity,omitempty"` // of a search
+	Baseline      *Baseline    `json:"baseline,omitempty"` // what the run was held against
 	Generator     Generator    `json:"generator"`
 	Sources       []Source     `json:"sources"`
 	Events        []Event      `json:"events"`
@@ -121,7 +122,11 @@ type Target struct {
 	Onset             Onset     `json:"onset"`              // the headline: the earliest of Onsets
 	Onsets            []Onset   `json:"onsets"`             // one for each fault class that was scanned
 	Crossing          *Crossing `json:"crossing,omitempty"` // where failures pass the share of a gate, else 0.1 %; left out without requests
-	RecoveryRPS       *float64  `json:"recovery_rps"`       // load on a ramp down at which the faults ended; null: no ramp down or no onset
+	// MinDetectable is the share of faults of which a rise for DetectableS, at the end of the
+	// load, would have been found as an onset in nine of ten such runs; null: none would.
+	MinDetectable *float64 `json:"min_detectable"`
+	DetectableS   *float64 `json:"detectable_s"`
+	RecoveryRPS   *float64 `json:"recovery_rps"` // load on a ramp down at which the faults ended; null: no ramp down or no onset
 
 	FailureGroups        []FailureGroup `json:"failure_groups,omitempty"`          // the largest first
 	FailureGroupsLeftOut uint64         `json:"failure_groups_left_out,omitempty"` // failed attempts that are in no group

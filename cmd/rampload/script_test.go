@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 			"service":   service,
 			"exits":     exits,
 			"interrupt": interrupt,
+			"breakoff":  breakOff,
 			"stuck":     stuck,
 			"matches":   fileMatches,
 			"capacity":  capacityBetween,
@@ -104,7 +105,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	const undecided = 4
 	for try := 1; ; try++ {
-		got := runProgram(ts, args[1:], nil)
+		got := runProgram(ts, args[1:], "", nil)
 		if got == want {
 			return
 		}
@@ -140,7 +141,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	got := runProgram(ts, args[2:], func(p *os.Process) {
+	got := runProgram(ts, args[2:], "", func(p *os.Process) {
 		time.AfterFunc(after, func() { _ = p.Signal(signal) })
 	})
 	if got != want {
@@ -173,23 +174,38 @@ func stuck(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// firstWrite keeps what is written and calls f at the first write.
+// breakOff TEXT CODE ARG ... sends SIGINT to rampload when it has written a text to stderr.
+func breakOff(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: breakoff TEXT CODE ARG ...")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if got := runProgram(ts, args[2:], args[0], func(p *os.Process) { _ = p.Signal(os.Interrupt) }); got != want {
+		ts.Fatalf("rampload %s: exit %d, want %d", strings.Join(args[2:], " "), got, want)
+	}
+}
+
+// firstWrite keeps what is written and calls f when it contains a text, at the first
+// write without one.
 type firstWrite struct {
-	buf bytes.Buffer // a field: its ReadFrom would get round Write
-	f   func()
+	buf  bytes.Buffer // a field: its ReadFrom would get round Write
+	f    func()
+	text string
 }
 
 func (w *firstWrite) Write(b []byte) (int, error) {
-	if w.f != nil {
+	n, err := w.buf.Write(b)
+	if w.f != nil && bytes.Contains(w.buf.Bytes(), []byte(w.text)) {
 		w.f()
 		w.f = nil
 	}
-	return w.buf.Write(b)
+	return n, err
 }
 
 // runProgram runs rampload and returns its exit code. It calls said when the
-// program writes its first message.
-func runProgram(ts *testscript.TestScript, args []string, said func(*os.Process)) int {
+// program has written a text to stderr, or its first message where text is empty.
+func runProgram(ts *testscript.TestScript, args []string, text string, said func(*os.Process)) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(ts), args...)
@@ -197,6 +213,7 @@ func runProgram(ts *testscript.TestScript, args []string, said func(*os.Process)
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "CI=true", "TOKEN="+ts.Getenv("TOKEN"))
 	var stdout bytes.Buffer
 	var stderr firstWrite
+	stderr.text = text
 	if said != nil {
 		stderr.f = func() { said(cmd.Process) }
 	}
@@ -242,7 +259,7 @@ func capacityBetween(ts *testscript.TestScript, neg bool, args []string) {
 
 // searched runs a search and says what is wrong with what it found.
 func searched(ts *testscript.TestScript, low, high float64, args []string) string {
-	if code := runProgram(ts, append(args, "--out", "r.json"), nil); code != 0 {
+	if code := runProgram(ts, append(args, "--out", "r.json"), "", nil); code != 0 {
 		return fmt.Sprintf("exit %d", code)
 	}
 	r, err := report.Read(strings.NewReader(ts.ReadFile("r.json")))

@@ -83,7 +83,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 		r.Complete = !log.Truncated
 		r.Interrupted, r.Aborted, r.Error = t.Interrupted, t.Aborted, t.Error
 	}
-	r.Gates = report.Judge(opt.Gates, judged(log, series, result, r))
+	r.Gates = report.Judge(opt.Gates, judged(log, opt.Gates, series, result, r))
 	if r.Capacity = capacity(log, series, opt.Search, result); r.Capacity != nil {
 		r.Gates = append([]report.GateResult{searchGate(r.Capacity)}, r.Gates...)
 	}
@@ -112,11 +112,11 @@ func seriesOf(log *runlog.Log) *report.Series {
 }
 
 // judged collects the evidence of the gates.
-func judged(log *runlog.Log, series *report.Series, result diagnose.Result, r *report.Report) report.Judged {
+func judged(log *runlog.Log, gates []profiles.Gate, series *report.Series, result diagnose.Result, r *report.Report) report.Judged {
 	in := report.Judged{
 		Series:    series,
 		Onsets:    map[string][]report.Onset{},
-		Headrooms: headrooms(log),
+		Headrooms: headrooms(log, gates),
 		CutShort:  cutShort(log),
 	}
 	for i := range r.Targets {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rampload/rampload/probe"
@@ -31,6 +32,19 @@ func onsets(log *runlog.Log, result diagnose.Result, target string) (headline re
 		break
 	}
 	return headline, all, recovery
+}
+
+// detectable is the smallest rise that would have been found on a target; nil where none
+// would.
+func detectable(result diagnose.Result, target string) (share, seconds *float64) {
+	for _, t := range result.Targets {
+		if t.Name == target && t.MinDetectable < 1 {
+			return number(t.MinDetectable), number(t.DetectableFor)
+		} else if t.Name == target {
+			return nil, number(t.DetectableFor)
+		}
+	}
+	return nil, nil
 }
 
 // longDelay is how long faults have to come after they were due to be told.
@@ -225,6 +239,9 @@ func warnings(log *runlog.Log, result diagnose.Result) []string {
 	} else if log.Truncated {
 		out = append(out, "the end of the run log could not be read; what came before it is reported")
 	}
+	if log.Folded {
+		out = append(out, "the run is long: it was read in windows of "+report.FormatSeconds(log.Header.Interval.Seconds())+", and no time in it is told more exactly")
+	}
 	var dropped uint64
 	for _, windows := range log.Windows {
 		for _, w := range windows {
@@ -278,17 +295,26 @@ func address(a netip.AddrPort) string {
 	return a.String()
 }
 
-// headrooms returns what was left of every resource with a limit, over time.
-func headrooms(log *runlog.Log) []report.Headroom {
+// headrooms returns what was left of every resource that a gate asks for, over time.
+func headrooms(log *runlog.Log, gates []profiles.Gate) []report.Headroom {
 	var out []report.Headroom
 	for _, s := range log.Series {
+		asked := slices.ContainsFunc(gates, func(g profiles.Gate) bool { return g.Metric == profiles.GateHeadroom && g.Of == s.Metric.Name })
+		if !asked {
+			continue
+		}
 		d, known := s.Metric.Def()
 		if !known || d.Kind != probe.HardLimit && d.Kind != probe.Utilisation {
 			continue
 		}
 		h := report.Headroom{Name: s.Metric.Name, Host: s.Metric.Host, Process: s.Metric.Process, Instance: s.Metric.Instance}
+		missing := limitOf(s.Metric, math.NaN())
 		for i, at := range s.At {
-			free := 1 - s.Value[i]/limitOf(s.Metric, s.Limit[i])
+			limit := s.Limit[i]
+			if math.IsNaN(limit) {
+				limit = missing
+			}
+			free := 1 - s.Value[i]/limit
 			if math.IsNaN(free) || math.IsInf(free, 0) {
 				continue
 			}

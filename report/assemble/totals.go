@@ -40,6 +40,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 		t.LatencyHeat = heat(series, i)
 		t.Onset, t.Onsets, t.RecoveryRPS = onsets(log, result, h.Name)
 		t.Way = way(result, h.Name)
+		t.MinDetectable, t.DetectableS = detectable(result, h.Name)
 		t.Crossing = series.Crossing(i, end, report.CrossingShareOf(gates, h.Name))
 		if len(log.Steps) == 0 {
 			t.Capacity = targetCapacity(series, i, t.Onset, result.Generator)

@@ -175,9 +175,14 @@ func resourceColumn(s runlog.Series, rows int, interval time.Duration) (string, 
 		}
 		return "counter:" + label, values
 	}
+	missing := limitOf(s.Metric, math.NaN())
 	for i, at := range s.At {
 		row := int(at / interval)
-		share := s.Value[i] / limitOf(s.Metric, s.Limit[i])
+		limit := s.Limit[i]
+		if math.IsNaN(limit) {
+			limit = missing
+		}
+		share := s.Value[i] / limit
 		if at < 0 || row >= rows || math.IsNaN(share) || math.IsInf(share, 0) {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/runlog"
+	"github.com/rampload/rampload/report/stats"
 )
 
 // Analyze draws the conclusions of a run. It is pure: it neither reads a clock
@@ -31,7 +32,7 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 		onsets := onset.Onsets(a, t)
 		out.Targets = append(out.Targets, TargetResult{
 			Name: t.Info.Name, Onsets: onsets,
-			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t),
+			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t), DetectableFor: stats.DetectableFor(stats.Rates{Step: a.Step}),
 		})
 		cases[i] = a.Investigate(t, onsets)
 		out.Targets[i].Way = cases[i].Way.Report()

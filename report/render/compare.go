@@ -88,6 +88,9 @@ func pageOfComparison(c report.Comparison) page {
 		{"full first", change(c.OldFull, c.NewFull)},
 		{"cause", change(c.OldCause, c.NewCause)},
 	}
+	if lines := powerLines(c.Metrics); len(lines) > 0 {
+		p.closing = append(p.closing, fact{"power", lines})
+	}
 	if len(c.Warnings) > 0 {
 		p.closing = append(p.closing, fact{"note", c.Warnings})
 	}
@@ -98,6 +101,70 @@ func pageOfComparison(c report.Comparison) page {
 	})
 	p.grids = []grid{g, resources}
 	return p
+}
+
+// powerLines say what so many runs could have shown, one line where it is the same for
+// several metrics.
+func powerLines(metrics []report.MetricComparison) []string {
+	var order []string
+	of := map[string][]string{}
+	for _, m := range metrics {
+		if m.Power == nil {
+			continue
+		}
+		name := m.Metric
+		if m.Target != "" {
+			name = m.Target + " " + name
+		}
+		s := m.Power.String()
+		if of[s] == nil {
+			order = append(order, s)
+		}
+		of[s] = append(of[s], name)
+	}
+	var out []string
+	for _, s := range order {
+		out = append(out, strings.Join(of[s], ", ")+": "+s)
+	}
+	return out
+}
+
+// baselineGrid is what a run was held against; empty without a baseline.
+func baselineGrid(r *report.Report) grid {
+	if r.Baseline == nil {
+		return grid{name: "baseline"}
+	}
+	c := report.Comparison{Metrics: r.Baseline.Metrics}
+	g := metricsGrid(c, func(m report.MetricComparison) bool {
+		return m.Target != "" || m.Outcome != report.NoDifference && m.Outcome != report.Equivalent && m.Outcome != report.NotComparable
+	})
+	g.name = "baseline"
+	for i := range g.columns {
+		switch g.columns[i].title {
+		case "OLD":
+			g.columns[i].title = "BASELINE"
+		case "NEW":
+			g.columns[i].title = "THIS RUN"
+		}
+	}
+	return g
+}
+
+// baselineFact says which runs a run was held against; nil for none.
+func baselineFact(r *report.Report) []fact {
+	b := r.Baseline
+	if b == nil {
+		return nil
+	}
+	s := sideText(report.Side{Labels: b.Labels, Runs: b.Runs}, "earlier")
+	if len(b.Files) > 0 {
+		s += " (" + b.Files[0]
+		if n := len(b.Files); n > 1 {
+			s += fmt.Sprintf(" and %d more", n-1)
+		}
+		s += ")"
+	}
+	return []fact{{"baseline", []string{s + ": " + b.Summary}}}
 }
 
 func compareWord(c report.Comparison) (string, mark) {

@@ -231,6 +231,9 @@ func passFacts(r *report.Report, word string) []fact {
 	}
 	proved = []fact{{"proved", lines}}
 	out = append(out, proved...)
+	if lines := detectable(r); len(lines) > 0 {
+		out = append(out, fact{"no onset", lines})
+	}
 	if line := nearest(r); line != "" {
 		out = append(out, fact{"nearest", []string{line}})
 	}
@@ -251,6 +254,25 @@ func passFacts(r *report.Report, word string) []fact {
 		out = append(out, fact{"not seen", seen})
 	}
 	return out
+}
+
+// detectable says which rise would have been seen on each target without an onset.
+func detectable(r *report.Report) []string {
+	var lines []string
+	for _, t := range r.Targets {
+		if t.Requests == 0 || t.Onset.Status != report.OnsetNone || t.DetectableS == nil {
+			continue
+		}
+		s := "too few requests to see where a rise begins"
+		if t.MinDetectable != nil {
+			s = fmt.Sprintf("a rise to %s lasting %s would have been seen", report.FormatPercent(*t.MinDetectable, 2), report.FormatSeconds(*t.DetectableS))
+		}
+		if len(r.Targets) > 1 {
+			s = t.Name + ": " + s
+		}
+		lines = append(lines, s)
+	}
+	return lines
 }
 
 // nearest names what the finding says came nearest to its limit.

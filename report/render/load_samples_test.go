@@ -40,6 +40,10 @@ func held() *report.Report {
 // nearFull is a pass on a machine whose processor was full.
 func nearFull() *report.Report {
 	r := passed()
+	for i := range r.Targets {
+		r.Targets[i].MinDetectable, r.Targets[i].DetectableS = ptr(0.004), ptr(10)
+	}
+	r.Targets[1].MinDetectable = nil
 	r.Resources[1].Peak, r.Resources[1].Utilisation = ptr(1), ptr(1)
 	r.Findings[0].Nearest = append(r.Findings[0].Nearest, r.Resources[1].Label())
 	r.Profile.Stages = []report.Stage{{Kind: "connections", EndS: 200, FromRPS: 20, ToRPS: 2000, LoadUnit: report.LoadConnections, PerConnectionRPS: 1}}

@@ -28,9 +28,9 @@ type fact struct {
 func pageOf(r *report.Report) page {
 	p := page{exit: r.ExitCode}
 	p.word, p.mark, p.headline = verdict(r)
-	p.facts = withCapacity(r, facts(r))
+	p.facts = append(withCapacity(r, facts(r)), baselineFact(r)...)
 	p.grids = []grid{
-		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), gatesGrid(r),
+		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), baselineGrid(r), gatesGrid(r),
 	}
 	if idleOnly(r) { // the facts have said the rest
 		p.grids = []grid{idleGrid(r)}

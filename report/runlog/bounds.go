@@ -14,7 +14,7 @@ var ErrTooLarge = errors.New("run log is too large")
 // Bounds of what Read takes into memory: roomFixed, and room for so many bytes for
 // each byte of the input. Plain run logs unfold to about 8 times their size, those
 // of a quiet run that are compressed well to 100 times. roomMost is an end in any
-// case: a day of 500 metrics, four times a second, is half of it.
+// case; windows and samples are folded long before.
 const (
 	roomFixed   = 64 << 20
 	roomPerByte = 300
@@ -49,6 +49,7 @@ type room struct {
 	r     io.Reader
 	read  int64
 	taken int64
+	kept  int64 // of taken, without what is folded (see fold)
 }
 
 // Read reads the input, which may be compressed.
@@ -69,7 +70,10 @@ func (c *room) take(r Record) error {
 		size *= 2 // merging makes a copy
 	}
 	c.taken += unfolds[r.kind()] * size
-	if c.taken > min(roomFixed+roomPerByte*c.read, roomMost) {
+	if kind := r.kind(); kind != frameWindow && kind != frameSamples {
+		c.kept += perRecord + unfolds[kind]*size
+	}
+	if c.taken > roomFixed+roomPerByte*c.read || c.kept > roomMost {
 		return fmt.Errorf("read run log: %w: %d bytes unfold to more records than a run can have", ErrTooLarge, c.read)
 	}
 	return nil

@@ -190,6 +190,10 @@ type Log struct {
 	Trailer   *Trailer           // nil: the run log has no end
 	// Truncated says that bytes at the end could not be read.
 	Truncated bool
+	// Folded says that the run is too long to be kept as it was recorded: windows are of
+	// Header.Interval, longer than those recorded, and samples are the highest and the last
+	// of such times.
+	Folded bool
 	// Parts are what other machines recorded of the run, as they recorded it. What
 	// [Merge] returns has it in its own records too, on the run's clock.
 	Parts []*Log

@@ -77,9 +77,10 @@ func readAll(r io.Reader) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	var c collector
+	c := newCollector(new(fold))
+	defer c.fold.done()
 	for {
-		record, err := records.Next()
+		record, err := records.view()
 		switch {
 		case errors.Is(err, io.EOF):
 			if !c.begun {
@@ -105,6 +106,9 @@ func readAll(r io.Reader) (*Log, error) {
 			c.log.Truncated = true
 			return &c.log, nil
 		}
+		if c.fold.full() {
+			return nil, fmt.Errorf("read run log: %w: its windows have more values than a run can have", ErrTooLarge)
+		}
 	}
 }
 
@@ -119,7 +123,16 @@ type collector struct {
 	nested  bool // it is a part, which has no parts
 	log     Log
 	decoder Decoder
+	fold    *fold
+	thin    []thinned // by series
 	parts   map[uint64]*collector
+}
+
+func newCollector(f *fold) *collector {
+	c := &collector{fold: f}
+	c.decoder.lent = new(attack.Window)
+	f.logs = append(f.logs, c)
+	return c
 }
 
 func (c *collector) add(r Record) error {
@@ -144,22 +157,28 @@ func (c *collector) Address(a attack.Address) { c.log.Addresses = append(c.log.A
 
 // Window collects a window.
 func (c *collector) Window(w attack.Window) {
-	c.log.Windows[w.Target] = append(c.log.Windows[w.Target], w)
+	c.fold.window(&c.log.Windows[w.Target], &w)
 }
 
 // Failure collects a failure.
-func (c *collector) Failure(f attack.Failure) { c.log.Failures = append(c.log.Failures, f) }
+func (c *collector) Failure(f attack.Failure) {
+	c.log.Failures = append(c.log.Failures, f)
+	if len(c.log.Failures) > mostFailures {
+		c.halveFailures()
+	}
+}
 
 // Samples collects readings by their metric.
 func (c *collector) Samples(samples []IndexedSample) {
 	for _, s := range samples {
 		for int(s.ID) >= len(c.log.Series) {
 			c.log.Series = append(c.log.Series, Series{Metric: c.decoder.metrics[len(c.log.Series)]})
+			c.thin = append(c.thin, thinned{})
 		}
-		series := &c.log.Series[s.ID]
-		series.At = append(series.At, s.At)
-		series.Value = append(series.Value, s.Value)
-		series.Limit = append(series.Limit, s.Limit)
+		c.fold.samples += c.thin[s.ID].add(&c.log.Series[s.ID], s, c.fold.every)
+	}
+	if c.fold.samples > mostSamples {
+		c.fold.thinAll()
 	}
 }
 
@@ -194,7 +213,8 @@ func (c *collector) Part(number uint64, r Record) error {
 		if c.parts == nil {
 			c.parts = map[uint64]*collector{}
 		}
-		part = &collector{nested: true}
+		part = newCollector(c.fold)
+		part.nested = true
 		c.parts[number] = part
 	}
 	if part.log.Truncated {

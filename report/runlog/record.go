@@ -54,6 +54,18 @@ func (r *Reader) Next() (Record, error) {
 	return append(Record{byte(kind)}, payload...), nil
 }
 
+// view is Next without a copy: the record is valid until the next call.
+func (r *Reader) view() (Record, error) {
+	kind, payload, err := r.frames.next()
+	if err != nil {
+		return nil, err
+	}
+	// The payload lies behind its kind and length: the byte before it takes the kind.
+	at := len(r.frames.buf) - 4 - len(payload) - 1
+	r.frames.buf[at] = byte(kind)
+	return Record(r.frames.buf[at : at+1+len(payload)]), nil
+}
+
 // IndexedSample is a sample whose metric is known by its number among those of its
 // run log.
 type IndexedSample struct {
@@ -82,6 +94,9 @@ type Decoder struct {
 	metrics []probe.Metric
 	samples []probe.IDSample
 	indexed []IndexedSample
+	// lent is what windows are decoded into, for a sink that keeps copies; nil: each gets
+	// its own.
+	lent *attack.Window
 }
 
 // Metric returns the metric with a number.
@@ -103,7 +118,7 @@ func (d *Decoder) Decode(r Record, to Sink) error {
 	case frameAddress:
 		return decoded(attack.DecodeAddress, payload, to.Address)
 	case frameWindow:
-		w, err := attack.DecodeWindow(payload)
+		w, err := d.window(payload)
 		if err != nil {
 			return err
 		}
@@ -162,6 +177,15 @@ func (d *Decoder) header(payload []byte, to Sink) error {
 	d.targets = len(h.Targets)
 	to.Header(h)
 	return nil
+}
+
+// window decodes a window; with lent it is valid until the next.
+func (d *Decoder) window(payload []byte) (attack.Window, error) {
+	if d.lent == nil {
+		return attack.DecodeWindow(payload)
+	}
+	err := attack.DecodeWindowInto(d.lent, payload)
+	return *d.lent, err
 }
 
 func (d *Decoder) readings(payload []byte, to Sink) error {

@@ -94,3 +94,6 @@ func RateLowerBound(count, exposure, confidence float64) float64 {
 	}
 	return mathext.GammaIncRegInv(count, 1-confidence) / exposure
 }
+
+// NormalCDF is the standard normal distribution function.
+func NormalCDF(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }

@@ -27,6 +27,7 @@ type Growth struct {
 // wholes, so that failures which come together stay together. It takes time in
 // proportion to the length of the series. The order is shuffled with a fixed seed.
 func FindGrowth(r Rates) (Growth, bool) {
+	r, _ = r.atOwnPace()
 	n := r.end()
 	size := max(r.windows(growthBlock), (n+growthBlocks-1)/growthBlocks)
 	var y, e, rate []float64

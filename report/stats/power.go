@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	powerRuns    = 40   // simulated series for a power
+	powerRuns    = 40   // simulated series for a power that proves something
+	detectRuns   = 20   // for one that is told
 	powerWindows = 4800 // at most this many windows, the last ones
 	// PowerWanted is how surely a rise must be found for "none found" to prove
 	// anything.
@@ -21,6 +22,10 @@ const (
 // wherever the load is no lower than there. What the run showed stays. It is simulated
 // with fixed seeds: the same series gives the same answer.
 func Finds(r Rates, o RiseOptions, from int, share, power float64) bool {
+	return finds(r, o, from, share, power, powerRuns)
+}
+
+func finds(r Rates, o RiseOptions, from int, share, power float64, runs int) bool {
 	n := r.end()
 	cut := max(0, n-powerWindows)
 	from -= cut
@@ -32,7 +37,7 @@ func Finds(r Rates, o RiseOptions, from int, share, power float64) bool {
 		part.Load = r.Load[cut:n]
 	}
 	missed := 0
-	for seed := range uint64(powerRuns) {
+	for seed := range uint64(runs) {
 		rng := rand.New(rand.NewPCG(seed, 0x9e37))
 		copy(part.Count, r.Count[cut:n])
 		for i := from; i < len(part.Count); i++ {
@@ -44,7 +49,7 @@ func Finds(r Rates, o RiseOptions, from int, share, power float64) bool {
 		if f := FindRise(part, o); f.Status == Lasting || f.Status == FromStart {
 			continue
 		}
-		if missed++; float64(missed) > powerRuns*(1-power)+1e-9 {
+		if missed++; float64(missed) > float64(runs)*(1-power)+1e-9 {
 			return false
 		}
 	}
@@ -53,14 +58,16 @@ func Finds(r Rates, o RiseOptions, from int, share, power float64) bool {
 
 // MinDetectable returns the smallest of some usual shares (0.05 %, 0.1 %, 0.2 % ...)
 // of which a rise in the last 10 s of the series would have been found as lasting in
-// nine of ten runs like it: what "none found" leaves open. It is 1 if none would.
+// nine of ten runs like it: what "none found" leaves open. It is 1 if none would. In
+// a series of windows longer than a second it lasts for longer (see [DetectableFor]).
 func MinDetectable(r Rates, o RiseOptions) float64 {
+	at, _ := r.atOwnPace()
 	shares := []float64{5e-4, 1e-3, 2e-3, 4e-3, 6e-3, 1e-2, 2e-2, 3e-2, 5e-2, 0.1, 0.2, 0.3, 0.5, 0.75}
-	from := r.end() - r.windows(detectSeconds)
+	from := r.end() - at.windows(detectSeconds)
 	low, high := -1, len(shares)
 	for high-low > 1 {
 		mid := (low + high) / 2
-		if Finds(r, o, from, shares[mid], detectPower) {
+		if finds(r, o, from, shares[mid], detectPower, detectRuns) {
 			high = mid
 		} else {
 			low = mid
@@ -70,6 +77,12 @@ func MinDetectable(r Rates, o RiseOptions) float64 {
 		return 1
 	}
 	return max(o.Floor, shares[high])
+}
+
+// DetectableFor is how long the rise of [MinDetectable] lasts, in seconds.
+func DetectableFor(r Rates) float64 {
+	_, pace := r.atOwnPace()
+	return detectSeconds * pace
 }
 
 // binomialDraw draws from a binomial distribution; for many trials from its Poisson or

@@ -17,6 +17,19 @@ type Rates struct {
 	Load     []float64 // what drives the rate, nil if nothing is known to
 }
 
+// coarsest is the longest window, in seconds, that a second means a second in. A series of
+// longer ones, of a very long run, is looked at in steps of its own: a second then means a
+// window.
+const coarsest = 1.0
+
+// atOwnPace returns the series as if its windows were no longer than the coarsest, and by
+// how much they are.
+func (r Rates) atOwnPace() (Rates, float64) {
+	pace := max(1, r.Step/coarsest)
+	r.Step /= pace
+	return r, pace
+}
+
 func (r Rates) windows(seconds float64) int {
 	return max(1, int(math.Round(seconds/r.Step)))
 }

@@ -74,8 +74,17 @@ const (
 // or of what leads up to it; the interval is that of all starts within 2Δℓ ≤ 6.0,
 // and holds the first event.
 //
-// The time it takes grows in proportion to the length of the series.
+// The time it takes grows in proportion to the length of the series. In a series of windows
+// longer than a second, a second above means a window.
 func FindRise(r Rates, o RiseOptions) Rise {
+	r, pace := r.atOwnPace()
+	o.Late /= pace
+	out := findRiseAt(r, o)
+	out.Period *= pace
+	return out
+}
+
+func findRiseAt(r Rates, o RiseOptions) Rise {
 	masked, bursts := MaskBursts(r)
 	s := newScanner(r, masked)
 	out := findRise(s, o, bursts)

@@ -193,7 +193,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 	f.StringVar(&g.out, "out", "", "write the report to `FILE` (default rampload-NAME-TIME.json)")
 	f.StringVar(&g.logFormat, "log-format", "text", "`FORMAT` of the failure log on stderr: text (none) or json (a line for each failed attempt)")
 	f.BoolVar(&g.quiet, "quiet", false, "print no progress")
-	r.register(root.Flags())
+	r.registerAll(root.Flags())
 
 	root.AddCommand(
 		newRun(env, g), newCompare(env, g), newHistory(env, g), newExplain(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g),

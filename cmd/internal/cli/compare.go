@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
@@ -15,23 +14,36 @@ import (
 
 func newCompare(env Env, g *globals) *cobra.Command {
 	var (
-		strict, force bool
-		format        string
+		c compareFlags
+		r runFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "compare OLD NEW",
-		Short: "Compare reports of two releases",
+		Short: "Compare reports of two releases, or run both in turns",
 		Long: `compare says whether NEW resets sooner, more often or answers slower than OLD.
 Each side is a report, or a glob of several runs in quotes: with one run a side
 the answer is indicative, with five or more it is a test. Exit code 1 is a
-supported regression.`,
+supported regression.
+
+With --run, OLD and NEW are the URLs of two releases that stand side by side (or
+NAME=URL,NAME=URL for a profile with several targets). compare runs the profile
+against them in turns, old, new, new, old and so on, so that what changes with time
+falls on both, and compares the reports, which it keeps. Ctrl-C ends it; the runs
+that are whole are compared.`,
 		Example: `  rampload compare v1.json v2.json
-  rampload compare 'v1-*.json' 'v2-*.json' --format md`,
+  rampload compare 'v1-*.json' 'v2-*.json' --format md
+  rampload compare --run http://old:8080 http://new:8080 --rounds 5 --profile peak.yaml`,
 		Args: exactArgs("rampload compare OLD NEW", 2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			format, err := chooseFormat(format, g.out, render.CompareFormats())
-			if err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if c.format, err = chooseFormat(c.format, g.out, render.CompareFormats()); err != nil {
 				return err
+			}
+			if c.run {
+				return compareRuns(cmd.Context(), env, g, &r, &c, args[0], args[1])
+			}
+			if err := c.onlyForRuns(cmd.Flags()); err != nil {
+				return usage(err)
 			}
 			old, err := readSide(args[0])
 			if err != nil {
@@ -41,38 +53,63 @@ supported regression.`,
 			if err != nil {
 				return usage(err)
 			}
-			c, err := report.Compare(old, new, report.CompareOptions{Strict: strict, Force: force})
-			if err != nil {
-				return usage(err)
-			}
-			err = writeOut(env, g.out, func(w io.Writer, t terminal) error {
-				return render.Comparison(w, format, c, t.renderOptions())
-			})
-			if err != nil {
-				return err
-			}
-			return exit(c.ExitCode)
+			return compare(env, g, &c, old, new)
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&strict, "strict", false, "take an indicative regression (fewer than five runs a side) as one: exit 1; what stays undecided: exit 4")
-	f.BoolVar(&force, "force", false, "compare although the profiles or engines differ")
-	formatFlag(f, &format, render.CompareFormats())
+	f.BoolVar(&c.run, "run", false, "OLD and NEW are URLs: run the profile against them in turns")
+	f.IntVar(&c.rounds, "rounds", 5, "with --run: `N` runs of each release")
+	f.StringVar(&c.reports, "reports", "", "with --run: `PREFIX` of the reports' names (default rampload-compare-NAME-TIME)")
+	f.BoolVar(&c.strict, "strict", false, "take an indicative regression (fewer than five runs a side) as one: exit 1; what stays undecided: exit 4")
+	f.BoolVar(&c.force, "force", false, "compare although the profiles or engines differ")
+	f.StringVar(&c.baseline, "baseline", "", "older runs that show how much runs differ by themselves: a report `FILE`, a glob in quotes, or latest:DIR")
+	formatFlag(f, &c.format, render.CompareFormats())
+	r.register(f)
 	return cmd
+}
+
+// compareFlags are the flags of compare.
+type compareFlags struct {
+	strict, force, run bool
+	rounds             int
+	format             string
+	reports, baseline  string
+}
+
+// onlyForRuns refuses flags that say nothing without --run.
+func (c *compareFlags) onlyForRuns(f *pflag.FlagSet) error {
+	for _, name := range []string{"rounds", "reports", "profile", "target", "scale", "sample-every", "no-trace"} {
+		if f.Changed(name) {
+			return fmt.Errorf("--%s is for rampload compare --run OLD_URL NEW_URL; without --run, OLD and NEW are reports", name)
+		}
+	}
+	return nil
+}
+
+// compare compares two sides and prints what comes out.
+func compare(env Env, g *globals, flags *compareFlags, old, new []*report.Report) error {
+	history, err := readBaseline(flags.baseline, old[0].Profile.Fingerprint, old[0].Profile.Engine, "")
+	if err != nil {
+		return usage(err)
+	}
+	c, err := report.Compare(old, new, report.CompareOptions{Strict: flags.strict, Force: flags.force, History: history.reports})
+	if err != nil {
+		return usage(err)
+	}
+	err = writeOut(env, g.out, func(w io.Writer, t terminal) error {
+		return render.Comparison(w, flags.format, c, t.renderOptions())
+	})
+	if err != nil {
+		return err
+	}
+	return exit(c.ExitCode)
 }
 
 // readSide reads the reports that a file name or a glob names.
 func readSide(pattern string) ([]*report.Report, error) {
-	paths := []string{pattern}
-	if strings.ContainsAny(pattern, "*?[") {
-		var err error
-		paths, err = filepath.Glob(pattern)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", pattern, err)
-		}
-		if len(paths) == 0 {
-			return nil, fmt.Errorf("no report matches %s", pattern)
-		}
+	paths, err := expand(pattern)
+	if err != nil {
+		return nil, err
 	}
 	var reports []*report.Report
 	var errs []error

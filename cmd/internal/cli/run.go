@@ -42,6 +42,7 @@ type runFlags struct {
 	scale       float64
 	noTrace     bool
 	sampleEvery time.Duration
+	baseline    string
 }
 
 func (r *runFlags) register(f *pflag.FlagSet) {
@@ -50,6 +51,20 @@ func (r *runFlags) register(f *pflag.FlagSet) {
 	f.Float64Var(&r.scale, "scale", 1, "multiply every rate of the profile by `FACTOR`")
 	f.DurationVar(&r.sampleEvery, "sample-every", windowInterval, "how often the probes read: `DURATION` from 100ms")
 	f.BoolVar(&r.noTrace, "no-trace", false, "do not trace or capture resets in the kernel")
+}
+
+// registerAll adds what only a run of its own takes.
+func (r *runFlags) registerAll(f *pflag.FlagSet) {
+	r.register(f)
+	baselineFlag(f, &r.baseline)
+}
+
+// check refuses values of flags that are out of range.
+func (r *runFlags) check() error {
+	if r.sampleEvery < 100*time.Millisecond || r.sampleEvery > 10*time.Second {
+		return usage(fmt.Errorf("--sample-every %s is out of range: write a duration from 100ms to 10s", r.sampleEvery))
+	}
+	return nil
 }
 
 func newRun(env Env, g *globals) *cobra.Command {
@@ -65,7 +80,7 @@ func newRun(env Env, g *globals) *cobra.Command {
 			return runCommand(cmd.Context(), env, g, r)
 		},
 	}
-	r.register(cmd.Flags())
+	r.registerAll(cmd.Flags())
 	return cmd
 }
 
@@ -74,10 +89,17 @@ func runCommand(ctx context.Context, env Env, g *globals, r *runFlags) error {
 	if err != nil {
 		return err
 	}
-	if r.sampleEvery < 100*time.Millisecond || r.sampleEvery > 10*time.Second {
-		return usage(fmt.Errorf("--sample-every %s is out of range: write a duration from 100ms to 10s", r.sampleEvery))
+	if err := r.check(); err != nil {
+		return err
 	}
-	done, err := run(ctx, env, p, runOptions{globals: g, sampleEvery: r.sampleEvery, trace: !r.noTrace})
+	if err := needsBaseline(p.Gate, r.baseline); err != nil {
+		return usage(err)
+	}
+	earlier, err := readBaseline(r.baseline, p.Fingerprint(), string(p.Client.Engine), "")
+	if err != nil {
+		return usage(err)
+	}
+	done, err := run(ctx, env, p, runOptions{globals: g, sampleEvery: r.sampleEvery, trace: !r.noTrace, baseline: earlier})
 	if err != nil {
 		return err
 	}
@@ -89,6 +111,7 @@ type runOptions struct {
 	*globals
 	sampleEvery time.Duration
 	trace       bool
+	baseline    baselineRuns
 }
 
 // finished is a run that was carried out, well or not.
@@ -214,7 +237,7 @@ func run(ctx context.Context, env Env, p profiles.Profile, opt runOptions) (*fin
 	if err != nil {
 		return nil, notRun(err)
 	}
-	done, err := conclude(env, terminal, p, files, record, watched.capture, progress)
+	done, err := conclude(env, terminal, p, opt.baseline, files, record, watched.capture, progress)
 	if opt.logFormat == "json" {
 		tellCut(env, stderr)
 	}
@@ -249,7 +272,8 @@ func newRunID() attack.RunID {
 // conclude reads the run log back, so that a report made now and one made later
 // from the log are the same, prints the verdict and writes the report. What cannot
 // be written where it belongs is told, and costs no verdict.
-func conclude(env Env, t terminal, p profiles.Profile, f *outputs, record *record, capture *rst.Capture, progress *progress) (*finished, error) {
+func conclude(env Env, t terminal, p profiles.Profile, earlier baselineRuns, f *outputs, record *record, capture *rst.Capture, progress *progress) (*finished, error) {
+	defer frugal(env)()
 	lost := record.finish()
 	log, err := runlog.Read(record.reader())
 	if err != nil {
@@ -261,6 +285,9 @@ func conclude(env Env, t terminal, p profiles.Profile, f *outputs, record *recor
 	}
 	if done.report, err = buildReport(log, p); err != nil {
 		return nil, notRun(fmt.Errorf("make the report of %s: %w", done.logPath, err))
+	}
+	if err := done.report.HoldAgainst(p.RunGates(), earlier.reports, earlier.files); err != nil {
+		progress.warn(fmt.Sprintf("the run is not held against its baseline: %s", err))
 	}
 	done.path = progress.keep(f.report, nil, done.report.Write)
 	opt := t.renderOptions()
