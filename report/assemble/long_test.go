@@ -198,6 +198,9 @@ func (s soak) file(tb testing.TB) string {
 // A run that is too long to be kept as it was recorded is folded while it is read, and
 // nothing of what it counted is lost.
 func TestLongRunIsFolded(t *testing.T) {
+	if os.Getenv("RAMPLOAD_BENCH_LONG") == "" {
+		t.Skip("takes seconds of a core: make bench-report runs it")
+	}
 	s := soak{hours: 0.75, targets: 14, series: 12, perWindow: 12}
 	path := s.file(t)
 	var r *report.Report

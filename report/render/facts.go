@@ -29,6 +29,9 @@ func facts(r *report.Report) []fact {
 			if line := onsetLine(r, t); line != "" {
 				out = append(out, fact{"onset", []string{line}})
 			}
+			if line := crossingLine(r, t); line != "" {
+				out = append(out, fact{"crossing", []string{line}})
+			}
 			if t.RecoveryRPS != nil {
 				out = append(out, fact{"recovered", []string{"on the way down the faults ended at " + load(r, t.RecoveryRPS, nil)}})
 			}
@@ -110,6 +113,24 @@ func onsetLine(r *report.Report, t report.Target) string {
 		s += "; " + o.Note
 	}
 	return s
+}
+
+// crossingLine says where failures pass the share of the gate; empty where it is not proven
+// that they do.
+func crossingLine(r *report.Report, t report.Target) string {
+	c := t.Crossing
+	if c == nil || c.AtS == nil || c.LoadRPS == nil {
+		return ""
+	}
+	s := fmt.Sprintf("failures pass %s at ", report.FormatPercent(c.Share, 3))
+	if c.LoadLowRPS != nil && c.LoadHighRPS != nil && *c.LoadLowRPS == *c.LoadHighRPS { // at a constant load
+		s += seconds(c.AtS)
+		if c.LowS != nil && c.HighS != nil {
+			s += fmt.Sprintf(" (%s-%s s)", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
+		}
+		return s
+	}
+	return s + load(r, c.LoadRPS, c.AtS) + " (" + loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS) + ") at " + seconds(c.AtS)
 }
 
 func causeFacts(r *report.Report, f report.Finding) []fact {

@@ -22,12 +22,16 @@ const (
 
 // fold is how far the parts of one log are folded. All have windows of one length.
 type fold struct {
-	logs    []*collector
-	shift   uint  // windows are 2^shift of those recorded
-	bytes   int64 // in windows
-	samples int
-	every   time.Duration // samples are thinned to so many; 0: all are kept
+	logs        []*collector
+	shift       uint  // windows are 2^shift of those recorded
+	bytes       int64 // in windows
+	samples     int
+	mostBytes   int64
+	mostSamples int
+	every       time.Duration // samples are thinned to so many; 0: all are kept
 }
+
+func newFold() *fold { return &fold{mostBytes: mostWindowBytes, mostSamples: mostSamples} }
 
 const (
 	windowBytes = 280
@@ -56,13 +60,13 @@ func (f *fold) window(list *[]attack.Window, w *attack.Window) {
 		*list = append(*list, ownCopy(w))
 		f.bytes += sizeOf(w)
 	}
-	for f.bytes > mostWindowBytes && f.shift < mostFolds {
+	for f.bytes > f.mostBytes && f.shift < mostFolds {
 		f.double()
 	}
 }
 
 // full reports whether windows take too much memory although they are folded.
-func (f *fold) full() bool { return f.bytes > 2*mostWindowBytes }
+func (f *fold) full() bool { return f.bytes > 2*f.mostBytes }
 
 // double makes all windows twice as long.
 func (f *fold) double() {

@@ -62,7 +62,9 @@ func (l *Log) sort() {
 	}
 }
 
-func readAll(r io.Reader) (*Log, error) {
+func readAll(r io.Reader) (*Log, error) { return readFolded(r, newFold()) }
+
+func readFolded(r io.Reader, f *fold) (*Log, error) {
 	input := &room{r: r}
 	br := bufio.NewReaderSize(input, 1<<16)
 	if prefix, _ := br.Peek(2); isGzip(prefix) {
@@ -77,7 +79,7 @@ func readAll(r io.Reader) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCollector(new(fold))
+	c := newCollector(f)
 	defer c.fold.done()
 	for {
 		record, err := records.view()
@@ -177,7 +179,7 @@ func (c *collector) Samples(samples []IndexedSample) {
 		}
 		c.fold.samples += c.thin[s.ID].add(&c.log.Series[s.ID], s, c.fold.every)
 	}
-	if c.fold.samples > mostSamples {
+	if c.fold.samples > c.fold.mostSamples {
 		c.fold.thinAll()
 	}
 }
