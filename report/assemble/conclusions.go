@@ -38,9 +38,11 @@ func onsets(log *runlog.Log, result diagnose.Result, target string) (headline re
 // would.
 func detectable(result diagnose.Result, target string) (share, seconds *float64) {
 	for _, t := range result.Targets {
-		if t.Name == target && t.MinDetectable < 1 {
+		switch {
+		case t.Name != target || t.DetectableFor <= 0: // not known
+		case t.MinDetectable < 1:
 			return number(t.MinDetectable), number(t.DetectableFor)
-		} else if t.Name == target {
+		default:
 			return nil, number(t.DetectableFor)
 		}
 	}
