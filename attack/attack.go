@@ -154,6 +154,9 @@ type Attempt struct {
 	Sent      uint32  // bytes of the request as it goes out, headers included; 0: not told
 	Received  uint64  // bytes of the response's body
 	Answer    *Answer // of a bounded sample of failures, nil for all others
+	Reply     *Reply  // of the caller, takes the answer whole; nil: it is read and dropped
+	// RetryAfter is how long the answer asks to wait before the next try; 0: it does not.
+	RetryAfter time.Duration
 }
 
 // Failure is a failed attempt kept whole as evidence. Idle resets are failures

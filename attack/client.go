@@ -37,9 +37,9 @@ type Client interface {
 
 // Sender sends attempts.
 type Sender interface {
-	// Do sends one attempt and waits for its end. It reads Request and Try of a,
-	// sets Start, End, Status, Fault, Detail, Phase, WireReset, Conn and Info, and
-	// leaves the rest. It never sends twice and allocates nothing on the usual path.
+	// Do sends one attempt and waits for its end. It reads Request and Try of a, fills
+	// in Reply if there is one, sets Start, End, Status, Fault, Detail, Phase,
+	// WireReset, RetryAfter, Conn and Info, and leaves the rest. It never sends twice and allocates nothing on the usual path.
 	Do(r Request, a *Attempt)
 }
 

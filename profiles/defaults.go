@@ -184,6 +184,7 @@ func cloneRequests(requests []Request) []Request {
 	requests = slices.Clone(requests)
 	for i := range requests {
 		requests[i].Headers = slices.Clone(requests[i].Headers)
+		requests[i].Parts = slices.Clone(requests[i].Parts)
 	}
 	return requests
 }

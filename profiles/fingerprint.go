@@ -64,6 +64,7 @@ type (
 		Template bool     `json:"template,omitempty"`
 		Chunked  bool     `json:"chunked,omitempty"`
 		Weight   float64  `json:"weight"`
+		Parts    []Part   `json:"parts,omitempty"`
 	}
 	printedStage struct {
 		Kind      StageKind     `json:"kind"`
@@ -109,6 +110,7 @@ type (
 		FullJitter    bool          `json:"full_jitter,omitempty"`
 		Faults        []string      `json:"faults,omitempty"`
 		NonIdempotent bool          `json:"non_idempotent,omitempty"`
+		RetryAfter    time.Duration `json:"retry_after,omitempty"`
 	}
 )
 
@@ -132,7 +134,13 @@ func fingerprintTarget(t Target) printedTarget {
 		print.File = filepath.Base(t.File)
 	}
 	for _, r := range t.Requests {
-		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight}
+		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil}
+		for _, part := range r.Parts {
+			if part.File != "" {
+				part.File = filepath.Base(part.File)
+			}
+			pr.Parts = append(pr.Parts, part)
+		}
 		if r.BodyFile != "" {
 			pr.BodyFile = filepath.Base(r.BodyFile)
 		}

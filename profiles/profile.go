@@ -51,8 +51,17 @@ type Request struct {
 	Body     string  // literal body
 	BodyFile string  // body read from a file, once, at start
 	Template bool    // Body is a template: {{.N}} request number, {{.ID}} transaction id, {{.Now}} RFC 3339 time
+	Parts    []Part  // multipart/form-data, instead of a body
 	Chunked  bool    // send the body with chunked transfer encoding
 	Weight   float64 // relative to the target's other requests, > 0
+}
+
+// Part is one part of a multipart/form-data body.
+type Part struct {
+	Name  string
+	Value string // or
+	File  string // read once, at start; its base name goes with it
+	Type  string // media type; empty: none, for a file application/octet-stream
 }
 
 // Header is one request header in the order written.
@@ -158,6 +167,9 @@ type Retries struct {
 	FullJitter    bool          // uniform in [0, backoff]
 	Faults        []string      // fault names that are retried; empty: reset, eof, refused, broken-pipe
 	NonIdempotent bool          // also retry POST and PATCH
+	// RetryAfter is the longest Retry-After of an answer that is waited for, where it is
+	// longer than the backoff; more is cut to it. 0: answers are not asked.
+	RetryAfter time.Duration
 }
 
 // TLS is how https targets are spoken to.

@@ -215,6 +215,13 @@ func (r Redactor) requests(requests []Request) {
 		q := &requests[i]
 		q.Path = r.path(q.Path)
 		q.Body, q.BodyFile = r.Redact(q.Body), r.Redact(q.BodyFile)
+		for k := range q.Parts {
+			part := &q.Parts[k]
+			part.Value, part.File = r.Redact(part.Value), r.Redact(part.File)
+			if SensitiveKey(part.Name) && part.Value != "" {
+				part.Value = redacted
+			}
+		}
 		for k := range q.Headers {
 			h := &q.Headers[k]
 			h.Value = r.Redact(h.Value)

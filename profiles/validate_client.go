@@ -63,6 +63,9 @@ func RetryFaults() []string {
 	}
 }
 
+// maxRetryAfter bounds how long a request waits because an answer said so.
+const maxRetryAfter = time.Hour
+
 func (v *validator) retries(r Retries) {
 	const path = "client.retries"
 	switch {
@@ -78,6 +81,14 @@ func (v *validator) retries(r Retries) {
 		v.add(path+".cap", "%s is negative: write 0s for no cap", FormatDuration(r.Cap))
 	case r.Cap > 0 && r.Cap < r.Base:
 		v.add(path+".cap", "a cap of %s is below the base of %s: write a longer cap, or a shorter base", FormatDuration(r.Cap), FormatDuration(r.Base))
+	}
+	switch {
+	case r.RetryAfter < 0:
+		v.add(path+".retry-after", "%s is negative: write the longest Retry-After to wait for, such as 30s", FormatDuration(r.RetryAfter))
+	case r.RetryAfter > maxRetryAfter:
+		v.add(path+".retry-after", "%s is longer than 1h, and a request waits for it: write a shorter time, such as 30s", FormatDuration(r.RetryAfter))
+	case r.RetryAfter > 0 && !slices.Contains(r.Faults, "status"):
+		v.add(path+".retry-after", "answers say Retry-After with a status, and no status is retried: add on: [status, reset, refused, eof, broken-pipe]")
 	}
 	for i, fault := range r.Faults {
 		if !slices.Contains(RetryFaults(), fault) {

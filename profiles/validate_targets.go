@@ -176,8 +176,11 @@ func (v *validator) request(path string, r Request) {
 	if r.Body != "" && r.BodyFile != "" {
 		v.add(path+".body-file", "the request has a body and a body-file: leave out one of them")
 	}
-	bodiless := r.Body == "" && r.BodyFile == ""
+	v.parts(path+".multipart", r)
+	bodiless := r.Body == "" && r.BodyFile == "" && len(r.Parts) == 0
 	switch {
+	case r.Template && len(r.Parts) > 0:
+		v.add(path+".template", "a template is of a body, and this one is multipart: leave out one of them")
 	case r.Template && bodiless:
 		v.add(path+".template", "there is no body to fill in: write a body, or leave out template")
 	case r.Template:
@@ -188,6 +191,24 @@ func (v *validator) request(path string, r Request) {
 	}
 	if v.finite(path+".weight", r.Weight) && r.Weight <= 0 {
 		v.add(path+".weight", "a weight of %v is never sent: write a positive number, or leave out the request", r.Weight)
+	}
+}
+
+// parts checks the parts of a multipart body.
+func (v *validator) parts(path string, r Request) {
+	if len(r.Parts) > 0 && (r.Body != "" || r.BodyFile != "") {
+		v.add(path, "the request has a body and multipart: leave out one of them")
+	}
+	for i, part := range r.Parts {
+		bad := func(r rune) bool { return r < ' ' || r == 0x7f }
+		switch at := at(path, i); {
+		case part.Name == "":
+			v.add(at, "the part has no name: write one, such as {name: photo, file: cat.png}")
+		case strings.IndexFunc(part.Name+part.Type, bad) >= 0:
+			v.add(at, "name and type of a part have no line breaks or control characters: leave them out")
+		case part.Value != "" && part.File != "":
+			v.add(at, "the part has a value and a file: leave out one of them")
+		}
 	}
 }
 

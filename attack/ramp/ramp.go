@@ -287,7 +287,7 @@ func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.At
 		if a.Last {
 			return hint
 		}
-		if !r.pause(r.retries.backoff(a.Try)) {
+		if !r.pause(r.retries.pause(a)) {
 			r.agg.abandon(hint, a, r.now())
 			return hint
 		}

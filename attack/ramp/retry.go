@@ -40,6 +40,12 @@ func (r *retryPolicy) again(a *attack.Attempt, repeatable bool) bool {
 	return int(a.Try) < r.Max && r.faults[a.Fault] && (repeatable || r.NonIdempotent)
 }
 
+// pause returns how long to wait after a failed try: the backoff, or what its answer
+// asks for if that is longer and the policy listens.
+func (r *retryPolicy) pause(a *attack.Attempt) time.Duration {
+	return max(r.backoff(a.Try), min(a.RetryAfter, r.RetryAfter))
+}
+
 // backoff returns the pause after a failed try, counted from 0: Base, or
 // Base·2^try, at most Cap; with full jitter uniform between nothing and that
 // (M. Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015).

@@ -236,6 +236,8 @@ func TestUnasked(t *testing.T) {
 		tr.Close()
 		if got := rec.faults(rec.idle); got["protocol/idle"] != 1 || len(rec.idle) != 1 {
 			t.Errorf("reported %v", got)
+		} else if d := rec.idle[0].Detail.String(); d != "malformed answered-before-asked" {
+			t.Errorf("the report says %q", d)
 		}
 	})
 }

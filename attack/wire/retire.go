@@ -104,7 +104,9 @@ func (t *Transport) lost(c *Conn) {
 	}
 	switch {
 	case c.spoiled:
-		t.bg.report(t.idleReport(c, attack.Protocol))
+		a := t.idleReport(c, attack.Protocol)
+		a.Detail = attack.Detail{Kind: attack.MalformedDetail, Code: attack.AnsweredBeforeAsked}
+		t.bg.report(a)
 		t.retire(c, Destroyed)
 	case what == socket.Finned:
 		c.idleEOF, c.finnedAt = true, t.clock()

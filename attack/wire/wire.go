@@ -220,7 +220,10 @@ func (t *Transport) Do(r attack.Request, a *attack.Attempt) {
 func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
 	a.Start = t.clock()
 	a.Status, a.Fault, a.Detail, a.Phase, a.WireReset = 0, attack.None, attack.Detail{}, attack.PhaseDial, false
-	a.Conn, a.Info = attack.Conn{}, attack.TCPInfo{}
+	a.Conn, a.Info, a.RetryAfter = attack.Conn{}, attack.TCPInfo{}, 0
+	if a.Reply != nil {
+		a.Reply.Begin("")
+	}
 	if t.timeout > 0 {
 		return a.Start + t.timeout
 	}

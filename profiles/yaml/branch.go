@@ -16,6 +16,9 @@ func valueOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem()
 func (r *requestSyntax) decode(d *decoder, n *node, key string) {
 	if n.kind != scalar {
 		d.fields(valueOf(&r.requestFields), n, key)
+		if n.kind == mapping {
+			r.bodies(d, n)
+		}
 		return
 	}
 	method, path, ok := splitRequest(n)
@@ -59,18 +62,43 @@ func (v *statuses) decode(d *decoder, n *node, key string) {
 	}
 }
 
+// bodies notes where a form or multipart stands beside another body.
+func (r *requestFields) bodies(d *decoder, n *node) {
+	var there []string
+	for _, key := range []string{"body", "body-file", "form", "multipart"} {
+		if n.get(key) != nil {
+			there = append(there, key)
+		}
+	}
+	if len(there) > 1 && (r.Form != nil || len(r.Multipart) > 0) {
+		d.problem(n.get(there[1]).at, there[1], "the request has %s and %s: write one of them", there[0], there[1])
+	}
+}
+
+func (v *form) decode(d *decoder, n *node, key string) {
+	(*headers)(v).fields(d, n, key, "field", "these must be names with values: write user: anna")
+	if *v == nil {
+		*v = form{}
+	}
+}
+
 func (v *headers) decode(d *decoder, n *node, key string) {
+	v.fields(d, n, key, "header", "these must be names with values: write X-Tenant: a")
+}
+
+// fields reads names with values, or with lists of them.
+func (v *headers) fields(d *decoder, n *node, key, noun, advice string) {
 	if n.kind == null {
 		return
 	}
 	if n.kind != mapping {
-		d.problem(n.at, key, "these must be names with values: write X-Tenant: a")
+		d.problem(n.at, key, "%s", advice)
 		return
 	}
 	seen := make(map[string]bool, len(n.entries))
 	for _, e := range n.entries {
 		if seen[e.key] {
-			d.problem(e.at, "", "header %s is there twice: write its values as a list, %s: [a, b]", quote(e.key), e.key)
+			d.problem(e.at, "", "%s %s is there twice: write its values as a list, %s: [a, b]", noun, quote(e.key), e.key)
 			continue
 		}
 		seen[e.key] = true

@@ -2,6 +2,7 @@ package yaml
 
 import (
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -71,18 +72,53 @@ func target(s targetSyntax) profiles.Target {
 		t.Requests = make([]profiles.Request, 0, len(s.Requests)) // an empty list is a mistake
 	}
 	for _, r := range s.Requests {
-		t.Requests = append(t.Requests, profiles.Request{
-			Method:   string(or(r.Method, "GET")),
-			Path:     string(deref(r.Path)),
-			Headers:  deref(r.Headers),
-			Body:     string(deref(r.Body)),
-			BodyFile: string(deref(r.BodyFile)),
-			Template: bool(deref(r.Template)),
-			Chunked:  bool(deref(r.Chunked)),
-			Weight:   float64(or(r.Weight, 1)),
-		})
+		t.Requests = append(t.Requests, request(r.requestFields))
 	}
 	return t
+}
+
+// request makes a request; one with a form has its body and header.
+func request(s requestFields) profiles.Request {
+	r := profiles.Request{
+		Method:   string(or(s.Method, "GET")),
+		Path:     string(deref(s.Path)),
+		Headers:  deref(s.Headers),
+		Body:     string(deref(s.Body)),
+		BodyFile: string(deref(s.BodyFile)),
+		Template: bool(deref(s.Template)),
+		Chunked:  bool(deref(s.Chunked)),
+		Weight:   float64(or(s.Weight, 1)),
+	}
+	for _, part := range s.Multipart {
+		r.Parts = append(r.Parts, profiles.Part{
+			Name: string(deref(part.Name)), Value: string(deref(part.Value)), File: string(deref(part.File)), Type: string(deref(part.Type)),
+		})
+	}
+	if s.Form != nil {
+		r.Body = s.Form.encode()
+		const name = "Content-Type"
+		if !slices.ContainsFunc(r.Headers, func(h profiles.Header) bool { return strings.EqualFold(h.Name, name) }) {
+			r.Headers = append(slices.Clip(r.Headers), profiles.Header{Name: name, Value: "application/x-www-form-urlencoded"})
+		}
+	}
+	if s.Method == nil && (s.Form != nil || len(s.Multipart) > 0) {
+		r.Method = "POST"
+	}
+	return r
+}
+
+// encode returns the fields as a body of a form has them, in the order written.
+func (v form) encode() string {
+	var b strings.Builder
+	for i, field := range v {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(field.Name))
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(field.Value))
+	}
+	return b.String()
 }
 
 func client(s *clientSyntax) profiles.Client {
@@ -124,6 +160,7 @@ func retries(s *retriesSyntax) profiles.Retries {
 		r.Faults = append(r.Faults, string(fault))
 	}
 	r.NonIdempotent = bool(deref(s.NonIdempotent))
+	r.RetryAfter = time.Duration(deref(s.RetryAfter))
 	return r
 }
 

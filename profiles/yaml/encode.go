@@ -206,6 +206,12 @@ func targetOf(t profiles.Target) targetSyntax {
 			Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
 			Template: given(toggle(r.Template)), Chunked: given(toggle(r.Chunked)),
 		}
+		for _, part := range r.Parts {
+			name := text(part.Name)
+			q.Multipart = append(q.Multipart, partSyntax{
+				Name: &name, Value: given(text(part.Value)), File: given(text(part.File)), Type: given(text(part.Type)),
+			})
+		}
 		if len(r.Headers) > 0 {
 			list := headers(r.Headers)
 			q.Headers = &list
@@ -278,7 +284,7 @@ func clientOf(c profiles.Client) *clientSyntax {
 		exponential, full := backoff(r.Exponential), jitter(r.FullJitter)
 		s.Retries = &retriesSyntax{
 			Max: &maxRetries, Backoff: &exponential, Base: &base, Cap: &limit, Jitter: &full,
-			On: words(r.Faults), NonIdempotent: given(toggle(r.NonIdempotent)),
+			On: words(r.Faults), NonIdempotent: given(toggle(r.NonIdempotent)), RetryAfter: given(duration(r.RetryAfter)),
 		}
 	}
 	s.TLS = tlsOf(c.TLS)

@@ -30,6 +30,9 @@ func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
 		check(target+".file", &t.File)
 		for j := range t.Requests {
 			check(target+".requests."+strconv.Itoa(j)+".body-file", &t.Requests[j].BodyFile)
+			for k := range t.Requests[j].Parts {
+				check(target+".requests."+strconv.Itoa(j)+".multipart."+strconv.Itoa(k)+".file", &t.Requests[j].Parts[k].File)
+			}
 		}
 	}
 	for i := range p.Hosts {

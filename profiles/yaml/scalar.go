@@ -42,6 +42,7 @@ type (
 	statuses  profiles.StatusSet
 	gate      profiles.Gate
 	headers   []profiles.Header
+	form      []profiles.Header // fields of a form
 )
 
 // level is where a ramp begins or ends.

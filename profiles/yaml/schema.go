@@ -108,6 +108,9 @@ func definitions() map[string]*jsonschema.Schema {
 		"headers": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{
 			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
 		}},
+		"form": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{
+			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
+		}},
 		"fault": enum(profiles.RetryFaults()),
 	}
 }
@@ -163,7 +166,7 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}
-	case isScalar(t) || t == reflect.TypeFor[headers]():
+	case isScalar(t) || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]():
 		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Slice:
 		return &jsonschema.Schema{Types: []string{"array", "null"}, Items: schemaOf(t.Elem())}

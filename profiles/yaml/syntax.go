@@ -33,14 +33,23 @@ type targetTLS struct {
 }
 
 type requestFields struct {
-	Method   *word    `yaml:"method" about:"HTTP method. Without it: GET."`
-	Path     *text    `yaml:"path" about:"Path and query below the target's url. Without it: the url itself."`
-	Headers  *headers `yaml:"headers" about:"Headers. A list of values repeats the header."`
-	Body     *text    `yaml:"body" about:"Body of the request."`
-	BodyFile *text    `yaml:"body-file" about:"File with the body, beside the profile; it is read once, at the start."`
-	Template *toggle  `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
-	Chunked  *toggle  `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
-	Weight   *weight  `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
+	Method    *word        `yaml:"method" about:"HTTP method. Without it: GET."`
+	Path      *text        `yaml:"path" about:"Path and query below the target's url. Without it: the url itself."`
+	Headers   *headers     `yaml:"headers" about:"Headers. A list of values repeats the header."`
+	Body      *text        `yaml:"body" about:"Body of the request."`
+	BodyFile  *text        `yaml:"body-file" about:"File with the body, beside the profile; it is read once, at the start."`
+	Form      *form        `yaml:"form" about:"Fields of a form, sent as application/x-www-form-urlencoded. A list of values repeats the field. The method is POST if none is given."`
+	Multipart []partSyntax `yaml:"multipart" about:"Parts of a multipart/form-data body: values and files. The method is POST if none is given."`
+	Template  *toggle      `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
+	Chunked   *toggle      `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
+	Weight    *weight      `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
+}
+
+type partSyntax struct {
+	Name  *text `yaml:"name,required" about:"Name of the field." example:"write name: photo"`
+	Value *text `yaml:"value" about:"Its value."`
+	File  *text `yaml:"file" about:"File to send instead of a value, beside the profile; it is read once, at the start."`
+	Type  *text `yaml:"type" about:"Media type, such as image/png. Without it: none, for a file application/octet-stream."`
 }
 
 type stageSyntax struct {
@@ -92,6 +101,7 @@ type retriesSyntax struct {
 	Jitter        *jitter   `yaml:"jitter" about:"full: wait a random time up to the backoff. none: wait exactly that long."`
 	On            []word    `yaml:"on" about:"Faults that are tried again. Without it: reset, eof, refused and broken-pipe."`
 	NonIdempotent *toggle   `yaml:"non-idempotent" about:"Try POST and PATCH again, too."`
+	RetryAfter    *duration `yaml:"retry-after" about:"Wait as long as an answer's Retry-After says, up to this, where that is longer than the backoff; needs status in on. Without it: the backoff alone."`
 }
 
 type tlsSyntax struct {

@@ -79,7 +79,29 @@ func (x *exchange) AppendHeaders(b []byte) []byte {
 }
 
 // Head implements [http2.Handler].
-func (x *exchange) Head(int, []hpack.HeaderField) {}
+func (x *exchange) Head(status int, fields []hpack.HeaderField) {
+	if status < 200 {
+		return
+	}
+	if reply := x.a.Reply; reply != nil {
+		reply.Begin("HTTP/2")
+		for _, f := range fields {
+			reply.Header(f.Name, f.Value)
+		}
+	}
+	for i := range fields {
+		if fields[i].Name == "retry-after" {
+			x.a.RetryAfter = attack.RetryAfter(fields[i].Value, time.Now())
+		}
+	}
+}
+
+// Data implements [http2.Handler].
+func (x *exchange) Data(p []byte) {
+	if x.a.Reply != nil {
+		x.a.Reply.Data(p)
+	}
+}
 
 // Do makes one attempt on a stream.
 func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
@@ -19,7 +20,9 @@ const (
 // (see the fuzz test), and frames bodies by the same rules (RFC 9112 §6).
 type response struct {
 	state     rxState
-	headOnly  bool // the request was HEAD
+	headOnly  bool          // the request was HEAD
+	reply     *attack.Reply // takes the whole answer; nil: nobody wants it
+	retry     time.Duration // what Retry-After says
 	status    int
 	minor     int  // of HTTP/1.x
 	headers   int  // bytes of head so far
@@ -85,9 +88,11 @@ func (p *response) step(b []byte) (int, error) {
 	switch p.state {
 	case rxLength, rxData:
 		n := min(int64(len(b)), p.left)
+		p.show(b[:n])
 		p.skip(n)
 		return int(n), nil
 	case rxClose:
+		p.show(b)
 		return len(b), nil
 	case rxDataEnd:
 		switch {
@@ -104,8 +109,18 @@ func (p *response) step(b []byte) (int, error) {
 	return p.line(b)
 }
 
+// show hands a piece of the body to whoever wants to see it.
+func (p *response) show(b []byte) {
+	if p.reply != nil {
+		p.reply.Data(b)
+	}
+}
+
 // skippable returns how many bytes may be discarded unseen.
 func (p *response) skippable() int64 {
+	if p.reply != nil {
+		return 0
+	}
 	switch p.state {
 	case rxLength, rxData:
 		return p.left
@@ -245,6 +260,9 @@ func (p *response) statusLine(b []byte) error {
 	if p.status < 100 {
 		return wire.Malformed(attack.MalformedStatusLine)
 	}
+	if p.reply != nil {
+		p.reply.Begin("HTTP/1." + string(rune('0'+p.minor)))
+	}
 	return nil
 }
 
@@ -268,6 +286,9 @@ func (p *response) field(b []byte) error {
 	if p.state == rxTrailer {
 		return nil
 	}
+	if p.reply != nil {
+		p.reply.Header(string(name), string(trim(value)))
+	}
 	// Few names matter, and their lengths tell them from most of the rest.
 	switch len(name) {
 	case len("Trailer"):
@@ -278,6 +299,10 @@ func (p *response) field(b []byte) error {
 		if equalFold(name, "connection") {
 			p.closes = p.closes || hasToken(value, "close")
 			p.keepAlive = p.keepAlive || hasToken(value, "keep-alive")
+		}
+	case len("Retry-After"):
+		if equalFold(name, "retry-after") {
+			p.retry = attack.RetryAfter(string(value), time.Now())
 		}
 	case len("Content-Length"):
 		if equalFold(name, "content-length") {
@@ -337,7 +362,7 @@ func (p *response) frame() error {
 		}
 		// An interim response: the next one follows. Its bytes still count.
 		*p = response{
-			headOnly: p.headOnly, headers: p.headers, length: -1,
+			headOnly: p.headOnly, reply: p.reply, headers: p.headers, length: -1,
 			continued: p.continued || p.status == 100,
 		}
 		return nil

@@ -41,6 +41,7 @@ func (c *session) attempt(req attack.Request, a *attack.Attempt) wire.Outcome {
 	}
 	c.r, c.w = 0, 0
 	c.rx.reset(r.Method == "HEAD")
+	c.rx.reply = a.Reply
 	c.closes = r.Close
 	rest := r.encodeFor(c.scratch, c.RunID(), a)
 	if rest == nil {
@@ -127,7 +128,7 @@ func (c *session) rxPhase(a *attack.Attempt, sent *bodyWriter) attack.Phase {
 // complete ends an attempt with a complete response.
 func (c *session) complete(a *attack.Attempt, sent *bodyWriter) wire.Outcome {
 	a.Fault = attack.None
-	a.Status = uint16(c.rx.status)
+	a.Status, a.RetryAfter = uint16(c.rx.status), c.rx.retry
 	if c.r < c.w { // more than its length says
 		return c.Fail(a, attack.PhaseBody, wire.Malformed(attack.MalformedLength))
 	}

@@ -40,7 +40,8 @@ type Message struct {
 	Asked    bool // the profile has a Connection header
 	Close    bool // it says Connection: close
 
-	closeAt int // where Connection: close belongs among Fields
+	mediaType string // of the body, where that follows from it; "": the profile says it
+	closeAt   int    // where Connection: close belongs among Fields
 }
 
 // Compile makes the message of a request, for a connection that is kept. Headers of
@@ -129,6 +130,15 @@ func (m *Message) setBody(r profiles.Request) error {
 			return fmt.Errorf("read body: %w", err)
 		}
 	}
+	if len(r.Parts) > 0 {
+		if body != nil && len(body) > 0 || r.Template {
+			return fmt.Errorf("read body: give either a body or parts")
+		}
+		var err error
+		if body, m.mediaType, err = multipartBody(r.Parts); err != nil {
+			return fmt.Errorf("read parts: %w", err)
+		}
+	}
 	m.Chunked = r.Chunked
 	if r.Template {
 		var err error
@@ -196,6 +206,10 @@ func (m *Message) setFields(to wire.Target, r profiles.Request) error {
 		own = append(own, profiles.Header{Name: "Transfer-Encoding", Value: "chunked"})
 	} else if m.Template == nil && (len(m.Body) > 0 || wantsLength(m.Method)) {
 		own = append(own, profiles.Header{Name: "Content-Length", Value: strconv.Itoa(len(m.Body))})
+	}
+	if m.mediaType != "" {
+		theirs.drop("content-type")
+		own = append(own, profiles.Header{Name: "Content-Type", Value: m.mediaType})
 	}
 	m.Fields, m.Own = append(own, theirs...), len(own)
 	return nil

@@ -145,6 +145,9 @@ func eachFile(p *profiles.Profile, f func(*string)) {
 	for i := range p.Targets {
 		for j := range p.Targets[i].Requests {
 			f(&p.Targets[i].Requests[j].BodyFile)
+			for k := range p.Targets[i].Requests[j].Parts {
+				f(&p.Targets[i].Requests[j].Parts[k].File)
+			}
 		}
 		for j := range p.Targets[i].Read {
 			for k := range p.Targets[i].Read[j].Requests {

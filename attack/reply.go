@@ -1,0 +1,58 @@
+package attack
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Reply takes the answer to one attempt whole: for those who look at answers one by
+// one. The caller sets Limit and puts the reply into [Attempt].Reply; the client fills
+// in the rest before Do returns. It costs memory and time, so the load itself has none.
+type Reply struct {
+	Limit int // bytes of the body that are kept, at most
+
+	Version string         // "HTTP/1.1" or "HTTP/2"; "" without an answer
+	Headers []AnswerHeader // in the order in which they came, names as they came
+	Body    []byte         // the first Limit bytes, still encoded as Content-Encoding says
+	Length  int64          // bytes of the body that came
+}
+
+// Begin empties the reply for an answer of that version: interim answers do not count.
+func (r *Reply) Begin(version string) {
+	r.Version, r.Headers, r.Body, r.Length = version, r.Headers[:0], r.Body[:0], 0
+}
+
+// maxReplyHeaders bounds what a hostile peer can make us keep.
+const maxReplyHeaders = 256
+
+// Header takes a header field.
+func (r *Reply) Header(name, value string) {
+	if len(r.Headers) < maxReplyHeaders {
+		r.Headers = append(r.Headers, AnswerHeader{Name: name, Value: value})
+	}
+}
+
+// Data takes a piece of the body.
+func (r *Reply) Data(p []byte) {
+	r.Length += int64(len(p))
+	if room := r.Limit - len(r.Body); room > 0 {
+		r.Body = append(r.Body, p[:min(len(p), room)]...)
+	}
+}
+
+// RetryAfter returns how long from now on a Retry-After field asks to wait: it is a
+// number of seconds or a date (RFC 9110 §10.2.3). It is 0 for one that is malformed or
+// over.
+func RetryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return max(at.Sub(now), 0)
+}
