@@ -148,4 +148,4 @@ func (c *Conn) Append(run string, part int, offset int64, data []byte) <-chan er
 }
 
 // appendIn is how long a server may take to put a piece on its disk.
-const appendIn = 5 * time.Second
+const appendIn = 30 * time.Second

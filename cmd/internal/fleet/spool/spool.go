@@ -21,8 +21,10 @@ const (
 	pieceSize = 512 << 10
 	// gather is how long a piece waits for more to travel with it.
 	gather = 20 * time.Millisecond
-	// inFlight is how many pieces may wait for the server's disk at once.
-	inFlight = 64
+	// inFlight is how many pieces may wait for the server's disk at once. Few, so that
+	// what is recorded meanwhile travels together: a server that many machines keep
+	// busy gets fewer and larger pieces.
+	inFlight = 2
 	// againAfter is the pause after a piece that was not taken.
 	againAfter = 300 * time.Millisecond
 )
