@@ -42,6 +42,13 @@ func decodeProfile(env Env, g *globals, r *runFlags, name, dir string, data []by
 	if err != nil {
 		return profiles.Profile{}, usage(err)
 	}
+	p, dropped, err := p.Only(r.only)
+	if err != nil {
+		return profiles.Profile{}, usage(fmt.Errorf("--only: %w", err))
+	}
+	for _, gate := range dropped {
+		fmt.Fprintf(env.Stderr, "rampload: warning: --only leaves out the gate %s: its target is left out\n", gate)
+	}
 	if r.scale != 1 {
 		if !(r.scale > 0) || r.scale > 1e6 {
 			return profiles.Profile{}, usage(fmt.Errorf("--scale %g: write a factor above 0, such as 0.5", r.scale))

@@ -43,6 +43,8 @@ type runFlags struct {
 	noTrace     bool
 	sampleEvery time.Duration
 	baseline    string
+	only        []string
+	once        bool // not of check
 }
 
 func (r *runFlags) register(f *pflag.FlagSet) {
@@ -50,6 +52,7 @@ func (r *runFlags) register(f *pflag.FlagSet) {
 	f.StringArrayVar(&r.targets, "target", nil, "send a target's load to another URL: `NAME=URL` (repeatable)")
 	f.Float64Var(&r.scale, "scale", 1, "multiply every rate of the profile by `FACTOR`")
 	f.DurationVar(&r.sampleEvery, "sample-every", windowInterval, "how often the probes read: `DURATION` from 100ms")
+	f.StringArrayVar(&r.only, "only", nil, "leave out all targets but this, with their share of the load: `TARGET` (repeatable)")
 	f.BoolVar(&r.noTrace, "no-trace", false, "do not trace or capture resets in the kernel")
 }
 
@@ -72,7 +75,10 @@ func newRun(env Env, g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --profile FILE",
 		Short: "Run a profile, print the verdict, write the report (what rampload --profile does)",
-		Args:  cobra.NoArgs,
+		Example: `  rampload run --profile peak.yaml
+  rampload run --profile peak.yaml --once          send each request once, show the answers
+  rampload run --profile peak.yaml --only orders   the load of one target`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if r.profile == "" {
 				return usage(errors.New("no profile: name one with --profile FILE, or write a first one with rampload init > peak.yaml"))
@@ -81,6 +87,7 @@ func newRun(env Env, g *globals) *cobra.Command {
 		},
 	}
 	r.registerAll(cmd.Flags())
+	cmd.Flags().BoolVar(&r.once, "once", false, "send each request once, show the answers, and end")
 	return cmd
 }
 
@@ -91,6 +98,9 @@ func runCommand(ctx context.Context, env Env, g *globals, r *runFlags) error {
 	}
 	if err := r.check(); err != nil {
 		return err
+	}
+	if r.once {
+		return sendOnce(ctx, env, p)
 	}
 	if err := needsBaseline(p.Gate, r.baseline); err != nil {
 		return usage(err)
