@@ -46,6 +46,11 @@ type request struct {
 	retrans uint32
 	local   netip.AddrPort
 	remote  int // index of the address
+
+	endpoint       uint32
+	sent, received int
+	unacked        uint32
+	answer         *attack.Answer
 }
 
 const (
@@ -183,6 +188,11 @@ func (w *world) record(r request) {
 			win.Statuses[j].Count++
 		}
 	}
+	count := attack.RequestCount{Endpoint: r.endpoint, Attempts: 1, Sent: uint64(r.sent), Received: uint64(r.received)}
+	if r.fault != attack.None {
+		count.Failed, count.Received = 1, 0
+	}
+	*win = win.Merge(attack.Window{Requests: []attack.RequestCount{count}})
 	if r.fault == attack.None {
 		us := int64(r.latency * 1e6)
 		win.FromSend = win.FromSend.Merge(attack.Histogram{{Value: rounded(us), Count: 1}})
@@ -194,8 +204,9 @@ func (w *world) record(r request) {
 	a := attack.Attempt{
 		Request: r.number, Due: dur(r.due), Start: dur(r.due + 0.0002), End: dur(r.due + r.latency), Status: r.status,
 		Fault: r.fault, Phase: r.phase, WireReset: cell.WireResets > 0, Last: true,
-		Conn: attack.Conn{ID: r.number + 1, Reused: r.reused, Served: r.served, Idle: dur(r.idle), Local: r.local, Remote: w.log.Addresses[r.remote-1].Addr},
-		Info: attack.TCPInfo{Valid: r.phase > attack.PhaseDial, TotalRetrans: r.retrans},
+		Conn:     attack.Conn{ID: r.number + 1, Reused: r.reused, Served: r.served, Idle: dur(r.idle), Local: r.local, Remote: w.log.Addresses[r.remote-1].Addr},
+		Info:     attack.TCPInfo{Valid: r.phase > attack.PhaseDial, TotalRetrans: r.retrans, Unacked: r.unacked},
+		Endpoint: r.endpoint, Sent: uint32(r.sent), Received: uint64(r.received), Answer: r.answer,
 	}
 	w.log.Failures = append(w.log.Failures, attack.Failure{Attempt: a})
 }

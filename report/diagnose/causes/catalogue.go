@@ -46,8 +46,8 @@ type rule struct {
 	// own: it is the serving process that ends connections. Unless something shows
 	// that its host sent the resets, and not the path, it is at most a candidate.
 	own bool
-	// told: where one of these is seen the kernel itself said what it did: nothing else
-	// need have been measured.
+	// told: where one of these is seen the kernel, or whoever answered, said what it did:
+	// nothing else need have been measured.
 	told []evidence.Clue
 	// turnsAway: something on the path answers for the serving host. Unless something
 	// shows that the host itself did not, it is at most a candidate.
@@ -184,6 +184,7 @@ func catalogue() []rule {
 		deadlock(),
 		processPaused(),
 		slowDependency(),
+		shortResponse(),
 	}
 }
 

@@ -9,9 +9,10 @@ import (
 func credentials() rule {
 	return rule{
 		cause: "credentials", mechanism: report.MechanismPolicy,
-		any:   []evidence.Clue{evidence.Unauthorized},
-		proof: []evidence.Clue{evidence.Unauthorized},
+		any:   []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials},
+		proof: []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials},
 		weights: []weight{
+			{evidence.SaysCredentials, strong, 0},
 			{evidence.Unauthorized, proves, opposite(proves)},
 		},
 		says: "the credentials are refused",

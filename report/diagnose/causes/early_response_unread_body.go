@@ -12,6 +12,7 @@ func earlyResponseUnreadBody() rule {
 		proof: []evidence.Clue{evidence.UnreadThroughout, evidence.InWrite, evidence.EarlyStatus},
 		never: []evidence.Clue{evidence.Unbroken},
 		weights: []weight{
+			{evidence.BigRequests, strong, 0},
 			{evidence.UnreadThroughout, strong, 0},
 			{evidence.InWrite, 2.5, -1.5},
 			{evidence.EarlyStatus, 3, -2},

@@ -8,10 +8,14 @@ import (
 // mtuBlackHole: full-size packets vanish on the path, small ones pass.
 func mtuBlackHole() rule {
 	return rule{
-		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.TooBigDropped, evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled}, must: []evidence.Clue{evidence.SomeTimeouts},
-		proof: []evidence.Clue{evidence.TooBigDropped, evidence.GapUnfilled, evidence.LostRetransmits},
+		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.TooBigDropped, evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled, evidence.BigRequests, evidence.BigResponses}, must: []evidence.Clue{evidence.SomeTimeouts},
+		proof: []evidence.Clue{evidence.TooBigDropped, evidence.GapUnfilled, evidence.LostRetransmits, evidence.BigUnacked},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.BigRequests, strong, 0},
+			{evidence.BigUnacked, strong, 0},
+			{evidence.BigResponses, strong, 0},
+			{evidence.ShortBody, opposite(strong), 0},
 			{evidence.TooBigDropped, proves, 0},
 			{evidence.FilterDropped, opposite(strong), 0},
 			{evidence.ConntrackInvalid, -3, 0},

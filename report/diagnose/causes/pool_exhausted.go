@@ -10,13 +10,15 @@ func poolExhausted() rule {
 	return rule{
 		cause: "pool-exhausted", mechanism: report.MechanismExhausted,
 		waits:  true,
-		any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled},
+		any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled, evidence.SaysPool},
 		must:   []evidence.Clue{evidence.Idle},
-		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled},
+		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled, evidence.SaysPool},
+		told:   []evidence.Clue{evidence.SaysPool},
 		unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
 		never:  []evidence.Clue{evidence.StandsQueued, evidence.ProxyPooled},
 		weights: []weight{
 			{evidence.StandsPooled, proves, 0},
+			{evidence.SaysPool, proves, 0},
 			{evidence.QueueTimeout, strong, opposite(weak)},
 			{evidence.Idle, strong, opposite(strong)},
 			{evidence.ExcessFails, weak, opposite(weak)},

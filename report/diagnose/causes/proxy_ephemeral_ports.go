@@ -10,9 +10,9 @@ import (
 func proxyEphemeralPorts() rule {
 	return rule{
 		cause: "proxy-ephemeral-ports", mechanism: report.MechanismExhausted, leg: proxy, gauges: []string{probe.EphemeralPorts},
-		provenBy: ranOut,
+		provenBy: ranOut, proof: []evidence.Clue{evidence.SaysPorts}, told: []evidence.Clue{evidence.SaysPorts},
 		weights: []weight{
-			{evidence.QueueTimeout, -2, 0.5}, {evidence.BadGateway, 2, -3}, {evidence.RisesWithLoad, 1, -2},
+			{evidence.SaysPorts, proves, 0}, {evidence.QueueTimeout, -2, 0.5}, {evidence.BadGateway, 2, -3}, {evidence.RisesWithLoad, 1, -2},
 		},
 		says: "the proxy had no local port left towards its upstream",
 		advice: func(c *Investigation, h *hypothesis) []string {

@@ -8,12 +8,15 @@ import (
 // proxyQueueLimit: the proxy let requests wait for the upstream until they timed out.
 func proxyQueueLimit() rule {
 	return rule{
-		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled},
+		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled, evidence.SaysQueue},
 		waits:  true,
-		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled},
+		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled, evidence.SaysQueue},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
 		weights: []weight{
 			{evidence.ProxyPooled, proves, 0},
+			{evidence.SaysQueue, proves, 0},
+			{evidence.SaysAway, opposite(strong), 0},
+			{evidence.SaysFull, opposite(strong), 0},
 			{evidence.QueueTimeout, 2.5, -0.5},
 			{evidence.LatencyFirst, 1, -0.5},
 			{evidence.HeldOff, -4, 0},

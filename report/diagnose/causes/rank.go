@@ -35,7 +35,7 @@ type hypothesis struct {
 	counter   *evidence.Resource
 	lag       *evidence.Span
 	measured  bool
-	told      bool // the kernel itself said so
+	told      bool // the kernel, or whoever answered, said so
 	proven    bool // something was seen that few other causes make
 	score     float64
 	posterior float64
@@ -44,7 +44,7 @@ type hypothesis struct {
 
 // claimedAt is the belief from which on a cause is claimed and not a candidate.
 func (h *hypothesis) claimedAt() float64 {
-	if h.rule.elimination || h.rule.turnsAway && !h.told {
+	if (h.rule.elimination || h.rule.turnsAway) && !h.told {
 		return evidence.ExplainsRest
 	}
 	return evidence.ExplainsAt
@@ -186,9 +186,9 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 		hyp.measured = hyp.told || !h.Assumed && (!slices.Contains(r.any, evidence.Died) || f[evidence.Died].Is == evidence.Yes)
 	}
 	switch {
-	case r.elimination && f[evidence.RateStatus].Is != evidence.Yes && (!c.WatchesProcess(h) || c.Hidden() != ""):
+	case r.elimination && !hyp.told && f[evidence.RateStatus].Is != evidence.Yes && (!c.WatchesProcess(h) || c.Hidden() != ""):
 		hyp.measured = false
-	case r.own && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !c.WatchesProcess(h)): // a path does not close in good order
+	case r.own && !hyp.told && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !c.WatchesProcess(h)): // a path does not close in good order
 		hyp.measured = false
 	case r.turnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !fromPath(f):
 		hyp.measured = false

@@ -10,10 +10,21 @@ import (
 // rateLimitPolicy: whatever exceeds a fixed rate is turned away.
 func rateLimitPolicy() rule {
 	return rule{
-		cause: "rate-limit-policy", mechanism: report.MechanismPolicy, elimination: true, own: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff},
-		proof:  []evidence.Clue{evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
+		cause: "rate-limit-policy", mechanism: report.MechanismPolicy, elimination: true, own: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff, evidence.RetryAsked, evidence.SaysRate},
+		told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate},
+		proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
 		unless: []evidence.Clue{evidence.PortsFull},
 		weights: []weight{
+			{evidence.RetryAsked, strong, 0},
+			{evidence.SaysRate, strong, 0},
+			{evidence.SaysPool, opposite(proves), 0},
+			{evidence.SaysFull, opposite(proves), 0},
+			{evidence.SaysQueue, opposite(proves), 0},
+			{evidence.SaysSlots, opposite(proves), 0},
+			{evidence.SaysFiles, opposite(proves), 0},
+			{evidence.SaysMemory, opposite(proves), 0},
+			{evidence.SaysDisk, opposite(proves), 0},
+			{evidence.SaysPorts, opposite(proves), 0},
 			{evidence.HeldOff, 1, 0},
 			{evidence.MarkedDown, -4, 0},
 			{evidence.Forgotten, 3, 0},

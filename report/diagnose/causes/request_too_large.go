@@ -9,11 +9,16 @@ import (
 func requestTooLarge() rule {
 	return rule{
 		cause: "request-too-large", mechanism: report.MechanismPolicy,
-		any:   []evidence.Clue{evidence.TooLarge},
-		must:  []evidence.Clue{evidence.Unbroken},
-		proof: []evidence.Clue{evidence.TooLarge},
+		any:   []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
+		must:  []evidence.Clue{evidence.Unbroken, evidence.Answered},
+		proof: []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
 		weights: []weight{
-			{evidence.TooLarge, proves, opposite(proves)},
+			{evidence.TooLarge, proves, opposite(weak)},
+			{evidence.SaysBig, strong, 0},
+			{evidence.BigRequests, strong, opposite(weak)},
+			{evidence.BadGateway, opposite(strong), 0},
+			{evidence.RateStatus, opposite(proves), 0},
+			{evidence.Unauthorized, opposite(proves), 0},
 			{evidence.ConstantShare, weak, 0},
 		},
 		says: "requests above a size are turned away",

@@ -11,11 +11,14 @@ func serverConnectionLimit() rule {
 	return rule{
 		cause: "server-connection-limit", mechanism: report.MechanismExhausted, inferred: true, elimination: true, elsewhere: []evidence.Clue{evidence.QueueTimeout},
 		gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
-		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets},
+		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots},
+		told:   []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
 		must:   []evidence.Clue{evidence.RisesWithLoad},
-		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets},
+		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
+			{evidence.SaysFull, proves, 0},
+			{evidence.SaysSlots, proves, 0},
 			{evidence.ShedAtOnce, 2.5, 0},
 			{evidence.Queued, 2, 0},
 			{evidence.HeldOff, -5, 0},
@@ -46,6 +49,8 @@ func serverConnectionLimit() rule {
 			{evidence.WentAway, -3, 0},
 		},
 		despite: map[evidence.Clue][]evidence.Clue{
+			evidence.SaysFull:     {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
+			evidence.SaysSlots:    {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
 			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
 			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
 		},

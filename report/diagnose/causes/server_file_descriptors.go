@@ -11,9 +11,11 @@ func serverFileDescriptors() rule {
 	return rule{
 		cause: "server-file-descriptors", mechanism: report.MechanismExhausted, gauges: []string{probe.OpenFiles, probe.FileTable},
 		provenBy: ranOut,
-		proof:    []evidence.Clue{evidence.Reserved},
+		proof:    []evidence.Clue{evidence.Reserved, evidence.SaysFiles},
+		told:     []evidence.Clue{evidence.SaysFiles},
 		unless:   []evidence.Clue{evidence.Vanished, evidence.PathTTL, evidence.SentNone},
 		weights: []weight{
+			{evidence.SaysFiles, proves, 0},
 			{evidence.Vanished, -2, 0},
 			{evidence.Reserved, 3.5, 0},
 			{evidence.Crowded, 0.6, -0.5},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -202,7 +203,11 @@ func (c *Case) Codes(f attack.Fault) string {
 
 // inCommon says what nearly all failures have in common.
 func (c *Case) inCommon() []string {
-	return slices.DeleteFunc([]string{c.OneRequest(), c.Pattern(), c.statusesByRequest()}, func(s string) bool { return s == "" })
+	one := c.splitTexts() // a size says more than a name
+	if one == "" {
+		one = cmp.Or(c.worstRequest(), c.OneRequest())
+	}
+	return slices.DeleteFunc([]string{one, c.Pattern(), c.commonAnswers(), c.statusesByRequest()}, func(s string) bool { return s == "" })
 }
 
 // OneRequest says that nearly all failures are of one of several requests, which
@@ -231,11 +236,15 @@ func (c *Case) OneRequest() string {
 func (c *Case) Pattern() string {
 	var when, age, served, number []float64
 	for _, x := range c.Failures {
-		if !ConnectionFault(x) || x.Fault == attack.Timeout {
+		if x.Phase <= attack.PhaseTLS || x.Phase == attack.PhaseIdle || x.Fault == attack.HTTP2Reset || x.Fault == attack.HTTP2GoAway {
 			continue
 		}
+		old := x.Conn.Age
+		if x.Fault == attack.Timeout {
+			old -= x.End - x.Start // when the request went out: it then waited as long as the client does
+		}
 		when = append(when, x.End.Seconds())
-		age = append(age, x.Conn.Age.Seconds())
+		age = append(age, old.Seconds())
 		served = append(served, float64(x.Conn.Served))
 		number = append(number, float64(x.Request))
 	}
@@ -366,9 +375,12 @@ type Case struct {
 	Loopback bool
 	Censored bool // the generator was the limit before it could show
 	Address  *badAddress
-	Common   []string // what nearly all failures have in common
-	Contrast []contrast
-	Way      *waiting.Way // where requests stood from hop to hop; nil: not seen
+	Common   []string        // what nearly all failures have in common
+	Said     []report.Answer // what they were answered: a sample
+	// BySent and ByReceived are sizes that part what fails from what does not; nil: none does.
+	BySent, ByReceived *Split
+	Contrast           []contrast
+	Way                *waiting.Way // where requests stood from hop to hop; nil: not seen
 }
 
 // Investigate gathers what bears on the faults of a target. A target without
@@ -406,6 +418,8 @@ func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
 		}
 	}
 	c.Address = c.compareAddresses()
+	c.Said = c.saying()
+	c.BySent, c.ByReceived = c.splits()
 	c.Common = c.inCommon()
 	if !c.follow() {
 		c.chooseInstance()

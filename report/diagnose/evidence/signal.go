@@ -197,6 +197,28 @@ const (
 	StandsUnwatched // at somebody behind whom nobody watches
 	StandsBetween   // between this hop and the next
 	SaysLocked      // its processes say of themselves that they wait for a lock
+
+	// What answers to failed requests say, in words that known software chose for that.
+	SaysFull         // a service behind takes no more connections
+	SaysPool         // a pool of whoever wrote it has no place left
+	SaysSlots        // whoever wrote it takes no more connections
+	SaysQueue        // a queue before what stands behind is full
+	SaysFiles        // no file descriptor was left
+	SaysPorts        // no local port was left
+	SaysMemory       // no memory was left
+	SaysDisk         // no room on a disk was left
+	SaysLocking      // transactions waited for each other
+	SaysUnknownName  // a name was not found
+	SaysAway         // nobody listens behind
+	SaysBrokenBehind // a connection to what stands behind broke
+	SaysRate         // a rate is exceeded
+	SaysCredentials  // credentials are refused
+	SaysBig          // it is too large
+	RetryAsked       // it may be tried again after a while: a policy
+	ShortBody        // responses announce more than they bring, again and again the same
+	BigRequests      // requests above a size fail, those below it do not
+	BigResponses     // requests with responses above a size fail, others do not
+	BigUnacked       // what is large was sent again and again, and never acknowledged
 	NumClues
 )
 

@@ -49,6 +49,10 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	observeHost(c, f, h)
 	observeDropped(c, f, h)
 	observeSaid(c, f, h)
+	observeAnswers(c, f, h)
+	if h.Index == 0 {
+		observeSizes(c, f)
+	}
 	lacked := f[evidence.DescriptorsFull].Is == evidence.Yes || f[evidence.ProcessorBusy].Is == evidence.Yes || f[evidence.ThreadsFull].Is == evidence.Yes || f[evidence.Died].Is == evidence.Yes
 	if f[evidence.SentUnread].Is == evidence.Yes && f[evidence.RisesWithLoad].Is != evidence.Yes && !lacked &&
 		c.Parts.Failed < 0.1*(c.Parts.Idle+c.Parts.Wire) { // nearly every request had its answer

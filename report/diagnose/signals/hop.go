@@ -16,6 +16,10 @@ func AssumeUpstream(c *evidence.Case) {
 	if len(c.Hops) == 1 && (c.Status(502)+c.Status(504) >= 0.5 || late && c.Status(503) >= 0.5) && c.ProxyProcess(c.Hops[0]) == "" {
 		c.Hops = append(c.Hops, evidence.Hop{Index: 1, Assumed: true})
 	}
+	last := c.Hops[len(c.Hops)-1]
+	if !last.Assumed && c.ProxyProcess(last) == "" && SpeaksBehind(c) {
+		c.Hops = append(c.Hops, evidence.Hop{Index: len(c.Hops), Assumed: true})
+	}
 }
 
 // observeInner asks whether the hosts behind a proxy had room when it failed.

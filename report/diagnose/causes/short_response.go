@@ -1,0 +1,30 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+)
+
+// shortResponse: a response announces more than it brings.
+func shortResponse() rule {
+	return rule{
+		cause: "short-response", mechanism: report.MechanismBug,
+		any:   []evidence.Clue{evidence.ShortBody},
+		must:  []evidence.Clue{evidence.InBody},
+		proof: []evidence.Clue{evidence.ShortBody},
+		never: []evidence.Clue{evidence.GapUnfilled, evidence.RefusedAll},
+		weights: []weight{
+			{evidence.ShortBody, proves, opposite(proves)},
+			{evidence.InBody, weak, 0},
+			{evidence.Retransmitted, opposite(strong), 0},
+			{evidence.StillComing, opposite(strong), 0},
+			{evidence.DiedWithFaults, opposite(strong), 0},
+		},
+		says: "responses announce a length that they never bring",
+		advice: func(_ *Investigation, _ *hypothesis) []string {
+			return []string{
+				"compare the length that the service announces (Content-Length) with what it writes: a length of the text before it was encoded or compressed, a file that was cut meanwhile, a filter that changes the body",
+			}
+		},
+	}
+}

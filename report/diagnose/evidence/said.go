@@ -1,0 +1,120 @@
+package evidence
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// RequestName returns the name of one of the target's requests, "" where they are not
+// listed.
+func (c *Case) RequestName(endpoint uint32) string {
+	if all := c.Target.Info.Endpoints; int(endpoint) < len(all) {
+		return all[endpoint].Name
+	}
+	return ""
+}
+
+// saying sums what the failures that were kept with their answer say: the same words
+// once, the commonest first.
+func (c *Case) saying() []report.Answer {
+	return report.SumAnswers(c.Failures, c.RequestName)
+}
+
+// Saying returns what was said by answers whose words match, and the share of all
+// failures that they stand for: the answers are a sample, and only statuses have one.
+func (c *Case) Saying(match func(words string) bool) (example report.Answer, share float64) {
+	var times, of float64
+	for _, a := range c.Said {
+		if a.Fault != attack.Status.String() {
+			continue
+		}
+		of += float64(a.Times)
+		if !match(strings.ToLower(a.Says)) {
+			continue
+		}
+		if times == 0 {
+			example = a
+		}
+		times += float64(a.Times)
+	}
+	if times == 0 {
+		return report.Answer{}, 0
+	}
+	return example, times / of * c.Parts.Share(attack.Status)
+}
+
+// Quote words an answer: how often it was read, from whom, and what it says.
+func Quote(a report.Answer) string {
+	by := ""
+	if a.By != "" {
+		by = " from " + a.By
+	}
+	return fmt.Sprintf("%s of %s answers that were read, %d%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Status, by, short(a.Says))
+}
+
+// short cuts a text for a sentence.
+func short(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return s
+	}
+	cut := strings.LastIndexByte(s[:most], ' ')
+	if cut < most/2 {
+		cut = most
+	}
+	return strings.ToValidUTF8(s[:cut], "") + " ..."
+}
+
+// commonAnswers words what most failures were answered.
+func (c *Case) commonAnswers() string {
+	for _, a := range c.Said {
+		if a.Fault == attack.Status.String() && a.Says != "" && a.Times >= 3 && 2*a.Times >= a.Of {
+			return Quote(a)
+		}
+	}
+	return ""
+}
+
+// Short is a response that announced more than came, again and again the same.
+type Short struct {
+	Request            string
+	Times, Of          float64
+	Declared, Received int64
+}
+
+// ShortAnswers returns what responses that broke off in their body have in common, ok
+// is false unless nearly all of them announced one length and stopped at another.
+func (c *Case) ShortAnswers() (s Short, ok bool) {
+	type lengths struct {
+		endpoint           uint32
+		declared, received int64
+	}
+	times := map[lengths]float64{}
+	all := 0.0
+	for _, x := range c.Failures {
+		if x.Phase != attack.PhaseBody || x.Answer == nil || x.Answer.Declared < 0 {
+			continue
+		}
+		all++
+		times[lengths{x.Endpoint, x.Answer.Declared, x.Answer.Received}]++
+	}
+	var most lengths
+	alike := 0.0
+	for k, n := range times {
+		if n < 3 && n < 0.5*all {
+			continue // of lengths of its own: it broke off anywhere
+		}
+		alike += n
+		if n > times[most] || n == times[most] && k.endpoint < most.endpoint {
+			most = k
+		}
+	}
+	if all < 5 || alike < 0.9*all || most.received >= most.declared {
+		return Short{}, false
+	}
+	return Short{c.RequestName(most.endpoint), times[most], all, most.declared, most.received}, true
+}
