@@ -292,6 +292,7 @@ func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.At
 			return hint
 		}
 		a.Try++
+		a.Sent, a.Received, a.Answer = 0, 0, nil
 		r.agg.retry(hint, a.Target, r.now())
 	}
 }

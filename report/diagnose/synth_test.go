@@ -188,11 +188,18 @@ func (w *world) record(r request) {
 			win.Statuses[j].Count++
 		}
 	}
-	count := attack.RequestCount{Endpoint: r.endpoint, Attempts: 1, Sent: uint64(r.sent), Received: uint64(r.received)}
-	if r.fault != attack.None {
-		count.Failed, count.Received = 1, 0
+	if r.sent > 0 {
+		for len(win.Requests) <= int(r.endpoint) {
+			win.Requests = append(win.Requests, attack.RequestCount{Endpoint: uint32(len(win.Requests))})
+		}
+		n := &win.Requests[r.endpoint]
+		n.Attempts, n.Sent = n.Attempts+1, n.Sent+uint64(r.sent)
+		if r.fault != attack.None {
+			n.Failed++
+		} else {
+			n.Received += uint64(r.received)
+		}
 	}
-	*win = win.Merge(attack.Window{Requests: []attack.RequestCount{count}})
 	if r.fault == attack.None {
 		us := int64(r.latency * 1e6)
 		win.FromSend = win.FromSend.Merge(attack.Histogram{{Value: rounded(us), Count: 1}})

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/http1"
+	"github.com/rampload/rampload/attack/wire/message"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -15,6 +16,7 @@ import (
 type exchanger struct {
 	target wire.Target
 	one    *http1.Exchanger
+	kept   message.Answers // of HTTP/2
 }
 
 // New is a [wire.Protocol]. The error is that the profile's protocol does not fit
@@ -60,7 +62,7 @@ func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 // Start implements [wire.Exchanger].
 func (x *exchanger) Start(c *wire.Conn, agreed string) (wire.Session, error) {
 	if agreed == "h2" || !c.Secure() && x.target.Client.Protocol == profiles.ProtocolH2C {
-		return startHTTP2(c, x.target.Profile.Expect, x.target.Client.StreamsPerConn), nil
+		return startHTTP2(c, x.target.Profile.Expect, &x.kept, x.target.Client.StreamsPerConn), nil
 	}
 	return x.one.Start(c, agreed)
 }

@@ -20,13 +20,14 @@ type session2 struct {
 	*http2.Conn
 	c      *wire.Conn
 	expect profiles.StatusSet
+	kept   *message.Answers
 	used   atomic.Bool // an attempt was made on it
 }
 
 // startHTTP2 begins to speak HTTP/2. The connection's room is what the peer allows,
 // and at most so many streams; 0: no limit of ours.
-func startHTTP2(c *wire.Conn, expect profiles.StatusSet, most int) *session2 {
-	s := &session2{c: c, expect: expect}
+func startHTTP2(c *wire.Conn, expect profiles.StatusSet, kept *message.Answers, most int) *session2 {
+	s := &session2{c: c, expect: expect, kept: kept}
 	ready := make(chan struct{}) // the connection tells of changes at once
 	s.Conn = http2.NewConn(c, http2.Config{
 		Clock: c.Now, MaxStreams: most,
@@ -54,6 +55,10 @@ type exchange struct {
 	r    *Request
 	a    *attack.Attempt
 	body []byte // a rendered template
+
+	expect profiles.StatusSet
+	odd    bool // the status is not expected
+	draft  message.Draft
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -94,6 +99,13 @@ func (x *exchange) Head(status int, fields []hpack.HeaderField) {
 			x.a.RetryAfter = attack.RetryAfter(fields[i].Value, time.Now())
 		}
 	}
+	if x.odd = len(x.expect) > 0 && !x.expect.Contains(status); !x.odd {
+		return
+	}
+	x.draft.Reset()
+	for i := range fields {
+		x.draft.Field([]byte(fields[i].Name), []byte(fields[i].Value))
+	}
 }
 
 // Data implements [http2.Handler].
@@ -101,6 +113,20 @@ func (x *exchange) Data(p []byte) {
 	if x.a.Reply != nil {
 		x.a.Reply.Data(p)
 	}
+	if x.odd {
+		x.draft.Body(p)
+	}
+}
+
+// keepAnswer keeps what was answered to a failed attempt, of a sample of them.
+func (x *exchange) keepAnswer(a *attack.Attempt, kept *message.Answers, now time.Duration) {
+	if a.Status == 0 || !kept.Keep(now, int(a.Status)) {
+		return
+	}
+	if !x.odd {
+		x.draft.Reset()
+	}
+	a.Answer = x.draft.Answer(x.Lengths())
 }
 
 // Do makes one attempt on a stream.
@@ -110,6 +136,7 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	first := !s.used.Load() && !s.used.Swap(true)
 	x := exchanges.Get().(*exchange)
 	x.id, x.r, x.a = s.c.RunID(), r, a
+	x.expect, x.odd = s.expect, false
 	x.Deadline, x.NoBody, x.Hold = s.c.DeadlineOf(a), m.Method == "HEAD", 0
 	body := m.Body
 	if m.Template != nil {
@@ -122,6 +149,12 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	err := x.Do(s.Conn, body)
 	phase := x.Phase
 	a.Status = uint16(x.Status)
+	_, received := x.Lengths()
+	a.Sent, a.Received, a.Answer = uint32(len(r.block)+len(body)), uint64(received), nil
+	if x.odd || err != nil && phase == attack.PhaseBody {
+		x.keepAnswer(a, s.kept, s.c.Now())
+	}
+	odd := x.odd
 	x.r, x.a = nil, nil
 	exchanges.Put(x)
 
@@ -136,7 +169,7 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		return s.c.FailStream(a, phase, failed(err))
 	}
 	s.c.Succeed(a)
-	if len(s.expect) > 0 && !s.expect.Contains(int(a.Status)) {
+	if odd {
 		a.Fault = attack.Status
 	}
 	if m.Close {

@@ -7,6 +7,7 @@ package http1
 import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/message"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -14,6 +15,7 @@ import (
 type Exchanger struct {
 	target wire.Target
 	expect profiles.StatusSet // the statuses that are no failure; empty: all
+	kept   message.Answers    // how many answers of failed attempts are
 }
 
 var _ wire.Exchanger = (*Exchanger)(nil)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/profiles"
 )
 
 // Limits of a response, as memory must stay bounded whatever a target sends.
@@ -20,9 +22,12 @@ const (
 // (see the fuzz test), and frames bodies by the same rules (RFC 9112 §6).
 type response struct {
 	state     rxState
-	headOnly  bool          // the request was HEAD
-	reply     *attack.Reply // takes the whole answer; nil: nobody wants it
-	retry     time.Duration // what Retry-After says
+	headOnly  bool               // the request was HEAD
+	reply     *attack.Reply      // takes the whole answer; nil: nobody wants it
+	retry     time.Duration      // what Retry-After says
+	expect    profiles.StatusSet // the statuses that are no failure; empty: all
+	odd       bool               // the status is none of them
+	draft     *message.Draft     // takes the response if it is odd; nil: it is not wanted
 	status    int
 	minor     int  // of HTTP/1.x
 	headers   int  // bytes of head so far
@@ -39,6 +44,7 @@ type response struct {
 	badTrail  bool // a Trailer field names one that frames messages
 
 	left   int64 // of the body, or of the chunk
+	came   int64 // of a body without Content-Length
 	excess int64 // chunk overhead beyond what is reasonable
 }
 
@@ -60,6 +66,33 @@ const (
 // reset prepares for the response to a request.
 func (p *response) reset(head bool) {
 	*p = response{headOnly: head, length: -1}
+}
+
+// keep has the response kept if its status is not an expected one.
+func (p *response) keep(expect profiles.StatusSet, draft *message.Draft) {
+	p.expect, p.draft = expect, draft
+}
+
+// received returns how many bytes of the body came.
+func (p *response) received() int64 {
+	if p.length >= 0 && !p.chunked && p.inBody() {
+		if p.state == rxLength {
+			return p.length - p.left
+		}
+		if p.headOnly || p.status == 204 || p.status == 304 {
+			return 0
+		}
+		return p.length
+	}
+	return p.came
+}
+
+// declared returns the length of the body that was announced, -1 for none.
+func (p *response) declared() int64 {
+	if p.chunked || p.headOnly {
+		return -1
+	}
+	return p.length
 }
 
 // inBody reports whether the head is complete.
@@ -89,10 +122,13 @@ func (p *response) step(b []byte) (int, error) {
 	case rxLength, rxData:
 		n := min(int64(len(b)), p.left)
 		p.show(b[:n])
+		p.note(b[:n])
 		p.skip(n)
 		return int(n), nil
 	case rxClose:
 		p.show(b)
+		p.note(b)
+		p.skip(int64(len(b)))
 		return len(b), nil
 	case rxDataEnd:
 		switch {
@@ -116,9 +152,16 @@ func (p *response) show(b []byte) {
 	}
 }
 
+// note keeps a piece of the body of a response that is not expected.
+func (p *response) note(b []byte) {
+	if p.odd && p.draft != nil {
+		p.draft.Body(b)
+	}
+}
+
 // skippable returns how many bytes may be discarded unseen.
 func (p *response) skippable() int64 {
-	if p.reply != nil {
+	if p.reply != nil || p.odd && p.draft != nil && !p.draft.Full() {
 		return 0
 	}
 	switch p.state {
@@ -138,9 +181,12 @@ func (p *response) skip(n int64) {
 			p.state = rxDone
 		}
 	case rxData:
+		p.came += n
 		if p.left -= n; p.left == 0 {
 			p.state = rxDataEnd
 		}
+	case rxClose:
+		p.came += n
 	}
 }
 
@@ -263,6 +309,9 @@ func (p *response) statusLine(b []byte) error {
 	if p.reply != nil {
 		p.reply.Begin("HTTP/1." + string(rune('0'+p.minor)))
 	}
+	if p.odd = len(p.expect) > 0 && !p.expect.Contains(p.status); p.odd && p.draft != nil && p.status >= 200 {
+		p.draft.Reset()
+	}
 	return nil
 }
 
@@ -288,6 +337,9 @@ func (p *response) field(b []byte) error {
 	}
 	if p.reply != nil {
 		p.reply.Header(string(name), string(trim(value)))
+	}
+	if p.odd && p.draft != nil {
+		p.draft.Field(name, trim(value))
 	}
 	// Few names matter, and their lengths tell them from most of the rest.
 	switch len(name) {
@@ -362,7 +414,7 @@ func (p *response) frame() error {
 		}
 		// An interim response: the next one follows. Its bytes still count.
 		*p = response{
-			headOnly: p.headOnly, reply: p.reply, headers: p.headers, length: -1,
+			headOnly: p.headOnly, reply: p.reply, expect: p.expect, draft: p.draft, headers: p.headers, length: -1,
 			continued: p.continued || p.status == 100,
 		}
 		return nil

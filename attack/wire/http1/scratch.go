@@ -1,6 +1,10 @@
 package http1
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/rampload/rampload/attack/wire/message"
+)
 
 // scratch is what an attempt over HTTP/1.1 needs while it is under way. Between
 // attempts a connection has none: thousands of idle ones take no buffers, and busy
@@ -14,6 +18,7 @@ type scratch struct {
 	body    []byte   // a rendered template
 	chunks  []byte   // the same in chunks
 	rx      response // the response being read
+	draft   message.Draft
 }
 
 // mostKept is the size of a request beyond which its memory is left to the

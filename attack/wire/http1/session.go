@@ -42,8 +42,10 @@ func (c *session) attempt(req attack.Request, a *attack.Attempt) wire.Outcome {
 	c.r, c.w = 0, 0
 	c.rx.reset(r.Method == "HEAD")
 	c.rx.reply = a.Reply
+	c.rx.keep(c.x.expect, &c.draft)
 	c.closes = r.Close
 	rest := r.encodeFor(c.scratch, c.RunID(), a)
+	a.Sent, a.Received, a.Answer = uint32(len(c.out)+len(rest)), 0, nil
 	if rest == nil {
 		n, phase, err := c.Exchange(c.out, c.buf)
 		c.w = n
@@ -85,6 +87,21 @@ func (c *session) readStatus(a *attack.Attempt) {
 		}
 	}
 	a.Status = uint16(c.rx.status)
+	if c.rx.odd {
+		c.keepAnswer(a)
+	}
+}
+
+// keepAnswer keeps what was answered to a failed attempt, of a sample of them.
+func (c *session) keepAnswer(a *attack.Attempt) {
+	a.Received = uint64(c.rx.received())
+	if !c.x.kept.Keep(c.Now(), c.rx.status) {
+		return
+	}
+	if !c.rx.odd {
+		c.draft.Reset()
+	}
+	a.Answer = c.draft.Answer(c.rx.declared(), c.rx.received())
 }
 
 // receive reads and discards the response. sent, when not nil, tells whether the
@@ -118,6 +135,7 @@ func (c *session) rxPhase(a *attack.Attempt, sent *bodyWriter) attack.Phase {
 	switch {
 	case c.rx.inBody():
 		a.Status = uint16(c.rx.status)
+		c.keepAnswer(a)
 		return attack.PhaseBody
 	case sent != nil && !sent.finished():
 		return attack.PhaseWrite
@@ -133,8 +151,10 @@ func (c *session) complete(a *attack.Attempt, sent *bodyWriter) wire.Outcome {
 		return c.Fail(a, attack.PhaseBody, wire.Malformed(attack.MalformedLength))
 	}
 	c.Succeed(a)
-	if len(c.x.expect) > 0 && !c.x.expect.Contains(c.rx.status) {
+	a.Received = uint64(c.rx.received())
+	if c.rx.odd {
 		a.Fault = attack.Status
+		c.keepAnswer(a)
 	}
 	if sent != nil && !sent.finishing() {
 		return wire.HalfShut // an early answer: the rest of the body is not sent

@@ -72,6 +72,10 @@ type Stream struct {
 	over       bool
 }
 
+// Lengths returns how long the response's body is by its head, -1 where it does not
+// say, and how much of it came, in bytes. They are final when End is called.
+func (s *Stream) Lengths() (declared, received int64) { return s.length, s.received }
+
 // Start opens a stream, now or as soon as the peer's limit of streams and the
 // output's queue allow. Its body is what Send is given; body and last are the
 // first of it. The memory of body is used until Sent or End is called. Start does
