@@ -16,8 +16,8 @@ func indent(src []byte) ([]byte, error) {
 	in := laid.Bytes()
 	out := make([]byte, 0, len(in))
 	for i := 0; i < len(in); {
-		switch c := in[i]; {
-		case c == '"':
+		switch c := in[i]; c {
+		case '"':
 			end := i + 1
 			for in[end] != '"' {
 				if in[end] == '\\' {
@@ -27,7 +27,7 @@ func indent(src []byte) ([]byte, error) {
 			}
 			out = append(out, in[i:end+1]...)
 			i = end + 1
-		case c == '[':
+		case '[':
 			end := numbers(in[i:])
 			if end == 0 {
 				out = append(out, c)
@@ -52,10 +52,10 @@ func indent(src []byte) ([]byte, error) {
 // but numbers and nulls, or nothing.
 func numbers(b []byte) int {
 	for i, c := range b[1:] {
-		switch {
-		case c == ']':
+		switch c {
+		case ']':
 			return i + 2
-		case c == '"', c == '[', c == '{', c == 't', c == 'f':
+		case '"', '[', '{', 't', 'f':
 			return 0
 		}
 	}

@@ -327,11 +327,11 @@ func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
 	a, c, rec := newTestCollector(t, 1, 10)
 	end := a.interval + time.Millisecond
 	for _, at := range []attack.Attempt{
-		{Due: end, End: end, Fault: attack.EOF, Phase: attack.PhaseDial, Conn: attack.Conn{ID: 1}},
+		{Due: end, End: end, Fault: attack.EOF, Phase: attack.PhaseDial, Held: true, Conn: attack.Conn{ID: 1}},
 		{Due: end, End: end, Fault: attack.EOF, Phase: attack.PhaseIdle, Conn: attack.Conn{ID: 2, Reused: true, Served: 4}},
-		{Due: end, End: end, Fault: attack.Refused, Phase: attack.PhaseDial},
-		{Due: time.Millisecond, End: end, Fault: attack.Timeout, Phase: attack.PhaseDial},
-		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseDial, WireReset: true, Conn: attack.Conn{ID: 3}},
+		{Due: end, End: end, Fault: attack.Refused, Phase: attack.PhaseDial, Held: true},
+		{Due: time.Millisecond, End: end, Fault: attack.Timeout, Phase: attack.PhaseDial, Held: true},
+		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseDial, Held: true, WireReset: true, Conn: attack.Conn{ID: 3}},
 		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 4}},
 	} {
 		a.idle(&at)

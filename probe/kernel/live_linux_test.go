@@ -422,7 +422,12 @@ func TestProcessNetworkFollows(t *testing.T) {
 	}); err != nil || !found {
 		t.Errorf("listener of the namespace: %v, %v", found, err)
 	}
-	pids = []int32{int32(os.Getpid())} // restarted in our own namespace
+	ours := exec.Command("sleep", "60") // our own first thread may have been lent to another namespace
+	if err := ours.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ours.Process.Kill(); _ = ours.Wait() })
+	pids = []int32{int32(ours.Process.Pid)} // restarted in our own namespace
 	if err := s.Sample(t.Context(), func(r probe.Sample) { t.Errorf("%+v: our namespace is read elsewhere", r) }); err != nil {
 		t.Error(err)
 	}

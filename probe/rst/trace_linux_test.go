@@ -285,7 +285,7 @@ func TestSavedLines(t *testing.T) {
 	if err := os.Symlink(fmt.Sprintf("/proc/%d", self), filepath.Join(p.proc, fmt.Sprint(self))); err != nil {
 		t.Fatal(err)
 	}
-	ours := process{pid: int32(self), comm: me, net: inode("/proc/thread-self/ns/net")}
+	ours := process{pid: int32(self), comm: me, net: inode(fmt.Sprintf("/proc/%d/ns/net", self))}
 	for tid, want := range map[int32]process{
 		12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 11}, 99: {pid: 99},
 		15: ours, 16: ours,

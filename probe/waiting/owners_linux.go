@@ -19,7 +19,6 @@ import (
 // processes of one network namespace, which is dear, as rarely as its share of a core
 // asks for.
 type owners struct {
-	netns   uint64
 	share   float64
 	due     time.Time
 	byIno   map[uint32]int32
@@ -49,7 +48,7 @@ const scanAtLeast = 10 * time.Second
 // nobody that is known. It runs on the caller's thread and reports whether it did.
 func (o *owners) scan(ctx context.Context, now time.Time, unknown bool) bool {
 	soon := o.scanned.Add(o.due.Sub(o.scanned) / 4)
-	if o.byIno != nil && now.Before(o.due) && !(unknown && now.After(soon)) {
+	if o.byIno != nil && now.Before(o.due) && (!unknown || !now.After(soon)) {
 		return false
 	}
 	began := threadCPU()

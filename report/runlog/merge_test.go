@@ -388,7 +388,7 @@ func TestWhole(t *testing.T) {
 			}
 		}
 		got := runlog.Whole(data[:n], true)
-		if got != want && !(want == 0 && got == len("rampload-runlog 1\n")) {
+		if got != want && (want != 0 || got != len("rampload-runlog 1\n")) {
 			t.Fatalf("of %d bytes %d are whole, want %d", n, got, want)
 		}
 		if n > ends[0] && runlog.Whole(data[ends[0]:n], false) != want-ends[0] {

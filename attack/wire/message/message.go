@@ -131,7 +131,7 @@ func (m *Message) setBody(r profiles.Request) error {
 		}
 	}
 	if len(r.Parts) > 0 {
-		if body != nil && len(body) > 0 || r.Template {
+		if len(body) > 0 || r.Template {
 			return fmt.Errorf("read body: give either a body or parts")
 		}
 		var err error

@@ -195,7 +195,7 @@ func (o *ownRecord) close(trailer runlog.Trailer) {
 	late := time.NewTimer(ownIn)
 	defer late.Stop()
 	select {
-	case <-o.done:
+	case <-o.done: //nolint:errcheck // what ended it is in the log
 	case <-late.C:
 	}
 	o.stop()

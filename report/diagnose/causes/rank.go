@@ -130,7 +130,7 @@ func (c *Investigation) consider(r rule) {
 				continue // between the hop that the waiting ends at and the next
 			}
 		case proxy:
-			if i >= len(c.Hops)-1 && !c.Fronts(h) && !(waits && evidence.IsProxy(h.Process())) {
+			if i >= len(c.Hops)-1 && !c.Fronts(h) && (!waits || !evidence.IsProxy(h.Process())) {
 				continue
 			}
 			if h.Station != nil && !evidence.IsProxy(h.Process()) {

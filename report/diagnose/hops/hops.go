@@ -209,7 +209,9 @@ func (g *Graph) nameNameless() {
 func (g *Graph) placeParts(log *runlog.Log) {
 	of := map[int32]string{}
 	for _, s := range log.Series {
-		if m := s.Metric; m.PID != 0 && m.Name == probe.OpenFiles {
+		// A process that a part names and that was found by its socket as well is told
+		// of both: it is the part's.
+		if m := s.Metric; m.PID != 0 && m.Name == probe.OpenFiles && !g.isPart(of[m.PID]) {
 			of[m.PID] = m.Host
 		}
 	}
@@ -228,6 +230,11 @@ func (g *Graph) placeParts(log *runlog.Log) {
 			p.Host = h
 		}
 	}
+}
+
+// isPart reports whether a host is a named part of another.
+func (g *Graph) isPart(host string) bool {
+	return slices.ContainsFunc(g.hosts, func(h runlog.Host) bool { return h.Name == host && h.SameAs != "" && h.SameAs != host })
 }
 
 func (g *Graph) sameMachine(part, whole string) bool {
