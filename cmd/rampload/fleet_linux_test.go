@@ -175,7 +175,7 @@ type counted struct {
 	Complete bool
 	Totals   struct{ Requests, Unsent, Failed uint64 }
 	Sources  []struct{ Host, Source, State, Reason string }
-	Events   []struct{ Kind, Host string }
+	Events   []struct{ Kind, Host, Text string }
 }
 
 func readCounted(t *testing.T, path string) (c counted) {
