@@ -95,15 +95,23 @@ func TestBodies(t *testing.T) {
 				})
 				tc.r.Method = "POST"
 				req := compile(t, tr, tc.r)
-				for i := range 2 {
+				// A writer of a large body that has no processor when the answer comes cannot
+				// say that it is done, and the connection is not kept: on a busy machine it may
+				// take several.
+				const patience = 20
+				for i := 0; ; i++ {
 					a := attack.Attempt{Request: 7}
 					tr.Do(req, &a)
 					expectEnd(t, a, attack.None, attack.PhaseDone, 200)
-					if int(a.Conn.Served) != i {
-						t.Errorf("the connection was not kept: %+v", a.Conn)
-					}
 					if r := <-got; r.body != tc.want {
 						t.Errorf("the server got %d bytes, want %d", len(r.body), len(tc.want))
+					}
+					if a.Conn.Served > 0 {
+						break
+					}
+					if i == patience || i > 0 && len(tc.want) < 100 {
+						t.Errorf("the connection was not kept: %+v", a.Conn)
+						break
 					}
 				}
 			})
