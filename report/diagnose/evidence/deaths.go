@@ -95,6 +95,16 @@ type Death struct {
 	Oom      bool
 }
 
+// bystander reports whether an event is of a process that only shares the machine with a
+// hop: of its machine, where the part that the hop is has processes of its own, or of
+// another service of this machine, where the sockets told which one serves.
+func (c *Case) bystander(e probe.Event, h Hop) bool {
+	if e.Host != h.Host {
+		return c.Run.hasProcess(h.Host)
+	}
+	return h.Host == LocalHost && h.Station != nil && e.PID != 0 && !h.Station.Has(e.Host, e.PID) && e.Process != h.Station.Process
+}
+
 // Deaths returns the ends of the processes of a hop during the load, oldest
 // first.
 func (c *Case) Deaths(h Hop) []Death {
@@ -102,6 +112,9 @@ func (c *Case) Deaths(h Hop) []Death {
 	watched := c.WatchedPIDs(h)
 	mine := func(e probe.Event) bool {
 		if !h.Has(e.Host) || e.Host == LocalHost && e.Process == LocalProcess || c.OfAnother(e.Host, e.Process, e.PID, h) {
+			return false
+		}
+		if e.Kind != probe.OOMKill && c.bystander(e, h) {
 			return false
 		}
 		// The kernel tells of every process that it kills, on a whole machine.
