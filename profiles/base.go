@@ -28,14 +28,3 @@ func (t Target) Reached(b Base) string {
 	u.Host = t.ConnectTo
 	return u.String()
 }
-
-// Validate returns every rule that the base URL and its requests break, with paths
-// such as "url" and "requests.0.headers.1".
-func (b Base) Validate() []Problem {
-	var v validator
-	v.url("url", b.URL)
-	for i, r := range b.Requests {
-		v.request(at("requests", i), r)
-	}
-	return v.problems
-}

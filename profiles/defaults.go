@@ -28,6 +28,14 @@ func DefaultRetries(maxRetries int) Retries {
 	return Retries{Max: maxRetries, Exponential: true, Base: 50 * time.Millisecond, Cap: 2 * time.Second, FullJitter: true}
 }
 
+// RetryFaults returns the names of the faults that a retry policy may name.
+func RetryFaults() []string {
+	return []string{
+		"reset", "refused", "eof", "broken-pipe", "timeout", "unreachable", "dns", "tls",
+		"http2-reset", "http2-goaway", "protocol", "status",
+	}
+}
+
 // DefaultExpect returns the statuses that count as success unless a target says
 // otherwise: 200 to 399.
 func DefaultExpect() StatusSet { return StatusSet{{Low: 200, High: 299}, {Low: 300, High: 399}} }
@@ -121,7 +129,7 @@ func (c Client) withDefaults() Client {
 
 // defaultShares gives targets without a share an equal part of what is left, and
 // scales shares that leave something over: a profile's only target takes the
-// whole load, whatever its share. Less than nothing left is nothing: Validate says
+// whole load, whatever its share. Less than nothing left is nothing: profiles/rules says
 // so.
 func defaultShares(targets []Target) {
 	left, without := 1.0, 0
@@ -131,7 +139,7 @@ func defaultShares(targets []Target) {
 			without++
 		}
 	}
-	if !(left > shareTolerance) {
+	if !(left > ShareTolerance) {
 		return
 	}
 	if without == 0 { // less than the whole: shares are proportions of it
@@ -148,9 +156,9 @@ func defaultShares(targets []Target) {
 	}
 }
 
-// shareTolerance is how far the sum of all shares may be from 1: three thirds
+// ShareTolerance is how far the sum of all shares may be from 1: three thirds
 // written as 33.3% are near enough.
-const shareTolerance = 0.0015
+const ShareTolerance = 0.0015
 
 // clone copies the profile so that nothing in it is shared with the original.
 func (p Profile) clone() Profile {

@@ -31,7 +31,7 @@ func (p Profile) Fingerprint() string {
 		print.Load = append(print.Load, stage)
 	}
 	data, err := json.Marshal(print)
-	if err != nil { // only for rates that are not finite, which Validate refuses
+	if err != nil { // only for rates that are not finite, which profiles/rules refuses
 		data = []byte(err.Error())
 	}
 	sum := sha256.Sum256(data)

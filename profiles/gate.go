@@ -16,8 +16,8 @@ const (
 	GateCrosses       GateMetric = "crosses"        // load at which failures pass a share
 )
 
-// isLoad reports whether a metric is a load: where something begins.
-func (m GateMetric) isLoad() bool { return m == GateOnset || m == GateCrosses }
+// IsLoad reports whether a metric is a load: where something begins.
+func (m GateMetric) IsLoad() bool { return m == GateOnset || m == GateCrosses }
 
 // Op is a comparison.
 type Op string

@@ -19,7 +19,7 @@ import (
 // Resets and failures take a count or a percentage, percentiles a duration,
 // headroom a percentage, onset and crosses a rate. Whether the target and the resource
 // exist, and whether the expression makes sense as a gate or as an abort-if, is
-// for [Profile.Validate] to say. The error shows the right spelling.
+// for profiles/rules to say. The error shows the right spelling.
 func ParseGate(text string) (Gate, error) {
 	if len(text) > maxGate {
 		return Gate{}, fmt.Errorf("the expression has %d characters, more than %d: write one such as failures < 0.1%% up to 1500/s", len(text), maxGate)
@@ -36,15 +36,15 @@ func ParseGate(text string) (Gate, error) {
 // String returns the expression in its one canonical form. ParseGate of it gives
 // the same gate, with the canonical form as its Text.
 func (g Gate) String() string {
-	s := g.subject() + " " + string(g.Op) + " " + g.formatValue()
+	s := g.Subject() + " " + string(g.Op) + " " + g.FormatValue()
 	if g.UpTo > 0 {
 		s += " up to " + FormatRate(g.UpTo)
 	}
 	return s
 }
 
-// subject is what stands left of the comparison.
-func (g Gate) subject() string {
+// Subject is what stands left of the comparison.
+func (g Gate) Subject() string {
 	s := string(g.Metric)
 	if g.Metric == GateCrosses {
 		s += "(" + FormatPercent(g.Share)
@@ -65,7 +65,7 @@ func (g Gate) subject() string {
 	return s
 }
 
-func (g Gate) formatValue() string {
+func (g Gate) FormatValue() string {
 	switch g.Baseline {
 	case 0:
 	case 1:
@@ -254,14 +254,14 @@ func (p *gateParser) crosses(g *Gate) error {
 		return errors.New("crosses takes a share and one target: write crosses(0.1%, orders) > 1500/s")
 	}
 	if isDecimal(inside[0]) {
-		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", cite(inside[0]), inside[0])
+		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", Cite(inside[0]), inside[0])
 	}
 	share, err := parseRatio(inside[0])
 	switch {
 	case err != nil:
 		return fmt.Errorf("crosses takes a share of failed requests, such as %s: %w", example, err)
 	case share <= 0 || share >= 1:
-		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", cite(inside[0]), example)
+		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", Cite(inside[0]), example)
 	}
 	g.Share = share
 	return nil
@@ -278,7 +278,7 @@ func parsePercentile(name string) (p float64, ok bool, err error) {
 			return p, true, nil
 		}
 	}
-	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", cite(name))
+	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", Cite(name))
 }
 
 func unknownMetric(name string) error {
@@ -292,13 +292,13 @@ func unknownMetric(name string) error {
 		return fmt.Errorf("the gate is empty: write one such as %s", example)
 	}
 	if right := meant[name]; right != "" {
-		return fmt.Errorf("unknown metric %s; did you mean %s?", quote(name), right)
+		return fmt.Errorf("unknown metric %s; did you mean %s?", Quote(name), right)
 	}
 	if strings.Trim(name, "<>=!≤≥≠()") == "" {
-		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", quote(name), example)
+		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", Quote(name), example)
 	}
-	return fmt.Errorf("unknown metric %s%s", quote(name),
-		suggest(name, []string{"wire-resets", "visible-resets", "failures", "p99", "headroom", "onset", "crosses"}))
+	return fmt.Errorf("unknown metric %s%s", Quote(name),
+		Suggest(name, []string{"wire-resets", "visible-resets", "failures", "p99", "headroom", "onset", "crosses"}))
 }
 
 func exampleOf(m GateMetric) string {
@@ -308,19 +308,19 @@ func exampleOf(m GateMetric) string {
 	return "orders"
 }
 
-// example is a right gate of the same metric, for messages.
-func (g Gate) example(op Op) string {
+// Example is a right gate of the same metric, for messages.
+func (g Gate) Example(op Op) string {
 	value := map[GateMetric]string{GateLatency: "250ms", GateHeadroom: "20%", GateOnset: "1500/s", GateCrosses: "1500/s"}[g.Metric]
 	if value == "" {
 		value = "0.1%"
 	}
 	if op == "" {
 		op = Less
-		if g.Metric == GateHeadroom || g.Metric.isLoad() {
+		if g.Metric == GateHeadroom || g.Metric.IsLoad() {
 			op = Greater
 		}
 	}
-	return fmt.Sprintf("%s %s %s", g.subject(), op, value)
+	return fmt.Sprintf("%s %s %s", g.Subject(), op, value)
 }
 
 func (p *gateParser) within(g *Gate) error {
@@ -328,7 +328,7 @@ func (p *gateParser) within(g *Gate) error {
 	d, err := ParseDuration(text)
 	switch {
 	case text == "" || isOperator(text):
-		return fmt.Errorf("a length is missing after within: write %s within 10s", g.subject())
+		return fmt.Errorf("a length is missing after within: write %s within 10s", g.Subject())
 	case err != nil:
 		return fmt.Errorf("within: %w", err)
 	case d < time.Second || d > 24*time.Hour:
@@ -353,17 +353,17 @@ func (p *gateParser) operator(g Gate) (Op, error) {
 	case isOperator(token):
 		return "", fmt.Errorf("%s is not a comparison: write one of < <= > >= ==", token)
 	case token == "up":
-		return "", fmt.Errorf("\"up to\" stands at the end: write %s up to 1500/s", g.example(""))
+		return "", fmt.Errorf("\"up to\" stands at the end: write %s up to 1500/s", g.Example(""))
 	case token == "":
-		return "", fmt.Errorf("a comparison is missing after %s: write %s", g.subject(), g.example(""))
+		return "", fmt.Errorf("a comparison is missing after %s: write %s", g.Subject(), g.Example(""))
 	}
-	return "", fmt.Errorf("a comparison is missing before %s: write %s", quote(token), g.example(""))
+	return "", fmt.Errorf("a comparison is missing before %s: write %s", Quote(token), g.Example(""))
 }
 
 func (p *gateParser) value(g *Gate) error {
 	text := p.take()
 	if text == "" || text == "up" || text == "within" || isOperator(text) || text == "(" || text == ")" {
-		return fmt.Errorf("a value is missing after %s: write %s", g.Op, g.example(g.Op))
+		return fmt.Errorf("a value is missing after %s: write %s", g.Op, g.Example(g.Op))
 	}
 	if isBaseline, err := p.baseline(g, text); isBaseline || err != nil {
 		return err
@@ -373,20 +373,20 @@ func (p *gateParser) value(g *Gate) error {
 		d, err := ParseDuration(text)
 		switch {
 		case isDigits(text): // most people think of latencies in milliseconds
-			return fmt.Errorf("%s needs a unit: write %sms", cite(text), cite(text))
+			return fmt.Errorf("%s needs a unit: write %sms", Cite(text), Cite(text))
 		case err != nil:
-			return fmt.Errorf("%s is compared with a duration: %w", g.subject(), err)
+			return fmt.Errorf("%s is compared with a duration: %w", g.Subject(), err)
 		case d <= 0 || d > 24*time.Hour:
-			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.example(g.Op))
+			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.Example(g.Op))
 		}
 		g.Value, g.Unit = d.Seconds(), UnitDuration
 	case GateOnset, GateCrosses:
 		r, err := ParseRate(text)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s is compared with a rate: %w", g.subject(), err)
+			return fmt.Errorf("%s is compared with a rate: %w", g.Subject(), err)
 		case r <= 0:
-			return fmt.Errorf("%s is not a rate above 0: write %s", text, g.example(g.Op))
+			return fmt.Errorf("%s is not a rate above 0: write %s", text, g.Example(g.Op))
 		}
 		g.Value, g.Unit = r, UnitRate
 	case GateHeadroom:
@@ -417,16 +417,16 @@ func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error)
 	if !strings.Contains(all, "*") && !strings.Contains(all, baselineWord) {
 		return false, nil
 	}
-	example := fmt.Sprintf("%s %s 0.95 * baseline", g.subject(), g.Op)
+	example := fmt.Sprintf("%s %s 0.95 * baseline", g.Subject(), g.Op)
 	if g.Op == Less || g.Op == LessOrEqual {
-		example = fmt.Sprintf("%s %s 1.1 * baseline", g.subject(), g.Op)
+		example = fmt.Sprintf("%s %s 1.1 * baseline", g.Subject(), g.Op)
 	}
 	parts := strings.Split(all, "*")
 	if len(parts) == 2 && parts[0] == baselineWord {
 		parts[0], parts[1] = parts[1], parts[0]
 	}
 	if parts[len(parts)-1] != baselineWord || len(parts) > 2 {
-		return true, fmt.Errorf("%s is no factor on the baseline: write %s", quote(all), example)
+		return true, fmt.Errorf("%s is no factor on the baseline: write %s", Quote(all), example)
 	}
 	g.Baseline = 1
 	if len(parts) == 2 {
@@ -437,7 +437,7 @@ func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error)
 			factor, err = parseDecimal(parts[0], parts[0])
 		}
 		if err != nil || factor <= 0 || factor > maxFactor {
-			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", quote(parts[0]), maxFactor, example)
+			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", Quote(parts[0]), maxFactor, example)
 		}
 		g.Baseline = factor
 	}
@@ -462,9 +462,9 @@ func (p *gateParser) share(g *Gate, text string) (err error) {
 		g.Value, err = parseRatio(text)
 		g.Unit = UnitRatio
 	case isDecimal(text):
-		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", cite(text), text)
+		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", Cite(text), text)
 	default:
-		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", cite(text), g.example(g.Op), g.subject(), g.Op)
+		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", Cite(text), g.Example(g.Op), g.Subject(), g.Op)
 	}
 	return err
 }
@@ -472,7 +472,7 @@ func (p *gateParser) share(g *Gate, text string) (err error) {
 func parseRatio(text string) (float64, error) {
 	v, err := ParsePercent(text)
 	if err == nil && v > 1 {
-		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", cite(text))
+		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", Cite(text))
 	}
 	return v, err
 }
@@ -503,13 +503,13 @@ func (p *gateParser) end(g Gate) error {
 	case extra == "":
 		return nil
 	case extra == "within" && g.UpTo == 0:
-		return fmt.Errorf("\"within\" stands before the comparison: write %s within 10s %s %s", g.subject(), g.Op, g.formatValue())
+		return fmt.Errorf("\"within\" stands before the comparison: write %s within 10s %s %s", g.Subject(), g.Op, g.FormatValue())
 	case extra == "%" || extra == "/s":
 		return fmt.Errorf("a value and its unit are one word: write %s%s", p.tokens[p.next-2], extra)
 	case extra == "and" || extra == "or" || extra == "&&" || extra == "||":
 		return fmt.Errorf("%q joins nothing here: write two gates, one a line", extra)
 	}
-	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", quote(extra), g.String())
+	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", Quote(extra), g.String())
 }
 
 // check holds the rules that need the whole gate.
@@ -518,29 +518,29 @@ func (g Gate) check() error {
 	case g.Baseline > 0 && g.Within > 0:
 		return fmt.Errorf("a baseline is compared over the whole run: leave out \"within %s\"", FormatDuration(g.Within))
 	case g.Baseline > 0 && g.Metric == GateLatency && g.Percentile != 0.5 && g.Percentile != 0.99:
-		return fmt.Errorf("reports hold p50 and p99 at each load, so a baseline has no %s: write p99 %s %s", g.subject(), g.Op, g.formatValue())
+		return fmt.Errorf("reports hold p50 and p99 at each load, so a baseline has no %s: write p99 %s %s", g.Subject(), g.Op, g.FormatValue())
 	case g.Baseline > 0 && g.UpTo > 0 && g.Metric == GateHeadroom:
 		return fmt.Errorf("a headroom is compared with a baseline over the whole run: leave out \"up to %s\"", FormatRate(g.UpTo))
 	case g.Baseline > 0 && g.Op == Equal:
-		return fmt.Errorf("no two runs are quite equal: write %s <= 1.1 * baseline, or >= 0.9 * baseline", g.subject())
-	case g.Baseline > 0 && (g.Op == Greater || g.Op == GreaterOrEqual) && !g.Metric.isLoad() && g.Metric != GateHeadroom:
-		return fmt.Errorf("the less the better: write %s <= %s", g.subject(), g.formatValue())
-	case g.Within > 0 && (g.Metric.isLoad() || g.Metric == GateHeadroom):
+		return fmt.Errorf("no two runs are quite equal: write %s <= 1.1 * baseline, or >= 0.9 * baseline", g.Subject())
+	case g.Baseline > 0 && (g.Op == Greater || g.Op == GreaterOrEqual) && !g.Metric.IsLoad() && g.Metric != GateHeadroom:
+		return fmt.Errorf("the less the better: write %s <= %s", g.Subject(), g.FormatValue())
+	case g.Within > 0 && (g.Metric.IsLoad() || g.Metric == GateHeadroom):
 		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, FormatDuration(g.Within))
-	case g.UpTo > 0 && g.Metric.isLoad():
-		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.subject(), FormatRate(g.UpTo))
-	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric.isLoad()):
+	case g.UpTo > 0 && g.Metric.IsLoad():
+		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.Subject(), FormatRate(g.UpTo))
+	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric.IsLoad()):
 		op := Less
 		if g.Metric != GateLatency {
 			op = Greater
 		}
-		return fmt.Errorf("a measured %s is never quite %s: write %s %s %s", g.Metric, g.formatValue(), g.subject(), op, g.formatValue())
-	case g.Metric.isLoad() && (g.Op == Less || g.Op == LessOrEqual):
+		return fmt.Errorf("a measured %s is never quite %s: write %s %s %s", g.Metric, g.FormatValue(), g.Subject(), op, g.FormatValue())
+	case g.Metric.IsLoad() && (g.Op == Less || g.Op == LessOrEqual):
 		what := "the later the onset the better"
 		if g.Metric == GateCrosses {
 			what = "the later failures pass a share the better"
 		}
-		return fmt.Errorf("%s: write %s > %s", what, g.subject(), g.formatValue())
+		return fmt.Errorf("%s: write %s > %s", what, g.Subject(), g.FormatValue())
 	}
 	return nil
 }

@@ -48,9 +48,9 @@ func editDistance(a, b string) int {
 	return last[len(b)]
 }
 
-// suggest ends a message about an unknown word: with the nearest known one, or
+// Suggest ends a message about an unknown word: with the nearest known one, or
 // with all of them.
-func suggest(word string, known []string) string {
+func Suggest(word string, known []string) string {
 	if near := Nearest(word, known); near != "" {
 		return "; did you mean \"" + near + "\"?"
 	}

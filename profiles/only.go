@@ -21,7 +21,7 @@ func (p Profile) Only(names []string) (Profile, []string, error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return p, nil, fmt.Errorf("no target is called %s%s", quote(name), suggest(name, known))
+			return p, nil, fmt.Errorf("no target is called %s%s", Quote(name), Suggest(name, known))
 		}
 	}
 	out := func(t Target) bool { return !slices.Contains(names, t.Name) }

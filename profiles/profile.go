@@ -10,6 +10,8 @@ package profiles
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -257,4 +259,32 @@ type Process struct {
 	// Container is the name of a container, or the beginning of its id; Pod is
 	// NAMESPACE/NAME of a pod of this node, with * for a part of it.
 	Container, Pod string
+}
+
+// IsAgentName reports whether the text can be the name of an agent: one like the
+// name of a host.
+func IsAgentName(text string) bool {
+	return text != "" && len(text) <= 253 && text[0] != '-' && text[0] != '.' && strings.IndexFunc(text, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && r != '-' && r != '_' && r != '.'
+	}) < 0
+}
+
+// String returns the selection as rules.ParseProcess reads it, such as listen=8080.
+func (p Process) String() string {
+	switch {
+	case p.Listen != 0:
+		return "listen=" + strconv.Itoa(p.Listen)
+	case p.PID != 0:
+		return "pid=" + strconv.Itoa(p.PID)
+	case p.Cgroup != "":
+		return "cgroup=" + p.Cgroup
+	case p.Unit != "":
+		return "unit=" + p.Unit
+	case p.Container != "":
+		return "container=" + p.Container
+	case p.Pod != "":
+		return "pod=" + p.Pod
+	}
+	return "name=" + p.Name
 }

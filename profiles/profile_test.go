@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -65,9 +64,6 @@ func TestWithDefaults(t *testing.T) {
 	if !reflect.DeepEqual(p, sample()) {
 		t.Error("defaults changed the original")
 	}
-	if problems := q.Validate(nil); len(problems) > 0 {
-		t.Error(problems)
-	}
 	p.Client = Client{Timeout: time.Second} // zero connections and idle timeout mean something
 	if c := p.WithDefaults().Client; c.Connections != 0 || c.IdleTimeout != 0 || c.MaxInFlight != 10000 || c.Engine != EngineVegeta || c.Timeout != time.Second {
 		t.Errorf("client %+v", c)
@@ -79,49 +75,6 @@ func TestWithDefaults(t *testing.T) {
 	thirds := Profile{Targets: make([]Target, 3)}.WithDefaults()
 	if sum := thirds.Targets[0].Share * 3; math.Abs(sum-1) > 1e-9 {
 		t.Errorf("thirds add up to %v", sum)
-	}
-}
-
-// TestValidateCode has what no YAML can hold; the rest is in profiles/yaml.
-func TestValidateCode(t *testing.T) {
-	for _, c := range []struct {
-		change func(*Profile)
-		want   string
-	}{
-		{func(p *Profile) { p.Name = "" }, "name: the profile has no name: write one, such as name: peak"},
-		{func(p *Profile) { p.Targets[1].Name = "" }, "targets.1: the target has no name: write one, such as name: orders"},
-		{func(p *Profile) { p.Targets[0].Share = math.NaN() }, "targets.0.share: NaN is not a number that can be used: write a finite one"},
-		{func(p *Profile) { p.Targets[0].Share = -0.2 }, "targets.0.share: a share of -20% is not from 0% to 100%: write one such as 70%"},
-		{func(p *Profile) { p.Targets[0].Requests[0].Weight = -1 }, "targets.0.requests.0.weight: a weight of -1 is never sent: write a positive number, or leave out the request"},
-		{func(p *Profile) { p.Targets[0].Requests[0].Method = "" }, `targets.0.requests.0.method: "" is not a method: write it as GET`},
-		{func(p *Profile) { p.Load[0].From = math.Inf(1) }, "load.0.from: +Inf is not a number that can be used: write a finite one"},
-		{func(p *Profile) { p.Load[0].From = -1 }, "load.0.from: -1/s is negative: write 0/s or more"},
-		{func(p *Profile) { p.Load[0] = Stage{Kind: Hold, From: 1, To: 2, For: time.Second} }, "load.0.at: a hold has one rate: write {from: 1/s, to: 2/s, over: 1s}"},
-		{func(p *Profile) { p.Load[0] = Stage{Kind: Max, For: -time.Second} }, "load.0.for: the stage has no length: write one above 0s, such as 2m"},
-		{func(p *Profile) { p.Load[0].Kind = 99 }, "load.0: stage kind 99 is none: use one of the kinds of this package"},
-		{func(p *Profile) { p.Load[1].Step = math.NaN() }, "load.1.step: NaN is not a number that can be used: write a finite one"},
-		{func(p *Profile) {
-			p.Load[0] = Stage{Kind: Connections, FromConns: -1, ToConns: 5, For: time.Second}
-			p.Client.PerConnection = 1
-		}, "load.0: a number of connections is negative: write 0 conns or more"},
-		{func(p *Profile) { p.Client.MaxInFlight = -1 }, "client.max-in-flight: with max-in-flight -1 nothing can be sent: write 1 or more"},
-		{func(p *Profile) { p.Client.Timeout = -time.Second }, "client.timeout: no attempt can end within -1s: write a timeout above 0s, such as 5s"},
-		{func(p *Profile) { p.Client.IdleTimeout = -time.Second }, "client.idle-timeout: -1s is negative: write 0s to keep idle connections for ever"},
-		{func(p *Profile) { p.Client.Engine = "fast" }, `client.engine: unknown engine "fast"; write one of vegeta, direct`},
-		{func(p *Profile) { p.Client.Protocol = "http" }, `client.protocol: unknown protocol "http"; did you mean "http1"?`},
-		{func(p *Profile) { p.Client.LocalAddrs = []netip.Addr{{}} }, "client.local-addresses.0: invalid IP is no address to send from: write one of this machine, such as 10.0.0.5"},
-		{func(p *Profile) { p.Client.Retries = Retries{Max: 1, Base: -1} }, "client.retries.base: -1ns is negative: write 0s or more"},
-		{func(p *Profile) { p.Client.Retries = Retries{Max: 1, Cap: -1} }, "client.retries.cap: -1ns is negative: write 0s for no cap"},
-		{func(p *Profile) { p.Hosts[0].Name = "" }, "hosts.0: the host has no name: write one, such as name: orders-1"},
-		{func(p *Profile) { p.Gate = []Gate{{}} }, `gate.0: unknown metric "0"; write one of wire-resets, visible-resets, failures, p99, headroom, onset, crosses`},
-		{func(p *Profile) { p.Gate = []Gate{{Metric: GateFailures, Op: Less, Value: 1, Percentile: 0.5}} }, `gate.0: the gate "failures < 1" cannot be written: make it with ParseGate`},
-	} {
-		p := sample().WithDefaults()
-		c.change(&p)
-		problems := p.Validate(nil)
-		if len(problems) == 0 || problems[0].String() != c.want {
-			t.Errorf("problems %q\nwant %s", problems, c.want)
-		}
 	}
 }
 
@@ -163,9 +116,6 @@ func TestRedacted(t *testing.T) {
 	}
 	if q.Secrets.Len() != 0 || !reflect.DeepEqual(q.Redacted(), q) {
 		t.Error("the redacted profile has secrets")
-	}
-	if problems := q.Validate(nil); len(problems) > 0 {
-		t.Error(problems)
 	}
 	if a, b := p.Fingerprint(), q.Fingerprint(); a != b {
 		t.Errorf("fingerprints %s and %s", a, b)

@@ -21,19 +21,19 @@ func ParseRate(text string) (float64, error) {
 	number, unit := splitNumber(plain)
 	switch {
 	case number == "":
-		return 0, fmt.Errorf("%s is not a rate: write a number of requests per second, such as 1500/s", cite(text))
+		return 0, fmt.Errorf("%s is not a rate: write a number of requests per second, such as 1500/s", Cite(text))
 	case unit == "":
-		return 0, fmt.Errorf("%s needs a unit: write %s/s", cite(text), number)
+		return 0, fmt.Errorf("%s needs a unit: write %s/s", Cite(text), number)
 	}
 	switch unit {
 	case "k", "k/s", "K", "K/s":
-		return 0, fmt.Errorf("%s is not a rate: write %s/s", cite(text), timesThousand(number))
+		return 0, fmt.Errorf("%s is not a rate: write %s/s", Cite(text), timesThousand(number))
 	case "/m", "/min", "/minute", "/1m":
 		return 0, perOther(text, number, 60)
 	case "/h", "/hour", "/1h":
 		return 0, perOther(text, number, 3600)
 	}
-	return 0, fmt.Errorf("%s is not a rate: write %s/s", cite(text), number)
+	return 0, fmt.Errorf("%s is not a rate: write %s/s", Cite(text), number)
 }
 
 // perOther words the error of a rate per minute or hour.
@@ -42,7 +42,7 @@ func perOther(text, number string, seconds float64) error {
 	if err != nil {
 		v = seconds
 	}
-	return fmt.Errorf("%s is not a rate: rates are per second, write %s", cite(text), FormatRate(math.Round(v/seconds*1e6)/1e6))
+	return fmt.Errorf("%s is not a rate: rates are per second, write %s", Cite(text), FormatRate(math.Round(v/seconds*1e6)/1e6))
 }
 
 // FormatRate is the inverse of [ParseRate]: it loses nothing.
@@ -60,13 +60,13 @@ func ParsePercent(text string) (float64, error) {
 	number, unit := splitNumber(strings.ReplaceAll(text, " ", ""))
 	switch {
 	case number == "":
-		return 0, fmt.Errorf("%s is not a percentage: write it as 70%%", cite(text))
+		return 0, fmt.Errorf("%s is not a percentage: write it as 70%%", Cite(text))
 	case unit == "" && !strings.HasPrefix(number, "0."):
-		return 0, fmt.Errorf("%s needs a unit: write %s%%", cite(text), number)
+		return 0, fmt.Errorf("%s needs a unit: write %s%%", Cite(text), number)
 	case unit == "":
-		return 0, fmt.Errorf("%s needs a unit: write %s%%, or %s%%", cite(text), number, shiftPoint(number))
+		return 0, fmt.Errorf("%s needs a unit: write %s%%, or %s%%", Cite(text), number, shiftPoint(number))
 	}
-	return 0, fmt.Errorf("%s is not a percentage: write %s%%", cite(text), number)
+	return 0, fmt.Errorf("%s is not a percentage: write %s%%", Cite(text), number)
 }
 
 // FormatPercent is the inverse of [ParsePercent]: it loses nothing.
@@ -80,17 +80,17 @@ func ParseDuration(text string) (time.Duration, error) {
 	plain := strings.ReplaceAll(text, " ", "")
 	number, unit := splitNumber(plain)
 	if number != "" && unit == "" {
-		return 0, fmt.Errorf("%s needs a unit: write %ss", cite(text), number)
+		return 0, fmt.Errorf("%s needs a unit: write %ss", Cite(text), number)
 	}
 	d, err := time.ParseDuration(text)
 	switch {
 	case err == nil && d < 0:
-		return 0, fmt.Errorf("%s is negative: write %s", cite(text), FormatDuration(-d))
+		return 0, fmt.Errorf("%s is negative: write %s", Cite(text), FormatDuration(-d))
 	case err == nil:
 		return d, nil
 	}
 	if d, err := time.ParseDuration(plain); err == nil && d >= 0 { // "5 s"
-		return 0, fmt.Errorf("%s is not a duration: write %s", cite(text), FormatDuration(d))
+		return 0, fmt.Errorf("%s is not a duration: write %s", Cite(text), FormatDuration(d))
 	}
 	spelled := map[string]string{
 		"sec": "s", "secs": "s", "second": "s", "seconds": "s", "S": "s",
@@ -99,12 +99,12 @@ func ParseDuration(text string) (time.Duration, error) {
 		"msec": "ms", "millis": "ms", "millisecond": "ms", "milliseconds": "ms", "MS": "ms",
 	}
 	if right, ok := spelled[unit]; ok {
-		return 0, fmt.Errorf("%s is not a duration: write %s%s", cite(text), number, right)
+		return 0, fmt.Errorf("%s is not a duration: write %s%s", Cite(text), number, right)
 	}
 	if days, err := strconv.Atoi(number); err == nil && days < 1000 && (unit == "d" || unit == "day" || unit == "days") {
-		return 0, fmt.Errorf("%s is not a duration: write %dh", cite(text), 24*days)
+		return 0, fmt.Errorf("%s is not a duration: write %dh", Cite(text), 24*days)
 	}
-	return 0, fmt.Errorf("%s is not a duration: write a number with a unit, such as 250ms, 5s, 2m or 1h30m", cite(text))
+	return 0, fmt.Errorf("%s is not a duration: write a number with a unit, such as 250ms, 5s, 2m or 1h30m", Cite(text))
 }
 
 // FormatDuration writes a duration without units that are zero: "2m", not
@@ -140,7 +140,7 @@ func isDigits(text string) bool {
 func parseDecimal(text, number string) (float64, error) {
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s is too large: write a smaller number", cite(text))
+		return 0, fmt.Errorf("%s is too large: write a smaller number", Cite(text))
 	}
 	return v, nil
 }
@@ -184,12 +184,12 @@ func timesThousand(number string) string {
 	return strconv.FormatFloat(v*1000, 'f', -1, 64)
 }
 
-// cite shows a piece of the user's text in a message: as it is when it is one
+// Cite shows a piece of the user's text in a message: as it is when it is one
 // plain word, else quoted.
-func cite(text string) string {
+func Cite(text string) string {
 	odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar }
 	if text == "" || strings.IndexFunc(text, odd) >= 0 || len(text) > longestCited {
-		return quote(text)
+		return Quote(text)
 	}
 	return text
 }
@@ -197,8 +197,8 @@ func cite(text string) string {
 // longestCited is how many characters of the user's text a message repeats.
 const longestCited = 60
 
-// quote shows a piece of the user's text in quotes, cut short.
-func quote(text string) string {
+// Quote shows a piece of the user's text in quotes, cut short.
+func Quote(text string) string {
 	if r := []rune(text); len(r) > longestCited {
 		text = string(r[:longestCited]) + "..."
 	}

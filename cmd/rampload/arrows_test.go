@@ -22,8 +22,9 @@ var installed = []string{
 // match one of its prefixes (a trailing slash means any package below).
 var arrows = map[string][]string{
 	"profiles":             {},
-	"profiles/yaml":        {"profiles"},
-	"profiles/importer":    {"profiles"},
+	"profiles/rules":       {"profiles"},
+	"profiles/yaml":        {"profiles", "profiles/rules"},
+	"profiles/importer":    {"profiles", "profiles/rules"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
 	"attack/wire":          {"profiles", "attack", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 // Options of curl that matter here: with a value, without one, and those that
@@ -258,7 +259,7 @@ func (c *curlCommand) finish() error {
 			}
 		}
 		base := profiles.Base{URL: u.Scheme + "://" + u.Host, Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Headers: r.Headers, Weight: 1}}}
-		if problems := base.Validate(); len(problems) > 0 {
+		if problems := rules.Base(base); len(problems) > 0 {
 			return fmt.Errorf("%s", problems[0].Message)
 		}
 		c.in.add(u, r)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 // harFile is what is read of an HTTP Archive
@@ -89,7 +90,7 @@ func (in *importing) har(data []byte) error {
 			}
 		}
 		base := profiles.Base{URL: u.Scheme + "://" + u.Host, Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Weight: 1}}}
-		if problems := base.Validate(); len(problems) > 0 {
+		if problems := rules.Base(base); len(problems) > 0 {
 			in.note("entry %d was left out: %s", i+1, problems[0].Message)
 			continue
 		}

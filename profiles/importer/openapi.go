@@ -11,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 // openAPI imports a description of an API: an operation becomes a request, with the
@@ -46,7 +47,7 @@ func (in *importing) openAPI(data []byte) error {
 				unfilled++
 			}
 			check := profiles.Base{URL: "http://host", Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Headers: r.Headers, Weight: 1}}}
-			if problems := check.Validate(); len(problems) > 0 {
+			if problems := rules.Base(check); len(problems) > 0 {
 				in.note("%s was left out: %s", o.name, problems[0].Message)
 				continue
 			}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 // Limits of a file of targets. They keep a mistaken name from filling the memory.
@@ -160,7 +161,7 @@ func (b *bases) add(t parsed) error {
 	root := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host}
 	base := root.String()
 	t.request.Path, t.request.Weight = u.RequestURI(), 1
-	problems := profiles.Base{URL: base, Requests: []profiles.Request{t.request}}.Validate()
+	problems := rules.Base(profiles.Base{URL: base, Requests: []profiles.Request{t.request}})
 	if len(problems) > 0 {
 		return fault(t.line, "%s", problems[0].Message)
 	}

@@ -14,6 +14,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 func TestReadTargets(t *testing.T) {
@@ -197,7 +198,7 @@ func FuzzReadTargets(f *testing.F) {
 			t.Errorf("%d bases and %v", len(bases), err)
 		}
 		for _, base := range bases {
-			if problems := base.Validate(); len(problems) > 0 {
+			if problems := rules.Base(base); len(problems) > 0 {
 				t.Errorf("accepted %s, which breaks %v", base.URL, problems)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 // Options are what a profile needs besides its text. The zero value is for a
@@ -61,7 +62,7 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 	}
 	p.Secrets = d.secrets
 	p = p.WithDefaults()
-	for _, problem := range p.Validate(opt.Resources) {
+	for _, problem := range rules.Profile(p, opt.Resources) {
 		d.problem(root.find(problem.Path), "", "%s", problem.Message)
 	}
 	if opt.Dir != "" {

@@ -6,5 +6,5 @@
 // missing environment variable are errors; [Error] carries all of them, sorted
 // by position, each with what to do. It is no general YAML package, and it
 // judges nothing beyond syntax: the rules of a right profile are those of
-// [profiles.Profile.Validate].
+// profiles/rules.
 package yaml

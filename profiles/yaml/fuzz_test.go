@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 )
 
 // FuzzDecode feeds any text: Decode neither panics nor takes long, its errors are
@@ -73,7 +74,7 @@ func FuzzMarshal(f *testing.F) {
 			Load:  []profiles.Stage{{Kind: profiles.Hold, From: 1, To: 1, For: 1e9}},
 			Hosts: []profiles.Host{{Name: "h", Processes: []profiles.Process{{Name: key}}}},
 		}.WithDefaults()
-		if len(p.Validate(nil)) > 0 {
+		if len(rules.Profile(p, nil)) > 0 {
 			return
 		}
 		text, err := Marshal(p)

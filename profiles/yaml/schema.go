@@ -17,7 +17,7 @@ const SchemaID = "https://github.com/rampload/rampload/schema/profile-1.json"
 //	# yaml-language-server: $schema=profile.schema.json
 //
 // at the top of a profile. The schema knows keys, types and units; rules between
-// values are for [profiles.Profile.Validate].
+// values are for profiles/rules.
 func Schema() []byte {
 	s := schemaOf(reflect.TypeFor[profileSyntax]())
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"

@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/machine"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/rules"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -95,7 +96,7 @@ func (e *exposure) watch() (fleet.Watch, error) {
 	}
 	var only []profiles.Process
 	for _, text := range e.processes {
-		p, err := profiles.ParseProcess(text)
+		p, err := rules.ParseProcess(text)
 		if err != nil {
 			return nil, fmt.Errorf("--process %s: %w", text, err)
 		}

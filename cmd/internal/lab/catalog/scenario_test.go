@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rampload/rampload/profiles/rules"
+
 	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/cmd/internal/lab/catalog"
 )
@@ -82,7 +84,7 @@ func loadScenario(t *testing.T, s lab.Scenario) int64 {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { run.Stop() })
-	if problems := run.Profile.WithDefaults().Validate(nil); len(problems) > 0 {
+	if problems := rules.Profile(run.Profile.WithDefaults(), nil); len(problems) > 0 {
 		t.Errorf("profile: %v", problems)
 	}
 	plan := plan{Profile: run.Profile}

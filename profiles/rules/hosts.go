@@ -1,10 +1,12 @@
-package profiles
+package rules
 
 import (
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rampload/rampload/profiles"
 )
 
 func (v *validator) hosts() {
@@ -23,10 +25,10 @@ func (v *validator) hosts() {
 	}
 }
 
-func (v *validator) host(path string, h Host) {
+func (v *validator) host(path string, h profiles.Host) {
 	remote := h.Agent.Given() || h.Netns != "" || len(h.Prometheus) > 0
 	switch {
-	case h.Name == LocalHost && remote:
+	case h.Name == profiles.LocalHost && remote:
 		v.add(path, "local is this machine: give the host another name, or leave out agent, netns and prometheus")
 	case h.Agent.Given() && h.Netns != "":
 		v.add(path+".netns", "a netns is of this machine, and the host has an agent: leave out one of them")
@@ -37,7 +39,7 @@ func (v *validator) host(path string, h Host) {
 	}
 	v.agent(path+".agent", h.Agent)
 	if strings.ContainsAny(h.Netns, "/ ") || h.Netns == "." || h.Netns == ".." {
-		v.add(path+".netns", "%s is not the name of a network namespace: write one that \"ip netns list\" shows", quote(h.Netns))
+		v.add(path+".netns", "%s is not the name of a network namespace: write one that \"ip netns list\" shows", profiles.Quote(h.Netns))
 	}
 	for i, m := range h.Prometheus {
 		at := path + ".prometheus"
@@ -54,7 +56,7 @@ func (v *validator) host(path string, h Host) {
 	}
 }
 
-func (v *validator) process(path string, p Process) {
+func (v *validator) process(path string, p profiles.Process) {
 	selectors := 0
 	for _, set := range []bool{p.Listen != 0, p.PID != 0, p.Name != "", p.Cgroup != "", p.Unit != "", p.Container != "", p.Pod != ""} {
 		if set {
@@ -71,30 +73,30 @@ func (v *validator) process(path string, p Process) {
 	case p.PID < 0:
 		v.add(path+".pid", "pid %d cannot be: write the number that ps shows", p.PID)
 	case slices.Contains(strings.Split(p.Cgroup, "/"), ".."):
-		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", quote(p.Cgroup))
+		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", profiles.Quote(p.Cgroup))
 	case p.Pod != "" && strings.Count(p.Pod, "/") != 1:
-		v.add(path+".pod", "%s names no pod: write NAMESPACE/NAME, such as shop/orders-*", quote(p.Pod))
+		v.add(path+".pod", "%s names no pod: write NAMESPACE/NAME, such as shop/orders-*", profiles.Quote(p.Pod))
 	case strings.Contains(p.Container, "/"):
-		v.add(path+".container", "%s is a path: write the container's name, or pod: for a pod", quote(p.Container))
+		v.add(path+".container", "%s is a path: write the container's name, or pod: for a pod", profiles.Quote(p.Container))
 	case p.Unit != "" && !strings.Contains(p.Unit, "."):
-		v.add(path+".unit", "%s is not a full unit name: write %s.service", quote(p.Unit), p.Unit)
+		v.add(path+".unit", "%s is not a full unit name: write %s.service", profiles.Quote(p.Unit), p.Unit)
 	case strings.Contains(p.Name, "/"):
-		v.add(path+".name", "%s is a path: write the command's name, %s", quote(p.Name), strconv.Quote(p.Name[strings.LastIndex(p.Name, "/")+1:]))
+		v.add(path+".name", "%s is a path: write the command's name, %s", profiles.Quote(p.Name), strconv.Quote(p.Name[strings.LastIndex(p.Name, "/")+1:]))
 	}
 }
 
 // gates checks the gates of one list: gate, which must hold, or abort-if, which
 // ends the run when it holds.
-func (v *validator) gates(path string, gates []Gate) {
+func (v *validator) gates(path string, gates []profiles.Gate) {
 	for i, g := range gates {
 		path := at(path, i)
-		parsed, err := ParseGate(g.String())
+		parsed, err := profiles.ParseGate(g.String())
 		if err != nil {
 			v.add(path, "%s", err)
 			continue
 		}
 		if parsed.Text = g.Text; parsed != g {
-			v.add(path, "the gate %s cannot be written: make it with ParseGate", quote(g.String()))
+			v.add(path, "the gate %s cannot be written: make it with ParseGate", profiles.Quote(g.String()))
 			continue
 		}
 		v.gateNames(path, g)
@@ -107,13 +109,13 @@ func (v *validator) gates(path string, gates []Gate) {
 }
 
 // gateNames checks the target or the resource that a gate names.
-func (v *validator) gateNames(path string, g Gate) {
+func (v *validator) gateNames(path string, g profiles.Gate) {
 	if g.Of == "" {
 		return
 	}
-	if g.Metric == GateHeadroom {
+	if g.Metric == profiles.GateHeadroom {
 		if v.resources != nil && !slices.Contains(v.resources, g.Of) {
-			v.add(path, "unknown resource %s%s", quote(g.Of), suggest(g.Of, v.resources))
+			v.add(path, "unknown resource %s%s", profiles.Quote(g.Of), profiles.Suggest(g.Of, v.resources))
 		}
 		return
 	}
@@ -122,12 +124,12 @@ func (v *validator) gateNames(path string, g Gate) {
 		names = append(names, t.Name)
 	}
 	if !slices.Contains(names, g.Of) {
-		v.add(path, "unknown target %s%s", quote(g.Of), suggest(g.Of, names))
+		v.add(path, "unknown target %s%s", profiles.Quote(g.Of), profiles.Suggest(g.Of, names))
 	}
 }
 
-func (v *validator) gate(path string, g Gate) {
-	below := g.Op == Less || g.Op == LessOrEqual
+func (v *validator) gate(path string, g profiles.Gate) {
+	below := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	rate, known := v.profile.MaxRate()
 	if v.gateOfSearch(path, g) {
 		return
@@ -135,28 +137,28 @@ func (v *validator) gate(path string, g Gate) {
 	_, searches := v.profile.SearchStage()
 	switch {
 	case g.Baseline > 0 && searches:
-		v.add(path, "a search is compared as a whole, with rampload compare: state a value, such as %s", g.example(g.Op))
-	case g.Metric == GateHeadroom && below:
-		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.formatValue())
-	case g.Metric.isLoad() && known && g.Value > rate:
-		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write %s > %s", FormatRate(rate), g.subject(), FormatRate(rate))
+		v.add(path, "a search is compared as a whole, with rampload compare: state a value, such as %s", g.Example(g.Op))
+	case g.Metric == profiles.GateHeadroom && below:
+		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.FormatValue())
+	case g.Metric.IsLoad() && known && g.Value > rate:
+		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write %s > %s", profiles.FormatRate(rate), g.Subject(), profiles.FormatRate(rate))
 	}
 }
 
-func (v *validator) abortIf(path string, g Gate) {
-	below := g.Op == Less || g.Op == LessOrEqual
+func (v *validator) abortIf(path string, g profiles.Gate) {
+	below := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	switch {
 	case g.Baseline > 0:
 		v.add(path, "a baseline is compared at the end only: state a value, such as failures within 10s > 50%%")
-	case g.Metric.isLoad():
+	case g.Metric.IsLoad():
 		what := "the onset"
-		if g.Metric == GateCrosses {
+		if g.Metric == profiles.GateCrosses {
 			what = "the load at which failures pass a share"
 		}
 		v.add(path, "%s is known at the end only: write another condition, such as failures within 10s > 50%%", what)
-	case g.Metric == GateHeadroom && !below:
-		v.add(path, "the run would end at once: write headroom(%s) < %s", g.Of, g.formatValue())
-	case g.Metric != GateHeadroom && (below || g.Op == Equal && g.Value == 0):
-		v.add(path, "the run would end at once: write %s > %s", g.subject(), g.formatValue())
+	case g.Metric == profiles.GateHeadroom && !below:
+		v.add(path, "the run would end at once: write headroom(%s) < %s", g.Of, g.FormatValue())
+	case g.Metric != profiles.GateHeadroom && (below || g.Op == profiles.Equal && g.Value == 0):
+		v.add(path, "the run would end at once: write %s > %s", g.Subject(), g.FormatValue())
 	}
 }

@@ -1,13 +1,15 @@
-package profiles
+package rules
 
 import (
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles"
 )
 
-func (v *validator) agent(path string, a Agent) {
+func (v *validator) agent(path string, a profiles.Agent) {
 	ways := 0
 	for _, given := range []bool{a.Name != "", a.SSH != "", len(a.Command) > 0} {
 		if given {
@@ -19,22 +21,13 @@ func (v *validator) agent(path string, a Agent) {
 		v.add(path, "%d ways to reach the agent are given: write exactly one of ssh, command and the name of an agent that runs", ways)
 	case a.Install && a.SSH == "":
 		v.add(path, "only over ssh can rampload be copied: write {ssh: ssh://user@host, install: copy}, or leave install out")
-	case a.Name != "" && !IsAgentName(a.Name):
-		v.add(path, "%s is not the name of an agent: write the one that it was started with, such as orders-1, or ssh, or ssh://user@host", quote(a.Name))
+	case a.Name != "" && !profiles.IsAgentName(a.Name):
+		v.add(path, "%s is not the name of an agent: write the one that it was started with, such as orders-1, or ssh, or ssh://user@host", profiles.Quote(a.Name))
 	case a.SSH != "" && a.SSH != "ssh" && !isSSH(a.SSH):
-		v.add(path, "%s is not an address for ssh: write ssh, or ssh://user@host:port", quote(a.SSH))
+		v.add(path, "%s is not an address for ssh: write ssh, or ssh://user@host:port", profiles.Quote(a.SSH))
 	case len(a.Command) > 0 && a.Command[0] == "":
 		v.add(path, "the command has no name: write [kubectl, exec, -i, orders-1, --, rampload, agent, --stdio]")
 	}
-}
-
-// IsAgentName reports whether the text can be the name of an agent: one like the
-// name of a host.
-func IsAgentName(text string) bool {
-	return text != "" && len(text) <= 253 && text[0] != '-' && text[0] != '.' && strings.IndexFunc(text, func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && r != '-' && r != '_' && r != '.'
-	}) < 0
 }
 
 // isSSH reports whether the text is an address for ssh. Nothing in it may be taken
@@ -51,9 +44,9 @@ const (
 	mostScrape  = time.Minute
 )
 
-func (v *validator) metrics(path string, m Metrics) {
+func (v *validator) metrics(path string, m profiles.Metrics) {
 	if u, err := url.Parse(m.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		v.add(path, "%s is not a metrics URL: write one such as http://db-1:9100/metrics", quote(m.URL))
+		v.add(path, "%s is not a metrics URL: write one such as http://db-1:9100/metrics", profiles.Quote(m.URL))
 	}
 	switch {
 	case m.Bearer != "" && m.Username != "":
@@ -61,26 +54,26 @@ func (v *validator) metrics(path string, m Metrics) {
 	case m.Password != "" && m.Username == "":
 		v.add(path, "the password has no user: write username beside it")
 	case m.Every != 0 && (m.Every < leastScrape || m.Every > mostScrape):
-		v.add(path, "every: %s is out of range: write a duration from 200ms to 1m; 1s finds the order of events best", FormatDuration(m.Every))
+		v.add(path, "every: %s is out of range: write a duration from 200ms to 1m; 1s finds the order of events best", profiles.FormatDuration(m.Every))
 	case (m.TLS.CertFile == "") != (m.TLS.KeyFile == ""):
 		v.add(path, "a certificate and its key belong together: write both cert and key")
 	}
 }
 
-func (v *validator) pool(path string, p Pool) {
+func (v *validator) pool(path string, p profiles.Pool) {
 	for _, m := range []struct{ key, text string }{{"use", p.Use}, {"limit", p.Limit}} {
 		name, labels, hasLabels := strings.Cut(m.text, "{")
 		_, err := strconv.ParseFloat(m.text, 64)
 		switch {
 		case m.key == "limit" && (m.text == "" || err == nil):
 		case strings.ContainsAny(name, " \t\"") || name == "" || hasLabels && !strings.HasSuffix(labels, "}"):
-			v.add(path+"."+m.key, "%s is no metric: write its name, such as hikaricp_connections_active, with labels where it has several series", quote(m.text))
+			v.add(path+"."+m.key, "%s is no metric: write its name, such as hikaricp_connections_active, with labels where it has several series", profiles.Quote(m.text))
 		}
 	}
 }
 
 // fleet checks the other machines of the run.
-func (v *validator) fleet(f Fleet) {
+func (v *validator) fleet(f profiles.Fleet) {
 	switch {
 	case f.Workers < 0 || f.Workers > maxWorkers:
 		v.add("fleet.workers", "%d workers cannot be: write a number from 1 to %d", f.Workers, maxWorkers)
@@ -92,7 +85,7 @@ func (v *validator) fleet(f Fleet) {
 	}
 	for _, one := range strings.Split(f.NATS, ",") {
 		if u, err := url.Parse(strings.TrimSpace(one)); err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
-			v.add("fleet.nats", "%s is not the address of a NATS server: write one such as nats://nats.internal:4222", quote(one))
+			v.add("fleet.nats", "%s is not the address of a NATS server: write one such as nats://nats.internal:4222", profiles.Quote(one))
 		}
 	}
 }

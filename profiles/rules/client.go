@@ -1,10 +1,12 @@
-package profiles
+package rules
 
 import (
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles"
 )
 
 func (v *validator) client() {
@@ -29,21 +31,21 @@ func (v *validator) client() {
 	}
 	switch {
 	case c.Timeout <= 0:
-		v.add("client.timeout", "no attempt can end within %s: write a timeout above 0s, such as 5s", FormatDuration(c.Timeout))
+		v.add("client.timeout", "no attempt can end within %s: write a timeout above 0s, such as 5s", profiles.FormatDuration(c.Timeout))
 	case c.Timeout > time.Hour:
-		v.add("client.timeout", "a timeout of %s is longer than 1h: write a shorter one", FormatDuration(c.Timeout))
+		v.add("client.timeout", "a timeout of %s is longer than 1h: write a shorter one", profiles.FormatDuration(c.Timeout))
 	}
 	if c.IdleTimeout < 0 {
-		v.add("client.idle-timeout", "%s is negative: write 0s to keep idle connections for ever", FormatDuration(c.IdleTimeout))
+		v.add("client.idle-timeout", "%s is negative: write 0s to keep idle connections for ever", profiles.FormatDuration(c.IdleTimeout))
 	}
 	v.rate("client.per-connection", c.PerConnection)
-	engines := []string{string(EngineVegeta), string(EngineDirect)}
+	engines := []string{string(profiles.EngineVegeta), string(profiles.EngineDirect)}
 	if !slices.Contains(engines, string(c.Engine)) {
-		v.add("client.engine", "unknown engine %s%s", quote(string(c.Engine)), suggest(string(c.Engine), engines))
+		v.add("client.engine", "unknown engine %s%s", profiles.Quote(string(c.Engine)), profiles.Suggest(string(c.Engine), engines))
 	}
-	protocols := []string{string(ProtocolAuto), string(ProtocolHTTP1), string(ProtocolHTTP2), string(ProtocolH2C)}
+	protocols := []string{string(profiles.ProtocolAuto), string(profiles.ProtocolHTTP1), string(profiles.ProtocolHTTP2), string(profiles.ProtocolH2C)}
 	if !slices.Contains(protocols, string(c.Protocol)) {
-		v.add("client.protocol", "unknown protocol %s%s", quote(string(c.Protocol)), suggest(string(c.Protocol), protocols))
+		v.add("client.protocol", "unknown protocol %s%s", profiles.Quote(string(c.Protocol)), profiles.Suggest(string(c.Protocol), protocols))
 	}
 	for i, a := range c.LocalAddrs {
 		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
@@ -55,18 +57,10 @@ func (v *validator) client() {
 	v.protocol(c)
 }
 
-// RetryFaults returns the names of the faults that a retry policy may name.
-func RetryFaults() []string {
-	return []string{
-		"reset", "refused", "eof", "broken-pipe", "timeout", "unreachable", "dns", "tls",
-		"http2-reset", "http2-goaway", "protocol", "status",
-	}
-}
-
 // maxRetryAfter bounds how long a request waits because an answer said so.
 const maxRetryAfter = time.Hour
 
-func (v *validator) retries(r Retries) {
+func (v *validator) retries(r profiles.Retries) {
 	const path = "client.retries"
 	switch {
 	case r.Max < 0:
@@ -76,28 +70,28 @@ func (v *validator) retries(r Retries) {
 	}
 	switch {
 	case r.Base < 0:
-		v.add(path+".base", "%s is negative: write 0s or more", FormatDuration(r.Base))
+		v.add(path+".base", "%s is negative: write 0s or more", profiles.FormatDuration(r.Base))
 	case r.Cap < 0:
-		v.add(path+".cap", "%s is negative: write 0s for no cap", FormatDuration(r.Cap))
+		v.add(path+".cap", "%s is negative: write 0s for no cap", profiles.FormatDuration(r.Cap))
 	case r.Cap > 0 && r.Cap < r.Base:
-		v.add(path+".cap", "a cap of %s is below the base of %s: write a longer cap, or a shorter base", FormatDuration(r.Cap), FormatDuration(r.Base))
+		v.add(path+".cap", "a cap of %s is below the base of %s: write a longer cap, or a shorter base", profiles.FormatDuration(r.Cap), profiles.FormatDuration(r.Base))
 	}
 	switch {
 	case r.RetryAfter < 0:
-		v.add(path+".retry-after", "%s is negative: write the longest Retry-After to wait for, such as 30s", FormatDuration(r.RetryAfter))
+		v.add(path+".retry-after", "%s is negative: write the longest Retry-After to wait for, such as 30s", profiles.FormatDuration(r.RetryAfter))
 	case r.RetryAfter > maxRetryAfter:
-		v.add(path+".retry-after", "%s is longer than 1h, and a request waits for it: write a shorter time, such as 30s", FormatDuration(r.RetryAfter))
+		v.add(path+".retry-after", "%s is longer than 1h, and a request waits for it: write a shorter time, such as 30s", profiles.FormatDuration(r.RetryAfter))
 	case r.RetryAfter > 0 && !slices.Contains(r.Faults, "status"):
 		v.add(path+".retry-after", "answers say Retry-After with a status, and no status is retried: add on: [status, reset, refused, eof, broken-pipe]")
 	}
 	for i, fault := range r.Faults {
-		if !slices.Contains(RetryFaults(), fault) {
-			v.add(at(path+".on", i), "no retry can follow %s%s", quote(fault), suggest(fault, RetryFaults()))
+		if !slices.Contains(profiles.RetryFaults(), fault) {
+			v.add(at(path+".on", i), "no retry can follow %s%s", profiles.Quote(fault), profiles.Suggest(fault, profiles.RetryFaults()))
 		}
 	}
 }
 
-func (v *validator) tls(t TLS) {
+func (v *validator) tls(t profiles.TLS) {
 	switch {
 	case t.CertFile != "" && t.KeyFile == "":
 		v.add("client.tls.cert", "the certificate has no key: write key: client.key beside it")
@@ -110,19 +104,19 @@ func (v *validator) tls(t TLS) {
 }
 
 // protocol checks the client's protocol against the schemes of the targets.
-func (v *validator) protocol(c Client) {
+func (v *validator) protocol(c profiles.Client) {
 	for i, t := range v.profile.Targets {
 		path := at("targets", i, "url")
 		switch scheme := schemeOf(t); {
-		case c.Protocol == ProtocolH2C && scheme == "https":
+		case c.Protocol == profiles.ProtocolH2C && scheme == "https":
 			v.add(path, "h2c is HTTP/2 without TLS, and the url is https: write protocol: http2")
-		case c.Protocol == ProtocolHTTP2 && scheme != "https" && scheme != "":
+		case c.Protocol == profiles.ProtocolHTTP2 && scheme != "https" && scheme != "":
 			v.add(path, "http2 needs TLS, and the url is %s: write protocol: h2c, or an https url", scheme)
 		}
 	}
 }
 
-func schemeOf(t Target) string {
+func schemeOf(t profiles.Target) string {
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return ""

@@ -1,10 +1,14 @@
-package profiles
+// Package rules says what a profile must hold to be run: values in range, names that
+// exist, parts that belong together. It touches neither files nor the network.
+package rules
 
 import (
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/rampload/rampload/profiles"
 )
 
 // Problem is one rule that a profile breaks. Path leads to the offending value by
@@ -35,11 +39,11 @@ const (
 	maxLoad     = 90 * 24 * 60 * 60 // seconds
 )
 
-// Validate returns every rule that the profile breaks, in the order of its
+// Profile returns every rule that the profile breaks, in the order of its
 // fields; none means that it can be run. Resources are the names that headroom
-// gates may use; nil leaves them unchecked. Validate expects a profile
-// [Profile.WithDefaults], and touches neither files nor the network.
-func (p Profile) Validate(resources []string) []Problem {
+// gates may use; nil leaves them unchecked. It expects a profile
+// [profiles.Profile.WithDefaults], and touches neither files nor the network.
+func Profile(p profiles.Profile, resources []string) []Problem {
 	v := validator{profile: p, resources: resources}
 	if p.Name == "" {
 		v.add("name", "the profile has no name: write one, such as name: peak")
@@ -56,9 +60,20 @@ func (p Profile) Validate(resources []string) []Problem {
 	return v.problems
 }
 
+// Base returns every rule that a base URL and its requests break, with paths
+// such as "url" and "requests.0.headers.1".
+func Base(b profiles.Base) []Problem {
+	var v validator
+	v.url("url", b.URL)
+	for i, r := range b.Requests {
+		v.request(at("requests", i), r)
+	}
+	return v.problems
+}
+
 // validator collects the problems of one profile.
 type validator struct {
-	profile   Profile
+	profile   profiles.Profile
 	resources []string
 	problems  []Problem
 }
@@ -72,13 +87,13 @@ func (v *validator) add(path, format string, args ...any) {
 func (v *validator) name(path, name string) bool {
 	const longest = 64
 	if len(name) > longest {
-		v.add(path, "the name %s is longer than %d characters: write a shorter one", quote(name), longest)
+		v.add(path, "the name %s is longer than %d characters: write a shorter one", profiles.Quote(name), longest)
 		return false
 	}
 	for i, c := range []byte(name) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && (i == 0 || strings.IndexByte("._-", c) < 0) {
-			v.add(path, "the name %s may have letters, digits, \".\", \"_\" and \"-\" only, a letter or digit first: write it as %s", quote(name), plainName(name))
+			v.add(path, "the name %s may have letters, digits, \".\", \"_\" and \"-\" only, a letter or digit first: write it as %s", profiles.Quote(name), plainName(name))
 			return false
 		}
 	}

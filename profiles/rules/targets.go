@@ -1,4 +1,4 @@
-package profiles
+package rules
 
 import (
 	"math"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rampload/rampload/profiles"
 )
 
 func (v *validator) targets() {
@@ -33,7 +35,7 @@ func (v *validator) targets() {
 	v.shares()
 }
 
-func (v *validator) target(path string, t Target) {
+func (v *validator) target(path string, t profiles.Target) {
 	switch {
 	case t.File != "" && (t.URL != "" || len(t.Requests) > 0):
 		v.add(path+".file", "the file says where requests go: leave out url and requests, or file")
@@ -68,7 +70,7 @@ func (v *validator) target(path string, t Target) {
 }
 
 // connectTo checks where connections go instead of the URL's host, and the TLS name.
-func (v *validator) connectTo(path string, t Target) {
+func (v *validator) connectTo(path string, t profiles.Target) {
 	scheme := schemeOf(t)
 	if t.ServerName != "" && scheme != "https" && scheme != "" {
 		v.add(path+".tls", "a server name is of TLS, and the url is %s: write an https url, or leave out tls", scheme)
@@ -79,7 +81,7 @@ func (v *validator) connectTo(path string, t Target) {
 	host, port, err := net.SplitHostPort(t.ConnectTo)
 	switch {
 	case err != nil || host == "" || !validPort(port) || strings.ContainsAny(t.ConnectTo, "/@?#"):
-		v.add(path+".connect-to", "%s is no host and port: write both, such as 10.0.0.7:8443", quote(t.ConnectTo))
+		v.add(path+".connect-to", "%s is no host and port: write both, such as 10.0.0.7:8443", profiles.Quote(t.ConnectTo))
 	case scheme == "unix":
 		v.add(path+".connect-to", "the url names a socket, which is where connections go: leave out connect-to")
 	case v.profile.Client.Proxy:
@@ -88,9 +90,9 @@ func (v *validator) connectTo(path string, t Target) {
 }
 
 func (v *validator) hostNames() []string {
-	names := []string{LocalHost}
+	names := []string{profiles.LocalHost}
 	for _, h := range v.profile.Hosts {
-		if h.Name != "" && h.Name != LocalHost {
+		if h.Name != "" && h.Name != profiles.LocalHost {
 			names = append(names, h.Name)
 		}
 	}
@@ -98,7 +100,7 @@ func (v *validator) hostNames() []string {
 }
 
 func suggestHost(name string, known []string) string {
-	if near := Nearest(name, known); near != "" {
+	if near := profiles.Nearest(name, known); near != "" {
 		return "; did you mean \"" + near + "\"?"
 	}
 	return ": add hosts: [{name: " + plainName(name) + "}]"
@@ -110,32 +112,32 @@ const maxURL = 8000
 // url checks a target's base URL.
 func (v *validator) url(path, text string) {
 	if len(text) > maxURL {
-		v.add(path, "%s is longer than %d characters: put what is variable into the path of a request", quote(text), maxURL)
+		v.add(path, "%s is longer than %d characters: put what is variable into the path of a request", profiles.Quote(text), maxURL)
 		return
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
-		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", quote(text))
+		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", profiles.Quote(text))
 	case u.Scheme == "unix":
 		const longest = 107 // sun_path of unix(7), less its NUL
 		if u.Host != "" || len(u.Path) < 2 {
-			v.add(path, "%s names no socket: write three slashes, as in unix:///run/orders.sock", quote(text))
+			v.add(path, "%s names no socket: write three slashes, as in unix:///run/orders.sock", profiles.Quote(text))
 		} else if len(u.Path) > longest {
 			v.add(path, "the path of a Unix socket has at most %d bytes: write a shorter one", longest)
 		}
 	case u.Scheme != "http" && u.Scheme != "https":
 		if strings.Contains(text, "://") {
-			v.add(path, "%s is not spoken here: write http://, https:// or unix:///", quote(u.Scheme))
+			v.add(path, "%s is not spoken here: write http://, https:// or unix:///", profiles.Quote(u.Scheme))
 		} else {
-			v.add(path, "%s has no scheme: write http://%s", quote(text), strings.TrimLeft(text, "/"))
+			v.add(path, "%s has no scheme: write http://%s", profiles.Quote(text), strings.TrimLeft(text, "/"))
 		}
 	case u.Hostname() == "":
-		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", quote(text))
+		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", profiles.Quote(text))
 	case u.Port() != "" && !validPort(u.Port()):
 		v.add(path, "port %s is not from 1 to 65535: write one such as http://127.0.0.1:8080", u.Port())
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", quote(text))
+		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", profiles.Quote(text))
 	}
 }
 
@@ -146,7 +148,7 @@ func validPort(text string) bool {
 
 func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-func (v *validator) requests(path string, requests []Request) {
+func (v *validator) requests(path string, requests []profiles.Request) {
 	switch {
 	case len(requests) == 0:
 		v.add(path, "the target has no requests: write one, such as GET /orders/42")
@@ -159,7 +161,7 @@ func (v *validator) requests(path string, requests []Request) {
 	}
 }
 
-func (v *validator) request(path string, r Request) {
+func (v *validator) request(path string, r profiles.Request) {
 	if r.Method == "CONNECT" {
 		v.add(path+".method", "CONNECT opens a tunnel and is no load: write another method, such as GET")
 	} else if !isToken(r.Method) || r.Method != strings.ToUpper(r.Method) {
@@ -167,7 +169,7 @@ func (v *validator) request(path string, r Request) {
 		if !isToken(method) {
 			method = "GET"
 		}
-		v.add(path+".method", "%s is not a method: write it as %s", quote(r.Method), method)
+		v.add(path+".method", "%s is not a method: write it as %s", profiles.Quote(r.Method), method)
 	}
 	v.path(path+".path", r.Method, r.Path)
 	for i, h := range r.Headers {
@@ -195,7 +197,7 @@ func (v *validator) request(path string, r Request) {
 }
 
 // parts checks the parts of a multipart body.
-func (v *validator) parts(path string, r Request) {
+func (v *validator) parts(path string, r profiles.Request) {
 	if len(r.Parts) > 0 && (r.Body != "" || r.BodyFile != "") {
 		v.add(path, "the request has a body and multipart: leave out one of them")
 	}
@@ -219,16 +221,16 @@ func (v *validator) path(path, method, text string) {
 	_, err := url.ParseRequestURI("/" + text)
 	switch {
 	case text[0] != '/' && text[0] != '?':
-		v.add(path, "the path %s does not begin with /: write /%s", quote(text), text)
+		v.add(path, "the path %s does not begin with /: write /%s", profiles.Quote(text), text)
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
-		v.add(path, "the path %s cannot be part of a URL: write blanks as %%20 and percent signs as %%25", quote(text))
+		v.add(path, "the path %s cannot be part of a URL: write blanks as %%20 and percent signs as %%25", profiles.Quote(text))
 	case strings.Contains(text, "#"):
-		v.add(path, "the path %s has a fragment, which is never sent: leave it out, or write # as %%23", quote(text))
+		v.add(path, "the path %s has a fragment, which is never sent: leave it out, or write # as %%23", profiles.Quote(text))
 	}
 }
 
 // header checks one header. Some are not the profile's to set.
-func (v *validator) header(path string, h Header) {
+func (v *validator) header(path string, h profiles.Header) {
 	switch strings.ToLower(h.Name) {
 	case "content-length":
 		v.add(path, "Content-Length follows from the body: leave it out")
@@ -240,12 +242,12 @@ func (v *validator) header(path string, h Header) {
 		v.add(path, "Expect is set by the client: write expect-continue: true under client instead")
 	default:
 		if !isToken(h.Name) {
-			v.add(path, "%s is not a header name: write letters, digits and \"-\", as in X-Tenant", quote(h.Name))
+			v.add(path, "%s is not a header name: write letters, digits and \"-\", as in X-Tenant", profiles.Quote(h.Name))
 		}
 	}
 	bad := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 	if strings.IndexFunc(h.Value, bad) >= 0 {
-		v.add(path, "the value of %s has line breaks or control characters: write it on one line", cite(h.Name))
+		v.add(path, "the value of %s has line breaks or control characters: write it on one line", profiles.Cite(h.Name))
 	}
 }
 
@@ -273,7 +275,7 @@ func (v *validator) shares() {
 		case !v.finite(path, t.Share):
 			return
 		case t.Share < 0 || t.Share > 1:
-			v.add(path, "a share of %s is not from 0%% to 100%%: write one such as 70%%", FormatPercent(t.Share))
+			v.add(path, "a share of %s is not from 0%% to 100%%: write one such as 70%%", profiles.FormatPercent(t.Share))
 			return
 		}
 		sum += t.Share
@@ -281,11 +283,11 @@ func (v *validator) shares() {
 	for i, t := range v.profile.Targets {
 		switch {
 		case t.Share == 0:
-			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", cite(t.Name))
+			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", profiles.Cite(t.Name))
 			return
-		case math.Abs(sum-1) <= shareTolerance:
+		case math.Abs(sum-1) <= profiles.ShareTolerance:
 		case i == len(v.profile.Targets)-1:
-			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", FormatPercent(math.Round(sum*1e6)/1e6))
+			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", profiles.FormatPercent(math.Round(sum*1e6)/1e6))
 		}
 	}
 }

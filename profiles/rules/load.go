@@ -1,6 +1,10 @@
-package profiles
+package rules
 
-import "math"
+import (
+	"math"
+
+	"github.com/rampload/rampload/profiles"
+)
 
 func (v *validator) load() {
 	stages := v.profile.Load
@@ -12,51 +16,51 @@ func (v *validator) load() {
 	for i, s := range stages {
 		v.stage(at("load", i), s)
 		rate, ok := s.MaxRate(1)
-		loaded = loaded || !ok || rate > 0 || s.Kind == Idle
+		loaded = loaded || !ok || rate > 0 || s.Kind == profiles.Idle
 		v.place(i, s)
 	}
 	if d := v.profile.Duration(); d.Seconds() > maxLoad {
-		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", FormatDuration(d))
+		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", profiles.FormatDuration(d))
 	}
 	if !loaded && before == len(v.problems) {
 		v.add("load", "no stage sends anything: write a rate above 0/s, such as {from: 50/s, to: 2000/s, over: 2m}")
 	}
 }
 
-func (v *validator) stage(path string, s Stage) {
+func (v *validator) stage(path string, s profiles.Stage) {
 	before := len(v.problems)
 	switch s.Kind {
-	case Ramp:
+	case profiles.Ramp:
 		v.rate(path+".from", s.From)
 		v.rate(path+".to", s.To)
 		if s.From == s.To && before == len(v.problems) {
 			v.add(path, "a ramp from %s to %s is level: write {at: %s, for: %s}",
-				FormatRate(s.From), FormatRate(s.To), FormatRate(s.From), FormatDuration(s.For))
+				profiles.FormatRate(s.From), profiles.FormatRate(s.To), profiles.FormatRate(s.From), profiles.FormatDuration(s.For))
 		}
 		v.length(path+".over", s)
-	case Hold:
+	case profiles.Hold:
 		v.rate(path+".at", s.From)
 		if s.From != s.To {
-			v.add(path+".at", "a hold has one rate: write {from: %s, to: %s, over: %s}", FormatRate(s.From), FormatRate(s.To), FormatDuration(s.For))
+			v.add(path+".at", "a hold has one rate: write {from: %s, to: %s, over: %s}", profiles.FormatRate(s.From), profiles.FormatRate(s.To), profiles.FormatDuration(s.For))
 		}
 		v.length(path+".for", s)
-	case Staircase:
+	case profiles.Staircase:
 		v.staircase(path, s)
-	case Burst:
+	case profiles.Burst:
 		v.burst(path, s)
-	case Max:
+	case profiles.Max:
 		v.length(path+".for", s)
 		if v.profile.Client.Connections == 0 {
 			v.add(path+".at", "at: max keeps every connection busy, and client.connections is 0: write connections: 256, or a rate")
 		}
-	case Connections:
+	case profiles.Connections:
 		v.connections(path, s)
 		if v.profile.Client.Connections == 0 {
 			v.add(path, "held connections serve one request after the other, and client.connections is 0, a new connection for each: write connections: 256, or a rate")
 		}
-	case Search:
+	case profiles.Search:
 		v.search(path+".search", s)
-	case Idle:
+	case profiles.Idle:
 		v.idle(path+".idle", s)
 	default:
 		v.add(path, "stage kind %d is none: use one of the kinds of this package", s.Kind)
@@ -69,33 +73,33 @@ func (v *validator) rate(path string, rate float64) bool {
 	case !v.finite(path, rate):
 		return false
 	case rate < 0:
-		v.add(path, "%s is negative: write 0/s or more", FormatRate(rate))
+		v.add(path, "%s is negative: write 0/s or more", profiles.FormatRate(rate))
 		return false
 	case rate > maxRate:
-		v.add(path, "%s is more than %s: write a rate that a machine can send", FormatRate(rate), FormatRate(maxRate))
+		v.add(path, "%s is more than %s: write a rate that a machine can send", profiles.FormatRate(rate), profiles.FormatRate(maxRate))
 		return false
 	}
 	return true
 }
 
-func (v *validator) length(path string, s Stage) {
+func (v *validator) length(path string, s profiles.Stage) {
 	d := s.Duration()
 	switch {
 	case d <= 0:
 		v.add(path, "the stage has no length: write one above 0s, such as 2m")
 	case d.Seconds() > maxStage:
-		v.add(path, "the stage lasts %s, longer than 720h: write a shorter one", FormatDuration(d))
+		v.add(path, "the stage lasts %s, longer than 720h: write a shorter one", profiles.FormatDuration(d))
 	}
 }
 
-func (v *validator) staircase(path string, s Stage) {
+func (v *validator) staircase(path string, s profiles.Stage) {
 	right := v.rate(path+".from", s.From)
 	right = v.rate(path+".to", s.To) && right
 	switch {
 	case !v.finite(path+".step", s.Step):
 		right = false
 	case s.Step <= 0:
-		v.add(path+".step", "a step of %s goes nowhere: write one above 0/s, also on the way down", FormatRate(s.Step))
+		v.add(path+".step", "a step of %s goes nowhere: write one above 0/s, also on the way down", profiles.FormatRate(s.Step))
 		right = false
 	}
 	if s.Every <= 0 {
@@ -109,18 +113,18 @@ func (v *validator) staircase(path string, s Stage) {
 	switch {
 	case rise == 0:
 		v.add(path, "a staircase from %s to %s has no steps: write {at: %s, for: %s}",
-			FormatRate(s.From), FormatRate(s.To), FormatRate(s.From), FormatDuration(s.Every))
+			profiles.FormatRate(s.From), profiles.FormatRate(s.To), profiles.FormatRate(s.From), profiles.FormatDuration(s.Every))
 	case s.Step > rise:
 		v.add(path+".step", "a step of %s is more than the %s from %s to %s: write a smaller one",
-			FormatRate(s.Step), FormatRate(rise), FormatRate(s.From), FormatRate(s.To))
+			profiles.FormatRate(s.Step), profiles.FormatRate(rise), profiles.FormatRate(s.From), profiles.FormatRate(s.To))
 	case !(rise/s.Step < maxSteps):
-		v.add(path+".step", "a step of %s makes more than %d steps: write a larger one", FormatRate(s.Step), maxSteps)
+		v.add(path+".step", "a step of %s makes more than %d steps: write a larger one", profiles.FormatRate(s.Step), maxSteps)
 	default:
 		v.length(path+".every", s)
 	}
 }
 
-func (v *validator) burst(path string, s Stage) {
+func (v *validator) burst(path string, s profiles.Stage) {
 	switch {
 	case s.BurstSize <= 0:
 		v.add(path+".burst", "a burst of %d requests sends nothing: write 1 or more", s.BurstSize)
@@ -131,16 +135,16 @@ func (v *validator) burst(path string, s Stage) {
 	case s.Every <= 0:
 		v.add(path+".every", "the bursts have no time between them: write one above 0s, such as every: 950ms")
 	case s.Jitter < 0 || s.Jitter >= s.Every:
-		v.add(path+".jitter", "a jitter of %s is not below the %s between bursts: write a shorter one", FormatDuration(s.Jitter), FormatDuration(s.Every))
+		v.add(path+".jitter", "a jitter of %s is not below the %s between bursts: write a shorter one", profiles.FormatDuration(s.Jitter), profiles.FormatDuration(s.Every))
 	case s.For/s.Every > maxBursts:
 		v.add(path+".every", "more than %d bursts are too many: write a longer time between them", maxBursts)
 	case s.For > 0 && s.For < s.Every:
-		v.add(path+".for", "%s is shorter than the %s between bursts: write a longer one", FormatDuration(s.For), FormatDuration(s.Every))
+		v.add(path+".for", "%s is shorter than the %s between bursts: write a longer one", profiles.FormatDuration(s.For), profiles.FormatDuration(s.Every))
 	}
 	v.length(path+".for", s)
 }
 
-func (v *validator) connections(path string, s Stage) {
+func (v *validator) connections(path string, s profiles.Stage) {
 	switch {
 	case s.FromConns < 0 || s.ToConns < 0:
 		v.add(path, "a number of connections is negative: write 0 conns or more")
