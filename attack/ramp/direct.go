@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/rampload/rampload/attack"
 )
@@ -70,17 +69,21 @@ type engine struct {
 // or the run is stopped.
 func (e *engine) pace() {
 	for {
-		what, at, end := e.plan.peek()
-		if !e.pacer.until(at) || what == lastStep {
+		what, at, loop := e.plan.peek()
+		switch e.pacer.until(at, e.plan) {
+		case wakeStopped:
 			return
+		case wakeChanged:
+			continue
 		}
 		switch what {
 		case openStep:
 			e.dispatch(e.plan.next)
 			e.plan.step()
 		case loopStep:
-			e.closedLoop(e.plan.max[0].stage, end)
-			e.plan.max = e.plan.max[1:]
+			e.plan.looping(e.closedLoop(loop))
+		case lastStep:
+			return
 		}
 	}
 }
@@ -120,17 +123,22 @@ func (e *engine) worker(id uint32, n uint64) {
 	}
 }
 
-// closedLoop keeps the engine's connections busy until end. It returns when no
-// more requests begin; the last of them may still be in flight.
-func (e *engine) closedLoop(stage int, end time.Duration) {
+// closedLoop keeps the engine's connections busy until the loop's end, which may
+// change. It returns the loop as it was when no more requests begin; the last of them
+// may still be in flight.
+func (e *engine) closedLoop(l closedLoop) closedLoop {
 	r := e.run
-	for _, s := range r.loopSlots(stage, e.index, e.of) {
+	for _, s := range r.loopSlots(l.stage, e.index, e.of) {
 		e.wg.Go(func() {
 			defer s.via.Close()
-			for now := r.now(); now < end && !r.stopping(); now = r.now() {
+			for now := r.now(); r.inLoop(l, now) && !r.stopping(); now = r.now() {
 				r.loop(s, now)
 			}
 		})
 	}
-	e.pacer.until(end)
+	for e.pacer.until(l.end, e.plan) == wakeChanged {
+		e.plan.peek()
+		l.end = r.loopEnd(l)
+	}
+	return l
 }

@@ -3,6 +3,7 @@ package ramp
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 )
@@ -93,6 +94,30 @@ type loopSlot struct {
 	try   attack.Attempt
 }
 
+// What stands for the number of stages and of requests of a schedule that may still
+// be changed.
+const (
+	changedStages = 1 << 10
+	changedTotal  = 1 << 48
+)
+
+// loopEnd returns when a closed loop ends now: the schedule may have been changed.
+func (r *run) loopEnd(l closedLoop) time.Duration {
+	if r.growing == nil {
+		return l.end
+	}
+	end, on := r.growing.MaxAt(l.start)
+	if !on {
+		return l.start
+	}
+	return min(end, l.end)
+}
+
+// inLoop reports whether a closed loop is on.
+func (r *run) inLoop(l closedLoop, now time.Duration) bool {
+	return now < l.end && (r.growing == nil || now < r.loopEnd(l))
+}
+
 // loopSlots makes the slots that one of several engines has in a closed loop, which
 // is the profile's stage-th stage.
 func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
@@ -101,7 +126,11 @@ func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
 		all += r.loopSize(g)
 	}
 	stages, of := uint64(len(r.cfg.Profile.Load)), r.cfg.Slice.of()
-	first := r.sched.Total() + uint64(r.cfg.From/r.cfg.Window)<<40*of // whoever sent the slice before has numbers below
+	total := r.sched.Total()
+	if r.growing != nil { // neither is known
+		stages, total = changedStages, changedTotal
+	}
+	first := total + uint64(r.cfg.From/r.cfg.Window)<<40*of // whoever sent the slice before has numbers below
 	var slots []*loopSlot
 	i := 0
 	for _, g := range r.groups {

@@ -19,32 +19,45 @@ func (r *run) wanted(g *group, t time.Duration) int {
 
 // hold keeps the connections that connections stages want, each from when it is due.
 func (r *run) hold(sent <-chan struct{}) {
-	if r.fixed == nil {
-		return // a schedule that grows holds none
-	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	held := make([]int, len(r.groups))
-	due := r.cfg.From
-	for {
+	for due := r.cfg.From; ; {
 		for i, g := range r.groups {
 			if n := r.wanted(g, due); n != held[i] {
 				g.via.HoldAt(n, due)
 				held[i] = n
 			}
 		}
-		next, ok := r.fixed.ConnsAfter(due)
-		if !ok {
+		var on bool
+		if due, on = r.holdsNext(due, timer, sent); !on {
 			return
 		}
-		due = max(next, due+holdStep)
-		timer.Reset(due - r.now())
+	}
+}
+
+// holdsNext waits until the number of connections to hold changes, and returns false
+// when it does not any more.
+func (r *run) holdsNext(due time.Duration, timer *time.Timer, sent <-chan struct{}) (time.Duration, bool) {
+	for {
+		grown := r.grown()
+		next, ok := r.sched.ConnsAfter(due)
+		var then <-chan time.Time
+		if ok {
+			next = max(next, due+holdStep)
+			timer.Reset(next - r.now())
+			then = timer.C
+		} else if grown == nil {
+			return 0, false
+		}
 		select {
-		case <-timer.C:
+		case <-then:
+			return next, true
+		case <-grown: // it may be another time now
 		case <-r.stopped:
-			return
+			return 0, false
 		case <-sent:
-			return
+			return 0, false
 		}
 	}
 }

@@ -3,6 +3,8 @@ package ramp
 import (
 	"fmt"
 	"time"
+
+	"github.com/rampload/rampload/attack/schedule"
 )
 
 const (
@@ -35,24 +37,41 @@ func newPacer(r *run, engines int) (*pacer, error) {
 	return p, nil
 }
 
-// until waits until t and returns false when the run is stopped first. A time
-// in the past returns at once.
-func (p *pacer) until(t time.Duration) bool {
+// wake is why a pacer goes on.
+type wake uint8
+
+const (
+	wakeDue     wake = iota
+	wakeChanged      // the schedule is another one than when the time was looked up
+	wakeStopped
+)
+
+// until waits until t, the time of a step of plan. A time in the past returns at
+// once.
+func (p *pacer) until(t time.Duration, plan *plan) wake {
 	now := p.run.now()
-	if now >= t {
-		return !p.run.stopping()
-	}
-	if p.run.sched.Rate(t)*p.share > evenRate {
-		t = max(t, p.woken+batchGap)
-	}
-	for left := t - now; left > 0; left = t - p.run.now() {
-		if p.run.stopping() {
-			return false
+	if now < t {
+		if p.run.sched.Rate(t)*p.share > evenRate {
+			t = max(t, p.woken+batchGap)
 		}
-		p.sleep(min(left, sleepSlice))
+		for left := t - now; left > 0; left = t - p.run.now() {
+			if p.run.stopping() {
+				return wakeStopped
+			}
+			if plan.outdated() {
+				return wakeChanged
+			}
+			p.sleep(min(left, sleepSlice))
+		}
+		p.woken = p.run.now()
 	}
-	p.woken = p.run.now()
-	return !p.run.stopping()
+	switch {
+	case p.run.stopping():
+		return wakeStopped
+	case plan.outdated():
+		return wakeChanged
+	}
+	return wakeDue
 }
 
 // step is what a schedule wants next.
@@ -66,56 +85,58 @@ const (
 
 // plan walks through a schedule.
 type plan struct {
-	run   *run
-	slice Slice
-	next  uint64   // request of the schedule
-	max   []closed // closed loops to come
-}
-
-// closed is a closed-loop stage of the profile.
-type closed struct {
-	stage      int
-	start, end time.Duration
+	run    *run
+	slice  Slice
+	next   uint64             // request of the schedule
+	looped time.Duration      // closed loops that end by then are done
+	seen   *schedule.Schedule // what the last step was looked up in; nil: one that does not change
 }
 
 func newPlan(r *run, slice Slice) *plan {
-	p := &plan{run: r, slice: slice, next: slice.next(r.first())}
-	if r.fixed == nil {
-		return p // a growing schedule has no closed loops
-	}
-	for i := range r.cfg.Profile.Load {
-		start, end := r.fixed.StageSpan(i)
-		if _, on := r.fixed.MaxAt(start); on && end > r.cfg.From {
-			p.max = append(p.max, closed{i, start, end})
-		}
-	}
-	return p
+	return &plan{run: r, slice: slice, next: slice.next(r.first()), looped: r.cfg.From}
+}
+
+// outdated reports whether the schedule has changed since the last look.
+func (p *plan) outdated() bool {
+	return p.seen != nil && p.run.growing.Now() != p.seen
+}
+
+// closedLoop is a closed-loop stage.
+type closedLoop struct {
+	stage      int
+	start, end time.Duration
 }
 
 // step goes on to the next request of the slice.
 func (p *plan) step() { p.next += p.slice.of() }
 
-// peek returns the next step and when it is due; for a closed loop, also its
-// end. It waits for a schedule that grows, until the run is stopped.
-func (p *plan) peek() (what step, at, end time.Duration) {
+// looping goes on to what follows a closed loop.
+func (p *plan) looping(l closedLoop) { p.looped = l.end }
+
+// peek returns the next step and when it is due; for a closed loop, also which. It
+// waits for a schedule that grows, until the run is stopped.
+func (p *plan) peek() (what step, at time.Duration, loop closedLoop) {
 	due, ok := p.due()
-	switch {
-	case len(p.max) > 0 && (!ok || p.max[0].start <= due):
-		return loopStep, p.max[0].start, p.max[0].end
-	case ok:
-		return openStep, due, 0
+	if stage, start, end, on := p.run.sched.MaxAfter(p.looped); on && (!ok || start <= due) {
+		return loopStep, start, closedLoop{stage, start, end}
 	}
-	return lastStep, p.run.sched.End(), 0
+	if ok {
+		return openStep, due, loop
+	}
+	return lastStep, p.run.sched.End(), loop
 }
 
 // due returns when the next request is due, and false when there is none.
 func (p *plan) due() (time.Duration, bool) {
-	due, ok := p.run.sched.Due(p.next)
-	for !ok && p.run.fixed == nil {
-		growing := p.run.cfg.Schedule
+	growing := p.run.growing
+	if growing == nil {
+		return p.run.sched.Due(p.next)
+	}
+	for {
 		grown, final := growing.Grown(), growing.Final()
-		if due, ok = growing.Due(p.next); ok || final {
-			break
+		p.seen = growing.Now()
+		if due, ok := p.seen.Due(p.next); ok || final {
+			return due, ok
 		}
 		select {
 		case <-grown:
@@ -123,5 +144,4 @@ func (p *plan) due() (time.Duration, bool) {
 			return 0, false
 		}
 	}
-	return due, ok
 }

@@ -44,8 +44,8 @@ type Config struct {
 	// Start is the instant of t = 0. In the future: Run waits for it. In the
 	// past: the load begins late and catches up. Zero: when Run is called.
 	Start time.Time
-	// Schedule takes the place of the profile's stages; it may grow while the load
-	// is sent, which ends when it is final. Nil: the stages.
+	// Schedule takes the place of the profile's stages; it may grow or be changed while
+	// the load is sent, which ends when it is final. Nil: the stages.
 	Schedule *schedule.Growing
 	Window   time.Duration // 0: 250 ms
 	Shards   int           // of the aggregator; 0: twice the processors, 16 at least
@@ -102,13 +102,16 @@ type timetable interface {
 	Rate(t time.Duration) float64
 	End() time.Duration
 	Conns(t time.Duration) (int, bool)
+	ConnsAfter(t time.Duration) (time.Duration, bool)
+	MaxAt(t time.Duration) (end time.Duration, on bool)
+	MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool)
 }
 
 // run is one load from its plan to its end; both drivers are built on it.
 type run struct {
 	cfg         Config
 	sched       timetable
-	fixed       *schedule.Schedule // nil: sched grows
+	growing     *schedule.Growing // sched, where it may change; nil: it is as planned
 	mix         *schedule.Mix
 	targets     []*target
 	groups      []*group
@@ -156,12 +159,9 @@ func newRun(cfg Config, engines int) (*run, error) {
 	r.flights = newFlights(r.maxInFlight, engines)
 	var err error
 	if cfg.Schedule != nil {
-		r.sched = cfg.Schedule
-	} else {
-		if r.fixed, err = schedule.New(cfg.Profile.Load, binary.LittleEndian.Uint64(cfg.RunID[:]), client.PerConnection); err != nil {
-			return nil, err
-		}
-		r.sched = r.fixed
+		r.sched, r.growing = cfg.Schedule, cfg.Schedule
+	} else if r.sched, err = schedule.New(cfg.Profile.Load, binary.LittleEndian.Uint64(cfg.RunID[:]), client.PerConnection); err != nil {
+		return nil, err
 	}
 	r.cutoff = math.MaxUint64
 	if r.retries, err = newRetryPolicy(client.Retries); err != nil {
@@ -196,7 +196,16 @@ func (r *run) stopping() bool {
 }
 
 // final reports whether the schedule is all there is.
-func (r *run) final() bool { return r.fixed != nil || r.cfg.Schedule.Final() }
+func (r *run) final() bool { return r.growing == nil || r.growing.Final() }
+
+// grown returns a channel that is closed when the schedule changes; nil for one that
+// does not.
+func (r *run) grown() <-chan struct{} {
+	if r.growing == nil {
+		return nil
+	}
+	return r.growing.Grown()
+}
 
 // halt settles which requests of the schedule count as due, when the engines have
 // stopped, each before its request next: those due by now, or by when they were

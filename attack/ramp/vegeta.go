@@ -96,11 +96,16 @@ func (p *hitPacer) Pace(_ time.Duration, hits uint64) (time.Duration, bool) {
 			if p.loop.claim() {
 				return 0, false
 			}
+			p.plan.looping(p.loop.closedLoop)
 			p.loops.Go(p.loop.close)
 			p.loop = nil
 		}
-		what, at, end := p.plan.peek()
-		if !p.pacer.until(at) || what == lastStep {
+		what, at, loop := p.plan.peek()
+		woken := p.pacer.until(at, p.plan)
+		if woken == wakeChanged {
+			continue
+		}
+		if woken == wakeStopped || what == lastStep {
 			p.run.halt([]uint64{p.plan.next})
 			return 0, true
 		}
@@ -110,9 +115,8 @@ func (p *hitPacer) Pace(_ time.Duration, hits uint64) (time.Duration, bool) {
 			p.plan.step()
 			return 0, false
 		case loopStep:
-			p.loop = newHitLoop(p.run, p.plan.max[0].stage, end)
+			p.loop = newHitLoop(p.run, loop)
 			p.begin(stretch{seq: hits, loop: p.loop})
-			p.plan.max = p.plan.max[1:]
 		}
 	}
 }
@@ -168,17 +172,17 @@ func (p *hitPacer) RoundTrip(req *http.Request) (*http.Response, error) {
 // connection of its own. The pacer takes a free slot before each hit; without
 // that vegeta would start workers without bound.
 type hitLoop struct {
+	closedLoop
 	run     *run
-	end     time.Duration
 	over    *time.Timer // at end
 	free    chan *loopSlot
 	claimed chan *loopSlot // for the hits that have been paced
 }
 
-func newHitLoop(r *run, stage int, end time.Duration) *hitLoop {
-	slots := r.loopSlots(stage, 0, 1)
+func newHitLoop(r *run, loop closedLoop) *hitLoop {
+	slots := r.loopSlots(loop.stage, 0, 1)
 	l := &hitLoop{
-		run: r, end: end, over: time.NewTimer(end - r.now()),
+		closedLoop: loop, run: r, over: time.NewTimer(loop.end - r.now()),
 		free: make(chan *loopSlot, len(slots)), claimed: make(chan *loopSlot, len(slots)),
 	}
 	for _, s := range slots {
@@ -190,27 +194,28 @@ func newHitLoop(r *run, stage int, end time.Duration) *hitLoop {
 // claim waits for a free slot for the next hit, and returns false when the stage
 // is over or the run is stopped.
 func (l *hitLoop) claim() bool {
-	if l.run.stopping() || l.run.now() >= l.end {
-		return false
-	}
-	var s *loopSlot
-	select {
-	case s = <-l.free:
-	default:
+	for {
+		grown := l.run.grown()
+		if end := l.run.loopEnd(l.closedLoop); end != l.end {
+			l.end = end
+			l.over.Reset(end - l.run.now())
+		}
+		if l.run.stopping() || l.run.now() >= l.end {
+			return false
+		}
 		select {
-		case s = <-l.free:
+		case s := <-l.free:
+			if l.run.now() >= l.end { // both at once
+				l.free <- s
+				return false
+			}
+			l.claimed <- s
+			return true
+		case <-grown:
 		case <-l.over.C:
-			return false
 		case <-l.run.stopped:
-			return false
-		}
-		if l.run.now() >= l.end { // both at once
-			l.free <- s
-			return false
 		}
 	}
-	l.claimed <- s
-	return true
 }
 
 // hit sends one request over a slot that was claimed for it.

@@ -53,10 +53,12 @@ type Schedule struct {
 	integral u128 // of the rate over all stages
 }
 
-// stage is one stage of the profile and where it lies.
+// stage is one stage of the profile and where it lies. It lasts as long as it was
+// planned, For, unless it was cut.
 type stage struct {
 	profiles.Stage
-	start time.Duration
+	start  time.Duration
+	length time.Duration
 }
 
 // piece is a stretch of time with a linear rate, or one burst.
@@ -108,7 +110,7 @@ func (s *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection fl
 			return nil, fmt.Errorf("schedule load stage %d: %w", i+1, err)
 		}
 		st.For = length
-		s.stages = append(s.stages, stage{st, begin})
+		s.stages = append(s.stages, stage{st, begin, length})
 		if st.Kind == profiles.Burst || st.Kind == profiles.Max {
 			// Whole requests only: what is left of a fraction falls to the
 			// stage after.
@@ -414,7 +416,7 @@ func (s *Schedule) StageAt(t time.Duration) (index int, since time.Duration) {
 // StageSpan returns when a stage begins and ends.
 func (s *Schedule) StageSpan(index int) (start, end time.Duration) {
 	st := s.stages[index]
-	return st.start, st.start + st.For
+	return st.start, st.start + st.length
 }
 
 // Conns returns how many connections a connections stage wants held at t, and
@@ -442,7 +444,7 @@ func (s *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
 		}
 		i, since := s.StageAt(t)
 		if st := s.stages[i]; st.Kind == profiles.Connections {
-			next := st.start + st.For
+			next := st.start + st.length
 			if rise := st.ToConns - st.FromConns; rise != 0 {
 				now, _ := s.Conns(t)
 				step := math.Copysign(0.5, float64(rise))
@@ -473,4 +475,15 @@ func (s *Schedule) MaxAt(t time.Duration) (end time.Duration, on bool) {
 	}
 	_, end = s.StageSpan(i)
 	return end, true
+}
+
+// MaxAfter returns the first closed-loop stage that ends after t, and false when
+// there is none.
+func (s *Schedule) MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool) {
+	for i, st := range s.stages {
+		if end := st.start + st.length; st.Kind == profiles.Max && end > t {
+			return i, st.start, end, true
+		}
+	}
+	return 0, 0, 0, false
 }
