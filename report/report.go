@@ -44,6 +44,39 @@ type Report struct {
 	EventsLeftOut int          `json:"events_left_out"`
 	Windows       Windows      `json:"windows"`
 	Warnings      []string     `json:"warnings,omitempty"`
+	// Investigation is what experiments told of what the run left open.
+	Investigation *Investigation `json:"investigation,omitempty"`
+}
+
+// Investigation is the load at the onset sent again, each time with one thing changed,
+// to tell causes apart that look alike from one run.
+type Investigation struct {
+	Target      string       `json:"target"`
+	Started     time.Time    `json:"started"`
+	LoadRPS     float64      `json:"load_rps"` // of all targets
+	Requests    uint64       `json:"requests"` // of the load unchanged, to the target
+	Failed      uint64       `json:"failed"`
+	Experiments []Experiment `json:"experiments"`
+	Candidates  []Candidate  `json:"candidates"` // most likely first
+	Ended       string       `json:"ended"`      // why no more experiments were made
+	Confirm     string       `json:"confirm,omitempty"`
+}
+
+// Experiment is one of them.
+type Experiment struct {
+	Name     string `json:"name"`
+	Changed  string `json:"changed"` // what was
+	Requests uint64 `json:"requests"`
+	Failed   uint64 `json:"failed"`
+	Outcome  string `json:"outcome"` // goes, stays, unsure: what became of the failures
+	Tells    string `json:"tells"`   // what follows
+}
+
+// Candidate is a cause with its share of belief before and after the experiments.
+type Candidate struct {
+	Cause  string  `json:"cause"`
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
 }
 
 // Profile is the profile that was run, redacted, and what identifies it.
@@ -265,6 +298,9 @@ type Finding struct {
 	Evidence   []Evidence `json:"evidence"`
 	RuledOut   []RuledOut `json:"ruled_out"`
 	Advice     []string   `json:"advice"`
+	// IdleS is the rest, in seconds, from which on connections failed; null: it is not
+	// about connections at rest.
+	IdleS *float64 `json:"idle_s,omitempty"`
 	// Nearest names, of a pass, the resource that came nearest to its limit, and a
 	// capacity that was busy beside it, by their labels (see Resource.Label).
 	Nearest []string `json:"nearest,omitempty"`

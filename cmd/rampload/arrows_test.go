@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"report/stats":         {},
 	"report/search":        {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/confirm":       {"profiles", "attack", "probe", "report", "report/stats"},
+	"report/investigate":   {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
 	"report/runlog":        {"profiles", "attack", "probe"},
 	"report/diagnose":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
 	"report/assemble":      {"profiles", "attack", "probe", "report", "report/search", "report/runlog", "report/stats", "report/diagnose", "report/diagnose/"},

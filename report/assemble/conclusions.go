@@ -121,6 +121,9 @@ func findings(result diagnose.Result) []report.Finding {
 			PID: int(f.PID), Resource: f.Resource, Confidence: finite(f.Confidence), Summary: f.Summary,
 			Evidence: []report.Evidence{}, RuledOut: []report.RuledOut{}, Advice: append([]string{}, f.Advice...),
 		}
+		if f.Idle > 0 {
+			row.IdleS = number(f.Idle)
+		}
 		for _, e := range f.Evidence {
 			ev := report.Evidence{Source: e.Source, Text: e.Text}
 			if e.At != nil {

@@ -144,6 +144,8 @@ func causeFacts(r *report.Report, f report.Finding) []fact {
 		if lines = candidates(r, f.Target); len(lines) == 1 {
 			label = "candidate"
 		}
+	case "degraded":
+		lines = append(lines, causeLine(f))
 	case "unexplained":
 		lines = append(lines, "unexplained: no limit that was watched was reached when it began")
 		if s := depth(f); s != "" {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/report"
@@ -28,7 +29,7 @@ type fact struct {
 func pageOf(r *report.Report) page {
 	p := page{exit: r.ExitCode}
 	p.word, p.mark, p.headline = verdict(r)
-	p.facts = append(withCapacity(r, facts(r)), baselineFact(r)...)
+	p.facts = slices.Concat(withCapacity(r, facts(r)), experimentFacts(r), baselineFact(r))
 	p.grids = []grid{
 		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), baselineGrid(r), gatesGrid(r),
 	}

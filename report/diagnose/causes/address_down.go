@@ -15,7 +15,8 @@ func addressDown() rule {
 			{evidence.AddressAway, proves, opposite(proves)},
 			{evidence.NeverTaken, opposite(proves), 0},
 		},
-		says: "one of its addresses took no connection, the others did",
+		tells: map[Experiment]Outcome{OneAddress: Stays, OtherAddresses: Goes},
+		says:  "one of its addresses took no connection, the others did",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"take the address out of DNS or of the balancer until its instance is back, or start the instance",

@@ -238,11 +238,7 @@ func (c *Investigation) wouldDecide() []string {
 		out = append(out, fmt.Sprintf("raise only the limit of %s on %s and repeat the same profile: if the onset moves, it was that", strings.ReplaceAll(r.Metric.Name, "-", " "), r.Metric.Host))
 	}
 	if len(out) == 0 {
-		if a := c.Address; a != nil {
-			out = append(out, fmt.Sprintf("look at what serves %s: the failures are of that address", a.Addr))
-		} else {
-			out = append(out, "repeat the ramp: what happens again at the same load is caused by load")
-		}
+		out = append(out, c.lookAt())
 	}
 	return out
 }
@@ -253,4 +249,38 @@ func (h *hypothesis) advice(c *Investigation) []string {
 		return nil
 	}
 	return h.rule.advice(c, h)
+}
+
+// lookAt names where to look first: what the failures have in common, else whether they
+// come again.
+func (c *Investigation) lookAt() string {
+	if a := c.Address; a != nil {
+		return fmt.Sprintf("look at what serves %s: the failures are of that address", a.Addr)
+	}
+	if s := c.BySent; s != nil {
+		return fmt.Sprintf("look at what limits the size of requests between here and the service: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
+	}
+	if s := c.bySize(); s != "" {
+		return "look at " + s
+	}
+	if said, _ := c.Saying(func(text string) bool { return text != "" }); said.Says != "" {
+		by := said.By
+		if by == "" {
+			by = c.Name()
+		}
+		return fmt.Sprintf("look in the log of %s for why it answers %d: %s", by, said.Status, said.Says)
+	}
+	return "repeat the ramp: what happens again at the same load is caused by load"
+}
+
+// bySize says which responses fail by their size, or which request fails alone; empty
+// where neither does.
+func (c *Investigation) bySize() string {
+	if s := c.ByReceived; s != nil {
+		return fmt.Sprintf("what limits the size of responses on the way: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
+	}
+	if one := c.WorstRequest(); one != "" {
+		return "what this request alone does: " + one
+	}
+	return ""
 }

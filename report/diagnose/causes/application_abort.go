@@ -11,7 +11,11 @@ func applicationAbort() rule {
 		cause: "application-abort", mechanism: report.MechanismBug, own: true, any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch},
 		proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch},
 		unless: []evidence.Clue{evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
-		never:  []evidence.Clue{evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused},
+		never: []evidence.Clue{
+			evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused,
+			evidence.SaysFull, evidence.SaysPool, evidence.SaysSlots, evidence.SaysQueue, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk,
+			evidence.SaysLocked, evidence.SaysUnknownName, evidence.SaysRate, evidence.SaysCredentials, evidence.SaysBig,
+		},
 		weights: []weight{
 			{evidence.Queued, -1, 0},
 			{evidence.QueueTimeout, -3, 0},
@@ -59,7 +63,8 @@ func applicationAbort() rule {
 			evidence.AbortedAtOnce: {evidence.AtOnce, evidence.InBursts, evidence.IdleGap, evidence.ConstantShare},
 			evidence.MarkedDown:    {evidence.ExcessFails, evidence.InBursts, evidence.ConstantShare},
 		},
-		says: "the application itself aborts responses",
+		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, Fresh: Stays, TwoSources: Stays, NoRetries: Stays},
+		says:  "the application itself aborts responses",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",

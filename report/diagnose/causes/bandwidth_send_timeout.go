@@ -26,6 +26,7 @@ func bandwidthSendTimeout() rule {
 			{evidence.LostRetransmits, -2, 0.3},
 		},
 		instead: map[evidence.Clue][]evidence.Clue{evidence.SlowRequest: {evidence.InBody}},
+		tells:   map[Experiment]Outcome{Small: Goes, HalfRate: Goes, Large: Stays},
 		says:    "the link was full and responses were given up half sent",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}

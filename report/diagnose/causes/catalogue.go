@@ -62,6 +62,8 @@ type rule struct {
 	any []evidence.Clue
 	// must: none of these may be answered with no.
 	must []evidence.Clue
+	// anyway: where one of these is seen, must is not asked for.
+	anyway []evidence.Clue
 	// proof: one of these must be seen, or the resource have run out (provenBy), for
 	// the cause to be claimed: few others can make it. Without, it is at most a candidate.
 	proof    []evidence.Clue
@@ -90,6 +92,9 @@ type rule struct {
 	// speak against it.
 	despite   map[evidence.Clue][]evidence.Clue
 	mechanism report.Mechanism
+	// tells: what an experiment makes of failures of the cause, where that is known: it
+	// tells the cause from its neighbours.
+	tells map[Experiment]Outcome
 	// advice says what to check or change, with the value seen and, where it can be
 	// computed, the value needed.
 	advice func(c *Investigation, h *hypothesis) []string
@@ -207,7 +212,7 @@ func KindOf(key string) (k Kind, ok bool) {
 			return Kind{r.cause, r.tier(upstream), r.mechanism}, true
 		}
 	}
-	return Kind{}, false
+	return lateKinds(key)
 }
 
 // tier returns where a cause lives; inner: of a hop behind the first.

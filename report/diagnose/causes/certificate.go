@@ -17,7 +17,8 @@ func certificate() rule {
 			{evidence.InTLS, weak, opposite(weak)},
 			{evidence.ConstantShare, weak, 0},
 		},
-		says: "the certificate was not accepted",
+		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		says:  "the certificate was not accepted",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look at the certificate that the target shows: its names, its dates, who signed it",

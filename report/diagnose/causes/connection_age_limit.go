@@ -18,7 +18,8 @@ func connectionAgeLimit() rule {
 			{evidence.IdleGap, opposite(strong), 0},
 			{evidence.DiedWithFaults, opposite(strong), 0},
 		},
-		says: "connections are ended at a fixed age, also under requests",
+		tells: map[Experiment]Outcome{Fresh: Goes},
+		says:  "connections are ended at a fixed age, also under requests",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"let whoever ends them announce it first (Connection: close, GOAWAY) and wait for what is in flight; let clients renew connections before that age",

@@ -27,7 +27,8 @@ func conntrackTable() rule {
 			{evidence.SentUnread, -3, 0},
 			{evidence.DiedWithFaults, -3, 0},
 		},
-		says: "the connection table was full",
+		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, TwoSources: Stays},
+		says:  "the connection table was full",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return c.conntrackAdvice(h)
 		},

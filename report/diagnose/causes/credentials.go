@@ -15,7 +15,8 @@ func credentials() rule {
 			{evidence.SaysCredentials, strong, 0},
 			{evidence.Unauthorized, proves, opposite(proves)},
 		},
-		says: "the credentials are refused",
+		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays, Fresh: Stays},
+		says:  "the credentials are refused",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look at how long tokens live and when they were last renewed, and at what the service allows these requests",

@@ -3,81 +3,285 @@ package causes
 import (
 	"fmt"
 	"math"
+	"strings"
+	"time"
 
-	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/stats"
 )
 
 const (
-	tailFrom    = 0.2   // seconds: the least that a retransmission costs on Linux (TCP_RTO_MIN)
 	tailShare   = 0.005 // of the answers, to be worth a finding
 	tailTimes   = 5.0   // of the median
 	resentLeast = 20.0  // segments
+	fewAnswers  = 200
 )
 
-// degraded tells of answers that came, but many of them late in a way that has a cause of
-// its own: behind retransmissions, or because the whole process stood still. Nil: none.
-func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
-	var all attack.Histogram
-	for _, w := range c.Target.Windows {
-		all = all.Merge(w.FromSend)
+// slowness is one way in which answers come late without failing: what shows it, and
+// what to do.
+type slowness struct {
+	cause  string
+	why    string
+	source string
+	advice []string
+}
+
+// lateKeys are the keys that only degraded findings have: nothing fails by them.
+func lateKeys() []string { return []string{"processor-throttled", "delayed-ack"} }
+
+// lateKinds returns what such a key says less precisely.
+func lateKinds(key string) (Kind, bool) {
+	switch key {
+	case "processor-throttled":
+		return Kind{key, report.TierServer, report.MechanismExhausted}, true
+	case "delayed-ack":
+		return Kind{key, report.TierServer, report.MechanismBug}, true
 	}
-	total := float64(all.Total())
-	if total < 200 || g.Limited {
+	return Kind{}, false
+}
+
+// degraded tells of answers that came, but many of them late in a way that has a cause of
+// its own: in the steps of retransmission timers or delayed acknowledgements, in the
+// periods of a processor quota, or because the whole process stood still. Nil: none.
+func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
+	if g.Limited {
 		return nil
 	}
-	middle, _ := all.Quantile(0.5)
-	high, _ := all.Quantile(0.99)
-	typical, tail := words.Microseconds(middle).Seconds(), words.Microseconds(high).Seconds()
-	late := 0.0
-	for _, b := range all {
-		if words.Microseconds(b.Value).Seconds() >= math.Max(tailFrom, tailTimes*typical) {
-			late += float64(b.Count)
+	l := c.LateAnswers(evidence.RetransmitWait, tailTimes)
+	if l.All < fewAnswers {
+		return nil
+	}
+	var s slowness
+	if l.Late >= math.Max(10, tailShare*l.All) {
+		for _, look := range []func(evidence.Lateness) (slowness, bool){c.lateBySyn, c.lateByPauses, c.lateByThrottling, c.lateByLoss} {
+			var ok bool
+			if s, ok = look(l); ok {
+				break
+			}
 		}
 	}
-	if late < math.Max(10, tailShare*total) {
+	if s.cause == "" {
+		for _, look := range []func(evidence.Lateness) (slowness, bool){c.lateByThrottling, c.lateByAcks, c.lateByPauses} {
+			short := c.LateAnswers(0.03, 3)
+			if short.Late < math.Max(10, tailShare*short.All) {
+				return nil
+			}
+			var ok bool
+			if s, ok = look(short); ok {
+				l = short
+				break
+			}
+		}
+	}
+	if s.cause == "" {
 		return nil
 	}
 	tails := fmt.Sprintf("half of the answers took at most %s, one in a hundred %s and more; %s of %s took more than %s",
-		words.WordSeconds(typical), words.WordSeconds(tail), words.Commas(late), words.Commas(total), words.WordSeconds(math.Max(tailFrom, tailTimes*typical)))
-	why := ""
-	cause, advice := "", ""
-	resent := c.resent()
-	stops := c.Stops()
-	switch {
-	case resent >= math.Max(resentLeast, 0.5*late):
-		cause = "packet-loss"
-		why = fmt.Sprintf("%s segments were sent again, and each costs its answer 0.2 s, 1 s or more", words.Commas(resent))
-		advice = "look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"
-	case len(stops) >= 3:
-		cause = "process-paused"
-		longest := 0.0
-		for _, s := range stops {
-			longest = math.Max(longest, s.To-s.From)
-		}
-		why = fmt.Sprintf("%s nothing was answered for up to %s, and then what had waited was", words.Count(float64(len(stops)), "time"), words.WordSeconds(longest))
-		if text := c.Way.Text(); text != "" {
-			why += ". Meanwhile " + text
-		}
-		advice = "look for what stops all of the process: garbage collection, a blocked event loop, a frozen container; its log or a profile at those times tells"
-	default:
-		return nil
-	}
+		words.WordSeconds(l.Typical), words.WordSeconds(l.Tail), words.Commas(l.Late), words.Commas(l.All), words.WordSeconds(l.From))
+	began, at := c.lateFrom(l)
 	f := c.healthy(g)
-	f.Verdict, f.Cause, f.Confidence = Degraded, cause, 0.9
-	if k, ok := KindOf(cause); ok {
+	f.Verdict, f.Cause, f.Confidence = Degraded, s.cause, 0.9
+	if k, ok := KindOf(s.cause); ok {
 		f.Tier, f.Mechanism = k.Tier, k.Mechanism
 	}
-	f.Summary = fmt.Sprintf("%s answers late: %s. %s. %s", words.Capital(c.Name()), tails, words.Capital(why), f.Summary)
-	f.Evidence = append(append([]Evidence{{Source: "client", Text: tails}, {Source: "kernel counters", Text: why}}, c.lateProcess()...), f.Evidence...)
-	f.Advice = []string{advice}
+	f.Summary = fmt.Sprintf("%s answers late%s: %s. %s. %s", words.Capital(c.Name()), began, tails, words.Capital(s.why), f.Summary)
+	f.Evidence = append(append([]Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, c.lateProcess()...), f.Evidence...)
+	f.Advice = s.advice
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
-	if at, ok := c.Culprit(); ok && cause == "process-paused" {
+	if at, ok := c.Culprit(); ok && s.cause == "process-paused" {
 		f.Host, f.Process = at.Host, at.Process()
 	}
 	return &f
+}
+
+// lateFrom says from which load on answers came late, and when that began.
+func (c *Investigation) lateFrom(l evidence.Lateness) (text string, at *time.Duration) {
+	r := stats.Rates{Step: c.Run.Step, Count: l.Count, Exposure: l.Exposure, Load: c.Run.Load[:c.Run.N]}
+	rise := stats.FindRise(r, stats.RiseOptions{Alpha: evidence.FalseAlarms / float64(2*max(1, len(c.Run.Targets))), Floor: evidence.SmallestRate})
+	switch rise.Status {
+	case stats.FromStart:
+		return " from the start", nil
+	case stats.Recurring:
+		return fmt.Sprintf(" again and again, every %s", words.WordSeconds(rise.Period)), nil
+	case stats.Lasting:
+		t := c.Run.Seconds(float64(rise.At))
+		return fmt.Sprintf(" from %s on, %s into the load", c.Run.LoadText(c.Run.LoadAt(t), t), words.WordSeconds(t)), words.Pointer(t)
+	}
+	return "", nil
+}
+
+// lateByLoss: what the network lost was sent again.
+func (c *Investigation) lateByLoss(l evidence.Lateness) (slowness, bool) {
+	resent := c.counted(probe.RetransSegs)
+	if resent < math.Max(resentLeast, 0.5*l.Late) {
+		return slowness{}, false
+	}
+	return slowness{
+		cause: "packet-loss", source: "kernel counters",
+		why: fmt.Sprintf("%s segments were sent again, and each costs its answer 0.2 s, 1 s or more%s", words.Commas(resent), c.lostWhere()),
+		advice: []string{
+			"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault, a filter that drops at random",
+		},
+	}, true
+}
+
+// lostWhere names a counter of drops that moved meanwhile.
+func (c *Investigation) lostWhere() string {
+	for _, name := range []string{probe.NICErrors, probe.NICDrops, probe.QdiscDrops, probe.SoftnetDrops} {
+		for _, r := range c.Run.Resources {
+			if r.Metric.Name == name && r.Counter != nil && r.Counter.Total >= 5 {
+				return fmt.Sprintf("; %s of %s grew by %s", strings.TrimSpace(strings.ReplaceAll(name, "-", " ")+" "+r.Metric.Instance), r.Metric.Host, words.Commas(r.Counter.Total))
+			}
+		}
+	}
+	return ""
+}
+
+// lateBySyn: connections came up only when their SYN was sent again, after 1 s, 3 s or 7 s.
+func (c *Investigation) lateBySyn(l evidence.Lateness) (slowness, bool) {
+	again, near := c.counted(probe.SynRetrans), l.Near(evidence.SynWait)
+	if again < 10 || again < 0.3*l.Late || near < 0.5 {
+		return slowness{}, false
+	}
+	s := slowness{
+		cause: "packet-loss", source: "kernel counters",
+		why: fmt.Sprintf("%s SYNs were sent again, and %s of the late answers took 1 s, 3 s or 7 s and hardly more: connections did not come up at the first try",
+			words.Commas(again), words.Percent(near)),
+		advice: []string{"look for what loses SYNs: a rate limit for new connections, a full connection table, a lossy link (ip -s link)"},
+	}
+	if overflows := c.counted(probe.ListenOverflows) + c.counted(probe.ReqQueueFullDrop); overflows >= 0.3*again {
+		s.cause = "listen-backlog"
+		s.why += fmt.Sprintf("; the accept queue of the serving host overflowed %s", words.Count(overflows, "time"))
+		s.advice = []string{"raise net.core.somaxconn and the backlog that the application asks for, or accept sooner; keep connections open, so that fewer come up"}
+	}
+	return s, true
+}
+
+// lateByPauses: all requests stood still again and again.
+func (c *Investigation) lateByPauses(l evidence.Lateness) (slowness, bool) {
+	if c.counted(probe.RetransSegs) >= 0.5*l.Late {
+		return slowness{}, false
+	}
+	stops, longest := c.Stops(), 0.0
+	for _, s := range stops {
+		longest = math.Max(longest, s.To-s.From)
+	}
+	if len(stops) < 3 {
+		spells, most := l.Bursts(c.Run.Step)
+		if len(spells) < 3 {
+			return slowness{}, false
+		}
+		stops, longest = spells, most
+	}
+	why := fmt.Sprintf("%s all that was asked at one time waited, for up to %s, and then was answered together", words.Count(float64(len(stops)), "time"), words.WordSeconds(longest))
+	if text := c.Way.Text(); text != "" {
+		why += ". Meanwhile " + text
+	}
+	advice := "look for what stops all of the process: garbage collection, a blocked event loop, a frozen container; its log or a profile at those times tells"
+	if pause, host := c.longestPause(); pause >= 0.3*longest {
+		why += fmt.Sprintf("; garbage collection on %s stopped the process for up to %s", host, words.WordSeconds(pause))
+		advice = "tune the garbage collector, or give it more memory: its pauses are what requests wait for"
+	}
+	s := slowness{cause: "process-paused", source: "client", why: why, advice: []string{advice}}
+	if ended := c.endedIn(stops); 2*ended >= len(stops) {
+		s.cause = "worker-recycling"
+		s.why += fmt.Sprintf("; %s of these times a process of the service had just ended", words.Commas(float64(ended)))
+		s.advice = []string{"let workers live longer, spread their ends (max_requests_jitter), and keep spare ones ready before one ends"}
+	}
+	return s, true
+}
+
+// endedIn counts the stops in which, or just before which, a process of a serving host
+// ended.
+func (c *Investigation) endedIn(stops []evidence.Spell) int {
+	n := 0
+	for _, s := range stops {
+		near := false
+		for _, h := range c.Hops {
+			for _, d := range c.Deaths(h) {
+				near = near || d.At > s.From-1.5 && d.At < s.To+0.5
+			}
+		}
+		if near {
+			n++
+		}
+	}
+	return n
+}
+
+// longestPause returns the longest pause for garbage collection that a serving process
+// reported, in seconds.
+func (c *Investigation) longestPause() (seconds float64, host string) {
+	for _, r := range c.Run.Resources {
+		if r.Metric.Name == probe.GCPause && !evidence.GeneratorOwn(r.Metric) && r.Peak > seconds {
+			seconds, host = r.Peak, r.Metric.Host
+		}
+	}
+	return seconds, host
+}
+
+// lateByThrottling: the serving processes had used up their share of a period, again and
+// again.
+func (c *Investigation) lateByThrottling(l evidence.Lateness) (slowness, bool) {
+	for _, r := range c.Run.Resources {
+		if r.Metric.Name != probe.CPUThrottled || r.Counter == nil || evidence.GeneratorOwn(r.Metric) || !c.serves(r.Metric) {
+			continue
+		}
+		n := r.Counter.Between(0, c.Run.Duration())
+		if share := n * evidence.ThrottlePeriod / c.Run.Duration(); n < 10 || share < 0.05 {
+			continue
+		}
+		if l.Within(0.02, evidence.ThrottlePeriod*1.2+l.Typical)+l.Within(evidence.ThrottlePeriod, math.Inf(1)) < tailShare {
+			continue
+		}
+		return slowness{
+			cause: "processor-throttled", source: "probe of " + r.Metric.Host,
+			why:    fmt.Sprintf("the processor quota of %s was used up in %s periods of 0.1 s: whatever comes then waits for the next one", evidence.Place(r), words.Commas(n)),
+			advice: []string{"raise the quota (cpu.max, CPUQuota=, limits.cpu), or run fewer threads at once so that it lasts for the whole period"},
+		}, true
+	}
+	return slowness{}, false
+}
+
+// lateByAcks: answers waited for an acknowledgement that itself waited for data.
+func (c *Investigation) lateByAcks(l evidence.Lateness) (slowness, bool) {
+	in := l.Within(0.98*evidence.DelayedAckWait, 1.15*evidence.DelayedAckWait+l.Typical)
+	if l.Typical > 0.2*evidence.DelayedAckWait || in < tailShare || in*l.All < 0.7*l.Late {
+		return slowness{}, false
+	}
+	return slowness{
+		cause: "delayed-ack", source: "client",
+		why:    fmt.Sprintf("%s of the late answers took 40 ms and hardly more: one side waited to send the rest until what it had sent was acknowledged, and the other delays that for 40 ms", words.Percent(in*l.All/l.Late)),
+		advice: []string{"write a response, or a request, in one piece, or set TCP_NODELAY on the connection of the side that writes in several"},
+	}, true
+}
+
+// serves reports whether a metric is of a host that serves the target.
+func (c *Investigation) serves(m probe.Metric) bool {
+	for _, h := range c.Hops {
+		if h.Has(m.Host) || c.Run.SpeaksFor(m, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// counted returns how much a kernel counter of this machine or of a serving host grew;
+// the larger, for both may be parts of one machine.
+func (c *Investigation) counted(name string) float64 {
+	most := 0.0
+	for _, r := range c.Run.Resources {
+		if r.Metric.Name != name || r.Counter == nil || r.Metric.Process != "" {
+			continue
+		}
+		if r.Metric.Host == evidence.LocalHost || c.serves(r.Metric) {
+			most = math.Max(most, r.Counter.Total)
+		}
+	}
+	return most
 }
 
 // lateProcess tells where kernels saw connections or data wait for the process.
@@ -91,20 +295,4 @@ func (c *Investigation) lateProcess() (list []Evidence) {
 		}
 	}
 	return list
-}
-
-// resent counts the segments that this machine or a serving host sent again; the larger,
-// for both may be parts of one machine.
-func (c *Investigation) resent() float64 {
-	most := 0.0
-	for _, r := range c.Run.Resources {
-		if r.Metric.Name != probe.RetransSegs || r.Counter == nil || r.Metric.Process != "" {
-			continue
-		}
-		if r.Metric.Host != evidence.LocalHost && !c.Run.SpeaksFor(r.Metric, c.Hops[0]) {
-			continue
-		}
-		most = math.Max(most, r.Counter.Total)
-	}
-	return most
 }

@@ -26,6 +26,7 @@ func earlyResponseUnreadBody() rule {
 			{evidence.LatencyFirst, -1, 0},
 		},
 		instead: map[evidence.Clue][]evidence.Clue{evidence.UnreadThroughout: {evidence.EarlyStatus, evidence.InWrite}},
+		tells:   map[Experiment]Outcome{Small: Goes, Large: Stays, HalfRate: Stays, HalfConcurrency: Stays},
 		says:    "the server answered before it had read the request's body, and closed",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"read or drain the request's body before closing (nginx: lingering_close), or answer Expect: 100-continue before the body is sent", "check the limit on body size (client_max_body_size) against what callers send"}

@@ -98,6 +98,9 @@ func (c *Investigation) conclude(g evidence.GeneratorState) []Finding {
 	case first != nil && first.posterior >= first.claimedAt() && first.posterior >= evidence.ExplainsBy*rival && first.measured && first.proven:
 		return []Finding{c.explained(first, g)}
 	case minor && c.none > 0.2 && c.Parts.Failed < 0.01*c.Parts.Attempts:
+		if f := c.degraded(g); f != nil {
+			return []Finding{*f}
+		}
 		return []Finding{c.healthy(g)}
 	case c.Hidden() != "":
 		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+c.Hidden())
@@ -324,6 +327,9 @@ func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
 }
 
 func (c *Investigation) fill(f *Finding, h *hypothesis) {
+	if h.rule.mechanism == report.MechanismIdle {
+		f.Idle = c.IdleFrom
+	}
 	f.Host, f.Process, f.PID = h.host, h.process, h.pid
 	if f.Process == "" && h.rule.leg != path {
 		f.Process = h.hop.Process()
@@ -441,6 +447,7 @@ type Finding struct {
 	Tier       report.Tier      // where the cause lives; empty: not known
 	Mechanism  report.Mechanism // what happened there; empty: not known
 	Confidence float64
+	Idle       float64 // seconds of rest from which on connections failed; 0: it is not about rest
 	Summary    string
 	Evidence   []Evidence
 	RuledOut   []Exclusion

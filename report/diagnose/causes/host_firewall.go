@@ -27,7 +27,8 @@ func hostFirewall() rule {
 			{evidence.BothEnds, -1.5, 0},
 			{evidence.IdleGap, -1, 0},
 		},
-		says: "a packet filter on the serving host itself resets connections",
+		tells: map[Experiment]Outcome{HalfConcurrency: Stays},
+		says:  "a packet filter on the serving host itself resets connections",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
 		},

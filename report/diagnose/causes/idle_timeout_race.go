@@ -33,7 +33,8 @@ func idleTimeoutRace() rule {
 			{evidence.AtOnce, -1, 0},
 			{evidence.Loopback, 0.7, 0},
 		},
-		says: "the server closes idle connections just when the client uses them again",
+		tells: map[Experiment]Outcome{Fresh: Goes, GapBelow: Goes, GapAbove: Stays, HalfConcurrency: Stays},
+		says:  "the server closes idle connections just when the client uses them again",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return c.idleAdvice(h)
 		},

@@ -12,6 +12,7 @@ func Keys() []string {
 	for _, r := range catalogue() {
 		out = append(out, r.cause)
 	}
+	out = append(out, lateKeys()...)
 	slices.Sort(out)
 	return out
 }

@@ -49,7 +49,8 @@ func listenBacklog() rule {
 			evidence.UnixQueueFull: {evidence.Overflowed, evidence.InDial, evidence.BadGateway},
 			evidence.Reserved:      {evidence.Overflowed, evidence.OverflowsCover, evidence.InDial, evidence.SomeTimeouts},
 		},
-		says: "the accept queue was full: the service accepted too slowly for its backlog",
+		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, Small: Stays},
+		says:  "the accept queue was full: the service accepted too slowly for its backlog",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
 		},

@@ -30,7 +30,8 @@ func mtuBlackHole() rule {
 			{evidence.Loopback, -4, 0},
 			{evidence.Overflowed, -2, 0},
 		},
-		says: "full-size packets vanish on the path, small ones pass",
+		tells: map[Experiment]Outcome{Small: Goes, Large: Stays, HalfRate: Stays, HalfConcurrency: Stays},
+		says:  "full-size packets vanish on the path, small ones pass",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"let ICMP fragmentation-needed pass, or clamp the MSS on the path (TCPMSS --clamp-mss-to-pmtu)", "net.ipv4.tcp_mtu_probing=1 on the server works around it"}
 		},

@@ -26,7 +26,8 @@ func natPorts() rule {
 			{evidence.Overflowed, -2, 0},
 			{evidence.DescriptorsFull, -2, 0},
 		},
-		says: "address translation had no port left",
+		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, TwoSources: Goes},
+		says:  "address translation had no port left",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"give the translation more addresses or ports, or reuse connections"}
 		},

@@ -41,7 +41,8 @@ func packetLoss() rule {
 			{evidence.InBody, -0.3, 0},
 			{evidence.InBursts, -1, 0},
 		},
-		says: "packets are lost",
+		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, Fresh: Stays, TwoSources: Stays},
+		says:  "packets are lost",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
 		},

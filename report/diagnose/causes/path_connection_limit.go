@@ -39,7 +39,8 @@ func pathConnectionLimit() rule {
 			{evidence.IdleGap, -3, 0},
 			{evidence.DiedWithFaults, -3, 0},
 		},
-		says: "something on the path allows only a number of connections",
+		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays, TwoSources: Goes},
+		says:  "something on the path allows only a number of connections",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
 		},

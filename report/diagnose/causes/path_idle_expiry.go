@@ -26,7 +26,8 @@ func pathIdleExpiry() rule {
 			{evidence.SentLate, -3, 0},
 			{evidence.SentFromListener, -1, 0},
 		},
-		says: "something on the path forgets connections that rest",
+		tells: map[Experiment]Outcome{Fresh: Goes, GapBelow: Goes, GapAbove: Stays, HalfConcurrency: Stays},
+		says:  "something on the path forgets connections that rest",
 		advice: func(c *Investigation, _ *hypothesis) []string {
 			return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", words.WordSeconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
 		},

@@ -37,6 +37,7 @@ func pathReset() rule {
 			{evidence.SentLinger, -3, 0},
 		},
 		instead: map[evidence.Clue][]evidence.Clue{evidence.Relayed: {evidence.LivePacket, evidence.PathTTL, evidence.AtOnce}},
+		tells:   map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, TwoSources: Stays},
 		says:    "something on the path resets connections",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"ask who runs the path: firewall or IPS rules, a load balancer; the addresses, ports and times are in the evidence", "repeat around the suspected device, as a second target, to prove it"}

@@ -41,7 +41,8 @@ func poolExhausted() rule {
 		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: {
 			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed,
 		}},
-		says: "requests waited inside for one of a fixed number of places",
+		tells: map[Experiment]Outcome{HalfConcurrency: Goes, Fresh: Stays},
+		says:  "requests waited inside for one of a fixed number of places",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"find the pool that they wait for (connections to a database, workers, permits), its size, and what holds its places for so long",

@@ -36,7 +36,8 @@ func processCrash() rule {
 			{evidence.SentNone, -1, 0},
 			{evidence.RisesWithLoad, 0.5, 0},
 		},
-		says: "the process ended",
+		tells: map[Experiment]Outcome{TwoSources: Stays, Fresh: Stays},
+		says:  "the process ended",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			name, at := c.deadName(h)
 			look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)

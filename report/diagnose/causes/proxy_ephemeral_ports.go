@@ -14,7 +14,8 @@ func proxyEphemeralPorts() rule {
 		weights: []weight{
 			{evidence.SaysPorts, proves, 0}, {evidence.QueueTimeout, -2, 0.5}, {evidence.BadGateway, 2, -3}, {evidence.RisesWithLoad, 1, -2},
 		},
-		says: "the proxy had no local port left towards its upstream",
+		tells: map[Experiment]Outcome{HalfRate: Goes},
+		says:  "the proxy had no local port left towards its upstream",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return c.portAdvice(h)
 		},

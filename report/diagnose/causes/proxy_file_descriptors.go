@@ -13,6 +13,7 @@ func proxyFileDescriptors() rule {
 		provenBy: ranOut,
 		proof:    []evidence.Clue{evidence.Reserved},
 		weights:  []weight{{evidence.Reserved, 3.5, 0}, {evidence.BadGateway, 1, 0}, {evidence.RisesWithLoad, 1, -2}, {evidence.ExcessFails, 0.7, 0}, {evidence.SomeTimeouts, 0.3, 0}, {evidence.SomeResets, 0.3, 0}, {evidence.SentNone, -3, 0}, {evidence.DiedWithFaults, -3, 0}, {evidence.IdleGap, -2, 0}},
+		tells:    map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays},
 		says:     "the proxy had no file descriptor left",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return c.fileAdvice(h)

@@ -28,7 +28,8 @@ func proxyQueueLimit() rule {
 			{evidence.UpstreamIdle, 1.5, -2},
 			{evidence.Died, -2, 0.3},
 		},
-		says: "the proxy let requests wait for the upstream until they timed out",
+		tells: map[Experiment]Outcome{HalfConcurrency: Goes},
+		says:  "the proxy let requests wait for the upstream until they timed out",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"raise the proxy's limit of connections to the upstream, which had room, or its queue timeout"}
 		},

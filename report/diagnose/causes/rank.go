@@ -150,12 +150,13 @@ func (c *Investigation) consider(r rule) {
 
 // test scores one cause at one hop.
 func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
+	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
 	for _, x := range r.must {
-		if f[x].Is == evidence.No {
+		if f[x].Is == evidence.No && !slices.ContainsFunc(r.anyway, is) {
 			return
 		}
 	}
-	if slices.ContainsFunc(r.never, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
+	if slices.ContainsFunc(r.never, is) {
 		return
 	}
 	seen := len(r.any) == 0

@@ -66,7 +66,8 @@ func rateLimitPolicy() rule {
 			evidence.HeldOff:   {evidence.OwnError, evidence.QueueTimeout, evidence.Crowded, evidence.BadGateway},
 			evidence.Forgotten: {evidence.OnlyTimeouts},
 		},
-		says: "whatever exceeds a fixed rate is turned away",
+		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Goes, Fresh: Stays, Kept: Stays, Small: Stays, Large: Stays},
+		says:  "whatever exceeds a fixed rate is turned away",
 		advice: func(c *Investigation, _ *hypothesis) []string {
 			polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "
 			if c.Status(429) >= 0.5 {

@@ -21,7 +21,8 @@ func requestTooLarge() rule {
 			{evidence.Unauthorized, opposite(proves), 0},
 			{evidence.ConstantShare, weak, 0},
 		},
-		says: "requests above a size are turned away",
+		tells: map[Experiment]Outcome{Small: Goes, Large: Stays, HalfRate: Stays, HalfConcurrency: Stays},
+		says:  "requests above a size are turned away",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"raise the limit on the size of requests where it is set (nginx: client_max_body_size, large_client_header_buffers), or send smaller ones",

@@ -18,7 +18,8 @@ func retryStorm() rule {
 			{evidence.Died, opposite(strong), 0},
 			{evidence.WaitedInVain, weak, 0},
 		},
-		says: "those who try again keep it down: it goes on failing far below the load at which it began",
+		tells: map[Experiment]Outcome{NoRetries: Goes, HalfRate: Goes},
+		says:  "those who try again keep it down: it goes on failing far below the load at which it began",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"limit retries to a share of requests (a budget), with backoff and jitter; shed early what nobody waits for any more",

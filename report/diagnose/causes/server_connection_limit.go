@@ -14,6 +14,7 @@ func serverConnectionLimit() rule {
 		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots},
 		told:   []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
 		must:   []evidence.Clue{evidence.RisesWithLoad},
+		anyway: []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
 		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
@@ -54,7 +55,8 @@ func serverConnectionLimit() rule {
 			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
 			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
 		},
-		says: "the server took no connection beyond a number of its own",
+		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays, Small: Stays},
+		says:  "the server took no connection beyond a number of its own",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
 		},

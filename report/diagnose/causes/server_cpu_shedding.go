@@ -42,7 +42,8 @@ func serverCPUShedding() rule {
 		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsUnprocessed: {
 			evidence.QueueTimeout, evidence.LatencyFirst, evidence.ProcessorBusy, evidence.OnlyTimeouts, evidence.SentUnread, evidence.ExcessFails, evidence.Overflowed, evidence.InDial,
 		}},
-		says: "the processor was used up and the service did not serve all that came",
+		tells: map[Experiment]Outcome{HalfRate: Goes},
+		says:  "the processor was used up and the service did not serve all that came",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
 		},

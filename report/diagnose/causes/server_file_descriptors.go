@@ -38,7 +38,8 @@ func serverFileDescriptors() rule {
 			{evidence.PathTTL, -3, 0.3},
 			{evidence.OutOfMemory, -2, 0},
 		},
-		says: "the process had no file descriptor left",
+		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays},
+		says:  "the process had no file descriptor left",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return c.fileAdvice(h)
 		},

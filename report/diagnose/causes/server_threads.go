@@ -36,7 +36,8 @@ func serverThreads() rule {
 		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsQueued: {
 			evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy,
 		}},
-		says: "no thread or process was free, or could be made",
+		tells: map[Experiment]Outcome{HalfConcurrency: Goes},
+		says:  "no thread or process was free, or could be made",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			if c.Facts != nil && h.hop.Index < len(c.Facts) && c.Facts[h.hop.Index][evidence.StandsQueued].Is == evidence.Yes {
 				return []string{

@@ -18,7 +18,8 @@ func serviceDown() rule {
 			{evidence.Died, opposite(weak), 0},
 			{evidence.RisesWithLoad, opposite(strong), 0},
 		},
-		says: "nothing listens on its port",
+		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		says:  "nothing listens on its port",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"start the service, or correct the address and port of the target",

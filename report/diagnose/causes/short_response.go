@@ -20,7 +20,8 @@ func shortResponse() rule {
 			{evidence.StillComing, opposite(strong), 0},
 			{evidence.DiedWithFaults, opposite(strong), 0},
 		},
-		says: "responses announce a length that they never bring",
+		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		says:  "responses announce a length that they never bring",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"compare the length that the service announces (Content-Length) with what it writes: a length of the text before it was encoded or compressed, a file that was cut meanwhile, a filter that changes the body",

@@ -23,7 +23,8 @@ func synBacklog() rule {
 			{evidence.DescriptorsFull, -2, 0},
 			{evidence.SomeResets, -2, 0},
 		},
-		says: "the queue of half-open connections was full",
+		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, Small: Stays},
+		says:  "the queue of half-open connections was full",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			return []string{
 				c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog"),

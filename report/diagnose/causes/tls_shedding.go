@@ -23,7 +23,8 @@ func tlsShedding() rule {
 			{evidence.PathTTL, -3, 0},
 			{evidence.Overflowed, -1, 0},
 		},
-		says: "connections were dropped before their TLS handshake",
+		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays},
+		says:  "connections were dropped before their TLS handshake",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
 		},

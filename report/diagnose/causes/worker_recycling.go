@@ -24,7 +24,8 @@ func workerRecycling() rule {
 			{evidence.OutOfMemory, -5, 0},
 			{evidence.RisesWithLoad, -0.5, 0.5},
 		},
-		says: "workers were replaced by fresh ones while connections were open",
+		tells: map[Experiment]Outcome{HalfRate: Stays},
+		says:  "workers were replaced by fresh ones while connections were open",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
 		},

@@ -205,7 +205,7 @@ func (c *Case) Codes(f attack.Fault) string {
 func (c *Case) inCommon() []string {
 	one := c.splitTexts() // a size says more than a name
 	if one == "" {
-		one = cmp.Or(c.worstRequest(), c.OneRequest())
+		one = cmp.Or(c.WorstRequest(), c.OneRequest())
 	}
 	return slices.DeleteFunc([]string{one, c.Pattern(), c.commonAnswers(), c.statusesByRequest()}, func(s string) bool { return s == "" })
 }

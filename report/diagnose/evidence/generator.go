@@ -282,5 +282,29 @@ func (a *Run) ownProcessorFull(at float64) bool {
 	for i := first; i < len(s.At) && s.At[i] <= words.Seconds(at+1); i++ {
 		near = append(near, s.Value[i])
 	}
-	return len(near) >= 2 && QuantileOf(near, 0.5) >= 0.95
+	return len(near) >= 2 && QuantileOf(near, 0.5) >= 0.95 || a.ownDelay(at) >= shortOfProcessor
+}
+
+// shortOfProcessor is how many of the generator's threads were ready and without
+// processor at any moment, from which on what it sends late is its own doing: others on
+// its machine take the processor.
+const shortOfProcessor = 1.0
+
+// ownDelay returns how many of the generator's threads were ready and without processor
+// around a time, on average; 0 where that was not read.
+func (a *Run) ownDelay(at float64) float64 {
+	s := a.find(LocalHost, LocalProcess, probe.RunDelay)
+	if s == nil || len(s.At) < 2 {
+		return 0
+	}
+	first, _ := slices.BinarySearch(s.At, words.Seconds(at-1))
+	last := first
+	for last+1 < len(s.At) && s.At[last+1] <= words.Seconds(at+1) {
+		last++
+	}
+	if last >= len(s.At) || last <= first {
+		return 0
+	}
+	grew, took := s.Value[last]-s.Value[first], (s.At[last] - s.At[first]).Seconds()
+	return max(0, grew/1e6/took)
 }

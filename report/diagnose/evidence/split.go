@@ -152,8 +152,8 @@ func (c *Case) splitBy(what string, tallies []Tally, size []float64) *Split {
 	return best
 }
 
-// worstRequest says that one of several requests fails far more often than the others.
-func (c *Case) worstRequest() string {
+// WorstRequest says that one of several requests fails far more often than the others.
+func (c *Case) WorstRequest() string {
 	tallies := c.byRequest()
 	var all Tally
 	worst, used := -1, 0

@@ -55,7 +55,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	}
 	lacked := f[evidence.DescriptorsFull].Is == evidence.Yes || f[evidence.ProcessorBusy].Is == evidence.Yes || f[evidence.ThreadsFull].Is == evidence.Yes || f[evidence.Died].Is == evidence.Yes
 	if f[evidence.SentUnread].Is == evidence.Yes && f[evidence.RisesWithLoad].Is != evidence.Yes && !lacked &&
-		c.Parts.Failed < 0.1*(c.Parts.Idle+c.Parts.Wire) { // nearly every request had its answer
+		c.Parts.Failed-c.Parts.Fault[attack.Timeout] < 0.1*(c.Parts.Idle+c.Parts.Wire) { // nearly every request had its answer, or nobody waited for it
 		f[evidence.UnreadThroughout] = f[evidence.SentUnread]
 	}
 	observeStanding(c, f, h)

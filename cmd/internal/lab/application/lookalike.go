@@ -32,6 +32,7 @@ func lookalikeScenarios() []lab.Scenario {
 			}
 			b.Simple(c, "orders", lab.Post("/orders", 400))
 			b.Run.Profile.Client.Timeout = 5 * time.Second
+			b.Run.Expect.Causes = []string{"process-paused"} // nothing fails, and it is degraded
 			b.RampTo(80, b.Between(250, 350), 18*time.Second)
 			return nil
 		}),
@@ -66,6 +67,7 @@ func lookalikeScenarios() []lab.Scenario {
 			}
 			b.Remote(c, "orders", lab.Get("/orders"), n)
 			b.Run.Profile.Client.Timeout = 15 * time.Second
+			b.Run.Expect.Causes = []string{"packet-loss"} // nothing fails, and it is degraded
 			load := float64(mbit) * 1e6 / 8 / 40_000
 			b.RampTo(0.2*load, 0.7*load, 18*time.Second)
 			return b.WatchKernel(n.Server, "server")

@@ -1,0 +1,318 @@
+package investigate
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/causes"
+)
+
+// Plan is the load at the onset, unchanged, from which every experiment differs in one
+// thing.
+type Plan struct {
+	Target string
+	Load   float64 // requests per second, all targets; never above what the run had sent
+	Held   int     // connections that are held, 0 for a load that is a rate
+	For    time.Duration
+	base   profiles.Profile
+	report *report.Report
+	of     *report.Target
+	// Beside is a second source address from which the target can be reached; Direct the
+	// URL of what stands behind the proxy. Zero: there is none.
+	First, Beside netip.Addr
+	Direct        string
+}
+
+// margin is how far above the onset the load is held: well in the rise.
+const margin = 1.15
+
+// NewPlan returns the load at the onset of a report's target. The error says why it
+// cannot be sent again.
+func NewPlan(r *report.Report, p profiles.Profile, target string, length time.Duration) (*Plan, error) {
+	out := &Plan{Target: target, For: length, base: p, report: r}
+	for i := range r.Targets {
+		if r.Targets[i].Name == target {
+			out.of = &r.Targets[i]
+		}
+	}
+	if out.of == nil {
+		return nil, fmt.Errorf("plan experiments: the report has no target %q", target)
+	}
+	sent := r.Totals.AchievedRPSMax
+	if top := r.Profile.MaxRPS; top != nil {
+		sent = min(sent, *top)
+	}
+	if sent <= 0 {
+		return nil, fmt.Errorf("plan experiments: the run sent no load")
+	}
+	load := sent
+	if o := out.of.Onset; o.LoadHighRPS != nil && *o.LoadHighRPS > 0 && (o.Status == report.OnsetFound || o.Status == report.OnsetPassing) {
+		load = min(sent, margin**o.LoadHighRPS)
+	}
+	out.Load = load
+	for _, s := range r.Profile.Stages {
+		if s.LoadUnit == report.LoadConnections && s.PerConnectionRPS > 0 {
+			out.Held = max(1, int(load/s.PerConnectionRPS))
+		}
+	}
+	return out, nil
+}
+
+// Requests returns about how many requests an experiment sends.
+func (p *Plan) Requests(e causes.Experiment) int {
+	load := p.Load
+	if e == causes.HalfRate {
+		load /= 2
+	}
+	return int(load * p.For.Seconds())
+}
+
+// Reference returns the profile of the load unchanged.
+func (p *Plan) Reference() profiles.Profile {
+	out := p.base
+	out.Gate = nil // they are of the whole load
+	out.Load = []profiles.Stage{p.hold(p.Load)}
+	if p.bursty() {
+		out.Load = p.bursts(p.gap())
+	}
+	return out
+}
+
+func (p *Plan) hold(rate float64) profiles.Stage {
+	if p.Held > 0 {
+		return profiles.Stage{Kind: profiles.Connections, FromConns: p.Held, ToConns: p.Held, For: p.For}
+	}
+	return profiles.Stage{Kind: profiles.Hold, From: rate, To: rate, For: p.For}
+}
+
+// bursty reports whether the load of the run came in bursts: then connections rest.
+func (p *Plan) bursty() bool {
+	return slices.ContainsFunc(p.base.Load, func(s profiles.Stage) bool { return s.Kind == profiles.Burst })
+}
+
+func (p *Plan) gap() time.Duration {
+	for _, s := range p.base.Load {
+		if s.Kind == profiles.Burst {
+			return s.Every
+		}
+	}
+	return 0
+}
+
+// bursts is the bursts of the run with another gap.
+func (p *Plan) bursts(gap time.Duration) []profiles.Stage {
+	for _, s := range p.base.Load {
+		if s.Kind == profiles.Burst {
+			s.Every, s.Jitter, s.For = gap, gap/20, max(p.For, min(4*gap, 30*time.Second))
+			return []profiles.Stage{s}
+		}
+	}
+	return nil
+}
+
+// Can returns the experiments that this profile and target allow.
+func (p *Plan) Can() []causes.Experiment {
+	var out []causes.Experiment
+	for _, e := range []causes.Experiment{
+		causes.HalfConcurrency, causes.HalfRate, causes.Fresh, causes.Kept, causes.GapBelow, causes.GapAbove, causes.Small, causes.Large,
+		causes.OneAddress, causes.OtherAddresses, causes.TwoSources, causes.NoRetries, causes.AroundProxy,
+	} {
+		if _, _, ok := p.Change(e); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Change returns the profile of an experiment, and what of the load it changes; ok is
+// false where the profile or the target does not allow it.
+func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, ok bool) {
+	out = p.Reference()
+	c := &out.Client
+	switch e {
+	case causes.Fresh:
+		if c.Connections == 0 || p.Held > 0 {
+			return out, "", false
+		}
+		c.Connections = 0
+		return out, "a new connection for every request", true
+	case causes.Kept:
+		if c.Connections != 0 || p.Held > 0 {
+			return out, "", false
+		}
+		c.Connections = p.atOnce()
+		return out, fmt.Sprintf("connections are kept, %d at most", c.Connections), true
+	case causes.HalfConcurrency:
+		if p.Held > 1 {
+			// The same rate over half of them.
+			out.Load[0].FromConns, out.Load[0].ToConns = p.Held/2, p.Held/2
+			c.PerConnection *= 2
+			return out, fmt.Sprintf("%d held connections instead of %d, at the same rate", p.Held/2, p.Held), true
+		}
+		n := p.atOnce()
+		if n < 2 || p.bursty() {
+			return out, "", false
+		}
+		c.Connections = n / 2
+		what := fmt.Sprintf("at most %d connections, half of the %d that the load takes", n/2, n)
+		if n/2 == 1 {
+			what = fmt.Sprintf("one connection instead of the %d that the load takes", n)
+		}
+		return out, what, true
+	case causes.HalfRate:
+		n := p.atOnce()
+		if p.Held > 0 {
+			n = p.Held
+		}
+		if n < 2 || p.bursty() || c.Connections == 0 {
+			return out, "", false
+		}
+		c.PerConnection = p.Load / 2 / float64(n)
+		out.Load = []profiles.Stage{{Kind: profiles.Connections, FromConns: n, ToConns: n, For: p.For}}
+		return out, fmt.Sprintf("half the rate over as many connections (%d)", n), true
+	case causes.Small, causes.Large:
+		return p.bySize(out, e)
+	case causes.OneAddress, causes.OtherAddresses:
+		return p.byAddress(out, e)
+	case causes.TwoSources:
+		if !p.Beside.IsValid() || len(c.LocalAddrs) > 0 {
+			return out, "", false
+		}
+		c.LocalAddrs = []netip.Addr{p.First, p.Beside}
+		return out, fmt.Sprintf("from %s and %s in turn", p.First, p.Beside), true
+	case causes.GapBelow, causes.GapAbove:
+		idle := p.idleAfter()
+		gap := idle * 6 / 10
+		if e == causes.GapAbove {
+			gap = idle * 16 / 10
+		}
+		if idle == 0 || gap < 50*time.Millisecond || gap > 7*time.Second || c.Connections == 0 {
+			return out, "", false
+		}
+		if p.bursty() {
+			out.Load = p.bursts(gap)
+		} else {
+			size := min(64, max(4, int(p.Load*gap.Seconds())))
+			out.Load = []profiles.Stage{{Kind: profiles.Burst, BurstSize: size, Every: gap, Jitter: gap / 20, For: max(p.For, 4*gap)}}
+		}
+		return out, fmt.Sprintf("connections rest for %s between requests", gap.Round(time.Millisecond)), true
+	case causes.NoRetries:
+		if c.Retries.Max == 0 {
+			return out, "", false
+		}
+		c.Retries = profiles.Retries{}
+		return out, "no retries", true
+	case causes.AroundProxy:
+		if p.Direct == "" {
+			return out, "", false
+		}
+		out.Targets = slices.Clone(out.Targets)
+		for i := range out.Targets {
+			if out.Targets[i].Name == p.Target {
+				out.Targets[i].URL, out.Targets[i].ConnectTo = p.Direct, ""
+			}
+		}
+		return out, "straight to " + p.Direct, true
+	}
+	return out, "", false
+}
+
+// atOnce estimates how many connections the load takes: its rate times the time of a
+// slow answer, within the profile's limit.
+func (p *Plan) atOnce() int {
+	took := 0.05
+	if l := p.of.LatencyFromSendMS.P90; l != nil {
+		took = *l / 1e3
+	}
+	n := max(2, int(math.Ceil(p.Load*took)))
+	if most := p.base.Client.Connections; most > 0 {
+		n = min(n, most)
+	}
+	return min(n, 256)
+}
+
+// idleAfter returns the suspected time after which connections at rest are cut, 0
+// where none is suspected.
+func (p *Plan) idleAfter() time.Duration {
+	for _, f := range p.report.Findings {
+		if f.Target == p.Target && f.IdleS != nil && *f.IdleS > 0 {
+			return time.Duration(*f.IdleS * float64(time.Second))
+		}
+	}
+	return 0
+}
+
+// bySize keeps the requests of the target on one side of the widest gap between their
+// sizes, of request and answer together.
+func (p *Plan) bySize(out profiles.Profile, e causes.Experiment) (profiles.Profile, string, bool) {
+	i := slices.IndexFunc(out.Targets, func(t profiles.Target) bool { return t.Name == p.Target })
+	if i < 0 || len(out.Targets[i].Requests) < 2 || len(p.of.ByRequest) != len(out.Targets[i].Requests) {
+		return out, "", false
+	}
+	sizes := make([]float64, len(p.of.ByRequest))
+	for k, q := range p.of.ByRequest {
+		if q.SentBytes != nil {
+			sizes[k] += *q.SentBytes
+		}
+		if q.ReceivedBytes != nil {
+			sizes[k] += *q.ReceivedBytes
+		}
+	}
+	sorted := slices.Sorted(slices.Values(sizes))
+	border, widest := 0.0, 1.2
+	for k := 1; k < len(sorted); k++ {
+		if wide := sorted[k] / max(sorted[k-1], 1); wide > widest {
+			border, widest = sorted[k], wide
+		}
+	}
+	if border == 0 {
+		return out, "", false
+	}
+	out.Targets = slices.Clone(out.Targets)
+	t := &out.Targets[i]
+	var kept []profiles.Request
+	for k, q := range t.Requests {
+		if (sizes[k] >= border) == (e == causes.Large) {
+			kept = append(kept, q)
+		}
+	}
+	t.Requests = kept
+	word := "below"
+	if e == causes.Large {
+		word = "of"
+	}
+	return out, fmt.Sprintf("only requests %s %.0f bytes, with their answer", word, border), true
+}
+
+// byAddress sends everything to the address with most of the failures, or to another.
+func (p *Plan) byAddress(out profiles.Profile, e causes.Experiment) (profiles.Profile, string, bool) {
+	i := slices.IndexFunc(out.Targets, func(t profiles.Target) bool { return t.Name == p.Target })
+	if i < 0 || len(p.of.ByAddress) < 2 || out.Targets[i].ConnectTo != "" {
+		return out, "", false
+	}
+	share := func(a report.Address) float64 { return float64(a.Failed) / float64(max(a.Attempts, 1)) }
+	worst, best := 0, 0
+	for k, a := range p.of.ByAddress {
+		if share(a) > share(p.of.ByAddress[worst]) {
+			worst = k
+		}
+		if share(a) < share(p.of.ByAddress[best]) {
+			best = k
+		}
+	}
+	k := worst
+	if e == causes.OtherAddresses {
+		k = best
+	}
+	if worst == best {
+		return out, "", false
+	}
+	out.Targets = slices.Clone(out.Targets)
+	out.Targets[i].ConnectTo = p.of.ByAddress[k].Address
+	return out, "only " + p.of.ByAddress[k].Address, true
+}
