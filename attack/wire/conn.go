@@ -23,7 +23,8 @@ const (
 )
 
 // Conn is one connection, as an exchanger sees it: see [Session] for whose it is
-// at what time.
+// at what time. A hundred thousand may be held: its fields lie by size, so that none
+// of it is padding.
 type Conn struct {
 	link
 	id     uint64
@@ -31,28 +32,27 @@ type Conn struct {
 	mux    *muxed  // nil: one attempt at a time
 	lease  *Lease  // the slot that it belongs to
 
-	pooled  bool  // belongs to the pool
-	unused  bool  // opened to be held, and no attempt has been made on it
-	tries   uint8 // to open it that came to nothing, in a row
-	watched bool
-
 	state     atomic.Uint32
 	wasReset  atomic.Bool // its RST was reported
 	withdrawn atomic.Bool // the name has its address no more
+	served    uint32      // complete responses
+
+	opened     time.Duration
+	idleSince  time.Duration // last time it became idle, or notYet
+	finnedAt   time.Duration // when the FIN of idleEOF was seen
+	until      time.Duration // it lingers at most
+	prev, next *Conn         // in the pool, or lingering
 
 	remoteIndex uint16
-	opened      time.Duration
-	served      uint32        // complete responses
-	idleSince   time.Duration // last time it became idle, or notYet
-	spoiled     bool          // sent bytes that nobody had asked for
-	gaveUp      bool          // this kernel gave up: state CLOSE shows no RST
-	idleEOF     bool          // the peer closed it while idle
-	finnedAt    time.Duration // when that FIN was seen
-
-	prev, next *Conn // in the pool, or lingering
-	listed     bool
-	until      time.Duration // it lingers at most
-	lingering  lingering
+	tries       uint8 // to open it that came to nothing, in a row
+	lingering   lingering
+	pooled      bool // belongs to the pool
+	unused      bool // opened to be held, and no attempt has been made on it
+	watched     bool
+	spoiled     bool // sent bytes that nobody had asked for
+	gaveUp      bool // this kernel gave up: state CLOSE shows no RST
+	idleEOF     bool // the peer closed it while idle
+	listed      bool // in a list, by prev and next
 }
 
 // notYet is the time of what has not happened.

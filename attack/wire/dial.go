@@ -39,6 +39,7 @@ type dialer struct {
 	turn     atomic.Uint64   // of locals
 	tls      *tls.Config     // nil: plain
 	must     bool            // the handshake must agree on a protocol
+	serial   bool            // no session is multiplexed
 	proxyTLS *tls.Config     // nil: the proxy is not spoken to over TLS
 }
 
@@ -51,6 +52,8 @@ func newDialer(t *Transport) (*dialer, error) {
 		}
 		d.locals[route.Family(a)] = append(d.locals[route.Family(a)], a)
 	}
+	offer := t.ex.Offer()
+	d.serial = offer.Sessions == Serial
 	if t.route.TLS {
 		c, err := route.TLS(t.cfg.Client, t.route.Server)
 		if err != nil {
@@ -59,7 +62,6 @@ func newDialer(t *Transport) (*dialer, error) {
 		if own := t.cfg.Profile.ServerName; own != "" {
 			c.ServerName = own
 		}
-		offer := t.ex.Offer()
 		c.NextProtos = offer.Protocols
 		d.tls, d.must = c, offer.Agree
 	}
@@ -75,13 +77,20 @@ func newDialer(t *Transport) (*dialer, error) {
 	return d, nil
 }
 
+// noMatter is told that a dial waits where nobody cares.
+func noMatter() {}
+
 // dial opens a connection for an attempt; nil when a says why not. The
-// connection is busy, and HTTP/2 if that is what was agreed on.
-func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *Conn {
+// connection is busy, and HTTP/2 if that is what was agreed on. waits is called before
+// it waits for anybody, perhaps several times.
+func (d *dialer) dial(a *attack.Attempt, deadline time.Duration, waits func()) *Conn {
 	t := d.t
 	t.dials.Add(1)
 	t.open.Add(1)
-	c := d.open(a, deadline)
+	c := d.open(a, deadline, waits)
+	if c != nil && (d.tls != nil || d.proxyTLS != nil || t.route.Connect != "") {
+		waits()
+	}
 	if c == nil {
 		t.open.Add(-1)
 		return nil
@@ -101,11 +110,14 @@ func (d *dialer) dial(a *attack.Attempt, deadline time.Duration) *Conn {
 }
 
 // open connects a socket.
-func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
+func (d *dialer) open(a *attack.Attempt, deadline time.Duration, waits func()) *Conn {
 	t := d.t
 	var addr netip.AddrPort
 	if t.route.Socket == "" {
 		a.Phase = attack.PhaseDNS
+		if d.resolver.Spread() == 0 {
+			waits()
+		}
 		ip, err := d.resolver.Pick(deadline)
 		if err != nil {
 			a.Fault, a.Detail = classify.Fault(err), classify.Detail(err)
@@ -115,7 +127,7 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration) *Conn {
 	}
 	a.Phase = attack.PhaseDial
 	for {
-		c, err := d.connect(a, addr, deadline)
+		c, err := d.connect(a, addr, deadline, waits)
 		if err == nil {
 			if t.route.Socket == "" {
 				d.resolver.Answered(addr.Addr())
@@ -149,7 +161,7 @@ func (d *dialer) alsoTried(a *attack.Attempt, f attack.Fault) {
 }
 
 // connect opens a socket and waits until it is connected.
-func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.Duration) (*Conn, error) {
+func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.Duration, waits func()) (*Conn, error) {
 	t := d.t
 	index := d.remotes.Index(addr)
 	a.Conn = attack.Conn{Remote: addr, RemoteIndex: index}
@@ -171,6 +183,9 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	t.mu.Unlock()
 	c.deadline.Store(int64(deadline))
 	err = c.arm()
+	if !s.Connected() {
+		waits()
+	}
 	for err == nil {
 		if err = s.Finish(); err == nil || !c.again(err) {
 			break
@@ -271,10 +286,14 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 		c.Fail(a, attack.PhaseTLS, ErrAgreed)
 		return false
 	}
-	h := &muxed{c: c, s: &t.streams}
-	c.mux = h // its reader may be done before Start is
+	var h *muxed
+	if !d.serial {
+		h = &muxed{c: c, s: &t.streams}
+		c.mux = h // its reader may be done before Start is
+	}
 	session, err := t.ex.Start(c, agreed)
 	multi, ok := session.(Multiplexed)
+	ok = ok && h != nil
 	if err != nil || !ok {
 		c.mux = nil
 	}

@@ -49,7 +49,7 @@ type Sessions uint8
 // The kinds of sessions.
 const (
 	AsAgreed Sessions = iota // known with the first connection
-	Serial                   // one attempt at a time on a connection
+	Serial                   // one attempt at a time on a connection: none is [Multiplexed]
 	Shared                   // see [Multiplexed]
 )
 

@@ -24,6 +24,7 @@ const mostDials = 10_000
 type opening struct {
 	at    time.Duration // when it is due
 	tries uint8         // that came to nothing before, in a row
+	multi bool          // counted as one of a multiplexed protocol
 }
 
 // holder keeps connections open that a stage wants held. Connections have due times,
@@ -36,7 +37,9 @@ type holder struct {
 	mu      sync.Mutex
 	on      bool // Hold was called
 	want    int
-	dialing int
+	dialing int                    // begun, or in starts
+	starts  []opening              // to be begun now
+	starter bool                   // a goroutine begins them
 	due     []opening              // for the first time, or to replace one that served
 	again   [retryLevels][]opening // by their wait, so that each is in order of time
 	dialers sync.WaitGroup
@@ -110,7 +113,7 @@ func (h *holder) retry(tries uint8) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.on {
-		h.again[level] = append(h.again[level], opening{h.t.clock() + retryFirst<<level, min(tries, retryLevels) + 1})
+		h.again[level] = append(h.again[level], opening{at: h.t.clock() + retryFirst<<level, tries: min(tries, retryLevels) + 1})
 	}
 }
 
@@ -133,14 +136,18 @@ func (h *holder) keep(now time.Duration) {
 		if len(h.due) > 0 {
 			what, h.due = h.due[0], h.due[1:]
 		}
-		multi := h.t.multi.Load()
-		if multi {
+		what.multi = h.t.multi.Load()
+		if what.multi {
 			h.t.streams.admit()
 		} else {
 			h.t.pool.admit()
 		}
 		h.dialing++
-		h.dialers.Go(func() { h.dial(what, multi) })
+		h.starts = append(h.starts, what)
+	}
+	if len(h.starts) > 0 && !h.starter {
+		h.starter = true
+		h.dialers.Go(h.start)
 	}
 	keep := h.want
 	if keep == 0 {
@@ -165,9 +172,33 @@ func (h *holder) trim(n int) {
 	}
 }
 
-// dial opens one connection.
-func (h *holder) dial(what opening, multi bool) {
-	t := h.t
+// start opens connections one after the other, as long as none has to wait for its
+// peer. One that has leaves the others to a goroutine of their own first. So there are
+// never more goroutines than connections that are being opened: the runtime keeps for
+// ever what it needs for each, half a kilobyte.
+func (h *holder) start() {
+	for mine := true; mine; {
+		h.mu.Lock()
+		if len(h.starts) == 0 {
+			h.starts, h.starter = nil, false
+			h.mu.Unlock()
+			return
+		}
+		what := h.starts[0]
+		h.starts = h.starts[1:]
+		h.mu.Unlock()
+		h.dial(what, func() {
+			if mine {
+				mine = false
+				h.dialers.Go(h.start)
+			}
+		})
+	}
+}
+
+// dial opens one connection. It tells once it has to wait.
+func (h *holder) dial(what opening, waits func()) {
+	t, multi := h.t, what.multi
 	var a attack.Attempt
 	a.Target = t.cfg.Target
 	deadline := t.begin(&a)
@@ -175,7 +206,7 @@ func (h *holder) dial(what opening, multi bool) {
 	if told := t.cfg.OnHold; told != nil {
 		told(a.Due, a.Start)
 	}
-	c := t.dialer.dial(&a, deadline)
+	c := t.dialer.dial(&a, deadline, waits)
 	if c == nil {
 		a.End = t.clock()
 		if a.Fault != attack.Canceled {

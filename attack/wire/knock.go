@@ -43,13 +43,13 @@ func Knock(ctx context.Context, cfg attack.ClientConfig, protocol Protocol) (Kno
 	deadline := t.begin(a)
 	d := t.dialer
 	t.open.Add(1)
-	c := d.open(a, deadline)
+	c := d.open(a, deadline, noMatter)
 	for tried := map[netip.AddrPort]bool{}; c == nil && a.Conn.Remote.IsValid() && !tried[a.Conn.Remote]; {
 		// Another address of the name may answer.
 		tried[a.Conn.Remote] = true
 		failed := *a
 		if deadline = t.begin(a); ctx.Err() == nil {
-			c = d.open(a, deadline)
+			c = d.open(a, deadline, noMatter)
 		}
 		if c == nil && tried[a.Conn.Remote] {
 			*a = failed

@@ -46,7 +46,7 @@ func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 	}
 	c := l.claim(a.Start)
 	if c == nil {
-		if c = t.dialer.dial(a, deadline); c == nil {
+		if c = t.dialer.dial(a, deadline, noMatter); c == nil {
 			t.end(a)
 			return
 		}

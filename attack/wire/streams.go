@@ -77,7 +77,7 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 		return
 	}
 	if h == nil {
-		c := t.dialer.dial(a, deadline)
+		c := t.dialer.dial(a, deadline, noMatter)
 		if c == nil || c.mux == nil {
 			if counted {
 				s.gone()

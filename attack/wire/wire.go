@@ -243,7 +243,7 @@ func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
 			a.Fault = attack.Canceled
 			return nil
 		}
-		return t.dialer.dial(a, deadline)
+		return t.dialer.dial(a, deadline, noMatter)
 	}
 	for {
 		c, fault := t.pool.take(a.Start, deadline)
@@ -252,7 +252,7 @@ func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
 			return nil
 		}
 		if c == nil {
-			if c = t.dialer.dial(a, deadline); c == nil {
+			if c = t.dialer.dial(a, deadline, noMatter); c == nil {
 				t.pool.gone()
 				return nil
 			}

@@ -38,6 +38,9 @@ func (s *dialled) prepare(remote netip.AddrPort, path string, local netip.Addr) 
 	s.dialer.KeepAlive = -1
 }
 
+// Connected reports whether Finish has connected.
+func (s *dialled) Connected() bool { return s.conn != nil }
+
 // Finish connects.
 func (s *dialled) Finish() error {
 	s.mu.Lock()

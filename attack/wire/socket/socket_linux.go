@@ -103,6 +103,10 @@ func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
 	return unix.AF_INET6, sa6
 }
 
+// Connected reports whether the connection is established: then Finish waits for
+// nobody.
+func (s *Socket) Connected() bool { return s.peer == nil }
+
 // Finish waits until the connection is established.
 func (s *Socket) Finish() error {
 	for s.peer != nil {
