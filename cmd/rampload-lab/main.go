@@ -10,20 +10,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/lab/catalog"
 	"github.com/rampload/rampload/cmd/internal/labeval"
 )
 
 func main() {
-	os.Exit(cli.Main(context.Background(), cli.Env{
+	os.Exit(cli.Main(context.Background(), console.Env{
 		Args:      os.Args[1:],
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
 		LookupEnv: os.LookupEnv,
-		Lab: cli.Lab{
+		Lab: console.Lab{
 			Scenarios: catalog.Scenarios(),
-			Commands:  []func(cli.Env) *cobra.Command{labeval.New},
+			Commands:  []func(console.Env) *cobra.Command{labeval.New},
 			KeepTruth: labeval.KeepTruth,
 		},
 	}))

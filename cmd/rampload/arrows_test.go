@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,8 +15,18 @@ const module = "github.com/rampload/rampload/"
 
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/bus",
-	"cmd/internal/cli", "cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
+	"cmd/internal/cli", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep",
+	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
+
+// Each room of the command line is behind those that it builds on.
+var (
+	keeping  = []string{"profiles", "attack", "probe", "report", "report/stats", "cmd/internal/keep"}
+	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
+	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
+	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run")
+)
 
 // Imports may point only along these arrows. A package is judged by the longest
 // prefix that stands here; everything that it reaches within the module must
@@ -57,9 +68,14 @@ var arrows = map[string][]string{
 	"cmd/internal/explain": {},
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
-	"cmd/rampload":     installed,
-	"cmd/internal/cli": installed,
-	"cmd/":             {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
+	"cmd/rampload":         installed,
+	"cmd/internal/cli":     installed,
+	"cmd/internal/keep":    keeping,
+	"cmd/internal/console": consoles,
+	"cmd/internal/input":   inputs,
+	"cmd/internal/watch":   watches,
+	"cmd/internal/run":     runs,
+	"cmd/":                 {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
 
 	// The rooms of a diagnosis, each behind those that it builds on.
 	"report/diagnose/words":      {"profiles", "attack"},
@@ -81,6 +97,10 @@ var owners = map[string][]string{
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }
+
+// commandLine takes the rooms of the command line, and who else builds on them, for one.
+var commandLine = strings.NewReplacer("rampload-lab", "rampload", "internal/labeval", "internal/cli", "internal/run", "internal/cli",
+	"internal/watch", "internal/cli", "internal/input", "internal/cli", "internal/console", "internal/cli")
 
 func TestArrows(t *testing.T) {
 	out, err := exec.Command("go", "list", "-json=ImportPath,Deps", module+"...").Output()
@@ -108,7 +128,7 @@ func TestArrows(t *testing.T) {
 				t.Errorf("%s must not reach %s", from, to)
 			}
 			for third, by := range owners {
-				if strings.HasPrefix(dep, third) && !matches(by, strings.NewReplacer("rampload-lab", "rampload", "labeval", "cli").Replace(from)) {
+				if strings.HasPrefix(dep, third) && !matches(by, commandLine.Replace(from)) {
 					t.Errorf("%s must not reach %s", from, dep)
 				}
 			}

@@ -8,10 +8,11 @@ import (
 	"os"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 )
 
 func main() {
-	os.Exit(cli.Main(context.Background(), cli.Env{
+	os.Exit(cli.Main(context.Background(), console.Env{
 		Args:      os.Args[1:],
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/report"
 )
@@ -27,7 +28,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"rampload": func() {
-			os.Exit(cli.Main(context.Background(), cli.Env{
+			os.Exit(cli.Main(context.Background(), console.Env{
 				Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
 			}))
 		},

@@ -10,7 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/run"
+	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/machine"
@@ -19,7 +22,7 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-func newAgent(env Env) *cobra.Command {
+func newAgent(env console.Env) *cobra.Command {
 	var (
 		stdio   bool
 		daemon  daemonFlags
@@ -51,21 +54,21 @@ what that leaves out.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			watch, err := exposed.watch()
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			_, _ = host.RaiseNoFile() // it watches less without
-			info := fleet.AgentInfo{Rampload: Version(), Kernel: kernelRelease()}
+			info := fleet.AgentInfo{Rampload: console.Version(), Kernel: run.KernelRelease()}
 			switch {
 			case stdio && daemon.nats != "":
-				return usage(errors.New("--stdio is for an agent that a run starts, --nats for one that waits for runs: leave out one of them"))
+				return console.Usage(errors.New("--stdio is for an agent that a run starts, --nats for one that waits for runs: leave out one of them"))
 			case stdio:
 				err := fleet.Serve(cmd.Context(), env.Stdin, env.Stdout, machine.SinceBoot(), watch, info)
 				if err != nil && !errors.Is(err, context.Canceled) {
-					return notRun(err)
+					return console.NotRun(err)
 				}
 				return nil
 			case daemon.nats == "":
-				return usage(errors.New("an agent needs a connection: name the fleet's server with --nats URL; or write agent: ssh at a host of the profile, and the run starts rampload agent --stdio there"))
+				return console.Usage(errors.New("an agent needs a connection: name the fleet's server with --nats URL; or write agent: ssh at a host of the profile, and the run starts rampload agent --stdio there"))
 			}
 			return daemon.serve(cmd, env, bus.RoleAgent, &fleet.Member{Watch: watch, Info: info})
 		},
@@ -139,11 +142,11 @@ func watchThis(ctx context.Context, r fleet.Request, clock probe.Clock, whole bo
 	}
 	entry := profiles.Host{Name: r.Name, Processes: r.Processes}
 	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes})
-	addrs := localAddrs()
+	addrs := watch.LocalAddrs()
 	if r.Trace {
 		m.Name = r.Name
 		trace, packets, _ := m.Resets([]machine.Traced{{Entry: entry, Addrs: addrs}}, r.Ports, r.Chained)
 		sources.Watchers = append(sources.Watchers, trace, packets)
 	}
-	return sources, []runlog.Host{{Name: r.Name, Addrs: withoutLoopback(addrs)}}
+	return sources, []runlog.Host{{Name: r.Name, Addrs: watch.WithoutLoopback(addrs)}}
 }

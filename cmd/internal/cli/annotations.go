@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
 )
@@ -16,19 +18,19 @@ func reportFormats() []string { return append(render.Formats(), githubFormat) }
 
 // annotations writes the commands for a report; profile is the file in whose lines the
 // gates stand, or empty.
-func annotations(env Env, g *globals, r *report.Report, profile string) error {
+func annotations(env console.Env, g *input.Globals, r *report.Report, profile string) error {
 	var text []byte
 	if profile != "" {
 		f, err := os.Open(profile)
 		if err != nil {
-			return usage(fmt.Errorf("open the profile to annotate: %w", err))
+			return console.Usage(fmt.Errorf("open the profile to annotate: %w", err))
 		}
 		defer f.Close()
-		if text, err = io.ReadAll(io.LimitReader(f, maxProfile)); err != nil {
-			return usage(fmt.Errorf("read the profile to annotate: %w", err))
+		if text, err = io.ReadAll(io.LimitReader(f, input.MaxProfile)); err != nil {
+			return console.Usage(fmt.Errorf("read the profile to annotate: %w", err))
 		}
 	}
-	return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
+	return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
 		return render.GitHub(w, r, profile, string(text))
 	})
 }

@@ -12,14 +12,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/run"
+	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 )
 
-func newCheck(env Env, g *globals) *cobra.Command {
-	r := &runFlags{}
+func newCheck(env console.Env, g *input.Globals) *cobra.Command {
+	r := &input.Flags{}
 	var schema bool
 	cmd := &cobra.Command{
 		Use:   "check PROFILE",
@@ -33,36 +37,36 @@ func newCheck(env Env, g *globals) *cobra.Command {
 				return err
 			}
 			if len(args) == 1 {
-				r.profile = args[0]
+				r.Profile = args[0]
 			}
-			if r.profile == "" {
-				return usage(fmt.Errorf("no profile named: write rampload check peak.yaml"))
+			if r.Profile == "" {
+				return console.Usage(fmt.Errorf("no profile named: write rampload check peak.yaml"))
 			}
-			p, err := loadProfile(env, g, r)
+			p, err := input.LoadProfile(env, g, r)
 			if err != nil {
 				return err
 			}
-			return check(cmd.Context(), env, p, !r.noTrace)
+			return check(cmd.Context(), env, p, !r.NoTrace)
 		},
 	}
-	r.register(cmd.Flags())
+	r.Register(cmd.Flags())
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of profiles")
 	return cmd
 }
 
 // check prints the plan of a profile and what stands in its way. A target that
 // answers no connection is exit 3, as it would be in a run.
-func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
-	w := plainText{env.Stdout}
+func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool) error {
+	w := console.Plain(env.Stdout)
 	printPlan(w, p)
 	fmt.Fprintln(w, "\ntargets")
-	addrs := resolveTargets(ctx, p.Targets)
+	addrs := run.ResolveTargets(ctx, p.Targets)
 	for i, t := range p.Targets {
 		printTarget(w, p, t, addrs[i])
 	}
-	others := connectAgents(ctx, p, hexID(newRunID()), windowInterval, trace)
-	defer others.close()
-	watched := watchHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace, others)
+	others := watch.ConnectAgents(ctx, p, run.HexID(run.NewRunID()), input.WindowInterval, trace)
+	defer others.Close()
+	watched := watch.OpenHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace, others)
 	defer watched.Close()
 	if fleet.Needed(p) {
 		fmt.Fprintln(w, "\nfleet")
@@ -71,12 +75,12 @@ func check(ctx context.Context, env Env, p profiles.Profile, trace bool) error {
 		}
 	}
 	fmt.Fprintln(w, "\nprobes")
-	for _, s := range watched.describe(ctx) {
+	for _, s := range watched.Describe(ctx) {
 		fmt.Fprintf(w, "  %s\n", s)
 	}
-	warnings, err := preflight(ctx, p)
-	warnings = append(warnings, watched.alreadyFull(ctx)...)
-	if ways := watched.ways(ctx, p.Targets, addrs); len(ways) > 0 {
+	warnings, err := run.Preflight(ctx, p)
+	warnings = append(warnings, watched.AlreadyFull(ctx)...)
+	if ways := ways(ctx, watched, p.Targets, addrs); len(ways) > 0 {
 		fmt.Fprintln(w, "\nway of the requests, as seen before any load")
 		for _, s := range ways {
 			fmt.Fprintf(w, "  %s\n", s)
@@ -111,7 +115,7 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	fmt.Fprintf(w, ", engine %s, at most %s connections a target\n", p.Client.Engine, connections(p.Client))
 	var at time.Duration
 	for _, s := range p.Load {
-		fmt.Fprintf(w, "  %6s  %s\n", clock(at), s)
+		fmt.Fprintf(w, "  %6s  %s\n", run.Clock(at), s)
 		at += s.Duration()
 	}
 	for _, gate := range p.SearchGates() {
@@ -119,7 +123,7 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	}
 	for _, gate := range p.RunGates() {
 		fmt.Fprintf(w, "  gate    %s\n", gate.Text)
-		if hint := tooFew(p, gate); hint != "" {
+		if hint := run.TooFew(p, gate); hint != "" {
 			fmt.Fprintf(w, "          warning: %s\n", hint)
 		}
 	}
@@ -159,27 +163,19 @@ func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []net
 	for _, base := range bases {
 		requests += len(base.Requests)
 	}
-	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, p.Redactor().Redact(t.File), counted(requests, "request"))
+	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, p.Redactor().Redact(t.File), console.Counted(requests, "request"))
 	for i, base := range bases {
 		if i == maxBases {
 			fmt.Fprintf(w, "  %-16s and %s more\n", "", report.FormatNumber(float64(len(bases)-i)))
 			break
 		}
-		fmt.Fprintf(w, "  %-16s %s: %s\n", "", p.Redactor().Redact(base.URL), counted(len(base.Requests), "request"))
+		fmt.Fprintf(w, "  %-16s %s: %s\n", "", p.Redactor().Redact(base.URL), console.Counted(len(base.Requests), "request"))
 	}
-}
-
-// counted returns a number and its noun.
-func counted(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return report.FormatNumber(float64(n)) + " " + noun
 }
 
 // resolved says which addresses the name in a URL has.
 func resolved(url string, addrs []netip.Addr) string {
-	host := targetHost(url)
+	host := watch.TargetHost(url)
 	if _, err := netip.ParseAddr(host); host == "" || err == nil {
 		return ""
 	}

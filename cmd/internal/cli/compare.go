@@ -8,14 +8,16 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
 )
 
-func newCompare(env Env, g *globals) *cobra.Command {
+func newCompare(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		c compareFlags
-		r runFlags
+		r input.Flags
 	)
 	cmd := &cobra.Command{
 		Use:   "compare OLD NEW",
@@ -36,22 +38,22 @@ that are whole are compared.`,
 		Args: exactArgs("rampload compare OLD NEW", 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if c.format, err = chooseFormat(c.format, g.out, render.CompareFormats()); err != nil {
+			if c.format, err = console.ChooseFormat(c.format, g.Out, render.CompareFormats()); err != nil {
 				return err
 			}
 			if c.run {
 				return compareRuns(cmd.Context(), env, g, &r, &c, args[0], args[1])
 			}
 			if err := c.onlyForRuns(cmd.Flags()); err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			old, err := readSide(args[0])
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			new, err := readSide(args[1])
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			return compare(env, g, &c, old, new)
 		},
@@ -63,8 +65,8 @@ that are whole are compared.`,
 	f.BoolVar(&c.strict, "strict", false, "take an indicative regression (fewer than five runs a side) as one: exit 1; what stays undecided: exit 4")
 	f.BoolVar(&c.force, "force", false, "compare although the profiles or engines differ")
 	f.StringVar(&c.baseline, "baseline", "", "older runs that show how much runs differ by themselves: a report `FILE`, a glob in quotes, or latest:DIR")
-	formatFlag(f, &c.format, render.CompareFormats())
-	r.register(f)
+	console.FormatFlag(f, &c.format, render.CompareFormats())
+	r.Register(f)
 	return cmd
 }
 
@@ -87,34 +89,34 @@ func (c *compareFlags) onlyForRuns(f *pflag.FlagSet) error {
 }
 
 // compare compares two sides and prints what comes out.
-func compare(env Env, g *globals, flags *compareFlags, old, new []*report.Report) error {
-	history, err := readBaseline(flags.baseline, old[0].Profile.Fingerprint, old[0].Profile.Engine, "")
+func compare(env console.Env, g *input.Globals, flags *compareFlags, old, new []*report.Report) error {
+	history, err := input.ReadBaseline(flags.baseline, old[0].Profile.Fingerprint, old[0].Profile.Engine, "")
 	if err != nil {
-		return usage(err)
+		return console.Usage(err)
 	}
-	c, err := report.Compare(old, new, report.CompareOptions{Strict: flags.strict, Force: flags.force, History: history.reports})
+	c, err := report.Compare(old, new, report.CompareOptions{Strict: flags.strict, Force: flags.force, History: history.Reports})
 	if err != nil {
-		return usage(err)
+		return console.Usage(err)
 	}
-	err = writeOut(env, g.out, func(w io.Writer, t terminal) error {
-		return render.Comparison(w, flags.format, c, t.renderOptions())
+	err = console.WriteOut(env, g.Out, func(w io.Writer, t console.Terminal) error {
+		return render.Comparison(w, flags.format, c, t.RenderOptions())
 	})
 	if err != nil {
 		return err
 	}
-	return exit(c.ExitCode)
+	return console.Exit(c.ExitCode)
 }
 
 // readSide reads the reports that a file name or a glob names.
 func readSide(pattern string) ([]*report.Report, error) {
-	paths, err := expand(pattern)
+	paths, err := input.Expand(pattern)
 	if err != nil {
 		return nil, err
 	}
 	var reports []*report.Report
 	var errs []error
 	for _, path := range paths {
-		r, err := readReport(path)
+		r, err := input.ReadReport(path)
 		errs = append(errs, err)
 		reports = append(reports, r)
 	}

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/keep"
+	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
@@ -26,11 +30,11 @@ type sideRuns struct {
 
 // compareRuns runs a profile against two releases in turns and compares the runs that went
 // to their end.
-func compareRuns(ctx context.Context, env Env, g *globals, r *runFlags, c *compareFlags, oldURL, newURL string) error {
+func compareRuns(ctx context.Context, env console.Env, g *input.Globals, r *input.Flags, c *compareFlags, oldURL, newURL string) error {
 	if c.rounds < 1 || c.rounds > mostRounds {
-		return usage(fmt.Errorf("--rounds %d: write 1 to %d runs of each release; 5 are the fewest for a test", c.rounds, mostRounds))
+		return console.Usage(fmt.Errorf("--rounds %d: write 1 to %d runs of each release; 5 are the fewest for a test", c.rounds, mostRounds))
 	}
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return err
 	}
 	sides := [2]*sideRuns{{name: "old", urls: oldURL}, {name: "new", urls: newURL}}
@@ -39,38 +43,38 @@ func compareRuns(ctx context.Context, env Env, g *globals, r *runFlags, c *compa
 		if s.profile, err = profileAgainst(env, g, r, s.urls); err != nil {
 			return err
 		}
-		if err := needsBaseline(s.profile.Gate, ""); err != nil {
-			return usage(fmt.Errorf("%w; in a comparison leave the gate out: --set gate=[]", err))
+		if err := input.NeedsBaseline(s.profile.Gate, ""); err != nil {
+			return console.Usage(fmt.Errorf("%w; in a comparison leave the gate out: --set gate=[]", err))
 		}
 	}
 	if sides[0].urls == sides[1].urls {
 		fmt.Fprintln(env.Stderr, "rampload: warning: both sides are the same URL: what differs is what runs differ by themselves")
 	}
-	if g.out != "" {
-		if err := report.Vacant(g.out); err != nil {
-			return usage(err) // before the load, not after it
+	if g.Out != "" {
+		if err := report.Vacant(g.Out); err != nil {
+			return console.Usage(err) // before the load, not after it
 		}
 	}
-	prefix := cmp.Or(c.reports, fmt.Sprintf("rampload-compare-%s-%s", fileName(sides[0].profile.Name), time.Now().UTC().Format("20060102-150405")))
+	prefix := cmp.Or(c.reports, fmt.Sprintf("rampload-compare-%s-%s", keep.FileName(sides[0].profile.Name), time.Now().UTC().Format("20060102-150405")))
 	broken := inTurns(ctx, c.rounds, func(side, round, nth int) error {
 		return sides[side].run(ctx, env, g, r, fmt.Sprintf("%s-%s-%d.json", prefix, sides[side].name, round), nth, 2*c.rounds)
 	})
 	interrupted := ctx.Err() != nil
 	if broken != nil && !interrupted {
-		fmt.Fprintf(env.Stderr, "rampload: the comparison ends here: %s\n", message(broken.Error()))
+		fmt.Fprintf(env.Stderr, "rampload: the comparison ends here: %s\n", console.Message(broken.Error()))
 	}
 	if len(sides[0].done) == 0 || len(sides[1].done) == 0 {
 		if interrupted {
-			return &exitError{report.ExitInterrupted, errors.New("interrupted before both releases had a whole run: nothing to compare")}
+			return &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted before both releases had a whole run: nothing to compare")}
 		}
-		return cmp.Or(broken, notRun(errors.New("no release has a whole run: nothing to compare")))
+		return cmp.Or(broken, console.NotRun(errors.New("no release has a whole run: nothing to compare")))
 	}
 	err := compare(env, g, c, sides[0].done, sides[1].done)
 	switch {
 	case interrupted:
-		return exit(report.ExitInterrupted)
+		return console.Exit(report.ExitInterrupted)
 	case broken != nil:
-		return exit(codeOf(broken))
+		return console.Exit(codeOf(broken))
 	}
 	return err
 }
@@ -95,27 +99,27 @@ func inTurns(ctx context.Context, rounds int, run func(side, round, nth int) err
 
 // run carries out one run of a release. One that was interrupted is not whole and does not
 // count.
-func (s *sideRuns) run(ctx context.Context, env Env, g *globals, r *runFlags, out string, nth, of int) error {
+func (s *sideRuns) run(ctx context.Context, env console.Env, g *input.Globals, r *input.Flags, out string, nth, of int) error {
 	own := *g
-	own.out, own.label = out, s.name
-	if g.label != "" {
-		own.label = g.label + " " + s.name
+	own.Out, own.Label = out, s.name
+	if g.Label != "" {
+		own.Label = g.Label + " " + s.name
 	}
-	if !g.quiet {
-		fmt.Fprintf(env.Stderr, "run %d of %d: %s, %s\n", nth, of, s.name, message(s.urls))
+	if !g.Quiet {
+		fmt.Fprintf(env.Stderr, "run %d of %d: %s, %s\n", nth, of, s.name, console.Message(s.urls))
 	}
 	silent := env
 	silent.Stdout = io.Discard // the comparison is what is printed
-	done, err := run(ctx, silent, s.profile, runOptions{globals: &own, sampleEvery: r.sampleEvery, trace: !r.noTrace})
+	done, err := run.Run(ctx, silent, s.profile, run.Options{Globals: &own, SampleEvery: r.SampleEvery, Trace: !r.NoTrace})
 	if err != nil {
 		return err
 	}
-	if done.report.Interrupted || !done.report.Complete {
+	if done.Report.Interrupted || !done.Report.Complete {
 		return errNotWhole
 	}
-	s.done = append(s.done, done.report)
-	if !g.quiet {
-		fmt.Fprintf(env.Stderr, "run %d of %d: %s: %s; %s\n", nth, of, s.name, oneLine(done.report), done.path)
+	s.done = append(s.done, done.Report)
+	if !g.Quiet {
+		fmt.Fprintf(env.Stderr, "run %d of %d: %s: %s; %s\n", nth, of, s.name, oneLine(done.Report), done.Path)
 	}
 	return nil
 }
@@ -135,22 +139,22 @@ func oneLine(r *report.Report) string {
 
 // codeOf is the exit code that an error carries.
 func codeOf(err error) int {
-	var coded *exitError
+	var coded *console.Error
 	if errors.As(err, &coded) {
-		return coded.code
+		return coded.Code
 	}
 	return report.ExitNotRun
 }
 
 // profileAgainst loads the profile with its targets sent to other URLs: one URL for its
 // only target, or NAME=URL,NAME=URL. Without a profile it is builtin:peak.
-func profileAgainst(env Env, g *globals, r *runFlags, urls string) (profiles.Profile, error) {
+func profileAgainst(env console.Env, g *input.Globals, r *input.Flags, urls string) (profiles.Profile, error) {
 	own := *r
-	own.profile = cmp.Or(own.profile, builtinPrefix+"peak")
+	own.Profile = cmp.Or(own.Profile, input.BuiltinPrefix+"peak")
 	if !strings.Contains(urls, "://") {
-		return profiles.Profile{}, usage(fmt.Errorf("%q is no URL: with --run, OLD and NEW are URLs such as http://old:8080", urls))
+		return profiles.Profile{}, console.Usage(fmt.Errorf("%q is no URL: with --run, OLD and NEW are URLs such as http://old:8080", urls))
 	}
-	plain, err := loadProfile(env, g, &own)
+	plain, err := input.LoadProfile(env, g, &own)
 	if err != nil {
 		return plain, err
 	}
@@ -167,9 +171,9 @@ func profileAgainst(env Env, g *globals, r *runFlags, urls string) (profiles.Pro
 			for _, t := range plain.Targets {
 				names = append(names, t.Name+"=URL")
 			}
-			return plain, usage(fmt.Errorf("the profile has %d targets: write %s in place of %q", len(plain.Targets), strings.Join(names, ","), urls))
+			return plain, console.Usage(fmt.Errorf("the profile has %d targets: write %s in place of %q", len(plain.Targets), strings.Join(names, ","), urls))
 		}
 	}
-	own.targets = append(append([]string(nil), r.targets...), targets...)
-	return loadProfile(env, g, &own)
+	own.Targets = append(append([]string(nil), r.Targets...), targets...)
+	return input.LoadProfile(env, g, &own)
 }

@@ -8,13 +8,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	verify "github.com/rampload/rampload/report/confirm"
 )
 
-func newConfirm(env Env, g *globals) *cobra.Command {
-	r := &runFlags{}
+func newConfirm(env console.Env, g *input.Globals) *cobra.Command {
+	r := &input.Flags{}
 	cmd := &cobra.Command{
 		Use:   "confirm REPORT",
 		Short: "Run a report's profile again after a fix: did the onset move with the limit?",
@@ -27,27 +30,27 @@ Exit code 0: a suspected limit was the cause. 1: it was refuted. 4: unsettled.`,
 		Example: "  rampload confirm peak.json",
 		Args:    exactArgs("rampload confirm REPORT", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			before, err := readReport(args[0])
+			before, err := input.ReadReport(args[0])
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			p, err := profileOf(env, g, r, before)
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			return confirm(cmd.Context(), env, g, r, before, p)
 		},
 	}
-	r.register(cmd.Flags())
+	r.Register(cmd.Flags())
 	return cmd
 }
 
 // profileOf returns the profile that a report was made with.
-func profileOf(env Env, g *globals, r *runFlags, before *report.Report) (profiles.Profile, error) {
-	if r.profile != "" {
-		return loadProfile(env, g, r)
+func profileOf(env console.Env, g *input.Globals, r *input.Flags, before *report.Report) (profiles.Profile, error) {
+	if r.Profile != "" {
+		return input.LoadProfile(env, g, r)
 	}
-	p, err := decodeProfile(env, g, r, "the report's profile", "", []byte(before.Profile.YAML))
+	p, err := input.DecodeProfile(env, g, r, "the report's profile", "", []byte(before.Profile.YAML))
 	if err != nil {
 		return p, fmt.Errorf("%w; name the profile with --profile FILE", err)
 	}
@@ -57,34 +60,34 @@ func profileOf(env Env, g *globals, r *runFlags, before *report.Report) (profile
 	return p, nil
 }
 
-func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *report.Report, p profiles.Profile) error {
+func confirm(ctx context.Context, env console.Env, g *input.Globals, r *input.Flags, before *report.Report, p profiles.Profile) error {
 	// A run of another profile would be in vain: say so before, not after.
 	if p.Fingerprint() != before.Profile.Fingerprint {
-		return usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
+		return console.Usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
 	}
 	suspected, err := verify.Compare(before, before)
 	if err != nil {
-		return usage(err)
+		return console.Usage(err)
 	}
 	if len(suspected) == 0 {
-		fmt.Fprintln(plainText{env.Stdout}, "NOTHING TO CONFIRM  the report suspects no resource")
-		return exit(report.ExitUndecided)
+		fmt.Fprintln(console.Plain(env.Stdout), "NOTHING TO CONFIRM  the report suspects no resource")
+		return console.Exit(report.ExitUndecided)
 	}
-	done, err := run(ctx, env, p, runOptions{globals: g, sampleEvery: r.sampleEvery, trace: !r.noTrace})
+	done, err := run.Run(ctx, env, p, run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace})
 	if err != nil {
 		return err
 	}
-	if done.report.Interrupted {
-		return exit(report.ExitInterrupted)
+	if done.Report.Interrupted {
+		return console.Exit(report.ExitInterrupted)
 	}
-	results, err := verify.Compare(before, done.report)
+	results, err := verify.Compare(before, done.Report)
 	if err != nil {
-		return usage(err)
+		return console.Usage(err)
 	}
-	fmt.Fprintln(plainText{env.Stdout})
+	fmt.Fprintln(console.Plain(env.Stdout))
 	code := report.ExitUndecided
 	for _, c := range results {
-		fmt.Fprintf(plainText{env.Stdout}, "%-11s %s: %s\n", strings.ToUpper(c.Outcome), c.Target, c.Summary)
+		fmt.Fprintf(console.Plain(env.Stdout), "%-11s %s: %s\n", strings.ToUpper(c.Outcome), c.Target, c.Summary)
 		switch {
 		case c.Outcome == verify.Confirmed:
 			code = report.ExitPassed
@@ -92,5 +95,5 @@ func confirm(ctx context.Context, env Env, g *globals, r *runFlags, before *repo
 			code = report.ExitFailed
 		}
 	}
-	return exit(code)
+	return console.Exit(code)
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"testing"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
 )
 
@@ -10,19 +12,19 @@ import (
 // address when it is told another.
 func TestProfileOfAReport(t *testing.T) {
 	const text = "name: p\ntargets: [{name: orders, url: \"http://old.internal:80\"}]\nload: [{at: 50/s, for: 1s}]\n"
-	env := Env{LookupEnv: func(string) (string, bool) { return "", false }}
+	env := console.Env{LookupEnv: func(string) (string, bool) { return "", false }}
 	before := &report.Report{}
 	before.Profile.YAML = text
-	flags := &runFlags{scale: 1, targets: []string{"orders=http://new.internal:81"}}
-	p, err := decodeProfile(env, &globals{}, &runFlags{scale: 1}, "p", "", []byte(text))
+	flags := &input.Flags{Scale: 1, Targets: []string{"orders=http://new.internal:81"}}
+	p, err := input.DecodeProfile(env, &input.Globals{}, &input.Flags{Scale: 1}, "p", "", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	before.Profile.Fingerprint = p.Fingerprint()
-	if p, err = profileOf(env, &globals{}, flags, before); err != nil || p.Targets[0].URL != "http://new.internal:81" {
+	if p, err = profileOf(env, &input.Globals{}, flags, before); err != nil || p.Targets[0].URL != "http://new.internal:81" {
 		t.Errorf("targets %+v, %v; want http://new.internal:81", p.Targets, err)
 	}
-	if _, err = profileOf(env, &globals{}, &runFlags{scale: 2}, before); err == nil {
+	if _, err = profileOf(env, &input.Globals{}, &input.Flags{Scale: 2}, before); err == nil {
 		t.Error("a load of another height was taken for the same profile")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/probe/machine"
 	"github.com/rampload/rampload/profiles"
@@ -34,31 +35,31 @@ func (d *daemonFlags) register(f *pflag.FlagSet, role bus.Role) {
 }
 
 // serve waits for runs until the process is told to end.
-func (d *daemonFlags) serve(cmd *cobra.Command, env Env, role bus.Role, m *fleet.Member) error {
+func (d *daemonFlags) serve(cmd *cobra.Command, env console.Env, role bus.Role, m *fleet.Member) error {
 	if d.unit {
-		return printed(fmt.Fprint(env.Stdout, d.unitOf(cmd, role)))
+		return console.Printed(fmt.Fprint(env.Stdout, d.unitOf(cmd, role)))
 	}
 	if d.name == "" {
 		d.name, _ = os.Hostname()
 	}
 	if !profiles.IsAgentName(d.name) {
-		return usage(fmt.Errorf("--name %q: write letters, digits, dashes and points, such as orders-1", d.name))
+		return console.Usage(fmt.Errorf("--name %q: write letters, digits, dashes and points, such as orders-1", d.name))
 	}
 	defer env.InOrder()()
 	m.Bus = bus.Config{URL: d.nats, Creds: d.creds, CA: d.ca}
 	m.Name, m.Clock = d.name, machine.SinceBoot()
-	m.Spool = cmp.Or(d.spool, env.env("STATE_DIRECTORY"), filepath.Join(os.TempDir(), fmt.Sprintf("rampload-%d", os.Getuid()), string(role)+"-"+d.name))
+	m.Spool = cmp.Or(d.spool, env.Env("STATE_DIRECTORY"), filepath.Join(os.TempDir(), fmt.Sprintf("rampload-%d", os.Getuid()), string(role)+"-"+d.name))
 	if m.About == nil {
 		m.About = map[string]string{}
 	}
 	m.About["kernel"] = m.Info.Kernel
-	m.Say = func(text string) { fmt.Fprintf(env.Stderr, "rampload %s: %s\n", role, message(text)) }
+	m.Say = func(text string) { fmt.Fprintf(env.Stderr, "rampload %s: %s\n", role, console.Message(text)) }
 	err := m.Serve(cmd.Context())
 	switch {
 	case errors.Is(err, bus.ErrRefused):
-		return notRun(err)
+		return console.NotRun(err)
 	case err != nil && cmd.Context().Err() == nil:
-		return notRun(err)
+		return console.NotRun(err)
 	}
 	return nil
 }

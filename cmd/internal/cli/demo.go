@@ -14,14 +14,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/cmd/internal/lab/teach"
+	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
 )
 
-func newDemo(env Env, g *globals) *cobra.Command {
+func newDemo(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		list bool
 		seed uint64
@@ -65,54 +68,54 @@ type demoOptions struct {
 	shorten float64 // divides the length of the load
 }
 
-func listScenarios(env Env) error {
+func listScenarios(env console.Env) error {
 	byFamily := map[string][]lab.Scenario{}
 	var families []string
-	for _, s := range append(slices.Clone(env.Lab.scenarios()), teach.Fleet()) {
+	for _, s := range append(slices.Clone(scenarios(env.Lab)), teach.Fleet()) {
 		if len(byFamily[s.Family]) == 0 {
 			families = append(families, s.Family)
 		}
 		byFamily[s.Family] = append(byFamily[s.Family], s)
 	}
 	for _, family := range families {
-		fmt.Fprintln(plainText{env.Stdout}, family)
+		fmt.Fprintln(console.Plain(env.Stdout), family)
 		for _, s := range byFamily[family] {
-			fmt.Fprintf(plainText{env.Stdout}, "  %-28s %s", s.Name, s.About)
+			fmt.Fprintf(console.Plain(env.Stdout), "  %-28s %s", s.Name, s.About)
 			if missing := s.Missing(); missing != "" {
-				fmt.Fprint(plainText{env.Stdout}, " [cannot run here]")
+				fmt.Fprint(console.Plain(env.Stdout), " [cannot run here]")
 			}
-			fmt.Fprintln(plainText{env.Stdout})
+			fmt.Fprintln(console.Plain(env.Stdout))
 		}
 	}
 	return nil
 }
 
-func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed uint64, opt demoOptions) error {
+func demoCommand(ctx context.Context, env console.Env, g *input.Globals, names []string, seed uint64, opt demoOptions) error {
 	if !(opt.shorten >= 1 && opt.shorten <= 10) {
-		return usage(fmt.Errorf("--shorten %g is out of range: write a number from 1 to 10", opt.shorten))
+		return console.Usage(fmt.Errorf("--shorten %g is out of range: write a number from 1 to 10", opt.shorten))
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		return notRun(fmt.Errorf("find own program: %w", err))
+		return console.NotRun(fmt.Errorf("find own program: %w", err))
 	}
 	dir, err := os.MkdirTemp("", "rampload-demo-")
 	if err != nil {
-		return notRun(fmt.Errorf("make a folder for the demo: %w", err))
+		return console.NotRun(fmt.Errorf("make a folder for the demo: %w", err))
 	}
 	defer env.InOrder()() // a service that was started is stopped
 	reached := true
-	out := g.out
+	out := g.Out
 	for i, name := range names {
-		s, err := scenario(append(slices.Clone(env.Lab.scenarios()), teach.Fleet()), name)
+		s, err := scenario(append(slices.Clone(scenarios(env.Lab)), teach.Fleet()), name)
 		if err != nil {
-			return usage(err)
+			return console.Usage(err)
 		}
 		g := *g
 		if out != "" && i > 0 { // each has a report of its own
-			g.out = strings.TrimSuffix(out, filepath.Ext(out)) + "-" + name + filepath.Ext(out)
+			g.Out = strings.TrimSuffix(out, filepath.Ext(out)) + "-" + name + filepath.Ext(out)
 		}
 		if i > 0 {
-			fmt.Fprintln(plainText{env.Stdout})
+			fmt.Fprintln(console.Plain(env.Stdout))
 		}
 		ok, err := demo(ctx, env, &g, s, lab.Env{Dir: dir, Exe: exe, Seed: seed}, opt)
 		if err != nil {
@@ -120,11 +123,11 @@ func demoCommand(ctx context.Context, env Env, g *globals, names []string, seed 
 		}
 		reached = reached && ok
 		if ctx.Err() != nil {
-			return exit(report.ExitInterrupted)
+			return console.Exit(report.ExitInterrupted)
 		}
 	}
 	if !reached {
-		return exit(report.ExitFailed)
+		return console.Exit(report.ExitFailed)
 	}
 	return nil
 }
@@ -159,11 +162,11 @@ func scenario(all []lab.Scenario, name string) (lab.Scenario, error) {
 }
 
 // demo runs one scenario and reports whether its expected verdict was reached.
-func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, how demoOptions) (bool, error) {
-	fmt.Fprintf(plainText{env.Stdout}, "demo %s: %s\n\n", s.Name, s.About)
+func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario, le lab.Env, how demoOptions) (bool, error) {
+	fmt.Fprintf(console.Plain(env.Stdout), "demo %s: %s\n\n", s.Name, s.About)
 	running, err := s.Start(ctx, le)
 	if err != nil {
-		return false, notRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
+		return false, console.NotRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
 	}
 	defer func() { _ = running.Stop() }() // may be called twice; the first call tells
 	for i := range running.Profile.Load {
@@ -171,17 +174,17 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 		stage.For = time.Duration(float64(stage.For) / how.shorten)
 	}
 	opt := *g
-	if opt.out == "" {
-		opt.out = filepath.Join(le.Dir, s.Name+".json")
+	if opt.Out == "" {
+		opt.Out = filepath.Join(le.Dir, s.Name+".json")
 	}
 	var r *report.Report
 	if running.ClientNetns != "" || running.ClientFiles != 0 || running.ClientCgroup != "" {
 		r, err = runElsewhere(ctx, env, running, opt, le)
 	} else {
-		var done *finished
-		done, err = run(ctx, env, running.Profile.WithDefaults(), runOptions{globals: &opt, sampleEvery: windowInterval, trace: true})
+		var done *run.Finished
+		done, err = run.Run(ctx, env, running.Profile.WithDefaults(), run.Options{Globals: &opt, SampleEvery: input.WindowInterval, Trace: true})
 		if done != nil {
-			r = done.report
+			r = done.Report
 		}
 	}
 	if err != nil {
@@ -190,21 +193,21 @@ func demo(ctx context.Context, env Env, g *globals, s lab.Scenario, le lab.Env, 
 	got := r.Findings[0]
 	stopErr := running.Stop()
 	truth := running.Truth()
-	fmt.Fprintf(plainText{env.Stdout}, "\nexpected %s, found %s\n", s.Cause, describe(got))
+	fmt.Fprintf(console.Plain(env.Stdout), "\nexpected %s, found %s\n", s.Cause, describe(got))
 	if truth.Source != "" {
 		least := ""
 		if truth.Least() {
 			least = "at least "
 		}
-		fmt.Fprintf(plainText{env.Stdout}, "resets sent as %s counted them: %s%s; as rampload did: %s\n",
+		fmt.Fprintf(console.Plain(env.Stdout), "resets sent as %s counted them: %s%s; as rampload did: %s\n",
 			truth.Source, least, report.FormatNumber(float64(truth.Resets)), report.FormatNumber(float64(r.Totals.WireResets)))
 	}
 	if stopErr != nil {
-		return false, notRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
+		return false, console.NotRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))
 	}
 	if how.truth != "" {
 		if err := env.Lab.KeepTruth(how.truth, s, le.Seed, running.Expect, truth); err != nil {
-			return false, notRun(err)
+			return false, console.NotRun(err)
 		}
 	}
 	return got.Cause == s.Cause || slices.Contains(running.Expect.Causes, got.Cause), nil
@@ -225,22 +228,22 @@ shift 2; exec "$@"`
 
 // runElsewhere runs the profile in a process of its own where the scenario's
 // client has to be: a running process cannot move all of its threads there.
-func runElsewhere(ctx context.Context, env Env, running *lab.Running, opt globals, le lab.Env) (*report.Report, error) {
+func runElsewhere(ctx context.Context, env console.Env, running *lab.Running, opt input.Globals, le lab.Env) (*report.Report, error) {
 	text, err := yaml.Marshal(running.Profile.WithDefaults())
 	if err != nil {
-		return nil, notRun(fmt.Errorf("write the scenario's profile: %w", err))
+		return nil, console.NotRun(fmt.Errorf("write the scenario's profile: %w", err))
 	}
 	path := filepath.Join(le.Dir, fmt.Sprintf("%s-%d.yaml", running.Profile.Name, time.Now().UnixNano()))
 	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return nil, notRun(fmt.Errorf("write the scenario's profile: %w", err))
+		return nil, console.NotRun(fmt.Errorf("write the scenario's profile: %w", err))
 	}
 	args := []string{"sh", "-c", enter, "rampload", running.ClientCgroup, strconv.FormatUint(running.ClientFiles, 10)}
 	if running.ClientNetns != "" {
 		// nsenter rather than ip netns exec: that one hides /sys/kernel/tracing.
 		args = append(args, "nsenter", "--net=/run/netns/"+running.ClientNetns, "--")
 	}
-	args = append(args, le.Exe, "run", "--profile", path, "--out", opt.out)
-	if opt.quiet {
+	args = append(args, le.Exe, "run", "--profile", path, "--out", opt.Out)
+	if opt.Quiet {
 		args = append(args, "--quiet")
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -249,11 +252,11 @@ func runElsewhere(ctx context.Context, env Env, running *lab.Running, opt global
 	cmd.Stdout, cmd.Stderr = env.Stdout, env.Stderr
 	var exited *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exited) {
-		return nil, notRun(fmt.Errorf("run the scenario's client: %w", err))
+		return nil, console.NotRun(fmt.Errorf("run the scenario's client: %w", err))
 	}
-	r, err := readReport(opt.out)
+	r, err := input.ReadReport(opt.Out)
 	if err != nil {
-		return nil, notRun(fmt.Errorf("the scenario's client left no report: %w", err))
+		return nil, console.NotRun(fmt.Errorf("the scenario's client left no report: %w", err))
 	}
 	return r, nil
 }

@@ -7,10 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/explain"
+	"github.com/rampload/rampload/cmd/internal/input"
 )
 
-func newExplain(env Env, g *globals) *cobra.Command {
+func newExplain(env console.Env, g *input.Globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain [CAUSE]",
 		Short: "Say what a cause looks like, how it is proven and what to do",
@@ -23,14 +25,14 @@ in a line each.`,
 			if len(args) == 1 {
 				page, ok := explain.Page(args[0])
 				if !ok {
-					return usage(unknownCause(args[0]))
+					return console.Usage(unknownCause(args[0]))
 				}
-				return writeOut(env, g.out, func(w io.Writer, t terminal) error {
+				return console.WriteOut(env, g.Out, func(w io.Writer, t console.Terminal) error {
 					_, err := io.WriteString(w, forTerminal(page, t))
 					return err
 				})
 			}
-			return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
+			return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
 				for _, topic := range explain.Topics() {
 					if _, err := fmt.Fprintf(w, "%-27s %s\n", topic.Key, topic.Says); err != nil {
 						return err
@@ -59,8 +61,8 @@ func completeCauses(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 
 // forTerminal shows the headings of a page in bold instead of in Markdown where colours
 // are taken.
-func forTerminal(page string, t terminal) string {
-	if !t.colour {
+func forTerminal(page string, t console.Terminal) string {
+	if !t.Colour {
 		return page
 	}
 	var out strings.Builder

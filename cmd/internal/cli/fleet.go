@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/console"
 )
 
-func newFleet(env Env) *cobra.Command {
+func newFleet(env console.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet",
 		Short: "Several machines for one run: how it works, and credentials for a team",
@@ -59,7 +60,7 @@ How far it goes, as arithmetic:
   - The coordinator adds up a window of 200 workers in about 5 ms, four times a
     second, on one core that others share (BenchmarkMerge in cmd/internal/fleet).`
 
-func newFleetCreds(env Env) *cobra.Command {
+func newFleetCreds(env console.Env) *cobra.Command {
 	var (
 		hosts []string
 		valid time.Duration
@@ -81,16 +82,16 @@ make a new folder.`,
 				return err
 			}
 			if len(hosts) == 0 {
-				return usage(errors.New("the server needs a certificate: name it as workers and agents will, with --host NAME or ADDRESS (repeatable)"))
+				return console.Usage(errors.New("the server needs a certificate: name it as workers and agents will, with --host NAME or ADDRESS (repeatable)"))
 			}
 			if valid < time.Minute {
-				return usage(fmt.Errorf("--valid %s is too short: write a time such as 2160h", valid))
+				return console.Usage(fmt.Errorf("--valid %s is too short: write a time such as 2160h", valid))
 			}
 			hosts = append(hosts, "localhost", "127.0.0.1", "::1")
 			if err := bus.WriteSet(bus.SetConfig{Dir: args[0], Hosts: hosts, Valid: valid, Now: time.Now()}); err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
-			return printed(fmt.Fprintf(env.Stdout, `Credentials for a team are in %[1]s, valid until %[2]s.
+			return console.Printed(fmt.Fprintf(env.Stdout, `Credentials for a team are in %[1]s, valid until %[2]s.
 
   on this machine     fleet: {workers: N, listen: 0.0.0.0:4222, creds: %[3]s}
   on each worker      rampload worker --nats tls://%[4]s:4222 --creds worker.creds --allow-target URL

@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/explain"
 )
 
 // newGuides are pages that "rampload help NAME" prints. A command that cannot be run is a
 // topic of help to cobra.
-func newGuides(t terminal) []*cobra.Command {
+func newGuides(t console.Terminal) []*cobra.Command {
 	var out []*cobra.Command
 	for _, g := range explain.Guides() {
 		c := &cobra.Command{Use: g.Name, Short: g.Short}

@@ -11,11 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report/history"
 	"github.com/rampload/rampload/report/render"
 )
 
-func newHistory(env Env, g *globals) *cobra.Command {
+func newHistory(env console.Env, g *input.Globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "history REPORT...",
@@ -29,22 +31,22 @@ of several profiles or engines are followed one by one.`,
   rampload history reports/*.json --format html --out history.html`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(errors.New("history needs reports: rampload history 'rampload-peak-*.json'"))
+				return console.Usage(errors.New("history needs reports: rampload history 'rampload-peak-*.json'"))
 			}
-			format, err := chooseFormat(format, g.out, render.HistoryFormats())
+			format, err := console.ChooseFormat(format, g.Out, render.HistoryFormats())
 			if err != nil {
 				return err
 			}
 			entries, err := historyEntries(args)
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			all, err := history.Of(entries)
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
-			return writeOut(env, g.out, func(w io.Writer, t terminal) error {
-				opt := t.renderOptions()
+			return console.WriteOut(env, g.Out, func(w io.Writer, t console.Terminal) error {
+				opt := t.RenderOptions()
 				if format == "html" {
 					if opt.Assets, err = chartAssets(); err != nil {
 						return err
@@ -54,7 +56,7 @@ of several profiles or engines are followed one by one.`,
 			})
 		},
 	}
-	formatFlag(cmd.Flags(), &format, render.HistoryFormats())
+	console.FormatFlag(cmd.Flags(), &format, render.HistoryFormats())
 	return cmd
 }
 
@@ -79,7 +81,7 @@ func historyEntries(patterns []string) ([]history.Entry, error) {
 	var out []history.Entry
 	var errs []error
 	for _, path := range slices.Compact(paths) {
-		r, err := readReport(path)
+		r, err := input.ReadReport(path)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -13,11 +13,14 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/idle"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
 
-func newIdle(env Env, g *globals) *cobra.Command {
+func newIdle(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		limit, client, timeout time.Duration
 		skipVerify             bool
@@ -35,21 +38,21 @@ connections for longer than that meets resets.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(args[0])
 			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return usage(fmt.Errorf("%q is not a URL: write http://HOST:PORT/PATH", args[0]))
+				return console.Usage(fmt.Errorf("%q is not a URL: write http://HOST:PORT/PATH", args[0]))
 			}
 			if limit < time.Second || limit > time.Hour {
-				return usage(fmt.Errorf("--max %s is out of range: write a duration from 1s to 1h", limit))
+				return console.Usage(fmt.Errorf("--max %s is out of range: write a duration from 1s to 1h", limit))
 			}
 			target := profiles.Target{
 				Name: u.Host, URL: u.Scheme + "://" + u.Host, Expect: profiles.DefaultExpect(),
 				Requests: []profiles.Request{{Method: "GET", Path: u.RequestURI(), Weight: 1}},
 			}
 			cfg := idle.Config{
-				Target: target, Max: limit, RunID: newRunID(),
+				Target: target, Max: limit, RunID: run.NewRunID(),
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
-			return writeOut(env, g.out, func(w io.Writer, _ terminal) error {
-				return findIdle(cmd.Context(), plainText{w}, cfg, args[0], client)
+			return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
+				return findIdle(cmd.Context(), console.Plain(w), cfg, args[0], client)
 			})
 		},
 	}
@@ -65,12 +68,12 @@ func findIdle(ctx context.Context, w io.Writer, cfg idle.Config, name string, cl
 	sweep, err := idle.Find(ctx, cfg)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return exit(report.ExitInterrupted)
+		return console.Exit(report.ExitInterrupted)
 	case errors.Is(err, idle.ErrNoKeepAlive):
 		fmt.Fprintf(w, "%s closes its connections after each response: none is ever idle, none can be reset so.\n", name)
 		return nil
 	case err != nil:
-		return notRun(fmt.Errorf("%s: %w", name, err))
+		return console.NotRun(fmt.Errorf("%s: %w", name, err))
 	}
 	for _, t := range sweep.Tries {
 		after := ""
@@ -79,7 +82,7 @@ func findIdle(ctx context.Context, w io.Writer, cfg idle.Config, name string, cl
 		}
 		fmt.Fprintf(w, "idle %-8s %s%s\n", report.FormatSeconds(t.Planned.Seconds()), t.End, after)
 	}
-	verdict := report.DescribeIdle(recordOf(sweep, attack.IdleSweep{From: cfg.Min, To: cfg.Max}), client)
+	verdict := report.DescribeIdle(run.RecordOf(sweep, attack.IdleSweep{From: cfg.Min, To: cfg.Max}), client)
 	fmt.Fprintf(w, "\n%s.\n", sentence(verdict.Summary))
 	if verdict.Advice != "" {
 		fmt.Fprintf(w, "%s.\n", sentence(verdict.Advice))

@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/profiles/importer"
 	"github.com/rampload/rampload/profiles/yaml"
 )
 
-func newImport(env Env, g *globals) *cobra.Command {
+func newImport(env console.Env, g *input.Globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "import FILE",
@@ -23,20 +25,20 @@ func newImport(env Env, g *globals) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			in, err := importFile(env, args[0], importer.Format(format))
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
 			text, err := importedText(in)
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
-			if err := writeOut(env, g.out, func(w io.Writer, _ terminal) error {
+			if err := console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
 				_, err := io.WriteString(w, text)
 				return err
 			}); err != nil {
 				return err
 			}
 			if len(in.Notes) > 0 {
-				fmt.Fprintf(env.Stderr, "rampload: %s to look over: see the head of the profile\n", counted(len(in.Notes), "thing"))
+				fmt.Fprintf(env.Stderr, "rampload: %s to look over: see the head of the profile\n", console.Counted(len(in.Notes), "thing"))
 			}
 			return nil
 		},
@@ -50,7 +52,7 @@ func newImport(env Env, g *globals) *cobra.Command {
 }
 
 // importFile imports a file, or standard input for "-".
-func importFile(env Env, path string, format importer.Format) (importer.Imported, error) {
+func importFile(env console.Env, path string, format importer.Format) (importer.Imported, error) {
 	if path != "-" {
 		return importer.Read(path, format)
 	}

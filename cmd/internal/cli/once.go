@@ -13,6 +13,8 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/protocol"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
@@ -25,16 +27,16 @@ const (
 // sendOnce sends each request of each target once, without retries, one after the
 // other on kept connections, and shows what was answered. It writes no report. Exit 3
 // if a request failed as it would in a run.
-func sendOnce(ctx context.Context, env Env, p profiles.Profile) error {
-	o := &once{w: plainText{env.Stdout}, redact: p.Redactor(), id: newRunID(), start: time.Now()}
+func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
+	o := &once{w: console.Plain(env.Stdout), redact: p.Redactor(), id: run.NewRunID(), start: time.Now()}
 	for _, t := range p.Targets {
 		if err := o.target(ctx, p, t); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(o.w, "%s sent, %s failed\n", counted(o.sent, "request"), report.FormatNumber(float64(o.failed)))
+	fmt.Fprintf(o.w, "%s sent, %s failed\n", console.Counted(o.sent, "request"), report.FormatNumber(float64(o.failed)))
 	if o.failed > 0 {
-		return notRun(fmt.Errorf("%s of %s failed: their answers are above", report.FormatNumber(float64(o.failed)), counted(o.sent, "request")))
+		return console.NotRun(fmt.Errorf("%s of %s failed: their answers are above", report.FormatNumber(float64(o.failed)), console.Counted(o.sent, "request")))
 	}
 	return nil
 }
@@ -65,7 +67,7 @@ func (o *once) target(ctx context.Context, p profiles.Profile, t profiles.Target
 		}
 	}
 	if skipped > 0 {
-		fmt.Fprintf(o.w, "target %s has %s more, which are not sent once\n\n", t.Name, counted(skipped, "request"))
+		fmt.Fprintf(o.w, "target %s has %s more, which are not sent once\n\n", t.Name, console.Counted(skipped, "request"))
 	}
 	return nil
 }
@@ -73,19 +75,19 @@ func (o *once) target(ctx context.Context, p profiles.Profile, t profiles.Target
 func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []profiles.Request) error {
 	client, err := protocol.Open(cfg)
 	if err != nil {
-		return usage(fmt.Errorf("target %s: %w", cfg.Profile.Name, err))
+		return console.Usage(fmt.Errorf("target %s: %w", cfg.Profile.Name, err))
 	}
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Abort)()
 	for i, r := range requests {
 		compiled, err := client.Compile(r)
 		if err != nil {
-			return usage(fmt.Errorf("target %s: request %d: %w", cfg.Profile.Name, i+1, err))
+			return console.Usage(fmt.Errorf("target %s: request %d: %w", cfg.Profile.Name, i+1, err))
 		}
 		a := attack.Attempt{Request: uint64(o.sent), Reply: &attack.Reply{Limit: onceBody}}
 		client.Do(compiled, &a)
 		if ctx.Err() != nil {
-			return &exitError{report.ExitInterrupted, errors.New("interrupted")}
+			return &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted")}
 		}
 		o.sent++
 		if a.Fault != attack.None {
@@ -125,11 +127,11 @@ func (o *once) body(r *attack.Reply, coded bool) string {
 	}
 	text, ok := readable(r.Body)
 	if coded || !ok {
-		return fmt.Sprintf("(%s that are no plain text)", counted(int(r.Length), "byte"))
+		return fmt.Sprintf("(%s that are no plain text)", console.Counted(int(r.Length), "byte"))
 	}
 	text = strings.TrimRight(o.redact.Redact(text), " \n")
 	if more := r.Length - int64(len(r.Body)); more > 0 {
-		text += fmt.Sprintf("\n(and %s more)", counted(int(more), "byte"))
+		text += fmt.Sprintf("\n(and %s more)", console.Counted(int(more), "byte"))
 	}
 	return text
 }
@@ -185,7 +187,7 @@ func ending(t profiles.Target, a attack.Attempt) string {
 		}
 		fmt.Fprintf(&b, " after %s", report.FormatSeconds(took.Seconds()))
 	}
-	fmt.Fprintf(&b, ", %s", counted(int(a.Reply.Length), "byte"))
+	fmt.Fprintf(&b, ", %s", console.Counted(int(a.Reply.Length), "byte"))
 	c := a.Conn
 	switch {
 	case c.ID == 0:

@@ -9,19 +9,21 @@ import (
 	"math"
 	"os"
 	"os/signal"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
 
-func newProbe(env Env, g *globals) *cobra.Command {
+func newProbe(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		once, asJSON bool
 		listen       []int
@@ -41,15 +43,15 @@ on Linux). It sends no load. Quit with q or Ctrl-C.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if every < 100*time.Millisecond || every > time.Minute {
-				return usage(fmt.Errorf("--every %s is out of range: write a duration from 100ms to 1m", every))
+				return console.Usage(fmt.Errorf("--every %s is out of range: write a duration from 100ms to 1m", every))
 			}
 			if asJSON && !once {
-				return usage(errors.New("--json needs --once: one reading as JSON"))
+				return console.Usage(errors.New("--json needs --once: one reading as JSON"))
 			}
-			if g.out != "" && !once {
-				return usage(errors.New("--out needs --once: one reading in a file"))
+			if g.Out != "" && !once {
+				return console.Usage(errors.New("--out needs --once: one reading in a file"))
 			}
-			host := profiles.Host{Name: localHost, Netns: netns}
+			host := profiles.Host{Name: watch.LocalHost, Netns: netns}
 			for _, port := range listen {
 				host.Processes = append(host.Processes, profiles.Process{Listen: port})
 			}
@@ -59,7 +61,7 @@ on Linux). It sends no load. Quit with q or Ctrl-C.`,
 			for _, pid := range pids {
 				host.Processes = append(host.Processes, profiles.Process{PID: pid})
 			}
-			return probeCommand(cmd.Context(), env, host, probeOptions{every: every, once: once, json: asJSON, out: g.out})
+			return probeCommand(cmd.Context(), env, host, probeOptions{every: every, once: once, json: asJSON, out: g.Out})
 		},
 	}
 	f := cmd.Flags()
@@ -79,11 +81,11 @@ type probeOptions struct {
 	out        string // file for one reading
 }
 
-func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOptions) error {
+func probeCommand(ctx context.Context, env console.Env, host profiles.Host, opt probeOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	clock := probe.NewClock(time.Now())
-	w := watchHosts(ctx, []profiles.Host{host}, nil, nil, clock, true, nil)
+	w := watch.OpenHosts(ctx, []profiles.Host{host}, nil, nil, clock, true, nil)
 	view := newProbeView()
 
 	var wg sync.WaitGroup
@@ -119,21 +121,21 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 	if opt.once {
 		// Rates and CPU shares are differences: they need a second reading.
 		if !wait(ctx, min(opt.every, time.Second)) {
-			return exit(report.ExitInterrupted)
+			return console.Exit(report.ExitInterrupted)
 		}
 		read()
-		return writeOut(env, opt.out, func(w io.Writer, t terminal) error {
+		return console.WriteOut(env, opt.out, func(w io.Writer, t console.Terminal) error {
 			if opt.json {
 				return printProbeJSON(w, view)
 			}
-			_, err := io.WriteString(w, view.screen(t.width, math.MaxInt, t.colour))
+			_, err := io.WriteString(w, view.screen(t.Width, math.MaxInt, t.Colour))
 			return err
 		})
 	}
 
 	out, ok := env.Stdout.(*os.File)
 	if !ok || !term.IsTerminal(int(out.Fd())) {
-		return usage(errors.New("probe redraws a terminal and this is none: use rampload probe --once"))
+		return console.Usage(errors.New("probe redraws a terminal and this is none: use rampload probe --once"))
 	}
 	keys, restore := rawKeys(env.Stdin)
 	defer restore()
@@ -142,16 +144,16 @@ func probeCommand(ctx context.Context, env Env, host profiles.Host, opt probeOpt
 	defer signal.Stop(resized)
 	fmt.Fprint(out, "\x1b[?1049h\x1b[?25l")
 	defer fmt.Fprint(out, "\x1b[?25h\x1b[?1049l")
-	t := newTerminal(env)
+	t := console.NewTerminal(env)
 	ticker := time.NewTicker(opt.every)
 	defer ticker.Stop()
 	for {
 		width, height, err := term.GetSize(int(out.Fd()))
 		if err != nil {
-			width, height = defaultWidth, 24
+			width, height = console.DefaultWidth, 24
 		}
 		// Home, draw, clear the rest of each line and the screen: no flicker.
-		if _, err := fmt.Fprintf(out, "\x1b[H%s\x1b[J", crlf(view.screen(width, height-1, t.colour))); err != nil {
+		if _, err := fmt.Fprintf(out, "\x1b[H%s\x1b[J", crlf(view.screen(width, height-1, t.Colour))); err != nil {
 			return nil // the terminal went away
 		}
 		select {
@@ -275,7 +277,7 @@ func printProbeJSON(w io.Writer, v *probeView) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v.json(time.Now().UTC())); err != nil {
-		return notRun(fmt.Errorf("print probes: %w", err))
+		return console.NotRun(fmt.Errorf("print probes: %w", err))
 	}
 	return nil
 }
@@ -285,11 +287,4 @@ func finite(v float64) *float64 {
 		return nil
 	}
 	return &v
-}
-
-func pidText(pid int32) string {
-	if pid == 0 {
-		return ""
-	}
-	return strconv.Itoa(int(pid))
 }

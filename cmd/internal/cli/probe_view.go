@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/report"
 
 	"github.com/mattn/go-runewidth"
@@ -155,7 +156,7 @@ func (v *probeView) screen(width, height int, colour bool) string {
 	shown := limited[:min(used, room)]
 	who := 0
 	for _, m := range shown {
-		who = max(who, runewidth.StringWidth(metricOwner(m)))
+		who = max(who, runewidth.StringWidth(watch.MetricOwner(m)))
 	}
 	who, numbers := min(max(who, len("WHERE")), 24), 13
 	if width < 75 { // narrow: the share must stay in sight
@@ -168,7 +169,7 @@ func (v *probeView) screen(width, height int, colour bool) string {
 		def, _ := m.Def()
 		share := row.value / row.limit
 		line := fmt.Sprintf("%-16s %s %*s %*s %4.0f%% %s", m.Name,
-			runewidth.FillRight(runewidth.Truncate(metricOwner(m), who, "…"), who),
+			runewidth.FillRight(runewidth.Truncate(watch.MetricOwner(m), who, "…"), who),
 			numbers, render.Quantity(row.value, def.Unit), numbers, render.Quantity(row.limit, def.Unit),
 			100*share, gauge(share, min(bar, 30)))
 		line = strings.TrimRight(runewidth.Truncate(line, width, "…"), " ")
@@ -242,7 +243,7 @@ func (v *probeView) moving(belongs func(probe.Definition) bool) []string {
 			continue
 		}
 		text := m.Name
-		if owner := metricOwner(m); owner != "" {
+		if owner := watch.MetricOwner(m); owner != "" {
 			text += " " + owner
 		}
 		if def.Unit == timeLost { // a share of the time that passed
@@ -275,27 +276,13 @@ func wrapped(title string, words []string, width int) []string {
 	return lines
 }
 
-func metricOwner(m probe.Metric) string {
-	var parts []string
-	if m.Process != "" {
-		parts = append(parts, m.Process)
-		if m.PID != 0 {
-			parts[0] += "[" + pidText(m.PID) + "]"
-		}
-	}
-	if m.Instance != "" {
-		parts = append(parts, m.Instance)
-	}
-	return strings.Join(parts, " ")
-}
-
 func eventText(e probe.Event) string {
 	who := e.Process
 	if who == "" {
 		who = e.Comm
 	}
 	if e.PID != 0 {
-		who += "[" + pidText(e.PID) + "]"
+		who += "[" + watch.PidText(e.PID) + "]"
 	}
 	var b strings.Builder
 	b.WriteString(e.Kind.String())

@@ -1,25 +1,19 @@
 package cli
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/tsenart/vegeta/v12/lib/plot"
 
-	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/assemble"
 	"github.com/rampload/rampload/report/render"
-	"github.com/rampload/rampload/report/runlog"
 )
 
-func newReport(env Env, g *globals) *cobra.Command {
+func newReport(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		format, annotate, baseline string
 		resume                     resumeFlags
@@ -38,7 +32,7 @@ exit code is in the report.`,
   rampload report --resume peak.runlog --out peak.json    of a fleet whose coordinator was killed`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			format, err := chooseFormat(format, g.out, reportFormats())
+			format, err := console.ChooseFormat(format, g.Out, reportFormats())
 			if err != nil {
 				return err
 			}
@@ -48,37 +42,37 @@ exit code is in the report.`,
 				if err != nil {
 					return err
 				}
-				return writeOut(env, g.out, func(w io.Writer, t terminal) error { return renderAs(w, r, format, t, []string{path}) })
+				return console.WriteOut(env, g.Out, func(w io.Writer, t console.Terminal) error { return renderAs(w, r, format, t, []string{path}) })
 			}
-			defer frugal(env)()
-			r, err := readReports(args)
+			defer input.Frugal(env)()
+			r, err := input.ReadReports(args)
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
-			earlier, err := readBaseline(baseline, r.Profile.Fingerprint, r.Profile.Engine, r.Environment.RunID)
+			earlier, err := input.ReadBaseline(baseline, r.Profile.Fingerprint, r.Profile.Engine, r.Environment.RunID)
 			if err != nil {
-				return usage(err)
+				return console.Usage(err)
 			}
-			if err := r.HoldAgainst(r.BaselineGates(), earlier.reports, earlier.files); err != nil {
-				return usage(err)
+			if err := r.HoldAgainst(r.BaselineGates(), earlier.Reports, earlier.Files); err != nil {
+				return console.Usage(err)
 			}
 			if format == githubFormat {
 				return annotations(env, g, r, annotate)
 			}
-			return writeOut(env, g.out, func(w io.Writer, t terminal) error {
+			return console.WriteOut(env, g.Out, func(w io.Writer, t console.Terminal) error {
 				return renderAs(w, r, format, t, args)
 			})
 		},
 	}
-	formatFlag(cmd.Flags(), &format, reportFormats())
+	console.FormatFlag(cmd.Flags(), &format, reportFormats())
 	cmd.Flags().StringVar(&annotate, "annotate", "", "with --format github: the profile in whose lines the gates stand: `FILE`")
 	resume.register(cmd.Flags())
-	baselineFlag(cmd.Flags(), &baseline)
+	input.BaselineFlag(cmd.Flags(), &baseline)
 	return cmd
 }
 
-func renderAs(w io.Writer, r *report.Report, format string, t terminal, files []string) error {
-	opt := t.renderOptions()
+func renderAs(w io.Writer, r *report.Report, format string, t console.Terminal, files []string) error {
+	opt := t.RenderOptions()
 	opt.Files = files
 	if format == "html" {
 		var err error
@@ -116,95 +110,11 @@ func chartAsset(name string) ([]byte, error) {
 	return data, nil
 }
 
-// readReports reads a report, or makes one from the run logs of several machines.
-func readReports(paths []string) (*report.Report, error) {
-	if len(paths) == 1 {
-		return readReport(paths[0])
-	}
-	var logs []*runlog.Log
-	for _, path := range paths {
-		f, err := openFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("open run log: %w", err)
-		}
-		log, err := runlog.ReadParts(f)
-		f.Close()
-		if errors.Is(err, runlog.ErrNotRunLog) {
-			return nil, fmt.Errorf("%s is not a run log: several files make one report only if they are the run logs of one run; to set reports side by side write rampload compare", path)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		logs = append(logs, log)
-	}
-	log, err := runlog.Merge(logs...)
-	if err != nil {
-		return nil, err
-	}
-	return reportOf(paths[0], log)
-}
-
-// readReport reads a report, or makes one from a run log.
-func readReport(path string) (*report.Report, error) {
-	f, err := openFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no report %s; name a .json report or a .runlog", path)
-	case err != nil:
-		return nil, fmt.Errorf("open report: %w", err)
-	}
-	defer f.Close()
-	br := bufio.NewReaderSize(f, 1<<16)
-	prefix, _ := br.Peek(32)
-	if !runlog.IsRunLog(prefix) {
-		r, err := report.Read(br)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return r, nil
-	}
-	log, err := runlog.Read(br)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return reportOf(path, log)
-}
-
-// reportOf makes the report of a run log.
-func reportOf(path string, log *runlog.Log) (*report.Report, error) {
-	// The log's profile is redacted: its secrets do not bear on gates.
-	p, err := yaml.Decode(path, []byte(log.Header.Profile), yaml.Options{
-		Getenv: func(string) (string, bool) { return "", true }, Resources: resourceNames(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: read the profile within: %w", path, err)
-	}
-	return buildReport(log, p)
-}
-
-// frugal lets memory be collected sooner, for the reading of long runs, until the returned
-// function is called.
-func frugal(env Env) func() {
-	if _, set := env.LookupEnv("GOGC"); set {
-		return func() {}
-	}
-	before := debug.SetGCPercent(reportGC)
-	return func() { debug.SetGCPercent(before) }
-}
-
-// reportGC is GOGC while a run log is read and reported on: a day of twenty targets then
-// stays below 500 MB.
-const reportGC = 30
-
-func buildReport(log *runlog.Log, p profiles.Profile) (*report.Report, error) {
-	return assemble.Build(log, assemble.Options{Gates: p.RunGates(), Search: searched(p)})
-}
-
 // exactArgs is cobra.ExactArgs with an error that shows the right call.
 func exactArgs(use string, n int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usage(fmt.Errorf("got %d arguments: write %s", len(args), use))
+			return console.Usage(fmt.Errorf("got %d arguments: write %s", len(args), use))
 		}
 		return nil
 	}

@@ -1,47 +1,17 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"math"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mattn/go-runewidth"
 
-	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/profiles"
 )
-
-var (
-	update    = flag.Bool("update", false, "rewrite golden files")
-	loopbacks = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}
-)
-
-func golden(t *testing.T, name string, got string) {
-	t.Helper()
-	path := "testdata/" + name
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s", path, got)
-	}
-}
 
 func busyView() *probeView {
 	v := newProbeView()
@@ -109,42 +79,5 @@ func TestVanishedProcessLeavesTheScreen(t *testing.T) {
 	v.readings(probe.Source{Host: "local", Name: "host"}, []probe.Sample{{At: 20 * time.Second, Reading: load}}, nil)
 	if screen := v.screen(80, 24, false); strings.Contains(screen, "4127] ") {
 		t.Errorf("a process that is gone is still shown:\n%s", screen)
-	}
-}
-
-func TestProgress(t *testing.T) {
-	p := profiles.Profile{Load: []profiles.Stage{
-		{Kind: profiles.Ramp, From: 50, To: 2000, For: 2 * time.Minute},
-		{Kind: profiles.Hold, From: 2000, To: 2000, For: time.Minute},
-	}}
-	plan, err := planLoad(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	states := []session.Progress{
-		{At: 250 * time.Millisecond, Offered: 52, Achieved: 52},
-		{At: 90 * time.Second, Offered: 1512, Achieved: 1510, Requests: 70_080, P99: 84 * time.Millisecond, Fullest: []session.Fullness{
-			{Metric: probe.Metric{Process: "payments", Name: probe.OpenFiles}, Value: 1000, Limit: 1024},
-			{Metric: probe.Metric{Name: probe.CPU}, Value: 0.61, Limit: 1},
-		}},
-		{At: 150 * time.Second, Offered: 2000, Achieved: 1800, WireResets: 3112, Failures: 3200, Unsent: 12, LocalFaults: 3, P99: 1200 * time.Millisecond},
-		{At: 160 * time.Second, Offered: 700, Achieved: 700, WireResets: 12, Failures: 12, Search: "step 6 at 700/s (600/s passes, 800/s does not)"},
-		{At: 181 * time.Second, Offered: 0, Achieved: 10, WireResets: 3112, Failures: 3112},
-	}
-	var plain, rewritten bytes.Buffer
-	lines := newProgress(terminal{}, &plain, plan, false)
-	line := newProgress(terminal{progress: true}, &rewritten, plan, false)
-	for _, s := range states {
-		lines.update(s)
-		line.update(s)
-	}
-	line.done()
-	line.update(states[0])
-	golden(t, "progress-plain.txt", plain.String())
-	golden(t, "progress-terminal.txt", strings.ReplaceAll(rewritten.String(), "\r\x1b[K", "\n"))
-	var none bytes.Buffer
-	newProgress(terminal{}, &none, plan, true).update(states[0])
-	if none.Len() != 0 {
-		t.Errorf("--quiet printed %q", none.String())
 	}
 }

@@ -4,30 +4,16 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/report"
 )
 
 // obeyWithin is the time that a command has to end by itself after a signal, to
 // restore a terminal for instance. One that is stuck in a read is left where it is.
 const obeyWithin = time.Second
-
-// endings counts who ends in order after the first signal, however long that
-// takes: a run ends its load and writes its report, a demo stops its service.
-type endings struct{ held atomic.Int32 }
-
-// InOrder claims the first signal until release is called: it only cancels the
-// command's context then. A second signal ends the process in any case.
-func (e Env) InOrder() (release func()) {
-	if e.endings == nil {
-		return func() {}
-	}
-	e.endings.held.Add(1)
-	return func() { e.endings.held.Add(-1) }
-}
 
 // Main runs a command and returns the process's exit code. The first SIGINT,
 // SIGTERM or SIGHUP cancels the command's context; Main waits for a command that
@@ -37,7 +23,7 @@ func (e Env) InOrder() (release func()) {
 //
 // A reader of stdout or stderr that goes away is an error of the write (EPIPE) and
 // never the end of the process: while Main runs, SIGPIPE does nothing.
-func Main(ctx context.Context, env Env) int {
+func Main(ctx context.Context, env console.Env) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 2)
@@ -53,7 +39,7 @@ func Main(ctx context.Context, env Env) int {
 	signal.Notify(broken, writeSignals()...)
 	defer signal.Stop(broken)
 
-	env.endings = new(endings)
+	env.Endings = new(console.Endings)
 	done := make(chan int, 1)
 	go func() { done <- execute(ctx, env) }()
 	var late <-chan time.Time
@@ -69,7 +55,7 @@ func Main(ctx context.Context, env Env) int {
 			cancel()
 			late = time.After(obeyWithin)
 		case <-late:
-			if env.endings.held.Load() == 0 {
+			if env.Endings.Held.Load() == 0 {
 				return report.ExitInterrupted
 			}
 			late = time.After(obeyWithin)

@@ -11,6 +11,3 @@ import (
 // the write returns: its reader went away, or a file reached the limit of its size
 // (setrlimit(2)).
 func writeSignals() []os.Signal { return []os.Signal{syscall.SIGPIPE, syscall.SIGXFSZ} }
-
-// readerGone is the error of a write whose reader went away.
-const readerGone = syscall.EPIPE

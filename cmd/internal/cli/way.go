@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
@@ -17,8 +18,8 @@ import (
 
 // ways says which way the requests of each target would take, as far as listeners and
 // connections that are there without any load tell.
-func (w *watched) ways(ctx context.Context, targets []profiles.Target, addrs [][]netip.Addr) []string {
-	log := &runlog.Log{Header: runlog.Header{Hosts: w.hosts}}
+func ways(ctx context.Context, w *watch.Watched, targets []profiles.Target, addrs [][]netip.Addr) []string {
+	log := &runlog.Log{Header: runlog.Header{Hosts: w.Hosts}}
 	number := map[probe.Metric]int{}
 	for _, s := range w.Samplers {
 		if !strings.HasPrefix(s.Source().Name, "requests") {
@@ -43,11 +44,11 @@ func (w *watched) ways(ctx context.Context, targets []profiles.Target, addrs [][
 	for i, t := range targets {
 		var dialled []netip.AddrPort
 		for _, a := range addrs[i] {
-			for _, port := range listenPorts(t) {
+			for _, port := range watch.ListenPorts(t) {
 				dialled = append(dialled, netip.AddrPortFrom(a.Unmap(), uint16(port)))
 			}
 		}
-		if first := graph.Chain(localHost, dialled, t.Hosts); first != nil {
+		if first := graph.Chain(watch.LocalHost, dialled, t.Hosts); first != nil {
 			out = append(out, fmt.Sprintf("%-16s %s", t.Name, first.Line()))
 		} else if len(dialled) > 0 {
 			out = append(out, fmt.Sprintf("%-16s client -> %s (nobody watches who answers there)", t.Name, dialled[0]))

@@ -21,15 +21,19 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
 
-func newWorker(env Env) *cobra.Command {
+func newWorker(env console.Env) *cobra.Command {
 	var (
 		daemon  daemonFlags
 		allowed []string
@@ -51,22 +55,22 @@ are stolen are no cannon.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if daemon.nats == "" {
-				return usage(errors.New("a worker needs the fleet's NATS server: name it with --nats URL"))
+				return console.Usage(errors.New("a worker needs the fleet's NATS server: name it with --nats URL"))
 			}
 			if len(allowed) == 0 {
-				return usage(errors.New("a worker sends only to targets that it is told to: name them with --allow-target, such as --allow-target http://orders.internal:8080 (repeatable)"))
+				return console.Usage(errors.New("a worker sends only to targets that it is told to: name them with --allow-target, such as --allow-target http://orders.internal:8080 (repeatable)"))
 			}
 			sender := &sender{}
 			for _, text := range allowed {
 				pattern, err := parseAllowed(text)
 				if err != nil {
-					return usage(err)
+					return console.Usage(err)
 				}
 				sender.allowed = append(sender.allowed, pattern)
 			}
 			_, _ = host.RaiseNoFile()
 			return daemon.serve(cmd, env, bus.RoleWorker, &fleet.Member{
-				Send: sender, Info: fleet.AgentInfo{Rampload: Version(), Kernel: kernelRelease()},
+				Send: sender, Info: fleet.AgentInfo{Rampload: console.Version(), Kernel: run.KernelRelease()},
 				About: map[string]string{"cpus": strconv.Itoa(runtime.NumCPU()), "targets": strings.Join(allowed, " ")},
 			})
 		},
@@ -136,21 +140,21 @@ func (s *sender) Prepare(ctx context.Context, a fleet.Assignment) (warnings []st
 	if p.Client.Proxy {
 		return nil, errors.New("client.proxy lets the environment of a worker decide where its load goes: leave it out")
 	}
-	own := localAddrs()
+	own := watch.LocalAddrs()
 	for _, addr := range p.Client.LocalAddrs {
 		if !slices.Contains(own, addr.String()) {
 			return nil, fmt.Errorf("client.local-addresses: %s is no address of this machine", addr)
 		}
 	}
-	if _, err := planLoad(p); err != nil {
+	if _, err := run.PlanLoad(p); err != nil {
 		return nil, err
 	}
 	share := p // what planWarnings looks at is this worker's slice of the rates
 	share.Load = profiles.Scale(p, 1/float64(a.Of)).Load
-	warnings = planWarnings(share, readGeneratorLimits())
+	warnings = run.PlanWarnings(share, run.ReadGeneratorLimits())
 	for _, t := range p.Targets {
 		for _, base := range t.Bases() {
-			if err := knock(ctx, p, t, base); err != nil {
+			if err := run.Knock(ctx, p, t, base); err != nil {
 				return nil, err
 			}
 		}
@@ -161,40 +165,40 @@ func (s *sender) Prepare(ctx context.Context, a fleet.Assignment) (warnings []st
 // Load sends a slice and writes its record.
 func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice) error {
 	p := a.Profile
-	plan, err := planLoad(p)
+	plan, err := run.PlanLoad(p)
 	if err != nil {
 		return err
 	}
 	if slice.Schedule != nil {
-		plan.growing, plan.rate, plan.end = slice.Schedule, slice.Schedule.Rate, slice.Schedule.End
+		plan.Growing, plan.Rate, plan.End = slice.Schedule, slice.Schedule.Rate, slice.Schedule.End
 	}
 	var id attack.RunID
 	if _, err := hex.Decode(id[:], []byte(a.Header.RunID)); err != nil {
 		return fmt.Errorf("read the id of the run: %w", err)
 	}
-	loader, err := plan.engine(ramp.Config{RunID: id, Start: slice.Start, From: slice.From, Slice: ramp.Slice{Index: uint64(slice.Index), Of: uint64(slice.Of)}})
+	loader, err := plan.Engine(ramp.Config{RunID: id, Start: slice.Start, From: slice.From, Slice: ramp.Slice{Index: uint64(slice.Index), Of: uint64(slice.Of)}})
 	if err != nil {
 		return err
 	}
 	clock := probe.NewClock(slice.Start)
-	w := &watched{}
+	w := &watch.Watched{}
 	if slice.Own {
 		addrs := make([][]netip.Addr, len(p.Targets)) // the hosts of targets have agents, or are the coordinator's
-		w = watchHosts(ctx, nil, p.Targets, addrs, clock, a.Trace, nil)
+		w = watch.OpenHosts(ctx, nil, p.Targets, addrs, clock, a.Trace, nil)
 	}
 	h := a.Header
 	h.Started, h.Slice = slice.Start.UTC().Round(0), slice.Index
-	h.Rampload, h.Go, h.OS, h.Kernel, h.CPUs = Version(), runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, kernelRelease(), runtime.NumCPU()
+	h.Rampload, h.Go, h.OS, h.Kernel, h.CPUs = console.Version(), runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH, run.KernelRelease(), runtime.NumCPU()
 	h.Host, _ = os.Hostname()
-	h.Hosts, h.Generator.Connections, h.Generator.MaxInFlight, h.Generator.NoFile = w.hosts, p.Client.Connections, p.Client.MaxInFlight, w.noFile
+	h.Hosts, h.Generator.Connections, h.Generator.MaxInFlight, h.Generator.NoFile = w.Hosts, p.Client.Connections, p.Client.MaxInFlight, w.NoFile
 	log, err := runlog.NewWriter(slice.Out, h)
 	if err != nil {
 		w.Close()
 		return err
 	}
 	outcome, err := session.Run(ctx, session.Config{
-		Clock: clock, Loader: loader, Samplers: w.Samplers, Watchers: w.Watchers, Recorder: log, SampleEvery: a.SampleEvery, CoolDown: coolDown,
-		Targets: targetNames(p), Interval: windowInterval, Offered: plan.rate,
+		Clock: clock, Loader: loader, Samplers: w.Samplers, Watchers: w.Watchers, Recorder: log, SampleEvery: a.SampleEvery, CoolDown: run.CoolDown,
+		Targets: run.TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate,
 	})
 	trailer := runlog.Trailer{Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted, Sources: slices.Concat(outcome.Sources, w.Missing)}
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/eval"
 	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/report"
@@ -39,7 +39,7 @@ type command struct {
 }
 
 // New is how "make eval" measures the diagnosis.
-func New(env cli.Env) *cobra.Command {
+func New(env console.Env) *cobra.Command {
 	var l command
 	cmd := &cobra.Command{
 		Use:   "lab-eval",
@@ -64,12 +64,12 @@ beside simpler methods on the same logs (Markdown). Half a minute a run.`,
 	return cmd
 }
 
-func (l command) run(ctx context.Context, env cli.Env) error {
+func (l command) run(ctx context.Context, env console.Env) error {
 	dir := l.replay
 	if dir == "" {
 		dir = l.dir
 		if dir == "" {
-			return cli.Usage(errors.New("no folder for the run logs: name one with --dir DIR, or recorded ones with --replay DIR"))
+			return console.Usage(errors.New("no folder for the run logs: name one with --dir DIR, or recorded ones with --replay DIR"))
 		}
 		if err := l.record(ctx, env); err != nil {
 			return err
@@ -79,24 +79,24 @@ func (l command) run(ctx context.Context, env cli.Env) error {
 }
 
 // evaluate analyses the recorded runs of a folder and writes the tables.
-func (l command) evaluate(env cli.Env, dir string) error {
+func (l command) evaluate(env console.Env, dir string) error {
 	cases, err := eval.ReadDir(dir)
 	if err != nil {
-		return cli.NotRun(err)
+		return console.NotRun(err)
 	}
 	recorded := map[string]bool{}
 	for _, c := range cases {
 		recorded[c.Scenario] = true
 	}
 	if cases, err = l.selected(cases); err != nil {
-		return cli.Usage(err)
+		return console.Usage(err)
 	}
 	if len(cases) == 0 {
-		return cli.Usage(fmt.Errorf("no recorded runs in %s that match %s", dir, strings.Join(l.scenarios, ", ")))
+		return console.Usage(fmt.Errorf("no recorded runs in %s that match %s", dir, strings.Join(l.scenarios, ", ")))
 	}
 	if l.keep != "" {
 		if err := keepRuns(env, cases, l.keep); err != nil {
-			return cli.NotRun(err)
+			return console.NotRun(err)
 		}
 	}
 	e, err := eval.Evaluate(cases, func(r eval.Result) {
@@ -104,10 +104,10 @@ func (l command) evaluate(env cli.Env, dir string) error {
 		if j := r.By[0]; !j.Right {
 			said = fmt.Sprintf("%s expected, %s (%s, %.2f) found", r.Causes[0], j.Cause, j.Verdict, j.Confidence)
 		}
-		fmt.Fprintf(cli.Plain(env.Stderr), "%-34s %s\n", r.Name(), said)
+		fmt.Fprintf(console.Plain(env.Stderr), "%-34s %s\n", r.Name(), said)
 	})
 	if err != nil {
-		return cli.NotRun(err)
+		return console.NotRun(err)
 	}
 	var skipped []eval.Skipped
 	for _, s := range env.Lab.Scenarios {
@@ -122,13 +122,13 @@ func (l command) evaluate(env cli.Env, dir string) error {
 	}
 	f, err := os.Create(l.table)
 	if err != nil {
-		return cli.Usage(fmt.Errorf("write the evaluation: %w", err))
+		return console.Usage(fmt.Errorf("write the evaluation: %w", err))
 	}
 	return notRunIf(errors.Join(e.WriteMarkdown(f, skipped), f.Close()))
 }
 
 // keepRuns keeps the first run of each scenario that was not disturbed.
-func keepRuns(env cli.Env, cases []eval.Recorded, dir string) error {
+func keepRuns(env console.Env, cases []eval.Recorded, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
@@ -139,7 +139,7 @@ func keepRuns(env cli.Env, cases []eval.Recorded, dir string) error {
 		}
 		switch err := eval.Keep(c, dir); {
 		case errors.Is(err, eval.ErrDisturbed):
-			fmt.Fprintf(cli.Plain(env.Stderr), "rampload-lab: %s\n", err)
+			fmt.Fprintf(console.Plain(env.Stderr), "rampload-lab: %s\n", err)
 		case err != nil:
 			return err
 		default:
@@ -167,35 +167,35 @@ func notRunIf(err error) error {
 	if err == nil {
 		return nil
 	}
-	return cli.NotRun(err)
+	return console.NotRun(err)
 }
 
-func (l command) record(ctx context.Context, env cli.Env) error {
+func (l command) record(ctx context.Context, env console.Env) error {
 	seeds, err := parseSeeds(l.seeds)
 	if err != nil {
-		return cli.Usage(err)
+		return console.Usage(err)
 	}
 	plan := eval.Plan{Seeds: seeds}
 	for _, s := range env.Lab.Scenarios {
 		match, err := matchesAny(l.scenarios, s.Name)
 		if err != nil {
-			return cli.Usage(err)
+			return console.Usage(err)
 		}
 		if missing := s.Missing(); match && missing != "" {
-			fmt.Fprintf(cli.Plain(env.Stderr), "rampload-lab: skipping %s: %s\n", s.Name, missing)
+			fmt.Fprintf(console.Plain(env.Stderr), "rampload-lab: skipping %s: %s\n", s.Name, missing)
 		} else if match {
 			plan.Scenarios = append(plan.Scenarios, s.Name)
 		}
 	}
 	if len(plan.Scenarios) == 0 {
-		return cli.Usage(fmt.Errorf("no scenario that can run here matches %s; rampload-lab demo --list names them", strings.Join(l.scenarios, ", ")))
+		return console.Usage(fmt.Errorf("no scenario that can run here matches %s; rampload-lab demo --list names them", strings.Join(l.scenarios, ", ")))
 	}
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
-		return cli.Usage(fmt.Errorf("make folder: %w", err))
+		return console.Usage(fmt.Errorf("make folder: %w", err))
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		return cli.NotRun(fmt.Errorf("find own program: %w", err))
+		return console.NotRun(fmt.Errorf("find own program: %w", err))
 	}
 	defer env.InOrder()() // a scenario that was started is stopped
 	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime, Shorten: l.shorten}
@@ -207,14 +207,14 @@ func (l command) record(ctx context.Context, env cli.Env) error {
 		begun := time.Now()
 		err := recorder.Record(ctx, run)
 		if ctx.Err() != nil {
-			return cli.Exit(report.ExitInterrupted)
+			return console.Exit(report.ExitInterrupted)
 		}
 		said := "recorded"
 		if err != nil {
 			// One scenario that cannot run must not cost the others' evaluation.
 			said = err.Error()
 		}
-		fmt.Fprintf(cli.Plain(env.Stderr), "%3d/%d %-32s %5.1fs %s\n", i+1, len(runs), run.Name(), time.Since(begun).Seconds(), said)
+		fmt.Fprintf(console.Plain(env.Stderr), "%3d/%d %-32s %5.1fs %s\n", i+1, len(runs), run.Name(), time.Since(begun).Seconds(), said)
 	}
 	return nil
 }

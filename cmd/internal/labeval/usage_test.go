@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/lab/catalog"
 	"github.com/rampload/rampload/cmd/internal/labeval"
 	"github.com/rampload/rampload/report"
@@ -25,10 +26,10 @@ func TestUsage(t *testing.T) {
 		{"demo nginx-connection", "nginx-connections"},
 	} {
 		var out, errs bytes.Buffer
-		code := cli.Main(t.Context(), cli.Env{
+		code := cli.Main(t.Context(), console.Env{
 			Args: strings.Fields(test.args), Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
 			LookupEnv: func(string) (string, bool) { return "", false },
-			Lab:       cli.Lab{Scenarios: catalog.Scenarios(), Commands: []func(cli.Env) *cobra.Command{labeval.New}},
+			Lab:       console.Lab{Scenarios: catalog.Scenarios(), Commands: []func(console.Env) *cobra.Command{labeval.New}},
 		})
 		if code != report.ExitUsage || !strings.Contains(errs.String(), test.says) {
 			t.Errorf("rampload-lab %s: exit %d, %s", test.args, code, errs.String())

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 )
 
 func main() {
@@ -25,7 +26,7 @@ func main() {
 func run(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "docs":
-		return writeDocs(cli.Command(cli.Env{
+		return writeDocs(cli.Command(console.Env{
 			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard,
 			LookupEnv: func(string) (string, bool) { return "", false },
 		}), args[1])

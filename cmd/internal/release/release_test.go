@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/rampload/rampload/cmd/internal/cli"
+	"github.com/rampload/rampload/cmd/internal/console"
 )
 
 // TestImage writes an image twice: it holds the program, and both are equal.
@@ -59,7 +60,7 @@ func TestDocs(t *testing.T) {
 	if err := run([]string{"docs", dir}); err != nil {
 		t.Fatal(err)
 	}
-	root := cli.Command(cli.Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, LookupEnv: os.LookupEnv})
+	root := cli.Command(console.Env{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, LookupEnv: os.LookupEnv})
 	for _, c := range root.Commands() {
 		page := filepath.Join(dir, "man", "rampload-"+c.Name()+".1")
 		if _, err := os.Stat(page); c.IsAvailableCommand() && err != nil {

@@ -1,9 +1,0 @@
-//go:build !unix
-
-package cli
-
-import "os"
-
-// lockFile locks nothing here: two starts at once with the same --out are not told
-// apart from one that was killed.
-func lockFile(*os.File) error { return nil }

@@ -1,0 +1,43 @@
+package console
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+	"github.com/spf13/pflag"
+)
+
+// FormatFlag adds --format, one of formats; see [ChooseFormat].
+func FormatFlag(f *pflag.FlagSet, format *string, formats []string) {
+	f.StringVarP(format, "format", "f", "", "`FORMAT`: "+strings.Join(formats, ", ")+" (default as the name of --out ends, else table)")
+}
+
+// ChooseFormat is the format that was asked for, or that the ending of out tells:
+// who writes peak.html does not want a table in it.
+func ChooseFormat(format, out string, formats []string) (string, error) {
+	if format != "" {
+		if !slices.Contains(formats, format) {
+			return "", Usage(fmt.Errorf("--format %q is not a format: write one of %s", format, strings.Join(formats, ", ")))
+		}
+		return format, nil
+	}
+	ending := strings.TrimPrefix(filepath.Ext(out), ".")
+	if ending == "xml" {
+		ending = "junit"
+	}
+	if slices.Contains(formats, ending) {
+		return ending, nil
+	}
+	return "table", nil
+}
+
+// Counted returns a number and its noun.
+func Counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return report.FormatNumber(float64(n)) + " " + noun
+}

@@ -1,0 +1,55 @@
+package input
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/spf13/pflag"
+)
+
+const WindowInterval = 250 * time.Millisecond
+
+// Flags are the flags of a run.
+type Flags struct {
+	Profile     string
+	Targets     []string
+	Scale       float64
+	NoTrace     bool
+	SampleEvery time.Duration
+	Baseline    string
+	only        []string
+	Once        bool // not of check
+}
+
+func (r *Flags) Register(f *pflag.FlagSet) {
+	f.StringVarP(&r.Profile, "profile", "p", "", "profile to run: a `FILE`, or builtin:demo, builtin:peak, builtin:spike, builtin:soak")
+	f.StringArrayVar(&r.Targets, "target", nil, "send a target's load to another URL: `NAME=URL` (repeatable)")
+	f.Float64Var(&r.Scale, "scale", 1, "multiply every rate of the profile by `FACTOR`")
+	f.DurationVar(&r.SampleEvery, "sample-every", WindowInterval, "how often the probes read: `DURATION` from 100ms")
+	f.StringArrayVar(&r.only, "only", nil, "leave out all targets but this, with their share of the load: `TARGET` (repeatable)")
+	f.BoolVar(&r.NoTrace, "no-trace", false, "do not trace or capture resets in the kernel")
+}
+
+// RegisterAll adds what only a run of its own takes.
+func (r *Flags) RegisterAll(f *pflag.FlagSet) {
+	r.Register(f)
+	BaselineFlag(f, &r.Baseline)
+}
+
+// Check refuses values of flags that are out of range.
+func (r *Flags) Check() error {
+	if r.SampleEvery < 100*time.Millisecond || r.SampleEvery > 10*time.Second {
+		return console.Usage(fmt.Errorf("--sample-every %s is out of range: write a duration from 100ms to 10s", r.SampleEvery))
+	}
+	return nil
+}
+
+// Globals are the flags of every command.
+type Globals struct {
+	Set       []string
+	Label     string
+	Out       string
+	LogFormat string
+	Quiet     bool
+}

@@ -1,0 +1,57 @@
+package run
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+)
+
+// TooFew says that the load of a profile has too few requests to prove a gate,
+// even if none fails; it is empty where it has enough, or where nobody knows: of
+// a search and of a closed loop.
+func TooFew(p profiles.Profile, g profiles.Gate) string {
+	need := report.Enough(g)
+	_, open := p.MaxRate()
+	_, searches := p.SearchStage()
+	stages := p.SendingStages()
+	if need == 0 || !open || searches || len(stages) == 0 {
+		return ""
+	}
+	s, err := schedule.New(stages, 0, p.Client.PerConnection)
+	if err != nil {
+		return "" // a run says so
+	}
+	share := 0.0
+	for _, t := range p.Targets {
+		if g.Of == "" || g.Of == t.Name {
+			share += t.Share
+		}
+	}
+	planned := func(due uint64) uint64 { return uint64(math.Round(share * float64(due))) }
+	due, seconds := s.Total(), input.WindowInterval.Seconds()
+	if g.UpTo > 0 {
+		due = 0
+		before := uint64(0)
+		for end := input.WindowInterval; before < s.Total() && planned(due) < need; end += input.WindowInterval {
+			count := s.Count(end - 1)
+			if n := count - before; report.Covers(g, float64(n)/seconds, input.WindowInterval) {
+				due += n
+			}
+			before = count
+		}
+	}
+	n := planned(due)
+	if n >= need {
+		return ""
+	}
+	at := ""
+	if g.UpTo > 0 {
+		at = " up to " + report.FormatRate(g.UpTo)
+	}
+	return fmt.Sprintf("%s requests are planned%s, too few to prove it: %s without a single one beyond the limit would do",
+		report.FormatCount(n), at, report.FormatCount(need))
+}

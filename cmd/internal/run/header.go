@@ -1,0 +1,117 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/watch"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// newHeader describes a run before it begins.
+func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label string, w *watch.Watched) runlog.Header {
+	h := runlog.Header{
+		RunID: HexID(id), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: input.WindowInterval,
+		Fingerprint: p.Fingerprint(), Rampload: console.Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Kernel: KernelRelease(), CPUs: runtime.NumCPU(), GitCommit: gitCommit(),
+		Hosts: w.Hosts,
+		Generator: runlog.Generator{
+			Engine: string(p.Client.Engine), Connections: p.Client.Connections, MaxInFlight: p.Client.MaxInFlight,
+			Timeout: p.Client.Timeout, IdleTimeout: p.Client.IdleTimeout, Retries: p.Client.Retries.Max,
+			SkipVerify: p.Client.TLS.SkipVerify, NoFile: w.NoFile,
+		},
+	}
+	h.Host, _ = os.Hostname()
+	if text, err := yaml.Marshal(p.Redacted()); err == nil {
+		h.Profile = string(text)
+	}
+	for i, t := range p.Targets {
+		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
+		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.TargetHosts[i]))
+	}
+	var at time.Duration
+	for _, s := range p.Load {
+		end := at + s.Duration()
+		from, to := s.Ends(p.Client.PerConnection)
+		stage := runlog.Stage{Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to}
+		if s.Kind == profiles.Connections {
+			stage.PerConnection = p.Client.PerConnection
+		}
+		h.Stages = append(h.Stages, stage)
+		at = end
+	}
+	return h
+}
+
+// maxEndpoints bounds what a run log lists of the requests of a target.
+const maxEndpoints = 100
+
+// headerTarget describes a target. One whose file names several URLs has the first
+// of them, and a port only if they share it.
+func headerTarget(t profiles.Target, redactor profiles.Redactor, hosts []string) runlog.Target {
+	out := runlog.Target{Name: t.Name, Hosts: hosts, Share: t.Share, Endpoints: endpoints(t, redactor)}
+	bases := t.Bases()
+	for _, base := range bases {
+		out.Requests += len(base.Requests)
+	}
+	if len(bases) > 0 {
+		out.URL = redactor.Redact(bases[0].URL)
+	}
+	if ports := watch.ListenPorts(t); len(ports) == 1 {
+		out.ListenPort = ports[0]
+	}
+	return out
+}
+
+// endpoints lists the requests of a target in the order of their numbers, nil if
+// there are too many.
+func endpoints(t profiles.Target, redactor profiles.Redactor) []runlog.Endpoint {
+	var out []runlog.Endpoint
+	sum := 0.0
+	for _, base := range t.Bases() {
+		if len(out)+len(base.Requests) > maxEndpoints {
+			return nil
+		}
+		for _, r := range base.Requests {
+			sum += r.Weight
+			out = append(out, runlog.Endpoint{Name: redactor.Redact(r.Method + " " + r.Path), Share: r.Weight})
+		}
+	}
+	for i := range out {
+		out[i].Share /= sum
+	}
+	return out
+}
+
+// gitTimeout keeps a slow disk from eating the time before the load.
+const gitTimeout = time.Second
+
+// gitCommit names the commit of the working directory's repository, if any: a
+// release under test is most often run from its own checkout.
+func gitCommit() string {
+	ctx, cancel := context.WithTimeout(context.Background(), gitTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func KernelRelease() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(release))
+}

@@ -1,0 +1,260 @@
+// Package run carries a profile out: it looks at what the load needs before any of it is
+// sent, records the run, and makes the verdict of what was recorded.
+package run
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/keep"
+	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/cmd/internal/watch"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+const (
+	// baseline is the time until the load begins: the probes are opened in it, and
+	// look long enough for rates of counters and for what was full from the start.
+	baseline = 2 * time.Second
+	CoolDown = time.Second
+	directGC = 25 // GOGC of a run with engine direct
+)
+
+// Options are what a run needs beyond its profile.
+type Options struct {
+	*input.Globals
+	SampleEvery time.Duration
+	Trace       bool
+	Baseline    input.Baseline
+}
+
+// Finished is a run that was carried out, well or not.
+type Finished struct {
+	Report  *report.Report
+	log     *runlog.Log
+	Path    string
+	logPath string
+}
+
+// Run carries a profile out from preflight to printed report. From its first load
+// on no file, and no reader of the output, can end it.
+func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) (*Finished, error) {
+	if opt.LogFormat != "text" && opt.LogFormat != "json" {
+		return nil, console.Usage(fmt.Errorf("--log-format %q is not a format: write text or json", opt.LogFormat))
+	}
+	terminal := console.NewTerminal(env)
+	plan, err := PlanLoad(p)
+	if err != nil {
+		return nil, console.Usage(err)
+	}
+	if err := sharedLimits(p); err != nil {
+		return nil, console.Usage(err)
+	}
+	warnings, err := Preflight(ctx, p)
+	if ctx.Err() != nil {
+		return nil, errNothingSent
+	}
+	if err != nil {
+		return nil, notSent(env, terminal, err)
+	}
+	stderr := console.NewVoice(env.Stderr)
+	defer stderr.Settle()
+	progress := newProgress(terminal, stderr, plan, opt.Quiet)
+	files, err := keep.Reserve(opt.Out, p.Name, time.Now())
+	if err != nil {
+		return nil, console.Usage(err)
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			files.Release()
+		}
+	}()
+	addrs := ResolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
+	id := NewRunID()
+	company, err := gatherCompany(ctx, p, plan, id, opt, StreamFolder(files.Log), progress.warn)
+	if err != nil {
+		return nil, err
+	}
+	others := watch.ConnectAgents(ctx, p, HexID(id), opt.SampleEvery, opt.Trace)
+	defer others.Close()
+	others.Add(company.leads())
+	start := time.Now().Add(baseline)
+	clock := probe.NewClock(start)
+	loader, err := plan.loader(id, start, company)
+	if err != nil {
+		company.abandon()
+		return nil, console.Usage(err)
+	}
+	if ctx.Err() != nil {
+		company.abandon()
+		return nil, errNothingSent
+	}
+	if err := company.start(ctx, start); err != nil {
+		return nil, err
+	}
+	begun = true
+	defer env.InOrder()()
+	if _, set := env.LookupEnv("GOGC"); !set && p.Client.Engine == profiles.EngineDirect {
+		// The direct loop allocates next to nothing, so collecting often costs nothing
+		// and memory is at its final size from the start.
+		defer debug.SetGCPercent(debug.SetGCPercent(directGC))
+	}
+	record := keep.NewRecord(files.Reserved, start, progress.warn)
+	defer record.Close()
+	watched := watch.OpenHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.Trace, others)
+	for _, w := range slices.Concat(warnings, others.Warnings(), watched.AlreadyFull(ctx)) {
+		progress.warn(w)
+	}
+	header := newHeader(p, id, start, opt.Label, watched)
+	if company.sends() {
+		header.Role = runlog.RoleCoordinator
+	}
+	log, err := runlog.NewWriter(record, header)
+	if err == nil {
+		err = company.keep(header, HexID(id))
+	}
+	if err != nil {
+		company.abandon()
+		return nil, console.NotRun(err)
+	}
+	recorder := company.recorder(log)
+	if opt.LogFormat == "json" {
+		recorder = newFailureLog(recorder, stderr, TargetNames(p), id, start)
+	}
+	outcome, err := session.Run(ctx, session.Config{
+		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: recorder,
+		SampleEvery: opt.SampleEvery, CoolDown: CoolDown,
+		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: p.AbortIf, Progress: progress.update,
+		Others: func(seen func([]probe.Sample)) {
+			others.Follow(ctx, clock, log, seen)
+			company.follow(ctx, log, len(others.Links), seen)
+		},
+		Search: plan.search(company.step(log), company), After: idleStage(p, id, log, progress),
+	})
+	progress.done()
+	statuses, complete := company.end()
+	trailer := runlog.Trailer{
+		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
+		Aborted: outcome.Aborted, Sources: slices.Concat(outcome.Sources, watched.Missing, others.Stop(), statuses),
+	}
+	if err == nil && company.forsaken() {
+		trailer.Error = fleet.ErrNoWorkers.Error()
+	}
+	if err != nil {
+		trailer.Error = err.Error()
+	}
+	company.leave(trailer, complete, files.Log, progress.warn)
+	if closeErr := log.Close(trailer); closeErr != nil {
+		return nil, console.NotRun(fmt.Errorf("keep the run: %w", closeErr))
+	}
+	if err != nil {
+		return nil, console.NotRun(err)
+	}
+	done, err := conclude(env, terminal, p, opt.Baseline, files, record, watched.Capture, progress)
+	if opt.LogFormat == "json" {
+		tellCut(env, stderr)
+	}
+	if err == nil && company.forsaken() {
+		err = console.NotRun(fleet.ErrNoWorkers)
+	}
+	return done, err
+}
+
+// errNothingSent is the end of a run that was interrupted before its load.
+var errNothingSent = &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted before the load began; nothing was sent")}
+
+// tellCut says where the failure log is not whole, on the output that is left.
+func tellCut(env console.Env, stderr *console.Voice) {
+	stderr.Settle()
+	switch lines, err := stderr.Lost(); {
+	case err != nil:
+		fmt.Fprintf(env.Stdout, "\nthe failure log is cut, its reader went away (%s): %s lines are missing; the run log has the failures\n",
+			err, report.FormatNumber(float64(lines)))
+	case lines > 0:
+		fmt.Fprintf(env.Stderr, "rampload: warning: the failure log has gaps, its reader was too slow: %s lines are missing; the run log has the failures\n",
+			report.FormatNumber(float64(lines)))
+	}
+}
+
+func NewRunID() attack.RunID {
+	var id attack.RunID
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	return id
+}
+
+// conclude reads the run log back, so that a report made now and one made later
+// from the log are the same, prints the verdict and writes the report. What cannot
+// be written where it belongs is told, and costs no verdict.
+func conclude(env console.Env, t console.Terminal, p profiles.Profile, earlier input.Baseline, f *keep.Outputs, record *keep.Record, capture *rst.Capture, progress *progress) (*Finished, error) {
+	defer input.Frugal(env)()
+	lost := record.Finish()
+	log, err := runlog.Read(record.Reader())
+	if err != nil {
+		return nil, console.NotRun(fmt.Errorf("%s: %w", f.Log, err))
+	}
+	done := &Finished{log: log}
+	if done.logPath = f.Log; lost != nil {
+		done.logPath = progress.keep(f.Log, lost, func(w io.Writer) error { _, err := io.Copy(w, record.Reader()); return err })
+	}
+	if done.Report, err = input.BuildReport(log, p); err != nil {
+		return nil, console.NotRun(fmt.Errorf("make the report of %s: %w", done.logPath, err))
+	}
+	if err := done.Report.HoldAgainst(p.RunGates(), earlier.Reports, earlier.Files); err != nil {
+		progress.warn(fmt.Sprintf("the run is not held against its baseline: %s", err))
+	}
+	done.Path = progress.keep(f.Report, nil, done.Report.Write)
+	opt := t.RenderOptions()
+	for _, file := range []string{done.Path, done.logPath, writeCapture(capture, log, f.Capture, progress)} {
+		if file != "" {
+			opt.Files = append(opt.Files, file)
+		}
+	}
+	progress.settle() // what is printed now is the end
+	var table bytes.Buffer
+	if err := render.Table(&table, done.Report, opt); err != nil {
+		return nil, console.NotRun(fmt.Errorf("print the report: %w", err))
+	}
+	if _, err := env.Stdout.Write(table.Bytes()); err != nil {
+		progress.warn(fmt.Sprintf("%s; the verdict is in the report: rampload report %s", keep.CannotWrite("standard output", err), done.Path))
+	}
+	return done, nil
+}
+
+func TargetNames(p profiles.Profile) []string {
+	names := make([]string, len(p.Targets))
+	for i, t := range p.Targets {
+		names[i] = t.Name
+	}
+	return names
+}
+
+func HexID(id attack.RunID) string { return hex.EncodeToString(id[:]) }
+
+// notSent ends a run whose targets cannot be spoken to. Where stdout goes to a file or
+// another program it gets the verdict too: whoever reads it there sees nothing else.
+func notSent(env console.Env, t console.Terminal, err error) error {
+	var coded *console.Error
+	if !t.Shown && errors.As(err, &coded) && coded.Code == report.ExitNotRun {
+		// An error shows in the exit code; this line is for readers.
+		fmt.Fprintf(console.Plain(env.Stdout), "NO VERDICT  nothing was sent: %s\n\nexit %d\n", err, coded.Code)
+	}
+	return err
+}
