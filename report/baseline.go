@@ -34,6 +34,8 @@ func SameAs(name, fingerprint, engine string, of *Report) error {
 			of.Name, shortHash(of.Profile.Fingerprint), shortHash(fingerprint))
 	case of.Profile.Engine != engine:
 		return fmt.Errorf("baseline %s: %w: it was run with engine %s, not %s", name, ErrDifferent, of.Profile.Engine, engine)
+	case len(of.Hands) > 0:
+		return fmt.Errorf("baseline %s: %w: its load was changed by hand (%s)", name, ErrDifferent, of.ByHand())
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrDifferent means that reports are not of one profile and engine, so that a
@@ -191,6 +192,11 @@ func sameProfile(old, new []*Report) error {
 				first.Name, shortHash(first.Profile.Fingerprint), r.Name, shortHash(r.Profile.Fingerprint))
 		case r.Profile.Engine != first.Profile.Engine:
 			return fmt.Errorf("%w: engine %s and engine %s", ErrDifferent, first.Profile.Engine, r.Profile.Engine)
+		}
+	}
+	for _, r := range slices.Concat(old, new) {
+		if done := r.ByHand(); done != "" {
+			return fmt.Errorf("%w: the load of the run of %s was changed by hand (%s)", ErrDifferent, r.Started.Format(time.DateTime), done)
 		}
 	}
 	return nil

@@ -247,6 +247,7 @@ func TestCompareRefuses(t *testing.T) {
 			"compare reports: reports differ in more than the release: profile peak (f00dfeedcafe) and profile spike (badc0ffee); compare runs of one profile, or pass --force to compare all the same",
 		},
 		{"engine", func(r *Report) { r.Profile.Engine = "direct" }, "engine vegeta and engine direct"},
+		{"hand", func(r *Report) { r.Hands = []Hand{{AtS: 3, Action: "skip"}} }, "was changed by hand (skipped the rest at 3 s)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -37,6 +37,7 @@ type Report struct {
 	Findings      []Finding    `json:"findings"` // the first is the verdict
 	Gates         []GateResult `json:"gates"`
 	Capacity      *Capacity    `json:"capacity,omitempty"` // of a search
+	Hands         []Hand       `json:"hands,omitempty"`    // what was done to the load by hand: it is not the profile's
 	Baseline      *Baseline    `json:"baseline,omitempty"` // what the run was held against
 	Generator     Generator    `json:"generator"`
 	Sources       []Source     `json:"sources"`

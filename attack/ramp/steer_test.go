@@ -45,7 +45,7 @@ func TestChangedLoadIsSentAsChanged(t *testing.T) {
 					// What is refused, such as holding a closed loop, changes nothing.
 					switch held, _ := steering.Held(); {
 					case step > 12:
-						_, _ = steering.Stop(at)
+						_ = g.Change(at) // ends it
 					case held && random.IntN(2) == 0:
 						_, _ = steering.Resume(at)
 					case random.IntN(3) == 0:
@@ -153,7 +153,7 @@ func TestHeldConnectionsFollowAChange(t *testing.T) {
 			if _, err := steering.Scale(21*time.Second, 2); err != nil {
 				t.Error(err)
 			}
-			if _, err := steering.Stop(25 * time.Second); err != nil {
+			if err := g.Change(25 * time.Second); err != nil {
 				t.Error(err)
 			}
 		})

@@ -11,10 +11,10 @@ import (
 )
 
 // Steering changes the load by hand while it is sent: it holds the load where it is,
-// goes on, skips the rest of a stage, scales what is to come, ends the load. Its
-// methods may be called from several goroutines. Their times are from when a change
-// holds, since the start of the load and ahead of what has been sent; see
-// [Growing.Change]. They return what was changed, or why nothing was.
+// goes on, skips the rest of a stage, scales what is to come. Its methods may be called
+// from several goroutines. Their times are from when a change holds, since the start of
+// the load and ahead of what has been sent; see [Growing.Change]. They return what was
+// changed, or why nothing was.
 type Steering struct {
 	growing *Growing
 
@@ -43,7 +43,6 @@ const (
 	ActionResume Action = "resume" // the stage where it was held
 	ActionSkip   Action = "skip"   // the rest of the stage
 	ActionScale  Action = "scale"  // all that is to come
-	ActionStop   Action = "stop"   // the whole load
 )
 
 // Change is a change of the load.
@@ -152,13 +151,6 @@ func (s *Steering) Scale(at time.Duration, factor float64) (Change, error) {
 		s.factor = all
 	}
 	return change, err
-}
-
-// Stop ends the load.
-func (s *Steering) Stop(at time.Duration) (Change, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.change(Change{At: at, Action: ActionStop}, nil, nil)
 }
 
 func scaled(parts []part, factor float64) []part {

@@ -125,7 +125,6 @@ func TestSteering(t *testing.T) {
 		// What is left of a staircase is two stages of the schedule, and one of the plan.
 		"scale and skip stairs": {[]func(*testing.T, steered){scale(22*s, 2), skip(23 * s)}, map[time.Duration]float64{21 * s: 10, 22500 * time.Millisecond: 20}, 23 * s},
 		"hold stairs":           {[]func(*testing.T, steered){hold(26 * s), resume(36 * s)}, map[time.Duration]float64{30 * s: 20, 37 * s: 20, 41 * s: 30, 49 * s: 40}, 50 * s},
-		"stop":                  {[]func(*testing.T, steered){do(func(x steered) (schedule.Change, error) { return x.Stop(7 * s) })}, map[time.Duration]float64{6 * s: 60, 8 * s: 0}, 7 * s},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -163,8 +162,7 @@ func TestSteeringRefuses(t *testing.T) {
 		"not held":    {func() (schedule.Change, error) { return s.Resume(time.Second) }, schedule.ErrNotHeld},
 		"late hold":   {func() (schedule.Change, error) { return s.Hold(2 * time.Second) }, schedule.ErrOver},
 		"late skip":   {func() (schedule.Change, error) { return s.Skip(3 * time.Second) }, schedule.ErrOver},
-		"late stop":   {func() (schedule.Change, error) { return s.Stop(3 * time.Second) }, schedule.ErrOver},
-		"before":      {func() (schedule.Change, error) { return s.Stop(0) }, schedule.ErrOver},
+		"before":      {func() (schedule.Change, error) { return s.Skip(0) }, schedule.ErrOver},
 	}
 	before := g.Now()
 	for name, tt := range tests {

@@ -31,6 +31,7 @@ func Build(log *runlog.Log, opt Options) (*report.Report, error) {
 	if err := check(log); err != nil {
 		return nil, err
 	}
+	log = withHands(log)
 	return assemble(log, diagnose.Analyze(withSteps(log)), opt), nil
 }
 
@@ -77,6 +78,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 	if idle := idleFindings(r); idle != nil {
 		r.Findings = idle
 	}
+	r.Hands = hands(log)
 	r.Events, r.EventsLeftOut = events(log)
 	r.Windows = windows(log, series, result)
 	if t := log.Trailer; t != nil {

@@ -29,7 +29,7 @@ type fact struct {
 func pageOf(r *report.Report) page {
 	p := page{exit: r.ExitCode}
 	p.word, p.mark, p.headline = verdict(r)
-	p.facts = slices.Concat(withCapacity(r, facts(r)), experimentFacts(r), baselineFact(r))
+	p.facts = slices.Concat(handFacts(r), withCapacity(r, facts(r)), experimentFacts(r), baselineFact(r))
 	p.grids = []grid{
 		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), baselineGrid(r), gatesGrid(r),
 	}
@@ -67,6 +67,15 @@ func pageOf(r *report.Report) page {
 		p.closing = append(p.closing, fact{"note", r.Warnings})
 	}
 	return p
+}
+
+// handFacts says how the load was changed by hand.
+func handFacts(r *report.Report) []fact {
+	done := r.ByHand()
+	if done == "" {
+		return nil
+	}
+	return []fact{{"by hand", []string{done}}}
 }
 
 func isPass(word string) bool { return word == wordPassed }

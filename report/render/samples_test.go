@@ -37,7 +37,19 @@ func samples() map[string]*report.Report {
 // wordings are reports that differ from samples in their words only, which all
 // forms share: one form of them is enough to look at.
 func wordings() map[string]*report.Report {
-	return map[string]*report.Report{"leaked": leaked(), "held": held(), "near-full": nearFull()}
+	return map[string]*report.Report{"leaked": leaked(), "held": held(), "near-full": nearFull(), "by-hand": byHand()}
+}
+
+// byHand is a pass of a load that somebody changed while it was sent.
+func byHand() *report.Report {
+	r := passed()
+	r.Hands = []report.Hand{
+		{AtS: 12.5, Action: "hold", By: "terminal", LoadRPS: ptr(850)},
+		{AtS: 40, Action: "scale", Factor: 1.5, By: "terminal", LoadRPS: ptr(1275)},
+		{AtS: 51.25, Action: "resume", By: "terminal", LoadRPS: ptr(1275)},
+		{AtS: 60, Action: "skip", By: "terminal"},
+	}
+	return r
 }
 
 // every is all of them.

@@ -21,9 +21,19 @@ const (
 	wordPassed      = "PASSED"
 )
 
-// verdict returns the word and the sentence of the first line. What happened to
-// the run comes first, then the gates, then the finding.
+// verdict returns the word and the sentence of the first line. Where the load was
+// changed by hand, the line says so: it is not the profile that was judged.
 func verdict(r *report.Report) (word string, m mark, headline string) {
+	word, m, headline = concluded(r)
+	if len(r.Hands) > 0 && word != wordNotRun {
+		headline += "; the load was changed by hand"
+	}
+	return word, m, headline
+}
+
+// concluded is the verdict of the load that was sent. What happened to the run comes
+// first, then the gates, then the finding.
+func concluded(r *report.Report) (word string, m mark, headline string) {
 	first := firstFinding(r)
 	finding := findingHeadline(r, first)
 	gate := func(result string) (report.GateResult, bool) {

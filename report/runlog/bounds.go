@@ -34,6 +34,7 @@ var unfolds = map[frameKind]int64{
 	frameIdle:    50,
 	frameClock:   50,
 	frameTaken:   50,
+	frameHand:    50,
 	frameTrailer: 50,
 }
 

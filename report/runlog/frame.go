@@ -34,6 +34,7 @@ const (
 	framePart    frameKind = 'R' // the number of a part and one of its records
 	frameClock   frameKind = 'C' // JSON
 	frameTaken   frameKind = 'O' // JSON
+	frameHand    frameKind = 'N' // JSON
 )
 
 // errTorn says that the log ends inside a frame or in damaged bytes.

@@ -85,6 +85,16 @@ type Takeover struct {
 	InFlight int64 `json:"in_flight,omitempty"`
 }
 
+// Hand is what a person did to the load while it was sent.
+type Hand struct {
+	At     time.Duration `json:"at_ns"`            // from when it held
+	Action string        `json:"action"`           // hold, resume, skip, scale, stop
+	Factor float64       `json:"factor,omitempty"` // of a scale
+	By     string        `json:"by"`               // where it was done: "terminal"
+	// Stages are the load from At on; none: it ended.
+	Stages []Stage `json:"stages"`
+}
+
 // Target is what analysis needs to know of a target.
 type Target struct {
 	Name  string   `json:"name"`
@@ -187,6 +197,7 @@ type Log struct {
 	Idle      []attack.IdleSweep // of an idle stage
 	Clocks    []ClockReading     // of the parts, in order of time
 	Takeovers []Takeover         // of slices of lost workers, in order of time
+	Hands     []Hand             // in order of time
 	Trailer   *Trailer           // nil: the run log has no end
 	// Truncated says that bytes at the end could not be read.
 	Truncated bool

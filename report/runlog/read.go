@@ -205,6 +205,9 @@ func (c *collector) Clock(r ClockReading) { c.log.Clocks = append(c.log.Clocks, 
 // Takeover collects a takeover.
 func (c *collector) Takeover(t Takeover) { c.log.Takeovers = append(c.log.Takeovers, t) }
 
+// Hand collects a change by hand.
+func (c *collector) Hand(h Hand) { c.log.Hands = append(c.log.Hands, h) }
+
 // Part collects a record of a part. Damage to a part ends that part and no other.
 func (c *collector) Part(number uint64, r Record) error {
 	if c.nested {

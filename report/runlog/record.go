@@ -83,6 +83,7 @@ type Sink interface {
 	IdleSweep(attack.IdleSweep)
 	Clock(ClockReading)
 	Takeover(Takeover)
+	Hand(Hand)
 	Part(number uint64, r Record) error
 	Trailer(Trailer)
 }
@@ -153,6 +154,8 @@ func (d *Decoder) Decode(r Record, to Sink) error {
 		return decoded(fromJSON[ClockReading], payload, to.Clock)
 	case frameTaken:
 		return decoded(fromJSON[Takeover], payload, to.Takeover)
+	case frameHand:
+		return decoded(fromJSON[Hand], payload, to.Hand)
 	case framePart:
 		number, n := binary.Uvarint(payload)
 		if n <= 0 {

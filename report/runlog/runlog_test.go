@@ -147,6 +147,25 @@ func TestStepsAndIdleSweeps(t *testing.T) {
 	}
 }
 
+func TestHandsAreKept(t *testing.T) {
+	var buf bytes.Buffer
+	w, err := runlog.NewWriter(&buf, header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hands := []runlog.Hand{
+		{At: time.Second, Action: "hold", By: "terminal", Stages: []runlog.Stage{{Kind: "hold", Start: time.Second, End: time.Hour, From: 40, To: 40}}},
+		{At: 2 * time.Second, Action: "scale", Factor: 1.5, By: "terminal", Stages: []runlog.Stage{}},
+	}
+	for _, h := range hands {
+		w.Hand(h)
+	}
+	log := read(t, buf.Bytes())
+	if diff := cmp.Diff(hands, log.Hands); diff != "" {
+		t.Errorf("hands (-want +got):\n%s", diff)
+	}
+}
+
 func TestReadCompressed(t *testing.T) {
 	data, _ := write(t, true)
 	var buf bytes.Buffer

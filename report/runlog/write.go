@@ -151,6 +151,9 @@ func (w *Writer) Clock(c ClockReading) { w.json(frameClock, c) }
 // Takeover records that the slice of a lost worker was taken over.
 func (w *Writer) Takeover(t Takeover) { w.json(frameTaken, t) }
 
+// Hand records that the load was changed by hand.
+func (w *Writer) Hand(h Hand) { w.json(frameHand, h) }
+
 // Flush hands on what was recorded. Windows and ends of steps do so by themselves.
 func (w *Writer) Flush() {
 	w.mu.Lock()

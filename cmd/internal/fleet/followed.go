@@ -256,6 +256,9 @@ func (p *following) Clock(runlog.ClockReading) {}
 // Takeover does nothing: the coordinator decides.
 func (p *following) Takeover(runlog.Takeover) {}
 
+// Hand does nothing: nobody changes the load of a part by hand.
+func (p *following) Hand(runlog.Hand) {}
+
 // Part says that a part has no parts.
 func (p *following) Part(uint64, runlog.Record) error { return errProtocol }
 

@@ -257,6 +257,7 @@ func (headerOnly) Step(attack.Step)                 {}
 func (headerOnly) IdleSweep(attack.IdleSweep)       {}
 func (headerOnly) Clock(runlog.ClockReading)        {}
 func (headerOnly) Takeover(runlog.Takeover)         {}
+func (headerOnly) Hand(runlog.Hand)                 {}
 func (headerOnly) Part(uint64, runlog.Record) error { return errProtocol }
 func (headerOnly) Trailer(runlog.Trailer)           {}
 
