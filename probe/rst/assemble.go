@@ -6,14 +6,8 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst/tracefs"
 )
-
-// process is who called into the kernel when a trace record was made.
-type process struct {
-	pid  int32  // 0: nobody, or a kernel thread
-	comm string // of the thread
-	net  uint64 // inode of its network namespace; 0 unknown
-}
 
 // assembler makes events of trace records: it puts the buffers of all CPUs into
 // one order, completes each record from its neighbours and names its host.
@@ -29,8 +23,8 @@ type assembler struct {
 
 // sighting is a record on its way to becoming an event.
 type sighting struct {
-	record
-	by    process
+	tracefs.Record
+	by    tracefs.Process
 	event probe.Event
 	done  bool // emitted; kept a little longer to explain its neighbours
 }
@@ -46,19 +40,19 @@ const (
 	flushEvery = 250 * time.Millisecond
 )
 
-func (a *assembler) add(r record, by process) {
-	a.pending = append(a.pending, sighting{record: r, by: by, event: a.event(r, by)})
+func (a *assembler) add(r tracefs.Record, by tracefs.Process) {
+	a.pending = append(a.pending, sighting{Record: r, by: by, event: a.event(r, by)})
 }
 
-func (a *assembler) event(r record, by process) probe.Event {
+func (a *assembler) event(r tracefs.Record, by tracefs.Process) probe.Event {
 	e := probe.Event{
-		Kind: probe.RSTSent, At: time.Duration(r.at) + a.offset, Source: a.source,
-		PID: by.pid, Comm: by.comm, Local: r.local, Remote: r.remote, Reason: r.reason, State: r.state,
+		Kind: probe.RSTSent, At: time.Duration(r.At) + a.offset, Source: a.source,
+		PID: by.Pid, Comm: by.Comm, Local: r.Local, Remote: r.Remote, Reason: r.Reason, State: r.State,
 	}
-	switch r.kind {
-	case recordReceived:
+	switch r.Kind {
+	case tracefs.Received:
 		e.Kind = probe.RSTReceived
-	case recordRetransmit:
+	case tracefs.Retransmit:
 		e.Kind = probe.Retransmit
 	}
 	return e
@@ -67,7 +61,7 @@ func (a *assembler) event(r record, by process) probe.Event {
 // settle emits what is old enough to be complete, or all of it. now is the run's
 // time.
 func (a *assembler) settle(now time.Duration, all bool) {
-	slices.SortStableFunc(a.pending, func(x, y sighting) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(a.pending, func(x, y sighting) int { return cmp.Compare(x.At, y.At) })
 	a.fillStates()
 	a.fillPeers()
 	for i := range a.pending {
@@ -76,7 +70,7 @@ func (a *assembler) settle(now time.Duration, all bool) {
 			continue
 		}
 		p.done = true
-		if p.kind == recordClosed {
+		if p.Kind == tracefs.Closed {
 			continue
 		}
 		if a.place(p) {
@@ -99,14 +93,14 @@ func (a *assembler) fillStates() {
 	taken := map[uint64]int{}
 	for i, p := range a.pending {
 		switch {
-		case p.socket == 0:
-		case p.kind == recordReceived:
-			taken[p.socket] = i
-		case p.kind == recordClosed:
-			if k, ok := taken[p.socket]; ok && p.event.At-a.pending[k].event.At <= closingFollows {
-				a.pending[k].event.State = p.state
+		case p.Socket == 0:
+		case p.Kind == tracefs.Received:
+			taken[p.Socket] = i
+		case p.Kind == tracefs.Closed:
+			if k, ok := taken[p.Socket]; ok && p.event.At-a.pending[k].event.At <= closingFollows {
+				a.pending[k].event.State = p.State
 			}
-			delete(taken, p.socket)
+			delete(taken, p.Socket)
 		}
 	}
 }
@@ -114,14 +108,14 @@ func (a *assembler) fillStates() {
 // fillPeers completes the resets of listeners. See FillPeers.
 func (a *assembler) fillPeers() {
 	if !slices.ContainsFunc(a.pending, func(p sighting) bool {
-		return !p.done && p.kind == recordSent && peerless(p.event)
+		return !p.done && p.Kind == tracefs.Sent && peerless(p.event)
 	}) {
 		return
 	}
 	events := make([]probe.Event, 0, len(a.pending))
 	var from []int
 	for i, p := range a.pending {
-		if p.kind == recordSent || p.kind == recordReceived {
+		if p.Kind == tracefs.Sent || p.Kind == tracefs.Received {
 			events, from = append(events, p.event), append(from, i)
 		}
 	}
@@ -145,7 +139,7 @@ func (a *assembler) place(p *sighting) bool {
 		e.Host = a.source.Host
 		return ours
 	}
-	e.Host = attribute(a.hosts, e.Local, func() uint64 { return p.by.net })
+	e.Host = attribute(a.hosts, e.Local, func() uint64 { return p.by.Net })
 	if e.Host == "" {
 		known := slices.ContainsFunc(a.hosts, func(h placed) bool { return h.owns(e.Remote.Addr()) })
 		return ours && (known || e.Local.Addr().IsUnspecified())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst/tracefs"
 )
 
 var (
@@ -36,12 +37,12 @@ func twoHosts() []placed {
 func TestAssembleOrderAndState(t *testing.T) {
 	events := assemble(twoHosts(), nil, func(a *assembler) {
 		// As two CPUs deliver them, one after the other.
-		a.add(record{kind: recordSent, at: 3000, local: server, remote: client, reason: "TCP_STATE", state: "TCP_CLOSE"}, process{pid: 7, comm: "nginx"})
-		a.add(record{kind: recordReceived, at: 1000, socket: 5, local: client, remote: server}, process{})
-		a.add(record{kind: recordClosed, at: 2000, socket: 5, local: client, remote: server, state: "TCP_SYN_SENT"}, process{})
+		a.add(tracefs.Record{Kind: tracefs.Sent, At: 3000, Local: server, Remote: client, Reason: "TCP_STATE", State: "TCP_CLOSE"}, tracefs.Process{Pid: 7, Comm: "nginx"})
+		a.add(tracefs.Record{Kind: tracefs.Received, At: 1000, Socket: 5, Local: client, Remote: server}, tracefs.Process{})
+		a.add(tracefs.Record{Kind: tracefs.Closed, At: 2000, Socket: 5, Local: client, Remote: server, State: "TCP_SYN_SENT"}, tracefs.Process{})
 		// Closed by its owner before: no closing follows at once.
-		a.add(record{kind: recordReceived, at: 5000, socket: 6, local: client, remote: server}, process{})
-		a.add(record{kind: recordClosed, at: 5000 + 2e6, socket: 6, local: client, remote: server, state: "TCP_ESTABLISHED"}, process{})
+		a.add(tracefs.Record{Kind: tracefs.Received, At: 5000, Socket: 6, Local: client, Remote: server}, tracefs.Process{})
+		a.add(tracefs.Record{Kind: tracefs.Closed, At: 5000 + 2e6, Socket: 6, Local: client, Remote: server, State: "TCP_ESTABLISHED"}, tracefs.Process{})
 	})
 	want := []probe.Event{
 		{Kind: probe.RSTReceived, At: 1000, Host: "client", Local: client, Remote: server, State: "TCP_SYN_SENT"},
@@ -64,12 +65,12 @@ func TestAssembleSettles(t *testing.T) {
 	var events []probe.Event
 	a := &assembler{limit: newLimiter(10, nil, func(e probe.Event) { events = append(events, e) })}
 	at := uint64(time.Second)
-	a.add(record{kind: recordReceived, at: at, socket: 5, local: client, remote: server}, process{})
+	a.add(tracefs.Record{Kind: tracefs.Received, At: at, Socket: 5, Local: client, Remote: server}, tracefs.Process{})
 	a.settle(time.Second+settleFor/2, false)
 	if len(events) != 0 {
 		t.Fatal("emitted before it settled")
 	}
-	a.add(record{kind: recordClosed, at: at + 1000, socket: 5, state: "TCP_ESTABLISHED"}, process{})
+	a.add(tracefs.Record{Kind: tracefs.Closed, At: at + 1000, Socket: 5, State: "TCP_ESTABLISHED"}, tracefs.Process{})
 	a.settle(time.Second+2*settleFor, false)
 	a.settle(time.Second+3*settleFor, true)
 	if len(events) != 1 || events[0].State != "TCP_ESTABLISHED" {
@@ -83,23 +84,23 @@ func TestPlace(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		rec   record
-		by    process
+		rec   tracefs.Record
+		by    tracefs.Process
 		ports []uint16
 		want  string // host; "-" dropped
 	}{
-		{"address", record{local: client, remote: server}, process{}, nil, "client"},
-		{"shared address, served port", record{local: lo(80), remote: lo(5000)}, process{}, nil, "server"},
-		{"shared address, other port", record{local: lo(5000), remote: lo(80)}, process{}, nil, "client"},
-		{"shared address, namespace known", record{local: lo(5000), remote: lo(80)}, process{net: 2}, nil, "server"},
-		{"another loopback address", record{local: netip.MustParseAddrPort("127.0.0.5:80"), remote: lo(5000)}, process{}, nil, "server"},
-		{"listener on any address", record{local: netip.MustParseAddrPort("0.0.0.0:80"), remote: netip.MustParseAddrPort("0.0.0.0:0")}, process{}, nil, "server"},
-		{"unknown listener of a watched port", record{local: netip.MustParseAddrPort("0.0.0.0:81")}, process{}, []uint16{81}, ""},
-		{"only the remote end is known", record{local: stranger, remote: client}, process{}, nil, ""},
-		{"strangers", record{local: stranger, remote: stranger}, process{}, nil, "-"},
-		{"port watched", record{local: client, remote: server}, process{}, []uint16{80}, "client"},
-		{"port not watched", record{local: client, remote: server, reason: "TCP_STATE"}, process{}, []uint16{443}, "-"},
-		{"port changed by a NAT", record{local: client, remote: stranger, reason: noSocket}, process{}, []uint16{443}, "client"},
+		{"address", tracefs.Record{Local: client, Remote: server}, tracefs.Process{}, nil, "client"},
+		{"shared address, served port", tracefs.Record{Local: lo(80), Remote: lo(5000)}, tracefs.Process{}, nil, "server"},
+		{"shared address, other port", tracefs.Record{Local: lo(5000), Remote: lo(80)}, tracefs.Process{}, nil, "client"},
+		{"shared address, namespace known", tracefs.Record{Local: lo(5000), Remote: lo(80)}, tracefs.Process{Net: 2}, nil, "server"},
+		{"another loopback address", tracefs.Record{Local: netip.MustParseAddrPort("127.0.0.5:80"), Remote: lo(5000)}, tracefs.Process{}, nil, "server"},
+		{"listener on any address", tracefs.Record{Local: netip.MustParseAddrPort("0.0.0.0:80"), Remote: netip.MustParseAddrPort("0.0.0.0:0")}, tracefs.Process{}, nil, "server"},
+		{"unknown listener of a watched port", tracefs.Record{Local: netip.MustParseAddrPort("0.0.0.0:81")}, tracefs.Process{}, []uint16{81}, ""},
+		{"only the remote end is known", tracefs.Record{Local: stranger, Remote: client}, tracefs.Process{}, nil, ""},
+		{"strangers", tracefs.Record{Local: stranger, Remote: stranger}, tracefs.Process{}, nil, "-"},
+		{"port watched", tracefs.Record{Local: client, Remote: server}, tracefs.Process{}, []uint16{80}, "client"},
+		{"port not watched", tracefs.Record{Local: client, Remote: server, Reason: "TCP_STATE"}, tracefs.Process{}, []uint16{443}, "-"},
+		{"port changed by a NAT", tracefs.Record{Local: client, Remote: stranger, Reason: noSocket}, tracefs.Process{}, []uint16{443}, "client"},
 	} {
 		events := assemble(twoHosts(), tt.ports, func(a *assembler) { a.add(tt.rec, tt.by) })
 		switch {
@@ -109,7 +110,7 @@ func TestPlace(t *testing.T) {
 			t.Errorf("%s: host %q, want %q", tt.name, events[0].Host, tt.want)
 		}
 	}
-	if e := assemble(nil, nil, func(a *assembler) { a.add(record{local: stranger}, process{}) }); len(e) != 1 || e[0].Host != "here" {
+	if e := assemble(nil, nil, func(a *assembler) { a.add(tracefs.Record{Local: stranger}, tracefs.Process{}) }); len(e) != 1 || e[0].Host != "here" {
 		t.Errorf("without hosts: %v", e)
 	}
 }

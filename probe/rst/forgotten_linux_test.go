@@ -17,10 +17,10 @@ import (
 // the client goes on and the listener resets it again: it does not know whom.
 func TestLiveForgotten(t *testing.T) { eachWay(t, liveForgotten) }
 
-func liveForgotten(t *testing.T, tracefs bool) {
+func liveForgotten(t *testing.T, byTracefs bool) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	// The client must not ask again while rules change, which takes a busy machine
 	// longer than the usual 200 ms.
 	n.client.exec(t, "sysctl", "-qw", "net.ipv4.tcp_early_retrans=0")
@@ -85,9 +85,9 @@ func liveForgotten(t *testing.T, tracefs bool) {
 // process is to blame.
 func TestLiveLateData(t *testing.T) { eachWay(t, liveLateData) }
 
-func liveLateData(t *testing.T, tracefs bool) {
+func liveLateData(t *testing.T, byTracefs bool) {
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	l := n.server.listen(t, n.server.v4)
 	serve(t, l, func(c *net.TCPConn) {
 		_, _ = io.ReadFull(c, make([]byte, 1))
@@ -160,10 +160,10 @@ func socketError(c *net.TCPConn) error {
 // TestLiveRetransmit counts retransmissions as the kernel does.
 func TestLiveRetransmit(t *testing.T) { eachWay(t, liveRetransmit) }
 
-func liveRetransmit(t *testing.T, tracefs bool) {
+func liveRetransmit(t *testing.T, byTracefs bool) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	l := n.server.listen(t, n.server.v4)
 	serve(t, l, listenOnly)
 	to := addrPort(l.Addr())

@@ -245,17 +245,17 @@ func (w *watched) stop() []probe.Event {
 }
 
 // eachWay runs a test with both ways of tracing.
-func eachWay(t *testing.T, test func(t *testing.T, tracefs bool)) {
-	for name, tracefs := range map[string]bool{"programs": false, "tracefs": true} {
+func eachWay(t *testing.T, test func(t *testing.T, byTracefs bool)) {
+	for name, byTracefs := range map[string]bool{"programs": false, "tracefs": true} {
 		t.Run(name, func(t *testing.T) {
-			if !tracefs {
+			if !byTracefs {
 				p, err := openPrograms(TraceOptions{}, nil)
 				if err != nil {
 					skip(t, "%v", err)
 				}
 				p.Close()
 			}
-			test(t, tracefs)
+			test(t, byTracefs)
 		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst/tracefs"
 )
 
 // TestMain lets the test binary serve as a process to be killed: it listens and
@@ -48,7 +49,7 @@ func TestPlaceOwnNamespace(t *testing.T) {
 	needRoot(t)
 	if os.Getenv("RST_TEST_FIRST_THREAD_AWAY") == "" {
 		child := exec.Command("/proc/self/exe", "-test.run=^TestPlaceOwnNamespace$", "-test.v")
-		child.Env = append(os.Environ(), "RST_TEST_FIRST_THREAD_AWAY="+strconv.FormatUint(inode("/proc/thread-self/ns/net"), 10))
+		child.Env = append(os.Environ(), "RST_TEST_FIRST_THREAD_AWAY="+strconv.FormatUint(tracefs.Inode("/proc/thread-self/ns/net"), 10))
 		if out, err := child.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -56,7 +57,7 @@ func TestPlaceOwnNamespace(t *testing.T) {
 	}
 	list, missing := place([]Host{{Name: "local"}})
 	if len(list) != 1 || len(missing) != 0 || strconv.FormatUint(list[0].inode, 10) != os.Getenv("RST_TEST_FIRST_THREAD_AWAY") {
-		t.Errorf("%+v, %v, want namespace %s, not %d", list, missing, os.Getenv("RST_TEST_FIRST_THREAD_AWAY"), inode("/proc/self/ns/net"))
+		t.Errorf("%+v, %v, want namespace %s, not %d", list, missing, os.Getenv("RST_TEST_FIRST_THREAD_AWAY"), tracefs.Inode("/proc/self/ns/net"))
 	}
 }
 
@@ -276,9 +277,9 @@ const me = "rst.test"
 
 func TestLiveSocketAborted(t *testing.T) { eachWay(t, liveSocketAborted) }
 
-func liveSocketAborted(t *testing.T, tracefs bool) {
+func liveSocketAborted(t *testing.T, byTracefs bool) {
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	for _, tt := range []struct {
 		name   string
 		addr   netip.Addr
@@ -307,8 +308,8 @@ func liveSocketAborted(t *testing.T, tracefs bool) {
 				class: SocketAborted, traced: SocketAborted, before: "TCP_ESTABLISHED",
 			})
 			for _, e := range pick(events, probe.RSTSent, "server") {
-				if !tracefs && (e.Kernel == nil || e.Kernel.Path != tt.path || uint64(e.Kernel.Netns) != inode(n.server.path) || e.Kernel.TID == 0) {
-					t.Errorf("want %q by a thread in namespace %d: %+v", tt.path, inode(n.server.path), e.Kernel)
+				if !byTracefs && (e.Kernel == nil || e.Kernel.Path != tt.path || uint64(e.Kernel.Netns) != tracefs.Inode(n.server.path) || e.Kernel.TID == 0) {
+					t.Errorf("want %q by a thread in namespace %d: %+v", tt.path, tracefs.Inode(n.server.path), e.Kernel)
 				}
 			}
 		})
@@ -317,9 +318,9 @@ func liveSocketAborted(t *testing.T, tracefs bool) {
 
 func TestLiveClosedPort(t *testing.T) { eachWay(t, liveClosedPort) }
 
-func liveClosedPort(t *testing.T, tracefs bool) {
+func liveClosedPort(t *testing.T, byTracefs bool) {
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	for _, addr := range []netip.Addr{n.server.v4, n.server.v6} {
 		t.Run(addr.String(), func(t *testing.T) {
 			n.meet(t, addr)
@@ -342,10 +343,10 @@ func liveClosedPort(t *testing.T, tracefs bool) {
 // know whom it resets.
 func TestLiveOverflow(t *testing.T) { eachWay(t, liveOverflow) }
 
-func liveOverflow(t *testing.T, tracefs bool) {
+func liveOverflow(t *testing.T, byTracefs bool) {
 	needTool(t, "iptables")
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	n.server.exec(t, "sysctl", "-qw", "net.ipv4.tcp_abort_on_overflow=1")
 	for _, addr := range []netip.Addr{n.server.v4, netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		t.Run(addr.String(), func(t *testing.T) {
@@ -430,9 +431,9 @@ func overflow(t *testing.T, n network, addr netip.Addr) bool {
 // and it misses some when it is busy: then once again.
 func TestLiveKilled(t *testing.T) { eachWay(t, liveKilled) }
 
-func liveKilled(t *testing.T, tracefs bool) {
+func liveKilled(t *testing.T, byTracefs bool) {
 	n := newNetwork(t)
-	n.tracefs = tracefs
+	n.tracefs = byTracefs
 	for try := 1; !killed(t, n, try == 3); try++ {
 	}
 }

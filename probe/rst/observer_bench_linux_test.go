@@ -41,9 +41,9 @@ func BenchmarkObserver(b *testing.B) {
 	ports := []uint16{to.Port()}
 	clock := probe.NewClock(time.Now())
 	hosts := []Host{{Name: "local", Ports: ports, Addrs: []netip.Addr{to.Addr()}}}
-	trace := func(tracefs bool) func() readyWatcher {
+	trace := func(byTracefs bool) func() readyWatcher {
 		return func() readyWatcher {
-			return NewTrace(TraceOptions{Clock: clock, Ports: ports, Hosts: hosts, Tracefs: tracefs})
+			return NewTrace(TraceOptions{Clock: clock, Ports: ports, Hosts: hosts, Tracefs: byTracefs})
 		}
 	}
 	capture := func() readyWatcher { return NewCapture(CaptureOptions{Clock: clock, Ports: ports}) }

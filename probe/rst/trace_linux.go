@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/rst/tracefs"
 )
 
 // Trace watches the resets that the kernels of this machine's namespaces send
@@ -132,18 +133,18 @@ func (t *Trace) open(hosts []placed, offset time.Duration, emit func(probe.Event
 			why = &probe.Unsupported{What: "kernel programs", Reason: err.Error()}
 		}
 	}
-	b, err := openBuffers(t.opts)
+	b, err := tracefs.Open(tracefs.Options{Root: t.opts.Root, Ports: t.opts.Ports, BufferKB: t.opts.BufferKB, WithoutStates: t.opts.WithoutStates})
 	if err != nil {
 		return nil, without(err, why)
 	}
 	if why != nil {
-		b.missing = append(b.missing, &probe.Unsupported{
+		b.Missing = append(b.Missing, &probe.Unsupported{
 			What: "dropped packets, REJECT rules and who owns sockets", Reason: why.Reason, Needs: why.Needs,
 		})
 	}
 	return &traceReader{
 		buffers:   b,
-		processes: newProcesses(b.fs),
+		processes: tracefs.NewProcesses(b.Fs),
 		assembler: &assembler{source: t.source, hosts: hosts, ports: t.opts.Ports, offset: offset, limit: limit},
 	}, nil
 }
@@ -165,28 +166,28 @@ func without(err error, why *probe.Unsupported) error {
 
 // traceReader reads the buffers and resolves what must be resolved at once.
 type traceReader struct {
-	buffers   *buffers
-	processes *processes
+	buffers   *tracefs.Buffers
+	processes *tracefs.Processes
 	assembler *assembler
 }
 
-func (r *traceReader) missing() []*probe.Unsupported { return r.buffers.missing }
+func (r *traceReader) missing() []*probe.Unsupported { return r.buffers.Missing }
 
-func (r *traceReader) close() { r.buffers.close() }
+func (r *traceReader) close() { r.buffers.Close() }
 
 // read drains the buffers and emits what has settled, or all of it.
 func (r *traceReader) read(now time.Duration, all bool) (lost uint64, err error) {
-	r.processes.forget()
-	lost, err = r.buffers.drain(func(rec record) {
-		var by process
-		if rec.kind == recordSent && !rec.answer && !rec.interrupt {
-			by = r.processes.find(rec.pid)
+	r.processes.Forget()
+	lost, err = r.buffers.Drain(func(rec tracefs.Record) {
+		var by tracefs.Process
+		if rec.Kind == tracefs.Sent && !rec.Answer && !rec.Interrupt {
+			by = r.processes.Find(rec.Pid)
 		}
 		r.assembler.add(rec, by)
 	})
 	if all && err == nil {
-		for i := range r.buffers.cpus {
-			n, oerr := r.buffers.overrun(i)
+		for i := range r.buffers.Cpus {
+			n, oerr := r.buffers.Overrun(i)
 			lost, err = lost+n, errors.Join(err, oerr)
 		}
 	}
@@ -203,9 +204,9 @@ func place(hosts []Host) (list []placed, missing []*probe.Unsupported) {
 	for _, h := range hosts {
 		// Not of the process: its first thread may have stayed in a namespace where it
 		// was lent to open something.
-		p := placed{Host: h, inode: inode("/proc/thread-self/ns/net")}
+		p := placed{Host: h, inode: tracefs.Inode("/proc/thread-self/ns/net")}
 		if h.Netns != "" {
-			p.inode = inode(h.Netns)
+			p.inode = tracefs.Inode(h.Netns)
 		}
 		own, err := NetnsAddrs(h.Netns)
 		if p.Addrs = slices.Clone(h.Addrs); len(p.Addrs) == 0 {

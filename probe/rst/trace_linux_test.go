@@ -19,6 +19,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/probetest"
+	"github.com/rampload/rampload/probe/rst/tracefs"
 )
 
 // needTrace skips where the trace cannot be measured.
@@ -64,12 +65,12 @@ func TestTraceContract(t *testing.T) {
 
 func instances(t *testing.T) []string {
 	t.Helper()
-	fs, err := openTracefs("")
+	fs, err := tracefs.OpenFS("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fs.close()
-	entries, err := os.ReadDir(filepath.Join(fs.root, "instances"))
+	defer fs.Close()
+	entries, err := os.ReadDir(filepath.Join(fs.Root, "instances"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,22 +85,22 @@ func instances(t *testing.T) []string {
 // one of a live process is not.
 func TestTraceLeftovers(t *testing.T) {
 	needTrace(t)
-	fs, err := openTracefs("")
+	fs, err := tracefs.OpenFS("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fs.close()
+	defer fs.Close()
 	// Beyond the largest pid that Linux gives (PID_MAX_LIMIT).
-	dead := filepath.Join(fs.root, "instances", "rampload-4194305-7")
+	dead := filepath.Join(fs.Root, "instances", "rampload-4194305-7")
 	if err := os.Mkdir(dead, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	alive := filepath.Join(fs.root, "instances", "rampload-1-999")
+	alive := filepath.Join(fs.Root, "instances", "rampload-1-999")
 	if err := os.Mkdir(alive, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Rmdir(alive)
-	path, err := fs.instance()
+	path, err := fs.Instance()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestTraceLeftovers(t *testing.T) {
 // namespace entered with "ip netns exec".
 func TestTraceDetached(t *testing.T) {
 	needTrace(t)
-	fd, err := mountDetached("tracefs")
+	fd, err := tracefs.MountDetached("tracefs")
 	if err != nil {
 		skip(t, "mount tracefs: %v", err)
 	}
@@ -213,102 +214,6 @@ func TestUnsupported(t *testing.T) {
 	err = capture.Watch(t.Context(), func(probe.Event) { t.Error("event") })
 	if !errors.Is(err, probe.ErrUnsupported) || !strings.Contains(err.Error(), "no network namespace /run/netns/rst-none") {
 		t.Errorf("missing namespace: %v", err)
-	}
-}
-
-// fixtureFS is a tracefs with the layouts of a kernel.
-func fixtureFS(t *testing.T, kernel string, without ...string) tracefs {
-	t.Helper()
-	root := t.TempDir()
-	for event, system := range map[string]string{
-		"tcp_send_reset": "tcp", "tcp_receive_reset": "tcp", "tcp_retransmit_skb": "tcp", "inet_sock_set_state": "sock",
-	} {
-		text, err := os.ReadFile(filepath.Join("testdata/formats", kernel, event))
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := filepath.Join(root, "events", system, event)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "format"), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, event := range without {
-		if err := os.RemoveAll(filepath.Join(root, "events", event)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return tracefs{root, -1}
-}
-
-func TestOldKernels(t *testing.T) {
-	for _, tt := range []struct {
-		kernel  string
-		without []string
-		want    string
-	}{
-		{"6.18", nil, "[]"},
-		{"6.1", nil, "[reset reasons not measured: this kernel gives none; needs Linux 6.10 resets that no socket sent not measured: this kernel does not report them; needs Linux 6.9]"},
-		{"5.15", nil, "[reset reasons not measured: this kernel gives none; needs Linux 6.10 resets that no socket sent not measured: this kernel does not report them; needs Linux 6.9]"},
-		{"6.18", []string{"tcp/tcp_retransmit_skb"}, "[retransmissions not measured: this kernel has no tracepoint tcp/tcp_retransmit_skb]"},
-	} {
-		b := &buffers{fs: fixtureFS(t, tt.kernel, tt.without...), ring: pageRing(t), layouts: map[uint16]layout{}}
-		points, err := b.readFormats(tracepoints(TraceOptions{}))
-		if err != nil || len(points) != 4-len(tt.without) || fmt.Sprint(b.missing) != tt.want {
-			t.Errorf("%s: %v, %v; want %s", tt.kernel, b.missing, err, tt.want)
-		}
-	}
-	b := &buffers{fs: fixtureFS(t, "5.15", "tcp/tcp_send_reset"), ring: pageRing(t), layouts: map[uint16]layout{}}
-	if _, err := b.readFormats(tracepoints(TraceOptions{})); !errors.Is(err, probe.ErrUnsupported) {
-		t.Errorf("no tcp_send_reset: %v", err)
-	}
-}
-
-func TestSavedLines(t *testing.T) {
-	root := t.TempDir()
-	self := os.Getpid()
-	for name, text := range map[string]string{
-		"saved_cmdlines": "12 nginx: worker\n13 <...>\nx y\n\n14\n15 <...>\n16 an earlier one\n",
-		"saved_tgids":    fmt.Sprintf("12 10\n13 11\n15 %d\n16 %d\n", self, self),
-	} {
-		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p := newProcesses(tracefs{root, -1})
-	if p.inside {
-		skip(t, "needs the initial pid namespace")
-	}
-	p.proc = t.TempDir() // where only our process lives
-	if err := os.Symlink(fmt.Sprintf("/proc/%d", self), filepath.Join(p.proc, fmt.Sprint(self))); err != nil {
-		t.Fatal(err)
-	}
-	ours := process{pid: int32(self), comm: me, net: inode(fmt.Sprintf("/proc/%d/ns/net", self))}
-	for tid, want := range map[int32]process{
-		12: {pid: 10, comm: "nginx: worker"}, 13: {pid: 11}, 99: {pid: 99},
-		15: ours, 16: ours,
-	} {
-		if got := p.find(tid); got != want {
-			t.Errorf("thread %d: %+v, want %+v", tid, got, want)
-		}
-	}
-}
-
-func TestProcesses(t *testing.T) {
-	p := newProcesses(tracefs{t.TempDir(), -1})
-	if p.inside {
-		skip(t, "needs the initial pid namespace")
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	got := p.find(int32(unix.Gettid()))
-	if got.pid != int32(os.Getpid()) || got.comm == "" || got.net == 0 {
-		t.Errorf("own thread: %+v", got)
-	}
-	if got := p.find(2); got != (process{}) { // kthreadd
-		t.Errorf("kernel thread: %+v", got)
 	}
 }
 

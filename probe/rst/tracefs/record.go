@@ -1,4 +1,7 @@
-package rst
+// Package tracefs reads the kernel's tracepoints of TCP resets as root finds them in
+// tracefs: it opens buffers of their own, decodes their pages by the formats that the
+// kernel gives, and finds the processes that records name. It makes no events.
+package tracefs
 
 import (
 	"encoding/binary"
@@ -11,23 +14,23 @@ import (
 type recordKind uint8
 
 const (
-	recordSent recordKind = iota
-	recordReceived
-	recordRetransmit
-	recordClosed // a socket went to TCP_CLOSE
+	Sent recordKind = iota
+	Received
+	Retransmit
+	Closed // a socket went to TCP_CLOSE
 )
 
-// record is one decoded trace entry.
-type record struct {
-	kind          recordKind
-	at            uint64 // nanoseconds of CLOCK_MONOTONIC
-	socket        uint64 // the kernel's address of it, as an identity; 0 none
-	answer        bool   // recordSent: answers a packet, so nobody decided to send it
-	interrupt     bool   // pid is whoever was interrupted
-	pid           int32  // thread id in the initial pid namespace
-	state         string // before it closed, for recordClosed
-	reason        string
-	local, remote netip.AddrPort
+// Record is one decoded trace entry.
+type Record struct {
+	Kind          recordKind
+	At            uint64 // nanoseconds of CLOCK_MONOTONIC
+	Socket        uint64 // the kernel's address of it, as an identity; 0 none
+	Answer        bool   // recordSent: answers a packet, so nobody decided to send it
+	Interrupt     bool   // pid is whoever was interrupted
+	Pid           int32  // thread id in the initial pid namespace
+	State         string // before it closed, for recordClosed
+	Reason        string
+	Local, Remote netip.AddrPort
 }
 
 // layout decodes the records of one tracepoint.
@@ -59,7 +62,7 @@ func newLayout(kind recordKind, f format, order binary.ByteOrder) (layout, error
 		return l, err
 	}
 	state := "state"
-	if kind == recordClosed {
+	if kind == Closed {
 		state = "oldstate"
 	}
 	l.state, _ = f.field(state, 1, 2, 4)
@@ -106,8 +109,8 @@ func newAddrLayout(f format) (addrLayout, error) {
 const traceHardIRQ, traceSoftIRQ, traceNMI = 0x08, 0x10, 0x40
 
 // decode reads one entry; it fails if the entry is shorter than its format.
-func (l layout) decode(at uint64, b []byte) (record, error) {
-	r := record{kind: l.kind, at: at}
+func (l layout) decode(at uint64, b []byte) (Record, error) {
+	r := Record{Kind: l.kind, At: at}
 	need := 0
 	for _, f := range []field{l.flags, l.pid, l.state, l.reason, l.skb, l.sock, l.addrs.saddr, l.addrs.daddr, l.addrs.sport, l.addrs.dport} {
 		need = max(need, f.offset+f.size)
@@ -115,19 +118,19 @@ func (l layout) decode(at uint64, b []byte) (record, error) {
 	if len(b) < need {
 		return r, fmt.Errorf("trace record of %d bytes, its format needs %d", len(b), need)
 	}
-	r.interrupt = b[l.flags.offset]&(traceHardIRQ|traceSoftIRQ|traceNMI) != 0
-	r.pid = int32(l.uint(b, l.pid))
-	r.socket = l.uint(b, l.sock)
-	r.answer = l.uint(b, l.skb) != 0
-	r.state = name(l.states, l.uint(b, l.state))
+	r.Interrupt = b[l.flags.offset]&(traceHardIRQ|traceSoftIRQ|traceNMI) != 0
+	r.Pid = int32(l.uint(b, l.pid))
+	r.Socket = l.uint(b, l.sock)
+	r.Answer = l.uint(b, l.skb) != 0
+	r.State = name(l.states, l.uint(b, l.state))
 	if l.reason.size > 0 {
 		v := l.uint(b, l.reason)
-		if r.reason = name(l.reasons, v); r.reason == "" {
-			r.reason = "reason " + strconv.FormatUint(v, 10)
+		if r.Reason = name(l.reasons, v); r.Reason == "" {
+			r.Reason = "reason " + strconv.FormatUint(v, 10)
 		}
 	}
-	r.local = l.end(b, l.addrs.saddr, l.addrs.sport)
-	r.remote = l.end(b, l.addrs.daddr, l.addrs.dport)
+	r.Local = l.end(b, l.addrs.saddr, l.addrs.sport)
+	r.Remote = l.end(b, l.addrs.daddr, l.addrs.dport)
 	return r, nil
 }
 
@@ -135,7 +138,7 @@ func (l layout) end(b []byte, addr, port field) netip.AddrPort {
 	raw := b[addr.offset : addr.offset+addr.size]
 	if !l.addrs.whole {
 		a, _ := netip.AddrFromSlice(raw)
-		return netip.AddrPortFrom(unmap(a), uint16(l.uint(b, port)))
+		return netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(l.uint(b, port)))
 	}
 	// struct sockaddr_in or sockaddr_in6: the port and the address are in network
 	// order, the family is not.
@@ -149,7 +152,7 @@ func (l layout) end(b []byte, addr, port field) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	a, _ := netip.AddrFromSlice(raw[at : at+size])
-	return netip.AddrPortFrom(unmap(a), binary.BigEndian.Uint16(raw[2:]))
+	return netip.AddrPortFrom(a.Unmap().WithZone(""), binary.BigEndian.Uint16(raw[2:]))
 }
 
 // uint reads a field of 0, 1, 2, 4 or 8 bytes.
@@ -170,3 +173,21 @@ func (l layout) uint(b []byte, f field) uint64 {
 
 // name is "" for a value that the kernel has no name for.
 func name(names map[int64]string, v uint64) string { return names[int64(v)] }
+
+// Options says what the buffers are filled with; see [TraceOptions].
+type Options struct {
+	Root          string
+	Ports         []uint16
+	BufferKB      int
+	WithoutStates bool
+}
+
+// sourceName is what is unsupported where tracepoints cannot be read.
+const sourceName = "reset trace"
+
+// Process is who called into the kernel when a trace record was made.
+type Process struct {
+	Pid  int32  // 0: nobody, or a kernel thread
+	Comm string // of the thread
+	Net  uint64 // inode of its network namespace; 0 unknown
+}

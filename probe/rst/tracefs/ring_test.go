@@ -1,4 +1,4 @@
-package rst
+package tracefs
 
 import (
 	"encoding/binary"
@@ -54,7 +54,7 @@ func TestPages(t *testing.T) {
 				first = at
 			}
 			fmt.Fprintf(&out, "%d %d %v > %v %s %s answer=%v interrupt=%v\n",
-				rec.at-first, rec.kind, rec.local, rec.remote, rec.state, rec.reason, rec.answer, rec.interrupt)
+				rec.At-first, rec.Kind, rec.Local, rec.Remote, rec.State, rec.Reason, rec.Answer, rec.Interrupt)
 		})
 		if err != nil {
 			t.Errorf("%s: %v", path, err)

@@ -1,10 +1,9 @@
-package rst
+package tracefs
 
 import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,20 +17,29 @@ func TestRecordPages(t *testing.T) {
 	if !*update {
 		return
 	}
-	n := newNetwork(t)
-	n.meet(t, n.server.v6)
 	resets := func(count int) {
-		for _, addr := range []netip.Addr{n.server.v4, n.server.v6} {
-			l := n.server.listen(t, addr)
-			serve(t, l, func(c *net.TCPConn) { abort(c) })
-			for range count {
-				_ = ask(t, n.client, addrPort(l.Addr()))
-				_ = ask(t, n.client, netip.AddrPortFrom(addr, 1))
+		for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+			l, err := net.Listen("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
 			}
+			go func() {
+				for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+					_ = c.(*net.TCPConn).SetLinger(0)
+					c.Close()
+				}
+			}()
+			for range count {
+				if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+					_, _ = c.Read(make([]byte, 1))
+					c.Close()
+				}
+			}
+			l.Close()
 		}
 	}
 	for name, tt := range map[string]struct{ kb, resets int }{"resets": {64, 2}, "overrun": {8, 300}} {
-		b, err := openBuffers(TraceOptions{BufferKB: tt.kb})
+		b, err := Open(Options{BufferKB: tt.kb})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,6 +57,6 @@ func TestRecordPages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b.close()
+		b.Close()
 	}
 }

@@ -1,6 +1,7 @@
-package rst
+package tracefs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,17 +14,17 @@ import (
 	"github.com/rampload/rampload/probe"
 )
 
-// buffers are the per-CPU trace buffers of an instance with the events on.
-type buffers struct {
-	fs      tracefs
+// Buffers are the per-CPU trace buffers of an instance with the events on.
+type Buffers struct {
+	Fs      tracefs
 	dir     string
 	ring    ring
 	layouts map[uint16]layout
-	cpus    []int
+	Cpus    []int
 	fds     []int    // trace_pipe_raw of each CPU
 	lost    []uint64 // entries of each CPU known to be lost
 	page    []byte
-	missing []*probe.Unsupported // what this kernel cannot tell
+	Missing []*probe.Unsupported // what this kernel cannot tell
 }
 
 // tracepoint is one event to switch on.
@@ -34,13 +35,13 @@ type tracepoint struct {
 	optional string // what is missing without it; empty: it is required
 }
 
-func tracepoints(opts TraceOptions) []tracepoint {
+func tracepoints(opts Options) []tracepoint {
 	ports := portFilter(opts.Ports)
 	points := []tracepoint{
 		// No filter: since Linux 6.9 its ports are inside an array.
-		{kind: recordSent, path: "tcp/tcp_send_reset"},
-		{kind: recordReceived, path: "tcp/tcp_receive_reset", filter: ports},
-		{kind: recordRetransmit, path: "tcp/tcp_retransmit_skb", filter: ports, optional: "retransmissions"},
+		{kind: Sent, path: "tcp/tcp_send_reset"},
+		{kind: Received, path: "tcp/tcp_receive_reset", filter: ports},
+		{kind: Retransmit, path: "tcp/tcp_retransmit_skb", filter: ports, optional: "retransmissions"},
 	}
 	if !opts.WithoutStates {
 		// Only sockets that die at once, as a RST makes them: 1 ESTABLISHED,
@@ -50,7 +51,7 @@ func tracepoints(opts TraceOptions) []tracepoint {
 			filter += " && (" + ports + ")"
 		}
 		points = append(points, tracepoint{
-			kind: recordClosed, path: "sock/inet_sock_set_state", filter: filter,
+			kind: Closed, path: "sock/inet_sock_set_state", filter: filter,
 			optional: "the state of reset sockets (a refused SYN looks like a reset)",
 		})
 	}
@@ -70,16 +71,16 @@ func portFilter(ports []uint16) string {
 	return strings.Join(terms, " || ")
 }
 
-// openBuffers makes an instance and switches the events on. Close the result.
-func openBuffers(opts TraceOptions) (_ *buffers, err error) {
-	fs, err := openTracefs(opts.Root)
+// Open makes an instance and switches the events on. Close the result.
+func Open(opts Options) (_ *Buffers, err error) {
+	fs, err := OpenFS(opts.Root)
 	if err != nil {
 		return nil, err
 	}
-	b := &buffers{fs: fs, layouts: map[uint16]layout{}}
+	b := &Buffers{Fs: fs, layouts: map[uint16]layout{}}
 	defer func() {
 		if err != nil {
-			b.close()
+			b.Close()
 		}
 	}()
 	header, err := fs.read("events", "header_page")
@@ -93,7 +94,7 @@ func openBuffers(opts TraceOptions) (_ *buffers, err error) {
 	if points, err = b.readFormats(points); err != nil {
 		return nil, err
 	}
-	if b.dir, err = fs.instance(); err != nil {
+	if b.dir, err = fs.Instance(); err != nil {
 		return nil, err
 	}
 	if err := b.configure(opts); err != nil {
@@ -107,7 +108,7 @@ func openBuffers(opts TraceOptions) (_ *buffers, err error) {
 	return b, nil
 }
 
-func (b *buffers) readFormats(points []tracepoint) ([]tracepoint, error) {
+func (b *Buffers) readFormats(points []tracepoint) ([]tracepoint, error) {
 	found := points[:0]
 	for _, p := range points {
 		l, id, err := b.readFormat(p)
@@ -118,10 +119,10 @@ func (b *buffers) readFormats(points []tracepoint) ([]tracepoint, error) {
 			b.lack(p.optional, "this kernel has no tracepoint "+p.path, "")
 			continue
 		}
-		if p.kind == recordSent && l.reason.size == 0 {
+		if p.kind == Sent && l.reason.size == 0 {
 			b.lack("reset reasons", "this kernel gives none", "Linux 6.10")
 		}
-		if p.kind == recordSent && !l.addrs.whole {
+		if p.kind == Sent && !l.addrs.whole {
 			b.lack("resets that no socket sent", "this kernel does not report them", "Linux 6.9")
 		}
 		b.layouts[id] = l
@@ -130,12 +131,12 @@ func (b *buffers) readFormats(points []tracepoint) ([]tracepoint, error) {
 	return found, nil
 }
 
-func (b *buffers) lack(what, reason, needs string) {
-	b.missing = append(b.missing, &probe.Unsupported{What: what, Reason: reason, Needs: needs})
+func (b *Buffers) lack(what, reason, needs string) {
+	b.Missing = append(b.Missing, &probe.Unsupported{What: what, Reason: reason, Needs: needs})
 }
 
-func (b *buffers) readFormat(p tracepoint) (layout, uint16, error) {
-	text, err := b.fs.read("events", p.path, "format")
+func (b *Buffers) readFormat(p tracepoint) (layout, uint16, error) {
+	text, err := b.Fs.read("events", p.path, "format")
 	if err != nil {
 		return layout{}, 0, unsupportedTrace(fmt.Errorf("read format of %s: %w", p.path, err))
 	}
@@ -145,19 +146,19 @@ func (b *buffers) readFormat(p tracepoint) (layout, uint16, error) {
 	}
 	l, err := newLayout(p.kind, f, b.ring.order)
 	if err != nil {
-		return layout{}, 0, &probe.Unsupported{What: traceName, Reason: fmt.Sprintf("tracepoint %s of this kernel is unknown: %v", p.path, err)}
+		return layout{}, 0, &probe.Unsupported{What: sourceName, Reason: fmt.Sprintf("tracepoint %s of this kernel is unknown: %v", p.path, err)}
 	}
 	return l, f.id, nil
 }
 
-func (b *buffers) configure(opts TraceOptions) error {
+func (b *Buffers) configure(opts Options) error {
 	var err error
-	if b.cpus, err = traceCPUs(b.dir); err != nil {
+	if b.Cpus, err = traceCPUs(b.dir); err != nil {
 		return err
 	}
 	for _, s := range []struct{ file, value string }{
 		{"trace_clock", "mono"}, // CLOCK_MONOTONIC, as Go's and probe.Clock's
-		{"buffer_size_kb", strconv.Itoa(orDefault(opts.BufferKB, min(2048, 64<<10/len(b.cpus))))},
+		{"buffer_size_kb", strconv.Itoa(cmp.Or(max(opts.BufferKB, 0), min(2048, 64<<10/len(b.Cpus))))},
 	} {
 		if err := b.write(s.file, s.value); err != nil {
 			return unsupportedTrace(fmt.Errorf("set %s: %w", s.file, err))
@@ -169,8 +170,8 @@ func (b *buffers) configure(opts TraceOptions) error {
 		_ = b.write("options/"+o, "1")
 	}
 	b.page = make([]byte, b.ring.size)
-	b.lost = make([]uint64, len(b.cpus))
-	for _, cpu := range b.cpus {
+	b.lost = make([]uint64, len(b.Cpus))
+	for _, cpu := range b.Cpus {
 		path := filepath.Join(b.dir, "per_cpu", fmt.Sprintf("cpu%d", cpu), "trace_pipe_raw")
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err != nil {
@@ -181,7 +182,7 @@ func (b *buffers) configure(opts TraceOptions) error {
 	return nil
 }
 
-func (b *buffers) enable(p tracepoint) error {
+func (b *Buffers) enable(p tracepoint) error {
 	if p.filter != "" {
 		// A kernel that rejects the filter gives more events; they are picked here.
 		_ = b.write("events/"+p.path+"/filter", p.filter)
@@ -192,7 +193,7 @@ func (b *buffers) enable(p tracepoint) error {
 	return nil
 }
 
-func (b *buffers) write(file, value string) error {
+func (b *Buffers) write(file, value string) error {
 	f, err := os.OpenFile(filepath.Join(b.dir, file), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
@@ -201,9 +202,9 @@ func (b *buffers) write(file, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// drain hands on all entries in the buffers and returns how many were lost
+// Drain hands on all entries in the buffers and returns how many were lost
 // before them. Entries come in order per CPU.
-func (b *buffers) drain(visit func(record)) (lost uint64, err error) {
+func (b *Buffers) Drain(visit func(Record)) (lost uint64, err error) {
 	for i, fd := range b.fds {
 		var gone bool
 		for {
@@ -215,7 +216,7 @@ func (b *buffers) drain(visit func(record)) (lost uint64, err error) {
 				break
 			}
 			if rerr != nil {
-				return lost, fmt.Errorf("read trace buffer of cpu %d: %w", b.cpus[i], rerr)
+				return lost, fmt.Errorf("read trace buffer of cpu %d: %w", b.Cpus[i], rerr)
 			}
 			m, derr := b.ring.decode(b.page[:n], func(at uint64, entry []byte) {
 				if !b.decode(at, entry, visit) {
@@ -223,12 +224,12 @@ func (b *buffers) drain(visit func(record)) (lost uint64, err error) {
 				}
 			})
 			if derr != nil {
-				return lost, fmt.Errorf("read trace buffer of cpu %d: %w", b.cpus[i], derr)
+				return lost, fmt.Errorf("read trace buffer of cpu %d: %w", b.Cpus[i], derr)
 			}
 			gone = gone || m.any
 		}
 		if gone {
-			n, err := b.overrun(i)
+			n, err := b.Overrun(i)
 			if lost += n; err != nil {
 				return lost, err
 			}
@@ -237,10 +238,10 @@ func (b *buffers) drain(visit func(record)) (lost uint64, err error) {
 	return lost, nil
 }
 
-// overrun is how many entries of the i-th CPU were overwritten since the last
+// Overrun is how many entries of the i-th CPU were overwritten since the last
 // call. The statistics tell exactly; a page tells only that there were some.
-func (b *buffers) overrun(i int) (uint64, error) {
-	total, err := overwritten(b.dir, b.cpus[i])
+func (b *Buffers) Overrun(i int) (uint64, error) {
+	total, err := overwritten(b.dir, b.Cpus[i])
 	if err != nil {
 		return 0, err
 	}
@@ -250,7 +251,7 @@ func (b *buffers) overrun(i int) (uint64, error) {
 }
 
 // decode hands on one entry, and reports false if it is not as its format says.
-func (b *buffers) decode(at uint64, entry []byte, visit func(record)) bool {
+func (b *Buffers) decode(at uint64, entry []byte, visit func(Record)) bool {
 	if len(entry) < 2 {
 		return false
 	}
@@ -265,8 +266,8 @@ func (b *buffers) decode(at uint64, entry []byte, visit func(record)) bool {
 	return err == nil
 }
 
-// close switches the events off and removes the instance.
-func (b *buffers) close() {
+// Close switches the events off and removes the instance.
+func (b *Buffers) Close() {
 	if b.dir != "" {
 		_ = b.write("events/enable", "0")
 	}
@@ -276,5 +277,5 @@ func (b *buffers) close() {
 	if b.dir != "" {
 		_ = unix.Rmdir(b.dir)
 	}
-	b.fs.close()
+	b.Fs.Close()
 }

@@ -1,4 +1,4 @@
-package rst
+package tracefs
 
 import (
 	"bufio"

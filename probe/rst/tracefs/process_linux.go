@@ -1,4 +1,4 @@
-package rst
+package tracefs
 
 import (
 	"bytes"
@@ -10,37 +10,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes finds processes by the thread ids of trace records. It asks /proc
+// Processes finds processes by the thread ids of trace records. It asks /proc
 // once per reading, because ids are used again, and the kernel's trace memory
 // for threads that are gone.
-type processes struct {
+type Processes struct {
 	proc   string
 	fs     tracefs
 	inside bool // in a pid namespace: trace ids are not ours
-	known  map[int32]process
-	saved  map[int32]process // from saved_cmdlines and saved_tgids; nil: not read
+	known  map[int32]Process
+	saved  map[int32]Process // from saved_cmdlines and saved_tgids; nil: not read
 }
 
 // initPIDNamespace is the inode of the initial pid namespace
 // (PROC_PID_INIT_INO in include/linux/proc_ns.h).
 const initPIDNamespace = 0xEFFFFFFC
 
-func newProcesses(fs tracefs) *processes {
-	ino := inode("/proc/self/ns/pid")
-	return &processes{proc: "/proc", fs: fs, inside: ino != 0 && ino != initPIDNamespace, known: map[int32]process{}}
+func NewProcesses(fs tracefs) *Processes {
+	ino := Inode("/proc/self/ns/pid")
+	return &Processes{proc: "/proc", fs: fs, inside: ino != 0 && ino != initPIDNamespace, known: map[int32]Process{}}
 }
 
-// forget starts a new reading.
-func (p *processes) forget() {
+// Forget starts a new reading.
+func (p *Processes) Forget() {
 	clear(p.known)
 	p.saved = nil
 }
 
-func (p *processes) find(tid int32) process {
+func (p *Processes) Find(tid int32) Process {
 	if found, ok := p.known[tid]; ok {
 		return found
 	}
-	found, ok := process{}, false
+	found, ok := Process{}, false
 	if !p.inside {
 		found, ok = p.alive(tid)
 	}
@@ -54,32 +54,32 @@ func (p *processes) find(tid int32) process {
 // kernelThread is PF_KTHREAD of include/linux/sched.h, in field 9 of stat.
 const kernelThread = 0x00200000
 
-func (p *processes) alive(tid int32) (process, bool) {
+func (p *Processes) alive(tid int32) (Process, bool) {
 	dir := filepath.Join(p.proc, strconv.Itoa(int(tid)))
 	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
 	if err != nil {
-		return process{}, false
+		return Process{}, false
 	}
 	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if open < 0 || shut < open {
-		return process{}, false
+		return Process{}, false
 	}
 	after := strings.Fields(string(stat[shut+1:])) // from field 3
 	if len(after) < 7 {
-		return process{}, false
+		return Process{}, false
 	}
 	if flags, err := strconv.ParseUint(after[6], 10, 64); err != nil || flags&kernelThread != 0 {
-		return process{}, err == nil
+		return Process{}, err == nil
 	}
-	found := process{pid: tid, comm: string(stat[open+1 : shut]), net: inode(filepath.Join(dir, "ns/net"))}
+	found := Process{Pid: tid, Comm: string(stat[open+1 : shut]), Net: Inode(filepath.Join(dir, "ns/net"))}
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil {
-		return process{}, false
+		return Process{}, false
 	}
 	for line := range strings.Lines(string(status)) {
 		if v, ok := strings.CutPrefix(line, "Tgid:"); ok {
 			if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 32); err == nil {
-				found.pid = int32(n)
+				found.Pid = int32(n)
 			}
 		}
 	}
@@ -92,35 +92,35 @@ func (p *processes) alive(tid int32) (process, bool) {
 // name while somebody else saves or reads one (trace_save_cmdline in
 // kernel/trace/trace_sched_switch.c), and that of an earlier thread with the same
 // number stays.
-func (p *processes) gone(tid int32) process {
+func (p *Processes) gone(tid int32) Process {
 	if p.saved == nil {
 		p.saved = p.readSaved()
 	}
 	found, ok := p.saved[tid]
 	if !ok {
-		return process{pid: tid}
+		return Process{Pid: tid}
 	}
-	if found.pid != tid && !p.inside {
-		if leader, ok := p.alive(found.pid); ok {
+	if found.Pid != tid && !p.inside {
+		if leader, ok := p.alive(found.Pid); ok {
 			return leader
 		}
 	}
 	return found
 }
 
-func (p *processes) readSaved() map[int32]process {
-	saved := map[int32]process{}
+func (p *Processes) readSaved() map[int32]Process {
+	saved := map[int32]Process{}
 	comms, _ := p.fs.read("saved_cmdlines")
 	for id, comm := range savedLines(comms) {
 		if comm == "<...>" { // forgotten by the kernel
 			comm = ""
 		}
-		saved[id] = process{pid: id, comm: comm}
+		saved[id] = Process{Pid: id, Comm: comm}
 	}
 	pids, _ := p.fs.read("saved_tgids")
 	for id, pid := range savedLines(pids) {
 		if n, err := strconv.ParseInt(pid, 10, 32); err == nil {
-			saved[id] = process{pid: int32(n), comm: saved[id].comm}
+			saved[id] = Process{Pid: int32(n), Comm: saved[id].Comm}
 		}
 	}
 	return saved
@@ -137,20 +137,11 @@ func savedLines(text string) map[int32]string {
 	return found
 }
 
-// inode is the identity of a namespace, or 0.
-func inode(path string) uint64 {
+// Inode is the identity of a namespace, or 0.
+func Inode(path string) uint64 {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil {
 		return 0
 	}
 	return st.Ino
-}
-
-// threadCPU is the CPU time of the calling thread, in nanoseconds.
-func threadCPU() int64 {
-	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_THREAD, &u) != nil {
-		return 0
-	}
-	return u.Utime.Nano() + u.Stime.Nano()
 }

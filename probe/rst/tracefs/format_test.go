@@ -1,4 +1,4 @@
-package rst
+package tracefs
 
 import (
 	"encoding/binary"
@@ -31,8 +31,8 @@ func fixtureLayouts(t testing.TB, kernel string) map[uint16]layout {
 	t.Helper()
 	layouts := map[uint16]layout{}
 	for event, kind := range map[string]recordKind{
-		"tcp_send_reset": recordSent, "tcp_receive_reset": recordReceived,
-		"tcp_retransmit_skb": recordRetransmit, "inet_sock_set_state": recordClosed,
+		"tcp_send_reset": Sent, "tcp_receive_reset": Received,
+		"tcp_retransmit_skb": Retransmit, "inet_sock_set_state": Closed,
 	} {
 		f := fixture(t, kernel, event)
 		l, err := newLayout(kind, f, binary.LittleEndian)
@@ -127,19 +127,19 @@ func TestDecodeRecords(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s %s: %v", kernel, event, err)
 				}
-				want := record{kind: l.kind, at: 77, socket: 0x7fff_1234, interrupt: true, pid: 4242, local: local, remote: remote}
+				want := Record{Kind: l.kind, At: 77, Socket: 0x7fff_1234, Interrupt: true, Pid: 4242, Local: local, Remote: remote}
 				switch event {
 				case "tcp_send_reset":
-					want.answer, want.state = true, "TCP_LISTEN"
+					want.Answer, want.State = true, "TCP_LISTEN"
 					if kernel == "6.18" {
-						want.reason = "INVALID_SYN"
+						want.Reason = "INVALID_SYN"
 					}
 				case "tcp_retransmit_skb":
-					want.answer, want.state = true, "TCP_LISTEN"
+					want.Answer, want.State = true, "TCP_LISTEN"
 				case "inet_sock_set_state":
-					want.state = "TCP_ESTABLISHED"
+					want.State = "TCP_ESTABLISHED"
 				}
-				if d := cmp.Diff(want, got, cmp.AllowUnexported(record{}), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
+				if d := cmp.Diff(want, got, cmp.AllowUnexported(Record{}), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
 					t.Errorf("%s %s: %s", kernel, event, d)
 				}
 			}
@@ -155,11 +155,11 @@ func TestDecodeMapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.local != netip.MustParseAddrPort("10.0.0.1:80") || got.remote.IsValid() {
-		t.Errorf("ends %v and %v", got.local, got.remote)
+	if got.Local != netip.MustParseAddrPort("10.0.0.1:80") || got.Remote.IsValid() {
+		t.Errorf("ends %v and %v", got.Local, got.Remote)
 	}
-	if got.reason != "reason 99" || got.state != "" {
-		t.Errorf("reason %q, state %q", got.reason, got.state)
+	if got.Reason != "reason 99" || got.State != "" {
+		t.Errorf("reason %q, state %q", got.Reason, got.State)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestFormatErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newLayout(recordSent, f, binary.LittleEndian); err == nil || err.Error() != "event has no field sport" {
+	if _, err := newLayout(Sent, f, binary.LittleEndian); err == nil || err.Error() != "event has no field sport" {
 		t.Errorf("no addresses: %v", err)
 	}
 }
@@ -198,7 +198,7 @@ func FuzzFormat(f *testing.F) {
 		if err != nil {
 			return
 		}
-		l, err := newLayout(recordSent, parsed, binary.LittleEndian)
+		l, err := newLayout(Sent, parsed, binary.LittleEndian)
 		if err != nil {
 			return
 		}

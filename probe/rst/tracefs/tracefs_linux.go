@@ -1,4 +1,4 @@
-package rst
+package tracefs
 
 import (
 	"errors"
@@ -18,14 +18,14 @@ import (
 
 // tracefs is the root of the kernel's tracing files.
 type tracefs struct {
-	root  string
+	Root  string
 	mount int // descriptor of a mount of our own, or -1
 }
 
-// openTracefs finds tracefs where it is mounted by custom, or mounts it for this
+// OpenFS finds tracefs where it is mounted by custom, or mounts it for this
 // process alone: the mount is attached nowhere, so nobody sees it and it ends
 // with the descriptor (fsmount, Linux 5.2).
-func openTracefs(root string) (tracefs, error) {
+func OpenFS(root string) (tracefs, error) {
 	if root != "" {
 		return tracefs{root, -1}, nil
 	}
@@ -34,14 +34,14 @@ func openTracefs(root string) (tracefs, error) {
 			return tracefs{dir, -1}, nil
 		}
 	}
-	fd, err := mountDetached("tracefs")
+	fd, err := MountDetached("tracefs")
 	if err != nil {
 		return tracefs{}, unsupportedTrace(fmt.Errorf("mount tracefs: %w", err))
 	}
 	return tracefs{fmt.Sprintf("/proc/self/fd/%d", fd), fd}, nil
 }
 
-func mountDetached(fstype string) (int, error) {
+func MountDetached(fstype string) (int, error) {
 	fs, err := unix.Fsopen(fstype, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
@@ -53,24 +53,24 @@ func mountDetached(fstype string) (int, error) {
 	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 }
 
-func (t tracefs) close() {
+func (t tracefs) Close() {
 	if t.mount >= 0 {
 		unix.Close(t.mount)
 	}
 }
 
 func (t tracefs) read(path ...string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(append([]string{t.root}, path...)...))
+	b, err := os.ReadFile(filepath.Join(append([]string{t.Root}, path...)...))
 	return string(b), err
 }
 
 var instanceName = regexp.MustCompile(`^rampload-(\d+)-(\d+)$`)
 
-// instance makes a trace instance of our own, with its own buffers, clock and
+// Instance makes a trace instance of our own, with its own buffers, clock and
 // events, and removes those of processes that died without doing so. One in use
 // cannot be removed (EBUSY), so a live one of another pid namespace is safe.
-func (t tracefs) instance() (string, error) {
-	dir := filepath.Join(t.root, "instances")
+func (t tracefs) Instance() (string, error) {
+	dir := filepath.Join(t.Root, "instances")
 	if entries, err := os.ReadDir(dir); err == nil {
 		for _, e := range entries {
 			m := instanceName.FindStringSubmatch(e.Name())
@@ -97,7 +97,7 @@ func (t tracefs) instance() (string, error) {
 // unsupportedTrace explains why tracefs cannot be used. An error that says
 // nothing about support is returned as it is.
 func unsupportedTrace(err error) error {
-	u := &probe.Unsupported{What: traceName}
+	u := &probe.Unsupported{What: sourceName}
 	switch {
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		u.Reason, u.Needs = "the kernel shows its tracepoints to root only", "root"
