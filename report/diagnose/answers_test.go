@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -121,4 +122,58 @@ func sized(r *request) {
 	r.endpoint = uint32(r.number % 3)
 	r.sent = []int{180, 190, 2200}[r.endpoint]
 	r.received = []int{12, 5000, 20}[r.endpoint]
+}
+
+// TestAnswersOfThoseBehind plays a proxy before a service before a database, and answers
+// that speak of one or the other.
+func TestAnswersOfThoseBehind(t *testing.T) {
+	late := func(become func(r *request)) func(w *world, r *request) {
+		return func(w *world, r *request) {
+			if r.due > 0.5*w.length && r.number%3 > 0 {
+				become(r)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name        string
+		fail        func(w *world, r *request)
+		cause, host string
+		says        string
+	}{
+		{"a replica", late(func(r *request) { answer(r, 500, "READONLY You can't write against a read only replica.") }), "dependency-read-only", "db-1", "READONLY"},
+		{"a full store", late(func(r *request) { answer(r, 500, "OOM command not allowed when used memory > 'maxmemory'.") }), "dependency-memory-full", "db-1", "OOM command"},
+		{"no identifiers", late(func(r *request) { answer(r, 500, `nextval: reached maximum value of sequence "orders_id_seq"`) }), "identifier-exhausted", "db-1", "nextval"},
+		{"a migration", late(func(r *request) { answer(r, 500, `column "vat" does not exist`) }), "schema-mismatch", "db-1", "vat"},
+		{"row locks", late(func(r *request) { answer(r, 500, "ERROR: deadlock detected") }), "lock-contention", "db-1", "deadlock detected"},
+		{"a password that was changed", late(func(r *request) { answer(r, 500, `FATAL: password authentication failed for user "shop"`) }), "upstream-credentials", "db-1", "password"},
+		{"no room on the service's disk", late(func(r *request) { answer(r, 500, "OSError: [Errno 28] No space left on device", "server", "gunicorn") }), "upstream-disk-full", serverHost, "No space"},
+		{"an exception", late(func(r *request) { answer(r, 500, "Traceback (most recent call last): KeyError: 'sku'") }), "upstream-application-error", serverHost, "Traceback"},
+		{"a name", late(func(r *request) { answer(r, 502, "dial tcp: lookup payments on 10.0.0.53:53: no such host") }), "dns", "", "no such host"},
+		{"a header that is too large for the proxy", late(func(r *request) {
+			answer(r, 400, "<html><head><title>400 Request Header Or Cookie Too Large</title></head><hr><center>nginx/1.22.1</center></html>", "server", "nginx/1.22.1", "content-type", "text/html")
+		}), "request-too-large", "lb-1", "Cookie Too Large"},
+		{"a token, told by the service", late(func(r *request) { answer(r, 401, `{"error":"token expired"}`, "server", "nginx/1.22.1") }), "upstream-credentials", serverHost, "token expired"},
+	} {
+		for seed := range uint64(2) {
+			w := newWorld(rand.New(rand.NewPCG(seed, 78)))
+			w.length = 24
+			w.log.Header.Targets[0].Hosts = []string{"lb-1", serverHost, "db-1"}
+			w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "lb-1", Addrs: []string{"10.0.0.9"}}, runlog.Host{Name: "db-1", Addrs: []string{"10.0.0.3"}})
+			w.fail = func(r *request) { test.fail(w, r) }
+			w.background()
+			for _, host := range []struct{ name, process string }{{"lb-1", "nginx"}, {"db-1", "postgres"}} {
+				w.series(host.name, host.process, probe.OpenFiles, 1024, func(float64) float64 { return 20 })
+			}
+			w.play()
+			w.complete()
+			f := diagnose.Analyze(w.log).Findings[0]
+			if f.Cause != test.cause || f.Host != test.host || f.Verdict != diagnose.Explains {
+				t.Errorf("%s, seed %d: %s %s on %s %.2f, want %s on %s: %s", test.name, seed, f.Verdict, f.Cause, f.Host, f.Confidence, test.cause, test.host, f.Summary)
+			}
+			said := strings.Contains(f.Summary, test.says) || slices.ContainsFunc(f.Evidence, func(e diagnose.Evidence) bool { return strings.Contains(e.Text, test.says) })
+			if !said {
+				t.Errorf("%s, seed %d: nothing tells of %q: %s %+v", test.name, seed, test.says, f.Summary, f.Evidence)
+			}
+		}
+	}
 }

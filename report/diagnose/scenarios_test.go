@@ -192,7 +192,7 @@ func scenarios() []scenario {
 			}
 			w.play()
 			w.event(probe.Event{Kind: probe.OOMKill, At: dur(at), Host: serverHost, Process: serverName, PID: 100})
-			w.restart(serverHost, serverName, 100, at+0.05, 1.1)
+			w.restart(serverHost, serverName, 100, at+0.05, 1.1, "killed by SIGKILL")
 			w.traced(serverHost, "NO_SOCKET", "")
 			return at
 		}},
@@ -283,7 +283,7 @@ func scenarios() []scenario {
 			w.fail = crashes(downs)
 			w.play()
 			for i, d := range downs {
-				w.restart(serverHost, serverName, int32(100+i), d[0], d[1]-d[0])
+				w.restart(serverHost, serverName, int32(100+i), d[0], d[1]-d[0], "killed by SIGSEGV")
 			}
 			w.traced(serverHost, "NO_SOCKET", "")
 			return at
@@ -297,7 +297,7 @@ func scenarios() []scenario {
 			w.fail = crashes(downs)
 			w.play()
 			for i, d := range downs {
-				w.restart(serverHost, serverName, int32(100+i), d[0], d[1]-d[0])
+				w.restart(serverHost, serverName, int32(100+i), d[0], d[1]-d[0], "killed by SIGTERM")
 			}
 			return math.NaN()
 		}},
@@ -473,7 +473,7 @@ func scenarios() []scenario {
 			w.play()
 			w.series("payments-1", "payments", probe.OpenFiles, 1024, func(float64) float64 { return 40 })
 			for i, d := range downs {
-				w.restart("payments-1", "payments", int32(200+i), d[0], d[1]-d[0])
+				w.restart("payments-1", "payments", int32(200+i), d[0], d[1]-d[0], "exit status 2")
 			}
 			return at
 		}},

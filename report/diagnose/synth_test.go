@@ -261,9 +261,9 @@ func (w *world) event(e probe.Event) {
 	w.log.Events = append(w.log.Events, e)
 }
 
-// restart is the end of a process and its return.
-func (w *world) restart(host, process string, pid int32, at, pause float64) {
-	w.event(probe.Event{Kind: probe.ProcessExit, At: dur(at), Host: host, Process: process, PID: pid, Reason: "signal 9"})
+// restart is the end of a process, as the probe words it, and its return.
+func (w *world) restart(host, process string, pid int32, at, pause float64, why string) {
+	w.event(probe.Event{Kind: probe.ProcessExit, At: dur(at), Host: host, Process: process, PID: pid, Reason: why})
 	w.event(probe.Event{Kind: probe.ProcessStart, At: dur(at + pause), Host: host, Process: process, PID: pid + 1})
 }
 

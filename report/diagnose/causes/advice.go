@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/rampload/rampload/attack"
+
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/saturation"
@@ -263,7 +265,10 @@ func (c *Investigation) lookAt() string {
 	if s := c.bySize(); s != "" {
 		return "look at " + s
 	}
-	if said, _ := c.Saying(func(text string) bool { return text != "" }); said.Says != "" {
+	for _, said := range c.Said { // the commonest first
+		if said.Says == "" || said.Fault != attack.Status.String() {
+			continue
+		}
 		by := said.By
 		if by == "" {
 			by = c.Name()

@@ -190,6 +190,12 @@ func catalogue() []rule {
 		processPaused(),
 		slowDependency(),
 		shortResponse(),
+		dependencyReadOnly(),
+		dependencyMemoryFull(),
+		identifierExhausted(),
+		schemaMismatch(),
+		lockContention(),
+		applicationError(),
 	}
 }
 

@@ -9,16 +9,19 @@ import (
 func certificate() rule {
 	return rule{
 		cause: "certificate", mechanism: report.MechanismTLS,
-		any:   []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
-		proof: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
+		any:   []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
+		proof: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
+		told:  []evidence.Clue{evidence.SaysCertificate},
 		weights: []weight{
 			{evidence.CertificateRefused, proves, opposite(strong)},
 			{evidence.AlertTold, strong, 0},
+			{evidence.SaysCertificate, proves, 0},
 			{evidence.InTLS, weak, opposite(weak)},
 			{evidence.ConstantShare, weak, 0},
 		},
-		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
-		says:  "the certificate was not accepted",
+		tells:   map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		despite: map[evidence.Clue][]evidence.Clue{evidence.SaysCertificate: {evidence.CertificateRefused, evidence.InTLS}},
+		says:    "the certificate was not accepted",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look at the certificate that the target shows: its names, its dates, who signed it",

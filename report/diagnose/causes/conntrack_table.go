@@ -10,10 +10,11 @@ import (
 func conntrackTable() rule {
 	return rule{
 		cause: "conntrack-table", mechanism: report.MechanismExhausted, leg: path, gauges: []string{probe.Conntrack}, counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
-		provenBy: ranOut, proof: []evidence.Clue{evidence.TrackingDropped}, told: []evidence.Clue{evidence.TrackingDropped}, elsewhere: []evidence.Clue{evidence.TrackingDropped},
+		provenBy: ranOut, proof: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, told: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, elsewhere: []evidence.Clue{evidence.TrackingDropped},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.TrackingDropped, proves, 0},
+			{evidence.SaysTracking, proves, 0},
 			{evidence.FilterDropped, opposite(strong), 0},
 			{evidence.Vanished, 1, -2},
 			{evidence.Unserved, -1, 0.7},

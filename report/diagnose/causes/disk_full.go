@@ -12,8 +12,9 @@ import (
 func diskFull() rule {
 	return rule{
 		cause: "disk-full", mechanism: report.MechanismExhausted, gauges: []string{probe.FileSystem, probe.FileSystemInodes},
-		provenBy: ranOut,
+		provenBy: ranOut, proof: []evidence.Clue{evidence.SaysDisk}, told: []evidence.Clue{evidence.SaysDisk},
 		weights: []weight{
+			{evidence.SaysDisk, proves, 0},
 			{evidence.PathTTL, opposite(strong), 0},
 			{evidence.IdleGap, opposite(strong), 0},
 			{evidence.AtOnce, 0, weak},

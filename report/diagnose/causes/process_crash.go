@@ -10,8 +10,9 @@ import (
 // processCrash: the process ended.
 func processCrash() rule {
 	return rule{
-		cause: "process-crash", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.WentAway},
-		proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood},
+		cause: "process-crash", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
+		proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
+		told:   []evidence.Clue{evidence.SaysCrashed},
 		unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired},
 		weights: []weight{
 			{evidence.AddressAway, opposite(proves), 0},
@@ -24,7 +25,8 @@ func processCrash() rule {
 			{evidence.DiedWithFaults, 3.5, -3},
 			{evidence.DiedAtLoad, 1.5, -1},
 			{evidence.Killed, -1, 0},
-			{evidence.DiedOfItself, 1, -0.3},
+			{evidence.SaysCrashed, strong, 0},
+			{evidence.DiedOfItself, strong, -0.3},
 			{evidence.DiedOnClock, -3, 0.7},
 			{evidence.OutOfMemory, -5, 0.3},
 			{evidence.HungBefore, -2, 0.7},
@@ -37,7 +39,9 @@ func processCrash() rule {
 			{evidence.RisesWithLoad, 0.5, 0},
 		},
 		tells: map[Experiment]Outcome{TwoSources: Stays, Fresh: Stays},
-		says:  "the process ended",
+		// A process that fails on a request of some kind fails as often as that comes.
+		instead: map[evidence.Clue][]evidence.Clue{evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad}},
+		says:    "the process ended",
 		advice: func(c *Investigation, h *hypothesis) []string {
 			name, at := c.deadName(h)
 			look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)

@@ -67,6 +67,7 @@ func (c *Investigation) Rank() {
 		}
 		c.consider(r)
 	}
+	c.hearOut()
 	prior := math.Log(evidence.PriorAll / float64(max(len(c.hypotheses), 1)))
 	scores := []float64{math.Log(evidence.PriorNone)}
 	for _, h := range c.hypotheses {
@@ -86,6 +87,36 @@ func (c *Investigation) Rank() {
 		return cmp.Or(-cmp.Compare(x.posterior, y.posterior), cmp.Compare(x.cause, y.cause))
 	})
 	c.joinInstances()
+}
+
+// decisive are statements that say why, and not only what followed: a pool or a queue is
+// full because of something, and so a connection breaks; a full disk is enough.
+var decisive = []evidence.Clue{
+	evidence.SaysFull, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk, evidence.SaysLocking, evidence.SaysUnknownName, evidence.SaysCredentials,
+	evidence.SaysForbidden, evidence.SaysBig, evidence.SaysStoreFull, evidence.SaysReadOnly, evidence.SaysIdentifiers, evidence.SaysSchema, evidence.SaysCertificate,
+}
+
+// hearOut takes from causes that are not what most failures were told: whatever is
+// claimed must explain what was said.
+func (c *Investigation) hearOut() {
+	for i, f := range c.Facts {
+		for _, x := range append(slices.Clone(decisive), evidence.SaysException) {
+			if f[x].Is != evidence.Yes {
+				continue
+			}
+			against := opposite(proves)
+			if x == evidence.SaysException {
+				against = opposite(strong) // of what it is, it does not say
+			}
+			for _, h := range c.hypotheses {
+				if h.hop.Index == i && slices.Contains(h.rule.told, x) {
+					continue
+				}
+				h.score += against
+				h.con = append(h.con, Evidence{Source: f[x].Source, Text: f[x].Text})
+			}
+		}
+	}
 }
 
 // joinInstances makes one hypothesis of what befell several instances of a service,
@@ -126,7 +157,7 @@ func (c *Investigation) consider(r rule) {
 		}
 		switch r.leg {
 		case path:
-			if waits && h.Station != culprit.Station || !waits && i > 0 {
+			if waits && h.Station != culprit.Station || !waits && i > 0 && !c.writtenHere(r, h, c.Facts[i]) {
 				continue // between the hop that the waiting ends at and the next
 			}
 		case proxy:
@@ -277,6 +308,12 @@ func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 
 	if at, ok := c.Culprit(); ok && (r.waits || r.leg == path) && at.Station == h.Station {
 		return c.Contrasts(h) // it was followed to there, whatever the client saw of it
 	}
+	if c.writtenHere(r, h, f) {
+		return c.Contrasts(h) // whoever answered said so, whatever the client saw of it
+	}
+	if r.leg == server && h.Index == 0 && f[evidence.WroteStatus].Is == evidence.No {
+		return c.Contrasts(h) - 3
+	}
 	clean := c.Facts[0][evidence.BadGateway].Is
 	s := c.Contrasts(h)
 	if h.Assumed {
@@ -314,6 +351,17 @@ func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 
 		s -= 3
 	}
 	return s
+}
+
+// writtenHere reports whether answers were told to be of this hop, or to speak of it, in
+// the words that tell the cause.
+func (c *Investigation) writtenHere(r rule, h evidence.Hop, f *evidence.Facts) bool {
+	if h.Index > 0 && f[evidence.WroteStatus].Is == evidence.Yes && slices.ContainsFunc(r.proof, func(x evidence.Clue) bool {
+		return f[x].Is == evidence.Yes && (x == evidence.RateStatus || x == evidence.Unauthorized || x == evidence.TooLarge || x == evidence.OwnError)
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(r.told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes })
 }
 
 // key returns the cause key of a rule at a hop.

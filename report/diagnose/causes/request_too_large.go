@@ -12,9 +12,10 @@ func requestTooLarge() rule {
 		any:   []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
 		must:  []evidence.Clue{evidence.Unbroken, evidence.Answered},
 		proof: []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
+		told:  []evidence.Clue{evidence.SaysBig},
 		weights: []weight{
 			{evidence.TooLarge, proves, opposite(weak)},
-			{evidence.SaysBig, strong, 0},
+			{evidence.SaysBig, proves, 0},
 			{evidence.BigRequests, strong, opposite(weak)},
 			{evidence.BadGateway, opposite(strong), 0},
 			{evidence.RateStatus, opposite(proves), 0},

@@ -50,7 +50,7 @@ func serverConnectionLimit() rule {
 			{evidence.WentAway, -3, 0},
 		},
 		despite: map[evidence.Clue][]evidence.Clue{
-			evidence.SaysFull:     {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
+			evidence.SaysFull:     {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
 			evidence.SaysSlots:    {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
 			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
 			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means

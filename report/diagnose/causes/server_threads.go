@@ -11,12 +11,13 @@ func serverThreads() rule {
 	return rule{
 		cause: "server-threads", mechanism: report.MechanismExhausted, gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, counters: []string{probe.PIDsMaxHits},
 		provenBy: ranOut, waits: true,
-		proof:     []evidence.Clue{evidence.StandsQueued},
-		told:      []evidence.Clue{evidence.StandsQueued},
+		proof:     []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
+		told:      []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
 		elsewhere: []evidence.Clue{evidence.StandsQueued},
 		unless:    []evidence.Clue{evidence.Stolen},
 		weights: []weight{
 			{evidence.StandsQueued, proves, 0},
+			{evidence.SaysWorkers, proves, 0},
 			{evidence.AcceptedLate, weak, 0},
 			{evidence.ReadLate, weak, 0},
 			{evidence.ThreadsFull, 0.3, -1},

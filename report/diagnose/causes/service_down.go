@@ -9,10 +9,14 @@ import (
 func serviceDown() rule {
 	return rule{
 		cause: "service-down", mechanism: report.MechanismDied,
-		any:   []evidence.Clue{evidence.RefusedAll},
-		must:  []evidence.Clue{evidence.RefusedAll, evidence.NeverTaken},
-		proof: []evidence.Clue{evidence.NeverTaken},
+		any:    []evidence.Clue{evidence.RefusedAll, evidence.SaysAway, evidence.SaysStarting},
+		must:   []evidence.Clue{evidence.RefusedAll, evidence.NeverTaken},
+		proof:  []evidence.Clue{evidence.NeverTaken, evidence.SaysAway, evidence.SaysStarting},
+		told:   []evidence.Clue{evidence.SaysAway, evidence.SaysStarting},
+		unless: []evidence.Clue{evidence.Died, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
+			{evidence.SaysAway, strong, 0},
+			{evidence.SaysStarting, proves, 0},
 			{evidence.RefusedAll, proves, opposite(proves)},
 			{evidence.NeverTaken, strong, opposite(strong)},
 			{evidence.Died, opposite(weak), 0},

@@ -9,12 +9,15 @@ import (
 func shortResponse() rule {
 	return rule{
 		cause: "short-response", mechanism: report.MechanismBug,
-		any:   []evidence.Clue{evidence.ShortBody},
-		must:  []evidence.Clue{evidence.InBody},
-		proof: []evidence.Clue{evidence.ShortBody},
-		never: []evidence.Clue{evidence.GapUnfilled, evidence.RefusedAll},
+		any:    []evidence.Clue{evidence.ShortBody, evidence.SaysShort},
+		must:   []evidence.Clue{evidence.InBody},
+		anyway: []evidence.Clue{evidence.SaysShort},
+		proof:  []evidence.Clue{evidence.ShortBody, evidence.SaysShort},
+		told:   []evidence.Clue{evidence.SaysShort},
+		never:  []evidence.Clue{evidence.GapUnfilled, evidence.RefusedAll},
 		weights: []weight{
 			{evidence.ShortBody, proves, opposite(proves)},
+			{evidence.SaysShort, proves, 0},
 			{evidence.InBody, weak, 0},
 			{evidence.Retransmitted, opposite(strong), 0},
 			{evidence.StillComing, opposite(strong), 0},

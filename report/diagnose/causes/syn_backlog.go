@@ -13,6 +13,7 @@ func synBacklog() rule {
 		provenBy: ranOut,
 		never:    []evidence.Clue{evidence.RefusedAll},
 		weights: []weight{
+			{evidence.SaysBacklog, weak, 0},
 			{evidence.Unserved, -1, 0.5},
 			{evidence.Blackout, -1.5, 0},
 			{evidence.ConstantShare, -2, 0},

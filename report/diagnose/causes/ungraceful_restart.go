@@ -20,7 +20,7 @@ func ungracefulRestart() rule {
 			{evidence.WentAway, 1.5, 0},
 			{evidence.DiedWithFaults, 3.5, -3},
 			{evidence.DiedOnClock, 3, -2.5},
-			{evidence.DiedOfItself, -1.5, 0.3},
+			{evidence.DiedOfItself, opposite(strong), 0.3},
 			{evidence.DiedAtLoad, -1.5, 0.5},
 			{evidence.OutOfMemory, -5, 0.3},
 			{evidence.HungBefore, -1.5, 0.3},

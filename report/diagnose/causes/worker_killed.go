@@ -10,11 +10,13 @@ import (
 // workerKilled: the process had stopped answering and was killed by its supervisor.
 func workerKilled() rule {
 	return rule{
-		cause: "worker-killed", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate},
-		proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed},
+		cause: "worker-killed", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled},
+		proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled},
+		told:   []evidence.Clue{evidence.SaysKilled},
 		unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
 		weights: []weight{
 			{evidence.AddressAway, opposite(proves), 0},
+			{evidence.SaysKilled, proves, 0},
 			{evidence.LeftInOrder, -2, 0},
 			{evidence.Killed, 1.5, -0.5},
 			{evidence.ClosedLate, 2, 0},

@@ -377,6 +377,7 @@ type Case struct {
 	Address  *badAddress
 	Common   []string        // what nearly all failures have in common
 	Said     []report.Answer // what they were answered: a sample
+	Heard    []Heard         // what that says, the commonest first
 	// BySent and ByReceived are sizes that part what fails from what does not; nil: none does.
 	BySent, ByReceived *Split
 	Contrast           []contrast
@@ -419,6 +420,7 @@ func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
 	}
 	c.Address = c.compareAddresses()
 	c.Said = c.saying()
+	c.Heard = c.heard()
 	c.BySent, c.ByReceived = c.splits()
 	c.Common = c.inCommon()
 	if !c.follow() {

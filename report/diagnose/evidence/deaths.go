@@ -205,6 +205,41 @@ func wholeEnds(deaths, absences []Death) []Death {
 	return out
 }
 
+// servedOne reports whether a process that ended was one that its service makes for a
+// single connection: it ends with it, and with an error where the connection was refused.
+// A signal is no such end, nor is that of the process that makes them.
+func servedOne(d Death) bool {
+	why := strings.ToUpper(d.Why)
+	if d.Others == 0 || d.Oom || strings.Contains(why, "SIG") {
+		return false
+	}
+	for _, name := range []string{"postgres", "postmaster", "sshd", "inetd", "xinetd", "vsftpd", "proftpd", "in.", "dovecot", "imap-login", "pop3-login"} {
+		if strings.HasPrefix(strings.ToLower(d.Process), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// together reports whether nearly all processes of a name ended with one of them, or
+// another by a signal: then it is the service that ended.
+func together(deaths []Death, d Death) bool {
+	const near = 1.5 // seconds
+	n := 0
+	for _, x := range deaths {
+		if x.Process != d.Process || math.Abs(x.At-d.At) > near {
+			continue
+		}
+		if x.Oom || strings.Contains(strings.ToUpper(x.Why), "SIG") {
+			return true
+		}
+		if d.beside[x.Pid] {
+			n++
+		}
+	}
+	return n >= 2 && float64(n) >= 0.9*float64(d.Others)
+}
+
 // endedBefore reports whether the end of the same process was told before, and no
 // start of another with its number since.
 func (c *Case) endedBefore(deaths []Death, e probe.Event) bool {
@@ -218,6 +253,9 @@ func (c *Case) endedBefore(deaths []Death, e probe.Event) bool {
 // process for each connection: there were as many of them before the faults. The
 // text says so, empty without any.
 func (c *Case) WithoutOrdinary(deaths []Death) (rest []Death, text string) {
+	if rest := slices.DeleteFunc(slices.Clone(deaths), func(d Death) bool { return servedOne(d) && !together(deaths, d) }); len(rest) < len(deaths) {
+		return rest, fmt.Sprintf(" but %s of those that the service makes one by one for connections", words.Count(float64(len(deaths)-len(rest)), "process"))
+	}
 	if c.Onset.Status != Found {
 		return deaths, ""
 	}

@@ -24,29 +24,6 @@ func (c *Case) saying() []report.Answer {
 	return report.SumAnswers(c.Failures, c.RequestName)
 }
 
-// Saying returns what was said by answers whose words match, and the share of all
-// failures that they stand for: the answers are a sample, and only statuses have one.
-func (c *Case) Saying(match func(words string) bool) (example report.Answer, share float64) {
-	var times, of float64
-	for _, a := range c.Said {
-		if a.Fault != attack.Status.String() {
-			continue
-		}
-		of += float64(a.Times)
-		if !match(strings.ToLower(a.Says)) {
-			continue
-		}
-		if times == 0 {
-			example = a
-		}
-		times += float64(a.Times)
-	}
-	if times == 0 {
-		return report.Answer{}, 0
-	}
-	return example, times / of * c.Parts.Share(attack.Status)
-}
-
 // Quote words an answer: how often it was read, from whom, and what it says.
 func Quote(a report.Answer) string {
 	by := ""

@@ -214,6 +214,22 @@ const (
 	SaysRate         // a rate is exceeded
 	SaysCredentials  // credentials are refused
 	SaysBig          // it is too large
+	SaysStoreFull    // a store behind has reached the memory that it may use
+	SaysReadOnly     // what is behind may not be written to
+	SaysIdentifiers  // a sequence or a column holds no higher number
+	SaysSchema       // a table or column is not as expected
+	SaysForbidden    // the right to do it is missing
+	SaysCertificate  // a certificate is not accepted, or was not shown
+	SaysWorkers      // no worker or thread is free
+	SaysTracking     // the table of tracked connections is full
+	SaysBacklog      // the queue of connections that nobody accepted is full
+	SaysException    // code failed
+	SaysShort        // a response was shorter than announced
+	SaysStarting     // what is behind is starting, stopping or loading
+	SaysSlow         // an answer from behind did not come in time
+	SaysKilled       // a worker was ended because it did not answer
+	SaysCrashed      // a process ended by a fault
+	WroteStatus      // most failures are statuses, and it was this hop that wrote them
 	RetryAsked       // it may be tried again after a while: a policy
 	ShortBody        // responses announce more than they bring, again and again the same
 	BigRequests      // requests above a size fail, those below it do not

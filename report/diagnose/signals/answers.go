@@ -2,85 +2,37 @@ package signals
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// place says of whom the words of an answer speak.
-type place uint8
-
-const (
-	writer place = iota // of whoever wrote it
-	behind              // of what stands behind whoever wrote it
-)
-
-// vocabulary is what known software says when something is short or away, in lower
-// case. Each phrase is one that its authors chose for that alone.
-var vocabulary = []struct {
-	clue    evidence.Clue
-	of      place
-	phrases []string
-}{
-	{evidence.SaysFull, behind, []string{
-		"too many clients", "remaining connection slots", "too many connections", "max number of clients", "53300", "max_connections", "max_client_conn", "max_user_connections",
-	}},
-	{evidence.SaysPool, writer, []string{
-		"pool exhausted", "pool is exhausted", "pool timeout", "pooltimeout", "queuepool limit", "connection pool", "from pool", "connection is not available, request timed out",
-		"unable to acquire", "could not acquire", "timed out acquiring", "timeout acquiring", "no available connection", "no free connection", "too many open connections", "pool is full", "bulkhead",
-	}},
-	{evidence.SaysSlots, writer, []string{"worker_connections are not enough", "connection limit reached", "too many active connections", "maxclients", "server reached max"}},
-	{evidence.SaysQueue, writer, []string{"reset reason: overflow", "pending overflow", "queue is full", "queue full", "circuit breaker", "circuitbreaker", "queue timeout"}},
-	{evidence.SaysFiles, writer, []string{"too many open files", "emfile", "enfile"}},
-	{evidence.SaysPorts, writer, []string{"cannot assign requested address", "can't assign requested address", "eaddrnotavail", "no free ports"}},
-	{evidence.SaysMemory, writer, []string{"out of memory", "cannot allocate memory", "outofmemoryerror", "heap space", "enomem"}},
-	{evidence.SaysDisk, writer, []string{"no space left on device", "enospc", "disk quota exceeded", "read-only file system"}},
-	{evidence.SaysLocking, behind, []string{"deadlock detected", "deadlock found", "lock wait timeout", "database is locked", "could not serialize access", "lock timeout"}},
-	{evidence.SaysUnknownName, behind, []string{
-		"name or service not known", "could not resolve", "no such host", "temporary failure in name resolution", "enotfound", "eai_again", "server misbehaving", "nxdomain", "getaddrinfo",
-	}},
-	{evidence.SaysAway, behind, []string{
-		"no healthy upstream", "connection refused", "econnrefused", "no server is available", "connection failure", "no live upstreams", "host is down", "no endpoints",
-	}},
-	{evidence.SaysBrokenBehind, behind, []string{
-		"upstream connect error", "reset reason: connection termination", "reset reason: remote", "connection reset by peer", "econnreset", "server closed the connection unexpectedly", "socket hang up",
-		"upstream prematurely closed", "remotedisconnected", "broken pipe", "terminating connection",
-	}},
-	{evidence.SaysRate, writer, []string{"rate limit", "ratelimit", "too many requests", "quota exceeded", "throttl", "request limit", "slow down"}},
-	{evidence.SaysCredentials, writer, []string{
-		"token expired", "expired token", "jwt expired", "invalid token", "invalid_token", "token is expired", "token has expired", "invalid api key", "bad credentials", "invalid credentials",
-		"authentication failed", "signature has expired", "not authenticated",
-	}},
-	{evidence.SaysBig, writer, []string{"entity too large", "payload too large", "content too large", "uri too long", "uri too large", "header fields too large", "cookie too large", "body too large", "max_allowed_packet", "too large"}},
+// meant is the clue that each statement is, by whom it is about.
+var meant = map[says.Meaning]evidence.Clue{
+	says.Connections: evidence.SaysFull, says.Pool: evidence.SaysPool, says.Slots: evidence.SaysSlots, says.Workers: evidence.SaysWorkers, says.Queue: evidence.SaysQueue,
+	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk,
+	says.Identifiers: evidence.SaysIdentifiers, says.Tracking: evidence.SaysTracking, says.Backlog: evidence.SaysBacklog,
+	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysAway, says.Reset: evidence.SaysBrokenBehind, says.Closed: evidence.SaysBrokenBehind,
+	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysBrokenBehind, says.NoRoute: evidence.SaysBrokenBehind, says.Name: evidence.SaysUnknownName,
+	says.Starting: evidence.SaysStarting, says.Short: evidence.SaysShort, says.Rate: evidence.SaysRate, says.Credentials: evidence.SaysCredentials,
+	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
+	says.Locking: evidence.SaysLocking, says.Schema: evidence.SaysSchema, says.Exception: evidence.SaysException, says.Killed: evidence.SaysKilled, says.Crashed: evidence.SaysCrashed,
 }
 
 // observeAnswers asks what the answers to failed requests say, of the hop h: it is the
 // one that wrote them, or the one that they speak of.
 func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	if len(c.Said) == 0 {
-		return
-	}
-	for _, v := range vocabulary {
-		example, share := c.Saying(func(words string) bool {
-			return slices.ContainsFunc(v.phrases, func(p string) bool { return strings.Contains(words, p) })
-		})
-		if share == 0 {
-			continue
+	observeWriter(c, f, h)
+	for _, x := range c.Heard {
+		index, ok := c.About(x)
+		if clue, known := meant[x.Meaning]; known && ok && index == h.Index && f[clue].Is != evidence.Yes {
+			f.Set(clue, evidence.When(x.Share, 0.05, 0.5), x.Source, "%s", x.Text)
 		}
-		if index, ok := speaksOf(c, example, v.of); !ok || index != h.Index {
-			continue
-		}
-		f.Set(v.clue, evidence.When(share, 0.05, 0.5), "answers", "%s", evidence.Quote(example))
 	}
 	if h.Index == 0 {
 		observeRetryAfter(c, f)
-		if f[evidence.SaysBrokenBehind].Is == evidence.Yes || f[evidence.SaysAway].Is == evidence.Yes {
-			f[evidence.BadGateway] = f[evidence.SaysBrokenBehind]
-		}
 		if s, ok := c.ShortAnswers(); ok {
 			name := s.Request
 			if name == "" {
@@ -90,66 +42,24 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 				name, words.Commas(float64(s.Declared)), words.Commas(float64(s.Received)), words.Commas(s.Times), words.Commas(s.Of))
 		}
 	}
-	if h.Index > 0 && (saysBehind(c, evidence.SaysAway) || saysBehind(c, evidence.SaysBrokenBehind)) {
-		f.Set(evidence.BadGateway, evidence.Yes, "answers", "answers say that what stands behind gave none")
+	if x := firstBehind(c); len(c.Hops) > 1 && x != nil {
+		f.Set(evidence.BadGateway, evidence.Yes, x.Source, "%s", x.Text)
 	}
 }
 
-// saysBehind reports whether most failures say something of what stands behind.
-func saysBehind(c *evidence.Case, clue evidence.Clue) bool {
-	for _, v := range vocabulary {
-		if v.clue != clue {
-			continue
+// firstBehind returns what most failures say of a hop behind whoever wrote them, nil if
+// they do not.
+func firstBehind(c *evidence.Case) *evidence.Heard {
+	for i, x := range c.Heard {
+		if x.Of == says.Behind && x.Share >= 0.5 {
+			return &c.Heard[i]
 		}
-		_, share := c.Saying(func(words string) bool {
-			return slices.ContainsFunc(v.phrases, func(p string) bool { return strings.Contains(words, p) })
-		})
-		return share >= 0.5
 	}
-	return false
+	return nil
 }
 
 // SpeaksBehind reports whether most failures speak of a hop behind whoever wrote them.
-func SpeaksBehind(c *evidence.Case) bool {
-	for _, v := range vocabulary {
-		if v.of == behind && saysBehind(c, v.clue) {
-			return true
-		}
-	}
-	return false
-}
-
-// speaksOf returns the index of the hop that an answer speaks of. A proxy's own page is
-// the proxy's; all else passed through it, and was written by the first hop that is no
-// proxy. ok is false where the way is not known as far as that.
-func speaksOf(c *evidence.Case, a report.Answer, of place) (index int, ok bool) {
-	if !ownPage(a) {
-		for index < len(c.Hops)-1 && c.ProxyProcess(c.Hops[index]) != "" {
-			index++
-		}
-	}
-	if of == behind {
-		index++
-	}
-	return index, index < len(c.Hops)
-}
-
-// ownPage reports whether an answer is one that a proxy writes itself.
-func ownPage(a report.Answer) bool {
-	says, by := strings.ToLower(a.Says), strings.ToLower(a.By)
-	for _, name := range []string{"nginx", "openresty", "haproxy", "envoy", "varnish", "traefik", "squid", "apache"} {
-		if strings.Contains(says, name) {
-			return true
-		}
-	}
-	switch {
-	case strings.Contains(says, "upstream connect error"), strings.Contains(says, "no healthy upstream"), strings.Contains(says, "no server is available to handle this request"):
-		return true
-	case says == "":
-		return evidence.IsProxy(by)
-	}
-	return false
-}
+func SpeaksBehind(c *evidence.Case) bool { return firstBehind(c) != nil }
 
 // observeRetryAfter asks whether answers told to come again later: that is a policy.
 func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {

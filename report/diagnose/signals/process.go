@@ -92,7 +92,7 @@ func observeEnds(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, s
 	for _, d := range deaths {
 		why := strings.ToUpper(d.Why)
 		switch {
-		case strings.Contains(why, "SIGKILL"), strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"):
+		case strings.Contains(why, "SIGKILL"), strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"), signalStatus(why):
 			signalled++
 		case strings.Contains(why, "SIG"), strings.Contains(why, "EXIT STATUS") && !strings.Contains(why, "EXIT STATUS 0"):
 			self++
@@ -104,6 +104,16 @@ func observeEnds(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, s
 	case signalled > self:
 		f.Set(evidence.DiedOfItself, evidence.No, src, "%d of %d were ended by a signal (%s)", signalled, len(deaths), deaths[0].Why)
 	}
+}
+
+// signalStatus reports whether an exit status says that a process was asked to end: 128
+// and the number of the signal, as shells and runtimes give it.
+func signalStatus(why string) bool {
+	switch why {
+	case "EXIT STATUS 129", "EXIT STATUS 130", "EXIT STATUS 137", "EXIT STATUS 143":
+		return true
+	}
+	return false
 }
 
 // observeRetirement asks whether processes ended in good order, with exit status
@@ -123,7 +133,7 @@ func observeRetirement(c *evidence.Case, f *evidence.Facts, deaths []evidence.De
 			}
 		case strings.Contains(why, "SIGKILL") && !d.Oom:
 			killings++
-		case strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"):
+		case strings.Contains(why, "SIGTERM"), strings.Contains(why, "SIGINT"), why == "EXIT STATUS 130", why == "EXIT STATUS 143":
 			asked++
 		}
 	}
