@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/stats"
 	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat"
@@ -95,7 +96,7 @@ func (r *Report) judgeAgainst(g profiles.Gate, runs []*Report) GateResult {
 	rank := map[string]int{GateFailed: 2, GateUndecided: 1}
 	worst := -1
 	for _, m := range all {
-		result, reason := m.judge(g)
+		result, reason := holdAgainst(&m, g)
 		if own := r.Generator; own.Limited && (result == GatePassed || g.Metric == profiles.GateFailures || g.Metric == profiles.GateLatency) {
 			result, reason = GateUndecided, "this machine was the limit; so far "+reason
 		}
@@ -104,8 +105,8 @@ func (r *Report) judgeAgainst(g profiles.Gate, runs []*Report) GateResult {
 		}
 		worst = rank[result]
 		out.Result, out.Reason, out.Value = result, reason, nil
-		if len(m.new) > 0 {
-			v := m.new[0].value
+		if len(m.After) > 0 {
+			v := m.After[0].Value
 			if g.Unit == profiles.UnitDuration {
 				v /= 1e3
 			}
@@ -119,18 +120,18 @@ func (r *Report) judgeAgainst(g profiles.Gate, runs []*Report) GateResult {
 }
 
 // against collects what a gate compares, as [Compare] does.
-func (r *Report) against(g profiles.Gate, runs []*Report) []measured {
+func (r *Report) against(g profiles.Gate, runs []*Report) []compare.Measured {
 	here := []*Report{r}
-	var out []measured
-	add := func(m MetricComparison, of func(*Report) (observation, bool)) {
-		x := measured{MetricComparison: m, old: observe(runs, of), new: observe(here, of)}
-		x.OldRuns, x.NewRuns = len(x.old), len(x.new)
+	var out []compare.Measured
+	add := func(m MetricComparison, of func(*Report) (compare.Observation, bool)) {
+		x := compare.Measured{Metric: m, Before: observe(runs, of), After: observe(here, of)}
+		x.OldRuns, x.NewRuns = len(x.Before), len(x.After)
 		out = append(out, x)
 	}
 	if g.Metric == profiles.GateHeadroom {
 		for _, key := range sharedResources(runs, here) {
 			if key.name == g.Of {
-				add(MetricComparison{Target: key.host, Metric: g.Of, HigherBetter: true}, func(r *Report) (observation, bool) { return headroomOf(r, key) })
+				add(MetricComparison{Target: key.host, Metric: g.Of, HigherBetter: true}, func(r *Report) (compare.Observation, bool) { return headroomOf(r, key) })
 			}
 		}
 		return out
@@ -147,15 +148,15 @@ func (r *Report) against(g profiles.Gate, runs []*Report) []measured {
 		switch g.Metric {
 		case profiles.GateOnset:
 			m.HigherBetter, m.Relative = true, true
-			add(m, func(r *Report) (observation, bool) { return onsetLoad(r, name) })
+			add(m, func(r *Report) (compare.Observation, bool) { return onsetLoad(r, name) })
 		case profiles.GateCrosses:
 			m.HigherBetter, m.Relative = true, true
-			add(m, func(r *Report) (observation, bool) { return crossingLoad(r, name, g.Share) })
+			add(m, func(r *Report) (compare.Observation, bool) { return crossingLoad(r, name, g.Share) })
 		case profiles.GateLatency:
 			m.Relative, m.Note = true, bins.note()
-			add(m, func(r *Report) (observation, bool) { return matchedLatency(r, name, bins, g.Percentile) })
+			add(m, func(r *Report) (compare.Observation, bool) { return matchedLatency(r, name, bins, g.Percentile) })
 		default:
-			add(m, func(r *Report) (observation, bool) { return r.shareOf(g.Metric, name, bins) })
+			add(m, func(r *Report) (compare.Observation, bool) { return r.shareOf(g.Metric, name, bins) })
 		}
 	}
 	return out
@@ -163,7 +164,7 @@ func (r *Report) against(g profiles.Gate, runs []*Report) []measured {
 
 // shareOf is a share at shared loads, whose interval counts events that come together as
 // fewer ones.
-func (r *Report) shareOf(metric profiles.GateMetric, name string, bins bins) (observation, bool) {
+func (r *Report) shareOf(metric profiles.GateMetric, name string, bins bins) (compare.Observation, bool) {
 	resets := metric != profiles.GateFailures
 	column := "/failures"
 	if resets {
@@ -180,11 +181,11 @@ func (r *Report) shareOf(metric profiles.GateMetric, name string, bins bins) (ob
 		}
 	}
 	if n == 0 {
-		return observation{}, false
+		return compare.Observation{}, false
 	}
 	together := r.clustering(name+column, name+"/requests")
 	low, high := stats.ClopperPearson(float64(k)/together, float64(n)/together, 2*confidence-1)
-	return observation{value: float64(k) / float64(n), low: low, high: high}, true
+	return compare.Observation{Value: float64(k) / float64(n), Low: low, High: high}, true
 }
 
 // clustering is how much less the events of a column say than independent ones would.
@@ -205,21 +206,21 @@ func (r *Report) clustering(events, of string) float64 {
 
 // judge decides a gate on one run against the runs of the baseline: what differs by less
 // than runs do by themselves proves nothing.
-func (m *measured) judge(g profiles.Gate) (result, reason string) {
-	if len(m.old) == 0 || len(m.new) == 0 {
+func holdAgainst(m *compare.Measured, g profiles.Gate) (result, reason string) {
+	if len(m.Before) == 0 || len(m.After) == 0 {
 		side := "this run has"
-		if len(m.old) == 0 {
+		if len(m.Before) == 0 {
 			side = "the baseline has"
 		}
-		return GateUndecided, fmt.Sprintf("%s no value of %s", side, m.Metric)
+		return GateUndecided, fmt.Sprintf("%s no value of %s", side, m.Metric.Metric)
 	}
-	base := stats.Median(values(m.old))
-	now := m.new[0]
-	m.Old, m.New = &base, &now.value
+	base := stats.Median(compare.Values(m.Before))
+	now := m.After[0]
+	m.Old, m.New = &base, &now.Value
 	if !m.Relative && !m.HigherBetter {
-		return m.judgeShares(g, now)
+		return holdShares(m, g, now)
 	}
-	open := censored(m.old)
+	open := compare.Censored(m.Before)
 	format := func(v float64, atLeast bool) string {
 		s := map[profiles.Unit]func(float64) string{
 			profiles.UnitRate:     func(v float64) string { return FormatRate(math.Round(v)) },
@@ -238,19 +239,19 @@ func (m *measured) judge(g profiles.Gate) (result, reason string) {
 	if unit == 0 {
 		return GateUndecided, "the baseline's value is 0, so a factor on it says nothing"
 	}
-	sd, quantile, how := m.ownSpread(g.Baseline, unit)
-	reason = fmt.Sprintf("%s, the baseline has %s", format(now.value, now.atLeast), format(base, open))
-	beyond := (now.value - g.Baseline*base) / unit // above 0: larger than the factor asks for
+	sd, quantile, how := ownSpread(m, g.Baseline, unit)
+	reason = fmt.Sprintf("%s, the baseline has %s", format(now.Value, now.AtLeast), format(base, open))
+	beyond := (now.Value - g.Baseline*base) / unit // above 0: larger than the factor asks for
 	if g.Op == profiles.Less || g.Op == profiles.LessOrEqual {
 		beyond = -beyond
 	}
-	if m.Relative && !open && !now.atLeast {
-		reason += fmt.Sprintf(", %s of it", FormatPercent(now.value/base, 3))
+	if m.Relative && !open && !now.AtLeast {
+		reason += fmt.Sprintf(", %s of it", FormatPercent(now.Value/base, 3))
 	}
 	switch {
-	case open && now.atLeast && now.value >= fairCrossing*g.Baseline*base:
+	case open && now.AtLeast && now.Value >= fairCrossing*g.Baseline*base:
 		return GatePassed, reason
-	case open && !now.atLeast && beyond >= 0, !open && now.atLeast && beyond < 0, open && now.atLeast:
+	case open && !now.AtLeast && beyond >= 0, !open && now.AtLeast && beyond < 0, open && now.AtLeast:
 		return GateUndecided, reason + ": the load has to go higher to tell"
 	case beyond >= quantile*sd:
 		return GatePassed, reason + how
@@ -258,7 +259,7 @@ func (m *measured) judge(g profiles.Gate) (result, reason string) {
 		return GateFailed, reason + how
 	}
 	reason += how
-	if quantile > 0 && math.Abs(beyond) > quantile*sd/math.Sqrt(1+g.Baseline*g.Baseline/float64(len(m.old))) {
+	if quantile > 0 && math.Abs(beyond) > quantile*sd/math.Sqrt(1+g.Baseline*g.Baseline/float64(len(m.Before))) {
 		return GateUndecided, reason + "; more baseline runs would decide it"
 	}
 	return GateUndecided, reason + fmt.Sprintf(": one run tells only what is more than %s from the limit; compare several with rampload compare --run", FormatPercent(quantile*sd, 2))
@@ -266,22 +267,22 @@ func (m *measured) judge(g profiles.Gate) (result, reason string) {
 
 // ownSpread is the standard deviation of a run's distance from a factor on the median of
 // the baseline, in units, and the one-sided quantile of a proof.
-func (m *measured) ownSpread(factor, unit float64) (sd, quantile float64, how string) {
-	n := float64(len(m.old))
-	sd, quantile = spreadBetween, mathext.NormalQuantile(confidence)
-	how = fmt.Sprintf("; runs are taken to differ by %s (%d of %d baseline runs that would show it)", FormatPercent(spreadBetween, 2), len(m.old), minRuns)
-	if len(m.old) >= 2 && !censored(m.old) {
-		own := stat.StdDev(values(m.old), nil) / unit
-		if len(m.old) >= minRuns {
+func ownSpread(m *compare.Measured, factor, unit float64) (sd, quantile float64, how string) {
+	n := float64(len(m.Before))
+	sd, quantile = compare.SpreadBetween, mathext.NormalQuantile(confidence)
+	how = fmt.Sprintf("; runs are taken to differ by %s (%d of %d baseline runs that would show it)", FormatPercent(compare.SpreadBetween, 2), len(m.Before), compare.MinRuns)
+	if len(m.Before) >= 2 && !compare.Censored(m.Before) {
+		own := stat.StdDev(compare.Values(m.Before), nil) / unit
+		if len(m.Before) >= compare.MinRuns {
 			sd, quantile = own, distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(confidence)
-			how = fmt.Sprintf("; the %d baseline runs differ by %s", len(m.old), FormatPercent(own, 2))
+			how = fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), FormatPercent(own, 2))
 		} else if own > sd {
-			sd, how = own, fmt.Sprintf("; the %d baseline runs differ by %s", len(m.old), FormatPercent(own, 2))
+			sd, how = own, fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), FormatPercent(own, 2))
 		}
 	}
 	within := 0.0
-	if now := m.new[0]; !now.atLeast && len(m.old) < minRuns {
-		if w := (now.high - now.low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
+	if now := m.After[0]; !now.AtLeast && len(m.Before) < compare.MinRuns {
+		if w := (now.High - now.Low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
 			within = w
 		}
 	}
@@ -289,19 +290,19 @@ func (m *measured) ownSpread(factor, unit float64) (sd, quantile float64, how st
 }
 
 // judgeShares decides a gate on shares by their own intervals.
-func (m *measured) judgeShares(g profiles.Gate, now observation) (result, reason string) {
+func holdShares(m *compare.Measured, g profiles.Gate, now compare.Observation) (result, reason string) {
 	low, high := 0.0, 0.0
-	for _, o := range m.old {
-		low, high = low+o.low/float64(len(m.old)), high+o.high/float64(len(m.old))
+	for _, o := range m.Before {
+		low, high = low+o.Low/float64(len(m.Before)), high+o.High/float64(len(m.Before))
 	}
-	base := stat.Mean(values(m.old), nil)
-	reason = fmt.Sprintf("%s, at most %s; the baseline has %s", FormatPercent(now.value, 3), FormatBound(now.high), FormatPercent(base, 3))
+	base := stat.Mean(compare.Values(m.Before), nil)
+	reason = fmt.Sprintf("%s, at most %s; the baseline has %s", FormatPercent(now.Value, 3), FormatBound(now.High), FormatPercent(base, 3))
 	switch {
-	case now.low > g.Baseline*high:
+	case now.Low > g.Baseline*high:
 		return GateFailed, reason + ", at most " + FormatBound(high)
-	case now.high <= g.Baseline*low:
+	case now.High <= g.Baseline*low:
 		return GatePassed, reason
-	case now.value == 0 && now.high <= max(high, g.Baseline*high):
+	case now.Value == 0 && now.High <= max(high, g.Baseline*high):
 		return GatePassed, reason + ", and no request fails now"
 	}
 	return GateUndecided, reason + fmt.Sprintf(" (%s to %s): too few requests to tell; hold the load for longer", FormatPercent(low, 2), FormatBound(high))

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/report/compare"
 )
 
 // ErrDifferent means that reports are not of one profile and engine, so that a
@@ -25,16 +27,16 @@ type CompareOptions struct {
 	History []*Report
 }
 
-// Outcomes of one compared metric.
+// Outcomes of one compared metric, see [compare].
 const (
-	Regression           = "regression"            // proven over runs
-	Improvement          = "improvement"           // proven over runs
-	Equivalent           = "equivalent"            // the 90 % interval is within ±3 %
-	Inconclusive         = "inconclusive"          // more runs are needed
-	IndicativeRegression = "indicative regression" // too few runs to prove it
-	IndicativeChange     = "indicative improvement"
-	NoDifference         = "no difference seen" // too few runs to prove that either
-	NotComparable        = "not comparable"     // a side has no value
+	Regression           = compare.Regression
+	Improvement          = compare.Improvement
+	Equivalent           = compare.Equivalent
+	Inconclusive         = compare.Inconclusive
+	IndicativeRegression = compare.IndicativeRegression
+	IndicativeChange     = compare.IndicativeChange
+	NoDifference         = compare.NoDifference
+	NotComparable        = compare.NotComparable
 )
 
 // Side is the runs of one release.
@@ -43,66 +45,8 @@ type Side struct {
 	Runs   int      `json:"runs"`
 }
 
-// MetricComparison is one metric over all runs of both sides. Shift is relative
-// to Old where Relative is set, else in the metric's unit.
-type MetricComparison struct {
-	Target       string   `json:"target,omitempty"`
-	Metric       string   `json:"metric"` // onset load, goodput, p99, reset share, failed share, headroom NAME
-	Unit         string   `json:"unit"`   // rps, ms, ratio
-	Primary      bool     `json:"primary"`
-	HigherBetter bool     `json:"higher_better"`
-	Relative     bool     `json:"relative"`
-	Old          *float64 `json:"old"` // median over runs
-	New          *float64 `json:"new"`
-	OldRuns      int      `json:"old_runs"` // runs with a value
-	NewRuns      int      `json:"new_runs"`
-	OldAtLeast   bool     `json:"old_at_least"` // no onset was reached: the value is a lower bound
-	NewAtLeast   bool     `json:"new_at_least"`
-	Shift        *float64 `json:"shift"`
-	ShiftLow     *float64 `json:"shift_low"` // 95 % interval; null with too few runs
-	ShiftHigh    *float64 `json:"shift_high"`
-	P            *float64 `json:"p"` // adjusted: Holm over primary metrics, Benjamini-Hochberg over the others
-	Outcome      string   `json:"outcome"`
-	NeedRuns     int      `json:"need_runs,omitempty"` // inconclusive: about as many of each release would decide
-	Power        *Power   `json:"power,omitempty"`     // of primary metrics with values on both sides
-	Note         string   `json:"note,omitempty"`
-}
-
-// Power is what so many runs could show of a metric.
-type Power struct {
-	Shift  float64 `json:"shift"`  // relative to Old: a change for the worse
-	Share  float64 `json:"share"`  // of comparisons like this one that would show it
-	Spread float64 `json:"spread"` // standard deviation between runs of one release, relative to Old
-	// Assumed is set where too few runs show the spread: it is what rampload takes runs
-	// to differ by.
-	Assumed  bool `json:"assumed,omitempty"`
-	Runs     int  `json:"runs"`      // of each release that the share is of
-	NeedRuns int  `json:"need_runs"` // of each release prove the shift in 80 % of comparisons; 0: more than 100
-}
-
-// String says it in a sentence.
-func (p Power) String() string {
-	a := "runs of each release find"
-	if p.Runs == 1 {
-		a = "run of each release finds"
-	}
-	sign := ""
-	if p.Shift > 0 {
-		sign = "+"
-	}
-	s := fmt.Sprintf("%d %s %s%s in %.0f%% of cases", p.Runs, a, sign, FormatPercent(p.Shift, 2), 100*p.Share)
-	switch {
-	case p.NeedRuns == 0:
-		s += "; more than 100 would be needed to find it in 80%"
-	case p.NeedRuns > p.Runs:
-		s += fmt.Sprintf("; %d would in 80%%", p.NeedRuns)
-	}
-	of := "runs differ by "
-	if p.Assumed {
-		of = "runs are taken to differ by "
-	}
-	return s + " (" + of + FormatPercent(p.Spread, 2) + ")"
-}
+// MetricComparison is one metric over all runs of both sides.
+type MetricComparison = compare.Metric
 
 // Comparison is the difference between two releases.
 type Comparison struct {
@@ -122,11 +66,6 @@ type Comparison struct {
 	ExitCode int      `json:"exit_code"`
 }
 
-// minRuns is how many runs a side needs for a proof: with five on each, three
-// metrics can pass Holm's correction at 5 % (the smallest p-value of the
-// Mann-Whitney test is 2/252).
-const minRuns = 5
-
 // Compare compares the runs of two releases. The replicate is the run, never the
 // window: windows of one run are not independent (taken as such they flag half of
 // all unchanged releases). With five or more runs on each side each metric is
@@ -143,7 +82,7 @@ func Compare(old, new []*Report, opt CompareOptions) (Comparison, error) {
 	}
 	c := Comparison{
 		Schema: Schema, Name: new[0].Name, Old: side(old), New: side(new), Warnings: []string{},
-		Indicative: min(len(old), len(new)) < minRuns,
+		Indicative: min(len(old), len(new)) < compare.MinRuns,
 		OldFull:    each(old, firstFull), NewFull: each(new, firstFull),
 		OldCause: each(old, causeOf), NewCause: each(new, causeOf),
 	}
@@ -154,11 +93,10 @@ func Compare(old, new []*Report, opt CompareOptions) (Comparison, error) {
 		c.Warnings = append(c.Warnings, err.Error()+": a difference may be of the profile, not of the release")
 	}
 	c.Warnings = append(c.Warnings, doubts(old, new)...)
-	c.Metrics = compareMetrics(old, new, opt.History)
-	decide(c.Metrics, c.Indicative)
+	c.Metrics = compare.Judge(compareMetrics(old, new, opt.History), c.Indicative)
 	if c.Indicative {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("indicative only: %d and %d runs; a proof needs %d of each release, taken in turns (old, new, new, old)",
-			len(old), len(new), minRuns))
+			len(old), len(new), compare.MinRuns))
 	}
 	c.Summary, c.ExitCode = conclude(c, opt)
 	return c, nil

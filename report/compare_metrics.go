@@ -1,38 +1,20 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"sort"
 
+	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/stats"
 )
 
-// observation is the value of a metric in one run.
-type observation struct {
-	value     float64
-	atLeast   bool    // censored: an onset above the load that was sent
-	low, high float64 // interval within the run; NaN without
-}
-
-// measured is a metric in all runs, before it is judged.
-type measured struct {
-	MetricComparison
-	old, new []observation
-	history  []observation // older runs
-}
-
-// material is the smallest relative shift that matters, and so is this many
-// percentage points of a headroom.
-const material = 0.03
-
-// compareMetrics collects the metrics of both sides and their shifts.
-func compareMetrics(old, new, history []*Report) []MetricComparison {
-	var all []measured
-	add := func(m MetricComparison, of func(*Report) (observation, bool)) {
-		x := measured{MetricComparison: m, old: observe(old, of), new: observe(new, of), history: observe(history, of)}
-		if len(x.old)+len(x.new) > 0 {
+// compareMetrics collects the metrics of both sides.
+func compareMetrics(old, new, history []*Report) []compare.Measured {
+	var all []compare.Measured
+	add := func(m MetricComparison, of func(*Report) (compare.Observation, bool)) {
+		x := compare.Measured{Metric: m, Before: observe(old, of), After: observe(new, of), History: observe(history, of)}
+		if len(x.Before)+len(x.After) > 0 {
 			all = append(all, x)
 		}
 	}
@@ -48,239 +30,39 @@ func compareMetrics(old, new, history []*Report) []MetricComparison {
 				Target: name, Metric: "SLO crossing", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true,
 				Note: "the load at which failures pass " + FormatPercent(share, 3),
 			},
-				func(r *Report) (observation, bool) { return crossingLoad(r, name, share) })
+				func(r *Report) (compare.Observation, bool) { return crossingLoad(r, name, share) })
 		}
 		// Where failures grow smoothly the onset depends on how much was sent; the crossing does not.
 		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
-			func(r *Report) (observation, bool) { return onsetLoad(r, name) })
+			func(r *Report) (compare.Observation, bool) { return onsetLoad(r, name) })
 		add(MetricComparison{Target: name, Metric: "goodput", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
-			func(r *Report) (observation, bool) { return goodput(r, name) })
+			func(r *Report) (compare.Observation, bool) { return goodput(r, name) })
 		add(MetricComparison{Target: name, Metric: "p99", Unit: "ms", Primary: !searches, Relative: true, Note: bins.note()},
-			func(r *Report) (observation, bool) { return matchedP99(r, name, bins) })
+			func(r *Report) (compare.Observation, bool) { return matchedP99(r, name, bins) })
 		add(MetricComparison{Target: name, Metric: "reset share", Unit: "ratio"},
-			func(r *Report) (observation, bool) {
+			func(r *Report) (compare.Observation, bool) {
 				return matchedShare(r, name, bins, func(b LoadBin) (uint64, uint64) { return b.WireResets, max(b.Attempts, b.WireResets) })
 			})
 		add(MetricComparison{Target: name, Metric: "failed share", Unit: "ratio"},
-			func(r *Report) (observation, bool) {
+			func(r *Report) (compare.Observation, bool) {
 				return matchedShare(r, name, bins, func(b LoadBin) (uint64, uint64) { return b.Failed, b.Requests })
 			})
 	}
 	for _, key := range sharedResources(old, new) {
 		add(MetricComparison{Metric: "headroom " + key.name, Unit: "ratio", HigherBetter: true, Note: "on " + key.host},
-			func(r *Report) (observation, bool) { return headroomOf(r, key) })
+			func(r *Report) (compare.Observation, bool) { return headroomOf(r, key) })
 	}
-	out := make([]MetricComparison, len(all))
-	primary := 0
-	for i := range all {
-		if all[i].shift(); all[i].Primary && all[i].Shift != nil {
-			primary++
-		}
-	}
-	for i := range all {
-		all[i].Power = all[i].power(primary)
-		out[i] = all[i].MetricComparison
-	}
-	return out
+	return all
 }
 
-func observe(reports []*Report, of func(*Report) (observation, bool)) []observation {
-	var out []observation
+func observe(reports []*Report, of func(*Report) (compare.Observation, bool)) []compare.Observation {
+	var out []compare.Observation
 	for _, r := range reports {
-		if o, ok := of(r); ok && !math.IsNaN(o.value) && !math.IsInf(o.value, 0) {
+		if o, ok := of(r); ok && !math.IsNaN(o.Value) && !math.IsInf(o.Value, 0) {
 			out = append(out, o)
 		}
 	}
 	return out
-}
-
-// shift compares the samples of one metric and keeps the raw p-value.
-func (m *measured) shift() {
-	m.OldRuns, m.NewRuns = len(m.old), len(m.new)
-	if m.OldRuns == 0 || m.NewRuns == 0 {
-		m.Outcome, m.Note = NotComparable, "a release has no run with a value"
-		return
-	}
-	old, new := values(m.old), values(m.new)
-	o, n := stats.Median(old), stats.Median(new)
-	m.Old, m.New = &o, &n
-	m.OldAtLeast, m.NewAtLeast = censored(m.old), censored(m.new)
-	if limit, ok := comparable(m.old, m.new); !ok && (!m.OldAtLeast || !m.NewAtLeast) {
-		m.Outcome = NotComparable
-		m.Note = joinNotes(m.Note, fmt.Sprintf("not comparable above %s: a release was sent no more and had no onset up to there", FormatRate(math.Round(limit))))
-		return
-	}
-	unit := 1.0
-	if m.Relative {
-		if o == 0 {
-			m.Outcome, m.Note = NotComparable, "the old value is 0"
-			return
-		}
-		unit = math.Abs(o)
-	}
-	s := stats.CompareSamples(old, new, 0.95)
-	m.Shift = number(s.Estimate / unit)
-	m.ShiftLow, m.ShiftHigh = number(s.Low/unit), number(s.High/unit)
-	if a, b, some := gehanScores(m.old, m.new); some {
-		s.P = stats.CompareSamples(a, b, 0.95).P
-	}
-	m.P = number(s.P)
-	if m.OldRuns < minRuns || m.NewRuns < minRuns {
-		m.indicate()
-		return
-	}
-	narrow := stats.CompareSamples(old, new, 0.90)
-	tolerance := m.tolerance()
-	switch {
-	case m.OldAtLeast && m.NewAtLeast:
-		m.P = nil // what differs is how much was sent
-		m.Outcome, m.Note = Equivalent, "no onset on either side"
-	case narrow.Low/unit > -tolerance && narrow.High/unit < tolerance:
-		m.Outcome = Equivalent
-	default:
-		m.Outcome = Inconclusive // until the corrected p-value says more
-		m.NeedRuns = neededRuns(old, new, unit, tolerance)
-	}
-}
-
-// above reports whether a value is surely larger than another: one that is only a
-// lower bound is so when it is, and none is surely larger than it.
-func above(a, b observation) bool { return !b.atLeast && a.value > b.value }
-
-// comparable reports whether most pairs of runs can be told apart or are equal: a lower
-// bound says nothing about values beyond it. Else limit is the lowest bound.
-func comparable(old, new []observation) (limit float64, ok bool) {
-	limit = math.Inf(1)
-	open := 0
-	for _, o := range old {
-		for _, n := range new {
-			if (o.atLeast || n.atLeast) && !above(o, n) && !above(n, o) {
-				open++
-				for _, x := range []observation{o, n} {
-					if x.atLeast {
-						limit = min(limit, x.value)
-					}
-				}
-			}
-		}
-	}
-	return limit, 2*open < len(old)*len(new)
-}
-
-// gehanScores replaces values, of which some are only lower bounds, by how many others
-// of both sides are surely smaller less how many are surely larger (Gehan, Biometrika
-// 52:203, 1965): a rank test of these is one of censored data. some is false where no
-// value is a bound.
-func gehanScores(old, new []observation) (a, b []float64, some bool) {
-	all := slices.Concat(old, new)
-	scores := make([]float64, len(all))
-	for i, x := range all {
-		some = some || x.atLeast
-		for _, y := range all {
-			if above(x, y) {
-				scores[i]++
-			}
-			if above(y, x) {
-				scores[i]--
-			}
-		}
-	}
-	return scores[:len(old)], scores[len(old):], some
-}
-
-// tolerance is the shift that matters: 3 %, 3 percentage points of headroom, or
-// 0.1 points of a share.
-func (m *measured) tolerance() float64 {
-	switch {
-	case m.Relative, m.HigherBetter:
-		return material
-	}
-	return 0.001
-}
-
-// indicate says what too few runs suggest. A shift counts when it is material
-// and the intervals within the runs are apart; where a run has no interval, when
-// it is larger than runs usually differ by (10 %, 10 points).
-func (m *measured) indicate() {
-	m.P, m.ShiftLow, m.ShiftHigh = nil, nil, nil
-	if m.OldAtLeast && m.NewAtLeast {
-		m.Outcome, m.Note = NoDifference, "no onset on either side"
-		return
-	}
-	worse := *m.Shift < 0
-	if !m.HigherBetter {
-		worse = *m.Shift > 0
-	}
-	apart, known := intervalsApart(m.old, m.new)
-	beyond := math.Abs(*m.Shift) > m.tolerance()
-	between := m.between()
-	if !between.assumed {
-		z := *m.Shift / m.deviation(between)
-		apart, known = math.Abs(z) > between.quantile, true
-		m.Note = joinNotes(m.Note, fmt.Sprintf("z=%.1f against the spread between %s", z, between.of))
-	}
-	if !known {
-		beyond = math.Abs(*m.Shift) > 0.10
-		apart = true
-	}
-	if between.assumed && beyond && apart && (m.Relative || m.HigherBetter) && math.Abs(*m.Shift) <= between.quantile*m.deviation(between) {
-		beyond = false // shares are told by their own intervals
-		m.Note = joinNotes(m.Note, fmt.Sprintf("within what runs differ by themselves, taken as %s", FormatPercent(between.sd, 2)))
-	}
-	switch {
-	case !beyond || !apart:
-		m.Outcome = NoDifference
-	case worse:
-		m.Outcome = IndicativeRegression
-	default:
-		m.Outcome = IndicativeChange
-	}
-}
-
-// intervalsApart reports whether every interval of one side lies beyond all of
-// the other's; known is false when a run has none. A censored value reaches up
-// without end.
-func intervalsApart(a, b []observation) (apart, known bool) {
-	span := func(side []observation) (low, high float64, ok bool) {
-		low, high = math.Inf(1), math.Inf(-1)
-		for _, o := range side {
-			if math.IsNaN(o.low) || math.IsNaN(o.high) {
-				return 0, 0, false
-			}
-			low, high = min(low, o.low), max(high, o.high)
-		}
-		return low, high, true
-	}
-	al, ah, ok1 := span(a)
-	bl, bh, ok2 := span(b)
-	return ah < bl || bh < al, ok1 && ok2
-}
-
-func values(side []observation) []float64 {
-	out := make([]float64, len(side))
-	for i, o := range side {
-		out[i] = o.value
-	}
-	return out
-}
-
-// censored reports whether the middle of a side is only a lower bound.
-func censored(side []observation) bool {
-	n := 0
-	for _, o := range side {
-		if o.atLeast {
-			n++
-		}
-	}
-	return 2*n > len(side)
-}
-
-// number returns nil for what was not measured.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }
 
 func sharedTargets(old, new []*Report) []string {
@@ -309,16 +91,16 @@ func targetOf(r *Report, name string) Target {
 }
 
 // onsetLoad is the load of the onset, or the load up to which there was none.
-func onsetLoad(r *Report, name string) (observation, bool) {
+func onsetLoad(r *Report, name string) (compare.Observation, bool) {
 	o := targetOf(r, name).Onset
 	switch o.Status {
 	case OnsetFound:
 		if o.LoadRPS == nil {
-			return observation{}, false
+			return compare.Observation{}, false
 		}
-		out := observation{value: *o.LoadRPS, low: math.NaN(), high: math.NaN()}
+		out := compare.Observation{Value: *o.LoadRPS, Low: math.NaN(), High: math.NaN()}
 		if o.LoadLowRPS != nil && o.LoadHighRPS != nil {
-			out.low, out.high = *o.LoadLowRPS, *o.LoadHighRPS
+			out.Low, out.High = *o.LoadLowRPS, *o.LoadHighRPS
 		}
 		return out, true
 	case OnsetFromStart:
@@ -326,12 +108,12 @@ func onsetLoad(r *Report, name string) (observation, bool) {
 		if o.LoadRPS != nil {
 			start = *o.LoadRPS
 		}
-		return observation{value: start, low: 0, high: start}, true
+		return compare.Observation{Value: start, Low: 0, High: start}, true
 	}
 	// Without an onset the load that was sent is what is known; this machine's
 	// limit caps it.
 	sent := r.Totals.AchievedRPSMax
-	return observation{value: sent, atLeast: true, low: sent, high: math.Inf(1)}, sent > 0
+	return compare.Observation{Value: sent, AtLeast: true, Low: sent, High: math.Inf(1)}, sent > 0
 }
 
 // searchAll reports whether every run searched for a capacity. That is then what
@@ -341,28 +123,28 @@ func searchAll(old, new []*Report) bool {
 }
 
 // searchedCapacity is what a search found, or its bound.
-func searchedCapacity(r *Report) (observation, bool) {
+func searchedCapacity(r *Report) (compare.Observation, bool) {
 	c := r.Capacity
 	switch {
 	case c.Status == CapacityFound && c.RPS != nil && c.LowRPS != nil && c.HighRPS != nil:
-		return observation{value: *c.RPS, low: *c.LowRPS, high: *c.HighRPS}, true
+		return compare.Observation{Value: *c.RPS, Low: *c.LowRPS, High: *c.HighRPS}, true
 	case c.RPS != nil:
-		return observation{value: *c.RPS, low: *c.RPS, high: math.Inf(1), atLeast: true}, true
+		return compare.Observation{Value: *c.RPS, Low: *c.RPS, High: math.Inf(1), AtLeast: true}, true
 	case c.Status == CapacityBelow && c.HighRPS != nil:
-		return observation{value: *c.HighRPS, low: 0, high: *c.HighRPS}, true
+		return compare.Observation{Value: *c.HighRPS, Low: 0, High: *c.HighRPS}, true
 	}
-	return observation{}, false
+	return compare.Observation{}, false
 }
 
 // goodput is the most successes per second over the loads of the ramp.
-func goodput(r *Report, name string) (observation, bool) {
+func goodput(r *Report, name string) (compare.Observation, bool) {
 	best, seen := 0.0, false
 	for _, b := range targetOf(r, name).ByLoad {
 		if b.Seconds >= 1 && b.Requests >= b.Failed {
 			best, seen = max(best, float64(b.Requests-b.Failed)/b.Seconds), true
 		}
 	}
-	return observation{value: best, low: math.NaN(), high: math.NaN()}, seen
+	return compare.Observation{Value: best, Low: math.NaN(), High: math.NaN()}, seen
 }
 
 // bins are the loads that every run of both sides was at.
@@ -434,27 +216,27 @@ func sharedCrossing(name string, old, new []*Report) float64 {
 
 // crossingLoad is the load at which failures pass a share, or the load up to which it is
 // proven that they do not.
-func crossingLoad(r *Report, name string, share float64) (observation, bool) {
+func crossingLoad(r *Report, name string, share float64) (compare.Observation, bool) {
 	c := targetOf(r, name).Crossing
 	switch {
 	case c == nil || c.Share != share && share > 0:
-		return observation{}, false
+		return compare.Observation{}, false
 	case c.LoadRPS != nil && c.LoadLowRPS != nil && c.LoadHighRPS != nil:
-		return observation{value: *c.LoadRPS, low: *c.LoadLowRPS, high: *c.LoadHighRPS}, true
+		return compare.Observation{Value: *c.LoadRPS, Low: *c.LoadLowRPS, High: *c.LoadHighRPS}, true
 	case c.LoadLowRPS != nil && *c.LoadLowRPS > 0:
-		return observation{value: *c.LoadLowRPS, atLeast: true, low: *c.LoadLowRPS, high: math.Inf(1)}, true
+		return compare.Observation{Value: *c.LoadLowRPS, AtLeast: true, Low: *c.LoadLowRPS, High: math.Inf(1)}, true
 	}
-	return observation{}, false
+	return compare.Observation{}, false
 }
 
 // matchedP99 is the geometric mean of the p99 at each shared load below the
 // onsets: a ratio of two such means is the mean ratio at equal loads.
-func matchedP99(r *Report, name string, bins bins) (observation, bool) {
+func matchedP99(r *Report, name string, bins bins) (compare.Observation, bool) {
 	return matchedLatency(r, name, bins, 0.99)
 }
 
 // matchedLatency is the same of p50 or p99, in milliseconds.
-func matchedLatency(r *Report, name string, bins bins, percentile float64) (observation, bool) {
+func matchedLatency(r *Report, name string, bins bins, percentile float64) (compare.Observation, bool) {
 	sum, n := 0.0, 0
 	for _, b := range targetOf(r, name).ByLoad {
 		v := b.P99MS
@@ -466,12 +248,12 @@ func matchedLatency(r *Report, name string, bins bins, percentile float64) (obse
 			n++
 		}
 	}
-	return observation{value: math.Exp(sum / float64(max(n, 1))), low: math.NaN(), high: math.NaN()}, n > 0
+	return compare.Observation{Value: math.Exp(sum / float64(max(n, 1))), Low: math.NaN(), High: math.NaN()}, n > 0
 }
 
 // matchedShare is a share over the shared loads, each weighing by its requests,
 // with its Clopper-Pearson interval.
-func matchedShare(r *Report, name string, bins bins, of func(LoadBin) (k, n uint64)) (observation, bool) {
+func matchedShare(r *Report, name string, bins bins, of func(LoadBin) (k, n uint64)) (compare.Observation, bool) {
 	var k, n uint64
 	for _, b := range targetOf(r, name).ByLoad {
 		if bins.has(b.LowRPS) {
@@ -480,10 +262,10 @@ func matchedShare(r *Report, name string, bins bins, of func(LoadBin) (k, n uint
 		}
 	}
 	if n == 0 {
-		return observation{}, false
+		return compare.Observation{}, false
 	}
 	low, high := stats.ClopperPearson(float64(k), float64(n), 0.95)
-	return observation{value: float64(k) / float64(n), low: low, high: high}, true
+	return compare.Observation{Value: float64(k) / float64(n), Low: low, High: high}, true
 }
 
 // resourceKey is a resource across runs: process ids differ between them.
@@ -508,12 +290,12 @@ func sharedResources(old, new []*Report) []resourceKey {
 	return slices.DeleteFunc(order, func(k resourceKey) bool { return count[k] < len(old)+len(new) })
 }
 
-func headroomOf(r *Report, key resourceKey) (observation, bool) {
+func headroomOf(r *Report, key resourceKey) (compare.Observation, bool) {
 	least := math.Inf(1)
 	for _, res := range r.Resources {
 		if (resourceKey{res.Host, res.Process, res.Name, res.Instance}) == key && res.Utilisation != nil {
 			least = min(least, max(0, 1-*res.Utilisation))
 		}
 	}
-	return observation{value: least, low: math.NaN(), high: math.NaN()}, !math.IsInf(least, 1)
+	return compare.Observation{Value: least, Low: math.NaN(), High: math.NaN()}, !math.IsInf(least, 1)
 }

@@ -2,11 +2,12 @@ package report
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rampload/rampload/report/compare"
 )
 
 // release describes the runs of one side for tests. Runs differ by themselves by
@@ -210,7 +211,7 @@ func TestCompare(t *testing.T) {
 					t.Errorf("%s: %s, want %s (%v -> %v, shift %v, p %v, %s)", name, m.Outcome, want, show(m.Old), show(m.New), show(m.Shift), show(m.P), m.Note)
 				}
 			}
-			indicative := tt.old.runs < minRuns || tt.new.runs < minRuns
+			indicative := tt.old.runs < compare.MinRuns || tt.new.runs < compare.MinRuns
 			warned := slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.HasPrefix(w, "indicative only") })
 			if c.Indicative != indicative || warned != indicative {
 				t.Errorf("indicative %v, warned %v; want %v", c.Indicative, warned, indicative)
@@ -309,17 +310,5 @@ func TestCompareErrorRates(t *testing.T) {
 	t.Logf("flagged %d of %d unchanged, found %d of %d at -5%%", flagged, pairs, found, pairs)
 	if flagged > pairs*5/100 || found < pairs*70/100 {
 		t.Errorf("flagged %d of %d unchanged pairs, found %d of %d losses of 5%%", flagged, pairs, found, pairs)
-	}
-}
-
-func TestRunsFor(t *testing.T) {
-	// 2/C(10,5) = 0.0079: six metrics at most with five runs.
-	for family, want := range map[int]int{3: 5, 6: 5, 7: 6, 23: 6} {
-		if got := runsFor(family); got != want {
-			t.Errorf("runsFor(%d) = %d, want %d", family, got, want)
-		}
-	}
-	if p := minimalP(5, 5); fmt.Sprintf("%.4f", p) != "0.0079" {
-		t.Errorf("minimalP(5, 5) = %v", p)
 	}
 }

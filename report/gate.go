@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/series"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -123,9 +124,9 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 	}
 	for _, part := range []float64{topBand, peakBand} {
 		from := part * g.UpTo
-		band := t.only(func(i int) bool { return e.includes(i) && e.load(i) >= from })
-		band.cluster, band.most = band.clustering()
-		band.cluster, band.most = max(t.cluster, band.cluster), max(t.most, band.most)
+		band := t.Only(func(i int) bool { return e.includes(i) && e.load(i) >= from })
+		band.Cluster, band.Most = band.Clustering()
+		band.Cluster, band.Most = max(t.Cluster, band.Cluster), max(t.Most, band.Most)
 		b := judgeCounts(g, band)
 		near := " near " + FormatRate(g.UpTo)
 		switch {
@@ -134,7 +135,7 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 			return b
 		case part == topBand && b.Result == GateUndecided && r.Result == GatePassed:
 			b.Reason = fmt.Sprintf("from %s to %s: %s", FormatRate(math.Round(from)), FormatRate(g.UpTo), b.Reason)
-			if hold := missingAt(g, band.total()); hold != "" {
+			if hold := missingAt(g, band.Total()); hold != "" {
 				b.Reason += "; " + hold
 			}
 			return b
@@ -146,7 +147,7 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 // missingAt says for how long a load must be held for a gate without a single event.
 func missingAt(g profiles.Gate, had tally) string {
 	need := Enough(g)
-	if had.k > 0 || need <= had.n {
+	if had.K > 0 || need <= had.N {
 		return ""
 	}
 	return "hold " + FormatRate(g.UpTo) + " for " + FormatSeconds(math.Ceil(float64(need)/g.UpTo))
@@ -173,7 +174,7 @@ func (e *evidence) load(window int) float64 {
 func newEvidence(g profiles.Gate, in Judged) *evidence {
 	e := &evidence{gate: g, series: in.Series, end: in.Series.Len()}
 	if g.Metric != profiles.GateHeadroom {
-		e.targets = in.Series.index(g.Of)
+		e.targets = in.Series.Index(g.Of)
 	}
 	limited := ""
 	if in.LimitedAt != nil {
@@ -190,7 +191,7 @@ func newEvidence(g profiles.Gate, in Judged) *evidence {
 		want = g.Value
 	}
 	if want > 0 {
-		if sent := in.Series.achieved(e.end); sent < attack.FairShare*want {
+		if sent := in.Series.Achieved(e.end); sent < attack.FairShare*want {
 			e.missing = fmt.Sprintf("%s was not reached: at most %s was sent", FormatRate(want), FormatRate(math.Round(sent)))
 			switch {
 			case limited != "":
@@ -216,16 +217,7 @@ func (e *evidence) includes(window int) bool {
 	if window < 0 || window >= e.end {
 		return false
 	}
-	return e.gate.UpTo <= 0 || Covers(e.gate, e.load(window), e.series.Interval)
-}
-
-// Covers reports whether a gate is judged on windows of this length that are
-// offered this load, in requests per second over all targets.
-func Covers(g profiles.Gate, load float64, interval time.Duration) bool {
-	if g.UpTo <= 0 || interval <= 0 {
-		return true
-	}
-	return load <= g.UpTo+1/interval.Seconds()+1e-6
+	return e.gate.UpTo <= 0 || series.Covers(e.gate, e.load(window), e.series.Interval)
 }
 
 func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
@@ -269,7 +261,7 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 		}
 		return r
 	}
-	sent := in.Series.achieved(e.end)
+	sent := in.Series.Achieved(e.end)
 	r.Reason = "no onset up to " + FormatRate(math.Round(sent))
 	switch {
 	case e.missing != "":

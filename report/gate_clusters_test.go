@@ -157,7 +157,7 @@ func TestUpToJudgesTheTop(t *testing.T) {
 }
 
 // "onset > 19/s" passes only if an onset below 19/s would have been found.
-func TestOnsetGateNeedsPower(t *testing.T) {
+func TestOnsetGateWithoutPower(t *testing.T) {
 	g, _ := profiles.ParseGate("onset > 19/s")
 	n, k := make([]int, 480), make([]int, 480)
 	rest := 0.0

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/series"
 )
 
 // drained is a climb from 100/s to 400/s on which answers get slow, or fail, at
@@ -116,7 +117,7 @@ func TestSeriesLatencies(t *testing.T) {
 // Held connections that come to nothing fail like requests, at once and without
 // having been sent; what is in flight beside them still counts as well ended.
 func TestHeldConnectionsStrikeAndFail(t *testing.T) {
-	series := func(failed, ended uint64) *Series {
+	held := func(failed, ended uint64) *Series {
 		s := NewSeries(interval, []string{"orders"})
 		for i := range int32(60) {
 			s.Add(attack.Window{Index: i, Scheduled: 25, Sent: 25, Cells: []attack.Cell{
@@ -133,17 +134,17 @@ func TestHeldConnectionsStrikeAndFail(t *testing.T) {
 		}
 		return []profiles.Gate{g}
 	}
-	if got := Judge(gate("failures < 1%"), Judged{Series: series(75, 25)})[0]; got.Result != GateFailed || *got.Value != 0.75 {
+	if got := Judge(gate("failures < 1%"), Judged{Series: held(75, 25)})[0]; got.Result != GateFailed || *got.Value != 0.75 {
 		t.Errorf("%+v, want 75 %% failed", got)
 	}
 	abort := gate("failures within 10s > 50%")
-	if _, hit := NewAbort(abort, series(75, 25)).Struck(); !hit {
+	if _, hit := series.NewAbort(abort, held(75, 25)).Struck(); !hit {
 		t.Error("three in four fail, and nothing strikes")
 	}
-	if _, hit := NewAbort(abort, series(20, 0)).Struck(); hit {
+	if _, hit := series.NewAbort(abort, held(20, 0)).Struck(); hit {
 		t.Error("20 of 45 are not half: the others are in flight")
 	}
-	if _, hit := NewAbort(abort, series(30, 0)).Struck(); !hit {
+	if _, hit := series.NewAbort(abort, held(30, 0)).Struck(); !hit {
 		t.Error("30 of 55 are more than half")
 	}
 }

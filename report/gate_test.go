@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/series"
 )
 
 const interval = 250 * time.Millisecond
@@ -190,10 +191,10 @@ func TestJudgeUnknownTarget(t *testing.T) {
 
 func TestStruck(t *testing.T) {
 	tests := []struct {
-		name   string
-		gate   string
-		series *Series
-		want   bool
+		name string
+		gate string
+		run  *Series
+		want bool
 	}{
 		{"clean", "failures within 5s > 20%", run(load{rps: 100, seconds: 20}), false},
 		{"half fails", "failures within 5s > 20%", run(load{rps: 100, seconds: 20}, load{rps: 100, seconds: 3, failed: 0.5}), true},
@@ -217,7 +218,7 @@ func TestStruck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if hit, got := NewAbort([]profiles.Gate{g}, tt.series).Struck(); got != tt.want || got && hit.Text != tt.gate {
+			if hit, got := series.NewAbort([]profiles.Gate{g}, tt.run).Struck(); got != tt.want || got && hit.Text != tt.gate {
 				t.Errorf("Struck(%q) = %q, %v; want %v", tt.gate, hit.Text, got, tt.want)
 			}
 		})
@@ -238,7 +239,7 @@ func TestStruckWhileInFlight(t *testing.T) {
 			{DueWindow: i, Fault: attack.Reset, Phase: attack.PhaseAwait, Attempts: 1, Requests: 1, WireResets: 1},
 		}})
 	}
-	if _, ok := NewAbort(gates, slow).Struck(); ok {
+	if _, ok := series.NewAbort(gates, slow).Struck(); ok {
 		t.Error("a slow target was taken for a failing one")
 	}
 	late := NewSeries(interval, []string{"orders"})
@@ -249,7 +250,7 @@ func TestStruckWhileInFlight(t *testing.T) {
 			w.Cells = []attack.Cell{{DueWindow: i - 40, Fault: attack.Timeout, Phase: attack.PhaseAwait, Attempts: 25, Requests: 25}}
 		}
 		late.Add(w)
-		if _, ok := NewAbort(gates, late).Struck(); ok && struckAt < 0 {
+		if _, ok := series.NewAbort(gates, late).Struck(); ok && struckAt < 0 {
 			struckAt = i
 		}
 	}

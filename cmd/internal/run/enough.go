@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/series"
 )
 
 // TooFew says that the load of a profile has too few requests to prove a gate,
@@ -38,7 +39,7 @@ func TooFew(p profiles.Profile, g profiles.Gate) string {
 		before := uint64(0)
 		for end := input.WindowInterval; before < s.Total() && planned(due) < need; end += input.WindowInterval {
 			count := s.Count(end - 1)
-			if n := count - before; report.Covers(g, float64(n)/seconds, input.WindowInterval) {
+			if n := count - before; series.Covers(g, float64(n)/seconds, input.WindowInterval) {
 				due += n
 			}
 			before = count

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/series"
 )
 
 // Progress is what a person wants to see while a run goes on.
@@ -47,7 +48,7 @@ type live struct {
 
 	mu       sync.Mutex
 	series   report.Series
-	abort    *report.Abort
+	abort    *series.Abort
 	progress Progress
 	recent   [][]attack.Window // by target, the last second
 	struck   string
@@ -67,7 +68,7 @@ func newLive(cfg Config, stop context.CancelFunc) *live {
 		recent:  make([][]attack.Window, len(cfg.Targets)),
 		fullest: map[probe.Metric]lastUse{},
 	}
-	l.abort = report.NewAbort(cfg.AbortIf, &l.series)
+	l.abort = series.NewAbort(cfg.AbortIf, &l.series)
 	if cfg.Search != nil {
 		l.searcher = newSearcher(*cfg.Search, cfg.Interval, &l.series)
 	}

@@ -1,4 +1,4 @@
-package report
+package series
 
 import (
 	"math"
@@ -30,7 +30,7 @@ func CanAbort(m profiles.GateMetric) bool {
 type Abort struct {
 	gates  []profiles.Gate // those that can be judged
 	series *Series
-	past   []tally // by gate: what was forgotten
+	past   []Tally // by gate: what was forgotten
 }
 
 // NewAbort returns the judge of conditions on a series, which the caller adds windows to.
@@ -41,7 +41,7 @@ func NewAbort(gates []profiles.Gate, s *Series) *Abort {
 			a.gates = append(a.gates, g)
 		}
 	}
-	a.past = make([]tally, len(a.gates))
+	a.past = make([]Tally, len(a.gates))
 	return a
 }
 
@@ -64,8 +64,8 @@ func (a *Abort) Forget() {
 	}
 	for i, g := range a.gates {
 		for _, w := range a.windows(g, 0, s.Len()-keep) {
-			a.past[i].k += w.k
-			a.past[i].n += w.n
+			a.past[i].K += w.K
+			a.past[i].N += w.N
 		}
 	}
 	s.Forget(keep)
@@ -98,7 +98,7 @@ func (a *Abort) span(g profiles.Gate) int {
 
 func (a *Abort) struck(i int, g profiles.Gate) bool {
 	s := a.series
-	if s.Len() == 0 || s.Interval <= 0 || len(s.index(g.Of)) == 0 {
+	if s.Len() == 0 || s.Interval <= 0 || len(s.Index(g.Of)) == 0 {
 		return false
 	}
 	span, first, past := a.span(g), 0, a.past[i]
@@ -109,56 +109,59 @@ func (a *Abort) struck(i int, g profiles.Gate) bool {
 		return false
 	default:
 		first = max(0, s.Len()-span-int(lookBack/s.Interval))
-		past = tally{}
+		past = Tally{}
 	}
-	t := tallies{windows: a.windows(g, first, s.Len()), span: span}
+	t := Tallies{Windows: a.windows(g, first, s.Len()), Span: span}
 	hit := false
-	t.spans(func(_, _ int, sum tally) {
-		sum.k += past.k
-		sum.n += past.n
+	t.Spans(func(_, _ int, sum Tally) {
+		sum.K += past.K
+		sum.N += past.N
 		hit = hit || strikes(g, sum)
 	})
 	return hit
 }
 
 // windows returns what a condition counts in windows from first up to end.
-func (a *Abort) windows(g profiles.Gate, first, end int) []tally {
+func (a *Abort) windows(g profiles.Gate, first, end int) []Tally {
 	s := a.series
-	e := &evidence{gate: g, series: s, end: end}
-	targets := s.index(g.Of)
-	out := make([]tally, end-first)
+	var loads []float64
+	if g.UpTo > 0 {
+		loads = s.Loads()
+	}
+	targets := s.Index(g.Of)
+	out := make([]Tally, end-first)
 	for i := range out {
-		if !e.includes(first + i) {
+		if loads != nil && !Covers(g, loads[first+i], s.Interval) {
 			continue
 		}
 		for _, target := range targets {
 			p := &s.Points[target][first+i]
-			v := p.tally(g)
+			v := p.Tally(g)
 			if g.Metric != profiles.GateLatency {
 				// In flight: sent, and not ended in any way.
-				v.n = max(v.n, p.Sent-min(p.Sent, p.LocalFaults)+p.Held)
+				v.N = max(v.N, p.Sent-min(p.Sent, p.LocalFaults)+p.Held)
 			}
-			out[i].k += v.k
-			out[i].n += v.n
+			out[i].K += v.K
+			out[i].N += v.N
 		}
 	}
 	return out
 }
 
-func strikes(g profiles.Gate, sum tally) bool {
+func strikes(g profiles.Gate, sum Tally) bool {
 	if g.Metric != profiles.GateLatency && g.Unit == profiles.UnitCount {
-		return g.Op.Holds(float64(sum.k), g.Value)
+		return g.Op.Holds(float64(sum.K), g.Value)
 	}
 	need := uint64(minAbort)
 	if g.Metric == profiles.GateLatency && g.Percentile < 1 {
 		need = max(need, uint64(math.Ceil(1/(1-g.Percentile)-1e-9)))
 	}
-	if sum.n < need {
+	if sum.N < need {
 		return false
 	}
 	if g.Metric == profiles.GateLatency {
-		slow := sum.share() > 1-g.Percentile
+		slow := sum.Share() > 1-g.Percentile
 		return slow == (g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual)
 	}
-	return g.Op.Holds(sum.share(), g.Value)
+	return g.Op.Holds(sum.Share(), g.Value)
 }

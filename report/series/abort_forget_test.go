@@ -1,8 +1,9 @@
-package report
+package series
 
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
@@ -22,7 +23,7 @@ func TestForgettingChangesNoAbort(t *testing.T) {
 		struckOnce := false
 		for range 4 {
 			gates := []profiles.Gate{g}
-			whole, part := NewSeries(interval, []string{"orders", "carts"}), NewSeries(interval, []string{"orders", "carts"})
+			whole, part := New(250*time.Millisecond, []string{"orders", "carts"}), New(250*time.Millisecond, []string{"orders", "carts"})
 			all, some := NewAbort(gates, whole), NewAbort(gates, part)
 			worse := random.Int32N(3000)
 			for i := range int32(4000) {

@@ -1,4 +1,4 @@
-package report
+package compare
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// spreadBetween is how much runs of one release are taken to differ by themselves (one
+// SpreadBetween is how much runs of one release are taken to differ by themselves (one
 // standard deviation, relative or in points of a headroom), where too few runs show it.
-const spreadBetween = 0.03
+const SpreadBetween = 0.03
 
 // familyAlpha is the two-sided error rate of one of three primary metrics.
 const familyAlpha = alpha / 3
@@ -27,21 +27,21 @@ type spread struct {
 
 // between returns the spread of the older runs, else of the old side, else what is
 // assumed. Of fewer than five runs the larger of both counts.
-func (m *measured) between() spread {
+func (m *Measured) between() spread {
 	unit := 1.0
 	if m.Relative {
 		unit = math.Abs(*m.Old)
 	}
-	out := spread{sd: spreadBetween, quantile: mathext.NormalQuantile(1 - familyAlpha/2), assumed: true}
+	out := spread{sd: SpreadBetween, quantile: mathext.NormalQuantile(1 - familyAlpha/2), assumed: true}
 	for _, from := range []struct {
-		side []observation
+		side []Observation
 		of   string
-	}{{m.history, "the baseline runs"}, {m.old, "the old runs"}} {
-		if len(from.side) < 2 || censored(from.side) {
+	}{{m.History, "the baseline runs"}, {m.Before, "the old runs"}} {
+		if len(from.side) < 2 || Censored(from.side) {
 			continue
 		}
-		sd := stat.StdDev(values(from.side), nil) / unit
-		if n := len(from.side); n >= minRuns && sd > 0 {
+		sd := stat.StdDev(Values(from.side), nil) / unit
+		if n := len(from.side); n >= MinRuns && sd > 0 {
 			t := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}
 			return spread{sd: sd, quantile: t.Quantile(1 - familyAlpha/2), of: fmt.Sprintf("%d of %s", n, from.of)}
 		}
@@ -52,18 +52,18 @@ func (m *measured) between() spread {
 
 // deviation is the standard deviation of a shift: between runs, and of what the interval
 // within each leaves open.
-func (m *measured) deviation(between spread) float64 {
+func (m *Measured) deviation(between spread) float64 {
 	unit := 1.0
 	if m.Relative {
 		unit = math.Abs(*m.Old)
 	}
-	variance := between.sd * between.sd * (1/float64(len(m.old)) + 1/float64(len(m.new)))
+	variance := between.sd * between.sd * (1/float64(len(m.Before)) + 1/float64(len(m.After)))
 	if !between.assumed {
 		return math.Sqrt(variance) // has that in it
 	}
-	for _, side := range [][]observation{m.old, m.new} {
+	for _, side := range [][]Observation{m.Before, m.After} {
 		for _, o := range side {
-			if w := (o.high - o.low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
+			if w := (o.High - o.Low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
 				variance += w * w / float64(len(side)*len(side))
 			}
 		}
@@ -79,28 +79,28 @@ const (
 
 // power says how surely so many runs show a change for the worse by 5 %, and how many
 // would in 80 of 100 comparisons. family is how many metrics are tested together.
-func (m *measured) power(family int) *Power {
+func (m *Measured) power(family int) *Power {
 	if !m.Primary || !m.Relative || m.Shift == nil || m.OldAtLeast && m.NewAtLeast {
 		return nil
 	}
 	between := m.between()
-	p := &Power{Shift: powerShift, Spread: between.sd, Assumed: between.assumed, Runs: min(len(m.old), len(m.new))}
+	p := &Power{Shift: powerShift, Spread: between.sd, Assumed: between.assumed, Runs: min(len(m.Before), len(m.After))}
 	if m.HigherBetter {
 		p.Shift = -powerShift
 	}
-	if len(m.old) >= minRuns && len(m.new) >= minRuns {
+	if len(m.Before) >= MinRuns && len(m.After) >= MinRuns {
 		// Both sides show it.
-		p.Spread = math.Sqrt((stat.Variance(values(m.old), nil)+stat.Variance(values(m.new), nil))/2) / math.Abs(*m.Old)
+		p.Spread = math.Sqrt((stat.Variance(Values(m.Before), nil)+stat.Variance(Values(m.After), nil))/2) / math.Abs(*m.Old)
 		p.Assumed = false
 	}
 	level := alpha / float64(max(1, family))
-	prove := func(n int) float64 { return stats.ShiftPower(n, powerShift, p.Spread, level, material) }
-	if p.Runs >= minRuns {
+	prove := func(n int) float64 { return stats.ShiftPower(n, powerShift, p.Spread, level, Material) }
+	if p.Runs >= MinRuns {
 		p.Share = prove(p.Runs)
 	} else {
 		// As indicative: beyond what chance does.
 		sd := max(1e-9, m.deviation(between))
-		least := max(between.quantile*sd, material)
+		least := max(between.quantile*sd, Material)
 		p.Share = stats.NormalCDF((powerShift-least)/sd) + stats.NormalCDF((-powerShift-least)/sd)
 	}
 	p.NeedRuns = runsOfPower(p.Spread, level, prove)
@@ -116,12 +116,12 @@ func runsOfPower(spread, level float64, prove func(n int) float64) int {
 	if need > mostRuns {
 		return 0
 	}
-	n := max(minRuns, int(math.Ceil(need)))
+	n := max(MinRuns, int(math.Ceil(need)))
 	const exact = 40 // beyond it the approximation is as good, and simulation slow
 	if n > exact {
 		return n
 	}
-	for n > minRuns && prove(n-1) >= powerWanted {
+	for n > MinRuns && prove(n-1) >= powerWanted {
 		n--
 	}
 	for n < mostRuns && prove(n) < powerWanted {

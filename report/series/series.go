@@ -1,4 +1,6 @@
-package report
+// Package series holds what gates, abort conditions and capacities judge: a run as counts
+// by target and window, by the window in which requests were due.
+package series
 
 import (
 	"maps"
@@ -43,9 +45,9 @@ type Point struct {
 // maxWindows bounds the memory that one damaged index can ask for.
 const maxWindows = 1 << 22
 
-// NewSeries returns an empty series of the named targets, for windows of the
+// New returns an empty series of the named targets, for windows of the
 // given interval.
-func NewSeries(interval time.Duration, names []string) *Series {
+func New(interval time.Duration, names []string) *Series {
 	return &Series{Interval: interval, Names: names, Points: make([][]Point, len(names))}
 }
 
@@ -209,9 +211,9 @@ func (s *Series) Len() int {
 	return len(s.Points[0])
 }
 
-// index returns the positions of a gate's targets: the named one, or all. It is
+// Index returns the positions of a gate's targets: the named one, or all. It is
 // empty when no target has the name.
-func (s *Series) index(name string) []int {
+func (s *Series) Index(name string) []int {
 	var out []int
 	for i, n := range s.Names {
 		if name == "" || n == name {
@@ -221,9 +223,9 @@ func (s *Series) index(name string) []int {
 	return out
 }
 
-// achieved returns the highest load over all targets that was sent over one
+// Achieved returns the highest load over all targets that was sent over one
 // second, in windows before end.
-func (s *Series) achieved(end int) float64 {
+func (s *Series) Achieved(end int) float64 {
 	if s.Interval <= 0 {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package report
+package compare
 
 import (
 	"fmt"
@@ -13,9 +13,27 @@ import (
 // discovery rate of the others.
 const alpha = 0.05
 
+// Judge tells in which metrics two releases differ; indicative is set where too few runs
+// could prove it. The values stay as they are.
+func Judge(all []Measured, indicative bool) []Metric {
+	out := make([]Metric, len(all))
+	primary := 0
+	for i := range all {
+		if all[i].shift(); all[i].Primary && all[i].Shift != nil {
+			primary++
+		}
+	}
+	for i := range all {
+		all[i].Power = all[i].power(primary)
+		out[i] = all[i].Metric
+	}
+	decide(out, indicative)
+	return out
+}
+
 // decide corrects the p-values of proven comparisons and turns them into
 // outcomes.
-func decide(metrics []MetricComparison, indicative bool) {
+func decide(metrics []Metric, indicative bool) {
 	if indicative {
 		return
 	}
@@ -40,11 +58,11 @@ func decide(metrics []MetricComparison, indicative bool) {
 
 // prove turns a corrected p-value into an outcome. family is how many metrics
 // were tested together.
-func (m *MetricComparison) prove(family int) {
+func (m *Metric) prove(family int) {
 	if m.Shift == nil || m.P == nil || m.Outcome == NotComparable {
 		return
 	}
-	tolerance := (&measured{MetricComparison: *m}).tolerance()
+	tolerance := (&Measured{Metric: *m}).tolerance()
 	if *m.P < alpha && math.Abs(*m.Shift) > tolerance {
 		m.NeedRuns = 0
 		if (*m.Shift > 0) == m.HigherBetter {
@@ -74,7 +92,7 @@ func logChoose(n, k int) float64 {
 // runsFor is how many runs of each side let one of a family of metrics pass
 // Holm's correction.
 func runsFor(family int) int {
-	n := minRuns
+	n := MinRuns
 	for minimalP(n, n)*float64(family) >= alpha {
 		n++
 	}
