@@ -2,6 +2,7 @@ package ramp
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/rampload/rampload/attack/schedule"
@@ -22,6 +23,7 @@ type pacer struct {
 	share float64       // of the offered rate
 	woken time.Duration // last wake-up
 	sleep func(time.Duration)
+	lead  *lead // nil: sleep is exact
 	close func()
 }
 
@@ -32,7 +34,7 @@ func newPacer(r *run, engines int) (*pacer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pace load: %w", err)
 		}
-		p.sleep, p.close = a.sleep, a.close
+		p.sleep, p.close, p.lead = a.sleep, a.close, new(lead)
 	}
 	return p, nil
 }
@@ -61,7 +63,11 @@ func (p *pacer) until(t time.Duration, plan *plan) wake {
 			if plan.outdated() {
 				return wakeChanged
 			}
-			p.sleep(min(left, sleepSlice))
+			if left > sleepSlice || p.lead == nil {
+				p.sleep(min(left, sleepSlice))
+			} else {
+				p.wake(t, left)
+			}
 		}
 		p.woken = p.run.now()
 	}
@@ -72,6 +78,19 @@ func (p *pacer) until(t time.Duration, plan *plan) wake {
 		return wakeChanged
 	}
 	return wakeDue
+}
+
+// wake sleeps until shortly before t, which is so far away, and spins for the rest.
+func (p *pacer) wake(t, left time.Duration) {
+	if left <= spinAtOnce {
+		runtime.Gosched() // to what was dispatched before
+	} else {
+		ahead := p.lead.of(left)
+		p.sleep(left - ahead)
+		p.lead.learn(p.run.now() - (t - ahead))
+	}
+	for p.run.now() < t {
+	}
 }
 
 // step is what a schedule wants next.
