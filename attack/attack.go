@@ -155,8 +155,16 @@ type Attempt struct {
 	Received  uint64  // bytes of the response's body
 	Answer    *Answer // of a bounded sample of failures, nil for all others
 	Reply     *Reply  // of the caller, takes the answer whole; nil: it is read and dropped
+	Fill      *Fill   // of the driver: what the request is filled with; nil: nothing but what follows from its number
 	// RetryAfter is how long the answer asks to wait before the next try; 0: it does not.
 	RetryAfter time.Duration
+}
+
+// Fill is what a request is filled with beside what follows from its number: see
+// attack/fill. The driver chooses it once for all tries.
+type Fill struct {
+	Rows []int    // the row of each table of the profile
+	Vars []string // what a journey extracted
 }
 
 // Failure is a failed attempt kept whole as evidence. Idle resets are failures
@@ -258,6 +266,7 @@ type Sink interface {
 type Summary struct {
 	Ended       time.Duration // last request answered or given up
 	Interrupted bool          // the context ended before the schedule did
+	UsedUp      string        // the table whose rows were all used: the load ended with the last of them
 }
 
 // Loader sends the load of a plan. Run returns when the schedule is done and

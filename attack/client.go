@@ -37,7 +37,7 @@ type Client interface {
 
 // Sender sends attempts.
 type Sender interface {
-	// Do sends one attempt and waits for its end. It reads Request and Try of a, fills
+	// Do sends one attempt and waits for its end. It reads Request, Try and Fill of a, fills
 	// in Reply if there is one, sets Start, End, Status, Fault, Detail, Phase,
 	// WireReset, RetryAfter, Conn and Info, and leaves the rest. It never sends twice and allocates nothing on the usual path.
 	Do(r Request, a *Attempt)
@@ -75,6 +75,8 @@ type ClientConfig struct {
 	Target  uint16          // connections are numbered from Target·2^48+1
 	Profile profiles.Target // its URL, requests and expected statuses
 	Client  profiles.Client
+	Data    []profiles.Table // that its requests are filled with
+	Vars    []string         // of a journey, as login.token, in the order of Fill.Vars
 	RunID   RunID
 	// Clock gives the time since the start of the load. It must be monotonic, fast
 	// and safe for concurrent use.

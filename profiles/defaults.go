@@ -173,6 +173,7 @@ func (p Profile) clone() Profile {
 			t.Read[j].Requests = cloneRequests(t.Read[j].Requests)
 		}
 	}
+	p.Data = slices.Clone(p.Data)
 	p.Load = slices.Clone(p.Load)
 	p.Client.LocalAddrs = slices.Clone(p.Client.LocalAddrs)
 	p.Client.Retries.Faults = slices.Clone(p.Client.Retries.Faults)

@@ -21,6 +21,9 @@ func (p Profile) Fingerprint() string {
 	for _, t := range p.Targets {
 		print.Targets = append(print.Targets, fingerprintTarget(t))
 	}
+	for _, t := range p.Data {
+		print.Data = append(print.Data, printedTable{t.Name, filepath.Base(t.File), t.Pick})
+	}
 	for _, s := range p.Load {
 		stage := fingerprintStage(s)
 		if s.Kind == Search { // what it looks for decides which loads are sent
@@ -45,6 +48,12 @@ type (
 		Targets []printedTarget `json:"targets"`
 		Load    []printedStage  `json:"load"`
 		Client  printedClient   `json:"client"`
+		Data    []printedTable  `json:"data,omitempty"`
+	}
+	printedTable struct {
+		Name string `json:"name"`
+		File string `json:"file"`
+		Pick Pick   `json:"pick"`
 	}
 	printedTarget struct {
 		Name     string           `json:"name"`
@@ -65,6 +74,7 @@ type (
 		Chunked  bool     `json:"chunked,omitempty"`
 		Weight   float64  `json:"weight"`
 		Parts    []Part   `json:"parts,omitempty"`
+		Filled   bool     `json:"filled,omitempty"`
 	}
 	printedStage struct {
 		Kind      StageKind     `json:"kind"`
@@ -134,7 +144,7 @@ func fingerprintTarget(t Target) printedTarget {
 		print.File = filepath.Base(t.File)
 	}
 	for _, r := range t.Requests {
-		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil}
+		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil, r.Filled}
 		for _, part := range r.Parts {
 			if part.File != "" {
 				part.File = filepath.Base(part.File)

@@ -20,6 +20,7 @@ import (
 type Profile struct {
 	Name    string
 	Targets []Target
+	Data    []Table // that requests are filled with
 	Load    []Stage // total over all targets, in order
 	Client  Client
 	Hosts   []Host // the generator ("local") is watched whether named or not
@@ -52,6 +53,7 @@ type Request struct {
 	Headers  []Header
 	Body     string  // literal body
 	BodyFile string  // body read from a file, once, at start
+	Filled   bool    // Path, Body and the values of Headers and Parts are in the language of profiles/data: ${users.id}
 	Template bool    // Body is a template: {{.N}} request number, {{.ID}} transaction id, {{.Now}} RFC 3339 time
 	Parts    []Part  // multipart/form-data, instead of a body
 	Chunked  bool    // send the body with chunked transfer encoding

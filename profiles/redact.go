@@ -78,6 +78,15 @@ func (p Profile) Redactor() Redactor {
 			}
 		}
 	}
+	for _, t := range p.Data {
+		for i, column := range t.Columns {
+			for _, row := range t.Rows[:min(len(t.Rows), mostSecretRows)] {
+				if SensitiveKey(column) {
+					secrets.Add(row[i])
+				}
+			}
+		}
+	}
 	fromURL(p.Fleet.NATS)
 	for _, h := range p.Hosts {
 		for _, m := range h.Prometheus {
@@ -88,6 +97,10 @@ func (p Profile) Redactor() Redactor {
 	}
 	return newRedactor(secrets.values)
 }
+
+// mostSecretRows is from how many rows of a table the values of columns such as password
+// are hidden wherever they stand: each costs time with every text.
+const mostSecretRows = 500
 
 func newRedactor(secrets []string) Redactor {
 	var values []string
@@ -169,6 +182,10 @@ func (p Profile) Redacted() Profile {
 			t.Read[j].URL = r.url(t.Read[j].URL)
 			r.requests(t.Read[j].Requests)
 		}
+	}
+	for i := range p.Data {
+		d := &p.Data[i]
+		d.File, d.Columns, d.Rows = r.Redact(d.File), nil, nil
 	}
 	c := &p.Client.TLS
 	c.ServerName, c.CAFile = r.Redact(c.ServerName), r.Redact(c.CAFile)

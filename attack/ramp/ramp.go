@@ -82,6 +82,7 @@ type group struct {
 
 // endpoint is one compiled request.
 type endpoint struct {
+	tables  []int // of the profile, that it needs a row of
 	via     *group
 	request attack.Request
 }
@@ -123,6 +124,7 @@ type run struct {
 	sleep       func(time.Duration) // in tests; nil: an alarm
 
 	flights *flights
+	rows    *rows
 
 	mu     sync.Mutex
 	cutoff uint64 // requests of the schedule that count as due
@@ -262,11 +264,32 @@ func (r *run) scheduled(w int32, count func(target uint16)) {
 func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
 	t, e := r.mix.Pick(n)
 	due, _ := r.sched.Due(n)
+	mine := a.Fill
 	*a = attack.Attempt{Request: n, Target: t, Endpoint: e, Due: due}
 	ep := &r.targets[t].endpoints[e]
 	now := r.now()
+	if !r.fill(ep, a, mine) {
+		r.agg.unsent(hint, t, now)
+		return hint
+	}
 	hint = r.agg.begin(hint, t, due, now, false)
 	return r.perform(hint, ep.via.via, ep, a)
+}
+
+// fill chooses what a request is filled with. It returns false, and ends the load, when
+// rows that are used once only are used up. mine is memory of an attempt that has ended.
+func (r *run) fill(ep *endpoint, a *attack.Attempt, mine *attack.Fill) bool {
+	if len(ep.tables) == 0 {
+		return true
+	}
+	if mine == nil {
+		mine = new(attack.Fill)
+	}
+	if r.rows.pick(ep.tables, a, mine) {
+		return true
+	}
+	r.stop()
+	return false
 }
 
 // loop sends the next request of a closed loop's slot.
@@ -274,7 +297,11 @@ func (r *run) loop(s *loopSlot, now time.Duration) {
 	g := s.group
 	_, i := g.mix.Pick(s.turn)
 	e := g.endpoints[i]
+	mine := s.try.Fill
 	s.try = attack.Attempt{Request: s.next, Target: g.target, Endpoint: e, Due: now}
+	if !r.fill(&r.targets[g.target].endpoints[e], &s.try, mine) {
+		return
+	}
 	s.turn += s.turns
 	s.next += s.step
 	s.hint = r.agg.begin(s.hint, g.target, now, now, true)
@@ -336,6 +363,7 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 		r.start = now.Add(r.cfg.Start.Sub(now))
 	}
 	r.coll = newCollector(r)
+	r.rows = newRows(r.cfg, r.first())
 	if err := r.connect(); err != nil {
 		r.close()
 		return attack.Summary{}, err
@@ -373,13 +401,18 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	stats := r.coll.stats(ended)
 	r.close() // after a last look at idle connections
 	last := ended
-	if !interrupted {
+	usedUp := r.rows.usedUp.Load()
+	if !interrupted && usedUp == nil {
 		last = max(last, r.sched.End()-1)
 	}
 	r.coll.finish(stats, max(r.agg.window(last), r.agg.latest()))
 	close(delivered)
 	deliverer.Wait()
-	return attack.Summary{Ended: ended, Interrupted: interrupted}, nil
+	summary := attack.Summary{Ended: ended, Interrupted: interrupted}
+	if usedUp != nil {
+		summary.UsedUp = *usedUp
+	}
+	return summary, nil
 }
 
 // first is the first request of the schedule that is not somebody else's.

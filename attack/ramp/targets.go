@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/profiles"
 )
@@ -74,6 +75,7 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) 
 		Target:  uint16(len(r.groups)), // numbers connections: each transport has its own range
 		Profile: profile,
 		Client:  r.cfg.Profile.Client,
+		Data:    r.cfg.Profile.Data,
 		RunID:   r.cfg.RunID,
 		Clock:   r.now,
 		OnHold:  func(due, start time.Duration) { r.agg.dial(g.target, due, start) },
@@ -91,7 +93,9 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) 
 	}
 	g.via = tr
 	r.groups = append(r.groups, g)
+	scope := fill.Scope{Tables: r.cfg.Profile.Data}
 	for i, q := range profile.Requests {
+		t.endpoints[g.endpoints[i]].tables = scope.TablesOf(q)
 		if t.endpoints[g.endpoints[i]].request, err = tr.Compile(q); err != nil {
 			return fmt.Errorf("request %d: %w", i+1, err)
 		}

@@ -116,6 +116,8 @@ var ErrAgreed error = Malformed(attack.WrongProtocol)
 type Target struct {
 	Profile       profiles.Target
 	Client        profiles.Client
+	Data          []profiles.Table // that requests are filled with
+	Vars          []string         // see [attack.ClientConfig]
 	RunID         attack.RunID
 	Scheme        string // of the URL: http, https, unix
 	TLS           bool

@@ -33,9 +33,10 @@ var (
 // match one of its prefixes (a trailing slash means any package below).
 var arrows = map[string][]string{
 	"profiles":             {},
-	"profiles/rules":       {"profiles"},
-	"profiles/yaml":        {"profiles", "profiles/rules"},
-	"profiles/importer":    {"profiles", "profiles/rules"},
+	"profiles/data":        {"profiles"},
+	"profiles/rules":       {"profiles", "profiles/data"},
+	"profiles/yaml":        {"profiles", "profiles/data", "profiles/rules"},
+	"profiles/importer":    {"profiles", "profiles/data", "profiles/rules"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
 	"attack/wire":          {"profiles", "attack", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
@@ -44,10 +45,11 @@ var arrows = map[string][]string{
 	"attack/wire/socket":   {"profiles", "attack", "attack/wire/classify"},
 	"attack/wire/http2":    {"profiles", "attack"}, // a state machine over bytes
 	// Protocols stand on the connection layer, which knows none of them.
-	"attack/wire/":         {"profiles", "attack", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/message", "attack/wire/http1", "attack/wire/http2"},
-	"attack/wire/message":  {"profiles", "attack", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
-	"attack/wire/protocol": {"profiles", "attack", "attack/wire", "attack/wire/"},
-	"attack/ramp":          {"profiles", "attack", "attack/schedule"},
+	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/message", "attack/wire/http1", "attack/wire/http2"},
+	"attack/wire/message":  {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
+	"attack/wire/protocol": {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/"},
+	"attack/fill":          {"profiles", "profiles/data", "attack"},
+	"attack/ramp":          {"profiles", "profiles/data", "attack", "attack/fill", "attack/schedule"},
 	"attack/fault":         {},
 	"probe":                {"profiles"},
 	"probe/":               {"profiles", "probe", "probe/"},
@@ -100,6 +102,7 @@ var owners = map[string][]string{
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }
 

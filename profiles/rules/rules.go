@@ -50,6 +50,7 @@ func Profile(p profiles.Profile, resources []string) []Problem {
 	} else {
 		v.name("name", p.Name)
 	}
+	v.data()
 	v.targets()
 	v.load()
 	v.client()

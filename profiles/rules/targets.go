@@ -162,6 +162,9 @@ func (v *validator) requests(path string, requests []profiles.Request) {
 }
 
 func (v *validator) request(path string, r profiles.Request) {
+	if r.Filled {
+		r = v.filled(path, r)
+	}
 	if r.Method == "CONNECT" {
 		v.add(path+".method", "CONNECT opens a tunnel and is no load: write another method, such as GET")
 	} else if !isToken(r.Method) || r.Method != strings.ToUpper(r.Method) {

@@ -8,12 +8,22 @@ import (
 )
 
 // requestSyntax is "GET /orders/42", or the fields of a request.
-type requestSyntax struct{ requestFields }
+type requestSyntax struct {
+	requestFields
+	filled bool // its texts are in the language of package data
+}
 
 // valueOf is the settable value of what a pointer points to.
 func valueOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
 
 func (r *requestSyntax) decode(d *decoder, n *node, key string) {
+	d.filling = true
+	r.read(d, n, key)
+	d.filling = false
+	r.settle(d, n)
+}
+
+func (r *requestSyntax) read(d *decoder, n *node, key string) {
 	if n.kind != scalar {
 		d.fields(valueOf(&r.requestFields), n, key)
 		if n.kind == mapping {

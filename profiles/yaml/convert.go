@@ -15,6 +15,9 @@ import (
 // profiles.WithDefaults.
 func (s profileSyntax) profile() profiles.Profile {
 	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client), Fleet: s.Fleet.fleet()}
+	if s.Data != nil {
+		p.Data = s.Data.tables()
+	}
 	for _, t := range s.Targets {
 		p.Targets = append(p.Targets, target(t))
 	}
@@ -72,13 +75,13 @@ func target(s targetSyntax) profiles.Target {
 		t.Requests = make([]profiles.Request, 0, len(s.Requests)) // an empty list is a mistake
 	}
 	for _, r := range s.Requests {
-		t.Requests = append(t.Requests, request(r.requestFields))
+		t.Requests = append(t.Requests, request(r))
 	}
 	return t
 }
 
 // request makes a request; one with a form has its body and header.
-func request(s requestFields) profiles.Request {
+func request(s requestSyntax) profiles.Request {
 	r := profiles.Request{
 		Method:   string(or(s.Method, "GET")),
 		Path:     string(deref(s.Path)),
@@ -87,6 +90,7 @@ func request(s requestFields) profiles.Request {
 		BodyFile: string(deref(s.BodyFile)),
 		Template: bool(deref(s.Template)),
 		Chunked:  bool(deref(s.Chunked)),
+		Filled:   s.filled,
 		Weight:   float64(or(s.Weight, 1)),
 	}
 	for _, part := range s.Multipart {
@@ -95,7 +99,7 @@ func request(s requestFields) profiles.Request {
 		})
 	}
 	if s.Form != nil {
-		r.Body = s.Form.encode()
+		r.Body = s.Form.encode(s.filled)
 		const name = "Content-Type"
 		if !slices.ContainsFunc(r.Headers, func(h profiles.Header) bool { return strings.EqualFold(h.Name, name) }) {
 			r.Headers = append(slices.Clip(r.Headers), profiles.Header{Name: name, Value: "application/x-www-form-urlencoded"})
@@ -108,7 +112,11 @@ func request(s requestFields) profiles.Request {
 }
 
 // encode returns the fields as a body of a form has them, in the order written.
-func (v form) encode() string {
+func (v form) encode(filled bool) string {
+	escape := url.QueryEscape
+	if filled {
+		escape = escapeAround
+	}
 	var b strings.Builder
 	for i, field := range v {
 		if i > 0 {
@@ -116,7 +124,7 @@ func (v form) encode() string {
 		}
 		b.WriteString(url.QueryEscape(field.Name))
 		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(field.Value))
+		b.WriteString(escape(field.Value))
 	}
 	return b.String()
 }

@@ -62,11 +62,11 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 	}
 	p.Secrets = d.secrets
 	p = p.WithDefaults()
+	if opt.Dir != "" {
+		d.files(&p, root, opt.Dir) // before the rules, which know the columns of tables then
+	}
 	for _, problem := range rules.Profile(p, opt.Resources) {
 		d.problem(root.find(problem.Path), "", "%s", problem.Message)
-	}
-	if opt.Dir != "" {
-		d.files(&p, root, opt.Dir)
 	}
 	if len(d.problems) > 0 {
 		return profiles.Profile{}, newError(d.problems)
@@ -96,6 +96,7 @@ type decoder struct {
 	getenv   func(string) (string, bool)
 	secrets  profiles.Secrets
 	problems []Problem
+	filling  bool // in a request: references stay, see package data
 }
 
 // problem notes a mistake in the value of a key; the key is left out where the
@@ -245,7 +246,7 @@ func (d *decoder) scalar(v value, n *node, key string) {
 		d.problem(n.at, key, "this must be a single value: write it behind the colon, without a list or keys below")
 		return
 	}
-	expanded, taken, err := expand(n.text, d.getenv)
+	expanded, taken, err := d.expand(v, n.text)
 	if err == nil {
 		if _, ok := v.(*text); ok {
 			for _, secret := range taken {

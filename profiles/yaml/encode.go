@@ -63,6 +63,9 @@ func nodeOf(v reflect.Value) *node {
 	pointer.Elem().Set(v)
 	switch x := pointer.Interface().(type) {
 	case *requestSyntax:
+		if x.filled {
+			return x.node().unescaped()
+		}
 		return x.node()
 	case *agentSyntax:
 		return x.node()
@@ -71,6 +74,8 @@ func nodeOf(v reflect.Value) *node {
 	case *metricsList:
 		return x.node()
 	case *headers:
+		return x.node()
+	case *tables:
 		return x.node()
 	case *gate:
 		return textNode(x.format())
@@ -146,6 +151,9 @@ func (v *statuses) node() *node {
 // syntaxOf is the inverse of profileSyntax.profile.
 func syntaxOf(p profiles.Profile) profileSyntax {
 	s := profileSyntax{Name: given(word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet)}
+	if len(p.Data) > 0 {
+		s.Data = tablesOf(p.Data)
+	}
 	for _, t := range p.Targets {
 		s.Targets = append(s.Targets, targetOf(t))
 	}
@@ -220,7 +228,13 @@ func targetOf(t profiles.Target) targetSyntax {
 			w := weight(r.Weight)
 			q.Weight = &w
 		}
-		s.Requests = append(s.Requests, requestSyntax{q})
+		if r.Filled { // of the language, but for names of files
+			q.BodyFile = given(text(escape(r.BodyFile)))
+			for k := range q.Multipart {
+				q.Multipart[k].File = given(text(escape(r.Parts[k].File)))
+			}
+		}
+		s.Requests = append(s.Requests, requestSyntax{q, r.Filled})
 	}
 	return s
 }

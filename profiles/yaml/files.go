@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/data"
 )
 
 // files joins the file names of a profile to the directory and makes sure that
@@ -33,6 +34,16 @@ func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
 			for k := range t.Requests[j].Parts {
 				check(target+".requests."+strconv.Itoa(j)+".multipart."+strconv.Itoa(k)+".file", &t.Requests[j].Parts[k].File)
 			}
+		}
+	}
+	for i := range p.Data {
+		t := &p.Data[i]
+		before := len(d.problems)
+		if check("data."+t.Name, &t.File); len(d.problems) > before || t.File == "" {
+			continue
+		}
+		if err := data.Open(t); err != nil {
+			d.problem(root.find("data."+t.Name), "", "%s", err)
 		}
 	}
 	for i := range p.Hosts {

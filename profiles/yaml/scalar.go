@@ -39,6 +39,7 @@ type (
 	jitter    bool // full
 	proxy     bool // environment
 	closer    bool // client
+	rowPick   profiles.Pick
 	statuses  profiles.StatusSet
 	gate      profiles.Gate
 	headers   []profiles.Header

@@ -111,6 +111,10 @@ func definitions() map[string]*jsonschema.Schema {
 		"form": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{
 			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
 		}},
+		"rowPick": enum(picks()),
+		"tables": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"users.csv"}}, schemaOf(reflect.TypeFor[tableFields]()),
+		}}},
 		"fault": enum(profiles.RetryFaults()),
 	}
 }
@@ -166,7 +170,7 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}
-	case isScalar(t) || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]():
+	case isScalar(t) || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]() || t == reflect.TypeFor[tables]():
 		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Slice:
 		return &jsonschema.Schema{Types: []string{"array", "null"}, Items: schemaOf(t.Elem())}

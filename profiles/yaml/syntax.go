@@ -8,6 +8,7 @@ package yaml
 type profileSyntax struct {
 	Name    *word          `yaml:"name" about:"Name of the profile, part of the report's file name. Without it: the name of the file."`
 	Targets []targetSyntax `yaml:"targets,required" about:"The services under test." example:"write targets: [{name: orders, url: http://127.0.0.1:8080}]"`
+	Data    *tables        `yaml:"data" about:"Tables that requests are filled with: {users: users.csv} for ${users.id} in paths, headers and bodies."`
 	Load    []stageSyntax  `yaml:"load,required" about:"The load in stages, one after the other: requests per second in total over all targets." example:"write load: [{from: 50/s, to: 2000/s, over: 2m}]"`
 	Client  *clientSyntax  `yaml:"client" about:"How the client of every target behaves."`
 	Hosts   []hostSyntax   `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
@@ -26,6 +27,11 @@ type targetSyntax struct {
 	Requests  []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url."`
 	File      *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
 	Expect    *statuses       `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+}
+
+type tableFields struct {
+	File *text    `yaml:"file,required" about:"CSV with a line of column names, or JSON Lines (.jsonl), beside the profile." example:"write file: users.csv"`
+	Pick *rowPick `yaml:"pick" about:"sequential: one row after the other, and again from the first. random: any. once: each row once, and the load ends with the last. Without it: sequential."`
 }
 
 type targetTLS struct {

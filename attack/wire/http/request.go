@@ -3,6 +3,7 @@ package http
 import (
 	"strings"
 
+	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/http1"
 	"github.com/rampload/rampload/attack/wire/http2"
@@ -15,9 +16,17 @@ import (
 type Request struct {
 	*http1.Request
 	streamed *message.Message // as it goes over HTTP/2
-	block    []byte           // its headers
-	txAt     int              // where the transaction id is in block, 0 if the profile has its own
-	trAt     int              // where the traceparent is, 0 likewise
+	blocks   []block          // its headers
+}
+
+// block is a part of the headers: an encoded block, and behind it a field to be filled
+// in.
+type block struct {
+	b    []byte
+	txAt int // where the transaction id is in b, 0: not in it
+	trAt int // where the traceparent is, 0 likewise
+	name string
+	hole *fill.Template // nil: no field behind it
 }
 
 func compile(to wire.Target, r profiles.Request) (*Request, error) {
@@ -44,22 +53,35 @@ func (r *Request) encode(to wire.Target) {
 		host = m.Fields[i].Value
 	}
 	var b http2.Block
+	var now block
+	cut := func(name string, hole *fill.Template) {
+		now.b, now.name, now.hole = b.Bytes(), strings.ToLower(name), hole
+		r.blocks = append(r.blocks, now)
+		b, now = http2.Block{}, block{}
+	}
+	add := func(name, value string) {
+		if hole := m.Hole(value); hole != nil {
+			cut(name, hole)
+			return
+		}
+		b.Add(name, value)
+	}
 	b.Add(":method", m.Method)
 	b.Add(":scheme", scheme)
-	b.Add(":authority", host)
-	b.Add(":path", m.URI)
+	add(":authority", host)
+	add(":path", m.URI)
 	for i, h := range m.Fields {
 		switch name := strings.ToLower(h.Name); {
 		case i < m.Own && h.Name == message.TransactionHeader:
-			r.txAt = b.AddFixed(h.Name, h.Value)
+			now.txAt = b.AddFixed(h.Name, h.Value)
 		case i < m.Own && h.Name == message.TraceHeader:
-			r.trAt = b.AddFixed(h.Name, h.Value)
+			now.trAt = b.AddFixed(h.Name, h.Value)
 		case ofConnection[name], name == "te" && h.Value != "trailers", h.Value == "" && name == "authorization":
 		default:
-			b.Add(h.Name, h.Value)
+			add(h.Name, h.Value)
 		}
 	}
-	r.block = b.Bytes()
+	cut("", nil)
 }
 
 // ofConnection are the fields that HTTP/2 has no place for.

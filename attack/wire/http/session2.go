@@ -51,10 +51,12 @@ func (s *session2) Close() {}
 // exchange is one HTTP/2 attempt. Exchanges are used again.
 type exchange struct {
 	http2.Exchange
-	id   attack.RunID
-	r    *Request
-	a    *attack.Attempt
-	body []byte // a rendered template
+	id    attack.RunID
+	r     *Request
+	a     *attack.Attempt
+	body  []byte // a rendered template
+	value []byte // of a field, filled in
+	sent  int    // bytes of the headers
 
 	expect profiles.StatusSet
 	odd    bool // the status is not expected
@@ -69,14 +71,23 @@ var exchanges = sync.Pool{New: func() any {
 
 // AppendHeaders implements [http2.Handler].
 func (x *exchange) AppendHeaders(b []byte) []byte {
-	at := len(b)
-	b = append(b, x.r.block...)
-	if tx := x.r.txAt; tx > 0 {
-		x.id.AppendTransactionID(b[at+tx:at+tx], x.a.Request)
+	start := len(b)
+	for i := range x.r.blocks {
+		s := &x.r.blocks[i]
+		at := len(b)
+		b = append(b, s.b...)
+		if s.txAt > 0 {
+			x.id.AppendTransactionID(b[at+s.txAt:at+s.txAt], x.a.Request)
+		}
+		if s.trAt > 0 {
+			x.id.AppendTraceParent(b[at+s.trAt:at+s.trAt], x.a.Request, x.a.Try)
+		}
+		if s.hole != nil {
+			x.value = s.hole.Append(x.value[:0], x.id, x.a, time.Now())
+			b = http2.AppendField(b, s.name, x.value)
+		}
 	}
-	if tr := x.r.trAt; tr > 0 {
-		x.id.AppendTraceParent(b[at+tr:at+tr], x.a.Request, x.a.Try)
-	}
+	x.sent = len(b) - start
 	if m := x.r.streamed; m.Template != nil && !m.Chunked {
 		b = http2.AppendLength(b, len(x.body))
 	}
@@ -136,11 +147,11 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	first := !s.used.Load() && !s.used.Swap(true)
 	x := exchanges.Get().(*exchange)
 	x.id, x.r, x.a = s.c.RunID(), r, a
-	x.expect, x.odd = s.expect, false
+	x.expect, x.odd, x.sent = s.expect, false, 0
 	x.Deadline, x.NoBody, x.Hold = s.c.DeadlineOf(a), m.Method == "HEAD", 0
 	body := m.Body
 	if m.Template != nil {
-		x.body = m.Template.Render(x.body[:0], x.id, a.Request, time.Now())
+		x.body = m.Template.Render(x.body[:0], x.id, a, time.Now())
 		body = x.body
 	}
 	if m.Expect {
@@ -150,7 +161,7 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	phase := x.Phase
 	a.Status = uint16(x.Status)
 	_, received := x.Lengths()
-	a.Sent, a.Received, a.Answer = uint32(len(r.block)+len(body)), uint64(received), nil
+	a.Sent, a.Received, a.Answer = uint32(x.sent+len(body)), uint64(received), nil
 	if x.odd || err != nil && phase == attack.PhaseBody {
 		x.keepAnswer(a, s.kept, s.c.Now())
 	}

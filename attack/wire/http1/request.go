@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/message"
 	"github.com/rampload/rampload/profiles"
@@ -22,11 +23,12 @@ const chunkSize = 16 << 10
 // use.
 type Request struct {
 	*message.Message
-	head []byte   // request line and headers with the final empty line; a template's ends before Content-Length
-	body []byte   // as it goes out, chunks and all; nil with a template
-	txAt int      // where the transaction id is in head, 0 if the profile has its own
-	trAt int      // where the traceparent is in head, 0 likewise
-	kept *Request // the same for a connection that is kept, when Close is only for want of a pool
+	head []byte    // request line and headers with the final empty line; a template's ends before Content-Length
+	body []byte    // as it goes out, chunks and all; nil with a template
+	txAt int       // where the transaction id is in head, 0 if the profile has its own
+	trAt int       // where the traceparent is in head, 0 likewise
+	fill []segment // of a head with holes, in the place of head
+	kept *Request  // the same for a connection that is kept, when Close is only for want of a pool
 }
 
 // Compile encodes a request: see [message.Compile].
@@ -64,7 +66,11 @@ func encode(m *message.Message) *Request {
 	b := append([]byte(nil), m.Method...)
 	b = append(b, ' ')
 	b = append(b, m.Origin...)
-	b = append(b, m.URI...)
+	if hole := m.Hole(m.URI); hole != nil {
+		r.fill, b = append(r.fill, segment{text: b, hole: hole}), nil
+	} else {
+		b = append(b, m.URI...)
+	}
 	b = append(b, " HTTP/1.1\r\n"...)
 	for i, h := range m.Fields {
 		if h.Value == "" && (h.Name == "Authorization" || h.Name == "Proxy-Authorization") {
@@ -79,14 +85,56 @@ func encode(m *message.Message) *Request {
 		case h.Name == message.TraceHeader:
 			r.trAt = len(b)
 		}
-		b = append(b, h.Value...)
+		if hole := m.Hole(h.Value); hole != nil {
+			r.fill, b = append(r.fill, segment{text: b, txAt: r.txAt, trAt: r.trAt, hole: hole}), nil
+			r.txAt, r.trAt = 0, 0
+		} else {
+			b = append(b, h.Value...)
+		}
 		b = append(b, "\r\n"...)
 	}
 	if m.Template == nil || m.Chunked {
 		b = append(b, "\r\n"...)
 	}
+	if r.fill != nil {
+		r.fill = append(r.fill, segment{text: b, txAt: r.txAt, trAt: r.trAt})
+		return r
+	}
 	r.head = b
 	return r
+}
+
+// segment is a part of a head: text, with the ids where they are, and a hole behind it.
+type segment struct {
+	text       []byte
+	txAt, trAt int // in text; 0: not in it
+	hole       *fill.Template
+}
+
+// appendHead appends the head of an attempt's request.
+func (r *Request) appendHead(b []byte, id attack.RunID, a *attack.Attempt) []byte {
+	if r.fill == nil {
+		at := len(b)
+		b = append(b, r.head...)
+		r.patch(b[at:], id, a)
+		return b
+	}
+	now := time.Now()
+	for i := range r.fill {
+		s := &r.fill[i]
+		at := len(b)
+		b = append(b, s.text...)
+		if s.txAt > 0 {
+			id.AppendTransactionID(b[at+s.txAt:at+s.txAt], a.Request)
+		}
+		if s.trAt > 0 {
+			id.AppendTraceParent(b[at+s.trAt:at+s.trAt], a.Request, a.Try)
+		}
+		if s.hole != nil {
+			b = s.hole.Append(b, id, a, now)
+		}
+	}
+	return b
 }
 
 // appendChunks appends a body in chunked transfer coding (RFC 9112 §7.1).
@@ -115,11 +163,10 @@ func (r *Request) encodeFor(c *scratch, id attack.RunID, a *attack.Attempt) (res
 		return nil
 	}
 	c.encoded = nil
-	c.out = append(c.out[:0], r.head...)
-	r.patch(c.out, id, a)
+	c.out = r.appendHead(c.out[:0], id, a)
 	body := r.body
 	if r.Template != nil {
-		c.body = r.Template.Render(c.body[:0], id, a.Request, time.Now())
+		c.body = r.Template.Render(c.body[:0], id, a, time.Now())
 		body = c.body
 		if r.Chunked {
 			c.chunks = appendChunks(c.chunks[:0], body)
@@ -150,5 +197,5 @@ func (r *Request) patch(head []byte, id attack.RunID, a *attack.Attempt) {
 // fixed reports whether the request differs between attempts in its ids only and
 // goes out in one write.
 func (r *Request) fixed() bool {
-	return r.Template == nil && !r.Expect && len(r.body) <= smallBody
+	return r.fill == nil && r.Template == nil && !r.Expect && len(r.body) <= smallBody
 }

@@ -50,6 +50,16 @@ func AppendLength(b []byte, length int) []byte {
 	return append(b, digits[i:]...)
 }
 
+// AppendField appends a field whose value is known only when the request is sent. The
+// name is in lower case.
+func AppendField(b []byte, name string, value []byte) []byte {
+	b = append(b, 0) // a literal without indexing, with a new name
+	b = appendInt(b, 7, 0, uint64(len(name)))
+	b = append(b, name...)
+	b = appendInt(b, 7, 0, uint64(len(value)))
+	return append(b, value...)
+}
+
 // appendField encodes a field without the dynamic table.
 func appendField(b []byte, name, value string) []byte {
 	name = strings.ToLower(name)

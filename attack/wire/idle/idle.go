@@ -32,7 +32,8 @@ const (
 // Config is what [Find] needs.
 type Config struct {
 	Target profiles.Target
-	Client profiles.Client // Timeout bounds each request; IdleTimeout is not applied
+	Client profiles.Client  // Timeout bounds each request; IdleTimeout is not applied
+	Data   []profiles.Table // that requests are filled with: their first rows
 	RunID  attack.RunID
 	Min    time.Duration // the shortest idle time that is tried; 0: an eighth of Max, a second at most
 	Max    time.Duration // the longest
@@ -84,7 +85,7 @@ func Find(ctx context.Context, cfg Config) (Result, error) {
 	client.Protocol = profiles.ProtocolHTTP1
 	var err error
 	s.transport, err = wire.New(wire.Config{
-		Profile: cfg.Target, Client: client, RunID: cfg.RunID, OnIdle: s.onIdle, Exchange: http1.New,
+		Profile: cfg.Target, Client: client, Data: cfg.Data, RunID: cfg.RunID, OnIdle: s.onIdle, Exchange: http1.New,
 	})
 	if err != nil {
 		return Result{}, err
@@ -229,7 +230,8 @@ func (s *finder) hold(ctx context.Context, times []time.Duration) ([]Try, error)
 func (s *finder) try(ctx context.Context, d time.Duration) (Try, error) {
 	lease := s.transport.Lease()
 	defer lease.Close()
-	var first attack.Attempt
+	rows := &attack.Fill{Rows: make([]int, len(s.cfg.Data))}
+	first := attack.Attempt{Fill: rows}
 	lease.Do(s.request, &first)
 	switch {
 	case ctx.Err() != nil:
@@ -246,7 +248,7 @@ func (s *finder) try(ctx context.Context, d time.Duration) (Try, error) {
 		return s.lost(d, first.Conn.ID)
 	case <-timer.C:
 	}
-	var again attack.Attempt
+	again := attack.Attempt{Fill: rows}
 	lease.Do(s.request, &again)
 	// What lived lived for d at least; what had ended did so by the time it was
 	// used, which is later than planned where this machine was busy.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 )
@@ -29,11 +30,12 @@ const ContinueWait = time.Second
 // Message is one HTTP request. It is immutable once compiled.
 type Message struct {
 	Method   string
-	Origin   string // scheme://host before URI in a request through a plain proxy; else ""
-	URI      string // path and query
-	Fields   Fields // in the order in which they go out
-	Own      int    // the first so many fields are rampload's: ids in them change with each attempt
-	Body     []byte // without chunks; nil with a Template
+	Origin   string           // scheme://host before URI in a request through a plain proxy; else ""
+	URI      string           // path and query
+	Fields   Fields           // in the order in which they go out
+	Holes    []*fill.Template // what URI and values of Fields stand for that have to be filled in; see Hole
+	Own      int              // the first so many fields are rampload's: ids in them change with each attempt
+	Body     []byte           // without chunks; nil with a Template
 	Template *Template
 	Chunked  bool
 	Expect   bool // waits for 100 Continue before its body
@@ -60,13 +62,22 @@ func Compile(to wire.Target, r profiles.Request) (*Message, error) {
 		return nil, fmt.Errorf("compile request: CONNECT is for proxies: use client.proxy")
 	}
 	var err error
-	if m.URI, err = requestURI(to.Prefix, r.Path); err != nil {
+	scope := fill.Scope{Tables: to.Data, Vars: to.Vars}
+	if r.Filled {
+		if r.Template {
+			return nil, fmt.Errorf("compile request: it is a template and has ${...} too")
+		}
+		m.URI, err = m.fillURI(to.Prefix, r.Path, scope)
+	} else {
+		m.URI, err = requestURI(to.Prefix, r.Path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("compile request: %w", err)
 	}
-	if err := m.setBody(r); err != nil {
+	if err := m.setBody(r, scope); err != nil {
 		return nil, fmt.Errorf("compile request %s %s: %w", m.Method, r.Path, err)
 	}
-	if err := m.setFields(to, r); err != nil {
+	if err := m.setFields(to, r, scope); err != nil {
 		return nil, fmt.Errorf("compile request %s %s: %w", m.Method, r.Path, err)
 	}
 	return m, nil
@@ -119,7 +130,7 @@ func requestURI(prefix, path string) (string, error) {
 	return u.RequestURI(), nil
 }
 
-func (m *Message) setBody(r profiles.Request) error {
+func (m *Message) setBody(r profiles.Request, scope fill.Scope) error {
 	body := []byte(r.Body)
 	if r.BodyFile != "" {
 		if r.Body != "" {
@@ -135,11 +146,14 @@ func (m *Message) setBody(r profiles.Request) error {
 			return fmt.Errorf("read body: give either a body or parts")
 		}
 		var err error
-		if body, m.mediaType, err = multipartBody(r.Parts); err != nil {
+		if body, m.mediaType, err = multipartBody(r.Parts, r.Filled); err != nil {
 			return fmt.Errorf("read parts: %w", err)
 		}
 	}
 	m.Chunked = r.Chunked
+	if r.Filled && r.BodyFile == "" {
+		return m.fillBody(string(body), r, scope)
+	}
 	if r.Template {
 		var err error
 		if m.Template, err = parseTemplate(string(body)); err != nil {
@@ -152,7 +166,7 @@ func (m *Message) setBody(r profiles.Request) error {
 }
 
 // setFields makes the header fields.
-func (m *Message) setFields(to wire.Target, r profiles.Request) error {
+func (m *Message) setFields(to wire.Target, r profiles.Request, scope fill.Scope) error {
 	own := Fields{
 		{Name: "Host", Value: to.Authority},
 		{Name: "User-Agent", Value: wire.UserAgent},
@@ -173,6 +187,12 @@ func (m *Message) setFields(to wire.Target, r profiles.Request) error {
 			return fmt.Errorf("header %s: the value has a control character", h.Name)
 		}
 		h.Value = strings.Trim(h.Value, " \t")
+		if r.Filled {
+			var err error
+			if h.Value, err = m.hole(h.Value, fill.Field, scope); err != nil {
+				return fmt.Errorf("header %s: %w", h.Name, err)
+			}
+		}
 		switch strings.ToLower(h.Name) {
 		case "content-length":
 			if n, err := strconv.Atoi(h.Value); err != nil || m.Template != nil || m.Chunked || n != len(m.Body) {

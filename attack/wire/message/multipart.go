@@ -12,12 +12,13 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/data"
 )
 
 // multipartBody returns the body of a form with files (RFC 7578) and its media type.
 // The boundary follows from the parts, so that the same request always has the same
-// bytes.
-func multipartBody(parts []profiles.Part) (body []byte, mediaType string, err error) {
+// bytes. One to be filled in stays in the language of package data: files are literal.
+func multipartBody(parts []profiles.Part, filled bool) (body []byte, mediaType string, err error) {
 	sum := sha256.New()
 	contents := make([][]byte, len(parts))
 	for i, p := range parts {
@@ -25,6 +26,9 @@ func multipartBody(parts []profiles.Part) (body []byte, mediaType string, err er
 		if p.File != "" {
 			if contents[i], err = os.ReadFile(p.File); err != nil {
 				return nil, "", err
+			}
+			if filled {
+				contents[i] = []byte(data.Literal(string(contents[i])))
 			}
 		}
 		_, _ = sum.Write(contents[i]) // a hash takes everything

@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/fill"
 )
 
-// Template is a request body in the language of text/template over {{.N}},
+// Template is a request body that differs between requests: filled in (see attack/fill),
+// or in the language of text/template over {{.N}},
 // {{.ID}} and {{.Now}}. A body that only inserts them, the usual one, is
 // rendered without allocating.
 type Template struct {
-	parts []part                 // nil: general
-	full  *texttemplate.Template //
+	parts []part // nil: general
+	full  *texttemplate.Template
+	fill  *fill.Template // nil: one of text/template
 }
 
 // part is literal text, or the field named.
@@ -76,8 +79,12 @@ func plainField(n *parse.ActionNode) string {
 	return f.Ident[0]
 }
 
-// Render appends the body of a request.
-func (t *Template) Render(b []byte, id attack.RunID, request uint64, now time.Time) []byte {
+// Render appends the body of an attempt's request.
+func (t *Template) Render(b []byte, id attack.RunID, a *attack.Attempt, now time.Time) []byte {
+	if t.fill != nil {
+		return t.fill.Append(b, id, a, now)
+	}
+	request := a.Request
 	if t.parts == nil {
 		buf := bytes.NewBuffer(b)
 		// Executed with these types before: what can still fail, as an index

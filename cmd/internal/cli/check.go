@@ -61,6 +61,7 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	printPlan(w, p)
 	fmt.Fprintln(w, "\ntargets")
 	addrs := run.ResolveTargets(ctx, p.Targets)
+	printData(w, p)
 	for i, t := range p.Targets {
 		printTarget(w, p, t, addrs[i])
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/run"
@@ -28,7 +29,8 @@ const (
 // other on kept connections, and shows what was answered. It writes no report. Exit 3
 // if a request failed as it would in a run.
 func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
-	o := &once{w: console.Plain(env.Stdout), redact: p.Redactor(), id: run.NewRunID(), start: time.Now()}
+	id := run.NewRunID()
+	o := &once{fill: ramp.NewFiller(p, id), w: console.Plain(env.Stdout), redact: p.Redactor(), id: id, start: time.Now()}
 	for _, t := range p.Targets {
 		if err := o.target(ctx, p, t); err != nil {
 			return err
@@ -46,6 +48,7 @@ type once struct {
 	w      io.Writer
 	redact profiles.Redactor
 	id     attack.RunID
+	fill   *ramp.Filler
 	start  time.Time
 
 	sent, failed int
@@ -55,7 +58,7 @@ func (o *once) target(ctx context.Context, p profiles.Profile, t profiles.Target
 	left, skipped := onceRequests, 0
 	for _, base := range t.Bases() {
 		cfg := attack.ClientConfig{
-			Profile: t, Client: p.Client, RunID: o.id,
+			Profile: t, Client: p.Client, Data: p.Data, RunID: o.id,
 			Clock: func() time.Duration { return time.Since(o.start) },
 		}
 		cfg.Profile.URL, cfg.Profile.Requests, cfg.Profile.File, cfg.Profile.Read = base.URL, base.Requests, "", nil
@@ -85,6 +88,9 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 			return console.Usage(fmt.Errorf("target %s: request %d: %w", cfg.Profile.Name, i+1, err))
 		}
 		a := attack.Attempt{Request: uint64(o.sent), Reply: &attack.Reply{Limit: onceBody}}
+		if !o.fill.Fill(r, &a) {
+			return console.Usage(fmt.Errorf("target %s: request %d: a table has no rows left for it", cfg.Profile.Name, i+1))
+		}
 		client.Do(compiled, &a)
 		if ctx.Err() != nil {
 			return &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted")}

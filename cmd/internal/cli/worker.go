@@ -200,7 +200,8 @@ func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice
 		Clock: clock, Loader: loader, Samplers: w.Samplers, Watchers: w.Watchers, Recorder: log, SampleEvery: a.SampleEvery, CoolDown: run.CoolDown,
 		Targets: run.TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate,
 	})
-	trailer := runlog.Trailer{Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted, Sources: slices.Concat(outcome.Sources, w.Missing)}
+	ranOut, _ := run.UsedUp(outcome.Summary, p)
+	trailer := runlog.Trailer{Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted, Sources: slices.Concat(ranOut, outcome.Sources, w.Missing)}
 	if err != nil {
 		trailer.Error = err.Error()
 	}

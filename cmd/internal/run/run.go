@@ -150,10 +150,14 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		Search: plan.search(company.step(log), company), After: idleStage(p, id, log, progress),
 	})
 	progress.done()
+	ranOut, line := UsedUp(outcome.Summary, p)
+	if line != "" {
+		progress.warn(line)
+	}
 	statuses, complete := company.end()
 	trailer := runlog.Trailer{
 		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
-		Aborted: outcome.Aborted, Sources: slices.Concat(outcome.Sources, watched.Missing, others.Stop(), statuses),
+		Aborted: outcome.Aborted, Sources: slices.Concat(ranOut, outcome.Sources, watched.Missing, others.Stop(), statuses),
 	}
 	if err == nil && company.forsaken() {
 		trailer.Error = fleet.ErrNoWorkers.Error()

@@ -1,0 +1,21 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/profiles"
+)
+
+// printData says what the tables of a profile hold.
+func printData(w io.Writer, p profiles.Profile) {
+	for _, t := range p.Data {
+		columns := strings.Join(t.Columns, ", ")
+		if len(columns) > 60 {
+			columns = fmt.Sprintf("%d columns", len(t.Columns))
+		}
+		fmt.Fprintf(w, "  data    %s: %s of %s, %s\n", t.Name, console.Counted(len(t.Rows), "row"), withoutControls(columns), t.Pick)
+	}
+}

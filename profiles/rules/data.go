@@ -1,0 +1,98 @@
+package rules
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/data"
+)
+
+// data checks the tables.
+func (v *validator) data() {
+	seen := map[string]bool{}
+	for _, t := range v.profile.Data {
+		path := "data." + t.Name
+		switch {
+		case slices.Contains(data.Families(), t.Name):
+			v.add(path, "%s is a family of generators: give the table another name", profiles.Quote(t.Name))
+		case !isSource(t.Name):
+			v.add(path, "%s is no name for a table: write letters, digits, \"_\" and \"-\", such as users", profiles.Quote(t.Name))
+		case seen[t.Name]:
+			v.add(path, "a second table is called %s: give each its own name", profiles.Quote(t.Name))
+		}
+		seen[t.Name] = true
+		if t.File == "" {
+			v.add(path, "the table has no file: write users: users.csv, or users: {file: users.csv, pick: random}")
+		}
+		if !slices.Contains(profiles.Picks(), t.Pick) {
+			v.add(path+".pick", "unknown pick %s: write sequential, random or once", profiles.Quote(string(t.Pick)))
+		}
+	}
+}
+
+// isSource reports whether a name can stand before the point of a reference.
+func isSource(name string) bool {
+	ref, err := data.ParseRef(name + ".x")
+	return err == nil && ref.Source == name
+}
+
+// filled checks the references of a request, and returns it with something plain in
+// their places, for the other rules.
+func (v *validator) filled(path string, r profiles.Request) profiles.Request {
+	r.Headers, r.Parts = slices.Clone(r.Headers), slices.Clone(r.Parts)
+	where := []string{path + ".path", path + ".body"}
+	for i := range r.Headers {
+		where = append(where, path+".headers."+strconv.Itoa(i))
+	}
+	for i := range r.Parts {
+		where = append(where, path+".multipart."+strconv.Itoa(i)+".value")
+	}
+	for i, text := range data.Texts(&r) {
+		pieces, err := data.Parse(*text)
+		if err != nil {
+			v.add(where[i], "%s", err)
+			*text = ""
+			continue
+		}
+		for _, p := range pieces {
+			if !p.Literal() {
+				v.reference(where[i], p.Ref)
+			}
+		}
+		*text, _ = data.Mask(*text, "0")
+	}
+	if r.Template {
+		v.add(path+".template", "the request has ${...} too: leave out template, and write ${request.number}, ${request.id} and ${time.rfc3339}")
+	}
+	return r
+}
+
+// reference checks what a reference names.
+func (v *validator) reference(path string, ref data.Ref) {
+	if slices.Contains(data.Families(), ref.Source) {
+		if _, err := data.ParseArgs(ref); err != nil {
+			v.add(path, "%s", err)
+		}
+		return
+	}
+	for _, t := range v.profile.Data {
+		if t.Name != ref.Source {
+			continue
+		}
+		if t.Columns != nil && !slices.Contains(t.Columns, ref.String()[len(ref.Source)+1:]) {
+			v.add(path, "%s has no column %s%s", t.File, profiles.Quote(ref.Name), profiles.Suggest(ref.Name, t.Columns))
+		}
+		return
+	}
+	var known []string
+	for _, t := range v.profile.Data {
+		known = append(known, t.Name)
+	}
+	known = append(known, data.Families()...)
+	if len(v.profile.Data) == 0 {
+		v.add(path, "there is no data called %s: write data: {%s: %s.csv}", profiles.Quote(ref.Source), ref.Source, ref.Source)
+		return
+	}
+	v.add(path, "there is no data called %s%s", profiles.Quote(ref.Source), profiles.Suggest(ref.Source, known))
+}

@@ -1,0 +1,222 @@
+package yaml
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/data"
+)
+
+// tables are the tables of a profile, in the order written.
+type tables []table
+
+type table struct {
+	name string
+	tableFields
+}
+
+// decode reads names with files, or with the fields of a table.
+func (v *tables) decode(d *decoder, n *node, key string) {
+	if n.kind == null {
+		return
+	}
+	if n.kind != mapping {
+		d.problem(n.at, key, "these must be names with files: write {users: users.csv}")
+		return
+	}
+	for _, e := range n.entries {
+		t := table{name: e.key}
+		if slices.ContainsFunc(*v, func(other table) bool { return other.name == e.key }) {
+			d.problem(e.at, "", "data %s is there twice: leave one of them out", quote(e.key))
+			continue
+		}
+		if e.value.kind == scalar {
+			t.File = new(text)
+			d.scalar(t.File, e.value, e.key)
+		} else {
+			d.fields(valueOf(&t.tableFields), e.value, e.key)
+		}
+		*v = append(*v, t)
+	}
+}
+
+func (v *tables) node() *node {
+	n := &node{kind: mapping}
+	for _, t := range *v {
+		value := textNode(string(deref(t.File)), false)
+		if t.Pick != nil {
+			value = &node{kind: mapping, entries: []entry{{key: "file", value: value}, {key: "pick", value: textNode(t.Pick.format())}}}
+		}
+		n.entries = append(n.entries, entry{key: t.name, value: value})
+	}
+	return n
+}
+
+func (v *tables) tables() []profiles.Table {
+	var out []profiles.Table
+	for _, t := range *v {
+		out = append(out, profiles.Table{Name: t.name, File: string(deref(t.File)), Pick: profiles.Pick(or(t.Pick, rowPick(profiles.PickSequential)))})
+	}
+	return out
+}
+
+func tablesOf(list []profiles.Table) *tables {
+	var out tables
+	for _, t := range list {
+		file := text(t.File)
+		one := table{name: t.Name, tableFields: tableFields{File: &file}}
+		if t.Pick != profiles.PickSequential {
+			p := rowPick(t.Pick)
+			one.Pick = &p
+		}
+		out = append(out, one)
+	}
+	return &out
+}
+
+func picks() []string {
+	var out []string
+	for _, p := range profiles.Picks() {
+		out = append(out, string(p))
+	}
+	return out
+}
+
+func (v *rowPick) parse(text string, _ bool) error {
+	if !slices.Contains(picks(), text) {
+		return errors.New(cite(text) + " is no way to pick a row: write sequential, random or once")
+	}
+	*v = rowPick(text)
+	return nil
+}
+
+func (v *rowPick) format() (string, bool) { return string(*v), true }
+
+// expand fills in the environment. In a request a text stays in the language of
+// package data, which has what came from the environment as literal text.
+func (d *decoder) expand(v value, s string) (expanded string, taken []string, err error) {
+	if _, isText := v.(*text); isText && d.filling {
+		return expandFilled(s, d.getenv)
+	}
+	return expand(s, d.getenv)
+}
+
+// expandFilled is expand for a text that may have references, which have a point and so
+// are no variables: they stay as they are.
+func expandFilled(s string, getenv func(string) (string, bool)) (string, []string, error) {
+	var b strings.Builder
+	var taken []string
+	for {
+		before, after, found := strings.Cut(s, "$")
+		b.WriteString(before)
+		if !found {
+			return b.String(), taken, nil
+		}
+		inside, rest, closed := strings.Cut(strings.TrimPrefix(after, "{"), "}")
+		switch {
+		case strings.HasPrefix(after, "$"):
+			b.WriteString("$$")
+			s = after[1:]
+		case !strings.HasPrefix(after, "{"):
+			b.WriteString("$$")
+			s = after
+		case closed && strings.Contains(inside, "."):
+			if _, err := data.ParseRef(inside); err != nil {
+				return "", nil, err
+			}
+			b.WriteString("${" + inside + "}")
+			s = rest
+		default:
+			value, from, err := expand("$"+after[:min(len(after), len(inside)+2)], getenv)
+			if err != nil {
+				return "", nil, err
+			}
+			b.WriteString(data.Literal(value))
+			taken = append(taken, from...)
+			s = rest
+		}
+	}
+}
+
+// settle finds out whether a request has references. One that has none holds plain
+// text.
+func (r *requestSyntax) settle(d *decoder, n *node) {
+	plain := []*text{r.BodyFile}
+	var texts []*string
+	for _, t := range []*text{r.Path, r.Body} {
+		if t != nil {
+			texts = append(texts, (*string)(t))
+		}
+	}
+	for _, list := range []*headers{r.Headers, (*headers)(r.Form)} {
+		if list == nil {
+			continue
+		}
+		for i := range *list {
+			texts = append(texts, &(*list)[i].Value)
+		}
+	}
+	for i := range r.Multipart {
+		p := &r.Multipart[i]
+		plain = append(plain, p.Name, p.File, p.Type)
+		if p.Value != nil {
+			texts = append(texts, (*string)(p.Value))
+		}
+	}
+	for _, t := range plain {
+		if t == nil {
+			continue
+		}
+		if hasRefs(string(*t)) {
+			d.problem(n.at, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", cite(string(*t)))
+		}
+		*t = text(unescape(string(*t)))
+	}
+	r.filled = slices.ContainsFunc(texts, func(s *string) bool { return hasRefs(*s) })
+	if !r.filled {
+		for _, s := range texts {
+			*s = unescape(*s)
+		}
+	}
+}
+
+func hasRefs(s string) bool {
+	pieces, err := data.Parse(s)
+	return err == nil && slices.ContainsFunc(pieces, func(p data.Piece) bool { return !p.Literal() })
+}
+
+// unescape is the inverse of escape.
+func unescape(s string) string { return strings.ReplaceAll(s, "$$", "$") }
+
+// escapeAround escapes a value of a form, and leaves its references for the time at
+// which they are filled in and escaped.
+func escapeAround(s string) string {
+	pieces, err := data.Parse(s)
+	if err != nil { // the rules say so
+		return s
+	}
+	var b strings.Builder
+	for _, p := range pieces {
+		if p.Literal() {
+			b.WriteString(url.QueryEscape(p.Text))
+		} else {
+			b.WriteString("${" + p.Ref.String() + "}")
+		}
+	}
+	return b.String()
+}
+
+// unescaped undoes the escapes in a tree whose texts are in the language already.
+func (n *node) unescaped() *node {
+	n.text = unescape(n.text)
+	for _, e := range n.entries {
+		e.value.unescaped()
+	}
+	for _, item := range n.items {
+		item.unescaped()
+	}
+	return n
+}
