@@ -256,19 +256,28 @@ func BenchmarkObserver(b *testing.B) {
 		b.Fatal(err)
 	}
 	most := limit.Max
-	for b.Loop() {
-		url, server := startNginx(b, most)
-		pair(b, "keep-alive", rounds, observed{URL: url, Server: server, Conns: 64, Seconds: seconds})
-		pair(b, "a connection each", rounds, observed{URL: url, Server: server, Seconds: seconds})
-		// nginx closes idle connections from 15/16 of its descriptors on.
-		many := min(10_000, int(most)/8*7)
-		release := openMany(b, strings.TrimPrefix(url, "http://"), many)
-		pair(b, fmt.Sprintf("%d sockets open", 2*many), rounds, observed{URL: url, Server: server, Conns: 64, Seconds: seconds})
-		release()
-		stop := provokeResets(b, netip.MustParseAddrPort(strings.TrimPrefix(url, "http://")), 25_000)
-		pair(b, "50,000 events/s", rounds, observed{URL: url, Server: server, Conns: 64, Seconds: seconds})
-		b.Logf("%.0f resets a second were provoked: as many sent, and as many packets", stop())
+	url, server := startNginx(b, most)
+	one := func(name string, conns int, meanwhile func(b *testing.B) (stop func())) {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			for b.Loop() {
+				stop := meanwhile(b)
+				pair(b, name, rounds, observed{URL: url, Server: server, Conns: conns, Seconds: seconds})
+				stop()
+			}
+		})
 	}
+	nothing := func(*testing.B) func() { return func() {} }
+	one("keep-alive", 64, nothing)
+	one("a connection each", 0, nothing)
+	// nginx closes idle connections from 15/16 of its descriptors on.
+	many := min(10_000, int(most)/8*7)
+	one(fmt.Sprintf("%d sockets open", 2*many), 64, func(b *testing.B) func() {
+		return openMany(b, strings.TrimPrefix(url, "http://"), many)
+	})
+	one("50,000 events/s", 64, func(b *testing.B) func() {
+		stop := provokeResets(b, netip.MustParseAddrPort(strings.TrimPrefix(url, "http://")), 25_000)
+		return func() { b.Logf("%.0f resets a second were provoked: as many sent, and as many packets", stop()) }
+	})
 }
 
 // pair compares a load with and without observer.
