@@ -75,8 +75,39 @@ func TestSymbols(t *testing.T) {
 	if err := os.WriteFile(path, []byte("0000000000000000 T _text\n0000000000000000 T nf_hook_slow\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if got := s.find([]uint64{0xffffffffc0001020, 0xffffffffc0301020}); got[0] != "nft_do_chain" || got[1] != "" {
+		t.Errorf("%q of a table that is known", got)
+	}
 	if hidden := newSymbols(path); hidden.readable() || hidden.find([]uint64{5})[0] != "" {
 		t.Error("names from a table without addresses")
+	}
+}
+
+// A module that comes later is found, and a module in use more often is not another.
+func TestSymbolsFollowModules(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	core := "ffffffff81f81c50 T nf_hook_slow\n"
+	write("kallsyms", core+"ffffffffc0009000 t late\t[late]\nffffffffc0001000 t early\t[early]\n")
+	write("modules", "early 16384 0 - Live 0xffffffffc0001000\n")
+	s := newSymbols(filepath.Join(dir, "kallsyms"))
+	s.modules = filepath.Join(dir, "modules")
+	if got := s.find([]uint64{0xffffffffc0001004, 0xffffffffc0009004}); got[0] != "early" || got[1] != "late" {
+		t.Errorf("%q", got)
+	}
+	write("kallsyms", core+"ffffffffc0007000 t other\t[other]\n")
+	write("modules", "early 16384 7 - Live 0xffffffffc0001000\n")
+	if got := s.find([]uint64{0xffffffffc0009008})[0]; got != "late" {
+		t.Errorf("%q: the table was read again", got)
+	}
+	write("modules", "other 16384 0 - Live 0xffffffffc0007000\nearly 16384 7 - Live 0xffffffffc0001000\n")
+	if got := s.find([]uint64{0xffffffffc0007010, 0xffffffffc0009004}); got[0] != "other" || got[1] != "late" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -87,9 +87,6 @@ func Open(o Options) (_ *Programs, err error) {
 	}
 	p.entries = tryEntry(p.cache)
 	p.symbols = newSymbols("/proc/kallsyms")
-	if !p.symbols.readable() {
-		p.lack("names of kernel functions", "this process may not read their addresses", "CAP_SYSLOG")
-	}
 	_ = rlimit.RemoveMemlock() // counts against memory limits since Linux 5.11
 	spec, err := loadTrace()
 	if err != nil {
@@ -103,6 +100,9 @@ func Open(o Options) (_ *Programs, err error) {
 	}
 	if p.ring, err = ringbuf.NewReader(p.maps["events"]); err != nil {
 		return nil, fmt.Errorf("open ring of resets: %w", err)
+	}
+	if !p.symbols.readable() {
+		p.lack("names of kernel functions", "this process may not read their addresses", "CAP_SYSLOG")
 	}
 	return p, nil
 }
@@ -192,7 +192,8 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 		"pid_namespace":    ownPIDNamespace(),
 	}
 	if !k.dropReason {
-		p.netfilter = p.symbols.span("nf_hook_slow")
+		before := newSymbols("/proc/kallsyms") // without what is about to be loaded
+		p.netfilter = before.span("nf_hook_slow")
 		set["netfilter_from"], set["netfilter_to"] = p.netfilter[0], p.netfilter[1]
 	}
 	if p.entries == nil { // else nothing else counts them
