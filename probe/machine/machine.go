@@ -9,6 +9,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
@@ -26,15 +28,45 @@ type Machine struct {
 	Name string
 	// Generator says that this process sends load, and is watched itself.
 	Generator bool
-	// Sharing is shared by the samplers of requests of all its parts, so that together
-	// they cost no more than one; nil: they do not.
-	Sharing *waiting.Sharing
+	// Shared is what its parts have in common; nil: each is by itself.
+	Shared *Shared
+}
+
+// Shared is what the parts of a machine have in common: what reading their requests may
+// cost, together no more than for one, and which processes are named by any of them, so
+// that no other finds them once more. The zero value is ready to use; it is safe for
+// concurrent use.
+type Shared struct {
+	requests waiting.Sharing
+
+	mu    sync.Mutex
+	named []func() []int32
+}
+
+// name adds processes that a part names.
+func (s *Shared) name(pids func() []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.named = append(s.named, pids)
+}
+
+// names reports whether any of some processes is named.
+func (s *Shared) names(pids []int32) bool {
+	s.mu.Lock()
+	named := slices.Clone(s.named)
+	s.mu.Unlock()
+	return slices.ContainsFunc(named, func(known func() []int32) bool {
+		return slices.ContainsFunc(known(), func(pid int32) bool { return slices.Contains(pids, pid) })
+	})
 }
 
 // Host returns the host of a profile's entry that lives on this machine: the
 // machine itself where the name is its own, a network namespace where the entry
 // names one, else some processes.
 func (m Machine) Host(entry profiles.Host) probe.Host {
+	if m.Shared == nil {
+		m.Shared = &Shared{}
+	}
 	return &part{machine: m, name: entry.Name, netns: entry.Netns}
 }
 
@@ -69,38 +101,34 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 		add("sockets")(asSampler(kernel.NewSockets(opt)))
 		add("kernel counters")(asSampler(kernel.NewCounters(opt)))
 	}
-	var known []func() []int32
 	for _, process := range selected.Processes {
-		if pids := p.openProcess(ctx, process, opt, add); pids != nil {
-			known = append(known, pids)
-		}
+		p.openProcess(ctx, process, opt, add)
 	}
 	if p.whole() || p.netns != "" {
-		add("requests")(asSampler(newServed(p, known)))
+		add("requests")(asSampler(newServed(p)))
 	}
 	return out
 }
 
 // openProcess opens the samplers of a process: itself, its control groups and,
-// where that is not a watched one, its network namespace. It returns how to ask for the
-// ids of its processes; nil if it cannot be watched.
-func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt kernel.Options, add func(string) func(probe.Sampler, error)) func() []int32 {
+// where that is not a watched one, its network namespace.
+func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt kernel.Options, add func(string) func(probe.Sampler, error)) {
 	text := processText(selected)
 	process, err := host.NewProcess(selected, p.name, host.Options{Clock: p.machine.Clock, Netns: p.netns})
 	if err != nil {
 		add("process "+text)(nil, err)
-		return nil
+		return
 	}
 	// The first look finds the process, and with it the name that people call it.
 	// One that is not there yet may come: the session looks again and again.
 	_ = process.Sample(ctx, func(probe.Sample) {})
+	p.machine.Shared.name(process.PIDs)
 	add("process "+text)(process, nil)
 	add("cgroup of " + text)(asSampler(kernel.NewCgroup(opt, process.Label(), process.PIDs)))
 	if p.netns == "" && !inOwnNamespace(process.PIDs()) {
 		add("network of " + text)(asSampler(kernel.NewProcessNetwork(opt, process.Label(), process.PIDs)))
 		add("requests of " + text)(asSampler(newServedBy(p, text, process.PIDs)))
 	}
-	return process.PIDs
 }
 
 // asSampler keeps a nil pointer from becoming a sampler that is not nil.

@@ -22,7 +22,6 @@ import (
 type served struct {
 	part     *part
 	requests *waiting.Sampler
-	known    []func() []int32 // processes that are watched already
 	found    []*service
 	lookAt   time.Time
 	// of are the processes whose namespace is read, nil for the part's own; inode is
@@ -48,8 +47,8 @@ const maxFound = 12
 const lookEvery = time.Second
 
 // newServed opens a sampler of the part's own namespace.
-func newServed(p *part, known []func() []int32) (*served, error) {
-	s := &served{part: p, known: known, name: "requests"}
+func newServed(p *part) (*served, error) {
+	s := &served{part: p, name: "requests"}
 	var err error
 	s.requests, err = waiting.New(s.options(netns.Namespace{Name: p.netns}))
 	if err != nil {
@@ -61,11 +60,11 @@ func newServed(p *part, known []func() []int32) (*served, error) {
 // newServedBy opens a sampler of the namespace of some processes, where that is not
 // rampload's own.
 func newServedBy(p *part, text string, pids func() []int32) (*served, error) {
-	return &served{part: p, of: pids, known: []func() []int32{pids}, name: "requests of " + text}, nil
+	return &served{part: p, of: pids, name: "requests of " + text}, nil
 }
 
 func (s *served) options(ns netns.Namespace) waiting.Options {
-	return waiting.Options{Host: s.part.name, Clock: s.part.machine.Clock, Namespace: ns, Sharing: s.part.machine.Sharing}
+	return waiting.Options{Host: s.part.name, Clock: s.part.machine.Clock, Namespace: ns, Sharing: &s.part.machine.Shared.requests}
 }
 
 // Source names the sampler in reports.
@@ -177,23 +176,12 @@ func (s *served) look() {
 
 // watches reports whether processes are watched already, or are rampload's own.
 func (s *served) watches(pids []int32) bool {
-	if slices.Contains(pids, int32(os.Getpid())) {
+	if slices.Contains(pids, int32(os.Getpid())) || s.part.machine.Shared.names(pids) {
 		return true
 	}
-	among := func(known []int32) bool {
-		return slices.ContainsFunc(pids, func(pid int32) bool { return slices.Contains(known, pid) })
-	}
-	for _, known := range s.known {
-		if among(known()) {
-			return true
-		}
-	}
-	for _, f := range s.found {
-		if among(f.process.PIDs()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.found, func(f *service) bool {
+		return slices.ContainsFunc(f.process.PIDs(), func(pid int32) bool { return slices.Contains(pids, pid) })
+	})
 }
 
 // DrainEvents hands over the starts and ends of the processes that were found.

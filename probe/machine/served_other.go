@@ -5,7 +5,7 @@ package machine
 import "github.com/rampload/rampload/probe/waiting"
 
 // newServed returns an error that matches [probe.ErrUnsupported].
-func newServed(*part, []func() []int32) (*waiting.Sampler, error) {
+func newServed(*part) (*waiting.Sampler, error) {
 	return waiting.New(waiting.Options{})
 }
 

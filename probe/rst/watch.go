@@ -77,8 +77,8 @@ var (
 )
 
 // defaultPerSecond of MaxPerSecond bounds what single events cost: a trace and a
-// capture that take so many cost 3 % of a processor.
-const defaultPerSecond = 3000
+// capture that take so many cost 2 % of a processor. What is beyond is counted.
+const defaultPerSecond = 1500
 
 func orLocal(host string) string {
 	if host == "" {

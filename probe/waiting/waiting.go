@@ -31,7 +31,7 @@ type Options struct {
 	// Namespace is the network namespace to read; zero means rampload's own.
 	Namespace netns.Namespace
 	// Budget is the share of one core that reading may cost; 0 means 0.008. What takes
-	// longer is read less often, but at least every three seconds.
+	// longer is read less often, but at least every fifteen seconds.
 	Budget float64
 	// Sharing is shared by the samplers of one machine; nil: there is one.
 	Sharing *Sharing
@@ -50,10 +50,10 @@ type Sharing struct {
 // among returns how many samplers share a budget.
 func (s *Sharing) among() float64 { return float64(max(s.open.Load(), 1)) }
 
-// atLeastEvery bounds how rarely a dear reading comes: rarer ones would not show what
-// stands for a few seconds. With 20,000 sockets a reading takes 75 ms, and twice a
-// second it would cost each request a tenth.
-const atLeastEvery = 3 * time.Second
+// atLeastEvery bounds how rarely a dear reading comes: rarer ones would show nothing of
+// a load of a minute. With 20,000 sockets a reading takes 75 ms, and comes every twelve
+// seconds.
+const atLeastEvery = 15 * time.Second
 
 func (o Options) host() string {
 	if o.Host == "" {

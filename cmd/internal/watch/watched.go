@@ -14,7 +14,6 @@ import (
 	"github.com/rampload/rampload/probe/machine"
 	"github.com/rampload/rampload/probe/prom"
 	"github.com/rampload/rampload/probe/rst"
-	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
@@ -40,7 +39,7 @@ type Watched struct {
 // says so or not; addrs are the addresses of each target. What cannot be opened is
 // missing, with the reason.
 func OpenHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool, others *agents) *Watched {
-	w := &Watched{others: others, machine: machine.Machine{Clock: clock, Name: LocalHost, Generator: true, Sharing: &waiting.Sharing{}}}
+	w := &Watched{others: others, machine: machine.Machine{Clock: clock, Name: LocalHost, Generator: true, Shared: &machine.Shared{}}}
 	if soft, err := host.RaiseNoFile(); err == nil {
 		w.NoFile = soft
 	}

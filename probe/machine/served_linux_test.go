@@ -1,0 +1,123 @@
+package machine_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/machine"
+	"github.com/rampload/rampload/profiles"
+)
+
+const serverEnv = "RAMPLOAD_TEST_SERVER"
+
+// TestMain runs the tests, or a service that answers a line with a line.
+func TestMain(m *testing.M) {
+	if os.Getenv(serverEnv) == "" {
+		os.Exit(m.Run())
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		os.Exit(1)
+	}
+	fmt.Println(ln.Addr())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(c, c) }()
+	}
+}
+
+// server starts the service, and returns its address and process id.
+func server(t *testing.T) (addr string, pid int) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverEnv+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	if _, err := fmt.Fscanln(bufio.NewReader(out), &addr); err != nil {
+		t.Fatal(err)
+	}
+	return addr, cmd.Process.Pid
+}
+
+// A service that nobody named is found and watched; one that another part of the
+// machine names is not watched once more.
+func TestServicesAreWatchedOnce(t *testing.T) {
+	addr, pid := server(t)
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, named := range []bool{false, true} {
+		m := machine.Machine{Clock: probe.NewClock(time.Now()), Name: "local", Shared: &machine.Shared{}}
+		if named {
+			part := m.Host(profiles.Host{Name: "echo"}).Open(t.Context(), probe.Selection{Processes: []profiles.Process{{PID: pid}}})
+			defer part.Close()
+		}
+		whole := m.Host(profiles.Host{Name: "local"}).Open(t.Context(), probe.Selection{})
+		defer whole.Close()
+		var requests probe.Sampler
+		for _, s := range whole.Samplers {
+			if s.Source().Name == "requests" {
+				requests = s
+			}
+		}
+		if requests == nil {
+			t.Skipf("where requests stand is not told here: %v", whole.Missing)
+		}
+		service, process := false, false
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		buffer := make([]byte, 8)
+		for deadline := time.Now().Add(20 * time.Second); !service || !process && !named; <-tick.C {
+			if time.Now().After(deadline) {
+				t.Fatalf("named %v: the service was seen: %v; its process was watched: %v", named, service, process)
+			}
+			if _, err := conn.Write([]byte("ask\n")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Read(buffer); err != nil {
+				t.Fatal(err)
+			}
+			err := requests.Sample(t.Context(), func(s probe.Sample) {
+				if s.Metric.PID == int32(pid) {
+					service = service || s.Metric.Name == probe.Serving
+					process = process || s.Metric.Name != probe.Serving
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if named && process {
+			t.Error("a process that a part names was watched once more")
+		}
+	}
+}
