@@ -15,7 +15,7 @@ const module = "github.com/rampload/rampload/"
 
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/bus",
-	"cmd/internal/cli", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep",
+	"cmd/internal/cli", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -25,7 +25,7 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run")
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -72,6 +72,7 @@ var arrows = map[string][]string{
 	"cmd/internal/lab/":    {"profiles", "attack/fault", "cmd/internal/lab", "cmd/internal/lab/"},
 	"cmd/internal/bus":     {},
 	"cmd/internal/explain": {},
+	"cmd/internal/live":    {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session"},
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
 	"cmd/rampload":         installed,
@@ -100,7 +101,7 @@ var owners = map[string][]string{
 	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/prometheus/":            {"probe/prom", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/live", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},

@@ -227,3 +227,7 @@ func reached(r *report.Report) float64 {
 	}
 	return sent
 }
+
+// Finding is what a report found in one line, whatever became of its run: who fails from
+// where, and why.
+func Finding(r *report.Report) string { return findingHeadline(r, firstFinding(r)) }

@@ -49,7 +49,7 @@ func runCommand(ctx context.Context, env console.Env, g *input.Globals, r *input
 	if err != nil {
 		return console.Usage(err)
 	}
-	done, err := run.Run(ctx, env, p, run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, Baseline: earlier})
+	done, err := run.Run(ctx, env, p, run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, Baseline: earlier, UI: r.UI})
 	if err != nil {
 		return err
 	}

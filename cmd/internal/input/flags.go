@@ -20,6 +20,7 @@ type Flags struct {
 	Baseline    string
 	only        []string
 	Once        bool // not of check
+	UI          bool // not of check
 }
 
 func (r *Flags) Register(f *pflag.FlagSet) {
@@ -35,6 +36,7 @@ func (r *Flags) Register(f *pflag.FlagSet) {
 func (r *Flags) RegisterAll(f *pflag.FlagSet) {
 	r.Register(f)
 	BaselineFlag(f, &r.Baseline)
+	f.BoolVar(&r.UI, "ui", false, "show the run on the full screen, with keys to hold the load, skip a stage, scale and stop")
 }
 
 // Check refuses values of flags that are out of range.

@@ -138,6 +138,20 @@ func (r *Record) Reader() io.Reader {
 	return io.MultiReader(io.NewSectionReader(r.file, 0, r.size), r.tail.reader())
 }
 
+// Written reads what has been written so far, while the record goes on. The error says
+// that it cannot be read now: nothing has been written, or not to the file.
+func (r *Record) Written() (io.Reader, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return nil, fmt.Errorf("read run log %s: %w", r.path, r.err)
+	}
+	if !r.begun || r.size == 0 {
+		return nil, fmt.Errorf("read run log %s: nothing has been written yet", r.path)
+	}
+	return io.NewSectionReader(r.file, 0, r.size), nil
+}
+
 // kept reports whether there is anything of the load in the file.
 func (r *Record) kept() bool {
 	r.mu.Lock()

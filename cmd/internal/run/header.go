@@ -39,17 +39,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
 		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.TargetHosts[i]))
 	}
-	var at time.Duration
-	for _, s := range p.Load {
-		end := at + s.Duration()
-		from, to := s.Ends(p.Client.PerConnection)
-		stage := runlog.Stage{Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to}
-		if s.Kind == profiles.Connections {
-			stage.PerConnection = p.Client.PerConnection
-		}
-		h.Stages = append(h.Stages, stage)
-		at = end
-	}
+	h.Stages = stagesOf(p.Load, 0, p.Client.PerConnection)
 	return h
 }
 

@@ -36,6 +36,8 @@ type progress struct {
 	lastPlain time.Duration
 	drawn     bool
 	stopped   bool
+	hidden    func(string) // takes warnings while something else is shown; nil: nothing is
+	held      []string     // warnings that were made meanwhile
 }
 
 func newProgress(t console.Terminal, w io.Writer, p loadPlan, quiet bool) *progress {
@@ -46,6 +48,32 @@ func newProgress(t console.Terminal, w io.Writer, p loadPlan, quiet bool) *progr
 func (p *progress) warn(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.hidden != nil {
+		p.held = append(p.held, text)
+		p.hidden(text)
+		return
+	}
+	p.say(text)
+}
+
+// hide shows nothing from now on; warnings go to tell, and are told when show is called.
+func (p *progress) hide(tell func(string)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hidden = tell
+}
+
+func (p *progress) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hidden = nil
+	for _, text := range p.held {
+		p.say(text)
+	}
+	p.held = nil
+}
+
+func (p *progress) say(text string) {
 	line := "rampload: warning: " + console.Message(text) + "\n"
 	if p.drawn {
 		line = "\r\x1b[K" + line
@@ -79,7 +107,7 @@ func (p *progress) update(s session.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.quiet || p.stopped:
+	case p.quiet || p.stopped || p.hidden != nil:
 	case p.terminal:
 		p.drawn = true
 		fmt.Fprintf(p.w, "\r\x1b[K%s", clip(p.line(s), p.columns()))
@@ -99,7 +127,7 @@ func (p *progress) idling(stage profiles.Stage) (stop func()) {
 		spent := time.Since(began)
 		text := fmt.Sprintf("holding idle connections for %s, %s", profiles.FormatDuration(stage.IdleTo), Clock(spent))
 		switch {
-		case p.quiet || p.stopped:
+		case p.quiet || p.stopped || p.hidden != nil:
 		case p.terminal:
 			p.drawn = true
 			fmt.Fprintf(p.w, "\r\x1b[K%s", clip(text, p.columns()))

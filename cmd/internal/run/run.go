@@ -43,6 +43,7 @@ type Options struct {
 	SampleEvery time.Duration
 	Trace       bool
 	Baseline    input.Baseline
+	UI          bool // show the run on the full screen
 }
 
 // Finished is a run that was carried out, well or not.
@@ -58,6 +59,9 @@ type Finished struct {
 func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) (*Finished, error) {
 	if opt.LogFormat != "text" && opt.LogFormat != "json" {
 		return nil, console.Usage(fmt.Errorf("--log-format %q is not a format: write text or json", opt.LogFormat))
+	}
+	if err := canShow(env, opt); err != nil {
+		return nil, err
 	}
 	terminal := console.NewTerminal(env)
 	plan, err := PlanLoad(p)
@@ -96,6 +100,11 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	others := watch.ConnectAgents(ctx, p, HexID(id), opt.SampleEvery, opt.Trace)
 	defer others.Close()
 	others.Add(company.leads())
+	view, err := plan.watched(env, id, company, opt, progress)
+	if err != nil {
+		company.abandon()
+		return nil, console.Usage(err)
+	}
 	start := time.Now().Add(baseline)
 	clock := probe.NewClock(start)
 	loader, err := plan.loader(id, start, company)
@@ -139,16 +148,18 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	if opt.LogFormat == "json" {
 		recorder = newFailureLog(recorder, stderr, TargetNames(p), id, start)
 	}
+	ctx = view.begin(ctx, clock, log, record)
 	outcome, err := session.Run(ctx, session.Config{
-		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: recorder,
+		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: view.tap(recorder),
 		SampleEvery: opt.SampleEvery, CoolDown: CoolDown,
-		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: p.AbortIf, Progress: progress.update,
+		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: p.AbortIf, Progress: view.told,
 		Others: func(seen func([]probe.Sample)) {
 			others.Follow(ctx, clock, log, seen)
 			company.follow(ctx, log, len(others.Links), seen)
 		},
 		Search: plan.search(company.step(log), company), After: idleStage(p, id, log, progress),
 	})
+	view.end()
 	progress.done()
 	ranOut, line := UsedUp(outcome.Summary, p)
 	if line != "" {

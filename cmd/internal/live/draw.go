@@ -1,0 +1,509 @@
+package live
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/rampload/rampload/report"
+)
+
+// look is how a text is shown.
+type look uint8
+
+const (
+	plain look = iota
+	faint
+	bold
+	good
+	bad
+	unsure
+)
+
+// codes are the ANSI sequences of the looks.
+var codes = [...]string{plain: "", faint: "\x1b[2m", bold: "\x1b[1m", good: "\x1b[32m", bad: "\x1b[31m", unsure: "\x1b[33m"}
+
+type span struct {
+	text string
+	look look
+}
+
+// line is one line of the screen.
+type line []span
+
+func text(s string) line { return line{{s, plain}} }
+
+func (l line) width() int {
+	n := 0
+	for _, s := range l {
+		n += runewidth.StringWidth(s.text)
+	}
+	return n
+}
+
+// clip cuts a line to a width; what is cut shows.
+func (l line) clip(width int) line {
+	if l.width() <= width {
+		return l
+	}
+	var out line
+	left := width
+	for _, s := range l {
+		w := runewidth.StringWidth(s.text)
+		if w < left {
+			out = append(out, s)
+			left -= w
+			continue
+		}
+		return append(out, span{runewidth.Truncate(s.text+"…", left, "…"), s.look})
+	}
+	return out
+}
+
+func (l line) pad(width int) line {
+	if n := width - l.width(); n > 0 {
+		return append(l[:len(l):len(l)], span{strings.Repeat(" ", n), plain})
+	}
+	return l
+}
+
+func (l line) String() string {
+	var b strings.Builder
+	for _, s := range l {
+		if s.look == plain {
+			b.WriteString(s.text)
+			continue
+		}
+		b.WriteString(codes[s.look] + s.text + "\x1b[0m")
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+const (
+	leastWidth = 40
+	twoColumns = 116 // from which on the lists stand side by side
+)
+
+// Frame draws the run for a screen of so many columns and lines. It is as wide as the
+// screen at most, from 40 columns on, and as tall.
+func Frame(s State, width, height int) string {
+	width = max(width, leastWidth)
+	lines := []line{s.title(width)}
+	lines = append(lines, s.subtitle(width))
+	keys := s.keys(width)
+	room := height - len(lines) - 1 - len(s.numbers(width))
+	rows := min(max(room-14, 2), 16)
+	if room < 8 {
+		rows = 0
+	}
+	if rows > 0 {
+		lines = append(lines, s.chart(width, rows)...)
+	}
+	lines = append(lines, s.numbers(width)...)
+	lines = append(lines, s.lists(width, height-len(lines)-1)...)
+	for len(lines) < height-1 {
+		lines = append(lines, nil)
+	}
+	lines = append(lines[:max(height-1, 0)], keys)
+	var b strings.Builder
+	for i, l := range lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(l.clip(width).String())
+	}
+	return b.String()
+}
+
+// title says which run it is and how far it has come.
+func (s State) title(width int) line {
+	left := line{{"rampload ", faint}, {oneLine(s.Name), bold}}
+	var right line
+	switch end, known := s.end(); {
+	case !s.Begun:
+		right = text("the load begins in a moment")
+	case s.Held:
+		right = line{{"HELD ", unsure}, {clock(s.Now.At), plain}}
+	case s.Now.Search != "":
+		right = text(clock(s.Now.At))
+	case known && s.Now.At >= end:
+		right = text("waiting for the last answers, " + clock(s.Now.At))
+	case known:
+		right = text(fmt.Sprintf("%s of %s", clock(s.Now.At), clock(end)))
+	default:
+		right = text(clock(s.Now.At))
+	}
+	if s.Factor != 1 {
+		right = append(line{{fmt.Sprintf("x%s ", report.FormatNumber(s.Factor)), unsure}}, right...)
+	}
+	if gap := width - left.width() - right.width(); gap >= 1 {
+		return append(left.pad(left.width()+gap), right...)
+	}
+	return left.clip(max(8, width-right.width()-1)).pad(max(8, width-right.width()-1) + 1).joined(right).clip(width)
+}
+
+func (l line) joined(other line) line { return append(l[:len(l):len(l)], other...) }
+
+// subtitle says which stage it is.
+func (s State) subtitle(int) line {
+	if s.Now.Search != "" {
+		return line{{s.Now.Search, faint}}
+	}
+	all := s.stages()
+	for i, st := range all {
+		if s.Now.At < st.End {
+			return line{{fmt.Sprintf("stage %d of %d: %s", i+1, len(all), st.Text), faint}}
+		}
+	}
+	return nil
+}
+
+// bars are the heights of a cell, in eighths.
+var bars = []rune(" ▁▂▃▄▅▆▇█")
+
+// chart draws the load against the plan over the whole run: bars are what was sent,
+// those with failures in red, dots the plan.
+func (s State) chart(width, rows int) []line {
+	const axis = 8
+	columns := width - axis
+	over := s.Now.At
+	if end, known := s.end(); known {
+		over = max(over, end)
+	}
+	if over <= 0 {
+		over = time.Second
+	}
+	over = max(over, 10*time.Second)
+	sent := make([]float64, columns)
+	planned := make([]float64, columns)
+	failed := make([]bool, columns)
+	counts := make([]int, columns)
+	at := func(t time.Duration) int {
+		return min(max(int(float64(columns)*float64(t)/float64(over)), 0), columns-1)
+	}
+	for _, p := range s.Course {
+		c := at(p.At - 1)
+		sent[c] += p.Achieved
+		counts[c]++
+		failed[c] = failed[c] || p.Failed > 0 || p.Resets > 0
+	}
+	top := 0.0
+	for c := range sent {
+		if counts[c] > 0 {
+			sent[c] /= float64(counts[c])
+		} else if c > 0 && c <= at(s.Now.At) { // less than a window wide
+			sent[c] = sent[c-1]
+		}
+		planned[c] = rateAt(s.stages(), time.Duration((float64(c)+0.5)/float64(columns)*float64(over)))
+		top = max(top, sent[c], planned[c])
+	}
+	if top == 0 {
+		top = 1
+	}
+	out := make([]line, rows)
+	for r := range rows {
+		row := rows - 1 - r // from below
+		label := strings.Repeat(" ", axis)
+		switch r {
+		case 0:
+			label = fmt.Sprintf("%*s ", axis-1, report.FormatRate(math.Round(top)))
+		case rows - 1:
+			label = fmt.Sprintf("%*s ", axis-1, "0")
+		}
+		l := line{{label, faint}}
+		for c := range columns {
+			fill := sent[c]/top*float64(rows) - float64(row)
+			cell, how := bars[int(math.Round(8*min(max(fill, 0), 1)))], plain
+			if failed[c] {
+				how = bad
+			}
+			if level := planned[c] / top * float64(rows); cell == ' ' && planned[c] > 0 && int(min(level, float64(rows)-0.01)) == row {
+				cell, how = '·', faint
+			}
+			l = l.add(string(cell), how)
+		}
+		out[r] = l
+	}
+	return out
+}
+
+// add appends text, to the last span where it looks the same.
+func (l line) add(s string, how look) line {
+	if n := len(l); n > 0 && l[n-1].look == how {
+		l[n-1].text += s
+		return l
+	}
+	return append(l, span{s, how})
+}
+
+// rateAt is the planned load at a time.
+func rateAt(stages []Stage, at time.Duration) float64 {
+	for _, st := range stages {
+		if at < st.End {
+			if st.End <= st.Start {
+				return st.From
+			}
+			return st.From + (st.To-st.From)*float64(at-st.Start)/float64(st.End-st.Start)
+		}
+	}
+	return 0
+}
+
+// numbers are the lines below the chart.
+func (s State) numbers(width int) []line {
+	p := s.Now
+	load := line{{"load      ", faint}, {report.FormatRate(p.Achieved), plain}}
+	if p.Offered > 0 {
+		how := plain
+		if p.Achieved < 0.98*p.Offered {
+			how = unsure
+		}
+		load = append(load, span{" of " + report.FormatRate(p.Offered), how})
+	}
+	load = append(load, span{fmt.Sprintf("  %s requests", report.FormatCount(p.Requests)), faint})
+	if p.Unsent > 0 {
+		load = append(load, span{fmt.Sprintf("  %s unsent", report.FormatCount(p.Unsent)), unsure})
+	}
+	if p.LocalFaults > 0 {
+		load = append(load, span{fmt.Sprintf("  %s failed on this machine", report.FormatCount(p.LocalFaults)), unsure})
+	}
+	faults := line{{"faults    ", faint}}
+	if p.Failures == 0 && p.WireResets == 0 && len(s.Faults) == 0 {
+		faults = append(faults, span{"none", good})
+	} else {
+		faults = append(faults, span{fmt.Sprintf("%s requests failed", report.FormatCount(p.Failures)), bad})
+		for _, f := range s.Faults {
+			faults = append(faults, span{fmt.Sprintf("  %s %s", f.Fault, report.FormatCount(f.Count)), bad})
+		}
+	}
+	latency := line{{"latency   ", faint}}
+	if n := len(s.Course); n > 0 && p.P99 > 0 {
+		latency = append(latency, span{fmt.Sprintf("p50 %s  p99 %s", short(s.Course[n-1].P50), short(p.P99)), plain})
+		if left := width - latency.width() - 2; left >= 20 {
+			latency = append(latency, span{"  " + s.tail(min(left, 60)), faint})
+		}
+	} else {
+		latency = append(latency, span{"no answer in the last second", plain})
+	}
+	return []line{load, faults, latency}
+}
+
+// tail draws p99 over the last points, on a logarithmic scale.
+func (s State) tail(columns int) string {
+	course := s.Course[max(0, len(s.Course)-columns):]
+	low, high := math.Inf(1), 0.0
+	for _, p := range course {
+		if v := float64(p.P99); v > 0 {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	var b strings.Builder
+	for _, p := range course {
+		v := float64(p.P99)
+		switch {
+		case v <= 0:
+			b.WriteRune(' ')
+		case high < 1.5*low:
+			b.WriteRune(bars[2])
+		default:
+			b.WriteRune(bars[1+int(math.Round(7*math.Log(v/low)/math.Log(high/low)))])
+		}
+	}
+	return b.String()
+}
+
+func short(d time.Duration) string {
+	if d <= 0 {
+		return "-"
+	}
+	return report.FormatSeconds(d.Seconds())
+}
+
+// list is a titled list of lines, the most important first.
+type list struct {
+	title string
+	lines []line
+	want  int // of lines, where there is room
+}
+
+// lists lays the lists out: one below the other, or in two columns.
+func (s State) lists(width, room int) []line {
+	columns := width
+	wide := width >= twoColumns
+	if wide {
+		columns = (width - 3) / 2
+	}
+	left := []list{s.fullest(columns), s.resets(columns)}
+	right := []list{s.candidates(columns), s.notes()}
+	if !wide {
+		return fit([]list{left[0], right[0], left[1], right[1]}, room)
+	}
+	a, b := fit(left, room), fit(right, room)
+	out := make([]line, max(len(a), len(b)))
+	for i := range out {
+		var l line
+		if i < len(a) {
+			l = a[i].clip(columns)
+		}
+		l = l.pad(columns + 3)
+		if i < len(b) {
+			l = l.joined(b[i].clip(columns))
+		}
+		out[i] = l
+	}
+	return out
+}
+
+// fit gives each list lines in turn, until there is no more room.
+func fit(lists []list, room int) []line {
+	shown := make([]int, len(lists))
+	for more := true; more; {
+		more = false
+		for i, l := range lists {
+			cost := 1
+			if shown[i] == 0 {
+				cost = 2 // its title
+			}
+			if shown[i] < min(len(l.lines), l.want) && cost <= room {
+				shown[i]++
+				room -= cost
+				more = true
+			}
+		}
+	}
+	var out []line
+	for i, l := range lists {
+		if shown[i] > 0 {
+			out = append(out, line{{l.title, bold}})
+			out = append(out, l.lines[:shown[i]]...)
+		}
+	}
+	return out
+}
+
+// fullest lists the resources that are nearest to their limits.
+func (s State) fullest(width int) list {
+	out := list{title: "FULLEST", want: 6}
+	names := 0
+	label := func(f int) string {
+		m := s.Now.Fullest[f].Metric
+		owner := report.Resource{Host: m.Host, Process: m.Process, PID: int(m.PID)}.Owner()
+		if m.Process != "" && width < 100 { // the name tells most
+			owner = m.Process
+		}
+		return oneLine(owner + " " + string(m.Name))
+	}
+	for i := range s.Now.Fullest {
+		names = max(names, runewidth.StringWidth(label(i)))
+	}
+	names = min(names, max(16, width/2-8))
+	bar := min(20, width-names-8)
+	for i, f := range s.Now.Fullest {
+		how := plain
+		switch {
+		case f.Share() >= 0.98:
+			how = bad
+		case f.Share() >= 0.8:
+			how = unsure
+		}
+		l := line{{runewidth.FillRight(runewidth.Truncate(label(i), names, "…"), names) + " ", plain}}
+		if bar >= 6 {
+			n := min(int(math.Round(f.Share()*float64(bar))), bar)
+			l = append(l, span{strings.Repeat("█", n), how}, span{strings.Repeat("░", bar-n), faint})
+		}
+		l = append(l, span{fmt.Sprintf(" %3.0f%%", 100*f.Share()), how})
+		if f.Limit != 1 && l.width()+18 < width {
+			l = append(l, span{fmt.Sprintf("  %s of %s", report.FormatNumber(f.Value), report.FormatNumber(f.Limit)), faint})
+		}
+		out.lines = append(out.lines, l)
+	}
+	return out
+}
+
+// resets lists the last RSTs, with who sent them and why.
+func (s State) resets(int) list {
+	out := list{title: "LAST RESETS", want: 8}
+	for _, r := range s.Resets {
+		l := line{{clock(r.At) + "  ", faint}, {fmt.Sprintf("%6s  ", report.FormatCount(r.Count)), bad}, {r.Who, plain}}
+		if r.Why != "" {
+			l = append(l, span{": " + r.Why, faint})
+		}
+		out.lines = append(out.lines, l)
+	}
+	return out
+}
+
+// candidates lists what the diagnosis thinks so far.
+func (s State) candidates(width int) list {
+	out := list{title: "SO FAR", want: 9}
+	in := s.Interim
+	if in == nil {
+		if s.Begun {
+			out.lines = []line{{{"looked at in a moment", faint}}}
+		}
+		return out
+	}
+	out.title = fmt.Sprintf("SO FAR, BY %s", clock(in.Upto))
+	for _, l := range wrapped(in.Headline, width) {
+		out.lines = append(out.lines, text(l))
+	}
+	for _, c := range in.Candidates {
+		l := line{{fmt.Sprintf("%.2f ", c.Confidence), unsure}, {c.Cause, plain}}
+		if c.Where != "" {
+			l = append(l, span{" on " + c.Where, plain})
+		}
+		out.lines = append(out.lines, l)
+		if c.Why != "" {
+			for _, l := range wrapped(c.Why, width-5) {
+				out.lines = append(out.lines, line{{"     " + l, faint}})
+			}
+		}
+	}
+	return out
+}
+
+// wrapped breaks text into lines of a width, two at most.
+func wrapped(s string, width int) []string {
+	words := strings.Fields(s)
+	first, n := "", 0
+	for ; n < len(words); n++ {
+		more := strings.TrimPrefix(first+" "+words[n], " ")
+		if n > 0 && runewidth.StringWidth(more) > width {
+			break
+		}
+		first = more
+	}
+	if n == len(words) {
+		return []string{first}
+	}
+	return []string{first, strings.Join(words[n:], " ")}
+}
+
+func (s State) notes() list {
+	out := list{title: "NOTES", want: 4}
+	for i := len(s.Notes) - 1; i >= 0; i-- {
+		out.lines = append(out.lines, text(s.Notes[i]))
+	}
+	return out
+}
+
+// keys says what can be pressed.
+func (s State) keys(width int) line {
+	if !s.Steered {
+		if width < 60 || s.Unsteered == "" {
+			return line{{"q stop", faint}}
+		}
+		return line{{"q stop   (no other keys: " + s.Unsteered + ")", faint}}
+	}
+	hold := "h hold"
+	if s.Held {
+		hold = "h go on"
+	}
+	if width < 60 {
+		return line{{hold + "  s skip  +/- scale  q stop", faint}}
+	}
+	return line{{hold + "   s skip the stage   + - scale by 10%   q stop", faint}}
+}

@@ -1,0 +1,303 @@
+package run
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/keep"
+	"github.com/rampload/rampload/cmd/internal/live"
+	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// view is what a person watches of a run beside the progress line: the full screen. The
+// zero value shows nothing.
+type view struct {
+	feed     *live.Feed
+	screen   bool
+	in       *os.File
+	out      *os.File
+	environ  []string
+	progress *progress
+
+	steering *schedule.Steering // nil: the load cannot be changed
+	growing  *schedule.Growing
+	profile  profiles.Profile
+	log      *runlog.Writer
+	clock    probe.Clock
+	stop     context.CancelFunc
+	done     sync.WaitGroup
+	closing  context.CancelFunc
+}
+
+// canShow refuses a view that this process's terminal cannot show.
+func canShow(env console.Env, opt Options) error {
+	if !opt.UI {
+		return nil
+	}
+	in, inOK := env.Stdin.(*os.File)
+	out, outOK := env.Stderr.(*os.File)
+	if !inOK || !outOK || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) || env.Env("TERM") == "dumb" {
+		return console.Usage(errors.New("--ui needs a terminal on standard input and error: leave it out, and the progress is told in lines"))
+	}
+	return nil
+}
+
+// watched makes the view of a run, and its load one that can be changed, where it can.
+func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Options, progress *progress) (*view, error) {
+	v := &view{progress: progress, profile: p.profile}
+	if !opt.UI {
+		return v, nil
+	}
+	plan := live.Plan{Name: p.profile.Name, Targets: TargetNames(p.profile)}
+	if opt.Label != "" {
+		plan.Name += " " + opt.Label
+	}
+	for _, s := range stagesOf(p.profile.Load, 0, p.profile.Client.PerConnection) {
+		plan.Stages = append(plan.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
+	}
+	switch {
+	case c.sends():
+		plan.Unsteered = "workers send this load"
+	case p.Growing != nil:
+		plan.Unsteered, plan.Stages = "a search decides its loads", nil
+	case len(p.profile.Load) == 0:
+		plan.Unsteered = "this run sends no load"
+	default:
+		var err error
+		if v.growing, err = schedule.NewChangeable(p.profile.Load, binary.LittleEndian.Uint64(id[:]), p.profile.Client.PerConnection); err != nil {
+			return nil, fmt.Errorf("plan the load: %w", err)
+		}
+		v.steering = schedule.NewSteering(v.growing)
+		p.Growing, p.Rate, p.End = v.growing, v.growing.Rate, v.growing.End
+		progress.plan = *p
+		plan.Steered = true
+	}
+	v.feed = live.NewFeed(plan)
+	v.screen = true
+	v.in, v.out = env.Stdin.(*os.File), env.Stderr.(*os.File)
+	for _, name := range []string{"TERM", "COLORTERM", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "STY", "WT_SESSION"} {
+		if value, set := env.LookupEnv(name); set {
+			v.environ = append(v.environ, name+"="+value)
+		}
+	}
+	return v, nil
+}
+
+// on reports whether somebody watches.
+func (v *view) on() bool { return v.feed != nil }
+
+// begin shows the run, until end is called or ctx is done. The context that it returns
+// ends when the person who watches ends the run.
+func (v *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer, record *keep.Record) context.Context {
+	if !v.on() {
+		return ctx
+	}
+	v.clock, v.log = clock, log
+	ctx, v.stop = context.WithCancel(ctx)
+	showing, closing := context.WithCancel(ctx)
+	v.closing = closing
+	v.done.Go(func() { v.judge(showing, record) })
+	if v.screen {
+		v.progress.hide(v.feed.Note)
+		v.done.Go(func() {
+			err := live.Screen(showing, v.in, v.out, v.environ, v.feed, v)
+			v.progress.show()
+			if err != nil {
+				v.progress.warn(fmt.Sprintf("the full screen ended: %s; the run goes on", err))
+			}
+		})
+	}
+	return ctx
+}
+
+// patience is how long a terminal may take to be as it was.
+const patience = 3 * time.Second
+
+// end ends what is shown. A terminal that takes no output is left as it is.
+func (v *view) end() {
+	if !v.on() {
+		return
+	}
+	v.closing()
+	settled := make(chan struct{})
+	go func() { // outlives end only while the terminal is stuck
+		defer close(settled)
+		v.done.Wait()
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-settled:
+	case <-timer.C:
+	}
+	v.stop()
+}
+
+func (v *view) tap(to session.Recorder) session.Recorder {
+	if !v.on() {
+		return to
+	}
+	return v.feed.Tap(to)
+}
+
+// told passes the state of the run on, once a window.
+func (v *view) told(p session.Progress) {
+	v.progress.update(p)
+	if v.on() {
+		v.feed.Progress(p)
+	}
+}
+
+const (
+	// judgeEvery is how often the run so far is judged, at most; it never takes more
+	// than a thirtieth of one processor.
+	judgeEvery = 2 * time.Second
+	judgeShare = 30
+)
+
+// judge makes the report of the run so far, again and again, until ctx is done.
+func (v *view) judge(ctx context.Context, record *keep.Record) {
+	timer := time.NewTimer(max(judgeEvery, -v.clock.Now()+judgeEvery))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		began := time.Now()
+		if r, err := v.soFar(record); err == nil { // what cannot be judged yet may be later
+			v.feed.Interim(r, time.Since(began))
+		}
+		timer.Reset(max(judgeEvery, judgeShare*time.Since(began)))
+	}
+}
+
+func (v *view) soFar(record *keep.Record) (*report.Report, error) {
+	written, err := record.Written()
+	if err != nil {
+		return nil, err
+	}
+	log, err := runlog.Read(written)
+	if err != nil {
+		return nil, err
+	}
+	return input.BuildReport(log, v.profile)
+}
+
+// A change of the load is planned so long before it holds: no window that it changes
+// has been counted, and no request of it has been sent.
+const changeLead = 500 * time.Millisecond
+
+// Hold keeps the load as it is, or goes on; see [live.Controls].
+func (v *view) Hold() (string, error) {
+	return v.change(func(at time.Duration) (schedule.Change, error) {
+		if held, _ := v.steering.Held(); held {
+			return v.steering.Resume(at)
+		}
+		return v.steering.Hold(at)
+	})
+}
+
+// Skip goes on with the next stage.
+func (v *view) Skip() (string, error) {
+	return v.change(func(at time.Duration) (schedule.Change, error) { return v.steering.Skip(at) })
+}
+
+// Scale multiplies what is to come.
+func (v *view) Scale(factor float64) (string, error) {
+	return v.change(func(at time.Duration) (schedule.Change, error) { return v.steering.Scale(at, factor) })
+}
+
+// Stop ends the run as an interrupt does.
+func (v *view) Stop() {
+	if at := v.clock.Now(); at > 0 {
+		v.log.Hand(runlog.Hand{At: at, Action: "stop", By: "terminal"})
+	}
+	v.stop()
+}
+
+// change changes the load, records that and says it.
+func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (string, error) {
+	if v.steering == nil {
+		return "", nil
+	}
+	now := v.clock.Now()
+	if now < 0 {
+		return "", errors.New("the load has not begun")
+	}
+	at := (now + changeLead + input.WindowInterval - 1).Truncate(input.WindowInterval)
+	change, err := do(at)
+	if err != nil {
+		return "", err
+	}
+	hand := runlog.Hand{At: at, Action: string(change.Action), Factor: change.Factor, By: "terminal"}
+	hand.Stages = stagesOf(change.Stages, at, v.profile.Client.PerConnection)
+	v.log.Hand(hand)
+
+	held, factor := v.steering.Held()
+	load := live.Load{Held: held, Factor: factor}
+	load.Stages = passed(v.growing.Now(), at)
+	for i, s := range hand.Stages {
+		if held && i == 0 { // it has no end
+			s.Text = "held by hand"
+			if s.Kind == profiles.Hold.String() {
+				s.Text += " at " + report.FormatRate(s.From)
+			}
+		}
+		load.Stages = append(load.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
+	}
+	v.feed.Changed(load)
+	told := report.Hand{AtS: at.Seconds(), Action: hand.Action, Factor: hand.Factor, By: hand.By}
+	if len(hand.Stages) > 0 && hand.Stages[0].Kind != profiles.Max.String() {
+		told.LoadRPS = &hand.Stages[0].From
+	}
+	return fmt.Sprintf("%s: %s", Clock(at), told), nil
+}
+
+// passed is a schedule until a time, as it was sent.
+func passed(s *schedule.Schedule, until time.Duration) []live.Stage {
+	var out []live.Stage
+	for start := time.Duration(0); start < until; {
+		n, _ := s.StageAt(start)
+		_, end := s.StageSpan(n)
+		end = min(end, until)
+		from, to := s.Rate(start), s.Rate(end-1)
+		out = append(out, live.Stage{Start: start, End: end, From: from, To: to, Text: report.FormatRate(from) + " to " + report.FormatRate(to)})
+		start = end
+	}
+	return out
+}
+
+// stagesOf are stages as a run log tells them, from a time on.
+func stagesOf(stages []profiles.Stage, at time.Duration, perConnection float64) []runlog.Stage {
+	var out []runlog.Stage
+	for _, s := range stages {
+		end := at + s.Duration()
+		from, to := s.Ends(perConnection)
+		stage := runlog.Stage{Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to}
+		if s.Kind == profiles.Connections {
+			stage.PerConnection = perConnection
+		}
+		out = append(out, stage)
+		at = end
+	}
+	return out
+}
+
+var _ live.Controls = (*view)(nil)
