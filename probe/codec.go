@@ -20,8 +20,9 @@ import (
 const codecVersion = 1
 
 // eventVersion is the version of events. 2 has the kinds from RSTRejected on, and
-// Event.Kernel.
-const eventVersion = 2
+// Event.Kernel; 3 has LogLine, and Event.Line. An event that needs no newer version is
+// written as 2, so that an older build reads all that it knows.
+const eventVersion = 3
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -124,7 +125,11 @@ func DecodeSamples(dst []IDSample, b []byte) (at time.Duration, samples []IDSamp
 // AppendEvent appends the binary form of an event to b. A Value that is not
 // finite is written as 0.
 func AppendEvent(b []byte, e Event) []byte {
-	b = append(b, eventVersion, byte(e.Kind))
+	version := byte(2)
+	if e.Kind > Waited || e.Line != nil {
+		version = eventVersion
+	}
+	b = append(b, version, byte(e.Kind))
 	b = binary.AppendVarint(b, int64(e.At))
 	b = appendSource(b, e.Source)
 	b = appendString(b, e.Host)
@@ -142,7 +147,7 @@ func AppendEvent(b []byte, e Event) []byte {
 	form := formOf(e.Value)
 	b = append(b, form)
 	b = appendNumber(b, form, e.Value)
-	b = append(b, flags(e.Packet != nil, e.Kernel != nil))
+	b = append(b, flags(e.Packet != nil, e.Kernel != nil, e.Line != nil))
 	if p := e.Packet; p != nil {
 		b = append(b, flags(p.FromPeer, p.DF, p.HasOptions, p.SynAckFlow), p.Flags, p.TTL, p.SynAckTTL)
 		b = binary.BigEndian.AppendUint16(b, p.Window)
@@ -153,6 +158,12 @@ func AppendEvent(b []byte, e Event) []byte {
 		b = binary.AppendVarint(binary.AppendVarint(b, int64(k.TID)), int64(k.Owner))
 		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(k.Netns)), k.Cookie)
 		for _, s := range []string{k.Path, k.Packet, k.OwnerComm, k.Container, k.Hook, k.Table, k.Chain, k.Interface} {
+			b = appendString(b, s)
+		}
+	}
+	if l := e.Line; l != nil {
+		b = binary.AppendUvarint(b, uint64(l.Status))
+		for _, s := range []string{l.File, l.Level, l.ID, l.Peer, l.Format} {
 			b = appendString(b, s)
 		}
 	}
@@ -173,11 +184,14 @@ func DecodeEvent(b []byte) (Event, error) {
 	if math.IsNaN(e.Value) {
 		d.fail("event value not a number")
 	}
-	var packet, kernel bool
-	if version == 1 {
+	var packet, kernel, line bool
+	switch version {
+	case 1:
 		d.flags(&packet)
-	} else {
+	case 2:
 		d.flags(&packet, &kernel)
+	default:
+		d.flags(&packet, &kernel, &line)
 	}
 	if packet {
 		p := &Packet{}
@@ -193,6 +207,18 @@ func DecodeEvent(b []byte) (Event, error) {
 			*s = d.string()
 		}
 		e.Kernel = k
+	}
+	if line {
+		l := &Line{}
+		if status := d.uvarint(); status <= 999 {
+			l.Status = uint16(status)
+		} else {
+			d.fail("status")
+		}
+		for _, s := range []*string{&l.File, &l.Level, &l.ID, &l.Peer, &l.Format} {
+			*s = d.string()
+		}
+		e.Line = l
 	}
 	if err := d.end(); err != nil {
 		return Event{}, fmt.Errorf("decode event: %w", err)
@@ -441,7 +467,7 @@ func (d *decoder) source() Source { return Source{Host: d.string(), Name: d.stri
 
 func (d *decoder) eventKind(version byte) EventKind {
 	k := EventKind(d.byte())
-	if int(k) >= len(eventNames) || version == 1 && k > Lost {
+	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited {
 		d.fail("unknown event kind")
 		return 0
 	}

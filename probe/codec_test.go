@@ -62,6 +62,10 @@ func events() []probe.Event {
 			},
 		},
 		{Kind: probe.Waited, Value: 0.24, Packet: &probe.Packet{}, Kernel: &probe.Kernel{}},
+		{
+			Kind: probe.LogLine, Host: "web", Process: "nginx", Reason: "upstream timed out", Count: 12,
+			Line: &probe.Line{File: "/var/log/nginx/error.log", Level: "error", ID: "0123456789abcdef-0000000000000007", Peer: "10.0.3.2:8080", Status: 504, Format: "nginx"},
+		},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
 }
@@ -187,7 +191,7 @@ func TestCodecRefusesEveryCut(t *testing.T) {
 			t.Errorf("%s with a byte more: %v, want ErrMalformed", name, err)
 		}
 		newer := bytes.Clone(r.bytes)
-		newer[0]++
+		newer[0] = 200
 		if err := r.decode(newer); !errors.Is(err, probe.ErrVersion) {
 			t.Errorf("%s of the next version: %v, want ErrVersion", name, err)
 		}

@@ -134,12 +134,13 @@ const (
 	RSTRejected                     // a REJECT rule of netfilter on Host sent a RST in the name of Local
 	PacketDrop                      // the kernel of Host dropped Count packets on their way from Remote to Local
 	Waited                          // Count packets waited for the process that serves Local's port, the slowest 1 % at least Value seconds
+	LogLine                         // Process of Host wrote Reason into a log
 )
 
 var eventNames = [...]string{
 	"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
-	"rst-rejected", "packet-drop", "waited",
+	"rst-rejected", "packet-drop", "waited", "log-line",
 }
 
 // String returns the event kind's name in reports.
@@ -168,6 +169,7 @@ type Event struct {
 	Value   float64
 	Packet  *Packet
 	Kernel  *Kernel
+	Line    *Line
 }
 
 // Kernel is what only the kernel itself can tell of an event. What it did not tell

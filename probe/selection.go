@@ -20,6 +20,7 @@ type Host interface {
 // Selection says what of a host is to be watched.
 type Selection struct {
 	Processes []profiles.Process
+	Logs      []profiles.Log
 }
 
 // Sources are the sources of a host that could be opened, and those that could not.

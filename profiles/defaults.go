@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -182,6 +183,10 @@ func (p Profile) clone() Profile {
 		h := &p.Hosts[i]
 		h.Processes, h.Prometheus, h.Pools = slices.Clone(h.Processes), slices.Clone(h.Prometheus), slices.Clone(h.Pools)
 		h.Agent.Command = slices.Clone(h.Agent.Command)
+		h.Logs = slices.Clone(h.Logs)
+		for j := range h.Logs {
+			h.Logs[j].Fields = maps.Clone(h.Logs[j].Fields)
+		}
 	}
 	p.Gate = slices.Clone(p.Gate)
 	p.AbortIf = slices.Clone(p.AbortIf)

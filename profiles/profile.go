@@ -196,7 +196,29 @@ type Host struct {
 	Prometheus []Metrics
 	Pools      []Pool // resources by the names of their metrics
 	Processes  []Process
+	Logs       []Log
 }
+
+// Log is where a service of a host writes what it has to say: a file, the journal, or a
+// store that is asked. Exactly one of the first three is set.
+type Log struct {
+	File    string // path, or a glob of several; rotated files are followed
+	Journal string // systemd unit such as payments.service; "*": the whole journal
+	URL     string // of a store: Loki's or VictoriaLogs' own
+	Query   string // what is asked of the store, in its language
+
+	Service string // who writes it; empty: as lines say, else by the name of the file or unit
+	Format  string // "json", "access", "haproxy", "text"; empty: found by the lines
+	// Fields are the names of JSON fields where they are none of the usual: time, level,
+	// message, service, id, peer, status.
+	Fields map[string]string
+}
+
+// LogFormats are the formats of logs that can be named.
+var LogFormats = []string{"json", "access", "envoy", "haproxy", "text"}
+
+// LogFields are the fields of JSON lines whose names can be given.
+var LogFields = []string{"time", "level", "message", "service", "id", "peer", "status"}
 
 // Remote reports whether the host is not of this machine.
 func (h Host) Remote() bool { return h.Agent.Given() || len(h.Prometheus) > 0 && h.Netns == "" }

@@ -94,6 +94,9 @@ func (p Profile) Redactor() Redactor {
 			secrets.Add(m.Password)
 			secrets.Add(m.Bearer)
 		}
+		for _, l := range h.Logs {
+			fromURL(l.URL)
+		}
 	}
 	return newRedactor(secrets.values)
 }
@@ -220,6 +223,10 @@ func (r Redactor) watched(h *Host) {
 		m := &h.Prometheus[i]
 		m.URL, m.Username = r.url(m.URL), r.Redact(m.Username)
 		m.Password, m.Bearer = "", ""
+	}
+	for i := range h.Logs {
+		l := &h.Logs[i]
+		l.File, l.URL, l.Query, l.Service = r.Redact(l.File), r.url(l.URL), r.Redact(l.Query), r.Redact(l.Service)
 	}
 	for i := range h.Pools {
 		h.Pools[i].Use, h.Pools[i].Limit = r.Redact(h.Pools[i].Use), r.Redact(h.Pools[i].Limit)

@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/kernel"
+	"github.com/rampload/rampload/probe/logs"
 	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 )
@@ -103,6 +104,9 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 	}
 	for _, process := range selected.Processes {
 		p.openProcess(ctx, process, opt, add)
+	}
+	for _, l := range selected.Logs {
+		out.Watchers = append(out.Watchers, logs.New(l, p.name, clock))
 	}
 	if p.whole() || p.netns != "" {
 		add("requests")(asSampler(newServed(p)))

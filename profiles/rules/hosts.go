@@ -51,6 +51,9 @@ func (v *validator) host(path string, h profiles.Host) {
 	for i, p := range h.Pools {
 		v.pool(at(path+".pools", i), p)
 	}
+	for i, l := range h.Logs {
+		v.log(at(path+".logs", i), l)
+	}
 	for i, p := range h.Processes {
 		v.process(at(path+".processes", i), p)
 	}

@@ -184,6 +184,9 @@ func host(s hostSyntax) profiles.Host {
 	for _, p := range s.Pools {
 		h.Pools = append(h.Pools, profiles.Pool{Name: string(deref(p.Name)), Use: string(deref(p.Use)), Limit: string(deref(p.Limit))})
 	}
+	for i := range s.Logs {
+		h.Logs = append(h.Logs, s.Logs[i].log())
+	}
 	for _, p := range s.Processes {
 		h.Processes = append(h.Processes, profiles.Process{
 			Listen: int(deref(p.Listen)),

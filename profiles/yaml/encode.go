@@ -314,6 +314,9 @@ func hostOf(h profiles.Host) hostSyntax {
 		name, use := word(p.Name), text(p.Use)
 		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: given(ceiling(p.Limit))})
 	}
+	for _, l := range h.Logs {
+		s.Logs = append(s.Logs, logOf(l))
+	}
 	for _, p := range h.Processes {
 		s.Processes = append(s.Processes, processSyntax{
 			Listen: given(count(p.Listen)), PID: given(count(p.PID)), Name: given(text(p.Name)),

@@ -90,6 +90,7 @@ func definitions() map[string]*jsonschema.Schema {
 		"weight":    typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
 		"ceiling":   {Types: []string{"string", "number"}},
 		"install":   enum([]string{"copy"}),
+		"logFormat": enum(profiles.LogFormats),
 		"toggle":    typed(&jsonschema.Schema{Type: "boolean"}),
 		"address":   {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
 		"level":     pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
@@ -166,6 +167,11 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"http://db-1:9100/metrics"}},
 			schemaOf(reflect.TypeFor[metricsFields]()),
+		}}
+	case t == reflect.TypeFor[logSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"/var/log/nginx/*.log"}},
+			schemaOf(reflect.TypeFor[logFields]()),
 		}}
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())

@@ -126,6 +126,27 @@ type hostSyntax struct {
 	Prometheus metricsList     `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
 	Pools      []poolSyntax    `yaml:"pools" about:"Resources of the host by the names of their metrics."`
 	Processes  []processSyntax `yaml:"processes" about:"Processes to watch."`
+	Logs       []logSyntax     `yaml:"logs" about:"Logs of the services on the host: paths and globs of files, or {journal: UNIT}. What lines say of failed transactions is joined to them."`
+}
+
+type logFields struct {
+	File    *text           `yaml:"file" about:"Path of a file, or a glob of several. Rotation is followed."`
+	Journal *text           `yaml:"journal" about:"Systemd unit whose journal is read, such as payments.service; all: the whole journal."`
+	URL     *text           `yaml:"url" about:"URL of a store of logs: VictoriaLogs or Loki."`
+	Query   *text           `yaml:"query" about:"What is asked of the store, in its language, such as {app=\"payments\"}."`
+	Service *word           `yaml:"service" about:"Who writes the log. Without it: as the lines say, else by the name of the file or unit."`
+	Format  *logFormat      `yaml:"format" about:"Form of the lines. Without it: found by the lines themselves."`
+	Fields  *logNamesSyntax `yaml:"fields" about:"Names of the fields of JSON lines, where they are none of the usual."`
+}
+
+type logNamesSyntax struct {
+	Time    *text `yaml:"time" about:"Field with the time."`
+	Level   *text `yaml:"level" about:"Field with the level."`
+	Message *text `yaml:"message" about:"Field with the text."`
+	Service *text `yaml:"service" about:"Field with the service."`
+	ID      *text `yaml:"id" about:"Field with the transaction id."`
+	Peer    *text `yaml:"peer" about:"Field with the other end."`
+	Status  *text `yaml:"status" about:"Field with the status that was answered."`
 }
 
 type agentFields struct {

@@ -76,13 +76,13 @@ what that leaves out.`,
 	f := cmd.Flags()
 	f.BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
 	daemon.register(f, bus.RoleAgent)
-	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets)")
+	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets), logs (lines of the files that a run names)")
 	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-* (repeatable)")
 	return cmd
 }
 
 // exposures are the kinds of what an agent can show.
-var exposures = []string{"host", "processes", "trace"}
+var exposures = []string{"host", "processes", "trace", "logs"}
 
 // exposure is what the owner of a host lets runs see of it.
 type exposure struct {
@@ -119,6 +119,10 @@ func (e *exposure) watch() (fleet.Watch, error) {
 			}
 			return !shown
 		})
+		if len(r.Logs) > 0 && !shows("logs") {
+			r.Logs = nil
+			hide("logs", "--expose logs")
+		}
 		if r.Trace && !shows("trace") {
 			r.Trace = false
 			hide("reset trace", "--expose trace")
@@ -141,7 +145,7 @@ func watchThis(ctx context.Context, r fleet.Request, clock probe.Clock, whole bo
 		m.Name = ""
 	}
 	entry := profiles.Host{Name: r.Name, Processes: r.Processes}
-	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes})
+	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes, Logs: r.Logs})
 	addrs := watch.LocalAddrs()
 	if r.Trace {
 		m.Name = r.Name

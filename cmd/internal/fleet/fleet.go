@@ -27,6 +27,7 @@ type Request struct {
 	RunID     string             `json:"run_id"`
 	Name      string             `json:"name"` // of the host, in the profile
 	Processes []profiles.Process `json:"processes,omitempty"`
+	Logs      []profiles.Log     `json:"logs,omitempty"`
 	Ports     []uint16           `json:"ports,omitempty"` // of the targets: resets on others are not looked at
 	Chained   bool               `json:"chained,omitempty"`
 	Trace     bool               `json:"trace"`

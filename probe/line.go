@@ -1,0 +1,13 @@
+package probe
+
+// Line is what a service wrote into a log, beside the text ([Event].Reason), the time and
+// the service ([Event].Process). What it did not say is empty or 0. An event stands for
+// [Event].Count lines that say the same but for numbers.
+type Line struct {
+	File   string // where it stands: a path, "journal", the URL of a store
+	Level  string // "debug", "info", "warn", "error", "fatal"
+	ID     string // of the transaction that it is about: X-Transaction-Id, or the trace id
+	Peer   string // whom it names in a field of its own: "10.0.3.2:8080"
+	Status uint16 // that was answered, of an access log
+	Format string // "json", "nginx", "postgresql" ...
+}

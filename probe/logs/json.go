@@ -1,0 +1,365 @@
+package logs
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Fields names the fields of JSON lines that are not called as common loggers call them.
+// Empty: found by the usual names.
+type Fields struct {
+	Time, Level, Message, Service, ID, Peer, Status string
+}
+
+// field is what a field of a JSON line is.
+type field uint8
+
+const (
+	other field = iota
+	fieldTime
+	fieldLevel
+	fieldMessage
+	fieldService
+	fieldID
+	fieldTrace
+	fieldPeer
+	fieldAddress
+	fieldStatus
+	fieldError
+	fieldStack
+)
+
+// usual are the names of fields as common loggers write them, in lower case and without
+// what separates words: zap, zerolog, logrus, slog, log4j and logback (ECS, logstash),
+// Serilog, Bunyan, Pino, Winston, structlog, GELF, Docker, nginx and Envoy as people
+// configure them, and the format of rampload's own failures.
+var usual = map[string]field{
+	"time": fieldTime, "timestamp": fieldTime, "ts": fieldTime, "@timestamp": fieldTime, "t": fieldTime, "@t": fieldTime, "datetime": fieldTime, "date": fieldTime, "asctime": fieldTime, "starttime": fieldTime,
+	"level": fieldLevel, "severity": fieldLevel, "lvl": fieldLevel, "loglevel": fieldLevel, "log.level": fieldLevel, "levelname": fieldLevel, "@l": fieldLevel, "severitytext": fieldLevel, "priority": fieldLevel,
+	"message": fieldMessage, "msg": fieldMessage, "event": fieldMessage, "text": fieldMessage, "shortmessage": fieldMessage, "@m": fieldMessage, "log": fieldMessage, "body": fieldMessage, "@mt": fieldMessage,
+	"service": fieldService, "app": fieldService, "application": fieldService, "servicename": fieldService, "service.name": fieldService, "component": fieldService, "appname": fieldService, "facility": fieldService,
+	"transactionid": fieldID, "xtransactionid": fieldID, "requestid": fieldID, "reqid": fieldID, "correlationid": fieldID, "xrequestid": fieldID, "transaction.id": fieldID, "req.id": fieldID, "request.id": fieldID, "txid": fieldID, "http.request.id": fieldID,
+	"traceid": fieldTrace, "trace.id": fieldTrace, "traceparent": fieldTrace, "otel.traceid": fieldTrace, "dd.traceid": fieldTrace,
+	"peer": fieldPeer, "upstream": fieldPeer, "upstreamaddr": fieldPeer, "upstreamhost": fieldPeer, "upstreamcluster": fieldPeer, "destination": fieldPeer, "destination.address": fieldPeer, "netpeername": fieldPeer, "net.peer.name": fieldPeer,
+	"remoteaddress": fieldAddress, "server.address": fieldAddress, "peeraddress": fieldAddress,
+	"status": fieldStatus, "statuscode": fieldStatus, "httpstatus": fieldStatus, "responsecode": fieldStatus, "res.statuscode": fieldStatus, "http.response.statuscode": fieldStatus, "response.status": fieldStatus, "http.statuscode": fieldStatus,
+	"error": fieldError, "err": fieldError, "exception": fieldError, "error.message": fieldError, "err.message": fieldError, "exception.message": fieldError, "errormessage": fieldError, "cause": fieldError, "reason": fieldError, "excinfo": fieldError, "@x": fieldError, "err.code": fieldError, "fault": fieldError, "responseflags": fieldError,
+	"stack": fieldStack, "stacktrace": fieldStack, "error.stacktrace": fieldStack, "err.stack": fieldStack, "exception.stacktrace": fieldStack, "fullmessage": fieldStack,
+}
+
+// nameOf normalises the name of a field: fields of loggers differ in case and in what
+// separates words.
+func nameOf(s string) string {
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; c >= 'A' && c <= 'Z' || c == '_' || c == '-' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	b := make([]byte, 0, 32)
+	for i := 0; i < len(s) && len(b) < 64; i++ {
+		switch c := s[i]; {
+		case c == '_', c == '-':
+		case c >= 'A' && c <= 'Z':
+			b = append(b, c+'a'-'A')
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+func (f Fields) of(name string) field {
+	if f == (Fields{}) {
+		return usual[nameOf(name)]
+	}
+	for _, x := range []struct {
+		given string
+		is    field
+	}{{f.Time, fieldTime}, {f.Level, fieldLevel}, {f.Message, fieldMessage}, {f.Service, fieldService}, {f.ID, fieldID}, {f.Peer, fieldPeer}, {f.Status, fieldStatus}} {
+		if x.given != "" && x.given == name {
+			return x.is
+		}
+	}
+	return usual[nameOf(name)]
+}
+
+// parseJSON reads a JSON object on one line; ok is false if it is none.
+func parseJSON(line string, names Fields) (e Entry, ok bool) {
+	e.Format = "json"
+	var failed, stack, trace, address string
+	s := scanner{s: line}
+	ok = s.object("", func(name, value string) {
+		switch names.of(name) {
+		case fieldTime:
+			if e.Time == "" {
+				e.Time = value
+			}
+		case fieldLevel:
+			if l := levelOf(value); l != LevelUnknown && e.Level == LevelUnknown {
+				e.Level = l
+			}
+		case fieldMessage:
+			if e.Text == "" {
+				e.Text = value
+			}
+		case fieldService:
+			if e.Service == "" {
+				e.Service = value
+			}
+		case fieldID:
+			if e.ID == "" {
+				e.ID = value
+			}
+		case fieldTrace:
+			trace = value
+		case fieldPeer:
+			if e.Peer == "" {
+				e.Peer = value
+			}
+		case fieldAddress:
+			address = value
+		case fieldStatus:
+			if n, err := strconv.Atoi(value); err == nil && n >= 100 && n <= 599 {
+				e.Status = n
+			}
+		case fieldError:
+			if value != "" && value != "-" && !strings.Contains(failed, value) {
+				failed = joined(failed, value)
+			}
+		case fieldStack:
+			stack = value
+		}
+	})
+	if !ok {
+		return Entry{}, false
+	}
+	if failed != "" && !strings.Contains(e.Text, failed) {
+		e.Text = joined(e.Text, failed)
+	}
+	if stack != "" {
+		e.Text = joined(e.Text, causesOf(stack))
+	}
+	if address != "" {
+		e.Peer = address // a name may be of many
+	}
+	if e.ID == "" || idIn(e.ID) == "" && idIn(trace) != "" {
+		e.ID = trace
+	}
+	return e, true
+}
+
+func joined(a, b string) string {
+	switch {
+	case a == "":
+		return b
+	case b == "":
+		return a
+	}
+	return a + ": " + b
+}
+
+// causesOf returns the lines of a stack trace that say why: the first, the last exception
+// and those that others were caused by.
+func causesOf(stack string) string {
+	var out []string
+	for line := range strings.Lines(stack) {
+		line = strings.TrimSpace(line)
+		if len(out) == 0 && line != "" || strings.HasPrefix(line, "Caused by:") {
+			out = append(out, line)
+		}
+		if len(out) == 4 {
+			break
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// scanner reads JSON without building it: fields of objects in objects are called
+// "outer.inner".
+type scanner struct {
+	s     string
+	at    int
+	depth int
+	count int
+}
+
+// maxNested and maxFields bound what a hostile line can cost.
+const maxNested, maxFields = 4, 200
+
+func (s *scanner) space() {
+	for s.at < len(s.s) && (s.s[s.at] == ' ' || s.s[s.at] == '\t' || s.s[s.at] == '\r' || s.s[s.at] == '\n') {
+		s.at++
+	}
+}
+
+func (s *scanner) is(c byte) bool {
+	s.space()
+	if s.at < len(s.s) && s.s[s.at] == c {
+		s.at++
+		return true
+	}
+	return false
+}
+
+func (s *scanner) object(prefix string, emit func(name, value string)) bool {
+	if !s.is('{') {
+		return false
+	}
+	if s.is('}') {
+		return true
+	}
+	for {
+		s.space()
+		name, ok := s.text()
+		if !ok || !s.is(':') {
+			return false
+		}
+		if prefix != "" {
+			name = prefix + "." + name
+		}
+		if s.count++; s.count > maxFields || !s.value(name, emit) {
+			return false
+		}
+		if s.is('}') {
+			return true
+		}
+		if !s.is(',') {
+			return false
+		}
+	}
+}
+
+func (s *scanner) value(name string, emit func(name, value string)) bool {
+	s.space()
+	if s.at >= len(s.s) {
+		return false
+	}
+	switch s.s[s.at] {
+	case '"':
+		v, ok := s.text()
+		if ok {
+			emit(name, v)
+		}
+		return ok
+	case '{':
+		if s.depth++; s.depth > maxNested {
+			return false
+		}
+		ok := s.object(name, emit)
+		s.depth--
+		return ok
+	case '[':
+		return s.skip()
+	}
+	begin := s.at
+	for s.at < len(s.s) && !strings.ContainsRune(",}] \t\r\n", rune(s.s[s.at])) {
+		s.at++
+	}
+	if v := s.s[begin:s.at]; v != "null" {
+		emit(name, v)
+	}
+	return s.at > begin
+}
+
+// skip passes over a list.
+func (s *scanner) skip() bool {
+	depth := 0
+	for s.at < len(s.s) {
+		switch s.s[s.at] {
+		case '"':
+			if _, ok := s.text(); !ok {
+				return false
+			}
+			continue
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				s.at++
+				return true
+			}
+		}
+		s.at++
+	}
+	return false
+}
+
+// text reads a string.
+func (s *scanner) text() (string, bool) {
+	if s.at >= len(s.s) || s.s[s.at] != '"' {
+		return "", false
+	}
+	begin := s.at + 1
+	for i := begin; i < len(s.s); i++ {
+		switch s.s[i] {
+		case '"':
+			s.at = i + 1
+			return s.s[begin:i], true
+		case '\\':
+			return s.escaped(begin)
+		}
+	}
+	return "", false
+}
+
+func (s *scanner) escaped(begin int) (string, bool) {
+	var b strings.Builder
+	for i := begin; i < len(s.s); i++ {
+		c := s.s[i]
+		switch {
+		case c == '"':
+			s.at = i + 1
+			return b.String(), true
+		case c != '\\':
+			b.WriteByte(c)
+			continue
+		}
+		if i++; i >= len(s.s) {
+			break
+		}
+		switch s.s[i] {
+		case 'n':
+			b.WriteByte('\n')
+		case 't':
+			b.WriteByte('\t')
+		case 'r', 'b', 'f':
+			b.WriteByte(' ')
+		case 'u':
+			r, n := rune4(s.s[i+1:])
+			if n == 0 {
+				return "", false
+			}
+			i += n
+			if utf16.IsSurrogate(r) && strings.HasPrefix(s.s[i+1:], `\u`) {
+				if low, n := rune4(s.s[i+3:]); n > 0 {
+					if whole := utf16.DecodeRune(r, low); whole != utf8.RuneError {
+						r = whole
+						i += 2 + n
+					}
+				}
+			}
+			b.WriteRune(r)
+		default:
+			b.WriteByte(s.s[i])
+		}
+	}
+	return "", false
+}
+
+func rune4(s string) (rune, int) {
+	if len(s) < 4 {
+		return 0, 0
+	}
+	v, err := strconv.ParseUint(s[:4], 16, 32)
+	if err != nil {
+		return 0, 0
+	}
+	return rune(v), 4
+}

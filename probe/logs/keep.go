@@ -1,0 +1,203 @@
+package logs
+
+import (
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Bounds of what is handed on of one log in a second.
+const (
+	perPattern  = 2   // lines without an id that say the same
+	maxWithID   = 100 // lines with an id
+	maxPatterns = 60
+	maxPerTurn  = 300
+)
+
+// keeper hands on the lines of one log that tell of a fault: of those that say the same in
+// a second a few whole, and the others as a number. It belongs to one goroutine.
+type keeper struct {
+	parser  Parser
+	file    string
+	service string // by the profile, or the name of the file
+	source  probe.Source
+	clock   probe.Clock
+
+	turn     time.Duration // of this second
+	patterns map[string]*pattern
+	withID   int
+	sent     int
+	pending  *Entry // may go on in the next line
+	arrived  time.Duration
+	trace    bool // the lines of a traceback are being read
+	dropped  uint64
+	skewed   uint64
+	seen     uint64
+}
+
+// pattern is lines of one second that say the same but for numbers.
+type pattern struct {
+	times uint64 // that were not handed on
+	last  Entry
+}
+
+// line takes a line that was read at a time.
+func (k *keeper) line(text string, now time.Duration, emit func(probe.Event)) {
+	k.seen++
+	if k.pending != nil {
+		if k.goesOn(text) {
+			return
+		}
+		k.keep(emit)
+	}
+	if text == "" {
+		return
+	}
+	e := k.parser.Parse(text)
+	if !e.Tells() {
+		return
+	}
+	k.arrived = now
+	k.trace = strings.HasSuffix(strings.TrimRight(text, " "), "Traceback (most recent call last):")
+	if e.Format != "text" && e.Format != "json" {
+		k.pending = &e
+		k.keep(emit) // ends with its line
+		return
+	}
+	k.pending = &e
+}
+
+// goesOn adds a line to the one before if it belongs to it: of a stack trace what says
+// why.
+func (k *keeper) goesOn(text string) bool {
+	e := k.pending
+	const most = 2 * maxText
+	switch {
+	case k.trace && exceptionLine.MatchString(text):
+		// What follows "Traceback" only leads up to its last line.
+		if at := strings.Index(e.Text, "Traceback (most"); at >= 0 {
+			e.Text = e.Text[:at] + text
+		} else {
+			e.Text = joined(e.Text, text)
+		}
+		k.trace = false
+		return true
+	case !continues(text):
+		return false
+	case strings.HasPrefix(text, "Caused by:") && len(e.Text) < most:
+		e.Text += " " + text
+	case strings.HasPrefix(text, "\t") && !strings.HasPrefix(text, "\tat ") && len(e.Text) < maxText/2, // PostgreSQL goes on so
+		strings.HasPrefix(text, " ") && !k.trace && len(e.Text) < maxText/4:
+		e.Text += " " + strings.TrimSpace(text)
+	}
+	return true
+}
+
+// flush hands on what waits for a line that goes on, and the numbers of a second that is
+// over.
+func (k *keeper) flush(now time.Duration, emit func(probe.Event)) {
+	if k.pending != nil {
+		k.keep(emit)
+	}
+	if now-k.turn < time.Second {
+		return
+	}
+	for _, p := range k.patterns {
+		if p.times > 0 {
+			k.emit(p.last, p.times, emit)
+		}
+	}
+	clear(k.patterns)
+	k.withID, k.sent, k.turn = 0, 0, now
+}
+
+func (k *keeper) keep(emit func(probe.Event)) {
+	e := *k.pending
+	k.pending, k.trace = nil, false
+	e.finish()
+	key := patternOf(e)
+	p := k.patterns[key]
+	if p == nil {
+		if len(k.patterns) >= maxPatterns {
+			k.dropped++
+			return
+		}
+		if k.patterns == nil {
+			k.patterns = map[string]*pattern{}
+		}
+		p = &pattern{}
+		k.patterns[key] = p
+		p.last.Status = -2
+	}
+	first := p.last.Status == -2
+	p.last = e
+	switch {
+	case k.sent >= maxPerTurn:
+	case e.ID != "" && k.withID < maxWithID:
+		k.withID++
+		k.emit(e, 1, emit)
+		return
+	case first || e.ID == "" && k.sent < perPattern*maxPatterns && p.times == 0 && k.sent < maxPerTurn/2:
+		k.emit(e, 1, emit)
+		return
+	}
+	p.times++
+}
+
+// patternOf is what lines that say the same have in common: their words without numbers
+// and what varies like one.
+func patternOf(e Entry) string {
+	b := make([]byte, 0, 128)
+	b = append(b, byte(e.Level), byte(e.Status), byte(e.Status>>8))
+	digits := false
+	for i := 0; i < len(e.Text) && len(b) < 128; i++ {
+		c := e.Text[i]
+		if c >= '0' && c <= '9' {
+			if !digits {
+				b = append(b, '#')
+			}
+			digits = true
+			continue
+		}
+		if digits && hex(c) {
+			continue
+		}
+		digits = false
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// tolerance is how far the time that a line gives itself may be from when it was read:
+// beyond, its clock or its zone is another, and the time of reading counts.
+const tolerance = 5 * time.Second
+
+func (k *keeper) emit(e Entry, times uint64, emit func(probe.Event)) {
+	at := k.arrived
+	if t, whole := timeOf(e.Time); !t.IsZero() {
+		own := t.Sub(k.clock.Start().Round(0))
+		switch d := at - own; {
+		case d <= -time.Second || d >= tolerance:
+			k.skewed++
+		case !whole:
+			at = own
+		}
+	}
+	service := e.Service
+	if service == "" {
+		service = k.service
+	}
+	k.sent++
+	event := probe.Event{
+		Kind: probe.LogLine, At: at, Source: k.source, Host: k.source.Host, Process: service, Reason: e.Text, Count: times,
+		Line: &probe.Line{File: clean(k.file, 200), Level: e.Level.String(), ID: e.ID, Peer: e.Peer, Format: e.Format},
+	}
+	if times > 1 {
+		event.Line.ID = "" // it stands for many
+	}
+	if e.Status > 0 {
+		event.Line.Status = uint16(e.Status)
+	}
+	emit(event)
+}
