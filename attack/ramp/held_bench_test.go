@@ -55,11 +55,12 @@ func heldBytes(b *testing.B, url string) float64 {
 	}
 	before := memory()
 	client.HoldAt(n, time.Since(start))
-	for until := time.Now().Add(30 * time.Second); client.Stats().Idle < int64(n); {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(30 * time.Second); client.Stats().Idle < int64(n); <-tick.C {
 		if time.Now().After(until) {
 			b.Fatalf("%+v of %d held", client.Stats(), n)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	var a attack.Attempt
 	for i := range n {

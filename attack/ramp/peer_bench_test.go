@@ -240,12 +240,14 @@ server { listen %[2]s %[3]s backlog=8192; location / { return 200 "ok"; } } }`, 
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for range 100 {
 		if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 			c.Close()
 			return "http://" + addr
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-tick.C
 	}
 	b.Fatal("nginx does not answer")
 	return ""
