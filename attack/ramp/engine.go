@@ -48,7 +48,7 @@ type flights struct{ left []share }
 
 type share struct {
 	n atomic.Int64
-	_ [56]byte // shares do not lie in one cache line
+	_ apart
 }
 
 func newFlights(limit int64, engines int) *flights {
@@ -92,6 +92,7 @@ type loopSlot struct {
 	turns uint64 // slots of the group
 	hint  uint32
 	try   attack.Attempt
+	_     apart
 }
 
 // What stands for the number of stages and of requests of a schedule that may still

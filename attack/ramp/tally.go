@@ -45,13 +45,14 @@ type tally struct {
 	histograms
 	failures []attack.Failure
 	dropped  uint64
+	_        apart
 }
 
 // newTally makes a tally whose lists have memory of their own from the start: small
 // ones of several tallies would lie in one cache line, and the processors that count
 // in them would wait for each other.
 func newTally() *tally {
-	return &tally{cells: make([]attack.Cell, 0, 4), statuses: make([]attack.StatusCount, 0, 8)}
+	return &tally{cells: make([]attack.Cell, 0, 4), statuses: make([]attack.StatusCount, 0, 8), requests: make([]attack.RequestCount, 0, 4)}
 }
 
 // fewCells are searched one by one: most windows have one or two kinds of outcome.
