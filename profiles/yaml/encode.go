@@ -71,6 +71,8 @@ func nodeOf(v reflect.Value) *node {
 		return x.node()
 	case *metricsSyntax:
 		return x.node()
+	case *logSyntax:
+		return x.node()
 	case *metricsList:
 		return x.node()
 	case *headers:

@@ -120,6 +120,7 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			reflect.TypeFor[requestSyntax](): reflect.TypeFor[requestFields](),
 			reflect.TypeFor[agentSyntax]():   reflect.TypeFor[agentFields](),
 			reflect.TypeFor[metricsSyntax](): reflect.TypeFor[metricsFields](),
+			reflect.TypeFor[logSyntax]():     reflect.TypeFor[logFields](),
 		} {
 			if typ != short {
 				continue
