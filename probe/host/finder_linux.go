@@ -202,6 +202,9 @@ func (f *finder) byPort(ctx context.Context) ([]int32, error) {
 		inodes[i] = s.inode
 	}
 	slices.Sort(inodes)
+	if f.owners == nil && f.inodes == nil {
+		f.know(inodes)
+	}
 	var alive []int32
 	for pid, start := range f.owners {
 		if e, ok := f.table.entries[pid]; ok && e.start == start {
@@ -247,6 +250,18 @@ func (f *finder) byPort(ctx context.Context) ([]int32, error) {
 	}
 	slices.Sort(pids)
 	return pids, nil
+}
+
+// know takes the processes that are known to hold the sockets, if there are any.
+func (f *finder) know(inodes []uint64) {
+	for _, pid := range f.opts.Holders {
+		if e, ok := f.table.entries[pid]; ok {
+			if f.owners == nil {
+				f.owners, f.inodes = map[int32]uint64{}, inodes
+			}
+			f.owners[pid] = e.start
+		}
+	}
 }
 
 // processTable is a list of all processes. Reading it costs one directory and

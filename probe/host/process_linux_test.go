@@ -88,6 +88,21 @@ func TestProcessIsFoundByAnything(t *testing.T) {
 	}
 }
 
+// Who is known to hold a port is not looked for; who takes its place is.
+func TestHoldersAreNotSearched(t *testing.T) {
+	s := startService(t, "127.0.0.1:0")
+	for _, holders := range [][]int32{nil, {s.pid}} {
+		p := watch(t, profiles.Process{Listen: s.port}, Options{Holders: holders})
+		if got, err := sample(t, p); err != nil || got[s.pid] == nil || !p.finder.scanned.IsZero() == (holders != nil) {
+			t.Errorf("held by %v: found %v, %v; searched %v", holders, p.PIDs(), err, !p.finder.scanned.IsZero())
+		}
+	}
+	p := watch(t, profiles.Process{Listen: s.port}, Options{Holders: []int32{1 << 30}})
+	if got, err := sample(t, p); err != nil || got[s.pid] == nil {
+		t.Errorf("held by nobody that lives: found %v, %v", p.PIDs(), err)
+	}
+}
+
 func TestOpenFilesAgainstTheLimit(t *testing.T) {
 	s := startService(t, "127.0.0.1:0")
 	s.tell("limit 500")

@@ -164,7 +164,7 @@ func (s *served) look() {
 		if s.of != nil {
 			selected = profiles.Process{PID: int(x.PIDs[0])} // other namespaces may have that port too
 		}
-		process, err := host.NewProcess(selected, s.part.name, host.Options{Clock: s.part.machine.Clock, Netns: s.part.netns})
+		process, err := host.NewProcess(selected, s.part.name, host.Options{Clock: s.part.machine.Clock, Netns: s.part.netns, Holders: x.PIDs})
 		if err != nil {
 			continue
 		}

@@ -172,7 +172,8 @@ func observe(job observed) (cost, error) {
 	if job.Conns == 0 {
 		p.Client.MaxInFlight = 64
 	}
-	clock := probe.NewClock(time.Now().Add(900 * time.Millisecond))
+	// What is looked for once, a run looks for before the load as well.
+	clock := probe.NewClock(time.Now().Add(2 * time.Second))
 	load := &timed{profile: p, clock: clock, server: job.Server}
 	log, err := runlog.NewWriter(io.Discard, runlog.Header{Name: "bench", Interval: 250 * time.Millisecond})
 	if err != nil {
