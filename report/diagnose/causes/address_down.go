@@ -8,7 +8,7 @@ import (
 // addressDown: one of several addresses takes no connection.
 func addressDown() rule {
 	return rule{
-		cause: "address-down", mechanism: report.MechanismDied,
+		cause: "address-down", ends: true, mechanism: report.MechanismDied,
 		any:   []evidence.Clue{evidence.AddressAway},
 		proof: []evidence.Clue{evidence.AddressAway},
 		weights: []weight{

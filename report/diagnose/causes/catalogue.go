@@ -82,6 +82,8 @@ type rule struct {
 	waits bool
 	// behind: it is always of a hop behind another, and its key has no prefix for that.
 	behind bool
+	// ends: the end of a process fits with it.
+	ends bool
 	// symptom: it says how a fault shows, and never why.
 	symptom bool
 	weights []weight

@@ -11,7 +11,7 @@ import (
 // failover: all connections were lost at one instant, and new ones were fine at once.
 func failover() rule {
 	return rule{
-		cause: "failover", mechanism: report.MechanismDied, leg: path, any: []evidence.Clue{evidence.AtOnce}, must: []evidence.Clue{evidence.AtOnce},
+		cause: "failover", ends: true, mechanism: report.MechanismDied, leg: path, any: []evidence.Clue{evidence.AtOnce}, must: []evidence.Clue{evidence.AtOnce},
 		proof: []evidence.Clue{evidence.AtOnce},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{

@@ -13,7 +13,7 @@ func listenBacklog() rule {
 		any:   []evidence.Clue{evidence.Overflowed, evidence.QueueFull, evidence.InDial, evidence.SomeTimeouts},
 		proof: []evidence.Clue{evidence.QueueDropped, evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
 		told:  []evidence.Clue{evidence.QueueDropped},
-		never: []evidence.Clue{evidence.RefusedAll, evidence.WaitsBehind, evidence.StandsQueued, evidence.StandsStopped},
+		never: []evidence.Clue{evidence.RefusedAll, evidence.WaitsBehind, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsStopped, evidence.StandsUnprocessed},
 		weights: []weight{
 			{evidence.QueueDropped, strong, 0},
 			{evidence.AcceptedLate, weak, opposite(weak)},

@@ -11,10 +11,12 @@ import (
 // networkOutage: the network was interrupted for a while.
 func networkOutage() rule {
 	return rule{
-		cause: "network-outage", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts},
+		cause: "network-outage", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
 		proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.StandsBetween, strong, 0},
+			{evidence.StandsUnreached, proves, 0},
 			{evidence.FilterDropped, opposite(proves), 0},
 			{evidence.ReverseDropped, opposite(proves), 0},
 			{evidence.TooBigDropped, opposite(strong), 0},

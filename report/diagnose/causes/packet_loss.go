@@ -11,10 +11,11 @@ func packetLoss() rule {
 		cause: "packet-loss", mechanism: report.MechanismLoss, leg: path,
 		any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
 		proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween},
-		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused},
+		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.StandsBetween, proves, 0},
+			{evidence.StandsStill, opposite(strong), 0}, // what is lost is lost in part
 			{evidence.FilterDropped, opposite(proves), 0},
 			{evidence.ReverseDropped, opposite(proves), 0},
 			{evidence.TooBigDropped, opposite(strong), 0},

@@ -11,7 +11,7 @@ func pathConnectionLimit() rule {
 		cause: "path-connection-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished}, must: []evidence.Clue{evidence.RisesWithLoad},
 		proof:  []evidence.Clue{evidence.ConnectionsCapped},
 		unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
 		weights: []weight{
 			{evidence.FilterDropped, weak, 0},
 			{evidence.ReverseDropped, opposite(proves), 0},

@@ -14,7 +14,7 @@ func pathRateLimit() rule {
 		told:   []evidence.Clue{evidence.FilterDropped},
 		proof:  []evidence.Clue{evidence.FilterDropped, evidence.ExcessFails, evidence.Cliff},
 		unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
 		weights: []weight{
 			{evidence.FilterDropped, strong, 0},
 			{evidence.ReverseDropped, opposite(proves), 0},

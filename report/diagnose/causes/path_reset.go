@@ -12,7 +12,7 @@ func pathReset() rule {
 		told:   []evidence.Clue{evidence.PathRejected},
 		proof:  []evidence.Clue{evidence.PathRejected, evidence.SentNone, evidence.PathTTL},
 		unless: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
 		weights: []weight{
 			{evidence.PathRejected, proves, 0},
 			{evidence.HostRejected, opposite(proves), 0},

@@ -12,10 +12,12 @@ func poolExhausted() rule {
 		waits:  true,
 		any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled, evidence.SaysPool},
 		must:   []evidence.Clue{evidence.Idle},
+		anyway: []evidence.Clue{evidence.StandsPooled, evidence.SaysPool}, // the walk looked at the processor
+
 		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled, evidence.SaysPool},
 		told:   []evidence.Clue{evidence.SaysPool},
 		unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
-		never:  []evidence.Clue{evidence.StandsQueued, evidence.ProxyPooled},
+		never:  []evidence.Clue{evidence.StandsQueued, evidence.StandsCapped, evidence.ProxyPooled},
 		weights: []weight{
 			{evidence.StandsPooled, proves, 0},
 			{evidence.SaysPool, proves, 0},
@@ -39,7 +41,7 @@ func poolExhausted() rule {
 			{evidence.Overflowed, opposite(weak), 0},
 		},
 		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: {
-			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed,
+			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
 		}},
 		tells: map[Experiment]Outcome{HalfConcurrency: Goes, Fresh: Stays},
 		says:  "requests waited inside for one of a fixed number of places",

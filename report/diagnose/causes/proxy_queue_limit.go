@@ -11,6 +11,7 @@ func proxyQueueLimit() rule {
 		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled, evidence.SaysQueue},
 		waits:  true,
 		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled, evidence.SaysQueue},
+		never:  []evidence.Clue{evidence.NothingWaited},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
 		weights: []weight{
 			{evidence.ProxyPooled, proves, 0},

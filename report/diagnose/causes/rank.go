@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
@@ -155,6 +156,9 @@ func (c *Investigation) consider(r rule) {
 		if waits && r.waits && r.leg == server && h.Station != culprit.Station {
 			continue
 		}
+		if waits && h.Index < culprit.Index && slices.Contains(r.any, evidence.Died) && c.Parts.Share(attack.Status, attack.Timeout) >= 0.9 {
+			continue // it lived, and waited
+		}
 		switch r.leg {
 		case path:
 			if waits && h.Station != culprit.Station || !waits && i > 0 && !c.writtenHere(r, h, c.Facts[i]) {
@@ -211,6 +215,9 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	if timed && !hyp.measured && r.leg == proxy {
 		return
 	}
+	if timed && !ranOut && !hyp.told && !r.inferred && c.hasRoom(r, h) && !slices.ContainsFunc(r.elsewhere, is) {
+		return // it was measured, and far from its limit
+	}
 	if timed && !hyp.measured && !r.inferred && len(r.any) == 0 {
 		hyp.score += evidence.PenaltyBlind - r.rare
 	}
@@ -227,7 +234,7 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	case hyp.lead != nil && c.Run.ClockError(hyp.lead.Metric.Host) > evidence.MaxClockError:
 		hyp.measured = false // what came first there is not known
 	}
-	hyp.proven = hyp.proves(f) && c.unexplainedCounter(hyp) == nil
+	hyp.proven = hyp.proves(f) && c.unexplainedCounter(hyp) == nil && !c.cameAfter(hyp) && (c.unexplainedEnd(hyp) == nil || hyp.told)
 	c.weigh(hyp, f)
 	hyp.score += c.gate(r, h, f)
 	c.hypotheses = append(c.hypotheses, hyp)
@@ -315,6 +322,9 @@ func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 
 		return c.Contrasts(h) - 3
 	}
 	clean := c.Facts[0][evidence.BadGateway].Is
+	if at, ok := c.Culprit(); ok && at.Index > 0 {
+		clean = evidence.Yes // whatever the client saw of it, it waited for somebody further in
+	}
 	s := c.Contrasts(h)
 	if h.Assumed {
 		s += evidence.PenaltyBlind
@@ -383,12 +393,72 @@ func (c *Investigation) key(r rule, h evidence.Hop) string {
 func (h *hypothesis) proves(f *evidence.Facts) bool {
 	r := h.rule
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
-	if r.symptom || slices.ContainsFunc(r.unless, is) {
+	excused := explained(r.despite, f)
+	if r.symptom || slices.ContainsFunc(r.unless, func(x evidence.Clue) bool { return is(x) && !excused[x] }) {
 		return false
 	}
 	full := h.lead != nil && h.lead.Full != nil && !r.inferred
 	moved := h.counter != nil
 	return slices.ContainsFunc(r.proof, is) || r.provenBy == ranOut && (full || moved)
+}
+
+// hasRoom reports whether all that a rule says runs out was measured at a hop, and used to
+// less than half at any time.
+func (c *Investigation) hasRoom(r rule, h evidence.Hop) bool {
+	seen := false
+	for _, x := range c.candidates(r, h) {
+		switch {
+		case x.Counter != nil && x.Counter.Start != nil:
+			return false
+		case x.Counter != nil, math.IsNaN(x.Most):
+		case x.Most >= 0.5:
+			return false
+		case x.Metric.Name == probe.EphemeralPorts && x.Metric.Instance != "": // no reading is no port in use
+			seen = true
+		case c.Onset.Status != evidence.NoOnset && c.Run.GapAt(x, c.Onset.At) != nil:
+			return false
+		default:
+			seen = true
+		}
+	}
+	return seen
+}
+
+// cameAfter reports whether what a cause says ran out did so only after requests had begun
+// to fail: then it is a consequence, whatever counters moved.
+func (c *Investigation) cameAfter(h *hypothesis) bool {
+	if h.lead == nil || h.told || c.Onset.Status != evidence.Found || c.Run.ClockError(h.lead.Metric.Host) > evidence.MaxClockError {
+		return false
+	}
+	s := h.lead.Full
+	if s == nil {
+		s = h.lead.Level
+	}
+	if s == nil {
+		return false
+	}
+	lag, sigma := c.lag(s, h.lead.Metric.Host)
+	return lag.Value < -max(2.6*sigma, 2)
+}
+
+// unexplainedEnd returns the end of a watched process, just before the faults began, of
+// which a cause says nothing: what ended may be what was missed.
+func (c *Investigation) unexplainedEnd(h *hypothesis) *evidence.Death {
+	if c.Onset.Status != evidence.Found || h.rule.ends || slices.Contains(h.rule.any, evidence.Died) || slices.Contains(h.rule.any, evidence.WorkersDied) {
+		return nil
+	}
+	for _, dead := range c.Dead {
+		var ends []*evidence.Death
+		for k, d := range dead {
+			if d.At > c.From-3 && d.At < c.At+1 && !d.Replaced && d.Why != "replaced" && !strings.EqualFold(d.Why, "exit status 0") {
+				ends = append(ends, &dead[k])
+			}
+		}
+		if len(ends) == 1 || len(ends) == 2 { // more of them are a matter of course
+			return ends[0]
+		}
+	}
+	return nil
 }
 
 // telling are counters that move only when something was short, and say what: whatever

@@ -13,6 +13,8 @@ func reversePathFilter() rule {
 		proof: []evidence.Clue{evidence.ReverseDropped},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.StandsBetween, weak, 0},
+			{evidence.StandsUnreached, weak, 0},
 			{evidence.ReverseDropped, proves, opposite(proves)},
 			{evidence.OnlyTimeouts, weak, opposite(weak)},
 			{evidence.QueueDropped, opposite(strong), 0},

@@ -9,15 +9,17 @@ import (
 // serverConnectionLimit: the server took no connection beyond a number of its own.
 func serverConnectionLimit() rule {
 	return rule{
-		cause: "server-connection-limit", mechanism: report.MechanismExhausted, inferred: true, elimination: true, elsewhere: []evidence.Clue{evidence.QueueTimeout},
+		cause: "server-connection-limit", mechanism: report.MechanismExhausted, inferred: true, elimination: true, elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
 		gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
-		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots},
-		told:   []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
+		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		told:   []evidence.Clue{evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		must:   []evidence.Clue{evidence.RisesWithLoad},
 		anyway: []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
-		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots},
+		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		unless: []evidence.Clue{evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
+			{evidence.StandsCapped, proves, 0},
+			{evidence.SaysAway, opposite(proves), 0},
 			{evidence.SaysFull, proves, 0},
 			{evidence.SaysSlots, proves, 0},
 			{evidence.ShedAtOnce, 2.5, 0},
@@ -50,8 +52,12 @@ func serverConnectionLimit() rule {
 			{evidence.WentAway, -3, 0},
 		},
 		despite: map[evidence.Clue][]evidence.Clue{
-			evidence.SaysFull:     {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
-			evidence.SaysSlots:    {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
+			evidence.SaysFull:  {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
+			evidence.SaysSlots: {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
+			evidence.StandsCapped: {
+				evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded, evidence.OnlyTimeouts, evidence.ThreadsFull,
+				evidence.ProcessorBusy, evidence.Overflowed, evidence.PoolFull, evidence.ExcessFails, evidence.SentUnread,
+			},
 			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
 			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
 		},

@@ -9,7 +9,7 @@ import (
 // serverMemoryOOM: memory was full: the kernel killed for it, or kept reclaiming.
 func serverMemoryOOM() rule {
 	return rule{
-		cause: "server-memory-oom", mechanism: report.MechanismExhausted, counters: []string{probe.OOMKills, probe.AbortOnMemory}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
+		cause: "server-memory-oom", ends: true, mechanism: report.MechanismExhausted, counters: []string{probe.OOMKills, probe.AbortOnMemory}, gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
 		any: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory}, strict: true,
 		proof: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory},
 		told:  []evidence.Clue{evidence.SaysMemory},

@@ -8,7 +8,7 @@ import (
 // serviceDown: nothing listens where the target should be.
 func serviceDown() rule {
 	return rule{
-		cause: "service-down", mechanism: report.MechanismDied,
+		cause: "service-down", ends: true, mechanism: report.MechanismDied,
 		any:    []evidence.Clue{evidence.RefusedAll, evidence.SaysAway, evidence.SaysStarting},
 		must:   []evidence.Clue{evidence.RefusedAll, evidence.NeverTaken},
 		proof:  []evidence.Clue{evidence.NeverTaken, evidence.SaysAway, evidence.SaysStarting},

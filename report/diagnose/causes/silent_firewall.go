@@ -15,6 +15,8 @@ func silentFirewall() rule {
 		unless: []evidence.Clue{evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
 		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
+			{evidence.StandsBetween, weak, 0},
+			{evidence.StandsUnreached, weak, 0},
 			{evidence.FilterDropped, proves, opposite(proves)},
 			{evidence.OnlyTimeouts, weak, opposite(weak)},
 			{evidence.ExcessFails, opposite(proves), weak},

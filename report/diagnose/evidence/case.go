@@ -93,7 +93,7 @@ func (c *Case) Durations(counts func(*attack.Failure) bool) []float64 {
 // whether nearly all took just that, longer than answers do.
 func (c *Case) LateRefusals() (median float64, late bool) {
 	took := c.Durations(func(x *attack.Failure) bool {
-		return x.Fault == attack.Status && (x.Status == 500 || x.Status == 503) ||
+		return x.Fault == attack.Status && (x.Status == 500 || x.Status == 502 || x.Status == 503) ||
 			ConnectionFault(x) && x.Fault != attack.Timeout && x.Phase == attack.PhaseAwait
 	})
 	if len(took) < 8 {

@@ -32,19 +32,23 @@ type Dropped struct {
 // Dropped lists what the kernels on the way dropped and rejected, the most frequent
 // first. A host that serves only other targets is not on the way, and what went on at
 // the same rate before the faults is left out.
-func (c *Case) Dropped() []Dropped { return c.dropped(c.From-joinReach, false) }
+func (c *Case) Dropped() []Dropped { return c.dropped(c.portsOf(Hop{}), c.From-joinReach, false) }
+
+// DroppedBehind lists what they dropped between a hop and the next, of whose port it is.
+func (c *Case) DroppedBehind(port uint16) []Dropped {
+	return c.dropped(map[uint16]bool{port: true}, c.From-joinReach, false)
+}
 
 // DroppedThroughout lists what they dropped and rejected in the whole run, also what
 // went on all the time: for a run in which nothing failed.
-func (c *Case) DroppedThroughout() []Dropped { return c.dropped(0, true) }
+func (c *Case) DroppedThroughout() []Dropped { return c.dropped(c.portsOf(Hop{}), 0, true) }
 
-func (c *Case) dropped(early float64, steady bool) []Dropped {
+func (c *Case) dropped(ports map[uint16]bool, early float64, steady bool) []Dropped {
 	type group struct {
 		host, reason, packet, function, hook, table, chain, device string
 		rejected                                                   bool
 		port                                                       uint16
 	}
-	ports := c.portsOf(Hop{})
 	sums := map[group]*Dropped{}
 	for _, e := range c.Run.Log.Events {
 		at := e.At.Seconds()

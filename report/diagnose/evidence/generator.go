@@ -9,6 +9,8 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -265,9 +267,29 @@ func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
 		case h == nil || h.Status == NoOnset:
 			c.Censored = true
 		case h.Status == Found || h.Status == Transient || h.Status == Periodic:
-			c.Censored = limit <= h.At.High
+			c.Censored = limit <= h.At.High && !(g.Cause == "client-cpu" && c.made())
 		}
 	}
+}
+
+// made reports whether the failures are of a kind that a generator which is late cannot
+// make: somebody else answered, or refused, or requests were seen to stand at a hop for
+// most of the time that they waited.
+func (c *Case) made() bool {
+	if c.Parts.Share(attack.Status, attack.Refused, attack.Reset, attack.BrokenPipe, attack.HTTP2Reset) >= 0.5 {
+		return true
+	}
+	if c.Way == nil || c.Way.Culprit == nil || c.Way.Culprit.Worst == nil {
+		return false
+	}
+	at := c.Way.Culprit
+	if at.Worst.Host == LocalHost && at.State == report.StandsNoProcessor {
+		return false // they share the processor
+	}
+	waited := QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
+	return slices.ContainsFunc(c.Way.Walked, func(s *waiting.Step) bool {
+		return s.Now.Oldest >= 0.5*waited || s.To != nil && s.To.Oldest >= 0.5*waited
+	})
 }
 
 // ownProcessorFull reports whether the generator had used up its processor around a

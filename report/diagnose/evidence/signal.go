@@ -189,6 +189,7 @@ const (
 	StandsInside      // read, and not answered, and nothing runs
 	StandsStuck       // so, and none of them is ever answered
 	StandsQueued      // not accepted or not read, while all that could serve them are busy inside
+	StandsCapped      // not accepted, beyond a number of connections that few threads hold
 	StandsPooled      // on one of a fixed number of connections to the next hop
 	ProxyPooled       // so, at a proxy, which has no other use for them
 	StandsUnprocessed // ready, and without processor
@@ -197,6 +198,9 @@ const (
 	StandsUnwatched // at somebody behind whom nobody watches
 	StandsBetween   // between this hop and the next
 	SaysLocked      // its processes say of themselves that they wait for a lock
+	AskedByService  // it is asked by a service that is no proxy: what stands there is not the application itself
+	StandsUnreached // connections from this hop to the next do not come up at all
+	NothingWaited   // what was refused was refused at once, and what was served took no longer than ever
 
 	// What answers to failed requests say, in words that known software chose for that.
 	SaysFull         // a service behind takes no more connections

@@ -12,7 +12,10 @@ import (
 
 // judged is how long from the onset on is looked at: later, what failed before may keep a
 // hop busy. beforeIt is how long before the onset is compared with.
-const judged, beforeIt = 10.0, 20.0
+const judged, beforeIt = 12.0, 20.0
+
+// settles is how long it takes until what stands shows, in seconds.
+const settles = 2.0
 
 // follow finds the hops of a target by who was seen to serve it and whom that asks, and
 // follows the waiting along them. It reports whether it found any; the profile's hosts
@@ -28,7 +31,7 @@ func (c *Case) follow() bool {
 	}
 	now, before := c.spans()
 	c.Way = waiting.Follow(c.Run.Log, first, now, before)
-	if !c.RequestsWaited() {
+	if !c.RequestsWaited() || !c.stoodLongEnough() {
 		c.Way.Dismiss()
 	}
 	c.station(first, named)
@@ -51,8 +54,13 @@ func (c *Case) spans() (now, before []waiting.Span) {
 		return now, before
 	}
 	if o := c.Onset; o != nil && (o.Status == Found || o.Status == Transient) {
+		// What is read at the onset itself was read before it had filled.
 		at := o.At.Value
-		return []waiting.Span{{From: at, To: min(at+judged, end)}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
+		from := at
+		if end-at >= 2*settles {
+			from += settles
+		}
+		return []waiting.Span{{From: from, To: min(at+judged, end)}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
 	}
 	return []waiting.Span{{From: 0, To: end}}, []waiting.Span{{From: -beforeIt, To: 0}}
 }
@@ -70,6 +78,18 @@ func (c *Case) RequestsWaited() bool {
 		return QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(0.3, 3*c.AnswerTime())
 	}
 	return len(c.Stops()) >= 2
+}
+
+// stoodLongEnough reports whether what stands at the hop where the waiting ends is about
+// as old as failures had waited: what they waited for must have taken as long. Connections
+// that are not taken have no age, and those that wait inside for a pool had none there.
+func (c *Case) stoodLongEnough() bool {
+	at := c.Way.Culprit
+	if at == nil || at.Worst == nil || at.State != report.StandsInside || at.Now.NotAccepted >= 1 || len(c.Way.Walked) == 1 {
+		return true
+	}
+	waited := QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
+	return !(at.Now.Oldest < 0.5*waited)
 }
 
 // station makes hops of a chain: the proxies and the service behind them, and further in

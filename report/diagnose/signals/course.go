@@ -151,9 +151,29 @@ func observeQueueTimeout(c *evidence.Case, f *evidence.Facts) {
 		f.Set(evidence.QueueTimeout, evidence.Yes, "client", "refusals all took %s: requests waited until a timeout", words.WordSeconds(middle))
 	case middle < 0.5*usual, middle < 0.02:
 		f.Set(evidence.QueueTimeout, evidence.No, "client", "refusals came after %s, at once", words.WordSeconds(middle))
+		if c.Fives() >= 0.5*c.Parts.Failed {
+			observeNoQueue(c, f, middle)
+		}
 		if c.Status(503) >= 0.5 {
 			f.Set(evidence.ShedAtOnce, evidence.Yes, "client", "%s of the failures were answered 503, after %s", words.Percent(c.Status(503)), words.WordSeconds(middle))
 		}
+	}
+}
+
+// observeNoQueue asks whether nothing waited while requests were refused at once: what is
+// behind a full queue is served all the time, and late.
+func observeNoQueue(c *evidence.Case, f *evidence.Facts, took float64) {
+	var served, refused float64 // in windows in which most are refused
+	for i := c.Run.Window(c.From); i < c.Run.N; i++ {
+		if t := c.Target; t.Failed[i] >= 3 && t.Failed[i] >= 0.5*t.Attempts[i] {
+			served, refused = served+t.Ok[i], refused+t.Failed[i]
+		}
+	}
+	switch {
+	case refused >= 20 && served <= 0.1*refused && refused >= 0.5*c.Parts.Failed:
+		f.Set(evidence.NothingWaited, evidence.Yes, "client", "for a while nearly all was refused after %s, and %s of %s served: no queue refuses all", words.WordSeconds(took), words.Commas(served), words.Commas(served+refused))
+	case f[evidence.LatencyFirst].Is == evidence.No && f[evidence.Queued].Is == evidence.No:
+		f.Set(evidence.NothingWaited, evidence.Yes, "client", "refusals came after %s, and what succeeded took no longer than ever: nothing waited", words.WordSeconds(took))
 	}
 }
 

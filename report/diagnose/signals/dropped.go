@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -16,11 +17,19 @@ const leastVanished = 3
 // a handful of packets among many failures, is no answer.
 func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWaits(c, f, h)
-	if h.Index > 0 {
+	all, waited := []evidence.Dropped(nil), 0.0
+	if h.Index == 0 {
+		all, waited = c.Dropped(), c.Parts.Fault[attack.Timeout]
+	}
+	if s := c.StepAt(h); s != nil && s == c.Way.Culprit && s.State == report.StandsNetwork {
+		// What is lost behind a gateway shows as its status, or as waits before it.
+		all = append(all, c.DroppedBehind(s.To.Hop.Port)...)
+		// There is one connection, or a few, for many of those that fail.
+		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
+	}
+	if len(all) == 0 {
 		return
 	}
-	all := c.Dropped()
-	waited := c.Parts.Fault[attack.Timeout]
 	ended := c.Parts.Wire + c.Parts.Fault[attack.Refused]
 	tell := func(x evidence.Clue, failures float64, about func(evidence.Dropped) bool) {
 		n, most := evidence.SumDropped(all, about)

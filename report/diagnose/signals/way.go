@@ -3,6 +3,7 @@ package signals
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/waiting"
 )
 
 // observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
@@ -20,27 +21,56 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	f.Set(evidence.WaitsBehind, evidence.No, src, "%s", text)
+	if s.Worst == nil && len(c.Way.Walked) > 1 {
+		text = c.Way.Walked[len(c.Way.Walked)-2].Text()
+	}
+	x, known := stands(c, s)
+	if !known {
+		return
+	}
+	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
+	if up := c.Way.Before(s); up != nil && !evidence.IsProxy(up.Hop.Process) {
+		f.Set(evidence.AskedByService, evidence.Yes, src, "%s", up.Text())
+	}
+	if x == evidence.StandsBetween || x == evidence.StandsUnreached {
+		// A gateway writes a status for what it lost on its own way, and gives up after a
+		// time of its own: neither says that somebody behind it answered.
+		f[evidence.Answered], f[evidence.SomeTimeouts], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}, evidence.Fact{}
+	}
+	// One session among many that wait is not what they wait for.
+	if s.Now.Locked >= max(1, 0.5*s.Now.Served()) {
+		f.Set(evidence.SaysLocked, evidence.Yes, "processes of "+h.Host, "%s", text)
+	}
+}
+
+// stands returns the clue of where requests stand at the hop where the waiting ends.
+func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 	clues := map[report.Stand]evidence.Clue{
 		report.StandsInside: evidence.StandsInside, report.StandsNotAccepted: evidence.StandsQueued, report.StandsPool: evidence.StandsPooled,
 		report.StandsNoProcessor: evidence.StandsUnprocessed, report.StandsOnDisk: evidence.StandsOnDisk,
 		report.StandsStill: evidence.StandsStopped, report.StandsNetwork: evidence.StandsBetween,
 	}
 	x, known := clues[s.State]
+	proxy := evidence.IsProxy(s.Hop.Process)
 	switch {
 	case s.Worst == nil:
-		x = evidence.StandsUnwatched
-		if len(c.Way.Walked) > 1 {
-			text = c.Way.Walked[len(c.Way.Walked)-2].Text()
-		}
-	case !known:
-		return
-	case x == evidence.StandsPooled && evidence.IsProxy(s.Hop.Process):
-		x = evidence.ProxyPooled
-	case s.State == report.StandsInside && s.Stuck():
-		x = evidence.StandsStuck
+		return evidence.StandsUnwatched, true
+	case s.Capped():
+		return evidence.StandsCapped, true
+	case x == evidence.StandsPooled && proxy:
+		return evidence.ProxyPooled, true
+	case x == evidence.StandsBetween && s.To.Connecting >= 1 && !(s.To.Requests >= 0.1*s.To.Connecting) && !(s.To.Connections >= 1):
+		return evidence.StandsUnreached, true
+	case s.State == report.StandsInside && proxy && len(s.Behind) > 0:
+		return 0, false // it passes on: what it holds is somebody's behind it
+	case s.State == report.StandsInside && (s.Stuck() || answersNothing(c, s)):
+		return evidence.StandsStuck, true
 	}
-	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
-	if s.Now.Locked >= 1 {
-		f.Set(evidence.SaysLocked, evidence.Yes, "processes of "+h.Host, "%s", text)
-	}
+	return x, known
+}
+
+// answersNothing reports whether the client got no answer at all any more, and the hop ends
+// no request itself: those before it give them up.
+func answersNothing(c *evidence.Case, s *waiting.Step) bool {
+	return len(c.Facts) > 0 && c.Facts[0][evidence.StandsStill].Is == evidence.Yes && s.GivenUp(c.Way.Before(s))
 }

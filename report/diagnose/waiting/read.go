@@ -14,7 +14,10 @@ type reader struct{ log *runlog.Log }
 // stood reads one hop over some time.
 func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	nan := math.NaN()
-	s := Stood{nan, nan, nan, nan, nan, nan, false, nan, nan, nan, nan, nan, nan, nan, nan, 0}
+	s := Stood{
+		NotAccepted: nan, NotRead: nan, Owed: nan, Inbound: nan, Oldest: nan, Median: nan, Processor: nan, Cores: nan,
+		NoProcessor: nan, Throttled: nan, OnDisk: nan, Stopped: nan, Runs: nan, Running: nan, Accepted: nan,
+	}
 	if len(spans) == 0 {
 		return s
 	}
@@ -24,6 +27,7 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 		s.NotRead = sum(s.NotRead, read(probe.RequestsUnread))
 		s.Owed = sum(s.Owed, read(probe.Owed))
 		s.Inbound = sum(s.Inbound, read(probe.Inbound))
+		s.Accepted = sum(s.Accepted, read(probe.Inbound)-finite(read(probe.NotAccepted)))
 		oldest := between(x.Tracks[probe.OwedOldest], spans)
 		s.Oldest = larger(s.Oldest, quantile(oldest, 0.75))
 		s.Median = larger(s.Median, read(probe.OwedMedian))
@@ -33,6 +37,9 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	threads := map[int32]float64{}
 	for _, x := range r.log.Series {
 		if m := x.Metric; m.PID != 0 && h.Has(m.Host, m.PID) && m.Name == probe.Threads && len(x.Value) > 0 {
+			if now := median(between(track(&x), spans)); !math.IsNaN(now) {
+				s.Threads += now
+			}
 			threads[m.PID] = x.Value[len(x.Value)-1]
 			labels[[2]string{m.Host, m.Process}] = true
 		}

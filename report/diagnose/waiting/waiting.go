@@ -42,6 +42,8 @@ type Stood struct {
 	Stopped, Runs                       float64
 	Running                             float64 // threads of its busiest process that run or are ready to, at most times
 	Locked                              float64 // processes that say of themselves that they wait for a lock
+	Accepted                            float64 // connections that it took, at rest too
+	Threads                             float64 // of all its processes
 }
 
 // Open is how many requests stood at a hop.
@@ -78,6 +80,7 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, 0, now, before)
 	w.walk()
+	w.stopped()
 	return w
 }
 
@@ -125,6 +128,32 @@ func (s *Step) Stuck() bool {
 	return s.Now.OldestGrows && !(s.Now.Runs > 0.3*s.Before.Runs)
 }
 
+// Capped reports whether a hop takes no more connections though it has far fewer threads
+// than connections: then it is a number of connections that it keeps to, and not its
+// threads that are all busy.
+func (s *Step) Capped() bool {
+	return s.State == report.StandsNotAccepted && s.Now.NotAccepted >= 1 && s.Now.NotAccepted > finite(s.Now.NotRead) &&
+		s.Now.Threads > 0 && s.Now.Accepted >= 8 && s.Now.Accepted >= 2*s.Now.Threads+2
+}
+
+// GivenUp reports whether nothing that stands at a hop gets older than those before it
+// wait: it ends no request itself.
+func (s *Step) GivenUp(before *Step) bool {
+	if before == nil || before.To == nil || !(before.To.Oldest >= 2*ageLeast) {
+		return false
+	}
+	return s.Now.Oldest >= 0.8*before.To.Oldest && s.Now.Oldest <= 1.15*before.To.Oldest+ageLeast
+}
+
+// Before returns the step whose requests wait for this one; nil for the first.
+func (w *Way) Before(s *Step) *Step {
+	i := slices.Index(w.Walked, s)
+	if i <= 0 {
+		return nil
+	}
+	return w.Walked[i-1]
+}
+
 // step returns the step of a hop.
 func (w *Way) step(h *hops.Hop) *Step {
 	i := slices.IndexFunc(w.Steps, func(s *Step) bool { return s.Hop == h })
@@ -156,6 +185,14 @@ func (w *Way) walk() {
 		}
 		to, state := at.follows()
 		at.State, at.To = state, to
+		if state == report.StandsPool {
+			// Connections that are in use because there are fewer still behind are no pool.
+			if next := w.step(to.Hop); next.Worst != nil && next.pool() != nil {
+				at.State, at.Role = report.StandsBehind, report.RoleVictim
+				at = next
+				continue
+			}
+		}
 		if state != report.StandsBehind {
 			break
 		}
@@ -176,6 +213,40 @@ func (w *Way) walk() {
 		return
 	}
 	last.Role, w.Culprit = report.RoleCulprit, last
+}
+
+// stopped ends the walk at a process that somebody stopped meanwhile, the deepest of
+// several: whatever it has stands still with it, however short the readings of the
+// sockets in that time were.
+func (w *Way) stopped() {
+	for i := len(w.Steps) - 1; i >= 0; i-- {
+		s := w.Steps[i]
+		if !(s.Now.Stopped >= 1) || s.Before.Stopped >= 1 || s.Worst == nil || w.Culprit != nil && w.Culprit.Depth > s.Depth {
+			continue
+		}
+		path := []*Step{s}
+		for j, depth := i-1, s.Depth; j >= 0; j-- {
+			if up := w.Steps[j]; up.Depth == depth-1 {
+				path, depth = append(path, up), up.Depth
+			}
+		}
+		slices.Reverse(path)
+		for k, at := range path[:len(path)-1] {
+			at.State, at.Role, at.To = report.StandsBehind, report.RoleVictim, at.behind(path[k+1].Hop)
+		}
+		s.State, s.Role, s.To = report.StandsStill, report.RoleCulprit, nil
+		w.Walked, w.Culprit = path, s
+		return
+	}
+}
+
+// behind returns what a hop had out to one of the next.
+func (s *Step) behind(h *hops.Hop) *Behind {
+	i := slices.IndexFunc(s.Behind, func(b Behind) bool { return b.Hop == h })
+	if i < 0 {
+		return &Behind{Hop: h}
+	}
+	return &s.Behind[i]
 }
 
 // follows says where most of the requests of a hop stand, and for whom they wait.
@@ -220,11 +291,11 @@ func (s *Step) longest() *Behind {
 }
 
 // pool returns the next hop whose connections are all in use, each of them not for long,
-// while requests wait inside for one of them.
+// while requests that were read wait inside for one of them.
 func (s *Step) pool() *Behind {
 	for i := range s.Behind {
 		b := &s.Behind[i]
-		if b.Connections >= 1 && b.Requests >= inUse*b.Connections && s.Now.Open() >= 2*b.Connections && s.Now.Oldest >= 4*b.Median {
+		if b.Connections >= 1 && b.Requests >= inUse*b.Connections && s.Now.Served() >= 2*b.Connections && s.Now.Oldest >= 4*b.Median {
 			return b
 		}
 	}

@@ -97,6 +97,8 @@ func (s Stood) text(state report.Stand) string {
 		parts = append(parts, "it does not run at all")
 	case s.Locked >= 1:
 		parts = append(parts, words.Count(s.Locked, "session")+" waiting for a lock")
+	case state == report.StandsNotAccepted && s.Accepted >= 1 && s.Threads >= 1:
+		parts = append(parts, fmt.Sprintf("%s taken by %s", words.Count(s.Accepted, "connection"), words.Count(s.Threads, "thread")))
 	case state == report.StandsInside || state == report.StandsNotAccepted:
 		parts = append(parts, "its threads asleep")
 	}

@@ -1,0 +1,240 @@
+package diagnose_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// chained is a world of three hosts: nginx on orders-1 asks api on api-1, which asks
+// postgres on db-1. Readings have one value before the failures and one from then on.
+type chained struct {
+	*world
+	at float64 // seconds: failures begin
+}
+
+func newChained(seed uint64) chained {
+	w := chained{newWorld(rand.New(rand.NewPCG(seed, 99))), 0}
+	w.length = 24
+	w.from, w.to = 100, 100
+	w.at = 10
+	w.log.Header.Targets[0].Hosts = []string{serverHost, "api-1", "db-1"}
+	w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "api-1", Addrs: []string{"10.0.0.3"}}, runlog.Host{Name: "db-1", Addrs: []string{"10.0.0.4"}})
+	return w
+}
+
+func (w chained) put(m probe.Metric, before, now float64) {
+	w.seriesOf(m, math.NaN(), func(t float64) float64 {
+		if t >= w.at {
+			return now
+		}
+		return before
+	})
+}
+
+// hop adds a process that listens. Owed, oldest and the like are of the time of failures.
+func (w chained) hop(host, process, listener string, pid int32, threads, inbound, notAccepted, notRead, owed, oldest float64) {
+	of := func(name, instance string, pid int32, before, now float64) {
+		w.put(probe.Metric{Host: host, Process: process, PID: pid, Name: name, Instance: instance}, before, now)
+	}
+	of(probe.Inbound, listener, 0, 4, inbound)
+	of(probe.Serving, listener, pid, 0, 0)
+	of(probe.Callers, listener+" "+map[string]string{serverHost: "10.0.0.1", "api-1": "10.0.0.2", "db-1": "10.0.0.3"}[host], 0, 4, 4)
+	of(probe.NotAccepted, listener, 0, 0, notAccepted)
+	of(probe.RequestsUnread, listener, 0, 0, notRead)
+	of(probe.Owed, listener, 0, 1, owed)
+	of(probe.OwedOldest, listener, 0, 0.01, oldest)
+	of(probe.OwedMedian, listener, 0, 0.005, oldest/2)
+	of(probe.Threads, "", pid, threads, threads)
+	of(probe.ProcessCPU, "", pid, 0.05, 0.03)
+}
+
+func (w chained) peer(host, process, peer string, connections, awaiting, oldest, connecting float64) {
+	for name, v := range map[string][2]float64{
+		probe.PeerConnections: {4, connections}, probe.Awaiting: {0, awaiting}, probe.AwaitingOldest: {0.01, oldest}, probe.AwaitingMedian: {0.005, oldest / 2},
+		probe.Connecting: {0, connecting}, probe.Unacknowledged: {0, 0}, probe.AnswersUnread: {0, 0},
+	} {
+		w.put(probe.Metric{Host: host, Process: process, Name: name, Instance: peer}, v[0], v[1])
+	}
+}
+
+// fails lets every request from the onset on end so.
+func (w chained) fails(become func(*request)) {
+	w.fail = func(r *request) {
+		if r.due >= w.at {
+			become(r)
+		}
+	}
+	w.background()
+	w.play()
+}
+
+func gatewayTimeout(r *request) {
+	r.fault, r.phase, r.status, r.latency = attack.Status, attack.PhaseDone, 504, 2
+}
+
+func (w chained) finding() diagnose.Finding {
+	w.complete()
+	return diagnose.Analyze(w.log).Findings[0]
+}
+
+// TestChains holds plausible verdicts of a chain of hops against what cannot be.
+func TestChains(t *testing.T) {
+	drops := func(w chained, host, reason, packet string, port uint16, n int) {
+		for i := range n {
+			w.event(probe.Event{
+				Kind: probe.PacketDrop, At: dur(w.at + 0.1 + float64(i)*0.05), Host: host, Reason: reason, Count: 1,
+				Local: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), uint16(40000+i)), Remote: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.3"), port),
+				Kernel: &probe.Kernel{Packet: packet},
+			})
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		make    func(w chained)
+		refused []string // never claimed
+		want    string
+		host    string
+	}{
+		{
+			name: "connections to the next hop do not come up: the proxy that waits for them is not deadlocked",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 0, 0, 0, 200)
+				w.hop("api-1", "api", "*:8081", 20, 8, 0, 0, 0, 0, 0)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"deadlock", "upstream-deadlock", "packet-loss", "proxy-queue-limit"},
+		},
+		{
+			name: "the way back is filtered on the inner edge",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 0, 0, 0, 200)
+				w.hop("api-1", "api", "*:8081", 20, 8, 0, 0, 0, 0, 0)
+				w.fails(gatewayTimeout)
+				drops(w, serverHost, "IP_RPFILTER", "SYN-ACK", 8081, 300)
+			},
+			want: "reverse-path-filter",
+		},
+		{
+			name: "few connections to the database, dropped by a filter: many requests wait for them",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 200, 0, 184, 200, 6)
+				w.peer("api-1", "api", "10.0.0.4:5432", 16, 16, 6, 0)
+				w.hop("db-1", "postgres", "*:5432", 30, 16, 16, 0, 0, 0, 0)
+				w.fails(gatewayTimeout)
+				drops(w, "api-1", "NETFILTER_DROP", "segment", 5432, 60)
+			},
+			want: "silent-firewall", refused: []string{"slow-dependency", "packet-loss"},
+		},
+		{
+			name: "one thread, forty connections, and the others are not accepted: a number of connections",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 80, 40, 0, 40, 0.3)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 40, 39, 0.03, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 40, 0, 0, 40, 0.1)
+				w.fails(func(r *request) { timeout(r, attack.PhaseAwait, 5) })
+			},
+			want: "server-connection-limit", refused: []string{"listen-backlog", "server-threads", "client-timeout"},
+		},
+		{
+			name: "two workers, two connections, and the others are not accepted: the workers",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "gunicorn", "*:8081", 20, 2, 200, 198, 0, 2, 4)
+				w.fails(gatewayTimeout)
+			},
+			want: "upstream-threads", host: "api-1", refused: []string{"upstream-listen-backlog", "proxy-queue-limit", "deadlock"},
+		},
+		{
+			name: "a process beside the chain ended just then: nobody who only waits is accused",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 200, 0, 0, 200, 2)
+				w.peer("api-1", "api", "10.0.0.4:5672", 200, 200, 2, 0)
+				w.hop("db-1", "broker", "*:5672", 30, 4, 200, 0, 0, 200, 2.5)
+				w.log.Header.Targets[0].Hosts = append(w.log.Header.Targets[0].Hosts, "worker-1")
+				w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "worker-1", Addrs: []string{"10.0.0.5"}})
+				w.put(probe.Metric{Host: "worker-1", Process: "consumer", PID: 77, Name: probe.OpenFiles}, 10, 10)
+				w.event(probe.Event{Kind: probe.ProcessExit, At: dur(w.at - 0.2), Host: "worker-1", Process: "consumer", PID: 77, Reason: "killed by SIGKILL"})
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"slow-dependency", "deadlock", "upstream-deadlock", "proxy-queue-limit"},
+		},
+		{
+			name: "a worker's own memory of time: an application that stands is no dependency",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 400, 200, 0, 0, 200, 2)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"slow-dependency", "deadlock", "upstream-deadlock", "client-timeout", "upstream-client-timeout"},
+		},
+		{
+			name: "one session of many says that it waits: not what they all wait for",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 200, 0, 184, 200, 6)
+				w.peer("api-1", "api", "10.0.0.4:5432", 16, 16, 6, 0)
+				w.hop("db-1", "postgres", "*:5432", 30, 16, 16, 0, 0, 16, 6)
+				w.put(probe.Metric{Host: "db-1", Process: "postgres", Name: probe.Sessions, Instance: "waiting"}, 0, 1)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-deadlock"},
+		},
+		{
+			name: "a generator that sends late makes no statuses",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "gunicorn", "*:8081", 20, 2, 200, 198, 0, 2, 4)
+				w.fails(gatewayTimeout)
+				for i := range w.windows {
+					w.windows[i].Lag = attack.Histogram{{Value: 80_000, Count: 50}}
+				}
+			},
+			want: "upstream-threads", refused: []string{"client-cpu"},
+		},
+		{
+			name: "refused at once, all of it, for a while: no queue does that",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 10, 0, 0, 1, 0)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 0, 0, 0, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 0, 0, 0, 0, 0)
+				w.fails(func(r *request) {
+					r.fault, r.phase, r.status, r.latency = attack.Status, attack.PhaseDone, 503, 0.0004
+				})
+			},
+			refused: []string{"proxy-queue-limit", "proxy-ephemeral-ports"},
+		},
+	} {
+		for seed := range uint64(2) {
+			w := newChained(seed)
+			test.make(w)
+			f := w.finding()
+			if (f.Verdict == diagnose.Explains || f.Verdict == diagnose.GeneratorLimited) && slices.Contains(test.refused, f.Cause) {
+				t.Errorf("%s, seed %d: claims %s: %s", test.name, seed, f.Cause, f.Summary)
+			}
+			if f.Verdict == diagnose.Healthy || f.Verdict == diagnose.Degraded {
+				t.Errorf("%s, seed %d: called %s", test.name, seed, f.Verdict)
+			}
+			if test.want != "" && f.Cause != test.want || test.host != "" && f.Host != test.host {
+				t.Errorf("%s, seed %d: %s %s on %q, want %s: %s", test.name, seed, f.Verdict, f.Cause, f.Host, test.want, f.Summary)
+			}
+		}
+	}
+}
