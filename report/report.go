@@ -60,7 +60,9 @@ type Investigation struct {
 	Experiments []Experiment `json:"experiments"`
 	Candidates  []Candidate  `json:"candidates"` // most likely first
 	Ended       string       `json:"ended"`      // why no more experiments were made
-	Confirm     string       `json:"confirm,omitempty"`
+	// Depends says what the failures depend on, and on what not; empty: nothing showed.
+	Depends string `json:"depends,omitempty"`
+	Confirm string `json:"confirm,omitempty"`
 }
 
 // Experiment is one of them.

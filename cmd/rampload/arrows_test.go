@@ -15,7 +15,7 @@ const module = "github.com/rampload/rampload/"
 
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/bus",
-	"cmd/internal/cli", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
+	"cmd/internal/cli", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -75,14 +75,15 @@ var arrows = map[string][]string{
 	"cmd/internal/live":    {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session"},
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
-	"cmd/rampload":         installed,
-	"cmd/internal/cli":     installed,
-	"cmd/internal/keep":    keeping,
-	"cmd/internal/console": consoles,
-	"cmd/internal/input":   inputs,
-	"cmd/internal/watch":   watches,
-	"cmd/internal/run":     runs,
-	"cmd/":                 {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
+	"cmd/rampload":             installed,
+	"cmd/internal/cli":         installed,
+	"cmd/internal/investigate": {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/investigate", "report/diagnose/"},
+	"cmd/internal/keep":        keeping,
+	"cmd/internal/console":     consoles,
+	"cmd/internal/input":       inputs,
+	"cmd/internal/watch":       watches,
+	"cmd/internal/run":         runs,
+	"cmd/":                     {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
 
 	// The rooms of a diagnosis, each behind those that it builds on.
 	"report/diagnose/words":      {"profiles", "attack"},

@@ -63,13 +63,43 @@ func NewPlan(r *report.Report, p profiles.Profile, target string, length time.Du
 	return out, nil
 }
 
-// Requests returns about how many requests an experiment sends.
-func (p *Plan) Requests(e causes.Experiment) int {
-	load := p.Load
-	if e == causes.HalfRate {
-		load /= 2
+// Rate returns how many requests a second a profile of the plan sends at most.
+func Rate(p profiles.Profile) float64 {
+	most := 0.0
+	for _, s := range p.Load {
+		switch s.Kind {
+		case profiles.Burst:
+			most = max(most, float64(s.BurstSize)/s.Every.Seconds())
+		case profiles.Connections:
+			most = max(most, float64(s.ToConns)*p.Client.PerConnection)
+		default:
+			most = max(most, s.From, s.To)
+		}
 	}
-	return int(load * p.For.Seconds())
+	return most
+}
+
+// Length returns how long a profile of the plan sends load.
+func Length(p profiles.Profile) time.Duration {
+	var n time.Duration
+	for _, s := range p.Load {
+		n += s.For
+	}
+	return n
+}
+
+// behindProxy returns how many instances the proxy that was seen shares the load among.
+func (p *Plan) behindProxy() int {
+	n := 1
+	if p.of.Way == nil {
+		return n
+	}
+	for _, h := range p.of.Way.Hops {
+		if h.Depth == 2 {
+			n = max(n, h.Instances)
+		}
+	}
+	return n
 }
 
 // Reference returns the profile of the load unchanged.
@@ -81,6 +111,22 @@ func (p *Plan) Reference() profiles.Profile {
 		out.Load = p.bursts(p.gap())
 	}
 	return out
+}
+
+// only keeps that part of the load, so that nobody gets more than the run had sent there.
+func (p *Plan) only(out *profiles.Profile, share float64) {
+	for i := range out.Load {
+		s := &out.Load[i]
+		switch s.Kind {
+		case profiles.Burst:
+			s.BurstSize = max(1, int(float64(s.BurstSize)*share))
+		case profiles.Connections:
+			s.FromConns = max(1, int(float64(s.FromConns)*share))
+			s.ToConns = s.FromConns
+		default:
+			s.From, s.To = max(1, s.From*share), max(1, s.To*share)
+		}
+	}
 }
 
 func (p *Plan) hold(rate float64) profiles.Stage {
@@ -217,6 +263,7 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 				out.Targets[i].URL, out.Targets[i].ConnectTo = p.Direct, ""
 			}
 		}
+		p.only(&out, 1/float64(p.behindProxy()))
 		return out, "straight to " + p.Direct, true
 	}
 	return out, "", false
@@ -276,12 +323,18 @@ func (p *Plan) bySize(out profiles.Profile, e causes.Experiment) (profiles.Profi
 	out.Targets = slices.Clone(out.Targets)
 	t := &out.Targets[i]
 	var kept []profiles.Request
+	var weight, all float64
 	for k, q := range t.Requests {
+		all += float64(q.Weight)
 		if (sizes[k] >= border) == (e == causes.Large) {
 			kept = append(kept, q)
+			weight += float64(q.Weight)
 		}
 	}
 	t.Requests = kept
+	if all > 0 && weight > 0 {
+		p.only(&out, weight/all)
+	}
 	word := "below"
 	if e == causes.Large {
 		word = "of"
@@ -314,5 +367,10 @@ func (p *Plan) byAddress(out profiles.Profile, e causes.Experiment) (profiles.Pr
 	}
 	out.Targets = slices.Clone(out.Targets)
 	out.Targets[i].ConnectTo = p.of.ByAddress[k].Address
+	var all uint64
+	for _, a := range p.of.ByAddress {
+		all += a.Attempts
+	}
+	p.only(&out, float64(p.of.ByAddress[k].Attempts)/float64(max(all, 1)))
 	return out, "only " + p.of.ByAddress[k].Address, true
 }

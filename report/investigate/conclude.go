@@ -18,6 +18,15 @@ func Conclude(before *report.Report, told report.Investigation) *report.Report {
 	if len(told.Experiments) == 0 {
 		return &out
 	}
+	if len(told.Candidates) == 0 { // nothing was suspected: what it depends on says where to look
+		for i := range out.Findings {
+			if f := &out.Findings[i]; f.Target == told.Target {
+				f.Summary = strings.TrimSpace(f.Summary + " " + told.Depends)
+				f.Evidence = append(slices.Clone(f.Evidence), evidence(told)...)
+			}
+		}
+		return &out
+	}
 	share := map[string]float64{}
 	for _, c := range told.Candidates {
 		share[c.Cause] = c.After
@@ -30,13 +39,7 @@ func Conclude(before *report.Report, told report.Investigation) *report.Report {
 			continue
 		}
 		f.Confidence = after
-		f.Evidence = slices.Clone(f.Evidence)
-		for _, e := range told.Experiments {
-			f.Evidence = append(f.Evidence, report.Evidence{
-				Source: "experiment " + e.Name,
-				Text:   fmt.Sprintf("%s: %s of %s requests failed; %s", e.Changed, report.FormatCount(e.Failed), report.FormatCount(e.Requests), e.Tells),
-			})
-		}
+		f.Evidence = append(slices.Clone(f.Evidence), evidence(told)...)
 		mine = append(mine, f)
 	}
 	slices.SortStableFunc(mine, func(x, y report.Finding) int {
@@ -66,6 +69,17 @@ func Conclude(before *report.Report, told report.Investigation) *report.Report {
 	}
 	out.Findings = append(mine, rest...)
 	return &out
+}
+
+// evidence tells the experiments.
+func evidence(told report.Investigation) (out []report.Evidence) {
+	for _, e := range told.Experiments {
+		out = append(out, report.Evidence{
+			Source: "experiment " + e.Name,
+			Text:   fmt.Sprintf("%s: %s of %s requests failed; %s", e.Changed, report.FormatCount(e.Failed), report.FormatCount(e.Requests), e.Tells),
+		})
+	}
+	return out
 }
 
 // alone returns what a summary says of a cause, without its place among others.

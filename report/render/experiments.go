@@ -17,6 +17,9 @@ func experimentFacts(r *report.Report) []fact {
 	for _, e := range i.Experiments {
 		lines = append(lines, fmt.Sprintf("%s (%s): %s of %s failed; %s", e.Name, e.Changed, report.FormatCount(e.Failed), report.FormatCount(e.Requests), e.Tells))
 	}
+	if i.Depends != "" {
+		lines = append(lines, i.Depends)
+	}
 	lines = append(lines, "ended: "+i.Ended)
 	if i.Confirm != "" {
 		lines = append(lines, "to prove it: "+i.Confirm)

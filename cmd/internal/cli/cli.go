@@ -78,7 +78,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 	r.RegisterAll(root.Flags())
 
 	root.AddCommand(
-		newRun(env, g), newCompare(env, g), newHistory(env, g), newExplain(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g),
+		newRun(env, g), newCompare(env, g), newHistory(env, g), newExplain(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g), newInvestigate(env, g),
 		newInit(env, g), newImport(env, g), newDemo(env, g), newProbe(env, g), newAgent(env), newWorker(env), newFleet(env), newIdle(env, g), newLabService(env),
 	)
 	for _, command := range env.Lab.Commands {

@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/investigate"
 	"github.com/rampload/rampload/cmd/internal/run"
+	"github.com/rampload/rampload/report"
+	tell "github.com/rampload/rampload/report/investigate"
 	"github.com/spf13/cobra"
 )
 
@@ -28,6 +32,7 @@ func newRun(env console.Env, g *input.Globals) *cobra.Command {
 	}
 	r.RegisterAll(cmd.Flags())
 	cmd.Flags().BoolVar(&r.Once, "once", false, "send each request once, show the answers, and end")
+	cmd.Flags().BoolVar(&r.Investigate, "investigate", false, "where the run leaves several causes open: tell them apart by experiments (see rampload investigate)")
 	return cmd
 }
 
@@ -53,5 +58,23 @@ func runCommand(ctx context.Context, env console.Env, g *input.Globals, r *input
 	if err != nil {
 		return err
 	}
+	if r.Investigate && leavesOpen(done.Report) {
+		fmt.Fprintln(env.Stdout)
+		err := experiments(ctx, env, g, r, investigate.Options{For: investigate.Usual}, done.Report, p, investigated("", done.Path))
+		// What the run showed decides; that the experiments left it open is no news.
+		if coded := (*console.Error)(nil); errors.As(err, &coded) && coded.Code != report.ExitUndecided {
+			return err
+		}
+	}
 	return console.Exit(done.Report.ExitCode)
+}
+
+// leavesOpen reports whether a run that was carried out left more than one cause, or none,
+// for failures.
+func leavesOpen(r *report.Report) bool {
+	if r.Interrupted || len(r.Findings) == 0 {
+		return false
+	}
+	_, left := tell.From(r)
+	return len(left) > 1 || r.Findings[0].Verdict == "unexplained"
 }

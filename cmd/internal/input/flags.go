@@ -21,6 +21,7 @@ type Flags struct {
 	only        []string
 	Once        bool // not of check
 	UI          bool // not of check
+	Investigate bool // of run
 }
 
 func (r *Flags) Register(f *pflag.FlagSet) {
