@@ -201,7 +201,7 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 			return out, fmt.Sprintf("%d held connections instead of %d, at the same rate", p.Held/2, p.Held), true
 		}
 		n := p.atOnce()
-		if n < 2 || p.bursty() {
+		if n < 2 || p.bursty() || c.Connections == 0 { // a bound on new ones would keep them: two changes
 			return out, "", false
 		}
 		c.Connections = n / 2

@@ -153,6 +153,10 @@ func TestChanges(t *testing.T) {
 	if len(p.Targets[0].Requests) != 2 || p.Client.Connections != 64 {
 		t.Error("an experiment changed the profile that it was made of")
 	}
+	p.Client.Connections = 0
+	if fresh, err := NewPlan(r, p, "shop", 15*time.Second); err != nil || slices.Contains(fresh.Can(), causes.HalfConcurrency) || !slices.Contains(fresh.Can(), causes.Kept) {
+		t.Errorf("with a connection for each request: %v, %v", err, fresh.Can())
+	}
 	if q, _, _ := plan.Change(causes.OtherAddresses); q.Targets[0].ConnectTo != "10.0.0.2:80" {
 		t.Errorf("the other address: %q", q.Targets[0].ConnectTo)
 	}

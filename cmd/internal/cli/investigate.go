@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,10 @@ func investigated(out, path string) string {
 
 // experiments makes them and writes what they told into a new report.
 func experiments(ctx context.Context, env console.Env, g *input.Globals, r *input.Flags, o investigate.Options, before *report.Report, p profiles.Profile, out string) error {
-	if err := errors.Join(o.Check(), r.Check(), report.Vacant(out)); err != nil {
+	if p.Fingerprint() != before.Profile.Fingerprint {
+		return console.Usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
+	}
+	if err := cmp.Or(o.Check(), r.Check(), report.Vacant(out)); err != nil {
 		return console.Usage(err)
 	}
 	dir, err := os.MkdirTemp("", "rampload-investigate-")

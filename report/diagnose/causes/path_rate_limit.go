@@ -47,7 +47,7 @@ func pathRateLimit() rule {
 			{evidence.IdleGap, -3, 0},
 			{evidence.SentLinger, -3, 0},
 		},
-		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Goes, TwoSources: Goes},
+		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, HalfConcurrency: Stays, HalfRate: Goes, TwoSources: Goes},
 		says:  "something on the path turns away what exceeds a rate",
 		advice: func(c *Investigation, _ *hypothesis) []string {
 			return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s on it turns traffic away", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))}
