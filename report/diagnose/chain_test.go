@@ -171,7 +171,17 @@ func TestChains(t *testing.T) {
 				w.event(probe.Event{Kind: probe.ProcessExit, At: dur(w.at - 0.2), Host: "worker-1", Process: "consumer", PID: 77, Reason: "killed by SIGKILL"})
 				w.fails(gatewayTimeout)
 			},
-			refused: []string{"slow-dependency", "deadlock", "upstream-deadlock", "proxy-queue-limit"},
+			refused: []string{"slow-dependency", "deadlock", "upstream-deadlock", "proxy-queue-limit"}, host: "worker-1",
+		},
+		{
+			name: "connections do not come up, and a few old ones lie at the other end: they have not arrived",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 100, 0, 0, 100, 1)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 0, 0, 0, 100)
+				w.hop("api-1", "api", "*:8081", 20, 8, 3, 0, 0, 3, 9)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"deadlock", "upstream-deadlock", "slow-dependency"}, want: "network-outage",
 		},
 		{
 			name: "a worker's own memory of time: an application that stands is no dependency",

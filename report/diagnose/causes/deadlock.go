@@ -23,6 +23,7 @@ func deadlock() rule {
 		},
 		unless: []evidence.Clue{evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},
 		weights: []weight{
+			{evidence.EndedBeside, opposite(proves), 0},
 			{evidence.StandsStill, strong, opposite(proves)},
 			{evidence.StandsStuck, proves, 0},
 			{evidence.SaysLocked, strong, 0},

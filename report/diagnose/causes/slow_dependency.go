@@ -15,6 +15,7 @@ func slowDependency() rule {
 		told:   []evidence.Clue{evidence.StandsUnwatched},
 		unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
 		weights: []weight{
+			{evidence.EndedBeside, opposite(proves), 0},
 			{evidence.StandsUnwatched, proves, 0},
 			{evidence.StandsInside, proves, 0},
 			{evidence.StandsStuck, strong, 0},

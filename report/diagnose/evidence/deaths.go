@@ -437,3 +437,20 @@ func (c *Case) FailuresNear(deaths []Death) (near, all float64) {
 	}
 	return near, all
 }
+
+// EndedAtOnset returns the ends of processes of a hop with which the faults began: a few, in
+// no good order, and nothing took their place.
+func (c *Case) EndedAtOnset(h Hop) []Death {
+	if c.Onset.Status != Found {
+		return nil
+	}
+	all, _ := c.WithoutOrdinary(c.Deaths(h))
+	ends := slices.DeleteFunc(all, func(d Death) bool {
+		near := d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5
+		return !near || d.Replaced || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0")
+	})
+	if len(ends) > 2 { // more of them are a matter of course
+		return nil
+	}
+	return ends
+}

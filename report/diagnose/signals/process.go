@@ -63,6 +63,14 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		after := c.Target.Compose(c.Run.Window(last.At+3), c.Run.N)
 		f.Set(evidence.GoneForGood, evidence.IsTrue(after.Fault[attack.Refused] >= 5), src, "nothing took the place of %s: %s were refused later", words.OrThe(last.Process), words.Count(after.Fault[attack.Refused], "connection"))
 	}
+	if ends := c.EndedAtOnset(h); h.Index > 0 && len(ends) > 0 {
+		// What an inner hop was asked shows only in what those before it answer.
+		if after := c.Target.Compose(c.Run.Window(ends[0].At+3), c.Run.N); after.Failed >= max(10, 0.5*after.Attempts) {
+			text := fmt.Sprintf("the faults began when %s ended, nothing took its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), words.Commas(after.Failed), words.Commas(after.Attempts))
+			f.SetAt(evidence.DiedWithFaults, evidence.Yes, ends[0].At, src, "%s", text)
+			f.SetAt(evidence.GoneForGood, evidence.Yes, ends[0].At, src, "%s", text)
+		}
+	}
 	workers, single := 0, 0
 	for _, d := range mine {
 		switch {

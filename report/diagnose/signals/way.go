@@ -29,6 +29,11 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
+	for _, o := range c.Hops {
+		if ends := c.EndedAtOnset(o); o.Index != h.Index && len(ends) > 0 {
+			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing took its place", ends[0].Process, o.Host, ends[0].Why)
+		}
+	}
 	if up := c.Way.Before(s); up != nil && !evidence.IsProxy(up.Hop.Process) {
 		f.Set(evidence.AskedByService, evidence.Yes, src, "%s", up.Text())
 	}

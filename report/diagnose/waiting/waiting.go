@@ -197,7 +197,7 @@ func (w *Way) walk() {
 			break
 		}
 		next := w.step(to.Hop)
-		if out := finite(to.Requests) + finite(to.Connecting); next.Worst != nil && !(next.Now.Open() >= math.Min(1, 0.3*out)) {
+		if next.Worst != nil && !next.arrived(to) {
 			at.State = report.StandsNetwork // they are out, and have not arrived
 			break
 		}
@@ -238,6 +238,16 @@ func (w *Way) stopped() {
 		w.Walked, w.Culprit = path, s
 		return
 	}
+}
+
+// arrived reports whether what a hop was asked had come there. Connections that do not come
+// up have, where its accept queue is not empty: it may have no room.
+func (s *Step) arrived(b *Behind) bool {
+	out := finite(b.Requests) + finite(b.Connecting)
+	if b.Connecting >= mostOf*out && !(s.Now.NotAccepted >= 1) {
+		return false
+	}
+	return s.Now.Open() >= math.Max(math.Min(1, 0.3*out), 0.1*out)
 }
 
 // behind returns what a hop had out to one of the next.

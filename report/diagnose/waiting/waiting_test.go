@@ -144,6 +144,26 @@ func TestFollow(t *testing.T) {
 			w.put("db", "postgres", probe.ThreadsStopped, "", 30, 0, 4)
 			return w
 		}, "postgres", report.StandsStill},
+		{"stopped again and again, and the readings of its sockets fell between", func() *incident {
+			w := locked()
+			w.change("db", probe.Owed, 1)
+			w.change("db", probe.OwedOldest, 0.01)
+			w.change("api", probe.Awaiting, 0)
+			w.change("api", probe.AwaitingOldest, 0)
+			w.put("db", "postgres", probe.ThreadsStopped, "", 30, 0, 4)
+			return w
+		}, "postgres", report.StandsStill},
+		{"a pool in the middle of which each connection waits for fewer still behind", func() *incident {
+			w := locked()
+			w.change("web", probe.AwaitingOldest, 0.02)
+			w.change("web", probe.AwaitingMedian, 0.02)
+			w.change("web", probe.Awaiting, 100)
+			w.change("web", probe.PeerConnections, 100)
+			w.change("api", probe.AwaitingOldest, 0.01)
+			w.change("api", probe.AwaitingMedian, 0.005)
+			w.change("api", probe.RequestsUnread, 0)
+			return w
+		}, "api", report.StandsPool},
 		{"a pool in the middle: its connections are all in use, each as briefly as ever", func() *incident {
 			w := locked()
 			w.change("api", probe.AwaitingOldest, 0.01)
@@ -222,5 +242,26 @@ func TestUnwatched(t *testing.T) {
 	r := way.Report()
 	if last := r.Hops[len(r.Hops)-1]; last.Watched || last.Role != report.RoleCulprit || last.Now.Open != nil {
 		t.Errorf("the report has %+v: what was not measured is null", last)
+	}
+}
+
+// A number of connections that a process keeps to is told from workers that are all busy by
+// the threads that hold them.
+func TestCapped(t *testing.T) {
+	for _, c := range []struct {
+		threads, accepted float64
+		want              bool
+	}{{1, 40, true}, {40, 40, false}, {4, 4, false}, {2, 9, true}, {0, 40, false}} {
+		w := locked()
+		w.change("web", probe.Awaiting, 0)
+		w.change("web", probe.AwaitingOldest, 0)
+		w.change("web", probe.Inbound, c.accepted+60)
+		w.change("web", probe.NotAccepted, 60)
+		w.change("web", probe.Owed, c.accepted)
+		w.change("web", probe.Threads, c.threads)
+		way := follow(w)
+		if way.Culprit == nil || way.Culprit.Hop.Process != "nginx" || way.Culprit.Capped() != c.want {
+			t.Errorf("%v threads, %v connections taken: %s, want %v", c.threads, c.accepted, way.Text(), c.want)
+		}
 	}
 }
