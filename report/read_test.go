@@ -29,7 +29,7 @@ func sample() *Report {
 	}
 	onset := Onset{
 		Status: "onset", Fault: "reset", AtS: one, LowS: one, HighS: one, LoadRPS: one, LoadLowRPS: one, LoadHighRPS: one,
-		UpperBound: one, Before: 1, BeforeOf: 2, RateAfter: one, Note: "note",
+		UpperBound: one, Before: 1, BeforeOf: 2, RateAfter: one, Coverage: one, Note: "note",
 	}
 	latency := Latency{P50: one, P90: one, P99: one, Max: one}
 	return &Report{

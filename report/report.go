@@ -222,7 +222,7 @@ type Onset struct {
 	Status      OnsetStatus `json:"status"`
 	Fault       string      `json:"fault,omitempty"`
 	AtS         *float64    `json:"at_s"`
-	LowS        *float64    `json:"low_s"` // 95 % interval
+	LowS        *float64    `json:"low_s"` // 95 % interval, see Coverage
 	HighS       *float64    `json:"high_s"`
 	LoadRPS     *float64    `json:"load_rps"`
 	LoadLowRPS  *float64    `json:"load_low_rps"`
@@ -239,7 +239,10 @@ type Onset struct {
 	ConstantRPS *float64 `json:"constant_rps,omitempty"`
 	// DelayS is how long after they were due, which at_s is, the first faults came.
 	DelayS *float64 `json:"delay_s,omitempty"`
-	Note   string   `json:"note,omitempty"`
+	// Coverage is in what share of simulated runs like this one the interval holds the onset;
+	// null: not known.
+	Coverage *float64 `json:"interval_coverage,omitempty"`
+	Note     string   `json:"note,omitempty"`
 }
 
 // Resource is one limit that was watched.

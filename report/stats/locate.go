@@ -38,6 +38,7 @@ func (s *scanner) locate(a alarm, out *Rise) {
 			low, high = min(low, tau), max(high, tau)
 		}
 	}
+	likeliest := at
 	if hinge {
 		at = s.endOfLevel(at, a.to)
 		low, high = min(s.endOfLevel(low, a.to), at), max(high, at)
@@ -51,9 +52,23 @@ func (s *scanner) locate(a alarm, out *Rise) {
 	if hinge {
 		out.At += 0.5
 	}
-	out.Low, out.High = max(0, float64(low-1)), min(float64(s.n), float64(high+1))
+	out.NearLow, out.NearHigh = max(0, float64(low-1)), min(float64(s.n), float64(high+1))
+	out.Low, out.High = out.NearLow, out.NearHigh
 	out.Before, out.BeforeOf = s.all(0, at)
 	out.After, out.AfterOf = s.all(at, s.n)
+	if s.statusOnly {
+		return
+	}
+	wideLow, wideHigh, clusters := s.anyShape(first, likeliest, a.to)
+	out.Clusters = clusters
+	beyond := s.material(first, clusters)
+	if beyond > 0 && s.grewBefore(first, wideLow, clusters) {
+		// It may have grown by degrees to what is worth telling before any shape that fits begins.
+		wideLow = min(wideLow, s.immaterial(first, beyond, clusters))
+	}
+
+	out.Low = min(out.NearLow, max(0, float64(wideLow-1)))
+	out.High = max(out.NearHigh, min(float64(s.n), float64(wideHigh+1)), float64(beyond))
 }
 
 func (s *scanner) exposureBefore(k int) float64 {

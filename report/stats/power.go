@@ -26,6 +26,7 @@ func Finds(r Rates, o RiseOptions, from int, share, power float64) bool {
 }
 
 func finds(r Rates, o RiseOptions, from int, share, power float64, runs int) bool {
+	o.statusOnly = true
 	n := r.end()
 	cut := max(0, n-powerWindows)
 	from -= cut

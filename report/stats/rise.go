@@ -25,11 +25,15 @@ type Segment struct{ From, To int }
 type Rise struct {
 	Status    RiseStatus
 	At        float64 // the first event of Lasting and Episode, the first burst of Recurring
-	Low, High float64 // 95 % interval
-	Hinge     bool    // grows with the load; else it jumps
-	Slow      bool    // grows by small degrees (see [FindGrowth])
-	Alarm     int     // the window after which a reader of the stream would have known
-	Excess    float64 // log of the odds bound at the alarm
+	Low, High float64 // 95 % interval, whatever way the rate grows and however clustered events are
+	// NearLow and NearHigh are the interval if the rate jumps, or grows with the load, as is
+	// fitted: what happened about when the rise did is dated by it.
+	NearLow, NearHigh float64
+	Clusters          float64 // how clustered the events from At on look, 1: not at all
+	Hinge             bool    // grows with the load; else it jumps
+	Slow              bool    // grows by small degrees (see [FindGrowth])
+	Alarm             int     // the window after which a reader of the stream would have known
+	Excess            float64 // log of the odds bound at the alarm
 
 	Before, BeforeOf float64 // events and exposure before At
 	After, AfterOf   float64 // from At on
@@ -50,6 +54,8 @@ type RiseOptions struct {
 	// Late is how long, in seconds, events can be missing yet at the end of the
 	// series: requests that were under way when the load ended tell nothing.
 	Late float64
+
+	statusOnly bool // nobody looks at the interval
 }
 
 const (
@@ -117,6 +123,7 @@ func (s *scanner) grown(g Growth, out Rise) Rise {
 	}
 	out.Status, out.Hinge, out.Slow = Lasting, false, true
 	out.At, out.Low, out.High = float64(at), min(g.Low, float64(at)), max(g.High, float64(at+1))
+	out.NearLow, out.NearHigh = out.Low, out.High
 	out.Alarm = max(out.Alarm, int(out.High)-1)
 	out.Before, out.BeforeOf = s.all(0, at)
 	out.After, out.AfterOf = s.all(at, s.n)
@@ -147,6 +154,7 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 	if s.n == 0 {
 		return out
 	}
+	s.statusOnly, s.floor = o.statusOnly, o.Floor
 	h := math.Log(6 * float64(s.n) / o.Alpha)
 	fromStart := s.fromStart()
 	var first *Rise
@@ -190,13 +198,14 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 	case fromStart:
 		out.Status = FromStart
 		out.After, out.AfterOf = s.all(0, s.n)
-		out.High = 1
+		out.High, out.NearHigh = 1, 1
 	case first != nil:
 		first.Bursts, first.Episodes = bursts, out.Episodes
 		return *first
 	case regular:
 		out.Status, out.Period, out.At = Recurring, period, float64(bursts[0].Window)
 		out.Low, out.High = out.At, out.At+1
+		out.NearLow, out.NearHigh = out.Low, out.High
 		out.Before, out.BeforeOf = s.all(0, bursts[0].Window)
 		out.After, out.AfterOf = s.all(bursts[0].Window, s.n)
 	}

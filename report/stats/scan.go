@@ -19,10 +19,12 @@ var blockSeconds = [...]float64{1, 2, 4, 8}
 // known from the start. So an episode that is masked on the way costs its own
 // length, and a scan stays linear in the length of the series.
 type scanner struct {
-	r      Rates
-	masked []bool
-	n      int
-	least  float64 // smallest dispersion to assume; 0: as measured
+	r          Rates
+	masked     []bool
+	n          int
+	statusOnly bool    // see RiseOptions
+	floor      float64 // likewise
+	least      float64 // smallest dispersion to assume; 0: as measured
 
 	allY, allE []float64 // sums over the windows before an index, masked ones too
 	rawY, rawE []float64 // sums over the windows before an index, less the bursts

@@ -28,11 +28,17 @@ type Span struct{ Value, Low, High float64 }
 
 // Onset is where one fault class of one target begins to rise and stays.
 type Onset struct {
-	Status     OnsetStatus
-	Fault      attack.Fault
-	Series     string  // "dial" or "request": the exposure that it was scanned against
-	At         Span    // seconds since the load began
-	Load       Span    // requests per second, all targets
+	Status OnsetStatus
+	Fault  attack.Fault
+	Series string // "dial" or "request": the exposure that it was scanned against
+	At     Span   // seconds since the load began
+	Load   Span   // requests per second, all targets
+	// Range is the 95 % interval of At whatever way the faults grow, and however clustered
+	// they are; nil: that of At. What ran out about then is dated by At.
+	Range, RangeLoad *Span
+	// Coverage is in what share of simulated runs like this one Range holds the beginning;
+	// NaN: not known.
+	Coverage   float64
 	UpperBound float64 // without an onset: 95 % bound of the share of faults
 	Before     uint64  // faults before it
 	BeforeOf   uint64  // exposure before it

@@ -234,6 +234,9 @@ func scan(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, options stat
 		case rise.Hinge:
 			out.Note = "grows with the load above the onset"
 		}
+		if c := rise.Coverage(); c < fairCoverage {
+			out.Note = words.Join(out.Note, fmt.Sprintf("for failures that come in clusters and grow the interval holds about %.0f%%, not 95%%", 100*c))
+		}
 		for _, w := range rise.Warnings {
 			out.Note = words.Join(out.Note, w)
 		}
@@ -243,6 +246,9 @@ func scan(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, options stat
 	}
 	return out
 }
+
+// fairCoverage is what an interval of 95 % holds at least, or what it holds is told.
+const fairCoverage = 0.93
 
 // bursts makes a transient of isolated bursts that are too many to be nothing.
 func bursts(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, r stats.Rates, rise stats.Rise, out *evidence.Onset) {
@@ -256,6 +262,7 @@ func bursts(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, r stats.Ra
 	out.Status = evidence.Transient
 	first := rise.Bursts[0].Window
 	rise.At, rise.Low, rise.High = float64(first), float64(first-1), float64(first+1)
+	rise.NearLow, rise.NearHigh = rise.Low, rise.High
 	rise.Before, rise.BeforeOf = evidence.Sum(r.Count[:first]), evidence.Sum(r.Exposure[:first])
 	rise.After, rise.AfterOf = evidence.Sum(r.Count[first:]), evidence.Sum(r.Exposure[first:])
 	out.Before, out.BeforeOf = uint64(rise.Before), uint64(rise.BeforeOf)
@@ -310,10 +317,13 @@ func place(a *evidence.Run, t *evidence.Target, keys []evidence.FaultKey, rise s
 	if ok && background < 0.25 && due < a.Seconds(window+1) {
 		at = due
 	}
-	low, high := max(0, a.Seconds(rise.Low)), min(a.Duration(), a.Seconds(rise.High))
-	out.At = evidence.Span{Value: at, Low: min(low, at), High: max(high, at)}
+	span := func(low, high float64) evidence.Span {
+		return evidence.Span{Value: at, Low: min(max(0, a.Seconds(low)), at), High: max(min(a.Duration(), a.Seconds(high)), at)}
+	}
+	out.At, out.Range = span(rise.NearLow, rise.NearHigh), new(span(rise.Low, rise.High))
+	out.Coverage = rise.Coverage()
 	out.EventDelay = shift
-	out.Load = loadSpan(a, out.At)
+	out.Load, out.RangeLoad = loadSpan(a, out.At), new(loadSpan(a, *out.Range))
 }
 
 func loadSpan(a *evidence.Run, at evidence.Span) evidence.Span {

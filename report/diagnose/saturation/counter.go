@@ -41,7 +41,7 @@ func movement(a *evidence.Run, r *evidence.Resource) *evidence.Movement {
 	switch {
 	case rise.Status == stats.Lasting && rise.Before > 0:
 		// It moved before, but now it moves more.
-		m.Start = &evidence.Saturation{At: a.Seconds(rise.At), Low: a.Seconds(rise.Low), High: a.Seconds(rise.High), Value: rise.After}
+		m.Start = &evidence.Saturation{At: a.Seconds(rise.At), Low: a.Seconds(rise.NearLow), High: a.Seconds(rise.NearHigh), Value: rise.After}
 	case first.At < evidence.ThroughoutSpan/2 && (rise.Status == stats.FromStart || early >= whole/2 && len(m.At) > 4):
 		m.Throughout = true
 	}

@@ -1,0 +1,4 @@
+package stats
+
+// ClusterClass is the class of coverage that clusters belong to.
+var ClusterClass = clusterClass

@@ -1,0 +1,163 @@
+package stats
+
+import "math"
+
+// powers are the shapes of a growth that an interval reckons with: beyond its beginning
+// the share grows as a power of how far the load (or, where that stands, the time) has gone
+// on since. A step and a hinge are fitted exactly (see stepLikelihood, hingeLikelihood).
+var powers = [...]int{1, 2, 3, 5, 8}
+
+// anyShape returns the first and the last window in which a rise can have begun, whatever
+// its shape: those whose likelihood, the largest over the shapes, is within some 2Δℓ of the
+// best in units of how clustered the events are, which it returns too. The rise is most likely
+// to begin at a window, as a step or a hinge. Of many windows every so many are looked at.
+func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64) {
+	stride, end := 1+(to-first)/mostBegins, s.dataEnd(to, shapeAhead)
+	clusters = s.spreadOf(at, to)
+	drop := shapeDrop
+	if clusters > 1 {
+		drop = clusteredDrop // how clustered they are is hardly known
+	}
+	var taus []int
+	var curve []float64
+	best := math.Inf(-1)
+	for tau := to; tau >= first; tau -= stride {
+		l := max(s.stepLikelihood(tau, end), s.hingeLikelihood(tau, end))
+		for _, power := range powers {
+			l = max(l, s.powerLikelihood(tau, end, power))
+		}
+		best = max(best, l)
+		taus, curve = append(taus, tau), append(curve, l)
+	}
+	low, high = at, at
+	for i, tau := range taus {
+		if 2*(best-curve[i])/clusters <= drop {
+			low, high = min(low, tau-stride+1), max(high, tau+stride-1)
+		}
+	}
+	return max(first, low), min(to, high), clusters
+}
+
+const (
+	grewBy        = 1.5 // standard deviations
+	clusteredDrop = 2 * profileDrop
+	shapeDrop     = 3.84
+	rareShare     = 1e-3  // so many trials for each event that is expected
+	materialSide  = 0.999 // of the many stretches that could
+	mostBegins    = 90    // beginnings that are looked at
+	shapeAhead    = 30.0  // seconds after the alarm whose shape is fitted
+	spreadAhead   = 60.0  // and in which clusters are looked for
+)
+
+// material is the window at whose end the share is proven to be beyond the floor: what
+// grew smoothly until then has begun by any measure. It is 0 if that is not proven before
+// the load falls again.
+func (s *scanner) material(first int, spread float64) int {
+	if s.floor <= 0 {
+		return 0
+	}
+	end := s.dataEnd(first, 1e6)
+	// From the left: the first stretch that ends here and proves it.
+	for to := first + 1; to <= end; to++ {
+		for size := 1; size <= to-first; size *= 2 {
+			y, e, _ := s.rate(to-size, to)
+			if y > s.floor*e && LowerShare(y/spread, e/spread, materialSide) > s.floor {
+				return to
+			}
+		}
+	}
+	return 0
+}
+
+// spreadOf is how clustered the events of a rise that ended in an alarm are, at least 1,
+// around shares that do not fall: growth is no cluster (see [Clustering]).
+func (s *scanner) spreadOf(at, to int) float64 {
+	from, end := s.firstEvent(at, to), s.dataEnd(to, spreadAhead)
+	size := s.r.windows(1)
+	var share, weight, ys []float64
+	for i := from; i < end; i += size {
+		y, e, _ := s.rate(i, min(end, i+size))
+		share, weight = append(share, y/max(e, 1)), append(weight, max(e, 1e-9))
+	}
+	fit := PAVA(share, weight)
+	expected := make([]float64, 0, end-from)
+	for i := from; i < end; i++ {
+		y, e := 0.0, 0.0
+		if !s.masked[i] {
+			y, e = s.r.Count[i], s.r.Exposure[i]
+		}
+		ys = append(ys, y)
+		expected = append(expected, fit[(i-from)/size]*e/rareShare)
+	}
+	_, most := Clustering(ys, expected, s.r.Step)
+	return most
+}
+
+// grewBefore reports whether the rate in [first, to) was higher in the second half.
+func (s *scanner) grewBefore(first, to int, clusters float64) bool {
+	ya, ea, _ := s.rate(first, (first+to)/2)
+	yb, eb, _ := s.rate((first+to)/2, to)
+	return ea > 0 && eb > 0 && yb/eb-ya/ea > grewBy*math.Sqrt(clusters*(ya/(ea*ea)+(yb+1)/(eb*eb)))
+}
+
+// immaterial is the last window up to which the share is proven to be within the floor: of
+// a share that grows, the mean of a stretch is no less than what it begins with.
+func (s *scanner) immaterial(first, to int, spread float64) int {
+	for from := to - 1; from > first; from-- {
+		for size := 1; size <= to-from; size *= 2 {
+			y, e, _ := s.rate(from, from+size)
+			if UpperShare(y/spread, e/spread, crossingSide) <= s.floor {
+				return from
+			}
+		}
+	}
+	return first
+}
+
+// gone is how far the load, or the time where the load stands, has gone on at a window
+// since another.
+func (s *scanner) gone(tau, i int) float64 {
+	if s.r.Load != nil && s.r.Load[tau] > 0 {
+		if x := s.r.Load[i]/s.r.Load[tau] - 1; x > 0 {
+			return x
+		}
+		return 0
+	}
+	return float64(i-tau) + 0.5
+}
+
+// powerLikelihood is that of p = p0 + β·gone^power from tau on, β as large as the events
+// there ask for.
+func (s *scanner) powerLikelihood(tau, end, power int) float64 {
+	y0, e0, _ := s.rate(0, tau)
+	if e0 == 0 {
+		return math.Inf(-1)
+	}
+	p0 := y0 / e0
+	seen, expected := 0.0, 0.0
+	for i := tau; i < end; i++ {
+		if !s.masked[i] && s.r.Exposure[i] > 0 {
+			seen += s.r.Count[i] - p0*s.r.Exposure[i]
+			expected += s.r.Exposure[i] * raised(s.gone(tau, i), power)
+		}
+	}
+	if seen <= 0 || expected <= 0 {
+		return math.Inf(-1)
+	}
+	beta := seen / expected
+	l := binomial(y0, e0, p0)
+	for i := tau; i < end; i++ {
+		if !s.masked[i] && s.r.Exposure[i] > 0 {
+			l += binomial(s.r.Count[i], s.r.Exposure[i], min(1, p0+beta*raised(s.gone(tau, i), power)))
+		}
+	}
+	return l
+}
+
+func raised(x float64, power int) float64 {
+	out := x
+	for range power - 1 {
+		out *= x
+	}
+	return out
+}
