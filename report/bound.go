@@ -34,9 +34,23 @@ func Enough(g profiles.Gate) uint64 {
 	if limit <= 0 || limit >= 1 {
 		return 0
 	}
-	n := stats.CleanTrials(limit, confidence)
-	for !op.Holds(upperBound(0, n, confidence), limit) {
+	together := float64(Together)
+	if g.Metric == profiles.GateLatency {
+		together = 1
+	}
+	return enough(op, limit, together)
+}
+
+// enough is how many requests without an event prove a limit where so many can come together.
+func enough(op profiles.Op, limit, together float64) uint64 {
+	together = max(1, together)
+	n := uint64(float64(stats.CleanTrials(limit, confidence)-1) * together)
+	for !op.Holds(stats.UpperShare(0, float64(n)/together, confidence), limit) {
 		n++
 	}
 	return n
 }
+
+// Together is how many requests may fail together: where none failed, or too few to tell,
+// a share is proven for failures that come in clusters of this mean size.
+const Together = 50

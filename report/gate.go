@@ -26,6 +26,9 @@ type Judged struct {
 	LimitedReason string
 	// CutShort says why the run ended before its schedule did; empty: it did not.
 	CutShort string
+	// Alone is set of one load of a search: failures are taken to come alone, for loads
+	// beside it are tried too.
+	Alone bool
 }
 
 // Headroom is what was left of one resource over time.
@@ -44,8 +47,8 @@ type Headroom struct {
 //   - Shares ("failures < 0.1%") pass when the 95 % upper Clopper-Pearson bound is
 //     within the limit and fail when the lower bound is beyond it. Between the two
 //     there is too little data. Failures that come in clusters count as fewer ones of
-//     fewer requests (see [stats.Clustering]). A limit of 0 % is failed by a single
-//     event.
+//     fewer requests (see [stats.Clustering]); where none fails, or too few to tell, they
+//     are taken to come in clusters of [Together]. A limit of 0 % is failed by a single event.
 //   - Percentiles ("p99 < 250ms") are shares too: at most 1 % of requests may
 //     take longer.
 //   - "within 10s" looks at every span of that length. It fails when the bound of
@@ -127,6 +130,7 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 		band := t.Only(func(i int) bool { return e.includes(i) && e.load(i) >= from })
 		band.Cluster, band.Most = band.Clustering()
 		band.Cluster, band.Most = max(t.Cluster, band.Cluster), max(t.Most, band.Most)
+		band.Together = 1 // the whole has proven that
 		b := judgeCounts(g, band)
 		near := " near " + FormatRate(g.UpTo)
 		switch {
@@ -147,6 +151,9 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 // missingAt says for how long a load must be held for a gate without a single event.
 func missingAt(g profiles.Gate, had tally) string {
 	need := Enough(g)
+	if g.Metric != profiles.GateLatency {
+		need = enough(g.Op, g.Value, 1)
+	}
 	if had.K > 0 || need <= had.N {
 		return ""
 	}
@@ -159,6 +166,7 @@ type evidence struct {
 	series  *Series
 	targets []int
 	end     int    // windows from here on are no evidence
+	alone   bool   // see Judged
 	missing string // why even a clean record proves nothing; empty: it does
 	loads   []float64
 }
@@ -172,7 +180,7 @@ func (e *evidence) load(window int) float64 {
 }
 
 func newEvidence(g profiles.Gate, in Judged) *evidence {
-	e := &evidence{gate: g, series: in.Series, end: in.Series.Len()}
+	e := &evidence{gate: g, series: in.Series, end: in.Series.Len(), alone: in.Alone}
 	if g.Metric != profiles.GateHeadroom {
 		e.targets = in.Series.Index(g.Of)
 	}

@@ -96,6 +96,10 @@ func TestCalibrateGates(t *testing.T) {
 		{"failures < 1%", 240, 50, .015, 20, GatePassed},
 		{"failures < 1%", 240, 50, .015, 50, GatePassed},
 		{"failures < 1%", 480, 250, .01, 50, GatePassed},
+		{"failures < 1%", 240, 13, .01, 50, GatePassed},
+		{"failures < 1%", 240, 65, .01, 50, GatePassed},
+		{"failures < 0.1%", 480, 250, .001, 50, GatePassed},
+		{"failures < 0.1%", 480, 250, .002, 50, GatePassed},
 		{"failures < 0.1%", 480, 250, .001, 1, GatePassed},
 		{"failures < 0.1%", 480, 250, .001, 5, GatePassed},
 		{"failures < 0.1%", 480, 250, .001, 20, GatePassed},
@@ -118,13 +122,59 @@ func TestCalibrateGates(t *testing.T) {
 		}
 		name := fmt.Sprintf("%s, true share %g %% in clusters of %g, %d requests", tt.gate, 100*tt.share, tt.size, tt.windows*tt.each)
 		row(t, "wrongly "+tt.wrong, name, wrong, runs, "≤ 5 %")
-		// 12,000 requests at 1 % hold 2.4 clusters of 50, and 9 % of such runs none at
-		// all: what never failed is judged as independent requests are.
-		most := 0.05
-		if tt.wrong == GatePassed {
-			most = max(most, math.Exp(-tt.share*float64(tt.windows*tt.each)/tt.size))
+		if low, _ := stats.Wilson(float64(wrong), float64(runs), 0.99); low > 0.05 {
+			t.Errorf("%s: %s in %d of %d runs", name, tt.wrong, wrong, runs)
 		}
-		if low, _ := stats.Wilson(float64(wrong), float64(runs), 0.99); low > most {
+	}
+}
+
+// A percentile holds for latencies that depend on each other: slow seconds, in which a part
+// of the requests is slow.
+func TestCalibratePercentiles(t *testing.T) {
+	runs := calibrationRuns(60, 1000)
+	for number, tt := range []struct {
+		gate          string
+		seconds, each int
+		slow, part    float64 // share of slow seconds, and of requests that are slow in them
+		wrong         string
+	}{
+		{"p99 < 100ms", 120, 50, 1, .01, GatePassed},
+		{"p99 < 100ms", 120, 50, 1, .01, GateFailed},
+		{"p99 < 100ms", 120, 50, .1, .1, GatePassed},
+		{"p99 < 100ms", 120, 50, .1, .1, GateFailed},
+		{"p99 < 100ms", 300, 50, .05, .2, GatePassed},
+		{"p99 < 100ms", 300, 50, .05, .2, GateFailed},
+		{"p95 < 100ms", 120, 50, .25, .2, GatePassed},
+		{"p95 < 100ms", 120, 50, .25, .2, GateFailed},
+	} {
+		g, err := profiles.ParseGate(tt.gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := 0
+		for seed := range uint64(runs) {
+			rng := rand.New(rand.NewPCG(seed, uint64(40+number)))
+			s := NewSeries(interval, []string{"orders"})
+			for i := range int32(4 * tt.seconds) {
+				slowSecond := rand.New(rand.NewPCG(seed, uint64(1000*number)+uint64(i/4))).Float64() < tt.slow
+				n, late := uint64(tt.each), uint64(0)
+				for range n {
+					if slowSecond && rng.Float64() < tt.part {
+						late++
+					}
+				}
+				s.Add(attack.Window{
+					Index: i, Scheduled: n, Sent: n, FromDue: attack.Histogram{{Value: 5000, Count: n - late}, {Value: 200_000, Count: late}},
+					Cells: []attack.Cell{{DueWindow: i, Phase: attack.PhaseDone, Attempts: n, Requests: n}},
+				})
+			}
+			if Judge([]profiles.Gate{g}, Judged{Series: s})[0].Result == tt.wrong {
+				wrong++
+			}
+		}
+		name := fmt.Sprintf("%s at the limit, %g %% of seconds in which %g %% are slow, %d s at %d/s", tt.gate, 100*tt.slow, 100*tt.part, tt.seconds, 4*tt.each)
+		row(t, "wrongly "+tt.wrong, name, wrong, runs, "≤ 5 %")
+		if low, _ := stats.Wilson(float64(wrong), float64(runs), 0.99); low > 0.05 {
 			t.Errorf("%s: %s in %d of %d runs", name, tt.wrong, wrong, runs)
 		}
 	}

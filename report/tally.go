@@ -45,6 +45,12 @@ func (e *evidence) tallies() tallies {
 		}
 	}
 	out.Step = s.Interval
+	if !e.alone && e.gate.Metric != profiles.GateLatency && e.gate.Unit == profiles.UnitRatio {
+		out.Together = Together
+	}
+	if out.Latency != nil {
+		out.Together = out.SlowTogether()
+	}
 	out.Cluster, out.Most = out.Clustering()
 	return out
 }
@@ -190,13 +196,18 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 	proof := bound
 	if least := t.Thinnest(nearest.sum); t.Span > 0 && least.N > 0 && atMost {
 		// A span is proven by its own requests, not by those of the whole run.
-		_, proof = t.Bounds(least, confidence)
+		alone := t
+		alone.Together = 1
+		_, proof = alone.Bounds(least, confidence)
 		proof = max(proof, bound)
 	}
 	if clean && op.Holds(bound, limit) && op.Holds(proof, limit) {
 		r := GateResult{Result: GatePassed}
 		if atMost {
 			r.Reason = ", at most " + FormatBound(high)
+			if all.K == 0 && t.Together > 1 {
+				r.Reason = fmt.Sprintf(", at most %s, if up to %.0f fail together %s", FormatBound(upperBound(0, all.N, confidence)), t.Together, FormatBound(high))
+			}
 			if t.Span > 0 && all.K > 0 {
 				r.Reason += " of all"
 			}
@@ -206,7 +217,11 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 	r := GateResult{Result: GateUndecided}
 	need := stats.CleanTrials(limit, confidence)
 	switch {
+	case atMost && clean && all.K == 0 && all.N >= need && t.Together > 1 && !op.Holds(bound, limit):
+		need = enough(op, limit, t.Together)
+		r.Reason = fmt.Sprintf(": too few to tell where up to %.0f fail together, %s more without one would do", t.Together, FormatCount(need-all.N))
 	case atMost && clean && all.K == 0 && all.N < need:
+		need = enough(op, limit, t.Together)
 		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", FormatCount(need))
 	case t.Span > 0 && clean && op.Holds(bound, limit):
 		r.Reason = fmt.Sprintf(": too few in a span to tell, up to %s in one of %s; %s in a span without one would do",
@@ -267,7 +282,7 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 				s += "; slow requests come together"
 			}
 		}
-		if need := stats.CleanTrials(1-g.Percentile, confidence); w.sum.K == 0 && w.sum.N < need {
+		if need := enough(profiles.LessOrEqual, 1-g.Percentile, t.Together); w.sum.K == 0 && w.sum.N < need {
 			s += fmt.Sprintf("; %s requests would do", FormatCount(need))
 		}
 	}

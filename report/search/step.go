@@ -49,7 +49,7 @@ func (j Judge) Judge(load float64, from, to int) Verdict {
 	part := j.part(from, end)
 	v := Verdict{Result: report.StepPassed, Clean: true}
 	var reasons []string
-	for i, r := range report.Judge(j.Gates, report.Judged{Series: part}) {
+	for i, r := range report.Judge(j.Gates, report.Judged{Series: part, Alone: true}) {
 		g := j.Gates[i]
 		switch {
 		case r.Result == report.GateFailed:
@@ -77,7 +77,7 @@ func (j Judge) Judge(load float64, from, to int) Verdict {
 // Requests in flight count as well ended.
 func (j Judge) Open(from, to, most int) bool {
 	part := j.pending(from, to)
-	for i, r := range report.Judge(j.Gates, report.Judged{Series: part}) {
+	for i, r := range report.Judge(j.Gates, report.Judged{Series: part, Alone: true}) {
 		if r.Result != report.GateUndecided {
 			continue
 		}

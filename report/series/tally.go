@@ -24,6 +24,9 @@ type Tallies struct {
 	Step    time.Duration      // of a window
 	Cluster float64            // how much less the events say than as many independent ones, at least 1
 	Most    float64            // the same at most: a share is proven small against this
+	// Together is how many events may come together where too few were seen to tell;
+	// up to 1: they come alone.
+	Together float64
 }
 
 // Clustering measures how clustered the events are: by how much less they say than as many
@@ -36,7 +39,60 @@ func (t Tallies) Clustering() (likely, most float64) {
 	for i, w := range t.Windows {
 		y[i], e[i] = float64(w.K), float64(w.N)
 	}
-	return stats.Clustering(y, e, t.Step.Seconds())
+	likely, most = stats.Clustering(y, e, t.Step.Seconds())
+	if t.Groups() < fewGroups {
+		most = max(most, t.Together)
+	}
+	return likely, most
+}
+
+// slowest is the share of requests by which [Tallies.SlowTogether] tells.
+const slowest = 0.1
+
+// SlowTogether is how much less the latencies say than as many independent ones, by how the
+// slowest tenth of the requests is spread: where hardly one was as slow as is asked for,
+// others tell.
+func (t Tallies) SlowTogether() float64 {
+	var all attack.Histogram
+	for _, h := range t.Latency {
+		all = all.Merge(h)
+	}
+	limit, ok := all.Quantile(1 - slowest)
+	if !ok || t.Step <= 0 {
+		return 1
+	}
+	y, e := make([]float64, len(t.Latency)), make([]float64, len(t.Latency))
+	for i, h := range t.Latency {
+		for _, b := range h {
+			e[i] += float64(b.Count)
+			if b.Value > limit {
+				y[i] += float64(b.Count)
+			}
+		}
+	}
+	likely, _ := stats.Clustering(y, e, t.Step.Seconds())
+	return likely
+}
+
+// fewGroups of events do not tell how many come together; groupPause parts two.
+const (
+	fewGroups  = 3
+	groupPause = 3 * time.Second
+)
+
+// Groups is the number of groups of events with some seconds between them.
+func (t Tallies) Groups() int {
+	groups, last := 0, -1
+	for i, w := range t.Windows {
+		if w.K == 0 {
+			continue
+		}
+		if last < 0 || time.Duration(i-last)*t.Step > groupPause {
+			groups++
+		}
+		last = i
+	}
+	return groups
 }
 
 // Bounds are the one-sided confidence bounds of the share of a tally, with the
@@ -44,7 +100,7 @@ func (t Tallies) Clustering() (likely, most float64) {
 func (t Tallies) Bounds(w Tally, confidence float64) (low, high float64) {
 	k, n := float64(w.K), float64(w.N)
 	if w.K == 0 {
-		return 0, stats.UpperShare(0, n, confidence)
+		return 0, stats.UpperShare(0, n/max(1, t.Together), confidence)
 	}
 	return stats.LowerShare(k/t.Cluster, n/t.Cluster, confidence), stats.UpperShare(k/t.Most, n/t.Most, confidence)
 }
@@ -55,7 +111,7 @@ func (t Tallies) Within(from, to int) Tallies {
 	if t.Span == 0 || t.Cluster == 1 {
 		return t
 	}
-	part := Tallies{Windows: t.Windows[from:to], Step: t.Step}
+	part := Tallies{Windows: t.Windows[from:to], Step: t.Step} // how many fail together is not asked of a span
 	part.Cluster, part.Most = part.Clustering()
 	part.Cluster, part.Most = min(t.Cluster, part.Cluster), min(t.Most, part.Most)
 	return part

@@ -53,6 +53,10 @@ func TooFew(p profiles.Profile, g profiles.Gate) string {
 	if g.UpTo > 0 {
 		at = " up to " + report.FormatRate(g.UpTo)
 	}
-	return fmt.Sprintf("%s requests are planned%s, too few to prove it: %s without a single one beyond the limit would do",
-		report.FormatCount(n), at, report.FormatCount(need))
+	why := ""
+	if g.Metric != profiles.GateLatency {
+		why = fmt.Sprintf(", as up to %d may fail together", report.Together)
+	}
+	return fmt.Sprintf("%s requests are planned%s, too few to prove it: %s without a single one beyond the limit would do%s",
+		report.FormatCount(n), at, report.FormatCount(need), why)
 }

@@ -16,14 +16,14 @@ func TestTooFew(t *testing.T) {
 		want  string
 		share float64 // of the target orders
 	}{
-		{"failures < 0.1%", []profiles.Stage{hold}, "2,760 requests are planned, too few to prove it: 2,995 without a single one beyond the limit would do", 1},
-		{"failures < 1%", []profiles.Stage{hold}, "", 1},
-		{"failures(orders) < 1%", []profiles.Stage{hold}, "276 requests are planned, too few to prove it: 299 without a single one beyond the limit would do", 0.1},
-		{"failures < 1%", []profiles.Stage{hold}, "", 0.1},
+		{"failures < 0.1%", []profiles.Stage{hold}, "2,760 requests are planned, too few to prove it: 149,712 without a single one beyond the limit would do, as up to 50 may fail together", 1},
+		{"failures < 6%", []profiles.Stage{hold}, "", 1},
+		{"failures(orders) < 1%", []profiles.Stage{hold}, "276 requests are planned, too few to prove it: 14,904 without a single one beyond the limit would do, as up to 50 may fail together", 0.1},
+		{"failures < 6%", []profiles.Stage{hold}, "", 0.1},
 		// The ramp has 103 requests below 50/s, and rounding covers two windows more.
-		{"failures < 1% up to 150/s", []profiles.Stage{ramp}, "", 1},
-		{"failures < 1% up to 50/s", []profiles.Stage{ramp}, "111 requests are planned up to 50/s, too few to prove it: 299 without a single one beyond the limit would do", 1},
-		{"wire-resets within 10s < 0.1% up to 50/s", []profiles.Stage{hold}, "0 requests are planned up to 50/s, too few to prove it: 2,995 without a single one beyond the limit would do", 1},
+		{"failures < 15% up to 150/s", []profiles.Stage{ramp}, "", 1},
+		{"failures < 1% up to 50/s", []profiles.Stage{ramp}, "111 requests are planned up to 50/s, too few to prove it: 14,904 without a single one beyond the limit would do, as up to 50 may fail together", 1},
+		{"wire-resets within 10s < 0.1% up to 50/s", []profiles.Stage{hold}, "0 requests are planned up to 50/s, too few to prove it: 149,712 without a single one beyond the limit would do, as up to 50 may fail together", 1},
 		{"p99 < 250ms up to 50/s", []profiles.Stage{ramp}, "111 requests are planned up to 50/s, too few to prove it: 299 without a single one beyond the limit would do", 1},
 		{"p50 < 250ms up to 50/s", []profiles.Stage{ramp}, "", 1},
 		{"wire-resets == 0 up to 50/s", []profiles.Stage{ramp}, "", 1},
@@ -34,7 +34,7 @@ func TestTooFew(t *testing.T) {
 		{"failures < 0.1%", []profiles.Stage{hold, {Kind: profiles.Max, For: time.Second}}, "", 1},
 		{"failures within 10s < 0.1%", []profiles.Stage{{Kind: profiles.Search, From: 1, To: 2}}, "", 1},
 		{"failures < 0.1%", []profiles.Stage{{Kind: profiles.Idle, IdleFrom: time.Second, IdleTo: time.Minute}}, "", 1},
-		{"failures < 0.1%", []profiles.Stage{{Kind: profiles.Connections, FromConns: 10, ToConns: 10, For: 10 * time.Second}}, "100 requests are planned, too few to prove it: 2,995 without a single one beyond the limit would do", 1},
+		{"failures < 0.1%", []profiles.Stage{{Kind: profiles.Connections, FromConns: 10, ToConns: 10, For: 10 * time.Second}}, "100 requests are planned, too few to prove it: 149,712 without a single one beyond the limit would do, as up to 50 may fail together", 1},
 	} {
 		g, err := profiles.ParseGate(c.gate)
 		if err != nil {
