@@ -34,6 +34,7 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 			Name: t.Info.Name, Onsets: onsets,
 			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t), DetectableFor: stats.DetectableFor(stats.Rates{Step: a.Step}),
 		})
+		causes.SayClimbs(a, t, onsets)
 		cases[i] = a.Investigate(t, onsets)
 		out.Targets[i].Way = cases[i].Way.Report()
 	}

@@ -48,6 +48,7 @@ type Onset struct {
 	Constant   float64 // requests per second: the load until then, if it had not changed; else 0
 	EventDelay float64 // seconds from a request's due time, which At is, to its fault (median)
 	Bursts     []Burst // isolated bursts that were masked
+	Slow       bool    // grows by small degrees, without a point at which it begins
 	Note       string
 }
 

@@ -112,6 +112,7 @@ func dateTogether(a *evidence.Run, t *evidence.Target, keys []evidence.FaultKey,
 	}
 	sumRamps(a, r, &all)
 	h.At, h.Load, h.EventDelay, h.AlarmAt = all.At, all.Load, all.EventDelay, min(h.AlarmAt, all.AlarmAt)
+	h.Range, h.RangeLoad, h.Coverage = all.Range, all.RangeLoad, all.Coverage
 	exposure, _ := t.Exposure(own)
 	at := a.Window(h.At.Value)
 	h.Before, h.BeforeOf = uint64(evidence.Sum(t.Faults[own][:at])), uint64(evidence.Sum(exposure[:at]))
@@ -230,6 +231,7 @@ func scan(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, options stat
 		sumRamps(a, r, &out)
 		switch {
 		case rise.Slow:
+			out.Slow = true
 			out.Note = "grows slowly, without a point at which it begins"
 		case rise.Hinge:
 			out.Note = "grows with the load above the onset"
