@@ -271,6 +271,9 @@ type Fleet struct {
 	Creds   string // file with credentials for it
 	CA      string // file with the certificates to trust
 	Listen  string // host:port of the own server; empty: loopback
+	// Within is how long the server, workers and agents are waited for; 0: as long as
+	// they take that wait for runs.
+	Within time.Duration
 }
 
 // Process selects processes of a host; exactly one field is set.

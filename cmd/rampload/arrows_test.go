@@ -14,7 +14,7 @@ import (
 const module = "github.com/rampload/rampload/"
 
 var installed = []string{
-	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/bus",
+	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
@@ -103,7 +103,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/":            {"probe/prom", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "cmd/internal/live", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }

@@ -77,6 +77,8 @@ func (v *validator) fleet(f profiles.Fleet) {
 	switch {
 	case f.Workers < 0 || f.Workers > maxWorkers:
 		v.add("fleet.workers", "%d workers cannot be: write a number from 1 to %d", f.Workers, maxWorkers)
+	case f.Within < 0 || f.Within > time.Hour:
+		v.add("fleet.within", "%s is out of range: write a time up to 1h", profiles.FormatDuration(f.Within))
 	case f.NATS != "" && f.Listen != "":
 		v.add("fleet.listen", "the server of nats is there already: leave out listen")
 	}

@@ -172,11 +172,12 @@ type poolSyntax struct {
 }
 
 type fleetSyntax struct {
-	Workers *count `yaml:"workers" about:"Machines that send the load, each an equal slice. Without it: this one sends it."`
-	NATS    *text  `yaml:"nats" about:"URL of the NATS server that all are connected to. Without it: this machine is the server."`
-	Creds   *text  `yaml:"creds" about:"File with the coordinator's credentials, as rampload fleet creds writes it."`
-	CA      *text  `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
-	Listen  *text  `yaml:"listen" about:"Address of the own server, such as 0.0.0.0:4222. Without it: a port of loopback."`
+	Workers *count    `yaml:"workers" about:"Machines that send the load, each an equal slice. Without it: this one sends it."`
+	NATS    *text     `yaml:"nats" about:"URL of the NATS server that all are connected to. Without it: this machine is the server."`
+	Creds   *text     `yaml:"creds" about:"File with the coordinator's credentials, as rampload fleet creds writes it."`
+	CA      *text     `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
+	Listen  *text     `yaml:"listen" about:"Address of the own server, such as 0.0.0.0:4222. Without it: a port of loopback."`
+	Within  *duration `yaml:"within" about:"How long to wait for the server, for workers and for agents. Without it: 15 s for workers, 5 s for agents."`
 }
 
 type processSyntax struct {

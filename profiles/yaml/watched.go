@@ -167,7 +167,7 @@ func (s *fleetSyntax) fleet() profiles.Fleet {
 	}
 	return profiles.Fleet{
 		Workers: int(deref(s.Workers)), NATS: string(deref(s.NATS)), Creds: string(deref(s.Creds)),
-		CA: string(deref(s.CA)), Listen: string(deref(s.Listen)),
+		CA: string(deref(s.CA)), Listen: string(deref(s.Listen)), Within: time.Duration(deref(s.Within)),
 	}
 }
 
@@ -177,6 +177,6 @@ func fleetOf(f profiles.Fleet) *fleetSyntax {
 	}
 	return &fleetSyntax{
 		Workers: given(count(f.Workers)), NATS: given(text(f.NATS)), Creds: given(text(f.Creds)),
-		CA: given(text(f.CA)), Listen: given(text(f.Listen)),
+		CA: given(text(f.CA)), Listen: given(text(f.Listen)), Within: given(duration(f.Within)),
 	}
 }

@@ -43,7 +43,17 @@ const (
 	certFile     = "server.pem"
 	keyFile      = "server-key.pem"
 	confFile     = "nats-server.conf"
+	accountsConf = "accounts.conf"
 )
+
+// ServerFiles are the names, in a set, of what nats-server reads in its folder.
+func ServerFiles() []string {
+	var out []string
+	for _, name := range []string{confFile, accountsConf, certFile, keyFile} {
+		out = append(out, filepath.Join(serverFolder, name))
+	}
+	return out
+}
 
 // CredsFile returns the name of the file with the credentials of a role in a set.
 func CredsFile(r Role) string { return string(r) + ".creds" }
@@ -156,7 +166,7 @@ func tokens(cfg SetConfig) (map[string][]byte, error) {
 		text[c.file] = token
 		files[filepath.Join(serverFolder, c.file)] = []byte(token)
 	}
-	files[filepath.Join(serverFolder, "accounts.conf")] = fmt.Appendf(nil,
+	files[filepath.Join(serverFolder, accountsConf)] = fmt.Appendf(nil,
 		"operator: %s\nsystem_account: %s\nresolver: MEMORY\nresolver_preload: {\n  %s: %s\n  %s: %s\n}\n",
 		text[operatorFile], systemKey, accountKey, text[accountFile], systemKey, text[systemFile])
 	for _, role := range []Role{RoleCoordinator, RoleWorker, RoleAgent} {

@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/manifests"
 	"github.com/rampload/rampload/probe/machine"
 	"github.com/rampload/rampload/profiles"
 )
@@ -107,15 +108,18 @@ ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes`
 	if role == bus.RoleAgent {
-		about, rights = "watch this host for rampload runs", `# Without the next line it runs as root with these rights only: packets and traces of
-# resets (NET_RAW, BPF, PERFMON, SYS_ADMIN for tracefs), other processes (SYS_PTRACE,
-# DAC_READ_SEARCH), their network namespaces (NET_ADMIN).
-CapabilityBoundingSet=CAP_NET_RAW CAP_NET_ADMIN CAP_BPF CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH
+		var names, why strings.Builder
+		for _, r := range manifests.AgentRights() {
+			names.WriteString(" CAP_" + r.Name)
+			fmt.Fprintf(&why, "#   %-16s %s\n", r.Name, r.Why)
+		}
+		about, rights = "watch this host for rampload runs", fmt.Sprintf(`# Without the next line it runs as root with these rights only:
+%sCapabilityBoundingSet=%s
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=read-only
 MemoryMax=512M
-CPUWeight=20`
+CPUWeight=20`, why.String(), names.String()[1:])
 	}
 	return fmt.Sprintf(`[Unit]
 Description=rampload %s: %s

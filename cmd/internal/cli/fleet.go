@@ -20,7 +20,7 @@ func newFleet(env console.Env) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newFleetCreds(env))
+	cmd.AddCommand(newFleetCreds(env), newFleetManifests(env))
 	return cmd
 }
 

@@ -70,7 +70,7 @@ func (r *resumeFlags) run(ctx context.Context, env console.Env, arg string) (*re
 		return nil, "", console.Usage(err)
 	}
 	warn := func(text string) { fmt.Fprintf(env.Stderr, "rampload: %s\n", console.Message(text)) }
-	meeting, err := fleet.Meet(server, store, warn)
+	meeting, err := fleet.Meet(ctx, server, store, warn)
 	if err != nil {
 		return nil, "", console.NotRun(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -81,7 +82,7 @@ type crew struct {
 
 func newCrew(t testing.TB, workers, agents int, windows int32) *crew {
 	t.Helper()
-	meeting, err := Meet(profiles.Fleet{Listen: "127.0.0.1:0"}, t.TempDir(), func(text string) { t.Log(text) })
+	meeting, err := Meet(t.Context(), profiles.Fleet{Listen: "127.0.0.1:0"}, t.TempDir(), func(text string) { t.Log(text) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -456,4 +457,47 @@ func BenchmarkMerge(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/window")
+}
+
+// TestMeetWaitsForItsServer starts the server after the run that wants it.
+func TestMeetWaitsForItsServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := profiles.Fleet{NATS: "nats://" + l.Addr().String(), Within: time.Minute}
+	tried := make(chan error, 1)
+	go func() { // the first who dials finds nobody
+		c, err := l.Accept()
+		if err == nil {
+			c.Close()
+		}
+		l.Close()
+		var server *bus.Server
+		if err == nil {
+			server, err = bus.StartServer(bus.ServerConfig{Listen: l.Addr().String(), Store: t.TempDir()})
+		}
+		if err == nil {
+			t.Cleanup(server.Close)
+		}
+		tried <- err
+	}()
+	m, err := Meet(t.Context(), there, "", nil)
+	if err := <-tried; err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close(true)
+	there.NATS, there.Within = "nats://127.0.0.1:1", 0
+	if _, err := Meet(t.Context(), there, "", nil); err == nil {
+		t.Error("a server that is not there was waited for")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	there.Within = time.Minute
+	if _, err := Meet(ctx, there, "", nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
 }

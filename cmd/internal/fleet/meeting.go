@@ -3,10 +3,12 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/profiles"
@@ -34,8 +36,9 @@ func Needed(p profiles.Profile) bool {
 }
 
 // Meet connects to the server of a fleet, or starts one whose streams are kept in the
-// folder store. The error says in one line what stands in the way.
-func Meet(f profiles.Fleet, store string, warn func(string)) (*Meeting, error) {
+// folder store. A server that does not answer yet is waited for as long as the profile
+// says. The error says in one line what stands in the way.
+func Meet(ctx context.Context, f profiles.Fleet, store string, warn func(string)) (*Meeting, error) {
 	m := &Meeting{}
 	cfg := bus.Config{URL: f.NATS, Creds: f.Creds, CA: f.CA, Role: bus.RoleCoordinator}
 	if f.NATS == "" {
@@ -53,7 +56,7 @@ func Meet(f profiles.Fleet, store string, warn func(string)) (*Meeting, error) {
 		m.server, m.store, cfg.Own = server, store, server
 	}
 	var err error
-	if m.Beats, err = bus.Dial(cfg); err != nil {
+	if m.Beats, err = dial(ctx, cfg, f.Within); err != nil {
 		m.Close(true)
 		return nil, err
 	}
@@ -72,6 +75,25 @@ func Meet(f profiles.Fleet, store string, warn func(string)) (*Meeting, error) {
 	return m, nil
 }
 
+// dialEvery is how often a server is tried that does not answer yet.
+const dialEvery = time.Second
+
+// dial connects to a server that answers within a time.
+func dial(ctx context.Context, cfg bus.Config, within time.Duration) (*bus.Conn, error) {
+	late := time.Now().Add(within)
+	for {
+		conn, err := bus.Dial(cfg)
+		if err == nil || errors.Is(err, bus.ErrRefused) || time.Now().Add(dialEvery).After(late) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(dialEvery):
+		}
+	}
+}
+
 // Look says who answers of those that a profile's run needs, a line each.
 func Look(ctx context.Context, p profiles.Profile) []string {
 	store, err := os.MkdirTemp("", "rampload-check-")
@@ -79,7 +101,9 @@ func Look(ctx context.Context, p profiles.Profile) []string {
 		return []string{err.Error()}
 	}
 	defer os.RemoveAll(store)
-	m, err := Meet(p.Fleet, store, nil)
+	now := p.Fleet
+	now.Within = 0 // a look is short
+	m, err := Meet(ctx, now, store, nil)
 	if err != nil {
 		return []string{err.Error()}
 	}

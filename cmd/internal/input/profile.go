@@ -23,7 +23,7 @@ const BuiltinPrefix = "builtin:"
 // LoadProfile reads the profile that the flags name and applies their
 // overrides. Every error is the user's to put right.
 func LoadProfile(env console.Env, g *Globals, r *Flags) (profiles.Profile, error) {
-	name, data, err := readProfile(r.Profile)
+	name, data, err := ReadProfile(r.Profile)
 	if err != nil {
 		return profiles.Profile{}, console.Usage(err)
 	}
@@ -65,8 +65,8 @@ func DecodeProfile(env console.Env, g *Globals, r *Flags, name, dir string, data
 	return p, nil
 }
 
-// readProfile reads a profile file or an embedded profile.
-func readProfile(path string) (name string, data []byte, err error) {
+// ReadProfile reads a profile file or an embedded profile.
+func ReadProfile(path string) (name string, data []byte, err error) {
 	if builtin, ok := strings.CutPrefix(path, BuiltinPrefix); ok {
 		data, ok := yaml.Builtin(builtin)
 		if !ok {
