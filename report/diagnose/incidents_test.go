@@ -9,8 +9,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose"
 )
 
-// Incidents over nginx, gunicorn and PostgreSQL, each on a host of its own that is named
-// without its processes. The hop that the waiting ends at is the cause, and those before
+// Incidents over nginx, haproxy, gunicorn, pgbouncer and PostgreSQL, each on a host of its
+// own. The hop that the waiting ends at is the cause, and those before
 // it are its victims.
 func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 	const all = "client -> nginx on lb:80 -> gunicorn on app:8080 -> postgres on db:5432"
@@ -18,11 +18,17 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 		name, cause, host, process, line string
 		state                            report.Stand
 		victims                          int
+		says                             string
 	}{
-		{"database-lock", "upstream-deadlock", "db", "postgres", all, report.StandsInside, 2},
-		{"stopped-database", "upstream-process-paused", "db", "postgres", all, report.StandsStill, 2},
-		{"one-connection-pool", "upstream-pool-exhausted", "app", "gunicorn", all, report.StandsPool, 1},
-		{"throttled-workers", "upstream-cpu-shedding", "app", "gunicorn", "client -> nginx on lb:80 -> gunicorn on app:8080", report.StandsNoProcessor, 1},
+		{"database-lock", "upstream-deadlock", "db", "postgres", all, report.StandsInside, 2, "wait for app:8080"},
+		{"stopped-database", "upstream-process-paused", "db", "postgres", all, report.StandsStill, 2, "wait for app:8080"},
+		{"one-connection-pool", "upstream-pool-exhausted", "app", "gunicorn", all, report.StandsPool, 1, "wait for app:8080"},
+		{"throttled-workers", "upstream-cpu-shedding", "app", "gunicorn", "client -> nginx on lb:80 -> gunicorn on app:8080", report.StandsNoProcessor, 1, "wait for app:8080"},
+		{"busy-workers", "upstream-threads", "app", "gunicorn", "client -> nginx on web:80 -> gunicorn on app:8000", report.StandsNotAccepted, 1, "wait for app:8000"},
+		{"capped-proxy", "server-connection-limit", "lb", "haproxy", "client -> haproxy on lb:80 -> gosrv on api:8080", report.StandsNotAccepted, 0, "taken by 1 thread"},
+		{"paused-behind-proxy", "upstream-process-paused", "app", "gosrv", "client -> haproxy on lb:80 -> gosrv on app:8000", report.StandsStill, 1, "stopped by a signal"},
+		{"filtered-way-back", "reverse-path-filter", "web", "", "client -> nginx on web:80 -> gosrv on app:8000", report.StandsNetwork, 0, "the kernel of web dropped"},
+		{"pooler-pool", "upstream-pool-exhausted", "bouncer", "pgbouncer", "client -> haproxy on lb:80 -> gosrv on api:8080 -> pgbouncer on bouncer:6432 -> postgres on db:5432", report.StandsPool, 2, "share 3 connections to db:5432"},
 	} {
 		r := diagnose.Analyze(readRun(t, filepath.Join("testdata", "incidents", c.name+".runlog.gz")))
 		f := r.Findings[0]
@@ -40,12 +46,12 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 			case report.RoleVictim:
 				victims++
 			case report.RoleCulprit:
-				if h.Process != c.process || h.State != c.state {
+				if c.process != "" && h.Process != c.process || h.State != c.state {
 					t.Errorf("%s: the waiting ends at %s, %s", c.name, h.Process, h.State)
 				}
 			}
 		}
-		if victims != c.victims || !strings.Contains(f.Summary, "wait for app:8080") {
+		if victims != c.victims || !strings.Contains(f.Summary, c.says) {
 			t.Errorf("%s: %d victims\n%s", c.name, victims, f.Summary)
 		}
 		for _, g := range r.Findings {

@@ -342,6 +342,7 @@ func (c *Investigation) fill(f *Finding, h *hypothesis) {
 		if len(c.Routers) == 1 {
 			f.Host = c.Routers[0]
 		}
+		f.Host = cmp.Or(c.dropper(h), f.Host)
 		return
 	}
 	switch {
@@ -368,6 +369,18 @@ func (c *Investigation) fill(f *Finding, h *hypothesis) {
 	if c.Address != nil && h.hop.Index == 0 && c.ProcessesOf(h.hop, f.Process) > 1 {
 		f.PID = 0 // which of them serves the address is not known
 	}
+}
+
+// dropper returns the host whose kernel says that it dropped or rejected what a cause of
+// the path is about; empty where none says so.
+func (c *Investigation) dropper(h *hypothesis) string {
+	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected} {
+		f := c.Facts[h.hop.Index][x]
+		if host, ok := strings.CutPrefix(f.Source, "kernel of "); ok && f.Is == evidence.Yes && slices.Contains(h.rule.proof, x) {
+			return host
+		}
+	}
+	return ""
 }
 
 // firstDeath returns the first end of a process of a hypothesis' hop, nil without.
