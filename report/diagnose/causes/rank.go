@@ -205,6 +205,9 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	}
 	hyp.told = slices.ContainsFunc(r.told, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes })
 	hyp.measured = hyp.measured || hyp.told
+	if hyp.told && r.inferred { // what was said needs no guess of what stopped growing
+		hyp.lead, hyp.lag = nil, nil
+	}
 	ranOut := hyp.lead != nil || hyp.counter != nil
 	if (!ranOut || r.waits) && slices.ContainsFunc(r.elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
 		hyp.score = max(hyp.score, evidence.PenaltyNear)

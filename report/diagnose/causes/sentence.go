@@ -66,7 +66,11 @@ func (c *Investigation) delayed() string {
 // causeSentence says what did it, with the numbers.
 func (c *Investigation) causeSentence(h *hypothesis) string {
 	if at, ok := c.Culprit(); ok && (h.rule.waits || h.rule.leg == path) && at.Station == h.hop.Station {
-		return fmt.Sprintf("%s: %s. %s.", h.hop.Station.Text(), h.rule.says, words.Capital(c.Way.Text()))
+		told := ""
+		if c.dropper(h) != "" && len(h.pro) > 0 {
+			told = ": " + h.pro[c.strongest(h)].Text
+		}
+		return fmt.Sprintf("%s: %s%s. %s.", h.hop.Station.Text(), h.rule.says, told, words.Capital(c.Way.Text()))
 	}
 	where := ""
 	if h.host != "" && h.rule.leg != path {
