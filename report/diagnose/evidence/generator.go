@@ -267,7 +267,7 @@ func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
 		case h == nil || h.Status == NoOnset:
 			c.Censored = true
 		case h.Status == Found || h.Status == Transient || h.Status == Periodic:
-			c.Censored = limit <= h.At.High && !(g.Cause == "client-cpu" && c.made())
+			c.Censored = limit <= h.At.High && (g.Cause != "client-cpu" || !c.made())
 		}
 	}
 }
