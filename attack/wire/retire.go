@@ -145,10 +145,13 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 		if t.cfg.Client.CloseFirst {
 			break
 		}
-		if what, _ := c.sock.Fate(); what == socket.Alive {
+		what, _ := c.sock.Fate()
+		if what == socket.Alive {
 			t.bg.linger(c, lingerBriefly)
-			return
+		} else {
+			t.buryAs(c, what)
 		}
+		return
 	case HalfShut:
 		t.watch(c)
 		t.bg.linger(c, lingerReset)
@@ -159,8 +162,16 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 
 // bury closes a connection, after a last look for a RST.
 func (t *Transport) bury(c *Conn) {
+	what := socket.Alive
 	if !c.gaveUp {
-		what, _ := c.sock.Fate()
+		what, _ = c.sock.Fate()
+	}
+	t.buryAs(c, what)
+}
+
+// buryAs closes a connection whose fate was looked at.
+func (t *Transport) buryAs(c *Conn, what socket.Fate) {
+	if !c.gaveUp {
 		switch {
 		case what == socket.Reset && c.claimReset():
 			a := t.idleReport(c, attack.Reset)

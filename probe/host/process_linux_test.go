@@ -53,7 +53,9 @@ func sample(t *testing.T, p *Process) (readings map[int32]map[string]probe.Readi
 
 // ofFileSystem reports whether a reading is of a file system, which is of no process; it
 // comes where this machine's disk is half full.
-func ofFileSystem(name string) bool { return name == probe.FileSystem || name == probe.FileSystemInodes }
+func ofFileSystem(name string) bool {
+	return name == probe.FileSystem || name == probe.FileSystemInodes
+}
 
 func drain(p *Process) (events []probe.Event) {
 	p.DrainEvents(func(e probe.Event) { events = append(events, e) })

@@ -259,14 +259,14 @@ func (s *Socket) LocalAddr() netip.AddrPort {
 	if !s.tcp {
 		return netip.AddrPort{}
 	}
-	sa, err := unix.Getsockname(s.fd)
+	sa, err := syscall.Getsockname(s.fd) // package unix asks for the protocol besides
 	if err != nil {
 		return netip.AddrPort{}
 	}
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
 	}
 	return netip.AddrPort{}
