@@ -134,18 +134,36 @@ func join(to, w *attack.Window) {
 	}
 }
 
-// addHistogram adds the counts of one histogram to another, in place where all its values
-// are there.
+// addHistogram adds the counts of one histogram to another, in place as far as that has
+// room: few values are new, again and again.
 func addHistogram(to, from attack.Histogram) attack.Histogram {
-	i := 0
-	for k, b := range from {
+	missing, i := 0, 0
+	for _, b := range from {
 		for i < len(to) && to[i].Value < b.Value {
 			i++
 		}
-		if i == len(to) || to[i].Value != b.Value {
-			return to.Merge(from[k:])
+		if i < len(to) && to[i].Value == b.Value {
+			to[i].Count += b.Count
+		} else {
+			missing++
 		}
-		to[i].Count += b.Count
+	}
+	if missing == 0 {
+		return to
+	}
+	// From the end: each bucket moves up by how many new ones come before it.
+	n := len(to)
+	to = slices.Grow(to, missing)[:n+missing]
+	i = n - 1
+	for k := len(from) - 1; missing > 0; k-- {
+		for i >= 0 && to[i].Value > from[k].Value {
+			to[i+missing] = to[i]
+			i--
+		}
+		if i < 0 || to[i].Value != from[k].Value {
+			missing--
+			to[i+1+missing] = from[k]
+		}
 	}
 	return to
 }
@@ -200,30 +218,35 @@ type thinned struct {
 
 // add adds a sample and returns by how many the series grew.
 func (t *thinned) add(s *Series, x IndexedSample, every time.Duration) int {
-	push := func() {
-		s.At, s.Value, s.Limit = append(s.At, x.At), append(s.Value, x.Value), append(s.Limit, x.Limit)
-	}
 	if every <= 0 {
-		push()
+		s.push(x)
 		return 1
 	}
 	stretch := int64(x.At / every)
 	if t.kept == 0 || stretch != t.stretch {
 		t.stretch, t.kept = stretch, 1
-		push()
+		s.push(x)
 		return 1
 	}
-	n := len(s.At)
-	highest := s.Value[n-t.kept]
-	drop := t.kept - 1 // the last, unless it is the highest
-	if x.Value >= highest {
-		drop = t.kept
-	}
-	s.At, s.Value, s.Limit = s.At[:n-drop], s.Value[:n-drop], s.Limit[:n-drop]
-	push()
+	highest := len(s.At) - t.kept
 	before := t.kept
-	t.kept += 1 - drop
+	switch {
+	case x.Value >= s.Value[highest]: // the highest, and the last
+		s.At, s.Value, s.Limit = s.At[:highest+1], s.Value[:highest+1], s.Limit[:highest+1]
+		s.At[highest], s.Value[highest], s.Limit[highest] = x.At, x.Value, x.Limit
+		t.kept = 1
+	case t.kept == 1:
+		s.push(x)
+		t.kept = 2
+	default:
+		last := highest + 1
+		s.At[last], s.Value[last], s.Limit[last] = x.At, x.Value, x.Limit
+	}
 	return t.kept - before
+}
+
+func (s *Series) push(x IndexedSample) {
+	s.At, s.Value, s.Limit = append(s.At, x.At), append(s.Value, x.Value), append(s.Limit, x.Limit)
 }
 
 // thinAll halves, about, how many samples are kept.

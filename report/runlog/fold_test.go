@@ -3,6 +3,8 @@ package runlog
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,5 +92,26 @@ func TestLongLogsAreFolded(t *testing.T) {
 	}
 	if n := len(s.At); n > 300 || n < 50 || most != 1024 || !ascending || s.At[n-1] != (windows-1)*250*time.Millisecond {
 		t.Errorf("%d samples up to %v, the last at %v, ascending %v", n, most, s.At[n-1], ascending)
+	}
+}
+
+// A histogram is added to another in place, with the values that it lacks.
+func TestAddHistogram(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	draw := func() attack.Histogram {
+		var h attack.Histogram
+		for v := range int64(12) {
+			if rng.IntN(3) == 0 {
+				h = append(h, attack.Bucket{Value: v, Count: 1 + rng.Uint64N(5)})
+			}
+		}
+		return h
+	}
+	for range 2000 {
+		a, b := draw(), draw()
+		want := slices.Clone(a).Merge(b)
+		if got := addHistogram(slices.Clone(a), b); !slices.Equal(got, want) {
+			t.Fatalf("%v and %v: %v, want %v", a, b, got, want)
+		}
 	}
 }

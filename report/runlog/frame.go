@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // Schema is the version of the run log that this package writes.
@@ -70,8 +71,19 @@ func (f *frameReader) next() (frameKind, []byte, error) {
 		return 0, nil, errTorn
 	}
 	head := binary.AppendUvarint([]byte{byte(kind)}, size)
-	// Grow with what is really there: a damaged length must not allocate 64 MiB.
 	f.buf = append(f.buf[:0], head...)
+	if size <= smallFrame {
+		n := len(head)
+		f.buf = slices.Grow(f.buf, int(size)+4)[:n+int(size)+4]
+		switch _, err := io.ReadFull(f.r, f.buf[n:]); {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return 0, nil, errTorn
+		case err != nil:
+			return 0, nil, fmt.Errorf("read frame: %w", err)
+		}
+		return f.checked(kind, n)
+	}
+	// Grow with what is really there: a damaged length must not allocate 64 MiB.
 	limited := io.LimitReader(f.r, int64(size)+4)
 	for {
 		if len(f.buf) == cap(f.buf) {
@@ -89,11 +101,19 @@ func (f *frameReader) next() (frameKind, []byte, error) {
 	if uint64(len(f.buf)) != uint64(len(head))+size+4 {
 		return 0, nil, errTorn
 	}
+	return f.checked(kind, len(head))
+}
+
+// smallFrame is what is read in one go, whatever the length of the log.
+const smallFrame = 1 << 16
+
+// checked returns the payload of the frame in the buffer, behind so many bytes.
+func (f *frameReader) checked(kind byte, head int) (frameKind, []byte, error) {
 	end := len(f.buf) - 4
 	if crc32.ChecksumIEEE(f.buf[:end]) != binary.LittleEndian.Uint32(f.buf[end:]) {
 		return 0, nil, errTorn
 	}
-	return frameKind(kind), f.buf[len(head):end], nil
+	return frameKind(kind), f.buf[head:end], nil
 }
 
 // Whole returns the length of the longest beginning of b that is whole records of a
