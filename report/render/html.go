@@ -23,6 +23,22 @@ func HTML(w io.Writer, r *report.Report, assets Assets) error {
 	return nil
 }
 
+// LiveHTML writes the page of a run that goes on: r is its report so far. The page listens
+// to server-sent events at "events", beside where it was loaded from; see cmd/internal/web.
+func LiveHTML(w io.Writer, r *report.Report, assets Assets) error {
+	v := viewOf(r)
+	v.Live, v.Word, v.Class = true, "RUNNING", unsure.class()
+	v.Headline = clean(Finding(r))
+	var b bytes.Buffer
+	if err := htmlpage.Write(&b, v, htmlpage.Assets{UPlotJS: assets.UPlotJS, UPlotCSS: assets.UPlotCSS}); err != nil {
+		return fmt.Errorf("write HTML: %w", err)
+	}
+	if _, err := io.WriteString(w, clean(b.String())); err != nil {
+		return fmt.Errorf("write HTML: %w", err)
+	}
+	return nil
+}
+
 // class is the style of a mark on the page.
 func (m mark) class() string { return [...]string{"", "good", "bad", "unsure", "faint"}[m] }
 
@@ -67,46 +83,4 @@ func htmlFacts(facts []fact) []htmlpage.Fact {
 		}
 	}
 	return out
-}
-
-// chain is the way of a request to the target of the first finding, with the place of
-// the fault as far as it is known.
-func chain(r *report.Report) []htmlpage.Hop {
-	f := firstFinding(r)
-	t, ok := target(r, f.Target)
-	if !ok {
-		if len(r.Targets) != 1 {
-			return nil
-		}
-		t = r.Targets[0]
-	}
-	hops := []htmlpage.Hop{{Name: "this machine", Note: "sends the load"}, {Name: t.Name, Note: t.URL}}
-	if !faulty(f) && f.Verdict != "generator-limited" {
-		return hops
-	}
-	at := f.Host
-	if f.Process != "" {
-		at = report.Resource{Host: f.Host, Process: f.Process, PID: f.PID}.Owner()
-	}
-	switch f.Tier {
-	case report.TierClient:
-		hops[0].Failing = true
-	case report.TierPath:
-		hops[1].Path = true
-		if f.Host != "" && f.Host != "local" {
-			hops = []htmlpage.Hop{hops[0], {Name: at, Note: "on the way", Failing: true}, hops[1]}
-			hops[2].Path = false
-		}
-	case report.TierProxy, report.TierServer:
-		hops[1].Failing = true
-		if at != "" {
-			hops[1].Note += ", " + at
-		}
-	case report.TierUpstream:
-		if at == "" {
-			at = "a service behind it"
-		}
-		hops = append(hops, htmlpage.Hop{Name: at, Note: "behind it", Failing: true})
-	}
-	return hops
 }

@@ -54,7 +54,13 @@ func runCommand(ctx context.Context, env console.Env, g *input.Globals, r *input
 	if err != nil {
 		return console.Usage(err)
 	}
-	done, err := run.Run(ctx, env, p, run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, Baseline: earlier, UI: r.UI})
+	opt := run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, Baseline: earlier, UI: r.UI, Web: r.Web}
+	if r.Web != "" {
+		if opt.Assets, err = chartAssets(); err != nil {
+			return err
+		}
+	}
+	done, err := run.Run(ctx, env, p, opt)
 	if err != nil {
 		return err
 	}

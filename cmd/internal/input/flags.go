@@ -19,9 +19,10 @@ type Flags struct {
 	SampleEvery time.Duration
 	Baseline    string
 	only        []string
-	Once        bool // not of check
-	UI          bool // not of check
-	Investigate bool // of run
+	Once        bool   // not of check
+	UI          bool   // not of check
+	Web         string // not of check
+	Investigate bool   // of run
 }
 
 func (r *Flags) Register(f *pflag.FlagSet) {
@@ -37,6 +38,7 @@ func (r *Flags) Register(f *pflag.FlagSet) {
 func (r *Flags) RegisterAll(f *pflag.FlagSet) {
 	r.Register(f)
 	BaselineFlag(f, &r.Baseline)
+	f.StringVar(&r.Web, "web", "", "show the run in a browser: `ADDRESS` such as :8089, this machine only; beyond it, such as 0.0.0.0:8089, with a token")
 	f.BoolVar(&r.UI, "ui", false, "show the run on the full screen, with keys to hold the load, skip a stage, scale and stop")
 }
 

@@ -73,6 +73,20 @@ func (p *progress) show() {
 	p.held = nil
 }
 
+// words is one state of the run as one line.
+func (p *progress) words(s session.Progress) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.line(s)
+}
+
+// announce says where the run can be watched.
+func (p *progress) announce(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.w, "rampload: "+text)
+}
+
 func (p *progress) say(text string) {
 	line := "rampload: warning: " + console.Message(text) + "\n"
 	if p.drawn {

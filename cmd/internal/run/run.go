@@ -43,7 +43,9 @@ type Options struct {
 	SampleEvery time.Duration
 	Trace       bool
 	Baseline    input.Baseline
-	UI          bool // show the run on the full screen
+	UI          bool          // show the run on the full screen
+	Web         string        // address at which browsers can watch; empty: none
+	Assets      render.Assets // of the page there
 }
 
 // Finished is a run that was carried out, well or not.
@@ -105,6 +107,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		company.abandon()
 		return nil, console.Usage(err)
 	}
+	defer view.over(nil)
 	start := time.Now().Add(baseline)
 	clock := probe.NewClock(start)
 	loader, err := plan.loader(id, start, company)
@@ -184,6 +187,9 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		return nil, console.NotRun(err)
 	}
 	done, err := conclude(env, terminal, p, opt.Baseline, files, record, watched.Capture, progress)
+	if err == nil {
+		view.over(done.Report)
+	}
 	if opt.LogFormat == "json" {
 		tellCut(env, stderr)
 	}

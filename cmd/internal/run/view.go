@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -18,16 +19,20 @@ import (
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/live"
 	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/cmd/internal/web"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// view is what a person watches of a run beside the progress line: the full screen. The
-// zero value shows nothing.
+// view is what a person watches of a run beside the progress line: the full screen, or a
+// page in a browser. The zero value shows nothing.
 type view struct {
 	feed     *live.Feed
+	web      *web.Server // nil: no browser watches
+	assets   render.Assets
 	screen   bool
 	in       *os.File
 	out      *os.File
@@ -60,7 +65,7 @@ func canShow(env console.Env, opt Options) error {
 // watched makes the view of a run, and its load one that can be changed, where it can.
 func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Options, progress *progress) (*view, error) {
 	v := &view{progress: progress, profile: p.profile}
-	if !opt.UI {
+	if !opt.UI && opt.Web == "" {
 		return v, nil
 	}
 	plan := live.Plan{Name: p.profile.Name, Targets: TargetNames(p.profile)}
@@ -77,6 +82,7 @@ func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Opt
 		plan.Unsteered, plan.Stages = "a search decides its loads", nil
 	case len(p.profile.Load) == 0:
 		plan.Unsteered = "this run sends no load"
+	case !opt.UI: // a page has no keys
 	default:
 		var err error
 		if v.growing, err = schedule.NewChangeable(p.profile.Load, binary.LittleEndian.Uint64(id[:]), p.profile.Client.PerConnection); err != nil {
@@ -88,6 +94,16 @@ func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Opt
 		plan.Steered = true
 	}
 	v.feed = live.NewFeed(plan)
+	if opt.Web != "" {
+		var err error
+		if v.web, err = web.Listen(opt.Web); err != nil {
+			return nil, fmt.Errorf("show the run with --web: %w", err)
+		}
+		v.assets = opt.Assets
+	}
+	if !opt.UI {
+		return v, nil
+	}
 	v.screen = true
 	v.in, v.out = env.Stdin.(*os.File), env.Stderr.(*os.File)
 	for _, name := range []string{"TERM", "COLORTERM", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "TMUX", "STY", "WT_SESSION"} {
@@ -112,6 +128,9 @@ func (v *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer,
 	showing, closing := context.WithCancel(ctx)
 	v.closing = closing
 	v.done.Go(func() { v.judge(showing, record) })
+	if v.web != nil {
+		v.progress.announce("watch the run at " + v.web.URL())
+	}
 	if v.screen {
 		v.progress.hide(v.feed.Note)
 		v.done.Go(func() {
@@ -161,6 +180,28 @@ func (v *view) told(p session.Progress) {
 	if v.on() {
 		v.feed.Progress(p)
 	}
+	if v.web != nil {
+		v.web.Now(moment{v.progress.words(p)})
+	}
+}
+
+// moment is the state of a run as the page's first line tells it.
+type moment struct {
+	Text string `json:"text"`
+}
+
+// over hands the page of the whole run to the browsers that watch, and ends their
+// watch; nil: there is none. It is called when nothing else is shown any more.
+func (v *view) over(r *report.Report) {
+	if v.web == nil {
+		return
+	}
+	var last bytes.Buffer
+	if r == nil || render.HTML(&last, r, v.assets) != nil {
+		v.web.Close(nil)
+		return
+	}
+	v.web.Close(last.Bytes())
 }
 
 const (
@@ -183,8 +224,20 @@ func (v *view) judge(ctx context.Context, record *keep.Record) {
 		began := time.Now()
 		if r, err := v.soFar(record); err == nil { // what cannot be judged yet may be later
 			v.feed.Interim(r, time.Since(began))
+			v.show(r)
 		}
 		timer.Reset(max(judgeEvery, judgeShare*time.Since(began)))
+	}
+}
+
+// show hands the page of the run so far to the browsers that watch.
+func (v *view) show(r *report.Report) {
+	if v.web == nil {
+		return
+	}
+	var page bytes.Buffer
+	if err := render.LiveHTML(&page, r, v.assets); err == nil {
+		v.web.Page(page.Bytes())
 	}
 }
 

@@ -2,15 +2,15 @@
 // The explorer of failures: each list counts the attempts that the choices in the other
 // lists leave.
 (function () {
-  var groups = JSON.parse(document.getElementById("data").textContent).groups;
+  var groups;
   var box = document.getElementById("explorer"), sum = document.getElementById("explorer-sum");
-  var kinds = [
+  var every = [
     { key: "target", title: "target" }, { key: "fault", title: "fault" }, { key: "detail", title: "what was said" },
     { key: "phase", title: "phase" }, { key: "state", title: "connection" }, { key: "sender", title: "who sent the RST", none: "not seen" },
     { key: "reason", title: "why it was sent", none: "not told" }, { key: "address", title: "address", none: "none" },
     { key: "idle_ms", title: "idle before the attempt", steps: true, text: idle }, { key: "served", title: "requests served before it", steps: true, text: served }
   ];
-  var chosen = {}, most = 12;
+  var kinds = every, chosen = {}, most = 12;
 
   function idle(v) { return v == null ? "on no kept connection" : v < 1 ? "less than 1 ms" : v < 1000 ? "from " + v + " ms" : "from " + v / 1000 + " s"; }
   function served(v) { return v == null ? "on no kept connection" : v === 0 ? "none" : "from " + v; }
@@ -24,9 +24,14 @@
     return g[k.key] === undefined ? "" : g[k.key];
   }
 
-  groups.forEach(function (g) { kinds.forEach(function (k) { g[k.key] = value(g, k); }); });
-  // What is the same everywhere tells nothing apart.
-  kinds = kinds.filter(function (k) { return groups.some(function (g) { return g[k.key] !== groups[0][k.key]; }) || k.key === "fault"; });
+  function read() {
+    groups = JSON.parse(document.getElementById("data").textContent).groups;
+    groups.forEach(function (g) { every.forEach(function (k) { g[k.key] = value(g, k); }); });
+    // What is the same everywhere tells nothing apart.
+    kinds = every.filter(function (k) {
+      return groups.some(function (g) { return g[k.key] !== groups[0][k.key]; }) || k.key === "fault" || k.key in chosen;
+    });
+  }
 
   function list(k) {
     var counts = new Map(), total = 0;
@@ -82,5 +87,11 @@
     return kinds.filter(function (k) { return k.key === key; })[0].title;
   }
 
+  read();
   draw();
+  document.addEventListener("rampload-data", function () { // of a run that goes on
+    if (box.contains(document.activeElement)) return;
+    read();
+    draw();
+  });
 })();

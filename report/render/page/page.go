@@ -28,6 +28,9 @@ var script string
 //go:embed explorer.js
 var explorer string
 
+//go:embed live.js
+var liveScript string
+
 // View is what the page says in words. All text is free of control characters.
 type View struct {
 	Report   *report.Report
@@ -38,12 +41,18 @@ type View struct {
 	Facts    []Fact
 	Closing  []Fact
 	Grids    []Grid
+	// Live says that the run goes on: the page listens to what comes from where it was
+	// loaded, at "events".
+	Live bool
 }
 
 // Hop is a station on the way of a request.
 type Hop struct {
-	Name string
-	Note string // what stands below the name
+	Name  string
+	Notes []string // what stands below the name
+	// Depth is how many hops lie between this one and the client: hops of one depth are
+	// asked side by side.
+	Depth int
 	// Failing marks the hop at fault, and Path the way to it.
 	Failing, Path bool
 }
@@ -122,6 +131,7 @@ func Write(w io.Writer, v View, assets Assets) error {
 		UPlotJS     template.JS
 		Script      template.JS
 		Explorer    template.JS
+		LiveScript  template.JS
 	}{View: v, Data: dataOf(v.Report), Style: template.CSS(style)} //nolint:gosec // embedded with this package
 	d.Marks = d.Data.Marks
 	for _, s := range v.Report.Sources {
@@ -138,6 +148,9 @@ func Write(w io.Writer, v View, assets Assets) error {
 	if len(d.Data.Groups) > 0 {
 		d.HasExplorer = true
 		d.Explorer = template.JS(explorer) //nolint:gosec // embedded with this package
+	}
+	if v.Live {
+		d.LiveScript = template.JS(liveScript) //nolint:gosec // embedded with this package
 	}
 	if err := t.Execute(w, d); err != nil {
 		return fmt.Errorf("write page: %w", err)

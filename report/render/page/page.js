@@ -264,6 +264,12 @@
     draw();
   });
   draw();
+  document.addEventListener("rampload-data", function () { // of a run that goes on
+    var at = slider.value;
+    data = JSON.parse(document.getElementById("data").textContent);
+    draw();
+    slider.value = at;
+  });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   window.addEventListener("resize", function () {
     plots.forEach(function (p) { p.plot.setSize({ width: Math.max(200, p.box.clientWidth), height: height }); });
