@@ -12,10 +12,11 @@ import (
 )
 
 // CompareFormats returns the names that [Comparison] knows.
-func CompareFormats() []string { return []string{"table", "json", "md"} }
+func CompareFormats() []string { return []string{"table", "json", "md", "html"} }
 
-// Comparison writes a comparison in the named format; see [CompareFormats].
-func Comparison(w io.Writer, format string, c report.Comparison, opt Options) error {
+// Comparison writes a comparison in the named format; see [CompareFormats]. Only the page
+// needs the reports that were compared.
+func Comparison(w io.Writer, format string, c report.Comparison, of Compared, opt Options) error {
 	switch format {
 	case "table":
 		return CompareTable(w, c, opt)
@@ -23,6 +24,8 @@ func Comparison(w io.Writer, format string, c report.Comparison, opt Options) er
 		return CompareJSON(w, c)
 	case "md":
 		return CompareMarkdown(w, c)
+	case "html":
+		return CompareHTML(w, c, of, opt.Assets)
 	}
 	return fmt.Errorf("render comparison: unknown format %q; choose one of %v", format, CompareFormats())
 }
@@ -51,18 +54,23 @@ func CompareTable(w io.Writer, c report.Comparison, opt Options) error {
 	return out.Flush()
 }
 
-// CompareMarkdown writes a comparison as GitHub-flavoured Markdown.
+// CompareMarkdown writes a comparison as GitHub-flavoured Markdown, such as for a comment
+// on a pull request: the verdict, what changed, and the measures folded.
 func CompareMarkdown(w io.Writer, c report.Comparison) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "### %s: %s\n\n", p.word, escapeMarkdown(p.headline))
 	writeMarkdownFacts(out, p.facts)
-	for _, g := range p.grids {
-		if len(g.rows) > 0 {
-			writeMarkdownGrid(out, g)
+	if slices.ContainsFunc(p.grids, func(g grid) bool { return len(g.rows) > 0 }) || len(p.closing) > 0 {
+		fmt.Fprint(out, "<details><summary>what was measured</summary>\n\n")
+		for _, g := range p.grids {
+			if len(g.rows) > 0 {
+				writeMarkdownGrid(out, g)
+			}
 		}
+		writeMarkdownFacts(out, p.closing)
+		fmt.Fprint(out, "</details>\n")
 	}
-	writeMarkdownFacts(out, p.closing)
 	return out.Flush()
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/rampload/rampload/report"
@@ -47,7 +48,7 @@ func TestCompareGolden(t *testing.T) {
 			width        int
 		}{{".80.txt", "table", 80}, {".120.txt", "table", 120}, {".md", "md", 0}, {".json", "json", 0}} {
 			var b bytes.Buffer
-			if err := Comparison(&b, f.format, c, Options{Width: f.width}); err != nil {
+			if err := Comparison(&b, f.format, c, Compared{}, Options{Width: f.width}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, "compare-"+name+f.file, b.Bytes())
@@ -58,5 +59,33 @@ func TestCompareGolden(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The page lays the runs of both sides over each other, and hostile names stay text.
+func TestComparisonPage(t *testing.T) {
+	v1, v2 := fdExhaustion(), fdExhaustion()
+	v1.Label, v2.Label = "v1", `</script><b>v2`
+	bins := func(failed uint64) []report.LoadBin {
+		return []report.LoadBin{
+			{LowRPS: 0, HighRPS: 500, Requests: 100, P99MS: ptr(9)},
+			{LowRPS: 500, HighRPS: 1000, Requests: 100, Failed: failed, P99MS: ptr(12)},
+		}
+	}
+	v1.Targets[0].ByLoad, v2.Targets[0].ByLoad = bins(0), bins(7)
+	var b bytes.Buffer
+	c := report.Comparison{Old: report.Side{Runs: 1, Labels: []string{"v1"}}, New: report.Side{Runs: 1, Labels: []string{v2.Label}}, Summary: "regressed: x"}
+	assets := Assets{UPlotJS: []byte("/* charts */"), UPlotCSS: []byte("/* style */")}
+	if err := CompareHTML(&b, c, Compared{Old: []*report.Report{v1}, New: []*report.Report{v2}}, assets); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for _, want := range []string{"failed requests, %", "p99 of successes, ms", `"values":[0,7]`, `"values":[0,0]`, "/* charts */", `"onset":`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "</script><b>") {
+		t.Error("a label ends the page's script")
 	}
 }

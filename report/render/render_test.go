@@ -255,7 +255,7 @@ func TestUnknownFormat(t *testing.T) {
 	if err := Report(io.Discard, "pdf", passed(), Options{}); err == nil || !strings.Contains(err.Error(), "table") {
 		t.Errorf("Report = %v", err)
 	}
-	if err := Comparison(io.Discard, "html", report.Comparison{}, Options{}); err == nil || !strings.Contains(err.Error(), "table") {
+	if err := Comparison(io.Discard, "pdf", report.Comparison{}, Compared{}, Options{}); err == nil || !strings.Contains(err.Error(), "table") {
 		t.Errorf("Comparison = %v", err)
 	}
 	for _, format := range Formats() {

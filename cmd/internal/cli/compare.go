@@ -99,7 +99,14 @@ func compare(env console.Env, g *input.Globals, flags *compareFlags, old, new []
 		return console.Usage(err)
 	}
 	err = console.WriteOut(env, g.Out, func(w io.Writer, t console.Terminal) error {
-		return render.Comparison(w, flags.format, c, t.RenderOptions())
+		opt := t.RenderOptions()
+		if flags.format == "html" {
+			var err error
+			if opt.Assets, err = chartAssets(); err != nil {
+				return err
+			}
+		}
+		return render.Comparison(w, flags.format, c, render.Compared{Old: old, New: new}, opt)
 	})
 	if err != nil {
 		return err

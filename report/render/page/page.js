@@ -211,7 +211,13 @@
       axes: [
         Object.assign({ size: 30, values: function (_, ticks) { return ticks.map(view.text); } }, axis),
         Object.assign({ size: 58, values: function (_, ticks) {
-          return ticks.map(function (v) { return v == null || log && Math.log10(v) % 1 > 1e-9 && Math.log10(v) % 1 < 1 - 1e-9 ? "" : number(v); });
+          // Over few decades a power of ten is rare: 2 and 5 are told too.
+          var few = log && ticks[ticks.length - 1] < 100 * ticks[0];
+          return ticks.map(function (v) {
+            if (v == null || !log) return v == null ? "" : number(v);
+            var lead = Math.round(v / Math.pow(10, Math.floor(Math.log10(v) + 1e-9)));
+            return lead === 1 || few && (lead === 2 || lead === 5) ? number(v) : "";
+          });
         } }, axis)
       ],
       hooks: {
