@@ -184,6 +184,29 @@ func TestChains(t *testing.T) {
 			refused: []string{"deadlock", "upstream-deadlock", "slow-dependency"}, want: "network-outage",
 		},
 		{
+			name: "most of what is out was acknowledged, and little was seen at the other end: no network lost it",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 100, 0, 0, 100, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 100, 100, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 24, 24, 0, 0, 2, 2)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"network-outage", "packet-loss", "silent-firewall"},
+		},
+		{
+			name: "errors of its own from a service whose threads wait for the processor: it had it to answer",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 50, 0, 0, 50, 1.5)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 50, 50, 1.5, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 50, 0, 0, 50, 1.5)
+				w.put(probe.Metric{Host: "api-1", Process: "api", PID: 20, Name: probe.ThreadsRunning}, 0, 1)
+				w.fails(func(r *request) {
+					r.fault, r.phase, r.status, r.latency = attack.Status, attack.PhaseDone, 500, 1.5
+				})
+			},
+			refused: []string{"upstream-cpu-shedding", "server-cpu-shedding"},
+		},
+		{
 			name: "a worker's own memory of time: an application that stands is no dependency",
 			make: func(w chained) {
 				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)

@@ -405,6 +405,9 @@ func (h *hypothesis) proves(f *evidence.Facts) bool {
 	return slices.ContainsFunc(r.proof, is) || r.provenBy == ranOut && (full || moved)
 }
 
+// fewPorts is a number of local ports that no range is so narrow as to lack.
+const fewPorts = 100
+
 // hasRoom reports whether all that a rule says runs out was measured at a hop, and used to
 // less than half at any time.
 func (c *Investigation) hasRoom(r rule, h evidence.Hop) bool {
@@ -413,6 +416,8 @@ func (c *Investigation) hasRoom(r rule, h evidence.Hop) bool {
 		switch {
 		case x.Counter != nil && x.Counter.Start != nil:
 			return false
+		case x.Metric.Name == probe.EphemeralPorts && x.Peak < fewPorts: // of however many
+			seen = true
 		case x.Counter != nil, math.IsNaN(x.Most):
 		case x.Most >= 0.5:
 			return false

@@ -247,7 +247,7 @@ func (s *Step) arrived(b *Behind) bool {
 	if b.Connecting >= mostOf*out && !(s.Now.NotAccepted >= 1) {
 		return false
 	}
-	return s.Now.Open() >= math.Max(math.Min(1, 0.3*out), 0.1*out)
+	return s.Now.Open() >= math.Min(1, 0.3*out)
 }
 
 // behind returns what a hop had out to one of the next.
