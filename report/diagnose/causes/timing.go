@@ -177,6 +177,9 @@ func (c *Investigation) scoreGauge(r *evidence.Resource, ru rule) (float64, *evi
 		s, adjust = r.Level, evidence.PenaltyGuess
 	}
 	if s == nil {
+		if r.Metric.Name == probe.EphemeralPorts && r.Peak < fewPorts {
+			return evidence.PenaltyRoom, nil // no reading of a destination is no port in use
+		}
 		if gap := c.Run.GapAt(r, c.Onset.At); gap != nil && c.Onset.Status != evidence.NoOnset {
 			return 0, nil // it may have run out unseen
 		}
