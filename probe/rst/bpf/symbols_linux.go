@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -153,7 +154,7 @@ func (s *symbols) load() {
 			s.text = append(s.text, name...)
 			s.functions = append(s.functions, symbol{at, from, uint32(len(s.text))})
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			break
 		}
 	}
