@@ -154,6 +154,7 @@ type Target struct {
 	ByAddress         []Address `json:"by_address"`
 	ByRequest         []Request `json:"by_request,omitempty"` // where a target has several that are counted one by one
 	Answers           []Answer  `json:"answers,omitempty"`    // what failures were answered: a sample
+	Said              []Said    `json:"said,omitempty"`       // what logs say of its failures, the commonest first
 	ByLoad            []LoadBin `json:"by_load"`
 	Onset             Onset     `json:"onset"`              // the headline: the earliest of Onsets
 	Onsets            []Onset   `json:"onsets"`             // one for each fault class that was scanned

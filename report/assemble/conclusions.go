@@ -280,6 +280,9 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 	out = []report.Event{}
 	kept := map[probe.EventKind]int{}
 	for _, e := range log.Events {
+		if e.Kind == probe.LogLine {
+			continue // summed where they belong to failures
+		}
 		if kept[e.Kind] == maxEvents {
 			leftOut++
 			continue

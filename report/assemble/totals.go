@@ -40,6 +40,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 		t.LatencyHeat = heat(series, i)
 		t.Onset, t.Onsets, t.RecoveryRPS = onsets(log, result, h.Name)
 		t.Way = way(result, h.Name)
+		t.Said = said(result, h.Name)
 		t.MinDetectable, t.DetectableS = detectable(result, h.Name)
 		t.Crossing = series.Crossing(i, end, report.CrossingShareOf(gates, h.Name))
 		if len(log.Steps) == 0 {
@@ -213,6 +214,16 @@ func byAddress(log *runlog.Log, target int) []report.Address {
 		return cmp.Or(cmp.Compare(b.Attempts, a.Attempts), cmp.Compare(a.Address, b.Address))
 	})
 	return out[:min(len(out), maxAddresses)]
+}
+
+// said returns what logs say of the failures of a target.
+func said(result diagnose.Result, target string) []report.Said {
+	for _, t := range result.Targets {
+		if t.Name == target {
+			return t.Said
+		}
+	}
+	return nil
 }
 
 // way returns which way the requests of a target took; nil: not seen.

@@ -177,3 +177,63 @@ func TestAnswersOfThoseBehind(t *testing.T) {
 		}
 	}
 }
+
+// TestLogsAreHeard plays a proxy before a service before a database whose answers say
+// nothing, and whose logs do.
+func TestLogsAreHeard(t *testing.T) {
+	type told struct{ host, service, format, text string }
+	for _, test := range []struct {
+		name        string
+		status      uint16
+		told        []told
+		every       int // failed request is told of
+		cause, host string
+		says        string
+	}{
+		{"a full database", 500, []told{{"db-1", "postgres", "postgresql", "sorry, too many clients already"}}, 1, "upstream-connection-limit", "db-1", "too many clients"},
+		{"a replica", 500, []told{{serverHost, "payments", "json", "READONLY You can't write against a read only replica."}}, 1, "dependency-read-only", "db-1", "READONLY"},
+		{"no descriptors at the service", 502, []told{
+			{"lb-1", "nginx", "nginx", `recv() failed (104: Connection reset by peer) while reading response header from upstream, upstream: "http://10.0.0.2:8080/"`},
+			{serverHost, "payments", "go", "http: Accept error: accept tcp [::]:8080: accept4: too many open files; retrying in 5ms"},
+		}, 1, "upstream-file-descriptors", serverHost, "too many open files"},
+		{"slots of the proxy", 503, []told{{"lb-1", "nginx", "nginx", "512 worker_connections are not enough"}}, 1, "server-connection-limit", "lb-1", "worker_connections"},
+	} {
+		for _, withID := range []bool{true, false} {
+			w := newWorld(rand.New(rand.NewPCG(1, 79)))
+			w.length = 24
+			w.log.Header.RunID = "00112233445566aa"
+			w.log.Header.Targets[0].Hosts = []string{"lb-1", serverHost, "db-1"}
+			w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "lb-1", Addrs: []string{"10.0.0.9"}}, runlog.Host{Name: "db-1", Addrs: []string{"10.0.0.3"}})
+			w.fail = func(r *request) {
+				if limit := 0.55 * w.to; r.load > limit && w.rng.Float64() < 1-limit/r.load {
+					answer(r, test.status, "error")
+					if r.number%uint64(test.every) > 0 {
+						return
+					}
+					for _, x := range test.told {
+						e := probe.Event{Kind: probe.LogLine, At: dur(r.due + 0.005), Host: x.host, Process: x.service, Reason: x.text, Count: 1, Line: &probe.Line{Format: x.format, Level: "error"}}
+						if withID && x.format != "postgresql" {
+							e.Line.ID = fmt.Sprintf("00112233445566aa-%016x", r.number)
+						}
+						w.event(e)
+					}
+				}
+			}
+			w.background()
+			for _, host := range []struct{ name, process string }{{"lb-1", "nginx"}, {"db-1", "postgres"}} {
+				w.series(host.name, host.process, probe.OpenFiles, 1024, func(float64) float64 { return 20 })
+			}
+			w.play()
+			w.complete()
+			result := diagnose.Analyze(w.log)
+			f := result.Findings[0]
+			if f.Cause != test.cause || f.Host != test.host || f.Verdict != diagnose.Explains {
+				t.Errorf("%s, ids %v: %s %s on %s %.2f, want %s on %s: %s %+v", test.name, withID, f.Verdict, f.Cause, f.Host, f.Confidence, test.cause, test.host, f.Summary, result.Targets[0].Said)
+			}
+			said := strings.Contains(f.Summary, test.says) || slices.ContainsFunc(f.Evidence, func(e diagnose.Evidence) bool { return strings.Contains(e.Text, test.says) })
+			if !said || len(result.Targets[0].Said) != len(test.told) {
+				t.Errorf("%s, ids %v: nothing tells of %q: %s %+v %+v", test.name, withID, test.says, f.Summary, f.Evidence, result.Targets[0].Said)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/saturation"
+	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -37,6 +38,7 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 		causes.SayClimbs(a, t, onsets)
 		cases[i] = a.Investigate(t, onsets)
 		out.Targets[i].Way = cases[i].Way.Report()
+		out.Targets[i].Said = spoken.Report(cases[i].Spoken, a.LoadAt)
 	}
 	a.CompareTargets(cases)
 	a.LimitGenerator(&out.Generator, cases)

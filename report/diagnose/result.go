@@ -9,11 +9,12 @@ import (
 // TargetResult is what was found for one target.
 type TargetResult struct {
 	Name          string
-	Onsets        []Onset     // every scanned fault class, headline first
-	Recovery      *Span       // load on a ramp down at which the faults ended; nil: none seen
-	MinDetectable float64     // smallest step of the fault share that would have been seen, 1: none
-	DetectableFor float64     // seconds that such a step lasts
-	Way           *report.Way // which way requests took and where they stood; nil: not seen
+	Onsets        []Onset       // every scanned fault class, headline first
+	Recovery      *Span         // load on a ramp down at which the faults ended; nil: none seen
+	MinDetectable float64       // smallest step of the fault share that would have been seen, 1: none
+	DetectableFor float64       // seconds that such a step lasts
+	Said          []report.Said // what logs say of its failures, the commonest first
+	Way           *report.Way   // which way requests took and where they stood; nil: not seen
 }
 
 // Result is everything that was concluded from a log.

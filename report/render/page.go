@@ -31,7 +31,7 @@ func pageOf(r *report.Report) page {
 	p.word, p.mark, p.headline = verdict(r)
 	p.facts = slices.Concat(handFacts(r), withCapacity(r, facts(r)), experimentFacts(r), baselineFact(r))
 	p.grids = []grid{
-		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), baselineGrid(r), gatesGrid(r),
+		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), saidGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), baselineGrid(r), gatesGrid(r),
 	}
 	if idleOnly(r) { // the facts have said the rest
 		p.grids = []grid{idleGrid(r)}

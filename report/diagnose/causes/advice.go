@@ -265,6 +265,9 @@ func (c *Investigation) lookAt() string {
 	if s := c.bySize(); s != "" {
 		return "look at " + s
 	}
+	if where, text := c.Told(); where != "" {
+		return fmt.Sprintf("read the log of %s around it: %s", where, text)
+	}
 	for _, said := range c.Said { // the commonest first
 		if said.Says == "" || said.Fault != attack.Status.String() {
 			continue

@@ -101,16 +101,16 @@ var decisive = []evidence.Clue{
 // claimed must explain what was said.
 func (c *Investigation) hearOut() {
 	for i, f := range c.Facts {
-		for _, x := range append(slices.Clone(decisive), evidence.SaysException) {
+		for _, x := range append(slices.Clone(decisive), evidence.SaysException, evidence.SaysAway) {
 			if f[x].Is != evidence.Yes {
 				continue
 			}
 			against := opposite(proves)
-			if x == evidence.SaysException {
-				against = opposite(strong) // of what it is, it does not say
+			if x == evidence.SaysException || x == evidence.SaysAway {
+				against = opposite(strong) // why, it does not say
 			}
 			for _, h := range c.hypotheses {
-				if h.hop.Index == i && slices.Contains(h.rule.told, x) {
+				if h.hop.Index == i && (slices.Contains(h.rule.told, x) || x == evidence.SaysAway) {
 					continue
 				}
 				h.score += against
@@ -211,6 +211,9 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	ranOut := hyp.lead != nil || hyp.counter != nil
 	if (!ranOut || r.waits) && slices.ContainsFunc(r.elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
 		hyp.score = max(hyp.score, evidence.PenaltyNear)
+	}
+	if slices.ContainsFunc(r.told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes }) {
+		hyp.score = max(hyp.score, 0) // who says that it was full knows it better than a gauge that need not be of it
 	}
 	if !seen && (!ranOut || r.strict) || len(r.any) == 0 && timed && !hyp.measured && c.support(r, f) < 1.5 {
 		return

@@ -15,12 +15,17 @@ func serviceDown() rule {
 		told:   []evidence.Clue{evidence.SaysAway, evidence.SaysStarting},
 		unless: []evidence.Clue{evidence.Died, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
-			{evidence.SaysAway, strong, 0},
+			{evidence.SaysAway, proves, 0},
 			{evidence.SaysStarting, proves, 0},
 			{evidence.RefusedAll, proves, opposite(proves)},
 			{evidence.NeverTaken, strong, opposite(strong)},
 			{evidence.Died, opposite(weak), 0},
 			{evidence.RisesWithLoad, opposite(strong), 0},
+		},
+		// Told by those before it, it may be away for a while, or one of several.
+		instead: map[evidence.Clue][]evidence.Clue{
+			evidence.SaysAway:     {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
+			evidence.SaysStarting: {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
 		},
 		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
 		says:  "nothing listens on its port",

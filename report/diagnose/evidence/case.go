@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -207,7 +208,7 @@ func (c *Case) inCommon() []string {
 	if one == "" {
 		one = cmp.Or(c.WorstRequest(), c.OneRequest())
 	}
-	return slices.DeleteFunc([]string{one, c.Pattern(), c.commonAnswers(), c.statusesByRequest()}, func(s string) bool { return s == "" })
+	return slices.DeleteFunc([]string{one, c.oneInstance(), c.Pattern(), c.commonAnswers(), c.statusesByRequest()}, func(s string) bool { return s == "" })
 }
 
 // OneRequest says that nearly all failures are of one of several requests, which
@@ -377,7 +378,8 @@ type Case struct {
 	Address  *badAddress
 	Common   []string        // what nearly all failures have in common
 	Said     []report.Answer // what they were answered: a sample
-	Heard    []Heard         // what that says, the commonest first
+	Heard    []Heard         // what that says, the commonest first, and then what logs say
+	Spoken   []spoken.Joined // what logs say of the failures, the commonest first
 	// BySent and ByReceived are sizes that part what fails from what does not; nil: none does.
 	BySent, ByReceived *Split
 	Contrast           []contrast
@@ -421,6 +423,7 @@ func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
 	c.Address = c.compareAddresses()
 	c.Said = c.saying()
 	c.Heard = c.heard()
+	c.listen()
 	c.BySent, c.ByReceived = c.splits()
 	c.Common = c.inCommon()
 	if !c.follow() {

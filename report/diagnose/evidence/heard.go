@@ -2,12 +2,16 @@ package evidence
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/says"
+	"github.com/rampload/rampload/report/diagnose/spoken"
+	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // Heard is what a part of the failures is said to be about, by the answers to them.
@@ -19,6 +23,8 @@ type Heard struct {
 	Text   string // who said it how often, word for word
 	// By is the commonest answer that says so.
 	By report.Answer
+	// Line is what a log says so; nil: it was said in answers.
+	Line *spoken.Joined
 }
 
 // heard reads what failures were answered: one entry for each meaning, the commonest
@@ -59,6 +65,90 @@ func (c *Case) heard() []Heard {
 	return out
 }
 
+// listen joins what the logs of the run say to the failures of the target.
+func (c *Case) listen() {
+	if c.Run.Lines == nil || c.Target.Total.Failed == 0 {
+		return
+	}
+	var failures []*attack.Failure
+	for i := range c.Run.Log.Failures {
+		if f := &c.Run.Log.Failures[i]; int(f.Target) == c.Target.Index {
+			failures = append(failures, f)
+		}
+	}
+	ended := make([]float64, c.Run.N+int(10/c.Run.Step))
+	for _, w := range c.Target.Windows {
+		for _, cell := range w.Cells {
+			if cell.Fault.Failure() && cell.Phase != attack.PhaseIdle && w.Index >= 0 && int(w.Index) < len(ended) {
+				ended[w.Index] += float64(cell.Attempts)
+			}
+		}
+	}
+	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, c.Run.Step)
+	for i := range c.Spoken {
+		j := &c.Spoken[i]
+		if j.Meaning == says.None {
+			continue
+		}
+		h := Heard{Statement: j.Statement, Share: j.Share, Source: "log of " + j.Service + " on " + j.Host, Text: c.quoteLine(j), Line: j}
+		if h.Meaning.Own() && ofStore(j.Line) {
+			h.Of = says.Writer // in its own log a service speaks of itself
+		}
+		c.Heard = append(c.Heard, h)
+	}
+}
+
+// told returns the line that says most precisely of most failures what is wrong; nil
+// where none does.
+func (c *Case) told() *spoken.Joined {
+	var best *spoken.Joined
+	for _, h := range c.Heard {
+		if h.Line != nil && h.Share >= 0.5 && (best == nil || h.Meaning < best.Meaning) {
+			best = h.Line // meanings go from what is short to what followed
+		}
+	}
+	return best
+}
+
+// Told words the line that says of most failures what is wrong, and names the log that it
+// stands in; empty where none does.
+func (c *Case) Told() (where, text string) {
+	j := c.told()
+	if j == nil {
+		return "", ""
+	}
+	where = j.Service + " on " + j.Host
+	if j.File != "" {
+		where += " (" + j.File + ")"
+	}
+	return where, short(j.Text)
+}
+
+// ofStore reports whether a line is of the log of a database or another store.
+func ofStore(l *spoken.Line) bool {
+	if l.Format == "postgresql" || l.Format == "redis" {
+		return true
+	}
+	name := strings.ToLower(l.Service)
+	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "elastic", "cassandra"}, func(s string) bool { return strings.Contains(name, s) })
+}
+
+// quoteLine words a line: who says it of whom and how often, word for word.
+func (c *Case) quoteLine(j *spoken.Joined) string {
+	who := j.Service
+	if j.Service != j.Host {
+		who += " on " + j.Host
+	}
+	if !j.Peer.IsZero() {
+		who += " -> " + j.Peer.String()
+	}
+	how := fmt.Sprintf("%s of %s failed transactions", words.Commas(j.Times), words.Commas(j.Of))
+	if j.By == "time" {
+		how = fmt.Sprintf("%s while %s failed", words.Count(j.Times, "line"), words.Commas(j.Of))
+	}
+	return fmt.Sprintf("%s: %s (%s, first at %s)", who, short(j.Text), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+}
+
 // About returns the index of the hop that something is said of: the one that is named,
 // else whoever said it or the one behind. ok is false where the way is not known as far
 // as that.
@@ -66,11 +156,96 @@ func (c *Case) About(h Heard) (index int, ok bool) {
 	if at, found := c.hopOf(h.Peer); found && h.Of == says.Behind {
 		return at, true
 	}
-	index = c.WriterOf(h.By)
+	index = 0
+	if h.Line == nil {
+		index = c.WriterOf(h.By)
+	} else if index, ok = c.Speaker(h.Line.Line); !ok {
+		return index, false
+	}
 	if h.Of == says.Behind {
 		index++
 	}
 	return index, index < len(c.Hops)
+}
+
+// toldNext returns which of those that a hop asks nearly all failed requests were passed
+// to, as its log says: the one of several instances that is at fault. It is nil where the
+// log does not say, or names several.
+func (c *Case) toldNext(at *hops.Hop) *hops.Hop {
+	for i := range c.Spoken {
+		j := &c.Spoken[i]
+		if !c.isTold(j) || at.Process == "" || !strings.HasPrefix(strings.ToLower(j.Service), strings.ToLower(at.Process)) || !slices.Contains(at.Hosts(), j.Host) {
+			continue
+		}
+		for _, n := range at.Next {
+			if len(n.Instances) > 0 && n.Port == j.Peer.Addr.Port() && (j.Peer.Addr.Addr().IsLoopback() || slices.Contains(n.Hosts(), c.Run.hostOf(j.Peer.Addr.Addr()))) {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// isTold reports whether a line names the one address that nearly all failed transactions
+// went to.
+func (c *Case) isTold(j *spoken.Joined) bool {
+	return j.By == "id" && j.Peer.Addr.IsValid() && j.Share >= 0.9
+}
+
+// toldInstance returns the host of the instance that logs say nearly all failed requests
+// went to, "" where they do not.
+func (c *Case) toldInstance(at *hops.Hop) string {
+	for i := range c.Spoken {
+		if j := &c.Spoken[i]; c.isTold(j) && j.Peer.Addr.Port() == at.Port {
+			if host := c.Run.hostOf(j.Peer.Addr.Addr()); slices.Contains(at.Hosts(), host) {
+				return host
+			}
+		}
+	}
+	return ""
+}
+
+// oneInstance says that logs name one of several instances for nearly all failures.
+func (c *Case) oneInstance() string {
+	if c.Run.Graph == nil {
+		return ""
+	}
+	for i := range c.Spoken {
+		j := &c.Spoken[i]
+		if !c.isTold(j) {
+			continue
+		}
+		others := map[string]bool{}
+		for _, p := range c.Run.Graph.Peers {
+			if p.Host == j.Host && p.Process != "" && strings.HasPrefix(strings.ToLower(j.Service), strings.ToLower(p.Process)) {
+				others[p.Addr.String()] = true
+			}
+		}
+		if len(others) >= 2 && others[j.Peer.Addr.String()] {
+			return fmt.Sprintf("%s on %s passed %s of %s failed transactions to %s, one of the %d that it asks", j.Service, j.Host, words.Commas(j.Times), words.Commas(j.Of), j.Peer, len(others))
+		}
+	}
+	return ""
+}
+
+// Speaker returns the index of the hop that wrote into a log; ok is false where it is none
+// of the way.
+func (c *Case) Speaker(l *spoken.Line) (index int, ok bool) {
+	found, serves := -1, false // of several on one host, whose names say nothing, the deepest that is no proxy
+	service := strings.ToLower(l.Service)
+	for _, h := range c.Hops {
+		if !h.Has(l.Host) {
+			continue
+		}
+		process := strings.ToLower(cmp.Or(h.Process(), c.ProxyProcess(h)))
+		if process != "" && service != "" && (strings.HasPrefix(service, process) || strings.HasPrefix(process, service)) {
+			return h.Index, true // several may be on one host
+		}
+		if mine := !IsProxy(process); found < 0 || mine || !serves {
+			found, serves = h.Index, mine
+		}
+	}
+	return max(found, 0), found >= 0
 }
 
 // hopOf returns the index of the hop that a peer is.

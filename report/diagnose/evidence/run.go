@@ -7,8 +7,10 @@ package evidence
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -24,11 +26,12 @@ type Run struct {
 	Targets   []*Target
 	Resources []*Resource
 	Warnings  []string
-	Graph     *hops.Graph // who listens and who asks, as seen on sockets; nil: not read
+	Lines     []*spoken.Line // what logs say, nil without any
+	Graph     *hops.Graph    // who listens and who asks, as seen on sockets; nil: not read
 }
 
 func NewRun(log *runlog.Log) *Run {
-	a := &Run{Log: log, Step: log.Header.Interval.Seconds(), Graph: hops.Read(log)}
+	a := &Run{Log: log, Step: log.Header.Interval.Seconds(), Graph: hops.Read(log), Lines: spoken.Read(log)}
 	if a.Step <= 0 {
 		a.Step = 0.25
 	}
@@ -65,6 +68,11 @@ func NewRun(log *runlog.Log) *Run {
 		a.Warnings = append(a.Warnings, "bytes at the end of the run log could not be read")
 	}
 	return a
+}
+
+// Watches reports whether a host of that name is watched.
+func (a *Run) Watches(host string) bool {
+	return slices.ContainsFunc(a.Log.Header.Hosts, func(h runlog.Host) bool { return h.Name == host })
 }
 
 func (a *Run) warn(format string, args ...any) {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
@@ -48,6 +49,9 @@ func short(s string) string {
 
 // commonAnswers words what most failures were answered.
 func (c *Case) commonAnswers() string {
+	if j := c.told(); j != nil && !slices.ContainsFunc(c.Heard, func(h Heard) bool { return h.Line == nil && h.Share >= 0.5 }) {
+		return c.quoteLine(j) // the answers say less
+	}
 	for _, a := range c.Said {
 		if a.Fault == attack.Status.String() && a.Says != "" && a.Times >= 3 && 2*a.Times >= a.Of {
 			return Quote(a)

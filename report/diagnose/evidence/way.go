@@ -133,6 +133,9 @@ func (c *Case) after(at *hops.Hop, named []string) *hops.Hop {
 			}
 		}
 	}
+	if told := c.toldNext(at); told != nil {
+		return told
+	}
 	for _, n := range at.Next {
 		if len(n.Instances) == 0 {
 			continue
@@ -147,6 +150,9 @@ func (c *Case) after(at *hops.Hop, named []string) *hops.Hop {
 // instance returns the host of the instance that most speaks against: what it sent and
 // lost, else the requests that stood at it.
 func (c *Case) instance(at *hops.Hop) string {
+	if told := c.toldInstance(at); told != "" {
+		return told
+	}
 	best, most := at.Instances[0].Host, -1.0
 	for _, x := range at.Instances {
 		s := 0.0

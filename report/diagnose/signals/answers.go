@@ -14,7 +14,7 @@ var meant = map[says.Meaning]evidence.Clue{
 	says.Connections: evidence.SaysFull, says.Pool: evidence.SaysPool, says.Slots: evidence.SaysSlots, says.Workers: evidence.SaysWorkers, says.Queue: evidence.SaysQueue,
 	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk,
 	says.Identifiers: evidence.SaysIdentifiers, says.Tracking: evidence.SaysTracking, says.Backlog: evidence.SaysBacklog,
-	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysAway, says.Reset: evidence.SaysBrokenBehind, says.Closed: evidence.SaysBrokenBehind,
+	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysBrokenBehind, says.Reset: evidence.SaysBrokenBehind, says.Closed: evidence.SaysBrokenBehind,
 	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysBrokenBehind, says.NoRoute: evidence.SaysBrokenBehind, says.Name: evidence.SaysUnknownName,
 	says.Starting: evidence.SaysStarting, says.Short: evidence.SaysShort, says.Rate: evidence.SaysRate, says.Credentials: evidence.SaysCredentials,
 	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
@@ -25,10 +25,18 @@ var meant = map[says.Meaning]evidence.Clue{
 // one that wrote them, or the one that they speak of.
 func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWriter(c, f, h)
+	shares := map[evidence.Clue]float64{} // the same may be said in several logs, of several others
 	for _, x := range c.Heard {
 		index, ok := c.About(x)
-		if clue, known := meant[x.Meaning]; known && ok && index == h.Index && f[clue].Is != evidence.Yes {
-			f.Set(clue, evidence.When(x.Share, 0.05, 0.5), x.Source, "%s", x.Text)
+		clue, known := meant[x.Meaning]
+		if !known || !ok || index != h.Index || f[clue].Is == evidence.Yes {
+			continue
+		}
+		first := f[clue]
+		shares[clue] += x.Share
+		f.Set(clue, evidence.When(shares[clue], 0.05, 0.5), x.Source, "%s", x.Text)
+		if first.Text != "" {
+			f[clue].Text, f[clue].Source = first.Text, first.Source // the commonest
 		}
 	}
 	if h.Index == 0 {
@@ -57,9 +65,6 @@ func firstBehind(c *evidence.Case) *evidence.Heard {
 	}
 	return nil
 }
-
-// SpeaksBehind reports whether most failures speak of a hop behind whoever wrote them.
-func SpeaksBehind(c *evidence.Case) bool { return firstBehind(c) != nil }
 
 // observeRetryAfter asks whether answers told to come again later: that is a policy.
 func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {

@@ -2,9 +2,11 @@ package signals
 
 import (
 	"math"
+	"slices"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -16,9 +18,20 @@ func AssumeUpstream(c *evidence.Case) {
 	if len(c.Hops) == 1 && (c.Status(502)+c.Status(504) >= 0.5 || late && c.Status(503) >= 0.5) && c.ProxyProcess(c.Hops[0]) == "" {
 		c.Hops = append(c.Hops, evidence.Hop{Index: 1, Assumed: true})
 	}
-	last := c.Hops[len(c.Hops)-1]
-	if !last.Assumed && c.ProxyProcess(last) == "" && SpeaksBehind(c) {
-		c.Hops = append(c.Hops, evidence.Hop{Index: len(c.Hops), Assumed: true})
+	for _, x := range c.Heard {
+		if x.Share < 0.5 {
+			continue
+		}
+		last := c.Hops[len(c.Hops)-1]
+		index, ok := c.About(x)
+		switch {
+		case ok || last.Assumed:
+		case x.Line != nil && c.Run.Watches(x.Line.Host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(x.Line.Host) }):
+			// Its log tells that requests come to it.
+			c.Hops = append(c.Hops, evidence.Hop{Index: len(c.Hops), Host: x.Line.Host})
+		case index == len(c.Hops) && x.Of == says.Behind && c.ProxyProcess(last) == "":
+			c.Hops = append(c.Hops, evidence.Hop{Index: len(c.Hops), Assumed: true})
+		}
 	}
 }
 

@@ -1,0 +1,330 @@
+// Package spoken joins what services wrote into their logs to the transactions that
+// failed: by the id that every request carries, else by time. It says who said what of
+// whom, of how many, and since when; what that means for the cause is weighed elsewhere.
+package spoken
+
+import (
+	"cmp"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/says"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// Line is lines of one log that say the same.
+type Line struct {
+	says.Statement
+	Host, Service, File string
+	Text                string // one of them
+	Format              string
+	Lines               float64
+	First               float64 // seconds
+	At                  []float64
+	Count               []float64 // by At
+
+	requests map[uint64]float64 // of this run's transactions: when
+	foreign  float64            // lines with an id of something else
+}
+
+// Joined is lines that are joined to failures.
+type Joined struct {
+	*Line
+	By        string // "id" or "time"
+	Share     float64
+	Times, Of float64
+	First     float64 // seconds, of those that are joined
+	Class     Class
+}
+
+// Class is what failed transactions look like to the client.
+type Class struct {
+	Fault  attack.Fault
+	Status uint16
+}
+
+// String returns "status 502", "reset".
+func (c Class) String() string {
+	if c.Fault == attack.Status {
+		return "status " + strconv.Itoa(int(c.Status))
+	}
+	return c.Fault.String()
+}
+
+// Bounds of what is joined.
+const (
+	maxLines  = 400 // kinds of lines
+	nearBy    = 1.0 // seconds: how far a line may be from the failure that it tells of, where only time joins them
+	fewIDs    = 0.02
+	leastTold = 2
+)
+
+// Read collects what the logs of a run say, the commonest first.
+func Read(log *runlog.Log) []*Line {
+	type key struct{ host, service, what, peer string }
+	lines := map[key]*Line{}
+	for i := range log.Events {
+		e := &log.Events[i]
+		if e.Kind != probe.LogLine || e.Line == nil {
+			continue
+		}
+		s, known := says.Read(e.Reason)
+		if e.Line.Peer != "" {
+			s.Peer = peerOf(e.Line.Peer)
+		}
+		what := s.Meaning.String()
+		if !known {
+			what = pattern(e.Reason)
+		}
+		if ofAccess(e) {
+			what += " " + strconv.Itoa(int(e.Line.Status))
+		}
+		k := key{e.Host, e.Process, what, s.Peer.String()}
+		l := lines[k]
+		if l == nil {
+			if len(lines) >= maxLines {
+				continue
+			}
+			l = &Line{Statement: s, Host: e.Host, Service: e.Process, File: e.Line.File, Text: e.Reason, Format: e.Line.Format, First: e.At.Seconds(), requests: map[uint64]float64{}}
+			lines[k] = l
+		}
+		n := float64(max(1, e.Count))
+		at := e.At.Seconds()
+		l.Lines += n
+		l.First = min(l.First, at)
+		l.At, l.Count = append(l.At, at), append(l.Count, n)
+		if request, ok := RequestOf(log.Header.RunID, e.Line.ID); ok {
+			if _, again := l.requests[request]; !again {
+				l.requests[request] = at
+			}
+		} else if e.Line.ID != "" {
+			l.foreign += n
+		}
+	}
+	var out []*Line
+	for _, l := range lines {
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(a, b *Line) int {
+		return cmp.Or(-cmp.Compare(a.Lines, b.Lines), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Text, b.Text))
+	})
+	return out
+}
+
+// ofAccess reports whether a line is of an access log.
+func ofAccess(e *probe.Event) bool {
+	switch e.Line.Format {
+	case "access", "envoy", "haproxy":
+		return e.Line.Status > 0
+	}
+	return false
+}
+
+// RequestOf reads the number of a request from a transaction id of the run, or from the
+// trace id that stands for it.
+func RequestOf(run, id string) (uint64, bool) {
+	if run == "" || len(run) != 16 || !strings.HasPrefix(id, run) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(id[len(run):], "-"), 16, 64)
+	return n, err == nil
+}
+
+func peerOf(s string) says.Peer {
+	s, _, _ = strings.Cut(s, ",") // the last of several that a proxy tried is the one that answered
+	if p := says.PeerOf(s); !p.IsZero() {
+		return p
+	}
+	return says.ParsePeer(strings.TrimSpace(s), "")
+}
+
+var varied = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*(-[0-9a-f]+)*`)
+
+// pattern is what lines that say the same have in common.
+func pattern(s string) string {
+	s = varied.ReplaceAllString(strings.ToLower(s), "#")
+	return s[:min(len(s), 160)]
+}
+
+// Join joins lines to the failures of a target. failed is how many failed in each window
+// of the given length, in seconds.
+func Join(lines []*Line, failures []*attack.Failure, failed []float64, step float64) []Joined {
+	classes := map[uint64]Class{}
+	totals := map[Class]float64{}
+	for _, f := range failures {
+		if f.Phase == attack.PhaseIdle || !f.Fault.Failure() {
+			continue
+		}
+		if _, again := classes[f.Request]; again {
+			continue
+		}
+		c := Class{Fault: f.Fault}
+		if f.Fault == attack.Status {
+			c.Status = f.Status
+		}
+		classes[f.Request] = c
+		totals[c]++
+	}
+	if len(totals) == 0 {
+		return nil
+	}
+	// Failures of which a log has kept an id: where it wrote more than it kept, only of
+	// these can it be known what it says.
+	kept := map[[2]string]map[uint64]bool{}
+	for _, l := range lines {
+		k := [2]string{l.Host, l.Service}
+		for r := range l.requests {
+			if _, ours := classes[r]; ours {
+				if kept[k] == nil {
+					kept[k] = map[uint64]bool{}
+				}
+				kept[k][r] = true
+			}
+		}
+	}
+	most := Class{}
+	for c, n := range totals {
+		if n > totals[most] || n == totals[most] && c.String() < most.String() {
+			most = c
+		}
+	}
+	all := 0.0
+	for _, n := range failed {
+		all += n
+	}
+	var out []Joined
+	for _, l := range lines {
+		if len(l.requests) > 0 {
+			out = append(out, byID(l, classes, totals, kept[[2]string{l.Host, l.Service}])...)
+			continue
+		}
+		if j, ok := byTime(l, failed, all, step); ok {
+			j.Class = most
+			out = append(out, j)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Joined) int { return -cmp.Compare(a.Share, b.Share) })
+	return out
+}
+
+func byID(l *Line, classes map[uint64]Class, totals map[Class]float64, kept map[uint64]bool) []Joined {
+	hits, first := map[Class]float64{}, map[Class]float64{}
+	for r, at := range l.requests {
+		c, ours := classes[r]
+		if !ours {
+			continue
+		}
+		if hits[c] == 0 || at < first[c] {
+			first[c] = at
+		}
+		hits[c]++
+	}
+	all := 0.0
+	for _, n := range totals {
+		all += n
+	}
+	sampled := float64(len(l.requests)) < 0.9*(l.Lines-l.foreign)
+	var out []Joined
+	for c, n := range hits {
+		of := totals[c]
+		if sampled {
+			of = 0
+			for r := range kept {
+				if classes[r] == c {
+					of++
+				}
+			}
+		}
+		if n < leastTold && n < 0.5*of || n < fewIDs*of {
+			continue
+		}
+		out = append(out, Joined{Line: l, By: "id", Share: n / max(of, 1) * totals[c] / all, Times: n, Of: of, First: first[c], Class: c})
+	}
+	slices.SortFunc(out, func(a, b Joined) int {
+		return cmp.Or(-cmp.Compare(a.Times, b.Times), cmp.Compare(a.Class.String(), b.Class.String()))
+	})
+	return out
+}
+
+// byTime joins lines without an id: nearly all of them came when requests failed, and
+// hardly any when none did.
+func byTime(l *Line, failed []float64, all, step float64) (Joined, bool) {
+	if step <= 0 || all == 0 {
+		return Joined{}, false
+	}
+	reach := int(math.Ceil(nearBy / step))
+	near, first := 0.0, math.Inf(1)
+	busy := 0 // windows that are near a failure
+	around := func(i int) bool {
+		for j := max(0, i-reach); j <= min(len(failed)-1, i+reach); j++ {
+			if failed[j] > 0 {
+				return true
+			}
+		}
+		return false
+	}
+	for i := range failed {
+		if around(i) {
+			busy++
+		}
+	}
+	for i, at := range l.At {
+		if at < -nearBy {
+			continue
+		}
+		if around(int(at / step)) {
+			near += l.Count[i]
+			first = min(first, at)
+		}
+	}
+	// Where requests fail all the time, any line is near a failure: it must at least be as
+	// common as they are.
+	always := float64(busy) > 0.9*float64(len(failed))
+	if near < 0.8*l.Lines || near == 0 || always && near < 0.2*all && !once(l.Meaning) {
+		return Joined{}, false
+	}
+	share := min(1, near/all)
+	if once(l.Meaning) {
+		share = 1
+	}
+	return Joined{Line: l, By: "time", Share: share, Times: near, Of: all, First: first}, true
+}
+
+// once reports whether software says something once and not for each request: a limit that
+// was reached, a process that ended.
+func once(m says.Meaning) bool {
+	switch m {
+	case says.Workers, says.Tracking, says.Backlog, says.Slots, says.Killed, says.Crashed, says.Starting:
+		return true
+	}
+	return false
+}
+
+// mostSaid bounds what is told of a target.
+const mostSaid = 16
+
+// Report turns what was joined into rows of a report. load gives the offered load at a
+// time, NaN where it is not known.
+func Report(joined []Joined, load func(at float64) float64) []report.Said {
+	var out []report.Said
+	for _, j := range joined[:min(len(joined), mostSaid)] {
+		s := report.Said{
+			Fault: j.Class.String(), Host: j.Host, Service: j.Service, Peer: j.Peer.String(), Says: j.Text, File: j.File, Joined: j.By,
+			Times: uint64(j.Times), Of: uint64(j.Of), Lines: uint64(j.Lines), FirstS: j.First,
+		}
+		if j.Meaning != says.None {
+			s.Meaning = j.Meaning.String()
+		}
+		if v := load(j.First); !math.IsNaN(v) && v > 0 {
+			s.FirstRPS = &v
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,115 @@
+package spoken
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+const run = "00112233445566aa"
+
+func line(at float64, host, service, text, id string, count uint64) probe.Event {
+	return probe.Event{Kind: probe.LogLine, At: time.Duration(at * 1e9), Host: host, Process: service, Reason: text, Count: count, Line: &probe.Line{ID: id}}
+}
+
+func failures(n int, status uint16, from float64) (out []*attack.Failure) {
+	for i := range n {
+		f := &attack.Failure{}
+		f.Request, f.Status, f.Fault, f.Phase = uint64(1000*int(status)+i), status, attack.Status, attack.PhaseDone
+		f.End = time.Duration((from + float64(i)*0.01) * 1e9)
+		out = append(out, f)
+	}
+	return out
+}
+
+func idOf(request uint64) string { return fmt.Sprintf("%s-%016x", run, request) }
+
+// Lines with ids are joined to the very transactions, whatever their class and time; those
+// of transactions that went well are not counted.
+func TestJoinByID(t *testing.T) {
+	log := &runlog.Log{Header: runlog.Header{RunID: run}}
+	all := append(failures(40, 502, 5), failures(10, 503, 5)...)
+	for i, f := range all[:30] {
+		log.Events = append(log.Events, line(5+float64(i)*0.01, "web", "nginx", fmt.Sprintf(`recv() failed (104: Connection reset by peer) while reading, upstream: "http://10.0.3.2:8080/%d"`, i), idOf(f.Request), 1))
+	}
+	log.Events = append(log.Events, line(1, "web", "nginx", `recv() failed (104: Connection reset by peer) while reading, upstream: "http://10.0.3.2:8080/"`, idOf(7), 1)) // it was answered after all
+	for i, f := range all[40:] {
+		trace := fmt.Sprintf("%s%016x", run, f.Request)
+		log.Events = append(log.Events, line(6+float64(i)*0.01, "app", "shop", "queue is full", trace, 1))
+	}
+	log.Events = append(log.Events, line(6, "app", "shop", "something else", "ffffffffffffffff-0000000000000001", 1))
+	got := Report(Join(Read(log), all, make([]float64, 100), 0.25), func(at float64) float64 { return 100 * at })
+	if len(got) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	a, b := got[0], got[1]
+	if a.Fault != "status 502" || a.Times != 30 || a.Of != 40 || a.Peer != "10.0.3.2:8080" || a.Meaning != "reset" || a.Joined != "id" || a.FirstS != 5 || *a.FirstRPS != 500 || a.Lines != 31 {
+		t.Errorf("got %+v", a)
+	}
+	if b.Fault != "status 503" || b.Times != 10 || b.Of != 10 || b.Service != "shop" || b.Meaning != "queue-full" {
+		t.Errorf("got %+v", b)
+	}
+}
+
+// Where a log wrote more than was kept, what it says is judged by those of which an id was.
+func TestJoinSampled(t *testing.T) {
+	log := &runlog.Log{Header: runlog.Header{RunID: run}}
+	all := failures(1000, 500, 5)
+	for i := range 100 {
+		text := "deadlock detected"
+		if i%4 == 0 {
+			text = "statement timeout"
+		}
+		log.Events = append(log.Events, line(5, "app", "shop", text, idOf(all[i*7].Request), 1))
+	}
+	log.Events = append(log.Events, line(6, "app", "shop", "deadlock detected", "", 675), line(6, "app", "shop", "statement timeout", "", 225))
+	got := Report(Join(Read(log), all, make([]float64, 100), 0.25), func(float64) float64 { return math.NaN() })
+	if len(got) != 2 || got[0].Meaning != "locks" || got[0].Times != 75 || got[0].Of != 100 || got[0].FirstRPS != nil {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Lines without an id belong to failures if they come with them, and only then.
+func TestJoinByTime(t *testing.T) {
+	log := &runlog.Log{Header: runlog.Header{RunID: run}}
+	failed := make([]float64, 120)
+	all := failures(200, 500, 15)
+	for i := 60; i < 100; i++ {
+		failed[i] = 5
+	}
+	for i := range 180 {
+		log.Events = append(log.Events, line(15+float64(i)*0.05, "db", "postgresql", "FATAL: sorry, too many clients already", "", 1))
+	}
+	for i := range 60 {
+		log.Events = append(log.Events, line(float64(i)*0.5, "db", "postgresql", "could not receive data from client: Connection reset by peer", "", 1)) // all the time
+	}
+	log.Events = append(log.Events, line(15.2, "web", "php-fpm", "server reached pm.max_children setting (4)", "", 1), line(2, "app", "shop", "config is deprecated: it may fail", "", 1))
+	got := Report(Join(Read(log), all, failed, 0.25), func(float64) float64 { return math.NaN() })
+	if len(got) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	if got[0].Meaning != "workers-busy" || got[0].Joined != "time" {
+		t.Errorf("got %+v", got[0])
+	}
+	if got[1].Meaning != "connections-full" || got[1].Times != 180 || got[1].Of != 200 {
+		t.Errorf("got %+v", got[1])
+	}
+}
+
+func TestRequestOf(t *testing.T) {
+	for id, want := range map[string]uint64{idOf(7): 7, run + "00000000000000ff": 255} {
+		if got, ok := RequestOf(run, id); !ok || got != want {
+			t.Errorf("%s: %d %v", id, got, ok)
+		}
+	}
+	for _, id := range []string{"", run, run + "-", run + "-x", "ffffffffffffffff-0000000000000007", run + "-00000000000000000007"} {
+		if got, ok := RequestOf(run, id); ok && id != run+"-00000000000000000007" {
+			t.Errorf("%q: %d", id, got)
+		}
+	}
+}
