@@ -163,8 +163,9 @@ type Attempt struct {
 // Fill is what a request is filled with beside what follows from its number: see
 // attack/fill. The driver chooses it once for all tries.
 type Fill struct {
-	Rows []int    // the row of each table of the profile
-	Vars []string // what a journey extracted
+	Rows    []int    // the row of each table of the profile
+	Vars    []string // what a journey extracted
+	Cookies string   // of a journey, as the value of a Cookie field; "": none
 }
 
 // Failure is a failed attempt kept whole as evidence. Idle resets are failures

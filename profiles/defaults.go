@@ -60,6 +60,8 @@ func DefaultAbortIf() []Gate {
 //   - The zero Client becomes [DefaultClient]. In any other, MaxInFlight, Timeout,
 //     Engine and Protocol are filled when they are zero; zero Connections,
 //     StreamsPerConn and IdleTimeout have a meaning of their own and stay.
+//   - Each step of a journey becomes a target, in the place of those that were made
+//     of journeys before.
 //   - A staircase's For is computed.
 //   - A search gets [DefaultSearch] where it leaves fields open, and a condition
 //     where neither it nor the profile has one: failures < 0.1%.
@@ -67,7 +69,13 @@ func DefaultAbortIf() []Gate {
 //     goes beyond what its targets can bear, so there nil becomes empty.
 func (p Profile) WithDefaults() Profile {
 	p = p.clone()
+	p.Targets = p.withSteps()
 	defaultShares(p.Targets)
+	for _, t := range p.Targets {
+		if t.Journey > 0 && t.Step == 0 {
+			p.Journeys[t.Journey-1].Share = t.Share
+		}
+	}
 	for i := range p.Targets {
 		t := &p.Targets[i]
 		if t.Expect == nil {
@@ -136,7 +144,7 @@ func defaultShares(targets []Target) {
 	left, without := 1.0, 0
 	for _, t := range targets {
 		left -= t.Share
-		if t.Share == 0 {
+		if t.Share == 0 && t.Step == 0 {
 			without++
 		}
 	}
@@ -151,7 +159,7 @@ func defaultShares(targets []Target) {
 	}
 	each := math.Round(left/float64(without)*1e12) / 1e12 // 30%, not 30.000000000000004%
 	for i := range targets {
-		if targets[i].Share == 0 {
+		if targets[i].Share == 0 && targets[i].Step == 0 {
 			targets[i].Share = each
 		}
 	}
@@ -175,6 +183,7 @@ func (p Profile) clone() Profile {
 		}
 	}
 	p.Data = slices.Clone(p.Data)
+	p.Journeys = cloneJourneys(p.Journeys)
 	p.Load = slices.Clone(p.Load)
 	p.Client.LocalAddrs = slices.Clone(p.Client.LocalAddrs)
 	p.Client.Retries.Faults = slices.Clone(p.Client.Retries.Faults)

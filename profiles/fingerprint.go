@@ -24,6 +24,13 @@ func (p Profile) Fingerprint() string {
 	for _, t := range p.Data {
 		print.Data = append(print.Data, printedTable{t.Name, filepath.Base(t.File), t.Pick})
 	}
+	for _, j := range p.Journeys {
+		one := printedJourney{OwnConn: j.OwnConn}
+		for _, s := range j.Steps {
+			one.Steps = append(one.Steps, printedStep{s.ThinkFrom, s.ThinkTo, s.Extract, s.Check, s.SkipFailed})
+		}
+		print.Journeys = append(print.Journeys, one)
+	}
 	for _, s := range p.Load {
 		stage := fingerprintStage(s)
 		if s.Kind == Search { // what it looks for decides which loads are sent
@@ -49,6 +56,19 @@ type (
 		Load    []printedStage  `json:"load"`
 		Client  printedClient   `json:"client"`
 		Data    []printedTable  `json:"data,omitempty"`
+
+		Journeys []printedJourney `json:"journeys,omitempty"`
+	}
+	printedJourney struct {
+		OwnConn bool          `json:"own_connection,omitempty"`
+		Steps   []printedStep `json:"steps"`
+	}
+	printedStep struct {
+		ThinkFrom  time.Duration `json:"think_from,omitempty"`
+		ThinkTo    time.Duration `json:"think_to,omitempty"`
+		Extract    []Extract     `json:"extract,omitempty"`
+		Check      Check         `json:"check"`
+		SkipFailed bool          `json:"skip_failed,omitempty"`
 	}
 	printedTable struct {
 		Name string `json:"name"`

@@ -14,6 +14,9 @@ func (p Profile) Only(names []string) (Profile, []string, error) {
 	if len(names) == 0 {
 		return p, nil, nil
 	}
+	if len(p.Journeys) > 0 {
+		return p, nil, fmt.Errorf("the profile has journeys, whose steps belong together: leave a journey out of the profile instead")
+	}
 	p = p.clone()
 	var known []string
 	for _, t := range p.Targets {

@@ -21,13 +21,16 @@ type Profile struct {
 	Name    string
 	Targets []Target
 	Data    []Table // that requests are filled with
-	Load    []Stage // total over all targets, in order
-	Client  Client
-	Hosts   []Host // the generator ("local") is watched whether named or not
-	Gate    []Gate // must hold at the end
-	AbortIf []Gate // ends the run as soon as one holds; nil means the default, see WithDefaults
-	Fleet   Fleet
-	Secrets Secrets // values that no output may show, see Redactor
+	// Journeys are what virtual users do, beside the targets. Each of their steps is one
+	// of Targets too, once [Profile.WithDefaults] has made them.
+	Journeys []Journey
+	Load     []Stage // total over all targets, in order
+	Client   Client
+	Hosts    []Host // the generator ("local") is watched whether named or not
+	Gate     []Gate // must hold at the end
+	AbortIf  []Gate // ends the run as soon as one holds; nil means the default, see WithDefaults
+	Fleet    Fleet
+	Secrets  Secrets // values that no output may show, see Redactor
 }
 
 // Target is one service under test.
@@ -44,6 +47,8 @@ type Target struct {
 	File       string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
 	Read       []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
 	Expect     StatusSet // statuses that count as success
+	Journey    int       // number of the journey that it is a step of, from 1; 0: none
+	Step       int       // of the journey, from 0. Only the first has a share of the load
 }
 
 // Request is one weighted request of a target.
@@ -57,6 +62,7 @@ type Request struct {
 	Template bool    // Body is a template: {{.N}} request number, {{.ID}} transaction id, {{.Now}} RFC 3339 time
 	Parts    []Part  // multipart/form-data, instead of a body
 	Chunked  bool    // send the body with chunked transfer encoding
+	Cookies  bool    // a step of a journey: it carries the cookies of its user
 	Weight   float64 // relative to the target's other requests, > 0
 }
 
@@ -106,6 +112,7 @@ const (
 type Stage struct {
 	Kind      StageKind
 	From, To  float64 // requests per second; Hold has From == To
+	Journeys  bool    // Ramp, Hold: written as a number of journeys, of which there are nothing else
 	Step      float64 // Staircase: requests per second a step, > 0 also when going down
 	Every     time.Duration
 	Jitter    time.Duration // Burst: each gap is Every ± up to Jitter

@@ -186,6 +186,17 @@ func (p Profile) Redacted() Profile {
 			r.requests(t.Read[j].Requests)
 		}
 	}
+	for i := range p.Journeys {
+		j := &p.Journeys[i]
+		j.URL = r.url(j.URL)
+		for k := range j.Steps {
+			s := &j.Steps[k]
+			one := []Request{s.Request}
+			r.requests(one)
+			s.Request = one[0]
+			s.Check.Body, s.Check.Regexp = r.Redact(s.Check.Body), r.Redact(s.Check.Regexp)
+		}
+	}
 	for i := range p.Data {
 		d := &p.Data[i]
 		d.File, d.Columns, d.Rows = r.Redact(d.File), nil, nil

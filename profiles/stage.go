@@ -93,6 +93,11 @@ func (s Stage) MaxRate(perConnection float64) (rate float64, ok bool) {
 // String describes the stage to a person: "ramp 50/s to 2,000/s over 2m".
 func (s Stage) String() string {
 	over := FormatDuration(s.Duration())
+	if s.Journeys && s.Kind == Ramp {
+		return fmt.Sprintf("ramp %s to %s journeys/s over %s", grouped(s.From), grouped(s.To), over)
+	} else if s.Journeys {
+		return fmt.Sprintf("hold %s journeys/s for %s", grouped(s.From), over)
+	}
 	switch s.Kind {
 	case Ramp:
 		return fmt.Sprintf("ramp %s to %s over %s", perSecond(s.From), perSecond(s.To), over)
@@ -144,7 +149,7 @@ func (p Profile) MaxRate() (rate float64, ok bool) {
 		r, known := s.MaxRate(p.Client.PerConnection)
 		rate, ok = max(rate, r), ok && known
 	}
-	return rate, ok
+	return rate * p.PerArrival(), ok
 }
 
 // Scale returns the profile with every rate of its load multiplied by the

@@ -33,6 +33,7 @@ type Report struct {
 	Environment   Environment  `json:"environment"`
 	Totals        Totals       `json:"totals"`
 	Targets       []Target     `json:"targets"`
+	Journeys      []Journey    `json:"journeys,omitempty"` // by their steps, which are targets too
 	Resources     []Resource   `json:"resources"`
 	Findings      []Finding    `json:"findings"` // the first is the verdict
 	Gates         []GateResult `json:"gates"`

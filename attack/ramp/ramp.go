@@ -89,6 +89,7 @@ type endpoint struct {
 
 // target is one target of the profile.
 type target struct {
+	journey   *route // that begins with it; nil: none
 	endpoints []endpoint
 
 	mu        sync.Mutex
@@ -266,9 +267,14 @@ func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
 	due, _ := r.sched.Due(n)
 	mine := a.Fill
 	*a = attack.Attempt{Request: n, Target: t, Endpoint: e, Due: due}
+	if j := r.targets[t].journey; j != nil {
+		hint = r.travel(hint, j, a)
+		a.Fill = nil // its user's
+		return hint
+	}
 	ep := &r.targets[t].endpoints[e]
 	now := r.now()
-	if !r.fill(ep, a, mine) {
+	if !r.fill(ep.tables, a, mine) {
 		r.agg.unsent(hint, t, now)
 		return hint
 	}
@@ -278,14 +284,14 @@ func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
 
 // fill chooses what a request is filled with. It returns false, and ends the load, when
 // rows that are used once only are used up. mine is memory of an attempt that has ended.
-func (r *run) fill(ep *endpoint, a *attack.Attempt, mine *attack.Fill) bool {
-	if len(ep.tables) == 0 {
+func (r *run) fill(tables []int, a *attack.Attempt, mine *attack.Fill) bool {
+	if len(tables) == 0 {
 		return true
 	}
 	if mine == nil {
 		mine = new(attack.Fill)
 	}
-	if r.rows.pick(ep.tables, a, mine) {
+	if r.rows.pick(tables, a, mine) {
 		return true
 	}
 	r.stop()
@@ -299,7 +305,7 @@ func (r *run) loop(s *loopSlot, now time.Duration) {
 	e := g.endpoints[i]
 	mine := s.try.Fill
 	s.try = attack.Attempt{Request: s.next, Target: g.target, Endpoint: e, Due: now}
-	if !r.fill(&r.targets[g.target].endpoints[e], &s.try, mine) {
+	if !r.fill(r.targets[g.target].endpoints[e].tables, &s.try, mine) {
 		return
 	}
 	s.turn += s.turns
@@ -313,8 +319,19 @@ func (r *run) loop(s *loopSlot, now time.Duration) {
 
 // perform sends a request, with retries, and counts every attempt.
 func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) uint32 {
+	return r.performAs(hint, via, ep, a, nil)
+}
+
+// performAs is perform for a user at a step of a journey, who judges each answer.
+func (r *run) performAs(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt, as *traveller) uint32 {
 	for {
+		if as != nil {
+			as.user.Begin(as.step, a)
+		}
 		via.Do(ep.request, a)
+		if as != nil {
+			as.user.End(as.step, a)
+		}
 		if remap := ep.via.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}

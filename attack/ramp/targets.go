@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fill"
+	"github.com/rampload/rampload/attack/journey"
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/profiles"
 )
@@ -15,7 +16,14 @@ import (
 // connect lays out targets, groups and the mix, and makes the transports. After
 // an error the caller closes what there is.
 func (r *run) connect() error {
+	journeys := make([]*route, len(r.cfg.Profile.Journeys))
 	for i, pt := range r.cfg.Profile.Targets {
+		if pt.Journey > 0 {
+			if err := r.step(journeys, uint16(i), pt); err != nil {
+				return fmt.Errorf("plan step %s: %w", pt.Name, err)
+			}
+			continue
+		}
 		bases := pt.Bases()
 		if len(bases) == 0 {
 			return fmt.Errorf("plan target %s: %s has not been read", pt.Name, pt.File)
@@ -42,7 +50,7 @@ func (r *run) connect() error {
 			if g.mix, err = schedule.NewMix([]float64{1}, [][]float64{own}); err != nil {
 				return fmt.Errorf("plan target %s: %w", pt.Name, err)
 			}
-			if err := r.equip(g, t, profile, len(bases) > 1); err != nil {
+			if err := r.equip(g, t, profile, len(bases) > 1, nil); err != nil {
 				return fmt.Errorf("plan target %s: %w", pt.Name, err)
 			}
 		}
@@ -70,12 +78,17 @@ func newMix(p profiles.Profile) (*schedule.Mix, error) {
 }
 
 // equip makes the transport of a group and compiles its requests.
-func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) error {
+func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, j *route) error {
+	var vars []string
+	if j != nil {
+		vars = j.script.Vars()
+	}
 	tr, err := r.cfg.Open(attack.ClientConfig{
 		Target:  uint16(len(r.groups)), // numbers connections: each transport has its own range
 		Profile: profile,
 		Client:  r.cfg.Profile.Client,
 		Data:    r.cfg.Profile.Data,
+		Vars:    vars,
 		RunID:   r.cfg.RunID,
 		Clock:   r.now,
 		OnHold:  func(due, start time.Duration) { r.agg.dial(g.target, due, start) },
@@ -86,7 +99,13 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) 
 			}
 			r.agg.idle(&a)
 		},
-		OnAddress: func(index uint16, addr netip.AddrPort) { r.address(g, t, several, index, addr) },
+		OnAddress: func(index uint16, addr netip.AddrPort) {
+			if j != nil {
+				r.addressOfAll(j, index, addr)
+				return
+			}
+			r.address(g, t, several, index, addr)
+		},
 	})
 	if err != nil {
 		return err
@@ -101,6 +120,46 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool) 
 		}
 	}
 	return nil
+}
+
+// step lays out a step of a journey: the first makes the connections, which all use.
+func (r *run) step(journeys []*route, index uint16, pt profiles.Target) error {
+	t := &target{addresses: make(map[netip.AddrPort]uint16)}
+	r.targets = append(r.targets, t)
+	j := journeys[pt.Journey-1]
+	if j == nil {
+		of := r.cfg.Profile.Journeys[pt.Journey-1]
+		script, err := journey.Compile(of)
+		if err != nil {
+			return err
+		}
+		j = &route{script: script, own: of.OwnConn, via: &group{target: index, share: pt.Share}}
+		for k := range of.Steps {
+			j.steps = append(j.steps, index+uint16(k))
+		}
+		journeys[pt.Journey-1], t.journey = j, j
+		connections := pt
+		connections.Requests, connections.Expect = nil, nil // each step judges its answers
+		if err := r.equip(j.via, t, connections, false, j); err != nil {
+			return err
+		}
+	}
+	ep := endpoint{via: j.via, tables: fill.Scope{Tables: r.cfg.Profile.Data}.TablesOf(pt.Requests[0])}
+	j.needs(ep.tables)
+	var err error
+	if ep.request, err = j.via.via.Compile(pt.Requests[0]); err != nil {
+		return err
+	}
+	t.endpoints = append(t.endpoints, ep)
+	return nil
+}
+
+// addressOfAll tells the collector of a remote address that every step of a journey
+// uses.
+func (r *run) addressOfAll(j *route, index uint16, addr netip.AddrPort) {
+	for _, target := range j.steps {
+		r.coll.address(attack.Address{Target: target, Index: index, Addr: addr})
+	}
 }
 
 // address tells the collector of a remote address. A target with several groups

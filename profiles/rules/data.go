@@ -85,6 +85,9 @@ func (v *validator) reference(path string, ref data.Ref) {
 		}
 		return
 	}
+	if v.step != nil && v.extracted(path, ref) {
+		return
+	}
 	var known []string
 	for _, t := range v.profile.Data {
 		known = append(known, t.Name)

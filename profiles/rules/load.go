@@ -29,6 +29,7 @@ func (v *validator) load() {
 
 func (v *validator) stage(path string, s profiles.Stage) {
 	before := len(v.problems)
+	v.journeyStage(path, s)
 	switch s.Kind {
 	case profiles.Ramp:
 		v.rate(path+".from", s.From)

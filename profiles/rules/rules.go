@@ -77,6 +77,7 @@ type validator struct {
 	profile   profiles.Profile
 	resources []string
 	problems  []Problem
+	step      *place // of a journey, that is checked; nil: none
 }
 
 func (v *validator) add(path, format string, args ...any) {

@@ -14,13 +14,16 @@ import (
 func (v *validator) targets() {
 	targets := v.profile.Targets
 	switch {
-	case len(targets) == 0:
+	case len(targets) == 0 && len(v.profile.Journeys) == 0:
 		v.add("targets", "there is no target: write one, such as targets: [{name: orders, url: http://127.0.0.1:8080}]")
 	case len(targets) > maxTargets:
 		v.add("targets", "%d targets are more than %d: spread them over several profiles", len(targets), maxTargets)
 	}
 	seen := make(map[string]bool)
 	for i, t := range targets {
+		if t.Journey > 0 {
+			continue // see journeys
+		}
 		path := at("targets", i)
 		switch {
 		case t.Name == "":
@@ -32,6 +35,7 @@ func (v *validator) targets() {
 		seen[t.Name] = true
 		v.target(path, t)
 	}
+	v.journeys()
 	v.shares()
 }
 
@@ -274,6 +278,9 @@ func (v *validator) shares() {
 	sum := 0.0
 	for i, t := range v.profile.Targets {
 		path := at("targets", i, "share")
+		if t.Journey > 0 {
+			path = at("journeys", t.Journey-1, "share")
+		}
 		switch {
 		case !v.finite(path, t.Share):
 			return
@@ -285,11 +292,12 @@ func (v *validator) shares() {
 	}
 	for i, t := range v.profile.Targets {
 		switch {
+		case t.Step > 0:
 		case t.Share == 0:
 			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", profiles.Cite(t.Name))
 			return
 		case math.Abs(sum-1) <= profiles.ShareTolerance:
-		case i == len(v.profile.Targets)-1:
+		case v.lastShare(i):
 			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", profiles.FormatPercent(math.Round(sum*1e6)/1e6))
 		}
 	}

@@ -18,6 +18,9 @@ func (s profileSyntax) profile() profiles.Profile {
 	if s.Data != nil {
 		p.Data = s.Data.tables()
 	}
+	for i := range s.Journeys {
+		p.Journeys = append(p.Journeys, s.Journeys[i].journey())
+	}
 	for _, t := range s.Targets {
 		p.Targets = append(p.Targets, target(t))
 	}
@@ -219,6 +222,7 @@ func stageShapes() []shape {
 		{"a staircase", []string{"step", "from", "to", "every"}, nil, "{from: 500/s, to: 1500/s, step: 100/s, every: 10s}"},
 		{"a search", []string{"search"}, nil, "{search: {from: 100/s, to: 5000/s, until: failures < 0.1%}}"},
 		{"an idle stage", []string{"idle"}, nil, "{idle: 1s..120s}"},
+		{"journeys", []string{"journeys"}, []string{"over", "for"}, "{journeys: 20/s to 200/s, over: 2m}"},
 		{"a ramp", []string{"from", "to", "over"}, nil, "{from: 50/s, to: 2000/s, over: 2m}"},
 	}
 }
@@ -266,6 +270,12 @@ func (s *stageSyntax) decode(d *decoder, n *node, key string) {
 			return
 		}
 	}
+	if s.Arrivals != nil {
+		if err := s.arrivalsEnd(); err != nil {
+			d.problem(n.at, key, "%s", err)
+		}
+		return
+	}
 	s.units(d, n, key)
 }
 
@@ -287,6 +297,10 @@ func (s *stageSyntax) stage() profiles.Stage {
 	from, to := deref(s.From), deref(s.To)
 	every, length := time.Duration(deref(s.Every)), time.Duration(deref(s.For))
 	switch {
+	case s.Arrivals != nil && s.Over != nil:
+		return profiles.Stage{Kind: profiles.Ramp, From: s.Arrivals.from, To: s.Arrivals.to, For: time.Duration(*s.Over), Journeys: true}
+	case s.Arrivals != nil:
+		return profiles.Stage{Kind: profiles.Hold, From: s.Arrivals.from, To: s.Arrivals.to, For: length, Journeys: true}
 	case s.Search != nil:
 		return s.Search.stage()
 	case s.Idle != nil:

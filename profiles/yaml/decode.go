@@ -52,6 +52,9 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 		d.problem(root.at, "", "the profile is empty: write targets and load, or let \"rampload init\" write a first one")
 	} else {
 		d.fields(valueOf(&s), root, "")
+		if root.kind == mapping && root.get("targets") == nil && root.get("journeys") == nil {
+			d.problem(root.at, "", "\"targets\" is missing: write targets: [{name: orders, url: http://127.0.0.1:8080}]")
+		}
 	}
 	p := s.profile()
 	if len(d.problems) > 0 {
@@ -64,6 +67,7 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 	p = p.WithDefaults()
 	if opt.Dir != "" {
 		d.files(&p, root, opt.Dir) // before the rules, which know the columns of tables then
+		p = p.WithDefaults()       // the steps of journeys name the same files
 	}
 	for _, problem := range rules.Profile(p, opt.Resources) {
 		d.problem(root.find(problem.Path), "", "%s", problem.Message)

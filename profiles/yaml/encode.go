@@ -79,6 +79,10 @@ func nodeOf(v reflect.Value) *node {
 		return x.node()
 	case *tables:
 		return x.node()
+	case *extracts:
+		return x.node()
+	case *stepSyntax:
+		return x.node()
 	case *gate:
 		return textNode(x.format())
 	case *statuses:
@@ -156,7 +160,13 @@ func syntaxOf(p profiles.Profile) profileSyntax {
 	if len(p.Data) > 0 {
 		s.Data = tablesOf(p.Data)
 	}
+	for _, j := range p.Journeys {
+		s.Journeys = append(s.Journeys, journeyOf(j))
+	}
 	for _, t := range p.Targets {
+		if t.Journey > 0 {
+			continue // made of a journey
+		}
 		s.Targets = append(s.Targets, targetOf(t))
 	}
 	for _, stage := range p.Load {
@@ -212,38 +222,51 @@ func targetOf(t profiles.Target) targetSyntax {
 		s.Expect = &expect
 	}
 	for _, r := range t.Requests {
-		q := requestFields{
-			Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
-			Template: given(toggle(r.Template)), Chunked: given(toggle(r.Chunked)),
-		}
-		for _, part := range r.Parts {
-			name := text(part.Name)
-			q.Multipart = append(q.Multipart, partSyntax{
-				Name: &name, Value: given(text(part.Value)), File: given(text(part.File)), Type: given(text(part.Type)),
-			})
-		}
-		if len(r.Headers) > 0 {
-			list := headers(r.Headers)
-			q.Headers = &list
-		}
-		if r.Weight != 1 {
-			w := weight(r.Weight)
-			q.Weight = &w
-		}
-		if r.Filled { // of the language, but for names of files
-			q.BodyFile = given(text(escape(r.BodyFile)))
-			for k := range q.Multipart {
-				q.Multipart[k].File = given(text(escape(r.Parts[k].File)))
-			}
-		}
-		s.Requests = append(s.Requests, requestSyntax{q, r.Filled})
+		s.Requests = append(s.Requests, requestOf(r))
 	}
 	return s
+}
+
+func requestOf(r profiles.Request) requestSyntax {
+	q := requestFields{
+		Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
+		Template: given(toggle(r.Template)), Chunked: given(toggle(r.Chunked)),
+	}
+	for _, part := range r.Parts {
+		name := text(part.Name)
+		q.Multipart = append(q.Multipart, partSyntax{
+			Name: &name, Value: given(text(part.Value)), File: given(text(part.File)), Type: given(text(part.Type)),
+		})
+	}
+	if len(r.Headers) > 0 {
+		list := headers(r.Headers)
+		q.Headers = &list
+	}
+	if r.Weight != 1 {
+		w := weight(r.Weight)
+		q.Weight = &w
+	}
+	if r.Filled { // of the language, but for names of files
+		q.BodyFile = given(text(escape(r.BodyFile)))
+		for k := range q.Multipart {
+			q.Multipart[k].File = given(text(escape(r.Parts[k].File)))
+		}
+	}
+	return requestSyntax{q, r.Filled}
 }
 
 func stageOf(stage profiles.Stage) stageSyntax {
 	length, every := duration(stage.For), duration(stage.Every)
 	from, to := level{rate: stage.From}, level{rate: stage.To}
+	if stage.Journeys {
+		s := stageSyntax{Arrivals: &arrivals{stage.From, stage.To}}
+		if stage.Kind == profiles.Hold {
+			s.For = &length
+		} else {
+			s.Over = &length
+		}
+		return s
+	}
 	switch stage.Kind {
 	case profiles.Search:
 		return stageSyntax{Search: searchOf(stage)}

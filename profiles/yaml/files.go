@@ -25,8 +25,20 @@ func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
 			d.problem(root.find(path), "", "%s %s: correct the name, it is relative to %s", cite(*name), reason, cite(dir))
 		}
 	}
+	for i := range p.Journeys {
+		for j := range p.Journeys[i].Steps {
+			r, at := &p.Journeys[i].Steps[j].Request, "journeys."+strconv.Itoa(i)+".steps."+strconv.Itoa(j)
+			check(at+".body-file", &r.BodyFile)
+			for k := range r.Parts {
+				check(at+".multipart."+strconv.Itoa(k)+".file", &r.Parts[k].File)
+			}
+		}
+	}
 	for i := range p.Targets {
 		t := &p.Targets[i]
+		if t.Journey > 0 {
+			continue // made of a journey
+		}
 		target := "targets." + strconv.Itoa(i)
 		check(target+".file", &t.File)
 		for j := range t.Requests {

@@ -41,7 +41,9 @@ func (o overrider) set(n *node, t reflect.Type, path []string) error {
 	switch {
 	case len(path) == 0:
 		return o.assign(n, t)
-	case t == reflect.TypeFor[headers]():
+	case t == reflect.TypeFor[tables]():
+		return o.table(n, path)
+	case t == reflect.TypeFor[headers](), t == reflect.TypeFor[extracts]():
 		return o.header(n, strings.Join(path, "."))
 	case t.Kind() == reflect.Slice && !isScalar(t):
 		return o.enter(n, t, path)
@@ -88,6 +90,13 @@ func (n *node) move(at position) {
 
 // key enters a mapping, and makes it where there is none.
 func (o overrider) key(n *node, t reflect.Type, path []string) error {
+	if t == reflect.TypeFor[stepSyntax]() { // the keys of a step and those of its request
+		part := reflect.TypeFor[stepFields]()
+		if _, ok := fieldNamed(fieldsOf(part), path[0]); !ok {
+			part = reflect.TypeFor[requestFields]()
+		}
+		return o.key(n, part, path)
+	}
 	fields := fieldsOf(t)
 	f, ok := fieldNamed(fields, path[0])
 	if !ok {
@@ -151,6 +160,32 @@ func (o overrider) enter(n *node, t reflect.Type, path []string) error {
 		entries = strings.Join(names, ", ") + ", or " + entries
 	}
 	return fmt.Errorf("there is no %q in this list: write %s", path[0], entries)
+}
+
+// table sets the file of a table, or one of its fields.
+func (o overrider) table(n *node, path []string) error {
+	if n.kind == null {
+		*n = node{kind: mapping, at: n.at}
+	}
+	if n.kind != mapping {
+		return fmt.Errorf("the profile has no tables before %q: correct it there", path[0])
+	}
+	child := n.get(path[0])
+	if child == nil {
+		child = &node{at: o.at}
+	}
+	if len(path) == 1 {
+		*child = node{kind: scalar, at: o.at, text: o.value, plain: true}
+	} else {
+		if child.kind == scalar {
+			*child = node{kind: mapping, at: child.at, entries: []entry{{"file", child.at, new(*child)}}}
+		}
+		if err := o.key(child, reflect.TypeFor[tableFields](), path[1:]); err != nil {
+			return err
+		}
+	}
+	n.put(path[0], child)
+	return nil
 }
 
 // header sets one header, whatever the case of its name.

@@ -154,3 +154,27 @@ func TestSetDoesNotLeakThroughAliases(t *testing.T) {
 		t.Errorf("paths %s and %s", a, b)
 	}
 }
+
+// A step of a journey has its own keys, and those of its request.
+func TestOverrideSteps(t *testing.T) {
+	data, err := os.ReadFile("testdata/valid-journeys.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := options()
+	opt.Set = []string{
+		"journeys.checkout.steps.pay.think=2s", "journeys.checkout.steps.pay.path=/buy", "journeys.checkout.steps.list.check.body=pens",
+		"journeys.browse.url=https://127.0.0.1:9", "data.users.pick=once", "data.users.file=other.csv", "data.items=items.csv",
+	}
+	p, err := Decode("a.yaml", data, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := p.Journeys[0].Steps
+	if pay := steps[2]; pay.ThinkFrom != 2*time.Second || pay.Request.Path != "/buy" || steps[1].Check.Body != "pens" {
+		t.Errorf("%+v", steps)
+	}
+	if p.Journeys[1].URL != "https://127.0.0.1:9" || p.Data[0].File != "other.csv" || p.Data[0].Pick != profiles.PickOnce || p.Data[1].File != "items.csv" || p.Targets[2].Requests[0].Path != "/buy" {
+		t.Errorf("%+v %+v", p.Journeys[1], p.Data)
+	}
+}

@@ -25,6 +25,7 @@ func Schema() []byte {
 	s.Title = "rampload profile"
 	s.Description = "A load test: who is loaded, how hard, how the client behaves, which hosts are watched and what must hold."
 	s.Defs = definitions()
+	s.AnyOf = []*jsonschema.Schema{{Required: []string{"targets"}}, {Required: []string{"journeys"}}}
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil { // the types do not depend on input: the test of this function sees it
 		panic("encode schema: " + err.Error())
@@ -112,6 +113,13 @@ func definitions() map[string]*jsonschema.Schema {
 		"form": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{
 			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
 		}},
+		"ownership": enum(ownerships()),
+		"onFailure": enum(onFailures()),
+		"thinkSpan": pattern(length+`( *\.\. *`+length+`)?`, "A time, or the shortest and the longest.", "2s", "1s..3s"),
+		"arrivals":  pattern(ratePerSec+`( to `+ratePerSec+`)?`, "Journeys that begin a second.", "20/s to 200/s", "100/s"),
+		"extracts": {Types: []string{"object", "null"}, AdditionalProperties: pattern(
+			`(json|header|cookie|regexp) .+`, "Where the value is.", "json items.0.id", "header Location", "cookie session", "regexp id=([0-9]+)",
+		)},
 		"rowPick": enum(picks()),
 		"tables": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"users.csv"}}, schemaOf(reflect.TypeFor[tableFields]()),
@@ -158,6 +166,13 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 			pattern(`[A-Z]+ +([/?][^ ]*|\*)`, "Method and path.", "GET /orders/42"),
 			schemaOf(reflect.TypeFor[requestFields]()),
 		}}
+	case t == reflect.TypeFor[stepSyntax]():
+		s, request := schemaOf(reflect.TypeFor[stepFields]()), schemaOf(reflect.TypeFor[requestFields]())
+		for _, key := range request.PropertyOrder {
+			s.Properties[key] = request.Properties[key]
+		}
+		s.PropertyOrder = append(s.PropertyOrder, request.PropertyOrder...)
+		return s
 	case t == reflect.TypeFor[agentSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"ssh", "ssh://root@orders-1:22", "orders-1"}},
@@ -176,7 +191,7 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}
-	case isScalar(t) || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]() || t == reflect.TypeFor[tables]():
+	case isScalar(t) || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]() || t == reflect.TypeFor[tables]() || t == reflect.TypeFor[extracts]():
 		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Slice:
 		return &jsonschema.Schema{Types: []string{"array", "null"}, Items: schemaOf(t.Elem())}

@@ -133,6 +133,16 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 		}
 		name, isRef := strings.CutPrefix(s.Ref, "#/$defs/")
 		switch {
+		case typ == reflect.TypeFor[stepSyntax]():
+			for _, part := range []reflect.Type{reflect.TypeFor[stepFields](), reflect.TypeFor[requestFields]()} {
+				for _, f := range fieldsOf(part) {
+					if p := s.Properties[f.key]; p == nil || p.Description != f.about {
+						t.Errorf("%s.%s is not in the schema, or described as something else", path, f.key)
+					} else {
+						walk(path+"."+f.key, part.Field(f.index).Type, p)
+					}
+				}
+			}
 		case typ == reflect.TypeFor[tables]():
 			used["tables"] = true
 			walk(path+".*", reflect.TypeFor[tableFields](), root.Defs["tables"].AdditionalProperties.AnyOf[1])

@@ -6,15 +6,16 @@ package yaml
 // explains it to people. Pointers are values that may be left out.
 
 type profileSyntax struct {
-	Name    *word          `yaml:"name" about:"Name of the profile, part of the report's file name. Without it: the name of the file."`
-	Targets []targetSyntax `yaml:"targets,required" about:"The services under test." example:"write targets: [{name: orders, url: http://127.0.0.1:8080}]"`
-	Data    *tables        `yaml:"data" about:"Tables that requests are filled with: {users: users.csv} for ${users.id} in paths, headers and bodies."`
-	Load    []stageSyntax  `yaml:"load,required" about:"The load in stages, one after the other: requests per second in total over all targets." example:"write load: [{from: 50/s, to: 2000/s, over: 2m}]"`
-	Client  *clientSyntax  `yaml:"client" about:"How the client of every target behaves."`
-	Hosts   []hostSyntax   `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
-	Gate    []gate         `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
-	Fleet   *fleetSyntax   `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
-	AbortIf []gate         `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
+	Name     *word           `yaml:"name" about:"Name of the profile, part of the report's file name. Without it: the name of the file."`
+	Targets  []targetSyntax  `yaml:"targets" about:"The services under test. Journeys may take their place." example:"write targets: [{name: orders, url: http://127.0.0.1:8080}]"`
+	Journeys []journeySyntax `yaml:"journeys" about:"What virtual users do: requests in order, with cookies, values of earlier answers and pauses."`
+	Data     *tables         `yaml:"data" about:"Tables that requests are filled with: {users: users.csv} for ${users.id} in paths, headers and bodies."`
+	Load     []stageSyntax   `yaml:"load,required" about:"The load in stages, one after the other: requests per second in total over all targets." example:"write load: [{from: 50/s, to: 2000/s, over: 2m}]"`
+	Client   *clientSyntax   `yaml:"client" about:"How the client of every target behaves."`
+	Hosts    []hostSyntax    `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
+	Gate     []gate          `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
+	Fleet    *fleetSyntax    `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
+	AbortIf  []gate          `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
 }
 
 type targetSyntax struct {
@@ -69,8 +70,9 @@ type stageSyntax struct {
 	Jitter *duration `yaml:"jitter" about:"The time between bursts varies by up to this, both ways."`
 	For    *duration `yaml:"for" about:"Length of a hold, of at: max, or of bursts."`
 
-	Search *searchSyntax `yaml:"search" about:"Look for the highest load at which a gate holds. It stands alone in load."`
-	Idle   *idleSpan     `yaml:"idle" about:"Find how long idle connections live: a handful for each target, held for times in this span. The last of the stages."`
+	Arrivals *arrivals     `yaml:"journeys" about:"Journeys that begin a second: 20/s to 200/s with over, or 100/s with for."`
+	Search   *searchSyntax `yaml:"search" about:"Look for the highest load at which a gate holds. It stands alone in load."`
+	Idle     *idleSpan     `yaml:"idle" about:"Find how long idle connections live: a handful for each target, held for times in this span. The last of the stages."`
 }
 
 type searchSyntax struct {

@@ -79,6 +79,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 		r.Findings = idle
 	}
 	r.Hands = hands(log)
+	r.Journeys = report.Journeys(r.Targets)
 	r.Events, r.EventsLeftOut = events(log)
 	r.Windows = windows(log, series, result)
 	if t := log.Trailer; t != nil {

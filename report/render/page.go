@@ -60,6 +60,7 @@ func pageOf(r *report.Report) page {
 			p.findings = append(p.findings, fact{label, lines})
 		}
 	}
+	p.closing = append(journeyFacts(r), p.closing...)
 	if lines := notSeen(r); len(lines) > 0 && !isPass(p.word) {
 		p.closing = append(p.closing, fact{"not seen", lines})
 	}

@@ -87,6 +87,10 @@ func (x *exchange) AppendHeaders(b []byte) []byte {
 			b = http2.AppendField(b, s.name, x.value)
 		}
 	}
+	if x.r.streamed.Cookies && x.a.Fill != nil && x.a.Fill.Cookies != "" {
+		x.value = append(x.value[:0], x.a.Fill.Cookies...)
+		b = http2.AppendField(b, "cookie", x.value)
+	}
 	x.sent = len(b) - start
 	if m := x.r.streamed; m.Template != nil && !m.Chunked {
 		b = http2.AppendLength(b, len(x.body))

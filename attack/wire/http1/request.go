@@ -93,6 +93,10 @@ func encode(m *message.Message) *Request {
 		}
 		b = append(b, "\r\n"...)
 	}
+	if m.Cookies {
+		r.fill, b = append(r.fill, segment{text: b, txAt: r.txAt, trAt: r.trAt, cookies: true}), nil
+		r.txAt, r.trAt = 0, 0
+	}
 	if m.Template == nil || m.Chunked {
 		b = append(b, "\r\n"...)
 	}
@@ -109,6 +113,7 @@ type segment struct {
 	text       []byte
 	txAt, trAt int // in text; 0: not in it
 	hole       *fill.Template
+	cookies    bool // a Cookie field follows, if the user has any
 }
 
 // appendHead appends the head of an attempt's request.
@@ -132,6 +137,9 @@ func (r *Request) appendHead(b []byte, id attack.RunID, a *attack.Attempt) []byt
 		}
 		if s.hole != nil {
 			b = s.hole.Append(b, id, a, now)
+		}
+		if s.cookies && a.Fill != nil && a.Fill.Cookies != "" {
+			b = append(append(append(b, "Cookie: "...), a.Fill.Cookies...), "\r\n"...)
 		}
 	}
 	return b

@@ -6,6 +6,7 @@ package message
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,7 @@ type Message struct {
 	Body     []byte           // without chunks; nil with a Template
 	Template *Template
 	Chunked  bool
+	Cookies  bool // of a user, who has them at hand: see [attack.Fill]
 	Expect   bool // waits for 100 Continue before its body
 	Asked    bool // the profile has a Connection header
 	Close    bool // it says Connection: close
@@ -51,7 +53,7 @@ type Message struct {
 // X-Transaction-Id, traceparent and the Authorization of the URL. Content-Length and
 // Transfer-Encoding follow from the body. The body file is read now.
 func Compile(to wire.Target, r profiles.Request) (*Message, error) {
-	m := &Message{Method: r.Method, Origin: to.Origin}
+	m := &Message{Method: r.Method, Origin: to.Origin, Cookies: r.Cookies && !hasField(r.Headers, "Cookie")}
 	if m.Method == "" {
 		m.Method = "GET"
 	}
@@ -81,6 +83,10 @@ func Compile(to wire.Target, r profiles.Request) (*Message, error) {
 		return nil, fmt.Errorf("compile request %s %s: %w", m.Method, r.Path, err)
 	}
 	return m, nil
+}
+
+func hasField(fields []profiles.Header, name string) bool {
+	return slices.ContainsFunc(fields, func(h profiles.Header) bool { return strings.EqualFold(h.Name, name) })
 }
 
 // Closing returns the message with Connection: close, for a connection that serves

@@ -31,7 +31,15 @@ const (
 func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
 	id := run.NewRunID()
 	o := &once{fill: ramp.NewFiller(p, id), w: console.Plain(env.Stdout), redact: p.Redactor(), id: id, start: time.Now()}
+	for i, j := range p.Journeys {
+		if err := o.journey(ctx, p, i, j); err != nil {
+			return err
+		}
+	}
 	for _, t := range p.Targets {
+		if t.Journey > 0 {
+			continue
+		}
 		if err := o.target(ctx, p, t); err != nil {
 			return err
 		}
@@ -185,6 +193,10 @@ func ending(t profiles.Target, a attack.Attempt) string {
 	case attack.None:
 		fmt.Fprintf(&b, "answered in %s", report.FormatSeconds(took.Seconds()))
 	case attack.Status:
+		if !a.Detail.IsZero() {
+			fmt.Fprintf(&b, "FAILED: the answer is not what its step checks for or extracts (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
+			break
+		}
 		fmt.Fprintf(&b, "FAILED: status %d is not expected; answered in %s", a.Status, report.FormatSeconds(took.Seconds()))
 	default:
 		fmt.Fprintf(&b, "FAILED: %s in phase %s", a.Fault, a.Phase)

@@ -142,6 +142,15 @@ func eachFile(p *profiles.Profile, f func(*string)) {
 	f(&p.Client.TLS.CAFile)
 	f(&p.Client.TLS.CertFile)
 	f(&p.Client.TLS.KeyFile)
+	for i := range p.Journeys {
+		for j := range p.Journeys[i].Steps {
+			r := &p.Journeys[i].Steps[j].Request
+			f(&r.BodyFile)
+			for k := range r.Parts {
+				f(&r.Parts[k].File)
+			}
+		}
+	}
 	for i := range p.Targets {
 		for j := range p.Targets[i].Requests {
 			f(&p.Targets[i].Requests[j].BodyFile)

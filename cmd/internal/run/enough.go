@@ -29,7 +29,11 @@ func TooFew(p profiles.Profile, g profiles.Gate) string {
 	share := 0.0
 	for _, t := range p.Targets {
 		if g.Of == "" || g.Of == t.Name {
-			share += t.Share
+			of := t.Share
+			if t.Journey > 0 { // as far as nothing fails, each step is made once
+				of = p.Journeys[t.Journey-1].Share
+			}
+			share += of
 		}
 	}
 	planned := func(due uint64) uint64 { return uint64(math.Round(share * float64(due))) }

@@ -39,7 +39,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
 		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.TargetHosts[i]))
 	}
-	h.Stages = stagesOf(p.Load, 0, p.Client.PerConnection)
+	h.Stages = stagesOf(p, p.Load, 0)
 	return h
 }
 

@@ -36,7 +36,8 @@ func PlanLoad(p profiles.Profile) (loadPlan, error) {
 		if err != nil {
 			return out, fmt.Errorf("plan the load: %w", err)
 		}
-		out.Rate, out.End = s.Rate, s.End
+		each := p.PerArrival()
+		out.Rate, out.End = func(at time.Duration) float64 { return each * s.Rate(at) }, s.End
 	}
 	return out, nil
 }

@@ -72,7 +72,7 @@ func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Opt
 	if opt.Label != "" {
 		plan.Name += " " + opt.Label
 	}
-	for _, s := range stagesOf(p.profile.Load, 0, p.profile.Client.PerConnection) {
+	for _, s := range stagesOf(p.profile, p.profile.Load, 0) {
 		plan.Stages = append(plan.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
 	}
 	switch {
@@ -300,7 +300,7 @@ func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (strin
 		return "", err
 	}
 	hand := runlog.Hand{At: at, Action: string(change.Action), Factor: change.Factor, By: "terminal"}
-	hand.Stages = stagesOf(change.Stages, at, v.profile.Client.PerConnection)
+	hand.Stages = stagesOf(v.profile, change.Stages, at)
 	v.log.Hand(hand)
 
 	held, factor := v.steering.Held()
@@ -338,14 +338,18 @@ func passed(s *schedule.Schedule, until time.Duration) []live.Stage {
 }
 
 // stagesOf are stages as a run log tells them, from a time on.
-func stagesOf(stages []profiles.Stage, at time.Duration, perConnection float64) []runlog.Stage {
+func stagesOf(p profiles.Profile, stages []profiles.Stage, at time.Duration) []runlog.Stage {
 	var out []runlog.Stage
 	for _, s := range stages {
 		end := at + s.Duration()
-		from, to := s.Ends(perConnection)
-		stage := runlog.Stage{Text: s.String(), Kind: s.Kind.String(), Start: at, End: end, From: from, To: to}
+		from, to := s.Ends(p.Client.PerConnection)
+		kind := s.Kind.String()
+		if len(p.Journeys) > 0 { // the requests of their steps are the load, as far as it gets
+			kind, from, to = "journeys", from*p.PerArrival(), to*p.PerArrival()
+		}
+		stage := runlog.Stage{Text: s.String(), Kind: kind, Start: at, End: end, From: from, To: to}
 		if s.Kind == profiles.Connections {
-			stage.PerConnection = perConnection
+			stage.PerConnection = p.Client.PerConnection
 		}
 		out = append(out, stage)
 		at = end

@@ -1,0 +1,258 @@
+// Package journey is what a virtual user does between the requests of a journey: it
+// keeps cookies, checks answers, and takes values from them for later steps. It sends
+// nothing; a driver does, with what the user has in hand.
+package journey
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
+)
+
+// mostBody is how much of an answer's body is looked at.
+const mostBody = 1 << 20
+
+// Script is a compiled journey. It is immutable and safe for concurrent use.
+type Script struct {
+	url   *url.URL
+	steps []step
+	vars  []string
+}
+
+type step struct {
+	profiles.Step
+	status profiles.StatusSet // that are no failure
+	body   int                // bytes of the body that are needed
+	regexp *regexp.Regexp     // of the check, nil: none
+	takes  []take
+}
+
+// take is one value that a step extracts.
+type take struct {
+	profiles.Extract
+	index  int // in the user's variables
+	regexp *regexp.Regexp
+}
+
+// Compile compiles a journey. The error says which expression does not compile.
+func Compile(j profiles.Journey) (*Script, error) {
+	u, err := url.Parse(j.URL)
+	if err != nil {
+		return nil, fmt.Errorf("compile journey %s: %w", j.Name, err)
+	}
+	out := &Script{url: u}
+	for _, s := range j.Steps {
+		one := step{Step: s, status: j.Expect, body: attack.MaxAnswerBody}
+		if s.Check.Status != nil {
+			one.status = s.Check.Status
+		}
+		if s.Check.Regexp != "" {
+			if one.regexp, err = regexp.Compile(s.Check.Regexp); err != nil {
+				return nil, fmt.Errorf("compile check of %s/%s: %w", j.Name, s.Name, err)
+			}
+		}
+		for _, e := range s.Extract {
+			t := take{Extract: e, index: len(out.vars)}
+			if e.From == profiles.FromRegexp {
+				if t.regexp, err = regexp.Compile(e.What); err != nil {
+					return nil, fmt.Errorf("compile %s of %s/%s: %w", e.Name, j.Name, s.Name, err)
+				}
+			}
+			if e.From == profiles.FromJSON || e.From == profiles.FromRegexp {
+				one.body = mostBody
+			}
+			one.takes = append(one.takes, t)
+			out.vars = append(out.vars, s.Name+"."+e.Name)
+		}
+		if s.Check.Body != "" || s.Check.Regexp != "" || len(s.Check.JSON) > 0 {
+			one.body = mostBody
+		}
+		out.steps = append(out.steps, one)
+	}
+	return out, nil
+}
+
+// Steps returns the number of steps.
+func (s *Script) Steps() int { return len(s.steps) }
+
+// Vars returns the names of what the steps extract, as login.token, in the order of
+// [attack.Fill].Vars.
+func (s *Script) Vars() []string { return s.vars }
+
+// User is one virtual user. It is for one goroutine at a time.
+type User struct {
+	script *Script
+	jar    *cookiejar.Jar
+	fill   attack.Fill
+	reply  attack.Reply
+	taken  []string // by the step that is under way
+}
+
+// User returns a new user, with the rows that it has of the tables.
+func (s *Script) User(rows []int) *User {
+	jar, _ := cookiejar.New(nil) // never fails without options
+	return &User{script: s, jar: jar, fill: attack.Fill{Rows: rows, Vars: make([]string, len(s.vars))}}
+}
+
+// Think returns how long the user pauses before a step.
+func (u *User) Think(step int) time.Duration {
+	s := &u.script.steps[step]
+	if span := s.ThinkTo - s.ThinkFrom; span > 0 {
+		return s.ThinkFrom + rand.N(span+1)
+	}
+	return s.ThinkFrom
+}
+
+// Skips reports whether the journey goes on where a step fails.
+func (u *User) Skips(step int) bool { return u.script.steps[step].SkipFailed }
+
+// Begin gives an attempt of a step what the user has in hand.
+func (u *User) Begin(step int, a *attack.Attempt) {
+	s := &u.script.steps[step]
+	u.fill.Cookies = ""
+	for i, c := range u.jar.Cookies(u.script.url) {
+		if i > 0 {
+			u.fill.Cookies += "; "
+		}
+		u.fill.Cookies += c.Name + "=" + c.Value
+	}
+	u.reply.Limit = s.body
+	a.Fill, a.Reply = &u.fill, &u.reply
+}
+
+// End judges an attempt that has ended, before anybody counts it: a status or an answer
+// that the step does not expect is a failure, and so is one without a value that it
+// extracts. It keeps the cookies and values of the answer.
+func (u *User) End(step int, a *attack.Attempt) {
+	a.Reply = nil
+	if a.Fault != attack.None {
+		return
+	}
+	s := &u.script.steps[step]
+	if cookies := u.cookies(); len(cookies) > 0 {
+		u.jar.SetCookies(u.script.url, cookies)
+	}
+	switch {
+	case len(s.status) > 0 && !s.status.Contains(int(a.Status)):
+		a.Fault = attack.Status
+	case !u.passes(s) || !u.takes(s):
+		a.Fault, a.Detail = attack.Status, attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}
+	}
+	if a.Fault != attack.None {
+		a.Answer = u.answer()
+		return
+	}
+	for i, t := range s.takes {
+		u.fill.Vars[t.index] = u.taken[i]
+	}
+}
+
+// passes reports whether the answer is what the step checks for.
+func (u *User) passes(s *step) bool {
+	c, body := &s.Check, u.reply.Body
+	if c.Body != "" && !strings.Contains(string(body), c.Body) || s.regexp != nil && !s.regexp.Match(body) {
+		return false
+	}
+	for _, want := range c.JSON {
+		if got, ok := jsonValue(body, want.Name); !ok || got != want.Value {
+			return false
+		}
+	}
+	for _, want := range c.Headers {
+		if !slices.ContainsFunc(u.reply.Headers, func(h attack.AnswerHeader) bool {
+			return strings.EqualFold(h.Name, want.Name) && strings.Contains(h.Value, want.Value)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// takes takes the values of a step from its answer, and reports whether all are there.
+func (u *User) takes(s *step) bool {
+	u.taken = u.taken[:0]
+	for i := range s.takes {
+		value, ok := u.take(&s.takes[i])
+		if !ok {
+			return false
+		}
+		u.taken = append(u.taken, value)
+	}
+	return true
+}
+
+func (u *User) take(t *take) (string, bool) {
+	switch t.From {
+	case profiles.FromJSON:
+		return jsonValue(u.reply.Body, t.What)
+	case profiles.FromHeader:
+		for _, h := range u.reply.Headers {
+			if strings.EqualFold(h.Name, t.What) {
+				return h.Value, true
+			}
+		}
+	case profiles.FromCookie:
+		for _, c := range u.cookies() {
+			if c.Name == t.What {
+				return c.Value, true
+			}
+		}
+	case profiles.FromRegexp:
+		if m := t.regexp.FindSubmatch(u.reply.Body); len(m) > 1 {
+			return string(m[1]), true
+		} else if m != nil {
+			return string(m[0]), true
+		}
+	}
+	return "", false
+}
+
+// cookies returns those that the answer sets.
+func (u *User) cookies() []*http.Cookie {
+	var out []*http.Cookie
+	for _, h := range u.reply.Headers {
+		if strings.EqualFold(h.Name, "Set-Cookie") {
+			if c, err := http.ParseSetCookie(h.Value); err == nil {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// answer is what of the reply is kept of a failure.
+func (u *User) answer() *attack.Answer {
+	out := &attack.Answer{Declared: -1, Received: u.reply.Length, Body: string(u.reply.Body[:min(len(u.reply.Body), attack.MaxAnswerBody)])}
+	for _, h := range u.reply.Headers {
+		if name := strings.ToLower(h.Name); attack.TellingHeader([]byte(name)) && len(out.Headers) < attack.MaxAnswerHeaders {
+			out.Headers = append(out.Headers, attack.AnswerHeader{Name: name, Value: h.Value})
+		}
+	}
+	return out
+}
+
+// jsonValue returns the value at a path such as items.0.id, $.items[0].id too: texts as
+// they are, all else as JSON has it. A value that is null is there.
+func jsonValue(body []byte, path string) (string, bool) {
+	path = strings.NewReplacer("[", ".", "]", "", "'", "", `"`, "").Replace(strings.TrimPrefix(path, "$"))
+	path = strings.TrimPrefix(path, ".")
+	if !gjson.ValidBytes(body) {
+		return "", false
+	}
+	if path == "" {
+		return string(body), true
+	}
+	value := gjson.GetBytes(body, path)
+	return value.String(), value.Exists()
+}

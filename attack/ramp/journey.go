@@ -1,0 +1,112 @@
+package ramp
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/journey"
+)
+
+// route is a journey as it is sent: a target for each step, and connections that all of
+// them share.
+type route struct {
+	script *journey.Script
+	via    *group
+	own    bool     // each user has a connection of its own
+	steps  []uint16 // the targets of its steps
+	tables []int    // of the profile, that a user needs a row of
+}
+
+// stepShift is where the number of a step stands in the number of its request: that of
+// the first is the arrival's.
+const stepShift = 56
+
+// needs adds what a step needs of the tables.
+func (j *route) needs(tables []int) {
+	for _, t := range tables {
+		if !slices.Contains(j.tables, t) {
+			j.tables = append(j.tables, t)
+		}
+	}
+}
+
+// travel makes one journey, that of arrival a, and waits for its end. Its first request
+// is due when the arrival is; each other one when the pause before it is over.
+func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
+	if !r.fill(j.tables, a, nil) {
+		r.agg.unsent(hint, a.Target, r.now())
+		return hint
+	}
+	var rows []int
+	if a.Fill != nil {
+		rows = a.Fill.Rows
+	}
+	user := j.script.User(rows)
+	var via attack.Sender = j.via.via
+	if j.own {
+		slot := j.via.via.Slot()
+		defer slot.Close()
+		via = slot
+	}
+	arrival, due := a.Request, a.Due
+	for i, target := range j.steps {
+		if pause := user.Think(i); i > 0 {
+			if !r.pause(pause) {
+				return hint // stopped: the step was not due
+			}
+			due = r.now()
+		} else if pause > 0 {
+			if !r.pause(pause) {
+				r.agg.unsent(hint, target, r.now())
+				return hint
+			}
+			due += pause
+		}
+		*a = attack.Attempt{Request: arrival + uint64(i)<<stepShift, Target: target, Due: due}
+		hint = r.agg.begin(hint, target, due, max(r.now(), due), i > 0)
+		ep := &r.targets[target].endpoints[0]
+		hint = r.performAs(hint, via, ep, a, &traveller{user, i})
+		if a.Fault != attack.None && !user.Skips(i) {
+			return hint
+		}
+	}
+	return hint
+}
+
+// traveller is a user at a step.
+type traveller struct {
+	user *journey.User
+	step int
+}
+
+// Traveller makes journeys outside of a load, one step after the other.
+type Traveller struct {
+	user  *journey.User
+	steps int
+	next  int
+}
+
+// Travel returns a user of a journey, with the rows that an attempt was given.
+func Travel(s *journey.Script, fill *attack.Fill) *Traveller {
+	var rows []int
+	if fill != nil {
+		rows = fill.Rows
+	}
+	return &Traveller{user: s.User(rows), steps: s.Steps()}
+}
+
+// Do makes the next step over a client, and reports whether another one follows.
+func (t *Traveller) Do(via attack.Sender, r attack.Request, a *attack.Attempt) (more bool) {
+	step := t.next
+	t.next++
+	t.user.Begin(step, a)
+	reply := a.Reply
+	via.Do(r, a)
+	t.user.End(step, a)
+	a.Reply = reply
+	return t.next < t.steps && (a.Fault == attack.None || t.user.Skips(step))
+}
+
+// Pause returns how long the user waits before its next step.
+func (t *Traveller) Pause() time.Duration { return t.user.Think(t.next) }

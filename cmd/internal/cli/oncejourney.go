@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/journey"
+	"github.com/rampload/rampload/attack/ramp"
+	"github.com/rampload/rampload/attack/wire/protocol"
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+)
+
+// journey makes a journey once, and shows the answer of each step.
+func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j profiles.Journey) error {
+	script, err := journey.Compile(j)
+	if err != nil {
+		return console.Usage(err)
+	}
+	var steps []profiles.Target
+	for _, t := range p.Targets {
+		if t.Journey == index+1 {
+			steps = append(steps, t)
+		}
+	}
+	cfg := attack.ClientConfig{
+		Profile: steps[0], Client: p.Client, Data: p.Data, Vars: script.Vars(), RunID: o.id,
+		Clock: func() time.Duration { return time.Since(o.start) },
+	}
+	cfg.Profile.Requests, cfg.Profile.Expect = nil, nil // the steps judge their answers
+	client, err := protocol.Open(cfg)
+	if err != nil {
+		return console.Usage(fmt.Errorf("journey %s: %w", j.Name, err))
+	}
+	defer client.Close()
+	defer context.AfterFunc(ctx, client.Abort)()
+	var first attack.Attempt
+	for _, t := range steps {
+		if !o.fill.Fill(t.Requests[0], &first) {
+			return console.Usage(fmt.Errorf("journey %s: a table has no rows left for it", j.Name))
+		}
+	}
+	via := client.Slot()
+	defer via.Close()
+	user := ramp.Travel(script, first.Fill)
+	for i, t := range steps {
+		if pause := user.Pause(); i > 0 && pause > 0 {
+			fmt.Fprintf(o.w, "(a pause of %s)\n\n", profiles.FormatDuration(pause.Round(time.Millisecond)))
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+		compiled, err := client.Compile(t.Requests[0])
+		if err != nil {
+			return console.Usage(fmt.Errorf("step %s: %w", t.Name, err))
+		}
+		a := attack.Attempt{Request: uint64(o.sent)}
+		more := user.Do(via, compiled, &a)
+		if ctx.Err() != nil {
+			return &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted")}
+		}
+		o.sent++
+		if a.Fault != attack.None {
+			o.failed++
+		}
+		o.show(t, t.Requests[0], a)
+		if left := len(steps) - i - 1; !more && left > 0 {
+			fmt.Fprintf(o.w, "the journey ends here, %s before its end\n\n", console.Counted(left, "step"))
+			break
+		}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/data"
+)
+
+// place is a step of a journey.
+type place struct {
+	journey *profiles.Journey
+	index   int
+}
+
+// journeys checks what virtual users do.
+func (v *validator) journeys() {
+	const mostSteps = 100
+	seen := map[string]bool{}
+	for _, t := range v.profile.Targets {
+		if t.Journey == 0 {
+			seen[t.Name] = true
+		}
+	}
+	for i := range v.profile.Journeys {
+		j := &v.profile.Journeys[i]
+		path := at("journeys", i)
+		switch {
+		case j.Name == "":
+			v.add(path, "the journey has no name: write one, such as name: checkout")
+		case !v.name(path+".name", j.Name):
+		case seen[j.Name]:
+			v.add(path+".name", "something else is called %q: give each target and journey its own name", j.Name)
+		}
+		seen[j.Name] = true
+		t := profiles.Target{
+			Name: j.Name, URL: j.URL, ConnectTo: j.ConnectTo, ServerName: j.ServerName, Hosts: j.Hosts, Expect: j.Expect,
+			Requests: []profiles.Request{{Method: "GET", Weight: 1}},
+		}
+		v.target(path, t)
+		switch {
+		case len(j.Steps) == 0:
+			v.add(path, "the journey has no steps: write some, such as steps: [{name: login, path: /login}]")
+		case len(j.Steps) > mostSteps:
+			v.add(path+".steps", "%d steps are more than %d: make several journeys", len(j.Steps), mostSteps)
+		}
+		names := map[string]bool{}
+		for k := range j.Steps {
+			v.journeyStep(at(path+".steps", k), place{j, k}, names)
+		}
+	}
+}
+
+func (v *validator) journeyStep(path string, p place, names map[string]bool) {
+	s := &p.journey.Steps[p.index]
+	switch {
+	case s.Name == "":
+		v.add(path, "the step has no name: write one, such as name: login")
+	case !v.name(path+".name", s.Name):
+	case !isSource(s.Name):
+		v.add(path+".name", "the name %s cannot stand in ${...}: write letters, digits, \"_\" and \"-\" only", profiles.Quote(s.Name))
+	case names[s.Name]:
+		v.add(path+".name", "a second step is called %q: give each its own name", s.Name)
+	case slices.Contains(data.Families(), s.Name) || slices.ContainsFunc(v.profile.Data, func(t profiles.Table) bool { return t.Name == s.Name }):
+		v.add(path+".name", "%q is a source of values already: give the step another name", s.Name)
+	}
+	names[s.Name] = true
+	v.step = &p
+	v.request(path, s.Request)
+	v.step = nil
+	if s.ThinkFrom < 0 || s.ThinkTo < s.ThinkFrom || s.ThinkTo > time.Hour {
+		v.add(path+".think", "a pause from %s to %s cannot be: write the shorter one first, at most 1h, such as think: 1s..3s",
+			profiles.FormatDuration(s.ThinkFrom), profiles.FormatDuration(s.ThinkTo))
+	}
+	for _, e := range s.Extract {
+		v.extract(path+".extract."+e.Name, e)
+	}
+	for _, r := range s.Check.Status {
+		if r.Low < 100 || r.High > 599 || r.Low > r.High {
+			v.add(path+".check.status", "%d to %d are not HTTP statuses: write some from 100 to 599, such as 2xx or 404", r.Low, r.High)
+		}
+	}
+	if _, err := regexp.Compile(s.Check.Regexp); err != nil {
+		v.add(path+".check.regexp", "%s is no regular expression (%s): write one such as order [0-9]+", profiles.Quote(s.Check.Regexp), reason(err))
+	}
+}
+
+func (v *validator) extract(path string, e profiles.Extract) {
+	_, err := regexp.Compile(e.What)
+	switch {
+	case !isSource(e.Name):
+		v.add(path, "%s is no name for a value: write letters, digits, \"_\" and \"-\"", profiles.Quote(e.Name))
+	case e.What == "":
+		v.add(path, "it says not what to take: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)")
+	case e.From == profiles.FromRegexp && err != nil:
+		v.add(path, "%s is no regular expression (%s): write one such as id=([0-9]+)", profiles.Quote(e.What), reason(err))
+	}
+}
+
+// reason is what regexp says of an expression, without the expression.
+func reason(err error) string {
+	text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "error parsing regexp: "), ":")
+	return text
+}
+
+// extracted reports whether a reference is to a step of the journey, and checks it.
+func (v *validator) extracted(path string, ref data.Ref) bool {
+	steps := v.step.journey.Steps
+	i := slices.IndexFunc(steps, func(s profiles.Step) bool { return s.Name == ref.Source })
+	if i < 0 {
+		return false
+	}
+	var names []string
+	for _, e := range steps[i].Extract {
+		names = append(names, e.Name)
+	}
+	switch {
+	case i >= v.step.index:
+		v.add(path, "${%s} is known after the step %s only: put that before this one", ref, ref.Source)
+	case len(names) == 0:
+		v.add(path, "the step %s extracts nothing: write extract: {%s: json %s} there", ref.Source, ref.Name, ref.Name)
+	case !slices.Contains(names, ref.Name):
+		v.add(path, "the step %s extracts no %s%s", ref.Source, profiles.Quote(ref.Name), profiles.Suggest(ref.Name, names))
+	}
+	return true
+}
+
+// lastShare reports whether no target after i has a share of its own.
+func (v *validator) lastShare(i int) bool {
+	return !slices.ContainsFunc(v.profile.Targets[i+1:], func(t profiles.Target) bool { return t.Step == 0 })
+}
+
+// journeyStage checks a stage of a profile with journeys.
+func (v *validator) journeyStage(path string, s profiles.Stage) {
+	mixed := slices.ContainsFunc(v.profile.Targets, func(t profiles.Target) bool { return t.Journey == 0 })
+	switch {
+	case len(v.profile.Journeys) == 0 && s.Journeys:
+		v.add(path, "there are no journeys: write some, or a rate of requests, such as {from: 50/s, to: 2000/s, over: 2m}")
+	case len(v.profile.Journeys) == 0:
+	case s.Journeys && mixed:
+		v.add(path, "the load is shared with targets: write {from: 20/s, to: 200/s, over: 2m}, of which each journey begins its share")
+	case s.Kind == profiles.Max || s.Kind == profiles.Connections:
+		v.add(path, "journeys begin at a rate, each user with its own pauses: write {journeys: 20/s to 200/s, over: 2m}")
+	case s.Kind == profiles.Search || s.Kind == profiles.Idle:
+		v.add(path, "a profile with journeys has no such stage: write a ramp, {journeys: 20/s to 200/s, over: 2m}, or put the requests into a profile of their own")
+	}
+}

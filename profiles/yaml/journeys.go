@@ -1,0 +1,273 @@
+package yaml
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+type journeySyntax struct {
+	Name       *word        `yaml:"name,required" about:"Name of the journey; its steps are JOURNEY/STEP in gates and reports." example:"write name: checkout"`
+	URL        *text        `yaml:"url,required" about:"Base URL of its steps: http:// or https://." example:"write url: http://127.0.0.1:8080"`
+	ConnectTo  *text        `yaml:"connect-to" about:"host:port to connect to instead of the url's."`
+	TLS        *targetTLS   `yaml:"tls" about:"How it is spoken to, when https."`
+	Hosts      []word       `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share      *share       `yaml:"share" about:"Share of all arrivals. Journeys and targets without one divide the rest equally."`
+	Connection *ownership   `yaml:"connection" about:"pool: users take connections of the pool. own: each has one of its own, closed at its end. Without it: pool."`
+	Expect     *statuses    `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+	Steps      []stepSyntax `yaml:"steps,required" about:"What a user does, in order, with cookies of its own." example:"write steps: [{name: login, path: /login}]"`
+}
+
+// stepSyntax is a step: its own keys, beside those of a request.
+type stepSyntax struct {
+	stepFields
+	request requestSyntax
+}
+
+type stepFields struct {
+	Name      *word        `yaml:"name,required" about:"Name of the step in gates and reports, and of what it extracts." example:"write name: login"`
+	Think     *thinkSpan   `yaml:"think" about:"Pause before the step, such as 1s..3s: any time within."`
+	Extract   *extracts    `yaml:"extract" about:"Values of the answer for later steps: {token: json access_token} is ${login.token}. From json PATH, header NAME, cookie NAME or regexp PATTERN."`
+	Check     *checkSyntax `yaml:"check" about:"What the answer has to be; else the step has failed."`
+	OnFailure *onFailure   `yaml:"on-failure" about:"end: the journey ends where this step fails. skip: it goes on. Without it: end."`
+}
+
+type checkSyntax struct {
+	Status  *statuses `yaml:"status" about:"Statuses that count as success, instead of the journey's."`
+	Body    *text     `yaml:"body" about:"Text that the body contains."`
+	Regexp  *text     `yaml:"regexp" about:"Regular expression that the body matches."`
+	JSON    *headers  `yaml:"json" about:"Values by their paths, such as {status: paid, items.0.id: 7}."`
+	Headers *headers  `yaml:"headers" about:"Texts that header fields contain."`
+}
+
+type (
+	ownership bool // own
+	onFailure bool // skip
+	thinkSpan struct{ from, to time.Duration }
+	arrivals  struct{ from, to float64 }
+	extracts  []profiles.Extract
+)
+
+func ownerships() []string { return []string{"pool", "own"} }
+func onFailures() []string { return []string{"end", "skip"} }
+
+func (v *ownership) parse(text string, _ bool) error {
+	i, err := one(text, "connection", ownerships()...)
+	*v = i == 1
+	return err
+}
+func (v *ownership) format() (string, bool) { return pick(bool(*v), ownerships()), true }
+
+func (v *onFailure) parse(text string, _ bool) error {
+	i, err := one(text, "on-failure", onFailures()...)
+	*v = i == 1
+	return err
+}
+func (v *onFailure) format() (string, bool) { return pick(bool(*v), onFailures()), true }
+
+func (v *thinkSpan) parse(text string, _ bool) error {
+	from, to, ok := strings.Cut(text, "..")
+	if !ok {
+		to = from
+	}
+	a, err := profiles.ParseDuration(strings.TrimSpace(from))
+	if err != nil {
+		return fmt.Errorf("%w; a pause is one time or a span: write 2s, or 1s..3s", err)
+	}
+	b, err := profiles.ParseDuration(strings.TrimSpace(to))
+	if err != nil {
+		return fmt.Errorf("%w; a pause is one time or a span: write 2s, or 1s..3s", err)
+	}
+	*v = thinkSpan{a, b}
+	return nil
+}
+
+func (v *thinkSpan) format() (string, bool) {
+	if v.from == v.to {
+		return profiles.FormatDuration(v.from), true
+	}
+	return profiles.FormatDuration(v.from) + ".." + profiles.FormatDuration(v.to), true
+}
+
+func (v *arrivals) parse(text string, _ bool) error {
+	from, to, ok := strings.Cut(text, " to ")
+	if !ok {
+		to = from
+	}
+	a, err := profiles.ParseRate(strings.TrimSpace(from))
+	if err != nil {
+		return fmt.Errorf("%w; write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}", err)
+	}
+	b, err := profiles.ParseRate(strings.TrimSpace(to))
+	if err != nil {
+		return fmt.Errorf("%w; write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}", err)
+	}
+	*v = arrivals{a, b}
+	return nil
+}
+
+func (v *arrivals) format() (string, bool) {
+	if v.from == v.to {
+		return profiles.FormatRate(v.from), true
+	}
+	return profiles.FormatRate(v.from) + " to " + profiles.FormatRate(v.to), true
+}
+
+// decode reads the names of values and where they are.
+func (v *extracts) decode(d *decoder, n *node, key string) {
+	if n.kind == null {
+		return
+	}
+	if n.kind != mapping {
+		d.problem(n.at, key, "these must be names with where the values are: write {token: json access_token}")
+		return
+	}
+	for _, e := range n.entries {
+		var s text
+		before := len(d.problems)
+		if d.scalar(&s, e.value, e.key); len(d.problems) > before {
+			continue
+		}
+		from, what, _ := strings.Cut(string(s), " ")
+		if !slices.Contains(profiles.ExtractFroms(), profiles.ExtractFrom(from)) {
+			d.problem(e.value.at, e.key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", cite(string(s)))
+			continue
+		}
+		*v = append(*v, profiles.Extract{Name: e.key, From: profiles.ExtractFrom(from), What: strings.TrimSpace(what)})
+	}
+}
+
+func (v *extracts) node() *node {
+	n := &node{kind: mapping}
+	for _, e := range *v {
+		n.entries = append(n.entries, entry{key: e.Name, value: textNode(string(e.From)+" "+e.What, false)})
+	}
+	return n
+}
+
+// decode reads the step's own keys, and leaves the others to its request.
+func (s *stepSyntax) decode(d *decoder, n *node, key string) {
+	if n.kind != mapping {
+		d.problem(n.at, key, "a step has keys with values: write {name: login, path: /login}")
+		return
+	}
+	own, others := &node{kind: mapping, at: n.at}, &node{kind: mapping, at: n.at}
+	fields, ofRequest := fieldsOf(valueOf(&s.stepFields).Type()), fieldsOf(valueOf(&s.request.requestFields).Type())
+	for _, e := range n.entries {
+		if _, ok := fieldNamed(fields, e.key); ok {
+			own.entries = append(own.entries, e)
+		} else if _, ok := fieldNamed(ofRequest, e.key); ok {
+			others.entries = append(others.entries, e)
+		} else {
+			d.problem(e.at, "", "%s", unknownKey(e.key, slices.Concat(fields, ofRequest)))
+		}
+	}
+	d.fields(valueOf(&s.stepFields), own, key)
+	s.request.decode(d, others, key)
+	if s.request.Weight != nil {
+		d.problem(n.get("weight").at, "weight", "every step of a journey is made: leave it out")
+	}
+}
+
+func (s *stepSyntax) node() *node {
+	n := nodeOf(valueOf(&s.stepFields))
+	request := nodeOf(valueOf(&s.request.requestFields))
+	if s.request.filled {
+		request = request.unescaped()
+	}
+	n.entries = append(n.entries, request.entries...)
+	return n
+}
+
+func (s *journeySyntax) journey() profiles.Journey {
+	j := profiles.Journey{
+		Name: string(deref(s.Name)), URL: string(deref(s.URL)), ConnectTo: string(deref(s.ConnectTo)),
+		Share: float64(deref(s.Share)), Expect: profiles.StatusSet(deref(s.Expect)), OwnConn: bool(deref(s.Connection)),
+	}
+	if s.TLS != nil {
+		j.ServerName = string(deref(s.TLS.ServerName))
+	}
+	for _, h := range s.Hosts {
+		j.Hosts = append(j.Hosts, string(h))
+	}
+	for _, step := range s.Steps {
+		out := profiles.Step{
+			Name: string(deref(step.Name)), Request: request(step.request),
+			Extract: deref(step.Extract), SkipFailed: bool(deref(step.OnFailure)),
+		}
+		think := deref(step.Think)
+		out.ThinkFrom, out.ThinkTo = think.from, think.to
+		if c := step.Check; c != nil {
+			out.Check = profiles.Check{Body: string(deref(c.Body)), Regexp: string(deref(c.Regexp)), JSON: deref(c.JSON), Headers: deref(c.Headers)}
+			if c.Status != nil {
+				out.Check.Status = profiles.StatusSet(*c.Status)
+			}
+		}
+		j.Steps = append(j.Steps, out)
+	}
+	return j
+}
+
+func journeyOf(j profiles.Journey) journeySyntax {
+	s := journeySyntax{
+		Name: given(word(j.Name)), URL: given(text(j.URL)), ConnectTo: given(text(j.ConnectTo)), Hosts: words(j.Hosts),
+		Share: given(share(j.Share)), Connection: given(ownership(j.OwnConn)), Steps: []stepSyntax{},
+	}
+	if j.ServerName != "" {
+		s.TLS = &targetTLS{ServerName: given(text(j.ServerName))}
+	}
+	if j.Expect != nil {
+		expect := statuses(j.Expect)
+		s.Expect = &expect
+	}
+	for _, step := range j.Steps {
+		out := stepSyntax{request: requestOf(step.Request)}
+		out.Name, out.OnFailure = given(word(step.Name)), given(onFailure(step.SkipFailed))
+		out.Think = given(thinkSpan{step.ThinkFrom, step.ThinkTo})
+		if len(step.Extract) > 0 {
+			list := extracts(step.Extract)
+			out.Extract = &list
+		}
+		out.Check = checkOf(step.Check)
+		s.Steps = append(s.Steps, out)
+	}
+	return s
+}
+
+func checkOf(c profiles.Check) *checkSyntax {
+	s := checkSyntax{Body: given(text(c.Body)), Regexp: given(text(c.Regexp))}
+	if c.Status != nil {
+		status := statuses(c.Status)
+		s.Status = &status
+	}
+	if len(c.JSON) > 0 {
+		list := headers(c.JSON)
+		s.JSON = &list
+	}
+	if len(c.Headers) > 0 {
+		list := headers(c.Headers)
+		s.Headers = &list
+	}
+	if s == (checkSyntax{}) {
+		return nil
+	}
+	return &s
+}
+
+// arrivalsEnd checks that a stage of journeys has the one length that it needs.
+func (s *stageSyntax) arrivalsEnd() error {
+	level := s.Arrivals.from == s.Arrivals.to
+	switch {
+	case s.Over == nil && s.For == nil, s.Over != nil && s.For != nil:
+		return errors.New("journeys need one length: write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}")
+	case level && s.Over != nil:
+		return errors.New("one rate of journeys is held for a time: write {journeys: 100/s, for: 1m}")
+	case !level && s.For != nil:
+		return errors.New("journeys rise over a time: write {journeys: 20/s to 200/s, over: 2m}")
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rampload/rampload/report"
+)
+
+// journeyFacts say what became of the journeys.
+func journeyFacts(r *report.Report) []fact {
+	var lines []string
+	for _, j := range r.Journeys {
+		line := fmt.Sprintf("%s: %s began, %s completed", j.Name, report.FormatNumber(float64(j.Began)), report.FormatNumber(float64(j.Completed)))
+		var ends []string
+		for _, e := range j.Ended {
+			ends = append(ends, fmt.Sprintf("%s at %s", report.FormatNumber(float64(e.Count)), e.Step))
+		}
+		if len(ends) > 0 {
+			line += ", ended early: " + strings.Join(ends, ", ")
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []fact{{"journeys", lines}}
+}
