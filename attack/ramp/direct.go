@@ -128,10 +128,11 @@ func (e *engine) worker(id uint32, n uint64) {
 // may still be in flight.
 func (e *engine) closedLoop(l closedLoop) closedLoop {
 	r := e.run
+	begun := l // what changes below inLoop finds for itself
 	for _, s := range r.loopSlots(l.stage, e.index, e.of) {
 		e.wg.Go(func() {
 			defer s.via.Close()
-			for now := r.now(); r.inLoop(l, now) && !r.stopping(); now = r.now() {
+			for now := r.now(); r.inLoop(begun, now) && !r.stopping(); now = r.now() {
 				r.loop(s, now)
 			}
 		})

@@ -117,7 +117,9 @@ func TestMalformed(t *testing.T) {
 			conn, p := play(t, Config{})
 			_, out := begin(conn, nil, "")
 			id := p.request().StreamID
+			sent := make(chan struct{})
 			go func() { // what is written may be more than the other side takes
+				defer close(sent)
 				c.send(p, id)
 			}()
 			var bad *MalformedError
@@ -138,6 +140,7 @@ func TestMalformed(t *testing.T) {
 			for f := await[*http2.RSTStreamFrame](p); f.StreamID != id; {
 				t.Errorf("%v", f)
 			}
+			<-sent // one writes at a time
 			_, out = begin(conn, nil, "")
 			p.headers(p.request().StreamID, true, ":status", "200")
 			if err := end(t, out); err != nil {
