@@ -206,9 +206,9 @@ func (v *view) over(r *report.Report) {
 
 const (
 	// judgeEvery is how often the run so far is judged, at most; it never takes more
-	// than a thirtieth of one processor.
+	// than a fifteenth of one processor.
 	judgeEvery = 2 * time.Second
-	judgeShare = 30
+	judgeShare = 15
 )
 
 // judge makes the report of the run so far, again and again, until ctx is done.
