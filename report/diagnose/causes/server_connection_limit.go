@@ -16,7 +16,7 @@ func serverConnectionLimit() rule {
 		must:   []evidence.Clue{evidence.RisesWithLoad},
 		anyway: []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
 		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
-		unless: []evidence.Clue{evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
+		unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
 			{evidence.StandsCapped, proves, 0},
 			{evidence.SaysAway, opposite(proves), 0},
