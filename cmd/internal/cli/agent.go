@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ sends none itself, listens to nothing, and executes nothing that it is told.
 With --nats it waits for runs: it connects to the NATS server of a fleet by itself,
 and comes back to it after whatever was restarted. Until a run asks for it, it does
 nothing. A profile names it with agent: nats, or by its --name. It shows no more
-than --expose and --process say.
+than --expose, --process and --log say: no log at all, unless --log names it.
 
 With --stdio it is started by a run, where its profile has a host with agent: ssh,
 agent: ssh://user@host:port, or agent: {command: [...]}, and ends with the
@@ -52,6 +53,7 @@ what that leaves out.`,
     - {name: pod, agent: {command: [kubectl, exec, -i, orders-1, --, rampload, agent, --stdio]}}`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			exposed.anyLog = stdio && len(exposed.logs) == 0
 			watch, err := exposed.watch()
 			if err != nil {
 				return console.Usage(err)
@@ -77,6 +79,7 @@ what that leaves out.`,
 	f.BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
 	daemon.register(f, bus.RoleAgent)
 	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets), logs (lines of the files that a run names)")
+	f.StringArrayVar(&exposed.logs, "log", nil, "with --nats: let runs read this log: `FILE`, a glob in quotes, or journal=UNIT (repeatable; default none)")
 	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-* (repeatable)")
 	return cmd
 }
@@ -88,6 +91,33 @@ var exposures = []string{"host", "processes", "trace", "logs"}
 type exposure struct {
 	kinds     []string
 	processes []string
+	logs      []string // files, globs, journal=UNIT
+	anyLog    bool     // whoever started the agent may read what it reads
+}
+
+// allowsLog reports whether an allowed file, glob or journal=UNIT covers a log that a run
+// names. A glob is covered as its text is, for each of its parts then finds no more than
+// that of the allowed one. No other machine is asked for a run: a store never is.
+func allowsLog(allowed string, l profiles.Log) bool {
+	if l.Journal != "" {
+		return allowed == "journal="+l.Journal
+	}
+	if l.File == "" || filepath.Clean(l.File) != l.File {
+		return false
+	}
+	matches, err := filepath.Match(allowed, l.File)
+	return allowed == l.File || err == nil && matches && !strings.ContainsAny(l.File, `[\`)
+}
+
+// nameOf is how the owner of a host allows a log.
+func nameOf(l profiles.Log) string {
+	switch {
+	case l.Journal != "":
+		return "journal=" + l.Journal
+	case l.URL != "":
+		return l.URL
+	}
+	return l.File
 }
 
 // watch returns what opens the sources that a run asks for, as far as they are exposed.
@@ -119,10 +149,13 @@ func (e *exposure) watch() (fleet.Watch, error) {
 			}
 			return !shown
 		})
-		if len(r.Logs) > 0 && !shows("logs") {
-			r.Logs = nil
-			hide("logs", "--expose logs")
-		}
+		r.Logs = slices.DeleteFunc(slices.Clone(r.Logs), func(l profiles.Log) bool {
+			shown := shows("logs") && (e.anyLog || slices.ContainsFunc(e.logs, func(allowed string) bool { return allowsLog(allowed, l) }))
+			if !shown {
+				hide("log "+nameOf(l), "--expose logs and --log "+nameOf(l))
+			}
+			return !shown
+		})
 		if r.Trace && !shows("trace") {
 			r.Trace = false
 			hide("reset trace", "--expose trace")

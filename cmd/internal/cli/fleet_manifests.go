@@ -34,7 +34,8 @@ Workers send to the targets of the profile only, or to those of --allow-target. 
 of the profile name an agent by its node, and what runs there by its pod:
 
   hosts:
-    - {name: orders, agent: node-3, processes: [{pod: shop/orders-*}]}
+    - {name: orders, agent: node-3, processes: [{pod: shop/orders-*}],
+       logs: [{file: '/var/log/pods/shop_orders-*/*/*.log', service: orders}]}
 
 Variables of the profile come from a secret called rampload-env, if it is there.
 Where no agent may run, a debug container watches one pod with what it may see:
