@@ -71,7 +71,7 @@ func (s *Schedule) rest(t time.Duration) []part {
 func (s *Schedule) restOf(st stage, since, t time.Duration) []profiles.Stage {
 	rest := st.Stage
 	rest.For = st.length - since
-	share := float64(since) / float64(st.Stage.For)
+	share := float64(since) / float64(st.For)
 	switch st.Kind {
 	case profiles.Ramp:
 		rest.From += (st.To - st.From) * share

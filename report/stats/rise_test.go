@@ -54,7 +54,8 @@ func TestRiseAtTheEnd(t *testing.T) {
 	if len(got.Warnings) == 0 {
 		t.Error("no warning that it could not be seen to last")
 	}
-	if got.Low < 158 || got.High > 162 {
+	// The interval allows for failures that began to grow shortly before.
+	if got.Low < 157 || got.High > 162 {
 		t.Errorf("interval = [%v, %v]", got.Low, got.High)
 	}
 }

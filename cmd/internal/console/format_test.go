@@ -22,7 +22,7 @@ func TestChooseFormat(t *testing.T) {
 	if _, err := ChooseFormat("pdf", "", render.Formats()); err == nil {
 		t.Error("a format that is not there was taken")
 	}
-	if got, err := ChooseFormat("", "c.html", render.CompareFormats()); err != nil || got != "table" {
-		t.Errorf("compare has no HTML: got %q, %v", got, err)
+	if got, err := ChooseFormat("", "c.xml", render.CompareFormats()); err != nil || got != "table" {
+		t.Errorf("compare has no JUnit: got %q, %v", got, err)
 	}
 }

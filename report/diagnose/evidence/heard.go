@@ -156,7 +156,6 @@ func (c *Case) About(h Heard) (index int, ok bool) {
 	if at, found := c.hopOf(h.Peer); found && h.Of == says.Behind {
 		return at, true
 	}
-	index = 0
 	if h.Line == nil {
 		index = c.WriterOf(h.By)
 	} else if index, ok = c.Speaker(h.Line.Line); !ok {
