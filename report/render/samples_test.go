@@ -387,6 +387,6 @@ func crowded() *report.Report {
 		{Expr: "failures(payments-production-eu-west-1-blue) within 10s < 0.001% up to 150000/s", Value: ptr(0.0912), Unit: "ratio", Result: "failed", Reason: "110,034,567 of 1,209,600,000 (9.1%) in the 10 s from 65h9m27s"},
 	}
 	r.Warnings = []string{"a warning that is long enough to go over the end of a line of eighty columns, and then some"}
-	r.Windows = series([]string{"search"}, 10, 2000, 0, "local/cpu")
+	r.Windows = series([]string{"search"}, 10, 2000, 0, "local/threads")
 	return r
 }
