@@ -278,3 +278,35 @@ func TestAfterTheLoad(t *testing.T) {
 		})
 	}
 }
+
+// restingSampler reads once in eight calls, as one that keeps to a budget does.
+type restingSampler struct {
+	clock probe.Clock
+	calls int
+}
+
+func (r *restingSampler) Source() probe.Source { return probe.Source{Host: "h", Name: "resting"} }
+func (r *restingSampler) Close() error         { return nil }
+
+func (r *restingSampler) Sample(_ context.Context, emit func(probe.Sample)) error {
+	if r.calls++; r.calls%8 == 1 {
+		emit(probe.Sample{At: r.clock.Now(), Reading: probe.Reading{Metric: probe.Metric{Host: "h", Name: probe.CPU}, Value: 1}})
+	}
+	return nil
+}
+
+// TestRestIsNoGap tells a source that chose to be silent from one that failed.
+func TestRestIsNoGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		cfg := config(&steadyLoader{length: 5 * time.Second}, m)
+		resting := &restingSampler{clock: cfg.Clock}
+		cfg.Samplers = []probe.Sampler{resting}
+		if _, err := Run(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.events) > 0 || resting.calls < 17 {
+			t.Errorf("%d readings, events %+v", resting.calls, m.events)
+		}
+	})
+}

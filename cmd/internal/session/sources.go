@@ -31,6 +31,7 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 	var (
 		readings []probe.Sample
 		lastGood time.Duration // on the clock of the source
+		rested   bool          // since then it chose to read nothing
 		failures int
 		reason   string
 	)
@@ -55,16 +56,18 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 		case err != nil:
 			failures++
 			reason = err.Error()
+		case len(readings) == 0:
+			rested = true // to keep to its budget, or for want of anything to read
 		}
 		if len(readings) > 0 {
 			now := readings[len(readings)-1].At
-			if silent := now - lastGood; status.Reads > 0 && silent > gapPeriods*every {
+			if silent := now - lastGood; status.Reads > 0 && !rested && silent > gapPeriods*every {
 				cfg.Recorder.Event(probe.Event{
 					Kind: probe.Gap, At: lastGood, Source: status.Source,
 					Host: status.Source.Host, Value: silent.Seconds(),
 				})
 			}
-			lastGood = now
+			lastGood, rested = now, false
 			status.Reads++
 			cfg.Recorder.Samples(readings)
 			live.readings(readings)
