@@ -276,6 +276,16 @@ func TestNearest(t *testing.T) {
 			t.Errorf("alone, cpu %v: %d told", most, len(got))
 		}
 	}
+	// A disk that is half full bears any load; one that is nearly full does not.
+	for most, told := range map[float64]bool{0.6: false, 0.95: true} {
+		disk := busy(most)
+		disk.Metric.Name = probe.FileSystem
+		disk.Def, _ = disk.Metric.Def()
+		a.Resources = []*evidence.Resource{files, disk}
+		if got := inv.nearest(); len(got) == 0 || (got[0] == disk) != told {
+			t.Errorf("disk %v: %d told", most, len(got))
+		}
+	}
 	// A limit that is far says less than a processor that is busier.
 	far, cpu := busy(0.1), busy(0.5)
 	far.Metric.Name = probe.TimeWait
