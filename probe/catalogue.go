@@ -144,6 +144,15 @@ const (
 // Nobody is the process of a reading about sockets whose process is not known.
 const Nobody = "?"
 
+// Tells reports whether a resource of which a share is in use may have to do with a load.
+// Room on disk was filled long before any load: it matters once it is nearly gone.
+func Tells(name string, share float64) bool {
+	return share >= nearlyGone || name != FileSystem && name != FileSystemInodes
+}
+
+// nearlyGone is the use of room on disk from which on programs begin to fail.
+const nearlyGone = 0.9
+
 // Catalogue returns the definitions of all metrics, limits first.
 func Catalogue() []Definition {
 	return []Definition{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
@@ -38,7 +39,7 @@ func facts(r *report.Report) []fact {
 		}
 		out = append(out, causeFacts(r, f)...)
 	}
-	out = append(out, wayFacts(r)...)
+	out = append(out, notAgain(wayFacts(r), out)...)
 	if line := ruledOut(r, f); line != "" {
 		out = append(out, fact{"ruled out", []string{line}})
 	}
@@ -326,7 +327,7 @@ const maxRuledOut = 8
 func ruledOut(r *report.Report, f report.Finding) string {
 	var rows []report.Resource
 	for _, res := range r.Resources {
-		if (res.Verdict == "ruled-out" || res.Verdict == "headroom") && res.Utilisation != nil && res.Host != profiles.LocalHost {
+		if (res.Verdict == "ruled-out" || res.Verdict == "headroom") && res.Utilisation != nil && res.Host != profiles.LocalHost && tells(res) {
 			rows = append(rows, res)
 		}
 	}
@@ -376,6 +377,12 @@ func ruledOut(r *report.Report, f report.Finding) string {
 		s += fmt.Sprintf(", and %d more", more)
 	}
 	return s
+}
+
+// tells reports whether a resource may have to do with the load, by how much of it was in
+// use.
+func tells(res report.Resource) bool {
+	return res.Utilisation == nil || probe.Tells(res.Name, *res.Utilisation)
 }
 
 func namesResource(r *report.Report, what string) bool {

@@ -368,6 +368,10 @@ func resourcesGrid(r *report.Report) grid {
 			left++ // a counter that did not move, a level without a limit
 			continue
 		}
+		if !suspected && !tells(res) {
+			left++
+			continue
+		}
 		rows = append(rows, res)
 	}
 	order := func(r report.Resource) int {
@@ -403,7 +407,7 @@ func resourcesGrid(r *report.Report) grid {
 		rows = rows[:maxResources]
 	}
 	if left > 0 {
-		g.note = fmt.Sprintf("%d more in the report, none fuller or likelier", left)
+		g.note = fmt.Sprintf("%d more in the report, none likelier", left)
 	}
 	several := map[string]int{} // the instance is told where there are several
 	for _, res := range rows {

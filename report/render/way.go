@@ -22,6 +22,21 @@ func wayFacts(r *report.Report) []fact {
 	return out
 }
 
+// notAgain leaves out of facts what others say already: where requests stood is evidence
+// of many causes.
+func notAgain(facts, said []fact) []fact {
+	var out []fact
+	for _, f := range facts {
+		f.lines = slices.DeleteFunc(f.lines, func(line string) bool {
+			return slices.ContainsFunc(said, func(o fact) bool { return slices.Contains(o.lines, line) })
+		})
+		if len(f.lines) > 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // wayGrid shows where requests stood, hop by hop, while they failed.
 func wayGrid(r *report.Report) grid {
 	g := grid{name: "where requests stood"}

@@ -216,7 +216,9 @@ func (l *live) portsInUse() float64 {
 func (l *live) fullestFirst() []Fullness {
 	out := make([]Fullness, 0, len(l.fullest))
 	for _, f := range l.fullest {
-		out = append(out, f.Fullness)
+		if probe.Tells(f.Metric.Name, f.Share()) {
+			out = append(out, f.Fullness)
+		}
 	}
 	slices.SortFunc(out, func(a, b Fullness) int {
 		return cmp.Or(cmp.Compare(b.Share(), a.Share()),

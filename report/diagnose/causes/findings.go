@@ -228,7 +228,7 @@ func (c *Investigation) nearest() []*evidence.Resource {
 	var limit, busy *evidence.Resource
 	for _, r := range c.Run.Resources {
 		serves := slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(r.Metric.Host) })
-		if !serves || evidence.GeneratorOwn(r.Metric) || math.IsNaN(r.Most) || r.Counter != nil || r.Metric.Name == probe.CPUCore || r.Metric.Name == probe.IOWait || stores(r) && r.Most < nearlyFull || r.Beyond() {
+		if !serves || evidence.GeneratorOwn(r.Metric) || math.IsNaN(r.Most) || r.Counter != nil || r.Metric.Name == probe.CPUCore || r.Metric.Name == probe.IOWait || !probe.Tells(r.Metric.Name, r.Most) || r.Beyond() {
 			continue
 		}
 		best := &limit
@@ -248,15 +248,6 @@ func (c *Investigation) nearest() []*evidence.Resource {
 		return []*evidence.Resource{limit}
 	}
 	return []*evidence.Resource{limit, busy}
-}
-
-// nearlyFull is the use of a file system from which on it is worth telling.
-const nearlyFull = 0.9
-
-// stores reports whether a resource is room that was filled long before the load: how
-// full it is says nothing of the load that a service bears.
-func stores(r *evidence.Resource) bool {
-	return r.Metric.Name == probe.FileSystem || r.Metric.Name == probe.FileSystemInodes
 }
 
 func (c *Investigation) explained(h *hypothesis, g evidence.GeneratorState) Finding {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 )
 
@@ -235,7 +236,7 @@ func resourceCharts(r *report.Report) []chart {
 			rank += 2
 			c.Cause = true
 		}
-		if rank < busyFrom {
+		if rank < busyFrom || !probe.Tells(res.Name, rank) {
 			continue
 		}
 		all = append(all, ranked{c, rank})
