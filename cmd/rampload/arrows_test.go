@@ -15,7 +15,7 @@ const module = "github.com/rampload/rampload/"
 
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
-	"cmd/internal/cli", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
+	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
 	"cmd/internal/web",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
@@ -79,6 +79,8 @@ var arrows = map[string][]string{
 	"cmd/internal/session": {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
 	"cmd/rampload":             installed,
+	"cmd/internal/cli/":        installed, // each a command
+	"cmd/internal/golden":      {},
 	"cmd/internal/cli":         installed,
 	"cmd/internal/investigate": {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/investigate", "report/diagnose/"},
 	"cmd/internal/keep":        keeping,
@@ -113,7 +115,7 @@ var owners = map[string][]string{
 }
 
 // commandLine takes the rooms of the command line, and who else builds on them, for one.
-var commandLine = strings.NewReplacer("rampload-lab", "rampload", "internal/labeval", "internal/cli", "internal/run", "internal/cli",
+var commandLine = strings.NewReplacer("rampload-lab", "rampload", "internal/labeval", "internal/cli", "internal/cli/fleetcmd", "internal/cli", "internal/cli/probecmd", "internal/cli", "internal/run", "internal/cli",
 	"internal/watch", "internal/cli", "internal/input", "internal/cli", "internal/console", "internal/cli")
 
 func TestArrows(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/cli/probecmd"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/cmd/internal/input"
@@ -81,14 +82,14 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	}
 	warnings, err := run.Preflight(ctx, p)
 	warnings = append(warnings, watched.AlreadyFull(ctx)...)
-	if ways := ways(ctx, watched, p.Targets, addrs); len(ways) > 0 {
+	if ways := probecmd.Ways(ctx, watched, p.Targets, addrs); len(ways) > 0 {
 		fmt.Fprintln(w, "\nway of the requests, as seen before any load")
 		for _, s := range ways {
 			fmt.Fprintf(w, "  %s\n", s)
 		}
 	}
 	fmt.Fprintln(w, "\npreflight")
-	if synchronised, known := clockSynchronised(); known && !synchronised {
+	if synchronised, known := watch.ClockSynchronised(); known && !synchronised {
 		fmt.Fprintln(w, "  the clock of this machine is not synchronised: times may differ from those in other hosts' logs")
 	}
 	for _, warning := range warnings {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/cmd/internal/cli/fleetcmd"
+	"github.com/rampload/rampload/cmd/internal/cli/probecmd"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
@@ -79,7 +81,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 
 	root.AddCommand(
 		newRun(env, g), newCompare(env, g), newHistory(env, g), newExplain(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g), newInvestigate(env, g),
-		newInit(env, g), newImport(env, g), newDemo(env, g), newProbe(env, g), newAgent(env), newWorker(env), newFleet(env), newIdle(env, g), newLabService(env),
+		newInit(env, g), newImport(env, g), newDemo(env, g), probecmd.NewProbe(env, g), fleetcmd.NewAgent(env), fleetcmd.NewWorker(env), fleetcmd.NewFleet(env), newIdle(env, g), newLabService(env),
 	)
 	for _, command := range env.Lab.Commands {
 		root.AddCommand(command(env))

@@ -35,7 +35,7 @@ that are whole are compared.`,
 		Example: `  rampload compare v1.json v2.json
   rampload compare 'v1-*.json' 'v2-*.json' --format md
   rampload compare --run http://old:8080 http://new:8080 --rounds 5 --profile peak.yaml`,
-		Args: exactArgs("rampload compare OLD NEW", 2),
+		Args: console.ExactArgs("rampload compare OLD NEW", 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if c.format, err = console.ChooseFormat(c.format, g.Out, render.CompareFormats()); err != nil {

@@ -28,7 +28,7 @@ report holds none.
 
 Exit code 0: a suspected limit was the cause. 1: it was refuted. 4: unsettled.`,
 		Example: "  rampload confirm peak.json",
-		Args:    exactArgs("rampload confirm REPORT", 1),
+		Args:    console.ExactArgs("rampload confirm REPORT", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			before, err := input.ReadReport(args[0])
 			if err != nil {

@@ -34,7 +34,7 @@ sends a few dozen requests at most: safe against production. A client that keeps
 connections for longer than that meets resets.`,
 		Example: `  rampload idle https://orders.internal/health
   rampload idle http://127.0.0.1:8080 --max 30s --client-idle 90s`,
-		Args: exactArgs("rampload idle URL", 1),
+		Args: console.ExactArgs("rampload idle URL", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(args[0])
 			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

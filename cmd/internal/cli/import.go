@@ -21,7 +21,7 @@ func newImport(env console.Env, g *input.Globals) *cobra.Command {
 		Example: `  rampload import shop.har > shop.yaml         a browser's recording
   rampload import openapi.yaml > api.yaml      an operation each
   pbpaste | rampload import - > orders.yaml    a curl command, as browsers copy it`,
-		Args: exactArgs("rampload import shop.har > shop.yaml", 1),
+		Args: console.ExactArgs("rampload import shop.har > shop.yaml", 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			in, err := importFile(env, args[0], importer.Format(format))
 			if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,8 @@ const importDir = "../../../profiles/importer/testdata/import"
 
 // TestImport holds what import writes against golden profiles, each of which has to
 // pass validation once its variables are set.
+var update = flag.Bool("update", false, "rewrite what imports give")
+
 func TestImport(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(importDir, "*"))
 	if err != nil || len(files) == 0 {

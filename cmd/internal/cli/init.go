@@ -15,7 +15,7 @@ func newInit(env console.Env, g *input.Globals) *cobra.Command {
 		Use:     "init",
 		Short:   "Write a commented starter profile",
 		Example: "  rampload init > peak.yaml",
-		Args:    exactArgs("rampload init > peak.yaml", 0),
+		Args:    console.ExactArgs("rampload init > peak.yaml", 0),
 		RunE: func(*cobra.Command, []string) error {
 			return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
 				_, err := w.Write(yaml.Starter())

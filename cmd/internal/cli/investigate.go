@@ -49,7 +49,7 @@ with --profile, because a report holds none.
 
 Exit code 0: one cause is left. 4: it stays open. 130: interrupted.`,
 		Example: "  rampload investigate peak.json",
-		Args:    exactArgs("rampload investigate REPORT", 1),
+		Args:    console.ExactArgs("rampload investigate REPORT", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			before, err := input.ReadReport(args[0])
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tsenart/vegeta/v12/lib/plot"
 
+	"github.com/rampload/rampload/cmd/internal/cli/fleetcmd"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
@@ -16,7 +17,7 @@ import (
 func newReport(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		format, annotate, baseline string
-		resume                     resumeFlags
+		resume                     fleetcmd.ResumeFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "report FILE [RUNLOG...]",
@@ -36,9 +37,9 @@ exit code is in the report.`,
 			if err != nil {
 				return err
 			}
-			if resume.resume {
+			if resume.Resume {
 				defer env.InOrder()()
-				r, path, err := resume.run(cmd.Context(), env, args[0])
+				r, path, err := resume.Run(cmd.Context(), env, args[0])
 				if err != nil {
 					return err
 				}
@@ -66,7 +67,7 @@ exit code is in the report.`,
 	}
 	console.FormatFlag(cmd.Flags(), &format, reportFormats())
 	cmd.Flags().StringVar(&annotate, "annotate", "", "with --format github: the profile in whose lines the gates stand: `FILE`")
-	resume.register(cmd.Flags())
+	resume.Register(cmd.Flags())
 	input.BaselineFlag(cmd.Flags(), &baseline)
 	return cmd
 }
@@ -108,14 +109,4 @@ func chartAsset(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read chart asset: %w", err)
 	}
 	return data, nil
-}
-
-// exactArgs is cobra.ExactArgs with an error that shows the right call.
-func exactArgs(use string, n int) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return console.Usage(fmt.Errorf("got %d arguments: write %s", len(args), use))
-		}
-		return nil
-	}
 }

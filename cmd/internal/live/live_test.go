@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,29 +14,13 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/cmd/internal/golden"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; look at it and run go test -update:\n%s", path, got)
-	}
-}
 
 // nowhere is a recorder that keeps nothing.
 type nowhere struct{}
@@ -149,7 +131,7 @@ func TestFrames(t *testing.T) {
 					}
 				}
 				if name == "failing" || size == [2]int{80, 24} {
-					golden(t, fmt.Sprintf("%s-%dx%d.txt", name, size[0], size[1]), strings.Join(lines, "\n")+"\n")
+					golden.File(t, *update, fmt.Sprintf("%s-%dx%d.txt", name, size[0], size[1]), strings.Join(lines, "\n")+"\n")
 				}
 			})
 		}

@@ -2,15 +2,19 @@ package run
 
 import (
 	"bytes"
+	"flag"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/cmd/internal/golden"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 )
+
+var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestProgress(t *testing.T) {
 	p := profiles.Profile{Load: []profiles.Stage{
@@ -40,8 +44,8 @@ func TestProgress(t *testing.T) {
 	}
 	line.done()
 	line.update(states[0])
-	golden(t, "progress-plain.txt", plain.String())
-	golden(t, "progress-terminal.txt", strings.ReplaceAll(rewritten.String(), "\r\x1b[K", "\n"))
+	golden.File(t, *update, "progress-plain.txt", plain.String())
+	golden.File(t, *update, "progress-terminal.txt", strings.ReplaceAll(rewritten.String(), "\r\x1b[K", "\n"))
 	var none bytes.Buffer
 	newProgress(console.Terminal{}, &none, plan, true).update(states[0])
 	if none.Len() != 0 {

@@ -1,4 +1,6 @@
-package cli
+// Package fleetcmd is the commands of those who take part in a run of several machines:
+// workers, agents, and what a team needs for them.
+package fleetcmd
 
 import (
 	"errors"
@@ -12,7 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 )
 
-func newFleet(env console.Env) *cobra.Command {
+func NewFleet(env console.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet",
 		Short: "Several machines for one run: how it works, and credentials for a team",
@@ -78,7 +80,7 @@ make a new folder.`,
   (cd team/server && nats-server -c nats-server.conf)      a server of its own, or
   fleet: {listen: 0.0.0.0:4222, creds: team/coordinator.creds}     the coordinator's`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := exactArgs("rampload fleet creds team --host nats.internal", 1)(nil, args); err != nil {
+			if err := console.ExactArgs("rampload fleet creds team --host nats.internal", 1)(nil, args); err != nil {
 				return err
 			}
 			if len(hosts) == 0 {

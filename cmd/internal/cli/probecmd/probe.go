@@ -1,4 +1,5 @@
-package cli
+// Package probecmd is "rampload probe": what a machine shows now, on a screen or as JSON.
+package probecmd
 
 import (
 	"context"
@@ -23,7 +24,7 @@ import (
 	"github.com/rampload/rampload/report"
 )
 
-func newProbe(env console.Env, g *input.Globals) *cobra.Command {
+func NewProbe(env console.Env, g *input.Globals) *cobra.Command {
 	var (
 		once, asJSON bool
 		listen       []int

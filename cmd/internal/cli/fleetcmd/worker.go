@@ -1,4 +1,4 @@
-package cli
+package fleetcmd
 
 import (
 	"cmp"
@@ -33,7 +33,7 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-func newWorker(env console.Env) *cobra.Command {
+func NewWorker(env console.Env) *cobra.Command {
 	var (
 		daemon  daemonFlags
 		allowed []string

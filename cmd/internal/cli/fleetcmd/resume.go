@@ -1,4 +1,4 @@
-package cli
+package fleetcmd
 
 import (
 	"cmp"
@@ -23,15 +23,15 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// resumeFlags say where the rest of a run is.
-type resumeFlags struct {
-	resume bool
+// ResumeFlags say where the rest of a run is.
+type ResumeFlags struct {
+	Resume bool
 	server profiles.Fleet
 	wait   time.Duration
 }
 
-func (r *resumeFlags) register(f *pflag.FlagSet) {
-	f.BoolVar(&r.resume, "resume", false, "put a run of a fleet together whose coordinator was killed, or which lacks records: name its run log or its id")
+func (r *ResumeFlags) Register(f *pflag.FlagSet) {
+	f.BoolVar(&r.Resume, "resume", false, "put a run of a fleet together whose coordinator was killed, or which lacks records: name its run log or its id")
 	f.StringVar(&r.server.NATS, "nats", "", "with --resume: `URL` of the fleet's NATS server, where the run log does not say")
 	f.StringVar(&r.server.Creds, "creds", "", "with --resume: `FILE` with the coordinator's credentials")
 	f.StringVar(&r.server.CA, "ca", "", "with --resume: `FILE` with the certificates to trust")
@@ -40,7 +40,7 @@ func (r *resumeFlags) register(f *pflag.FlagSet) {
 
 // resume makes the report of a run from its stream and what others still hold, and
 // keeps the whole run log beside the one that was cut short.
-func (r *resumeFlags) run(ctx context.Context, env console.Env, arg string) (*report.Report, string, error) {
+func (r *ResumeFlags) Run(ctx context.Context, env console.Env, arg string) (*report.Report, string, error) {
 	id, server, store, path := arg, r.server, "", "rampload-"+arg+".runlog"
 	if _, err := hex.DecodeString(arg); err != nil || len(arg) != 16 {
 		log, err := readLogParts(arg)

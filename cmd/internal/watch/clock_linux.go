@@ -1,10 +1,10 @@
-package cli
+package watch
 
 import "golang.org/x/sys/unix"
 
-// clockSynchronised reports whether the kernel takes its clock for synchronised
+// ClockSynchronised reports whether the kernel takes its clock for synchronised
 // (adjtimex(2)), and whether it could be asked.
-func clockSynchronised() (yes, known bool) {
+func ClockSynchronised() (yes, known bool) {
 	var t unix.Timex
 	if _, err := unix.Adjtimex(&t); err != nil {
 		return false, false

@@ -1,4 +1,4 @@
-package cli
+package probecmd
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// ways says which way the requests of each target would take, as far as listeners and
+// Ways says which way the requests of each target would take, as far as listeners and
 // connections that are there without any load tell.
-func ways(ctx context.Context, w *watch.Watched, targets []profiles.Target, addrs [][]netip.Addr) []string {
+func Ways(ctx context.Context, w *watch.Watched, targets []profiles.Target, addrs [][]netip.Addr) []string {
 	log := &runlog.Log{Header: runlog.Header{Hosts: w.Hosts}}
 	number := map[probe.Metric]int{}
 	for _, s := range w.Samplers {

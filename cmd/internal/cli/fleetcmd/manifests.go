@@ -1,4 +1,4 @@
-package cli
+package fleetcmd
 
 import (
 	"cmp"
@@ -45,7 +45,7 @@ Where no agent may run, a debug container watches one pod with what it may see:
   kubectl create namespace rampload && kubectl apply -k k8s
   kubectl logs -n rampload -f job/rampload-run`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := exactArgs("rampload fleet manifests k8s --profile peak.yaml --image registry.internal/rampload:v1", 1)(nil, args); err != nil {
+			if err := console.ExactArgs("rampload fleet manifests k8s --profile peak.yaml --image registry.internal/rampload:v1", 1)(nil, args); err != nil {
 				return err
 			}
 			if profile == "" {

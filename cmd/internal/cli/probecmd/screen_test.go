@@ -1,7 +1,8 @@
-package cli
+package probecmd
 
 import (
 	"errors"
+	"flag"
 	"math"
 	"net/netip"
 	"strings"
@@ -10,8 +11,11 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/rampload/rampload/cmd/internal/golden"
 	"github.com/rampload/rampload/probe"
 )
+
+var update = flag.Bool("update", false, "rewrite golden files")
 
 func busyView() *probeView {
 	v := newProbeView()
@@ -57,7 +61,7 @@ func TestProbeScreen(t *testing.T) {
 					t.Errorf("%d columns: %q", w, line)
 				}
 			}
-			golden(t, name, screen)
+			golden.File(t, *update, name, screen)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package fleetcmd
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-func newAgent(env console.Env) *cobra.Command {
+func NewAgent(env console.Env) *cobra.Command {
 	var (
 		stdio   bool
 		daemon  daemonFlags
