@@ -48,7 +48,7 @@ type Headroom struct {
 //     within the limit and fail when the lower bound is beyond it. Between the two
 //     there is too little data. Failures that come in clusters count as fewer ones of
 //     fewer requests (see [stats.Clustering]); where none fails, or too few to tell, they
-//     are taken to come in clusters of [Together]. A limit of 0 % is failed by a single event.
+//     are taken to come in clusters of up to [Together]. A limit of 0 % is failed by a single event.
 //   - Percentiles ("p99 < 250ms") are shares too: at most 1 % of requests may
 //     take longer.
 //   - "within 10s" looks at every span of that length. It fails when the bound of
@@ -130,7 +130,7 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 		band := t.Only(func(i int) bool { return e.includes(i) && e.load(i) >= from })
 		band.Cluster, band.Most = band.Clustering()
 		band.Cluster, band.Most = max(t.Cluster, band.Cluster), max(t.Most, band.Most)
-		band.Together = 1 // the whole has proven that
+		band.Together = 0 // the whole has proven that
 		b := judgeCounts(g, band)
 		near := " near " + FormatRate(g.UpTo)
 		switch {

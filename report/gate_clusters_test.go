@@ -232,3 +232,37 @@ func TestOnsetGateWithoutPower(t *testing.T) {
 		t.Log(got.Reason)
 	}
 }
+
+// A short run without a failure proves what it can: a spell of failures is a small part of
+// a run, however short that is.
+func TestShortRunsPass(t *testing.T) {
+	for _, tt := range []struct {
+		gate string
+		n    int
+		want string
+	}{
+		{"failures < 5%", 59, GatePassed},
+		{"failures < 5%", 40, GateUndecided},
+		{"failures < 5%", 90, GatePassed},
+		{"failures < 2%", 3000, GatePassed},
+		{"failures < 1%", 3000, GateUndecided},
+		{"failures < 1%", 14_904, GatePassed},
+	} {
+		g, err := profiles.ParseGate(tt.gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := make([]int, 10)
+		for i := range n {
+			n[i] = tt.n / 10
+		}
+		n[0] += tt.n % 10
+		got := Judge([]profiles.Gate{g}, Judged{Series: seriesOfCounts(n, make([]int, 10))})[0]
+		if got.Result != tt.want {
+			t.Errorf("%s, 0 of %d: %s, %s", tt.gate, tt.n, got.Result, got.Reason)
+		}
+		if need := int(Enough(g)); (tt.n >= need) != (got.Result == GatePassed) {
+			t.Errorf("%s: %d are enough, and %d are %s", tt.gate, need, tt.n, got.Result)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func (e *evidence) tallies() tallies {
 	}
 	out.Step = s.Interval
 	if !e.alone && e.gate.Metric != profiles.GateLatency && e.gate.Unit == profiles.UnitRatio {
-		out.Together = Together
+		out.Together = together(out.Total().N)
 	}
 	if out.Latency != nil {
 		out.Together = out.SlowTogether()
@@ -216,12 +216,17 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 	}
 	r := GateResult{Result: GateUndecided}
 	need := stats.CleanTrials(limit, confidence)
+	inSpells := func() uint64 {
+		if t.Together < 1 {
+			return enough(op, limit, 1)
+		}
+		return enoughOfShare(op, limit)
+	}
 	switch {
-	case atMost && clean && all.K == 0 && all.N >= need && t.Together > 1 && !op.Holds(bound, limit):
-		need = enough(op, limit, t.Together)
-		r.Reason = fmt.Sprintf(": too few to tell where up to %.0f fail together, %s more without one would do", t.Together, FormatCount(need-all.N))
+	case atMost && clean && all.K == 0 && all.N >= need && t.Together >= 1 && !op.Holds(bound, limit):
+		r.Reason = fmt.Sprintf(": too few to tell where up to %d fail together, %s more without one would do", Together, FormatCount(inSpells()-all.N))
 	case atMost && clean && all.K == 0 && all.N < need:
-		need = enough(op, limit, t.Together)
+		need = inSpells()
 		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", FormatCount(need))
 	case t.Span > 0 && clean && op.Holds(bound, limit):
 		r.Reason = fmt.Sprintf(": too few in a span to tell, up to %s in one of %s; %s in a span without one would do",
