@@ -7,17 +7,18 @@ import (
 	"strconv"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // answersGrid is what failed requests were answered: the same words once, with how
 // often they were read.
-func answersGrid(r *report.Report) grid {
-	g := grid{name: "answers", columns: []column{{title: "STATUS"}}}
+func answersGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "answers", Columns: []layout.Column{{Title: "STATUS"}}}
 	several := len(r.Targets) > 1
 	if several {
-		g.columns = append(g.columns, column{title: "TARGET", squeeze: 8})
+		g.Columns = append(g.Columns, layout.Column{Title: "TARGET", Squeeze: 8})
 	}
-	g.columns = append(g.columns, column{title: "READ", right: true}, column{title: "BY", squeeze: 12, drop: 1}, column{title: "SAYS", flex: true})
+	g.Columns = append(g.Columns, layout.Column{Title: "READ", Right: true}, layout.Column{Title: "BY", Squeeze: 12, Drop: 1}, layout.Column{Title: "SAYS", Flex: true})
 	left := 0
 	for _, t := range r.Targets {
 		for i, a := range t.Answers {
@@ -25,19 +26,19 @@ func answersGrid(r *report.Report) grid {
 				left++
 				continue
 			}
-			row := []cell{text(strconv.Itoa(int(a.Status)))}
+			row := []layout.Cell{layout.Text(strconv.Itoa(int(a.Status)))}
 			if several {
-				row = append(row, text(shorten(t.Name, maxName)))
+				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
 			by := a.By
 			if by == "" {
-				by = none
+				by = layout.None
 			}
-			g.rows = append(g.rows, append(row, text(fmt.Sprintf("%s of %s", report.FormatCount(a.Times), report.FormatCount(a.Of))), text(by), text(answerSays(a))))
+			g.Rows = append(g.Rows, append(row, layout.Text(fmt.Sprintf("%s of %s", report.FormatCount(a.Times), report.FormatCount(a.Of))), layout.Text(by), layout.Text(answerSays(a))))
 		}
 	}
 	if left > 0 {
-		g.note = fmt.Sprintf("and %d more in the report", left)
+		g.Note = fmt.Sprintf("and %d more in the report", left)
 	}
 	return g
 }
@@ -49,7 +50,7 @@ func answerSays(a report.Answer) string {
 		s = fmt.Sprintf("%s of the %s bytes that it announced", report.FormatCount(uint64(*a.ReceivedBytes)), report.FormatCount(uint64(*a.DeclaredBytes)))
 	}
 	if s == "" {
-		s = none
+		s = layout.None
 	}
 	if a.RetryAfterS != nil {
 		s += fmt.Sprintf(" (retry after %s s)", report.FormatNumber(*a.RetryAfterS))
@@ -58,15 +59,15 @@ func answerSays(a report.Answer) string {
 }
 
 // requestsGrid compares the requests of targets that have several, where any failed.
-func requestsGrid(r *report.Report) grid {
-	g := grid{name: "requests", columns: []column{
-		{title: "REQUEST", squeeze: 20},
-		{title: "TARGET", drop: 1},
-		{title: "ATTEMPTS", right: true},
-		{title: "FAILED", right: true},
-		{title: "%", right: true},
-		{title: "SENT", right: true, drop: 3},
-		{title: "RECEIVED", right: true, drop: 2},
+func requestsGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "requests", Columns: []layout.Column{
+		{Title: "REQUEST", Squeeze: 20},
+		{Title: "TARGET", Drop: 1},
+		{Title: "ATTEMPTS", Right: true},
+		{Title: "FAILED", Right: true},
+		{Title: "%", Right: true},
+		{Title: "SENT", Right: true, Drop: 3},
+		{Title: "RECEIVED", Right: true, Drop: 2},
 	}}
 	left := 0
 	for _, t := range r.Targets {
@@ -79,24 +80,24 @@ func requestsGrid(r *report.Report) grid {
 			return cmp.Or(cmp.Compare(share(b), share(a)), cmp.Compare(b.Attempts, a.Attempts))
 		})
 		for _, q := range rows {
-			if len(g.rows) == maxRows {
+			if len(g.Rows) == maxRows {
 				left++
 				continue
 			}
-			m := plain
+			m := layout.Plain
 			if q.Failed > 0 {
-				m = bad
+				m = layout.Bad
 			}
-			g.rows = append(g.rows, []cell{
-				text(q.Name), text(shorten(t.Name, maxName)), text(report.FormatCount(q.Attempts)),
-				{report.FormatCount(q.Failed), m},
-				{percent(share(q)), m},
-				text(sizeOf(q.SentBytes)), text(sizeOf(q.ReceivedBytes)),
+			g.Rows = append(g.Rows, []layout.Cell{
+				layout.Text(q.Name), layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(report.FormatCount(q.Attempts)),
+				{Text: report.FormatCount(q.Failed), Mark: m},
+				{Text: layout.Percent(share(q)), Mark: m},
+				layout.Text(sizeOf(q.SentBytes)), layout.Text(sizeOf(q.ReceivedBytes)),
 			})
 		}
 	}
 	if left > 0 {
-		g.note = fmt.Sprintf("%d more requests in the report", left)
+		g.Note = fmt.Sprintf("%d more requests in the report", left)
 	}
 	return g
 }
@@ -104,7 +105,7 @@ func requestsGrid(r *report.Report) grid {
 // sizeOf writes a mean number of bytes.
 func sizeOf(bytes *float64) string {
 	if bytes == nil {
-		return none
+		return layout.None
 	}
 	return report.FormatCount(uint64(*bytes+0.5)) + " B"
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // searchHeadline says what a search found in one line, empty without one that
@@ -22,14 +23,14 @@ func searchHeadline(r *report.Report) string {
 	}
 	switch c.Status {
 	case report.CapacityFound:
-		return fmt.Sprintf("%s: capacity %s; %s does not hold %s%s", targetNames(r), rate(c.RPS), rate(c.HighRPS), until, boundBy(r))
+		return fmt.Sprintf("%s: capacity %s; %s does not hold %s%s", targetNames(r), layout.Rate(c.RPS), layout.Rate(c.HighRPS), until, boundBy(r))
 	case report.CapacityAtLeast:
 		if c.Binding != nil {
-			return fmt.Sprintf("%s: capacity at least %s; this machine was the limit at %s", targetNames(r), rate(c.RPS), rate(c.HighRPS))
+			return fmt.Sprintf("%s: capacity at least %s; this machine was the limit at %s", targetNames(r), layout.Rate(c.RPS), layout.Rate(c.HighRPS))
 		}
-		return fmt.Sprintf("%s: capacity at least %s, the highest load of the search; %s holds", targetNames(r), rate(c.RPS), until)
+		return fmt.Sprintf("%s: capacity at least %s, the highest load of the search; %s holds", targetNames(r), layout.Rate(c.RPS), until)
 	case report.CapacityBelow:
-		return fmt.Sprintf("%s: capacity below %s; the first load does not hold %s%s", targetNames(r), rate(c.HighRPS), until, boundBy(r))
+		return fmt.Sprintf("%s: capacity below %s; the first load does not hold %s%s", targetNames(r), layout.Rate(c.HighRPS), until, boundBy(r))
 	}
 	return ""
 }
@@ -44,7 +45,7 @@ func boundBy(r *report.Report) string {
 }
 
 // searchFacts are the lines of a search below the verdict.
-func searchFacts(r *report.Report) []fact {
+func searchFacts(r *report.Report) []layout.Fact {
 	c := r.Capacity
 	if c == nil {
 		return nil
@@ -54,13 +55,13 @@ func searchFacts(r *report.Report) []fact {
 	case c.RPS == nil && c.HighRPS == nil:
 		lines = append(lines, "not known")
 	case c.RPS == nil:
-		lines = append(lines, "below "+rate(c.HighRPS))
+		lines = append(lines, "below "+layout.Rate(c.HighRPS))
 	case c.HighRPS == nil:
-		lines = append(lines, "at least "+rate(c.RPS))
+		lines = append(lines, "at least "+layout.Rate(c.RPS))
 	default:
-		s := fmt.Sprintf("%s (%s)", rate(c.RPS), interval(c.LowRPS, c.HighRPS))
+		s := fmt.Sprintf("%s (%s)", layout.Rate(c.RPS), layout.Interval(c.LowRPS, c.HighRPS))
 		if c.Status == report.CapacityAtLeast {
-			s = "at least " + rate(c.RPS)
+			s = "at least " + layout.Rate(c.RPS)
 		}
 		lines = append(lines, s)
 	}
@@ -80,9 +81,9 @@ func searchFacts(r *report.Report) []fact {
 		if b.Result != report.StepLimited { // which says so itself
 			s = b.Result + ": " + s
 		}
-		lines = append(lines, rate(c.HighRPS)+" "+s)
+		lines = append(lines, layout.Rate(c.HighRPS)+" "+s)
 	}
-	return []fact{{"capacity", lines}}
+	return []layout.Fact{{Label: "capacity", Lines: lines}}
 }
 
 // several counts things.
@@ -96,7 +97,7 @@ func several(n int, what string) string {
 // withCapacity adds what is known of capacity and idle connections to the facts
 // of a report: a search is what its run was for, a ramp's capacity follows from
 // where its faults begin.
-func withCapacity(r *report.Report, facts []fact) []fact {
+func withCapacity(r *report.Report, facts []layout.Fact) []layout.Fact {
 	if word, _, _ := verdict(r); word == wordNotRun {
 		return facts
 	}
@@ -105,7 +106,7 @@ func withCapacity(r *report.Report, facts []fact) []fact {
 	}
 	at := 0
 	for i, f := range facts {
-		if f.label == "onset" || f.label == "recovered" || f.label == "proved" {
+		if f.Label == "onset" || f.Label == "recovered" || f.Label == "proved" {
 			at = i + 1
 		}
 	}
@@ -113,15 +114,15 @@ func withCapacity(r *report.Report, facts []fact) []fact {
 }
 
 // searchGrid is the loads of a search, each once.
-func searchGrid(r *report.Report) grid {
-	g := grid{name: "search", columns: []column{
-		{title: "LOAD", right: true},
-		{title: "RESULT"},
-		{title: "REQUESTS", right: true, drop: 3},
-		{title: "FAILED", right: true, drop: 1},
-		{title: "RESET", right: true, drop: 4},
-		{title: "P99", right: true, drop: 2},
-		{title: "WHY", flex: true},
+func searchGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "search", Columns: []layout.Column{
+		{Title: "LOAD", Right: true},
+		{Title: "RESULT"},
+		{Title: "REQUESTS", Right: true, Drop: 3},
+		{Title: "FAILED", Right: true, Drop: 1},
+		{Title: "RESET", Right: true, Drop: 4},
+		{Title: "P99", Right: true, Drop: 2},
+		{Title: "WHY", Flex: true},
 	}}
 	if r.Capacity == nil {
 		return g
@@ -133,7 +134,7 @@ func searchGrid(r *report.Report) grid {
 		for n < len(steps) && steps[n].LoadRPS == steps[0].LoadRPS {
 			n++
 		}
-		g.rows = append(g.rows, searchRow(steps[:n], len(r.Capacity.Until) > 1))
+		g.Rows = append(g.Rows, searchRow(steps[:n], len(r.Capacity.Until) > 1))
 		steps = steps[n:]
 	}
 	return g
@@ -142,7 +143,7 @@ func searchGrid(r *report.Report) grid {
 // searchRow is one load: the result that most of its steps had, the last of them
 // where they differ. ManyGates says that
 // there is more than one to break.
-func searchRow(steps []report.CapacityStep, manyGates bool) []cell {
+func searchRow(steps []report.CapacityStep, manyGates bool) []layout.Cell {
 	count := map[string]int{}
 	for _, s := range steps {
 		count[s.Result]++
@@ -157,9 +158,9 @@ func searchRow(steps []report.CapacityStep, manyGates bool) []cell {
 	if len(steps) > 1 {
 		word += fmt.Sprintf(" %d of %d", count[most.Result], len(steps))
 	}
-	m := map[string]mark{report.StepPassed: good, report.StepFailed: bad}[most.Result]
-	if m == plain {
-		m = unsure
+	m := map[string]layout.Mark{report.StepPassed: layout.Good, report.StepFailed: layout.Bad}[most.Result]
+	if m == layout.Plain {
+		m = layout.Unsure
 	}
 	var requests, failed, resets uint64
 	var p99 *float64
@@ -174,16 +175,16 @@ func searchRow(steps []report.CapacityStep, manyGates bool) []cell {
 	if most.Gate != "" && manyGates {
 		why = most.Gate + ": " + why
 	}
-	return []cell{
-		text(rate(&load)),
-		{word, m},
-		text(report.FormatCount(requests)), text(report.FormatCount(failed)),
-		text(report.FormatCount(resets)), text(millis(p99)), text(why),
+	return []layout.Cell{
+		layout.Text(layout.Rate(&load)),
+		{Text: word, Mark: m},
+		layout.Text(report.FormatCount(requests)), layout.Text(report.FormatCount(failed)),
+		layout.Text(report.FormatCount(resets)), layout.Text(layout.Millis(p99)), layout.Text(why),
 	}
 }
 
 // capacityFacts are what a ramp told of the capacity of each target.
-func capacityFacts(r *report.Report) []fact {
+func capacityFacts(r *report.Report) []layout.Fact {
 	var lines []string
 	for _, t := range r.Targets {
 		c := t.Capacity
@@ -220,11 +221,11 @@ func capacityFacts(r *report.Report) []fact {
 	if len(lines) == 0 {
 		return nil
 	}
-	return []fact{{"capacity", lines}}
+	return []layout.Fact{{Label: "capacity", Lines: lines}}
 }
 
 // idleFacts say how long idle connections live, a line for each target.
-func idleFacts(r *report.Report) []fact {
+func idleFacts(r *report.Report) []layout.Fact {
 	var lines, advice []string
 	for _, t := range r.Targets {
 		if t.Idle == nil {
@@ -238,9 +239,9 @@ func idleFacts(r *report.Report) []fact {
 	if len(lines) == 0 {
 		return nil
 	}
-	out := []fact{{"idle", lines}}
+	out := []layout.Fact{{Label: "idle", Lines: lines}}
 	if len(advice) > 0 {
-		out = append(out, fact{"fix", advice})
+		out = append(out, layout.Fact{Label: "fix", Lines: advice})
 	}
 	return out
 }
@@ -256,16 +257,16 @@ func idleOnly(r *report.Report) bool {
 }
 
 // idleVerdict is the first line of a run that held connections idle.
-func idleVerdict(r *report.Report) (word string, m mark, headline string) {
-	word, m = wordPassed, good
+func idleVerdict(r *report.Report) (word string, m layout.Mark, headline string) {
+	word, m = wordPassed, layout.Good
 	var first string
 	for _, t := range r.Targets {
 		switch {
 		case t.Idle == nil:
 		case t.Idle.Resets() && word != wordFound:
-			word, m, first = wordFound, unsure, t.Name+": "+t.Idle.Summary
+			word, m, first = wordFound, layout.Unsure, t.Name+": "+t.Idle.Summary
 		case t.Idle.Error != "" && word == wordPassed:
-			word, m, first = wordNoVerdict, unsure, t.Name+": "+t.Idle.Summary
+			word, m, first = wordNoVerdict, layout.Unsure, t.Name+": "+t.Idle.Summary
 		case first == "":
 			first = t.Name + ": " + t.Idle.Summary
 		}
@@ -274,18 +275,18 @@ func idleVerdict(r *report.Report) (word string, m mark, headline string) {
 }
 
 // idleGrid is every connection that was held idle.
-func idleGrid(r *report.Report) grid {
-	g := grid{name: "idle", columns: []column{{title: "TARGET", squeeze: 8}, {title: "IDLE FOR", right: true}, {title: "END"}, {title: "AFTER", right: true}}}
+func idleGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "idle", Columns: []layout.Column{{Title: "TARGET", Squeeze: 8}, {Title: "IDLE FOR", Right: true}, {Title: "END"}, {Title: "AFTER", Right: true}}}
 	for _, t := range r.Targets {
 		if t.Idle == nil {
 			continue
 		}
 		for _, try := range t.Idle.Tries {
-			m, after := bad, report.FormatSeconds(try.LastedS)
+			m, after := layout.Bad, report.FormatSeconds(try.LastedS)
 			if try.End == "alive" {
-				m, after = good, none
+				m, after = layout.Good, layout.None
 			}
-			g.rows = append(g.rows, []cell{text(shorten(t.Name, maxName)), text(report.FormatSeconds(try.PlannedS)), {try.End, m}, text(after)})
+			g.Rows = append(g.Rows, []layout.Cell{layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(report.FormatSeconds(try.PlannedS)), {Text: try.End, Mark: m}, layout.Text(after)})
 		}
 	}
 	return g

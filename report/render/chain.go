@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 	htmlpage "github.com/rampload/rampload/report/render/page"
 )
 
@@ -25,9 +26,9 @@ func chain(r *report.Report) []htmlpage.Hop {
 		hops = blame(hops, f)
 	}
 	for i := range hops {
-		hops[i].Name = clean(hops[i].Name)
+		hops[i].Name = layout.Clean(hops[i].Name)
 		for k := range hops[i].Notes {
-			hops[i].Notes[k] = clean(hops[i].Notes[k])
+			hops[i].Notes[k] = layout.Clean(hops[i].Notes[k])
 		}
 	}
 	return hops

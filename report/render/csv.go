@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // CSV writes the windows of a report, one row each. The time and the loads come
@@ -47,7 +48,7 @@ func CSV(w io.Writer, r *report.Report) error {
 // csvText is text that a spreadsheet takes for text: no control characters, one
 // line, and no formula (OWASP, CSV Injection). Numbers are not text.
 func csvText(s string) string {
-	s = strings.Join(strings.Fields(clean(s)), " ")
+	s = strings.Join(strings.Fields(layout.Clean(s)), " ")
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s
 	}

@@ -9,11 +9,12 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // facts are the lines below the verdict: for a fault where it begins, why, and
 // what to do; for a pass what it proves and what it does not.
-func facts(r *report.Report) []fact {
+func facts(r *report.Report) []layout.Fact {
 	word, _, _ := verdict(r)
 	f := firstFinding(r)
 	if word == wordNotRun {
@@ -22,26 +23,26 @@ func facts(r *report.Report) []fact {
 	if f.Verdict == "healthy" {
 		return passFacts(r, word)
 	}
-	var out []fact
+	var out []layout.Fact
 	if f.Verdict == "generator-limited" {
 		out = append(out, limitFacts(r, f)...)
 	} else {
 		if t, ok := target(r, f.Target); ok {
 			if line := onsetLine(r, t); line != "" {
-				out = append(out, fact{"onset", []string{line}})
+				out = append(out, layout.Fact{Label: "onset", Lines: []string{line}})
 			}
 			if line := crossingLine(r, t); line != "" {
-				out = append(out, fact{"crossing", []string{line}})
+				out = append(out, layout.Fact{Label: "crossing", Lines: []string{line}})
 			}
 			if t.RecoveryRPS != nil {
-				out = append(out, fact{"recovered", []string{"on the way down the faults ended at " + load(r, t.RecoveryRPS, nil)}})
+				out = append(out, layout.Fact{Label: "recovered", Lines: []string{"on the way down the faults ended at " + load(r, t.RecoveryRPS, nil)}})
 			}
 		}
 		out = append(out, causeFacts(r, f)...)
 	}
 	out = append(out, notAgain(wayFacts(r), out)...)
 	if line := ruledOut(r, f); line != "" {
-		out = append(out, fact{"ruled out", []string{line}})
+		out = append(out, layout.Fact{Label: "ruled out", Lines: []string{line}})
 	}
 	out = append(out, generatorFact(r)...)
 	return append(out, adviceFact(f)...)
@@ -49,29 +50,29 @@ func facts(r *report.Report) []fact {
 
 // generatorFact shows what this machine spent: the reason to believe that it was
 // not the limit, or to doubt it.
-func generatorFact(r *report.Report) []fact {
+func generatorFact(r *report.Report) []layout.Fact {
 	g := r.Generator
 	var parts []string
 	if g.CPU != nil {
-		parts = append(parts, "cpu "+percent(*g.CPU))
+		parts = append(parts, "cpu "+layout.Percent(*g.CPU))
 	}
 	if g.LagMSP99 != nil {
-		parts = append(parts, "sent late by "+millis(g.LagMSP99)+" (p99)")
+		parts = append(parts, "sent late by "+layout.Millis(g.LagMSP99)+" (p99)")
 	}
 	if g.ProbesCPUPercent != nil {
-		parts = append(parts, "probes took "+percent(*g.ProbesCPUPercent/100)+" of a core")
+		parts = append(parts, "probes took "+layout.Percent(*g.ProbesCPUPercent/100)+" of a core")
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	return []fact{{"generator", []string{strings.Join(parts, ", ")}}}
+	return []layout.Fact{{Label: "generator", Lines: []string{strings.Join(parts, ", ")}}}
 }
 
-func adviceFact(f report.Finding) []fact {
+func adviceFact(f report.Finding) []layout.Fact {
 	if len(f.Advice) == 0 {
 		return nil
 	}
-	return []fact{{"fix", f.Advice}}
+	return []layout.Fact{{Label: "fix", Lines: f.Advice}}
 }
 
 func onsetLine(r *report.Report, t report.Target) string {
@@ -83,21 +84,21 @@ func onsetLine(r *report.Report, t report.Target) string {
 			return ""
 		}
 		s = load(r, o.LoadRPS, o.AtS)
-		if o.LoadLowRPS == nil || o.LoadHighRPS == nil || whole(*o.LoadLowRPS) != whole(*o.LoadHighRPS) {
+		if o.LoadLowRPS == nil || o.LoadHighRPS == nil || layout.Whole(*o.LoadLowRPS) != layout.Whole(*o.LoadHighRPS) {
 			s += " (" + loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS) + ")"
 		}
-		s += " at " + seconds(o.AtS)
+		s += " at " + layout.Seconds(o.AtS)
 		if o.ConstantRPS != nil {
-			s = fmt.Sprintf("after %s of a constant %s", seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
+			s = fmt.Sprintf("after %s of a constant %s", layout.Seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
 		}
 		if o.DelayS != nil {
-			s += ", when the requests were due that failed " + seconds(o.DelayS) + " later"
+			s += ", when the requests were due that failed " + layout.Seconds(o.DelayS) + " later"
 		}
 		if o.BeforeOf > 0 {
 			s += fmt.Sprintf("; before: %s of %s", report.FormatCount(o.Before), report.FormatCount(o.BeforeOf))
 		}
 		if o.RateAfter != nil {
-			s += "; after: " + percent(*o.RateAfter)
+			s += "; after: " + layout.Percent(*o.RateAfter)
 		}
 	case report.OnsetFromStart:
 		s = "there from the start of the load"
@@ -105,7 +106,7 @@ func onsetLine(r *report.Report, t report.Target) string {
 			s += ": at or below " + load(r, o.LoadHighRPS, new(float64))
 		}
 		if o.RateAfter != nil {
-			s += "; " + percent(*o.RateAfter) + " all along"
+			s += "; " + layout.Percent(*o.RateAfter) + " all along"
 		}
 	default:
 		return ""
@@ -125,16 +126,16 @@ func crossingLine(r *report.Report, t report.Target) string {
 	}
 	s := fmt.Sprintf("failures pass %s at ", report.FormatPercent(c.Share, 3))
 	if c.LoadLowRPS != nil && c.LoadHighRPS != nil && *c.LoadLowRPS == *c.LoadHighRPS { // at a constant load
-		s += seconds(c.AtS)
+		s += layout.Seconds(c.AtS)
 		if c.LowS != nil && c.HighS != nil {
 			s += fmt.Sprintf(" (%s-%s s)", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
 		}
 		return s
 	}
-	return s + load(r, c.LoadRPS, c.AtS) + " (" + loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS) + ") at " + seconds(c.AtS)
+	return s + load(r, c.LoadRPS, c.AtS) + " (" + loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS) + ") at " + layout.Seconds(c.AtS)
 }
 
-func causeFacts(r *report.Report, f report.Finding) []fact {
+func causeFacts(r *report.Report, f report.Finding) []layout.Fact {
 	var lines []string
 	label := "cause"
 	switch f.Verdict {
@@ -155,7 +156,7 @@ func causeFacts(r *report.Report, f report.Finding) []fact {
 	default:
 		lines = append(lines, "not decided: "+f.Verdict)
 	}
-	return []fact{{label, append(lines, evidence(f, 5)...)}}
+	return []layout.Fact{{Label: label, Lines: append(lines, evidence(f, 5)...)}}
 }
 
 // candidates lists the causes of a target that fit, most likely first.
@@ -212,13 +213,13 @@ func evidence(f report.Finding, most int) []string {
 	return out
 }
 
-func limitFacts(r *report.Report, f report.Finding) []fact {
+func limitFacts(r *report.Report, f report.Finding) []layout.Fact {
 	var lines []string
 	g := r.Generator
 	if g.Reason != "" {
 		s := g.Reason
 		if g.AtS != nil {
-			s += ", at " + seconds(g.AtS)
+			s += ", at " + layout.Seconds(g.AtS)
 			if g.LoadRPS != nil {
 				s += " (" + load(r, g.LoadRPS, g.AtS) + ")"
 			}
@@ -226,18 +227,18 @@ func limitFacts(r *report.Report, f report.Finding) []fact {
 		lines = append(lines, s)
 	}
 	seen := slices.DeleteFunc(evidence(f, 5), func(text string) bool { return text == g.Reason })
-	out := []fact{{"limit", append(lines, seen...)}}
+	out := []layout.Fact{{Label: "limit", Lines: append(lines, seen...)}}
 	for _, t := range r.Targets {
 		if line := onsetLine(r, t); line != "" {
-			out = append(out, fact{"onset", []string{t.Name + ": " + line}})
+			out = append(out, layout.Fact{Label: "onset", Lines: []string{t.Name + ": " + line}})
 		}
 	}
 	return out
 }
 
 // passFacts say how much a clean run proves, and how little.
-func passFacts(r *report.Report, word string) []fact {
-	var out, proved []fact
+func passFacts(r *report.Report, word string) []layout.Fact {
+	var out, proved []layout.Fact
 	most := reached(r)
 	up := load(r, &most, nil)
 	var lines []string
@@ -253,13 +254,13 @@ func passFacts(r *report.Report, word string) []fact {
 		}
 		lines = append(lines, s)
 	}
-	proved = []fact{{"proved", lines}}
+	proved = []layout.Fact{{Label: "proved", Lines: lines}}
 	out = append(out, proved...)
 	if lines := detectable(r); len(lines) > 0 {
-		out = append(out, fact{"no onset", lines})
+		out = append(out, layout.Fact{Label: "no onset", Lines: lines})
 	}
 	if line := nearest(r); line != "" {
-		out = append(out, fact{"nearest", []string{line}})
+		out = append(out, layout.Fact{Label: "nearest", Lines: []string{line}})
 	}
 	untested := "above " + up
 	if top := r.Profile.MaxRPS; top != nil && r.Totals.AchievedRPSMax < 0.9**top { // a ramp is at its top for a moment only
@@ -272,10 +273,10 @@ func passFacts(r *report.Report, word string) []fact {
 		}
 		untested += fmt.Sprintf("; %s %s could not be sent", report.FormatCount(r.Totals.Unsent), requests)
 	}
-	out = append(out, fact{"not tested", []string{untested}})
+	out = append(out, layout.Fact{Label: "not tested", Lines: []string{untested}})
 	out = append(out, generatorFact(r)...)
 	if seen := notSeen(r); len(seen) > 0 && isPass(word) {
-		out = append(out, fact{"not seen", seen})
+		out = append(out, layout.Fact{Label: "not seen", Lines: seen})
 	}
 	return out
 }
@@ -312,9 +313,9 @@ func nearest(r *report.Report) string {
 }
 
 func nearness(r report.Resource) string {
-	s := fmt.Sprintf("%s: %s", located(r), percent(*r.Utilisation))
+	s := fmt.Sprintf("%s: %s", located(r), layout.Percent(*r.Utilisation))
 	if r.Unit != "share" {
-		s += fmt.Sprintf(" of %s", quantity(r.Limit, r.Unit))
+		s += fmt.Sprintf(" of %s", layout.InUnit(r.Limit, r.Unit))
 	}
 	return s
 }
@@ -347,9 +348,9 @@ func ruledOut(r *report.Report, f report.Finding) string {
 		s := title(res) + " "
 		switch {
 		case res.Kind == "hard-limit" && res.Unit != "bytes":
-			s += quantity(res.Peak, res.Unit) + "/" + quantity(res.Limit, res.Unit)
+			s += layout.InUnit(res.Peak, res.Unit) + "/" + layout.InUnit(res.Limit, res.Unit)
 		default:
-			s += percent(*res.Utilisation)
+			s += layout.Percent(*res.Utilisation)
 		}
 		if wasFull(res) && res.LagS != nil {
 			if *res.LagS < 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // GitHub writes workflow commands that a GitHub job shows at the lines of a profile: an
@@ -16,7 +17,7 @@ import (
 func GitHub(w io.Writer, r *report.Report, file, text string) error {
 	out := bufio.NewWriter(w)
 	word, m, headline := verdict(r)
-	level := map[mark]string{good: "notice", bad: "error", unsure: "warning"}[m]
+	level := map[layout.Mark]string{layout.Good: "notice", layout.Bad: "error", layout.Unsure: "warning"}[m]
 	if level == "" {
 		level = "notice"
 	}
@@ -60,7 +61,7 @@ func command(w io.Writer, level, file string, line int, title, message string) {
 		}
 	}
 	at = append(at, "title="+property(title))
-	fmt.Fprintf(w, "::%s %s::%s\n", level, strings.Join(at, ","), data(clean(message)))
+	fmt.Fprintf(w, "::%s %s::%s\n", level, strings.Join(at, ","), data(layout.Clean(message)))
 }
 
 // data and property write text into the places of a command.
@@ -69,5 +70,5 @@ func data(s string) string {
 }
 
 func property(s string) string {
-	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(data(clean(s)))
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(data(layout.Clean(s)))
 }

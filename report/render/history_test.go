@@ -7,10 +7,12 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/history"
+	"github.com/rampload/rampload/report/render/layout"
+	"github.com/rampload/rampload/report/render/releases"
 )
 
 // releases are runs of one profile: the third release resets sooner.
-func releases(t *testing.T) []history.History {
+func runsOfReleases(t *testing.T) []history.History {
 	t.Helper()
 	var entries []history.Entry
 	for i, x := range []struct {
@@ -38,30 +40,21 @@ func releases(t *testing.T) []history.History {
 func TestHistoryGolden(t *testing.T) {
 	for file, x := range map[string]struct {
 		format string
-		opt    Options
+		opt    layout.Options
 	}{
-		"history.80.txt":  {"table", Options{Width: 80}},
-		"history.120.txt": {"table", Options{Width: 120}},
-		"history.md":      {"md", Options{}},
-		"history.json":    {"json", Options{}},
-		"history.html":    {"html", Options{Assets: assets()}},
+		"history.80.txt":  {"table", layout.Options{Width: 80}},
+		"history.120.txt": {"table", layout.Options{Width: 120}},
+		"history.md":      {"md", layout.Options{}},
+		"history.json":    {"json", layout.Options{}},
+		"history.html":    {"html", layout.Options{Assets: assets()}},
 	} {
 		var b bytes.Buffer
-		if err := History(&b, x.format, releases(t), x.opt); err != nil {
+		if err := releases.Write(&b, x.format, runsOfReleases(t), x.opt); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, file, b.Bytes())
 	}
-	if err := History(&bytes.Buffer{}, "pdf", nil, Options{}); err == nil {
+	if err := releases.Write(&bytes.Buffer{}, "pdf", nil, layout.Options{}); err == nil {
 		t.Error("an unknown format is taken")
-	}
-}
-
-func TestSpark(t *testing.T) {
-	if got := spark([]*float64{ptr(1), nil, ptr(8), ptr(4)}); got != "▂ █▅" {
-		t.Errorf("%q", got)
-	}
-	if got := spark([]*float64{ptr(1)}); got != "" {
-		t.Errorf("one value: %q", got)
 	}
 }

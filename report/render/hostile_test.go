@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // injected marks text that must not come out as markup.
@@ -47,7 +48,7 @@ func FuzzHostileReport(f *testing.F) {
 			for _, format := range Formats() {
 				var out bytes.Buffer
 				began := time.Now()
-				if err := Report(&out, format, r, Options{Width: 80}); err != nil {
+				if err := Report(&out, format, r, layout.Options{Width: 80}); err != nil {
 					t.Fatalf("%s: %v", format, err)
 				}
 				if took := time.Since(began); took > 20*time.Second {

@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // journeyFacts say what became of the journeys.
-func journeyFacts(r *report.Report) []fact {
+func journeyFacts(r *report.Report) []layout.Fact {
 	var lines []string
 	for _, j := range r.Journeys {
 		line := fmt.Sprintf("%s: %s began, %s completed", j.Name, report.FormatNumber(float64(j.Began)), report.FormatNumber(float64(j.Completed)))
@@ -24,5 +25,5 @@ func journeyFacts(r *report.Report) []fact {
 	if len(lines) == 0 {
 		return nil
 	}
-	return []fact{{"journeys", lines}}
+	return []layout.Fact{{Label: "journeys", Lines: lines}}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // The elements of JUnit XML as CI systems read them
@@ -52,19 +53,19 @@ type junitProblem struct {
 func JUnit(w io.Writer, r *report.Report) error {
 	p := pageOf(r)
 	seconds := fmt.Sprintf("%.3f", max(0, r.Ended.Sub(r.Started).Seconds()))
-	class := "rampload." + clean(r.Name)
+	class := "rampload." + layout.Clean(r.Name)
 	suite := junitSuite{
-		Name: "rampload " + clean(r.Name), Time: seconds, Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"),
+		Name: "rampload " + layout.Clean(r.Name), Time: seconds, Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"),
 		Properties: []junitProperty{
-			{"label", clean(r.Label)},
+			{"label", layout.Clean(r.Label)},
 			{"exit_code", fmt.Sprint(r.ExitCode)},
-			{"cause", clean(firstFinding(r).Cause)},
-			{"fingerprint", clean(r.Profile.Fingerprint)},
+			{"cause", layout.Clean(firstFinding(r).Cause)},
+			{"fingerprint", layout.Clean(r.Profile.Fingerprint)},
 		},
 	}
 	verdict := junitCase{Name: "verdict", ClassName: class, Time: seconds}
-	problem := &junitProblem{Message: clean(p.headline), Type: p.word, Text: clean(firstFinding(r).Summary)}
-	switch p.word {
+	problem := &junitProblem{Message: layout.Clean(p.Headline), Type: p.Word, Text: layout.Clean(firstFinding(r).Summary)}
+	switch p.Word {
 	case wordFailed, wordAborted:
 		verdict.Failure = problem
 	case wordNoVerdict, wordInterrupted, wordIncomplete, wordNotRun:
@@ -72,12 +73,12 @@ func JUnit(w io.Writer, r *report.Report) error {
 	}
 	suite.Cases = append(suite.Cases, verdict)
 	for _, g := range r.Gates {
-		c := junitCase{Name: clean(g.Expr), ClassName: class, Time: "0"}
+		c := junitCase{Name: layout.Clean(g.Expr), ClassName: class, Time: "0"}
 		switch g.Result {
 		case report.GateFailed:
-			c.Failure = &junitProblem{Message: clean(g.Reason), Type: "gate", Text: "value " + gateValue(g)}
+			c.Failure = &junitProblem{Message: layout.Clean(g.Reason), Type: "gate", Text: "value " + gateValue(g)}
 		case report.GateUndecided:
-			c.Error = &junitProblem{Message: clean(g.Reason), Type: "undecided", Text: "value " + gateValue(g)}
+			c.Error = &junitProblem{Message: layout.Clean(g.Reason), Type: "undecided", Text: "value " + gateValue(g)}
 		}
 		suite.Cases = append(suite.Cases, c)
 	}
@@ -91,7 +92,7 @@ func JUnit(w io.Writer, r *report.Report) error {
 		}
 	}
 	var table bytes.Buffer
-	if err := Table(&table, r, Options{Width: 100}); err != nil {
+	if err := Table(&table, r, layout.Options{Width: 100}); err != nil {
 		return err
 	}
 	suite.SystemOut = table.String()

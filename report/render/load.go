@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // load words a load in the unit of the stage in which it was offered: requests
@@ -12,7 +13,7 @@ import (
 func load(r *report.Report, rps, at *float64) string {
 	each := perConnection(r, at)
 	if rps == nil || each == 0 {
-		return rate(rps)
+		return layout.Rate(rps)
 	}
 	n := math.Round(*rps / each)
 	if n == 1 {
@@ -25,10 +26,10 @@ func load(r *report.Report, rps, at *float64) string {
 func loadInterval(r *report.Report, low, high, at *float64) string {
 	each := perConnection(r, at)
 	if low == nil || high == nil || each == 0 {
-		return interval(low, high)
+		return layout.Interval(low, high)
 	}
 	from, to := math.Round(*low/each), math.Round(*high/each)
-	return interval(&from, &to)
+	return layout.Interval(&from, &to)
 }
 
 // perConnection is the rate of each connection held at a time; 0 where the load

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 func table(t *testing.T, r *report.Report) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Table(&b, r, Options{Width: 160}); err != nil {
+	if err := Table(&b, r, layout.Options{Width: 160}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -98,7 +99,7 @@ func TestLoadUnits(t *testing.T) {
 			t.Errorf("%v at %v: %q, want %q", c.rps, c.at, got, c.want)
 		}
 	}
-	if got := load(r, nil, nil); got != none {
+	if got := load(r, nil, nil); got != layout.None {
 		t.Errorf("%q of nothing", got)
 	}
 }

@@ -5,36 +5,19 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/comparison"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
-// page is what a report says, before it is laid out for a format: the first
-// line, the facts below it, the tables, and what was and was not concluded.
-type page struct {
-	word     string
-	mark     mark
-	headline string
-	facts    []fact
-	grids    []grid
-	findings []fact // label: the target
-	closing  []fact
-	exit     int
-}
-
-// fact is a label with lines of text; each line wraps by itself.
-type fact struct {
-	label string
-	lines []string
-}
-
-func pageOf(r *report.Report) page {
-	p := page{exit: r.ExitCode}
-	p.word, p.mark, p.headline = verdict(r)
-	p.facts = slices.Concat(handFacts(r), withCapacity(r, facts(r)), experimentFacts(r), baselineFact(r))
-	p.grids = []grid{
-		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), saidGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), baselineGrid(r), gatesGrid(r),
+func pageOf(r *report.Report) layout.Page {
+	p := layout.Page{Exit: r.ExitCode}
+	p.Word, p.Mark, p.Headline = verdict(r)
+	p.Facts = slices.Concat(handFacts(r), withCapacity(r, facts(r)), experimentFacts(r), comparison.BaselineFact(r))
+	p.Grids = []layout.Grid{
+		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), saidGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), comparison.BaselineGrid(r), gatesGrid(r),
 	}
 	if idleOnly(r) { // the facts have said the rest
-		p.grids = []grid{idleGrid(r)}
+		p.Grids = []layout.Grid{idleGrid(r)}
 		return p
 	}
 	for i, f := range r.Findings {
@@ -57,26 +40,26 @@ func pageOf(r *report.Report) page {
 			}
 		}
 		if len(lines) > 0 {
-			p.findings = append(p.findings, fact{label, lines})
+			p.Findings = append(p.Findings, layout.Fact{Label: label, Lines: lines})
 		}
 	}
-	p.closing = append(journeyFacts(r), p.closing...)
-	if lines := notSeen(r); len(lines) > 0 && !isPass(p.word) {
-		p.closing = append(p.closing, fact{"not seen", lines})
+	p.Closing = append(journeyFacts(r), p.Closing...)
+	if lines := notSeen(r); len(lines) > 0 && !isPass(p.Word) {
+		p.Closing = append(p.Closing, layout.Fact{Label: "not seen", Lines: lines})
 	}
 	if len(r.Warnings) > 0 {
-		p.closing = append(p.closing, fact{"note", r.Warnings})
+		p.Closing = append(p.Closing, layout.Fact{Label: "note", Lines: r.Warnings})
 	}
 	return p
 }
 
 // handFacts says how the load was changed by hand.
-func handFacts(r *report.Report) []fact {
+func handFacts(r *report.Report) []layout.Fact {
 	done := r.ByHand()
 	if done == "" {
 		return nil
 	}
-	return []fact{{"by hand", []string{done}}}
+	return []layout.Fact{{Label: "by hand", Lines: []string{done}}}
 }
 
 func isPass(word string) bool { return word == wordPassed }

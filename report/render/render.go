@@ -12,51 +12,14 @@ import (
 	"io"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
-
-// Options is how text for a terminal is laid out.
-type Options struct {
-	Width  int      // columns of the terminal; less than 80 is taken as 80, more than 160 as 160
-	Colour bool     // ANSI colours
-	Files  []string // names of the files of this run, for the last line
-	Assets Assets   // for HTML
-}
-
-// Assets are the chart library's files, which a self-contained page embeds.
-// Without them the page has tables only.
-type Assets struct {
-	UPlotJS  []byte
-	UPlotCSS []byte
-}
-
-const (
-	minWidth = 80
-	maxWidth = 160 // beyond it lines are hard to follow
-)
-
-func (o Options) width() int {
-	return min(maxWidth, max(minWidth, o.Width))
-}
-
-func (o Options) paint(m mark, s string) string {
-	if !o.Colour || s == "" {
-		return s
-	}
-	code := map[mark]string{good: "32", bad: "1;31", unsure: "33", faint: "2"}[m]
-	if code == "" {
-		return s
-	}
-	return "\x1b[" + code + "m" + s + reset
-}
-
-// reset ends a colour.
-const reset = "\x1b[0m"
 
 // Formats returns the names that [Report] knows.
 func Formats() []string { return []string{"table", "json", "md", "html", "junit", "csv"} }
 
 // Report writes a report in the named format; see [Formats].
-func Report(w io.Writer, format string, r *report.Report, opt Options) error {
+func Report(w io.Writer, format string, r *report.Report, opt layout.Options) error {
 	switch format {
 	case "table":
 		return Table(w, r, opt)

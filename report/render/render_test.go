@@ -18,13 +18,15 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/comparison"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
 // assets stand for uPlot: the goldens need not hold it.
-func assets() Assets {
-	return Assets{UPlotJS: []byte("/* uPlot */"), UPlotCSS: []byte("/* uPlot css */")}
+func assets() layout.Assets {
+	return layout.Assets{UPlotJS: []byte("/* uPlot */"), UPlotCSS: []byte("/* uPlot css */")}
 }
 
 func golden(t *testing.T, name string, got []byte) {
@@ -53,13 +55,13 @@ func TestGolden(t *testing.T) {
 		forms := []struct {
 			file   string
 			format string
-			opt    Options
+			opt    layout.Options
 		}{
-			{name + ".80.txt", "table", Options{Width: 80, Files: files}},
-			{name + ".120.txt", "table", Options{Width: 120, Files: files}},
-			{name + ".md", "md", Options{}},
-			{name + ".xml", "junit", Options{}},
-			{name + ".html", "html", Options{Assets: assets()}},
+			{name + ".80.txt", "table", layout.Options{Width: 80, Files: files}},
+			{name + ".120.txt", "table", layout.Options{Width: 120, Files: files}},
+			{name + ".md", "md", layout.Options{}},
+			{name + ".xml", "junit", layout.Options{}},
+			{name + ".html", "html", layout.Options{Assets: assets()}},
 		}
 		for _, f := range forms {
 			t.Run(f.file, func(t *testing.T) {
@@ -73,13 +75,13 @@ func TestGolden(t *testing.T) {
 	}
 	for name, r := range wordings() {
 		var b bytes.Buffer
-		if err := Table(&b, r, Options{Width: 80, Files: files}); err != nil {
+		if err := Table(&b, r, layout.Options{Width: 80, Files: files}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name+".80.txt", b.Bytes())
 	}
 	var colours, rows bytes.Buffer
-	if err := Table(&colours, fdExhaustion(), Options{Colour: true}); err != nil {
+	if err := Table(&colours, fdExhaustion(), layout.Options{Colour: true}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "fd-exhaustion.colour.txt", colours.Bytes())
@@ -95,7 +97,7 @@ func TestTableFitsWidth(t *testing.T) {
 	for name, r := range every() {
 		for _, width := range []int{0, 80, 100, 120, 160} {
 			var b bytes.Buffer
-			if err := Table(&b, r, Options{Width: width}); err != nil {
+			if err := Table(&b, r, layout.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(b.String()) {
@@ -116,7 +118,7 @@ func TestColour(t *testing.T) {
 	ansi := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for name, r := range every() {
 		var without, with bytes.Buffer
-		if err := errors.Join(Table(&without, r, Options{}), Table(&with, r, Options{Colour: true})); err != nil {
+		if err := errors.Join(Table(&without, r, layout.Options{}), Table(&with, r, layout.Options{Colour: true})); err != nil {
 			t.Fatal(err)
 		}
 		if ansi.Match(without.Bytes()) {
@@ -134,7 +136,7 @@ func TestColour(t *testing.T) {
 func TestHostileText(t *testing.T) {
 	r := hostile()
 	var table, md, html, junit bytes.Buffer
-	err := errors.Join(Table(&table, r, Options{}), Markdown(&md, r), HTML(&html, r, assets()), JUnit(&junit, r))
+	err := errors.Join(Table(&table, r, layout.Options{}), Markdown(&md, r), HTML(&html, r, assets()), JUnit(&junit, r))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,10 +198,10 @@ func TestHTML(t *testing.T) {
 		t.Errorf("the page loads something: %s", external)
 	}
 	var plain bytes.Buffer
-	if err := HTML(&plain, fdExhaustion(), Assets{}); err != nil || bytes.Contains(plain.Bytes(), []byte("uPlot")) || !bytes.Contains(plain.Bytes(), []byte(`id="explorer"`)) {
+	if err := HTML(&plain, fdExhaustion(), layout.Assets{}); err != nil || bytes.Contains(plain.Bytes(), []byte("uPlot")) || !bytes.Contains(plain.Bytes(), []byte(`id="explorer"`)) {
 		t.Errorf("without assets there are charts, no explorer, or an error: %v", err)
 	}
-	if err := HTML(io.Discard, fdExhaustion(), Assets{UPlotJS: []byte("</SCRIPT>")}); err == nil {
+	if err := HTML(io.Discard, fdExhaustion(), layout.Assets{UPlotJS: []byte("</SCRIPT>")}); err == nil {
 		t.Error("an asset may end its element")
 	}
 }
@@ -252,14 +254,14 @@ func TestCSV(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	if err := Report(io.Discard, "pdf", passed(), Options{}); err == nil || !strings.Contains(err.Error(), "table") {
+	if err := Report(io.Discard, "pdf", passed(), layout.Options{}); err == nil || !strings.Contains(err.Error(), "table") {
 		t.Errorf("Report = %v", err)
 	}
-	if err := Comparison(io.Discard, "pdf", report.Comparison{}, Compared{}, Options{}); err == nil || !strings.Contains(err.Error(), "table") {
+	if err := comparison.Write(io.Discard, "pdf", report.Comparison{}, comparison.Compared{}, layout.Options{}); err == nil || !strings.Contains(err.Error(), "table") {
 		t.Errorf("Comparison = %v", err)
 	}
 	for _, format := range Formats() {
-		if err := Report(io.Discard, format, passed(), Options{}); err != nil {
+		if err := Report(io.Discard, format, passed(), layout.Options{}); err != nil {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
@@ -272,7 +274,7 @@ func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestWriteErrors(t *testing.T) {
 	for _, format := range Formats() {
-		if err := Report(failing{}, format, passed(), Options{Assets: assets()}); !errors.Is(err, io.ErrClosedPipe) {
+		if err := Report(failing{}, format, passed(), layout.Options{Assets: assets()}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("%s: %v, want the writer's error", format, err)
 		}
 	}
@@ -285,79 +287,31 @@ func TestLegend(t *testing.T) {
 		all.WriteString(m.Table + " " + m.Column + "\n")
 	}
 	for name, r := range every() {
-		for _, g := range pageOf(r).grids {
-			for _, c := range g.columns {
-				switch c.title {
+		for _, g := range pageOf(r).Grids {
+			for _, c := range g.Columns {
+				switch c.Title {
 				case "TARGET", "FAULT", "ALL", "GATE", "WHY", "NOTE", "FAILED", "%", "EOF", "REFUSED", "TIMEOUT":
 					continue // what they say
 				}
-				if _, fault := attack.ParseFault(strings.ToLower(c.title)); fault {
+				if _, fault := attack.ParseFault(strings.ToLower(c.Title)); fault {
 					continue
 				}
-				known := strings.Contains(all.String(), c.title) || g.name == "faults by phase" || g.name == "addresses"
+				known := strings.Contains(all.String(), c.Title) || g.Name == "faults by phase" || g.Name == "addresses"
 				if !known {
-					t.Errorf("%s: column %q of %s is in no legend", name, c.title, g.name)
+					t.Errorf("%s: column %q of %s is in no legend", name, c.Title, g.Name)
 				}
 			}
 		}
 	}
 }
 
-func TestWrap(t *testing.T) {
-	tests := []struct {
-		in    string
-		width int
-		want  []string
-	}{
-		{"", 10, []string{""}},
-		{"a b c", 3, []string{"a b", "c"}},
-		{"longerthanwidth b", 5, []string{"longerthanwidth", "b"}},
-		{"one\ntwo three", 20, []string{"one", "two three"}},
-		{"µs µs µs", 5, []string{"µs µs", "µs"}},
-	}
-	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, wrap(tt.in, tt.width)); diff != "" {
-			t.Errorf("wrap(%q, %d):\n%s", tt.in, tt.width, diff)
-		}
-	}
-	if got := shorten("payments-production-eu-west-1", 11); got != "payme…est-1" {
-		t.Errorf("shorten = %q", got)
-	}
-}
-
-func TestValues(t *testing.T) {
-	p := func(v float64) *float64 { return &v }
-	tests := []struct{ got, want string }{
-		{rate(p(1510.4)), "1,510/s"},
-		{rate(p(0.25)), "0.25/s"},
-		{rate(nil), "-"},
-		{millis(p(0.0804)), "80µs"},
-		{millis(p(0.81)), "810µs"},
-		{millis(p(4.13)), "4.1ms"},
-		{millis(p(84.4)), "84ms"},
-		{millis(p(5012)), "5.01s"},
-		{millis(nil), "-"},
-		{percent(0.61), "61%"},
-		{percent(0.0253), "2.5%"},
-		{percent(0), "0%"},
-		{percent(1), "100%"},
-		{percent(0.0996), "10%"},
-		{quantity(p(1024), "files"), "1,024"},
-		{quantity(p(0.61), "share"), "61%"},
-		{quantity(p(1<<30), "bytes"), "1 GiB"},
-		{quantity(p(1500), "bytes/s"), "1.46 KiB/s"},
-		{quantity(p(0.004), "seconds"), "4 ms"},
-		{quantity(nil, "files"), "-"},
-		{lag(p(0.2)), "+0.2 s"},
-		{lag(p(-22)), "-22 s"},
-		{interval(p(1490), p(1525)), "1,490-1,525"},
-		{interval(nil, p(1)), "-"},
+func TestCausePhrases(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
 		{causePhrase("server-file-descriptors", "pid 7"), "pid 7 ran out of open files"},
 		{causePhrase("upstream-file-descriptors", "pid 7"), "behind it, the next hop ran out of open files"},
 		{causePhrase("upstream-process-crash", "pid 7"), "behind it, the next hop crashed"},
 		{causePhrase("a-new-cause", "pid 7"), "a new cause"},
-	}
-	for _, tt := range tests {
+	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)
 		}

@@ -4,17 +4,18 @@ import (
 	"fmt"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // saidGrid is what logs say of failed requests: who said it of whom, of how many, and the
 // load at which it was said first.
-func saidGrid(r *report.Report) grid {
-	g := grid{name: "said", columns: []column{{title: "LOG OF", squeeze: 16}, {title: "OF WHOM", squeeze: 14, drop: 2}}}
+func saidGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "said", Columns: []layout.Column{{Title: "LOG OF", Squeeze: 16}, {Title: "OF WHOM", Squeeze: 14, Drop: 2}}}
 	several := len(r.Targets) > 1
 	if several {
-		g.columns = append(g.columns, column{title: "TARGET", squeeze: 8, drop: 1})
+		g.Columns = append(g.Columns, layout.Column{Title: "TARGET", Squeeze: 8, Drop: 1})
 	}
-	g.columns = append(g.columns, column{title: "FAULT", drop: 3}, column{title: "FAILED", right: true}, column{title: "FIRST", right: true, drop: 4}, column{title: "SAYS", flex: true})
+	g.Columns = append(g.Columns, layout.Column{Title: "FAULT", Drop: 3}, layout.Column{Title: "FAILED", Right: true}, layout.Column{Title: "FIRST", Right: true, Drop: 4}, layout.Column{Title: "SAYS", Flex: true})
 	left := 0
 	for _, t := range r.Targets {
 		for i, s := range t.Said {
@@ -26,19 +27,19 @@ func saidGrid(r *report.Report) grid {
 			if s.Host != "" && s.Host != s.Service {
 				who += " on " + s.Host
 			}
-			row := []cell{text(who), text(orNone(s.Peer))}
+			row := []layout.Cell{layout.Text(who), layout.Text(orNone(s.Peer))}
 			if several {
-				row = append(row, text(shorten(t.Name, maxName)))
+				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
 			first := report.FormatSeconds(s.FirstS)
 			if s.FirstRPS != nil {
 				first = report.FormatCount(uint64(*s.FirstRPS+0.5)) + "/s"
 			}
-			g.rows = append(g.rows, append(row, text(s.Fault), text(saidOf(s)), text(first), text(s.Says)))
+			g.Rows = append(g.Rows, append(row, layout.Text(s.Fault), layout.Text(saidOf(s)), layout.Text(first), layout.Text(s.Says)))
 		}
 	}
 	if left > 0 {
-		g.note = fmt.Sprintf("and %d more in the report", left)
+		g.Note = fmt.Sprintf("and %d more in the report", left)
 	}
 	return g
 }
@@ -53,7 +54,7 @@ func saidOf(s report.Said) string {
 
 func orNone(s string) string {
 	if s == "" {
-		return none
+		return layout.None
 	}
 	return s
 }

@@ -7,13 +7,11 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
-// maxName is how long a name may be in a table of 80 columns.
-const maxName = 20
-
-func targetsGrid(r *report.Report) grid {
-	g := grid{name: "targets"}
+func targetsGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "targets"}
 	type source struct {
 		name   string
 		totals report.Totals
@@ -26,12 +24,12 @@ func targetsGrid(r *report.Report) grid {
 	if len(rows) > 1 {
 		rows = append(rows, source{"all", r.Totals, report.Latency{}})
 	}
-	g.columns = []column{
-		{title: "TARGET", squeeze: 8},
-		{title: "REQUESTS", right: true},
-		{title: "FAILED", right: true},
-		{title: "%", right: true},
-		{title: "RESET", right: true},
+	g.Columns = []layout.Column{
+		{Title: "TARGET", Squeeze: 8},
+		{Title: "REQUESTS", Right: true},
+		{Title: "FAILED", Right: true},
+		{Title: "%", Right: true},
+		{Title: "RESET", Right: true},
 	}
 	shown := shownFaults(r)
 	for _, f := range shown {
@@ -39,49 +37,49 @@ func targetsGrid(r *report.Report) grid {
 		if sum(r.Totals.Faults[f]) > 0 {
 			drop = 1
 		}
-		g.columns = append(g.columns, column{title: strings.ToUpper(f), right: true, drop: drop})
+		g.Columns = append(g.Columns, layout.Column{Title: strings.ToUpper(f), Right: true, Drop: drop})
 	}
 	retried := r.Totals.Attempts > r.Totals.Requests
 	if retried {
-		g.columns = append(g.columns, column{title: "ATTEMPTS", right: true, drop: 3})
+		g.Columns = append(g.Columns, layout.Column{Title: "ATTEMPTS", Right: true, Drop: 3})
 	}
 	if r.Totals.Unsent > 0 {
-		g.columns = append(g.columns, column{title: "UNSENT", right: true})
+		g.Columns = append(g.Columns, layout.Column{Title: "UNSENT", Right: true})
 	}
 	if r.Totals.LocalFaults > 0 {
-		g.columns = append(g.columns, column{title: "LOCAL", right: true})
+		g.Columns = append(g.Columns, layout.Column{Title: "LOCAL", Right: true})
 	}
-	g.columns = append(g.columns, column{title: "P50", right: true, drop: 4}, column{title: "P99", right: true},
-		column{title: "MAX", right: true, drop: 5}, column{title: "SENT/S", right: true, drop: 6})
+	g.Columns = append(g.Columns, layout.Column{Title: "P50", Right: true, Drop: 4}, layout.Column{Title: "P99", Right: true},
+		layout.Column{Title: "MAX", Right: true, Drop: 5}, layout.Column{Title: "SENT/S", Right: true, Drop: 6})
 	for _, s := range rows {
-		share := none
+		share := layout.None
 		if s.totals.Requests > 0 {
-			share = percent(float64(s.totals.Failed) / float64(s.totals.Requests))
+			share = layout.Percent(float64(s.totals.Failed) / float64(s.totals.Requests))
 		}
-		m := plain
+		m := layout.Plain
 		if s.totals.Failed > 0 {
-			m = bad
+			m = layout.Bad
 		}
-		row := []cell{
-			text(shorten(s.name, maxName)), text(report.FormatCount(s.totals.Requests)),
-			{report.FormatCount(s.totals.Failed), m},
-			{share, m},
-			text(report.FormatCount(s.totals.WireResets)),
+		row := []layout.Cell{
+			layout.Text(layout.Shorten(s.name, layout.MaxName)), layout.Text(report.FormatCount(s.totals.Requests)),
+			{Text: report.FormatCount(s.totals.Failed), Mark: m},
+			{Text: share, Mark: m},
+			layout.Text(report.FormatCount(s.totals.WireResets)),
 		}
 		for _, f := range shown {
-			row = append(row, text(report.FormatCount(sum(s.totals.Faults[f]))))
+			row = append(row, layout.Text(report.FormatCount(sum(s.totals.Faults[f]))))
 		}
 		if retried {
-			row = append(row, text(report.FormatCount(s.totals.Attempts)))
+			row = append(row, layout.Text(report.FormatCount(s.totals.Attempts)))
 		}
 		if r.Totals.Unsent > 0 {
-			row = append(row, text(report.FormatCount(s.totals.Unsent)))
+			row = append(row, layout.Text(report.FormatCount(s.totals.Unsent)))
 		}
 		if r.Totals.LocalFaults > 0 {
-			row = append(row, text(report.FormatCount(s.totals.LocalFaults)))
+			row = append(row, layout.Text(report.FormatCount(s.totals.LocalFaults)))
 		}
-		g.rows = append(g.rows, append(row, text(millis(s.lat.P50)), text(millis(s.lat.P99)), text(millis(s.lat.Max)),
-			text(report.FormatNumber(whole(s.totals.AchievedRPSMax)))))
+		g.Rows = append(g.Rows, append(row, layout.Text(layout.Millis(s.lat.P50)), layout.Text(layout.Millis(s.lat.P99)), layout.Text(layout.Millis(s.lat.Max)),
+			layout.Text(report.FormatNumber(layout.Whole(s.totals.AchievedRPSMax)))))
 	}
 	return g
 }
@@ -119,11 +117,11 @@ func phases() []string {
 }
 
 // faultsGrid is fault by phase, of each target.
-func faultsGrid(r *report.Report) grid {
-	g := grid{name: "faults by phase", columns: []column{{title: "FAULT", squeeze: 15}}}
+func faultsGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "faults by phase", Columns: []layout.Column{{Title: "FAULT", Squeeze: 15}}}
 	several := len(r.Targets) > 1
 	if several {
-		g.columns = append(g.columns, column{title: "TARGET", squeeze: 8})
+		g.Columns = append(g.Columns, layout.Column{Title: "TARGET", Squeeze: 8})
 	}
 	var shown []string
 	for _, p := range phases() {
@@ -135,9 +133,9 @@ func faultsGrid(r *report.Report) grid {
 		}
 	}
 	for _, p := range shown {
-		g.columns = append(g.columns, column{title: strings.ToUpper(p), right: true})
+		g.Columns = append(g.Columns, layout.Column{Title: strings.ToUpper(p), Right: true})
 	}
-	g.columns = append(g.columns, column{title: "ALL", right: true})
+	g.Columns = append(g.Columns, layout.Column{Title: "ALL", Right: true})
 	for _, t := range r.Targets {
 		faults := make([]string, 0, len(t.Faults))
 		for f := range t.Faults {
@@ -153,29 +151,29 @@ func faultsGrid(r *report.Report) grid {
 			if localFault(f) {
 				name += " (this machine)"
 			}
-			row := []cell{text(name)}
+			row := []layout.Cell{layout.Text(name)}
 			if several {
-				row = append(row, text(shorten(t.Name, maxName)))
+				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
 			for _, p := range shown {
-				row = append(row, text(report.FormatCount(t.Faults[f][p])))
+				row = append(row, layout.Text(report.FormatCount(t.Faults[f][p])))
 			}
-			g.rows = append(g.rows, append(row, text(report.FormatCount(sum(t.Faults[f])))))
+			g.Rows = append(g.Rows, append(row, layout.Text(report.FormatCount(sum(t.Faults[f])))))
 		}
 	}
-	g.note = faultsNote(r.Totals)
+	g.Note = faultsNote(r.Totals)
 	return g
 }
 
 // detailsGrid is what protocols said of the faults: a certificate's error, a TLS
 // alert, an HTTP/2 code.
-func detailsGrid(r *report.Report) grid {
-	g := grid{name: "details", columns: []column{{title: "FAULT", squeeze: 15}}}
+func detailsGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "details", Columns: []layout.Column{{Title: "FAULT", Squeeze: 15}}}
 	several := len(r.Targets) > 1
 	if several {
-		g.columns = append(g.columns, column{title: "TARGET", squeeze: 8})
+		g.Columns = append(g.Columns, layout.Column{Title: "TARGET", Squeeze: 8})
 	}
-	g.columns = append(g.columns, column{title: "DETAIL"}, column{title: "ATTEMPTS", right: true})
+	g.Columns = append(g.Columns, layout.Column{Title: "DETAIL"}, layout.Column{Title: "ATTEMPTS", Right: true})
 	for _, t := range r.Targets {
 		type entry struct {
 			fault, detail string
@@ -192,14 +190,14 @@ func detailsGrid(r *report.Report) grid {
 		})
 		for i, e := range entries {
 			if i == maxRows {
-				g.note = fmt.Sprintf("and %d more", len(entries)-i)
+				g.Note = fmt.Sprintf("and %d more", len(entries)-i)
 				break
 			}
-			row := []cell{text(e.fault)}
+			row := []layout.Cell{layout.Text(e.fault)}
 			if several {
-				row = append(row, text(shorten(t.Name, maxName)))
+				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
-			g.rows = append(g.rows, append(row, text(e.detail), text(report.FormatCount(e.n))))
+			g.Rows = append(g.Rows, append(row, layout.Text(e.detail), layout.Text(report.FormatCount(e.n))))
 		}
 	}
 	return g
@@ -224,14 +222,14 @@ const maxRows = 8
 
 // addressesGrid compares the addresses of targets that have several, where any
 // failed: one bad instance behind a name shows here.
-func addressesGrid(r *report.Report) grid {
-	g := grid{name: "addresses", columns: []column{
-		{title: "ADDRESS", squeeze: 21},
-		{title: "TARGET", drop: 1},
-		{title: "ATTEMPTS", right: true},
-		{title: "FAILED", right: true},
-		{title: "%", right: true},
-		{title: "RESET", right: true},
+func addressesGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "addresses", Columns: []layout.Column{
+		{Title: "ADDRESS", Squeeze: 21},
+		{Title: "TARGET", Drop: 1},
+		{Title: "ATTEMPTS", Right: true},
+		{Title: "FAILED", Right: true},
+		{Title: "%", Right: true},
+		{Title: "RESET", Right: true},
 	}}
 	left := 0
 	for _, t := range r.Targets {
@@ -243,36 +241,36 @@ func addressesGrid(r *report.Report) grid {
 			return cmp.Or(cmp.Compare(b.Failed+b.WireResets, a.Failed+a.WireResets), cmp.Compare(b.Attempts, a.Attempts))
 		})
 		for _, a := range byFailed {
-			if len(g.rows) == maxRows {
+			if len(g.Rows) == maxRows {
 				left++
 				continue
 			}
-			share := none
+			share := layout.None
 			if a.Attempts > 0 {
-				share = percent(float64(a.Failed) / float64(a.Attempts))
+				share = layout.Percent(float64(a.Failed) / float64(a.Attempts))
 			}
-			g.rows = append(g.rows, []cell{
-				text(a.Address), text(shorten(t.Name, maxName)), text(report.FormatCount(a.Attempts)),
-				text(report.FormatCount(a.Failed)), text(share), text(report.FormatCount(a.WireResets)),
+			g.Rows = append(g.Rows, []layout.Cell{
+				layout.Text(a.Address), layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(report.FormatCount(a.Attempts)),
+				layout.Text(report.FormatCount(a.Failed)), layout.Text(share), layout.Text(report.FormatCount(a.WireResets)),
 			})
 		}
 	}
 	if left > 0 {
-		g.note = fmt.Sprintf("%d more addresses in the report", left)
+		g.Note = fmt.Sprintf("%d more addresses in the report", left)
 	}
 	return g
 }
 
-func onsetsGrid(r *report.Report) grid {
-	g := grid{name: "onset", columns: []column{
-		{title: "TARGET", squeeze: 8},
-		{title: "FAULT"},
-		{title: "ONSET", right: true},
-		{title: "95% INTERVAL", right: true},
-		{title: "AT", right: true},
-		{title: "BEFORE", right: true, drop: 1},
-		{title: "AFTER", right: true},
-		{title: "NOTE", flex: true, drop: 2},
+func onsetsGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "onset", Columns: []layout.Column{
+		{Title: "TARGET", Squeeze: 8},
+		{Title: "FAULT"},
+		{Title: "ONSET", Right: true},
+		{Title: "95% INTERVAL", Right: true},
+		{Title: "AT", Right: true},
+		{Title: "BEFORE", Right: true, Drop: 1},
+		{Title: "AFTER", Right: true},
+		{Title: "NOTE", Flex: true, Drop: 2},
 	}}
 	for _, t := range r.Targets {
 		seen := false
@@ -281,78 +279,78 @@ func onsetsGrid(r *report.Report) grid {
 				continue
 			}
 			seen = true
-			before := none
+			before := layout.None
 			if o.BeforeOf > 0 {
-				before = percent(float64(o.Before) / float64(o.BeforeOf))
+				before = layout.Percent(float64(o.Before) / float64(o.BeforeOf))
 			}
-			after := none
+			after := layout.None
 			if o.RateAfter != nil {
-				after = percent(*o.RateAfter)
+				after = layout.Percent(*o.RateAfter)
 			}
-			row := []cell{
-				text(shorten(t.Name, maxName)), text(o.Fault),
-				{load(r, o.LoadRPS, o.AtS), bad},
-				text(loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS)),
-				text(seconds(o.AtS)), text(before), text(after), text(o.Note),
+			row := []layout.Cell{
+				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(o.Fault),
+				{Text: load(r, o.LoadRPS, o.AtS), Mark: layout.Bad},
+				layout.Text(loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS)),
+				layout.Text(layout.Seconds(o.AtS)), layout.Text(before), layout.Text(after), layout.Text(o.Note),
 			}
 			if o.ConstantRPS != nil && o.LowS != nil && o.HighS != nil {
-				row[2].text = "with time"
-				row[3].text = fmt.Sprintf("%s-%s s", report.FormatNumber(*o.LowS), report.FormatNumber(*o.HighS))
+				row[2].Text = "with time"
+				row[3].Text = fmt.Sprintf("%s-%s s", report.FormatNumber(*o.LowS), report.FormatNumber(*o.HighS))
 			}
 			switch o.Status {
 			case report.OnsetFromStart:
-				row[2] = cell{"from start", bad}
-				row[5] = text(none)
+				row[2] = layout.Cell{Text: "from start", Mark: layout.Bad}
+				row[5] = layout.Text(layout.None)
 			case report.OnsetPassing:
-				row[1].text += " (passing)"
-				row[2].mark = unsure
+				row[1].Text += " (passing)"
+				row[2].Mark = layout.Unsure
 			case report.OnsetPeriodic:
-				row[1].text += " (periodic)"
-				row[2].mark = unsure
+				row[1].Text += " (periodic)"
+				row[2].Mark = layout.Unsure
 			}
-			g.rows = append(g.rows, row)
+			g.Rows = append(g.Rows, row)
 		}
 		if c := t.Crossing; c != nil && c.AtS != nil && (seen || t.Failed > 0) {
-			row := []cell{
-				text(shorten(t.Name, maxName)), text("passes " + percent(c.Share)),
-				{load(r, c.LoadRPS, c.AtS), bad},
-				text(loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS)),
-				text(seconds(c.AtS)), text(none), text(none), text(""),
+			row := []layout.Cell{
+				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text("passes " + layout.Percent(c.Share)),
+				{Text: load(r, c.LoadRPS, c.AtS), Mark: layout.Bad},
+				layout.Text(loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS)),
+				layout.Text(layout.Seconds(c.AtS)), layout.Text(layout.None), layout.Text(layout.None), layout.Text(""),
 			}
 			if *c.LoadLowRPS == *c.LoadHighRPS { // at a constant load
-				row[2].text = "with time"
-				row[3].text = fmt.Sprintf("%s-%s s", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
+				row[2].Text = "with time"
+				row[3].Text = fmt.Sprintf("%s-%s s", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
 			}
-			g.rows = append(g.rows, row)
+			g.Rows = append(g.Rows, row)
 		}
 		if !seen && t.Requests > 0 {
 			bound := report.FormatBound(report.ShareAtMost(t.Failed, t.Requests))
-			g.rows = append(g.rows, []cell{
-				text(shorten(t.Name, maxName)), text("any"),
-				{"none", good},
-				text(none), text(none),
-				text("≤" + bound), text(none), text(""),
+			g.Rows = append(g.Rows, []layout.Cell{
+				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text("any"),
+				{Text: "none", Mark: layout.Good},
+				layout.Text(layout.None), layout.Text(layout.None),
+				layout.Text("≤" + bound), layout.Text(layout.None), layout.Text(""),
 			})
 		}
 	}
-	return g.without("NOTE", "AFTER", "AT", "95% INTERVAL")
+	return g.Without("NOTE", "AFTER", "AT", "95% INTERVAL")
 }
 
 // maxResources bounds the saturation table; everything stands in the report.
 const maxResources = 12
 
-func resourcesGrid(r *report.Report) grid {
-	g := grid{name: "saturation", columns: []column{
-		{title: "RESOURCE", squeeze: 12},
-		{title: "ON", squeeze: 16},
-		{title: "PEAK", right: true, drop: 5},
-		{title: "LIMIT", right: true, drop: 6},
-		{title: "USED", right: true},
-		{title: "FULL AT", right: true},
-		{title: "LOAD", right: true, drop: 7},
-		{title: "LAG", right: true},
-		{title: "VERDICT"},
-		{title: "WHY", flex: true, drop: 9},
+func resourcesGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "saturation", Columns: []layout.Column{
+		{Title: "RESOURCE", Squeeze: 12},
+		{Title: "ON", Squeeze: 16},
+		{Title: "PEAK", Right: true, Drop: 5},
+		{Title: "LIMIT", Right: true, Drop: 6},
+		{Title: "USED", Right: true},
+		{Title: "FULL AT", Right: true},
+		{Title: "LOAD", Right: true, Drop: 7},
+		{Title: "LAG", Right: true},
+		{Title: "VERDICT"},
+		{Title: "WHY", Flex: true, Drop: 9},
 	}}
 	rank := func(v string) int { // what did not cause it is in order of use
 		return slices.Index([]string{"cause", "candidate", "full-throughout"}, v)
@@ -407,29 +405,29 @@ func resourcesGrid(r *report.Report) grid {
 		rows = rows[:maxResources]
 	}
 	if left > 0 {
-		g.note = fmt.Sprintf("%d more in the report, none likelier", left)
+		g.Note = fmt.Sprintf("%d more in the report, none likelier", left)
 	}
 	several := map[string]int{} // the instance is told where there are several
 	for _, res := range rows {
 		several[res.Host+"/"+res.Process+"/"+res.Name]++
 	}
 	for _, res := range rows {
-		use := none
+		use := layout.None
 		if res.Utilisation != nil {
-			use = percent(min(*res.Utilisation, 1)) // a queue may hold one beyond its limit
+			use = layout.Percent(min(*res.Utilisation, 1)) // a queue may hold one beyond its limit
 		}
-		m := plain
+		m := layout.Plain
 		switch res.Verdict {
 		case "cause":
-			m = bad
+			m = layout.Bad
 		case "candidate", "full-throughout":
-			m = unsure
+			m = layout.Unsure
 		case "ruled-out", "headroom":
-			m = faint
+			m = layout.Faint
 		}
-		limit := quantity(res.Limit, res.Unit)
+		limit := layout.InUnit(res.Limit, res.Unit)
 		if res.Unit == "share" {
-			limit = none
+			limit = layout.None
 		}
 		name := title(res)
 		if res.Instance != "" && several[res.Host+"/"+res.Process+"/"+res.Name] > 1 {
@@ -438,14 +436,14 @@ func resourcesGrid(r *report.Report) grid {
 		if !wasFull(res) {
 			res.SaturatedAtS, res.LoadRPS, res.LagS = nil, nil, nil
 		}
-		g.rows = append(g.rows, []cell{
-			text(shorten(name, 32)), text(shorten(owner(res), 36)), text(quantity(res.Peak, res.Unit)), text(limit), text(use),
-			text(fullAt(res)), text(load(r, res.LoadRPS, res.SaturatedAtS)), text(lag(res.LagS)),
-			{verdictWord(res), m},
-			text(res.Reason),
+		g.Rows = append(g.Rows, []layout.Cell{
+			layout.Text(layout.Shorten(name, 32)), layout.Text(layout.Shorten(owner(res), 36)), layout.Text(layout.InUnit(res.Peak, res.Unit)), layout.Text(limit), layout.Text(use),
+			layout.Text(fullAt(res)), layout.Text(load(r, res.LoadRPS, res.SaturatedAtS)), layout.Text(layout.Lag(res.LagS)),
+			{Text: verdictWord(res), Mark: m},
+			layout.Text(res.Reason),
 		})
 	}
-	return g.without("FULL AT", "LOAD", "LAG", "WHY")
+	return g.Without("FULL AT", "LOAD", "LAG", "WHY")
 }
 
 // fullAt is when a resource was full; before the load began is "start".
@@ -453,7 +451,7 @@ func fullAt(r report.Resource) string {
 	if r.SaturatedAtS != nil && *r.SaturatedAtS <= 0 {
 		return "start"
 	}
-	return seconds(r.SaturatedAtS)
+	return layout.Seconds(r.SaturatedAtS)
 }
 
 // wasFull reports whether a resource ran out, or looked like it to diagnosis: what
@@ -475,17 +473,34 @@ func verdictWord(r report.Resource) string {
 	return strings.ReplaceAll(r.Verdict, "-", " ")
 }
 
-func gatesGrid(r *report.Report) grid {
-	g := grid{name: "gates", columns: []column{{title: "RESULT"}, {title: "GATE", squeeze: 36, wraps: true}, {title: "VALUE", right: true}, {title: "WHY", flex: true}}}
+func gatesGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "gates", Columns: []layout.Column{{Title: "RESULT"}, {Title: "GATE", Squeeze: 36, Wraps: true}, {Title: "VALUE", Right: true}, {Title: "WHY", Flex: true}}}
 	for _, gate := range r.Gates {
-		result := cell{"UNDECIDED", unsure}
+		result := layout.Cell{Text: "UNDECIDED", Mark: layout.Unsure}
 		switch gate.Result {
 		case report.GatePassed:
-			result = cell{"PASS", good}
+			result = layout.Cell{Text: "PASS", Mark: layout.Good}
 		case report.GateFailed:
-			result = cell{"FAIL", bad}
+			result = layout.Cell{Text: "FAIL", Mark: layout.Bad}
 		}
-		g.rows = append(g.rows, []cell{result, text(gate.Expr), text(gateValue(gate)), text(gate.Reason)})
+		g.Rows = append(g.Rows, []layout.Cell{result, layout.Text(gate.Expr), layout.Text(gateValue(gate)), layout.Text(gate.Reason)})
 	}
 	return g
+}
+
+// gateValue prints the value of a gate in its unit.
+func gateValue(g report.GateResult) string {
+	if g.Value == nil {
+		return layout.None
+	}
+	switch g.Unit {
+	case "ratio":
+		return report.FormatPercent(*g.Value, 3)
+	case "rps":
+		return layout.Rate(g.Value)
+	case "seconds":
+		ms := *g.Value * 1e3
+		return layout.Millis(&ms)
+	}
+	return report.FormatNumber(*g.Value)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // The words that a verdict begins with.
@@ -23,7 +24,7 @@ const (
 
 // verdict returns the word and the sentence of the first line. Where the load was
 // changed by hand, the line says so: it is not the profile that was judged.
-func verdict(r *report.Report) (word string, m mark, headline string) {
+func verdict(r *report.Report) (word string, m layout.Mark, headline string) {
 	word, m, headline = concluded(r)
 	if len(r.Hands) > 0 && word != wordNotRun {
 		headline += "; the load was changed by hand"
@@ -33,7 +34,7 @@ func verdict(r *report.Report) (word string, m mark, headline string) {
 
 // concluded is the verdict of the load that was sent. What happened to the run comes
 // first, then the gates, then the finding.
-func concluded(r *report.Report) (word string, m mark, headline string) {
+func concluded(r *report.Report) (word string, m layout.Mark, headline string) {
 	first := firstFinding(r)
 	finding := findingHeadline(r, first)
 	gate := func(result string) (report.GateResult, bool) {
@@ -53,41 +54,41 @@ func concluded(r *report.Report) (word string, m mark, headline string) {
 	open, isOpen := gate(report.GateUndecided)
 	switch {
 	case r.Error != "":
-		return wordNotRun, bad, r.Error
+		return wordNotRun, layout.Bad, r.Error
 	case r.Interrupted:
-		return wordInterrupted, unsure, fmt.Sprintf("after %s of %s; until then %s", ran, report.FormatSeconds(r.Profile.DurationS), finding)
+		return wordInterrupted, layout.Unsure, fmt.Sprintf("after %s of %s; until then %s", ran, report.FormatSeconds(r.Profile.DurationS), finding)
 	case !r.Complete:
-		return wordIncomplete, unsure, fmt.Sprintf("the record ends after %s; until then %s", ran, finding)
+		return wordIncomplete, layout.Unsure, fmt.Sprintf("the record ends after %s; until then %s", ran, finding)
 	case r.Aborted != "" && drained(r):
-		return wordFailed, bad, fmt.Sprintf("%s; everything had been sent when abort-if %s struck, while answers were awaited", finding, r.Aborted)
+		return wordFailed, layout.Bad, fmt.Sprintf("%s; everything had been sent when abort-if %s struck, while answers were awaited", finding, r.Aborted)
 	case r.Aborted != "":
-		return wordAborted, bad, fmt.Sprintf("after %s by abort-if %s: %s", ran, r.Aborted, finding)
+		return wordAborted, layout.Bad, fmt.Sprintf("after %s by abort-if %s: %s", ran, r.Aborted, finding)
 	case idleOnly(r):
 		return idleVerdict(r)
 	case found != "" && isFailed && r.Capacity.Status != report.CapacityBelow:
-		return wordFailed, bad, fmt.Sprintf("%s: %s; %s", failed.Expr, failed.Reason, found)
+		return wordFailed, layout.Bad, fmt.Sprintf("%s: %s; %s", failed.Expr, failed.Reason, found)
 	case found != "" && !isFailed && !isOpen:
-		return wordPassed, good, found
+		return wordPassed, layout.Good, found
 	case isFailed && !faulty(first):
-		return wordFailed, bad, fmt.Sprintf("%s: %s", failed.Expr, failed.Reason)
+		return wordFailed, layout.Bad, fmt.Sprintf("%s: %s", failed.Expr, failed.Reason)
 	case isFailed:
-		return wordFailed, bad, finding
+		return wordFailed, layout.Bad, finding
 	case first.Verdict == "generator-limited" && (isOpen || len(r.Gates) == 0):
-		return wordNoVerdict, unsure, finding
+		return wordNoVerdict, layout.Unsure, finding
 	case isOpen && faulty(first):
-		return wordNoVerdict, unsure, fmt.Sprintf("%s; %s could not be judged", finding, open.Expr)
+		return wordNoVerdict, layout.Unsure, fmt.Sprintf("%s; %s could not be judged", finding, open.Expr)
 	case isOpen:
-		return wordNoVerdict, unsure, fmt.Sprintf("%s could not be judged: %s", open.Expr, open.Reason)
+		return wordNoVerdict, layout.Unsure, fmt.Sprintf("%s could not be judged: %s", open.Expr, open.Reason)
 	case first.Verdict == "inconclusive" && len(r.Gates) == 0:
-		return wordNoVerdict, unsure, finding
+		return wordNoVerdict, layout.Unsure, finding
 	case first.Verdict == "degraded":
-		return wordDegraded, unsure, finding
+		return wordDegraded, layout.Unsure, finding
 	case len(r.Gates) == 0 && faulty(first):
-		return wordFound, bad, finding
+		return wordFound, layout.Bad, finding
 	case faulty(first):
-		return wordPassed, good, "every gate holds; " + finding
+		return wordPassed, layout.Good, "every gate holds; " + finding
 	}
-	return wordPassed, good, finding
+	return wordPassed, layout.Good, finding
 }
 
 // drained reports whether all of the load had been sent before the run ended: an
@@ -168,7 +169,7 @@ func onsetPhrase(r *report.Report, t report.Target) string {
 	s := t.Name + " " + faultPhrase(o.Fault)
 	at := load(r, o.LoadRPS, o.AtS)
 	if o.ConstantRPS != nil {
-		after := fmt.Sprintf(" after %s of a constant %s", seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
+		after := fmt.Sprintf(" after %s of a constant %s", layout.Seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
 		if o.Status == report.OnsetPassing {
 			after = " for a while" + after
 		}

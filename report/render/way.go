@@ -6,31 +6,32 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // wayFacts says which way the requests of the first finding's target took, and where
 // they stood on it.
-func wayFacts(r *report.Report) []fact {
+func wayFacts(r *report.Report) []layout.Fact {
 	t, ok := target(r, firstFinding(r).Target)
 	if !ok || t.Way == nil {
 		return nil
 	}
-	out := []fact{{"way", []string{t.Way.Line}}}
+	out := []layout.Fact{{Label: "way", Lines: []string{t.Way.Line}}}
 	if t.Way.Text != "" {
-		out = append(out, fact{"stand", strings.Split(t.Way.Text, "; ")})
+		out = append(out, layout.Fact{Label: "stand", Lines: strings.Split(t.Way.Text, "; ")})
 	}
 	return out
 }
 
 // notAgain leaves out of facts what others say already: where requests stood is evidence
 // of many causes.
-func notAgain(facts, said []fact) []fact {
-	var out []fact
+func notAgain(facts, said []layout.Fact) []layout.Fact {
+	var out []layout.Fact
 	for _, f := range facts {
-		f.lines = slices.DeleteFunc(f.lines, func(line string) bool {
-			return slices.ContainsFunc(said, func(o fact) bool { return slices.Contains(o.lines, line) })
+		f.Lines = slices.DeleteFunc(f.Lines, func(line string) bool {
+			return slices.ContainsFunc(said, func(o layout.Fact) bool { return slices.Contains(o.Lines, line) })
 		})
-		if len(f.lines) > 0 {
+		if len(f.Lines) > 0 {
 			out = append(out, f)
 		}
 	}
@@ -38,37 +39,37 @@ func notAgain(facts, said []fact) []fact {
 }
 
 // wayGrid shows where requests stood, hop by hop, while they failed.
-func wayGrid(r *report.Report) grid {
-	g := grid{name: "where requests stood"}
-	g.columns = []column{
-		{title: "HOP", squeeze: 10},
-		{title: "OPEN", right: true},
-		{title: "BEFORE", right: true, drop: 2},
-		{title: "NOT ACCEPTED", right: true, drop: 4},
-		{title: "NOT READ", right: true, drop: 3},
-		{title: "OLDEST", right: true},
-		{title: "CPU", right: true, drop: 1},
-		{title: "WAIT FOR", squeeze: 10},
-		{title: "STAND"},
+func wayGrid(r *report.Report) layout.Grid {
+	g := layout.Grid{Name: "where requests stood"}
+	g.Columns = []layout.Column{
+		{Title: "HOP", Squeeze: 10},
+		{Title: "OPEN", Right: true},
+		{Title: "BEFORE", Right: true, Drop: 2},
+		{Title: "NOT ACCEPTED", Right: true, Drop: 4},
+		{Title: "NOT READ", Right: true, Drop: 3},
+		{Title: "OLDEST", Right: true},
+		{Title: "CPU", Right: true, Drop: 1},
+		{Title: "WAIT FOR", Squeeze: 10},
+		{Title: "STAND"},
 	}
 	for _, t := range r.Targets {
 		if t.Way == nil || !slices.ContainsFunc(t.Way.Hops, func(h report.WayHop) bool { return h.Role != "" }) {
 			continue
 		}
 		for _, h := range t.Way.Hops {
-			m := plain
+			m := layout.Plain
 			if h.Role == report.RoleCulprit {
-				m = bad
+				m = layout.Bad
 			}
 			name := h.Process + " " + h.Host
 			if !h.Watched {
 				name = h.Address
 			}
-			g.rows = append(g.rows, []cell{
-				{strings.Repeat(" ", 2*(h.Depth-1)) + shorten(name, maxName), m},
-				text(howMany(h.Now.Open)), text(howMany(h.Before.Open)), text(howMany(h.Now.NotAccepted)), text(howMany(h.Now.NotRead)),
-				text(aged(h.Now.OldestS)), text(shareOf(h.Now.Processor)), text(shorten(waitsFor(h), maxName)),
-				{stands(h), m},
+			g.Rows = append(g.Rows, []layout.Cell{
+				{Text: strings.Repeat(" ", 2*(h.Depth-1)) + layout.Shorten(name, layout.MaxName), Mark: m},
+				layout.Text(howMany(h.Now.Open)), layout.Text(howMany(h.Before.Open)), layout.Text(howMany(h.Now.NotAccepted)), layout.Text(howMany(h.Now.NotRead)),
+				layout.Text(aged(h.Now.OldestS)), layout.Text(shareOf(h.Now.Processor)), layout.Text(layout.Shorten(waitsFor(h), layout.MaxName)),
+				{Text: stands(h), Mark: m},
 			})
 		}
 	}
@@ -77,28 +78,28 @@ func wayGrid(r *report.Report) grid {
 
 func howMany(v *float64) string {
 	if v == nil {
-		return none
+		return layout.None
 	}
 	return report.FormatNumber(*v)
 }
 
 func aged(v *float64) string {
 	if v == nil {
-		return none
+		return layout.None
 	}
 	return report.FormatSeconds(*v)
 }
 
 func shareOf(v *float64) string {
 	if v == nil {
-		return none
+		return layout.None
 	}
-	return percent(*v)
+	return layout.Percent(*v)
 }
 
 // waitsFor names whom most requests of a hop are out to.
 func waitsFor(h report.WayHop) string {
-	best, most := none, 0.0
+	best, most := layout.None, 0.0
 	for _, b := range h.Behind {
 		if b.Requests != nil && *b.Requests > most {
 			best, most = fmt.Sprintf("%s (%s)", b.To, report.FormatNumber(*b.Requests)), *b.Requests
@@ -127,5 +128,5 @@ func stands(h report.WayHop) string {
 	case report.StandsStill:
 		return "stands still"
 	}
-	return none
+	return layout.None
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/comparison"
 )
 
 func newCompare(env console.Env, g *input.Globals) *cobra.Command {
@@ -38,7 +38,7 @@ that are whole are compared.`,
 		Args: console.ExactArgs("rampload compare OLD NEW", 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if c.format, err = console.ChooseFormat(c.format, g.Out, render.CompareFormats()); err != nil {
+			if c.format, err = console.ChooseFormat(c.format, g.Out, comparison.Formats()); err != nil {
 				return err
 			}
 			if c.run {
@@ -65,7 +65,7 @@ that are whole are compared.`,
 	f.BoolVar(&c.strict, "strict", false, "take an indicative regression (fewer than five runs a side) as one: exit 1; what stays undecided: exit 4")
 	f.BoolVar(&c.force, "force", false, "compare although the profiles or engines differ")
 	f.StringVar(&c.baseline, "baseline", "", "older runs that show how much runs differ by themselves: a report `FILE`, a glob in quotes, or latest:DIR")
-	console.FormatFlag(f, &c.format, render.CompareFormats())
+	console.FormatFlag(f, &c.format, comparison.Formats())
 	r.Register(f)
 	return cmd
 }
@@ -106,7 +106,7 @@ func compare(env console.Env, g *input.Globals, flags *compareFlags, old, new []
 				return err
 			}
 		}
-		return render.Comparison(w, flags.format, c, render.Compared{Old: old, New: new}, opt)
+		return comparison.Write(w, flags.format, c, comparison.Compared{Old: old, New: new}, opt)
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report/history"
-	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/releases"
 )
 
 func newHistory(env console.Env, g *input.Globals) *cobra.Command {
@@ -33,7 +33,7 @@ of several profiles or engines are followed one by one.`,
 			if len(args) == 0 {
 				return console.Usage(errors.New("history needs reports: rampload history 'rampload-peak-*.json'"))
 			}
-			format, err := console.ChooseFormat(format, g.Out, render.HistoryFormats())
+			format, err := console.ChooseFormat(format, g.Out, releases.Formats())
 			if err != nil {
 				return err
 			}
@@ -52,11 +52,11 @@ of several profiles or engines are followed one by one.`,
 						return err
 					}
 				}
-				return render.History(w, format, all, opt)
+				return releases.Write(w, format, all, opt)
 			})
 		},
 	}
-	console.FormatFlag(cmd.Flags(), &format, render.HistoryFormats())
+	console.FormatFlag(cmd.Flags(), &format, releases.Formats())
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 func newReport(env console.Env, g *input.Globals) *cobra.Command {
@@ -86,16 +87,16 @@ func renderAs(w io.Writer, r *report.Report, format string, t console.Terminal, 
 
 // chartAssets are the chart library that vegeta carries, so that reports draw
 // without a network.
-func chartAssets() (render.Assets, error) {
+func chartAssets() (layout.Assets, error) {
 	js, err := chartAsset("uPlot.min.js")
 	if err != nil {
-		return render.Assets{}, err
+		return layout.Assets{}, err
 	}
 	css, err := chartAsset("uPlot.min.css")
 	if err != nil {
-		return render.Assets{}, err
+		return layout.Assets{}, err
 	}
-	return render.Assets{UPlotJS: js, UPlotCSS: css}, nil
+	return layout.Assets{UPlotJS: js, UPlotCSS: css}, nil
 }
 
 func chartAsset(name string) ([]byte, error) {

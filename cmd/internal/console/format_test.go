@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/comparison"
 )
 
 func TestChooseFormat(t *testing.T) {
@@ -22,7 +23,7 @@ func TestChooseFormat(t *testing.T) {
 	if _, err := ChooseFormat("pdf", "", render.Formats()); err == nil {
 		t.Error("a format that is not there was taken")
 	}
-	if got, err := ChooseFormat("", "c.xml", render.CompareFormats()); err != nil || got != "table" {
+	if got, err := ChooseFormat("", "c.xml", comparison.Formats()); err != nil || got != "table" {
 		t.Errorf("compare has no JUnit: got %q, %v", got, err)
 	}
 }

@@ -3,9 +3,8 @@ package console
 import (
 	"os"
 
+	"github.com/rampload/rampload/report/render/layout"
 	"golang.org/x/term"
-
-	"github.com/rampload/rampload/report/render"
 )
 
 // defaultWidth is used where output is not a terminal.
@@ -35,6 +34,6 @@ func NewTerminal(env Env) Terminal {
 	return t
 }
 
-func (t Terminal) RenderOptions() render.Options {
-	return render.Options{Width: t.Width, Colour: t.Colour}
+func (t Terminal) RenderOptions() layout.Options {
+	return layout.Options{Width: t.Width, Colour: t.Colour}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // Plan is what is known before the run.
@@ -363,7 +364,7 @@ func (s State) end() (time.Duration, bool) {
 }
 
 // oneLine is text that anybody may have chosen, as one line of a terminal.
-func oneLine(s string) string { return strings.Join(strings.Fields(render.Clean(s)), " ") }
+func oneLine(s string) string { return strings.Join(strings.Fields(layout.Clean(s)), " ") }
 
 // clock writes a duration as minutes and seconds.
 func clock(d time.Duration) string {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 
 	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
@@ -18,7 +19,6 @@ import (
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report/render"
 )
 
 // plainEvery is how often a log that is not a terminal gets a line.
@@ -235,7 +235,7 @@ func (p *progress) line(s session.Progress) string {
 		}
 		fmt.Fprintf(&b, "  %s%s %.0f%%", who, f.Metric.Name, 100*f.Share())
 	}
-	return render.Clean(b.String())
+	return layout.Clean(b.String())
 }
 
 func (p *progress) stage(at time.Duration) int {

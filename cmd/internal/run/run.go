@@ -26,6 +26,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/layout"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -45,7 +46,7 @@ type Options struct {
 	Baseline    input.Baseline
 	UI          bool          // show the run on the full screen
 	Web         string        // address at which browsers can watch; empty: none
-	Assets      render.Assets // of the page there
+	Assets      layout.Assets // of the page there
 }
 
 // Finished is a run that was carried out, well or not.

@@ -24,6 +24,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/layout"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -32,7 +33,7 @@ import (
 type view struct {
 	feed     *live.Feed
 	web      *web.Server // nil: no browser watches
-	assets   render.Assets
+	assets   layout.Assets
 	screen   bool
 	in       *os.File
 	out      *os.File

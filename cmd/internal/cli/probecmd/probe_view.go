@@ -12,11 +12,11 @@ import (
 
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 
 	"github.com/mattn/go-runewidth"
 
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report/render"
 )
 
 // lastEvents is how many resets the live table keeps.
@@ -48,12 +48,12 @@ func (v *probeView) readings(source probe.Source, samples []probe.Sample, err er
 	defer v.mu.Unlock()
 	v.sources[source] = ""
 	if err != nil {
-		v.sources[source] = render.Clean(err.Error())
+		v.sources[source] = layout.Clean(err.Error())
 	}
 	latest := time.Duration(math.MinInt64)
 	for _, r := range samples {
 		latest = max(latest, r.At)
-		r.Metric.Process, r.Metric.Instance = render.Clean(r.Metric.Process), render.Clean(r.Metric.Instance) // a process names itself
+		r.Metric.Process, r.Metric.Instance = layout.Clean(r.Metric.Process), layout.Clean(r.Metric.Instance) // a process names itself
 		row := v.rows[r.Metric]
 		if row == nil {
 			row = &probeRow{}
@@ -79,7 +79,7 @@ func (v *probeView) event(e probe.Event) {
 		return // received and captured RSTs repeat what was sent; the rest is noise here
 	}
 	for _, s := range []*string{&e.Process, &e.Comm, &e.Reason, &e.State} {
-		*s = render.Clean(*s)
+		*s = layout.Clean(*s)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,7 +90,7 @@ func (v *probeView) event(e probe.Event) {
 func (v *probeView) missing(source probe.Source, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.sources[source] = render.Clean(err.Error())
+	v.sources[source] = layout.Clean(err.Error())
 }
 
 // perSecond returns the rate of a cumulative metric; NaN before two readings.
@@ -170,7 +170,7 @@ func (v *probeView) screen(width, height int, colour bool) string {
 		share := row.value / row.limit
 		line := fmt.Sprintf("%-16s %s %*s %*s %4.0f%% %s", m.Name,
 			runewidth.FillRight(runewidth.Truncate(watch.MetricOwner(m), who, "…"), who),
-			numbers, render.Quantity(row.value, def.Unit), numbers, render.Quantity(row.limit, def.Unit),
+			numbers, layout.Quantity(row.value, def.Unit), numbers, layout.Quantity(row.limit, def.Unit),
 			100*share, gauge(share, min(bar, 30)))
 		line = strings.TrimRight(runewidth.Truncate(line, width, "…"), " ")
 		switch {
@@ -247,7 +247,7 @@ func (v *probeView) moving(belongs func(probe.Definition) bool) []string {
 			text += " " + owner
 		}
 		if def.Unit == timeLost { // a share of the time that passed
-			text += " " + render.Quantity(rate/1e6, "share")
+			text += " " + layout.Quantity(rate/1e6, "share")
 		} else {
 			text += " " + report.FormatRate(rate)
 		}

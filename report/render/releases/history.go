@@ -1,8 +1,9 @@
-package render
+// Package releases writes how a service did over its releases: as a table, JSON, Markdown
+// and a page.
+package releases
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,14 +12,15 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/history"
+	"github.com/rampload/rampload/report/render/layout"
 	htmlpage "github.com/rampload/rampload/report/render/page"
 )
 
-// HistoryFormats returns the names that [History] knows.
-func HistoryFormats() []string { return []string{"table", "json", "md", "html"} }
+// Formats returns the names that [Write] knows.
+func Formats() []string { return []string{"table", "json", "md", "html"} }
 
-// History writes histories in the named format; see [HistoryFormats].
-func History(w io.Writer, format string, all []history.History, opt Options) error {
+// Write writes histories in the named format; see [Formats].
+func Write(w io.Writer, format string, all []history.History, opt layout.Options) error {
 	switch format {
 	case "table":
 		return historyTable(w, all, opt)
@@ -33,34 +35,34 @@ func History(w io.Writer, format string, all []history.History, opt Options) err
 		out := bufio.NewWriter(w)
 		for _, h := range all {
 			p := pageOfHistory(h)
-			fmt.Fprintf(out, "### %s: %s\n\n", p.word, escapeMarkdown(p.headline))
-			writeMarkdownFacts(out, p.facts)
-			for _, g := range p.grids {
-				writeMarkdownGrid(out, g)
+			fmt.Fprintf(out, "### %s: %s\n\n", p.Word, layout.EscapeMarkdown(p.Headline))
+			layout.WriteMarkdownFacts(out, p.Facts)
+			for _, g := range p.Grids {
+				layout.WriteMarkdownGrid(out, g)
 			}
 		}
 		return out.Flush()
 	case "html":
 		return historyHTML(w, all, opt.Assets)
 	}
-	return fmt.Errorf("render history: unknown format %q; choose one of %v", format, HistoryFormats())
+	return fmt.Errorf("render history: unknown format %q; choose one of %v", format, Formats())
 }
 
-func historyTable(w io.Writer, all []history.History, opt Options) error {
+func historyTable(w io.Writer, all []history.History, opt layout.Options) error {
 	out := bufio.NewWriter(w)
 	for i, h := range all {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
 		p := pageOfHistory(h)
-		writeVerdict(out, p, opt)
-		if len(p.facts) > 0 {
+		layout.WriteVerdict(out, p, opt)
+		if len(p.Facts) > 0 {
 			fmt.Fprintln(out)
-			writeFacts(out, p.facts, opt)
+			layout.WriteFacts(out, p.Facts, opt)
 		}
-		for _, g := range p.grids {
+		for _, g := range p.Grids {
 			fmt.Fprintln(out)
-			if err := g.cleaned().write(out, opt); err != nil {
+			if err := g.Cleaned().Write(out, opt); err != nil {
 				return err
 			}
 		}
@@ -68,26 +70,26 @@ func historyTable(w io.Writer, all []history.History, opt Options) error {
 	return out.Flush()
 }
 
-func pageOfHistory(h history.History) page {
-	p := page{word: "STEADY", mark: good}
-	runs := fmt.Sprintf("%s over %s", h.Name, plural(len(h.Runs), "run"))
-	p.headline = runs + ": no release changed it"
+func pageOfHistory(h history.History) layout.Page {
+	p := layout.Page{Word: "STEADY", Mark: layout.Good}
+	runs := fmt.Sprintf("%s over %s", h.Name, layout.Plural(len(h.Runs), "run"))
+	p.Headline = runs + ": no release changed it"
 	switch n := len(h.Changes); {
 	case len(h.Runs) == 1:
-		p.word, p.mark, p.headline = "ONE RUN", unsure, h.Name+": a history needs a second one"
+		p.Word, p.Mark, p.Headline = "ONE RUN", layout.Unsure, h.Name+": a history needs a second one"
 	case n > 0:
 		last := h.Changes[n-1]
-		p.word, p.mark = "CHANGED", good
+		p.Word, p.Mark = "CHANGED", layout.Good
 		for _, c := range h.Changes {
 			if c.At == last.At && c.Worse {
-				p.mark, last = bad, c
+				p.Mark, last = layout.Bad, c
 				break
 			}
 		}
-		if p.mark == bad {
-			p.word = "WORSE"
+		if p.Mark == layout.Bad {
+			p.Word = "WORSE"
 		}
-		p.headline = runs + ": " + changeText(h, last)
+		p.Headline = runs + ": " + changeText(h, last)
 	}
 	for i, t := range h.Targets {
 		of := ""
@@ -99,15 +101,15 @@ func pageOfHistory(h history.History) page {
 			of   func(history.Values) *float64
 			text func(*float64) string
 		}{
-			{"onset", func(v history.Values) *float64 { return v.Onset.RPS }, rate},
-			{"p99", func(v history.Values) *float64 { return v.P99MS }, millis},
+			{"onset", func(v history.Values) *float64 { return v.Onset.RPS }, layout.Rate},
+			{"p99", func(v history.Values) *float64 { return v.P99MS }, layout.Millis},
 		} {
 			var values []*float64
 			for _, r := range h.Runs {
 				values = append(values, m.of(r.Targets[i]))
 			}
 			if line := spark(values); line != "" && len(h.Runs) > 1 {
-				p.facts = append(p.facts, fact{m.name, []string{strings.TrimSpace(of + line + "  " + ends(values, m.text))}})
+				p.Facts = append(p.Facts, layout.Fact{Label: m.name, Lines: []string{strings.TrimSpace(of + line + "  " + ends(values, m.text))}})
 			}
 		}
 	}
@@ -116,10 +118,10 @@ func pageOfHistory(h history.History) page {
 		if i == 0 {
 			label = "changes"
 		}
-		p.facts = append(p.facts, fact{label, []string{changeText(h, c)}})
+		p.Facts = append(p.Facts, layout.Fact{Label: label, Lines: []string{changeText(h, c)}})
 	}
 	for i := range h.Targets {
-		p.grids = append(p.grids, historyGrid(h, i))
+		p.Grids = append(p.Grids, historyGrid(h, i))
 	}
 	return p
 }
@@ -162,22 +164,15 @@ func changeText(h history.History, c history.Change) string {
 func valueIn(unit string, v *float64) string {
 	switch {
 	case v == nil:
-		return none
+		return layout.None
 	case unit == "rps":
-		return rate(v)
+		return layout.Rate(v)
 	case unit == "ms":
-		return millis(v)
+		return layout.Millis(v)
 	case unit == "ratio":
-		return percent(*v)
+		return layout.Percent(*v)
 	}
 	return report.FormatNumber(*v)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return report.FormatCount(uint64(max(0, n))) + " " + what + "s"
 }
 
 // spark draws values as a line of blocks, from 0 on; empty without two of them.
@@ -226,68 +221,68 @@ func ends(values []*float64, text func(*float64) string) string {
 func historyLoad(l history.Load) string {
 	switch {
 	case l.RPS == nil:
-		return none
+		return layout.None
 	case l.AtLeast:
-		return "> " + rate(l.RPS)
+		return "> " + layout.Rate(l.RPS)
 	case l.LowRPS != nil && l.HighRPS != nil:
-		return rate(l.RPS) + " (" + interval(l.LowRPS, l.HighRPS) + ")"
+		return layout.Rate(l.RPS) + " (" + layout.Interval(l.LowRPS, l.HighRPS) + ")"
 	}
-	return rate(l.RPS)
+	return layout.Rate(l.RPS)
 }
 
-func historyGrid(h history.History, target int) grid {
-	g := grid{name: h.Targets[target], columns: []column{
-		{title: "RUN", drop: 2},
-		{title: "RELEASE", squeeze: 12},
-		{title: "ONSET", right: true},
-		{title: "PASSES SHARE", right: true, drop: 4},
-		{title: "CAPACITY", right: true, drop: 5},
-		{title: "P99", right: true},
-		{title: "FAILED", right: true},
-		{title: "LEAST LEFT", drop: 3, squeeze: 16},
-		{title: "CAUSE", squeeze: 14},
+func historyGrid(h history.History, target int) layout.Grid {
+	g := layout.Grid{Name: h.Targets[target], Columns: []layout.Column{
+		{Title: "RUN", Drop: 2},
+		{Title: "RELEASE", Squeeze: 12},
+		{Title: "ONSET", Right: true},
+		{Title: "PASSES SHARE", Right: true, Drop: 4},
+		{Title: "CAPACITY", Right: true, Drop: 5},
+		{Title: "P99", Right: true},
+		{Title: "FAILED", Right: true},
+		{Title: "LEAST LEFT", Drop: 3, Squeeze: 16},
+		{Title: "CAUSE", Squeeze: 14},
 	}}
-	changed := map[int]mark{}
+	changed := map[int]layout.Mark{}
 	for _, c := range h.Changes {
 		switch {
 		case c.Worse:
-			changed[c.At] = bad
-		case changed[c.At] == plain:
-			changed[c.At] = good
+			changed[c.At] = layout.Bad
+		case changed[c.At] == layout.Plain:
+			changed[c.At] = layout.Good
 		}
 	}
 	for i, r := range h.Runs {
 		v := r.Targets[target]
-		label, cause, left, failed := r.Label, r.Cause, none, none
+		label, cause, left, failed := r.Label, r.Cause, layout.None, layout.None
 		if label == "" {
-			label = none
+			label = layout.None
 		}
 		if cause == "" {
 			cause = r.Verdict
 		}
 		if r.Headroom != nil {
-			left = percent(*r.Headroom) + " " + r.Nearest
+			left = layout.Percent(*r.Headroom) + " " + r.Nearest
 		}
 		if v.FailShare != nil {
-			failed = percent(*v.FailShare)
+			failed = layout.Percent(*v.FailShare)
 		}
-		g.rows = append(g.rows, []cell{
-			text(r.Started.UTC().Format("2006-01-02 15:04")),
-			{label, changed[i]},
-			{historyLoad(v.Onset), changed[i]},
-			text(historyLoad(v.Crossing)),
-			text(historyLoad(v.Capacity)),
-			text(millis(v.P99MS)), text(failed), text(left), text(cause),
+		g.Rows = append(g.Rows, []layout.Cell{
+			layout.Text(r.Started.UTC().Format("2006-01-02 15:04")),
+			{Text: label, Mark: changed[i]},
+			{Text: historyLoad(v.Onset), Mark: changed[i]},
+			layout.Text(historyLoad(v.Crossing)),
+			layout.Text(historyLoad(v.Capacity)),
+			layout.Text(layout.Millis(v.P99MS)), layout.Text(failed), layout.Text(left), layout.Text(cause),
 		})
 	}
-	return g.without("PASSES SHARE", "CAPACITY", "LEAST LEFT", "RELEASE")
+	return g.Without("PASSES SHARE", "CAPACITY", "LEAST LEFT", "RELEASE")
 }
 
-func historyHTML(w io.Writer, all []history.History, assets Assets) error {
+func historyHTML(w io.Writer, all []history.History, assets layout.Assets) error {
 	var pages []htmlpage.HistoryView
 	for _, h := range all {
 		p := pageOfHistory(h)
-		v := htmlpage.HistoryView{Name: h.Name, Word: p.word, Class: p.mark.class(), Headline: p.headline, Facts: htmlFacts(p.facts), Grids: htmlGrids(p.grids)}
+		v := htmlpage.HistoryView{Name: h.Name, Word: p.Word, Class: p.Mark.Class(), Headline: p.Headline, Facts: layout.HTMLFacts(p.Facts), Grids: layout.HTMLGrids(p.Grids)}
 		for i, t := range h.Targets {
 			v.Charts = append(v.Charts, historyCharts(h, i, t)...)
 		}
@@ -296,7 +291,7 @@ func historyHTML(w io.Writer, all []history.History, assets Assets) error {
 			if label == "" {
 				label = r.Started.UTC().Format("01-02 15:04")
 			}
-			v.Labels = append(v.Labels, clean(label))
+			v.Labels = append(v.Labels, layout.Clean(label))
 			for _, c := range h.Changes {
 				if c.At == i {
 					v.Changed = append(v.Changed, htmlpage.Changed{At: i, Worse: c.Worse})
@@ -305,14 +300,9 @@ func historyHTML(w io.Writer, all []history.History, assets Assets) error {
 		}
 		pages = append(pages, v)
 	}
-	var b bytes.Buffer
-	if err := htmlpage.WriteHistory(&b, pages, htmlpage.Assets{UPlotJS: assets.UPlotJS, UPlotCSS: assets.UPlotCSS}); err != nil {
-		return fmt.Errorf("write HTML: %w", err)
-	}
-	if _, err := io.WriteString(w, clean(b.String())); err != nil {
-		return fmt.Errorf("write HTML: %w", err)
-	}
-	return nil
+	return layout.WritePage(w, func(w io.Writer) error {
+		return htmlpage.WriteHistory(w, pages, htmlpage.Assets{UPlotJS: assets.UPlotJS, UPlotCSS: assets.UPlotCSS})
+	})
 }
 
 // historyCharts are the numbers of a target over its runs, with their intervals.

@@ -1,4 +1,4 @@
-package render
+package layout
 
 import (
 	"bytes"
@@ -12,61 +12,61 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
-// grid is one table, independent of how it is printed.
-type grid struct {
-	name    string // anchor and heading where a format has headings
-	columns []column
-	rows    [][]cell
-	note    string // one line below it
+// Grid is one table, independent of how it is printed.
+type Grid struct {
+	Name    string // anchor and heading where a format has headings
+	Columns []Column
+	Rows    [][]Cell
+	Note    string // one line below it
 }
 
-// column is a column of a grid. Where a line is too short, columns are left out
+// Column is a column of a grid. Where a line is too short, columns are left out
 // in order of drop, highest first; 0 always stays. Where that is not enough,
 // names are shortened down to squeeze characters, and at last large counts are
 // rounded to "98.8M". At most one column flexes: it takes what is left and wraps.
-type column struct {
-	title   string
-	right   bool // numbers
-	drop    int
-	squeeze int  // 0: not shortened
-	wraps   bool // is broken into lines rather than shortened
-	flex    bool
+type Column struct {
+	Title   string
+	Right   bool // numbers
+	Drop    int
+	Squeeze int  // 0: not shortened
+	Wraps   bool // is broken into lines rather than shortened
+	Flex    bool
 }
 
-// cell is one value. mark colours it where colours are wanted.
-type cell struct {
-	text string
-	mark mark
+// Cell is one value. mark colours it where colours are wanted.
+type Cell struct {
+	Text string
+	Mark Mark
 }
 
-type mark uint8
+type Mark uint8
 
 const (
-	plain mark = iota
-	good
-	bad
-	unsure
-	faint
+	Plain Mark = iota
+	Good
+	Bad
+	Unsure
+	Faint
 )
 
-func text(s string) cell { return cell{text: s} }
+func Text(s string) Cell { return Cell{Text: s} }
 
-// without leaves out those of the named columns that say nothing in any row.
-func (g grid) without(titles ...string) grid {
-	for c := len(g.columns) - 1; c >= 0; c-- {
-		says := !slices.Contains(titles, g.columns[c].title)
-		for _, row := range g.rows {
-			says = says || row[c].text != "" && row[c].text != none
+// Without leaves out those of the named columns that say nothing in any row.
+func (g Grid) Without(titles ...string) Grid {
+	for c := len(g.Columns) - 1; c >= 0; c-- {
+		says := !slices.Contains(titles, g.Columns[c].Title)
+		for _, row := range g.Rows {
+			says = says || row[c].Text != "" && row[c].Text != None
 		}
 		if says {
 			continue
 		}
-		g.columns = slices.Delete(g.columns, c, c+1)
-		for i := range g.rows {
-			g.rows[i] = slices.Delete(g.rows[i], c, c+1)
+		g.Columns = slices.Delete(g.Columns, c, c+1)
+		for i := range g.Rows {
+			g.Rows[i] = slices.Delete(g.Rows[i], c, c+1)
 		}
 	}
 	return g
@@ -76,30 +76,33 @@ func (g grid) without(titles ...string) grid {
 // out, or if it cannot be, the line overflows.
 const minFlex = 24
 
+// maxName is the most columns of a name in a table.
+const MaxName = 20
+
 // gap is the space between columns.
 const gap = 2
 
 // fit returns the columns (by index) that go into width, and the most that each
 // of them may take; fits is false where that is still too wide.
-func (g grid) fit(width int) (keep, widths []int, fits bool) {
-	widths = make([]int, len(g.columns))
-	for c, col := range g.columns {
-		widths[c] = twwidth.Width(col.title)
-		for _, row := range g.rows {
-			for line := range strings.SplitSeq(row[c].text, "\n") {
+func (g Grid) fit(width int) (keep, widths []int, fits bool) {
+	widths = make([]int, len(g.Columns))
+	for c, col := range g.Columns {
+		widths[c] = twwidth.Width(col.Title)
+		for _, row := range g.Rows {
+			for line := range strings.SplitSeq(row[c].Text, "\n") {
 				widths[c] = max(widths[c], twwidth.Width(line))
 			}
 		}
 	}
-	dropped := make([]bool, len(g.columns))
+	dropped := make([]bool, len(g.Columns))
 	for {
 		used, flexible := -gap, -1
-		for c := range g.columns {
+		for c := range g.Columns {
 			if dropped[c] {
 				continue
 			}
 			used += gap
-			if g.columns[c].flex {
+			if g.Columns[c].Flex {
 				flexible = c
 				used += min(widths[c], minFlex)
 				continue
@@ -107,16 +110,16 @@ func (g grid) fit(width int) (keep, widths []int, fits bool) {
 			used += widths[c]
 		}
 		worst := -1
-		for c, col := range g.columns {
-			if !dropped[c] && col.drop > 0 && (worst < 0 || col.drop > g.columns[worst].drop) {
+		for c, col := range g.Columns {
+			if !dropped[c] && col.Drop > 0 && (worst < 0 || col.Drop > g.Columns[worst].Drop) {
 				worst = c
 			}
 		}
 		if used <= width || worst < 0 {
 			for used > width {
 				longest := -1
-				for c, col := range g.columns {
-					if !dropped[c] && col.squeeze > 0 && widths[c] > col.squeeze && (longest < 0 || widths[c] > widths[longest]) {
+				for c, col := range g.Columns {
+					if !dropped[c] && col.Squeeze > 0 && widths[c] > col.Squeeze && (longest < 0 || widths[c] > widths[longest]) {
 						longest = c
 					}
 				}
@@ -134,7 +137,7 @@ func (g grid) fit(width int) (keep, widths []int, fits bool) {
 		}
 		dropped[worst] = true
 	}
-	for c := range g.columns {
+	for c := range g.Columns {
 		if !dropped[c] {
 			keep = append(keep, c)
 		}
@@ -143,15 +146,15 @@ func (g grid) fit(width int) (keep, widths []int, fits bool) {
 }
 
 // rounded returns the grid with counts from 100,000 on in short.
-func (g grid) rounded() grid {
-	rows := make([][]cell, len(g.rows))
-	for i, row := range g.rows {
+func (g Grid) rounded() Grid {
+	rows := make([][]Cell, len(g.Rows))
+	for i, row := range g.Rows {
 		rows[i] = slices.Clone(row)
-		for c, col := range g.columns {
-			if !col.right {
+		for c, col := range g.Columns {
+			if !col.Right {
 				continue
 			}
-			digits := strings.ReplaceAll(row[c].text, ",", "")
+			digits := strings.ReplaceAll(row[c].Text, ",", "")
 			n, err := strconv.ParseUint(digits, 10, 64)
 			if err != nil || n < 1e5 {
 				continue
@@ -163,16 +166,16 @@ func (g grid) rounded() grid {
 			if v >= 1000 {
 				v, unit = v/1000, "G"
 			}
-			rows[i][c].text = report.FormatNumber(v) + unit
+			rows[i][c].Text = format.Number(v) + unit
 		}
 	}
-	g.rows = rows
+	g.Rows = rows
 	return g
 }
 
-// write prints the grid as aligned columns without lines.
-func (g grid) write(w io.Writer, opt Options) error {
-	if len(g.rows) == 0 {
+// Write prints the grid as aligned columns without lines.
+func (g Grid) Write(w io.Writer, opt Options) error {
+	if len(g.Rows) == 0 {
 		return nil
 	}
 	keep, widths, fits := g.fit(opt.width())
@@ -184,10 +187,10 @@ func (g grid) write(w io.Writer, opt Options) error {
 	header := make([]string, len(keep))
 	for i, c := range keep {
 		align[i] = tw.AlignLeft
-		if g.columns[c].right {
+		if g.Columns[c].Right {
 			align[i] = tw.AlignRight
 		}
-		header[i] = opt.paint(faint, g.columns[c].title)
+		header[i] = opt.paint(Faint, g.Columns[c].Title)
 	}
 	var buf bytes.Buffer
 	table := tablewriter.NewTable(&buf,
@@ -207,26 +210,26 @@ func (g grid) write(w io.Writer, opt Options) error {
 		tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}),
 	)
 	table.Header(header)
-	for _, row := range g.rows {
+	for _, row := range g.Rows {
 		line := make([]string, len(keep))
 		for i, c := range keep {
-			s := row[c].text
-			switch col := g.columns[c]; {
-			case col.flex:
+			s := row[c].Text
+			switch col := g.Columns[c]; {
+			case col.Flex:
 				s = strings.Join(wrap(s, widths[c]), "\n")
-			case col.wraps:
+			case col.Wraps:
 				lines := wrap(s, widths[c])
 				for k := range lines {
-					lines[k] = shorten(lines[k], widths[c])
+					lines[k] = Shorten(lines[k], widths[c])
 				}
 				s = strings.Join(lines, "\n")
-			case col.squeeze > 0:
-				s = shorten(s, widths[c])
+			case col.Squeeze > 0:
+				s = Shorten(s, widths[c])
 			}
-			if row[c].mark != plain {
+			if row[c].Mark != Plain {
 				parts := strings.Split(s, "\n")
 				for k := range parts {
-					parts[k] = opt.paint(row[c].mark, parts[k])
+					parts[k] = opt.paint(row[c].Mark, parts[k])
 				}
 				s = strings.Join(parts, "\n")
 			}
@@ -244,9 +247,9 @@ func (g grid) write(w io.Writer, opt Options) error {
 			return err
 		}
 	}
-	if g.note != "" {
-		for _, line := range wrap(g.note, opt.width()) {
-			if _, err := fmt.Fprintln(w, opt.paint(faint, line)); err != nil {
+	if g.Note != "" {
+		for _, line := range wrap(g.Note, opt.width()) {
+			if _, err := fmt.Fprintln(w, opt.paint(Faint, line)); err != nil {
 				return err
 			}
 		}
@@ -290,9 +293,9 @@ func wrap(s string, width int) []string {
 	return out
 }
 
-// shorten cuts a name in its middle to at most width columns, so that both ends
+// Shorten cuts a name in its middle to at most width columns, so that both ends
 // stay readable.
-func shorten(s string, width int) string {
+func Shorten(s string, width int) string {
 	runes := []rune(s)
 	if len(runes) <= width || width < 4 {
 		return s

@@ -1,36 +1,30 @@
-package render
+package comparison
 
 import (
-	"bytes"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 	htmlpage "github.com/rampload/rampload/report/render/page"
 )
 
 // Compared are the reports that were compared.
 type Compared struct{ Old, New []*report.Report }
 
-// CompareHTML writes a comparison as one self-contained page, with the runs of both sides
+// HTML writes a comparison as one self-contained page, with the runs of both sides
 // over each other. Charts need the assets.
-func CompareHTML(w io.Writer, c report.Comparison, of Compared, assets Assets) error {
+func HTML(w io.Writer, c report.Comparison, of Compared, assets layout.Assets) error {
 	p := pageOfComparison(c)
 	v := htmlpage.ComparisonView{
-		Old: clean(sideName(c.Old, "old")), New: clean(sideName(c.New, "new")),
-		Word: p.word, Class: p.mark.class(), Headline: clean(p.headline),
-		Facts: htmlFacts(p.facts), Closing: htmlFacts(p.closing), Grids: htmlGrids(p.grids), Curves: of.curves(),
+		Old: layout.Clean(sideName(c.Old, "old")), New: layout.Clean(sideName(c.New, "new")),
+		Word: p.Word, Class: p.Mark.Class(), Headline: layout.Clean(p.Headline),
+		Facts: layout.HTMLFacts(p.Facts), Closing: layout.HTMLFacts(p.Closing), Grids: layout.HTMLGrids(p.Grids), Curves: of.curves(),
 	}
-	var b bytes.Buffer
-	if err := htmlpage.WriteComparison(&b, v, htmlpage.Assets{UPlotJS: assets.UPlotJS, UPlotCSS: assets.UPlotCSS}); err != nil {
-		return fmt.Errorf("write HTML: %w", err)
-	}
-	if _, err := io.WriteString(w, clean(b.String())); err != nil {
-		return fmt.Errorf("write HTML: %w", err)
-	}
-	return nil
+	return layout.WritePage(w, func(w io.Writer) error {
+		return htmlpage.WriteComparison(w, v, htmlpage.Assets{UPlotJS: assets.UPlotJS, UPlotCSS: assets.UPlotCSS})
+	})
 }
 
 // sideName is what a side is called: its labels, else which side it is.
@@ -68,11 +62,11 @@ func (c Compared) curves() []htmlpage.Curves {
 	for _, t := range all[0].Targets {
 		of := ""
 		if len(all[0].Targets) > 1 {
-			of = clean(t.Name) + ": "
+			of = layout.Clean(t.Name) + ": "
 		}
 		loads := map[float64]bool{}
 		for _, r := range all {
-			same, _ := target(r, t.Name)
+			same := targetOf(r, t.Name)
 			for _, b := range same.ByLoad {
 				loads[b.LowRPS] = true
 			}
@@ -86,9 +80,9 @@ func (c Compared) curves() []htmlpage.Curves {
 					line.Label = "new"
 				}
 				if r.Label != "" {
-					line.Label = clean(r.Label)
+					line.Label = layout.Clean(r.Label)
 				}
-				same, _ := target(r, t.Name)
+				same := targetOf(r, t.Name)
 				for _, b := range same.ByLoad {
 					k, _ := slices.BinarySearch(curves.Loads, b.LowRPS)
 					line.Values[k] = m.of(b)
@@ -105,4 +99,13 @@ func (c Compared) curves() []htmlpage.Curves {
 		}
 	}
 	return out
+}
+
+// targetOf is the target of that name in a run; the zero value where it has none.
+func targetOf(r *report.Report, name string) report.Target {
+	i := slices.IndexFunc(r.Targets, func(t report.Target) bool { return t.Name == name })
+	if i < 0 {
+		return report.Target{}
+	}
+	return r.Targets[i]
 }

@@ -1,4 +1,6 @@
-package render
+// Package comparison writes what comparing two releases found: as a table, JSON, Markdown
+// for a pull request, and a page with the curves of both sides.
+package comparison
 
 import (
 	"bufio"
@@ -9,73 +11,74 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
-// CompareFormats returns the names that [Comparison] knows.
-func CompareFormats() []string { return []string{"table", "json", "md", "html"} }
+// Formats returns the names that [Write] knows.
+func Formats() []string { return []string{"table", "json", "md", "html"} }
 
-// Comparison writes a comparison in the named format; see [CompareFormats]. Only the page
+// Write writes a comparison in the named format; see [Formats]. Only the page
 // needs the reports that were compared.
-func Comparison(w io.Writer, format string, c report.Comparison, of Compared, opt Options) error {
+func Write(w io.Writer, format string, c report.Comparison, of Compared, opt layout.Options) error {
 	switch format {
 	case "table":
-		return CompareTable(w, c, opt)
+		return Table(w, c, opt)
 	case "json":
-		return CompareJSON(w, c)
+		return JSON(w, c)
 	case "md":
-		return CompareMarkdown(w, c)
+		return Markdown(w, c)
 	case "html":
-		return CompareHTML(w, c, of, opt.Assets)
+		return HTML(w, c, of, opt.Assets)
 	}
-	return fmt.Errorf("render comparison: unknown format %q; choose one of %v", format, CompareFormats())
+	return fmt.Errorf("render comparison: unknown format %q; choose one of %v", format, Formats())
 }
 
-// CompareTable writes a comparison for a terminal.
-func CompareTable(w io.Writer, c report.Comparison, opt Options) error {
+// Table writes a comparison for a terminal.
+func Table(w io.Writer, c report.Comparison, opt layout.Options) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
-	writeVerdict(out, p, opt)
+	layout.WriteVerdict(out, p, opt)
 	fmt.Fprintln(out)
-	writeFacts(out, p.facts, opt)
-	for _, g := range p.grids {
-		if len(g.rows) == 0 {
+	layout.WriteFacts(out, p.Facts, opt)
+	for _, g := range p.Grids {
+		if len(g.Rows) == 0 {
 			continue
 		}
 		fmt.Fprintln(out)
-		if err := g.cleaned().write(out, opt); err != nil {
+		if err := g.Cleaned().Write(out, opt); err != nil {
 			return err
 		}
 	}
-	if len(p.closing) > 0 {
+	if len(p.Closing) > 0 {
 		fmt.Fprintln(out)
-		writeFacts(out, p.closing, opt)
+		layout.WriteFacts(out, p.Closing, opt)
 	}
-	fmt.Fprintf(out, "\nexit %d\n", p.exit)
+	fmt.Fprintf(out, "\nexit %d\n", p.Exit)
 	return out.Flush()
 }
 
-// CompareMarkdown writes a comparison as GitHub-flavoured Markdown, such as for a comment
+// Markdown writes a comparison as GitHub-flavoured Markdown, such as for a comment
 // on a pull request: the verdict, what changed, and the measures folded.
-func CompareMarkdown(w io.Writer, c report.Comparison) error {
+func Markdown(w io.Writer, c report.Comparison) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "### %s: %s\n\n", p.word, escapeMarkdown(p.headline))
-	writeMarkdownFacts(out, p.facts)
-	if slices.ContainsFunc(p.grids, func(g grid) bool { return len(g.rows) > 0 }) || len(p.closing) > 0 {
+	fmt.Fprintf(out, "### %s: %s\n\n", p.Word, layout.EscapeMarkdown(p.Headline))
+	layout.WriteMarkdownFacts(out, p.Facts)
+	if slices.ContainsFunc(p.Grids, func(g layout.Grid) bool { return len(g.Rows) > 0 }) || len(p.Closing) > 0 {
 		fmt.Fprint(out, "<details><summary>what was measured</summary>\n\n")
-		for _, g := range p.grids {
-			if len(g.rows) > 0 {
-				writeMarkdownGrid(out, g)
+		for _, g := range p.Grids {
+			if len(g.Rows) > 0 {
+				layout.WriteMarkdownGrid(out, g)
 			}
 		}
-		writeMarkdownFacts(out, p.closing)
+		layout.WriteMarkdownFacts(out, p.Closing)
 		fmt.Fprint(out, "</details>\n")
 	}
 	return out.Flush()
 }
 
-// CompareJSON writes a comparison as indented JSON.
-func CompareJSON(w io.Writer, c report.Comparison) error {
+// JSON writes a comparison as indented JSON.
+func JSON(w io.Writer, c report.Comparison) error {
 	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return fmt.Errorf("write comparison: %w", err)
@@ -84,30 +87,30 @@ func CompareJSON(w io.Writer, c report.Comparison) error {
 	return err
 }
 
-func pageOfComparison(c report.Comparison) page {
-	p := page{exit: c.ExitCode, headline: c.Summary}
-	p.word, p.mark = compareWord(c)
+func pageOfComparison(c report.Comparison) layout.Page {
+	p := layout.Page{Exit: c.ExitCode, Headline: c.Summary}
+	p.Word, p.Mark = compareWord(c)
 	for _, said := range []string{"regressed: ", "indicative "} { // by the word already
-		p.headline = strings.TrimPrefix(p.headline, said)
+		p.Headline = strings.TrimPrefix(p.Headline, said)
 	}
-	p.facts = []fact{
-		{"old", []string{sideText(c.Old, "old")}},
-		{"new", []string{sideText(c.New, "new")}},
-		{"full first", change(c.OldFull, c.NewFull)},
-		{"cause", change(c.OldCause, c.NewCause)},
+	p.Facts = []layout.Fact{
+		{Label: "old", Lines: []string{sideText(c.Old, "old")}},
+		{Label: "new", Lines: []string{sideText(c.New, "new")}},
+		{Label: "full first", Lines: change(c.OldFull, c.NewFull)},
+		{Label: "cause", Lines: change(c.OldCause, c.NewCause)},
 	}
 	if lines := powerLines(c.Metrics); len(lines) > 0 {
-		p.closing = append(p.closing, fact{"power", lines})
+		p.Closing = append(p.Closing, layout.Fact{Label: "power", Lines: lines})
 	}
 	if len(c.Warnings) > 0 {
-		p.closing = append(p.closing, fact{"note", c.Warnings})
+		p.Closing = append(p.Closing, layout.Fact{Label: "note", Lines: c.Warnings})
 	}
 	// Resources that changed or may have; the others would bury them.
 	g := metricsGrid(c, func(m report.MetricComparison) bool { return m.Target != "" })
 	resources := metricsGrid(c, func(m report.MetricComparison) bool {
 		return m.Target == "" && m.Outcome != report.Equivalent && m.Outcome != report.NoDifference && m.Outcome != report.NotComparable
 	})
-	p.grids = []grid{g, resources}
+	p.Grids = []layout.Grid{g, resources}
 	return p
 }
 
@@ -137,29 +140,29 @@ func powerLines(metrics []report.MetricComparison) []string {
 	return out
 }
 
-// baselineGrid is what a run was held against; empty without a baseline.
-func baselineGrid(r *report.Report) grid {
+// BaselineGrid is what a run was held against; empty without a baseline.
+func BaselineGrid(r *report.Report) layout.Grid {
 	if r.Baseline == nil {
-		return grid{name: "baseline"}
+		return layout.Grid{Name: "baseline"}
 	}
 	c := report.Comparison{Metrics: r.Baseline.Metrics}
 	g := metricsGrid(c, func(m report.MetricComparison) bool {
 		return m.Target != "" || m.Outcome != report.NoDifference && m.Outcome != report.Equivalent && m.Outcome != report.NotComparable
 	})
-	g.name = "baseline"
-	for i := range g.columns {
-		switch g.columns[i].title {
+	g.Name = "baseline"
+	for i := range g.Columns {
+		switch g.Columns[i].Title {
 		case "OLD":
-			g.columns[i].title = "BASELINE"
+			g.Columns[i].Title = "BASELINE"
 		case "NEW":
-			g.columns[i].title = "THIS RUN"
+			g.Columns[i].Title = "THIS RUN"
 		}
 	}
 	return g
 }
 
-// baselineFact says which runs a run was held against; nil for none.
-func baselineFact(r *report.Report) []fact {
+// BaselineFact says which runs a run was held against; nil for none.
+func BaselineFact(r *report.Report) []layout.Fact {
 	b := r.Baseline
 	if b == nil {
 		return nil
@@ -172,26 +175,26 @@ func baselineFact(r *report.Report) []fact {
 		}
 		s += ")"
 	}
-	return []fact{{"baseline", []string{s + ": " + b.Summary}}}
+	return []layout.Fact{{Label: "baseline", Lines: []string{s + ": " + b.Summary}}}
 }
 
-func compareWord(c report.Comparison) (string, mark) {
+func compareWord(c report.Comparison) (string, layout.Mark) {
 	has := func(outcome string) bool {
 		return slices.ContainsFunc(c.Metrics, func(m report.MetricComparison) bool { return m.Outcome == outcome })
 	}
 	switch {
 	case has(report.Regression):
-		return "REGRESSED", bad
+		return "REGRESSED", layout.Bad
 	case c.Indicative:
-		return "INDICATIVE", unsure
+		return "INDICATIVE", layout.Unsure
 	case c.ExitCode == report.ExitUndecided:
-		return wordNoVerdict, unsure
+		return "NO VERDICT", layout.Unsure
 	case has(report.Improvement):
-		return "IMPROVED", good
+		return "IMPROVED", layout.Good
 	case has(report.Inconclusive):
-		return "INCONCLUSIVE", unsure
+		return "INCONCLUSIVE", layout.Unsure
 	}
-	return "UNCHANGED", good
+	return "UNCHANGED", layout.Good
 }
 
 func sideText(s report.Side, name string) string {
@@ -234,49 +237,49 @@ func tallied(texts []string) string {
 	return strings.Join(parts, ", ")
 }
 
-func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) grid {
-	g := grid{name: "metrics", columns: []column{
-		{title: "TARGET", squeeze: 8},
-		{title: "METRIC"},
-		{title: "OLD", right: true},
-		{title: "NEW", right: true},
-		{title: "SHIFT", right: true},
-		{title: "95% INTERVAL", right: true, drop: 2},
-		{title: "P", right: true, drop: 3},
-		{title: "OUTCOME"},
-		{title: "NOTE", flex: true, drop: 4},
+func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) layout.Grid {
+	g := layout.Grid{Name: "metrics", Columns: []layout.Column{
+		{Title: "TARGET", Squeeze: 8},
+		{Title: "METRIC"},
+		{Title: "OLD", Right: true},
+		{Title: "NEW", Right: true},
+		{Title: "SHIFT", Right: true},
+		{Title: "95% INTERVAL", Right: true, Drop: 2},
+		{Title: "P", Right: true, Drop: 3},
+		{Title: "OUTCOME"},
+		{Title: "NOTE", Flex: true, Drop: 4},
 	}}
 	for _, m := range c.Metrics {
 		if !keep(m) {
 			continue
 		}
-		mk := plain
+		mk := layout.Plain
 		switch m.Outcome {
 		case report.Regression:
-			mk = bad
+			mk = layout.Bad
 		case report.Improvement:
-			mk = good
+			mk = layout.Good
 		case report.IndicativeRegression, report.IndicativeChange, report.Inconclusive:
-			mk = unsure
+			mk = layout.Unsure
 		case report.Equivalent, report.NoDifference, report.NotComparable:
-			mk = faint
+			mk = layout.Faint
 		}
-		p := none
+		p := layout.None
 		if m.P != nil {
 			p = fmt.Sprintf("%.3f", *m.P)
 		}
-		span := none
+		span := layout.None
 		if m.ShiftLow != nil && m.ShiftHigh != nil {
 			span = shiftText(m, m.ShiftLow) + " to " + shiftText(m, m.ShiftHigh)
 		}
-		g.rows = append(g.rows, []cell{
-			text(shorten(m.Target, maxName)), text(m.Metric), text(metricValue(m, m.Old, m.OldAtLeast)), text(metricValue(m, m.New, m.NewAtLeast)),
-			text(shiftText(m, m.Shift)), text(span), text(p),
-			{outcomeText(m), mk},
-			text(m.Note),
+		g.Rows = append(g.Rows, []layout.Cell{
+			layout.Text(layout.Shorten(m.Target, layout.MaxName)), layout.Text(m.Metric), layout.Text(metricValue(m, m.Old, m.OldAtLeast)), layout.Text(metricValue(m, m.New, m.NewAtLeast)),
+			layout.Text(shiftText(m, m.Shift)), layout.Text(span), layout.Text(p),
+			{Text: outcomeText(m), Mark: mk},
+			layout.Text(m.Note),
 		})
 	}
-	return g.without("TARGET", "95% INTERVAL", "P", "NOTE")
+	return g.Without("TARGET", "95% INTERVAL", "P", "NOTE")
 }
 
 func outcomeText(m report.MetricComparison) string {
@@ -288,16 +291,16 @@ func outcomeText(m report.MetricComparison) string {
 
 func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {
 	if v == nil {
-		return none
+		return layout.None
 	}
 	s := ""
 	switch m.Unit {
 	case "rps":
-		s = rate(v)
+		s = layout.Rate(v)
 	case "ms":
-		s = millis(v)
+		s = layout.Millis(v)
 	default:
-		s = percent(*v)
+		s = layout.Percent(*v)
 	}
 	if atLeast {
 		s = "≥" + s
@@ -308,7 +311,7 @@ func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {
 // shiftText prints a relative shift in percent and another in points.
 func shiftText(m report.MetricComparison, v *float64) string {
 	if v == nil {
-		return none
+		return layout.None
 	}
 	s := report.FormatPercent(*v, 2)
 	if *v > 0 {

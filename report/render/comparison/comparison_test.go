@@ -1,13 +1,44 @@
-package render
+package comparison
 
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; run the test with -update", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-golden +got):\n%s", name, diff)
+	}
+}
+
+func ptr(v float64) *float64 { return &v }
+
+// resetting is a run whose target resets from 740 requests a second on.
+func resetting() *report.Report {
+	return &report.Report{Targets: []report.Target{{Name: "payments", Onset: report.Onset{Status: report.OnsetFound, LoadRPS: ptr(740)}}}}
+}
 
 func comparisons() map[string]report.Comparison {
 	regressed := report.Comparison{
@@ -48,10 +79,10 @@ func TestCompareGolden(t *testing.T) {
 			width        int
 		}{{".80.txt", "table", 80}, {".120.txt", "table", 120}, {".md", "md", 0}, {".json", "json", 0}} {
 			var b bytes.Buffer
-			if err := Comparison(&b, f.format, c, Compared{}, Options{Width: f.width}); err != nil {
+			if err := Write(&b, f.format, c, Compared{}, layout.Options{Width: f.width}); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "compare-"+name+f.file, b.Bytes())
+			golden(t, name+f.file, b.Bytes())
 			if f.format == "json" {
 				var back report.Comparison
 				if err := json.Unmarshal(b.Bytes(), &back); err != nil || back.Summary != c.Summary {
@@ -64,7 +95,7 @@ func TestCompareGolden(t *testing.T) {
 
 // The page lays the runs of both sides over each other, and hostile names stay text.
 func TestComparisonPage(t *testing.T) {
-	v1, v2 := fdExhaustion(), fdExhaustion()
+	v1, v2 := resetting(), resetting()
 	v1.Label, v2.Label = "v1", `</script><b>v2`
 	bins := func(failed uint64) []report.LoadBin {
 		return []report.LoadBin{
@@ -75,8 +106,8 @@ func TestComparisonPage(t *testing.T) {
 	v1.Targets[0].ByLoad, v2.Targets[0].ByLoad = bins(0), bins(7)
 	var b bytes.Buffer
 	c := report.Comparison{Old: report.Side{Runs: 1, Labels: []string{"v1"}}, New: report.Side{Runs: 1, Labels: []string{v2.Label}}, Summary: "regressed: x"}
-	assets := Assets{UPlotJS: []byte("/* charts */"), UPlotCSS: []byte("/* style */")}
-	if err := CompareHTML(&b, c, Compared{Old: []*report.Report{v1}, New: []*report.Report{v2}}, assets); err != nil {
+	assets := layout.Assets{UPlotJS: []byte("/* charts */"), UPlotCSS: []byte("/* style */")}
+	if err := HTML(&b, c, Compared{Old: []*report.Report{v1}, New: []*report.Report{v2}}, assets); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
