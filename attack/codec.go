@@ -515,6 +515,13 @@ func (d *decoder) histogram(h Histogram) Histogram {
 	h = resized(h, n)
 	var last int64
 	for i := range h {
+		if len(d.b) > 1 && d.b[0]|d.b[1] < 0x80 { // both take one byte, as most do
+			step := int64(d.b[0])
+			last += step>>1 ^ -(step & 1)
+			h[i] = Bucket{last, uint64(d.b[1])}
+			d.b = d.b[2:]
+			continue
+		}
 		last += d.varint()
 		h[i] = Bucket{last, d.uvarint()}
 	}

@@ -32,6 +32,7 @@ const (
 	AfterResponse                     // RST immediately behind a complete response
 	StreamReset                       // HTTP/2 only: RST_STREAM instead of a response, no TCP reset
 	GoAway                            // HTTP/2 only: GOAWAY that disowns the request, then FIN, no TCP reset
+	InGreeting                        // with a Dialogue only: inside what is said before the first request, else before it is read
 	PlaceEnd
 )
 
@@ -40,7 +41,7 @@ const Places = int(PlaceEnd)
 
 var placeNames = [Places]string{
 	"nowhere", "on-accept", "before-response-fresh", "before-response-reused", "in-headers",
-	"in-body", "idle", "after-fin", "after-response", "stream-reset", "goaway",
+	"in-body", "idle", "after-fin", "after-response", "stream-reset", "goaway", "in-greeting",
 }
 
 // String returns the place's name.
@@ -54,10 +55,12 @@ func (p Place) String() string {
 // InjectorOptions says what an [Injector] serves and what it does wrong. The
 // zero value answers every request properly with a short body.
 type InjectorOptions struct {
-	Addr     string        // listen address; empty: a free port of 127.0.0.1
-	Listener net.Listener  // served instead of Addr, if set; its connections must be *net.TCPConn
-	TLS      bool          // with a self-signed certificate, see [Injector.Certificate]
-	HTTP2    bool          // HTTP/2: by ALPN with TLS, else with prior knowledge (h2c)
+	Addr     string       // listen address; empty: a free port of 127.0.0.1
+	Listener net.Listener // served instead of Addr, if set; its connections must be *net.TCPConn
+	TLS      bool         // with a self-signed certificate, see [Injector.Certificate]
+	HTTP2    bool         // HTTP/2: by ALPN with TLS, else with prior knowledge (h2c)
+	// Dialogue makes what is spoken on a connection instead of HTTP; nil: HTTP.
+	Dialogue func() Dialogue
 	Status   int           // of proper responses; 0: 200
 	BodySize int           // bytes of proper responses; 0: 64, negative: none
 	Chunked  bool          // send bodies with chunked transfer encoding (HTTP/1.1)
@@ -94,7 +97,7 @@ type Counts struct {
 	Malformed   uint64 // malformed responses begun
 }
 
-// Injector is an HTTP server on raw TCP that resets exactly counted
+// Injector is a server of HTTP, or of a [Dialogue], on raw TCP that resets exactly counted
 // connections. Its methods may be called from several goroutines.
 //
 // A RST is counted only if the peer's side was still open when it was sent: the
@@ -126,6 +129,9 @@ type Injector struct {
 func NewInjector(opts InjectorOptions) (*Injector, error) {
 	if !opts.HTTP2 && (opts.Place == StreamReset || opts.Place == GoAway) {
 		return nil, fmt.Errorf("start injector: place %v needs HTTP2", opts.Place)
+	}
+	if opts.Place == InGreeting && opts.Dialogue == nil || opts.Dialogue != nil && (opts.HTTP2 || opts.Malformed != WellFormed) {
+		return nil, errors.New("start injector: a dialogue and place in-greeting go together, without HTTP2 and malformed responses")
 	}
 	if opts.Place == InHeaders && opts.HTTP2 {
 		return nil, errors.New("start injector: place in-headers is for HTTP/1.1; use before-response-* or in-body with HTTP2")
@@ -287,9 +293,12 @@ func (in *Injector) serve(tc *net.TCPConn) {
 		s.stream = t
 	}
 	s.in = bufio.NewReader(s.stream)
-	if in.opts.HTTP2 {
+	switch {
+	case in.opts.Dialogue != nil:
+		in.serveDialogue(s)
+	case in.opts.HTTP2:
 		in.serveHTTP2(s)
-	} else {
+	default:
 		in.serveHTTP1(s)
 	}
 }

@@ -45,35 +45,8 @@ func (in *Injector) serveHTTP1(s *session) {
 // respondHTTP1 answers a request or resets the connection, and reports whether
 // the connection goes on.
 func (in *Injector) respondHTTP1(s *session, req *http.Request, reused bool) bool {
-	before := BeforeResponseFresh
-	if reused {
-		before = BeforeResponseReused
-	}
-	switch {
-	case in.take(before):
-		in.reset(s, before)
-		return false
-	case in.take(AfterFIN):
-		if err := s.tcp.CloseWrite(); err != nil {
-			return false
-		}
-		pause(in.ctx, in.opts.Delay)
-		in.reset(s, AfterFIN)
-		return false
-	}
 	headers, body := in.response(req)
-	switch {
-	case in.take(InHeaders):
-		if _, err := s.stream.Write(headers[:len(headers)-len("\r\n\r\n")-3]); err != nil {
-			return false
-		}
-		in.reset(s, InHeaders)
-		return false
-	case len(body) > 0 && in.take(InBody):
-		if _, err := s.stream.Write(append(headers, body[:len(body)/2]...)); err != nil {
-			return false
-		}
-		in.reset(s, InBody)
+	if in.respond(s, reused, headers, body) {
 		return false
 	}
 	if _, err := s.stream.Write(append(headers, body...)); err != nil {

@@ -43,9 +43,11 @@
 //     protocol's own. No method of a session but Do may wait for the peer, for they
 //     are called under the pool's lock; and RoomChanged and Ended must not be called
 //     from within one of them.
-//  7. Name the URL's scheme in package route (port, TLS, proxy) and the protocol in
+//  7. Name the URL's scheme in profiles.Schemes (port, TLS, proxy) and the protocol in
 //     package protocol, and the package's imports in the test of the arrows. New
 //     details of a fault have their place in attack.Detail.
+//  8. Hold it against the suite of package wiretest, which every protocol has to pass,
+//     and fuzz its decoder.
 //
 // A connection that is held and has not been asked anything belongs to this layer: a
 // RST or FIN on it is reported without the exchanger. Bytes on it are a violation

@@ -17,7 +17,7 @@ import (
 // TestNewErrors lists what a configuration must not be.
 func TestNewErrors(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"the scheme must be http, https or unix":  {Profile: profiles.Target{URL: "ftp://h"}},
+		"it must begin with http://, https://":    {Profile: profiles.Target{URL: "ftp://h"}},
 		"the host is missing":                     {Profile: profiles.Target{URL: "http://"}},
 		"the port must be 1 to 65535":             {Profile: profiles.Target{URL: "http://h:0"}},
 		"belong to the path of a request":         {Profile: profiles.Target{URL: "http://h/?a"}},

@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/message", "attack/wire/http1", "attack/wire/http2"},
 	"attack/wire/message":  {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
 	"attack/wire/protocol": {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/"},
+	"attack/wire/wiretest": {"profiles", "attack", "attack/fault", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"}, // for tests
 	"attack/fill":          {"profiles", "profiles/data", "attack"},
 	"attack/journey":       {"profiles", "attack"},
 	"attack/ramp":          {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/schedule"},

@@ -106,6 +106,9 @@ func (v *validator) tls(t profiles.TLS) {
 // protocol checks the client's protocol against the schemes of the targets.
 func (v *validator) protocol(c profiles.Client) {
 	for i, t := range v.profile.Targets {
+		if t.Speaks() != profiles.SpeaksHTTP {
+			continue // client.protocol is the version of HTTP
+		}
 		path := at("targets", i, "url")
 		switch scheme := schemeOf(t); {
 		case c.Protocol == profiles.ProtocolH2C && scheme == "https":

@@ -120,6 +120,7 @@ func (v *validator) url(path, text string) {
 		return
 	}
 	u, err := url.Parse(text)
+	_, known := profiles.SchemeOf(text)
 	switch {
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
 		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", profiles.Quote(text))
@@ -130,9 +131,9 @@ func (v *validator) url(path, text string) {
 		} else if len(u.Path) > longest {
 			v.add(path, "the path of a Unix socket has at most %d bytes: write a shorter one", longest)
 		}
-	case u.Scheme != "http" && u.Scheme != "https":
+	case !known:
 		if strings.Contains(text, "://") {
-			v.add(path, "%s is not spoken here: write http://, https:// or unix:///", profiles.Quote(u.Scheme))
+			v.add(path, "%s is not spoken here: write %s", profiles.Quote(u.Scheme), profiles.SchemeList())
 		} else {
 			v.add(path, "%s has no scheme: write http://%s", profiles.Quote(text), strings.TrimLeft(text, "/"))
 		}

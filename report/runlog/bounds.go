@@ -23,19 +23,21 @@ const (
 
 // unfolds is an upper bound of the memory that a byte of a record becomes.
 var unfolds = map[frameKind]int64{
-	frameWindow:  8,  // a bucket of a histogram: 2 bytes, 16 in memory
-	frameSamples: 12, // a sample of a whole number: 2 bytes, 24 in memory
-	frameFailure: 8,
-	frameAddress: 8,
-	frameMetric:  48, // an empty name: 6 bytes, 200 in memory with its series
-	frameEvent:   16,
-	frameHeader:  50, // JSON: an empty target is 3 bytes
-	frameStep:    50,
-	frameIdle:    50,
-	frameClock:   50,
-	frameTaken:   50,
-	frameHand:    50,
-	frameTrailer: 50,
+	frameWindow:     8,  // a bucket of a histogram: 2 bytes, 16 in memory
+	frameSamples:    12, // a sample of a whole number: 2 bytes, 24 in memory
+	frameWindowSpan: 8,
+	frameSampleSpan: 12,
+	frameFailure:    8,
+	frameAddress:    8,
+	frameMetric:     48, // an empty name: 6 bytes, 200 in memory with its series
+	frameEvent:      16,
+	frameHeader:     50, // JSON: an empty target is 3 bytes
+	frameStep:       50,
+	frameIdle:       50,
+	frameClock:      50,
+	frameTaken:      50,
+	frameHand:       50,
+	frameTrailer:    50,
 }
 
 // Memory that every record takes at most, and every record of a part: it may be the
@@ -71,7 +73,9 @@ func (c *room) take(r Record) error {
 		size *= 2 // merging makes a copy
 	}
 	c.taken += unfolds[r.kind()] * size
-	if kind := r.kind(); kind != frameWindow && kind != frameSamples {
+	switch kind := r.kind(); kind {
+	case frameWindow, frameSamples, frameWindowSpan, frameSampleSpan:
+	default:
 		c.kept += perRecord + unfolds[kind]*size
 	}
 	if c.taken > roomFixed+roomPerByte*c.read || c.kept > roomMost {

@@ -37,19 +37,21 @@ const (
 	windowBytes = 280
 	cellBytes   = 48
 	bucketBytes = 16
+	countBytes  = 40 // of a request
 )
 
 // sizeOf is about how much memory a window takes.
 func sizeOf(w *attack.Window) int64 {
 	buckets := len(w.FromDue) + len(w.FromSend) + len(w.Lag) + len(w.IdleAge) + len(w.Served) + len(w.Statuses)
-	return windowBytes + cellBytes*int64(len(w.Cells)) + bucketBytes*int64(buckets)
+	return windowBytes + cellBytes*int64(len(w.Cells)) + countBytes*int64(len(w.Requests)) + bucketBytes*int64(buckets)
 }
 
-// window adds a window, which it copies, to those of its target.
-func (f *fold) window(list *[]attack.Window, w *attack.Window) {
-	w.Index >>= f.shift
+// window adds a window, which it copies, to those of its target. It is folded already so
+// often, and no more than f is.
+func (f *fold) window(list *[]attack.Window, w *attack.Window, already uint) {
+	w.Index >>= f.shift - already
 	for i := range w.Cells {
-		w.Cells[i].DueWindow >>= f.shift
+		w.Cells[i].DueWindow >>= f.shift - already
 	}
 	if n := len(*list); f.shift > 0 && n > 0 && (*list)[n-1].Index == w.Index {
 		last := &(*list)[n-1]
@@ -103,6 +105,7 @@ func (f *fold) double() {
 // done sets what follows from how far the logs are folded.
 func (f *fold) done() {
 	for _, c := range f.logs {
+		c.end()
 		c.log.Header.Interval <<= f.shift
 		c.log.Folded = f.shift > 0
 	}
@@ -118,6 +121,9 @@ func join(to, w *attack.Window) {
 	to.Open, to.InFlight = w.Open, w.InFlight
 	to.IdleConnSeconds += w.IdleConnSeconds
 	to.FailuresDropped += w.FailuresDropped
+	to.Wanted, to.Undialled = w.Wanted, w.Undialled
+	to.Unawaited += w.Unawaited
+	to.LookupFailures += w.LookupFailures
 	to.Cells = merged(append(to.Cells, w.Cells...))
 	for _, s := range w.Statuses {
 		i, known := slices.BinarySearchFunc(to.Statuses, s.Status, func(x attack.StatusCount, status uint16) int { return cmp.Compare(x.Status, status) })
@@ -125,6 +131,15 @@ func join(to, w *attack.Window) {
 			to.Statuses[i].Count += s.Count
 		} else {
 			to.Statuses = slices.Insert(to.Statuses, i, s)
+		}
+	}
+	for _, r := range w.Requests {
+		i, known := slices.BinarySearchFunc(to.Requests, r.Endpoint, func(x attack.RequestCount, endpoint uint32) int { return cmp.Compare(x.Endpoint, endpoint) })
+		if known {
+			of := &to.Requests[i]
+			of.Attempts, of.Failed, of.Sent, of.Received = of.Attempts+r.Attempts, of.Failed+r.Failed, of.Sent+r.Sent, of.Received+r.Received
+		} else {
+			to.Requests = slices.Insert(to.Requests, i, r)
 		}
 	}
 	for _, h := range [...]struct{ to, from *attack.Histogram }{
@@ -194,7 +209,7 @@ next:
 // ownCopy returns a window that shares nothing with w.
 func ownCopy(w *attack.Window) attack.Window {
 	out := *w
-	out.Cells, out.Statuses = owned(w.Cells), owned(w.Statuses)
+	out.Cells, out.Statuses, out.Requests = owned(w.Cells), owned(w.Statuses), owned(w.Requests)
 	out.FromDue, out.FromSend, out.Lag = owned(w.FromDue), owned(w.FromSend), owned(w.Lag)
 	out.IdleAge, out.Served = owned(w.IdleAge), owned(w.Served)
 	return out
@@ -246,6 +261,9 @@ func (t *thinned) add(s *Series, x IndexedSample, every time.Duration) int {
 }
 
 func (s *Series) push(x IndexedSample) {
+	if n := len(s.At); n == cap(s.At) && n > 0 { // doubled: append grows by a quarter, and copies four times as much
+		s.At, s.Value, s.Limit = slices.Grow(s.At, n), slices.Grow(s.Value, n), slices.Grow(s.Limit, n)
+	}
 	s.At, s.Value, s.Limit = append(s.At, x.At), append(s.Value, x.Value), append(s.Limit, x.Limit)
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"slices"
 )
 
 // Schema is the version of the run log that this package writes.
@@ -36,6 +35,9 @@ const (
 	frameClock   frameKind = 'C' // JSON
 	frameTaken   frameKind = 'O' // JSON
 	frameHand    frameKind = 'N' // JSON
+	// What the records of seconds add up to (see spans).
+	frameWindowSpan frameKind = 'w'
+	frameSampleSpan frameKind = 's'
 )
 
 // errTorn says that the log ends inside a frame or in damaged bytes.
@@ -53,44 +55,38 @@ func appendFrame(b []byte, kind frameKind, payload []byte) []byte {
 
 // frameReader reads frames one by one; the payload is valid until the next call.
 type frameReader struct {
-	r   *bufio.Reader
-	buf []byte
+	r     *bufio.Reader
+	buf   []byte // of a frame that does not fit into r's buffer
+	frame []byte // the last one, whole
 }
 
 // next returns io.EOF at a clean end and errTorn at any other.
 func (f *frameReader) next() (frameKind, []byte, error) {
-	kind, err := f.r.ReadByte()
+	kind, size, n, err := f.head()
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return 0, nil, io.EOF
-		}
-		return 0, nil, fmt.Errorf("read frame: %w", err)
+		return 0, nil, err
 	}
-	size, err := binary.ReadUvarint(f.r)
-	if err != nil || size > maxFrame {
-		return 0, nil, errTorn
-	}
-	head := binary.AppendUvarint([]byte{byte(kind)}, size)
-	f.buf = append(f.buf[:0], head...)
-	if size <= smallFrame {
-		n := len(head)
-		f.buf = slices.Grow(f.buf, int(size)+4)[:n+int(size)+4]
-		switch _, err := io.ReadFull(f.r, f.buf[n:]); {
+	if whole := n + int(size) + 4; whole <= f.r.Size() {
+		frame, err := f.r.Peek(whole)
+		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			return 0, nil, errTorn
 		case err != nil:
 			return 0, nil, fmt.Errorf("read frame: %w", err)
 		}
+		f.frame = frame
+		_, _ = f.r.Discard(whole) // what was peeked is there
 		return f.checked(kind, n)
 	}
+	f.buf = f.buf[:0]
 	// Grow with what is really there: a damaged length must not allocate 64 MiB.
-	limited := io.LimitReader(f.r, int64(size)+4)
+	limited := io.LimitReader(f.r, int64(n)+int64(size)+4)
 	for {
 		if len(f.buf) == cap(f.buf) {
 			f.buf = append(f.buf, 0)[:len(f.buf)]
 		}
-		n, err := limited.Read(f.buf[len(f.buf):cap(f.buf)])
-		f.buf = f.buf[:len(f.buf)+n]
+		got, err := limited.Read(f.buf[len(f.buf):cap(f.buf)])
+		f.buf = f.buf[:len(f.buf)+got]
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -98,22 +94,44 @@ func (f *frameReader) next() (frameKind, []byte, error) {
 			return 0, nil, fmt.Errorf("read frame: %w", err)
 		}
 	}
-	if uint64(len(f.buf)) != uint64(len(head))+size+4 {
+	if uint64(len(f.buf)) != uint64(n)+size+4 {
 		return 0, nil, errTorn
 	}
-	return f.checked(kind, len(head))
+	f.frame = f.buf
+	return f.checked(kind, n)
 }
 
-// smallFrame is what is read in one go, whatever the length of the log.
-const smallFrame = 1 << 16
+// head looks at the kind and the length of the next frame, which take n bytes, and waits for
+// no more than these.
+func (f *frameReader) head() (kind byte, size uint64, n int, err error) {
+	for want := max(2, min(1+binary.MaxVarintLen64, f.r.Buffered())); ; want++ {
+		head, err := f.r.Peek(want)
+		if len(head) > 1 {
+			if size, m := binary.Uvarint(head[1:]); m > 0 && size <= maxFrame {
+				return head[0], size, 1 + m, nil
+			} else if m != 0 {
+				return 0, 0, 0, errTorn
+			}
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF) && len(head) == 0:
+			return 0, 0, 0, io.EOF
+		case errors.Is(err, io.EOF):
+			return 0, 0, 0, errTorn
+		default:
+			return 0, 0, 0, fmt.Errorf("read frame: %w", err)
+		}
+	}
+}
 
-// checked returns the payload of the frame in the buffer, behind so many bytes.
+// checked returns the payload of the frame, behind so many bytes.
 func (f *frameReader) checked(kind byte, head int) (frameKind, []byte, error) {
-	end := len(f.buf) - 4
-	if crc32.ChecksumIEEE(f.buf[:end]) != binary.LittleEndian.Uint32(f.buf[end:]) {
+	end := len(f.frame) - 4
+	if crc32.ChecksumIEEE(f.frame[:end]) != binary.LittleEndian.Uint32(f.frame[end:]) {
 		return 0, nil, errTorn
 	}
-	return frameKind(kind), f.buf[head:end], nil
+	return frameKind(kind), f.frame[head:end], nil
 }
 
 // Whole returns the length of the longest beginning of b that is whole records of a

@@ -66,14 +66,14 @@ func readAll(r io.Reader) (*Log, error) { return readFolded(r, newFold()) }
 
 func readFolded(r io.Reader, f *fold) (*Log, error) {
 	input := &room{r: r}
-	br := bufio.NewReaderSize(input, 1<<16)
+	br := bufio.NewReaderSize(input, 1<<18)
 	if prefix, _ := br.Peek(2); isGzip(prefix) {
 		unzipped, err := gzip.NewReader(br)
 		if err != nil {
 			return nil, fmt.Errorf("read run log: %w", errors.Join(ErrNotRunLog, err))
 		}
 		defer unzipped.Close()
-		br = bufio.NewReaderSize(unzipped, 1<<16)
+		br = bufio.NewReaderSize(unzipped, 1<<18)
 	}
 	records, err := NewReader(br)
 	if err != nil {
@@ -128,6 +128,9 @@ type collector struct {
 	fold    *fold
 	thin    []thinned // by series
 	parts   map[uint64]*collector
+	// What is not decoded as long as a folded record may follow it: windows by target.
+	windows  []waiting
+	readings waiting
 }
 
 func newCollector(f *fold) *collector {
@@ -140,6 +143,12 @@ func newCollector(f *fold) *collector {
 func (c *collector) add(r Record) error {
 	if !c.begun && r.kind() != frameHeader {
 		return fmt.Errorf("read run log header: %w", ErrNotRunLog)
+	}
+	if kind := r.kind(); kind == frameWindowSpan || kind == frameSampleSpan {
+		return c.span(r)
+	}
+	if waits, err := c.waits(r); waits || err != nil {
+		return err
 	}
 	return c.decoder.Decode(r, c)
 }
@@ -159,7 +168,7 @@ func (c *collector) Address(a attack.Address) { c.log.Addresses = append(c.log.A
 
 // Window collects a window.
 func (c *collector) Window(w attack.Window) {
-	c.fold.window(&c.log.Windows[w.Target], &w)
+	c.fold.window(&c.log.Windows[w.Target], &w, 0)
 }
 
 // Failure collects a failure.

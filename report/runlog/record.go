@@ -61,9 +61,9 @@ func (r *Reader) view() (Record, error) {
 		return nil, err
 	}
 	// The payload lies behind its kind and length: the byte before it takes the kind.
-	at := len(r.frames.buf) - 4 - len(payload) - 1
-	r.frames.buf[at] = byte(kind)
-	return Record(r.frames.buf[at : at+1+len(payload)]), nil
+	at := len(r.frames.frame) - 4 - len(payload) - 1
+	r.frames.frame[at] = byte(kind)
+	return Record(r.frames.frame[at : at+1+len(payload)]), nil
 }
 
 // IndexedSample is a sample whose metric is known by its number among those of its

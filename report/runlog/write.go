@@ -22,6 +22,7 @@ type Writer struct {
 	frame   []byte
 	metrics map[probe.Metric]uint32
 	samples []probe.IDSample
+	spans   spans
 	err     error
 	closed  bool
 }
@@ -32,7 +33,7 @@ var _ attack.Sink = (*Writer)(nil)
 // is set by this function. Every call of w's Write carries whole records, the first
 // one the magic bytes before them.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
-	out := &Writer{w: bufio.NewWriterSize(w, 1<<16), metrics: map[probe.Metric]uint32{}}
+	out := &Writer{w: bufio.NewWriterSize(w, 1<<16), metrics: map[probe.Metric]uint32{}, spans: spans{interval: h.Interval, from: spansFrom}}
 	h.Schema = Schema
 	payload, err := json.Marshal(h)
 	if err != nil {
@@ -61,6 +62,12 @@ func (w *Writer) Address(a attack.Address) {
 func (w *Writer) Window(win attack.Window) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if t := w.spans.window(&win); t != nil {
+		w.scratch = appendWindowSpan(w.scratch[:0], t)
+		w.append(frameWindowSpan, w.scratch)
+		t.count = 0
+		t.add(&win)
+	}
 	w.scratch = attack.AppendWindow(w.scratch[:0], win)
 	w.append(frameWindow, w.scratch)
 	w.flush()
@@ -102,6 +109,11 @@ func (w *Writer) together(samples []probe.Sample) {
 		}
 		w.samples = append(w.samples, probe.IDSample{ID: id, Value: r.Value, Limit: r.Limit})
 	}
+	if at := samples[0].At; w.spans.over(at) {
+		w.scratch = w.spans.appendSampleSpan(w.scratch[:0])
+		w.append(frameSampleSpan, w.scratch)
+	}
+	w.spans.samples(samples[0].At, w.samples)
 	w.scratch = probe.AppendSamples(w.scratch[:0], samples[0].At, w.samples)
 	w.append(frameSamples, w.scratch)
 }

@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // Link is what a connection goes over: a socket, or TLS over one.
@@ -71,24 +69,12 @@ type Conn struct {
 	link Link
 	room atomic.Int32
 
-	framer   *http2.Framer // of the reader
-	control  *http2.Framer // appends control frames to out, under the lock
-	in       *bufio.Reader
-	src      source
-	decoder  *hpack.Decoder
-	head     head          // the header block being read
-	lastRead atomic.Int64  // when bytes last came
-	wake     chan struct{} // to the writer
-	gone     chan struct{} // closed when everything is over
-	wrote    chan struct{} // closed when the writer has ended
+	gone chan struct{} // closed when everything is over
+	in   reader        // of its own goroutine
 
 	mu       sync.Mutex
-	out      []byte // to be written
-	spare    []byte // the buffer that out alternates with
-	taken    int64  // bytes that the writer has ever taken from out
-	flushed  int64  // bytes ever written
-	writing  bool
-	writeErr error
+	out      output
+	life     life
 	tableCut bool // the peer's table is smaller than the default: to be acknowledged in the next block
 
 	streams table
@@ -110,29 +96,6 @@ type Conn struct {
 	ended     bool
 	goAway    *GoAwayError
 	tableSize uint32
-
-	timer   *time.Timer
-	timerAt time.Duration
-	pinged  time.Duration // a ping is out since then, Never: none
-	suspect time.Duration // no stream is opened until a sign of life, Never: trusted; else when that is too late
-	prove   bool          // the ping that is out is for a sign of life
-}
-
-// source reads from the link and keeps the error as it was.
-type source struct {
-	c   *Conn
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.c.link.Read(p)
-	if n > 0 {
-		s.c.lastRead.Store(int64(s.c.cfg.Clock()))
-	}
-	if err != nil {
-		s.err = err
-	}
-	return n, err
 }
 
 // NewConn begins to speak HTTP/2 over a link: it sends the preface and SETTINGS,
@@ -147,40 +110,31 @@ func NewConn(link Link, cfg Config) *Conn {
 	}
 	now := cfg.Clock()
 	c := &Conn{
-		cfg: cfg, link: link,
-		wake: make(chan struct{}, 1), gone: make(chan struct{}), wrote: make(chan struct{}),
+		cfg: cfg, link: link, gone: make(chan struct{}),
 		next: 1, sendWindow: defaultWindow, initialWindow: defaultWindow, maxFrame: frameSize,
-		maxStreams: assumedStreams, recvWindow: connWindow, allowance: newAllowance(now),
-		timerAt: Never, pinged: Never, suspect: Never, tableSize: 4096,
+		maxStreams: assumedStreams, recvWindow: connWindow, allowance: newAllowance(now), tableSize: 4096,
 		senders: streamList{link: inSenders},
 	}
-	c.lastRead.Store(int64(now))
-	c.src.c = c
-	c.in = bufio.NewReaderSize(&c.src, readBuffer)
-	c.framer = http2.NewFramer(nil, c.in)
-	c.framer.SetReuseFrames()
-	c.framer.SetMaxReadFrameSize(frameSize)
-	c.decoder = hpack.NewDecoder(4096, c.head.field)
-	c.decoder.SetMaxStringLength(maxHeaderBytes)
+	c.in.init(c)
+	c.out = output{c: c, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c.life.init(c, now)
 	c.updateRoom()
-	c.timer = time.AfterFunc(time.Hour, c.tick)
-	c.timer.Stop()
 
-	c.out = append(c.out, http2.ClientPreface...)
-	c.control = http2.NewFramer((*appender)(&c.out), nil)
-	_ = c.control.WriteSettings( // an appender takes everything
+	c.out.queue = append(c.out.queue, http2.ClientPreface...)
+	c.out.control = http2.NewFramer((*appender)(&c.out.queue), nil)
+	_ = c.out.control.WriteSettings( // an appender takes everything
 		http2.Setting{ID: http2.SettingEnablePush, Val: 0},
 		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: maxHeaderBytes},
 	)
-	_ = c.control.WriteWindowUpdate(0, connWindow-defaultWindow)
-	c.writing = true
-	go c.write()
-	go c.read()
+	_ = c.out.control.WriteWindowUpdate(0, connWindow-defaultWindow)
+	c.out.writing = true
+	go c.out.write()
+	go c.in.read()
 	c.mu.Lock()
-	c.schedule(c.nextTime(now))
+	c.life.schedule(c.life.nextTime(now))
 	c.mu.Unlock()
-	c.wake <- struct{}{}
+	c.out.wake <- struct{}{}
 	return c
 }
 
@@ -226,7 +180,7 @@ func (c *Conn) updateRoom() bool {
 	if most := int32(min(c.cfg.MaxStreams, 1<<30)); most > 0 {
 		room = min(room, most)
 	}
-	if c.closing || c.suspect != Never {
+	if c.closing || c.life.suspect != Never {
 		room = 0
 	}
 	return c.room.Swap(room) != room
@@ -266,7 +220,7 @@ func (c *Conn) stop(why error, grace time.Duration) {
 	}
 	c.closing = true
 	c.updateRoom()
-	if !c.writing {
+	if !c.out.writing {
 		grace = 0
 	}
 	c.mu.Unlock()
@@ -282,9 +236,9 @@ func (c *Conn) die(err error) {
 	var bad *MalformedError
 	c.mu.Lock()
 	grace := time.Duration(0)
-	if errors.As(err, &bad) && c.writeErr == nil {
-		_ = c.control.WriteGoAway(0, bad.Code, nil)
-		c.kick()
+	if errors.As(err, &bad) && c.out.err == nil {
+		_ = c.out.control.WriteGoAway(0, bad.Code, nil)
+		c.out.kick()
 		grace = 10 * time.Millisecond
 	}
 	c.closing = true
@@ -296,14 +250,14 @@ func (c *Conn) die(err error) {
 	c.mu.Unlock()
 	c.link.Interrupt(grace)
 	select {
-	case c.wake <- struct{}{}:
+	case c.out.wake <- struct{}{}:
 	default:
 	}
-	<-c.wrote
+	<-c.out.done
 
 	c.mu.Lock()
-	if c.writeErr != nil && errors.Is(c.ending, io.EOF) && !errors.Is(c.writeErr, os.ErrDeadlineExceeded) {
-		c.ending = c.writeErr // not our own interruption
+	if c.out.err != nil && errors.Is(c.ending, io.EOF) && !errors.Is(c.out.err, os.ErrDeadlineExceeded) {
+		c.ending = c.out.err // not our own interruption
 	}
 	err = c.ending
 	if errors.Is(err, errShut) {
@@ -313,117 +267,8 @@ func (c *Conn) die(err error) {
 		c.finish(s, err)
 	}
 	c.close()
-	c.timer.Stop()
+	c.life.timer.Stop()
 	c.mu.Unlock()
 	close(c.gone)
 	c.changed()
-}
-
-// tick does what is due: the streams' deadlines, and pings.
-func (c *Conn) tick() {
-	c.mu.Lock()
-	if c.ended {
-		c.mu.Unlock()
-		return
-	}
-	now := c.cfg.Clock()
-	c.timerAt = Never
-	for _, l := range []*streamList{&c.open, &c.waiting} {
-		for s, after := l.head, (*Stream)(nil); s != nil; s = after {
-			after = s.links[inOrder].next
-			switch {
-			case s.Deadline <= now:
-				c.timedOut(s, now)
-			case s.holdUntil <= now:
-				c.unhold(s)
-			}
-		}
-	}
-	silent := c.suspect != Never && now >= c.suspect && !c.closing
-	if silent {
-		c.close()
-	}
-	dead := c.ping(now)
-	c.pump()
-	c.schedule(c.nextTime(now))
-	changed := c.updateRoom() || silent
-	c.mu.Unlock()
-	if changed {
-		c.changed()
-	}
-	if dead != nil {
-		c.stop(dead, 0)
-	}
-}
-
-// timedOut ends a stream at its deadline, and takes no new ones if the peer has
-// been silent ever since it was opened.
-func (c *Conn) timedOut(s *Stream, now time.Duration) {
-	opened, sent := s.opened, s.id != 0
-	c.abandon(s, ErrTimeout, http2.ErrCodeCancel)
-	if sent && c.suspect == Never && time.Duration(c.lastRead.Load()) <= opened {
-		c.suspect = now + proofTime
-		c.sendPing(now)
-	}
-}
-
-// ping does what is due about pings; it returns why the connection is dead.
-func (c *Conn) ping(now time.Duration) error {
-	last := time.Duration(c.lastRead.Load())
-	every := c.cfg.PingEvery
-	if every <= 0 || c.closing && c.open.n == 0 {
-		return nil
-	}
-	if c.pinged != Never {
-		if c.prove && last > c.pinged {
-			c.pinged = Never
-		} else if now >= c.pinged+c.cfg.PingTimeout {
-			return ErrPing
-		}
-		return nil
-	}
-	if (c.open.n > 0 || c.cfg.PingIdle) && now >= last+every {
-		c.sendPing(now)
-		c.prove = false
-	}
-	return nil
-}
-
-func (c *Conn) sendPing(now time.Duration) {
-	if c.pinged != Never {
-		return
-	}
-	c.pinged, c.prove = now, true
-	_ = c.control.WritePing(false, [8]byte{'r', 'a', 'm', 'p', 'l', 'o', 'a', 'd'})
-	c.kick()
-}
-
-// nextTime returns when tick has something to do.
-func (c *Conn) nextTime(now time.Duration) time.Duration {
-	next := Never
-	for _, l := range []*streamList{&c.open, &c.waiting} {
-		for s := l.head; s != nil; s = s.links[inOrder].next {
-			next = min(next, s.Deadline, s.holdUntil)
-		}
-	}
-	if c.suspect != Never && !c.closing {
-		next = min(next, c.suspect)
-	}
-	if every := c.cfg.PingEvery; every > 0 {
-		switch {
-		case c.pinged != Never:
-			next = min(next, c.pinged+c.cfg.PingTimeout)
-		case c.open.n > 0 || c.cfg.PingIdle:
-			next = min(next, max(time.Duration(c.lastRead.Load())+every, now+time.Millisecond))
-		}
-	}
-	return next
-}
-
-// schedule has tick called at a time, or earlier. The lock is held.
-func (c *Conn) schedule(at time.Duration) {
-	if at < c.timerAt && !c.ended {
-		c.timerAt = at
-		c.timer.Reset(max(at-c.cfg.Clock(), 0))
-	}
 }

@@ -113,8 +113,8 @@ func FuzzServer(f *testing.F) {
 		if c.open.n != 0 || c.waiting.n != 0 || c.senders.n != 0 || c.streams.n != 0 {
 			t.Errorf("left: %d open, %d waiting, %d senders, %d in the table", c.open.n, c.waiting.n, c.senders.n, c.streams.n)
 		}
-		if cap(c.out) > 2*hardQueue || len(c.head.fields) > maxHeaderBytes/32 {
-			t.Errorf("%d bytes wait, %d fields", cap(c.out), len(c.head.fields))
+		if cap(c.out.queue) > 2*hardQueue || len(c.in.head.fields) > maxHeaderBytes/32 {
+			t.Errorf("%d bytes wait, %d fields", cap(c.out.queue), len(c.in.head.fields))
 		}
 		for _, x := range xs {
 			if len(x.done) != 0 {
@@ -143,21 +143,20 @@ func FuzzHeaderBlock(f *testing.F) {
 	f.Add([]byte("\x3f\xe1\x1f\x88\x40\x01a\x01b\xbe\xbe"), 4)
 	f.Fuzz(func(t *testing.T, b []byte, at int) {
 		c := &Conn{}
-		c.decoder = hpack.NewDecoder(4096, c.head.field)
-		c.decoder.SetMaxStringLength(maxHeaderBytes)
-		c.head.begin(1, false)
+		c.in.init(c)
+		c.in.head.begin(1, false)
 		at = min(max(at, 0), len(b))
-		err := c.decode(b[:at], false)
+		err := c.in.decode(b[:at], false)
 		if err == nil {
-			err = c.decode(b[at:], true)
+			err = c.in.decode(b[at:], true)
 		}
-		if err != nil || c.head.bad != 0 {
+		if err != nil || c.in.head.bad != 0 {
 			return
 		}
-		if c.head.pseudo && (c.head.status < 100 || c.head.status > 999) {
-			t.Errorf("status %d", c.head.status)
+		if c.in.head.pseudo && (c.in.head.status < 100 || c.in.head.status > 999) {
+			t.Errorf("status %d", c.in.head.status)
 		}
-		for _, f := range c.head.fields {
+		for _, f := range c.in.head.fields {
 			if f.Name == "" || bytes.ContainsAny([]byte(f.Name), "ABCXYZ :\r\n") || bytes.ContainsAny([]byte(f.Value), "\r\n\x00") {
 				t.Errorf("field %q: %q", f.Name, f.Value)
 			}

@@ -238,7 +238,7 @@ func TestAnswersNotRead(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	c.mu.Lock()
-	if n := cap(c.out); n > 2*hardQueue {
+	if n := cap(c.out.queue); n > 2*hardQueue {
 		t.Errorf("%d bytes wait", n)
 	}
 	c.mu.Unlock()

@@ -1,30 +1,69 @@
 package http2
 
 import (
+	"bufio"
 	"errors"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
+// reader reads what the peer sends, and handles one frame after the other. Its fields
+// belong to its goroutine.
+type reader struct {
+	c       *Conn
+	framer  *http2.Framer
+	src     source
+	decoder *hpack.Decoder
+	head    head // the header block being read
+}
+
+func (r *reader) init(c *Conn) {
+	r.c, r.src.c = c, c
+	r.framer = http2.NewFramer(nil, bufio.NewReaderSize(&r.src, readBuffer))
+	r.framer.SetReuseFrames()
+	r.framer.SetMaxReadFrameSize(frameSize)
+	r.decoder = hpack.NewDecoder(4096, r.head.field)
+	r.decoder.SetMaxStringLength(maxHeaderBytes)
+}
+
+// source reads from the link and keeps the error as it was.
+type source struct {
+	c   *Conn
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.c.link.Read(p)
+	if n > 0 {
+		s.c.life.lastRead.Store(int64(s.c.cfg.Clock()))
+	}
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}
+
 // read is the reader's goroutine.
-func (c *Conn) read() {
-	err := c.readFrames()
+func (r *reader) read() {
+	c := r.c
+	err := r.readFrames()
 	var bad *MalformedError
-	if c.src.err != nil && !errors.As(err, &bad) {
-		err = c.src.err
+	if r.src.err != nil && !errors.As(err, &bad) {
+		err = r.src.err
 	}
 	c.die(err)
 }
 
 // readFrames handles frames until the connection ends. Its error is of the link,
 // or a *MalformedError.
-func (c *Conn) readFrames() error {
+func (r *reader) readFrames() error {
 	for first := true; ; first = false {
-		fh, err := c.framer.ReadFrameHeader()
+		fh, err := r.framer.ReadFrameHeader()
 		switch {
 		case err == nil:
-		case c.src.err != nil && !errors.Is(err, http2.ErrFrameTooLarge):
-			return c.src.err
+		case r.src.err != nil && !errors.Is(err, http2.ErrFrameTooLarge):
+			return r.src.err
 		case first:
 			return malformed(NotHTTP2, http2.ErrCodeProtocol)
 		case errors.Is(err, http2.ErrFrameTooLarge):
@@ -35,14 +74,14 @@ func (c *Conn) readFrames() error {
 		if first && (fh.Type != http2.FrameSettings || fh.Flags.Has(http2.FlagSettingsAck)) {
 			return malformed(NotHTTP2, http2.ErrCodeProtocol)
 		}
-		f, err := c.framer.ReadFrameForHeader(fh)
+		f, err := r.framer.ReadFrameForHeader(fh)
 		if err != nil {
-			if err = c.parseError(fh, err); err != nil {
+			if err = r.parseError(fh, err); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := c.frame(fh, f); err != nil {
+		if err := r.frame(fh, f); err != nil {
 			return err
 		}
 	}
@@ -50,7 +89,8 @@ func (c *Conn) readFrames() error {
 
 // parseError returns the end of the connection that a frame which could not be
 // parsed is; nil if it is the end of its stream only.
-func (c *Conn) parseError(fh http2.FrameHeader, err error) error {
+func (r *reader) parseError(fh http2.FrameHeader, err error) error {
+	c := r.c
 	var stream http2.StreamError
 	var conn http2.ConnectionError
 	switch {
@@ -60,11 +100,11 @@ func (c *Conn) parseError(fh http2.FrameHeader, err error) error {
 		if s := c.streams.find(fh.StreamID); s != nil {
 			c.streamFailed(s, malformed(WindowFrame, stream.Code))
 		}
-		return c.useless(1)
+		return r.useless(1)
 	case errors.As(err, &stream) && fh.Type == http2.FramePriority:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.useless(1)
+		return r.useless(1)
 	case errors.As(err, &stream): // headers that are not decoded spoil all that follow
 		return malformed(frameKind(fh.Type), stream.Code)
 	case errors.As(err, &conn):
@@ -73,8 +113,8 @@ func (c *Conn) parseError(fh http2.FrameHeader, err error) error {
 			what = FrameSize
 		}
 		return malformed(what, http2.ErrCode(conn))
-	case c.src.err != nil:
-		return c.src.err
+	case r.src.err != nil:
+		return r.src.err
 	}
 	return malformed(FrameSize, http2.ErrCodeFrameSize) // too short for what it must hold
 }
@@ -106,36 +146,37 @@ func frameKind(t http2.FrameType) Malformed {
 }
 
 // frame handles one frame.
-func (c *Conn) frame(fh http2.FrameHeader, f http2.Frame) error {
+func (r *reader) frame(fh http2.FrameHeader, f http2.Frame) error {
+	c := r.c
 	// Header blocks are decoded without the lock.
 	switch f := f.(type) {
 	case *http2.HeadersFrame:
-		c.head.begin(fh.StreamID, f.StreamEnded())
-		if err := c.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || c.head.open {
+		r.head.begin(fh.StreamID, f.StreamEnded())
+		if err := r.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || r.head.open {
 			return err
 		}
 	case *http2.ContinuationFrame:
 		if len(f.HeaderBlockFragment()) == 0 {
-			if c.head.empty++; c.head.empty > 16 {
+			if r.head.empty++; r.head.empty > 16 {
 				return malformed(Flood, http2.ErrCodeEnhanceYourCalm)
 			}
 		}
-		if err := c.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || c.head.open {
+		if err := r.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || r.head.open {
 			return err
 		}
 	}
 	c.mu.Lock()
-	trusted := c.suspect != Never && !c.closing
+	trusted := c.life.suspect != Never && !c.closing
 	if trusted {
-		c.suspect = Never // it lives
+		c.life.suspect = Never // it lives
 		c.updateRoom()
 	}
 	room := c.room.Load()
-	err := c.handle(fh, f)
+	err := r.handle(fh, f)
 	if trusted && err == nil {
 		c.pump()
 	}
-	if len(c.out) > hardQueue && err == nil {
+	if len(c.out.queue) > hardQueue && err == nil {
 		err = malformed(Flood, http2.ErrCodeEnhanceYourCalm)
 	}
 	changed := trusted || c.room.Load() != room
@@ -147,17 +188,17 @@ func (c *Conn) frame(fh http2.FrameHeader, f http2.Frame) error {
 }
 
 // decode decodes a piece of a header block.
-func (c *Conn) decode(p []byte, last bool) error {
-	h := &c.head
+func (r *reader) decode(p []byte, last bool) error {
+	h := &r.head
 	if h.encoded += len(p); h.encoded > maxHeaderBytes {
 		return malformed(HeaderSize, http2.ErrCodeEnhanceYourCalm)
 	}
-	if _, err := c.decoder.Write(p); err != nil {
+	if _, err := r.decoder.Write(p); err != nil {
 		return malformed(HeaderBlock, http2.ErrCodeCompression)
 	}
 	if last {
 		h.open = false
-		if err := c.decoder.Close(); err != nil {
+		if err := r.decoder.Close(); err != nil {
 			return malformed(HeaderBlock, http2.ErrCodeCompression)
 		}
 	}
@@ -165,7 +206,8 @@ func (c *Conn) decode(p []byte, last bool) error {
 }
 
 // useless counts frames without content. The lock is held.
-func (c *Conn) useless(n int) error {
+func (r *reader) useless(n int) error {
+	c := r.c
 	if c.allowance.spend(n, c.cfg.Clock()) {
 		return nil
 	}
@@ -173,40 +215,41 @@ func (c *Conn) useless(n int) error {
 }
 
 // handle handles one frame. The lock is held.
-func (c *Conn) handle(fh http2.FrameHeader, f http2.Frame) error {
+func (r *reader) handle(fh http2.FrameHeader, f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.HeadersFrame, *http2.ContinuationFrame:
-		return c.headersDone()
+		return r.headersDone()
 	case *http2.DataFrame:
-		return c.data(fh, f)
+		return r.data(fh, f)
 	case *http2.RSTStreamFrame:
-		return c.streamReset(f)
+		return r.streamReset(f)
 	case *http2.SettingsFrame:
-		return c.settings(f)
+		return r.settings(f)
 	case *http2.PingFrame:
-		return c.pong(f)
+		return r.pong(f)
 	case *http2.GoAwayFrame:
-		return c.goneAway(f)
+		return r.goneAway(f)
 	case *http2.WindowUpdateFrame:
-		return c.windowUpdate(f)
+		return r.windowUpdate(f)
 	case *http2.PushPromiseFrame:
 		return malformed(PushFrame, http2.ErrCodeProtocol)
 	}
-	return c.useless(1 + int(fh.Length)/1024)
+	return r.useless(1 + int(fh.Length)/1024)
 }
 
 // idle reports whether a stream was never opened.
-func (c *Conn) idle(id uint32) bool { return id%2 == 0 || id >= c.next }
+func (r *reader) idle(id uint32) bool { return id%2 == 0 || id >= r.c.next }
 
 // headersDone handles a header block that was decoded whole.
-func (c *Conn) headersDone() error {
-	h := &c.head
-	if c.idle(h.stream) {
+func (r *reader) headersDone() error {
+	c := r.c
+	h := &r.head
+	if r.idle(h.stream) {
 		return malformed(IdleStream, http2.ErrCodeProtocol)
 	}
 	s := c.streams.find(h.stream)
 	if s == nil {
-		return c.useless(1)
+		return r.useless(1)
 	}
 	if s.heads += h.size; s.heads > maxHeaderBytes {
 		h.spoil(HeaderSize)
@@ -230,7 +273,7 @@ func (c *Conn) headersDone() error {
 			code = http2.ErrCodeEnhanceYourCalm
 		}
 		c.streamFailed(s, malformed(h.bad, code))
-		return c.useless(1)
+		return r.useless(1)
 	}
 	c.allowance.earn()
 	switch {
@@ -242,7 +285,7 @@ func (c *Conn) headersDone() error {
 			c.unhold(s)
 			c.pump()
 		}
-		return c.useless(allowanceEach + 1)
+		return r.useless(allowanceEach + 1)
 	default:
 		s.gotHead, s.Status = true, h.status
 		if h.hasLength {
@@ -251,7 +294,7 @@ func (c *Conn) headersDone() error {
 		s.Handler.Head(h.status, h.fields)
 	}
 	if h.end {
-		c.responseDone(s)
+		r.responseDone(s)
 	}
 	return nil
 }
@@ -260,7 +303,8 @@ func (c *Conn) headersDone() error {
 func (s *Stream) bodyless() bool { return s.NoBody || s.Status == 204 || s.Status == 304 }
 
 // responseDone ends a stream whose response is complete.
-func (c *Conn) responseDone(s *Stream) {
+func (r *reader) responseDone(s *Stream) {
+	c := r.c
 	if s.length >= 0 && s.received != s.length && !s.bodyless() {
 		c.streamFailed(s, malformed(ContentLength, http2.ErrCodeProtocol))
 		return
@@ -275,8 +319,9 @@ func (c *Conn) responseDone(s *Stream) {
 	}
 }
 
-func (c *Conn) data(fh http2.FrameHeader, f *http2.DataFrame) error {
-	if c.idle(fh.StreamID) {
+func (r *reader) data(fh http2.FrameHeader, f *http2.DataFrame) error {
+	c := r.c
+	if r.idle(fh.StreamID) {
 		return malformed(IdleStream, http2.ErrCodeProtocol)
 	}
 	length := int64(fh.Length) // padding counts
@@ -284,14 +329,14 @@ func (c *Conn) data(fh http2.FrameHeader, f *http2.DataFrame) error {
 		return malformed(FlowControl, http2.ErrCodeFlowControl)
 	}
 	if c.recvWindow < connWindow/2 {
-		_ = c.control.WriteWindowUpdate(0, uint32(connWindow-c.recvWindow))
+		_ = c.out.control.WriteWindowUpdate(0, uint32(connWindow-c.recvWindow))
 		c.recvWindow = connWindow
-		c.kick()
+		c.out.kick()
 	}
 	s := c.streams.find(fh.StreamID)
 	if s == nil {
 		if length < 256 {
-			return c.useless(1)
+			return r.useless(1)
 		}
 		return nil // sent before it knew that we reset the stream: the window bounds it
 	}
@@ -316,7 +361,7 @@ func (c *Conn) data(fh http2.FrameHeader, f *http2.DataFrame) error {
 		s.Handler.Data(p)
 	}
 	if f.StreamEnded() {
-		c.responseDone(s)
+		r.responseDone(s)
 		return nil
 	}
 	s.eaten += length
@@ -325,27 +370,29 @@ func (c *Conn) data(fh http2.FrameHeader, f *http2.DataFrame) error {
 	}
 	c.giveWindow(s)
 	if len(p) == 0 {
-		return c.useless(1)
+		return r.useless(1)
 	}
 	return nil
 }
 
-func (c *Conn) streamReset(f *http2.RSTStreamFrame) error {
-	if c.idle(f.StreamID) {
+func (r *reader) streamReset(f *http2.RSTStreamFrame) error {
+	c := r.c
+	if r.idle(f.StreamID) {
 		return malformed(IdleStream, http2.ErrCodeProtocol)
 	}
 	s := c.streams.find(f.StreamID)
 	if s == nil {
-		return c.useless(1)
+		return r.useless(1)
 	}
 	c.finish(s, &ResetError{f.ErrCode})
 	c.pump()
 	return nil
 }
 
-func (c *Conn) settings(f *http2.SettingsFrame) error {
+func (r *reader) settings(f *http2.SettingsFrame) error {
+	c := r.c
 	if f.IsAck() {
-		return c.useless(1)
+		return r.useless(1)
 	}
 	if !c.settled {
 		// A peer that does not say how many has no limit (RFC 9113 §6.5.2).
@@ -386,24 +433,26 @@ func (c *Conn) settings(f *http2.SettingsFrame) error {
 	if err != nil {
 		return err
 	}
-	_ = c.control.WriteSettingsAck()
-	c.kick()
+	_ = c.out.control.WriteSettingsAck()
+	c.out.kick()
 	c.updateRoom()
 	c.pump()
-	return c.useless(1 + f.NumSettings()/8)
+	return r.useless(1 + f.NumSettings()/8)
 }
 
-func (c *Conn) pong(f *http2.PingFrame) error {
+func (r *reader) pong(f *http2.PingFrame) error {
+	c := r.c
 	if f.IsAck() {
-		c.pinged = Never
-		return c.useless(1)
+		c.life.pinged = Never
+		return r.useless(1)
 	}
-	_ = c.control.WritePing(true, f.Data)
-	c.kick()
-	return c.useless(1)
+	_ = c.out.control.WritePing(true, f.Data)
+	c.out.kick()
+	return r.useless(1)
 }
 
-func (c *Conn) goneAway(f *http2.GoAwayFrame) error {
+func (r *reader) goneAway(f *http2.GoAwayFrame) error {
+	c := r.c
 	if c.goAway == nil || f.LastStreamID <= c.goAway.Last {
 		c.goAway = &GoAwayError{Code: f.ErrCode, Last: f.LastStreamID}
 	}
@@ -413,21 +462,22 @@ func (c *Conn) goneAway(f *http2.GoAwayFrame) error {
 		c.finish(s, c.goAway)
 		s = before
 	}
-	return c.useless(1)
+	return r.useless(1)
 }
 
-func (c *Conn) windowUpdate(f *http2.WindowUpdateFrame) error {
+func (r *reader) windowUpdate(f *http2.WindowUpdateFrame) error {
+	c := r.c
 	if f.StreamID == 0 {
 		if c.sendWindow += int64(f.Increment); c.sendWindow > maxWindow {
 			return malformed(WindowFrame, http2.ErrCodeFlowControl)
 		}
 	} else {
-		if c.idle(f.StreamID) {
+		if r.idle(f.StreamID) {
 			return malformed(IdleStream, http2.ErrCodeProtocol)
 		}
 		s := c.streams.find(f.StreamID)
 		if s == nil {
-			return c.useless(1)
+			return r.useless(1)
 		}
 		if s.window += int64(f.Increment); s.window > maxWindow {
 			c.streamFailed(s, malformed(WindowFrame, http2.ErrCodeFlowControl))
@@ -438,5 +488,5 @@ func (c *Conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 		}
 	}
 	c.pump()
-	return c.useless(1)
+	return r.useless(1)
 }

@@ -97,11 +97,11 @@ func (c *Conn) Start(s *Stream, body []byte, last bool) error {
 	}
 	c.waiting.push(s)
 	c.pump()
-	if next := min(s.Deadline, s.holdUntil); next < c.timerAt {
-		c.schedule(next)
+	if next := min(s.Deadline, s.holdUntil); next < c.life.timerAt {
+		c.life.schedule(next)
 	}
 	if c.cfg.PingEvery > 0 && c.open.n == 1 {
-		c.schedule(c.cfg.Clock() + c.cfg.PingEvery)
+		c.life.schedule(c.cfg.Clock() + c.cfg.PingEvery)
 	}
 	return nil
 }
@@ -169,18 +169,18 @@ func (c *Conn) unhold(s *Stream) {
 // giveWindow lets the peer send more on a stream.
 func (c *Conn) giveWindow(s *Stream) {
 	if s.eaten >= streamWindow/2 {
-		_ = c.control.WriteWindowUpdate(s.id, uint32(s.eaten))
+		_ = c.out.control.WriteWindowUpdate(s.id, uint32(s.eaten))
 		s.recvWindow += s.eaten
 		s.eaten = 0
-		c.kick()
+		c.out.kick()
 	}
 }
 
 // abandon ends a stream from this side, and tells the peer.
 func (c *Conn) abandon(s *Stream, err error, code Code) {
 	if s.id != 0 && !c.ended {
-		_ = c.control.WriteRSTStream(s.id, code)
-		c.kick()
+		_ = c.out.control.WriteRSTStream(s.id, code)
+		c.out.kick()
 	}
 	c.finish(s, err)
 }
@@ -188,9 +188,9 @@ func (c *Conn) abandon(s *Stream, err error, code Code) {
 // finish ends a stream. The lock is held.
 func (c *Conn) finish(s *Stream, err error) {
 	s.over, s.Opened = true, s.id != 0
-	written := c.taken // also what a write under way is writing: the peer has answered
+	written := c.out.taken // also what a write under way is writing: the peer has answered
 	if errors.Is(err, ErrTimeout) || errors.Is(err, ErrCanceled) || c.ended {
-		written = c.flushed
+		written = c.out.flushed
 	}
 	switch {
 	case err == nil:

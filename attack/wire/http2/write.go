@@ -15,34 +15,51 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// output is what is queued to be written, under the connection's lock, and the
+// goroutine that writes it.
+type output struct {
+	c       *Conn
+	wake    chan struct{} // to the writer
+	done    chan struct{} // closed when the writer has ended
+	control *http2.Framer // appends control frames to queue
+
+	queue   []byte
+	spare   []byte // the buffer that queue alternates with
+	taken   int64  // bytes that the writer has ever taken from queue
+	flushed int64  // bytes ever written
+	writing bool
+	err     error
+}
+
 // write is the writer's goroutine: it writes what is queued, all of it at once.
-func (c *Conn) write() {
-	defer close(c.wrote)
-	for range c.wake {
+func (o *output) write() {
+	c := o.c
+	defer close(o.done)
+	for range o.wake {
 		// Whoever else is about to queue something may do so: one system call
 		// for many requests.
 		runtime.Gosched()
 		c.mu.Lock()
-		for len(c.out) > 0 && c.writeErr == nil {
-			b := c.out
-			c.out, c.spare = c.spare[:0], nil
-			c.taken += int64(len(b))
+		for len(o.queue) > 0 && o.err == nil {
+			b := o.queue
+			o.queue, o.spare = o.spare[:0], nil
+			o.taken += int64(len(b))
 			c.mu.Unlock()
 			n, err := c.link.Write(b)
 			c.mu.Lock()
-			c.flushed += int64(n)
+			o.flushed += int64(n)
 			if cap(b) <= 2*maxQueue {
-				c.spare = b[:0]
+				o.spare = b[:0]
 			}
 			if err != nil {
-				c.writeErr = err
+				o.err = err
 				break
 			}
 			c.pump()
 		}
-		c.writing = false
-		over := c.ended || c.writeErr != nil
-		failed := c.writeErr != nil && !c.ended
+		o.writing = false
+		over := c.ended || o.err != nil
+		failed := o.err != nil && !c.ended
 		c.mu.Unlock()
 		if failed {
 			// The reader still gets what came before, and then the end of the
@@ -56,10 +73,10 @@ func (c *Conn) write() {
 }
 
 // kick has the writer write what is queued. The lock is held.
-func (c *Conn) kick() {
-	c.writing = true
+func (o *output) kick() {
+	o.writing = true
 	select {
-	case c.wake <- struct{}{}:
+	case o.wake <- struct{}{}:
 	default:
 	}
 }
@@ -68,13 +85,13 @@ func (c *Conn) kick() {
 // the queue allow. The lock is held; it is called whenever one of these has
 // changed.
 func (c *Conn) pump() {
-	before := len(c.out)
+	before := len(c.out.queue)
 	for c.waiting.head != nil && c.mayOpen() {
 		c.openStream(c.waiting.head)
 	}
 	// Those that have no window of their own leave the list, and come back when
 	// they get one.
-	for c.senders.head != nil && len(c.out) < maxQueue {
+	for c.senders.head != nil && len(c.out.queue) < maxQueue {
 		s := c.senders.head
 		if len(s.pending) > 0 && c.sendWindow <= 0 {
 			if s = c.withoutData(); s == nil {
@@ -87,8 +104,8 @@ func (c *Conn) pump() {
 			c.senders.push(s)
 		}
 	}
-	if len(c.out) > before {
-		c.kick()
+	if len(c.out.queue) > before {
+		c.out.kick()
 	}
 }
 
@@ -104,7 +121,7 @@ func (c *Conn) withoutData() *Stream {
 
 // mayOpen reports whether a stream may be opened now.
 func (c *Conn) mayOpen() bool {
-	return len(c.out) < maxQueue && c.writeErr == nil && !c.closing && c.suspect == Never &&
+	return len(c.out.queue) < maxQueue && c.out.err == nil && !c.closing && c.life.suspect == Never &&
 		c.open.n < int(c.maxStreams) && (c.cfg.MaxStreams <= 0 || c.open.n < c.cfg.MaxStreams)
 }
 
@@ -123,20 +140,20 @@ func (c *Conn) openStream(s *Stream) {
 	c.open.push(s)
 	c.allowance.earn()
 
-	at := len(c.out)
-	c.out = append(c.out, 0, 0, 0, byte(http2.FrameHeaders), 0, 0, 0, 0, 0)
+	at := len(c.out.queue)
+	c.out.queue = append(c.out.queue, 0, 0, 0, byte(http2.FrameHeaders), 0, 0, 0, 0, 0)
 	if c.tableCut {
 		c.tableCut = false
-		c.out = appendInt(c.out, 5, 0x20, uint64(c.tableSize)) // RFC 7541 §6.3
+		c.out.queue = appendInt(c.out.queue, 5, 0x20, uint64(c.tableSize)) // RFC 7541 §6.3
 	}
-	c.out = s.Handler.AppendHeaders(c.out)
+	c.out.queue = s.Handler.AppendHeaders(c.out.queue)
 	flags := http2.FlagHeadersEndHeaders
 	if s.pendingEnd && len(s.pending) == 0 {
 		flags |= http2.FlagHeadersEndStream
 		s.sentEnd = true
 	}
-	c.closeFrame(at, flags, s.id)
-	s.sentAt = c.taken + int64(len(c.out))
+	c.out.closeFrame(at, flags, s.id, c.maxFrame)
+	s.sentAt = c.out.taken + int64(len(c.out.queue))
 	if s.maySend() {
 		c.senders.push(s)
 	}
@@ -144,23 +161,23 @@ func (c *Conn) openStream(s *Stream) {
 
 // closeFrame fills in the header of the HEADERS frame that begins at a place in
 // the queue, and splits what is longer than a frame into CONTINUATIONs.
-func (c *Conn) closeFrame(at int, flags http2.Flags, id uint32) {
-	length := len(c.out) - at - frameHeader
-	if length <= c.maxFrame {
-		putHeader(c.out[at:], length, http2.FrameHeaders, flags, id)
+func (o *output) closeFrame(at int, flags http2.Flags, id uint32, most int) {
+	length := len(o.queue) - at - frameHeader
+	if length <= most {
+		putHeader(o.queue[at:], length, http2.FrameHeaders, flags, id)
 		return
 	}
-	rest := append([]byte(nil), c.out[at+frameHeader+c.maxFrame:]...)
-	c.out = c.out[:at+frameHeader+c.maxFrame]
-	putHeader(c.out[at:], c.maxFrame, http2.FrameHeaders, flags&^http2.FlagHeadersEndHeaders, id)
+	rest := append([]byte(nil), o.queue[at+frameHeader+most:]...)
+	o.queue = o.queue[:at+frameHeader+most]
+	putHeader(o.queue[at:], most, http2.FrameHeaders, flags&^http2.FlagHeadersEndHeaders, id)
 	for len(rest) > 0 {
-		n := min(len(rest), c.maxFrame)
+		n := min(len(rest), most)
 		flags = 0
 		if n == len(rest) {
 			flags = http2.FlagContinuationEndHeaders
 		}
-		c.out = appendHeader(c.out, n, http2.FrameContinuation, flags, id)
-		c.out = append(c.out, rest[:n]...)
+		o.queue = appendHeader(o.queue, n, http2.FrameContinuation, flags, id)
+		o.queue = append(o.queue, rest[:n]...)
 		rest = rest[n:]
 	}
 }
@@ -174,9 +191,9 @@ func (c *Conn) sendSome(s *Stream) {
 		flags = http2.FlagDataEndStream
 		s.sentEnd = true
 	}
-	c.out = appendHeader(c.out, int(n), http2.FrameData, flags, s.id)
-	c.out = append(c.out, s.pending[:n]...)
-	s.sentAt = c.taken + int64(len(c.out))
+	c.out.queue = appendHeader(c.out.queue, int(n), http2.FrameData, flags, s.id)
+	c.out.queue = append(c.out.queue, s.pending[:n]...)
+	s.sentAt = c.out.taken + int64(len(c.out.queue))
 	s.pending = s.pending[n:]
 	s.window -= n
 	c.sendWindow -= n

@@ -16,24 +16,6 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-// scheme is what a URL scheme says of connections.
-type scheme struct {
-	tls     bool
-	port    string // when the URL names none
-	proxied bool   // clients send it through the environment's proxy
-}
-
-// schemes are the URL schemes of targets, beside unix.
-func schemes(name string) (scheme, bool) {
-	switch name {
-	case "http":
-		return scheme{port: "80", proxied: true}, true
-	case "https":
-		return scheme{tls: true, port: "443", proxied: true}, true
-	}
-	return scheme{}, false
-}
-
 // Route is how a target is reached. It is immutable.
 type Route struct {
 	Scheme    string // of the URL
@@ -82,11 +64,11 @@ func New(cfg Config) (*Route, error) {
 		}
 		return r, nil
 	}
-	kind, known := schemes(u.Scheme)
+	kind, known := profiles.FindScheme(u.Scheme)
 	if !known {
-		return nil, fmt.Errorf("parse target URL %q: the scheme must be http, https or unix", u.Redacted())
+		return nil, fmt.Errorf("parse target URL %q: it must begin with %s", u.Redacted(), profiles.SchemeList())
 	}
-	r.TLS = kind.tls
+	r.TLS = kind.TLS
 	if r.Host, r.Port, err = hostPort(u); err != nil {
 		return nil, fmt.Errorf("parse target URL %q: %w", u.Redacted(), err)
 	}
@@ -102,7 +84,7 @@ func New(cfg Config) (*Route, error) {
 			return nil, fmt.Errorf("parse connect-to %q: %w", to, err)
 		}
 	}
-	if cfg.Client.Proxy && kind.proxied {
+	if cfg.Client.Proxy && kind.Proxied {
 		if err := r.findProxy(cfg, u); err != nil {
 			return nil, err
 		}
@@ -118,8 +100,8 @@ func hostPort(u *url.URL) (string, uint16, error) {
 	}
 	port := u.Port()
 	if port == "" {
-		kind, _ := schemes(u.Scheme)
-		port = kind.port
+		kind, _ := profiles.FindScheme(u.Scheme)
+		port = strconv.Itoa(kind.Port)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {

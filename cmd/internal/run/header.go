@@ -74,7 +74,7 @@ func endpoints(t profiles.Target, redactor profiles.Redactor) []runlog.Endpoint 
 		}
 		for _, r := range base.Requests {
 			sum += r.Weight
-			out = append(out, runlog.Endpoint{Name: redactor.Redact(r.Method + " " + r.Path), Share: r.Weight})
+			out = append(out, runlog.Endpoint{Name: redactor.Redact(r.Label()), Share: r.Weight})
 		}
 	}
 	for i := range out {

@@ -31,13 +31,8 @@ func listenPort(raw string) int {
 	if port, err := strconv.Atoi(u.Port()); err == nil {
 		return port
 	}
-	switch u.Scheme {
-	case "http":
-		return 80
-	case "https":
-		return 443
-	}
-	return 0
+	scheme, _ := profiles.FindScheme(u.Scheme)
+	return scheme.Port
 }
 
 // TargetHost returns the host name or address of a target's URL, empty for a

@@ -97,8 +97,8 @@ func parseAllowed(text string) (string, error) {
 // place is where a URL's connections go.
 func place(u *url.URL) string {
 	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "wss": "443", "grpcs": "443"}[u.Scheme]
+	if scheme, ok := profiles.FindScheme(u.Scheme); ok && port == "" {
+		port = strconv.Itoa(scheme.Port)
 	}
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), cmp.Or(port, "80"))
 }
