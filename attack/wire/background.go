@@ -106,7 +106,7 @@ func (b *background) linger(c *Conn, why lingering) {
 	if first {
 		b.poke()
 	}
-	if c.hup.Load() { // it was told before it was listed
+	if c.Hup() { // it was told before it was listed
 		b.settle(c)
 	}
 }
@@ -131,7 +131,7 @@ func (b *background) settle(c *Conn) {
 		b.mu.Unlock()
 		return
 	}
-	what, _ := c.sock.Fate()
+	what, _ := c.Socket().Fate()
 	over := what == socket.Reset || what == socket.Failed || what == socket.Finned && c.lingering != lingerReset
 	if over {
 		b.remove(c)
@@ -165,7 +165,7 @@ func (b *background) expire(now time.Duration) {
 	for i := range b.lingers {
 		for c := b.lingers[i].head; c != nil && c.until <= now; c = b.lingers[i].head {
 			b.remove(c)
-			if what, _ := c.sock.Fate(); what == socket.Alive && c.lingering == lingerBriefly {
+			if what, _ := c.Socket().Fate(); what == socket.Alive && c.lingering == lingerBriefly {
 				b.t.watch(c) // what it tells waits for the lock
 				b.push(c, lingerClose)
 				continue

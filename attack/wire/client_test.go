@@ -77,7 +77,7 @@ func TestWithdrawnAddresses(t *testing.T) {
 				tr.mu.Lock()
 				defer tr.mu.Unlock()
 				for _, c := range tr.conns {
-					if c.remote.Addr() != two {
+					if _, remote := c.Addrs(); remote.Addr() != two {
 						return false
 					}
 				}

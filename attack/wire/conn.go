@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/classify"
+	"github.com/rampload/rampload/attack/wire/link"
 	"github.com/rampload/rampload/attack/wire/socket"
 )
 
@@ -26,16 +27,12 @@ const (
 // at what time. A hundred thousand may be held: its fields lie by size, so that none
 // of it is padding.
 type Conn struct {
-	link
+	link.Link
+	t      *Transport
 	id     uint64
 	serial Session // nil: none, or multiplexed
 	mux    *muxed  // nil: one attempt at a time
 	lease  *Lease  // the slot that it belongs to
-
-	state     atomic.Uint32
-	wasReset  atomic.Bool // its RST was reported
-	withdrawn atomic.Bool // the name has its address no more
-	served    uint32      // complete responses
 
 	opened     time.Duration
 	idleSince  time.Duration // last time it became idle, or notYet
@@ -43,6 +40,9 @@ type Conn struct {
 	until      time.Duration // it lingers at most
 	prev, next *Conn         // in the pool, or lingering
 
+	state       atomic.Uint32
+	withdrawn   atomic.Bool // the name has its address no more
+	served      uint32      // complete responses
 	remoteIndex uint16
 	tries       uint8 // to open it that came to nothing, in a row
 	lingering   lingering
@@ -60,14 +60,14 @@ const notYet = time.Duration(math.MinInt64)
 
 // serve makes one attempt over a connection that is the caller's.
 func (c *Conn) serve(r attack.Request, a *attack.Attempt, deadline time.Duration) Outcome {
-	c.begin(deadline)
+	c.Begin(deadline)
 	c.unused = false
 	return c.serial.Do(r, a)
 }
 
 // close closes the socket and ends the session.
 func (c *Conn) close() {
-	c.sock.Close()
+	c.Socket().Close()
 	switch {
 	case c.mux != nil:
 		c.mux.session.Close()
@@ -76,20 +76,18 @@ func (c *Conn) close() {
 	}
 }
 
-// claimReset reports whether the caller is the first to report the RST.
-func (c *Conn) claimReset() bool { return !c.wasReset.Swap(true) }
-
 // peerFinned reports whether the peer has closed its side.
 func (c *Conn) peerFinned() bool {
-	what, _ := c.sock.Fate()
+	what, _ := c.Socket().Fate()
 	return what == socket.Finned
 }
 
 // describe fills in the connection state of an attempt.
 func (c *Conn) describe(a *attack.Attempt, now time.Duration) {
+	local, remote := c.Addrs()
 	a.Conn = attack.Conn{
 		ID: c.id, Reused: c.served > 0, Served: c.served, Age: now - c.opened,
-		Local: c.local, Remote: c.remote, RemoteIndex: c.remoteIndex,
+		Local: local, Remote: remote, RemoteIndex: c.remoteIndex,
 	}
 	if c.idleSince != notYet {
 		a.Conn.Idle = max(a.Start-c.idleSince, 0)
@@ -111,15 +109,15 @@ func (c *Conn) clean(now time.Duration) bool {
 	if c.watched && now-c.idleSince < time.Millisecond && c.served%16 != 0 {
 		return true
 	}
-	waiting, err := c.sock.Peek()
+	waiting, err := c.Socket().Peek()
 	if err != nil {
 		if classify.Fault(err) == attack.Timeout || classify.Fault(err) == attack.Unreachable {
 			c.gaveUp = true
 		}
-		_ = c.note(err)
+		_ = c.Note(err)
 		return false
 	}
-	if waiting && c.tls == nil {
+	if waiting && c.TLS() == nil {
 		c.spoiled = true // under TLS it may be a session ticket
 		return false
 	}
@@ -131,10 +129,10 @@ func (c *Conn) clean(now time.Duration) bool {
 func (c *Conn) TakeReset(a *attack.Attempt, err error) {
 	seen := classify.IsReset(err)
 	if !seen && !c.gaveUp {
-		what, _ := c.sock.Fate()
+		what, _ := c.Socket().Fate()
 		seen = what == socket.Reset
 	}
-	if seen && c.claimReset() {
+	if seen && c.ClaimReset() {
 		a.WireReset = true
 	}
 }
@@ -146,9 +144,9 @@ func (c *Conn) FaultOf(err error) (attack.Fault, attack.Detail) {
 	if errors.As(err, &own) {
 		return own.Fault, own.Detail
 	}
-	if p := c.sockErr.Load(); p != nil && c.tls != nil {
-		err = *p
-	} else if c.tls != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
+	if last := c.LastWord(); last != nil && c.TLS() != nil {
+		err = last
+	} else if c.TLS() != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
 		!errors.Is(err, os.ErrDeadlineExceeded) {
 		return attack.TLS, classify.Detail(err)
 	}

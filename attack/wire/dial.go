@@ -1,13 +1,11 @@
 package wire
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -19,6 +17,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/classify"
 	"github.com/rampload/rampload/attack/wire/route"
 	"github.com/rampload/rampload/attack/wire/socket"
+	"github.com/rampload/rampload/attack/wire/tunnel"
 )
 
 // errNoPoller is the cause when Go's poller could not take a descriptor.
@@ -26,9 +25,6 @@ var errNoPoller = fmt.Errorf("poll socket: %w", syscall.ENOBUFS)
 
 // UserAgent is how rampload calls itself.
 const UserAgent = "rampload"
-
-// maxProxyAnswer bounds what a proxy may say to CONNECT.
-const maxProxyAnswer = 1 << 20
 
 // dialer opens connections.
 type dialer struct {
@@ -170,7 +166,8 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 		return nil, err
 	}
 	c := &Conn{remoteIndex: index, opened: t.clock(), idleSince: notYet}
-	c.t, c.sock, c.remote = t, s, addr
+	c.t = t
+	c.Init(&t.owner, s, addr)
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -181,13 +178,12 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	c.id = t.lastID
 	t.conns[c.id] = c
 	t.mu.Unlock()
-	c.deadline.Store(int64(deadline))
-	err = c.arm()
+	err = c.Arm(deadline)
 	if !s.Connected() {
 		waits()
 	}
 	for err == nil {
-		if err = s.Finish(); err == nil || !c.again(err) {
+		if err = s.Finish(); err == nil || !c.Again(err) {
 			break
 		}
 		err = nil
@@ -205,7 +201,7 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 		}
 		return nil, err
 	}
-	c.local = s.LocalAddr()
+	c.Connected()
 	return c, nil
 }
 
@@ -240,32 +236,20 @@ func (d *dialer) tunnel(c *Conn, a *attack.Attempt) bool {
 	if tg.Connect == "" {
 		return true
 	}
-	req := "CONNECT " + tg.Connect + " HTTP/1.1\r\nHost: " + tg.Connect + "\r\nUser-Agent: " + UserAgent + "\r\n"
-	if tg.ProxyAuth != "" {
-		req += "Proxy-Authorization: " + tg.ProxyAuth + "\r\n"
-	}
-	if _, err := c.Write([]byte(req + "\r\n")); err != nil {
-		c.Fail(a, attack.PhaseDial, err)
-		return false
-	}
-	// The response has no body when the tunnel stands, and the connection ends
-	// when it does not: nothing is lost in the reader, for the target's server
-	// does not speak first.
-	br := bufio.NewReaderSize(io.LimitReader(c, maxProxyAnswer), 4<<10)
-	resp, err := http.ReadResponse(br, &http.Request{Method: "CONNECT"})
+	answer, err := tunnel.Connect(c, tg.Connect, tg.ProxyAuth, UserAgent)
 	switch {
 	case err != nil:
-		if p := c.sockErr.Load(); p != nil {
-			err = *p
+		if last := c.LastWord(); last != nil {
+			err = last
 		} else if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			err = Malformed(attack.ProxyRefused)
 		}
 		c.Fail(a, attack.PhaseDial, err)
-	case resp.StatusCode/100 != 2:
+	case !answer.Stands():
 		c.Fail(a, attack.PhaseDial, Malformed(attack.ProxyRefused))
-		a.Fault, a.Status = attack.Status, uint16(resp.StatusCode)
-	case br.Buffered() > 0:
-		c.Fail(a, attack.PhaseDial, Malformed(attack.ProxyRefused))
+		if answer.Status/100 != 2 {
+			a.Fault, a.Status = attack.Status, uint16(answer.Status)
+		}
 	default:
 		return true
 	}
@@ -280,7 +264,7 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 		if !d.secure(c, a, d.tls) {
 			return false
 		}
-		agreed = c.tls.ConnectionState().NegotiatedProtocol
+		agreed = c.TLS().ConnectionState().NegotiatedProtocol
 	}
 	if !d.agreed(agreed) {
 		c.Fail(a, attack.PhaseTLS, ErrAgreed)
@@ -307,8 +291,7 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 		return true
 	}
 	h.session = multi
-	c.deadline.Store(int64(never)) // attempts have their own; the connection has none
-	if err := c.arm(); err != nil {
+	if err := c.Arm(never); err != nil { // attempts have their own deadline
 		c.Fail(a, attack.PhaseDial, err)
 		multi.Shut()
 		return false
@@ -326,10 +309,10 @@ func (d *dialer) agreed(protocol string) bool {
 // secure makes a TLS handshake over the connection, or inside the one that it
 // has with a proxy.
 func (d *dialer) secure(c *Conn, a *attack.Attempt, cfg *tls.Config) bool {
-	next := tls.Client(c.under(), cfg)
+	next := tls.Client(c.Under(), cfg)
 	if err := next.Handshake(); err != nil {
-		if c.tls == nil {
-			c.tls = next // an error is judged as one of TLS
+		if c.TLS() == nil {
+			c.Secured(next) // an error is judged as one of TLS
 		}
 		c.Fail(a, attack.PhaseTLS, err)
 		if a.Fault == attack.Protocol {
@@ -337,6 +320,6 @@ func (d *dialer) secure(c *Conn, a *attack.Attempt, cfg *tls.Config) bool {
 		}
 		return false
 	}
-	c.tls = next
+	c.Secured(next)
 	return true
 }

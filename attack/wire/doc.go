@@ -11,8 +11,10 @@
 //
 // # Rooms
 //
-//   - classify: which fault an error is. socket: sockets, and what happens to them.
-//     route: how a target is reached, from its URL. They know nothing of this package.
+//   - classify: which fault an error is. socket: sockets, and what happens to them. link:
+//     the bytes of a connection. route: how a target is reached, from its URL. tunnel:
+//     through a proxy. queue, agenda: who waits for a connection, and when those to hold
+//     are opened. They know nothing of this package.
 //   - wire: connections and who may use them.
 //   - message, http1, http2, http: HTTP. http1 is the example to follow for a protocol
 //     with one attempt at a time on a connection, http for one that is multiplexed.

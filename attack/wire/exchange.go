@@ -161,7 +161,7 @@ func (c *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
 	a.End = c.t.clock()
 	c.describeServed(a, false)
 	a.Fault, a.Detail = c.FaultOf(err)
-	a.Info = c.sock.Info()
+	a.Info = c.Socket().Info()
 	switch a.Fault {
 	case attack.Timeout, attack.Unreachable:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -188,8 +188,8 @@ func (c *Conn) FailStream(a *attack.Attempt, phase attack.Phase, err error) Outc
 	} else if fault != attack.Timeout && fault != attack.Canceled {
 		if fault != attack.EOF && fault != attack.BrokenPipe {
 			// Not where the connection ended with a FIN, behind which a RST may come.
-			if what, _ := c.sock.Fate(); what == socket.Reset {
-				_ = c.note(syscall.ECONNRESET) // the look has taken it from the socket
+			if what, _ := c.Socket().Fate(); what == socket.Reset {
+				_ = c.Note(syscall.ECONNRESET) // the look has taken it from the socket
 			}
 		}
 		if last := c.LastWord(); last != nil && classify.IsReset(last) {
@@ -211,7 +211,7 @@ func (c *Conn) RoomChanged() {
 // over, by the error or by Shut (nil). Nothing reads or writes it any more.
 func (c *Conn) Ended(err error) {
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = c.note(err)
+		_ = c.Note(err)
 	}
 	if c.mux != nil {
 		c.t.streams.dead(c.mux)

@@ -5,26 +5,17 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-)
-
-// A connection to hold that came to nothing is tried again after retryFirst, and
-// after twice as long each further time, up to retryFirst<<(retryLevels-1), 6.4 s:
-// as careful clients do, each for itself. What is due for the first time does not
-// wait for it.
-const (
-	retryFirst  = 100 * time.Millisecond
-	retryLevels = 7
+	"github.com/rampload/rampload/attack/wire/agenda"
 )
 
 // mostDials bounds the connections that are opened at once where the profile does not
 // say how much may be in flight.
 const mostDials = 10_000
 
-// opening is a connection that ought to be opened.
+// opening is a connection that is to be opened now.
 type opening struct {
-	at    time.Duration // when it is due
-	tries uint8         // that came to nothing before, in a row
-	multi bool          // counted as one of a multiplexed protocol
+	agenda.Opening
+	multi bool // counted as one of a multiplexed protocol
 }
 
 // holder keeps connections open that a stage wants held. Connections have due times,
@@ -37,11 +28,10 @@ type holder struct {
 	mu      sync.Mutex
 	on      bool // Hold was called
 	want    int
-	dialing int                    // begun, or in starts
-	starts  []opening              // to be begun now
-	starter bool                   // a goroutine begins them
-	due     []opening              // for the first time, or to replace one that served
-	again   [retryLevels][]opening // by their wait, so that each is in order of time
+	dialing int       // begun, or in starts
+	starts  []opening // to be begun now
+	starter bool      // a goroutine begins them
+	plan    agenda.Agenda
 	dialers sync.WaitGroup
 }
 
@@ -56,9 +46,7 @@ func newHolder(t *Transport) *holder {
 // set sets how many connections are kept open, the new ones due at a time.
 func (h *holder) set(n int, due time.Duration) {
 	h.mu.Lock()
-	for range n - h.want {
-		h.due = append(h.due, opening{at: due})
-	}
+	h.plan.Add(max(n-h.want, 0), due)
 	h.want, h.on = n, true
 	h.mu.Unlock()
 	h.t.pool.held.Store(int64(n))
@@ -73,15 +61,6 @@ func (h *holder) missing() int {
 	return max(h.want-h.t.pool.count()-h.t.streams.count(), 0)
 }
 
-// waiting is how many openings wait for a further try. The lock is held.
-func (h *holder) waiting() int {
-	n := 0
-	for _, list := range h.again {
-		n += len(list)
-	}
-	return n
-}
-
 // stats returns how many connections are wanted, and how many of them are due and not
 // even being opened.
 func (h *holder) stats() (want, undialled int64) {
@@ -90,30 +69,26 @@ func (h *holder) stats() (want, undialled int64) {
 	if !h.on {
 		return 0, 0
 	}
-	return int64(h.want), int64(max(h.missing()-h.waiting(), 0))
+	return int64(h.want), int64(max(h.missing()-h.plan.Waiting(), 0))
 }
 
 // next returns when there is something to do again, or never.
 func (h *holder) next() time.Duration {
-	next := never
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, list := range h.again {
-		if len(list) > 0 {
-			next = min(next, list[0].at)
-		}
+	if next, ok := h.plan.Next(); ok {
+		return next
 	}
-	return next
+	return never
 }
 
 // retry has a connection that came to nothing opened again later. It is told before
 // the connection is uncounted.
 func (h *holder) retry(tries uint8) {
-	level := min(int(tries), retryLevels-1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.on {
-		h.again[level] = append(h.again[level], opening{at: h.t.clock() + retryFirst<<level, tries: min(tries, retryLevels) + 1})
+		h.plan.Retry(h.t.clock(), tries)
 	}
 }
 
@@ -124,19 +99,11 @@ func (h *holder) keep(now time.Duration) {
 		h.mu.Unlock()
 		return
 	}
-	for i := range h.again {
-		for list := h.again[i]; len(list) > 0 && list[0].at <= now; list = h.again[i] {
-			h.due, h.again[i] = append(h.due, list[0]), list[1:]
-		}
-	}
+	h.plan.Ripen(now)
 	missing := h.missing()
-	h.trim(missing)
-	for missing -= h.waiting(); missing > 0 && h.dialing < h.most; missing-- {
-		what := opening{at: now} // one that served has ended
-		if len(h.due) > 0 {
-			what, h.due = h.due[0], h.due[1:]
-		}
-		what.multi = h.t.multi.Load()
+	h.plan.Trim(missing)
+	for missing -= h.plan.Waiting(); missing > 0 && h.dialing < h.most; missing-- {
+		what := opening{h.plan.Take(now), h.t.multi.Load()}
 		if what.multi {
 			h.t.streams.admit()
 		} else {
@@ -158,18 +125,6 @@ func (h *holder) keep(now time.Duration) {
 		h.t.retire(c, Destroyed)
 	}
 	h.t.streams.trim(keep)
-}
-
-// trim forgets openings beyond so many: attempts have opened connections themselves,
-// or fewer are wanted. Those that wait the longest go first. The lock is held.
-func (h *holder) trim(n int) {
-	for i := retryLevels - 1; i >= 0; i-- {
-		extra := min(max(h.waiting()-n, 0), len(h.again[i]))
-		h.again[i] = h.again[i][extra:]
-	}
-	if most := max(n-h.waiting(), 0); len(h.due) > most {
-		h.due = h.due[:most]
-	}
 }
 
 // start opens connections one after the other, as long as none has to wait for its
@@ -202,7 +157,7 @@ func (h *holder) dial(what opening, waits func()) {
 	var a attack.Attempt
 	a.Target = t.cfg.Target
 	deadline := t.begin(&a)
-	a.Due = min(what.at, a.Start)
+	a.Due = min(what.At, a.Start)
 	if told := t.cfg.OnHold; told != nil {
 		told(a.Due, a.Start)
 	}
@@ -213,9 +168,9 @@ func (h *holder) dial(what opening, waits func()) {
 			a.Held = true
 			t.bg.report(a)
 		}
-		h.retry(what.tries)
+		h.retry(what.Tries)
 	} else {
-		c.unused, c.tries = true, what.tries
+		c.unused, c.tries = true, what.Tries
 	}
 	switch {
 	case multi && c == nil:

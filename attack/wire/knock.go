@@ -60,7 +60,7 @@ func Knock(ctx context.Context, cfg attack.ClientConfig, protocol Protocol) (Kno
 		t.open.Add(-1)
 		return out, t.Close()
 	}
-	a.Conn = attack.Conn{Local: c.local, Remote: c.remote}
+	a.Conn.Local, a.Conn.Remote = c.Addrs()
 	if d.tunnel(c, a) && d.tls != nil {
 		out.handshake(d, c)
 	}
@@ -83,13 +83,13 @@ func (k *Knocked) handshake(d *dialer, c *Conn) {
 		}
 		return new(tls.Certificate), nil
 	}
-	next := tls.Client(c.under(), cfg)
+	next := tls.Client(c.Under(), cfg)
 	err := next.Handshake()
-	c.tls = next
+	c.Secured(next)
 	k.WantsCertificate = asked && len(d.tls.Certificates) == 0
 	if err == nil && asked {
 		c.SetDeadline(c.t.clock() + alertWait)
-		if _, err = c.tls.Read(make([]byte, 1)); !alerted(err) {
+		if _, err = c.TLS().Read(make([]byte, 1)); !alerted(err) {
 			err = nil
 		}
 	}

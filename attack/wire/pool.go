@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/queue"
 	"github.com/rampload/rampload/attack/wire/socket"
 )
 
@@ -19,7 +20,7 @@ type pool struct {
 	mu      sync.Mutex
 	open    int // connections in use, idle or being opened
 	idle    connList
-	waiting waiterList
+	waiting queue.Line[*Conn]
 
 	idleNow   int64
 	idleStart time.Duration // sum of the times at which those idle now became so
@@ -70,28 +71,25 @@ func (p *pool) take(now, deadline time.Duration) (*Conn, attack.Fault) {
 		p.mu.Unlock()
 		return nil, attack.None
 	}
-	w := newWaiter()
-	p.waiting.push(w)
+	w := p.waiting.Push()
 	p.mu.Unlock()
 
-	fault := w.wait(p.t, deadline)
+	c, fault := w.Wait(p.t.left(deadline), p.t.quit, p.t.drain)
 	if fault == attack.None {
-		c := w.conn
-		w.free()
+		p.waiting.Free(w)
 		return c, attack.None
 	}
 	p.mu.Lock()
-	queued := p.waiting.remove(w)
+	queued := p.waiting.Remove(w)
 	p.mu.Unlock()
 	if !queued { // served at the last moment
-		<-w.ready
-		if w.conn != nil {
-			p.put(w.conn)
+		if c := w.Served(); c != nil {
+			p.put(c)
 		} else {
 			p.gone()
 		}
 	}
-	w.free()
+	p.waiting.Free(w)
 	return nil, fault
 }
 
@@ -113,9 +111,9 @@ func (p *pool) put(c *Conn) {
 		p.t.retire(c, Destroyed)
 		return
 	}
-	if w := p.waiting.pop(); w != nil {
+	if w := p.waiting.Pop(); w != nil {
 		p.mu.Unlock()
-		w.serve(c)
+		w.Serve(c)
 		return
 	}
 	p.idle.push(c)
@@ -132,9 +130,9 @@ func (p *pool) put(c *Conn) {
 func (p *pool) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.waiting.head != nil && p.mayOpen() {
+	for p.waiting.Len() > 0 && p.mayOpen() {
 		p.open++
-		p.waiting.pop().serve(nil)
+		p.waiting.Pop().Serve(nil)
 	}
 }
 
@@ -152,16 +150,16 @@ func (p *pool) unlink(c *Conn) {
 func (p *pool) gone() {
 	p.mu.Lock()
 	p.open--
-	var w *waiter
+	var w *queue.Waiter[*Conn]
 	if p.mayOpen() {
-		if w = p.waiting.pop(); w != nil {
+		if w = p.waiting.Pop(); w != nil {
 			p.open++
 		}
 	}
 	held := p.held.Load() > 0
 	p.mu.Unlock()
 	if w != nil {
-		w.serve(nil)
+		w.Serve(nil)
 	}
 	if held {
 		p.t.bg.poke()
@@ -218,7 +216,7 @@ func (p *pool) sweep() (lost []*Conn) {
 		if c.watched || !c.state.CompareAndSwap(stateIdle, stateLost) {
 			continue
 		}
-		if what, _ := c.sock.Fate(); what == socket.Alive {
+		if what, _ := c.Socket().Fate(); what == socket.Alive {
 			c.state.Store(stateIdle) // nobody takes it meanwhile: we have the lock
 		} else {
 			lost = append(lost, c)
@@ -258,95 +256,4 @@ func (l *connList) remove(c *Conn) {
 		l.tail = c.prev
 	}
 	c.prev, c.next, c.listed = nil, nil, false
-}
-
-// waiter is an attempt that waits for a connection.
-type waiter struct {
-	conn       *Conn // set before ready; nil: open one
-	stream     *muxed
-	ready      chan struct{}
-	timer      *time.Timer
-	prev, next *waiter
-	queued     bool
-}
-
-var waiters = sync.Pool{New: func() any {
-	w := &waiter{ready: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
-	w.timer.Stop()
-	return w
-}}
-
-func newWaiter() *waiter { return waiters.Get().(*waiter) }
-
-func (w *waiter) free() {
-	w.conn, w.stream = nil, nil
-	waiters.Put(w)
-}
-
-func (w *waiter) serve(c *Conn) {
-	w.conn = c
-	w.ready <- struct{}{}
-}
-
-// wait returns None when the waiter was served.
-func (w *waiter) wait(t *Transport, deadline time.Duration) attack.Fault {
-	if deadline != never {
-		w.timer.Reset(deadline - t.clock())
-		defer w.timer.Stop()
-	}
-	select {
-	case <-w.ready:
-		return attack.None
-	case <-t.quit:
-		return attack.Canceled
-	case <-t.drain:
-		return attack.Canceled
-	case <-w.timer.C:
-		return attack.Timeout
-	}
-}
-
-// waiterList is a queue of waiters.
-type waiterList struct {
-	head, tail *waiter
-	n          int
-}
-
-func (l *waiterList) push(w *waiter) {
-	w.prev, w.next, w.queued = l.tail, nil, true
-	if l.tail != nil {
-		l.tail.next = w
-	} else {
-		l.head = w
-	}
-	l.tail = w
-	l.n++
-}
-
-func (l *waiterList) pop() *waiter {
-	w := l.head
-	if w != nil {
-		l.remove(w)
-	}
-	return w
-}
-
-// remove reports whether the waiter was still queued.
-func (l *waiterList) remove(w *waiter) bool {
-	if !w.queued {
-		return false
-	}
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.head = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.tail = w.prev
-	}
-	w.prev, w.next, w.queued = nil, nil, false
-	l.n--
-	return true
 }

@@ -45,7 +45,7 @@ func TestWait(t *testing.T) {
 	wg.Go(func() { tr.Do(req, &second) })
 	for waiting := 0; waiting == 0; runtime.Gosched() {
 		tr.pool.mu.Lock()
-		waiting = tr.pool.waiting.n
+		waiting = tr.pool.waiting.Len()
 		tr.pool.mu.Unlock()
 	}
 	rest(50 * time.Millisecond)
@@ -167,7 +167,7 @@ func waiting(tr *Transport) int {
 	defer tr.pool.mu.Unlock()
 	tr.streams.mu.Lock()
 	defer tr.streams.mu.Unlock()
-	return tr.pool.waiting.n + tr.streams.waiting.n
+	return tr.pool.waiting.Len() + tr.streams.waiting.Len()
 }
 
 // TestHoldEnds has an attempt wait for the one held connection, which does not

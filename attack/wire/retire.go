@@ -26,7 +26,7 @@ func (t *Transport) hup(id uint64) {
 	if c == nil {
 		return
 	}
-	c.hup.Store(true)
+	c.SetHup(true)
 	if c.state.CompareAndSwap(stateIdle, stateLost) {
 		t.lost(c)
 		return
@@ -37,7 +37,7 @@ func (t *Transport) hup(id uint64) {
 	case stateBusy:
 		// An attempt that begins at this moment waits for what the poller has told
 		// already: it is to look again. See Conn.Exchange.
-		c.interrupt()
+		c.Break()
 	}
 }
 
@@ -47,7 +47,7 @@ func (t *Transport) leave(gone []netip.Addr) {
 	var all []*Conn
 	t.mu.Lock()
 	for _, c := range t.conns {
-		if slices.Contains(gone, c.remote.Addr()) {
+		if _, remote := c.Addrs(); slices.Contains(gone, remote.Addr()) {
 			c.withdrawn.Store(true)
 			all = append(all, c)
 		}
@@ -74,7 +74,7 @@ func (t *Transport) recheck(c *Conn) {
 			t.unlink(c)
 			t.retire(c, Destroyed)
 		}
-	case c.hup.Load():
+	case c.Hup():
 		if c.state.CompareAndSwap(stateIdle, stateLost) {
 			t.lost(c)
 		}
@@ -87,7 +87,7 @@ func (t *Transport) watch(c *Conn) {
 	if c.watched {
 		return
 	}
-	if c.watched = t.watcher.Add(c.sock, c.id) == nil; !c.watched {
+	if c.watched = t.watcher.Add(c.Socket(), c.id) == nil; !c.watched {
 		t.sweeping.Store(true)
 	}
 }
@@ -96,8 +96,8 @@ func (t *Transport) watch(c *Conn) {
 // happened to it; a false alarm puts it back.
 func (t *Transport) lost(c *Conn) {
 	t.unlink(c)
-	c.hup.Store(false)
-	what, err := c.sock.Fate()
+	c.SetHup(false)
+	what, err := c.Socket().Fate()
 	if what == socket.Alive && !c.spoiled && c.pooled {
 		t.pool.put(c)
 		return
@@ -145,7 +145,7 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 		if t.cfg.Client.CloseFirst {
 			break
 		}
-		what, _ := c.sock.Fate()
+		what, _ := c.Socket().Fate()
 		if what == socket.Alive {
 			t.bg.linger(c, lingerBriefly)
 		} else {
@@ -164,7 +164,7 @@ func (t *Transport) retire(c *Conn, how Outcome) {
 func (t *Transport) bury(c *Conn) {
 	what := socket.Alive
 	if !c.gaveUp {
-		what, _ = c.sock.Fate()
+		what, _ = c.Socket().Fate()
 	}
 	t.buryAs(c, what)
 }
@@ -173,14 +173,14 @@ func (t *Transport) bury(c *Conn) {
 func (t *Transport) buryAs(c *Conn, what socket.Fate) {
 	if !c.gaveUp {
 		switch {
-		case what == socket.Reset && c.claimReset():
+		case what == socket.Reset && c.ClaimReset():
 			a := t.idleReport(c, attack.Reset)
 			a.WireReset = true
 			t.bg.report(a)
 		case c.idleEOF, c.unused && what == socket.Finned:
 			t.bg.report(t.idleReport(c, attack.EOF))
-		case what == socket.Alive && c.tls != nil:
-			c.goodbye()
+		case what == socket.Alive && c.TLS() != nil:
+			c.Goodbye()
 		}
 	}
 	t.forget(c)
@@ -211,6 +211,6 @@ func (t *Transport) idleReport(c *Conn, fault attack.Fault) attack.Attempt {
 	if c.idleSince != notYet {
 		a.Conn.Idle = now - c.idleSince
 	}
-	a.Info = c.sock.Info()
+	a.Info = c.Socket().Info()
 	return a
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/classify"
+	"github.com/rampload/rampload/attack/wire/queue"
 )
 
 // muxed is a connection with a multiplexed session.
@@ -39,7 +40,7 @@ type streams struct {
 	next    int      // of conns, in turn while connections are held
 	open    int      // conns, and those being opened or ending
 	dialing int
-	waiting waiterList
+	waiting queue.Line[*muxed]
 
 	idleNow   int64
 	idleStart time.Duration // see pool
@@ -124,27 +125,24 @@ func (s *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fau
 		s.mu.Unlock()
 		return nil, true, attack.None
 	}
-	w := newWaiter()
-	s.waiting.push(w)
+	w := s.waiting.Push()
 	s.mu.Unlock()
-	fault = w.wait(s.t, deadline)
+	h, fault = w.Wait(s.t.left(deadline), s.t.quit, s.t.drain)
 	if fault == attack.None {
-		h = w.stream
-		w.free()
+		s.waiting.Free(w)
 		return h, true, attack.None
 	}
 	s.mu.Lock()
-	queued := s.waiting.remove(w)
+	queued := s.waiting.Remove(w)
 	s.mu.Unlock()
 	if !queued {
-		<-w.ready
-		if w.stream != nil {
-			s.release(w.stream, false)
+		if h := w.Served(); h != nil {
+			s.release(h, false)
 		} else {
 			s.gone()
 		}
 	}
-	w.free()
+	s.waiting.Free(w)
 	return nil, true, fault
 }
 
@@ -154,7 +152,7 @@ func (s *streams) mayDial() bool {
 	if most := s.t.cfg.Client.StreamsPerConn; most > 0 {
 		each = min(each, most)
 	}
-	return s.closeMode() || s.open < s.allowed() && s.waiting.n >= s.dialing*each
+	return s.closeMode() || s.open < s.allowed() && s.waiting.Len() >= s.dialing*each
 }
 
 // spreads reports whether a connection is to be opened although there is room on
@@ -265,10 +263,8 @@ func (s *streams) adopt(h *muxed, use, counted bool) {
 
 // serve gives places on a connection to those who wait. The lock is held.
 func (s *streams) serve(h *muxed) {
-	for s.waiting.head != nil && s.reserveOn(h, s.t.clock()) {
-		w := s.waiting.pop()
-		w.stream = h
-		w.ready <- struct{}{}
+	for s.waiting.Len() > 0 && s.reserveOn(h, s.t.clock()) {
+		s.waiting.Pop().Serve(h)
 	}
 }
 
@@ -354,8 +350,8 @@ func (s *streams) dead(h *muxed) {
 		return
 	}
 	h.ended = true
-	if h.idle && h.c.sockErr.Load() != nil {
-		h.c.idleEOF = errors.Is(*h.c.sockErr.Load(), io.EOF)
+	if last := h.c.LastWord(); h.idle && last != nil {
+		h.c.idleEOF = errors.Is(last, io.EOF)
 	}
 	s.endIdle(h, s.t.clock())
 	s.drop(h)
@@ -372,10 +368,10 @@ func (h *muxed) shut() { h.session.Shut() }
 // finish ends a connection whose reader is done and that no attempt uses.
 func (s *streams) finish(h *muxed) {
 	how := HangUp
-	if p := h.c.sockErr.Load(); p != nil {
+	if last := h.c.LastWord(); last != nil {
 		how = Destroyed
-		switch f := classify.Fault(*p); {
-		case errors.Is(*p, os.ErrDeadlineExceeded): // our own interruption
+		switch f := classify.Fault(last); {
+		case errors.Is(last, os.ErrDeadlineExceeded): // our own interruption
 			how = HangUp
 		case f == attack.EOF:
 			how = HalfShut
@@ -402,16 +398,16 @@ func (s *streams) gone() {
 func (s *streams) uncount() {
 	s.mu.Lock()
 	s.open--
-	var w *waiter
-	if s.waiting.n > 0 && s.mayDial() {
-		w = s.waiting.pop()
+	var w *queue.Waiter[*muxed]
+	if s.waiting.Len() > 0 && s.mayDial() {
+		w = s.waiting.Pop()
 		s.open++
 		s.dialing++
 	}
 	held := s.held.Load() > 0
 	s.mu.Unlock()
 	if w != nil {
-		w.ready <- struct{}{}
+		w.Serve(nil)
 	}
 	if held {
 		s.t.bg.poke()
@@ -422,10 +418,10 @@ func (s *streams) uncount() {
 func (s *streams) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.waiting.n > 0 && s.mayDial() {
+	for s.waiting.Len() > 0 && s.mayDial() {
 		s.open++
 		s.dialing++
-		s.waiting.pop().serve(nil)
+		s.waiting.Pop().Serve(nil)
 	}
 }
 

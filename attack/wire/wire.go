@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/link"
 	"github.com/rampload/rampload/attack/wire/route"
 	"github.com/rampload/rampload/attack/wire/socket"
 	"github.com/rampload/rampload/profiles"
@@ -94,6 +95,7 @@ var _ attack.Client = (*Transport)(nil)
 // no connection any more.
 type Transport struct {
 	cfg     Config
+	owner   link.Owner
 	clock   func() time.Duration
 	timeout time.Duration
 	route   *route.Route
@@ -143,6 +145,7 @@ func New(cfg Config) (*Transport, error) {
 		lastID: uint64(cfg.Target) << 48, // ids are unique in a run
 	}
 	t.empty = sync.NewCond(&t.mu)
+	t.owner = link.Owner{RunID: cfg.RunID, Clock: cfg.Clock, Aborted: t.aborted.Load}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	var err error
 	if t.route, err = route.New(route.Config{Profile: cfg.Profile, Client: cfg.Client, Proxy: cfg.Proxy}); err != nil {
@@ -233,7 +236,15 @@ func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
 }
 
 // never is the deadline of an attempt without a time limit.
-const never = time.Duration(1<<63 - 1)
+const never = link.Never
+
+// left returns how long it is until a deadline; below 0 for never.
+func (t *Transport) left(deadline time.Duration) time.Duration {
+	if deadline == never {
+		return -1
+	}
+	return max(deadline-t.clock(), 0)
+}
 
 // end closes an attempt that got no connection.
 func (t *Transport) end(a *attack.Attempt) { a.End = t.clock() }
@@ -333,7 +344,7 @@ func (t *Transport) Abort() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, c := range t.conns {
-		c.interrupt()
+		c.Break()
 	}
 }
 

@@ -40,16 +40,20 @@ var arrows = map[string][]string{
 	"profiles/importer":    {"profiles", "profiles/data", "profiles/rules"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
-	"attack/wire":          {"profiles", "attack", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
+	"attack/wire":          {"profiles", "attack", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"},
 	"attack/wire/classify": {"profiles", "attack"},
 	"attack/wire/route":    {"profiles"},
+	"attack/wire/queue":    {"profiles", "attack"},
+	"attack/wire/agenda":   {},
+	"attack/wire/link":     {"profiles", "attack", "attack/wire/classify", "attack/wire/socket"},
+	"attack/wire/tunnel":   {},
 	"attack/wire/socket":   {"profiles", "attack", "attack/wire/classify"},
 	"attack/wire/http2":    {"profiles", "attack"}, // a state machine over bytes
 	// Protocols stand on the connection layer, which knows none of them.
-	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/message", "attack/wire/http1", "attack/wire/http2"},
-	"attack/wire/message":  {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"},
+	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/http1", "attack/wire/http2"},
+	"attack/wire/message":  {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"},
 	"attack/wire/protocol": {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/"},
-	"attack/wire/wiretest": {"profiles", "attack", "attack/fault", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket"}, // for tests
+	"attack/wire/wiretest": {"profiles", "attack", "attack/fault", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"}, // for tests
 	"attack/fill":          {"profiles", "profiles/data", "attack"},
 	"attack/journey":       {"profiles", "attack"},
 	"attack/ramp":          {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/schedule"},

@@ -1,4 +1,7 @@
-package wire
+// Package link is the bytes of one connection: its socket, TLS over it, and the deadline
+// that reads and writes end at. It keeps the last error of the socket, and knows nothing
+// of attempts, of who may use the connection, and of protocols.
+package link
 
 import (
 	"crypto/tls"
@@ -14,15 +17,26 @@ import (
 	"github.com/rampload/rampload/attack/wire/socket"
 )
 
-// link is the bytes of a connection: its socket, TLS over it, and the deadline that
-// reads and writes end at. It keeps the last error of the socket.
-type link struct {
-	t    *Transport
+// Never is the deadline of what has no time limit.
+const Never = time.Duration(1<<63 - 1)
+
+// Owner is what all connections of a client have in common. It is immutable.
+type Owner struct {
+	RunID   attack.RunID
+	Clock   func() time.Duration // time since the start of the load
+	Aborted func() bool          // every attempt is to end
+}
+
+// Link is the bytes of a connection. Init comes first; from then on whoever uses the
+// connection reads and writes, and any goroutine may move deadlines and look at it.
+type Link struct {
+	own  *Owner
 	sock *socket.Socket
 	tls  *tls.Conn // nil: plain
 
 	local, remote netip.AddrPort
 	hup           atomic.Bool // the watcher saw something
+	resetTold     atomic.Bool // its RST was reported
 
 	// The deadline of the attempt, and the one that the socket has: never later.
 	// When the socket's passes first it is moved, which costs one timer a
@@ -32,45 +46,80 @@ type link struct {
 	sockErr  atomic.Pointer[error] // last error of the socket, as raw noted it
 }
 
+// Init makes the link of a socket that is being connected to an address.
+func (l *Link) Init(own *Owner, sock *socket.Socket, remote netip.AddrPort) {
+	l.own, l.sock, l.remote = own, sock, remote
+}
+
+// Connected notes that the socket is.
+func (l *Link) Connected() { l.local = l.sock.LocalAddr() }
+
+// Secured has the bytes go through TLS from now on.
+func (l *Link) Secured(over *tls.Conn) { l.tls = over }
+
+// Socket returns the socket.
+func (l *Link) Socket() *socket.Socket { return l.sock }
+
+// TLS returns the TLS connection, nil where there is none.
+func (l *Link) TLS() *tls.Conn { return l.tls }
+
+// Addrs returns the addresses of both ends.
+func (l *Link) Addrs() (local, remote netip.AddrPort) { return l.local, l.remote }
+
+// Hup reports whether something was seen to happen to the connection; SetHup tells.
+func (l *Link) Hup() bool { return l.hup.Load() }
+
+// SetHup notes whether something was seen to happen to the connection.
+func (l *Link) SetHup(seen bool) { l.hup.Store(seen) }
+
+// ClaimReset reports whether the caller is the first to report the connection's RST.
+func (l *Link) ClaimReset() bool { return !l.resetTold.Swap(true) }
+
 // RunID returns the id of the run that the connection is of.
-func (l *link) RunID() attack.RunID { return l.t.cfg.RunID }
+func (l *Link) RunID() attack.RunID { return l.own.RunID }
 
 // Now returns the time since the start of the load.
-func (l *link) Now() time.Duration { return l.t.clock() }
+func (l *Link) Now() time.Duration { return l.own.Clock() }
 
 // Secure reports whether reads and writes go through TLS.
-func (l *link) Secure() bool { return l.tls != nil }
+func (l *Link) Secure() bool { return l.tls != nil }
 
-// begin sets the deadline of an attempt.
-func (l *link) begin(deadline time.Duration) {
+// Begin sets the deadline of an attempt.
+func (l *Link) Begin(deadline time.Duration) {
 	l.deadline.Store(int64(deadline))
 	if armed := l.armed.Load(); armed == 0 || armed > int64(deadline) {
 		_ = l.arm() // an error shows when it is read or written
 	}
 }
 
+// Arm sets the deadline, also that of the socket.
+func (l *Link) Arm(deadline time.Duration) error {
+	l.deadline.Store(int64(deadline))
+	return l.arm()
+}
+
 // arm sets the socket's deadline to the attempt's.
-func (l *link) arm() error {
+func (l *Link) arm() error {
 	var at time.Time
 	deadline := time.Duration(l.deadline.Load())
-	if deadline != never {
-		at = time.Now().Add(deadline - l.t.clock())
+	if deadline != Never {
+		at = time.Now().Add(deadline - l.own.Clock())
 	}
 	l.armed.Store(int64(deadline))
 	err := l.sock.SetDeadline(at)
-	if l.t.aborted.Load() {
-		l.interrupt()
+	if l.own.Aborted() {
+		l.Break()
 	}
 	return err
 }
 
-// interrupt ends reads and writes under way.
-func (l *link) interrupt() { l.sock.SetDeadline(time.Unix(1, 0)) }
+// Break ends reads and writes under way.
+func (l *Link) Break() { l.sock.SetDeadline(time.Unix(1, 0)) }
 
-// again reports whether an error is only the socket's deadline, set for an
+// Again reports whether an error is only the socket's deadline, set for an
 // earlier attempt, which is then moved.
-func (l *link) again(err error) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) || l.t.aborted.Load() || int64(l.t.clock()) >= l.deadline.Load() {
+func (l *Link) Again(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || l.own.Aborted() || int64(l.own.Clock()) >= l.deadline.Load() {
 		return false
 	}
 	return l.arm() == nil
@@ -79,16 +128,16 @@ func (l *link) again(err error) bool {
 // raw is the bare connection as TLS and multiplexed protocols use it: a net.Conn
 // whose reads and writes end at the connection's deadline, and that keeps the
 // socket's own error.
-type raw struct{ l *link }
+type raw struct{ l *Link }
 
 // Read implements net.Conn.
 func (r raw) Read(p []byte) (int, error) {
 	for {
 		n, err := r.l.sock.Read(p)
-		if err != nil && r.l.again(err) {
+		if err != nil && r.l.Again(err) {
 			continue
 		}
-		return n, r.l.note(err)
+		return n, r.l.Note(err)
 	}
 }
 
@@ -98,10 +147,10 @@ func (r raw) Write(p []byte) (int, error) {
 	for {
 		n, err := r.l.sock.Write(p[written:])
 		written += n
-		if err != nil && r.l.again(err) {
+		if err != nil && r.l.Again(err) {
 			continue
 		}
-		return written, r.l.note(err)
+		return written, r.l.Note(err)
 	}
 }
 
@@ -123,8 +172,8 @@ func (r raw) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline implements net.Conn; deadlines are the attempt's.
 func (r raw) SetWriteDeadline(time.Time) error { return nil }
 
-// note keeps an error of the socket, a reset rather than what follows it.
-func (l *link) note(err error) error {
+// Note keeps an error of the socket, a reset rather than what follows it.
+func (l *Link) Note(err error) error {
 	// A deadline is ours, and may be one inside the attempt's: as that of a wait for 100 Continue.
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		if old := l.sockErr.Load(); old == nil || !classify.IsReset(*old) {
@@ -139,7 +188,7 @@ func (l *link) note(err error) error {
 
 // Read reads what there is, through TLS if the connection has it. It ends at the
 // deadline of the attempt with os.ErrDeadlineExceeded. io.EOF comes without bytes.
-func (l *link) Read(p []byte) (int, error) {
+func (l *Link) Read(p []byte) (int, error) {
 	if l.tls != nil {
 		n, err := l.tls.Read(p)
 		if n > 0 && err != nil {
@@ -151,7 +200,7 @@ func (l *link) Read(p []byte) (int, error) {
 }
 
 // Write writes all of p, or returns how much of it went before the error.
-func (l *link) Write(p []byte) (int, error) {
+func (l *Link) Write(p []byte) (int, error) {
 	if l.tls != nil {
 		return l.tls.Write(p)
 	}
@@ -161,7 +210,7 @@ func (l *link) Write(p []byte) (int, error) {
 // Exchange writes a whole request and reads the first bytes of the answer, in one
 // round through the poller where the connection is plain TCP. It returns how many
 // bytes came, 0 without an error when the caller has to Read, and how far it got.
-func (l *link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
+func (l *Link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
 	if l.tls != nil {
 		_, err := l.tls.Write(out)
 		return 0, attack.PhaseWrite, err
@@ -184,13 +233,13 @@ func (l *link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
 		if err == nil {
 			return n, attack.PhaseAwait, nil
 		}
-		if len(rest) == len(out) && l.again(err) {
+		if len(rest) == len(out) && l.Again(err) {
 			continue // the deadline was an earlier attempt's: nothing is sent
 		}
 		switch {
 		case len(rest) > 0:
 			return n, attack.PhaseWrite, err
-		case l.again(err):
+		case l.Again(err):
 			return n, attack.PhaseAwait, nil // the caller reads on
 		}
 		return n, attack.PhaseAwait, err
@@ -199,13 +248,13 @@ func (l *link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
 
 // Discard drops at most that many bytes of input; scratch is a buffer that it may
 // use. Plain TCP does not even copy them.
-func (l *link) Discard(most int64, scratch []byte) (int, error) {
+func (l *Link) Discard(most int64, scratch []byte) (int, error) {
 	if l.tls != nil {
 		return l.Read(scratch[:min(int64(len(scratch)), most)])
 	}
 	for {
 		n, err := l.sock.Discard(int(min(most, 1<<20)), scratch)
-		if err == nil || !l.again(err) {
+		if err == nil || !l.Again(err) {
 			return n, err
 		}
 	}
@@ -214,32 +263,32 @@ func (l *link) Discard(most int64, scratch []byte) (int, error) {
 // Waiting looks, without waiting, whether there is input to read; under TLS it
 // may be input that TLS keeps for itself. The error is the socket's last word:
 // io.EOF, or an error number.
-func (l *link) Waiting() (bool, error) { return l.sock.Peek() }
+func (l *Link) Waiting() (bool, error) { return l.sock.Peek() }
 
 // Deadline returns when reads and writes end; [Never] for not at all.
-func (l *link) Deadline() time.Duration { return time.Duration(l.deadline.Load()) }
+func (l *Link) Deadline() time.Duration { return time.Duration(l.deadline.Load()) }
 
-// SetDeadline has reads and writes end at a time of [Conn.Now]. It may be called
+// SetDeadline has reads and writes end at a time of [Link.Now]. It may be called
 // from any goroutine.
-func (l *link) SetDeadline(at time.Duration) {
+func (l *Link) SetDeadline(at time.Duration) {
 	l.deadline.Store(int64(at))
 	_ = l.arm() // an error shows when it is read or written
 }
 
 // Interrupt has the reads and writes that are under way, and all later ones, end
 // after a while.
-func (l *link) Interrupt(after time.Duration) {
+func (l *Link) Interrupt(after time.Duration) {
 	if after <= 0 {
-		l.deadline.Store(int64(l.t.clock()))
-		l.interrupt()
+		l.deadline.Store(int64(l.own.Clock()))
+		l.Break()
 		return
 	}
-	l.SetDeadline(l.t.clock() + after)
+	l.SetDeadline(l.own.Clock() + after)
 }
 
 // LastWord returns the last error that the socket had, a reset rather than what
 // came after it; nil if it had none. Under TLS it is what happened below TLS.
-func (l *link) LastWord() error {
+func (l *Link) LastWord() error {
 	if p := l.sockErr.Load(); p != nil {
 		return *p
 	}
@@ -247,18 +296,18 @@ func (l *link) LastWord() error {
 }
 
 // Info returns the kernel's view of the connection.
-func (l *link) Info() attack.TCPInfo { return l.sock.Info() }
+func (l *Link) Info() attack.TCPInfo { return l.sock.Info() }
 
-// goodbye tells a TLS peer that nothing follows, if that can be written at once.
-func (l *link) goodbye() {
-	l.deadline.Store(int64(l.t.clock() + 10*time.Millisecond))
+// Goodbye tells a TLS peer that nothing follows, if that can be written at once.
+func (l *Link) Goodbye() {
+	l.deadline.Store(int64(l.own.Clock() + 10*time.Millisecond))
 	if l.arm() == nil {
 		_ = l.tls.CloseWrite() // a courtesy
 	}
 }
 
-// under returns what a TLS handshake goes over.
-func (l *link) under() net.Conn {
+// Under returns what a TLS handshake goes over.
+func (l *Link) Under() net.Conn {
 	if l.tls != nil {
 		return l.tls
 	}
