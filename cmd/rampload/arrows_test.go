@@ -35,9 +35,10 @@ var (
 var arrows = map[string][]string{
 	"profiles":             {},
 	"profiles/data":        {"profiles"},
-	"profiles/rules":       {"profiles", "profiles/data"},
-	"profiles/yaml":        {"profiles", "profiles/data", "profiles/rules"},
-	"profiles/importer":    {"profiles", "profiles/data", "profiles/rules"},
+	"profiles/schema":      {"profiles", "profiles/data"},
+	"profiles/rules":       {"profiles", "profiles/data", "profiles/schema"},
+	"profiles/yaml":        {"profiles", "profiles/data", "profiles/rules", "profiles/schema"},
+	"profiles/importer":    {"profiles", "profiles/data", "profiles/rules", "profiles/schema"},
 	"attack":               {"profiles"},
 	"attack/schedule":      {"profiles", "attack"},
 	"attack/wire":          {"profiles", "attack", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"},
