@@ -81,6 +81,11 @@ const (
 	MalformedPseudoHeader // :status missing, late, twice or no status
 	MalformedIdleStream   // a frame for a stream that was never opened
 	MalformedFlow         // more data than the window allowed
+
+	// Of gRPC.
+	MalformedTrailers // grpc-status is missing, or no status
+	MalformedMessage  // cut, of a kind that does not exist, or not as many as the method has
+	OversizedMessage  // longer than the client takes
 )
 
 // What a server of another protocol said of itself.
@@ -108,12 +113,12 @@ var detailCodeNames = [detailKinds][]string{
 		"frame", "wrong-protocol", "proxy-refused", "answered-before-asked", "header-compression", "flood",
 		"frame-size", "data-frame", "headers-frame", "rst-stream-frame", "settings-frame", "push-promise-frame",
 		"ping-frame", "goaway-frame", "window-update-frame", "continuation-frame", "pseudo-header", "idle-stream",
-		"flow-control",
+		"flow-control", "trailers", "message", "oversized-message",
 	},
 	HTTP2Detail: {
 		"no-error", "protocol-error", "internal-error", "flow-control-error", "settings-timeout", "stream-closed",
 		"frame-size-error", "refused-stream", "cancel", "compression-error", "connect-error", "enhance-your-calm",
-		"inadequate-security", "http-1.1-required", "unknown-code",
+		"inadequate-security", "http-1.1-required", "unknown-code", "max-age", "max-idle", "too-many-pings",
 	},
 	GRPCDetail: {
 		"ok", "cancelled", "unknown", "invalid-argument", "deadline-exceeded", "not-found", "already-exists",
@@ -140,7 +145,31 @@ var alertNames = map[uint16]string{
 // HTTP2Code returns the detail of an HTTP/2 error code; codes that no
 // specification has are one.
 func HTTP2Code(code uint32) Detail {
-	return Detail{HTTP2Detail, uint16(min(uint64(code), uint64(len(detailCodeNames[HTTP2Detail])-1)))}
+	return Detail{HTTP2Detail, uint16(min(code, http2Unknown))}
+}
+
+// Details of a GOAWAY whose reason the peer gives in words beside the code.
+const (
+	http2Unknown uint32 = iota + 14
+	goAwayMaxAge
+	goAwayMaxIdle
+	goAwayTooManyPings
+)
+
+// GoAway returns the detail of a GOAWAY: of its code, or of the reason that gRPC servers
+// give beside it.
+func GoAway(code uint32, reason string) Detail {
+	switch reason {
+	case "max_age":
+		code = goAwayMaxAge
+	case "max_idle":
+		code = goAwayMaxIdle
+	case "too_many_pings":
+		code = goAwayTooManyPings
+	default:
+		return HTTP2Code(code)
+	}
+	return Detail{HTTP2Detail, uint16(code)}
 }
 
 // GRPCCode returns the detail of a gRPC status; codes that no specification has

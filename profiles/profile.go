@@ -46,7 +46,8 @@ type Target struct {
 	Requests   []Request
 	File       string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
 	Read       []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
-	Expect     StatusSet // statuses that count as success
+	Expect     StatusSet // statuses that count as success: of HTTP, or of gRPC
+	GRPC       GRPC      // of a target that speaks it
 	Journey    int       // number of the journey that it is a step of, from 1; 0: none
 	Step       int       // of the journey, from 0. Only the first has a share of the load
 }
@@ -58,12 +59,29 @@ type Request struct {
 	Headers  []Header
 	Body     string  // literal body
 	BodyFile string  // body read from a file, once, at start
-	Filled   bool    // Path, Body and the values of Headers and Parts are in the language of profiles/data: ${users.id}
+	Call     *Call   // of gRPC: Path is /package.Service/Method and Headers are its metadata; nil: HTTP
+	Filled   bool    // Path, Body, messages and the values of Headers and Parts are in the language of profiles/data: ${users.id}
 	Template bool    // Body is a template: {{.N}} request number, {{.ID}} transaction id, {{.Now}} RFC 3339 time
 	Parts    []Part  // multipart/form-data, instead of a body
 	Chunked  bool    // send the body with chunked transfer encoding
 	Cookies  bool    // a step of a journey: it carries the cookies of its user
 	Weight   float64 // relative to the target's other requests, > 0
+}
+
+// Call is what a request of a gRPC target says beside its method and metadata.
+type Call struct {
+	Messages []string      // as JSON, in the order in which they are sent; none: for most methods, an empty one
+	Every    time.Duration // between two messages
+	Take     int           // messages of the answer after which the call is given up; 0: all
+	Deadline time.Duration // that the server is told; 0: the client's timeout
+}
+
+// GRPC is how a gRPC target is spoken to.
+type GRPC struct {
+	Protos     []string      // .proto files; none: the target is asked, by reflection
+	ProtoPaths []string      // folders that their imports are below
+	KeepAlive  time.Duration // a connection with calls that is silent for so long is pinged; 0: none is
+	Schema     []byte        // an encoded FileDescriptorSet, once profiles/schema has compiled it, or the target told it
 }
 
 // Part is one part of a multipart/form-data body.

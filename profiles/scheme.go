@@ -12,6 +12,7 @@ type Spoken string
 // What can be spoken.
 const (
 	SpeaksHTTP Spoken = "http"
+	SpeaksGRPC Spoken = "grpc"
 )
 
 // Scheme is what the scheme of a target's URL says of the target.
@@ -30,6 +31,8 @@ func Schemes() []Scheme {
 	return []Scheme{
 		{Name: "http", Speaks: SpeaksHTTP, Port: 80, Proxied: true, Example: "http://127.0.0.1:8080"},
 		{Name: "https", Speaks: SpeaksHTTP, Port: 443, TLS: true, Proxied: true, Example: "https://orders.example"},
+		{Name: "grpc", Speaks: SpeaksGRPC, Port: 80, Example: "grpc://127.0.0.1:50051"},
+		{Name: "grpcs", Speaks: SpeaksGRPC, Port: 443, TLS: true, Example: "grpcs://orders.example"},
 		{Name: "unix", Speaks: SpeaksHTTP, Example: "unix:///run/orders.sock"},
 	}
 }

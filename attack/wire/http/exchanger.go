@@ -8,7 +8,9 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/http1"
+	"github.com/rampload/rampload/attack/wire/http2"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/mux"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -62,7 +64,8 @@ func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 // Start implements [wire.Exchanger].
 func (x *exchanger) Start(c *wire.Conn, agreed string) (wire.Session, error) {
 	if agreed == "h2" || !c.Secure() && x.target.Client.Protocol == profiles.ProtocolH2C {
-		return startHTTP2(c, x.target.Profile.Expect, &x.kept, x.target.Client.StreamsPerConn), nil
+		most := x.target.Client.StreamsPerConn
+		return &session2{mux.Start(c, http2.Config{MaxStreams: most}), x.target.Profile.Expect, &x.kept}, nil
 	}
 	return x.one.Start(c, agreed)
 }

@@ -1,9 +1,7 @@
 package http
 
 import (
-	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
@@ -12,41 +10,16 @@ import (
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/http2"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/mux"
 	"github.com/rampload/rampload/profiles"
 )
 
 // session2 speaks HTTP/2 on one connection.
 type session2 struct {
-	*http2.Conn
-	c      *wire.Conn
+	*mux.Session
 	expect profiles.StatusSet
 	kept   *message.Answers
-	used   atomic.Bool // an attempt was made on it
 }
-
-// startHTTP2 begins to speak HTTP/2. The connection's room is what the peer allows,
-// and at most so many streams; 0: no limit of ours.
-func startHTTP2(c *wire.Conn, expect profiles.StatusSet, kept *message.Answers, most int) *session2 {
-	s := &session2{c: c, expect: expect, kept: kept}
-	ready := make(chan struct{}) // the connection tells of changes at once
-	s.Conn = http2.NewConn(c, http2.Config{
-		Clock: c.Now, MaxStreams: most,
-		OnChange: func(h *http2.Conn) {
-			<-ready
-			select {
-			case <-h.Done():
-				c.Ended(failed(h.Err()))
-			default:
-				c.RoomChanged()
-			}
-		},
-	})
-	close(ready)
-	return s
-}
-
-// Close implements [wire.Session].
-func (s *session2) Close() {}
 
 // exchange is one HTTP/2 attempt. Exchanges are used again.
 type exchange struct {
@@ -148,11 +121,11 @@ func (x *exchange) keepAnswer(a *attack.Attempt, kept *message.Answers, now time
 func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	r := req.(*Request)
 	m := r.streamed
-	first := !s.used.Load() && !s.used.Swap(true)
+	first := s.First()
 	x := exchanges.Get().(*exchange)
-	x.id, x.r, x.a = s.c.RunID(), r, a
+	x.id, x.r, x.a = s.Wire.RunID(), r, a
 	x.expect, x.odd, x.sent = s.expect, false, 0
-	x.Deadline, x.NoBody, x.Hold = s.c.DeadlineOf(a), m.Method == "HEAD", 0
+	x.Deadline, x.NoBody, x.Hold = s.Wire.DeadlineOf(a), m.Method == "HEAD", 0
 	body := m.Body
 	if m.Template != nil {
 		x.body = m.Template.Render(x.body[:0], x.id, a, time.Now())
@@ -167,23 +140,16 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	_, received := x.Lengths()
 	a.Sent, a.Received, a.Answer = uint32(x.sent+len(body)), uint64(received), nil
 	if x.odd || err != nil && phase == attack.PhaseBody {
-		x.keepAnswer(a, s.kept, s.c.Now())
+		x.keepAnswer(a, s.kept, s.Wire.Now())
 	}
 	odd := x.odd
 	x.r, x.a = nil, nil
 	exchanges.Put(x)
 
-	if errors.Is(err, http2.ErrNotSent) {
-		why := s.refusal()
-		if !first || why == nil {
-			return wire.NotSent // another connection may have room
-		}
-		err = why // this one was opened for the attempt
-	}
 	if err != nil {
-		return s.c.FailStream(a, phase, failed(err))
+		return s.Fail(a, first, phase, err)
 	}
-	s.c.Succeed(a)
+	s.Wire.Succeed(a)
 	if odd {
 		a.Fault = attack.Status
 	}
@@ -191,20 +157,4 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		return wire.HangUp
 	}
 	return wire.Keep
-}
-
-// refusal returns why the connection takes no streams, nil if that may pass.
-func (s *session2) refusal() error {
-	if away := s.GoneAway(); away != nil {
-		return away
-	}
-	select {
-	case <-s.Done():
-		if err := s.Err(); err != nil {
-			return err
-		}
-		return http2.ErrCanceled
-	default:
-		return nil
-	}
 }

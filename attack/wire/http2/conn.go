@@ -58,6 +58,7 @@ const (
 	maxWindow      = 1<<31 - 1
 	maxID          = 1<<31 - 1
 	readBuffer     = 8 << 10
+	maxReason      = 64                     // bytes of a GOAWAY's words
 	proofTime      = time.Second            // for a sign of life after a timeout
 	brokenTime     = 250 * time.Millisecond // to read on after an error of a write
 )

@@ -19,8 +19,9 @@ func (e *ResetError) Error() string { return "stream reset by the peer: " + e.Co
 // GoAwayError is how a stream ends that a GOAWAY left out: its id is above the
 // last that the peer will process.
 type GoAwayError struct {
-	Code Code
-	Last uint32 // the last stream that the peer processes
+	Code   Code
+	Last   uint32 // the last stream that the peer processes
+	Reason string // the peer's words on it, such as max_age; "": none, or too many
 }
 
 func (e *GoAwayError) Error() string {

@@ -454,7 +454,14 @@ func (r *reader) pong(f *http2.PingFrame) error {
 func (r *reader) goneAway(f *http2.GoAwayFrame) error {
 	c := r.c
 	if c.goAway == nil || f.LastStreamID <= c.goAway.Last {
-		c.goAway = &GoAwayError{Code: f.ErrCode, Last: f.LastStreamID}
+		away := &GoAwayError{Code: f.ErrCode, Last: f.LastStreamID}
+		if p := f.DebugData(); len(p) <= maxReason {
+			away.Reason = string(p)
+		}
+		if away.Reason == "" && c.goAway != nil {
+			away.Reason = c.goAway.Reason // of the warning before it
+		}
+		c.goAway = away
 	}
 	c.close()
 	for s := c.open.tail; s != nil && s.id > c.goAway.Last; {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/grpc"
 	"github.com/rampload/rampload/attack/wire/http"
 )
 
@@ -15,6 +16,8 @@ var _ attack.Opener = Open
 // New is a [wire.Protocol]: that of the target's scheme.
 func New(to wire.Target) (wire.Exchanger, error) {
 	switch to.Scheme {
+	case "grpc", "grpcs":
+		return grpc.New(to)
 	default: // http, https, unix; the route has refused what is not known
 		return http.New(to)
 	}
