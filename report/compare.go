@@ -45,7 +45,7 @@ type Side struct {
 	Runs   int      `json:"runs"`
 }
 
-// MetricComparison is one metric over all runs of both comparison.
+// MetricComparison is one metric over all runs of both sides.
 type MetricComparison = compare.Metric
 
 // Comparison is the difference between two releases.

@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/report/stats"
 )
 
-// compareMetrics collects the metrics of both comparison.
+// compareMetrics collects the metrics of both sides.
 func compareMetrics(old, new, history []*Report) []compare.Measured {
 	var all []compare.Measured
 	add := func(m MetricComparison, of func(*Report) (compare.Observation, bool)) {

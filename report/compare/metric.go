@@ -20,7 +20,7 @@ const (
 	NotComparable        = "not comparable"     // a side has no value
 )
 
-// Metric is one metric over all runs of both comparison. Shift is relative
+// Metric is one metric over all runs of both sides. Shift is relative
 // to Old where Relative is set, else in the metric's unit.
 type Metric struct {
 	Target       string   `json:"target,omitempty"`

@@ -13,7 +13,7 @@ const (
 )
 
 // locate sets where the rise of an alarm began, its interval, and the counts on
-// both comparison. The likelihood tells which windows are possible; of what happened
+// both sides. The likelihood tells which windows are possible; of what happened
 // in them, the rise begins with the first.
 func (s *scanner) locate(a alarm, out *Rise) {
 	end := s.dataEnd(a.to, lookAhead)

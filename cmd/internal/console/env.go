@@ -25,6 +25,7 @@ type Env struct {
 	Lab            Lab // zero value: the few scenarios of the installed tool
 
 	Endings *Endings // set by Main
+	Plain   *bool    // --plain; nil: no
 }
 
 func (e Env) Env(name string) string {

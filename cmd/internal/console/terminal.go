@@ -16,6 +16,7 @@ type Terminal struct {
 	Width    int  // of stdout
 	Progress bool // stderr is a terminal: a line may be rewritten
 	Shown    bool // stdout is a terminal: what goes to stderr is read beside it
+	Plain    bool // output is read aloud: sentences, and nothing is drawn or rewritten
 }
 
 func NewTerminal(env Env) Terminal {
@@ -31,9 +32,12 @@ func NewTerminal(env Env) Terminal {
 	if f, ok := env.Stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		t.Progress = env.Env("TERM") != "dumb" && env.Env("CI") == ""
 	}
+	if env.Plain != nil && *env.Plain {
+		t.Plain, t.Colour, t.Progress = true, false, false
+	}
 	return t
 }
 
 func (t Terminal) RenderOptions() layout.Options {
-	return layout.Options{Width: t.Width, Colour: t.Colour}
+	return layout.Options{Width: t.Width, Colour: t.Colour, Plain: t.Plain}
 }

@@ -55,6 +55,9 @@ func canShow(env console.Env, opt Options) error {
 	if !opt.UI {
 		return nil
 	}
+	if console.NewTerminal(env).Plain {
+		return console.Usage(errors.New("--ui draws the full screen, which --plain is not for: leave one of them out"))
+	}
 	in, inOK := env.Stdin.(*os.File)
 	out, outOK := env.Stderr.(*os.File)
 	if !inOK || !outOK || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) || env.Env("TERM") == "dumb" {

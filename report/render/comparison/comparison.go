@@ -53,7 +53,7 @@ func Table(w io.Writer, c report.Comparison, opt layout.Options) error {
 		fmt.Fprintln(out)
 		layout.WriteFacts(out, p.Closing, opt)
 	}
-	fmt.Fprintf(out, "\nexit %d\n", p.Exit)
+	layout.WriteExit(out, p.Exit, layout.Options{Width: opt.Width, Plain: opt.Plain})
 	return out.Flush()
 }
 

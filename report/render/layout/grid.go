@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,10 +179,16 @@ func (g Grid) Write(w io.Writer, opt Options) error {
 	if len(g.Rows) == 0 {
 		return nil
 	}
+	if opt.Plain {
+		return g.writeRecords(w, math.MaxInt)
+	}
 	keep, widths, fits := g.fit(opt.width())
 	if !fits {
 		g = g.rounded()
-		keep, widths, _ = g.fit(opt.width())
+		keep, widths, fits = g.fit(opt.width())
+	}
+	if !fits {
+		return g.writeRecords(w, opt.width())
 	}
 	align := make([]tw.Align, len(keep))
 	header := make([]string, len(keep))

@@ -2,8 +2,9 @@ package layout
 
 // Options is how text for a terminal is laid out.
 type Options struct {
-	Width  int      // columns of the terminal; less than 80 is taken as 80, more than 160 as 160
+	Width  int      // columns of the terminal; 0 is 80; less than 40 is taken as 40, more than 160 as 160
 	Colour bool     // ANSI colours
+	Plain  bool     // to be read aloud: no columns and no broken lines, each row as a sentence
 	Files  []string // names of the files of this run, for the last line
 	Assets Assets   // for HTML
 }
@@ -16,11 +17,15 @@ type Assets struct {
 }
 
 const (
-	minWidth = 80
+	minWidth = 40
+	usual    = 80
 	maxWidth = 160 // beyond it lines are hard to follow
 )
 
 func (o Options) width() int {
+	if o.Width == 0 {
+		return usual
+	}
 	return min(maxWidth, max(minWidth, o.Width))
 }
 

@@ -129,7 +129,11 @@ func probeCommand(ctx context.Context, env console.Env, host profiles.Host, opt 
 			if opt.json {
 				return printProbeJSON(w, view)
 			}
-			_, err := io.WriteString(w, view.screen(t.Width, math.MaxInt, t.Colour))
+			text := view.screen(t.Width, math.MaxInt, t.Colour)
+			if t.Plain {
+				text = view.sentences()
+			}
+			_, err := io.WriteString(w, text)
 			return err
 		})
 	}
@@ -137,6 +141,9 @@ func probeCommand(ctx context.Context, env console.Env, host profiles.Host, opt 
 	out, ok := env.Stdout.(*os.File)
 	if !ok || !term.IsTerminal(int(out.Fd())) {
 		return console.Usage(errors.New("probe redraws a terminal and this is none: use rampload probe --once"))
+	}
+	if t := console.NewTerminal(env); t.Plain {
+		return console.Usage(errors.New("probe redraws a terminal, which --plain is not for: use rampload probe --once --plain"))
 	}
 	keys, restore := rawKeys(env.Stdin)
 	defer restore()

@@ -191,6 +191,25 @@ func (v *probeView) screen(width, height int, colour bool) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// sentences tells everything in lines that can be read aloud, none of them cut.
+func (v *probeView) sentences() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out strings.Builder
+	for _, m := range v.limited() {
+		row := v.rows[m]
+		def, _ := m.Def()
+		fmt.Fprintf(&out, "%s of %s: %s of %s, %.0f%% full\n", m.Name, cmp.Or(watch.MetricOwner(m), "this machine"),
+			layout.Quantity(row.value, def.Unit), layout.Quantity(row.limit, def.Unit), 100*row.value/row.limit)
+	}
+	for _, line := range v.bottom(math.MaxInt32) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			fmt.Fprintln(&out, line)
+		}
+	}
+	return out.String()
+}
+
 // bottom is what stands below the limits: counters that move, resets, and what
 // could not be measured.
 func (v *probeView) bottom(width int) []string {
