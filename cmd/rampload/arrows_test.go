@@ -105,12 +105,13 @@ var arrows = map[string][]string{
 	"report/diagnose/says":       {},
 	"report/diagnose/spoken":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/says"},
 	"report/diagnose/hops":       {"profiles", "attack", "probe", "report/runlog"},
+	"report/diagnose/reach":      {"profiles", "attack", "probe", "report/runlog"},
 	"report/diagnose/waiting":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/hops"},
-	"report/diagnose/evidence":   {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/waiting"},
-	"report/diagnose/onset":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/waiting", "report/diagnose/evidence"},
-	"report/diagnose/saturation": {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/waiting", "report/diagnose/evidence"},
-	"report/diagnose/signals":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/saturation"},
-	"report/diagnose/causes":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/saturation", "report/diagnose/signals"},
+	"report/diagnose/evidence":   {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting"},
+	"report/diagnose/onset":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence"},
+	"report/diagnose/saturation": {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence"},
+	"report/diagnose/signals":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/saturation"},
+	"report/diagnose/causes":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/saturation", "report/diagnose/signals"},
 }
 
 // Third-party modules that only these packages may reach.

@@ -42,6 +42,7 @@ const (
 	// that are looked at for their paths.
 	maxSpaces    = 8
 	maxOpenPaths = 64
+	maxWorkers   = 4
 	// worthSpace is how full a file system must have been for it to be told.
 	worthSpace = 0.5
 )
@@ -68,7 +69,7 @@ func (p *Process) readSpace(now time.Time) {
 	}
 	if !now.Before(s.listAt) {
 		s.listAt = now.Add(listSpaceEvery)
-		if err := s.list(); err != nil {
+		if err := s.list(p.members); err != nil {
 			p.missing.add("file systems of "+p.Label(), err)
 			return
 		}
@@ -124,7 +125,7 @@ func (s *space) use(m mount) (spaceUse, error) {
 }
 
 // list chooses the file systems.
-func (s *space) list() error {
+func (s *space) list(workers []*member) error {
 	f, err := s.member.open("mountinfo")
 	if err != nil {
 		return err
@@ -134,13 +135,14 @@ func (s *space) list() error {
 	if err != nil {
 		return err
 	}
-	s.mounts = chosen(parseMounts(text), s.paths())
+	s.mounts = chosen(parseMounts(text), s.paths(workers))
 	return nil
 }
 
-// paths are the places that the process is known to use. What may not be read is left
-// out: the usual places stay.
-func (s *space) paths() []string {
+// paths are the places that the process is known to use, and those that its workers have
+// files open on: it is they that write. What may not be read is left out: the usual places
+// stay.
+func (s *space) paths(workers []*member) []string {
 	out := slices.Clone(usual)
 	dir := int(s.member.dir.Fd())
 	b := make([]byte, unix.PathMax)
@@ -156,14 +158,20 @@ func (s *space) paths() []string {
 				for part := range strings.FieldsFuncSeq(string(arg), func(r rune) bool { return r == '=' || r == ',' || r == ' ' }) {
 					if strings.HasPrefix(part, "/") {
 						out = append(out, path.Clean(part))
+						if dir := path.Dir(path.Clean(part)); strings.Count(dir, "/") >= 2 {
+							out = append(out, dir) // what it keeps is often beside its configuration
+						}
 					}
 				}
 			}
 		}
 		_ = f.Close()
 	}
-	for fd := range maxOpenPaths {
-		link("fd/" + strconv.Itoa(fd))
+	for _, m := range workers[:min(len(workers), maxWorkers)] {
+		dir = int(m.dir.Fd())
+		for fd := range maxOpenPaths {
+			link("fd/" + strconv.Itoa(fd))
+		}
 	}
 	return out
 }

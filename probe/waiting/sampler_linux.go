@@ -99,8 +99,7 @@ func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	began := threadCPU()
 	err := s.read(ctx, now)
 	cost := threadCPU() - began
-	rest := time.Duration(float64(cost) * s.opts.Sharing.among() / (0.8 * s.opts.budget()))
-	s.due = now.Add(min(rest, atLeastEvery))
+	s.due = now.Add(s.opts.rest(cost))
 	if errors.Is(err, errOverrun) {
 		return nil // a gap
 	}

@@ -31,7 +31,8 @@ type Options struct {
 	// Namespace is the network namespace to read; zero means rampload's own.
 	Namespace netns.Namespace
 	// Budget is the share of one core that reading may cost; 0 means 0.008. What takes
-	// longer is read less often, but at least every fifteen seconds.
+	// longer is read less often, but every two and a half seconds where that costs half a
+	// percent at most, and at least every fifteen.
 	Budget float64
 	// Sharing is shared by the samplers of one machine; nil: there is one.
 	Sharing *Sharing
@@ -54,6 +55,19 @@ func (s *Sharing) among() float64 { return float64(max(s.open.Load(), 1)) }
 // a load of a minute. With 20,000 sockets a reading takes 75 ms, and comes every twelve
 // seconds.
 const atLeastEvery = 15 * time.Second
+
+// As many hosts share the budget as are watched here. Each is still read so often that an
+// outage of some seconds is not missed, as long as its readings are cheap.
+const (
+	soonEnough = 2500 * time.Millisecond
+	cheap      = 0.005 // of one core
+)
+
+// rest returns how long to wait after a reading of some cost.
+func (o Options) rest(cost time.Duration) time.Duration {
+	shared := time.Duration(float64(cost) * o.Sharing.among() / (0.8 * o.budget()))
+	return min(shared, max(soonEnough, time.Duration(float64(cost)/cheap)), atLeastEvery)
+}
 
 func (o Options) host() string {
 	if o.Host == "" {

@@ -108,6 +108,14 @@ func causePhrases() map[string]string {
 		"network-outage":         "the network was down",
 		"mtu-black-hole":         "full-size packets do not get through",
 		"failover":               "the address moved to another machine",
+		"address-unreachable":    "no host answers for the address behind the first",
+
+		"marked-down":      "{who} has marked what is behind it as down",
+		"response-refused": "{who} does not take what it is answered",
+		"circuit-open":     "{who} has stopped asking what is behind it",
+		"dependency-error": "{who} answers with errors",
+		"slow-dependency":  "{who} answers late",
+		"lock-contention":  "requests wait for locks in {who}",
 	}
 }
 

@@ -12,6 +12,7 @@ func applicationAbort() rule {
 		proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch},
 		unless: []evidence.Clue{evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
 		never: []evidence.Clue{
+			evidence.CallerEnds, evidence.TriedInVain,
 			evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused,
 			evidence.SaysFull, evidence.SaysPool, evidence.SaysSlots, evidence.SaysQueue, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk,
 			evidence.SaysLocked, evidence.SaysUnknownName, evidence.SaysRate, evidence.SaysCredentials, evidence.SaysBig,

@@ -9,15 +9,16 @@ import (
 func applicationError() rule {
 	return rule{
 		cause: "application-error", mechanism: report.MechanismBug,
-		any:   []evidence.Clue{evidence.SaysException},
-		proof: []evidence.Clue{evidence.SaysException},
-		told:  []evidence.Clue{evidence.SaysException},
+		any:   []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
+		proof: []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
+		told:  []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
 		weights: []weight{
 			{evidence.SaysException, proves, 0},
-			{evidence.OwnError, weak, 0},
+			{evidence.ErrsItself, strong, 0},
+			{evidence.OwnError, weak, opposite(weak)},
 			{evidence.Died, opposite(strong), 0},
 		},
-		says: "its code failed: an exception that nothing handled",
+		says: "its code failed: it answered with an error of its own",
 		advice: func(_ *Investigation, _ *hypothesis) []string {
 			return []string{
 				"look at the stack trace in its log, and at what the requests that fail have in common",

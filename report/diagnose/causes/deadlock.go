@@ -21,11 +21,12 @@ func deadlock() rule {
 			evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsUnreached, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.ProxyPooled,
 			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched,
 		},
-		unless: []evidence.Clue{evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},
+		unless: []evidence.Clue{evidence.StandsInside, evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},
 		weights: []weight{
 			{evidence.EndedBeside, opposite(proves), 0},
 			{evidence.StandsStill, strong, opposite(proves)},
 			{evidence.StandsStuck, proves, 0},
+			{evidence.StandsInside, opposite(strong), 0}, // answers come, though late
 			{evidence.SaysLocked, strong, 0},
 			{evidence.Idle, strong, opposite(proves)},
 			{evidence.KnownProxy, opposite(proves), 0},

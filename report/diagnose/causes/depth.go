@@ -51,11 +51,40 @@ func (c *Investigation) depth() (tier report.Tier, mechanism report.Mechanism) {
 	return tier, ""
 }
 
+// reachedTier returns the tier of the hop that failed requests came to and no further.
+func (c *Investigation) reachedTier() (tier report.Tier, known bool) {
+	h, known := c.reachedHop()
+	switch {
+	case !known:
+		return "", false
+	case h.Index > 0:
+		return report.TierUpstream, true
+	case evidence.IsProxy(h.Process()):
+		return report.TierProxy, true
+	}
+	return report.TierServer, true
+}
+
+// reachedHop returns the hop that failed requests came to and no further, where that is
+// known.
+func (c *Investigation) reachedHop() (h evidence.Hop, known bool) {
+	for i, f := range c.Facts {
+		last := i == len(c.Facts)-1
+		switch {
+		case f[evidence.TurnedAway].Is == evidence.Yes, f[evidence.AnsweredOther].Is == evidence.Yes, last && i > 0 && f[evidence.Came].Is == evidence.Yes:
+			return c.Hops[i], true
+		}
+	}
+	return evidence.Hop{}, false
+}
+
 // elsewhere shares out what nobody foresaw among the tiers.
 func (c *Investigation) elsewhere() map[report.Tier]float64 {
 	f := c.Facts[0]
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
-	switch {
+	switch tier, known := c.reachedTier(); {
+	case known:
+		return map[report.Tier]float64{tier: 1}
 	case is(evidence.BadGateway) && len(c.Hops) > 1:
 		return map[report.Tier]float64{report.TierUpstream: 0.8, report.TierProxy: 0.2}
 	case fromPath(f):

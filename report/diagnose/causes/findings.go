@@ -318,6 +318,15 @@ func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
 		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.cause, words.Percent(h.posterior))
 	}
 	f.Evidence = c.onsetEvidence()
+	if h, known := c.reachedHop(); known {
+		f.Host, f.Process = h.Host, h.Process()
+		f.Summary += fmt.Sprintf(" What failed came as far as %s and no further: it is there that requests fail.", h.Place())
+		for _, x := range []evidence.Clue{evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
+			if y := c.Facts[h.Index][x]; y.Is == evidence.Yes {
+				f.Evidence = append(f.Evidence, Evidence{Source: y.Source, Text: y.Text})
+			}
+		}
+	}
 	f.RuledOut = c.excluded(nil, g)
 	if c.Parts.Fault[attack.Status] > 0.5*c.Parts.Failed {
 		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.Name(), c.Codes(attack.Status)))
@@ -374,7 +383,7 @@ func (c *Investigation) fill(f *Finding, h *hypothesis) {
 // dropper returns the host whose kernel says that it dropped or rejected what a cause of
 // the path is about; empty where none says so.
 func (c *Investigation) dropper(h *hypothesis) string {
-	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected} {
+	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected, evidence.Unanswered} {
 		f := c.Facts[h.hop.Index][x]
 		if host, ok := strings.CutPrefix(f.Source, "kernel of "); ok && f.Is == evidence.Yes && slices.Contains(h.rule.proof, x) {
 			return host

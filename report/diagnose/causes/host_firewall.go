@@ -10,7 +10,7 @@ func hostFirewall() rule {
 	return rule{
 		cause: "host-firewall", mechanism: report.MechanismPolicy, leg: path, any: []evidence.Clue{evidence.SentNone, evidence.HostRejected},
 		told:  []evidence.Clue{evidence.HostRejected},
-		proof: []evidence.Clue{evidence.SentNone, evidence.HostRejected},
+		proof: []evidence.Clue{evidence.SameTTL, evidence.HostRejected},
 		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.HostRejected, proves, 0},

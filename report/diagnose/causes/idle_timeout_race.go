@@ -10,6 +10,7 @@ func idleTimeoutRace() rule {
 	return rule{
 		cause: "idle-timeout-race", mechanism: report.MechanismIdle, own: true, any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate},
 		proof: []evidence.Clue{evidence.IdleGap},
+		never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain}, // what is opened for each request does not rest
 		weights: []weight{
 			{evidence.UnreadThroughout, opposite(strong), 0},
 			{evidence.EarlyStatus, -2.5, 0},

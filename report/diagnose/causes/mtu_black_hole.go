@@ -10,7 +10,7 @@ func mtuBlackHole() rule {
 	return rule{
 		cause: "mtu-black-hole", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.TooBigDropped, evidence.LostRetransmits, evidence.Retransmitted, evidence.GapUnfilled, evidence.BigRequests, evidence.BigResponses}, must: []evidence.Clue{evidence.SomeTimeouts},
 		proof: []evidence.Clue{evidence.TooBigDropped, evidence.GapUnfilled, evidence.LostRetransmits, evidence.BigUnacked},
-		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		never: []evidence.Clue{evidence.Unanswered, evidence.StandsUnreached, evidence.TriedInVain, evidence.Answered, evidence.CertificateRefused},
 		weights: []weight{
 			{evidence.BigRequests, strong, 0},
 			{evidence.BigUnacked, strong, 0},

@@ -179,8 +179,32 @@ func (c *Investigation) consider(r rule) {
 				continue // it is the gateway that waits, and says so
 			}
 		}
+		if r.cause == "circuit-open" && evidence.IsProxy(h.Process()) || c.outOfReach(r, i) {
+			continue
+		}
 		c.test(r, h, c.Facts[i])
 	}
+}
+
+// outOfReach reports whether failed requests did not come as far as a hop, and nobody tried
+// to bring them there: what happens there does not fail them. That they are not brought may
+// be for what it does to others.
+func (c *Investigation) outOfReach(r rule, index int) bool {
+	for i := 1; i <= index; i++ {
+		f := c.Facts[i]
+		if f[evidence.NotAsked].Is == evidence.Yes && !(i == index && slices.ContainsFunc(r.any, func(x evidence.Clue) bool {
+			return (x == evidence.LateOut || x == evidence.FailingOut) && f[x].Is == evidence.Yes
+		})) {
+			return true
+		}
+	}
+	return false
+}
+
+// passedBy reports whether failed requests went on from a hop to the next ones, as served
+// ones do: then it is less likely that it is the one that fails them.
+func (c *Investigation) passedBy(index int) bool {
+	return c.Parts.Share(attack.Status) >= 0.9 && slices.ContainsFunc(c.Facts[index+1:], func(f *evidence.Facts) bool { return f[evidence.Came].Is == evidence.Yes })
 }
 
 // test scores one cause at one hop.
@@ -233,7 +257,7 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 	switch {
 	case r.elimination && !hyp.told && f[evidence.RateStatus].Is != evidence.Yes && (!c.WatchesProcess(h) || c.Hidden() != ""):
 		hyp.measured = false
-	case r.own && !hyp.told && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !c.WatchesProcess(h)): // a path does not close in good order
+	case r.own && !hyp.told && f[evidence.TurnedAway].Is != evidence.Yes && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !c.WatchesProcess(h)): // a path does not close in good order
 		hyp.measured = false
 	case r.turnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !fromPath(f):
 		hyp.measured = false
@@ -332,6 +356,12 @@ func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 
 		clean = evidence.Yes // whatever the client saw of it, it waited for somebody further in
 	}
 	s := c.Contrasts(h)
+	if r.leg != path && c.passedBy(h.Index) {
+		s -= strong
+	}
+	if slices.ContainsFunc(c.Facts[:h.Index], func(f *evidence.Facts) bool { return f[evidence.RefusesAnswer].Is == evidence.Yes }) {
+		s -= proves // it had answered
+	}
 	if h.Assumed {
 		s += evidence.PenaltyBlind
 	}

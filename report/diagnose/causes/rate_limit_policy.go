@@ -14,8 +14,12 @@ func rateLimitPolicy() rule {
 		told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate},
 		proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
 		unless: []evidence.Clue{evidence.PortsFull},
+		// A store keeps to a number of connections and to no rate; whoever lets a rate pass
+		// serves that, and does not refuse everything.
+		never: []evidence.Clue{evidence.StoreHop, evidence.TriedInVain, evidence.OutOfUse},
 		weights: []weight{
 			{evidence.RetryAsked, strong, 0},
+			{evidence.SteadyRate, strong, 0},
 			{evidence.SaysRate, strong, 0},
 			{evidence.SaysPool, opposite(proves), 0},
 			{evidence.SaysFull, opposite(proves), 0},

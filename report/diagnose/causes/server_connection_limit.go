@@ -11,14 +11,17 @@ func serverConnectionLimit() rule {
 	return rule{
 		cause: "server-connection-limit", mechanism: report.MechanismExhausted, inferred: true, elimination: true, elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
 		gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
-		any:    []evidence.Clue{evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
-		told:   []evidence.Clue{evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		any:    []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		told:   []evidence.Clue{evidence.HeldFlat, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		must:   []evidence.Clue{evidence.RisesWithLoad},
-		anyway: []evidence.Clue{evidence.SaysFull, evidence.SaysSlots},
-		proof:  []evidence.Clue{evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		anyway: []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.SaysFull, evidence.SaysSlots},
+		proof:  []evidence.Clue{evidence.HeldFlat, evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		weights: []weight{
 			{evidence.StandsCapped, proves, 0},
+			{evidence.HeldFlat, proves, 0},
+			{evidence.RefusedEarly, strong, 0},
+			{evidence.SteadyRate, opposite(strong), 0},
 			{evidence.SaysAway, opposite(proves), 0},
 			{evidence.SaysFull, proves, 0},
 			{evidence.SaysSlots, proves, 0},
@@ -51,7 +54,9 @@ func serverConnectionLimit() rule {
 			{evidence.SentLinger, -1, 0},
 			{evidence.WentAway, -3, 0},
 		},
+		never: []evidence.Clue{evidence.TriedInVain},
 		despite: map[evidence.Clue][]evidence.Clue{
+			evidence.HeldFlat:  {evidence.IdleGap, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy, evidence.DiedWithFaults, evidence.ExcessFails, evidence.SentNone, evidence.SentLinger},
 			evidence.SaysFull:  {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
 			evidence.SaysSlots: {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
 			evidence.StandsCapped: {

@@ -10,15 +10,17 @@ import (
 func slowDependency() rule {
 	return rule{
 		cause: "slow-dependency", mechanism: report.MechanismSlow, behind: true, waits: true,
-		any:    []evidence.Clue{evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck},
-		proof:  []evidence.Clue{evidence.StandsUnwatched, evidence.AskedByService}, // of an application, look inside
-		told:   []evidence.Clue{evidence.StandsUnwatched},
+		any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck},
+		proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService}, // of an application, look inside
+		told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched},
 		unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
 		weights: []weight{
+			{evidence.LateOut, proves, 0},
 			{evidence.EndedBeside, opposite(proves), 0},
 			{evidence.StandsUnwatched, proves, 0},
 			{evidence.StandsInside, proves, 0},
 			{evidence.StandsStuck, strong, 0},
+			{evidence.SaysLocked, opposite(strong), 0},
 			{evidence.Died, opposite(strong), 0},
 		},
 		says: "it answers late, and those before it wait for that",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -384,6 +385,7 @@ type Case struct {
 	BySent, ByReceived *Split
 	Contrast           []contrast
 	Way                *waiting.Way // where requests stood from hop to hop; nil: not seen
+	Reach              []reach.Hop  // how far failed requests got; nil: not seen
 }
 
 // Investigate gathers what bears on the faults of a target. A target without

@@ -180,6 +180,8 @@ func (v Dropped) why() string {
 		return "the queue of half-open connections was full"
 	case v.Congested():
 		return "a queue of " + cmp.Or(v.Interface, "an interface") + " was full (" + v.Reason + ")"
+	case v.NoNeighbor():
+		return "no host on the network answers for the address (" + v.Reason + ")"
 	case v.Reason == "PKT_TOO_BIG":
 		return "too big for the way on (" + v.Reason + ")"
 	}
@@ -217,10 +219,15 @@ func (v Dropped) Congested() bool {
 	return !v.Rejected && (strings.HasPrefix(v.Reason, "QDISC_") || slices.Contains([]string{"FULL_RING", "CPU_BACKLOG", "NOMEM", "SOCKET_RCVBUFF", "PROTO_MEM"}, v.Reason))
 }
 
+// NoNeighbor reports whether no host on the network answered for the next address.
+func (v Dropped) NoNeighbor() bool {
+	return !v.Rejected && (v.Reason == "NEIGH_FAILED" || v.Reason == "NEIGH_QUEUEFULL" || v.Reason == "NEIGH_CREATEFAIL")
+}
+
 // Harms reports whether a connection misses what was dropped: not what the kernel
 // drops of connections that have ended.
 func (v Dropped) Harms() bool {
-	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
+	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.NoNeighbor() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
 }
 
 // SumDropped adds up those that a question is about and returns the most frequent of them;

@@ -129,7 +129,12 @@ func ofStore(l *spoken.Line) bool {
 	if l.Format == "postgresql" || l.Format == "redis" {
 		return true
 	}
-	name := strings.ToLower(l.Service)
+	return IsStore(l.Service)
+}
+
+// IsStore reports whether a process is a database, a cache or another store by its name.
+func IsStore(process string) bool {
+	name := strings.ToLower(process)
 	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "elastic", "cassandra"}, func(s string) bool { return strings.Contains(name, s) })
 }
 

@@ -100,6 +100,7 @@ const (
 	StrayReset
 	BothEnds
 	PathTTL
+	SameTTL // resets came with the TTL of the connection: from the host itself
 	ForgedPacket
 	LivePacket
 	Relayed // live sockets aborted that are not the serving host's: something between ends connections itself
@@ -202,6 +203,30 @@ const (
 	AskedByService  // it is asked by a service that is no proxy: what stands there is not the application itself
 	StandsUnreached // connections from this hop to the next do not come up at all
 	NothingWaited   // what was refused was refused at once, and what was served took no longer than ever
+
+	// How far requests got that failed at once, told from the traffic of every hop.
+	Came          // they came to this hop
+	TurnedAway    // this hop answered them itself, and did not even try to ask the next
+	TriedInVain   // this hop tried to ask the next for each of them, and got no connection
+	NotAsked      // they did not come to this hop, and nobody tried
+	AnsweredOther // this hop, which asks nobody, answered them, with more or less than it answers others
+	EndsThem      // this hop's host ended a connection for each of them, and none for others
+	RefusedEarly  // connections to this hop were ended in their greeting, before anything was asked
+	CallerEnds    // the hop before ended a connection to this one itself for each failed request, after an answer
+	CallerEndsAll // so, for whatever it was asked, from then on
+	RefusesAnswer // this hop ends connections to the next after its answers, for some requests
+	TLSHop        // this hop speaks TLS, by its port
+	ErrsItself    // the first service behind proxies answered what failed, in another size than usual
+	SteadyRate    // just as many requests a second were let through, second by second, whatever was offered
+	Unanswered    // no host on its network answers for the address that is asked
+	FreshBehind   // every request to this hop has a connection of its own
+	HeldFlat      // connections to this hop stopped growing when requests began to fail, and new ones go on coming
+	OutOfUse      // nearly nothing was served, at once: the next hop is not asked any more
+	TroubleBefore // and before that it had been in trouble
+	TroubleLasts  // and it is in trouble still whenever it is asked
+	LateOut       // this hop is what others stopped asking, for it answers late
+	FailingOut    // this hop is what others stopped asking, for it answers with errors
+	StoreHop      // it is a database or another store, which has a number of connections and no rate
 
 	// What answers to failed requests say, in words that known software chose for that.
 	SaysFull         // a service behind takes no more connections

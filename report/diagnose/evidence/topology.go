@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -19,6 +20,15 @@ type Hop struct {
 	Assumed bool     // not in the profile: gateway statuses say that it must be there
 	// Station is the service that was seen there, with all its instances; nil: not seen.
 	Station *hops.Hop
+	Node    *reach.Node // the same for its traffic; nil: not read
+}
+
+// Place names a hop as an address where that was seen: "db:5432".
+func (h Hop) Place() string {
+	if h.Station == nil {
+		return h.Host
+	}
+	return h.Station.Place()
 }
 
 // Process returns the name of the service that was seen at a hop, empty for none.

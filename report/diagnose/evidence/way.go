@@ -5,8 +5,10 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 )
 
@@ -35,7 +37,56 @@ func (c *Case) follow() bool {
 		c.Way.Dismiss()
 	}
 	c.station(first, named)
+	if len(c.Run.Targets) == 1 { // what several targets bring to a host cannot be told apart
+		c.Reach = c.reaches(first)
+	}
 	return true
+}
+
+// reaches reads how far failed requests got along all that was seen to be asked, and along
+// the hosts that the profile names behind.
+func (c *Case) reaches(first *hops.Hop) []reach.Hop {
+	nodes := map[*hops.Hop]*reach.Node{}
+	var node func(h *hops.Hop) *reach.Node
+	node = func(h *hops.Hop) *reach.Node {
+		if n := nodes[h]; n != nil {
+			return n
+		}
+		n := &reach.Node{Hosts: h.Hosts()}
+		nodes[h] = n
+		for _, next := range h.Next {
+			// Where no connection came up there is no traffic.
+			up := slices.ContainsFunc(next.Asked, func(p *hops.Peer) bool {
+				v := p.Tracks[probe.PeerConnections].Value
+				return len(v) > 0 && slices.Max(v) > 0
+			})
+			if up || len(next.Instances) > 0 {
+				n.Next = append(n.Next, node(next))
+			}
+		}
+		return n
+	}
+	root := node(first)
+	last := root
+	for i := range c.Hops {
+		h := &c.Hops[i]
+		if h.Station != nil {
+			h.Node = node(h.Station)
+		} else if h.Host != "" {
+			h.Node = &reach.Node{Hosts: []string{h.Host}}
+			last.Next = append(last.Next, h.Node)
+		}
+		last = h.Node
+		if last == nil {
+			break
+		}
+	}
+	return reach.Follow(c.Run.Log, root, c.Requests())
+}
+
+// Requests returns what was served and what failed, by window.
+func (c *Case) Requests() reach.Load {
+	return reach.Load{Step: c.Run.Step, Ok: c.Target.Ok, Failed: c.Target.Failed}
 }
 
 // dialled returns the addresses of a target that connections went to.
@@ -60,9 +111,24 @@ func (c *Case) spans() (now, before []waiting.Span) {
 		if end-at >= 2*settles {
 			from += settles
 		}
-		return []waiting.Span{{From: from, To: min(at+judged, end)}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
+		to := min(at+judged, end)
+		if o.Status == Transient {
+			to = max(min(to, c.lastFailed()), from+1)
+		}
+		return []waiting.Span{{From: from, To: to}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
 	}
 	return []waiting.Span{{From: 0, To: end}}, []waiting.Span{{From: -beforeIt, To: 0}}
+}
+
+// lastFailed returns the end of the last window in which requests were due that failed, in
+// seconds.
+func (c *Case) lastFailed() float64 {
+	for i := c.Run.N - 1; i >= 0; i-- {
+		if c.Target.Failed[i] > 0 {
+			return c.Run.Seconds(float64(i + 1))
+		}
+	}
+	return c.Run.Duration()
 }
 
 // RequestsWaited reports whether the failures are of requests that waited: for nothing, for a

@@ -60,20 +60,21 @@ type WireView struct {
 	Lost     bool // some of its events were lost
 	Captured bool // packets were captured on the client's side
 
-	Sent     float64 // by the serving end
-	reasons  map[string]float64
-	States   map[string]float64
-	Senders  map[string]float64 // process names of resets sent in process context
-	Pid      int32
-	Client   float64 // sent by the client's end
-	clientTo map[string]float64
-	Stray    float64 // the client's kernel: NO_SOCKET to an address never dialled
-	Arrived  float64 // received by the client's kernel
-	Inbound  float64 // received by the serving end's kernel for connections of the client
-	First    float64 // time of the first reset sent by the serving end
-	Times    []float64
-	Joined   float64 // resets sent that belong to a failed connection by 4-tuple and time
-	retrans  float64
+	Sent        float64 // by the serving end
+	reasons     map[string]float64
+	States      map[string]float64
+	Senders     map[string]float64 // process names of resets sent in process context
+	Pid         int32
+	Client      float64 // sent by the client's end
+	ClientTimes []float64
+	clientTo    map[string]float64
+	Stray       float64 // the client's kernel: NO_SOCKET to an address never dialled
+	Arrived     float64 // received by the client's kernel
+	Inbound     float64 // received by the serving end's kernel for connections of the client
+	First       float64 // time of the first reset sent by the serving end
+	Times       []float64
+	Joined      float64 // resets sent that belong to a failed connection by 4-tuple and time
+	retrans     float64
 
 	Packets float64 // captured, coming from the peer
 	Classes map[string]float64
@@ -133,6 +134,7 @@ func (c *Case) WatchWire(h Hop, from, to float64) WireView {
 				v.Stray += n
 			case calling && client.Has(e.Host):
 				v.Client += n
+				v.ClientTimes = append(v.ClientTimes, at)
 				v.clientTo[Reason(e.Reason)] += n
 			}
 		case probe.RSTReceived:

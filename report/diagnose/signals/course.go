@@ -42,6 +42,7 @@ func observeCourse(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeLatency(c, f)
 	observeCrowd(c, f)
 	observeQueueTimeout(c, f)
+	observeSteadyRate(c, f)
 	if h.Index == 0 {
 		observeCliff(c, f)
 		if f[evidence.AllFail].Is == evidence.Yes && f[evidence.QueueTimeout].Is == evidence.Yes {
@@ -245,6 +246,26 @@ func observeExcess(c *evidence.Case, f *evidence.Facts) {
 		is = evidence.No
 	}
 	f.Set(evidence.ExcessFails, is, "client", "from %s/s to %s/s offered, %s/s and %s/s succeeded", words.Commas(load1), words.Commas(load2), words.Commas(ok1), words.Commas(ok2))
+}
+
+// observeSteadyRate asks whether just as many requests were served in every second from the
+// onset on, though more and more were offered, and nobody waited: what counts requests
+// does so. What is full lets pass as many as it gets done, which varies and takes longer.
+func observeSteadyRate(c *evidence.Case, f *evidence.Facts) {
+	if f[evidence.NothingWaited].Is != evidence.Yes || c.Parts.Failed < 0.05*c.Parts.Attempts {
+		return
+	}
+	k := max(1, int(1/c.Run.Step+0.5))
+	var served []float64
+	from := c.Run.Window(c.Onset.At.High+1) + 1
+	for i := from; i+k <= c.Run.Window(c.Run.RampEnd()); i += k {
+		served = append(served, evidence.Sum(c.Target.Ok[i:i+k])/(float64(k)*c.Run.Step))
+	}
+	if len(served) < 5 || c.Run.LoadAt(c.Run.RampEnd()-1) < 1.15*c.Run.Load[from] {
+		return
+	}
+	mean, cv := evidence.MeanCV(served)
+	f.Set(evidence.SteadyRate, evidence.IsTrue(mean >= 5 && cv <= 0.02), "client", "%s/s were served in every second from then on (to within %s), whatever was offered, and none waited", words.Commas(mean), words.Percent(cv))
 }
 
 // observeLatency compares the latency of successes before the onset with that of

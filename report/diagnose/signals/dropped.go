@@ -41,6 +41,7 @@ func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	own := func(v evidence.Dropped) bool { return h.Has(v.Host) }
 	tell(evidence.FilterDropped, waited, evidence.Dropped.Filtered)
 	tell(evidence.TrackingDropped, waited, evidence.Dropped.TableFull)
+	tell(evidence.Unanswered, waited, evidence.Dropped.NoNeighbor)
 	tell(evidence.ReverseDropped, waited, evidence.Dropped.Reversed)
 	tell(evidence.TooBigDropped, waited, evidence.Dropped.TooBig)
 	tell(evidence.QueueDropped, waited, func(v evidence.Dropped) bool { return own(v) && v.QueueFull() })

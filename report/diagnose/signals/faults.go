@@ -59,6 +59,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		f[evidence.UnreadThroughout] = f[evidence.SentUnread]
 	}
 	observeStanding(c, f, h)
+	observeReach(c, f, h)
 	return f
 }
 

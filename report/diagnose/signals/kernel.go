@@ -38,6 +38,9 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		f.Set(evidence.InnerMatch, is, src, "%s resets sent by %s; %s of the failures fell together with one", words.Commas(v.Sent), host, words.Percent(matched))
 		observeMarks(c, f, src)
 	}
+	if h.Index > 0 {
+		observeCaller(c, f, h, v)
+	}
 	if v.Traced {
 		share := func(x evidence.Clue, least float64, reasons []string, wording string) {
 			if v.Sent == 0 {
@@ -99,6 +102,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		src := "packets"
 		if known := v.TtlOdd + v.TtlSame; known >= 3 {
 			f.Set(evidence.PathTTL, evidence.When(v.TtlOdd/known, 0.1, 0.5), src, "%s of %s resets had another TTL than the connection's SYN-ACK", words.Commas(v.TtlOdd), words.Commas(known))
+			f.Set(evidence.SameTTL, evidence.When(v.TtlSame/known, 0.5, 0.9), src, "%s of %s resets had the TTL of the connection's SYN-ACK", words.Commas(v.TtlSame), words.Commas(known))
 		}
 		f.Set(evidence.ForgedPacket, evidence.When(v.Classes["injector"]/v.Packets, 0.05, 0.5), src, "%s of %s resets are no kernel's: forged", words.Commas(v.Classes["injector"]), words.Commas(v.Packets))
 		f.Set(evidence.LivePacket, evidence.When(v.Classes["socket-aborted"]/v.Packets, 0.1, 0.5), src, "%s of %s resets came from live sockets that were aborted", words.Commas(v.Classes["socket-aborted"]), words.Commas(v.Packets))

@@ -68,7 +68,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsUnreached, true
 	case s.State == report.StandsInside && proxy && len(s.Behind) > 0:
 		return 0, false // it passes on: what it holds is somebody's behind it
-	case s.State == report.StandsNoProcessor && c.Status(500) >= 0.5:
+	case s.State == report.StandsNoProcessor && c.Status(500) >= 0.5 && s.Depth <= c.FirstService():
 		return 0, false // who answers that it cannot had the processor to say so
 	case s.State == report.StandsInside && (s.Stuck() || answersNothing(c, s)):
 		return evidence.StandsStuck, true

@@ -22,13 +22,13 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 		return s
 	}
 	for _, x := range h.Instances {
-		read := func(name string) float64 { return median(between(x.Tracks[name], spans)) }
+		read := func(name string) float64 { return median(around(x.Tracks[name], spans)) }
 		s.NotAccepted = sum(s.NotAccepted, read(probe.NotAccepted))
 		s.NotRead = sum(s.NotRead, read(probe.RequestsUnread))
 		s.Owed = sum(s.Owed, read(probe.Owed))
 		s.Inbound = sum(s.Inbound, read(probe.Inbound))
 		s.Accepted = sum(s.Accepted, read(probe.Inbound)-finite(read(probe.NotAccepted)))
-		oldest := between(x.Tracks[probe.OwedOldest], spans)
+		oldest := ages(x.Tracks[probe.OwedOldest], spans)
 		s.Oldest = larger(s.Oldest, quantile(oldest, 0.75))
 		s.Median = larger(s.Median, read(probe.OwedMedian))
 		s.OldestGrows = s.OldestGrows || grows(x.Tracks[probe.OwedOldest], spans)
@@ -53,7 +53,7 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 		case m.PID == 0 && labels[[2]string{m.Host, m.Process}] && m.Name == probe.CPUThrottled:
 			s.Throttled = larger(s.Throttled, math.Min(1, growth(x, spans)/10)) // of periods of 100 ms
 		case m.Name == probe.Sessions && m.Instance == "waiting" && slices.ContainsFunc(h.Instances, func(y *hops.Service) bool { return y.Host == m.Host && y.Process == m.Process }):
-			s.Locked += finite(median(between(track(x), spans)))
+			s.Locked += finite(median(around(track(x), spans)))
 		}
 	}
 	return s
@@ -108,6 +108,51 @@ func between(t hops.Track, spans []Span) []float64 {
 		out = append(out, t.Between(s.From, s.To)...)
 	}
 	return out
+}
+
+// around returns the readings of some time, and where there are none the last one shortly
+// before it: sockets of a busy host are read less often.
+func around(t hops.Track, spans []Span) []float64 {
+	if out := between(t, spans); len(out) > 0 {
+		return out
+	}
+	if i := shortlyBefore(t, spans); i >= 0 {
+		return []float64{t.Value[i]}
+	}
+	return nil
+}
+
+// ages is around for ages of what stands: it got older since the last reading.
+func ages(t hops.Track, spans []Span) []float64 {
+	if out := between(t, spans); len(out) > 0 {
+		return out
+	}
+	i := shortlyBefore(t, spans)
+	switch {
+	case i < 0:
+		return nil
+	case t.Value[i] == 0: // nothing stood
+		return []float64{0}
+	}
+	return []float64{t.Value[i] + spans[0].From - t.At[i]}
+}
+
+// shortlyBefore returns the index of the last reading in the seconds before some time, -1
+// for none.
+func shortlyBefore(t hops.Track, spans []Span) int {
+	const shortly = 2.5 // seconds
+	if len(spans) == 0 {
+		return -1
+	}
+	for i := len(t.At) - 1; i >= 0; i-- {
+		if t.At[i] <= spans[0].From {
+			if t.At[i] < spans[0].From-shortly {
+				return -1
+			}
+			return i
+		}
+	}
+	return -1
 }
 
 // grows reports whether the oldest request got older with the time: its age grows as the

@@ -92,14 +92,14 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 		asked := func(name string, spans []Span, of func([]float64) float64) float64 {
 			total := math.NaN()
 			for _, p := range n.Asked {
-				total = sum(total, of(between(p.Tracks[name], spans)))
+				total = sum(total, of(around(p.Tracks[name], spans)))
 			}
 			return total
 		}
 		most := func(name string, spans []Span, q float64) float64 {
 			m := math.NaN()
 			for _, p := range n.Asked {
-				m = larger(m, quantile(between(p.Tracks[name], spans), q))
+				m = larger(m, quantile(around(p.Tracks[name], spans), q))
 			}
 			return m
 		}
@@ -180,6 +180,11 @@ func (w *Way) walk() {
 	at := w.Steps[0]
 	for {
 		w.Walked = append(w.Walked, at)
+		if b := w.unread(at); b != nil {
+			at.State, at.Role, at.To = report.StandsBehind, report.RoleVictim, b
+			at = w.step(b.Hop)
+			continue
+		}
 		if at.Worst == nil || !(at.Now.Open() >= 1) {
 			break
 		}
@@ -213,6 +218,21 @@ func (w *Way) walk() {
 		return
 	}
 	last.Role, w.Culprit = report.RoleCulprit, last
+}
+
+// unread returns the next hop of one whose own sockets were not read in that time, if
+// requests stand there much longer than before: they came from somewhere.
+func (w *Way) unread(at *Step) *Behind {
+	if at.Worst == nil || !math.IsNaN(at.Now.Open()) {
+		return nil
+	}
+	for i := range at.Behind {
+		next := w.step(at.Behind[i].Hop)
+		if next.Worst != nil && next.Now.Open() >= 1 && next.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(next.Before.Oldest)) {
+			return &at.Behind[i]
+		}
+	}
+	return nil
 }
 
 // stopped ends the walk at a process that somebody stopped meanwhile, the deepest of

@@ -29,6 +29,9 @@ func (s *Step) Text() string {
 		return name + ": nobody watches it"
 	}
 	open := s.Now.Open()
+	if math.IsNaN(open) {
+		return name + ": its sockets were not read in that time, and requests stand behind it"
+	}
 	head := fmt.Sprintf("%s: %s", name, words.Count(open, "open request"))
 	switch s.State {
 	case report.StandsBehind, report.StandsNetwork:

@@ -1,0 +1,372 @@
+package signals
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/reach"
+	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// What a total grew by for each failed request, or for each served one, counts as one for
+// each from mostTimes on, and as none up to seldom.
+const mostTimes, seldom = 0.5, 0.15
+
+// observeReach asks how far requests got that failed at once: what waited is followed by
+// where it stands.
+func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	if evidence.IsStore(h.Process()) {
+		f.Set(evidence.StoreHop, evidence.Yes, "processes of "+h.Host, "%s is a store", h.Process())
+	}
+	if c.Reach == nil || h.Node == nil || c.RequestsWaited() || c.Parts.Failed < 20 {
+		return
+	}
+	x, ok := reached(c, h)
+	if !ok {
+		return
+	}
+	if h.Index > 0 {
+		came, known := x.Came()
+		if known {
+			f.Set(evidence.Came, evidence.IsTrue(came), "network of "+h.Host, "a failed request brought %s to %s, a served one %s",
+				words.Amount(max(0, x.Arrived.Failed), "bytes"), h.Place(), words.Amount(x.Arrived.Ok, "bytes"))
+		}
+		observeTried(c, f, h, known && !came)
+		observeEndsThem(c, f, h)
+		observeEarlyEnd(c, f, h)
+		observeLeftOut(c, f, h)
+	}
+	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed {
+		var next evidence.Facts
+		observeCaller(c, &next, c.Hops[i], c.WatchWire(c.Hops[i], c.From, c.To))
+		if x := next[evidence.CallerEnds]; x.Is == evidence.Yes && next[evidence.CallerEndsAll].Is != evidence.Yes {
+			f.Set(evidence.RefusesAnswer, evidence.Yes, x.Source, "%s", x.Text)
+		}
+	}
+	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed {
+		var next evidence.Facts
+		observeCaller(c, &next, c.Hops[i], c.WatchWire(c.Hops[i], c.From, c.To))
+		if x := next[evidence.CallerEnds]; x.Is == evidence.Yes && next[evidence.CallerEndsAll].Is != evidence.Yes {
+			f.Set(evidence.RefusesAnswer, evidence.Yes, x.Source, "%s", x.Text)
+		}
+	}
+	deepest, stops := reach.Deepest(c.Reach, nodes(c))
+	if deepest != h.Index {
+		return
+	}
+	switch {
+	case stops:
+		observeTurnedAway(c, f, h)
+	case h.Index > 0 && h.Index == len(c.Hops)-1 && len(h.Node.Next) == 0 && f[evidence.CallerEnds].Is != evidence.Yes && f[evidence.RefusedEarly].Is != evidence.Yes:
+		share, err := x.Answered.Share()
+		if share-2*err > 1.25 || share+2*err < 0.8 && share-2*err > 0.1 {
+			clue := evidence.AnsweredOther
+			if h.Index <= c.FirstService() {
+				clue = evidence.ErrsItself
+			}
+			f.Set(clue, evidence.Yes, "network of "+h.Host, "%s answered a failed request with %s, a served one with %s, and asks nobody",
+				h.Place(), words.Amount(x.Answered.Failed, "bytes"), words.Amount(x.Answered.Ok, "bytes"))
+		}
+	}
+}
+
+// observeEarlyEnd asks whether connections to a hop, one for each request, were ended
+// before anything was asked: what it gets of a failed request is less than a whole one.
+func observeEarlyEnd(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	x, _ := reached(c, h)
+	share, err := x.Arrived.Share()
+	if f[evidence.FreshBehind].Is == evidence.Yes && f[evidence.Came].Is == evidence.Yes && f[evidence.TriedInVain].Is != evidence.Yes && f[evidence.CallerEnds].Is != evidence.Yes &&
+		share+2*err < 0.85 && share-err > 0.2 {
+		f.Set(evidence.RefusedEarly, evidence.Yes, "network of "+h.Host, "a failed request brought %s to %s on a connection of its own, a served one %s: the connection ended before anything was asked",
+			words.Amount(x.Arrived.Failed, "bytes"), h.Place(), words.Amount(x.Arrived.Ok, "bytes"))
+	}
+}
+
+// observeCaller asks whether it was the hop before that ended a connection to this one for
+// each failed request, by a reset, while this one ended none.
+func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v evidence.WireView) {
+	before := c.Hops[h.Index-1]
+	if !evidence.IsProxy(before.Process()) || c.RequestsWaited() || c.Parts.Failed < 20 || v.Client < 0.7*c.Parts.Failed || v.Client > 1.5*c.Parts.Failed || v.Sent > 0.1*v.Client {
+		return
+	}
+	matched, chance := c.MatchTimes(v.ClientTimes)
+	if matched < 0.7 || 1-matched > 0.5*(1-chance) && chance < 0.9 {
+		return
+	}
+	f.Set(evidence.CallerEnds, evidence.Yes, "kernel of "+before.Host, "%s itself ended %s to %s with a reset, %s of the failures together with one, and %s ended none",
+		before.Place(), words.Count(v.Client, "connection"), h.Place(), words.Percent(matched), h.Host)
+	rest := c.Target.Compose(c.Run.Window(c.At)+1, c.Run.N)
+	if c.Onset.Status == evidence.Found && rest.Attempts >= 20 && rest.Ok <= 0.01*rest.Attempts {
+		f.Set(evidence.CallerEndsAll, evidence.Yes, "kernel of "+before.Host, "%s, whatever was asked, from then on", f[evidence.CallerEnds].Text)
+	}
+	if h.Station != nil && h.Station.Port%1000 == 443 {
+		f.Set(evidence.TLSHop, evidence.Yes, "sockets", "%s is a port of TLS", h.Place())
+	}
+}
+
+func nodes(c *evidence.Case) []*reach.Node {
+	var out []*reach.Node
+	for _, h := range c.Hops {
+		out = append(out, h.Node)
+	}
+	return out
+}
+
+func reached(c *evidence.Case, h evidence.Hop) (reach.Hop, bool) {
+	i := slices.IndexFunc(c.Reach, func(x reach.Hop) bool { return x.Node == h.Node })
+	if i < 0 {
+		return reach.Hop{}, false
+	}
+	return c.Reach[i], true
+}
+
+// perRequest returns what a served and a failed request add to a total of a host.
+func perRequest(c *evidence.Case, host, name string) reach.Per {
+	l := c.Requests()
+	for _, s := range reach.Each(c.Run.Log, host, name) {
+		if s.Metric.Process == "" {
+			return l.Per(l.Resample(s))
+		}
+	}
+	return l.Per(nil)
+}
+
+// observeTried asks whether the hop before tried to ask this one for each failed request
+// and got no connection; or, where none came, did not even try.
+func observeTried(c *evidence.Case, f *evidence.Facts, h evidence.Hop, stays bool) {
+	before := c.Hops[h.Index-1]
+	tries, again := perRequest(c, before.Host, probe.AttemptFails), perRequest(c, before.Host, probe.SynRetrans)
+	switch {
+	case !tries.Known():
+	case tries.Failed-2*tries.ErrFail > mostTimes-0.1 && tries.Ok < seldom:
+		f.Set(evidence.TriedInVain, evidence.Yes, "kernel counters of "+before.Host, "%s tried %.1f connections in vain for each failed request, none for a served one", before.Host, tries.Failed)
+	case stays && tries.Failed < seldom && !(again.Failed >= seldom):
+		f.Set(evidence.NotAsked, evidence.Yes, "kernel counters of "+before.Host, "%s, and %s tried no connection for them: it was not asked", f[evidence.Came].Text, before.Host)
+	}
+}
+
+// observeEndsThem asks whether the host of a hop ended a connection for each failed request,
+// whether each request has a connection of its own, and whether their number stopped
+// growing.
+func observeEndsThem(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	before := c.Hops[h.Index-1]
+	mine, theirs := perRequest(c, h.Host, probe.TimeWait), perRequest(c, before.Host, probe.TimeWait)
+	resets := perRequest(c, h.Host, probe.OutRsts)
+	if fresh := words.Finite(mine.Ok, 0) + words.Finite(theirs.Ok, 0); mine.Known() && theirs.Known() {
+		f.Set(evidence.FreshBehind, evidence.When(fresh, 0.3, 0.75), "kernel counters of "+h.Host, "each request had a connection of its own to %s", h.Place())
+	}
+	ended, usual := words.Finite(resets.Failed, 0)+max(0, words.Finite(mine.Failed, 0)), max(0, words.Finite(resets.Ok, 0))+max(0, words.Finite(mine.Ok, 0))
+	if ended >= mostTimes && usual <= seldom {
+		f.Set(evidence.EndsThem, evidence.Yes, "kernel counters of "+h.Host, "%s ended a connection for each failed request (%.1f), and for hardly any other (%.1f)", h.Host, ended, usual)
+	}
+	if n, flat := heldFlat(c, h); flat && f[evidence.FreshBehind].Is == evidence.Yes && f[evidence.TriedInVain].Is != evidence.Yes && f[evidence.Came].Is == evidence.Yes {
+		f.Set(evidence.HeldFlat, evidence.Yes, "probe of "+h.Host, "established connections of %s stayed at %s from then on, while new ones went on coming and ended at once", h.Place(), words.Commas(n))
+	}
+}
+
+// heldFlat returns the number of connections that a listener held from the onset on, if
+// it stopped growing then though more was asked of it.
+func heldFlat(c *evidence.Case, h evidence.Hop) (float64, bool) {
+	if c.Onset.Status != evidence.Found {
+		return 0, false
+	}
+	end := c.Run.RampEnd()
+	third := (end - c.At) / 3
+	if third < 1 {
+		return 0, false
+	}
+	for _, s := range reach.Each(c.Run.Log, h.Host, probe.Established) {
+		if i := strings.LastIndexByte(s.Metric.Instance, ':'); i < 0 || !c.Listens(s.Metric.Instance, h) {
+			continue
+		}
+		mean := func(from, to float64) float64 {
+			var v []float64
+			for i, at := range s.At {
+				if t := at.Seconds(); t >= from && t < to {
+					v = append(v, s.Value[i])
+				}
+			}
+			m, _ := evidence.MeanCV(v)
+			return m
+		}
+		early, late, before := mean(c.At, c.At+third), mean(end-third, end), mean(0, c.At/2)
+		rose := c.Run.LoadAt(end-third/2) / max(c.Run.LoadAt(c.At+third/2), 1)
+		if late >= 3 && before <= 0.8*late && math.Abs(late-early) <= max(1, 0.2*early) && rose >= 1.15 {
+			return late, true
+		}
+	}
+	return 0, false
+}
+
+// observeTurnedAway asks whether the hop at which failed requests end answered them itself
+// though whoever it would ask lives: it does not ask any more.
+func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	next := c.Hops[h.Index+1]
+	var probeOf evidence.Facts
+	x, _ := reached(c, next)
+	probeOf.Set(evidence.Came, evidence.No, "", "a failed request brought %s to %s, a served one %s", words.Amount(max(0, x.Arrived.Failed), "bytes"), next.Place(), words.Amount(x.Arrived.Ok, "bytes"))
+	observeTried(c, &probeOf, next, true)
+	if probeOf[evidence.NotAsked].Is != evidence.Yes {
+		return
+	}
+	f.Set(evidence.TurnedAway, evidence.Yes, probeOf[evidence.NotAsked].Source, "%s answered them itself: %s", h.Place(), probeOf[evidence.NotAsked].Text)
+	from, refused, served := outOfUse(c)
+	if refused < 20 || refused < 0.5*c.Parts.Failed || c.Fives() < 0.5*c.Parts.Failed {
+		return
+	}
+	f.SetAt(evidence.OutOfUse, evidence.Yes, from, "client", "from %s on %s of %s were refused at once, though %s was there and was not asked", words.WordSeconds(from), words.Commas(refused), words.Commas(refused+served), next.Place())
+	if t := troubleOf(c, next, from); t.text != "" {
+		f.Set(evidence.TroubleBefore, evidence.Yes, t.source, "%s", t.text)
+		if t.lasting != 0 {
+			f.Set(evidence.TroubleLasts, evidence.Yes, t.source, "%s", t.text)
+		}
+	}
+}
+
+// observeLeftOut asks whether the hop before stopped asking this one for a trouble that
+// lasts: then that is why, and not whoever stopped.
+func observeLeftOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	before := c.Facts
+	if len(before) != h.Index || before[h.Index-1][evidence.TroubleLasts].Is != evidence.Yes {
+		return
+	}
+	from, _, _ := outOfUse(c)
+	if t := troubleOf(c, h, from); t.lasting != 0 {
+		f.SetAt(t.lasting, evidence.Yes, from, t.source, "%s; %s stopped asking it for a while then", t.text, c.Hops[h.Index-1].Place())
+	}
+}
+
+// outOfUse returns when nearly nothing was served for the first time, and how many
+// requests were refused and served in all such times; NaN and 0 without.
+func outOfUse(c *evidence.Case) (from, refused, served float64) {
+	from = math.NaN()
+	run := 0
+	for i := range c.Run.N {
+		t := c.Target
+		if t.Attempts[i] < 3 || t.Failed[i] < 0.9*t.Attempts[i] {
+			run = 0
+			continue
+		}
+		if run++; run == 2 && math.IsNaN(from) {
+			from = c.Run.Seconds(float64(i - 1))
+		}
+		refused, served = refused+t.Failed[i], served+t.Ok[i]
+	}
+	if math.IsNaN(from) {
+		return from, 0, 0
+	}
+	return from, refused, served
+}
+
+// trouble is what was amiss with a hop before it was not asked any more.
+type trouble struct {
+	source, text string
+	lasting      evidence.Clue // what it goes on doing whenever it is asked; zero: nothing
+}
+
+// troubleOf says what was amiss with a hop before a time: what is taken for dead was ill.
+func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
+	const before = 5.0
+	for _, d := range c.Deaths(h) {
+		if d.At > from-before && d.At < from+1 {
+			return trouble{source: "processes of " + h.Host, text: d.Process + " on " + h.Host + " had ended just before (" + d.Why + ")"}
+		}
+	}
+	usual := max(c.AnswerTime(), 0.001)
+	commonest := commonestStatus(c)
+	var late, other []*attack.Failure
+	for _, x := range c.Failures {
+		switch took := (x.End - x.Start).Seconds(); {
+		case x.Fault != attack.Status:
+		case took >= max(0.1, 5*usual):
+			late = append(late, x)
+		case x.Status != commonest && x.Status >= 500:
+			other = append(other, x)
+		}
+	}
+	few := max(3, 0.005*c.Parts.Failed)
+	switch {
+	case float64(len(late)) >= few:
+		took := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return slices.Contains(late, x) }), 0.5)
+		return trouble{source: "client", text: h.Place() + " had let " + words.Count(float64(len(late)), "request") + " wait until they were given up, after " + words.WordSeconds(took) + ofEndpoint(c, late), lasting: evidence.LateOut}
+	case float64(len(other)) >= few:
+		return trouble{source: "client", text: "whenever it was asked, requests failed in another way: " + words.Count(float64(len(other)), "time") + " with " + strconv.Itoa(int(other[0].Status)) + ofEndpoint(c, other), lasting: evidence.FailingOut}
+	}
+	grew := func(name, host string) float64 {
+		n := 0.0
+		for _, s := range reach.Each(c.Run.Log, host, name) {
+			if s.Metric.Process == "" {
+				n += growth(s, from-before, from+0.5)
+			}
+		}
+		return n
+	}
+	if n := grew(probe.AttemptFails, c.Hops[h.Index-1].Host); n >= 1 {
+		return trouble{source: "kernel counters of " + c.Hops[h.Index-1].Host, text: words.Count(n, "connection") + " to it had been refused just before"}
+	}
+	light, near := latencyBefore(c, from)
+	if near >= 3*light && near-light >= 0.03 {
+		return trouble{source: "client", text: "answers had come ever later, after " + words.WordSeconds(near) + " just before and " + words.WordSeconds(light) + " at light load, and with them those to health checks"}
+	}
+	return trouble{}
+}
+
+func commonestStatus(c *evidence.Case) (most uint16) {
+	for code, n := range c.Statuses {
+		if code >= 500 && (n > c.Statuses[most] || n == c.Statuses[most] && code < most) {
+			most = code
+		}
+	}
+	return most
+}
+
+// ofEndpoint says of which request failures all are, of several.
+func ofEndpoint(c *evidence.Case, list []*attack.Failure) string {
+	all := c.Target.Info.Endpoints
+	e := list[0].Endpoint
+	if len(all) < 2 || int(e) >= len(all) || slices.ContainsFunc(list, func(x *attack.Failure) bool { return x.Endpoint != e }) {
+		return ""
+	}
+	return ", all of them " + all[e].Name
+}
+
+func growth(s *runlog.Series, from, to float64) float64 {
+	first, last := math.NaN(), math.NaN()
+	for i, at := range s.At {
+		switch t := at.Seconds(); {
+		case t <= from || math.IsNaN(first) && t <= to:
+			first = s.Value[i]
+		case t <= to:
+			last = s.Value[i]
+		}
+	}
+	return words.Finite(last-first, 0)
+}
+
+// latencyBefore returns the median time of answers at light load and in the last second
+// and a half before a time, in seconds; 0 without any.
+func latencyBefore(c *evidence.Case, from float64) (light, near float64) {
+	var early, late attack.Histogram
+	for _, w := range c.Target.Windows {
+		switch t := (float64(w.Index) + 0.5) * c.Run.Step; {
+		case t < 0.5*from:
+			early = early.Merge(w.FromSend)
+		case t >= from-1.5 && t < from:
+			late = late.Merge(w.FromSend)
+		}
+	}
+	of := func(h attack.Histogram) float64 {
+		if h.Total() < 10 {
+			return 0
+		}
+		v, _ := h.Quantile(0.5)
+		return words.Microseconds(v).Seconds()
+	}
+	return of(early), of(late)
+}
