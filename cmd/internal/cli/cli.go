@@ -78,7 +78,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 	f.StringVar(&g.Out, "out", "", "write the report to `FILE` (default rampload-NAME-TIME.json)")
 	f.StringVar(&g.LogFormat, "log-format", "text", "`FORMAT` of the failure log on stderr: text (none) or json (a line for each failed attempt)")
 	f.BoolVar(&g.Quiet, "quiet", false, "print no progress")
-	f.BoolVar(env.Plain, "plain", env.Env("RAMPLOAD_PLAIN") != "", "print sentences instead of tables, colours and lines that are rewritten: for screen readers (or RAMPLOAD_PLAIN=1)")
+	f.BoolVar(env.Plain, "plain", env.Env("RAMPLOAD_PLAIN") == "1", "print sentences instead of tables, colours and lines that are rewritten: for screen readers (or RAMPLOAD_PLAIN=1)")
 	r.RegisterAll(root.Flags())
 
 	root.AddCommand(
