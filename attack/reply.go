@@ -17,11 +17,42 @@ type Reply struct {
 	Headers []AnswerHeader // in the order in which they came, names as they came
 	Body    []byte         // the first Limit bytes, still encoded as Content-Encoding says
 	Length  int64          // bytes of the body that came
+
+	Turns []ReplyTurn // of protocols without messages of a head and a body: what was said, in order
+}
+
+// ReplyTurn is what one side said.
+type ReplyTurn struct {
+	Ours bool
+	Data []byte // its beginning
+	Size int    // bytes in all
+}
+
+// mostTurns bounds the turns that are kept.
+const mostTurns = 100
+
+// Turn takes what one side said, or a piece of it.
+func (r *Reply) Turn(ours bool, p []byte) {
+	if !ours {
+		r.Length += int64(len(p))
+	}
+	if n := len(r.Turns); n == 0 || r.Turns[n-1].Ours != ours {
+		if n == mostTurns {
+			return
+		}
+		r.Turns = append(r.Turns, ReplyTurn{Ours: ours})
+	}
+	t := &r.Turns[len(r.Turns)-1]
+	t.Size += len(p)
+	if room := r.Limit - len(t.Data); room > 0 {
+		t.Data = append(t.Data, p[:min(len(p), room)]...)
+	}
 }
 
 // Begin empties the reply for an answer of that version: interim answers do not count.
 func (r *Reply) Begin(version string) {
 	r.Version, r.Headers, r.Body, r.Length = version, r.Headers[:0], r.Body[:0], 0
+	r.Turns = r.Turns[:0]
 }
 
 // maxReplyHeaders bounds what a hostile peer can make us keep.

@@ -54,9 +54,10 @@ func DefaultAbortIf() []Gate {
 // changes nothing that is set, and is idempotent.
 //
 //   - Targets without a share divide the rest equally.
-//   - A target with nil requests (and without a file) gets GET of its URL.
-//   - A request without a method is a GET, and weighs 1.
-//   - A target with nil expected statuses expects [DefaultExpect].
+//   - A target with nil requests (and without a file) gets GET of its URL, PING or
+//     SELECT 1; one of bytes alone none.
+//   - A request without a method is a GET over HTTP, and weighs 1.
+//   - A target of HTTP with nil expected statuses expects [DefaultExpect].
 //   - The zero Client becomes [DefaultClient]. In any other, MaxInFlight, Timeout,
 //     Engine and Protocol are filled when they are zero; zero Connections,
 //     StreamsPerConn and IdleTimeout have a meaning of their own and stay.
@@ -78,15 +79,16 @@ func (p Profile) WithDefaults() Profile {
 	}
 	for i := range p.Targets {
 		t := &p.Targets[i]
-		if t.Expect == nil {
+		speaks := t.Speaks()
+		if t.Expect == nil && speaks.OverHTTP() {
 			t.Expect = DefaultExpect()
 		}
-		if t.Requests == nil && t.File == "" {
-			t.Requests = []Request{{}}
+		if t.Requests == nil && t.File == "" && speaks != SpeaksBytes {
+			t.Requests = []Request{{Command: defaultCommand(speaks)}}
 		}
 		for j := range t.Requests {
 			r := &t.Requests[j]
-			if r.Method == "" {
+			if r.Method == "" && speaks.OverHTTP() {
 				r.Method = "GET"
 			}
 			if r.Weight == 0 {
@@ -111,6 +113,17 @@ func (p Profile) WithDefaults() Profile {
 		}
 	}
 	return p
+}
+
+// defaultCommand is what is asked of a target whose profile says nothing of it.
+func defaultCommand(speaks Spoken) string {
+	switch speaks {
+	case SpeaksRedis:
+		return "PING"
+	case SpeaksPostgres:
+		return "SELECT 1"
+	}
+	return ""
 }
 
 func (c Client) withDefaults() Client {
@@ -176,6 +189,7 @@ func (p Profile) clone() Profile {
 		t := &p.Targets[i]
 		t.Hosts = slices.Clone(t.Hosts)
 		t.Expect = slices.Clone(t.Expect)
+		t.OnConnect = slices.Clone(t.OnConnect)
 		t.Requests = cloneRequests(t.Requests)
 		t.Read = slices.Clone(t.Read)
 		for j := range t.Read {
@@ -208,6 +222,7 @@ func cloneRequests(requests []Request) []Request {
 	for i := range requests {
 		requests[i].Headers = slices.Clone(requests[i].Headers)
 		requests[i].Parts = slices.Clone(requests[i].Parts)
+		requests[i].Script = slices.Clone(requests[i].Script)
 	}
 	return requests
 }

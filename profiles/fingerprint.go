@@ -83,6 +83,8 @@ type (
 		File     string           `json:"file,omitempty"`
 		Expect   StatusSet        `json:"expect"`
 		Requests []printedRequest `json:"requests,omitempty"`
+
+		OnConnect []Turn `json:"on_connect,omitempty"`
 	}
 	printedRequest struct {
 		Method   string   `json:"method"`
@@ -95,6 +97,8 @@ type (
 		Weight   float64  `json:"weight"`
 		Parts    []Part   `json:"parts,omitempty"`
 		Filled   bool     `json:"filled,omitempty"`
+		Command  string   `json:"command,omitempty"`
+		Script   []Turn   `json:"script,omitempty"`
 	}
 	printedStage struct {
 		Kind      StageKind     `json:"kind"`
@@ -153,7 +157,7 @@ func fingerprintStage(s Stage) printedStage {
 }
 
 func fingerprintTarget(t Target) printedTarget {
-	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect}
+	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect}
 	if u, err := url.Parse(t.URL); err == nil {
 		print.Scheme = u.Scheme
 		if u.Scheme != "unix" { // there the path is the address
@@ -164,7 +168,7 @@ func fingerprintTarget(t Target) printedTarget {
 		print.File = filepath.Base(t.File)
 	}
 	for _, r := range t.Requests {
-		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil, r.Filled}
+		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil, r.Filled, r.Command, r.Script}
 		for _, part := range r.Parts {
 			if part.File != "" {
 				part.File = filepath.Base(part.File)

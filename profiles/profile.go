@@ -36,7 +36,7 @@ type Profile struct {
 // Target is one service under test.
 type Target struct {
 	Name string
-	URL  string // base URL: http://, https:// or unix:///path/to.sock
+	URL  string // base URL, of one of [Schemes]
 	// ConnectTo is the host:port that connections go to instead of that of the URL,
 	// which still names the Host header and the TLS server; empty: the URL's.
 	ConnectTo  string
@@ -44,6 +44,7 @@ type Target struct {
 	Hosts      []string // names of watched hosts that serve it, outermost first
 	Share      float64  // of the total rate, in (0,1]; all shares add up to 1
 	Requests   []Request
+	OnConnect  []Turn    // of tcp and tls: what comes first on each new connection
 	File       string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
 	Read       []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
 	Expect     StatusSet // statuses that count as success: of HTTP, or of gRPC
@@ -65,6 +66,9 @@ type Request struct {
 	Parts    []Part  // multipart/form-data, instead of a body
 	Chunked  bool    // send the body with chunked transfer encoding
 	Cookies  bool    // a step of a journey: it carries the cookies of its user
+	Name     string  // how reports call it; empty: by what it asks for
+	Command  string  // of what speaks no HTTP: a Redis command, an SQL statement, a WebSocket message
+	Script   []Turn  // of tcp, tls, ws and wss, in the place of everything else
 	Weight   float64 // relative to the target's other requests, > 0
 }
 

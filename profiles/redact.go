@@ -180,6 +180,7 @@ func (p Profile) Redacted() Profile {
 		t := &p.Targets[i]
 		t.URL = r.url(t.URL)
 		t.File = r.Redact(t.File)
+		r.turns(t.OnConnect)
 		r.requests(t.Requests)
 		for j := range t.Read {
 			t.Read[j].URL = r.url(t.Read[j].URL)
@@ -244,12 +245,21 @@ func (r Redactor) watched(h *Host) {
 	}
 }
 
+// turns redacts the turns of a script in place.
+func (r Redactor) turns(turns []Turn) {
+	for i := range turns {
+		turns[i].Text = r.Redact(turns[i].Text)
+	}
+}
+
 // requests redacts requests in place.
 func (r Redactor) requests(requests []Request) {
 	for i := range requests {
 		q := &requests[i]
 		q.Path = r.path(q.Path)
 		q.Body, q.BodyFile = r.Redact(q.Body), r.Redact(q.BodyFile)
+		q.Name, q.Command = r.Redact(q.Name), r.Redact(q.Command)
+		r.turns(q.Script)
 		for k := range q.Parts {
 			part := &q.Parts[k]
 			part.Value, part.File = r.Redact(part.Value), r.Redact(part.File)

@@ -11,9 +11,15 @@ type Spoken string
 
 // What can be spoken.
 const (
-	SpeaksHTTP Spoken = "http"
-	SpeaksGRPC Spoken = "grpc"
+	SpeaksGRPC     Spoken = "grpc"
+	SpeaksHTTP     Spoken = "http"
+	SpeaksBytes    Spoken = "bytes"    // a script, over TCP or TLS
+	SpeaksRedis    Spoken = "redis"    // commands
+	SpeaksPostgres Spoken = "postgres" // SQL statements
 )
+
+// OverHTTP reports whether requests are those of HTTP, or of what goes over it.
+func (s Spoken) OverHTTP() bool { return s == SpeaksHTTP || s == SpeaksGRPC }
 
 // Scheme is what the scheme of a target's URL says of the target.
 type Scheme struct {
@@ -33,6 +39,11 @@ func Schemes() []Scheme {
 		{Name: "https", Speaks: SpeaksHTTP, Port: 443, TLS: true, Proxied: true, Example: "https://orders.example"},
 		{Name: "grpc", Speaks: SpeaksGRPC, Port: 80, Example: "grpc://127.0.0.1:50051"},
 		{Name: "grpcs", Speaks: SpeaksGRPC, Port: 443, TLS: true, Example: "grpcs://orders.example"},
+		{Name: "tcp", Speaks: SpeaksBytes, Example: "tcp://127.0.0.1:11211"},
+		{Name: "tls", Speaks: SpeaksBytes, TLS: true, Example: "tls://mail.internal:465"},
+		{Name: "redis", Speaks: SpeaksRedis, Port: 6379, Example: "redis://:${REDIS_PASSWORD}@cache.internal"},
+		{Name: "rediss", Speaks: SpeaksRedis, Port: 6379, TLS: true, Example: "rediss://cache.internal"},
+		{Name: "postgres", Speaks: SpeaksPostgres, Port: 5432, Example: "postgres://app:${DB_PASSWORD}@db.internal/orders"},
 		{Name: "unix", Speaks: SpeaksHTTP, Example: "unix:///run/orders.sock"},
 	}
 }
@@ -80,6 +91,3 @@ func (t Target) Speaks() Spoken {
 	}
 	return SpeaksHTTP
 }
-
-// Label returns how reports call a request of the target.
-func (r Request) Label() string { return r.Method + " " + r.Path }

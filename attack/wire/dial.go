@@ -94,7 +94,7 @@ func (d *dialer) dial(a *attack.Attempt, deadline time.Duration, waits func()) *
 	if !d.tunnel(c, a) || !d.handshake(c, a) {
 		t.open.Add(-1)
 		c.state.Store(stateLinger)
-		if a.Fault == attack.EOF && !a.WireReset {
+		if (a.Fault == attack.EOF || a.Fault == attack.Status) && !a.WireReset {
 			t.watch(c)
 			t.bg.linger(c, lingerReset)
 		} else {
@@ -283,7 +283,12 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	}
 	switch {
 	case err != nil:
-		c.Fail(a, attack.PhaseWrite, err)
+		phase := attack.PhaseWrite
+		var in InPhase
+		if errors.As(err, &in) {
+			phase = in.Phase
+		}
+		c.FailStream(a, phase, err)
 		return false
 	case !ok:
 		c.serial = session

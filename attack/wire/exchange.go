@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -28,7 +29,7 @@ type Exchanger interface {
 	// agreed is what the handshake chose of Protocols, "" for nothing. Until Start
 	// returns, reads and writes end at the deadline of the attempt that opened the
 	// connection, so a log-in may be made here. An error ends the attempt in
-	// PhaseWrite; [Failed] says more of it.
+	// PhaseWrite, or that of an [InPhase]; [Failed] says more of it.
 	Start(c *Conn, agreed string) (Session, error)
 }
 
@@ -108,6 +109,18 @@ type Failed = classify.Failed
 // codes for [attack.MalformedDetail].
 func Malformed(part uint16) Failed { return classify.Malformed(part) }
 
+// InPhase is an error of [Exchanger.Start] that met another phase than PhaseWrite.
+type InPhase struct {
+	Phase attack.Phase
+	Err   error
+}
+
+// Error implements error.
+func (e InPhase) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error.
+func (e InPhase) Unwrap() error { return e.Err }
+
 // ErrAgreed is matched by the error of a handshake in which the peer did not agree
 // on a protocol that the exchanger speaks.
 var ErrAgreed error = Malformed(attack.WrongProtocol)
@@ -177,6 +190,52 @@ func (c *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
 	}
 	return Destroyed
 }
+
+// Refuse ends an attempt with an answer that is complete and not the expected one, on a
+// connection that is of no more use: the peer may be about to reset it. A RST that has
+// come outranks the answer, and the detail keeps what was said.
+func (c *Conn) Refuse(a *attack.Attempt, phase attack.Phase, said attack.Detail) Outcome {
+	c.FailStream(a, phase, Failed{Fault: attack.Status, Detail: said})
+	if a.Fault == attack.Status {
+		return HalfShut
+	}
+	return Destroyed
+}
+
+// Rest waits for a time in which the attempt neither reads nor writes. The error is the
+// end of the connection, if it came before: io.EOF, a RST, or Abort's. What the peer has
+// sent before is still to be read.
+func (c *Conn) Rest(d time.Duration) error {
+	c.t.watch(c)
+	step := min(max(d/50, time.Millisecond), 250*time.Millisecond)
+	timer := time.NewTimer(step)
+	defer timer.Stop()
+	for end := c.Now() + d; ; {
+		if c.Hup() || !c.watched {
+			switch what, err := c.Socket().Fate(); what {
+			case socket.Finned:
+				return io.EOF
+			case socket.Reset:
+				return c.Note(syscall.ECONNRESET) // the look has taken it from the socket
+			case socket.Failed:
+				return c.Note(err)
+			}
+		}
+		left := end - c.Now()
+		if left <= 0 {
+			return nil
+		}
+		timer.Reset(min(left, step))
+		select {
+		case <-timer.C:
+		case <-c.t.quit:
+			return os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// ResetOnClose has the connection end with a RST of ours.
+func (c *Conn) ResetOnClose() { c.Socket().ResetOnClose() }
 
 // FailStream is [Conn.Fail] for an attempt that is one of several on a connection.
 // A RST of the connection outranks what the peer said before it: the connection is

@@ -160,5 +160,11 @@ func Texts(r *profiles.Request) []*string {
 	for i := range r.Parts {
 		out = append(out, &r.Parts[i].Value)
 	}
+	out = append(out, &r.Command)
+	for i := range r.Script {
+		if t := &r.Script[i]; t.Kind == profiles.TurnSend && t.By == profiles.ByText {
+			out = append(out, &t.Text)
+		}
+	}
 	return out
 }

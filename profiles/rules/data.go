@@ -40,13 +40,19 @@ func isSource(name string) bool {
 // filled checks the references of a request, and returns it with something plain in
 // their places, for the other rules.
 func (v *validator) filled(path string, r profiles.Request) profiles.Request {
-	r.Headers, r.Parts = slices.Clone(r.Headers), slices.Clone(r.Parts)
+	r.Headers, r.Parts, r.Script = slices.Clone(r.Headers), slices.Clone(r.Parts), slices.Clone(r.Script)
 	where := []string{path + ".path", path + ".body"}
 	for i := range r.Headers {
 		where = append(where, path+".headers."+strconv.Itoa(i))
 	}
 	for i := range r.Parts {
 		where = append(where, path+".multipart."+strconv.Itoa(i)+".value")
+	}
+	where = append(where, path+".command")
+	for i, t := range r.Script {
+		if t.Kind == profiles.TurnSend && t.By == profiles.ByText {
+			where = append(where, path+".script."+strconv.Itoa(i))
+		}
 	}
 	for i, text := range data.Texts(&r) {
 		pieces, err := data.Parse(*text)

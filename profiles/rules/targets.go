@@ -47,8 +47,9 @@ func (v *validator) target(path string, t profiles.Target) {
 		v.add(path, "the target has no url: write one, such as url: http://127.0.0.1:8080")
 	case t.File == "":
 		v.url(path+".url", t.URL)
-		v.requests(path+".requests", t.Requests)
+		v.requests(path+".requests", t)
 	}
+	v.spoken(path, t)
 	v.connectTo(path, t)
 	seen := make(map[string]bool)
 	for i, name := range t.Hosts {
@@ -61,7 +62,7 @@ func (v *validator) target(path string, t profiles.Target) {
 			v.add(at(path+".hosts", i), "host %q is not among the hosts below%s", name, suggestHost(name, known))
 		}
 	}
-	if len(t.Expect) == 0 {
+	if len(t.Expect) == 0 && t.Speaks().OverHTTP() {
 		v.add(path+".expect", "no status counts as success: write some, such as expect: 2xx")
 	}
 	for _, r := range t.Expect {
@@ -76,8 +77,8 @@ func (v *validator) target(path string, t profiles.Target) {
 // connectTo checks where connections go instead of the URL's host, and the TLS name.
 func (v *validator) connectTo(path string, t profiles.Target) {
 	scheme := schemeOf(t)
-	if t.ServerName != "" && scheme != "https" && scheme != "" {
-		v.add(path+".tls", "a server name is of TLS, and the url is %s: write an https url, or leave out tls", scheme)
+	if s, _ := profiles.FindScheme(scheme); t.ServerName != "" && !s.TLS && scheme != "" {
+		v.add(path+".tls", "a server name is of TLS, and the url is %s: write a url with TLS, such as https, or leave out tls", scheme)
 	}
 	if t.ConnectTo == "" {
 		return
@@ -88,7 +89,7 @@ func (v *validator) connectTo(path string, t profiles.Target) {
 		v.add(path+".connect-to", "%s is no host and port: write both, such as 10.0.0.7:8443", profiles.Quote(t.ConnectTo))
 	case scheme == "unix":
 		v.add(path+".connect-to", "the url names a socket, which is where connections go: leave out connect-to")
-	case v.profile.Client.Proxy:
+	case v.profile.Client.Proxy && t.Speaks().OverHTTP():
 		v.add(path+".connect-to", "with client.proxy the proxy connects: leave out connect-to, or write proxy: none")
 	}
 }
@@ -120,7 +121,7 @@ func (v *validator) url(path, text string) {
 		return
 	}
 	u, err := url.Parse(text)
-	_, known := profiles.SchemeOf(text)
+	scheme, known := profiles.SchemeOf(text)
 	switch {
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
 		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", profiles.Quote(text))
@@ -141,8 +142,10 @@ func (v *validator) url(path, text string) {
 		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", profiles.Quote(text))
 	case u.Port() != "" && !validPort(u.Port()):
 		v.add(path, "port %s is not from 1 to 65535: write one such as http://127.0.0.1:8080", u.Port())
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+	case u.Fragment != "" || (u.RawQuery != "" || u.ForceQuery) && scheme.Speaks != profiles.SpeaksPostgres:
 		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", profiles.Quote(text))
+	default:
+		v.location(path, text, u, scheme)
 	}
 }
 
@@ -153,16 +156,18 @@ func validPort(text string) bool {
 
 func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-func (v *validator) requests(path string, requests []profiles.Request) {
+func (v *validator) requests(path string, t profiles.Target) {
+	requests := t.Requests
 	switch {
 	case len(requests) == 0:
-		v.add(path, "the target has no requests: write one, such as GET /orders/42")
+		_, example := languageOf(t.Speaks())
+		v.add(path, "the target has no requests: write one, such as %s", strings.TrimSuffix(strings.TrimPrefix(example, "requests: ["), "]"))
 	case len(requests) > maxRequests:
 		v.add(path, "%d requests are more than %d: put them into a file and write file: requests.http", len(requests), maxRequests)
 		return
 	}
 	for i, r := range requests {
-		v.request(at(path, i), r)
+		v.requestOf(at(path, i), t, r)
 	}
 }
 

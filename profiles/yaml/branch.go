@@ -31,6 +31,11 @@ func (r *requestSyntax) read(d *decoder, n *node, key string) {
 		}
 		return
 	}
+	if !d.speaks.OverHTTP() {
+		r.Command = new(text)
+		d.scalar(r.Command, n, key)
+		return
+	}
 	method, path, ok := splitRequest(n)
 	if !ok {
 		d.problem(n.at, key, "%s is not a request: write a method and a path, such as %s", cite(n.text), likelyRequest(n.text))

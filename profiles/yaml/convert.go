@@ -74,11 +74,16 @@ func target(s targetSyntax) profiles.Target {
 	for _, h := range s.Hosts {
 		t.Hosts = append(t.Hosts, string(h))
 	}
+	t.OnConnect = turns(s.OnConnect)
 	if s.Requests != nil {
 		t.Requests = make([]profiles.Request, 0, len(s.Requests)) // an empty list is a mistake
 	}
 	for _, r := range s.Requests {
-		t.Requests = append(t.Requests, request(r))
+		out := request(r)
+		if r.Method == nil && !t.Speaks().OverHTTP() {
+			out.Method = ""
+		}
+		t.Requests = append(t.Requests, out)
 	}
 	return t
 }
@@ -94,6 +99,9 @@ func request(s requestSyntax) profiles.Request {
 		Template: bool(deref(s.Template)),
 		Chunked:  bool(deref(s.Chunked)),
 		Filled:   s.filled,
+		Name:     string(deref(s.Name)),
+		Command:  string(deref(s.Command)),
+		Script:   turns(s.Script),
 		Weight:   float64(or(s.Weight, 1)),
 	}
 	for _, part := range s.Multipart {

@@ -146,7 +146,9 @@ func expandFilled(s string, getenv func(string) (string, bool)) (string, []strin
 func (r *requestSyntax) settle(d *decoder, n *node) {
 	plain := []*text{r.BodyFile}
 	var texts []*string
-	for _, t := range []*text{r.Path, r.Body} {
+	plain = append(plain, expectedTexts(r.Script)...)
+	texts = append(texts, sentTexts(r.Script)...)
+	for _, t := range []*text{r.Path, r.Body, r.Command} {
 		if t != nil {
 			texts = append(texts, (*string)(t))
 		}

@@ -36,7 +36,7 @@ type Options struct {
 // stands for "$"; what came from the environment becomes one of the profile's
 // secrets, unless it is a name, a number or a gate.
 func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
-	d := &decoder{file: name, getenv: opt.Getenv}
+	d := &decoder{file: name, getenv: opt.Getenv, speaks: profiles.SpeaksHTTP}
 	root, err := parseText(data)
 	if err != nil {
 		d.fail(err)
@@ -100,7 +100,8 @@ type decoder struct {
 	getenv   func(string) (string, bool)
 	secrets  profiles.Secrets
 	problems []Problem
-	filling  bool // in a request: references stay, see package data
+	filling  bool            // in a request: references stay, see package data
+	speaks   profiles.Spoken // to the target that is read
 }
 
 // problem notes a mistake in the value of a key; the key is left out where the

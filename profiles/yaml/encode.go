@@ -83,6 +83,8 @@ func nodeOf(v reflect.Value) *node {
 		return x.node()
 	case *stepSyntax:
 		return x.node()
+	case *turnSyntax:
+		return x.node()
 	case *gate:
 		return textNode(x.format())
 	case *statuses:
@@ -117,6 +119,13 @@ func textNode(text string, plain bool) *node {
 func (r *requestSyntax) node() *node {
 	short := r.requestFields
 	short.Method, short.Path = nil, nil
+	if short.Command != nil {
+		line := string(*short.Command)
+		if short.Command = nil; reflect.ValueOf(short).IsZero() && r.Method == nil && r.Path == nil {
+			return textNode(line, false)
+		}
+	}
+	short.Command = r.Command
 	if reflect.ValueOf(short).IsZero() && r.Method != nil && r.Path != nil {
 		line := string(*r.Method) + " " + string(*r.Path)
 		if _, _, ok := splitRequest(&node{text: line}); ok && strings.TrimSpace(line) == line {
@@ -221,6 +230,7 @@ func targetOf(t profiles.Target) targetSyntax {
 		expect := statuses(t.Expect)
 		s.Expect = &expect
 	}
+	s.OnConnect = turnsOf(t.OnConnect)
 	for _, r := range t.Requests {
 		s.Requests = append(s.Requests, requestOf(r))
 	}
@@ -231,6 +241,7 @@ func requestOf(r profiles.Request) requestSyntax {
 	q := requestFields{
 		Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
 		Template: given(toggle(r.Template)), Chunked: given(toggle(r.Chunked)),
+		Name: given(word(r.Name)), Command: given(text(r.Command)), Script: turnsOf(r.Script),
 	}
 	for _, part := range r.Parts {
 		name := text(part.Name)
@@ -250,6 +261,9 @@ func requestOf(r profiles.Request) requestSyntax {
 		q.BodyFile = given(text(escape(r.BodyFile)))
 		for k := range q.Multipart {
 			q.Multipart[k].File = given(text(escape(r.Parts[k].File)))
+		}
+		for _, t := range expectedTexts(q.Script) {
+			*t = text(escape(string(*t)))
 		}
 	}
 	return requestSyntax{q, r.Filled}

@@ -120,6 +120,7 @@ func definitions() map[string]*jsonschema.Schema {
 		"extracts": {Types: []string{"object", "null"}, AdditionalProperties: pattern(
 			`(json|header|cookie|regexp) .+`, "Where the value is.", "json items.0.id", "header Location", "cookie session", "regexp id=([0-9]+)",
 		)},
+		"turn":    turnSchema(),
 		"rowPick": enum(picks()),
 		"tables": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"users.csv"}}, schemaOf(reflect.TypeFor[tableFields]()),
@@ -163,16 +164,21 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return s
 	case t == reflect.TypeFor[requestSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
-			pattern(`[A-Z]+ +([/?][^ ]*|\*)`, "Method and path.", "GET /orders/42"),
+			{Type: "string", Description: "Method and path; a Redis command; an SQL statement.", Examples: []any{"GET /orders/42", "SET key value", "SELECT 1"}},
 			schemaOf(reflect.TypeFor[requestFields]()),
 		}}
 	case t == reflect.TypeFor[stepSyntax]():
 		s, request := schemaOf(reflect.TypeFor[stepFields]()), schemaOf(reflect.TypeFor[requestFields]())
 		for _, key := range request.PropertyOrder {
+			if _, own := s.Properties[key]; own { // name
+				continue
+			}
 			s.Properties[key] = request.Properties[key]
+			s.PropertyOrder = append(s.PropertyOrder, key)
 		}
-		s.PropertyOrder = append(s.PropertyOrder, request.PropertyOrder...)
 		return s
+	case t == reflect.TypeFor[turnSyntax]():
+		return &jsonschema.Schema{Ref: "#/$defs/turn"}
 	case t == reflect.TypeFor[agentSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"ssh", "ssh://root@orders-1:22", "orders-1"}},

@@ -20,12 +20,13 @@ type profileSyntax struct {
 
 type targetSyntax struct {
 	Name      *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
-	URL       *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock."`
+	URL       *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://."`
 	ConnectTo *text           `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
 	TLS       *targetTLS      `yaml:"tls" about:"How this target is spoken to, when https."`
 	Hosts     []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
 	Share     *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
-	Requests  []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url."`
+	Requests  []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
+	OnConnect []turnSyntax    `yaml:"on-connect" about:"Script that each new connection of tcp:// or tls:// begins with, such as a banner and a log-in."`
 	File      *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
 	Expect    *statuses       `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
 }
@@ -49,6 +50,9 @@ type requestFields struct {
 	Multipart []partSyntax `yaml:"multipart" about:"Parts of a multipart/form-data body: values and files. The method is POST if none is given."`
 	Template  *toggle      `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
 	Chunked   *toggle      `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
+	Name      *word        `yaml:"name" about:"Name of the request in reports. Without it: what it asks for."`
+	Command   *text        `yaml:"command" about:"What is asked of redis:// (GET key), or the statement for postgres://. Such requests may also be written as that text alone."`
+	Script    []turnSyntax `yaml:"script" about:"Turns over a connection of tcp:// or tls://, in order: send, expect, hold; at the end close or reset."`
 	Weight    *weight      `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
 }
 

@@ -4,22 +4,29 @@ package protocol
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/grpc"
 	"github.com/rampload/rampload/attack/wire/http"
+	"github.com/rampload/rampload/attack/wire/stream"
+	"github.com/rampload/rampload/profiles"
 )
 
 var _ attack.Opener = Open
 
 // New is a [wire.Protocol]: that of the target's scheme.
 func New(to wire.Target) (wire.Exchanger, error) {
-	switch to.Scheme {
-	case "grpc", "grpcs":
+	switch to.Profile.Speaks() {
+	case profiles.SpeaksBytes:
+		return stream.New(to)
+	case profiles.SpeaksGRPC:
 		return grpc.New(to)
-	default: // http, https, unix; the route has refused what is not known
+	case profiles.SpeaksHTTP:
 		return http.New(to)
+	default: // the route has refused schemes that are not known
+		return nil, fmt.Errorf("choose protocol: nobody speaks %s here", to.Profile.Speaks())
 	}
 }
 

@@ -148,3 +148,10 @@ func (s *dialled) LocalAddr() netip.AddrPort {
 	}
 	return netip.AddrPort{}
 }
+
+// ResetOnClose has Close send a RST and not a FIN (SO_LINGER with a time of 0).
+func (s *dialled) ResetOnClose() {
+	if c, ok := s.conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0) // without it the close is an orderly one
+	}
+}

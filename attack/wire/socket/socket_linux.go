@@ -251,6 +251,13 @@ func bare(err error) error {
 // take the descriptor.
 func (s *Socket) SetDeadline(t time.Time) error { return s.file.SetDeadline(t) }
 
+// ResetOnClose has Close send a RST and not a FIN (SO_LINGER with a time of 0,
+// socket(7)).
+func (s *Socket) ResetOnClose() {
+	// Best effort: without it the close is an orderly one.
+	_ = unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
 // Close closes the socket.
 func (s *Socket) Close() error { return s.file.Close() }
 

@@ -33,6 +33,7 @@ type Subject struct {
 	Inject func(*fault.InjectorOptions)        // has the injector speak the protocol
 	Places []fault.Place                       // where it can be reset; nil: [Places]
 	Once   bool                                // a connection serves one request
+	First  bool                                // where connections are not kept the client closes first, as the protocol has it
 	Shared bool                                // requests share a connection: see wire.Multiplexed
 	Bodies func(proper []byte) map[string]Body // further answers, beside those that follow from a proper one
 }
@@ -84,6 +85,8 @@ func Run(t *testing.T, s Subject) {
 // ways returns how connections are kept, as far as it makes a difference at a place.
 func (s Subject) ways(place fault.Place) []string {
 	switch {
+	case s.First && place == fault.AfterResponse:
+		return []string{"pool", "lease"} // there is no connection any more
 	case s.Once:
 		return []string{"pool", "close"}
 	case s.Shared && place == fault.Idle:
@@ -274,7 +277,7 @@ func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
 func (s Subject) phases(t *testing.T, place fault.Place, attempts []attack.Attempt) {
 	allowed := map[fault.Place][]attack.Phase{
 		fault.OnAccept:            {attack.PhaseDial, attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait},
-		fault.InGreeting:          {attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait},
+		fault.InGreeting:          {attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait, attack.PhaseBody},
 		fault.BeforeResponseFresh: {attack.PhaseAwait},
 		fault.InHeaders:           {attack.PhaseAwait, attack.PhaseBody},
 		fault.InBody:              {attack.PhaseAwait, attack.PhaseBody},

@@ -21,6 +21,7 @@ import (
 )
 
 const (
+	onceHex      = 32      // bytes of what is no text that are shown
 	onceBody     = 2 << 10 // bytes of each answer's body that are shown
 	onceRequests = 100     // of each target that are sent: a targets file has thousands
 )
@@ -115,7 +116,12 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 // show writes one answer as curl would: status, headers, the beginning of the body, and
 // a line on time and connection.
 func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
-	fmt.Fprintf(o.w, "%s  %s %s\n", t.Name, r.Method, o.redact.Redact(strings.TrimSuffix(t.URL, "/")+r.Path))
+	what := r.Method + " " + strings.TrimSuffix(t.URL, "/") + r.Path
+	if !t.Speaks().OverHTTP() {
+		what = t.URL + "  " + r.Label()
+	}
+	fmt.Fprintf(o.w, "%s  %s\n", t.Name, o.redact.Redact(what))
+	o.turns(a.Reply)
 	if a.Status > 0 {
 		fmt.Fprintf(o.w, "< %s\n", strings.TrimSpace(fmt.Sprintf("%s %d %s", a.Reply.Version, a.Status, http.StatusText(int(a.Status)))))
 	}
@@ -132,6 +138,28 @@ func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
 		fmt.Fprintln(o.w, body)
 	}
 	fmt.Fprintf(o.w, "%s\n\n", ending(t, a))
+}
+
+// turns shows what was said by both sides, in the order in which it was.
+func (o *once) turns(r *attack.Reply) {
+	for _, t := range r.Turns {
+		mark := "<"
+		if t.Ours {
+			mark = ">"
+		}
+		text, ok := readable(t.Data)
+		if !ok {
+			fmt.Fprintf(o.w, "%s (%s that are no plain text) %x\n", mark, console.Counted(t.Size, "byte"), t.Data[:min(len(t.Data), onceHex)])
+			continue
+		}
+		text = strings.TrimRight(o.redact.Redact(text), " \n")
+		for line := range strings.SplitSeq(text, "\n") {
+			fmt.Fprintf(o.w, "%s %s\n", mark, line)
+		}
+		if more := t.Size - len(t.Data); more > 0 {
+			fmt.Fprintf(o.w, "(and %s more)\n", console.Counted(more, "byte"))
+		}
+	}
 }
 
 // body returns what is shown of a body.
@@ -193,6 +221,10 @@ func ending(t profiles.Target, a attack.Attempt) string {
 	case attack.None:
 		fmt.Fprintf(&b, "answered in %s", report.FormatSeconds(took.Seconds()))
 	case attack.Status:
+		if !t.Speaks().OverHTTP() {
+			fmt.Fprintf(&b, "FAILED: the answer is not the expected one (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
+			break
+		}
 		if !a.Detail.IsZero() {
 			fmt.Fprintf(&b, "FAILED: the answer is not what its step checks for or extracts (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
 			break

@@ -42,6 +42,9 @@ func Knock(ctx context.Context, p profiles.Profile, t profiles.Target, base prof
 	if err := refusal(t.Name, base.URL, p.Client, k); err != nil {
 		return console.NotRun(err)
 	}
+	if !cfg.Profile.Speaks().OverHTTP() {
+		return exchange(ctx, p, cfg)
+	}
 	return nil
 }
 

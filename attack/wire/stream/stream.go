@@ -1,0 +1,413 @@
+// Package stream speaks scripts of bytes on the connection layer: a request is a few
+// turns over a TCP or TLS connection, that send, expect what comes, and wait. It is
+// enough for Redis, memcached, SMTP, brokers, and whatever else answers bytes with bytes.
+// An answer that is not expected fails the request in the words of the server, where
+// [Said] knows them. Memory is bounded, whatever the peer sends.
+package stream
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/fill"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/profiles"
+)
+
+// exchanger is scripts to one target.
+type exchanger struct {
+	target wire.Target
+	begin  *Request // nil: connections begin with the first request
+	kept   message.Answers
+}
+
+// New is a [wire.Protocol]. The error says what of on-connect cannot be sent.
+func New(to wire.Target) (wire.Exchanger, error) {
+	x := &exchanger{target: to}
+	if len(to.Profile.OnConnect) > 0 {
+		r, err := compile(to.Profile.OnConnect, false, fill.Scope{})
+		if err != nil {
+			return nil, fmt.Errorf("compile on-connect: %w", err)
+		}
+		x.begin = r
+	}
+	return x, nil
+}
+
+// Offer implements [wire.Exchanger]: no ALPN, and one request at a time.
+func (x *exchanger) Offer() wire.Offer { return wire.Offer{Sessions: wire.Serial} }
+
+// Compile implements [wire.Exchanger]; the request is a [Request].
+func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
+	out, err := compile(r.Script, r.Filled, fill.Scope{Tables: x.target.Data, Vars: x.target.Vars})
+	if err != nil {
+		return nil, fmt.Errorf("compile script: %w", err)
+	}
+	return out, nil
+}
+
+// Request is a compiled script. It is immutable.
+type Request struct {
+	turns []turn
+	ends  bool // the last turn ends the connection
+}
+
+// Repeatable implements [attack.Request]: what a script does is not known.
+func (r *Request) Repeatable() bool { return false }
+
+// turn is one compiled turn.
+type turn struct {
+	kind   profiles.TurnKind
+	send   []byte
+	fill   *fill.Template // nil: send is sent as it is
+	expect matcher
+	hold   time.Duration
+}
+
+func compile(script []profiles.Turn, filled bool, scope fill.Scope) (*Request, error) {
+	r := &Request{}
+	for i, t := range script {
+		out := turn{kind: t.Kind, hold: t.For}
+		var err error
+		switch t.Kind {
+		case profiles.TurnSend:
+			if filled && t.By == profiles.ByText {
+				out.fill, err = fill.Compile(t.Text, fill.Raw, scope)
+			} else {
+				out.send, err = t.Bytes()
+			}
+		case profiles.TurnExpect:
+			out.expect, err = newMatcher(t)
+		case profiles.TurnHold:
+		case profiles.TurnClose, profiles.TurnReset:
+			r.ends = true
+		default:
+			err = fmt.Errorf("%s is none of tcp", t.Kind)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("turn %d (%s): %w", i+1, t.Kind, err)
+		}
+		r.turns = append(r.turns, out)
+	}
+	return r, nil
+}
+
+// newMatcher compiles what is expected.
+func newMatcher(t profiles.Turn) (matcher, error) {
+	switch t.By {
+	case profiles.ByText, profiles.ByBytes:
+		b, err := t.Bytes()
+		return exactly(b), err
+	case profiles.ByLength:
+		n, err := strconv.Atoi(t.Text)
+		return length(n), err
+	case profiles.ByAny:
+		return anything{}, nil
+	case profiles.ByLine:
+		re, err := regexp.Compile(t.Text)
+		return line{re}, err
+	case profiles.ByRegexp:
+		re, err := regexp.Compile(t.Text)
+		return until{re}, err
+	}
+	return nil, fmt.Errorf("nothing is expected by %s", t.By)
+}
+
+// Start implements [wire.Exchanger]: it has the connection begin as on-connect says.
+func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
+	s := &session{Conn: c, x: x}
+	if x.begin == nil {
+		return s, nil
+	}
+	p := getPad()
+	defer putPad(p)
+	var a attack.Attempt
+	said, phase, err := s.play(x.begin, &a, p)
+	switch {
+	case err == nil && said.IsZero() && p.r < p.w:
+		// More than is expected at the begin: it would be taken for an answer.
+		err = wire.Malformed(attack.UnexpectedAnswer)
+	case err == nil && !said.IsZero():
+		err = wire.Failed{Fault: attack.Status, Detail: said}
+	}
+	if err != nil {
+		return nil, wire.InPhase{Phase: phase, Err: err}
+	}
+	return s, nil
+}
+
+// session plays scripts on one connection.
+type session struct {
+	*wire.Conn
+	x *exchanger
+}
+
+// Close implements [wire.Session]: nothing is held between attempts.
+func (s *session) Close() {}
+
+// pad is what a script needs while it is played: buf[r:w] came and is not consumed.
+type pad struct {
+	buf  []byte
+	r, w int
+	out  []byte
+}
+
+const (
+	bufferSize = 4 << 10
+	// mostWindow bounds what is kept of an answer that does not match yet.
+	mostWindow = 64 << 10
+)
+
+var pads = sync.Pool{New: func() any { return &pad{buf: make([]byte, bufferSize)} }}
+
+func getPad() *pad {
+	p := pads.Get().(*pad)
+	p.r, p.w = 0, 0
+	return p
+}
+
+func putPad(p *pad) {
+	if len(p.buf) == bufferSize && cap(p.out) <= mostWindow {
+		pads.Put(p)
+	}
+}
+
+// Do implements [wire.Session].
+func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
+	r := req.(*Request)
+	p := getPad()
+	defer putPad(p)
+	a.Sent, a.Received, a.Answer = 0, 0, nil
+	said, phase, err := s.play(r, a, p)
+	switch {
+	case err != nil:
+		// What came before the end may say why.
+		if words := Said(p.buf[p.r:p.w]); !words.IsZero() {
+			said = words
+		}
+		if said.IsZero() {
+			return s.Fail(a, phase, err)
+		}
+		fault, _ := s.FaultOf(err)
+		s.keep(a, p)
+		if fault == attack.EOF {
+			return s.Refuse(a, phase, said)
+		}
+		s.FailStream(a, phase, wire.Failed{Fault: fault, Detail: said})
+		return wire.Destroyed
+	case !said.IsZero():
+		s.rest(p)
+		if words := Said(p.buf[p.r:p.w]); !words.IsZero() {
+			said = words
+		}
+		s.keep(a, p)
+		return s.Refuse(a, phase, said)
+	case p.r < p.w:
+		s.keep(a, p)
+		return s.Fail(a, phase, wire.Malformed(attack.UnexpectedAnswer))
+	}
+	a.Fault = attack.None
+	s.Succeed(a)
+	if r.ends {
+		return wire.Destroyed
+	}
+	return wire.Keep
+}
+
+// play plays a script. It returns what the peer said where that was not expected, and
+// how far it got.
+func (s *session) play(r *Request, a *attack.Attempt, p *pad) (said attack.Detail, phase attack.Phase, err error) {
+	phase = attack.PhaseWrite
+	for i := range r.turns {
+		t := &r.turns[i]
+		switch t.kind {
+		case profiles.TurnSend:
+			out := t.send
+			if t.fill != nil {
+				p.out = t.fill.Append(p.out[:0], s.RunID(), a, time.Now())
+				out = p.out
+			}
+			a.Sent += uint32(len(out))
+			if a.Reply != nil {
+				a.Reply.Turn(true, out)
+			}
+			answered := i+1 < len(r.turns) && r.turns[i+1].kind == profiles.TurnExpect
+			if at, err := s.send(out, answered, a, p); err != nil {
+				return said, at, err
+			}
+			phase = attack.PhaseAwait
+		case profiles.TurnExpect:
+			if phase == attack.PhaseWrite {
+				phase = attack.PhaseAwait
+			}
+			verdict, err := s.expect(t.expect, a, p)
+			if a.Received > 0 {
+				phase = attack.PhaseBody
+			}
+			if err != nil {
+				return said, phase, err
+			}
+			if verdict == mismatch {
+				return attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}, phase, nil
+			}
+		case profiles.TurnHold:
+			if phase == attack.PhaseWrite {
+				phase = attack.PhaseAwait
+			}
+			if err := s.Rest(t.hold); err != nil {
+				s.ended(a, p)
+				return said, phase, err
+			}
+		case profiles.TurnReset:
+			s.ResetOnClose()
+		}
+	}
+	return said, phase, nil
+}
+
+// send writes what a turn sends. Where an answer is awaited next it reads what comes at
+// once, in the same round through the poller.
+func (s *session) send(out []byte, answered bool, a *attack.Attempt, p *pad) (attack.Phase, error) {
+	phase, err := attack.PhaseWrite, error(nil)
+	if answered && p.r == p.w {
+		p.r, p.w = 0, 0
+		p.w, phase, err = s.Exchange(out, p.buf)
+		a.Received += uint64(p.w)
+	} else {
+		_, err = s.Write(out)
+	}
+	if err != nil {
+		s.late(a, p, err)
+	}
+	return phase, err
+}
+
+// expect reads until what comes matches, or cannot.
+func (s *session) expect(m matcher, a *attack.Attempt, p *pad) (verdict, error) {
+	if n, ok := m.(length); ok {
+		return match, s.skip(int64(n), a, p)
+	}
+	for {
+		used, v := m.match(p.buf[p.r:p.w])
+		if v == match {
+			if a.Reply != nil {
+				a.Reply.Turn(false, p.buf[p.r:p.r+used])
+			}
+			p.r += used
+			return match, nil
+		}
+		if v == mismatch || p.w-p.r >= mostWindow {
+			if a.Reply != nil {
+				a.Reply.Turn(false, p.buf[p.r:p.w])
+			}
+			return mismatch, nil
+		}
+		if err := s.more(a, p); err != nil {
+			return more, err
+		}
+	}
+}
+
+// skip reads so many bytes, whatever they are.
+func (s *session) skip(n int64, a *attack.Attempt, p *pad) error {
+	have := min(n, int64(p.w-p.r))
+	if a.Reply != nil && have > 0 {
+		a.Reply.Turn(false, p.buf[p.r:p.r+int(have)])
+	}
+	p.r += int(have)
+	for n -= have; n > 0; {
+		if a.Reply != nil || n < bufferSize {
+			if err := s.more(a, p); err != nil {
+				return err
+			}
+			have := min(n, int64(p.w-p.r))
+			if a.Reply != nil {
+				a.Reply.Turn(false, p.buf[p.r:p.r+int(have)])
+			}
+			p.r += int(have)
+			n -= have
+			continue
+		}
+		got, err := s.Discard(n, p.buf)
+		p.r, p.w = 0, 0 // the buffer was scratch
+		a.Received += uint64(got)
+		n -= int64(got)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// more reads more of the answer behind what is not consumed.
+func (s *session) more(a *attack.Attempt, p *pad) error {
+	if p.r > 0 {
+		p.w = copy(p.buf, p.buf[p.r:p.w])
+		p.r = 0
+	}
+	if p.w == len(p.buf) {
+		p.buf = append(p.buf, make([]byte, len(p.buf))...)
+	}
+	n, err := s.Read(p.buf[p.w:])
+	p.w += n
+	a.Received += uint64(n)
+	return err
+}
+
+// rest reads what has come of an answer that was not expected, to its end of line.
+func (s *session) rest(p *pad) {
+	for p.w-p.r < attack.MaxAnswerBody && !slices.Contains(p.buf[p.r:p.w], '\n') {
+		if waiting, err := s.Waiting(); !waiting || err != nil {
+			return
+		}
+		var a attack.Attempt
+		if s.more(&a, p) != nil {
+			return
+		}
+	}
+}
+
+// late reads an answer that came before the connection ended, where a write met the end:
+// a server that refuses a connection says so before it closes it.
+func (s *session) late(a *attack.Attempt, p *pad, err error) {
+	if f, _ := s.FaultOf(err); f != attack.Reset && f != attack.BrokenPipe || s.Secure() {
+		return
+	}
+	for p.w-p.r < attack.MaxAnswerBody {
+		if waiting, err := s.Waiting(); !waiting || err != nil {
+			return
+		}
+		if s.more(a, p) != nil {
+			return
+		}
+	}
+}
+
+// ended reads what has come on a connection that ended while it was held. The last words
+// are kept.
+func (s *session) ended(a *attack.Attempt, p *pad) {
+	for {
+		if p.w-p.r > bufferSize/2 { // what is old
+			p.w = copy(p.buf, p.buf[p.w-attack.MaxAnswerBody:p.w])
+			p.r = 0
+		}
+		if s.more(a, p) != nil {
+			return
+		}
+	}
+}
+
+// keep keeps what was answered to a failed attempt, of a sample of them.
+func (s *session) keep(a *attack.Attempt, p *pad) {
+	if p.r == p.w || !s.x.kept.Keep(s.Now(), 0) {
+		return
+	}
+	body := p.buf[p.r:p.w]
+	a.Answer = &attack.Answer{Body: string(body[:min(len(body), attack.MaxAnswerBody)]), Declared: -1, Received: int64(a.Received)}
+}

@@ -1,0 +1,173 @@
+package rules
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// languages says how requests of each kind of target are written.
+func languageOf(speaks profiles.Spoken) (noun, example string) {
+	switch speaks {
+	case profiles.SpeaksBytes:
+		return "scripts", `requests: [{script: [{send: "PING\r\n"}, {expect: "+PONG\r\n"}]}]`
+	case profiles.SpeaksRedis:
+		return "commands", "requests: [PING, GET key]"
+	case profiles.SpeaksPostgres:
+		return "SQL statements", "requests: [SELECT 1]"
+	}
+	return "HTTP's", "requests: [GET /orders/42]"
+}
+
+// spoken checks what of a target depends on what is spoken to it.
+func (v *validator) spoken(path string, t profiles.Target) {
+	speaks := t.Speaks()
+	if len(t.OnConnect) > 0 {
+		if speaks != profiles.SpeaksBytes {
+			v.add(path+".on-connect", "a script is for tcp:// and tls://: leave it out")
+		} else {
+			v.script(path+".on-connect", t.OnConnect, true)
+		}
+	}
+	if !speaks.OverHTTP() && len(t.Expect) > 0 {
+		v.add(path+".expect", "statuses are HTTP's, and the url is %s://: leave expect out", schemeOf(t))
+	}
+}
+
+// requestOf checks a request in the language of its target.
+func (v *validator) requestOf(path string, t profiles.Target, r profiles.Request) {
+	speaks := t.Speaks()
+	if speaks.OverHTTP() {
+		if r.Command != "" || len(r.Script) > 0 {
+			v.add(path, "the url is http, whose requests have a method and a path: write GET /orders/42, or a url such as tcp:// or redis://")
+			return
+		}
+		v.request(path, r)
+		return
+	}
+	if r.Filled {
+		r = v.filled(path, r)
+	}
+	noun, example := languageOf(speaks)
+	http := profiles.Request{Method: r.Method, Path: r.Path, Body: r.Body, BodyFile: r.BodyFile}
+	if http.Method != "" || http.Path != "" || http.Body != "" || http.BodyFile != "" || len(r.Headers) > 0 || len(r.Parts) > 0 || r.Chunked || r.Template {
+		v.add(path, "requests of %s:// are %s: write %s", schemeOf(t), noun, example)
+		return
+	}
+	switch speaks {
+	case profiles.SpeaksBytes:
+		switch {
+		case r.Command != "" || len(r.Script) == 0:
+			v.add(path, "requests of %s:// are %s: write %s", schemeOf(t), noun, example)
+		default:
+			v.script(path+".script", r.Script, false)
+		}
+	case profiles.SpeaksRedis, profiles.SpeaksPostgres:
+		if len(r.Script) > 0 || strings.TrimSpace(r.Command) == "" {
+			v.add(path, "requests of %s:// are %s: write %s, or a script over tcp://", schemeOf(t), noun, example)
+			return
+		}
+		v.command(path, speaks, r.Command)
+	}
+	if v.finite(path+".weight", r.Weight) && r.Weight <= 0 {
+		v.add(path+".weight", "a weight of %v is never sent: write a positive number, or leave out the request", r.Weight)
+	}
+}
+
+// endless are commands whose answers have no end, or that change what a connection is.
+func endless() []string {
+	return []string{"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR", "SYNC", "PSYNC", "QUIT", "HELLO", "RESET", "MULTI"}
+}
+
+// command checks what is asked of a database.
+func (v *validator) command(path string, speaks profiles.Spoken, text string) {
+	if speaks == profiles.SpeaksPostgres {
+		if first := strings.ToUpper(strings.Fields(text)[0]); first == "COPY" {
+			v.add(path, "COPY sends data beside its statement, which is not spoken here: write INSERT, or SELECT")
+		}
+		return
+	}
+	words, err := profiles.Words(text)
+	switch {
+	case err != nil:
+		v.add(path, "the command %s: %s", profiles.Quote(text), err)
+	case len(words) == 0 || words[0] == "":
+		v.add(path, "the command is empty: write one such as GET key")
+	case slices.Contains(endless(), strings.ToUpper(words[0])):
+		v.add(path, "%s has no single answer: write it as a script over tcp://", words[0])
+	}
+}
+
+// script checks the turns of a script. One for the begin of a connection must leave it
+// open.
+func (v *validator) script(path string, script []profiles.Turn, begin bool) {
+	var held time.Duration
+	for i, t := range script {
+		path := at(path, i)
+		last := i == len(script)-1
+		switch t.Kind {
+		case profiles.TurnSend, profiles.TurnExpect:
+			v.turn(path, t)
+		case profiles.TurnHold:
+			if held += t.For; t.For <= 0 {
+				v.add(path, "a pause of %s is none: write hold: 2s, or leave it out", profiles.FormatDuration(t.For))
+			}
+		case profiles.TurnPing:
+			v.add(path, "ping is WebSocket's: write a send and an expect")
+		case profiles.TurnClose, profiles.TurnReset:
+			if begin {
+				v.add(path, "%s would leave no connection for requests: write it at the end of a request's script", t.Kind)
+			} else if !last {
+				v.add(path, "nothing can follow %s: write it last", t.Kind)
+			}
+		default:
+			v.add(path, "unknown turn %s: write send, expect, hold, close or reset", profiles.Quote(string(t.Kind)))
+		}
+	}
+	if timeout := v.profile.Client.Timeout; timeout > 0 && held >= timeout {
+		v.add(path, "the script holds for %s, and an attempt may take %s: raise client.timeout", profiles.FormatDuration(held), profiles.FormatDuration(timeout))
+	}
+}
+
+// turn checks what is sent or expected.
+func (v *validator) turn(path string, t profiles.Turn) {
+	switch t.By {
+	case profiles.ByText, profiles.ByBytes:
+		b, err := t.Bytes()
+		if err != nil {
+			v.add(path, "%s are no bytes: write two hex digits for each, such as \"2b 50 0d 0a\"", profiles.Quote(t.Text))
+		} else if len(b) == 0 {
+			v.add(path, "there is nothing to %s: write some text, or leave it out", t.Kind)
+		}
+	case profiles.ByLength:
+		if n, err := strconv.Atoi(t.Text); err != nil || n <= 0 {
+			v.add(path, "%s is no number of bytes: write one such as length: 9", profiles.Quote(t.Text))
+		}
+	case profiles.ByLine, profiles.ByRegexp:
+		if _, err := regexp.Compile(t.Text); err != nil {
+			v.add(path, "%s is no regular expression: %s", profiles.Quote(t.Text), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		} else if t.By == profiles.ByRegexp && t.Text == "" {
+			v.add(path, "an empty expression matches before anything has come: write one, or any: true")
+		}
+	}
+}
+
+// location checks what of a URL depends on what is spoken.
+func (v *validator) location(path, text string, u *url.URL, s profiles.Scheme) {
+	rest := strings.Trim(u.Path, "/")
+	switch {
+	case s.Port == 0 && u.Port() == "":
+		v.add(path, "%s names no port: write one, such as %s", profiles.Quote(text), s.Example)
+	case s.Speaks == profiles.SpeaksBytes && (rest != "" || u.User != nil):
+		v.add(path, "%s has more than a host and a port: write %s, and the rest into a script", profiles.Quote(text), s.Example)
+	case s.Speaks == profiles.SpeaksRedis && strings.Trim(rest, "0123456789") != "":
+		v.add(path, "the database %s is no number: write one such as /0, or leave it out", profiles.Quote(rest))
+	case s.Speaks == profiles.SpeaksPostgres && u.User.Username() == "":
+		v.add(path, "%s names no user: write one, as in %s", profiles.Quote(text), s.Example)
+	}
+}

@@ -1,0 +1,227 @@
+package yaml
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/rampload/rampload/profiles"
+)
+
+// turnSyntax is one turn of a script: close, reset or ping, or one key with its value.
+type turnSyntax struct {
+	kind profiles.TurnKind
+	by   profiles.By
+	text text
+	hold duration
+}
+
+const turnExample = `{send: "PING\r\n"}, {expect: "+PONG\r\n"}, {expect: {line: "^250 "}}, {hold: 2s}, close or reset`
+
+// decode reads what is spoken to a target first: requests are written as it is.
+func (t *targetSyntax) decode(d *decoder, n *node, key string) {
+	d.speaks = profiles.SpeaksHTTP
+	if n.kind == mapping {
+		if u := n.get("url"); u != nil && u.kind == scalar {
+			raw, _, err := expand(u.text, d.getenv)
+			if s, ok := profiles.SchemeOf(raw); ok && err == nil {
+				d.speaks = s.Speaks
+			} else if begin, _, found := strings.Cut(raw, "://"); found { // what comes behind is wrong, or a template
+				if s, ok := profiles.FindScheme(begin); ok {
+					d.speaks = s.Speaks
+				}
+			}
+		}
+	}
+	d.fields(valueOf(t), n, key)
+	d.speaks = profiles.SpeaksHTTP
+	for _, list := range [][]*string{sentTexts(t.OnConnect), asStrings(expectedTexts(t.OnConnect))} {
+		for _, s := range list {
+			if hasRefs(*s) {
+				d.problem(n.get("on-connect").at, "on-connect", "a connection is no request, and has no row of a table: write ${...} in the script of a request")
+			}
+			*s = unescape(*s)
+		}
+	}
+}
+
+func asStrings(list []*text) []*string {
+	out := make([]*string, len(list))
+	for i := range list {
+		out[i] = (*string)(list[i])
+	}
+	return out
+}
+
+func (t *turnSyntax) decode(d *decoder, n *node, key string) {
+	was := d.filling
+	d.filling = true // also where a connection begins: a $ of a regular expression is one
+	defer func() { d.filling = was }()
+	plain, valued := profiles.TurnKinds()
+	if n.kind == scalar {
+		t.kind = profiles.TurnKind(n.text)
+		if !slices.Contains(plain, t.kind) {
+			d.problem(n.at, key, "%s is no turn of a script: write %s", cite(n.text), turnExample)
+		}
+		return
+	}
+	if n.kind != mapping || len(n.entries) != 1 {
+		d.problem(n.at, key, "a turn is one thing: write %s", turnExample)
+		return
+	}
+	e := n.entries[0]
+	t.kind = profiles.TurnKind(e.key)
+	switch {
+	case t.kind == profiles.TurnHold:
+		d.scalar(&t.hold, e.value, e.key)
+	case slices.Contains(plain, t.kind):
+		d.problem(e.at, "", "%s needs no value: write - %s", e.key, e.key)
+	case !slices.Contains(valued, t.kind):
+		d.problem(e.at, "", "unknown turn %s%s: write %s", quote(e.key), suggestTurn(e.key), turnExample)
+	case e.value.kind == scalar:
+		t.by = profiles.ByText
+		d.scalar(&t.text, e.value, e.key)
+	default:
+		t.ways(d, e)
+	}
+}
+
+func suggestTurn(key string) string {
+	plain, valued := profiles.TurnKinds()
+	var all []string
+	for _, k := range slices.Concat(plain, valued) {
+		all = append(all, string(k))
+	}
+	if near := profiles.Nearest(key, all); near != "" {
+		return `; did you mean "` + near + `"?`
+	}
+	return ""
+}
+
+// ways reads {bytes: ...}, {line: ...} and the like.
+func (t *turnSyntax) ways(d *decoder, e entry) {
+	allowed := profiles.ExpectBys()
+	example := `{text: ...}, {bytes: "2b 0d"}, {length: 9}, {line: "^250 "}, {regexp: END} or {any: true}`
+	if t.kind == profiles.TurnSend {
+		allowed, example = []profiles.By{profiles.ByText, profiles.ByBytes}, `{bytes: "00 ff"} and {text: ...}`
+	}
+	if e.value.kind != mapping || len(e.value.entries) != 1 || !slices.Contains(allowed, profiles.By(e.value.entries[0].key)) {
+		d.problem(e.value.at, e.key, "write a text or one of %s", example)
+		return
+	}
+	way := e.value.entries[0]
+	t.by = profiles.By(way.key)
+	switch t.by {
+	case profiles.ByLength:
+		var n limit
+		d.scalar(&n, way.value, way.key)
+		t.text = text(strconv.Itoa(int(n)))
+	case profiles.ByAny:
+		var any toggle
+		if d.scalar(&any, way.value, way.key); !bool(any) && len(d.problems) == 0 {
+			d.problem(way.at, way.key, "write any: true, or leave out the turn")
+		}
+	default:
+		d.scalar(&t.text, way.value, way.key)
+	}
+}
+
+func (t *turnSyntax) node() *node {
+	one := func(key string, value *node) *node {
+		return &node{kind: mapping, entries: []entry{{key: key, value: value}}}
+	}
+	switch t.kind {
+	case profiles.TurnHold:
+		return one(string(t.kind), textNode(t.hold.format()))
+	case profiles.TurnSend, profiles.TurnExpect:
+		value := textNode(string(t.text), false)
+		switch t.by {
+		case profiles.ByText:
+			return one(string(t.kind), value)
+		case profiles.ByLength:
+			value = textNode(string(t.text), true)
+		case profiles.ByAny:
+			value = textNode("true", true)
+		}
+		return one(string(t.kind), one(string(t.by), value))
+	}
+	return textNode(string(t.kind), true)
+}
+
+// sentTexts are the texts of a script that may have references.
+func sentTexts(script []turnSyntax) []*string {
+	var out []*string
+	for i := range script {
+		if t := &script[i]; t.kind == profiles.TurnSend && t.by == profiles.ByText {
+			out = append(out, (*string)(&t.text))
+		}
+	}
+	return out
+}
+
+// expectedTexts are the others.
+func expectedTexts(script []turnSyntax) []*text {
+	var out []*text
+	for i := range script {
+		if t := &script[i]; t.kind != profiles.TurnSend || t.by != profiles.ByText {
+			out = append(out, &t.text)
+		}
+	}
+	return out
+}
+
+func turns(script []turnSyntax) []profiles.Turn {
+	var out []profiles.Turn
+	for _, t := range script {
+		turn := profiles.Turn{Kind: t.kind, By: t.by, Text: string(t.text)}
+		if t.kind == profiles.TurnHold {
+			turn.For = time.Duration(t.hold)
+		}
+		out = append(out, turn)
+	}
+	return out
+}
+
+func turnsOf(script []profiles.Turn) []turnSyntax {
+	var out []turnSyntax
+	for _, t := range script {
+		out = append(out, turnSyntax{kind: t.Kind, by: t.By, text: text(t.Text), hold: duration(t.For)})
+	}
+	return out
+}
+
+func turnSchema() *jsonschema.Schema {
+	plain, _ := profiles.TurnKinds()
+	var words []any
+	for _, k := range plain {
+		words = append(words, string(k))
+	}
+	text := func() *jsonschema.Schema { return &jsonschema.Schema{Types: []string{"string", "number", "boolean"}} }
+	only := func(key string, s *jsonschema.Schema) *jsonschema.Schema {
+		return &jsonschema.Schema{
+			Type: "object", Properties: map[string]*jsonschema.Schema{key: s}, Required: []string{key},
+			AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
+		}
+	}
+	expect := []*jsonschema.Schema{text()}
+	for _, by := range profiles.ExpectBys() {
+		s := text()
+		switch by {
+		case profiles.ByLength:
+			s = schemaOf(reflect.TypeFor[limit]())
+		case profiles.ByAny:
+			s = schemaOf(reflect.TypeFor[toggle]())
+		}
+		expect = append(expect, only(string(by), s))
+	}
+	return &jsonschema.Schema{Description: "One turn of a script.", AnyOf: []*jsonschema.Schema{
+		{Enum: words},
+		only("send", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text(), only("text", text()), only("bytes", text())}}),
+		only("expect", &jsonschema.Schema{AnyOf: expect}),
+		only("hold", schemaOf(reflect.TypeFor[duration]())),
+	}}
+}
