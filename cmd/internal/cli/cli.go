@@ -89,5 +89,6 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 		root.AddCommand(command(env))
 	}
 	root.AddCommand(newGuides(console.NewTerminal(env))...)
+	root.SetHelpCommand(newHelp(root))
 	return root
 }

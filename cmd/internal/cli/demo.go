@@ -22,6 +22,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 func newDemo(env console.Env, g *input.Globals) *cobra.Command {
@@ -56,16 +57,20 @@ watches the service, as root in network namespaces of their own.`,
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "vary the scenario's parameters: `N`")
 	cmd.Flags().Float64Var(&opt.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
 	_ = cmd.Flags().MarkHidden("shorten") // the flag is there
+	input.ViewFlags(cmd.Flags(), &opt.ui, &opt.web)
 	if env.Lab.KeepTruth != nil {
 		cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
 	}
 	return cmd
 }
 
-// demoOptions are for whoever measures the demos.
+// demoOptions are how a demo is shown, and what is for whoever measures the demos.
 type demoOptions struct {
+	ui      bool
+	web     string  // address; empty: not in a browser
 	truth   string  // file for the truth; empty: none
 	shorten float64 // divides the length of the load
+	assets  layout.Assets
 }
 
 func listScenarios(env console.Env) error {
@@ -93,6 +98,12 @@ func listScenarios(env console.Env) error {
 func demoCommand(ctx context.Context, env console.Env, g *input.Globals, names []string, seed uint64, opt demoOptions) error {
 	if !(opt.shorten >= 1 && opt.shorten <= 10) {
 		return console.Usage(fmt.Errorf("--shorten %g is out of range: write a number from 1 to 10", opt.shorten))
+	}
+	if opt.web != "" {
+		var err error
+		if opt.assets, err = chartAssets(); err != nil {
+			return err
+		}
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -179,10 +190,10 @@ func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario
 	}
 	var r *report.Report
 	if running.ClientNetns != "" || running.ClientFiles != 0 || running.ClientCgroup != "" {
-		r, err = runElsewhere(ctx, env, running, opt, le)
+		r, err = runElsewhere(ctx, env, running, opt, le, how)
 	} else {
 		var done *run.Finished
-		done, err = run.Run(ctx, env, running.Profile.WithDefaults(), run.Options{Globals: &opt, SampleEvery: input.WindowInterval, Trace: true})
+		done, err = run.Run(ctx, env, running.Profile.WithDefaults(), run.Options{Globals: &opt, SampleEvery: input.WindowInterval, Trace: true, UI: how.ui, Web: how.web, Assets: how.assets})
 		if done != nil {
 			r = done.Report
 		}
@@ -228,7 +239,7 @@ shift 2; exec "$@"`
 
 // runElsewhere runs the profile in a process of its own where the scenario's
 // client has to be: a running process cannot move all of its threads there.
-func runElsewhere(ctx context.Context, env console.Env, running *lab.Running, opt input.Globals, le lab.Env) (*report.Report, error) {
+func runElsewhere(ctx context.Context, env console.Env, running *lab.Running, opt input.Globals, le lab.Env, how demoOptions) (*report.Report, error) {
 	text, err := yaml.Marshal(running.Profile.WithDefaults())
 	if err != nil {
 		return nil, console.NotRun(fmt.Errorf("write the scenario's profile: %w", err))
@@ -246,10 +257,16 @@ func runElsewhere(ctx context.Context, env console.Env, running *lab.Running, op
 	if opt.Quiet {
 		args = append(args, "--quiet")
 	}
+	if how.ui {
+		args = append(args, "--ui")
+	}
+	if how.web != "" {
+		args = append(args, "--web", how.web)
+	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
-	cmd.Stdout, cmd.Stderr = env.Stdout, env.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = env.Stdin, env.Stdout, env.Stderr
 	var exited *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exited) {
 		return nil, console.NotRun(fmt.Errorf("run the scenario's client: %w", err))

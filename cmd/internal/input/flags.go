@@ -38,8 +38,13 @@ func (r *Flags) Register(f *pflag.FlagSet) {
 func (r *Flags) RegisterAll(f *pflag.FlagSet) {
 	r.Register(f)
 	BaselineFlag(f, &r.Baseline)
-	f.StringVar(&r.Web, "web", "", "show the run in a browser: `ADDRESS` such as :8089, this machine only; beyond it, such as 0.0.0.0:8089, with a token")
-	f.BoolVar(&r.UI, "ui", false, "show the run on the full screen, with keys to hold the load, skip a stage, scale and stop")
+	ViewFlags(f, &r.UI, &r.Web)
+}
+
+// ViewFlags adds how a run can be watched besides its line of progress.
+func ViewFlags(f *pflag.FlagSet, ui *bool, web *string) {
+	f.StringVar(web, "web", "", "show the run in a browser: `ADDRESS` such as :8089, this machine only; beyond it, such as 0.0.0.0:8089, with a token")
+	f.BoolVar(ui, "ui", false, "show the run on the full screen, with keys to hold the load, skip a stage, scale and stop")
 }
 
 // Check refuses values of flags that are out of range.

@@ -73,7 +73,7 @@ func historyTable(w io.Writer, all []history.History, opt layout.Options) error 
 func pageOfHistory(h history.History) layout.Page {
 	p := layout.Page{Word: "STEADY", Mark: layout.Good}
 	runs := fmt.Sprintf("%s over %s", h.Name, layout.Plural(len(h.Runs), "run"))
-	p.Headline = runs + ": no release changed it"
+	p.Headline = runs + ": no change proven"
 	switch n := len(h.Changes); {
 	case len(h.Runs) == 1:
 		p.Word, p.Mark, p.Headline = "ONE RUN", layout.Unsure, h.Name+": a history needs a second one"
