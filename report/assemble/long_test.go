@@ -39,11 +39,16 @@ func (s soak) write(w io.Writer) error {
 	load := float64(s.perWindow) * float64(s.targets) / interval.Seconds()
 	h := runlog.Header{
 		Schema: runlog.Schema, RunID: "0123456789abcdef", Name: "soak", Started: time.Unix(1e9, 0).UTC(), Interval: interval, CPUs: 4,
-		Profile: "name: soak\n", Fingerprint: "v1:0",
-		Stages:    []runlog.Stage{{Kind: "hold", End: length, From: load, To: load}},
-		Generator: runlog.Generator{Engine: "vegeta", Connections: 256, MaxInFlight: 10_000, Timeout: 5 * time.Second},
-		Hosts:     []runlog.Host{{Name: "local"}, {Name: "orders-1"}},
+		Fingerprint: "v1:0",
+		Stages:      []runlog.Stage{{Kind: "hold", End: length, From: load, To: load}},
+		Generator:   runlog.Generator{Engine: "vegeta", Connections: 256, MaxInFlight: 10_000, Timeout: 5 * time.Second},
+		Hosts:       []runlog.Host{{Name: "local"}, {Name: "orders-1"}},
 	}
+	profile := fmt.Sprintf("name: soak\nload: [{at: %g/s, for: %s}]\ntargets:\n", load, length)
+	for t := range s.targets {
+		profile += fmt.Sprintf("  - {name: orders-%d, url: http://127.0.0.1:1}\n", t)
+	}
+	h.Profile = profile
 	for t := range s.targets {
 		h.Targets = append(h.Targets, runlog.Target{Name: fmt.Sprint("orders-", t), URL: "http://127.0.0.1:1", Hosts: []string{"orders-1"}, Share: 1 / float64(s.targets)})
 	}

@@ -95,6 +95,25 @@ func addSpells(rng *rand.Rand, r *stats.Rates, every, mean, share float64) {
 	}
 }
 
+// A small share of failures that are counted up to 3 s late grows at the beginning of a run,
+// and in no other way: that is no onset.
+func TestNoGrowthByLateFailures(t *testing.T) {
+	runs, base := seeds(40, 500)
+	for _, shape := range shapes {
+		k := 0
+		for s := range uint64(runs) {
+			r := quiet(shape.windows, shape.load)
+			addClusters(rand.New(rand.NewPCG(base+s, 77)), &r, func(int) float64 { return 0.01 }, 1, 3)
+			if _, found := stats.FindGrowth(r); found {
+				k++
+			}
+		}
+		if low, _ := stats.Wilson(float64(k), float64(runs), 0.99); low > 0.02 {
+			t.Errorf("%s: a growth in %d of %d runs that have none", shape.name, k, runs)
+		}
+	}
+}
+
 // Failures whose probability never changes have no onset, however they come.
 func TestNoOnsetInClusters(t *testing.T) {
 	runs, base := seeds(20, 500)
@@ -205,43 +224,54 @@ func TestMinDetectableIsFound(t *testing.T) {
 	}
 }
 
-// A share that grows from nothing to 1 % is found, and so is a small step late in a
-// long run.
+// A share that grows from nothing to 1 % is found, with the time or with the load, and so
+// is a small step late in a long run.
 func TestSlowGrowthIsFound(t *testing.T) {
 	runs, base := seeds(10, 60)
 	for _, tt := range []struct {
-		name    string
-		minutes int
-		load    float64
-		share   func(x float64) float64
-		least   float64
+		name     string
+		minutes  int
+		from, to float64                 // load
+		share    func(x float64) float64 // x: the part of the time, or of the last load
+		least    float64
 	}{
-		{"0 to 1 % in 5 min at 500/s", 5, 500, func(x float64) float64 { return 0.01 * x }, 0.9},
-		{"0 to 1 % in 60 min at 500/s", 60, 500, func(x float64) float64 { return 0.01 * x }, 0.9},
-		{"0 to 1 % in 60 min at 50/s", 60, 50, func(x float64) float64 { return 0.01 * x }, 0.8},
-		{"0 to 0.1 % at hour 12 of 24 at 50/s", 1440, 50, func(x float64) float64 {
+		{"0 to 1 % in 5 min at 500/s", 5, 500, 500, linear(0.01), 0.95},
+		{"0 to 1 % in 15 min at 500/s", 15, 500, 500, linear(0.01), 0.95},
+		{"0 to 1 % in 60 min at 500/s", 60, 500, 500, linear(0.01), 0.95},
+		{"0 to 1 % in 60 min at 50/s", 60, 50, 50, linear(0.01), 0.8},
+		{"0 to 0.1 % at hour 12 of 24 at 50/s", 1440, 50, 50, func(x float64) float64 {
 			if x >= 0.5 {
 				return 0.001
 			}
 			return 0
 		}, 0.9},
+		{"with the load to 1 %, ramp 10-4,000/s, 1 min", 1, 10, 4000, linear(0.01), 0.9},
+		{"with the load to 1 %, ramp 200-4,000/s, 2 min", 2, 200, 4000, linear(0.01), 0.9},
+		{"with the load to 5 %, ramp 200-4,000/s, 4 min", 4, 200, 4000, linear(0.05), 0.9},
 	} {
 		found := 0
 		for s := range uint64(runs) {
 			rng := rand.New(rand.NewPCG(base+s, 31))
-			r := quiet(tt.minutes*240, func(int) float64 { return tt.load })
+			n := tt.minutes * 240
+			r := quiet(n, func(i int) float64 { return tt.from + (tt.to-tt.from)*(float64(i)+0.5)/float64(n) })
 			for i := range r.Count {
-				r.Count[i] = min(r.Exposure[i], poisson(rng, r.Exposure[i]*tt.share(float64(i)/float64(len(r.Count)))))
+				x := r.Load[i] / tt.to
+				if tt.from == tt.to {
+					x = float64(i) / float64(n)
+				}
+				r.Count[i] = min(r.Exposure[i], poisson(rng, r.Exposure[i]*tt.share(x)))
 			}
 			if stats.FindRise(r, gridOptions).Status == stats.Lasting {
 				found++
 			}
 		}
 		if runs > 10 {
-			cell(t, "growth is found", tt.name, found, runs, "≥ 90 %")
+			cell(t, "growth is found", tt.name, found, runs, fmt.Sprintf("≥ %.0f %%", 100*tt.least))
 		}
-		if float64(found) < tt.least*float64(runs) {
+		if _, high := stats.Wilson(float64(found), float64(runs), 0.99); high < tt.least {
 			t.Errorf("%s: found in %d of %d runs", tt.name, found, runs)
 		}
 	}
 }
+
+func linear(end float64) func(float64) float64 { return func(x float64) float64 { return end * x } }
