@@ -100,6 +100,13 @@ const (
 	Translated      = "translated" // instance "10.0.0.100:80 10.0.1.2:8080": asked for, and given
 	Sessions        = "sessions"   // instance: what a process says of itself, "waiting"
 
+	// How many requests came in, whoever sent them. Arrived is what the kernel tells of a
+	// listener: see probe/waiting. Served and Refused are what a service itself counts on
+	// its metrics page; their instance is the metric.
+	Arrived = "requests-arrived"
+	Served  = "requests-served"
+	Refused = "requests-refused"
+
 	// Exhaustion counters.
 	ListenOverflows     = "listen-overflows"
 	ListenDrops         = "listen-drops"
@@ -226,6 +233,9 @@ func Catalogue() []Definition {
 		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
 		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
 		{Translated, Standing, "connections", false, false, "tracked connections whose destination was changed on the way"},
+		{Arrived, Standing, "requests", true, true, "requests that came in to a service: segments of data on its connections, and connections that were gone before they were looked at"},
+		{Served, Standing, "requests", false, true, "requests that a service counts as answered, in its metrics"},
+		{Refused, Standing, "requests", false, true, "requests that a service counts as answered with a 5xx, in its metrics"},
 		{Sessions, Standing, "processes", true, false, "processes of a service that say of themselves that they wait for a lock, or are idle in a transaction"},
 
 		{PoolWaiting, Gauge, "requests", false, false, "requests that wait for a pool"},

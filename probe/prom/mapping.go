@@ -37,6 +37,7 @@ func (m *mapping) read(r *reading) {
 		m.inProcess(r) // else it is the exporter's own
 	}
 	m.golang(r)
+	m.requests(r)
 }
 
 // missing says what the exporter of a page has turned off.

@@ -327,3 +327,47 @@ func FuzzPage(f *testing.F) {
 		}
 	})
 }
+
+// A service's own counters tell how many requests it answered and how many of them with a
+// 5xx, under whatever name its library gives them.
+func TestRequestsOfAService(t *testing.T) {
+	for _, tt := range []struct {
+		name, page, metric string
+		served, refused    float64 // refused below 0: not told
+	}{
+		{"haproxy", `
+	haproxy_frontend_http_requests_total{proxy="shop"} 90
+	haproxy_frontend_http_requests_total{proxy="api"} 10
+	haproxy_frontend_http_responses_total{proxy="shop",code="2xx"} 80
+	haproxy_frontend_http_responses_total{proxy="shop",code="5xx"} 7
+	haproxy_frontend_http_responses_total{proxy="api",code="5xx"} 1
+	`, "haproxy_frontend_http_requests_total", 100, 8},
+		{"envoy without its administration", `
+	envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix="ingress"} 50
+	envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix="admin"} 900
+	envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix="ingress",envoy_response_code_class="5"} 2
+	envoy_http_downstream_rq_xx{envoy_http_conn_manager_prefix="admin",envoy_response_code_class="5"} 30
+	`, "envoy_http_downstream_rq_total", 50, 2},
+		{"nginx tells no statuses", "nginx_http_requests_total 12\n", "nginx_http_requests_total", 12, -1},
+		{"a histogram of OpenTelemetry", `
+	# TYPE http_server_request_duration_seconds histogram
+	http_server_request_duration_seconds_bucket{http_response_status_code="200",le="+Inf"} 30
+	http_server_request_duration_seconds_sum{http_response_status_code="200"} 3
+	http_server_request_duration_seconds_count{http_response_status_code="200"} 30
+	http_server_request_duration_seconds_bucket{http_response_status_code="503",le="+Inf"} 4
+	http_server_request_duration_seconds_sum{http_response_status_code="503"} 3
+	http_server_request_duration_seconds_count{http_response_status_code="503"} 4
+	`, "http_server_request_duration_seconds", 34, 4},
+		{"a client library", `
+	http_requests_total{code="200",method="get"} 20
+	http_requests_total{code="500",method="get"} 1
+	`, "http_requests_total", 21, 1},
+	} {
+		got, _ := read(t, entry(pages(t, tt.page)), 1)
+		want(t, got, map[string][2]float64{"requests-served " + tt.metric: {tt.served, none}})
+		v, told := got["requests-refused "+tt.metric]
+		if told != (tt.refused >= 0) || told && v[0] != tt.refused {
+			t.Errorf("%s: refused %v (%v), want %g", tt.name, v[0], told, tt.refused)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/procfs"
 )
 
 // Sampler reads where the requests of a network namespace stand. At every reading, as
@@ -28,6 +29,7 @@ type Sampler struct {
 	owners  *owners // shared: only under the lock
 	scans   int     // of the owners, when those of services were looked up
 	tally   *tally
+	opened  *procfs.File // how many connections came in; nil: not told
 	due     time.Time
 	closed  bool
 	missing []*probe.Unsupported
@@ -55,6 +57,7 @@ func New(o Options) (*Sampler, error) {
 		s.diag = d
 		if err == nil {
 			s.moved = openTranslation()
+			s.opened = procfs.Try("/proc/thread-self/net/snmp")
 			s.entries, _ = os.Open("/proc/sys/net/netfilter/nf_conntrack_count") // absent: nothing is tracked
 		}
 		return err
@@ -79,6 +82,7 @@ func (s *Sampler) Close() error {
 	}
 	s.closed = true
 	_ = s.entries.Close()
+	_ = s.opened.Close()
 	return errors.Join(s.diag.close(), s.moved.close())
 }
 
@@ -138,6 +142,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	for _, c := range s.dumps {
 		if in := s.tally.of(c); in != nil {
 			in.in(c)
+			s.tally.arrivals.count(in, c)
 			continue
 		}
 		process := s.processOf(c)
@@ -154,6 +159,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 		s.strangers = s.strangers || x.seen && x.owner.name == ""
 	}
 	s.scans = s.owners.scans
+	s.tally.settle(passiveOpens(s.opened))
 	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
 		s.missing = append(s.missing, &probe.Unsupported{
 			What: "processes of connections", Reason: fmt.Sprintf("the descriptors of %d processes may not be read", s.owners.hidden), Needs: "root",

@@ -24,6 +24,7 @@ type tally struct {
 	services map[netip.AddrPort]*service
 	ports    map[uint16]*service // listeners of any address
 	peers    map[peerKey]*peer
+	arrivals arrivals
 }
 
 type service struct {
@@ -38,6 +39,8 @@ type service struct {
 	callers                                map[netip.Addr]float64
 	accepted                               []uint32 // inodes of connections that owe
 	others                                 []uint32 // and of those that do not
+	arrived                                float64  // requests, since the first reading
+	fresh, freshAll                        float64  // connections that were not there before: in this reading, and in all
 }
 
 // owner is the process of a service, and all that share it.
@@ -66,7 +69,7 @@ func (t *tally) reset() {
 	for _, s := range t.services {
 		s.open = false
 		s.inodes, s.accepted, s.others, s.ages = s.inodes[:0], s.accepted[:0], s.others[:0], s.ages[:0]
-		s.connections, s.owed, s.unread, s.notAccepted = 0, 0, 0, 0
+		s.connections, s.owed, s.unread, s.notAccepted, s.fresh = 0, 0, 0, 0, 0
 		for a := range s.callers {
 			s.callers[a] = 0
 		}
@@ -182,6 +185,9 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		at := instance(s.addr)
 		oldest, middle := ages(s.ages)
 		put(s.owner.name, probe.Inbound, at, s.connections)
+		if s.arrived > 0 {
+			put(s.owner.name, probe.Arrived, at, s.arrived)
+		}
 		if !s.seen {
 			continue // it only listens
 		}
