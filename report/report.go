@@ -39,6 +39,8 @@ type Report struct {
 	Gates         []GateResult `json:"gates"`
 	Capacity      *Capacity    `json:"capacity,omitempty"` // of a search
 	Hands         []Hand       `json:"hands,omitempty"`    // what was done to the load by hand: it is not the profile's
+	Watched       []Counted    `json:"watched,omitempty"`  // how the load was counted that others sent; empty: rampload sent it
+	Marks         []Mark       `json:"marks,omitempty"`    // what people said of times, in their order
 	Baseline      *Baseline    `json:"baseline,omitempty"` // what the run was held against
 	Generator     Generator    `json:"generator"`
 	Sources       []Source     `json:"sources"`
@@ -245,6 +247,8 @@ type Onset struct {
 	// null: not known.
 	Coverage *float64 `json:"interval_coverage,omitempty"`
 	Note     string   `json:"note,omitempty"`
+	// Mark is the mark that it follows; null: none.
+	Mark *MarkBefore `json:"mark,omitempty"`
 }
 
 // Resource is one limit that was watched.

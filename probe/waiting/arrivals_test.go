@@ -33,6 +33,9 @@ func TestArrivals(t *testing.T) {
 			{108, map[uint16]map[uint16]uint32{80: {1: 1, 2: 1, 3: 1}, 90: {1: 1}}},
 			{188, map[uint16]map[uint16]uint32{80: {1: 1, 2: 1, 3: 1}, 90: {1: 1}}},
 		}, map[uint16]float64{80: 6 + 60, 90: 2 + 20}},
+		{"many requests each, gone before they are seen twice", []reading{
+			{100, nil}, {104, on(map[uint16]uint32{1: 40, 2: 60})}, {104, nil},
+		}, map[uint16]float64{80: 100 + 2*99 + (99 - 40) + (99 - 60)}},
 		{"without the kernel's counter", []reading{{math.NaN(), nil}, {math.NaN(), on(map[uint16]uint32{7: 3})}}, map[uint16]float64{80: 3}},
 	} {
 		tl := newTally()

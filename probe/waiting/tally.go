@@ -41,6 +41,7 @@ type service struct {
 	others                                 []uint32 // and of those that do not
 	arrived                                float64  // requests, since the first reading
 	fresh, freshAll                        float64  // connections that were not there before: in this reading, and in all
+	young, youngIn                         float64  // such connections, and what had come in on them, the latest counting most
 }
 
 // owner is the process of a service, and all that share it.

@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
+	"github.com/rampload/rampload/report/traffic"
 )
 
 // Options is what a report needs beside the log.
@@ -31,8 +32,14 @@ func Build(log *runlog.Log, opt Options) (*report.Report, error) {
 	if err := check(log); err != nil {
 		return nil, err
 	}
+	log, counted := traffic.Read(log)
+	if counted != nil {
+		opt = Options{} // gates are about the profile's own load
+	}
 	log = withHands(log)
-	return assemble(log, diagnose.Analyze(withSteps(log)), opt), nil
+	r := assemble(log, diagnose.Analyze(withSteps(log)), opt)
+	r.Watched = counted
+	return r, nil
 }
 
 func check(log *runlog.Log) error {
@@ -81,6 +88,8 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 	r.Hands = hands(log)
 	r.Journeys = report.Journeys(r.Targets)
 	r.Events, r.EventsLeftOut = events(log)
+	r.Marks = marks(log)
+	nameMarks(r)
 	r.Windows = windows(log, series, result)
 	if t := log.Trailer; t != nil {
 		r.Complete = !log.Truncated
@@ -187,11 +196,12 @@ func stages(h runlog.Header) []report.Stage {
 	return out
 }
 
-// maxLoad is the highest scheduled load; nil for a closed loop, which has none.
+// maxLoad is the highest scheduled load; nil for a closed loop and for a load that was
+// watched, which have none.
 func maxLoad(h runlog.Header) *float64 {
 	var top float64
 	for _, s := range h.Stages {
-		if s.Kind == closedLoop {
+		if s.Kind == closedLoop || s.Kind == traffic.Kind {
 			return nil
 		}
 		top = max(top, s.From, s.To)

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -302,6 +303,10 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 		}
 		out = append(out, row)
 	}
+	for _, m := range log.Marks {
+		out = append(out, report.Event{AtS: m.At.Seconds(), Kind: report.EventMark, Count: 1, Text: m.Text})
+	}
+	slices.SortStableFunc(out, func(a, b report.Event) int { return cmp.Compare(a.AtS, b.AtS) })
 	return out, leftOut
 }
 

@@ -37,6 +37,7 @@ var unfolds = map[frameKind]int64{
 	frameClock:      50,
 	frameTaken:      50,
 	frameHand:       50,
+	frameMark:       50,
 	frameTrailer:    50,
 }
 

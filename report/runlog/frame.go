@@ -35,6 +35,7 @@ const (
 	frameClock   frameKind = 'C' // JSON
 	frameTaken   frameKind = 'O' // JSON
 	frameHand    frameKind = 'N' // JSON
+	frameMark    frameKind = 'K' // JSON
 	// What the records of seconds add up to (see spans).
 	frameWindowSpan frameKind = 'w'
 	frameSampleSpan frameKind = 's'

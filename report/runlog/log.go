@@ -51,6 +51,7 @@ const (
 	RoleCoordinator Role = "coordinator" // sends none, others do
 	RoleWorker      Role = "worker"      // sends a slice of the load
 	RoleAgent       Role = "agent"       // sends no load, watches
+	RoleWatcher     Role = "watcher"     // leads, while nobody sends a load but those who use the service
 )
 
 // ClockReading is one comparison of the clock of a part with the run's: four times,
@@ -93,6 +94,12 @@ type Hand struct {
 	By     string        `json:"by"`               // where it was done: "terminal"
 	// Stages are the load from At on; none: it ended.
 	Stages []Stage `json:"stages"`
+}
+
+// Mark is what a person, or a script of theirs, said of a time: a release was begun.
+type Mark struct {
+	At   time.Duration `json:"at_ns"`
+	Text string        `json:"text"`
 }
 
 // Target is what analysis needs to know of a target.
@@ -198,6 +205,7 @@ type Log struct {
 	Clocks    []ClockReading     // of the parts, in order of time
 	Takeovers []Takeover         // of slices of lost workers, in order of time
 	Hands     []Hand             // in order of time
+	Marks     []Mark             // in order of time
 	Trailer   *Trailer           // nil: the run log has no end
 	// Truncated says that bytes at the end could not be read.
 	Truncated bool

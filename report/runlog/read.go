@@ -217,6 +217,9 @@ func (c *collector) Takeover(t Takeover) { c.log.Takeovers = append(c.log.Takeov
 // Hand collects a change by hand.
 func (c *collector) Hand(h Hand) { c.log.Hands = append(c.log.Hands, h) }
 
+// Mark collects a mark.
+func (c *collector) Mark(m Mark) { c.log.Marks = append(c.log.Marks, m) }
+
 // Part collects a record of a part. Damage to a part ends that part and no other.
 func (c *collector) Part(number uint64, r Record) error {
 	if c.nested {

@@ -84,6 +84,7 @@ type Sink interface {
 	Clock(ClockReading)
 	Takeover(Takeover)
 	Hand(Hand)
+	Mark(Mark)
 	Part(number uint64, r Record) error
 	Trailer(Trailer)
 }
@@ -156,6 +157,8 @@ func (d *Decoder) Decode(r Record, to Sink) error {
 		return decoded(fromJSON[Takeover], payload, to.Takeover)
 	case frameHand:
 		return decoded(fromJSON[Hand], payload, to.Hand)
+	case frameMark:
+		return decoded(fromJSON[Mark], payload, to.Mark)
 	case framePart:
 		number, n := binary.Uvarint(payload)
 		if n <= 0 {

@@ -166,6 +166,9 @@ func (w *Writer) Takeover(t Takeover) { w.json(frameTaken, t) }
 // Hand records that the load was changed by hand.
 func (w *Writer) Hand(h Hand) { w.json(frameHand, h) }
 
+// Mark records that something happened which a person wants to see in the run.
+func (w *Writer) Mark(m Mark) { w.json(frameMark, m) }
+
 // Flush hands on what was recorded. Windows and ends of steps do so by themselves.
 func (w *Writer) Flush() {
 	w.mu.Lock()

@@ -259,6 +259,9 @@ func (p *following) Takeover(runlog.Takeover) {}
 // Hand does nothing: nobody changes the load of a part by hand.
 func (p *following) Hand(runlog.Hand) {}
 
+// Mark does nothing: marks are set where the run is led.
+func (p *following) Mark(runlog.Mark) {}
+
 // Part says that a part has no parts.
 func (p *following) Part(uint64, runlog.Record) error { return errProtocol }
 

@@ -258,6 +258,7 @@ func (headerOnly) IdleSweep(attack.IdleSweep)       {}
 func (headerOnly) Clock(runlog.ClockReading)        {}
 func (headerOnly) Takeover(runlog.Takeover)         {}
 func (headerOnly) Hand(runlog.Hand)                 {}
+func (headerOnly) Mark(runlog.Mark)                 {}
 func (headerOnly) Part(uint64, runlog.Record) error { return errProtocol }
 func (headerOnly) Trailer(runlog.Trailer)           {}
 

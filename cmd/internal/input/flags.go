@@ -47,6 +47,17 @@ func ViewFlags(f *pflag.FlagSet, ui *bool, web *string) {
 	f.BoolVar(ui, "ui", false, "show the run on the full screen, with keys to hold the load, skip a stage, scale and stop")
 }
 
+// RegisterWatch adds what a watch takes of the flags of a run.
+func (r *Flags) RegisterWatch(f *pflag.FlagSet) {
+	r.Scale = 1
+	f.StringArrayVar(&r.Targets, "target", nil, "watch a target at another URL: `NAME=URL` (repeatable)")
+	f.DurationVar(&r.SampleEvery, "sample-every", WindowInterval, "how often the probes read: `DURATION` from 100ms")
+	f.StringArrayVar(&r.only, "only", nil, "leave out all targets but this: `TARGET` (repeatable)")
+	f.BoolVar(&r.NoTrace, "no-trace", false, "do not trace or capture resets in the kernel")
+	f.StringVar(&r.Web, "web", "", "show the watch in a browser: `ADDRESS` such as :8089, this machine only; beyond it, such as 0.0.0.0:8089, with a token")
+	f.BoolVar(&r.UI, "ui", false, "show the watch on the full screen")
+}
+
 // Check refuses values of flags that are out of range.
 func (r *Flags) Check() error {
 	if r.SampleEvery < 100*time.Millisecond || r.SampleEvery > 10*time.Second {

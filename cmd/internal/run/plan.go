@@ -20,6 +20,8 @@ type loadPlan struct {
 	Growing *schedule.Growing
 	Rate    func(at time.Duration) float64
 	End     func() time.Duration
+	// watching: others send the load; nil: it is sent.
+	watching *Watching
 }
 
 func PlanLoad(p profiles.Profile) (loadPlan, error) {

@@ -80,11 +80,19 @@ func (p *progress) words(s session.Progress) string {
 	return p.line(s)
 }
 
-// announce says where the run can be watched.
+// announce says what a person may want to know of the run, and has not to.
 func (p *progress) announce(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintln(p.w, "rampload: "+text)
+	if p.hidden != nil {
+		p.hidden(text)
+		return
+	}
+	line := "rampload: " + text + "\n"
+	if p.drawn {
+		line = "\r\x1b[K" + line
+	}
+	fmt.Fprint(p.w, line)
 }
 
 func (p *progress) say(text string) {
@@ -197,6 +205,10 @@ func (p *progress) line(s session.Progress) string {
 	left := max(p.plan.End()-s.At, 0).Round(time.Second)
 	fmt.Fprintf(&b, "%s", Clock(s.At))
 	switch {
+	case p.plan.watching != nil:
+		if end := p.plan.watching.For; end > 0 {
+			fmt.Fprintf(&b, " -%s", Clock(max(end-s.At, 0)))
+		}
 	case s.Search != "": // nobody knows how long it takes
 		fmt.Fprintf(&b, "  %s", s.Search)
 	case left > 0:

@@ -47,6 +47,7 @@ type Options struct {
 	UI          bool          // show the run on the full screen
 	Web         string        // address at which browsers can watch; empty: none
 	Assets      layout.Assets // of the page there
+	Watch       *Watching     // nil: the load of the profile is sent
 }
 
 // Finished is a run that was carried out, well or not.
@@ -67,14 +68,22 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		return nil, err
 	}
 	terminal := console.NewTerminal(env)
-	plan, err := PlanLoad(p)
+	sends := p
+	if opt.Watch != nil {
+		sends = sendsNothing(p)
+	}
+	plan, err := PlanLoad(sends)
 	if err != nil {
 		return nil, console.Usage(err)
 	}
-	if err := sharedLimits(p); err != nil {
+	plan.watching = opt.Watch
+	if err := sharedLimits(sends); err != nil {
 		return nil, console.Usage(err)
 	}
-	warnings, err := Preflight(ctx, p)
+	var warnings []string
+	if opt.Watch == nil {
+		warnings, err = Preflight(ctx, p)
+	}
 	if ctx.Err() != nil {
 		return nil, errNothingSent
 	}
@@ -96,7 +105,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}()
 	addrs := ResolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
 	id := NewRunID()
-	company, err := gatherCompany(ctx, p, plan, id, opt, StreamFolder(files.Log), progress.warn)
+	company, err := gatherCompany(ctx, sends, plan, id, opt, StreamFolder(files.Log), progress.warn)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +146,14 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		progress.warn(w)
 	}
 	header := newHeader(p, id, start, opt.Label, watched)
+	if opt.Watch != nil {
+		header.Role, header.Stages = runlog.RoleWatcher, nil
+		if err := blind(p, watched); err != nil {
+			watched.Close()
+			company.abandon()
+			return nil, err
+		}
+	}
 	if company.sends() {
 		header.Role = runlog.RoleCoordinator
 	}
@@ -152,17 +169,33 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	if opt.LogFormat == "json" {
 		recorder = newFailureLog(recorder, stderr, TargetNames(p), id, start)
 	}
+	var seen *traffic
+	if opt.Watch != nil {
+		tellAddresses(recorder, p, addrs)
+		seen = newTraffic(recorder, log, p)
+		recorder = seen
+	}
+	marking, stopMarks := context.WithCancel(ctx)
+	defer stopMarks()
+	if err := takeMarks(marking, env, p.Name, id, clock, log, progress); err != nil && opt.Watch != nil {
+		progress.warn(err.Error())
+	}
 	ctx = view.begin(ctx, clock, log, record)
-	outcome, err := session.Run(ctx, session.Config{
+	cfg := session.Config{
 		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: view.tap(recorder),
 		SampleEvery: opt.SampleEvery, CoolDown: CoolDown,
-		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: p.AbortIf, Progress: view.told,
+		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: sends.AbortIf, Progress: view.told,
 		Others: func(seen func([]probe.Sample)) {
 			others.Follow(ctx, clock, log, seen)
 			company.follow(ctx, log, len(others.Links), seen)
 		},
-		Search: plan.search(company.step(log), company), After: idleStage(p, id, log, progress),
-	})
+		Search: plan.search(company.step(log), company), After: idleStage(sends, id, log, progress),
+	}
+	if opt.Watch != nil {
+		opt.Watch.set(&cfg, seen, view, record)
+	}
+	outcome, err := session.Run(ctx, cfg)
+	stopMarks()
 	view.end()
 	progress.done()
 	ranOut, line := UsedUp(outcome.Summary, p)
@@ -173,6 +206,9 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	trailer := runlog.Trailer{
 		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
 		Aborted: outcome.Aborted, Sources: slices.Concat(ranOut, outcome.Sources, watched.Missing, others.Stop(), statuses),
+	}
+	if opt.Watch != nil { // an interrupt is its usual end
+		trailer.Ended, trailer.Interrupted = max(clock.Now(), 0), false
 	}
 	if err == nil && company.forsaken() {
 		trailer.Error = fleet.ErrNoWorkers.Error()
@@ -239,7 +275,7 @@ func conclude(env console.Env, t console.Terminal, p profiles.Profile, earlier i
 	if done.Report, err = input.BuildReport(log, p); err != nil {
 		return nil, console.NotRun(fmt.Errorf("make the report of %s: %w", done.logPath, err))
 	}
-	if err := done.Report.HoldAgainst(p.RunGates(), earlier.Reports, earlier.Files); err != nil {
+	if err := done.Report.HoldAgainst(p.RunGates(), earlier.Reports, earlier.Files); len(done.Report.Watched) == 0 && err != nil {
 		progress.warn(fmt.Sprintf("the run is not held against its baseline: %s", err))
 	}
 	done.Path = progress.keep(f.Report, nil, done.Report.Write)

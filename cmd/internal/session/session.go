@@ -88,6 +88,9 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 		wg.Go(func() { finish(watch(probing, w, cfg)) })
 	}
 
+	if cfg.Loader == nil && cfg.Progress != nil {
+		wg.Go(func() { live.tellEachSecond(probing) })
+	}
 	summary, err := live.load(loading)
 	if err == nil && cfg.After != nil && loading.Err() == nil {
 		if err = cfg.After(ctx); err == nil {
@@ -116,6 +119,27 @@ func (l *live) load(ctx context.Context) (attack.Summary, error) {
 		err = fmt.Errorf("run load: %w", err)
 	}
 	return summary, err
+}
+
+// tellEachSecond tells the progress of a session without a load: no window does.
+func (l *live) tellEachSecond(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		at := l.cfg.Clock.Now()
+		if at < 0 {
+			continue
+		}
+		l.mu.Lock()
+		p := Progress{At: at, Fullest: l.fullestFirst()}
+		l.mu.Unlock()
+		l.cfg.Progress(p)
+	}
 }
 
 // coolDown waits, at most until ctx is done.
