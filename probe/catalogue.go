@@ -233,7 +233,7 @@ func Catalogue() []Definition {
 		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
 		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
 		{Translated, Standing, "connections", false, false, "tracked connections whose destination was changed on the way"},
-		{Arrived, Standing, "requests", true, true, "requests that came in to a service: segments of data on its connections, and connections that were gone before they were looked at"},
+		{Arrived, Standing, "requests", true, true, "requests that came in to a service, estimated by the segments and bytes of data on its connections"},
 		{Served, Standing, "requests", false, true, "requests that a service counts as answered, in its metrics"},
 		{Refused, Standing, "requests", false, true, "requests that a service counts as answered with a 5xx, in its metrics"},
 		{Sessions, Standing, "processes", true, false, "processes of a service that say of themselves that they wait for a lock, or are idle in a transaction"},

@@ -5,7 +5,7 @@ import "fmt"
 // How the load of a target was counted that rampload watched and did not send.
 const (
 	CountedByService = "service" // by a metric of its own
-	CountedByKernel  = "kernel"  // data that came in, and connections: an estimate
+	CountedByKernel  = "kernel"  // by the data that came in: an estimate
 	CountedNot       = "not"     // nothing told it
 )
 
@@ -30,7 +30,7 @@ func (c Counted) String() string {
 	case CountedByService:
 		s = "requests as the service counts them (" + c.Metric + ")"
 	case CountedByKernel:
-		s = "requests as the kernel sees them come in (an estimate)"
+		s = "requests as the kernel sees them come in, estimated by their data"
 	default:
 		s = "nothing told how many requests came in"
 	}

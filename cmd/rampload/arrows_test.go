@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web",
+	"cmd/internal/web", "cmd/internal/mark",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -26,7 +26,7 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web")
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -73,7 +73,8 @@ var arrows = map[string][]string{
 	"report/investigate":       {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
 	"report/runlog":            {"profiles", "attack", "probe"},
 	"report/diagnose":          {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
-	"report/assemble":          {"profiles", "attack", "probe", "report", "report/search", "report/runlog", "report/stats", "report/diagnose", "report/diagnose/"},
+	"report/traffic":           {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/series"},
+	"report/assemble":          {"profiles", "attack", "probe", "report", "report/search", "report/runlog", "report/stats", "report/diagnose", "report/diagnose/", "report/traffic"},
 	"report/render":            {"profiles", "attack", "probe", "report", "report/stats", "report/history", "report/render/page", "report/render/layout", "report/render/comparison"},
 	"report/render/layout":     {"profiles", "attack", "probe", "report", "report/stats", "report/format", "report/render/page"},
 	"report/render/comparison": {"profiles", "attack", "probe", "report", "report/stats", "report/render/page", "report/render/layout"},

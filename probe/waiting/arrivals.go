@@ -12,18 +12,26 @@ import (
 //
 //   - On a connection that is there, each segment of data that came in is a request. One
 //     that takes several segments, as a long body does, counts as several.
-//   - A connection that came and went between two readings had as many as others of its
-//     service (see perConnection). How many did is known for the namespace alone
-//     (PassiveOpens less the connections that were seen to be new); they are divided among
-//     its services as their new connections are.
-//   - One that is gone had what is missing to that number.
+//   - What came in on connections that were gone, or not there yet, when somebody looked
+//     is the bytes that came in to the namespace less those of connections that are there.
+//     It is as many requests as so many bytes are elsewhere, and divided as the bytes are
+//     that were seen. At least each such connection is one (PassiveOpens less those that
+//     were seen to be new).
 //
 // What was there at the first reading is where counting begins.
 type arrivals struct {
 	known map[flow]heard
 	round uint32
-	opens float64 // PassiveOpens of the last reading; NaN: not known
+	last  came
 	owed  float64 // connections that nobody was seen to have taken yet
+	out   float64 // bytes that came in on connections that this end made
+	seen  float64 // bytes of this reading, of all connections
+}
+
+// came is what has come in to a namespace since it was made; NaN where it is not told.
+type came struct {
+	opens float64 // connections (PassiveOpens)
+	bytes float64 // of data in TCP segments, about: without IP and TCP headers
 }
 
 // flow is a connection as a service sees it.
@@ -32,55 +40,49 @@ type flow struct{ local, remote netip.AddrPort }
 // heard is what was known of a connection when it was seen last.
 type heard struct {
 	in, round uint32
-	by        *service
+	bytes     uint64
 }
 
 // maxFlows bounds the connections that are told apart.
 const maxFlows = 1 << 17
 
-// count takes a connection of this reading to a service.
+// count takes a connection of this reading to a service, nil for one that this end made.
 func (a *arrivals) count(s *service, c conn) {
 	if a.known == nil {
 		a.known = map[flow]heard{}
 	}
 	key := flow{c.local, c.remote}
 	before, known := a.known[key]
+	if known || len(a.known) < maxFlows {
+		a.known[key] = heard{c.info.in, a.round, c.info.bytesIn}
+	}
+	fresh := !known || c.info.in < before.in || c.info.bytesIn < before.bytes // another one from the same port
 	switch {
 	case a.round == 0:
-	case !known, c.info.in < before.in: // another one from the same port
+		return
+	case fresh:
+		before = heard{}
+	}
+	requests, bytes := float64(c.info.in-before.in), float64(c.info.bytesIn-before.bytes)
+	a.seen += bytes
+	if s == nil {
+		a.out += bytes
+		return
+	}
+	if fresh {
 		s.fresh++
-		s.youngIn, s.young = s.youngIn+float64(c.info.in), s.young+1
-		s.arrived += float64(c.info.in)
-	default:
-		s.arrived += float64(c.info.in - before.in)
 	}
-	if known || len(a.known) < maxFlows {
-		a.known[key] = heard{c.info.in, a.round, s}
-	}
+	s.arrived += requests
+	s.segments, s.bytes = s.segments+requests, s.bytes+bytes
 }
 
-// perConnection is how many requests a connection of a service has until it ends, as far
-// as that is less than one reading sees: a connection is met in its middle, on average.
-func (s *service) perConnection() float64 {
-	if s.young == 0 {
-		return 1
-	}
-	return max(1, 2*s.youngIn/s.young-1)
-}
-
-// fades is what each reading leaves of what is known of connections that came in before.
-const fades = 0.9
-
-// settle ends a reading. opens is how many connections have come in to the namespace
-// since it was made, NaN where that is not told.
-func (t *tally) settle(opens float64) {
+// settle ends a reading, by what has come in to the namespace.
+func (t *tally) settle(now came) {
 	a := &t.arrivals
 	for key, h := range a.known {
-		if h.round == a.round {
-			continue
+		if h.round != a.round {
+			delete(a.known, key)
 		}
-		h.by.arrived += max(0, h.by.perConnection()-float64(h.in))
-		delete(a.known, key)
 	}
 	fresh, all := 0.0, 0.0
 	for _, s := range t.services {
@@ -88,18 +90,38 @@ func (t *tally) settle(opens float64) {
 		fresh += s.fresh
 		all += s.freshAll
 	}
-	if came := opens - a.opens; a.round > 0 && came > 0 { // false for NaN
-		a.owed += came - fresh
+	missed := 0.0 // requests that are known by their bytes
+	if a.round > 0 {
+		missed = t.unseen(now.bytes - a.last.bytes - a.seen)
+		if opened := now.opens - a.last.opens; opened > 0 { // false for NaN
+			a.owed += opened - fresh
+		}
 	}
-	a.opens = opens
+	a.last, a.seen = now, 0
 	a.round++
-	if a.owed > 0 {
+	if a.owed -= missed; a.owed > 0 {
 		t.divide(all)
 	}
 	a.owed = max(a.owed, -1) // a connection that is seen before the counter is read
+}
+
+// unseen adds the requests that bytes stand for which came in on no connection that was
+// seen, and returns how many they are.
+func (t *tally) unseen(bytes float64) float64 {
+	seen := t.arrivals.out
 	for _, s := range t.services {
-		s.young, s.youngIn = fades*s.young, fades*s.youngIn
+		seen += s.bytes
 	}
+	if !(bytes > 0) || seen == 0 { // NaN: not told
+		return 0
+	}
+	sum := 0.0
+	for _, s := range t.services {
+		n := bytes / seen * s.segments
+		s.arrived += n
+		sum += n
+	}
+	return sum
 }
 
 // divide gives the connections that nobody was seen to have taken to services: as their
@@ -109,7 +131,7 @@ func (t *tally) divide(all float64) {
 	a := &t.arrivals
 	if all > 0 {
 		for _, s := range t.services {
-			s.arrived += a.owed * s.freshAll / all * s.perConnection()
+			s.arrived += a.owed * s.freshAll / all
 		}
 		a.owed = 0
 		return
@@ -131,39 +153,66 @@ func (t *tally) divide(all float64) {
 	}
 }
 
-// readOpens returns PassiveOpens of net/snmp, NaN where it is not there.
-func readOpens(b []byte) float64 {
-	names, ok := tcpLine(&b)
-	if !ok {
-		return math.NaN()
+// The sizes of headers that a segment of Linux has: IP without options, and TCP with its
+// timestamps.
+const (
+	headers4 = 20 + 32
+	headers6 = 40 + 32
+)
+
+// readCame reads what has come in from net/snmp, net/netstat and net/snmp6. Packets of
+// both families are counted by bytes and number; what is no TCP counts as if it were.
+func readCame(snmp, netstat, snmp6 []byte) came {
+	out := came{opens: field(snmp, "Tcp: ", "PassiveOpens")}
+	out.bytes = field(netstat, "IpExt: ", "InOctets") - headers4*field(snmp, "Ip: ", "InReceives")
+	if octets, packets := line6(snmp6, "Ip6InOctets"), line6(snmp6, "Ip6InReceives"); octets > 0 && packets > 0 {
+		out.bytes += octets - headers6*packets
 	}
-	values, ok := tcpLine(&b)
-	if !ok {
-		return math.NaN()
-	}
-	for {
-		name, restNames, more := bytes.Cut(names, []byte(" "))
-		value, restValues, also := bytes.Cut(values, []byte(" "))
-		if string(name) == "PassiveOpens" {
-			n, err := strconv.ParseUint(string(value), 10, 64)
-			if err != nil {
-				return math.NaN()
-			}
-			return float64(n)
-		}
-		if !more || !also {
-			return math.NaN()
-		}
-		names, values = restNames, restValues
-	}
+	return out
 }
 
-// tcpLine returns the next line that begins with "Tcp: ", without that.
-func tcpLine(b *[]byte) ([]byte, bool) {
+// line6 returns a value of net/snmp6, NaN where it is not there.
+func line6(b []byte, name string) float64 {
+	for len(b) > 0 {
+		line, rest, _ := bytes.Cut(b, []byte("\n"))
+		b = rest
+		if value, is := bytes.CutPrefix(line, []byte(name)); is && len(value) > 0 && (value[0] == ' ' || value[0] == '\t') {
+			return number(bytes.TrimSpace(value))
+		}
+	}
+	return math.NaN()
+}
+
+func number(b []byte) float64 {
+	n, err := strconv.ParseUint(string(b), 10, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(n)
+}
+
+// field returns a value of net/snmp or net/netstat, whose lines come in pairs: names, and
+// values in their order. It is NaN where it is not there.
+func field(b []byte, group, name string) float64 {
+	names, ok := nextLine(&b, group)
+	values, also := nextLine(&b, group)
+	for ok && also {
+		n, restNames, more := bytes.Cut(names, []byte(" "))
+		v, restValues, moreValues := bytes.Cut(values, []byte(" "))
+		if string(n) == name {
+			return number(v)
+		}
+		ok, also, names, values = more, moreValues, restNames, restValues
+	}
+	return math.NaN()
+}
+
+// nextLine returns the next line of a group, without its name.
+func nextLine(b *[]byte, group string) ([]byte, bool) {
 	for len(*b) > 0 {
 		line, rest, _ := bytes.Cut(*b, []byte("\n"))
 		*b = rest
-		if text, is := bytes.CutPrefix(line, []byte("Tcp: ")); is {
+		if text, is := bytes.CutPrefix(line, []byte(group)); is {
 			return text, true
 		}
 	}

@@ -198,6 +198,7 @@ func parseInfo(b []byte) (tcpInfo, bool) {
 	return tcpInfo{
 		retransmits: b[2], unacked: binary.NativeEndian.Uint32(b[24:]),
 		sent: ms(44), received: ms(52), acknowledged: ms(56),
-		in: binary.NativeEndian.Uint32(b[152:]), out: binary.NativeEndian.Uint32(b[156:]),
+		bytesIn: binary.NativeEndian.Uint64(b[128:]),
+		in:      binary.NativeEndian.Uint32(b[152:]), out: binary.NativeEndian.Uint32(b[156:]),
 	}, true
 }

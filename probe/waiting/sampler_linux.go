@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/probe/internal/procfs"
 )
 
 // Sampler reads where the requests of a network namespace stand. At every reading, as
@@ -29,7 +28,7 @@ type Sampler struct {
 	owners  *owners // shared: only under the lock
 	scans   int     // of the owners, when those of services were looked up
 	tally   *tally
-	opened  *procfs.File // how many connections came in; nil: not told
+	totals  totals // of what came in
 	due     time.Time
 	closed  bool
 	missing []*probe.Unsupported
@@ -57,7 +56,7 @@ func New(o Options) (*Sampler, error) {
 		s.diag = d
 		if err == nil {
 			s.moved = openTranslation()
-			s.opened = procfs.Try("/proc/thread-self/net/snmp")
+			s.totals = openTotals()
 			s.entries, _ = os.Open("/proc/sys/net/netfilter/nf_conntrack_count") // absent: nothing is tracked
 		}
 		return err
@@ -82,7 +81,7 @@ func (s *Sampler) Close() error {
 	}
 	s.closed = true
 	_ = s.entries.Close()
-	_ = s.opened.Close()
+	_ = s.totals.close()
 	return errors.Join(s.diag.close(), s.moved.close())
 }
 
@@ -148,6 +147,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 		process := s.processOf(c)
 		s.strangers = s.strangers || process == "" && c.inode != 0
 		s.tally.out(c, process)
+		s.tally.arrivals.count(nil, c)
 	}
 	for _, x := range s.tally.services {
 		if !x.open {
@@ -159,7 +159,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 		s.strangers = s.strangers || x.seen && x.owner.name == ""
 	}
 	s.scans = s.owners.scans
-	s.tally.settle(passiveOpens(s.opened))
+	s.tally.settle(s.totals.read())
 	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
 		s.missing = append(s.missing, &probe.Unsupported{
 			What: "processes of connections", Reason: fmt.Sprintf("the descriptors of %d processes may not be read", s.owners.hidden), Needs: "root",

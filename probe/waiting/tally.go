@@ -40,8 +40,8 @@ type service struct {
 	accepted                               []uint32 // inodes of connections that owe
 	others                                 []uint32 // and of those that do not
 	arrived                                float64  // requests, since the first reading
+	segments, bytes                        float64  // of data that came in on connections that were seen
 	fresh, freshAll                        float64  // connections that were not there before: in this reading, and in all
-	young, youngIn                         float64  // such connections, and what had come in on them, the latest counting most
 }
 
 // owner is the process of a service, and all that share it.
@@ -186,9 +186,7 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		at := instance(s.addr)
 		oldest, middle := ages(s.ages)
 		put(s.owner.name, probe.Inbound, at, s.connections)
-		if s.arrived > 0 {
-			put(s.owner.name, probe.Arrived, at, s.arrived)
-		}
+		put(s.owner.name, probe.Arrived, at, s.arrived)
 		if !s.seen {
 			continue // it only listens
 		}

@@ -120,6 +120,7 @@ type tcpInfo struct {
 	retransmits                  uint8  // of what is not acknowledged now
 	unacked                      uint32 // segments
 	in, out                      uint32 // segments of data
+	bytesIn                      uint64 // of data
 }
 
 // quickAcks is how many segments a Linux receiver acknowledges at once before it

@@ -52,6 +52,12 @@ func facts(r *report.Report) []layout.Fact {
 // not the limit, or to doubt it.
 func generatorFact(r *report.Report) []layout.Fact {
 	g := r.Generator
+	label := "generator"
+	var out []layout.Fact
+	if len(r.Watched) > 0 {
+		label, g.LagMSP99 = "rampload", nil
+		out = trafficFact(r)
+	}
 	var parts []string
 	if g.CPU != nil {
 		parts = append(parts, "cpu "+layout.Percent(*g.CPU))
@@ -63,9 +69,22 @@ func generatorFact(r *report.Report) []layout.Fact {
 		parts = append(parts, "probes took "+layout.Percent(*g.ProbesCPUPercent/100)+" of a core")
 	}
 	if len(parts) == 0 {
-		return nil
+		return out
 	}
-	return []layout.Fact{{Label: "generator", Lines: []string{strings.Join(parts, ", ")}}}
+	return append(out, layout.Fact{Label: label, Lines: []string{strings.Join(parts, ", ")}})
+}
+
+// trafficFact says how the load was counted that rampload did not send.
+func trafficFact(r *report.Report) []layout.Fact {
+	var lines []string
+	for _, c := range r.Watched {
+		s := c.String()
+		if len(r.Watched) > 1 {
+			s = c.Target + ": " + s
+		}
+		lines = append(lines, s)
+	}
+	return []layout.Fact{{Label: "traffic", Lines: lines}}
 }
 
 func adviceFact(f report.Finding) []layout.Fact {
@@ -91,6 +110,13 @@ func onsetLine(r *report.Report, t report.Target) string {
 		if o.ConstantRPS != nil {
 			s = fmt.Sprintf("after %s of a constant %s", layout.Seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
 		}
+		if len(r.Watched) > 0 && o.AtS != nil {
+			s = layout.Seconds(o.AtS) + " into the watch"
+			if o.LowS != nil && o.HighS != nil {
+				s += " (" + layout.Interval(o.LowS, o.HighS) + ")"
+			}
+			s += ", " + clockAt(r, *o.AtS) + " UTC, at " + load(r, o.LoadRPS, o.AtS)
+		}
 		if o.DelayS != nil {
 			s += ", when the requests were due that failed " + layout.Seconds(o.DelayS) + " later"
 		}
@@ -102,7 +128,9 @@ func onsetLine(r *report.Report, t report.Target) string {
 		}
 	case report.OnsetFromStart:
 		s = "there from the start of the load"
-		if o.LoadHighRPS != nil {
+		if len(r.Watched) > 0 {
+			s = "there before the watch began"
+		} else if o.LoadHighRPS != nil {
 			s += ": at or below " + load(r, o.LoadHighRPS, new(float64))
 		}
 		if o.RateAfter != nil {
@@ -370,7 +398,7 @@ func ruledOut(r *report.Report, f report.Finding) string {
 	if more > 0 {
 		items = items[:maxRuledOut]
 	}
-	if !r.Generator.Limited && f.Verdict != "generator-limited" && !slices.Contains(items, "generator") {
+	if !r.Generator.Limited && f.Verdict != "generator-limited" && !slices.Contains(items, "generator") && len(r.Watched) == 0 {
 		items = append(items, "generator")
 	}
 	s := strings.Join(items, ", ")

@@ -1,8 +1,10 @@
 package render
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/comparison"
@@ -12,7 +14,7 @@ import (
 func pageOf(r *report.Report) layout.Page {
 	p := layout.Page{Exit: r.ExitCode}
 	p.Word, p.Mark, p.Headline = verdict(r)
-	p.Facts = slices.Concat(handFacts(r), withCapacity(r, facts(r)), experimentFacts(r), comparison.BaselineFact(r))
+	p.Facts = slices.Concat(handFacts(r), markFacts(r), withCapacity(r, facts(r)), experimentFacts(r), comparison.BaselineFact(r))
 	p.Grids = []layout.Grid{
 		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), saidGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), comparison.BaselineGrid(r), gatesGrid(r),
 	}
@@ -62,7 +64,24 @@ func handFacts(r *report.Report) []layout.Fact {
 	return []layout.Fact{{Label: "by hand", Lines: []string{done}}}
 }
 
-func isPass(word string) bool { return word == wordPassed }
+// markFacts are what people said of times, with the time of day: other logs have that.
+func markFacts(r *report.Report) []layout.Fact {
+	var lines []string
+	for _, m := range r.Marks {
+		lines = append(lines, fmt.Sprintf("%s (%s UTC) %s", layout.Seconds(&m.AtS), clockAt(r, m.AtS), m.Text))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []layout.Fact{{Label: "marks", Lines: lines}}
+}
+
+// clockAt is the time of day of a time of the run.
+func clockAt(r *report.Report, seconds float64) string {
+	return r.Started.UTC().Add(time.Duration(seconds * float64(time.Second))).Format(time.TimeOnly)
+}
+
+func isPass(word string) bool { return word == wordPassed || word == wordHealthy }
 
 // manyParts is the number of parts from which on only the reason is shown: the JSON
 // report lists them.

@@ -20,6 +20,7 @@ const (
 	wordFound       = "FOUND"    // faults were found, and no gate forbids them
 	wordDegraded    = "DEGRADED" // nothing failed, but answers came late
 	wordPassed      = "PASSED"
+	wordHealthy     = "HEALTHY" // of a load that was watched: nothing was put to the test
 )
 
 // verdict returns the word and the sentence of the first line. Where the load was
@@ -88,6 +89,9 @@ func concluded(r *report.Report) (word string, m layout.Mark, headline string) {
 	case faulty(first):
 		return wordPassed, layout.Good, "every gate holds; " + finding
 	}
+	if len(r.Watched) > 0 {
+		return wordHealthy, layout.Good, finding
+	}
 	return wordPassed, layout.Good, finding
 }
 
@@ -147,6 +151,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 		return f.Summary
 	}
 	s := onsetPhrase(r, t)
+	if len(r.Watched) > 0 && t.Requests == 0 && t.WireResets == 0 {
+		return t.Name + ": no request was seen to come in while it was watched"
+	}
 	switch f.Verdict {
 	case "explains":
 		return s + ": " + causePhrase(f.Cause, who(f))
@@ -167,7 +174,25 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
+	if m := o.Mark; m != nil {
+		return fmt.Sprintf("%s, %s after %q", onsetWords(r, t, s), report.FormatSeconds(m.AfterS), m.Text)
+	}
+	return onsetWords(r, t, s)
+}
+
+// onsetWords puts into words when or at what load s began.
+func onsetWords(r *report.Report, t report.Target, s string) string {
+	o := t.Onset
 	at := load(r, o.LoadRPS, o.AtS)
+	if len(r.Watched) > 0 && o.AtS != nil { // its load was no plan: the time says more
+		since := fmt.Sprintf("%s UTC, at %s", clockAt(r, *o.AtS), at)
+		switch o.Status {
+		case report.OnsetFound:
+			return s + " since " + since
+		case report.OnsetPassing:
+			return s + " for a while from " + since
+		}
+	}
 	if o.ConstantRPS != nil {
 		after := fmt.Sprintf(" after %s of a constant %s", layout.Seconds(o.AtS), load(r, o.ConstantRPS, o.AtS))
 		if o.Status == report.OnsetPassing {

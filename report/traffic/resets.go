@@ -13,9 +13,10 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// used again is after what time a pair of addresses and ports is taken for another
-// connection: Linux keeps a port in TIME_WAIT for a minute.
-const usedAgain = time.Minute
+// usedAgain is after what time a pair of addresses and ports is taken for another
+// connection: a client that was reset may use its port again at once, and what is still on
+// its way to a connection that is gone draws further resets for a while.
+const usedAgain = time.Second
 
 const trace = "reset trace"
 

@@ -32,7 +32,7 @@ func Read(log *runlog.Log) (*runlog.Log, []report.Counted) {
 		return log, nil
 	}
 	out := *log
-	n := int(lasted(log) / log.Header.Interval)
+	n := int((lasted(log) + log.Header.Interval - 1) / log.Header.Interval)
 	out.Header.Stages = []runlog.Stage{{Text: "live traffic", Kind: Kind, End: time.Duration(n) * log.Header.Interval}}
 	out.Windows, out.Failures = make([][]attack.Window, len(log.Header.Targets)), nil
 	var told []report.Counted

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -176,18 +178,28 @@ func (v *view) announceOnsets(ctx context.Context, record *keep.Record) {
 		case <-timer.C:
 		}
 		began := time.Now()
-		if r, err := v.soFar(record); err == nil && len(r.Findings) > 0 {
+		if r, err := v.soFar(record); err == nil && begun(r) {
 			f := r.Findings[0]
-			switch f.Verdict {
-			case "explains", "ambiguous", "unexplained":
-				if now := f.Target + f.Verdict + f.Cause; now != told {
-					told = now
-					v.progress.announce(time.Now().Format(time.TimeOnly) + "  " + console.Message(render.Finding(r)))
-				}
+			if now := f.Target + f.Verdict + f.Cause; now != told {
+				told = now
+				v.progress.announce(console.Message(render.Finding(r)))
 			}
 		}
 		timer.Reset(max(judgeEvery, judgeShare*time.Since(began)))
 	}
+}
+
+// begun reports whether the first finding of a report is about faults whose beginning is
+// known.
+func begun(r *report.Report) bool {
+	if len(r.Findings) == 0 {
+		return false
+	}
+	switch f := r.Findings[0]; f.Verdict {
+	case "explains", "ambiguous", "unexplained":
+		return slices.ContainsFunc(r.Targets, func(t report.Target) bool { return t.Name == f.Target && t.Onset.Status != report.OnsetNone })
+	}
+	return false
 }
 
 // tellAddresses records the addresses of the targets: what is watched there is theirs.

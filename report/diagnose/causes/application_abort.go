@@ -3,6 +3,7 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/runlog"
 )
 
 // applicationAbort: the application itself aborts responses.
@@ -66,9 +67,13 @@ func applicationAbort() rule {
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, Fresh: Stays, TwoSources: Stays, NoRetries: Stays},
 		says:  "the application itself aborts responses",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		advice: func(c *Investigation, _ *hypothesis) []string {
+			look := "look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)"
+			if c.Run.Log.Header.Role == runlog.RoleWatcher {
+				look = "look in the application's log at the times of the resets"
+			}
 			return []string{
-				"look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)",
+				look,
 				"search its code for SO_LINGER 0, for handlers that panic or abort, and for sockets closed before the response is written",
 			}
 		},

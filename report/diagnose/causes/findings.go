@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/runlog"
 )
 
 // Findings concludes for every target; the first is the verdict of the run. What
@@ -328,7 +329,7 @@ func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
 		}
 	}
 	f.RuledOut = c.excluded(nil, g)
-	if c.Parts.Fault[attack.Status] > 0.5*c.Parts.Failed {
+	if c.Parts.Fault[attack.Status] > 0.5*c.Parts.Failed && c.Run.Log.Header.Role != runlog.RoleWatcher {
 		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.Name(), c.Codes(attack.Status)))
 	}
 	f.Advice = append(f.Advice, c.wouldDecide()...)

@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -275,7 +276,9 @@ func (c *Investigation) excluded(top *hypothesis, g evidence.GeneratorState) []E
 	}
 	out := append(byTime[:min(len(byTime), evidence.MostExcluded/2)], room...)
 	out = out[:min(len(out), evidence.MostExcluded)]
-	if !g.Limited {
+	switch {
+	case c.Run.Log.Header.Role == runlog.RoleWatcher: // others sent the load
+	case !g.Limited:
 		reason := "sent on time"
 		if g.LagP99 > 0 {
 			reason = fmt.Sprintf("sent within %s of the schedule (99th percentile)", words.WordSeconds(g.LagP99.Seconds()))
@@ -284,7 +287,7 @@ func (c *Investigation) excluded(top *hypothesis, g evidence.GeneratorState) []E
 			reason += fmt.Sprintf(", %s of the processor at most", words.Percent(g.CPU))
 		}
 		out = append(out, Exclusion{"generator", reason})
-	} else if !c.Censored {
+	case !c.Censored:
 		out = append(out, Exclusion{"generator", fmt.Sprintf("reached its limit only later, at %s/s", words.Commas(g.Load))})
 	}
 	return append(out, c.contradicted(top)...)
