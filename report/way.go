@@ -40,6 +40,7 @@ const (
 	StandsOnDisk      Stand = "on-disk"
 	StandsBehind      Stand = "behind"  // on an answer from the next hop
 	StandsPool        Stand = "pool"    // on one of a fixed number of connections to the next hop, which are all in use
+	StandsCutOff      Stand = "cut-off" // for a connection to the next hop, to which there was one and is none
 	StandsNetwork     Stand = "network" // between this hop and the next
 	StandsInside      Stand = "inside"  // none of these, and threads asleep
 	StandsStill       Stand = "still"   // the process does not run at all

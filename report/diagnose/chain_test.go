@@ -138,6 +138,30 @@ func TestChains(t *testing.T) {
 			want: "silent-firewall", refused: []string{"slow-dependency", "packet-loss"},
 		},
 		{
+			name: "sixteen ask the database, and one of them stands there, for a moment: the others have not arrived",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 160, 0, 0, 160, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 160, 160, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 16, 370, 0, 350, 370, 6)
+				w.peer("api-1", "api", "10.0.0.4:5432", 16, 16, 0.5, 0)
+				w.hop("db-1", "postgres", "*:5432", 30, 16, 16, 0, 0, 1, 0.1)
+				w.fails(gatewayTimeout)
+			},
+			want: "packet-loss", refused: []string{"slow-dependency", "upstream-client-timeout", "upstream-pool-exhausted"},
+		},
+		{
+			name: "a service has lost its connection to the store, which is well and is asked by nobody",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "node", "*:8081", 20, 8, 200, 0, 0, 200, 3)
+				w.peer("api-1", "node", "10.0.0.4:5432", 0, 0, 0, 0)
+				w.hop("db-1", "redis-server", "*:5432", 30, 4, 0, 0, 0, 0, 0)
+				w.fails(gatewayTimeout)
+			},
+			want: "dependency-error", host: "db-1", refused: []string{"slow-dependency", "upstream-deadlock", "deadlock", "proxy-queue-limit"},
+		},
+		{
 			name: "one thread, forty connections, and the others are not accepted: a number of connections",
 			make: func(w chained) {
 				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 80, 40, 0, 40, 0.3)

@@ -121,6 +121,8 @@ func stands(h report.WayHop) string {
 		return "waits"
 	case report.StandsPool:
 		return "pool full"
+	case report.StandsCutOff:
+		return "cut off"
 	case report.StandsNetwork:
 		return "on the way on"
 	case report.StandsInside:

@@ -9,19 +9,20 @@ import (
 func dependencyError() rule {
 	return rule{
 		cause: "dependency-error", mechanism: report.MechanismBug, behind: true,
-		any:   []evidence.Clue{evidence.AnsweredOther, evidence.FailingOut},
-		proof: []evidence.Clue{evidence.AnsweredOther, evidence.FailingOut},
-		told:  []evidence.Clue{evidence.AnsweredOther, evidence.FailingOut},
+		any:   []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
+		proof: []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
+		told:  []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
 		// A connection that is ended is no answer, and what says why says more.
 		unless: []evidence.Clue{evidence.TriedInVain, evidence.EndsThem, evidence.RefusedEarly, evidence.Died, evidence.HeldFlat},
 		weights: []weight{
 			{evidence.AnsweredOther, strong, 0},
+			{evidence.CutOff, proves, 0},
 			{evidence.FailingOut, proves, 0},
 			{evidence.EndsThem, opposite(strong), 0},
 			{evidence.HeldFlat, opposite(strong), 0},
 			{evidence.Died, opposite(strong), 0},
 		},
-		says: "it answered what failed, and with something else than usual: an error",
+		says: "it takes requests, or connections, and refuses them",
 		advice: func(_ *Investigation, h *hypothesis) []string {
 			where := "it"
 			if h.hop.Station != nil {

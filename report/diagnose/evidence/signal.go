@@ -200,6 +200,7 @@ const (
 	StandsBetween   // between this hop and the next
 	SaysLocked      // its processes say of themselves that they wait for a lock
 	EndedBeside     // a process of another hop ended just before it, and nothing took its place
+	CutOff          // those before it had connections to it, and have none any more, and requests wait for one
 	AskedByService  // it is asked by a service that is no proxy: what stands there is not the application itself
 	StandsUnreached // connections from this hop to the next do not come up at all
 	NothingWaited   // what was refused was refused at once, and what was served took no longer than ever

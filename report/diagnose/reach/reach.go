@@ -28,7 +28,7 @@ type Per struct {
 }
 
 // Known reports whether something was measured.
-func (p Per) Known() bool { return !math.IsNaN(p.Ok + p.Failed) }
+func (p Per) Known() bool { return !math.IsNaN(p.Failed) }
 
 // Share returns what a failed request brings of what a served one does, and its error.
 // NaN where served ones bring nothing that can be told from noise.
@@ -58,6 +58,8 @@ type Hop struct {
 func (h Hop) Came() (yes, known bool) {
 	share, err := h.Arrived.Share()
 	switch {
+	case math.IsNaN(share) && h.Arrived.Failed+2*h.Arrived.ErrFail < leastBytes:
+		return false, true // whatever a served one brings, a request is longer
 	case math.IsNaN(share):
 		return false, false
 	case share-2*err > few:
@@ -74,6 +76,9 @@ const (
 	few  = 0.25
 	some = 0.4
 )
+
+// leastBytes is what the shortest request brings at least: its packets' headers.
+const leastBytes = 40
 
 // Shape of the data that a regression needs.
 const (
@@ -256,8 +261,11 @@ func (l Load) Per(total []float64) Per {
 	none := Per{nan, nan, nan, nan}
 	ok, failed := l.bins()
 	n := len(ok)
-	if total == nil || n < leastSeconds || sum(failed) < leastFailed || sum(ok) < leastServed {
+	if total == nil || n < leastSeconds || sum(failed) < leastFailed {
 		return none
+	}
+	if sum(ok) < leastServed {
+		return l.perFailed(total, failed)
 	}
 	// The normal equations of y = a + b*ok + c*failed.
 	var m [3][4]float64
@@ -285,6 +293,25 @@ func (l Load) Per(total []float64) Per {
 		Ok: solution(inverse, m, 1), Failed: solution(inverse, m, 2),
 		ErrOk: math.Sqrt(v * inverse[1][1]), ErrFail: math.Sqrt(v * inverse[2][2]),
 	}
+}
+
+// perFailed is Per where next to nothing was served: what failed is all that there is.
+func (l Load) perFailed(total, failed []float64) Per {
+	n := float64(len(failed))
+	var x, y, xx, xy, yy float64
+	for i, f := range failed {
+		v := total[i+1] - total[i]
+		x, y, xx, xy, yy = x+f, y+v, xx+f*f, xy+f*v, yy+v*v
+	}
+	p := Per{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+	spread := xx - x*x/n
+	if spread <= 0 {
+		return p
+	}
+	p.Failed = (xy - x*y/n) / spread
+	rest := max(0, yy-y*y/n-p.Failed*p.Failed*spread)
+	p.ErrFail = math.Sqrt(rest / (n - 2) / spread)
+	return p
 }
 
 func solution(inverse [3][3]float64, m [3][4]float64, p int) float64 {

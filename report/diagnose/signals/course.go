@@ -24,7 +24,11 @@ func observeCourse(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 		before := float64(o.Before) / max(1, float64(o.BeforeOf))
 		after := float64(o.After) / max(1, float64(o.AfterOf))
-		f.SetAt(evidence.RisesWithLoad, evidence.IsTrue(before <= 0.1*after), c.At, "client", "%s of %s before %s/s, %s of %s from there on",
+		rises := evidence.IsTrue(before <= 0.1*after)
+		if o.Constant > 0 && rises == evidence.Yes {
+			rises = evidence.Unknown // they began, and the load was the same all the time
+		}
+		f.SetAt(evidence.RisesWithLoad, rises, c.At, "client", "%s of %s before %s/s, %s of %s from there on",
 			words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), words.Commas(o.Load.Value), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)))
 		f.Set(evidence.ConstantShare, evidence.No, "client", "%s", f[evidence.RisesWithLoad].Text)
 	case evidence.Transient, evidence.Periodic:

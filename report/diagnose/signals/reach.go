@@ -34,8 +34,7 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if h.Index > 0 {
 		came, known := x.Came()
 		if known {
-			f.Set(evidence.Came, evidence.IsTrue(came), "network of "+h.Host, "a failed request brought %s to %s, a served one %s",
-				words.Amount(max(0, x.Arrived.Failed), "bytes"), h.Place(), words.Amount(x.Arrived.Ok, "bytes"))
+			f.Set(evidence.Came, evidence.IsTrue(came), "network of "+h.Host, "%s", broughtText(x, h))
 		}
 		observeTried(c, f, h, known && !came)
 		observeEndsThem(c, f, h)
@@ -110,6 +109,15 @@ func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v eviden
 	}
 }
 
+// broughtText says what a failed request brought to a hop, and a served one.
+func broughtText(x reach.Hop, h evidence.Hop) string {
+	s := "a failed request brought " + words.Amount(max(0, x.Arrived.Failed), "bytes") + " to " + h.Place()
+	if !math.IsNaN(x.Arrived.Ok) {
+		s += ", a served one " + words.Amount(x.Arrived.Ok, "bytes")
+	}
+	return s
+}
+
 func nodes(c *evidence.Case) []*reach.Node {
 	var out []*reach.Node
 	for _, h := range c.Hops {
@@ -144,7 +152,7 @@ func observeTried(c *evidence.Case, f *evidence.Facts, h evidence.Hop, stays boo
 	tries, again := perRequest(c, before.Host, probe.AttemptFails), perRequest(c, before.Host, probe.SynRetrans)
 	switch {
 	case !tries.Known():
-	case tries.Failed-2*tries.ErrFail > mostTimes-0.1 && tries.Ok < seldom:
+	case tries.Failed-2*tries.ErrFail > mostTimes-0.1 && !(tries.Ok >= seldom):
 		f.Set(evidence.TriedInVain, evidence.Yes, "kernel counters of "+before.Host, "%s tried %.1f connections in vain for each failed request, none for a served one", before.Host, tries.Failed)
 	case stays && tries.Failed < seldom && !(again.Failed >= seldom):
 		f.Set(evidence.NotAsked, evidence.Yes, "kernel counters of "+before.Host, "%s, and %s tried no connection for them: it was not asked", f[evidence.Came].Text, before.Host)
@@ -210,7 +218,7 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	next := c.Hops[h.Index+1]
 	var probeOf evidence.Facts
 	x, _ := reached(c, next)
-	probeOf.Set(evidence.Came, evidence.No, "", "a failed request brought %s to %s, a served one %s", words.Amount(max(0, x.Arrived.Failed), "bytes"), next.Place(), words.Amount(x.Arrived.Ok, "bytes"))
+	probeOf.Set(evidence.Came, evidence.No, "", "%s", broughtText(x, next))
 	observeTried(c, &probeOf, next, true)
 	if probeOf[evidence.NotAsked].Is != evidence.Yes {
 		return

@@ -24,6 +24,11 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if s.Worst == nil && len(c.Way.Walked) > 1 {
 		text = c.Way.Walked[len(c.Way.Walked)-2].Text()
 	}
+	if s.State == report.StandsCutOff {
+		if up := c.Way.Before(s); up != nil {
+			text = up.Text()
+		}
+	}
 	x, known := stands(c, s)
 	if !known {
 		return
@@ -53,7 +58,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 	clues := map[report.Stand]evidence.Clue{
 		report.StandsInside: evidence.StandsInside, report.StandsNotAccepted: evidence.StandsQueued, report.StandsPool: evidence.StandsPooled,
 		report.StandsNoProcessor: evidence.StandsUnprocessed, report.StandsOnDisk: evidence.StandsOnDisk,
-		report.StandsStill: evidence.StandsStopped, report.StandsNetwork: evidence.StandsBetween,
+		report.StandsStill: evidence.StandsStopped, report.StandsCutOff: evidence.CutOff, report.StandsNetwork: evidence.StandsBetween,
 	}
 	x, known := clues[s.State]
 	proxy := evidence.IsProxy(s.Hop.Process)

@@ -58,6 +58,7 @@ type Behind struct {
 	Requests, Connections, Connecting, Resent, Unread float64
 	Oldest, Median                                    float64
 	OldestBefore, MedianBefore, RequestsBefore        float64
+	ConnectionsBefore                                 float64
 }
 
 // Way is the walk along a chain.
@@ -104,6 +105,7 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 			return m
 		}
 		b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
+		b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
 		b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
 		b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
 		// What was before may have been slow already: it is compared with its better part.
@@ -198,6 +200,13 @@ func (w *Way) walk() {
 				continue
 			}
 		}
+		if state == report.StandsCutOff {
+			at.Role = report.RoleVictim
+			at = w.step(to.Hop)
+			at.State = state
+			w.Walked = append(w.Walked, at)
+			break
+		}
 		if state != report.StandsBehind {
 			break
 		}
@@ -267,7 +276,13 @@ func (s *Step) arrived(b *Behind) bool {
 	if b.Connecting >= mostOf*out && !(s.Now.NotAccepted >= 1) {
 		return false
 	}
-	return s.Now.Open() >= math.Min(1, 0.3*out)
+	switch open := s.Now.Open(); {
+	case open >= math.Max(1, 0.3*out) || out < 1 && open >= 0.3*out:
+		return true
+	case open >= 1: // a few of many: those that are old are here
+		return s.Now.Oldest >= 0.5*b.Oldest
+	}
+	return false
 }
 
 // behind returns what a hop had out to one of the next.
@@ -295,6 +310,11 @@ func (s *Step) follows() (*Behind, report.Stand) {
 		}
 	}
 	own := s.own()
+	if own == report.StandsInside {
+		if b := s.lost(); b != nil {
+			return b, report.StandsCutOff
+		}
+	}
 	if own == report.StandsInside || own == report.StandsNotAccepted {
 		if b := s.pool(); b != nil {
 			return b, report.StandsPool
@@ -318,6 +338,20 @@ func (s *Step) longest() *Behind {
 		}
 	}
 	return best
+}
+
+// lost returns the next hop that a hop had connections to, and has none to any more while
+// requests that were read stand inside: they wait for a connection that does not come back.
+func (s *Step) lost() *Behind {
+	if !(s.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(s.Before.Oldest))) {
+		return nil
+	}
+	for i := range s.Behind {
+		if b := &s.Behind[i]; b.ConnectionsBefore >= 1 && b.Connections == 0 {
+			return b
+		}
+	}
+	return nil
 }
 
 // pool returns the next hop whose connections are all in use, each of them not for long,
@@ -351,6 +385,8 @@ func (s *Step) own() report.Stand {
 	switch {
 	case s.stopped():
 		return report.StandsStill
+	case s.Now.OnDisk >= math.Max(2, mostOf*inside):
+		return report.StandsOnDisk // whatever the others do
 	case s.Now.Throttled >= 0.3, grownReady && s.Now.Processor >= 0.4, bound:
 		return report.StandsNoProcessor
 	case s.Now.OnDisk >= 1 && s.Now.OnDisk >= 0.3*math.Min(inside, 4):

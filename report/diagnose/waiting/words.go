@@ -58,6 +58,11 @@ func (s *Step) Text() string {
 			head += ", and they have not arrived there"
 		}
 		return head
+	case report.StandsCutOff:
+		if s.To == nil {
+			return name + ": nobody is connected to it any more"
+		}
+		return fmt.Sprintf("%s, the oldest for %s, and it has no connection to %s any more, of %s before", head, words.WordSeconds(s.Now.Oldest), s.To.Hop.Place(), words.Commas(s.To.ConnectionsBefore))
 	case report.StandsPool:
 		return fmt.Sprintf("%s share %s to %s, all in use, each for %s at a time", head, words.Count(s.To.Connections, "connection"), s.To.Hop.Place(), words.WordSeconds(2*s.To.Median))
 	}

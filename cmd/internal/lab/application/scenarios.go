@@ -9,5 +9,5 @@ import (
 
 // Scenarios returns the scenarios of the family.
 func Scenarios() []lab.Scenario {
-	return slices.Concat(applicationScenarios(), controlScenarios(), serverScenarios(), softwareScenarios(), lookalikeScenarios(), nearLimitScenarios())
+	return slices.Concat(applicationScenarios(), controlScenarios(), serverScenarios(), softwareScenarios(), lookalikeScenarios(), nearLimitScenarios(), waitingScenarios())
 }

@@ -9,5 +9,5 @@ import (
 
 // Scenarios returns the scenarios of the family.
 func Scenarios() []lab.Scenario {
-	return slices.Concat(resourceScenarios(), containerScenarios(), dependencyScenarios())
+	return slices.Concat(resourceScenarios(), containerScenarios(), dependencyScenarios(), diskScenarios())
 }

@@ -58,6 +58,7 @@ type policy struct {
 	hoard     int           // requests that leave a descriptor open: 1 of that many; 0: none
 	hoardMax  int           // descriptors left open at most
 	acceptGap time.Duration // between two accepts
+	dir       string        // each request writes a file there and waits until it is on disk; empty: none
 	sendTime  time.Duration // a response not written by then is aborted; 0: patience
 }
 
@@ -94,6 +95,7 @@ func (p *policy) flags(fs *flag.FlagSet) {
 	fs.IntVar(&p.hoard, "hoard", 0, "one in that many requests leaks a descriptor")
 	fs.IntVar(&p.hoardMax, "hoard-max", 1<<30, "descriptors leaked at most")
 	fs.DurationVar(&p.acceptGap, "accept-gap", 0, "time between two accepts")
+	fs.StringVar(&p.dir, "write-to", "", "folder of a file that each request writes and syncs")
 	fs.DurationVar(&p.sendTime, "send-timeout", 0, "time for writing a response")
 }
 
@@ -115,7 +117,7 @@ type apiServer struct {
 	hellos     atomic.Int64
 	hoarded    atomic.Int64
 
-	a, b sync.Mutex // the two locks of deadlock
+	a, b *semaphore.Weighted // the two locks of deadlock, of one each
 
 	perRequest, perConnection bucket
 
@@ -129,6 +131,7 @@ func api(fs *flag.FlagSet) func(context.Context, *host) error {
 	p.flags(fs)
 	return func(ctx context.Context, h *host) error {
 		s := &apiServer{policy: p, host: h, ctx: ctx, body: string(bytes.Repeat([]byte("x"), p.size))}
+		s.a, s.b = semaphore.NewWeighted(1), semaphore.NewWeighted(1)
 		if p.workers > 0 {
 			s.slots = semaphore.NewWeighted(int64(p.workers))
 		}
@@ -281,6 +284,9 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	if s.deadlock > 0 {
 		s.bookTwoAccounts(n, inFlight >= int64(s.deadlock))
 	}
+	if s.dir != "" && !s.writeDown(n, req) {
+		return answer(stream, req, http.StatusInternalServerError, "not written")
+	}
 	burnThread(s.cpu)
 	s.keep(n)
 	needed := touched(s.memory)
@@ -304,6 +310,25 @@ func (s *apiServer) handle(c *net.TCPConn, stream net.Conn, req *http.Request, n
 	return true
 }
 
+// writeDown writes what a request brings to a file of its own and returns when that is on
+// the disk, or cannot be.
+func (s *apiServer) writeDown(n int64, req *http.Request) bool {
+	f, err := os.CreateTemp(s.dir, "order-")
+	if err != nil {
+		s.tally.Harm("write-errors")
+		return false
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if _, err = fmt.Fprintf(f, "%s %s %d\n", req.Method, req.URL.Path, n); err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		s.tally.Harm("write-errors")
+	}
+	return err == nil
+}
+
 // dropIdle closes a connection that has idled for too long. It is no harm unless
 // a request has come in meanwhile: then the close is a RST.
 func (s *apiServer) dropIdle(c *net.TCPConn) {
@@ -319,17 +344,24 @@ func (s *apiServer) dropIdle(c *net.TCPConn) {
 // takes them in the other order and holds the first for a moment: two such
 // requests wait for each other for ever, and all later ones behind them.
 func (s *apiServer) bookTwoAccounts(n int64, busy bool) {
-	first, second := &s.a, &s.b
+	first, second := s.a, s.b
 	if busy && n%2 == 1 {
 		first, second = second, first
 	}
-	first.Lock()
-	defer first.Unlock()
+	if first.Acquire(s.ctx, 1) != nil {
+		return
+	}
+	defer first.Release(1)
 	if busy {
 		lab.Wait(s.ctx, time.Millisecond)
 	}
-	second.Lock()
-	defer second.Unlock()
+	if !second.TryAcquire(1) {
+		s.tally.Harm("lock-waits")
+		if second.Acquire(s.ctx, 1) != nil {
+			return
+		}
+	}
+	defer second.Release(1)
 }
 
 // bucket is a token bucket that holds a tenth of a second's worth.
