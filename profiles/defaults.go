@@ -57,7 +57,8 @@ func DefaultAbortIf() []Gate {
 //   - A target with nil requests (and without a file) gets GET of its URL, PING or
 //     SELECT 1; one of bytes alone none.
 //   - A request without a method is a GET over HTTP, and weighs 1.
-//   - A target of HTTP with nil expected statuses expects [DefaultExpect].
+//   - A target of HTTP with nil expected statuses expects [DefaultExpect], one of gRPC
+//     [DefaultGRPCExpect].
 //   - The zero Client becomes [DefaultClient]. In any other, MaxInFlight, Timeout,
 //     Engine and Protocol are filled when they are zero; zero Connections,
 //     StreamsPerConn and IdleTimeout have a meaning of their own and stay.
@@ -81,7 +82,7 @@ func (p Profile) WithDefaults() Profile {
 		t := &p.Targets[i]
 		speaks := t.Speaks()
 		if t.Expect == nil && speaks.OverHTTP() {
-			t.Expect = DefaultExpect()
+			t.Expect = t.defaultExpect()
 		}
 		if t.Requests == nil && t.File == "" && speaks != SpeaksBytes {
 			t.Requests = []Request{{Command: defaultCommand(speaks)}}
@@ -188,6 +189,7 @@ func (p Profile) clone() Profile {
 	for i := range p.Targets {
 		t := &p.Targets[i]
 		t.Hosts = slices.Clone(t.Hosts)
+		t.GRPC = t.GRPC.clone()
 		t.Expect = slices.Clone(t.Expect)
 		t.OnConnect = slices.Clone(t.OnConnect)
 		t.Requests = cloneRequests(t.Requests)
@@ -223,6 +225,11 @@ func cloneRequests(requests []Request) []Request {
 		requests[i].Headers = slices.Clone(requests[i].Headers)
 		requests[i].Parts = slices.Clone(requests[i].Parts)
 		requests[i].Script = slices.Clone(requests[i].Script)
+		if c := requests[i].Call; c != nil {
+			call := *c
+			call.Messages = slices.Clone(c.Messages)
+			requests[i].Call = &call
+		}
 	}
 	return requests
 }

@@ -84,7 +84,8 @@ type (
 		Expect   StatusSet        `json:"expect"`
 		Requests []printedRequest `json:"requests,omitempty"`
 
-		OnConnect []Turn `json:"on_connect,omitempty"`
+		OnConnect []Turn        `json:"on_connect,omitempty"`
+		KeepAlive time.Duration `json:"keep_alive,omitempty"`
 	}
 	printedRequest struct {
 		Method   string   `json:"method"`
@@ -99,6 +100,7 @@ type (
 		Filled   bool     `json:"filled,omitempty"`
 		Command  string   `json:"command,omitempty"`
 		Script   []Turn   `json:"script,omitempty"`
+		Call     *Call    `json:"call,omitempty"`
 	}
 	printedStage struct {
 		Kind      StageKind     `json:"kind"`
@@ -157,7 +159,7 @@ func fingerprintStage(s Stage) printedStage {
 }
 
 func fingerprintTarget(t Target) printedTarget {
-	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect}
+	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect, KeepAlive: t.GRPC.KeepAlive}
 	if u, err := url.Parse(t.URL); err == nil {
 		print.Scheme = u.Scheme
 		if u.Scheme != "unix" { // there the path is the address
@@ -168,7 +170,7 @@ func fingerprintTarget(t Target) printedTarget {
 		print.File = filepath.Base(t.File)
 	}
 	for _, r := range t.Requests {
-		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil, r.Filled, r.Command, r.Script}
+		pr := printedRequest{r.Method, r.Path, r.Headers, r.Body, "", r.Template, r.Chunked, r.Weight, nil, r.Filled, r.Command, r.Script, r.Call}
 		for _, part := range r.Parts {
 			if part.File != "" {
 				part.File = filepath.Base(part.File)

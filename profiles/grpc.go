@@ -40,3 +40,16 @@ func (r StatusRange) IsGRPC() bool { return r.High < 100 }
 // DefaultGRPCExpect returns the statuses that count as success unless a target says
 // otherwise: ok.
 func DefaultGRPCExpect() StatusSet { return StatusSet{{}} }
+
+func (t Target) defaultExpect() StatusSet {
+	if t.Speaks() == SpeaksGRPC {
+		return DefaultGRPCExpect()
+	}
+	return DefaultExpect()
+}
+
+// clone shares the schema, which nobody changes.
+func (g GRPC) clone() GRPC {
+	g.Protos, g.ProtoPaths = slices.Clone(g.Protos), slices.Clone(g.ProtoPaths)
+	return g
+}

@@ -15,6 +15,7 @@ type Journey struct {
 	ConnectTo  string
 	ServerName string
 	Hosts      []string
+	GRPC       GRPC
 	Share      float64
 	Expect     StatusSet
 	OwnConn    bool // each user has a connection of its own, which ends with the journey
@@ -71,7 +72,7 @@ func (p *Profile) withSteps() []Target {
 	for j := range p.Journeys {
 		journey := &p.Journeys[j]
 		if journey.Expect == nil {
-			journey.Expect = DefaultExpect()
+			journey.Expect = Target{URL: journey.URL}.defaultExpect()
 		}
 		for s := range journey.Steps {
 			step := &journey.Steps[s]
@@ -81,7 +82,7 @@ func (p *Profile) withSteps() []Target {
 			step.Request.Weight, step.Request.Cookies = 1, true
 			t := Target{
 				Name: journey.Name + "/" + step.Name, URL: journey.URL, ConnectTo: journey.ConnectTo, ServerName: journey.ServerName,
-				Hosts: journey.Hosts, Expect: journey.Expect, Requests: []Request{step.Request}, Journey: j + 1, Step: s,
+				GRPC: journey.GRPC, Hosts: journey.Hosts, Expect: journey.Expect, Requests: []Request{step.Request}, Journey: j + 1, Step: s,
 			}
 			if step.Check.Status != nil {
 				t.Expect = step.Check.Status
@@ -116,6 +117,7 @@ func cloneJourneys(list []Journey) []Journey {
 	list = slices.Clone(list)
 	for i := range list {
 		j := &list[i]
+		j.GRPC = j.GRPC.clone()
 		j.Hosts, j.Expect, j.Steps = slices.Clone(j.Hosts), slices.Clone(j.Expect), slices.Clone(j.Steps)
 		for k := range j.Steps {
 			s := &j.Steps[k]

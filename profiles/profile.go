@@ -77,7 +77,7 @@ type Call struct {
 	Messages []string      // as JSON, in the order in which they are sent; none: for most methods, an empty one
 	Every    time.Duration // between two messages
 	Take     int           // messages of the answer after which the call is given up; 0: all
-	Deadline time.Duration // that the server is told; 0: the client's timeout
+	Deadline time.Duration // of the call, told to the server; 0: the client's timeout
 }
 
 // GRPC is how a gRPC target is spoken to.

@@ -181,6 +181,7 @@ func (p Profile) Redacted() Profile {
 		t.URL = r.url(t.URL)
 		t.File = r.Redact(t.File)
 		r.turns(t.OnConnect)
+		t.GRPC = r.grpc(t.GRPC)
 		r.requests(t.Requests)
 		for j := range t.Read {
 			t.Read[j].URL = r.url(t.Read[j].URL)
@@ -190,6 +191,7 @@ func (p Profile) Redacted() Profile {
 	for i := range p.Journeys {
 		j := &p.Journeys[i]
 		j.URL = r.url(j.URL)
+		j.GRPC = r.grpc(j.GRPC)
 		for k := range j.Steps {
 			s := &j.Steps[k]
 			one := []Request{s.Request}
@@ -252,6 +254,17 @@ func (r Redactor) turns(turns []Turn) {
 	}
 }
 
+// grpc redacts how a gRPC target is spoken to, without its schema.
+func (r Redactor) grpc(g GRPC) GRPC {
+	g.Schema = nil
+	for _, list := range [][]string{g.Protos, g.ProtoPaths} {
+		for i := range list {
+			list[i] = r.Redact(list[i])
+		}
+	}
+	return g
+}
+
 // requests redacts requests in place.
 func (r Redactor) requests(requests []Request) {
 	for i := range requests {
@@ -260,6 +273,11 @@ func (r Redactor) requests(requests []Request) {
 		q.Body, q.BodyFile = r.Redact(q.Body), r.Redact(q.BodyFile)
 		q.Name, q.Command = r.Redact(q.Name), r.Redact(q.Command)
 		r.turns(q.Script)
+		if q.Call != nil {
+			for k, m := range q.Call.Messages {
+				q.Call.Messages[k] = r.Redact(m)
+			}
+		}
 		for k := range q.Parts {
 			part := &q.Parts[k]
 			part.Value, part.File = r.Redact(part.Value), r.Redact(part.File)

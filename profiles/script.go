@@ -88,6 +88,8 @@ func (r Request) Label() string {
 	switch {
 	case r.Name != "":
 		return r.Name
+	case r.Call != nil:
+		text = strings.TrimPrefix(r.Path, "/")
 	case r.Command != "":
 		text = r.Command
 	case len(r.Script) > 0:

@@ -59,6 +59,7 @@ type InjectorOptions struct {
 	Listener net.Listener // served instead of Addr, if set; its connections must be *net.TCPConn
 	TLS      bool         // with a self-signed certificate, see [Injector.Certificate]
 	HTTP2    bool         // HTTP/2: by ALPN with TLS, else with prior knowledge (h2c)
+	GRPC     bool         // with HTTP2: answers are gRPC messages with status OK behind them
 	// Dialogue makes what is spoken on a connection instead of HTTP; nil: HTTP.
 	Dialogue func() Dialogue
 	Status   int           // of proper responses; 0: 200
@@ -132,6 +133,9 @@ func NewInjector(opts InjectorOptions) (*Injector, error) {
 	}
 	if opts.Place == InGreeting && opts.Dialogue == nil || opts.Dialogue != nil && (opts.HTTP2 || opts.Malformed != WellFormed) {
 		return nil, errors.New("start injector: a dialogue and place in-greeting go together, without HTTP2 and malformed responses")
+	}
+	if opts.GRPC && !opts.HTTP2 {
+		return nil, errors.New("start injector: gRPC goes over HTTP2")
 	}
 	if opts.Place == InHeaders && opts.HTTP2 {
 		return nil, errors.New("start injector: place in-headers is for HTTP/1.1; use before-response-* or in-body with HTTP2")

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -228,9 +229,16 @@ func (h *streams) respond(id uint32, reused bool) {
 	}
 	h.block.Reset()
 	h.enc.WriteField(hpack.HeaderField{Name: ":status", Value: strconv.Itoa(in.opts.Status)})
-	h.enc.WriteField(hpack.HeaderField{Name: "content-type", Value: "text/plain"})
+	kind := "text/plain"
+	if in.opts.GRPC {
+		kind = "application/grpc"
+	}
+	h.enc.WriteField(hpack.HeaderField{Name: "content-type", Value: kind})
 	var body []byte
-	if h.bodies[id] && bodyAllowed(in.opts.Status) {
+	switch {
+	case in.opts.GRPC:
+		body = grpcMessage(in.opts.BodySize)
+	case h.bodies[id] && bodyAllowed(in.opts.Status):
 		body = bytes.Repeat([]byte("x"), in.opts.BodySize)
 	}
 	if h.framer.WriteHeaders(http2.HeadersFrameParam{
@@ -244,13 +252,33 @@ func (h *streams) respond(id uint32, reused bool) {
 		}
 		return
 	}
-	if len(body) > 0 && !h.data(id, body, true) {
+	if len(body) > 0 && !h.data(id, body, !in.opts.GRPC) {
+		return
+	}
+	if in.opts.GRPC && !h.trailers(id) {
 		return
 	}
 	in.responses.Add(1)
 	if in.take(AfterResponse) {
 		h.reset(AfterResponse)
 	}
+}
+
+// grpcMessage is a message of one field of bytes, with its prefix.
+func grpcMessage(size int) []byte {
+	m := binary.AppendUvarint([]byte{0, 0, 0, 0, 0, 1<<3 | 2}, uint64(max(size, 0)))
+	m = append(m, bytes.Repeat([]byte("x"), max(size, 0))...)
+	binary.BigEndian.PutUint32(m[1:], uint32(len(m)-5))
+	return m
+}
+
+// trailers ends a stream as gRPC does.
+func (h *streams) trailers(id uint32) bool {
+	h.block.Reset()
+	h.enc.WriteField(hpack.HeaderField{Name: "grpc-status", Value: "0"})
+	return h.framer.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: id, BlockFragment: h.block.Bytes(), EndHeaders: true, EndStream: true,
+	}) == nil
 }
 
 // reset resets the connection unless another stream has done so already.

@@ -166,5 +166,10 @@ func Texts(r *profiles.Request) []*string {
 			out = append(out, &t.Text)
 		}
 	}
+	if r.Call != nil {
+		for i := range r.Call.Messages {
+			out = append(out, &r.Call.Messages[i])
+		}
+	}
 	return out
 }

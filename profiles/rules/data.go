@@ -54,6 +54,14 @@ func (v *validator) filled(path string, r profiles.Request) profiles.Request {
 			where = append(where, path+".script."+strconv.Itoa(i))
 		}
 	}
+	if r.Call != nil {
+		c := *r.Call
+		c.Messages = slices.Clone(c.Messages)
+		r.Call = &c
+		for i := range c.Messages {
+			where = append(where, messagePath(path, r, i))
+		}
+	}
 	for i, text := range data.Texts(&r) {
 		pieces, err := data.Parse(*text)
 		if err != nil {

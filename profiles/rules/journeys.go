@@ -37,10 +37,18 @@ func (v *validator) journeys() {
 		}
 		seen[j.Name] = true
 		t := profiles.Target{
-			Name: j.Name, URL: j.URL, ConnectTo: j.ConnectTo, ServerName: j.ServerName, Hosts: j.Hosts, Expect: j.Expect,
+			Name: j.Name, URL: j.URL, ConnectTo: j.ConnectTo, ServerName: j.ServerName, Hosts: j.Hosts, Expect: j.Expect, GRPC: j.GRPC,
 			Requests: []profiles.Request{{Method: "GET", Weight: 1}},
 		}
+		v.ofJourney = true
 		v.target(path, t)
+		v.ofJourney = false
+		if t.Requests = nil; len(j.Steps) > 0 {
+			for _, s := range j.Steps {
+				t.Requests = append(t.Requests, s.Request)
+			}
+			v.calls(path+".steps", t)
+		}
 		switch {
 		case len(j.Steps) == 0:
 			v.add(path, "the journey has no steps: write some, such as steps: [{name: login, path: /login}]")
@@ -78,7 +86,12 @@ func (v *validator) journeyStep(path string, p place, names map[string]bool) {
 	for _, e := range s.Extract {
 		v.extract(path+".extract."+e.Name, e)
 	}
+	speaks := profiles.Target{URL: p.journey.URL}.Speaks()
 	for _, r := range s.Check.Status {
+		if speaks == profiles.SpeaksGRPC {
+			v.grpcStatus(path+".check.status", r)
+			continue
+		}
 		if r.Low < 100 || r.High > 599 || r.Low > r.High {
 			v.add(path+".check.status", "%d to %d are not HTTP statuses: write some from 100 to 599, such as 2xx or 404", r.Low, r.High)
 		}

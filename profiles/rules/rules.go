@@ -77,6 +77,7 @@ type validator struct {
 	profile   profiles.Profile
 	resources []string
 	problems  []Problem
+	ofJourney bool   // what is checked stands for the steps of one
 	step      *place // of a journey, that is checked; nil: none
 }
 

@@ -48,8 +48,12 @@ func (v *validator) target(path string, t profiles.Target) {
 	case t.File == "":
 		v.url(path+".url", t.URL)
 		v.requests(path+".requests", t)
+		if !v.ofJourney {
+			v.calls(path+".requests", t)
+		}
 	}
 	v.spoken(path, t)
+	v.grpc(path, t)
 	v.connectTo(path, t)
 	seen := make(map[string]bool)
 	for i, name := range t.Hosts {
@@ -66,7 +70,11 @@ func (v *validator) target(path string, t profiles.Target) {
 		v.add(path+".expect", "no status counts as success: write some, such as expect: 2xx")
 	}
 	for _, r := range t.Expect {
-		if r.Low == r.High && (r.Low < 100 || r.Low > 599) {
+		if t.Speaks() == profiles.SpeaksGRPC {
+			v.grpcStatus(path+".expect", r)
+		} else if r.IsGRPC() && r.Low >= 0 {
+			v.add(path+".expect", "%s is a status of gRPC, and the target speaks HTTP: write one such as 2xx or 404", profiles.GRPCStatusName(r.Low))
+		} else if r.Low == r.High && (r.Low < 100 || r.Low > 599) {
 			v.add(path+".expect", "%d is not an HTTP status: write one from 100 to 599, such as 404", r.Low)
 		} else if r.Low < 100 || r.High > 599 || r.Low > r.High {
 			v.add(path+".expect", "%d to %d are not HTTP statuses: write some from 100 to 599, such as 2xx or 404", r.Low, r.High)
@@ -185,8 +193,12 @@ func (v *validator) request(path string, r profiles.Request) {
 		v.add(path+".method", "%s is not a method: write it as %s", profiles.Quote(r.Method), method)
 	}
 	v.path(path+".path", r.Method, r.Path)
-	for i, h := range r.Headers {
-		v.header(at(path+".headers", i), h)
+	if r.Call != nil {
+		v.metadata(path+".metadata", r)
+	} else {
+		for i, h := range r.Headers {
+			v.header(at(path+".headers", i), h)
+		}
 	}
 	if r.Body != "" && r.BodyFile != "" {
 		v.add(path+".body-file", "the request has a body and a body-file: leave out one of them")

@@ -28,12 +28,18 @@ func (r *requestSyntax) read(d *decoder, n *node, key string) {
 		d.fields(valueOf(&r.requestFields), n, key)
 		if n.kind == mapping {
 			r.bodies(d, n)
+			r.calls(d, n)
 		}
 		return
 	}
 	if !d.speaks.OverHTTP() {
 		r.Command = new(text)
 		d.scalar(r.Command, n, key)
+		return
+	}
+	if isCall(n.text) {
+		r.Call = new(text)
+		d.scalar(r.Call, n, key)
 		return
 	}
 	method, path, ok := splitRequest(n)

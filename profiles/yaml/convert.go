@@ -68,6 +68,7 @@ func target(s targetSyntax) profiles.Target {
 		Expect: profiles.StatusSet(deref(s.Expect)),
 	}
 	t.ConnectTo = string(deref(s.ConnectTo))
+	t.GRPC = grpcFields{s.Protos, s.ProtoPaths, s.KeepAlive}.grpc()
 	if s.TLS != nil {
 		t.ServerName = string(deref(s.TLS.ServerName))
 	}
@@ -103,6 +104,9 @@ func request(s requestSyntax) profiles.Request {
 		Command:  string(deref(s.Command)),
 		Script:   turns(s.Script),
 		Weight:   float64(or(s.Weight, 1)),
+	}
+	if s.Call != nil {
+		return call(s, r)
 	}
 	for _, part := range s.Multipart {
 		r.Parts = append(r.Parts, profiles.Part{

@@ -144,7 +144,7 @@ func expandFilled(s string, getenv func(string) (string, bool)) (string, []strin
 // settle finds out whether a request has references. One that has none holds plain
 // text.
 func (r *requestSyntax) settle(d *decoder, n *node) {
-	plain := []*text{r.BodyFile}
+	plain := []*text{r.BodyFile, r.Call}
 	var texts []*string
 	plain = append(plain, expectedTexts(r.Script)...)
 	texts = append(texts, sentTexts(r.Script)...)
@@ -153,7 +153,13 @@ func (r *requestSyntax) settle(d *decoder, n *node) {
 			texts = append(texts, (*string)(t))
 		}
 	}
-	for _, list := range []*headers{r.Headers, (*headers)(r.Form)} {
+	if r.Message != nil {
+		texts = append(texts, (*string)(r.Message))
+	}
+	for i := range r.Messages {
+		texts = append(texts, (*string)(&r.Messages[i]))
+	}
+	for _, list := range []*headers{r.Headers, (*headers)(r.Form), r.Metadata} {
 		if list == nil {
 			continue
 		}

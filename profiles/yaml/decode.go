@@ -23,6 +23,10 @@ type Options struct {
 	// are joined to it, and must be files that can be opened. Without Dir, file
 	// names stay as they are and no file is touched.
 	Dir string
+	// Reflect asks a gRPC target without .proto files for its schema, as an encoded
+	// FileDescriptorSet: nil where it cannot be asked now. Nil: targets are not asked.
+	// It needs Dir.
+	Reflect func(t profiles.Target, c profiles.Client) ([]byte, error)
 	// Resources are the names that headroom gates may use; nil: any.
 	Resources []string
 }
@@ -66,8 +70,8 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 	p.Secrets = d.secrets
 	p = p.WithDefaults()
 	if opt.Dir != "" {
-		d.files(&p, root, opt.Dir) // before the rules, which know the columns of tables then
-		p = p.WithDefaults()       // the steps of journeys name the same files
+		d.files(&p, root, opt) // before the rules, which know the columns of tables then
+		p = p.WithDefaults()   // the steps of journeys name the same files
 	}
 	for _, problem := range rules.Profile(p, opt.Resources) {
 		d.problem(root.find(problem.Path), "", "%s", problem.Message)

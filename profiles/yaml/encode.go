@@ -79,6 +79,8 @@ func nodeOf(v reflect.Value) *node {
 		return x.node()
 	case *tables:
 		return x.node()
+	case *jsonText:
+		return x.node()
 	case *extracts:
 		return x.node()
 	case *stepSyntax:
@@ -126,6 +128,10 @@ func (r *requestSyntax) node() *node {
 		}
 	}
 	short.Command = r.Command
+	if short.Call = nil; reflect.ValueOf(short).IsZero() && r.Call != nil && isCall(string(*r.Call)) {
+		return textNode(string(*r.Call), false)
+	}
+	short.Call = r.Call
 	if reflect.ValueOf(short).IsZero() && r.Method != nil && r.Path != nil {
 		line := string(*r.Method) + " " + string(*r.Path)
 		if _, _, ok := splitRequest(&node{text: line}); ok && strings.TrimSpace(line) == line {
@@ -223,6 +229,8 @@ func targetOf(t profiles.Target) targetSyntax {
 		Share: given(share(t.Share)), File: given(text(t.File)),
 	}
 	s.ConnectTo = given(text(t.ConnectTo))
+	g := grpcOf(t.GRPC)
+	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if t.ServerName != "" {
 		s.TLS = &targetTLS{ServerName: given(text(t.ServerName))}
 	}
@@ -252,6 +260,9 @@ func requestOf(r profiles.Request) requestSyntax {
 	if len(r.Headers) > 0 {
 		list := headers(r.Headers)
 		q.Headers = &list
+	}
+	if r.Call != nil {
+		callOf(r, &q)
 	}
 	if r.Weight != 1 {
 		w := weight(r.Weight)

@@ -13,7 +13,8 @@ import (
 
 // files joins the file names of a profile to the directory and makes sure that
 // they can be opened.
-func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
+func (d *decoder) files(p *profiles.Profile, root *node, opt Options) {
+	dir := opt.Dir
 	check := func(path string, name *string) {
 		if *name == "" {
 			return
@@ -48,6 +49,7 @@ func (d *decoder) files(p *profiles.Profile, root *node, dir string) {
 			}
 		}
 	}
+	d.schemas(p, root, check, opt)
 	for i := range p.Data {
 		t := &p.Data[i]
 		before := len(d.problems)

@@ -12,13 +12,16 @@ import (
 
 type journeySyntax struct {
 	Name       *word        `yaml:"name,required" about:"Name of the journey; its steps are JOURNEY/STEP in gates and reports." example:"write name: checkout"`
-	URL        *text        `yaml:"url,required" about:"Base URL of its steps: http:// or https://." example:"write url: http://127.0.0.1:8080"`
+	URL        *text        `yaml:"url,required" about:"Base URL of its steps: http://, https://, grpc:// or grpcs://." example:"write url: http://127.0.0.1:8080"`
 	ConnectTo  *text        `yaml:"connect-to" about:"host:port to connect to instead of the url's."`
 	TLS        *targetTLS   `yaml:"tls" about:"How it is spoken to, when https."`
 	Hosts      []word       `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
 	Share      *share       `yaml:"share" about:"Share of all arrivals. Journeys and targets without one divide the rest equally."`
 	Connection *ownership   `yaml:"connection" about:"pool: users take connections of the pool. own: each has one of its own, closed at its end. Without it: pool."`
-	Expect     *statuses    `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+	Expect     *statuses    `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
+	Protos     []text       `yaml:"protos" about:"The .proto files of a grpc:// service. Without them: it is asked, by server reflection."`
+	ProtoPaths []text       `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
+	KeepAlive  *duration    `yaml:"keep-alive" about:"Ping a connection of a grpc:// service that has calls and was silent for so long. Without it: never."`
 	Steps      []stepSyntax `yaml:"steps,required" about:"What a user does, in order, with cookies of its own." example:"write steps: [{name: login, path: /login}]"`
 }
 
@@ -188,6 +191,7 @@ func (s *journeySyntax) journey() profiles.Journey {
 		Name: string(deref(s.Name)), URL: string(deref(s.URL)), ConnectTo: string(deref(s.ConnectTo)),
 		Share: float64(deref(s.Share)), Expect: profiles.StatusSet(deref(s.Expect)), OwnConn: bool(deref(s.Connection)),
 	}
+	j.GRPC = grpcFields{s.Protos, s.ProtoPaths, s.KeepAlive}.grpc()
 	if s.TLS != nil {
 		j.ServerName = string(deref(s.TLS.ServerName))
 	}
@@ -217,6 +221,8 @@ func journeyOf(j profiles.Journey) journeySyntax {
 		Name: given(word(j.Name)), URL: given(text(j.URL)), ConnectTo: given(text(j.ConnectTo)), Hosts: words(j.Hosts),
 		Share: given(share(j.Share)), Connection: given(ownership(j.OwnConn)), Steps: []stepSyntax{},
 	}
+	g := grpcOf(j.GRPC)
+	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if j.ServerName != "" {
 		s.TLS = &targetTLS{ServerName: given(text(j.ServerName))}
 	}

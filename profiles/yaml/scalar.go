@@ -350,8 +350,11 @@ func (v *statuses) parse(text string, _ bool) error {
 	*v = nil
 	for _, part := range strings.Split(text, ",") {
 		r, ok := parseStatus(strings.TrimSpace(part))
+		if code, isGRPC := profiles.ParseGRPCStatus(strings.TrimSpace(part)); isGRPC {
+			r, ok = profiles.StatusRange{Low: code, High: code}, true
+		}
 		if !ok {
-			return fmt.Errorf("%s is not an HTTP status: write one such as 2xx, 404 or 200-204", cite(part))
+			return fmt.Errorf("%s is not a status: write one of HTTP such as 2xx, 404 or 200-204, or of gRPC such as ok or not-found", cite(part))
 		}
 		*v = append(*v, r)
 	}
@@ -376,6 +379,10 @@ func (v *statuses) format() (string, bool) {
 	var parts []string
 	for _, r := range *v {
 		switch {
+		case r.IsGRPC():
+			for code := r.Low; code <= r.High; code++ {
+				parts = append(parts, profiles.GRPCStatusName(code))
+			}
 		case r.Low == r.High:
 			parts = append(parts, strconv.Itoa(r.Low))
 		case r.Low%100 == 0 && r.High == r.Low+99:

@@ -3,6 +3,7 @@ package yaml
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/rampload/rampload/profiles"
@@ -75,7 +76,8 @@ func definitions() map[string]*jsonschema.Schema {
 	)
 	status := `[1-5](xx|XX|[0-9]{2})(-[1-5][0-9]{2})?`
 	statusNumber := &jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(100.0), Maximum: jsonschema.Ptr(599.0)}
-	statusText := pattern(status+`(, ?`+status+`)*`, "", "2xx", "404", "200-204", "2xx,404")
+	status = `(` + status + `|` + strings.Join(profiles.GRPCStatuses(), "|") + `)`
+	statusText := pattern(status+`(, ?`+status+`)*`, "", "2xx", "404", "200-204", "2xx,404", "ok", "ok,not-found")
 	plain := &jsonschema.Schema{Types: []string{"string", "number", "boolean"}}
 	return map[string]*jsonschema.Schema{
 		"word":      {Type: "string", MinLength: jsonschema.Ptr(1)},
@@ -113,6 +115,7 @@ func definitions() map[string]*jsonschema.Schema {
 		"form": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{
 			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
 		}},
+		"jsonText":  {Types: []string{"object", "string", "null"}},
 		"ownership": enum(ownerships()),
 		"onFailure": enum(onFailures()),
 		"thinkSpan": pattern(length+`( *\.\. *`+length+`)?`, "A time, or the shortest and the longest.", "2s", "1s..3s"),
@@ -164,7 +167,7 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return s
 	case t == reflect.TypeFor[requestSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
-			{Type: "string", Description: "Method and path; a Redis command; an SQL statement.", Examples: []any{"GET /orders/42", "SET key value", "SELECT 1"}},
+			{Type: "string", Description: "Method and path; a gRPC call with an empty message; a Redis command; an SQL statement.", Examples: []any{"GET /orders/42", "shop.Orders/List", "SET key value", "SELECT 1"}},
 			schemaOf(reflect.TypeFor[requestFields]()),
 		}}
 	case t == reflect.TypeFor[stepSyntax]():
@@ -197,7 +200,7 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}
-	case isScalar(t) || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]() || t == reflect.TypeFor[tables]() || t == reflect.TypeFor[extracts]():
+	case isScalar(t) || t == reflect.TypeFor[jsonText]() || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]() || t == reflect.TypeFor[tables]() || t == reflect.TypeFor[extracts]():
 		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Slice:
 		return &jsonschema.Schema{Types: []string{"array", "null"}, Items: schemaOf(t.Elem())}

@@ -19,16 +19,19 @@ type profileSyntax struct {
 }
 
 type targetSyntax struct {
-	Name      *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
-	URL       *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://."`
-	ConnectTo *text           `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
-	TLS       *targetTLS      `yaml:"tls" about:"How this target is spoken to, when https."`
-	Hosts     []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
-	Share     *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
-	Requests  []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
-	OnConnect []turnSyntax    `yaml:"on-connect" about:"Script that each new connection of tcp:// or tls:// begins with, such as a banner and a log-in."`
-	File      *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
-	Expect    *statuses       `yaml:"expect" about:"HTTP statuses that count as success. Without it: 2xx and 3xx."`
+	Name       *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
+	URL        *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; grpc:// (without TLS) and grpcs://; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://."`
+	ConnectTo  *text           `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
+	TLS        *targetTLS      `yaml:"tls" about:"How this target is spoken to, when https."`
+	Hosts      []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share      *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
+	Requests   []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
+	OnConnect  []turnSyntax    `yaml:"on-connect" about:"Script that each new connection of tcp:// or tls:// begins with, such as a banner and a log-in."`
+	Protos     []text          `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
+	ProtoPaths []text          `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
+	KeepAlive  *duration       `yaml:"keep-alive" about:"Ping a connection of a grpc:// target that has calls and was silent for so long. Without it: never."`
+	File       *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
+	Expect     *statuses       `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
 }
 
 type tableFields struct {
@@ -53,6 +56,13 @@ type requestFields struct {
 	Name      *word        `yaml:"name" about:"Name of the request in reports. Without it: what it asks for."`
 	Command   *text        `yaml:"command" about:"What is asked of redis:// (GET key), or the statement for postgres://. Such requests may also be written as that text alone."`
 	Script    []turnSyntax `yaml:"script" about:"Turns over a connection of tcp:// or tls://, in order: send, expect, hold; at the end close or reset."`
+	Call      *text        `yaml:"call" about:"A gRPC call instead: package.Service/Method, of a grpc:// or grpcs:// target."`
+	Message   *jsonText    `yaml:"message" about:"Message of the call, as YAML or JSON by the names of its .proto file. Without it: an empty one."`
+	Messages  []jsonText   `yaml:"messages" about:"Messages of a call that streams them, in order."`
+	Metadata  *headers     `yaml:"metadata" about:"Metadata of the call. A list of values repeats the name."`
+	Deadline  *duration    `yaml:"deadline" about:"Time that the call has, which the server is told (grpc-timeout). Without it: the client's timeout."`
+	Every     *duration    `yaml:"every" about:"Time between two messages of a call that streams them. Without it: all at once."`
+	Take      *count       `yaml:"take" about:"Messages of an answer that streams them after which the call is given up, as a success. Without it: all, to the end."`
 	Weight    *weight      `yaml:"weight" about:"How often this request is sent, relative to the target's others. Without it: 1."`
 }
 

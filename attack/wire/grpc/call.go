@@ -22,10 +22,9 @@ type call struct {
 	a  *attack.Attempt
 
 	now     func() time.Duration
-	limit   time.Duration // of the attempt, http2.Never without one
-	body    []byte        // messages that were filled in
-	value   []byte        // of a field, filled in
-	headers int           // bytes that were sent
+	body    []byte // messages that were filled in
+	value   []byte // of a field, filled in
+	headers int    // bytes that were sent
 	answer  answer
 	enough  bool // all messages that were asked for have come
 
@@ -45,8 +44,10 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	first := s.First()
 	x := calls.Get().(*call)
 	x.id, x.r, x.a, x.now = s.Wire.RunID(), req.(*Request), a, s.Wire.Now
-	x.limit = s.Wire.DeadlineOf(a)
-	x.Deadline, x.headers, x.enough = x.limit, 0, false
+	x.Deadline, x.headers, x.enough = s.Wire.DeadlineOf(a), 0, false
+	if d := x.r.deadline; d > 0 {
+		x.Deadline = min(x.Deadline, a.Start+d)
+	}
 	x.answer.reset()
 	if a.Reply != nil {
 		x.answer.keep = x.reply
@@ -65,6 +66,10 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 func (s *session) conclude(x *call, a *attack.Attempt, first bool, phase attack.Phase, err error) wire.Outcome {
 	w := &x.answer
 	a.Status, a.Answer = uint16(w.httpStatus), nil
+	var reset *http2.ResetError
+	if errors.As(err, &reset) && reset.Code == xhttp2.ErrCodeCancel && s.Wire.Now() >= x.Deadline {
+		err = http2.ErrTimeout // the server keeps to the same time
+	}
 	if w.isBad && errors.Is(err, http2.ErrCanceled) { // by us
 		err = wire.Malformed(w.bad)
 	}
@@ -202,24 +207,12 @@ func (x *call) AppendHeaders(b []byte) []byte {
 			b = http2.AppendField(b, s.name, x.value)
 		}
 	}
-	if left := x.timeLeft(); left < http2.Never {
-		x.value = appendTimeout(x.value[:0], left)
+	if x.Deadline != http2.Never {
+		x.value = appendTimeout(x.value[:0], x.Deadline-x.now())
 		b = http2.AppendField(b, "grpc-timeout", x.value)
 	}
 	x.headers = len(b) - start
 	return b
-}
-
-// timeLeft returns how long the server has.
-func (x *call) timeLeft() time.Duration {
-	left := http2.Never
-	if x.limit != http2.Never {
-		left = max(x.limit-x.now(), 0)
-	}
-	if x.r.deadline > 0 {
-		left = min(left, x.r.deadline)
-	}
-	return left
 }
 
 // Head implements [http2.Handler].

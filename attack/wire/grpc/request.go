@@ -29,7 +29,7 @@ type Request struct {
 	method     *schema.Method // of the answers; nil: they are kept as they came
 	oneAnswer  bool           // the method has one
 	repeatable bool
-	deadline   time.Duration // that the server is told, 0: the attempt's
+	deadline   time.Duration // of the call, 0: the attempt's
 	every      time.Duration // between two messages
 	take       int           // messages of the answer after which the call is given up; 0: all
 }
@@ -73,7 +73,7 @@ func (x *exchanger) compile(r profiles.Request) (*Request, error) {
 	if !m.IsStreamingClient() && len(texts) != 1 {
 		return nil, fmt.Errorf("compile call %s: the method takes one message, not %d", r.Path, len(texts))
 	}
-	scope := fill.Scope{Tables: x.target.Data, Vars: x.target.Vars}
+	scope := x.scope()
 	out := &Request{
 		method: &m, oneAnswer: !m.IsStreamingServer(), repeatable: m.Idempotent(),
 		deadline: r.Call.Deadline, every: r.Call.Every, take: r.Call.Take, isFixed: true,
@@ -100,6 +100,11 @@ func (x *exchanger) compile(r profiles.Request) (*Request, error) {
 		return nil, fmt.Errorf("compile call %s: %w", r.Path, err)
 	}
 	return out, nil
+}
+
+// scope is what the target's requests are filled with.
+func (x *exchanger) scope() fill.Scope {
+	return fill.Scope{Tables: x.target.Data, Vars: x.target.Vars}
 }
 
 func compileParts(of []schema.Part, scope fill.Scope) ([]part, error) {

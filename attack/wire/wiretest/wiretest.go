@@ -270,11 +270,11 @@ func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
 	if !injected() {
 		t.Errorf("nothing was injected")
 	}
-	s.phases(t, opts.Place, rec.attempts)
+	s.phases(t, opts.Place, keep, rec.attempts)
 }
 
 // phases holds the phases of resets against the place at which they were injected.
-func (s Subject) phases(t *testing.T, place fault.Place, attempts []attack.Attempt) {
+func (s Subject) phases(t *testing.T, place fault.Place, keep string, attempts []attack.Attempt) {
 	allowed := map[fault.Place][]attack.Phase{
 		fault.OnAccept:            {attack.PhaseDial, attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait},
 		fault.InGreeting:          {attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait, attack.PhaseBody},
@@ -284,6 +284,9 @@ func (s Subject) phases(t *testing.T, place fault.Place, attempts []attack.Attem
 	}[place]
 	if allowed == nil {
 		return
+	}
+	if s.Shared && keep != "close" {
+		allowed = append(allowed, attack.PhaseWrite) // another request on the connection may tell first
 	}
 	for _, a := range attempts {
 		if !a.WireReset {

@@ -30,6 +30,9 @@ const (
 // other on kept connections, and shows what was answered. It writes no report. Exit 3
 // if a request failed as it would in a run.
 func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
+	if err := run.ReadSchemas(ctx, p); err != nil {
+		return err
+	}
 	id := run.NewRunID()
 	o := &once{fill: ramp.NewFiller(p, id), w: console.Plain(env.Stdout), redact: p.Redactor(), id: id, start: time.Now()}
 	for i, j := range p.Journeys {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/spf13/pflag"
+
+	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/profiles"
 )
 
 const WindowInterval = 250 * time.Millisecond
@@ -73,4 +75,7 @@ type Globals struct {
 	Out       string
 	LogFormat string
 	Quiet     bool
+
+	// Reflect asks gRPC targets for their schema: see yaml.Options. Nil: they are not asked.
+	Reflect func(profiles.Target, profiles.Client) ([]byte, error)
 }

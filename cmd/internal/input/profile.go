@@ -41,7 +41,7 @@ func DecodeProfile(env console.Env, g *Globals, r *Flags, name, dir string, data
 		}
 		set = append(set, "targets."+target+".url="+url)
 	}
-	p, err := yaml.Decode(name, data, yaml.Options{Getenv: env.LookupEnv, Set: set, Dir: dir, Resources: ResourceNames()})
+	p, err := yaml.Decode(name, data, yaml.Options{Getenv: env.LookupEnv, Set: set, Dir: dir, Resources: ResourceNames(), Reflect: g.Reflect})
 	if err != nil {
 		return profiles.Profile{}, console.Usage(err)
 	}

@@ -36,7 +36,7 @@ func Preflight(ctx context.Context, p profiles.Profile) (warnings []string, err 
 			}
 		}
 	}
-	return warnings, nil
+	return warnings, ReadSchemas(ctx, p)
 }
 
 // ResolveTargets returns the addresses of each target's hosts: none for a Unix

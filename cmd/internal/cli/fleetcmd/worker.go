@@ -159,12 +159,15 @@ func (s *sender) Prepare(ctx context.Context, a fleet.Assignment) (warnings []st
 			}
 		}
 	}
-	return warnings, nil
+	return warnings, run.ReadSchemas(ctx, p)
 }
 
 // Load sends a slice and writes its record.
 func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice) error {
 	p := a.Profile
+	if err := run.ReadSchemas(ctx, p); err != nil {
+		return err
+	}
 	plan, err := run.PlanLoad(p)
 	if err != nil {
 		return err

@@ -1,0 +1,224 @@
+package yaml
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/schema"
+)
+
+// jsonText is a message, written as YAML or as JSON, kept as JSON.
+type jsonText string
+
+func (v *jsonText) decode(d *decoder, n *node, key string) {
+	switch {
+	case n.kind == null:
+		*v = "{}"
+	case n.kind == sequence:
+		d.problem(n.at, key, "a message has fields with values: write message: {id: 42}, or a list of messages as messages")
+	case n.kind == scalar && !strings.HasPrefix(strings.TrimSpace(n.text), "{"):
+		d.problem(n.at, key, "%s is no message: write its fields, such as message: {id: 42}", cite(n.text))
+	case n.kind == scalar:
+		var t text
+		d.scalar(&t, n, key)
+		*v = jsonText(t)
+	default:
+		var b strings.Builder
+		d.writeJSON(&b, n, key)
+		*v = jsonText(b.String())
+	}
+}
+
+// writeJSON writes a tree as JSON, with the environment filled in.
+func (d *decoder) writeJSON(b *strings.Builder, n *node, key string) {
+	switch n.kind {
+	case null:
+		b.WriteString("null")
+	case scalar:
+		var t text
+		d.scalar(&t, n, key)
+		if n.plain && !strings.Contains(n.text, "$") && json.Valid([]byte(t)) { // a number, true, false
+			b.WriteString(string(t))
+			return
+		}
+		b.WriteString(quoteJSON(string(t)))
+	case sequence:
+		b.WriteByte('[')
+		for i, item := range n.items {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			d.writeJSON(b, item, key)
+		}
+		b.WriteByte(']')
+	case mapping:
+		b.WriteByte('{')
+		for i, e := range n.entries {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(quoteJSON(escape(e.key)) + ":")
+			d.writeJSON(b, e.value, e.key)
+		}
+		b.WriteByte('}')
+	}
+}
+
+func quoteJSON(s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string into a buffer
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (v *jsonText) node() *node { return textNode(string(*v), false) }
+
+// isCall reports whether a text is a call such as shop.Orders/Get.
+func isCall(text string) bool {
+	service, method, ok := strings.Cut(text, "/")
+	return ok && isCallName(service, ".") && isCallName(method, "")
+}
+
+func isCallName(name, more string) bool {
+	return name != "" && strings.IndexFunc(name, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'
+		return !letter && !strings.ContainsRune(more, r)
+	}) < 0
+}
+
+// calls checks that a request is either a call or one of HTTP.
+func (r *requestFields) calls(d *decoder, n *node) {
+	ofCall := []string{"message", "messages", "metadata", "deadline", "every", "take"}
+	if r.Call == nil {
+		for _, key := range ofCall {
+			if value := n.get(key); value != nil {
+				d.problem(value.at, key, "it belongs to a call of gRPC: write call: package.Service/Method beside it")
+				return
+			}
+		}
+		return
+	}
+	for _, e := range n.entries {
+		switch e.key {
+		case "method", "path", "headers", "body", "body-file", "form", "multipart", "template", "chunked":
+			d.problem(e.at, "", "%s is of HTTP, and a call has message and metadata: leave it out", e.key)
+			return
+		}
+	}
+	if n.get("message") != nil && n.get("messages") != nil {
+		d.problem(n.get("messages").at, "messages", "the call has message and messages: write one of them")
+	}
+	if name := string(*r.Call); !isCall(strings.TrimPrefix(name, "/")) {
+		d.problem(n.get("call").at, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", cite(name))
+	}
+}
+
+// call makes the request of a call.
+func call(s requestSyntax, r profiles.Request) profiles.Request {
+	r.Method, r.Path = "POST", "/"+strings.TrimPrefix(string(*s.Call), "/")
+	r.Headers = deref(s.Metadata)
+	c := &profiles.Call{Every: time.Duration(deref(s.Every)), Take: int(deref(s.Take)), Deadline: time.Duration(deref(s.Deadline))}
+	if s.Message != nil {
+		c.Messages = []string{string(*s.Message)}
+	}
+	for _, m := range s.Messages {
+		c.Messages = append(c.Messages, string(m))
+	}
+	r.Call = c
+	return r
+}
+
+// callOf writes the fields of a call.
+func callOf(r profiles.Request, q *requestFields) {
+	q.Method, q.Path, q.Headers = nil, nil, nil
+	q.Call = given(text(strings.TrimPrefix(r.Path, "/")))
+	if len(r.Headers) > 0 {
+		list := headers(r.Headers)
+		q.Metadata = &list
+	}
+	c := r.Call
+	q.Every, q.Deadline, q.Take = given(duration(c.Every)), given(duration(c.Deadline)), given(count(c.Take))
+	if len(c.Messages) == 1 {
+		one := jsonText(c.Messages[0])
+		q.Message = &one
+		return
+	}
+	for _, m := range c.Messages {
+		q.Messages = append(q.Messages, jsonText(m))
+	}
+}
+
+// grpcFields are those keys of targets and journeys that are of gRPC.
+type grpcFields struct {
+	Protos     []text
+	ProtoPaths []text
+	KeepAlive  *duration
+}
+
+// grpcOf writes how a gRPC target is spoken to.
+func grpcOf(g profiles.GRPC) (f grpcFields) {
+	for _, name := range g.Protos {
+		f.Protos = append(f.Protos, text(name))
+	}
+	for _, name := range g.ProtoPaths {
+		f.ProtoPaths = append(f.ProtoPaths, text(name))
+	}
+	f.KeepAlive = given(duration(g.KeepAlive))
+	return f
+}
+
+func (f grpcFields) grpc() profiles.GRPC {
+	g := profiles.GRPC{KeepAlive: time.Duration(deref(f.KeepAlive))}
+	for _, name := range f.Protos {
+		g.Protos = append(g.Protos, string(name))
+	}
+	for _, name := range f.ProtoPaths {
+		g.ProtoPaths = append(g.ProtoPaths, string(name))
+	}
+	return g
+}
+
+// schemas compiles the .proto files of the profile's targets and journeys, or asks those
+// that have none.
+func (d *decoder) schemas(p *profiles.Profile, root *node, check func(path string, name *string), opt Options) {
+	read := func(path string, t profiles.Target, g *profiles.GRPC) {
+		before := len(d.problems)
+		for i := range g.Protos {
+			check(path+".protos."+strconv.Itoa(i), &g.Protos[i])
+		}
+		for i := range g.ProtoPaths {
+			check(path+".proto-paths."+strconv.Itoa(i), &g.ProtoPaths[i])
+		}
+		if t.Speaks() != profiles.SpeaksGRPC || len(d.problems) > before {
+			return
+		}
+		var err error
+		switch {
+		case len(g.Protos) > 0:
+			if g.Schema, err = schema.Compile(g.Protos, g.ProtoPaths); err != nil {
+				d.problem(root.find(path+".protos"), "", "%s", err)
+			}
+		case opt.Reflect != nil:
+			if g.Schema, err = opt.Reflect(t, p.Client); err != nil {
+				d.problem(root.find(path+".url"), "", "%s", err)
+			}
+		}
+	}
+	for i := range p.Journeys {
+		j := &p.Journeys[i]
+		t := profiles.Target{Name: j.Name, URL: j.URL, ConnectTo: j.ConnectTo, ServerName: j.ServerName}
+		for _, s := range j.Steps {
+			t.Requests = append(t.Requests, s.Request)
+		}
+		read("journeys."+strconv.Itoa(i), t, &j.GRPC)
+	}
+	for i := range p.Targets {
+		if t := &p.Targets[i]; t.Journey == 0 {
+			read("targets."+strconv.Itoa(i), *t, &t.GRPC)
+		}
+	}
+}
