@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/spoken"
@@ -22,7 +22,7 @@ type Heard struct {
 	Source string // "answers"
 	Text   string // who said it how often, word for word
 	// By is the commonest answer that says so.
-	By report.Answer
+	By answers.Answer
 	// Line is what a log says so; nil: it was said in answers.
 	Line *spoken.Joined
 }
@@ -272,7 +272,7 @@ func (c *Case) hopOf(p says.Peer) (int, bool) {
 
 // WriterOf returns the index of the hop that wrote an answer. A proxy's own page is the
 // proxy's; all else passed through it, and was written by the first hop that is no proxy.
-func (c *Case) WriterOf(a report.Answer) int {
+func (c *Case) WriterOf(a answers.Answer) int {
 	if by, own := ownPage(a); own {
 		for _, h := range c.Hops {
 			if by != "" && strings.HasPrefix(strings.ToLower(c.ProxyProcess(h)), by) {
@@ -296,7 +296,7 @@ func (c *Case) FirstService() int {
 
 // ownPage reports whether an answer is one that a proxy writes itself, and the beginning
 // of its name where it says so.
-func ownPage(a report.Answer) (by string, own bool) {
+func ownPage(a answers.Answer) (by string, own bool) {
 	text, server := strings.ToLower(a.Says), strings.ToLower(a.By)
 	for _, p := range []struct{ word, process string }{
 		{"nginx", "nginx"},

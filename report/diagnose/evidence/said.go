@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -21,12 +21,12 @@ func (c *Case) RequestName(endpoint uint32) string {
 
 // saying sums what the failures that were kept with their answer say: the same words
 // once, the commonest first.
-func (c *Case) saying() []report.Answer {
-	return report.SumAnswers(c.Failures, c.RequestName)
+func (c *Case) saying() []answers.Answer {
+	return answers.SumAnswers(c.Failures, c.RequestName)
 }
 
 // Quote words an answer: how often it was read, from whom, and what it says.
-func Quote(a report.Answer) string {
+func Quote(a answers.Answer) string {
 	by := ""
 	if a.By != "" {
 		by = " from " + a.By
