@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"attack/wire/socket":   {"profiles", "attack", "attack/wire/classify"},
 	"attack/wire/http2":    {"profiles", "attack"}, // a state machine over bytes
 	// Protocols stand on the connection layer, which knows none of them.
-	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/stream", "attack/wire/http1", "attack/wire/http2", "attack/wire/mux"},
+	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/http1", "attack/wire/http2", "attack/wire/mux"},
 	"attack/wire/grpc":     {"profiles", "profiles/data", "profiles/schema", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/http2", "attack/wire/mux"},
 	"attack/wire/message":  {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"},
 	"attack/wire/protocol": {"profiles", "profiles/data", "profiles/schema", "attack", "attack/fill", "attack/wire", "attack/wire/"},
@@ -62,13 +62,12 @@ var arrows = map[string][]string{
 	"attack/fault":         {},
 	"probe":                {"profiles"},
 	"probe/":               {"profiles", "probe", "probe/"},
-	"report":               {"profiles", "attack", "probe", "report/stats", "report/format", "report/series", "report/compare", "report/answers"},
+	"report":               {"profiles", "attack", "probe", "report/stats", "report/format", "report/series", "report/compare"},
 	"report/stats":         {},
 	// What a report is made of, and everybody who may import it reaches.
 	"report/format":            {},
 	"report/series":            {"profiles", "attack", "report/stats"},
 	"report/compare":           {"report/stats", "report/format"},
-	"report/answers":           {"profiles", "attack"},
 	"report/search":            {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/confirm":           {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/investigate":       {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
@@ -110,10 +109,12 @@ var arrows = map[string][]string{
 	"report/diagnose/reach":      {"profiles", "attack", "probe", "report/runlog"},
 	"report/diagnose/waiting":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/hops"},
 	"report/diagnose/evidence":   {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting"},
+	"report/diagnose/kernels":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence"},
+	"report/diagnose/gather":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/kernels"},
 	"report/diagnose/onset":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence"},
 	"report/diagnose/saturation": {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence"},
-	"report/diagnose/signals":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/saturation"},
-	"report/diagnose/causes":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/saturation", "report/diagnose/signals"},
+	"report/diagnose/signals":    {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/kernels", "report/diagnose/gather", "report/diagnose/saturation"},
+	"report/diagnose/causes":     {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/words", "report/diagnose/says", "report/diagnose/spoken", "report/diagnose/hops", "report/diagnose/reach", "report/diagnose/waiting", "report/diagnose/evidence", "report/diagnose/kernels", "report/diagnose/gather", "report/diagnose/saturation", "report/diagnose/signals"},
 }
 
 // Third-party modules that only these packages may reach.

@@ -6,6 +6,7 @@ package diagnose
 import (
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/spoken"
@@ -36,7 +37,7 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t), DetectableFor: stats.DetectableFor(stats.Rates{Step: a.Step}),
 		})
 		causes.SayClimbs(a, t, onsets)
-		cases[i] = a.Investigate(t, onsets)
+		cases[i] = gather.Investigate(a, t, onsets)
 		out.Targets[i].Way = cases[i].Way.Report()
 		out.Targets[i].Said = spoken.Report(cases[i].Spoken, a.LoadAt)
 	}

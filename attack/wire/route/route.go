@@ -50,8 +50,7 @@ func New(cfg Config) (*Route, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse target URL: %w", err)
 	}
-	kind, known := profiles.FindScheme(u.Scheme)
-	if u.Fragment != "" || u.RawQuery != "" && kind.Speaks != profiles.SpeaksPostgres {
+	if u.Fragment != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("parse target URL %q: query and fragment belong to the path of a request", u.Redacted())
 	}
 	r := &Route{Scheme: u.Scheme, Prefix: u.EscapedPath(), User: basicAuth(u.User)}
@@ -65,10 +64,11 @@ func New(cfg Config) (*Route, error) {
 		}
 		return r, nil
 	}
+	kind, known := profiles.FindScheme(u.Scheme)
 	if !known {
 		return nil, fmt.Errorf("parse target URL %q: it must begin with %s", u.Redacted(), profiles.SchemeList())
 	}
-	r.TLS = profiles.WantsTLS(u)
+	r.TLS = kind.TLS
 	if r.Host, r.Port, err = hostPort(u); err != nil {
 		return nil, fmt.Errorf("parse target URL %q: %w", u.Redacted(), err)
 	}

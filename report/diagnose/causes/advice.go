@@ -10,6 +10,8 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -195,7 +197,7 @@ func (c *Investigation) unseen() []string {
 			out = append(out, "the serving host (name it under hosts)")
 			continue
 		}
-		if !c.WatchesProcess(h) {
+		if !kernels.WatchesProcess(c.Case, h) {
 			out = append(out, "the serving process on "+h.Host)
 		}
 		if !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) {
@@ -217,7 +219,7 @@ func (c *Investigation) wouldDecide() []string {
 		switch {
 		case h.Host == "":
 			out = append(out, fmt.Sprintf("watch the serving host: run rampload probe %s there during the load, or send the load from there and name it in the profile: hosts: [{name: NAME, processes: [%s]}]", flag, process))
-		case !c.WatchesProcess(h):
+		case !kernels.WatchesProcess(c.Case, h):
 			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [%s]", h.Host, process))
 		case !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) && p.Wire > 0:
 			out = append(out, fmt.Sprintf("run as root on %s to see the kernel's reason for each reset", h.Host))
@@ -226,7 +228,7 @@ func (c *Investigation) wouldDecide() []string {
 	if p.Wire > 0 && !c.Loopback && !c.Run.Observed(evidence.Hop{Host: evidence.LocalHost}, evidence.SourceCapture, probe.RSTPacket) {
 		out = append(out, "run as root here to capture the resets: their TTL tells whether the path sent them")
 	}
-	if c.CleanLeg() && len(c.Watchable()) == 1 && c.Status(502)+c.Status(503)+c.Status(504) > 0.5 {
+	if evidence.CleanLeg(c.Case) && len(c.Watchable()) == 1 && c.Status(502)+c.Status(503)+c.Status(504) > 0.5 {
 		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
 	}
 	var twins []*hypothesis
@@ -265,7 +267,7 @@ func (c *Investigation) lookAt() string {
 	if s := c.bySize(); s != "" {
 		return "look at " + s
 	}
-	if where, text := c.Told(); where != "" {
+	if where, text := gather.Told(c.Case); where != "" {
 		return fmt.Sprintf("read the log of %s around it: %s", where, text)
 	}
 	for _, said := range c.Said { // the commonest first
@@ -287,7 +289,7 @@ func (c *Investigation) bySize() string {
 	if s := c.ByReceived; s != nil {
 		return fmt.Sprintf("what limits the size of responses on the way: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
 	}
-	if one := c.WorstRequest(); one != "" {
+	if one := gather.WorstRequest(c.Case); one != "" {
 		return "what this request alone does: " + one
 	}
 	return ""

@@ -9,6 +9,8 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -50,7 +52,7 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 	if g.Limited {
 		return nil
 	}
-	l := c.LateAnswers(evidence.RetransmitWait, tailTimes)
+	l := evidence.LateAnswers(c.Case, evidence.RetransmitWait, tailTimes)
 	if l.All < fewAnswers {
 		return nil
 	}
@@ -65,7 +67,7 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 	}
 	if s.cause == "" {
 		for _, look := range []func(evidence.Lateness) (slowness, bool){c.lateByThrottling, c.lateByAcks, c.lateByPauses} {
-			short := c.LateAnswers(0.03, 3)
+			short := evidence.LateAnswers(c.Case, 0.03, 3)
 			if short.Late < math.Max(10, tailShare*short.All) {
 				return nil
 			}
@@ -91,7 +93,7 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 	f.Evidence = append(append([]Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, c.lateProcess()...), f.Evidence...)
 	f.Advice = s.advice
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
-	if at, ok := c.Culprit(); ok && s.cause == "process-paused" {
+	if at, ok := gather.Culprit(c.Case); ok && s.cause == "process-paused" {
 		f.Host, f.Process = at.Host, at.Process()
 	}
 	return &f
@@ -165,7 +167,7 @@ func (c *Investigation) lateByPauses(l evidence.Lateness) (slowness, bool) {
 	if c.counted(probe.RetransSegs) >= 0.5*l.Late {
 		return slowness{}, false
 	}
-	stops, longest := c.Stops(), 0.0
+	stops, longest := evidence.Stops(c.Case), 0.0
 	for _, s := range stops {
 		longest = math.Max(longest, s.To-s.From)
 	}
@@ -201,7 +203,7 @@ func (c *Investigation) endedIn(stops []evidence.Spell) int {
 	for _, s := range stops {
 		near := false
 		for _, h := range c.Hops {
-			for _, d := range c.Deaths(h) {
+			for _, d := range kernels.Deaths(c.Case, h) {
 				near = near || d.At > s.From-1.5 && d.At < s.To+0.5
 			}
 		}
@@ -289,7 +291,7 @@ func (c *Investigation) lateProcess() (list []Evidence) {
 	const late = 0.1 // seconds
 	for _, h := range c.Hops {
 		for _, one := range [][2]string{{"accept", "accepted"}, {"read", "read"}} {
-			if w := c.Waits(h, one[0]); w.Slowest >= late {
+			if w := kernels.Waits(c.Case, h, one[0]); w.Slowest >= late {
 				list = append(list, Evidence{Source: "kernel of " + h.Host, Text: w.Text(one[1]), At: words.Pointer(w.At)})
 			}
 		}

@@ -28,7 +28,7 @@ func TestFailuresOfOneRequest(t *testing.T) {
 		for _, e := range c.of {
 			inv.Failures = append(inv.Failures, &attack.Failure{Attempt: attack.Attempt{Endpoint: e, Phase: attack.PhaseAwait}})
 		}
-		if got := inv.OneRequest(); got != c.want {
+		if got := evidence.OneRequest(inv.Case); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -59,7 +59,7 @@ func TestPatternOfFailures(t *testing.T) {
 				Conn: attack.Conn{Age: words.Seconds(f.age), Served: uint32(f.served)},
 			}})
 		}
-		if got := inv.Pattern(); got != c.want {
+		if got := evidence.Pattern(inv.Case); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
@@ -103,8 +104,8 @@ func (c *Investigation) conclude(g evidence.GeneratorState) []Finding {
 			return []Finding{*f}
 		}
 		return []Finding{c.healthy(g)}
-	case c.Hidden() != "":
-		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+c.Hidden())
+	case evidence.Hidden(c.Case) != "":
+		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+evidence.Hidden(c.Case))
 		f.Evidence, f.RuledOut, f.Advice = c.onsetEvidence(), c.excluded(nil, g), c.wouldDecide()
 		return []Finding{f}
 	case first != nil && first.posterior > c.none && first.posterior >= 0.2:
@@ -170,7 +171,7 @@ func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
 	}
 	f := c.finding(Healthy, "healthy", 1-bound, first)
 	if t.Failed > 0 {
-		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: c.Mixture()})
+		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: evidence.Mixture(c.Case)})
 	}
 	if t.Idle > 0 {
 		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
@@ -203,8 +204,8 @@ func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
 // rejected all the same: the first of what harms also in the summary.
 func (c *Investigation) vanished(summary *string) (list []Evidence) {
 	const most = 3
-	all := c.DroppedThroughout()
-	harmful := slices.DeleteFunc(slices.Clone(all), func(v evidence.Dropped) bool { return !v.Harms() })
+	all := kernels.DroppedThroughout(c.Case)
+	harmful := slices.DeleteFunc(slices.Clone(all), func(v kernels.Dropped) bool { return !v.Harms() })
 	for i, v := range harmful[:min(most, len(harmful))] {
 		if i == 0 {
 			*summary += fmt.Sprintf(" All the same, %s.", v.Text())
@@ -330,7 +331,7 @@ func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
 	}
 	f.RuledOut = c.excluded(nil, g)
 	if c.Parts.Fault[attack.Status] > 0.5*c.Parts.Failed && c.Run.Log.Header.Role != runlog.RoleWatcher {
-		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.Name(), c.Codes(attack.Status)))
+		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.Name(), evidence.Codes(c.Case, attack.Status)))
 	}
 	f.Advice = append(f.Advice, c.wouldDecide()...)
 	return f
@@ -376,7 +377,7 @@ func (c *Investigation) fill(f *Finding, h *hypothesis) {
 	if c.Address != nil && h.hop.Index == 0 && c.Address.Host != "" && h.rule.leg == server {
 		f.Host = c.Address.Host
 	}
-	if c.Address != nil && h.hop.Index == 0 && c.ProcessesOf(h.hop, f.Process) > 1 {
+	if c.Address != nil && h.hop.Index == 0 && evidence.ProcessesOf(c.Case, h.hop, f.Process) > 1 {
 		f.PID = 0 // which of them serves the address is not known
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -15,7 +16,7 @@ func incidents(c *evidence.Case) []Evidence {
 	for _, h := range c.Hops {
 		first := map[string]evidence.Death{}
 		times := map[string]float64{}
-		for _, d := range c.Deaths(h) {
+		for _, d := range kernels.Deaths(c, h) {
 			if d.Why == "" || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0") {
 				continue
 			}

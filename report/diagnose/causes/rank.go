@@ -10,6 +10,8 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -142,7 +144,7 @@ func (c *Investigation) joinInstances() {
 
 // consider adds the hypotheses of one rule, one for each hop that it applies to.
 func (c *Investigation) consider(r rule) {
-	culprit, waits := c.Culprit()
+	culprit, waits := gather.Culprit(c.Case)
 	for i, h := range c.Hops {
 		if waits && r.symptom {
 			return // where they wait is known: that they do says nothing more
@@ -255,9 +257,9 @@ func (c *Investigation) test(r rule, h evidence.Hop, f *evidence.Facts) {
 		hyp.measured = hyp.told || !h.Assumed && (!slices.Contains(r.any, evidence.Died) || f[evidence.Died].Is == evidence.Yes)
 	}
 	switch {
-	case r.elimination && !hyp.told && f[evidence.RateStatus].Is != evidence.Yes && (!c.WatchesProcess(h) || c.Hidden() != ""):
+	case r.elimination && !hyp.told && f[evidence.RateStatus].Is != evidence.Yes && (!kernels.WatchesProcess(c.Case, h) || evidence.Hidden(c.Case) != ""):
 		hyp.measured = false
-	case r.own && !hyp.told && f[evidence.TurnedAway].Is != evidence.Yes && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !c.WatchesProcess(h)): // a path does not close in good order
+	case r.own && !hyp.told && f[evidence.TurnedAway].Is != evidence.Yes && !fromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !kernels.WatchesProcess(c.Case, h)): // a path does not close in good order
 		hyp.measured = false
 	case r.turnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !fromPath(f):
 		hyp.measured = false
@@ -342,7 +344,7 @@ func (c *Investigation) weigh(hyp *hypothesis, f *evidence.Facts) {
 // further in, resets and timeouts of the client's connections from the first
 // host.
 func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 {
-	if at, ok := c.Culprit(); ok && (r.waits || r.leg == path) && at.Station == h.Station {
+	if at, ok := gather.Culprit(c.Case); ok && (r.waits || r.leg == path) && at.Station == h.Station {
 		return c.Contrasts(h) // it was followed to there, whatever the client saw of it
 	}
 	if c.writtenHere(r, h, f) {
@@ -352,7 +354,7 @@ func (c *Investigation) gate(r rule, h evidence.Hop, f *evidence.Facts) float64 
 		return c.Contrasts(h) - 3
 	}
 	clean := c.Facts[0][evidence.BadGateway].Is
-	if at, ok := c.Culprit(); ok && at.Index > 0 {
+	if at, ok := gather.Culprit(c.Case); ok && at.Index > 0 {
 		clean = evidence.Yes // whatever the client saw of it, it waited for somebody further in
 	}
 	s := c.Contrasts(h)

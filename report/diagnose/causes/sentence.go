@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -40,7 +41,7 @@ func (c *Investigation) onsetSentence() string {
 		return fmt.Sprintf("%s failed none of %s attempts%s.", words.Capital(name), words.Commas(t.Attempts), resting)
 	}
 	return fmt.Sprintf("%s failed %s of %s attempts (%s) %s: %s%s.",
-		words.Capital(name), words.Commas(t.Failed), words.Commas(t.Attempts), words.Percent(t.Failed/max(1, t.Attempts)), c.noRise(), c.Mixture(), resting)
+		words.Capital(name), words.Commas(t.Failed), words.Commas(t.Attempts), words.Percent(t.Failed/max(1, t.Attempts)), c.noRise(), evidence.Mixture(c.Case), resting)
 }
 
 // noRise says why there is no onset: the failures are there at every load, or came
@@ -65,7 +66,7 @@ func (c *Investigation) delayed() string {
 
 // causeSentence says what did it, with the numbers.
 func (c *Investigation) causeSentence(h *hypothesis) string {
-	if at, ok := c.Culprit(); ok && (h.rule.waits || h.rule.leg == path) && at.Station == h.hop.Station {
+	if at, ok := gather.Culprit(c.Case); ok && (h.rule.waits || h.rule.leg == path) && at.Station == h.hop.Station {
 		told := ""
 		if c.dropper(h) != "" && len(h.pro) > 0 {
 			told = ": " + h.pro[c.strongest(h)].Text
@@ -117,7 +118,7 @@ func (c *Investigation) onsetEvidence() []Evidence {
 		out = append(out, Evidence{Source: "client", At: words.Pointer(o.At.Value), Text: fmt.Sprintf("first %s: %s of %s before, %s of %s from there on",
 			words.Singular(o.Fault), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)))})
 	}
-	out = append(out, Evidence{Source: "client", Text: "failures: " + c.Mixture()})
+	out = append(out, Evidence{Source: "client", Text: "failures: " + evidence.Mixture(c.Case)})
 	if c.Address != nil {
 		out = append(out, Evidence{Source: "client", Text: c.Address.Text()})
 	}

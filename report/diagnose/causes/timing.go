@@ -130,14 +130,14 @@ func (c *Investigation) candidates(r rule, h evidence.Hop) []*evidence.Resource 
 // any host that serves no target.
 func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bool {
 	m := x.Metric
-	if m.Name == probe.EphemeralPorts && c.TowardsTarget(m.Instance) {
+	if m.Name == probe.EphemeralPorts && evidence.TowardsTarget(c.Case, m.Instance) {
 		return false // the client's own
 	}
 	if m.Process == "" && m.Host == evidence.LocalHost && m.Name == probe.EphemeralPorts && m.Instance == "" {
 		return false
 	}
 	if r.leg == path || m.Name == probe.QdiscDrops && slices.Contains(c.Routers, m.Host) {
-		return !c.ServesOther(m.Host)
+		return !evidence.ServesOther(c.Case, m.Host)
 	}
 	if (m.Name == probe.ListenQueue || m.Name == probe.SynQueue) && !c.Listens(m.Instance, h) {
 		return false
@@ -150,7 +150,7 @@ func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bo
 	}
 	// Processes belong to the part of a machine that the profile names; on a whole
 	// machine named, to it.
-	return m.Host == h.Host && !c.OfAnother(m.Host, m.Process, m.PID, h)
+	return m.Host == h.Host && !evidence.OfAnother(c.Case, m.Host, m.Process, m.PID, h)
 }
 
 // scoreGauge scores a level by when it ran out.

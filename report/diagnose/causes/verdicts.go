@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/stats"
@@ -28,7 +29,7 @@ func ResourceVerdicts(a *evidence.Run, cases []*Investigation, g evidence.Genera
 	}
 	for _, c := range cases {
 		for _, h := range c.Watchable() {
-			if h.Host != "" && !c.WatchesProcess(h) {
+			if h.Host != "" && !kernels.WatchesProcess(c.Case, h) {
 				out = append(out, unwatched(a, h))
 			}
 		}

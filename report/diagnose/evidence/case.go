@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/waiting"
@@ -93,7 +93,7 @@ func (c *Case) Durations(counts func(*attack.Failure) bool) []float64 {
 // LateRefusals returns the median time after which requests were refused (503, or
 // the connection closed while they waited), in seconds, NaN with too few, and
 // whether nearly all took just that, longer than answers do.
-func (c *Case) LateRefusals() (median float64, late bool) {
+func LateRefusals(c *Case) (median float64, late bool) {
 	took := c.Durations(func(x *attack.Failure) bool {
 		return x.Fault == attack.Status && (x.Status == 500 || x.Status == 502 || x.Status == 503) ||
 			ConnectionFault(x) && x.Fault != attack.Timeout && x.Phase == attack.PhaseAwait
@@ -127,7 +127,7 @@ type Spell struct{ From, To float64 }
 
 // Spells returns the stretches in which nearly everything failed, each ended by
 // better times; none if many windows were neither good nor bad.
-func (c *Case) Spells() []Spell {
+func Spells(c *Case) []Spell {
 	var out []Spell
 	bad, between, all := 0, 0.0, 0.0
 	for i := range c.Run.N {
@@ -157,7 +157,7 @@ func (c *Case) Spells() []Spell {
 func (c *Case) Total(f attack.Fault) float64 { return c.Target.Total.Fault[f] }
 
 // Mixture words the faults of the run, most frequent first.
-func (c *Case) Mixture() string {
+func Mixture(c *Case) string {
 	type part struct {
 		f attack.Fault
 		n float64
@@ -171,7 +171,7 @@ func (c *Case) Mixture() string {
 	slices.SortStableFunc(parts, func(x, y part) int { return cmp.Compare(y.n, x.n) })
 	var said []string
 	for _, p := range parts {
-		said = append(said, words.Commas(p.n)+" "+p.f.String()+c.Codes(p.f))
+		said = append(said, words.Commas(p.n)+" "+p.f.String()+Codes(c, p.f))
 	}
 	if len(said) == 0 && c.Target.Total.Idle > 0 {
 		said = append(said, words.Count(c.Target.Total.Idle, "reset")+" of connections at rest")
@@ -180,7 +180,7 @@ func (c *Case) Mixture() string {
 }
 
 // Codes names the commonest statuses of unexpected answers.
-func (c *Case) Codes(f attack.Fault) string {
+func Codes(c *Case, f attack.Fault) string {
 	if f != attack.Status {
 		return ""
 	}
@@ -203,18 +203,9 @@ func (c *Case) Codes(f attack.Fault) string {
 	return " (" + strings.Join(words, ", ") + ")"
 }
 
-// inCommon says what nearly all failures have in common.
-func (c *Case) inCommon() []string {
-	one := c.splitTexts() // a size says more than a name
-	if one == "" {
-		one = cmp.Or(c.WorstRequest(), c.OneRequest())
-	}
-	return slices.DeleteFunc([]string{one, c.oneInstance(), c.Pattern(), c.commonAnswers(), c.statusesByRequest()}, func(s string) bool { return s == "" })
-}
-
 // OneRequest says that nearly all failures are of one of several requests, which
 // most are not.
-func (c *Case) OneRequest() string {
+func OneRequest(c *Case) string {
 	all := c.Target.Info.Endpoints
 	if len(all) < 2 || len(c.Failures) < 5 {
 		return ""
@@ -235,7 +226,7 @@ func (c *Case) OneRequest() string {
 // Pattern says what failures that are spread over time have in common: the age of
 // their connections, the requests that these had served, or the distance from one
 // failed request to the next. It names the rule that somebody follows.
-func (c *Case) Pattern() string {
+func Pattern(c *Case) string {
 	var when, age, served, number []float64
 	for _, x := range c.Failures {
 		if x.Phase <= attack.PhaseTLS || x.Phase == attack.PhaseIdle || x.Fault == attack.HTTP2Reset || x.Fault == attack.HTTP2GoAway {
@@ -290,7 +281,7 @@ func (c *Case) Name() string {
 }
 
 // Hidden says what kept the cause from being seen, empty if nothing did.
-func (c *Case) Hidden() string {
+func Hidden(c *Case) string {
 	if c.Onset.Status == NoOnset {
 		return ""
 	}
@@ -318,7 +309,7 @@ func (c *Case) Hidden() string {
 }
 
 // ProcessesOf counts the processes of a name that were watched on a hop.
-func (c *Case) ProcessesOf(h Hop, name string) int {
+func ProcessesOf(c *Case, h Hop, name string) int {
 	pids := map[int32]bool{}
 	for _, s := range c.Run.Log.Series {
 		if m := s.Metric; h.Has(m.Host) && m.Process == name && m.PID != 0 {
@@ -358,7 +349,7 @@ const (
 type Case struct {
 	Run      *Run
 	Target   *Target
-	onsets   []Onset
+	Onsets   []Onset
 	Onset    *Onset
 	At       float64 // seconds: when faults began to happen
 	Sigma    float64
@@ -377,61 +368,15 @@ type Case struct {
 	Loopback bool
 	Censored bool // the generator was the limit before it could show
 	Address  *badAddress
-	Common   []string         // what nearly all failures have in common
-	Said     []answers.Answer // what they were answered: a sample
-	Heard    []Heard          // what that says, the commonest first, and then what logs say
-	Spoken   []spoken.Joined  // what logs say of the failures, the commonest first
+	Common   []string        // what nearly all failures have in common
+	Said     []report.Answer // what they were answered: a sample
+	Heard    []Heard         // what that says, the commonest first, and then what logs say
+	Spoken   []spoken.Joined // what logs say of the failures, the commonest first
 	// BySent and ByReceived are sizes that part what fails from what does not; nil: none does.
 	BySent, ByReceived *Split
 	Contrast           []contrast
 	Way                *waiting.Way // where requests stood from hop to hop; nil: not seen
 	Reach              []reach.Hop  // how far failed requests got; nil: not seen
-}
-
-// Investigate gathers what bears on the faults of a target. A target without
-// faults has nothing to investigate.
-func (a *Run) Investigate(t *Target, onsets []Onset) *Case {
-	c := &Case{Run: a, Target: t, onsets: onsets, Onset: Headline(onsets), Statuses: map[uint16]float64{}}
-	c.Loopback = a.onLoopback(t)
-	c.Hops, c.Routers = a.hops(t)
-	c.To = a.Duration()
-	if o := c.Onset; o.Status == Found || o.Status == Transient {
-		c.From = o.At.Low
-		c.At = o.At.Value + o.EventDelay
-		c.Sigma = max(0.05, (o.At.High-o.At.Low)/4)
-		if o.Fault == attack.Timeout {
-			// Somewhere in the time that it waited.
-			c.Sigma = math.Hypot(c.Sigma, min(1, a.Log.Header.Generator.Timeout.Seconds()/4))
-		}
-	} else if o.Status == Periodic {
-		c.At, c.Sigma = o.At.Value+o.EventDelay, 0.1
-	}
-	c.Parts = t.Compose(a.Window(c.From+1e-9), a.N)
-	for _, w := range t.Windows {
-		at := (float64(w.Index) + 1) * a.Step
-		c.IdleAge = c.IdleAge.Merge(w.IdleAge)
-		if at > c.From {
-			for _, s := range w.Statuses {
-				c.Statuses[s.Status] += float64(s.Count)
-			}
-		}
-	}
-	for i := range a.Log.Failures {
-		f := &a.Log.Failures[i]
-		if int(f.Target) == t.Index && f.Due.Seconds() >= c.From-a.Step {
-			c.Failures = append(c.Failures, f)
-		}
-	}
-	c.Address = c.compareAddresses()
-	c.Said = c.saying()
-	c.Heard = c.heard()
-	c.listen()
-	c.BySent, c.ByReceived = c.splits()
-	c.Common = c.inCommon()
-	if !c.follow() {
-		c.chooseInstance()
-	}
-	return c
 }
 
 // Faulty reports whether there is something to explain.
@@ -456,12 +401,12 @@ func (c *Case) Listens(instance string, h Hop) bool {
 	if h.Station != nil {
 		return uint16(port) == h.Station.Port
 	}
-	own := c.portsOf(Hop{})[uint16(port)]
+	own := PortsOf(c, Hop{})[uint16(port)]
 	return own == (h.Index == 0 && !c.Fronts(h))
 }
 
-func (c *Case) TowardsTarget(instance string) bool {
-	for _, addr := range c.Run.addresses(c.Target) {
+func TowardsTarget(c *Case, instance string) bool {
+	for _, addr := range c.Run.Addresses(c.Target) {
 		if instance == addr.String() {
 			return true
 		}
@@ -470,7 +415,7 @@ func (c *Case) TowardsTarget(instance string) bool {
 }
 
 // ServesOther reports whether a host serves another target and not this one.
-func (c *Case) ServesOther(host string) bool {
+func ServesOther(c *Case, host string) bool {
 	for _, h := range c.Hops {
 		if h.Has(host) {
 			return false
@@ -482,36 +427,4 @@ func (c *Case) ServesOther(host string) bool {
 		}
 	}
 	return false
-}
-
-// statusesByRequest says which statuses failures were answered with, by request: who
-// answers is not broken, it says no.
-func (c *Case) statusesByRequest() string {
-	type group struct {
-		endpoint uint32
-		status   uint16
-	}
-	times := map[group]float64{}
-	all := 0.0
-	for _, x := range c.Failures {
-		if x.Fault == attack.Status {
-			times[group{x.Endpoint, x.Status}]++
-			all++
-		}
-	}
-	if all < 5 || all < 0.2*float64(len(c.Failures)) {
-		return ""
-	}
-	groups := slices.SortedFunc(maps.Keys(times), func(x, y group) int {
-		return cmp.Or(cmp.Compare(times[y], times[x]), cmp.Compare(x.status, y.status), cmp.Compare(x.endpoint, y.endpoint))
-	})
-	var parts []string
-	for _, g := range groups[:min(4, len(groups))] {
-		name := ""
-		if e := c.Target.Info.Endpoints; len(e) > 1 && int(g.endpoint) < len(e) {
-			name = " to " + e[g.endpoint].Name
-		}
-		parts = append(parts, fmt.Sprintf("%d%s %s times", g.status, name, words.Commas(times[g])))
-	}
-	return "answered: " + words.List(parts)
 }

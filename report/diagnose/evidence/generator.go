@@ -267,7 +267,7 @@ func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
 		case h == nil || h.Status == NoOnset:
 			c.Censored = true
 		case h.Status == Found || h.Status == Transient || h.Status == Periodic:
-			c.Censored = limit <= h.At.High && (g.Cause != "client-cpu" || !c.made())
+			c.Censored = limit <= h.At.High && (g.Cause != "client-cpu" || !made(c))
 		}
 	}
 }
@@ -275,7 +275,7 @@ func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
 // made reports whether the failures are of a kind that a generator which is late cannot
 // make: somebody else answered, or refused, or requests were seen to stand at a hop for
 // most of the time that they waited.
-func (c *Case) made() bool {
+func made(c *Case) bool {
 	if c.Parts.Share(attack.Status, attack.Refused, attack.Reset, attack.BrokenPipe, attack.HTTP2Reset) >= 0.5 {
 		return true
 	}

@@ -19,11 +19,11 @@ type badAddress struct {
 	OfIt, others float64 // attempts
 }
 
-// compareAddresses looks for one bad instance among the remote addresses of a
+// CompareAddresses looks for one bad instance among the remote addresses of a
 // target: nine tenths of the failures on at most 60 % of the attempts, or all of
 // many on at most 85 %, for who fails at once draws more of them.
-func (c *Case) compareAddresses() *badAddress {
-	addrs := c.Run.addresses(c.Target)
+func CompareAddresses(c *Case) *badAddress {
+	addrs := c.Run.Addresses(c.Target)
 	if len(addrs) < 2 {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (c *Case) compareAddresses() *badAddress {
 		few := failed >= 0.9*all && ofIt <= 0.6*attempts
 		most := all >= 50 && failed >= 0.99*all && ofIt <= 0.85*attempts
 		if (few || most) && attempts-ofIt >= 20 {
-			return &badAddress{x.Addr, c.Run.hostOf(x.Addr.Addr()), failed, all, ofIt, attempts - ofIt}
+			return &badAddress{x.Addr, c.Run.HostOf(x.Addr.Addr()), failed, all, ofIt, attempts - ofIt}
 		}
 	}
 	return nil
@@ -140,7 +140,7 @@ func (c *Case) BehindProxy(h Hop) bool { return h.Index == 0 && c.Fronts(h) }
 
 // CleanLeg reports whether the client's connections had no fault of their own
 // beside unexpected statuses.
-func (c *Case) CleanLeg() bool {
+func CleanLeg(c *Case) bool {
 	p := c.Parts
 	return p.Failed > 0 && p.Share(attack.Status) >= 0.95 && p.Wire <= 0.02*p.Failed
 }

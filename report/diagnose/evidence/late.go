@@ -27,7 +27,7 @@ const (
 
 // LateAnswers returns the answers that took so many times the median and at least so
 // long.
-func (c *Case) LateAnswers(least, times float64) Lateness {
+func LateAnswers(c *Case, least, times float64) Lateness {
 	var all attack.Histogram
 	for _, w := range c.Target.Windows {
 		all = all.Merge(w.FromSend)

@@ -183,3 +183,14 @@ const UnixSocket = "unix:"
 func Waiting(name string) bool {
 	return name == probe.CPUPressure || name == probe.MemoryPressure || name == probe.IOPressure
 }
+
+// Middle returns the median of the readings between two times; NaN without any.
+func (r *Resource) Middle(from, to float64) float64 {
+	var v []float64
+	for i, t := range r.At {
+		if t >= from && t <= to {
+			v = append(v, r.Value[i])
+		}
+	}
+	return QuantileOf(v, 0.5)
+}

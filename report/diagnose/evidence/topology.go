@@ -16,7 +16,7 @@ import (
 type Hop struct {
 	Index   int
 	Host    string   // as the profile calls it; empty: nobody watches it
-	also    []string // hosts whose kernel and hardware it shares
+	Also    []string // hosts whose kernel and hardware it shares
 	Assumed bool     // not in the profile: gateway statuses say that it must be there
 	// Station is the service that was seen there, with all its instances; nil: not seen.
 	Station *hops.Hop
@@ -41,22 +41,22 @@ func (h Hop) Process() string {
 
 // Has reports whether a host name is this hop or a machine that it is part of.
 func (h Hop) Has(host string) bool {
-	return host != "" && (host == h.Host || slices.Contains(h.also, host))
+	return host != "" && (host == h.Host || slices.Contains(h.Also, host))
 }
 
-// hops returns the hosts that serve a target. Where the profile names none, they
+// Hops returns the hosts that serve a target. Where the profile names none, they
 // are found by address; what answers on loopback is on this machine. Hosts before
 // the first that serves only pass packets on (routers, firewalls): they are part
 // of the path.
-func (a *Run) hops(t *Target) (serving []Hop, routers []string) {
+func (a *Run) Hops(t *Target) (serving []Hop, routers []string) {
 	names := t.Info.Hosts
 	if len(names) == 0 {
 		names = a.hostsByAddress(t)
 	}
-	if len(names) == 0 && a.onLoopback(t) {
+	if len(names) == 0 && a.OnLoopback(t) {
 		names = []string{LocalHost}
 	}
-	first := slices.IndexFunc(names, a.hasProcess)
+	first := slices.IndexFunc(names, a.HasProcess)
 	if first < 0 {
 		own := a.hostsByAddress(t)
 		first = max(0, slices.IndexFunc(names, func(n string) bool { return slices.Contains(own, n) }))
@@ -65,7 +65,7 @@ func (a *Run) hops(t *Target) (serving []Hop, routers []string) {
 		routers, names = names[:first], names[first:]
 	}
 	for i, name := range names {
-		serving = append(serving, Hop{Index: i, Host: name, also: a.sharedWith(name)})
+		serving = append(serving, Hop{Index: i, Host: name, Also: a.SharedWith(name)})
 	}
 	if len(serving) == 0 {
 		serving = []Hop{{}}
@@ -73,16 +73,16 @@ func (a *Run) hops(t *Target) (serving []Hop, routers []string) {
 	return serving, routers
 }
 
-// hasProcess reports whether a process of a host was watched, other than the
+// HasProcess reports whether a process of a host was watched, other than the
 // generator.
-func (a *Run) hasProcess(host string) bool {
+func (a *Run) HasProcess(host string) bool {
 	return slices.ContainsFunc(a.Log.Series, func(s runlog.Series) bool {
 		return s.Metric.Host == host && s.Metric.Process != "" && !GeneratorOwn(s.Metric)
 	})
 }
 
-// sharedWith returns the host that a named part of a machine belongs to.
-func (a *Run) sharedWith(name string) []string {
+// SharedWith returns the host that a named part of a machine belongs to.
+func (a *Run) SharedWith(name string) []string {
 	for _, h := range a.Log.Header.Hosts {
 		if h.Name == name && h.SameAs != "" && h.SameAs != name {
 			return []string{h.SameAs}
@@ -91,7 +91,7 @@ func (a *Run) sharedWith(name string) []string {
 	return nil
 }
 
-func (a *Run) addresses(t *Target) []netip.AddrPort {
+func (a *Run) Addresses(t *Target) []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, addr := range a.Log.Addresses {
 		if int(addr.Target) == t.Index {
@@ -103,16 +103,16 @@ func (a *Run) addresses(t *Target) []netip.AddrPort {
 
 func (a *Run) hostsByAddress(t *Target) []string {
 	var out []string
-	for _, addr := range a.addresses(t) {
-		if name := a.hostOf(addr.Addr()); name != "" && !slices.Contains(out, name) {
+	for _, addr := range a.Addresses(t) {
+		if name := a.HostOf(addr.Addr()); name != "" && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-// hostOf returns the watched host that an address belongs to, empty for none.
-func (a *Run) hostOf(addr netip.Addr) string {
+// HostOf returns the watched host that an address belongs to, empty for none.
+func (a *Run) HostOf(addr netip.Addr) string {
 	for _, h := range a.Log.Header.Hosts {
 		for _, s := range h.Addrs {
 			if x, err := netip.ParseAddr(s); err == nil && x.Unmap() == addr.Unmap() {
@@ -135,10 +135,10 @@ func (a *Run) SpeaksFor(m probe.Metric, h Hop) bool {
 	})
 }
 
-// onLoopback reports whether all connections of a target stay on this machine,
+// OnLoopback reports whether all connections of a target stay on this machine,
 // where no middlebox can be.
-func (a *Run) onLoopback(t *Target) bool {
-	addrs := a.addresses(t)
+func (a *Run) OnLoopback(t *Target) bool {
+	addrs := a.Addresses(t)
 	for _, addr := range addrs {
 		if !addr.Addr().Unmap().IsLoopback() {
 			return false

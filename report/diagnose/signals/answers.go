@@ -5,6 +5,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -27,7 +28,7 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWriter(c, f, h)
 	shares := map[evidence.Clue]float64{} // the same may be said in several logs, of several others
 	for _, x := range c.Heard {
-		index, ok := c.About(x)
+		index, ok := gather.About(c, x)
 		clue, known := meant[x.Meaning]
 		if !known || !ok || index != h.Index || f[clue].Is == evidence.Yes {
 			continue
@@ -41,7 +42,7 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if h.Index == 0 {
 		observeRetryAfter(c, f)
-		if s, ok := c.ShortAnswers(); ok {
+		if s, ok := gather.ShortAnswers(c); ok {
 			name := s.Request
 			if name == "" {
 				name = "a response"

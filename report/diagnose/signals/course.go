@@ -19,7 +19,7 @@ func observeCourse(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	switch o.Status {
 	case evidence.Found:
-		if n := len(c.Spells()); n >= 2 {
+		if n := len(evidence.Spells(c)); n >= 2 {
 			f.Set(evidence.InBursts, evidence.Yes, "client", "%s in which nearly everything failed, and nearly nothing between them", words.Count(float64(n), "spell"))
 		}
 		before := float64(o.Before) / max(1, float64(o.BeforeOf))
@@ -149,7 +149,7 @@ func observeSlowBody(c *evidence.Case, f *evidence.Facts) {
 // observeQueueTimeout asks whether refusals all took the same time, and longer
 // than answers do: requests waited for a place until a timeout of the service.
 func observeQueueTimeout(c *evidence.Case, f *evidence.Facts) {
-	middle, late := c.LateRefusals()
+	middle, late := evidence.LateRefusals(c)
 	switch usual := c.AnswerTime(); {
 	case math.IsNaN(middle):
 	case late:

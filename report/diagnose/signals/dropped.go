@@ -6,6 +6,8 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -17,13 +19,13 @@ const leastVanished = 3
 // a handful of packets among many failures, is no answer.
 func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWaits(c, f, h)
-	all, waited := []evidence.Dropped(nil), 0.0
+	all, waited := []kernels.Dropped(nil), 0.0
 	if h.Index == 0 {
-		all, waited = c.Dropped(), c.Parts.Fault[attack.Timeout]
+		all, waited = kernels.DroppedToTarget(c), c.Parts.Fault[attack.Timeout]
 	}
-	if s := c.StepAt(h); s != nil && s == c.Way.Culprit && s.State == report.StandsNetwork {
+	if s := gather.StepAt(c, h); s != nil && s == c.Way.Culprit && s.State == report.StandsNetwork {
 		// What is lost behind a gateway shows as its status, or as waits before it.
-		all = append(all, c.DroppedBehind(s.To.Hop.Port)...)
+		all = append(all, kernels.DroppedBehind(c, s.To.Hop.Port)...)
 		// There is one connection, or a few, for many of those that fail.
 		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
 	}
@@ -31,26 +33,26 @@ func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	ended := c.Parts.Wire + c.Parts.Fault[attack.Refused]
-	tell := func(x evidence.Clue, failures float64, about func(evidence.Dropped) bool) {
-		n, most := evidence.SumDropped(all, about)
+	tell := func(x evidence.Clue, failures float64, about func(kernels.Dropped) bool) {
+		n, most := kernels.SumDropped(all, about)
 		if n < leastVanished || failures < leastVanished {
 			return // not every kernel can tell: silence is no answer
 		}
 		f.SetAt(x, evidence.When(n/failures, 0.1, 0.5), most.First, "kernel of "+most.Host, "%s", most.Text())
 	}
-	own := func(v evidence.Dropped) bool { return h.Has(v.Host) }
-	tell(evidence.FilterDropped, waited, evidence.Dropped.Filtered)
-	tell(evidence.TrackingDropped, waited, evidence.Dropped.TableFull)
-	tell(evidence.Unanswered, waited, evidence.Dropped.NoNeighbor)
-	tell(evidence.ReverseDropped, waited, evidence.Dropped.Reversed)
-	tell(evidence.TooBigDropped, waited, evidence.Dropped.TooBig)
-	tell(evidence.QueueDropped, waited, func(v evidence.Dropped) bool { return own(v) && v.QueueFull() })
-	tell(evidence.PathRejected, ended, func(v evidence.Dropped) bool { return v.Rejected && !own(v) })
+	own := func(v kernels.Dropped) bool { return h.Has(v.Host) }
+	tell(evidence.FilterDropped, waited, kernels.Dropped.Filtered)
+	tell(evidence.TrackingDropped, waited, kernels.Dropped.TableFull)
+	tell(evidence.Unanswered, waited, kernels.Dropped.NoNeighbor)
+	tell(evidence.ReverseDropped, waited, kernels.Dropped.Reversed)
+	tell(evidence.TooBigDropped, waited, kernels.Dropped.TooBig)
+	tell(evidence.QueueDropped, waited, func(v kernels.Dropped) bool { return own(v) && v.QueueFull() })
+	tell(evidence.PathRejected, ended, func(v kernels.Dropped) bool { return v.Rejected && !own(v) })
 	// Lost packets are sent again; only what is lost again and again ends in a fault.
-	if n, most := evidence.SumDropped(all, evidence.Dropped.Congested); n >= leastVanished && f[evidence.LinkDropped].Is != evidence.Yes {
+	if n, most := kernels.SumDropped(all, kernels.Dropped.Congested); n >= leastVanished && f[evidence.LinkDropped].Is != evidence.Yes {
 		f.SetAt(evidence.LinkDropped, evidence.When(n/max(waited, 1), 0.1, 0.5), most.First, "kernel of "+most.Host, "%s", most.Text())
 	}
-	tell(evidence.HostRejected, ended, func(v evidence.Dropped) bool { return v.Rejected && own(v) })
+	tell(evidence.HostRejected, ended, func(v kernels.Dropped) bool { return v.Rejected && own(v) })
 }
 
 // What a wait for the process is called late, and in time, in seconds. Between them it
@@ -67,7 +69,7 @@ func observeWaits(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		clue       evidence.Clue
 		kind, verb string
 	}{{evidence.AcceptedLate, "accept", "accepted"}, {evidence.ReadLate, "read", "read"}} {
-		w := c.Waits(h, one.kind)
+		w := kernels.Waits(c, h, one.kind)
 		if w.Count < leastVanished || math.IsNaN(w.Slowest) {
 			continue
 		}

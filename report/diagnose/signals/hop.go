@@ -6,6 +6,8 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -13,8 +15,8 @@ import (
 // AssumeUpstream adds the hop that gateway statuses speak of where the profile
 // names none behind the first host.
 func AssumeUpstream(c *evidence.Case) {
-	_, late := c.LateRefusals()
-	late = late && !c.WatchesProcess(c.Hops[0]) // a service that is no proxy refuses for itself
+	_, late := evidence.LateRefusals(c)
+	late = late && !kernels.WatchesProcess(c, c.Hops[0]) // a service that is no proxy refuses for itself
 	if len(c.Hops) == 1 && (c.Status(502)+c.Status(504) >= 0.5 || late && c.Status(503) >= 0.5) && c.ProxyProcess(c.Hops[0]) == "" {
 		c.Hops = append(c.Hops, evidence.Hop{Index: 1, Assumed: true})
 	}
@@ -23,7 +25,7 @@ func AssumeUpstream(c *evidence.Case) {
 			continue
 		}
 		last := c.Hops[len(c.Hops)-1]
-		index, ok := c.About(x)
+		index, ok := gather.About(c, x)
 		switch {
 		case ok || last.Assumed:
 		case x.Line != nil && c.Run.Watches(x.Line.Host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(x.Line.Host) }):

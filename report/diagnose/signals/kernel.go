@@ -9,12 +9,13 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	v := c.WatchWire(h, c.From, c.To)
+	v := kernels.WatchWire(c, h, c.From, c.To)
 	c.Wires = append(c.Wires, v)
 	host := h.Host
 	src := "kernel of " + host
@@ -27,7 +28,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		resets = v.Sent
 	}
 	if h.Index > 0 && v.Traced && v.Sent >= 3 && c.Parts.Failed >= 3 {
-		matched, chance := c.MatchTimes(v.Times)
+		matched, chance := kernels.MatchTimes(c, v.Times)
 		is := evidence.Unknown
 		switch {
 		case matched >= 0.7 && 1-matched <= 0.3*(1-chance):
@@ -85,7 +86,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 	} else {
 		observeAbortCounters(c, f, h, resets)
-		if n, ok := c.Counted(h, probe.OutRsts); ok && h.Index == 0 && resets >= 3 {
+		if n, ok := kernels.Counted(c, h, probe.OutRsts); ok && h.Index == 0 && resets >= 3 {
 			f.Set(evidence.SentNone, evidence.When(-n/resets, -0.5, -0.1), "kernel counters of "+host, "%s resets came in, %s counted %s sent (OutRsts)", words.Commas(resets), host, words.Commas(n))
 		}
 	}
@@ -135,13 +136,13 @@ func ByWhom(v evidence.WireView) string {
 // observeMarks asks whether spells of 5xx began just when hosts behind the proxy
 // had reset connections: a few made it take them for dead, for a while.
 func observeMarks(c *evidence.Case, f *evidence.Facts, src string) {
-	spells := c.Spells()
+	spells := evidence.Spells(c)
 	if len(spells) < 2 || f[evidence.BadGateway].Is != evidence.Yes {
 		return
 	}
 	var times []float64
 	for _, h := range c.Hops[1:] {
-		times = append(times, c.WatchWire(h, c.From, c.To).Times...)
+		times = append(times, kernels.WatchWire(c, h, c.From, c.To).Times...)
 	}
 	var begun, within, long float64
 	for _, x := range spells {
@@ -174,7 +175,7 @@ func observeAborts(c *evidence.Case, f *evidence.Facts, v evidence.WireView, h e
 	}
 	p := v.Part("STATE") * v.Sent / failed(v, resets)
 	src := "kernel of " + h.Host
-	counted, measured := c.Counted(h, probe.AbortOnData)
+	counted, measured := kernels.Counted(c, h, probe.AbortOnData)
 	states := v.Part("STATE") * v.Sent
 	linger := measured && counted >= 0.3*states
 	switch {
@@ -200,10 +201,10 @@ func observeAbortCounters(c *evidence.Case, f *evidence.Facts, h evidence.Hop, r
 		return
 	}
 	src := "kernel counters of " + h.Host
-	if n, ok := c.Counted(h, probe.AbortOnClose); ok {
+	if n, ok := kernels.Counted(c, h, probe.AbortOnClose); ok {
 		f.Set(evidence.SentUnread, evidence.When(n/resets, 0.05, 0.5), src, "TCPAbortOnClose grew by %s: connections closed with unread data", words.Commas(n))
 	}
-	if n, ok := c.Counted(h, probe.AbortOnData); ok {
+	if n, ok := kernels.Counted(c, h, probe.AbortOnData); ok {
 		f.Set(evidence.SentLinger, evidence.When(n/resets, 0.05, 0.5), src, "TCPAbortOnData grew by %s: connections aborted with SO_LINGER 0 or after close", words.Commas(n))
 	}
 }
@@ -211,12 +212,12 @@ func observeAbortCounters(c *evidence.Case, f *evidence.Facts, h evidence.Hop, r
 func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	src := "kernel counters of " + h.Host
 	rises := func(x evidence.Clue, name string, least float64, wording string) {
-		if n, ok := c.Counted(h, name); ok {
+		if n, ok := kernels.Counted(c, h, name); ok {
 			f.Set(x, evidence.IsTrue(n >= least), src, wording, words.Commas(n))
 		}
 	}
 	rises(evidence.Overflowed, probe.ListenOverflows, 3, "the accept queue overflowed %s times")
-	if n, ok := c.Counted(h, probe.ListenOverflows); ok && h.Index == 0 {
+	if n, ok := kernels.Counted(c, h, probe.ListenOverflows); ok && h.Index == 0 {
 		waited := c.Parts.Phase[attack.PhaseDial]
 		if waited >= 10 {
 			f.Set(evidence.OverflowsCover, evidence.When(n/waited, 0.2, 0.6), src, "the accept queue overflowed %s times, %s connections did not come up", words.Commas(n), words.Commas(waited))
@@ -287,7 +288,7 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 func observeInvalid(c *evidence.Case, f *evidence.Facts) {
 	n, measured, where := 0.0, false, ""
 	for _, r := range c.Run.Resources {
-		if r.Metric.Name == probe.ConntrackInvalid && r.Counter != nil && r.Metric.Process == "" && !c.ServesOther(r.Metric.Host) {
+		if r.Metric.Name == probe.ConntrackInvalid && r.Counter != nil && r.Metric.Process == "" && !evidence.ServesOther(c, r.Metric.Host) {
 			measured = true
 			if k := r.Counter.Between(c.From-0.5, c.To+1); k > n || where == "" {
 				n, where = k, r.Metric.Host
@@ -308,7 +309,7 @@ func observeVanished(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	dropped, counted := 0.0, false
 	for _, name := range []string{probe.ListenOverflows, probe.ListenDrops, probe.ReqQueueFullDrop} {
-		if n, ok := c.Counted(h, name); ok {
+		if n, ok := kernels.Counted(c, h, name); ok {
 			dropped, counted = max(dropped, n), true
 		}
 	}
@@ -321,7 +322,7 @@ func observeVanished(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 func observeConntrack(c *evidence.Case, f *evidence.Facts) {
 	most, src := math.NaN(), ""
 	for _, r := range c.Run.Resources {
-		if r.Metric.Name != probe.Conntrack || c.ServesOther(r.Metric.Host) {
+		if r.Metric.Name != probe.Conntrack || evidence.ServesOther(c, r.Metric.Host) {
 			continue
 		}
 		if !(r.Most < most) {

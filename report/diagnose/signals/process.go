@@ -8,14 +8,15 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	deaths, ordinary := c.WithoutOrdinary(c.Deaths(h))
+	deaths, ordinary := kernels.WithoutOrdinary(c, kernels.Deaths(c, h))
 	c.Dead = append(c.Dead, deaths)
 	src := "processes of " + h.Host
-	watched := c.WatchesProcess(h)
+	watched := kernels.WatchesProcess(c, h)
 	if state, _, ok := c.Run.Status(h.Has, "process"); ok && state != probe.Measured {
 		watched = false // ends may have been missed
 	}
@@ -25,7 +26,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			mine = append(mine, d)
 		}
 	}
-	away := c.Absences(h)
+	away := kernels.Absences(c, h)
 	if len(away) > 0 {
 		f.SetAt(evidence.WentAway, evidence.Yes, away[0].At, "client", "connections were refused for a while, %s, and then accepted again", words.Count(float64(len(away)), "time"))
 	}
@@ -48,13 +49,13 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", words.Count(float64(len(mine)), "time"), words.Count(float64(len(away)), "time"))
 	}
 	f.SetAt(evidence.Died, evidence.Yes, d.At, src, "%s (pid %d) ended%s, %s", words.OrThe(d.Process), d.Pid, words.Why(d.Why), times)
-	near, all := c.FailuresNear(deaths)
+	near, all := kernels.FailuresNear(c, deaths)
 	if all >= 3 {
 		f.SetAt(evidence.DiedWithFaults, evidence.When(near/all, 0.3, 0.6), d.At, src, "%s of %s failures came while %s was gone", words.Commas(near), words.Commas(all), words.OrThe(d.Process))
 	}
-	if beside := c.DeathsBeside(h, d.Process); len(beside) > 0 && near >= 0.2*all && f[evidence.DiedWithFaults].Is != evidence.Yes {
+	if beside := kernels.DeathsBeside(c, h, d.Process); len(beside) > 0 && near >= 0.2*all && f[evidence.DiedWithFaults].Is != evidence.Yes {
 		// Instances that go in turn each have a part of the failures.
-		if near, all = c.FailuresNear(append(slices.Clone(deaths), beside...)); near >= 0.6*all {
+		if near, all = kernels.FailuresNear(c, append(slices.Clone(deaths), beside...)); near >= 0.6*all {
 			f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s of %s failures came while one %s or another was gone", words.Commas(near), words.Commas(all), words.OrThe(d.Process))
 		}
 	}
@@ -63,7 +64,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		after := c.Target.Compose(c.Run.Window(last.At+3), c.Run.N)
 		f.Set(evidence.GoneForGood, evidence.IsTrue(after.Fault[attack.Refused] >= 5), src, "nothing took the place of %s: %s were refused later", words.OrThe(last.Process), words.Count(after.Fault[attack.Refused], "connection"))
 	}
-	if ends := c.EndedAtOnset(h); h.Index > 0 && len(ends) > 0 {
+	if ends := kernels.EndedAtOnset(c, h); h.Index > 0 && len(ends) > 0 {
 		// What an inner hop was asked shows only in what those before it answer.
 		if after := c.Target.Compose(c.Run.Window(ends[0].At+3), c.Run.N); after.Failed >= max(10, 0.5*after.Attempts) {
 			text := fmt.Sprintf("the faults began when %s ended, nothing took its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), words.Commas(after.Failed), words.Commas(after.Attempts))
@@ -207,7 +208,7 @@ func observeHang(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death, s
 		seen++
 		// An end that is read late is read when what waited has broken off already.
 		waiting := max(busy[i], busy[i-1]) > 0
-		if done[i]+done[i-1] <= 0.2*usual && waiting && c.Waited(d.At) {
+		if done[i]+done[i-1] <= 0.2*usual && waiting && kernels.Waited(c, d.At) {
 			hung++
 		}
 	}
@@ -224,7 +225,7 @@ func observeMemory(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 			return
 		}
 	}
-	watched := c.WatchesProcess(h) || len(c.WatchedPIDs(h)) > 0
+	watched := kernels.WatchesProcess(c, h) || len(evidence.WatchedPIDs(c, h)) > 0
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name != probe.OOMKills || r.Counter == nil || !h.Has(r.Metric.Host) {
 			continue

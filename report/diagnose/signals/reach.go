@@ -9,6 +9,8 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
@@ -21,10 +23,10 @@ const mostTimes, seldom = 0.5, 0.15
 // observeReach asks how far requests got that failed at once: what waited is followed by
 // where it stands.
 func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	if evidence.IsStore(h.Process()) {
+	if gather.IsStore(h.Process()) {
 		f.Set(evidence.StoreHop, evidence.Yes, "processes of "+h.Host, "%s is a store", h.Process())
 	}
-	if c.Reach == nil || h.Node == nil || c.RequestsWaited() || c.Parts.Failed < 20 {
+	if c.Reach == nil || h.Node == nil || gather.RequestsWaited(c) || c.Parts.Failed < 20 {
 		return
 	}
 	x, ok := reached(c, h)
@@ -43,14 +45,14 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed {
 		var next evidence.Facts
-		observeCaller(c, &next, c.Hops[i], c.WatchWire(c.Hops[i], c.From, c.To))
+		observeCaller(c, &next, c.Hops[i], kernels.WatchWire(c, c.Hops[i], c.From, c.To))
 		if x := next[evidence.CallerEnds]; x.Is == evidence.Yes && next[evidence.CallerEndsAll].Is != evidence.Yes {
 			f.Set(evidence.RefusesAnswer, evidence.Yes, x.Source, "%s", x.Text)
 		}
 	}
 	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed {
 		var next evidence.Facts
-		observeCaller(c, &next, c.Hops[i], c.WatchWire(c.Hops[i], c.From, c.To))
+		observeCaller(c, &next, c.Hops[i], kernels.WatchWire(c, c.Hops[i], c.From, c.To))
 		if x := next[evidence.CallerEnds]; x.Is == evidence.Yes && next[evidence.CallerEndsAll].Is != evidence.Yes {
 			f.Set(evidence.RefusesAnswer, evidence.Yes, x.Source, "%s", x.Text)
 		}
@@ -66,7 +68,7 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		share, err := x.Answered.Share()
 		if share-2*err > 1.25 || share+2*err < 0.8 && share-2*err > 0.1 {
 			clue := evidence.AnsweredOther
-			if h.Index <= c.FirstService() {
+			if h.Index <= gather.FirstService(c) {
 				clue = evidence.ErrsItself
 			}
 			f.Set(clue, evidence.Yes, "network of "+h.Host, "%s answered a failed request with %s, a served one with %s, and asks nobody",
@@ -91,10 +93,10 @@ func observeEarlyEnd(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 // each failed request, by a reset, while this one ended none.
 func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v evidence.WireView) {
 	before := c.Hops[h.Index-1]
-	if !evidence.IsProxy(before.Process()) || c.RequestsWaited() || c.Parts.Failed < 20 || v.Client < 0.7*c.Parts.Failed || v.Client > 1.5*c.Parts.Failed || v.Sent > 0.1*v.Client {
+	if !evidence.IsProxy(before.Process()) || gather.RequestsWaited(c) || c.Parts.Failed < 20 || v.Client < 0.7*c.Parts.Failed || v.Client > 1.5*c.Parts.Failed || v.Sent > 0.1*v.Client {
 		return
 	}
-	matched, chance := c.MatchTimes(v.ClientTimes)
+	matched, chance := kernels.MatchTimes(c, v.ClientTimes)
 	if matched < 0.7 || 1-matched > 0.5*(1-chance) && chance < 0.9 {
 		return
 	}
@@ -136,7 +138,7 @@ func reached(c *evidence.Case, h evidence.Hop) (reach.Hop, bool) {
 
 // perRequest returns what a served and a failed request add to a total of a host.
 func perRequest(c *evidence.Case, host, name string) reach.Per {
-	l := c.Requests()
+	l := gather.Requests(c)
 	for _, s := range reach.Each(c.Run.Log, host, name) {
 		if s.Metric.Process == "" {
 			return l.Per(l.Resample(s))
@@ -281,7 +283,7 @@ type trouble struct {
 // troubleOf says what was amiss with a hop before a time: what is taken for dead was ill.
 func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 	const before = 5.0
-	for _, d := range c.Deaths(h) {
+	for _, d := range kernels.Deaths(c, h) {
 		if d.At > from-before && d.At < from+1 {
 			return trouble{source: "processes of " + h.Host, text: d.Process + " on " + h.Host + " had ended just before (" + d.Why + ")"}
 		}

@@ -48,7 +48,7 @@ func statusCount(c *evidence.Case, code uint16) float64 { return c.Statuses[code
 
 // ofRequests says of which request failures are, where they are all of one.
 func ofRequests(c *evidence.Case) string {
-	if s := c.OneRequest(); s != "" {
+	if s := evidence.OneRequest(c); s != "" {
 		return "; " + s
 	}
 	return ""
@@ -159,7 +159,7 @@ func observeLasting(c *evidence.Case, f *evidence.Facts) {
 // portsFull asks whether a hop had no local port left towards the next.
 func portsFull(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	for _, r := range c.Run.Resources {
-		if r.Metric.Name == probe.EphemeralPorts && c.Run.SpeaksFor(r.Metric, h) && !c.TowardsTarget(r.Metric.Instance) && r.Full != nil && r.Full.At <= c.At+1 &&
+		if r.Metric.Name == probe.EphemeralPorts && c.Run.SpeaksFor(r.Metric, h) && !evidence.TowardsTarget(c, r.Metric.Instance) && r.Full != nil && r.Full.At <= c.At+1 &&
 			(h.Host != evidence.LocalHost || r.Metric.Instance != "") {
 			f.SetAt(evidence.PortsFull, evidence.Yes, r.Full.At, "probe of "+r.Metric.Host, "%s", r.Describe())
 		}

@@ -42,7 +42,7 @@ func observeBlackout(c *evidence.Case, f *evidence.Facts) {
 	}
 	var dark, tried, answered float64
 	first := -1.0
-	for _, s := range c.Spells() {
+	for _, s := range evidence.Spells(c) {
 		if s.To < c.From {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -13,7 +14,7 @@ import (
 // processor, on disk, for memory of sockets, or nowhere that can be seen from outside.
 func observeStanding(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	portsFull(c, f, h)
-	s := c.Standing(h)
+	s := kernels.StandingAt(c, h)
 	src := "probe of " + h.Host
 	f.Set(evidence.Starved, evidence.When(s.NoProcessor, 0.3, 0.6), src, "tasks of %s were ready and had no processor for %s of the time", h.Host, words.Percent(s.NoProcessor))
 	f.Set(evidence.OnDisk, evidence.When(s.OnDisk, 0.1, 0.35), src, "tasks of %s waited for disks for %s of the time", h.Host, words.Percent(s.OnDisk))
@@ -54,7 +55,7 @@ func observeStill(c *evidence.Case, f *evidence.Facts) {
 		still := rest.Ok <= 0.01*rest.Attempts && waited >= 0.9*rest.Failed && f[evidence.Died].Is != evidence.Yes && f[evidence.DialTimeouts].Is != evidence.Yes
 		f.Set(evidence.StandsStill, evidence.IsTrue(still), "client", "%s of %s attempts were answered from soon after the onset to the end; the others waited in vain, and the process lived on", words.Commas(rest.Ok), words.Commas(rest.Attempts))
 	}
-	stops := c.Stops()
+	stops := evidence.Stops(c)
 	if len(stops) >= 2 {
 		longest := 0.0
 		for _, s := range stops {

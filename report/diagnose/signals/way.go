@@ -3,12 +3,14 @@ package signals
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 )
 
 // observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
 func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	s := c.StepAt(h)
+	s := gather.StepAt(c, h)
 	if s == nil || c.Way.Culprit == nil {
 		return
 	}
@@ -35,7 +37,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
 	for _, o := range c.Hops {
-		if ends := c.EndedAtOnset(o); o.Index != h.Index && len(ends) > 0 {
+		if ends := kernels.EndedAtOnset(c, o); o.Index != h.Index && len(ends) > 0 {
 			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing took its place", ends[0].Process, o.Host, ends[0].Why)
 		}
 	}
@@ -73,7 +75,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsUnreached, true
 	case s.State == report.StandsInside && proxy && len(s.Behind) > 0:
 		return 0, false // it passes on: what it holds is somebody's behind it
-	case s.State == report.StandsNoProcessor && c.Status(500) >= 0.5 && s.Depth <= c.FirstService():
+	case s.State == report.StandsNoProcessor && c.Status(500) >= 0.5 && s.Depth <= gather.FirstService(c):
 		return 0, false // who answers that it cannot had the processor to say so
 	case s.State == report.StandsInside && (s.Stuck() || answersNothing(c, s)):
 		return evidence.StandsStuck, true

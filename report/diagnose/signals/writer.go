@@ -6,6 +6,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -58,7 +59,7 @@ func observeWriter(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 // writtenAt returns the index of the hop that wrote answers with a status, and what says
 // so: empty where nothing does.
 func writtenAt(c *evidence.Case, statuses []uint16) (index int, why string) {
-	service := c.FirstService()
+	service := gather.FirstService(c)
 	if service == 0 {
 		return 0, ""
 	}
@@ -67,7 +68,7 @@ func writtenAt(c *evidence.Case, statuses []uint16) (index int, why string) {
 			if a.Status != code {
 				continue
 			}
-			if at := c.WriterOf(a); at == 0 && (a.Says != "" || a.By != "") {
+			if at := gather.WriterOf(c, a); at == 0 && (a.Says != "" || a.By != "") {
 				return 0, "the page is the proxy's own"
 			}
 			if a.By != "" && !evidence.IsProxy(a.By) {

@@ -1,4 +1,4 @@
-package evidence
+package kernels
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -29,21 +30,25 @@ type Dropped struct {
 	First     float64 // seconds
 }
 
-// Dropped lists what the kernels on the way dropped and rejected, the most frequent
+// DroppedToTarget lists what the kernels on the way dropped and rejected, the most frequent
 // first. A host that serves only other targets is not on the way, and what went on at
 // the same rate before the faults is left out.
-func (c *Case) Dropped() []Dropped { return c.dropped(c.portsOf(Hop{}), c.From-joinReach, false) }
+func DroppedToTarget(c *evidence.Case) []Dropped {
+	return droppedTo(c, evidence.PortsOf(c, evidence.Hop{}), c.From-evidence.JoinReach, false)
+}
 
 // DroppedBehind lists what they dropped between a hop and the next, of whose port it is.
-func (c *Case) DroppedBehind(port uint16) []Dropped {
-	return c.dropped(map[uint16]bool{port: true}, c.From-joinReach, false)
+func DroppedBehind(c *evidence.Case, port uint16) []Dropped {
+	return droppedTo(c, map[uint16]bool{port: true}, c.From-evidence.JoinReach, false)
 }
 
 // DroppedThroughout lists what they dropped and rejected in the whole run, also what
 // went on all the time: for a run in which nothing failed.
-func (c *Case) DroppedThroughout() []Dropped { return c.dropped(c.portsOf(Hop{}), 0, true) }
+func DroppedThroughout(c *evidence.Case) []Dropped {
+	return droppedTo(c, evidence.PortsOf(c, evidence.Hop{}), 0, true)
+}
 
-func (c *Case) dropped(ports map[uint16]bool, early float64, steady bool) []Dropped {
+func droppedTo(c *evidence.Case, ports map[uint16]bool, early float64, steady bool) []Dropped {
 	type group struct {
 		host, reason, packet, function, hook, table, chain, device string
 		rejected                                                   bool
@@ -52,7 +57,7 @@ func (c *Case) dropped(ports map[uint16]bool, early float64, steady bool) []Drop
 	sums := map[group]*Dropped{}
 	for _, e := range c.Run.Log.Events {
 		at := e.At.Seconds()
-		if e.Kind != probe.PacketDrop && e.Kind != probe.RSTRejected || at < 0 || at > c.To+joinReach || c.ServesOther(e.Host) {
+		if e.Kind != probe.PacketDrop && e.Kind != probe.RSTRejected || at < 0 || at > c.To+evidence.JoinReach || evidence.ServesOther(c, e.Host) {
 			continue
 		}
 		port := e.Local.Port()
@@ -93,7 +98,7 @@ func (c *Case) dropped(ports map[uint16]bool, early float64, steady bool) []Drop
 		if v.Count == 0 || !steady && v.Before >= 0.5*v.Count/max(c.To-c.From, 1) {
 			continue
 		}
-		c.attributeToTracking(v, early)
+		attributeToTracking(c, v, early)
 		out = append(out, *v)
 	}
 	slices.SortFunc(out, func(x, y Dropped) int {
@@ -105,7 +110,7 @@ func (c *Case) dropped(ports map[uint16]bool, early float64, steady bool) []Drop
 // attributeToTracking corrects the reason where a kernel told no more than that
 // netfilter dropped, and no rule: where connection tracking itself decides, and counted
 // about as many refusals, it was connection tracking.
-func (c *Case) attributeToTracking(v *Dropped, from float64) {
+func attributeToTracking(c *evidence.Case, v *Dropped, from float64) {
 	if !v.Filtered() || v.Table != "" || v.Function != "nf_hook_slow" || v.Hook == "FORWARD" {
 		return
 	}
@@ -268,9 +273,9 @@ func (w Wait) Text(did string) string {
 
 // Waits returns how long a hop's processes let connections wait to be accepted
 // ("accept") or data to be read ("read").
-func (c *Case) Waits(h Hop, kind string) Wait {
+func Waits(c *evidence.Case, h evidence.Hop, kind string) Wait {
 	w := Wait{Slowest: math.NaN(), Light: math.NaN()}
-	ports := c.portsOf(h)
+	ports := evidence.PortsOf(c, h)
 	for _, e := range c.Run.Log.Events {
 		if e.Kind != probe.Waited || !strings.EqualFold(e.Reason, kind) || !h.Has(e.Host) || !ports[e.Local.Port()] {
 			continue
@@ -280,7 +285,7 @@ func (c *Case) Waits(h Hop, kind string) Wait {
 			if !(e.Value < w.Light) {
 				w.Light = e.Value
 			}
-		case at <= c.To+joinReach:
+		case at <= c.To+evidence.JoinReach:
 			w.Count += float64(max(e.Count, 1))
 			if !(e.Value < w.Slowest) {
 				w.Slowest, w.At = e.Value, at

@@ -1,4 +1,4 @@
-package evidence
+package gather
 
 import (
 	"cmp"
@@ -8,52 +8,22 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// Split is a size that parts what fails from what does not: of several requests to a
-// target, those above it fail, and those below it hardly ever do.
-type Split struct {
-	What          string  // "requests" or "responses"
-	Passes, Fails float64 // bytes: the largest that passes, the smallest that fails
-	Above, Below  Tally
-	Request       string // the smallest that fails
-}
-
-// Tally counts attempts and those of them that failed.
-type Tally struct{ Attempts, Failed float64 }
-
-// Share returns the part that failed.
-func (t Tally) Share() float64 { return t.Failed / max(t.Attempts, 1) }
-
-func (t *Tally) add(o Tally) { t.Attempts, t.Failed = t.Attempts+o.Attempts, t.Failed+o.Failed }
-
-// Text words a split.
-func (s Split) Text() string {
-	verb := "failed"
-	if s.Above.Share() < 0.99 {
-		verb = "failed as a rule"
-	}
-	none := fmt.Sprintf("%s of %s", words.Commas(s.Below.Failed), words.Commas(s.Below.Attempts))
-	if s.Below.Failed == 0 {
-		none = "none of " + words.Commas(s.Below.Attempts)
-	}
-	return fmt.Sprintf("%s of %s bytes and more %s (%s of %s), those of up to %s bytes did not (%s)",
-		s.What, words.Commas(math.Round(s.Fails)), verb, words.Commas(s.Above.Failed), words.Commas(s.Above.Attempts), words.Commas(math.Round(s.Passes)), none)
-}
-
 // byRequest counts attempts by request from the onset on, nil where they were not.
-func (c *Case) byRequest() []Tally {
-	var out []Tally
+func byRequest(c *evidence.Case) []evidence.Tally {
+	var out []evidence.Tally
 	for _, w := range c.Target.Windows {
 		if (float64(w.Index)+1)*c.Run.Step <= c.From {
 			continue
 		}
 		for _, r := range w.Requests {
 			for len(out) <= int(r.Endpoint) {
-				out = append(out, Tally{})
+				out = append(out, evidence.Tally{})
 			}
-			out[r.Endpoint].add(Tally{float64(r.Attempts), float64(r.Failed)})
+			out[r.Endpoint].Add(evidence.Tally{Attempts: float64(r.Attempts), Failed: float64(r.Failed)})
 		}
 	}
 	return out
@@ -61,7 +31,7 @@ func (c *Case) byRequest() []Tally {
 
 // sizes returns the mean bytes of each request, and of its response: of successes of the
 // whole run, else what failed ones announced or brought. NaN is not known.
-func (c *Case) sizes(n int) (sent, received []float64) {
+func sizes(c *evidence.Case, n int) (sent, received []float64) {
 	type sum struct{ attempts, ok, sent, received float64 }
 	sums := make([]sum, n)
 	for _, w := range c.Target.Windows {
@@ -98,13 +68,13 @@ func (c *Case) sizes(n int) (sent, received []float64) {
 
 // splits looks for a size of the requests, and one of the responses, that parts what
 // fails from what does not.
-func (c *Case) splits() (request, response *Split) {
-	tallies := c.byRequest()
+func splits(c *evidence.Case) (request, response *evidence.Split) {
+	tallies := byRequest(c)
 	if len(tallies) < 2 {
 		return nil, nil
 	}
-	sent, received := c.sizes(len(tallies))
-	return c.splitBy("requests", tallies, sent), c.splitBy("responses", tallies, received)
+	sent, received := sizes(c, len(tallies))
+	return splitBy(c, "requests", tallies, sent), splitBy(c, "responses", tallies, received)
 }
 
 const (
@@ -113,7 +83,7 @@ const (
 	splitGap    = 1.05 // how much larger the smallest that fails is, at least
 )
 
-func (c *Case) splitBy(what string, tallies []Tally, size []float64) *Split {
+func splitBy(c *evidence.Case, what string, tallies []evidence.Tally, size []float64) *evidence.Split {
 	var order []int
 	for i, t := range tallies {
 		if t.Attempts == 0 {
@@ -125,18 +95,18 @@ func (c *Case) splitBy(what string, tallies []Tally, size []float64) *Split {
 		order = append(order, i)
 	}
 	slices.SortFunc(order, func(x, y int) int { return cmp.Or(cmp.Compare(size[x], size[y]), cmp.Compare(x, y)) })
-	var best *Split
+	var best *evidence.Split
 	for k := 1; k < len(order); k++ {
-		s := Split{What: what, Passes: size[order[k-1]], Fails: size[order[k]], Request: c.RequestName(uint32(order[k]))}
+		s := evidence.Split{What: what, Passes: size[order[k-1]], Fails: size[order[k]], Request: RequestName(c, uint32(order[k]))}
 		if s.Fails < splitGap*s.Passes+1 {
 			continue
 		}
 		least := 1.0
 		for i, e := range order {
 			if i < k {
-				s.Below.add(tallies[e])
+				s.Below.Add(tallies[e])
 			} else {
-				s.Above.add(tallies[e])
+				s.Above.Add(tallies[e])
 				if tallies[e].Attempts >= 5 {
 					least = min(least, tallies[e].Share())
 				}
@@ -153,12 +123,12 @@ func (c *Case) splitBy(what string, tallies []Tally, size []float64) *Split {
 }
 
 // WorstRequest says that one of several requests fails far more often than the others.
-func (c *Case) WorstRequest() string {
-	tallies := c.byRequest()
-	var all Tally
+func WorstRequest(c *evidence.Case) string {
+	tallies := byRequest(c)
+	var all evidence.Tally
 	worst, used := -1, 0
 	for i, t := range tallies {
-		all.add(t)
+		all.Add(t)
 		if t.Attempts < 5 {
 			continue
 		}
@@ -167,22 +137,21 @@ func (c *Case) WorstRequest() string {
 			worst = i
 		}
 	}
-	if used < 2 || c.RequestName(uint32(worst)) == "" {
+	if used < 2 || RequestName(c, uint32(worst)) == "" {
 		return ""
 	}
 	w := tallies[worst]
-	rest := Tally{all.Attempts - w.Attempts, all.Failed - w.Failed}
+	rest := evidence.Tally{Attempts: all.Attempts - w.Attempts, Failed: all.Failed - w.Failed}
 	if w.Failed < 5 || rest.Attempts < 10 || w.Share() < 5*rest.Share() || w.Failed < 0.5*all.Failed {
 		return ""
 	}
-	return fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s",
-		c.RequestName(uint32(worst)), words.Commas(w.Failed), words.Commas(w.Attempts), words.Commas(rest.Failed), words.Commas(rest.Attempts))
+	return fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), words.Commas(w.Failed), words.Commas(w.Attempts), words.Commas(rest.Failed), words.Commas(rest.Attempts))
 }
 
 // splitTexts words both splits, once where they part the same requests.
-func (c *Case) splitTexts() string {
+func splitTexts(c *evidence.Case) string {
 	var parts []string
-	for _, s := range []*Split{c.BySent, c.ByReceived} {
+	for _, s := range []*evidence.Split{c.BySent, c.ByReceived} {
 		if s != nil {
 			parts = append(parts, s.Text())
 		}

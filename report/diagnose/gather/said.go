@@ -1,4 +1,4 @@
-package evidence
+package gather
 
 import (
 	"fmt"
@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // RequestName returns the name of one of the target's requests, "" where they are not
 // listed.
-func (c *Case) RequestName(endpoint uint32) string {
+func RequestName(c *evidence.Case, endpoint uint32) string {
 	if all := c.Target.Info.Endpoints; int(endpoint) < len(all) {
 		return all[endpoint].Name
 	}
@@ -21,12 +22,12 @@ func (c *Case) RequestName(endpoint uint32) string {
 
 // saying sums what the failures that were kept with their answer say: the same words
 // once, the commonest first.
-func (c *Case) saying() []answers.Answer {
-	return answers.SumAnswers(c.Failures, c.RequestName)
+func saying(c *evidence.Case) []report.Answer {
+	return report.SumAnswers(c.Failures, func(endpoint uint32) string { return RequestName(c, endpoint) })
 }
 
 // Quote words an answer: how often it was read, from whom, and what it says.
-func Quote(a answers.Answer) string {
+func Quote(a report.Answer) string {
 	by := ""
 	if a.By != "" {
 		by = " from " + a.By
@@ -48,9 +49,9 @@ func short(s string) string {
 }
 
 // commonAnswers words what most failures were answered.
-func (c *Case) commonAnswers() string {
-	if j := c.told(); j != nil && !slices.ContainsFunc(c.Heard, func(h Heard) bool { return h.Line == nil && h.Share >= 0.5 }) {
-		return c.quoteLine(j) // the answers say less
+func commonAnswers(c *evidence.Case) string {
+	if j := told(c); j != nil && !slices.ContainsFunc(c.Heard, func(h evidence.Heard) bool { return h.Line == nil && h.Share >= 0.5 }) {
+		return quoteLine(c, j) // the answers say less
 	}
 	for _, a := range c.Said {
 		if a.Fault == attack.Status.String() && a.Says != "" && a.Times >= 3 && 2*a.Times >= a.Of {
@@ -69,7 +70,7 @@ type Short struct {
 
 // ShortAnswers returns what responses that broke off in their body have in common, ok
 // is false unless nearly all of them announced one length and stopped at another.
-func (c *Case) ShortAnswers() (s Short, ok bool) {
+func ShortAnswers(c *evidence.Case) (s Short, ok bool) {
 	type lengths struct {
 		endpoint           uint32
 		declared, received int64
@@ -97,5 +98,5 @@ func (c *Case) ShortAnswers() (s Short, ok bool) {
 	if all < 5 || alike < 0.9*all || most.received >= most.declared {
 		return Short{}, false
 	}
-	return Short{c.RequestName(most.endpoint), times[most], all, most.declared, most.received}, true
+	return Short{RequestName(c, most.endpoint), times[most], all, most.declared, most.received}, true
 }

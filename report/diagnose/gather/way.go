@@ -1,4 +1,4 @@
-package evidence
+package gather
 
 import (
 	"net/netip"
@@ -7,6 +7,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/waiting"
@@ -22,30 +23,30 @@ const settles = 2.0
 // follow finds the hops of a target by who was seen to serve it and whom that asks, and
 // follows the waiting along them. It reports whether it found any; the profile's hosts
 // stay where no sockets were read.
-func (c *Case) follow() bool {
+func follow(c *evidence.Case) bool {
 	if c.Run.Graph == nil {
 		return false
 	}
 	named := c.Target.Info.Hosts
-	first := c.Run.Graph.Chain(LocalHost, c.dialled(), named)
+	first := c.Run.Graph.Chain(evidence.LocalHost, dialled(c), named)
 	if first == nil {
 		return false
 	}
-	now, before := c.spans()
+	now, before := spans(c)
 	c.Way = waiting.Follow(c.Run.Log, first, now, before)
-	if !c.RequestsWaited() || !c.stoodLongEnough() {
+	if !RequestsWaited(c) || !stoodLongEnough(c) {
 		c.Way.Dismiss()
 	}
-	c.station(first, named)
+	station(c, first, named)
 	if len(c.Run.Targets) == 1 { // what several targets bring to a host cannot be told apart
-		c.Reach = c.reaches(first)
+		c.Reach = reaches(c, first)
 	}
 	return true
 }
 
 // reaches reads how far failed requests got along all that was seen to be asked, and along
 // the hosts that the profile names behind.
-func (c *Case) reaches(first *hops.Hop) []reach.Hop {
+func reaches(c *evidence.Case, first *hops.Hop) []reach.Hop {
 	nodes := map[*hops.Hop]*reach.Node{}
 	var node func(h *hops.Hop) *reach.Node
 	node = func(h *hops.Hop) *reach.Node {
@@ -81,21 +82,21 @@ func (c *Case) reaches(first *hops.Hop) []reach.Hop {
 			break
 		}
 	}
-	return reach.Follow(c.Run.Log, root, c.Requests())
+	return reach.Follow(c.Run.Log, root, Requests(c))
 }
 
 // Requests returns what was served and what failed, by window.
-func (c *Case) Requests() reach.Load {
+func Requests(c *evidence.Case) reach.Load {
 	return reach.Load{Step: c.Run.Step, Ok: c.Target.Ok, Failed: c.Target.Failed}
 }
 
 // dialled returns the addresses of a target that connections went to.
-func (c *Case) dialled() []netip.AddrPort { return c.Run.addresses(c.Target) }
+func dialled(c *evidence.Case) []netip.AddrPort { return c.Run.Addresses(c.Target) }
 
 // spans returns the time in which requests failed or stood still, and the time before it.
-func (c *Case) spans() (now, before []waiting.Span) {
+func spans(c *evidence.Case) (now, before []waiting.Span) {
 	end := c.Run.Duration()
-	if stops := c.Stops(); len(stops) >= 2 && (c.Onset.Status != Found || stops[len(stops)-1].From > c.At) {
+	if stops := evidence.Stops(c); len(stops) >= 2 && (c.Onset.Status != evidence.Found || stops[len(stops)-1].From > c.At) {
 		last := 0.0
 		for _, s := range stops {
 			now = append(now, waiting.Span(s))
@@ -104,7 +105,7 @@ func (c *Case) spans() (now, before []waiting.Span) {
 		}
 		return now, before
 	}
-	if o := c.Onset; o != nil && (o.Status == Found || o.Status == Transient) {
+	if o := c.Onset; o != nil && (o.Status == evidence.Found || o.Status == evidence.Transient) {
 		// What is read at the onset itself was read before it had filled.
 		at := o.At.Value
 		from := at
@@ -112,8 +113,8 @@ func (c *Case) spans() (now, before []waiting.Span) {
 			from += settles
 		}
 		to := min(at+judged, end)
-		if o.Status == Transient {
-			to = max(min(to, c.lastFailed()), from+1)
+		if o.Status == evidence.Transient {
+			to = max(min(to, lastFailed(c)), from+1)
 		}
 		return []waiting.Span{{From: from, To: to}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
 	}
@@ -122,7 +123,7 @@ func (c *Case) spans() (now, before []waiting.Span) {
 
 // lastFailed returns the end of the last window in which requests were due that failed, in
 // seconds.
-func (c *Case) lastFailed() float64 {
+func lastFailed(c *evidence.Case) float64 {
 	for i := c.Run.N - 1; i >= 0; i-- {
 		if c.Target.Failed[i] > 0 {
 			return c.Run.Seconds(float64(i + 1))
@@ -133,7 +134,7 @@ func (c *Case) lastFailed() float64 {
 
 // RequestsWaited reports whether the failures are of requests that waited: for nothing, for a
 // gateway's patience, or far longer than answers take; or answers came in spells.
-func (c *Case) RequestsWaited() bool {
+func RequestsWaited(c *evidence.Case) bool {
 	if c.Onset == nil {
 		return false
 	}
@@ -141,38 +142,38 @@ func (c *Case) RequestsWaited() bool {
 		if p.Share(attack.Timeout)+c.Status(504) >= 0.5 {
 			return true
 		}
-		return QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(0.3, 3*c.AnswerTime())
+		return evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(0.3, 3*c.AnswerTime())
 	}
-	return len(c.Stops()) >= 2
+	return len(evidence.Stops(c)) >= 2
 }
 
 // stoodLongEnough reports whether what stands at the hop where the waiting ends is about
 // as old as failures had waited: what they waited for must have taken as long. Connections
 // that are not taken have no age, and those that wait inside for a pool had none there.
-func (c *Case) stoodLongEnough() bool {
+func stoodLongEnough(c *evidence.Case) bool {
 	at := c.Way.Culprit
 	if at == nil || at.Worst == nil || at.State != report.StandsInside || at.Now.NotAccepted >= 1 || len(c.Way.Walked) == 1 {
 		return true
 	}
-	waited := QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
+	waited := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
 	return !(at.Now.Oldest < 0.5*waited)
 }
 
 // station makes hops of a chain: the proxies and the service behind them, and further in
 // as far as the waiting was followed or the profile names hosts. Of several instances the
 // one is asked that most speaks against.
-func (c *Case) station(first *hops.Hop, named []string) {
+func station(c *evidence.Case, first *hops.Hop, named []string) {
 	var path []*hops.Hop
 	for at := first; at != nil; {
 		path = append(path, at)
-		at = c.after(at, named)
+		at = after(c, at, named)
 	}
-	var out []Hop
+	var out []evidence.Hop
 	for i, at := range path {
-		h := Hop{Index: i, Station: at, Assumed: len(at.Instances) == 0}
+		h := evidence.Hop{Index: i, Station: at, Assumed: len(at.Instances) == 0}
 		if len(at.Instances) > 0 {
-			h.Host = c.instance(at)
-			h.also = c.Run.sharedWith(h.Host)
+			h.Host = instance(c, at)
+			h.Also = c.Run.SharedWith(h.Host)
 		}
 		out = append(out, h)
 	}
@@ -184,14 +185,14 @@ func (c *Case) station(first *hops.Hop, named []string) {
 	last := out[len(out)-1]
 	for i, name := range named { // hosts behind those that were seen
 		if i > at && !inChain(name) && !last.Assumed && !slices.ContainsFunc(named[i:], inChain) {
-			out = append(out, Hop{Index: len(out), Host: name, also: c.Run.sharedWith(name)})
+			out = append(out, evidence.Hop{Index: len(out), Host: name, Also: c.Run.SharedWith(name)})
 		}
 	}
 	c.Hops = out
 }
 
 // after returns the next hop of the way that is of interest, nil at its end.
-func (c *Case) after(at *hops.Hop, named []string) *hops.Hop {
+func after(c *evidence.Case, at *hops.Hop, named []string) *hops.Hop {
 	if w := c.Way; w != nil && w.Culprit != nil {
 		for i, s := range w.Walked[:len(w.Walked)-1] {
 			if s.Hop == at {
@@ -199,14 +200,14 @@ func (c *Case) after(at *hops.Hop, named []string) *hops.Hop {
 			}
 		}
 	}
-	if told := c.toldNext(at); told != nil {
+	if told := toldNext(c, at); told != nil {
 		return told
 	}
 	for _, n := range at.Next {
 		if len(n.Instances) == 0 {
 			continue
 		}
-		if IsProxy(at.Process) || slices.ContainsFunc(n.Hosts(), func(h string) bool { return slices.Contains(named, h) }) {
+		if evidence.IsProxy(at.Process) || slices.ContainsFunc(n.Hosts(), func(h string) bool { return slices.Contains(named, h) }) {
 			return n
 		}
 	}
@@ -215,29 +216,29 @@ func (c *Case) after(at *hops.Hop, named []string) *hops.Hop {
 
 // instance returns the host of the instance that most speaks against: what it sent and
 // lost, else the requests that stood at it.
-func (c *Case) instance(at *hops.Hop) string {
-	if told := c.toldInstance(at); told != "" {
+func instance(c *evidence.Case, at *hops.Hop) string {
+	if told := toldInstance(c, at); told != "" {
 		return told
 	}
 	best, most := at.Instances[0].Host, -1.0
 	for _, x := range at.Instances {
 		s := 0.0
 		if len(at.Instances) > 1 {
-			s = c.suspicion(Hop{Host: x.Host, Station: at}, c.resetsTo(Hop{Host: x.Host}))
+			s = suspicion(c, evidence.Hop{Host: x.Host, Station: at}, resetsTo(c, evidence.Hop{Host: x.Host}))
 		}
 		if s > most {
 			best, most = x.Host, s
 		}
 	}
 	if most <= 0 && c.Way != nil {
-		if s := c.stepOf(at); s != nil && s.Worst != nil {
+		if s := stepOf(c, at); s != nil && s.Worst != nil {
 			return s.Worst.Host
 		}
 	}
 	return best
 }
 
-func (c *Case) stepOf(at *hops.Hop) *waiting.Step {
+func stepOf(c *evidence.Case, at *hops.Hop) *waiting.Step {
 	if c.Way == nil {
 		return nil
 	}
@@ -249,46 +250,30 @@ func (c *Case) stepOf(at *hops.Hop) *waiting.Step {
 }
 
 // StepAt returns where the requests of a hop stood, nil where that was not seen.
-func (c *Case) StepAt(h Hop) *waiting.Step {
+func StepAt(c *evidence.Case, h evidence.Hop) *waiting.Step {
 	if h.Station == nil {
 		return nil
 	}
-	return c.stepOf(h.Station)
+	return stepOf(c, h.Station)
 }
 
 // Culprit returns the hop that the waiting ends at; false where requests stood nowhere
 // that was seen.
-func (c *Case) Culprit() (Hop, bool) {
+func Culprit(c *evidence.Case) (evidence.Hop, bool) {
 	if c.Way == nil || c.Way.Culprit == nil {
-		return Hop{}, false
+		return evidence.Hop{}, false
 	}
 	for _, h := range c.Hops {
 		if h.Station == c.Way.Culprit.Hop {
 			return h, true
 		}
 	}
-	return Hop{}, false
-}
-
-// OfAnother reports whether a process belongs to another hop on the same host.
-func (c *Case) OfAnother(host, process string, pid int32, h Hop) bool {
-	if h.Station == nil || pid != 0 && h.Station.Has(host, pid) {
-		return false
-	}
-	for _, o := range c.Hops {
-		if o.Index == h.Index || o.Station == nil || o.Host != host {
-			continue
-		}
-		if pid != 0 && o.Station.Has(host, pid) || process != "" && process == o.Station.Process && process != h.Station.Process {
-			return true
-		}
-	}
-	return false
+	return evidence.Hop{}, false
 }
 
 // Stands reports whether most requests of a hop stand somewhere, and the hop is where the
 // waiting ends.
-func (c *Case) Stands(h Hop, where report.Stand) bool {
-	s := c.StepAt(h)
+func Stands(c *evidence.Case, h evidence.Hop, where report.Stand) bool {
+	s := StepAt(c, h)
 	return s != nil && s == c.Way.Culprit && s.State == where
 }

@@ -1,4 +1,4 @@
-package evidence
+package gather
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -16,17 +18,17 @@ import (
 // balancer that rewrites addresses, and not one behind the other: then the one
 // that the failures come from is asked, and the others are left out of the way
 // of the request.
-func (c *Case) chooseInstance() {
+func chooseInstance(c *evidence.Case) {
 	if len(c.Hops) < 2 {
 		return
 	}
 	own := make([]float64, len(c.Hops)) // resets that each sent to the client's own connections
 	for i, h := range c.Hops {
-		own[i] = c.resetsTo(h)
+		own[i] = resetsTo(c, h)
 	}
 	var beside, rest []int
 	for i, h := range c.Hops {
-		if own[i] >= max(3, 0.2*c.Parts.Wire) && c.Parts.Wire > 0 || i == 0 || c.Parts.Failed > 0 && c.Fives() < 0.2*c.Parts.Failed && c.serveAlike(c.Hops[0], h) {
+		if own[i] >= max(3, 0.2*c.Parts.Wire) && c.Parts.Wire > 0 || i == 0 || c.Parts.Failed > 0 && c.Fives() < 0.2*c.Parts.Failed && serveAlike(c, c.Hops[0], h) {
 			beside = append(beside, i)
 		} else {
 			rest = append(rest, i)
@@ -36,7 +38,7 @@ func (c *Case) chooseInstance() {
 		return
 	}
 	ill := slices.MaxFunc(beside, func(i, j int) int {
-		x, y := c.suspicion(c.Hops[i], own[i]), c.suspicion(c.Hops[j], own[j])
+		x, y := suspicion(c, c.Hops[i], own[i]), suspicion(c, c.Hops[j], own[j])
 		switch {
 		case x > y || x == y && i < j:
 			return 1
@@ -50,7 +52,7 @@ func (c *Case) chooseInstance() {
 			c.Beside = append(c.Beside, fmt.Sprintf("%s, which serves beside %s, sent %s of the resets", c.Hops[i].Host, c.Hops[ill].Host, words.Commas(own[i])))
 		}
 	}
-	chain := []Hop{c.Hops[ill]}
+	chain := []evidence.Hop{c.Hops[ill]}
 	for _, i := range rest {
 		chain = append(chain, c.Hops[i])
 	}
@@ -63,17 +65,17 @@ func (c *Case) chooseInstance() {
 // resetsTo counts the resets that a host's kernel sent to connections of the
 // client that failed. A balancer on the way may have rewritten the host's
 // address; the client's is the same at both ends.
-func (c *Case) resetsTo(h Hop) float64 {
-	return c.resetsOfFailed(h, probe.RSTSent)
+func resetsTo(c *evidence.Case, h evidence.Hop) float64 {
+	return resetsOfFailed(c, h, probe.RSTSent)
 }
 
 // givenUp counts the failed connections of the client whose reset a host's kernel
 // received: the client had waited long enough for it.
-func (c *Case) givenUp(h Hop) float64 {
-	return c.resetsOfFailed(h, probe.RSTReceived)
+func givenUp(c *evidence.Case, h evidence.Hop) float64 {
+	return resetsOfFailed(c, h, probe.RSTReceived)
 }
 
-func (c *Case) resetsOfFailed(h Hop, kind probe.EventKind) float64 {
+func resetsOfFailed(c *evidence.Case, h evidence.Hop, kind probe.EventKind) float64 {
 	failed := map[netip.AddrPort]float64{}
 	for _, x := range c.Failures {
 		if x.Conn.Local.IsValid() {
@@ -85,7 +87,7 @@ func (c *Case) resetsOfFailed(h Hop, kind probe.EventKind) float64 {
 		if e.Kind != kind || e.Host != h.Host {
 			continue
 		}
-		if at, ok := failed[e.Remote]; ok && e.At.Seconds() > at-joinReach && e.At.Seconds() < at+joinReach {
+		if at, ok := failed[e.Remote]; ok && e.At.Seconds() > at-evidence.JoinReach && e.At.Seconds() < at+evidence.JoinReach {
 			n += float64(max(e.Count, 1))
 		}
 	}
@@ -94,10 +96,10 @@ func (c *Case) resetsOfFailed(h Hop, kind probe.EventKind) float64 {
 
 // serveAlike reports whether two hosts run processes of the same names on the
 // same ports, none of which passes requests on.
-func (c *Case) serveAlike(x, y Hop) bool {
-	a, b := c.services(x), c.services(y)
+func serveAlike(c *evidence.Case, x, y evidence.Hop) bool {
+	a, b := services(c, x), services(c, y)
 	for name := range a {
-		if IsProxy(name) {
+		if evidence.IsProxy(name) {
 			return false
 		}
 	}
@@ -106,11 +108,11 @@ func (c *Case) serveAlike(x, y Hop) bool {
 
 // services returns the names of the processes watched on a host and the ports
 // that are listened on there.
-func (c *Case) services(h Hop) map[string]bool {
+func services(c *evidence.Case, h evidence.Hop) map[string]bool {
 	out, named := map[string]bool{}, false
 	for _, r := range c.Run.Resources {
 		m := r.Metric
-		if m.Host != h.Host || GeneratorOwn(m) {
+		if m.Host != h.Host || evidence.GeneratorOwn(m) {
 			continue
 		}
 		if m.Process != "" {
@@ -131,9 +133,9 @@ func (c *Case) services(h Hop) map[string]bool {
 // suspicion orders instances: by the resets they sent to the client, then by
 // the connections that the client gave up, whether their processes ended, and
 // what ran out before the faults.
-func (c *Case) suspicion(h Hop, resets float64) float64 {
-	s := 100*resets + 50*c.givenUp(h)
-	s += 10 * float64(len(c.Deaths(h)))
+func suspicion(c *evidence.Case, h evidence.Hop, resets float64) float64 {
+	s := 100*resets + 50*givenUp(c, h)
+	s += 10 * float64(len(kernels.Deaths(c, h)))
 	for _, r := range c.Run.Resources {
 		if r.Metric.Host == h.Host && r.Metric.Process != "" && r.Full != nil && !r.Throughout && r.Full.At <= c.At+1 {
 			s++

@@ -1,4 +1,4 @@
-package evidence
+package gather
 
 import (
 	"cmp"
@@ -7,34 +7,22 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// Heard is what a part of the failures is said to be about, by the answers to them.
-type Heard struct {
-	says.Statement
-	// Share is the part of all failures that it is said of.
-	Share  float64
-	Source string // "answers"
-	Text   string // who said it how often, word for word
-	// By is the commonest answer that says so.
-	By answers.Answer
-	// Line is what a log says so; nil: it was said in answers.
-	Line *spoken.Joined
-}
-
 // heard reads what failures were answered: one entry for each meaning, the commonest
 // first. The answers that were kept are a sample, and only statuses have one.
-func (c *Case) heard() []Heard {
+func heard(c *evidence.Case) []evidence.Heard {
 	type key struct {
 		meaning says.Meaning
 		of      says.Of
 	}
-	sums, times := map[key]*Heard{}, map[key]float64{}
+	sums, times := map[key]*evidence.Heard{}, map[key]float64{}
 	of := 0.0
 	for _, a := range c.Said { // the commonest first
 		if a.Fault != attack.Status.String() {
@@ -47,11 +35,11 @@ func (c *Case) heard() []Heard {
 		}
 		k := key{s.Meaning, s.Of}
 		if sums[k] == nil {
-			sums[k] = &Heard{Statement: s, Source: "answers", By: a}
+			sums[k] = &evidence.Heard{Statement: s, Source: "answers", By: a}
 		}
 		times[k] += float64(a.Times)
 	}
-	var out []Heard
+	var out []evidence.Heard
 	for k, h := range sums {
 		h.Share = times[k] / of * c.Parts.Share(attack.Status)
 		a := h.By
@@ -59,14 +47,14 @@ func (c *Case) heard() []Heard {
 		h.Text = Quote(a)
 		out = append(out, *h)
 	}
-	slices.SortFunc(out, func(x, y Heard) int {
+	slices.SortFunc(out, func(x, y evidence.Heard) int {
 		return cmp.Or(-cmp.Compare(x.Share, y.Share), cmp.Compare(x.Meaning, y.Meaning), cmp.Compare(x.Of, y.Of))
 	})
 	return out
 }
 
 // listen joins what the logs of the run say to the failures of the target.
-func (c *Case) listen() {
+func listen(c *evidence.Case) {
 	if c.Run.Lines == nil || c.Target.Total.Failed == 0 {
 		return
 	}
@@ -90,7 +78,7 @@ func (c *Case) listen() {
 		if j.Meaning == says.None {
 			continue
 		}
-		h := Heard{Statement: j.Statement, Share: j.Share, Source: "log of " + j.Service + " on " + j.Host, Text: c.quoteLine(j), Line: j}
+		h := evidence.Heard{Statement: j.Statement, Share: j.Share, Source: "log of " + j.Service + " on " + j.Host, Text: quoteLine(c, j), Line: j}
 		if h.Meaning.Own() && ofStore(j.Line) {
 			h.Of = says.Writer // in its own log a service speaks of itself
 		}
@@ -100,7 +88,7 @@ func (c *Case) listen() {
 
 // told returns the line that says most precisely of most failures what is wrong; nil
 // where none does.
-func (c *Case) told() *spoken.Joined {
+func told(c *evidence.Case) *spoken.Joined {
 	var best *spoken.Joined
 	for _, h := range c.Heard {
 		if h.Line != nil && h.Share >= 0.5 && (best == nil || h.Meaning < best.Meaning) {
@@ -112,8 +100,8 @@ func (c *Case) told() *spoken.Joined {
 
 // Told words the line that says of most failures what is wrong, and names the log that it
 // stands in; empty where none does.
-func (c *Case) Told() (where, text string) {
-	j := c.told()
+func Told(c *evidence.Case) (where, text string) {
+	j := told(c)
 	if j == nil {
 		return "", ""
 	}
@@ -139,7 +127,7 @@ func IsStore(process string) bool {
 }
 
 // quoteLine words a line: who says it of whom and how often, word for word.
-func (c *Case) quoteLine(j *spoken.Joined) string {
+func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	who := j.Service
 	if j.Service != j.Host {
 		who += " on " + j.Host
@@ -157,13 +145,13 @@ func (c *Case) quoteLine(j *spoken.Joined) string {
 // About returns the index of the hop that something is said of: the one that is named,
 // else whoever said it or the one behind. ok is false where the way is not known as far
 // as that.
-func (c *Case) About(h Heard) (index int, ok bool) {
-	if at, found := c.hopOf(h.Peer); found && h.Of == says.Behind {
+func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
+	if at, found := hopOf(c, h.Peer); found && h.Of == says.Behind {
 		return at, true
 	}
 	if h.Line == nil {
-		index = c.WriterOf(h.By)
-	} else if index, ok = c.Speaker(h.Line.Line); !ok {
+		index = WriterOf(c, h.By)
+	} else if index, ok = Speaker(c, h.Line.Line); !ok {
 		return index, false
 	}
 	if h.Of == says.Behind {
@@ -175,14 +163,14 @@ func (c *Case) About(h Heard) (index int, ok bool) {
 // toldNext returns which of those that a hop asks nearly all failed requests were passed
 // to, as its log says: the one of several instances that is at fault. It is nil where the
 // log does not say, or names several.
-func (c *Case) toldNext(at *hops.Hop) *hops.Hop {
+func toldNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
-		if !c.isTold(j) || at.Process == "" || !strings.HasPrefix(strings.ToLower(j.Service), strings.ToLower(at.Process)) || !slices.Contains(at.Hosts(), j.Host) {
+		if !isTold(c, j) || at.Process == "" || !strings.HasPrefix(strings.ToLower(j.Service), strings.ToLower(at.Process)) || !slices.Contains(at.Hosts(), j.Host) {
 			continue
 		}
 		for _, n := range at.Next {
-			if len(n.Instances) > 0 && n.Port == j.Peer.Addr.Port() && (j.Peer.Addr.Addr().IsLoopback() || slices.Contains(n.Hosts(), c.Run.hostOf(j.Peer.Addr.Addr()))) {
+			if len(n.Instances) > 0 && n.Port == j.Peer.Addr.Port() && (j.Peer.Addr.Addr().IsLoopback() || slices.Contains(n.Hosts(), c.Run.HostOf(j.Peer.Addr.Addr()))) {
 				return n
 			}
 		}
@@ -192,16 +180,16 @@ func (c *Case) toldNext(at *hops.Hop) *hops.Hop {
 
 // isTold reports whether a line names the one address that nearly all failed transactions
 // went to.
-func (c *Case) isTold(j *spoken.Joined) bool {
+func isTold(c *evidence.Case, j *spoken.Joined) bool {
 	return j.By == "id" && j.Peer.Addr.IsValid() && j.Share >= 0.9
 }
 
 // toldInstance returns the host of the instance that logs say nearly all failed requests
 // went to, "" where they do not.
-func (c *Case) toldInstance(at *hops.Hop) string {
+func toldInstance(c *evidence.Case, at *hops.Hop) string {
 	for i := range c.Spoken {
-		if j := &c.Spoken[i]; c.isTold(j) && j.Peer.Addr.Port() == at.Port {
-			if host := c.Run.hostOf(j.Peer.Addr.Addr()); slices.Contains(at.Hosts(), host) {
+		if j := &c.Spoken[i]; isTold(c, j) && j.Peer.Addr.Port() == at.Port {
+			if host := c.Run.HostOf(j.Peer.Addr.Addr()); slices.Contains(at.Hosts(), host) {
 				return host
 			}
 		}
@@ -210,13 +198,13 @@ func (c *Case) toldInstance(at *hops.Hop) string {
 }
 
 // oneInstance says that logs name one of several instances for nearly all failures.
-func (c *Case) oneInstance() string {
+func oneInstance(c *evidence.Case) string {
 	if c.Run.Graph == nil {
 		return ""
 	}
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
-		if !c.isTold(j) {
+		if !isTold(c, j) {
 			continue
 		}
 		others := map[string]bool{}
@@ -234,7 +222,7 @@ func (c *Case) oneInstance() string {
 
 // Speaker returns the index of the hop that wrote into a log; ok is false where it is none
 // of the way.
-func (c *Case) Speaker(l *spoken.Line) (index int, ok bool) {
+func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	found, serves := -1, false // of several on one host, whose names say nothing, the deepest that is no proxy
 	service := strings.ToLower(l.Service)
 	for _, h := range c.Hops {
@@ -245,7 +233,7 @@ func (c *Case) Speaker(l *spoken.Line) (index int, ok bool) {
 		if process != "" && service != "" && (strings.HasPrefix(service, process) || strings.HasPrefix(process, service)) {
 			return h.Index, true // several may be on one host
 		}
-		if mine := !IsProxy(process); found < 0 || mine || !serves {
+		if mine := !evidence.IsProxy(process); found < 0 || mine || !serves {
 			found, serves = h.Index, mine
 		}
 	}
@@ -253,11 +241,11 @@ func (c *Case) Speaker(l *spoken.Line) (index int, ok bool) {
 }
 
 // hopOf returns the index of the hop that a peer is.
-func (c *Case) hopOf(p says.Peer) (int, bool) {
+func hopOf(c *evidence.Case, p says.Peer) (int, bool) {
 	for _, h := range c.Hops {
 		switch {
 		case p.Addr.IsValid():
-			if !h.Has(c.Run.hostOf(p.Addr.Addr())) || p.Addr.Port() != 0 && h.Station != nil && p.Addr.Port() != h.Station.Port {
+			if !h.Has(c.Run.HostOf(p.Addr.Addr())) || p.Addr.Port() != 0 && h.Station != nil && p.Addr.Port() != h.Station.Port {
 				continue
 			}
 			return h.Index, true
@@ -272,7 +260,7 @@ func (c *Case) hopOf(p says.Peer) (int, bool) {
 
 // WriterOf returns the index of the hop that wrote an answer. A proxy's own page is the
 // proxy's; all else passed through it, and was written by the first hop that is no proxy.
-func (c *Case) WriterOf(a answers.Answer) int {
+func WriterOf(c *evidence.Case, a report.Answer) int {
 	if by, own := ownPage(a); own {
 		for _, h := range c.Hops {
 			if by != "" && strings.HasPrefix(strings.ToLower(c.ProxyProcess(h)), by) {
@@ -281,12 +269,12 @@ func (c *Case) WriterOf(a answers.Answer) int {
 		}
 		return 0
 	}
-	return c.FirstService()
+	return FirstService(c)
 }
 
 // FirstService returns the index of the first hop that is no proxy, the last one where
 // all are.
-func (c *Case) FirstService() int {
+func FirstService(c *evidence.Case) int {
 	i := 0
 	for i < len(c.Hops)-1 && c.ProxyProcess(c.Hops[i]) != "" {
 		i++
@@ -296,7 +284,7 @@ func (c *Case) FirstService() int {
 
 // ownPage reports whether an answer is one that a proxy writes itself, and the beginning
 // of its name where it says so.
-func ownPage(a answers.Answer) (by string, own bool) {
+func ownPage(a report.Answer) (by string, own bool) {
 	text, server := strings.ToLower(a.Says), strings.ToLower(a.By)
 	for _, p := range []struct{ word, process string }{
 		{"nginx", "nginx"},
@@ -319,7 +307,7 @@ func ownPage(a answers.Answer) (by string, own bool) {
 			return p.process, true
 		}
 	}
-	if text == "" && IsProxy(server) {
+	if text == "" && evidence.IsProxy(server) {
 		name, _, _ := strings.Cut(server, "/")
 		return name, true
 	}

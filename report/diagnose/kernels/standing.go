@@ -1,10 +1,11 @@
-package evidence
+package kernels
 
 import (
 	"math"
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -49,13 +50,13 @@ func (s Standing) Text() string {
 	return strings.Join(parts, ", ")
 }
 
-// Standing reads where the open requests of a hop stand from the onset on, for at most
+// StandingAt reads where the open requests of a hop stand from the onset on, for at most
 // ten seconds: later, what failed before may keep it busy.
-func (c *Case) Standing(h Hop) Standing {
+func StandingAt(c *evidence.Case, h evidence.Hop) Standing {
 	nan := math.NaN()
 	out := Standing{Host: h.Host, NotAccepted: nan, QueueShare: nan, Processor: nan, NoProcessor: nan, OnDisk: nan, Stolen: nan, StolenBefore: nan}
 	from := c.At
-	if c.Onset.Status == NoOnset || c.Onset.Status == LeftCensored {
+	if c.Onset.Status == evidence.NoOnset || c.Onset.Status == evidence.LeftCensored {
 		from = 0
 	}
 	to := min(from+10, c.Run.Duration())
@@ -64,34 +65,34 @@ func (c *Case) Standing(h Hop) Standing {
 	}
 	for _, r := range c.Run.Resources {
 		m := r.Metric
-		if GeneratorOwn(m) || m.Process != "" && (m.Host != h.Host || c.OfAnother(m.Host, m.Process, m.PID, h)) || m.Process == "" && !c.Run.SpeaksFor(m, h) {
+		if evidence.GeneratorOwn(m) || m.Process != "" && (m.Host != h.Host || evidence.OfAnother(c, m.Host, m.Process, m.PID, h)) || m.Process == "" && !c.Run.SpeaksFor(m, h) {
 			continue
 		}
 		switch m.Name {
 		case probe.ProcessCPU, probe.CgroupCPU:
-			out.Processor = larger(out.Processor, r.middle(from, to))
+			out.Processor = larger(out.Processor, r.Middle(from, to))
 		case probe.ListenQueue:
 			if c.Listens(m.Instance, h) {
-				out.NotAccepted = larger(out.NotAccepted, r.middle(from, to))
+				out.NotAccepted = larger(out.NotAccepted, r.Middle(from, to))
 				if r.Limit > 0 {
-					out.QueueShare = larger(out.QueueShare, r.middle(from, to)/r.Limit)
+					out.QueueShare = larger(out.QueueShare, r.Middle(from, to)/r.Limit)
 				}
 			}
 		case probe.Steal:
-			out.Stolen = larger(out.Stolen, r.middle(from, to))
-			out.StolenBefore = larger(out.StolenBefore, r.middle(0, from))
+			out.Stolen = larger(out.Stolen, r.Middle(from, to))
+			out.StolenBefore = larger(out.StolenBefore, r.Middle(0, from))
 		case probe.CPUThrottled:
 			if r.Counter != nil { // of periods of 100 ms, as every cgroup has that did not ask for another
 				out.NoProcessor = larger(out.NoProcessor, min(1, r.Counter.Between(from, to)/(10*(to-from))))
 			}
 		case probe.CPUPressure:
-			if r.Counter != nil && m.Host == h.Host && h.Host != LocalHost {
+			if r.Counter != nil && m.Host == h.Host && h.Host != evidence.LocalHost {
 				out.NoProcessor = larger(out.NoProcessor, min(1, r.Counter.Between(from, to)/1e6/(to-from)))
 			}
 		case probe.RunDelay: // summed over threads: two that are ready all the time are short of processor
 			out.NoProcessor = larger(out.NoProcessor, min(1, r.Growth(from, to)/2e6))
 		case probe.ThreadsOnDisk:
-			if n := r.middle(from, to); n >= 1 {
+			if n := r.Middle(from, to); n >= 1 {
 				out.OnDisk = larger(out.OnDisk, min(1, n/2))
 			}
 		case probe.IOPressure:
@@ -109,48 +110,4 @@ func larger(x, y float64) float64 {
 		return y
 	}
 	return x
-}
-
-// middle returns the median of the readings between two times; NaN without any.
-func (r *Resource) middle(from, to float64) float64 {
-	var v []float64
-	for i, t := range r.At {
-		if t >= from && t <= to {
-			v = append(v, r.Value[i])
-		}
-	}
-	return QuantileOf(v, 0.5)
-}
-
-// Stops returns the stretches of half a second and more in which nothing was answered
-// though requests were open, each between stretches in which much was.
-func (c *Case) Stops() []Spell {
-	n := c.Run.N
-	done := make([]float64, n)
-	for _, w := range c.Target.Windows {
-		if i := int(w.Index); i >= 0 && i < n {
-			done[i] = float64(w.FromSend.Total())
-		}
-	}
-	usual := QuantileOf(done, 0.5)
-	if usual < 4 {
-		return nil
-	}
-	var out []Spell
-	least := max(2, int(math.Round(0.5/c.Run.Step)))
-	for i := 0; i < n; {
-		if done[i] > 0.05*usual || c.Target.InFlight[i] < 1 {
-			i++
-			continue
-		}
-		j := i
-		for j < n && done[j] <= 0.05*usual {
-			j++
-		}
-		if j-i >= least && i > 2 && j < n && done[j] >= usual {
-			out = append(out, Spell{From: c.Run.Seconds(float64(i)), To: c.Run.Seconds(float64(j))})
-		}
-		i = j
-	}
-	return out
 }

@@ -1,4 +1,4 @@
-package evidence
+package kernels
 
 import (
 	"cmp"
@@ -9,23 +9,24 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // Waited reports whether requests that broke off when a process ended had been
 // waiting for long. True where none did, for the answers of the last half second
 // are missing either way.
-func (c *Case) Waited(at float64) bool {
+func Waited(c *evidence.Case, at float64) bool {
 	took := c.Durations(func(x *attack.Failure) bool {
-		return ConnectionFault(x) && math.Abs(x.End.Seconds()-at) < 0.5 && x.Phase != attack.PhaseWrite
+		return evidence.ConnectionFault(x) && math.Abs(x.End.Seconds()-at) < 0.5 && x.Phase != attack.PhaseWrite
 	})
-	return len(took) < 3 || QuantileOf(took, 0.9) >= max(0.25, 2*c.AnswerTime())
+	return len(took) < 3 || evidence.QuantileOf(took, 0.9) >= max(0.25, 2*c.AnswerTime())
 }
 
 // Absences returns the stretches in which the port refused connections, by the
 // client's record, each at most 5 s and followed by connections that were taken
 // again. Where most requests are answered all the time, nobody was away.
-func (c *Case) Absences(h Hop) []Death {
+func Absences(c *evidence.Case, h evidence.Hop) []evidence.Death {
 	if h.Index > 0 {
 		return nil
 	}
@@ -34,7 +35,7 @@ func (c *Case) Absences(h Hop) []Death {
 		switch {
 		case x.Fault == attack.Refused:
 			refused = append(refused, x.End.Seconds())
-		case ConnectionFault(x) && !x.Conn.Reused:
+		case evidence.ConnectionFault(x) && !x.Conn.Reused:
 			taken = append(taken, x.Start.Seconds())
 		}
 	}
@@ -44,27 +45,27 @@ func (c *Case) Absences(h Hop) []Death {
 		i, _ := slices.BinarySearch(taken, from)
 		return i < len(taken) && taken[i] < to
 	}
-	var out []Death
+	var out []evidence.Death
 	for _, at := range refused {
-		if n := len(out); n > 0 && at-out[n-1].back < 0.75 && !c.answered(out[n-1].back, at) && !between(out[n-1].back+0.005, at-0.005) {
-			out[n-1].back = at
+		if n := len(out); n > 0 && at-out[n-1].Back < 0.75 && !answered(c, out[n-1].Back, at) && !between(out[n-1].Back+0.005, at-0.005) {
+			out[n-1].Back = at
 			continue
 		}
-		out = append(out, Death{At: at, back: at})
+		out = append(out, evidence.Death{At: at, Back: at})
 	}
-	return slices.DeleteFunc(out, func(d Death) bool {
-		first, last := c.Run.Window(d.At), c.Run.Window(d.back)
+	return slices.DeleteFunc(out, func(d evidence.Death) bool {
+		first, last := c.Run.Window(d.At), c.Run.Window(d.Back)
 		from, _ := slices.BinarySearch(refused, c.Run.Seconds(float64(first)))
 		to, _ := slices.BinarySearch(refused, c.Run.Seconds(float64(last+1)))
 		after := c.Target.Ok[min(last+1, c.Run.N):min(last+9, c.Run.N)]
-		return d.back-d.At > 5 || Sum(after) == 0 && !between(d.back, d.back+2) ||
-			float64(to-from) < 0.5*Sum(c.Target.Ok[first:last+1])
+		return d.Back-d.At > 5 || evidence.Sum(after) == 0 && !between(d.Back, d.Back+2) ||
+			float64(to-from) < 0.5*evidence.Sum(c.Target.Ok[first:last+1])
 	})
 }
 
 // answered reports whether requests of a whole window between two refusals were
 // answered.
-func (c *Case) answered(from, to float64) bool {
+func answered(c *evidence.Case, from, to float64) bool {
 	for i := c.Run.Window(from) + 1; i < c.Run.Window(to); i++ {
 		if c.Target.Ok[i] > 0 {
 			return true
@@ -74,47 +75,35 @@ func (c *Case) answered(from, to float64) bool {
 }
 
 // WatchesProcess reports whether a serving process of the hop was read.
-func (c *Case) WatchesProcess(h Hop) bool {
+func WatchesProcess(c *evidence.Case, h evidence.Hop) bool {
 	for _, r := range c.Run.Resources {
-		if m := r.Metric; m.Process != "" && h.Has(m.Host) && !GeneratorOwn(m) {
+		if m := r.Metric; m.Process != "" && h.Has(m.Host) && !evidence.GeneratorOwn(m) {
 			return true
 		}
 	}
 	return false
 }
 
-// Death is one end of a serving process, with its restart.
-type Death struct {
-	At, back float64 // back: when it was there again; +2 s where nobody saw that
-	Process  string
-	Pid      int32
-	Why      string
-	beside   map[int32]bool // processes of its name that lived then
-	Others   int            // how many
-	Replaced bool
-	Oom      bool
-}
-
 // bystander reports whether an event is of a process that only shares the machine with a
 // hop: of its machine, where the part that the hop is has processes of its own, or of
 // another service of this machine, where the sockets told which one serves.
-func (c *Case) bystander(e probe.Event, h Hop) bool {
+func bystander(c *evidence.Case, e probe.Event, h evidence.Hop) bool {
 	if e.Host != h.Host {
-		return c.Run.hasProcess(h.Host)
+		return c.Run.HasProcess(h.Host)
 	}
-	return h.Host == LocalHost && h.Station != nil && e.PID != 0 && !h.Station.Has(e.Host, e.PID) && e.Process != h.Station.Process
+	return h.Host == evidence.LocalHost && h.Station != nil && e.PID != 0 && !h.Station.Has(e.Host, e.PID) && e.Process != h.Station.Process
 }
 
 // Deaths returns the ends of the processes of a hop during the load, oldest
 // first.
-func (c *Case) Deaths(h Hop) []Death {
-	var out []Death
-	watched := c.WatchedPIDs(h)
+func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
+	var out []evidence.Death
+	watched := evidence.WatchedPIDs(c, h)
 	mine := func(e probe.Event) bool {
-		if !h.Has(e.Host) || e.Host == LocalHost && e.Process == LocalProcess || c.OfAnother(e.Host, e.Process, e.PID, h) {
+		if !h.Has(e.Host) || e.Host == evidence.LocalHost && e.Process == evidence.LocalProcess || evidence.OfAnother(c, e.Host, e.Process, e.PID, h) {
 			return false
 		}
-		if e.Kind != probe.OOMKill && c.bystander(e, h) {
+		if e.Kind != probe.OOMKill && bystander(c, e, h) {
 			return false
 		}
 		// The kernel tells of every process that it kills, on a whole machine.
@@ -127,62 +116,62 @@ func (c *Case) Deaths(h Hop) []Death {
 		}
 		switch e.Kind {
 		case probe.ProcessExit:
-			if c.endedBefore(out, e) {
+			if endedBefore(c, out, e) {
 				continue // a zombie, seen again
 			}
 			if n := len(out); n > 0 && out[n-1].Oom && out[n-1].Pid == e.PID && at-out[n-1].At < 2 {
 				out[n-1].Process = e.Process // the kernel told of its kill, and now it is gone
 				continue
 			}
-			out = append(out, Death{At: at, back: at + 2, Process: e.Process, Pid: e.PID, Why: e.Reason})
+			out = append(out, evidence.Death{At: at, Back: at + 2, Process: e.Process, Pid: e.PID, Why: e.Reason})
 		case probe.OOMKill:
 			if n := len(out); n > 0 && at-out[n-1].At < 2 && (out[n-1].Process == e.Process || e.Process == "" || out[n-1].Pid == e.PID) {
 				out[n-1].Oom = true
 				continue
 			}
-			out = append(out, Death{At: at, back: at + 2, Process: e.Process, Pid: e.PID, Oom: true, Why: "killed for memory"})
+			out = append(out, evidence.Death{At: at, Back: at + 2, Process: e.Process, Pid: e.PID, Oom: true, Why: "killed for memory"})
 		}
 	}
 	for _, e := range c.Run.Log.Events {
-		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !returned(out, e) && at > 1 && c.livedBefore(h, e.Process, e.PID, at) {
+		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
 			// A new process without the end of an old one: its end was missed between
 			// two readings.
-			out = append(out, Death{At: at, back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})
+			out = append(out, evidence.Death{At: at, Back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})
 		}
 	}
 	if len(out) == 0 {
-		out = c.replacements(h)
+		out = replacements(c, h)
 	}
 	for i := range out {
-		out[i].beside = c.besides(h, out[i])
-		out[i].Others = len(out[i].beside)
+		out[i].Beside = besides(c, h, out[i])
+		out[i].Others = len(out[i].Beside)
 	}
-	slices.SortStableFunc(out, func(x, y Death) int { return cmp.Compare(x.At, y.At) })
-	return wholeEnds(out, c.Absences(h))
+	slices.SortStableFunc(out, func(x, y evidence.Death) int { return cmp.Compare(x.At, y.At) })
+	return wholeEnds(out, Absences(c, h))
 }
 
 // wholeEnds makes one end of those of all processes of a name at one time, if
 // connections were refused then: it is the service that ended, and not one of its
 // workers after the other.
-func wholeEnds(deaths, absences []Death) []Death {
+func wholeEnds(deaths, absences []evidence.Death) []evidence.Death {
 	const together = 1.5 // seconds from one to the next
 	last := map[string]int{}
 	group := make([]int, len(deaths)) // the first of its group
 	size := make([]int, len(deaths))
 	for i, d := range deaths {
 		group[i] = i
-		if j, ok := last[d.Process]; ok && d.At-deaths[j].At <= together && deaths[group[j]].beside[d.Pid] {
+		if j, ok := last[d.Process]; ok && d.At-deaths[j].At <= together && deaths[group[j]].Beside[d.Pid] {
 			group[i] = group[j]
 		}
 		last[d.Process] = i
 		size[group[i]]++
 	}
-	var out []Death
+	var out []evidence.Death
 	at := map[int]int{} // where a group went in out
 	for i, d := range deaths {
 		first := group[i]
-		away := slices.ContainsFunc(absences, func(a Death) bool {
-			return a.back >= deaths[first].At-0.5 && a.At <= deaths[first].At+together
+		away := slices.ContainsFunc(absences, func(a evidence.Death) bool {
+			return a.Back >= deaths[first].At-0.5 && a.At <= deaths[first].At+together
 		})
 		if n := size[first]; !away || n < 2 || n <= deaths[first].Others {
 			out = append(out, d)
@@ -195,7 +184,7 @@ func wholeEnds(deaths, absences []Death) []Death {
 			out = append(out, d)
 			continue
 		}
-		out[j].back = max(out[j].back, d.back)
+		out[j].Back = max(out[j].Back, d.Back)
 		out[j].Replaced = out[j].Replaced || d.Replaced
 		if d.Pid < out[j].Pid { // the oldest: the others were its workers
 			out[j].Pid, out[j].Why = d.Pid, d.Why
@@ -208,7 +197,7 @@ func wholeEnds(deaths, absences []Death) []Death {
 // servedOne reports whether a process that ended was one that its service makes for a
 // single connection: it ends with it, and with an error where the connection was refused.
 // A signal is no such end, nor is that of the process that makes them.
-func servedOne(d Death) bool {
+func servedOne(d evidence.Death) bool {
 	why := strings.ToUpper(d.Why)
 	if d.Others == 0 || d.Oom || strings.Contains(why, "SIG") {
 		return false
@@ -223,7 +212,7 @@ func servedOne(d Death) bool {
 
 // together reports whether nearly all processes of a name ended with one of them, or
 // another by a signal: then it is the service that ended.
-func together(deaths []Death, d Death) bool {
+func together(deaths []evidence.Death, d evidence.Death) bool {
 	const near = 1.5 // seconds
 	n := 0
 	for _, x := range deaths {
@@ -233,7 +222,7 @@ func together(deaths []Death, d Death) bool {
 		if x.Oom || strings.Contains(strings.ToUpper(x.Why), "SIG") {
 			return true
 		}
-		if d.beside[x.Pid] {
+		if d.Beside[x.Pid] {
 			n++
 		}
 	}
@@ -242,8 +231,8 @@ func together(deaths []Death, d Death) bool {
 
 // endedBefore reports whether the end of the same process was told before, and no
 // start of another with its number since.
-func (c *Case) endedBefore(deaths []Death, e probe.Event) bool {
-	i := slices.IndexFunc(deaths, func(d Death) bool { return d.Pid == e.PID && d.Process == e.Process && e.PID != 0 })
+func endedBefore(c *evidence.Case, deaths []evidence.Death, e probe.Event) bool {
+	i := slices.IndexFunc(deaths, func(d evidence.Death) bool { return d.Pid == e.PID && d.Process == e.Process && e.PID != 0 })
 	return i >= 0 && !slices.ContainsFunc(c.Run.Log.Events, func(s probe.Event) bool {
 		return s.Kind == probe.ProcessStart && s.PID == e.PID && s.Host == e.Host && s.At.Seconds() > deaths[i].At
 	})
@@ -252,14 +241,14 @@ func (c *Case) endedBefore(deaths []Death, e probe.Event) bool {
 // WithoutOrdinary leaves out the ends in good order of a service that makes a
 // process for each connection: there were as many of them before the faults. The
 // text says so, empty without any.
-func (c *Case) WithoutOrdinary(deaths []Death) (rest []Death, text string) {
-	if rest := slices.DeleteFunc(slices.Clone(deaths), func(d Death) bool { return servedOne(d) && !together(deaths, d) }); len(rest) < len(deaths) {
+func WithoutOrdinary(c *evidence.Case, deaths []evidence.Death) (rest []evidence.Death, text string) {
+	if rest := slices.DeleteFunc(slices.Clone(deaths), func(d evidence.Death) bool { return servedOne(d) && !together(deaths, d) }); len(rest) < len(deaths) {
 		return rest, fmt.Sprintf(" but %s of those that the service makes one by one for connections", words.Count(float64(len(deaths)-len(rest)), "process"))
 	}
-	if c.Onset.Status != Found {
+	if c.Onset.Status != evidence.Found {
 		return deaths, ""
 	}
-	good := func(d Death) bool {
+	good := func(d evidence.Death) bool {
 		return d.Why == "" || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0")
 	}
 	before := 0.0
@@ -277,12 +266,12 @@ func (c *Case) WithoutOrdinary(deaths []Death) (rest []Death, text string) {
 
 // replacements finds processes that were replaced by the series of their numbers
 // alone, where no watcher told of it.
-func (c *Case) replacements(h Hop) []Death {
+func replacements(c *evidence.Case, h evidence.Hop) []evidence.Death {
 	type life struct{ from, to float64 }
 	lives := map[string]map[int32]life{}
 	for _, s := range c.Run.Log.Series {
 		m := s.Metric
-		if m.Host != h.Host || m.PID == 0 || GeneratorOwn(m) || len(s.At) == 0 {
+		if m.Host != h.Host || m.PID == 0 || evidence.GeneratorOwn(m) || len(s.At) == 0 {
 			continue
 		}
 		if lives[m.Process] == nil {
@@ -295,7 +284,7 @@ func (c *Case) replacements(h Hop) []Death {
 		}
 		lives[m.Process][m.PID] = life{from, to}
 	}
-	var out []Death
+	var out []evidence.Death
 	for _, process := range words.SortedKeys(lives) {
 		for pid, l := range lives[process] {
 			if l.to > c.Run.Duration()-1 || l.to < 0.2 {
@@ -308,23 +297,23 @@ func (c *Case) replacements(h Hop) []Death {
 				}
 			}
 			if !math.IsInf(next, 1) {
-				out = append(out, Death{At: l.to, back: max(next, l.to), Process: process, Pid: pid, Why: "replaced", Replaced: true})
+				out = append(out, evidence.Death{At: l.to, Back: max(next, l.to), Process: process, Pid: pid, Why: "replaced", Replaced: true})
 			}
 		}
 	}
-	slices.SortFunc(out, func(x, y Death) int { return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Pid, y.Pid)) })
+	slices.SortFunc(out, func(x, y evidence.Death) int { return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Pid, y.Pid)) })
 	return out
 }
 
 // DeathsBeside returns the ends of processes of the same name on the other inner
 // hosts: instances of one service.
-func (c *Case) DeathsBeside(h Hop, process string) []Death {
-	var out []Death
+func DeathsBeside(c *evidence.Case, h evidence.Hop, process string) []evidence.Death {
+	var out []evidence.Death
 	for _, other := range c.Hops {
 		if other.Index == 0 || h.Index == 0 || other.Index == h.Index {
 			continue
 		}
-		for _, d := range c.Deaths(other) {
+		for _, d := range Deaths(c, other) {
 			if d.Process == process {
 				out = append(out, d)
 			}
@@ -336,37 +325,21 @@ func (c *Case) DeathsBeside(h Hop, process string) []Death {
 // returned notes that a process is there again after a death, and reports whether
 // there was one. A supervisor may start the next before the end of the last is
 // read.
-func returned(deaths []Death, e probe.Event) bool {
+func returned(deaths []evidence.Death, e probe.Event) bool {
 	at := e.At.Seconds()
 	for i := range deaths {
 		d := &deaths[i]
 		if d.Process == e.Process && !d.Replaced && at > d.At-1.5 && at < d.At+15 {
-			d.back, d.Replaced = max(at, d.At), true
+			d.Back, d.Replaced = max(at, d.At), true
 			return true
 		}
 	}
 	return false
 }
 
-// WatchedPIDs returns the processes of a hop that were watched at some time.
-func (c *Case) WatchedPIDs(h Hop) map[int32]bool {
-	out := map[int32]bool{}
-	for _, s := range c.Run.Log.Series {
-		if m := s.Metric; m.Host == h.Host && m.PID != 0 && !GeneratorOwn(m) {
-			out[m.PID] = true
-		}
-	}
-	for _, e := range c.Run.Log.Events {
-		if (e.Kind == probe.ProcessStart || e.Kind == probe.ProcessExit) && e.Host == h.Host && e.PID != 0 {
-			out[e.PID] = true
-		}
-	}
-	return out
-}
-
 // livedBefore reports whether another process of the name was last read within
 // two seconds before.
-func (c *Case) livedBefore(h Hop, process string, pid int32, at float64) bool {
+func livedBefore(c *evidence.Case, h evidence.Hop, process string, pid int32, at float64) bool {
 	for i := range c.Run.Log.Series {
 		s := &c.Run.Log.Series[i]
 		if !h.Has(s.Metric.Host) || s.Metric.Process != process || s.Metric.PID == pid || s.Metric.PID == 0 || len(s.At) == 0 {
@@ -382,7 +355,7 @@ func (c *Case) livedBefore(h Hop, process string, pid int32, at float64) bool {
 // besides returns the processes of the same name that were there just before a
 // death. One may be a supervisor; with two and more it was one of several
 // workers.
-func (c *Case) besides(h Hop, d Death) map[int32]bool {
+func besides(c *evidence.Case, h evidence.Hop, d evidence.Death) map[int32]bool {
 	pids := map[int32]bool{}
 	for i := range c.Run.Log.Series {
 		s := &c.Run.Log.Series[i]
@@ -416,7 +389,7 @@ func (c *Case) besides(h Hop, d Death) map[int32]bool {
 
 // FailuresNear counts the failures that happened while a process was away, and
 // all that were kept.
-func (c *Case) FailuresNear(deaths []Death) (near, all float64) {
+func FailuresNear(c *evidence.Case, deaths []evidence.Death) (near, all float64) {
 	for _, f := range c.Failures {
 		if f.Phase == attack.PhaseIdle {
 			continue
@@ -429,7 +402,7 @@ func (c *Case) FailuresNear(deaths []Death) (near, all float64) {
 		for _, d := range deaths {
 			// Where nobody took its place, it goes on to be missed.
 			missed := !d.Replaced && f.Fault == attack.Refused
-			if at >= d.At-0.6 && (missed || at <= d.back+0.8) {
+			if at >= d.At-0.6 && (missed || at <= d.Back+0.8) {
 				near++
 				break
 			}
@@ -440,12 +413,12 @@ func (c *Case) FailuresNear(deaths []Death) (near, all float64) {
 
 // EndedAtOnset returns the ends of processes of a hop with which the faults began: a few, in
 // no good order, and nothing took their place.
-func (c *Case) EndedAtOnset(h Hop) []Death {
-	if c.Onset.Status != Found {
+func EndedAtOnset(c *evidence.Case, h evidence.Hop) []evidence.Death {
+	if c.Onset.Status != evidence.Found {
 		return nil
 	}
-	all, _ := c.WithoutOrdinary(c.Deaths(h))
-	ends := slices.DeleteFunc(all, func(d Death) bool {
+	all, _ := WithoutOrdinary(c, Deaths(c, h))
+	ends := slices.DeleteFunc(all, func(d evidence.Death) bool {
 		near := d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5
 		return !near || d.Replaced || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0")
 	})

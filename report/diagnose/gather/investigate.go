@@ -1,0 +1,103 @@
+// Package gather makes the case of a target: it finds its hops, follows where requests stood
+// and how far they got, reads what was said of them, and parts what failed by what it has in
+// common. It ends with a case that signals are read from, and weighs nothing.
+package gather
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Investigate gathers what bears on the faults of a target. A target without
+// faults has nothing to investigate.
+func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *evidence.Case {
+	c := &evidence.Case{Run: a, Target: t, Onsets: onsets, Onset: evidence.Headline(onsets), Statuses: map[uint16]float64{}}
+	c.Loopback = a.OnLoopback(t)
+	c.Hops, c.Routers = a.Hops(t)
+	c.To = a.Duration()
+	if o := c.Onset; o.Status == evidence.Found || o.Status == evidence.Transient {
+		c.From = o.At.Low
+		c.At = o.At.Value + o.EventDelay
+		c.Sigma = max(0.05, (o.At.High-o.At.Low)/4)
+		if o.Fault == attack.Timeout {
+			// Somewhere in the time that it waited.
+			c.Sigma = math.Hypot(c.Sigma, min(1, a.Log.Header.Generator.Timeout.Seconds()/4))
+		}
+	} else if o.Status == evidence.Periodic {
+		c.At, c.Sigma = o.At.Value+o.EventDelay, 0.1
+	}
+	c.Parts = t.Compose(a.Window(c.From+1e-9), a.N)
+	for _, w := range t.Windows {
+		at := (float64(w.Index) + 1) * a.Step
+		c.IdleAge = c.IdleAge.Merge(w.IdleAge)
+		if at > c.From {
+			for _, s := range w.Statuses {
+				c.Statuses[s.Status] += float64(s.Count)
+			}
+		}
+	}
+	for i := range a.Log.Failures {
+		f := &a.Log.Failures[i]
+		if int(f.Target) == t.Index && f.Due.Seconds() >= c.From-a.Step {
+			c.Failures = append(c.Failures, f)
+		}
+	}
+	c.Address = evidence.CompareAddresses(c)
+	c.Said = saying(c)
+	c.Heard = heard(c)
+	listen(c)
+	c.BySent, c.ByReceived = splits(c)
+	c.Common = inCommon(c)
+	if !follow(c) {
+		chooseInstance(c)
+	}
+	return c
+}
+
+// inCommon says what nearly all failures have in common.
+func inCommon(c *evidence.Case) []string {
+	one := splitTexts(c) // a size says more than a name
+	if one == "" {
+		one = cmp.Or(WorstRequest(c), evidence.OneRequest(c))
+	}
+	return slices.DeleteFunc([]string{one, oneInstance(c), evidence.Pattern(c), commonAnswers(c), statusesByRequest(c)}, func(s string) bool { return s == "" })
+}
+
+// statusesByRequest says which statuses failures were answered with, by request: who
+// answers is not broken, it says no.
+func statusesByRequest(c *evidence.Case) string {
+	type group struct {
+		endpoint uint32
+		status   uint16
+	}
+	times := map[group]float64{}
+	all := 0.0
+	for _, x := range c.Failures {
+		if x.Fault == attack.Status {
+			times[group{x.Endpoint, x.Status}]++
+			all++
+		}
+	}
+	if all < 5 || all < 0.2*float64(len(c.Failures)) {
+		return ""
+	}
+	groups := slices.SortedFunc(maps.Keys(times), func(x, y group) int {
+		return cmp.Or(cmp.Compare(times[y], times[x]), cmp.Compare(x.status, y.status), cmp.Compare(x.endpoint, y.endpoint))
+	})
+	var parts []string
+	for _, g := range groups[:min(4, len(groups))] {
+		name := ""
+		if e := c.Target.Info.Endpoints; len(e) > 1 && int(g.endpoint) < len(e) {
+			name = " to " + e[g.endpoint].Name
+		}
+		parts = append(parts, fmt.Sprintf("%d%s %s times", g.status, name, words.Commas(times[g])))
+	}
+	return "answered: " + words.List(parts)
+}
