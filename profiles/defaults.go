@@ -64,7 +64,6 @@ func DefaultAbortIf() []Gate {
 //     StreamsPerConn and IdleTimeout have a meaning of their own and stay.
 //   - Each step of a journey becomes a target, in the place of those that were made
 //     of journeys before.
-//   - A staircase's For is computed.
 //   - A search gets [DefaultSearch] where it leaves fields open, and a condition
 //     where neither it nor the profile has one: failures < 0.1%.
 //   - A nil AbortIf becomes [DefaultAbortIf]; an empty one stays empty. A search
@@ -98,12 +97,8 @@ func (p Profile) WithDefaults() Profile {
 		}
 	}
 	for i := range p.Load {
-		switch s := &p.Load[i]; s.Kind {
-		case Search:
-			*s = s.searchDefaults(len(p.stepGates()) == 0)
-		case Idle:
-		default:
-			s.For = s.Duration()
+		if s, ok := p.Load[i].(Search); ok {
+			p.Load[i] = s.withDefaults(len(p.stepGates()) == 0)
 		}
 	}
 	p.Client = p.Client.withDefaults()

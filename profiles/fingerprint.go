@@ -32,8 +32,8 @@ func (p Profile) Fingerprint() string {
 		print.Journeys = append(print.Journeys, one)
 	}
 	for _, s := range p.Load {
-		stage := fingerprintStage(s)
-		if s.Kind == Search { // what it looks for decides which loads are sent
+		stage := s.print()
+		if _, ok := s.(Search); ok { // what it looks for decides which loads are sent
 			for _, g := range p.SearchGates() {
 				stage.Until = append(stage.Until, g.String())
 			}
@@ -103,7 +103,7 @@ type (
 		Call     *Call    `json:"call,omitempty"`
 	}
 	printedStage struct {
-		Kind      StageKind     `json:"kind"`
+		Kind      printedKind   `json:"kind"`
 		From      float64       `json:"from,omitempty"`
 		To        float64       `json:"to,omitempty"`
 		Step      float64       `json:"step,omitempty"`
@@ -150,12 +150,48 @@ type (
 	}
 )
 
-func fingerprintStage(s Stage) printedStage {
-	return printedStage{
-		Kind: s.Kind, From: s.From, To: s.To, Step: s.Step, Every: s.Every, Jitter: s.Jitter,
-		BurstSize: s.BurstSize, FromConns: s.FromConns, ToConns: s.ToConns, For: s.For,
-		HoldFor: s.HoldFor, CoolDown: s.CoolDown, Precision: s.Precision, IdleFrom: s.IdleFrom, IdleTo: s.IdleTo,
-	}
+// printedKind is the number of a kind of stage in fingerprints: one never becomes another's.
+type printedKind uint8
+
+const (
+	printedRamp printedKind = iota
+	printedHold
+	printedStaircase
+	printedBurst
+	printedMax
+	printedConnections
+	printedSearch
+	printedIdle
+)
+
+func (s Ramp) print() printedStage {
+	return printedStage{Kind: printedRamp, From: s.From, To: s.To, For: s.For}
+}
+
+func (s Hold) print() printedStage {
+	return printedStage{Kind: printedHold, From: s.Rate, To: s.Rate, For: s.For}
+}
+
+func (s Staircase) print() printedStage {
+	return printedStage{Kind: printedStaircase, From: s.From, To: s.To, Step: s.Step, Every: s.Every, For: s.Duration()}
+}
+
+func (s Burst) print() printedStage {
+	return printedStage{Kind: printedBurst, Every: s.Every, Jitter: s.Jitter, BurstSize: s.Size, For: s.For}
+}
+
+func (s Max) print() printedStage { return printedStage{Kind: printedMax, For: s.For} }
+
+func (s Connections) print() printedStage {
+	return printedStage{Kind: printedConnections, FromConns: s.From, ToConns: s.To, For: s.For}
+}
+
+func (s Search) print() printedStage {
+	return printedStage{Kind: printedSearch, From: s.From, To: s.To, HoldFor: s.HoldFor, CoolDown: s.CoolDown, Precision: s.Precision}
+}
+
+func (s Idle) print() printedStage {
+	return printedStage{Kind: printedIdle, IdleFrom: s.From, IdleTo: s.To}
 }
 
 func fingerprintTarget(t Target) printedTarget {

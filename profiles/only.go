@@ -59,8 +59,9 @@ func (p Profile) Only(names []string) (Profile, []string, error) {
 	}
 	p.Gate, p.AbortIf = slices.DeleteFunc(p.Gate, leave), slices.DeleteFunc(p.AbortIf, leave)
 	for i := range p.Load {
-		if s := &p.Load[i]; s.Kind == Search && leave(s.Until) {
+		if s, ok := p.Load[i].(Search); ok && leave(s.Until) {
 			s.Until = Gate{}
+			p.Load[i] = s
 		}
 	}
 	return Scale(p, share).WithDefaults(), dropped, nil

@@ -17,7 +17,7 @@ func TestOnly(t *testing.T) {
 			{Name: "carts", URL: "http://127.0.0.1:2", Share: 0.3, Hosts: []string{"c", "db"}},
 			{Name: "users", URL: "http://127.0.0.1:3", Share: 0.1, Hosts: []string{"db"}},
 		},
-		Load:  []Stage{{Kind: Ramp, From: 100, To: 1000, For: time.Minute}},
+		Load:  Load{Ramp{From: 100, To: 1000, For: time.Minute}},
 		Hosts: []Host{{Name: "o"}, {Name: "c"}, {Name: "db"}, {Name: LocalHost}},
 		Gate:  []Gate{gate("carts"), gate("users"), gate("")},
 	}.WithDefaults()
@@ -25,10 +25,11 @@ func TestOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Targets) != 2 || got.Load[0].To != 700 || got.Load[0].From != 70 {
-		t.Errorf("%d targets at %v/s to %v/s, want 2 at 70 to 700", len(got.Targets), got.Load[0].From, got.Load[0].To)
+	load := got.Load[0].(Ramp)
+	if len(got.Targets) != 2 || load.To != 700 || load.From != 70 {
+		t.Errorf("%d targets at %v/s to %v/s, want 2 at 70 to 700", len(got.Targets), load.From, load.To)
 	}
-	if s := got.Targets[0].Share * got.Load[0].To; s < 599.9 || s > 600.1 {
+	if s := got.Targets[0].Share * load.To; s < 599.9 || s > 600.1 {
 		t.Errorf("orders gets %v/s at the end, want its 600", s)
 	}
 	var hosts []string

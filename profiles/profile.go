@@ -24,7 +24,7 @@ type Profile struct {
 	// Journeys are what virtual users do, beside the targets. Each of their steps is one
 	// of Targets too, once [Profile.WithDefaults] has made them.
 	Journeys []Journey
-	Load     []Stage // total over all targets, in order
+	Load     Load // total over all targets, in order
 	Client   Client
 	Hosts    []Host // the generator ("local") is watched whether named or not
 	Gate     []Gate // must hold at the end
@@ -113,45 +113,6 @@ func (s StatusSet) Contains(status int) bool {
 		}
 	}
 	return false
-}
-
-// StageKind says what a stage does with the load.
-type StageKind uint8
-
-// The stage kinds.
-const (
-	Ramp        StageKind = iota // From -> To over For, linear in time
-	Hold                         // From for For
-	Staircase                    // From -> To in steps of Step, each held Every
-	Burst                        // BurstSize requests at once every Every ± Jitter, for For
-	Max                          // closed loop: every connection always busy, for For
-	Connections                  // FromConns -> ToConns held connections over For, each at Client.PerConnection
-	Search                       // looks for the highest load from From to To at which Until holds
-	Idle                         // no load: how long idle connections live, tried from IdleFrom to IdleTo
-)
-
-// Stage is one part of the load. Only the fields that its Kind names are set.
-type Stage struct {
-	Kind      StageKind
-	From, To  float64 // requests per second; Hold has From == To
-	Journeys  bool    // Ramp, Hold: written as a number of journeys, of which there are nothing else
-	Step      float64 // Staircase: requests per second a step, > 0 also when going down
-	Every     time.Duration
-	Jitter    time.Duration // Burst: each gap is Every ± up to Jitter
-	BurstSize int
-	FromConns int
-	ToConns   int
-	For       time.Duration // whole length of the stage, computed for Staircase, 0 for Search and Idle
-
-	// Until is what a load has to hold to pass in a Search. The zero Gate stands
-	// for those of the profile's gates that can be judged on a part of a run, see
-	// [Profile.SearchGates].
-	Until     Gate
-	HoldFor   time.Duration // Search: how long each load is held; up to three times as long to decide
-	CoolDown  time.Duration // Search: pause between two loads, at least
-	Precision float64       // Search: ends when what passes and what does not are this near, 0.05 for 5 %
-
-	IdleFrom, IdleTo time.Duration // Idle
 }
 
 // Engine is the driver that sends the load.

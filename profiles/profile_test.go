@@ -21,9 +21,9 @@ func sample() Profile {
 			{Name: "payments", URL: "http://127.0.0.1:8081"},
 			{Name: "files", File: "/srv/targets.http"},
 		},
-		Load: []Stage{
-			{Kind: Ramp, From: 50, To: 2000, For: 2 * time.Minute},
-			{Kind: Staircase, From: 500, To: 1500, Step: 100, Every: 10 * time.Second},
+		Load: Load{
+			Ramp{From: 50, To: 2000, For: 2 * time.Minute},
+			Staircase{From: 500, To: 1500, Step: 100, Every: 10 * time.Second},
 		},
 		Hosts: []Host{{Name: "db", Prometheus: []Metrics{{URL: "http://u:dbpassword@db:9100/metrics"}}}},
 	}
@@ -55,8 +55,8 @@ func TestWithDefaults(t *testing.T) {
 	if parsed, err := ParseGate(q.AbortIf[0].Text); err != nil || parsed != q.AbortIf[0] {
 		t.Errorf("default abort-if %+v, parsed %+v", q.AbortIf[0], parsed)
 	}
-	if q.Load[1].For != 110*time.Second {
-		t.Errorf("staircase lasts %v", q.Load[1].For)
+	if d := q.Load[1].Duration(); d != 110*time.Second {
+		t.Errorf("staircase lasts %v", d)
 	}
 	if !reflect.DeepEqual(q.WithDefaults(), q) {
 		t.Error("defaults are not idempotent")
@@ -184,8 +184,8 @@ func TestFingerprint(t *testing.T) {
 	}
 	seen := map[string]string{base.Fingerprint(): "base"}
 	for name, other := range map[string]func(*Profile){
-		"rate":        func(p *Profile) { p.Load[0].To++ },
-		"length":      func(p *Profile) { p.Load[0].For++ },
+		"rate":        func(p *Profile) { p.Load[0] = Ramp{From: 50, To: 2001, For: 2 * time.Minute} },
+		"length":      func(p *Profile) { p.Load[0] = p.Load[0].Lasting(time.Hour) },
 		"stage":       func(p *Profile) { p.Load = p.Load[:1] },
 		"path":        func(p *Profile) { p.Targets[0].URL = "http://orders.internal:8080/v2" },
 		"scheme":      func(p *Profile) { p.Targets[0].URL = "https://orders.internal:8080/api" },

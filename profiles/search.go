@@ -6,10 +6,26 @@ import (
 	"time"
 )
 
+// Search is a stage that looks for the highest load at which Until holds, from From to To
+// requests per second.
+type Search struct {
+	From, To float64
+	// Until is what a load has to hold to pass. The zero Gate stands for those of the
+	// profile's gates that can be judged on a part of a run, see [Profile.SearchGates].
+	Until     Gate
+	HoldFor   time.Duration // how long each load is held; up to three times as long to decide
+	CoolDown  time.Duration // pause between two loads, at least
+	Precision float64       // it ends when what passes and what does not are this near, 0.05 for 5 %
+}
+
+// Idle is a stage that sends no load: it finds out how long idle connections live, tried
+// from From to To.
+type Idle struct{ From, To time.Duration }
+
 // DefaultSearch returns a search that gives only its loads: each is held for 10 s
 // with 5 s between, until what passes and what does not are within 5 %.
-func DefaultSearch(from, to float64) Stage {
-	return Stage{Kind: Search, From: from, To: to, HoldFor: 10 * time.Second, CoolDown: 5 * time.Second, Precision: 0.05}
+func DefaultSearch(from, to float64) Search {
+	return Search{From: from, To: to, HoldFor: 10 * time.Second, CoolDown: 5 * time.Second, Precision: 0.05}
 }
 
 // DefaultUntil returns what a load has to hold in a search of a profile that
@@ -23,12 +39,12 @@ const HoldLimit = 3
 
 // SettleTime is how long a load of a search rises before its hold: so long as
 // connections take to open without a rush.
-func (s Stage) SettleTime() time.Duration { return min(time.Second, s.HoldFor/4) }
+func (s Search) SettleTime() time.Duration { return min(time.Second, s.HoldFor/4) }
 
-// searchDefaults fills in what a search leaves open. A cool-down of 0 has a
+// withDefaults fills in what a search leaves open. A cool-down of 0 has a
 // meaning of its own and stays: whoever makes a search in code begins with
 // [DefaultSearch].
-func (s Stage) searchDefaults(needsUntil bool) Stage {
+func (s Search) withDefaults(needsUntil bool) Search {
 	d := DefaultSearch(s.From, s.To)
 	if s.HoldFor == 0 {
 		s.HoldFor = d.HoldFor
@@ -43,25 +59,16 @@ func (s Stage) searchDefaults(needsUntil bool) Stage {
 }
 
 // SearchStage returns the profile's search, and false when it has none.
-func (p Profile) SearchStage() (Stage, bool) { return p.firstStage(Search) }
+func (p Profile) SearchStage() (Search, bool) { return First[Search](p.Load) }
 
 // IdleStage returns the profile's idle stage, and false when it has none.
-func (p Profile) IdleStage() (Stage, bool) { return p.firstStage(Idle) }
-
-func (p Profile) firstStage(kind StageKind) (Stage, bool) {
-	for _, s := range p.Load {
-		if s.Kind == kind {
-			return s, true
-		}
-	}
-	return Stage{}, false
-}
+func (p Profile) IdleStage() (Idle, bool) { return First[Idle](p.Load) }
 
 // SendingStages returns the stages that send load: all but Idle.
-func (p Profile) SendingStages() []Stage {
-	var out []Stage
+func (p Profile) SendingStages() Load {
+	var out Load
 	for _, s := range p.Load {
-		if s.Kind != Idle {
+		if _, idle := s.(Idle); !idle {
 			out = append(out, s)
 		}
 	}
@@ -120,10 +127,13 @@ func (g Gate) OfStep() bool {
 	return false
 }
 
-// searchDuration estimates how long a search takes that finds its limit at the
+// Kind returns "search".
+func (Search) Kind() string { return "search" }
+
+// Duration estimates how long a search takes that finds its limit at the
 // end: every doubling, the halving of the last, and a repetition of what did not
 // pass and of what is found.
-func (s Stage) searchDuration() time.Duration {
+func (s Search) Duration() time.Duration {
 	if !(s.From > 0) || !(s.To >= s.From) || !(s.Precision > 0) {
 		return 0
 	}
@@ -137,13 +147,31 @@ func (s Stage) searchDuration() time.Duration {
 	return time.Duration(length)
 }
 
-// idleDuration is how long an idle stage takes at most, but for the time limits of
+// Lasting returns the search as it is.
+func (s Search) Lasting(time.Duration) Stage { return s }
+
+// Ends returns the bounds of the loads.
+func (s Search) Ends(float64) (from, to float64) { return s.From, s.To }
+
+// MaxRate returns the highest load that is tried.
+func (s Search) MaxRate(float64) (float64, bool) { return max(s.From, s.To), true }
+
+// Scaled multiplies the bounds.
+func (s Search) Scaled(factor float64) Stage {
+	s.From, s.To = scaleRate(s.From, factor), scaleRate(s.To, factor)
+	return s
+}
+
+// Kind returns "idle".
+func (Idle) Kind() string { return "idle" }
+
+// Duration is how long an idle stage takes at most, but for the time limits of
 // requests that get no answer: the longest time once, and the rounds that narrow
 // down an end which shows only on use. Each holds connections for nearly as long
 // as it took to show, and there are few: together 2.1 times the longest time, or
 // 2.7 times the shortest if that was too long already.
-func (s Stage) idleDuration() time.Duration {
-	to, from := float64(s.IdleTo), float64(s.IdleFrom)
+func (s Idle) Duration() time.Duration {
+	to, from := float64(s.To), float64(s.From)
 	length := to + max(2.1*to, 2.7*from)
 	if !(length < math.MaxInt64) {
 		return math.MaxInt64
@@ -151,7 +179,26 @@ func (s Stage) idleDuration() time.Duration {
 	return time.Duration(length)
 }
 
-func (s Stage) searchString() string {
+// Lasting returns the stage as it is.
+func (s Idle) Lasting(time.Duration) Stage { return s }
+
+// Ends returns 0 twice.
+func (Idle) Ends(float64) (from, to float64) { return 0, 0 }
+
+// MaxRate returns 0.
+func (Idle) MaxRate(float64) (float64, bool) { return 0, true }
+
+// Scaled returns the stage as it is.
+func (s Idle) Scaled(float64) Stage { return s }
+
+// String is such as "idle connections, 1s to 2m".
+func (s Idle) String() string {
+	return fmt.Sprintf("idle connections, %s to %s", FormatDuration(s.From), FormatDuration(s.To))
+}
+
+// String is such as "search 100/s to 5,000/s until failures < 0.1% breaks, each load for
+// 10s, 5s between, to 5%".
+func (s Search) String() string {
 	until := ""
 	if s.Until != (Gate{}) {
 		until = " until " + s.Until.String() + " breaks"

@@ -39,12 +39,13 @@ func TestSearchGates(t *testing.T) {
 		{gate: []string{"headroom(cpu) > 10%"}, step: []string{"failures < 0.1%"}, whole: []string{"headroom(cpu) > 10%"}, search: true},
 		{gate: []string{"failures < 1%"}, whole: []string{"failures < 1%"}, abortIf: true},
 	} {
-		p := Profile{Gate: gates(c.gate...), Load: []Stage{{Kind: Hold, From: 5, To: 5, For: time.Second}}}
+		p := Profile{Gate: gates(c.gate...), Load: Load{Hold{Rate: 5, For: time.Second}}}
 		if c.search {
-			p.Load[0] = DefaultSearch(10, 100)
+			search := DefaultSearch(10, 100)
 			if c.until != "" {
-				p.Load[0].Until = gates(c.until)[0]
+				search.Until = gates(c.until)[0]
 			}
+			p.Load[0] = search
 		}
 		p = p.WithDefaults()
 		if got := words(p.SearchGates()); !slices.Equal(got, c.step) {
@@ -62,7 +63,7 @@ func TestSearchGates(t *testing.T) {
 
 // Searches for different conditions are not comparable, other gates do not matter.
 func TestFingerprintOfSearch(t *testing.T) {
-	p := Profile{Targets: []Target{{Name: "a", URL: "http://a"}}, Load: []Stage{DefaultSearch(10, 100)}}
+	p := Profile{Targets: []Target{{Name: "a", URL: "http://a"}}, Load: Load{DefaultSearch(10, 100)}}
 	base := p.Fingerprint()
 	p.Gate = []Gate{{Metric: GateOnset, Op: Greater, Value: 5, Unit: UnitRate}}
 	if p.Fingerprint() != base {
@@ -72,9 +73,9 @@ func TestFingerprintOfSearch(t *testing.T) {
 	if p.Fingerprint() == base {
 		t.Error("the condition of the search is not part of the fingerprint")
 	}
-	p.Load = []Stage{{Kind: Idle, IdleFrom: 1e9, IdleTo: 60e9}}
+	p.Load = Load{Idle{From: 1e9, To: 60e9}}
 	long := p
-	long.Load = []Stage{{Kind: Idle, IdleFrom: 1e9, IdleTo: 120e9}}
+	long.Load = Load{Idle{From: 1e9, To: 120e9}}
 	if p.Fingerprint() == long.Fingerprint() {
 		t.Error("idle stages of different lengths have one fingerprint")
 	}

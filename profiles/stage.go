@@ -1,130 +1,53 @@
 package profiles
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// String returns the kind's name in messages.
-func (k StageKind) String() string {
-	names := [...]string{"ramp", "hold", "staircase", "burst", "max", "connections", "search", "idle"}
-	if int(k) < len(names) {
-		return names[k]
-	}
-	return "invalid"
+// Stage is one part of the load: a [Ramp], [Hold], [Staircase], [Burst], [Max] or
+// [Connections], which send it, a [Search], which finds it, or an [Idle], which sends
+// none. The types of this package are all there are; they are values that can be compared.
+type Stage interface {
+	// Kind is the name of the stage's type in run logs and reports, such as "ramp".
+	Kind() string
+	// String describes the stage to a person: "ramp 50/s to 2,000/s over 2m".
+	String() string
+	// Duration is the length of the stage. That of a Search and of an Idle stage is an
+	// estimate: what they find decides.
+	Duration() time.Duration
+	// Lasting is the stage over another length. A Staircase, a Search and an Idle stage
+	// stay as they are: what they go through is their length.
+	Lasting(d time.Duration) Stage
+	// Ends returns the offered load in requests per second at the beginning and at the
+	// end of the stage, held connections each at perConnection. Those of a search are
+	// the bounds of its loads; a closed loop has none.
+	Ends(perConnection float64) (from, to float64)
+	// MaxRate returns the highest offered load of the stage in requests per second,
+	// bursts averaged over their gap, and held connections each at perConnection
+	// requests per second. It is false for a closed loop (Max): nobody knows.
+	MaxRate(perConnection float64) (rate float64, ok bool)
+	// Scaled is the stage with its rates, the sizes of its bursts and its numbers of held
+	// connections multiplied. Counts are rounded, and stay at least 1 where they were.
+	Scaled(factor float64) Stage
+
+	print() printedStage
 }
 
-// Steps returns the number of levels of a Staircase, From and To included: from
-// 500/s to 1500/s by 100/s are 11. A last step that does not fit ends at To. It
-// is 0 for other kinds and for a staircase without steps.
-func (s Stage) Steps() int {
-	const resolution = 1e6 // rates count in millionths of a request per second, so that rounding adds no step
-	from, to, step := math.Round(s.From*resolution), math.Round(s.To*resolution), math.Round(s.Step*resolution)
-	if s.Kind != Staircase || !(step > 0) {
-		return 0
-	}
-	climbs := math.Ceil(math.Abs(to-from) / step)
-	if !(climbs < 1e9) {
-		return 0
-	}
-	return int(climbs) + 1
-}
+// Load is the stages of a profile, one after the other.
+type Load []Stage
 
-// Duration returns the length of the stage: For, and for a Staircase Every times
-// its levels. That of a Search and of an Idle stage is an estimate: what they
-// find decides.
-func (s Stage) Duration() time.Duration {
-	switch s.Kind {
-	case Staircase:
-	case Search:
-		return s.searchDuration()
-	case Idle:
-		return s.idleDuration()
-	default:
-		return s.For
-	}
-	d := float64(s.Steps()) * float64(s.Every)
-	if d >= math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return time.Duration(s.Steps()) * s.Every
-}
-
-// Ends returns the offered load in requests per second at the beginning and at
-// the end of the stage, held connections each at perConnection. Those of a
-// search are the bounds of its loads; a closed loop has none.
-func (s Stage) Ends(perConnection float64) (from, to float64) {
-	switch s.Kind {
-	case Burst:
-		rate, _ := s.MaxRate(perConnection)
-		return rate, rate
-	case Connections:
-		return float64(s.FromConns) * perConnection, float64(s.ToConns) * perConnection
-	case Max, Idle:
-		return 0, 0
-	}
-	return s.From, s.To
-}
-
-// MaxRate returns the highest offered load of the stage in requests per second,
-// bursts averaged over their gap, and held connections each at perConnection
-// requests per second. It is false for a closed loop (Max): nobody knows.
-func (s Stage) MaxRate(perConnection float64) (rate float64, ok bool) {
-	switch s.Kind {
-	case Max:
-		return 0, false
-	case Burst:
-		if s.Every <= 0 {
-			return 0, true
+// First returns the first stage of a type, and false if there is none.
+func First[S Stage](stages []Stage) (S, bool) {
+	for _, s := range stages {
+		if found, ok := s.(S); ok {
+			return found, true
 		}
-		return float64(s.BurstSize) / s.Every.Seconds(), true
-	case Connections:
-		return float64(max(s.FromConns, s.ToConns)) * perConnection, true
-	case Idle:
-		return 0, true
-	default:
-		return max(s.From, s.To), true
 	}
-}
-
-// String describes the stage to a person: "ramp 50/s to 2,000/s over 2m".
-func (s Stage) String() string {
-	over := FormatDuration(s.Duration())
-	if s.Journeys && s.Kind == Ramp {
-		return fmt.Sprintf("ramp %s to %s journeys/s over %s", grouped(s.From), grouped(s.To), over)
-	} else if s.Journeys {
-		return fmt.Sprintf("hold %s journeys/s for %s", grouped(s.From), over)
-	}
-	switch s.Kind {
-	case Ramp:
-		return fmt.Sprintf("ramp %s to %s over %s", perSecond(s.From), perSecond(s.To), over)
-	case Hold:
-		return fmt.Sprintf("hold %s for %s", perSecond(s.From), over)
-	case Staircase:
-		return fmt.Sprintf("staircase %s to %s by %s every %s, %s",
-			perSecond(s.From), perSecond(s.To), perSecond(s.Step), FormatDuration(s.Every), over)
-	case Burst:
-		jitter := ""
-		if s.Jitter > 0 {
-			jitter = " +/- " + FormatDuration(s.Jitter)
-		}
-		return fmt.Sprintf("bursts of %s every %s%s for %s", grouped(float64(s.BurstSize)), FormatDuration(s.Every), jitter, over)
-	case Max:
-		return "as fast as the connections allow for " + over
-	case Connections:
-		if s.FromConns == s.ToConns {
-			return fmt.Sprintf("hold %s connections for %s", grouped(float64(s.FromConns)), over)
-		}
-		return fmt.Sprintf("connections %s to %s over %s", grouped(float64(s.FromConns)), grouped(float64(s.ToConns)), over)
-	case Search:
-		return s.searchString()
-	case Idle:
-		return fmt.Sprintf("idle connections, %s to %s", FormatDuration(s.IdleFrom), FormatDuration(s.IdleTo))
-	}
-	return "invalid stage"
+	var none S
+	return none, false
 }
 
 // Duration returns the length of the load.
@@ -141,8 +64,8 @@ func (p Profile) Duration() time.Duration {
 }
 
 // MaxRate returns the highest offered load of the profile in requests per
-// second over all targets (see [Stage.MaxRate]), and false when a stage is a
-// closed loop, which has none.
+// second over all targets (see [Stage]), and false when a stage is a closed loop,
+// which has none.
 func (p Profile) MaxRate() (rate float64, ok bool) {
 	ok = true
 	for _, s := range p.Load {
@@ -152,17 +75,12 @@ func (p Profile) MaxRate() (rate float64, ok bool) {
 	return rate * p.PerArrival(), ok
 }
 
-// Scale returns the profile with every rate of its load multiplied by the
-// factor: rates and steps of stages, sizes of bursts, numbers of held
-// connections (counts are rounded, and stay at least 1 where they were). Gates
-// stay: they are what is demanded, not what is sent.
+// Scale returns the profile with every stage of its load [Stage] Scaled by the
+// factor. Gates stay: they are what is demanded, not what is sent.
 func Scale(p Profile, factor float64) Profile {
 	p = p.clone()
-	for i := range p.Load {
-		s := &p.Load[i]
-		s.From, s.To, s.Step = scaleRate(s.From, factor), scaleRate(s.To, factor), scaleRate(s.Step, factor)
-		s.BurstSize = scaleCount(s.BurstSize, factor)
-		s.FromConns, s.ToConns = scaleCount(s.FromConns, factor), scaleCount(s.ToConns, factor)
+	for i, s := range p.Load {
+		p.Load[i] = s.Scaled(factor)
 	}
 	return p
 }

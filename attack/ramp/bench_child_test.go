@@ -126,9 +126,9 @@ func resident() uint64 {
 
 func ours(job childJob) (any, error) {
 	length := time.Duration(job.Seconds * float64(time.Second))
-	stage := profiles.Stage{Kind: profiles.Max, For: length}
+	stage := profiles.Max{For: length}
 	if job.Rate > 0 {
-		stage = profiles.Stage{Kind: profiles.Hold, From: job.Rate, To: job.Rate, For: length}
+		stage = profiles.Hold{Rate: job.Rate, For: length}
 	}
 	p := profiles.Profile{
 		Name: "bench",
@@ -136,7 +136,7 @@ func ours(job childJob) (any, error) {
 			Name: "nginx", URL: job.URL, Share: 1, Expect: profiles.StatusSet{{Low: 200, High: 299}},
 			Requests: []profiles.Request{{Method: "GET", Path: "/", Weight: 1}},
 		}},
-		Load:   []profiles.Stage{stage},
+		Load:   profiles.Load{stage},
 		Client: profiles.Client{Connections: job.Conns, MaxInFlight: 10_000, Timeout: 5 * time.Second},
 	}
 	if job.Conns == 0 {

@@ -29,9 +29,9 @@ func always(d time.Duration, f attack.Fault) func(*attack.Attempt) (time.Duratio
 func TestEveryRequestOfTheScheduleIsSent(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		p := testProfile(
-			profiles.Stage{Kind: profiles.Ramp, From: 0, To: 400, For: 5 * time.Second},
+			profiles.Ramp{From: 0, To: 400, For: 5 * time.Second},
 			holdStage(0, time.Second),
-			profiles.Stage{Kind: profiles.Burst, BurstSize: 7, Every: 300 * time.Millisecond, Jitter: 50 * time.Millisecond, For: 2 * time.Second},
+			profiles.Burst{Size: 7, Every: 300 * time.Millisecond, Jitter: 50 * time.Millisecond, For: 2 * time.Second},
 			holdStage(400, 2*time.Second),
 		)
 		p.Targets = append(p.Targets, p.Targets[0])
@@ -259,7 +259,7 @@ func TestInterruptDuringBackoff(t *testing.T) {
 
 func TestClosedLoopKeepsEveryConnectionBusy(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
-		p := testProfile(holdStage(100, time.Second), profiles.Stage{Kind: profiles.Max, For: 2 * time.Second}, holdStage(100, time.Second))
+		p := testProfile(holdStage(100, time.Second), profiles.Max{For: 2 * time.Second}, holdStage(100, time.Second))
 		rec, fakes, summary := drive(t, t.Context(), engine, Config{Profile: p}, always(10*time.Millisecond, attack.None))
 		c := rec.sum(t, 0)
 		if c.sent != 100+10*200+100 || c.unsent != 0 {
@@ -283,7 +283,7 @@ func TestClosedLoopKeepsEveryConnectionBusy(t *testing.T) {
 
 func TestInterruptedClosedLoop(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
-		p := testProfile(profiles.Stage{Kind: profiles.Max, For: time.Hour}, holdStage(100, time.Second))
+		p := testProfile(profiles.Max{For: time.Hour}, holdStage(100, time.Second))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		rec, fakes, summary := drive(t, ctx, engine, Config{Profile: p}, always(10*time.Millisecond, attack.None))
@@ -298,7 +298,7 @@ func TestInterruptedClosedLoop(t *testing.T) {
 
 func TestRequestNumbersAreUnique(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
-		p := testProfile(holdStage(50, time.Second), profiles.Stage{Kind: profiles.Max, For: time.Second}, holdStage(50, time.Second))
+		p := testProfile(holdStage(50, time.Second), profiles.Max{For: time.Second}, holdStage(50, time.Second))
 		seen := make(chan uint64, 10_000)
 		rec, _, _ := drive(t, t.Context(), engine, Config{Profile: p}, func(a *attack.Attempt) (time.Duration, attack.Fault) {
 			seen <- a.Request
@@ -324,7 +324,7 @@ func TestRequestNumbersAreUnique(t *testing.T) {
 func TestHeldConnections(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		p := testProfile(
-			profiles.Stage{Kind: profiles.Connections, FromConns: 100, ToConns: 200, For: 10 * time.Second},
+			profiles.Connections{From: 100, To: 200, For: 10 * time.Second},
 			holdStage(10, time.Second))
 		p.Client.PerConnection = 2
 		p.Targets = append(p.Targets, p.Targets[0])
@@ -395,11 +395,11 @@ func TestNothingIsLost(t *testing.T) {
 				length += d
 				switch r.IntN(4) {
 				case 0:
-					load = append(load, profiles.Stage{Kind: profiles.Ramp, From: r.Float64() * 500, To: r.Float64() * 500, For: d})
+					load = append(load, profiles.Ramp{From: r.Float64() * 500, To: r.Float64() * 500, For: d})
 				case 1:
-					load = append(load, profiles.Stage{Kind: profiles.Burst, BurstSize: r.IntN(60), Every: 90 * time.Millisecond, Jitter: 20 * time.Millisecond, For: d})
+					load = append(load, profiles.Burst{Size: r.IntN(60), Every: 90 * time.Millisecond, Jitter: 20 * time.Millisecond, For: d})
 				case 2:
-					load = append(load, profiles.Stage{Kind: profiles.Max, For: d})
+					load = append(load, profiles.Max{For: d})
 				default:
 					load = append(load, holdStage(r.Float64()*500, d))
 				}
@@ -462,7 +462,7 @@ func TestLateExtensionsLoseNothing(t *testing.T) {
 				}
 				g.Finish()
 			}()
-			p := testProfile(profiles.Stage{Kind: profiles.Search, From: 1, To: 2})
+			p := testProfile(profiles.Search{From: 1, To: 2})
 			p.Client.MaxInFlight = 1 + r.IntN(40)
 			rec, _, summary := drive(t, ctx, engine, Config{Profile: p, Schedule: &g, Window: 100 * time.Millisecond}, always(30*time.Millisecond, attack.None))
 			cancel()
@@ -492,11 +492,11 @@ func TestGrowingSchedule(t *testing.T) {
 			time.Sleep(1500 * time.Millisecond) // before it runs dry
 			extend(holdStage(50, 2*time.Second))
 			time.Sleep(7 * time.Second) // long after
-			extend(holdStage(0, 6*time.Second), profiles.Stage{Kind: profiles.Ramp, From: 0, To: 100, For: time.Second})
+			extend(holdStage(0, 6*time.Second), profiles.Ramp{From: 0, To: 100, For: time.Second})
 			time.Sleep(5 * time.Second)
 			g.Finish()
 		}()
-		cfg := Config{Profile: testProfile(profiles.Stage{Kind: profiles.Search, From: 1, To: 2}), Schedule: &g}
+		cfg := Config{Profile: testProfile(profiles.Search{From: 1, To: 2}), Schedule: &g}
 		rec, fakes, summary := drive(t, t.Context(), engine, cfg, always(3*time.Millisecond, attack.None))
 		if c := rec.sum(t, -1); c.scheduled != 350 || c.sent != 350 || c.ok != 350 {
 			t.Errorf("%d scheduled, %d sent, %d succeeded; want 350", c.scheduled, c.sent, c.ok)

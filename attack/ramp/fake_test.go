@@ -236,7 +236,7 @@ func testProfile(load ...profiles.Stage) profiles.Profile {
 }
 
 func holdStage(rate float64, d time.Duration) profiles.Stage {
-	return profiles.Stage{Kind: profiles.Hold, From: rate, To: rate, For: d}
+	return profiles.Hold{Rate: rate, For: d}
 }
 
 var anAddress = netip.MustParseAddrPort("192.0.2.1:80")

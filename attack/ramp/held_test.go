@@ -88,7 +88,7 @@ func TestTurnedAwayHeldConnectionsFail(t *testing.T) {
 			t.Run(engine+map[bool]string{false: "/fin", true: "/rst"}[reset], func(t *testing.T) {
 				t.Parallel()
 				d := newDoorman(t, 10, reset)
-				p := testProfile(profiles.Stage{Kind: profiles.Connections, FromConns: 5, ToConns: 40, For: 1500 * time.Millisecond})
+				p := testProfile(profiles.Connections{From: 5, To: 40, For: 1500 * time.Millisecond})
 				p.Targets[0].URL = "http://" + d.ln.Addr().String()
 				p.Client.PerConnection = 5
 				rec := runReal(t, engine, Config{Profile: p})
@@ -139,7 +139,7 @@ func TestRefusedHeldConnectionsFail(t *testing.T) {
 			}
 			url := "http://" + ln.Addr().String()
 			ln.Close()
-			p := testProfile(profiles.Stage{Kind: profiles.Connections, FromConns: 4, ToConns: 4, For: 600 * time.Millisecond})
+			p := testProfile(profiles.Connections{From: 4, To: 4, For: 600 * time.Millisecond})
 			p.Targets[0].URL = url
 			p.Client.PerConnection = 0 // tries to hold are all there is
 			rec := runReal(t, engine, Config{Profile: p})

@@ -64,7 +64,7 @@ func askRampload(t *testing.T, url string, close bool) string {
 	p := profiles.Profile{
 		Name:    "injections",
 		Targets: []profiles.Target{{Name: "injector", URL: url}},
-		Load:    []profiles.Stage{{Kind: profiles.Hold, From: 500, To: 500, For: 4 * time.Second}},
+		Load:    profiles.Load{profiles.Hold{Rate: 500, For: 4 * time.Second}},
 		Client:  profiles.DefaultClient(),
 	}
 	p.Client.Connections = 10

@@ -31,7 +31,7 @@ func TestLateStagesAreScheduledOnce(t *testing.T) {
 				}
 				rate := float64(1 + rng.IntN(400))
 				length := time.Duration(1+rng.IntN(2000)) * time.Millisecond
-				if err := growing.Extend(profiles.Stage{Kind: profiles.Hold, From: rate, To: rate, For: length}); err != nil {
+				if err := growing.Extend(profiles.Hold{Rate: rate, For: length}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -89,9 +89,9 @@ func TestAllocationsOfARequest(t *testing.T) {
 		stage  profiles.Stage
 		most   float64
 	}{
-		{"direct", profiles.Stage{Kind: profiles.Max, For: 300 * time.Millisecond}, 0.1},
+		{"direct", profiles.Max{For: 300 * time.Millisecond}, 0.1},
 		{"direct", holdStage(50_000, 300*time.Millisecond), 0.1},
-		{"vegeta", profiles.Stage{Kind: profiles.Max, For: 300 * time.Millisecond}, 17.1},
+		{"vegeta", profiles.Max{For: 300 * time.Millisecond}, 17.1},
 		{"vegeta", holdStage(50_000, 300*time.Millisecond), 17.1},
 	}
 	for _, tt := range tests {
@@ -112,7 +112,7 @@ func TestAllocationsOfARequest(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		c := rec.sum(t, 0)
 		perRequest := float64(after.Mallocs-before.Mallocs) / float64(c.sent)
-		t.Logf("%s %v: %d requests, %.3f allocations for each", tt.engine, tt.stage.Kind, c.sent, perRequest)
+		t.Logf("%s %v: %d requests, %.3f allocations for each", tt.engine, tt.stage, c.sent, perRequest)
 		if c.sent < 1000 {
 			t.Errorf("%s: only %d requests", tt.engine, c.sent)
 		}
@@ -129,7 +129,7 @@ func BenchmarkEngine(b *testing.B) {
 		b.Run(engine, func(b *testing.B) {
 			sent := uint64(0)
 			for b.Loop() {
-				loader, _, err := build(Config{Profile: testProfile(profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond})},
+				loader, _, err := build(Config{Profile: testProfile(profiles.Max{For: 500 * time.Millisecond})},
 					func(c attack.ClientConfig) (attack.Client, error) { return &instant{c}, nil })
 				if err != nil {
 					b.Fatal(err)

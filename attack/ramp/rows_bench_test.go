@@ -24,7 +24,7 @@ func BenchmarkFilled(b *testing.B) {
 	for b.Loop() {
 		var rate [2]float64
 		for i, filled := range []bool{false, true} {
-			p := dataProfile(1000, profiles.PickSequential, profiles.Stage{Kind: profiles.Max, For: time.Second})
+			p := dataProfile(1000, profiles.PickSequential, profiles.Max{For: time.Second})
 			p.Targets[0].URL, p.Client.Connections = url, 32
 			p.Targets[0].Expect = profiles.StatusSet{{Low: 100, High: 599}}
 			r := &p.Targets[0].Requests[0]

@@ -29,7 +29,7 @@ func TestRowsUsedOnceEndTheLoad(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		var mu sync.Mutex
 		var used []int
-		p := dataProfile(130, profiles.PickOnce, holdStage(100, 5*time.Second), profiles.Stage{Kind: profiles.Max, For: time.Second})
+		p := dataProfile(130, profiles.PickOnce, holdStage(100, 5*time.Second), profiles.Max{For: time.Second})
 		rec, _, summary := drive(t, t.Context(), engine, Config{Profile: p}, func(a *attack.Attempt) (time.Duration, attack.Fault) {
 			mu.Lock()
 			defer mu.Unlock()

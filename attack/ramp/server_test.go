@@ -50,8 +50,8 @@ func TestEnginesAgreeWithAServer(t *testing.T) {
 		})
 		server := httptest.NewServer(mux)
 		p := testProfile(
-			profiles.Stage{Kind: profiles.Ramp, From: 100, To: 2000, For: 500 * time.Millisecond},
-			profiles.Stage{Kind: profiles.Burst, BurstSize: 20, Every: 50 * time.Millisecond, Jitter: 10 * time.Millisecond, For: 250 * time.Millisecond},
+			profiles.Ramp{From: 100, To: 2000, For: 500 * time.Millisecond},
+			profiles.Burst{Size: 20, Every: 50 * time.Millisecond, Jitter: 10 * time.Millisecond, For: 250 * time.Millisecond},
 			holdStage(1000, 250*time.Millisecond))
 		p.Targets[0].URL = server.URL
 		p.Targets[0].Requests = []profiles.Request{
@@ -103,7 +103,7 @@ func TestClosedLoopOverAServer(t *testing.T) {
 			var served atomic.Uint64
 			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
 			defer server.Close()
-			p := testProfile(holdStage(200, 250*time.Millisecond), profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond}, holdStage(200, 250*time.Millisecond))
+			p := testProfile(holdStage(200, 250*time.Millisecond), profiles.Max{For: 500 * time.Millisecond}, holdStage(200, 250*time.Millisecond))
 			p.Targets[0].URL = server.URL
 			rec := runReal(t, engine, Config{Profile: p})
 			c := rec.sum(t, 0)
@@ -137,7 +137,7 @@ func TestWireResetsAgainstTheInjector(t *testing.T) {
 					}
 					defer injector.Close()
 					// Bursts, so that connections become idle as well.
-					p := testProfile(profiles.Stage{Kind: profiles.Burst, BurstSize: 10, Every: 20 * time.Millisecond, For: 400 * time.Millisecond})
+					p := testProfile(profiles.Burst{Size: 10, Every: 20 * time.Millisecond, For: 400 * time.Millisecond})
 					p.Targets[0].URL = injector.URL()
 					p.Targets[0].Requests[0] = profiles.Request{Method: method, Path: "/", Weight: 1}
 					rec := runReal(t, engine, Config{Profile: p})
@@ -390,7 +390,7 @@ func TestEnginesCarryEveryProtocol(t *testing.T) {
 				}))
 				tt.start(server)
 				defer server.Close()
-				p := testProfile(holdStage(200, 500*time.Millisecond), profiles.Stage{Kind: profiles.Max, For: 200 * time.Millisecond})
+				p := testProfile(holdStage(200, 500*time.Millisecond), profiles.Max{For: 200 * time.Millisecond})
 				p.Targets[0].URL = server.URL
 				p.Client.TLS.SkipVerify, p.Client.Connections = true, 4
 				tt.set(&p, server)
@@ -419,7 +419,7 @@ func TestClosedLoopWithoutConnections(t *testing.T) {
 			}
 			server.Start()
 			defer server.Close()
-			p := testProfile(profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond})
+			p := testProfile(profiles.Max{For: 500 * time.Millisecond})
 			p.Targets[0].URL = server.URL
 			p.Client.Connections = 0
 			c := runReal(t, engine, Config{Profile: p}).sum(t, 0)

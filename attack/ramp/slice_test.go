@@ -23,11 +23,11 @@ func TestSlicesAreTheWholeLoad(t *testing.T) {
 		random := rand.New(rand.NewPCG(8, 21))
 		for range 12 {
 			p := testProfile(
-				profiles.Stage{Kind: profiles.Ramp, From: 0, To: 20 + 300*random.Float64(), For: time.Duration(1+random.IntN(2000)) * time.Millisecond},
-				profiles.Stage{Kind: profiles.Max, For: 20 * time.Millisecond},
-				profiles.Stage{Kind: profiles.Burst, BurstSize: 1 + random.IntN(20), Every: 90 * time.Millisecond, For: 500 * time.Millisecond},
-				profiles.Stage{Kind: profiles.Max, For: 20 * time.Millisecond},
-				profiles.Stage{Kind: profiles.Connections, FromConns: random.IntN(50), ToConns: random.IntN(50), For: 300 * time.Millisecond},
+				profiles.Ramp{From: 0, To: 20 + 300*random.Float64(), For: time.Duration(1+random.IntN(2000)) * time.Millisecond},
+				profiles.Max{For: 20 * time.Millisecond},
+				profiles.Burst{Size: 1 + random.IntN(20), Every: 90 * time.Millisecond, For: 500 * time.Millisecond},
+				profiles.Max{For: 20 * time.Millisecond},
+				profiles.Connections{From: random.IntN(50), To: random.IntN(50), For: 300 * time.Millisecond},
 			)
 			p.Client.PerConnection = 3
 			p.Targets = append(p.Targets, p.Targets[0])
@@ -158,7 +158,7 @@ func TestFlights(t *testing.T) {
 // The even hand of the mix stays when several slots walk it.
 func TestLoopSlotsAreFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := testProfile(profiles.Stage{Kind: profiles.Max, For: time.Second})
+		p := testProfile(profiles.Max{For: time.Second})
 		p.Targets[0].Requests = []profiles.Request{{Method: "GET", Path: "/a", Weight: 3}, {Method: "POST", Path: "/b", Weight: 1}}
 		var mu sync.Mutex
 		var got [2]int
@@ -182,8 +182,8 @@ func TestTakenUp(t *testing.T) {
 		random := rand.New(rand.NewPCG(5, 6))
 		for range 15 {
 			p := testProfile(
-				profiles.Stage{Kind: profiles.Ramp, From: 0, To: 20 + 300*random.Float64(), For: 2 * time.Second},
-				profiles.Stage{Kind: profiles.Burst, BurstSize: 1 + random.IntN(20), Every: 90 * time.Millisecond, For: 2 * time.Second},
+				profiles.Ramp{From: 0, To: 20 + 300*random.Float64(), For: 2 * time.Second},
+				profiles.Burst{Size: 1 + random.IntN(20), Every: 90 * time.Millisecond, For: 2 * time.Second},
 			)
 			p.Targets = append(p.Targets, p.Targets[0])
 			p.Targets[0].Share, p.Targets[1].Share = 0.6, 0.4

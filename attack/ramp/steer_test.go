@@ -18,9 +18,9 @@ func TestChangedLoadIsSentAsChanged(t *testing.T) {
 		random := rand.New(rand.NewPCG(17, 5))
 		for range 20 {
 			p := testProfile(
-				profiles.Stage{Kind: profiles.Ramp, From: 5, To: 20 + 300*random.Float64(), For: 2 * time.Second},
-				profiles.Stage{Kind: profiles.Max, For: 500 * time.Millisecond},
-				profiles.Stage{Kind: profiles.Connections, FromConns: 2, ToConns: 2 + random.IntN(50), For: time.Second},
+				profiles.Ramp{From: 5, To: 20 + 300*random.Float64(), For: 2 * time.Second},
+				profiles.Max{For: 500 * time.Millisecond},
+				profiles.Connections{From: 2, To: 2 + random.IntN(50), For: time.Second},
 				holdStage(1, 5*time.Second),
 			)
 			p.Client.PerConnection = 3
@@ -101,7 +101,7 @@ func TestChangedLoadIsSentAsChanged(t *testing.T) {
 // A closed loop that is skipped ends when it is, and what follows comes earlier.
 func TestClosedLoopIsSkipped(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
-		p := testProfile(profiles.Stage{Kind: profiles.Max, For: time.Hour}, holdStage(10, time.Second))
+		p := testProfile(profiles.Max{For: time.Hour}, holdStage(10, time.Second))
 		g, err := schedule.NewChangeable(p.Load, 7, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestClosedLoopIsSkipped(t *testing.T) {
 // The connections that are held follow a change.
 func TestHeldConnectionsFollowAChange(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
-		p := testProfile(profiles.Stage{Kind: profiles.Connections, FromConns: 0, ToConns: 100, For: 10 * time.Second})
+		p := testProfile(profiles.Connections{From: 0, To: 100, For: 10 * time.Second})
 		p.Client.PerConnection = 1
 		g, err := schedule.NewChangeable(p.Load, 7, 1)
 		if err != nil {

@@ -69,53 +69,52 @@ func (s *Schedule) rest(t time.Duration) []part {
 
 // restOf returns what is left of a stage at t, since its start.
 func (s *Schedule) restOf(st stage, since, t time.Duration) []profiles.Stage {
-	rest := st.Stage
-	rest.For = st.length - since
-	share := float64(since) / float64(st.For)
-	switch st.Kind {
+	left := st.length - since
+	switch plan := st.Stage.(type) {
 	case profiles.Ramp:
-		rest.From += (st.To - st.From) * share
+		plan.From += (plan.To - plan.From) * float64(since) / float64(plan.For)
+		return []profiles.Stage{plan.Lasting(left)}
 	case profiles.Connections:
-		rest.FromConns, _ = s.Conns(t)
+		plan.From, _ = s.Conns(t)
+		return []profiles.Stage{plan.Lasting(left)}
 	case profiles.Staircase:
-		step := s.at(t)
-		level := float64(step.from) / microRate
-		hold := profiles.Stage{Kind: profiles.Hold, From: level, To: level, For: min(step.start+step.length-t, rest.For)}
-		if hold.For >= rest.For || level == st.To {
-			return []profiles.Stage{hold}
-		}
-		rest.From += math.Copysign(st.Step, st.To-st.From) * math.Floor(float64(step.start+step.length-st.start)/float64(st.Every)+0.5)
-		if (st.To-rest.From)*(st.To-st.From) < 0 { // the last step is lower
-			rest.From = st.To
-		}
-		rest.For -= hold.For
-		return []profiles.Stage{hold, rest}
+		return s.restOfStairs(st, plan, left, t)
 	case profiles.Burst:
 		burst := s.at(t)
-		pause := min(burst.start+burst.length-t, rest.For)
-		if rest.For -= pause; rest.For <= 0 {
-			return []profiles.Stage{{Kind: profiles.Hold, For: pause}}
+		pause := min(burst.start+burst.length-t, left)
+		switch {
+		case pause == left:
+			return []profiles.Stage{profiles.Hold{For: pause}}
+		case burst.start == t:
+			return []profiles.Stage{plan.Lasting(left)}
 		}
-		if burst.start == t {
-			rest.For += pause
-			return []profiles.Stage{rest}
-		}
-		return []profiles.Stage{{Kind: profiles.Hold, For: pause}, rest}
+		return []profiles.Stage{profiles.Hold{For: pause}, plan.Lasting(left - pause)}
 	}
-	return []profiles.Stage{rest}
+	return []profiles.Stage{st.Lasting(left)}
 }
 
-// Scaled returns the stages with every rate, and every number of connections held and
-// of requests in a burst, multiplied. Closed loops offer what the target takes: they
+// restOfStairs returns what is left of the step at t, and the steps after it.
+func (s *Schedule) restOfStairs(st stage, plan profiles.Staircase, left, t time.Duration) []profiles.Stage {
+	step := s.at(t)
+	level := float64(step.from) / microRate
+	hold := profiles.Hold{Rate: level, For: min(step.start+step.length-t, left)}
+	if hold.For >= left || level == plan.To {
+		return []profiles.Stage{hold}
+	}
+	from := plan.From + math.Copysign(plan.Step, plan.To-plan.From)*math.Floor(float64(step.start+step.length-st.start)/float64(plan.Every)+0.5)
+	if (plan.To-from)*(plan.To-plan.From) < 0 { // the last step is lower
+		from = plan.To
+	}
+	plan.From = from
+	return []profiles.Stage{hold, plan}
+}
+
+// Scaled returns the stages, each scaled. Closed loops offer what the target takes: they
 // stay.
 func Scaled(stages []profiles.Stage, factor float64) []profiles.Stage {
-	out := slices.Clone(stages)
-	for i := range out {
-		s := &out[i]
-		s.From, s.To, s.Step = s.From*factor, s.To*factor, s.Step*factor
-		s.BurstSize = int(math.Round(float64(s.BurstSize) * factor))
-		s.FromConns = int(math.Round(float64(s.FromConns) * factor))
-		s.ToConns = int(math.Round(float64(s.ToConns) * factor))
+	out := make([]profiles.Stage, len(stages))
+	for i, s := range stages {
+		out[i] = s.Scaled(factor)
 	}
 	return out
 }

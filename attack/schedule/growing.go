@@ -78,8 +78,12 @@ func (g *Growing) Extend(stages ...profiles.Stage) error {
 		return fmt.Errorf("extend schedule: %w", ErrEnded)
 	}
 	for _, s := range stages {
-		if s.Kind != profiles.Ramp && s.Kind != profiles.Hold {
-			return fmt.Errorf("extend schedule: a %s is neither ramp nor hold", s.Kind)
+		switch s.(type) {
+		case profiles.Ramp, profiles.Hold:
+		case nil:
+			return fmt.Errorf("extend schedule: there is no stage")
+		default:
+			return fmt.Errorf("extend schedule: a %s is neither ramp nor hold", s.Kind())
 		}
 	}
 	next, err := g.schedule().extend(stages, 0, 0)

@@ -54,7 +54,7 @@ type Schedule struct {
 }
 
 // stage is one stage of the profile and where it lies. It lasts as long as it was
-// planned, For, unless it was cut.
+// planned, unless it was cut.
 type stage struct {
 	profiles.Stage
 	start  time.Duration
@@ -109,9 +109,9 @@ func (s *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection fl
 		if err != nil {
 			return nil, fmt.Errorf("schedule load stage %d: %w", i+1, err)
 		}
-		st.For = length
 		s.stages = append(s.stages, stage{st, begin, length})
-		if st.Kind == profiles.Burst || st.Kind == profiles.Max {
+		switch st.(type) {
+		case profiles.Burst, profiles.Max:
 			// Whole requests only: what is left of a fraction falls to the
 			// stage after.
 			base = mul64(ceilCount(base), unit)
@@ -132,38 +132,41 @@ func (s *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection fl
 
 // split returns the pieces of one stage, relative to its start, and its length.
 func split(st profiles.Stage, random *rand.Rand, perConnection float64) ([]piece, time.Duration, error) {
-	linear := func(from, to float64) ([]piece, time.Duration, error) {
-		a, err := micro(from)
-		if err != nil {
-			return nil, 0, err
-		}
-		b, err := micro(to)
-		if err != nil {
-			return nil, 0, err
-		}
-		return []piece{{length: st.For, from: a, to: b}}, st.For, nil
-	}
-	switch st.Kind {
+	switch st := st.(type) {
 	case profiles.Ramp:
-		return linear(st.From, st.To)
+		return linear(st.From, st.To, st.For)
 	case profiles.Hold:
-		return linear(st.From, st.From)
+		return linear(st.Rate, st.Rate, st.For)
 	case profiles.Connections:
-		if st.FromConns < 0 || st.ToConns < 0 {
+		if st.From < 0 || st.To < 0 {
 			return nil, 0, fmt.Errorf("a negative number of connections")
 		}
-		return linear(float64(st.FromConns)*perConnection, float64(st.ToConns)*perConnection)
+		return linear(float64(st.From)*perConnection, float64(st.To)*perConnection, st.For)
 	case profiles.Staircase:
 		return stairs(st)
 	case profiles.Burst:
 		return bursts(st, random)
 	case profiles.Max:
 		return []piece{{length: st.For}}, st.For, nil
+	case nil:
+		return nil, 0, fmt.Errorf("there is no stage")
 	}
-	return nil, 0, fmt.Errorf("unknown kind %d", st.Kind)
+	return nil, 0, fmt.Errorf("a stage of kind %s is not known beforehand", st.Kind())
 }
 
-func stairs(st profiles.Stage) ([]piece, time.Duration, error) {
+func linear(from, to float64, length time.Duration) ([]piece, time.Duration, error) {
+	a, err := micro(from)
+	if err != nil {
+		return nil, 0, err
+	}
+	b, err := micro(to)
+	if err != nil {
+		return nil, 0, err
+	}
+	return []piece{{length: length, from: a, to: b}}, length, nil
+}
+
+func stairs(st profiles.Staircase) ([]piece, time.Duration, error) {
 	from, err := micro(st.From)
 	if err != nil {
 		return nil, 0, err
@@ -199,10 +202,10 @@ func stairs(st profiles.Stage) ([]piece, time.Duration, error) {
 	return pieces, time.Duration(steps) * st.Every, nil
 }
 
-func bursts(st profiles.Stage, random *rand.Rand) ([]piece, time.Duration, error) {
+func bursts(st profiles.Burst, random *rand.Rand) ([]piece, time.Duration, error) {
 	switch {
-	case st.BurstSize < 0:
-		return nil, 0, fmt.Errorf("a burst of %d requests", st.BurstSize)
+	case st.Size < 0:
+		return nil, 0, fmt.Errorf("a burst of %d requests", st.Size)
 	case st.Every <= 0:
 		return nil, 0, fmt.Errorf("bursts every %v", st.Every)
 	case st.Jitter < 0 || st.Jitter >= st.Every:
@@ -219,7 +222,7 @@ func bursts(st profiles.Stage, random *rand.Rand) ([]piece, time.Duration, error
 		if len(pieces) == maxPieces {
 			return nil, 0, fmt.Errorf("more than %d bursts", maxPieces)
 		}
-		pieces = append(pieces, piece{start: at, length: min(gap, st.For-at), burst: uint64(st.BurstSize)})
+		pieces = append(pieces, piece{start: at, length: min(gap, st.For-at), burst: uint64(st.Size)})
 		at += gap
 	}
 	return pieces, st.For, nil
@@ -394,8 +397,8 @@ func (s *Schedule) Rate(t time.Duration) float64 {
 		return 0
 	}
 	i, _ := s.StageAt(t)
-	if st := s.stages[i]; st.Kind == profiles.Burst {
-		return float64(st.BurstSize) / st.Every.Seconds()
+	if st, ok := s.stages[i].Stage.(profiles.Burst); ok {
+		return float64(st.Size) / st.Every.Seconds()
 	}
 	p := s.at(t)
 	share := float64(t-p.start) / float64(p.length)
@@ -426,12 +429,12 @@ func (s *Schedule) Conns(t time.Duration) (int, bool) {
 		return 0, false
 	}
 	i, since := s.StageAt(t)
-	st := s.stages[i]
-	if st.Kind != profiles.Connections {
+	st, ok := s.stages[i].Stage.(profiles.Connections)
+	if !ok {
 		return 0, false
 	}
 	share := float64(since) / float64(st.For)
-	return int(math.Round(float64(st.FromConns) + float64(st.ToConns-st.FromConns)*share)), true
+	return int(math.Round(float64(st.From) + float64(st.To-st.From)*share)), true
 }
 
 // ConnsAfter returns when the number of connections that are wanted held changes
@@ -443,21 +446,21 @@ func (s *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
 			return 0, false
 		}
 		i, since := s.StageAt(t)
-		if st := s.stages[i]; st.Kind == profiles.Connections {
-			next := st.start + st.length
-			if rise := st.ToConns - st.FromConns; rise != 0 {
+		if st, ok := s.stages[i].Stage.(profiles.Connections); ok {
+			start, next := s.StageSpan(i)
+			if rise := st.To - st.From; rise != 0 {
 				now, _ := s.Conns(t)
 				step := math.Copysign(0.5, float64(rise))
 				// Rounding goes on at the half; a nanosecond more is past it.
-				at := time.Duration((float64(now-st.FromConns)+step)/float64(rise)*float64(st.For)) + 1
-				next = min(next, st.start+max(at, since+1))
+				at := time.Duration((float64(now-st.From)+step)/float64(rise)*float64(st.For)) + 1
+				next = min(next, start+max(at, since+1))
 			}
 			return next, true
 		}
 		first = i + 1
 	}
 	for _, st := range s.stages[first:] {
-		if st.Kind == profiles.Connections {
+		if _, ok := st.Stage.(profiles.Connections); ok {
 			return st.start, true
 		}
 	}
@@ -470,7 +473,7 @@ func (s *Schedule) MaxAt(t time.Duration) (end time.Duration, on bool) {
 		return 0, false
 	}
 	i, _ := s.StageAt(t)
-	if s.stages[i].Kind != profiles.Max {
+	if _, ok := s.stages[i].Stage.(profiles.Max); !ok {
 		return 0, false
 	}
 	_, end = s.StageSpan(i)
@@ -481,7 +484,8 @@ func (s *Schedule) MaxAt(t time.Duration) (end time.Duration, on bool) {
 // there is none.
 func (s *Schedule) MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool) {
 	for i, st := range s.stages {
-		if end := st.start + st.length; st.Kind == profiles.Max && end > t {
+		end := st.start + st.length
+		if _, ok := st.Stage.(profiles.Max); ok && end > t {
 			return i, st.start, end, true
 		}
 	}

@@ -12,25 +12,25 @@ import (
 )
 
 func ramp(from, to float64, over time.Duration) profiles.Stage {
-	return profiles.Stage{Kind: profiles.Ramp, From: from, To: to, For: over}
+	return profiles.Ramp{From: from, To: to, For: over}
 }
 
 func hold(at float64, d time.Duration) profiles.Stage {
-	return profiles.Stage{Kind: profiles.Hold, From: at, To: at, For: d}
+	return profiles.Hold{Rate: at, For: d}
 }
 
 func stairs(from, to, step float64, every time.Duration) profiles.Stage {
-	return profiles.Stage{Kind: profiles.Staircase, From: from, To: to, Step: step, Every: every}
+	return profiles.Staircase{From: from, To: to, Step: step, Every: every}
 }
 
 func burst(size int, every, jitter, d time.Duration) profiles.Stage {
-	return profiles.Stage{Kind: profiles.Burst, BurstSize: size, Every: every, Jitter: jitter, For: d}
+	return profiles.Burst{Size: size, Every: every, Jitter: jitter, For: d}
 }
 
-func atMax(d time.Duration) profiles.Stage { return profiles.Stage{Kind: profiles.Max, For: d} }
+func atMax(d time.Duration) profiles.Stage { return profiles.Max{For: d} }
 
 func conns(from, to int, over time.Duration) profiles.Stage {
-	return profiles.Stage{Kind: profiles.Connections, FromConns: from, ToConns: to, For: over}
+	return profiles.Connections{From: from, To: to, For: over}
 }
 
 func build(t testing.TB, stages ...profiles.Stage) *schedule.Schedule {
@@ -239,7 +239,8 @@ func TestImpossibleStages(t *testing.T) {
 		"dense bursts":    {burst(1, 1, 0, time.Minute)},
 		"too long":        {hold(1, math.MaxInt64)},
 		"too long in all": {hold(1, 80*24*time.Hour), hold(1, 80*24*time.Hour)},
-		"kind":            {{Kind: 99, For: time.Second}},
+		"no stage":        {nil},
+		"search":          {profiles.DefaultSearch(1, 2)},
 		"negative conns":  {conns(-1, 1, time.Second)},
 	} {
 		if _, err := schedule.New(stages, 0, 1); err == nil {
@@ -283,10 +284,11 @@ func randomStages(r *rand.Rand) []profiles.Stage {
 			out = append(out, hold(rate(), length()))
 		case 1:
 			from := rate()
-			out = append(out, stairs(from, rate(), 1+rate(), length()/1000+1))
-			if st := &out[len(out)-1]; math.Abs(st.To-st.From)/st.Step > 1000 {
+			st := profiles.Staircase{From: from, To: rate(), Step: 1 + rate(), Every: length()/1000 + 1}
+			if math.Abs(st.To-st.From)/st.Step > 1000 {
 				st.Step = math.Abs(st.To-st.From) / 1000
 			}
+			out = append(out, st)
 		case 2:
 			every := length()/1000 + 2
 			out = append(out, burst(r.IntN(50), every, time.Duration(r.Int64N(int64(every))), every*time.Duration(1+r.IntN(50))))
@@ -397,10 +399,10 @@ func BenchmarkDue(b *testing.B) {
 // TestConnsAfter walks from change to change: between two of them the number is the
 // same, and no change is left out.
 func TestConnsAfter(t *testing.T) {
-	up := profiles.Stage{Kind: profiles.Connections, FromConns: 3, ToConns: 40, For: 7 * time.Second}
-	down := profiles.Stage{Kind: profiles.Connections, FromConns: 40, ToConns: 0, For: time.Second}
-	still := profiles.Stage{Kind: profiles.Connections, FromConns: 9, ToConns: 9, For: time.Second}
-	requests := profiles.Stage{Kind: profiles.Hold, From: 10, To: 10, For: time.Second}
+	up := profiles.Connections{From: 3, To: 40, For: 7 * time.Second}
+	down := profiles.Connections{From: 40, To: 0, For: time.Second}
+	still := profiles.Connections{From: 9, To: 9, For: time.Second}
+	requests := profiles.Hold{Rate: 10, For: time.Second}
 	for _, stages := range [][]profiles.Stage{{up}, {requests, up, down}, {up, requests, still}, {requests}, {still, down, up}} {
 		s, err := schedule.New(stages, 1, 1)
 		if err != nil {
@@ -429,7 +431,7 @@ func TestConnsAfter(t *testing.T) {
 			}
 			at = next
 		}
-		if at >= 0 && at != s.End() && stages[len(stages)-1].Kind == profiles.Connections {
+		if _, last := stages[len(stages)-1].(profiles.Connections); last && at >= 0 && at != s.End() {
 			t.Errorf("the last change is at %v, the end at %v", at, s.End())
 		}
 	}

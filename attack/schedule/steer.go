@@ -94,19 +94,20 @@ func (s *Steering) Hold(at time.Duration) (Change, error) {
 		return Change{}, ErrOver
 	}
 	held := rest[0]
-	held.For = longest
-	switch held.Kind {
+	switch now := held.Stage.(type) {
 	case profiles.Max:
 		return Change{}, ErrClosedLoop
 	case profiles.Connections:
-		held.ToConns = held.FromConns
+		now.To = now.From
+		held.Stage = now.Lasting(longest)
 	case profiles.Burst:
-		if bursts := maxPieces / 20 * held.Every; bursts > 0 {
-			held.For = min(held.For, bursts)
+		length := longest
+		if bursts := maxPieces / 20 * now.Every; bursts > 0 {
+			length = min(length, bursts)
 		}
+		held.Stage = now.Lasting(length)
 	default:
-		rate := s.growing.Rate(at)
-		held.Stage = profiles.Stage{Kind: profiles.Hold, From: rate, To: rate, For: longest}
+		held.Stage = profiles.Hold{Rate: s.growing.Rate(at), For: longest}
 	}
 	return s.change(Change{At: at, Action: ActionHold}, []part{held}, rest)
 }

@@ -23,7 +23,7 @@ func randomStage(r *rand.Rand) profiles.Stage {
 	case 3:
 		return conns(r.IntN(40), r.IntN(40), d)
 	case 4:
-		return profiles.Stage{Kind: profiles.Max, For: d}
+		return profiles.Max{For: d}
 	}
 	return ramp(r.Float64()*50, r.Float64()*50, d)
 }
@@ -79,7 +79,8 @@ func TestRestIsWhatIsLeft(t *testing.T) {
 func burstAt(stages []profiles.Stage, at time.Duration) bool {
 	for _, s := range stages {
 		if at -= s.Duration(); at < 0 {
-			return s.Kind == profiles.Burst
+			_, ok := s.(profiles.Burst)
+			return ok
 		}
 	}
 	return false
@@ -149,7 +150,7 @@ func TestSteering(t *testing.T) {
 }
 
 func TestSteeringRefuses(t *testing.T) {
-	g, err := schedule.NewChangeable([]profiles.Stage{hold(10, time.Second), {Kind: profiles.Max, For: time.Second}}, 1, 2)
+	g, err := schedule.NewChangeable([]profiles.Stage{hold(10, time.Second), profiles.Max{For: time.Second}}, 1, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

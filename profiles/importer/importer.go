@@ -207,9 +207,9 @@ func (in *importing) add(base *url.URL, r profiles.Request) {
 func (in *importing) finish() {
 	p := &in.out.Profile
 	if len(p.Load) == 0 {
-		p.Load = []profiles.Stage{
-			{Kind: profiles.Ramp, From: 1, To: 50, For: time.Minute},
-			{Kind: profiles.Hold, From: 50, To: 50, For: 30 * time.Second},
+		p.Load = profiles.Load{
+			profiles.Ramp{From: 1, To: 50, For: time.Minute},
+			profiles.Hold{Rate: 50, For: 30 * time.Second},
 		}
 		in.note("the load is a guess: 1/s to 50/s; write what your service has to bear")
 	}

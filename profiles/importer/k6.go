@@ -90,7 +90,7 @@ func (in *importing) connections(from, to int, d time.Duration) {
 	if d <= 0 || from == 0 && to == 0 {
 		return
 	}
-	in.out.Profile.Load = append(in.out.Profile.Load, profiles.Stage{Kind: profiles.Connections, FromConns: max(from, 1), ToConns: max(to, 1), For: d})
+	in.out.Profile.Load = append(in.out.Profile.Load, profiles.Connections{From: max(from, 1), To: max(to, 1), For: d})
 }
 
 // scenario imports one scenario by its executor.
@@ -101,24 +101,24 @@ func (in *importing) scenario(name string, s map[string]any) {
 	}
 	perSecond := func(v any) float64 { return number(v, 0) / unit.Seconds() }
 	load := func(stage profiles.Stage) {
-		if stage.For > 0 && (stage.From > 0 || stage.To > 0) {
+		if rate, _ := stage.MaxRate(0); rate > 0 && stage.Duration() > 0 {
 			in.out.Profile.Load = append(in.out.Profile.Load, stage)
 		}
 	}
 	switch executor, _ := s["executor"].(string); executor {
 	case "constant-arrival-rate":
 		rate := perSecond(s["rate"])
-		load(profiles.Stage{Kind: profiles.Hold, From: rate, To: rate, For: duration(s["duration"])})
+		load(profiles.Hold{Rate: rate, For: duration(s["duration"])})
 	case "ramping-arrival-rate":
 		from := perSecond(s["startRate"])
 		for _, e := range asList(s["stages"]) {
 			stage, _ := e.(map[string]any)
 			to := perSecond(stage["target"])
-			kind := profiles.Ramp
+			var next profiles.Stage = profiles.Ramp{From: from, To: to, For: duration(stage["duration"])}
 			if from == to {
-				kind = profiles.Hold
+				next = profiles.Hold{Rate: to, For: duration(stage["duration"])}
 			}
-			load(profiles.Stage{Kind: kind, From: from, To: to, For: duration(stage["duration"])})
+			load(next)
 			from = to
 		}
 	case "ramping-vus":

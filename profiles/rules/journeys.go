@@ -150,14 +150,28 @@ func (v *validator) lastShare(i int) bool {
 func (v *validator) journeyStage(path string, s profiles.Stage) {
 	mixed := slices.ContainsFunc(v.profile.Targets, func(t profiles.Target) bool { return t.Journey == 0 })
 	switch {
-	case len(v.profile.Journeys) == 0 && s.Journeys:
+	case len(v.profile.Journeys) == 0 && ofJourneys(s):
 		v.add(path, "there are no journeys: write some, or a rate of requests, such as {from: 50/s, to: 2000/s, over: 2m}")
 	case len(v.profile.Journeys) == 0:
-	case s.Journeys && mixed:
+	case ofJourneys(s) && mixed:
 		v.add(path, "the load is shared with targets: write {from: 20/s, to: 200/s, over: 2m}, of which each journey begins its share")
-	case s.Kind == profiles.Max || s.Kind == profiles.Connections:
-		v.add(path, "journeys begin at a rate, each user with its own pauses: write {journeys: 20/s to 200/s, over: 2m}")
-	case s.Kind == profiles.Search || s.Kind == profiles.Idle:
-		v.add(path, "a profile with journeys has no such stage: write a ramp, {journeys: 20/s to 200/s, over: 2m}, or put the requests into a profile of their own")
+	default:
+		switch s.(type) {
+		case profiles.Max, profiles.Connections:
+			v.add(path, "journeys begin at a rate, each user with its own pauses: write {journeys: 20/s to 200/s, over: 2m}")
+		case profiles.Search, profiles.Idle:
+			v.add(path, "a profile with journeys has no such stage: write a ramp, {journeys: 20/s to 200/s, over: 2m}, or put the requests into a profile of their own")
+		}
 	}
+}
+
+// ofJourneys reports whether a stage is written as a number of journeys.
+func ofJourneys(s profiles.Stage) bool {
+	switch s := s.(type) {
+	case profiles.Ramp:
+		return s.Journeys
+	case profiles.Hold:
+		return s.Journeys
+	}
+	return false
 }

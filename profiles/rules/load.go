@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"slices"
 
 	"github.com/rampload/rampload/profiles"
 )
@@ -12,11 +13,16 @@ func (v *validator) load() {
 		v.add("load", "there is no load: write a stage, such as load: [{from: 50/s, to: 2000/s, over: 2m}]")
 		return
 	}
+	if i := slices.Index(stages, nil); i >= 0 {
+		v.add(at("load", i), "there is no stage: make one of the types of package profiles")
+		return
+	}
 	before, loaded := len(v.problems), false
 	for i, s := range stages {
 		v.stage(at("load", i), s)
 		rate, ok := s.MaxRate(1)
-		loaded = loaded || !ok || rate > 0 || s.Kind == profiles.Idle
+		_, idle := s.(profiles.Idle)
+		loaded = loaded || !ok || rate > 0 || idle
 		v.place(i, s)
 	}
 	if d := v.profile.Duration(); d.Seconds() > maxLoad {
@@ -30,7 +36,7 @@ func (v *validator) load() {
 func (v *validator) stage(path string, s profiles.Stage) {
 	before := len(v.problems)
 	v.journeyStage(path, s)
-	switch s.Kind {
+	switch s := s.(type) {
 	case profiles.Ramp:
 		v.rate(path+".from", s.From)
 		v.rate(path+".to", s.To)
@@ -40,10 +46,7 @@ func (v *validator) stage(path string, s profiles.Stage) {
 		}
 		v.length(path+".over", s)
 	case profiles.Hold:
-		v.rate(path+".at", s.From)
-		if s.From != s.To {
-			v.add(path+".at", "a hold has one rate: write {from: %s, to: %s, over: %s}", profiles.FormatRate(s.From), profiles.FormatRate(s.To), profiles.FormatDuration(s.For))
-		}
+		v.rate(path+".at", s.Rate)
 		v.length(path+".for", s)
 	case profiles.Staircase:
 		v.staircase(path, s)
@@ -63,8 +66,6 @@ func (v *validator) stage(path string, s profiles.Stage) {
 		v.search(path+".search", s)
 	case profiles.Idle:
 		v.idle(path+".idle", s)
-	default:
-		v.add(path, "stage kind %d is none: use one of the kinds of this package", s.Kind)
 	}
 }
 
@@ -93,7 +94,7 @@ func (v *validator) length(path string, s profiles.Stage) {
 	}
 }
 
-func (v *validator) staircase(path string, s profiles.Stage) {
+func (v *validator) staircase(path string, s profiles.Staircase) {
 	right := v.rate(path+".from", s.From)
 	right = v.rate(path+".to", s.To) && right
 	switch {
@@ -125,12 +126,12 @@ func (v *validator) staircase(path string, s profiles.Stage) {
 	}
 }
 
-func (v *validator) burst(path string, s profiles.Stage) {
+func (v *validator) burst(path string, s profiles.Burst) {
 	switch {
-	case s.BurstSize <= 0:
-		v.add(path+".burst", "a burst of %d requests sends nothing: write 1 or more", s.BurstSize)
-	case s.BurstSize > maxRate:
-		v.add(path+".burst", "a burst of %d requests is more than 10000000: write a smaller one", s.BurstSize)
+	case s.Size <= 0:
+		v.add(path+".burst", "a burst of %d requests sends nothing: write 1 or more", s.Size)
+	case s.Size > maxRate:
+		v.add(path+".burst", "a burst of %d requests is more than 10000000: write a smaller one", s.Size)
 	}
 	switch {
 	case s.Every <= 0:
@@ -145,16 +146,16 @@ func (v *validator) burst(path string, s profiles.Stage) {
 	v.length(path+".for", s)
 }
 
-func (v *validator) connections(path string, s profiles.Stage) {
+func (v *validator) connections(path string, s profiles.Connections) {
 	switch {
-	case s.FromConns < 0 || s.ToConns < 0:
+	case s.From < 0 || s.To < 0:
 		v.add(path, "a number of connections is negative: write 0 conns or more")
-	case max(s.FromConns, s.ToConns) == 0:
+	case max(s.From, s.To) == 0:
 		v.add(path, "the stage holds no connections: write a number above 0, such as to: 10000 conns")
-	case max(s.FromConns, s.ToConns) > maxConns:
-		v.add(path, "%d connections are more than one machine holds: write %d conns or fewer", max(s.FromConns, s.ToConns), int(maxConns))
+	case max(s.From, s.To) > maxConns:
+		v.add(path, "%d connections are more than one machine holds: write %d conns or fewer", max(s.From, s.To), int(maxConns))
 	}
-	if s.FromConns == s.ToConns {
+	if s.From == s.To {
 		v.length(path+".for", s)
 		return
 	}

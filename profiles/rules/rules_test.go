@@ -21,9 +21,9 @@ func sample() profiles.Profile {
 			{Name: "payments", URL: "http://127.0.0.1:8081"},
 			{Name: "files", File: "/srv/targets.http"},
 		},
-		Load: []profiles.Stage{
-			{Kind: profiles.Ramp, From: 50, To: 2000, For: 2 * time.Minute},
-			{Kind: profiles.Staircase, From: 500, To: 1500, Step: 100, Every: 10 * time.Second},
+		Load: profiles.Load{
+			profiles.Ramp{From: 50, To: 2000, For: 2 * time.Minute},
+			profiles.Staircase{From: 500, To: 1500, Step: 100, Every: 10 * time.Second},
 		},
 		Hosts: []profiles.Host{{Name: "db", Prometheus: []profiles.Metrics{{URL: "http://u:dbpassword@db:9100/metrics"}}}},
 	}
@@ -57,16 +57,15 @@ func TestCode(t *testing.T) {
 		{func(p *profiles.Profile) { p.Targets[0].Share = -0.2 }, "targets.0.share: a share of -20% is not from 0% to 100%: write one such as 70%"},
 		{func(p *profiles.Profile) { p.Targets[0].Requests[0].Weight = -1 }, "targets.0.requests.0.weight: a weight of -1 is never sent: write a positive number, or leave out the request"},
 		{func(p *profiles.Profile) { p.Targets[0].Requests[0].Method = "" }, `targets.0.requests.0.method: "" is not a method: write it as GET`},
-		{func(p *profiles.Profile) { p.Load[0].From = math.Inf(1) }, "load.0.from: +Inf is not a number that can be used: write a finite one"},
-		{func(p *profiles.Profile) { p.Load[0].From = -1 }, "load.0.from: -1/s is negative: write 0/s or more"},
+		{func(p *profiles.Profile) { p.Load[0] = profiles.Ramp{From: math.Inf(1), To: 2000, For: time.Minute} }, "load.0.from: +Inf is not a number that can be used: write a finite one"},
+		{func(p *profiles.Profile) { p.Load[0] = profiles.Ramp{From: -1, To: 2000, For: time.Minute} }, "load.0.from: -1/s is negative: write 0/s or more"},
+		{func(p *profiles.Profile) { p.Load[0] = profiles.Max{For: -time.Second} }, "load.0.for: the stage has no length: write one above 0s, such as 2m"},
+		{func(p *profiles.Profile) { p.Load[0] = nil }, "load.0: there is no stage: make one of the types of package profiles"},
 		{func(p *profiles.Profile) {
-			p.Load[0] = profiles.Stage{Kind: profiles.Hold, From: 1, To: 2, For: time.Second}
-		}, "load.0.at: a hold has one rate: write {from: 1/s, to: 2/s, over: 1s}"},
-		{func(p *profiles.Profile) { p.Load[0] = profiles.Stage{Kind: profiles.Max, For: -time.Second} }, "load.0.for: the stage has no length: write one above 0s, such as 2m"},
-		{func(p *profiles.Profile) { p.Load[0].Kind = 99 }, "load.0: stage kind 99 is none: use one of the kinds of this package"},
-		{func(p *profiles.Profile) { p.Load[1].Step = math.NaN() }, "load.1.step: NaN is not a number that can be used: write a finite one"},
+			p.Load[1] = profiles.Staircase{From: 500, To: 1500, Step: math.NaN(), Every: time.Second}
+		}, "load.1.step: NaN is not a number that can be used: write a finite one"},
 		{func(p *profiles.Profile) {
-			p.Load[0] = profiles.Stage{Kind: profiles.Connections, FromConns: -1, ToConns: 5, For: time.Second}
+			p.Load[0] = profiles.Connections{From: -1, To: 5, For: time.Second}
 			p.Client.PerConnection = 1
 		}, "load.0: a number of connections is negative: write 0 conns or more"},
 		{func(p *profiles.Profile) { p.Client.MaxInFlight = -1 }, "client.max-in-flight: with max-in-flight -1 nothing can be sent: write 1 or more"},

@@ -9,15 +9,19 @@ import (
 // place checks where in the load a stage stands.
 func (v *validator) place(i int, s profiles.Stage) {
 	stages := v.profile.Load
-	switch {
-	case s.Kind == profiles.Search && len(stages) > 1:
-		v.add(at("load", i), "a search stands alone in load, because what it finds decides how long it takes: put the other stages into a profile of their own")
-	case s.Kind == profiles.Idle && i < len(stages)-1:
-		v.add(at("load", i), "an idle stage is the last: put it at the end of load, or into a profile of its own")
+	switch s.(type) {
+	case profiles.Search:
+		if len(stages) > 1 {
+			v.add(at("load", i), "a search stands alone in load, because what it finds decides how long it takes: put the other stages into a profile of their own")
+		}
+	case profiles.Idle:
+		if i < len(stages)-1 {
+			v.add(at("load", i), "an idle stage is the last: put it at the end of load, or into a profile of its own")
+		}
 	}
 }
 
-func (v *validator) search(path string, s profiles.Stage) {
+func (v *validator) search(path string, s profiles.Search) {
 	right := v.rate(path+".from", s.From)
 	right = v.rate(path+".to", s.To) && right
 	switch {
@@ -87,15 +91,15 @@ func (v *validator) gateOfSearch(path string, g profiles.Gate) bool {
 	return true
 }
 
-func (v *validator) idle(path string, s profiles.Stage) {
+func (v *validator) idle(path string, s profiles.Idle) {
 	const longest = time.Hour
 	switch {
-	case s.IdleFrom < 100*time.Millisecond:
-		v.add(path, "an idle time of %s is none: begin with 100ms or more, such as {idle: 1s..120s}", profiles.FormatDuration(s.IdleFrom))
-	case s.IdleTo <= s.IdleFrom:
-		v.add(path, "%s is not above %s: write the longer time last, such as {idle: 1s..120s}", profiles.FormatDuration(s.IdleTo), profiles.FormatDuration(s.IdleFrom))
-	case s.IdleTo > longest:
-		v.add(path, "%s is longer than %s: write a shorter time, such as {idle: 1s..120s}", profiles.FormatDuration(s.IdleTo), profiles.FormatDuration(longest))
+	case s.From < 100*time.Millisecond:
+		v.add(path, "an idle time of %s is none: begin with 100ms or more, such as {idle: 1s..120s}", profiles.FormatDuration(s.From))
+	case s.To <= s.From:
+		v.add(path, "%s is not above %s: write the longer time last, such as {idle: 1s..120s}", profiles.FormatDuration(s.To), profiles.FormatDuration(s.From))
+	case s.To > longest:
+		v.add(path, "%s is longer than %s: write a shorter time, such as {idle: 1s..120s}", profiles.FormatDuration(s.To), profiles.FormatDuration(longest))
 	case len(v.profile.Load) == 1 && len(v.profile.Gate) > 0:
 		v.add("gate", "an idle stage alone sends no load that a gate could be judged on: leave gate out, or put a stage before it")
 	}

@@ -310,35 +310,33 @@ func (s *stageSyntax) stage() profiles.Stage {
 	every, length := time.Duration(deref(s.Every)), time.Duration(deref(s.For))
 	switch {
 	case s.Arrivals != nil && s.Over != nil:
-		return profiles.Stage{Kind: profiles.Ramp, From: s.Arrivals.from, To: s.Arrivals.to, For: time.Duration(*s.Over), Journeys: true}
+		return profiles.Ramp{From: s.Arrivals.from, To: s.Arrivals.to, For: time.Duration(*s.Over), Journeys: true}
 	case s.Arrivals != nil:
-		return profiles.Stage{Kind: profiles.Hold, From: s.Arrivals.from, To: s.Arrivals.to, For: length, Journeys: true}
+		return profiles.Hold{Rate: s.Arrivals.from, For: length, Journeys: true}
 	case s.Search != nil:
 		return s.Search.stage()
 	case s.Idle != nil:
-		return profiles.Stage{Kind: profiles.Idle, IdleFrom: s.Idle.from, IdleTo: s.Idle.to}
+		return profiles.Idle{From: s.Idle.from, To: s.Idle.to}
 	case s.Burst != nil:
-		return profiles.Stage{
-			Kind: profiles.Burst, BurstSize: int(*s.Burst), Every: every,
+		return profiles.Burst{
+			Size: int(*s.Burst), Every: every,
 			Jitter: time.Duration(deref(s.Jitter)), For: length,
 		}
 	case s.At != nil && s.At.max:
-		return profiles.Stage{Kind: profiles.Max, For: length}
+		return profiles.Max{For: length}
 	case s.At != nil && s.At.isConns:
-		return profiles.Stage{Kind: profiles.Connections, FromConns: s.At.conns, ToConns: s.At.conns, For: length}
+		return profiles.Connections{From: s.At.conns, To: s.At.conns, For: length}
 	case s.At != nil:
-		return profiles.Stage{Kind: profiles.Hold, From: s.At.rate, To: s.At.rate, For: length}
+		return profiles.Hold{Rate: s.At.rate, For: length}
 	case s.Step != nil:
-		stage := profiles.Stage{Kind: profiles.Staircase, From: from.rate, To: to.rate, Step: float64(*s.Step), Every: every}
-		stage.For = stage.Duration()
-		return stage
+		return profiles.Staircase{From: from.rate, To: to.rate, Step: float64(*s.Step), Every: every}
 	case from.isConns:
-		return profiles.Stage{Kind: profiles.Connections, FromConns: from.conns, ToConns: to.conns, For: time.Duration(deref(s.Over))}
+		return profiles.Connections{From: from.conns, To: to.conns, For: time.Duration(deref(s.Over))}
 	}
-	return profiles.Stage{Kind: profiles.Ramp, From: from.rate, To: to.rate, For: time.Duration(deref(s.Over))}
+	return profiles.Ramp{From: from.rate, To: to.rate, For: time.Duration(deref(s.Over))}
 }
 
-func (s *searchSyntax) stage() profiles.Stage {
+func (s *searchSyntax) stage() profiles.Search {
 	stage := profiles.DefaultSearch(float64(deref(s.From)), float64(deref(s.To)))
 	stage.Until = profiles.Gate(deref(s.Until))
 	stage.HoldFor = time.Duration(or(s.Hold, duration(stage.HoldFor)))

@@ -183,7 +183,7 @@ func TestDecodeWholeProfile(t *testing.T) {
 				Expect: profiles.StatusSet{{Low: 200, High: 299}, {Low: 404, High: 404}},
 			},
 		},
-		Load:    []profiles.Stage{{Kind: profiles.Ramp, From: 50, To: 500, For: 10e9}},
+		Load:    profiles.Load{profiles.Ramp{From: 50, To: 500, For: 10e9}},
 		Client:  profiles.DefaultClient(),
 		AbortIf: profiles.DefaultAbortIf(),
 	}
@@ -203,19 +203,19 @@ func TestDecodeStages(t *testing.T) {
 		t.Fatal(err)
 	}
 	const s = 1e9
-	want := []profiles.Stage{
-		{Kind: profiles.Ramp, From: 0, To: 0.5, For: 90 * s},
-		{Kind: profiles.Ramp, From: 2000, To: 50, For: 90 * s},
-		{Kind: profiles.Hold, For: 10 * s},
-		{Kind: profiles.Hold, From: 10, To: 10, For: 5400 * s},
-		{Kind: profiles.Staircase, From: 500, To: 1450, Step: 100, Every: 10 * s, For: 110 * s},
-		{Kind: profiles.Staircase, From: 500, To: 100, Step: 100, Every: 10 * s, For: 50 * s},
-		{Kind: profiles.Burst, BurstSize: 40, Every: 950e6, For: 25 * s},
-		{Kind: profiles.Burst, BurstSize: 40, Every: 950e6, Jitter: 150e6, For: 25 * s},
-		{Kind: profiles.Max, For: 10 * s},
-		{Kind: profiles.Connections, FromConns: 100, ToConns: 10000, For: 120 * s},
-		{Kind: profiles.Connections, FromConns: 270, ToConns: 270, For: 10 * s},
-		{Kind: profiles.Connections, FromConns: 80, ToConns: 80, For: 10 * s},
+	want := profiles.Load{
+		profiles.Ramp{From: 0, To: 0.5, For: 90 * s},
+		profiles.Ramp{From: 2000, To: 50, For: 90 * s},
+		profiles.Hold{For: 10 * s},
+		profiles.Hold{Rate: 10, For: 5400 * s},
+		profiles.Staircase{From: 500, To: 1450, Step: 100, Every: 10 * s},
+		profiles.Staircase{From: 500, To: 100, Step: 100, Every: 10 * s},
+		profiles.Burst{Size: 40, Every: 950e6, For: 25 * s},
+		profiles.Burst{Size: 40, Every: 950e6, Jitter: 150e6, For: 25 * s},
+		profiles.Max{For: 10 * s},
+		profiles.Connections{From: 100, To: 10000, For: 120 * s},
+		profiles.Connections{From: 270, To: 270, For: 10 * s},
+		profiles.Connections{From: 80, To: 80, For: 10 * s},
 	}
 	if diff := cmp.Diff(want, p.Load); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
@@ -333,12 +333,12 @@ func TestSyntaxIsTagged(t *testing.T) {
 func TestDecodeSearchAndIdle(t *testing.T) {
 	const s = 1e9
 	until := profiles.DefaultUntil()
-	for file, want := range map[string][]profiles.Stage{
-		"search":       {{Kind: profiles.Search, From: 100, To: 5000, Until: until, HoldFor: 20 * s, Precision: 0.025}},
-		"search-gates": {{Kind: profiles.Search, From: 0.5, To: 5000, HoldFor: 10 * s, CoolDown: 5 * s, Precision: 0.05}},
-		"search-short": {{Kind: profiles.Search, From: 100, To: 150, Until: until, HoldFor: 10 * s, CoolDown: 5 * s, Precision: 0.05}},
-		"idle":         {{Kind: profiles.Idle, IdleFrom: s, IdleTo: 120 * s}},
-		"idle-after":   {{Kind: profiles.Ramp, From: 10, To: 100, For: 10 * s}, {Kind: profiles.Idle, IdleFrom: s, IdleTo: 90 * s}},
+	for file, want := range map[string]profiles.Load{
+		"search":       {profiles.Search{From: 100, To: 5000, Until: until, HoldFor: 20 * s, Precision: 0.025}},
+		"search-gates": {profiles.Search{From: 0.5, To: 5000, HoldFor: 10 * s, CoolDown: 5 * s, Precision: 0.05}},
+		"search-short": {profiles.Search{From: 100, To: 150, Until: until, HoldFor: 10 * s, CoolDown: 5 * s, Precision: 0.05}},
+		"idle":         {profiles.Idle{From: s, To: 120 * s}},
+		"idle-after":   {profiles.Ramp{From: 10, To: 100, For: 10 * s}, profiles.Idle{From: s, To: 90 * s}},
 	} {
 		data, err := os.ReadFile("testdata/valid-" + file + ".yaml")
 		if err != nil {

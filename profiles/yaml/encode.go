@@ -281,42 +281,43 @@ func requestOf(r profiles.Request) requestSyntax {
 }
 
 func stageOf(stage profiles.Stage) stageSyntax {
-	length, every := duration(stage.For), duration(stage.Every)
-	from, to := level{rate: stage.From}, level{rate: stage.To}
-	if stage.Journeys {
-		s := stageSyntax{Arrivals: &arrivals{stage.From, stage.To}}
-		if stage.Kind == profiles.Hold {
-			s.For = &length
-		} else {
-			s.Over = &length
+	switch s := stage.(type) {
+	case profiles.Ramp:
+		over := duration(s.For)
+		if s.Journeys {
+			return stageSyntax{Arrivals: &arrivals{s.From, s.To}, Over: &over}
 		}
-		return s
-	}
-	switch stage.Kind {
-	case profiles.Search:
-		return stageSyntax{Search: searchOf(stage)}
-	case profiles.Idle:
-		return stageSyntax{Idle: &idleSpan{stage.IdleFrom, stage.IdleTo}}
-	case profiles.Burst:
-		size := count(stage.BurstSize)
-		return stageSyntax{Burst: &size, Every: &every, Jitter: given(duration(stage.Jitter)), For: &length}
-	case profiles.Max:
-		return stageSyntax{At: &peak{max: true}, For: &length}
+		return stageSyntax{From: &level{rate: s.From}, To: &level{rate: s.To}, Over: &over}
 	case profiles.Hold:
-		return stageSyntax{At: &peak{level: from}, For: &length}
+		length := duration(s.For)
+		if s.Journeys {
+			return stageSyntax{Arrivals: &arrivals{s.Rate, s.Rate}, For: &length}
+		}
+		return stageSyntax{At: &peak{level: level{rate: s.Rate}}, For: &length}
 	case profiles.Staircase:
-		step := rate(stage.Step)
-		return stageSyntax{From: &from, To: &to, Step: &step, Every: &every}
+		step, every := rate(s.Step), duration(s.Every)
+		return stageSyntax{From: &level{rate: s.From}, To: &level{rate: s.To}, Step: &step, Every: &every}
+	case profiles.Burst:
+		size, every, length := count(s.Size), duration(s.Every), duration(s.For)
+		return stageSyntax{Burst: &size, Every: &every, Jitter: given(duration(s.Jitter)), For: &length}
+	case profiles.Max:
+		length := duration(s.For)
+		return stageSyntax{At: &peak{max: true}, For: &length}
 	case profiles.Connections:
-		from, to = level{conns: stage.FromConns, isConns: true}, level{conns: stage.ToConns, isConns: true}
+		from, to, length := level{conns: s.From, isConns: true}, level{conns: s.To, isConns: true}, duration(s.For)
 		if from == to {
 			return stageSyntax{At: &peak{level: from}, For: &length}
 		}
+		return stageSyntax{From: &from, To: &to, Over: &length}
+	case profiles.Search:
+		return stageSyntax{Search: searchOf(s)}
+	case profiles.Idle:
+		return stageSyntax{Idle: &idleSpan{s.From, s.To}}
 	}
-	return stageSyntax{From: &from, To: &to, Over: &length}
+	return stageSyntax{} // nil: profiles/rules has refused it
 }
 
-func searchOf(stage profiles.Stage) *searchSyntax {
+func searchOf(stage profiles.Search) *searchSyntax {
 	from, to, near := rate(stage.From), rate(stage.To), precision(stage.Precision)
 	hold, pause := duration(stage.HoldFor), duration(stage.CoolDown)
 	s := &searchSyntax{From: &from, To: &to, Hold: &hold, CoolDown: &pause, Precision: &near}

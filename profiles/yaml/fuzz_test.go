@@ -71,7 +71,7 @@ func FuzzMarshal(f *testing.F) {
 					{Method: "POST", Path: "/", Body: body, Headers: []profiles.Header{{Name: "X-A", Value: path}, {Name: key, Value: key}}},
 				},
 			}},
-			Load:  []profiles.Stage{{Kind: profiles.Hold, From: 1, To: 1, For: 1e9}},
+			Load:  profiles.Load{profiles.Hold{Rate: 1, For: 1e9}},
 			Hosts: []profiles.Host{{Name: "h", Processes: []profiles.Process{{Name: key}}}},
 		}.WithDefaults()
 		if len(rules.Profile(p, nil)) > 0 {

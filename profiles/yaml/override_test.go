@@ -43,9 +43,15 @@ func TestSet(t *testing.T) {
 		}},
 		{[]string{"targets.pay.v2.share=30%"}, func(p profiles.Profile) bool { return p.Targets[1].Share == 0.3 && p.Targets[0].Share == 0.7 }},
 		{[]string{"targets.1.name=payments"}, func(p profiles.Profile) bool { return p.Targets[1].Name == "payments" }},
-		{[]string{"load.0.to=3000/s"}, func(p profiles.Profile) bool { return p.Load[0].To == 3000 && p.Load[0].From == 50 }},
-		{[]string{"load.1={at: 5/s, for: 5s}"}, func(p profiles.Profile) bool { return len(p.Load) == 2 && p.Load[1].Kind == profiles.Hold }},
-		{[]string{"load=[{at: 5/s, for: 5s}]"}, func(p profiles.Profile) bool { return len(p.Load) == 1 && p.Load[0].To == 5 }},
+		{[]string{"load.0.to=3000/s"}, func(p profiles.Profile) bool {
+			return p.Load[0] == profiles.Ramp{From: 50, To: 3000, For: 2 * time.Minute}
+		}},
+		{[]string{"load.1={at: 5/s, for: 5s}"}, func(p profiles.Profile) bool {
+			return len(p.Load) == 2 && p.Load[1] == profiles.Hold{Rate: 5, For: 5 * time.Second}
+		}},
+		{[]string{"load=[{at: 5/s, for: 5s}]"}, func(p profiles.Profile) bool {
+			return len(p.Load) == 1 && p.Load[0] == profiles.Hold{Rate: 5, For: 5 * time.Second}
+		}},
 		{[]string{"hosts.payments.processes.0.pid=77"}, func(p profiles.Profile) bool { return p.Hosts[0].Processes[0].PID == 77 }},
 		{[]string{"hosts.payments.processes=[{pid: 77}, {listen: 80}]"}, func(p profiles.Profile) bool { return p.Hosts[0].Processes[1].Listen == 80 }},
 		{[]string{"gate.0=failures < 2%", "gate.1=p99 < 1s"}, func(p profiles.Profile) bool { return len(p.Gate) == 2 && p.Gate[0].Value == 0.02 }},
@@ -134,7 +140,7 @@ func TestSetMakesAProfile(t *testing.T) {
 	p, err := Decode("x.yaml", nil, Options{Set: []string{
 		"targets=[{name: a, url: http://127.0.0.1}]", "load.0={at: 5/s, for: 5s}", "client.tls.skip-verify=true",
 	}})
-	if err != nil || len(p.Targets) != 1 || p.Load[0].To != 5 || !p.Client.TLS.SkipVerify {
+	if err != nil || len(p.Targets) != 1 || p.Load[0] != (profiles.Hold{Rate: 5, For: 5 * time.Second}) || !p.Client.TLS.SkipVerify {
 		t.Errorf("error %v, profile %+v", err, p)
 	}
 }

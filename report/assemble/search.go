@@ -15,7 +15,7 @@ import (
 
 // Search is what the profile of a log searched for.
 type Search struct {
-	Stage profiles.Stage
+	Stage profiles.Search
 	Until []profiles.Gate // what each load had to hold
 }
 
@@ -62,7 +62,7 @@ func lastWindow(log *runlog.Log) time.Duration {
 
 // capacity makes the search again from its steps. It is nil without a search.
 func capacity(log *runlog.Log, series *report.Series, asked *Search, result diagnose.Result) *report.Capacity {
-	if asked == nil || asked.Stage.Kind != profiles.Search {
+	if asked == nil {
 		return nil
 	}
 	out := &report.Capacity{Precision: asked.Stage.Precision, Until: []string{}, Steps: []report.CapacityStep{}}

@@ -17,7 +17,7 @@ import (
 // searchLog is the log of a search against a target that answers so many
 // requests a second and resets the rest. Loads are held for 10 s after a second
 // of rise, with 5 s between; late is from which load on this machine is late.
-func searchLog(t *testing.T, stage profiles.Stage, capacity, late float64) *runlog.Log {
+func searchLog(t *testing.T, stage profiles.Search, capacity, late float64) *runlog.Log {
 	t.Helper()
 	log := &runlog.Log{
 		Header: runlog.Header{
@@ -84,7 +84,7 @@ func searchLog(t *testing.T, stage profiles.Stage, capacity, late float64) *runl
 	return log
 }
 
-func build(t *testing.T, log *runlog.Log, stage profiles.Stage, gates ...string) *report.Report {
+func build(t *testing.T, log *runlog.Log, stage profiles.Search, gates ...string) *report.Report {
 	t.Helper()
 	r, err := Build(log, Options{Search: &Search{Stage: stage, Until: []profiles.Gate{profiles.DefaultUntil()}}, Gates: gatesOf(t, gates...)})
 	if err != nil {

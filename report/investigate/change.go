@@ -67,26 +67,14 @@ func NewPlan(r *report.Report, p profiles.Profile, target string, length time.Du
 func Rate(p profiles.Profile) float64 {
 	most := 0.0
 	for _, s := range p.Load {
-		switch s.Kind {
-		case profiles.Burst:
-			most = max(most, float64(s.BurstSize)/s.Every.Seconds())
-		case profiles.Connections:
-			most = max(most, float64(s.ToConns)*p.Client.PerConnection)
-		default:
-			most = max(most, s.From, s.To)
-		}
+		rate, _ := s.MaxRate(p.Client.PerConnection)
+		most = max(most, rate)
 	}
 	return most
 }
 
 // Length returns how long a profile of the plan sends load.
-func Length(p profiles.Profile) time.Duration {
-	var n time.Duration
-	for _, s := range p.Load {
-		n += s.For
-	}
-	return n
-}
+func Length(p profiles.Profile) time.Duration { return p.Duration() }
 
 // behindProxy returns how many instances the proxy that was seen shares the load among.
 func (p *Plan) behindProxy() int {
@@ -106,7 +94,7 @@ func (p *Plan) behindProxy() int {
 func (p *Plan) Reference() profiles.Profile {
 	out := p.base
 	out.Gate = nil // they are of the whole load
-	out.Load = []profiles.Stage{p.hold(p.Load)}
+	out.Load = profiles.Load{p.hold(p.Load)}
 	if p.bursty() {
 		out.Load = p.bursts(p.gap())
 	}
@@ -116,49 +104,47 @@ func (p *Plan) Reference() profiles.Profile {
 // only keeps that part of the load, so that nobody gets more than the run had sent there.
 func (p *Plan) only(out *profiles.Profile, share float64) {
 	for i := range out.Load {
-		s := &out.Load[i]
-		switch s.Kind {
+		switch s := out.Load[i].(type) {
 		case profiles.Burst:
-			s.BurstSize = max(1, int(float64(s.BurstSize)*share))
+			s.Size = max(1, int(float64(s.Size)*share))
+			out.Load[i] = s
 		case profiles.Connections:
-			s.FromConns = max(1, int(float64(s.FromConns)*share))
-			s.ToConns = s.FromConns
-		default:
-			s.From, s.To = max(1, s.From*share), max(1, s.To*share)
+			s.From = max(1, int(float64(s.From)*share))
+			s.To = s.From
+			out.Load[i] = s
+		case profiles.Hold:
+			s.Rate = max(1, s.Rate*share)
+			out.Load[i] = s
 		}
 	}
 }
 
 func (p *Plan) hold(rate float64) profiles.Stage {
 	if p.Held > 0 {
-		return profiles.Stage{Kind: profiles.Connections, FromConns: p.Held, ToConns: p.Held, For: p.For}
+		return profiles.Connections{From: p.Held, To: p.Held, For: p.For}
 	}
-	return profiles.Stage{Kind: profiles.Hold, From: rate, To: rate, For: p.For}
+	return profiles.Hold{Rate: rate, For: p.For}
 }
 
 // bursty reports whether the load of the run came in bursts: then connections rest.
 func (p *Plan) bursty() bool {
-	return slices.ContainsFunc(p.base.Load, func(s profiles.Stage) bool { return s.Kind == profiles.Burst })
+	_, ok := profiles.First[profiles.Burst](p.base.Load)
+	return ok
 }
 
 func (p *Plan) gap() time.Duration {
-	for _, s := range p.base.Load {
-		if s.Kind == profiles.Burst {
-			return s.Every
-		}
-	}
-	return 0
+	burst, _ := profiles.First[profiles.Burst](p.base.Load)
+	return burst.Every
 }
 
 // bursts is the bursts of the run with another gap.
-func (p *Plan) bursts(gap time.Duration) []profiles.Stage {
-	for _, s := range p.base.Load {
-		if s.Kind == profiles.Burst {
-			s.Every, s.Jitter, s.For = gap, gap/20, max(p.For, min(4*gap, 30*time.Second))
-			return []profiles.Stage{s}
-		}
+func (p *Plan) bursts(gap time.Duration) profiles.Load {
+	burst, ok := profiles.First[profiles.Burst](p.base.Load)
+	if !ok {
+		return nil
 	}
-	return nil
+	burst.Every, burst.Jitter, burst.For = gap, gap/20, max(p.For, min(4*gap, 30*time.Second))
+	return profiles.Load{burst}
 }
 
 // Can returns the experiments that this profile and target allow.
@@ -196,7 +182,7 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 	case causes.HalfConcurrency:
 		if p.Held > 1 {
 			// The same rate over half of them.
-			out.Load[0].FromConns, out.Load[0].ToConns = p.Held/2, p.Held/2
+			out.Load = profiles.Load{profiles.Connections{From: p.Held / 2, To: p.Held / 2, For: p.For}}
 			c.PerConnection *= 2
 			return out, fmt.Sprintf("%d held connections instead of %d, at the same rate", p.Held/2, p.Held), true
 		}
@@ -219,7 +205,7 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 			return out, "", false
 		}
 		c.PerConnection = p.Load / 2 / float64(n)
-		out.Load = []profiles.Stage{{Kind: profiles.Connections, FromConns: n, ToConns: n, For: p.For}}
+		out.Load = profiles.Load{profiles.Connections{From: n, To: n, For: p.For}}
 		return out, fmt.Sprintf("half the rate over as many connections (%d)", n), true
 	case causes.Small, causes.Large:
 		return p.bySize(out, e)
@@ -244,7 +230,7 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 			out.Load = p.bursts(gap)
 		} else {
 			size := min(64, max(4, int(p.Load*gap.Seconds())))
-			out.Load = []profiles.Stage{{Kind: profiles.Burst, BurstSize: size, Every: gap, Jitter: gap / 20, For: max(p.For, 4*gap)}}
+			out.Load = profiles.Load{profiles.Burst{Size: size, Every: gap, Jitter: gap / 20, For: max(p.For, 4*gap)}}
 		}
 		return out, fmt.Sprintf("connections rest for %s between requests", gap.Round(time.Millisecond)), true
 	case causes.NoRetries:

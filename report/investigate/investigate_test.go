@@ -84,7 +84,7 @@ func sample() (*report.Report, profiles.Profile) {
 			Name: "shop", URL: "http://10.0.0.1", Share: 1,
 			Requests: []profiles.Request{{Method: "GET", Path: "/a", Weight: 1}, {Method: "POST", Path: "/b", Weight: 1}},
 		}},
-		Load:   []profiles.Stage{{Kind: profiles.Ramp, From: 50, To: 400, For: time.Minute}},
+		Load:   profiles.Load{profiles.Ramp{From: 50, To: 400, For: time.Minute}},
 		Client: profiles.Client{Connections: 64, Retries: profiles.Retries{Max: 2}},
 		Gate:   []profiles.Gate{{}},
 	}
@@ -130,15 +130,9 @@ func TestChanges(t *testing.T) {
 		}
 		rate, length := 0.0, time.Duration(0)
 		for _, s := range q.Load {
-			length += s.For
-			switch s.Kind {
-			case profiles.Burst:
-				rate = max(rate, float64(s.BurstSize)/s.Every.Seconds())
-			case profiles.Connections:
-				rate = max(rate, float64(s.ToConns)*q.Client.PerConnection)
-			default:
-				rate = max(rate, s.To)
-			}
+			length += s.Duration()
+			most, _ := s.MaxRate(q.Client.PerConnection)
+			rate = max(rate, most)
 		}
 		if rate > 390.001 || length > 30*time.Second {
 			t.Errorf("%s: %v/s for %v", want, rate, length)

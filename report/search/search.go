@@ -39,7 +39,7 @@ const (
 )
 
 // New returns the search of a stage.
-func New(stage profiles.Stage) *Search {
+func New(stage profiles.Search) *Search {
 	return &Search{from: stage.From, to: stage.To, precision: stage.Precision}
 }
 

@@ -32,7 +32,7 @@ var (
 // ask runs a search against an oracle and returns the loads that it tried.
 func ask(t *testing.T, from, to, precision float64, answer oracle) (*Search, []float64) {
 	t.Helper()
-	s := New(profiles.Stage{Kind: profiles.Search, From: from, To: to, Precision: precision})
+	s := New(profiles.Search{From: from, To: to, Precision: precision})
 	tries := map[float64]int{}
 	var loads []float64
 	for load, more := s.Next(); more; load, more = s.Next() {
@@ -164,7 +164,7 @@ func TestSearchEnds(t *testing.T) {
 // The same verdicts lead to the same loads: a report makes the search again.
 func TestSearchIsAFunctionOfItsVerdicts(t *testing.T) {
 	_, loads := ask(t, 10, 10_000, 0.05, capacityOf(777))
-	again := New(profiles.Stage{From: 10, To: 10_000, Precision: 0.05})
+	again := New(profiles.Search{From: 10, To: 10_000, Precision: 0.05})
 	for _, l := range loads {
 		again.Add(l, capacityOf(777)(l, 0))
 	}

@@ -46,7 +46,7 @@ func TestFindBound(t *testing.T) {
 			worst = max(worst, tt.to+narrowing(alive, gone))
 			alive = gone
 		}
-		stage := profiles.Stage{Kind: profiles.Idle, IdleFrom: tt.from, IdleTo: tt.to}
+		stage := profiles.Idle{From: tt.from, To: tt.to}
 		if most := stage.Duration(); worst > most || tt.exact && worst < most*95/100 {
 			t.Errorf("%v to %v takes up to %v, said to take %v at most", tt.from, tt.to, worst, most)
 		}

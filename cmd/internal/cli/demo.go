@@ -180,9 +180,8 @@ func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario
 		return false, console.NotRun(fmt.Errorf("start scenario %s: %w", s.Name, err))
 	}
 	defer func() { _ = running.Stop() }() // may be called twice; the first call tells
-	for i := range running.Profile.Load {
-		stage := &running.Profile.Load[i]
-		stage.For = time.Duration(float64(stage.For) / how.shorten)
+	for i, stage := range running.Profile.Load {
+		running.Profile.Load[i] = stage.Lasting(time.Duration(float64(stage.Duration()) / how.shorten))
 	}
 	opt := *g
 	if opt.Out == "" {

@@ -18,7 +18,7 @@ import (
 
 // protocolVersion is of what is said to an agent. Its answer is a run log, which has
 // versions of its own.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // Request is the first line that an agent is told: what it is to watch. There is
 // nothing in it that an agent would execute.

@@ -52,13 +52,13 @@ type order struct {
 	Part    int       `json:"part,omitempty"` // number of the record that it begins
 	Kind    orderKind `json:"kind"`
 
-	Assignment *Assignment      `json:"assignment,omitempty"`  // prepare
-	Request    *Request         `json:"request,omitempty"`     // watch
-	StartAt    time.Duration    `json:"start_at_ns,omitempty"` // start
-	Stages     []profiles.Stage `json:"stages,omitempty"`      // extend
-	Final      bool             `json:"final,omitempty"`       // extend
-	Slice      int              `json:"slice,omitempty"`       // take
-	From       time.Duration    `json:"from_ns,omitempty"`     // take: due before is somebody else's
+	Assignment *Assignment   `json:"assignment,omitempty"`  // prepare
+	Request    *Request      `json:"request,omitempty"`     // watch
+	StartAt    time.Duration `json:"start_at_ns,omitempty"` // start
+	Stages     profiles.Load `json:"stages,omitempty"`      // extend
+	Final      bool          `json:"final,omitempty"`       // extend
+	Slice      int           `json:"slice,omitempty"`       // take
+	From       time.Duration `json:"from_ns,omitempty"`     // take: due before is somebody else's
 }
 
 // answer is what comes back.

@@ -37,7 +37,7 @@ func peak(verdict string, causes ...string) (*report.Report, profiles.Profile) {
 	p := profiles.Profile{
 		Name:    "peak",
 		Targets: []profiles.Target{{Name: "shop", URL: "http://127.0.0.1:1", Share: 1, Requests: []profiles.Request{{Method: "GET", Path: "/", Weight: 1}}}},
-		Load:    []profiles.Stage{{Kind: profiles.Ramp, From: 50, To: 400, For: time.Minute}},
+		Load:    profiles.Load{profiles.Ramp{From: 50, To: 400, For: time.Minute}},
 		Client:  profiles.Client{Connections: 64},
 	}
 	r := &report.Report{
@@ -53,8 +53,8 @@ func peak(verdict string, causes ...string) (*report.Report, profiles.Profile) {
 // crowded fails beyond a number of connections, tooFast beyond a rate.
 func crowded(p profiles.Profile) float64 {
 	n := p.Client.Connections
-	if p.Load[0].Kind == profiles.Connections {
-		n = p.Load[0].ToConns
+	if held, ok := profiles.First[profiles.Connections](p.Load); ok {
+		n = held.To
 	}
 	if n > 20 || n == 0 {
 		return 0.3

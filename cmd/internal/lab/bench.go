@@ -208,16 +208,16 @@ func (b *Bench) Simple(c *Child, target string, requests []profiles.Request) {
 
 // RampTo loads from a low rate through the rate of interest to beyond it.
 func (b *Bench) RampTo(from, to float64, over time.Duration) {
-	b.Run.Profile.Load = []profiles.Stage{
-		{Kind: profiles.Hold, From: from, To: from, For: 3 * time.Second},
-		{Kind: profiles.Ramp, From: from, To: to, For: over},
-		{Kind: profiles.Hold, From: to, To: to, For: 3 * time.Second},
+	b.Run.Profile.Load = profiles.Load{
+		profiles.Hold{Rate: from, For: 3 * time.Second},
+		profiles.Ramp{From: from, To: to, For: over},
+		profiles.Hold{Rate: to, For: 3 * time.Second},
 	}
 }
 
 // Bursts loads in bursts with rests between them.
 func (b *Bench) Bursts(size int, every, jitter, length time.Duration) {
-	b.Run.Profile.Load = []profiles.Stage{{Kind: profiles.Burst, BurstSize: size, Every: every, Jitter: jitter, For: length}}
+	b.Run.Profile.Load = profiles.Load{profiles.Burst{Size: size, Every: every, Jitter: jitter, For: length}}
 }
 
 // Onset tells at which offered load the fault is due.

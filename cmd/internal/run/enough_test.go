@@ -8,8 +8,8 @@ import (
 )
 
 func TestTooFew(t *testing.T) {
-	ramp := profiles.Stage{Kind: profiles.Ramp, From: 20, To: 300, For: 25 * time.Second}
-	hold := profiles.Stage{Kind: profiles.Hold, From: 276, To: 276, For: 10 * time.Second}
+	ramp := profiles.Ramp{From: 20, To: 300, For: 25 * time.Second}
+	hold := profiles.Hold{Rate: 276, For: 10 * time.Second}
 	for _, c := range []struct {
 		gate  string
 		load  []profiles.Stage
@@ -31,10 +31,10 @@ func TestTooFew(t *testing.T) {
 		{"onset > 5000/s", []profiles.Stage{ramp}, "", 1},
 		{"headroom(open-files) > 20%", []profiles.Stage{hold}, "", 1},
 		// Nobody knows how many a closed loop or a search has.
-		{"failures < 0.1%", []profiles.Stage{hold, {Kind: profiles.Max, For: time.Second}}, "", 1},
-		{"failures within 10s < 0.1%", []profiles.Stage{{Kind: profiles.Search, From: 1, To: 2}}, "", 1},
-		{"failures < 0.1%", []profiles.Stage{{Kind: profiles.Idle, IdleFrom: time.Second, IdleTo: time.Minute}}, "", 1},
-		{"failures < 0.1%", []profiles.Stage{{Kind: profiles.Connections, FromConns: 10, ToConns: 10, For: 10 * time.Second}}, "100 requests are planned, too few to prove it: 149,712 without a single one beyond the limit would do, as up to 50 may fail together", 1},
+		{"failures < 0.1%", []profiles.Stage{hold, profiles.Max{For: time.Second}}, "", 1},
+		{"failures within 10s < 0.1%", []profiles.Stage{profiles.Search{From: 1, To: 2}}, "", 1},
+		{"failures < 0.1%", []profiles.Stage{profiles.Idle{From: time.Second, To: time.Minute}}, "", 1},
+		{"failures < 0.1%", []profiles.Stage{profiles.Connections{From: 10, To: 10, For: 10 * time.Second}}, "100 requests are planned, too few to prove it: 149,712 without a single one beyond the limit would do, as up to 50 may fail together", 1},
 	} {
 		g, err := profiles.ParseGate(c.gate)
 		if err != nil {

@@ -44,13 +44,13 @@ func idleStage(p profiles.Profile, id attack.RunID, log *runlog.Writer, progress
 // sweepTarget finds out how long idle connections to one target live. A target
 // that could not be asked is no reason to end the run: the error is for its
 // report.
-func sweepTarget(ctx context.Context, t profiles.Target, c profiles.Client, tables []profiles.Table, id attack.RunID, stage profiles.Stage) (attack.IdleSweep, error) {
-	out := attack.IdleSweep{From: stage.IdleFrom, To: stage.IdleTo}
+func sweepTarget(ctx context.Context, t profiles.Target, c profiles.Client, tables []profiles.Table, id attack.RunID, stage profiles.Idle) (attack.IdleSweep, error) {
+	out := attack.IdleSweep{From: stage.From, To: stage.To}
 	if t.File != "" {
 		first := t.Bases()[0]
 		t.URL, t.Requests, t.File, t.Read = first.URL, first.Requests[:1], "", nil
 	}
-	sweep, err := idle.Find(ctx, idle.Config{Target: t, Client: c, Data: tables, RunID: id, Min: stage.IdleFrom, Max: stage.IdleTo})
+	sweep, err := idle.Find(ctx, idle.Config{Target: t, Client: c, Data: tables, RunID: id, Min: stage.From, Max: stage.To})
 	if err != nil {
 		if errors.Is(err, idle.ErrNoKeepAlive) {
 			err = fmt.Errorf("%w: none of its connections is ever idle", idle.ErrNoKeepAlive)

@@ -120,8 +120,8 @@ func mostConnections(p profiles.Profile) int {
 		most = p.Client.MaxInFlight
 	}
 	for _, s := range p.Load {
-		if s.Kind == profiles.Connections {
-			most = max(most, s.FromConns, s.ToConns)
+		if s, ok := s.(profiles.Connections); ok {
+			most = max(most, s.From, s.To)
 		}
 	}
 	return most

@@ -15,7 +15,7 @@ func testPlan(change func(*profiles.Profile)) profiles.Profile {
 	p := profiles.Profile{
 		Name:    "plan",
 		Targets: []profiles.Target{{Name: "orders", URL: "http://orders.internal:8080"}},
-		Load:    []profiles.Stage{{Kind: profiles.Ramp, From: 10, To: 1000, For: time.Minute}},
+		Load:    profiles.Load{profiles.Ramp{From: 10, To: 1000, For: time.Minute}},
 		Client:  profiles.DefaultClient(),
 	}
 	change(&p)
@@ -48,18 +48,19 @@ func TestPlanWarnings(t *testing.T) {
 			[]string{"up to 30,300 ports in TIME_WAIT"},
 		},
 		{"a connection for each request, for a while", func(p *profiles.Profile) {
-			p.Client.Connections, p.Load[0].For = 0, 20*time.Second
+			p.Client.Connections, p.Load[0] = 0, p.Load[0].Lasting(20*time.Second)
 		}, limits, nil},
 		{"a connection for each request, for long", func(p *profiles.Profile) {
 			p.Client.Connections = 0
-			p.Load = append(p.Load, profiles.Stage{Kind: profiles.Hold, From: 1000, To: 1000, For: 3 * time.Minute})
+			p.Load = append(p.Load, profiles.Hold{Rate: 1000, For: 3 * time.Minute})
 		}, limits, []string{"up to 60,000 ports in TIME_WAIT"}},
-		{"CPU", func(p *profiles.Profile) { p.Load[0].To = 150_000 }, limits, []string{"client.engine: direct"}},
+		{"CPU", func(p *profiles.Profile) { p.Load[0] = profiles.Ramp{From: 10, To: 150_000, For: time.Minute} }, limits, []string{"client.engine: direct"}},
 		{"CPU of the direct engine", func(p *profiles.Profile) {
-			p.Load[0].To, p.Client.Engine = 250_000, profiles.EngineDirect
+			p.Load[0] = profiles.Ramp{From: 10, To: 250_000, For: time.Minute}
+			p.Client.Engine = profiles.EngineDirect
 		}, limits, []string{"send from more cores"}},
 		{"closed loop", func(p *profiles.Profile) {
-			p.Load = []profiles.Stage{{Kind: profiles.Max, For: time.Second}}
+			p.Load = profiles.Load{profiles.Max{For: time.Second}}
 		}, limits, []string{"at: max"}},
 	}
 	for _, tt := range tests {

@@ -141,13 +141,13 @@ func (p *progress) update(s session.Progress) {
 
 // idling shows that connections are held idle, until the returned function is
 // called.
-func (p *progress) idling(stage profiles.Stage) (stop func()) {
+func (p *progress) idling(stage profiles.Idle) (stop func()) {
 	began, over := time.Now(), make(chan struct{})
 	show := func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		spent := time.Since(began)
-		text := fmt.Sprintf("holding idle connections for %s, %s", profiles.FormatDuration(stage.IdleTo), Clock(spent))
+		text := fmt.Sprintf("holding idle connections for %s, %s", profiles.FormatDuration(stage.To), Clock(spent))
 		switch {
 		case p.quiet || p.stopped || p.hidden != nil:
 		case p.terminal:

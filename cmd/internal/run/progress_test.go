@@ -17,9 +17,9 @@ import (
 var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestProgress(t *testing.T) {
-	p := profiles.Profile{Load: []profiles.Stage{
-		{Kind: profiles.Ramp, From: 50, To: 2000, For: 2 * time.Minute},
-		{Kind: profiles.Hold, From: 2000, To: 2000, For: time.Minute},
+	p := profiles.Profile{Load: profiles.Load{
+		profiles.Ramp{From: 50, To: 2000, For: 2 * time.Minute},
+		profiles.Hold{Rate: 2000, For: time.Minute},
 	}}
 	plan, err := PlanLoad(p)
 	if err != nil {

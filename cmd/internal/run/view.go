@@ -313,7 +313,7 @@ func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (strin
 	for i, s := range hand.Stages {
 		if held && i == 0 { // it has no end
 			s.Text = "held by hand"
-			if s.Kind == profiles.Hold.String() {
+			if s.Kind == (profiles.Hold{}).Kind() {
 				s.Text += " at " + report.FormatRate(s.From)
 			}
 		}
@@ -321,7 +321,7 @@ func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (strin
 	}
 	v.feed.Changed(load)
 	told := report.Hand{AtS: at.Seconds(), Action: hand.Action, Factor: hand.Factor, By: hand.By}
-	if len(hand.Stages) > 0 && hand.Stages[0].Kind != profiles.Max.String() {
+	if len(hand.Stages) > 0 && hand.Stages[0].Kind != (profiles.Max{}).Kind() {
 		told.LoadRPS = &hand.Stages[0].From
 	}
 	return fmt.Sprintf("%s: %s", Clock(at), told), nil
@@ -347,12 +347,12 @@ func stagesOf(p profiles.Profile, stages []profiles.Stage, at time.Duration) []r
 	for _, s := range stages {
 		end := at + s.Duration()
 		from, to := s.Ends(p.Client.PerConnection)
-		kind := s.Kind.String()
+		kind := s.Kind()
 		if len(p.Journeys) > 0 { // the requests of their steps are the load, as far as it gets
 			kind, from, to = "journeys", from*p.PerArrival(), to*p.PerArrival()
 		}
 		stage := runlog.Stage{Text: s.String(), Kind: kind, Start: at, End: end, From: from, To: to}
-		if s.Kind == profiles.Connections {
+		if _, ok := s.(profiles.Connections); ok {
 			stage.PerConnection = p.Client.PerConnection
 		}
 		out = append(out, stage)

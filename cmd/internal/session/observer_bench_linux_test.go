@@ -166,7 +166,7 @@ func observe(job observed) (cost, error) {
 	}
 	p := profiles.Profile{
 		Name: "bench", Targets: []profiles.Target{target},
-		Load:   []profiles.Stage{{Kind: profiles.Max, For: time.Duration(job.Seconds * float64(time.Second))}},
+		Load:   profiles.Load{profiles.Max{For: time.Duration(job.Seconds * float64(time.Second))}},
 		Client: profiles.Client{Connections: job.Conns, MaxInFlight: 10_000, Timeout: 5 * time.Second},
 	}
 	if job.Conns == 0 {

@@ -20,7 +20,7 @@ type Extender interface {
 // Search is a search for capacity: the loads of a run follow from what the ones
 // before them showed.
 type Search struct {
-	Stage    profiles.Stage
+	Stage    profiles.Search
 	Gates    []profiles.Gate // what a load has to hold
 	Client   profiles.Client
 	Schedule Extender // that the loader carries out; empty
@@ -109,9 +109,9 @@ func (s *searcher) begin(start time.Duration) {
 	s.state = holding
 	var stages []profiles.Stage
 	if pause := start - s.cfg.Schedule.End(); pause > 0 {
-		stages = append(stages, profiles.Stage{Kind: profiles.Hold, For: pause})
+		stages = append(stages, profiles.Hold{For: pause})
 	}
-	stages = append(stages, profiles.Stage{Kind: profiles.Ramp, To: s.next, For: s.step.Hold - start})
+	stages = append(stages, profiles.Ramp{To: s.next, For: s.step.Hold - start})
 	s.extend(stages...)
 	s.fill(s.step.Hold + ahead)
 	s.cfg.Step(s.step)
@@ -141,7 +141,7 @@ func (s *searcher) hold(end time.Duration) {
 // fill schedules the load up to a time, or to the end of its hold.
 func (s *searcher) fill(to time.Duration) {
 	if more := min(to, s.until) - s.cfg.Schedule.End(); more > 0 {
-		s.extend(profiles.Stage{Kind: profiles.Hold, From: s.step.Load, To: s.step.Load, For: more})
+		s.extend(profiles.Hold{Rate: s.step.Load, For: more})
 	}
 }
 

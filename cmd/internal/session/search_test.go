@@ -64,7 +64,7 @@ func (l *limitedTarget) Run(ctx context.Context, sink attack.Sink) (attack.Summa
 }
 
 // find runs a search against a target.
-func find(t *testing.T, target *limitedTarget, stage profiles.Stage) ([]attack.Step, search.Result) {
+func find(t *testing.T, target *limitedTarget, stage profiles.Search) ([]attack.Step, search.Result) {
 	t.Helper()
 	target.schedule = new(schedule.Growing)
 	target.clock = probe.NewClock(time.Now().Add(time.Second))

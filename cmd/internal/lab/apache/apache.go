@@ -33,7 +33,7 @@ func Scenarios() []lab.Scenario {
 				}
 				b.Run.Profile.Client.PerConnection = 2
 				b.Run.Profile.Client.Timeout = time.Second
-				b.Run.Profile.Load = []profiles.Stage{{Kind: profiles.Connections, FromConns: 10, ToConns: 3 * limit, For: 22 * time.Second}}
+				b.Run.Profile.Load = profiles.Load{profiles.Connections{From: 10, To: 3 * limit, For: 22 * time.Second}}
 				return b.WatchKernel(n.Server, "server", "ListenOverflows")
 			}),
 		scenario("proxy", "proxy-queue-limit", "apache-proxy-pool",

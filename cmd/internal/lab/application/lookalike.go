@@ -43,7 +43,7 @@ func lookalikeScenarios() []lab.Scenario {
 			}
 			b.Simple(c, "orders", lab.Get("/orders"))
 			b.Run.Profile.Client.PerConnection = 2
-			b.Run.Profile.Load = []profiles.Stage{{Kind: profiles.Connections, FromConns: 20, ToConns: b.Whole(150, 220), For: 20 * time.Second}}
+			b.Run.Profile.Load = profiles.Load{profiles.Connections{From: 20, To: b.Whole(150, 220), For: 20 * time.Second}}
 			return nil
 		}),
 		scenario("healthy-wait-pool", "a service's pool of database connections is too small and its callers wait for it patiently", func(b *lab.Bench) error {
@@ -52,7 +52,8 @@ func lookalikeScenarios() []lab.Scenario {
 			}
 			b.Run.Expect = lab.Expect{}
 			p := &b.Run.Profile
-			load := p.Load[len(p.Load)-1].From / 1.4
+			most, _ := p.MaxRate()
+			load := most / 1.4
 			b.RampTo(0.4*load, 0.9*load, 18*time.Second)
 			return nil
 		}),

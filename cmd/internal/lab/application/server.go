@@ -67,7 +67,7 @@ func serverScenarios() []lab.Scenario {
 				}
 				b.Simple(c, "orders", lab.Post("/orders", 600))
 				b.Run.Profile.Client.PerConnection = 2
-				b.Run.Profile.Load = []profiles.Stage{{Kind: profiles.Connections, FromConns: slots / 4, ToConns: slots * 3 / 2, For: 20 * time.Second}}
+				b.Run.Profile.Load = profiles.Load{profiles.Connections{From: slots / 4, To: slots * 3 / 2, For: 20 * time.Second}}
 				return nil
 			}),
 		},

@@ -82,7 +82,7 @@ func (pl plan) run() seen {
 	r := &recorder{seen: seen{Began: time.Now()}}
 	whole := time.Duration(0)
 	for _, st := range p.Load {
-		whole += st.For
+		whole += st.Duration()
 	}
 	client := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
 	var wg sync.WaitGroup
@@ -103,9 +103,9 @@ func (pl plan) run() seen {
 	}
 	for i, st := range p.Load {
 		begin := time.Now()
-		least, most := st.For, st.For
+		least, most := st.Duration(), st.Duration()
 		if pl.Brief > 0 {
-			least = st.For / time.Duration(pl.Brief)
+			least /= time.Duration(pl.Brief)
 			most = least
 			if i == len(p.Load)-1 && pl.Until != untilEnd {
 				most = max(least, whole-begin.Sub(r.seen.Began))
@@ -114,18 +114,18 @@ func (pl plan) run() seen {
 		over := func(at time.Duration) bool {
 			return at >= most || at >= least && r.saw(pl.Until)
 		}
-		switch st.Kind {
+		switch st := st.(type) {
 		case profiles.Burst:
 			for at := time.Duration(0); !over(at); at += st.Every {
 				time.Sleep(time.Until(begin.Add(at + time.Duration((rand.Float64()*2-1)*float64(st.Jitter)))))
-				fire(st.BurstSize)
+				fire(st.Size)
 			}
 		case profiles.Connections:
 			// Each held connection is a client of its own at its own rate.
-			for i := range st.ToConns {
+			for i := range st.To {
 				opens := time.Duration(0)
-				if i >= st.FromConns {
-					opens = time.Duration(float64(least) * float64(i-st.FromConns) / float64(st.ToConns-st.FromConns))
+				if i >= st.From {
+					opens = time.Duration(float64(least) * float64(i-st.From) / float64(st.To-st.From))
 				}
 				wg.Go(func() {
 					own := &http.Client{Timeout: p.Client.Timeout, Transport: r.transport(p.Client)}
@@ -142,13 +142,14 @@ func (pl plan) run() seen {
 			}
 		default:
 			total := least.Seconds()
+			from, to := st.Ends(p.Client.PerConnection)
 			for sent := 0.0; ; time.Sleep(4 * time.Millisecond) {
 				at := time.Since(begin)
 				if over(at) {
 					break
 				}
 				x := min(at.Seconds(), total)
-				due := st.From*x + (st.To-st.From)*x*x/(2*total) + st.To*(at.Seconds()-x)
+				due := from*x + (to-from)*x*x/(2*total) + to*(at.Seconds()-x)
 				fire(int(due - sent))
 				sent += float64(int(due - sent))
 			}
@@ -165,10 +166,12 @@ func (pl plan) run() seen {
 // offered returns the rate that a profile offers at a time after its begin.
 func offered(p profiles.Profile, at time.Duration) float64 {
 	for _, st := range p.Load {
-		if at < st.For {
-			return st.From + (st.To-st.From)*at.Seconds()/st.For.Seconds()
+		length := st.Duration()
+		if at < length {
+			from, to := st.Ends(p.Client.PerConnection)
+			return from + (to-from)*at.Seconds()/length.Seconds()
 		}
-		at -= st.For
+		at -= length
 	}
 	return 0
 }
@@ -317,7 +320,7 @@ func steady(url string, rate float64, length time.Duration) profiles.Profile {
 			Name: "t", URL: url, Share: 1, Expect: profiles.StatusSet{{Low: 200, High: 299}},
 			Requests: []profiles.Request{{Method: "POST", Path: "/payments", Body: strings.Repeat("p", 2000), Weight: 1}},
 		}},
-		Load:   []profiles.Stage{{Kind: profiles.Hold, From: rate, To: rate, For: length}},
+		Load:   profiles.Load{profiles.Hold{Rate: rate, For: length}},
 		Client: profiles.Client{Connections: 1000, MaxInFlight: 5000, Timeout: patience},
 	}
 }

@@ -72,8 +72,8 @@ func rulesetScenarios() []lab.Scenario {
 				b.Run.Profile.Client.Connections = 0
 				b.Run.Profile.Client.Timeout = 900 * time.Millisecond // a SYN is sent again after a second
 				for _, size := range []int{4, b.Whole(16, 22), b.Whole(30, 45)} {
-					b.Run.Profile.Load = append(b.Run.Profile.Load, profiles.Stage{
-						Kind: profiles.Burst, BurstSize: size, Every: 1200 * time.Millisecond, Jitter: 100 * time.Millisecond, For: 8 * time.Second,
+					b.Run.Profile.Load = append(b.Run.Profile.Load, profiles.Burst{
+						Size: size, Every: 1200 * time.Millisecond, Jitter: 100 * time.Millisecond, For: 8 * time.Second,
 					})
 				}
 				b.Run.Expect.Resource = "listen-queue"

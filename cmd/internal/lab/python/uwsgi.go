@@ -41,11 +41,11 @@ func uwsgiScenarios() []lab.Scenario {
 				}
 				b.Run.Profile.Client.Timeout = 15 * time.Second
 				most := b.Between(200, 260)
-				b.Run.Profile.Load = []profiles.Stage{
-					{Kind: profiles.Hold, From: 30, To: 30, For: 3 * time.Second},
-					{Kind: profiles.Ramp, From: 30, To: most, For: 10 * time.Second},
-					{Kind: profiles.Ramp, From: most, To: 20, For: 6 * time.Second},
-					{Kind: profiles.Hold, From: 20, To: 20, For: 6 * time.Second},
+				b.Run.Profile.Load = profiles.Load{
+					profiles.Hold{Rate: 30, For: 3 * time.Second},
+					profiles.Ramp{From: 30, To: most, For: 10 * time.Second},
+					profiles.Ramp{From: most, To: 20, For: 6 * time.Second},
+					profiles.Hold{Rate: 20, For: 6 * time.Second},
 				}
 				return b.WatchKernel(n.Server, "server")
 			}),
