@@ -39,9 +39,9 @@ func waitingScenarios() []lab.Scenario {
 				client.Timeout = 400 * time.Millisecond
 				client.Connections = 3000
 				client.Retries = profiles.Retries{Max: 3, Base: 50 * time.Millisecond, Faults: []string{"timeout", "reset", "eof"}}
-				b.Run.Profile.Load = []profiles.Stage{
-					{Kind: profiles.Ramp, From: 0.5 * capacity, To: 1.25 * capacity, For: 10 * time.Second},
-					{Kind: profiles.Hold, From: 0.55 * capacity, To: 0.55 * capacity, For: 14 * time.Second},
+				b.Run.Profile.Load = profiles.Load{
+					profiles.Ramp{From: 0.5 * capacity, To: 1.25 * capacity, For: 10 * time.Second},
+					profiles.Hold{Rate: 0.55 * capacity, For: 14 * time.Second},
 				}
 				b.Onset(capacity, 0.25)
 				return nil
