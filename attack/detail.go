@@ -178,6 +178,19 @@ func GRPCCode(code uint32) Detail {
 	return Detail{GRPCDetail, uint16(min(uint64(code), uint64(len(detailCodeNames[GRPCDetail])-1)))}
 }
 
+// HTTPStatus returns the status of HTTP that says about the same as a status of gRPC, as
+// gateways between them translate (google/rpc/code.proto); 0 for any other detail.
+func (d Detail) HTTPStatus() uint16 {
+	if d.Kind != GRPCDetail {
+		return 0
+	}
+	same := [...]uint16{200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401}
+	if int(d.Code) >= len(same) {
+		return 500
+	}
+	return same[d.Code]
+}
+
 // Alert returns the detail of a TLS alert of the peer.
 func Alert(code uint8) Detail { return Detail{AlertDetail, uint16(code)} }
 

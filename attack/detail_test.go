@@ -5,6 +5,39 @@ import (
 	"testing"
 )
 
+// TestHTTPStatus: every status of gRPC but ok is one of HTTP that is an error.
+func TestHTTPStatus(t *testing.T) {
+	for code := range uint32(20) {
+		got := GRPCCode(code).HTTPStatus()
+		if (code == 0) != (got == 200) || code > 0 && (got < 400 || got > 599) {
+			t.Errorf("%s: %d", GRPCCode(code), got)
+		}
+	}
+	for want, code := range map[uint16]uint32{429: 8, 503: 14, 504: 4, 401: 16, 403: 7, 404: 5, 500: 13} {
+		if got := GRPCCode(code).HTTPStatus(); got != want {
+			t.Errorf("%s: %d, want %d", GRPCCode(code), got, want)
+		}
+	}
+	if got := HTTP2Code(8).HTTPStatus(); got != 0 {
+		t.Errorf("an HTTP/2 code: %d", got)
+	}
+}
+
+// TestGoAway: a GOAWAY tells its reason where the peer gives one that is known.
+func TestGoAway(t *testing.T) {
+	for reason, want := range map[string]string{
+		"": "http2 no-error", "max_age": "http2 max-age", "max_idle": "http2 max-idle", "too_many_pings": "http2 too-many-pings", "bye": "http2 no-error",
+	} {
+		d := GoAway(0, reason)
+		if back, ok := ParseDetail(d.String()); d.String() != want || !ok || back != d {
+			t.Errorf("%q: %q, want %q; reads back as %v", reason, d, want, back)
+		}
+	}
+	if d := HTTP2Code(99).String(); d != "http2 unknown-code" {
+		t.Error(d)
+	}
+}
+
 func TestDetailNames(t *testing.T) {
 	seen := map[string]Detail{}
 	for kind := NoDetail; kind < detailKinds; kind++ {

@@ -17,6 +17,7 @@ import (
 // few answers of each status.
 type Answer struct {
 	Status      uint16   `json:"status"`
+	Detail      string   `json:"detail,omitempty"`       // a status of gRPC, such as "grpc unavailable"
 	Fault       string   `json:"fault"`                  // status; another where the response broke off
 	Times       uint64   `json:"times"`                  // in the sample
 	Of          uint64   `json:"of"`                     // answers of the target in the sample
@@ -34,6 +35,14 @@ type Answer struct {
 	ReceivedBytes *int64 `json:"received_bytes,omitempty"`
 }
 
+// Label names the status of an answer as its protocol does: 503, or grpc unavailable.
+func (a Answer) Label() string {
+	if a.Detail != "" {
+		return a.Detail
+	}
+	return strconv.Itoa(int(a.Status))
+}
+
 // mostAnswers bounds what is told of a target.
 const mostAnswers = 20
 
@@ -42,6 +51,7 @@ const mostAnswers = 20
 func SumAnswers(failures []*attack.Failure, name func(endpoint uint32) string) []Answer {
 	type key struct {
 		status    uint16
+		detail    attack.Detail
 		fault     attack.Fault
 		by, says  string
 		hasLength bool
@@ -60,11 +70,15 @@ func SumAnswers(failures []*attack.Failure, name func(endpoint uint32) string) [
 		all++
 		says, by := WordsOf(a), writer(a)
 		broken := f.Fault != attack.Status
-		k := key{f.Status, f.Fault, by, pattern(says), broken && a.Declared >= 0}
+		detail := attack.Detail{}
+		if f.Detail.Kind == attack.GRPCDetail && !broken {
+			detail = f.Detail
+		}
+		k := key{f.Status, detail, f.Fault, by, pattern(says), broken && a.Declared >= 0}
 		g := groups[k]
 		if g == nil {
 			g = &group{requests: map[string]int{}, Answer: Answer{
-				Status: f.Status, Fault: f.Fault.String(), By: by, Via: a.Header("via"), Says: says, ContentType: a.Header("content-type"),
+				Status: f.Status, Detail: detail.String(), Fault: f.Fault.String(), By: by, Via: a.Header("via"), Says: says, ContentType: a.Header("content-type"),
 			}}
 			if wait, ok := RetryAfter(a); ok {
 				g.RetryAfterS = new(wait.Seconds())

@@ -277,7 +277,11 @@ func (c *encoder) wrong(md protoreflect.MessageDescriptor, name string, v *value
 		return strings.TrimSpace(strings.TrimPrefix(err.Error(), "proto:")) + ": correct it"
 	}
 	var shown bytes.Buffer
-	v.write(&shown)
+	if v.kind == text {
+		shown.WriteString(v.text)
+	} else {
+		v.write(&shown)
+	}
 	wants := fd.Kind().String()
 	switch {
 	case fd.IsMap():

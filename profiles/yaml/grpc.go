@@ -2,6 +2,8 @@ package yaml
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -191,7 +193,13 @@ func (d *decoder) schemas(p *profiles.Profile, root *node, check func(path strin
 			check(path+".protos."+strconv.Itoa(i), &g.Protos[i])
 		}
 		for i := range g.ProtoPaths {
-			check(path+".proto-paths."+strconv.Itoa(i), &g.ProtoPaths[i])
+			name := &g.ProtoPaths[i]
+			if !filepath.IsAbs(*name) {
+				*name = filepath.Join(opt.Dir, *name)
+			}
+			if info, err := os.Stat(*name); err != nil || !info.IsDir() {
+				d.problem(root.find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", cite(*name), cite(opt.Dir))
+			}
 		}
 		if t.Speaks() != profiles.SpeaksGRPC || len(d.problems) > before {
 			return

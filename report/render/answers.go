@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
@@ -26,7 +25,7 @@ func answersGrid(r *report.Report) layout.Grid {
 				left++
 				continue
 			}
-			row := []layout.Cell{layout.Text(strconv.Itoa(int(a.Status)))}
+			row := []layout.Cell{layout.Text(a.Label())}
 			if several {
 				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}

@@ -21,7 +21,7 @@ func Legend() []Meaning {
 		{"idle", "TARGET, IDLE FOR", "a connection that was to be held without a request for so long"},
 		{"idle", "END, AFTER", "how it ended, and when; alive: it still served a request"},
 		{"faults by phase", "DNS ... IDLE", "attempts that ended in the fault, by where they were; IDLE counts pooled connections"},
-		{"details", "DETAIL", "what the protocol said of the fault: why a certificate was refused, a TLS alert, an HTTP/2 code, how a look-up ended, which part of a response was malformed"},
+		{"details", "DETAIL", "what the protocol said of the fault: why a certificate was refused, a TLS alert, an HTTP/2 code, how a look-up ended, which part of a response was malformed, a gRPC status"},
 		{"answers", "STATUS, BY, SAYS", "what failed requests were answered: by whom, as the answer's Server or Via names it, and the first of its words; the same words once"},
 		{"answers", "READ", "how many answers with these words were read, of those that were kept"},
 		{"said", "LOG OF, OF WHOM", "which service wrote it into its log, on which host, and whom it names"},

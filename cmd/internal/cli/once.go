@@ -120,7 +120,7 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 // a line on time and connection.
 func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
 	what := r.Method + " " + strings.TrimSuffix(t.URL, "/") + r.Path
-	if !t.Speaks().OverHTTP() {
+	if !t.Speaks().OverHTTP() || r.Call != nil {
 		what = t.URL + "  " + r.Label()
 	}
 	fmt.Fprintf(o.w, "%s  %s\n", t.Name, o.redact.Redact(what))
@@ -226,6 +226,10 @@ func ending(t profiles.Target, a attack.Attempt) string {
 	case attack.Status:
 		if !t.Speaks().OverHTTP() {
 			fmt.Fprintf(&b, "FAILED: the answer is not the expected one (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
+			break
+		}
+		if a.Detail.Kind == attack.GRPCDetail {
+			fmt.Fprintf(&b, "FAILED: %s is not expected; answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
 			break
 		}
 		if !a.Detail.IsZero() {

@@ -278,7 +278,7 @@ func (c *Investigation) lookAt() string {
 		if by == "" {
 			by = c.Name()
 		}
-		return fmt.Sprintf("look in the log of %s for why it answers %d: %s", by, said.Status, said.Says)
+		return fmt.Sprintf("look in the log of %s for why it answers %s: %s", by, said.Label(), said.Says)
 	}
 	return "repeat the ramp: what happens again at the same load is caused by load"
 }

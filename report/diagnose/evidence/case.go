@@ -198,7 +198,7 @@ func Codes(c *Case, f attack.Fault) string {
 	})
 	var words []string
 	for _, code := range often[:min(3, len(often))] {
-		words = append(words, strconv.Itoa(int(code)))
+		words = append(words, c.Answered(code))
 	}
 	return " (" + strings.Join(words, ", ") + ")"
 }
@@ -377,6 +377,16 @@ type Case struct {
 	Contrast           []contrast
 	Way                *waiting.Way // where requests stood from hop to hop; nil: not seen
 	Reach              []reach.Hop  // how far failed requests got; nil: not seen
+}
+
+// Answered names a status as the target's protocol does: 503, or grpc unavailable.
+func (c *Case) Answered(status uint16) string {
+	for _, x := range c.Failures {
+		if x.Status == status && x.Fault == attack.Status && x.Detail.HTTPStatus() == status {
+			return x.Detail.String()
+		}
+	}
+	return strconv.Itoa(int(status))
 }
 
 // Faulty reports whether there is something to explain.

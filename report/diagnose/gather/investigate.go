@@ -41,11 +41,17 @@ func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *
 			for _, s := range w.Statuses {
 				c.Statuses[s.Status] += float64(s.Count)
 			}
+			translate(c, w.Cells)
 		}
 	}
 	for i := range a.Log.Failures {
 		f := &a.Log.Failures[i]
 		if int(f.Target) == t.Index && f.Due.Seconds() >= c.From-a.Step {
+			if status := f.Detail.HTTPStatus(); status != 0 && f.Fault == attack.Status {
+				same := *f
+				same.Status = status
+				f = &same
+			}
 			c.Failures = append(c.Failures, f)
 		}
 	}
@@ -59,6 +65,20 @@ func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *
 		chooseInstance(c)
 	}
 	return c
+}
+
+// translate counts statuses of gRPC, which come with status 200, as those of HTTP that say
+// the same: they are judged alike.
+func translate(c *evidence.Case, cells []attack.Cell) {
+	for _, cell := range cells {
+		if status := cell.Detail.HTTPStatus(); status != 0 && cell.Fault == attack.Status {
+			n := float64(cell.Attempts)
+			c.Statuses[status] += n
+			if c.Statuses[200] -= n; c.Statuses[200] <= 0 {
+				delete(c.Statuses, 200)
+			}
+		}
+	}
 }
 
 // inCommon says what nearly all failures have in common.
@@ -97,7 +117,7 @@ func statusesByRequest(c *evidence.Case) string {
 		if e := c.Target.Info.Endpoints; len(e) > 1 && int(g.endpoint) < len(e) {
 			name = " to " + e[g.endpoint].Name
 		}
-		parts = append(parts, fmt.Sprintf("%d%s %s times", g.status, name, words.Commas(times[g])))
+		parts = append(parts, fmt.Sprintf("%s%s %s times", c.Answered(g.status), name, words.Commas(times[g])))
 	}
 	return "answered: " + words.List(parts)
 }

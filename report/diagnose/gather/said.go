@@ -32,7 +32,7 @@ func Quote(a report.Answer) string {
 	if a.By != "" {
 		by = " from " + a.By
 	}
-	return fmt.Sprintf("%s of %s answers that were read, %d%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Status, by, short(a.Says))
+	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Label(), by, short(a.Says))
 }
 
 // short cuts a text for a sentence.

@@ -160,7 +160,7 @@ func observeQueueTimeout(c *evidence.Case, f *evidence.Facts) {
 			observeNoQueue(c, f, middle)
 		}
 		if c.Status(503) >= 0.5 {
-			f.Set(evidence.ShedAtOnce, evidence.Yes, "client", "%s of the failures were answered 503, after %s", words.Percent(c.Status(503)), words.WordSeconds(middle))
+			f.Set(evidence.ShedAtOnce, evidence.Yes, "client", "%s of the failures were answered %s, after %s", words.Percent(c.Status(503)), c.Answered(503), words.WordSeconds(middle))
 		}
 	}
 }

@@ -21,9 +21,9 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	} else {
 		fives := c.Fives() / max(c.Parts.Failed, 1)
 		f.Set(evidence.BadGateway, evidence.When(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", words.Percent(fives))
-		f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered 504", words.Percent(c.Status(504)))
+		f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered %s", words.Percent(c.Status(504)), c.Answered(504))
 		f.Set(evidence.WaitedInVain, evidence.When(c.Status(504), 0.5, 0.9), "client", "%s", f[evidence.GatewayTimeout].Text)
-		f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of failed requests were answered 503", words.Percent(c.Status(503)))
+		f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of failed requests were answered %s", words.Percent(c.Status(503)), c.Answered(503))
 		if fours := c.Fours(); fours >= 3 && fours >= 0.02*c.Parts.Failed {
 			f.Set(evidence.EarlyStatus, evidence.Yes, "client", "%s answers with a 4xx status came beside the 5xx", words.Commas(fours))
 		}
@@ -101,10 +101,10 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.TlsFaults, evidence.When(p.Share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", words.Percent(p.Share(attack.TLS)))
 	fives := c.Fives() / p.Failed
 	f.Set(evidence.BadGateway, evidence.When(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", words.Percent(fives))
-	f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered 504", words.Percent(c.Status(504)))
-	f.Set(evidence.RateStatus, f.StatusShare(c, 429), "client", "%s of the failures were answered 429", words.Percent(c.Status(429)))
-	f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of the failures were answered 503", words.Percent(c.Status(503)))
-	f.Set(evidence.OwnError, f.StatusShare(c, 500), "client", "%s of the failures were answered 500", words.Percent(c.Status(500)))
+	f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered %s", words.Percent(c.Status(504)), c.Answered(504))
+	f.Set(evidence.RateStatus, f.StatusShare(c, 429), "client", "%s of the failures were answered %s", words.Percent(c.Status(429)), c.Answered(429))
+	f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of the failures were answered %s", words.Percent(c.Status(503)), c.Answered(503))
+	f.Set(evidence.OwnError, f.StatusShare(c, 500), "client", "%s of the failures were answered %s", words.Percent(c.Status(500)), c.Answered(500))
 	f.Set(evidence.SlowRequest, f.StatusShare(c, 408), "client", "%s of the failures were answered 408: the request did not arrive in time", words.Percent(c.Status(408)))
 	fours := c.Fours()
 	f.Set(evidence.EarlyStatus, evidence.IsTrue(fours >= 3 && fours >= 0.02*p.Failed), "client", "%s answers with a 4xx status came beside the resets", words.Commas(fours))

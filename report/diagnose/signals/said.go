@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -36,7 +37,7 @@ func observeSaid(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	f.Set(evidence.TooLarge, evidence.When(large, 0.05, 0.5), "client", "%s of the failures were answered that the request is too large (413, 414 or 431)%s", words.Percent(large), ofRequests(c))
 	denied := (statusCount(c, 401) + statusCount(c, 403)) / p.Failed
 	if c.Onset.Status == evidence.Found { // what is denied from the start on is meant to be
-		f.Set(evidence.Unauthorized, evidence.When(denied, 0.5, 0.9), "client", "%s of the failures were answered 401 or 403, none before%s", words.Percent(denied), ofRequests(c))
+		f.Set(evidence.Unauthorized, evidence.When(denied, 0.5, 0.9), "client", "%s of the failures were answered %s, none before%s", words.Percent(denied), denials(c), ofRequests(c))
 	}
 	observeDetails(c, f)
 	observeAddress(c, f)
@@ -103,8 +104,28 @@ func observeAddress(c *evidence.Case, f *evidence.Facts) {
 	}
 }
 
+// denials names the statuses by which credentials are refused.
+func denials(c *evidence.Case) string {
+	for _, status := range []uint16{401, 403} {
+		if name := c.Answered(status); name != strconv.Itoa(int(status)) {
+			return name
+		}
+	}
+	return "401 or 403"
+}
+
 // observeAge asks whether connections break at one age, whatever they had served.
 func observeAge(c *evidence.Case, f *evidence.Facts) {
+	told := 0
+	for _, x := range c.Failures {
+		if x.Detail == attack.GoAway(0, "max_age") {
+			told++
+		}
+	}
+	if told >= 3 && 2*told >= len(c.Failures) {
+		f.Set(evidence.SteadyAge, evidence.Yes, "client", "%s of %s failures were on connections that the server ended at their greatest age (GOAWAY max_age)", words.Commas(float64(told)), words.Commas(float64(len(c.Failures))))
+		return
+	}
 	var age, idle []float64
 	for _, x := range c.Failures {
 		if evidence.ConnectionFault(x) && x.Fault != attack.Timeout && x.Conn.Age > 0 {

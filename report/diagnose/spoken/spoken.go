@@ -47,10 +47,14 @@ type Joined struct {
 type Class struct {
 	Fault  attack.Fault
 	Status uint16
+	Detail attack.Detail // of gRPC, instead of a status
 }
 
 // String returns "status 502", "reset".
 func (c Class) String() string {
+	if !c.Detail.IsZero() {
+		return c.Detail.String()
+	}
 	if c.Fault == attack.Status {
 		return "status " + strconv.Itoa(int(c.Status))
 	}
@@ -166,7 +170,9 @@ func Join(lines []*Line, failures []*attack.Failure, failed []float64, step floa
 		}
 		c := Class{Fault: f.Fault}
 		if f.Fault == attack.Status {
-			c.Status = f.Status
+			if c.Status = f.Status; f.Detail.HTTPStatus() != 0 {
+				c.Detail = f.Detail
+			}
 		}
 		classes[f.Request] = c
 		totals[c]++
