@@ -37,6 +37,7 @@ type request struct {
 	load    float64
 	latency float64
 	fault   attack.Fault
+	detail  attack.Detail
 	phase   attack.Phase
 	status  uint16
 	reused  bool
@@ -166,12 +167,12 @@ func (w *world) record(r request) {
 		w.windows[due].Dials++
 	}
 	win := &w.windows[end]
-	cell := attack.Cell{DueWindow: due, Remote: uint16(r.remote), Fault: r.fault, Phase: r.phase, Reused: r.reused, Attempts: 1, Requests: 1}
+	cell := attack.Cell{DueWindow: due, Remote: uint16(r.remote), Fault: r.fault, Detail: r.detail, Phase: r.phase, Reused: r.reused, Attempts: 1, Requests: 1}
 	if r.fault == attack.Reset || r.wire {
 		cell.WireResets = 1
 	}
 	i := slices.IndexFunc(win.Cells, func(c attack.Cell) bool {
-		return c.DueWindow == cell.DueWindow && c.Remote == cell.Remote && c.Fault == cell.Fault && c.Phase == cell.Phase && c.Reused == cell.Reused
+		return c.DueWindow == cell.DueWindow && c.Remote == cell.Remote && c.Fault == cell.Fault && c.Detail == cell.Detail && c.Phase == cell.Phase && c.Reused == cell.Reused
 	})
 	if i < 0 {
 		win.Cells = append(win.Cells, cell)
@@ -210,7 +211,7 @@ func (w *world) record(r request) {
 	}
 	a := attack.Attempt{
 		Request: r.number, Due: dur(r.due), Start: dur(r.due + 0.0002), End: dur(r.due + r.latency), Status: r.status,
-		Fault: r.fault, Phase: r.phase, WireReset: cell.WireResets > 0, Last: true,
+		Fault: r.fault, Detail: r.detail, Phase: r.phase, WireReset: cell.WireResets > 0, Last: true,
 		Conn:     attack.Conn{ID: r.number + 1, Reused: r.reused, Served: r.served, Idle: dur(r.idle), Local: r.local, Remote: w.log.Addresses[r.remote-1].Addr},
 		Info:     attack.TCPInfo{Valid: r.phase > attack.PhaseDial, TotalRetrans: r.retrans, Unacked: r.unacked},
 		Endpoint: r.endpoint, Sent: uint32(r.sent), Received: uint64(r.received), Answer: r.answer,

@@ -94,8 +94,8 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.WaitedInVain, evidence.When(vain+c.Status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", words.Percent(vain+c.Status(504)))
 	f.Set(evidence.StreamResets, evidence.When(p.Share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", words.Percent(p.Share(attack.HTTP2Reset)))
 	ended := p.Share(attack.HTTP2GoAway)
-	if seen := p.Fault[attack.HTTP2GoAway]; seen == 0 || seen >= 10 && seen >= 0.005*p.Attempts {
-		// A few that cross a graceful end of their connection are no abort.
+	if seen := p.Fault[attack.HTTP2GoAway]; agedOut(c) == 0 && (seen == 0 || seen >= 10 && seen >= 0.005*p.Attempts) {
+		// A few that cross a graceful end of their connection are no abort, nor is an end by age.
 		f.Set(evidence.GoneAway, evidence.When(ended, 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", words.Percent(ended))
 	}
 	f.Set(evidence.TlsFaults, evidence.When(p.Share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", words.Percent(p.Share(attack.TLS)))

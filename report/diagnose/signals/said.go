@@ -114,15 +114,24 @@ func denials(c *evidence.Case) string {
 	return "401 or 403"
 }
 
-// observeAge asks whether connections break at one age, whatever they had served.
-func observeAge(c *evidence.Case, f *evidence.Facts) {
+// agedOut returns how many failures were on connections of which the server said that it
+// ends them for their age; 0 where most were not.
+func agedOut(c *evidence.Case) int {
 	told := 0
 	for _, x := range c.Failures {
 		if x.Detail == attack.GoAway(0, "max_age") {
 			told++
 		}
 	}
-	if told >= 3 && 2*told >= len(c.Failures) {
+	if told < 3 || 2*told < len(c.Failures) {
+		return 0
+	}
+	return told
+}
+
+// observeAge asks whether connections break at one age, whatever they had served.
+func observeAge(c *evidence.Case, f *evidence.Facts) {
+	if told := agedOut(c); told > 0 {
 		f.Set(evidence.SteadyAge, evidence.Yes, "client", "%s of %s failures were on connections that the server ended at their greatest age (GOAWAY max_age)", words.Commas(float64(told)), words.Commas(float64(len(c.Failures))))
 		return
 	}
