@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // requestSyntax is "GET /orders/42", or the fields of a request.
@@ -16,17 +17,17 @@ type requestSyntax struct {
 // valueOf is the settable value of what a pointer points to.
 func valueOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
 
-func (r *requestSyntax) decode(d *decoder, n *node, key string) {
+func (r *requestSyntax) decode(d *decoder, n *tree.Node, key string) {
 	d.filling = true
 	r.read(d, n, key)
 	d.filling = false
 	r.settle(d, n)
 }
 
-func (r *requestSyntax) read(d *decoder, n *node, key string) {
-	if n.kind != scalar {
+func (r *requestSyntax) read(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Scalar {
 		d.fields(valueOf(&r.requestFields), n, key)
-		if n.kind == mapping {
+		if n.Kind == tree.Mapping {
 			r.bodies(d, n)
 			r.calls(d, n)
 		}
@@ -37,14 +38,14 @@ func (r *requestSyntax) read(d *decoder, n *node, key string) {
 		d.scalar(r.Command, n, key)
 		return
 	}
-	if isCall(n.text) {
+	if isCall(n.Text) {
 		r.Call = new(text)
 		d.scalar(r.Call, n, key)
 		return
 	}
 	method, path, ok := splitRequest(n)
 	if !ok {
-		d.problem(n.at, key, "%s is not a request: write a method and a path, such as %s", cite(n.text), likelyRequest(n.text))
+		d.problem(n.At, key, "%s is not a request: write a method and a path, such as %s", cite(n.Text), likelyRequest(n.Text))
 		return
 	}
 	r.Method, r.Path = new(word), new(text)
@@ -53,13 +54,13 @@ func (r *requestSyntax) read(d *decoder, n *node, key string) {
 }
 
 // splitRequest makes nodes of the two words of "GET /orders/42".
-func splitRequest(n *node) (method, path *node, ok bool) {
-	words := strings.Fields(n.text)
+func splitRequest(n *tree.Node) (method, path *tree.Node, ok bool) {
+	words := strings.Fields(n.Text)
 	if len(words) != 2 || !strings.ContainsRune("/?*$", rune(words[1][0])) {
 		return nil, nil, false
 	}
-	return &node{kind: scalar, at: n.at, text: words[0], plain: true},
-		&node{kind: scalar, at: n.at, text: words[1], plain: true}, true
+	return &tree.Node{Kind: tree.Scalar, At: n.At, Text: words[0], Plain: true},
+		&tree.Node{Kind: tree.Scalar, At: n.At, Text: words[1], Plain: true}, true
 }
 
 // likelyRequest is what somebody who wrote the text probably meant.
@@ -70,13 +71,13 @@ func likelyRequest(text string) string {
 	return "GET /orders/42"
 }
 
-func (v *statuses) decode(d *decoder, n *node, key string) {
-	if n.kind != sequence {
+func (v *statuses) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Sequence {
 		d.scalar(v, n, key)
 		return
 	}
 	*v = statuses{}
-	for _, item := range n.items {
+	for _, item := range n.Items {
 		var one statuses
 		d.scalar(&one, item, key)
 		*v = append(*v, one...)
@@ -84,53 +85,53 @@ func (v *statuses) decode(d *decoder, n *node, key string) {
 }
 
 // bodies notes where a form or multipart stands beside another body.
-func (r *requestFields) bodies(d *decoder, n *node) {
+func (r *requestFields) bodies(d *decoder, n *tree.Node) {
 	var there []string
 	for _, key := range []string{"body", "body-file", "form", "multipart"} {
-		if n.get(key) != nil {
+		if n.Get(key) != nil {
 			there = append(there, key)
 		}
 	}
 	if len(there) > 1 && (r.Form != nil || len(r.Multipart) > 0) {
-		d.problem(n.get(there[1]).at, there[1], "the request has %s and %s: write one of them", there[0], there[1])
+		d.problem(n.Get(there[1]).At, there[1], "the request has %s and %s: write one of them", there[0], there[1])
 	}
 }
 
-func (v *form) decode(d *decoder, n *node, key string) {
+func (v *form) decode(d *decoder, n *tree.Node, key string) {
 	(*headers)(v).fields(d, n, key, "field", "these must be names with values: write user: anna")
 	if *v == nil {
 		*v = form{}
 	}
 }
 
-func (v *headers) decode(d *decoder, n *node, key string) {
+func (v *headers) decode(d *decoder, n *tree.Node, key string) {
 	v.fields(d, n, key, "header", "these must be names with values: write X-Tenant: a")
 }
 
 // fields reads names with values, or with lists of them.
-func (v *headers) fields(d *decoder, n *node, key, noun, advice string) {
-	if n.kind == null {
+func (v *headers) fields(d *decoder, n *tree.Node, key, noun, advice string) {
+	if n.Kind == tree.Null {
 		return
 	}
-	if n.kind != mapping {
-		d.problem(n.at, key, "%s", advice)
+	if n.Kind != tree.Mapping {
+		d.problem(n.At, key, "%s", advice)
 		return
 	}
-	seen := make(map[string]bool, len(n.entries))
-	for _, e := range n.entries {
-		if seen[e.key] {
-			d.problem(e.at, "", "%s %s is there twice: write its values as a list, %s: [a, b]", noun, quote(e.key), e.key)
+	seen := make(map[string]bool, len(n.Entries))
+	for _, e := range n.Entries {
+		if seen[e.Key] {
+			d.problem(e.At, "", "%s %s is there twice: write its values as a list, %s: [a, b]", noun, quote(e.Key), e.Key)
 			continue
 		}
-		seen[e.key] = true
-		values := []*node{e.value}
-		if e.value.kind == sequence {
-			values = e.value.items
+		seen[e.Key] = true
+		values := []*tree.Node{e.Value}
+		if e.Value.Kind == tree.Sequence {
+			values = e.Value.Items
 		}
 		for _, value := range values {
 			var s text
-			d.scalar(&s, value, e.key)
-			*v = append(*v, profiles.Header{Name: e.key, Value: string(s)})
+			d.scalar(&s, value, e.Key)
+			*v = append(*v, profiles.Header{Name: e.Key, Value: string(s)})
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // profile turns the syntax into the vocabulary of profiles. What may be left out
@@ -254,37 +255,37 @@ func shapeOf(has func(key string) bool) (shape, bool) {
 }
 
 // decode reads the keys of a stage, and checks that they belong together.
-func (s *stageSyntax) decode(d *decoder, n *node, key string) {
+func (s *stageSyntax) decode(d *decoder, n *tree.Node, key string) {
 	before := len(d.problems)
 	d.fields(valueOf(s), n, key)
-	if n.kind != mapping || len(d.problems) > before {
+	if n.Kind != tree.Mapping || len(d.problems) > before {
 		return
 	}
-	has := func(key string) bool { return n.get(key) != nil }
+	has := func(key string) bool { return n.Get(key) != nil }
 	shape, ok := shapeOf(has)
 	if !ok {
 		var examples []string
 		for _, s := range stageShapes() {
 			examples = append(examples, s.example)
 		}
-		d.problem(n.at, key, "this is no stage: write one of %s", strings.Join(examples, ", "))
+		d.problem(n.At, key, "this is no stage: write one of %s", strings.Join(examples, ", "))
 		return
 	}
-	for _, e := range n.entries {
-		if !slices.Contains(shape.needs, e.key) && !slices.Contains(shape.maybe, e.key) {
-			d.problem(e.at, "", "%s does not belong to %s: write it as %s", e.key, shape.name, shape.example)
+	for _, e := range n.Entries {
+		if !slices.Contains(shape.needs, e.Key) && !slices.Contains(shape.maybe, e.Key) {
+			d.problem(e.At, "", "%s does not belong to %s: write it as %s", e.Key, shape.name, shape.example)
 			return
 		}
 	}
 	for _, k := range shape.needs {
 		if !has(k) {
-			d.problem(n.at, key, "%s needs %s: write it as %s", shape.name, k, shape.example)
+			d.problem(n.At, key, "%s needs %s: write it as %s", shape.name, k, shape.example)
 			return
 		}
 	}
 	if s.Arrivals != nil {
 		if err := s.arrivalsEnd(); err != nil {
-			d.problem(n.at, key, "%s", err)
+			d.problem(n.At, key, "%s", err)
 		}
 		return
 	}
@@ -292,15 +293,15 @@ func (s *stageSyntax) decode(d *decoder, n *node, key string) {
 }
 
 // units checks that both ends of a ramp are of one kind.
-func (s *stageSyntax) units(d *decoder, n *node, key string) {
+func (s *stageSyntax) units(d *decoder, n *tree.Node, key string) {
 	if s.From == nil {
 		return
 	}
 	switch {
 	case s.From.isConns != s.To.isConns:
-		d.problem(n.at, key, "from and to are a rate and a number of connections: write both with /s, or both with conns")
+		d.problem(n.At, key, "from and to are a rate and a number of connections: write both with /s, or both with conns")
 	case s.From.isConns && s.Step != nil:
-		d.problem(n.at, key, "connections have no staircase: write a ramp, {from: 100 conns, to: 10000 conns, over: 2m}")
+		d.problem(n.At, key, "connections have no staircase: write a ramp, {from: 100 conns, to: 10000 conns, over: 2m}")
 	}
 }
 

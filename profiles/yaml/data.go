@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // tables are the tables of a profile, in the order written.
@@ -19,38 +20,38 @@ type table struct {
 }
 
 // decode reads names with files, or with the fields of a table.
-func (v *tables) decode(d *decoder, n *node, key string) {
-	if n.kind == null {
+func (v *tables) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind == tree.Null {
 		return
 	}
-	if n.kind != mapping {
-		d.problem(n.at, key, "these must be names with files: write {users: users.csv}")
+	if n.Kind != tree.Mapping {
+		d.problem(n.At, key, "these must be names with files: write {users: users.csv}")
 		return
 	}
-	for _, e := range n.entries {
-		t := table{name: e.key}
-		if slices.ContainsFunc(*v, func(other table) bool { return other.name == e.key }) {
-			d.problem(e.at, "", "data %s is there twice: leave one of them out", quote(e.key))
+	for _, e := range n.Entries {
+		t := table{name: e.Key}
+		if slices.ContainsFunc(*v, func(other table) bool { return other.name == e.Key }) {
+			d.problem(e.At, "", "data %s is there twice: leave one of them out", quote(e.Key))
 			continue
 		}
-		if e.value.kind == scalar {
+		if e.Value.Kind == tree.Scalar {
 			t.File = new(text)
-			d.scalar(t.File, e.value, e.key)
+			d.scalar(t.File, e.Value, e.Key)
 		} else {
-			d.fields(valueOf(&t.tableFields), e.value, e.key)
+			d.fields(valueOf(&t.tableFields), e.Value, e.Key)
 		}
 		*v = append(*v, t)
 	}
 }
 
-func (v *tables) node() *node {
-	n := &node{kind: mapping}
+func (v *tables) node() *tree.Node {
+	n := &tree.Node{Kind: tree.Mapping}
 	for _, t := range *v {
 		value := textNode(string(deref(t.File)), false)
 		if t.Pick != nil {
-			value = &node{kind: mapping, entries: []entry{{key: "file", value: value}, {key: "pick", value: textNode(t.Pick.format())}}}
+			value = &tree.Node{Kind: tree.Mapping, Entries: []tree.Entry{{Key: "file", Value: value}, {Key: "pick", Value: textNode(t.Pick.format())}}}
 		}
-		n.entries = append(n.entries, entry{key: t.name, value: value})
+		n.Entries = append(n.Entries, tree.Entry{Key: t.name, Value: value})
 	}
 	return n
 }
@@ -143,7 +144,7 @@ func expandFilled(s string, getenv func(string) (string, bool)) (string, []strin
 
 // settle finds out whether a request has references. One that has none holds plain
 // text.
-func (r *requestSyntax) settle(d *decoder, n *node) {
+func (r *requestSyntax) settle(d *decoder, n *tree.Node) {
 	plain := []*text{r.BodyFile, r.Call}
 	var texts []*string
 	plain = append(plain, expectedTexts(r.Script)...)
@@ -179,14 +180,14 @@ func (r *requestSyntax) settle(d *decoder, n *node) {
 			continue
 		}
 		if hasRefs(string(*t)) {
-			d.problem(n.at, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", cite(string(*t)))
+			d.problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", cite(string(*t)))
 		}
-		*t = text(unescape(string(*t)))
+		*t = text(tree.Unescape(string(*t)))
 	}
 	r.filled = slices.ContainsFunc(texts, func(s *string) bool { return hasRefs(*s) })
 	if !r.filled {
 		for _, s := range texts {
-			*s = unescape(*s)
+			*s = tree.Unescape(*s)
 		}
 	}
 }
@@ -195,9 +196,6 @@ func hasRefs(s string) bool {
 	pieces, err := data.Parse(s)
 	return err == nil && slices.ContainsFunc(pieces, func(p data.Piece) bool { return !p.Literal() })
 }
-
-// unescape is the inverse of escape.
-func unescape(s string) string { return strings.ReplaceAll(s, "$$", "$") }
 
 // escapeAround escapes a value of a form, and leaves its references for the time at
 // which they are filled in and escaped.
@@ -215,16 +213,4 @@ func escapeAround(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// unescaped undoes the escapes in a tree whose texts are in the language already.
-func (n *node) unescaped() *node {
-	n.text = unescape(n.text)
-	for _, e := range n.entries {
-		e.value.unescaped()
-	}
-	for _, item := range n.items {
-		item.unescaped()
-	}
-	return n
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/rules"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // Options are what a profile needs besides its text. The zero value is for a
@@ -41,7 +42,7 @@ type Options struct {
 // secrets, unless it is a name, a number or a gate.
 func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 	d := &decoder{file: name, getenv: opt.Getenv, speaks: profiles.SpeaksHTTP}
-	root, err := parseText(data)
+	root, err := tree.Parse(data)
 	if err != nil {
 		d.fail(err)
 		return profiles.Profile{}, newError(d.problems)
@@ -52,12 +53,12 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 		}
 	}
 	var s profileSyntax
-	if root.kind == null {
-		d.problem(root.at, "", "the profile is empty: write targets and load, or let \"rampload init\" write a first one")
+	if root.Kind == tree.Null {
+		d.problem(root.At, "", "the profile is empty: write targets and load, or let \"rampload init\" write a first one")
 	} else {
 		d.fields(valueOf(&s), root, "")
-		if root.kind == mapping && root.get("targets") == nil && root.get("journeys") == nil {
-			d.problem(root.at, "", "\"targets\" is missing: write targets: [{name: orders, url: http://127.0.0.1:8080}]")
+		if root.Kind == tree.Mapping && root.Get("targets") == nil && root.Get("journeys") == nil {
+			d.problem(root.At, "", "\"targets\" is missing: write targets: [{name: orders, url: http://127.0.0.1:8080}]")
 		}
 	}
 	p := s.profile()
@@ -74,7 +75,7 @@ func Decode(name string, data []byte, opt Options) (profiles.Profile, error) {
 		p = p.WithDefaults()   // the steps of journeys name the same files
 	}
 	for _, problem := range rules.Profile(p, opt.Resources) {
-		d.problem(root.find(problem.Path), "", "%s", problem.Message)
+		d.problem(root.Find(problem.Path), "", "%s", problem.Message)
 	}
 	if len(d.problems) > 0 {
 		return profiles.Profile{}, newError(d.problems)
@@ -110,10 +111,10 @@ type decoder struct {
 
 // problem notes a mistake in the value of a key; the key is left out where the
 // position says it.
-func (d *decoder) problem(at position, key, format string, args ...any) {
-	p := Problem{File: d.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)}
-	if at.override != "" {
-		p.File, p.Line, p.Column = "--set "+at.override, 0, 0
+func (d *decoder) problem(at tree.Position, key, format string, args ...any) {
+	p := Problem{File: d.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}
+	if at.Override != "" {
+		p.File, p.Line, p.Column = "--set "+at.Override, 0, 0
 	} else if key != "" {
 		p.Message = key + ": " + p.Message
 	}
@@ -121,21 +122,21 @@ func (d *decoder) problem(at position, key, format string, args ...any) {
 }
 
 func (d *decoder) fail(err error) {
-	if p, ok := err.(*placed); ok { //nolint:errorlint // parseText returns nothing else, and wraps nothing
-		d.problem(p.at, "", "%s", p.msg)
+	if p, ok := err.(*tree.Error); ok { //nolint:errorlint // parseText returns nothing else, and wraps nothing
+		d.problem(p.At, "", "%s", p.Msg)
 		return
 	}
-	d.problem(position{}, "", "%s", err)
+	d.problem(tree.Position{}, "", "%s", err)
 }
 
 // branch is a part of the syntax that is not only fields, a list or a scalar.
 type branch interface {
-	decode(d *decoder, n *node, key string)
+	decode(d *decoder, n *tree.Node, key string)
 }
 
 // into reads a node into a value of the syntax. Key is the node's key, for
 // messages.
-func (d *decoder) into(v reflect.Value, n *node, key string) {
+func (d *decoder) into(v reflect.Value, n *tree.Node, key string) {
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
 		d.into(v.Elem(), n, key)
@@ -150,7 +151,7 @@ func (d *decoder) into(v reflect.Value, n *node, key string) {
 		return
 	}
 	switch {
-	case n.kind == null: // a section whose lines are all commented out
+	case n.Kind == tree.Null: // a section whose lines are all commented out
 	case v.Kind() == reflect.Slice:
 		d.list(v, n, key)
 	default:
@@ -158,15 +159,15 @@ func (d *decoder) into(v reflect.Value, n *node, key string) {
 	}
 }
 
-func (d *decoder) list(v reflect.Value, n *node, key string) {
-	if n.kind != sequence {
-		d.problem(n.at, key, "this must be a list: begin each entry with \"- \"")
+func (d *decoder) list(v reflect.Value, n *tree.Node, key string) {
+	if n.Kind != tree.Sequence {
+		d.problem(n.At, key, "this must be a list: begin each entry with \"- \"")
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
-	for i, item := range n.items {
-		if item.kind == null {
-			d.problem(item.at, key, "entry %d is empty: write it, or leave out the \"-\"", i+1)
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items)))
+	for i, item := range n.Items {
+		if item.Kind == tree.Null {
+			d.problem(item.At, key, "entry %d is empty: write it, or leave out the \"-\"", i+1)
 			continue
 		}
 		d.into(v.Index(i), item, key)
@@ -174,33 +175,33 @@ func (d *decoder) list(v reflect.Value, n *node, key string) {
 }
 
 // fields reads a mapping into a struct.
-func (d *decoder) fields(v reflect.Value, n *node, key string) {
+func (d *decoder) fields(v reflect.Value, n *tree.Node, key string) {
 	fields := fieldsOf(v.Type())
-	if n.kind != mapping {
+	if n.Kind != tree.Mapping {
 		example := "key: value"
 		if len(fields) > 0 {
 			example = fields[0].key + ": ..."
 		}
-		d.problem(n.at, key, "this must be keys with values: write them as %s", example)
+		d.problem(n.At, key, "this must be keys with values: write them as %s", example)
 		return
 	}
-	seen := make(map[string]bool, len(n.entries))
-	for _, e := range n.entries {
-		if seen[e.key] {
-			d.problem(e.at, "", "key %s is there twice: leave one of them out", quote(e.key))
+	seen := make(map[string]bool, len(n.Entries))
+	for _, e := range n.Entries {
+		if seen[e.Key] {
+			d.problem(e.At, "", "key %s is there twice: leave one of them out", quote(e.Key))
 			continue
 		}
-		seen[e.key] = true
-		f, ok := fieldNamed(fields, e.key)
+		seen[e.Key] = true
+		f, ok := fieldNamed(fields, e.Key)
 		if !ok {
-			d.problem(e.at, "", "%s", unknownKey(e.key, fields))
+			d.problem(e.At, "", "%s", unknownKey(e.Key, fields))
 			continue
 		}
-		d.into(v.Field(f.index), e.value, e.key)
+		d.into(v.Field(f.index), e.Value, e.Key)
 	}
 	for _, f := range fields {
-		if f.required && (!seen[f.key] || v.Field(f.index).IsZero() && n.get(f.key).kind == null) {
-			d.problem(n.at, "", "%q is missing: %s", f.key, f.example)
+		if f.required && (!seen[f.key] || v.Field(f.index).IsZero() && n.Get(f.key).Kind == tree.Null) {
+			d.problem(n.At, "", "%q is missing: %s", f.key, f.example)
 		}
 	}
 }
@@ -246,26 +247,26 @@ func sectionsWith(key string, t reflect.Type, place string) []string {
 }
 
 // scalar reads a single value.
-func (d *decoder) scalar(v value, n *node, key string) {
-	switch n.kind {
-	case null:
-		d.problem(n.at, key, "there is no value: write one, or leave the key out")
+func (d *decoder) scalar(v value, n *tree.Node, key string) {
+	switch n.Kind {
+	case tree.Null:
+		d.problem(n.At, key, "there is no value: write one, or leave the key out")
 		return
-	case mapping, sequence:
-		d.problem(n.at, key, "this must be a single value: write it behind the colon, without a list or keys below")
+	case tree.Mapping, tree.Sequence:
+		d.problem(n.At, key, "this must be a single value: write it behind the colon, without a list or keys below")
 		return
 	}
-	expanded, taken, err := d.expand(v, n.text)
+	expanded, taken, err := d.expand(v, n.Text)
 	if err == nil {
 		if _, ok := v.(*text); ok {
 			for _, secret := range taken {
 				d.secrets.Add(secret)
 			}
 		}
-		err = v.parse(expanded, !n.plain && len(taken) == 0)
+		err = v.parse(expanded, !n.Plain && len(taken) == 0)
 	}
 	if err != nil {
-		d.problem(n.at, key, "%s", err)
+		d.problem(n.At, key, "%s", err)
 	}
 }
 

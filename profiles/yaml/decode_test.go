@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -279,7 +280,7 @@ func TestPositionsAfterByteOrderMark(t *testing.T) {
 func TestLimits(t *testing.T) {
 	repeat := strings.Repeat
 	for name, c := range map[string]struct{ text, want string }{
-		"size":      {repeat("#", maxBytes+1), "x.yaml: the profile has 1048577 bytes, more than 1048576: put bodies into files (body-file) and requests into a targets file (file)"},
+		"size":      {repeat("#", tree.MaxBytes+1), "x.yaml: the profile has 1048577 bytes, more than 1048576: put bodies into files (body-file) and requests into a targets file (file)"},
 		"brackets":  {repeat("[", 400000), "x.yaml:1:33: brackets and lists nest deeper than 32 here: no profile needs that, check the indentation"},
 		"braces":    {repeat("{", 400000), "x.yaml:1:33: brackets and lists nest deeper than 32 here: no profile needs that, check the indentation"},
 		"dashes":    {repeat("- ", 9000), "x.yaml:1:65: brackets and lists nest deeper than 32 here: no profile needs that, check the indentation"},

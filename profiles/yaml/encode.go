@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // Marshal writes a profile as YAML. It writes defaults out, so that the text
@@ -17,37 +17,14 @@ import (
 func Marshal(p profiles.Profile) ([]byte, error) {
 	s := syntaxOf(p)
 	root := nodeOf(reflect.ValueOf(s))
-	if bad := root.notUTF8(); bad != "" {
+	if bad := root.NotUTF8(); bad != "" {
 		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", quote(p.Name), quote(bad))
 	}
-	var w printer
-	w.block(root, 0)
-	return []byte(w.String()), nil
-}
-
-// notUTF8 returns a text in the tree that YAML cannot hold, or "".
-func (n *node) notUTF8() string {
-	if !utf8.ValidString(n.text) {
-		return n.text
-	}
-	for _, e := range n.entries {
-		if !utf8.ValidString(e.key) {
-			return e.key
-		}
-		if bad := e.value.notUTF8(); bad != "" {
-			return bad
-		}
-	}
-	for _, item := range n.items {
-		if bad := item.notUTF8(); bad != "" {
-			return bad
-		}
-	}
-	return ""
+	return []byte(root.Print()), nil
 }
 
 // nodeOf turns a value of the syntax into a node, nil for what is left out.
-func nodeOf(v reflect.Value) *node {
+func nodeOf(v reflect.Value) *tree.Node {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
@@ -64,7 +41,7 @@ func nodeOf(v reflect.Value) *node {
 	switch x := pointer.Interface().(type) {
 	case *requestSyntax:
 		if x.filled {
-			return x.node().unescaped()
+			return x.node().Unescaped()
 		}
 		return x.node()
 	case *agentSyntax:
@@ -95,30 +72,30 @@ func nodeOf(v reflect.Value) *node {
 		return textNode(x.format())
 	}
 	if v.Kind() == reflect.Slice {
-		n := &node{kind: sequence}
+		n := &tree.Node{Kind: tree.Sequence}
 		for i := range v.Len() {
-			n.items = append(n.items, nodeOf(v.Index(i)))
+			n.Items = append(n.Items, nodeOf(v.Index(i)))
 		}
 		return n
 	}
-	n := &node{kind: mapping}
+	n := &tree.Node{Kind: tree.Mapping}
 	for _, f := range fieldsOf(v.Type()) {
 		if child := nodeOf(v.Field(f.index)); child != nil {
-			n.entries = append(n.entries, entry{key: f.key, value: child})
+			n.Entries = append(n.Entries, tree.Entry{Key: f.key, Value: child})
 		}
 	}
 	return n
 }
 
-func textNode(text string, plain bool) *node {
+func textNode(text string, plain bool) *tree.Node {
 	if !plain {
 		text = escape(text)
 	}
-	return &node{kind: scalar, text: text, plain: plain || isPlain(text)}
+	return &tree.Node{Kind: tree.Scalar, Text: text, Plain: plain || tree.IsPlain(text)}
 }
 
 // node writes a request without anything special on one line.
-func (r *requestSyntax) node() *node {
+func (r *requestSyntax) node() *tree.Node {
 	short := r.requestFields
 	short.Method, short.Path = nil, nil
 	if short.Command != nil {
@@ -134,37 +111,37 @@ func (r *requestSyntax) node() *node {
 	short.Call = r.Call
 	if reflect.ValueOf(short).IsZero() && r.Method != nil && r.Path != nil {
 		line := string(*r.Method) + " " + string(*r.Path)
-		if _, _, ok := splitRequest(&node{text: line}); ok && strings.TrimSpace(line) == line {
+		if _, _, ok := splitRequest(&tree.Node{Text: line}); ok && strings.TrimSpace(line) == line {
 			return textNode(line, false)
 		}
 	}
 	return nodeOf(reflect.ValueOf(r.requestFields))
 }
 
-func (v *headers) node() *node {
-	n := &node{kind: mapping}
+func (v *headers) node() *tree.Node {
+	n := &tree.Node{Kind: tree.Mapping}
 	for _, h := range *v {
 		value := textNode(h.Value, false)
-		switch present := n.get(h.Name); {
+		switch present := n.Get(h.Name); {
 		case present == nil:
-			n.put(h.Name, value)
-		case present.kind == sequence:
-			present.items = append(present.items, value)
+			n.Put(h.Name, value)
+		case present.Kind == tree.Sequence:
+			present.Items = append(present.Items, value)
 		default:
-			n.put(h.Name, &node{kind: sequence, items: []*node{present, value}})
+			n.Put(h.Name, &tree.Node{Kind: tree.Sequence, Items: []*tree.Node{present, value}})
 		}
 	}
 	return n
 }
 
-func (v *statuses) node() *node {
-	n := &node{kind: sequence}
+func (v *statuses) node() *tree.Node {
+	n := &tree.Node{Kind: tree.Sequence}
 	for _, r := range *v {
 		one := statuses{r}
-		n.items = append(n.items, textNode(one.format()))
+		n.Items = append(n.Items, textNode(one.format()))
 	}
-	if len(n.items) == 1 {
-		return n.items[0]
+	if len(n.Items) == 1 {
+		return n.Items[0]
 	}
 	return n
 }

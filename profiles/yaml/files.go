@@ -9,11 +9,12 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // files joins the file names of a profile to the directory and makes sure that
 // they can be opened.
-func (d *decoder) files(p *profiles.Profile, root *node, opt Options) {
+func (d *decoder) files(p *profiles.Profile, root *tree.Node, opt Options) {
 	dir := opt.Dir
 	check := func(path string, name *string) {
 		if *name == "" {
@@ -23,7 +24,7 @@ func (d *decoder) files(p *profiles.Profile, root *node, opt Options) {
 			*name = filepath.Join(dir, *name)
 		}
 		if reason := unreadable(*name); reason != "" {
-			d.problem(root.find(path), "", "%s %s: correct the name, it is relative to %s", cite(*name), reason, cite(dir))
+			d.problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", cite(*name), reason, cite(dir))
 		}
 	}
 	for i := range p.Journeys {
@@ -57,7 +58,7 @@ func (d *decoder) files(p *profiles.Profile, root *node, opt Options) {
 			continue
 		}
 		if err := data.Open(t); err != nil {
-			d.problem(root.find("data."+t.Name), "", "%s", err)
+			d.problem(root.Find("data."+t.Name), "", "%s", err)
 		}
 	}
 	for i := range p.Hosts {

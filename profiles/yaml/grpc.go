@@ -10,20 +10,21 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/schema"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // jsonText is a message, written as YAML or as JSON, kept as JSON.
 type jsonText string
 
-func (v *jsonText) decode(d *decoder, n *node, key string) {
+func (v *jsonText) decode(d *decoder, n *tree.Node, key string) {
 	switch {
-	case n.kind == null:
+	case n.Kind == tree.Null:
 		*v = "{}"
-	case n.kind == sequence:
-		d.problem(n.at, key, "a message has fields with values: write message: {id: 42}, or a list of messages as messages")
-	case n.kind == scalar && !strings.HasPrefix(strings.TrimSpace(n.text), "{"):
-		d.problem(n.at, key, "%s is no message: write its fields, such as message: {id: 42}", cite(n.text))
-	case n.kind == scalar:
+	case n.Kind == tree.Sequence:
+		d.problem(n.At, key, "a message has fields with values: write message: {id: 42}, or a list of messages as messages")
+	case n.Kind == tree.Scalar && !strings.HasPrefix(strings.TrimSpace(n.Text), "{"):
+		d.problem(n.At, key, "%s is no message: write its fields, such as message: {id: 42}", cite(n.Text))
+	case n.Kind == tree.Scalar:
 		var t text
 		d.scalar(&t, n, key)
 		*v = jsonText(t)
@@ -35,35 +36,35 @@ func (v *jsonText) decode(d *decoder, n *node, key string) {
 }
 
 // writeJSON writes a tree as JSON, with the environment filled in.
-func (d *decoder) writeJSON(b *strings.Builder, n *node, key string) {
-	switch n.kind {
-	case null:
+func (d *decoder) writeJSON(b *strings.Builder, n *tree.Node, key string) {
+	switch n.Kind {
+	case tree.Null:
 		b.WriteString("null")
-	case scalar:
+	case tree.Scalar:
 		var t text
 		d.scalar(&t, n, key)
-		if n.plain && !strings.Contains(n.text, "$") && json.Valid([]byte(t)) { // a number, true, false
+		if n.Plain && !strings.Contains(n.Text, "$") && json.Valid([]byte(t)) { // a number, true, false
 			b.WriteString(string(t))
 			return
 		}
 		b.WriteString(quoteJSON(string(t)))
-	case sequence:
+	case tree.Sequence:
 		b.WriteByte('[')
-		for i, item := range n.items {
+		for i, item := range n.Items {
 			if i > 0 {
 				b.WriteByte(',')
 			}
 			d.writeJSON(b, item, key)
 		}
 		b.WriteByte(']')
-	case mapping:
+	case tree.Mapping:
 		b.WriteByte('{')
-		for i, e := range n.entries {
+		for i, e := range n.Entries {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(quoteJSON(escape(e.key)) + ":")
-			d.writeJSON(b, e.value, e.key)
+			b.WriteString(quoteJSON(escape(e.Key)) + ":")
+			d.writeJSON(b, e.Value, e.Key)
 		}
 		b.WriteByte('}')
 	}
@@ -77,7 +78,7 @@ func quoteJSON(s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func (v *jsonText) node() *node { return textNode(string(*v), false) }
+func (v *jsonText) node() *tree.Node { return textNode(string(*v), false) }
 
 // isCall reports whether a text is a call such as shop.Orders/Get.
 func isCall(text string) bool {
@@ -93,29 +94,29 @@ func isCallName(name, more string) bool {
 }
 
 // calls checks that a request is either a call or one of HTTP.
-func (r *requestFields) calls(d *decoder, n *node) {
+func (r *requestFields) calls(d *decoder, n *tree.Node) {
 	ofCall := []string{"message", "messages", "metadata", "deadline", "every", "take"}
 	if r.Call == nil {
 		for _, key := range ofCall {
-			if value := n.get(key); value != nil {
-				d.problem(value.at, key, "it belongs to a call of gRPC: write call: package.Service/Method beside it")
+			if value := n.Get(key); value != nil {
+				d.problem(value.At, key, "it belongs to a call of gRPC: write call: package.Service/Method beside it")
 				return
 			}
 		}
 		return
 	}
-	for _, e := range n.entries {
-		switch e.key {
+	for _, e := range n.Entries {
+		switch e.Key {
 		case "method", "path", "headers", "body", "body-file", "form", "multipart", "template", "chunked":
-			d.problem(e.at, "", "%s is of HTTP, and a call has message and metadata: leave it out", e.key)
+			d.problem(e.At, "", "%s is of HTTP, and a call has message and metadata: leave it out", e.Key)
 			return
 		}
 	}
-	if n.get("message") != nil && n.get("messages") != nil {
-		d.problem(n.get("messages").at, "messages", "the call has message and messages: write one of them")
+	if n.Get("message") != nil && n.Get("messages") != nil {
+		d.problem(n.Get("messages").At, "messages", "the call has message and messages: write one of them")
 	}
 	if name := string(*r.Call); !isCall(strings.TrimPrefix(name, "/")) {
-		d.problem(n.get("call").at, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", cite(name))
+		d.problem(n.Get("call").At, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", cite(name))
 	}
 }
 
@@ -186,7 +187,7 @@ func (f grpcFields) grpc() profiles.GRPC {
 
 // schemas compiles the .proto files of the profile's targets and journeys, or asks those
 // that have none.
-func (d *decoder) schemas(p *profiles.Profile, root *node, check func(path string, name *string), opt Options) {
+func (d *decoder) schemas(p *profiles.Profile, root *tree.Node, check func(path string, name *string), opt Options) {
 	read := func(path string, t profiles.Target, g *profiles.GRPC) {
 		before := len(d.problems)
 		for i := range g.Protos {
@@ -198,7 +199,7 @@ func (d *decoder) schemas(p *profiles.Profile, root *node, check func(path strin
 				*name = filepath.Join(opt.Dir, *name)
 			}
 			if info, err := os.Stat(*name); err != nil || !info.IsDir() {
-				d.problem(root.find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", cite(*name), cite(opt.Dir))
+				d.problem(root.Find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", cite(*name), cite(opt.Dir))
 			}
 		}
 		if t.Speaks() != profiles.SpeaksGRPC || len(d.problems) > before {
@@ -208,11 +209,11 @@ func (d *decoder) schemas(p *profiles.Profile, root *node, check func(path strin
 		switch {
 		case len(g.Protos) > 0:
 			if g.Schema, err = schema.Compile(g.Protos, g.ProtoPaths); err != nil {
-				d.problem(root.find(path+".protos"), "", "%s", err)
+				d.problem(root.Find(path+".protos"), "", "%s", err)
 			}
 		case opt.Reflect != nil:
 			if g.Schema, err = opt.Reflect(t, p.Client); err != nil {
-				d.problem(root.find(path+".url"), "", "%s", err)
+				d.problem(root.Find(path+".url"), "", "%s", err)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 type journeySyntax struct {
@@ -121,68 +122,68 @@ func (v *arrivals) format() (string, bool) {
 }
 
 // decode reads the names of values and where they are.
-func (v *extracts) decode(d *decoder, n *node, key string) {
-	if n.kind == null {
+func (v *extracts) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind == tree.Null {
 		return
 	}
-	if n.kind != mapping {
-		d.problem(n.at, key, "these must be names with where the values are: write {token: json access_token}")
+	if n.Kind != tree.Mapping {
+		d.problem(n.At, key, "these must be names with where the values are: write {token: json access_token}")
 		return
 	}
-	for _, e := range n.entries {
+	for _, e := range n.Entries {
 		var s text
 		before := len(d.problems)
-		if d.scalar(&s, e.value, e.key); len(d.problems) > before {
+		if d.scalar(&s, e.Value, e.Key); len(d.problems) > before {
 			continue
 		}
 		from, what, _ := strings.Cut(string(s), " ")
 		if !slices.Contains(profiles.ExtractFroms(), profiles.ExtractFrom(from)) {
-			d.problem(e.value.at, e.key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", cite(string(s)))
+			d.problem(e.Value.At, e.Key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", cite(string(s)))
 			continue
 		}
-		*v = append(*v, profiles.Extract{Name: e.key, From: profiles.ExtractFrom(from), What: strings.TrimSpace(what)})
+		*v = append(*v, profiles.Extract{Name: e.Key, From: profiles.ExtractFrom(from), What: strings.TrimSpace(what)})
 	}
 }
 
-func (v *extracts) node() *node {
-	n := &node{kind: mapping}
+func (v *extracts) node() *tree.Node {
+	n := &tree.Node{Kind: tree.Mapping}
 	for _, e := range *v {
-		n.entries = append(n.entries, entry{key: e.Name, value: textNode(string(e.From)+" "+e.What, false)})
+		n.Entries = append(n.Entries, tree.Entry{Key: e.Name, Value: textNode(string(e.From)+" "+e.What, false)})
 	}
 	return n
 }
 
 // decode reads the step's own keys, and leaves the others to its request.
-func (s *stepSyntax) decode(d *decoder, n *node, key string) {
-	if n.kind != mapping {
-		d.problem(n.at, key, "a step has keys with values: write {name: login, path: /login}")
+func (s *stepSyntax) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Mapping {
+		d.problem(n.At, key, "a step has keys with values: write {name: login, path: /login}")
 		return
 	}
-	own, others := &node{kind: mapping, at: n.at}, &node{kind: mapping, at: n.at}
+	own, others := &tree.Node{Kind: tree.Mapping, At: n.At}, &tree.Node{Kind: tree.Mapping, At: n.At}
 	fields, ofRequest := fieldsOf(valueOf(&s.stepFields).Type()), fieldsOf(valueOf(&s.request.requestFields).Type())
-	for _, e := range n.entries {
-		if _, ok := fieldNamed(fields, e.key); ok {
-			own.entries = append(own.entries, e)
-		} else if _, ok := fieldNamed(ofRequest, e.key); ok {
-			others.entries = append(others.entries, e)
+	for _, e := range n.Entries {
+		if _, ok := fieldNamed(fields, e.Key); ok {
+			own.Entries = append(own.Entries, e)
+		} else if _, ok := fieldNamed(ofRequest, e.Key); ok {
+			others.Entries = append(others.Entries, e)
 		} else {
-			d.problem(e.at, "", "%s", unknownKey(e.key, slices.Concat(fields, ofRequest)))
+			d.problem(e.At, "", "%s", unknownKey(e.Key, slices.Concat(fields, ofRequest)))
 		}
 	}
 	d.fields(valueOf(&s.stepFields), own, key)
 	s.request.decode(d, others, key)
 	if s.request.Weight != nil {
-		d.problem(n.get("weight").at, "weight", "every step of a journey is made: leave it out")
+		d.problem(n.Get("weight").At, "weight", "every step of a journey is made: leave it out")
 	}
 }
 
-func (s *stepSyntax) node() *node {
+func (s *stepSyntax) node() *tree.Node {
 	n := nodeOf(valueOf(&s.stepFields))
 	request := nodeOf(valueOf(&s.request.requestFields))
 	if s.request.filled {
-		request = request.unescaped()
+		request = request.Unescaped()
 	}
-	n.entries = append(n.entries, request.entries...)
+	n.Entries = append(n.Entries, request.Entries...)
 	return n
 }
 

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // logSyntax is the path of a file, or the fields of a log.
 type logSyntax struct{ logFields }
 
-func (l *logSyntax) decode(d *decoder, n *node, key string) {
-	if n.kind != scalar {
+func (l *logSyntax) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Scalar {
 		d.fields(valueOf(&l.logFields), n, key)
 		return
 	}
@@ -20,7 +21,7 @@ func (l *logSyntax) decode(d *decoder, n *node, key string) {
 	d.scalar(l.File, n, key)
 }
 
-func (l *logSyntax) node() *node {
+func (l *logSyntax) node() *tree.Node {
 	if (logFields{File: l.File}) == l.logFields && l.File != nil {
 		return textNode(string(*l.File), false)
 	}

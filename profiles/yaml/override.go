@@ -7,16 +7,17 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // override applies one "path=value" to the tree. The path follows the syntax, so
 // that a mistyped key is found here, with the nearest right one.
-func override(root *node, assignment string) *Problem {
+func override(root *tree.Node, assignment string) *Problem {
 	path, value, ok := strings.Cut(assignment, "=")
 	if !ok || path == "" {
 		return &Problem{File: "--set " + assignment, Message: "an override is a key and a value: write it as client.timeout=2s"}
 	}
-	o := overrider{at: position{override: path}, value: value}
+	o := overrider{at: tree.Position{Override: path}, value: value}
 	if err := o.set(root, reflect.TypeFor[profileSyntax](), strings.Split(path, ".")); err != nil {
 		return &Problem{File: "--set " + path, Message: err.Error()}
 	}
@@ -25,12 +26,12 @@ func override(root *node, assignment string) *Problem {
 
 // overrider walks down a path.
 type overrider struct {
-	at    position
+	at    tree.Position
 	value string
 }
 
 // set sets the value at the rest of a path below a node of a type of the syntax.
-func (o overrider) set(n *node, t reflect.Type, path []string) error {
+func (o overrider) set(n *tree.Node, t reflect.Type, path []string) error {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -57,39 +58,27 @@ func isScalar(t reflect.Type) bool { return reflect.PointerTo(t).Implements(refl
 
 // assign replaces a node with the value: a word where the syntax has a single
 // value, else YAML such as [GET /a, GET /b].
-func (o overrider) assign(n *node, t reflect.Type) error {
+func (o overrider) assign(n *tree.Node, t reflect.Type) error {
 	opens := strings.HasPrefix(o.value, "[") || strings.HasPrefix(o.value, "{")
 	single := isScalar(t)
 	if t == reflect.TypeFor[requestSyntax]() || t == reflect.TypeFor[statuses]() { // either
 		single = !opens
 	}
 	if single {
-		*n = node{kind: scalar, at: o.at, text: o.value, plain: true}
+		*n = tree.Node{Kind: tree.Scalar, At: o.at, Text: o.value, Plain: true}
 		return nil
 	}
-	parsed, err := parseText([]byte(o.value))
+	parsed, err := tree.Parse([]byte(o.value))
 	if err != nil {
 		return err
 	}
-	parsed.move(o.at)
+	parsed.Move(o.at)
 	*n = *parsed
 	return nil
 }
 
-// move puts a tree to a position.
-func (n *node) move(at position) {
-	n.at = at
-	for i := range n.entries {
-		n.entries[i].at = at
-		n.entries[i].value.move(at)
-	}
-	for _, item := range n.items {
-		item.move(at)
-	}
-}
-
 // key enters a mapping, and makes it where there is none.
-func (o overrider) key(n *node, t reflect.Type, path []string) error {
+func (o overrider) key(n *tree.Node, t reflect.Type, path []string) error {
 	if t == reflect.TypeFor[stepSyntax]() { // the keys of a step and those of its request
 		part := reflect.TypeFor[stepFields]()
 		if _, ok := fieldNamed(fieldsOf(part), path[0]); !ok {
@@ -102,60 +91,60 @@ func (o overrider) key(n *node, t reflect.Type, path []string) error {
 	if !ok {
 		return fmt.Errorf("%s", unknownKey(path[0], fields))
 	}
-	switch n.kind {
-	case null:
-		*n = node{kind: mapping, at: n.at}
-	case mapping:
+	switch n.Kind {
+	case tree.Null:
+		*n = tree.Node{Kind: tree.Mapping, At: n.At}
+	case tree.Mapping:
 	default:
 		return fmt.Errorf("the profile has a single value or a list before %q: correct it there", path[0])
 	}
-	child := n.get(path[0])
+	child := n.Get(path[0])
 	if child == nil {
-		child = &node{at: o.at}
+		child = &tree.Node{At: o.at}
 	}
 	if err := o.set(child, t.Field(f.index).Type, path[1:]); err != nil {
 		return err
 	}
-	n.put(path[0], child)
+	n.Put(path[0], child)
 	return nil
 }
 
 // enter finds the entry of a list by its index or its name; the index after the
 // last one adds an entry.
-func (o overrider) enter(n *node, t reflect.Type, path []string) error {
-	if n.kind != sequence && n.kind != null {
+func (o overrider) enter(n *tree.Node, t reflect.Type, path []string) error {
+	if n.Kind != tree.Sequence && n.Kind != tree.Null {
 		return fmt.Errorf("the profile has no list before %q: correct it there", path[0])
 	}
-	if i, err := strconv.Atoi(path[0]); err == nil && i >= 0 && i <= len(n.items) {
-		child := &node{at: o.at}
-		if i < len(n.items) {
-			child = n.items[i]
+	if i, err := strconv.Atoi(path[0]); err == nil && i >= 0 && i <= len(n.Items) {
+		child := &tree.Node{At: o.at}
+		if i < len(n.Items) {
+			child = n.Items[i]
 		}
 		if err := o.set(child, t.Elem(), path[1:]); err != nil {
 			return err
 		}
-		if i == len(n.items) {
-			n.kind = sequence
-			n.items = append(n.items, child)
+		if i == len(n.Items) {
+			n.Kind = tree.Sequence
+			n.Items = append(n.Items, child)
 		}
 		return nil
 	}
 	var names []string
-	for _, item := range n.items {
-		name := item.get("name")
-		if name == nil || name.kind != scalar {
+	for _, item := range n.Items {
+		name := item.Get("name")
+		if name == nil || name.Kind != tree.Scalar {
 			continue
 		}
-		names = append(names, name.text)
-		words := strings.Count(name.text, ".") + 1 // a name may have points
-		if words <= len(path) && strings.Join(path[:words], ".") == name.text {
+		names = append(names, name.Text)
+		words := strings.Count(name.Text, ".") + 1 // a name may have points
+		if words <= len(path) && strings.Join(path[:words], ".") == name.Text {
 			return o.set(item, t.Elem(), path[words:])
 		}
 	}
 	if near := profiles.Nearest(path[0], names); near != "" {
 		return fmt.Errorf("there is no %q in this list; did you mean %q?", path[0], near)
 	}
-	entries := "an index from 0 to " + strconv.Itoa(len(n.items))
+	entries := "an index from 0 to " + strconv.Itoa(len(n.Items))
 	if len(names) > 0 {
 		entries = strings.Join(names, ", ") + ", or " + entries
 	}
@@ -163,54 +152,54 @@ func (o overrider) enter(n *node, t reflect.Type, path []string) error {
 }
 
 // table sets the file of a table, or one of its fields.
-func (o overrider) table(n *node, path []string) error {
-	if n.kind == null {
-		*n = node{kind: mapping, at: n.at}
+func (o overrider) table(n *tree.Node, path []string) error {
+	if n.Kind == tree.Null {
+		*n = tree.Node{Kind: tree.Mapping, At: n.At}
 	}
-	if n.kind != mapping {
+	if n.Kind != tree.Mapping {
 		return fmt.Errorf("the profile has no tables before %q: correct it there", path[0])
 	}
-	child := n.get(path[0])
+	child := n.Get(path[0])
 	if child == nil {
-		child = &node{at: o.at}
+		child = &tree.Node{At: o.at}
 	}
 	if len(path) == 1 {
-		*child = node{kind: scalar, at: o.at, text: o.value, plain: true}
+		*child = tree.Node{Kind: tree.Scalar, At: o.at, Text: o.value, Plain: true}
 	} else {
-		if child.kind == scalar {
-			*child = node{kind: mapping, at: child.at, entries: []entry{{"file", child.at, new(*child)}}}
+		if child.Kind == tree.Scalar {
+			*child = tree.Node{Kind: tree.Mapping, At: child.At, Entries: []tree.Entry{{Key: "file", At: child.At, Value: new(*child)}}}
 		}
 		if err := o.key(child, reflect.TypeFor[tableFields](), path[1:]); err != nil {
 			return err
 		}
 	}
-	n.put(path[0], child)
+	n.Put(path[0], child)
 	return nil
 }
 
 // header sets one header, whatever the case of its name.
-func (o overrider) header(n *node, name string) error {
-	switch n.kind {
-	case null:
-		*n = node{kind: mapping, at: n.at}
-	case mapping:
+func (o overrider) header(n *tree.Node, name string) error {
+	switch n.Kind {
+	case tree.Null:
+		*n = tree.Node{Kind: tree.Mapping, At: n.At}
+	case tree.Mapping:
 	default:
 		return fmt.Errorf("the profile has no headers before %q: correct it there", name)
 	}
-	for _, e := range n.entries {
-		if strings.EqualFold(e.key, name) {
-			name = e.key
+	for _, e := range n.Entries {
+		if strings.EqualFold(e.Key, name) {
+			name = e.Key
 		}
 	}
-	n.put(name, &node{kind: scalar, at: o.at, text: o.value, plain: true})
+	n.Put(name, &tree.Node{Kind: tree.Scalar, At: o.at, Text: o.value, Plain: true})
 	return nil
 }
 
 // openRequest writes "GET /orders" out, so that its parts can be set.
-func openRequest(n *node) {
+func openRequest(n *tree.Node) {
 	method, path, ok := splitRequest(n)
-	if n.kind != scalar || !ok {
+	if n.Kind != tree.Scalar || !ok {
 		return
 	}
-	*n = node{kind: mapping, at: n.at, entries: []entry{{"method", n.at, method}, {"path", n.at, path}}}
+	*n = tree.Node{Kind: tree.Mapping, At: n.At, Entries: []tree.Entry{{Key: "method", At: n.At, Value: method}, {Key: "path", At: n.At, Value: path}}}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // turnSyntax is one turn of a script: close, reset or ping, or one key with its value.
@@ -23,11 +24,11 @@ type turnSyntax struct {
 const turnExample = `{send: "PING\r\n"}, {expect: "+PONG\r\n"}, {expect: {line: "^250 "}}, {hold: 2s}, close or reset`
 
 // decode reads what is spoken to a target first: requests are written as it is.
-func (t *targetSyntax) decode(d *decoder, n *node, key string) {
+func (t *targetSyntax) decode(d *decoder, n *tree.Node, key string) {
 	d.speaks = profiles.SpeaksHTTP
-	if n.kind == mapping {
-		if u := n.get("url"); u != nil && u.kind == scalar {
-			raw, _, err := expand(u.text, d.getenv)
+	if n.Kind == tree.Mapping {
+		if u := n.Get("url"); u != nil && u.Kind == tree.Scalar {
+			raw, _, err := expand(u.Text, d.getenv)
 			if s, ok := profiles.SchemeOf(raw); ok && err == nil {
 				d.speaks = s.Speaks
 			} else if begin, _, found := strings.Cut(raw, "://"); found { // what comes behind is wrong, or a template
@@ -42,9 +43,9 @@ func (t *targetSyntax) decode(d *decoder, n *node, key string) {
 	for _, list := range [][]*string{sentTexts(t.OnConnect), asStrings(expectedTexts(t.OnConnect))} {
 		for _, s := range list {
 			if hasRefs(*s) {
-				d.problem(n.get("on-connect").at, "on-connect", "a connection is no request, and has no row of a table: write ${...} in the script of a request")
+				d.problem(n.Get("on-connect").At, "on-connect", "a connection is no request, and has no row of a table: write ${...} in the script of a request")
 			}
-			*s = unescape(*s)
+			*s = tree.Unescape(*s)
 		}
 	}
 }
@@ -57,34 +58,34 @@ func asStrings(list []*text) []*string {
 	return out
 }
 
-func (t *turnSyntax) decode(d *decoder, n *node, key string) {
+func (t *turnSyntax) decode(d *decoder, n *tree.Node, key string) {
 	was := d.filling
 	d.filling = true // also where a connection begins: a $ of a regular expression is one
 	defer func() { d.filling = was }()
 	plain, valued := profiles.TurnKinds()
-	if n.kind == scalar {
-		t.kind = profiles.TurnKind(n.text)
+	if n.Kind == tree.Scalar {
+		t.kind = profiles.TurnKind(n.Text)
 		if !slices.Contains(plain, t.kind) {
-			d.problem(n.at, key, "%s is no turn of a script: write %s", cite(n.text), turnExample)
+			d.problem(n.At, key, "%s is no turn of a script: write %s", cite(n.Text), turnExample)
 		}
 		return
 	}
-	if n.kind != mapping || len(n.entries) != 1 {
-		d.problem(n.at, key, "a turn is one thing: write %s", turnExample)
+	if n.Kind != tree.Mapping || len(n.Entries) != 1 {
+		d.problem(n.At, key, "a turn is one thing: write %s", turnExample)
 		return
 	}
-	e := n.entries[0]
-	t.kind = profiles.TurnKind(e.key)
+	e := n.Entries[0]
+	t.kind = profiles.TurnKind(e.Key)
 	switch {
 	case t.kind == profiles.TurnHold:
-		d.scalar(&t.hold, e.value, e.key)
+		d.scalar(&t.hold, e.Value, e.Key)
 	case slices.Contains(plain, t.kind):
-		d.problem(e.at, "", "%s needs no value: write - %s", e.key, e.key)
+		d.problem(e.At, "", "%s needs no value: write - %s", e.Key, e.Key)
 	case !slices.Contains(valued, t.kind):
-		d.problem(e.at, "", "unknown turn %s%s: write %s", quote(e.key), suggestTurn(e.key), turnExample)
-	case e.value.kind == scalar:
+		d.problem(e.At, "", "unknown turn %s%s: write %s", quote(e.Key), suggestTurn(e.Key), turnExample)
+	case e.Value.Kind == tree.Scalar:
 		t.by = profiles.ByText
-		d.scalar(&t.text, e.value, e.key)
+		d.scalar(&t.text, e.Value, e.Key)
 	default:
 		t.ways(d, e)
 	}
@@ -103,36 +104,36 @@ func suggestTurn(key string) string {
 }
 
 // ways reads {bytes: ...}, {line: ...} and the like.
-func (t *turnSyntax) ways(d *decoder, e entry) {
+func (t *turnSyntax) ways(d *decoder, e tree.Entry) {
 	allowed := profiles.ExpectBys()
 	example := `{text: ...}, {bytes: "2b 0d"}, {length: 9}, {line: "^250 "}, {regexp: END} or {any: true}`
 	if t.kind == profiles.TurnSend {
 		allowed, example = []profiles.By{profiles.ByText, profiles.ByBytes}, `{bytes: "00 ff"} and {text: ...}`
 	}
-	if e.value.kind != mapping || len(e.value.entries) != 1 || !slices.Contains(allowed, profiles.By(e.value.entries[0].key)) {
-		d.problem(e.value.at, e.key, "write a text or one of %s", example)
+	if e.Value.Kind != tree.Mapping || len(e.Value.Entries) != 1 || !slices.Contains(allowed, profiles.By(e.Value.Entries[0].Key)) {
+		d.problem(e.Value.At, e.Key, "write a text or one of %s", example)
 		return
 	}
-	way := e.value.entries[0]
-	t.by = profiles.By(way.key)
+	way := e.Value.Entries[0]
+	t.by = profiles.By(way.Key)
 	switch t.by {
 	case profiles.ByLength:
 		var n limit
-		d.scalar(&n, way.value, way.key)
+		d.scalar(&n, way.Value, way.Key)
 		t.text = text(strconv.Itoa(int(n)))
 	case profiles.ByAny:
 		var any toggle
-		if d.scalar(&any, way.value, way.key); !bool(any) && len(d.problems) == 0 {
-			d.problem(way.at, way.key, "write any: true, or leave out the turn")
+		if d.scalar(&any, way.Value, way.Key); !bool(any) && len(d.problems) == 0 {
+			d.problem(way.At, way.Key, "write any: true, or leave out the turn")
 		}
 	default:
-		d.scalar(&t.text, way.value, way.key)
+		d.scalar(&t.text, way.Value, way.Key)
 	}
 }
 
-func (t *turnSyntax) node() *node {
-	one := func(key string, value *node) *node {
-		return &node{kind: mapping, entries: []entry{{key: key, value: value}}}
+func (t *turnSyntax) node() *tree.Node {
+	one := func(key string, value *tree.Node) *tree.Node {
+		return &tree.Node{Kind: tree.Mapping, Entries: []tree.Entry{{Key: key, Value: value}}}
 	}
 	switch t.kind {
 	case profiles.TurnHold:

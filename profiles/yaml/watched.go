@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // agentSyntax is "ssh", "ssh://user@host:port", the name of an agent, or the fields
 // of one.
 type agentSyntax struct{ agentFields }
 
-func (a *agentSyntax) decode(d *decoder, n *node, key string) {
-	if n.kind != scalar {
+func (a *agentSyntax) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Scalar {
 		d.fields(valueOf(&a.agentFields), n, key)
 		return
 	}
@@ -26,7 +27,7 @@ func (a *agentSyntax) decode(d *decoder, n *node, key string) {
 	a.Name = &t
 }
 
-func (a *agentSyntax) node() *node {
+func (a *agentSyntax) node() *tree.Node {
 	switch {
 	case a.Install != nil || a.Command != nil:
 	case a.SSH != nil:
@@ -81,8 +82,8 @@ func (v *ceiling) format() (string, bool)          { return string(*v), false }
 // metricsSyntax is the URL of a page, or its fields.
 type metricsSyntax struct{ metricsFields }
 
-func (m *metricsSyntax) decode(d *decoder, n *node, key string) {
-	if n.kind != scalar {
+func (m *metricsSyntax) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Scalar {
 		d.fields(valueOf(&m.metricsFields), n, key)
 		return
 	}
@@ -90,7 +91,7 @@ func (m *metricsSyntax) decode(d *decoder, n *node, key string) {
 	d.scalar(m.URL, n, key)
 }
 
-func (m *metricsSyntax) node() *node {
+func (m *metricsSyntax) node() *tree.Node {
 	if (metricsFields{URL: m.URL}) == m.metricsFields && m.URL != nil {
 		return textNode(string(*m.URL), false)
 	}
@@ -100,26 +101,26 @@ func (m *metricsSyntax) node() *node {
 // metricsList is one page, or a list of them.
 type metricsList []metricsSyntax
 
-func (l *metricsList) decode(d *decoder, n *node, key string) {
-	if n.kind != sequence {
+func (l *metricsList) decode(d *decoder, n *tree.Node, key string) {
+	if n.Kind != tree.Sequence {
 		*l = make(metricsList, 1)
 		(*l)[0].decode(d, n, key)
 		return
 	}
-	for _, item := range n.items {
+	for _, item := range n.Items {
 		var m metricsSyntax
 		m.decode(d, item, key)
 		*l = append(*l, m)
 	}
 }
 
-func (l *metricsList) node() *node {
+func (l *metricsList) node() *tree.Node {
 	if len(*l) == 1 {
 		return (*l)[0].node()
 	}
-	n := &node{kind: sequence}
+	n := &tree.Node{Kind: tree.Sequence}
 	for i := range *l {
-		n.items = append(n.items, (*l)[i].node())
+		n.Items = append(n.Items, (*l)[i].node())
 	}
 	return n
 }

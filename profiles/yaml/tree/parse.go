@@ -1,4 +1,4 @@
-package yaml
+package tree
 
 import (
 	"errors"
@@ -21,29 +21,30 @@ import (
 // 4.8 GB), so that tokens and depth are limited before it runs. An alias counts
 // as all that it stands for.
 const (
-	maxBytes  = 1 << 20
+	MaxBytes  = 1 << 20
 	maxTokens = 20000
 	maxDepth  = 32
 	maxNodes  = 50000
 )
 
-// placed is an error with a position.
-type placed struct {
-	at  position
-	msg string
+// Error is why a text is no tree, and where.
+type Error struct {
+	At  Position
+	Msg string
 }
 
-func (e *placed) Error() string { return e.msg }
+// Error is the message, without the place.
+func (e *Error) Error() string { return e.Msg }
 
-func failAt(at position, format string, args ...any) error {
-	return &placed{at, fmt.Sprintf(format, args...)}
+func failAt(at Position, format string, args ...any) error {
+	return &Error{at, fmt.Sprintf(format, args...)}
 }
 
-// parseText turns text into a tree. Errors are *placed. An empty document is a
+// Parse turns text into a tree. Errors are of type *[Error]. An empty document is a
 // null node.
-func parseText(data []byte) (*node, error) {
-	if len(data) > maxBytes {
-		return nil, failAt(position{}, "the profile has %d bytes, more than %d: put bodies into files (body-file) and requests into a targets file (file)", len(data), maxBytes)
+func Parse(data []byte) (*Node, error) {
+	if len(data) > MaxBytes {
+		return nil, failAt(Position{}, "the profile has %d bytes, more than %d: put bodies into files (body-file) and requests into a targets file (file)", len(data), MaxBytes)
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff") // byte order mark
 	if at, ok := notUTF8(text); ok {
@@ -57,7 +58,7 @@ func parseText(data []byte) (*node, error) {
 	if err != nil {
 		return nil, syntaxError(err, text)
 	}
-	root := &node{at: position{line: 1, column: 1}}
+	root := &Node{At: Position{Line: 1, Column: 1}}
 	b := builder{anchors: make(map[string]ast.Node)}
 	found := false
 	for _, doc := range file.Docs {
@@ -75,20 +76,20 @@ func parseText(data []byte) (*node, error) {
 	return root, nil
 }
 
-func notUTF8(text string) (position, bool) {
+func notUTF8(text string) (Position, bool) {
 	if utf8.ValidString(text) {
-		return position{}, false
+		return Position{}, false
 	}
-	at := position{line: 1, column: 1}
+	at := Position{Line: 1, Column: 1}
 	for i, r := range text {
 		if r == utf8.RuneError {
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
 				break
 			}
 		}
-		at.column++
+		at.Column++
 		if r == '\n' {
-			at.line, at.column = at.line+1, 1
+			at.Line, at.Column = at.Line+1, 1
 		}
 	}
 	return at, true
@@ -129,13 +130,13 @@ func scan(text string) (token.Tokens, error) {
 	}
 }
 
-func tooDeep(at position) error {
+func tooDeep(at Position) error {
 	return failAt(at, "brackets and lists nest deeper than %d here: no profile needs that, check the indentation", maxDepth)
 }
 
 // syntaxError words an error of the parser.
 func syntaxError(err error, text string) error {
-	at, message := position{line: 1, column: 1}, ""
+	at, message := Position{Line: 1, Column: 1}, ""
 	var syntax *goyaml.SyntaxError
 	if errors.As(err, &syntax) {
 		at, message = positionOf(syntax.Token), syntax.Message
@@ -143,17 +144,17 @@ func syntaxError(err error, text string) error {
 		message, _, _ = strings.Cut(err.Error(), "\n")
 	}
 	lines := strings.Split(text, "\n")
-	if at.line <= len(lines) && strings.Contains(lines[at.line-1], "${") {
+	if at.Line <= len(lines) && strings.Contains(lines[at.Line-1], "${") {
 		return failAt(at, "this is not YAML (%s): write \"${NAME}\" in quotes, it has braces itself", message)
 	}
 	return failAt(at, "this is not YAML (%s): check indentation, quotes and brackets", message)
 }
 
-func positionOf(t *token.Token) position {
+func positionOf(t *token.Token) Position {
 	if t == nil || t.Position == nil {
-		return position{line: 1, column: 1}
+		return Position{Line: 1, Column: 1}
 	}
-	return position{line: t.Position.Line, column: t.Position.Column}
+	return Position{Line: t.Position.Line, Column: t.Position.Column}
 }
 
 // builder turns the parser's tree into nodes, resolving aliases and merge keys.
@@ -163,7 +164,7 @@ type builder struct {
 	nodes   int
 }
 
-func (b *builder) build(n ast.Node, depth int) (*node, error) {
+func (b *builder) build(n ast.Node, depth int) (*Node, error) {
 	at := startOf(n)
 	if b.nodes++; b.nodes > maxNodes {
 		return nil, failAt(at, "the profile has more than %d values, aliases written out: write fewer", maxNodes)
@@ -173,25 +174,25 @@ func (b *builder) build(n ast.Node, depth int) (*node, error) {
 	}
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
-		return &node{at: at}, nil
+		return &Node{At: at}, nil
 	case *ast.StringNode:
-		return &node{kind: scalar, at: at, text: n.Value, plain: n.Token.Type == token.StringType}, nil
+		return &Node{Kind: Scalar, At: at, Text: n.Value, Plain: n.Token.Type == token.StringType}, nil
 	case *ast.LiteralNode:
-		return &node{kind: scalar, at: at, text: n.Value.Value}, nil
+		return &Node{Kind: Scalar, At: at, Text: n.Value.Value}, nil
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		return &node{kind: scalar, at: at, text: strings.TrimSpace(n.GetToken().Value), plain: true}, nil
+		return &Node{Kind: Scalar, At: at, Text: strings.TrimSpace(n.GetToken().Value), Plain: true}, nil
 	case *ast.MappingNode:
 		return b.mapping(n.Values, at, depth)
 	case *ast.MappingValueNode:
 		return b.mapping([]*ast.MappingValueNode{n}, at, depth)
 	case *ast.SequenceNode:
-		out := &node{kind: sequence, at: at}
+		out := &Node{Kind: Sequence, At: at}
 		for _, v := range n.Values {
 			item, err := b.build(v, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			out.items = append(out.items, item)
+			out.Items = append(out.Items, item)
 		}
 		return out, nil
 	case *ast.AnchorNode:
@@ -208,10 +209,10 @@ func (b *builder) build(n ast.Node, depth int) (*node, error) {
 
 // startOf returns where a node begins: a mapping with its first key, which its
 // own token does not tell.
-func startOf(n ast.Node) position {
+func startOf(n ast.Node) Position {
 	switch n := n.(type) {
 	case nil:
-		return position{line: 1, column: 1}
+		return Position{Line: 1, Column: 1}
 	case *ast.MappingNode:
 		if !n.IsFlowStyle && len(n.Values) > 0 {
 			return positionOf(n.Values[0].Key.GetToken())
@@ -222,9 +223,9 @@ func startOf(n ast.Node) position {
 	return positionOf(n.GetToken())
 }
 
-func (b *builder) mapping(values []*ast.MappingValueNode, at position, depth int) (*node, error) {
-	out := &node{kind: mapping, at: at}
-	var merged []*node
+func (b *builder) mapping(values []*ast.MappingValueNode, at Position, depth int) (*Node, error) {
+	out := &Node{Kind: Mapping, At: at}
+	var merged []*Node
 	for _, v := range values {
 		child, err := b.build(v.Value, depth+1)
 		if err != nil {
@@ -238,13 +239,13 @@ func (b *builder) mapping(values []*ast.MappingValueNode, at position, depth int
 		if err != nil {
 			return nil, err
 		}
-		if key.kind != scalar {
-			return nil, failAt(key.at, "a key is one word here: write key: value")
+		if key.Kind != Scalar {
+			return nil, failAt(key.At, "a key is one word here: write key: value")
 		}
-		if child.kind == null { // it stands where its key does
-			child.at = key.at
+		if child.Kind == Null { // it stands where its key does
+			child.At = key.At
 		}
-		out.entries = append(out.entries, entry{key.text, key.at, child})
+		out.Entries = append(out.Entries, Entry{key.Text, key.At, child})
 	}
 	for _, m := range merged {
 		if err := out.merge(m); err != nil {
@@ -255,19 +256,19 @@ func (b *builder) mapping(values []*ast.MappingValueNode, at position, depth int
 }
 
 // merge adds the entries that the mapping does not have itself.
-func (n *node) merge(m *node) error {
-	switch m.kind {
-	case mapping:
-		for _, e := range m.entries {
-			if n.get(e.key) == nil {
-				n.entries = append(n.entries, e)
+func (n *Node) merge(m *Node) error {
+	switch m.Kind {
+	case Mapping:
+		for _, e := range m.Entries {
+			if n.Get(e.Key) == nil {
+				n.Entries = append(n.Entries, e)
 			}
 		}
 		return nil
-	case sequence:
-		for _, item := range m.items {
-			if item.kind != mapping {
-				return failAt(item.at, "only mappings can be merged: write <<: *anchor of one")
+	case Sequence:
+		for _, item := range m.Items {
+			if item.Kind != Mapping {
+				return failAt(item.At, "only mappings can be merged: write <<: *anchor of one")
 			}
 			if err := n.merge(item); err != nil {
 				return err
@@ -275,10 +276,10 @@ func (n *node) merge(m *node) error {
 		}
 		return nil
 	}
-	return failAt(m.at, "only mappings can be merged: write <<: *anchor of one")
+	return failAt(m.At, "only mappings can be merged: write <<: *anchor of one")
 }
 
-func (b *builder) anchor(n *ast.AnchorNode, depth int) (*node, error) {
+func (b *builder) anchor(n *ast.AnchorNode, depth int) (*Node, error) {
 	name := n.Name.GetToken().Value
 	b.open = append(b.open, name)
 	out, err := b.build(n.Value, depth)
@@ -289,7 +290,7 @@ func (b *builder) anchor(n *ast.AnchorNode, depth int) (*node, error) {
 
 // alias builds the anchored value once more, so that an override of one does not
 // change the other.
-func (b *builder) alias(n *ast.AliasNode, depth int) (*node, error) {
+func (b *builder) alias(n *ast.AliasNode, depth int) (*Node, error) {
 	name := n.Value.GetToken().Value
 	for _, open := range b.open {
 		if open == name {

@@ -1,4 +1,4 @@
-package yaml
+package tree
 
 import (
 	"strconv"
@@ -10,16 +10,23 @@ import (
 // for all of YAML cannot be relied on to do for text such as bodies.
 type printer struct{ strings.Builder }
 
+// Print returns the tree as YAML.
+func (n *Node) Print() string {
+	var w printer
+	w.block(n, 0)
+	return w.String()
+}
+
 // lineWidth is how long a mapping or list on one line may be.
 const lineWidth = 100
 
-func (w *printer) block(n *node, indent int) {
-	for _, e := range n.entries {
+func (w *printer) block(n *Node, indent int) {
+	for _, e := range n.Entries {
 		w.indent(indent)
-		w.WriteString(keyText(e.key) + ":")
-		w.child(e.value, indent)
+		w.WriteString(keyText(e.Key) + ":")
+		w.child(e.Value, indent)
 	}
-	for _, item := range n.items {
+	for _, item := range n.Items {
 		w.indent(indent)
 		w.WriteString("-")
 		if line, ok := flow(item); ok && len(line)+indent < lineWidth {
@@ -33,10 +40,10 @@ func (w *printer) block(n *node, indent int) {
 }
 
 // child writes the value of a key: on the key's line, or as a block below it.
-func (w *printer) child(n *node, indent int) {
-	leaf := n.kind == scalar || len(n.entries) == 0 && len(n.items) == 0
+func (w *printer) child(n *Node, indent int) {
+	leaf := n.Kind == Scalar || len(n.Entries) == 0 && len(n.Items) == 0
 	line, ok := flow(n)
-	if leaf || ok && n.kind == sequence && allScalars(n) && len(line)+indent < lineWidth && !hasGates(n) || ok && n.kind == mapping && len(line)+indent < lineWidth/2 {
+	if leaf || ok && n.Kind == Sequence && allScalars(n) && len(line)+indent < lineWidth && !hasGates(n) || ok && n.Kind == Mapping && len(line)+indent < lineWidth/2 {
 		w.WriteString(" " + line + "\n")
 		return
 	}
@@ -44,9 +51,9 @@ func (w *printer) child(n *node, indent int) {
 	w.block(n, indent+2)
 }
 
-func allScalars(n *node) bool {
-	for _, item := range n.items {
-		if item.kind != scalar {
+func allScalars(n *Node) bool {
+	for _, item := range n.Items {
+		if item.Kind != Scalar {
 			return false
 		}
 	}
@@ -55,9 +62,9 @@ func allScalars(n *node) bool {
 
 // hasGates reports whether the entries are more than words: those are easier to
 // read one a line.
-func hasGates(n *node) bool {
-	for _, item := range n.items {
-		if strings.Contains(item.text, " ") {
+func hasGates(n *Node) bool {
+	for _, item := range n.Items {
+		if strings.Contains(item.Text, " ") {
 			return true
 		}
 	}
@@ -67,13 +74,13 @@ func hasGates(n *node) bool {
 func (w *printer) indent(n int) { w.WriteString(strings.Repeat(" ", n)) }
 
 // flow writes a node on one line; false when that would not be read well.
-func flow(n *node) (string, bool) {
-	switch n.kind {
-	case scalar:
+func flow(n *Node) (string, bool) {
+	switch n.Kind {
+	case Scalar:
 		return scalarText(n), true
-	case sequence:
-		parts := make([]string, len(n.items))
-		for i, item := range n.items {
+	case Sequence:
+		parts := make([]string, len(n.Items))
+		for i, item := range n.Items {
 			part, ok := flow(item)
 			if !ok {
 				return "", false
@@ -81,40 +88,40 @@ func flow(n *node) (string, bool) {
 			parts[i] = part
 		}
 		return "[" + strings.Join(parts, ", ") + "]", true
-	case mapping:
-		parts := make([]string, len(n.entries))
-		for i, e := range n.entries {
-			part, ok := flow(e.value)
+	case Mapping:
+		parts := make([]string, len(n.Entries))
+		for i, e := range n.Entries {
+			part, ok := flow(e.Value)
 			if !ok || len(part) > lineWidth/2 {
 				return "", false
 			}
-			parts[i] = keyText(e.key) + ": " + part
+			parts[i] = keyText(e.Key) + ": " + part
 		}
 		return "{" + strings.Join(parts, ", ") + "}", true
 	}
 	return "", false
 }
 
-func keyText(key string) string { return scalarText(&node{text: key, plain: isPlain(key)}) }
+func keyText(key string) string { return scalarText(&Node{Text: key, Plain: IsPlain(key)}) }
 
 // scalarText writes a scalar: as it is, in single quotes where that saves
 // backslashes, else in double quotes. Go's escapes are YAML's, but for \x, which
 // Go uses for DEL only (in text that is UTF-8), where both mean the same.
-func scalarText(n *node) string {
-	if n.plain {
-		return n.text
+func scalarText(n *Node) string {
+	if n.Plain {
+		return n.Text
 	}
-	printable := strings.IndexFunc(n.text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
-	if printable && strings.ContainsAny(n.text, `"\`) && !strings.Contains(n.text, "'") {
-		return "'" + n.text + "'"
+	printable := strings.IndexFunc(n.Text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+	if printable && strings.ContainsAny(n.Text, `"\`) && !strings.Contains(n.Text, "'") {
+		return "'" + n.Text + "'"
 	}
-	return strconv.Quote(n.text)
+	return strconv.Quote(n.Text)
 }
 
-// isPlain reports whether text is safe without quotes, in braces, too: it begins
+// IsPlain reports whether text is safe without quotes, in braces, too: it begins
 // with a letter or a slash, holds no character that might mean something, and is
 // no word that YAML knows.
-func isPlain(text string) bool {
+func IsPlain(text string) bool {
 	for i, r := range text {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '/'
 		digit := r >= '0' && r <= '9'
