@@ -153,6 +153,7 @@ func parseHAProxy(line string) (e Entry, ok bool) {
 	}
 	if server != "<NOSRV>" {
 		e.Text += " by " + f[1]
+		e.Peer = server
 	}
 	if why != "" {
 		e.Text += ": " + why + " (" + ends[:2] + ")"

@@ -22,6 +22,7 @@ func serverConnectionLimit() rule {
 			{evidence.HeldFlat, proves, 0},
 			{evidence.RefusedEarly, strong, 0},
 			{evidence.SteadyRate, opposite(strong), 0},
+			{evidence.SaysRate, opposite(proves), 0},
 			{evidence.SaysAway, opposite(proves), 0},
 			{evidence.SaysFull, proves, 0},
 			{evidence.SaysSlots, proves, 0},

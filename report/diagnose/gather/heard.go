@@ -84,6 +84,19 @@ func listen(c *evidence.Case) {
 		}
 		c.Heard = append(c.Heard, h)
 	}
+	correctPages(c)
+}
+
+// correctPages leaves out what the page of a balancer says of servers that are away, where
+// the balancer's log says that it refused the requests itself: the page is that of the
+// status, whatever the reason.
+func correctPages(c *evidence.Case) {
+	refused := slices.ContainsFunc(c.Heard, func(h evidence.Heard) bool {
+		return h.Line != nil && h.Line.Format == "haproxy" && h.Line.By == "id" && h.Of == says.Writer && h.Share >= 0.5
+	})
+	if refused {
+		c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { return h.Line == nil && h.Meaning == says.NoServer })
+	}
 }
 
 // told returns the line that says most precisely of most failures what is wrong; nil
@@ -204,7 +217,8 @@ func oneInstance(c *evidence.Case) string {
 	}
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
-		if !isTold(c, j) {
+		told, named := namedServer(c, j)
+		if !named && !isTold(c, j) {
 			continue
 		}
 		others := map[string]bool{}
@@ -213,11 +227,29 @@ func oneInstance(c *evidence.Case) string {
 				others[p.Addr.String()] = true
 			}
 		}
+		if named && len(others) >= 2 {
+			return fmt.Sprintf("%s on %s passed %s of %s failed transactions that it names a server for to %s, one of the %d that it asks", j.Service, j.Host, words.Commas(j.Times), words.Commas(told), j.Peer, len(others))
+		}
 		if len(others) >= 2 && others[j.Peer.Addr.String()] {
 			return fmt.Sprintf("%s on %s passed %s of %s failed transactions to %s, one of the %d that it asks", j.Service, j.Host, words.Commas(j.Times), words.Commas(j.Of), j.Peer, len(others))
 		}
 	}
 	return ""
+}
+
+// namedServer reports whether a balancer's log names one server, as its configuration
+// calls it, for nearly all failed transactions that it names any for, and how many those
+// are. It is silent of requests on connections that it simply closed.
+func namedServer(c *evidence.Case, j *spoken.Joined) (all float64, one bool) {
+	if j.Format != "haproxy" || j.By != "id" || j.Peer.Name == "" {
+		return 0, false
+	}
+	for i := range c.Spoken {
+		if o := &c.Spoken[i]; o.Format == j.Format && o.By == "id" && o.Peer.Name != "" && o.Service == j.Service && o.Host == j.Host {
+			all += o.Times
+		}
+	}
+	return all, j.Times >= 3 && j.Times >= 0.9*all
 }
 
 // Speaker returns the index of the hop that wrote into a log; ok is false where it is none

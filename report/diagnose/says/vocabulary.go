@@ -90,7 +90,7 @@ var vocabulary = []struct {
 		"pkix path building failed", "sslhandshakeexception", "tls error: ", "ssl_do_handshake() failed", "ssl handshake failure", "layer6 invalid response: \"ssl", "handshake failure", "certificate expired",
 	}},
 	{Rate, Writer, []string{
-		"rate limit", "ratelimit", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "resource_exhausted", "retry later",
+		"rate limit", "ratelimit", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "resource_exhausted", "retry later", "refused by a rule of the proxy",
 	}},
 	{Credentials, Writer, []string{
 		"token expired", "expired token", "jwt expired", "invalid token", "invalid_token", "token is expired", "token has expired", "invalid api key", "bad credentials", "invalid credentials", "authentication failed",
