@@ -30,7 +30,8 @@ type keeper struct {
 	sent     int
 	pending  *Entry // may go on in the next line
 	arrived  time.Duration
-	trace    bool // the lines of a traceback are being read
+	part     string // of a line that a container runtime writes in parts
+	trace    bool   // the lines of a traceback are being read
 	dropped  uint64
 	skewed   uint64
 	seen     uint64
@@ -44,6 +45,10 @@ type pattern struct {
 
 // line takes a line that was read at a time.
 func (k *keeper) line(text string, now time.Duration, emit func(probe.Event)) {
+	text, stamp, whole := k.whole(text)
+	if !whole {
+		return
+	}
 	k.seen++
 	if k.pending != nil {
 		if k.goesOn(text) {
@@ -57,6 +62,9 @@ func (k *keeper) line(text string, now time.Duration, emit func(probe.Event)) {
 	e := k.parser.Parse(text)
 	if !e.Tells() {
 		return
+	}
+	if stamp != "" { // the runtime's clock has a zone, and the host's time
+		e.Time = stamp
 	}
 	k.arrived = now
 	k.trace = strings.HasSuffix(strings.TrimRight(text, " "), "Traceback (most recent call last):")

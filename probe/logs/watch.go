@@ -244,6 +244,9 @@ func packedOf(path string, tails map[string]*tail) bool {
 // serviceOf guesses who writes a file: its name, or its folder's where the name only says
 // what kind of log it is.
 func serviceOf(path string) string {
+	if pod := podOf(path); pod != "" {
+		return pod
+	}
 	name := strings.TrimSuffix(filepath.Base(path), suffixPacked)
 	name, _, _ = strings.Cut(name, ".")
 	switch strings.ToLower(name) {
