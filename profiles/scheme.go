@@ -58,6 +58,17 @@ func SchemeOf(raw string) (Scheme, bool) {
 	return FindScheme(u.Scheme)
 }
 
+// WantsTLS reports whether a URL says that its target is spoken to over TLS: by its
+// scheme, or by the sslmode of PostgreSQL.
+func WantsTLS(u *url.URL) bool {
+	s, _ := FindScheme(u.Scheme)
+	if s.Speaks == SpeaksPostgres {
+		mode := u.Query().Get("sslmode")
+		return mode == "require" || mode == "verify-ca" || mode == "verify-full"
+	}
+	return s.TLS
+}
+
 // FindScheme returns the scheme of a name.
 func FindScheme(name string) (Scheme, bool) {
 	all := Schemes()

@@ -261,7 +261,7 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	t := d.t
 	agreed := ""
 	if d.tls != nil {
-		if !d.secure(c, a, d.tls) {
+		if !d.upgrade(c, a) || !d.secure(c, a, d.tls) {
 			return false
 		}
 		agreed = c.TLS().ConnectionState().NegotiatedProtocol
@@ -283,12 +283,7 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	}
 	switch {
 	case err != nil:
-		phase := attack.PhaseWrite
-		var in InPhase
-		if errors.As(err, &in) {
-			phase = in.Phase
-		}
-		c.FailStream(a, phase, err)
+		c.notStarted(a, err)
 		return false
 	case !ok:
 		c.serial = session
@@ -309,6 +304,32 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 // agreed reports whether what the TLS handshake chose will do.
 func (d *dialer) agreed(protocol string) bool {
 	return d.tls == nil || !d.must || slices.Contains(d.tls.NextProtos, protocol)
+}
+
+// upgrade agrees with the peer on TLS where its protocol does so in the clear.
+func (d *dialer) upgrade(c *Conn, a *attack.Attempt) bool {
+	if u, ok := d.t.ex.(Upgrader); ok {
+		if err := u.BeforeTLS(c); err != nil {
+			c.FailStream(a, attack.PhaseTLS, err)
+			return false
+		}
+	}
+	return true
+}
+
+// notStarted ends an attempt whose connection the exchanger could not begin to speak on.
+func (c *Conn) notStarted(a *attack.Attempt, err error) {
+	phase := attack.PhaseWrite
+	var in InPhase
+	if errors.As(err, &in) {
+		phase = in.Phase
+	}
+	var no Refusal
+	if errors.As(err, &no) {
+		a.Answer = &attack.Answer{Body: no.Words, Declared: -1}
+		err = Failed{Fault: attack.Status, Detail: no.Detail}
+	}
+	c.FailStream(a, phase, err)
 }
 
 // secure makes a TLS handshake over the connection, or inside the one that it

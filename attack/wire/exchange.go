@@ -33,6 +33,29 @@ type Exchanger interface {
 	Start(c *Conn, agreed string) (Session, error)
 }
 
+// Listener is an exchanger that knows what a peer says unasked before it ends a
+// connection: that it is full, or is about to end.
+type Listener interface {
+	// Unasked returns what the first bytes mean that came on a connection without an
+	// attempt, which has ended; the zero Detail for what it does not know.
+	Unasked(said []byte) attack.Detail
+}
+
+// Upgrader is an exchanger whose protocol agrees on TLS in the clear, in front of the
+// handshake. An error ends the attempt in PhaseTLS.
+type Upgrader interface {
+	BeforeTLS(c *Conn) error
+}
+
+// Refusal is an error of [Exchanger.Start]: the peer takes no such client, and said why.
+type Refusal struct {
+	Detail attack.Detail
+	Words  string
+}
+
+// Error implements error.
+func (r Refusal) Error() string { return "refused: " + r.Words }
+
 // Offer is what an exchanger says of its protocol before there is a connection.
 type Offer struct {
 	// Protocols is what to offer in the TLS handshake (ALPN), nil for nothing.

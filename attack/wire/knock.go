@@ -61,7 +61,7 @@ func Knock(ctx context.Context, cfg attack.ClientConfig, protocol Protocol) (Kno
 		return out, t.Close()
 	}
 	a.Conn.Local, a.Conn.Remote = c.Addrs()
-	if d.tunnel(c, a) && d.tls != nil {
+	if d.tunnel(c, a) && d.tls != nil && d.upgrade(c, a) {
 		out.handshake(d, c)
 	}
 	c.state.Store(stateLinger)

@@ -3,6 +3,7 @@ package wire
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/classify"
@@ -197,6 +198,25 @@ func (t *Transport) forget(c *Conn) {
 	t.mu.Unlock()
 }
 
+// lastWords returns what the peer said unasked before it ended an idle connection, as far
+// as the exchanger knows it.
+func (t *Transport) lastWords(c *Conn) (attack.Detail, *attack.Answer) {
+	listener, ok := t.ex.(Listener)
+	if !ok || c.mux != nil {
+		return attack.Detail{}, nil
+	}
+	b := make([]byte, attack.MaxAnswerBody)
+	if waiting, _ := c.Waiting(); !waiting {
+		return attack.Detail{}, nil
+	}
+	c.SetDeadline(t.clock() + 100*time.Millisecond) // it has come already, under TLS perhaps not whole
+	n, err := c.Read(b)
+	if n == 0 || err != nil {
+		return attack.Detail{}, nil
+	}
+	return listener.Unasked(b[:n]), &attack.Answer{Body: string(b[:n]), Declared: -1, Received: int64(n)}
+}
+
 // idleReport is an event on a connection without an attempt.
 func (t *Transport) idleReport(c *Conn, fault attack.Fault) attack.Attempt {
 	now := t.clock()
@@ -212,5 +232,8 @@ func (t *Transport) idleReport(c *Conn, fault attack.Fault) attack.Attempt {
 		a.Conn.Idle = now - c.idleSince
 	}
 	a.Info = c.Socket().Info()
+	if fault == attack.EOF || fault == attack.Reset {
+		a.Detail, a.Answer = t.lastWords(c)
+	}
 	return a
 }

@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"attack/wire/socket":   {"profiles", "attack", "attack/wire/classify"},
 	"attack/wire/http2":    {"profiles", "attack"}, // a state machine over bytes
 	// Protocols stand on the connection layer, which knows none of them.
-	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/http1", "attack/wire/http2", "attack/wire/mux"},
+	"attack/wire/":         {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/stream", "attack/wire/http1", "attack/wire/http2", "attack/wire/mux"},
 	"attack/wire/grpc":     {"profiles", "profiles/data", "profiles/schema", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/message", "attack/wire/http2", "attack/wire/mux"},
 	"attack/wire/message":  {"profiles", "profiles/data", "attack", "attack/fill", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"},
 	"attack/wire/protocol": {"profiles", "profiles/data", "profiles/schema", "attack", "attack/fill", "attack/wire", "attack/wire/"},

@@ -157,6 +157,16 @@ func (v *validator) turn(path string, t profiles.Turn) {
 	}
 }
 
+// rightQuery reports whether the query of a postgres URL is understood.
+func rightQuery(u *url.URL) bool {
+	for key, values := range u.Query() {
+		if key != "sslmode" || !slices.Contains([]string{"disable", "require", "verify-ca", "verify-full"}, values[0]) {
+			return false
+		}
+	}
+	return true
+}
+
 // location checks what of a URL depends on what is spoken.
 func (v *validator) location(path, text string, u *url.URL, s profiles.Scheme) {
 	rest := strings.Trim(u.Path, "/")
@@ -167,6 +177,8 @@ func (v *validator) location(path, text string, u *url.URL, s profiles.Scheme) {
 		v.add(path, "%s has more than a host and a port: write %s, and the rest into a script", profiles.Quote(text), s.Example)
 	case s.Speaks == profiles.SpeaksRedis && strings.Trim(rest, "0123456789") != "":
 		v.add(path, "the database %s is no number: write one such as /0, or leave it out", profiles.Quote(rest))
+	case s.Speaks == profiles.SpeaksPostgres && !rightQuery(u):
+		v.add(path, "only sslmode=disable, require, verify-ca and verify-full are read of a query, the last three alike: leave the rest of %s out", profiles.Quote("?"+u.RawQuery))
 	case s.Speaks == profiles.SpeaksPostgres && u.User.Username() == "":
 		v.add(path, "%s names no user: write one, as in %s", profiles.Quote(text), s.Example)
 	}

@@ -85,7 +85,7 @@ func (v *validator) target(path string, t profiles.Target) {
 // connectTo checks where connections go instead of the URL's host, and the TLS name.
 func (v *validator) connectTo(path string, t profiles.Target) {
 	scheme := schemeOf(t)
-	if s, _ := profiles.FindScheme(scheme); t.ServerName != "" && !s.TLS && scheme != "" {
+	if u, err := url.Parse(t.URL); t.ServerName != "" && err == nil && !profiles.WantsTLS(u) && scheme != "" {
 		v.add(path+".tls", "a server name is of TLS, and the url is %s: write a url with TLS, such as https, or leave out tls", scheme)
 	}
 	if t.ConnectTo == "" {

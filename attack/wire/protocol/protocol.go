@@ -10,6 +10,8 @@ import (
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/grpc"
 	"github.com/rampload/rampload/attack/wire/http"
+	"github.com/rampload/rampload/attack/wire/postgres"
+	"github.com/rampload/rampload/attack/wire/redis"
 	"github.com/rampload/rampload/attack/wire/stream"
 	"github.com/rampload/rampload/profiles"
 )
@@ -21,6 +23,10 @@ func New(to wire.Target) (wire.Exchanger, error) {
 	switch to.Profile.Speaks() {
 	case profiles.SpeaksBytes:
 		return stream.New(to)
+	case profiles.SpeaksRedis:
+		return redis.New(to)
+	case profiles.SpeaksPostgres:
+		return postgres.New(to)
 	case profiles.SpeaksGRPC:
 		return grpc.New(to)
 	case profiles.SpeaksHTTP:

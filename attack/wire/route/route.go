@@ -50,7 +50,8 @@ func New(cfg Config) (*Route, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse target URL: %w", err)
 	}
-	if u.Fragment != "" || u.RawQuery != "" {
+	kind, known := profiles.FindScheme(u.Scheme)
+	if u.Fragment != "" || u.RawQuery != "" && kind.Speaks != profiles.SpeaksPostgres {
 		return nil, fmt.Errorf("parse target URL %q: query and fragment belong to the path of a request", u.Redacted())
 	}
 	r := &Route{Scheme: u.Scheme, Prefix: u.EscapedPath(), User: basicAuth(u.User)}
@@ -64,11 +65,10 @@ func New(cfg Config) (*Route, error) {
 		}
 		return r, nil
 	}
-	kind, known := profiles.FindScheme(u.Scheme)
 	if !known {
 		return nil, fmt.Errorf("parse target URL %q: it must begin with %s", u.Redacted(), profiles.SchemeList())
 	}
-	r.TLS = kind.TLS
+	r.TLS = profiles.WantsTLS(u)
 	if r.Host, r.Port, err = hostPort(u); err != nil {
 		return nil, fmt.Errorf("parse target URL %q: %w", u.Redacted(), err)
 	}

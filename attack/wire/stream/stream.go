@@ -52,6 +52,9 @@ func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 	return out, nil
 }
 
+// Unasked implements [wire.Listener].
+func (x *exchanger) Unasked(said []byte) attack.Detail { return Said(said) }
+
 // Request is a compiled script. It is immutable.
 type Request struct {
 	turns []turn

@@ -64,6 +64,7 @@ func (s Subject) against(t *testing.T, b Body) {
 	if b.Open || b.Endless {
 		cfg.Client.Timeout = hostileTime
 	}
+	cfg.Client.Connections = 0 // no attempt meets the end of an earlier one's connection
 	tr, req := open(t, cfg)
 	for range 2 {
 		var a attack.Attempt

@@ -1,0 +1,292 @@
+// Package postgres speaks the protocol of PostgreSQL, version 3.0
+// (https://www.postgresql.org/docs/current/protocol.html), on the connection layer: it
+// starts up and logs in on each new connection, and sends one simple query at a time,
+// whose rows are read and thrown away. An error of the server fails the request, in the
+// server's own words and with its SQLSTATE. No client library is used, for those retry
+// and hide.
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/xdg-go/scram"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/fill"
+	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/profiles"
+)
+
+// exchanger is PostgreSQL at one target.
+type exchanger struct {
+	target             wire.Target
+	user, password, db string
+	scram              *scram.Client // keeps the keys that it derives, which takes milliseconds
+	kept               message.Answers
+}
+
+// New is a [wire.Protocol]. The URL has the user, the password and the database.
+func New(to wire.Target) (wire.Exchanger, error) {
+	u, err := url.Parse(to.Profile.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parse target URL: %w", err)
+	}
+	x := &exchanger{target: to, user: u.User.Username(), db: strings.Trim(u.Path, "/")}
+	if x.user == "" {
+		return nil, errors.New("log in: the target's URL names no user: write postgres://USER:PASSWORD@HOST/DATABASE")
+	}
+	x.password, _ = u.User.Password()
+	if x.db == "" {
+		x.db = x.user
+	}
+	// The server takes the name from the start-up, and none from here.
+	if x.scram, err = scram.SHA256.NewClient("", x.password, ""); err != nil {
+		return nil, fmt.Errorf("log in: %w", err)
+	}
+	if strings.ContainsRune(x.user+x.db, 0) {
+		return nil, errors.New("log in: a name has a zero byte")
+	}
+	return x, nil
+}
+
+// Offer implements [wire.Exchanger].
+func (x *exchanger) Offer() wire.Offer { return wire.Offer{Sessions: wire.Serial} }
+
+// Request is a compiled query. It is immutable.
+type Request struct {
+	whole []byte // as it is sent; nil: the text is filled in
+	fill  *fill.Template
+	text  string // as it is shown
+}
+
+// Repeatable implements [attack.Request]: what only reads may be sent twice.
+func (r *Request) Repeatable() bool {
+	words := strings.Fields(r.text)
+	return len(words) > 0 && slices.Contains([]string{"SELECT", "SHOW", "VALUES", "TABLE"}, strings.ToUpper(words[0]))
+}
+
+// Compile implements [wire.Exchanger]; the request is a [Request].
+func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
+	if strings.TrimSpace(r.Command) == "" || strings.ContainsRune(r.Command, 0) {
+		return nil, fmt.Errorf("compile query %s: it has no text, or a zero byte", profiles.Quote(r.Command))
+	}
+	out := &Request{text: r.Command}
+	if !r.Filled {
+		out.whole = append([]byte(nil), query(nil, []byte(r.Command))...)
+		return out, nil
+	}
+	t, err := fill.Compile(r.Command, fill.Raw, fill.Scope{Tables: x.target.Data, Vars: x.target.Vars})
+	if err != nil {
+		return nil, fmt.Errorf("compile query %s: %w", profiles.Quote(r.Command), err)
+	}
+	out.fill = t
+	return out, nil
+}
+
+// Unasked implements [wire.Listener]: a server that shuts down says so on idle
+// connections.
+func (x *exchanger) Unasked(said []byte) attack.Detail {
+	var m message1
+	if rest, ok := m.parse(said); ok && m.kind == 'E' && len(rest) == 0 {
+		return parseError(m.body).detail()
+	}
+	return attack.Detail{}
+}
+
+// session is one connection that has logged in.
+type session struct {
+	*wire.Conn
+	x *exchanger
+}
+
+// Close implements [wire.Session]: nothing is held between attempts.
+func (s *session) Close() {}
+
+// pad is what an attempt needs: buf[r:w] came and is not consumed.
+type pad struct {
+	buf  []byte
+	r, w int
+	out  []byte
+	text []byte
+}
+
+const (
+	bufferSize = 4 << 10
+	mostKept   = 64 << 10 // of memory for a query beyond which it is left to the collector
+)
+
+var pads = sync.Pool{New: func() any { return &pad{buf: make([]byte, bufferSize)} }}
+
+func getPad() *pad {
+	p := pads.Get().(*pad)
+	p.r, p.w = 0, 0
+	return p
+}
+
+func putPad(p *pad) {
+	if len(p.buf) == bufferSize && cap(p.out)+cap(p.text) <= mostKept {
+		pads.Put(p)
+	}
+}
+
+// Do implements [wire.Session].
+func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
+	r := req.(*Request)
+	p := getPad()
+	defer putPad(p)
+	out := r.whole
+	if out == nil {
+		p.text = r.fill.Append(p.text[:0], s.RunID(), a, time.Now())
+		p.out = query(p.out[:0], p.text)
+		out = p.out
+	}
+	a.Sent, a.Received, a.Answer = uint32(len(out)), 0, nil
+	if a.Reply != nil {
+		a.Reply.Turn(true, out[headSize:len(out)-1])
+	}
+	told, phase, err := s.ask(out, a, p)
+	if told != nil {
+		if s.x.kept.Keep(s.Now(), int(told.detail().Code)) {
+			a.Answer = &attack.Answer{Body: told.String(), Declared: -1, Received: int64(a.Received)}
+		}
+		if a.Reply != nil {
+			a.Reply.Turn(false, []byte(told.String()))
+		}
+	}
+	switch {
+	case err != nil && told == nil:
+		return s.Fail(a, phase, err)
+	case err != nil:
+		fault, _ := s.FaultOf(err)
+		if fault == attack.EOF {
+			return s.Refuse(a, phase, told.detail()) // it said why, and closed
+		}
+		s.FailStream(a, phase, wire.Failed{Fault: fault, Detail: told.detail()})
+		return wire.Destroyed
+	case p.r < p.w:
+		return s.Fail(a, phase, wire.Malformed(attack.UnexpectedAnswer))
+	}
+	a.Fault = attack.None
+	s.Succeed(a)
+	if told != nil {
+		a.Fault, a.Detail = attack.Status, told.detail()
+	}
+	return wire.Keep
+}
+
+// ask sends a query and reads what comes of it, to the end of it. It returns the first
+// error that the server told.
+func (s *session) ask(out []byte, a *attack.Attempt, p *pad) (told *serverError, phase attack.Phase, err error) {
+	p.w, phase, err = s.Exchange(out, p.buf)
+	a.Received = uint64(p.w)
+	if err != nil {
+		if f, _ := s.FaultOf(err); (f == attack.Reset || f == attack.BrokenPipe) && !s.Secure() {
+			told = s.late(a, p)
+		}
+		return told, phase, err
+	}
+	for {
+		m, err := s.next(a, p)
+		if err != nil {
+			if a.Received > 0 {
+				phase = attack.PhaseBody
+			}
+			return told, phase, err
+		}
+		switch m.kind {
+		case 'E':
+			if told == nil {
+				told = parseError(m.body)
+			}
+		case 'D':
+			if a.Reply != nil {
+				a.Reply.Turn(false, row(m.body))
+			}
+		case 'C':
+			if a.Reply != nil {
+				a.Reply.Turn(false, append(text(m.body), '\n'))
+			}
+		case 'Z':
+			return told, attack.PhaseBody, nil
+		case 'T', 'I', 'N', 'A', 'S':
+		default: // G and H of COPY, and what belongs to other states
+			return told, attack.PhaseBody, wire.Malformed(attack.MalformedFrame)
+		}
+	}
+}
+
+// late reads an error that came before the connection ended, where a write met the end.
+func (s *session) late(a *attack.Attempt, p *pad) *serverError {
+	for {
+		if waiting, err := s.Waiting(); !waiting || err != nil {
+			return nil
+		}
+		m, err := s.next(a, p)
+		if err != nil {
+			return nil
+		}
+		if m.kind == 'E' {
+			return parseError(m.body)
+		}
+	}
+}
+
+// next reads one message. Bodies of no interest are dropped; the others stand until the
+// next call.
+func (s *session) next(a *attack.Attempt, p *pad) (message1, error) {
+	for {
+		var m message1
+		rest, ok := m.parse(p.buf[p.r:p.w])
+		if ok {
+			p.r = p.w - len(rest)
+			return m, nil
+		}
+		switch {
+		case !m.head:
+		case !known(m.kind):
+			return m, wire.Malformed(attack.MalformedFrame)
+		case m.size < 0:
+			return m, wire.Malformed(attack.MalformedLength)
+		case m.size > bufferSize/2:
+			return s.long(m, a, p)
+		}
+		if err := s.more(a, p); err != nil {
+			return m, err
+		}
+	}
+}
+
+// long drops the body of a long message: only rows and the like are so long.
+func (s *session) long(m message1, a *attack.Attempt, p *pad) (message1, error) {
+	if m.kind == 'E' || m.kind == 'R' || m.size > mostBody {
+		return m, wire.Malformed(attack.OversizedHeader)
+	}
+	have := min(p.w-p.r, headSize+m.size)
+	p.r += have
+	for left := headSize + m.size - have; left > 0; {
+		n, err := s.Discard(int64(left), p.buf)
+		p.r, p.w = 0, 0
+		a.Received += uint64(n)
+		if left -= n; err != nil {
+			return m, err
+		}
+	}
+	m.body = nil
+	return m, nil
+}
+
+func (s *session) more(a *attack.Attempt, p *pad) error {
+	p.w = copy(p.buf, p.buf[p.r:p.w])
+	p.r = 0
+	n, err := s.Read(p.buf[p.w:])
+	p.w += n
+	a.Received += uint64(n)
+	return err
+}
