@@ -12,6 +12,8 @@ package report
 import (
 	"strconv"
 	"time"
+
+	"github.com/rampload/rampload/report/answers"
 )
 
 // Schema is the version of the report that this package writes.
@@ -152,16 +154,16 @@ type Target struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
 	Totals
-	LatencyMS         Latency   `json:"latency_ms"` // of successful requests, from due time
-	LatencyFromSendMS Latency   `json:"latency_from_send_ms"`
-	ByAddress         []Address `json:"by_address"`
-	ByRequest         []Request `json:"by_request,omitempty"` // where a target has several that are counted one by one
-	Answers           []Answer  `json:"answers,omitempty"`    // what failures were answered: a sample
-	Said              []Said    `json:"said,omitempty"`       // what logs say of its failures, the commonest first
-	ByLoad            []LoadBin `json:"by_load"`
-	Onset             Onset     `json:"onset"`              // the headline: the earliest of Onsets
-	Onsets            []Onset   `json:"onsets"`             // one for each fault class that was scanned
-	Crossing          *Crossing `json:"crossing,omitempty"` // where failures pass the share of a gate, else 0.1 %; left out without requests
+	LatencyMS         Latency           `json:"latency_ms"` // of successful requests, from due time
+	LatencyFromSendMS Latency           `json:"latency_from_send_ms"`
+	ByAddress         []Address         `json:"by_address"`
+	ByRequest         []answers.Request `json:"by_request,omitempty"` // where a target has several that are counted one by one
+	Answers           []answers.Answer  `json:"answers,omitempty"`    // what failures were answered: a sample
+	Said              []Said            `json:"said,omitempty"`       // what logs say of its failures, the commonest first
+	ByLoad            []LoadBin         `json:"by_load"`
+	Onset             Onset             `json:"onset"`              // the headline: the earliest of Onsets
+	Onsets            []Onset           `json:"onsets"`             // one for each fault class that was scanned
+	Crossing          *Crossing         `json:"crossing,omitempty"` // where failures pass the share of a gate, else 0.1 %; left out without requests
 	// MinDetectable is the share of faults of which a rise for DetectableS, at the end of the
 	// load, would have been found as an onset in nine of ten such runs; null: none would.
 	MinDetectable *float64 `json:"min_detectable"`

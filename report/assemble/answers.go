@@ -2,12 +2,12 @@ package assemble
 
 import (
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// answers sums what failures of a target were answered.
-func answers(log *runlog.Log, target int) []report.Answer {
+// answersOf sums what failures of a target were answered.
+func answersOf(log *runlog.Log, target int) []answers.Answer {
 	var of []*attack.Failure
 	for i := range log.Failures {
 		if int(log.Failures[i].Target) == target {
@@ -15,7 +15,7 @@ func answers(log *runlog.Log, target int) []report.Answer {
 		}
 	}
 	all := log.Header.Targets[target].Endpoints
-	return report.SumAnswers(of, func(endpoint uint32) string {
+	return answers.SumAnswers(of, func(endpoint uint32) string {
 		if int(endpoint) >= len(all) {
 			return ""
 		}
@@ -25,7 +25,7 @@ func answers(log *runlog.Log, target int) []report.Answer {
 
 // byRequest counts by request, nil for a target that has one or whose requests are not
 // listed.
-func byRequest(log *runlog.Log, target int) []report.Request {
+func byRequest(log *runlog.Log, target int) []answers.Request {
 	all := log.Header.Targets[target].Endpoints
 	if len(all) < 2 {
 		return nil
@@ -46,9 +46,9 @@ func byRequest(log *runlog.Log, target int) []report.Request {
 	if !counted {
 		return nil
 	}
-	out := make([]report.Request, len(all))
+	out := make([]answers.Request, len(all))
 	for i, s := range sums {
-		out[i] = report.Request{Name: all[i].Name, Attempts: s.Attempts, Failed: s.Failed}
+		out[i] = answers.Request{Name: all[i].Name, Attempts: s.Attempts, Failed: s.Failed}
 		if s.Sent > 0 {
 			out[i].SentBytes = number(float64(s.Sent) / float64(s.Attempts))
 		}

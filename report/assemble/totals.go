@@ -34,7 +34,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 		t.OfferedRPSMax, t.AchievedRPSMax = peaks(series, i, i+1)
 		t.LatencyMS, t.LatencyFromSendMS = latency(fromDue), latency(fromSend)
 		t.ByAddress = byAddress(log, i)
-		t.ByRequest, t.Answers = byRequest(log, i), answers(log, i)
+		t.ByRequest, t.Answers = byRequest(log, i), answersOf(log, i)
 		t.ByLoad = byLoad(log.Header, series, i)
 		t.FailureGroups, t.FailureGroupsLeftOut = failureGroups(log, sent, i)
 		t.LatencyHeat = heat(series, i)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/diagnose/causes"
 )
 
@@ -94,7 +95,7 @@ func sample() (*report.Report, profiles.Profile) {
 		Targets: []report.Target{{
 			Name: "shop", Onset: report.Onset{Status: report.OnsetFound, LoadHighRPS: new(380.0)},
 			LatencyFromSendMS: report.Latency{P90: new(100.0)},
-			ByRequest:         []report.Request{{Name: "GET /a", SentBytes: new(180.0), ReceivedBytes: new(20.0)}, {Name: "POST /b", SentBytes: new(2200.0)}},
+			ByRequest:         []answers.Request{{Name: "GET /a", SentBytes: new(180.0), ReceivedBytes: new(20.0)}, {Name: "POST /b", SentBytes: new(2200.0)}},
 			ByAddress:         []report.Address{{Address: "10.0.0.1:80", Attempts: 100, Failed: 90}, {Address: "10.0.0.2:80", Attempts: 100}},
 		}},
 		Findings: []report.Finding{{Target: "shop", Verdict: "ambiguous", Cause: "idle-timeout-race", Confidence: 0.5, IdleS: new(2.0)}},

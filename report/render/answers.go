@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -43,7 +44,7 @@ func answersGrid(r *report.Report) layout.Grid {
 }
 
 // answerSays puts what an answer says into one line.
-func answerSays(a report.Answer) string {
+func answerSays(a answers.Answer) string {
 	s := a.Says
 	if a.Fault != "status" && a.DeclaredBytes != nil && a.ReceivedBytes != nil {
 		s = fmt.Sprintf("%s of the %s bytes that it announced", report.FormatCount(uint64(*a.ReceivedBytes)), report.FormatCount(uint64(*a.DeclaredBytes)))
@@ -73,9 +74,9 @@ func requestsGrid(r *report.Report) layout.Grid {
 		if len(t.ByRequest) < 2 || t.Failed == 0 {
 			continue
 		}
-		rows := slices.DeleteFunc(slices.Clone(t.ByRequest), func(q report.Request) bool { return q.Attempts == 0 })
-		share := func(q report.Request) float64 { return float64(q.Failed) / float64(max(q.Attempts, 1)) }
-		slices.SortStableFunc(rows, func(a, b report.Request) int {
+		rows := slices.DeleteFunc(slices.Clone(t.ByRequest), func(q answers.Request) bool { return q.Attempts == 0 })
+		share := func(q answers.Request) float64 { return float64(q.Failed) / float64(max(q.Attempts, 1)) }
+		slices.SortStableFunc(rows, func(a, b answers.Request) int {
 			return cmp.Or(cmp.Compare(share(b), share(a)), cmp.Compare(b.Attempts, a.Attempts))
 		})
 		for _, q := range rows {

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/waiting"
@@ -368,10 +368,10 @@ type Case struct {
 	Loopback bool
 	Censored bool // the generator was the limit before it could show
 	Address  *badAddress
-	Common   []string        // what nearly all failures have in common
-	Said     []report.Answer // what they were answered: a sample
-	Heard    []Heard         // what that says, the commonest first, and then what logs say
-	Spoken   []spoken.Joined // what logs say of the failures, the commonest first
+	Common   []string         // what nearly all failures have in common
+	Said     []answers.Answer // what they were answered: a sample
+	Heard    []Heard          // what that says, the commonest first, and then what logs say
+	Spoken   []spoken.Joined  // what logs say of the failures, the commonest first
 	// BySent and ByReceived are sizes that part what fails from what does not; nil: none does.
 	BySent, ByReceived *Split
 	Contrast           []contrast

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/rampload/rampload/report/answers"
+
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -19,7 +20,7 @@ type Heard struct {
 	Source string // "answers"
 	Text   string // who said it how often, word for word
 	// By is the commonest answer that says so.
-	By report.Answer
+	By answers.Answer
 	// Line is what a log says so; nil: it was said in answers.
 	Line *spoken.Joined
 }

@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/report/answers"
+
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/says"
@@ -292,7 +293,7 @@ func hopOf(c *evidence.Case, p says.Peer) (int, bool) {
 
 // WriterOf returns the index of the hop that wrote an answer. A proxy's own page is the
 // proxy's; all else passed through it, and was written by the first hop that is no proxy.
-func WriterOf(c *evidence.Case, a report.Answer) int {
+func WriterOf(c *evidence.Case, a answers.Answer) int {
 	if by, own := ownPage(a); own {
 		for _, h := range c.Hops {
 			if by != "" && strings.HasPrefix(strings.ToLower(c.ProxyProcess(h)), by) {
@@ -316,7 +317,7 @@ func FirstService(c *evidence.Case) int {
 
 // ownPage reports whether an answer is one that a proxy writes itself, and the beginning
 // of its name where it says so.
-func ownPage(a report.Answer) (by string, own bool) {
+func ownPage(a answers.Answer) (by string, own bool) {
 	text, server := strings.ToLower(a.Says), strings.ToLower(a.By)
 	for _, p := range []struct{ word, process string }{
 		{"nginx", "nginx"},

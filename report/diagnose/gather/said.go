@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/report/answers"
+
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -22,12 +23,12 @@ func RequestName(c *evidence.Case, endpoint uint32) string {
 
 // saying sums what the failures that were kept with their answer say: the same words
 // once, the commonest first.
-func saying(c *evidence.Case) []report.Answer {
-	return report.SumAnswers(c.Failures, func(endpoint uint32) string { return RequestName(c, endpoint) })
+func saying(c *evidence.Case) []answers.Answer {
+	return answers.SumAnswers(c.Failures, func(endpoint uint32) string { return RequestName(c, endpoint) })
 }
 
 // Quote words an answer: how often it was read, from whom, and what it says.
-func Quote(a report.Answer) string {
+func Quote(a answers.Answer) string {
 	by := ""
 	if a.By != "" {
 		by = " from " + a.By

@@ -1,4 +1,4 @@
-package report_test
+package answers_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/answers"
 )
 
 func answered(status uint16, endpoint uint32, body string, headers ...string) *attack.Failure {
@@ -23,7 +23,7 @@ func TestAnswersThatSayTheSameAreOne(t *testing.T) {
 		failures = append(failures, answered(500, 0, fmt.Sprintf("FATAL: sorry, too many clients already (session %d, id %x)", i, i*7919), "server", "shop"))
 	}
 	failures = append(failures, answered(429, 1, "slow down", "retry-after", "2"), &attack.Failure{Attempt: attack.Attempt{Fault: attack.Reset}})
-	got := report.SumAnswers(failures, func(e uint32) string { return [...]string{"GET /a", "GET /b"}[e] })
+	got := answers.SumAnswers(failures, func(e uint32) string { return [...]string{"GET /a", "GET /b"}[e] })
 	if len(got) != 2 || got[0].Times != 119 || got[0].Of != 120 || got[0].By != "shop" || got[0].Requests[0] != "GET /a" {
 		t.Fatalf("%+v, want 119 of 120 to say the same", got)
 	}
@@ -46,11 +46,11 @@ func TestWordsOfAnAnswer(t *testing.T) {
 		if tt.kind != "" {
 			a.Headers = []attack.AnswerHeader{{Name: "content-type", Value: tt.kind}}
 		}
-		if got := report.WordsOf(a); got != tt.want {
+		if got := answers.WordsOf(a); got != tt.want {
 			t.Errorf("%.40q says %q, want %q", tt.body, got, tt.want)
 		}
 	}
-	if got := report.WordsOf(&attack.Answer{Body: strings.Repeat("word ", 100)}); len(got) > 210 || !strings.HasSuffix(got, " ...") {
+	if got := answers.WordsOf(&attack.Answer{Body: strings.Repeat("word ", 100)}); len(got) > 210 || !strings.HasSuffix(got, " ...") {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }

@@ -1,4 +1,6 @@
-package report
+// Package answers is what failed requests were answered: the types that a report has of it, and
+// their sums over failures. It knows nothing of why (see report/diagnose).
+package answers
 
 import (
 	"cmp"
