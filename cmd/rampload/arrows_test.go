@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"report/format":            {},
 	"report/series":            {"profiles", "attack", "report/stats"},
 	"report/compare":           {"report/stats", "report/format"},
-	"report/answers":           {"attack"},
+	"report/answers":           {"profiles", "attack"},
 	"report/search":            {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/confirm":           {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/investigate":       {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/diagnose/"},
