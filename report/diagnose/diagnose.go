@@ -8,8 +8,10 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/onset"
+	"github.com/rampload/rampload/report/diagnose/ranking"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/spoken"
+	"github.com/rampload/rampload/report/diagnose/verdicts"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -36,7 +38,7 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 			Name: t.Info.Name, Onsets: onsets,
 			Recovery: onset.Recovery(a, t, onsets), MinDetectable: onset.MinDetectable(a, t), DetectableFor: stats.DetectableFor(stats.Rates{Step: a.Step}),
 		})
-		causes.SayClimbs(a, t, onsets)
+		verdicts.SayClimbs(a, t, onsets)
 		cases[i] = gather.Investigate(a, t, onsets)
 		out.Targets[i].Way = cases[i].Way.Report()
 		out.Targets[i].Said = spoken.Report(cases[i].Spoken, a.LoadAt)
@@ -46,10 +48,10 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 	ranked := make([]*causes.Investigation, len(cases))
 	for i, c := range cases {
 		ranked[i] = &causes.Investigation{Case: c, Without: without}
-		ranked[i].Rank()
+		ranking.Rank(ranked[i])
 	}
-	out.Findings = causes.Findings(a, ranked, out.Generator)
-	out.Resources = causes.ResourceVerdicts(a, ranked, out.Generator)
+	out.Findings = verdicts.Findings(a, ranked, out.Generator)
+	out.Resources = verdicts.ResourceVerdicts(a, ranked, out.Generator)
 	out.Warnings = a.Warnings
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/verdicts"
 )
 
 // TargetResult is what was found for one target.
@@ -33,12 +34,12 @@ type (
 	Span            = evidence.Span
 	Burst           = evidence.Burst
 	GeneratorState  = evidence.GeneratorState
-	Resource        = causes.Resource
-	ResourceVerdict = causes.ResourceVerdict
-	Finding         = causes.Finding
-	Verdict         = causes.Verdict
+	Resource        = verdicts.Resource
+	ResourceVerdict = verdicts.ResourceVerdict
+	Finding         = verdicts.Finding
+	Verdict         = verdicts.Verdict
 	Evidence        = causes.Evidence
-	Exclusion       = causes.Exclusion
+	Exclusion       = verdicts.Exclusion
 )
 
 // The outcomes of a scan for an onset.
@@ -52,22 +53,22 @@ const (
 
 // The verdicts of a resource.
 const (
-	Cause          = causes.Cause
-	Candidate      = causes.Candidate
-	RuledOut       = causes.RuledOut
-	FullThroughout = causes.FullThroughout
-	Headroom       = causes.Headroom
-	SymptomOnly    = causes.SymptomOnly
-	NotMeasured    = causes.NotMeasured
+	Cause          = verdicts.Cause
+	Candidate      = verdicts.Candidate
+	RuledOut       = verdicts.RuledOut
+	FullThroughout = verdicts.FullThroughout
+	Headroom       = verdicts.Headroom
+	SymptomOnly    = verdicts.SymptomOnly
+	NotMeasured    = verdicts.NotMeasured
 )
 
 // The verdicts of a finding.
 const (
-	Healthy          = causes.Healthy
-	Degraded         = causes.Degraded
-	Explains         = causes.Explains
-	Ambiguous        = causes.Ambiguous
-	Unexplained      = causes.Unexplained
-	Inconclusive     = causes.Inconclusive
-	GeneratorLimited = causes.GeneratorLimited
+	Healthy          = verdicts.Healthy
+	Degraded         = verdicts.Degraded
+	Explains         = verdicts.Explains
+	Ambiguous        = verdicts.Ambiguous
+	Unexplained      = verdicts.Unexplained
+	Inconclusive     = verdicts.Inconclusive
+	GeneratorLimited = verdicts.GeneratorLimited
 )

@@ -17,8 +17,8 @@ import (
 )
 
 // deadName returns which process ended and when.
-func (c *Investigation) deadName(h *hypothesis) (name, at string) {
-	if d := c.firstDeath(h); d != nil {
+func (c *Investigation) deadName(h *Hypothesis) (name, at string) {
+	if d := FirstDeath(c, h); d != nil {
 		return words.OrThe(d.Process), words.WordSeconds(d.At)
 	}
 	return "the process", words.WordSeconds(c.At)
@@ -50,8 +50,8 @@ func (c *Investigation) needed(r *evidence.Resource) (float64, bool) {
 	return need, true
 }
 
-func (c *Investigation) limitSeen(h *hypothesis, what string) string {
-	r := h.lead
+func (c *Investigation) limitSeen(h *Hypothesis, what string) string {
+	r := h.Lead
 	if r == nil {
 		return what
 	}
@@ -68,14 +68,14 @@ func (c *Investigation) limitSeen(h *hypothesis, what string) string {
 
 // idleAdvice names the rest after which the server closes, where it was seen, and
 // who has to be quicker: the client, or the host that calls the next hop.
-func (c *Investigation) idleAdvice(h *hypothesis) []string {
+func (c *Investigation) idleAdvice(h *Hypothesis) []string {
 	then := "retry idempotent requests once on a reused connection"
 	after := ""
 	if c.IdleFrom > 0 {
 		after = fmt.Sprintf(": it closes them after about %s", words.WordSeconds(c.IdleFrom))
 	}
-	if h.hop.Index > 0 {
-		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(c.Hops[h.hop.Index-1].Host, "the gateway"), after), then}
+	if h.Hop.Index > 0 {
+		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(c.Hops[h.Hop.Index-1].Host, "the gateway"), after), then}
 	}
 	keep := words.Keeps(c.Run.Log.Header.Generator.IdleTimeout.Seconds())
 	if after != "" {
@@ -84,8 +84,8 @@ func (c *Investigation) idleAdvice(h *hypothesis) []string {
 	return []string{"keep connections idle for less than the server does" + after, "behind a proxy, set each keep-alive timeout below that of the next hop; " + then}
 }
 
-func (c *Investigation) fileAdvice(h *hypothesis) []string {
-	r := h.lead
+func (c *Investigation) FileAdvice(h *Hypothesis) []string {
+	r := h.Lead
 	if r == nil {
 		return []string{"raise the soft limit of open files (LimitNOFILE of the unit, ulimit -n)"}
 	}
@@ -99,7 +99,7 @@ func (c *Investigation) fileAdvice(h *hypothesis) []string {
 			target *= 2
 		}
 	}
-	if g, ok := c.leak(h); ok {
+	if g, ok := c.Leak(h); ok {
 		return []string{
 			"find what opens files, sockets or pipes and does not close them: " + c.leaks(h, g),
 			words.Join(fmt.Sprintf("%s (now %s)", fileLimit(r.Metric.Process, target), words.Commas(r.Limit)), g.delays(target)),
@@ -129,16 +129,16 @@ func (c *Investigation) needs(amount string) string {
 	return fmt.Sprintf("%s %s about %s", c.Run.TopText(), verb, amount)
 }
 
-// portAdvice counts the ports of closed connections, which hold theirs for a
+// PortAdvice counts the ports of closed connections, which hold theirs for a
 // minute.
-func (c *Investigation) portAdvice(h *hypothesis) []string {
+func (c *Investigation) PortAdvice(h *Hypothesis) []string {
 	const more = "widen net.ipv4.ip_local_port_range, or add upstream or source addresses"
-	need, closed, held := c.portsHeld(h.lead)
+	need, closed, held := c.PortsHeld(h.Lead)
 	if !held {
 		return []string{c.limitSeen(h, "keep connections to the upstream alive, "+more)}
 	}
-	s := more + fmt.Sprintf(" (now %s", words.Commas(h.lead.Limit))
-	if need > h.lead.Limit {
+	s := more + fmt.Sprintf(" (now %s", words.Commas(h.Lead.Limit))
+	if need > h.Lead.Limit {
 		s += "; without keep-alive " + c.needs(words.Commas(need))
 		if most := words.RoundUp(math.Round(c.Run.MaxLoad()) * evidence.TimeWaitFor); most > need {
 			s += ", at most " + words.Commas(most)
@@ -146,16 +146,16 @@ func (c *Investigation) portAdvice(h *hypothesis) []string {
 	}
 	return []string{
 		fmt.Sprintf("keep connections to the upstream alive: %s of %s ports were held by closed connections, each for 60 s (TIME_WAIT)",
-			words.Commas(closed), words.Commas(h.lead.Peak)),
+			words.Commas(closed), words.Commas(h.Lead.Peak)),
 		s + ")",
 	}
 }
 
-// conntrackAdvice counts the entries of closed connections where they are what
+// ConntrackAdvice counts the entries of closed connections where they are what
 // fills the table.
-func (c *Investigation) conntrackAdvice(h *hypothesis) []string {
+func (c *Investigation) ConntrackAdvice(h *Hypothesis) []string {
 	const more = "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)"
-	r := h.lead
+	r := h.Lead
 	if r == nil || r.Metric.Name != probe.Conntrack {
 		return []string{c.limitSeen(h, more)}
 	}
@@ -169,10 +169,10 @@ func (c *Investigation) conntrackAdvice(h *hypothesis) []string {
 		more, words.Commas(r.Limit), c.needs(words.Commas(words.RoundUp(each*c.Run.MaxLoad()*evidence.EntryFor))))}
 }
 
-func (c *Investigation) memoryAdvice(h *hypothesis) []string {
+func (c *Investigation) memoryAdvice(h *Hypothesis) []string {
 	const raise = "raise the memory limit, or bound what grows with load"
-	r := h.lead
-	if g, ok := c.leak(h); ok {
+	r := h.Lead
+	if g, ok := c.Leak(h); ok {
 		return []string{
 			"find what keeps memory: " + c.leaks(h, g),
 			words.Join(c.limitSeen(h, "raise the memory limit"), g.delays(2*r.Limit)),
@@ -189,8 +189,8 @@ func (c *Investigation) memoryAdvice(h *hypothesis) []string {
 	return out
 }
 
-// unseen lists the sources that were not there, and would have told more.
-func (c *Investigation) unseen() []string {
+// Unseen lists the sources that were not there, and would have told more.
+func (c *Investigation) Unseen() []string {
 	var out []string
 	for _, h := range c.Watchable() {
 		if h.Host == "" {
@@ -207,8 +207,8 @@ func (c *Investigation) unseen() []string {
 	return out
 }
 
-// wouldDecide says what would have settled an open question.
-func (c *Investigation) wouldDecide() []string {
+// WouldDecide says what would have settled an open question.
+func (c *Investigation) WouldDecide() []string {
 	var out []string
 	p := c.Parts
 	flag, process := "--process COMMAND", "{name: COMMAND}" // a Unix socket has no port
@@ -231,14 +231,14 @@ func (c *Investigation) wouldDecide() []string {
 	if evidence.CleanLeg(c.Case) && len(c.Watchable()) == 1 && c.Status(502)+c.Status(503)+c.Status(504) > 0.5 {
 		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
 	}
-	var twins []*hypothesis
-	for _, h := range c.hypotheses[:min(2, len(c.hypotheses))] {
-		if h.lead != nil && h.lead.Full != nil && h.posterior >= evidence.CandidateAt {
+	var twins []*Hypothesis
+	for _, h := range c.Hypotheses[:min(2, len(c.Hypotheses))] {
+		if h.Lead != nil && h.Lead.Full != nil && h.Posterior >= evidence.CandidateAt {
 			twins = append(twins, h)
 		}
 	}
 	if len(twins) > 0 {
-		r := twins[0].lead
+		r := twins[0].Lead
 		out = append(out, fmt.Sprintf("raise only the limit of %s on %s and repeat the same profile: if the onset moves, it was that", strings.ReplaceAll(r.Metric.Name, "-", " "), r.Metric.Host))
 	}
 	if len(out) == 0 {
@@ -247,12 +247,12 @@ func (c *Investigation) wouldDecide() []string {
 	return out
 }
 
-// advice says what to check or change for a hypothesis.
-func (h *hypothesis) advice(c *Investigation) []string {
-	if h.rule.advice == nil {
+// Advice says what to check or change for a hypothesis.
+func (h *Hypothesis) Advice(c *Investigation) []string {
+	if h.Rule.advice == nil {
 		return nil
 	}
-	return h.rule.advice(c, h)
+	return h.Rule.advice(c, h)
 }
 
 // lookAt names where to look first: what the failures have in common, else whether they

@@ -7,18 +7,18 @@ import (
 )
 
 // applicationAbort: the application itself aborts responses.
-func applicationAbort() rule {
-	return rule{
-		cause: "application-abort", mechanism: report.MechanismBug, own: true, any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch},
-		proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch},
-		unless: []evidence.Clue{evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
-		never: []evidence.Clue{
+func applicationAbort() Rule {
+	return Rule{
+		Cause: "application-abort", Mechanism: report.MechanismBug, Own: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch},
+		Proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch},
+		Unless: []evidence.Clue{evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
+		Never: []evidence.Clue{
 			evidence.CallerEnds, evidence.TriedInVain,
 			evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused,
 			evidence.SaysFull, evidence.SaysPool, evidence.SaysSlots, evidence.SaysQueue, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk,
 			evidence.SaysLocked, evidence.SaysUnknownName, evidence.SaysRate, evidence.SaysCredentials, evidence.SaysBig,
 		},
-		weights: []weight{
+		Weights: []weight{
 			{evidence.Queued, -1, 0},
 			{evidence.QueueTimeout, -3, 0},
 			{evidence.ClosedLate, 3, 0},
@@ -61,13 +61,13 @@ func applicationAbort() rule {
 			{evidence.ReusedOnly, -0.5, 0.3},
 			{evidence.LatencyFirst, -0.7, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{
+		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.AbortedAtOnce: {evidence.AtOnce, evidence.InBursts, evidence.IdleGap, evidence.ConstantShare},
 			evidence.MarkedDown:    {evidence.ExcessFails, evidence.InBursts, evidence.ConstantShare},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, Fresh: Stays, TwoSources: Stays, NoRetries: Stays},
-		says:  "the application itself aborts responses",
-		advice: func(c *Investigation, _ *hypothesis) []string {
+		Says:  "the application itself aborts responses",
+		advice: func(c *Investigation, _ *Hypothesis) []string {
 			look := "look in the application's log for the transaction ids of the failed requests (X-Transaction-Id)"
 			if c.Run.Log.Header.Role == runlog.RoleWatcher {
 				look = "look in the application's log at the times of the resets"

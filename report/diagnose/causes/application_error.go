@@ -6,20 +6,20 @@ import (
 )
 
 // applicationError: the code that answers failed.
-func applicationError() rule {
-	return rule{
-		cause: "application-error", mechanism: report.MechanismBug,
-		any:   []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
-		proof: []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
-		told:  []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
-		weights: []weight{
-			{evidence.SaysException, proves, 0},
-			{evidence.ErrsItself, strong, 0},
-			{evidence.OwnError, weak, opposite(weak)},
-			{evidence.Died, opposite(strong), 0},
+func applicationError() Rule {
+	return Rule{
+		Cause: "application-error", Mechanism: report.MechanismBug,
+		Any:   []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
+		Proof: []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
+		Told:  []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
+		Weights: []weight{
+			{evidence.SaysException, Proves, 0},
+			{evidence.ErrsItself, Strong, 0},
+			{evidence.OwnError, weak, Opposite(weak)},
+			{evidence.Died, Opposite(Strong), 0},
 		},
-		says: "its code failed: it answered with an error of its own",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says: "its code failed: it answered with an error of its own",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{
 				"look at the stack trace in its log, and at what the requests that fail have in common",
 				"if it began without a change of the load, compare with the version or configuration before",

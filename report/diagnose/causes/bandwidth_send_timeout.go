@@ -7,13 +7,13 @@ import (
 )
 
 // bandwidthSendTimeout: the link was full and responses were given up half sent.
-func bandwidthSendTimeout() rule {
-	return rule{
-		cause: "bandwidth-send-timeout", mechanism: report.MechanismExhausted, counters: []string{probe.QdiscDrops}, gauges: []string{probe.NetSent},
-		any: []evidence.Clue{evidence.InBody, evidence.SlowRequest}, elsewhere: []evidence.Clue{evidence.SlowRequest, evidence.StillComing},
-		provenBy: ranOut,
-		proof:    []evidence.Clue{evidence.StillComing, evidence.SlowRequest, evidence.SlowBody},
-		weights: []weight{
+func bandwidthSendTimeout() Rule {
+	return Rule{
+		Cause: "bandwidth-send-timeout", Mechanism: report.MechanismExhausted, Counters: []string{probe.QdiscDrops}, Gauges: []string{probe.NetSent},
+		Any: []evidence.Clue{evidence.InBody, evidence.SlowRequest}, Elsewhere: []evidence.Clue{evidence.SlowRequest, evidence.StillComing},
+		ProvenBy: RanOut,
+		Proof:    []evidence.Clue{evidence.StillComing, evidence.SlowRequest, evidence.SlowBody},
+		Weights: []weight{
 			{evidence.Queued, 1, 0},
 			{evidence.SlowRequest, 2.5, 0},
 			{evidence.StillComing, 2.5, 0},
@@ -25,10 +25,10 @@ func bandwidthSendTimeout() rule {
 			{evidence.Retransmitted, 0.5, 0},
 			{evidence.LostRetransmits, -2, 0.3},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.SlowRequest: {evidence.InBody}},
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.SlowRequest: {evidence.InBody}},
 		tells:   map[Experiment]Outcome{Small: Goes, HalfRate: Goes, Large: Stays},
-		says:    "the link was full and responses were given up half sent",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:    "the link was full and responses were given up half sent",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"widen the link or make responses smaller (compression, paging)", "raise the server's send timeout above the time that a response takes on a full link"}
 		},
 	}

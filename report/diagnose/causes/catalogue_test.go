@@ -23,56 +23,56 @@ path-idle-expiry certificate dns address-down service-down request-too-large cre
 short-response dependency-read-only dependency-memory-full identifier-exhausted schema-mismatch lock-contention application-error dependency-error marked-down circuit-open response-refused address-unreachable connection-age-limit retry-storm slow-dependency pool-exhausted deadlock process-paused host-firewall silent-firewall reverse-path-filter rst-injection packet-loss network-outage mtu-black-hole failover`)
 
 func TestCatalogue(t *testing.T) {
-	rules := catalogue()
+	rules := Catalogue()
 	var seen []string
 	for _, r := range rules {
-		if !slices.Contains(keys, r.cause) {
-			t.Errorf("%s is no documented cause key", r.cause)
+		if !slices.Contains(keys, r.Cause) {
+			t.Errorf("%s is no documented cause key", r.Cause)
 		}
-		if slices.Contains(seen, r.cause) {
-			t.Errorf("%s is there twice", r.cause)
+		if slices.Contains(seen, r.Cause) {
+			t.Errorf("%s is there twice", r.Cause)
 		}
-		seen = append(seen, r.cause)
-		if r.says == "" || len(r.weights) == 0 {
-			t.Errorf("%s says nothing or weighs nothing", r.cause)
+		seen = append(seen, r.Cause)
+		if r.Says == "" || len(r.Weights) == 0 {
+			t.Errorf("%s says nothing or weighs nothing", r.Cause)
 		}
-		for _, name := range append(slices.Clone(r.gauges), r.counters...) {
+		for _, name := range append(slices.Clone(r.Gauges), r.Counters...) {
 			if _, ok := probe.Lookup(name); !ok {
-				t.Errorf("%s: %s is not in the catalogue of metrics", r.cause, name)
+				t.Errorf("%s: %s is not in the catalogue of metrics", r.Cause, name)
 			}
 		}
 		var clues []evidence.Clue
-		for _, w := range r.weights {
-			if slices.Contains(clues, w.clue) {
-				t.Errorf("%s weighs clue %d twice", r.cause, w.clue)
+		for _, w := range r.Weights {
+			if slices.Contains(clues, w.Clue) {
+				t.Errorf("%s weighs clue %d twice", r.Cause, w.Clue)
 			}
-			clues = append(clues, w.clue)
+			clues = append(clues, w.Clue)
 		}
-		if len(r.proof) == 0 && r.provenBy != ranOut && !r.symptom {
-			t.Errorf("%s can never be claimed: it has no proof", r.cause)
+		if len(r.Proof) == 0 && r.ProvenBy != RanOut && !r.Symptom {
+			t.Errorf("%s can never be claimed: it has no proof", r.Cause)
 		}
-		if _, ok := KindOf(r.cause); !ok || r.mechanism == "" {
-			t.Errorf("%s has no kind", r.cause)
+		if _, ok := KindOf(r.Cause); !ok || r.Mechanism == "" {
+			t.Errorf("%s has no kind", r.Cause)
 		}
-		for _, explains := range []map[evidence.Clue][]evidence.Clue{r.instead, r.despite} {
+		for _, explains := range []map[evidence.Clue][]evidence.Clue{r.Instead, r.Despite} {
 			for by, others := range explains {
 				for _, x := range append(slices.Clone(others), by) {
 					if !slices.Contains(clues, x) {
-						t.Errorf("%s explains clue %d, which it does not weigh", r.cause, x)
+						t.Errorf("%s explains clue %d, which it does not weigh", r.Cause, x)
 					}
 				}
 			}
 		}
 		c := &Investigation{Case: &evidence.Case{Run: &evidence.Run{Log: &runlog.Log{}}, Target: &evidence.Target{}, Onset: &evidence.Onset{Fault: attack.Reset}}}
-		if advice := r.advice(c, &hypothesis{rule: r, cause: r.cause}); len(advice) == 0 || advice[0] == "" {
-			t.Errorf("%s comes without advice", r.cause)
+		if advice := r.advice(c, &Hypothesis{Rule: r, Cause: r.Cause}); len(advice) == 0 || advice[0] == "" {
+			t.Errorf("%s comes without advice", r.Cause)
 		}
-		if r.leg == server && !r.behind {
-			inner := c.key(r, evidence.Hop{Index: 1, Host: "db"})
+		if r.Leg == Server && !r.Behind {
+			inner := Key(c, r, evidence.Hop{Index: 1, Host: "db"})
 			if !strings.HasPrefix(inner, "upstream-") || strings.Contains(inner, "server-") {
-				t.Errorf("%s behind a proxy is %s", r.cause, inner)
+				t.Errorf("%s behind a proxy is %s", r.Cause, inner)
 			}
-			if advice := r.advice(c, &hypothesis{rule: r, cause: inner}); len(advice) == 0 {
+			if advice := r.advice(c, &Hypothesis{Rule: r, Cause: inner}); len(advice) == 0 {
 				t.Errorf("%s comes without advice", inner)
 			}
 		}

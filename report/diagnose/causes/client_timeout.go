@@ -9,14 +9,14 @@ import (
 )
 
 // clientTimeout: answers took longer than the client waits.
-func clientTimeout() rule {
-	return rule{
-		cause: "client-timeout", mechanism: report.MechanismSlow, elimination: true, any: []evidence.Clue{evidence.OnlyTimeouts, evidence.WaitedInVain},
-		symptom: true,
-		weights: []weight{
+func clientTimeout() Rule {
+	return Rule{
+		Cause: "client-timeout", Mechanism: report.MechanismSlow, Elimination: true, Any: []evidence.Clue{evidence.OnlyTimeouts, evidence.WaitedInVain},
+		Symptom: true,
+		Weights: []weight{
 			{evidence.AcceptedLate, weak, 0},
 			{evidence.ReadLate, weak, 0},
-			{evidence.FilterDropped, opposite(proves), 0},
+			{evidence.FilterDropped, Opposite(Proves), 0},
 			{evidence.StrayReset, -5, 0},
 			{evidence.ThreadsFull, -3, 0},
 			{evidence.GapUnfilled, -3, 0},
@@ -41,9 +41,9 @@ func clientTimeout() rule {
 			{evidence.LostRetransmits, -2, 0},
 			{evidence.SynsLost, -2, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is an answer too
-		says:    "answers took longer than the client waits",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is an answer too
+		Says:    "answers took longer than the client waits",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", words.WordSeconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
 			if c.Onset.Status == evidence.Found {
 				slow = fmt.Sprintf("answers get slow from %s on", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))
@@ -51,11 +51,11 @@ func clientTimeout() rule {
 					slow = fmt.Sprintf("answers get slow after %s at a constant %s", words.WordSeconds(c.Onset.At.Value), c.Run.LoadText(load, c.Onset.At.Value))
 				}
 			}
-			if h.hop.Index > 0 {
+			if h.Hop.Index > 0 {
 				limit = "the proxy's time limit (504)"
 			}
 			why := fmt.Sprintf("find why %s: %s only shows it", slow, limit)
-			if c.processorBound(h) {
+			if ProcessorBound(c, h) {
 				why = fmt.Sprintf("give the service more processor (quota, cores, instances) or make requests cheaper: %s for lack of it, and %s only shows it", slow, limit)
 			}
 			return []string{

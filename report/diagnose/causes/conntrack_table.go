@@ -7,15 +7,15 @@ import (
 )
 
 // conntrackTable: the connection table was full.
-func conntrackTable() rule {
-	return rule{
-		cause: "conntrack-table", mechanism: report.MechanismExhausted, leg: path, gauges: []string{probe.Conntrack}, counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
-		provenBy: ranOut, proof: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, told: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, elsewhere: []evidence.Clue{evidence.TrackingDropped},
-		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
-			{evidence.TrackingDropped, proves, 0},
-			{evidence.SaysTracking, proves, 0},
-			{evidence.FilterDropped, opposite(strong), 0},
+func conntrackTable() Rule {
+	return Rule{
+		Cause: "conntrack-table", Mechanism: report.MechanismExhausted, Leg: Path, Gauges: []string{probe.Conntrack}, Counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
+		ProvenBy: RanOut, Proof: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, Told: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, Elsewhere: []evidence.Clue{evidence.TrackingDropped},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
+			{evidence.TrackingDropped, Proves, 0},
+			{evidence.SaysTracking, Proves, 0},
+			{evidence.FilterDropped, Opposite(Strong), 0},
 			{evidence.Vanished, 1, -2},
 			{evidence.Unserved, -1, 0.7},
 			{evidence.ConstantShare, -2, 0},
@@ -29,9 +29,9 @@ func conntrackTable() rule {
 			{evidence.DiedWithFaults, -3, 0},
 		},
 		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, TwoSources: Stays},
-		says:  "the connection table was full",
-		advice: func(c *Investigation, h *hypothesis) []string {
-			return c.conntrackAdvice(h)
+		Says:  "the connection table was full",
+		advice: func(c *Investigation, h *Hypothesis) []string {
+			return c.ConntrackAdvice(h)
 		},
 	}
 }

@@ -6,24 +6,24 @@ import (
 )
 
 // credentials: the credentials are not, or no longer, accepted.
-func credentials() rule {
-	return rule{
-		cause: "credentials", mechanism: report.MechanismPolicy,
-		any:   []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
-		proof: []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
-		told:  []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
-		weights: []weight{
-			{evidence.SaysCredentials, proves, 0},
-			{evidence.SaysForbidden, proves, 0},
-			{evidence.Unauthorized, proves, opposite(proves)},
+func credentials() Rule {
+	return Rule{
+		Cause: "credentials", Mechanism: report.MechanismPolicy,
+		Any:   []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
+		Proof: []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
+		Told:  []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
+		Weights: []weight{
+			{evidence.SaysCredentials, Proves, 0},
+			{evidence.SaysForbidden, Proves, 0},
+			{evidence.Unauthorized, Proves, Opposite(Proves)},
 		},
 		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays, Fresh: Stays},
-		despite: map[evidence.Clue][]evidence.Clue{ // towards a dependency, which the client is not told of as such
+		Despite: map[evidence.Clue][]evidence.Clue{ // towards a dependency, which the client is not told of as such
 			evidence.SaysCredentials: {evidence.Unauthorized},
 			evidence.SaysForbidden:   {evidence.Unauthorized},
 		},
-		says: "the credentials are refused",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says: "the credentials are refused",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{
 				"look at how long tokens live and when they were last renewed, and at what the service allows these requests",
 			}

@@ -9,21 +9,21 @@ import (
 )
 
 // diskFull: a file system that the process writes to was full.
-func diskFull() rule {
-	return rule{
-		cause: "disk-full", mechanism: report.MechanismExhausted, gauges: []string{probe.FileSystem, probe.FileSystemInodes},
-		provenBy: ranOut, proof: []evidence.Clue{evidence.SaysDisk}, told: []evidence.Clue{evidence.SaysDisk},
-		weights: []weight{
-			{evidence.SaysDisk, proves, 0},
-			{evidence.PathTTL, opposite(strong), 0},
-			{evidence.IdleGap, opposite(strong), 0},
+func diskFull() Rule {
+	return Rule{
+		Cause: "disk-full", Mechanism: report.MechanismExhausted, Gauges: []string{probe.FileSystem, probe.FileSystemInodes},
+		ProvenBy: RanOut, Proof: []evidence.Clue{evidence.SaysDisk}, Told: []evidence.Clue{evidence.SaysDisk},
+		Weights: []weight{
+			{evidence.SaysDisk, Proves, 0},
+			{evidence.PathTTL, Opposite(Strong), 0},
+			{evidence.IdleGap, Opposite(Strong), 0},
 			{evidence.AtOnce, 0, weak},
 		},
-		says: "a file system that it writes to was full",
-		advice: func(_ *Investigation, h *hypothesis) []string {
+		Says: "a file system that it writes to was full",
+		advice: func(_ *Investigation, h *Hypothesis) []string {
 			where := "the file system"
-			if h.lead != nil {
-				where = h.lead.Metric.Instance
+			if h.Lead != nil {
+				where = h.Lead.Metric.Instance
 			}
 			return []string{
 				fmt.Sprintf("make room on %s, and look for what grows there (du -x %s): logs, uploads, temporary files, write-ahead logs", where, where),

@@ -6,22 +6,22 @@ import (
 )
 
 // diskSaturated: tasks wait for disks.
-func diskSaturated() rule {
-	return rule{
-		cause: "disk-saturated", mechanism: report.MechanismExhausted,
-		waits: true,
-		any:   []evidence.Clue{evidence.OnDisk, evidence.StandsOnDisk},
-		proof: []evidence.Clue{evidence.OnDisk, evidence.StandsOnDisk},
-		weights: []weight{
-			{evidence.StandsOnDisk, proves, 0},
-			{evidence.OnDisk, proves, opposite(proves)},
-			{evidence.LatencyFirst, weak, opposite(weak)},
-			{evidence.ProcessorBusy, opposite(weak), 0},
-			{evidence.DiedWithFaults, opposite(strong), 0},
+func diskSaturated() Rule {
+	return Rule{
+		Cause: "disk-saturated", Mechanism: report.MechanismExhausted,
+		Waits: true,
+		Any:   []evidence.Clue{evidence.OnDisk, evidence.StandsOnDisk},
+		Proof: []evidence.Clue{evidence.OnDisk, evidence.StandsOnDisk},
+		Weights: []weight{
+			{evidence.StandsOnDisk, Proves, 0},
+			{evidence.OnDisk, Proves, Opposite(Proves)},
+			{evidence.LatencyFirst, weak, Opposite(weak)},
+			{evidence.ProcessorBusy, Opposite(weak), 0},
+			{evidence.DiedWithFaults, Opposite(Strong), 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsOnDisk: {evidence.OnDisk, evidence.LatencyFirst}},
-		says:    "tasks waited for disks",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsOnDisk: {evidence.OnDisk, evidence.LatencyFirst}},
+		Says:    "tasks waited for disks",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{
 				"look for what writes and syncs (logs, checkpoints, swap), and at the limits of the volume (IOPS, throughput)",
 			}

@@ -6,22 +6,22 @@ import (
 )
 
 // dns: the name of the target could not be looked up.
-func dns() rule {
-	return rule{
-		cause: "dns", mechanism: report.MechanismDNS, leg: path,
-		any:   []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
-		proof: []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
-		told:  []evidence.Clue{evidence.SaysUnknownName},
-		weights: []weight{
-			{evidence.NameUnknown, proves, opposite(proves)},
-			{evidence.SaysUnknownName, proves, 0},
+func dns() Rule {
+	return Rule{
+		Cause: "dns", Mechanism: report.MechanismDNS, Leg: Path,
+		Any:   []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
+		Proof: []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
+		Told:  []evidence.Clue{evidence.SaysUnknownName},
+		Weights: []weight{
+			{evidence.NameUnknown, Proves, Opposite(Proves)},
+			{evidence.SaysUnknownName, Proves, 0},
 		},
-		despite: map[evidence.Clue][]evidence.Clue{evidence.SaysUnknownName: {evidence.NameUnknown}},
-		says:    "the name could not be looked up",
-		advice: func(_ *Investigation, h *hypothesis) []string {
+		Despite: map[evidence.Clue][]evidence.Clue{evidence.SaysUnknownName: {evidence.NameUnknown}},
+		Says:    "the name could not be looked up",
+		advice: func(_ *Investigation, h *Hypothesis) []string {
 			where := "this machine"
-			if h.hop.Index > 0 && h.host != "" {
-				where = h.host
+			if h.Hop.Index > 0 && h.Host != "" {
+				where = h.Host
 			}
 			return []string{
 				"ask the resolver of " + where + " for the name, and look for its limit of queries",

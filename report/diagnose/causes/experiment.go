@@ -47,9 +47,9 @@ func Predicts(key string, e Experiment) Outcome {
 		}
 		key = inner
 	}
-	for _, r := range catalogue() {
-		if r.cause == key || r.cause == "server-"+key {
-			if e == AroundProxy && r.leg == proxy {
+	for _, r := range Catalogue() {
+		if r.Cause == key || r.Cause == "server-"+key {
+			if e == AroundProxy && r.Leg == Proxy {
 				return Goes
 			}
 			return r.tells[e]

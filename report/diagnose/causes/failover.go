@@ -9,12 +9,12 @@ import (
 )
 
 // failover: all connections were lost at one instant, and new ones were fine at once.
-func failover() rule {
-	return rule{
-		cause: "failover", ends: true, mechanism: report.MechanismDied, leg: path, any: []evidence.Clue{evidence.AtOnce}, must: []evidence.Clue{evidence.AtOnce},
-		proof: []evidence.Clue{evidence.AtOnce},
-		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
+func failover() Rule {
+	return Rule{
+		Cause: "failover", Ends: true, Mechanism: report.MechanismDied, Leg: Path, Any: []evidence.Clue{evidence.AtOnce}, Must: []evidence.Clue{evidence.AtOnce},
+		Proof: []evidence.Clue{evidence.AtOnce},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
 			{evidence.DialTimeouts, -5, 0},
 			{evidence.Blackout, -4, 0},
 			{evidence.ConntrackInvalid, -1.5, 0},
@@ -34,8 +34,8 @@ func failover() rule {
 			{evidence.LivePacket, -3, 0},
 			{evidence.Loopback, -4, 0},
 		},
-		says: "all connections were lost at one instant, and new ones were fine at once",
-		advice: func(c *Investigation, _ *hypothesis) []string {
+		Says: "all connections were lost at one instant, and new ones were fine at once",
+		advice: func(c *Investigation, _ *Hypothesis) []string {
 			return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", words.WordSeconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
 		},
 	}

@@ -6,16 +6,16 @@ import (
 )
 
 // hostFirewall: a packet filter on the serving host itself resets connections.
-func hostFirewall() rule {
-	return rule{
-		cause: "host-firewall", mechanism: report.MechanismPolicy, leg: path, any: []evidence.Clue{evidence.SentNone, evidence.HostRejected},
-		told:  []evidence.Clue{evidence.HostRejected},
-		proof: []evidence.Clue{evidence.SameTTL, evidence.HostRejected},
-		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
-			{evidence.HostRejected, proves, 0},
-			{evidence.PathRejected, opposite(proves), 0},
-			{evidence.AddressAway, opposite(proves), 0},
+func hostFirewall() Rule {
+	return Rule{
+		Cause: "host-firewall", Mechanism: report.MechanismPolicy, Leg: Path, Any: []evidence.Clue{evidence.SentNone, evidence.HostRejected},
+		Told:  []evidence.Clue{evidence.HostRejected},
+		Proof: []evidence.Clue{evidence.SameTTL, evidence.HostRejected},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
+			{evidence.HostRejected, Proves, 0},
+			{evidence.PathRejected, Opposite(Proves), 0},
+			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.SentNone, 4, -5},
 			{evidence.Relayed, -3, 0},
 			{evidence.PathTTL, -4, 2.5},
@@ -28,8 +28,8 @@ func hostFirewall() rule {
 			{evidence.IdleGap, -1, 0},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Stays},
-		says:  "a packet filter on the serving host itself resets connections",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "a packet filter on the serving host itself resets connections",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"look at the packet filter of the serving host (nft list ruleset, iptables -S): a rule with reject and tcp reset matches"}
 		},
 	}

@@ -6,17 +6,17 @@ import (
 )
 
 // identifierExhausted: a sequence or a column holds no higher number.
-func identifierExhausted() rule {
-	return rule{
-		cause: "identifier-exhausted", mechanism: report.MechanismExhausted, behind: true,
-		any:   []evidence.Clue{evidence.SaysIdentifiers},
-		proof: []evidence.Clue{evidence.SaysIdentifiers},
-		told:  []evidence.Clue{evidence.SaysIdentifiers},
-		weights: []weight{
-			{evidence.SaysIdentifiers, proves, 0},
+func identifierExhausted() Rule {
+	return Rule{
+		Cause: "identifier-exhausted", Mechanism: report.MechanismExhausted, Behind: true,
+		Any:   []evidence.Clue{evidence.SaysIdentifiers},
+		Proof: []evidence.Clue{evidence.SaysIdentifiers},
+		Told:  []evidence.Clue{evidence.SaysIdentifiers},
+		Weights: []weight{
+			{evidence.SaysIdentifiers, Proves, 0},
 		},
-		says: "a sequence or column of identifiers holds no higher number",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says: "a sequence or column of identifiers holds no higher number",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{
 				"widen the column and its sequence (32 to 64 bits), the columns that refer to it too, and look for others that are near their end",
 			}

@@ -6,13 +6,13 @@ import (
 )
 
 // idleTimeoutRace: the server closes idle connections just when the client uses them again.
-func idleTimeoutRace() rule {
-	return rule{
-		cause: "idle-timeout-race", mechanism: report.MechanismIdle, own: true, any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate},
-		proof: []evidence.Clue{evidence.IdleGap},
-		never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain}, // what is opened for each request does not rest
-		weights: []weight{
-			{evidence.UnreadThroughout, opposite(strong), 0},
+func idleTimeoutRace() Rule {
+	return Rule{
+		Cause: "idle-timeout-race", Mechanism: report.MechanismIdle, Own: true, Any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate},
+		Proof: []evidence.Clue{evidence.IdleGap},
+		Never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain}, // what is opened for each request does not rest
+		Weights: []weight{
+			{evidence.UnreadThroughout, Opposite(Strong), 0},
 			{evidence.EarlyStatus, -2.5, 0},
 			{evidence.PeerCloses, 0.5, -3},
 			{evidence.IdleGap, 5, -4},
@@ -35,8 +35,8 @@ func idleTimeoutRace() rule {
 			{evidence.Loopback, 0.7, 0},
 		},
 		tells: map[Experiment]Outcome{Fresh: Goes, GapBelow: Goes, GapAbove: Stays, HalfConcurrency: Stays},
-		says:  "the server closes idle connections just when the client uses them again",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Says:  "the server closes idle connections just when the client uses them again",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			return c.idleAdvice(h)
 		},
 	}

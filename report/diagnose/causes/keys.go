@@ -9,8 +9,8 @@ var generatorKeys = [...]string{"client-cpu", "client-ephemeral-ports", "client-
 // prefix of an inner hop.
 func Keys() []string {
 	out := slices.Clone(generatorKeys[:])
-	for _, r := range catalogue() {
-		out = append(out, r.cause)
+	for _, r := range Catalogue() {
+		out = append(out, r.Cause)
 	}
 	out = append(out, lateKeys()...)
 	slices.Sort(out)

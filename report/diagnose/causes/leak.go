@@ -15,14 +15,14 @@ import (
 // leak is a climb that goes on at any load.
 type leak struct {
 	evidence.Climb
-	load float64 // at which it grew, requests per second; 0 where the load varied
+	Load float64 // at which it grew, requests per second; 0 where the load varied
 }
 
-// leak tells that what a cause ran out of grew steadily although the load did
+// Leak tells that what a cause ran out of grew steadily although the load did
 // not, or with all that was ever sent rather than with what was sent at the time:
 // then it runs out at any load, sooner or later.
-func (c *Investigation) leak(h *hypothesis) (leak, bool) {
-	r := h.lead
+func (c *Investigation) Leak(h *Hypothesis) (leak, bool) {
+	r := h.Lead
 	if r == nil || r.Def.Cumulative || r.Def.Kind == probe.Utilisation {
 		return leak{}, false
 	}
@@ -47,8 +47,8 @@ func (c *Investigation) leak(h *hypothesis) (leak, bool) {
 
 // grewUntilDeath says that the memory of a process had grown until it ended: a heap
 // of its own may have been full, which no limit of the system tells of.
-func (c *Investigation) grewUntilDeath(h *hypothesis) string {
-	d := c.firstDeath(h)
+func (c *Investigation) grewUntilDeath(h *Hypothesis) string {
+	d := FirstDeath(c, h)
 	if d == nil {
 		return ""
 	}
@@ -101,16 +101,16 @@ func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bo
 }
 
 // leaks words a leak: what grew, how fast, and by how much a request.
-func (c *Investigation) leaks(h *hypothesis, g leak) string {
+func (c *Investigation) leaks(h *Hypothesis, g leak) string {
 	each := ""
 	if sent := c.SentBetween(g.From, g.To); sent > 0 {
-		each = words.Amount(words.Significant((g.Value-g.Begin)/sent), h.lead.Def.Unit) + " a request"
+		each = words.Amount(words.Significant((g.Value-g.Begin)/sent), h.Lead.Def.Unit) + " a request"
 	}
 	grew, at := each+" of all that were sent", "at whatever load"
-	if g.load > 0 {
-		grew, at = words.Join(words.PerSecond(g.Slope, h.lead.Def.Unit), each), "while the load stayed at "+c.Run.LoadText(g.load, g.From)
+	if g.Load > 0 {
+		grew, at = words.Join(words.PerSecond(g.Slope, h.Lead.Def.Unit), each), "while the load stayed at "+c.Run.LoadText(g.Load, g.From)
 	}
-	return fmt.Sprintf("%s grew by %s, %s: a leak, which reaches any limit at any load, sooner or later", evidence.Whose(h.lead), grew, at)
+	return fmt.Sprintf("%s grew by %s, %s: a leak, which reaches any limit at any load, sooner or later", evidence.Whose(h.Lead), grew, at)
 }
 
 // delays says how long a limit of another size would have lasted.
@@ -118,16 +118,16 @@ func (g leak) delays(limit float64) string {
 	switch {
 	case g.Slope <= 0 || limit <= g.Begin:
 		return ""
-	case g.load == 0:
+	case g.Load == 0:
 		return "only delays it"
 	}
 	return fmt.Sprintf("only delays it, to about %s after a start", words.WordSeconds((limit-g.Begin)/g.Slope))
 }
 
-// portsHeld estimates how many local ports the highest load of the run needs
+// PortsHeld estimates how many local ports the highest load of the run needs
 // where every request takes one and leaves it in TIME_WAIT: what a request took
 // on the way to the limit, for as long as that lasts.
-func (c *Investigation) portsHeld(r *evidence.Resource) (need, closed float64, ok bool) {
+func (c *Investigation) PortsHeld(r *evidence.Resource) (need, closed float64, ok bool) {
 	if r == nil || r.Metric.Name != probe.EphemeralPorts || r.Full == nil {
 		return 0, 0, false
 	}

@@ -7,18 +7,18 @@ import (
 )
 
 // listenBacklog: the accept queue was full: the service accepted too slowly for its backlog.
-func listenBacklog() rule {
-	return rule{
-		cause: "listen-backlog", mechanism: report.MechanismExhausted, gauges: []string{probe.ListenQueue}, counters: []string{probe.ListenOverflows, probe.ListenDrops},
-		any:   []evidence.Clue{evidence.Overflowed, evidence.QueueFull, evidence.InDial, evidence.SomeTimeouts},
-		proof: []evidence.Clue{evidence.QueueDropped, evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
-		told:  []evidence.Clue{evidence.QueueDropped},
-		never: []evidence.Clue{evidence.RefusedAll, evidence.WaitsBehind, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsStopped, evidence.StandsUnprocessed},
-		weights: []weight{
-			{evidence.QueueDropped, strong, 0},
-			{evidence.AcceptedLate, weak, opposite(weak)},
-			{evidence.FilterDropped, opposite(proves), 0},
-			{evidence.ReverseDropped, opposite(proves), 0},
+func listenBacklog() Rule {
+	return Rule{
+		Cause: "listen-backlog", Mechanism: report.MechanismExhausted, Gauges: []string{probe.ListenQueue}, Counters: []string{probe.ListenOverflows, probe.ListenDrops},
+		Any:   []evidence.Clue{evidence.Overflowed, evidence.QueueFull, evidence.InDial, evidence.SomeTimeouts},
+		Proof: []evidence.Clue{evidence.QueueDropped, evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
+		Told:  []evidence.Clue{evidence.QueueDropped},
+		Never: []evidence.Clue{evidence.RefusedAll, evidence.WaitsBehind, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsStopped, evidence.StandsUnprocessed},
+		Weights: []weight{
+			{evidence.QueueDropped, Strong, 0},
+			{evidence.AcceptedLate, weak, Opposite(weak)},
+			{evidence.FilterDropped, Opposite(Proves), 0},
+			{evidence.ReverseDropped, Opposite(Proves), 0},
 			{evidence.OverflowsCover, 1.5, -0.5},
 			{evidence.Blackout, -1.5, 0},
 			{evidence.UnixQueueFull, 2.5, 0},
@@ -45,13 +45,13 @@ func listenBacklog() rule {
 			{evidence.InBody, -2, 0},
 			{evidence.WentAway, -2, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{
+		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.UnixQueueFull: {evidence.Overflowed, evidence.InDial, evidence.BadGateway},
 			evidence.Reserved:      {evidence.Overflowed, evidence.OverflowsCover, evidence.InDial, evidence.SomeTimeouts},
 		},
 		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, Small: Stays},
-		says:  "the accept queue was full: the service accepted too slowly for its backlog",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Says:  "the accept queue was full: the service accepted too slowly for its backlog",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
 		},
 	}

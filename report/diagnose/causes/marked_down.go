@@ -6,11 +6,11 @@ import (
 )
 
 // markedDown: a proxy holds what stands behind it for dead, and does not ask it any more.
-func markedDown() rule {
+func markedDown() Rule {
 	r := outOfUse("marked-down")
-	r.leg = proxy
-	r.says = "it has marked what stands behind it as down and answers for it, though that lives and takes connections: it does not try"
-	r.advice = func(c *Investigation, h *hypothesis) []string {
+	r.Leg = Proxy
+	r.Says = "it has marked what stands behind it as down and answers for it, though that lives and takes connections: it does not try"
+	r.advice = func(c *Investigation, h *Hypothesis) []string {
 		return []string{
 			"look at what makes it mark " + c.nextPlace(h) + " as down, and for how long (haproxy: check, fall, rise; nginx: max_fails, fail_timeout; Apache: retry, failonstatus; Envoy: outlier_detection)",
 			"let health checks have a way of their own, that does not wait behind requests, and a timeout above the time of answers at the highest load",
@@ -20,10 +20,10 @@ func markedDown() rule {
 }
 
 // circuitOpen: a service has stopped asking another one for a while.
-func circuitOpen() rule {
+func circuitOpen() Rule {
 	r := outOfUse("circuit-open")
-	r.says = "it has stopped asking what stands behind it for a while, and answers with errors itself: a circuit breaker"
-	r.advice = func(c *Investigation, h *hypothesis) []string {
+	r.Says = "it has stopped asking what stands behind it for a while, and answers with errors itself: a circuit breaker"
+	r.advice = func(c *Investigation, h *Hypothesis) []string {
 		return []string{
 			"look at when its circuit breaker opens and for how long, and whether " + c.nextPlace(h) + " was well again long before",
 			"let a breaker try single requests again soon (half open), and count failures as a share of many",
@@ -34,28 +34,28 @@ func circuitOpen() rule {
 
 // outOfUse is what both have in common: requests end at a hop that did not even try to
 // ask the next, which lives.
-func outOfUse(cause string) rule {
-	return rule{
-		cause: cause, mechanism: report.MechanismPolicy,
-		any:   []evidence.Clue{evidence.OutOfUse},
-		proof: []evidence.Clue{evidence.TroubleBefore},
-		told:  []evidence.Clue{evidence.TroubleBefore},
+func outOfUse(cause string) Rule {
+	return Rule{
+		Cause: cause, Mechanism: report.MechanismPolicy,
+		Any:   []evidence.Clue{evidence.OutOfUse},
+		Proof: []evidence.Clue{evidence.TroubleBefore},
+		Told:  []evidence.Clue{evidence.TroubleBefore},
 		// What stands behind is ill whenever it is asked: that it is not asked follows from it.
-		unless: []evidence.Clue{evidence.TroubleLasts},
-		never:  []evidence.Clue{evidence.TriedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.RetryAsked},
-		weights: []weight{
-			{evidence.OutOfUse, proves, 0},
-			{evidence.TroubleBefore, strong, opposite(weak)},
-			{evidence.TroubleLasts, opposite(proves), 0},
+		Unless: []evidence.Clue{evidence.TroubleLasts},
+		Never:  []evidence.Clue{evidence.TriedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.RetryAsked},
+		Weights: []weight{
+			{evidence.OutOfUse, Proves, 0},
+			{evidence.TroubleBefore, Strong, Opposite(weak)},
+			{evidence.TroubleLasts, Opposite(Proves), 0},
 			{evidence.MarkedDown, weak, 0},
-			{evidence.GoneForGood, opposite(proves), 0},
+			{evidence.GoneForGood, Opposite(Proves), 0},
 		},
 	}
 }
 
 // nextPlace names the hop behind that of a hypothesis.
-func (c *Investigation) nextPlace(h *hypothesis) string {
-	if i := h.hop.Index + 1; i < len(c.Hops) && c.Hops[i].Station != nil {
+func (c *Investigation) nextPlace(h *Hypothesis) string {
+	if i := h.Hop.Index + 1; i < len(c.Hops) && c.Hops[i].Station != nil {
 		return c.Hops[i].Station.Place()
 	}
 	return "what stands behind it"

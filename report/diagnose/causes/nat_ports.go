@@ -7,14 +7,14 @@ import (
 )
 
 // natPorts: address translation had no port left.
-func natPorts() rule {
-	return rule{
-		cause: "nat-ports", mechanism: report.MechanismExhausted, leg: path, counters: []string{probe.ConntrackInsertFail},
-		provenBy: ranOut,
-		proof:    []evidence.Clue{evidence.ConntrackFlat},
-		never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
-			{evidence.FilterDropped, opposite(proves), 0},
+func natPorts() Rule {
+	return Rule{
+		Cause: "nat-ports", Mechanism: report.MechanismExhausted, Leg: Path, Counters: []string{probe.ConntrackInsertFail},
+		ProvenBy: RanOut,
+		Proof:    []evidence.Clue{evidence.ConntrackFlat},
+		Never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
+			{evidence.FilterDropped, Opposite(Proves), 0},
 			{evidence.Vanished, 1, -2},
 			{evidence.Unserved, -1, 0.7},
 			{evidence.ConstantShare, -2, 0},
@@ -27,8 +27,8 @@ func natPorts() rule {
 			{evidence.DescriptorsFull, -2, 0},
 		},
 		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, TwoSources: Goes},
-		says:  "address translation had no port left",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "address translation had no port left",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"give the translation more addresses or ports, or reuse connections"}
 		},
 	}

@@ -9,20 +9,20 @@ import (
 )
 
 // networkOutage: the network was interrupted for a while.
-func networkOutage() rule {
-	return rule{
-		cause: "network-outage", mechanism: report.MechanismLoss, leg: path, any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
-		proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
-		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
-			{evidence.StandsBetween, strong, 0},
-			{evidence.StandsUnreached, proves, 0},
-			{evidence.FilterDropped, opposite(proves), 0},
-			{evidence.ReverseDropped, opposite(proves), 0},
-			{evidence.TooBigDropped, opposite(strong), 0},
-			{evidence.QueueDropped, opposite(strong), 0},
-			{evidence.AcceptedLate, opposite(strong), 0},
-			{evidence.ReadLate, opposite(strong), 0},
+func networkOutage() Rule {
+	return Rule{
+		Cause: "network-outage", Mechanism: report.MechanismLoss, Leg: Path, Any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
+		Proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
+			{evidence.StandsBetween, Strong, 0},
+			{evidence.StandsUnreached, Proves, 0},
+			{evidence.FilterDropped, Opposite(Proves), 0},
+			{evidence.ReverseDropped, Opposite(Proves), 0},
+			{evidence.TooBigDropped, Opposite(Strong), 0},
+			{evidence.QueueDropped, Opposite(Strong), 0},
+			{evidence.AcceptedLate, Opposite(Strong), 0},
+			{evidence.ReadLate, Opposite(Strong), 0},
 			{evidence.Vanished, 0.7, -0.5},
 			{evidence.Blackout, 1.5, 0},
 			{evidence.LinkDropped, 1.5, 0},
@@ -42,8 +42,8 @@ func networkOutage() rule {
 			{evidence.ConstantShare, -3, 0},
 			{evidence.ProcessorFull, -1, 0},
 		},
-		says: "the network was interrupted for a while",
-		advice: func(c *Investigation, _ *hypothesis) []string {
+		Says: "the network was interrupted for a while",
+		advice: func(c *Investigation, _ *Hypothesis) []string {
 			return []string{fmt.Sprintf("ask what happened on the network %s into the run", words.WordSeconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
 		},
 	}

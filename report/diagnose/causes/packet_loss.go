@@ -6,22 +6,22 @@ import (
 )
 
 // packetLoss: packets are lost.
-func packetLoss() rule {
-	return rule{
-		cause: "packet-loss", mechanism: report.MechanismLoss, leg: path,
-		any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
-		proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween},
-		unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
-			{evidence.StandsBetween, proves, 0},
-			{evidence.StandsStill, opposite(strong), 0}, // what is lost is lost in part
-			{evidence.FilterDropped, opposite(proves), 0},
-			{evidence.ReverseDropped, opposite(proves), 0},
-			{evidence.TooBigDropped, opposite(strong), 0},
-			{evidence.QueueDropped, opposite(strong), 0},
-			{evidence.AcceptedLate, opposite(strong), 0},
-			{evidence.ReadLate, opposite(strong), 0},
+func packetLoss() Rule {
+	return Rule{
+		Cause: "packet-loss", Mechanism: report.MechanismLoss, Leg: Path,
+		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
+		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween},
+		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
+		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
+			{evidence.StandsBetween, Proves, 0},
+			{evidence.StandsStill, Opposite(Strong), 0}, // what is lost is lost in part
+			{evidence.FilterDropped, Opposite(Proves), 0},
+			{evidence.ReverseDropped, Opposite(Proves), 0},
+			{evidence.TooBigDropped, Opposite(Strong), 0},
+			{evidence.QueueDropped, Opposite(Strong), 0},
+			{evidence.AcceptedLate, Opposite(Strong), 0},
+			{evidence.ReadLate, Opposite(Strong), 0},
 			{evidence.Vanished, 1, -1},
 			{evidence.GapUnfilled, -1, 0},
 			{evidence.Blackout, -2, 0},
@@ -43,8 +43,8 @@ func packetLoss() rule {
 			{evidence.InBursts, -1, 0},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, Fresh: Stays, TwoSources: Stays},
-		says:  "packets are lost",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "packets are lost",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
 		},
 	}

@@ -6,18 +6,18 @@ import (
 )
 
 // pathConnectionLimit: something on the path allows only a number of connections.
-func pathConnectionLimit() rule {
-	return rule{
-		cause: "path-connection-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished}, must: []evidence.Clue{evidence.RisesWithLoad},
-		proof:  []evidence.Clue{evidence.ConnectionsCapped},
-		unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
-		weights: []weight{
+func pathConnectionLimit() Rule {
+	return Rule{
+		Cause: "path-connection-limit", Mechanism: report.MechanismPolicy, Leg: Path, TurnsAway: true, Any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished}, Must: []evidence.Clue{evidence.RisesWithLoad},
+		Proof:  []evidence.Clue{evidence.ConnectionsCapped},
+		Unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
+		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
+		Weights: []weight{
 			{evidence.FilterDropped, weak, 0},
-			{evidence.ReverseDropped, opposite(proves), 0},
-			{evidence.TrackingDropped, opposite(strong), 0},
+			{evidence.ReverseDropped, Opposite(Proves), 0},
+			{evidence.TrackingDropped, Opposite(Strong), 0},
 			{evidence.PathRejected, weak, 0},
-			{evidence.QueueDropped, opposite(strong), 0},
+			{evidence.QueueDropped, Opposite(Strong), 0},
 			{evidence.InBursts, -2, 0},
 			{evidence.AllFail, -2.5, 0},
 			{evidence.Vanished, 1.5, -2},
@@ -40,8 +40,8 @@ func pathConnectionLimit() rule {
 			{evidence.DiedWithFaults, -3, 0},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays, TwoSources: Goes},
-		says:  "something on the path allows only a number of connections",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "something on the path allows only a number of connections",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"raise the limit on connections per source of the device on the path (connlimit, conn-limit)", "let the client reuse connections, or spread it over several addresses"}
 		},
 	}

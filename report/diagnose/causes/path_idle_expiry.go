@@ -9,12 +9,12 @@ import (
 )
 
 // pathIdleExpiry: something on the path forgets connections that rest.
-func pathIdleExpiry() rule {
-	return rule{
-		cause: "path-idle-expiry", mechanism: report.MechanismIdle, leg: path, any: []evidence.Clue{evidence.IdleGap}, must: []evidence.Clue{evidence.IdleGap},
-		proof: []evidence.Clue{evidence.IdleGap},
-		never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		weights: []weight{
+func pathIdleExpiry() Rule {
+	return Rule{
+		Cause: "path-idle-expiry", Mechanism: report.MechanismIdle, Leg: Path, Any: []evidence.Clue{evidence.IdleGap}, Must: []evidence.Clue{evidence.IdleGap},
+		Proof: []evidence.Clue{evidence.IdleGap},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Weights: []weight{
 			{evidence.PeerCloses, -2.5, 3},
 			{evidence.IdleGap, 3.5, -5},
 			{evidence.IdleTight, -0.5, 2.5},
@@ -27,8 +27,8 @@ func pathIdleExpiry() rule {
 			{evidence.SentFromListener, -1, 0},
 		},
 		tells: map[Experiment]Outcome{Fresh: Goes, GapBelow: Goes, GapAbove: Stays, HalfConcurrency: Stays},
-		says:  "something on the path forgets connections that rest",
-		advice: func(c *Investigation, _ *hypothesis) []string {
+		Says:  "something on the path forgets connections that rest",
+		advice: func(c *Investigation, _ *Hypothesis) []string {
 			return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", words.WordSeconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
 		},
 	}

@@ -8,20 +8,20 @@ import (
 )
 
 // pathRateLimit: something on the path turns away what exceeds a rate.
-func pathRateLimit() rule {
-	return rule{
-		cause: "path-rate-limit", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, must: []evidence.Clue{evidence.RisesWithLoad},
-		told:   []evidence.Clue{evidence.FilterDropped},
-		proof:  []evidence.Clue{evidence.FilterDropped, evidence.ExcessFails, evidence.Cliff},
-		unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
-		weights: []weight{
-			{evidence.FilterDropped, strong, 0},
-			{evidence.ReverseDropped, opposite(proves), 0},
-			{evidence.TrackingDropped, opposite(strong), 0},
+func pathRateLimit() Rule {
+	return Rule{
+		Cause: "path-rate-limit", Mechanism: report.MechanismPolicy, Leg: Path, TurnsAway: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, Must: []evidence.Clue{evidence.RisesWithLoad},
+		Told:   []evidence.Clue{evidence.FilterDropped},
+		Proof:  []evidence.Clue{evidence.FilterDropped, evidence.ExcessFails, evidence.Cliff},
+		Unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
+		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
+		Weights: []weight{
+			{evidence.FilterDropped, Strong, 0},
+			{evidence.ReverseDropped, Opposite(Proves), 0},
+			{evidence.TrackingDropped, Opposite(Strong), 0},
 			{evidence.PathRejected, weak, 0},
-			{evidence.QueueDropped, opposite(strong), 0},
-			{evidence.AcceptedLate, opposite(weak), 0},
+			{evidence.QueueDropped, Opposite(Strong), 0},
+			{evidence.AcceptedLate, Opposite(weak), 0},
 			{evidence.Vanished, 2, -2},
 			{evidence.GapUnfilled, 2.5, 0},
 			{evidence.LostRetransmits, 1, 0},
@@ -48,8 +48,8 @@ func pathRateLimit() rule {
 			{evidence.SentLinger, -3, 0},
 		},
 		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, HalfConcurrency: Stays, HalfRate: Goes, TwoSources: Goes},
-		says:  "something on the path turns away what exceeds a rate",
-		advice: func(c *Investigation, _ *hypothesis) []string {
+		Says:  "something on the path turns away what exceeds a rate",
+		advice: func(c *Investigation, _ *Hypothesis) []string {
 			return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s on it turns traffic away", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))}
 		},
 	}

@@ -6,17 +6,17 @@ import (
 )
 
 // pathReset: something on the path resets connections.
-func pathReset() rule {
-	return rule{
-		cause: "path-reset", mechanism: report.MechanismPolicy, leg: path, turnsAway: true, any: []evidence.Clue{evidence.SomeResets, evidence.SomeRefused},
-		told:   []evidence.Clue{evidence.PathRejected},
-		proof:  []evidence.Clue{evidence.PathRejected, evidence.SentNone, evidence.PathTTL},
-		unless: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
-		never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
-		weights: []weight{
-			{evidence.PathRejected, proves, 0},
-			{evidence.HostRejected, opposite(proves), 0},
-			{evidence.AddressAway, opposite(proves), 0},
+func pathReset() Rule {
+	return Rule{
+		Cause: "path-reset", Mechanism: report.MechanismPolicy, Leg: Path, TurnsAway: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeRefused},
+		Told:   []evidence.Clue{evidence.PathRejected},
+		Proof:  []evidence.Clue{evidence.PathRejected, evidence.SentNone, evidence.PathTTL},
+		Unless: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
+		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
+		Weights: []weight{
+			{evidence.PathRejected, Proves, 0},
+			{evidence.HostRejected, Opposite(Proves), 0},
+			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.AllFail, 2, 0},
 			{evidence.Relayed, 1, 0},
 			{evidence.AtOnce, -3, 0},
@@ -36,10 +36,10 @@ func pathReset() rule {
 			{evidence.SomeRefused, -1, 0},
 			{evidence.SentLinger, -3, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.Relayed: {evidence.LivePacket, evidence.PathTTL, evidence.AtOnce}},
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.Relayed: {evidence.LivePacket, evidence.PathTTL, evidence.AtOnce}},
 		tells:   map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, TwoSources: Stays},
-		says:    "something on the path resets connections",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:    "something on the path resets connections",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"ask who runs the path: firewall or IPS rules, a load balancer; the addresses, ports and times are in the evidence", "repeat around the suspected device, as a second target, to prove it"}
 		},
 	}

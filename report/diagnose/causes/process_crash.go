@@ -8,14 +8,14 @@ import (
 )
 
 // processCrash: the process ended.
-func processCrash() rule {
-	return rule{
-		cause: "process-crash", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
-		proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
-		told:   []evidence.Clue{evidence.SaysCrashed},
-		unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired},
-		weights: []weight{
-			{evidence.AddressAway, opposite(proves), 0},
+func processCrash() Rule {
+	return Rule{
+		Cause: "process-crash", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
+		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
+		Told:   []evidence.Clue{evidence.SaysCrashed},
+		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired},
+		Weights: []weight{
+			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.Terminated, -2.5, 0},
 			{evidence.GoneForGood, 0.7, 0},
 			{evidence.LeftInOrder, -3, 0.3},
@@ -25,8 +25,8 @@ func processCrash() rule {
 			{evidence.DiedWithFaults, 3.5, -3},
 			{evidence.DiedAtLoad, 1.5, -1},
 			{evidence.Killed, -1, 0},
-			{evidence.SaysCrashed, strong, 0},
-			{evidence.DiedOfItself, strong, -0.3},
+			{evidence.SaysCrashed, Strong, 0},
+			{evidence.DiedOfItself, Strong, -0.3},
 			{evidence.DiedOnClock, -3, 0.7},
 			{evidence.OutOfMemory, -5, 0.3},
 			{evidence.HungBefore, -2, 0.7},
@@ -40,12 +40,12 @@ func processCrash() rule {
 		},
 		tells: map[Experiment]Outcome{TwoSources: Stays, Fresh: Stays},
 		// A process that fails on a request of some kind fails as often as that comes.
-		instead: map[evidence.Clue][]evidence.Clue{evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad}},
-		says:    "the process ended",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad}},
+		Says:    "the process ended",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			name, at := c.deadName(h)
 			look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)
-			if h.hop.Index < len(c.Facts) && c.Facts[h.hop.Index][evidence.Killed].Is == evidence.Yes {
+			if h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.Killed].Is == evidence.Yes {
 				look = fmt.Sprintf("find out who sent SIGKILL to %s at %s: a supervisor, an operator, a limit of its container", name, at)
 			}
 			ways := []string{look, "bound what the service takes on at once below the load at which it ends"}

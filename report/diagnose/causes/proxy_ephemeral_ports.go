@@ -7,17 +7,17 @@ import (
 )
 
 // proxyEphemeralPorts: the proxy had no local port left towards its upstream.
-func proxyEphemeralPorts() rule {
-	return rule{
-		cause: "proxy-ephemeral-ports", mechanism: report.MechanismExhausted, leg: proxy, gauges: []string{probe.EphemeralPorts},
-		provenBy: ranOut, proof: []evidence.Clue{evidence.SaysPorts}, told: []evidence.Clue{evidence.SaysPorts},
-		weights: []weight{
-			{evidence.SaysPorts, proves, 0}, {evidence.QueueTimeout, -2, 0.5}, {evidence.BadGateway, 2, -3}, {evidence.RisesWithLoad, 1, -2},
+func proxyEphemeralPorts() Rule {
+	return Rule{
+		Cause: "proxy-ephemeral-ports", Mechanism: report.MechanismExhausted, Leg: Proxy, Gauges: []string{probe.EphemeralPorts},
+		ProvenBy: RanOut, Proof: []evidence.Clue{evidence.SaysPorts}, Told: []evidence.Clue{evidence.SaysPorts},
+		Weights: []weight{
+			{evidence.SaysPorts, Proves, 0}, {evidence.QueueTimeout, -2, 0.5}, {evidence.BadGateway, 2, -3}, {evidence.RisesWithLoad, 1, -2},
 		},
 		tells: map[Experiment]Outcome{HalfRate: Goes},
-		says:  "the proxy had no local port left towards its upstream",
-		advice: func(c *Investigation, h *hypothesis) []string {
-			return c.portAdvice(h)
+		Says:  "the proxy had no local port left towards its upstream",
+		advice: func(c *Investigation, h *Hypothesis) []string {
+			return c.PortAdvice(h)
 		},
 	}
 }

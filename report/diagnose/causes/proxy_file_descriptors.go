@@ -7,16 +7,16 @@ import (
 )
 
 // proxyFileDescriptors: the proxy had no file descriptor left.
-func proxyFileDescriptors() rule {
-	return rule{
-		cause: "proxy-file-descriptors", mechanism: report.MechanismExhausted, leg: proxy, gauges: []string{probe.OpenFiles},
-		provenBy: ranOut,
-		proof:    []evidence.Clue{evidence.Reserved},
-		weights:  []weight{{evidence.Reserved, 3.5, 0}, {evidence.BadGateway, 1, 0}, {evidence.RisesWithLoad, 1, -2}, {evidence.ExcessFails, 0.7, 0}, {evidence.SomeTimeouts, 0.3, 0}, {evidence.SomeResets, 0.3, 0}, {evidence.SentNone, -3, 0}, {evidence.DiedWithFaults, -3, 0}, {evidence.IdleGap, -2, 0}},
+func proxyFileDescriptors() Rule {
+	return Rule{
+		Cause: "proxy-file-descriptors", Mechanism: report.MechanismExhausted, Leg: Proxy, Gauges: []string{probe.OpenFiles},
+		ProvenBy: RanOut,
+		Proof:    []evidence.Clue{evidence.Reserved},
+		Weights:  []weight{{evidence.Reserved, 3.5, 0}, {evidence.BadGateway, 1, 0}, {evidence.RisesWithLoad, 1, -2}, {evidence.ExcessFails, 0.7, 0}, {evidence.SomeTimeouts, 0.3, 0}, {evidence.SomeResets, 0.3, 0}, {evidence.SentNone, -3, 0}, {evidence.DiedWithFaults, -3, 0}, {evidence.IdleGap, -2, 0}},
 		tells:    map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays},
-		says:     "the proxy had no file descriptor left",
-		advice: func(c *Investigation, h *hypothesis) []string {
-			return c.fileAdvice(h)
+		Says:     "the proxy had no file descriptor left",
+		advice: func(c *Investigation, h *Hypothesis) []string {
+			return c.FileAdvice(h)
 		},
 	}
 }

@@ -6,18 +6,18 @@ import (
 )
 
 // proxyQueueLimit: the proxy let requests wait for the upstream until they timed out.
-func proxyQueueLimit() rule {
-	return rule{
-		cause: "proxy-queue-limit", mechanism: report.MechanismExhausted, leg: proxy, any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled, evidence.SaysQueue},
-		waits:  true,
-		proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled, evidence.SaysQueue},
-		never:  []evidence.Clue{evidence.NothingWaited},
-		unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
-		weights: []weight{
-			{evidence.ProxyPooled, proves, 0},
-			{evidence.SaysQueue, proves, 0},
-			{evidence.SaysAway, opposite(strong), 0},
-			{evidence.SaysFull, opposite(strong), 0},
+func proxyQueueLimit() Rule {
+	return Rule{
+		Cause: "proxy-queue-limit", Mechanism: report.MechanismExhausted, Leg: Proxy, Any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled, evidence.SaysQueue},
+		Waits:  true,
+		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled, evidence.SaysQueue},
+		Never:  []evidence.Clue{evidence.NothingWaited},
+		Unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
+		Weights: []weight{
+			{evidence.ProxyPooled, Proves, 0},
+			{evidence.SaysQueue, Proves, 0},
+			{evidence.SaysAway, Opposite(Strong), 0},
+			{evidence.SaysFull, Opposite(Strong), 0},
 			{evidence.QueueTimeout, 2.5, -0.5},
 			{evidence.LatencyFirst, 1, -0.5},
 			{evidence.HeldOff, -4, 0},
@@ -30,8 +30,8 @@ func proxyQueueLimit() rule {
 			{evidence.Died, -2, 0.3},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Goes},
-		says:  "the proxy let requests wait for the upstream until they timed out",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "the proxy let requests wait for the upstream until they timed out",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"raise the proxy's limit of connections to the upstream, which had room, or its queue timeout"}
 		},
 	}

@@ -8,27 +8,27 @@ import (
 )
 
 // rateLimitPolicy: whatever exceeds a fixed rate is turned away.
-func rateLimitPolicy() rule {
-	return rule{
-		cause: "rate-limit-policy", mechanism: report.MechanismPolicy, elimination: true, own: true, any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff, evidence.RetryAsked, evidence.SaysRate},
-		told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate},
-		proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
-		unless: []evidence.Clue{evidence.PortsFull},
+func rateLimitPolicy() Rule {
+	return Rule{
+		Cause: "rate-limit-policy", Mechanism: report.MechanismPolicy, Elimination: true, Own: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff, evidence.RetryAsked, evidence.SaysRate},
+		Told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate},
+		Proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
+		Unless: []evidence.Clue{evidence.PortsFull},
 		// A store keeps to a number of connections and to no rate; whoever lets a rate pass
 		// serves that, and does not refuse everything.
-		never: []evidence.Clue{evidence.StoreHop, evidence.TriedInVain, evidence.OutOfUse},
-		weights: []weight{
-			{evidence.RetryAsked, strong, 0},
-			{evidence.SteadyRate, strong, 0},
-			{evidence.SaysRate, strong, 0},
-			{evidence.SaysPool, opposite(proves), 0},
-			{evidence.SaysFull, opposite(proves), 0},
-			{evidence.SaysQueue, opposite(proves), 0},
-			{evidence.SaysSlots, opposite(proves), 0},
-			{evidence.SaysFiles, opposite(proves), 0},
-			{evidence.SaysMemory, opposite(proves), 0},
-			{evidence.SaysDisk, opposite(proves), 0},
-			{evidence.SaysPorts, opposite(proves), 0},
+		Never: []evidence.Clue{evidence.StoreHop, evidence.TriedInVain, evidence.OutOfUse},
+		Weights: []weight{
+			{evidence.RetryAsked, Strong, 0},
+			{evidence.SteadyRate, Strong, 0},
+			{evidence.SaysRate, Strong, 0},
+			{evidence.SaysPool, Opposite(Proves), 0},
+			{evidence.SaysFull, Opposite(Proves), 0},
+			{evidence.SaysQueue, Opposite(Proves), 0},
+			{evidence.SaysSlots, Opposite(Proves), 0},
+			{evidence.SaysFiles, Opposite(Proves), 0},
+			{evidence.SaysMemory, Opposite(Proves), 0},
+			{evidence.SaysDisk, Opposite(Proves), 0},
+			{evidence.SaysPorts, Opposite(Proves), 0},
 			{evidence.HeldOff, 1, 0},
 			{evidence.MarkedDown, -4, 0},
 			{evidence.Forgotten, 3, 0},
@@ -66,13 +66,13 @@ func rateLimitPolicy() rule {
 			{evidence.DialResets, -3, 0},
 			{evidence.BadGateway, -3, 0},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{
+		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.HeldOff:   {evidence.OwnError, evidence.QueueTimeout, evidence.Crowded, evidence.BadGateway},
 			evidence.Forgotten: {evidence.OnlyTimeouts},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Goes, Fresh: Stays, Kept: Stays, Small: Stays, Large: Stays},
-		says:  "whatever exceeds a fixed rate is turned away",
-		advice: func(c *Investigation, _ *hypothesis) []string {
+		Says:  "whatever exceeds a fixed rate is turned away",
+		advice: func(c *Investigation, _ *Hypothesis) []string {
 			polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "
 			if c.Status(429) >= 0.5 {
 				polite = "heed its Retry-After, and "

@@ -6,25 +6,25 @@ import (
 )
 
 // requestTooLarge: requests above a size are refused.
-func requestTooLarge() rule {
-	return rule{
-		cause: "request-too-large", mechanism: report.MechanismPolicy,
-		any:   []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
-		must:  []evidence.Clue{evidence.Unbroken, evidence.Answered},
-		proof: []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
-		told:  []evidence.Clue{evidence.SaysBig},
-		weights: []weight{
-			{evidence.TooLarge, proves, opposite(weak)},
-			{evidence.SaysBig, proves, 0},
-			{evidence.BigRequests, strong, opposite(weak)},
-			{evidence.BadGateway, opposite(strong), 0},
-			{evidence.RateStatus, opposite(proves), 0},
-			{evidence.Unauthorized, opposite(proves), 0},
+func requestTooLarge() Rule {
+	return Rule{
+		Cause: "request-too-large", Mechanism: report.MechanismPolicy,
+		Any:   []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
+		Must:  []evidence.Clue{evidence.Unbroken, evidence.Answered},
+		Proof: []evidence.Clue{evidence.TooLarge, evidence.SaysBig, evidence.BigRequests},
+		Told:  []evidence.Clue{evidence.SaysBig},
+		Weights: []weight{
+			{evidence.TooLarge, Proves, Opposite(weak)},
+			{evidence.SaysBig, Proves, 0},
+			{evidence.BigRequests, Strong, Opposite(weak)},
+			{evidence.BadGateway, Opposite(Strong), 0},
+			{evidence.RateStatus, Opposite(Proves), 0},
+			{evidence.Unauthorized, Opposite(Proves), 0},
 			{evidence.ConstantShare, weak, 0},
 		},
 		tells: map[Experiment]Outcome{Small: Goes, Large: Stays, HalfRate: Stays, HalfConcurrency: Stays},
-		says:  "requests above a size are turned away",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "requests above a size are turned away",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{
 				"raise the limit on the size of requests where it is set (nginx: client_max_body_size, large_client_header_buffers), or send smaller ones",
 			}

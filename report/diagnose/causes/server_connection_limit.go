@@ -7,25 +7,25 @@ import (
 )
 
 // serverConnectionLimit: the server took no connection beyond a number of its own.
-func serverConnectionLimit() rule {
-	return rule{
-		cause: "server-connection-limit", mechanism: report.MechanismExhausted, inferred: true, elimination: true, elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
-		gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
-		any:    []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
-		told:   []evidence.Clue{evidence.HeldFlat, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
-		must:   []evidence.Clue{evidence.RisesWithLoad},
-		anyway: []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.SaysFull, evidence.SaysSlots},
-		proof:  []evidence.Clue{evidence.HeldFlat, evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
-		unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
-		weights: []weight{
-			{evidence.StandsCapped, proves, 0},
-			{evidence.HeldFlat, proves, 0},
-			{evidence.RefusedEarly, strong, 0},
-			{evidence.SteadyRate, opposite(strong), 0},
-			{evidence.SaysRate, opposite(proves), 0},
-			{evidence.SaysAway, opposite(proves), 0},
-			{evidence.SaysFull, proves, 0},
-			{evidence.SaysSlots, proves, 0},
+func serverConnectionLimit() Rule {
+	return Rule{
+		Cause: "server-connection-limit", Mechanism: report.MechanismExhausted, Inferred: true, Elimination: true, Elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
+		Gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
+		Any:    []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		Told:   []evidence.Clue{evidence.HeldFlat, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		Must:   []evidence.Clue{evidence.RisesWithLoad},
+		Anyway: []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.SaysFull, evidence.SaysSlots},
+		Proof:  []evidence.Clue{evidence.HeldFlat, evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
+		Unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
+		Weights: []weight{
+			{evidence.StandsCapped, Proves, 0},
+			{evidence.HeldFlat, Proves, 0},
+			{evidence.RefusedEarly, Strong, 0},
+			{evidence.SteadyRate, Opposite(Strong), 0},
+			{evidence.SaysRate, Opposite(Proves), 0},
+			{evidence.SaysAway, Opposite(Proves), 0},
+			{evidence.SaysFull, Proves, 0},
+			{evidence.SaysSlots, Proves, 0},
 			{evidence.ShedAtOnce, 2.5, 0},
 			{evidence.Queued, 2, 0},
 			{evidence.HeldOff, -5, 0},
@@ -55,8 +55,8 @@ func serverConnectionLimit() rule {
 			{evidence.SentLinger, -1, 0},
 			{evidence.WentAway, -3, 0},
 		},
-		never: []evidence.Clue{evidence.TriedInVain},
-		despite: map[evidence.Clue][]evidence.Clue{
+		Never: []evidence.Clue{evidence.TriedInVain},
+		Despite: map[evidence.Clue][]evidence.Clue{
 			evidence.HeldFlat:  {evidence.IdleGap, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy, evidence.DiedWithFaults, evidence.ExcessFails, evidence.SentNone, evidence.SentLinger},
 			evidence.SaysFull:  {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},
 			evidence.SaysSlots: {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded},
@@ -68,8 +68,8 @@ func serverConnectionLimit() rule {
 			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays, Small: Stays},
-		says:  "the server took no connection beyond a number of its own",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Says:  "the server took no connection beyond a number of its own",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
 		},
 	}

@@ -7,16 +7,16 @@ import (
 )
 
 // serverCPUShedding: the processor was used up and the service dropped what it could not serve.
-func serverCPUShedding() rule {
-	return rule{
-		cause: "server-cpu-shedding", mechanism: report.MechanismExhausted, gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, counters: []string{probe.CPUThrottled},
-		provenBy: ranOut, waits: true,
-		proof:     []evidence.Clue{evidence.StandsUnprocessed},
-		told:      []evidence.Clue{evidence.StandsUnprocessed},
-		elsewhere: []evidence.Clue{evidence.StandsUnprocessed},
-		unless:    []evidence.Clue{evidence.InTLS},
-		weights: []weight{
-			{evidence.StandsUnprocessed, proves, 0},
+func serverCPUShedding() Rule {
+	return Rule{
+		Cause: "server-cpu-shedding", Mechanism: report.MechanismExhausted, Gauges: []string{probe.CgroupCPU, probe.ProcessCPU, probe.CPU}, Counters: []string{probe.CPUThrottled},
+		ProvenBy: RanOut, Waits: true,
+		Proof:     []evidence.Clue{evidence.StandsUnprocessed},
+		Told:      []evidence.Clue{evidence.StandsUnprocessed},
+		Elsewhere: []evidence.Clue{evidence.StandsUnprocessed},
+		Unless:    []evidence.Clue{evidence.InTLS},
+		Weights: []weight{
+			{evidence.StandsUnprocessed, Proves, 0},
 			{evidence.AcceptedLate, weak, 0},
 			{evidence.ReadLate, weak, 0},
 			{evidence.Queued, 1.5, 0},
@@ -39,12 +39,12 @@ func serverCPUShedding() rule {
 			{evidence.StreamResets, -1, 0},
 			{evidence.InDial, -1, 0.3},
 		},
-		instead: map[evidence.Clue][]evidence.Clue{evidence.StandsUnprocessed: {
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsUnprocessed: {
 			evidence.QueueTimeout, evidence.LatencyFirst, evidence.ProcessorBusy, evidence.OnlyTimeouts, evidence.SentUnread, evidence.ExcessFails, evidence.Overflowed, evidence.InDial,
 		}},
 		tells: map[Experiment]Outcome{HalfRate: Goes},
-		says:  "the processor was used up and the service did not serve all that came",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Says:  "the processor was used up and the service did not serve all that came",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			return []string{c.limitSeen(h, "give the service more processor (quota, cores, instances) or make requests cheaper"), "shed load with 503 and Retry-After after reading the request, not by closing with unread data"}
 		},
 	}

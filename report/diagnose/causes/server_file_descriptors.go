@@ -7,15 +7,15 @@ import (
 )
 
 // serverFileDescriptors: the process had no file descriptor left.
-func serverFileDescriptors() rule {
-	return rule{
-		cause: "server-file-descriptors", mechanism: report.MechanismExhausted, gauges: []string{probe.OpenFiles, probe.FileTable},
-		provenBy: ranOut,
-		proof:    []evidence.Clue{evidence.Reserved, evidence.SaysFiles},
-		told:     []evidence.Clue{evidence.SaysFiles},
-		unless:   []evidence.Clue{evidence.Vanished, evidence.PathTTL, evidence.SentNone},
-		weights: []weight{
-			{evidence.SaysFiles, proves, 0},
+func serverFileDescriptors() Rule {
+	return Rule{
+		Cause: "server-file-descriptors", Mechanism: report.MechanismExhausted, Gauges: []string{probe.OpenFiles, probe.FileTable},
+		ProvenBy: RanOut,
+		Proof:    []evidence.Clue{evidence.Reserved, evidence.SaysFiles},
+		Told:     []evidence.Clue{evidence.SaysFiles},
+		Unless:   []evidence.Clue{evidence.Vanished, evidence.PathTTL, evidence.SentNone},
+		Weights: []weight{
+			{evidence.SaysFiles, Proves, 0},
 			{evidence.Vanished, -2, 0},
 			{evidence.Reserved, 3.5, 0},
 			{evidence.Crowded, 0.6, -0.5},
@@ -39,9 +39,9 @@ func serverFileDescriptors() rule {
 			{evidence.OutOfMemory, -2, 0},
 		},
 		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays},
-		says:  "the process had no file descriptor left",
-		advice: func(c *Investigation, h *hypothesis) []string {
-			return c.fileAdvice(h)
+		Says:  "the process had no file descriptor left",
+		advice: func(c *Investigation, h *Hypothesis) []string {
+			return c.FileAdvice(h)
 		},
 	}
 }

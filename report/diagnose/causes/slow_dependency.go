@@ -7,27 +7,27 @@ import (
 
 // slowDependency: what a service asks answers late, and nothing that was seen there says
 // why.
-func slowDependency() rule {
-	return rule{
-		cause: "slow-dependency", mechanism: report.MechanismSlow, behind: true, waits: true,
-		any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck},
-		proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService}, // of an application, look inside
-		told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched},
-		unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
-		weights: []weight{
-			{evidence.LateOut, proves, 0},
-			{evidence.EndedBeside, opposite(proves), 0},
-			{evidence.StandsUnwatched, proves, 0},
-			{evidence.StandsInside, proves, 0},
-			{evidence.StandsStuck, strong, 0},
-			{evidence.SaysLocked, opposite(strong), 0},
-			{evidence.Died, opposite(strong), 0},
+func slowDependency() Rule {
+	return Rule{
+		Cause: "slow-dependency", Mechanism: report.MechanismSlow, Behind: true, Waits: true,
+		Any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck},
+		Proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService}, // of an application, look inside
+		Told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched},
+		Unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
+		Weights: []weight{
+			{evidence.LateOut, Proves, 0},
+			{evidence.EndedBeside, Opposite(Proves), 0},
+			{evidence.StandsUnwatched, Proves, 0},
+			{evidence.StandsInside, Proves, 0},
+			{evidence.StandsStuck, Strong, 0},
+			{evidence.SaysLocked, Opposite(Strong), 0},
+			{evidence.Died, Opposite(Strong), 0},
 		},
-		says: "it answers late, and those before it wait for that",
-		advice: func(_ *Investigation, h *hypothesis) []string {
+		Says: "it answers late, and those before it wait for that",
+		advice: func(_ *Investigation, h *Hypothesis) []string {
 			where := "it"
-			if h.hop.Station != nil {
-				where = h.hop.Station.Text()
+			if h.Hop.Station != nil {
+				where = h.Hop.Station.Text()
 			}
 			return []string{
 				"look into " + where + ": its own log of slow requests, what it asks in turn, locks; watch its host as well (hosts:) where nobody does",

@@ -7,12 +7,12 @@ import (
 )
 
 // synBacklog: the queue of half-open connections was full.
-func synBacklog() rule {
-	return rule{
-		cause: "syn-backlog", mechanism: report.MechanismExhausted, rare: 1, gauges: []string{probe.SynQueue}, counters: []string{probe.ReqQueueFullDrop},
-		provenBy: ranOut,
-		never:    []evidence.Clue{evidence.RefusedAll},
-		weights: []weight{
+func synBacklog() Rule {
+	return Rule{
+		Cause: "syn-backlog", Mechanism: report.MechanismExhausted, Rare: 1, Gauges: []string{probe.SynQueue}, Counters: []string{probe.ReqQueueFullDrop},
+		ProvenBy: RanOut,
+		Never:    []evidence.Clue{evidence.RefusedAll},
+		Weights: []weight{
 			{evidence.SaysBacklog, weak, 0},
 			{evidence.Unserved, -1, 0.5},
 			{evidence.Blackout, -1.5, 0},
@@ -25,8 +25,8 @@ func synBacklog() rule {
 			{evidence.SomeResets, -2, 0},
 		},
 		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, Small: Stays},
-		says:  "the queue of half-open connections was full",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Says:  "the queue of half-open connections was full",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			return []string{
 				c.limitSeen(h, "raise net.ipv4.tcp_max_syn_backlog and the listen backlog"),
 				"leave net.ipv4.tcp_syncookies at 1: then a full queue turns nobody away",

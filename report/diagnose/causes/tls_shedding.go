@@ -6,12 +6,12 @@ import (
 )
 
 // tlsShedding: connections were dropped before their TLS handshake.
-func tlsShedding() rule {
-	return rule{
-		cause: "tls-shedding", mechanism: report.MechanismTLS, own: true, any: []evidence.Clue{evidence.InTLS}, must: []evidence.Clue{evidence.InTLS},
-		proof: []evidence.Clue{evidence.InTLS},
-		never: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
-		weights: []weight{
+func tlsShedding() Rule {
+	return Rule{
+		Cause: "tls-shedding", Mechanism: report.MechanismTLS, Own: true, Any: []evidence.Clue{evidence.InTLS}, Must: []evidence.Clue{evidence.InTLS},
+		Proof: []evidence.Clue{evidence.InTLS},
+		Never: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
+		Weights: []weight{
 			{evidence.InTLS, 4, -5},
 			{evidence.OnlyTimeouts, -3, 0},
 			{evidence.SentUnread, 1, -0.3},
@@ -24,8 +24,8 @@ func tlsShedding() rule {
 			{evidence.Overflowed, -1, 0},
 		},
 		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays},
-		says:  "connections were dropped before their TLS handshake",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "connections were dropped before their TLS handshake",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
 		},
 	}

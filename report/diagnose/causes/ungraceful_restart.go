@@ -6,13 +6,13 @@ import (
 )
 
 // ungracefulRestart: the process was restarted without letting its connections drain.
-func ungracefulRestart() rule {
-	return rule{
-		cause: "ungraceful-restart", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.WentAway},
-		proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder},
-		unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
-		weights: []weight{
-			{evidence.AddressAway, opposite(proves), 0},
+func ungracefulRestart() Rule {
+	return Rule{
+		Cause: "ungraceful-restart", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway},
+		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder},
+		Unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
+		Weights: []weight{
+			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.Terminated, 2, 0},
 			{evidence.GoneForGood, -2.5, 0},
 			{evidence.LeftInOrder, 1, 0},
@@ -20,7 +20,7 @@ func ungracefulRestart() rule {
 			{evidence.WentAway, 1.5, 0},
 			{evidence.DiedWithFaults, 3.5, -3},
 			{evidence.DiedOnClock, 3, -2.5},
-			{evidence.DiedOfItself, opposite(strong), 0.3},
+			{evidence.DiedOfItself, Opposite(Strong), 0.3},
 			{evidence.DiedAtLoad, -1.5, 0.5},
 			{evidence.OutOfMemory, -5, 0.3},
 			{evidence.HungBefore, -1.5, 0.3},
@@ -30,8 +30,8 @@ func ungracefulRestart() rule {
 			{evidence.Retired, -1.5, 0},
 			{evidence.SomeRefused, 0.3, 0},
 		},
-		says: "the process was restarted without letting its connections drain",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says: "the process was restarted without letting its connections drain",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"drain before exit: stop accepting, answer with Connection: close, wait for what is in flight, then end", "take the instance out of the load balancer before it is restarted"}
 		},
 	}

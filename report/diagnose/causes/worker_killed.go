@@ -8,15 +8,15 @@ import (
 )
 
 // workerKilled: the process had stopped answering and was killed by its supervisor.
-func workerKilled() rule {
-	return rule{
-		cause: "worker-killed", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled},
-		proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled},
-		told:   []evidence.Clue{evidence.SaysKilled},
-		unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
-		weights: []weight{
-			{evidence.AddressAway, opposite(proves), 0},
-			{evidence.SaysKilled, proves, 0},
+func workerKilled() Rule {
+	return Rule{
+		Cause: "worker-killed", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled},
+		Proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled},
+		Told:   []evidence.Clue{evidence.SaysKilled},
+		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
+		Weights: []weight{
+			{evidence.AddressAway, Opposite(Proves), 0},
+			{evidence.SaysKilled, Proves, 0},
 			{evidence.LeftInOrder, -2, 0},
 			{evidence.Killed, 1.5, -0.5},
 			{evidence.ClosedLate, 2, 0},
@@ -32,8 +32,8 @@ func workerKilled() rule {
 			{evidence.ReusedOnly, -0.3, 0},
 			{evidence.DiedAtLoad, 0.5, 0},
 		},
-		says: "the process had stopped answering and was killed by its supervisor",
-		advice: func(c *Investigation, h *hypothesis) []string {
+		Says: "the process had stopped answering and was killed by its supervisor",
+		advice: func(c *Investigation, h *Hypothesis) []string {
 			name, _ := c.deadName(h)
 			return []string{
 				fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),

@@ -6,11 +6,11 @@ import (
 )
 
 // workerRecycling: workers were replaced by fresh ones while connections were open.
-func workerRecycling() rule {
-	return rule{
-		cause: "worker-recycling", mechanism: report.MechanismDied, any: []evidence.Clue{evidence.WorkersDied, evidence.Retired}, must: []evidence.Clue{evidence.WorkersDied},
-		proof: []evidence.Clue{evidence.Retired},
-		weights: []weight{
+func workerRecycling() Rule {
+	return Rule{
+		Cause: "worker-recycling", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.WorkersDied, evidence.Retired}, Must: []evidence.Clue{evidence.WorkersDied},
+		Proof: []evidence.Clue{evidence.Retired},
+		Weights: []weight{
 			{evidence.LeftInOrder, 1, -0.5},
 			{evidence.Killed, -3, 0},
 			{evidence.DiedWithFaults, 2.5, -3},
@@ -25,8 +25,8 @@ func workerRecycling() rule {
 			{evidence.RisesWithLoad, -0.5, 0.5},
 		},
 		tells: map[Experiment]Outcome{HalfRate: Stays},
-		says:  "workers were replaced by fresh ones while connections were open",
-		advice: func(_ *Investigation, _ *hypothesis) []string {
+		Says:  "workers were replaced by fresh ones while connections were open",
+		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
 		},
 	}

@@ -1,4 +1,4 @@
-package causes
+package ranking
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -16,110 +17,110 @@ import (
 
 // date finds the resource that would date a cause, the one that fits best, and
 // scores its time.
-func (c *Investigation) date(hyp *hypothesis) {
+func date(c *causes.Investigation, hyp *causes.Hypothesis) {
 	// The gauges of a rule are in order: the nearer to the process, the earlier. One
 	// that fits almost as well as a later one is the better name for it.
-	best, order := math.Inf(-1), len(hyp.rule.gauges)
-	for _, r := range c.candidates(hyp.rule, hyp.hop) {
+	best, order := math.Inf(-1), len(hyp.Rule.Gauges)
+	for _, r := range candidates(c, hyp.Rule, hyp.Hop) {
 		if r.Counter != nil {
 			continue
 		}
-		hyp.measured = true
-		s, lag := c.scoreGauge(r, hyp.rule)
-		place := slices.Index(hyp.rule.gauges, r.Metric.Name)
+		hyp.Measured = true
+		s, lag := scoreGauge(c, r, hyp.Rule)
+		place := slices.Index(hyp.Rule.Gauges, r.Metric.Name)
 		margin := 0.0
 		switch {
-		case hyp.lead == nil:
+		case hyp.Lead == nil:
 		case place < order:
 			margin = -1.5
 		case place > order:
 			margin = 1.5
-		case words.Finite(r.Most, 0) > words.Finite(hyp.lead.Most, 0):
+		case words.Finite(r.Most, 0) > words.Finite(hyp.Lead.Most, 0):
 			margin = -1e-9
 		}
-		if hyp.lead == nil || s > best+margin {
-			hyp.lead, hyp.lag, order = r, lag, place
+		if hyp.Lead == nil || s > best+margin {
+			hyp.Lead, hyp.Lag, order = r, lag, place
 		}
 		best = max(best, s)
 	}
 	flat, moved := false, math.Inf(-1)
-	for _, r := range c.candidates(hyp.rule, hyp.hop) {
+	for _, r := range candidates(c, hyp.Rule, hyp.Hop) {
 		if r.Counter == nil {
 			continue
 		}
-		hyp.measured = true
+		hyp.Measured = true
 		if r.Counter.Start == nil {
 			// An event says more than the counter of another group or namespace.
-			flat = flat || r.Metric.Name != probe.OOMKills || c.Facts[hyp.hop.Index][evidence.OutOfMemory].Is != evidence.Yes
+			flat = flat || r.Metric.Name != probe.OOMKills || c.Facts[hyp.Hop.Index][evidence.OutOfMemory].Is != evidence.Yes
 			continue
 		}
-		if s, lag := c.scoreCounter(r); s > moved {
-			moved, hyp.counter = s, r
-			if hyp.lag == nil {
-				hyp.lag = lag
+		if s, lag := scoreCounter(c, r); s > moved {
+			moved, hyp.Counter = s, r
+			if hyp.Lag == nil {
+				hyp.Lag = lag
 			}
 		}
 	}
 	switch {
-	case hyp.lead == nil && hyp.counter == nil && flat:
-		hyp.score += evidence.PenaltyRoom
-	case hyp.lead == nil && hyp.counter == nil:
-	case hyp.lead == nil:
-		hyp.score += moved
-	case hyp.counter == nil && flat && !strings.HasPrefix(hyp.lead.Metric.Instance, evidence.UnixSocket):
-		hyp.score += best + evidence.PenaltyFlat
-	case hyp.counter == nil:
-		hyp.score += best
+	case hyp.Lead == nil && hyp.Counter == nil && flat:
+		hyp.Score += evidence.PenaltyRoom
+	case hyp.Lead == nil && hyp.Counter == nil:
+	case hyp.Lead == nil:
+		hyp.Score += moved
+	case hyp.Counter == nil && flat && !strings.HasPrefix(hyp.Lead.Metric.Instance, evidence.UnixSocket):
+		hyp.Score += best + evidence.PenaltyFlat
+	case hyp.Counter == nil:
+		hyp.Score += best
 	case best <= evidence.PenaltyRoom+1:
 		// The gauge saw nothing between two readings, the counter did.
-		hyp.score += moved
+		hyp.Score += moved
 	default:
-		hyp.score += best + max(moved, 0)
+		hyp.Score += best + max(moved, 0)
 	}
-	if hyp.lead != nil && best <= evidence.PenaltyRoom+1 {
-		hyp.lead, hyp.lag = nil, nil
+	if hyp.Lead != nil && best <= evidence.PenaltyRoom+1 {
+		hyp.Lead, hyp.Lag = nil, nil
 	}
-	if lead := hyp.lead; lead != nil {
-		hyp.host, hyp.process, hyp.pid = lead.Metric.Host, lead.Metric.Process, lead.Metric.PID
-		hyp.resourceEvidence(c, lead)
+	if lead := hyp.Lead; lead != nil {
+		hyp.Host, hyp.Process, hyp.Pid = lead.Metric.Host, lead.Metric.Process, lead.Metric.PID
+		resourceEvidence(hyp, c, lead)
 	}
-	if m := hyp.counter; m != nil {
-		if hyp.lead == nil {
-			hyp.host, hyp.process, hyp.pid = m.Metric.Host, m.Metric.Process, m.Metric.PID
+	if m := hyp.Counter; m != nil {
+		if hyp.Lead == nil {
+			hyp.Host, hyp.Process, hyp.Pid = m.Metric.Host, m.Metric.Process, m.Metric.PID
 		}
-		hyp.pro = append(hyp.pro, Evidence{
+		hyp.Pro = append(hyp.Pro, causes.Evidence{
 			Source: "probe of " + m.Metric.Host,
 			Text:   fmt.Sprintf("%s grew by %s, first %s", m.Metric.Name, words.Amount(m.Counter.Between(c.From-2, c.To+1), m.Def.Unit), c.Relative(m.Counter.Start.At)),
 			At:     words.Pointer(m.Counter.Start.At),
 		})
 	}
 	// A hypothesis about a part of a machine is told by the part's name.
-	if hyp.hop.Host != "" && hyp.hop.Has(hyp.host) {
-		hyp.host = hyp.hop.Host
+	if hyp.Hop.Host != "" && hyp.Hop.Has(hyp.Host) {
+		hyp.Host = hyp.Hop.Host
 	}
 }
 
-func (hyp *hypothesis) resourceEvidence(c *Investigation, r *evidence.Resource) {
+func resourceEvidence(hyp *causes.Hypothesis, c *causes.Investigation, r *evidence.Resource) {
 	s := r.Full
-	if hyp.rule.inferred || s == nil {
+	if hyp.Rule.Inferred || s == nil {
 		s = r.Level
 	}
 	if s == nil {
 		return
 	}
 	text := r.Describe() + ", " + c.RelativeOn(r.Metric.Host, s.At)
-	hyp.pro = append(hyp.pro, Evidence{Source: "probe of " + r.Metric.Host, Text: text, At: words.Pointer(s.At)})
+	hyp.Pro = append(hyp.Pro, causes.Evidence{Source: "probe of " + r.Metric.Host, Text: text, At: words.Pointer(s.At)})
 }
 
 // candidates returns the resources of a rule at a hop.
-func (c *Investigation) candidates(r rule, h evidence.Hop) []*evidence.Resource {
+func candidates(c *causes.Investigation, r causes.Rule, h evidence.Hop) []*evidence.Resource {
 	var out []*evidence.Resource
 	for _, x := range c.Run.Resources {
 		m := x.Metric
-		if evidence.GeneratorOwn(m) || !slices.Contains(r.gauges, m.Name) && !slices.Contains(r.counters, m.Name) {
+		if evidence.GeneratorOwn(m) || !slices.Contains(r.Gauges, m.Name) && !slices.Contains(r.Counters, m.Name) {
 			continue
 		}
-		if c.belongs(x, r, h) {
+		if belongs(c, x, r, h) {
 			out = append(out, x)
 		}
 	}
@@ -128,7 +129,7 @@ func (c *Investigation) candidates(r rule, h evidence.Hop) []*evidence.Resource 
 
 // belongs reports whether a resource is one of a hop. What lies on the path is
 // any host that serves no target.
-func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bool {
+func belongs(c *causes.Investigation, x *evidence.Resource, r causes.Rule, h evidence.Hop) bool {
 	m := x.Metric
 	if m.Name == probe.EphemeralPorts && evidence.TowardsTarget(c.Case, m.Instance) {
 		return false // the client's own
@@ -136,7 +137,7 @@ func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bo
 	if m.Process == "" && m.Host == evidence.LocalHost && m.Name == probe.EphemeralPorts && m.Instance == "" {
 		return false
 	}
-	if r.leg == path || m.Name == probe.QdiscDrops && slices.Contains(c.Routers, m.Host) {
+	if r.Leg == causes.Path || m.Name == probe.QdiscDrops && slices.Contains(c.Routers, m.Host) {
 		return !evidence.ServesOther(c.Case, m.Host)
 	}
 	if (m.Name == probe.ListenQueue || m.Name == probe.SynQueue) && !c.Listens(m.Instance, h) {
@@ -145,7 +146,7 @@ func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bo
 	if m.Process == "" {
 		return c.Run.SpeaksFor(m, h)
 	}
-	if len(c.Hops) == 1 && c.Fronts(h) && (r.leg == proxy) != evidence.IsProxy(m.Process) {
+	if len(c.Hops) == 1 && c.Fronts(h) && (r.Leg == causes.Proxy) != evidence.IsProxy(m.Process) {
 		return false
 	}
 	// Processes belong to the part of a machine that the profile names; on a whole
@@ -154,12 +155,12 @@ func (c *Investigation) belongs(x *evidence.Resource, r rule, h evidence.Hop) bo
 }
 
 // scoreGauge scores a level by when it ran out.
-func (c *Investigation) scoreGauge(r *evidence.Resource, ru rule) (float64, *evidence.Span) {
+func scoreGauge(c *causes.Investigation, r *evidence.Resource, ru causes.Rule) (float64, *evidence.Span) {
 	if c.Run.ClockError(r.Metric.Host) > evidence.MaxClockError {
 		return 0, nil // the order in time is not known
 	}
 	s, adjust := r.Full, 0.0
-	if ru.inferred {
+	if ru.Inferred {
 		s = nil
 		if r.Full == nil && r.Level != nil {
 			s, adjust = r.Level, evidence.PenaltyGuess
@@ -194,10 +195,10 @@ func (c *Investigation) scoreGauge(r *evidence.Resource, ru rule) (float64, *evi
 	if r.Exact {
 		adjust += 1 // at the limit to the last unit: it did refuse
 	}
-	return c.scoreTime(s, r, adjust)
+	return scoreTime(c, s, r, adjust)
 }
 
-func (c *Investigation) scoreTime(s *evidence.Saturation, r *evidence.Resource, adjust float64) (float64, *evidence.Span) {
+func scoreTime(c *causes.Investigation, s *evidence.Saturation, r *evidence.Resource, adjust float64) (float64, *evidence.Span) {
 	tau := evidence.TauHard
 	if r.Def.Kind == probe.Utilisation || s.Corner {
 		tau = evidence.TauUse
@@ -214,15 +215,15 @@ func (c *Investigation) scoreTime(s *evidence.Saturation, r *evidence.Resource, 
 		}
 		// It ran out, and the share of failures did not change enough for an onset:
 		// what speaks is whether the few fell into that time.
-		return c.scoreOverlap(s.At) + adjust, nil
+		return scoreOverlap(c, s.At) + adjust, nil
 	}
 	if r.Throughout {
 		return evidence.PenaltyFull, nil
 	}
-	lag, sigma := c.lag(s, r.Metric.Host)
+	lag, sigma := Lag(c, s, r.Metric.Host)
 	score := stats.TimingScore(lag.Value, tau, sigma, max(c.Run.Duration(), 2)) + adjust
 	// Does it end when the faults end?
-	if back := c.backOff(r); !math.IsNaN(back) {
+	if back := backOff(c, r); !math.IsNaN(back) {
 		score += min(2, max(-2, stats.TimingScore(math.Abs(back), tau, sigma, max(c.Run.Duration(), 2))-1))
 	}
 	return score, lag
@@ -231,7 +232,7 @@ func (c *Investigation) scoreTime(s *evidence.Saturation, r *evidence.Resource, 
 // scoreOverlap scores whether failures too few for an onset came only after a
 // resource had run out: the logarithm of the likelihood ratio of their binomial
 // share against that of the attempts, less a penalty for the choice.
-func (c *Investigation) scoreOverlap(from float64) float64 {
+func scoreOverlap(c *causes.Investigation, from float64) float64 {
 	var n, after float64
 	for _, x := range c.Failures {
 		if x.Phase == attack.PhaseIdle || !x.Fault.Failure() {
@@ -251,8 +252,8 @@ func (c *Investigation) scoreOverlap(from float64) float64 {
 	return min(best, n*math.Log(1/max(share, 1e-3))-3)
 }
 
-// lag returns onset less saturation, with its interval.
-func (c *Investigation) lag(s *evidence.Saturation, host string) (*evidence.Span, float64) {
+// Lag returns onset less saturation, with its interval.
+func Lag(c *causes.Investigation, s *evidence.Saturation, host string) (*evidence.Span, float64) {
 	clock := c.Run.ClockError(host)
 	sigma := math.Sqrt(c.Sigma*c.Sigma + s.Sigma()*s.Sigma() + clock*clock + evidence.ModelError*evidence.ModelError)
 	d := c.At - s.At
@@ -261,7 +262,7 @@ func (c *Investigation) lag(s *evidence.Saturation, host string) (*evidence.Span
 
 // backOff returns by how much the last fault outlasted the exhaustion on a way
 // down, NaN if there was none.
-func (c *Investigation) backOff(r *evidence.Resource) float64 {
+func backOff(c *causes.Investigation, r *evidence.Resource) float64 {
 	if math.IsNaN(r.Freed) || c.Onset.Status != evidence.Found {
 		return math.NaN()
 	}
@@ -281,17 +282,17 @@ func (c *Investigation) backOff(r *evidence.Resource) float64 {
 //
 // A counter that moved a little before and then much more has two beginnings; the
 // one that fits is taken.
-func (c *Investigation) scoreCounter(r *evidence.Resource) (float64, *evidence.Span) {
-	score, lag := c.scoreMovement(r, r.Counter.Start)
+func scoreCounter(c *causes.Investigation, r *evidence.Resource) (float64, *evidence.Span) {
+	score, lag := scoreMovement(c, r, r.Counter.Start)
 	if first := r.Counter.First; first != nil && first != r.Counter.Start {
-		if s, l := c.scoreMovement(r, first); s > score {
+		if s, l := scoreMovement(c, r, first); s > score {
 			return s, l
 		}
 	}
 	return score, lag
 }
 
-func (c *Investigation) scoreMovement(r *evidence.Resource, began *evidence.Saturation) (float64, *evidence.Span) {
+func scoreMovement(c *causes.Investigation, r *evidence.Resource, began *evidence.Saturation) (float64, *evidence.Span) {
 	m := r.Counter
 	if c.Run.ClockError(r.Metric.Host) > evidence.MaxClockError {
 		return 0, nil
@@ -305,6 +306,6 @@ func (c *Investigation) scoreMovement(r *evidence.Resource, began *evidence.Satu
 	case m.Throughout:
 		return evidence.PenaltyFull, nil
 	}
-	lag, sigma := c.lag(began, r.Metric.Host)
+	lag, sigma := Lag(c, began, r.Metric.Host)
 	return stats.TimingScore(lag.Value, evidence.TauCounter, sigma, max(c.Run.Duration(), 2)), lag
 }

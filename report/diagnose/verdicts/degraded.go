@@ -1,4 +1,4 @@
-package causes
+package verdicts
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
@@ -31,24 +31,10 @@ type slowness struct {
 	advice []string
 }
 
-// lateKeys are the keys that only degraded findings have: nothing fails by them.
-func lateKeys() []string { return []string{"processor-throttled", "delayed-ack"} }
-
-// lateKinds returns what such a key says less precisely.
-func lateKinds(key string) (Kind, bool) {
-	switch key {
-	case "processor-throttled":
-		return Kind{key, report.TierServer, report.MechanismExhausted}, true
-	case "delayed-ack":
-		return Kind{key, report.TierServer, report.MechanismBug}, true
-	}
-	return Kind{}, false
-}
-
 // degraded tells of answers that came, but many of them late in a way that has a cause of
 // its own: in the steps of retransmission timers or delayed acknowledgements, in the
 // periods of a processor quota, or because the whole process stood still. Nil: none.
-func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
+func degraded(c *causes.Investigation, g evidence.GeneratorState) *Finding {
 	if g.Limited {
 		return nil
 	}
@@ -58,21 +44,21 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 	}
 	var s slowness
 	if l.Late >= math.Max(10, tailShare*l.All) {
-		for _, look := range []func(evidence.Lateness) (slowness, bool){c.lateBySyn, c.lateByPauses, c.lateByThrottling, c.lateByLoss} {
+		for _, look := range []func(*causes.Investigation, evidence.Lateness) (slowness, bool){lateBySyn, lateByPauses, lateByThrottling, lateByLoss} {
 			var ok bool
-			if s, ok = look(l); ok {
+			if s, ok = look(c, l); ok {
 				break
 			}
 		}
 	}
 	if s.cause == "" {
-		for _, look := range []func(evidence.Lateness) (slowness, bool){c.lateByThrottling, c.lateByAcks, c.lateByPauses} {
+		for _, look := range []func(*causes.Investigation, evidence.Lateness) (slowness, bool){lateByThrottling, lateByAcks, lateByPauses} {
 			short := evidence.LateAnswers(c.Case, 0.03, 3)
 			if short.Late < math.Max(10, tailShare*short.All) {
 				return nil
 			}
 			var ok bool
-			if s, ok = look(short); ok {
+			if s, ok = look(c, short); ok {
 				l = short
 				break
 			}
@@ -83,14 +69,14 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 	}
 	tails := fmt.Sprintf("half of the answers took at most %s, one in a hundred %s and more; %s of %s took more than %s",
 		words.WordSeconds(l.Typical), words.WordSeconds(l.Tail), words.Commas(l.Late), words.Commas(l.All), words.WordSeconds(l.From))
-	began, at := c.lateFrom(l)
-	f := c.healthy(g)
+	began, at := lateFrom(c, l)
+	f := healthy(c, g)
 	f.Verdict, f.Cause, f.Confidence = Degraded, s.cause, 0.9
-	if k, ok := KindOf(s.cause); ok {
+	if k, ok := causes.KindOf(s.cause); ok {
 		f.Tier, f.Mechanism = k.Tier, k.Mechanism
 	}
 	f.Summary = fmt.Sprintf("%s answers late%s: %s. %s. %s", words.Capital(c.Name()), began, tails, words.Capital(s.why), f.Summary)
-	f.Evidence = append(append([]Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, c.lateProcess()...), f.Evidence...)
+	f.Evidence = append(append([]causes.Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, lateProcess(c)...), f.Evidence...)
 	f.Advice = s.advice
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
 	if at, ok := gather.Culprit(c.Case); ok && s.cause == "process-paused" {
@@ -100,7 +86,7 @@ func (c *Investigation) degraded(g evidence.GeneratorState) *Finding {
 }
 
 // lateFrom says from which load on answers came late, and when that began.
-func (c *Investigation) lateFrom(l evidence.Lateness) (text string, at *time.Duration) {
+func lateFrom(c *causes.Investigation, l evidence.Lateness) (text string, at *time.Duration) {
 	r := stats.Rates{Step: c.Run.Step, Count: l.Count, Exposure: l.Exposure, Load: c.Run.Load[:c.Run.N]}
 	rise := stats.FindRise(r, stats.RiseOptions{Alpha: evidence.FalseAlarms / float64(2*max(1, len(c.Run.Targets))), Floor: evidence.SmallestRate})
 	switch rise.Status {
@@ -116,14 +102,14 @@ func (c *Investigation) lateFrom(l evidence.Lateness) (text string, at *time.Dur
 }
 
 // lateByLoss: what the network lost was sent again.
-func (c *Investigation) lateByLoss(l evidence.Lateness) (slowness, bool) {
-	resent := c.counted(probe.RetransSegs)
+func lateByLoss(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+	resent := counted(c, probe.RetransSegs)
 	if resent < math.Max(resentLeast, 0.5*l.Late) {
 		return slowness{}, false
 	}
 	return slowness{
 		cause: "packet-loss", source: "kernel counters",
-		why: fmt.Sprintf("%s segments were sent again, and each costs its answer 0.2 s, 1 s or more%s", words.Commas(resent), c.lostWhere()),
+		why: fmt.Sprintf("%s segments were sent again, and each costs its answer 0.2 s, 1 s or more%s", words.Commas(resent), lostWhere(c)),
 		advice: []string{
 			"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault, a filter that drops at random",
 		},
@@ -131,7 +117,7 @@ func (c *Investigation) lateByLoss(l evidence.Lateness) (slowness, bool) {
 }
 
 // lostWhere names a counter of drops that moved meanwhile.
-func (c *Investigation) lostWhere() string {
+func lostWhere(c *causes.Investigation) string {
 	for _, name := range []string{probe.NICErrors, probe.NICDrops, probe.QdiscDrops, probe.SoftnetDrops} {
 		for _, r := range c.Run.Resources {
 			if r.Metric.Name == name && r.Counter != nil && r.Counter.Total >= 5 {
@@ -143,8 +129,8 @@ func (c *Investigation) lostWhere() string {
 }
 
 // lateBySyn: connections came up only when their SYN was sent again, after 1 s, 3 s or 7 s.
-func (c *Investigation) lateBySyn(l evidence.Lateness) (slowness, bool) {
-	again, near := c.counted(probe.SynRetrans), l.Near(evidence.SynWait)
+func lateBySyn(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+	again, near := counted(c, probe.SynRetrans), l.Near(evidence.SynWait)
 	if again < 10 || again < 0.3*l.Late || near < 0.5 {
 		return slowness{}, false
 	}
@@ -154,7 +140,7 @@ func (c *Investigation) lateBySyn(l evidence.Lateness) (slowness, bool) {
 			words.Commas(again), words.Percent(near)),
 		advice: []string{"look for what loses SYNs: a rate limit for new connections, a full connection table, a lossy link (ip -s link)"},
 	}
-	if overflows := c.counted(probe.ListenOverflows) + c.counted(probe.ReqQueueFullDrop); overflows >= 0.3*again {
+	if overflows := counted(c, probe.ListenOverflows) + counted(c, probe.ReqQueueFullDrop); overflows >= 0.3*again {
 		s.cause = "listen-backlog"
 		s.why += fmt.Sprintf("; the accept queue of the serving host overflowed %s", words.Count(overflows, "time"))
 		s.advice = []string{"raise net.core.somaxconn and the backlog that the application asks for, or accept sooner; keep connections open, so that fewer come up"}
@@ -163,8 +149,8 @@ func (c *Investigation) lateBySyn(l evidence.Lateness) (slowness, bool) {
 }
 
 // lateByPauses: all requests stood still again and again.
-func (c *Investigation) lateByPauses(l evidence.Lateness) (slowness, bool) {
-	if c.counted(probe.RetransSegs) >= 0.5*l.Late {
+func lateByPauses(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+	if counted(c, probe.RetransSegs) >= 0.5*l.Late {
 		return slowness{}, false
 	}
 	stops, longest := evidence.Stops(c.Case), 0.0
@@ -183,12 +169,12 @@ func (c *Investigation) lateByPauses(l evidence.Lateness) (slowness, bool) {
 		why += ". Meanwhile " + text
 	}
 	advice := "look for what stops all of the process: garbage collection, a blocked event loop, a frozen container; its log or a profile at those times tells"
-	if pause, host := c.longestPause(); pause >= 0.3*longest {
+	if pause, host := longestPause(c); pause >= 0.3*longest {
 		why += fmt.Sprintf("; garbage collection on %s stopped the process for up to %s", host, words.WordSeconds(pause))
 		advice = "tune the garbage collector, or give it more memory: its pauses are what requests wait for"
 	}
 	s := slowness{cause: "process-paused", source: "client", why: why, advice: []string{advice}}
-	if ended := c.endedIn(stops); 2*ended >= len(stops) {
+	if ended := endedIn(c, stops); 2*ended >= len(stops) {
 		s.cause = "worker-recycling"
 		s.why += fmt.Sprintf("; %s of these times a process of the service had just ended", words.Commas(float64(ended)))
 		s.advice = []string{"let workers live longer, spread their ends (max_requests_jitter), and keep spare ones ready before one ends"}
@@ -198,7 +184,7 @@ func (c *Investigation) lateByPauses(l evidence.Lateness) (slowness, bool) {
 
 // endedIn counts the stops in which, or just before which, a process of a serving host
 // ended.
-func (c *Investigation) endedIn(stops []evidence.Spell) int {
+func endedIn(c *causes.Investigation, stops []evidence.Spell) int {
 	n := 0
 	for _, s := range stops {
 		near := false
@@ -216,7 +202,7 @@ func (c *Investigation) endedIn(stops []evidence.Spell) int {
 
 // longestPause returns the longest pause for garbage collection that a serving process
 // reported, in seconds.
-func (c *Investigation) longestPause() (seconds float64, host string) {
+func longestPause(c *causes.Investigation) (seconds float64, host string) {
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name == probe.GCPause && !evidence.GeneratorOwn(r.Metric) && r.Peak > seconds {
 			seconds, host = r.Peak, r.Metric.Host
@@ -227,9 +213,9 @@ func (c *Investigation) longestPause() (seconds float64, host string) {
 
 // lateByThrottling: the serving processes had used up their share of a period, again and
 // again.
-func (c *Investigation) lateByThrottling(l evidence.Lateness) (slowness, bool) {
+func lateByThrottling(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
 	for _, r := range c.Run.Resources {
-		if r.Metric.Name != probe.CPUThrottled || r.Counter == nil || evidence.GeneratorOwn(r.Metric) || !c.serves(r.Metric) {
+		if r.Metric.Name != probe.CPUThrottled || r.Counter == nil || evidence.GeneratorOwn(r.Metric) || !serves(c, r.Metric) {
 			continue
 		}
 		n := r.Counter.Between(0, c.Run.Duration())
@@ -249,7 +235,7 @@ func (c *Investigation) lateByThrottling(l evidence.Lateness) (slowness, bool) {
 }
 
 // lateByAcks: answers waited for an acknowledgement that itself waited for data.
-func (c *Investigation) lateByAcks(l evidence.Lateness) (slowness, bool) {
+func lateByAcks(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
 	in := l.Within(0.98*evidence.DelayedAckWait, 1.15*evidence.DelayedAckWait+l.Typical)
 	if l.Typical > 0.2*evidence.DelayedAckWait || in < tailShare || in*l.All < 0.7*l.Late {
 		return slowness{}, false
@@ -262,7 +248,7 @@ func (c *Investigation) lateByAcks(l evidence.Lateness) (slowness, bool) {
 }
 
 // serves reports whether a metric is of a host that serves the target.
-func (c *Investigation) serves(m probe.Metric) bool {
+func serves(c *causes.Investigation, m probe.Metric) bool {
 	for _, h := range c.Hops {
 		if h.Has(m.Host) || c.Run.SpeaksFor(m, h) {
 			return true
@@ -273,13 +259,13 @@ func (c *Investigation) serves(m probe.Metric) bool {
 
 // counted returns how much a kernel counter of this machine or of a serving host grew;
 // the larger, for both may be parts of one machine.
-func (c *Investigation) counted(name string) float64 {
+func counted(c *causes.Investigation, name string) float64 {
 	most := 0.0
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name != name || r.Counter == nil || r.Metric.Process != "" {
 			continue
 		}
-		if r.Metric.Host == evidence.LocalHost || c.serves(r.Metric) {
+		if r.Metric.Host == evidence.LocalHost || serves(c, r.Metric) {
 			most = math.Max(most, r.Counter.Total)
 		}
 	}
@@ -287,12 +273,12 @@ func (c *Investigation) counted(name string) float64 {
 }
 
 // lateProcess tells where kernels saw connections or data wait for the process.
-func (c *Investigation) lateProcess() (list []Evidence) {
+func lateProcess(c *causes.Investigation) (list []causes.Evidence) {
 	const late = 0.1 // seconds
 	for _, h := range c.Hops {
 		for _, one := range [][2]string{{"accept", "accepted"}, {"read", "read"}} {
 			if w := kernels.Waits(c.Case, h, one[0]); w.Slowest >= late {
-				list = append(list, Evidence{Source: "kernel of " + h.Host, Text: w.Text(one[1]), At: words.Pointer(w.At)})
+				list = append(list, causes.Evidence{Source: "kernel of " + h.Host, Text: w.Text(one[1]), At: words.Pointer(w.At)})
 			}
 		}
 	}

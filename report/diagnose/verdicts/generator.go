@@ -1,27 +1,28 @@
-package causes
+package verdicts
 
 import (
 	"fmt"
 	"math"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // clientAdvice says how the generator can do more.
-func (c *Investigation) clientAdvice(g evidence.GeneratorState) []string {
+func clientAdvice(c *causes.Investigation, g evidence.GeneratorState) []string {
 	switch g.Cause {
 	case "client-ephemeral-ports":
-		return c.ownPortAdvice(g)
+		return ownPortAdvice(c, g)
 	case "client-file-descriptors":
-		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", words.Commas(float64(c.Run.Log.Header.Generator.NoFile))), c.fewerConnections()}
+		return []string{fmt.Sprintf("raise the limit of open files of rampload before the run (ulimit -n, now %s)", words.Commas(float64(c.Run.Log.Header.Generator.NoFile))), fewerConnections(c)}
 	}
 	return []string{"send from a faster machine or from several", "client.engine: direct does more on one core"}
 }
 
 // fewerConnections says what in the profile bounds the connections that are open at once.
-func (c *Investigation) fewerConnections() string {
+func fewerConnections(c *causes.Investigation) string {
 	if c.Run.Log.Header.Generator.Connections == 0 { // a connection for each request in flight
 		return "or lower client.max-in-flight, or set client.connections, which it keeps and uses again"
 	}
@@ -30,7 +31,7 @@ func (c *Investigation) fewerConnections() string {
 
 // ownPortAdvice tells ports of connections that are open from those that closed ones
 // hold on to.
-func (c *Investigation) ownPortAdvice(g evidence.GeneratorState) []string {
+func ownPortAdvice(c *causes.Investigation, g evidence.GeneratorState) []string {
 	limit, seen := math.Inf(1), ""
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name == probe.EphemeralPorts && r.Metric.Host == evidence.LocalHost && r.Full != nil {

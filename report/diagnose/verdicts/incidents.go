@@ -1,9 +1,10 @@
-package causes
+package verdicts
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -11,8 +12,8 @@ import (
 
 // incidents tells of serving processes that did not end in good order, by name: a load
 // that hardly noticed met them all the same.
-func incidents(c *evidence.Case) []Evidence {
-	var out []Evidence
+func incidents(c *evidence.Case) []causes.Evidence {
+	var out []causes.Evidence
 	for _, h := range c.Hops {
 		first := map[string]evidence.Death{}
 		times := map[string]float64{}
@@ -30,7 +31,7 @@ func incidents(c *evidence.Case) []Evidence {
 			if d.Oom {
 				ended = "killed for memory"
 			}
-			out = append(out, Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s (pid %d) ended%s, %s in all", words.OrThe(d.Process), d.Pid, words.Why(ended), words.Count(times[name], "time"))})
+			out = append(out, causes.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s (pid %d) ended%s, %s in all", words.OrThe(d.Process), d.Pid, words.Why(ended), words.Count(times[name], "time"))})
 		}
 	}
 	return out

@@ -1,4 +1,6 @@
-package causes
+// Package verdicts concludes from ranked causes: what is claimed, what stays open, what was
+// late and what was well, what each resource has to do with it, in sentences.
+package verdicts
 
 import (
 	"cmp"
@@ -6,11 +8,11 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/signals"
@@ -21,10 +23,10 @@ import (
 // Findings concludes for every target; the first is the verdict of the run. What
 // a target is proven to do comes before what the generator could not show, and
 // that before what is well.
-func Findings(a *evidence.Run, cases []*Investigation, g evidence.GeneratorState) []Finding {
+func Findings(a *evidence.Run, cases []*causes.Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	for _, c := range cases {
-		out = append(out, c.deepen(c.conclude(g))...)
+		out = append(out, deepen(c, conclude(c, g))...)
 	}
 	if len(out) == 0 {
 		out = append(out, Finding{
@@ -42,23 +44,23 @@ func severity(f Finding) int {
 }
 
 // deepen adds to findings what is known less precisely than their cause.
-func (c *Investigation) deepen(findings []Finding) []Finding {
+func deepen(c *causes.Investigation, findings []Finding) []Finding {
 	for i := range findings {
 		f := &findings[i]
 		switch f.Verdict {
 		case Explains, Ambiguous:
-			for _, h := range c.hypotheses {
-				if h.cause == f.Cause {
-					f.Tier, f.Mechanism = c.tierOf(h), h.rule.mechanism
+			for _, h := range c.Hypotheses {
+				if h.Cause == f.Cause {
+					f.Tier, f.Mechanism = tierOf(c, h), h.Rule.Mechanism
 					break
 				}
 			}
 			if f.Verdict == Ambiguous && i == 0 {
-				f.Tier, f.Mechanism = c.depth()
+				f.Tier, f.Mechanism = depth(c)
 			}
 		case Unexplained, Inconclusive:
 			if len(c.Facts) > 0 {
-				f.Tier, f.Mechanism = c.depth()
+				f.Tier, f.Mechanism = depth(c)
 			}
 		case GeneratorLimited:
 			f.Tier, f.Mechanism = report.TierClient, report.MechanismExhausted
@@ -68,80 +70,80 @@ func (c *Investigation) deepen(findings []Finding) []Finding {
 }
 
 // conclude gives the findings of one target, the most important first.
-func (c *Investigation) conclude(g evidence.GeneratorState) []Finding {
+func conclude(c *causes.Investigation, g evidence.GeneratorState) []Finding {
 	switch attempts := evidence.Sum(c.Target.Attempts); {
 	case c.Censored:
-		return []Finding{c.limited(g)}
+		return []Finding{limited(c, g)}
 	case attempts < evidence.FewAttempts && !c.Faulty():
-		return []Finding{c.finding(Inconclusive, "unexplained", 0,
+		return []Finding{finding(c, Inconclusive, "unexplained", 0,
 			fmt.Sprintf("Only %s of %s ended, too few to conclude anything.", words.Count(attempts, "attempt"), c.Name()))}
 	case !c.Faulty():
-		if f := c.degraded(g); f != nil {
+		if f := degraded(c, g); f != nil {
 			return []Finding{*f}
 		}
-		return []Finding{c.healthy(g)}
+		return []Finding{healthy(c, g)}
 	}
-	var first, second *hypothesis
-	if len(c.hypotheses) > 0 {
-		first = c.hypotheses[0]
+	var first, second *causes.Hypothesis
+	if len(c.Hypotheses) > 0 {
+		first = c.Hypotheses[0]
 	}
-	if len(c.hypotheses) > 1 {
-		second = c.hypotheses[1]
+	if len(c.Hypotheses) > 1 {
+		second = c.Hypotheses[1]
 	}
-	rival := c.none
+	rival := c.None
 	if second != nil {
-		rival = max(rival, second.posterior)
+		rival = max(rival, second.Posterior)
 	}
 	// Requests that cross the graceful end of an HTTP/2 connection were not begun:
 	// clients send them again.
 	crossed := c.Parts.Share(attack.HTTP2GoAway) >= 0.9 && c.Parts.Failed < 0.005*c.Parts.Attempts
 	minor := c.Onset.Status == evidence.NoOnset && (c.Parts.Failed < 10 && !c.Parts.Restless() || crossed)
 	switch {
-	case first != nil && first.posterior >= first.claimedAt() && first.posterior >= evidence.ExplainsBy*rival && first.measured && first.proven:
-		return []Finding{c.explained(first, g)}
-	case minor && c.none > 0.2 && c.Parts.Failed < 0.01*c.Parts.Attempts:
-		if f := c.degraded(g); f != nil {
+	case first != nil && first.Posterior >= first.ClaimedAt() && first.Posterior >= evidence.ExplainsBy*rival && first.Measured && first.Proven:
+		return []Finding{explained(c, first, g)}
+	case minor && c.None > 0.2 && c.Parts.Failed < 0.01*c.Parts.Attempts:
+		if f := degraded(c, g); f != nil {
 			return []Finding{*f}
 		}
-		return []Finding{c.healthy(g)}
+		return []Finding{healthy(c, g)}
 	case evidence.Hidden(c.Case) != "":
-		f := c.finding(Inconclusive, "unexplained", c.none, c.onsetSentence()+" "+evidence.Hidden(c.Case))
-		f.Evidence, f.RuledOut, f.Advice = c.onsetEvidence(), c.excluded(nil, g), c.wouldDecide()
+		f := finding(c, Inconclusive, "unexplained", c.None, onsetSentence(c)+" "+evidence.Hidden(c.Case))
+		f.Evidence, f.RuledOut, f.Advice = onsetEvidence(c), excluded(c, nil, g), c.WouldDecide()
 		return []Finding{f}
-	case first != nil && first.posterior > c.none && first.posterior >= 0.2:
-		return c.ambiguous(g)
+	case first != nil && first.Posterior > c.None && first.Posterior >= 0.2:
+		return ambiguous(c, g)
 	}
-	return []Finding{c.unexplained(g)}
+	return []Finding{unexplained(c, g)}
 }
 
-func (c *Investigation) finding(v Verdict, cause string, confidence float64, summary string) Finding {
+func finding(c *causes.Investigation, v Verdict, cause string, confidence float64, summary string) Finding {
 	return Finding{Target: c.Target.Info.Name, Verdict: v, Cause: cause, Confidence: confidence, Summary: summary}
 }
 
-func (c *Investigation) limited(g evidence.GeneratorState) Finding {
+func limited(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	what := map[string]string{
 		"client-ephemeral-ports":  "ran out of local ports",
 		"client-file-descriptors": "ran out of file descriptors",
 		"client-cpu":              "could not keep up",
 	}[g.Cause]
-	f := c.finding(GeneratorLimited, g.Cause, 0.99, fmt.Sprintf(
+	f := finding(c, GeneratorLimited, g.Cause, 0.99, fmt.Sprintf(
 		"This machine %s at %s: %s. %s is not judged above that load; below it %s.",
-		what, c.Run.LoadText(g.Load, g.At.Seconds()), g.Reason, strings.ToUpper(c.Name()[:1])+c.Name()[1:], c.below(g.At.Seconds())))
+		what, c.Run.LoadText(g.Load, g.At.Seconds()), g.Reason, strings.ToUpper(c.Name()[:1])+c.Name()[1:], below(c, g.At.Seconds())))
 	f.Host, f.Process = evidence.LocalHost, evidence.LocalProcess
 	f.Resource = ownResource(g.Cause)
 	at := g.At
-	f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: g.Reason, At: &at})
+	f.Evidence = append(f.Evidence, causes.Evidence{Source: "client", Text: g.Reason, At: &at})
 	for _, r := range c.Run.Resources {
 		own := evidence.GeneratorOwn(r.Metric) || r.Metric.Host == evidence.LocalHost && r.Metric.Process == "" &&
 			(r.Metric.Name == probe.EphemeralPorts || r.Metric.Name == probe.TimeWait || r.Metric.Name == probe.CPU)
 		if own && r.Full != nil {
-			f.Evidence = append(f.Evidence, Evidence{Source: "probe of " + evidence.LocalHost, Text: r.Describe(), At: words.Pointer(r.Full.At)})
+			f.Evidence = append(f.Evidence, causes.Evidence{Source: "probe of " + evidence.LocalHost, Text: r.Describe(), At: words.Pointer(r.Full.At)})
 		}
 	}
 	if !math.IsNaN(g.CPU) {
-		f.Evidence = append(f.Evidence, Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", words.Percent(g.CPU), words.WordSeconds(g.LagP99.Seconds()))})
+		f.Evidence = append(f.Evidence, causes.Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", words.Percent(g.CPU), words.WordSeconds(g.LagP99.Seconds()))})
 	}
-	f.Advice = c.clientAdvice(g)
+	f.Advice = clientAdvice(c, g)
 	return f
 }
 
@@ -153,7 +155,7 @@ func ownResource(cause string) string {
 }
 
 // below says what the target did before a time.
-func (c *Investigation) below(at float64) string {
+func below(c *causes.Investigation, at float64) string {
 	end := c.Run.Window(at)
 	failed, all := evidence.Sum(c.Target.Failed[:end]), evidence.Sum(c.Target.Attempts[:end])
 	if failed == 0 {
@@ -162,26 +164,26 @@ func (c *Investigation) below(at float64) string {
 	return fmt.Sprintf("%s of %s attempts failed", words.Commas(failed), words.Commas(all))
 }
 
-func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
+func healthy(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	t := c.Target.Total
 	bound := upper(t.Failed, t.Attempts)
 	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s.", words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
 	if t.Failed > 0 {
 		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s, without a rise.", words.Commas(t.Failed), words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
 	}
-	f := c.finding(Healthy, "healthy", 1-bound, first)
+	f := finding(c, Healthy, "healthy", 1-bound, first)
 	if t.Failed > 0 {
-		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: evidence.Mixture(c.Case)})
+		f.Evidence = append(f.Evidence, causes.Evidence{Source: "client", Text: evidence.Mixture(c.Case)})
 	}
 	if t.Idle > 0 {
-		f.Evidence = append(f.Evidence, Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
+		f.Evidence = append(f.Evidence, causes.Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
 	}
 	for _, e := range incidents(c.Case) {
 		f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", e.Text)
 		f.Evidence = append(f.Evidence, e)
 	}
-	f.Evidence = append(f.Evidence, c.vanished(&f.Summary)...)
-	for i, r := range c.nearest() {
+	f.Evidence = append(f.Evidence, vanished(c, &f.Summary)...)
+	for i, r := range nearest(c) {
 		words := "; "
 		if i == 0 {
 			words = " Nearest to its limit was "
@@ -193,16 +195,16 @@ func (c *Investigation) healthy(g evidence.GeneratorState) Finding {
 	if len(f.Nearest) > 0 {
 		f.Summary += "."
 	}
-	if missing := c.unseen(); len(missing) > 0 {
-		f.Evidence = append(f.Evidence, Evidence{Source: "sources", Text: "not seen: " + words.List(missing)})
+	if missing := c.Unseen(); len(missing) > 0 {
+		f.Evidence = append(f.Evidence, causes.Evidence{Source: "sources", Text: "not seen: " + words.List(missing)})
 	}
-	f.RuledOut = c.excluded(nil, g)
+	f.RuledOut = excluded(c, nil, g)
 	return f
 }
 
 // vanished tells of a run without failures what the kernels on the way dropped or
 // rejected all the same: the first of what harms also in the summary.
-func (c *Investigation) vanished(summary *string) (list []Evidence) {
+func vanished(c *causes.Investigation, summary *string) (list []causes.Evidence) {
 	const most = 3
 	all := kernels.DroppedThroughout(c.Case)
 	harmful := slices.DeleteFunc(slices.Clone(all), func(v kernels.Dropped) bool { return !v.Harms() })
@@ -210,10 +212,10 @@ func (c *Investigation) vanished(summary *string) (list []Evidence) {
 		if i == 0 {
 			*summary += fmt.Sprintf(" All the same, %s.", v.Text())
 		}
-		list = append(list, Evidence{Source: "kernel of " + v.Host, Text: v.Text(), At: words.Pointer(v.First)})
+		list = append(list, causes.Evidence{Source: "kernel of " + v.Host, Text: v.Text(), At: words.Pointer(v.First)})
 	}
 	if n := len(harmful) - most; n > 0 {
-		list = append(list, Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", words.Count(float64(n), "kind"))})
+		list = append(list, causes.Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", words.Count(float64(n), "kind"))})
 	}
 	return list
 }
@@ -226,7 +228,7 @@ const busyFrom, farFrom = 0.8, 0.25
 // that refuses, and behind it the busiest capacity that slows, if that was busy: a
 // full processor harms nobody by itself. Where every limit that refuses is far, it
 // is the capacity alone.
-func (c *Investigation) nearest() []*evidence.Resource {
+func nearest(c *causes.Investigation) []*evidence.Resource {
 	var limit, busy *evidence.Resource
 	for _, r := range c.Run.Resources {
 		serves := slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(r.Metric.Host) })
@@ -252,48 +254,48 @@ func (c *Investigation) nearest() []*evidence.Resource {
 	return []*evidence.Resource{limit, busy}
 }
 
-func (c *Investigation) explained(h *hypothesis, g evidence.GeneratorState) Finding {
-	f := c.finding(Explains, h.cause, h.posterior, c.onsetSentence()+" "+c.causeSentence(h))
-	c.fill(&f, h)
-	f.Evidence = c.evidence(h)
-	if g, ok := c.leak(h); ok {
+func explained(c *causes.Investigation, h *causes.Hypothesis, g evidence.GeneratorState) Finding {
+	f := finding(c, Explains, h.Cause, h.Posterior, onsetSentence(c)+" "+causeSentence(c, h))
+	fill(c, &f, h)
+	f.Evidence = evidenceFor(c, h)
+	if g, ok := c.Leak(h); ok {
 		how := "with all that was sent"
-		if g.load > 0 {
+		if g.Load > 0 {
 			how = "at a constant load"
 		}
 		f.Summary += fmt.Sprintf(" It had grown %s: it would come at any load, sooner or later.", how)
 	}
-	f.RuledOut = c.excluded(h, g)
-	f.Advice = h.advice(c)
+	f.RuledOut = excluded(c, h, g)
+	f.Advice = h.Advice(c)
 	return f
 }
 
 // ambiguous names the causes that fit. The first says what happened; the others
 // only what is their own.
-func (c *Investigation) ambiguous(g evidence.GeneratorState) []Finding {
+func ambiguous(c *causes.Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	var names []string
 	said := map[string]bool{}
-	for _, h := range c.hypotheses {
-		if len(out) == evidence.MostOfThese || h.posterior < evidence.CandidateAt && len(out) > 0 {
+	for _, h := range c.Hypotheses {
+		if len(out) == evidence.MostOfThese || h.Posterior < evidence.CandidateAt && len(out) > 0 {
 			break
 		}
-		names = append(names, fmt.Sprintf("%s (%s)", h.cause, words.Percent(h.posterior)))
-		f := c.finding(Ambiguous, h.cause, h.posterior, "")
-		c.fill(&f, h)
-		for _, e := range c.evidence(h) {
+		names = append(names, fmt.Sprintf("%s (%s)", h.Cause, words.Percent(h.Posterior)))
+		f := finding(c, Ambiguous, h.Cause, h.Posterior, "")
+		fill(c, &f, h)
+		for _, e := range evidenceFor(c, h) {
 			if !said[e.Text] {
 				said[e.Text] = true
 				f.Evidence = append(f.Evidence, e)
 			}
 		}
-		f.RuledOut = c.excluded(h, g)
+		f.RuledOut = excluded(c, h, g)
 		if len(out) == 0 {
-			f.Summary = c.onsetSentence() + " " + c.causeSentence(h)
-			f.Advice = append(c.wouldDecide(), h.advice(c)...)
+			f.Summary = onsetSentence(c) + " " + causeSentence(c, h)
+			f.Advice = append(c.WouldDecide(), h.Advice(c)...)
 		} else {
-			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.cause, words.Percent(h.posterior), c.causeSentence(h))
-			f.Advice = h.advice(c)
+			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.Cause, words.Percent(h.Posterior), causeSentence(c, h))
+			f.Advice = h.Advice(c)
 		}
 		out = append(out, f)
 	}
@@ -313,98 +315,85 @@ func shares(f []Finding) float64 {
 	return s
 }
 
-func (c *Investigation) unexplained(g evidence.GeneratorState) Finding {
-	f := c.finding(Unexplained, "unexplained", c.none, c.onsetSentence()+" Nothing that was watched ran out at that time, and nothing else seen names a cause.")
-	if len(c.hypotheses) > 0 && c.hypotheses[0].posterior >= 0.05 {
-		h := c.hypotheses[0]
-		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.cause, words.Percent(h.posterior))
+func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
+	f := finding(c, Unexplained, "unexplained", c.None, onsetSentence(c)+" Nothing that was watched ran out at that time, and nothing else seen names a cause.")
+	if len(c.Hypotheses) > 0 && c.Hypotheses[0].Posterior >= 0.05 {
+		h := c.Hypotheses[0]
+		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.Cause, words.Percent(h.Posterior))
 	}
-	f.Evidence = c.onsetEvidence()
-	if h, known := c.reachedHop(); known {
+	f.Evidence = onsetEvidence(c)
+	if h, known := reachedHop(c); known {
 		f.Host, f.Process = h.Host, h.Process()
 		f.Summary += fmt.Sprintf(" What failed came as far as %s and no further: it is there that requests fail.", h.Place())
 		for _, x := range []evidence.Clue{evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
 			if y := c.Facts[h.Index][x]; y.Is == evidence.Yes {
-				f.Evidence = append(f.Evidence, Evidence{Source: y.Source, Text: y.Text})
+				f.Evidence = append(f.Evidence, causes.Evidence{Source: y.Source, Text: y.Text})
 			}
 		}
 	}
-	f.RuledOut = c.excluded(nil, g)
+	f.RuledOut = excluded(c, nil, g)
 	if c.Parts.Fault[attack.Status] > 0.5*c.Parts.Failed && c.Run.Log.Header.Role != runlog.RoleWatcher {
 		f.Advice = append(f.Advice, fmt.Sprintf("read the log of %s for the transaction ids of the failed requests (X-Transaction-Id): it answered them itself%s", c.Name(), evidence.Codes(c.Case, attack.Status)))
 	}
-	f.Advice = append(f.Advice, c.wouldDecide()...)
+	f.Advice = append(f.Advice, c.WouldDecide()...)
 	return f
 }
 
-func (c *Investigation) fill(f *Finding, h *hypothesis) {
-	if h.rule.mechanism == report.MechanismIdle {
+func fill(c *causes.Investigation, f *Finding, h *causes.Hypothesis) {
+	if h.Rule.Mechanism == report.MechanismIdle {
 		f.Idle = c.IdleFrom
 	}
-	f.Host, f.Process, f.PID = h.host, h.process, h.pid
-	if f.Process == "" && h.rule.leg != path {
-		f.Process = h.hop.Process()
-		if h.hop.Station != nil && h.hop.Assumed {
-			f.Process = h.hop.Station.Place()
+	f.Host, f.Process, f.PID = h.Host, h.Process, h.Pid
+	if f.Process == "" && h.Rule.Leg != causes.Path {
+		f.Process = h.Hop.Process()
+		if h.Hop.Station != nil && h.Hop.Assumed {
+			f.Process = h.Hop.Station.Place()
 		}
 	}
-	if h.rule.leg == path && h.lead == nil && h.counter == nil && h.cause != "host-firewall" {
+	if h.Rule.Leg == causes.Path && h.Lead == nil && h.Counter == nil && h.Cause != "host-firewall" {
 		f.Host = "" // somewhere on the way
 		if len(c.Routers) == 1 {
 			f.Host = c.Routers[0]
 		}
-		f.Host = cmp.Or(c.dropper(h), f.Host)
+		f.Host = cmp.Or(dropper(c, h), f.Host)
 		return
 	}
 	switch {
-	case h.lead != nil:
-		f.Resource = h.lead.Metric.Name
-	case h.counter != nil:
-		f.Resource = h.counter.Metric.Name
+	case h.Lead != nil:
+		f.Resource = h.Lead.Metric.Name
+	case h.Counter != nil:
+		f.Resource = h.Counter.Metric.Name
 	}
-	if f.Process == "" && f.PID == 0 && h.hop.Index < len(c.Wires) {
-		v := c.Wires[h.hop.Index]
+	if f.Process == "" && f.PID == 0 && h.Hop.Index < len(c.Wires) {
+		v := c.Wires[h.Hop.Index]
 		f.PID = v.Pid
 		if by := signals.ByWhom(v); by != "" {
 			f.Process = strings.TrimPrefix(by, " by ")
 		}
 	}
-	if d := c.firstDeath(h); d != nil && f.Process == "" && slices.ContainsFunc(h.rule.any, func(x evidence.Clue) bool {
+	if d := causes.FirstDeath(c, h); d != nil && f.Process == "" && slices.ContainsFunc(h.Rule.Any, func(x evidence.Clue) bool {
 		return x == evidence.Died || x == evidence.WorkersDied || x == evidence.OutOfMemory
 	}) {
 		f.Process, f.PID = d.Process, d.Pid
 	}
-	if c.Address != nil && h.hop.Index == 0 && c.Address.Host != "" && h.rule.leg == server {
+	if c.Address != nil && h.Hop.Index == 0 && c.Address.Host != "" && h.Rule.Leg == causes.Server {
 		f.Host = c.Address.Host
 	}
-	if c.Address != nil && h.hop.Index == 0 && evidence.ProcessesOf(c.Case, h.hop, f.Process) > 1 {
+	if c.Address != nil && h.Hop.Index == 0 && evidence.ProcessesOf(c.Case, h.Hop, f.Process) > 1 {
 		f.PID = 0 // which of them serves the address is not known
 	}
 }
 
 // dropper returns the host whose kernel says that it dropped or rejected what a cause of
 // the path is about; empty where none says so.
-func (c *Investigation) dropper(h *hypothesis) string {
+func dropper(c *causes.Investigation, h *causes.Hypothesis) string {
 	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected, evidence.Unanswered} {
-		f := c.Facts[h.hop.Index][x]
-		if host, ok := strings.CutPrefix(f.Source, "kernel of "); ok && f.Is == evidence.Yes && slices.Contains(h.rule.proof, x) {
+		f := c.Facts[h.Hop.Index][x]
+		if host, ok := strings.CutPrefix(f.Source, "kernel of "); ok && f.Is == evidence.Yes && slices.Contains(h.Rule.Proof, x) {
 			return host
 		}
 	}
 	return ""
-}
-
-// firstDeath returns the first end of a process of a hypothesis' hop, nil without.
-func (c *Investigation) firstDeath(h *hypothesis) *evidence.Death {
-	if h.hop.Index >= len(c.Dead) || len(c.Dead[h.hop.Index]) == 0 {
-		return nil
-	}
-	for i, d := range c.Dead[h.hop.Index] {
-		if d.At >= c.From-3 {
-			return &c.Dead[h.hop.Index][i]
-		}
-	}
-	return nil
 }
 
 // ResourceVerdict is what a resource has to do with the resets.
@@ -449,13 +438,6 @@ const (
 	GeneratorLimited Verdict = "generator-limited"
 )
 
-// Evidence is one observed fact in words.
-type Evidence struct {
-	Source string
-	Text   string
-	At     *time.Duration
-}
-
 // Exclusion is one thing that did not cause it, and why.
 type Exclusion struct{ What, Reason string }
 
@@ -473,7 +455,7 @@ type Finding struct {
 	Confidence float64
 	Idle       float64 // seconds of rest from which on connections failed; 0: it is not about rest
 	Summary    string
-	Evidence   []Evidence
+	Evidence   []causes.Evidence
 	RuledOut   []Exclusion
 	Advice     []string
 	Nearest    []probe.Metric // of a pass: what came nearest to its limit, and a capacity that was busy

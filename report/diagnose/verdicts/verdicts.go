@@ -1,4 +1,4 @@
-package causes
+package verdicts
 
 import (
 	"fmt"
@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/ranking"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/stats"
@@ -18,7 +20,7 @@ func upper(failed, all float64) float64 { return stats.UpperShare(failed, all, 0
 
 // ResourceVerdicts says of every watched metric what it has to do with the
 // faults, and lists what should have been watched and was not.
-func ResourceVerdicts(a *evidence.Run, cases []*Investigation, g evidence.GeneratorState) []Resource {
+func ResourceVerdicts(a *evidence.Run, cases []*causes.Investigation, g evidence.GeneratorState) []Resource {
 	var out []Resource
 	for _, r := range a.Resources {
 		x := verdict(a, r, caseOf(r, cases))
@@ -39,8 +41,8 @@ func ResourceVerdicts(a *evidence.Run, cases []*Investigation, g evidence.Genera
 
 // caseOf returns the investigation that a resource is held against: a faulty
 // target that its host serves, else any faulty one, nil if all is well.
-func caseOf(r *evidence.Resource, cases []*Investigation) *Investigation {
-	var any *Investigation
+func caseOf(r *evidence.Resource, cases []*causes.Investigation) *causes.Investigation {
+	var any *causes.Investigation
 	for _, c := range cases {
 		if !c.Faulty() {
 			continue
@@ -72,7 +74,7 @@ func unwatched(a *evidence.Run, h evidence.Hop) Resource {
 	}
 }
 
-func verdict(a *evidence.Run, r *evidence.Resource, c *Investigation) Resource {
+func verdict(a *evidence.Run, r *evidence.Resource, c *causes.Investigation) Resource {
 	out := Resource{Metric: r.Metric, Limit: r.Limit, Peak: r.Peak, Load: math.NaN()}
 	s := r.Full
 	if r.Counter != nil {
@@ -88,7 +90,7 @@ func verdict(a *evidence.Run, r *evidence.Resource, c *Investigation) Resource {
 	return out
 }
 
-func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *Investigation, out *Resource) {
+func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *causes.Investigation, out *Resource) {
 	switch {
 	case r.Def.Kind == probe.Symptom:
 		out.Verdict, out.Reason = SymptomOnly, "moves because of resets, never their cause"
@@ -97,22 +99,22 @@ func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation,
 		out.Verdict, out.Reason = NotMeasured, "no reading during the load"
 		return
 	}
-	var best *hypothesis
+	var best *causes.Hypothesis
 	if c != nil {
-		for _, h := range c.hypotheses {
-			if (h.lead == r || h.counter == r) && (best == nil || h.posterior > best.posterior) {
+		for _, h := range c.Hypotheses {
+			if (h.Lead == r || h.Counter == r) && (best == nil || h.Posterior > best.Posterior) {
 				best = h
 			}
 		}
 	}
 	dated := c != nil && (c.Onset.Status == evidence.Found || c.Onset.Status == evidence.Transient || c.Onset.Status == evidence.Periodic)
 	if s != nil && dated {
-		out.Lag, _ = c.lag(s, r.Metric.Host)
+		out.Lag, _ = ranking.Lag(c, s, r.Metric.Host)
 	}
 	if best != nil {
-		out.Posterior = best.posterior
-		if best == c.hypotheses[0] && best.posterior >= best.claimedAt() && !c.Censored {
-			out.Verdict, out.Reason = Cause, c.relativeTo(r, s)
+		out.Posterior = best.Posterior
+		if best == c.Hypotheses[0] && best.Posterior >= best.ClaimedAt() && !c.Censored {
+			out.Verdict, out.Reason = Cause, relativeTo(c, r, s)
 			return
 		}
 	}
@@ -150,12 +152,12 @@ func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation,
 }
 
 // judgeOrder rules out by the order in time, with the error of both times.
-func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *Investigation, out *Resource) {
+func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *causes.Investigation, out *Resource) {
 	if a.ClockError(r.Metric.Host) > evidence.MaxClockError {
 		out.Verdict, out.Reason = Candidate, "its host's clock is too far off to tell what came first"
 		return
 	}
-	lag, sigma := c.lag(s, r.Metric.Host)
+	lag, sigma := ranking.Lag(c, s, r.Metric.Host)
 	tau := evidence.TauHard
 	switch {
 	case r.Counter != nil:
@@ -182,7 +184,7 @@ func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s", verb, c.Relative(s.At))
 	case out.Posterior >= 0.02:
 		out.Verdict, out.Reason = Candidate, fmt.Sprintf("%s %s; less likely than the cause", verb, c.Relative(s.At))
-		if len(c.hypotheses) > 0 && c.hypotheses[0].posterior < c.hypotheses[0].claimedAt() {
+		if len(c.Hypotheses) > 0 && c.Hypotheses[0].Posterior < c.Hypotheses[0].ClaimedAt() {
 			out.Reason = fmt.Sprintf("%s %s", verb, c.Relative(s.At))
 		}
 	default:
@@ -190,7 +192,7 @@ func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c
 	}
 }
 
-func (c *Investigation) relativeTo(r *evidence.Resource, s *evidence.Saturation) string {
+func relativeTo(c *causes.Investigation, r *evidence.Resource, s *evidence.Saturation) string {
 	switch {
 	case s == nil:
 		return "the cause"
@@ -202,7 +204,7 @@ func (c *Investigation) relativeTo(r *evidence.Resource, s *evidence.Saturation)
 
 // judgeRoom says how much room a resource had left. It is room only if the next
 // reading could not have been full, and if it was read around the onset.
-func judgeRoom(a *evidence.Run, r *evidence.Resource, c *Investigation, out *Resource) {
+func judgeRoom(a *evidence.Run, r *evidence.Resource, c *causes.Investigation, out *Resource) {
 	if c != nil && c.Onset.Status != evidence.NoOnset && !evidence.GeneratorOwn(r.Metric) {
 		if g := a.GapAt(r, c.Onset.At); g != nil {
 			out.Verdict, out.Reason = NotMeasured, fmt.Sprintf("no reading for %s around the onset", words.WordSeconds(g.To-g.From))
@@ -227,7 +229,7 @@ var mainResources = []string{
 
 // excluded lists what did not cause it: what ran out at another time, what had
 // room, and the generator.
-func (c *Investigation) excluded(top *hypothesis, g evidence.GeneratorState) []Exclusion {
+func excluded(c *causes.Investigation, top *causes.Hypothesis, g evidence.GeneratorState) []Exclusion {
 	var byTime, room []Exclusion
 	type line struct {
 		r   *evidence.Resource
@@ -240,13 +242,13 @@ func (c *Investigation) excluded(top *hypothesis, g evidence.GeneratorState) []E
 			!slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(r.Metric.Host) && c.Listens(r.Metric.Instance, h) }) {
 			continue // of another service on that host
 		}
-		if !serves || evidence.GeneratorOwn(r.Metric) || top != nil && (top.lead == r || top.counter == r) || r.Metric.Name == probe.CPUCore {
+		if !serves || evidence.GeneratorOwn(r.Metric) || top != nil && (top.Lead == r || top.Counter == r) || r.Metric.Name == probe.CPUCore {
 			continue
 		}
-		if top != nil && top.lead != nil && top.lead.Metric.Name == r.Metric.Name && r.Full != nil {
+		if top != nil && top.Lead != nil && top.Lead.Metric.Name == r.Metric.Name && r.Full != nil {
 			continue
 		}
-		if c.processorBound(top) && slices.Contains([]string{probe.ProcessCPU, probe.CgroupCPU, probe.CPUThrottled}, r.Metric.Name) {
+		if causes.ProcessorBound(c, top) && slices.Contains([]string{probe.ProcessCPU, probe.CgroupCPU, probe.CPUThrottled}, r.Metric.Name) {
 			continue // it is why answers came late
 		}
 		var res Resource
@@ -256,7 +258,7 @@ func (c *Investigation) excluded(top *hypothesis, g evidence.GeneratorState) []E
 			res = verdict(c.Run, r, nil)
 		}
 		what := evidence.Place(r)
-		if !c.severalHosts() {
+		if !severalHosts(c) {
 			what = strings.TrimSuffix(what, " on "+r.Metric.Host)
 		}
 		switch {
@@ -291,34 +293,28 @@ func (c *Investigation) excluded(top *hypothesis, g evidence.GeneratorState) []E
 	case !c.Censored:
 		out = append(out, Exclusion{"generator", fmt.Sprintf("reached its limit only later, at %s/s", words.Commas(g.Load))})
 	}
-	return append(out, c.contradicted(top)...)
-}
-
-// processorBound reports whether a service was slow for lack of processor, which the
-// client's timeout only shows.
-func (c *Investigation) processorBound(h *hypothesis) bool {
-	return h != nil && strings.HasSuffix(h.cause, "client-timeout") && h.hop.Index < len(c.Facts) && c.Facts[h.hop.Index][evidence.ProcessorBusy].Is == evidence.Yes
+	return append(out, contradicted(c, top)...)
 }
 
 // bearing reports whether the exhaustion of a resource could cause anything that
 // the catalogue knows.
 func bearing(name string) bool {
-	return slices.ContainsFunc(catalogue(), func(r rule) bool {
-		return slices.Contains(r.gauges, name) || slices.Contains(r.counters, name)
+	return slices.ContainsFunc(causes.Catalogue(), func(r causes.Rule) bool {
+		return slices.Contains(r.Gauges, name) || slices.Contains(r.Counters, name)
 	})
 }
 
-func (c *Investigation) severalHosts() bool { return len(c.Watchable()) > 1 }
+func severalHosts(c *causes.Investigation) bool { return len(c.Watchable()) > 1 }
 
 // contradicted lists causes that a reader would think of and that an observation
 // speaks against.
-func (c *Investigation) contradicted(top *hypothesis) []Exclusion {
+func contradicted(c *causes.Investigation, top *causes.Hypothesis) []Exclusion {
 	var out []Exclusion
 	if len(c.Facts) == 0 || !c.Faulty() {
 		return nil
 	}
 	f := c.Facts[0]
-	isPath := top != nil && top.rule.leg == path
+	isPath := top != nil && top.Rule.Leg == causes.Path
 	if f[evidence.SentNone].Is == evidence.No && !isPath {
 		out = append(out, Exclusion{"the path (firewall, load balancer, injector)", f[evidence.SentNone].Text})
 	} else if f[evidence.Loopback].Is == evidence.Yes && !isPath {

@@ -1,4 +1,4 @@
-package causes
+package verdicts
 
 import (
 	"math"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/saturation"
@@ -96,8 +97,8 @@ func TestLeakAdvice(t *testing.T) {
 			for i := range a.Targets[0].InFlight {
 				a.Targets[0].InFlight[i] = c.waiting * a.Seconds(float64(i))
 			}
-			inv := &Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
-			got := inv.fileAdvice(&hypothesis{lead: r})
+			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
+			got := inv.FileAdvice(&causes.Hypothesis{Lead: r})
 			if is := strings.Contains(got[0], "a leak"); is != c.leak {
 				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
 			}
@@ -127,8 +128,8 @@ func TestLeakOnARamp(t *testing.T) {
 			for i := range target.Open {
 				target.Open[i] = c.open(a.Seconds(float64(i)))
 			}
-			inv := &Investigation{Case: &evidence.Case{Run: a, Target: target, Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
-			got := inv.fileAdvice(&hypothesis{lead: r})
+			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: target, Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
+			got := inv.FileAdvice(&causes.Hypothesis{Lead: r})
 			if is := strings.Contains(got[0], "a leak"); is != c.leak {
 				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
 			}
@@ -151,8 +152,8 @@ func TestConntrackAdvice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, r := loaded(table, 2500, c.value, func(t float64) float64 { return 10 * t })
-			inv := &Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 22}}, At: 22}}
-			if got := inv.conntrackAdvice(&hypothesis{lead: r}); !strings.Contains(got[0], c.want) {
+			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 22}}, At: 22}}
+			if got := inv.ConntrackAdvice(&causes.Hypothesis{Lead: r}); !strings.Contains(got[0], c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -163,19 +164,19 @@ func TestConntrackAdvice(t *testing.T) {
 func TestPortsInTimeWait(t *testing.T) {
 	ports := probe.Metric{Host: "gw", Name: probe.EphemeralPorts, Instance: "10.0.0.2:8000"}
 	a, r := steady(ports, 600, func(t float64) float64 { return math.Min(600, 100*t) })
-	inv := &Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 6}}, At: 6}}
-	h := &hypothesis{lead: r}
-	if got := strings.Join(inv.portAdvice(h), "; "); strings.Contains(got, "TIME_WAIT") {
+	inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 6}}, At: 6}}
+	h := &causes.Hypothesis{Lead: r}
+	if got := strings.Join(inv.PortAdvice(h), "; "); strings.Contains(got, "TIME_WAIT") {
 		t.Errorf("%q although TIME_WAIT was not read", got)
 	}
 	wait := *r
 	wait.Metric = probe.Metric{Host: "gw", Name: probe.TimeWait}
 	a.Resources = append(a.Resources, &wait)
-	need, closed, ok := inv.portsHeld(r)
+	need, closed, ok := inv.PortsHeld(r)
 	if !ok || closed < 590 || math.Abs(need/6000-1) > 0.1 {
 		t.Errorf("%v ports for %v closed, %v: want 6,000 for 600", need, closed, ok)
 	}
-	if got := strings.Join(inv.portAdvice(h), "; "); !strings.Contains(got, "held by closed connections, each for 60 s (TIME_WAIT)") || !strings.Contains(got, "100/s needs about 6,") {
+	if got := strings.Join(inv.PortAdvice(h), "; "); !strings.Contains(got, "held by closed connections, each for 60 s (TIME_WAIT)") || !strings.Contains(got, "100/s needs about 6,") {
 		t.Errorf("%q", got)
 	}
 }
@@ -232,7 +233,7 @@ func TestVerdictsWithoutALimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, r := steady(c.m, c.limit, c.value)
-			inv := &Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 7, Low: 6.8, High: 7.2}}, At: 7, Sigma: 0.2}}
+			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 7, Low: 6.8, High: 7.2}}, At: 7, Sigma: 0.2}}
 			var got Resource
 			judgeVerdict(a, r, saturated(r), inv, &got)
 			if got.Verdict != c.want {
@@ -260,7 +261,7 @@ func TestNearest(t *testing.T) {
 		r.Def, _ = r.Metric.Def()
 		return r
 	}
-	inv := &Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Hops: []evidence.Hop{{Host: "local"}}}}
+	inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Hops: []evidence.Hop{{Host: "local"}}}}
 	for most, told := range map[float64]bool{1: true, 0.75: false} {
 		cpu := busy(most)
 		a.Resources = []*evidence.Resource{cpu, files}
@@ -268,11 +269,11 @@ func TestNearest(t *testing.T) {
 		if told {
 			want = append(want, cpu)
 		}
-		if got := inv.nearest(); !slices.Equal(got, want) {
+		if got := nearest(inv); !slices.Equal(got, want) {
 			t.Errorf("cpu %v: %d told", most, len(got))
 		}
 		a.Resources = []*evidence.Resource{cpu}
-		if got := inv.nearest(); !slices.Equal(got, []*evidence.Resource{cpu}) {
+		if got := nearest(inv); !slices.Equal(got, []*evidence.Resource{cpu}) {
 			t.Errorf("alone, cpu %v: %d told", most, len(got))
 		}
 	}
@@ -282,7 +283,7 @@ func TestNearest(t *testing.T) {
 		disk.Metric.Name = probe.FileSystem
 		disk.Def, _ = disk.Metric.Def()
 		a.Resources = []*evidence.Resource{files, disk}
-		if got := inv.nearest(); len(got) == 0 || (got[0] == disk) != told {
+		if got := nearest(inv); len(got) == 0 || (got[0] == disk) != told {
 			t.Errorf("disk %v: %d told", most, len(got))
 		}
 	}
@@ -291,7 +292,7 @@ func TestNearest(t *testing.T) {
 	far.Metric.Name = probe.TimeWait
 	far.Def, _ = far.Metric.Def()
 	a.Resources = []*evidence.Resource{far, cpu}
-	if got := inv.nearest(); !slices.Equal(got, []*evidence.Resource{cpu}) {
+	if got := nearest(inv); !slices.Equal(got, []*evidence.Resource{cpu}) {
 		t.Errorf("beside a far limit: %d told", len(got))
 	}
 }
@@ -300,18 +301,18 @@ func TestNearest(t *testing.T) {
 // "settled" among others. Evidence that another text repeats is left out.
 func TestAmbiguousSaysThingsOnce(t *testing.T) {
 	a, _ := steady(probe.Metric{Host: "local", Name: probe.CPU}, 1, func(float64) float64 { return 0.1 })
-	failed := Evidence{Source: "client", Text: "failed connections had rested 2 s"}
-	longer := Evidence{Source: "client", Text: failed.Text + "; of the others 0 %"}
-	fits := func(cause string, posterior float64, own string) *hypothesis {
-		return &hypothesis{cause: cause, posterior: posterior, rule: rule{says: cause + " did it"}, pro: []Evidence{failed, longer, {Source: "client", Text: own}}}
+	failed := causes.Evidence{Source: "client", Text: "failed connections had rested 2 s"}
+	longer := causes.Evidence{Source: "client", Text: failed.Text + "; of the others 0 %"}
+	fits := func(cause string, posterior float64, own string) *causes.Hypothesis {
+		return &causes.Hypothesis{Cause: cause, Posterior: posterior, Rule: causes.Rule{Says: cause + " did it"}, Pro: []causes.Evidence{failed, longer, {Source: "client", Text: own}}}
 	}
-	inv := &Investigation{
+	inv := &causes.Investigation{
 		Case: &evidence.Case{
 			Run: a, Target: a.Targets[0], Facts: []*evidence.Facts{{}}, Hops: []evidence.Hop{{}}, Onset: &evidence.Onset{Status: evidence.Found, Fault: attack.Reset, At: evidence.Span{Value: 5, Low: 5, High: 5}, Load: evidence.Span{Value: 100, Low: 100, High: 100}, Constant: onset.ConstantUntil(a, 5), EventDelay: 3},
 		},
-		hypotheses: []*hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
+		Hypotheses: []*causes.Hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
 	}
-	got := inv.ambiguous(evidence.GeneratorState{})
+	got := ambiguous(inv, evidence.GeneratorState{})
 	if len(got) != 2 || !strings.Contains(got[0].Summary, "after 5.0 s of a constant 100/s") || !strings.Contains(got[0].Summary, "failed 3.0 s after they were due") || !strings.Contains(got[0].Summary, "does not settle it: first (50 %), second (30 %)") {
 		t.Fatalf("%+v", got)
 	}
@@ -327,8 +328,8 @@ func TestAmbiguousSaysThingsOnce(t *testing.T) {
 	if texts["one"] != 1 || texts["two"] != 1 || texts[longer.Text] != 1 || texts[failed.Text] != 0 || len(got[1].Evidence) != 1 {
 		t.Errorf("%v", texts)
 	}
-	inv.hypotheses = inv.hypotheses[:1]
-	if got := inv.ambiguous(evidence.GeneratorState{}); len(got) != 1 || !strings.Contains(got[0].Summary, "does not prove it: first (50 %), something else 50 %") {
+	inv.Hypotheses = inv.Hypotheses[:1]
+	if got := ambiguous(inv, evidence.GeneratorState{}); len(got) != 1 || !strings.Contains(got[0].Summary, "does not prove it: first (50 %), something else 50 %") {
 		t.Errorf("%+v", got)
 	}
 }

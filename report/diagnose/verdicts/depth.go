@@ -1,7 +1,8 @@
-package causes
+package verdicts
 
 import (
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
 
@@ -10,24 +11,24 @@ import (
 const depthAt = 0.5
 
 // tierOf returns the tier of a hypothesis.
-func (c *Investigation) tierOf(h *hypothesis) report.Tier {
-	if h.rule.anywhere && h.hop.Index == 0 && fromPath(c.Facts[0]) && !fromServer(c.Facts[0]) {
+func tierOf(c *causes.Investigation, h *causes.Hypothesis) report.Tier {
+	if h.Rule.Anywhere && h.Hop.Index == 0 && causes.FromPath(c.Facts[0]) && !causes.FromServer(c.Facts[0]) {
 		return report.TierPath
 	}
-	return h.rule.tier(h.hop.Index > 0 || c.BehindProxy(h.hop))
+	return h.Rule.Tier(h.Hop.Index > 0 || c.BehindProxy(h.Hop))
 }
 
 // depth answers as deep as the evidence goes: the tier that most of the belief falls
 // on, and within it the mechanism. What nobody foresaw is shared out among the tiers
 // by where connections are known to have ended, so that one kernel's word is enough
 // for a tier where no cause fits.
-func (c *Investigation) depth() (tier report.Tier, mechanism report.Mechanism) {
+func depth(c *causes.Investigation) (tier report.Tier, mechanism report.Mechanism) {
 	tiers, mechanisms := map[report.Tier]float64{}, map[report.Mechanism]float64{}
-	for _, h := range c.hypotheses {
-		tiers[c.tierOf(h)] += h.posterior
+	for _, h := range c.Hypotheses {
+		tiers[tierOf(c, h)] += h.Posterior
 	}
-	for t, share := range c.elsewhere() {
-		tiers[t] += share * c.none
+	for t, share := range elsewhere(c) {
+		tiers[t] += share * c.None
 	}
 	best := 0.0
 	for _, t := range []report.Tier{report.TierPath, report.TierProxy, report.TierServer, report.TierUpstream} {
@@ -38,13 +39,13 @@ func (c *Investigation) depth() (tier report.Tier, mechanism report.Mechanism) {
 	if best < depthAt {
 		return "", ""
 	}
-	for _, h := range c.hypotheses {
-		if c.tierOf(h) == tier {
-			mechanisms[h.rule.mechanism] += h.posterior
+	for _, h := range c.Hypotheses {
+		if tierOf(c, h) == tier {
+			mechanisms[h.Rule.Mechanism] += h.Posterior
 		}
 	}
-	for _, h := range c.hypotheses { // in their order: the likeliest first
-		if m := h.rule.mechanism; mechanisms[m] >= depthAt && c.tierOf(h) == tier {
+	for _, h := range c.Hypotheses { // in their order: the likeliest first
+		if m := h.Rule.Mechanism; mechanisms[m] >= depthAt && tierOf(c, h) == tier {
 			return tier, m
 		}
 	}
@@ -52,8 +53,8 @@ func (c *Investigation) depth() (tier report.Tier, mechanism report.Mechanism) {
 }
 
 // reachedTier returns the tier of the hop that failed requests came to and no further.
-func (c *Investigation) reachedTier() (tier report.Tier, known bool) {
-	h, known := c.reachedHop()
+func reachedTier(c *causes.Investigation) (tier report.Tier, known bool) {
+	h, known := reachedHop(c)
 	switch {
 	case !known:
 		return "", false
@@ -67,7 +68,7 @@ func (c *Investigation) reachedTier() (tier report.Tier, known bool) {
 
 // reachedHop returns the hop that failed requests came to and no further, where that is
 // known.
-func (c *Investigation) reachedHop() (h evidence.Hop, known bool) {
+func reachedHop(c *causes.Investigation) (h evidence.Hop, known bool) {
 	for i, f := range c.Facts {
 		last := i == len(c.Facts)-1
 		switch {
@@ -79,17 +80,17 @@ func (c *Investigation) reachedHop() (h evidence.Hop, known bool) {
 }
 
 // elsewhere shares out what nobody foresaw among the tiers.
-func (c *Investigation) elsewhere() map[report.Tier]float64 {
+func elsewhere(c *causes.Investigation) map[report.Tier]float64 {
 	f := c.Facts[0]
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
-	switch tier, known := c.reachedTier(); {
+	switch tier, known := reachedTier(c); {
 	case known:
 		return map[report.Tier]float64{tier: 1}
 	case is(evidence.BadGateway) && len(c.Hops) > 1:
 		return map[report.Tier]float64{report.TierUpstream: 0.8, report.TierProxy: 0.2}
-	case fromPath(f):
+	case causes.FromPath(f):
 		return map[report.Tier]float64{report.TierPath: 1}
-	case fromServer(f):
+	case causes.FromServer(f):
 		return map[report.Tier]float64{report.TierServer: 1}
 	}
 	return map[report.Tier]float64{report.TierServer: 0.5, report.TierUpstream: 0.25, report.TierPath: 0.25}

@@ -1,0 +1,458 @@
+// Package ranking scores every cause of the catalogue at every hop by the signals, dates it
+// by what ran out, and turns scores into shares of belief.
+package ranking
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/signals"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Rank scores every cause of the catalogue and turns scores into shares of
+// belief. The prior is shared out among the causes that are considered: that is
+// the control of multiple testing.
+func Rank(c *causes.Investigation) {
+	if !c.Faulty() {
+		return
+	}
+	signals.AssumeUpstream(c.Case)
+	for _, h := range c.Hops {
+		c.Facts = append(c.Facts, signals.Observe(c.Case, h))
+	}
+	for _, r := range causes.Catalogue() {
+		if c.Without != nil && c.Without(causes.Kind{Rule: r.Cause, Tier: r.Tier(false), Mechanism: r.Mechanism}) {
+			continue
+		}
+		consider(c, r)
+	}
+	hearOut(c)
+	prior := math.Log(evidence.PriorAll / float64(max(len(c.Hypotheses), 1)))
+	scores := []float64{math.Log(evidence.PriorNone)}
+	for _, h := range c.Hypotheses {
+		h.Score += prior
+		scores = append(scores, h.Score)
+	}
+	most := slices.Max(scores)
+	total := 0.0
+	for _, s := range scores {
+		total += math.Exp(s - most)
+	}
+	c.None = math.Exp(scores[0]-most) / total
+	for _, h := range c.Hypotheses {
+		h.Posterior = math.Exp(h.Score-most) / total
+	}
+	slices.SortStableFunc(c.Hypotheses, func(x, y *causes.Hypothesis) int {
+		return cmp.Or(-cmp.Compare(x.Posterior, y.Posterior), cmp.Compare(x.Cause, y.Cause))
+	})
+	joinInstances(c)
+}
+
+// decisive are statements that say why, and not only what followed: a pool or a queue is
+// full because of something, and so a connection breaks; a full disk is enough.
+var decisive = []evidence.Clue{
+	evidence.SaysFull, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk, evidence.SaysLocking, evidence.SaysUnknownName, evidence.SaysCredentials,
+	evidence.SaysForbidden, evidence.SaysBig, evidence.SaysStoreFull, evidence.SaysReadOnly, evidence.SaysIdentifiers, evidence.SaysSchema, evidence.SaysCertificate,
+}
+
+// hearOut takes from causes that are not what most failures were told: whatever is
+// claimed must explain what was said.
+func hearOut(c *causes.Investigation) {
+	for i, f := range c.Facts {
+		for _, x := range append(slices.Clone(decisive), evidence.SaysException, evidence.SaysAway) {
+			if f[x].Is != evidence.Yes {
+				continue
+			}
+			against := causes.Opposite(causes.Proves)
+			if x == evidence.SaysException || x == evidence.SaysAway {
+				against = causes.Opposite(causes.Strong) // why, it does not say
+			}
+			for _, h := range c.Hypotheses {
+				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || x == evidence.SaysAway) {
+					continue
+				}
+				h.Score += against
+				h.Con = append(h.Con, causes.Evidence{Source: f[x].Source, Text: f[x].Text})
+			}
+		}
+	}
+}
+
+// joinInstances makes one hypothesis of what befell several instances of a service,
+// each on a host of its own: they do not compete.
+func joinInstances(c *causes.Investigation) {
+	for i := 0; i < len(c.Hypotheses); i++ {
+		x := c.Hypotheses[i]
+		if x.Hop.Index == 0 || !slices.Contains(x.Rule.Any, evidence.Died) || causes.FirstDeath(c, x) == nil {
+			continue
+		}
+		c.Hypotheses = slices.DeleteFunc(c.Hypotheses, func(y *causes.Hypothesis) bool {
+			same := y != x && y.Cause == x.Cause && y.Hop.Index > 0
+			if !same || causes.FirstDeath(c, y) == nil || causes.FirstDeath(c, y).Process != causes.FirstDeath(c, x).Process {
+				return false
+			}
+			x.Posterior += y.Posterior
+			x.Pro = append(x.Pro, causes.Evidence{Source: "processes of " + y.Hop.Host, Text: "the same happened on " + y.Hop.Host})
+			return true
+		})
+	}
+}
+
+// consider adds the hypotheses of one rule, one for each hop that it applies to.
+func consider(c *causes.Investigation, r causes.Rule) {
+	culprit, waits := gather.Culprit(c.Case)
+	for i, h := range c.Hops {
+		if waits && r.Symptom {
+			return // where they wait is known: that they do says nothing more
+		}
+		if waits && r.Leg == causes.Path && c.Way.Culprit.State != report.StandsNetwork {
+			return // what was asked had arrived
+		}
+		if r.Behind && i == 0 || r.Waits && c.Facts[i][evidence.WaitsBehind].Is == evidence.Yes {
+			continue
+		}
+		if waits && r.Waits && r.Leg == causes.Server && h.Station != culprit.Station {
+			continue
+		}
+		if waits && h.Index < culprit.Index && slices.Contains(r.Any, evidence.Died) && c.Parts.Share(attack.Status, attack.Timeout) >= 0.9 {
+			continue // it lived, and waited
+		}
+		switch r.Leg {
+		case causes.Path:
+			if waits && h.Station != culprit.Station || !waits && i > 0 && !writtenHere(c, r, h, c.Facts[i]) {
+				continue // between the hop that the waiting ends at and the next
+			}
+		case causes.Proxy:
+			if i >= len(c.Hops)-1 && !c.Fronts(h) && (!waits || !evidence.IsProxy(h.Process())) {
+				continue
+			}
+			if h.Station != nil && !evidence.IsProxy(h.Process()) {
+				continue // it serves, and asks others for what it serves
+			}
+		case causes.Server:
+			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.Cause == "server-file-descriptors" && (h.Station == nil || evidence.IsProxy(h.Process())) {
+				continue // the first of several hosts passes requests on: proxy-file-descriptors
+			}
+			if i > 0 && r.Cause == "client-timeout" && c.Facts[i][evidence.GatewayTimeout].Is != evidence.Yes {
+				continue // it is the gateway that waits, and says so
+			}
+		}
+		if r.Cause == "circuit-open" && evidence.IsProxy(h.Process()) || outOfReach(c, r, i) {
+			continue
+		}
+		test(c, r, h, c.Facts[i])
+	}
+}
+
+// outOfReach reports whether failed requests did not come as far as a hop, and nobody tried
+// to bring them there: what happens there does not fail them. That they are not brought may
+// be for what it does to others.
+func outOfReach(c *causes.Investigation, r causes.Rule, index int) bool {
+	for i := 1; i <= index; i++ {
+		f := c.Facts[i]
+		if f[evidence.NotAsked].Is == evidence.Yes && !(i == index && slices.ContainsFunc(r.Any, func(x evidence.Clue) bool {
+			return (x == evidence.LateOut || x == evidence.FailingOut) && f[x].Is == evidence.Yes
+		})) {
+			return true
+		}
+	}
+	return false
+}
+
+// passedBy reports whether failed requests went on from a hop to the next ones, as served
+// ones do: then it is less likely that it is the one that fails them.
+func passedBy(c *causes.Investigation, index int) bool {
+	return c.Parts.Share(attack.Status) >= 0.9 && slices.ContainsFunc(c.Facts[index+1:], func(f *evidence.Facts) bool { return f[evidence.Came].Is == evidence.Yes })
+}
+
+// test scores one cause at one hop.
+func test(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Facts) {
+	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
+	for _, x := range r.Must {
+		if f[x].Is == evidence.No && !slices.ContainsFunc(r.Anyway, is) {
+			return
+		}
+	}
+	if slices.ContainsFunc(r.Never, is) {
+		return
+	}
+	seen := len(r.Any) == 0
+	for _, x := range r.Any {
+		seen = seen || f[x].Is == evidence.Yes
+	}
+	hyp := &causes.Hypothesis{Rule: r, Cause: causes.Key(c, r, h), Hop: h, Host: h.Host}
+	timed := len(r.Gauges)+len(r.Counters) > 0
+	if timed {
+		date(c, hyp)
+	}
+	hyp.Told = slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes })
+	hyp.Measured = hyp.Measured || hyp.Told
+	if hyp.Told && r.Inferred { // what was said needs no guess of what stopped growing
+		hyp.Lead, hyp.Lag = nil, nil
+	}
+	ranOut := hyp.Lead != nil || hyp.Counter != nil
+	if (!ranOut || r.Waits) && slices.ContainsFunc(r.Elsewhere, func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }) {
+		hyp.Score = max(hyp.Score, evidence.PenaltyNear)
+	}
+	if slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes }) {
+		hyp.Score = max(hyp.Score, 0) // who says that it was full knows it better than a gauge that need not be of it
+	}
+	if !seen && (!ranOut || r.Strict) || len(r.Any) == 0 && timed && !hyp.Measured && support(c, r, f) < 1.5 {
+		return
+	}
+	if timed && !hyp.Measured && r.Leg == causes.Proxy {
+		return
+	}
+	if timed && !ranOut && !hyp.Told && !r.Inferred && hasRoom(c, r, h) && !slices.ContainsFunc(r.Elsewhere, is) {
+		return // it was measured, and far from its limit
+	}
+	if timed && !hyp.Measured && !r.Inferred && len(r.Any) == 0 {
+		hyp.Score += evidence.PenaltyBlind - r.Rare
+	}
+	if !timed {
+		hyp.Measured = hyp.Told || !h.Assumed && (!slices.Contains(r.Any, evidence.Died) || f[evidence.Died].Is == evidence.Yes)
+	}
+	switch {
+	case r.Elimination && !hyp.Told && f[evidence.RateStatus].Is != evidence.Yes && (!kernels.WatchesProcess(c.Case, h) || evidence.Hidden(c.Case) != ""):
+		hyp.Measured = false
+	case r.Own && !hyp.Told && f[evidence.TurnedAway].Is != evidence.Yes && !causes.FromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !kernels.WatchesProcess(c.Case, h)): // a path does not close in good order
+		hyp.Measured = false
+	case r.TurnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !causes.FromPath(f):
+		hyp.Measured = false
+	case hyp.Lead != nil && c.Run.ClockError(hyp.Lead.Metric.Host) > evidence.MaxClockError:
+		hyp.Measured = false // what came first there is not known
+	}
+	hyp.Proven = proves(hyp, f) && unexplainedCounter(c, hyp) == nil && !cameAfter(c, hyp) && (unexplainedEnd(c, hyp) == nil || hyp.Told)
+	weigh(c, hyp, f)
+	hyp.Score += gate(c, r, h, f)
+	c.Hypotheses = append(c.Hypotheses, hyp)
+}
+
+// support is what the observations alone add for a rule.
+func support(c *causes.Investigation, r causes.Rule, f *evidence.Facts) float64 {
+	s := 0.0
+	for _, w := range r.Weights {
+		if f[w.Clue].Is == evidence.Yes {
+			s += w.Yes
+		}
+	}
+	return s
+}
+
+func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
+	silent, excused := causes.Explained(hyp.Rule.Instead, f), causes.Explained(hyp.Rule.Despite, f)
+	for _, w := range hyp.Rule.Weights {
+		if silent[w.Clue] {
+			continue
+		}
+		x := f[w.Clue]
+		add := 0.0
+		switch x.Is {
+		case evidence.Yes:
+			add = w.Yes
+		case evidence.No:
+			add = w.No
+		}
+		if add < 0 && excused[w.Clue] {
+			continue
+		}
+		hyp.Score += add
+		if x.Text == "" {
+			continue
+		}
+		e := causes.Evidence{Source: x.Source, Text: x.Text}
+		if x.At != nil {
+			e.At = words.Pointer(*x.At)
+		}
+		switch {
+		case add >= 0.7 && x.Is == evidence.Yes, add >= 1:
+			hyp.Pro = append(hyp.Pro, e)
+		case add <= -2:
+			hyp.Con = append(hyp.Con, e)
+		}
+	}
+}
+
+// gate weighs the hop against the failures: 5xx over clean connections come from
+// further in, resets and timeouts of the client's connections from the first
+// host.
+func gate(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Facts) float64 {
+	if at, ok := gather.Culprit(c.Case); ok && (r.Waits || r.Leg == causes.Path) && at.Station == h.Station {
+		return c.Contrasts(h) // it was followed to there, whatever the client saw of it
+	}
+	if writtenHere(c, r, h, f) {
+		return c.Contrasts(h) // whoever answered said so, whatever the client saw of it
+	}
+	if r.Leg == causes.Server && h.Index == 0 && f[evidence.WroteStatus].Is == evidence.No {
+		return c.Contrasts(h) - 3
+	}
+	clean := c.Facts[0][evidence.BadGateway].Is
+	if at, ok := gather.Culprit(c.Case); ok && at.Index > 0 {
+		clean = evidence.Yes // whatever the client saw of it, it waited for somebody further in
+	}
+	s := c.Contrasts(h)
+	if r.Leg != causes.Path && passedBy(c, h.Index) {
+		s -= causes.Strong
+	}
+	if slices.ContainsFunc(c.Facts[:h.Index], func(f *evidence.Facts) bool { return f[evidence.RefusesAnswer].Is == evidence.Yes }) {
+		s -= causes.Proves // it had answered
+	}
+	if h.Assumed {
+		s += evidence.PenaltyBlind
+	}
+	inner := slices.ContainsFunc(c.Facts[1:], func(f *evidence.Facts) bool { return f[evidence.InnerMatch].Is == evidence.Yes })
+	if inner && clean != evidence.Yes {
+		// The proxy passed on what happened behind it in its own way.
+		clean = evidence.Yes
+		s += 1.5 * float64(min(h.Index, 1))
+	}
+	switch {
+	case h.Index > 0 && clean == evidence.Yes:
+		s += 0.5
+	case h.Index > 0 && clean == evidence.No:
+		s -= 5
+	case h.Index > 0:
+	case r.Leg == causes.Server && clean == evidence.Yes && len(c.Hops) > 1 && c.Facts[0][evidence.PassedOn].Is == evidence.No:
+		s -= 0.5 // it may be the proxy that answers
+	case r.Leg == causes.Server && clean == evidence.Yes && len(c.Hops) > 1:
+		s -= 3
+	case r.Leg == causes.Path && clean == evidence.Yes, (r.Cause == "application-abort" || r.Cause == "early-response-unread-body") && clean == evidence.Yes && h.Index == 0:
+		s -= 5
+	case r.Leg == causes.Server && clean == evidence.Yes && (r.Cause == "rate-limit-policy" || r.Cause == "client-timeout"):
+	case r.Leg == causes.Server && clean == evidence.Yes:
+		s -= 0.5
+	}
+	if h.Index > 0 && c.Facts[0][evidence.PassedOn].Is == evidence.No && (f[evidence.ShedAtOnce].Is == evidence.Yes || f[evidence.QueueTimeout].Is == evidence.Yes) {
+		s -= 4 // what was refused had not even been passed on
+	}
+	if h.Index > 0 && c.Facts[0][evidence.DescriptorsFull].Is == evidence.Yes {
+		s -= 3 // what the proxy lacked it need not get from further in
+	}
+	if c.Address != nil && h.Index == 0 && c.Address.Host != "" && c.Address.Host != h.Host && r.Leg == causes.Server {
+		s -= 3
+	}
+	return s
+}
+
+// writtenHere reports whether answers were told to be of this hop, or to speak of it, in
+// the words that tell the cause.
+func writtenHere(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Facts) bool {
+	if h.Index > 0 && f[evidence.WroteStatus].Is == evidence.Yes && slices.ContainsFunc(r.Proof, func(x evidence.Clue) bool {
+		return f[x].Is == evidence.Yes && (x == evidence.RateStatus || x == evidence.Unauthorized || x == evidence.TooLarge || x == evidence.OwnError)
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes })
+}
+
+// proves reports whether something was seen that few causes but this one make, and
+// nothing that is not of its making.
+func proves(h *causes.Hypothesis, f *evidence.Facts) bool {
+	r := h.Rule
+	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
+	excused := causes.Explained(r.Despite, f)
+	if r.Symptom || slices.ContainsFunc(r.Unless, func(x evidence.Clue) bool { return is(x) && !excused[x] }) {
+		return false
+	}
+	full := h.Lead != nil && h.Lead.Full != nil && !r.Inferred
+	moved := h.Counter != nil
+	return slices.ContainsFunc(r.Proof, is) || r.ProvenBy == causes.RanOut && (full || moved)
+}
+
+// fewPorts is a number of local ports that no range is so narrow as to lack.
+const fewPorts = 100
+
+// hasRoom reports whether all that a rule says runs out was measured at a hop, and used to
+// less than half at any time.
+func hasRoom(c *causes.Investigation, r causes.Rule, h evidence.Hop) bool {
+	seen := false
+	for _, x := range candidates(c, r, h) {
+		switch {
+		case x.Counter != nil && x.Counter.Start != nil:
+			return false
+		case x.Metric.Name == probe.EphemeralPorts && x.Peak < fewPorts: // of however many
+			seen = true
+		case x.Counter != nil, math.IsNaN(x.Most):
+		case x.Most >= 0.5:
+			return false
+		case x.Metric.Name == probe.EphemeralPorts && x.Metric.Instance != "": // no reading is no port in use
+			seen = true
+		case c.Onset.Status != evidence.NoOnset && c.Run.GapAt(x, c.Onset.At) != nil:
+			return false
+		default:
+			seen = true
+		}
+	}
+	return seen
+}
+
+// cameAfter reports whether what a cause says ran out did so only after requests had begun
+// to fail: then it is a consequence, whatever counters moved.
+func cameAfter(c *causes.Investigation, h *causes.Hypothesis) bool {
+	if h.Lead == nil || h.Told || c.Onset.Status != evidence.Found || c.Run.ClockError(h.Lead.Metric.Host) > evidence.MaxClockError {
+		return false
+	}
+	s := h.Lead.Full
+	if s == nil {
+		s = h.Lead.Level
+	}
+	if s == nil {
+		return false
+	}
+	lag, sigma := Lag(c, s, h.Lead.Metric.Host)
+	return lag.Value < -max(2.6*sigma, 2)
+}
+
+// unexplainedEnd returns the end of a watched process, just before the faults began, of
+// which a cause says nothing: what ended may be what was missed.
+func unexplainedEnd(c *causes.Investigation, h *causes.Hypothesis) *evidence.Death {
+	if c.Onset.Status != evidence.Found || h.Rule.Ends || slices.Contains(h.Rule.Any, evidence.Died) || slices.Contains(h.Rule.Any, evidence.WorkersDied) {
+		return nil
+	}
+	for _, dead := range c.Dead {
+		var ends []*evidence.Death
+		for k, d := range dead {
+			if d.At > c.From-3 && d.At < c.At+1 && !d.Replaced && d.Why != "replaced" && !strings.EqualFold(d.Why, "exit status 0") {
+				ends = append(ends, &dead[k])
+			}
+		}
+		if len(ends) == 1 || len(ends) == 2 { // more of them are a matter of course
+			return ends[0]
+		}
+	}
+	return nil
+}
+
+// telling are counters that move only when something was short, and say what: whatever
+// is claimed beside them must be what made them move.
+var telling = []string{
+	probe.AbortOnMemory, probe.OOMKills, probe.PIDsMaxHits, probe.ConntrackDrop, probe.ReqQueueFullDrop,
+}
+
+// unexplainedCounter returns a counter of the serving host, or of the path, that began
+// to move with the faults and is not of the cause's making; nil without.
+func unexplainedCounter(c *causes.Investigation, h *causes.Hypothesis) *evidence.Resource {
+	if c.Onset.Status != evidence.Found {
+		return nil
+	}
+	for _, r := range c.Run.Resources {
+		if !slices.Contains(telling, r.Metric.Name) || r.Counter == nil || r.Counter.Start == nil || r.Counter.Throughout ||
+			slices.Contains(h.Rule.Counters, r.Metric.Name) || !c.Run.SpeaksFor(r.Metric, h.Hop) || evidence.GeneratorOwn(r.Metric) {
+			continue
+		}
+		if lag := c.At - r.Counter.Start.At; lag > -1 && lag < 3 && r.Counter.Between(c.From-1, c.To+1) >= 5 {
+			return r
+		}
+	}
+	return nil
+}

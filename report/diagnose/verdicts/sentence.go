@@ -1,0 +1,169 @@
+package verdicts
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/report/diagnose/evidence"
+
+	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// onsetSentence says what happened, when, and how it was before.
+func onsetSentence(c *causes.Investigation) string {
+	o, t := c.Onset, c.Target.Total
+	what := words.Plural(o.Fault)
+	name := c.Name()
+	switch o.Status {
+	case evidence.Found:
+		if o.Constant > 0 {
+			return fmt.Sprintf("%s shows %s after %s of a constant %s; before that %s of %s attempts had any%s.",
+				words.Capital(name), what, words.WordSeconds(o.At.Value), c.Run.LoadText(o.Constant, o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c))
+		}
+		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s.",
+			words.Capital(name), what, c.Run.LoadSpanText(o.Load, o.At.Value), words.WordSeconds(o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c))
+	case evidence.LeftCensored:
+		return fmt.Sprintf("%s shows %s from the start, at %s: %s of %s attempts (%s).",
+			words.Capital(name), what, c.Run.LoadText(o.Load.Value, 0), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)), words.Percent(float64(o.After)/max(1, float64(o.AfterOf))))
+	case evidence.Transient:
+		return fmt.Sprintf("%s showed %s for a while at %s, %s into the load (%s in all%s), and recovered without a lower load.",
+			words.Capital(name), what, c.Run.LoadText(o.Load.Value, o.At.Value), words.WordSeconds(o.At.Value), words.Commas(c.Total(o.Fault)), delayed(c))
+	case evidence.Periodic:
+		return fmt.Sprintf("%s shows %s in bursts: %s (%s in all).", words.Capital(name), what, o.Note, words.Commas(c.Total(o.Fault)))
+	}
+	resting := ""
+	if t.Idle > 0 {
+		resting = fmt.Sprintf(", and %s of connections without a request in flight", words.Count(t.Idle, "reset"))
+	}
+	if t.Failed == 0 {
+		return fmt.Sprintf("%s failed none of %s attempts%s.", words.Capital(name), words.Commas(t.Attempts), resting)
+	}
+	return fmt.Sprintf("%s failed %s of %s attempts (%s) %s: %s%s.",
+		words.Capital(name), words.Commas(t.Failed), words.Commas(t.Attempts), words.Percent(t.Failed/max(1, t.Attempts)), noRise(c), evidence.Mixture(c.Case), resting)
+}
+
+// noRise says why there is no onset: the failures are there at every load, or came
+// late but in too few clusters to tell a load by.
+func noRise(c *causes.Investigation) string {
+	first := slices.IndexFunc(c.Target.Failed, func(n float64) bool { return n > 0 })
+	if first < 0 || c.Target.Total.Failed < 20 || c.Run.Seconds(float64(first)) < 0.4*c.Run.Duration() {
+		return "without a rise over load"
+	}
+	at := c.Run.Seconds(float64(first))
+	return fmt.Sprintf("from %s into the load on (%s), in clusters too few to tell an onset by", words.WordSeconds(at), c.Run.LoadText(c.Run.LoadAt(at), at))
+}
+
+// delayed says how long after requests were due they failed, where that is long:
+// the onset is dated by when they were due.
+func delayed(c *causes.Investigation) string {
+	if d := c.Onset.EventDelay; d >= 0.5 {
+		return fmt.Sprintf("; those first ones failed %s after they were due", words.WordSeconds(d))
+	}
+	return ""
+}
+
+// causeSentence says what did it, with the numbers.
+func causeSentence(c *causes.Investigation, h *causes.Hypothesis) string {
+	if at, ok := gather.Culprit(c.Case); ok && (h.Rule.Waits || h.Rule.Leg == causes.Path) && at.Station == h.Hop.Station {
+		told := ""
+		if dropper(c, h) != "" && len(h.Pro) > 0 {
+			told = ": " + h.Pro[strongest(c, h)].Text
+		}
+		return fmt.Sprintf("%s: %s%s. %s.", h.Hop.Station.Text(), h.Rule.Says, told, words.Capital(c.Way.Text()))
+	}
+	where := ""
+	if h.Host != "" && h.Rule.Leg != causes.Path {
+		where = " on " + h.Host
+	}
+	s := words.Capital(h.Rule.Says)
+	if c.Address != nil && h.Hop.Index == 0 {
+		where = " at " + c.Address.Addr.String()
+	}
+	switch {
+	case h.Lead != nil && h.Lead.Full != nil && !h.Rule.Inferred:
+		s += fmt.Sprintf(": %s%s, %s.", h.Lead.Describe(), where, c.RelativeOn(h.Lead.Metric.Host, h.Lead.Full.At))
+	case h.Lead != nil && h.Lead.Level != nil:
+		s += fmt.Sprintf(": %s%s, %s.", h.Lead.Describe(), where, c.RelativeOn(h.Lead.Metric.Host, h.Lead.Level.At))
+	case h.Counter != nil:
+		s += fmt.Sprintf(": %s%s grew by %s, first %s.", strings.ReplaceAll(h.Counter.Metric.Name, "-", " "), where,
+			words.Commas(h.Counter.Counter.Between(c.From-2, c.To+1)), c.Relative(h.Counter.Counter.Start.At))
+	case len(h.Pro) > 0:
+		s += fmt.Sprintf("%s: %s.", where, h.Pro[strongest(c, h)].Text)
+	default:
+		s += where + "."
+	}
+	return s
+}
+
+// strongest returns the index of the evidence that weighs most for a cause.
+func strongest(c *causes.Investigation, h *causes.Hypothesis) int {
+	best, most := 0, math.Inf(-1)
+	f := c.Facts[h.Hop.Index]
+	for i, e := range h.Pro {
+		for _, w := range h.Rule.Weights {
+			if x := f[w.Clue]; x.Is == evidence.Yes && x.Text == e.Text && w.Yes > most {
+				best, most = i, w.Yes
+			}
+		}
+	}
+	return best
+}
+
+func onsetEvidence(c *causes.Investigation) []causes.Evidence {
+	o := c.Onset
+	var out []causes.Evidence
+	if o.Status == evidence.Found || o.Status == evidence.Transient || o.Status == evidence.Periodic {
+		out = append(out, causes.Evidence{Source: "client", At: words.Pointer(o.At.Value), Text: fmt.Sprintf("first %s: %s of %s before, %s of %s from there on",
+			words.Singular(o.Fault), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)))})
+	}
+	out = append(out, causes.Evidence{Source: "client", Text: "failures: " + evidence.Mixture(c.Case)})
+	if c.Address != nil {
+		out = append(out, causes.Evidence{Source: "client", Text: c.Address.Text()})
+	}
+	for _, text := range c.Common {
+		out = append(out, causes.Evidence{Source: "client", Text: text})
+	}
+	if text := c.Way.Text(); text != "" {
+		out = append(out, causes.Evidence{Source: "sockets", Text: text, At: words.Pointer(c.Way.From)})
+	}
+	return out
+}
+
+func evidenceFor(c *causes.Investigation, h *causes.Hypothesis) []causes.Evidence {
+	out := onsetEvidence(c)
+	if c.Parts.Wire > 0 {
+		for _, text := range c.Beside {
+			out = append(out, causes.Evidence{Source: "kernels", Text: text})
+		}
+	}
+	for _, x := range c.Contrast {
+		out = append(out, causes.Evidence{Source: "client", Text: x.Text()})
+	}
+	seen := map[string]bool{}
+	for _, e := range out {
+		seen[e.Text] = true
+	}
+	seen[c.Facts[h.Hop.Index][evidence.RisesWithLoad].Text] = true // the onset has said so
+	repeats := func(e causes.Evidence) bool {                      // another text begins with it and says more
+		return slices.ContainsFunc(h.Pro, func(x causes.Evidence) bool { return len(x.Text) > len(e.Text) && strings.HasPrefix(x.Text, e.Text) })
+	}
+	for _, e := range h.Pro {
+		if e.Text != "" && !seen[e.Text] && !repeats(e) && len(out) < evidence.MostEvidence {
+			seen[e.Text] = true
+			out = append(out, e)
+		}
+	}
+	if h.Hop.Index < len(c.Wires) {
+		if v := c.Wires[h.Hop.Index]; v.Traced && v.Joined > 0 {
+			out = append(out, causes.Evidence{
+				Source: "kernel of " + h.Hop.Host, At: words.Pointer(v.First),
+				Text: fmt.Sprintf("%s that its own kernel sent match failed connections by address, port and time", words.Count(v.Joined, "reset")),
+			})
+		}
+	}
+	return out
+}
