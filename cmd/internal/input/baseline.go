@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -90,6 +91,7 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 	}
 	var all []found
 	others := map[string]int{}
+	newestFirst(paths)
 	for _, path := range paths[:min(len(paths), mostBaseline)] {
 		r, err := ReadReport(path)
 		switch {
@@ -107,12 +109,12 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 	if len(all) == 0 {
 		var why []string
 		for reason, n := range others {
-			why = append(why, fmt.Sprintf("%d %s", n, reason))
+			why = append(why, fmt.Sprintf("%d %s %s", n, areOf(n), reason))
 		}
 		slices.Sort(why)
 		text := "it holds no report"
 		if len(why) > 0 {
-			text = "its reports are " + strings.Join(why, ", ")
+			text = "of its .json files, " + strings.Join(why, ", ")
 		}
 		return Baseline{}, fmt.Errorf("--baseline latest:%s: no earlier run of this profile and engine is there: %s", dir, text)
 	}
@@ -125,6 +127,25 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		out.Reports, out.Files = append(out.Reports, f.run), append(out.Files, f.path)
 	}
 	return out, nil
+}
+
+func areOf(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// newestFirst orders files by when they were written last: of more than are read, the latest
+// are.
+func newestFirst(paths []string) {
+	written := map[string]time.Time{}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			written[path] = info.ModTime()
+		}
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { return written[b].Compare(written[a]) })
 }
 
 // NeedsBaseline is the error for gates against a baseline where none was named; nil
