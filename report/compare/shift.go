@@ -49,7 +49,9 @@ func (m *Measured) shift() {
 	switch {
 	case m.OldAtLeast && m.NewAtLeast:
 		m.P = nil // what differs is how much was sent
-		m.Outcome, m.Note = Equivalent, "no onset on either side"
+		m.ShiftLow, m.ShiftHigh = nil, nil
+		m.Outcome = Equivalent
+		m.Note = joinNotes(m.Note, "no onset on either side, up to "+format.Rate(math.Round(min(slices.Min(old), slices.Min(new)))))
 	case narrow.Low/unit > -tolerance && narrow.High/unit < tolerance:
 		m.Outcome = Equivalent
 	default:
