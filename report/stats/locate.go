@@ -59,10 +59,13 @@ func (s *scanner) locate(a alarm, out *Rise) {
 	if s.statusOnly {
 		return
 	}
-	wideLow, wideHigh, clusters := s.anyShape(first, likeliest, a.to)
+	wideLow, wideHigh, clusters, curved := s.anyShape(first, likeliest, a.to)
 	out.Clusters = clusters
 	beyond := s.material(first, clusters)
-	if beyond > 0 && s.grewBefore(first, wideLow, clusters) {
+	// Where events come together, or few of them at the beginning of a curve, nothing needs to be
+	// seen of it at first.
+	unseen := (curved || clusters > 1) && !s.abrupt(at, clusters)
+	if beyond > 0 && (unseen || s.grewBefore(first, wideLow, clusters)) {
 		// It may have grown by degrees to what is worth telling before any shape that fits begins.
 		wideLow = min(wideLow, s.immaterial(first, beyond, clusters))
 	}

@@ -9,9 +9,10 @@ var powers = [...]int{1, 2, 3, 5, 8}
 
 // anyShape returns the first and the last window in which a rise can have begun, whatever
 // its shape: those whose likelihood, the largest over the shapes, is within some 2Δℓ of the
-// best in units of how clustered the events are, which it returns too. The rise is most likely
+// best in units of how clustered the events are, which it returns too. curved says that a
+// bent shape is the likeliest. The rise is most likely
 // to begin at a window, as a step or a hinge. Of many windows every so many are looked at.
-func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64) {
+func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64, curved bool) {
 	stride, end := 1+(to-first)/mostBegins, s.dataEnd(to, shapeAhead)
 	clusters = s.spreadOf(at, to)
 	drop := shapeDrop
@@ -20,11 +21,18 @@ func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64) 
 	}
 	var taus []int
 	var curve []float64
-	best := math.Inf(-1)
+	best, straight, bent := math.Inf(-1), math.Inf(-1), math.Inf(-1)
 	for tau := to; tau >= first; tau -= stride {
 		l := max(s.stepLikelihood(tau, end), s.hingeLikelihood(tau, end))
+		straight = max(straight, l)
 		for _, power := range powers {
-			l = max(l, s.powerLikelihood(tau, end, power))
+			p := s.powerLikelihood(tau, end, power)
+			if power == 1 {
+				straight = max(straight, p)
+			} else {
+				bent = max(bent, p)
+			}
+			l = max(l, p)
 		}
 		best = max(best, l)
 		taus, curve = append(taus, tau), append(curve, l)
@@ -35,7 +43,7 @@ func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64) 
 			low, high = min(low, tau-stride+1), max(high, tau+stride-1)
 		}
 	}
-	return max(first, low), min(to, high), clusters
+	return max(first, low), min(to, high), clusters, bent > straight
 }
 
 const (
@@ -90,8 +98,36 @@ func (s *scanner) spreadOf(at, to int) float64 {
 		expected = append(expected, fit[(i-from)/size]*e/rareShare)
 	}
 	_, most := Clustering(ys, expected, s.r.Step)
-	return most
+	return max(most, s.unevenness(from, end))
 }
+
+// unevenness is how clustered the events of a growth are: shares that never fall describe much
+// of it themselves, but seconds that follow each other lie on a curve.
+func (s *scanner) unevenness(from, end int) float64 {
+	var y, e []float64
+	for i, size := from, s.r.windows(1); i+size <= end; i += size {
+		if ys, es, _ := s.rate(i, i+size); es > 0 {
+			y, e = append(y, ys), append(e, es)
+		}
+	}
+	_, ratio, n := scatter(y, e, []float64{1, -3, 3, -1})
+	if n < minBlocks || ratio < 1+3*math.Sqrt(2/(freedomOfCurve*n)) {
+		return 1 // as independent events may come
+	}
+	return ratio
+}
+
+// freedomOfCurve is like freedomOfGrowth, for differences of third order.
+const freedomOfCurve = 0.43
+
+// abrupt reports whether a rise is proven to have passed a share that is far above the floor
+// within seconds of its first event: it has not crept up to where it was seen.
+func (s *scanner) abrupt(at int, clusters float64) bool {
+	y, e, _ := s.rate(at, at+s.r.windows(abruptSeconds))
+	return e > 0 && LowerShare(y/clusters, e/clusters, materialSide) >= abruptShare*s.floor
+}
+
+const abruptSeconds, abruptShare = 3.0, 10.0
 
 // grewBefore reports whether the rate in [first, to) was higher in the second half.
 func (s *scanner) grewBefore(first, to int, clusters float64) bool {
