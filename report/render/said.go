@@ -10,7 +10,7 @@ import (
 // saidGrid is what logs say of failed requests: who said it of whom, of how many, and the
 // load at which it was said first.
 func saidGrid(r *report.Report) layout.Grid {
-	g := layout.Grid{Name: "said", Columns: []layout.Column{{Title: "LOG OF", Squeeze: 16}, {Title: "OF WHOM", Squeeze: 14, Drop: 2}}}
+	g := layout.Grid{Name: "who said what", Columns: []layout.Column{{Title: "LOG OF", Squeeze: 16}, {Title: "OF WHOM", Squeeze: 14, Drop: 2}}}
 	several := len(r.Targets) > 1
 	if several {
 		g.Columns = append(g.Columns, layout.Column{Title: "TARGET", Squeeze: 8, Drop: 1})
