@@ -26,7 +26,8 @@ import (
 //     and may have an [Answer].
 //   - 4: windows say how many connections are wanted and not opened, and what was not
 //     waited for or looked up.
-const codecVersion = 4
+//   - 5: details of gRPC, of other servers, and of why a connection ends (max-age).
+const codecVersion = 5
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
