@@ -209,7 +209,10 @@ func (t *Transport) lastWords(c *Conn) (attack.Detail, *attack.Answer) {
 	if waiting, _ := c.Waiting(); !waiting {
 		return attack.Detail{}, nil
 	}
-	c.SetDeadline(t.clock() + 100*time.Millisecond) // it has come already, under TLS perhaps not whole
+	// It has come already, under TLS perhaps not whole; also at the end of a run.
+	if c.Socket().SetDeadline(time.Now().Add(100*time.Millisecond)) != nil {
+		return attack.Detail{}, nil
+	}
 	n, err := c.Read(b)
 	if n == 0 || err != nil {
 		return attack.Detail{}, nil

@@ -29,7 +29,10 @@ func (t *targetSyntax) decode(d *decoder, n *tree.Node, key string) {
 	if n.Kind == tree.Mapping {
 		if u := n.Get("url"); u != nil && u.Kind == tree.Scalar {
 			raw, _, err := expand(u.Text, d.getenv)
-			if s, ok := profiles.SchemeOf(raw); ok && err == nil {
+			if err != nil { // which is told of the url
+				raw = u.Text
+			}
+			if s, ok := profiles.SchemeOf(raw); ok {
 				d.speaks = s.Speaks
 			} else if begin, _, found := strings.Cut(raw, "://"); found { // what comes behind is wrong, or a template
 				if s, ok := profiles.FindScheme(begin); ok {

@@ -19,7 +19,7 @@ import (
 // few answers of each status.
 type Answer struct {
 	Status      uint16   `json:"status"`
-	Detail      string   `json:"detail,omitempty"`       // a status of gRPC, such as "grpc unavailable"
+	Detail      string   `json:"detail,omitempty"`       // what its protocol says, such as "grpc unavailable"
 	Fault       string   `json:"fault"`                  // status; another where the response broke off
 	Times       uint64   `json:"times"`                  // in the sample
 	Of          uint64   `json:"of"`                     // answers of the target in the sample
@@ -39,8 +39,11 @@ type Answer struct {
 
 // Label names the status of an answer as its protocol does: 503, or grpc unavailable.
 func (a Answer) Label() string {
-	if a.Detail != "" {
+	switch {
+	case a.Detail != "":
 		return a.Detail
+	case a.Status == 0:
+		return "-" // only those of HTTP have one
 	}
 	return strconv.Itoa(int(a.Status))
 }
@@ -73,7 +76,7 @@ func SumAnswers(failures []*attack.Failure, name func(endpoint uint32) string) [
 		says, by := WordsOf(a), writer(a)
 		broken := f.Fault != attack.Status
 		detail := attack.Detail{}
-		if f.Detail.Kind == attack.GRPCDetail && !broken {
+		if f.Detail.Kind == attack.GRPCDetail && !broken || f.Detail.Kind == attack.ServerDetail {
 			detail = f.Detail
 		}
 		k := key{f.Status, detail, f.Fault, by, pattern(says), broken && a.Declared >= 0}

@@ -2,6 +2,7 @@ package causes
 
 import (
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
@@ -70,7 +71,15 @@ func serverConnectionLimit() Rule {
 		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays, Small: Stays},
 		Says:  "the server took no connection beyond a number of its own",
 		advice: func(c *Investigation, h *Hypothesis) []string {
-			return []string{c.limitSeen(h, "raise the server's own limit on connections (worker_connections, maxconn, a semaphore)"), "let callers reuse connections, so that fewer are open at once"}
+			limit, fewer := "the server's own limit on connections (worker_connections, maxconn, a semaphore)", "let callers reuse connections, so that fewer are open at once"
+			switch c.Language() {
+			case profiles.SpeaksRedis:
+				limit = "maxclients of Redis (CONFIG GET maxclients)"
+			case profiles.SpeaksPostgres:
+				limit = "max_connections of PostgreSQL (SHOW max_connections), which costs memory for each"
+				fewer = "put a pool such as PgBouncer between, or let callers share fewer connections"
+			}
+			return []string{c.limitSeen(h, "raise "+limit), fewer}
 		},
 	}
 }

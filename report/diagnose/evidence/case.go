@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/spoken"
@@ -179,9 +180,12 @@ func Mixture(c *Case) string {
 	return strings.Join(said, ", ")
 }
 
+// Language returns what is spoken to the target.
+func (c *Case) Language() profiles.Spoken { return profiles.Target{URL: c.Target.Info.URL}.Speaks() }
+
 // Codes names the commonest statuses of unexpected answers.
 func Codes(c *Case, f attack.Fault) string {
-	if f != attack.Status {
+	if f != attack.Status || !c.Language().OverHTTP() {
 		return ""
 	}
 	times := map[uint16]int{}
@@ -212,7 +216,7 @@ func OneRequest(c *Case) string {
 	}
 	times := make([]float64, len(all))
 	for _, x := range c.Failures {
-		if int(x.Endpoint) < len(times) && x.Phase != attack.PhaseIdle {
+		if int(x.Endpoint) < len(times) && x.Phase != attack.PhaseIdle && !x.Held {
 			times[x.Endpoint]++
 		}
 	}

@@ -163,6 +163,9 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 	if at, found := hopOf(c, h.Peer); found && h.Of == says.Behind {
 		return at, true
 	}
+	if h.Line == nil && !c.Language().OverHTTP() {
+		return len(c.Hops) - 1, true // no answer of another's is passed on: the last hop speaks of itself
+	}
 	if h.Line == nil {
 		index = WriterOf(c, h.By)
 	} else if index, ok = Speaker(c, h.Line.Line); !ok {

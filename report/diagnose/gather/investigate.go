@@ -105,7 +105,7 @@ func statusesByRequest(c *evidence.Case) string {
 			all++
 		}
 	}
-	if all < 5 || all < 0.2*float64(len(c.Failures)) {
+	if all < 5 || all < 0.2*float64(len(c.Failures)) || !c.Language().OverHTTP() {
 		return ""
 	}
 	groups := slices.SortedFunc(maps.Keys(times), func(x, y group) int {

@@ -84,6 +84,10 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	if n := share(attack.AlertDetail); n > 0 {
 		f.Set(evidence.AlertTold, evidence.When(n, 0.05, 0.5), "client", "%s", most(attack.AlertDetail))
 	}
+	full := named[attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerTooManyClients}] / max(c.Target.Total.Failed, 1)
+	if full > 0 {
+		f.Set(evidence.SaysSlots, evidence.When(full, 0.05, 0.5), "client", "%s of the failures: the server itself says that it has too many clients", words.Percent(full))
+	}
 	text := fmt.Sprintf("%s of the failures were look-ups of the name", words.Percent(c.Parts.Share(attack.DNS)))
 	if kinds[attack.DNSDetail] > 0 {
 		text = most(attack.DNSDetail)
