@@ -145,6 +145,8 @@ func (v *validator) gate(path string, g profiles.Gate) {
 		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.FormatValue())
 	case g.Metric.IsLoad() && known && g.Value > rate:
 		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write %s > %s", profiles.FormatRate(rate), g.Subject(), profiles.FormatRate(rate))
+	case known && g.UpTo > rate:
+		v.add(path, "the load reaches only %s, so nothing can be said up to %s: raise the load, or write up to %s", profiles.FormatRate(rate), profiles.FormatRate(g.UpTo), profiles.FormatRate(rate))
 	}
 }
 
