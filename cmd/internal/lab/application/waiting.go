@@ -12,7 +12,7 @@ import (
 func waitingScenarios() []lab.Scenario {
 	scenario := lab.Needing(lab.NeedLinux)
 	return []lab.Scenario{
-		scenario("deadlock", "deadlock", "deadlock",
+		scenario("standing", "deadlock", "deadlock",
 			"a service takes two locks in opposite order under concurrency and stands still from then on, without a watchdog", func(b *lab.Bench) error {
 				at, work := b.Whole(16, 30), b.Millis(40, 80)
 				c, err := b.Child("", "api", lab.Arg("deadlock-at", at), lab.Arg("work", work))
@@ -26,7 +26,7 @@ func waitingScenarios() []lab.Scenario {
 				b.Onset(load, 0.3)
 				return nil
 			}),
-		scenario("retries", "retry-storm", "retry-storm",
+		scenario("standing", "retry-storm", "retry-storm",
 			"callers give up and try again while the service goes on working for those that are gone: it stays down at a load that it bore before", func(b *lab.Bench) error {
 				workers, work := b.Whole(6, 10), b.Millis(25, 35)
 				capacity := float64(workers) / work.Seconds()

@@ -11,7 +11,7 @@ import (
 func diskScenarios() []lab.Scenario {
 	scenario := lab.InNetwork("mkfs.ext4", "mount", "fsfreeze")
 	return []lab.Scenario{
-		scenario("disk", "disk-saturated", "disk-stalls",
+		scenario("standing", "disk-saturated", "disk-stalls",
 			"a service writes each order to a disk that stands still for some seconds: its tasks wait for it in the kernel", func(b *lab.Bench) error {
 				disk, err := b.Disk(48)
 				if err != nil {
