@@ -102,8 +102,9 @@ func (n *liveNginx) reset(t *testing.T) int {
 	return bytes.Count(data, []byte(`" 444 `))
 }
 
-// load sends requests at a rate until ctx is done, and counts those that ended well.
-func (n *liveNginx) load(ctx context.Context, good *atomic.Int64) {
+// load sends requests at a rate until ctx is done, and counts those that ended well and
+// those that did not.
+func (n *liveNginx) load(ctx context.Context, good, bad *atomic.Int64) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	client := &http.Client{Timeout: 5 * time.Second}
@@ -114,17 +115,20 @@ func (n *liveNginx) load(ctx context.Context, good *atomic.Int64) {
 		case <-tick.C:
 		}
 		// No replay hides a reset: a POST is not sent twice.
-		if r, err := client.Post(n.url, "text/plain", strings.NewReader("x")); err == nil {
-			_, _ = io.Copy(io.Discard, r.Body)
-			r.Body.Close()
-			good.Add(1)
+		r, err := client.Post(n.url, "text/plain", strings.NewReader("x"))
+		if err != nil {
+			bad.Add(1)
+			continue
 		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		r.Body.Close()
+		good.Add(1)
 	}
 }
 
 // TestWatchLiveTraffic watches nginx under the load of others. A release that is marked
 // makes it reset connections: the verdict says when, after which mark, and who sent the
-// resets; their number is nginx' own.
+// resets; their number is that of the load.
 func TestWatchLiveTraffic(t *testing.T) {
 	need(t, "nginx", "ip")
 	exe := buildProgram(t)
@@ -157,10 +161,10 @@ hosts: [{name: orders-1, netns: %s, processes: [{listen: 8080}]}]
 		t.Fatal(err)
 	}
 	defer func() { _ = watch.Process.Kill() }()
-	var good atomic.Int64
+	var good, bad atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
 	loaded := make(chan struct{})
-	go func() { defer close(loaded); n.load(ctx, &good) }()
+	go func() { defer close(loaded); n.load(ctx, &good, &bad) }()
 
 	until(t, "the watch to take marks", func() bool { _, err := mark("watching"); return err == nil })
 	before := good.Load()
@@ -189,9 +193,11 @@ hosts: [{name: orders-1, netns: %s, processes: [{listen: 8080}]}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	resets, target := n.reset(t), r.Targets[0]
-	if int(target.WireResets) != resets || int(target.Failed) != resets {
-		t.Errorf("%d connections reset, %d failed; nginx reset %d", target.WireResets, target.Failed, resets)
+	// A request that crosses the end of its connection at the reload is reset too, and nginx
+	// does not know it: whoever sent the load does.
+	resets, target := bad.Load(), r.Targets[0]
+	if int64(target.WireResets) != resets || int64(target.Failed) != resets || resets < int64(n.reset(t)) {
+		t.Errorf("%d connections reset, %d failed; the load met %d, nginx reset %d", target.WireResets, target.Failed, resets, n.reset(t))
 	}
 	m := target.Onset.Mark
 	if target.Onset.Status != report.OnsetFound || m == nil || m.Text != "deploy v2" || m.AfterS > 10 {
