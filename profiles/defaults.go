@@ -83,7 +83,7 @@ func (p Profile) WithDefaults() Profile {
 		if t.Expect == nil && speaks.OverHTTP() {
 			t.Expect = t.defaultExpect()
 		}
-		if t.Requests == nil && t.File == "" && speaks != SpeaksBytes {
+		if t.Requests == nil && t.File == "" && speaks != SpeaksBytes && speaks != SpeaksWebSocket {
 			t.Requests = []Request{{Command: defaultCommand(speaks)}}
 		}
 		for j := range t.Requests {
@@ -187,6 +187,7 @@ func (p Profile) clone() Profile {
 		t.GRPC = t.GRPC.clone()
 		t.Expect = slices.Clone(t.Expect)
 		t.OnConnect = slices.Clone(t.OnConnect)
+		t.WebSocket.Headers, t.WebSocket.Subprotocols = slices.Clone(t.WebSocket.Headers), slices.Clone(t.WebSocket.Subprotocols)
 		t.Requests = cloneRequests(t.Requests)
 		t.Read = slices.Clone(t.Read)
 		for j := range t.Read {

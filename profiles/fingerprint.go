@@ -86,6 +86,9 @@ type (
 
 		OnConnect []Turn        `json:"on_connect,omitempty"`
 		KeepAlive time.Duration `json:"keep_alive,omitempty"`
+
+		Headers      []Header `json:"headers,omitempty"` // of a WebSocket's handshake
+		Subprotocols []string `json:"subprotocols,omitempty"`
 	}
 	printedRequest struct {
 		Method   string   `json:"method"`
@@ -196,6 +199,7 @@ func (s Idle) print() printedStage {
 
 func fingerprintTarget(t Target) printedTarget {
 	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect, KeepAlive: t.GRPC.KeepAlive}
+	print.Headers, print.Subprotocols = t.WebSocket.Headers, t.WebSocket.Subprotocols
 	if u, err := url.Parse(t.URL); err == nil {
 		print.Scheme = u.Scheme
 		if u.Scheme != "unix" { // there the path is the address

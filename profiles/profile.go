@@ -44,10 +44,11 @@ type Target struct {
 	Hosts      []string // names of watched hosts that serve it, outermost first
 	Share      float64  // of the total rate, in (0,1]; all shares add up to 1
 	Requests   []Request
-	OnConnect  []Turn    // of tcp and tls: what comes first on each new connection
+	OnConnect  []Turn    // of tcp, tls, ws and wss: what comes first on each new connection
 	File       string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
 	Read       []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
 	Expect     StatusSet // statuses that count as success: of HTTP, or of gRPC
+	WebSocket  WebSocket // of a target that speaks it
 	GRPC       GRPC      // of a target that speaks it
 	Journey    int       // number of the journey that it is a step of, from 1; 0: none
 	Step       int       // of the journey, from 0. Only the first has a share of the load
@@ -78,6 +79,12 @@ type Call struct {
 	Every    time.Duration // between two messages
 	Take     int           // messages of the answer after which the call is given up; 0: all
 	Deadline time.Duration // of the call, told to the server; 0: the client's timeout
+}
+
+// WebSocket is the opening handshake of a WebSocket target.
+type WebSocket struct {
+	Headers      []Header
+	Subprotocols []string // offered, the best first
 }
 
 // GRPC is how a gRPC target is spoken to.

@@ -181,6 +181,7 @@ func (p Profile) Redacted() Profile {
 		t.URL = r.url(t.URL)
 		t.File = r.Redact(t.File)
 		r.turns(t.OnConnect)
+		r.headers(t.WebSocket.Headers)
 		t.GRPC = r.grpc(t.GRPC)
 		r.requests(t.Requests)
 		for j := range t.Read {
@@ -285,12 +286,17 @@ func (r Redactor) requests(requests []Request) {
 				part.Value = redacted
 			}
 		}
-		for k := range q.Headers {
-			h := &q.Headers[k]
-			h.Value = r.Redact(h.Value)
-			if SensitiveHeader(h.Name) {
-				h.Value = redacted
-			}
+		r.headers(q.Headers)
+	}
+}
+
+// headers redacts headers in place.
+func (r Redactor) headers(list []Header) {
+	for k := range list {
+		h := &list[k]
+		h.Value = r.Redact(h.Value)
+		if SensitiveHeader(h.Name) {
+			h.Value = redacted
 		}
 	}
 }

@@ -11,15 +11,20 @@ type Spoken string
 
 // What can be spoken.
 const (
-	SpeaksGRPC     Spoken = "grpc"
-	SpeaksHTTP     Spoken = "http"
-	SpeaksBytes    Spoken = "bytes"    // a script, over TCP or TLS
-	SpeaksRedis    Spoken = "redis"    // commands
-	SpeaksPostgres Spoken = "postgres" // SQL statements
+	SpeaksGRPC      Spoken = "grpc"
+	SpeaksHTTP      Spoken = "http"
+	SpeaksBytes     Spoken = "bytes"     // a script, over TCP or TLS
+	SpeaksRedis     Spoken = "redis"     // commands
+	SpeaksPostgres  Spoken = "postgres"  // SQL statements
+	SpeaksWebSocket Spoken = "websocket" // messages, alone or in a script
 )
 
 // OverHTTP reports whether requests are those of HTTP, or of what goes over it.
 func (s Spoken) OverHTTP() bool { return s == SpeaksHTTP || s == SpeaksGRPC }
+
+// HasQuery reports whether the URL of a target may have a query: where its requests have
+// none of their own.
+func (s Spoken) HasQuery() bool { return s == SpeaksPostgres || s == SpeaksWebSocket }
 
 // Scheme is what the scheme of a target's URL says of the target.
 type Scheme struct {
@@ -44,6 +49,8 @@ func Schemes() []Scheme {
 		{Name: "redis", Speaks: SpeaksRedis, Port: 6379, Example: "redis://:${REDIS_PASSWORD}@cache.internal"},
 		{Name: "rediss", Speaks: SpeaksRedis, Port: 6379, TLS: true, Example: "rediss://cache.internal"},
 		{Name: "postgres", Speaks: SpeaksPostgres, Port: 5432, Example: "postgres://app:${DB_PASSWORD}@db.internal/orders"},
+		{Name: "ws", Speaks: SpeaksWebSocket, Port: 80, Example: "ws://127.0.0.1:8080/chat"},
+		{Name: "wss", Speaks: SpeaksWebSocket, Port: 443, TLS: true, Example: "wss://chat.example/chat"},
 		{Name: "unix", Speaks: SpeaksHTTP, Example: "unix:///run/orders.sock"},
 	}
 }

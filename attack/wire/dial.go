@@ -326,7 +326,7 @@ func (c *Conn) notStarted(a *attack.Attempt, err error) {
 	}
 	var no Refusal
 	if errors.As(err, &no) {
-		a.Answer = &attack.Answer{Body: no.Words, Declared: -1}
+		a.Answer, a.Status = &attack.Answer{Body: no.Words, Declared: -1}, no.Status
 		err = Failed{Fault: attack.Status, Detail: no.Detail}
 	}
 	c.FailStream(a, phase, err)

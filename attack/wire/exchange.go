@@ -47,10 +47,18 @@ type Upgrader interface {
 	BeforeTLS(c *Conn) error
 }
 
+// Parting is a [Multiplexed] session that knows what its peer said before it ended the
+// connection.
+type Parting interface {
+	// Said returns what the peer said; the zero Detail for nothing.
+	Said() attack.Detail
+}
+
 // Refusal is an error of [Exchanger.Start]: the peer takes no such client, and said why.
 type Refusal struct {
 	Detail attack.Detail
 	Words  string
+	Status uint16 // of HTTP; 0: none
 }
 
 // Error implements error.
@@ -65,6 +73,9 @@ type Offer struct {
 	Agree bool
 	// Sessions says which kind of session Start will return.
 	Sessions Sessions
+	// Room is how many attempts a multiplexed session carries at most; 0: many, as the
+	// peer allows.
+	Room int
 }
 
 // Sessions is a kind of sessions.

@@ -201,6 +201,11 @@ func (t *Transport) forget(c *Conn) {
 // lastWords returns what the peer said unasked before it ended an idle connection, as far
 // as the exchanger knows it.
 func (t *Transport) lastWords(c *Conn) (attack.Detail, *attack.Answer) {
+	if c.mux != nil {
+		if p, ok := c.mux.session.(Parting); ok {
+			return p.Said(), nil
+		}
+	}
 	listener, ok := t.ex.(Listener)
 	if !ok || c.mux != nil {
 		return attack.Detail{}, nil

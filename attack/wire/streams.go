@@ -152,7 +152,11 @@ func (s *streams) mayDial() bool {
 	if most := s.t.cfg.Client.StreamsPerConn; most > 0 {
 		each = min(each, most)
 	}
-	return s.closeMode() || s.open < s.allowed() && s.waiting.Len() >= s.dialing*each
+	if room := s.t.ex.Offer().Room; room > 0 {
+		each = min(each, room)
+	}
+	// Each that is being opened is for the attempt that opens it, too.
+	return s.closeMode() || s.open < s.allowed() && s.waiting.Len() >= s.dialing*(each-1)
 }
 
 // spreads reports whether a connection is to be opened although there is room on
@@ -351,7 +355,7 @@ func (s *streams) dead(h *muxed) {
 	}
 	h.ended = true
 	if last := h.c.LastWord(); h.idle && last != nil {
-		h.c.idleEOF = errors.Is(last, io.EOF)
+		h.c.idleEOF, h.c.finnedAt = errors.Is(last, io.EOF), s.t.clock()
 	}
 	s.endIdle(h, s.t.clock())
 	s.drop(h)

@@ -18,6 +18,8 @@ func languageOf(speaks profiles.Spoken) (noun, example string) {
 		return "scripts", `requests: [{script: [{send: "PING\r\n"}, {expect: "+PONG\r\n"}]}]`
 	case profiles.SpeaksRedis:
 		return "commands", "requests: [PING, GET key]"
+	case profiles.SpeaksWebSocket:
+		return "messages", `requests: [hello], or [{script: [{send: hello}, {expect: {regexp: hello}}]}]`
 	case profiles.SpeaksPostgres:
 		return "SQL statements", "requests: [SELECT 1]"
 	}
@@ -28,10 +30,10 @@ func languageOf(speaks profiles.Spoken) (noun, example string) {
 func (v *validator) spoken(path string, t profiles.Target) {
 	speaks := t.Speaks()
 	if len(t.OnConnect) > 0 {
-		if speaks != profiles.SpeaksBytes {
-			v.add(path+".on-connect", "a script is for tcp:// and tls://: leave it out")
+		if speaks != profiles.SpeaksBytes && speaks != profiles.SpeaksWebSocket {
+			v.add(path+".on-connect", "a script is for tcp://, tls://, ws:// and wss://: leave it out")
 		} else {
-			v.script(path+".on-connect", t.OnConnect, true)
+			v.script(path+".on-connect", t.OnConnect, scriptOf{begin: true, speaks: speaks})
 		}
 	}
 	if !speaks.OverHTTP() && len(t.Expect) > 0 {
@@ -65,7 +67,14 @@ func (v *validator) requestOf(path string, t profiles.Target, r profiles.Request
 		case r.Command != "" || len(r.Script) == 0:
 			v.add(path, "requests of %s:// are %s: write %s", schemeOf(t), noun, example)
 		default:
-			v.script(path+".script", r.Script, false)
+			v.script(path+".script", r.Script, scriptOf{speaks: speaks})
+		}
+	case profiles.SpeaksWebSocket:
+		switch {
+		case len(r.Script) > 0 && r.Command != "", len(r.Script) == 0 && r.Command == "":
+			v.add(path, "requests of %s:// are %s: write %s", schemeOf(t), noun, example)
+		case len(r.Script) > 0:
+			v.script(path+".script", r.Script, scriptOf{speaks: speaks})
 		}
 	case profiles.SpeaksRedis, profiles.SpeaksPostgres:
 		if len(r.Script) > 0 || strings.TrimSpace(r.Command) == "" {
@@ -103,24 +112,31 @@ func (v *validator) command(path string, speaks profiles.Spoken, text string) {
 	}
 }
 
-// script checks the turns of a script. One for the begin of a connection must leave it
-// open.
-func (v *validator) script(path string, script []profiles.Turn, begin bool) {
+// scriptOf is where a script stands.
+type scriptOf struct {
+	begin  bool // of a connection, which it must leave open
+	speaks profiles.Spoken
+}
+
+// script checks the turns of a script.
+func (v *validator) script(path string, script []profiles.Turn, of scriptOf) {
 	var held time.Duration
 	for i, t := range script {
 		path := at(path, i)
 		last := i == len(script)-1
 		switch t.Kind {
 		case profiles.TurnSend, profiles.TurnExpect:
-			v.turn(path, t)
+			v.turn(path, t, of.speaks)
 		case profiles.TurnHold:
 			if held += t.For; t.For <= 0 {
 				v.add(path, "a pause of %s is none: write hold: 2s, or leave it out", profiles.FormatDuration(t.For))
 			}
 		case profiles.TurnPing:
-			v.add(path, "ping is WebSocket's: write a send and an expect")
+			if of.speaks != profiles.SpeaksWebSocket {
+				v.add(path, "ping is WebSocket's: write a send and an expect")
+			}
 		case profiles.TurnClose, profiles.TurnReset:
-			if begin {
+			if of.begin {
 				v.add(path, "%s would leave no connection for requests: write it at the end of a request's script", t.Kind)
 			} else if !last {
 				v.add(path, "nothing can follow %s: write it last", t.Kind)
@@ -135,13 +151,13 @@ func (v *validator) script(path string, script []profiles.Turn, begin bool) {
 }
 
 // turn checks what is sent or expected.
-func (v *validator) turn(path string, t profiles.Turn) {
+func (v *validator) turn(path string, t profiles.Turn, speaks profiles.Spoken) {
 	switch t.By {
 	case profiles.ByText, profiles.ByBytes:
 		b, err := t.Bytes()
 		if err != nil {
 			v.add(path, "%s are no bytes: write two hex digits for each, such as \"2b 50 0d 0a\"", profiles.Quote(t.Text))
-		} else if len(b) == 0 {
+		} else if len(b) == 0 && speaks != profiles.SpeaksWebSocket { // which has empty messages
 			v.add(path, "there is nothing to %s: write some text, or leave it out", t.Kind)
 		}
 	case profiles.ByLength:
@@ -153,6 +169,32 @@ func (v *validator) turn(path string, t profiles.Turn) {
 			v.add(path, "%s is no regular expression: %s", profiles.Quote(t.Text), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		} else if t.By == profiles.ByRegexp && t.Text == "" {
 			v.add(path, "an empty expression matches before anything has come: write one, or any: true")
+		}
+	}
+}
+
+// webSocket checks the opening handshake of a target.
+func (v *validator) webSocket(path string, t profiles.Target) {
+	ws := t.WebSocket
+	if t.Speaks() != profiles.SpeaksWebSocket {
+		if len(ws.Headers) > 0 {
+			v.add(path+".headers", "headers of a target are of ws:// and wss://: write them into its requests")
+		}
+		if len(ws.Subprotocols) > 0 {
+			v.add(path+".subprotocols", "they are of ws:// and wss://: leave them out")
+		}
+		return
+	}
+	for i, h := range ws.Headers {
+		path := at(path+".headers", i)
+		v.header(path, h)
+		if name := strings.ToLower(h.Name); name == "connection" || name == "upgrade" || strings.HasPrefix(name, "sec-websocket-") {
+			v.add(path, "%s is of the handshake itself, which is made here: leave it out, and write subprotocols for those", h.Name)
+		}
+	}
+	for i, name := range ws.Subprotocols {
+		if !isToken(name) || slices.Contains(ws.Subprotocols[:i], name) {
+			v.add(at(path+".subprotocols", i), "%s is no subprotocol, or there twice: write each once, such as graphql-transport-ws", profiles.Quote(name))
 		}
 	}
 }

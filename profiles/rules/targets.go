@@ -54,6 +54,7 @@ func (v *validator) target(path string, t profiles.Target) {
 	}
 	v.spoken(path, t)
 	v.grpc(path, t)
+	v.webSocket(path, t)
 	v.connectTo(path, t)
 	seen := make(map[string]bool)
 	for i, name := range t.Hosts {
@@ -150,7 +151,7 @@ func (v *validator) url(path, text string) {
 		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", profiles.Quote(text))
 	case u.Port() != "" && !validPort(u.Port()):
 		v.add(path, "port %s is not from 1 to 65535: write one such as http://127.0.0.1:8080", u.Port())
-	case u.Fragment != "" || (u.RawQuery != "" || u.ForceQuery) && scheme.Speaks != profiles.SpeaksPostgres:
+	case u.Fragment != "" || (u.RawQuery != "" || u.ForceQuery) && !scheme.Speaks.HasQuery():
 		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", profiles.Quote(text))
 	default:
 		v.location(path, text, u, scheme)

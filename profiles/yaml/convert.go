@@ -77,6 +77,10 @@ func target(s targetSyntax) profiles.Target {
 		t.Hosts = append(t.Hosts, string(h))
 	}
 	t.OnConnect = turns(s.OnConnect)
+	t.WebSocket.Headers = deref(s.Headers)
+	for _, name := range s.Subprotocols {
+		t.WebSocket.Subprotocols = append(t.WebSocket.Subprotocols, string(name))
+	}
 	if s.Requests != nil {
 		t.Requests = make([]profiles.Request, 0, len(s.Requests)) // an empty list is a mistake
 	}

@@ -216,6 +216,13 @@ func targetOf(t profiles.Target) targetSyntax {
 		s.Expect = &expect
 	}
 	s.OnConnect = turnsOf(t.OnConnect)
+	if len(t.WebSocket.Headers) > 0 {
+		list := headers(t.WebSocket.Headers)
+		s.Headers = &list
+	}
+	for _, name := range t.WebSocket.Subprotocols {
+		s.Subprotocols = append(s.Subprotocols, text(name))
+	}
 	for _, r := range t.Requests {
 		s.Requests = append(s.Requests, requestOf(r))
 	}

@@ -19,19 +19,21 @@ type profileSyntax struct {
 }
 
 type targetSyntax struct {
-	Name       *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
-	URL        *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; grpc:// (without TLS) and grpcs://; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://."`
-	ConnectTo  *text           `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
-	TLS        *targetTLS      `yaml:"tls" about:"How this target is spoken to, when https."`
-	Hosts      []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
-	Share      *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
-	Requests   []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
-	OnConnect  []turnSyntax    `yaml:"on-connect" about:"Script that each new connection of tcp:// or tls:// begins with, such as a banner and a log-in."`
-	Protos     []text          `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
-	ProtoPaths []text          `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
-	KeepAlive  *duration       `yaml:"keep-alive" about:"Ping a connection of a grpc:// target that has calls and was silent for so long. Without it: never."`
-	File       *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
-	Expect     *statuses       `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
+	Name         *word           `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
+	URL          *text           `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; grpc:// (without TLS) and grpcs://; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://; ws:// and wss:// for WebSocket."`
+	ConnectTo    *text           `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
+	TLS          *targetTLS      `yaml:"tls" about:"How this target is spoken to, when https."`
+	Hosts        []word          `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share        *share          `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
+	Requests     []requestSyntax `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
+	Headers      *headers        `yaml:"headers" about:"Headers of the opening handshake of a ws:// or wss:// target."`
+	Subprotocols []text          `yaml:"subprotocols" about:"Subprotocols that a ws:// or wss:// target is offered, the best first."`
+	OnConnect    []turnSyntax    `yaml:"on-connect" about:"Script that each new connection of tcp://, tls://, ws:// or wss:// begins with, such as a banner and a log-in."`
+	Protos       []text          `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
+	ProtoPaths   []text          `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
+	KeepAlive    *duration       `yaml:"keep-alive" about:"Ping a connection of a grpc:// target that has calls and was silent for so long. Without it: never."`
+	File         *text           `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
+	Expect       *statuses       `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
 }
 
 type tableFields struct {
@@ -54,8 +56,8 @@ type requestFields struct {
 	Template  *toggle      `yaml:"template" about:"Fill in {{.N}} (number of the request), {{.ID}} (transaction id) and {{.Now}} (time, RFC 3339) in the body."`
 	Chunked   *toggle      `yaml:"chunked" about:"Send the body with chunked transfer encoding."`
 	Name      *word        `yaml:"name" about:"Name of the request in reports. Without it: what it asks for."`
-	Command   *text        `yaml:"command" about:"What is asked of redis:// (GET key), or the statement for postgres://. Such requests may also be written as that text alone."`
-	Script    []turnSyntax `yaml:"script" about:"Turns over a connection of tcp:// or tls://, in order: send, expect, hold; at the end close or reset."`
+	Command   *text        `yaml:"command" about:"What is asked of redis:// (GET key), the statement for postgres://, or the message of ws:// that any message answers. Such requests may also be written as that text alone."`
+	Script    []turnSyntax `yaml:"script" about:"Turns over a connection of tcp://, tls://, ws:// or wss://, in order: send, expect, hold, over WebSocket ping; at the end close or reset."`
 	Call      *text        `yaml:"call" about:"A gRPC call instead: package.Service/Method, of a grpc:// or grpcs:// target."`
 	Message   *jsonText    `yaml:"message" about:"Message of the call, as YAML or JSON by the names of its .proto file. Without it: an empty one."`
 	Messages  []jsonText   `yaml:"messages" about:"Messages of a call that streams them, in order."`

@@ -100,13 +100,19 @@ func (l *Link) Arm(deadline time.Duration) error {
 
 // arm sets the socket's deadline to the attempt's.
 func (l *Link) arm() error {
-	var at time.Time
-	deadline := time.Duration(l.deadline.Load())
-	if deadline != Never {
-		at = time.Now().Add(deadline - l.own.Clock())
+	var err error
+	for {
+		var at time.Time
+		deadline := time.Duration(l.deadline.Load())
+		if deadline != Never {
+			at = time.Now().Add(deadline - l.own.Clock())
+		}
+		l.armed.Store(int64(deadline))
+		err = l.sock.SetDeadline(at)
+		if err != nil || l.deadline.Load() == int64(deadline) {
+			break // else it was moved meanwhile, perhaps by who took this one for set
+		}
 	}
-	l.armed.Store(int64(deadline))
-	err := l.sock.SetDeadline(at)
 	if l.own.Aborted() {
 		l.Break()
 	}

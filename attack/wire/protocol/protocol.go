@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/postgres"
 	"github.com/rampload/rampload/attack/wire/redis"
 	"github.com/rampload/rampload/attack/wire/stream"
+	"github.com/rampload/rampload/attack/wire/websocket"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -29,6 +30,8 @@ func New(to wire.Target) (wire.Exchanger, error) {
 		return postgres.New(to)
 	case profiles.SpeaksGRPC:
 		return grpc.New(to)
+	case profiles.SpeaksWebSocket:
+		return websocket.New(to)
 	case profiles.SpeaksHTTP:
 		return http.New(to)
 	default: // the route has refused schemes that are not known

@@ -51,7 +51,7 @@ func New(cfg Config) (*Route, error) {
 		return nil, fmt.Errorf("parse target URL: %w", err)
 	}
 	kind, known := profiles.FindScheme(u.Scheme)
-	if u.Fragment != "" || u.RawQuery != "" && kind.Speaks != profiles.SpeaksPostgres {
+	if u.Fragment != "" || u.RawQuery != "" && !kind.Speaks.HasQuery() {
 		return nil, fmt.Errorf("parse target URL %q: query and fragment belong to the path of a request", u.Redacted())
 	}
 	r := &Route{Scheme: u.Scheme, Prefix: u.EscapedPath(), User: basicAuth(u.User)}

@@ -77,7 +77,8 @@ func Run(t *testing.T, s Subject) {
 			}
 		})
 	}
-	if !s.Shared { // whose peer is no Dialogue
+	var opts fault.InjectorOptions
+	if s.Inject(&opts); opts.Dialogue != nil {
 		t.Run("hostile", s.hostile)
 	}
 }
@@ -89,7 +90,7 @@ func (s Subject) ways(place fault.Place) []string {
 		return []string{"pool", "lease"} // there is no connection any more
 	case s.Once:
 		return []string{"pool", "close"}
-	case s.Shared && place == fault.Idle:
+	case s.Shared && (place == fault.Idle || place == fault.BeforeResponseReused):
 		return []string{"pool"}
 	case s.Shared:
 		return []string{"pool", "close"}

@@ -1,0 +1,131 @@
+package protocol_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/wiretest"
+	"github.com/rampload/rampload/profiles"
+)
+
+// echo is a server that echoes messages, and closes with a code where it is asked to.
+func echo(t *testing.T, protocols ...string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/chat" || r.URL.RawQuery != "room=1" {
+			http.Error(w, "no such room", http.StatusNotFound)
+			return
+		}
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: protocols})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		c.SetReadLimit(1 << 20)
+		for {
+			kind, b, err := c.Read(context.WithoutCancel(r.Context()))
+			if err != nil {
+				return
+			}
+			if string(b) == "go" {
+				c.Close(websocket.StatusTryAgainLater, "full")
+				return
+			}
+			if string(b) == "who" {
+				b = []byte(r.Header.Get("X-Tenant") + " " + c.Subprotocol())
+			}
+			if c.Write(context.WithoutCancel(r.Context()), kind, b) != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	return "ws" + strings.TrimPrefix(s.URL, "http")
+}
+
+func TestWebSocketServer(t *testing.T) {
+	url := echo(t)
+	turn := func(kind profiles.TurnKind, by profiles.By, text string) profiles.Turn {
+		return profiles.Turn{Kind: kind, By: by, Text: text}
+	}
+	script := func(turns ...profiles.Turn) profiles.Request { return profiles.Request{Script: turns} }
+	send, expect := profiles.TurnSend, profiles.TurnExpect
+	long := strings.Repeat("x", 200_000)
+	for name, c := range map[string]struct {
+		r      profiles.Request
+		fault  attack.Fault
+		detail string
+		heard  string
+	}{
+		"message":  {r: profiles.Request{Command: "hello"}, heard: "hello"},
+		"bytes":    {r: script(turn(send, profiles.ByBytes, "00 ff"), turn(expect, profiles.ByBytes, "00ff")), heard: "\x00\xff"},
+		"another":  {r: script(turn(send, profiles.ByText, "a"), turn(send, profiles.ByText, "b"), turn(expect, profiles.ByRegexp, "^b$")), heard: "ab"},
+		"wrong":    {r: script(turn(send, profiles.ByText, "a"), turn(expect, profiles.ByText, "b")), fault: attack.Status, detail: "server unexpected-reply", heard: "a"},
+		"nothing":  {r: script(turn(send, profiles.ByText, "a"))},
+		"ping":     {r: script(profiles.Turn{Kind: profiles.TurnPing}, turn(send, profiles.ByText, "a"), turn(expect, profiles.ByAny, "")), heard: "a"},
+		"long":     {r: script(turn(send, profiles.ByText, long), turn(expect, profiles.ByLength, "200000")), heard: long[:1000]},
+		"close":    {r: script(turn(send, profiles.ByText, "a"), turn(expect, profiles.ByAny, ""), profiles.Turn{Kind: profiles.TurnClose}), heard: "a"},
+		"is given": {r: profiles.Request{Command: "go"}, fault: attack.EOF, detail: "websocket 1013"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr, reqs, rec := open(t, url+"/chat?room=1", 1, c.r)
+			for range 3 {
+				a := do(t, tr, reqs[0])
+				if a.Fault != c.fault || a.Detail.String() != c.detail || heard(a) != strings.TrimSpace(c.heard) {
+					t.Errorf("%v %q in %v, heard %.40q; want %v %q %.40q", a.Fault, a.Detail, a.Phase, heard(a), c.fault, c.detail, c.heard)
+				}
+			}
+			dials := tr.Stats().Dials
+			if kept := c.fault == attack.None && name != "close"; kept != (dials == 1) {
+				t.Errorf("%d connections", dials)
+			}
+			tr.Close()
+			if rec.Resets() > 0 {
+				t.Errorf("%d resets", rec.Resets())
+			}
+		})
+	}
+}
+
+func wait(t *testing.T, until func() bool) {
+	t.Helper()
+	for end := time.Now().Add(wiretest.Patience); !until(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not come")
+		}
+	}
+}
+
+// An answer other than 101 is a failure by its status.
+func TestWebSocketRefused(t *testing.T) {
+	tr, reqs, _ := open(t, echo(t)+"/none", 1, profiles.Request{Command: "hello"})
+	if a := do(t, tr, reqs[0]); a.Fault != attack.Status || a.Status != http.StatusNotFound || a.Answer == nil || !strings.Contains(a.Answer.Body, "no such room") {
+		t.Errorf("%v %d %q %+v", a.Fault, a.Status, a.Detail, a.Answer)
+	}
+}
+
+// Connections are held, and each message goes over another of them.
+func TestWebSocketHeld(t *testing.T) {
+	const n = 50
+	tr, reqs, _ := open(t, echo(t)+"/chat?room=1", 1, profiles.Request{Command: "hello"})
+	tr.Hold(n)
+	wait(t, func() bool { return tr.Stats().Open == n })
+	ids := map[uint64]bool{}
+	for range n {
+		a := do(t, tr, reqs[0])
+		if a.Fault != attack.None {
+			t.Fatalf("%v %q", a.Fault, a.Detail)
+		}
+		ids[a.Conn.ID] = true
+	}
+	if len(ids) < n*8/10 {
+		t.Errorf("%d messages went over %d connections", n, len(ids))
+	}
+}
