@@ -19,7 +19,7 @@ func languageOf(speaks profiles.Spoken) (noun, example string) {
 	case profiles.SpeaksRedis:
 		return "commands", "requests: [PING, GET key]"
 	case profiles.SpeaksWebSocket:
-		return "messages", `requests: [hello], or [{script: [{send: hello}, {expect: {regexp: hello}}]}]`
+		return "messages", "requests: [hello]"
 	case profiles.SpeaksPostgres:
 		return "SQL statements", "requests: [SELECT 1]"
 	}
