@@ -224,6 +224,10 @@ func ending(t profiles.Target, a attack.Attempt) string {
 	case attack.None:
 		fmt.Fprintf(&b, "answered in %s", report.FormatSeconds(took.Seconds()))
 	case attack.Status:
+		if !t.Speaks().OverHTTP() && a.Status != 0 {
+			fmt.Fprintf(&b, "FAILED: the opening handshake is answered with status %d, not 101; answered in %s", a.Status, report.FormatSeconds(took.Seconds()))
+			break
+		}
 		if !t.Speaks().OverHTTP() {
 			fmt.Fprintf(&b, "FAILED: the answer is not the expected one (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
 			break

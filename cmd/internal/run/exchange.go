@@ -84,6 +84,10 @@ func exchangeHint(t profiles.Target, a attack.Attempt) string {
 		}
 	}
 	switch {
+	case a.Fault == attack.Status && t.Speaks() == profiles.SpeaksWebSocket && a.Status != 0:
+		return fmt.Sprintf("the opening handshake is answered with status %d, not 101: check path and headers of the target", a.Status)
+	case a.Fault == attack.Timeout && t.Speaks() == profiles.SpeaksWebSocket:
+		return "the request waits for a message that does not come: rampload run --once shows what does"
 	case a.Fault == attack.Timeout && t.Speaks() == profiles.SpeaksBytes:
 		return "the script waits for something that does not come"
 	case a.Fault == attack.Status && t.Speaks() == profiles.SpeaksBytes:
