@@ -277,8 +277,9 @@ func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
 // phases holds the phases of resets against the place at which they were injected.
 func (s Subject) phases(t *testing.T, place fault.Place, keep string, attempts []attack.Attempt) {
 	allowed := map[fault.Place][]attack.Phase{
-		fault.OnAccept:            {attack.PhaseDial, attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait},
-		fault.InGreeting:          {attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait, attack.PhaseBody},
+		fault.OnAccept: {attack.PhaseDial, attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait},
+		fault.InGreeting: {attack.PhaseDial, attack.PhaseTLS, // dial: it came before connect was seen to succeed
+			attack.PhaseWrite, attack.PhaseAwait, attack.PhaseBody},
 		fault.BeforeResponseFresh: {attack.PhaseAwait},
 		fault.InHeaders:           {attack.PhaseAwait, attack.PhaseBody},
 		fault.InBody:              {attack.PhaseAwait, attack.PhaseBody},
