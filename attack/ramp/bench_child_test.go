@@ -126,7 +126,7 @@ func resident() uint64 {
 
 func ours(job childJob) (any, error) {
 	length := time.Duration(job.Seconds * float64(time.Second))
-	stage := profiles.Max{For: length}
+	var stage profiles.Stage = profiles.Max{For: length}
 	if job.Rate > 0 {
 		stage = profiles.Hold{Rate: job.Rate, For: length}
 	}

@@ -212,6 +212,9 @@ func runProgram(ts *testscript.TestScript, args []string, text string, said func
 	cmd := exec.CommandContext(ctx, program(ts), args...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "CI=true", "TOKEN="+ts.Getenv("TOKEN"))
+	if dir := ts.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+dir)
+	}
 	var stdout bytes.Buffer
 	var stderr firstWrite
 	stderr.text = text

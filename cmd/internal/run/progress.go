@@ -264,6 +264,9 @@ func (p *progress) stage(at time.Duration) int {
 
 // Clock writes a duration as minutes and seconds.
 func Clock(d time.Duration) string {
+	if d < 0 { // before the load
+		return "-" + Clock(-d)
+	}
 	s := int(d.Round(time.Second).Seconds())
 	if s >= 3600 {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
