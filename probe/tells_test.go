@@ -8,8 +8,13 @@ func TestTells(t *testing.T) {
 		share float64
 		want  bool
 	}{
-		{FileSystem, 0.56, false}, {FileSystem, 0.95, true}, {FileSystemInodes, 0.05, false}, {FileSystemInodes, 1, true},
-		{OpenFiles, 0.01, true}, {CPU, 0.5, true}, {Memory, 0.9, true},
+		{FileSystem, 0.56, false},
+		{FileSystem, 0.95, true},
+		{FileSystemInodes, 0.05, false},
+		{FileSystemInodes, 1, true},
+		{OpenFiles, 0.01, true},
+		{CPU, 0.5, true},
+		{Memory, 0.9, true},
 	} {
 		if got := Tells(tt.name, tt.share); got != tt.want {
 			t.Errorf("%s at %.0f %%: %v", tt.name, 100*tt.share, got)

@@ -73,7 +73,7 @@ func (s *session) conclude(x *call, a *attack.Attempt, first bool, phase attack.
 	if w.isBad && errors.Is(err, http2.ErrCanceled) { // by us
 		err = wire.Malformed(w.bad)
 	}
-	if err != nil && !(x.enough && errors.Is(err, http2.ErrCanceled)) {
+	if err != nil && (!x.enough || !errors.Is(err, http2.ErrCanceled)) {
 		return s.Fail(a, first, phase, err)
 	}
 	code := 0

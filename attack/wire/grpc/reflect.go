@@ -148,9 +148,9 @@ func (r *reflection) fetch(what protowire.Number, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, failed := range subfields(answer, answerFailed) {
+	if failed := subfields(answer, answerFailed); len(failed) > 0 {
 		text := "error"
-		for _, said := range subfields(failed, 2) {
+		for _, said := range subfields(failed[0], 2) {
 			text = profiles.Cite(string(said))
 		}
 		return &refused{text}
@@ -161,7 +161,7 @@ func (r *reflection) fetch(what protowire.Number, name string) error {
 		}
 	}
 	if r.size > schema.MaxSize || len(r.files) > maxFiles {
-		return fmt.Errorf("more than %d files or %d MiB: give protos:", maxFiles, schema.MaxSize>>20)
+		return fmt.Errorf("more than %d files or %d MiB: give protos", maxFiles, schema.MaxSize>>20)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (r *reflection) ask(what protowire.Number, name string) ([]byte, error) {
 	case a.Fault != attack.None:
 		return nil, &Unanswered{a}
 	case a.Reply.Length > int64(len(a.Reply.Body)):
-		return nil, fmt.Errorf("an answer of more than %d MiB: give protos:", maxKept>>20)
+		return nil, fmt.Errorf("an answer of more than %d MiB: give protos", maxKept>>20)
 	}
 	return slices.Clone(a.Reply.Body), nil
 }

@@ -99,6 +99,6 @@ func Start(ctx context.Context, server *grpc.Server) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	go server.Serve(l) // ends with Stop
+	go func() { _ = server.Serve(l) }() // ends with Stop
 	return l.Addr().String(), nil
 }
