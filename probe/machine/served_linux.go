@@ -23,6 +23,7 @@ type served struct {
 	part     *part
 	requests *waiting.Sampler
 	found    []*service
+	told     map[probe.Metric]bool // of the processes found, in a reading
 	lookAt   time.Time
 	// of are the processes whose namespace is read, nil for the part's own; inode is
 	// the namespace that is open.
@@ -48,7 +49,7 @@ const lookEvery = time.Second
 
 // newServed opens a sampler of the part's own namespace.
 func newServed(p *part) (*served, error) {
-	s := &served{part: p, name: "requests"}
+	s := &served{part: p, name: "requests", told: map[probe.Metric]bool{}}
 	var err error
 	s.requests, err = waiting.New(s.options(netns.Namespace{Name: p.netns}))
 	if err != nil {
@@ -60,7 +61,7 @@ func newServed(p *part) (*served, error) {
 // newServedBy opens a sampler of the namespace of some processes, where that is not
 // rampload's own.
 func newServedBy(p *part, text string, pids func() []int32) (*served, error) {
-	return &served{part: p, of: pids, name: "requests of " + text}, nil
+	return &served{part: p, of: pids, name: "requests of " + text, told: map[probe.Metric]bool{}}, nil
 }
 
 func (s *served) options(ns netns.Namespace) waiting.Options {
@@ -108,8 +109,17 @@ func (s *served) Sample(ctx context.Context, emit func(probe.Sample)) error {
 		s.lookAt = now.Add(lookEvery)
 		s.look()
 	}
+	// Processes of a service are followed to their children, which may serve a port of their
+	// own: what was read of one is told once.
+	clear(s.told)
+	once := func(x probe.Sample) {
+		if !s.told[x.Metric] {
+			s.told[x.Metric] = true
+			emit(x)
+		}
+	}
 	for _, f := range s.found {
-		f.sample(ctx, emit)
+		f.sample(ctx, once)
 	}
 	return err
 }

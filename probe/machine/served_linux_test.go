@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +16,10 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-const serverEnv = "RAMPLOAD_TEST_SERVER"
+const (
+	serverEnv = "RAMPLOAD_TEST_SERVER"
+	withChild = "2" // a child of it serves too
+)
 
 // TestMain runs the tests, or a service that answers a line with a line.
 func TestMain(m *testing.M) {
@@ -27,6 +31,14 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	fmt.Println(ln.Addr())
+	if os.Getenv(serverEnv) == withChild {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), serverEnv+"=1")
+		child.Stdin, child.Stdout = os.Stdin, os.Stdout
+		if err := child.Start(); err != nil {
+			os.Exit(1)
+		}
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -43,8 +55,15 @@ func TestMain(m *testing.M) {
 // server starts the service, and returns its address and process id.
 func server(t *testing.T) (addr string, pid int) {
 	t.Helper()
+	addrs, pid := servers(t, "1", 1)
+	return addrs[0], pid
+}
+
+// servers starts n services of which the first is the parent of the others.
+func servers(t *testing.T, kind string, n int) (addrs []string, pid int) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serverEnv+"=1")
+	cmd.Env = append(os.Environ(), serverEnv+"="+kind)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -60,10 +79,51 @@ func server(t *testing.T) (addr string, pid int) {
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	if _, err := fmt.Fscanln(bufio.NewReader(out), &addr); err != nil {
-		t.Fatal(err)
+	lines := bufio.NewReader(out)
+	for range n {
+		var addr string
+		if _, err := fmt.Fscanln(lines, &addr); err != nil {
+			t.Fatal(err)
+		}
+		addrs = append(addrs, addr)
 	}
-	return addr, cmd.Process.Pid
+	return addrs, cmd.Process.Pid
+}
+
+// A process that serves a port of its own, and is the child of one that serves too, is
+// told once in a reading.
+func TestParentAndChildServe(t *testing.T) {
+	addrs, pid := servers(t, withChild, 2)
+	for _, addr := range addrs {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	m := machine.Machine{Clock: probe.NewClock(time.Now()), Name: "local", Shared: &machine.Shared{}}
+	whole := m.Host(profiles.Host{Name: "local"}).Open(t.Context(), probe.Selection{})
+	defer whole.Close()
+	i := slices.IndexFunc(whole.Samplers, func(s probe.Sampler) bool { return s.Source().Name == "requests" })
+	if i < 0 {
+		t.Skipf("where requests stand is not told here: %v", whole.Missing)
+	}
+	parent := false
+	for deadline := time.Now().Add(20 * time.Second); !parent; {
+		if time.Now().After(deadline) {
+			t.Fatal("the parent was not found")
+		}
+		times := map[probe.Metric]int{}
+		if err := whole.Samplers[i].Sample(t.Context(), func(s probe.Sample) { times[s.Metric]++ }); err != nil {
+			t.Fatal(err)
+		}
+		for m, n := range times {
+			parent = parent || m.PID == int32(pid) && m.Name == probe.OpenFiles
+			if n > 1 {
+				t.Errorf("%v is told %d times", m, n)
+			}
+		}
+	}
 }
 
 // A service that nobody named is found and watched; one that another part of the
