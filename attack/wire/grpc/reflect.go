@@ -161,7 +161,7 @@ func (r *reflection) fetch(what protowire.Number, name string) error {
 		}
 	}
 	if r.size > schema.MaxSize || len(r.files) > maxFiles {
-		return fmt.Errorf("more than %d files or %d MiB: give protos", maxFiles, schema.MaxSize>>20)
+		return fmt.Errorf("more than %d files or %d MiB: give protos: [FILE.proto]", maxFiles, schema.MaxSize>>20)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (r *reflection) ask(what protowire.Number, name string) ([]byte, error) {
 	case a.Fault != attack.None:
 		return nil, &Unanswered{a}
 	case a.Reply.Length > int64(len(a.Reply.Body)):
-		return nil, fmt.Errorf("an answer of more than %d MiB: give protos", maxKept>>20)
+		return nil, fmt.Errorf("an answer of more than %d MiB: give protos: [FILE.proto]", maxKept>>20)
 	}
 	return slices.Clone(a.Reply.Body), nil
 }

@@ -60,7 +60,7 @@ func (x *exchanger) compile(r profiles.Request) (*Request, error) {
 		return nil, fmt.Errorf("compile call %s: it is no call: write call: package.Service/Method", r.Path)
 	}
 	if x.schema == nil {
-		return nil, fmt.Errorf("compile call %s: the target has no schema: give protos", r.Path)
+		return nil, fmt.Errorf("compile call %s: the target has no schema: give protos: [FILE.proto]", r.Path)
 	}
 	m, err := x.schema.Method(r.Path)
 	if err != nil {

@@ -35,11 +35,11 @@ func reflectOn(ctx context.Context, t profiles.Target, c profiles.Client) ([]byt
 	case errors.Is(err, grpc.ErrNoReflection):
 		return nil, errors.New("the server has no reflection: give protos: [orders.proto]")
 	case errors.As(err, &no) && no.Attempt.Fault == attack.Status && no.Attempt.Detail == attack.GRPCCode(16):
-		return nil, errors.New("reflection asks for credentials (grpc unauthenticated): give protos:, or metadata with the first call")
+		return nil, errors.New("reflection asks for credentials (grpc unauthenticated): give protos: [FILE.proto], or metadata with the first call")
 	case errors.As(err, &no) && no.Attempt.Fault == attack.Status && no.Attempt.Detail.IsZero():
 		return nil, fmt.Errorf("the server answers with HTTP status %d and no gRPC: check its url", no.Attempt.Status)
 	case errors.As(err, &no) && no.Attempt.Fault == attack.Status:
-		return nil, fmt.Errorf("reflection is refused (%s): give protos:", no.Attempt.Detail)
+		return nil, fmt.Errorf("reflection is refused (%s): give protos: [FILE.proto]", no.Attempt.Detail)
 	}
 	return set, err
 }
