@@ -37,7 +37,9 @@ var arrows = map[string][]string{
 	"profiles/data":        {"profiles"},
 	"profiles/schema":      {"profiles", "profiles/data"},
 	"profiles/rules":       {"profiles", "profiles/data", "profiles/schema"},
-	"profiles/yaml":        {"profiles", "profiles/data", "profiles/rules", "profiles/schema", "profiles/yaml/tree"},
+	"profiles/yaml":        {"profiles", "profiles/data", "profiles/rules", "profiles/schema", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/tree"},
+	"profiles/yaml/bind":   {"profiles", "profiles/yaml/tree"},
+	"profiles/yaml/scalar": {"profiles", "profiles/yaml/bind", "profiles/yaml/tree"},
 	"profiles/yaml/tree":   {},
 	"profiles/importer":    {"profiles", "profiles/data", "profiles/rules", "profiles/schema"},
 	"attack":               {"profiles"},
@@ -129,7 +131,7 @@ var owners = map[string][]string{
 	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }
 
 // commandLine takes the rooms of the command line, and who else builds on them, for one.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -119,7 +121,7 @@ func request(s requestSyntax) profiles.Request {
 		})
 	}
 	if s.Form != nil {
-		r.Body = s.Form.encode(s.filled)
+		r.Body = encodeForm(*s.Form, s.filled)
 		const name = "Content-Type"
 		if !slices.ContainsFunc(r.Headers, func(h profiles.Header) bool { return strings.EqualFold(h.Name, name) }) {
 			r.Headers = append(slices.Clip(r.Headers), profiles.Header{Name: name, Value: "application/x-www-form-urlencoded"})
@@ -131,14 +133,14 @@ func request(s requestSyntax) profiles.Request {
 	return r
 }
 
-// encode returns the fields as a body of a form has them, in the order written.
-func (v form) encode(filled bool) string {
+// encodeForm returns the fields as a body of a form has them, in the order written.
+func encodeForm(fields scalar.Form, filled bool) string {
 	escape := url.QueryEscape
 	if filled {
 		escape = escapeAround
 	}
 	var b strings.Builder
-	for i, field := range v {
+	for i, field := range fields {
 		if i > 0 {
 			b.WriteByte('&')
 		}
@@ -154,14 +156,14 @@ func client(s *clientSyntax) profiles.Client {
 	if s == nil {
 		return c
 	}
-	c.Connections = int(or(s.Connections, count(c.Connections)))
-	c.StreamsPerConn = int(or(s.StreamsPerConn, count(c.StreamsPerConn)))
-	c.MaxInFlight = int(or(s.MaxInFlight, limit(c.MaxInFlight)))
-	c.Timeout = time.Duration(or(s.Timeout, timeout(c.Timeout)))
-	c.IdleTimeout = time.Duration(or(s.IdleTimeout, duration(c.IdleTimeout)))
-	c.Engine = profiles.Engine(or(s.Engine, engine(c.Engine)))
-	c.Protocol = profiles.Protocol(or(s.Protocol, protocol(c.Protocol)))
-	c.PerConnection = float64(or(s.PerConnection, rate(c.PerConnection)))
+	c.Connections = int(or(s.Connections, scalar.Count(c.Connections)))
+	c.StreamsPerConn = int(or(s.StreamsPerConn, scalar.Count(c.StreamsPerConn)))
+	c.MaxInFlight = int(or(s.MaxInFlight, scalar.Limit(c.MaxInFlight)))
+	c.Timeout = time.Duration(or(s.Timeout, scalar.Timeout(c.Timeout)))
+	c.IdleTimeout = time.Duration(or(s.IdleTimeout, scalar.Duration(c.IdleTimeout)))
+	c.Engine = profiles.Engine(or(s.Engine, scalar.Engine(c.Engine)))
+	c.Protocol = profiles.Protocol(or(s.Protocol, scalar.Protocol(c.Protocol)))
+	c.PerConnection = float64(or(s.PerConnection, scalar.Rate(c.PerConnection)))
 	for _, a := range s.LocalAddresses {
 		c.LocalAddrs = append(c.LocalAddrs, netip.Addr(a))
 	}
@@ -180,10 +182,10 @@ func retries(s *retriesSyntax) profiles.Retries {
 		return profiles.Retries{}
 	}
 	r := profiles.DefaultRetries(int(*s.Max))
-	r.Exponential = bool(or(s.Backoff, backoff(r.Exponential)))
-	r.Base = time.Duration(or(s.Base, duration(r.Base)))
-	r.Cap = time.Duration(or(s.Cap, duration(r.Cap)))
-	r.FullJitter = bool(or(s.Jitter, jitter(r.FullJitter)))
+	r.Exponential = bool(or(s.Backoff, scalar.Backoff(r.Exponential)))
+	r.Base = time.Duration(or(s.Base, scalar.Duration(r.Base)))
+	r.Cap = time.Duration(or(s.Cap, scalar.Duration(r.Cap)))
+	r.FullJitter = bool(or(s.Jitter, scalar.Jitter(r.FullJitter)))
 	for _, fault := range s.On {
 		r.Faults = append(r.Faults, string(fault))
 	}
@@ -258,11 +260,11 @@ func shapeOf(has func(key string) bool) (shape, bool) {
 	return ramp, slices.ContainsFunc(ramp.needs, has)
 }
 
-// decode reads the keys of a stage, and checks that they belong together.
-func (s *stageSyntax) decode(d *decoder, n *tree.Node, key string) {
-	before := len(d.problems)
-	d.fields(valueOf(s), n, key)
-	if n.Kind != tree.Mapping || len(d.problems) > before {
+// Decode reads the keys of a stage, and checks that they belong together.
+func (s *stageSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
+	before := len(d.Problems)
+	d.Fields(bind.ValueOf(s), n, key)
+	if n.Kind != tree.Mapping || len(d.Problems) > before {
 		return
 	}
 	has := func(key string) bool { return n.Get(key) != nil }
@@ -272,24 +274,24 @@ func (s *stageSyntax) decode(d *decoder, n *tree.Node, key string) {
 		for _, s := range stageShapes() {
 			examples = append(examples, s.example)
 		}
-		d.problem(n.At, key, "this is no stage: write one of %s", strings.Join(examples, ", "))
+		d.Problem(n.At, key, "this is no stage: write one of %s", strings.Join(examples, ", "))
 		return
 	}
 	for _, e := range n.Entries {
 		if !slices.Contains(shape.needs, e.Key) && !slices.Contains(shape.maybe, e.Key) {
-			d.problem(e.At, "", "%s does not belong to %s: write it as %s", e.Key, shape.name, shape.example)
+			d.Problem(e.At, "", "%s does not belong to %s: write it as %s", e.Key, shape.name, shape.example)
 			return
 		}
 	}
 	for _, k := range shape.needs {
 		if !has(k) {
-			d.problem(n.At, key, "%s needs %s: write it as %s", shape.name, k, shape.example)
+			d.Problem(n.At, key, "%s needs %s: write it as %s", shape.name, k, shape.example)
 			return
 		}
 	}
 	if s.Arrivals != nil {
 		if err := s.arrivalsEnd(); err != nil {
-			d.problem(n.At, key, "%s", err)
+			d.Problem(n.At, key, "%s", err)
 		}
 		return
 	}
@@ -297,15 +299,15 @@ func (s *stageSyntax) decode(d *decoder, n *tree.Node, key string) {
 }
 
 // units checks that both ends of a ramp are of one kind.
-func (s *stageSyntax) units(d *decoder, n *tree.Node, key string) {
+func (s *stageSyntax) units(d *bind.Decoder, n *tree.Node, key string) {
 	if s.From == nil {
 		return
 	}
 	switch {
-	case s.From.isConns != s.To.isConns:
-		d.problem(n.At, key, "from and to are a rate and a number of connections: write both with /s, or both with conns")
-	case s.From.isConns && s.Step != nil:
-		d.problem(n.At, key, "connections have no staircase: write a ramp, {from: 100 conns, to: 10000 conns, over: 2m}")
+	case s.From.IsConns != s.To.IsConns:
+		d.Problem(n.At, key, "from and to are a rate and a number of connections: write both with /s, or both with conns")
+	case s.From.IsConns && s.Step != nil:
+		d.Problem(n.At, key, "connections have no staircase: write a ramp, {from: 100 conns, to: 10000 conns, over: 2m}")
 	}
 }
 
@@ -315,37 +317,37 @@ func (s *stageSyntax) stage() profiles.Stage {
 	every, length := time.Duration(deref(s.Every)), time.Duration(deref(s.For))
 	switch {
 	case s.Arrivals != nil && s.Over != nil:
-		return profiles.Ramp{From: s.Arrivals.from, To: s.Arrivals.to, For: time.Duration(*s.Over), Journeys: true}
+		return profiles.Ramp{From: s.Arrivals.From, To: s.Arrivals.To, For: time.Duration(*s.Over), Journeys: true}
 	case s.Arrivals != nil:
-		return profiles.Hold{Rate: s.Arrivals.from, For: length, Journeys: true}
+		return profiles.Hold{Rate: s.Arrivals.From, For: length, Journeys: true}
 	case s.Search != nil:
 		return s.Search.stage()
 	case s.Idle != nil:
-		return profiles.Idle{From: s.Idle.from, To: s.Idle.to}
+		return profiles.Idle{From: s.Idle.From, To: s.Idle.To}
 	case s.Burst != nil:
 		return profiles.Burst{
 			Size: int(*s.Burst), Every: every,
 			Jitter: time.Duration(deref(s.Jitter)), For: length,
 		}
-	case s.At != nil && s.At.max:
+	case s.At != nil && s.At.Max:
 		return profiles.Max{For: length}
-	case s.At != nil && s.At.isConns:
-		return profiles.Connections{From: s.At.conns, To: s.At.conns, For: length}
+	case s.At != nil && s.At.IsConns:
+		return profiles.Connections{From: s.At.Conns, To: s.At.Conns, For: length}
 	case s.At != nil:
-		return profiles.Hold{Rate: s.At.rate, For: length}
+		return profiles.Hold{Rate: s.At.Rate, For: length}
 	case s.Step != nil:
-		return profiles.Staircase{From: from.rate, To: to.rate, Step: float64(*s.Step), Every: every}
-	case from.isConns:
-		return profiles.Connections{From: from.conns, To: to.conns, For: time.Duration(deref(s.Over))}
+		return profiles.Staircase{From: from.Rate, To: to.Rate, Step: float64(*s.Step), Every: every}
+	case from.IsConns:
+		return profiles.Connections{From: from.Conns, To: to.Conns, For: time.Duration(deref(s.Over))}
 	}
-	return profiles.Ramp{From: from.rate, To: to.rate, For: time.Duration(deref(s.Over))}
+	return profiles.Ramp{From: from.Rate, To: to.Rate, For: time.Duration(deref(s.Over))}
 }
 
 func (s *searchSyntax) stage() profiles.Search {
 	stage := profiles.DefaultSearch(float64(deref(s.From)), float64(deref(s.To)))
 	stage.Until = profiles.Gate(deref(s.Until))
-	stage.HoldFor = time.Duration(or(s.Hold, duration(stage.HoldFor)))
-	stage.CoolDown = time.Duration(or(s.CoolDown, duration(stage.CoolDown)))
-	stage.Precision = float64(or(s.Precision, precision(stage.Precision)))
+	stage.HoldFor = time.Duration(or(s.Hold, scalar.Duration(stage.HoldFor)))
+	stage.CoolDown = time.Duration(or(s.CoolDown, scalar.Duration(stage.CoolDown)))
+	stage.Precision = float64(or(s.Precision, scalar.Precision(stage.Precision)))
 	return stage
 }

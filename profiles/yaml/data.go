@@ -1,13 +1,14 @@
 package yaml
 
 import (
-	"errors"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -19,37 +20,37 @@ type table struct {
 	tableFields
 }
 
-// decode reads names with files, or with the fields of a table.
-func (v *tables) decode(d *decoder, n *tree.Node, key string) {
+// Decode reads names with files, or with the fields of a table.
+func (v *tables) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind == tree.Null {
 		return
 	}
 	if n.Kind != tree.Mapping {
-		d.problem(n.At, key, "these must be names with files: write {users: users.csv}")
+		d.Problem(n.At, key, "these must be names with files: write {users: users.csv}")
 		return
 	}
 	for _, e := range n.Entries {
 		t := table{name: e.Key}
 		if slices.ContainsFunc(*v, func(other table) bool { return other.name == e.Key }) {
-			d.problem(e.At, "", "data %s is there twice: leave one of them out", quote(e.Key))
+			d.Problem(e.At, "", "data %s is there twice: leave one of them out", bind.Quote(e.Key))
 			continue
 		}
 		if e.Value.Kind == tree.Scalar {
-			t.File = new(text)
-			d.scalar(t.File, e.Value, e.Key)
+			t.File = new(scalar.Text)
+			d.Scalar(t.File, e.Value, e.Key)
 		} else {
-			d.fields(valueOf(&t.tableFields), e.Value, e.Key)
+			d.Fields(bind.ValueOf(&t.tableFields), e.Value, e.Key)
 		}
 		*v = append(*v, t)
 	}
 }
 
-func (v *tables) node() *tree.Node {
+func (v *tables) Node() *tree.Node {
 	n := &tree.Node{Kind: tree.Mapping}
 	for _, t := range *v {
-		value := textNode(string(deref(t.File)), false)
+		value := bind.TextNode(string(deref(t.File)), false)
 		if t.Pick != nil {
-			value = &tree.Node{Kind: tree.Mapping, Entries: []tree.Entry{{Key: "file", Value: value}, {Key: "pick", Value: textNode(t.Pick.format())}}}
+			value = &tree.Node{Kind: tree.Mapping, Entries: []tree.Entry{{Key: "file", Value: value}, {Key: "pick", Value: bind.TextNode(t.Pick.Format())}}}
 		}
 		n.Entries = append(n.Entries, tree.Entry{Key: t.name, Value: value})
 	}
@@ -59,7 +60,7 @@ func (v *tables) node() *tree.Node {
 func (v *tables) tables() []profiles.Table {
 	var out []profiles.Table
 	for _, t := range *v {
-		out = append(out, profiles.Table{Name: t.name, File: string(deref(t.File)), Pick: profiles.Pick(or(t.Pick, rowPick(profiles.PickSequential)))})
+		out = append(out, profiles.Table{Name: t.name, File: string(deref(t.File)), Pick: profiles.Pick(or(t.Pick, scalar.RowPick(profiles.PickSequential)))})
 	}
 	return out
 }
@@ -67,42 +68,15 @@ func (v *tables) tables() []profiles.Table {
 func tablesOf(list []profiles.Table) *tables {
 	var out tables
 	for _, t := range list {
-		file := text(t.File)
+		file := scalar.Text(t.File)
 		one := table{name: t.Name, tableFields: tableFields{File: &file}}
 		if t.Pick != profiles.PickSequential {
-			p := rowPick(t.Pick)
+			p := scalar.RowPick(t.Pick)
 			one.Pick = &p
 		}
 		out = append(out, one)
 	}
 	return &out
-}
-
-func picks() []string {
-	var out []string
-	for _, p := range profiles.Picks() {
-		out = append(out, string(p))
-	}
-	return out
-}
-
-func (v *rowPick) parse(text string, _ bool) error {
-	if !slices.Contains(picks(), text) {
-		return errors.New(cite(text) + " is no way to pick a row: write sequential, random or once")
-	}
-	*v = rowPick(text)
-	return nil
-}
-
-func (v *rowPick) format() (string, bool) { return string(*v), true }
-
-// expand fills in the environment. In a request a text stays in the language of
-// package data, which has what came from the environment as literal text.
-func (d *decoder) expand(v value, s string) (expanded string, taken []string, err error) {
-	if _, isText := v.(*text); isText && d.filling {
-		return expandFilled(s, d.getenv)
-	}
-	return expand(s, d.getenv)
 }
 
 // expandFilled is expand for a text that may have references, which have a point and so
@@ -131,7 +105,7 @@ func expandFilled(s string, getenv func(string) (string, bool)) (string, []strin
 			b.WriteString("${" + inside + "}")
 			s = rest
 		default:
-			value, from, err := expand("$"+after[:min(len(after), len(inside)+2)], getenv)
+			value, from, err := bind.Expand("$"+after[:min(len(after), len(inside)+2)], getenv)
 			if err != nil {
 				return "", nil, err
 			}
@@ -144,12 +118,12 @@ func expandFilled(s string, getenv func(string) (string, bool)) (string, []strin
 
 // settle finds out whether a request has references. One that has none holds plain
 // text.
-func (r *requestSyntax) settle(d *decoder, n *tree.Node) {
-	plain := []*text{r.BodyFile, r.Call}
+func (r *requestSyntax) settle(d *bind.Decoder, n *tree.Node) {
+	plain := []*scalar.Text{r.BodyFile, r.Call}
 	var texts []*string
 	plain = append(plain, expectedTexts(r.Script)...)
 	texts = append(texts, sentTexts(r.Script)...)
-	for _, t := range []*text{r.Path, r.Body, r.Command} {
+	for _, t := range []*scalar.Text{r.Path, r.Body, r.Command} {
 		if t != nil {
 			texts = append(texts, (*string)(t))
 		}
@@ -160,7 +134,7 @@ func (r *requestSyntax) settle(d *decoder, n *tree.Node) {
 	for i := range r.Messages {
 		texts = append(texts, (*string)(&r.Messages[i]))
 	}
-	for _, list := range []*headers{r.Headers, (*headers)(r.Form), r.Metadata} {
+	for _, list := range []*scalar.Headers{r.Headers, (*scalar.Headers)(r.Form), r.Metadata} {
 		if list == nil {
 			continue
 		}
@@ -180,9 +154,9 @@ func (r *requestSyntax) settle(d *decoder, n *tree.Node) {
 			continue
 		}
 		if hasRefs(string(*t)) {
-			d.problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", cite(string(*t)))
+			d.Problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", bind.Cite(string(*t)))
 		}
-		*t = text(tree.Unescape(string(*t)))
+		*t = scalar.Text(tree.Unescape(string(*t)))
 	}
 	r.filled = slices.ContainsFunc(texts, func(s *string) bool { return hasRefs(*s) })
 	if !r.filled {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -50,7 +51,7 @@ func TestInvalid(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = Decode(filepath.Base(file), data, options())
-			var problems *Error
+			var problems *bind.Error
 			if !errors.As(err, &problems) || len(problems.Problems) == 0 {
 				t.Fatalf("error %v, want a *yaml.Error with problems", err)
 			}
@@ -323,8 +324,8 @@ func TestSyntaxIsTagged(t *testing.T) {
 		reflect.TypeFor[profileSyntax](), reflect.TypeFor[targetSyntax](), reflect.TypeFor[requestFields](), reflect.TypeFor[stageSyntax](),
 		reflect.TypeFor[clientSyntax](), reflect.TypeFor[retriesSyntax](), reflect.TypeFor[tlsSyntax](), reflect.TypeFor[targetTLS](), reflect.TypeFor[hostSyntax](), reflect.TypeFor[processSyntax](),
 	} {
-		for _, f := range fieldsOf(typ) {
-			if f.key == "" || f.about == "" || f.required && f.example == "" {
+		for _, f := range bind.FieldsOf(typ) {
+			if f.Key == "" || f.About == "" || f.Required && f.Example == "" {
 				t.Errorf("%s: %+v", typ, f)
 			}
 		}

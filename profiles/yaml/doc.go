@@ -3,7 +3,7 @@
 // Schema that editors complete and check profiles with.
 //
 // A key that nobody knows, a value without its unit, a second document, a
-// missing environment variable are errors; [Error] carries all of them, sorted
+// missing environment variable are errors; bind.Error carries all of them, sorted
 // by position, each with what to do. It is no general YAML package, and it
 // judges nothing beyond syntax: the rules of a right profile are those of
 // profiles/rules.

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -16,139 +18,48 @@ import (
 // a profile that is [profiles.Profile.Redacted] if anybody is to see the text.
 func Marshal(p profiles.Profile) ([]byte, error) {
 	s := syntaxOf(p)
-	root := nodeOf(reflect.ValueOf(s))
+	root := bind.NodeOf(reflect.ValueOf(s))
 	if bad := root.NotUTF8(); bad != "" {
-		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", quote(p.Name), quote(bad))
+		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", bind.Quote(p.Name), bind.Quote(bad))
 	}
 	return []byte(root.Print()), nil
 }
 
-// nodeOf turns a value of the syntax into a node, nil for what is left out.
-func nodeOf(v reflect.Value) *tree.Node {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return nil
-		}
-		v = v.Elem()
-	case reflect.Slice:
-		if v.IsNil() {
-			return nil
-		}
+// Node writes a request without anything special on one line.
+func (r *requestSyntax) Node() *tree.Node {
+	if r.filled {
+		return r.shortest().Unescaped()
 	}
-	pointer := reflect.New(v.Type())
-	pointer.Elem().Set(v)
-	switch x := pointer.Interface().(type) {
-	case *requestSyntax:
-		if x.filled {
-			return x.node().Unescaped()
-		}
-		return x.node()
-	case *agentSyntax:
-		return x.node()
-	case *metricsSyntax:
-		return x.node()
-	case *logSyntax:
-		return x.node()
-	case *metricsList:
-		return x.node()
-	case *headers:
-		return x.node()
-	case *tables:
-		return x.node()
-	case *jsonText:
-		return x.node()
-	case *extracts:
-		return x.node()
-	case *stepSyntax:
-		return x.node()
-	case *turnSyntax:
-		return x.node()
-	case *gate:
-		return textNode(x.format())
-	case *statuses:
-		return x.node()
-	case value:
-		return textNode(x.format())
-	}
-	if v.Kind() == reflect.Slice {
-		n := &tree.Node{Kind: tree.Sequence}
-		for i := range v.Len() {
-			n.Items = append(n.Items, nodeOf(v.Index(i)))
-		}
-		return n
-	}
-	n := &tree.Node{Kind: tree.Mapping}
-	for _, f := range fieldsOf(v.Type()) {
-		if child := nodeOf(v.Field(f.index)); child != nil {
-			n.Entries = append(n.Entries, tree.Entry{Key: f.key, Value: child})
-		}
-	}
-	return n
+	return r.shortest()
 }
 
-func textNode(text string, plain bool) *tree.Node {
-	if !plain {
-		text = escape(text)
-	}
-	return &tree.Node{Kind: tree.Scalar, Text: text, Plain: plain || tree.IsPlain(text)}
-}
-
-// node writes a request without anything special on one line.
-func (r *requestSyntax) node() *tree.Node {
+// shortest writes a request in one line where that says all.
+func (r *requestSyntax) shortest() *tree.Node {
 	short := r.requestFields
 	short.Method, short.Path = nil, nil
 	if short.Command != nil {
 		line := string(*short.Command)
 		if short.Command = nil; reflect.ValueOf(short).IsZero() && r.Method == nil && r.Path == nil {
-			return textNode(line, false)
+			return bind.TextNode(line, false)
 		}
 	}
 	short.Command = r.Command
 	if short.Call = nil; reflect.ValueOf(short).IsZero() && r.Call != nil && isCall(string(*r.Call)) {
-		return textNode(string(*r.Call), false)
+		return bind.TextNode(string(*r.Call), false)
 	}
 	short.Call = r.Call
 	if reflect.ValueOf(short).IsZero() && r.Method != nil && r.Path != nil {
 		line := string(*r.Method) + " " + string(*r.Path)
 		if _, _, ok := splitRequest(&tree.Node{Text: line}); ok && strings.TrimSpace(line) == line {
-			return textNode(line, false)
+			return bind.TextNode(line, false)
 		}
 	}
-	return nodeOf(reflect.ValueOf(r.requestFields))
-}
-
-func (v *headers) node() *tree.Node {
-	n := &tree.Node{Kind: tree.Mapping}
-	for _, h := range *v {
-		value := textNode(h.Value, false)
-		switch present := n.Get(h.Name); {
-		case present == nil:
-			n.Put(h.Name, value)
-		case present.Kind == tree.Sequence:
-			present.Items = append(present.Items, value)
-		default:
-			n.Put(h.Name, &tree.Node{Kind: tree.Sequence, Items: []*tree.Node{present, value}})
-		}
-	}
-	return n
-}
-
-func (v *statuses) node() *tree.Node {
-	n := &tree.Node{Kind: tree.Sequence}
-	for _, r := range *v {
-		one := statuses{r}
-		n.Items = append(n.Items, textNode(one.format()))
-	}
-	if len(n.Items) == 1 {
-		return n.Items[0]
-	}
-	return n
+	return bind.NodeOf(reflect.ValueOf(r.requestFields))
 }
 
 // syntaxOf is the inverse of profileSyntax.profile.
 func syntaxOf(p profiles.Profile) profileSyntax {
-	s := profileSyntax{Name: given(word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet)}
+	s := profileSyntax{Name: given(scalar.Word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet)}
 	if len(p.Data) > 0 {
 		s.Data = tablesOf(p.Data)
 	}
@@ -181,47 +92,47 @@ func given[T comparable](v T) *T {
 	return &v
 }
 
-func words(list []string) []word {
-	var out []word
+func words(list []string) []scalar.Word {
+	var out []scalar.Word
 	for _, w := range list {
-		out = append(out, word(w))
+		out = append(out, scalar.Word(w))
 	}
 	return out
 }
 
-func gatesOf(gates []profiles.Gate) []gate {
+func gatesOf(gates []profiles.Gate) []scalar.Gate {
 	if gates == nil {
 		return nil
 	}
-	out := make([]gate, 0, len(gates))
+	out := make([]scalar.Gate, 0, len(gates))
 	for _, g := range gates {
-		out = append(out, gate(g))
+		out = append(out, scalar.Gate(g))
 	}
 	return out
 }
 
 func targetOf(t profiles.Target) targetSyntax {
 	s := targetSyntax{
-		Name: given(word(t.Name)), URL: given(text(t.URL)), Hosts: words(t.Hosts),
-		Share: given(share(t.Share)), File: given(text(t.File)),
+		Name: given(scalar.Word(t.Name)), URL: given(scalar.Text(t.URL)), Hosts: words(t.Hosts),
+		Share: given(scalar.Share(t.Share)), File: given(scalar.Text(t.File)),
 	}
-	s.ConnectTo = given(text(t.ConnectTo))
+	s.ConnectTo = given(scalar.Text(t.ConnectTo))
 	g := grpcOf(t.GRPC)
 	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if t.ServerName != "" {
-		s.TLS = &targetTLS{ServerName: given(text(t.ServerName))}
+		s.TLS = &targetTLS{ServerName: given(scalar.Text(t.ServerName))}
 	}
 	if t.Expect != nil {
-		expect := statuses(t.Expect)
+		expect := scalar.Statuses(t.Expect)
 		s.Expect = &expect
 	}
 	s.OnConnect = turnsOf(t.OnConnect)
 	if len(t.WebSocket.Headers) > 0 {
-		list := headers(t.WebSocket.Headers)
+		list := scalar.Headers(t.WebSocket.Headers)
 		s.Headers = &list
 	}
 	for _, name := range t.WebSocket.Subprotocols {
-		s.Subprotocols = append(s.Subprotocols, text(name))
+		s.Subprotocols = append(s.Subprotocols, scalar.Text(name))
 	}
 	for _, r := range t.Requests {
 		s.Requests = append(s.Requests, requestOf(r))
@@ -231,34 +142,34 @@ func targetOf(t profiles.Target) targetSyntax {
 
 func requestOf(r profiles.Request) requestSyntax {
 	q := requestFields{
-		Method: given(word(r.Method)), Path: given(text(r.Path)), Body: given(text(r.Body)), BodyFile: given(text(r.BodyFile)),
-		Template: given(toggle(r.Template)), Chunked: given(toggle(r.Chunked)),
-		Name: given(word(r.Name)), Command: given(text(r.Command)), Script: turnsOf(r.Script),
+		Method: given(scalar.Word(r.Method)), Path: given(scalar.Text(r.Path)), Body: given(scalar.Text(r.Body)), BodyFile: given(scalar.Text(r.BodyFile)),
+		Template: given(scalar.Toggle(r.Template)), Chunked: given(scalar.Toggle(r.Chunked)),
+		Name: given(scalar.Word(r.Name)), Command: given(scalar.Text(r.Command)), Script: turnsOf(r.Script),
 	}
 	for _, part := range r.Parts {
-		name := text(part.Name)
+		name := scalar.Text(part.Name)
 		q.Multipart = append(q.Multipart, partSyntax{
-			Name: &name, Value: given(text(part.Value)), File: given(text(part.File)), Type: given(text(part.Type)),
+			Name: &name, Value: given(scalar.Text(part.Value)), File: given(scalar.Text(part.File)), Type: given(scalar.Text(part.Type)),
 		})
 	}
 	if len(r.Headers) > 0 {
-		list := headers(r.Headers)
+		list := scalar.Headers(r.Headers)
 		q.Headers = &list
 	}
 	if r.Call != nil {
 		callOf(r, &q)
 	}
 	if r.Weight != 1 {
-		w := weight(r.Weight)
+		w := scalar.Weight(r.Weight)
 		q.Weight = &w
 	}
 	if r.Filled { // of the language, but for names of files
-		q.BodyFile = given(text(escape(r.BodyFile)))
+		q.BodyFile = given(scalar.Text(bind.Escape(r.BodyFile)))
 		for k := range q.Multipart {
-			q.Multipart[k].File = given(text(escape(r.Parts[k].File)))
+			q.Multipart[k].File = given(scalar.Text(bind.Escape(r.Parts[k].File)))
 		}
 		for _, t := range expectedTexts(q.Script) {
-			*t = text(escape(string(*t)))
+			*t = scalar.Text(bind.Escape(string(*t)))
 		}
 	}
 	return requestSyntax{q, r.Filled}
@@ -267,46 +178,46 @@ func requestOf(r profiles.Request) requestSyntax {
 func stageOf(stage profiles.Stage) stageSyntax {
 	switch s := stage.(type) {
 	case profiles.Ramp:
-		over := duration(s.For)
+		over := scalar.Duration(s.For)
 		if s.Journeys {
-			return stageSyntax{Arrivals: &arrivals{s.From, s.To}, Over: &over}
+			return stageSyntax{Arrivals: &scalar.Arrivals{From: s.From, To: s.To}, Over: &over}
 		}
-		return stageSyntax{From: &level{rate: s.From}, To: &level{rate: s.To}, Over: &over}
+		return stageSyntax{From: &scalar.Level{Rate: s.From}, To: &scalar.Level{Rate: s.To}, Over: &over}
 	case profiles.Hold:
-		length := duration(s.For)
+		length := scalar.Duration(s.For)
 		if s.Journeys {
-			return stageSyntax{Arrivals: &arrivals{s.Rate, s.Rate}, For: &length}
+			return stageSyntax{Arrivals: &scalar.Arrivals{From: s.Rate, To: s.Rate}, For: &length}
 		}
-		return stageSyntax{At: &peak{level: level{rate: s.Rate}}, For: &length}
+		return stageSyntax{At: &scalar.Peak{Level: scalar.Level{Rate: s.Rate}}, For: &length}
 	case profiles.Staircase:
-		step, every := rate(s.Step), duration(s.Every)
-		return stageSyntax{From: &level{rate: s.From}, To: &level{rate: s.To}, Step: &step, Every: &every}
+		step, every := scalar.Rate(s.Step), scalar.Duration(s.Every)
+		return stageSyntax{From: &scalar.Level{Rate: s.From}, To: &scalar.Level{Rate: s.To}, Step: &step, Every: &every}
 	case profiles.Burst:
-		size, every, length := count(s.Size), duration(s.Every), duration(s.For)
-		return stageSyntax{Burst: &size, Every: &every, Jitter: given(duration(s.Jitter)), For: &length}
+		size, every, length := scalar.Count(s.Size), scalar.Duration(s.Every), scalar.Duration(s.For)
+		return stageSyntax{Burst: &size, Every: &every, Jitter: given(scalar.Duration(s.Jitter)), For: &length}
 	case profiles.Max:
-		length := duration(s.For)
-		return stageSyntax{At: &peak{max: true}, For: &length}
+		length := scalar.Duration(s.For)
+		return stageSyntax{At: &scalar.Peak{Max: true}, For: &length}
 	case profiles.Connections:
-		from, to, length := level{conns: s.From, isConns: true}, level{conns: s.To, isConns: true}, duration(s.For)
+		from, to, length := scalar.Level{Conns: s.From, IsConns: true}, scalar.Level{Conns: s.To, IsConns: true}, scalar.Duration(s.For)
 		if from == to {
-			return stageSyntax{At: &peak{level: from}, For: &length}
+			return stageSyntax{At: &scalar.Peak{Level: from}, For: &length}
 		}
 		return stageSyntax{From: &from, To: &to, Over: &length}
 	case profiles.Search:
 		return stageSyntax{Search: searchOf(s)}
 	case profiles.Idle:
-		return stageSyntax{Idle: &idleSpan{s.From, s.To}}
+		return stageSyntax{Idle: &scalar.IdleSpan{From: s.From, To: s.To}}
 	}
 	return stageSyntax{} // nil: profiles/rules has refused it
 }
 
 func searchOf(stage profiles.Search) *searchSyntax {
-	from, to, near := rate(stage.From), rate(stage.To), precision(stage.Precision)
-	hold, pause := duration(stage.HoldFor), duration(stage.CoolDown)
+	from, to, near := scalar.Rate(stage.From), scalar.Rate(stage.To), scalar.Precision(stage.Precision)
+	hold, pause := scalar.Duration(stage.HoldFor), scalar.Duration(stage.CoolDown)
 	s := &searchSyntax{From: &from, To: &to, Hold: &hold, CoolDown: &pause, Precision: &near}
 	if stage.Until != (profiles.Gate{}) {
-		until := gate(stage.Until)
+		until := scalar.Gate(stage.Until)
 		s.Until = &until
 	}
 	return s
@@ -317,23 +228,23 @@ func clientOf(c profiles.Client) *clientSyntax {
 	if reflect.DeepEqual(c, profiles.Client{}) {
 		return nil // the profile says nothing of it
 	}
-	connections, inFlight := count(c.Connections), limit(c.MaxInFlight)
-	attempt, idle, streams := timeout(c.Timeout), duration(c.IdleTimeout), count(c.StreamsPerConn)
+	connections, inFlight := scalar.Count(c.Connections), scalar.Limit(c.MaxInFlight)
+	attempt, idle, streams := scalar.Timeout(c.Timeout), scalar.Duration(c.IdleTimeout), scalar.Count(c.StreamsPerConn)
 	s := &clientSyntax{
 		Connections: &connections, StreamsPerConn: &streams, MaxInFlight: &inFlight, Timeout: &attempt, IdleTimeout: &idle,
-		Engine: given(engine(c.Engine)), Protocol: given(protocol(c.Protocol)),
-		PerConnection: given(rate(c.PerConnection)), Proxy: given(proxy(c.Proxy)), ExpectContinue: given(toggle(c.ExpectContinue)),
-		CloseBy: given(closer(c.CloseFirst)),
+		Engine: given(scalar.Engine(c.Engine)), Protocol: given(scalar.Protocol(c.Protocol)),
+		PerConnection: given(scalar.Rate(c.PerConnection)), Proxy: given(scalar.Proxy(c.Proxy)), ExpectContinue: given(scalar.Toggle(c.ExpectContinue)),
+		CloseBy: given(scalar.Closer(c.CloseFirst)),
 	}
 	for _, a := range c.LocalAddrs {
-		s.LocalAddresses = append(s.LocalAddresses, address(a))
+		s.LocalAddresses = append(s.LocalAddresses, scalar.Address(a))
 	}
 	if r := c.Retries; r.Max > 0 {
-		maxRetries, base, limit := count(r.Max), duration(r.Base), duration(r.Cap)
-		exponential, full := backoff(r.Exponential), jitter(r.FullJitter)
+		maxRetries, base, limit := scalar.Count(r.Max), scalar.Duration(r.Base), scalar.Duration(r.Cap)
+		exponential, full := scalar.Backoff(r.Exponential), scalar.Jitter(r.FullJitter)
 		s.Retries = &retriesSyntax{
 			Max: &maxRetries, Backoff: &exponential, Base: &base, Cap: &limit, Jitter: &full,
-			On: words(r.Faults), NonIdempotent: given(toggle(r.NonIdempotent)), RetryAfter: given(duration(r.RetryAfter)),
+			On: words(r.Faults), NonIdempotent: given(scalar.Toggle(r.NonIdempotent)), RetryAfter: given(scalar.Duration(r.RetryAfter)),
 		}
 	}
 	s.TLS = tlsOf(c.TLS)
@@ -341,12 +252,12 @@ func clientOf(c profiles.Client) *clientSyntax {
 }
 
 func hostOf(h profiles.Host) hostSyntax {
-	s := hostSyntax{Name: given(word(h.Name)), Agent: agentOf(h.Agent), Netns: given(text(h.Netns))}
+	s := hostSyntax{Name: given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: given(scalar.Text(h.Netns))}
 	for _, m := range h.Prometheus {
 		s.Prometheus = append(s.Prometheus, metricsOf(m))
 	}
 	for _, p := range h.Pools {
-		name, use := word(p.Name), text(p.Use)
+		name, use := scalar.Word(p.Name), scalar.Text(p.Use)
 		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: given(ceiling(p.Limit))})
 	}
 	for _, l := range h.Logs {
@@ -354,9 +265,9 @@ func hostOf(h profiles.Host) hostSyntax {
 	}
 	for _, p := range h.Processes {
 		s.Processes = append(s.Processes, processSyntax{
-			Listen: given(count(p.Listen)), PID: given(count(p.PID)), Name: given(text(p.Name)),
-			Cgroup: given(text(p.Cgroup)), Unit: given(text(p.Unit)),
-			Container: given(text(p.Container)), Pod: given(text(p.Pod)),
+			Listen: given(scalar.Count(p.Listen)), PID: given(scalar.Count(p.PID)), Name: given(scalar.Text(p.Name)),
+			Cgroup: given(scalar.Text(p.Cgroup)), Unit: given(scalar.Text(p.Unit)),
+			Container: given(scalar.Text(p.Container)), Pod: given(scalar.Text(p.Pod)),
 		})
 	}
 	return s

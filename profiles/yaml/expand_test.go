@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
 func TestExpand(t *testing.T) {
@@ -24,7 +26,7 @@ func TestExpand(t *testing.T) {
 		{"${A-B}", "", nil, `"${A-B" is not the name of an environment variable: write ${NAME}, or $${ for the text itself`},
 		{"${}", "", nil, `"${" is not the name of an environment variable: write ${NAME}, or $${ for the text itself`},
 	} {
-		got, taken, err := expand(c.text, environment)
+		got, taken, err := bind.Expand(c.text, environment)
 		message := ""
 		if err != nil {
 			message = err.Error()
@@ -32,7 +34,7 @@ func TestExpand(t *testing.T) {
 		if got != c.want || !slices.Equal(taken, c.taken) || message != c.err {
 			t.Errorf("%q: %q, taken %q, error %q", c.text, got, taken, message)
 		}
-		if back, _, err := expand(escape(c.text), nil); err != nil || back != c.text {
+		if back, _, err := bind.Expand(bind.Escape(c.text), nil); err != nil || back != c.text {
 			t.Errorf("%q escaped is %q, error %v", c.text, back, err)
 		}
 	}

@@ -9,12 +9,13 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // files joins the file names of a profile to the directory and makes sure that
 // they can be opened.
-func (d *decoder) files(p *profiles.Profile, root *tree.Node, opt Options) {
+func files(d *bind.Decoder, p *profiles.Profile, root *tree.Node, opt Options) {
 	dir := opt.Dir
 	check := func(path string, name *string) {
 		if *name == "" {
@@ -24,7 +25,7 @@ func (d *decoder) files(p *profiles.Profile, root *tree.Node, opt Options) {
 			*name = filepath.Join(dir, *name)
 		}
 		if reason := unreadable(*name); reason != "" {
-			d.problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", cite(*name), reason, cite(dir))
+			d.Problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", bind.Cite(*name), reason, bind.Cite(dir))
 		}
 	}
 	for i := range p.Journeys {
@@ -50,15 +51,15 @@ func (d *decoder) files(p *profiles.Profile, root *tree.Node, opt Options) {
 			}
 		}
 	}
-	d.schemas(p, root, check, opt)
+	schemas(d, p, root, check, opt)
 	for i := range p.Data {
 		t := &p.Data[i]
-		before := len(d.problems)
-		if check("data."+t.Name, &t.File); len(d.problems) > before || t.File == "" {
+		before := len(d.Problems)
+		if check("data."+t.Name, &t.File); len(d.Problems) > before || t.File == "" {
 			continue
 		}
 		if err := data.Open(t); err != nil {
-			d.problem(root.Find("data."+t.Name), "", "%s", err)
+			d.Problem(root.Find("data."+t.Name), "", "%s", err)
 		}
 	}
 	for i := range p.Hosts {

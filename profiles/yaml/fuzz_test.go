@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/rules"
+	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
 // FuzzDecode feeds any text: Decode neither panics nor takes long, its errors are
@@ -38,7 +39,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d bytes took %v", len(text), took)
 		}
 		if err != nil {
-			var problems *Error
+			var problems *bind.Error
 			if !errors.As(err, &problems) || len(problems.Problems) == 0 {
 				t.Fatalf("error %v of type %T", err, err)
 			}

@@ -10,39 +10,41 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/schema"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // jsonText is a message, written as YAML or as JSON, kept as JSON.
 type jsonText string
 
-func (v *jsonText) decode(d *decoder, n *tree.Node, key string) {
+func (v *jsonText) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	switch {
 	case n.Kind == tree.Null:
 		*v = "{}"
 	case n.Kind == tree.Sequence:
-		d.problem(n.At, key, "a message has fields with values: write message: {id: 42}, or a list of messages as messages")
+		d.Problem(n.At, key, "a message has fields with values: write message: {id: 42}, or a list of messages as messages")
 	case n.Kind == tree.Scalar && !strings.HasPrefix(strings.TrimSpace(n.Text), "{"):
-		d.problem(n.At, key, "%s is no message: write its fields, such as message: {id: 42}", cite(n.Text))
+		d.Problem(n.At, key, "%s is no message: write its fields, such as message: {id: 42}", bind.Cite(n.Text))
 	case n.Kind == tree.Scalar:
-		var t text
-		d.scalar(&t, n, key)
+		var t scalar.Text
+		d.Scalar(&t, n, key)
 		*v = jsonText(t)
 	default:
 		var b strings.Builder
-		d.writeJSON(&b, n, key)
+		writeJSON(d, &b, n, key)
 		*v = jsonText(b.String())
 	}
 }
 
 // writeJSON writes a tree as JSON, with the environment filled in.
-func (d *decoder) writeJSON(b *strings.Builder, n *tree.Node, key string) {
+func writeJSON(d *bind.Decoder, b *strings.Builder, n *tree.Node, key string) {
 	switch n.Kind {
 	case tree.Null:
 		b.WriteString("null")
 	case tree.Scalar:
-		var t text
-		d.scalar(&t, n, key)
+		var t scalar.Text
+		d.Scalar(&t, n, key)
 		if n.Plain && !strings.Contains(n.Text, "$") && json.Valid([]byte(t)) { // a number, true, false
 			b.WriteString(string(t))
 			return
@@ -54,7 +56,7 @@ func (d *decoder) writeJSON(b *strings.Builder, n *tree.Node, key string) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			d.writeJSON(b, item, key)
+			writeJSON(d, b, item, key)
 		}
 		b.WriteByte(']')
 	case tree.Mapping:
@@ -63,8 +65,8 @@ func (d *decoder) writeJSON(b *strings.Builder, n *tree.Node, key string) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(quoteJSON(escape(e.Key)) + ":")
-			d.writeJSON(b, e.Value, e.Key)
+			b.WriteString(quoteJSON(bind.Escape(e.Key)) + ":")
+			writeJSON(d, b, e.Value, e.Key)
 		}
 		b.WriteByte('}')
 	}
@@ -78,7 +80,7 @@ func quoteJSON(s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func (v *jsonText) node() *tree.Node { return textNode(string(*v), false) }
+func (v *jsonText) Node() *tree.Node { return bind.TextNode(string(*v), false) }
 
 // isCall reports whether a text is a call such as shop.Orders/Get.
 func isCall(text string) bool {
@@ -94,12 +96,12 @@ func isCallName(name, more string) bool {
 }
 
 // calls checks that a request is either a call or one of HTTP.
-func (r *requestFields) calls(d *decoder, n *tree.Node) {
+func (r *requestFields) calls(d *bind.Decoder, n *tree.Node) {
 	ofCall := []string{"message", "messages", "metadata", "deadline", "every", "take"}
 	if r.Call == nil {
 		for _, key := range ofCall {
 			if value := n.Get(key); value != nil {
-				d.problem(value.At, key, "it belongs to a call of gRPC: write call: package.Service/Method beside it")
+				d.Problem(value.At, key, "it belongs to a call of gRPC: write call: package.Service/Method beside it")
 				return
 			}
 		}
@@ -108,15 +110,15 @@ func (r *requestFields) calls(d *decoder, n *tree.Node) {
 	for _, e := range n.Entries {
 		switch e.Key {
 		case "method", "path", "headers", "body", "body-file", "form", "multipart", "template", "chunked":
-			d.problem(e.At, "", "%s is of HTTP, and a call has message and metadata: leave it out", e.Key)
+			d.Problem(e.At, "", "%s is of HTTP, and a call has message and metadata: leave it out", e.Key)
 			return
 		}
 	}
 	if n.Get("message") != nil && n.Get("messages") != nil {
-		d.problem(n.Get("messages").At, "messages", "the call has message and messages: write one of them")
+		d.Problem(n.Get("messages").At, "messages", "the call has message and messages: write one of them")
 	}
 	if name := string(*r.Call); !isCall(strings.TrimPrefix(name, "/")) {
-		d.problem(n.Get("call").At, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", cite(name))
+		d.Problem(n.Get("call").At, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", bind.Cite(name))
 	}
 }
 
@@ -138,13 +140,13 @@ func call(s requestSyntax, r profiles.Request) profiles.Request {
 // callOf writes the fields of a call.
 func callOf(r profiles.Request, q *requestFields) {
 	q.Method, q.Path, q.Headers = nil, nil, nil
-	q.Call = given(text(strings.TrimPrefix(r.Path, "/")))
+	q.Call = given(scalar.Text(strings.TrimPrefix(r.Path, "/")))
 	if len(r.Headers) > 0 {
-		list := headers(r.Headers)
+		list := scalar.Headers(r.Headers)
 		q.Metadata = &list
 	}
 	c := r.Call
-	q.Every, q.Deadline, q.Take = given(duration(c.Every)), given(duration(c.Deadline)), given(count(c.Take))
+	q.Every, q.Deadline, q.Take = given(scalar.Duration(c.Every)), given(scalar.Duration(c.Deadline)), given(scalar.Count(c.Take))
 	if len(c.Messages) == 1 {
 		one := jsonText(c.Messages[0])
 		q.Message = &one
@@ -157,20 +159,20 @@ func callOf(r profiles.Request, q *requestFields) {
 
 // grpcFields are those keys of targets and journeys that are of gRPC.
 type grpcFields struct {
-	Protos     []text
-	ProtoPaths []text
-	KeepAlive  *duration
+	Protos     []scalar.Text
+	ProtoPaths []scalar.Text
+	KeepAlive  *scalar.Duration
 }
 
 // grpcOf writes how a gRPC target is spoken to.
 func grpcOf(g profiles.GRPC) (f grpcFields) {
 	for _, name := range g.Protos {
-		f.Protos = append(f.Protos, text(name))
+		f.Protos = append(f.Protos, scalar.Text(name))
 	}
 	for _, name := range g.ProtoPaths {
-		f.ProtoPaths = append(f.ProtoPaths, text(name))
+		f.ProtoPaths = append(f.ProtoPaths, scalar.Text(name))
 	}
-	f.KeepAlive = given(duration(g.KeepAlive))
+	f.KeepAlive = given(scalar.Duration(g.KeepAlive))
 	return f
 }
 
@@ -187,9 +189,9 @@ func (f grpcFields) grpc() profiles.GRPC {
 
 // schemas compiles the .proto files of the profile's targets and journeys, or asks those
 // that have none.
-func (d *decoder) schemas(p *profiles.Profile, root *tree.Node, check func(path string, name *string), opt Options) {
+func schemas(d *bind.Decoder, p *profiles.Profile, root *tree.Node, check func(path string, name *string), opt Options) {
 	read := func(path string, t profiles.Target, g *profiles.GRPC) {
-		before := len(d.problems)
+		before := len(d.Problems)
 		for i := range g.Protos {
 			check(path+".protos."+strconv.Itoa(i), &g.Protos[i])
 		}
@@ -199,21 +201,21 @@ func (d *decoder) schemas(p *profiles.Profile, root *tree.Node, check func(path 
 				*name = filepath.Join(opt.Dir, *name)
 			}
 			if info, err := os.Stat(*name); err != nil || !info.IsDir() {
-				d.problem(root.Find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", cite(*name), cite(opt.Dir))
+				d.Problem(root.Find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", bind.Cite(*name), bind.Cite(opt.Dir))
 			}
 		}
-		if t.Speaks() != profiles.SpeaksGRPC || len(d.problems) > before {
+		if t.Speaks() != profiles.SpeaksGRPC || len(d.Problems) > before {
 			return
 		}
 		var err error
 		switch {
 		case len(g.Protos) > 0:
 			if g.Schema, err = schema.Compile(g.Protos, g.ProtoPaths); err != nil {
-				d.problem(root.Find(path+".protos"), "", "%s", err)
+				d.Problem(root.Find(path+".protos"), "", "%s", err)
 			}
 		case opt.Reflect != nil:
 			if g.Schema, err = opt.Reflect(t, p.Client); err != nil {
-				d.problem(root.Find(path+".url"), "", "%s", err)
+				d.Problem(root.Find(path+".url"), "", "%s", err)
 			}
 		}
 	}

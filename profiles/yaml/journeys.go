@@ -2,28 +2,28 @@ package yaml
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 type journeySyntax struct {
-	Name       *word        `yaml:"name,required" about:"Name of the journey; its steps are JOURNEY/STEP in gates and reports." example:"write name: checkout"`
-	URL        *text        `yaml:"url,required" about:"Base URL of its steps: http://, https://, grpc:// or grpcs://." example:"write url: http://127.0.0.1:8080"`
-	ConnectTo  *text        `yaml:"connect-to" about:"host:port to connect to instead of the url's."`
-	TLS        *targetTLS   `yaml:"tls" about:"How it is spoken to, when https."`
-	Hosts      []word       `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
-	Share      *share       `yaml:"share" about:"Share of all arrivals. Journeys and targets without one divide the rest equally."`
-	Connection *ownership   `yaml:"connection" about:"pool: users take connections of the pool. own: each has one of its own, closed at its end. Without it: pool."`
-	Expect     *statuses    `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
-	Protos     []text       `yaml:"protos" about:"The .proto files of a grpc:// service. Without them: it is asked, by server reflection."`
-	ProtoPaths []text       `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
-	KeepAlive  *duration    `yaml:"keep-alive" about:"Ping a connection of a grpc:// service that has calls and was silent for so long. Without it: never."`
-	Steps      []stepSyntax `yaml:"steps,required" about:"What a user does, in order, with cookies of its own." example:"write steps: [{name: login, path: /login}]"`
+	Name       *scalar.Word      `yaml:"name,required" about:"Name of the journey; its steps are JOURNEY/STEP in gates and reports." example:"write name: checkout"`
+	URL        *scalar.Text      `yaml:"url,required" about:"Base URL of its steps: http://, https://, grpc:// or grpcs://." example:"write url: http://127.0.0.1:8080"`
+	ConnectTo  *scalar.Text      `yaml:"connect-to" about:"host:port to connect to instead of the url's."`
+	TLS        *targetTLS        `yaml:"tls" about:"How it is spoken to, when https."`
+	Hosts      []scalar.Word     `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share      *scalar.Share     `yaml:"share" about:"Share of all arrivals. Journeys and targets without one divide the rest equally."`
+	Connection *scalar.Ownership `yaml:"connection" about:"pool: users take connections of the pool. own: each has one of its own, closed at its end. Without it: pool."`
+	Expect     *scalar.Statuses  `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
+	Protos     []scalar.Text     `yaml:"protos" about:"The .proto files of a grpc:// service. Without them: it is asked, by server reflection."`
+	ProtoPaths []scalar.Text     `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
+	KeepAlive  *scalar.Duration  `yaml:"keep-alive" about:"Ping a connection of a grpc:// service that has calls and was silent for so long. Without it: never."`
+	Steps      []stepSyntax      `yaml:"steps,required" about:"What a user does, in order, with cookies of its own." example:"write steps: [{name: login, path: /login}]"`
 }
 
 // stepSyntax is a step: its own keys, beside those of a request.
@@ -33,153 +33,82 @@ type stepSyntax struct {
 }
 
 type stepFields struct {
-	Name      *word        `yaml:"name,required" about:"Name of the step in gates and reports, and of what it extracts." example:"write name: login"`
-	Think     *thinkSpan   `yaml:"think" about:"Pause before the step, such as 1s..3s: any time within."`
-	Extract   *extracts    `yaml:"extract" about:"Values of the answer for later steps: {token: json access_token} is ${login.token}. From json PATH, header NAME, cookie NAME or regexp PATTERN."`
-	Check     *checkSyntax `yaml:"check" about:"What the answer has to be; else the step has failed."`
-	OnFailure *onFailure   `yaml:"on-failure" about:"end: the journey ends where this step fails. skip: it goes on. Without it: end."`
+	Name      *scalar.Word      `yaml:"name,required" about:"Name of the step in gates and reports, and of what it extracts." example:"write name: login"`
+	Think     *scalar.ThinkSpan `yaml:"think" about:"Pause before the step, such as 1s..3s: any time within."`
+	Extract   *extracts         `yaml:"extract" about:"Values of the answer for later steps: {token: json access_token} is ${login.token}. From json PATH, header NAME, cookie NAME or regexp PATTERN."`
+	Check     *checkSyntax      `yaml:"check" about:"What the answer has to be; else the step has failed."`
+	OnFailure *scalar.OnFailure `yaml:"on-failure" about:"end: the journey ends where this step fails. skip: it goes on. Without it: end."`
 }
 
 type checkSyntax struct {
-	Status  *statuses `yaml:"status" about:"Statuses that count as success, instead of the journey's."`
-	Body    *text     `yaml:"body" about:"Text that the body contains."`
-	Regexp  *text     `yaml:"regexp" about:"Regular expression that the body matches."`
-	JSON    *headers  `yaml:"json" about:"Values by their paths, such as {status: paid, items.0.id: 7}."`
-	Headers *headers  `yaml:"headers" about:"Texts that header fields contain."`
+	Status  *scalar.Statuses `yaml:"status" about:"Statuses that count as success, instead of the journey's."`
+	Body    *scalar.Text     `yaml:"body" about:"Text that the body contains."`
+	Regexp  *scalar.Text     `yaml:"regexp" about:"Regular expression that the body matches."`
+	JSON    *scalar.Headers  `yaml:"json" about:"Values by their paths, such as {status: paid, items.0.id: 7}."`
+	Headers *scalar.Headers  `yaml:"headers" about:"Texts that header fields contain."`
 }
 
-type (
-	ownership bool // own
-	onFailure bool // skip
-	thinkSpan struct{ from, to time.Duration }
-	arrivals  struct{ from, to float64 }
-	extracts  []profiles.Extract
-)
+type extracts []profiles.Extract
 
-func ownerships() []string { return []string{"pool", "own"} }
-func onFailures() []string { return []string{"end", "skip"} }
-
-func (v *ownership) parse(text string, _ bool) error {
-	i, err := one(text, "connection", ownerships()...)
-	*v = i == 1
-	return err
-}
-func (v *ownership) format() (string, bool) { return pick(bool(*v), ownerships()), true }
-
-func (v *onFailure) parse(text string, _ bool) error {
-	i, err := one(text, "on-failure", onFailures()...)
-	*v = i == 1
-	return err
-}
-func (v *onFailure) format() (string, bool) { return pick(bool(*v), onFailures()), true }
-
-func (v *thinkSpan) parse(text string, _ bool) error {
-	from, to, ok := strings.Cut(text, "..")
-	if !ok {
-		to = from
-	}
-	a, err := profiles.ParseDuration(strings.TrimSpace(from))
-	if err != nil {
-		return fmt.Errorf("%w; a pause is one time or a span: write 2s, or 1s..3s", err)
-	}
-	b, err := profiles.ParseDuration(strings.TrimSpace(to))
-	if err != nil {
-		return fmt.Errorf("%w; a pause is one time or a span: write 2s, or 1s..3s", err)
-	}
-	*v = thinkSpan{a, b}
-	return nil
-}
-
-func (v *thinkSpan) format() (string, bool) {
-	if v.from == v.to {
-		return profiles.FormatDuration(v.from), true
-	}
-	return profiles.FormatDuration(v.from) + ".." + profiles.FormatDuration(v.to), true
-}
-
-func (v *arrivals) parse(text string, _ bool) error {
-	from, to, ok := strings.Cut(text, " to ")
-	if !ok {
-		to = from
-	}
-	a, err := profiles.ParseRate(strings.TrimSpace(from))
-	if err != nil {
-		return fmt.Errorf("%w; write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}", err)
-	}
-	b, err := profiles.ParseRate(strings.TrimSpace(to))
-	if err != nil {
-		return fmt.Errorf("%w; write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}", err)
-	}
-	*v = arrivals{a, b}
-	return nil
-}
-
-func (v *arrivals) format() (string, bool) {
-	if v.from == v.to {
-		return profiles.FormatRate(v.from), true
-	}
-	return profiles.FormatRate(v.from) + " to " + profiles.FormatRate(v.to), true
-}
-
-// decode reads the names of values and where they are.
-func (v *extracts) decode(d *decoder, n *tree.Node, key string) {
+// Decode reads the names of values and where they are.
+func (v *extracts) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind == tree.Null {
 		return
 	}
 	if n.Kind != tree.Mapping {
-		d.problem(n.At, key, "these must be names with where the values are: write {token: json access_token}")
+		d.Problem(n.At, key, "these must be names with where the values are: write {token: json access_token}")
 		return
 	}
 	for _, e := range n.Entries {
-		var s text
-		before := len(d.problems)
-		if d.scalar(&s, e.Value, e.Key); len(d.problems) > before {
+		var s scalar.Text
+		before := len(d.Problems)
+		if d.Scalar(&s, e.Value, e.Key); len(d.Problems) > before {
 			continue
 		}
 		from, what, _ := strings.Cut(string(s), " ")
 		if !slices.Contains(profiles.ExtractFroms(), profiles.ExtractFrom(from)) {
-			d.problem(e.Value.At, e.Key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", cite(string(s)))
+			d.Problem(e.Value.At, e.Key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", bind.Cite(string(s)))
 			continue
 		}
 		*v = append(*v, profiles.Extract{Name: e.Key, From: profiles.ExtractFrom(from), What: strings.TrimSpace(what)})
 	}
 }
 
-func (v *extracts) node() *tree.Node {
+func (v *extracts) Node() *tree.Node {
 	n := &tree.Node{Kind: tree.Mapping}
 	for _, e := range *v {
-		n.Entries = append(n.Entries, tree.Entry{Key: e.Name, Value: textNode(string(e.From)+" "+e.What, false)})
+		n.Entries = append(n.Entries, tree.Entry{Key: e.Name, Value: bind.TextNode(string(e.From)+" "+e.What, false)})
 	}
 	return n
 }
 
-// decode reads the step's own keys, and leaves the others to its request.
-func (s *stepSyntax) decode(d *decoder, n *tree.Node, key string) {
+// Decode reads the step's own keys, and leaves the others to its request.
+func (s *stepSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind != tree.Mapping {
-		d.problem(n.At, key, "a step has keys with values: write {name: login, path: /login}")
+		d.Problem(n.At, key, "a step has keys with values: write {name: login, path: /login}")
 		return
 	}
 	own, others := &tree.Node{Kind: tree.Mapping, At: n.At}, &tree.Node{Kind: tree.Mapping, At: n.At}
-	fields, ofRequest := fieldsOf(valueOf(&s.stepFields).Type()), fieldsOf(valueOf(&s.request.requestFields).Type())
+	fields, ofRequest := bind.FieldsOf(bind.ValueOf(&s.stepFields).Type()), bind.FieldsOf(bind.ValueOf(&s.request.requestFields).Type())
 	for _, e := range n.Entries {
-		if _, ok := fieldNamed(fields, e.Key); ok {
+		if _, ok := bind.FieldNamed(fields, e.Key); ok {
 			own.Entries = append(own.Entries, e)
-		} else if _, ok := fieldNamed(ofRequest, e.Key); ok {
+		} else if _, ok := bind.FieldNamed(ofRequest, e.Key); ok {
 			others.Entries = append(others.Entries, e)
 		} else {
-			d.problem(e.At, "", "%s", unknownKey(e.Key, slices.Concat(fields, ofRequest)))
+			d.Problem(e.At, "", "%s", bind.UnknownKey(d.Root, e.Key, slices.Concat(fields, ofRequest)))
 		}
 	}
-	d.fields(valueOf(&s.stepFields), own, key)
-	s.request.decode(d, others, key)
+	d.Fields(bind.ValueOf(&s.stepFields), own, key)
+	s.request.Decode(d, others, key)
 	if s.request.Weight != nil {
-		d.problem(n.Get("weight").At, "weight", "every step of a journey is made: leave it out")
+		d.Problem(n.Get("weight").At, "weight", "every step of a journey is made: leave it out")
 	}
 }
 
-func (s *stepSyntax) node() *tree.Node {
-	n := nodeOf(valueOf(&s.stepFields))
-	request := nodeOf(valueOf(&s.request.requestFields))
+func (s *stepSyntax) Node() *tree.Node {
+	n := bind.NodeOf(bind.ValueOf(&s.stepFields))
+	request := bind.NodeOf(bind.ValueOf(&s.request.requestFields))
 	if s.request.filled {
 		request = request.Unescaped()
 	}
@@ -205,7 +134,7 @@ func (s *journeySyntax) journey() profiles.Journey {
 			Extract: deref(step.Extract), SkipFailed: bool(deref(step.OnFailure)),
 		}
 		think := deref(step.Think)
-		out.ThinkFrom, out.ThinkTo = think.from, think.to
+		out.ThinkFrom, out.ThinkTo = think.From, think.To
 		if c := step.Check; c != nil {
 			out.Check = profiles.Check{Body: string(deref(c.Body)), Regexp: string(deref(c.Regexp)), JSON: deref(c.JSON), Headers: deref(c.Headers)}
 			if c.Status != nil {
@@ -219,22 +148,22 @@ func (s *journeySyntax) journey() profiles.Journey {
 
 func journeyOf(j profiles.Journey) journeySyntax {
 	s := journeySyntax{
-		Name: given(word(j.Name)), URL: given(text(j.URL)), ConnectTo: given(text(j.ConnectTo)), Hosts: words(j.Hosts),
-		Share: given(share(j.Share)), Connection: given(ownership(j.OwnConn)), Steps: []stepSyntax{},
+		Name: given(scalar.Word(j.Name)), URL: given(scalar.Text(j.URL)), ConnectTo: given(scalar.Text(j.ConnectTo)), Hosts: words(j.Hosts),
+		Share: given(scalar.Share(j.Share)), Connection: given(scalar.Ownership(j.OwnConn)), Steps: []stepSyntax{},
 	}
 	g := grpcOf(j.GRPC)
 	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if j.ServerName != "" {
-		s.TLS = &targetTLS{ServerName: given(text(j.ServerName))}
+		s.TLS = &targetTLS{ServerName: given(scalar.Text(j.ServerName))}
 	}
 	if j.Expect != nil {
-		expect := statuses(j.Expect)
+		expect := scalar.Statuses(j.Expect)
 		s.Expect = &expect
 	}
 	for _, step := range j.Steps {
 		out := stepSyntax{request: requestOf(step.Request)}
-		out.Name, out.OnFailure = given(word(step.Name)), given(onFailure(step.SkipFailed))
-		out.Think = given(thinkSpan{step.ThinkFrom, step.ThinkTo})
+		out.Name, out.OnFailure = given(scalar.Word(step.Name)), given(scalar.OnFailure(step.SkipFailed))
+		out.Think = given(scalar.ThinkSpan{From: step.ThinkFrom, To: step.ThinkTo})
 		if len(step.Extract) > 0 {
 			list := extracts(step.Extract)
 			out.Extract = &list
@@ -246,17 +175,17 @@ func journeyOf(j profiles.Journey) journeySyntax {
 }
 
 func checkOf(c profiles.Check) *checkSyntax {
-	s := checkSyntax{Body: given(text(c.Body)), Regexp: given(text(c.Regexp))}
+	s := checkSyntax{Body: given(scalar.Text(c.Body)), Regexp: given(scalar.Text(c.Regexp))}
 	if c.Status != nil {
-		status := statuses(c.Status)
+		status := scalar.Statuses(c.Status)
 		s.Status = &status
 	}
 	if len(c.JSON) > 0 {
-		list := headers(c.JSON)
+		list := scalar.Headers(c.JSON)
 		s.JSON = &list
 	}
 	if len(c.Headers) > 0 {
-		list := headers(c.Headers)
+		list := scalar.Headers(c.Headers)
 		s.Headers = &list
 	}
 	if s == (checkSyntax{}) {
@@ -267,7 +196,7 @@ func checkOf(c profiles.Check) *checkSyntax {
 
 // arrivalsEnd checks that a stage of journeys has the one length that it needs.
 func (s *stageSyntax) arrivalsEnd() error {
-	level := s.Arrivals.from == s.Arrivals.to
+	level := s.Arrivals.From == s.Arrivals.To
 	switch {
 	case s.Over == nil && s.For == nil, s.Over != nil && s.For != nil:
 		return errors.New("journeys need one length: write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}")

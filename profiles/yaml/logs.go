@@ -6,26 +6,28 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // logSyntax is the path of a file, or the fields of a log.
 type logSyntax struct{ logFields }
 
-func (l *logSyntax) decode(d *decoder, n *tree.Node, key string) {
+func (l *logSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind != tree.Scalar {
-		d.fields(valueOf(&l.logFields), n, key)
+		d.Fields(bind.ValueOf(&l.logFields), n, key)
 		return
 	}
-	l.File = new(text)
-	d.scalar(l.File, n, key)
+	l.File = new(scalar.Text)
+	d.Scalar(l.File, n, key)
 }
 
-func (l *logSyntax) node() *tree.Node {
+func (l *logSyntax) Node() *tree.Node {
 	if (logFields{File: l.File}) == l.logFields && l.File != nil {
-		return textNode(string(*l.File), false)
+		return bind.TextNode(string(*l.File), false)
 	}
-	return nodeOf(valueOf(&l.logFields))
+	return bind.NodeOf(bind.ValueOf(&l.logFields))
 }
 
 func (l *logSyntax) log() profiles.Log {
@@ -48,7 +50,7 @@ func (l *logSyntax) log() profiles.Log {
 
 type logName struct {
 	name  string
-	value **text
+	value **scalar.Text
 }
 
 func (f *logNamesSyntax) all() []logName {
@@ -57,14 +59,14 @@ func (f *logNamesSyntax) all() []logName {
 
 func logOf(l profiles.Log) logSyntax {
 	s := logSyntax{logFields{
-		File: given(text(l.File)), Journal: given(text(l.Journal)), URL: given(text(l.URL)), Query: given(text(l.Query)),
-		Service: given(word(l.Service)), Format: given(logFormat(l.Format)),
+		File: given(scalar.Text(l.File)), Journal: given(scalar.Text(l.Journal)), URL: given(scalar.Text(l.URL)), Query: given(scalar.Text(l.Query)),
+		Service: given(scalar.Word(l.Service)), Format: given(logFormat(l.Format)),
 	}}
 	if len(l.Fields) > 0 {
 		s.Fields = &logNamesSyntax{}
 		for _, x := range s.Fields.all() {
 			if v, ok := l.Fields[x.name]; ok {
-				*x.value = given(text(v))
+				*x.value = given(scalar.Text(v))
 			}
 		}
 	}
@@ -74,12 +76,12 @@ func logOf(l profiles.Log) logSyntax {
 // logFormat is the form of the lines of a log.
 type logFormat string
 
-func (v *logFormat) parse(text string, _ bool) error {
+func (v *logFormat) Parse(text string, _ bool) error {
 	if !slices.Contains(profiles.LogFormats, text) {
-		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", cite(text), strings.Join(profiles.LogFormats, ", "))
+		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", bind.Cite(text), strings.Join(profiles.LogFormats, ", "))
 	}
 	*v = logFormat(text)
 	return nil
 }
 
-func (v *logFormat) format() (string, bool) { return string(*v), false }
+func (v *logFormat) Format() (string, bool) { return string(*v), false }

@@ -7,19 +7,21 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
 // override applies one "path=value" to the tree. The path follows the syntax, so
 // that a mistyped key is found here, with the nearest right one.
-func override(root *tree.Node, assignment string) *Problem {
+func override(root *tree.Node, assignment string) *bind.Problem {
 	path, value, ok := strings.Cut(assignment, "=")
 	if !ok || path == "" {
-		return &Problem{File: "--set " + assignment, Message: "an override is a key and a value: write it as client.timeout=2s"}
+		return &bind.Problem{File: "--set " + assignment, Message: "an override is a key and a value: write it as client.timeout=2s"}
 	}
 	o := overrider{at: tree.Position{Override: path}, value: value}
 	if err := o.set(root, reflect.TypeFor[profileSyntax](), strings.Split(path, ".")); err != nil {
-		return &Problem{File: "--set " + path, Message: err.Error()}
+		return &bind.Problem{File: "--set " + path, Message: err.Error()}
 	}
 	return nil
 }
@@ -44,24 +46,22 @@ func (o overrider) set(n *tree.Node, t reflect.Type, path []string) error {
 		return o.assign(n, t)
 	case t == reflect.TypeFor[tables]():
 		return o.table(n, path)
-	case t == reflect.TypeFor[headers](), t == reflect.TypeFor[extracts]():
+	case t == reflect.TypeFor[scalar.Headers](), t == reflect.TypeFor[extracts]():
 		return o.header(n, strings.Join(path, "."))
-	case t.Kind() == reflect.Slice && !isScalar(t):
+	case t.Kind() == reflect.Slice && !bind.IsScalar(t):
 		return o.enter(n, t, path)
-	case t.Kind() == reflect.Struct && !isScalar(t):
+	case t.Kind() == reflect.Struct && !bind.IsScalar(t):
 		return o.key(n, t, path)
 	}
 	return fmt.Errorf("there is nothing below a single value: leave out %q", "."+strings.Join(path, "."))
 }
 
-func isScalar(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[value]()) }
-
 // assign replaces a node with the value: a word where the syntax has a single
 // value, else YAML such as [GET /a, GET /b].
 func (o overrider) assign(n *tree.Node, t reflect.Type) error {
 	opens := strings.HasPrefix(o.value, "[") || strings.HasPrefix(o.value, "{")
-	single := isScalar(t)
-	if t == reflect.TypeFor[requestSyntax]() || t == reflect.TypeFor[statuses]() { // either
+	single := bind.IsScalar(t)
+	if t == reflect.TypeFor[requestSyntax]() || t == reflect.TypeFor[scalar.Statuses]() { // either
 		single = !opens
 	}
 	if single {
@@ -81,15 +81,15 @@ func (o overrider) assign(n *tree.Node, t reflect.Type) error {
 func (o overrider) key(n *tree.Node, t reflect.Type, path []string) error {
 	if t == reflect.TypeFor[stepSyntax]() { // the keys of a step and those of its request
 		part := reflect.TypeFor[stepFields]()
-		if _, ok := fieldNamed(fieldsOf(part), path[0]); !ok {
+		if _, ok := bind.FieldNamed(bind.FieldsOf(part), path[0]); !ok {
 			part = reflect.TypeFor[requestFields]()
 		}
 		return o.key(n, part, path)
 	}
-	fields := fieldsOf(t)
-	f, ok := fieldNamed(fields, path[0])
+	fields := bind.FieldsOf(t)
+	f, ok := bind.FieldNamed(fields, path[0])
 	if !ok {
-		return fmt.Errorf("%s", unknownKey(path[0], fields))
+		return fmt.Errorf("%s", bind.UnknownKey(reflect.TypeFor[profileSyntax](), path[0], fields))
 	}
 	switch n.Kind {
 	case tree.Null:
@@ -102,7 +102,7 @@ func (o overrider) key(n *tree.Node, t reflect.Type, path []string) error {
 	if child == nil {
 		child = &tree.Node{At: o.at}
 	}
-	if err := o.set(child, t.Field(f.index).Type, path[1:]); err != nil {
+	if err := o.set(child, t.Field(f.Index).Type, path[1:]); err != nil {
 		return err
 	}
 	n.Put(path[0], child)

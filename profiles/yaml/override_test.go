@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
 const overridden = `
@@ -124,7 +125,7 @@ func TestSetOnBadShapes(t *testing.T) {
 	} {
 		_, err := Decode("x.yaml", []byte(c.text), Options{Set: []string{c.set}})
 		var found bool
-		if e, ok := err.(*Error); ok { //nolint:errorlint // Decode promises it unwrapped
+		if e, ok := err.(*bind.Error); ok { //nolint:errorlint // Decode promises it unwrapped
 			for _, p := range e.Problems {
 				found = found || p.String() == c.want
 			}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 )
 
 // SchemaID is the identifier of the JSON Schema of profiles.
@@ -98,12 +100,12 @@ func definitions() map[string]*jsonschema.Schema {
 		"address":   {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
 		"level":     pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
 		"peak":      pattern(ratePerSec+"|"+conns+"|max", "Requests per second, a number of held connections, or max.", "2000/s", "500 conns", "max"),
-		"engine":    enum(engines()),
-		"protocol":  enum(protocols()),
-		"backoff":   enum(backoffs()),
-		"jitter":    enum(jitters()),
-		"proxy":     enum(proxies()),
-		"closer":    enum(closers()),
+		"engine":    enum(scalar.Engines()),
+		"protocol":  enum(scalar.Protocols()),
+		"backoff":   enum(scalar.Backoffs()),
+		"jitter":    enum(scalar.Jitters()),
+		"proxy":     enum(scalar.Proxies()),
+		"closer":    enum(scalar.Closers()),
 		"gate":      gateSchema(),
 		"statuses": {AnyOf: []*jsonschema.Schema{
 			statusNumber, statusText,
@@ -116,15 +118,15 @@ func definitions() map[string]*jsonschema.Schema {
 			AnyOf: []*jsonschema.Schema{plain, {Type: "array", Items: plain}},
 		}},
 		"jsonText":  {Types: []string{"object", "string", "null"}},
-		"ownership": enum(ownerships()),
-		"onFailure": enum(onFailures()),
+		"ownership": enum(scalar.Ownerships()),
+		"onFailure": enum(scalar.OnFailures()),
 		"thinkSpan": pattern(length+`( *\.\. *`+length+`)?`, "A time, or the shortest and the longest.", "2s", "1s..3s"),
 		"arrivals":  pattern(ratePerSec+`( to `+ratePerSec+`)?`, "Journeys that begin a second.", "20/s to 200/s", "100/s"),
 		"extracts": {Types: []string{"object", "null"}, AdditionalProperties: pattern(
 			`(json|header|cookie|regexp) .+`, "Where the value is.", "json items.0.id", "header Location", "cookie session", "regexp id=([0-9]+)",
 		)},
 		"turn":    turnSchema(),
-		"rowPick": enum(picks()),
+		"rowPick": enum(scalar.Picks()),
 		"tables": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"users.csv"}}, schemaOf(reflect.TypeFor[tableFields]()),
 		}}},
@@ -200,8 +202,8 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}
-	case isScalar(t) || t == reflect.TypeFor[jsonText]() || t == reflect.TypeFor[headers]() || t == reflect.TypeFor[form]() || t == reflect.TypeFor[tables]() || t == reflect.TypeFor[extracts]():
-		return &jsonschema.Schema{Ref: "#/$defs/" + t.Name()}
+	case bind.IsScalar(t) || t == reflect.TypeFor[jsonText]() || t == reflect.TypeFor[scalar.Headers]() || t == reflect.TypeFor[scalar.Form]() || t == reflect.TypeFor[tables]() || t == reflect.TypeFor[extracts]():
+		return &jsonschema.Schema{Ref: "#/$defs/" + definitionOf(t)}
 	case t.Kind() == reflect.Slice:
 		return &jsonschema.Schema{Types: []string{"array", "null"}, Items: schemaOf(t.Elem())}
 	}
@@ -209,16 +211,16 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		Type: "object", Properties: make(map[string]*jsonschema.Schema),
 		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}}, // false
 	}
-	for _, f := range fieldsOf(t) {
-		p := schemaOf(t.Field(f.index).Type)
-		if t == reflect.TypeFor[retriesSyntax]() && f.key == "on" {
+	for _, f := range bind.FieldsOf(t) {
+		p := schemaOf(t.Field(f.Index).Type)
+		if t == reflect.TypeFor[retriesSyntax]() && f.Key == "on" {
 			p.Items = &jsonschema.Schema{Ref: "#/$defs/fault"}
 		}
-		p.Description = f.about
-		s.Properties[f.key] = p
-		s.PropertyOrder = append(s.PropertyOrder, f.key)
-		if f.required {
-			s.Required = append(s.Required, f.key)
+		p.Description = f.About
+		s.Properties[f.Key] = p
+		s.PropertyOrder = append(s.PropertyOrder, f.Key)
+		if f.Required {
+			s.Required = append(s.Required, f.Key)
 		}
 	}
 	if t == reflect.TypeFor[stageSyntax]() {
@@ -227,4 +229,10 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		}
 	}
 	return s
+}
+
+// definitionOf is the name of a type of the syntax among the definitions.
+func definitionOf(t reflect.Type) string {
+	name := t.Name()
+	return strings.ToLower(name[:1]) + name[1:]
 }

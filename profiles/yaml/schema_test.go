@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/rampload/rampload/profiles/yaml/bind"
 
 	goyaml "github.com/goccy/go-yaml"
 )
@@ -135,16 +136,16 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 		name, isRef := strings.CutPrefix(s.Ref, "#/$defs/")
 		switch {
 		case typ == reflect.TypeFor[stepSyntax]():
-			own := fieldsOf(reflect.TypeFor[stepFields]())
+			own := bind.FieldsOf(reflect.TypeFor[stepFields]())
 			for _, part := range []reflect.Type{reflect.TypeFor[stepFields](), reflect.TypeFor[requestFields]()} {
-				for _, f := range fieldsOf(part) {
-					if _, is := fieldNamed(own, f.key); is && part != reflect.TypeFor[stepFields]() {
+				for _, f := range bind.FieldsOf(part) {
+					if _, is := bind.FieldNamed(own, f.Key); is && part != reflect.TypeFor[stepFields]() {
 						continue // the step's name
 					}
-					if p := s.Properties[f.key]; p == nil || p.Description != f.about {
-						t.Errorf("%s.%s is not in the schema, or described as something else", path, f.key)
+					if p := s.Properties[f.Key]; p == nil || p.Description != f.About {
+						t.Errorf("%s.%s is not in the schema, or described as something else", path, f.Key)
 					} else {
-						walk(path+"."+f.key, part.Field(f.index).Type, p)
+						walk(path+"."+f.Key, part.Field(f.Index).Type, p)
 					}
 				}
 			}
@@ -160,20 +161,20 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			walk(path+"[]", typ.Elem(), s.Items)
 		case typ.Kind() == reflect.Struct:
 			var keys []string
-			for _, f := range fieldsOf(typ) {
-				keys = append(keys, f.key)
-				p := s.Properties[f.key]
+			for _, f := range bind.FieldsOf(typ) {
+				keys = append(keys, f.Key)
+				p := s.Properties[f.Key]
 				if p == nil {
-					t.Errorf("%s.%s is not in the schema", path, f.key)
+					t.Errorf("%s.%s is not in the schema", path, f.Key)
 					continue
 				}
-				if p.Description != f.about {
-					t.Errorf("%s.%s is described as %q", path, f.key, p.Description)
+				if p.Description != f.About {
+					t.Errorf("%s.%s is described as %q", path, f.Key, p.Description)
 				}
-				if f.required != slices.Contains(s.Required, f.key) {
-					t.Errorf("%s.%s: required is %v", path, f.key, f.required)
+				if f.Required != slices.Contains(s.Required, f.Key) {
+					t.Errorf("%s.%s: required is %v", path, f.Key, f.Required)
 				}
-				walk(path+"."+f.key, typ.Field(f.index).Type, p)
+				walk(path+"."+f.Key, typ.Field(f.Index).Type, p)
 			}
 			for key := range s.Properties {
 				if !slices.Contains(keys, key) {

@@ -10,6 +10,8 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -17,43 +19,43 @@ import (
 type turnSyntax struct {
 	kind profiles.TurnKind
 	by   profiles.By
-	text text
-	hold duration
+	text scalar.Text
+	hold scalar.Duration
 }
 
 const turnExample = `{send: "PING\r\n"}, {expect: "+PONG\r\n"}, {expect: {line: "^250 "}}, {hold: 2s}, close or reset`
 
-// decode reads what is spoken to a target first: requests are written as it is.
-func (t *targetSyntax) decode(d *decoder, n *tree.Node, key string) {
-	d.speaks = profiles.SpeaksHTTP
+// Decode reads what is spoken to a target first: requests are written as it is.
+func (t *targetSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
+	d.Speaks = profiles.SpeaksHTTP
 	if n.Kind == tree.Mapping {
 		if u := n.Get("url"); u != nil && u.Kind == tree.Scalar {
-			raw, _, err := expand(u.Text, d.getenv)
+			raw, _, err := bind.Expand(u.Text, d.Getenv)
 			if err != nil { // which is told of the url
 				raw = u.Text
 			}
 			if s, ok := profiles.SchemeOf(raw); ok {
-				d.speaks = s.Speaks
+				d.Speaks = s.Speaks
 			} else if begin, _, found := strings.Cut(raw, "://"); found { // what comes behind is wrong, or a template
 				if s, ok := profiles.FindScheme(begin); ok {
-					d.speaks = s.Speaks
+					d.Speaks = s.Speaks
 				}
 			}
 		}
 	}
-	d.fields(valueOf(t), n, key)
-	d.speaks = profiles.SpeaksHTTP
+	d.Fields(bind.ValueOf(t), n, key)
+	d.Speaks = profiles.SpeaksHTTP
 	for _, list := range [][]*string{sentTexts(t.OnConnect), asStrings(expectedTexts(t.OnConnect))} {
 		for _, s := range list {
 			if hasRefs(*s) {
-				d.problem(n.Get("on-connect").At, "on-connect", "a connection is no request, and has no row of a table: write ${...} in the script of a request")
+				d.Problem(n.Get("on-connect").At, "on-connect", "a connection is no request, and has no row of a table: write ${...} in the script of a request")
 			}
 			*s = tree.Unescape(*s)
 		}
 	}
 }
 
-func asStrings(list []*text) []*string {
+func asStrings(list []*scalar.Text) []*string {
 	out := make([]*string, len(list))
 	for i := range list {
 		out[i] = (*string)(list[i])
@@ -61,34 +63,34 @@ func asStrings(list []*text) []*string {
 	return out
 }
 
-func (t *turnSyntax) decode(d *decoder, n *tree.Node, key string) {
-	was := d.filling
-	d.filling = true // also where a connection begins: a $ of a regular expression is one
-	defer func() { d.filling = was }()
+func (t *turnSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
+	was := d.Filling
+	d.Filling = true // also where a connection begins: a $ of a regular expression is one
+	defer func() { d.Filling = was }()
 	plain, valued := profiles.TurnKinds()
 	if n.Kind == tree.Scalar {
 		t.kind = profiles.TurnKind(n.Text)
 		if !slices.Contains(plain, t.kind) {
-			d.problem(n.At, key, "%s is no turn of a script: write %s", cite(n.Text), turnExample)
+			d.Problem(n.At, key, "%s is no turn of a script: write %s", bind.Cite(n.Text), turnExample)
 		}
 		return
 	}
 	if n.Kind != tree.Mapping || len(n.Entries) != 1 {
-		d.problem(n.At, key, "a turn is one thing: write %s", turnExample)
+		d.Problem(n.At, key, "a turn is one thing: write %s", turnExample)
 		return
 	}
 	e := n.Entries[0]
 	t.kind = profiles.TurnKind(e.Key)
 	switch {
 	case t.kind == profiles.TurnHold:
-		d.scalar(&t.hold, e.Value, e.Key)
+		d.Scalar(&t.hold, e.Value, e.Key)
 	case slices.Contains(plain, t.kind):
-		d.problem(e.At, "", "%s needs no value: write - %s", e.Key, e.Key)
+		d.Problem(e.At, "", "%s needs no value: write - %s", e.Key, e.Key)
 	case !slices.Contains(valued, t.kind):
-		d.problem(e.At, "", "unknown turn %s%s: write %s", quote(e.Key), suggestTurn(e.Key), turnExample)
+		d.Problem(e.At, "", "unknown turn %s%s: write %s", bind.Quote(e.Key), suggestTurn(e.Key), turnExample)
 	case e.Value.Kind == tree.Scalar:
 		t.by = profiles.ByText
-		d.scalar(&t.text, e.Value, e.Key)
+		d.Scalar(&t.text, e.Value, e.Key)
 	default:
 		t.ways(d, e)
 	}
@@ -107,53 +109,53 @@ func suggestTurn(key string) string {
 }
 
 // ways reads {bytes: ...}, {line: ...} and the like.
-func (t *turnSyntax) ways(d *decoder, e tree.Entry) {
+func (t *turnSyntax) ways(d *bind.Decoder, e tree.Entry) {
 	allowed := profiles.ExpectBys()
 	example := `{text: ...}, {bytes: "2b 0d"}, {length: 9}, {line: "^250 "}, {regexp: END} or {any: true}`
 	if t.kind == profiles.TurnSend {
 		allowed, example = []profiles.By{profiles.ByText, profiles.ByBytes}, `{bytes: "00 ff"} and {text: ...}`
 	}
 	if e.Value.Kind != tree.Mapping || len(e.Value.Entries) != 1 || !slices.Contains(allowed, profiles.By(e.Value.Entries[0].Key)) {
-		d.problem(e.Value.At, e.Key, "write a text or one of %s", example)
+		d.Problem(e.Value.At, e.Key, "write a text or one of %s", example)
 		return
 	}
 	way := e.Value.Entries[0]
 	t.by = profiles.By(way.Key)
 	switch t.by {
 	case profiles.ByLength:
-		var n limit
-		d.scalar(&n, way.Value, way.Key)
-		t.text = text(strconv.Itoa(int(n)))
+		var n scalar.Limit
+		d.Scalar(&n, way.Value, way.Key)
+		t.text = scalar.Text(strconv.Itoa(int(n)))
 	case profiles.ByAny:
-		var any toggle
-		if d.scalar(&any, way.Value, way.Key); !bool(any) && len(d.problems) == 0 {
-			d.problem(way.At, way.Key, "write any: true, or leave out the turn")
+		var any scalar.Toggle
+		if d.Scalar(&any, way.Value, way.Key); !bool(any) && len(d.Problems) == 0 {
+			d.Problem(way.At, way.Key, "write any: true, or leave out the turn")
 		}
 	default:
-		d.scalar(&t.text, way.Value, way.Key)
+		d.Scalar(&t.text, way.Value, way.Key)
 	}
 }
 
-func (t *turnSyntax) node() *tree.Node {
+func (t *turnSyntax) Node() *tree.Node {
 	one := func(key string, value *tree.Node) *tree.Node {
 		return &tree.Node{Kind: tree.Mapping, Entries: []tree.Entry{{Key: key, Value: value}}}
 	}
 	switch t.kind {
 	case profiles.TurnHold:
-		return one(string(t.kind), textNode(t.hold.format()))
+		return one(string(t.kind), bind.TextNode(t.hold.Format()))
 	case profiles.TurnSend, profiles.TurnExpect:
-		value := textNode(string(t.text), false)
+		value := bind.TextNode(string(t.text), false)
 		switch t.by {
 		case profiles.ByText:
 			return one(string(t.kind), value)
 		case profiles.ByLength:
-			value = textNode(string(t.text), true)
+			value = bind.TextNode(string(t.text), true)
 		case profiles.ByAny:
-			value = textNode("true", true)
+			value = bind.TextNode("true", true)
 		}
 		return one(string(t.kind), one(string(t.by), value))
 	}
-	return textNode(string(t.kind), true)
+	return bind.TextNode(string(t.kind), true)
 }
 
 // sentTexts are the texts of a script that may have references.
@@ -168,8 +170,8 @@ func sentTexts(script []turnSyntax) []*string {
 }
 
 // expectedTexts are the others.
-func expectedTexts(script []turnSyntax) []*text {
-	var out []*text
+func expectedTexts(script []turnSyntax) []*scalar.Text {
+	var out []*scalar.Text
 	for i := range script {
 		if t := &script[i]; t.kind != profiles.TurnSend || t.by != profiles.ByText {
 			out = append(out, &t.text)
@@ -193,7 +195,7 @@ func turns(script []turnSyntax) []profiles.Turn {
 func turnsOf(script []profiles.Turn) []turnSyntax {
 	var out []turnSyntax
 	for _, t := range script {
-		out = append(out, turnSyntax{kind: t.Kind, by: t.By, text: text(t.Text), hold: duration(t.For)})
+		out = append(out, turnSyntax{kind: t.Kind, by: t.By, text: scalar.Text(t.Text), hold: scalar.Duration(t.For)})
 	}
 	return out
 }
@@ -216,9 +218,9 @@ func turnSchema() *jsonschema.Schema {
 		s := text()
 		switch by {
 		case profiles.ByLength:
-			s = schemaOf(reflect.TypeFor[limit]())
+			s = schemaOf(reflect.TypeFor[scalar.Limit]())
 		case profiles.ByAny:
-			s = schemaOf(reflect.TypeFor[toggle]())
+			s = schemaOf(reflect.TypeFor[scalar.Toggle]())
 		}
 		expect = append(expect, only(string(by), s))
 	}
@@ -226,6 +228,6 @@ func turnSchema() *jsonschema.Schema {
 		{Enum: words},
 		only("send", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text(), only("text", text()), only("bytes", text())}}),
 		only("expect", &jsonschema.Schema{AnyOf: expect}),
-		only("hold", schemaOf(reflect.TypeFor[duration]())),
+		only("hold", schemaOf(reflect.TypeFor[scalar.Duration]())),
 	}}
 }

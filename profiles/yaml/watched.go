@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -13,13 +15,13 @@ import (
 // of one.
 type agentSyntax struct{ agentFields }
 
-func (a *agentSyntax) decode(d *decoder, n *tree.Node, key string) {
+func (a *agentSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind != tree.Scalar {
-		d.fields(valueOf(&a.agentFields), n, key)
+		d.Fields(bind.ValueOf(&a.agentFields), n, key)
 		return
 	}
-	var t text
-	d.scalar(&t, n, key)
+	var t scalar.Text
+	d.Scalar(&t, n, key)
 	if t == "ssh" || strings.HasPrefix(string(t), "ssh:") {
 		a.SSH = &t
 		return
@@ -27,15 +29,15 @@ func (a *agentSyntax) decode(d *decoder, n *tree.Node, key string) {
 	a.Name = &t
 }
 
-func (a *agentSyntax) node() *tree.Node {
+func (a *agentSyntax) Node() *tree.Node {
 	switch {
 	case a.Install != nil || a.Command != nil:
 	case a.SSH != nil:
-		return textNode(string(*a.SSH), false)
+		return bind.TextNode(string(*a.SSH), false)
 	case a.Name != nil && *a.Name != "ssh" && !strings.HasPrefix(string(*a.Name), "ssh:"):
-		return textNode(string(*a.Name), false)
+		return bind.TextNode(string(*a.Name), false)
 	}
-	return nodeOf(valueOf(&a.agentFields))
+	return bind.NodeOf(bind.ValueOf(&a.agentFields))
 }
 
 func (a *agentSyntax) agent() profiles.Agent {
@@ -53,9 +55,9 @@ func agentOf(a profiles.Agent) *agentSyntax {
 	if !a.Given() && !a.Install {
 		return nil
 	}
-	s := &agentSyntax{agentFields{SSH: given(text(a.SSH)), Name: given(text(a.Name)), Install: given(install(a.Install))}}
+	s := &agentSyntax{agentFields{SSH: given(scalar.Text(a.SSH)), Name: given(scalar.Text(a.Name)), Install: given(install(a.Install))}}
 	for _, word := range a.Command {
-		s.Command = append(s.Command, text(word))
+		s.Command = append(s.Command, scalar.Text(word))
 	}
 	return s
 }
@@ -63,64 +65,67 @@ func agentOf(a profiles.Agent) *agentSyntax {
 // install is how rampload comes to a host; true is by copying it.
 type install bool
 
-func (v *install) parse(text string, _ bool) error {
+func (v *install) Parse(text string, _ bool) error {
 	if text != "copy" {
-		return fmt.Errorf("%s is no way to install it: write copy, or leave install out", cite(text))
+		return fmt.Errorf("%s is no way to install it: write copy, or leave install out", bind.Cite(text))
 	}
 	*v = true
 	return nil
 }
 
-func (v *install) format() (string, bool) { return "copy", true }
+func (v *install) Format() (string, bool) { return "copy", true }
 
 // ceiling is the name of a metric, or a number.
 type ceiling string
 
-func (v *ceiling) parse(text string, _ bool) error { *v = ceiling(text); return nil }
-func (v *ceiling) format() (string, bool)          { return string(*v), false }
+func (v *ceiling) Parse(text string, _ bool) error { *v = ceiling(text); return nil }
+func (v *ceiling) Format() (string, bool)          { return string(*v), false }
 
 // metricsSyntax is the URL of a page, or its fields.
 type metricsSyntax struct{ metricsFields }
 
-func (m *metricsSyntax) decode(d *decoder, n *tree.Node, key string) {
+// Private keeps its keys, which have the names of resources, out of advice.
+func (metricsFields) Private() {}
+
+func (m *metricsSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind != tree.Scalar {
-		d.fields(valueOf(&m.metricsFields), n, key)
+		d.Fields(bind.ValueOf(&m.metricsFields), n, key)
 		return
 	}
-	m.URL = new(text)
-	d.scalar(m.URL, n, key)
+	m.URL = new(scalar.Text)
+	d.Scalar(m.URL, n, key)
 }
 
-func (m *metricsSyntax) node() *tree.Node {
+func (m *metricsSyntax) Node() *tree.Node {
 	if (metricsFields{URL: m.URL}) == m.metricsFields && m.URL != nil {
-		return textNode(string(*m.URL), false)
+		return bind.TextNode(string(*m.URL), false)
 	}
-	return nodeOf(valueOf(&m.metricsFields))
+	return bind.NodeOf(bind.ValueOf(&m.metricsFields))
 }
 
 // metricsList is one page, or a list of them.
 type metricsList []metricsSyntax
 
-func (l *metricsList) decode(d *decoder, n *tree.Node, key string) {
+func (l *metricsList) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind != tree.Sequence {
 		*l = make(metricsList, 1)
-		(*l)[0].decode(d, n, key)
+		(*l)[0].Decode(d, n, key)
 		return
 	}
 	for _, item := range n.Items {
 		var m metricsSyntax
-		m.decode(d, item, key)
+		m.Decode(d, item, key)
 		*l = append(*l, m)
 	}
 }
 
-func (l *metricsList) node() *tree.Node {
+func (l *metricsList) Node() *tree.Node {
 	if len(*l) == 1 {
-		return (*l)[0].node()
+		return (*l)[0].Node()
 	}
 	n := &tree.Node{Kind: tree.Sequence}
 	for i := range *l {
-		n.Items = append(n.Items, (*l)[i].node())
+		n.Items = append(n.Items, (*l)[i].Node())
 	}
 	return n
 }
@@ -133,10 +138,10 @@ func (m *metricsSyntax) metrics() profiles.Metrics {
 }
 
 func metricsOf(m profiles.Metrics) metricsSyntax {
-	url := text(m.URL)
+	url := scalar.Text(m.URL)
 	return metricsSyntax{metricsFields{
-		URL: &url, Username: given(text(m.Username)), Password: given(text(m.Password)), Bearer: given(text(m.Bearer)),
-		TLS: tlsOf(m.TLS), Every: given(duration(m.Every)),
+		URL: &url, Username: given(scalar.Text(m.Username)), Password: given(scalar.Text(m.Password)), Bearer: given(scalar.Text(m.Bearer)),
+		TLS: tlsOf(m.TLS), Every: given(scalar.Duration(m.Every)),
 	}}
 }
 
@@ -156,9 +161,9 @@ func tlsOf(t profiles.TLS) *tlsSyntax {
 		return nil
 	}
 	return &tlsSyntax{
-		ServerName: given(text(t.ServerName)), CA: given(text(t.CAFile)),
-		Cert: given(text(t.CertFile)), Key: given(text(t.KeyFile)), SkipVerify: given(toggle(t.SkipVerify)),
-		Resume: given(toggle(t.Resume)),
+		ServerName: given(scalar.Text(t.ServerName)), CA: given(scalar.Text(t.CAFile)),
+		Cert: given(scalar.Text(t.CertFile)), Key: given(scalar.Text(t.KeyFile)), SkipVerify: given(scalar.Toggle(t.SkipVerify)),
+		Resume: given(scalar.Toggle(t.Resume)),
 	}
 }
 
@@ -177,7 +182,7 @@ func fleetOf(f profiles.Fleet) *fleetSyntax {
 		return nil
 	}
 	return &fleetSyntax{
-		Workers: given(count(f.Workers)), NATS: given(text(f.NATS)), Creds: given(text(f.Creds)),
-		CA: given(text(f.CA)), Listen: given(text(f.Listen)), Within: given(duration(f.Within)),
+		Workers: given(scalar.Count(f.Workers)), NATS: given(scalar.Text(f.NATS)), Creds: given(scalar.Text(f.Creds)),
+		CA: given(scalar.Text(f.CA)), Listen: given(scalar.Text(f.Listen)), Within: given(scalar.Duration(f.Within)),
 	}
 }

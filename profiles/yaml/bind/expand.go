@@ -1,13 +1,13 @@
-package yaml
+package bind
 
 import (
 	"fmt"
 	"strings"
 )
 
-// expand fills in "${NAME}" and turns "$$" into "$". It returns also the values
+// Expand fills in "${NAME}" and turns "$$" into "$". It returns also the values
 // that it took from the environment. A "$" before anything else is itself.
-func expand(text string, getenv func(string) (string, bool)) (expanded string, taken []string, err error) {
+func Expand(text string, getenv func(string) (string, bool)) (expanded string, taken []string, err error) {
 	if !strings.Contains(text, "$") {
 		return text, nil, nil
 	}
@@ -24,7 +24,7 @@ func expand(text string, getenv func(string) (string, bool)) (expanded string, t
 		case strings.HasPrefix(after, "{"):
 			name, rest, closed := strings.Cut(after[1:], "}")
 			if !closed || len(name) > 255 || !isVariable(name) {
-				return "", nil, fmt.Errorf("%s is not the name of an environment variable: write ${NAME}, or $${ for the text itself", quote("${"+name))
+				return "", nil, fmt.Errorf("%s is not the name of an environment variable: write ${NAME}, or $${ for the text itself", Quote("${"+name))
 			}
 			value, ok := "", false
 			if getenv != nil {
@@ -43,8 +43,8 @@ func expand(text string, getenv func(string) (string, bool)) (expanded string, t
 	}
 }
 
-// escape is the inverse of expand.
-func escape(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+// Escape is the inverse of expand.
+func Escape(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 
 // isVariable reports whether the text is the name of an environment variable as
 // POSIX has them.

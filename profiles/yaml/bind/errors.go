@@ -1,4 +1,4 @@
-package yaml
+package bind
 
 import (
 	"cmp"
@@ -36,8 +36,8 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// newError sorts the problems; it returns nil when there are none.
-func newError(problems []Problem) error {
+// NewError sorts the problems; it returns nil when there are none.
+func NewError(problems []Problem) error {
 	if len(problems) == 0 {
 		return nil
 	}
