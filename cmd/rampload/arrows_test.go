@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web", "cmd/internal/mark",
+	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -91,6 +91,7 @@ var arrows = map[string][]string{
 	"cmd/internal/explain":     {},
 	"cmd/internal/live":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session"},
 	"cmd/internal/web":         {},
+	"cmd/internal/otlp":        {},
 	"cmd/internal/session":     {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
 	"cmd/rampload":             installed,
