@@ -77,7 +77,9 @@ type ClientConfig struct {
 	Client  profiles.Client
 	Data    []profiles.Table // that its requests are filled with
 	Vars    []string         // of a journey, as login.token, in the order of Fill.Vars
-	RunID   RunID
+	// Callback is the base of the URLs that the target is to call; see [profiles.Callback].
+	Callback string
+	RunID    RunID
 	// Clock gives the time since the start of the load. It must be monotonic, fast
 	// and safe for concurrent use.
 	Clock func() time.Duration

@@ -79,6 +79,7 @@ func (p Profile) WithDefaults() Profile {
 	}
 	for i := range p.Targets {
 		t := &p.Targets[i]
+		t.Completion = t.Completion.withDefaults()
 		speaks := t.Speaks()
 		if t.Expect == nil && speaks.OverHTTP() {
 			t.Expect = t.defaultExpect()
@@ -184,7 +185,7 @@ func (p Profile) clone() Profile {
 	for i := range p.Targets {
 		t := &p.Targets[i]
 		t.Hosts = slices.Clone(t.Hosts)
-		t.GRPC = t.GRPC.clone()
+		t.GRPC, t.Completion = t.GRPC.clone(), t.Completion.clone()
 		t.Expect = slices.Clone(t.Expect)
 		t.OnConnect = slices.Clone(t.OnConnect)
 		t.WebSocket.Headers, t.WebSocket.Subprotocols = slices.Clone(t.WebSocket.Headers), slices.Clone(t.WebSocket.Subprotocols)

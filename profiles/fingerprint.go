@@ -89,6 +89,8 @@ type (
 
 		Headers      []Header `json:"headers,omitempty"` // of a WebSocket's handshake
 		Subprotocols []string `json:"subprotocols,omitempty"`
+
+		Completion *Completion `json:"completion,omitempty"` // without addresses
 	}
 	printedRequest struct {
 		Method   string   `json:"method"`
@@ -205,6 +207,11 @@ func fingerprintTarget(t Target) printedTarget {
 		if u.Scheme != "unix" { // there the path is the address
 			print.Path = u.Path
 		}
+	}
+	if t.Completion.Given() {
+		c := t.Completion.clone()
+		c.Poll.URL, c.Poll.Headers, c.Callback, c.Topic.URL, c.Topic.Creds, c.Topic.CA = "", nil, Callback{}, "", "", ""
+		print.Completion = &c
 	}
 	if t.File != "" {
 		print.File = filepath.Base(t.File)

@@ -44,14 +44,15 @@ type Target struct {
 	Hosts      []string // names of watched hosts that serve it, outermost first
 	Share      float64  // of the total rate, in (0,1]; all shares add up to 1
 	Requests   []Request
-	OnConnect  []Turn    // of tcp, tls, ws and wss: what comes first on each new connection
-	File       string    // targets in vegeta's HTTP or JSON format, instead of URL and Requests
-	Read       []Base    // what File holds, once profiles/importer has read it; see [Target.Bases]
-	Expect     StatusSet // statuses that count as success: of HTTP, or of gRPC
-	WebSocket  WebSocket // of a target that speaks it
-	GRPC       GRPC      // of a target that speaks it
-	Journey    int       // number of the journey that it is a step of, from 1; 0: none
-	Step       int       // of the journey, from 0. Only the first has a share of the load
+	OnConnect  []Turn     // of tcp, tls, ws and wss: what comes first on each new connection
+	File       string     // targets in vegeta's HTTP or JSON format, instead of URL and Requests
+	Read       []Base     // what File holds, once profiles/importer has read it; see [Target.Bases]
+	Expect     StatusSet  // statuses that count as success: of HTTP, or of gRPC
+	WebSocket  WebSocket  // of a target that speaks it
+	GRPC       GRPC       // of a target that speaks it
+	Journey    int        // number of the journey that it is a step of, from 1; 0: none
+	Completion Completion // of what it accepts and does later
+	Step       int        // of the journey, from 0. Only the first has a share of the load
 }
 
 // Request is one weighted request of a target.

@@ -62,18 +62,26 @@ func (p Profile) Redactor() Redactor {
 			secrets.Add(u.User.Username())
 		}
 	}
+	fromHeader := func(h Header) {
+		if !SensitiveHeader(h.Name) {
+			return
+		}
+		secrets.Add(h.Value)
+		if _, credentials, ok := strings.Cut(h.Value, " "); ok { // after the scheme
+			secrets.Add(strings.TrimSpace(credentials))
+		}
+	}
 	for _, t := range p.Targets {
+		fromURL(t.Completion.Poll.URL)
+		fromURL(t.Completion.Topic.URL)
+		for _, h := range t.Completion.Poll.Headers {
+			fromHeader(h)
+		}
 		for _, base := range t.Bases() {
 			fromURL(base.URL)
 			for _, r := range base.Requests {
 				for _, h := range r.Headers {
-					if !SensitiveHeader(h.Name) {
-						continue
-					}
-					secrets.Add(h.Value)
-					if _, credentials, ok := strings.Cut(h.Value, " "); ok { // after the scheme
-						secrets.Add(strings.TrimSpace(credentials))
-					}
+					fromHeader(h)
 				}
 			}
 		}
@@ -184,6 +192,7 @@ func (p Profile) Redacted() Profile {
 		r.headers(t.WebSocket.Headers)
 		t.GRPC = r.grpc(t.GRPC)
 		r.requests(t.Requests)
+		t.Completion = r.completion(t.Completion)
 		for j := range t.Read {
 			t.Read[j].URL = r.url(t.Read[j].URL)
 			r.requests(t.Read[j].Requests)

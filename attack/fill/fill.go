@@ -19,6 +19,8 @@ import (
 type Scope struct {
 	Tables []profiles.Table
 	Vars   []string // of a journey, as login.token, by their index in [attack.Fill]
+	// Callback is the base of ${callback.url}, which its transaction id follows.
+	Callback string
 }
 
 // Template is a compiled text. It is immutable and safe for concurrent use.
@@ -89,6 +91,12 @@ func (t *Template) Append(b []byte, run attack.RunID, a *attack.Attempt, now tim
 
 // value returns what a reference stands for.
 func (s Scope) value(ref data.Ref) (appender, error) {
+	if ref.Source == "callback" {
+		if _, err := data.ParseArgs(ref); err != nil {
+			return nil, err
+		}
+		return callback(s.Callback), nil
+	}
 	if slices.Contains(data.Families(), ref.Source) {
 		return generator(ref)
 	}
@@ -143,4 +151,12 @@ func (i variable) append(b []byte, v values) []byte {
 		return b
 	}
 	return append(b, v.a.Fill.Vars[i]...)
+}
+
+// callback is the base of a URL that tells of one transaction.
+type callback string
+
+func (c callback) append(b []byte, v values) []byte {
+	b = append(append(b, c...), '/')
+	return v.run.AppendTransactionID(b, v.a.Request)
 }

@@ -6,22 +6,14 @@ package journey
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 )
-
-// mostBody is how much of an answer's body is looked at.
-const mostBody = 1 << 20
 
 // Script is a compiled journey. It is immutable and safe for concurrent use.
 type Script struct {
@@ -34,15 +26,14 @@ type step struct {
 	profiles.Step
 	status profiles.StatusSet // that are no failure
 	body   int                // bytes of the body that are needed
-	regexp *regexp.Regexp     // of the check, nil: none
+	check  *Check
 	takes  []take
 }
 
 // take is one value that a step extracts.
 type take struct {
-	profiles.Extract
-	index  int // in the user's variables
-	regexp *regexp.Regexp
+	*Taker
+	index int // in the user's variables
 }
 
 // Compile compiles a journey. The error says which expression does not compile.
@@ -57,26 +48,18 @@ func Compile(j profiles.Journey) (*Script, error) {
 		if s.Check.Status != nil {
 			one.status = s.Check.Status
 		}
-		if s.Check.Regexp != "" {
-			if one.regexp, err = regexp.Compile(s.Check.Regexp); err != nil {
-				return nil, fmt.Errorf("compile check of %s/%s: %w", j.Name, s.Name, err)
-			}
+		if one.check, err = CompileCheck(s.Check); err != nil {
+			return nil, fmt.Errorf("compile check of %s/%s: %w", j.Name, s.Name, err)
 		}
+		one.body = max(one.body, one.check.Body())
 		for _, e := range s.Extract {
-			t := take{Extract: e, index: len(out.vars)}
-			if e.From == profiles.FromRegexp {
-				if t.regexp, err = regexp.Compile(e.What); err != nil {
-					return nil, fmt.Errorf("compile %s of %s/%s: %w", e.Name, j.Name, s.Name, err)
-				}
+			t := take{index: len(out.vars)}
+			if t.Taker, err = CompileExtract(e); err != nil {
+				return nil, fmt.Errorf("compile %s of %s/%s: %w", e.Name, j.Name, s.Name, err)
 			}
-			if e.From == profiles.FromJSON || e.From == profiles.FromRegexp {
-				one.body = mostBody
-			}
+			one.body = max(one.body, t.Body())
 			one.takes = append(one.takes, t)
 			out.vars = append(out.vars, s.Name+"."+e.Name)
-		}
-		if s.Check.Body != "" || s.Check.Regexp != "" || len(s.Check.JSON) > 0 {
-			one.body = mostBody
 		}
 		out.steps = append(out.steps, one)
 	}
@@ -140,13 +123,13 @@ func (u *User) End(step int, a *attack.Attempt) {
 		return
 	}
 	s := &u.script.steps[step]
-	if cookies := u.cookies(); len(cookies) > 0 {
+	if cookies := cookiesOf(&u.reply); len(cookies) > 0 {
 		u.jar.SetCookies(u.script.url, cookies)
 	}
 	switch {
 	case len(s.status) > 0 && !s.status.Contains(int(a.Status)):
 		a.Fault = attack.Status
-	case !u.passes(s) || !u.takes(s):
+	case !s.check.Passes(&u.reply) || !u.takes(s):
 		a.Fault, a.Detail = attack.Status, attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}
 	}
 	if a.Fault != attack.None {
@@ -158,77 +141,17 @@ func (u *User) End(step int, a *attack.Attempt) {
 	}
 }
 
-// passes reports whether the answer is what the step checks for.
-func (u *User) passes(s *step) bool {
-	c, body := &s.Check, u.reply.Body
-	if c.Body != "" && !strings.Contains(string(body), c.Body) || s.regexp != nil && !s.regexp.Match(body) {
-		return false
-	}
-	for _, want := range c.JSON {
-		if got, ok := jsonValue(body, want.Name); !ok || got != want.Value {
-			return false
-		}
-	}
-	for _, want := range c.Headers {
-		if !slices.ContainsFunc(u.reply.Headers, func(h attack.AnswerHeader) bool {
-			return strings.EqualFold(h.Name, want.Name) && strings.Contains(h.Value, want.Value)
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
 // takes takes the values of a step from its answer, and reports whether all are there.
 func (u *User) takes(s *step) bool {
 	u.taken = u.taken[:0]
 	for i := range s.takes {
-		value, ok := u.take(&s.takes[i])
+		value, ok := s.takes[i].Take(&u.reply)
 		if !ok {
 			return false
 		}
 		u.taken = append(u.taken, value)
 	}
 	return true
-}
-
-func (u *User) take(t *take) (string, bool) {
-	switch t.From {
-	case profiles.FromJSON:
-		return jsonValue(u.reply.Body, t.What)
-	case profiles.FromHeader:
-		for _, h := range u.reply.Headers {
-			if strings.EqualFold(h.Name, t.What) {
-				return h.Value, true
-			}
-		}
-	case profiles.FromCookie:
-		for _, c := range u.cookies() {
-			if c.Name == t.What {
-				return c.Value, true
-			}
-		}
-	case profiles.FromRegexp:
-		if m := t.regexp.FindSubmatch(u.reply.Body); len(m) > 1 {
-			return string(m[1]), true
-		} else if m != nil {
-			return string(m[0]), true
-		}
-	}
-	return "", false
-}
-
-// cookies returns those that the answer sets.
-func (u *User) cookies() []*http.Cookie {
-	var out []*http.Cookie
-	for _, h := range u.reply.Headers {
-		if strings.EqualFold(h.Name, "Set-Cookie") {
-			if c, err := http.ParseSetCookie(h.Value); err == nil {
-				out = append(out, c)
-			}
-		}
-	}
-	return out
 }
 
 // answer is what of the reply is kept of a failure.
@@ -240,19 +163,4 @@ func (u *User) answer() *attack.Answer {
 		}
 	}
 	return out
-}
-
-// jsonValue returns the value at a path such as items.0.id, $.items[0].id too: texts as
-// they are, all else as JSON has it. A value that is null is there.
-func jsonValue(body []byte, path string) (string, bool) {
-	path = strings.NewReplacer("[", ".", "]", "", "'", "", `"`, "").Replace(strings.TrimPrefix(path, "$"))
-	path = strings.TrimPrefix(path, ".")
-	if !gjson.ValidBytes(body) {
-		return "", false
-	}
-	if path == "" {
-		return string(body), true
-	}
-	value := gjson.GetBytes(body, path)
-	return value.String(), value.Exists()
 }

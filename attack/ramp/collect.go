@@ -165,7 +165,9 @@ func (c *collector) collect(stats []attack.ClientStats) {
 	for i := range c.sum {
 		t := &c.sum[i]
 		c.flying[i] += int64(t.window.Sent) - int64(t.ended)
-		t.window.InFlight = c.flying[i]
+		if t.window.InFlight = c.flying[i]; i >= len(c.run.cfg.Profile.Targets) { // nobody schedules these
+			t.window.InFlight = c.run.following(i)
+		}
 		t.window.Open = stats[i].Open
 		t.window.Dials = stats[i].Dials - c.before[i].Dials
 		t.window.Wanted, t.window.Undialled = stats[i].Wanted, stats[i].Undialled

@@ -124,7 +124,9 @@ func (r *run) inLoop(l closedLoop, now time.Duration) bool {
 func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
 	all := 0
 	for _, g := range r.groups {
-		all += r.loopSize(g)
+		if len(g.endpoints) > 0 {
+			all += r.loopSize(g)
+		}
 	}
 	stages, of := uint64(len(r.cfg.Profile.Load)), r.cfg.Slice.of()
 	total := r.sched.Total()
@@ -135,6 +137,9 @@ func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
 	var slots []*loopSlot
 	i := 0
 	for _, g := range r.groups {
+		if len(g.endpoints) == 0 {
+			continue // polls are none of the load
+		}
 		size := r.loopSize(g)
 		for turn := range size {
 			if i%engines == engine {

@@ -66,7 +66,7 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 		*a = attack.Attempt{Request: arrival + uint64(i)<<stepShift, Target: target, Due: due}
 		hint = r.agg.begin(hint, target, due, max(r.now(), due), i > 0)
 		ep := &r.targets[target].endpoints[0]
-		hint = r.performAs(hint, via, ep, a, &traveller{user, i})
+		hint = r.performFor(hint, via, ep, a, &traveller{user, i})
 		if a.Fault != attack.None && !user.Skips(i) {
 			return hint
 		}
@@ -79,6 +79,12 @@ type traveller struct {
 	user *journey.User
 	step int
 }
+
+// Begin gives an attempt what the user has in hand.
+func (t *traveller) Begin(a *attack.Attempt) { t.user.Begin(t.step, a) }
+
+// End judges the attempt, and keeps what its answer gives.
+func (t *traveller) End(a *attack.Attempt) { t.user.End(t.step, a) }
 
 // Traveller makes journeys outside of a load, one step after the other.
 type Traveller struct {

@@ -36,7 +36,7 @@ func Missed(cfg Config, from, to int32) ([]attack.Window, error) {
 	}
 	var out []attack.Window
 	for index := from; index < to; index++ {
-		windows := make([]attack.Window, len(cfg.Profile.Targets))
+		windows := make([]attack.Window, len(cfg.Profile.Counted()))
 		for i := range windows {
 			windows[i] = attack.Window{Target: uint16(i), Index: index}
 		}

@@ -58,6 +58,8 @@ type Config struct {
 	MaxFailures int // kept whole for each target and window; 0: 1000
 	// Open makes the client of a target, for each base URL that it has. Required.
 	Open attack.Opener
+	// Subscribe reads the topics that tell of completions; nil: none is read.
+	Subscribe Subscriber
 }
 
 // Defaults of the configuration.
@@ -117,6 +119,7 @@ type run struct {
 	mix         *schedule.Mix
 	targets     []*target
 	groups      []*group
+	followers   []*follower // by target; nil: what it accepts is not followed
 	retries     retryPolicy
 	maxInFlight int64
 	agg         *aggregator
@@ -170,7 +173,7 @@ func newRun(cfg Config, engines int) (*run, error) {
 	if r.retries, err = newRetryPolicy(client.Retries); err != nil {
 		return nil, err
 	}
-	r.agg = newAggregator(len(cfg.Profile.Targets), cfg.Shards, cfg.MaxFailures, cfg.Window, int32(cfg.From/cfg.Window))
+	r.agg = newAggregator(len(cfg.Profile.Counted()), cfg.Shards, cfg.MaxFailures, cfg.Window, int32(cfg.From/cfg.Window))
 	// What is wrong with the targets shows now, not when the load begins.
 	r.start = time.Now()
 	err = r.connect()
@@ -319,18 +322,27 @@ func (r *run) loop(s *loopSlot, now time.Duration) {
 
 // perform sends a request, with retries, and counts every attempt.
 func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) uint32 {
-	return r.performAs(hint, via, ep, a, nil)
+	if f := r.followers[a.Target]; f != nil {
+		return r.performFor(hint, via, ep, a, f)
+	}
+	return r.performFor(hint, via, ep, a, nil)
 }
 
-// performAs is perform for a user at a step of a journey, who judges each answer.
-func (r *run) performAs(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt, as *traveller) uint32 {
+// reader looks at each answer, before anybody counts the attempt.
+type reader interface {
+	Begin(a *attack.Attempt)
+	End(a *attack.Attempt)
+}
+
+// performFor is perform for somebody who reads the answers; nil: nobody does.
+func (r *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt, by reader) uint32 {
 	for {
-		if as != nil {
-			as.user.Begin(as.step, a)
+		if by != nil {
+			by.Begin(a)
 		}
 		via.Do(ep.request, a)
-		if as != nil {
-			as.user.End(as.step, a)
+		if by != nil {
+			by.End(a)
 		}
 		if remap := ep.via.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
@@ -409,7 +421,9 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	delivered := make(chan struct{})
 	deliverer.Go(func() { r.coll.deliver(sink, delivered) })
 
+	stopFollowing := r.follow()
 	drive(pacers)
+	stopFollowing()
 	ended := r.now()
 	close(sent)
 	background.Wait()
@@ -482,6 +496,10 @@ func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 }
 
 func (r *run) close() {
+	for _, f := range r.followers {
+		f.close()
+	}
+	r.followers = nil
 	for _, g := range r.groups {
 		// Everything has ended: there is nothing that an error could say.
 		_ = g.via.Close()

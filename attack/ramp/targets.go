@@ -16,6 +16,9 @@ import (
 // connect lays out targets, groups and the mix, and makes the transports. After
 // an error the caller closes what there is.
 func (r *run) connect() error {
+	if err := r.followAll(); err != nil {
+		return err
+	}
 	journeys := make([]*route, len(r.cfg.Profile.Journeys))
 	for i, pt := range r.cfg.Profile.Targets {
 		if pt.Journey > 0 {
@@ -61,6 +64,18 @@ func (r *run) connect() error {
 	return err
 }
 
+// clientConfig is what all clients of a run have in common.
+func (r *run) clientConfig(profile profiles.Target) attack.ClientConfig {
+	return attack.ClientConfig{
+		Target:  uint16(len(r.groups)), // numbers connections: each transport has its own range
+		Profile: profile,
+		Client:  r.cfg.Profile.Client,
+		Data:    r.cfg.Profile.Data,
+		RunID:   r.cfg.RunID,
+		Clock:   r.now,
+	}
+}
+
 // newMix says which request of which target each request of the schedule is.
 func newMix(p profiles.Profile) (*schedule.Mix, error) {
 	var shares []float64
@@ -83,30 +98,27 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 	if j != nil {
 		vars = j.script.Vars()
 	}
-	tr, err := r.cfg.Open(attack.ClientConfig{
-		Target:  uint16(len(r.groups)), // numbers connections: each transport has its own range
-		Profile: profile,
-		Client:  r.cfg.Profile.Client,
-		Data:    r.cfg.Profile.Data,
-		Vars:    vars,
-		RunID:   r.cfg.RunID,
-		Clock:   r.now,
-		OnHold:  func(due, start time.Duration) { r.agg.dial(g.target, due, start) },
-		OnIdle: func(a attack.Attempt) {
-			a.Target = g.target
-			if remap := g.remap.Load(); remap != nil {
-				a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
-			}
-			r.agg.idle(&a)
-		},
-		OnAddress: func(index uint16, addr netip.AddrPort) {
-			if j != nil {
-				r.addressOfAll(j, index, addr)
-				return
-			}
-			r.address(g, t, several, index, addr)
-		},
-	})
+	cfg := r.clientConfig(profile)
+	cfg.Vars = vars
+	if f := r.followers[g.target]; f != nil && f.receiver != nil {
+		cfg.Callback = f.receiver.URL
+	}
+	cfg.OnHold = func(due, start time.Duration) { r.agg.dial(g.target, due, start) }
+	cfg.OnIdle = func(a attack.Attempt) {
+		a.Target = g.target
+		if remap := g.remap.Load(); remap != nil {
+			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
+		}
+		r.agg.idle(&a)
+	}
+	cfg.OnAddress = func(index uint16, addr netip.AddrPort) {
+		if j != nil {
+			r.addressOfAll(j, index, addr)
+			return
+		}
+		r.address(g, t, several, index, addr)
+	}
+	tr, err := r.cfg.Open(cfg)
 	if err != nil {
 		return err
 	}

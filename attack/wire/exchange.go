@@ -165,6 +165,7 @@ type Target struct {
 	Client        profiles.Client
 	Data          []profiles.Table // that requests are filled with
 	Vars          []string         // see [attack.ClientConfig]
+	Callback      string           // see [attack.ClientConfig]
 	RunID         attack.RunID
 	Scheme        string // of the URL: http, https, unix
 	TLS           bool

@@ -18,12 +18,13 @@ import (
 
 // Config is what the connections to one target need.
 type Config struct {
-	Target  uint16           // index of the target in the profile
-	Profile profiles.Target  // its URL and expected statuses
-	Client  profiles.Client  // a Timeout of 0 means no time limit
-	Data    []profiles.Table // that requests are filled with
-	Vars    []string         // see [attack.ClientConfig]
-	RunID   attack.RunID
+	Target   uint16           // index of the target in the profile
+	Profile  profiles.Target  // its URL and expected statuses
+	Client   profiles.Client  // a Timeout of 0 means no time limit
+	Data     []profiles.Table // that requests are filled with
+	Vars     []string         // see [attack.ClientConfig]
+	Callback string           // see [attack.ClientConfig]
+	RunID    attack.RunID
 	// Clock gives the time since the start of the load. It must be monotonic,
 	// fast and safe for concurrent use. Nil: time since New.
 	Clock func() time.Duration
@@ -49,7 +50,7 @@ type Config struct {
 // ConfigOf is the configuration that a driver of load wants.
 func ConfigOf(cfg attack.ClientConfig, protocol Protocol) Config {
 	return Config{
-		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, Data: cfg.Data, Vars: cfg.Vars, RunID: cfg.RunID,
+		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, Data: cfg.Data, Vars: cfg.Vars, Callback: cfg.Callback, RunID: cfg.RunID,
 		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, OnHold: cfg.OnHold, Exchange: protocol,
 	}
 }
@@ -175,7 +176,7 @@ func New(cfg Config) (*Transport, error) {
 func (t *Transport) target() Target {
 	to := t.route
 	out := Target{
-		Profile: t.cfg.Profile, Client: t.cfg.Client, Data: t.cfg.Data, Vars: t.cfg.Vars, RunID: t.cfg.RunID,
+		Profile: t.cfg.Profile, Client: t.cfg.Client, Data: t.cfg.Data, Vars: t.cfg.Vars, Callback: t.cfg.Callback, RunID: t.cfg.RunID,
 		Scheme: to.Scheme, TLS: to.TLS, Authority: to.Authority, Prefix: to.Prefix, Authorization: to.User, Origin: to.Origin,
 	}
 	if to.Origin != "" {

@@ -61,7 +61,8 @@ var arrows = map[string][]string{
 	"attack/wire/wiretest": {"profiles", "attack", "attack/fault", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link"}, // for tests
 	"attack/fill":          {"profiles", "profiles/data", "attack"},
 	"attack/journey":       {"profiles", "attack"},
-	"attack/ramp":          {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/schedule"},
+	"attack/completion":    {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey"},
+	"attack/ramp":          {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/completion", "attack/schedule"},
 	"attack/fault":         {},
 	"probe":                {"profiles"},
 	"probe/":               {"profiles", "probe", "probe/"},
@@ -131,7 +132,7 @@ var owners = map[string][]string{
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/completion", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }
 

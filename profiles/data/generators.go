@@ -32,7 +32,7 @@ const (
 )
 
 // Families are the sources of generators: no table and no step has such a name.
-func Families() []string { return []string{"random", "time", "request", "fake"} }
+func Families() []string { return []string{"random", "time", "request", "fake", "callback"} }
 
 // Generators returns all generators.
 func Generators() []Generator {
@@ -49,6 +49,7 @@ func Generators() []Generator {
 		{"time.date", Shift, "${time.date(-24h)}", "the date, here of yesterday"},
 		{"request.number", NoArgs, "${request.number}", "the number of the request in the load: a counter, each value once in a run"},
 		{"request.id", NoArgs, "${request.id}", "its transaction id, as in X-Transaction-Id"},
+		{"callback.url", NoArgs, "${callback.url}", "the URL that is called when it is done, of a target with completion: {callback: ...}"},
 	}
 	for _, name := range Fakes() {
 		out = append(out, Generator{Name: "fake." + name, Example: "${fake." + name + "}"})

@@ -123,8 +123,8 @@ func (v *validator) gateNames(path string, g profiles.Gate) {
 		return
 	}
 	var names []string
-	for _, t := range v.profile.Targets {
-		names = append(names, t.Name)
+	for _, c := range v.profile.Counted() {
+		names = append(names, c.Name)
 	}
 	if !slices.Contains(names, g.Of) {
 		v.add(path, "unknown target %s%s", profiles.Quote(g.Of), profiles.Suggest(g.Of, names))

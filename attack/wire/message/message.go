@@ -64,7 +64,7 @@ func Compile(to wire.Target, r profiles.Request) (*Message, error) {
 		return nil, fmt.Errorf("compile request: CONNECT is for proxies: use client.proxy")
 	}
 	var err error
-	scope := fill.Scope{Tables: to.Data, Vars: to.Vars}
+	scope := fill.Scope{Tables: to.Data, Vars: to.Vars, Callback: to.Callback}
 	if r.Filled {
 		if r.Template {
 			return nil, fmt.Errorf("compile request: it is a template and has ${...} too")
