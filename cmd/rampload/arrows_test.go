@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp",
+	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -26,7 +26,7 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark")
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -93,7 +93,13 @@ var arrows = map[string][]string{
 	"cmd/internal/live":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session"},
 	"cmd/internal/web":         {},
 	"cmd/internal/otlp":        {},
-	"cmd/internal/session":     {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
+	// The numbers of a run: kept, and the ways out, which know only their form.
+	"cmd/internal/meter":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/meter/family"},
+	"cmd/internal/meter/family": {},
+	"cmd/internal/meter/expose": {"cmd/internal/meter/family"},
+	"cmd/internal/meter/push":   {"cmd/internal/meter/family", "cmd/internal/otlp"},
+	"cmd/internal/meter/push/":  {"cmd/internal/meter/family", "cmd/internal/otlp"},
+	"cmd/internal/session":      {"profiles", "attack", "probe", "report", "report/search", "report/stats"},
 	// The installed tool carries the scenarios that teach, and not the rest of the lab.
 	"cmd/rampload":             installed,
 	"cmd/internal/cli/":        installed, // each a command
@@ -128,7 +134,7 @@ var arrows = map[string][]string{
 // Third-party modules that only these packages may reach.
 var owners = map[string][]string{
 	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/prometheus/":            {"probe/prom", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/prometheus/":            {"probe/prom", "cmd/internal/meter/expose", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},

@@ -23,7 +23,7 @@ const (
 
 // post sends a body by HTTP, compressed, and returns the answer.
 func (s *Sender) post(ctx context.Context, contentType string, body []byte) ([]byte, error) {
-	packed := len(body) >= packFrom
+	packed := len(body) >= packFrom && !s.cfg.Plain
 	if packed {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)

@@ -10,6 +10,7 @@ package otlp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,6 +52,8 @@ type Config struct {
 	Headers  map[string]string // such as Authorization; metadata of gRPC
 	Timeout  time.Duration     // of one message; 0: 5 s
 	Agent    string            // the User-Agent
+	TLS      *tls.Config       // nil: as the system has it
+	Plain    bool              // bodies go as they are: none is compressed
 }
 
 const defaultTimeout = 5 * time.Second
@@ -79,7 +82,7 @@ func New(cfg Config) (*Sender, error) {
 	}
 	t := &http.Transport{
 		MaxIdleConnsPerHost: 2, MaxConnsPerHost: 4, IdleConnTimeout: 30 * time.Second,
-		TLSHandshakeTimeout: cfg.Timeout, DisableCompression: true,
+		TLSHandshakeTimeout: cfg.Timeout, DisableCompression: true, TLSClientConfig: cfg.TLS, ForceAttemptHTTP2: true,
 	}
 	if cfg.Protocol == GRPC {
 		t.Protocols = new(http.Protocols)
