@@ -118,6 +118,9 @@ func (s Scope) value(ref data.Ref) (appender, error) {
 
 // Tables returns the indexes of the tables that a request needs a row of.
 func (s Scope) TablesOf(r profiles.Request) []int {
+	if len(s.Tables) == 0 {
+		return nil
+	}
 	var out []int
 	for _, ref := range data.Refs(r) {
 		for i, t := range s.Tables {

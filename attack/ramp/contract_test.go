@@ -158,7 +158,7 @@ func TestInterruptBeforeTheStart(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		cfg := Config{Profile: testProfile(holdStage(100, time.Second)), Start: time.Now().Add(time.Hour)}
+		cfg := Config{Profile: testProfile(holdStage(100, time.Second)), Start: func() time.Time { return time.Now().Add(time.Hour) }}
 		rec, fakes, summary := drive(t, ctx, engine, cfg, always(0, attack.None))
 		if !summary.Interrupted || len(rec.windows) != 0 || fakes[0].attempts.Load() != 0 {
 			t.Errorf("%+v, %d windows, %d attempts", summary, len(rec.windows), fakes[0].attempts.Load())
@@ -169,7 +169,7 @@ func TestInterruptBeforeTheStart(t *testing.T) {
 func TestStartInTheFuture(t *testing.T) {
 	forEngines(t, func(t *testing.T, engine string) {
 		began := time.Now()
-		cfg := Config{Profile: testProfile(holdStage(10, time.Second)), Start: began.Add(time.Minute).Round(0)}
+		cfg := Config{Profile: testProfile(holdStage(10, time.Second)), Start: func() time.Time { return began.Add(time.Minute).Round(0) }}
 		rec, _, summary := drive(t, t.Context(), engine, cfg, always(0, attack.None))
 		if took := time.Since(began); took < 61*time.Second || took > 62*time.Second {
 			t.Errorf("took %v", took)

@@ -41,9 +41,10 @@ import (
 type Config struct {
 	Profile profiles.Profile
 	RunID   attack.RunID // also the seed of the bursts' jitter
-	// Start is the instant of t = 0. In the future: Run waits for it. In the
-	// past: the load begins late and catches up. Zero: when Run is called.
-	Start time.Time
+	// Start returns the instant of t = 0. It is asked when Run begins, so that the time
+	// that planning takes is none of the load's. In the future: Run waits for it. In
+	// the past: the load begins late and catches up. Nil: when Run is called.
+	Start func() time.Time
 	// Schedule takes the place of the profile's stages; it may grow or be changed while
 	// the load is sent, which ends when it is final. Nil: the stages.
 	Schedule *schedule.Growing
@@ -130,6 +131,11 @@ type run struct {
 	flights *flights
 	rows    *rows
 
+	// compiled are the requests, as the first connect compiled them: the load must not
+	// wait for what takes a second with 100,000 of them.
+	compiled []attack.Request
+	taken    int // of compiled, by the second connect
+
 	mu     sync.Mutex
 	cutoff uint64 // requests of the schedule that count as due
 	halted bool   // cutoff is final
@@ -178,6 +184,7 @@ func newRun(cfg Config, engines int) (*run, error) {
 	r.start = time.Now()
 	err = r.connect()
 	r.close()
+	r.taken = 0
 	return r, err
 }
 
@@ -383,13 +390,10 @@ func (r *run) pause(d time.Duration) bool {
 // execute runs the load: drive sends everything and returns when every request
 // has ended.
 func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer)) (attack.Summary, error) {
-	r.start = r.cfg.Start
-	if r.start.IsZero() {
-		r.start = time.Now()
-	} else {
+	r.start = time.Now()
+	if r.cfg.Start != nil {
 		// A time from another process has no monotonic reading: take it now.
-		now := time.Now()
-		r.start = now.Add(r.cfg.Start.Sub(now))
+		r.start = r.start.Add(r.cfg.Start().Sub(r.start))
 	}
 	r.coll = newCollector(r)
 	r.rows = newRows(r.cfg, r.first())
@@ -397,6 +401,7 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 		r.close()
 		return attack.Summary{}, err
 	}
+	r.compiled = nil
 	pacers := make([]*pacer, len(r.flights.left))
 	for i := range pacers {
 		var err error

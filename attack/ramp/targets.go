@@ -127,11 +127,24 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 	scope := fill.Scope{Tables: r.cfg.Profile.Data}
 	for i, q := range profile.Requests {
 		t.endpoints[g.endpoints[i]].tables = scope.TablesOf(q)
-		if t.endpoints[g.endpoints[i]].request, err = tr.Compile(q); err != nil {
+		if t.endpoints[g.endpoints[i]].request, err = r.compile(tr, q); err != nil {
 			return fmt.Errorf("request %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+// compile compiles a request once: requests are immutable, and those of the plan serve
+// the load, whose connect asks in the same order.
+func (r *run) compile(via attack.Client, q profiles.Request) (attack.Request, error) {
+	if r.taken < len(r.compiled) {
+		r.taken++
+		return r.compiled[r.taken-1], nil
+	}
+	out, err := via.Compile(q)
+	r.compiled = append(r.compiled, out)
+	r.taken++
+	return out, err
 }
 
 // step lays out a step of a journey: the first makes the connections, which all use.
@@ -159,7 +172,7 @@ func (r *run) step(journeys []*route, index uint16, pt profiles.Target) error {
 	ep := endpoint{via: j.via, tables: fill.Scope{Tables: r.cfg.Profile.Data}.TablesOf(pt.Requests[0])}
 	j.needs(ep.tables)
 	var err error
-	if ep.request, err = j.via.via.Compile(pt.Requests[0]); err != nil {
+	if ep.request, err = r.compile(j.via.via, pt.Requests[0]); err != nil {
 		return err
 	}
 	t.endpoints = append(t.endpoints, ep)

@@ -85,6 +85,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 	if idle := idleFindings(r); idle != nil {
 		r.Findings = idle
 	}
+	r.Warnings = append(r.Warnings, redirects(r.Targets)...)
 	r.Hands = hands(log)
 	r.Journeys = report.Journeys(r.Targets)
 	r.Events, r.EventsLeftOut = events(log)

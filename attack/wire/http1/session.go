@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -148,7 +149,11 @@ func (c *session) complete(a *attack.Attempt, sent *bodyWriter) wire.Outcome {
 	a.Fault = attack.None
 	a.Status, a.RetryAfter = uint16(c.rx.status), c.rx.retry
 	if c.r < c.w { // more than its length says
-		return c.Fail(a, attack.PhaseBody, wire.Malformed(attack.MalformedLength))
+		part := attack.MalformedLength
+		if bytes.HasPrefix(c.buf[c.r:c.w], []byte("HTTP/1.")) {
+			part = attack.AnsweredBeforeAsked // the answer to a request that nobody has made
+		}
+		return c.Fail(a, attack.PhaseBody, wire.Malformed(part))
 	}
 	c.Succeed(a)
 	a.Received = uint64(c.rx.received())

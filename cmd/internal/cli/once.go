@@ -119,7 +119,10 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 // show writes one answer as curl would: status, headers, the beginning of the body, and
 // a line on time and connection.
 func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
-	what := r.Method + " " + strings.TrimSuffix(t.URL, "/") + r.Path
+	what := r.Method + " " + t.URL + r.Path
+	if strings.HasPrefix(r.Path, "/") {
+		what = r.Method + " " + strings.TrimSuffix(t.URL, "/") + r.Path
+	}
 	if !t.Speaks().OverHTTP() || r.Call != nil {
 		what = t.URL + "  " + r.Label()
 	}

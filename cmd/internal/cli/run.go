@@ -17,15 +17,20 @@ import (
 func newRun(env console.Env, g *input.Globals) *cobra.Command {
 	r := &input.Flags{}
 	cmd := &cobra.Command{
-		Use:   "run --profile FILE",
+		Use:   "run PROFILE",
 		Short: "Run a profile, print the verdict, write the report (what rampload --profile does)",
-		Example: `  rampload run --profile peak.yaml
-  rampload run --profile peak.yaml --once          send each request once, show the answers
-  rampload run --profile peak.yaml --only orders   the load of one target`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if r.Profile == "" {
-				return console.Usage(errors.New("no profile: name one with --profile FILE, or write a first one with rampload init > peak.yaml"))
+		Example: `  rampload run peak.yaml
+  rampload run peak.yaml --once          send each request once, show the answers
+  rampload run peak.yaml --only orders   the load of one target`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1 && r.Profile != "":
+				return console.Usage(fmt.Errorf("two profiles, %s and %s: name one", r.Profile, args[0]))
+			case len(args) == 1:
+				r.Profile = args[0]
+			case r.Profile == "":
+				return console.Usage(errors.New("no profile: name one, as in rampload run peak.yaml, or write a first one with rampload init > peak.yaml"))
 			}
 			return runCommand(cmd.Context(), env, g, r)
 		},

@@ -45,7 +45,7 @@ func PlanLoad(p profiles.Profile) (loadPlan, error) {
 }
 
 // loader returns what sends the load, nil if there is none.
-func (p loadPlan) loader(id attack.RunID, start time.Time, c *company) (attack.Loader, error) {
+func (p loadPlan) loader(id attack.RunID, start func() time.Time, c *company) (attack.Loader, error) {
 	switch {
 	case len(p.profile.Load) == 0:
 		return nil, nil

@@ -118,13 +118,14 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		return nil, console.Usage(err)
 	}
 	defer view.over(nil)
-	start := time.Now().Add(baseline)
-	clock := probe.NewClock(start)
-	loader, err := plan.loader(id, start, company)
+	var start time.Time // chosen when all is compiled: a file of 100,000 requests takes a while
+	loader, err := plan.loader(id, func() time.Time { return start }, company)
 	if err != nil {
 		company.abandon()
 		return nil, console.Usage(err)
 	}
+	start = time.Now().Add(baseline)
+	clock := probe.NewClock(start)
 	if ctx.Err() != nil {
 		company.abandon()
 		return nil, errNothingSent

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -179,7 +180,7 @@ func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice
 	if _, err := hex.Decode(id[:], []byte(a.Header.RunID)); err != nil {
 		return fmt.Errorf("read the id of the run: %w", err)
 	}
-	loader, err := plan.Engine(ramp.Config{RunID: id, Start: slice.Start, From: slice.From, Slice: ramp.Slice{Index: uint64(slice.Index), Of: uint64(slice.Of)}})
+	loader, err := plan.Engine(ramp.Config{RunID: id, Start: func() time.Time { return slice.Start }, From: slice.From, Slice: ramp.Slice{Index: uint64(slice.Index), Of: uint64(slice.Of)}})
 	if err != nil {
 		return err
 	}
