@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/stats"
+	"github.com/rampload/rampload/report/stats/bend"
 )
 
 const (
@@ -173,7 +174,7 @@ func goodputLimit(groups []loadGroup) *report.CapacityLimit {
 	for i, g := range groups {
 		x[i], y[i] = g.load, g.ok/g.seconds
 	}
-	return cornerLimit(stats.FitCorner(x, y))
+	return cornerLimit(bend.Find(x, y))
 }
 
 // latencyLimit is where the 99th percentile, level below, begins to climb: the
@@ -187,7 +188,7 @@ func latencyLimit(groups []loadGroup) *report.CapacityLimit {
 		}
 		x, y = append(x, -g.load), append(y, -math.Log(float64(p99)))
 	}
-	corner, ok := stats.FitCorner(x, y)
+	corner, ok := bend.Find(x, y)
 	if !ok || !climbs(x, y, corner.At) {
 		return nil
 	}
@@ -226,7 +227,7 @@ func climbs(x, y []float64, knee float64) bool {
 	return 4*high >= 3*len(top)
 }
 
-func cornerLimit(c stats.Corner, ok bool) *report.CapacityLimit {
+func cornerLimit(c bend.Point, ok bool) *report.CapacityLimit {
 	if !ok || number(c.At) == nil || number(c.Low) == nil || number(c.High) == nil {
 		return nil
 	}

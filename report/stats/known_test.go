@@ -101,19 +101,6 @@ func TestAdjust(t *testing.T) {
 }
 
 func TestAssociation(t *testing.T) {
-	x := []float64{1, 2, 3, 4, 5, 6}
-	near(t, "Kendall", stats.Kendall(x, []float64{1, 3, 2, 4, 6, 5}), 11.0/15, 1e-12)
-	near(t, "Kendall of ties", stats.Kendall([]float64{1, 1, 2, 3}, []float64{1, 2, 2, 3}), 0.8, 1e-12)
-	if tau := stats.Kendall(x, []float64{1, 1, 1, 1, 1, 1}); !math.IsNaN(tau) {
-		t.Errorf("of a constant = %v, want NaN", tau)
-	}
-	// y follows z; what is left of x and y given z is small.
-	z := []float64{1, 2, 3, 4, 5, 6, 7, 8}
-	a := []float64{1, 2, 3, 5, 4, 6, 7, 8}
-	b := []float64{2, 1, 3, 4, 5, 6, 8, 7}
-	if whole, part := stats.Kendall(a, b), stats.KendallPartial(a, b, z); part > whole/2 {
-		t.Errorf("partial = %v beside %v", part, whole)
-	}
 	calm, wild := make([]float64, 60), make([]float64, 60)
 	for i := range calm {
 		calm[i] = float64(i % 2)
@@ -145,37 +132,5 @@ func TestCompareSamples(t *testing.T) {
 	}
 	if s := stats.CompareSamples(nil, b, 0.95); s.P != 1 {
 		t.Errorf("p of an empty sample = %v", s.P)
-	}
-}
-
-func TestFitCorner(t *testing.T) {
-	var x, y []float64
-	for i := range 200 {
-		load := 10 * float64(i)
-		x = append(x, load)
-		y = append(y, 5+0.08*min(load, 1200)+0.4*math.Sin(float64(i)*1.7))
-	}
-	c, ok := stats.FitCorner(x, y)
-	if !ok {
-		t.Fatal("no corner found")
-	}
-	near(t, "corner", c.At, 1200, 15)
-	near(t, "level", c.Level, 101, 0.5)
-	near(t, "slope", c.Slope, 0.08, 0.001)
-	if c.Low > 1200 || c.High < 1200 || c.High-c.Low > 80 {
-		t.Errorf("interval = [%v, %v]", c.Low, c.High)
-	}
-	for name, f := range map[string]func(float64) float64{
-		"line":          func(v float64) float64 { return 3 + 0.1*v },
-		"constant":      func(float64) float64 { return 7 },
-		"slower growth": func(v float64) float64 { return 0.1*min(v, 1000) + 0.05*max(0, v-1000) },
-		"falling":       func(v float64) float64 { return -0.1 * min(v, 1000) },
-	} {
-		for i := range y {
-			y[i] = f(x[i]) + 0.3*math.Sin(float64(i)*1.7)
-		}
-		if c, ok := stats.FitCorner(x, y); ok {
-			t.Errorf("%s has a corner: %+v", name, c)
-		}
 	}
 }

@@ -156,11 +156,11 @@ func meanCV(v []float64) (mean, cv float64) {
 	return mean, math.Sqrt(ss/float64(len(v)-1)) / math.Abs(mean)
 }
 
-// Dispersion returns Pearson's dispersion of counts around one common rate, in
+// dispersionOf returns Pearson's dispersion of counts around one common rate, in
 // blocks of the given length over the windows [from, to) that are not masked:
 // Σ(y−p̂N)²/(p̂(1−p̂)N) per degree of freedom. It is 1 for a binomial series and
 // grows with the size of clusters. Without two blocks or any event it is 1.
-func Dispersion(r Rates, masked []bool, from, to int, blockSeconds float64) float64 {
+func dispersionOf(r Rates, masked []bool, from, to int, blockSeconds float64) float64 {
 	size := r.windows(blockSeconds)
 	var y, n float64
 	for i := from; i < to; i++ {

@@ -239,7 +239,7 @@ func (s *scanner) flatBefore(k int) bool {
 		return false
 	}
 	pa, pb := ya/ea, yb/eb
-	noise := 3 * math.Sqrt((ya/(ea*ea)+yb/(eb*eb))*max(1, Dispersion(s.r, s.masked, 0, k, 1)))
+	noise := 3 * math.Sqrt((ya/(ea*ea)+yb/(eb*eb))*max(1, dispersionOf(s.r, s.masked, 0, k, 1)))
 	after, ae, _ := s.rate(k, s.n)
 	return pb-pa <= max(noise, 0.3*pa) && ae > 0 && after/ae >= 3*max(pa, pb)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/stats"
+	"github.com/rampload/rampload/report/stats/bend"
 )
 
 // ReadResources judges every series of the log by itself.
@@ -286,7 +287,7 @@ func KeepsReserve(a *evidence.Run, r *evidence.Resource) bool {
 }
 
 // cornerOver fits a corner over the load up to its first peak.
-func cornerOver(a *evidence.Run, r *evidence.Resource, y []float64) (stats.Corner, bool) {
+func cornerOver(a *evidence.Run, r *evidence.Resource, y []float64) (bend.Point, bool) {
 	end := a.RampEnd()
 	var px, py []float64
 	for i, t := range r.At {
@@ -295,7 +296,7 @@ func cornerOver(a *evidence.Run, r *evidence.Resource, y []float64) (stats.Corne
 			py = append(py, y[i])
 		}
 	}
-	return stats.FitCorner(px, py)
+	return bend.Find(px, py)
 }
 
 // mostlyFull reports whether a resource was full in most of the first samples:

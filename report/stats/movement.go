@@ -7,46 +7,6 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// KendallPartial returns Kendall's rank correlation of x and y with the part
-// that z explains removed: (τxy − τxz·τyz)/√((1−τxz²)(1−τyz²)), with τ-b for
-// ties (Kendall, Biometrika 32:277, 1942). It is NaN if a series is constant or
-// follows z exactly. The cost is quadratic: thin series of more than some
-// thousand points first.
-func KendallPartial(x, y, z []float64) float64 {
-	xy, xz, yz := Kendall(x, y), Kendall(x, z), Kendall(y, z)
-	return (xy - xz*yz) / math.Sqrt((1-xz*xz)*(1-yz*yz))
-}
-
-// Kendall returns Kendall's τ-b of two series of one length, NaN if one is
-// constant. The cost is quadratic.
-func Kendall(x, y []float64) float64 {
-	var score, tiesX, tiesY, pairs float64
-	for i := range x {
-		for j := range i {
-			pairs++
-			dx, dy := sign(x[i]-x[j]), sign(y[i]-y[j])
-			score += dx * dy
-			if dx == 0 {
-				tiesX++
-			}
-			if dy == 0 {
-				tiesY++
-			}
-		}
-	}
-	return score / math.Sqrt((pairs-tiesX)*(pairs-tiesY))
-}
-
-func sign(v float64) float64 {
-	switch {
-	case v > 0:
-		return 1
-	case v < 0:
-		return -1
-	}
-	return 0
-}
-
 // DifferenceKS compares how a series moved in two stretches of time: the
 // two-sample Kolmogorov-Smirnov statistic of the differences of consecutive
 // values, with its asymptotic p-value (Smirnov 1948, with the small-sample term

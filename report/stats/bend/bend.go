@@ -1,4 +1,6 @@
-package stats
+// Package bend finds where a curve that rises stops rising: the load at which throughput, or
+// the use of a resource, reaches a ceiling. It knows slices of float64 and nothing else.
+package bend
 
 import (
 	"cmp"
@@ -6,35 +8,35 @@ import (
 	"slices"
 )
 
-// Corner is where a curve that rises with x stops rising.
-type Corner struct {
+// Point is where a curve that rises with x stops rising.
+type Point struct {
 	At        float64 // x
 	Low, High float64 // interval; both sides are within the data
-	Level     float64 // y at and after the corner
+	Level     float64 // y at and after the bend
 	Slope     float64 // before it
 	F         float64 // sup-F against a straight line
 }
 
 const (
-	cornerF         = 25.0
-	cornerFlatness  = 0.15
-	cornerMinPoints = 12
+	leastF    = 25.0
+	flatness  = 0.15
+	minPoints = 12
 )
 
-// FitCorner fits y = a + b·min(x, c) + d·(x − c)₊, continuous, by least squares
-// over the break c, and accepts a corner if sup-F against a straight line is
+// Find fits y = a + b·min(x, c) + d·(x − c)₊, continuous, by least squares
+// over the break c, and accepts a bend if sup-F against a straight line is
 // above 25 (Andrews, Econometrica 61:821, 1993: the break is not identified
 // without one, so the usual quantiles do not hold), b > 0 and |d| < 0.15·b. The
 // interval is that of n_eff·ln(RSS/RSS_min) < 6 with n_eff = n(1−ρ₁)/(1+ρ₁), ρ₁
 // the autocorrelation of the residuals.
-func FitCorner(x, y []float64) (Corner, bool) {
+func Find(x, y []float64) (Point, bool) {
 	n := len(x)
-	if n < cornerMinPoints {
-		return Corner{}, false
+	if n < minPoints {
+		return Point{}, false
 	}
 	px, py := sortedPairs(x, y)
 	if px[0] == px[n-1] {
-		return Corner{}, false
+		return Point{}, false
 	}
 	// Centre and scale: sums of squares of large numbers lose the residuals.
 	mid, width := px[0], px[n-1]-px[0]
@@ -49,7 +51,7 @@ func FitCorner(x, y []float64) (Corner, bool) {
 	sums := newPairSums(px, py)
 	line := sums.lineRSS()
 	if line <= 0 {
-		return Corner{}, false
+		return Point{}, false
 	}
 	const steps = 200
 	rss := make([]float64, 0, steps)
@@ -72,13 +74,13 @@ func FitCorner(x, y []float64) (Corner, bool) {
 		}
 	}
 	if best < 0 {
-		return Corner{}, false
+		return Point{}, false
 	}
 	least := max(rss[best], 1e-12*line)
-	out := Corner{At: mid + width*at[best], Slope: fit[1] / width, F: (line - least) / (least / float64(n-4))}
+	out := Point{At: mid + width*at[best], Slope: fit[1] / width, F: (line - least) / (least / float64(n-4))}
 	out.Level = level + fit[0] + fit[1]*at[best]
-	if out.F <= cornerF || fit[1] <= 0 || math.Abs(fit[2]) >= cornerFlatness*fit[1] {
-		return Corner{}, false
+	if out.F <= leastF || fit[1] <= 0 || math.Abs(fit[2]) >= flatness*fit[1] {
+		return Point{}, false
 	}
 	rho := lagOne(residuals(px, py, fit, at[best]))
 	effective := max(6, float64(n)*(1-rho)/(1+rho))
