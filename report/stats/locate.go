@@ -64,7 +64,7 @@ func (s *scanner) locate(a alarm, out *Rise) {
 	beyond := s.material(first, clusters)
 	// Where events come together, or few of them at the beginning of a curve, nothing needs to be
 	// seen of it at first.
-	unseen := (curved || clusters > 1) && !s.abrupt(at, clusters)
+	unseen := (curved || clusters > 1) && !s.abrupt(first, at, clusters)
 	if beyond > 0 && (unseen || s.grewBefore(first, wideLow, clusters)) {
 		// It may have grown by degrees to what is worth telling before any shape that fits begins.
 		wideLow = min(wideLow, s.immaterial(first, beyond, clusters))

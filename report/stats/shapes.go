@@ -121,10 +121,24 @@ func (s *scanner) unevenness(from, end int) float64 {
 const freedomOfCurve = 0.43
 
 // abrupt reports whether a rise is proven to have passed a share that is far above the floor
-// within seconds of its first event: it has not crept up to where it was seen.
-func (s *scanner) abrupt(at int, clusters float64) bool {
-	y, e, _ := s.rate(at, at+s.r.windows(abruptSeconds))
-	return e > 0 && LowerShare(y/clusters, e/clusters, materialSide) >= abruptShare*s.floor
+// within seconds of its first event, so that it has not crept up to where it was seen. Where
+// something happened before it since a window, that may have been the creeping: then the share
+// is to be proven smaller in as many seconds before it, too.
+func (s *scanner) abrupt(first, at int, clusters float64) bool {
+	span := s.r.windows(abruptSeconds)
+	y, e, _ := s.rate(at, at+span)
+	if e == 0 {
+		return false
+	}
+	reached := LowerShare(y/clusters, e/clusters, materialSide)
+	if reached < abruptShare*s.floor {
+		return false
+	}
+	if before, _ := s.all(first, at); before == 0 {
+		return true
+	}
+	y, e, _ = s.rate(at-span, at)
+	return UpperShare(y/clusters, e/clusters, materialSide) < reached
 }
 
 const abruptSeconds, abruptShare = 3.0, 10.0
