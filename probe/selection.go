@@ -21,6 +21,7 @@ type Host interface {
 type Selection struct {
 	Processes []profiles.Process
 	Logs      []profiles.Log
+	Written   bool // follow the files that the processes write text into, too
 }
 
 // Sources are the sources of a host that could be opened, and those that could not.

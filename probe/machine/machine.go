@@ -103,7 +103,9 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 		add("kernel counters")(asSampler(kernel.NewCounters(opt)))
 	}
 	for _, process := range selected.Processes {
-		p.openProcess(ctx, process, opt, add)
+		if written := p.openProcess(ctx, process, opt, add); written != nil && selected.Written {
+			out.Watchers = append(out.Watchers, written)
+		}
 	}
 	for _, l := range selected.Logs {
 		out.Watchers = append(out.Watchers, logs.New(l, p.name, clock))
@@ -115,13 +117,14 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 }
 
 // openProcess opens the samplers of a process: itself, its control groups and,
-// where that is not a watched one, its network namespace.
-func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt kernel.Options, add func(string) func(probe.Sampler, error)) {
+// where that is not a watched one, its network namespace. It returns what follows the
+// files that it writes; nil where there is no process.
+func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt kernel.Options, add func(string) func(probe.Sampler, error)) *logs.Written {
 	text := processText(selected)
 	process, err := host.NewProcess(selected, p.name, host.Options{Clock: p.machine.Clock, Netns: p.netns})
 	if err != nil {
 		add("process "+text)(nil, err)
-		return
+		return nil
 	}
 	// The first look finds the process, and with it the name that people call it.
 	// One that is not there yet may come: the session looks again and again.
@@ -133,6 +136,7 @@ func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt k
 		add("network of " + text)(asSampler(kernel.NewProcessNetwork(opt, process.Label(), process.PIDs)))
 		add("requests of " + text)(asSampler(newServedBy(p, text, process.PIDs)))
 	}
+	return logs.NewWritten(text, p.name, process.Label, process.PIDs, p.machine.Clock)
 }
 
 // asSampler keeps a nil pointer from becoming a sampler that is not nil.

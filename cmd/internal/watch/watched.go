@@ -55,7 +55,7 @@ func OpenHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Ta
 				w.Add(probe.Source{Host: h.Name, Name: "agent"}, nil, &probe.Unsupported{What: "agent", Reason: err.Error()})
 			}
 		} else if len(h.Prometheus) == 0 || h.Netns != "" {
-			w.Append(w.machine.Host(h).Open(ctx, probe.Selection{Processes: h.Processes, Logs: h.Logs}))
+			w.Append(w.machine.Host(h).Open(ctx, probe.Selection{Processes: h.Processes, Logs: h.Logs, Written: len(h.Logs) == 0}))
 		}
 		if len(h.Prometheus) > 0 {
 			w.openPages(ctx, h, clock)
