@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/replies"
 	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
 )
@@ -50,6 +51,51 @@ func (m Machine) Resets(entries []Traced, ports []uint16, chained bool) (trace, 
 	}
 	capture = rst.NewCapture(rst.CaptureOptions{Clock: m.Clock, Host: m.Name, Ports: ports})
 	return rst.NewTrace(opt), capture, capture
+}
+
+// Replies watches what services answer each other, by namespace: in the own one only where
+// more than what the generator asks is watched there.
+func (m Machine) Replies(entries []Traced, ports []uint16) []probe.Watcher {
+	local := map[string][]netip.Addr{}
+	names := map[string]string{}
+	var all []netip.Addr
+	var order []string
+	inner := false // a service of the own namespace asks another
+	for _, e := range entries {
+		path := NetnsPath(e.Entry.Netns)
+		if path == "" {
+			path = m.namespaceOf(e.Entry)
+		}
+		if _, known := names[path]; !known {
+			order = append(order, path)
+			names[path] = e.Entry.Name
+		}
+		if path == "" {
+			names[path] = m.Name
+			inner = inner || slices.ContainsFunc(e.Entry.Processes, func(p profiles.Process) bool { return !slices.Contains(ports, uint16(p.Listen)) })
+		}
+		for _, a := range e.Addrs {
+			if addr, err := netip.ParseAddr(a); err == nil {
+				local[path] = append(local[path], addr)
+				if !addr.IsLoopback() {
+					all = append(all, addr)
+				}
+			}
+		}
+	}
+	var out []probe.Watcher
+	for _, path := range order {
+		if path == "" && !inner {
+			continue
+		}
+		own := local[path]
+		out = append(out, replies.New(replies.Options{
+			Host: names[path], Netns: path, Clock: m.Clock, SentOnly: path == "",
+			Local:   func(a netip.Addr) bool { return a.IsLoopback() || slices.Contains(own, a) },
+			Watched: func(a netip.Addr) bool { return slices.Contains(all, a) },
+		}))
+	}
+	return out
 }
 
 // namespaceOf finds the network namespace of an entry that names its process by pid,

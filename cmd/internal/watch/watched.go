@@ -168,6 +168,7 @@ func (w *Watched) traceResets(hosts []profiles.Host, targets []profiles.Target) 
 	chained := slices.ContainsFunc(targets, func(t profiles.Target) bool { return len(t.Hosts) > 1 })
 	trace, packets, capture := w.machine.Resets(traced, ports, chained)
 	w.Watchers = append(w.Watchers, trace, packets)
+	w.Watchers = append(w.Watchers, w.machine.Replies(traced, ports)...)
 	w.Capture = capture
 }
 

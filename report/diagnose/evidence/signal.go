@@ -227,6 +227,7 @@ const (
 	TroubleLasts  // and it is in trouble still whenever it is asked
 	LateOut       // this hop is what others stopped asking, for it answers late
 	FailingOut    // this hop is what others stopped asking, for it answers with errors
+	Replied       // this hop is the deepest that answered failed requests with errors, read on the wire
 	StoreHop      // it is a database or another store, which has a number of connections and no rate
 
 	// What answers to failed requests say, in words that known software chose for that.

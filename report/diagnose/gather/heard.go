@@ -80,8 +80,11 @@ func listen(c *evidence.Case) {
 			continue
 		}
 		h := evidence.Heard{Statement: j.Statement, Share: j.Share, Source: "log of " + j.Service + " on " + j.Host, Text: quoteLine(c, j), Line: j}
-		if h.Meaning.Own() && ofStore(j.Line) {
+		if h.Meaning.Own() && ofStore(j.Line) || ofStoreProtocol(j.Line) {
 			h.Of = says.Writer // in its own log a service speaks of itself
+		}
+		if j.Replied() {
+			h.Source = "answers on the wire"
 		}
 		c.Heard = append(c.Heard, h)
 	}
@@ -126,6 +129,12 @@ func Told(c *evidence.Case) (where, text string) {
 	return where, short(j.Text)
 }
 
+// ofStoreProtocol reports whether a line is an answer in a protocol of stores: those speak
+// of themselves, whoever they answer.
+func ofStoreProtocol(l *spoken.Line) bool {
+	return l.Replied() && l.Format != "reply http" && l.Format != "reply dns"
+}
+
 // ofStore reports whether a line is of the log of a database or another store.
 func ofStore(l *spoken.Line) bool {
 	if l.Format == "postgresql" || l.Format == "redis" {
@@ -143,6 +152,13 @@ func IsStore(process string) bool {
 // quoteLine words a line: who says it of whom and how often, word for word.
 func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	who := j.Service
+	if j.Replied() {
+		who = j.Host + " got from " + j.Peer.String()
+		if at, ok := hopOf(c, j.Peer); ok && c.Hops[at].Station != nil {
+			who = c.Hops[at].Place() + " answered"
+		}
+		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, short(j.Text), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+	}
 	if j.Service != j.Host {
 		who += " on " + j.Host
 	}
@@ -160,6 +176,12 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 // else whoever said it or the one behind. ok is false where the way is not known as far
 // as that.
 func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
+	if h.Line != nil && h.Line.Replied() {
+		if index, ok = Replier(c, h.Line.Line); ok && h.Of == says.Behind {
+			index++
+		}
+		return index, ok && index < len(c.Hops)
+	}
 	if at, found := hopOf(c, h.Peer); found && h.Of == says.Behind {
 		return at, true
 	}
@@ -174,6 +196,19 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 	if h.Of == says.Behind {
 		index++
 	}
+	return index, index < len(c.Hops)
+}
+
+// Replier returns the index of the hop that sent an answer: the one with its address and
+// port, else the one behind whoever read it.
+func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
+	if index, ok = hopOf(c, l.Peer); ok {
+		return index, true
+	}
+	if index, ok = Speaker(c, l); !ok {
+		return index, false
+	}
+	index++
 	return index, index < len(c.Hops)
 }
 

@@ -60,6 +60,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	}
 	observeStanding(c, f, h)
 	observeReach(c, f, h)
+	observeReplies(c, f, h)
 	return f
 }
 

@@ -1,6 +1,7 @@
 package signals
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/rampload/rampload/attack"
@@ -54,6 +55,84 @@ func observeWriter(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			}
 		}
 	}
+}
+
+// observeReplies asks whether this hop is the deepest that answered failed requests with an
+// error, as its answers on the wire say: what it says then is its own.
+func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	if len(c.Hops) < 2 {
+		return
+	}
+	own, deeper := replied(c, h.Index), 0.0
+	for i := h.Index + 1; i < len(c.Hops); i++ {
+		deeper = max(deeper, replied(c, i).share)
+	}
+	const most = 0.5
+	switch {
+	case deeper >= most && own.share > 0:
+		f.Set(evidence.WroteStatus, evidence.No, "answers on the wire", "those behind %s had answered with errors", h.Place())
+		for _, x := range ofWhoWrote {
+			f[x.clue] = evidence.Fact{} // it only passed it on, in words of its own
+		}
+		return
+	case own.share < most || h.Index == 0:
+		return
+	}
+	text := h.Place() + " answered " + own.text
+	for _, x := range ofWhoWrote {
+		n := 0.0
+		for _, code := range x.statuses {
+			n += own.statuses[code]
+		}
+		if n >= most && (x.clue != evidence.Unauthorized || c.Onset.Status == evidence.Found) {
+			f.Set(x.clue, evidence.Yes, "answers on the wire", "%s", text)
+		}
+	}
+	f.Set(evidence.WroteStatus, evidence.Yes, "answers on the wire", "%s", text)
+	f.Set(evidence.Replied, evidence.Yes, "answers on the wire", "%s", text)
+	if f[evidence.RateStatus].Is == evidence.Yes || own.gateway() || gather.RequestsWaited(c) {
+		return
+	}
+	if h.Index > gather.FirstService(c) {
+		f.Set(evidence.AnsweredOther, evidence.Yes, "answers on the wire", "%s", text)
+	} else if h.Index == len(c.Hops)-1 {
+		f.Set(evidence.ErrsItself, evidence.Yes, "answers on the wire", "%s", text)
+	}
+}
+
+// refusals are what a hop answered with while requests failed: shares are of all failures.
+type refusals struct {
+	share    float64
+	statuses map[uint16]float64
+	text     string // the commonest
+}
+
+// gateway reports whether most were statuses by which a gateway tells of those behind it.
+func (e refusals) gateway() bool {
+	return e.statuses[502]+e.statuses[503]+e.statuses[504] > 0.5*e.share
+}
+
+// replied sums the errors that a hop answered with on the wire.
+func replied(c *evidence.Case, index int) refusals {
+	out := refusals{statuses: map[uint16]float64{}}
+	most := 0.0
+	for i := range c.Spoken {
+		j := &c.Spoken[i]
+		if !j.Replied() {
+			continue
+		}
+		if at, ok := gather.Replier(c, j.Line); !ok || at != index {
+			continue
+		}
+		share := j.Times / max(j.Of, 1)
+		out.share += share
+		out.statuses[j.Status] += share
+		if share > most {
+			most = share
+			out.text = fmt.Sprintf("%s times with an error while %s requests failed: %s", words.Commas(j.Times), words.Commas(j.Of), j.Text)
+		}
+	}
+	return out
 }
 
 // writtenAt returns the index of the hop that wrote answers with a status, and what says

@@ -29,9 +29,15 @@ type Line struct {
 	At                  []float64
 	Count               []float64 // by At
 
+	Status uint16 // that was answered, of an access log or an answer of HTTP; else 0
+
 	requests map[uint64]float64 // of this run's transactions: when
 	foreign  float64            // lines with an id of something else
 }
+
+// Replied reports whether it was said in an answer from service to service, and not in a
+// log. Peer is then the service that answered.
+func (l *Line) Replied() bool { return strings.HasPrefix(l.Format, "reply ") }
 
 // Joined is lines that are joined to failures.
 type Joined struct {
@@ -95,7 +101,7 @@ func Read(log *runlog.Log) []*Line {
 			if len(lines) >= maxLines {
 				continue
 			}
-			l = &Line{Statement: s, Host: e.Host, Service: e.Process, File: e.Line.File, Text: e.Reason, Format: e.Line.Format, First: e.At.Seconds(), requests: map[uint64]float64{}}
+			l = &Line{Statement: s, Host: e.Host, Service: e.Process, File: e.Line.File, Text: e.Reason, Format: e.Line.Format, Status: e.Line.Status, First: e.At.Seconds(), requests: map[uint64]float64{}}
 			lines[k] = l
 		}
 		n := float64(max(1, e.Count))
@@ -124,7 +130,7 @@ func Read(log *runlog.Log) []*Line {
 // ofAccess reports whether a line is of an access log.
 func ofAccess(e *probe.Event) bool {
 	switch e.Line.Format {
-	case "access", "envoy", "haproxy":
+	case "access", "envoy", "haproxy", "reply http":
 		return e.Line.Status > 0
 	}
 	return false

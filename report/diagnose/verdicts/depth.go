@@ -69,6 +69,11 @@ func reachedTier(c *causes.Investigation) (tier report.Tier, known bool) {
 // reachedHop returns the hop that failed requests came to and no further, where that is
 // known.
 func reachedHop(c *causes.Investigation) (h evidence.Hop, known bool) {
+	for i := len(c.Facts) - 1; i >= 0; i-- {
+		if c.Facts[i][evidence.Replied].Is == evidence.Yes {
+			return c.Hops[i], true
+		}
+	}
 	for i, f := range c.Facts {
 		last := i == len(c.Facts)-1
 		switch {

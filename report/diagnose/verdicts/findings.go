@@ -325,7 +325,7 @@ func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	if h, known := reachedHop(c); known {
 		f.Host, f.Process = h.Host, h.Process()
 		f.Summary += fmt.Sprintf(" What failed came as far as %s and no further: it is there that requests fail.", h.Place())
-		for _, x := range []evidence.Clue{evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
+		for _, x := range []evidence.Clue{evidence.Replied, evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
 			if y := c.Facts[h.Index][x]; y.Is == evidence.Yes {
 				f.Evidence = append(f.Evidence, causes.Evidence{Source: y.Source, Text: y.Text})
 			}

@@ -1,0 +1,141 @@
+package replies
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// Options say where replies are read.
+type Options struct {
+	Host  string
+	Netns string // path of the network namespace; empty: the own one
+	Clock probe.Clock
+	// Local reports whether an address is of the watched host.
+	Local func(netip.Addr) bool
+	// Watched reports whether an address is of any host whose replies are read where they
+	// are sent: they are not told once more where they are read.
+	Watched func(netip.Addr) bool
+	// SentOnly leaves out what the host is answered: it reads that itself.
+	SentOnly bool
+}
+
+// sourceName names the source in reports.
+const sourceName = "replies"
+
+// seen is a reply with its ends.
+type seen struct {
+	from, to netip.AddrPort
+	out      bool // this host sends it
+	reply    Reply
+	at       time.Duration
+}
+
+// Bounds of what is handed on in a second.
+const (
+	whole    = 2   // of replies that say the same, whole
+	patterns = 100 // kinds of replies
+)
+
+// folder hands on replies: of those that say the same in a second a few whole, and the
+// others as a number.
+type folder struct {
+	opts  Options
+	turn  time.Duration
+	kinds map[kind]*tally
+	lost  uint64
+}
+
+type kind struct {
+	from netip.AddrPort
+	text string
+}
+
+type tally struct {
+	times uint64 // not handed on yet
+	told  int
+	fresh uint64 // of this reading
+	last  seen
+}
+
+// more adds replies that the kernel had no room for: a part of those that were just read.
+func (f *folder) more(part float64) {
+	for _, t := range f.kinds {
+		t.times += uint64(part*float64(t.fresh) + 0.5)
+	}
+}
+
+// tick ends a reading.
+func (f *folder) tick() {
+	for _, t := range f.kinds {
+		t.fresh = 0
+	}
+}
+
+// take takes a reply; one of a connection that only passes this host is another's.
+func (f *folder) take(s seen, emit func(probe.Event)) {
+	s.out = f.opts.Local(s.from.Addr())
+	if !s.out && (f.opts.SentOnly || !f.opts.Local(s.to.Addr()) || f.opts.Watched(s.from.Addr())) {
+		return
+	}
+	k := kind{s.from, pattern(s.reply.Text)}
+	t := f.kinds[k]
+	if t == nil {
+		if len(f.kinds) >= patterns {
+			f.lost++
+			return
+		}
+		t = &tally{}
+		f.kinds[k] = t
+	}
+	t.last = s
+	t.fresh++
+	if t.told < whole {
+		t.told++
+		f.emit(s, 1, emit)
+		return
+	}
+	t.times++
+}
+
+// flush hands on the numbers of a second that is over; last: of the last one.
+func (f *folder) flush(now time.Duration, last bool, emit func(probe.Event)) {
+	if now-f.turn < time.Second && !last {
+		return
+	}
+	f.turn = now
+	for _, t := range f.kinds {
+		if t.times > 0 {
+			f.emit(t.last, t.times, emit)
+		}
+	}
+	clear(f.kinds)
+}
+
+func (f *folder) emit(s seen, times uint64, emit func(probe.Event)) {
+	e := probe.Event{
+		Kind: probe.LogLine, At: s.at, Source: probe.Source{Host: f.opts.Host, Name: sourceName}, Host: f.opts.Host, Process: s.reply.Protocol, Reason: s.reply.Text, Count: times,
+		Line: &probe.Line{File: sourceName, Level: "error", Peer: s.from.String(), Format: "reply " + s.reply.Protocol},
+	}
+	if s.reply.Status > 0 {
+		e.Line.Status = uint16(s.reply.Status)
+	}
+	emit(e)
+}
+
+// pattern is what replies that say the same have in common.
+func pattern(text string) string {
+	digits := false
+	return strings.Map(func(r rune) rune {
+		number := r >= '0' && r <= '9'
+		if number && digits {
+			return -1
+		}
+		if digits = number; number {
+			return '#'
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,41 @@
+package replies
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// TestFolds has many replies that say the same told in few events whose numbers add up, and
+// leaves out what another host tells.
+func TestFolds(t *testing.T) {
+	own, other, unknown := netip.MustParseAddrPort("10.0.0.2:5432"), netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.9:80")
+	f := &folder{kinds: map[kind]*tally{}, opts: Options{
+		Host:  "db",
+		Local: func(a netip.Addr) bool { return a == own.Addr() }, Watched: func(a netip.Addr) bool { return a == own.Addr() || a == other.Addr() },
+	}}
+	told := map[string]uint64{}
+	events := 0
+	emit := func(e probe.Event) {
+		events++
+		told[e.Line.Peer] += e.Count
+	}
+	for range 1000 {
+		f.take(seen{from: own, to: other, reply: Reply{Protocol: "postgresql", Text: "FATAL: too many clients 12"}}, emit)
+		f.take(seen{from: other, to: own, reply: Reply{Protocol: "http", Text: "told by its own host"}}, emit)
+		f.take(seen{from: unknown, to: own, reply: Reply{Protocol: "http", Text: "500"}}, emit)
+		f.take(seen{from: unknown, to: other, reply: Reply{Protocol: "http", Text: "of a connection that passes"}}, emit)
+	}
+	f.more(0.5) // as many again were not read, by half
+	f.tick()
+	f.more(0.5)
+	f.flush(time.Second, false, emit)
+	if told[own.String()] != 1500 || told[unknown.String()] != 1500 || len(told) != 2 {
+		t.Errorf("told %v", told)
+	}
+	if events > 6 {
+		t.Errorf("%d events", events)
+	}
+}
