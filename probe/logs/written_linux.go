@@ -116,7 +116,7 @@ func (w *Written) read(t *writtenTail, buf []byte, now time.Duration, emit func(
 		return
 	}
 	binary := false
-	_ = t.followed.read(buf, func(text string) {
+	_ = t.read(buf, func(text string) {
 		if binary = binary || strings.IndexByte(text, 0) >= 0; !binary {
 			t.keep.line(text, now, emit)
 		}
