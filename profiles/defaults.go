@@ -210,6 +210,10 @@ func (p Profile) clone() Profile {
 			h.Logs[j].Fields = maps.Clone(h.Logs[j].Fields)
 		}
 	}
+	p.Notify = slices.Clone(p.Notify)
+	for _, r := range p.Receivers() {
+		r.Headers = slices.Clone(r.Headers)
+	}
 	p.Gate = slices.Clone(p.Gate)
 	p.AbortIf = slices.Clone(p.AbortIf)
 	p.Secrets.values = slices.Clone(p.Secrets.values)

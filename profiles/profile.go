@@ -30,7 +30,9 @@ type Profile struct {
 	Gate     []Gate // must hold at the end
 	AbortIf  []Gate // ends the run as soon as one holds; nil means the default, see WithDefaults
 	Fleet    Fleet
-	Secrets  Secrets // values that no output may show, see Redactor
+	Export   Export   // where its numbers go while it goes on
+	Notify   []Notice // who is told that a gate or an abort condition is met
+	Secrets  Secrets  // values that no output may show, see Redactor
 }
 
 // Target is one service under test.

@@ -96,6 +96,14 @@ func (p Profile) Redactor() Redactor {
 		}
 	}
 	fromURL(p.Fleet.NATS)
+	for _, r := range p.Receivers() {
+		fromURL(r.URL)
+		secrets.Add(r.Password)
+		secrets.Add(r.Bearer)
+		for _, h := range r.Headers {
+			fromHeader(h)
+		}
+	}
 	for _, h := range p.Hosts {
 		for _, m := range h.Prometheus {
 			fromURL(m.URL)
@@ -218,6 +226,16 @@ func (p Profile) Redacted() Profile {
 	c.ServerName, c.CAFile = r.Redact(c.ServerName), r.Redact(c.CAFile)
 	c.CertFile, c.KeyFile = r.Redact(c.CertFile), r.Redact(c.KeyFile)
 	p.Fleet.NATS, p.Fleet.Creds, p.Fleet.CA = r.url(p.Fleet.NATS), r.Redact(p.Fleet.Creds), r.Redact(p.Fleet.CA)
+	for _, receiver := range p.Receivers() {
+		r.receiver(receiver)
+	}
+	for i := range p.Notify { // the path of a webhook is what lets one in
+		hook := &p.Notify[i].Webhook
+		if u, err := url.Parse(hook.URL); err == nil && len(u.Path) > 1 {
+			u.Path, u.RawPath = "/"+redacted, ""
+			hook.URL = u.String()
+		}
+	}
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
 		r.watched(h)
@@ -234,6 +252,15 @@ func (p Profile) Redacted() Profile {
 		}
 	}
 	return p
+}
+
+// receiver redacts how a service is told of the run in place.
+func (r Redactor) receiver(to *Receiver) {
+	to.URL, to.Username = r.url(to.URL), r.Redact(to.Username)
+	to.Password, to.Bearer = "", ""
+	r.headers(to.Headers)
+	s := &to.TLS
+	s.ServerName, s.CAFile, s.CertFile, s.KeyFile = r.Redact(s.ServerName), r.Redact(s.CAFile), r.Redact(s.CertFile), r.Redact(s.KeyFile)
 }
 
 // watched redacts how a host is watched in place.

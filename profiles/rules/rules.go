@@ -56,6 +56,8 @@ func Profile(p profiles.Profile, resources []string) []Problem {
 	v.client()
 	v.hosts()
 	v.fleet(v.profile.Fleet)
+	v.export(p.Export)
+	v.notify(p.Notify)
 	v.gates("gate", p.Gate)
 	v.gates("abort-if", p.AbortIf)
 	return v.problems

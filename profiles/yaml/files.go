@@ -71,6 +71,12 @@ func files(d *bind.Decoder, p *profiles.Profile, root *tree.Node, opt Options) {
 			check(at, &t.KeyFile)
 		}
 	}
+	for i, r := range p.Receivers() {
+		at := [...]string{"metrics.remote-write", "metrics.otlp", "notify"}[min(i, 2)]
+		check(at, &r.TLS.CAFile)
+		check(at, &r.TLS.CertFile)
+		check(at, &r.TLS.KeyFile)
+	}
 	check("fleet.creds", &p.Fleet.Creds)
 	check("fleet.ca", &p.Fleet.CA)
 	check("client.tls.ca", &p.Client.TLS.CAFile)

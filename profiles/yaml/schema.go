@@ -82,31 +82,33 @@ func definitions() map[string]*jsonschema.Schema {
 	statusText := pattern(status+`(, ?`+status+`)*`, "", "2xx", "404", "200-204", "2xx,404", "ok", "ok,not-found")
 	plain := &jsonschema.Schema{Types: []string{"string", "number", "boolean"}}
 	return map[string]*jsonschema.Schema{
-		"word":      {Type: "string", MinLength: jsonschema.Ptr(1)},
-		"text":      {Type: "string"},
-		"rate":      pattern(ratePerSec, "Requests per second.", "1500/s", "0.5/s"),
-		"share":     pattern(decimal+`%`, "Percentage above 0%.", "70%"),
-		"precision": pattern(decimal+`%`, "Percentage above 0%.", "5%"),
-		"idleSpan":  pattern(`(`+length+` *\.\. *)?`+length, "Shortest and longest time.", "1s..120s"),
-		"duration":  pattern(length+"|0", "Length of time with its unit.", "250ms", "5s", "1h30m"),
-		"timeout":   pattern(length, "Length of time with its unit, above 0s.", "250ms", "5s", "1h30m"),
-		"count":     typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(0.0)}),
-		"limit":     typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(1.0)}),
-		"weight":    typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
-		"ceiling":   {Types: []string{"string", "number"}},
-		"install":   enum([]string{"copy"}),
-		"logFormat": enum(profiles.LogFormats),
-		"toggle":    typed(&jsonschema.Schema{Type: "boolean"}),
-		"address":   {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
-		"level":     pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
-		"peak":      pattern(ratePerSec+"|"+conns+"|max", "Requests per second, a number of held connections, or max.", "2000/s", "500 conns", "max"),
-		"engine":    enum(scalar.Engines()),
-		"protocol":  enum(scalar.Protocols()),
-		"backoff":   enum(scalar.Backoffs()),
-		"jitter":    enum(scalar.Jitters()),
-		"proxy":     enum(scalar.Proxies()),
-		"closer":    enum(scalar.Closers()),
-		"gate":      gateSchema(),
+		"word":       {Type: "string", MinLength: jsonschema.Ptr(1)},
+		"text":       {Type: "string"},
+		"rate":       pattern(ratePerSec, "Requests per second.", "1500/s", "0.5/s"),
+		"share":      pattern(decimal+`%`, "Percentage above 0%.", "70%"),
+		"histograms": enum(histogramWords()),
+		"carrier":    enum(carrierWords()),
+		"precision":  pattern(decimal+`%`, "Percentage above 0%.", "5%"),
+		"idleSpan":   pattern(`(`+length+` *\.\. *)?`+length, "Shortest and longest time.", "1s..120s"),
+		"duration":   pattern(length+"|0", "Length of time with its unit.", "250ms", "5s", "1h30m"),
+		"timeout":    pattern(length, "Length of time with its unit, above 0s.", "250ms", "5s", "1h30m"),
+		"count":      typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(0.0)}),
+		"limit":      typed(&jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(1.0)}),
+		"weight":     typed(&jsonschema.Schema{Type: "number", ExclusiveMinimum: jsonschema.Ptr(0.0)}),
+		"ceiling":    {Types: []string{"string", "number"}},
+		"install":    enum([]string{"copy"}),
+		"logFormat":  enum(profiles.LogFormats),
+		"toggle":     typed(&jsonschema.Schema{Type: "boolean"}),
+		"address":    {Type: "string", Description: "IPv4 or IPv6 address.", Examples: []any{"10.0.0.5"}},
+		"level":      pattern(ratePerSec+"|"+conns, "Requests per second, or a number of held connections.", "50/s", "100 conns"),
+		"peak":       pattern(ratePerSec+"|"+conns+"|max", "Requests per second, a number of held connections, or max.", "2000/s", "500 conns", "max"),
+		"engine":     enum(scalar.Engines()),
+		"protocol":   enum(scalar.Protocols()),
+		"backoff":    enum(scalar.Backoffs()),
+		"jitter":     enum(scalar.Jitters()),
+		"proxy":      enum(scalar.Proxies()),
+		"closer":     enum(scalar.Closers()),
+		"gate":       gateSchema(),
 		"statuses": {AnyOf: []*jsonschema.Schema{
 			statusNumber, statusText,
 			{Type: "array", Items: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{statusNumber, statusText}}},
@@ -194,6 +196,14 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 			{Type: "string", Examples: []any{"http://db-1:9100/metrics"}},
 			schemaOf(reflect.TypeFor[metricsFields]()),
 		}}
+	case t == reflect.TypeFor[exportSyntax]():
+		return shortOr(reflect.TypeFor[exportFields](), ":9464")
+	case t == reflect.TypeFor[writeSyntax]():
+		return shortOr(reflect.TypeFor[writeFields](), "http://prometheus:9090/api/v1/write")
+	case t == reflect.TypeFor[otlpSyntax]():
+		return shortOr(reflect.TypeFor[otlpFields](), "http://collector:4318")
+	case t == reflect.TypeFor[receiverSyntax]():
+		return shortOr(reflect.TypeFor[receiverFields](), "http://127.0.0.1:9093")
 	case t == reflect.TypeFor[logSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"/var/log/nginx/*.log"}},
@@ -235,4 +245,9 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 func definitionOf(t reflect.Type) string {
 	name := t.Name()
 	return strings.ToLower(name[:1]) + name[1:]
+}
+
+// shortOr is a text in place of fields that most leave out, or the fields.
+func shortOr(fields reflect.Type, example string) *jsonschema.Schema {
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string", Examples: []any{example}}, schemaOf(fields)}}
 }

@@ -123,6 +123,11 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			reflect.TypeFor[agentSyntax]():   reflect.TypeFor[agentFields](),
 			reflect.TypeFor[metricsSyntax](): reflect.TypeFor[metricsFields](),
 			reflect.TypeFor[logSyntax]():     reflect.TypeFor[logFields](),
+			reflect.TypeFor[exportSyntax]():  reflect.TypeFor[exportFields](),
+			reflect.TypeFor[writeSyntax]():   reflect.TypeFor[writeFields](),
+			reflect.TypeFor[otlpSyntax]():    reflect.TypeFor[otlpFields](),
+
+			reflect.TypeFor[receiverSyntax](): reflect.TypeFor[receiverFields](),
 		} {
 			if typ != short {
 				continue

@@ -17,6 +17,8 @@ type profileSyntax struct {
 	Hosts    []hostSyntax    `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
 	Gate     []scalar.Gate   `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
 	Fleet    *fleetSyntax    `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
+	Metrics  *exportSyntax   `yaml:"metrics" about:"Where the numbers of the run go while it goes on: an address at which Prometheus fetches them, such as :9464, or several ways."`
+	Notify   []noticeSyntax  `yaml:"notify" about:"Who is told while the run goes on that a gate is broken or an abort condition is met: Alertmanagers and webhooks."`
 	AbortIf  []scalar.Gate   `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
 }
 
