@@ -1,6 +1,12 @@
 package profiles
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // GateMetric is what a gate measures.
 type GateMetric string
@@ -71,4 +77,74 @@ type Gate struct {
 	Unit       Unit
 	Baseline   float64 // factor on the baseline's value, which takes the place of Value; 0: none
 	UpTo       float64 // judged on windows offered at most this many requests per second; 0: all
+}
+
+// String returns the expression in its one canonical form. Parsing it gives
+// the same gate, with the canonical form as its Text.
+func (g Gate) String() string {
+	s := g.Subject() + " " + string(g.Op) + " " + g.FormatValue()
+	if g.UpTo > 0 {
+		s += " up to " + FormatRate(g.UpTo)
+	}
+	return s
+}
+
+// Subject is what stands left of the comparison.
+func (g Gate) Subject() string {
+	s := string(g.Metric)
+	if g.Metric == GateCrosses {
+		s += "(" + FormatPercent(g.Share)
+		if g.Of != "" {
+			s += ", " + g.Of
+		}
+		return s + ")"
+	}
+	if g.Metric == GateLatency {
+		s = "p" + strings.TrimSuffix(FormatPercent(g.Percentile), "%")
+	}
+	if g.Of != "" {
+		s += "(" + g.Of + ")"
+	}
+	if g.Within > 0 {
+		s += " within " + FormatDuration(g.Within)
+	}
+	return s
+}
+
+// FormatValue returns what stands right of the comparison.
+func (g Gate) FormatValue() string {
+	switch g.Baseline {
+	case 0:
+	case 1:
+		return BaselineWord
+	default:
+		return strconv.FormatFloat(g.Baseline, 'f', -1, 64) + " * " + BaselineWord
+	}
+	switch g.Unit {
+	case UnitRatio:
+		return FormatPercent(g.Value)
+	case UnitRate:
+		return FormatRate(g.Value)
+	case UnitDuration:
+		return FormatDuration(time.Duration(math.Round(g.Value * float64(time.Second))))
+	}
+	return strconv.FormatFloat(g.Value, 'f', -1, 64)
+}
+
+// baselineWord stands for the value that the baseline has.
+const BaselineWord = "baseline"
+
+// Example is a right gate of the same metric, for messages.
+func (g Gate) Example(op Op) string {
+	value := map[GateMetric]string{GateLatency: "250ms", GateHeadroom: "20%", GateOnset: "1500/s", GateCrosses: "1500/s"}[g.Metric]
+	if value == "" {
+		value = "0.1%"
+	}
+	if op == "" {
+		op = Less
+		if g.Metric == GateHeadroom || g.Metric.IsLoad() {
+			op = Greater
+		}
+	}
+	return fmt.Sprintf("%s %s %s", g.Subject(), op, value)
 }

@@ -1,21 +1,24 @@
-package profiles
+package profiles_test
 
 import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 )
 
 func TestRedactByPlace(t *testing.T) {
-	p := Profile{Targets: []Target{
+	p := profiles.Profile{Targets: []profiles.Target{
 		{
 			Name: "orders", URL: "http://admin:12345@orders:8080/v1",
-			Requests: []Request{{
+			Requests: []profiles.Request{{
 				Method: "GET", Path: "/a?api_key=7&page=12345&X-Amz-Security-Token=abc%2F&Sig=9", Weight: 1,
-				Headers: []Header{{Name: "X-Auth-Token", Value: "42"}, {Name: "api-key", Value: "8080"}, {Name: "Accept", Value: "12345"}},
+				Headers: []profiles.Header{{Name: "X-Auth-Token", Value: "42"}, {Name: "api-key", Value: "8080"}, {Name: "Accept", Value: "12345"}},
 			}},
 		},
-		{Name: "file", File: "f", Read: []Base{{URL: "http://:1@x", Requests: []Request{{Path: "/?token=sesame"}}}}},
+		{Name: "file", File: "f", Read: []profiles.Base{{URL: "http://:1@x", Requests: []profiles.Request{{Path: "/?token=sesame"}}}}},
 	}}
 	shown := p.Redacted()
 	for what, got := range map[string][2]string{
@@ -34,7 +37,7 @@ func TestRedactByPlace(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, got[0], got[1])
 		}
 	}
-	if a, b := p.Fingerprint(), shown.Fingerprint(); a != b {
+	if a, b := fingerprint.Of(p), fingerprint.Of(shown); a != b {
 		t.Errorf("fingerprint %s became %s", a, b)
 	}
 }
@@ -42,7 +45,7 @@ func TestRedactByPlace(t *testing.T) {
 // A number out of the environment may be a port: it stays readable, and is hidden
 // where it is a password.
 func TestRedactNumbersOutOfTheEnvironment(t *testing.T) {
-	p := Profile{Targets: []Target{{Name: "a", URL: "http://u:8080@h:8080"}}}
+	p := profiles.Profile{Targets: []profiles.Target{{Name: "a", URL: "http://u:8080@h:8080"}}}
 	p.Secrets.Add("8080")
 	if got, want := p.Redacted().Targets[0].URL, "http://REDACTED@h:8080"; got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -50,15 +53,15 @@ func TestRedactNumbersOutOfTheEnvironment(t *testing.T) {
 }
 
 func TestSensitiveNames(t *testing.T) {
-	for _, name := range SensitiveNames() {
+	for _, name := range profiles.SensitiveNames() {
 		for _, spelled := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "_", "")} {
-			if !SensitiveHeader(spelled) || !SensitiveKey(spelled) {
+			if !profiles.SensitiveHeader(spelled) || !profiles.SensitiveKey(spelled) {
 				t.Errorf("%s is shown", spelled)
 			}
 		}
 	}
 	for _, name := range []string{"Accept", "page", "key", "X-Request-Id", ""} {
-		if SensitiveHeader(name) {
+		if profiles.SensitiveHeader(name) {
 			t.Errorf("%q is hidden", name)
 		}
 	}
@@ -79,11 +82,11 @@ func FuzzRedactPlaces(f *testing.F) {
 		if password == "" || strings.ContainsAny(password, "/?#@ \t\n\v\f\r\u0085\u00a0") {
 			t.Skip("no password of a URL")
 		}
-		got := redactPlaces(before + " http://user:" + password + "@host/")
+		got := profiles.RedactPlaces(before + " http://user:" + password + "@host/")
 		if !strings.HasSuffix(got, "REDACTED@host/") {
 			t.Errorf("%q: %q", password, got)
 		}
-		if again := redactPlaces(got); again != got {
+		if again := profiles.RedactPlaces(got); again != got {
 			t.Errorf("%q became %q", got, again)
 		}
 	})

@@ -1,18 +1,22 @@
-package profiles
+package profiles_test
 
 import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
+	"github.com/rampload/rampload/profiles/fingerprint"
 )
 
 // What a search looks for is its own condition, else the gates that a part of a
 // run can be judged on, else the default; the other gates stay gates.
 func TestSearchGates(t *testing.T) {
-	gates := func(texts ...string) []Gate {
-		var out []Gate
+	gates := func(texts ...string) []profiles.Gate {
+		var out []profiles.Gate
 		for _, text := range texts {
-			g, err := ParseGate(text)
+			g, err := expression.Parse(text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -20,7 +24,7 @@ func TestSearchGates(t *testing.T) {
 		}
 		return out
 	}
-	words := func(gates []Gate) []string {
+	words := func(gates []profiles.Gate) []string {
 		var out []string
 		for _, g := range gates {
 			out = append(out, g.String())
@@ -39,9 +43,9 @@ func TestSearchGates(t *testing.T) {
 		{gate: []string{"headroom(cpu) > 10%"}, step: []string{"failures < 0.1%"}, whole: []string{"headroom(cpu) > 10%"}, search: true},
 		{gate: []string{"failures < 1%"}, whole: []string{"failures < 1%"}, abortIf: true},
 	} {
-		p := Profile{Gate: gates(c.gate...), Load: Load{Hold{Rate: 5, For: time.Second}}}
+		p := profiles.Profile{Gate: gates(c.gate...), Load: profiles.Load{profiles.Hold{Rate: 5, For: time.Second}}}
 		if c.search {
-			search := DefaultSearch(10, 100)
+			search := profiles.DefaultSearch(10, 100)
 			if c.until != "" {
 				search.Until = gates(c.until)[0]
 			}
@@ -63,20 +67,20 @@ func TestSearchGates(t *testing.T) {
 
 // Searches for different conditions are not comparable, other gates do not matter.
 func TestFingerprintOfSearch(t *testing.T) {
-	p := Profile{Targets: []Target{{Name: "a", URL: "http://a"}}, Load: Load{DefaultSearch(10, 100)}}
-	base := p.Fingerprint()
-	p.Gate = []Gate{{Metric: GateOnset, Op: Greater, Value: 5, Unit: UnitRate}}
-	if p.Fingerprint() != base {
+	p := profiles.Profile{Targets: []profiles.Target{{Name: "a", URL: "http://a"}}, Load: profiles.Load{profiles.DefaultSearch(10, 100)}}
+	base := fingerprint.Of(p)
+	p.Gate = []profiles.Gate{{Metric: profiles.GateOnset, Op: profiles.Greater, Value: 5, Unit: profiles.UnitRate}}
+	if fingerprint.Of(p) != base {
 		t.Error("a gate of the whole run changed the fingerprint")
 	}
-	p.Gate = []Gate{{Metric: GateFailures, Op: Less, Value: 0.05, Unit: UnitRatio}}
-	if p.Fingerprint() == base {
+	p.Gate = []profiles.Gate{{Metric: profiles.GateFailures, Op: profiles.Less, Value: 0.05, Unit: profiles.UnitRatio}}
+	if fingerprint.Of(p) == base {
 		t.Error("the condition of the search is not part of the fingerprint")
 	}
-	p.Load = Load{Idle{From: 1e9, To: 60e9}}
+	p.Load = profiles.Load{profiles.Idle{From: 1e9, To: 60e9}}
 	long := p
-	long.Load = Load{Idle{From: 1e9, To: 120e9}}
-	if p.Fingerprint() == long.Fingerprint() {
+	long.Load = profiles.Load{profiles.Idle{From: 1e9, To: 120e9}}
+	if fingerprint.Of(p) == fingerprint.Of(long) {
 		t.Error("idle stages of different lengths have one fingerprint")
 	}
 }

@@ -32,8 +32,6 @@ type Stage interface {
 	// Scaled is the stage with its rates, the sizes of its bursts and its numbers of held
 	// connections multiplied. Counts are rounded, and stay at least 1 where they were.
 	Scaled(factor float64) Stage
-
-	print() printedStage
 }
 
 // Load is the stages of a profile, one after the other.

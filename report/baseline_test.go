@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
 )
 
 func gateOf(t *testing.T, text string) profiles.Gate {
 	t.Helper()
-	g, err := profiles.ParseGate(text)
+	g, err := expression.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

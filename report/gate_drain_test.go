@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/series"
 )
 
@@ -70,7 +71,7 @@ func TestDrainCountsAtTheLoadOfTheEnd(t *testing.T) {
 		{"failures < 1%", failed, GateFailed, "1,110 of " + all},
 		{"p99 < 300ms", well, GateFailed, "1,110 of " + all},
 	} {
-		g, err := profiles.ParseGate(tt.gate)
+		g, err := expression.Parse(tt.gate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +129,7 @@ func TestHeldConnectionsStrikeAndFail(t *testing.T) {
 		return s
 	}
 	gate := func(text string) []profiles.Gate {
-		g, err := profiles.ParseGate(text)
+		g, err := expression.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
 )
 
 func (v *validator) hosts() {
@@ -93,7 +94,7 @@ func (v *validator) process(path string, p profiles.Process) {
 func (v *validator) gates(path string, gates []profiles.Gate) {
 	for i, g := range gates {
 		path := at(path, i)
-		parsed, err := profiles.ParseGate(g.String())
+		parsed, err := expression.Parse(g.String())
 		if err != nil {
 			v.add(path, "%s", err)
 			continue

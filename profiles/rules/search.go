@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
 )
 
 // place checks where in the load a stage stands.
@@ -53,7 +54,7 @@ func (v *validator) search(path string, s profiles.Search) {
 
 // until checks the condition of a search.
 func (v *validator) until(path string, g profiles.Gate) {
-	parsed, err := profiles.ParseGate(g.String())
+	parsed, err := expression.Parse(g.String())
 	if err != nil {
 		v.add(path, "%s", err)
 		return

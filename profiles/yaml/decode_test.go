@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
@@ -131,11 +132,11 @@ func checkRoundTrip(t *testing.T, p profiles.Profile) {
 		if again.Secrets.Len() != 0 {
 			t.Errorf("%d secrets without an environment", again.Secrets.Len())
 		}
-		if a, b := p.Fingerprint(), again.Fingerprint(); a != b && p.Secrets.Len() == 0 {
+		if a, b := fingerprint.Of(p), fingerprint.Of(again); a != b && p.Secrets.Len() == 0 {
 			t.Errorf("fingerprint %s became %s", a, b)
 		}
 	}
-	if a, b := p.Fingerprint(), p.Redacted().Fingerprint(); a != b {
+	if a, b := fingerprint.Of(p), fingerprint.Of(p.Redacted()); a != b {
 		t.Errorf("fingerprint %s became %s by redaction", a, b)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 )
 
 // Runs of earlier releases are compared with new ones by their fingerprints: a profile keeps
@@ -19,7 +20,7 @@ func TestFingerprintsStay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		now[name] = p.Fingerprint() + " " + profiles.Scale(p, 0.3).Fingerprint()
+		now[name] = fingerprint.Of(p) + " " + fingerprint.Of(profiles.Scale(p, 0.3))
 	}
 	const golden = "testdata/fingerprints.txt"
 	if *update { // adds those of new profiles

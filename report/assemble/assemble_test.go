@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
@@ -175,7 +176,7 @@ func gates(t *testing.T, exprs ...string) []profiles.Gate {
 	t.Helper()
 	var out []profiles.Gate
 	for _, e := range exprs {
-		g, err := profiles.ParseGate(e)
+		g, err := expression.Parse(e)
 		if err != nil {
 			t.Fatal(err)
 		}

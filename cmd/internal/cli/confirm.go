@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/report"
 	verify "github.com/rampload/rampload/report/confirm"
 )
@@ -54,7 +55,7 @@ func profileOf(env console.Env, g *input.Globals, r *input.Flags, before *report
 	if err != nil {
 		return p, fmt.Errorf("%w; name the profile with --profile FILE", err)
 	}
-	if p.Fingerprint() != before.Profile.Fingerprint {
+	if fingerprint.Of(p) != before.Profile.Fingerprint {
 		return p, errors.New("this is not the profile of the report: leave out what changes its load, or, where its secrets are redacted, name the profile with --profile FILE")
 	}
 	return p, nil
@@ -62,7 +63,7 @@ func profileOf(env console.Env, g *input.Globals, r *input.Flags, before *report
 
 func confirm(ctx context.Context, env console.Env, g *input.Globals, r *input.Flags, before *report.Report, p profiles.Profile) error {
 	// A run of another profile would be in vain: say so before, not after.
-	if p.Fingerprint() != before.Profile.Fingerprint {
+	if fingerprint.Of(p) != before.Profile.Fingerprint {
 		return console.Usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
 	}
 	suspected, err := verify.Compare(before, before)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/report"
 )
 
@@ -20,7 +21,7 @@ func TestProfileOfAReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before.Profile.Fingerprint = p.Fingerprint()
+	before.Profile.Fingerprint = fingerprint.Of(p)
 	if p, err = profileOf(env, &input.Globals{}, flags, before); err != nil || p.Targets[0].URL != "http://new.internal:81" {
 		t.Errorf("targets %+v, %v; want http://new.internal:81", p.Targets, err)
 	}

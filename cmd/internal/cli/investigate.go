@@ -19,6 +19,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/report"
 )
 
@@ -77,7 +78,7 @@ func investigated(out, path string) string {
 
 // experiments makes them and writes what they told into a new report.
 func experiments(ctx context.Context, env console.Env, g *input.Globals, r *input.Flags, o investigate.Options, before *report.Report, p profiles.Profile, out string) error {
-	if p.Fingerprint() != before.Profile.Fingerprint {
+	if fingerprint.Of(p) != before.Profile.Fingerprint {
 		return console.Usage(fmt.Errorf("%w: this is not the profile of the report", report.ErrDifferent))
 	}
 	if err := cmp.Or(o.Check(), r.Check(), report.Vacant(out)); err != nil {

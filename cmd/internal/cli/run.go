@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/investigate"
 	"github.com/rampload/rampload/cmd/internal/run"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/report"
 	tell "github.com/rampload/rampload/report/investigate"
 	"github.com/spf13/cobra"
@@ -55,7 +56,7 @@ func runCommand(ctx context.Context, env console.Env, g *input.Globals, r *input
 	if err := input.NeedsBaseline(p.Gate, r.Baseline); err != nil {
 		return console.Usage(err)
 	}
-	earlier, err := input.ReadBaseline(r.Baseline, p.Fingerprint(), string(p.Client.Engine), "")
+	earlier, err := input.ReadBaseline(r.Baseline, fingerprint.Of(p), string(p.Client.Engine), "")
 	if err != nil {
 		return console.Usage(err)
 	}

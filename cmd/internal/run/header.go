@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -22,7 +23,7 @@ import (
 func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label string, w *watch.Watched) runlog.Header {
 	h := runlog.Header{
 		RunID: HexID(id), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: input.WindowInterval,
-		Fingerprint: p.Fingerprint(), Rampload: console.Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Fingerprint: fingerprint.Of(p), Rampload: console.Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: KernelRelease(), CPUs: runtime.NumCPU(), GitCommit: gitCommit(),
 		Hosts: w.Hosts,
 		Generator: runlog.Generator{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
@@ -243,7 +244,7 @@ func (v *Peak) Format() (string, bool) {
 }
 
 func (v *Gate) Parse(text string, _ bool) error {
-	g, err := profiles.ParseGate(text)
+	g, err := expression.Parse(text)
 	*v = Gate(g)
 	return err
 }
@@ -251,7 +252,7 @@ func (v *Gate) Parse(text string, _ bool) error {
 // Format keeps the user's words where they say what the gate is.
 func (v *Gate) Format() (string, bool) {
 	g := profiles.Gate(*v)
-	if again, err := profiles.ParseGate(g.Text); err == nil && again == g {
+	if again, err := expression.Parse(g.Text); err == nil && again == g {
 		return g.Text, false
 	}
 	return g.String(), false

@@ -1,4 +1,6 @@
-package profiles
+// Package fingerprint tells which runs can be compared: those of the same load by the same
+// client on the same targets.
+package fingerprint
 
 import (
 	"crypto/sha256"
@@ -7,19 +9,21 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
+
+	"github.com/rampload/rampload/profiles"
 )
 
-// Fingerprint identifies what makes two runs comparable: the targets with their
+// Of identifies what makes two runs comparable: the targets with their
 // requests, the load (with what a search looks for) and the client. It does not
 // depend on the profile's name, the hosts that requests go to or that are
 // watched, other gates, credentials, what came from the environment, or where
 // files lie. It is "v1:" and 32 hex digits
 // of a SHA-256; "v1" changes when its definition does.
-func (p Profile) Fingerprint() string {
+func Of(p profiles.Profile) string {
 	p = p.WithDefaults().Redacted()
-	print := fingerprint{Client: fingerprintClient(p.Client)}
+	print := printed{Client: printClient(p.Client)}
 	for _, t := range p.Targets {
-		print.Targets = append(print.Targets, fingerprintTarget(t))
+		print.Targets = append(print.Targets, printTarget(t))
 	}
 	for _, t := range p.Data {
 		print.Data = append(print.Data, printedTable{t.Name, filepath.Base(t.File), t.Pick})
@@ -32,8 +36,8 @@ func (p Profile) Fingerprint() string {
 		print.Journeys = append(print.Journeys, one)
 	}
 	for _, s := range p.Load {
-		stage := s.print()
-		if _, ok := s.(Search); ok { // what it looks for decides which loads are sent
+		stage := printStage(s)
+		if _, ok := s.(profiles.Search); ok { // what it looks for decides which loads are sent
 			for _, g := range p.SearchGates() {
 				stage.Until = append(stage.Until, g.String())
 			}
@@ -51,7 +55,7 @@ func (p Profile) Fingerprint() string {
 // The fingerprint is a hash of the JSON of these types. New fields must be left
 // out when they are zero, so that the fingerprints of old reports stay.
 type (
-	fingerprint struct {
+	printed struct {
 		Targets []printedTarget `json:"targets"`
 		Load    []printedStage  `json:"load"`
 		Client  printedClient   `json:"client"`
@@ -64,48 +68,48 @@ type (
 		Steps   []printedStep `json:"steps"`
 	}
 	printedStep struct {
-		ThinkFrom  time.Duration `json:"think_from,omitempty"`
-		ThinkTo    time.Duration `json:"think_to,omitempty"`
-		Extract    []Extract     `json:"extract,omitempty"`
-		Check      Check         `json:"check"`
-		SkipFailed bool          `json:"skip_failed,omitempty"`
+		ThinkFrom  time.Duration      `json:"think_from,omitempty"`
+		ThinkTo    time.Duration      `json:"think_to,omitempty"`
+		Extract    []profiles.Extract `json:"extract,omitempty"`
+		Check      profiles.Check     `json:"check"`
+		SkipFailed bool               `json:"skip_failed,omitempty"`
 	}
 	printedTable struct {
-		Name string `json:"name"`
-		File string `json:"file"`
-		Pick Pick   `json:"pick"`
+		Name string        `json:"name"`
+		File string        `json:"file"`
+		Pick profiles.Pick `json:"pick"`
 	}
 	printedTarget struct {
-		Name     string           `json:"name"`
-		Scheme   string           `json:"scheme,omitempty"`
-		Path     string           `json:"path,omitempty"`
-		Share    float64          `json:"share"`
-		File     string           `json:"file,omitempty"`
-		Expect   StatusSet        `json:"expect"`
-		Requests []printedRequest `json:"requests,omitempty"`
+		Name     string             `json:"name"`
+		Scheme   string             `json:"scheme,omitempty"`
+		Path     string             `json:"path,omitempty"`
+		Share    float64            `json:"share"`
+		File     string             `json:"file,omitempty"`
+		Expect   profiles.StatusSet `json:"expect"`
+		Requests []printedRequest   `json:"requests,omitempty"`
 
-		OnConnect []Turn        `json:"on_connect,omitempty"`
-		KeepAlive time.Duration `json:"keep_alive,omitempty"`
+		OnConnect []profiles.Turn `json:"on_connect,omitempty"`
+		KeepAlive time.Duration   `json:"keep_alive,omitempty"`
 
-		Headers      []Header `json:"headers,omitempty"` // of a WebSocket's handshake
-		Subprotocols []string `json:"subprotocols,omitempty"`
+		Headers      []profiles.Header `json:"headers,omitempty"` // of a WebSocket's handshake
+		Subprotocols []string          `json:"subprotocols,omitempty"`
 
-		Completion *Completion `json:"completion,omitempty"` // without addresses
+		Completion *profiles.Completion `json:"completion,omitempty"` // without addresses
 	}
 	printedRequest struct {
-		Method   string   `json:"method"`
-		Path     string   `json:"path,omitempty"`
-		Headers  []Header `json:"headers,omitempty"`
-		Body     string   `json:"body,omitempty"`
-		BodyFile string   `json:"body_file,omitempty"`
-		Template bool     `json:"template,omitempty"`
-		Chunked  bool     `json:"chunked,omitempty"`
-		Weight   float64  `json:"weight"`
-		Parts    []Part   `json:"parts,omitempty"`
-		Filled   bool     `json:"filled,omitempty"`
-		Command  string   `json:"command,omitempty"`
-		Script   []Turn   `json:"script,omitempty"`
-		Call     *Call    `json:"call,omitempty"`
+		Method   string            `json:"method"`
+		Path     string            `json:"path,omitempty"`
+		Headers  []profiles.Header `json:"headers,omitempty"`
+		Body     string            `json:"body,omitempty"`
+		BodyFile string            `json:"body_file,omitempty"`
+		Template bool              `json:"template,omitempty"`
+		Chunked  bool              `json:"chunked,omitempty"`
+		Weight   float64           `json:"weight"`
+		Parts    []profiles.Part   `json:"parts,omitempty"`
+		Filled   bool              `json:"filled,omitempty"`
+		Command  string            `json:"command,omitempty"`
+		Script   []profiles.Turn   `json:"script,omitempty"`
+		Call     *profiles.Call    `json:"call,omitempty"`
 	}
 	printedStage struct {
 		Kind      printedKind   `json:"kind"`
@@ -126,22 +130,22 @@ type (
 		IdleTo    time.Duration `json:"idle_to,omitempty"`
 	}
 	printedClient struct {
-		Connections    int             `json:"connections"`
-		StreamsPerConn *int            `json:"streams_per_connection,omitempty"`
-		MaxInFlight    int             `json:"max_in_flight"`
-		Timeout        time.Duration   `json:"timeout"`
-		IdleTimeout    time.Duration   `json:"idle_timeout"`
-		Engine         Engine          `json:"engine"`
-		Protocol       Protocol        `json:"protocol"`
-		PerConnection  float64         `json:"per_connection,omitempty"`
-		LocalAddrs     int             `json:"local_addresses,omitempty"`
-		Retries        *printedRetries `json:"retries,omitempty"`
-		ClientCert     bool            `json:"client_cert,omitempty"`
-		SkipVerify     bool            `json:"skip_verify,omitempty"`
-		Resume         bool            `json:"resume,omitempty"`
-		Proxy          bool            `json:"proxy,omitempty"`
-		ExpectContinue bool            `json:"expect_continue,omitempty"`
-		CloseFirst     bool            `json:"close_first,omitempty"`
+		Connections    int               `json:"connections"`
+		StreamsPerConn *int              `json:"streams_per_connection,omitempty"`
+		MaxInFlight    int               `json:"max_in_flight"`
+		Timeout        time.Duration     `json:"timeout"`
+		IdleTimeout    time.Duration     `json:"idle_timeout"`
+		Engine         profiles.Engine   `json:"engine"`
+		Protocol       profiles.Protocol `json:"protocol"`
+		PerConnection  float64           `json:"per_connection,omitempty"`
+		LocalAddrs     int               `json:"local_addresses,omitempty"`
+		Retries        *printedRetries   `json:"retries,omitempty"`
+		ClientCert     bool              `json:"client_cert,omitempty"`
+		SkipVerify     bool              `json:"skip_verify,omitempty"`
+		Resume         bool              `json:"resume,omitempty"`
+		Proxy          bool              `json:"proxy,omitempty"`
+		ExpectContinue bool              `json:"expect_continue,omitempty"`
+		CloseFirst     bool              `json:"close_first,omitempty"`
 	}
 	printedRetries struct {
 		Max           int           `json:"max"`
@@ -169,37 +173,29 @@ const (
 	printedIdle
 )
 
-func (s Ramp) print() printedStage {
-	return printedStage{Kind: printedRamp, From: s.From, To: s.To, For: s.For}
+func printStage(stage profiles.Stage) printedStage {
+	switch s := stage.(type) {
+	case profiles.Ramp:
+		return printedStage{Kind: printedRamp, From: s.From, To: s.To, For: s.For}
+	case profiles.Hold:
+		return printedStage{Kind: printedHold, From: s.Rate, To: s.Rate, For: s.For}
+	case profiles.Staircase:
+		return printedStage{Kind: printedStaircase, From: s.From, To: s.To, Step: s.Step, Every: s.Every, For: s.Duration()}
+	case profiles.Burst:
+		return printedStage{Kind: printedBurst, Every: s.Every, Jitter: s.Jitter, BurstSize: s.Size, For: s.For}
+	case profiles.Max:
+		return printedStage{Kind: printedMax, For: s.For}
+	case profiles.Connections:
+		return printedStage{Kind: printedConnections, FromConns: s.From, ToConns: s.To, For: s.For}
+	case profiles.Search:
+		return printedStage{Kind: printedSearch, From: s.From, To: s.To, HoldFor: s.HoldFor, CoolDown: s.CoolDown, Precision: s.Precision}
+	case profiles.Idle:
+		return printedStage{Kind: printedIdle, IdleFrom: s.From, IdleTo: s.To}
+	}
+	return printedStage{} // nil: profiles/rules has refused it
 }
 
-func (s Hold) print() printedStage {
-	return printedStage{Kind: printedHold, From: s.Rate, To: s.Rate, For: s.For}
-}
-
-func (s Staircase) print() printedStage {
-	return printedStage{Kind: printedStaircase, From: s.From, To: s.To, Step: s.Step, Every: s.Every, For: s.Duration()}
-}
-
-func (s Burst) print() printedStage {
-	return printedStage{Kind: printedBurst, Every: s.Every, Jitter: s.Jitter, BurstSize: s.Size, For: s.For}
-}
-
-func (s Max) print() printedStage { return printedStage{Kind: printedMax, For: s.For} }
-
-func (s Connections) print() printedStage {
-	return printedStage{Kind: printedConnections, FromConns: s.From, ToConns: s.To, For: s.For}
-}
-
-func (s Search) print() printedStage {
-	return printedStage{Kind: printedSearch, From: s.From, To: s.To, HoldFor: s.HoldFor, CoolDown: s.CoolDown, Precision: s.Precision}
-}
-
-func (s Idle) print() printedStage {
-	return printedStage{Kind: printedIdle, IdleFrom: s.From, IdleTo: s.To}
-}
-
-func fingerprintTarget(t Target) printedTarget {
+func printTarget(t profiles.Target) printedTarget {
 	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect, KeepAlive: t.GRPC.KeepAlive}
 	print.Headers, print.Subprotocols = t.WebSocket.Headers, t.WebSocket.Subprotocols
 	if u, err := url.Parse(t.URL); err == nil {
@@ -211,6 +207,11 @@ func fingerprintTarget(t Target) printedTarget {
 	if t.Completion.Given() {
 		c := t.Completion.clone()
 		c.Poll.URL, c.Poll.Headers, c.Callback, c.Topic.URL, c.Topic.Creds, c.Topic.CA = "", nil, Callback{}, "", "", ""
+		print.Completion = &c
+	}
+	if t.Completion.Given() {
+		c := t.Completion
+		c.Poll.URL, c.Poll.Headers, c.Callback, c.Topic.URL, c.Topic.Creds, c.Topic.CA = "", nil, profiles.Callback{}, "", "", ""
 		print.Completion = &c
 	}
 	if t.File != "" {
@@ -232,14 +233,14 @@ func fingerprintTarget(t Target) printedTarget {
 	return print
 }
 
-func fingerprintClient(c Client) printedClient {
+func printClient(c profiles.Client) printedClient {
 	print := printedClient{
 		Connections: c.Connections, MaxInFlight: c.MaxInFlight, Timeout: c.Timeout, IdleTimeout: c.IdleTimeout,
 		Engine: c.Engine, Protocol: c.Protocol, PerConnection: c.PerConnection, LocalAddrs: len(c.LocalAddrs),
 		ClientCert: c.TLS.CertFile != "", SkipVerify: c.TLS.SkipVerify, Resume: c.TLS.Resume, Proxy: c.Proxy, ExpectContinue: c.ExpectContinue,
 		CloseFirst: c.CloseFirst,
 	}
-	if c.StreamsPerConn != DefaultClient().StreamsPerConn {
+	if c.StreamsPerConn != profiles.DefaultClient().StreamsPerConn {
 		// Earlier releases had no such setting: what is usual keeps its fingerprint.
 		print.StreamsPerConn = &c.StreamsPerConn
 	}
