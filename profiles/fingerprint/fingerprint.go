@@ -205,11 +205,6 @@ func printTarget(t profiles.Target) printedTarget {
 		}
 	}
 	if t.Completion.Given() {
-		c := t.Completion.clone()
-		c.Poll.URL, c.Poll.Headers, c.Callback, c.Topic.URL, c.Topic.Creds, c.Topic.CA = "", nil, Callback{}, "", "", ""
-		print.Completion = &c
-	}
-	if t.Completion.Given() {
 		c := t.Completion
 		c.Poll.URL, c.Poll.Headers, c.Callback, c.Topic.URL, c.Topic.Creds, c.Topic.CA = "", nil, profiles.Callback{}, "", "", ""
 		print.Completion = &c
