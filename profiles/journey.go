@@ -24,12 +24,36 @@ type Journey struct {
 
 // Step is one request of a journey.
 type Step struct {
-	Name               string
+	Name string
+	// At is the service that is asked instead of the journey's; the zero value for that.
+	At                 Service
 	Request            Request
 	ThinkFrom, ThinkTo time.Duration // pause before the step, any time within
 	Extract            []Extract
 	Check              Check
 	SkipFailed         bool // go on with the next step where this one fails; else the journey ends
+}
+
+// Service is where a step of a journey goes: see the fields of a [Target].
+type Service struct {
+	URL        string
+	ConnectTo  string
+	ServerName string
+	Hosts      []string
+}
+
+// IsZero reports whether the service is none.
+func (s Service) IsZero() bool {
+	return s.URL == "" && s.ConnectTo == "" && s.ServerName == "" && len(s.Hosts) == 0
+}
+
+// Service returns where a step goes. Steps of one URL, ConnectTo and ServerName have
+// their connections in common.
+func (j Journey) Service(step int) Service {
+	if at := j.Steps[step].At; !at.IsZero() {
+		return at
+	}
+	return Service{URL: j.URL, ConnectTo: j.ConnectTo, ServerName: j.ServerName, Hosts: j.Hosts}
 }
 
 // ExtractFrom is the part of an answer that a value is taken from.
@@ -80,9 +104,10 @@ func (p *Profile) withSteps() []Target {
 				step.Request.Method = "GET"
 			}
 			step.Request.Weight, step.Request.Cookies = 1, true
+			at := journey.Service(s)
 			t := Target{
-				Name: journey.Name + "/" + step.Name, URL: journey.URL, ConnectTo: journey.ConnectTo, ServerName: journey.ServerName,
-				GRPC: journey.GRPC, Hosts: journey.Hosts, Expect: journey.Expect, Requests: []Request{step.Request}, Journey: j + 1, Step: s,
+				Name: journey.Name + "/" + step.Name, URL: at.URL, ConnectTo: at.ConnectTo, ServerName: at.ServerName,
+				GRPC: journey.GRPC, Hosts: at.Hosts, Expect: journey.Expect, Requests: []Request{step.Request}, Journey: j + 1, Step: s,
 			}
 			if step.Check.Status != nil {
 				t.Expect = step.Check.Status
@@ -122,6 +147,7 @@ func cloneJourneys(list []Journey) []Journey {
 		for k := range j.Steps {
 			s := &j.Steps[k]
 			s.Request = cloneRequests([]Request{s.Request})[0]
+			s.At.Hosts = slices.Clone(s.At.Hosts)
 			s.Extract = slices.Clone(s.Extract)
 			c := &s.Check
 			c.Status, c.JSON, c.Headers = slices.Clone(c.Status), slices.Clone(c.JSON), slices.Clone(c.Headers)

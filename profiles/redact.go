@@ -215,6 +215,9 @@ func (p Profile) Redacted() Profile {
 			one := []Request{s.Request}
 			r.requests(one)
 			s.Request = one[0]
+			if s.At.URL != "" {
+				s.At.URL = r.url(s.At.URL)
+			}
 			s.Check.Body, s.Check.Regexp = r.Redact(s.Check.Body), r.Redact(s.Check.Regexp)
 		}
 	}

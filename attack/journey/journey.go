@@ -17,13 +17,13 @@ import (
 
 // Script is a compiled journey. It is immutable and safe for concurrent use.
 type Script struct {
-	url   *url.URL
 	steps []step
 	vars  []string
 }
 
 type step struct {
 	profiles.Step
+	url    *url.URL           // whose cookies are sent and kept
 	status profiles.StatusSet // that are no failure
 	body   int                // bytes of the body that are needed
 	check  *Check
@@ -38,13 +38,13 @@ type take struct {
 
 // Compile compiles a journey. The error says which expression does not compile.
 func Compile(j profiles.Journey) (*Script, error) {
-	u, err := url.Parse(j.URL)
-	if err != nil {
-		return nil, fmt.Errorf("compile journey %s: %w", j.Name, err)
-	}
-	out := &Script{url: u}
-	for _, s := range j.Steps {
-		one := step{Step: s, status: j.Expect, body: attack.MaxAnswerBody}
+	out := &Script{}
+	for i, s := range j.Steps {
+		u, err := url.Parse(j.Service(i).URL)
+		if err != nil {
+			return nil, fmt.Errorf("compile journey %s: %w", j.Name, err)
+		}
+		one := step{Step: s, url: u, status: j.Expect, body: attack.MaxAnswerBody}
 		if s.Check.Status != nil {
 			one.status = s.Check.Status
 		}
@@ -104,7 +104,7 @@ func (u *User) Skips(step int) bool { return u.script.steps[step].SkipFailed }
 func (u *User) Begin(step int, a *attack.Attempt) {
 	s := &u.script.steps[step]
 	u.fill.Cookies = ""
-	for i, c := range u.jar.Cookies(u.script.url) {
+	for i, c := range u.jar.Cookies(s.url) {
 		if i > 0 {
 			u.fill.Cookies += "; "
 		}
@@ -124,7 +124,7 @@ func (u *User) End(step int, a *attack.Attempt) {
 	}
 	s := &u.script.steps[step]
 	if cookies := cookiesOf(&u.reply); len(cookies) > 0 {
-		u.jar.SetCookies(u.script.url, cookies)
+		u.jar.SetCookies(s.url, cookies)
 	}
 	switch {
 	case len(s.status) > 0 && !s.status.Contains(int(a.Status)):

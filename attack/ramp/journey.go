@@ -6,16 +6,61 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/journey"
+	"github.com/rampload/rampload/profiles"
 )
 
-// route is a journey as it is sent: a target for each step, and connections that all of
-// them share.
+// route is a journey as it is sent: a target for each step, and connections that all
+// steps of one service share.
 type route struct {
 	script *journey.Script
-	via    *group
-	own    bool     // each user has a connection of its own
-	steps  []uint16 // the targets of its steps
-	tables []int    // of the profile, that a user needs a row of
+	own    bool // each user has a connection of its own to each service
+	steps  []stop
+	tables []int // of the profile, that a user needs a row of
+}
+
+// stop is a step of a route.
+type stop struct {
+	target uint16
+	at     profiles.Service
+	via    *group // that of the first step that goes there
+}
+
+// of returns the connections of the first step that goes to a service, nil if none does.
+func (j *route) of(at profiles.Service) *group {
+	for _, s := range j.steps {
+		if s.at.URL == at.URL && s.at.ConnectTo == at.ConnectTo && s.at.ServerName == at.ServerName {
+			return s.via
+		}
+	}
+	return nil
+}
+
+// senders are what one user sends over.
+type senders struct {
+	own   bool
+	slots map[*group]attack.Slot
+}
+
+// to returns what a user sends to a service over.
+func (s *senders) to(g *group) attack.Sender {
+	if !s.own {
+		return g.via
+	}
+	slot := s.slots[g]
+	if slot == nil {
+		if s.slots == nil {
+			s.slots = make(map[*group]attack.Slot)
+		}
+		slot = g.via.Slot()
+		s.slots[g] = slot
+	}
+	return slot
+}
+
+func (s *senders) close() {
+	for _, slot := range s.slots {
+		slot.Close()
+	}
 }
 
 // stepShift is where the number of a step stands in the number of its request: that of
@@ -43,14 +88,11 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 		rows = a.Fill.Rows
 	}
 	user := j.script.User(rows)
-	var via attack.Sender = j.via.via
-	if j.own {
-		slot := j.via.via.Slot()
-		defer slot.Close()
-		via = slot
-	}
+	via := senders{own: j.own}
+	defer via.close()
 	arrival, due := a.Request, a.Due
-	for i, target := range j.steps {
+	for i, step := range j.steps {
+		target := step.target
 		if pause := user.Think(i); i > 0 {
 			if !r.pause(pause) {
 				return hint // stopped: the step was not due
@@ -66,7 +108,7 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 		*a = attack.Attempt{Request: arrival + uint64(i)<<stepShift, Target: target, Due: due}
 		hint = r.agg.begin(hint, target, due, max(r.now(), due), i > 0)
 		ep := &r.targets[target].endpoints[0]
-		hint = r.performFor(hint, via, ep, a, &traveller{user, i})
+		hint = r.performFor(hint, via.to(step.via), ep, a, &traveller{user, i})
 		if a.Fault != attack.None && !user.Skips(i) {
 			return hint
 		}

@@ -203,3 +203,62 @@ func TestJourneysInTime(t *testing.T) {
 		}
 	})
 }
+
+// Steps go to the services that they name, with what others answered; each service has
+// connections of its own, one for each user who asks for it.
+func TestJourneyOverServices(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string][]string{} // by service and connection
+	service := func(name, answer string) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			key := name + " " + r.RemoteAddr
+			asked[key] = append(asked[key], r.URL.RequestURI())
+			_, _ = io.WriteString(w, answer)
+		}))
+		t.Cleanup(s.Close)
+		return s
+	}
+	accounts, items := service("accounts", `{"token": "t1"}`), service("items", `{"id": 7}`)
+	for _, engine := range []string{"vegeta", "direct"} {
+		for _, own := range []bool{false, true} {
+			clear(asked)
+			p := testProfile(holdStage(20, 500*time.Millisecond))
+			p.Targets = nil
+			p.Journeys = []profiles.Journey{{Name: "buy", URL: items.URL, OwnConn: own, Steps: []profiles.Step{
+				{
+					Name: "login", At: profiles.Service{URL: accounts.URL}, Request: profiles.Request{Path: "/login"},
+					Extract: []profiles.Extract{{Name: "token", From: profiles.FromJSON, What: "token"}},
+				},
+				{Name: "list", Request: profiles.Request{Path: "/items?t=${login.token}", Filled: true}},
+				{Name: "out", At: profiles.Service{URL: accounts.URL}, Request: profiles.Request{Path: "/out?t=${login.token}", Filled: true}},
+			}}}
+			rec := runReal(t, engine, Config{Profile: p.WithDefaults()})
+			mu.Lock()
+			paths, conns := map[string]int{}, map[string]int{}
+			for key, list := range asked {
+				name, _, _ := strings.Cut(key, " ")
+				conns[name]++
+				for _, path := range list {
+					paths[name+path]++
+				}
+				if own && strings.Join(list, " ") != map[string]string{"accounts": "/login /out?t=t1", "items": "/items?t=t1"}[name] {
+					t.Errorf("%s: one user's connection to %s: %q", engine, name, list)
+				}
+			}
+			mu.Unlock()
+			if paths["accounts/login"] != 10 || paths["items/items?t=t1"] != 10 || paths["accounts/out?t=t1"] != 10 {
+				t.Errorf("%s own=%v: %v", engine, own, paths)
+			}
+			if own && (conns["accounts"] != 10 || conns["items"] != 10) {
+				t.Errorf("%s: connections %v of 10 users", engine, conns)
+			}
+			for step := range 3 {
+				if c := rec.sum(t, step); c.sent != 10 || c.ok != 10 {
+					t.Errorf("%s: step %d: %d sent, %d succeeded", engine, step, c.sent, c.ok)
+				}
+			}
+		}
+	}
+}

@@ -113,7 +113,7 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 	}
 	cfg.OnAddress = func(index uint16, addr netip.AddrPort) {
 		if j != nil {
-			r.addressOfAll(j, index, addr)
+			r.addressOfAll(j, g, index, addr)
 			return
 		}
 		r.address(g, t, several, index, addr)
@@ -137,6 +137,9 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 // compile compiles a request once: requests are immutable, and those of the plan serve
 // the load, whose connect asks in the same order.
 func (r *run) compile(via attack.Client, q profiles.Request) (attack.Request, error) {
+	if slices.ContainsFunc(r.followers, func(f *follower) bool { return f != nil }) {
+		return via.Compile(q) // with the address of a receiver of callbacks, a new one each time
+	}
 	if r.taken < len(r.compiled) {
 		r.taken++
 		return r.compiled[r.taken-1], nil
@@ -147,7 +150,8 @@ func (r *run) compile(via attack.Client, q profiles.Request) (attack.Request, er
 	return out, err
 }
 
-// step lays out a step of a journey: the first makes the connections, which all use.
+// step lays out a step of a journey: the first of a service makes the connections, which
+// all that go there use.
 func (r *run) step(journeys []*route, index uint16, pt profiles.Target) error {
 	t := &target{addresses: make(map[netip.AddrPort]uint16)}
 	r.targets = append(r.targets, t)
@@ -158,32 +162,36 @@ func (r *run) step(journeys []*route, index uint16, pt profiles.Target) error {
 		if err != nil {
 			return err
 		}
-		j = &route{script: script, own: of.OwnConn, via: &group{target: index, share: pt.Share}}
-		for k := range of.Steps {
-			j.steps = append(j.steps, index+uint16(k))
-		}
+		j = &route{script: script, own: of.OwnConn}
 		journeys[pt.Journey-1], t.journey = j, j
+	}
+	here := stop{target: index, at: r.cfg.Profile.Journeys[pt.Journey-1].Service(pt.Step)}
+	if here.via = j.of(here.at); here.via == nil {
+		here.via = &group{target: index, share: pt.Share}
 		connections := pt
 		connections.Requests, connections.Expect = nil, nil // each step judges its answers
-		if err := r.equip(j.via, t, connections, false, j); err != nil {
+		if err := r.equip(here.via, t, connections, false, j); err != nil {
 			return err
 		}
 	}
-	ep := endpoint{via: j.via, tables: fill.Scope{Tables: r.cfg.Profile.Data}.TablesOf(pt.Requests[0])}
+	j.steps = append(j.steps, here)
+	ep := endpoint{via: here.via, tables: fill.Scope{Tables: r.cfg.Profile.Data}.TablesOf(pt.Requests[0])}
 	j.needs(ep.tables)
 	var err error
-	if ep.request, err = r.compile(j.via.via, pt.Requests[0]); err != nil {
+	if ep.request, err = r.compile(here.via.via, pt.Requests[0]); err != nil {
 		return err
 	}
 	t.endpoints = append(t.endpoints, ep)
 	return nil
 }
 
-// addressOfAll tells the collector of a remote address that every step of a journey
-// uses.
-func (r *run) addressOfAll(j *route, index uint16, addr netip.AddrPort) {
-	for _, target := range j.steps {
-		r.coll.address(attack.Address{Target: target, Index: index, Addr: addr})
+// addressOfAll tells the collector of a remote address that every step of a journey to
+// one service uses.
+func (r *run) addressOfAll(j *route, g *group, index uint16, addr netip.AddrPort) {
+	for _, s := range j.steps {
+		if s.via == g {
+			r.coll.address(attack.Address{Target: s.target, Index: index, Addr: addr})
+		}
 	}
 }
 

@@ -76,6 +76,7 @@ func (v *validator) journeyStep(path string, p place, names map[string]bool) {
 		v.add(path+".name", "%q is a source of values already: give the step another name", s.Name)
 	}
 	names[s.Name] = true
+	v.stepService(path, p)
 	v.step = &p
 	v.request(path, s.Request)
 	v.step = nil
@@ -98,6 +99,26 @@ func (v *validator) journeyStep(path string, p place, names map[string]bool) {
 	}
 	if _, err := regexp.Compile(s.Check.Regexp); err != nil {
 		v.add(path+".check.regexp", "%s is no regular expression (%s): write one such as order [0-9]+", profiles.Quote(s.Check.Regexp), reason(err))
+	}
+}
+
+// stepService checks the service of its own that a step has.
+func (v *validator) stepService(path string, p place) {
+	at := p.journey.Steps[p.index].At
+	t := profiles.Target{
+		URL: at.URL, ConnectTo: at.ConnectTo, ServerName: at.ServerName, Hosts: at.Hosts, Expect: profiles.DefaultExpect(),
+		Requests: []profiles.Request{{Method: "GET", Weight: 1}},
+	}
+	switch {
+	case at.IsZero():
+	case at.URL == "":
+		v.add(path, "connect-to, tls and hosts go with a url of the step: write url: http://127.0.0.1:8080 too, or put them beside the journey's url")
+	case t.Speaks() != profiles.SpeaksHTTP || profiles.Target{URL: p.journey.URL}.Speaks() != profiles.SpeaksHTTP:
+		v.add(path+".url", "only steps over http:// and https:// have a service of their own, in a journey over HTTP: put this one into a journey of its own")
+	default:
+		v.ofJourney = true
+		v.target(path, t)
+		v.ofJourney = false
 	}
 }
 

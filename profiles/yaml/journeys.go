@@ -34,6 +34,10 @@ type stepSyntax struct {
 
 type stepFields struct {
 	Name      *scalar.Word      `yaml:"name,required" about:"Name of the step in gates and reports, and of what it extracts." example:"write name: login"`
+	URL       *scalar.Text      `yaml:"url" about:"Base URL of another service that the step asks, http:// or https://, instead of the journey's."`
+	ConnectTo *scalar.Text      `yaml:"connect-to" about:"host:port to connect to instead of the step's url's."`
+	TLS       *targetTLS        `yaml:"tls" about:"How the service of the step's url is spoken to, when https."`
+	Hosts     []scalar.Word     `yaml:"hosts" about:"Names of the hosts that serve the step's url, the outermost first in a chain."`
 	Think     *scalar.ThinkSpan `yaml:"think" about:"Pause before the step, such as 1s..3s: any time within."`
 	Extract   *extracts         `yaml:"extract" about:"Values of the answer for later steps: {token: json access_token} is ${login.token}. From json PATH, header NAME, cookie NAME or regexp PATTERN."`
 	Check     *checkSyntax      `yaml:"check" about:"What the answer has to be; else the step has failed."`
@@ -133,6 +137,13 @@ func (s *journeySyntax) journey() profiles.Journey {
 			Name: string(deref(step.Name)), Request: request(step.request),
 			Extract: deref(step.Extract), SkipFailed: bool(deref(step.OnFailure)),
 		}
+		out.At.URL, out.At.ConnectTo = string(deref(step.URL)), string(deref(step.ConnectTo))
+		if step.TLS != nil {
+			out.At.ServerName = string(deref(step.TLS.ServerName))
+		}
+		for _, h := range step.Hosts {
+			out.At.Hosts = append(out.At.Hosts, string(h))
+		}
 		think := deref(step.Think)
 		out.ThinkFrom, out.ThinkTo = think.From, think.To
 		if c := step.Check; c != nil {
@@ -163,6 +174,10 @@ func journeyOf(j profiles.Journey) journeySyntax {
 	for _, step := range j.Steps {
 		out := stepSyntax{request: requestOf(step.Request)}
 		out.Name, out.OnFailure = given(scalar.Word(step.Name)), given(scalar.OnFailure(step.SkipFailed))
+		out.URL, out.ConnectTo, out.Hosts = given(scalar.Text(step.At.URL)), given(scalar.Text(step.At.ConnectTo)), words(step.At.Hosts)
+		if step.At.ServerName != "" {
+			out.TLS = &targetTLS{ServerName: given(scalar.Text(step.At.ServerName))}
+		}
 		out.Think = given(scalar.ThinkSpan{From: step.ThinkFrom, To: step.ThinkTo})
 		if len(step.Extract) > 0 {
 			list := extracts(step.Extract)

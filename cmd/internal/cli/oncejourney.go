@@ -15,6 +15,17 @@ import (
 	"github.com/rampload/rampload/report"
 )
 
+// service is what a journey asks, over one connection.
+type service struct {
+	client attack.Client
+	via    attack.Slot
+}
+
+func serviceKey(j profiles.Journey, step int) string {
+	at := j.Service(step)
+	return at.URL + " " + at.ConnectTo + " " + at.ServerName
+}
+
 // journey makes a journey once, and shows the answer of each step.
 func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j profiles.Journey) error {
 	script, err := journey.Compile(j)
@@ -27,25 +38,33 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 			steps = append(steps, t)
 		}
 	}
-	cfg := attack.ClientConfig{
-		Profile: steps[0], Client: p.Client, Data: p.Data, Vars: script.Vars(), RunID: o.id,
-		Clock: func() time.Duration { return time.Since(o.start) },
+	services := make(map[string]service)
+	for i, t := range steps {
+		key := serviceKey(j, i)
+		if _, open := services[key]; open {
+			continue
+		}
+		cfg := attack.ClientConfig{
+			Profile: t, Client: p.Client, Data: p.Data, Vars: script.Vars(), RunID: o.id,
+			Clock: func() time.Duration { return time.Since(o.start) },
+		}
+		cfg.Profile.Requests, cfg.Profile.Expect = nil, nil // the steps judge their answers
+		client, err := protocol.Open(cfg)
+		if err != nil {
+			return console.Usage(fmt.Errorf("step %s: %w", t.Name, err))
+		}
+		defer client.Close()
+		defer context.AfterFunc(ctx, client.Abort)()
+		via := client.Slot()
+		defer via.Close()
+		services[key] = service{client, via}
 	}
-	cfg.Profile.Requests, cfg.Profile.Expect = nil, nil // the steps judge their answers
-	client, err := protocol.Open(cfg)
-	if err != nil {
-		return console.Usage(fmt.Errorf("journey %s: %w", j.Name, err))
-	}
-	defer client.Close()
-	defer context.AfterFunc(ctx, client.Abort)()
 	var first attack.Attempt
 	for _, t := range steps {
 		if !o.fill.Fill(t.Requests[0], &first) {
 			return console.Usage(fmt.Errorf("journey %s: a table has no rows left for it", j.Name))
 		}
 	}
-	via := client.Slot()
-	defer via.Close()
 	user := ramp.Travel(script, first.Fill)
 	for i, t := range steps {
 		if pause := user.Pause(); i > 0 && pause > 0 {
@@ -55,12 +74,13 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 			case <-ctx.Done():
 			}
 		}
-		compiled, err := client.Compile(t.Requests[0])
+		to := services[serviceKey(j, i)]
+		compiled, err := to.client.Compile(t.Requests[0])
 		if err != nil {
 			return console.Usage(fmt.Errorf("step %s: %w", t.Name, err))
 		}
 		a := attack.Attempt{Request: uint64(o.sent)}
-		more := user.Do(via, compiled, &a)
+		more := user.Do(to.via, compiled, &a)
 		if ctx.Err() != nil {
 			return &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted")}
 		}
