@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/",
+	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -26,7 +26,7 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/")
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -100,6 +100,8 @@ var arrows = map[string][]string{
 	// The numbers of a run: kept, and the ways out, which know only their form.
 	"cmd/internal/meter":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/meter/family"},
 	"cmd/internal/meter/family": {},
+	"cmd/internal/notify":       {"cmd/internal/otlp"},
+	"cmd/internal/broadcast":    {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify"},
 	"cmd/internal/meter/expose": {"cmd/internal/meter/family"},
 	"cmd/internal/meter/push":   {"cmd/internal/meter/family", "cmd/internal/otlp"},
 	"cmd/internal/meter/push/":  {"cmd/internal/meter/family", "cmd/internal/otlp"},
@@ -138,9 +140,9 @@ var arrows = map[string][]string{
 // Third-party modules that only these packages may reach.
 var owners = map[string][]string{
 	"github.com/tsenart/vegeta/v12/lib": {"attack/ramp", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/prometheus/":            {"probe/prom", "cmd/internal/meter/expose", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/prometheus/":            {"probe/prom", "cmd/internal/meter/expose", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/completion", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},

@@ -58,6 +58,7 @@ watches the service, as root in network namespaces of their own.`,
 	cmd.Flags().Float64Var(&opt.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
 	_ = cmd.Flags().MarkHidden("shorten") // the flag is there
 	input.ViewFlags(cmd.Flags(), &opt.ui, &opt.web)
+	input.MetricsFlag(cmd.Flags(), &opt.metrics)
 	if env.Lab.KeepTruth != nil {
 		cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
 	}
@@ -68,6 +69,7 @@ watches the service, as root in network namespaces of their own.`,
 type demoOptions struct {
 	ui      bool
 	web     string  // address; empty: not in a browser
+	metrics string  // address; empty: nobody fetches
 	truth   string  // file for the truth; empty: none
 	shorten float64 // divides the length of the load
 	assets  layout.Assets
@@ -192,7 +194,7 @@ func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario
 		r, err = runElsewhere(ctx, env, running, opt, le, how)
 	} else {
 		var done *run.Finished
-		done, err = run.Run(ctx, env, running.Profile.WithDefaults(), run.Options{Globals: &opt, SampleEvery: input.WindowInterval, Trace: true, UI: how.ui, Web: how.web, Assets: how.assets})
+		done, err = run.Run(ctx, env, running.Profile.WithDefaults(), run.Options{Globals: &opt, SampleEvery: input.WindowInterval, Trace: true, UI: how.ui, Web: how.web, Metrics: how.metrics, Assets: how.assets})
 		if done != nil {
 			r = done.Report
 		}
@@ -261,6 +263,9 @@ func runElsewhere(ctx context.Context, env console.Env, running *lab.Running, op
 	}
 	if how.web != "" {
 		args = append(args, "--web", how.web)
+	}
+	if how.metrics != "" {
+		args = append(args, "--metrics", how.metrics)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -48,7 +48,7 @@ Put what was changed meanwhile into it with rampload mark.`,
 			if err != nil {
 				return err
 			}
-			opt := run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, UI: r.UI, Web: r.Web, Watch: &run.Watching{For: last}}
+			opt := run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, UI: r.UI, Web: r.Web, Metrics: r.Metrics, Watch: &run.Watching{For: last}}
 			if r.Web != "" {
 				if opt.Assets, err = chartAssets(); err != nil {
 					return err

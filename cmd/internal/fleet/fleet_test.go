@@ -103,7 +103,7 @@ func record(t *testing.T, conn Connection, during func()) (*runlog.Log, probe.St
 	var status probe.Status
 	var seen int
 	var wg sync.WaitGroup
-	wg.Go(func() { status = link.Follow(ctx, 1, clock, log, func(s []probe.Sample) { seen += len(s) }) })
+	wg.Go(func() { status = link.Follow(ctx, 1, clock, log, func(s []probe.Sample) { seen += len(s) }, nil) })
 	during()
 	stop()
 	wg.Wait()

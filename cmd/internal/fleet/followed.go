@@ -27,7 +27,17 @@ type followed struct {
 	log, also *runlog.Writer
 	first     int // number of the first part in the log
 	seen      func([]probe.Sample)
+	observer  Observer      // may be nil
 	waiting   chan struct{} // closed and made again when a record has ended
+}
+
+// Observer is told what others record while a run goes on, by who did: a worker by its
+// name, an agent as "local". Its methods are called from several goroutines, and must not
+// block.
+type Observer interface {
+	Window(member string, w attack.Window)
+	Samples(member string, s []probe.Sample)
+	Event(member string, e probe.Event)
 }
 
 // following is the record of one part.
@@ -42,6 +52,7 @@ type following struct {
 	last    time.Duration // of its readings and windows, on its own clock
 	trailer *runlog.Trailer
 	seen    func([]probe.Sample)
+	shown   Observer // may be nil
 	live    *merged
 	window  time.Duration
 }
@@ -68,10 +79,10 @@ func (f *followed) retire(of *remote, slice int) {
 	}
 }
 
-func (f *followed) begin(log, also *runlog.Writer, first int, seen func([]probe.Sample)) {
+func (f *followed) begin(log, also *runlog.Writer, first int, seen func([]probe.Sample), o Observer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.log, f.also, f.first, f.seen = log, also, first, seen
+	f.log, f.also, f.first, f.seen, f.observer = log, also, first, seen, o
 }
 
 // piece takes a piece of the stream.
@@ -82,7 +93,7 @@ func (f *followed) piece(p bus.Piece) {
 	if part == nil {
 		return // the coordinator's own, or nobody's
 	}
-	part.seen = f.seen
+	part.seen, part.shown = f.seen, f.observer
 	records, err := part.Add(p.Offset, p.Data)
 	for _, r := range records {
 		f.log.Part(f.first+p.Part, r)
@@ -103,6 +114,17 @@ func (f *followed) piece(p bus.Piece) {
 // clock records a comparison of clocks.
 func (f *followed) clock(c runlog.ClockReading) {
 	f.each(func(w *runlog.Writer) { w.Clock(c) })
+}
+
+// missed shows what was due of a lost worker to the observer, as unsent.
+func (f *followed) missed(of *remote, windows []attack.Window) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range windows {
+		if f.observer != nil {
+			f.observer.Window(of.name, w)
+		}
+	}
 }
 
 // takeover records that a slice was taken over.
@@ -211,6 +233,9 @@ func (p *following) Address(attack.Address) {}
 // Window adds a window to the live view.
 func (p *following) Window(w attack.Window) {
 	p.last = max(p.last, time.Duration(w.Index+1)*p.window)
+	if p.slice >= 0 && p.shown != nil {
+		p.shown.Window(p.of.name, w)
+	}
 	if p.slice >= 0 && !p.retired {
 		p.live.add(p.slice, w)
 	}
@@ -225,9 +250,10 @@ func (p *following) Failure(f attack.Failure) {
 
 // Samples hands readings to the live view.
 func (p *following) Samples(samples []runlog.IndexedSample) {
-	out := make([]probe.Sample, len(samples))
+	out, plain := make([]probe.Sample, len(samples)), make([]probe.Sample, len(samples))
 	for i, s := range samples {
 		m := p.decoder.Metric(s.ID)
+		plain[i] = probe.Sample{At: s.At, Reading: probe.Reading{Metric: m, Value: s.Value, Limit: s.Limit}}
 		if p.slice >= 0 && m.Host == profiles.LocalHost && m.Instance == "" {
 			m.Instance = p.of.name
 		}
@@ -239,10 +265,25 @@ func (p *following) Samples(samples []runlog.IndexedSample) {
 	if p.seen != nil {
 		p.seen(out)
 	}
+	if p.shown != nil {
+		p.shown.Samples(p.member(), plain)
+	}
 }
 
-// Event does nothing while the run goes on.
-func (p *following) Event(probe.Event) {}
+// member is whose the record is to an observer: an agent's is of the machine that leads.
+func (p *following) member() string {
+	if p.slice < 0 {
+		return profiles.LocalHost
+	}
+	return p.of.name
+}
+
+// Event shows an event to the observer.
+func (p *following) Event(e probe.Event) {
+	if p.shown != nil {
+		p.shown.Event(p.member(), e)
+	}
+}
 
 // Step does nothing: the coordinator searches.
 func (p *following) Step(attack.Step) {}

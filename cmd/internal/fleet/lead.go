@@ -501,9 +501,10 @@ func (l *Lead) tell(o order) {
 
 // Follow keeps the records of all as parts of the run's, until End. Clock readings and
 // what became of lost workers' slices go to the log and to also, which may be nil: the
-// coordinator's own part of the stream. seen is told of readings.
-func (l *Lead) Follow(ctx context.Context, log, also *runlog.Writer, firstPart int, seen func([]probe.Sample)) {
-	l.parts.begin(log, also, firstPart, seen)
+// coordinator's own part of the stream. seen is told of readings, o of all that it takes;
+// both may be nil.
+func (l *Lead) Follow(ctx context.Context, log, also *runlog.Writer, firstPart int, seen func([]probe.Sample), o Observer) {
+	l.parts.begin(log, also, firstPart, seen, o)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l.parts.cancel = cancel
 	l.parts.wg.Go(func() {

@@ -185,7 +185,7 @@ func (c *crew) lead(ctx context.Context, cfg LeadConfig, each func(int32)) (*run
 	if err := lead.Start(ctx, start); err != nil {
 		c.t.Fatal(err)
 	}
-	lead.Follow(ctx, log, nil, 0, nil)
+	lead.Follow(ctx, log, nil, 0, nil, nil)
 	live := &watching{each: each}
 	loader := lead.Loader(time.Second)
 	summary, err := loader.Run(ctx, live)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -151,12 +152,12 @@ func (l *Link) Name() string { return l.name }
 
 // Follow keeps the agent's record as a part of the run's until ctx is done; then it
 // asks for the end and waits for it. clock is the run's, seen is told of readings with
-// the agent's own times and may be nil. The status is that of the connection: what
+// the agent's own times, o of these and of events; both may be nil. The status is that of the connection: what
 // the agent measured it says itself, in its trailer.
-func (l *Link) Follow(ctx context.Context, number int, clock probe.Clock, to *runlog.Writer, seen func([]probe.Sample)) probe.Status {
+func (l *Link) Follow(ctx context.Context, number int, clock probe.Clock, to *runlog.Writer, seen func([]probe.Sample), o Observer) probe.Status {
 	status := probe.Status{Source: probe.Source{Host: l.name, Name: "agent"}, State: probe.Measured}
 	to.Part(number, l.first)
-	view := &view{seen: seen}
+	view := &view{seen: seen, observer: o}
 	_ = view.decoder.Decode(l.first, view)
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -265,21 +266,33 @@ func (headerOnly) Trailer(runlog.Trailer)           {}
 // view takes what is of use while the run goes on.
 type view struct {
 	headerOnly
-	decoder runlog.Decoder
-	seen    func([]probe.Sample)
-	reading *runlog.ClockReading
+	decoder  runlog.Decoder
+	seen     func([]probe.Sample)
+	observer Observer // may be nil
+	reading  *runlog.ClockReading
 }
 
 func (v *view) Header(runlog.Header)        {}
 func (v *view) Clock(c runlog.ClockReading) { v.reading = &c }
 
 func (v *view) Samples(samples []runlog.IndexedSample) {
-	if v.seen == nil {
+	if v.seen == nil && v.observer == nil {
 		return
 	}
 	out := make([]probe.Sample, len(samples))
 	for i, s := range samples {
 		out[i] = probe.Sample{At: s.At, Reading: probe.Reading{Metric: v.decoder.Metric(s.ID), Value: s.Value, Limit: s.Limit}}
 	}
-	v.seen(out)
+	if v.observer != nil {
+		v.observer.Samples(profiles.LocalHost, out)
+	}
+	if v.seen != nil {
+		v.seen(out)
+	}
+}
+
+func (v *view) Event(e probe.Event) {
+	if v.observer != nil {
+		v.observer.Event(profiles.LocalHost, e)
+	}
 }

@@ -110,7 +110,7 @@ func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 	lost.lost = fmt.Errorf("lost %s after the load began: %s", at.Round(100*time.Millisecond), text[len(fmt.Sprintf("worker %s is lost at %s: ", lost.name, at.Round(100*time.Millisecond))):])
 	l.mu.Unlock()
 	l.parts.takeover(t)
-	l.live.gap(slice, from, due, by == nil)
+	l.parts.missed(lost, l.live.gap(slice, from, due, by == nil))
 	l.cfg.Warn(text)
 }
 

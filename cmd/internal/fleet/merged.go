@@ -102,16 +102,13 @@ func (m *merged) cut(slice int) (first int32, flying int64) {
 	return c.whole, flying
 }
 
-// gap puts what was due of a slice in the place of what did not come.
-func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) {
+// gap puts what was due of a slice in the place of what did not come, and returns it.
+func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) (gap []attack.Window) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.slices[slice]
 	for i, targets := range due {
 		index := from + int32(i)
-		if index < m.next {
-			continue
-		}
 		var windows []attack.Window
 		for t, n := range targets {
 			unsent := n
@@ -120,13 +117,17 @@ func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) {
 			}
 			windows = append(windows, attack.Window{Target: uint16(t), Index: index, Scheduled: n, Unsent: unsent})
 		}
-		c.windows[index] = windows
+		gap = append(gap, windows...)
+		if index >= m.next {
+			c.windows[index] = windows
+		}
 	}
 	clear(c.backlog)
 	c.newest = max(c.newest, from+int32(len(due)))
 	c.whole = c.newest
 	c.done = c.done || last
 	m.advance()
+	return gap
 }
 
 // end returns up to which window a slice counts that nobody sends any more.

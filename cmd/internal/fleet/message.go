@@ -105,6 +105,7 @@ func Assign(p profiles.Profile, slice, of int) (Assignment, error) {
 	a := Assignment{Profile: p, Slice: slice, Of: of, Files: map[string][]byte{}}
 	q := &a.Profile
 	q.Hosts, q.Gate, q.AbortIf, q.Fleet, q.Secrets = nil, nil, nil, profiles.Fleet{}, profiles.Secrets{}
+	q.Export, q.Notify = profiles.Export{}, nil // the coordinator tells
 	if p.Client.Connections > 0 {
 		q.Client.Connections = part(p.Client.Connections, slice, of)
 	}

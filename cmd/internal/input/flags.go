@@ -24,6 +24,7 @@ type Flags struct {
 	Once        bool   // not of check
 	UI          bool   // not of check
 	Web         string // not of check
+	Metrics     string // not of check
 	Investigate bool   // of run
 }
 
@@ -41,12 +42,18 @@ func (r *Flags) RegisterAll(f *pflag.FlagSet) {
 	r.Register(f)
 	BaselineFlag(f, &r.Baseline)
 	ViewFlags(f, &r.UI, &r.Web)
+	MetricsFlag(f, &r.Metrics)
 }
 
 // ViewFlags adds how a run can be watched besides its line of progress.
 func ViewFlags(f *pflag.FlagSet, ui *bool, web *string) {
 	f.StringVar(web, "web", "", "show the run in a browser: `ADDRESS` such as :8089, this machine only; beyond it, such as 0.0.0.0:8089, with a token")
 	f.BoolVar(ui, "ui", false, "show the run on the full screen, with keys to hold the load, skip a stage, scale and stop")
+}
+
+// MetricsFlag adds where Prometheus fetches a run's metrics.
+func MetricsFlag(f *pflag.FlagSet, metrics *string) {
+	f.StringVar(metrics, "metrics", "", "let Prometheus fetch the metrics of the run: `ADDRESS` such as :9464, this machine only; see rampload help metrics")
 }
 
 // RegisterWatch adds what a watch takes of the flags of a run.
@@ -58,6 +65,7 @@ func (r *Flags) RegisterWatch(f *pflag.FlagSet) {
 	f.BoolVar(&r.NoTrace, "no-trace", false, "do not trace or capture resets in the kernel")
 	f.StringVar(&r.Web, "web", "", "show the watch in a browser: `ADDRESS` such as :8089, this machine only; beyond it, such as 0.0.0.0:8089, with a token")
 	f.BoolVar(&r.UI, "ui", false, "show the watch on the full screen")
+	MetricsFlag(f, &r.Metrics)
 }
 
 // Check refuses values of flags that are out of range.

@@ -119,9 +119,9 @@ func (c *company) abandon() {
 }
 
 // follow keeps the records of all as parts of the run's.
-func (c *company) follow(ctx context.Context, log *runlog.Writer, first int, seen func([]probe.Sample)) {
+func (c *company) follow(ctx context.Context, log *runlog.Writer, first int, seen func([]probe.Sample), o fleet.Observer) {
 	if c != nil {
-		c.lead.Follow(ctx, log, c.also.writer(), first, seen)
+		c.lead.Follow(ctx, log, c.also.writer(), first, seen, o)
 	}
 }
 

@@ -47,6 +47,7 @@ type Options struct {
 	UI          bool          // show the run on the full screen
 	Web         string        // address at which browsers can watch; empty: none
 	Assets      layout.Assets // of the page there
+	Metrics     string        // address at which Prometheus fetches; empty: as the profile says
 	Watch       *Watching     // nil: the load of the profile is sent
 }
 
@@ -130,6 +131,11 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		company.abandon()
 		return nil, errNothingSent
 	}
+	if view.cast, err = broadcasts(p, plan, id, start, opt, progress); err != nil {
+		company.abandon()
+		return nil, console.Usage(err)
+	}
+	defer view.cast.Over(ctx, nil)
 	if err := company.start(ctx, start); err != nil {
 		return nil, err
 	}
@@ -181,14 +187,15 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	if err := takeMarks(marking, env, p.Name, id, clock, log, progress); err != nil && opt.Watch != nil {
 		progress.warn(err.Error())
 	}
+	given := ctx // ends with an interrupt only
 	ctx = view.begin(ctx, clock, log, record)
 	cfg := session.Config{
-		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: view.tap(recorder),
+		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: view.cast.Tap(view.tap(recorder), !company.sends()),
 		SampleEvery: opt.SampleEvery, CoolDown: CoolDown,
-		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: sends.AbortIf, Progress: view.told,
+		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: sends.AbortIf, Struck: view.cast.Struck, Progress: view.told,
 		Others: func(seen func([]probe.Sample)) {
-			others.Follow(ctx, clock, log, seen)
-			company.follow(ctx, log, len(others.Links), seen)
+			others.Follow(ctx, clock, log, seen, view.observer())
+			company.follow(ctx, log, len(others.Links), seen, view.observer())
 		},
 		Search: plan.search(company.step(log), company), After: idleStage(sends, id, log, progress),
 	}
@@ -227,6 +234,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	done, err := conclude(env, terminal, p, opt.Baseline, files, record, watched.Capture, progress)
 	if err == nil {
 		view.over(done.Report)
+		view.cast.Over(given, done.Report)
 	}
 	if opt.LogFormat == "json" {
 		tellCut(env, stderr)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/cmd/internal/broadcast"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/keep"
@@ -39,6 +40,7 @@ type view struct {
 	out      *os.File
 	environ  []string
 	progress *progress
+	cast     *broadcast.Broadcast // nil: nobody else is told
 
 	steering *schedule.Steering // nil: the load cannot be changed
 	growing  *schedule.Growing
@@ -48,6 +50,8 @@ type view struct {
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 	closing  context.CancelFunc
+
+	suspected bool // of judge: something has failed
 }
 
 // canShow refuses a view that this process's terminal cannot show.
@@ -124,7 +128,7 @@ func (v *view) on() bool { return v.feed != nil }
 // begin shows the run, until end is called or ctx is done. The context that it returns
 // ends when the person who watches ends the run.
 func (v *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer, record *keep.Record) context.Context {
-	if !v.on() {
+	if !v.on() && !v.cast.Judges() {
 		return ctx
 	}
 	v.clock, v.log = clock, log
@@ -132,6 +136,9 @@ func (v *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer,
 	showing, closing := context.WithCancel(ctx)
 	v.closing = closing
 	v.done.Go(func() { v.judge(showing, record) })
+	if !v.on() {
+		return ctx
+	}
 	if v.web != nil {
 		v.progress.announce("watch the run at " + v.web.URL())
 	}
@@ -153,7 +160,7 @@ const patience = 3 * time.Second
 
 // end ends what is shown. A terminal that takes no output is left as it is.
 func (v *view) end() {
-	if !v.on() {
+	if v.closing == nil {
 		return
 	}
 	v.closing()
@@ -206,32 +213,6 @@ func (v *view) over(r *report.Report) {
 		return
 	}
 	v.web.Close(last.Bytes())
-}
-
-const (
-	// judgeEvery is how often the run so far is judged, at most; it never takes more
-	// than a fifteenth of one processor.
-	judgeEvery = 2 * time.Second
-	judgeShare = 15
-)
-
-// judge makes the report of the run so far, again and again, until ctx is done.
-func (v *view) judge(ctx context.Context, record *keep.Record) {
-	timer := time.NewTimer(max(judgeEvery, -v.clock.Now()+judgeEvery))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		began := time.Now()
-		if r, err := v.soFar(record); err == nil { // what cannot be judged yet may be later
-			v.feed.Interim(r, time.Since(began))
-			v.show(r)
-		}
-		timer.Reset(max(judgeEvery, judgeShare*time.Since(began)))
-	}
 }
 
 // show hands the page of the run so far to the browsers that watch.
@@ -320,6 +301,7 @@ func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (strin
 		load.Stages = append(load.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
 	}
 	v.feed.Changed(load)
+	v.cast.Stages(toldStages(load.Stages))
 	told := report.Hand{AtS: at.Seconds(), Action: hand.Action, Factor: hand.Factor, By: hand.By}
 	if len(hand.Stages) > 0 && hand.Stages[0].Kind != (profiles.Max{}).Kind() {
 		told.LoadRPS = &hand.Stages[0].From

@@ -103,6 +103,9 @@ func (l *live) Window(w attack.Window) {
 		if g, struck := l.abort.Struck(); struck {
 			l.struck = g.Text
 			l.stop()
+			if l.cfg.Struck != nil {
+				l.cfg.Struck(g.Text)
+			}
 		}
 	}
 	if l.searcher != nil {

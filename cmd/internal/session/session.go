@@ -44,8 +44,9 @@ type Config struct {
 	Interval time.Duration // of windows
 	Offered  func(at time.Duration) float64
 	AbortIf  []profiles.Gate
-	Search   *Search        // decides the loads; nil: they are planned
-	Progress func(Progress) // called once a window, may be nil; must not block
+	Struck   func(condition string) // called once when one of them ends the run, may be nil; must not block
+	Search   *Search                // decides the loads; nil: they are planned
+	Progress func(Progress)         // called once a window, may be nil; must not block
 }
 
 // Outcome is what a session knows at its end.

@@ -134,14 +134,14 @@ func (a *agents) Warnings() []string {
 }
 
 // Follow keeps the records of all agents as parts of the run's, until stop.
-func (a *agents) Follow(ctx context.Context, clock probe.Clock, log *runlog.Writer, seen func([]probe.Sample)) {
+func (a *agents) Follow(ctx context.Context, clock probe.Clock, log *runlog.Writer, seen func([]probe.Sample), o fleet.Observer) {
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	number := 0
 	for _, name := range sortedNames(a.Links) {
 		number++
 		link, part := a.Links[name], number
 		a.following.Go(func() {
-			status := link.Follow(ctx, part, clock, log, seen)
+			status := link.Follow(ctx, part, clock, log, seen, o)
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.statuses = append(a.statuses, status)
