@@ -16,6 +16,7 @@ const (
 	GateWireResets    GateMetric = "wire-resets"    // per attempt
 	GateVisibleResets GateMetric = "visible-resets" // per request
 	GateFailures      GateMetric = "failures"       // per request
+	GateLost          GateMetric = "lost"           // per transaction that was accepted, to be done later
 	GateLatency       GateMetric = "latency"        // pNN of successful requests from due time
 	GateHeadroom      GateMetric = "headroom"       // smallest over hosts, processes and time
 	GateOnset         GateMetric = "onset"          // lower bound of the onset load

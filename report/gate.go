@@ -100,15 +100,36 @@ func judge(g profiles.Gate, in Judged) GateResult {
 	case profiles.GateCrosses:
 		return judgeCrossing(g, e)
 	default:
+		if len(e.targets) == 0 && g.Metric == profiles.GateLost && g.Of == "" {
+			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: "no target has a completion"}
+		}
 		if len(e.targets) == 0 {
 			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: fmt.Sprintf("no target is named %q", g.Of)}
 		}
 		r = e.judgeBands(g)
+		if unknown := in.Series.Unknown(g, e.includes); unknown > 0 && r.Result == GatePassed {
+			r = e.doubt(r, unknown)
+		}
 	}
 	if r.Result == GatePassed && e.missing != "" {
 		r.Result = GateUndecided
 		r.Reason = e.missing + "; so far " + r.Reason
 	}
+	return r
+}
+
+// doubt takes back a pass where those of whom nothing is known may break it.
+func (e *evidence) doubt(r GateResult, unknown uint64) GateResult {
+	sum := e.tallies().Total()
+	worst := float64(sum.K + unknown)
+	if e.gate.Unit == profiles.UnitRatio {
+		worst /= float64(max(sum.N, sum.K+unknown))
+	}
+	if e.gate.Op.Holds(worst, e.gate.Value) {
+		return r
+	}
+	r.Result = GateUndecided
+	r.Reason = fmt.Sprintf("of %s transactions nobody knows what became; of the others %s", FormatCount(unknown), r.Reason)
 	return r
 }
 
@@ -182,7 +203,7 @@ func (e *evidence) load(window int) float64 {
 func newEvidence(g profiles.Gate, in Judged) *evidence {
 	e := &evidence{gate: g, series: in.Series, end: in.Series.Len(), alone: in.Alone}
 	if g.Metric != profiles.GateHeadroom {
-		e.targets = in.Series.Index(g.Of)
+		e.targets = in.Series.Judged(g)
 	}
 	limited := ""
 	if in.LimitedAt != nil {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/answers"
 )
 
@@ -35,7 +36,8 @@ type Report struct {
 	Environment   Environment  `json:"environment"`
 	Totals        Totals       `json:"totals"`
 	Targets       []Target     `json:"targets"`
-	Journeys      []Journey    `json:"journeys,omitempty"` // by their steps, which are targets too
+	Journeys      []Journey    `json:"journeys,omitempty"`    // by their steps, which are targets too
+	Completions   []Completion `json:"completions,omitempty"` // what became of the transactions that targets accepted
 	Resources     []Resource   `json:"resources"`
 	Findings      []Finding    `json:"findings"` // the first is the verdict
 	Gates         []GateResult `json:"gates"`
@@ -153,6 +155,10 @@ type Totals struct {
 type Target struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
+	// Part says what of the target Of is counted here, where it is not the requests of the
+	// load: transactions that it accepted, or the polls for their state.
+	Part profiles.Role `json:"part,omitempty"`
+	Of   string        `json:"of,omitempty"`
 	Totals
 	LatencyMS         Latency           `json:"latency_ms"` // of successful requests, from due time
 	LatencyFromSendMS Latency           `json:"latency_from_send_ms"`

@@ -36,7 +36,7 @@ func (e *evidence) tallies() tallies {
 		}
 		for _, t := range e.targets {
 			p := &s.Points[t][i]
-			v := p.Tally(e.gate)
+			v := s.Tally(e.gate, t, i)
 			out.Windows[i].K += v.K
 			out.Windows[i].N += v.N
 			if out.Latency != nil {
@@ -58,7 +58,7 @@ func (e *evidence) tallies() tallies {
 // Counts returns what a gate counts in all windows of a series, of its targets: events and
 // their exposure.
 func Counts(g profiles.Gate, s *Series) (events, of uint64) {
-	e := &evidence{gate: g, series: s, targets: s.Index(g.Of), end: s.Len()}
+	e := &evidence{gate: g, series: s, targets: s.Judged(g), end: s.Len()}
 	sum := e.tallies().Total()
 	return sum.K, sum.N
 }

@@ -127,7 +127,11 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 	scope := fill.Scope{Tables: r.cfg.Profile.Data}
 	for i, q := range profile.Requests {
 		t.endpoints[g.endpoints[i]].tables = scope.TablesOf(q)
-		if t.endpoints[g.endpoints[i]].request, err = r.compile(tr, q); err != nil {
+		compile := r.compile
+		if cfg.Callback != "" { // another one than that of the plan
+			compile = func(via attack.Client, q profiles.Request) (attack.Request, error) { return via.Compile(q) }
+		}
+		if t.endpoints[g.endpoints[i]].request, err = compile(tr, q); err != nil {
 			return fmt.Errorf("request %d: %w", i+1, err)
 		}
 	}

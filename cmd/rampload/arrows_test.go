@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast",
+	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -26,7 +26,7 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -143,7 +143,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/":            {"probe/prom", "cmd/internal/meter/expose", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/topic", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/completion", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }

@@ -16,7 +16,7 @@ import (
 //
 //	gate   = metric [ "within" duration ] op ( value | [ factor "*" ] "baseline" ) [ "up to" rate ]
 //	metric = name [ "(" target ")" ] | "headroom" "(" resource ")" | "crosses" "(" share [ "," target ] ")"
-//	name   = "wire-resets" | "visible-resets" | "failures" | "onset" | "p" percentile
+//	name   = "wire-resets" | "visible-resets" | "failures" | "lost" | "onset" | "p" percentile
 //	op     = "<" | "<=" | ">" | ">=" | "=="
 //
 // Resets and failures take a count or a percentage, percentiles a duration,
@@ -152,7 +152,7 @@ func (p *gateParser) metric(g *profiles.Gate) error {
 		return p.crosses(g)
 	}
 	switch m := profiles.GateMetric(name); m {
-	case profiles.GateWireResets, profiles.GateVisibleResets, profiles.GateFailures, profiles.GateHeadroom, profiles.GateOnset:
+	case profiles.GateWireResets, profiles.GateVisibleResets, profiles.GateFailures, profiles.GateLost, profiles.GateHeadroom, profiles.GateOnset:
 		g.Metric = m
 	default:
 		percentile, isPercentile, err := parsePercentile(name)
@@ -250,7 +250,7 @@ func unknownMetric(name string) error {
 		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", profiles.Quote(name), example)
 	}
 	return fmt.Errorf("unknown metric %s%s", profiles.Quote(name),
-		profiles.Suggest(name, []string{"wire-resets", "visible-resets", "failures", "p99", "headroom", "onset", "crosses"}))
+		profiles.Suggest(name, []string{"wire-resets", "visible-resets", "failures", "lost", "p99", "headroom", "onset", "crosses"}))
 }
 
 func exampleOf(m profiles.GateMetric) string {

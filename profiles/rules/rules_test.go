@@ -77,7 +77,7 @@ func TestCode(t *testing.T) {
 		{func(p *profiles.Profile) { p.Client.Retries = profiles.Retries{Max: 1, Base: -1} }, "client.retries.base: -1ns is negative: write 0s or more"},
 		{func(p *profiles.Profile) { p.Client.Retries = profiles.Retries{Max: 1, Cap: -1} }, "client.retries.cap: -1ns is negative: write 0s for no cap"},
 		{func(p *profiles.Profile) { p.Hosts[0].Name = "" }, "hosts.0: the host has no name: write one, such as name: orders-1"},
-		{func(p *profiles.Profile) { p.Gate = []profiles.Gate{{}} }, `gate.0: unknown metric "0"; write one of wire-resets, visible-resets, failures, p99, headroom, onset, crosses`},
+		{func(p *profiles.Profile) { p.Gate = []profiles.Gate{{}} }, `gate.0: unknown metric "0"; write one of wire-resets, visible-resets, failures, lost, p99, headroom, onset, crosses`},
 		{func(p *profiles.Profile) {
 			p.Gate = []profiles.Gate{{Metric: profiles.GateFailures, Op: profiles.Less, Value: 1, Percentile: 0.5}}
 		}, `gate.0: the gate "failures < 1" cannot be written: make it with ParseGate`},

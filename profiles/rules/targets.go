@@ -55,6 +55,9 @@ func (v *validator) target(path string, t profiles.Target) {
 	v.spoken(path, t)
 	v.grpc(path, t)
 	v.webSocket(path, t)
+	if !v.ofJourney {
+		v.completion(path, t)
+	}
 	v.connectTo(path, t)
 	seen := make(map[string]bool)
 	for i, name := range t.Hosts {

@@ -73,7 +73,7 @@ func target(s targetSyntax) profiles.Target {
 		File:   string(deref(s.File)),
 		Expect: profiles.StatusSet(deref(s.Expect)),
 	}
-	t.ConnectTo = string(deref(s.ConnectTo))
+	t.ConnectTo, t.Completion = string(deref(s.ConnectTo)), s.Completion.completion()
 	t.GRPC = grpcFields{s.Protos, s.ProtoPaths, s.KeepAlive}.grpc()
 	if s.TLS != nil {
 		t.ServerName = string(deref(s.TLS.ServerName))

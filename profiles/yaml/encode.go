@@ -116,7 +116,7 @@ func targetOf(t profiles.Target) targetSyntax {
 		Name: given(scalar.Word(t.Name)), URL: given(scalar.Text(t.URL)), Hosts: words(t.Hosts),
 		Share: given(scalar.Share(t.Share)), File: given(scalar.Text(t.File)),
 	}
-	s.ConnectTo = given(scalar.Text(t.ConnectTo))
+	s.ConnectTo, s.Completion = given(scalar.Text(t.ConnectTo)), completionOf(t.Completion)
 	g := grpcOf(t.GRPC)
 	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if t.ServerName != "" {

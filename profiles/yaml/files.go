@@ -44,6 +44,8 @@ func files(d *bind.Decoder, p *profiles.Profile, root *tree.Node, opt Options) {
 		}
 		target := "targets." + strconv.Itoa(i)
 		check(target+".file", &t.File)
+		check(target+".completion.nats.creds", &t.Completion.Topic.Creds)
+		check(target+".completion.nats.ca", &t.Completion.Topic.CA)
 		for j := range t.Requests {
 			check(target+".requests."+strconv.Itoa(j)+".body-file", &t.Requests[j].BodyFile)
 			for k := range t.Requests[j].Parts {

@@ -146,12 +146,7 @@ func (s *journeySyntax) journey() profiles.Journey {
 		}
 		think := deref(step.Think)
 		out.ThinkFrom, out.ThinkTo = think.From, think.To
-		if c := step.Check; c != nil {
-			out.Check = profiles.Check{Body: string(deref(c.Body)), Regexp: string(deref(c.Regexp)), JSON: deref(c.JSON), Headers: deref(c.Headers)}
-			if c.Status != nil {
-				out.Check.Status = profiles.StatusSet(*c.Status)
-			}
-		}
+		out.Check = step.Check.check()
 		j.Steps = append(j.Steps, out)
 	}
 	return j
@@ -187,6 +182,17 @@ func journeyOf(j profiles.Journey) journeySyntax {
 		s.Steps = append(s.Steps, out)
 	}
 	return s
+}
+
+func (c *checkSyntax) check() profiles.Check {
+	if c == nil {
+		return profiles.Check{}
+	}
+	out := profiles.Check{Body: string(deref(c.Body)), Regexp: string(deref(c.Regexp)), JSON: deref(c.JSON), Headers: deref(c.Headers)}
+	if c.Status != nil {
+		out.Status = profiles.StatusSet(*c.Status)
+	}
+	return out
 }
 
 func checkOf(c profiles.Check) *checkSyntax {

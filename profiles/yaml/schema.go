@@ -129,6 +129,7 @@ func definitions() map[string]*jsonschema.Schema {
 		)},
 		"turn":    turnSchema(),
 		"rowPick": enum(scalar.Picks()),
+		"place":   pattern(`(json|header|regexp) .+`, "Where a message has its id.", "json order.id", "header X-Order"),
 		"tables": {Types: []string{"object", "null"}, AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"users.csv"}}, schemaOf(reflect.TypeFor[tableFields]()),
 		}}},
@@ -145,13 +146,13 @@ func gateSchema() *jsonschema.Schema {
 		upTo    = `( +up +to +` + decimal + `/s)?`
 	)
 	s := pattern(` *(`+
-		`(wire-resets|visible-resets|failures)`+of+within+limit+`([0-9]+|`+decimal+`%)`+upTo+`|`+
+		`(wire-resets|visible-resets|failures|lost)`+of+within+limit+`([0-9]+|`+decimal+`%)`+upTo+`|`+
 		`p`+decimal+of+within+limit+length+upTo+`|`+
 		`headroom *\( *[^ ()]+ *\)`+limit+decimal+`%`+upTo+`|`+
 		`onset`+of+limit+decimal+`/s|`+
 		`crosses *\( *`+decimal+`%( *,? *[^ (),]+)? *\)`+limit+decimal+`/s) *`,
 		"What is measured, compared with a value: metric [within DURATION] < VALUE [up to RATE]. "+
-			"Metrics: wire-resets, visible-resets, failures (a count or a percentage), p50 to p99.99 (a duration), "+
+			"Metrics: wire-resets, visible-resets, failures, lost (a count or a percentage), p50 to p99.99 (a duration), "+
 			"headroom(RESOURCE) (a percentage), onset and crosses(SHARE) (a rate); all but headroom also for one target, as in failures(orders) and crosses(0.1%, orders).")
 	s.Examples = []any{
 		"wire-resets == 0 up to 1500/s", "failures within 10s < 1%", "onset > 1500/s", "crosses(0.1%) > 1500/s",
@@ -208,6 +209,16 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"/var/log/nginx/*.log"}},
 			schemaOf(reflect.TypeFor[logFields]()),
+		}}
+	case t == reflect.TypeFor[pollSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"location", "/orders/${accepted.id}"}},
+			schemaOf(reflect.TypeFor[pollFields]()),
+		}}
+	case t == reflect.TypeFor[callbackSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"127.0.0.1:9099"}},
+			schemaOf(reflect.TypeFor[callbackFields]()),
 		}}
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())

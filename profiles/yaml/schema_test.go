@@ -128,6 +128,8 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			reflect.TypeFor[otlpSyntax]():    reflect.TypeFor[otlpFields](),
 
 			reflect.TypeFor[receiverSyntax](): reflect.TypeFor[receiverFields](),
+			reflect.TypeFor[pollSyntax]():     reflect.TypeFor[pollFields](),
+			reflect.TypeFor[callbackSyntax](): reflect.TypeFor[callbackFields](),
 		} {
 			if typ != short {
 				continue

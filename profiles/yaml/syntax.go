@@ -23,21 +23,22 @@ type profileSyntax struct {
 }
 
 type targetSyntax struct {
-	Name         *scalar.Word     `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
-	URL          *scalar.Text     `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; grpc:// (without TLS) and grpcs://; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://; ws:// and wss:// for WebSocket."`
-	ConnectTo    *scalar.Text     `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
-	TLS          *targetTLS       `yaml:"tls" about:"How this target is spoken to, when https."`
-	Hosts        []scalar.Word    `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
-	Share        *scalar.Share    `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
-	Requests     []requestSyntax  `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
-	Headers      *scalar.Headers  `yaml:"headers" about:"Headers of the opening handshake of a ws:// or wss:// target."`
-	Subprotocols []scalar.Text    `yaml:"subprotocols" about:"Subprotocols that a ws:// or wss:// target is offered, the best first."`
-	OnConnect    []turnSyntax     `yaml:"on-connect" about:"Script that each new connection of tcp://, tls://, ws:// or wss:// begins with, such as a banner and a log-in."`
-	Protos       []scalar.Text    `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
-	ProtoPaths   []scalar.Text    `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
-	KeepAlive    *scalar.Duration `yaml:"keep-alive" about:"Ping a connection of a grpc:// target that has calls and was silent for so long. Without it: never."`
-	File         *scalar.Text     `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
-	Expect       *scalar.Statuses `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
+	Name         *scalar.Word      `yaml:"name,required" about:"Name of the target in gates and reports." example:"write name: orders"`
+	URL          *scalar.Text      `yaml:"url" about:"Base URL: http://, https:// or unix:///path/to.sock; grpc:// (without TLS) and grpcs://; tcp:// and tls:// for scripts of bytes, redis:// and rediss://, postgres://; ws:// and wss:// for WebSocket."`
+	ConnectTo    *scalar.Text      `yaml:"connect-to" about:"host:port to connect to instead of the url's, which still gives the Host header and the TLS name."`
+	TLS          *targetTLS        `yaml:"tls" about:"How this target is spoken to, when https."`
+	Hosts        []scalar.Word     `yaml:"hosts" about:"Names of the hosts that serve it, the outermost first in a chain."`
+	Share        *scalar.Share     `yaml:"share" about:"Share of the total rate. Targets without one divide the rest equally."`
+	Requests     []requestSyntax   `yaml:"requests" about:"Weighted requests. Without them: GET of the url, PING of redis://, SELECT 1 of postgres://."`
+	Headers      *scalar.Headers   `yaml:"headers" about:"Headers of the opening handshake of a ws:// or wss:// target."`
+	Subprotocols []scalar.Text     `yaml:"subprotocols" about:"Subprotocols that a ws:// or wss:// target is offered, the best first."`
+	OnConnect    []turnSyntax      `yaml:"on-connect" about:"Script that each new connection of tcp://, tls://, ws:// or wss:// begins with, such as a banner and a log-in."`
+	Protos       []scalar.Text     `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
+	ProtoPaths   []scalar.Text     `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
+	KeepAlive    *scalar.Duration  `yaml:"keep-alive" about:"Ping a connection of a grpc:// target that has calls and was silent for so long. Without it: never."`
+	File         *scalar.Text      `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
+	Expect       *scalar.Statuses  `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
+	Completion   *completionSyntax `yaml:"completion" about:"How it is learnt that what the target accepted (202) and does later is done. What is not done in time is lost, a failure of TARGET:completion."`
 }
 
 type tableFields struct {

@@ -87,7 +87,8 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 	}
 	r.Warnings = append(r.Warnings, redirects(r.Targets)...)
 	r.Hands = hands(log)
-	r.Journeys = report.Journeys(r.Targets)
+	adviseCompletions(r)
+	r.Journeys, r.Completions = report.Journeys(r.Targets), report.Completions(r.Targets)
 	r.Events, r.EventsLeftOut = events(log)
 	r.Marks = marks(log)
 	nameMarks(r)
@@ -116,12 +117,22 @@ func seriesOf(log *runlog.Log) *report.Series {
 		names[i] = t.Name
 	}
 	s := report.NewSeries(log.Header.Interval, names)
+	s.Roles = roles(log)
 	for _, windows := range log.Windows {
 		for _, w := range windows {
 			s.Add(w)
 		}
 	}
 	return s
+}
+
+// roles returns what each target of a log counts.
+func roles(log *runlog.Log) []profiles.Role {
+	out := make([]profiles.Role, len(log.Header.Targets))
+	for i, t := range log.Header.Targets {
+		out[i] = t.Part
+	}
+	return out
 }
 
 // judged collects the evidence of the gates.

@@ -24,7 +24,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 	sent := senders(log)
 	out := make([]report.Target, len(log.Header.Targets))
 	for i, h := range log.Header.Targets {
-		t := report.Target{Name: h.Name, URL: h.URL, Totals: emptyTotals()}
+		t := report.Target{Name: h.Name, URL: h.URL, Part: h.Part, Of: h.Of, Totals: emptyTotals()}
 		var fromDue, fromSend attack.Histogram
 		for _, w := range windowsOf(log, i) {
 			addWindow(&t.Totals, w)
@@ -74,12 +74,49 @@ func emptyTotals() report.Totals {
 func runTotals(log *runlog.Log, series *report.Series) report.Totals {
 	sum := emptyTotals()
 	for i := range log.Header.Targets {
+		if log.Header.Targets[i].Part != profiles.RoleRequests {
+			continue
+		}
 		for _, w := range windowsOf(log, i) {
 			addWindow(&sum, w)
 		}
 	}
+	addParts(&sum, log)
 	sum.OfferedRPSMax, sum.AchievedRPSMax = peaks(series, 0, len(series.Names))
 	return sum
+}
+
+// addParts adds what came of the requests later: a transaction that came to nothing makes
+// a failure of the request that was answered well. Of polls the resets count, for
+// connections broke.
+func addParts(sum *report.Totals, log *runlog.Log) {
+	for i, h := range log.Header.Targets {
+		part := emptyTotals()
+		if h.Part == profiles.RoleRequests {
+			continue
+		}
+		for _, w := range windowsOf(log, i) {
+			addWindow(&part, w)
+		}
+		sum.WireResets += part.WireResets
+		sum.IdleResets += part.IdleResets
+		if h.Part != profiles.RoleCompletion {
+			continue
+		}
+		failed := min(part.Failed, sum.OK)
+		sum.Failed, sum.OK = sum.Failed+failed, sum.OK-failed
+		for fault, phases := range part.Faults {
+			if fault == attack.Canceled.String() {
+				continue // its request was not
+			}
+			if sum.Faults[fault] == nil {
+				sum.Faults[fault] = map[string]uint64{}
+			}
+			for phase, n := range phases {
+				sum.Faults[fault][phase] += n
+			}
+		}
+	}
 }
 
 func addWindow(t *report.Totals, w attack.Window) {

@@ -45,7 +45,7 @@ func pageOf(r *report.Report) layout.Page {
 			p.Findings = append(p.Findings, layout.Fact{Label: label, Lines: lines})
 		}
 	}
-	p.Closing = append(journeyFacts(r), p.Closing...)
+	p.Closing = slices.Concat(completionFacts(r), journeyFacts(r), p.Closing)
 	if lines := notSeen(r); len(lines) > 0 && !isPass(p.Word) {
 		p.Closing = append(p.Closing, layout.Fact{Label: "not seen", Lines: lines})
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
 )
@@ -154,6 +155,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 	if len(r.Watched) > 0 && t.Requests == 0 && t.WireResets == 0 {
 		return t.Name + ": no request was seen to come in while it was watched"
 	}
+	if t.Part == profiles.RoleCompletion && f.Cause == "rate-limit-policy" {
+		return s + ": no more than a fixed rate is done"
+	}
 	switch f.Verdict {
 	case "explains":
 		return s + ": " + causePhrase(f.Cause, who(f))
@@ -174,6 +178,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
+	if later := completionPhrase(t); later != "" {
+		s = later
+	}
 	if m := o.Mark; m != nil {
 		return fmt.Sprintf("%s, %s after %q", onsetWords(r, t, s), report.FormatSeconds(m.AfterS), m.Text)
 	}

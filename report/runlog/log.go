@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 )
 
 // Header is what is known before the load begins.
@@ -107,7 +108,11 @@ type Target struct {
 	Name  string   `json:"name"`
 	URL   string   `json:"url"`   // without user and password
 	Hosts []string `json:"hosts"` // watched hosts that serve it, outermost first
-	Share float64  `json:"share"`
+	// Part says what of the target Of this counts, where it is not the requests of the
+	// load: its Name is TARGET:PART then.
+	Part  profiles.Role `json:"part,omitempty"`
+	Of    string        `json:"of,omitempty"`
+	Share float64       `json:"share"`
 	// ListenPort is the port that connections go to.
 	ListenPort int `json:"listen_port"`
 	// Requests is how many different requests are sent to it, 0 if not known.

@@ -125,7 +125,7 @@ func (j Judge) clip(window int) int { return min(max(window, 0), j.Series.Len())
 
 // part returns the windows [from, to) as a run of their own.
 func (j Judge) part(from, to int) *report.Series {
-	s := &report.Series{Interval: j.Series.Interval, Names: j.Series.Names}
+	s := &report.Series{Interval: j.Series.Interval, Names: j.Series.Names, Roles: j.Series.Roles}
 	for _, points := range j.Series.Points {
 		s.Points = append(s.Points, slices.Clone(points[j.clip(from):j.clip(to)]))
 	}

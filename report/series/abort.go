@@ -19,7 +19,7 @@ const lookBack = 2 * time.Minute
 // shares and percentiles can; onsets and headrooms are known at the end.
 func CanAbort(m profiles.GateMetric) bool {
 	switch m {
-	case profiles.GateWireResets, profiles.GateVisibleResets, profiles.GateFailures, profiles.GateLatency:
+	case profiles.GateWireResets, profiles.GateVisibleResets, profiles.GateFailures, profiles.GateLost, profiles.GateLatency:
 		return true
 	}
 	return false
@@ -98,7 +98,7 @@ func (a *Abort) span(g profiles.Gate) int {
 
 func (a *Abort) struck(i int, g profiles.Gate) bool {
 	s := a.series
-	if s.Len() == 0 || s.Interval <= 0 || len(s.Index(g.Of)) == 0 {
+	if s.Len() == 0 || s.Interval <= 0 || len(s.Judged(g)) == 0 {
 		return false
 	}
 	span, first, past := a.span(g), 0, a.past[i]
@@ -128,7 +128,7 @@ func (a *Abort) windows(g profiles.Gate, first, end int) []Tally {
 	if g.UpTo > 0 {
 		loads = s.Loads()
 	}
-	targets := s.Index(g.Of)
+	targets := s.Judged(g)
 	out := make([]Tally, end-first)
 	for i := range out {
 		if loads != nil && !Covers(g, loads[first+i], s.Interval) {
@@ -136,7 +136,7 @@ func (a *Abort) windows(g profiles.Gate, first, end int) []Tally {
 		}
 		for _, target := range targets {
 			p := &s.Points[target][first+i]
-			v := p.Tally(g)
+			v := s.Tally(g, target, first+i)
 			if g.Metric != profiles.GateLatency {
 				// In flight: sent, and not ended in any way.
 				v.N = max(v.N, p.Sent-min(p.Sent, p.LocalFaults)+p.Held)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 )
 
 // Series is the time series that gates and abort conditions judge. Counts and
@@ -16,9 +17,10 @@ import (
 // concurrent use.
 type Series struct {
 	Interval time.Duration
-	Names    []string  // targets
-	First    int       // window that Points begin with; those before were forgotten
-	Points   [][]Point // by target, then window
+	Names    []string        // targets
+	Roles    []profiles.Role // of them, by index; those beyond it are requests
+	First    int             // window that Points begin with; those before were forgotten
+	Points   [][]Point       // by target, then window
 }
 
 // Point is one window of one target.
@@ -29,6 +31,8 @@ type Point struct {
 	Requests      uint64           // ended well or in a fault of the target; local faults and canceled ones say nothing of it
 	Attempts      uint64           // likewise
 	Failures      uint64           // requests
+	Lost          uint64           // of them, that were never answered in time
+	Unknown       uint64           // requests that were given up: nobody knows how they would have ended
 	VisibleResets uint64           // requests
 	WireResets    uint64           // connections; idle ones in the window in which they were seen
 	LocalFaults   uint64           // attempts
@@ -160,6 +164,12 @@ func (p *Point) addCell(c attack.Cell) {
 	}
 	if c.Fault.Failure() {
 		p.Failures += c.Requests
+	}
+	switch c.Fault {
+	case attack.Timeout:
+		p.Lost += c.Requests
+	case attack.Canceled:
+		p.Unknown += c.Requests
 	}
 	if c.Fault == attack.Reset {
 		p.VisibleResets += c.Requests

@@ -139,6 +139,8 @@ func (p *Point) Tally(g profiles.Gate) Tally {
 		return Tally{p.VisibleResets, p.Requests}
 	case profiles.GateFailures:
 		return Tally{p.Failures, p.Requests}
+	case profiles.GateLost:
+		return Tally{p.Lost, p.Requests}
 	case profiles.GateLatency:
 		return over(p.Latency, g)
 	}

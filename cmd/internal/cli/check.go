@@ -159,6 +159,9 @@ func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []net
 	bases := t.Bases()
 	if t.File == "" {
 		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(t.URL, addrs))
+		if t.Completion.Given() {
+			fmt.Fprintf(w, "  %-16s %s\n", "", describeCompletion(p, t.Completion))
+		}
 		return
 	}
 	requests := 0
@@ -173,6 +176,24 @@ func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []net
 		}
 		fmt.Fprintf(w, "  %-16s %s: %s\n", "", p.Redactor().Redact(base.URL), console.Counted(len(base.Requests), "request"))
 	}
+}
+
+// describeCompletion says how it is learnt that what a target accepted is done.
+func describeCompletion(p profiles.Profile, c profiles.Completion) string {
+	var how string
+	switch c.Via {
+	case profiles.ViaPoll:
+		path := c.Poll.Path
+		if path == "" {
+			path = "the Location of its answer"
+		}
+		how = fmt.Sprintf("%s is asked for each %s, at most %s in all", path, profiles.FormatDuration(c.Poll.Every), profiles.FormatRate(c.Poll.AtMost))
+	case profiles.ViaCallback:
+		how = "it calls " + c.Callback.Listen
+	case profiles.ViaNATS:
+		how = "messages on " + c.Topic.Subject
+	}
+	return p.Redactor().Redact(fmt.Sprintf("done when told: %s; lost after %s", how, profiles.FormatDuration(c.Timeout)))
 }
 
 // resolved says which addresses the name in a URL has.

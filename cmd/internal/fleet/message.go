@@ -153,6 +153,8 @@ func eachFile(p *profiles.Profile, f func(*string)) {
 		}
 	}
 	for i := range p.Targets {
+		f(&p.Targets[i].Completion.Topic.Creds)
+		f(&p.Targets[i].Completion.Topic.CA)
 		for j := range p.Targets[i].Requests {
 			f(&p.Targets[i].Requests[j].BodyFile)
 			for k := range p.Targets[i].Requests[j].Parts {

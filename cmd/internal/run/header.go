@@ -40,6 +40,9 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
 		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.TargetHosts[i]))
 	}
+	for _, c := range p.Counted()[len(p.Targets):] {
+		h.Targets = append(h.Targets, headerPart(h.Targets[c.Target], p, c))
+	}
 	h.Stages = stagesOf(p, p.Load, 0)
 	return h
 }
@@ -62,6 +65,15 @@ func headerTarget(t profiles.Target, redactor profiles.Redactor, hosts []string)
 		out.ListenPort = ports[0]
 	}
 	return out
+}
+
+// headerPart describes what is counted of a target beside its requests.
+func headerPart(t runlog.Target, p profiles.Profile, c profiles.Counted) runlog.Target {
+	t.Name, t.Part, t.Of, t.Share, t.Endpoints, t.Requests = c.Name, c.Role, t.Name, 0, nil, 0
+	if url := p.Targets[c.Target].Completion.Poll.URL; c.Role == profiles.RoleStatus && url != "" {
+		t.URL, t.ListenPort = p.Redactor().Redact(url), 0
+	}
+	return t
 }
 
 // endpoints lists the requests of a target in the order of their numbers, nil if

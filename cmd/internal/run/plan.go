@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/cmd/internal/topic"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -58,6 +59,7 @@ func (p loadPlan) loader(id attack.RunID, start func() time.Time, c *company) (a
 // Engine returns what sends the load, or a slice of it, from this machine.
 func (p loadPlan) Engine(cfg ramp.Config) (attack.Loader, error) {
 	cfg.Profile, cfg.Window, cfg.Schedule, cfg.Open = p.profile, input.WindowInterval, p.Growing, protocol.Open
+	cfg.Subscribe = topic.Subscribe
 	if p.profile.Client.Engine == profiles.EngineDirect {
 		return ramp.NewDirect(cfg)
 	}

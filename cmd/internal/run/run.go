@@ -192,7 +192,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	cfg := session.Config{
 		Clock: clock, Loader: loader, Samplers: watched.Samplers, Watchers: watched.Watchers, Recorder: view.cast.Tap(view.tap(recorder), !company.sends()),
 		SampleEvery: opt.SampleEvery, CoolDown: CoolDown,
-		Targets: TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: sends.AbortIf, Struck: view.cast.Struck, Progress: view.told,
+		Targets: TargetNames(p), Roles: Roles(p), Interval: input.WindowInterval, Offered: plan.Rate, AbortIf: sends.AbortIf, Struck: view.cast.Struck, Progress: view.told,
 		Others: func(seen func([]probe.Sample)) {
 			others.Follow(ctx, clock, log, seen, view.observer())
 			company.follow(ctx, log, len(others.Links), seen, view.observer())
@@ -306,11 +306,20 @@ func conclude(env console.Env, t console.Terminal, p profiles.Profile, earlier i
 }
 
 func TargetNames(p profiles.Profile) []string {
-	names := make([]string, len(p.Targets))
-	for i, t := range p.Targets {
-		names[i] = t.Name
+	var names []string
+	for _, c := range p.Counted() {
+		names = append(names, c.Name)
 	}
 	return names
+}
+
+// Roles returns what is counted under each of the names of [TargetNames].
+func Roles(p profiles.Profile) []profiles.Role {
+	var roles []profiles.Role
+	for _, c := range p.Counted() {
+		roles = append(roles, c.Role)
+	}
+	return roles
 }
 
 func HexID(id attack.RunID) string { return hex.EncodeToString(id[:]) }

@@ -68,6 +68,7 @@ func newLive(cfg Config, stop context.CancelFunc) *live {
 		recent:  make([][]attack.Window, len(cfg.Targets)),
 		fullest: map[probe.Metric]lastUse{},
 	}
+	l.series.Roles = cfg.Roles
 	l.abort = series.NewAbort(cfg.AbortIf, &l.series)
 	if cfg.Search != nil {
 		l.searcher = newSearcher(*cfg.Search, cfg.Interval, &l.series)
@@ -128,6 +129,17 @@ func (l *live) Window(w attack.Window) {
 
 func (l *live) count(w attack.Window) {
 	p := &l.progress
+	switch role := l.series.Role(int(w.Target)); role {
+	case profiles.RoleCompletion, profiles.RoleStatus:
+		for _, c := range w.Cells {
+			p.WireResets += c.WireResets
+			if c.Fault.Failure() && role == profiles.RoleCompletion {
+				p.Failures += c.Requests
+			}
+		}
+		l.recent[w.Target] = []attack.Window{{InFlight: w.InFlight}}
+		return
+	}
 	p.Unsent += w.Unsent
 	for _, c := range w.Cells {
 		p.Requests += c.Requests

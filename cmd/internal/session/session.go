@@ -40,8 +40,9 @@ type Config struct {
 	// was stopped; may be nil.
 	After func(ctx context.Context) error
 
-	Targets  []string      // names, by index
-	Interval time.Duration // of windows
+	Targets  []string        // names, by index
+	Roles    []profiles.Role // what each counts, by index; those beyond it are requests
+	Interval time.Duration   // of windows
 	Offered  func(at time.Duration) float64
 	AbortIf  []profiles.Gate
 	Struck   func(condition string) // called once when one of them ends the run, may be nil; must not block

@@ -202,7 +202,7 @@ func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice
 	}
 	outcome, err := session.Run(ctx, session.Config{
 		Clock: clock, Loader: loader, Samplers: w.Samplers, Watchers: w.Watchers, Recorder: log, SampleEvery: a.SampleEvery, CoolDown: run.CoolDown,
-		Targets: run.TargetNames(p), Interval: input.WindowInterval, Offered: plan.Rate,
+		Targets: run.TargetNames(p), Roles: run.Roles(p), Interval: input.WindowInterval, Offered: plan.Rate,
 	})
 	ranOut, _ := run.UsedUp(outcome.Summary, p)
 	trailer := runlog.Trailer{Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted, Sources: slices.Concat(ranOut, outcome.Sources, w.Missing)}

@@ -1,0 +1,29 @@
+package assemble
+
+import (
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report"
+)
+
+// adviseCompletions puts what was concluded of transactions into their words: nobody
+// turned them away, they were accepted and not done.
+func adviseCompletions(r *report.Report) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Verdict == "healthy" || f.Verdict == "generator-limited" || f.Verdict == "inconclusive" {
+			continue
+		}
+		for _, t := range r.Targets {
+			if t.Name != f.Target || t.Part != profiles.RoleCompletion {
+				continue
+			}
+			if f.Cause == "rate-limit-policy" {
+				f.Tier, f.Mechanism = report.TierUpstream, report.MechanismExhausted
+				f.Advice = nil // a limit of the rate turns away what it does not accept
+			}
+			f.Advice = append(f.Advice,
+				"look at the queue behind "+t.Of+": its greatest length, how long entries live, its dead letters, and how many are worked off a second",
+				"answer 503 with Retry-After while the queue is full, instead of accepting what will not be done")
+		}
+	}
+}
