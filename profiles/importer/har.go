@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/rules"
@@ -20,15 +21,19 @@ type harFile struct {
 	} `json:"log"`
 }
 
+type harField struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 type harEntry struct {
-	ResourceType string `json:"_resourceType"` // of Chromium
+	ResourceType string  `json:"_resourceType"` // of Chromium
+	Started      string  `json:"startedDateTime"`
+	Time         float64 `json:"time"` // until the answer was there, ms
 	Request      struct {
-		Method  string `json:"method"`
-		URL     string `json:"url"`
-		Headers []struct {
-			Name  string `json:"name"`
-			Value string `json:"value"`
-		} `json:"headers"`
+		Method   string     `json:"method"`
+		URL      string     `json:"url"`
+		Headers  []harField `json:"headers"`
 		PostData *struct {
 			MimeType string `json:"mimeType"`
 			Text     string `json:"text"`
@@ -41,13 +46,17 @@ type harEntry struct {
 		} `json:"postData"`
 	} `json:"request"`
 	Response struct {
+		Headers []harField `json:"headers"`
 		Content struct {
 			MimeType string `json:"mimeType"`
+			Text     string `json:"text"`
+			Encoding string `json:"encoding"`
 		} `json:"content"`
 	} `json:"response"`
 }
 
-// har imports a browser's recording. What browsers fetch from caches and content
+// har imports a browser's recording, as one journey; a single request, or a recording
+// without times, becomes requests that are drawn. What browsers fetch from caches and content
 // networks, scripts and pictures, is left out: the service under test is what
 // answered documents and data.
 func (in *importing) har(data []byte) error {
@@ -57,6 +66,8 @@ func (in *importing) har(data []byte) error {
 	}
 	static, foreign := 0, map[string]int{}
 	hosts := servingHosts(file.Log.Entries)
+	var kept []recorded
+	timed := true
 	for i, e := range file.Log.Entries {
 		u, err := url.Parse(e.Request.URL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -72,9 +83,7 @@ func (in *importing) har(data []byte) error {
 		}
 		r := profiles.Request{Method: strings.ToUpper(e.Request.Method), Path: u.RequestURI()}
 		for _, h := range e.Request.Headers {
-			if h, keep := in.header(h.Name, h.Value); keep {
-				r.Headers = append(r.Headers, h)
-			}
+			r.Headers = append(r.Headers, profiles.Header(h)) // as it was: see headers
 		}
 		if post := e.Request.PostData; post != nil {
 			r.Body = post.Text
@@ -94,9 +103,11 @@ func (in *importing) har(data []byte) error {
 			in.note("entry %d was left out: %s", i+1, problems[0].Message)
 			continue
 		}
-		in.add(u, r)
+		began, err := time.Parse(time.RFC3339, e.Started)
+		timed = timed && err == nil
+		kept = append(kept, recorded{e, u, r, began})
 	}
-	if len(in.out.Profile.Targets) == 0 {
+	if len(kept) == 0 {
 		return fmt.Errorf("the recording has no request for a document or data: record with the browser's network tab open")
 	}
 	if static > 0 {
@@ -105,7 +116,17 @@ func (in *importing) har(data []byte) error {
 	for _, host := range sortedKeys(foreign) {
 		in.note("left out %s to %s, which served no document: is it yours?", requests(foreign[host]), host)
 	}
-	in.note("requests are drawn by how often each was made; the order and the pauses of the recording are not kept")
+	if timed && len(kept) > 1 {
+		in.journey(kept)
+		return nil
+	}
+	for _, rec := range kept {
+		in.headers(&rec.request)
+		in.add(rec.url, rec.request)
+	}
+	if len(kept) > 1 {
+		in.note("requests are drawn by how often each was made: the recording has no times, and so no order and no pauses")
+	}
 	return nil
 }
 

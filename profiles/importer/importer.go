@@ -161,6 +161,9 @@ func (in *importing) header(name, value string) (profiles.Header, bool) {
 	}, lower), strings.HasPrefix(lower, "sec-"):
 		return profiles.Header{}, false
 	}
+	if taken.MatchString(value) {
+		return profiles.Header{Name: name, Value: strings.TrimSpace(value)}, true
+	}
 	if profiles.SensitiveHeader(name) || strings.Contains(lower, "token") || strings.Contains(lower, "api-key") {
 		variable := strings.ToUpper(strings.ReplaceAll(plain(lower, "SECRET"), "-", "_"))
 		variable = strings.ReplaceAll(variable, ".", "_")
@@ -172,6 +175,9 @@ func (in *importing) header(name, value string) (profiles.Header, bool) {
 	}
 	return profiles.Header{Name: name, Value: strings.TrimSpace(value)}, true
 }
+
+// taken is a reference to what a step was answered.
+var taken = regexp.MustCompile(`(^|[^$])\$\{[a-z0-9_-]+\.[a-z0-9_]+\}`)
 
 // target returns the target of a base URL, made when it is new.
 func (in *importing) target(base *url.URL) *profiles.Target {
@@ -192,6 +198,7 @@ func (in *importing) add(base *url.URL, r profiles.Request) {
 	if r.Weight == 0 {
 		r.Weight = 1
 	}
+	in.places(&r)
 	for i := range t.Requests {
 		same := &t.Requests[i]
 		if same.Method == r.Method && same.Path == r.Path && same.Body == r.Body && same.BodyFile == r.BodyFile && slices.Equal(same.Headers, r.Headers) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rampload/rampload/profiles"
 )
@@ -116,4 +117,55 @@ func FuzzImport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A recording becomes a journey: what answers gave and later requests repeat is taken from
+// the answers, and what is like a secret is a variable.
+func TestRecording(t *testing.T) {
+	data, err := os.ReadFile("testdata/import/journey.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := Import("journey.har", data, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(in.Profile.Journeys) != 1 || len(in.Profile.Targets) != 0 {
+		t.Fatalf("%+v", in.Profile)
+	}
+	j := in.Profile.Journeys[0]
+	var names []string
+	for _, s := range j.Steps {
+		names = append(names, s.Name)
+	}
+	if got, want := strings.Join(names, " "), "home config login home-2 session items pay"; got != want {
+		t.Fatalf("steps %s, want %s", got, want)
+	}
+	pay := j.Steps[6]
+	if pay.At.URL != "https://api.shop.example" || pay.Request.Path != "/carts/${session.id}/pay" || !pay.Request.Filled {
+		t.Errorf("%+v", pay)
+	}
+	auth := slices.IndexFunc(pay.Request.Headers, func(h profiles.Header) bool { return h.Name == "authorization" })
+	if auth < 0 || pay.Request.Headers[auth].Value != "Bearer ${session.access_token}" {
+		t.Errorf("%+v", pay.Request.Headers)
+	}
+	if got := j.Steps[2].Request.Body; got != "user=anna&password=${PASSWORD}&csrf=9f8e7d6c5b4a3f2e1d" {
+		t.Errorf("log-in %s", got)
+	}
+	if s := j.Steps[2]; s.ThinkFrom < 3*time.Second || s.ThinkTo > 6*time.Second {
+		t.Errorf("a pause of %v to %v, recorded were 4.6 s", s.ThinkFrom, s.ThinkTo)
+	}
+	if !slices.Equal(in.Variables, []string{"PASSWORD"}) {
+		t.Errorf("variables %q", in.Variables)
+	}
+}
+
+func TestReplaceWholeWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"/a/12345/b": "/a/X/b", "/a/123456": "/a/123456", "x12345": "x12345", "12345": "X", "a=12345&b=12345": "a=X&b=X", "_12345-12345": "_12345-X",
+	} {
+		if got := replace(text, "12345", "X"); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
 }
