@@ -188,11 +188,12 @@ type TLS struct {
 // LocalHost is the name of the generator's own host, which is always watched.
 const LocalHost = "local"
 
-// Host is one watched host. Without Agent and Prometheus it is of this machine.
+// Host is one watched host. Without Agent, Prometheus and Kubernetes it is of this machine.
 type Host struct {
 	Name       string
 	Agent      Agent
 	Netns      string // named network namespace of this machine
+	Kubernetes string // workload whose pods the host is: shop/deploy/orders (see profiles/workload)
 	Prometheus []Metrics
 	Pools      []Pool // resources by the names of their metrics
 	Processes  []Process
@@ -221,7 +222,9 @@ var LogFormats = []string{"json", "access", "envoy", "haproxy", "text"}
 var LogFields = []string{"time", "level", "message", "service", "id", "peer", "status"}
 
 // Remote reports whether the host is not of this machine.
-func (h Host) Remote() bool { return h.Agent.Given() || len(h.Prometheus) > 0 && h.Netns == "" }
+func (h Host) Remote() bool {
+	return h.Agent.Given() || h.Kubernetes != "" || len(h.Prometheus) > 0 && h.Netns == ""
+}
 
 // Agent is how the agent of a host is reached; at most one of its first three fields
 // is set. The zero value is no agent.

@@ -268,7 +268,7 @@ func (r Redactor) receiver(to *Receiver) {
 
 // watched redacts how a host is watched in place.
 func (r Redactor) watched(h *Host) {
-	h.Netns = r.Redact(h.Netns)
+	h.Netns, h.Kubernetes = r.Redact(h.Netns), r.Redact(h.Kubernetes)
 	h.Agent.Name, h.Agent.SSH = r.Redact(h.Agent.Name), r.Redact(h.Agent.SSH)
 	for i, word := range h.Agent.Command {
 		h.Agent.Command[i] = r.Redact(word)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/expression"
+	"github.com/rampload/rampload/profiles/workload"
 )
 
 func (v *validator) hosts() {
@@ -27,16 +28,25 @@ func (v *validator) hosts() {
 }
 
 func (v *validator) host(path string, h profiles.Host) {
-	remote := h.Agent.Given() || h.Netns != "" || len(h.Prometheus) > 0
+	remote := h.Agent.Given() || h.Netns != "" || len(h.Prometheus) > 0 || h.Kubernetes != ""
 	switch {
+	case h.Kubernetes != "" && h.Name != profiles.LocalHost && h.Netns != "":
+		v.add(path+".netns", "a netns is of this machine, and the host is in Kubernetes: leave out one of them")
+	case h.Kubernetes != "" && len(h.Processes) > 0 && !h.Agent.Given():
+		v.add(path+".processes", "the processes are those of the pods: leave them out, or name pods by hand, with agent: NODE and processes: [{pod: shop/orders-*}]")
 	case h.Name == profiles.LocalHost && remote:
-		v.add(path, "local is this machine: give the host another name, or leave out agent, netns and prometheus")
+		v.add(path, "local is this machine: give the host another name, or leave out agent, netns, prometheus and kubernetes")
 	case h.Agent.Given() && h.Netns != "":
 		v.add(path+".netns", "a netns is of this machine, and the host has an agent: leave out one of them")
 	case len(h.Prometheus) > 0 && h.Remote() && !h.Agent.Given() && len(h.Processes) > 0:
 		v.add(path+".processes", "processes cannot be watched through prometheus: add agent: %s, or leave them out", plainName(h.Name))
 	case len(h.Pools) > 0 && len(h.Prometheus) == 0:
 		v.add(path+".pools", "pools are read from a metrics page: write prometheus: http://%s:8080/metrics beside them", plainName(h.Name))
+	}
+	if h.Kubernetes != "" {
+		if _, err := workload.Parse(h.Kubernetes); err != nil {
+			v.add(path+".kubernetes", "%s", err)
+		}
 	}
 	v.agent(path+".agent", h.Agent)
 	if strings.ContainsAny(h.Netns, "/ ") || h.Netns == "." || h.Netns == ".." {
@@ -78,6 +88,10 @@ func (v *validator) process(path string, p profiles.Process) {
 		v.add(path+".pid", "pid %d cannot be: write the number that ps shows", p.PID)
 	case slices.Contains(strings.Split(p.Cgroup, "/"), ".."):
 		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", profiles.Quote(p.Cgroup))
+	case strings.Count(p.Pod, "/") > 1:
+		if w, err := workload.Parse(p.Pod); err != nil || w.Kind == workload.Labels {
+			v.add(path+".pod", "%s names no pods: write NAMESPACE/NAME, such as shop/orders-*, or NAMESPACE/deploy/NAME (or sts, ds)", profiles.Quote(p.Pod))
+		}
 	case p.Pod != "" && strings.Count(p.Pod, "/") != 1:
 		v.add(path+".pod", "%s names no pod: write NAMESPACE/NAME, such as shop/orders-*", profiles.Quote(p.Pod))
 	case strings.Contains(p.Container, "/"):

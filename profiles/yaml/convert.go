@@ -202,6 +202,8 @@ func host(s hostSyntax) profiles.Host {
 		Name:  string(deref(s.Name)),
 		Agent: s.Agent.agent(),
 		Netns: string(deref(s.Netns)),
+
+		Kubernetes: string(deref(s.Kubernetes)),
 	}
 	for i := range s.Prometheus {
 		h.Prometheus = append(h.Prometheus, s.Prometheus[i].metrics())

@@ -252,7 +252,7 @@ func clientOf(c profiles.Client) *clientSyntax {
 }
 
 func hostOf(h profiles.Host) hostSyntax {
-	s := hostSyntax{Name: given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: given(scalar.Text(h.Netns))}
+	s := hostSyntax{Name: given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: given(scalar.Text(h.Netns)), Kubernetes: given(scalar.Text(h.Kubernetes))}
 	for _, m := range h.Prometheus {
 		s.Prometheus = append(s.Prometheus, metricsOf(m))
 	}

@@ -145,6 +145,7 @@ type tlsSyntax struct {
 type hostSyntax struct {
 	Name       *scalar.Word    `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
 	Agent      *agentSyntax    `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, nats (an agent of the host's name that is connected to the fleet's NATS server), the name of such an agent, or {command: [...]}. Without it: this machine."`
+	Kubernetes *scalar.Text    `yaml:"kubernetes" about:"What runs in Kubernetes: NAMESPACE/deploy/NAME (or sts, ds, pod), or NAMESPACE/LABEL=VALUE. Its pods are found through the API, as kubectl would, and watched by the agents of their nodes."`
 	Netns      *scalar.Text    `yaml:"netns" about:"Named network namespace of this machine."`
 	Prometheus metricsList     `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
 	Pools      []poolSyntax    `yaml:"pools" about:"Resources of the host by the names of their metrics."`
@@ -211,5 +212,5 @@ type processSyntax struct {
 	Unit   *scalar.Text  `yaml:"unit" about:"Its systemd unit, such as payments.service."`
 
 	Container *scalar.Text `yaml:"container" about:"Name of its container (docker, podman, Kubernetes), or the beginning of its id."`
-	Pod       *scalar.Text `yaml:"pod" about:"NAMESPACE/NAME of its pod on this node, with * for a part, such as shop/orders-*."`
+	Pod       *scalar.Text `yaml:"pod" about:"NAMESPACE/NAME of its pod on this node, with * for a part, such as shop/orders-*; or what makes such pods, such as shop/deploy/orders."`
 }

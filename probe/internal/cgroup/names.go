@@ -7,12 +7,23 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/rampload/rampload/profiles/workload"
 )
 
 // PodUIDs returns the ids of the pods of this node with a name, NAMESPACE/NAME, in which
-// * stands for a part: shop/orders-*. A kubelet keeps a folder of logs for each pod, by
-// whose name they are known; that needs no API server.
+// * stands for a part: shop/orders-*; or of those that a workload makes, as
+// shop/deploy/orders. A kubelet keeps a folder of logs for each pod, by whose name they
+// are known; that needs no API server.
 func PodUIDs(root, name string) ([]string, error) {
+	is := func(space, pod string) bool {
+		ok, _ := path.Match(name, space+"/"+pod)
+		return ok
+	}
+	if w, err := workload.Parse(name); err == nil && w.Kind != workload.Labels {
+		pods := w.Pods()
+		is = func(space, pod string) bool { return space == w.Namespace && pods(pod) }
+	}
 	dir := filepath.Join(root, "var/log/pods")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -24,7 +35,7 @@ func PodUIDs(root, name string) ([]string, error) {
 		if len(parts) != 3 {
 			continue
 		}
-		if ok, _ := path.Match(name, parts[0]+"/"+parts[1]); ok {
+		if is(parts[0], parts[1]) {
 			out = append(out, parts[2])
 		}
 	}
