@@ -20,9 +20,9 @@ import (
 const codecVersion = 1
 
 // eventVersion is the version of events. 2 has the kinds from RSTRejected on, and
-// Event.Kernel; 3 has LogLine, and Event.Line. An event that needs no newer version is
-// written as 2, so that an older build reads all that it knows.
-const eventVersion = 3
+// Event.Kernel; 3 has LogLine, and Event.Line; 4 has PodChange. An event that needs no
+// newer version is written as 2, so that an older build reads all that it knows.
+const eventVersion = 4
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -126,8 +126,11 @@ func DecodeSamples(dst []IDSample, b []byte) (at time.Duration, samples []IDSamp
 // finite is written as 0.
 func AppendEvent(b []byte, e Event) []byte {
 	version := byte(2)
-	if e.Kind > Waited || e.Line != nil {
+	switch {
+	case e.Kind > LogLine:
 		version = eventVersion
+	case e.Kind > Waited || e.Line != nil:
+		version = 3
 	}
 	b = append(b, version, byte(e.Kind))
 	b = binary.AppendVarint(b, int64(e.At))
@@ -467,7 +470,7 @@ func (d *decoder) source() Source { return Source{Host: d.string(), Name: d.stri
 
 func (d *decoder) eventKind(version byte) EventKind {
 	k := EventKind(d.byte())
-	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited {
+	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited || version == 3 && k > LogLine {
 		d.fail("unknown event kind")
 		return 0
 	}

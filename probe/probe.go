@@ -135,12 +135,13 @@ const (
 	PacketDrop                      // the kernel of Host dropped Count packets on their way from Remote to Local
 	Waited                          // Count packets waited for the process that serves Local's port, the slowest 1 % at least Value seconds
 	LogLine                         // Process of Host wrote Reason into a log
+	PodChange                       // State of the pod Process of Host became another, for Reason; see PodReady
 )
 
 var eventNames = [...]string{
 	"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
-	"rst-rejected", "packet-drop", "waited", "log-line",
+	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change",
 }
 
 // String returns the event kind's name in reports.
