@@ -66,6 +66,7 @@ func events() []probe.Event {
 			Kind: probe.LogLine, Host: "web", Process: "nginx", Reason: "upstream timed out", Count: 12,
 			Line: &probe.Line{File: "/var/log/nginx/error.log", Level: "error", ID: "0123456789abcdef-0000000000000007", Peer: "10.0.3.2:8080", Status: 504, Format: "nginx"},
 		},
+		{Kind: probe.PodChange, Host: "orders", Process: "orders-6d4cf56db6-x7k2p", Comm: "orders", State: probe.PodNotReady, Reason: "ContainersNotReady", Value: 2},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
 }

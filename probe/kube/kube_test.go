@@ -229,12 +229,12 @@ func TestRollingUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := probe.NewClock(time.Now())
-	watcher := client.Watcher(found, "orders", []string{"node-1", "node-2"}, clock)
+	watcher := client.Watcher(found, "orders", map[string]string{"node-1": "orders@node-1", "node-2": "orders@node-2"}, clock)
 	events, stop := follow(t, watcher)
 
 	kubetest.SetReady(pods[0], false, time.Now(), "containers with unready status: [orders]")
 	s.Put(pods[0])
-	if e := events.await(t, probe.PodNotReady); e.Process != pods[0].Name || e.Value != 1 || e.Reason != "containers with unready status: [orders]" || e.Host != "orders" || e.Kind != probe.PodChange {
+	if e := events.await(t, probe.PodNotReady); e.Process != pods[0].Name || e.Value != 1 || e.Reason != "containers with unready status: [orders]" || e.Host != "orders@node-1" || e.Source.Host != "orders" || e.Kind != probe.PodChange {
 		t.Errorf("%+v", e)
 	}
 	s.Forget()

@@ -15,6 +15,7 @@ import (
 type pods struct {
 	source probe.Source
 	clock  probe.Clock
+	nodes  map[string]string // hosts that stand for nodes
 
 	known     map[string]*known // by UID; those that are gone stay, for what is said of them later
 	revisions []string          // in the order of their coming
@@ -32,9 +33,12 @@ type known struct {
 	starting bool            // it was never ready
 }
 
-func newPods(source probe.Source, clock probe.Clock) *pods {
-	return &pods{source: source, clock: clock, known: map[string]*known{}, notices: map[string]int{}}
+func newPods(source probe.Source, clock probe.Clock, nodes map[string]string) *pods {
+	return &pods{source: source, clock: clock, nodes: nodes, known: map[string]*known{}, notices: map[string]int{}}
 }
+
+// host is what a pod is of: the host of its node, else that of the workload.
+func (s *pods) host(p *pod) string { return cmp.Or(s.nodes[p.Spec.NodeName], s.source.Host) }
 
 // believed is how late news of an end may come: an older one is by a clock that is off.
 const believed = 30 * time.Second
@@ -98,7 +102,7 @@ func (s *pods) see(p pod, gone bool, received time.Duration) (out []probe.Event)
 	k.pod, k.gone = p, gone
 	tell := func(state, container, why string, at time.Duration) {
 		out = append(out, probe.Event{
-			Kind: probe.PodChange, At: at, Source: s.source, Host: s.source.Host, Process: p.Meta.Name, Comm: container,
+			Kind: probe.PodChange, At: at, Source: s.source, Host: s.host(&p), Process: p.Meta.Name, Comm: container,
 			State: state, Reason: oneLine(why), Value: float64(s.ready()),
 		})
 	}
@@ -231,7 +235,7 @@ func (s *pods) said(n notice, received time.Duration) []probe.Event {
 	}
 	_, container, _ := strings.Cut(strings.TrimSuffix(n.Involved.Path, "}"), "{")
 	return []probe.Event{{
-		Kind: probe.PodChange, At: s.when(n.at(), received), Source: s.source, Host: s.source.Host, Process: n.Involved.Name, Comm: container,
+		Kind: probe.PodChange, At: s.when(n.at(), received), Source: s.source, Host: s.host(&k.pod), Process: n.Involved.Name, Comm: container,
 		State: state, Reason: oneLine(n.Message), Count: uint64(times), Value: float64(s.ready()),
 	}}
 }

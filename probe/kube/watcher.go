@@ -20,7 +20,7 @@ type Watcher struct {
 	found  *Found
 	clock  probe.Clock
 	host   string
-	nodes  []string // nil: nobody watches nodes
+	nodes  map[string]string // hosts by the nodes that they stand for; nil: nobody watches nodes
 
 	mu      sync.Mutex
 	missing []*probe.Unsupported
@@ -31,9 +31,10 @@ var (
 	_ probe.PartialSource = (*Watcher)(nil)
 )
 
-// Watcher returns a watcher of what was found, for a host of a profile. nodes are those
-// with agents: of a pod that comes up elsewhere is said that nobody watches it.
-func (c *Client) Watcher(found *Found, host string, nodes []string, clock probe.Clock) *Watcher {
+// Watcher returns a watcher of what was found, for a host of a profile. nodes are the
+// hosts of nodes with agents: what happens to a pod there happens to that host. Of a pod
+// that comes up elsewhere is said that nobody watches it.
+func (c *Client) Watcher(found *Found, host string, nodes map[string]string, clock probe.Clock) *Watcher {
 	return &Watcher{client: c, found: found, host: host, nodes: nodes, clock: clock}
 }
 
@@ -63,9 +64,9 @@ func (w *Watcher) miss(what, reason string) {
 func (w *Watcher) Watch(ctx context.Context, emit func(probe.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	state := newPods(w.Source(), w.clock)
+	state := newPods(w.Source(), w.clock, w.nodes)
 	state.all(w.found.raw, w.clock.Now()) // no news; what is told begins where they were found
-	steps := make(chan func()) // what follows runs here: state and emit are this goroutine's
+	steps := make(chan func())            // what follows runs here: state and emit are this goroutine's
 	do := func(step func()) {
 		select {
 		case steps <- step:
@@ -167,7 +168,7 @@ func (w *Watcher) placed(items ...pod) {
 		return
 	}
 	for _, p := range items {
-		if node := p.Spec.NodeName; node != "" && p.Meta.DeletionTimestamp == nil && !slices.Contains(w.nodes, node) {
+		if node := p.Spec.NodeName; node != "" && p.Meta.DeletionTimestamp == nil && w.nodes[node] == "" {
 			w.miss("pod "+p.Meta.Name, "it came up on "+node+", and the agent there was not asked when the run began")
 		}
 	}

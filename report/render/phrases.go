@@ -86,6 +86,8 @@ func causePhrases() map[string]string {
 		"worker-killed":              "workers of {who} are killed by their supervisor",
 		"worker-recycling":           "{who} recycles its workers",
 		"ungraceful-restart":         "{who} restarts without draining",
+		"pods-not-ready":             "pods of {who} are taken out of service",
+		"pod-evicted":                "a pod of {who} was evicted",
 		"tls-shedding":               "{who} sheds connections before the handshake",
 		"rate-limit-policy":          "{who} limits the rate",
 		"idle-timeout-race":          "{who} closes idle connections as they are reused",

@@ -66,13 +66,20 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	for i, t := range p.Targets {
 		printTarget(w, p, t, addrs[i])
 	}
-	others := watch.ConnectAgents(ctx, p, run.HexID(run.NewRunID()), input.WindowInterval, trace)
+	places, pods := watch.FindPods(ctx, p)
+	others := watch.ConnectAgents(ctx, places, pods, run.HexID(run.NewRunID()), input.WindowInterval, trace)
 	defer others.Close()
-	watched := watch.OpenHosts(ctx, p.Hosts, p.Targets, addrs, probe.NewClock(time.Now()), trace, others)
+	watched := watch.OpenHosts(ctx, places.Hosts, places.Targets, addrs, probe.NewClock(time.Now()), trace, others)
 	defer watched.Close()
-	if fleet.Needed(p) {
+	if found := pods.Describe(); len(found) > 0 {
+		fmt.Fprintln(w, "\npods")
+		for _, line := range found {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+	if fleet.Needed(places) {
 		fmt.Fprintln(w, "\nfleet")
-		for _, line := range fleet.Look(ctx, p) {
+		for _, line := range fleet.Look(ctx, places) {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}

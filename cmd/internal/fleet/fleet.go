@@ -23,6 +23,7 @@ const protocolVersion = 2
 // Request is the first line that an agent is told: what it is to watch. There is
 // nothing in it that an agent would execute.
 type Request struct {
+	Agent     string             `json:"-"` // that is asked, by its name on the bus
 	Version   int                `json:"version"`
 	RunID     string             `json:"run_id"`
 	Name      string             `json:"name"` // of the host, in the profile

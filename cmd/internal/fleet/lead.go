@@ -40,7 +40,7 @@ type LeadConfig struct {
 	Run         string    // id
 	Workers     int       // 0: this machine sends the load itself
 	Assign      func(slice, of int) (Assignment, error)
-	Agents      map[string]Request // by the name of the agent
+	Agents      []Request // one agent may be asked for several hosts
 	// Missed says what is due of a slice in the windows from one up to another, by
 	// window and target.
 	Missed  func(slice, of int, from, to int32) ([][]uint64, error)
@@ -237,16 +237,16 @@ func (l *Lead) gatherAgents(ctx context.Context) {
 		return
 	}
 	found, err := l.cfg.Conn.Find(ctx, bus.RoleAgent, cmp.Or(l.cfg.Within, agentsIn), func(found []bus.Found) bool {
-		for name := range l.cfg.Agents {
-			if !slices.ContainsFunc(found, func(f bus.Found) bool { return f.Name == name }) {
+		for _, r := range l.cfg.Agents {
+			if !slices.ContainsFunc(found, func(f bus.Found) bool { return f.Name == r.Agent }) {
 				return false
 			}
 		}
 		return true
 	})
-	for name, request := range l.cfg.Agents {
+	for _, request := range l.cfg.Agents {
 		if err == nil {
-			err = l.watch(ctx, name, request, found)
+			err = l.watch(ctx, request, found)
 		}
 		if err != nil {
 			l.failed[request.Name] = err
@@ -256,7 +256,8 @@ func (l *Lead) gatherAgents(ctx context.Context) {
 }
 
 // watch lets one agent begin its record.
-func (l *Lead) watch(ctx context.Context, name string, request Request, found []bus.Found) error {
+func (l *Lead) watch(ctx context.Context, request Request, found []bus.Found) error {
+	name := request.Agent
 	var ids, names []string
 	for _, f := range found {
 		if names = append(names, f.Name); f.Name == name {

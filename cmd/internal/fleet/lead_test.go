@@ -220,7 +220,7 @@ func TestFleetAddsUp(t *testing.T) {
 			t.Parallel()
 			c := newCrew(t, 3, 1, windows)
 			cfg := c.config(3, windows)
-			cfg.Agents = map[string]Request{"agent-001": {Name: "db-1", Every: testWindow}}
+			cfg.Agents = []Request{{Agent: "agent-001", Name: "db-1", Every: testWindow}}
 			var once sync.Once
 			log, live, statuses := c.lead(t.Context(), cfg, func(index int32) {
 				if killed && index >= 4 {
@@ -288,7 +288,7 @@ func TestFleetIsStopped(t *testing.T) {
 func TestCoordinatorIsGone(t *testing.T) {
 	c := newCrew(t, 2, 1, 1000)
 	cfg := c.config(2, 1000)
-	cfg.Agents = map[string]Request{"agent-001": {Name: "db-1", Every: testWindow}}
+	cfg.Agents = []Request{{Agent: "agent-001", Name: "db-1", Every: testWindow}}
 	lead, err := Gather(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +335,7 @@ func TestGatherRefuses(t *testing.T) {
 	c.players[0].refuse = nil
 	cfg := c.config(1, 4)
 	cfg.Within = 2 * time.Second
-	cfg.Agents = map[string]Request{"nobody": {Name: "db-1", Every: testWindow}}
+	cfg.Agents = []Request{{Agent: "nobody", Name: "db-1", Every: testWindow}}
 	lead, err := Gather(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -412,9 +412,8 @@ func BenchmarkFleet(b *testing.B) {
 	for range b.N {
 		c := newCrew(b, workers, agents, windows)
 		cfg := c.config(workers, windows)
-		cfg.Agents = map[string]Request{}
 		for i := range agents {
-			cfg.Agents[fmt.Sprintf("agent-%03d", i+1)] = Request{Name: fmt.Sprintf("host-%03d", i+1), Every: testWindow}
+			cfg.Agents = append(cfg.Agents, Request{Agent: fmt.Sprintf("agent-%03d", i+1), Name: fmt.Sprintf("host-%03d", i+1), Every: testWindow})
 		}
 		log, live, _ := c.lead(b.Context(), cfg, nil)
 		scheduled, sent, unsent := sums(log)

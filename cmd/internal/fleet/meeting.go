@@ -28,11 +28,18 @@ type Meeting struct {
 // Needed reports whether others take part in a profile's run over the bus.
 func Needed(p profiles.Profile) bool {
 	for _, h := range p.Hosts {
-		if h.Agent.Name != "" {
+		if h.Agent.Name != "" || h.Kubernetes != "" && OnBus(p) {
 			return true
 		}
 	}
 	return p.Fleet.Workers > 0
+}
+
+// OnBus reports whether there may be agents on the bus that a profile does not name, such
+// as those of a cluster's nodes.
+func OnBus(p profiles.Profile) bool {
+	named := slices.ContainsFunc(p.Hosts, func(h profiles.Host) bool { return h.Agent.Name != "" })
+	return named || p.Fleet.NATS != "" || p.Fleet.Workers > 0
 }
 
 // Meet connects to the server of a fleet, or starts one whose streams are kept in the

@@ -202,7 +202,12 @@ func (m *Member) join(o order) answer {
 	if len(m.jobs) >= mostRuns {
 		busy = fmt.Sprintf("%s is in %d runs already", m.Name, len(m.jobs))
 	}
-	if m.jobs[o.Run] != nil {
+	known := m.jobs[o.Run]
+	if known != nil && m.Watch != nil && o.Kind == orderWatch && o.Request != nil && known.ctx.Err() == nil {
+		m.mu.Unlock()
+		return known.watch(o) // another host of the profile is on this machine too
+	}
+	if known != nil {
 		busy = m.Name + " is in this run already"
 	}
 	if busy == "" {

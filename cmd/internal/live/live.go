@@ -184,6 +184,10 @@ func (t tap) Event(e probe.Event) {
 		f.reset(e.At, max(1, e.Count), sender(e), reason(e))
 	case probe.OOMKill:
 		f.note(fmt.Sprintf("%s: the kernel killed %s on %s for want of memory", clock(e.At), cmp.Or(e.Process, e.Comm), e.Host))
+	case probe.PodChange:
+		if e.State != probe.PodProbeFailed { // it may be one of many
+			f.note(fmt.Sprintf("%s: pod %s of %s: %s", clock(e.At), e.Process, cmp.Or(e.Source.Host, e.Host), strings.TrimSuffix(e.State+", "+e.Reason, ", ")))
+		}
 	case probe.ProcessExit:
 		f.note(fmt.Sprintf("%s: %s (pid %d) on %s ended: %s", clock(e.At), cmp.Or(e.Process, e.Comm), e.PID, e.Host, e.Reason))
 	}

@@ -55,10 +55,12 @@ func gatherCompany(ctx context.Context, p profiles.Profile, plan loadPlan, id at
 
 // leadConfig is what leading the run of a profile needs.
 func leadConfig(m *fleet.Meeting, p profiles.Profile, plan loadPlan, id attack.RunID, opt Options, warn func(string)) fleet.LeadConfig {
-	agents := map[string]fleet.Request{}
+	var agents []fleet.Request
 	for _, h := range p.Hosts {
 		if h.Agent.Name != "" {
-			agents[h.AgentName()] = watch.RequestFor(h, p.Targets, HexID(id), opt.SampleEvery, opt.Trace)
+			r := watch.RequestFor(h, p.Targets, HexID(id), opt.SampleEvery, opt.Trace)
+			r.Agent = h.AgentName()
+			agents = append(agents, r)
 		}
 	}
 	header := newHeader(p, id, time.Time{}, opt.Label, &watch.Watched{TargetHosts: make([][]string, len(p.Targets))})

@@ -106,11 +106,13 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}()
 	addrs := ResolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
 	id := NewRunID()
+	places, pods := watch.FindPods(ctx, p)
+	sends.Hosts, sends.Targets = places.Hosts, places.Targets
 	company, err := gatherCompany(ctx, sends, plan, id, opt, StreamFolder(files.Log), progress.warn)
 	if err != nil {
 		return nil, err
 	}
-	others := watch.ConnectAgents(ctx, p, HexID(id), opt.SampleEvery, opt.Trace)
+	others := watch.ConnectAgents(ctx, places, pods, HexID(id), opt.SampleEvery, opt.Trace)
 	defer others.Close()
 	others.Add(company.leads())
 	view, err := plan.watched(env, id, company, opt, progress)
@@ -148,7 +150,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}
 	record := keep.NewRecord(files.Reserved, start, progress.warn)
 	defer record.Close()
-	watched := watch.OpenHosts(ctx, p.Hosts, p.Targets, addrs, clock, opt.Trace, others)
+	watched := watch.OpenHosts(ctx, places.Hosts, places.Targets, addrs, clock, opt.Trace, others)
 	for _, w := range slices.Concat(warnings, others.Warnings(), watched.AlreadyFull(ctx)) {
 		progress.warn(w)
 	}

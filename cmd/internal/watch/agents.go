@@ -20,6 +20,8 @@ type agents struct {
 	Links  map[string]*fleet.Link
 	remote map[string]runlog.Header // of those on the bus
 	failed map[string]error
+	pods   *Pods
+	hosts  []profiles.Host
 	cancel context.CancelFunc
 
 	notes     []string // of the workers
@@ -30,8 +32,10 @@ type agents struct {
 
 // ConnectAgents connects to the agents of a profile's hosts, all at once. One that
 // cannot be reached is evidence that is missing, and not the end of the run.
-func ConnectAgents(ctx context.Context, p profiles.Profile, id string, every time.Duration, trace bool) *agents {
-	a := &agents{Links: map[string]*fleet.Link{}, failed: map[string]error{}, cancel: func() {}}
+//
+// pods are what [FindPods] found beside the profile.
+func ConnectAgents(ctx context.Context, p profiles.Profile, pods *Pods, id string, every time.Duration, trace bool) *agents {
+	a := &agents{Links: map[string]*fleet.Link{}, failed: map[string]error{}, cancel: func() {}, pods: pods, hosts: p.Hosts}
 	var wg sync.WaitGroup
 	for _, h := range p.Hosts {
 		if !h.Agent.Given() || h.Agent.Name != "" {
@@ -130,7 +134,7 @@ func (a *agents) Warnings() []string {
 	for _, name := range sortedNames(a.failed) {
 		out = append(out, fmt.Sprintf("the agent of %s cannot be reached: %s; what happens on that host will not be seen", name, a.failed[name]))
 	}
-	return out
+	return append(out, a.pods.warnings(a.hosts)...)
 }
 
 // Follow keeps the records of all agents as parts of the run's, until stop.

@@ -54,8 +54,11 @@ func OpenHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Ta
 			if err := w.others.failed[h.Name]; err != nil {
 				w.Add(probe.Source{Host: h.Name, Name: "agent"}, nil, &probe.Unsupported{What: "agent", Reason: err.Error()})
 			}
-		} else if len(h.Prometheus) == 0 || h.Netns != "" {
+		} else if h.Kubernetes == "" && (len(h.Prometheus) == 0 || h.Netns != "") {
 			w.Append(w.machine.Host(h).Open(ctx, probe.Selection{Processes: h.Processes, Logs: h.Logs, Written: len(h.Logs) == 0}))
+		}
+		if h.Kubernetes != "" && w.others != nil {
+			w.others.pods.open(h, w, clock)
 		}
 		if len(h.Prometheus) > 0 {
 			w.openPages(ctx, h, clock)
@@ -89,6 +92,9 @@ func (w *Watched) addresses(hosts []profiles.Host) {
 			if h.Name != LocalHost {
 				entry.SameAs = LocalHost
 			}
+		}
+		if w.others != nil {
+			entry.Addrs = append(slices.Clip(entry.Addrs), w.others.pods.addresses(h.Name)...)
 		}
 		w.Hosts = append(w.Hosts, entry)
 	}

@@ -204,6 +204,8 @@ func Catalogue() []Rule {
 		schemaMismatch(),
 		lockContention(),
 		applicationError(),
+		podsNotReady(),
+		podEvicted(),
 	}
 }
 

@@ -17,6 +17,9 @@ func processCrash() Rule {
 		Weights: []weight{
 			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.Terminated, -2.5, 0},
+			{evidence.ProbeKilled, Opposite(Strong), 0},
+			{evidence.PodsUpdated, Opposite(Strong), 0},
+			{evidence.PodsEvicted, Opposite(Strong), 0},
 			{evidence.GoneForGood, 0.7, 0},
 			{evidence.LeftInOrder, -3, 0.3},
 			{evidence.Died, 0, -4},

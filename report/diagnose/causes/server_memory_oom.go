@@ -10,11 +10,12 @@ import (
 func serverMemoryOOM() Rule {
 	return Rule{
 		Cause: "server-memory-oom", Ends: true, Mechanism: report.MechanismExhausted, Counters: []string{probe.OOMKills, probe.AbortOnMemory}, Gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
-		Any: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory}, Strict: true,
-		Proof: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory},
-		Told:  []evidence.Clue{evidence.SaysMemory},
+		Any: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory, evidence.PodsKilled}, Strict: true,
+		Proof: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory, evidence.PodsKilled},
+		Told:  []evidence.Clue{evidence.SaysMemory, evidence.PodsKilled},
 		Weights: []weight{
 			{evidence.SaysMemory, Proves, 0},
+			{evidence.PodsKilled, Strong, 0},
 			{evidence.SocketMemory, Proves, 0},
 			{evidence.Thrashing, 6, 0},
 			{evidence.OutOfMemory, 5, -5},

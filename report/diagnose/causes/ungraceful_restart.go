@@ -8,12 +8,14 @@ import (
 // ungracefulRestart: the process was restarted without letting its connections drain.
 func ungracefulRestart() Rule {
 	return Rule{
-		Cause: "ungraceful-restart", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway},
-		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder},
+		Cause: "ungraceful-restart", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.PodsUpdated},
+		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder, evidence.PodsUpdated},
 		Unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
 		Weights: []weight{
 			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.Terminated, 2, 0},
+			{evidence.PodsUpdated, Proves, 0},
+			{evidence.PodsEvicted, Opposite(Strong), 0},
 			{evidence.GoneForGood, -2.5, 0},
 			{evidence.LeftInOrder, 1, 0},
 			{evidence.Died, 0, -4},

@@ -10,13 +10,14 @@ import (
 // workerKilled: the process had stopped answering and was killed by its supervisor.
 func workerKilled() Rule {
 	return Rule{
-		Cause: "worker-killed", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled},
-		Proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled},
+		Cause: "worker-killed", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled, evidence.ProbeKilled},
+		Proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled, evidence.ProbeKilled},
 		Told:   []evidence.Clue{evidence.SaysKilled},
 		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
 		Weights: []weight{
 			{evidence.AddressAway, Opposite(Proves), 0},
 			{evidence.SaysKilled, Proves, 0},
+			{evidence.ProbeKilled, Proves, 0},
 			{evidence.LeftInOrder, -2, 0},
 			{evidence.Killed, 1.5, -0.5},
 			{evidence.ClosedLate, 2, 0},

@@ -68,6 +68,14 @@ type Death struct {
 	Oom      bool
 }
 
+// Who names the process that ended, with its number where that is known.
+func (d Death) Who() string {
+	if d.Pid == 0 {
+		return words.OrThe(d.Process)
+	}
+	return fmt.Sprintf("%s (pid %d)", words.OrThe(d.Process), d.Pid)
+}
+
 // OfAnother reports whether a process belongs to another hop on the same host.
 func OfAnother(c *Case, host, process string, pid int32, h Hop) bool {
 	if h.Station == nil || pid != 0 && h.Station.Has(host, pid) {

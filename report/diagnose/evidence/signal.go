@@ -267,6 +267,13 @@ const (
 	BigRequests      // requests above a size fail, those below it do not
 	BigResponses     // requests with responses above a size fail, others do not
 	BigUnacked       // what is large was sent again and again, and never acknowledged
+
+	// What the API server of a cluster told of pods.
+	PodsKilled  // a container was killed for memory
+	PodsOut     // pods that ran on were taken out of service
+	PodsUpdated // a rolling update ended pods
+	PodsEvicted // nodes ended pods
+	ProbeKilled // a container was ended because its liveness probe failed
 	NumClues
 )
 

@@ -139,6 +139,7 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 			out = append(out, evidence.Death{At: at, Back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})
 		}
 	}
+	out = append(out, podEnds(c, h, out)...)
 	if len(out) == 0 {
 		out = replacements(c, h)
 	}

@@ -48,7 +48,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if len(away) > len(mine) { // who lives shorter than the probes look is not seen
 		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", words.Count(float64(len(mine)), "time"), words.Count(float64(len(away)), "time"))
 	}
-	f.SetAt(evidence.Died, evidence.Yes, d.At, src, "%s (pid %d) ended%s, %s", words.OrThe(d.Process), d.Pid, words.Why(d.Why), times)
+	f.SetAt(evidence.Died, evidence.Yes, d.At, src, "%s ended%s, %s", d.Who(), words.Why(d.Why), times)
 	near, all := kernels.FailuresNear(c, deaths)
 	if all >= 3 {
 		f.SetAt(evidence.DiedWithFaults, evidence.When(near/all, 0.3, 0.6), d.At, src, "%s of %s failures came while %s was gone", words.Commas(near), words.Commas(all), words.OrThe(d.Process))
@@ -221,7 +221,7 @@ func observeMemory(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	observeThrashing(c, f, h)
 	for _, d := range deaths {
 		if d.Oom {
-			f.SetAt(evidence.OutOfMemory, evidence.Yes, d.At, "processes of "+h.Host, "the kernel killed %s (pid %d) for memory", words.OrThe(d.Process), d.Pid)
+			f.SetAt(evidence.OutOfMemory, evidence.Yes, d.At, "processes of "+h.Host, "the kernel killed %s for memory", d.Who())
 			return
 		}
 	}

@@ -31,7 +31,7 @@ func incidents(c *evidence.Case) []causes.Evidence {
 			if d.Oom {
 				ended = "killed for memory"
 			}
-			out = append(out, causes.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s (pid %d) ended%s, %s in all", words.OrThe(d.Process), d.Pid, words.Why(ended), words.Count(times[name], "time"))})
+			out = append(out, causes.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s ended%s, %s in all", d.Who(), words.Why(ended), words.Count(times[name], "time"))})
 		}
 	}
 	return out

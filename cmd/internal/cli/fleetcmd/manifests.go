@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/fleet/manifests"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/workload"
 )
 
 func newFleetManifests(env console.Env) *cobra.Command {
@@ -31,11 +32,14 @@ Job, and a kustomization that joins them with the profile and with credentials t
 are made for this folder and valid for --valid.
 
 Workers send to the targets of the profile only, or to those of --allow-target. Hosts
-of the profile name an agent by its node, and what runs there by its pod:
+of the profile are what runs in the cluster: the run finds the pods and the agents of
+their nodes, and follows restarts, evictions and rolling updates, with the rights that
+rights.yaml gives it. Or they name an agent by its node, and what runs there by its pod:
 
   hosts:
-    - {name: orders, agent: node-3, processes: [{pod: shop/orders-*}],
-       logs: [{file: '/var/log/pods/shop_orders-*/*/*.log', service: orders}]}
+    - {name: orders, kubernetes: shop/deploy/orders}
+    - {name: db, agent: node-3, processes: [{pod: shop/db-*}],
+       logs: [{file: '/var/log/pods/shop_db-*/*/*.log', service: db}]}
 
 Variables of the profile come from a secret called rampload-env, if it is there.
 Where no agent may run, a debug container watches one pod with what it may see:
@@ -56,6 +60,7 @@ Where no agent may run, a debug container watches one pod with what it may see:
 				return err
 			}
 			cfg.Dir, cfg.Workers, cfg.Profile, cfg.Now = args[0], p.Fleet.Workers, text, time.Now()
+			cfg.Workloads = workloadsOf(p)
 			if len(cfg.AllowTargets) == 0 {
 				cfg.AllowTargets = placesOf(p)
 			}
@@ -98,6 +103,16 @@ func profileForPods(env console.Env, path string, workers int) (profiles.Profile
 	return plain, text, nil
 }
 
+// workloadsOf are those that hosts of a profile are in Kubernetes.
+func workloadsOf(p profiles.Profile) (out []workload.Workload) {
+	for _, h := range p.Hosts {
+		if w, err := workload.Parse(h.Kubernetes); err == nil {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 // placesOf are the places that the targets of a profile are at, as host:port.
 func placesOf(p profiles.Profile) []string {
 	var out []string
@@ -111,20 +126,28 @@ func placesOf(p profiles.Profile) []string {
 	return out
 }
 
+// rightsOf is the line that gives the run its rights at the API server, if it needs any.
+func rightsOf(c manifests.Config) string {
+	if len(c.Workloads) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  kubectl apply -f %s/%s            the right to find and follow the pods\n", c.Dir, manifests.RightsFile)
+}
+
 // appliedSo says what is in the folder and how it is used.
 func appliedSo(c manifests.Config, p profiles.Profile) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `%[1]s has the run for Kubernetes, with credentials that are valid until %[2]s.
 
   kubectl create namespace %[3]s
-  kubectl apply -k %[1]s
+%[6]s  kubectl apply -k %[1]s
   kubectl logs -n %[3]s -f job/rampload-run      its progress and verdict
   kubectl delete -k %[1]s                        when it is done; the reports go with it
 
 %[4]d workers send to %[5]s.
-`, c.Dir, c.Now.Add(c.Valid).UTC().Format("2006-01-02"), c.Namespace, c.Workers, strings.Join(c.AllowTargets, ", "))
+`, c.Dir, c.Now.Add(c.Valid).UTC().Format("2006-01-02"), c.Namespace, c.Workers, strings.Join(c.AllowTargets, ", "), rightsOf(c))
 	for _, h := range p.Hosts {
-		if !h.Agent.Given() && len(h.Prometheus) == 0 && h.Name != profiles.LocalHost {
+		if !h.Agent.Given() && h.Kubernetes == "" && len(h.Prometheus) == 0 && h.Name != profiles.LocalHost {
 			fmt.Fprintf(&b, "\nHost %s has no agent: name the node that it runs on, with agent: NODE.\n", h.Name)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/profiles/workload"
 )
 
 //go:embed templates
@@ -33,11 +34,15 @@ type Config struct {
 	Image        string // of rampload
 	NATSImage    string // empty: [DefaultNATS]
 	Workers      int
-	AllowTargets []string // what workers send to
-	Profile      []byte   // text of the profile
+	AllowTargets []string            // what workers send to
+	Profile      []byte              // text of the profile
+	Workloads    []workload.Workload // whose pods the run finds and follows through the API
 	Valid        time.Duration
 	Now          time.Time
 }
+
+// RightsFile is what whoever may give rights applies, where the run reads the API.
+const RightsFile = "rights.yaml"
 
 // Right is a capability of Linux, and what an agent needs it for.
 type Right struct{ Name, Why string }
@@ -131,7 +136,8 @@ func (c Config) render() (map[string][]byte, error) {
 		Rights       []Right
 		Capabilities []string
 		ServerFiles  []string
-	}{Config: c, Rights: AgentRights()}
+		Spaces       []space
+	}{Config: c, Rights: AgentRights(), Spaces: spaces(c.Workloads)}
 	for _, r := range data.Rights {
 		data.Capabilities = append(data.Capabilities, r.Name)
 	}
@@ -140,7 +146,7 @@ func (c Config) render() (map[string][]byte, error) {
 	}
 	out := map[string][]byte{}
 	for _, t := range set.Templates() {
-		if t.Name() == "" {
+		if t.Name() == "" || t.Name() == RightsFile && len(data.Spaces) == 0 {
 			continue
 		}
 		var text bytes.Buffer

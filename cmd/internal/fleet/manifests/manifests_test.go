@@ -130,7 +130,7 @@ func TestManifests(t *testing.T) {
 		if !slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) || *security.AllowPrivilegeEscalation || security.Privileged != nil || !*security.ReadOnlyRootFilesystem {
 			t.Errorf("%s: %+v", name, security)
 		}
-		if *pod.AutomountServiceAccountToken {
+		if *pod.AutomountServiceAccountToken || pod.ServiceAccountName != "" {
 			t.Errorf("%s has a token for the API that it does not use", name)
 		}
 		if name != "agent" && (len(security.Capabilities.Add) > 0 || pod.HostPID || pod.HostNetwork || !*pod.SecurityContext.RunAsNonRoot) {
