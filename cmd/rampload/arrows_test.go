@@ -145,7 +145,7 @@ var owners = map[string][]string{
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/topic", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"k8s.io/client-go/":                {"probe/kube", "probe/kube/", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"k8s.io/client-go/":                 {"probe/kube", "probe/kube/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/completion", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 }
