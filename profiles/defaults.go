@@ -214,6 +214,7 @@ func (p Profile) clone() Profile {
 	for _, r := range p.Receivers() {
 		r.Headers = slices.Clone(r.Headers)
 	}
+	p.Traces.To.Headers, p.Traces.From.Headers = slices.Clone(p.Traces.To.Headers), slices.Clone(p.Traces.From.Headers)
 	p.Gate = slices.Clone(p.Gate)
 	p.AbortIf = slices.Clone(p.AbortIf)
 	p.Secrets.values = slices.Clone(p.Secrets.values)

@@ -32,7 +32,8 @@ type Profile struct {
 	Fleet    Fleet
 	Export   Export   // where its numbers go while it goes on
 	Notify   []Notice // who is told that a gate or an abort condition is met
-	Secrets  Secrets  // values that no output may show, see Redactor
+	Traces   Traces
+	Secrets  Secrets // values that no output may show, see Redactor
 }
 
 // Target is one service under test.

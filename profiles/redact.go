@@ -104,6 +104,13 @@ func (p Profile) Redactor() Redactor {
 			fromHeader(h)
 		}
 	}
+	fromURL(p.Traces.To.URL)
+	fromURL(p.Traces.From.URL)
+	for _, list := range [][]Header{p.Traces.To.Headers, p.Traces.From.Headers} {
+		for _, h := range list {
+			fromHeader(h)
+		}
+	}
 	for _, h := range p.Hosts {
 		for _, m := range h.Prometheus {
 			fromURL(m.URL)
@@ -239,6 +246,10 @@ func (p Profile) Redacted() Profile {
 			hook.URL = u.String()
 		}
 	}
+	t := &p.Traces
+	t.To.URL, t.From.URL = r.url(t.To.URL), r.url(t.From.URL)
+	r.headers(t.To.Headers)
+	r.headers(t.From.Headers)
 	for i := range p.Hosts {
 		h := &p.Hosts[i]
 		r.watched(h)

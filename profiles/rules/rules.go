@@ -58,6 +58,7 @@ func Profile(p profiles.Profile, resources []string) []Problem {
 	v.fleet(v.profile.Fleet)
 	v.export(p.Export)
 	v.notify(p.Notify)
+	v.traces("traces", v.profile.Traces)
 	v.gates("gate", p.Gate)
 	v.gates("abort-if", p.AbortIf)
 	return v.problems

@@ -17,7 +17,7 @@ import (
 // and has a zero value of its own gets its default here; everything else is for
 // profiles.WithDefaults.
 func (s profileSyntax) profile() profiles.Profile {
-	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client), Fleet: s.Fleet.fleet(), Export: s.Metrics.export()}
+	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client), Fleet: s.Fleet.fleet(), Export: s.Metrics.export(), Traces: s.Traces.traces()}
 	for _, n := range s.Notify {
 		p.Notify = append(p.Notify, n.notice())
 	}

@@ -59,7 +59,7 @@ func (r *requestSyntax) shortest() *tree.Node {
 
 // syntaxOf is the inverse of profileSyntax.profile.
 func syntaxOf(p profiles.Profile) profileSyntax {
-	s := profileSyntax{Name: given(scalar.Word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet), Metrics: exportOf(p.Export), Notify: noticesOf(p.Notify)}
+	s := profileSyntax{Name: given(scalar.Word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet), Traces: tracesOf(p.Traces), Metrics: exportOf(p.Export), Notify: noticesOf(p.Notify)}
 	if len(p.Data) > 0 {
 		s.Data = tablesOf(p.Data)
 	}

@@ -109,6 +109,9 @@ func definitions() map[string]*jsonschema.Schema {
 		"proxy":      enum(scalar.Proxies()),
 		"closer":     enum(scalar.Closers()),
 		"gate":       gateSchema(),
+		"portion":    pattern(decimal+`%`, "Percentage, 0% to 100%.", "1%"),
+		"spansBy":    enum(profiles.SpanProtocols),
+		"spansFrom":  enum(profiles.SpanAPIs),
 		"statuses": {AnyOf: []*jsonschema.Schema{
 			statusNumber, statusText,
 			{Type: "array", Items: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{statusNumber, statusText}}},

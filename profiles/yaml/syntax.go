@@ -19,6 +19,7 @@ type profileSyntax struct {
 	Fleet    *fleetSyntax    `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
 	Metrics  *exportSyntax   `yaml:"metrics" about:"Where the numbers of the run go while it goes on: an address at which Prometheus fetches them, such as :9464, or several ways."`
 	Notify   []noticeSyntax  `yaml:"notify" about:"Who is told while the run goes on that a gate is broken or an abort condition is met: Alertmanagers and webhooks."`
+	Traces   *tracesSyntax   `yaml:"traces" about:"Distributed tracing: which requests services are asked to record, where the run's own spans go, and what is asked for the traces of failed requests."`
 	AbortIf  []scalar.Gate   `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
 }
 

@@ -20,6 +20,7 @@ type (
 	Rate      float64 // requests per second
 	Share     float64 // ratio in (0,1]
 	Precision float64 // ratio
+	Portion   float64 // ratio in [0,1]
 	Duration  time.Duration
 	Count     int
 	Limit     int           // a count above 0
@@ -92,6 +93,16 @@ func (v *Precision) Parse(text string, _ bool) error {
 	return err
 }
 func (v *Precision) Format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
+
+func (v *Portion) Parse(text string, _ bool) error {
+	r, err := profiles.ParsePercent(text)
+	if err == nil && r > 1 {
+		err = fmt.Errorf("%s is more than all of them: write at most 100%%", bind.Cite(text))
+	}
+	*v = Portion(r)
+	return err
+}
+func (v *Portion) Format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
 
 func (v *IdleSpan) Parse(text string, _ bool) error {
 	from, to, ok := strings.Cut(text, "..")

@@ -1,0 +1,108 @@
+package yaml
+
+import (
+	"time"
+
+	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/scalar"
+	"github.com/rampload/rampload/profiles/yaml/tree"
+)
+
+type tracesSyntax struct {
+	Sample *scalar.Portion  `yaml:"sample" about:"Share of requests that services are asked to record, by the sampled flag of traceparent. Without it: none, and a ramp floods no store of traces."`
+	B3     *scalar.Toggle   `yaml:"b3" about:"Send Zipkin's b3 header beside traceparent."`
+	To     *spanSinkSyntax  `yaml:"to" about:"Where the run's own spans go, of failed requests and of sampled ones: the URL of an OTLP collector or of Zipkin."`
+	From   *spanStoreSyntax `yaml:"from" about:"What is asked after the run for the traces of failed requests: the URL of Jaeger, Zipkin or Tempo."`
+}
+
+type spanSinkFields struct {
+	URL      *scalar.Text    `yaml:"url,required" about:"URL, such as http://collector:4318." example:"write url: http://collector:4318"`
+	Protocol *spansBy        `yaml:"protocol" about:"How spans are sent. Without it: otlp-grpc to port 4317, zipkin to port 9411, else otlp-http."`
+	Headers  *scalar.Headers `yaml:"headers" about:"Headers that go along, such as Authorization."`
+}
+
+type spanStoreFields struct {
+	URL     *scalar.Text    `yaml:"url,required" about:"URL, such as http://jaeger:16686." example:"write url: http://jaeger:16686"`
+	API     *spansFrom      `yaml:"api" about:"How it is asked. Without it: by the port, 16686, 9411 or 3200, else it is found out."`
+	Headers *scalar.Headers `yaml:"headers" about:"Headers that go along, such as Authorization or X-Scope-OrgID."`
+	Within  *scalar.Timeout `yaml:"within" about:"How long the spans of services are waited for after the run. Without it: 15s."`
+}
+
+// spanSinkSyntax is a URL, or the fields of one.
+type spanSinkSyntax struct{ spanSinkFields }
+
+// spanStoreSyntax is a URL, or the fields of one.
+type spanStoreSyntax struct{ spanStoreFields }
+
+func (s *spanSinkSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
+	urlOrFields(d, n, key, &s.URL, bind.ValueOf(&s.spanSinkFields))
+}
+
+func (s *spanStoreSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
+	urlOrFields(d, n, key, &s.URL, bind.ValueOf(&s.spanStoreFields))
+}
+
+func (s *spanSinkSyntax) Node() *tree.Node {
+	if (spanSinkFields{URL: s.URL}) == s.spanSinkFields {
+		return bind.TextNode(string(deref(s.URL)), false)
+	}
+	return bind.NodeOf(bind.ValueOf(&s.spanSinkFields))
+}
+
+func (s *spanStoreSyntax) Node() *tree.Node {
+	if (spanStoreFields{URL: s.URL}) == s.spanStoreFields {
+		return bind.TextNode(string(deref(s.URL)), false)
+	}
+	return bind.NodeOf(bind.ValueOf(&s.spanStoreFields))
+}
+
+func (s *tracesSyntax) traces() profiles.Traces {
+	if s == nil {
+		return profiles.Traces{}
+	}
+	out := profiles.Traces{Sample: float64(deref(s.Sample)), Sampled: s.Sample != nil, B3: bool(deref(s.B3))}
+	if to := s.To; to != nil {
+		out.To = profiles.SpanSink{URL: string(deref(to.URL)), Protocol: string(deref(to.Protocol)), Headers: deref(to.Headers)}
+	}
+	if from := s.From; from != nil {
+		out.From = profiles.SpanStore{URL: string(deref(from.URL)), API: string(deref(from.API)), Headers: deref(from.Headers), Within: time.Duration(deref(from.Within))}
+	}
+	return out
+}
+
+func tracesOf(t profiles.Traces) *tracesSyntax {
+	if t.IsZero() {
+		return nil
+	}
+	s := &tracesSyntax{B3: given(scalar.Toggle(t.B3))}
+	if t.Sampled {
+		s.Sample = new(scalar.Portion(t.Sample))
+	}
+	if t.To.Given() {
+		s.To = &spanSinkSyntax{spanSinkFields{URL: given(scalar.Text(t.To.URL)), Protocol: given(spansBy(t.To.Protocol)), Headers: headersOf(t.To.Headers)}}
+	}
+	if t.From.Given() {
+		s.From = &spanStoreSyntax{spanStoreFields{URL: given(scalar.Text(t.From.URL)), API: given(spansFrom(t.From.API)), Headers: headersOf(t.From.Headers), Within: given(scalar.Timeout(t.From.Within))}}
+	}
+	return s
+}
+
+type (
+	spansBy   string // how spans are sent
+	spansFrom string // how traces are asked for
+)
+
+func (v *spansBy) Parse(text string, _ bool) error {
+	*v = spansBy(text)
+	return oneOf(text, "protocol", profiles.SpanProtocols)
+}
+
+func (v *spansBy) Format() (string, bool) { return string(*v), false }
+
+func (v *spansFrom) Parse(text string, _ bool) error {
+	*v = spansFrom(text)
+	return oneOf(text, "api", profiles.SpanAPIs)
+}
+
+func (v *spansFrom) Format() (string, bool) { return string(*v), false }
