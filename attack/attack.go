@@ -296,21 +296,6 @@ func (id RunID) AppendTransactionID(b []byte, request uint64) []byte {
 	return appendHex16(b, request)
 }
 
-// TraceParentLen is the length of a traceparent header's value.
-const TraceParentLen = 55
-
-// AppendTraceParent appends the W3C traceparent of one try: the trace id is the
-// run and the request, the span id the request and the try
-// (https://www.w3.org/TR/trace-context/).
-func (id RunID) AppendTraceParent(b []byte, request uint64, try uint16) []byte {
-	b = append(b, '0', '0', '-')
-	b = hex.AppendEncode(b, id[:])
-	b = appendHex16(b, request)
-	b = append(b, '-')
-	b = appendHex16(b, (request+1)<<8|uint64(try&0xff))
-	return append(b, '-', '0', '1')
-}
-
 func appendHex16(b []byte, v uint64) []byte {
 	const digits = "0123456789abcdef"
 	for shift := 60; shift >= 0; shift -= 4 {

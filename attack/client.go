@@ -80,6 +80,7 @@ type ClientConfig struct {
 	// Callback is the base of the URLs that the target is to call; see [profiles.Callback].
 	Callback string
 	RunID    RunID
+	Tracing  Tracing
 	// Clock gives the time since the start of the load. It must be monotonic, fast
 	// and safe for concurrent use.
 	Clock func() time.Duration

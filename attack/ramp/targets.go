@@ -72,6 +72,7 @@ func (r *run) clientConfig(profile profiles.Target) attack.ClientConfig {
 		Client:  r.cfg.Profile.Client,
 		Data:    r.cfg.Profile.Data,
 		RunID:   r.cfg.RunID,
+		Tracing: attack.TracingOf(r.cfg.Profile.Traces),
 		Clock:   r.now,
 	}
 }

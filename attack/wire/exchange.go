@@ -167,6 +167,7 @@ type Target struct {
 	Vars          []string         // see [attack.ClientConfig]
 	Callback      string           // see [attack.ClientConfig]
 	RunID         attack.RunID
+	Tracing       attack.Tracing
 	Scheme        string // of the URL: http, https, unix
 	TLS           bool
 	Authority     string // host, and port if the URL has one, as a Host header names it

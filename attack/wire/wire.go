@@ -25,6 +25,7 @@ type Config struct {
 	Vars     []string         // see [attack.ClientConfig]
 	Callback string           // see [attack.ClientConfig]
 	RunID    attack.RunID
+	Tracing  attack.Tracing
 	// Clock gives the time since the start of the load. It must be monotonic,
 	// fast and safe for concurrent use. Nil: time since New.
 	Clock func() time.Duration
@@ -50,7 +51,7 @@ type Config struct {
 // ConfigOf is the configuration that a driver of load wants.
 func ConfigOf(cfg attack.ClientConfig, protocol Protocol) Config {
 	return Config{
-		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, Data: cfg.Data, Vars: cfg.Vars, Callback: cfg.Callback, RunID: cfg.RunID,
+		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, Data: cfg.Data, Vars: cfg.Vars, Callback: cfg.Callback, RunID: cfg.RunID, Tracing: cfg.Tracing,
 		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, OnHold: cfg.OnHold, Exchange: protocol,
 	}
 }
@@ -176,7 +177,7 @@ func New(cfg Config) (*Transport, error) {
 func (t *Transport) target() Target {
 	to := t.route
 	out := Target{
-		Profile: t.cfg.Profile, Client: t.cfg.Client, Data: t.cfg.Data, Vars: t.cfg.Vars, Callback: t.cfg.Callback, RunID: t.cfg.RunID,
+		Profile: t.cfg.Profile, Client: t.cfg.Client, Data: t.cfg.Data, Vars: t.cfg.Vars, Callback: t.cfg.Callback, RunID: t.cfg.RunID, Tracing: t.cfg.Tracing,
 		Scheme: to.Scheme, TLS: to.TLS, Authority: to.Authority, Prefix: to.Prefix, Authorization: to.User, Origin: to.Origin,
 	}
 	if to.Origin != "" {

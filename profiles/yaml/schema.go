@@ -223,6 +223,16 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 			{Type: "string", Examples: []any{"127.0.0.1:9099"}},
 			schemaOf(reflect.TypeFor[callbackFields]()),
 		}}
+	case t == reflect.TypeFor[spanSinkSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"http://collector:4318"}},
+			schemaOf(reflect.TypeFor[spanSinkFields]()),
+		}}
+	case t == reflect.TypeFor[spanStoreSyntax]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "string", Examples: []any{"http://jaeger:16686"}},
+			schemaOf(reflect.TypeFor[spanStoreFields]()),
+		}}
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Type: "array", Items: one.CloneSchemas()}}}

@@ -130,6 +130,9 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			reflect.TypeFor[receiverSyntax](): reflect.TypeFor[receiverFields](),
 			reflect.TypeFor[pollSyntax]():     reflect.TypeFor[pollFields](),
 			reflect.TypeFor[callbackSyntax](): reflect.TypeFor[callbackFields](),
+
+			reflect.TypeFor[spanSinkSyntax]():  reflect.TypeFor[spanSinkFields](),
+			reflect.TypeFor[spanStoreSyntax](): reflect.TypeFor[spanStoreFields](),
 		} {
 			if typ != short {
 				continue

@@ -83,8 +83,7 @@ func (l *FailureLog) Append(b []byte, f attack.Failure) []byte {
 	line.RemoteAddress, line.LocalAddress = addrPort(f.Conn.Remote), addrPort(f.Conn.Local)
 	if f.Phase != attack.PhaseIdle && !f.Held { // neither is a request of the schedule
 		line.TransactionID = string(l.run.AppendTransactionID(nil, f.Request))
-		// version "-" trace id (32 digits) "-" ...
-		line.TraceID = string(l.run.AppendTraceParent(nil, f.Request, f.Try)[3:35])
+		line.TraceID = l.run.TraceID(f.Request).String()
 	}
 	if c := f.Conn; c.ID != 0 || c.Remote.IsValid() {
 		line.Connection = &connectionLine{Reused: c.Reused, Requests: c.Served, AgeMS: ms(c.Age), IdleMS: ms(c.Idle)}

@@ -50,7 +50,7 @@ func TestFailureLog(t *testing.T) {
 		if got.TransactionID != want {
 			t.Errorf("line %d: transaction %q, want %q", i, got.TransactionID, want)
 		}
-		if parent := string(id.AppendTraceParent(nil, failures[i].Request, failures[i].Try)); want != "" && got.TraceID != parent[3:35] {
+		if parent := string(id.AppendTraceParent(nil, failures[i].Request, failures[i].Try, false)); want != "" && got.TraceID != parent[3:35] {
 			t.Errorf("line %d: trace %q, want the one of %q", i, got.TraceID, parent)
 		}
 	}

@@ -26,6 +26,7 @@ type Request struct {
 	fixed    []byte // all messages with their prefixes, where nothing is filled in
 	isFixed  bool
 
+	tracing    attack.Tracing
 	method     *schema.Method // of the answers; nil: they are kept as they came
 	oneAnswer  bool           // the method has one
 	repeatable bool
@@ -40,8 +41,7 @@ func (r *Request) Repeatable() bool { return r.repeatable }
 // block is a part of the headers: encoded fields, and behind them one to be filled in.
 type block struct {
 	b    []byte
-	txAt int // where the transaction id is in b, 0: not in it
-	trAt int // where the traceparent is, 0 likewise
+	ids  message.IDs // in b
 	name string
 	hole *fill.Template // nil: no field behind it
 }
@@ -75,7 +75,7 @@ func (x *exchanger) compile(r profiles.Request) (*Request, error) {
 	}
 	scope := x.scope()
 	out := &Request{
-		method: &m, oneAnswer: !m.IsStreamingServer(), repeatable: m.Idempotent(),
+		tracing: x.target.Tracing, method: &m, oneAnswer: !m.IsStreamingServer(), repeatable: m.Idempotent(),
 		deadline: r.Call.Deadline, every: r.Call.Every, take: r.Call.Take, isFixed: true,
 	}
 	for i, text := range texts {
@@ -179,8 +179,9 @@ func (r *Request) encodeHead(to wire.Target, of profiles.Request, scope fill.Sco
 	b.Add("content-type", "application/grpc+proto")
 	b.Add("te", "trailers")
 	b.Add("user-agent", wire.UserAgent)
-	now.txAt = b.AddFixed(message.TransactionHeader, string(to.RunID.AppendTransactionID(nil, 0)))
-	now.trAt = b.AddFixed(message.TraceHeader, string(to.RunID.AppendTraceParent(nil, 0, 0)))
+	for _, h := range message.OwnIDs(to) {
+		now.ids.Note(h.Name, b.AddFixed(h.Name, h.Value))
+	}
 	if to.Authorization != "" && !named(of.Headers, "authorization") {
 		b.Add("authorization", to.Authorization)
 	}

@@ -90,7 +90,7 @@ func TestFilledRequests(t *testing.T) {
 					if id := r.Header.Get("X-Transaction-Id"); id != string(attack.RunID{9}.AppendTransactionID(nil, 42)) {
 						t.Errorf("%s: transaction id %q", c.name, id)
 					}
-					if trace := r.Header.Get("Traceparent"); trace != string(attack.RunID{9}.AppendTraceParent(nil, 42, 0)) {
+					if trace := r.Header.Get("Traceparent"); trace != string(attack.RunID{9}.AppendTraceParent(nil, 42, 0, false)) {
 						t.Errorf("%s: traceparent %q", c.name, trace)
 					}
 				}

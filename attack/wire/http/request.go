@@ -23,8 +23,7 @@ type Request struct {
 // in.
 type block struct {
 	b    []byte
-	txAt int // where the transaction id is in b, 0: not in it
-	trAt int // where the traceparent is, 0 likewise
+	ids  message.IDs // in b
 	name string
 	hole *fill.Template // nil: no field behind it
 }
@@ -72,10 +71,8 @@ func (r *Request) encode(to wire.Target) {
 	add(":path", m.URI)
 	for i, h := range m.Fields {
 		switch name := strings.ToLower(h.Name); {
-		case i < m.Own && h.Name == message.TransactionHeader:
-			now.txAt = b.AddFixed(h.Name, h.Value)
-		case i < m.Own && h.Name == message.TraceHeader:
-			now.trAt = b.AddFixed(h.Name, h.Value)
+		case i < m.Own && message.IsID(h.Name):
+			now.ids.Note(h.Name, b.AddFixed(h.Name, h.Value))
 		case ofConnection[name], name == "te" && h.Value != "trailers", h.Value == "" && name == "authorization":
 		default:
 			add(h.Name, h.Value)

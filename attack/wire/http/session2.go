@@ -49,12 +49,7 @@ func (x *exchange) AppendHeaders(b []byte) []byte {
 		s := &x.r.blocks[i]
 		at := len(b)
 		b = append(b, s.b...)
-		if s.txAt > 0 {
-			x.id.AppendTransactionID(b[at+s.txAt:at+s.txAt], x.a.Request)
-		}
-		if s.trAt > 0 {
-			x.id.AppendTraceParent(b[at+s.trAt:at+s.trAt], x.a.Request, x.a.Try)
-		}
+		s.ids.Patch(b[at:], x.id, x.r.streamed.Tracing, x.a)
 		if s.hole != nil {
 			x.value = s.hole.Append(x.value[:0], x.id, x.a, time.Now())
 			b = http2.AppendField(b, s.name, x.value)

@@ -23,10 +23,9 @@ const chunkSize = 16 << 10
 // use.
 type Request struct {
 	*message.Message
-	head []byte    // request line and headers with the final empty line; a template's ends before Content-Length
-	body []byte    // as it goes out, chunks and all; nil with a template
-	txAt int       // where the transaction id is in head, 0 if the profile has its own
-	trAt int       // where the traceparent is in head, 0 likewise
+	head []byte // request line and headers with the final empty line; a template's ends before Content-Length
+	body []byte // as it goes out, chunks and all; nil with a template
+	ids  message.IDs
 	fill []segment // of a head with holes, in the place of head
 	kept *Request  // the same for a connection that is kept, when Close is only for want of a pool
 }
@@ -78,30 +77,26 @@ func encode(m *message.Message) *Request {
 		}
 		b = append(b, h.Name...)
 		b = append(b, ": "...)
-		switch {
-		case i >= m.Own:
-		case h.Name == message.TransactionHeader:
-			r.txAt = len(b)
-		case h.Name == message.TraceHeader:
-			r.trAt = len(b)
+		if i < m.Own {
+			r.ids.Note(h.Name, len(b))
 		}
 		if hole := m.Hole(h.Value); hole != nil {
-			r.fill, b = append(r.fill, segment{text: b, txAt: r.txAt, trAt: r.trAt, hole: hole}), nil
-			r.txAt, r.trAt = 0, 0
+			r.fill, b = append(r.fill, segment{text: b, ids: r.ids, hole: hole}), nil
+			r.ids = message.IDs{}
 		} else {
 			b = append(b, h.Value...)
 		}
 		b = append(b, "\r\n"...)
 	}
 	if m.Cookies {
-		r.fill, b = append(r.fill, segment{text: b, txAt: r.txAt, trAt: r.trAt, cookies: true}), nil
-		r.txAt, r.trAt = 0, 0
+		r.fill, b = append(r.fill, segment{text: b, ids: r.ids, cookies: true}), nil
+		r.ids = message.IDs{}
 	}
 	if m.Template == nil || m.Chunked {
 		b = append(b, "\r\n"...)
 	}
 	if r.fill != nil {
-		r.fill = append(r.fill, segment{text: b, txAt: r.txAt, trAt: r.trAt})
+		r.fill = append(r.fill, segment{text: b, ids: r.ids})
 		return r
 	}
 	r.head = b
@@ -110,10 +105,10 @@ func encode(m *message.Message) *Request {
 
 // segment is a part of a head: text, with the ids where they are, and a hole behind it.
 type segment struct {
-	text       []byte
-	txAt, trAt int // in text; 0: not in it
-	hole       *fill.Template
-	cookies    bool // a Cookie field follows, if the user has any
+	text    []byte
+	ids     message.IDs // in text
+	hole    *fill.Template
+	cookies bool // a Cookie field follows, if the user has any
 }
 
 // appendHead appends the head of an attempt's request.
@@ -121,7 +116,7 @@ func (r *Request) appendHead(b []byte, id attack.RunID, a *attack.Attempt) []byt
 	if r.fill == nil {
 		at := len(b)
 		b = append(b, r.head...)
-		r.patch(b[at:], id, a)
+		r.ids.Patch(b[at:], id, r.Tracing, a)
 		return b
 	}
 	now := time.Now()
@@ -129,12 +124,7 @@ func (r *Request) appendHead(b []byte, id attack.RunID, a *attack.Attempt) []byt
 		s := &r.fill[i]
 		at := len(b)
 		b = append(b, s.text...)
-		if s.txAt > 0 {
-			id.AppendTransactionID(b[at+s.txAt:at+s.txAt], a.Request)
-		}
-		if s.trAt > 0 {
-			id.AppendTraceParent(b[at+s.trAt:at+s.trAt], a.Request, a.Try)
-		}
+		s.ids.Patch(b[at:], id, r.Tracing, a)
 		if s.hole != nil {
 			b = s.hole.Append(b, id, a, now)
 		}
@@ -167,7 +157,7 @@ func (r *Request) encodeFor(c *scratch, id attack.RunID, a *attack.Attempt) (res
 			c.out = append(append(c.out[:0], r.head...), r.body...)
 			c.encoded = r
 		}
-		r.patch(c.out, id, a)
+		r.ids.Patch(c.out, id, r.Tracing, a)
 		return nil
 	}
 	c.encoded = nil
@@ -190,16 +180,6 @@ func (r *Request) encodeFor(c *scratch, id attack.RunID, a *attack.Attempt) (res
 	}
 	c.out = append(c.out, body...)
 	return nil
-}
-
-// patch writes the ids of an attempt into an encoded head.
-func (r *Request) patch(head []byte, id attack.RunID, a *attack.Attempt) {
-	if r.txAt > 0 {
-		id.AppendTransactionID(head[r.txAt:r.txAt], a.Request)
-	}
-	if r.trAt > 0 {
-		id.AppendTraceParent(head[r.trAt:r.trAt], a.Request, a.Try)
-	}
 }
 
 // fixed reports whether the request differs between attempts in its ids only and

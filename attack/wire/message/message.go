@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
@@ -22,6 +23,7 @@ import (
 const (
 	TransactionHeader = "X-Transaction-Id"
 	TraceHeader       = "traceparent"
+	B3Header          = "b3"
 )
 
 // ContinueWait is how long a request that expects 100 Continue waits for it before
@@ -43,6 +45,7 @@ type Message struct {
 	Expect   bool // waits for 100 Continue before its body
 	Asked    bool // the profile has a Connection header
 	Close    bool // it says Connection: close
+	Tracing  attack.Tracing
 
 	mediaType string // of the body, where that follows from it; "": the profile says it
 	closeAt   int    // where Connection: close belongs among Fields
@@ -50,10 +53,10 @@ type Message struct {
 
 // Compile makes the message of a request, for a connection that is kept. Headers of
 // the profile replace those that rampload sends by itself: Host, User-Agent,
-// X-Transaction-Id, traceparent and the Authorization of the URL. Content-Length and
+// X-Transaction-Id, traceparent, b3 and the Authorization of the URL. Content-Length and
 // Transfer-Encoding follow from the body. The body file is read now.
 func Compile(to wire.Target, r profiles.Request) (*Message, error) {
-	m := &Message{Method: r.Method, Origin: to.Origin, Cookies: r.Cookies && !hasField(r.Headers, "Cookie")}
+	m := &Message{Method: r.Method, Origin: to.Origin, Tracing: to.Tracing, Cookies: r.Cookies && !hasField(r.Headers, "Cookie")}
 	if m.Method == "" {
 		m.Method = "GET"
 	}
@@ -177,9 +180,8 @@ func (m *Message) setFields(to wire.Target, r profiles.Request, scope fill.Scope
 		{Name: "Host", Value: to.Authority},
 		{Name: "User-Agent", Value: wire.UserAgent},
 		{Name: "Authorization", Value: to.Authorization},
-		{Name: TransactionHeader, Value: string(to.RunID.AppendTransactionID(nil, 0))},
-		{Name: TraceHeader, Value: string(to.RunID.AppendTraceParent(nil, 0, 0))},
 	}
+	own = append(own, OwnIDs(to)...)
 	if to.Origin != "" {
 		own = append(own, profiles.Header{Name: "Proxy-Authorization", Value: to.ProxyAuth})
 	}

@@ -70,7 +70,7 @@ func (o *once) target(ctx context.Context, p profiles.Profile, t profiles.Target
 	left, skipped := onceRequests, 0
 	for _, base := range t.Bases() {
 		cfg := attack.ClientConfig{
-			Profile: t, Client: p.Client, Data: p.Data, RunID: o.id,
+			Profile: t, Client: p.Client, Data: p.Data, RunID: o.id, Tracing: attack.TracingOf(p.Traces),
 			Clock: func() time.Duration { return time.Since(o.start) },
 		}
 		cfg.Profile.URL, cfg.Profile.Requests, cfg.Profile.File, cfg.Profile.Read = base.URL, base.Requests, "", nil

@@ -45,7 +45,7 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 			continue
 		}
 		cfg := attack.ClientConfig{
-			Profile: t, Client: p.Client, Data: p.Data, Vars: script.Vars(), RunID: o.id,
+			Profile: t, Client: p.Client, Data: p.Data, Vars: script.Vars(), RunID: o.id, Tracing: attack.TracingOf(p.Traces),
 			Clock: func() time.Duration { return time.Since(o.start) },
 		}
 		cfg.Profile.Requests, cfg.Profile.Expect = nil, nil // the steps judge their answers
