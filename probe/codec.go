@@ -20,9 +20,10 @@ import (
 const codecVersion = 1
 
 // eventVersion is the version of events. 2 has the kinds from RSTRejected on, and
-// Event.Kernel; 3 has LogLine, and Event.Line; 4 has PodChange. An event that needs no
-// newer version is written as 2, so that an older build reads all that it knows.
-const eventVersion = 4
+// Event.Kernel; 3 has LogLine, and Event.Line; 4 has PodChange; 5 has TraceRead, and
+// Event.Trace. An event is written in the oldest version that has it, 2 at least, so that
+// an older build reads all that it knows.
+const eventVersion = 5
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -127,8 +128,10 @@ func DecodeSamples(dst []IDSample, b []byte) (at time.Duration, samples []IDSamp
 func AppendEvent(b []byte, e Event) []byte {
 	version := byte(2)
 	switch {
-	case e.Kind > LogLine:
+	case e.Kind > PodChange || e.Trace != nil:
 		version = eventVersion
+	case e.Kind > LogLine:
+		version = 4
 	case e.Kind > Waited || e.Line != nil:
 		version = 3
 	}
@@ -150,7 +153,7 @@ func AppendEvent(b []byte, e Event) []byte {
 	form := formOf(e.Value)
 	b = append(b, form)
 	b = appendNumber(b, form, e.Value)
-	b = append(b, flags(e.Packet != nil, e.Kernel != nil, e.Line != nil))
+	b = append(b, flags(e.Packet != nil, e.Kernel != nil, e.Line != nil, e.Trace != nil))
 	if p := e.Packet; p != nil {
 		b = append(b, flags(p.FromPeer, p.DF, p.HasOptions, p.SynAckFlow), p.Flags, p.TTL, p.SynAckTTL)
 		b = binary.BigEndian.AppendUint16(b, p.Window)
@@ -167,6 +170,15 @@ func AppendEvent(b []byte, e Event) []byte {
 	if l := e.Line; l != nil {
 		b = binary.AppendUvarint(b, uint64(l.Status))
 		for _, s := range []string{l.File, l.Level, l.ID, l.Peer, l.Format} {
+			b = appendString(b, s)
+		}
+	}
+	if t := e.Trace; t != nil {
+		b = append(b, flags(t.Good, t.Calls))
+		for _, n := range []uint64{uint64(t.Spans), uint64(t.Services), uint64(t.Status)} {
+			b = binary.AppendUvarint(b, n)
+		}
+		for _, s := range []string{t.ID, t.From, t.To, t.Operation, t.Peer} {
 			b = appendString(b, s)
 		}
 	}
@@ -187,14 +199,16 @@ func DecodeEvent(b []byte) (Event, error) {
 	if math.IsNaN(e.Value) {
 		d.fail("event value not a number")
 	}
-	var packet, kernel, line bool
+	var packet, kernel, line, trace bool
 	switch version {
 	case 1:
 		d.flags(&packet)
 	case 2:
 		d.flags(&packet, &kernel)
-	default:
+	case 3, 4:
 		d.flags(&packet, &kernel, &line)
+	default:
+		d.flags(&packet, &kernel, &line, &trace)
 	}
 	if packet {
 		p := &Packet{}
@@ -212,16 +226,20 @@ func DecodeEvent(b []byte) (Event, error) {
 		e.Kernel = k
 	}
 	if line {
-		l := &Line{}
-		if status := d.uvarint(); status <= 999 {
-			l.Status = uint16(status)
-		} else {
-			d.fail("status")
-		}
+		l := &Line{Status: d.status()}
 		for _, s := range []*string{&l.File, &l.Level, &l.ID, &l.Peer, &l.Format} {
 			*s = d.string()
 		}
 		e.Line = l
+	}
+	if trace {
+		t := &Trace{}
+		d.flags(&t.Good, &t.Calls)
+		t.Spans, t.Services, t.Status = d.uint32(), d.uint32(), d.status()
+		for _, s := range []*string{&t.ID, &t.From, &t.To, &t.Operation, &t.Peer} {
+			*s = d.string()
+		}
+		e.Trace = t
 	}
 	if err := d.end(); err != nil {
 		return Event{}, fmt.Errorf("decode event: %w", err)
@@ -359,6 +377,16 @@ func (d *decoder) uint32() uint32 {
 	return uint32(v)
 }
 
+// status reads a status of HTTP, 0 for none.
+func (d *decoder) status() uint16 {
+	n := d.uvarint()
+	if n > 999 {
+		d.fail("status")
+		return 0
+	}
+	return uint16(n)
+}
+
 func (d *decoder) end() error {
 	if d.err == nil && len(d.b) > 0 {
 		d.fail("bytes after the last field")
@@ -470,7 +498,7 @@ func (d *decoder) source() Source { return Source{Host: d.string(), Name: d.stri
 
 func (d *decoder) eventKind(version byte) EventKind {
 	k := EventKind(d.byte())
-	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited || version == 3 && k > LogLine {
+	if int(k) >= len(eventNames) || version == 1 && k > Lost || version == 2 && k > Waited || version == 3 && k > LogLine || version == 4 && k > PodChange {
 		d.fail("unknown event kind")
 		return 0
 	}

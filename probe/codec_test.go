@@ -67,6 +67,10 @@ func events() []probe.Event {
 			Line: &probe.Line{File: "/var/log/nginx/error.log", Level: "error", ID: "0123456789abcdef-0000000000000007", Peer: "10.0.3.2:8080", Status: 504, Format: "nginx"},
 		},
 		{Kind: probe.PodChange, Host: "orders", Process: "orders-6d4cf56db6-x7k2p", Comm: "orders", State: probe.PodNotReady, Reason: "ContainersNotReady", Value: 2},
+		{
+			Kind: probe.TraceRead, Host: "local", Process: "orders", Reason: "connection reset by peer", Count: 1,
+			Trace: &probe.Trace{ID: "00112233445566aa0000000000000007", Good: true, Spans: 4, Services: 2, From: "orders", To: "payments", Calls: true, Operation: "POST /charge", Peer: "10.0.3.2:8080", Status: 502},
+		},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
 }

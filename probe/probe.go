@@ -136,12 +136,13 @@ const (
 	Waited                          // Count packets waited for the process that serves Local's port, the slowest 1 % at least Value seconds
 	LogLine                         // Process of Host wrote Reason into a log
 	PodChange                       // State of the pod Process of Host became another, for Reason; see PodReady
+	TraceRead                       // a store of traces was asked for that of one transaction
 )
 
 var eventNames = [...]string{
 	"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
-	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change",
+	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change", "trace-read",
 }
 
 // String returns the event kind's name in reports.
@@ -171,6 +172,7 @@ type Event struct {
 	Packet  *Packet
 	Kernel  *Kernel
 	Line    *Line
+	Trace   *Trace
 }
 
 // Kernel is what only the kernel itself can tell of an event. What it did not tell

@@ -48,6 +48,7 @@ type Report struct {
 	Baseline      *Baseline    `json:"baseline,omitempty"` // what the run was held against
 	Generator     Generator    `json:"generator"`
 	Sources       []Source     `json:"sources"`
+	Traces        *TraceCount  `json:"traces,omitempty"` // of failed transactions, that a store was asked for
 	Events        []Event      `json:"events"`
 	EventsLeftOut int          `json:"events_left_out"`
 	Windows       Windows      `json:"windows"`

@@ -15,8 +15,10 @@ import (
 type aggregator struct {
 	interval time.Duration
 	targets  int
-	shards   []shard // a power of two
-	failures int     // kept whole for each target and window at most
+	shards   []shard        // a power of two
+	failures int            // kept whole for each target and window at most
+	sampling attack.Tracing // of the good ones, those that are kept too; the zero value: none
+	run      attack.RunID
 }
 
 // shard is one of several equal places to count in. Each has a page for the
@@ -29,6 +31,9 @@ type shard struct {
 	last int32    // highest window counted in
 	_    apart
 }
+
+// maxSampled bounds the good attempts that a shard keeps of a target and window.
+const maxSampled = 200
 
 // apart keeps what one processor writes out of the cache lines of what lies behind it:
 // 64 bytes, and processors fetch them in pairs.
@@ -159,6 +164,9 @@ func (a *aggregator) end(hint uint32, at *attack.Attempt) uint32 {
 	if at.Fault == attack.None {
 		t.record(&t.fromDue, micros(at.End-at.Due), maxLatency)
 		t.record(&t.fromSend, micros(at.End-at.Start), maxLatency)
+		if a.sampling.Samples(a.run, at.Request) && len(t.sampled) < maxSampled {
+			t.sampled = append(t.sampled, *at)
+		}
 		if at.Conn.Reused {
 			t.record(&t.idleAge, at.Conn.Idle.Milliseconds(), maxIdleAge)
 			t.record(&t.served, int64(at.Conn.Served), maxServed)

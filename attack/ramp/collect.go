@@ -35,6 +35,7 @@ type collector struct {
 type batch struct {
 	addresses []attack.Address
 	failures  []attack.Failure
+	sampled   []attack.Attempt
 	windows   []attack.Window
 }
 
@@ -45,6 +46,7 @@ type totals struct {
 	cells    map[cellKey]int
 	requests []attack.RequestCount // by endpoint
 	failures []attack.Failure
+	sampled  []attack.Attempt
 	histograms
 }
 
@@ -176,6 +178,8 @@ func (c *collector) collect(stats []attack.ClientStats) {
 		t.window.IdleConnSeconds = max(stats[i].IdleConnSeconds-c.before[i].IdleConnSeconds, 0)
 		failures := t.close(c.run.agg.failures)
 		b.failures = append(b.failures, failures...)
+		b.sampled = append(b.sampled, t.sampled...)
+		t.sampled = t.sampled[:0]
 		b.windows = append(b.windows, t.window)
 	}
 	c.before = stats
@@ -244,6 +248,12 @@ func (c *collector) deliver(sink attack.Sink, finished <-chan struct{}) {
 					f.Answer = f.Answer.Clean(c.redact.Redact)
 				}
 				sink.Failure(f)
+				if c.run.cfg.Ended != nil {
+					c.run.cfg.Ended(f.Attempt)
+				}
+			}
+			for _, a := range b.sampled { // there are none unless somebody wants them
+				c.run.cfg.Ended(a)
 			}
 			for _, w := range b.windows {
 				sink.Window(w)
@@ -306,6 +316,7 @@ func (t *totals) add(from *tally) {
 	}
 	t.merge(&from.histograms)
 	t.failures = append(t.failures, from.failures...)
+	t.sampled = append(t.sampled, from.sampled...)
 }
 
 // close completes the window, empties the totals for the next one, and returns

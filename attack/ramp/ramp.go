@@ -57,6 +57,10 @@ type Config struct {
 	// is rounded up to whole windows.
 	From        time.Duration
 	MaxFailures int // kept whole for each target and window; 0: 1000
+	// Ended takes each attempt that failed and is kept whole, and of the good ones those that
+	// services were asked to record, at most 200 in a window and shard. Calls come from one
+	// goroutine, off the hot path. Nil: nobody wants them.
+	Ended func(attack.Attempt)
 	// Open makes the client of a target, for each base URL that it has. Required.
 	Open attack.Opener
 	// Subscribe reads the topics that tell of completions; nil: none is read.
@@ -182,6 +186,9 @@ func newRun(cfg Config, engines int) (*run, error) {
 	r.agg = newAggregator(len(cfg.Profile.Counted()), cfg.Shards, cfg.MaxFailures, cfg.Window, int32(cfg.From/cfg.Window))
 	// What is wrong with the targets shows now, not when the load begins.
 	r.start = time.Now()
+	if cfg.Ended != nil {
+		r.agg.sampling, r.agg.run = attack.TracingOf(cfg.Profile.Traces), cfg.RunID
+	}
 	err = r.connect()
 	r.close()
 	r.taken = 0

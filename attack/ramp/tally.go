@@ -44,6 +44,7 @@ type tally struct {
 	requests  []attack.RequestCount // by endpoint; those without attempts are empty
 	histograms
 	failures []attack.Failure
+	sampled  []attack.Attempt // good ones
 	dropped  uint64
 	_        apart
 }
@@ -153,7 +154,7 @@ func (t *tally) keep(at *attack.Attempt, most int) {
 func (t *tally) clear() {
 	t.histograms.clear()
 	clear(t.byKey)
-	*t = tally{cells: t.cells[:0], byKey: t.byKey, statuses: t.statuses[:0], requests: t.requests[:0], failures: t.failures[:0], histograms: t.histograms}
+	*t = tally{cells: t.cells[:0], byKey: t.byKey, statuses: t.statuses[:0], requests: t.requests[:0], failures: t.failures[:0], sampled: t.sampled[:0], histograms: t.histograms}
 }
 
 // histograms are the distributions of one target in one window.

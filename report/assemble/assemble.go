@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/traffic"
 )
@@ -80,6 +81,7 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 		Findings:  findings(result),
 		Generator: generator(log, result),
 		Sources:   sources(log),
+		Traces:    spoken.CountTraces(log),
 		Warnings:  warnings(log, result),
 	}
 	if idle := idleFindings(r); idle != nil {

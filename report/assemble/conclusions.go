@@ -281,7 +281,7 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 	out = []report.Event{}
 	kept := map[probe.EventKind]int{}
 	for _, e := range log.Events {
-		if e.Kind == probe.LogLine {
+		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead {
 			continue // summed where they belong to failures
 		}
 		if kept[e.Kind] == maxEvents {

@@ -7,10 +7,10 @@ import (
 	"github.com/rampload/rampload/report/render/layout"
 )
 
-// saidGrid is what logs say of failed requests: who said it of whom, of how many, and the
+// saidGrid is what logs and traces say of failed requests: who said it of whom, of how many, and the
 // load at which it was said first.
 func saidGrid(r *report.Report) layout.Grid {
-	g := layout.Grid{Name: "who said what", Columns: []layout.Column{{Title: "LOG OF", Squeeze: 16}, {Title: "OF WHOM", Squeeze: 14, Drop: 2}}}
+	g := layout.Grid{Name: "who said what", Columns: []layout.Column{{Title: "WHO", Squeeze: 16}, {Title: "OF WHOM", Squeeze: 14, Drop: 2}}}
 	several := len(r.Targets) > 1
 	if several {
 		g.Columns = append(g.Columns, layout.Column{Title: "TARGET", Squeeze: 8, Drop: 1})
@@ -26,6 +26,9 @@ func saidGrid(r *report.Report) layout.Grid {
 			who := s.Service
 			if s.Host != "" && s.Host != s.Service {
 				who += " on " + s.Host
+			}
+			if s.Edge != nil {
+				who = s.Edge.String() + " (trace)"
 			}
 			row := []layout.Cell{layout.Text(who), layout.Text(orNone(s.Peer))}
 			if several {
@@ -46,6 +49,9 @@ func saidGrid(r *report.Report) layout.Grid {
 
 // saidOf says of how many failed transactions something was said.
 func saidOf(s report.Said) string {
+	if e := s.Edge; e != nil && e.GoodOf > 0 {
+		return fmt.Sprintf("%s of %s; good %s of %s", report.FormatCount(s.Times), report.FormatCount(s.Of), report.FormatCount(e.GoodTimes), report.FormatCount(e.GoodOf))
+	}
 	if s.Joined == "time" {
 		return fmt.Sprintf("%s, by time", report.FormatCount(s.Times))
 	}

@@ -32,7 +32,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 			SkipVerify: p.Client.TLS.SkipVerify, NoFile: w.NoFile,
 		},
 	}
-	h.Host, _ = os.Hostname()
+	h.Host = hostName()
 	if text, err := yaml.Marshal(p.Redacted()); err == nil {
 		h.Profile = string(text)
 	}
@@ -117,4 +117,10 @@ func KernelRelease() string {
 		return ""
 	}
 	return string(bytes.TrimSpace(release))
+}
+
+// hostName is this machine's name, "" where it has none.
+func hostName() string {
+	name, _ := os.Hostname()
+	return name
 }

@@ -46,14 +46,14 @@ func PlanLoad(p profiles.Profile) (loadPlan, error) {
 }
 
 // loader returns what sends the load, nil if there is none.
-func (p loadPlan) loader(id attack.RunID, start func() time.Time, c *company) (attack.Loader, error) {
+func (p loadPlan) loader(id attack.RunID, start func() time.Time, ended func(attack.Attempt), c *company) (attack.Loader, error) {
 	switch {
 	case len(p.profile.Load) == 0:
 		return nil, nil
 	case c.sends():
 		return c.loader, nil
 	}
-	return p.Engine(ramp.Config{RunID: id, Start: start})
+	return p.Engine(ramp.Config{RunID: id, Start: start, Ended: ended})
 }
 
 // Engine returns what sends the load, or a slice of it, from this machine.

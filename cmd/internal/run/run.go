@@ -20,6 +20,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/session"
+	"github.com/rampload/rampload/cmd/internal/spans"
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/rst"
@@ -122,7 +123,14 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}
 	defer view.over(nil)
 	var start time.Time // chosen when all is compiled: a file of 100,000 requests takes a while
-	loader, err := plan.loader(id, func() time.Time { return start }, company)
+	tracing, err := spans.Open(spans.Config{
+		Sink: sends.Traces.To, RunID: id, Profile: sends, Label: opt.Label, Version: console.Version(), Host: hostName(), Start: func() time.Time { return start },
+	})
+	if err != nil {
+		company.abandon()
+		return nil, console.Usage(err)
+	}
+	loader, err := plan.loader(id, func() time.Time { return start }, tracing.Ended(), company)
 	if err != nil {
 		company.abandon()
 		return nil, console.Usage(err)
@@ -213,9 +221,13 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		progress.warn(line)
 	}
 	statuses, complete := company.end()
+	ofTraces, untold := tracing.Finish(ctx, func() (*runlog.Log, error) { log.Flush(); return soFar(record) }, progress.announce, recorder.Event)
+	for _, w := range untold {
+		progress.warn(w)
+	}
 	trailer := runlog.Trailer{
 		Ended: outcome.Summary.Ended, Interrupted: outcome.Summary.Interrupted && outcome.Aborted == "",
-		Aborted: outcome.Aborted, Sources: slices.Concat(ranOut, outcome.Sources, watched.Missing, others.Stop(), statuses),
+		Aborted: outcome.Aborted, Sources: slices.Concat(ranOut, outcome.Sources, watched.Missing, others.Stop(), statuses, ofTraces),
 	}
 	if opt.Watch != nil { // an interrupt is its usual end
 		trailer.Ended, trailer.Interrupted = max(clock.Now(), 0), false

@@ -227,15 +227,20 @@ func (v *view) show(r *report.Report) {
 }
 
 func (v *view) soFar(record *keep.Record) (*report.Report, error) {
-	written, err := record.Written()
-	if err != nil {
-		return nil, err
-	}
-	log, err := runlog.Read(written)
+	log, err := soFar(record)
 	if err != nil {
 		return nil, err
 	}
 	return input.BuildReport(log, v.profile)
+}
+
+// soFar reads what is recorded of a run that goes on.
+func soFar(record *keep.Record) (*runlog.Log, error) {
+	written, err := record.Written()
+	if err != nil {
+		return nil, err
+	}
+	return runlog.Read(written)
 }
 
 // A change of the load is planned so long before it holds: no window that it changes

@@ -27,7 +27,7 @@ type Watching struct {
 
 // sendsNothing returns a profile without what only a load has.
 func sendsNothing(p profiles.Profile) profiles.Profile {
-	p.Load, p.AbortIf, p.Gate = nil, nil, nil
+	p.Load, p.AbortIf, p.Gate, p.Traces = nil, nil, nil, profiles.Traces{}
 	p.Fleet.Workers = 0 // its agents watch
 	return p
 }

@@ -83,8 +83,11 @@ func listen(c *evidence.Case) {
 		if h.Meaning.Own() && ofStore(j.Line) || ofStoreProtocol(j.Line) {
 			h.Of = says.Writer // in its own log a service speaks of itself
 		}
-		if j.Replied() {
+		switch {
+		case j.Replied():
 			h.Source = "answers on the wire"
+		case j.Edge != nil:
+			h.Source = j.File
 		}
 		c.Heard = append(c.Heard, h)
 	}
@@ -123,6 +126,9 @@ func Told(c *evidence.Case) (where, text string) {
 		return "", ""
 	}
 	where = j.Service + " on " + j.Host
+	if j.Edge != nil {
+		where = j.Edge.String()
+	}
 	if j.File != "" {
 		where += " (" + j.File + ")"
 	}
@@ -158,6 +164,9 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 			who = c.Hops[at].Place() + " answered"
 		}
 		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, short(j.Text), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+	}
+	if j.Edge != nil {
+		return quoteTrace(c, j)
 	}
 	if j.Service != j.Host {
 		who += " on " + j.Host
@@ -294,6 +303,9 @@ func namedServer(c *evidence.Case, j *spoken.Joined) (all float64, one bool) {
 // Speaker returns the index of the hop that wrote into a log; ok is false where it is none
 // of the way.
 func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
+	if l.Edge != nil {
+		return traced(c, l.Service)
+	}
 	found, serves := -1, false // of several on one host, whose names say nothing, the deepest that is no proxy
 	service := strings.ToLower(l.Service)
 	for _, h := range c.Hops {

@@ -87,7 +87,7 @@ func inCommon(c *evidence.Case) []string {
 	if one == "" {
 		one = cmp.Or(WorstRequest(c), evidence.OneRequest(c))
 	}
-	return slices.DeleteFunc([]string{one, oneInstance(c), evidence.Pattern(c), commonAnswers(c), statusesByRequest(c)}, func(s string) bool { return s == "" })
+	return slices.DeleteFunc([]string{one, oneInstance(c), failingCall(c), evidence.Pattern(c), commonAnswers(c), statusesByRequest(c)}, func(s string) bool { return s == "" })
 }
 
 // statusesByRequest says which statuses failures were answered with, by request: who

@@ -33,6 +33,9 @@ type Line struct {
 
 	requests map[uint64]float64 // of this run's transactions: when
 	foreign  float64            // lines with an id of something else
+	among    map[uint64]float64 // transactions that it is told of, of traces: those that have one; nil: all
+
+	Edge *Edge // of what a trace says; nil: a log does
 }
 
 // Replied reports whether it was said in an answer from service to service, and not in a
@@ -117,7 +120,7 @@ func Read(log *runlog.Log) []*Line {
 			l.foreign += n
 		}
 	}
-	var out []*Line
+	out := readTraces(log)
 	for _, l := range lines {
 		out = append(out, l)
 	}
@@ -245,7 +248,10 @@ func byID(l *Line, classes map[uint64]Class, totals map[Class]float64, kept map[
 	var out []Joined
 	for c, n := range hits {
 		of := totals[c]
-		if sampled {
+		if l.among != nil {
+			kept = keys(l.among)
+		}
+		if sampled || l.among != nil {
 			of = 0
 			for r := range kept {
 				if classes[r] == c {
@@ -261,6 +267,14 @@ func byID(l *Line, classes map[uint64]Class, totals map[Class]float64, kept map[
 	slices.SortFunc(out, func(a, b Joined) int {
 		return cmp.Or(-cmp.Compare(a.Times, b.Times), cmp.Compare(a.Class.String(), b.Class.String()))
 	})
+	return out
+}
+
+func keys(of map[uint64]float64) map[uint64]bool {
+	out := make(map[uint64]bool, len(of))
+	for k := range of {
+		out[k] = true
+	}
 	return out
 }
 
@@ -332,6 +346,9 @@ func Report(joined []Joined, load func(at float64) float64) []report.Said {
 		}
 		if j.Meaning != says.None {
 			s.Meaning = j.Meaning.String()
+		}
+		if e := j.Edge; e != nil {
+			s.Joined, s.Edge = "trace", &report.Edge{From: e.From, To: e.To, Operation: e.Operation, TraceID: e.Trace, GoodTimes: uint64(e.GoodTimes), GoodOf: uint64(e.GoodOf)}
 		}
 		if v := load(j.First); !math.IsNaN(v) && v > 0 {
 			s.FirstRPS = &v
