@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"stuck":     stuck,
 			"matches":   fileMatches,
 			"capacity":  capacityBetween,
+			"leak":      leak,
 		},
 	})
 }

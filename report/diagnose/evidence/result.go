@@ -49,7 +49,10 @@ type Onset struct {
 	EventDelay float64 // seconds from a request's due time, which At is, to its fault (median)
 	Bursts     []Burst // isolated bursts that were masked
 	Slow       bool    // grows by small degrees, without a point at which it begins
-	Note       string
+	// Climber is the resource that climbs with what grows slowly, Climbs that in words.
+	Climber *Resource
+	Climbs  string
+	Note    string
 }
 
 // Burst is an isolated burst of faults.

@@ -24,17 +24,17 @@ const (
 func SayClimbs(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) {
 	for i := range onsets {
 		if o := &onsets[i]; o.Slow && o.Status == evidence.Found {
-			if s := climbsWith(a, t); s != "" {
-				o.Note = words.Join(o.Note, s)
+			if r, s := climbsWith(a, t); r != nil {
+				o.Climber, o.Climbs, o.Note = r, s, words.Join(o.Note, s)
 			}
 		}
 	}
 }
 
-func climbsWith(a *evidence.Run, t *evidence.Target) string {
+func climbsWith(a *evidence.Run, t *evidence.Target) (*evidence.Resource, string) {
 	size := (a.N + climbBlocks - 1) / climbBlocks
 	if size < 1 {
-		return ""
+		return nil, ""
 	}
 	var failed []float64 // share, by block
 	for from := 0; from < a.N; from += size {
@@ -63,13 +63,13 @@ func climbsWith(a *evidence.Run, t *evidence.Target) string {
 		}
 	}
 	if best == nil {
-		return ""
+		return nil, ""
 	}
 	s := fmt.Sprintf("%s climbs with it, from %s to %s", evidence.Place(best), words.Amount(climb.Begin, best.Def.Unit), words.Amount(climb.Value, best.Def.Unit))
 	if best.Limit > 0 {
 		s += " of " + words.Amount(best.Limit, best.Def.Unit)
 	}
-	return s
+	return best, s
 }
 
 // nearer reports whether a resource came nearer its limit than another, or, where neither

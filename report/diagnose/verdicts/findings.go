@@ -20,9 +20,8 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// Findings concludes for every target; the first is the verdict of the run. What
-// a target is proven to do comes before what the generator could not show, and
-// that before what is well.
+// Findings concludes for every target; the first is the verdict of the run (see order). What
+// several targets need is advised once.
 func Findings(a *evidence.Run, cases []*causes.Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	for _, c := range cases {
@@ -35,12 +34,9 @@ func Findings(a *evidence.Run, cases []*causes.Investigation, g evidence.Generat
 			Advice:  []string{"repeat the run; if it ended at once, the log of the run says why"},
 		})
 	}
-	slices.SortStableFunc(out, func(x, y Finding) int { return cmp.Compare(severity(x), severity(y)) })
+	order(out, cases)
+	adviseOnce(out, cases)
 	return out
-}
-
-func severity(f Finding) int {
-	return slices.Index([]Verdict{Explains, Ambiguous, Unexplained, GeneratorLimited, Inconclusive, Degraded, Healthy}, f.Verdict)
 }
 
 // deepen adds to findings what is known less precisely than their cause.
@@ -322,6 +318,9 @@ func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
 		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.Cause, words.Percent(h.Posterior))
 	}
 	f.Evidence = onsetEvidence(c)
+	if r := c.Onset.Climber; r != nil {
+		f.Resource, f.Host, f.Process, f.PID = r.Metric.Name, r.Metric.Host, r.Metric.Process, r.Metric.PID
+	}
 	if h, known := reachedHop(c); known {
 		f.Host, f.Process = h.Host, h.Process()
 		f.Summary += fmt.Sprintf(" What failed came as far as %s and no further: it is there that requests fail.", h.Place())

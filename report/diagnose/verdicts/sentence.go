@@ -21,11 +21,11 @@ func onsetSentence(c *causes.Investigation) string {
 	switch o.Status {
 	case evidence.Found:
 		if o.Constant > 0 {
-			return fmt.Sprintf("%s shows %s after %s of a constant %s; before that %s of %s attempts had any%s.",
-				words.Capital(name), what, words.WordSeconds(o.At.Value), c.Run.LoadText(o.Constant, o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c))
+			return fmt.Sprintf("%s shows %s after %s of a constant %s; before that %s of %s attempts had any%s%s.",
+				words.Capital(name), what, words.WordSeconds(o.At.Value), c.Run.LoadText(o.Constant, o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
 		}
-		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s.",
-			words.Capital(name), what, c.Run.LoadSpanText(o.Load, o.At.Value), words.WordSeconds(o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c))
+		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s%s.",
+			words.Capital(name), what, c.Run.LoadSpanText(o.Load, o.At.Value), words.WordSeconds(o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
 	case evidence.LeftCensored:
 		return fmt.Sprintf("%s shows %s from the start, at %s: %s of %s attempts (%s).",
 			words.Capital(name), what, c.Run.LoadText(o.Load.Value, 0), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)), words.Percent(float64(o.After)/max(1, float64(o.AfterOf))))
@@ -55,6 +55,14 @@ func noRise(c *causes.Investigation) string {
 	}
 	at := c.Run.Seconds(float64(first))
 	return fmt.Sprintf("from %s into the load on (%s), in clusters too few to tell an onset by", words.WordSeconds(at), c.Run.LoadText(c.Run.LoadAt(at), at))
+}
+
+// climbing names the resource that climbs with failures that grow slowly.
+func climbing(c *causes.Investigation) string {
+	if c.Onset.Climbs == "" {
+		return ""
+	}
+	return "; they grow slowly, and " + c.Onset.Climbs
 }
 
 // delayed says how long after requests were due they failed, where that is long:

@@ -242,7 +242,7 @@ func excluded(c *causes.Investigation, top *causes.Hypothesis, g evidence.Genera
 			!slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(r.Metric.Host) && c.Listens(r.Metric.Instance, h) }) {
 			continue // of another service on that host
 		}
-		if !serves || evidence.GeneratorOwn(r.Metric) || top != nil && (top.Lead == r || top.Counter == r) || r.Metric.Name == probe.CPUCore {
+		if !serves || evidence.GeneratorOwn(r.Metric) || top != nil && (top.Lead == r || top.Counter == r) || c.Onset.Climber == r || r.Metric.Name == probe.CPUCore {
 			continue
 		}
 		if top != nil && top.Lead != nil && top.Lead.Metric.Name == r.Metric.Name && r.Full != nil {
