@@ -184,16 +184,17 @@ func (r *Report) shareOf(metric profiles.GateMetric, name string, bins bins) (co
 	if n == 0 {
 		return compare.Observation{}, false
 	}
-	together := r.clustering(name+column, name+"/requests")
+	together, _ := r.clustering(name+column, name+"/requests")
 	low, high := stats.ClopperPearson(float64(k)/together, float64(n)/together, 2*confidence-1)
 	return compare.Observation{Value: float64(k) / float64(n), Low: low, High: high}, true
 }
 
-// clustering is how much less the events of a column say than independent ones would.
-func (r *Report) clustering(events, of string) float64 {
+// clustering is how much less the events of a column say than independent ones would, as
+// likely as not and at most.
+func (r *Report) clustering(events, of string) (likely, most float64) {
 	y, e := r.Windows.Columns[events], r.Windows.Columns[of]
 	if len(y) == 0 || len(y) != len(e) || r.Windows.IntervalMS <= 0 {
-		return 1
+		return 1, 1
 	}
 	ys, es := make([]float64, len(y)), make([]float64, len(y))
 	for i := range y {
@@ -201,8 +202,7 @@ func (r *Report) clustering(events, of string) float64 {
 			ys[i], es[i] = *y[i], *e[i]
 		}
 	}
-	likely, _ := stats.Clustering(ys, es, r.Windows.IntervalMS/1e3)
-	return likely
+	return stats.Clustering(ys, es, r.Windows.IntervalMS/1e3)
 }
 
 // judge decides a gate on one run against the runs of the baseline: what differs by less

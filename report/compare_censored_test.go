@@ -1,8 +1,11 @@
 package report
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/rampload/rampload/report/stats/calibration"
 )
 
 // none is a release without an onset up to what was sent.
@@ -58,17 +61,59 @@ func TestCompareCensored(t *testing.T) {
 // Two runs of one release, which differ by 3 % by themselves, are seldom told apart.
 func TestCompareOneRunEach(t *testing.T) {
 	runs := calibrationRuns(200, 2000)
-	flagged := 0
-	for s := range uint64(runs) {
-		rng := rand.New(rand.NewPCG(s, 21))
-		at := func() float64 { return 1500 * (1 + 0.03*rng.NormFloat64()) }
-		got := onsetOutcome(t, []*Report{censoredReport("a", at(), 2000)}, []*Report{censoredReport("a", at(), 2000)})
-		if got == IndicativeRegression || got == IndicativeChange {
-			flagged++
+	r, ok := cell(t, "two runs of one release told apart", "one run a side, 3 % between runs", "≤ 5 %", runs, func(r *calibration.Row) {
+		for s := range uint64(runs) {
+			rng := rand.New(rand.NewPCG(s, 21))
+			at := func() float64 { return 1500 * (1 + 0.03*rng.NormFloat64()) }
+			got := onsetOutcome(t, []*Report{censoredReport("a", at(), 2000)}, []*Report{censoredReport("a", at(), 2000)})
+			r.N++
+			if got == IndicativeRegression || got == IndicativeChange {
+				r.K++
+			}
+		}
+	})
+	if ok && r.K > r.N*5/100 {
+		t.Errorf("told apart in %d of %d", r.K, r.N)
+	}
+}
+
+// So are two runs whose failures come in clusters.
+func TestCompareOneRunEachInClusters(t *testing.T) {
+	runs := calibrationRuns(60, 1000)
+	for number, size := range []float64{1, 5, 20, 50} {
+		r, ok := cell(t, "two runs of one release told apart", fmt.Sprintf("one run a side, 1 %% of 12,000 requests fail in clusters of %g", size), "≤ 5 %", runs, func(r *calibration.Row) {
+			for s := range uint64(runs) {
+				rng := rand.New(rand.NewPCG(s, uint64(60+number)))
+				c, err := Compare([]*Report{clusteredReport(rng, size)}, []*Report{clusteredReport(rng, size)}, CompareOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.N++
+				for _, m := range c.Metrics {
+					if m.Metric == "failed share" && m.Outcome != NoDifference {
+						r.K++
+					}
+				}
+			}
+		})
+		if ok && beyond(r, 0.05) {
+			t.Errorf("clusters of %g: told apart in %d of %d", size, r.K, r.N)
 		}
 	}
-	row(t, "two runs of one release told apart", "one run a side, 3 % between runs", flagged, runs, "≤ 5 %")
-	if flagged > runs*5/100 {
-		t.Errorf("told apart in %d of %d", flagged, runs)
+}
+
+// clusteredReport is a run at 200/s for a minute of which 1 % fail in clusters.
+func clusteredReport(rng *rand.Rand, size float64) *Report {
+	r := censoredReport("a", 0, 200)
+	n, k := clusteredHold(rng, 240, 50, 0.01, size)
+	bin := LoadBin{LowRPS: 190, HighRPS: 210, Seconds: 60, AchievedRPS: 200}
+	r.Windows = Windows{IntervalMS: 250, Columns: map[string][]*float64{}}
+	for i := range n {
+		failed, all := float64(k[i]), float64(n[i])
+		r.Windows.Columns["orders/failures"] = append(r.Windows.Columns["orders/failures"], &failed)
+		r.Windows.Columns["orders/requests"] = append(r.Windows.Columns["orders/requests"], &all)
+		bin.Failed, bin.Requests, bin.Attempts = bin.Failed+uint64(k[i]), bin.Requests+uint64(n[i]), bin.Attempts+uint64(n[i])
 	}
+	r.Targets[0].ByLoad = []LoadBin{bin}
+	return r
 }

@@ -41,11 +41,11 @@ func compareMetrics(old, new, history []*Report) []compare.Measured {
 			func(r *Report) (compare.Observation, bool) { return matchedP99(r, name, bins) })
 		add(MetricComparison{Target: name, Metric: "reset share", Unit: "ratio"},
 			func(r *Report) (compare.Observation, bool) {
-				return matchedShare(r, name, bins, func(b LoadBin) (uint64, uint64) { return b.WireResets, max(b.Attempts, b.WireResets) })
+				return matchedShare(r, name, bins, "wire_resets", func(b LoadBin) (uint64, uint64) { return b.WireResets, max(b.Attempts, b.WireResets) })
 			})
 		add(MetricComparison{Target: name, Metric: "failed share", Unit: "ratio"},
 			func(r *Report) (compare.Observation, bool) {
-				return matchedShare(r, name, bins, func(b LoadBin) (uint64, uint64) { return b.Failed, b.Requests })
+				return matchedShare(r, name, bins, "failures", func(b LoadBin) (uint64, uint64) { return b.Failed, b.Requests })
 			})
 	}
 	for _, key := range sharedResources(old, new) {
@@ -251,9 +251,9 @@ func matchedLatency(r *Report, name string, bins bins, percentile float64) (comp
 	return compare.Observation{Value: math.Exp(sum / float64(max(n, 1))), Low: math.NaN(), High: math.NaN()}, n > 0
 }
 
-// matchedShare is a share over the shared loads, each weighing by its requests,
-// with its Clopper-Pearson interval.
-func matchedShare(r *Report, name string, bins bins, of func(LoadBin) (k, n uint64)) (compare.Observation, bool) {
+// matchedShare is a share over the shared loads, each weighing by its requests, with its
+// Clopper-Pearson interval. Events of the column that come together count as fewer ones.
+func matchedShare(r *Report, name string, bins bins, column string, of func(LoadBin) (k, n uint64)) (compare.Observation, bool) {
 	var k, n uint64
 	for _, b := range targetOf(r, name).ByLoad {
 		if bins.has(b.LowRPS) {
@@ -264,7 +264,8 @@ func matchedShare(r *Report, name string, bins bins, of func(LoadBin) (k, n uint
 	if n == 0 {
 		return compare.Observation{}, false
 	}
-	low, high := stats.ClopperPearson(float64(k), float64(n), 0.95)
+	_, together := r.clustering(name+"/"+column, name+"/requests")
+	low, high := stats.ClopperPearson(float64(k)/together, float64(n)/together, 0.95)
 	return compare.Observation{Value: float64(k) / float64(n), Low: low, High: high}, true
 }
 

@@ -342,8 +342,12 @@ type RuledOut struct {
 
 // GateResult is one judged gate.
 type GateResult struct {
-	Expr   string   `json:"expr"`
-	Value  *float64 `json:"value"`
+	Expr  string   `json:"expr"`
+	Value *float64 `json:"value"`
+	// Low and High are the bounds of a percentile, each at 95 %: slow requests that come
+	// together count as fewer ones.
+	Low    *float64 `json:"low,omitempty"`
+	High   *float64 `json:"high,omitempty"`
 	Unit   string   `json:"unit"`   // count, ratio, rps, seconds
 	Result string   `json:"result"` // passed, failed, undecided
 	Reason string   `json:"reason"` // the numbers behind the result in one line

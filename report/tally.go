@@ -274,9 +274,11 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 	r, w := judgeShare(op, 1-g.Percentile, t)
 	r.Unit = unitName(profiles.UnitDuration)
 	r.Value = t.Quantile(w.from, w.to, g.Percentile)
+	r.Low, r.High = t.QuantileBounds(w.from, w.to, g.Percentile, confidence)
 	value := "-"
 	if r.Value != nil {
 		value = FormatSeconds(*r.Value)
+		value += within(value, r.Low, r.High)
 	}
 	s := fmt.Sprintf("%s; %s of %s took longer", value, FormatCount(w.sum.K), FormatCount(w.sum.N))
 	s += w.where(t)
@@ -293,4 +295,25 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 	}
 	r.Reason = s
 	return r
+}
+
+// within says between what a latency lies, in seconds; nothing where that reads like the
+// latency itself.
+func within(value string, low, high *float64) string {
+	from, to := "", ""
+	if low != nil {
+		from = FormatSeconds(*low)
+	}
+	if high != nil {
+		to = FormatSeconds(*high)
+	}
+	switch {
+	case from != "" && to != "" && (from != value || to != value):
+		return fmt.Sprintf(" (%s to %s)", from, to)
+	case from == "" && to != "" && to != value:
+		return fmt.Sprintf(" (at most %s)", to)
+	case from != "" && to == "" && from != value:
+		return fmt.Sprintf(" (at least %s)", from)
+	}
+	return ""
 }

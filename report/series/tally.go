@@ -193,20 +193,6 @@ func (t Tallies) Total() Tally {
 	return sum
 }
 
-// Quantile returns a percentile over windows in seconds, nil without any latency.
-func (t Tallies) Quantile(from, to int, q float64) *float64 {
-	var h attack.Histogram
-	for _, w := range t.Latency[from:to] {
-		h = h.Merge(w)
-	}
-	v, ok := h.Quantile(q)
-	if !ok {
-		return nil
-	}
-	s := float64(v) / 1e6
-	return &s
-}
-
 // Thinnest returns the span that proves least: the one nearest to the limit, or, with
 // nothing in any, that with the fewest requests among the full ones.
 func (t Tallies) Thinnest(nearest Tally) Tally {

@@ -20,10 +20,16 @@ func Clustering(y, e []float64, step float64) (likely, most float64) {
 		total += v
 	}
 	usual, all := 1.0, 1.0
-	for _, seconds := range blockSeconds {
-		less, ratio, n := jumps(y, e, r.windows(seconds))
-		if n < minBlocks {
+	for _, seconds := range afterBlocks {
+		size := r.windows(seconds)
+		less, ratio, n := jumps(y, e, size)
+		if n < minBlocks || seconds > longBlock && n < manyBlocks {
 			continue
+		}
+		if seconds > longBlock {
+			// What lasts that long may be growth as well, which second differences leave out.
+			bent := bends(y, e, size)
+			less, ratio = min(less, bent), min(ratio, bent)
 		}
 		chance := 1 + 2*math.Sqrt(2/(freedomOfLevel*n))
 		if less > chance {
@@ -75,4 +81,22 @@ func jumps(y, e []float64, size int) (less, ratio, blocks float64) {
 		return 1, 1, blocks
 	}
 	return (squares - largest) / expected, squares / expected, blocks
+}
+
+// bends is the same of second differences, all of them.
+func bends(y, e []float64, size int) float64 {
+	var ys, es []float64
+	for i := 0; i+size <= len(y); i += size {
+		var a, b float64
+		for j := i; j < i+size; j++ {
+			a, b = a+y[j], b+e[j]
+		}
+		if b > 0 {
+			ys, es = append(ys, a), append(es, b)
+		}
+	}
+	if _, ratio, n := scatter(ys, es, []float64{1, -2, 1}); n > 0 {
+		return ratio
+	}
+	return 1
 }

@@ -6,20 +6,20 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/rampload/rampload/report/stats"
+	"github.com/rampload/rampload/report/stats/calibration"
 )
 
 // The interval of an onset holds the window from which on requests fail, whatever way
 // their share grows from there and however many fail together.
 func TestIntervalsHoldTheOnset(t *testing.T) {
+	const what = "the interval of an onset holds it"
 	n, base := seeds(6, 150)
-	like := map[string]*struct {
-		held, found int
-		says        float64
-	}{}
+	like := map[string][2]int{} // held and found, by what the run looks like
+	says := map[string]float64{}
+	all := true
 	for k, growth := range []struct {
 		name  string
 		share func(x float64) float64 // x: load over that of the onset
@@ -35,55 +35,69 @@ func TestIntervalsHoldTheOnset(t *testing.T) {
 		for j, series := range []struct {
 			from, to, size float64 // requests a second; mean size of clusters, over a second
 		}{{20, 120, 1}, {200, 4000, 1}, {2000, 50000, 1}, {200, 4000, 5}, {200, 4000, 20}, {200, 4000, 50}, {200, 4000, 100}, {2000, 50000, 50}} {
-			found, held := 0, 0
-			for s := range uint64(n) {
-				rng := rand.New(rand.NewPCG(base+s, uint64(700+10*k+j)))
-				const windows = 480
-				load := func(i int) float64 {
-					return series.from + (series.to-series.from)*(float64(i)+0.5)/windows
-				}
-				r := quiet(windows, load)
-				at := 160 + rng.IntN(180)
-				addClusters(rng, &r, func(i int) float64 { return growth.share(load(i) / load(at)) }, series.size, 1)
-				got := stats.FindRise(r, gridOptions)
-				if got.Status != stats.Lasting {
-					continue
-				}
-				looks := fmt.Sprintf("looks like a jump, in clusters of %s", clusterNames[stats.ClusterClass(got.Clusters)])
-				if got.Hinge {
-					looks = strings.Replace(looks, "a jump", "a growth", 1)
-				}
-				l := like[looks]
-				if l == nil {
-					l = &struct {
-						held, found int
-						says        float64
-					}{says: got.Coverage()}
-					like[looks] = l
-				}
-				found++
-				l.found++
-				if got.Low <= float64(at)+0.5 && got.High >= float64(at)-0.5 {
-					held++
-					l.held++
-				}
-			}
-			if found < n/2 {
-				continue // most are not found at all
-			}
 			name := fmt.Sprintf("%s, ramp %.0f-%.0f/s, clusters of %.0f", growth.name, series.from, series.to, series.size)
-			cell(t, "the interval of an onset holds it", name, held, found, "≥ 93 %")
+			r, ok := cell(t, what, name, "≥ 93 %", n, func(r *calibration.Row) {
+				r.Parts = map[string][2]int{}
+				for s := range uint64(n) {
+					rng := rand.New(rand.NewPCG(base+s, uint64(700+10*k+j)))
+					const windows = 480
+					load := func(i int) float64 {
+						return series.from + (series.to-series.from)*(float64(i)+0.5)/windows
+					}
+					x := quiet(windows, load)
+					at := 160 + rng.IntN(180)
+					addClusters(rng, &x, func(i int) float64 { return growth.share(load(i) / load(at)) }, series.size, 1)
+					got := stats.FindRise(x, gridOptions)
+					if got.Status != stats.Lasting {
+						continue
+					}
+					held := 0
+					if got.Low <= float64(at)+0.5 && got.High >= float64(at)-0.5 {
+						held = 1
+					}
+					part := r.Parts[looksLike(got)]
+					r.Parts[looksLike(got)] = [2]int{part[0] + held, part[1] + 1}
+					r.K, r.N = r.K+held, r.N+1
+				}
+			})
+			all = all && ok
+			if ok && r.N >= 30 && below(r, 0.93) {
+				t.Errorf("%s: held in %d of %d", name, r.K, r.N)
+			}
+			for looks, p := range r.Parts {
+				like[looks] = [2]int{like[looks][0] + p[0], like[looks][1] + p[1]}
+			}
+		}
+	}
+	for _, hinge := range []bool{false, true} {
+		for _, clusters := range []float64{1, 5, 20, 100} {
+			of := stats.Rise{Status: stats.Lasting, Hinge: hinge, Clusters: clusters}
+			says[looksLike(of)] = of.Coverage()
 		}
 	}
 	// What is printed of a run is what runs that look like it have.
 	for _, looks := range slices.Sorted(maps.Keys(like)) {
-		l := like[looks]
-		cell(t, "the interval of an onset holds it", looks, l.held, l.found, fmt.Sprintf("%.0f %%, as is printed", 100*l.says))
-		chance := 3*math.Sqrt(0.25/float64(l.found)) + 0.03
-		if share := float64(l.held) / float64(l.found); math.Abs(share-l.says) > chance {
-			t.Errorf("%s: in %d of %d, and %.2f is printed", looks, l.held, l.found, l.says)
+		if !all {
+			break
+		}
+		r, ok := cell(t, what, looks, fmt.Sprintf("%.0f %%, as is printed", 100*says[looks]), like[looks][1], func(r *calibration.Row) {
+			r.K, r.N = like[looks][0], like[looks][1]
+		})
+		chance := 3*math.Sqrt(0.25/float64(r.N)) + 0.03
+		if share := float64(r.K) / float64(r.N); ok && math.Abs(share-says[looks]) > chance {
+			t.Errorf("%s: in %d of %d, and %.2f is printed", looks, r.K, r.N, says[looks])
 		}
 	}
+	gridEnds(t, what)
+}
+
+// looksLike says what is known of a rise whose interval is told.
+func looksLike(r stats.Rise) string {
+	shape := "a jump"
+	if r.Hinge {
+		shape = "a growth"
+	}
+	return fmt.Sprintf("looks like %s, in clusters of %s", shape, clusterNames[stats.ClusterClass(r.Clusters)])
 }
 
 var clusterNames = [...]string{"1", "2 to 10", "10 to 50", "more than 50"}

@@ -1,65 +1,17 @@
 package stats_test
 
 import (
-	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/rampload/rampload/report/stats"
+	"github.com/rampload/rampload/report/stats/calibration"
 )
-
-// The evaluation runs many more series than a test needs. Thresholds were settled
-// on the development seeds alone; the held-out ones are only counted.
-var (
-	eval = flag.Bool("eval", false, "run the full evaluation on development seeds")
-	held = flag.Bool("heldout", false, "run the full evaluation on held-out seeds")
-)
-
-// seeds returns how many series to make and the first seed.
-func seeds(quick, full int) (int, uint64) {
-	switch {
-	case *held:
-		return full, 1 << 32
-	case *eval:
-		return full, 1 << 16
-	}
-	return quick, 0
-}
 
 var options = stats.RiseOptions{Alpha: 0.01, Floor: 5e-4}
-
-// poisson draws from a Poisson distribution.
-func poisson(rng *rand.Rand, mean float64) float64 {
-	if mean > 500 {
-		return max(0, math.Round(mean+math.Sqrt(mean)*rng.NormFloat64()))
-	}
-	limit, k, p := math.Exp(-mean), 0.0, 1.0
-	for {
-		if p *= rng.Float64(); p <= limit {
-			return k
-		}
-		k++
-	}
-}
-
-// ramp is 120 s from one load to another in windows of 250 ms, with events at
-// the share that p gives for a window and its load.
-func ramp(rng *rand.Rand, from, to float64, p func(i int, load float64) float64) stats.Rates {
-	const n = 480
-	r := stats.Rates{Step: 0.25, Count: make([]float64, n), Exposure: make([]float64, n), Load: make([]float64, n)}
-	for i := range n {
-		r.Load[i] = from + (to-from)*(float64(i)+0.5)/n
-		r.Exposure[i] = math.Round(r.Load[i] * r.Step)
-		r.Count[i] = min(r.Exposure[i], poisson(rng, r.Exposure[i]*p(i, r.Load[i])))
-	}
-	return r
-}
-
-func constant(p float64) func(int, float64) float64 {
-	return func(int, float64) float64 { return p }
-}
 
 // clean are series without an onset.
 var clean = []struct {
@@ -252,28 +204,39 @@ func quantile(sorted []float64, q float64) float64 {
 }
 
 func TestFalseRises(t *testing.T) {
+	const what = "lasting onset where there is none, other series"
 	seeds, base := seeds(40, 1000)
 	for c, series := range clean {
-		found := 0
-		for seed := range seeds {
-			r := series.make(rand.New(rand.NewPCG(base+uint64(seed), uint64(c))))
-			if stats.FindRise(r, options).Status == stats.Lasting {
-				found++
+		most := max(series.most, 0.01)
+		r, ok := cell(t, what, series.name, fmt.Sprintf("≤ %.1f %%", 100*most), seeds, func(r *calibration.Row) {
+			for seed := range seeds {
+				x := series.make(rand.New(rand.NewPCG(base+uint64(seed), uint64(c))))
+				r.N++
+				if stats.FindRise(x, options).Status == stats.Lasting {
+					r.K++
+				}
 			}
-		}
-		share := float64(found) / float64(seeds)
-		low, high := stats.Wilson(float64(found), float64(seeds), 0.95)
-		t.Logf("%-20s false onsets %.3f (%.3f-%.3f), design %.3f", series.name, share, low, high, series.most)
-		if low > max(series.most, 0.01) {
-			t.Errorf("%s: %d false onsets in %d series, want at most a share of %v", series.name, found, seeds, series.most)
+		})
+		if low, _ := stats.Wilson(float64(r.K), float64(r.N), 0.95); ok && low > most {
+			t.Errorf("%s: %d false onsets in %d series, want at most a share of %v", series.name, r.K, r.N, series.most)
 		}
 	}
+	gridEnds(t, what)
 }
 
 func TestRiseError(t *testing.T) {
+	const power, holds = "a rise of independent failures is found", "its interval holds its first failure"
 	seeds, base := seeds(30, 500)
 	for c, rise := range rises {
-		e := measure(c, seeds, base)
+		var e errorsOf
+		_, ok := cell(t, power, rise.name, fmt.Sprintf("≥ %.0f %%", 100*rise.detected), seeds, func(r *calibration.Row) {
+			e = measure(c, seeds, base)
+			r.K, r.N = e.found, seeds
+		})
+		if !ok || e.runs == 0 {
+			continue // there is no time for it, or it is known
+		}
+		cell(t, holds, rise.name, "≥ 93 %", seeds, func(r *calibration.Row) { r.K, r.N = e.covered, e.found })
 		share := float64(e.found) / float64(seeds)
 		coverage := float64(e.covered) / float64(max(1, e.found))
 		t.Logf("%-30s found %.2f, |error| from the first event median %.1f p90 %.1f windows, from the rate %.1f and %.1f, coverage %.2f and %.2f, width %.0f, alarm after %.0f (p90 %.0f)",
@@ -293,4 +256,5 @@ func TestRiseError(t *testing.T) {
 			t.Errorf("%s: the interval holds the truth in %.2f of the series", rise.name, coverage)
 		}
 	}
+	gridEnds(t, power)
 }
