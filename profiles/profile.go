@@ -202,12 +202,15 @@ type Host struct {
 }
 
 // Log is where a service of a host writes what it has to say: a file, the journal, or a
-// store that is asked. Exactly one of the first three is set.
+// store that is asked. Exactly one of File, Journal, URL and Container is set.
 type Log struct {
 	File    string // path, or a glob of several; rotated files are followed
 	Journal string // systemd unit such as payments.service; "*": the whole journal
 	URL     string // of a store: Loki's or VictoriaLogs' own
 	Query   string // what is asked of the store, in its language
+	// Container is the name of a container, or the beginning of its id, whose runtime keeps
+	// what it writes.
+	Container string
 
 	Service string // who writes it; empty: as lines say, else by the name of the file or unit
 	Format  string // "json", "access", "haproxy", "text"; empty: found by the lines

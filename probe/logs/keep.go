@@ -34,6 +34,7 @@ type keeper struct {
 	trace    bool   // the lines of a traceback are being read
 	dropped  uint64
 	skewed   uint64
+	off      time.Duration // the farthest of them; positive: their time is behind
 	seen     uint64
 }
 
@@ -188,6 +189,9 @@ func (k *keeper) emit(e Entry, times uint64, emit func(probe.Event)) {
 		switch d := at - own; {
 		case d <= -time.Second || d >= tolerance:
 			k.skewed++
+			if d.Abs() > k.off.Abs() {
+				k.off = d
+			}
 		case !whole:
 			at = own
 		}

@@ -26,6 +26,7 @@ type Log struct {
 	source probe.Source
 	clock  probe.Clock
 	fields Fields
+	fs     string // in tests, in the place of the root directory
 
 	missing []string
 	keepers []*keeper
@@ -41,6 +42,8 @@ func New(entry profiles.Log, host string, clock probe.Clock) *Log {
 	f := entry.Fields
 	name := cmp.Or(entry.File, entry.Journal)
 	switch {
+	case entry.Container != "":
+		name = "of container " + entry.Container
 	case entry.Journal == "all":
 		name = "journal"
 	case entry.Journal != "":
@@ -73,6 +76,13 @@ func (l *Log) Check() error {
 			return err
 		}
 		return f.file.Close()
+	case l.entry.Container != "":
+		if len(containerFiles(l.root(), l.entry.Container)) > 0 {
+			return nil
+		}
+		if _, err := os.Stat(filepath.Join(l.root(), dockerSocket)); err != nil {
+			return fmt.Errorf("no container %s has a log here, and there is no %s: name it as docker ps does, or run as root", l.entry.Container, dockerSocket)
+		}
 	case l.entry.Journal != "":
 		if _, err := exec.LookPath("journalctl"); err != nil {
 			return errors.New("journalctl is not installed")
@@ -84,7 +94,11 @@ func (l *Log) Check() error {
 // Missing says what was not read, nil for nothing.
 func (l *Log) Missing() []*probe.Unsupported {
 	var dropped, skewed, seen uint64
+	var off time.Duration
 	for _, k := range l.keepers {
+		if k.off.Abs() > off.Abs() {
+			off = k.off
+		}
 		dropped, skewed, seen = dropped+k.dropped, skewed+k.skewed, seen+k.seen
 	}
 	reasons := slices.Clone(l.missing)
@@ -92,13 +106,20 @@ func (l *Log) Missing() []*probe.Unsupported {
 		reasons = append(reasons, fmt.Sprintf("%d lines were more than it hands on in a second", dropped))
 	}
 	if skewed > 0 && 2*skewed > seen/10 {
-		reasons = append(reasons, fmt.Sprintf("%d lines give themselves another time than the one at which they were read, which counts", skewed))
+		reasons = append(reasons, fmt.Sprintf("%d lines give themselves a time up to %s %s that at which they were read, which counts: another clock or zone", skewed, off.Abs().Round(time.Second), beforeOrAfter(off)))
 	}
 	var out []*probe.Unsupported
 	for _, r := range reasons {
 		out = append(out, &probe.Unsupported{What: l.source.Name, Reason: r})
 	}
 	return out
+}
+
+func beforeOrAfter(off time.Duration) string {
+	if off > 0 {
+		return "before"
+	}
+	return "after"
 }
 
 func (l *Log) lacks(format string, args ...any) {
@@ -115,9 +136,13 @@ func (l *Log) Watch(ctx context.Context, emit func(probe.Event)) error {
 		return l.journal(ctx, emit)
 	case l.entry.URL != "":
 		return l.ask(ctx, emit)
+	case l.entry.Container != "":
+		return l.container(ctx, emit)
 	}
-	return l.files(ctx, emit)
+	return l.files(ctx, func() ([]string, error) { return matches(l.entry.File) }, emit)
 }
+
+func (l *Log) root() string { return cmp.Or(l.fs, "/") }
 
 func (l *Log) keeper(file, service string) *keeper {
 	k := &keeper{parser: Parser{Fields: l.fields, Format: l.entry.Format}, file: file, service: cmp.Or(l.entry.Service, service), source: l.source, clock: l.clock}
@@ -127,7 +152,7 @@ func (l *Log) keeper(file, service string) *keeper {
 
 // files follows the files of a glob: those that are there from their end on, those that
 // come from their beginning.
-func (l *Log) files(ctx context.Context, emit func(probe.Event)) error {
+func (l *Log) files(ctx context.Context, find func() ([]string, error), emit func(probe.Event)) error {
 	tails := map[string]*tail{}
 	known := map[string]int64{} // packed files with their size; -1: read, or of before
 	defer func() {
@@ -141,7 +166,7 @@ func (l *Log) files(ctx context.Context, emit func(probe.Event)) error {
 	for look := 0; ; look++ {
 		now := l.clock.Now()
 		if look%5 == 0 {
-			paths, err := matches(l.entry.File)
+			paths, err := find()
 			if err != nil {
 				l.lacks("%s", err)
 			}
@@ -166,7 +191,7 @@ func (l *Log) files(ctx context.Context, emit func(probe.Event)) error {
 					f.file.Close() // it was followed by its old name
 					continue
 				}
-				tails[path] = &tail{f, l.keeper(path, serviceOf(path))}
+				tails[path] = &tail{f, l.keeper(path, cmp.Or(l.entry.Container, serviceOf(path)))}
 			}
 		}
 		for path, f := range tails {
@@ -194,7 +219,7 @@ func (l *Log) files(ctx context.Context, emit func(probe.Event)) error {
 				f.keep.flush(l.clock.Now()+time.Hour, emit)
 			}
 			if len(tails) == 0 && len(l.keepers) == 0 {
-				return &probe.Unsupported{What: l.source.Name, Reason: cmp.Or(strings.Join(l.missing, "; "), "no file is called "+l.entry.File)}
+				return &probe.Unsupported{What: l.source.Name, Reason: cmp.Or(strings.Join(l.missing, "; "), "no file is called "+cmp.Or(l.entry.File, "as a log of "+l.entry.Container))}
 			}
 			return nil
 		case <-ticker.C:

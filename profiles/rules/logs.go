@@ -11,13 +11,13 @@ import (
 
 func (v *validator) log(path string, l profiles.Log) {
 	ways := 0
-	for _, set := range []bool{l.File != "", l.Journal != "", l.URL != ""} {
+	for _, set := range []bool{l.File != "", l.Journal != "", l.URL != "", l.Container != ""} {
 		if set {
 			ways++
 		}
 	}
 	if ways != 1 {
-		v.add(path, "%d places of a log are given: write exactly one of file, journal and url", ways)
+		v.add(path, "%d places of a log are given: write exactly one of file, container, journal and url", ways)
 		return
 	}
 	switch {
@@ -33,6 +33,9 @@ func (v *validator) log(path string, l profiles.Log) {
 		v.add(path+".journal", "%s is not a full unit name: write %s.service, or all", profiles.Quote(l.Journal), l.Journal)
 	case strings.HasPrefix(l.Journal, "-"):
 		v.add(path+".journal", "%s is not the name of a unit", profiles.Quote(l.Journal))
+	}
+	if strings.ContainsAny(l.Container, "/?*[]\\ \x00") {
+		v.add(path+".container", "%s is no name of a container: write one as docker ps shows it", profiles.Quote(l.Container))
 	}
 	if l.File != "" {
 		if _, err := filepath.Match(l.File, ""); err != nil {

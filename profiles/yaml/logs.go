@@ -33,7 +33,7 @@ func (l *logSyntax) Node() *tree.Node {
 func (l *logSyntax) log() profiles.Log {
 	out := profiles.Log{
 		File: string(deref(l.File)), Journal: string(deref(l.Journal)), URL: string(deref(l.URL)), Query: string(deref(l.Query)),
-		Service: string(deref(l.Service)), Format: string(deref(l.Format)),
+		Container: string(deref(l.Container)), Service: string(deref(l.Service)), Format: string(deref(l.Format)),
 	}
 	if f := l.Fields; f != nil {
 		for _, x := range f.all() {
@@ -60,7 +60,7 @@ func (f *logNamesSyntax) all() []logName {
 func logOf(l profiles.Log) logSyntax {
 	s := logSyntax{logFields{
 		File: given(scalar.Text(l.File)), Journal: given(scalar.Text(l.Journal)), URL: given(scalar.Text(l.URL)), Query: given(scalar.Text(l.Query)),
-		Service: given(scalar.Word(l.Service)), Format: given(logFormat(l.Format)),
+		Container: given(scalar.Text(l.Container)), Service: given(scalar.Word(l.Service)), Format: given(logFormat(l.Format)),
 	}}
 	if len(l.Fields) > 0 {
 		s.Fields = &logNamesSyntax{}

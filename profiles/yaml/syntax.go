@@ -155,13 +155,14 @@ type hostSyntax struct {
 }
 
 type logFields struct {
-	File    *scalar.Text    `yaml:"file" about:"Path of a file, or a glob of several. Rotation is followed."`
-	Journal *scalar.Text    `yaml:"journal" about:"Systemd unit whose journal is read, such as payments.service; all: the whole journal."`
-	URL     *scalar.Text    `yaml:"url" about:"URL of a store of logs: VictoriaLogs or Loki."`
-	Query   *scalar.Text    `yaml:"query" about:"What is asked of the store, in its language, such as {app=\"payments\"}."`
-	Service *scalar.Word    `yaml:"service" about:"Who writes the log. Without it: as the lines say, else by the name of the file or unit."`
-	Format  *logFormat      `yaml:"format" about:"Form of the lines. Without it: found by the lines themselves."`
-	Fields  *logNamesSyntax `yaml:"fields" about:"Names of the fields of JSON lines, where they are none of the usual."`
+	File      *scalar.Text    `yaml:"file" about:"Path of a file, or a glob of several. Rotation is followed."`
+	Container *scalar.Text    `yaml:"container" about:"Name of a container (docker, podman, Kubernetes), or the beginning of its id, whose log its runtime keeps."`
+	Journal   *scalar.Text    `yaml:"journal" about:"Systemd unit whose journal is read, such as payments.service; all: the whole journal."`
+	URL       *scalar.Text    `yaml:"url" about:"URL of a store of logs: VictoriaLogs or Loki."`
+	Query     *scalar.Text    `yaml:"query" about:"What is asked of the store, in its language, such as {app=\"payments\"}."`
+	Service   *scalar.Word    `yaml:"service" about:"Who writes the log. Without it: as the lines say, else by the name of the file or unit."`
+	Format    *logFormat      `yaml:"format" about:"Form of the lines. Without it: found by the lines themselves."`
+	Fields    *logNamesSyntax `yaml:"fields" about:"Names of the fields of JSON lines, where they are none of the usual."`
 }
 
 type logNamesSyntax struct {
