@@ -1,5 +1,5 @@
 // Package idle finds out how long a target, or what is on the path to it, keeps idle
-// HTTP connections.
+// connections: of HTTP/1.1, or of a protocol that is chosen by the target's URL.
 package idle
 
 import (
@@ -35,8 +35,10 @@ type Config struct {
 	Client profiles.Client  // Timeout bounds each request; IdleTimeout is not applied
 	Data   []profiles.Table // that requests are filled with: their first rows
 	RunID  attack.RunID
-	Min    time.Duration // the shortest idle time that is tried; 0: an eighth of Max, a second at most
-	Max    time.Duration // the longest
+	// Exchange makes the protocol that is spoken. Nil: HTTP/1.1.
+	Exchange wire.Protocol
+	Min      time.Duration // the shortest idle time that is tried; 0: an eighth of Max, a second at most
+	Max      time.Duration // the longest
 }
 
 // Result is the idle timeout of a peer, or of what is on the path to it.
@@ -78,30 +80,16 @@ const (
 // that the target did not serve a first request, or matches [ErrNoKeepAlive], or is
 // ctx's.
 func Find(ctx context.Context, cfg Config) (Result, error) {
+	if cfg.Exchange == nil {
+		cfg.Exchange = http1.New
+	}
+	cfg.Client.IdleTimeout = 0
+	cfg.Client.Connections = 1
+	cfg.Client.Protocol = profiles.ProtocolHTTP1
 	s := &finder{cfg: cfg, seen: map[uint64]attack.Attempt{}, wake: map[uint64]chan struct{}{}}
-	client := cfg.Client
-	client.IdleTimeout = 0
-	client.Connections = 1
-	client.Protocol = profiles.ProtocolHTTP1
-	var err error
-	s.transport, err = wire.New(wire.Config{
-		Profile: cfg.Target, Client: client, Data: cfg.Data, RunID: cfg.RunID, OnIdle: s.onIdle, Exchange: http1.New,
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	defer s.transport.Close()
-	stop := context.AfterFunc(ctx, s.transport.Abort)
-	defer stop()
-	request := profiles.Request{Method: "GET", Path: "/"}
-	if len(cfg.Target.Requests) > 0 {
-		request = cfg.Target.Requests[0]
-	}
-	if s.request, err = s.transport.Compile(request); err != nil {
-		return Result{}, err
-	}
 
 	var out Result
+	var err error
 	out.Tries, err = s.hold(ctx, geometric(cfg.Min, cfg.Max))
 	if err != nil {
 		return Result{}, err
@@ -175,11 +163,10 @@ func (s *Result) silent() bool {
 }
 
 type finder struct {
-	cfg       Config
-	transport *wire.Transport
-	request   attack.Request
+	cfg Config
 
 	mu   sync.Mutex
+	last uint16                    // client that was opened: it numbers connections
 	seen map[uint64]attack.Attempt // ends of idle connections, by connection
 	wake map[uint64]chan struct{}
 }
@@ -226,13 +213,53 @@ func (s *finder) hold(ctx context.Context, times []time.Duration) ([]Try, error)
 	return tries, errors.Join(errs...)
 }
 
+// open makes a client of one connection, and compiles what it asks.
+func (s *finder) open(ctx context.Context) (*client, attack.Request, error) {
+	s.mu.Lock()
+	s.last++
+	number := s.last
+	s.mu.Unlock()
+	tr, err := wire.New(wire.Config{
+		Target: number, Profile: s.cfg.Target, Client: s.cfg.Client, Data: s.cfg.Data, RunID: s.cfg.RunID,
+		OnIdle: s.onIdle, Exchange: s.cfg.Exchange,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	ask := profiles.Request{Method: "GET", Path: "/"}
+	if len(s.cfg.Target.Requests) > 0 {
+		ask = s.cfg.Target.Requests[0]
+	}
+	request, err := tr.Compile(ask)
+	if err != nil {
+		_ = tr.Close()
+		return nil, nil, err
+	}
+	return &client{tr, context.AfterFunc(ctx, tr.Abort)}, request, nil
+}
+
+// client is a transport with one connection, which ends with a context.
+type client struct {
+	*wire.Transport
+	stop func() bool
+}
+
+// Close ends the connection.
+func (c *client) Close() {
+	c.stop()
+	_ = c.Transport.Close()
+}
+
 // try holds one connection idle for d, or until it ends, and uses it again.
 func (s *finder) try(ctx context.Context, d time.Duration) (Try, error) {
-	lease := s.transport.Lease()
-	defer lease.Close()
+	client, request, err := s.open(ctx)
+	if err != nil {
+		return Try{}, err
+	}
+	defer client.Close()
 	rows := &attack.Fill{Rows: make([]int, len(s.cfg.Data))}
 	first := attack.Attempt{Fill: rows}
-	lease.Do(s.request, &first)
+	client.Do(request, &first)
 	switch {
 	case ctx.Err() != nil:
 		return Try{}, ctx.Err()
@@ -249,7 +276,7 @@ func (s *finder) try(ctx context.Context, d time.Duration) (Try, error) {
 	case <-timer.C:
 	}
 	again := attack.Attempt{Fill: rows}
-	lease.Do(s.request, &again)
+	client.Do(request, &again)
 	// What lived lived for d at least; what had ended did so by the time it was
 	// used, which is later than planned where this machine was busy.
 	try := Try{Planned: d, Lasted: d, End: Alive, Fault: again.Fault}

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/idle"
+	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/run"
@@ -33,26 +35,28 @@ server closes or resets them, or when something on the path forgets them. It
 sends a few dozen requests at most: safe against production. A client that keeps
 connections for longer than that meets resets.`,
 		Example: `  rampload idle https://orders.internal/health
-  rampload idle http://127.0.0.1:8080 --max 30s --client-idle 90s`,
+  rampload idle http://127.0.0.1:8080 --max 30s --client-idle 90s
+  rampload idle wss://chat.internal/ws     how long proxies keep a silent WebSocket
+  rampload idle redis://cache              or postgres://user:password@host/database`,
 		Args: console.ExactArgs("rampload idle URL", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(args[0])
-			if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return console.Usage(fmt.Errorf("%q is not a URL: write http://HOST:PORT/PATH", args[0]))
+			if err != nil || u.Host == "" {
+				return console.Usage(fmt.Errorf("%q is not a URL: write http://HOST:PORT/PATH", profiles.RedactURLs(args[0])))
+			}
+			target, exchange, err := idleTarget(u)
+			if err != nil {
+				return console.Usage(err)
 			}
 			if limit < time.Second || limit > time.Hour {
 				return console.Usage(fmt.Errorf("--max %s is out of range: write a duration from 1s to 1h", limit))
 			}
-			target := profiles.Target{
-				Name: u.Host, URL: u.Scheme + "://" + u.Host, Expect: profiles.DefaultExpect(),
-				Requests: []profiles.Request{{Method: "GET", Path: u.RequestURI(), Weight: 1}},
-			}
 			cfg := idle.Config{
-				Target: target, Max: limit, RunID: run.NewRunID(),
+				Target: target, Exchange: exchange, Max: limit, RunID: run.NewRunID(),
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
 			return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
-				return findIdle(cmd.Context(), console.Plain(w), cfg, args[0], client)
+				return findIdle(cmd.Context(), console.Plain(w), cfg, profiles.RedactURLs(args[0]), client)
 			})
 		},
 	}
@@ -62,6 +66,31 @@ connections for longer than that meets resets.`,
 	f.DurationVar(&timeout, "timeout", 5*time.Second, "time for each answer: `DURATION`")
 	f.BoolVar(&skipVerify, "skip-verify", false, "do not verify TLS certificates")
 	return cmd
+}
+
+// idleTarget returns what is asked on each connection, and by which protocol; nil is
+// HTTP/1.1.
+func idleTarget(u *url.URL) (profiles.Target, wire.Protocol, error) {
+	t := profiles.Target{Name: u.Host, URL: u.String()}
+	switch t.Speaks() {
+	case profiles.SpeaksHTTP:
+		if u.Scheme != "http" && u.Scheme != "https" {
+			break
+		}
+		t.URL, t.Expect = u.Scheme+"://"+u.Host, profiles.DefaultExpect()
+		t.Requests = []profiles.Request{{Method: "GET", Path: u.RequestURI(), Weight: 1}}
+		return t, nil, nil
+	case profiles.SpeaksWebSocket:
+		t.Requests = []profiles.Request{{Script: []profiles.Turn{{Kind: profiles.TurnPing}}, Weight: 1}}
+		return t, protocol.New, nil
+	case profiles.SpeaksRedis:
+		t.Requests = []profiles.Request{{Command: "PING", Weight: 1}}
+		return t, protocol.New, nil
+	case profiles.SpeaksPostgres:
+		t.Requests = []profiles.Request{{Command: "SELECT 1", Weight: 1}}
+		return t, protocol.New, nil
+	}
+	return t, nil, fmt.Errorf("idle connections of %s:// are not looked into: write a URL of http, https, ws, wss, redis, rediss or postgres", u.Scheme)
 }
 
 func findIdle(ctx context.Context, w io.Writer, cfg idle.Config, name string, client time.Duration) error {

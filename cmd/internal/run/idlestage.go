@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/idle"
+	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -50,7 +51,11 @@ func sweepTarget(ctx context.Context, t profiles.Target, c profiles.Client, tabl
 		first := t.Bases()[0]
 		t.URL, t.Requests, t.File, t.Read = first.URL, first.Requests[:1], "", nil
 	}
-	sweep, err := idle.Find(ctx, idle.Config{Target: t, Client: c, Data: tables, RunID: id, Min: stage.From, Max: stage.To})
+	cfg := idle.Config{Target: t, Client: c, Data: tables, RunID: id, Min: stage.From, Max: stage.To}
+	if t.Speaks() != profiles.SpeaksHTTP {
+		cfg.Exchange = protocol.New
+	}
+	sweep, err := idle.Find(ctx, cfg)
 	if err != nil {
 		if errors.Is(err, idle.ErrNoKeepAlive) {
 			err = fmt.Errorf("%w: none of its connections is ever idle", idle.ErrNoKeepAlive)
