@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
@@ -63,7 +64,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, clock probe.Clock, 
 }
 
 // observe records what the sources see until ctx is done, and ends the record.
-func observe(ctx context.Context, r Request, clock probe.Clock, sources probe.Sources, log *runlog.Writer, to session.Recorder) error {
+func observe(ctx context.Context, r protocol.Request, clock probe.Clock, sources probe.Sources, log *runlog.Writer, to session.Recorder) error {
 	outcome, err := session.Run(ctx, session.Config{
 		Clock: clock, Samplers: sources.Samplers, Watchers: sources.Watchers, Recorder: to, SampleEvery: r.Every,
 		Interval: flushEvery, After: func(ctx context.Context) error { <-ctx.Done(); return nil },
@@ -100,27 +101,27 @@ func scan(ctx context.Context, in io.Reader) <-chan []byte {
 	return lines
 }
 
-func firstRequest(ctx context.Context, lines <-chan []byte) (Request, error) {
+func firstRequest(ctx context.Context, lines <-chan []byte) (protocol.Request, error) {
 	late := time.NewTimer(requestIn)
 	defer late.Stop()
 	select {
 	case <-ctx.Done():
-		return Request{}, ctx.Err()
+		return protocol.Request{}, ctx.Err()
 	case <-late.C:
-		return Request{}, fmt.Errorf("no request came in %s: rampload agent --stdio is started by a run, and not by hand", requestIn)
+		return protocol.Request{}, fmt.Errorf("no request came in %s: rampload agent --stdio is started by a run, and not by hand", requestIn)
 	case text, open := <-lines:
 		if !open {
-			return Request{}, fmt.Errorf("the input ended before a request: rampload agent --stdio is started by a run, and not by hand")
+			return protocol.Request{}, fmt.Errorf("the input ended before a request: rampload agent --stdio is started by a run, and not by hand")
 		}
-		request, err := decodeLine[Request](text)
+		request, err := protocol.DecodeLine[protocol.Request](text)
 		if err != nil {
-			return Request{}, err
+			return protocol.Request{}, err
 		}
-		return request, request.check()
+		return request, request.Check()
 	}
 }
 
-func agentHeader(r Request, clock probe.Clock, hosts []runlog.Host, info AgentInfo) runlog.Header {
+func agentHeader(r protocol.Request, clock probe.Clock, hosts []runlog.Host, info AgentInfo) runlog.Header {
 	name, _ := os.Hostname()
 	return runlog.Header{
 		RunID: r.RunID, Name: r.Name, Role: runlog.RoleAgent, Member: r.Name, Interval: flushEvery,
@@ -141,7 +142,7 @@ func listen(ctx context.Context, lines <-chan []byte, clock probe.Clock, name st
 				end(errGone)
 				return
 			}
-			told, err := decodeLine[line](text)
+			told, err := protocol.DecodeLine[protocol.Line](text)
 			switch {
 			case err != nil:
 				end(err)

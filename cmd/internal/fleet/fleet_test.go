@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -70,7 +71,7 @@ func startAgent() *pipe {
 	outRead, outWrite := io.Pipe()
 	p := &pipe{in: inWrite, out: outRead, done: make(chan struct{}), killed: make(chan struct{})}
 	clock := probe.NewClock(time.Now().Add(-boot))
-	watch := func(_ context.Context, r Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
+	watch := func(_ context.Context, r protocol.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
 		sources := probe.Sources{Samplers: []probe.Sampler{&counting{host: r.Name, clock: clock}}}
 		sources.Add(probe.Source{Host: r.Name, Name: "reset trace"}, nil, &probe.Unsupported{What: "reset trace", Reason: "no tracefs", Needs: "root"})
 		return sources, []runlog.Host{{Name: r.Name, Addrs: []string{"10.0.0.9"}}}
@@ -84,7 +85,9 @@ func startAgent() *pipe {
 	return p
 }
 
-func request() Request { return Request{RunID: "1", Name: "orders-1", Every: 250 * time.Millisecond} }
+func request() protocol.Request {
+	return protocol.Request{RunID: "1", Name: "orders-1", Every: 250 * time.Millisecond}
+}
 
 // record follows an agent as long as a run takes and returns what the run kept.
 func record(t *testing.T, conn Connection, during func()) (*runlog.Log, probe.Status) {
@@ -280,14 +283,14 @@ func TestAgentForADay(t *testing.T) {
 		conn := startAgent()
 		r := request()
 		r.Every = time.Minute
-		if err := (&Link{conn: conn}).tell(Request{Version: protocolVersion, RunID: "1", Name: r.Name, Every: r.Every}); err != nil {
+		if err := (&Link{conn: conn}).tell(protocol.Request{Version: protocol.Version, RunID: "1", Name: r.Name, Every: r.Every}); err != nil {
 			t.Fatal(err)
 		}
 		var read int64
 		var wg sync.WaitGroup
 		wg.Go(func() { read, _ = io.Copy(io.Discard, conn) })
 		time.Sleep(24 * time.Hour)
-		if err := (&Link{conn: conn}).tell(line{End: true}); err != nil {
+		if err := (&Link{conn: conn}).tell(protocol.Line{End: true}); err != nil {
 			t.Fatal(err)
 		}
 		if err := conn.Wait(); err != nil && !errors.Is(err, io.EOF) {
@@ -304,7 +307,7 @@ func FuzzServe(f *testing.F) {
 	f.Add([]byte(`{"version":2,"name":"a","every_ns":250000000}` + "\n" + `{"asked_ns":5}` + "\n" + `{"end":true}` + "\n"))
 	f.Fuzz(func(t *testing.T, told []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			watch := func(context.Context, Request, probe.Clock) (probe.Sources, []runlog.Host) {
+			watch := func(context.Context, protocol.Request, probe.Clock) (probe.Sources, []runlog.Host) {
 				return probe.Sources{}, nil
 			}
 			_ = Serve(t.Context(), bytes.NewReader(told), io.Discard, probe.NewClock(time.Now()), watch, AgentInfo{})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
@@ -304,7 +305,7 @@ func (p *following) Hand(runlog.Hand) {}
 func (p *following) Mark(runlog.Mark) {}
 
 // Part says that a part has no parts.
-func (p *following) Part(uint64, runlog.Record) error { return errProtocol }
+func (p *following) Part(uint64, runlog.Record) error { return protocol.ErrProtocol }
 
 // Trailer ends the record.
 func (p *following) Trailer(t runlog.Trailer) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -39,8 +40,8 @@ type LeadConfig struct {
 	Conn, Beats *bus.Conn // the second one carries signs of life and nothing else
 	Run         string    // id
 	Workers     int       // 0: this machine sends the load itself
-	Assign      func(slice, of int) (Assignment, error)
-	Agents      []Request // one agent may be asked for several hosts
+	Assign      func(slice, of int) (protocol.Assignment, error)
+	Agents      []protocol.Request // one agent may be asked for several hosts
 	// Missed says what is due of a slice in the windows from one up to another, by
 	// window and target.
 	Missed  func(slice, of int, from, to int32) ([][]uint64, error)
@@ -87,7 +88,7 @@ type remote struct {
 	role     bus.Role
 	part     int
 	header   runlog.Header
-	orders   chan order
+	orders   chan protocol.Order
 
 	heard    time.Time
 	offset   time.Duration // what its clock reads when the run's reads 0
@@ -128,7 +129,7 @@ func Gather(ctx context.Context, cfg LeadConfig) (*Lead, error) {
 // Abandon ends a run that did not begin.
 func (l *Lead) Abandon() {
 	for _, r := range l.all() {
-		_, _ = l.call(context.Background(), r, order{Kind: orderEnd}, callIn)
+		_, _ = l.call(context.Background(), r, protocol.Order{Kind: protocol.OrderEnd}, callIn)
 	}
 	l.close(true)
 }
@@ -167,7 +168,7 @@ func (l *Lead) gatherWorkers(ctx context.Context) error {
 		if len(free) == want {
 			break
 		}
-		r := &remote{id: f.ID, name: f.Name, role: bus.RoleWorker, heard: time.Now(), orders: make(chan order, 256)}
+		r := &remote{id: f.ID, name: f.Name, role: bus.RoleWorker, heard: time.Now(), orders: make(chan protocol.Order, 256)}
 		if names[f.Name]++; names[f.Name] > 1 {
 			r.name = fmt.Sprintf("%s-%d", f.Name, names[f.Name])
 		}
@@ -209,17 +210,17 @@ func (l *Lead) tooFew(free int, found []bus.Found, not []string) error {
 }
 
 // prepare lets a worker get ready for a slice. From then on it belongs to the run.
-func (l *Lead) prepare(ctx context.Context, r *remote, slice int) (answer, error) {
+func (l *Lead) prepare(ctx context.Context, r *remote, slice int) (protocol.Answer, error) {
 	a, err := l.cfg.Assign(slice, l.cfg.Workers)
 	if err != nil {
-		return answer{}, err
+		return protocol.Answer{}, err
 	}
 	a.Header.RunID, a.Header.Role, a.Header.Member, a.Header.Slice, a.Header.Slices = l.cfg.Run, runlog.RoleWorker, r.name, slice, l.cfg.Workers
 	l.mu.Lock()
 	l.last++
 	r.part = l.last
 	l.mu.Unlock()
-	said, err := l.call(ctx, r, order{Kind: orderPrepare, Part: r.part, Assignment: &a}, prepareIn)
+	said, err := l.call(ctx, r, protocol.Order{Kind: protocol.OrderPrepare, Part: r.part, Assignment: &a}, prepareIn)
 	if err != nil {
 		return said, err
 	}
@@ -256,7 +257,7 @@ func (l *Lead) gatherAgents(ctx context.Context) {
 }
 
 // watch lets one agent begin its record.
-func (l *Lead) watch(ctx context.Context, request Request, found []bus.Found) error {
+func (l *Lead) watch(ctx context.Context, request protocol.Request, found []bus.Found) error {
 	name := request.Agent
 	var ids, names []string
 	for _, f := range found {
@@ -272,13 +273,13 @@ func (l *Lead) watch(ctx context.Context, request Request, found []bus.Found) er
 	case len(ids) > 1:
 		return fmt.Errorf("%d agents are called %s: give each its own --name", len(ids), name)
 	}
-	r := &remote{id: ids[0], name: request.Name, host: request.Name, role: bus.RoleAgent, heard: time.Now(), orders: make(chan order, 16)}
+	r := &remote{id: ids[0], name: request.Name, host: request.Name, role: bus.RoleAgent, heard: time.Now(), orders: make(chan protocol.Order, 16)}
 	l.mu.Lock()
 	l.last++
 	r.part = l.last
 	l.mu.Unlock()
-	request.Version = protocolVersion
-	said, err := l.call(ctx, r, order{Kind: orderWatch, Part: r.part, Request: &request}, prepareIn)
+	request.Version = protocol.Version
+	said, err := l.call(ctx, r, protocol.Order{Kind: protocol.OrderWatch, Part: r.part, Request: &request}, prepareIn)
 	if err != nil {
 		return err
 	}
@@ -309,15 +310,15 @@ func (l *Lead) Agents() map[string]runlog.Header {
 }
 
 // call gives an order and waits for the answer.
-func (l *Lead) call(ctx context.Context, r *remote, o order, within time.Duration) (answer, error) {
+func (l *Lead) call(ctx context.Context, r *remote, o protocol.Order, within time.Duration) (protocol.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	o.Version, o.Run = protocolVersion, l.cfg.Run
-	data, err := l.cfg.Conn.Call(ctx, bus.CallSubject(r.role, r.id), encode(o))
+	o.Version, o.Run = protocol.Version, l.cfg.Run
+	data, err := l.cfg.Conn.Call(ctx, bus.CallSubject(r.role, r.id), protocol.Encode(o))
 	if err != nil {
-		return answer{}, err
+		return protocol.Answer{}, err
 	}
-	var a answer
+	var a protocol.Answer
 	if err := json.Unmarshal(data, &a); err != nil {
 		return a, fmt.Errorf("decode answer of %s: %w", r.name, err)
 	}
@@ -332,7 +333,7 @@ func (l *Lead) now() time.Duration { return time.Since(l.began) }
 
 // beat gives signs of life, and looks for those that give none.
 func (l *Lead) beat(ctx context.Context, inbox string) {
-	ticker := time.NewTicker(beatEvery / 5)
+	ticker := time.NewTicker(protocol.BeatEvery / 5)
 	defer ticker.Stop()
 	for i := 0; ; i++ {
 		l.mu.Lock()
@@ -347,7 +348,7 @@ func (l *Lead) beat(ctx context.Context, inbox string) {
 		}
 		l.mu.Unlock()
 		if hurry || i%5 == 0 {
-			_ = l.cfg.Beats.Ask(beatSubject(l.cfg.Run), inbox, encode(beat{Asked: l.now(), Lost: lost}))
+			_ = l.cfg.Beats.Ask(protocol.BeatSubject(l.cfg.Run), inbox, protocol.Encode(protocol.Beat{Asked: l.now(), Lost: lost}))
 		}
 		select {
 		case <-ctx.Done():
@@ -361,7 +362,7 @@ func (l *Lead) beat(ctx context.Context, inbox string) {
 // pulse takes an answer to a sign of life.
 func (l *Lead) pulse(data []byte) []byte {
 	returned := l.now()
-	var p pulse
+	var p protocol.Pulse
 	if json.Unmarshal(data, &p) != nil {
 		return nil
 	}
@@ -462,7 +463,7 @@ func (l *Lead) startOne(ctx context.Context, r *remote) error {
 			return fmt.Errorf("its clock could not be compared in time: it does not answer")
 		}
 	}
-	_, err := l.call(ctx, r, order{Kind: orderStart, StartAt: at}, callIn)
+	_, err := l.call(ctx, r, protocol.Order{Kind: protocol.OrderStart, StartAt: at}, callIn)
 	return err
 }
 
@@ -474,11 +475,11 @@ func (l *Lead) obeyed(r *remote) {
 			if err == nil || r.gone.Load() || errors.Is(err, bus.ErrNobody) {
 				break // who is gone is found to be lost
 			}
-			if o.Kind == orderExtend && !errors.Is(err, context.DeadlineExceeded) {
+			if o.Kind == protocol.OrderExtend && !errors.Is(err, context.DeadlineExceeded) {
 				l.lose(r, fmt.Errorf("it cannot follow the search: %w", err))
 				break
 			}
-			if o.Kind != orderExtend {
+			if o.Kind != protocol.OrderExtend {
 				break
 			}
 		}
@@ -486,7 +487,7 @@ func (l *Lead) obeyed(r *remote) {
 }
 
 // tell gives all workers an order, in order and without waiting.
-func (l *Lead) tell(o order) {
+func (l *Lead) tell(o protocol.Order) {
 	l.tellMu.Lock()
 	defer l.tellMu.Unlock()
 	for _, r := range l.workers {
@@ -523,7 +524,7 @@ func (l *Lead) End() (statuses []probe.Status, complete bool) {
 	for _, r := range members {
 		if !r.gone.Load() {
 			select {
-			case r.orders <- order{Kind: orderEnd}:
+			case r.orders <- protocol.Order{Kind: protocol.OrderEnd}:
 			default:
 			}
 		}
@@ -545,7 +546,7 @@ func (l *Lead) Forget(complete bool) {
 	if complete { // before the stream goes: an answer may still be on its way
 		var wg sync.WaitGroup
 		for _, r := range l.all() {
-			wg.Go(func() { _, _ = l.call(context.Background(), r, order{Kind: orderDone}, callIn) })
+			wg.Go(func() { _, _ = l.call(context.Background(), r, protocol.Order{Kind: protocol.OrderDone}, callIn) })
 		}
 		wg.Wait()
 	}

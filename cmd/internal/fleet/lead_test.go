@@ -16,6 +16,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
@@ -37,9 +38,11 @@ type player struct {
 	dead    atomic.Bool // it writes nothing any more, as a process that was killed
 }
 
-func (p *player) Prepare(context.Context, Assignment) ([]string, error) { return nil, p.refuse }
+func (p *player) Prepare(context.Context, protocol.Assignment) ([]string, error) {
+	return nil, p.refuse
+}
 
-func (p *player) Load(ctx context.Context, a Assignment, s Slice) error {
+func (p *player) Load(ctx context.Context, a protocol.Assignment, s Slice) error {
 	h := a.Header
 	h.Slice, h.Started = s.Index, s.Start
 	log, err := runlog.NewWriter(s.Out, h)
@@ -94,7 +97,7 @@ func newCrew(t testing.TB, workers, agents int, windows int32) *crew {
 		c.serve(&Member{Name: fmt.Sprintf("worker-%03d", i+1), Send: p})
 	}
 	for i := range agents {
-		c.serve(&Member{Name: fmt.Sprintf("agent-%03d", i+1), Watch: func(_ context.Context, r Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
+		c.serve(&Member{Name: fmt.Sprintf("agent-%03d", i+1), Watch: func(_ context.Context, r protocol.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
 			return probe.Sources{Samplers: []probe.Sampler{&counting{host: r.Name, clock: clock}}}, []runlog.Host{{Name: r.Name}}
 		}})
 	}
@@ -137,8 +140,8 @@ func (c *crew) config(workers int, windows int32) LeadConfig {
 	return LeadConfig{
 		Conn: c.meeting.Conn, Beats: c.meeting.Beats, Run: testRun, Workers: workers, Targets: 1, Window: testWindow,
 		Warn: func(text string) { c.t.Log(text) },
-		Assign: func(slice, of int) (Assignment, error) {
-			return Assignment{Header: header, Slice: slice, Of: of, SampleEvery: testWindow}, nil
+		Assign: func(slice, of int) (protocol.Assignment, error) {
+			return protocol.Assignment{Header: header, Slice: slice, Of: of, SampleEvery: testWindow}, nil
 		},
 		Missed: func(slice, _ int, from, to int32) (due [][]uint64, err error) {
 			for i := from; i < to; i++ {
@@ -220,7 +223,7 @@ func TestFleetAddsUp(t *testing.T) {
 			t.Parallel()
 			c := newCrew(t, 3, 1, windows)
 			cfg := c.config(3, windows)
-			cfg.Agents = []Request{{Agent: "agent-001", Name: "db-1", Every: testWindow}}
+			cfg.Agents = []protocol.Request{{Agent: "agent-001", Name: "db-1", Every: testWindow}}
 			var once sync.Once
 			log, live, statuses := c.lead(t.Context(), cfg, func(index int32) {
 				if killed && index >= 4 {
@@ -243,7 +246,7 @@ func TestFleetAddsUp(t *testing.T) {
 			}
 			if killed {
 				gap := log.Takeovers[0]
-				if gap.Member != "worker-002" || gap.By == "" || gap.By == gap.Member || gap.Until-gap.From > int32((takenAfter+time.Second)/testWindow) {
+				if gap.Member != "worker-002" || gap.By == "" || gap.By == gap.Member || gap.Until-gap.From > int32((protocol.TakenAfter+time.Second)/testWindow) {
 					t.Errorf("%+v", gap)
 				}
 			}
@@ -288,7 +291,7 @@ func TestFleetIsStopped(t *testing.T) {
 func TestCoordinatorIsGone(t *testing.T) {
 	c := newCrew(t, 2, 1, 1000)
 	cfg := c.config(2, 1000)
-	cfg.Agents = []Request{{Agent: "agent-001", Name: "db-1", Every: testWindow}}
+	cfg.Agents = []protocol.Request{{Agent: "agent-001", Name: "db-1", Every: testWindow}}
 	lead, err := Gather(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +338,7 @@ func TestGatherRefuses(t *testing.T) {
 	c.players[0].refuse = nil
 	cfg := c.config(1, 4)
 	cfg.Within = 2 * time.Second
-	cfg.Agents = []Request{{Agent: "nobody", Name: "db-1", Every: testWindow}}
+	cfg.Agents = []protocol.Request{{Agent: "nobody", Name: "db-1", Every: testWindow}}
 	lead, err := Gather(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -384,12 +387,12 @@ func TestAssign(t *testing.T) {
 	p := profiles.Profile{Client: profiles.Client{Connections: 10, MaxInFlight: 7}, Targets: []profiles.Target{{Name: "a", Requests: []profiles.Request{{BodyFile: file}}}}}
 	conns, flying := 0, 0
 	for i := range 4 {
-		a, err := Assign(p, i, 4)
+		a, err := protocol.Assign(p, i, 4)
 		if err != nil {
 			t.Fatal(err)
 		}
 		conns, flying = conns+a.Profile.Client.Connections, flying+a.Profile.Client.MaxInFlight
-		if err := a.unpack(t.TempDir()); err != nil {
+		if err := a.Unpack(t.TempDir()); err != nil {
 			t.Fatal(err)
 		}
 		name := a.Profile.Targets[0].Requests[0].BodyFile
@@ -413,7 +416,7 @@ func BenchmarkFleet(b *testing.B) {
 		c := newCrew(b, workers, agents, windows)
 		cfg := c.config(workers, windows)
 		for i := range agents {
-			cfg.Agents = append(cfg.Agents, Request{Agent: fmt.Sprintf("agent-%03d", i+1), Name: fmt.Sprintf("host-%03d", i+1), Every: testWindow})
+			cfg.Agents = append(cfg.Agents, protocol.Request{Agent: fmt.Sprintf("agent-%03d", i+1), Name: fmt.Sprintf("host-%03d", i+1), Every: testWindow})
 		}
 		log, live, _ := c.lead(b.Context(), cfg, nil)
 		scheduled, sent, unsent := sums(log)

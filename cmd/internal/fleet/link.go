@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
@@ -61,8 +62,8 @@ type arrival struct {
 
 // Connect sends the request and waits until the agent's record begins. The error says
 // what stands in the way, and the connection is closed.
-func Connect(ctx context.Context, conn Connection, r Request) (*Link, error) {
-	r.Version = protocolVersion
+func Connect(ctx context.Context, conn Connection, r protocol.Request) (*Link, error) {
+	r.Version = protocol.Version
 	l := &Link{name: r.Name, conn: conn, events: make(chan arrival, 64), gone: make(chan struct{})}
 	if err := l.tell(r); err != nil {
 		return nil, l.failed(err)
@@ -84,7 +85,7 @@ func Connect(ctx context.Context, conn Connection, r Request) (*Link, error) {
 		var d runlog.Decoder
 		if err := d.Decode(a.record, headerOnly{&l.header}); err != nil || l.header.Role != runlog.RoleAgent || l.header.Member != r.Name {
 			l.leave()
-			return nil, fmt.Errorf("what answers is no agent: %w", errors.Join(errProtocol, err))
+			return nil, fmt.Errorf("what answers is no agent: %w", errors.Join(protocol.ErrProtocol, err))
 		}
 		l.first = a.record
 	}
@@ -184,7 +185,7 @@ func (l *Link) Follow(ctx context.Context, number int, clock probe.Clock, to *ru
 			ended = nil
 			stop()
 			asked.Wait()
-			if err := l.tell(line{End: true}); err != nil {
+			if err := l.tell(protocol.Line{End: true}); err != nil {
 				return lost(err)
 			}
 			silence.Reset(endIn)
@@ -221,7 +222,7 @@ func (l *Link) Follow(ctx context.Context, number int, clock probe.Clock, to *ru
 func (l *Link) ask(ctx context.Context, clock probe.Clock) {
 	for i := 0; ; i++ {
 		now := clock.Now()
-		if err := l.tell(line{Asked: &now}); err != nil {
+		if err := l.tell(protocol.Line{Asked: &now}); err != nil {
 			return // the reader notices it too
 		}
 		every := askEvery
@@ -260,7 +261,7 @@ func (headerOnly) Clock(runlog.ClockReading)        {}
 func (headerOnly) Takeover(runlog.Takeover)         {}
 func (headerOnly) Hand(runlog.Hand)                 {}
 func (headerOnly) Mark(runlog.Mark)                 {}
-func (headerOnly) Part(uint64, runlog.Record) error { return errProtocol }
+func (headerOnly) Part(uint64, runlog.Record) error { return protocol.ErrProtocol }
 func (headerOnly) Trailer(runlog.Trailer)           {}
 
 // view takes what is of use while the run goes on.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/schedule"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -33,7 +34,7 @@ func (d *Loader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, err
 	case <-d.lead.live.over:
 	case <-ctx.Done():
 		early = true
-		d.lead.tell(order{Kind: orderStop})
+		d.lead.tell(protocol.Order{Kind: protocol.OrderStop})
 		late := time.NewTimer(d.drain + endsIn)
 		defer late.Stop()
 		select {
@@ -79,12 +80,12 @@ func (s *Schedule) Extend(stages ...profiles.Stage) error {
 	if err := s.Growing.Extend(stages...); err != nil {
 		return err
 	}
-	s.lead.tell(order{Kind: orderExtend, Stages: stages})
+	s.lead.tell(protocol.Order{Kind: protocol.OrderExtend, Stages: stages})
 	return nil
 }
 
 // Finish says that no stages follow.
 func (s *Schedule) Finish() {
 	s.Growing.Finish()
-	s.lead.tell(order{Kind: orderExtend, Final: true})
+	s.lead.tell(protocol.Order{Kind: protocol.OrderExtend, Final: true})
 }

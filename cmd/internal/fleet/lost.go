@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -17,7 +18,7 @@ func (l *Lead) lookForLost() {
 	l.mu.Lock()
 	var silent []*remote
 	for _, r := range l.members {
-		if r.role == bus.RoleWorker && l.started && r.lost == nil && now.Sub(r.heard) > lostAfter && !l.parts.over(r) {
+		if r.role == bus.RoleWorker && l.started && r.lost == nil && now.Sub(r.heard) > protocol.LostAfter && !l.parts.over(r) {
 			silent = append(silent, r)
 		}
 	}
@@ -61,7 +62,7 @@ func (l *Lead) lose(r *remote, why error) {
 // takeOver lets another worker send the slice of a lost one: from two seconds after its
 // last sign on, when it has stopped by itself if it is still there.
 func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
-	until := int32((max(lastSign, 0) + takenAfter + l.cfg.Window - 1) / l.cfg.Window)
+	until := int32((max(lastSign, 0) + protocol.TakenAfter + l.cfg.Window - 1) / l.cfg.Window)
 	l.parts.retire(lost, slice)
 	from, flying := l.live.cut(slice)
 	from = min(from, until)
@@ -71,7 +72,7 @@ func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 		if by, part = l.successor(lost, slice); by == nil {
 			break
 		}
-		_, err := l.call(context.Background(), by, order{Kind: orderTake, Part: part, Slice: slice, From: time.Duration(until) * l.cfg.Window}, takenAfter-lostAfter)
+		_, err := l.call(context.Background(), by, protocol.Order{Kind: protocol.OrderTake, Part: part, Slice: slice, From: time.Duration(until) * l.cfg.Window}, protocol.TakenAfter-protocol.LostAfter)
 		if err == nil {
 			break
 		}
@@ -119,7 +120,7 @@ func (l *Lead) successor(lost *remote, slice int) (by *remote, part int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range l.members {
-		if r.role == bus.RoleWorker && r.lost == nil && r != lost && time.Since(r.heard) < lostAfter && (by == nil || len(r.slices) < len(by.slices)) {
+		if r.role == bus.RoleWorker && r.lost == nil && r != lost && time.Since(r.heard) < protocol.LostAfter && (by == nil || len(r.slices) < len(by.slices)) {
 			by = r
 		}
 	}

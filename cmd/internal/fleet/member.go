@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/probe"
 )
@@ -48,10 +49,10 @@ type Member struct {
 type Sender interface {
 	// Prepare finds out before the load whether it can be sent: whether the targets
 	// are allowed, and answer.
-	Prepare(ctx context.Context, a Assignment) (warnings []string, err error)
+	Prepare(ctx context.Context, a protocol.Assignment) (warnings []string, err error)
 	// Load sends a slice and writes its record until ctx is done, which stops the
 	// load. It returns when the record has its end.
-	Load(ctx context.Context, a Assignment, slice Slice) error
+	Load(ctx context.Context, a protocol.Assignment, slice Slice) error
 }
 
 const (
@@ -163,33 +164,33 @@ func (m *Member) dial(ctx context.Context, what string) (*bus.Conn, error) {
 
 // hear takes an order.
 func (m *Member) hear(data []byte) []byte {
-	o, err := decodeOrder(data)
+	o, err := protocol.DecodeOrder(data)
 	if err != nil {
-		return encode(answer{Error: err.Error()})
+		return protocol.Encode(protocol.Answer{Error: err.Error()})
 	}
 	switch o.Kind {
-	case orderPrepare, orderWatch:
-		return encode(m.join(o))
-	case orderDone:
+	case protocol.OrderPrepare, protocol.OrderWatch:
+		return protocol.Encode(m.join(o))
+	case protocol.OrderDone:
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for _, end := range m.deliveries[o.Run] {
 			end(errCollected)
 		}
 		delete(m.deliveries, o.Run)
-		return encode(answer{})
+		return protocol.Encode(protocol.Answer{})
 	}
 	m.mu.Lock()
 	j := m.jobs[o.Run]
 	m.mu.Unlock()
 	if j == nil {
-		return encode(answer{Error: m.Name + " takes no part in this run"})
+		return protocol.Encode(protocol.Answer{Error: m.Name + " takes no part in this run"})
 	}
-	return encode(j.obey(o))
+	return protocol.Encode(j.obey(o))
 }
 
 // join begins to take part in a run.
-func (m *Member) join(o order) answer {
+func (m *Member) join(o protocol.Order) protocol.Answer {
 	j := &job{member: m, run: o.Run, heard: time.Now(), parts: map[int]bool{}}
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 	m.mu.Lock()
@@ -203,7 +204,7 @@ func (m *Member) join(o order) answer {
 		busy = fmt.Sprintf("%s is in %d runs already", m.Name, len(m.jobs))
 	}
 	known := m.jobs[o.Run]
-	if known != nil && m.Watch != nil && o.Kind == orderWatch && o.Request != nil && known.ctx.Err() == nil {
+	if known != nil && m.Watch != nil && o.Kind == protocol.OrderWatch && o.Request != nil && known.ctx.Err() == nil {
 		m.mu.Unlock()
 		return known.watch(o) // another host of the profile is on this machine too
 	}
@@ -215,25 +216,25 @@ func (m *Member) join(o order) answer {
 	}
 	m.mu.Unlock()
 	if busy != "" {
-		return answer{Error: busy, Busy: true}
+		return protocol.Answer{Error: busy, Busy: true}
 	}
-	var a answer
+	var a protocol.Answer
 	switch {
-	case o.Kind == orderWatch && m.Watch != nil && o.Request != nil:
+	case o.Kind == protocol.OrderWatch && m.Watch != nil && o.Request != nil:
 		a = j.watch(o)
-	case o.Kind == orderPrepare && m.Send != nil && o.Assignment != nil:
+	case o.Kind == protocol.OrderPrepare && m.Send != nil && o.Assignment != nil:
 		a = j.prepare(o)
 	default:
-		a = answer{Error: fmt.Sprintf("%s is %s and does nothing else", m.Name, m.role())}
+		a = protocol.Answer{Error: fmt.Sprintf("%s is %s and does nothing else", m.Name, m.role())}
 	}
 	if a.Error != "" {
 		m.forget(j)
 		return a
 	}
-	stop, err := m.beats.Hear(beatSubject(o.Run), j.beat)
+	stop, err := m.beats.Hear(protocol.BeatSubject(o.Run), j.beat)
 	if err != nil {
 		j.end(err)
-		return answer{Error: err.Error()}
+		return protocol.Answer{Error: err.Error()}
 	}
 	j.stopBeats = stop
 	m.wg.Go(j.guard)
@@ -315,7 +316,7 @@ func (j *job) end(why error) { j.cancel(why) }
 // beat answers a sign of life.
 func (j *job) beat(data []byte) []byte {
 	received := j.member.Clock.Now()
-	var b beat
+	var b protocol.Beat
 	if json.Unmarshal(data, &b) != nil {
 		return nil
 	}
@@ -326,7 +327,7 @@ func (j *job) beat(data []byte) []byte {
 	j.mu.Lock()
 	j.heard = time.Now()
 	j.mu.Unlock()
-	return encode(pulse{ID: j.member.id, Asked: b.Asked, Received: received, Answered: j.member.Clock.Now()})
+	return protocol.Encode(protocol.Pulse{ID: j.member.id, Asked: b.Asked, Received: received, Answered: j.member.Clock.Now()})
 }
 
 var (
@@ -336,9 +337,9 @@ var (
 
 // guard ends the job when the coordinator is gone, and cleans up behind it.
 func (j *job) guard() {
-	patience := leaveAfter
+	patience := protocol.LeaveAfter
 	if j.member.Send != nil {
-		patience = stopAfter
+		patience = protocol.StopAfter
 	}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	if j.member.Send == nil {
@@ -411,13 +412,13 @@ func (j *job) record(part int) (*spool.Spool, error) {
 }
 
 // obey carries out an order within a run.
-func (j *job) obey(o order) answer {
+func (j *job) obey(o protocol.Order) protocol.Answer {
 	switch {
-	case o.Kind == orderEnd || o.Kind == orderStop:
+	case o.Kind == protocol.OrderEnd || o.Kind == protocol.OrderStop:
 		j.end(errEnd)
-		return answer{}
+		return protocol.Answer{}
 	case j.sending != nil:
 		return j.sending.obey(o)
 	}
-	return answer{Error: fmt.Sprintf("an agent cannot %s", o.Kind)}
+	return protocol.Answer{Error: fmt.Sprintf("an agent cannot %s", o.Kind)}
 }

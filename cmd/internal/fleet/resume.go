@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -37,7 +38,7 @@ func Resume(ctx context.Context, m *Meeting, run string, idle time.Duration, out
 	failed := make(chan error, 1)
 	go func() { failed <- stream.Follow(reading, c.piece) }()
 	var ending sync.WaitGroup
-	ending.Go(func() { tellAll(reading, m.Conn, run, orderEnd) })
+	ending.Go(func() { tellAll(reading, m.Conn, run, protocol.OrderEnd) })
 	defer ending.Wait()
 	quiet := time.NewTimer(idle)
 	defer quiet.Stop()
@@ -62,14 +63,14 @@ func Resume(ctx context.Context, m *Meeting, run string, idle time.Duration, out
 	if err == nil && r.Complete {
 		telling, enough := context.WithTimeout(ctx, time.Second)
 		defer enough()
-		tellAll(telling, m.Conn, run, orderDone)
+		tellAll(telling, m.Conn, run, protocol.OrderDone)
 	}
 	return r, err
 }
 
 // tellAll gives an order to all who are there, or come back, until ctx is done: those who
 // still record a run that it is over, those who keep copies that they may forget them.
-func tellAll(ctx context.Context, conn *bus.Conn, run string, kind orderKind) {
+func tellAll(ctx context.Context, conn *bus.Conn, run string, kind protocol.OrderKind) {
 	told := map[string]bool{}
 	for ctx.Err() == nil {
 		for _, role := range []bus.Role{bus.RoleAgent, bus.RoleWorker} {
@@ -82,7 +83,7 @@ func tellAll(ctx context.Context, conn *bus.Conn, run string, kind orderKind) {
 					continue
 				}
 				calling, cancel := context.WithTimeout(ctx, callIn)
-				_, err := conn.Call(calling, bus.CallSubject(role, f.ID), encode(order{Version: protocolVersion, Run: run, Kind: kind}))
+				_, err := conn.Call(calling, bus.CallSubject(role, f.ID), protocol.Encode(protocol.Order{Version: protocol.Version, Run: run, Kind: kind}))
 				cancel()
 				told[f.ID] = err == nil
 			}

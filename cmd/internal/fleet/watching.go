@@ -5,30 +5,31 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
 
 // watch begins an agent's record of a run.
-func (j *job) watch(o order) answer {
+func (j *job) watch(o protocol.Order) protocol.Answer {
 	m, r := j.member, *o.Request
-	r.Version, r.RunID = protocolVersion, o.Run
-	if err := r.check(); err != nil {
-		return answer{Error: err.Error()}
+	r.Version, r.RunID = protocol.Version, o.Run
+	if err := r.Check(); err != nil {
+		return protocol.Answer{Error: err.Error()}
 	}
 	sources, hosts := m.Watch(j.ctx, r, m.Clock)
 	kept, err := j.record(o.Part)
 	if err != nil {
 		sources.Close()
-		return answer{Error: err.Error()}
+		return protocol.Answer{Error: err.Error()}
 	}
 	header := agentHeader(r, m.Clock, hosts, m.Info)
 	log, err := runlog.NewWriter(kept, header)
 	if err != nil {
 		sources.Close()
 		kept.Close()
-		return answer{Error: err.Error()}
+		return protocol.Answer{Error: err.Error()}
 	}
 	m.say("watching for run %s as %s", o.Run, r.Name)
 	j.wg.Go(func() { flush(j.ctx, log) })
@@ -39,7 +40,7 @@ func (j *job) watch(o order) answer {
 			m.say("the record of run %s is not whole: %s", o.Run, err)
 		}
 	})
-	return answer{Header: header}
+	return protocol.Answer{Header: header}
 }
 
 // bounded records as long as there is room, and marks the time in which there was

@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/session"
@@ -55,7 +56,7 @@ func gatherCompany(ctx context.Context, p profiles.Profile, plan loadPlan, id at
 
 // leadConfig is what leading the run of a profile needs.
 func leadConfig(m *fleet.Meeting, p profiles.Profile, plan loadPlan, id attack.RunID, opt Options, warn func(string)) fleet.LeadConfig {
-	var agents []fleet.Request
+	var agents []protocol.Request
 	for _, h := range p.Hosts {
 		if h.Agent.Name != "" {
 			r := watch.RequestFor(h, p.Targets, HexID(id), opt.SampleEvery, opt.Trace)
@@ -68,8 +69,8 @@ func leadConfig(m *fleet.Meeting, p profiles.Profile, plan loadPlan, id attack.R
 	return fleet.LeadConfig{
 		Conn: m.Conn, Beats: m.Beats, Run: HexID(id), Workers: p.Fleet.Workers, Agents: agents,
 		Within: p.Fleet.Within, Targets: len(p.Counted()), Window: input.WindowInterval, Warn: warn,
-		Assign: func(slice, of int) (fleet.Assignment, error) {
-			a, err := fleet.Assign(plan.profile, slice, of)
+		Assign: func(slice, of int) (protocol.Assignment, error) {
+			a, err := protocol.Assign(plan.profile, slice, of)
 			a.Header, a.Search, a.SampleEvery, a.Trace = header, plan.Growing != nil, opt.SampleEvery, opt.Trace
 			return a, err
 		},

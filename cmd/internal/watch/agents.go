@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/reach"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
@@ -56,7 +57,7 @@ func ConnectAgents(ctx context.Context, p profiles.Profile, pods *Pods, id strin
 	return a
 }
 
-func connectAgent(ctx context.Context, h profiles.Host, r fleet.Request) (*fleet.Link, error) {
+func connectAgent(ctx context.Context, h profiles.Host, r protocol.Request) (*fleet.Link, error) {
 	conn, err := reach.Agent(ctx, h)
 	if err != nil {
 		return nil, err
@@ -66,8 +67,8 @@ func connectAgent(ctx context.Context, h profiles.Host, r fleet.Request) (*fleet
 
 // RequestFor is what the agent of a host is asked to watch. A host that alone serves a
 // target, and for which the profile names no process, is watched by the target's port.
-func RequestFor(h profiles.Host, targets []profiles.Target, id string, every time.Duration, trace bool) fleet.Request {
-	r := fleet.Request{RunID: id, Name: h.Name, Processes: slices.Clone(h.Processes), Logs: h.Logs, Trace: trace, Every: every}
+func RequestFor(h profiles.Host, targets []profiles.Target, id string, every time.Duration, trace bool) protocol.Request {
+	r := protocol.Request{RunID: id, Name: h.Name, Processes: slices.Clone(h.Processes), Logs: h.Logs, Trace: trace, Every: every}
 	for _, t := range targets {
 		r.Chained = r.Chained || len(t.Hosts) > 1
 		for _, port := range ListenPorts(t) {

@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
@@ -136,7 +137,7 @@ func (e *exposure) watch() (fleet.Watch, error) {
 		only = append(only, p)
 	}
 	shows := func(kind string) bool { return slices.Contains(e.kinds, kind) }
-	return func(ctx context.Context, r fleet.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
+	return func(ctx context.Context, r protocol.Request, clock probe.Clock) (probe.Sources, []runlog.Host) {
 		var hidden []probe.Status
 		hide := func(source, needs string) {
 			reason := &probe.Unsupported{What: source, Reason: "the agent does not show it", Needs: "its " + needs}
@@ -172,7 +173,7 @@ func (e *exposure) watch() (fleet.Watch, error) {
 
 // watchThis opens what a run asks an agent to watch: this machine, under the name
 // that the profile gives it, or without whole some of its processes.
-func watchThis(ctx context.Context, r fleet.Request, clock probe.Clock, whole bool) (probe.Sources, []runlog.Host) {
+func watchThis(ctx context.Context, r protocol.Request, clock probe.Clock, whole bool) (probe.Sources, []runlog.Host) {
 	m := machine.Machine{Clock: clock, Name: r.Name}
 	if !whole {
 		m.Name = ""

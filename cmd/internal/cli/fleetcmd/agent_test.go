@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 )
@@ -41,7 +41,7 @@ func TestAgentReadsNoLogThatIsNotAllowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := fleet.Request{Name: "orders", Logs: []profiles.Log{{File: "/etc/passwd"}}}
+	r := protocol.Request{Name: "orders", Logs: []profiles.Log{{File: "/etc/passwd"}}}
 	sources, _ := watch(context.Background(), r, probe.NewClock(time.Now()))
 	for _, m := range sources.Missing {
 		if m.Source.Name == "log /etc/passwd" && m.Reason == "log /etc/passwd not measured: the agent does not show it; needs its --expose logs and --log /etc/passwd" {

@@ -24,6 +24,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/cmd/internal/session"
@@ -131,7 +132,7 @@ func (s *sender) allows(t profiles.Target) error {
 }
 
 // Prepare finds out whether the load can be sent from here.
-func (s *sender) Prepare(ctx context.Context, a fleet.Assignment) (warnings []string, err error) {
+func (s *sender) Prepare(ctx context.Context, a protocol.Assignment) (warnings []string, err error) {
 	p := a.Profile
 	for _, t := range p.Targets {
 		if err := s.allows(t); err != nil {
@@ -164,7 +165,7 @@ func (s *sender) Prepare(ctx context.Context, a fleet.Assignment) (warnings []st
 }
 
 // Load sends a slice and writes its record.
-func (s *sender) Load(ctx context.Context, a fleet.Assignment, slice fleet.Slice) error {
+func (s *sender) Load(ctx context.Context, a protocol.Assignment, slice fleet.Slice) error {
 	p := a.Profile
 	if err := run.ReadSchemas(ctx, p); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package fleet
+package protocol
 
 import (
 	"encoding/json"
@@ -13,44 +13,43 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// What is said over the bus. Workers and agents are told what to send and what to
-// watch, never what to execute, and no name of a file in it is opened.
-
 // How long silence may last. A worker stops sending before its slice is sent by
 // another, so that no request is sent twice.
 const (
-	beatEvery = 250 * time.Millisecond
-	// lostAfter is the silence after which a worker counts as lost.
-	lostAfter = 1250 * time.Millisecond
-	// stopAfter is the silence after which a worker stops by itself.
-	stopAfter = 1750 * time.Millisecond
-	// takenAfter is when, counted from a worker's last sign, its slice goes on.
-	takenAfter = 2 * time.Second
-	// leaveAfter is the silence after which an agent ends its record. It goes on
+	// BeatEvery is the time between two signs of life of the coordinator.
+	BeatEvery = 250 * time.Millisecond
+	// LostAfter is the silence after which a worker counts as lost.
+	LostAfter = 1250 * time.Millisecond
+	// StopAfter is the silence after which a worker stops by itself.
+	StopAfter = 1750 * time.Millisecond
+	// TakenAfter is when, counted from a worker's last sign, its slice goes on.
+	TakenAfter = 2 * time.Second
+	// LeaveAfter is the silence after which an agent ends its record. It goes on
 	// before: the connection may come back, and the record with it.
-	leaveAfter = 10 * time.Minute
+	LeaveAfter = 10 * time.Minute
 )
 
-// orderKind is what a worker or an agent is asked to do.
-type orderKind string
+// OrderKind is what a worker or an agent is asked to do.
+type OrderKind string
 
+// The kinds of orders.
 const (
-	orderPrepare orderKind = "prepare" // a worker: get ready to send a slice
-	orderWatch   orderKind = "watch"   // an agent: begin a record
-	orderStart   orderKind = "start"   // a worker: t = 0 is at StartAt on its own clock
-	orderExtend  orderKind = "extend"  // a worker: the schedule goes on, or ends
-	orderTake    orderKind = "take"    // a worker: send the slice of a lost one too
-	orderStop    orderKind = "stop"    // a worker: send nothing more
-	orderEnd     orderKind = "end"     // an agent: end the record
-	orderDone    orderKind = "done"    // everything arrived: forget the copies
+	OrderPrepare OrderKind = "prepare" // a worker: get ready to send a slice
+	OrderWatch   OrderKind = "watch"   // an agent: begin a record
+	OrderStart   OrderKind = "start"   // a worker: t = 0 is at StartAt on its own clock
+	OrderExtend  OrderKind = "extend"  // a worker: the schedule goes on, or ends
+	OrderTake    OrderKind = "take"    // a worker: send the slice of a lost one too
+	OrderStop    OrderKind = "stop"    // a worker: send nothing more
+	OrderEnd     OrderKind = "end"     // an agent: end the record
+	OrderDone    OrderKind = "done"    // everything arrived: forget the copies
 )
 
-// order is one message to a worker or an agent.
-type order struct {
+// Order is one message to a worker or an agent.
+type Order struct {
 	Version int       `json:"version"`
 	Run     string    `json:"run"`
 	Part    int       `json:"part,omitempty"` // number of the record that it begins
-	Kind    orderKind `json:"kind"`
+	Kind    OrderKind `json:"kind"`
 
 	Assignment *Assignment   `json:"assignment,omitempty"`  // prepare
 	Request    *Request      `json:"request,omitempty"`     // watch
@@ -61,29 +60,30 @@ type order struct {
 	From       time.Duration `json:"from_ns,omitempty"`     // take: due before is somebody else's
 }
 
-// answer is what comes back.
-type answer struct {
+// Answer is what comes back.
+type Answer struct {
 	Error    string        `json:"error,omitempty"`
 	Busy     bool          `json:"busy,omitempty"` // in another run
 	Warnings []string      `json:"warnings,omitempty"`
 	Header   runlog.Header `json:"header,omitzero"` // watch: what the record begins with
 }
 
-// beat is a sign of life of the coordinator, and asks for the time.
-type beat struct {
+// Beat is a sign of life of the coordinator, and asks for the time.
+type Beat struct {
 	Asked time.Duration `json:"asked_ns"`       // on the coordinator's clock
 	Lost  []string      `json:"lost,omitempty"` // ids of those that do not belong to the run any more
 }
 
-// pulse answers a beat, with the times on the clock of who answers.
-type pulse struct {
+// Pulse answers a beat, with the times on the clock of who answers.
+type Pulse struct {
 	ID       string        `json:"id"`
 	Asked    time.Duration `json:"asked_ns"`
 	Received time.Duration `json:"received_ns"`
 	Answered time.Duration `json:"answered_ns"`
 }
 
-func beatSubject(run string) string { return "rampload.run." + run + ".beat" }
+// BeatSubject is where the coordinator of a run gives its signs of life.
+func BeatSubject(run string) string { return "rampload.run." + run + ".beat" }
 
 // Assignment is what a worker has to send.
 type Assignment struct {
@@ -169,9 +169,17 @@ func eachFile(p *profiles.Profile, f func(*string)) {
 	}
 }
 
-// unpack writes the files of an assignment into a folder and lets the profile name
+// Check refuses a slice that there is not.
+func (a *Assignment) Check() error {
+	if a.Of < 1 || a.Slice < 0 || a.Slice >= a.Of {
+		return fmt.Errorf("there is no slice %d of %d", a.Slice, a.Of)
+	}
+	return nil
+}
+
+// Unpack writes the files of an assignment into a folder and lets the profile name
 // those: nothing of this machine's own is read.
-func (a *Assignment) unpack(dir string) error {
+func (a *Assignment) Unpack(dir string) error {
 	written := map[string]string{}
 	var err error
 	eachFile(&a.Profile, func(name *string) {
@@ -195,8 +203,8 @@ func (a *Assignment) unpack(dir string) error {
 	return err
 }
 
-// encode is JSON of what always has one.
-func encode(v any) []byte {
+// Encode is JSON of what always has one.
+func Encode(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return []byte(`{"error":"what was to be said cannot be encoded"}`)
@@ -204,13 +212,13 @@ func encode(v any) []byte {
 	return data
 }
 
-func decodeOrder(data []byte) (order, error) {
-	var o order
+func DecodeOrder(data []byte) (Order, error) {
+	var o Order
 	if err := json.Unmarshal(data, &o); err != nil {
 		return o, fmt.Errorf("decode order: %w", err)
 	}
-	if o.Version != protocolVersion {
-		return o, fmt.Errorf("this rampload speaks version %d of the protocol and was asked in version %d: use the same rampload everywhere", protocolVersion, o.Version)
+	if o.Version != Version {
+		return o, fmt.Errorf("this rampload speaks version %d of the protocol and was asked in version %d: use the same rampload everywhere", Version, o.Version)
 	}
 	if len(o.Run) != 16 || !isHex(o.Run) {
 		return o, fmt.Errorf("%q is not the id of a run", o.Run)
