@@ -42,10 +42,11 @@ func podEvicted() Rule {
 		Told:  []evidence.Clue{evidence.PodsEvicted},
 		Weights: []weight{
 			{evidence.PodsEvicted, Proves, Opposite(Proves)},
+			{evidence.Died, weak, 0},
 			{evidence.DiedWithFaults, weak, Opposite(weak)},
 			{evidence.OutOfMemory, Opposite(weak), 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.PodsEvicted: {evidence.Died}},
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.PodsEvicted: {evidence.Died, evidence.DiedWithFaults}},
 		Says:    "its node ended a pod of it, for what the node lacked or for another pod",
 		advice: func(_ *Investigation, _ *Hypothesis) []string {
 			return []string{
