@@ -79,7 +79,7 @@ what that leaves out.`,
 	f := cmd.Flags()
 	f.BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
 	daemon.register(f, bus.RoleAgent)
-	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets), logs (lines of the files that a run names)")
+	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets, and with what errors services answer each other), logs (lines of the files that a run names; with --stdio also of those that the processes write)")
 	f.StringArrayVar(&exposed.logs, "log", nil, "with --nats: let runs read this log: `FILE`, a glob in quotes, or journal=UNIT (repeatable; default none)")
 	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-* (repeatable)")
 	return cmd
@@ -165,26 +165,29 @@ func (e *exposure) watch() (fleet.Watch, error) {
 		if !whole {
 			hide("host", "--expose host")
 		}
-		sources, hosts := watchThis(ctx, r, clock, whole)
+		sources, hosts := watchThis(ctx, r, clock, whole, shows("logs") && e.anyLog)
 		sources.Missing = append(sources.Missing, hidden...)
 		return sources, hosts
 	}, nil
 }
 
 // watchThis opens what a run asks an agent to watch: this machine, under the name
-// that the profile gives it, or without whole some of its processes.
-func watchThis(ctx context.Context, r protocol.Request, clock probe.Clock, whole bool) (probe.Sources, []runlog.Host) {
+// that the profile gives it, or without whole some of its processes. Written lets it
+// follow what these write where the profile names no log.
+func watchThis(ctx context.Context, r protocol.Request, clock probe.Clock, whole, written bool) (probe.Sources, []runlog.Host) {
 	m := machine.Machine{Clock: clock, Name: r.Name}
 	if !whole {
 		m.Name = ""
 	}
 	entry := profiles.Host{Name: r.Name, Processes: r.Processes}
-	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes, Logs: r.Logs})
+	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes, Logs: r.Logs, Written: written && len(r.Logs) == 0})
 	addrs := watch.LocalAddrs()
 	if r.Trace {
 		m.Name = r.Name
-		trace, packets, _ := m.Resets([]machine.Traced{{Entry: entry, Addrs: addrs}}, r.Ports, r.Chained)
+		traced := []machine.Traced{{Entry: entry, Addrs: addrs}}
+		trace, packets, _ := m.Resets(traced, r.Ports, r.Chained)
 		sources.Watchers = append(sources.Watchers, trace, packets)
+		sources.Watchers = append(sources.Watchers, m.Replies(traced, r.Ports)...)
 	}
 	return sources, []runlog.Host{{Name: r.Name, Addrs: watch.WithoutLoopback(addrs)}}
 }
