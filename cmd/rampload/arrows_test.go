@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/protocol", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast",
+	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast", "cmd/internal/boards",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -103,6 +103,7 @@ var arrows = map[string][]string{
 	"cmd/internal/meter":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/meter/family"},
 	"cmd/internal/meter/family": {},
 	"cmd/internal/notify":       {"cmd/internal/otlp"},
+	"cmd/internal/boards":       {},
 	"cmd/internal/broadcast":    {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify"},
 	"cmd/internal/meter/expose": {"cmd/internal/meter/family"},
 	"cmd/internal/meter/push":   {"cmd/internal/meter/family", "cmd/internal/otlp"},

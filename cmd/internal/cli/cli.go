@@ -87,7 +87,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 
 	root.AddCommand(
 		newRun(env, g), newCompare(env, g), newHistory(env, g), newExplain(env, g), newReport(env, g), newCheck(env, g), newConfirm(env, g), newInvestigate(env, g),
-		newWatch(env, g), newMark(env), newInit(env, g), newImport(env, g), newDemo(env, g), probecmd.NewProbe(env, g), fleetcmd.NewAgent(env), fleetcmd.NewWorker(env), fleetcmd.NewFleet(env), newIdle(env, g), newLabService(env),
+		newWatch(env, g), newMark(env), newInit(env, g), newImport(env, g), newDemo(env, g), probecmd.NewProbe(env, g), fleetcmd.NewAgent(env), fleetcmd.NewWorker(env), fleetcmd.NewFleet(env), newIdle(env, g), newDashboard(env), newAlerts(env), newLabService(env),
 	)
 	for _, command := range env.Lab.Commands {
 		root.AddCommand(command(env))

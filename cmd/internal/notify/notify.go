@@ -104,7 +104,12 @@ type message struct {
 // New begins to tell receivers, whose senders it closes at the end. labels are those of
 // every alert. tell says in a line what could not be told; it must not block.
 func New(to []To, labels map[string]string, tell func(string)) *Notifier {
-	n := &Notifier{labels: labels, tell: tell, firing: map[string]Alert{}}
+	n := &Notifier{labels: map[string]string{}, tell: tell, firing: map[string]Alert{}}
+	for name, value := range labels {
+		if value != "" {
+			n.labels[name] = value
+		}
+	}
 	var ctx context.Context
 	ctx, n.stop = context.WithCancel(context.Background())
 	for _, one := range to {
