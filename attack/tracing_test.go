@@ -44,3 +44,19 @@ func TestSampledShare(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkContext(b *testing.B) {
+	id := attack.RunID{1, 2, 3}
+	for name, traces := range map[string]profiles.Traces{"not sampled": {}, "sampled": {Sample: 0.01}, "with b3": {Sample: 0.01, B3: true}} {
+		b.Run(name, func(b *testing.B) {
+			tr := attack.TracingOf(traces)
+			var buf [128]byte
+			for n := uint64(0); b.Loop(); n++ {
+				id.AppendTraceParent(buf[:0], n, 0, tr.Samples(id, n))
+				if tr.B3 {
+					id.AppendB3(buf[:0], n, 0, tr.Samples(id, n))
+				}
+			}
+		})
+	}
+}

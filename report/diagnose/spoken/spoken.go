@@ -5,6 +5,7 @@ package spoken
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -50,6 +51,7 @@ type Joined struct {
 	Times, Of float64
 	First     float64 // seconds, of those that are joined
 	Class     Class
+	Example   uint64 // the first transaction, where ids join
 }
 
 // Class is what failed transactions look like to the client.
@@ -229,14 +231,14 @@ func Join(lines []*Line, failures []*attack.Failure, failed []float64, step floa
 }
 
 func byID(l *Line, classes map[uint64]Class, totals map[Class]float64, kept map[uint64]bool) []Joined {
-	hits, first := map[Class]float64{}, map[Class]float64{}
+	hits, first, example := map[Class]float64{}, map[Class]float64{}, map[Class]uint64{}
 	for r, at := range l.requests {
 		c, ours := classes[r]
 		if !ours {
 			continue
 		}
 		if hits[c] == 0 || at < first[c] {
-			first[c] = at
+			first[c], example[c] = at, r
 		}
 		hits[c]++
 	}
@@ -262,7 +264,7 @@ func byID(l *Line, classes map[uint64]Class, totals map[Class]float64, kept map[
 		if n < leastTold && n < 0.5*of || n < fewIDs*of {
 			continue
 		}
-		out = append(out, Joined{Line: l, By: "id", Share: n / max(of, 1) * totals[c] / all, Times: n, Of: of, First: first[c], Class: c})
+		out = append(out, Joined{Line: l, By: "id", Example: example[c], Share: n / max(of, 1) * totals[c] / all, Times: n, Of: of, First: first[c], Class: c})
 	}
 	slices.SortFunc(out, func(a, b Joined) int {
 		return cmp.Or(-cmp.Compare(a.Times, b.Times), cmp.Compare(a.Class.String(), b.Class.String()))
@@ -348,7 +350,7 @@ func Report(joined []Joined, load func(at float64) float64) []report.Said {
 			s.Meaning = j.Meaning.String()
 		}
 		if e := j.Edge; e != nil {
-			s.Joined, s.Edge = "trace", &report.Edge{From: e.From, To: e.To, Operation: e.Operation, TraceID: e.Trace, GoodTimes: uint64(e.GoodTimes), GoodOf: uint64(e.GoodOf)}
+			s.Joined, s.Edge = "trace", &report.Edge{From: e.From, To: e.To, Operation: e.Operation, TraceID: fmt.Sprintf("%s%016x", e.run, j.Example), GoodTimes: uint64(e.GoodTimes), GoodOf: uint64(e.GoodOf)}
 		}
 		if v := load(j.First); !math.IsNaN(v) && v > 0 {
 			s.FirstRPS = &v

@@ -113,3 +113,44 @@ func TestRequestOf(t *testing.T) {
 		}
 	}
 }
+
+// Traces are told of those failures of which a store has one with spans of services, and
+// beside traces of good ones.
+func TestJoinTraces(t *testing.T) {
+	log := &runlog.Log{Header: runlog.Header{RunID: run}}
+	trace := func(request uint64, at float64, good bool, services uint32, from, to, service, text string) {
+		log.Events = append(log.Events, probe.Event{
+			Kind: probe.TraceRead, At: time.Duration(at * 1e9), Host: "local", Process: service, Reason: text, Source: probe.Source{Name: "traces of jaeger"},
+			Trace: &probe.Trace{ID: fmt.Sprintf("%s%016x", run, request), Good: good, Spans: 3 * services, Services: services, From: from, To: to, Operation: "POST /charge", Calls: service == from},
+		})
+	}
+	all := append(failures(400, 502, 5), failures(10, 503, 5)...)
+	for i, f := range all[:20] {
+		if i < 18 {
+			trace(f.Request, 5+float64(i), false, 2, "orders", "payments", "orders", fmt.Sprintf("read tcp 10.0.0.1:%d->10.0.3.2:8080: connection reset by peer", 4000+i))
+		} else {
+			trace(f.Request, 6, false, 2, "", "", "", "") // nothing failed in it
+		}
+	}
+	trace(all[20].Request, 6, false, 0, "", "", "", "")                           // not there
+	trace(all[400].Request, 7, false, 1, "", "orders", "orders", "queue is full") // of the other kind
+	trace(1, 0, true, 2, "orders", "payments", "orders", "connection reset by peer")
+	for n := range uint64(9) {
+		trace(2+n, 0, true, 2, "", "", "", "")
+	}
+	log.Events = append(log.Events, probe.Event{Kind: probe.TraceRead, Process: "x", Trace: &probe.Trace{ID: "ffffffffffffffff0000000000000001", Spans: 1, Services: 1}}) // of another run
+	got := Report(Join(Read(log), all, make([]float64, 100), 0.25), func(at float64) float64 { return 100 * at })
+	if len(got) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	a, b := got[0], got[1]
+	if a.Joined != "trace" || a.Fault != "status 502" || a.Times != 18 || a.Of != 20 || a.Meaning != "reset" || a.Edge.String() != "orders -> payments" || a.Edge.GoodTimes != 1 || a.Edge.GoodOf != 10 || a.Peer != "payments" || a.FirstS != 5 || a.Edge.TraceID != fmt.Sprintf("%s%016x", run, all[0].Request) {
+		t.Errorf("got %+v %+v", a, a.Edge)
+	}
+	if b.Fault != "status 503" || b.Times != 1 || b.Of != 1 || b.Edge.String() != "orders" || b.Meaning != "queue-full" {
+		t.Errorf("got %+v %+v", b, b.Edge)
+	}
+	if n := CountTraces(log); n.Asked != 23 || n.Found != 22 || n.WithoutServices != 0 || n.WithoutFailure != 2 {
+		t.Errorf("got %+v", n)
+	}
+}

@@ -16,10 +16,11 @@ const TraceFormat = "trace"
 type Edge struct {
 	From, To  string // who asked, and who was asked; From is empty at the first service
 	Operation string
-	Trace     string // id of one of them
 	// GoodTimes is in how many of GoodOf traces of transactions that went well the same call
 	// failed the same way.
 	GoodTimes, GoodOf float64
+
+	run string // id
 }
 
 // String returns "orders -> payments".
@@ -78,7 +79,7 @@ func readTraces(log *runlog.Log) []*Line {
 			}
 			l = &Line{
 				Statement: s, Service: e.Process, File: e.Source.Name, Text: cmp.Or(e.Reason, t.Operation+" failed"), Format: TraceFormat, First: e.At.Seconds(), requests: map[uint64]float64{},
-				Edge: &Edge{From: t.From, To: cmp.Or(t.To, t.Peer), Operation: t.Operation},
+				Edge: &Edge{From: t.From, To: cmp.Or(t.To, t.Peer), Operation: t.Operation, run: log.Header.RunID},
 			}
 			lines[k] = l
 			order = append(order, l)
@@ -90,9 +91,7 @@ func readTraces(log *runlog.Log) []*Line {
 		at := e.At.Seconds()
 		l.Lines++
 		l.At, l.Count = append(l.At, at), append(l.Count, 1)
-		if l.Edge.Trace == "" || at < l.First {
-			l.First, l.Edge.Trace = at, t.ID
-		}
+		l.First = min(l.First, at)
 		l.requests[request] = at
 	}
 	out := order[:0]
