@@ -178,6 +178,26 @@ func TestAnswersOfThoseBehind(t *testing.T) {
 	}
 }
 
+// TestSlowConsumer plays a broker that says why it ends connections.
+func TestSlowConsumer(t *testing.T) {
+	for seed := range uint64(2) {
+		w := newWorld(rand.New(rand.NewPCG(seed, 79)))
+		w.length = 24
+		w.fail = func(r *request) {
+			if r.due > 0.5*w.length && r.number%3 > 0 {
+				r.fault, r.phase, r.detail = attack.Status, attack.PhaseBody, attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerSlowConsumer}
+			}
+		}
+		w.background()
+		w.play()
+		w.complete()
+		f := diagnose.Analyze(w.log).Findings[0]
+		if f.Cause != "slow-consumer" || f.Verdict != diagnose.Explains {
+			t.Errorf("seed %d: %s %s %.2f: %s", seed, f.Verdict, f.Cause, f.Confidence, f.Summary)
+		}
+	}
+}
+
 // TestLogsAreHeard plays a proxy before a service before a database whose answers say
 // nothing, and whose logs do.
 func TestLogsAreHeard(t *testing.T) {

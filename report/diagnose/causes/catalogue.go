@@ -201,6 +201,7 @@ func Catalogue() []Rule {
 		dependencyReadOnly(),
 		dependencyMemoryFull(),
 		identifierExhausted(),
+		slowConsumer(),
 		schemaMismatch(),
 		lockContention(),
 		applicationError(),

@@ -249,6 +249,7 @@ const (
 	SaysStoreFull    // a store behind has reached the memory that it may use
 	SaysReadOnly     // what is behind may not be written to
 	SaysIdentifiers  // a sequence or a column holds no higher number
+	SaysSlowReader   // a broker gave up a client that reads too slowly
 	SaysSchema       // a table or column is not as expected
 	SaysForbidden    // the right to do it is missing
 	SaysCertificate  // a certificate is not accepted, or was not shown

@@ -62,7 +62,7 @@ func Rank(c *causes.Investigation) {
 // full because of something, and so a connection breaks; a full disk is enough.
 var decisive = []evidence.Clue{
 	evidence.SaysFull, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk, evidence.SaysLocking, evidence.SaysUnknownName, evidence.SaysCredentials,
-	evidence.SaysForbidden, evidence.SaysBig, evidence.SaysStoreFull, evidence.SaysReadOnly, evidence.SaysIdentifiers, evidence.SaysSchema, evidence.SaysCertificate,
+	evidence.SaysForbidden, evidence.SaysBig, evidence.SaysStoreFull, evidence.SaysReadOnly, evidence.SaysIdentifiers, evidence.SaysSlowReader, evidence.SaysSchema, evidence.SaysCertificate,
 }
 
 // hearOut takes from causes that are not what most failures were told: whatever is

@@ -88,6 +88,9 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	if full > 0 {
 		f.Set(evidence.SaysSlots, evidence.When(full, 0.05, 0.5), "client", "%s of the failures: the server itself says that it has too many clients", words.Percent(full))
 	}
+	if slow := named[attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerSlowConsumer}] / max(c.Target.Total.Failed, 1); slow > 0 {
+		f.Set(evidence.SaysSlowReader, evidence.When(slow, 0.05, 0.5), "client", "%s of the failures: the server itself says that it gave up a slow consumer", words.Percent(slow))
+	}
 	text := fmt.Sprintf("%s of the failures were look-ups of the name", words.Percent(c.Parts.Share(attack.DNS)))
 	if kinds[attack.DNSDetail] > 0 {
 		text = most(attack.DNSDetail)
