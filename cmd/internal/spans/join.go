@@ -104,8 +104,12 @@ func (t *Tracing) Finish(ctx context.Context, read func() (*runlog.Log, error), 
 		}
 	}
 	tell(fmt.Sprintf("asking for the traces of %s failed requests, for at most %s", format.Count(uint64(n)), profiles.FormatDuration(cmp.Or(from.Within, profiles.DefaultSpansWithin))))
-	s := traces.Collect(context.WithoutCancel(ctx), from, wanted, Service, emit)
-	s.Reason = p.Redact(s.Reason)
+	redact := p.Redactor()
+	s := traces.Collect(context.WithoutCancel(ctx), from, wanted, Service, func(e probe.Event) {
+		e.Reason, e.Trace.Operation, e.Trace.Peer = redact.Redact(e.Reason), redact.Redact(e.Trace.Operation), redact.Redact(e.Trace.Peer)
+		emit(e)
+	})
+	s.Reason = redact.Redact(s.Reason)
 	if s.State == probe.NotMeasured {
 		warnings = append(warnings, "traces "+s.Reason)
 	}
