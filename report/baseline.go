@@ -31,11 +31,11 @@ const noBaseline = "no baseline to hold it against: name earlier runs with --bas
 // matches [ErrDifferent].
 func SameAs(name, fingerprint, engine string, of *Report) error {
 	switch {
+	case of.Profile.Engine != engine:
+		return fmt.Errorf("baseline %s: %w: it was run with engine %s, not %s", name, ErrDifferent, of.Profile.Engine, engine)
 	case of.Profile.Fingerprint != fingerprint:
 		return fmt.Errorf("baseline %s: %w: it is of another profile (%s, %s, not %s)", name, ErrDifferent,
 			of.Name, shortHash(of.Profile.Fingerprint), shortHash(fingerprint))
-	case of.Profile.Engine != engine:
-		return fmt.Errorf("baseline %s: %w: it was run with engine %s, not %s", name, ErrDifferent, of.Profile.Engine, engine)
 	case len(of.Hands) > 0:
 		return fmt.Errorf("baseline %s: %w: its load was changed by hand (%s)", name, ErrDifferent, of.ByHand())
 	}
