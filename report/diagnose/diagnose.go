@@ -7,6 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/ranking"
 	"github.com/rampload/rampload/report/diagnose/saturation"
@@ -52,6 +53,11 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 	}
 	out.Findings = verdicts.Findings(a, ranked, out.Generator)
 	out.Resources = verdicts.ResourceVerdicts(a, ranked, out.Generator)
+	for _, c := range cases {
+		if text := kernels.Translated(c); text != "" {
+			a.Warnings = append(a.Warnings, c.Target.Info.Name+": "+text)
+		}
+	}
 	out.Warnings = a.Warnings
 	return out
 }
