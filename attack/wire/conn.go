@@ -30,9 +30,9 @@ type Conn struct {
 	link.Link
 	t      *Transport
 	id     uint64
-	serial Session // nil: none, or multiplexed
-	mux    *muxed  // nil: one attempt at a time
-	lease  *Lease  // the slot that it belongs to
+	serial Session               // nil: none, or multiplexed
+	mux    atomic.Pointer[muxed] // nil: one attempt at a time
+	lease  *Lease                // the slot that it belongs to
 
 	opened     time.Duration
 	idleSince  time.Duration // last time it became idle, or notYet
@@ -69,8 +69,8 @@ func (c *Conn) serve(r attack.Request, a *attack.Attempt, deadline time.Duration
 func (c *Conn) close() {
 	c.Socket().Close()
 	switch {
-	case c.mux != nil:
-		c.mux.session.Close()
+	case c.mux.Load() != nil:
+		c.mux.Load().session.Close()
 	case c.serial != nil:
 		c.serial.Close()
 	}

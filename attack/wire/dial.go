@@ -84,7 +84,7 @@ func (d *dialer) dial(a *attack.Attempt, deadline time.Duration, waits func()) *
 	t.dials.Add(1)
 	t.open.Add(1)
 	c := d.open(a, deadline, waits)
-	if c != nil && (d.tls != nil || d.proxyTLS != nil || t.route.Connect != "") {
+	if c != nil && (d.tls != nil || d.proxyTLS != nil || t.route.Connect != "" || t.ex.Offer().Talks) {
 		waits()
 	}
 	if c == nil {
@@ -273,13 +273,13 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	var h *muxed
 	if !d.serial {
 		h = &muxed{c: c, s: &t.streams}
-		c.mux = h // its reader may be done before Start is
+		c.mux.Store(h) // its reader may be done before Start is
 	}
 	session, err := t.ex.Start(c, agreed)
 	multi, ok := session.(Multiplexed)
 	ok = ok && h != nil
 	if err != nil || !ok {
-		c.mux = nil
+		c.mux.Store(nil)
 	}
 	switch {
 	case err != nil:
@@ -291,6 +291,10 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 		return true
 	}
 	h.session = multi
+	h.ready.Store(true)
+	if t.aborted.Load() {
+		multi.Shut() // Close may have looked before
+	}
 	if err := c.Arm(never); err != nil { // attempts have their own deadline
 		c.Fail(a, attack.PhaseDial, err)
 		multi.Shut()

@@ -71,6 +71,9 @@ type Offer struct {
 	// Agree says that the peer must choose one of Protocols, or the attempt fails in
 	// PhaseTLS with [ErrAgreed]. Without it Start may be told of "".
 	Agree bool
+	// Talks says that Start waits for the peer, as for a handshake or a log-in: what else
+	// is to be opened must not wait for it too.
+	Talks bool
 	// Sessions says which kind of session Start will return.
 	Sessions Sessions
 	// Room is how many attempts a multiplexed session carries at most; 0: many, as the
@@ -297,8 +300,8 @@ func (c *Conn) FailStream(a *attack.Attempt, phase attack.Phase, err error) Outc
 
 // RoomChanged tells that the room of a multiplexed session has changed.
 func (c *Conn) RoomChanged() {
-	if c.mux != nil {
-		c.t.streams.changed(c.mux)
+	if c.mux.Load() != nil {
+		c.t.streams.changed(c.mux.Load())
 	}
 }
 
@@ -308,15 +311,15 @@ func (c *Conn) Ended(err error) {
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = c.Note(err)
 	}
-	if c.mux != nil {
-		c.t.streams.dead(c.mux)
+	if c.mux.Load() != nil {
+		c.t.streams.dead(c.mux.Load())
 	}
 }
 
 // describeServed fills in the connection state of an attempt that ended; what a
 // multiplexed connection has served changes under the lock of its pool.
 func (c *Conn) describeServed(a *attack.Attempt, served bool) {
-	if c.mux != nil {
+	if c.mux.Load() != nil {
 		c.t.streams.mu.Lock()
 		defer c.t.streams.mu.Unlock()
 	}

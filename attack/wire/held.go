@@ -175,16 +175,16 @@ func (h *holder) dial(what opening, waits func()) {
 	switch {
 	case multi && c == nil:
 		t.streams.gone()
-	case multi && c.mux == nil: // one instance of many that does not speak it
+	case multi && c.mux.Load() == nil: // one instance of many that does not speak it
 		c.unused = false
 		t.streams.gone()
 		t.retire(c, Destroyed)
 	case multi:
-		t.streams.adopt(c.mux, false, true)
+		t.streams.adopt(c.mux.Load(), false, true)
 	case c == nil:
 		t.pool.gone()
-	case c.mux != nil: // opened before it was known that the protocol is multiplexed
-		t.streams.adopt(c.mux, false, false)
+	case c.mux.Load() != nil: // opened before it was known that the protocol is multiplexed
+		t.streams.adopt(c.mux.Load(), false, false)
 		t.pool.gone()
 	default:
 		c.pooled = true

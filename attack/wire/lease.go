@@ -50,9 +50,9 @@ func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 			t.end(a)
 			return
 		}
-		if c.mux != nil {
-			t.streams.adopt(c.mux, true, false)
-			t.streams.doOn(c.mux, r, a, deadline)
+		if c.mux.Load() != nil {
+			t.streams.adopt(c.mux.Load(), true, false)
+			t.streams.doOn(c.mux.Load(), r, a, deadline)
 			return
 		}
 		if !t.pool.closeMode() {

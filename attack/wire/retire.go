@@ -55,8 +55,8 @@ func (t *Transport) leave(gone []netip.Addr) {
 	}
 	t.mu.Unlock()
 	for _, c := range all {
-		if c.mux != nil {
-			t.streams.leave(c.mux)
+		if c.mux.Load() != nil {
+			t.streams.leave(c.mux.Load())
 		} else if c.state.CompareAndSwap(stateIdle, stateLost) {
 			t.unlink(c)
 			c.unused = false // it did not come to nothing
@@ -201,13 +201,13 @@ func (t *Transport) forget(c *Conn) {
 // lastWords returns what the peer said unasked before it ended an idle connection, as far
 // as the exchanger knows it.
 func (t *Transport) lastWords(c *Conn) (attack.Detail, *attack.Answer) {
-	if c.mux != nil {
-		if p, ok := c.mux.session.(Parting); ok {
+	if c.mux.Load() != nil {
+		if p, ok := c.mux.Load().session.(Parting); ok {
 			return p.Said(), nil
 		}
 	}
 	listener, ok := t.ex.(Listener)
-	if !ok || c.mux != nil {
+	if !ok || c.mux.Load() != nil {
 		return attack.Detail{}, nil
 	}
 	b := make([]byte, attack.MaxAnswerBody)

@@ -17,7 +17,8 @@ import (
 type muxed struct {
 	c       *Conn
 	s       *streams
-	session Multiplexed // set before it is adopted
+	session Multiplexed // set before it is ready and adopted
+	ready   atomic.Bool // its session is known
 
 	// Guarded by streams.mu.
 	inUse int  // attempts on it
@@ -79,7 +80,7 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 	}
 	if h == nil {
 		c := t.dialer.dial(a, deadline, noMatter)
-		if c == nil || c.mux == nil {
+		if c == nil || c.mux.Load() == nil {
 			if counted {
 				s.gone()
 			}
@@ -90,7 +91,7 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 			t.retire(c, c.serve(r, a, deadline)) // one instance of many that is not multiplexed
 			return
 		}
-		h = c.mux
+		h = c.mux.Load()
 		s.adopt(h, true, counted)
 	}
 	s.doOn(h, r, a, deadline)
@@ -368,6 +369,14 @@ func (s *streams) dead(h *muxed) {
 
 // shut closes a connection.
 func (h *muxed) shut() { h.session.Shut() }
+
+// close is shut for Close, which may come in the middle of a handshake: that ends by
+// itself, and shuts its session.
+func (h *muxed) close() {
+	if h.ready.Load() {
+		h.shut()
+	}
+}
 
 // finish ends a connection whose reader is done and that no attempt uses.
 func (s *streams) finish(h *muxed) {

@@ -214,9 +214,9 @@ func (t *Transport) Do(r attack.Request, a *attack.Attempt) {
 		t.end(a)
 		return
 	}
-	if c.mux != nil {
-		t.streams.adopt(c.mux, true, false)
-		t.streams.doOn(c.mux, r, a, deadline)
+	if c.mux.Load() != nil {
+		t.streams.adopt(c.mux.Load(), true, false)
+		t.streams.doOn(c.mux.Load(), r, a, deadline)
 		return
 	}
 	how := c.serve(r, a, deadline)
@@ -271,7 +271,7 @@ func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
 				t.pool.gone()
 				return nil
 			}
-			if c.mux != nil {
+			if c.mux.Load() != nil {
 				t.pool.gone()
 				return c
 			}
@@ -367,8 +367,8 @@ func (t *Transport) Close() error {
 	}
 	t.mu.Unlock()
 	for _, c := range all {
-		if c.mux != nil {
-			c.mux.shut()
+		if h := c.mux.Load(); h != nil {
+			h.close()
 		} else if c.state.CompareAndSwap(stateIdle, stateLost) {
 			t.unlink(c)
 			c.idleEOF = c.idleEOF || c.peerFinned()

@@ -57,7 +57,7 @@ func New(to wire.Target) (wire.Exchanger, error) {
 }
 
 // Offer implements [wire.Exchanger].
-func (x *exchanger) Offer() wire.Offer { return wire.Offer{Sessions: wire.Serial} }
+func (x *exchanger) Offer() wire.Offer { return wire.Offer{Sessions: wire.Serial, Talks: true} }
 
 // Request is a compiled query. It is immutable.
 type Request struct {

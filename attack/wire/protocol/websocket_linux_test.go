@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,5 +128,51 @@ func TestWebSocketHeld(t *testing.T) {
 	}
 	if len(ids) < n*8/10 {
 		t.Errorf("%d messages went over %d connections", n, len(ids))
+	}
+}
+
+// A server that takes its time for each handshake does not hold up the others that are to
+// be held: all of them wait at once.
+func TestWebSocketHandshakesSideBySide(t *testing.T) {
+	const n = 30
+	var waiting atomic.Int64
+	all := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if waiting.Add(1) == n {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-r.Context().Done():
+			return
+		}
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		_, _, _ = c.Read(context.WithoutCancel(r.Context()))
+	}))
+	t.Cleanup(s.Close)
+	tr, _, _ := open(t, "ws"+strings.TrimPrefix(s.URL, "http"), 1, profiles.Request{Command: "hello"})
+	tr.Hold(n)
+	wait(t, func() bool { return tr.Stats().Open == n && waiting.Load() == n })
+}
+
+// A run may end while handshakes are under way: they end with it.
+func TestWebSocketClosedInHandshake(t *testing.T) {
+	const n = 5
+	var waiting atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		waiting.Add(1)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(s.Close)
+	tr, _, rec := open(t, "ws"+strings.TrimPrefix(s.URL, "http"), 1, profiles.Request{Command: "hello"})
+	tr.Hold(n)
+	wait(t, func() bool { return waiting.Load() == n })
+	tr.Close()
+	if rec.Resets() > 0 || tr.Stats().Open != 0 {
+		t.Errorf("%d resets, %d connections open", rec.Resets(), tr.Stats().Open)
 	}
 }

@@ -56,7 +56,9 @@ func New(to wire.Target) (wire.Exchanger, error) {
 }
 
 // Offer implements [wire.Exchanger].
-func (x *exchanger) Offer() wire.Offer { return wire.Offer{Sessions: wire.Serial} }
+func (x *exchanger) Offer() wire.Offer {
+	return wire.Offer{Sessions: wire.Serial, Talks: len(x.logIn) > 0}
+}
 
 // Request is a compiled command. It is immutable.
 type Request struct {

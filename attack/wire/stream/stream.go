@@ -41,7 +41,9 @@ func New(to wire.Target) (wire.Exchanger, error) {
 }
 
 // Offer implements [wire.Exchanger]: no ALPN, and one request at a time.
-func (x *exchanger) Offer() wire.Offer { return wire.Offer{Sessions: wire.Serial} }
+func (x *exchanger) Offer() wire.Offer {
+	return wire.Offer{Sessions: wire.Serial, Talks: x.begin != nil}
+}
 
 // Compile implements [wire.Exchanger]; the request is a [Request].
 func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {

@@ -45,7 +45,7 @@ func New(to wire.Target) (wire.Exchanger, error) {
 
 // Offer implements [wire.Exchanger]: HTTP/1.1, and one request at a time on a connection.
 func (x *exchanger) Offer() wire.Offer {
-	return wire.Offer{Protocols: []string{"http/1.1"}, Sessions: wire.Shared, Room: 1}
+	return wire.Offer{Protocols: []string{"http/1.1"}, Sessions: wire.Shared, Room: 1, Talks: true}
 }
 
 // Compile implements [wire.Exchanger]; the request is a [Request]. A command is the text
