@@ -240,17 +240,9 @@ notify: [{alertmanager: 'http://%s'}, {webhook: {url: '%s', bearer: '${HOOK_TOKE
 		}
 	}
 	over := time.Now()
-	if !fired {
-		t.Errorf("Alertmanager was not told of the gate while the run went on\n%s", text.String())
-	}
 	if got := amAlerts(t, "http://"+am); got["RamploadGateFailed failures < 1%"] == "active" {
 		t.Errorf("Alertmanager still has %v", got)
 	}
-	mu.Lock()
-	if n := len(hooked); n < 2 || hooked[0]["status"] != "firing" || hooked[n-1]["status"] != "resolved" || !strings.Contains(fmt.Sprint(hooked[n-1]["text"]), "is over: ") {
-		t.Errorf("the webhook was told %v", hooked)
-	}
-	mu.Unlock()
 	f, err := os.Open(filepath.Join(dir, "out.json"))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text.String())
@@ -260,6 +252,19 @@ notify: [{alertmanager: 'http://%s'}, {webhook: {url: '%s', bearer: '${HOOK_TOKE
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A machine that is too busy for this load judges no gate, and says so.
+	broken := r.Gates[0].Result == report.GateFailed
+	if !broken && !r.Generator.Limited {
+		t.Fatalf("the gate is %s\n%s", r.Gates[0].Result, text.String())
+	}
+	if broken && !fired {
+		t.Errorf("Alertmanager was not told of the gate while the run went on\n%s", text.String())
+	}
+	mu.Lock()
+	if n := len(hooked); broken && (n < 2 || hooked[0]["status"] != "firing" || hooked[n-1]["status"] != "resolved" || !strings.Contains(fmt.Sprint(hooked[n-1]["text"]), "is over: ")) {
+		t.Errorf("the webhook was told %v", hooked)
+	}
+	mu.Unlock()
 	if r.Totals.WireResets < 50 || strings.Contains(r.Profile.YAML, "let-me-in") {
 		t.Fatalf("%d resets\n%s\n%s", r.Totals.WireResets, text.String(), r.Profile.YAML)
 	}

@@ -67,7 +67,7 @@ func Open(cfg Config) (*Broadcast, error) {
 		if err != nil {
 			return nil, fmt.Errorf("metrics.remote-write: %w", err)
 		}
-		receivers = append(receivers, remotewrite.New(s, where(e.RemoteWrite), e.Native))
+		receivers = append(receivers, remotewrite.New(s, where(e.RemoteWrite)+" by remote write", e.Native))
 	}
 	if e.OTLP.Given() {
 		how := otlp.Config{Signal: otlp.Metrics, Protocol: otlp.HTTP}
@@ -78,7 +78,7 @@ func Open(cfg Config) (*Broadcast, error) {
 		if err != nil {
 			return nil, fmt.Errorf("metrics.otlp: %w", err)
 		}
-		receivers = append(receivers, otlpmetrics.New(s, where(e.OTLP), cfg.Plan.Rampload))
+		receivers = append(receivers, otlpmetrics.New(s, where(e.OTLP)+" by OTLP", cfg.Plan.Rampload))
 	}
 	var told []notify.To
 	for i, n := range cfg.Notify {

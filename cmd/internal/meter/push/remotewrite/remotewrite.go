@@ -7,7 +7,6 @@ import (
 	"context"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/klauspost/compress/snappy"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -169,14 +168,4 @@ func (e *encoder) nativeSeries(name string, s family.Series) {
 	b := appendLabels(nil, name, s.Labels, "")
 	b = protowire.AppendBytes(protowire.AppendTag(b, 4, protowire.BytesType), h)
 	e.out = protowire.AppendBytes(protowire.AppendTag(e.out, 1, protowire.BytesType), b)
-}
-
-// Where returns the host and port of a URL, for people.
-func Where(url string) string {
-	_, rest, _ := strings.Cut(url, "://")
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
-	}
-	host, _, _ := strings.Cut(rest, "/")
-	return host
 }
