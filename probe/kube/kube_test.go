@@ -304,7 +304,7 @@ func TestServerAway(t *testing.T) {
 	kubetest.Restart(pods[0], 0, "Completed", time.Now())
 	s.Put(pods[0])
 	events.await(t, probe.PodExited)
-	s.Server.CloseClientConnections()
+	s.CloseClientConnections()
 	kubetest.Restart(pods[0], 139, "Error", time.Now())
 	s.Put(pods[0])
 	if e := events.await(t, probe.PodExited); e.Reason != "SIGSEGV, exit status 139" {

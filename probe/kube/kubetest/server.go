@@ -60,7 +60,7 @@ func New(t testing.TB) *Server {
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
 	t.Cleanup(func() {
 		s.Cut()
-		s.Server.Close()
+		s.Close()
 	})
 	return s
 }
@@ -75,7 +75,7 @@ func (s *Server) Kubeconfig(t testing.TB) string {
 	if err := os.WriteFile(plugin, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ca, _ := json.Marshal(pemOf(s.Server.Certificate().Raw)) // []byte: base64
+	ca, _ := json.Marshal(pemOf(s.Certificate().Raw)) // []byte: base64
 	path := filepath.Join(dir, "config")
 	config := fmt.Sprintf(`apiVersion: v1
 kind: Config
