@@ -14,7 +14,7 @@ demo: build ## a service that runs out of descriptors, then the same with a sane
 	bin/rampload demo
 
 # Packages that tests use: real servers to load, real tools to compare with.
-PACKAGES := nginx-light haproxy apache2-bin lighttpd stunnel4 iptables nftables conntrack iproute2 tshark wrk gunicorn jq prometheus-node-exporter prometheus-process-exporter openssh-server redis-server postgresql
+PACKAGES := nginx-light haproxy apache2-bin lighttpd stunnel4 iptables nftables conntrack iproute2 tshark wrk gunicorn jq prometheus prometheus-alertmanager prometheus-node-exporter prometheus-process-exporter openssh-server redis-server postgresql
 deps:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(PACKAGES) 2>/dev/null | awk '$$1=="ii"{print $$2}' | sort | comm -13 - <(printf '%s\n' $(PACKAGES) | sort)); \

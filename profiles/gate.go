@@ -80,7 +80,7 @@ type Gate struct {
 	UpTo       float64 // judged on windows offered at most this many requests per second; 0: all
 }
 
-// String returns the expression in its one canonical form. Parsing it gives
+// String returns the expression in its one canonical form. ParseGate of it gives
 // the same gate, with the canonical form as its Text.
 func (g Gate) String() string {
 	s := g.Subject() + " " + string(g.Op) + " " + g.FormatValue()

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/profiles/fingerprint"
 )
 
@@ -56,7 +55,7 @@ func TestWithDefaults(t *testing.T) {
 	if len(q.AbortIf) != 1 || q.AbortIf[0].String() != "failures within 10s > 50%" || q.AbortIf[0].Text != q.AbortIf[0].String() {
 		t.Errorf("abort-if %+v", q.AbortIf)
 	}
-	if parsed, err := expression.Parse(q.AbortIf[0].Text); err != nil || parsed != q.AbortIf[0] {
+	if parsed, err := profiles.ParseGate(q.AbortIf[0].Text); err != nil || parsed != q.AbortIf[0] {
 		t.Errorf("default abort-if %+v, parsed %+v", q.AbortIf[0], parsed)
 	}
 	if d := q.Load[1].Duration(); d != 110*time.Second {

@@ -23,7 +23,7 @@ type Secrets struct{ values []string }
 // Add remembers a value. Empty values, and plain numbers of up to five digits (a
 // port, a count), are no secrets: hiding them would garble every figure.
 func (s *Secrets) Add(value string) {
-	number := IsDigits(value) && len(value) <= 5
+	number := isDigits(value) && len(value) <= 5
 	if value != "" && !number && !slices.Contains(s.values, value) {
 		s.values = append(slices.Clip(s.values), value)
 	}
@@ -157,7 +157,7 @@ func (r Redactor) Redact(text string) string {
 			text = strings.ReplaceAll(text, v, redacted)
 		}
 	}
-	return RedactPlaces(text)
+	return redactPlaces(text)
 }
 
 // Redact returns the text without the profile's secrets. Keep a

@@ -76,17 +76,17 @@ func TestSensitiveNames(t *testing.T) {
 	}
 }
 
-func FuzzRedactPlaces(f *testing.F) {
+func FuzzRedactURLs(f *testing.F) {
 	f.Add("http://u:p@h/?token=a", "x")
 	f.Fuzz(func(t *testing.T, before, password string) {
 		if password == "" || strings.ContainsAny(password, "/?#@ \t\n\v\f\r\u0085\u00a0") {
 			t.Skip("no password of a URL")
 		}
-		got := profiles.RedactPlaces(before + " http://user:" + password + "@host/")
+		got := profiles.RedactURLs(before + " http://user:" + password + "@host/")
 		if !strings.HasSuffix(got, "REDACTED@host/") {
 			t.Errorf("%q: %q", password, got)
 		}
-		if again := profiles.RedactPlaces(got); again != got {
+		if again := profiles.RedactURLs(got); again != got {
 			t.Errorf("%q became %q", got, again)
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/profiles/fingerprint"
 )
 
@@ -16,7 +15,7 @@ func TestSearchGates(t *testing.T) {
 	gates := func(texts ...string) []profiles.Gate {
 		var out []profiles.Gate
 		for _, text := range texts {
-			g, err := expression.Parse(text)
+			g, err := profiles.ParseGate(text)
 			if err != nil {
 				t.Fatal(err)
 			}

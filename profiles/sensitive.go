@@ -57,10 +57,10 @@ var (
 // RedactURLs hides what stands where credentials stand in the URLs of a text: users
 // and passwords, and the values that [SensitiveKey] knows. It needs no profile: for
 // messages about one that could not be read.
-func RedactURLs(text string) string { return RedactPlaces(text) }
+func RedactURLs(text string) string { return redactPlaces(text) }
 
-// RedactPlaces hides what stands where credentials stand in a URL.
-func RedactPlaces(text string) string {
+// redactPlaces hides what stands where credentials stand in a URL.
+func redactPlaces(text string) string {
 	if strings.Contains(text, "@") {
 		text = userInfo.ReplaceAllString(text, "${1}"+redacted+"@")
 	}

@@ -13,8 +13,8 @@ import (
 // The error cites the text and shows the right spelling.
 func ParseRate(text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "/s")
-	if ok && IsDecimal(number) {
-		return ParseDecimal(text, number)
+	if ok && isDecimal(number) {
+		return parseDecimal(text, number)
 	}
 	plain := strings.ReplaceAll(strings.ReplaceAll(text, ",", ""), " ", "")
 	plain = strings.ReplaceAll(plain, "_", "")
@@ -54,8 +54,8 @@ func FormatRate(rate float64) string {
 // 0.001. It does not limit it to 100 %.
 func ParsePercent(text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "%")
-	if ok && IsDecimal(number) {
-		return ParseDecimal(text, number+"e-2") // exact, which a division by 100 is not
+	if ok && isDecimal(number) {
+		return parseDecimal(text, number+"e-2") // exact, which a division by 100 is not
 	}
 	number, unit := splitNumber(strings.ReplaceAll(text, " ", ""))
 	switch {
@@ -120,16 +120,16 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-// IsDecimal reports whether the text is digits with at most one point between
+// isDecimal reports whether the text is digits with at most one point between
 // them: no sign, exponent, infinity or hexadecimal, which [strconv.ParseFloat]
 // takes.
-func IsDecimal(text string) bool {
+func isDecimal(text string) bool {
 	whole, fraction, point := strings.Cut(text, ".")
-	return IsDigits(whole) && (!point || IsDigits(fraction))
+	return isDigits(whole) && (!point || isDigits(fraction))
 }
 
-// IsDigits reports whether the text is digits alone, at least one.
-func IsDigits(text string) bool {
+// isDigits reports whether the text is digits alone, at least one.
+func isDigits(text string) bool {
 	for _, c := range []byte(text) {
 		if c < '0' || c > '9' {
 			return false
@@ -138,8 +138,8 @@ func IsDigits(text string) bool {
 	return text != ""
 }
 
-// ParseDecimal parses a number of a text, which errors cite.
-func ParseDecimal(text, number string) (float64, error) {
+// parseDecimal parses a number of a text, which errors cite.
+func parseDecimal(text, number string) (float64, error) {
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%s is too large: write a smaller number", Cite(text))
@@ -153,7 +153,7 @@ func splitNumber(text string) (number, rest string) {
 	if end < 0 {
 		end = len(text)
 	}
-	if !IsDecimal(text[:end]) {
+	if !isDecimal(text[:end]) {
 		return "", text
 	}
 	return text[:end], text[end:]

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/stats"
 	"gonum.org/v1/gonum/mathext"
@@ -75,7 +74,7 @@ func (r *Report) HoldAgainst(gates []profiles.Gate, runs []*Report, files []stri
 func (r *Report) BaselineGates() []profiles.Gate {
 	var out []profiles.Gate
 	for _, result := range r.Gates {
-		if g, err := expression.Parse(result.Expr); err == nil && g.Baseline > 0 {
+		if g, err := profiles.ParseGate(result.Expr); err == nil && g.Baseline > 0 {
 			out = append(out, g)
 		}
 	}

@@ -7,13 +7,12 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/stats/calibration"
 )
 
 func gateOf(t *testing.T, text string) profiles.Gate {
 	t.Helper()
-	g, err := expression.Parse(text)
+	g, err := profiles.ParseGate(text)
 	if err != nil {
 		t.Fatal(err)
 	}

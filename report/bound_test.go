@@ -6,7 +6,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // What Enough says is what Judge asks for: so many requests that all end well
@@ -24,7 +23,7 @@ func TestEnoughIsWhatJudgeAsksFor(t *testing.T) {
 		"failures < 0.1%", "failures <= 0.1%", "failures < 1%", "failures < 5%", "failures < 60%", "wire-resets < 0.01%",
 		"visible-resets <= 2.5%", "p50 < 1s", "p90 <= 1s", "p99 < 1s", "p99.9 < 1s",
 	} {
-		g, err := expression.Parse(text)
+		g, err := profiles.ParseGate(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +40,7 @@ func TestEnoughIsWhatJudgeAsksFor(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"wire-resets == 0", "failures < 5", "failures <= 0%", "failures > 5%", "onset > 5/s", "headroom(open-files) > 20%"} {
-		g, err := expression.Parse(text)
+		g, err := profiles.ParseGate(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // A gate must rarely fail a target that is within its limit, and rarely pass one
@@ -31,7 +30,7 @@ func TestGateErrorRates(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g, err := expression.Parse(tt.gate)
+			g, err := profiles.ParseGate(tt.gate)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // climb is a ramp in steps of a second with a share of failures for each load.
@@ -80,7 +79,7 @@ func TestJudgeCrossing(t *testing.T) {
 		{"unknown target", "crosses(0.1%, pay) > 1000/s", Judged{Series: ramp}, GateUndecided, `no target is named "pay"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g, err := expression.Parse(c.gate)
+			g, err := profiles.ParseGate(c.gate)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +99,7 @@ func TestCrossingShareOf(t *testing.T) {
 	} {
 		var gates []profiles.Gate
 		for _, text := range texts {
-			g, err := expression.Parse(text)
+			g, err := profiles.ParseGate(text)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/stats/calibration"
 )
 
@@ -40,7 +39,7 @@ func TestCalibrateGates(t *testing.T) {
 		{"failures < 1%", 240, 50, .007, 50, GateFailed},
 		{"failures < 1%", 480, 250, .01, 50, GateFailed},
 	} {
-		g, err := expression.Parse(tt.gate)
+		g, err := profiles.ParseGate(tt.gate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +62,7 @@ func TestCalibrateGates(t *testing.T) {
 // What fails near the load that a gate names is not averaged away by lower loads.
 func TestUpToJudgesTheTop(t *testing.T) {
 	for _, top := range []struct{ from, share float64 }{{1450, .10}, {1400, .10}, {1300, .05}, {1485, 1}} {
-		g, _ := expression.Parse("failures < 1% up to 1500/s")
+		g, _ := profiles.ParseGate("failures < 1% up to 1500/s")
 		for seed := range uint64(20) {
 			rng := rand.New(rand.NewPCG(seed, 3))
 			n, k := make([]int, 480), make([]int, 480)
@@ -88,7 +87,7 @@ func TestUpToJudgesTheTop(t *testing.T) {
 
 // "onset > 19/s" passes only if an onset below 19/s would have been found.
 func TestOnsetGateWithoutPower(t *testing.T) {
-	g, _ := expression.Parse("onset > 19/s")
+	g, _ := profiles.ParseGate("onset > 19/s")
 	n, k := make([]int, 480), make([]int, 480)
 	rest := 0.0
 	for i := range n {
@@ -102,7 +101,7 @@ func TestOnsetGateWithoutPower(t *testing.T) {
 		t.Errorf("%s: %s", got.Result, got.Reason)
 	}
 	t.Log(got.Reason)
-	g, _ = expression.Parse("onset > 1900/s")
+	g, _ = profiles.ParseGate("onset > 1900/s")
 	for i := range n {
 		n[i] *= 100
 	}
@@ -128,7 +127,7 @@ func TestShortRunsPass(t *testing.T) {
 		{"failures < 1%", 3000, GateUndecided},
 		{"failures < 1%", 14_904, GatePassed},
 	} {
-		g, err := expression.Parse(tt.gate)
+		g, err := profiles.ParseGate(tt.gate)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/series"
 )
 
@@ -71,7 +70,7 @@ func TestDrainCountsAtTheLoadOfTheEnd(t *testing.T) {
 		{"failures < 1%", failed, GateFailed, "1,110 of " + all},
 		{"p99 < 300ms", well, GateFailed, "1,110 of " + all},
 	} {
-		g, err := expression.Parse(tt.gate)
+		g, err := profiles.ParseGate(tt.gate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +128,7 @@ func TestHeldConnectionsStrikeAndFail(t *testing.T) {
 		return s
 	}
 	gate := func(text string) []profiles.Gate {
-		g, err := expression.Parse(text)
+		g, err := profiles.ParseGate(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/series"
 )
 
@@ -159,7 +158,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g, err := expression.Parse(tt.gate)
+			g, err := profiles.ParseGate(tt.gate)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +181,7 @@ func show(v *float64) any {
 }
 
 func TestJudgeUnknownTarget(t *testing.T) {
-	g, err := expression.Parse("failures(carts) < 1%")
+	g, err := profiles.ParseGate("failures(carts) < 1%")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +216,7 @@ func TestStruck(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g, err := expression.Parse(tt.gate)
+			g, err := profiles.ParseGate(tt.gate)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,7 +230,7 @@ func TestStruck(t *testing.T) {
 // A slow target whose answers are still on their way must not be taken for one
 // that fails, and one whose requests all time out must strike in the end.
 func TestStruckWhileInFlight(t *testing.T) {
-	g, err := expression.Parse("failures within 5s > 20%")
+	g, err := profiles.ParseGate("failures within 5s > 20%")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report/stats/calibration"
 )
 
@@ -31,7 +30,7 @@ func TestCalibratePercentiles(t *testing.T) {
 		{"p95 < 100ms", 120, 50, .25, .2, GatePassed},
 		{"p95 < 100ms", 120, 50, .25, .2, GateFailed},
 	} {
-		g, err := expression.Parse(tt.gate)
+		g, err := profiles.ParseGate(tt.gate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +84,7 @@ func TestCalibratePercentileBounds(t *testing.T) {
 		{"p99 < 1s", "wandering by a factor of 1.5, memory 3 s", 600, 50, wandering(0.4, 3), 0.9},
 		{"p99 < 1s", "wandering by a factor of 1.5, memory 10 s", 600, 50, wandering(0.4, 10), 0.7},
 	} {
-		g, err := expression.Parse(tt.gate)
+		g, err := profiles.ParseGate(tt.gate)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // k6 imports the options of a script: stages and thresholds. What the script does
@@ -155,7 +154,7 @@ func (in *importing) threshold(metric string, v any) {
 		in.note("the threshold %s: %s is not imported", metric, quoted(text))
 		return
 	}
-	g, err := expression.Parse(gate)
+	g, err := profiles.ParseGate(gate)
 	if err != nil {
 		in.note("the threshold %s: %s is not imported: %v", metric, quoted(text), err)
 		return

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/profiles/workload"
 )
 
@@ -108,7 +107,7 @@ func (v *validator) process(path string, p profiles.Process) {
 func (v *validator) gates(path string, gates []profiles.Gate) {
 	for i, g := range gates {
 		path := at(path, i)
-		parsed, err := expression.Parse(g.String())
+		parsed, err := profiles.ParseGate(g.String())
 		if err != nil {
 			v.add(path, "%s", err)
 			continue

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // place checks where in the load a stage stands.
@@ -54,7 +53,7 @@ func (v *validator) search(path string, s profiles.Search) {
 
 // until checks the condition of a search.
 func (v *validator) until(path string, g profiles.Gate) {
-	parsed, err := expression.Parse(g.String())
+	parsed, err := profiles.ParseGate(g.String())
 	if err != nil {
 		v.add(path, "%s", err)
 		return

@@ -15,7 +15,6 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
@@ -176,7 +175,7 @@ func gates(t *testing.T, exprs ...string) []profiles.Gate {
 	t.Helper()
 	var out []profiles.Gate
 	for _, e := range exprs {
-		g, err := expression.Parse(e)
+		g, err := profiles.ParseGate(e)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/assemble"
 	"github.com/rampload/rampload/report/runlog"
@@ -167,7 +166,7 @@ func reportOf(tb testing.TB, path string) *report.Report {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	gate, err := expression.Parse("failures < 1%")
+	gate, err := profiles.ParseGate("failures < 1%")
 	if err != nil {
 		tb.Fatal(err)
 	}

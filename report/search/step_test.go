@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/profiles/expression"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
 
@@ -57,7 +57,7 @@ func judgeOf(t *testing.T, s *report.Series, gates ...string) Judge {
 	t.Helper()
 	j := Judge{Series: s, Connections: 256, MaxInFlight: 10_000}
 	for _, text := range gates {
-		g, err := expression.Parse(text)
+		g, err := profiles.ParseGate(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // What is forgotten changes no verdict: conditions over spans and over the whole run
@@ -17,7 +16,7 @@ func TestForgettingChangesNoAbort(t *testing.T) {
 	for _, text := range []string{
 		"failures within 5s > 20%", "failures > 2%", "failures > 2% up to 110/s", "wire-resets > 400", "p99 within 10s > 300ms", "failures(carts) > 2%",
 	} {
-		g, err := expression.Parse(text)
+		g, err := profiles.ParseGate(text)
 		if err != nil {
 			t.Fatal(err)
 		}

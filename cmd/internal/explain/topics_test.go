@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/cmd/internal/explain"
-	"github.com/rampload/rampload/profiles/expression"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml"
 )
 
@@ -30,7 +30,7 @@ func TestGuidesAreTrue(t *testing.T) {
 				}
 			case "gates":
 				for line := range strings.Lines(m[2]) {
-					if _, err := expression.Parse(strings.TrimSpace(line)); err != nil {
+					if _, err := profiles.ParseGate(strings.TrimSpace(line)); err != nil {
 						t.Errorf("%s: %v", g.Name, err)
 					}
 				}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 func TestTooFew(t *testing.T) {
@@ -37,7 +36,7 @@ func TestTooFew(t *testing.T) {
 		{"failures < 0.1%", []profiles.Stage{profiles.Idle{From: time.Second, To: time.Minute}}, "", 1},
 		{"failures < 0.1%", []profiles.Stage{profiles.Connections{From: 10, To: 10, For: 10 * time.Second}}, "100 requests are planned, too few to prove it: 149,712 without a single one beyond the limit would do, as up to 50 may fail together", 1},
 	} {
-		g, err := expression.Parse(c.gate)
+		g, err := profiles.ParseGate(c.gate)
 		if err != nil {
 			t.Fatal(err)
 		}

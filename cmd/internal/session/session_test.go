@@ -11,7 +11,6 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 const interval = 250 * time.Millisecond
@@ -144,7 +143,7 @@ func TestAbortStopsTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		cfg := config(&steadyLoader{length: time.Minute, failed: 60}, m)
-		abort, err := expression.Parse("failures within 5s > 50%")
+		abort, err := profiles.ParseGate("failures within 5s > 50%")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 )
 
 // nowhere is a recorder that keeps nothing, as the run log on disk does.
@@ -32,7 +31,7 @@ func TestSoakGrowsByNothing(t *testing.T) {
 	const interval = 250 * time.Millisecond
 	var gates []profiles.Gate
 	for _, text := range []string{"failures within 30s > 20%", "wire-resets > 1000000", "p99 within 10s > 5s"} {
-		g, err := expression.Parse(text)
+		g, err := profiles.ParseGate(text)
 		if err != nil {
 			t.Fatal(err)
 		}

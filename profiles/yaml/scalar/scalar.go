@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/expression"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
@@ -255,7 +254,7 @@ func (v *Peak) Format() (string, bool) {
 }
 
 func (v *Gate) Parse(text string, _ bool) error {
-	g, err := expression.Parse(text)
+	g, err := profiles.ParseGate(text)
 	*v = Gate(g)
 	return err
 }
@@ -263,7 +262,7 @@ func (v *Gate) Parse(text string, _ bool) error {
 // Format keeps the user's words where they say what the gate is.
 func (v *Gate) Format() (string, bool) {
 	g := profiles.Gate(*v)
-	if again, err := expression.Parse(g.Text); err == nil && again == g {
+	if again, err := profiles.ParseGate(g.Text); err == nil && again == g {
 		return g.Text, false
 	}
 	return g.String(), false

@@ -1,38 +1,35 @@
-package expression
+package profiles
 
 import (
 	"testing"
 	"time"
-
-	"github.com/rampload/rampload/profiles"
 )
 
-func TestParse(t *testing.T) {
+func TestParseGate(t *testing.T) {
 	for _, c := range []struct {
 		text string
-		want profiles. // Text is that of the canonical form below when empty
-			Gate
+		want Gate // Text is that of the canonical form below when empty
 		form string
 	}{
-		{"wire-resets == 0 up to 1500/s", profiles.Gate{Metric: profiles.GateWireResets, Op: profiles.Equal, UpTo: 1500}, "wire-resets == 0 up to 1500/s"},
-		{"visible-resets(orders)<=3", profiles.Gate{Text: "visible-resets(orders) <= 3", Metric: profiles.GateVisibleResets, Of: "orders", Op: profiles.LessOrEqual, Value: 3}, "visible-resets(orders) <= 3"},
-		{" failures  within\t10s < 1% ", profiles.Gate{Metric: profiles.GateFailures, Within: 10 * time.Second, Op: profiles.Less, Value: 0.01, Unit: profiles.UnitRatio}, "failures within 10s < 1%"},
+		{"wire-resets == 0 up to 1500/s", Gate{Metric: GateWireResets, Op: Equal, UpTo: 1500}, "wire-resets == 0 up to 1500/s"},
+		{"visible-resets(orders)<=3", Gate{Text: "visible-resets(orders) <= 3", Metric: GateVisibleResets, Of: "orders", Op: LessOrEqual, Value: 3}, "visible-resets(orders) <= 3"},
+		{" failures  within\t10s < 1% ", Gate{Metric: GateFailures, Within: 10 * time.Second, Op: Less, Value: 0.01, Unit: UnitRatio}, "failures within 10s < 1%"},
 		{
 			"failures(orders) within 60s < 0.10% up to 1500.0/s",
-			profiles.Gate{Text: "failures(orders) within 60s < 0.10% up to 1500.0/s", Metric: profiles.GateFailures, Of: "orders", Within: time.Minute, Op: profiles.Less, Value: 0.001, Unit: profiles.UnitRatio, UpTo: 1500},
+			Gate{Text: "failures(orders) within 60s < 0.10% up to 1500.0/s", Metric: GateFailures, Of: "orders", Within: time.Minute, Op: Less, Value: 0.001, Unit: UnitRatio, UpTo: 1500},
 			"failures(orders) within 1m < 0.1% up to 1500/s",
 		},
-		{"onset > 1500/s", profiles.Gate{Metric: profiles.GateOnset, Op: profiles.Greater, Value: 1500, Unit: profiles.UnitRate}, "onset > 1500/s"},
-		{"onset( pay.v2 ) >= 0.5/s", profiles.Gate{Text: "onset(pay.v2) >= 0.5/s", Metric: profiles.GateOnset, Of: "pay.v2", Op: profiles.GreaterOrEqual, Value: 0.5, Unit: profiles.UnitRate}, "onset(pay.v2) >= 0.5/s"},
-		{"crosses(0.1%) > 1500/s", profiles.Gate{Metric: profiles.GateCrosses, Share: 0.001, Op: profiles.Greater, Value: 1500, Unit: profiles.UnitRate}, "crosses(0.1%) > 1500/s"},
-		{"crosses( 1%,orders )>=20/s", profiles.Gate{Text: "crosses(1%,orders) >= 20/s", Metric: profiles.GateCrosses, Share: 0.01, Of: "orders", Op: profiles.GreaterOrEqual, Value: 20, Unit: profiles.UnitRate}, "crosses(1%, orders) >= 20/s"},
-		{"p99 < 250ms up to 1500/s", profiles.Gate{Metric: profiles.GateLatency, Percentile: 0.99, Op: profiles.Less, Value: 0.25, Unit: profiles.UnitDuration, UpTo: 1500}, "p99 < 250ms up to 1500/s"},
-		{"p99.9(orders) within 1m <= 1.5s", profiles.Gate{Metric: profiles.GateLatency, Percentile: 0.999, Of: "orders", Within: time.Minute, Op: profiles.LessOrEqual, Value: 1.5, Unit: profiles.UnitDuration}, "p99.9(orders) within 1m <= 1.5s"},
-		{"p50 > 1us", profiles.Gate{Text: "p50 > 1us", Metric: profiles.GateLatency, Percentile: 0.5, Op: profiles.Greater, Value: 1e-6, Unit: profiles.UnitDuration}, "p50 > 1µs"},
-		{"headroom(open-files) > 20%", profiles.Gate{Metric: profiles.GateHeadroom, Of: "open-files", Op: profiles.Greater, Value: 0.2, Unit: profiles.UnitRatio}, "headroom(open-files) > 20%"},
-		{"headroom(cpu) < 5% up to 100/s", profiles.Gate{Metric: profiles.GateHeadroom, Of: "cpu", Op: profiles.Less, Value: 0.05, Unit: profiles.UnitRatio, UpTo: 100}, "headroom(cpu) < 5% up to 100/s"},
+		{"onset > 1500/s", Gate{Metric: GateOnset, Op: Greater, Value: 1500, Unit: UnitRate}, "onset > 1500/s"},
+		{"onset( pay.v2 ) >= 0.5/s", Gate{Text: "onset(pay.v2) >= 0.5/s", Metric: GateOnset, Of: "pay.v2", Op: GreaterOrEqual, Value: 0.5, Unit: UnitRate}, "onset(pay.v2) >= 0.5/s"},
+		{"crosses(0.1%) > 1500/s", Gate{Metric: GateCrosses, Share: 0.001, Op: Greater, Value: 1500, Unit: UnitRate}, "crosses(0.1%) > 1500/s"},
+		{"crosses( 1%,orders )>=20/s", Gate{Text: "crosses(1%,orders) >= 20/s", Metric: GateCrosses, Share: 0.01, Of: "orders", Op: GreaterOrEqual, Value: 20, Unit: UnitRate}, "crosses(1%, orders) >= 20/s"},
+		{"p99 < 250ms up to 1500/s", Gate{Metric: GateLatency, Percentile: 0.99, Op: Less, Value: 0.25, Unit: UnitDuration, UpTo: 1500}, "p99 < 250ms up to 1500/s"},
+		{"p99.9(orders) within 1m <= 1.5s", Gate{Metric: GateLatency, Percentile: 0.999, Of: "orders", Within: time.Minute, Op: LessOrEqual, Value: 1.5, Unit: UnitDuration}, "p99.9(orders) within 1m <= 1.5s"},
+		{"p50 > 1us", Gate{Text: "p50 > 1us", Metric: GateLatency, Percentile: 0.5, Op: Greater, Value: 1e-6, Unit: UnitDuration}, "p50 > 1µs"},
+		{"headroom(open-files) > 20%", Gate{Metric: GateHeadroom, Of: "open-files", Op: Greater, Value: 0.2, Unit: UnitRatio}, "headroom(open-files) > 20%"},
+		{"headroom(cpu) < 5% up to 100/s", Gate{Metric: GateHeadroom, Of: "cpu", Op: Less, Value: 0.05, Unit: UnitRatio, UpTo: 100}, "headroom(cpu) < 5% up to 100/s"},
 	} {
-		got, err := Parse(c.text)
+		got, err := ParseGate(c.text)
 		if c.want.Text == "" {
 			c.want.Text = c.form
 		}
@@ -76,13 +73,13 @@ func TestParseErrors(t *testing.T) {
 		"failures < 1% up to 5/s now":   `"now" is too much after failures < 1% up to 5/s: end the gate there, or continue with "up to 1500/s"`,
 		"failures < 1% || failures < 2": `"||" joins nothing here: write two gates, one a line`,
 	} {
-		if g, err := Parse(text); err == nil || err.Error() != want {
+		if g, err := ParseGate(text); err == nil || err.Error() != want {
 			t.Errorf("%q: %+v, error\n     %v\nwant %s", text, g, err, want)
 		}
 	}
 }
 
-// FuzzParse parses anything: what is a gate survives being written.
+// FuzzParseGate parses anything: what is a gate survives being written.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"wire-resets == 0 up to 1500/s", "failures(orders) within 10s < 0.1%", "p99.9 < 250ms", "headroom(open-files) >= 20%",
@@ -91,14 +88,14 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		g, err := Parse(text)
+		g, err := ParseGate(text)
 		if err != nil {
-			if err.Error() == "" || g != (profiles.Gate{}) {
+			if err.Error() == "" || g != (Gate{}) {
 				t.Errorf("%q: gate %+v with error %q", text, g, err)
 			}
 			return
 		}
-		again, err := Parse(g.String())
+		again, err := ParseGate(g.String())
 		if err != nil {
 			t.Fatalf("%q became %q: %v", text, g, err)
 		}
@@ -108,7 +105,7 @@ func FuzzParse(f *testing.F) {
 		if again.Text = g.Text; again != g {
 			t.Errorf("%q became %q:\n%+v\n%+v", text, g, g, again)
 		}
-		if user, err := Parse(g.Text); err != nil || user != g {
+		if user, err := ParseGate(g.Text); err != nil || user != g {
 			t.Errorf("%q is not its own text: %q, error %v", text, g.Text, err)
 		}
 	})

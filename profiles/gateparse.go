@@ -1,6 +1,4 @@
-// Package expression reads the expressions of gates and of abort-if, and says how one that
-// is wrong is spelled.
-package expression
+package profiles
 
 import (
 	"errors"
@@ -8,11 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/rampload/rampload/profiles"
 )
 
-// Parse parses one gate or abort-if expression:
+// ParseGate parses one gate or abort-if expression:
 //
 //	gate   = metric [ "within" duration ] op ( value | [ factor "*" ] "baseline" ) [ "up to" rate ]
 //	metric = name [ "(" target ")" ] | "headroom" "(" resource ")" | "crosses" "(" share [ "," target ] ")"
@@ -23,14 +19,14 @@ import (
 // headroom a percentage, onset and crosses a rate. Whether the target and the resource
 // exist, and whether the expression makes sense as a gate or as an abort-if, is
 // for profiles/rules to say. The error shows the right spelling.
-func Parse(text string) (profiles.Gate, error) {
+func ParseGate(text string) (Gate, error) {
 	if len(text) > maxGate {
-		return profiles.Gate{}, fmt.Errorf("the expression has %d characters, more than %d: write one such as failures < 0.1%% up to 1500/s", len(text), maxGate)
+		return Gate{}, fmt.Errorf("the expression has %d characters, more than %d: write one such as failures < 0.1%% up to 1500/s", len(text), maxGate)
 	}
 	p := gateParser{tokens: gateTokens(text)}
 	g, err := p.gate()
 	if err != nil {
-		return profiles.Gate{}, err
+		return Gate{}, err
 	}
 	g.Text = joinGateTokens(p.tokens)
 	return g, nil
@@ -120,7 +116,7 @@ func (p *gateParser) accept(token string) bool {
 	return false
 }
 
-func (p *gateParser) gate() (g profiles.Gate, err error) {
+func (p *gateParser) gate() (g Gate, err error) {
 	if err := p.metric(&g); err != nil {
 		return g, err
 	}
@@ -146,13 +142,13 @@ func (p *gateParser) gate() (g profiles.Gate, err error) {
 	return g, checkGate(g)
 }
 
-func (p *gateParser) metric(g *profiles.Gate) error {
+func (p *gateParser) metric(g *Gate) error {
 	name := p.take()
-	if name == string(profiles.GateCrosses) {
+	if name == string(GateCrosses) {
 		return p.crosses(g)
 	}
-	switch m := profiles.GateMetric(name); m {
-	case profiles.GateWireResets, profiles.GateVisibleResets, profiles.GateFailures, profiles.GateLost, profiles.GateHeadroom, profiles.GateOnset:
+	switch m := GateMetric(name); m {
+	case GateWireResets, GateVisibleResets, GateFailures, GateLost, GateHeadroom, GateOnset:
 		g.Metric = m
 	default:
 		percentile, isPercentile, err := parsePercentile(name)
@@ -162,7 +158,7 @@ func (p *gateParser) metric(g *profiles.Gate) error {
 		if !isPercentile {
 			return unknownMetric(name)
 		}
-		g.Metric, g.Percentile = profiles.GateLatency, percentile
+		g.Metric, g.Percentile = GateLatency, percentile
 	}
 	if p.accept("(") {
 		g.Of = p.take()
@@ -173,7 +169,7 @@ func (p *gateParser) metric(g *profiles.Gate) error {
 			return fmt.Errorf("the parenthesis of %s is not closed after one name: write %s(%s)", name, name, g.Of)
 		}
 	}
-	if g.Metric == profiles.GateHeadroom && g.Of == "" {
+	if g.Metric == GateHeadroom && g.Of == "" {
 		return errors.New("headroom of what? write a resource: headroom(open-files) > 20%")
 	}
 	return nil
@@ -181,9 +177,9 @@ func (p *gateParser) metric(g *profiles.Gate) error {
 
 // crosses reads what stands in the parentheses after crosses: a share, and perhaps a
 // target after a comma.
-func (p *gateParser) crosses(g *profiles.Gate) error {
+func (p *gateParser) crosses(g *Gate) error {
 	const example = "crosses(0.1%) > 1500/s"
-	g.Metric = profiles.GateCrosses
+	g.Metric = GateCrosses
 	if !p.accept("(") {
 		return errors.New("crosses what? write a share of failed requests: " + example)
 	}
@@ -205,15 +201,15 @@ func (p *gateParser) crosses(g *profiles.Gate) error {
 	default:
 		return errors.New("crosses takes a share and one target: write crosses(0.1%, orders) > 1500/s")
 	}
-	if profiles.IsDecimal(inside[0]) {
-		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", profiles.Cite(inside[0]), inside[0])
+	if isDecimal(inside[0]) {
+		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", Cite(inside[0]), inside[0])
 	}
 	share, err := parseRatio(inside[0])
 	switch {
 	case err != nil:
 		return fmt.Errorf("crosses takes a share of failed requests, such as %s: %w", example, err)
 	case share <= 0 || share >= 1:
-		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", profiles.Cite(inside[0]), example)
+		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", Cite(inside[0]), example)
 	}
 	g.Share = share
 	return nil
@@ -225,12 +221,12 @@ func parsePercentile(name string) (p float64, ok bool, err error) {
 	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
 		return 0, false, nil
 	}
-	if profiles.IsDecimal(digits) {
-		if p, err := profiles.ParseDecimal(name, digits+"e-2"); err == nil && p > 0 && p < 1 {
+	if isDecimal(digits) {
+		if p, err := parseDecimal(name, digits+"e-2"); err == nil && p > 0 && p < 1 {
 			return p, true, nil
 		}
 	}
-	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", profiles.Cite(name))
+	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", Cite(name))
 }
 
 func unknownMetric(name string) error {
@@ -244,25 +240,25 @@ func unknownMetric(name string) error {
 		return fmt.Errorf("the gate is empty: write one such as %s", example)
 	}
 	if right := meant[name]; right != "" {
-		return fmt.Errorf("unknown metric %s; did you mean %s?", profiles.Quote(name), right)
+		return fmt.Errorf("unknown metric %s; did you mean %s?", Quote(name), right)
 	}
 	if strings.Trim(name, "<>=!≤≥≠()") == "" {
-		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", profiles.Quote(name), example)
+		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", Quote(name), example)
 	}
-	return fmt.Errorf("unknown metric %s%s", profiles.Quote(name),
-		profiles.Suggest(name, []string{"wire-resets", "visible-resets", "failures", "lost", "p99", "headroom", "onset", "crosses"}))
+	return fmt.Errorf("unknown metric %s%s", Quote(name),
+		Suggest(name, []string{"wire-resets", "visible-resets", "failures", "lost", "p99", "headroom", "onset", "crosses"}))
 }
 
-func exampleOf(m profiles.GateMetric) string {
-	if m == profiles.GateHeadroom {
+func exampleOf(m GateMetric) string {
+	if m == GateHeadroom {
 		return "open-files"
 	}
 	return "orders"
 }
 
-func (p *gateParser) within(g *profiles.Gate) error {
+func (p *gateParser) within(g *Gate) error {
 	text := p.take()
-	d, err := profiles.ParseDuration(text)
+	d, err := ParseDuration(text)
 	switch {
 	case text == "" || isOperator(text):
 		return fmt.Errorf("a length is missing after within: write %s within 10s", g.Subject())
@@ -278,13 +274,13 @@ func (p *gateParser) within(g *profiles.Gate) error {
 // isOperator reports whether a token is one of the characters of comparisons.
 func isOperator(token string) bool { return token != "" && strings.Trim(token, "<>=!≤≥≠") == "" }
 
-func (p *gateParser) operator(g profiles.Gate) (profiles.Op, error) {
+func (p *gateParser) operator(g Gate) (Op, error) {
 	token := p.take()
-	switch op := profiles.Op(token); op {
-	case profiles.Less, profiles.LessOrEqual, profiles.Greater, profiles.GreaterOrEqual, profiles.Equal:
+	switch op := Op(token); op {
+	case Less, LessOrEqual, Greater, GreaterOrEqual, Equal:
 		return op, nil
 	}
-	right := map[string]profiles.Op{"=": profiles.Equal, "===": profiles.Equal, "=<": profiles.LessOrEqual, "≤": profiles.LessOrEqual, "=>": profiles.GreaterOrEqual, "≥": profiles.GreaterOrEqual, "<<": profiles.Less, ">>": profiles.Greater}
+	right := map[string]Op{"=": Equal, "===": Equal, "=<": LessOrEqual, "≤": LessOrEqual, "=>": GreaterOrEqual, "≥": GreaterOrEqual, "<<": Less, ">>": Greater}
 	switch {
 	case right[token] != "":
 		return "", fmt.Errorf("%s is not a comparison: write %s", token, right[token])
@@ -295,10 +291,10 @@ func (p *gateParser) operator(g profiles.Gate) (profiles.Op, error) {
 	case token == "":
 		return "", fmt.Errorf("a comparison is missing after %s: write %s", g.Subject(), g.Example(""))
 	}
-	return "", fmt.Errorf("a comparison is missing before %s: write %s", profiles.Quote(token), g.Example(""))
+	return "", fmt.Errorf("a comparison is missing before %s: write %s", Quote(token), g.Example(""))
 }
 
-func (p *gateParser) value(g *profiles.Gate) error {
+func (p *gateParser) value(g *Gate) error {
 	text := p.take()
 	if text == "" || text == "up" || text == "within" || isOperator(text) || text == "(" || text == ")" {
 		return fmt.Errorf("a value is missing after %s: write %s", g.Op, g.Example(g.Op))
@@ -307,32 +303,32 @@ func (p *gateParser) value(g *profiles.Gate) error {
 		return err
 	}
 	switch g.Metric {
-	case profiles.GateLatency:
-		d, err := profiles.ParseDuration(text)
+	case GateLatency:
+		d, err := ParseDuration(text)
 		switch {
-		case profiles.IsDigits(text): // most people think of latencies in milliseconds
-			return fmt.Errorf("%s needs a unit: write %sms", profiles.Cite(text), profiles.Cite(text))
+		case isDigits(text): // most people think of latencies in milliseconds
+			return fmt.Errorf("%s needs a unit: write %sms", Cite(text), Cite(text))
 		case err != nil:
 			return fmt.Errorf("%s is compared with a duration: %w", g.Subject(), err)
 		case d <= 0 || d > 24*time.Hour:
 			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.Example(g.Op))
 		}
-		g.Value, g.Unit = d.Seconds(), profiles.UnitDuration
-	case profiles.GateOnset, profiles.GateCrosses:
-		r, err := profiles.ParseRate(text)
+		g.Value, g.Unit = d.Seconds(), UnitDuration
+	case GateOnset, GateCrosses:
+		r, err := ParseRate(text)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s is compared with a rate: %w", g.Subject(), err)
 		case r <= 0:
 			return fmt.Errorf("%s is not a rate above 0: write %s", text, g.Example(g.Op))
 		}
-		g.Value, g.Unit = r, profiles.UnitRate
-	case profiles.GateHeadroom:
+		g.Value, g.Unit = r, UnitRate
+	case GateHeadroom:
 		v, err := parseRatio(text)
 		if err != nil {
 			return fmt.Errorf("headroom is compared with a percentage: %w", err)
 		}
-		g.Value, g.Unit = v, profiles.UnitRatio
+		g.Value, g.Unit = v, UnitRatio
 	default:
 		return p.share(g, text)
 	}
@@ -344,75 +340,75 @@ const maxFactor = 100
 
 // baseline reads "0.95 * baseline", "baseline" or "95% * baseline". isBaseline is false for
 // any other value.
-func (p *gateParser) baseline(g *profiles.Gate, text string) (isBaseline bool, err error) {
+func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error) {
 	all := text
 	for next := p.peek(); strings.HasPrefix(next, "*") || strings.HasSuffix(all, "*") && next != ""; next = p.peek() {
 		all += p.take()
 	}
-	if !strings.Contains(all, "*") && !strings.Contains(all, profiles.BaselineWord) {
+	if !strings.Contains(all, "*") && !strings.Contains(all, BaselineWord) {
 		return false, nil
 	}
 	example := fmt.Sprintf("%s %s 0.95 * baseline", g.Subject(), g.Op)
-	if g.Op == profiles.Less || g.Op == profiles.LessOrEqual {
+	if g.Op == Less || g.Op == LessOrEqual {
 		example = fmt.Sprintf("%s %s 1.1 * baseline", g.Subject(), g.Op)
 	}
 	parts := strings.Split(all, "*")
-	if len(parts) == 2 && parts[0] == profiles.BaselineWord {
+	if len(parts) == 2 && parts[0] == BaselineWord {
 		parts[0], parts[1] = parts[1], parts[0]
 	}
-	if parts[len(parts)-1] != profiles.BaselineWord || len(parts) > 2 {
-		return true, fmt.Errorf("%s is no factor on the baseline: write %s", profiles.Quote(all), example)
+	if parts[len(parts)-1] != BaselineWord || len(parts) > 2 {
+		return true, fmt.Errorf("%s is no factor on the baseline: write %s", Quote(all), example)
 	}
 	g.Baseline = 1
 	if len(parts) == 2 {
 		var factor float64
 		if strings.HasSuffix(parts[0], "%") {
-			factor, err = profiles.ParsePercent(parts[0])
+			factor, err = ParsePercent(parts[0])
 		} else {
-			factor, err = profiles.ParseDecimal(parts[0], parts[0])
+			factor, err = parseDecimal(parts[0], parts[0])
 		}
 		if err != nil || factor <= 0 || factor > maxFactor {
-			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", profiles.Quote(parts[0]), maxFactor, example)
+			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", Quote(parts[0]), maxFactor, example)
 		}
 		g.Baseline = factor
 	}
 	switch g.Metric {
-	case profiles.GateLatency:
-		g.Unit = profiles.UnitDuration
-	case profiles.GateOnset, profiles.GateCrosses:
-		g.Unit = profiles.UnitRate
+	case GateLatency:
+		g.Unit = UnitDuration
+	case GateOnset, GateCrosses:
+		g.Unit = UnitRate
 	default:
-		g.Unit = profiles.UnitRatio
+		g.Unit = UnitRatio
 	}
 	return true, nil
 }
 
 // share reads the value of resets and failures: a count or a percentage.
-func (p *gateParser) share(g *profiles.Gate, text string) (err error) {
+func (p *gateParser) share(g *Gate, text string) (err error) {
 	switch {
-	case profiles.IsDigits(text) && len(text) <= 15: // exact as a float64
+	case isDigits(text) && len(text) <= 15: // exact as a float64
 		g.Value, err = strconv.ParseFloat(text, 64)
-		g.Unit = profiles.UnitCount
+		g.Unit = UnitCount
 	case strings.HasSuffix(text, "%"):
 		g.Value, err = parseRatio(text)
-		g.Unit = profiles.UnitRatio
-	case profiles.IsDecimal(text):
-		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", profiles.Cite(text), text)
+		g.Unit = UnitRatio
+	case isDecimal(text):
+		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", Cite(text), text)
 	default:
-		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", profiles.Cite(text), g.Example(g.Op), g.Subject(), g.Op)
+		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", Cite(text), g.Example(g.Op), g.Subject(), g.Op)
 	}
 	return err
 }
 
 func parseRatio(text string) (float64, error) {
-	v, err := profiles.ParsePercent(text)
+	v, err := ParsePercent(text)
 	if err == nil && v > 1 {
-		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", profiles.Cite(text))
+		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", Cite(text))
 	}
 	return v, err
 }
 
-func (p *gateParser) upTo(g *profiles.Gate) error {
+func (p *gateParser) upTo(g *Gate) error {
 	p.take()
 	if !p.accept("to") {
 		return errors.New("\"up\" is followed by \"to\" and a rate: write up to 1500/s")
@@ -421,7 +417,7 @@ func (p *gateParser) upTo(g *profiles.Gate) error {
 	if text == "" {
 		return errors.New("a rate is missing after \"up to\": write up to 1500/s")
 	}
-	r, err := profiles.ParseRate(text)
+	r, err := ParseRate(text)
 	switch {
 	case err != nil:
 		return fmt.Errorf("up to: %w", err)
@@ -432,7 +428,7 @@ func (p *gateParser) upTo(g *profiles.Gate) error {
 	return nil
 }
 
-func (p *gateParser) end(g profiles.Gate) error {
+func (p *gateParser) end(g Gate) error {
 	extra := p.take()
 	switch {
 	case extra == "":
@@ -444,35 +440,35 @@ func (p *gateParser) end(g profiles.Gate) error {
 	case extra == "and" || extra == "or" || extra == "&&" || extra == "||":
 		return fmt.Errorf("%q joins nothing here: write two gates, one a line", extra)
 	}
-	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", profiles.Quote(extra), g.String())
+	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", Quote(extra), g.String())
 }
 
 // checkGate holds the rules that need the whole gate.
-func checkGate(g profiles.Gate) error {
+func checkGate(g Gate) error {
 	switch {
 	case g.Baseline > 0 && g.Within > 0:
-		return fmt.Errorf("a baseline is compared over the whole run: leave out \"within %s\"", profiles.FormatDuration(g.Within))
-	case g.Baseline > 0 && g.Metric == profiles.GateLatency && g.Percentile != 0.5 && g.Percentile != 0.99:
+		return fmt.Errorf("a baseline is compared over the whole run: leave out \"within %s\"", FormatDuration(g.Within))
+	case g.Baseline > 0 && g.Metric == GateLatency && g.Percentile != 0.5 && g.Percentile != 0.99:
 		return fmt.Errorf("reports hold p50 and p99 at each load, so a baseline has no %s: write p99 %s %s", g.Subject(), g.Op, g.FormatValue())
-	case g.Baseline > 0 && g.UpTo > 0 && g.Metric == profiles.GateHeadroom:
-		return fmt.Errorf("a headroom is compared with a baseline over the whole run: leave out \"up to %s\"", profiles.FormatRate(g.UpTo))
-	case g.Baseline > 0 && g.Op == profiles.Equal:
+	case g.Baseline > 0 && g.UpTo > 0 && g.Metric == GateHeadroom:
+		return fmt.Errorf("a headroom is compared with a baseline over the whole run: leave out \"up to %s\"", FormatRate(g.UpTo))
+	case g.Baseline > 0 && g.Op == Equal:
 		return fmt.Errorf("no two runs are quite equal: write %s <= 1.1 * baseline, or >= 0.9 * baseline", g.Subject())
-	case g.Baseline > 0 && (g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual) && !g.Metric.IsLoad() && g.Metric != profiles.GateHeadroom:
+	case g.Baseline > 0 && (g.Op == Greater || g.Op == GreaterOrEqual) && !g.Metric.IsLoad() && g.Metric != GateHeadroom:
 		return fmt.Errorf("the less the better: write %s <= %s", g.Subject(), g.FormatValue())
-	case g.Within > 0 && (g.Metric.IsLoad() || g.Metric == profiles.GateHeadroom):
-		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, profiles.FormatDuration(g.Within))
+	case g.Within > 0 && (g.Metric.IsLoad() || g.Metric == GateHeadroom):
+		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, FormatDuration(g.Within))
 	case g.UpTo > 0 && g.Metric.IsLoad():
-		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.Subject(), profiles.FormatRate(g.UpTo))
-	case g.Op == profiles.Equal && (g.Metric == profiles.GateLatency || g.Metric == profiles.GateHeadroom || g.Metric.IsLoad()):
-		op := profiles.Less
-		if g.Metric != profiles.GateLatency {
-			op = profiles.Greater
+		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.Subject(), FormatRate(g.UpTo))
+	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric.IsLoad()):
+		op := Less
+		if g.Metric != GateLatency {
+			op = Greater
 		}
 		return fmt.Errorf("a measured %s is never quite %s: write %s %s %s", g.Metric, g.FormatValue(), g.Subject(), op, g.FormatValue())
-	case g.Metric.IsLoad() && (g.Op == profiles.Less || g.Op == profiles.LessOrEqual):
+	case g.Metric.IsLoad() && (g.Op == Less || g.Op == LessOrEqual):
 		what := "the later the onset the better"
-		if g.Metric == profiles.GateCrosses {
+		if g.Metric == GateCrosses {
 			what = "the later failures pass a share the better"
 		}
 		return fmt.Errorf("%s: write %s > %s", what, g.Subject(), g.FormatValue())
