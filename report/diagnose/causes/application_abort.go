@@ -9,9 +9,10 @@ import (
 // applicationAbort: the application itself aborts responses.
 func applicationAbort() Rule {
 	return Rule{
-		Cause: "application-abort", Mechanism: report.MechanismBug, Own: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch},
-		Proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch},
-		Unless: []evidence.Clue{evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
+		Cause: "application-abort", Mechanism: report.MechanismBug, Own: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch, evidence.SaysEnds},
+		Proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch, evidence.SaysEnds},
+		Told:   []evidence.Clue{evidence.SaysEnds},
+		Unless: []evidence.Clue{evidence.Died, evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
 		Never: []evidence.Clue{
 			evidence.CallerEnds, evidence.TriedInVain,
 			evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused,
@@ -19,6 +20,7 @@ func applicationAbort() Rule {
 			evidence.SaysLocked, evidence.SaysUnknownName, evidence.SaysRate, evidence.SaysCredentials, evidence.SaysBig,
 		},
 		Weights: []weight{
+			{evidence.SaysEnds, Strong, 0},
 			{evidence.Queued, -1, 0},
 			{evidence.QueueTimeout, -3, 0},
 			{evidence.ClosedLate, 3, 0},
@@ -60,6 +62,9 @@ func applicationAbort() Rule {
 			{evidence.GatewayTimeout, -4, 0},
 			{evidence.ReusedOnly, -0.5, 0.3},
 			{evidence.LatencyFirst, -0.7, 0},
+		},
+		Despite: map[evidence.Clue][]evidence.Clue{ // those before it saw whose end it was, at whatever load
+			evidence.SaysEnds: {evidence.ExcessFails, evidence.ConstantShare, evidence.SentLinger},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.AbortedAtOnce: {evidence.AtOnce, evidence.InBursts, evidence.IdleGap, evidence.ConstantShare},

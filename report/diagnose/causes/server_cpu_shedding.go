@@ -14,7 +14,7 @@ func serverCPUShedding() Rule {
 		Proof:     []evidence.Clue{evidence.StandsUnprocessed},
 		Told:      []evidence.Clue{evidence.StandsUnprocessed},
 		Elsewhere: []evidence.Clue{evidence.StandsUnprocessed},
-		Unless:    []evidence.Clue{evidence.InTLS},
+		Unless:    []evidence.Clue{evidence.InTLS, evidence.OthersUse},
 		Weights: []weight{
 			{evidence.StandsUnprocessed, Proves, 0},
 			{evidence.AcceptedLate, weak, 0},

@@ -194,6 +194,7 @@ const (
 	StandsPooled      // on one of a fixed number of connections to the next hop
 	ProxyPooled       // so, at a proxy, which has no other use for them
 	StandsUnprocessed // ready, and without processor
+	OthersUse         // so, and it uses little of it itself: others do
 	StandsOnDisk
 	StandsStopped   // the process does not run at all
 	StandsUnwatched // at somebody behind whom nobody watches
@@ -242,6 +243,7 @@ const (
 	SaysLocking      // transactions waited for each other
 	SaysUnknownName  // a name was not found
 	SaysAway         // nobody listens behind
+	SaysEnds         // those before it say that it ended connections instead of answering
 	SaysBrokenBehind // a connection to what stands behind broke
 	SaysRate         // a rate is exceeded
 	SaysCredentials  // credentials are refused

@@ -159,9 +159,9 @@ func IsStore(process string) bool {
 func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	who := j.Service
 	if j.Replied() {
-		who = j.Host + " got from " + j.Peer.String()
-		if at, ok := hopOf(c, j.Peer); ok && c.Hops[at].Station != nil {
-			who = c.Hops[at].Place() + " answered"
+		who = j.Peer.String() + " answered"
+		if host := c.Run.HostOf(j.Peer.Addr.Addr()); host != "" {
+			who = fmt.Sprintf("%s:%d answered", host, j.Peer.Addr.Port())
 		}
 		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, short(j.Text), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 	}

@@ -69,8 +69,9 @@ var decisive = []evidence.Clue{
 // claimed must explain what was said.
 func hearOut(c *causes.Investigation) {
 	for i, f := range c.Facts {
-		for _, x := range append(slices.Clone(decisive), evidence.SaysException, evidence.SaysAway) {
-			if f[x].Is != evidence.Yes {
+		for _, x := range append(slices.Clone(decisive), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
+			onWire := f[evidence.Replied].Is == evidence.Yes
+			if f[x].Is != evidence.Yes || x < evidence.SaysFull && !(onWire && f[x].Source == f[evidence.Replied].Source) {
 				continue
 			}
 			against := causes.Opposite(causes.Proves)
@@ -78,7 +79,7 @@ func hearOut(c *causes.Investigation) {
 				against = causes.Opposite(causes.Strong) // why, it does not say
 			}
 			for _, h := range c.Hypotheses {
-				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || x == evidence.SaysAway) {
+				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || slices.Contains(h.Rule.Proof, x) || x == evidence.SaysAway) {
 					continue
 				}
 				h.Score += against
@@ -250,6 +251,7 @@ func support(c *causes.Investigation, r causes.Rule, f *evidence.Facts) float64 
 }
 
 func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
+	onWire := toldOnWire(hyp.Rule, f)
 	silent, excused := causes.Explained(hyp.Rule.Instead, f), causes.Explained(hyp.Rule.Despite, f)
 	for _, w := range hyp.Rule.Weights {
 		if silent[w.Clue] {
@@ -263,7 +265,7 @@ func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
 		case evidence.No:
 			add = w.No
 		}
-		if add < 0 && excused[w.Clue] {
+		if add < 0 && (excused[w.Clue] || onWire && w.Clue < evidence.SaysFull) {
 			continue
 		}
 		hyp.Score += add
@@ -281,6 +283,16 @@ func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
 			hyp.Con = append(hyp.Con, e)
 		}
 	}
+}
+
+// toldOnWire reports whether the hop itself told a cause in its answers, as read on the
+// wire: what the failures look like to the client, whom others answered, does not speak
+// against it then.
+func toldOnWire(r causes.Rule, f *evidence.Facts) bool {
+	wire := f[evidence.Replied]
+	return wire.Is == evidence.Yes && slices.ContainsFunc(slices.Concat(r.Told, r.Proof), func(x evidence.Clue) bool {
+		return f[x].Is == evidence.Yes && f[x].Source == wire.Source && x != evidence.AnsweredOther && x != evidence.ErrsItself
+	})
 }
 
 // gate weighs the hop against the failures: 5xx over clean connections come from

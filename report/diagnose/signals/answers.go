@@ -15,7 +15,7 @@ var meant = map[says.Meaning]evidence.Clue{
 	says.Connections: evidence.SaysFull, says.Pool: evidence.SaysPool, says.Slots: evidence.SaysSlots, says.Workers: evidence.SaysWorkers, says.Queue: evidence.SaysQueue,
 	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk,
 	says.Identifiers: evidence.SaysIdentifiers, says.Tracking: evidence.SaysTracking, says.Backlog: evidence.SaysBacklog,
-	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysBrokenBehind, says.Reset: evidence.SaysBrokenBehind, says.Closed: evidence.SaysBrokenBehind,
+	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysBrokenBehind, says.Reset: evidence.SaysEnds, says.Closed: evidence.SaysEnds,
 	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysBrokenBehind, says.NoRoute: evidence.SaysBrokenBehind, says.Name: evidence.SaysUnknownName,
 	says.Starting: evidence.SaysStarting, says.Short: evidence.SaysShort, says.Rate: evidence.SaysRate, says.Credentials: evidence.SaysCredentials,
 	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
@@ -32,6 +32,9 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		clue, known := meant[x.Meaning]
 		if !known || !ok || index != h.Index || f[clue].Is == evidence.Yes {
 			continue
+		}
+		if clue == evidence.SaysEnds && c.Parts.Failed < 0.05*c.Parts.Attempts {
+			continue // so few may be of connections that had rested too long
 		}
 		first := f[clue]
 		shares[clue] += x.Share

@@ -36,6 +36,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
+	if s.Outdone() {
+		f.Set(evidence.OthersUse, evidence.Yes, src, "%s: others use the machine's processor", text)
+	}
 	for _, o := range c.Hops {
 		if ends := kernels.EndedAtOnset(c, o); o.Index != h.Index && len(ends) > 0 {
 			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing took its place", ends[0].Process, o.Host, ends[0].Why)

@@ -4,6 +4,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 )
 
 // depthAt is the belief from which on a tier or a mechanism is said where the cause
@@ -49,6 +50,9 @@ func depth(c *causes.Investigation) (tier report.Tier, mechanism report.Mechanis
 			return tier, m
 		}
 	}
+	if _, waited := gather.Culprit(c.Case); waited && c.None >= depthAt {
+		return tier, report.MechanismSlow
+	}
 	return tier, ""
 }
 
@@ -88,7 +92,16 @@ func reachedHop(c *causes.Investigation) (h evidence.Hop, known bool) {
 func elsewhere(c *causes.Investigation) map[report.Tier]float64 {
 	f := c.Facts[0]
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
+	at, waited := gather.Culprit(c.Case)
 	switch tier, known := reachedTier(c); {
+	case waited && c.Way.Culprit.State == report.StandsNetwork:
+		return map[report.Tier]float64{report.TierPath: 1}
+	case waited && at.Index > 0:
+		return map[report.Tier]float64{report.TierUpstream: 1}
+	case waited && evidence.IsProxy(at.Process()):
+		return map[report.Tier]float64{report.TierProxy: 1}
+	case waited:
+		return map[report.Tier]float64{report.TierServer: 1}
 	case known:
 		return map[report.Tier]float64{tier: 1}
 	case is(evidence.BadGateway) && len(c.Hops) > 1:

@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -321,9 +322,17 @@ func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	if r := c.Onset.Climber; r != nil {
 		f.Resource, f.Host, f.Process, f.PID = r.Metric.Name, r.Metric.Host, r.Metric.Process, r.Metric.PID
 	}
-	if h, known := reachedHop(c); known {
+	at, waited := gather.Culprit(c.Case)
+	switch h, known := reachedHop(c); {
+	case waited:
+		f.Host, f.Process = at.Host, at.Process()
+		f.Summary += " " + whereItStands(c, at)
+	case known:
 		f.Host, f.Process = h.Host, h.Process()
 		f.Summary += fmt.Sprintf(" What failed came as far as %s and no further: it is there that requests fail.", h.Place())
+		if said := c.Facts[h.Index][evidence.Replied]; said.Is == evidence.Yes {
+			f.Summary += " " + words.Capital(said.Text) + "."
+		}
 		for _, x := range []evidence.Clue{evidence.Replied, evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
 			if y := c.Facts[h.Index][x]; y.Is == evidence.Yes {
 				f.Evidence = append(f.Evidence, causes.Evidence{Source: y.Source, Text: y.Text})

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/report/diagnose/evidence"
-
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -105,6 +105,26 @@ func causeSentence(c *causes.Investigation, h *causes.Hypothesis) string {
 		s += where + "."
 	}
 	return s
+}
+
+// whereItStands says of a hop at which the waiting ends where in it requests stand, and what
+// that leaves: enough to go on where no cause is certain.
+func whereItStands(c *causes.Investigation, h evidence.Hop) string {
+	leaves := map[report.Stand]string{
+		report.StandsInside:      "neither a queue nor the processor nor a disk holds them: a lock, a pool of its own, or somebody whom it asks and nobody watches",
+		report.StandsNotAccepted: "all that could read them are busy, or it has a number of connections that it keeps to",
+		report.StandsPool:        "they wait for one of the connections that it shares",
+		report.StandsNoProcessor: "they are ready and get no processor",
+		report.StandsOnDisk:      "they wait for a disk",
+		report.StandsStill:       "its process does not run at all",
+		report.StandsCutOff:      "those before it lost their connections to it",
+		report.StandsNetwork:     "what was sent did not arrive at the next",
+	}
+	where := h.Host
+	if h.Station != nil {
+		where = h.Station.Text()
+	}
+	return fmt.Sprintf("Requests stand at %s: %s. %s.", where, leaves[c.Way.Culprit.State], words.Capital(c.Way.Text()))
 }
 
 // strongest returns the index of the evidence that weighs most for a cause.

@@ -130,6 +130,12 @@ func (s *Step) Stuck() bool {
 	return s.Now.OldestGrows && !(s.Now.Runs > 0.3*s.Before.Runs)
 }
 
+// Outdone reports whether a hop lacks the processor that others use: its threads are ready
+// all the time, and it uses little itself, without a quota that says so.
+func (s *Step) Outdone() bool {
+	return s.State == report.StandsNoProcessor && s.Now.Cores < 0.5 && !(s.Now.Throttled >= 0.3)
+}
+
 // Capped reports whether a hop takes no more connections though it has far fewer threads
 // than connections: then it is a number of connections that it keeps to, and not its
 // threads that are all busy.
