@@ -72,6 +72,7 @@ const (
 	Runs           = "runs"
 	ThreadsRunning = "threads-running"
 	ThreadsOnDisk  = "threads-on-disk"
+	ThreadsHeld    = "threads-held" // Instance is what holds them: HeldFileLock, HeldOutput
 	ThreadsStopped = "threads-stopped"
 	DiskDelay      = "disk-delay"
 	GaveUp         = "switches-voluntary"
@@ -148,6 +149,12 @@ const (
 	ConntrackInvalid = "conntrack-invalid"
 )
 
+// What holds threads, as the instance of [ThreadsHeld].
+const (
+	HeldFileLock = "file-lock" // another process has a file locked
+	HeldOutput   = "output"    // a pipe or local socket is full: whoever reads it does not
+)
+
 // Nobody is the process of a reading about sockets whose process is not known.
 const Nobody = "?"
 
@@ -212,6 +219,7 @@ func Catalogue() []Definition {
 		{Runs, Gauge, "runs", true, true, "times that a thread of the process was given a processor"},
 		{ThreadsRunning, Gauge, "threads", true, false, "threads of the process that run or are ready to"},
 		{ThreadsOnDisk, Gauge, "threads", true, false, "threads of the process in uninterruptible sleep: nearly always on a disk"},
+		{ThreadsHeld, Standing, "threads", true, false, "threads of the process that sleep in the kernel for a lock on a file, or to write into a pipe or socket of this machine that nobody empties"},
 		{ThreadsStopped, Standing, "threads", true, false, "threads of the process that a signal or a debugger has stopped"},
 		{DiskDelay, Standing, "µs", true, true, "time in which threads of the process waited for disks and swap, summed over threads; needs kernel.task_delayacct"},
 		{GaveUp, Standing, "switches", true, true, "times that a thread of the process gave the processor up, to wait for something"},

@@ -176,7 +176,7 @@ func (p *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	p.readTasks(now)
 	p.readSpace(now)
 	read := p.opts.Clock.Stamp(emit)
-	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.FileSystem, probe.FileSystemInodes, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk, probe.ThreadsStopped, probe.DiskDelay, probe.GaveUp, probe.Preempted} {
+	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.FileSystem, probe.FileSystemInodes, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk, probe.ThreadsHeld, probe.ThreadsStopped, probe.DiskDelay, probe.GaveUp, probe.Preempted} {
 		all := p.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -54,6 +55,7 @@ type schedStat struct {
 type taskStats struct {
 	schedStat
 	running, onDisk, stopped float64
+	fileLocked, blocked      float64 // see heldBy
 }
 
 // read reads all threads of a member. An error leaves the totals as they were.
@@ -99,6 +101,13 @@ func (t *tasks) read(m *member) (taskStats, error) {
 			out.onDisk++
 		case 'T', 't':
 			out.stopped++
+		case 'S':
+			switch heldBy(fd, name) {
+			case probe.HeldFileLock:
+				out.fileLocked++
+			case probe.HeldOutput:
+				out.blocked++
+			}
 		}
 		before, known := t.seen[tid]
 		if !known && !t.again || sched.runs < before.runs { // another thread has the id
@@ -149,6 +158,40 @@ func readTask(fd int, tid string) (s schedStat, state byte, err error) {
 		s.gaveUp, s.preempted = switches(b)
 	}
 	return s, st.state, nil
+}
+
+// waits are functions of the kernel in which threads sleep that something outside the
+// process holds, by the beginning of their names (/proc/PID/task/TID/wchan): waits for a
+// futex, for input or for a timer say nothing, for threads at rest are in them too.
+var waits = [...]struct{ begins, by string }{
+	{"locks_lock_inode_wait", probe.HeldFileLock},
+	{"flock_lock_inode_wait", probe.HeldFileLock},
+	{"posix_lock_inode_wait", probe.HeldFileLock},
+	{"fcntl_setlk", probe.HeldFileLock},
+	{"do_lock_file_wait", probe.HeldFileLock},
+	{"__break_lease", probe.HeldFileLock},
+	{"pipe_write", probe.HeldOutput},
+	{"anon_pipe_write", probe.HeldOutput},
+	{"pipe_wait_writable", probe.HeldOutput},
+	{"fifo_pipe_write", probe.HeldOutput},
+	{"unix_wait_for_peer", probe.HeldOutput},
+	{"sock_alloc_send_pskb", probe.HeldOutput},
+	{"n_tty_write", probe.HeldOutput},
+}
+
+// heldBy says what holds a thread that sleeps, "" for nothing that is known.
+func heldBy(fd int, tid string) string {
+	var buf [64]byte
+	b, err := readAt(fd, tid+"/wchan", buf[:])
+	if err != nil {
+		return ""
+	}
+	for _, w := range waits {
+		if strings.HasPrefix(string(b), w.begins) {
+			return w.by
+		}
+	}
+	return ""
 }
 
 // switches reads the last two lines of /proc/PID/task/TID/status.
@@ -211,6 +254,11 @@ func threadCPU() time.Duration {
 
 // collectTasks keeps the readings of one process's threads until all are read.
 func (p *Process) collectTasks(pid int32, s taskStats) {
+	for by, n := range map[string]float64{probe.HeldFileLock: s.fileLocked, probe.HeldOutput: s.blocked} {
+		p.readings[probe.ThreadsHeld] = append(p.readings[probe.ThreadsHeld], probe.Reading{
+			Metric: probe.Metric{Host: p.host, Process: p.Label(), PID: pid, Name: probe.ThreadsHeld, Instance: by}, Value: n, Limit: probe.NoLimit(),
+		})
+	}
 	for name, v := range map[string]float64{
 		probe.RunDelay: s.delay / 1e3, probe.Runs: s.runs, probe.ThreadsRunning: s.running, probe.ThreadsOnDisk: s.onDisk,
 		probe.ThreadsStopped: s.stopped, probe.DiskDelay: s.disk * (1e6 / userHZ), probe.GaveUp: s.gaveUp, probe.Preempted: s.preempted,

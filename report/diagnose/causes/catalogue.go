@@ -191,6 +191,7 @@ func Catalogue() []Rule {
 		poolExhausted(),
 		deadlock(),
 		processPaused(),
+		outputBlocked(),
 		slowDependency(),
 		dependencyError(),
 		markedDown(),

@@ -9,16 +9,20 @@ import (
 func lockContention() Rule {
 	return Rule{
 		Cause: "lock-contention", Mechanism: report.MechanismSlow, Behind: true,
-		Any:   []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked},
-		Proof: []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked},
-		Told:  []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked},
+		Any:   []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked},
+		Proof: []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked},
+		Told:  []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked},
 		// What is never answered waits for a lock that nobody gives back.
 		Unless: []evidence.Clue{evidence.StandsStuck, evidence.StandsStill},
 		Weights: []weight{
 			{evidence.SaysLocking, Proves, 0},
 			{evidence.SaysLocked, Proves, 0},
+			{evidence.FileLocked, 2 * Proves, 0}, // the kernel's own word of what each thread waits for
 			{evidence.StandsStuck, Opposite(Proves), 0},
 			{evidence.StandsStill, Opposite(Strong), 0},
+		},
+		Despite: map[evidence.Clue][]evidence.Clue{
+			evidence.FileLocked: {evidence.StandsStuck, evidence.StandsStill}, // whoever has it locked may keep it for long
 		},
 		Says: "transactions waited for each other's locks",
 		advice: func(_ *Investigation, _ *Hypothesis) []string {

@@ -199,6 +199,8 @@ const (
 	StandsStopped   // the process does not run at all
 	StandsUnwatched // at somebody behind whom nobody watches
 	StandsBetween   // between this hop and the next
+	FileLocked      // its threads wait for a lock on a file
+	OutputBlocked   // its threads write into a pipe or socket of the machine that nobody empties
 	SaysLocked      // its processes say of themselves that they wait for a lock
 	EndedBeside     // a process of another hop ended just before it, and nothing took its place
 	CutOff          // those before it had connections to it, and have none any more, and requests wait for one

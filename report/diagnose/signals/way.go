@@ -36,6 +36,15 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
+	// Held by something outside, whoever else it looks like: a thread is enough where one does
+	// all the work, else a good part of those that could.
+	enough := func(now, before float64) bool { return now >= 1 && now-before >= 0.25*max(s.Now.Threads, 1) }
+	if enough(s.Now.FileLocked, s.Before.FileLocked) {
+		f.Set(evidence.FileLocked, evidence.Yes, "threads of "+h.Host, "%s", text)
+	}
+	if enough(s.Now.Blocked, s.Before.Blocked) {
+		f.Set(evidence.OutputBlocked, evidence.Yes, "threads of "+h.Host, "%s", text)
+	}
 	if s.Outdone() {
 		f.Set(evidence.OthersUse, evidence.Yes, src, "%s: others use the machine's processor", text)
 	}

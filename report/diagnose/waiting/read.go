@@ -76,6 +76,14 @@ func (r *reader) process(s *Stood, x *runlog.Series, threads float64, spans []Sp
 		s.Running = larger(s.Running, quantile(between(track(x), spans), 0.25))
 	case probe.ThreadsOnDisk:
 		s.OnDisk = sum(s.OnDisk, mean(between(track(x), spans)))
+	case probe.ThreadsHeld:
+		now := finite(median(around(track(x), spans)))
+		switch x.Metric.Instance {
+		case probe.HeldFileLock:
+			s.FileLocked += now
+		case probe.HeldOutput:
+			s.Blocked += now
+		}
 	case probe.ThreadsStopped:
 		s.Stopped = sum(s.Stopped, median(between(track(x), spans)))
 	}

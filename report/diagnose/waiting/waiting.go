@@ -40,6 +40,7 @@ type Stood struct {
 	Processor, Cores                    float64 // of its busiest process; cores that it used
 	NoProcessor, Throttled, OnDisk      float64
 	Stopped, Runs                       float64
+	FileLocked, Blocked                 float64 // threads that wait for a lock on a file; that write where nobody reads
 	Running                             float64 // threads of its busiest process that run or are ready to, at most times
 	Locked                              float64 // processes that say of themselves that they wait for a lock
 	Accepted                            float64 // connections that it took, at rest too

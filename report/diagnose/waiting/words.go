@@ -90,6 +90,12 @@ func (s Stood) text(state report.Stand) string {
 	if s.OnDisk >= 0.2 {
 		parts = append(parts, fmt.Sprintf("%.1f threads on disk", s.OnDisk))
 	}
+	if s.FileLocked >= 1 {
+		parts = append(parts, words.Count(s.FileLocked, "thread")+" waiting for a lock on a file")
+	}
+	if s.Blocked >= 1 {
+		parts = append(parts, words.Count(s.Blocked, "thread")+" writing into a full pipe or local socket")
+	}
 	switch {
 	case s.NotAccepted >= 1:
 		parts = append(parts, words.Count(s.NotAccepted, "connection")+" not accepted")

@@ -1,0 +1,153 @@
+package diagnose_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/diagnose/causes"
+)
+
+// replies adds what a hop answered on the wire to each request that failed.
+func (w chained) replies(host, protocol, peer string, status uint16, text string, each int) {
+	for _, f := range w.log.Failures {
+		for range each {
+			w.event(probe.Event{
+				Kind: probe.LogLine, At: f.End - dur(0.001), Source: probe.Source{Host: host, Name: "replies"}, Host: host, Process: protocol, Reason: text, Count: 1,
+				Line: &probe.Line{File: "replies", Level: "error", Peer: peer, Status: status, Format: "reply " + protocol},
+			})
+		}
+	}
+}
+
+// TestReplies has hops say on the wire why they refuse, whatever those before them make of
+// it for the client.
+func TestReplies(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		make  func(w chained)
+		want  string
+		host  string
+		words string // in the summary
+	}{
+		{
+			name: "a service refuses beyond its rate, and the one before tries again and again meanwhile",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 200, 0, 20, 200, 2)
+				w.peer("api-1", "api", "10.0.0.4:5432", 4, 0, 0.01, 0)
+				w.hop("db-1", "pricing", "*:5432", 30, 8, 4, 0, 0, 1, 0.01)
+				w.fails(answered(502, 1))
+				w.replies("db-1", "http", "10.0.0.4:5432", 429, "429 Too Many Requests: slow down", 4)
+				w.replies("api-1", "http", "10.0.0.3:8081", 502, "502 Bad Gateway: pricing failed", 1)
+			},
+			want: "upstream-rate-limit-policy", host: "db-1", words: "429 Too Many Requests",
+		},
+		{
+			name: "a store is full, and who asked it says 500 and no more",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "redis-server")
+				w.fails(answered(500, 0.004))
+				w.replies("db-1", "redis", "10.0.0.4:5432", 0, "OOM command not allowed when used memory > 'maxmemory'.", 1)
+				w.replies("api-1", "http", "10.0.0.3:8081", 500, "500 Internal Server Error", 1)
+			},
+			want: "dependency-memory-full", host: "db-1", words: "OOM command not allowed",
+		},
+		{
+			name: "a database takes no more clients",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(500, 0.004))
+				w.replies("db-1", "postgresql", "10.0.0.4:5432", 0, "FATAL: sorry, too many clients already (53300)", 1)
+			},
+			want: "upstream-connection-limit", host: "db-1", words: "too many clients",
+		},
+		{
+			name: "a service behind answers with an error in words that nobody knows",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "pricing")
+				w.fails(answered(502, 0.004))
+				w.replies("db-1", "http", "10.0.0.4:5432", 500, "500 Internal Server Error: the moon is in the seventh house", 1)
+				w.replies("api-1", "http", "10.0.0.3:8081", 502, "502 Bad Gateway", 1)
+			},
+			want: "dependency-error", host: "db-1", words: "seventh house",
+		},
+		{
+			name: "a service that nobody watches says so to the one that asks it",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(500, 0.004))
+				w.replies("api-1", "postgresql", "10.9.9.9:5432", 0, `FATAL: password authentication failed for user "shop" (28P01)`, 1)
+			},
+			want: "upstream-credentials", host: "db-1", words: "password authentication failed",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for seed := range uint64(2) {
+				w := newChained(seed)
+				test.make(w)
+				f := w.finding()
+				if f.Verdict != diagnose.Explains || f.Cause != test.want || f.Host != test.host || !strings.Contains(f.Summary, test.words) {
+					t.Errorf("seed %d: %s %s on %s (%.2f), want %s on %s\n%s\n%s", seed, f.Verdict, f.Cause, f.Host, f.Confidence, test.want, test.host, f.Summary, evidence(f))
+				}
+			}
+		})
+	}
+}
+
+// TestEndsItself: those before it log that a service ended connections instead of answering.
+func TestEndsItself(t *testing.T) {
+	w := newChained(1)
+	w.threeHops("nginx", "api", "postgres")
+	w.fails(answered(502, 0.004))
+	for _, f := range w.log.Failures {
+		w.event(probe.Event{
+			Kind: probe.LogLine, At: f.End, Source: probe.Source{Host: serverHost, Name: "log nginx"}, Host: serverHost, Process: "nginx", Count: 1,
+			Reason: "upstream prematurely closed connection while reading response header from upstream", Line: &probe.Line{File: "error.log", Level: "error", Peer: "10.0.0.3:8081", Format: "nginx"},
+		})
+	}
+	if f := w.finding(); f.Cause != "upstream-application-abort" || f.Host != "api-1" || f.Tier != "upstream" {
+		t.Errorf("%s %s on %s (%.2f)\n%s\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+	}
+}
+
+// TestOthersUseTheProcessor: a service that is ready all the time and uses next to nothing
+// lacks what others use: that its own work is too much is not claimed.
+func TestOthersUseTheProcessor(t *testing.T) {
+	w := newChained(1)
+	w.log.Header.CPUs = 2
+	w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+	w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+	w.hop("api-1", "api", "*:8081", 20, 8, 200, 0, 20, 200, 2)
+	w.put(probe.Metric{Host: "api-1", Process: "api", PID: 20, Name: probe.ThreadsRunning}, 0, 3)
+	w.fails(gatewayTimeout)
+	f := w.finding()
+	if f.Verdict == diagnose.Explains && f.Cause == "upstream-cpu-shedding" {
+		t.Errorf("claims %s: %s", f.Cause, f.Summary)
+	}
+	if f.Host != "api-1" || !strings.Contains(f.Summary, "200 open requests") {
+		t.Errorf("does not say where requests stand: %s on %q: %s", f.Cause, f.Host, f.Summary)
+	}
+}
+
+// TestNotInTheCatalogue: of a fault whose cause is not in the catalogue the sentence still
+// says at which hop requests stand, and what that leaves.
+func TestNotInTheCatalogue(t *testing.T) {
+	w := newChained(1)
+	w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+	w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+	w.hop("api-1", "orders", "*:8081", 20, 8, 200, 0, 0, 200, 2)
+	w.fails(gatewayTimeout)
+	w.complete()
+	f := diagnose.AnalyzeWithout(w.log, func(causes.Kind) bool { return true }).Findings[0]
+	if f.Verdict != diagnose.Unexplained || f.Host != "api-1" || f.Process != "orders" || f.Tier != "upstream" || f.Mechanism != "slow" {
+		t.Errorf("%s at %s/%s, tier %q, mechanism %q", f.Verdict, f.Host, f.Process, f.Tier, f.Mechanism)
+	}
+	for _, want := range []string{"Requests stand at orders on api-1:8081", "a lock, a pool of its own", "200 of 200 open requests wait for"} {
+		if !strings.Contains(f.Summary, want) {
+			t.Errorf("no %q in: %s", want, f.Summary)
+		}
+	}
+}
