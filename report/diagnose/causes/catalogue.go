@@ -192,6 +192,7 @@ func Catalogue() []Rule {
 		deadlock(),
 		processPaused(),
 		outputBlocked(),
+		timeoutTooShort(),
 		slowDependency(),
 		dependencyError(),
 		markedDown(),

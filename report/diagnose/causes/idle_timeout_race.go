@@ -8,10 +8,11 @@ import (
 // idleTimeoutRace: the server closes idle connections just when the client uses them again.
 func idleTimeoutRace() Rule {
 	return Rule{
-		Cause: "idle-timeout-race", Mechanism: report.MechanismIdle, Own: true, Any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate},
+		Cause: "idle-timeout-race", Mechanism: report.MechanismIdle, Own: true, Any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate, evidence.RestingEnds},
 		Proof: []evidence.Clue{evidence.IdleGap},
 		Never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain}, // what is opened for each request does not rest
 		Weights: []weight{
+			{evidence.RestingEnds, Proves, 0},
 			{evidence.UnreadThroughout, Opposite(Strong), 0},
 			{evidence.EarlyStatus, -2.5, 0},
 			{evidence.PeerCloses, 0.5, -3},

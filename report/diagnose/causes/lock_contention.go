@@ -22,7 +22,8 @@ func lockContention() Rule {
 			{evidence.StandsStill, Opposite(Strong), 0},
 		},
 		Despite: map[evidence.Clue][]evidence.Clue{
-			evidence.FileLocked: {evidence.StandsStuck, evidence.StandsStill}, // whoever has it locked may keep it for long
+			evidence.LockedStore: {evidence.StandsStuck, evidence.StandsStill},
+			evidence.FileLocked:  {evidence.StandsStuck, evidence.StandsStill}, // whoever has it locked may keep it for long
 		},
 		Says: "transactions waited for each other's locks",
 		advice: func(_ *Investigation, _ *Hypothesis) []string {

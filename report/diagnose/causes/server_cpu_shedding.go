@@ -17,6 +17,7 @@ func serverCPUShedding() Rule {
 		Unless:    []evidence.Clue{evidence.InTLS, evidence.OthersUse},
 		Weights: []weight{
 			{evidence.StandsUnprocessed, Proves, 0},
+			{evidence.OthersUse, Opposite(Proves), 0},
 			{evidence.AcceptedLate, weak, 0},
 			{evidence.ReadLate, weak, 0},
 			{evidence.Queued, 1.5, 0},

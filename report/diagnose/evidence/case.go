@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
@@ -95,11 +96,19 @@ func (c *Case) Durations(counts func(*attack.Failure) bool) []float64 {
 // the connection closed while they waited), in seconds, NaN with too few, and
 // whether nearly all took just that, longer than answers do.
 func LateRefusals(c *Case) (median float64, late bool) {
-	took := c.Durations(func(x *attack.Failure) bool {
+	counts := func(x *attack.Failure) bool {
 		return x.Fault == attack.Status && (x.Status == 500 || x.Status == 502 || x.Status == 503) ||
 			ConnectionFault(x) && x.Fault != attack.Timeout && x.Phase == attack.PhaseAwait
-	})
-	if len(took) < 8 {
+	}
+	took := c.Durations(counts)
+	// Those of one instant took as long as each other, whatever they waited for.
+	instants := map[time.Duration]bool{}
+	for _, x := range c.Failures {
+		if counts(x) {
+			instants[x.End.Truncate(250*time.Millisecond)] = true
+		}
+	}
+	if len(took) < 8 || len(instants) < 4 {
 		return math.NaN(), false
 	}
 	median = QuantileOf(took, 0.5)

@@ -201,6 +201,7 @@ const (
 	StandsBetween   // between this hop and the next
 	FileLocked      // its threads wait for a lock on a file
 	OutputBlocked   // its threads write into a pipe or socket of the machine that nobody empties
+	LockedStore     // so, and it is a store, which ends its sessions itself where they wait for each other
 	SaysLocked      // its processes say of themselves that they wait for a lock
 	EndedBeside     // a process of another hop ended just before it, and nothing took its place
 	CutOff          // those before it had connections to it, and have none any more, and requests wait for one
@@ -231,6 +232,8 @@ const (
 	LateOut       // this hop is what others stopped asking, for it answers late
 	FailingOut    // this hop is what others stopped asking, for it answers with errors
 	Replied       // this hop is the deepest that answered failed requests with errors, read on the wire
+	AnswersLate   // this proxy gave up requests that the next hop did answer, a while later
+	RestingEnds   // this hop ended few connections, in a load that lets them rest, and nothing else is amiss
 	StoreHop      // it is a database or another store, which has a number of connections and no rate
 
 	// What answers to failed requests say, in words that known software chose for that.

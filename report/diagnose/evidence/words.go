@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
@@ -131,3 +132,16 @@ func Whose(r *Resource) string {
 
 // Place names a resource, its process and its host.
 func Place(r *Resource) string { return Whose(r) + " on " + r.Metric.Host }
+
+// decisive are statements that say why, and not only what followed: a pool or a queue is
+// full because of something, and so a connection breaks; a full disk is enough.
+var decisive = [...]Clue{
+	SaysFull, SaysFiles, SaysPorts, SaysMemory, SaysDisk, SaysLocking, SaysUnknownName, SaysCredentials,
+	SaysForbidden, SaysBig, SaysStoreFull, SaysReadOnly, SaysIdentifiers, SaysSlowReader, SaysSchema, SaysCertificate,
+}
+
+// Decisive returns the statements that say why.
+func Decisive() []Clue { return slices.Clone(decisive[:]) }
+
+// Decisive reports whether a clue is a statement that says why.
+func (x Clue) Decisive() bool { return slices.Contains(decisive[:], x) }

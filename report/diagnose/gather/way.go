@@ -34,7 +34,7 @@ func follow(c *evidence.Case) bool {
 	}
 	now, before := spans(c)
 	c.Way = waiting.Follow(c.Run.Log, first, now, before)
-	if !RequestsWaited(c) || !stoodLongEnough(c) {
+	if !RequestsWaited(c) || !stoodLongEnough(c) || !holdsThem(c, now) {
 		c.Way.Dismiss()
 	}
 	station(c, first, named)
@@ -145,6 +145,22 @@ func RequestsWaited(c *evidence.Case) bool {
 		return evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(0.3, 3*c.AnswerTime())
 	}
 	return len(evidence.Stops(c)) >= 2
+}
+
+// holdsThem reports whether the first hop holds a good part of the requests that the client
+// waits for: those that it does not hold stand between the two, whatever few it has.
+func holdsThem(c *evidence.Case, now []waiting.Span) bool {
+	at := c.Way.Culprit
+	if at == nil || at.Worst == nil || len(c.Way.Walked) > 1 || c.Parts.Share(attack.Timeout) < 0.9 {
+		return true
+	}
+	var waited []float64
+	for _, s := range now {
+		for i := c.Run.Window(s.From); i < min(c.Run.Window(s.To), len(c.Target.InFlight)); i++ {
+			waited = append(waited, c.Target.InFlight[i])
+		}
+	}
+	return !(at.Now.Open() < 0.25*evidence.QuantileOf(waited, 0.5))
 }
 
 // stoodLongEnough reports whether what stands at the hop where the waiting ends is about

@@ -58,18 +58,11 @@ func Rank(c *causes.Investigation) {
 	joinInstances(c)
 }
 
-// decisive are statements that say why, and not only what followed: a pool or a queue is
-// full because of something, and so a connection breaks; a full disk is enough.
-var decisive = []evidence.Clue{
-	evidence.SaysFull, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk, evidence.SaysLocking, evidence.SaysUnknownName, evidence.SaysCredentials,
-	evidence.SaysForbidden, evidence.SaysBig, evidence.SaysStoreFull, evidence.SaysReadOnly, evidence.SaysIdentifiers, evidence.SaysSlowReader, evidence.SaysSchema, evidence.SaysCertificate,
-}
-
 // hearOut takes from causes that are not what most failures were told: whatever is
 // claimed must explain what was said.
 func hearOut(c *causes.Investigation) {
 	for i, f := range c.Facts {
-		for _, x := range append(slices.Clone(decisive), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
+		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
 			onWire := f[evidence.Replied].Is == evidence.Yes
 			if f[x].Is != evidence.Yes || x < evidence.SaysFull && !(onWire && f[x].Source == f[evidence.Replied].Source) {
 				continue

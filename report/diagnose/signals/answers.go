@@ -38,7 +38,13 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 		first := f[clue]
 		shares[clue] += x.Share
-		f.Set(clue, evidence.When(shares[clue], 0.05, 0.5), x.Source, "%s", x.Text)
+		// Who says why speaks for those that were answered: others may have waited in vain
+		// beside them.
+		most := 0.5
+		if clue.Decisive() {
+			most *= max(c.Parts.Share(attack.Status), 0.2)
+		}
+		f.Set(clue, evidence.When(shares[clue], 0.05, most), x.Source, "%s", x.Text)
 		if first.Text != "" {
 			f[clue].Text, f[clue].Source = first.Text, first.Source // the commonest
 		}

@@ -62,6 +62,8 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	observeStanding(c, f, h)
 	observeReach(c, f, h)
 	observeReplies(c, f, h)
+	observeLateAnswers(c, f, h)
+	observeRestingEnds(c, f, h)
 	return f
 }
 

@@ -50,13 +50,6 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(evidence.RefusesAnswer, evidence.Yes, x.Source, "%s", x.Text)
 		}
 	}
-	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed {
-		var next evidence.Facts
-		observeCaller(c, &next, c.Hops[i], kernels.WatchWire(c, c.Hops[i], c.From, c.To))
-		if x := next[evidence.CallerEnds]; x.Is == evidence.Yes && next[evidence.CallerEndsAll].Is != evidence.Yes {
-			f.Set(evidence.RefusesAnswer, evidence.Yes, x.Source, "%s", x.Text)
-		}
-	}
 	deepest, stops := reach.Deepest(c.Reach, nodes(c))
 	if deepest != h.Index {
 		return
@@ -74,6 +67,31 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(clue, evidence.Yes, "network of "+h.Host, "%s answered a failed request with %s, a served one with %s, and asks nobody",
 				h.Place(), words.Amount(x.Answered.Failed, "bytes"), words.Amount(x.Answered.Ok, "bytes"))
 		}
+	}
+}
+
+// observeLateAnswers asks whether a proxy gave up requests that the next hop did answer, as
+// many at every load: its kernel refuses what comes on a connection that it has closed.
+func observeLateAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	i := h.Index + 1
+	if i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || f[evidence.ConstantShare].Is != evidence.Yes {
+		return
+	}
+	given := c.Statuses[504]
+	v := kernels.WatchWire(c, c.Hops[i], c.From, c.To)
+	if given < 20 || given < 0.5*c.Parts.Failed || v.Client < 0.7*given || v.Client > 1.3*given || v.Sent > 0.1*v.Client {
+		return
+	}
+	f.Set(evidence.AnswersLate, evidence.Yes, "kernel of "+h.Host, "%s gave up %s requests (504), and refused %s answers of %s that came after it had closed the connection",
+		h.Place(), words.Commas(given), words.Commas(v.Client), c.Hops[i].Place())
+}
+
+// observeRestingEnds asks whether a hop ended few connections, just when requests failed, in
+// a load that lets connections rest, while nothing else was amiss with it.
+func observeRestingEnds(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	if h.Index > 0 && f[evidence.InnerMatch].Is == evidence.Yes && f[evidence.RestingLoad].Is == evidence.Yes && f[evidence.FreshBehind].Is != evidence.Yes &&
+		f[evidence.Died].Is != evidence.Yes && c.Parts.Failed < 0.05*c.Parts.Attempts && c.Onset.Status != evidence.Found {
+		f.Set(evidence.RestingEnds, evidence.Yes, "kernel of "+h.Host, "%s, %s of all requests, in a load that lets connections rest", f[evidence.InnerMatch].Text, words.Percent(c.Parts.Failed/max(1, c.Parts.Attempts)))
 	}
 }
 

@@ -64,6 +64,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	// One session among many that wait is not what they wait for.
 	if s.Now.Locked >= max(1, 0.5*s.Now.Served()) {
 		f.Set(evidence.SaysLocked, evidence.Yes, "processes of "+h.Host, "%s", text)
+		if gather.IsStore(h.Process()) {
+			f.Set(evidence.LockedStore, evidence.Yes, "processes of "+h.Host, "%s", text)
+		}
 	}
 }
 
