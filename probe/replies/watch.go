@@ -50,6 +50,7 @@ type folder struct {
 
 type kind struct {
 	from netip.AddrPort
+	to   netip.Addr
 	text string
 }
 
@@ -80,7 +81,7 @@ func (f *folder) take(s seen, emit func(probe.Event)) {
 	if !s.out && (f.opts.SentOnly || !f.opts.Local(s.to.Addr()) || f.opts.Watched(s.from.Addr())) {
 		return
 	}
-	k := kind{s.from, pattern(s.reply.Text)}
+	k := kind{s.from, s.to.Addr(), pattern(s.reply.Text)}
 	t := f.kinds[k]
 	if t == nil {
 		if len(f.kinds) >= patterns {
@@ -117,6 +118,7 @@ func (f *folder) flush(now time.Duration, last bool, emit func(probe.Event)) {
 func (f *folder) emit(s seen, times uint64, emit func(probe.Event)) {
 	e := probe.Event{
 		Kind: probe.LogLine, At: s.at, Source: probe.Source{Host: f.opts.Host, Name: sourceName}, Host: f.opts.Host, Process: s.reply.Protocol, Reason: s.reply.Text, Count: times,
+		Local: s.from, Remote: netip.AddrPortFrom(s.to.Addr(), 0),
 		Line: &probe.Line{File: sourceName, Level: "error", Peer: s.from.String(), Format: "reply " + s.reply.Protocol},
 	}
 	if s.reply.Status > 0 {

@@ -221,6 +221,29 @@ func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	return index, index < len(c.Hops)
 }
 
+// RefusedCaller returns the one of several hosts that ask a hop which alone was refused: what
+// it says of itself, and not the hop, is wrong.
+func RefusedCaller(c *evidence.Case, h evidence.Hop, meant says.Meaning) (host string, others int) {
+	for _, x := range c.Heard {
+		if x.Line == nil || !x.Line.Replied() || x.Meaning != meant {
+			continue
+		}
+		index, ok := Replier(c, x.Line.Line)
+		to, one := x.Line.OnlyTo()
+		if !ok || index != h.Index || !one || index == 0 {
+			continue
+		}
+		before := c.Hops[index-1]
+		if before.Station == nil || len(before.Station.Instances) < 2 {
+			continue
+		}
+		if host := c.Run.HostOf(to); slices.Contains(before.Station.Hosts(), host) {
+			return host, len(before.Station.Instances) - 1
+		}
+	}
+	return "", 0
+}
+
 // toldNext returns which of those that a hop asks nearly all failed requests were passed
 // to, as its log says: the one of several instances that is at fault. It is nil where the
 // log does not say, or names several.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,6 +33,8 @@ type Line struct {
 
 	Status uint16 // that was answered, of an access log or an answer of HTTP; else 0
 
+	To map[netip.Addr]float64 // whom an answer on the wire went to; empty of a log
+
 	requests map[uint64]float64 // of this run's transactions: when
 	foreign  float64            // lines with an id of something else
 	among    map[uint64]float64 // transactions that it is told of, of traces: those that have one; nil: all
@@ -42,6 +45,16 @@ type Line struct {
 // Replied reports whether it was said in an answer from service to service, and not in a
 // log. Peer is then the service that answered.
 func (l *Line) Replied() bool { return strings.HasPrefix(l.Format, "reply ") }
+
+// OnlyTo returns whom nearly all answers went to; ok is false where they went to several.
+func (l *Line) OnlyTo() (to netip.Addr, ok bool) {
+	for a, n := range l.To {
+		if n >= 0.95*l.Lines {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
 
 // Joined is lines that are joined to failures.
 type Joined struct {
@@ -106,11 +119,14 @@ func Read(log *runlog.Log) []*Line {
 			if len(lines) >= maxLines {
 				continue
 			}
-			l = &Line{Statement: s, Host: e.Host, Service: e.Process, File: e.Line.File, Text: e.Reason, Format: e.Line.Format, Status: e.Line.Status, First: e.At.Seconds(), requests: map[uint64]float64{}}
+			l = &Line{Statement: s, Host: e.Host, Service: e.Process, File: e.Line.File, Text: e.Reason, Format: e.Line.Format, Status: e.Line.Status, First: e.At.Seconds(), To: map[netip.Addr]float64{}, requests: map[uint64]float64{}}
 			lines[k] = l
 		}
 		n := float64(max(1, e.Count))
 		at := e.At.Seconds()
+		if l.Replied() && e.Remote.Addr().IsValid() {
+			l.To[e.Remote.Addr()] += n
+		}
 		l.Lines += n
 		l.First = min(l.First, at)
 		l.At, l.Count = append(l.At, at), append(l.Count, n)

@@ -16,6 +16,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
@@ -356,6 +357,13 @@ func fill(c *causes.Investigation, f *Finding, h *causes.Hypothesis) {
 		f.Process = h.Hop.Process()
 		if h.Hop.Station != nil && h.Hop.Assumed {
 			f.Process = h.Hop.Station.Place()
+		}
+	}
+	if h.Rule.Cause == "credentials" {
+		if host, others := gather.RefusedCaller(c.Case, h.Hop, says.Credentials); host != "" {
+			f.Host, f.Process = host, c.Hops[h.Hop.Index-1].Process()
+			f.Summary += fmt.Sprintf(" %s refused %s alone, and none of the %d others that ask it: it is what %s says of itself.", h.Hop.Place(), host, others, host)
+			return
 		}
 	}
 	if h.Rule.Leg == causes.Path && h.Lead == nil && h.Counter == nil && h.Cause != "host-firewall" {
