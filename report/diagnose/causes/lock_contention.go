@@ -17,6 +17,7 @@ func lockContention() Rule {
 		Weights: []weight{
 			{evidence.SaysLocking, Proves, 0},
 			{evidence.SaysLocked, Proves, 0},
+			{evidence.LockedStore, weak, 0},
 			{evidence.FileLocked, 2 * Proves, 0}, // the kernel's own word of what each thread waits for
 			{evidence.StandsStuck, Opposite(Proves), 0},
 			{evidence.StandsStill, Opposite(Strong), 0},
