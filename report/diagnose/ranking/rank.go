@@ -64,7 +64,7 @@ func hearOut(c *causes.Investigation) {
 	for i, f := range c.Facts {
 		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
 			onWire := f[evidence.Replied].Is == evidence.Yes
-			if f[x].Is != evidence.Yes || x < evidence.SaysFull && !(onWire && f[x].Source == f[evidence.Replied].Source) {
+			if f[x].Is != evidence.Yes || x < evidence.SaysFull && (!onWire || f[x].Source != f[evidence.Replied].Source) {
 				continue
 			}
 			against := causes.Opposite(causes.Proves)
