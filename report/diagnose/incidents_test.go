@@ -20,7 +20,7 @@ func TestIncidentsAreFollowedToTheirHop(t *testing.T) {
 		victims                          int
 		says                             string
 	}{
-		{"database-lock", "upstream-deadlock", "db", "postgres", all, report.StandsInside, 2, "wait for app:8080"},
+		{"database-lock", "lock-contention", "db", "postgres", all, report.StandsInside, 2, "wait for app:8080"},
 		{"stopped-database", "upstream-process-paused", "db", "postgres", all, report.StandsStill, 2, "wait for app:8080"},
 		{"one-connection-pool", "upstream-pool-exhausted", "app", "gunicorn", all, report.StandsPool, 1, "wait for app:8080"},
 		{"throttled-workers", "upstream-cpu-shedding", "app", "gunicorn", "client -> nginx on lb:80 -> gunicorn on app:8080", report.StandsNoProcessor, 1, "wait for app:8080"},

@@ -148,10 +148,11 @@ func RequestsWaited(c *evidence.Case) bool {
 }
 
 // holdsThem reports whether the first hop holds a good part of the requests that the client
-// waits for: those that it does not hold stand between the two, whatever few it has.
+// waits for: those that it does not hold stand between the two, whatever few it has. Where
+// its queue is full they cannot come up.
 func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 	at := c.Way.Culprit
-	if at == nil || at.Worst == nil || len(c.Way.Walked) > 1 || c.Parts.Share(attack.Timeout) < 0.9 {
+	if at == nil || at.Worst == nil || at.Now.NotAccepted >= 1 || len(c.Way.Walked) > 1 || c.Parts.Share(attack.Timeout) < 0.9 {
 		return true
 	}
 	var waited []float64

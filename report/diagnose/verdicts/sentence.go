@@ -76,7 +76,7 @@ func delayed(c *causes.Investigation) string {
 
 // causeSentence says what did it, with the numbers.
 func causeSentence(c *causes.Investigation, h *causes.Hypothesis) string {
-	if at, ok := gather.Culprit(c.Case); ok && (h.Rule.Waits || h.Rule.Leg == causes.Path) && at.Station == h.Hop.Station {
+	if at, ok := gather.Culprit(c.Case); ok && (h.Rule.Waits || h.Rule.Leg == causes.Path || c.Facts[h.Hop.Index][evidence.SaysLocked].Is == evidence.Yes) && at.Station == h.Hop.Station {
 		told := ""
 		if dropper(c, h) != "" && len(h.Pro) > 0 {
 			told = ": " + h.Pro[strongest(c, h)].Text
