@@ -4,9 +4,9 @@
 package diagnose
 
 import (
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/ranking"
@@ -28,7 +28,7 @@ func Analyze(log *runlog.Log) Result { return AnalyzeWithout(log, nil) }
 
 // AnalyzeWithout is Analyze with a catalogue that lacks the causes for which without
 // holds: what is said of a fault that nobody foresaw is measured so.
-func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
+func AnalyzeWithout(log *runlog.Log, without func(inquiry.Kind) bool) Result {
 	a := evidence.NewRun(log)
 	out := Result{Generator: a.Generator()}
 	saturation.ReadResources(a)
@@ -46,9 +46,9 @@ func AnalyzeWithout(log *runlog.Log, without func(causes.Kind) bool) Result {
 	}
 	a.CompareTargets(cases)
 	a.LimitGenerator(&out.Generator, cases)
-	ranked := make([]*causes.Investigation, len(cases))
+	ranked := make([]*inquiry.Investigation, len(cases))
 	for i, c := range cases {
-		ranked[i] = &causes.Investigation{Case: c, Without: without}
+		ranked[i] = &inquiry.Investigation{Case: c, Without: without}
 		ranking.Rank(ranked[i])
 	}
 	out.Findings = verdicts.Findings(a, ranked, out.Generator)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // TestUnforeseen analyses the recorded runs without the rule of what caused them, and
@@ -27,14 +28,14 @@ func TestUnforeseen(t *testing.T) {
 		}
 		line, _, _ := strings.Cut(string(golden), "\n")
 		accepted := strings.Split(strings.TrimPrefix(line, "expected: "), ", ")
-		kinds := map[causes.Kind]bool{}
-		rules, families := map[string]bool{}, map[causes.Kind]bool{}
+		kinds := map[inquiry.Kind]bool{}
+		rules, families := map[string]bool{}, map[inquiry.Kind]bool{}
 		for _, key := range accepted {
 			if k, ok := causes.KindOf(key); ok && k.Tier != "client" {
 				rules[k.Rule] = true
-				kinds[causes.Kind{Tier: k.Tier}] = true
-				kinds[causes.Kind{Tier: k.Tier, Mechanism: k.Mechanism}] = true
-				families[causes.Kind{Mechanism: k.Mechanism}] = true
+				kinds[inquiry.Kind{Tier: k.Tier}] = true
+				kinds[inquiry.Kind{Tier: k.Tier, Mechanism: k.Mechanism}] = true
+				families[inquiry.Kind{Mechanism: k.Mechanism}] = true
 			}
 		}
 		if len(rules) == 0 {
@@ -43,23 +44,23 @@ func TestUnforeseen(t *testing.T) {
 		runs++
 		log := readRun(t, path)
 		full := diagnose.Analyze(log).Findings[0]
-		if kinds[causes.Kind{Tier: full.Tier}] {
+		if kinds[inquiry.Kind{Tier: full.Tier}] {
 			tiers++
 		} else {
 			t.Logf("tier: %s (%s): %s %s %s", name, strings.Join(accepted, ", "), full.Tier, full.Mechanism, full.Cause)
 		}
-		if kinds[causes.Kind{Tier: full.Tier, Mechanism: full.Mechanism}] {
+		if kinds[inquiry.Kind{Tier: full.Tier, Mechanism: full.Mechanism}] {
 			mechanisms++
 		}
-		f := diagnose.AnalyzeWithout(log, func(k causes.Kind) bool { return rules[k.Rule] }).Findings[0]
+		f := diagnose.AnalyzeWithout(log, func(k inquiry.Kind) bool { return rules[k.Rule] }).Findings[0]
 		if f.Verdict == diagnose.Explains {
 			wrongCause++
 			t.Logf("without its rule: %s (%s): %s %.2f", name, strings.Join(accepted, ", "), f.Cause, f.Confidence)
 		}
-		if kinds[causes.Kind{Tier: f.Tier}] {
+		if kinds[inquiry.Kind{Tier: f.Tier}] {
 			deepTiers++
 		}
-		f = diagnose.AnalyzeWithout(log, func(k causes.Kind) bool { return families[causes.Kind{Mechanism: k.Mechanism}] }).Findings[0]
+		f = diagnose.AnalyzeWithout(log, func(k inquiry.Kind) bool { return families[inquiry.Kind{Mechanism: k.Mechanism}] }).Findings[0]
 		if f.Verdict == diagnose.Explains {
 			wrongFamily++
 			t.Logf("without its family: %s (%s): %s %.2f", name, strings.Join(accepted, ", "), f.Cause, f.Confidence)

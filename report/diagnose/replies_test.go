@@ -6,7 +6,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
-	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // replies adds what a hop answered on the wire to each request that failed.
@@ -141,7 +141,7 @@ func TestNotInTheCatalogue(t *testing.T) {
 	w.hop("api-1", "orders", "*:8081", 20, 8, 200, 0, 0, 200, 2)
 	w.fails(gatewayTimeout)
 	w.complete()
-	f := diagnose.AnalyzeWithout(w.log, func(causes.Kind) bool { return true }).Findings[0]
+	f := diagnose.AnalyzeWithout(w.log, func(inquiry.Kind) bool { return true }).Findings[0]
 	if f.Verdict != diagnose.Unexplained || f.Host != "api-1" || f.Process != "orders" || f.Tier != "upstream" || f.Mechanism != "slow" {
 		t.Errorf("%s at %s/%s, tier %q, mechanism %q", f.Verdict, f.Host, f.Process, f.Tier, f.Mechanism)
 	}

@@ -2,8 +2,8 @@ package diagnose
 
 import (
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/verdicts"
 )
 
@@ -38,7 +38,7 @@ type (
 	ResourceVerdict = verdicts.ResourceVerdict
 	Finding         = verdicts.Finding
 	Verdict         = verdicts.Verdict
-	Evidence        = causes.Evidence
+	Evidence        = inquiry.Evidence
 	Exclusion       = verdicts.Exclusion
 )
 

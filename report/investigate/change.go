@@ -9,7 +9,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // Plan is the load at the onset, unchanged, from which every experiment differs in one
@@ -148,11 +148,11 @@ func (p *Plan) bursts(gap time.Duration) profiles.Load {
 }
 
 // Can returns the experiments that this profile and target allow.
-func (p *Plan) Can() []causes.Experiment {
-	var out []causes.Experiment
-	for _, e := range []causes.Experiment{
-		causes.HalfConcurrency, causes.HalfRate, causes.Fresh, causes.Kept, causes.GapBelow, causes.GapAbove, causes.Small, causes.Large,
-		causes.OneAddress, causes.OtherAddresses, causes.TwoSources, causes.NoRetries, causes.AroundProxy,
+func (p *Plan) Can() []inquiry.Experiment {
+	var out []inquiry.Experiment
+	for _, e := range []inquiry.Experiment{
+		inquiry.HalfConcurrency, inquiry.HalfRate, inquiry.Fresh, inquiry.Kept, inquiry.GapBelow, inquiry.GapAbove, inquiry.Small, inquiry.Large,
+		inquiry.OneAddress, inquiry.OtherAddresses, inquiry.TwoSources, inquiry.NoRetries, inquiry.AroundProxy,
 	} {
 		if _, _, ok := p.Change(e); ok {
 			out = append(out, e)
@@ -163,23 +163,23 @@ func (p *Plan) Can() []causes.Experiment {
 
 // Change returns the profile of an experiment, and what of the load it changes; ok is
 // false where the profile or the target does not allow it.
-func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, ok bool) {
+func (p *Plan) Change(e inquiry.Experiment) (out profiles.Profile, what string, ok bool) {
 	out = p.Reference()
 	c := &out.Client
 	switch e {
-	case causes.Fresh:
+	case inquiry.Fresh:
 		if c.Connections == 0 || p.Held > 0 {
 			return out, "", false
 		}
 		c.Connections = 0
 		return out, "a new connection for every request", true
-	case causes.Kept:
+	case inquiry.Kept:
 		if c.Connections != 0 || p.Held > 0 {
 			return out, "", false
 		}
 		c.Connections = p.atOnce()
 		return out, fmt.Sprintf("connections are kept, %d at most", c.Connections), true
-	case causes.HalfConcurrency:
+	case inquiry.HalfConcurrency:
 		if p.Held > 1 {
 			// The same rate over half of them.
 			out.Load = profiles.Load{profiles.Connections{From: p.Held / 2, To: p.Held / 2, For: p.For}}
@@ -196,7 +196,7 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 			what = fmt.Sprintf("one connection instead of the %d that the load takes", n)
 		}
 		return out, what, true
-	case causes.HalfRate:
+	case inquiry.HalfRate:
 		n := p.atOnce()
 		if p.Held > 0 {
 			n = p.Held
@@ -207,20 +207,20 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 		c.PerConnection = p.Load / 2 / float64(n)
 		out.Load = profiles.Load{profiles.Connections{From: n, To: n, For: p.For}}
 		return out, fmt.Sprintf("half the rate over as many connections (%d)", n), true
-	case causes.Small, causes.Large:
+	case inquiry.Small, inquiry.Large:
 		return p.bySize(out, e)
-	case causes.OneAddress, causes.OtherAddresses:
+	case inquiry.OneAddress, inquiry.OtherAddresses:
 		return p.byAddress(out, e)
-	case causes.TwoSources:
+	case inquiry.TwoSources:
 		if !p.Beside.IsValid() || len(c.LocalAddrs) > 0 {
 			return out, "", false
 		}
 		c.LocalAddrs = []netip.Addr{p.First, p.Beside}
 		return out, fmt.Sprintf("from %s and %s in turn", p.First, p.Beside), true
-	case causes.GapBelow, causes.GapAbove:
+	case inquiry.GapBelow, inquiry.GapAbove:
 		idle := p.idleAfter()
 		gap := idle * 6 / 10
-		if e == causes.GapAbove {
+		if e == inquiry.GapAbove {
 			gap = idle * 16 / 10
 		}
 		if idle == 0 || gap < 50*time.Millisecond || gap > 7*time.Second || c.Connections == 0 {
@@ -233,13 +233,13 @@ func (p *Plan) Change(e causes.Experiment) (out profiles.Profile, what string, o
 			out.Load = profiles.Load{profiles.Burst{Size: size, Every: gap, Jitter: gap / 20, For: max(p.For, 4*gap)}}
 		}
 		return out, fmt.Sprintf("connections rest for %s between requests", gap.Round(time.Millisecond)), true
-	case causes.NoRetries:
+	case inquiry.NoRetries:
 		if c.Retries.Max == 0 {
 			return out, "", false
 		}
 		c.Retries = profiles.Retries{}
 		return out, "no retries", true
-	case causes.AroundProxy:
+	case inquiry.AroundProxy:
 		if p.Direct == "" {
 			return out, "", false
 		}
@@ -282,7 +282,7 @@ func (p *Plan) idleAfter() time.Duration {
 
 // bySize keeps the requests of the target on one side of the widest gap between their
 // sizes, of request and answer together.
-func (p *Plan) bySize(out profiles.Profile, e causes.Experiment) (profiles.Profile, string, bool) {
+func (p *Plan) bySize(out profiles.Profile, e inquiry.Experiment) (profiles.Profile, string, bool) {
 	i := slices.IndexFunc(out.Targets, func(t profiles.Target) bool { return t.Name == p.Target })
 	if i < 0 || len(out.Targets[i].Requests) < 2 || len(p.of.ByRequest) != len(out.Targets[i].Requests) {
 		return out, "", false
@@ -312,7 +312,7 @@ func (p *Plan) bySize(out profiles.Profile, e causes.Experiment) (profiles.Profi
 	var weight, all float64
 	for k, q := range t.Requests {
 		all += float64(q.Weight)
-		if (sizes[k] >= border) == (e == causes.Large) {
+		if (sizes[k] >= border) == (e == inquiry.Large) {
 			kept = append(kept, q)
 			weight += float64(q.Weight)
 		}
@@ -322,14 +322,14 @@ func (p *Plan) bySize(out profiles.Profile, e causes.Experiment) (profiles.Profi
 		p.only(&out, weight/all)
 	}
 	word := "below"
-	if e == causes.Large {
+	if e == inquiry.Large {
 		word = "of"
 	}
 	return out, fmt.Sprintf("only requests %s %.0f bytes, with their answer", word, border), true
 }
 
 // byAddress sends everything to the address with most of the failures, or to another.
-func (p *Plan) byAddress(out profiles.Profile, e causes.Experiment) (profiles.Profile, string, bool) {
+func (p *Plan) byAddress(out profiles.Profile, e inquiry.Experiment) (profiles.Profile, string, bool) {
 	i := slices.IndexFunc(out.Targets, func(t profiles.Target) bool { return t.Name == p.Target })
 	if i < 0 || len(p.of.ByAddress) < 2 || out.Targets[i].ConnectTo != "" {
 		return out, "", false
@@ -345,7 +345,7 @@ func (p *Plan) byAddress(out profiles.Profile, e causes.Experiment) (profiles.Pr
 		}
 	}
 	k := worst
-	if e == causes.OtherAddresses {
+	if e == inquiry.OtherAddresses {
 		k = best
 	}
 	if worst == best {

@@ -5,18 +5,18 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // exploring is the order in which a plan is tried where the run named no causes: what
 // decides most about where to look comes first.
-var exploring = []causes.Experiment{
-	causes.HalfConcurrency, causes.HalfRate, causes.OtherAddresses, causes.Small, causes.Fresh, causes.Kept, causes.NoRetries, causes.AroundProxy, causes.TwoSources,
+var exploring = []inquiry.Experiment{
+	inquiry.HalfConcurrency, inquiry.HalfRate, inquiry.OtherAddresses, inquiry.Small, inquiry.Fresh, inquiry.Kept, inquiry.NoRetries, inquiry.AroundProxy, inquiry.TwoSources,
 }
 
 // Explore returns the next experiment where nothing is suspected; ok is false when all
 // that can be made were.
-func Explore(can []causes.Experiment) (e causes.Experiment, ok bool) {
+func Explore(can []inquiry.Experiment) (e inquiry.Experiment, ok bool) {
 	for _, e := range exploring {
 		if slices.Contains(can, e) {
 			return e, true
@@ -27,19 +27,19 @@ func Explore(can []causes.Experiment) (e causes.Experiment, ok bool) {
 
 // factors says what an experiment changes, as what failures depend on.
 var factors = map[string]string{
-	string(causes.HalfConcurrency): "how many connections there are at once",
-	string(causes.HalfRate):        "how many requests come in a second",
-	string(causes.OtherAddresses):  "which address is asked",
-	string(causes.OneAddress):      "which address is asked",
-	string(causes.Small):           "how large requests and answers are",
-	string(causes.Large):           "how large requests and answers are",
-	string(causes.Fresh):           "whether connections are used again",
-	string(causes.Kept):            "whether connections are used again",
-	string(causes.NoRetries):       "whether failures are tried again",
-	string(causes.AroundProxy):     "whether requests go through the proxy",
-	string(causes.TwoSources):      "whether one address sends all of it",
-	string(causes.GapBelow):        "how long connections rest",
-	string(causes.GapAbove):        "how long connections rest",
+	string(inquiry.HalfConcurrency): "how many connections there are at once",
+	string(inquiry.HalfRate):        "how many requests come in a second",
+	string(inquiry.OtherAddresses):  "which address is asked",
+	string(inquiry.OneAddress):      "which address is asked",
+	string(inquiry.Small):           "how large requests and answers are",
+	string(inquiry.Large):           "how large requests and answers are",
+	string(inquiry.Fresh):           "whether connections are used again",
+	string(inquiry.Kept):            "whether connections are used again",
+	string(inquiry.NoRetries):       "whether failures are tried again",
+	string(inquiry.AroundProxy):     "whether requests go through the proxy",
+	string(inquiry.TwoSources):      "whether one address sends all of it",
+	string(inquiry.GapBelow):        "how long connections rest",
+	string(inquiry.GapAbove):        "how long connections rest",
 }
 
 // Depends says what the failures depend on, and on what not, by what experiments showed;
@@ -50,9 +50,9 @@ func Depends(made []report.Experiment) string {
 		f := factors[e.Name]
 		switch {
 		case f == "" || slices.Contains(on, f) || slices.Contains(not, f):
-		case e.Outcome == causes.Goes.String() && e.Name != string(causes.GapAbove):
+		case e.Outcome == inquiry.Goes.String() && e.Name != string(inquiry.GapAbove):
 			on = append(on, f)
-		case e.Outcome == causes.Stays.String() && e.Name != string(causes.GapAbove) && e.Name != string(causes.OneAddress) && e.Name != string(causes.Large):
+		case e.Outcome == inquiry.Stays.String() && e.Name != string(inquiry.GapAbove) && e.Name != string(inquiry.OneAddress) && e.Name != string(inquiry.Large):
 			not = append(not, f)
 		}
 	}

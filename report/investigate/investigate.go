@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // Belief is how likely each of the causes that are left is. What is not in it is
@@ -59,17 +60,17 @@ func (b Belief) Left() int {
 }
 
 // likelihood of an outcome under a cause; key "" is something else.
-func likelihood(key string, e causes.Experiment, o causes.Outcome) float64 {
-	p := causes.Unsure
+func likelihood(key string, e inquiry.Experiment, o inquiry.Outcome) float64 {
+	p := inquiry.Unsure
 	if key != "" {
 		p = causes.Predicts(key, e)
 	}
 	switch {
-	case p == causes.Unsure && o == causes.Unsure:
+	case p == inquiry.Unsure && o == inquiry.Unsure:
 		return 0.2
-	case p == causes.Unsure:
+	case p == inquiry.Unsure:
 		return 0.4
-	case o == causes.Unsure:
+	case o == inquiry.Unsure:
 		return 1 - right - wrong
 	case o == p:
 		return right
@@ -87,7 +88,7 @@ func (b Belief) other() float64 {
 }
 
 // After returns the belief after an experiment ended so.
-func (b Belief) After(e causes.Experiment, o causes.Outcome) Belief {
+func (b Belief) After(e inquiry.Experiment, o inquiry.Outcome) Belief {
 	total := b.other() * likelihood("", e, o)
 	for _, c := range b {
 		total += c.Share * likelihood(c.Cause, e, o)
@@ -116,9 +117,9 @@ func (b Belief) entropy() float64 {
 }
 
 // Gain returns how many bits an experiment is expected to tell.
-func (b Belief) Gain(e causes.Experiment) float64 {
+func (b Belief) Gain(e inquiry.Experiment) float64 {
 	g := b.entropy()
-	for _, o := range []causes.Outcome{causes.Unsure, causes.Goes, causes.Stays} {
+	for _, o := range []inquiry.Outcome{inquiry.Unsure, inquiry.Goes, inquiry.Stays} {
 		p := b.other() * likelihood("", e, o)
 		for _, c := range b {
 			p += c.Share * likelihood(c.Cause, e, o)
@@ -130,7 +131,7 @@ func (b Belief) Gain(e causes.Experiment) float64 {
 
 // Next returns the experiment of those that can be made that tells most; ok is false
 // when one cause is left, or none can tell what is left apart.
-func (b Belief) Next(can []causes.Experiment) (best causes.Experiment, ok bool) {
+func (b Belief) Next(can []inquiry.Experiment) (best inquiry.Experiment, ok bool) {
 	if b.Decided() {
 		return "", false
 	}
@@ -147,23 +148,23 @@ func (b Belief) Next(can []causes.Experiment) (best causes.Experiment, ok bool) 
 }
 
 // differ reports whether an experiment speaks of any cause at all that is left.
-func (b Belief) differ(e causes.Experiment) bool {
+func (b Belief) differ(e inquiry.Experiment) bool {
 	return slices.ContainsFunc(b, func(c Candidate) bool {
-		return c.Share >= leftOver && causes.Predicts(c.Cause, e) != causes.Unsure
+		return c.Share >= leftOver && causes.Predicts(c.Cause, e) != inquiry.Unsure
 	})
 }
 
 // Tells words what an experiment tells apart: the causes of which failures go, and those
 // of which they stay.
-func (b Belief) Tells(e causes.Experiment) (goes, stays []string) {
+func (b Belief) Tells(e inquiry.Experiment) (goes, stays []string) {
 	for _, c := range b {
 		if c.Share < leftOver {
 			continue
 		}
 		switch causes.Predicts(c.Cause, e) {
-		case causes.Goes:
+		case inquiry.Goes:
 			goes = append(goes, c.Cause)
-		case causes.Stays:
+		case inquiry.Stays:
 			stays = append(stays, c.Cause)
 		}
 	}
@@ -177,9 +178,9 @@ type Counts struct{ Requests, Failed float64 }
 func (c Counts) Share() float64 { return c.Failed / max(c.Requests, 1) }
 
 // Compare says what an experiment made of the failures of the same load unchanged.
-func Compare(reference, changed Counts) causes.Outcome {
+func Compare(reference, changed Counts) inquiry.Outcome {
 	if reference.Requests < 20 || changed.Requests < 20 {
-		return causes.Unsure
+		return inquiry.Unsure
 	}
 	// The rates differ beyond chance, with a margin for failures that come in clusters.
 	p := (reference.Failed + changed.Failed) / (reference.Requests + changed.Requests)
@@ -187,9 +188,9 @@ func Compare(reference, changed Counts) causes.Outcome {
 	differs := (reference.Share() - changed.Share()) / sd
 	switch {
 	case changed.Share() <= reference.Share()/4 && differs >= 4:
-		return causes.Goes
+		return inquiry.Goes
 	case changed.Share() >= 0.6*reference.Share():
-		return causes.Stays
+		return inquiry.Stays
 	}
-	return causes.Unsure
+	return inquiry.Unsure
 }

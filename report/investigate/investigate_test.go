@@ -10,29 +10,30 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/answers"
 	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // The experiment that tells most is chosen, and what it shows decides.
 func TestExperimentsDecide(t *testing.T) {
-	all := []causes.Experiment{causes.Fresh, causes.Kept, causes.HalfConcurrency, causes.HalfRate, causes.Small, causes.Large, causes.GapBelow, causes.TwoSources}
+	all := []inquiry.Experiment{inquiry.Fresh, inquiry.Kept, inquiry.HalfConcurrency, inquiry.HalfRate, inquiry.Small, inquiry.Large, inquiry.GapBelow, inquiry.TwoSources}
 	for _, test := range []struct {
 		name  string
 		left  Belief
-		first causes.Experiment
-		ends  causes.Outcome
+		first inquiry.Experiment
+		ends  inquiry.Outcome
 		want  string
 	}{
-		{"rate or number", Belief{{"rate-limit-policy", 0.5}, {"server-connection-limit", 0.45}}, causes.HalfConcurrency, causes.Stays, "rate-limit-policy"},
-		{"number or rate", Belief{{"rate-limit-policy", 0.5}, {"server-connection-limit", 0.45}}, causes.HalfConcurrency, causes.Goes, "server-connection-limit"},
-		{"size or abort", Belief{{"application-abort", 0.5}, {"mtu-black-hole", 0.4}}, causes.Small, causes.Goes, "mtu-black-hole"},
-		{"rest or abort", Belief{{"application-abort", 0.5}, {"idle-timeout-race", 0.4}}, causes.Fresh, causes.Goes, "idle-timeout-race"},
+		{"rate or number", Belief{{"rate-limit-policy", 0.5}, {"server-connection-limit", 0.45}}, inquiry.HalfConcurrency, inquiry.Stays, "rate-limit-policy"},
+		{"number or rate", Belief{{"rate-limit-policy", 0.5}, {"server-connection-limit", 0.45}}, inquiry.HalfConcurrency, inquiry.Goes, "server-connection-limit"},
+		{"size or abort", Belief{{"application-abort", 0.5}, {"mtu-black-hole", 0.4}}, inquiry.Small, inquiry.Goes, "mtu-black-hole"},
+		{"rest or abort", Belief{{"application-abort", 0.5}, {"idle-timeout-race", 0.4}}, inquiry.Fresh, inquiry.Goes, "idle-timeout-race"},
 	} {
 		e, ok := test.left.Next(all)
 		if !ok {
 			t.Errorf("%s: no experiment", test.name)
 			continue
 		}
-		predicts := func(key string) causes.Outcome { return causes.Predicts(key, e) }
+		predicts := func(key string) inquiry.Outcome { return causes.Predicts(key, e) }
 		if a, b := predicts(test.left[0].Cause), predicts(test.left[1].Cause); a == b {
 			t.Errorf("%s: %s tells nothing apart", test.name, e)
 		}
@@ -44,7 +45,7 @@ func TestExperimentsDecide(t *testing.T) {
 }
 
 func TestNothingLeftToTell(t *testing.T) {
-	all := []causes.Experiment{causes.Fresh, causes.HalfRate}
+	all := []inquiry.Experiment{inquiry.Fresh, inquiry.HalfRate}
 	for name, b := range map[string]Belief{
 		"one is left":     {{"rate-limit-policy", 0.97}, {"server-connection-limit", 0.02}},
 		"nobody predicts": {{"deadlock", 0.5}, {"disk-saturated", 0.4}},
@@ -55,7 +56,7 @@ func TestNothingLeftToTell(t *testing.T) {
 		}
 	}
 	b := Belief{{"rate-limit-policy", 0.6}, {"server-connection-limit", 0.3}}
-	if sum := func(b Belief) float64 { return b[0].Share + b[1].Share + b.other() }; sum(b.After(causes.HalfRate, causes.Goes)) > 1.02 {
+	if sum := func(b Belief) float64 { return b[0].Share + b[1].Share + b.other() }; sum(b.After(inquiry.HalfRate, inquiry.Goes)) > 1.02 {
 		t.Error("beliefs add up to more than one")
 	}
 }
@@ -63,14 +64,14 @@ func TestNothingLeftToTell(t *testing.T) {
 func TestCompareCounts(t *testing.T) {
 	for _, test := range []struct {
 		reference, changed Counts
-		want               causes.Outcome
+		want               inquiry.Outcome
 	}{
-		{Counts{2000, 200}, Counts{2000, 0}, causes.Goes},
-		{Counts{2000, 200}, Counts{2000, 190}, causes.Stays},
-		{Counts{2000, 200}, Counts{2000, 90}, causes.Unsure},
-		{Counts{2000, 6}, Counts{2000, 0}, causes.Unsure}, // by chance
-		{Counts{2000, 200}, Counts{5, 0}, causes.Unsure},
-		{Counts{2000, 200}, Counts{400, 400}, causes.Stays},
+		{Counts{2000, 200}, Counts{2000, 0}, inquiry.Goes},
+		{Counts{2000, 200}, Counts{2000, 190}, inquiry.Stays},
+		{Counts{2000, 200}, Counts{2000, 90}, inquiry.Unsure},
+		{Counts{2000, 6}, Counts{2000, 0}, inquiry.Unsure}, // by chance
+		{Counts{2000, 200}, Counts{5, 0}, inquiry.Unsure},
+		{Counts{2000, 200}, Counts{400, 400}, inquiry.Stays},
 	} {
 		if got := Compare(test.reference, test.changed); got != test.want {
 			t.Errorf("%v then %v: %s, want %s", test.reference, test.changed, got, test.want)
@@ -117,9 +118,9 @@ func TestChanges(t *testing.T) {
 	plan.First, plan.Beside = netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
 	plan.Direct = "http://10.0.0.9"
 	can := plan.Can()
-	for _, want := range []causes.Experiment{
-		causes.HalfConcurrency, causes.HalfRate, causes.Fresh, causes.GapBelow, causes.GapAbove, causes.Small, causes.Large,
-		causes.OneAddress, causes.OtherAddresses, causes.TwoSources, causes.NoRetries, causes.AroundProxy,
+	for _, want := range []inquiry.Experiment{
+		inquiry.HalfConcurrency, inquiry.HalfRate, inquiry.Fresh, inquiry.GapBelow, inquiry.GapAbove, inquiry.Small, inquiry.Large,
+		inquiry.OneAddress, inquiry.OtherAddresses, inquiry.TwoSources, inquiry.NoRetries, inquiry.AroundProxy,
 	} {
 		if !slices.Contains(can, want) {
 			t.Errorf("%s cannot be made", want)
@@ -139,20 +140,20 @@ func TestChanges(t *testing.T) {
 			t.Errorf("%s: %v/s for %v", want, rate, length)
 		}
 	}
-	if slices.Contains(can, causes.Kept) {
+	if slices.Contains(can, inquiry.Kept) {
 		t.Error("connections are kept already")
 	}
-	if q, _, _ := plan.Change(causes.Small); len(q.Targets[0].Requests) != 1 || q.Targets[0].Requests[0].Path != "/a" {
+	if q, _, _ := plan.Change(inquiry.Small); len(q.Targets[0].Requests) != 1 || q.Targets[0].Requests[0].Path != "/a" {
 		t.Errorf("small: %+v", q.Targets[0].Requests)
 	}
 	if len(p.Targets[0].Requests) != 2 || p.Client.Connections != 64 {
 		t.Error("an experiment changed the profile that it was made of")
 	}
 	p.Client.Connections = 0
-	if fresh, err := NewPlan(r, p, "shop", 15*time.Second); err != nil || slices.Contains(fresh.Can(), causes.HalfConcurrency) || !slices.Contains(fresh.Can(), causes.Kept) {
+	if fresh, err := NewPlan(r, p, "shop", 15*time.Second); err != nil || slices.Contains(fresh.Can(), inquiry.HalfConcurrency) || !slices.Contains(fresh.Can(), inquiry.Kept) {
 		t.Errorf("with a connection for each request: %v, %v", err, fresh.Can())
 	}
-	if q, _, _ := plan.Change(causes.OtherAddresses); q.Targets[0].ConnectTo != "10.0.0.2:80" {
+	if q, _, _ := plan.Change(inquiry.OtherAddresses); q.Targets[0].ConnectTo != "10.0.0.2:80" {
 		t.Errorf("the other address: %q", q.Targets[0].ConnectTo)
 	}
 }

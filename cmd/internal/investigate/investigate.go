@@ -15,7 +15,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	tell "github.com/rampload/rampload/report/investigate"
 )
 
@@ -149,7 +149,7 @@ func (v *investigation) experiments(ctx context.Context) error {
 		if !ok {
 			break
 		}
-		can = slices.DeleteFunc(can, func(x causes.Experiment) bool { return x == e })
+		can = slices.DeleteFunc(can, func(x inquiry.Experiment) bool { return x == e })
 		if err := v.experiment(ctx, e, reference); err != nil || v.told.Ended != "" {
 			return err
 		}
@@ -167,7 +167,7 @@ func (v *investigation) experiments(ctx context.Context) error {
 	return nil
 }
 
-func (v *investigation) next(can []causes.Experiment) (causes.Experiment, bool) {
+func (v *investigation) next(can []inquiry.Experiment) (inquiry.Experiment, bool) {
 	if v.explores {
 		return tell.Explore(can)
 	}
@@ -175,7 +175,7 @@ func (v *investigation) next(can []causes.Experiment) (causes.Experiment, bool) 
 }
 
 // experiment makes one, and holds it against the load unchanged.
-func (v *investigation) experiment(ctx context.Context, e causes.Experiment, reference tell.Counts) error {
+func (v *investigation) experiment(ctx context.Context, e inquiry.Experiment, reference tell.Counts) error {
 	changed, what, _ := v.plan.Change(e)
 	goes, stays := v.belief.Tells(e)
 	v.begin(string(e), what, changed, predictions(goes, stays))
@@ -185,7 +185,7 @@ func (v *investigation) experiment(ctx context.Context, e causes.Experiment, ref
 	}
 	result := tell.Compare(reference, counts)
 	follows := told(result, goes, stays)
-	if result == causes.Goes && !v.repeated {
+	if result == inquiry.Goes && !v.repeated {
 		// Failures that went away by themselves would look the same.
 		v.outcome(counts, "they end; once more unchanged, whether they come back")
 		again, err := v.send(ctx, "unchanged-again", v.plan.Reference())
@@ -293,15 +293,15 @@ func predictions(goes, stays []string) string {
 }
 
 // told says what follows from an outcome.
-func told(o causes.Outcome, goes, stays []string) string {
+func told(o inquiry.Outcome, goes, stays []string) string {
 	switch {
-	case o == causes.Unsure:
+	case o == inquiry.Unsure:
 		return "fewer fail, or too few to tell"
-	case o == causes.Goes && len(goes) > 0:
+	case o == inquiry.Goes && len(goes) > 0:
 		return "they end, as with " + strings.Join(goes, " or ")
-	case o == causes.Goes && len(stays) > 0:
+	case o == inquiry.Goes && len(stays) > 0:
 		return "they end, which speaks against " + strings.Join(stays, " and ")
-	case o == causes.Goes:
+	case o == inquiry.Goes:
 		return "they end"
 	case len(stays) > 0:
 		return "they stay, as with " + strings.Join(stays, " or ")

@@ -3,23 +3,24 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // applicationError: the code that answers failed.
-func applicationError() Rule {
-	return Rule{
+func applicationError() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "application-error", Mechanism: report.MechanismBug,
 		Any:   []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
 		Proof: []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
 		Told:  []evidence.Clue{evidence.SaysException, evidence.ErrsItself},
-		Weights: []weight{
-			{evidence.SaysException, Proves, 0},
-			{evidence.ErrsItself, Strong, 0},
-			{evidence.OwnError, weak, Opposite(weak)},
-			{evidence.Died, Opposite(Strong), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.SaysException, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.ErrsItself, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "its code failed: it answered with an error of its own",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look at the stack trace in its log, and at what the requests that fail have in common",
 				"if it began without a change of the load, compare with the version or configuration before",

@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -48,7 +49,7 @@ func TestCatalogue(t *testing.T) {
 			}
 			clues = append(clues, w.Clue)
 		}
-		if len(r.Proof) == 0 && r.ProvenBy != RanOut && !r.Symptom {
+		if len(r.Proof) == 0 && r.ProvenBy != inquiry.RanOut && !r.Symptom {
 			t.Errorf("%s can never be claimed: it has no proof", r.Cause)
 		}
 		if _, ok := KindOf(r.Cause); !ok || r.Mechanism == "" {
@@ -63,16 +64,16 @@ func TestCatalogue(t *testing.T) {
 				}
 			}
 		}
-		c := &Investigation{Case: &evidence.Case{Run: &evidence.Run{Log: &runlog.Log{}}, Target: &evidence.Target{}, Onset: &evidence.Onset{Fault: attack.Reset}}}
-		if advice := r.advice(c, &Hypothesis{Rule: r, Cause: r.Cause}); len(advice) == 0 || advice[0] == "" {
+		c := &inquiry.Investigation{Case: &evidence.Case{Run: &evidence.Run{Log: &runlog.Log{}}, Target: &evidence.Target{}, Onset: &evidence.Onset{Fault: attack.Reset}}}
+		if advice := r.Advice(c, &inquiry.Hypothesis{Rule: r, Cause: r.Cause}); len(advice) == 0 || advice[0] == "" {
 			t.Errorf("%s comes without advice", r.Cause)
 		}
-		if r.Leg == Server && !r.Behind {
-			inner := Key(c, r, evidence.Hop{Index: 1, Host: "db"})
+		if r.Leg == inquiry.Server && !r.Behind {
+			inner := inquiry.Key(c, r, evidence.Hop{Index: 1, Host: "db"})
 			if !strings.HasPrefix(inner, "upstream-") || strings.Contains(inner, "server-") {
 				t.Errorf("%s behind a proxy is %s", r.Cause, inner)
 			}
-			if advice := r.advice(c, &Hypothesis{Rule: r, Cause: inner}); len(advice) == 0 {
+			if advice := r.Advice(c, &inquiry.Hypothesis{Rule: r, Cause: inner}); len(advice) == 0 {
 				t.Errorf("%s comes without advice", inner)
 			}
 		}

@@ -3,28 +3,29 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // certificate: the certificate is not accepted, by this side or by the other.
-func certificate() Rule {
-	return Rule{
+func certificate() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "certificate", Mechanism: report.MechanismTLS,
 		Any:   []evidence.Clue{evidence.CallerEndsAll, evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
 		Proof: []evidence.Clue{evidence.TLSHop, evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
 		Told:  []evidence.Clue{evidence.SaysCertificate},
-		Weights: []weight{
-			{evidence.CertificateRefused, Proves, Opposite(Strong)},
-			{evidence.AlertTold, Strong, 0},
-			{evidence.CallerEndsAll, weak, 0},
-			{evidence.TLSHop, Strong, Opposite(weak)},
-			{evidence.SaysCertificate, Proves, 0},
-			{evidence.InTLS, weak, Opposite(weak)},
-			{evidence.ConstantShare, weak, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.CertificateRefused, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Strong)},
+			{Clue: evidence.AlertTold, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.CallerEndsAll, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.TLSHop, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.SaysCertificate, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.InTLS, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.ConstantShare, Yes: inquiry.Weak, No: 0},
 		},
-		tells:   map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.SaysCertificate: {evidence.CertificateRefused, evidence.InTLS}, evidence.CallerEndsAll: {evidence.CertificateRefused, evidence.InTLS}},
 		Says:    "the certificate was not accepted",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look at the certificate that is shown: its names, its dates, who signed it, and whom the other side trusts",
 				"if its authority is your own, name it: client.tls.ca",

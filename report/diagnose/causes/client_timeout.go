@@ -5,45 +5,46 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // clientTimeout: answers took longer than the client waits.
-func clientTimeout() Rule {
-	return Rule{
+func clientTimeout() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "client-timeout", Mechanism: report.MechanismSlow, Elimination: true, Any: []evidence.Clue{evidence.OnlyTimeouts, evidence.WaitedInVain},
 		Symptom: true,
-		Weights: []weight{
-			{evidence.AcceptedLate, weak, 0},
-			{evidence.ReadLate, weak, 0},
-			{evidence.FilterDropped, Opposite(Proves), 0},
-			{evidence.StrayReset, -5, 0},
-			{evidence.ThreadsFull, -3, 0},
-			{evidence.GapUnfilled, -3, 0},
-			{evidence.GatewayTimeout, 2.5, 0},
-			{evidence.WaitedInVain, 1.5, -4},
-			{evidence.NearTimeout, 3, -2.5},
-			{evidence.LatencyFirst, 1, -2.5},
-			{evidence.InAwait, 1, -3},
-			{evidence.InTLS, 0.5, 0},
-			{evidence.ProcessorBusy, 1, 0},
-			{evidence.CloseWaitRises, 2.5, 0},
-			{evidence.ClientSent, 0.5, 0},
-			{evidence.Retransmitted, -2, 0.5},
-			{evidence.RisesWithLoad, 1, -1.5},
-			{evidence.DescriptorsFull, -9, 0.3},
-			{evidence.Overflowed, -2.5, 0.3},
-			{evidence.QueueFull, -2, 0},
-			{evidence.HungBefore, -2, 0},
-			{evidence.InBody, -1, 0},
-			{evidence.ExcessFails, 0.3, 0},
-			{evidence.PoolFull, 0.5, 0},
-			{evidence.LostRetransmits, -2, 0},
-			{evidence.SynsLost, -2, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.ReadLate, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.StrayReset, Yes: -5, No: 0},
+			{Clue: evidence.ThreadsFull, Yes: -3, No: 0},
+			{Clue: evidence.GapUnfilled, Yes: -3, No: 0},
+			{Clue: evidence.GatewayTimeout, Yes: 2.5, No: 0},
+			{Clue: evidence.WaitedInVain, Yes: 1.5, No: -4},
+			{Clue: evidence.NearTimeout, Yes: 3, No: -2.5},
+			{Clue: evidence.LatencyFirst, Yes: 1, No: -2.5},
+			{Clue: evidence.InAwait, Yes: 1, No: -3},
+			{Clue: evidence.InTLS, Yes: 0.5, No: 0},
+			{Clue: evidence.ProcessorBusy, Yes: 1, No: 0},
+			{Clue: evidence.CloseWaitRises, Yes: 2.5, No: 0},
+			{Clue: evidence.ClientSent, Yes: 0.5, No: 0},
+			{Clue: evidence.Retransmitted, Yes: -2, No: 0.5},
+			{Clue: evidence.RisesWithLoad, Yes: 1, No: -1.5},
+			{Clue: evidence.DescriptorsFull, Yes: -9, No: 0.3},
+			{Clue: evidence.Overflowed, Yes: -2.5, No: 0.3},
+			{Clue: evidence.QueueFull, Yes: -2, No: 0},
+			{Clue: evidence.HungBefore, Yes: -2, No: 0},
+			{Clue: evidence.InBody, Yes: -1, No: 0},
+			{Clue: evidence.ExcessFails, Yes: 0.3, No: 0},
+			{Clue: evidence.PoolFull, Yes: 0.5, No: 0},
+			{Clue: evidence.LostRetransmits, Yes: -2, No: 0},
+			{Clue: evidence.SynsLost, Yes: -2, No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is an answer too
 		Says:    "answers took longer than the client waits",
-		advice: func(c *Investigation, h *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", words.WordSeconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
 			if c.Onset.Status == evidence.Found {
 				slow = fmt.Sprintf("answers get slow from %s on", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))
@@ -55,7 +56,7 @@ func clientTimeout() Rule {
 				limit = "the proxy's time limit (504)"
 			}
 			why := fmt.Sprintf("find why %s: %s only shows it", slow, limit)
-			if ProcessorBound(c, h) {
+			if inquiry.ProcessorBound(c, h) {
 				why = fmt.Sprintf("give the service more processor (quota, cores, instances) or make requests cheaper: %s for lack of it, and %s only shows it", slow, limit)
 			}
 			return []string{

@@ -3,24 +3,25 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // connectionAgeLimit: connections are ended at an age, also under requests.
-func connectionAgeLimit() Rule {
-	return Rule{
+func connectionAgeLimit() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "connection-age-limit", Mechanism: report.MechanismPolicy, Anywhere: true,
 		Any:    []evidence.Clue{evidence.SteadyAge},
 		Proof:  []evidence.Clue{evidence.SteadyAge},
 		Unless: []evidence.Clue{evidence.DiedWithFaults, evidence.AtOnce},
-		Weights: []weight{
-			{evidence.SteadyAge, Proves, Opposite(Proves)},
-			{evidence.ConstantShare, weak, 0},
-			{evidence.IdleGap, Opposite(Strong), 0},
-			{evidence.DiedWithFaults, Opposite(Strong), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.SteadyAge, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
+			{Clue: evidence.ConstantShare, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.IdleGap, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		tells: map[Experiment]Outcome{Fresh: Goes},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Fresh: inquiry.Goes},
 		Says:  "connections are ended at a fixed age, also under requests",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"let whoever ends them announce it first (Connection: close, GOAWAY) and wait for what is in flight; let clients renew connections before that age",
 			}

@@ -3,19 +3,20 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // conntrackInvalid: connection tracking did not know packets as its own and passed them on untranslated.
-func conntrackInvalid() Rule {
-	return Rule{
-		Cause: "conntrack-invalid", Mechanism: report.MechanismBug, Leg: Path, Any: []evidence.Clue{evidence.StrayReset, evidence.ConntrackInvalid},
+func conntrackInvalid() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "conntrack-invalid", Mechanism: report.MechanismBug, Leg: inquiry.Path, Any: []evidence.Clue{evidence.StrayReset, evidence.ConntrackInvalid},
 		Proof: []evidence.Clue{evidence.StrayReset, evidence.ConntrackInvalid},
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.StrayReset, 4, -1}, {evidence.ConntrackInvalid, 3, -2}, {evidence.AtOnce, 1.5, 0}, {evidence.BothEnds, 1.5, 0}, {evidence.PathTTL, 1.5, -1}, {evidence.SentFromListener, 1, 0}, {evidence.ClientSent, 1, 0}, {evidence.Loopback, -2, 0}, {evidence.DiedWithFaults, -2, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.StrayReset, Yes: 4, No: -1}, {Clue: evidence.ConntrackInvalid, Yes: 3, No: -2}, {Clue: evidence.AtOnce, Yes: 1.5, No: 0}, {Clue: evidence.BothEnds, Yes: 1.5, No: 0}, {Clue: evidence.PathTTL, Yes: 1.5, No: -1}, {Clue: evidence.SentFromListener, Yes: 1, No: 0}, {Clue: evidence.ClientSent, Yes: 1, No: 0}, {Clue: evidence.Loopback, Yes: -2, No: 0}, {Clue: evidence.DiedWithFaults, Yes: -2, No: 0},
 		},
 		Says: "connection tracking did not know packets as its own and passed them on untranslated",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"drop packets of state INVALID on the translating host, or set net.netfilter.nf_conntrack_tcp_be_liberal=1"}
 		},
 	}

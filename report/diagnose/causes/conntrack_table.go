@@ -4,33 +4,34 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // conntrackTable: the connection table was full.
-func conntrackTable() Rule {
-	return Rule{
-		Cause: "conntrack-table", Mechanism: report.MechanismExhausted, Leg: Path, Gauges: []string{probe.Conntrack}, Counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
-		ProvenBy: RanOut, Proof: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, Told: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, Elsewhere: []evidence.Clue{evidence.TrackingDropped},
+func conntrackTable() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "conntrack-table", Mechanism: report.MechanismExhausted, Leg: inquiry.Path, Gauges: []string{probe.Conntrack}, Counters: []string{probe.ConntrackDrop, probe.ConntrackInsertFail},
+		ProvenBy: inquiry.RanOut, Proof: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, Told: []evidence.Clue{evidence.TrackingDropped, evidence.SaysTracking}, Elsewhere: []evidence.Clue{evidence.TrackingDropped},
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.TrackingDropped, Proves, 0},
-			{evidence.SaysTracking, Proves, 0},
-			{evidence.FilterDropped, Opposite(Strong), 0},
-			{evidence.Vanished, 1, -2},
-			{evidence.Unserved, -1, 0.7},
-			{evidence.ConstantShare, -2, 0},
-			{evidence.ConntrackFull, 1, -5},
-			{evidence.InDial, 1.5, -1.5},
-			{evidence.SynsLost, 1.5, -1},
-			{evidence.SomeTimeouts, 1, -2},
-			{evidence.Overflowed, -2, 0},
-			{evidence.DescriptorsFull, -2, 0},
-			{evidence.SentUnread, -3, 0},
-			{evidence.DiedWithFaults, -3, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.TrackingDropped, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysTracking, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Vanished, Yes: 1, No: -2},
+			{Clue: evidence.Unserved, Yes: -1, No: 0.7},
+			{Clue: evidence.ConstantShare, Yes: -2, No: 0},
+			{Clue: evidence.ConntrackFull, Yes: 1, No: -5},
+			{Clue: evidence.InDial, Yes: 1.5, No: -1.5},
+			{Clue: evidence.SynsLost, Yes: 1.5, No: -1},
+			{Clue: evidence.SomeTimeouts, Yes: 1, No: -2},
+			{Clue: evidence.Overflowed, Yes: -2, No: 0},
+			{Clue: evidence.DescriptorsFull, Yes: -2, No: 0},
+			{Clue: evidence.SentUnread, Yes: -3, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: -3, No: 0},
 		},
-		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, TwoSources: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
 		Says:  "the connection table was full",
-		advice: func(c *Investigation, h *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return c.ConntrackAdvice(h)
 		},
 	}

@@ -3,27 +3,28 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // credentials: the credentials are not, or no longer, accepted.
-func credentials() Rule {
-	return Rule{
+func credentials() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "credentials", Mechanism: report.MechanismPolicy,
 		Any:   []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
 		Proof: []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
 		Told:  []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
-		Weights: []weight{
-			{evidence.SaysCredentials, Proves, 0},
-			{evidence.SaysForbidden, Proves, 0},
-			{evidence.Unauthorized, Proves, Opposite(Proves)},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.SaysCredentials, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysForbidden, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.Unauthorized, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 		},
-		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays, Fresh: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
 		Despite: map[evidence.Clue][]evidence.Clue{ // towards a dependency, which the client is not told of as such
 			evidence.SaysCredentials: {evidence.Unauthorized},
 			evidence.SaysForbidden:   {evidence.Unauthorized},
 		},
 		Says: "the credentials are refused",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look at how long tokens live and when they were last renewed, and at what the service allows these requests",
 			}

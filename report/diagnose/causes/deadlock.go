@@ -3,11 +3,12 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // deadlock: the process lives and answers nothing more.
-func deadlock() Rule {
-	return Rule{
+func deadlock() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "deadlock", Mechanism: report.MechanismBug,
 		Waits:  true,
 		Any:    []evidence.Clue{evidence.StandsStill, evidence.StandsStuck, evidence.SaysLocked},
@@ -22,32 +23,32 @@ func deadlock() Rule {
 			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched,
 		},
 		Unless: []evidence.Clue{evidence.StandsInside, evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},
-		Weights: []weight{
-			{evidence.EndedBeside, Opposite(Proves), 0},
-			{evidence.StandsStill, Strong, Opposite(Proves)},
-			{evidence.StandsStuck, Proves, 0},
-			{evidence.StandsInside, Opposite(Strong), 0}, // answers come, though late
-			{evidence.SaysLocked, Strong, 0},
-			{evidence.Idle, Strong, Opposite(Proves)},
-			{evidence.KnownProxy, Opposite(Proves), 0},
-			{evidence.Died, Opposite(Proves), 0},
-			{evidence.SomeResets, Opposite(weak), 0},
-			{evidence.SynsLost, Opposite(Strong), 0},
-			{evidence.Retransmitted, Opposite(Strong), 0},
-			{evidence.LatencyFirst, Opposite(Strong), 0},
-			{evidence.Forgotten, Opposite(Strong), 0},
-			{evidence.GapUnfilled, Opposite(Proves), 0},
-			{evidence.LostRetransmits, Opposite(Strong), 0},
-			{evidence.DescriptorsFull, Opposite(Proves), 0},
-			{evidence.ThreadsFull, Opposite(weak), 0},
-			{evidence.DialTimeouts, Opposite(weak), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.StandsStill, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Proves)},
+			{Clue: evidence.StandsStuck, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsInside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // answers come, though late
+			{Clue: evidence.SaysLocked, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.Idle, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Proves)},
+			{Clue: evidence.KnownProxy, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SomeResets, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.SynsLost, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Retransmitted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Forgotten, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.GapUnfilled, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.LostRetransmits, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.DescriptorsFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.ThreadsFull, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.DialTimeouts, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.StandsStuck: {evidence.StandsStill, evidence.LatencyFirst, evidence.DialTimeouts, evidence.Idle},
 			evidence.SaysLocked:  {evidence.StandsStill, evidence.LatencyFirst, evidence.DialTimeouts, evidence.Idle},
 		},
 		Says: "the process lives, does nothing and answers nothing more: its threads wait for each other, or for a lock that somebody holds",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"take a stack dump of the process while it stands still: which lock does each thread hold, and which does it wait for",
 				"let a watchdog notice that nothing is answered",

@@ -3,27 +3,28 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // dependencyError: what a service asks answers with errors, and nothing says which.
-func dependencyError() Rule {
-	return Rule{
+func dependencyError() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "dependency-error", Mechanism: report.MechanismBug, Behind: true,
 		Any:   []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
 		Proof: []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
 		Told:  []evidence.Clue{evidence.CutOff, evidence.AnsweredOther, evidence.FailingOut},
 		// A connection that is ended is no answer, and what says why says more.
 		Unless: []evidence.Clue{evidence.TriedInVain, evidence.EndsThem, evidence.RefusedEarly, evidence.Died, evidence.HeldFlat},
-		Weights: []weight{
-			{evidence.AnsweredOther, Strong, 0},
-			{evidence.CutOff, Proves, 0},
-			{evidence.FailingOut, Proves, 0},
-			{evidence.EndsThem, Opposite(Strong), 0},
-			{evidence.HeldFlat, Opposite(Strong), 0},
-			{evidence.Died, Opposite(Strong), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.AnsweredOther, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.CutOff, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.FailingOut, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.EndsThem, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.HeldFlat, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "it takes requests, or connections, and refuses them",
-		advice: func(_ *Investigation, h *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			where := "it"
 			if h.Hop.Station != nil {
 				where = h.Hop.Station.Text()

@@ -3,20 +3,21 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // dependencyMemoryFull: a store has reached the memory that it may use, and takes no more.
-func dependencyMemoryFull() Rule {
-	return Rule{
+func dependencyMemoryFull() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "dependency-memory-full", Mechanism: report.MechanismExhausted, Behind: true,
 		Any:   []evidence.Clue{evidence.SaysStoreFull},
 		Proof: []evidence.Clue{evidence.SaysStoreFull},
 		Told:  []evidence.Clue{evidence.SaysStoreFull},
-		Weights: []weight{
-			{evidence.SaysStoreFull, Proves, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.SaysStoreFull, Yes: inquiry.Proves, No: 0},
 		},
 		Says: "a store behind has reached the memory that it may use, and takes nothing more",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look at what fills it (keys without an expiry, entries that are too large), and give entries an expiry",
 				"choose what it evicts (redis: maxmemory-policy), or raise the memory that it may use (maxmemory)",

@@ -6,21 +6,22 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // diskFull: a file system that the process writes to was full.
-func diskFull() Rule {
-	return Rule{
+func diskFull() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "disk-full", Mechanism: report.MechanismExhausted, Gauges: []string{probe.FileSystem, probe.FileSystemInodes},
-		ProvenBy: RanOut, Proof: []evidence.Clue{evidence.SaysDisk}, Told: []evidence.Clue{evidence.SaysDisk},
-		Weights: []weight{
-			{evidence.SaysDisk, Proves, 0},
-			{evidence.PathTTL, Opposite(Strong), 0},
-			{evidence.IdleGap, Opposite(Strong), 0},
-			{evidence.AtOnce, 0, weak},
+		ProvenBy: inquiry.RanOut, Proof: []evidence.Clue{evidence.SaysDisk}, Told: []evidence.Clue{evidence.SaysDisk},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.SaysDisk, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.PathTTL, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.IdleGap, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.AtOnce, Yes: 0, No: inquiry.Weak},
 		},
 		Says: "a file system that it writes to was full",
-		advice: func(_ *Investigation, h *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			where := "the file system"
 			if h.Lead != nil {
 				where = h.Lead.Metric.Instance

@@ -3,22 +3,23 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // dns: the name of the target could not be looked up.
-func dns() Rule {
-	return Rule{
-		Cause: "dns", Mechanism: report.MechanismDNS, Leg: Path,
+func dns() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "dns", Mechanism: report.MechanismDNS, Leg: inquiry.Path,
 		Any:   []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
 		Proof: []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
 		Told:  []evidence.Clue{evidence.SaysUnknownName},
-		Weights: []weight{
-			{evidence.NameUnknown, Proves, Opposite(Proves)},
-			{evidence.SaysUnknownName, Proves, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.NameUnknown, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
+			{Clue: evidence.SaysUnknownName, Yes: inquiry.Proves, No: 0},
 		},
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.SaysUnknownName: {evidence.NameUnknown}},
 		Says:    "the name could not be looked up",
-		advice: func(_ *Investigation, h *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			where := "this machine"
 			if h.Hop.Index > 0 && h.Host != "" {
 				where = h.Host

@@ -5,37 +5,38 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // failover: all connections were lost at one instant, and new ones were fine at once.
-func failover() Rule {
-	return Rule{
-		Cause: "failover", Ends: true, Mechanism: report.MechanismDied, Leg: Path, Any: []evidence.Clue{evidence.AtOnce}, Must: []evidence.Clue{evidence.AtOnce},
+func failover() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "failover", Ends: true, Mechanism: report.MechanismDied, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AtOnce}, Must: []evidence.Clue{evidence.AtOnce},
 		Proof: []evidence.Clue{evidence.AtOnce},
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.DialTimeouts, -5, 0},
-			{evidence.Blackout, -4, 0},
-			{evidence.ConntrackInvalid, -1.5, 0},
-			{evidence.MostlyEOF, -4, 0.3},
-			{evidence.Relayed, -4, 0},
-			{evidence.LatencyFirst, -3, 0.3},
-			{evidence.AtOnce, 3, -4},
-			{evidence.Died, -4, 1.5},
-			{evidence.SomeRefused, -2.5, 0.5},
-			{evidence.SentFromListener, 1.5, 0},
-			{evidence.SentNoSocket, 1, 0},
-			{evidence.AbortTimeouts, -1.5, 0},
-			{evidence.OutOfMemory, -4, 0},
-			{evidence.Retransmitted, -1, 0.3},
-			{evidence.SentUnread, -4, 0},
-			{evidence.SentLinger, -4, 0},
-			{evidence.LivePacket, -3, 0},
-			{evidence.Loopback, -4, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.DialTimeouts, Yes: -5, No: 0},
+			{Clue: evidence.Blackout, Yes: -4, No: 0},
+			{Clue: evidence.ConntrackInvalid, Yes: -1.5, No: 0},
+			{Clue: evidence.MostlyEOF, Yes: -4, No: 0.3},
+			{Clue: evidence.Relayed, Yes: -4, No: 0},
+			{Clue: evidence.LatencyFirst, Yes: -3, No: 0.3},
+			{Clue: evidence.AtOnce, Yes: 3, No: -4},
+			{Clue: evidence.Died, Yes: -4, No: 1.5},
+			{Clue: evidence.SomeRefused, Yes: -2.5, No: 0.5},
+			{Clue: evidence.SentFromListener, Yes: 1.5, No: 0},
+			{Clue: evidence.SentNoSocket, Yes: 1, No: 0},
+			{Clue: evidence.AbortTimeouts, Yes: -1.5, No: 0},
+			{Clue: evidence.OutOfMemory, Yes: -4, No: 0},
+			{Clue: evidence.Retransmitted, Yes: -1, No: 0.3},
+			{Clue: evidence.SentUnread, Yes: -4, No: 0},
+			{Clue: evidence.SentLinger, Yes: -4, No: 0},
+			{Clue: evidence.LivePacket, Yes: -3, No: 0},
+			{Clue: evidence.Loopback, Yes: -4, No: 0},
 		},
 		Says: "all connections were lost at one instant, and new ones were fine at once",
-		advice: func(c *Investigation, _ *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", words.WordSeconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
 		},
 	}

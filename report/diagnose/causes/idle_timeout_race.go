@@ -3,42 +3,43 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // idleTimeoutRace: the server closes idle connections just when the client uses them again.
-func idleTimeoutRace() Rule {
-	return Rule{
+func idleTimeoutRace() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "idle-timeout-race", Mechanism: report.MechanismIdle, Own: true, Any: []evidence.Clue{evidence.IdleGap, evidence.ReusedOnly, evidence.SentLate, evidence.RestingEnds},
 		Proof: []evidence.Clue{evidence.IdleGap},
 		Never: []evidence.Clue{evidence.FreshBehind, evidence.TriedInVain}, // what is opened for each request does not rest
-		Weights: []weight{
-			{evidence.RestingEnds, Proves, 0},
-			{evidence.UnreadThroughout, Opposite(Strong), 0},
-			{evidence.EarlyStatus, -2.5, 0},
-			{evidence.PeerCloses, 0.5, -3},
-			{evidence.IdleGap, 5, -4},
-			{evidence.IdleTight, 1, -5},
-			{evidence.ReusedOnly, 1, -2.5},
-			{evidence.RestingLoad, 1, 0},
-			{evidence.SentLate, 2, 0},
-			{evidence.SentFromListener, 1, 0},
-			{evidence.SentNone, -3.5, 0.7},
-			{evidence.RisesWithLoad, -1, 0.3},
-			{evidence.DiedWithFaults, -3, 0.3},
-			{evidence.DescriptorsFull, -1.5, 0},
-			{evidence.PathTTL, -4, 0.5},
-			{evidence.InWrite, 0.3, 0},
-			{evidence.InBody, -2, 0},
-			{evidence.OnlyTimeouts, -3, 0},
-			{evidence.InDial, -4, 0},
-			{evidence.WorkersDied, -1, 0},
-			{evidence.AtOnce, -1, 0},
-			{evidence.Loopback, 0.7, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.RestingEnds, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.UnreadThroughout, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.EarlyStatus, Yes: -2.5, No: 0},
+			{Clue: evidence.PeerCloses, Yes: 0.5, No: -3},
+			{Clue: evidence.IdleGap, Yes: 5, No: -4},
+			{Clue: evidence.IdleTight, Yes: 1, No: -5},
+			{Clue: evidence.ReusedOnly, Yes: 1, No: -2.5},
+			{Clue: evidence.RestingLoad, Yes: 1, No: 0},
+			{Clue: evidence.SentLate, Yes: 2, No: 0},
+			{Clue: evidence.SentFromListener, Yes: 1, No: 0},
+			{Clue: evidence.SentNone, Yes: -3.5, No: 0.7},
+			{Clue: evidence.RisesWithLoad, Yes: -1, No: 0.3},
+			{Clue: evidence.DiedWithFaults, Yes: -3, No: 0.3},
+			{Clue: evidence.DescriptorsFull, Yes: -1.5, No: 0},
+			{Clue: evidence.PathTTL, Yes: -4, No: 0.5},
+			{Clue: evidence.InWrite, Yes: 0.3, No: 0},
+			{Clue: evidence.InBody, Yes: -2, No: 0},
+			{Clue: evidence.OnlyTimeouts, Yes: -3, No: 0},
+			{Clue: evidence.InDial, Yes: -4, No: 0},
+			{Clue: evidence.WorkersDied, Yes: -1, No: 0},
+			{Clue: evidence.AtOnce, Yes: -1, No: 0},
+			{Clue: evidence.Loopback, Yes: 0.7, No: 0},
 		},
-		tells: map[Experiment]Outcome{Fresh: Goes, GapBelow: Goes, GapAbove: Stays, HalfConcurrency: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Fresh: inquiry.Goes, inquiry.GapBelow: inquiry.Goes, inquiry.GapAbove: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "the server closes idle connections just when the client uses them again",
-		advice: func(c *Investigation, h *Hypothesis) []string {
-			return c.idleAdvice(h)
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			return c.IdleAdvice(h)
 		},
 	}
 }

@@ -4,55 +4,56 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // listenBacklog: the accept queue was full: the service accepted too slowly for its backlog.
-func listenBacklog() Rule {
-	return Rule{
+func listenBacklog() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "listen-backlog", Mechanism: report.MechanismExhausted, Gauges: []string{probe.ListenQueue}, Counters: []string{probe.ListenOverflows, probe.ListenDrops},
 		Any:   []evidence.Clue{evidence.Overflowed, evidence.QueueFull, evidence.InDial, evidence.SomeTimeouts},
 		Proof: []evidence.Clue{evidence.QueueDropped, evidence.OverflowsCover, evidence.UnixQueueFull, evidence.SentInvalidSyn},
 		Told:  []evidence.Clue{evidence.QueueDropped},
 		Never: []evidence.Clue{evidence.RefusedAll, evidence.WaitsBehind, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsStopped, evidence.StandsUnprocessed},
-		Weights: []weight{
-			{evidence.QueueDropped, Strong, 0},
-			{evidence.AcceptedLate, weak, Opposite(weak)},
-			{evidence.FilterDropped, Opposite(Proves), 0},
-			{evidence.ReverseDropped, Opposite(Proves), 0},
-			{evidence.OverflowsCover, 1.5, -0.5},
-			{evidence.Blackout, -1.5, 0},
-			{evidence.UnixQueueFull, 2.5, 0},
-			{evidence.Queued, 1, 0},
-			{evidence.Unserved, 1, -1.2},
-			{evidence.ConstantShare, -2, 0},
-			{evidence.LatencyFirst, 0.5, -0.7},
-			{evidence.Overflowed, 2, -4},
-			{evidence.InDial, 1.5, -0.7},
-			{evidence.DialResets, 2.5, 0},
-			{evidence.SentInvalidSyn, 3, 0},
-			{evidence.Embryonic, 1, 0},
-			{evidence.SentFromListener, 0.7, 0},
-			{evidence.DescriptorsFull, -4, 0.3},
-			{evidence.Reserved, -3, 0},
-			{evidence.DiedWithFaults, -3, 0.3},
-			{evidence.SomeEOF, -1, 0},
-			{evidence.SentUnread, -1.5, 0},
-			{evidence.SentLinger, -2, 0},
-			{evidence.SomeTimeouts, 0.7, 0},
-			{evidence.StreamResets, -4, 0},
-			{evidence.BadGateway, -2, 0},
-			{evidence.InWrite, -0.5, 0},
-			{evidence.InBody, -2, 0},
-			{evidence.WentAway, -2, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.QueueDropped, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.OverflowsCover, Yes: 1.5, No: -0.5},
+			{Clue: evidence.Blackout, Yes: -1.5, No: 0},
+			{Clue: evidence.UnixQueueFull, Yes: 2.5, No: 0},
+			{Clue: evidence.Queued, Yes: 1, No: 0},
+			{Clue: evidence.Unserved, Yes: 1, No: -1.2},
+			{Clue: evidence.ConstantShare, Yes: -2, No: 0},
+			{Clue: evidence.LatencyFirst, Yes: 0.5, No: -0.7},
+			{Clue: evidence.Overflowed, Yes: 2, No: -4},
+			{Clue: evidence.InDial, Yes: 1.5, No: -0.7},
+			{Clue: evidence.DialResets, Yes: 2.5, No: 0},
+			{Clue: evidence.SentInvalidSyn, Yes: 3, No: 0},
+			{Clue: evidence.Embryonic, Yes: 1, No: 0},
+			{Clue: evidence.SentFromListener, Yes: 0.7, No: 0},
+			{Clue: evidence.DescriptorsFull, Yes: -4, No: 0.3},
+			{Clue: evidence.Reserved, Yes: -3, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: -3, No: 0.3},
+			{Clue: evidence.SomeEOF, Yes: -1, No: 0},
+			{Clue: evidence.SentUnread, Yes: -1.5, No: 0},
+			{Clue: evidence.SentLinger, Yes: -2, No: 0},
+			{Clue: evidence.SomeTimeouts, Yes: 0.7, No: 0},
+			{Clue: evidence.StreamResets, Yes: -4, No: 0},
+			{Clue: evidence.BadGateway, Yes: -2, No: 0},
+			{Clue: evidence.InWrite, Yes: -0.5, No: 0},
+			{Clue: evidence.InBody, Yes: -2, No: 0},
+			{Clue: evidence.WentAway, Yes: -2, No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.UnixQueueFull: {evidence.Overflowed, evidence.InDial, evidence.BadGateway},
 			evidence.Reserved:      {evidence.Overflowed, evidence.OverflowsCover, evidence.InDial, evidence.SomeTimeouts},
 		},
-		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, Small: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.Small: inquiry.Stays},
 		Says:  "the accept queue was full: the service accepted too slowly for its backlog",
-		advice: func(c *Investigation, h *Hypothesis) []string {
-			return []string{c.limitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			return []string{c.LimitSeen(h, "raise the application's listen backlog, and net.core.somaxconn with it"), "accept faster: a thread that only accepts, SO_REUSEPORT, more workers"}
 		},
 	}
 }

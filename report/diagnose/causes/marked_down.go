@@ -3,16 +3,17 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // markedDown: a proxy holds what stands behind it for dead, and does not ask it any more.
-func markedDown() Rule {
+func markedDown() inquiry.Rule {
 	r := outOfUse("marked-down")
-	r.Leg = Proxy
+	r.Leg = inquiry.Proxy
 	r.Says = "it has marked what stands behind it as down and answers for it, though that lives and takes connections: it does not try"
-	r.advice = func(c *Investigation, h *Hypothesis) []string {
+	r.Advice = func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 		return []string{
-			"look at what makes it mark " + c.nextPlace(h) + " as down, and for how long (haproxy: check, fall, rise; nginx: max_fails, fail_timeout; Apache: retry, failonstatus; Envoy: outlier_detection)",
+			"look at what makes it mark " + nextPlace(c, h) + " as down, and for how long (haproxy: check, fall, rise; nginx: max_fails, fail_timeout; Apache: retry, failonstatus; Envoy: outlier_detection)",
 			"let health checks have a way of their own, that does not wait behind requests, and a timeout above the time of answers at the highest load",
 		}
 	}
@@ -20,12 +21,12 @@ func markedDown() Rule {
 }
 
 // circuitOpen: a service has stopped asking another one for a while.
-func circuitOpen() Rule {
+func circuitOpen() inquiry.Rule {
 	r := outOfUse("circuit-open")
 	r.Says = "it has stopped asking what stands behind it for a while, and answers with errors itself: a circuit breaker"
-	r.advice = func(c *Investigation, h *Hypothesis) []string {
+	r.Advice = func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 		return []string{
-			"look at when its circuit breaker opens and for how long, and whether " + c.nextPlace(h) + " was well again long before",
+			"look at when its circuit breaker opens and for how long, and whether " + nextPlace(c, h) + " was well again long before",
 			"let a breaker try single requests again soon (half open), and count failures as a share of many",
 		}
 	}
@@ -34,8 +35,8 @@ func circuitOpen() Rule {
 
 // outOfUse is what both have in common: requests end at a hop that did not even try to
 // ask the next, which lives.
-func outOfUse(cause string) Rule {
-	return Rule{
+func outOfUse(cause string) inquiry.Rule {
+	return inquiry.Rule{
 		Cause: cause, Mechanism: report.MechanismPolicy,
 		Any:   []evidence.Clue{evidence.OutOfUse},
 		Proof: []evidence.Clue{evidence.TroubleBefore},
@@ -43,18 +44,18 @@ func outOfUse(cause string) Rule {
 		// What stands behind is ill whenever it is asked: that it is not asked follows from it.
 		Unless: []evidence.Clue{evidence.TroubleLasts},
 		Never:  []evidence.Clue{evidence.TriedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.RetryAsked},
-		Weights: []weight{
-			{evidence.OutOfUse, Proves, 0},
-			{evidence.TroubleBefore, Strong, Opposite(weak)},
-			{evidence.TroubleLasts, Opposite(Proves), 0},
-			{evidence.MarkedDown, weak, 0},
-			{evidence.GoneForGood, Opposite(Proves), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.OutOfUse, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.TroubleBefore, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.TroubleLasts, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.MarkedDown, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.GoneForGood, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 		},
 	}
 }
 
 // nextPlace names the hop behind that of a hypothesis.
-func (c *Investigation) nextPlace(h *Hypothesis) string {
+func nextPlace(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
 	if i := h.Hop.Index + 1; i < len(c.Hops) && c.Hops[i].Station != nil {
 		return c.Hops[i].Station.Place()
 	}

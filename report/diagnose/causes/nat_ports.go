@@ -4,31 +4,32 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // natPorts: address translation had no port left.
-func natPorts() Rule {
-	return Rule{
-		Cause: "nat-ports", Mechanism: report.MechanismExhausted, Leg: Path, Counters: []string{probe.ConntrackInsertFail},
-		ProvenBy: RanOut,
+func natPorts() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "nat-ports", Mechanism: report.MechanismExhausted, Leg: inquiry.Path, Counters: []string{probe.ConntrackInsertFail},
+		ProvenBy: inquiry.RanOut,
 		Proof:    []evidence.Clue{evidence.ConntrackFlat},
 		Never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.FilterDropped, Opposite(Proves), 0},
-			{evidence.Vanished, 1, -2},
-			{evidence.Unserved, -1, 0.7},
-			{evidence.ConstantShare, -2, 0},
-			{evidence.ConntrackFull, -4, 1},
-			{evidence.ConntrackFlat, 3, 0},
-			{evidence.InDial, 1.5, -2},
-			{evidence.SynsLost, 1.5, -1},
-			{evidence.SomeTimeouts, 1, -2},
-			{evidence.Overflowed, -2, 0},
-			{evidence.DescriptorsFull, -2, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.Vanished, Yes: 1, No: -2},
+			{Clue: evidence.Unserved, Yes: -1, No: 0.7},
+			{Clue: evidence.ConstantShare, Yes: -2, No: 0},
+			{Clue: evidence.ConntrackFull, Yes: -4, No: 1},
+			{Clue: evidence.ConntrackFlat, Yes: 3, No: 0},
+			{Clue: evidence.InDial, Yes: 1.5, No: -2},
+			{Clue: evidence.SynsLost, Yes: 1.5, No: -1},
+			{Clue: evidence.SomeTimeouts, Yes: 1, No: -2},
+			{Clue: evidence.Overflowed, Yes: -2, No: 0},
+			{Clue: evidence.DescriptorsFull, Yes: -2, No: 0},
 		},
-		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, TwoSources: Goes},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Goes},
 		Says:  "address translation had no port left",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"give the translation more addresses or ports, or reuse connections"}
 		},
 	}

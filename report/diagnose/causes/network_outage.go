@@ -5,45 +5,46 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // networkOutage: the network was interrupted for a while.
-func networkOutage() Rule {
-	return Rule{
-		Cause: "network-outage", Mechanism: report.MechanismLoss, Leg: Path, Any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
+func networkOutage() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "network-outage", Mechanism: report.MechanismLoss, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
 		Proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.StandsBetween, Strong, 0},
-			{evidence.StandsUnreached, Proves, 0},
-			{evidence.FilterDropped, Opposite(Proves), 0},
-			{evidence.ReverseDropped, Opposite(Proves), 0},
-			{evidence.TooBigDropped, Opposite(Strong), 0},
-			{evidence.QueueDropped, Opposite(Strong), 0},
-			{evidence.AcceptedLate, Opposite(Strong), 0},
-			{evidence.ReadLate, Opposite(Strong), 0},
-			{evidence.Vanished, 0.7, -0.5},
-			{evidence.Blackout, 1.5, 0},
-			{evidence.LinkDropped, 1.5, 0},
-			{evidence.AbortTimeouts, 2, -0.5},
-			{evidence.ServedMeanwhile, -5, 0.5},
-			{evidence.InBursts, 1.5, -2},
-			{evidence.SynsLost, -2, 0},
-			{evidence.RisesWithLoad, -1.5, 0},
-			{evidence.Retransmitted, 1.5, -1},
-			{evidence.SomeTimeouts, 1, -2},
-			{evidence.SentFromListener, 1, 0},
-			{evidence.DiedWithFaults, -4, 0.5},
-			{evidence.Loopback, -3, 0},
-			{evidence.Overflowed, -1, 0},
-			{evidence.RetransAlways, -1.5, 0.3},
-			{evidence.DescriptorsFull, -1.5, 0},
-			{evidence.ConstantShare, -3, 0},
-			{evidence.ProcessorFull, -1, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.AcceptedLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.ReadLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Vanished, Yes: 0.7, No: -0.5},
+			{Clue: evidence.Blackout, Yes: 1.5, No: 0},
+			{Clue: evidence.LinkDropped, Yes: 1.5, No: 0},
+			{Clue: evidence.AbortTimeouts, Yes: 2, No: -0.5},
+			{Clue: evidence.ServedMeanwhile, Yes: -5, No: 0.5},
+			{Clue: evidence.InBursts, Yes: 1.5, No: -2},
+			{Clue: evidence.SynsLost, Yes: -2, No: 0},
+			{Clue: evidence.RisesWithLoad, Yes: -1.5, No: 0},
+			{Clue: evidence.Retransmitted, Yes: 1.5, No: -1},
+			{Clue: evidence.SomeTimeouts, Yes: 1, No: -2},
+			{Clue: evidence.SentFromListener, Yes: 1, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: -4, No: 0.5},
+			{Clue: evidence.Loopback, Yes: -3, No: 0},
+			{Clue: evidence.Overflowed, Yes: -1, No: 0},
+			{Clue: evidence.RetransAlways, Yes: -1.5, No: 0.3},
+			{Clue: evidence.DescriptorsFull, Yes: -1.5, No: 0},
+			{Clue: evidence.ConstantShare, Yes: -3, No: 0},
+			{Clue: evidence.ProcessorFull, Yes: -1, No: 0},
 		},
 		Says: "the network was interrupted for a while",
-		advice: func(c *Investigation, _ *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{fmt.Sprintf("ask what happened on the network %s into the run", words.WordSeconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
 		},
 	}

@@ -3,48 +3,49 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // packetLoss: packets are lost.
-func packetLoss() Rule {
-	return Rule{
-		Cause: "packet-loss", Mechanism: report.MechanismLoss, Leg: Path,
+func packetLoss() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "packet-loss", Mechanism: report.MechanismLoss, Leg: inquiry.Path,
 		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
 		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween},
 		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.StandsBetween, Proves, 0},
-			{evidence.StandsStill, Opposite(Strong), 0}, // what is lost is lost in part
-			{evidence.FilterDropped, Opposite(Proves), 0},
-			{evidence.ReverseDropped, Opposite(Proves), 0},
-			{evidence.TooBigDropped, Opposite(Strong), 0},
-			{evidence.QueueDropped, Opposite(Strong), 0},
-			{evidence.AcceptedLate, Opposite(Strong), 0},
-			{evidence.ReadLate, Opposite(Strong), 0},
-			{evidence.Vanished, 1, -1},
-			{evidence.GapUnfilled, -1, 0},
-			{evidence.Blackout, -2, 0},
-			{evidence.LinkDropped, 1, 0},
-			{evidence.RetransAlways, 3, -3},
-			{evidence.SynsLost, -1.5, 0.3},
-			{evidence.RisesWithLoad, -1, 0.3},
-			{evidence.Retransmitted, 1.5, -1.5},
-			{evidence.ConstantShare, 1.5, -1.5},
-			{evidence.OnlyTimeouts, 1.5, -1},
-			{evidence.LostRetransmits, -1, 0.3},
-			{evidence.Overflowed, -1.5, 0},
-			{evidence.SomeEOF, -2, 0},
-			{evidence.SentUnread, -3, 0},
-			{evidence.SentLinger, -3, 0},
-			{evidence.Loopback, -2, 0},
-			{evidence.DiedWithFaults, -2, 0},
-			{evidence.InBody, -0.3, 0},
-			{evidence.InBursts, -1, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsBetween, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // what is lost is lost in part
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.AcceptedLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.ReadLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Vanished, Yes: 1, No: -1},
+			{Clue: evidence.GapUnfilled, Yes: -1, No: 0},
+			{Clue: evidence.Blackout, Yes: -2, No: 0},
+			{Clue: evidence.LinkDropped, Yes: 1, No: 0},
+			{Clue: evidence.RetransAlways, Yes: 3, No: -3},
+			{Clue: evidence.SynsLost, Yes: -1.5, No: 0.3},
+			{Clue: evidence.RisesWithLoad, Yes: -1, No: 0.3},
+			{Clue: evidence.Retransmitted, Yes: 1.5, No: -1.5},
+			{Clue: evidence.ConstantShare, Yes: 1.5, No: -1.5},
+			{Clue: evidence.OnlyTimeouts, Yes: 1.5, No: -1},
+			{Clue: evidence.LostRetransmits, Yes: -1, No: 0.3},
+			{Clue: evidence.Overflowed, Yes: -1.5, No: 0},
+			{Clue: evidence.SomeEOF, Yes: -2, No: 0},
+			{Clue: evidence.SentUnread, Yes: -3, No: 0},
+			{Clue: evidence.SentLinger, Yes: -3, No: 0},
+			{Clue: evidence.Loopback, Yes: -2, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: -2, No: 0},
+			{Clue: evidence.InBody, Yes: -0.3, No: 0},
+			{Clue: evidence.InBursts, Yes: -1, No: 0},
 		},
-		tells: map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, Fresh: Stays, TwoSources: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
 		Says:  "packets are lost",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
 		},
 	}

@@ -5,30 +5,31 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // pathIdleExpiry: something on the path forgets connections that rest.
-func pathIdleExpiry() Rule {
-	return Rule{
-		Cause: "path-idle-expiry", Mechanism: report.MechanismIdle, Leg: Path, Any: []evidence.Clue{evidence.IdleGap}, Must: []evidence.Clue{evidence.IdleGap},
+func pathIdleExpiry() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "path-idle-expiry", Mechanism: report.MechanismIdle, Leg: inquiry.Path, Any: []evidence.Clue{evidence.IdleGap}, Must: []evidence.Clue{evidence.IdleGap},
 		Proof: []evidence.Clue{evidence.IdleGap},
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
-		Weights: []weight{
-			{evidence.PeerCloses, -2.5, 3},
-			{evidence.IdleGap, 3.5, -5},
-			{evidence.IdleTight, -0.5, 2.5},
-			{evidence.Loopback, -5, 0},
-			{evidence.SentNone, 3.5, -3},
-			{evidence.PathTTL, 2.5, -4},
-			{evidence.ReusedOnly, 0.5, -2},
-			{evidence.OnlyTimeouts, 2, 0},
-			{evidence.SentLate, -3, 0},
-			{evidence.SentFromListener, -1, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.PeerCloses, Yes: -2.5, No: 3},
+			{Clue: evidence.IdleGap, Yes: 3.5, No: -5},
+			{Clue: evidence.IdleTight, Yes: -0.5, No: 2.5},
+			{Clue: evidence.Loopback, Yes: -5, No: 0},
+			{Clue: evidence.SentNone, Yes: 3.5, No: -3},
+			{Clue: evidence.PathTTL, Yes: 2.5, No: -4},
+			{Clue: evidence.ReusedOnly, Yes: 0.5, No: -2},
+			{Clue: evidence.OnlyTimeouts, Yes: 2, No: 0},
+			{Clue: evidence.SentLate, Yes: -3, No: 0},
+			{Clue: evidence.SentFromListener, Yes: -1, No: 0},
 		},
-		tells: map[Experiment]Outcome{Fresh: Goes, GapBelow: Goes, GapAbove: Stays, HalfConcurrency: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Fresh: inquiry.Goes, inquiry.GapBelow: inquiry.Goes, inquiry.GapAbove: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "something on the path forgets connections that rest",
-		advice: func(c *Investigation, _ *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", words.WordSeconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
 		},
 	}

@@ -5,51 +5,52 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // pathRateLimit: something on the path turns away what exceeds a rate.
-func pathRateLimit() Rule {
-	return Rule{
-		Cause: "path-rate-limit", Mechanism: report.MechanismPolicy, Leg: Path, TurnsAway: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, Must: []evidence.Clue{evidence.RisesWithLoad},
+func pathRateLimit() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "path-rate-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, Must: []evidence.Clue{evidence.RisesWithLoad},
 		Told:   []evidence.Clue{evidence.FilterDropped},
 		Proof:  []evidence.Clue{evidence.FilterDropped, evidence.ExcessFails, evidence.Cliff},
 		Unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
-		Weights: []weight{
-			{evidence.FilterDropped, Strong, 0},
-			{evidence.ReverseDropped, Opposite(Proves), 0},
-			{evidence.TrackingDropped, Opposite(Strong), 0},
-			{evidence.PathRejected, weak, 0},
-			{evidence.QueueDropped, Opposite(Strong), 0},
-			{evidence.AcceptedLate, Opposite(weak), 0},
-			{evidence.Vanished, 2, -2},
-			{evidence.GapUnfilled, 2.5, 0},
-			{evidence.LostRetransmits, 1, 0},
-			{evidence.AllFail, -2.5, 0},
-			{evidence.Cliff, 1.5, 0},
-			{evidence.MostlyEOF, -4, 0},
-			{evidence.Crowded, -1.5, 0.5},
-			{evidence.ExcessFails, 2, -1.5},
-			{evidence.RisesWithLoad, 1, -3},
-			{evidence.SentNone, 4, -4},
-			{evidence.PathTTL, 2.5, -4},
-			{evidence.OnlyTimeouts, -1.5, 0},
-			{evidence.Loopback, -5, 0},
-			{evidence.ConnectionsCapped, -1, 0},
-			{evidence.LatencyFirst, -2.5, 0.5},
-			{evidence.ForgedPacket, -1, 0},
-			{evidence.BothEnds, -2, 0},
-			{evidence.SomeEOF, -1, 0},
-			{evidence.DialResets, -2, 0},
-			{evidence.DescriptorsFull, -1, 0},
-			{evidence.InDial, -0.5, 0.3},
-			{evidence.LivePacket, -3, 0},
-			{evidence.IdleGap, -3, 0},
-			{evidence.SentLinger, -3, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.FilterDropped, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.TrackingDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.PathRejected, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.AcceptedLate, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.Vanished, Yes: 2, No: -2},
+			{Clue: evidence.GapUnfilled, Yes: 2.5, No: 0},
+			{Clue: evidence.LostRetransmits, Yes: 1, No: 0},
+			{Clue: evidence.AllFail, Yes: -2.5, No: 0},
+			{Clue: evidence.Cliff, Yes: 1.5, No: 0},
+			{Clue: evidence.MostlyEOF, Yes: -4, No: 0},
+			{Clue: evidence.Crowded, Yes: -1.5, No: 0.5},
+			{Clue: evidence.ExcessFails, Yes: 2, No: -1.5},
+			{Clue: evidence.RisesWithLoad, Yes: 1, No: -3},
+			{Clue: evidence.SentNone, Yes: 4, No: -4},
+			{Clue: evidence.PathTTL, Yes: 2.5, No: -4},
+			{Clue: evidence.OnlyTimeouts, Yes: -1.5, No: 0},
+			{Clue: evidence.Loopback, Yes: -5, No: 0},
+			{Clue: evidence.ConnectionsCapped, Yes: -1, No: 0},
+			{Clue: evidence.LatencyFirst, Yes: -2.5, No: 0.5},
+			{Clue: evidence.ForgedPacket, Yes: -1, No: 0},
+			{Clue: evidence.BothEnds, Yes: -2, No: 0},
+			{Clue: evidence.SomeEOF, Yes: -1, No: 0},
+			{Clue: evidence.DialResets, Yes: -2, No: 0},
+			{Clue: evidence.DescriptorsFull, Yes: -1, No: 0},
+			{Clue: evidence.InDial, Yes: -0.5, No: 0.3},
+			{Clue: evidence.LivePacket, Yes: -3, No: 0},
+			{Clue: evidence.IdleGap, Yes: -3, No: 0},
+			{Clue: evidence.SentLinger, Yes: -3, No: 0},
 		},
-		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays, HalfConcurrency: Stays, HalfRate: Goes, TwoSources: Goes},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Goes, inquiry.TwoSources: inquiry.Goes},
 		Says:  "something on the path turns away what exceeds a rate",
-		advice: func(c *Investigation, _ *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{fmt.Sprintf("raise the rate limit of the device on the path: from %s on it turns traffic away", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))}
 		},
 	}

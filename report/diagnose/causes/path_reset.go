@@ -3,43 +3,44 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // pathReset: something on the path resets connections.
-func pathReset() Rule {
-	return Rule{
-		Cause: "path-reset", Mechanism: report.MechanismPolicy, Leg: Path, TurnsAway: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeRefused},
+func pathReset() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "path-reset", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeRefused},
 		Told:   []evidence.Clue{evidence.PathRejected},
 		Proof:  []evidence.Clue{evidence.PathRejected, evidence.SentNone, evidence.PathTTL},
 		Unless: []evidence.Clue{evidence.ForgedPacket, evidence.BothEnds},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
-		Weights: []weight{
-			{evidence.PathRejected, Proves, 0},
-			{evidence.HostRejected, Opposite(Proves), 0},
-			{evidence.AddressAway, Opposite(Proves), 0},
-			{evidence.AllFail, 2, 0},
-			{evidence.Relayed, 1, 0},
-			{evidence.AtOnce, -3, 0},
-			{evidence.MostlyEOF, -4, 0},
-			{evidence.ConstantShare, 3, -1.5},
-			{evidence.SentNone, 4, -5},
-			{evidence.PathTTL, 2.5, -4},
-			{evidence.Loopback, -5, 0},
-			{evidence.IdleGap, -5, 0},
-			{evidence.ForgedPacket, -2, 0.3},
-			{evidence.LivePacket, -3, 0},
-			{evidence.BothEnds, -1.5, 0},
-			{evidence.DiedWithFaults, -3, 0},
-			{evidence.InBody, 0.3, 0},
-			{evidence.ExcessFails, -1.5, 0},
-			{evidence.SomeEOF, -1.5, 0.3},
-			{evidence.SomeRefused, -1, 0},
-			{evidence.SentLinger, -3, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.PathRejected, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.HostRejected, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.AllFail, Yes: 2, No: 0},
+			{Clue: evidence.Relayed, Yes: 1, No: 0},
+			{Clue: evidence.AtOnce, Yes: -3, No: 0},
+			{Clue: evidence.MostlyEOF, Yes: -4, No: 0},
+			{Clue: evidence.ConstantShare, Yes: 3, No: -1.5},
+			{Clue: evidence.SentNone, Yes: 4, No: -5},
+			{Clue: evidence.PathTTL, Yes: 2.5, No: -4},
+			{Clue: evidence.Loopback, Yes: -5, No: 0},
+			{Clue: evidence.IdleGap, Yes: -5, No: 0},
+			{Clue: evidence.ForgedPacket, Yes: -2, No: 0.3},
+			{Clue: evidence.LivePacket, Yes: -3, No: 0},
+			{Clue: evidence.BothEnds, Yes: -1.5, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: -3, No: 0},
+			{Clue: evidence.InBody, Yes: 0.3, No: 0},
+			{Clue: evidence.ExcessFails, Yes: -1.5, No: 0},
+			{Clue: evidence.SomeEOF, Yes: -1.5, No: 0.3},
+			{Clue: evidence.SomeRefused, Yes: -1, No: 0},
+			{Clue: evidence.SentLinger, Yes: -3, No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.Relayed: {evidence.LivePacket, evidence.PathTTL, evidence.AtOnce}},
-		tells:   map[Experiment]Outcome{HalfConcurrency: Stays, HalfRate: Stays, TwoSources: Stays},
+		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
 		Says:    "something on the path resets connections",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"ask who runs the path: firewall or IPS rules, a load balancer; the addresses, ports and times are in the evidence", "repeat around the suspected device, as a second target, to prove it"}
 		},
 	}

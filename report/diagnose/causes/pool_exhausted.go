@@ -3,11 +3,12 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // poolExhausted: requests wait inside for one of a fixed number of places.
-func poolExhausted() Rule {
-	return Rule{
+func poolExhausted() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "pool-exhausted", Mechanism: report.MechanismExhausted,
 		Waits:  true,
 		Any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled, evidence.SaysPool},
@@ -18,34 +19,34 @@ func poolExhausted() Rule {
 		Told:   []evidence.Clue{evidence.SaysPool},
 		Unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
 		Never:  []evidence.Clue{evidence.StandsQueued, evidence.StandsCapped, evidence.ProxyPooled},
-		Weights: []weight{
-			{evidence.StandsPooled, Proves, 0},
-			{evidence.SaysPool, Proves, 0},
-			{evidence.QueueTimeout, Strong, Opposite(weak)},
-			{evidence.Idle, Strong, Opposite(Strong)},
-			{evidence.ExcessFails, weak, Opposite(weak)},
-			{evidence.Queued, weak, 0},
-			{evidence.LatencyFirst, weak, Opposite(weak)},
-			{evidence.OwnError, weak, 0},
-			{evidence.RisesWithLoad, weak, Opposite(Strong)},
-			{evidence.DescriptorsFull, Opposite(Strong), 0},
-			{evidence.ThreadsFull, Opposite(Strong), 0},
-			{evidence.SomeResets, Opposite(Strong), 0},
-			{evidence.MostlyEOF, Opposite(Strong), 0},
-			{evidence.GatewayTimeout, Opposite(weak), 0},
-			{evidence.PortsFull, Opposite(Proves), 0},
-			{evidence.KnownProxy, Opposite(Strong), 0},
-			{evidence.HeldOff, Opposite(Proves), 0},
-			{evidence.SlowRequest, Opposite(Proves), 0},
-			{evidence.UnixQueueFull, Opposite(Strong), 0},
-			{evidence.Overflowed, Opposite(weak), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsPooled, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysPool, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.QueueTimeout, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.Idle, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
+			{Clue: evidence.ExcessFails, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.Queued, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.LatencyFirst, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.RisesWithLoad, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Strong)},
+			{Clue: evidence.DescriptorsFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.ThreadsFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.SomeResets, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.MostlyEOF, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.GatewayTimeout, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.PortsFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.KnownProxy, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.HeldOff, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SlowRequest, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.UnixQueueFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Overflowed, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: {
 			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
 		}},
-		tells: map[Experiment]Outcome{HalfConcurrency: Goes, Fresh: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
 		Says:  "requests waited inside for one of a fixed number of places",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"find the pool that they wait for (connections to a database, workers, permits), its size, and what holds its places for so long",
 				"do not raise it above what stands behind it can bear",

@@ -5,54 +5,55 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // processCrash: the process ended.
-func processCrash() Rule {
-	return Rule{
+func processCrash() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "process-crash", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
 		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
 		Told:   []evidence.Clue{evidence.SaysCrashed},
 		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired},
-		Weights: []weight{
-			{evidence.AddressAway, Opposite(Proves), 0},
-			{evidence.Terminated, -2.5, 0},
-			{evidence.ProbeKilled, Opposite(Strong), 0},
-			{evidence.PodsUpdated, Opposite(Strong), 0},
-			{evidence.PodsEvicted, Opposite(Strong), 0},
-			{evidence.GoneForGood, 0.7, 0},
-			{evidence.LeftInOrder, -3, 0.3},
-			{evidence.Died, 0, -4},
-			{evidence.ClosedLate, -2, 0},
-			{evidence.WentAway, 1.5, 0},
-			{evidence.DiedWithFaults, 3.5, -3},
-			{evidence.DiedAtLoad, 1.5, -1},
-			{evidence.Killed, -1, 0},
-			{evidence.SaysCrashed, Strong, 0},
-			{evidence.DiedOfItself, Strong, -0.3},
-			{evidence.DiedOnClock, -3, 0.7},
-			{evidence.OutOfMemory, -5, 0.3},
-			{evidence.HungBefore, -2, 0.7},
-			{evidence.SomeRefused, 0.7, 0},
-			{evidence.SentNoSocket, 1, 0},
-			{evidence.SentOnExit, 0.7, 0},
-			{evidence.WorkersDied, -3, 0.3},
-			{evidence.Retired, -1, 0},
-			{evidence.SentNone, -1, 0},
-			{evidence.RisesWithLoad, 0.5, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.Terminated, Yes: -2.5, No: 0},
+			{Clue: evidence.ProbeKilled, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.PodsUpdated, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.PodsEvicted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.GoneForGood, Yes: 0.7, No: 0},
+			{Clue: evidence.LeftInOrder, Yes: -3, No: 0.3},
+			{Clue: evidence.Died, Yes: 0, No: -4},
+			{Clue: evidence.ClosedLate, Yes: -2, No: 0},
+			{Clue: evidence.WentAway, Yes: 1.5, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: 3.5, No: -3},
+			{Clue: evidence.DiedAtLoad, Yes: 1.5, No: -1},
+			{Clue: evidence.Killed, Yes: -1, No: 0},
+			{Clue: evidence.SaysCrashed, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.DiedOfItself, Yes: inquiry.Strong, No: -0.3},
+			{Clue: evidence.DiedOnClock, Yes: -3, No: 0.7},
+			{Clue: evidence.OutOfMemory, Yes: -5, No: 0.3},
+			{Clue: evidence.HungBefore, Yes: -2, No: 0.7},
+			{Clue: evidence.SomeRefused, Yes: 0.7, No: 0},
+			{Clue: evidence.SentNoSocket, Yes: 1, No: 0},
+			{Clue: evidence.SentOnExit, Yes: 0.7, No: 0},
+			{Clue: evidence.WorkersDied, Yes: -3, No: 0.3},
+			{Clue: evidence.Retired, Yes: -1, No: 0},
+			{Clue: evidence.SentNone, Yes: -1, No: 0},
+			{Clue: evidence.RisesWithLoad, Yes: 0.5, No: 0},
 		},
-		tells: map[Experiment]Outcome{TwoSources: Stays, Fresh: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.TwoSources: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
 		// A process that fails on a request of some kind fails as often as that comes.
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad}},
 		Says:    "the process ended",
-		advice: func(c *Investigation, h *Hypothesis) []string {
-			name, at := c.deadName(h)
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			name, at := c.DeadName(h)
 			look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)
 			if h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.Killed].Is == evidence.Yes {
 				look = fmt.Sprintf("find out who sent SIGKILL to %s at %s: a supervisor, an operator, a limit of its container", name, at)
 			}
 			ways := []string{look, "bound what the service takes on at once below the load at which it ends"}
-			if grew := c.grewUntilDeath(h); grew != "" {
+			if grew := c.GrewUntilDeath(h); grew != "" {
 				ways = append([]string{grew}, ways...)
 			}
 			return ways

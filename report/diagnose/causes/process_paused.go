@@ -3,29 +3,30 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // processPaused: the whole process stood still again and again.
-func processPaused() Rule {
-	return Rule{
+func processPaused() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "process-paused", Mechanism: report.MechanismSlow,
 		Waits: true,
 		Any:   []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		Proof: []evidence.Clue{evidence.Paused, evidence.StandsStopped},
-		Weights: []weight{
-			{evidence.StandsStopped, Proves, 0},
-			{evidence.AcceptedLate, weak, 0},
-			{evidence.ReadLate, weak, 0},
-			{evidence.Paused, Strong, Opposite(Strong)},
-			{evidence.Died, Opposite(Strong), 0},
-			{evidence.Blackout, weak, 0},
-			{evidence.Starved, Opposite(weak), 0},
-			{evidence.Retransmitted, Opposite(Strong), 0},
-			{evidence.OnlyTimeouts, weak, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsStopped, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.ReadLate, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.Paused, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Blackout, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.Starved, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.Retransmitted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.OnlyTimeouts, Yes: inquiry.Weak, No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsStopped: {evidence.Paused, evidence.Starved, evidence.Retransmitted, evidence.Died}},
 		Says:    "the whole process stood still",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look for what stops all of it: garbage collection, a blocked event loop, a frozen container, a snapshot; its log or a profile at those times tells",
 			}

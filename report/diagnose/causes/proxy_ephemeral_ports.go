@@ -4,19 +4,20 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // proxyEphemeralPorts: the proxy had no local port left towards its upstream.
-func proxyEphemeralPorts() Rule {
-	return Rule{
-		Cause: "proxy-ephemeral-ports", Mechanism: report.MechanismExhausted, Leg: Proxy, Gauges: []string{probe.EphemeralPorts},
-		ProvenBy: RanOut, Proof: []evidence.Clue{evidence.SaysPorts}, Told: []evidence.Clue{evidence.SaysPorts},
-		Weights: []weight{
-			{evidence.SaysPorts, Proves, 0}, {evidence.QueueTimeout, -2, 0.5}, {evidence.BadGateway, 2, -3}, {evidence.RisesWithLoad, 1, -2},
+func proxyEphemeralPorts() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "proxy-ephemeral-ports", Mechanism: report.MechanismExhausted, Leg: inquiry.Proxy, Gauges: []string{probe.EphemeralPorts},
+		ProvenBy: inquiry.RanOut, Proof: []evidence.Clue{evidence.SaysPorts}, Told: []evidence.Clue{evidence.SaysPorts},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.SaysPorts, Yes: inquiry.Proves, No: 0}, {Clue: evidence.QueueTimeout, Yes: -2, No: 0.5}, {Clue: evidence.BadGateway, Yes: 2, No: -3}, {Clue: evidence.RisesWithLoad, Yes: 1, No: -2},
 		},
-		tells: map[Experiment]Outcome{HalfRate: Goes},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Goes},
 		Says:  "the proxy had no local port left towards its upstream",
-		advice: func(c *Investigation, h *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return c.PortAdvice(h)
 		},
 	}

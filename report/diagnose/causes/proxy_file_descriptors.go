@@ -4,18 +4,19 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // proxyFileDescriptors: the proxy had no file descriptor left.
-func proxyFileDescriptors() Rule {
-	return Rule{
-		Cause: "proxy-file-descriptors", Mechanism: report.MechanismExhausted, Leg: Proxy, Gauges: []string{probe.OpenFiles},
-		ProvenBy: RanOut,
+func proxyFileDescriptors() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "proxy-file-descriptors", Mechanism: report.MechanismExhausted, Leg: inquiry.Proxy, Gauges: []string{probe.OpenFiles},
+		ProvenBy: inquiry.RanOut,
 		Proof:    []evidence.Clue{evidence.Reserved},
-		Weights:  []weight{{evidence.Reserved, 3.5, 0}, {evidence.BadGateway, 1, 0}, {evidence.RisesWithLoad, 1, -2}, {evidence.ExcessFails, 0.7, 0}, {evidence.SomeTimeouts, 0.3, 0}, {evidence.SomeResets, 0.3, 0}, {evidence.SentNone, -3, 0}, {evidence.DiedWithFaults, -3, 0}, {evidence.IdleGap, -2, 0}},
-		tells:    map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays},
+		Weights:  []inquiry.Weight{{Clue: evidence.Reserved, Yes: 3.5, No: 0}, {Clue: evidence.BadGateway, Yes: 1, No: 0}, {Clue: evidence.RisesWithLoad, Yes: 1, No: -2}, {Clue: evidence.ExcessFails, Yes: 0.7, No: 0}, {Clue: evidence.SomeTimeouts, Yes: 0.3, No: 0}, {Clue: evidence.SomeResets, Yes: 0.3, No: 0}, {Clue: evidence.SentNone, Yes: -3, No: 0}, {Clue: evidence.DiedWithFaults, Yes: -3, No: 0}, {Clue: evidence.IdleGap, Yes: -2, No: 0}},
+		Tells:    map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes, inquiry.HalfRate: inquiry.Stays},
 		Says:     "the proxy had no file descriptor left",
-		advice: func(c *Investigation, h *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return c.FileAdvice(h)
 		},
 	}

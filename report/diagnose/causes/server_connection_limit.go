@@ -5,11 +5,12 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // serverConnectionLimit: the server took no connection beyond a number of its own.
-func serverConnectionLimit() Rule {
-	return Rule{
+func serverConnectionLimit() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "server-connection-limit", Mechanism: report.MechanismExhausted, Inferred: true, Elimination: true, Elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
 		Gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
 		Any:    []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
@@ -18,43 +19,43 @@ func serverConnectionLimit() Rule {
 		Anyway: []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.SaysFull, evidence.SaysSlots},
 		Proof:  []evidence.Clue{evidence.HeldFlat, evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		Unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
-		Weights: []weight{
-			{evidence.StandsCapped, Proves, 0},
-			{evidence.HeldFlat, Proves, 0},
-			{evidence.RefusedEarly, Strong, 0},
-			{evidence.SteadyRate, Opposite(Strong), 0},
-			{evidence.SaysRate, Opposite(Proves), 0},
-			{evidence.SaysAway, Opposite(Proves), 0},
-			{evidence.SaysFull, Proves, 0},
-			{evidence.SaysSlots, Proves, 0},
-			{evidence.ShedAtOnce, 2.5, 0},
-			{evidence.Queued, 2, 0},
-			{evidence.HeldOff, -5, 0},
-			{evidence.OwnError, 1, 0},
-			{evidence.ShedStatus, 1, 0},
-			{evidence.QueueTimeout, 4, 0},
-			{evidence.ClosedLate, 2, 0},
-			{evidence.ThreadsFull, -4, 0},
-			{evidence.Crowded, 0, -2},
-			{evidence.ConnectionsCapped, 2, -1},
-			{evidence.FreshOnly, 1, -1},
-			{evidence.SomeEOF, 0.7, 0},
-			{evidence.SentUnread, 0.7, -0.3},
-			{evidence.ExcessFails, 0.5, -0.5},
-			{evidence.DescriptorsFull, -5, 0.5},
-			{evidence.PoolFull, -3, 0},
-			{evidence.ProcessorFull, -0.5, 0.3},
-			{evidence.ProcessorBusy, -1, 0.2},
-			{evidence.LatencyFirst, -1, 0.5},
-			{evidence.OnlyTimeouts, -1.5, 0},
-			{evidence.DiedWithFaults, -4, 0.3},
-			{evidence.SentNone, -4, 0},
-			{evidence.Overflowed, -0.3, 0},
-			{evidence.StreamResets, 4, 0}, // REFUSED_STREAM
-			{evidence.IdleGap, -3, 0},
-			{evidence.InTLS, -2, 0},
-			{evidence.SentLinger, -1, 0},
-			{evidence.WentAway, -3, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsCapped, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.HeldFlat, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.RefusedEarly, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.SteadyRate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.SaysRate, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysFull, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysSlots, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.ShedAtOnce, Yes: 2.5, No: 0},
+			{Clue: evidence.Queued, Yes: 2, No: 0},
+			{Clue: evidence.HeldOff, Yes: -5, No: 0},
+			{Clue: evidence.OwnError, Yes: 1, No: 0},
+			{Clue: evidence.ShedStatus, Yes: 1, No: 0},
+			{Clue: evidence.QueueTimeout, Yes: 4, No: 0},
+			{Clue: evidence.ClosedLate, Yes: 2, No: 0},
+			{Clue: evidence.ThreadsFull, Yes: -4, No: 0},
+			{Clue: evidence.Crowded, Yes: 0, No: -2},
+			{Clue: evidence.ConnectionsCapped, Yes: 2, No: -1},
+			{Clue: evidence.FreshOnly, Yes: 1, No: -1},
+			{Clue: evidence.SomeEOF, Yes: 0.7, No: 0},
+			{Clue: evidence.SentUnread, Yes: 0.7, No: -0.3},
+			{Clue: evidence.ExcessFails, Yes: 0.5, No: -0.5},
+			{Clue: evidence.DescriptorsFull, Yes: -5, No: 0.5},
+			{Clue: evidence.PoolFull, Yes: -3, No: 0},
+			{Clue: evidence.ProcessorFull, Yes: -0.5, No: 0.3},
+			{Clue: evidence.ProcessorBusy, Yes: -1, No: 0.2},
+			{Clue: evidence.LatencyFirst, Yes: -1, No: 0.5},
+			{Clue: evidence.OnlyTimeouts, Yes: -1.5, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: -4, No: 0.3},
+			{Clue: evidence.SentNone, Yes: -4, No: 0},
+			{Clue: evidence.Overflowed, Yes: -0.3, No: 0},
+			{Clue: evidence.StreamResets, Yes: 4, No: 0}, // REFUSED_STREAM
+			{Clue: evidence.IdleGap, Yes: -3, No: 0},
+			{Clue: evidence.InTLS, Yes: -2, No: 0},
+			{Clue: evidence.SentLinger, Yes: -1, No: 0},
+			{Clue: evidence.WentAway, Yes: -3, No: 0},
 		},
 		Never: []evidence.Clue{evidence.TriedInVain},
 		Despite: map[evidence.Clue][]evidence.Clue{
@@ -68,9 +69,9 @@ func serverConnectionLimit() Rule {
 			evidence.StreamResets: {evidence.FreshOnly, evidence.ConnectionsCapped},
 			evidence.Queued:       {evidence.FreshOnly, evidence.ConnectionsCapped, evidence.SentLinger}, // requests are turned away at a full queue, by whatever means
 		},
-		tells: map[Experiment]Outcome{HalfConcurrency: Goes, HalfRate: Stays, Small: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes, inquiry.HalfRate: inquiry.Stays, inquiry.Small: inquiry.Stays},
 		Says:  "the server took no connection beyond a number of its own",
-		advice: func(c *Investigation, h *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			limit, fewer := "the server's own limit on connections (worker_connections, maxconn, a semaphore)", "let callers reuse connections, so that fewer are open at once"
 			switch c.Language() {
 			case profiles.SpeaksRedis:
@@ -79,7 +80,7 @@ func serverConnectionLimit() Rule {
 				limit = "max_connections of PostgreSQL (SHOW max_connections), which costs memory for each"
 				fewer = "put a pool such as PgBouncer between, or let callers share fewer connections"
 			}
-			return []string{c.limitSeen(h, "raise "+limit), fewer}
+			return []string{c.LimitSeen(h, "raise "+limit), fewer}
 		},
 	}
 }

@@ -3,11 +3,12 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // shortResponse: a response announces more than it brings.
-func shortResponse() Rule {
-	return Rule{
+func shortResponse() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "short-response", Mechanism: report.MechanismBug,
 		Any:    []evidence.Clue{evidence.ShortBody, evidence.SaysShort},
 		Must:   []evidence.Clue{evidence.InBody},
@@ -15,17 +16,17 @@ func shortResponse() Rule {
 		Proof:  []evidence.Clue{evidence.ShortBody, evidence.SaysShort},
 		Told:   []evidence.Clue{evidence.SaysShort},
 		Never:  []evidence.Clue{evidence.GapUnfilled, evidence.RefusedAll},
-		Weights: []weight{
-			{evidence.ShortBody, Proves, Opposite(Proves)},
-			{evidence.SaysShort, Proves, 0},
-			{evidence.InBody, weak, 0},
-			{evidence.Retransmitted, Opposite(Strong), 0},
-			{evidence.StillComing, Opposite(Strong), 0},
-			{evidence.DiedWithFaults, Opposite(Strong), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.ShortBody, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
+			{Clue: evidence.SaysShort, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.InBody, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.Retransmitted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.StillComing, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "responses announce a length that they never bring",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"compare the length that the service announces (Content-Length) with what it writes: a length of the text before it was encoded or compressed, a file that was cut meanwhile, a filter that changes the body",
 			}

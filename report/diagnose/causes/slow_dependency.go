@@ -3,28 +3,29 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // slowDependency: what a service asks answers late, and nothing that was seen there says
 // why.
-func slowDependency() Rule {
-	return Rule{
+func slowDependency() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "slow-dependency", Mechanism: report.MechanismSlow, Behind: true, Waits: true,
 		Any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck},
 		Proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService}, // of an application, look inside
 		Told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched},
 		Unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
-		Weights: []weight{
-			{evidence.LateOut, Proves, 0},
-			{evidence.EndedBeside, Opposite(Proves), 0},
-			{evidence.StandsUnwatched, Proves, 0},
-			{evidence.StandsInside, Proves, 0},
-			{evidence.StandsStuck, Strong, 0},
-			{evidence.SaysLocked, Opposite(Strong), 0},
-			{evidence.Died, Opposite(Strong), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.LateOut, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.StandsUnwatched, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsInside, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsStuck, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.SaysLocked, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "it answers late, and those before it wait for that",
-		advice: func(_ *Investigation, h *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			where := "it"
 			if h.Hop.Station != nil {
 				where = h.Hop.Station.Text()

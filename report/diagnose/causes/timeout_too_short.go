@@ -3,27 +3,28 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // timeoutTooShort: a proxy gives up what the service behind it answers a while later, at any
 // load: the one's patience does not fit the other's work.
-func timeoutTooShort() Rule {
-	return Rule{
-		Cause: "timeout-too-short", Leg: Proxy, Mechanism: report.MechanismPolicy,
+func timeoutTooShort() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "timeout-too-short", Leg: inquiry.Proxy, Mechanism: report.MechanismPolicy,
 		Any:    []evidence.Clue{evidence.AnswersLate},
 		Proof:  []evidence.Clue{evidence.AnswersLate},
 		Told:   []evidence.Clue{evidence.AnswersLate},
 		Unless: []evidence.Clue{evidence.RisesWithLoad, evidence.LatencyFirst, evidence.Died},
-		Weights: []weight{
-			{evidence.AnswersLate, 2 * Proves, 0}, // each request that failed was answered, after it had been given up
-			{evidence.RisesWithLoad, Opposite(2 * Proves), 0},
-			{evidence.LatencyFirst, Opposite(Strong), 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.AnswersLate, Yes: 2 * inquiry.Proves, No: 0}, // each request that failed was answered, after it had been given up
+			{Clue: evidence.RisesWithLoad, Yes: inquiry.Opposite(2 * inquiry.Proves), No: 0},
+			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		tells: map[Experiment]Outcome{HalfRate: Stays, HalfConcurrency: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "it gives up requests that the next hop goes on to answer",
-		advice: func(c *Investigation, h *Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return []string{
-				"give it more patience than " + c.nextPlace(h) + " needs for these requests (proxy_read_timeout, timeout server), or make them quicker",
+				"give it more patience than " + nextPlace(c, h) + " needs for these requests (proxy_read_timeout, timeout server), or make them quicker",
 				"beware: what it gave up was done all the same, so whoever tries again does it twice",
 			}
 		},

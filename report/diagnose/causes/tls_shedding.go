@@ -3,29 +3,30 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // tlsShedding: connections were dropped before their TLS handshake.
-func tlsShedding() Rule {
-	return Rule{
+func tlsShedding() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "tls-shedding", Mechanism: report.MechanismTLS, Own: true, Any: []evidence.Clue{evidence.InTLS}, Must: []evidence.Clue{evidence.InTLS},
 		Proof: []evidence.Clue{evidence.InTLS},
 		Never: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
-		Weights: []weight{
-			{evidence.InTLS, 4, -5},
-			{evidence.OnlyTimeouts, -3, 0},
-			{evidence.SentUnread, 1, -0.3},
-			{evidence.RisesWithLoad, 1.5, -1},
-			{evidence.DescriptorsFull, -3, 0.3},
-			{evidence.DiedWithFaults, -3, 0},
-			{evidence.SentNone, -4, 0.3},
-			{evidence.TlsFaults, -3, 0},
-			{evidence.PathTTL, -3, 0},
-			{evidence.Overflowed, -1, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.InTLS, Yes: 4, No: -5},
+			{Clue: evidence.OnlyTimeouts, Yes: -3, No: 0},
+			{Clue: evidence.SentUnread, Yes: 1, No: -0.3},
+			{Clue: evidence.RisesWithLoad, Yes: 1.5, No: -1},
+			{Clue: evidence.DescriptorsFull, Yes: -3, No: 0.3},
+			{Clue: evidence.DiedWithFaults, Yes: -3, No: 0},
+			{Clue: evidence.SentNone, Yes: -4, No: 0.3},
+			{Clue: evidence.TlsFaults, Yes: -3, No: 0},
+			{Clue: evidence.PathTTL, Yes: -3, No: 0},
+			{Clue: evidence.Overflowed, Yes: -1, No: 0},
 		},
-		tells: map[Experiment]Outcome{Kept: Goes, Fresh: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
 		Says:  "connections were dropped before their TLS handshake",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"give handshakes more processor, use ECDSA certificates and session resumption", "let callers reuse connections: each new one costs a handshake"}
 		},
 	}

@@ -3,37 +3,38 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // ungracefulRestart: the process was restarted without letting its connections drain.
-func ungracefulRestart() Rule {
-	return Rule{
+func ungracefulRestart() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "ungraceful-restart", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.PodsUpdated},
 		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder, evidence.PodsUpdated},
 		Unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
-		Weights: []weight{
-			{evidence.AddressAway, Opposite(Proves), 0},
-			{evidence.Terminated, 2, 0},
-			{evidence.PodsUpdated, Proves, 0},
-			{evidence.PodsEvicted, Opposite(Strong), 0},
-			{evidence.GoneForGood, -2.5, 0},
-			{evidence.LeftInOrder, 1, 0},
-			{evidence.Died, 0, -4},
-			{evidence.WentAway, 1.5, 0},
-			{evidence.DiedWithFaults, 3.5, -3},
-			{evidence.DiedOnClock, 3, -2.5},
-			{evidence.DiedOfItself, Opposite(Strong), 0.3},
-			{evidence.DiedAtLoad, -1.5, 0.5},
-			{evidence.OutOfMemory, -5, 0.3},
-			{evidence.HungBefore, -1.5, 0.3},
-			{evidence.SentOnExit, 0.7, 0},
-			{evidence.SentNoSocket, 0.5, 0},
-			{evidence.WorkersDied, -4, 0.3},
-			{evidence.Retired, -1.5, 0},
-			{evidence.SomeRefused, 0.3, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.Terminated, Yes: 2, No: 0},
+			{Clue: evidence.PodsUpdated, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.PodsEvicted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.GoneForGood, Yes: -2.5, No: 0},
+			{Clue: evidence.LeftInOrder, Yes: 1, No: 0},
+			{Clue: evidence.Died, Yes: 0, No: -4},
+			{Clue: evidence.WentAway, Yes: 1.5, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: 3.5, No: -3},
+			{Clue: evidence.DiedOnClock, Yes: 3, No: -2.5},
+			{Clue: evidence.DiedOfItself, Yes: inquiry.Opposite(inquiry.Strong), No: 0.3},
+			{Clue: evidence.DiedAtLoad, Yes: -1.5, No: 0.5},
+			{Clue: evidence.OutOfMemory, Yes: -5, No: 0.3},
+			{Clue: evidence.HungBefore, Yes: -1.5, No: 0.3},
+			{Clue: evidence.SentOnExit, Yes: 0.7, No: 0},
+			{Clue: evidence.SentNoSocket, Yes: 0.5, No: 0},
+			{Clue: evidence.WorkersDied, Yes: -4, No: 0.3},
+			{Clue: evidence.Retired, Yes: -1.5, No: 0},
+			{Clue: evidence.SomeRefused, Yes: 0.3, No: 0},
 		},
 		Says: "the process was restarted without letting its connections drain",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"drain before exit: stop accepting, answer with Connection: close, wait for what is in flight, then end", "take the instance out of the load balancer before it is restarted"}
 		},
 	}

@@ -5,37 +5,38 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // workerKilled: the process had stopped answering and was killed by its supervisor.
-func workerKilled() Rule {
-	return Rule{
+func workerKilled() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "worker-killed", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled, evidence.ProbeKilled},
 		Proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled, evidence.ProbeKilled},
 		Told:   []evidence.Clue{evidence.SaysKilled},
 		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
-		Weights: []weight{
-			{evidence.AddressAway, Opposite(Proves), 0},
-			{evidence.SaysKilled, Proves, 0},
-			{evidence.ProbeKilled, Proves, 0},
-			{evidence.LeftInOrder, -2, 0},
-			{evidence.Killed, 1.5, -0.5},
-			{evidence.ClosedLate, 2, 0},
-			{evidence.DiedWithFaults, 3, -3},
-			{evidence.HungBefore, 2.5, -1.5},
-			{evidence.WorkersDied, 2, -0.3},
-			{evidence.Retired, -1, 0},
-			{evidence.DiedOfItself, -1, 0.5},
-			{evidence.MostlyEOF, 1, 0},
-			{evidence.DiedOnClock, -2.5, 0.3},
-			{evidence.OutOfMemory, -5, 0.3},
-			{evidence.SomeTimeouts, 0.3, 0},
-			{evidence.ReusedOnly, -0.3, 0},
-			{evidence.DiedAtLoad, 0.5, 0},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysKilled, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.ProbeKilled, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.LeftInOrder, Yes: -2, No: 0},
+			{Clue: evidence.Killed, Yes: 1.5, No: -0.5},
+			{Clue: evidence.ClosedLate, Yes: 2, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: 3, No: -3},
+			{Clue: evidence.HungBefore, Yes: 2.5, No: -1.5},
+			{Clue: evidence.WorkersDied, Yes: 2, No: -0.3},
+			{Clue: evidence.Retired, Yes: -1, No: 0},
+			{Clue: evidence.DiedOfItself, Yes: -1, No: 0.5},
+			{Clue: evidence.MostlyEOF, Yes: 1, No: 0},
+			{Clue: evidence.DiedOnClock, Yes: -2.5, No: 0.3},
+			{Clue: evidence.OutOfMemory, Yes: -5, No: 0.3},
+			{Clue: evidence.SomeTimeouts, Yes: 0.3, No: 0},
+			{Clue: evidence.ReusedOnly, Yes: -0.3, No: 0},
+			{Clue: evidence.DiedAtLoad, Yes: 0.5, No: 0},
 		},
 		Says: "the process had stopped answering and was killed by its supervisor",
-		advice: func(c *Investigation, h *Hypothesis) []string {
-			name, _ := c.deadName(h)
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			name, _ := c.DeadName(h)
 			return []string{
 				fmt.Sprintf("find what %s waits for before it is killed: a deadlock, a lock or pool that is too small, a slow dependency", name),
 				"take a stack dump before the supervisor kills; do not only raise its timeout",

@@ -3,30 +3,31 @@ package causes
 import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // workerRecycling: workers were replaced by fresh ones while connections were open.
-func workerRecycling() Rule {
-	return Rule{
+func workerRecycling() inquiry.Rule {
+	return inquiry.Rule{
 		Cause: "worker-recycling", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.WorkersDied, evidence.Retired}, Must: []evidence.Clue{evidence.WorkersDied},
 		Proof: []evidence.Clue{evidence.Retired},
-		Weights: []weight{
-			{evidence.LeftInOrder, 1, -0.5},
-			{evidence.Killed, -3, 0},
-			{evidence.DiedWithFaults, 2.5, -3},
-			{evidence.WorkersDied, 1.5, -4},
-			{evidence.Retired, 2, -1},
-			{evidence.ReusedOnly, 1.5, -1.5},
-			{evidence.SentUnread, 1, 0},
-			{evidence.MostlyEOF, -0.5, 0},
-			{evidence.HungBefore, -2.5, 0.5},
-			{evidence.SomeRefused, -1.5, 0.3},
-			{evidence.OutOfMemory, -5, 0},
-			{evidence.RisesWithLoad, -0.5, 0.5},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.LeftInOrder, Yes: 1, No: -0.5},
+			{Clue: evidence.Killed, Yes: -3, No: 0},
+			{Clue: evidence.DiedWithFaults, Yes: 2.5, No: -3},
+			{Clue: evidence.WorkersDied, Yes: 1.5, No: -4},
+			{Clue: evidence.Retired, Yes: 2, No: -1},
+			{Clue: evidence.ReusedOnly, Yes: 1.5, No: -1.5},
+			{Clue: evidence.SentUnread, Yes: 1, No: 0},
+			{Clue: evidence.MostlyEOF, Yes: -0.5, No: 0},
+			{Clue: evidence.HungBefore, Yes: -2.5, No: 0.5},
+			{Clue: evidence.SomeRefused, Yes: -1.5, No: 0.3},
+			{Clue: evidence.OutOfMemory, Yes: -5, No: 0},
+			{Clue: evidence.RisesWithLoad, Yes: -0.5, No: 0.5},
 		},
-		tells: map[Experiment]Outcome{HalfRate: Stays},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays},
 		Says:  "workers were replaced by fresh ones while connections were open",
-		advice: func(_ *Investigation, _ *Hypothesis) []string {
+		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"let workers finish their connections before they are replaced (graceful timeout), or raise the number of requests per worker and add jitter"}
 		},
 	}

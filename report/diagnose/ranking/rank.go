@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -22,7 +23,7 @@ import (
 // Rank scores every cause of the catalogue and turns scores into shares of
 // belief. The prior is shared out among the causes that are considered: that is
 // the control of multiple testing.
-func Rank(c *causes.Investigation) {
+func Rank(c *inquiry.Investigation) {
 	if !c.Faulty() {
 		return
 	}
@@ -31,7 +32,7 @@ func Rank(c *causes.Investigation) {
 		c.Facts = append(c.Facts, signals.Observe(c.Case, h))
 	}
 	for _, r := range causes.Catalogue() {
-		if c.Without != nil && c.Without(causes.Kind{Rule: r.Cause, Tier: r.Tier(false), Mechanism: r.Mechanism}) {
+		if c.Without != nil && c.Without(inquiry.Kind{Rule: r.Cause, Tier: r.Tier(false), Mechanism: r.Mechanism}) {
 			continue
 		}
 		consider(c, r)
@@ -52,7 +53,7 @@ func Rank(c *causes.Investigation) {
 	for _, h := range c.Hypotheses {
 		h.Posterior = math.Exp(h.Score-most) / total
 	}
-	slices.SortStableFunc(c.Hypotheses, func(x, y *causes.Hypothesis) int {
+	slices.SortStableFunc(c.Hypotheses, func(x, y *inquiry.Hypothesis) int {
 		return cmp.Or(-cmp.Compare(x.Posterior, y.Posterior), cmp.Compare(x.Cause, y.Cause))
 	})
 	joinInstances(c)
@@ -60,23 +61,23 @@ func Rank(c *causes.Investigation) {
 
 // hearOut takes from causes that are not what most failures were told: whatever is
 // claimed must explain what was said.
-func hearOut(c *causes.Investigation) {
+func hearOut(c *inquiry.Investigation) {
 	for i, f := range c.Facts {
 		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
 			onWire := f[evidence.Replied].Is == evidence.Yes
 			if f[x].Is != evidence.Yes || x < evidence.SaysFull && (!onWire || f[x].Source != f[evidence.Replied].Source) {
 				continue
 			}
-			against := causes.Opposite(causes.Proves)
+			against := inquiry.Opposite(inquiry.Proves)
 			if x == evidence.SaysException || x == evidence.SaysAway {
-				against = causes.Opposite(causes.Strong) // why, it does not say
+				against = inquiry.Opposite(inquiry.Strong) // why, it does not say
 			}
 			for _, h := range c.Hypotheses {
 				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || slices.Contains(h.Rule.Proof, x) || x == evidence.SaysAway) {
 					continue
 				}
 				h.Score += against
-				h.Con = append(h.Con, causes.Evidence{Source: f[x].Source, Text: f[x].Text})
+				h.Con = append(h.Con, inquiry.Evidence{Source: f[x].Source, Text: f[x].Text})
 			}
 		}
 	}
@@ -84,56 +85,56 @@ func hearOut(c *causes.Investigation) {
 
 // joinInstances makes one hypothesis of what befell several instances of a service,
 // each on a host of its own: they do not compete.
-func joinInstances(c *causes.Investigation) {
+func joinInstances(c *inquiry.Investigation) {
 	for i := 0; i < len(c.Hypotheses); i++ {
 		x := c.Hypotheses[i]
-		if x.Hop.Index == 0 || !slices.Contains(x.Rule.Any, evidence.Died) || causes.FirstDeath(c, x) == nil {
+		if x.Hop.Index == 0 || !slices.Contains(x.Rule.Any, evidence.Died) || inquiry.FirstDeath(c, x) == nil {
 			continue
 		}
-		c.Hypotheses = slices.DeleteFunc(c.Hypotheses, func(y *causes.Hypothesis) bool {
+		c.Hypotheses = slices.DeleteFunc(c.Hypotheses, func(y *inquiry.Hypothesis) bool {
 			same := y != x && y.Cause == x.Cause && y.Hop.Index > 0
-			if !same || causes.FirstDeath(c, y) == nil || causes.FirstDeath(c, y).Process != causes.FirstDeath(c, x).Process {
+			if !same || inquiry.FirstDeath(c, y) == nil || inquiry.FirstDeath(c, y).Process != inquiry.FirstDeath(c, x).Process {
 				return false
 			}
 			x.Posterior += y.Posterior
-			x.Pro = append(x.Pro, causes.Evidence{Source: "processes of " + y.Hop.Host, Text: "the same happened on " + y.Hop.Host})
+			x.Pro = append(x.Pro, inquiry.Evidence{Source: "processes of " + y.Hop.Host, Text: "the same happened on " + y.Hop.Host})
 			return true
 		})
 	}
 }
 
 // consider adds the hypotheses of one rule, one for each hop that it applies to.
-func consider(c *causes.Investigation, r causes.Rule) {
+func consider(c *inquiry.Investigation, r inquiry.Rule) {
 	culprit, waits := gather.Culprit(c.Case)
 	for i, h := range c.Hops {
 		if waits && r.Symptom {
 			return // where they wait is known: that they do says nothing more
 		}
-		if waits && r.Leg == causes.Path && c.Way.Culprit.State != report.StandsNetwork {
+		if waits && r.Leg == inquiry.Path && c.Way.Culprit.State != report.StandsNetwork {
 			return // what was asked had arrived
 		}
 		if r.Behind && i == 0 || r.Waits && c.Facts[i][evidence.WaitsBehind].Is == evidence.Yes {
 			continue
 		}
-		if waits && r.Waits && r.Leg == causes.Server && h.Station != culprit.Station {
+		if waits && r.Waits && r.Leg == inquiry.Server && h.Station != culprit.Station {
 			continue
 		}
 		if waits && h.Index < culprit.Index && slices.Contains(r.Any, evidence.Died) && c.Parts.Share(attack.Status, attack.Timeout) >= 0.9 {
 			continue // it lived, and waited
 		}
 		switch r.Leg {
-		case causes.Path:
+		case inquiry.Path:
 			if waits && h.Station != culprit.Station || !waits && i > 0 && !writtenHere(c, r, h, c.Facts[i]) {
 				continue // between the hop that the waiting ends at and the next
 			}
-		case causes.Proxy:
+		case inquiry.Proxy:
 			if i >= len(c.Hops)-1 && !c.Fronts(h) && (!waits || !evidence.IsProxy(h.Process())) {
 				continue
 			}
 			if h.Station != nil && !evidence.IsProxy(h.Process()) {
 				continue // it serves, and asks others for what it serves
 			}
-		case causes.Server:
+		case inquiry.Server:
 			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.Cause == "server-file-descriptors" && (h.Station == nil || evidence.IsProxy(h.Process())) {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
 			}
@@ -151,7 +152,7 @@ func consider(c *causes.Investigation, r causes.Rule) {
 // outOfReach reports whether failed requests did not come as far as a hop, and nobody tried
 // to bring them there: what happens there does not fail them. That they are not brought may
 // be for what it does to others.
-func outOfReach(c *causes.Investigation, r causes.Rule, index int) bool {
+func outOfReach(c *inquiry.Investigation, r inquiry.Rule, index int) bool {
 	for i := 1; i <= index; i++ {
 		f := c.Facts[i]
 		if f[evidence.NotAsked].Is == evidence.Yes && !(i == index && slices.ContainsFunc(r.Any, func(x evidence.Clue) bool {
@@ -165,12 +166,12 @@ func outOfReach(c *causes.Investigation, r causes.Rule, index int) bool {
 
 // passedBy reports whether failed requests went on from a hop to the next ones, as served
 // ones do: then it is less likely that it is the one that fails them.
-func passedBy(c *causes.Investigation, index int) bool {
+func passedBy(c *inquiry.Investigation, index int) bool {
 	return c.Parts.Share(attack.Status) >= 0.9 && slices.ContainsFunc(c.Facts[index+1:], func(f *evidence.Facts) bool { return f[evidence.Came].Is == evidence.Yes })
 }
 
 // test scores one cause at one hop.
-func test(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Facts) {
+func test(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.Facts) {
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
 	for _, x := range r.Must {
 		if f[x].Is == evidence.No && !slices.ContainsFunc(r.Anyway, is) {
@@ -184,7 +185,7 @@ func test(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 	for _, x := range r.Any {
 		seen = seen || f[x].Is == evidence.Yes
 	}
-	hyp := &causes.Hypothesis{Rule: r, Cause: causes.Key(c, r, h), Hop: h, Host: h.Host}
+	hyp := &inquiry.Hypothesis{Rule: r, Cause: inquiry.Key(c, r, h), Hop: h, Host: h.Host}
 	timed := len(r.Gauges)+len(r.Counters) > 0
 	if timed {
 		date(c, hyp)
@@ -204,7 +205,7 @@ func test(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 	if !seen && (!ranOut || r.Strict) || len(r.Any) == 0 && timed && !hyp.Measured && support(c, r, f) < 1.5 {
 		return
 	}
-	if timed && !hyp.Measured && r.Leg == causes.Proxy {
+	if timed && !hyp.Measured && r.Leg == inquiry.Proxy {
 		return
 	}
 	if timed && !ranOut && !hyp.Told && !r.Inferred && hasRoom(c, r, h) && !slices.ContainsFunc(r.Elsewhere, is) {
@@ -219,9 +220,9 @@ func test(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 	switch {
 	case r.Elimination && !hyp.Told && f[evidence.RateStatus].Is != evidence.Yes && (!kernels.WatchesProcess(c.Case, h) || evidence.Hidden(c.Case) != ""):
 		hyp.Measured = false
-	case r.Own && !hyp.Told && f[evidence.TurnedAway].Is != evidence.Yes && !causes.FromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !kernels.WatchesProcess(c.Case, h)): // a path does not close in good order
+	case r.Own && !hyp.Told && f[evidence.TurnedAway].Is != evidence.Yes && !inquiry.FromServer(f) && (f[evidence.MostlyEOF].Is != evidence.Yes || !kernels.WatchesProcess(c.Case, h)): // a path does not close in good order
 		hyp.Measured = false
-	case r.TurnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !causes.FromPath(f):
+	case r.TurnsAway && (f[evidence.SomeResets].Is == evidence.Yes || f[evidence.SomeRefused].Is == evidence.Yes) && !inquiry.FromPath(f):
 		hyp.Measured = false
 	case hyp.Lead != nil && c.Run.ClockError(hyp.Lead.Metric.Host) > evidence.MaxClockError:
 		hyp.Measured = false // what came first there is not known
@@ -233,7 +234,7 @@ func test(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 }
 
 // support is what the observations alone add for a rule.
-func support(c *causes.Investigation, r causes.Rule, f *evidence.Facts) float64 {
+func support(c *inquiry.Investigation, r inquiry.Rule, f *evidence.Facts) float64 {
 	s := 0.0
 	for _, w := range r.Weights {
 		if f[w.Clue].Is == evidence.Yes {
@@ -243,9 +244,9 @@ func support(c *causes.Investigation, r causes.Rule, f *evidence.Facts) float64 
 	return s
 }
 
-func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
+func weigh(c *inquiry.Investigation, hyp *inquiry.Hypothesis, f *evidence.Facts) {
 	onWire := toldOnWire(hyp.Rule, f)
-	silent, excused := causes.Explained(hyp.Rule.Instead, f), causes.Explained(hyp.Rule.Despite, f)
+	silent, excused := inquiry.Explained(hyp.Rule.Instead, f), inquiry.Explained(hyp.Rule.Despite, f)
 	for _, w := range hyp.Rule.Weights {
 		if silent[w.Clue] {
 			continue
@@ -265,7 +266,7 @@ func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
 		if x.Text == "" {
 			continue
 		}
-		e := causes.Evidence{Source: x.Source, Text: x.Text}
+		e := inquiry.Evidence{Source: x.Source, Text: x.Text}
 		if x.At != nil {
 			e.At = words.Pointer(*x.At)
 		}
@@ -281,7 +282,7 @@ func weigh(c *causes.Investigation, hyp *causes.Hypothesis, f *evidence.Facts) {
 // toldOnWire reports whether the hop itself told a cause in its answers, as read on the
 // wire: what the failures look like to the client, whom others answered, does not speak
 // against it then.
-func toldOnWire(r causes.Rule, f *evidence.Facts) bool {
+func toldOnWire(r inquiry.Rule, f *evidence.Facts) bool {
 	wire := f[evidence.Replied]
 	return wire.Is == evidence.Yes && slices.ContainsFunc(slices.Concat(r.Told, r.Proof), func(x evidence.Clue) bool {
 		return f[x].Is == evidence.Yes && f[x].Source == wire.Source && x != evidence.AnsweredOther && x != evidence.ErrsItself
@@ -291,14 +292,14 @@ func toldOnWire(r causes.Rule, f *evidence.Facts) bool {
 // gate weighs the hop against the failures: 5xx over clean connections come from
 // further in, resets and timeouts of the client's connections from the first
 // host.
-func gate(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Facts) float64 {
-	if at, ok := gather.Culprit(c.Case); ok && (r.Waits || r.Leg == causes.Path) && at.Station == h.Station {
+func gate(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.Facts) float64 {
+	if at, ok := gather.Culprit(c.Case); ok && (r.Waits || r.Leg == inquiry.Path) && at.Station == h.Station {
 		return c.Contrasts(h) // it was followed to there, whatever the client saw of it
 	}
 	if writtenHere(c, r, h, f) {
 		return c.Contrasts(h) // whoever answered said so, whatever the client saw of it
 	}
-	if r.Leg == causes.Server && h.Index == 0 && f[evidence.WroteStatus].Is == evidence.No {
+	if r.Leg == inquiry.Server && h.Index == 0 && f[evidence.WroteStatus].Is == evidence.No {
 		return c.Contrasts(h) - 3
 	}
 	clean := c.Facts[0][evidence.BadGateway].Is
@@ -306,11 +307,11 @@ func gate(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 		clean = evidence.Yes // whatever the client saw of it, it waited for somebody further in
 	}
 	s := c.Contrasts(h)
-	if r.Leg != causes.Path && passedBy(c, h.Index) {
-		s -= causes.Strong
+	if r.Leg != inquiry.Path && passedBy(c, h.Index) {
+		s -= inquiry.Strong
 	}
 	if slices.ContainsFunc(c.Facts[:h.Index], func(f *evidence.Facts) bool { return f[evidence.RefusesAnswer].Is == evidence.Yes }) {
-		s -= causes.Proves // it had answered
+		s -= inquiry.Proves // it had answered
 	}
 	if h.Assumed {
 		s += evidence.PenaltyBlind
@@ -327,14 +328,14 @@ func gate(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 	case h.Index > 0 && clean == evidence.No:
 		s -= 5
 	case h.Index > 0:
-	case r.Leg == causes.Server && clean == evidence.Yes && len(c.Hops) > 1 && c.Facts[0][evidence.PassedOn].Is == evidence.No:
+	case r.Leg == inquiry.Server && clean == evidence.Yes && len(c.Hops) > 1 && c.Facts[0][evidence.PassedOn].Is == evidence.No:
 		s -= 0.5 // it may be the proxy that answers
-	case r.Leg == causes.Server && clean == evidence.Yes && len(c.Hops) > 1:
+	case r.Leg == inquiry.Server && clean == evidence.Yes && len(c.Hops) > 1:
 		s -= 3
-	case r.Leg == causes.Path && clean == evidence.Yes, (r.Cause == "application-abort" || r.Cause == "early-response-unread-body") && clean == evidence.Yes && h.Index == 0:
+	case r.Leg == inquiry.Path && clean == evidence.Yes, (r.Cause == "application-abort" || r.Cause == "early-response-unread-body") && clean == evidence.Yes && h.Index == 0:
 		s -= 5
-	case r.Leg == causes.Server && clean == evidence.Yes && (r.Cause == "rate-limit-policy" || r.Cause == "client-timeout"):
-	case r.Leg == causes.Server && clean == evidence.Yes:
+	case r.Leg == inquiry.Server && clean == evidence.Yes && (r.Cause == "rate-limit-policy" || r.Cause == "client-timeout"):
+	case r.Leg == inquiry.Server && clean == evidence.Yes:
 		s -= 0.5
 	}
 	if h.Index > 0 && c.Facts[0][evidence.PassedOn].Is == evidence.No && (f[evidence.ShedAtOnce].Is == evidence.Yes || f[evidence.QueueTimeout].Is == evidence.Yes) {
@@ -343,7 +344,7 @@ func gate(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 	if h.Index > 0 && c.Facts[0][evidence.DescriptorsFull].Is == evidence.Yes {
 		s -= 3 // what the proxy lacked it need not get from further in
 	}
-	if c.Address != nil && h.Index == 0 && c.Address.Host != "" && c.Address.Host != h.Host && r.Leg == causes.Server {
+	if c.Address != nil && h.Index == 0 && c.Address.Host != "" && c.Address.Host != h.Host && r.Leg == inquiry.Server {
 		s -= 3
 	}
 	return s
@@ -351,7 +352,7 @@ func gate(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Fa
 
 // writtenHere reports whether answers were told to be of this hop, or to speak of it, in
 // the words that tell the cause.
-func writtenHere(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evidence.Facts) bool {
+func writtenHere(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.Facts) bool {
 	if h.Index > 0 && f[evidence.WroteStatus].Is == evidence.Yes && slices.ContainsFunc(r.Proof, func(x evidence.Clue) bool {
 		return f[x].Is == evidence.Yes && (x == evidence.RateStatus || x == evidence.Unauthorized || x == evidence.TooLarge || x == evidence.OwnError)
 	}) {
@@ -362,16 +363,16 @@ func writtenHere(c *causes.Investigation, r causes.Rule, h evidence.Hop, f *evid
 
 // proves reports whether something was seen that few causes but this one make, and
 // nothing that is not of its making.
-func proves(h *causes.Hypothesis, f *evidence.Facts) bool {
+func proves(h *inquiry.Hypothesis, f *evidence.Facts) bool {
 	r := h.Rule
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
-	excused := causes.Explained(r.Despite, f)
+	excused := inquiry.Explained(r.Despite, f)
 	if r.Symptom || slices.ContainsFunc(r.Unless, func(x evidence.Clue) bool { return is(x) && !excused[x] }) {
 		return false
 	}
 	full := h.Lead != nil && h.Lead.Full != nil && !r.Inferred
 	moved := h.Counter != nil
-	return slices.ContainsFunc(r.Proof, is) || r.ProvenBy == causes.RanOut && (full || moved)
+	return slices.ContainsFunc(r.Proof, is) || r.ProvenBy == inquiry.RanOut && (full || moved)
 }
 
 // fewPorts is a number of local ports that no range is so narrow as to lack.
@@ -379,7 +380,7 @@ const fewPorts = 100
 
 // hasRoom reports whether all that a rule says runs out was measured at a hop, and used to
 // less than half at any time.
-func hasRoom(c *causes.Investigation, r causes.Rule, h evidence.Hop) bool {
+func hasRoom(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop) bool {
 	seen := false
 	for _, x := range candidates(c, r, h) {
 		switch {
@@ -403,7 +404,7 @@ func hasRoom(c *causes.Investigation, r causes.Rule, h evidence.Hop) bool {
 
 // cameAfter reports whether what a cause says ran out did so only after requests had begun
 // to fail: then it is a consequence, whatever counters moved.
-func cameAfter(c *causes.Investigation, h *causes.Hypothesis) bool {
+func cameAfter(c *inquiry.Investigation, h *inquiry.Hypothesis) bool {
 	if h.Lead == nil || h.Told || c.Onset.Status != evidence.Found || c.Run.ClockError(h.Lead.Metric.Host) > evidence.MaxClockError {
 		return false
 	}
@@ -420,7 +421,7 @@ func cameAfter(c *causes.Investigation, h *causes.Hypothesis) bool {
 
 // unexplainedEnd returns the end of a watched process, just before the faults began, of
 // which a cause says nothing: what ended may be what was missed.
-func unexplainedEnd(c *causes.Investigation, h *causes.Hypothesis) *evidence.Death {
+func unexplainedEnd(c *inquiry.Investigation, h *inquiry.Hypothesis) *evidence.Death {
 	if c.Onset.Status != evidence.Found || h.Rule.Ends || slices.Contains(h.Rule.Any, evidence.Died) || slices.Contains(h.Rule.Any, evidence.WorkersDied) {
 		return nil
 	}
@@ -446,7 +447,7 @@ var telling = []string{
 
 // unexplainedCounter returns a counter of the serving host, or of the path, that began
 // to move with the faults and is not of the cause's making; nil without.
-func unexplainedCounter(c *causes.Investigation, h *causes.Hypothesis) *evidence.Resource {
+func unexplainedCounter(c *inquiry.Investigation, h *inquiry.Hypothesis) *evidence.Resource {
 	if c.Onset.Status != evidence.Found {
 		return nil
 	}

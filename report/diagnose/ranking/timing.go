@@ -8,8 +8,8 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/stats"
@@ -17,7 +17,7 @@ import (
 
 // date finds the resource that would date a cause, the one that fits best, and
 // scores its time.
-func date(c *causes.Investigation, hyp *causes.Hypothesis) {
+func date(c *inquiry.Investigation, hyp *inquiry.Hypothesis) {
 	// The gauges of a rule are in order: the nearer to the process, the earlier. One
 	// that fits almost as well as a later one is the better name for it.
 	best, order := math.Inf(-1), len(hyp.Rule.Gauges)
@@ -88,7 +88,7 @@ func date(c *causes.Investigation, hyp *causes.Hypothesis) {
 		if hyp.Lead == nil {
 			hyp.Host, hyp.Process, hyp.Pid = m.Metric.Host, m.Metric.Process, m.Metric.PID
 		}
-		hyp.Pro = append(hyp.Pro, causes.Evidence{
+		hyp.Pro = append(hyp.Pro, inquiry.Evidence{
 			Source: "probe of " + m.Metric.Host,
 			Text:   fmt.Sprintf("%s grew by %s, first %s", m.Metric.Name, words.Amount(m.Counter.Between(c.From-2, c.To+1), m.Def.Unit), c.Relative(m.Counter.Start.At)),
 			At:     words.Pointer(m.Counter.Start.At),
@@ -100,7 +100,7 @@ func date(c *causes.Investigation, hyp *causes.Hypothesis) {
 	}
 }
 
-func resourceEvidence(hyp *causes.Hypothesis, c *causes.Investigation, r *evidence.Resource) {
+func resourceEvidence(hyp *inquiry.Hypothesis, c *inquiry.Investigation, r *evidence.Resource) {
 	s := r.Full
 	if hyp.Rule.Inferred || s == nil {
 		s = r.Level
@@ -109,11 +109,11 @@ func resourceEvidence(hyp *causes.Hypothesis, c *causes.Investigation, r *eviden
 		return
 	}
 	text := r.Describe() + ", " + c.RelativeOn(r.Metric.Host, s.At)
-	hyp.Pro = append(hyp.Pro, causes.Evidence{Source: "probe of " + r.Metric.Host, Text: text, At: words.Pointer(s.At)})
+	hyp.Pro = append(hyp.Pro, inquiry.Evidence{Source: "probe of " + r.Metric.Host, Text: text, At: words.Pointer(s.At)})
 }
 
 // candidates returns the resources of a rule at a hop.
-func candidates(c *causes.Investigation, r causes.Rule, h evidence.Hop) []*evidence.Resource {
+func candidates(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop) []*evidence.Resource {
 	var out []*evidence.Resource
 	for _, x := range c.Run.Resources {
 		m := x.Metric
@@ -129,7 +129,7 @@ func candidates(c *causes.Investigation, r causes.Rule, h evidence.Hop) []*evide
 
 // belongs reports whether a resource is one of a hop. What lies on the path is
 // any host that serves no target.
-func belongs(c *causes.Investigation, x *evidence.Resource, r causes.Rule, h evidence.Hop) bool {
+func belongs(c *inquiry.Investigation, x *evidence.Resource, r inquiry.Rule, h evidence.Hop) bool {
 	m := x.Metric
 	if m.Name == probe.EphemeralPorts && evidence.TowardsTarget(c.Case, m.Instance) {
 		return false // the client's own
@@ -137,7 +137,7 @@ func belongs(c *causes.Investigation, x *evidence.Resource, r causes.Rule, h evi
 	if m.Process == "" && m.Host == evidence.LocalHost && m.Name == probe.EphemeralPorts && m.Instance == "" {
 		return false
 	}
-	if r.Leg == causes.Path || m.Name == probe.QdiscDrops && slices.Contains(c.Routers, m.Host) {
+	if r.Leg == inquiry.Path || m.Name == probe.QdiscDrops && slices.Contains(c.Routers, m.Host) {
 		return !evidence.ServesOther(c.Case, m.Host)
 	}
 	if (m.Name == probe.ListenQueue || m.Name == probe.SynQueue) && !c.Listens(m.Instance, h) {
@@ -146,7 +146,7 @@ func belongs(c *causes.Investigation, x *evidence.Resource, r causes.Rule, h evi
 	if m.Process == "" {
 		return c.Run.SpeaksFor(m, h)
 	}
-	if len(c.Hops) == 1 && c.Fronts(h) && (r.Leg == causes.Proxy) != evidence.IsProxy(m.Process) {
+	if len(c.Hops) == 1 && c.Fronts(h) && (r.Leg == inquiry.Proxy) != evidence.IsProxy(m.Process) {
 		return false
 	}
 	// Processes belong to the part of a machine that the profile names; on a whole
@@ -155,7 +155,7 @@ func belongs(c *causes.Investigation, x *evidence.Resource, r causes.Rule, h evi
 }
 
 // scoreGauge scores a level by when it ran out.
-func scoreGauge(c *causes.Investigation, r *evidence.Resource, ru causes.Rule) (float64, *evidence.Span) {
+func scoreGauge(c *inquiry.Investigation, r *evidence.Resource, ru inquiry.Rule) (float64, *evidence.Span) {
 	if c.Run.ClockError(r.Metric.Host) > evidence.MaxClockError {
 		return 0, nil // the order in time is not known
 	}
@@ -198,7 +198,7 @@ func scoreGauge(c *causes.Investigation, r *evidence.Resource, ru causes.Rule) (
 	return scoreTime(c, s, r, adjust)
 }
 
-func scoreTime(c *causes.Investigation, s *evidence.Saturation, r *evidence.Resource, adjust float64) (float64, *evidence.Span) {
+func scoreTime(c *inquiry.Investigation, s *evidence.Saturation, r *evidence.Resource, adjust float64) (float64, *evidence.Span) {
 	tau := evidence.TauHard
 	if r.Def.Kind == probe.Utilisation || s.Corner {
 		tau = evidence.TauUse
@@ -232,7 +232,7 @@ func scoreTime(c *causes.Investigation, s *evidence.Saturation, r *evidence.Reso
 // scoreOverlap scores whether failures too few for an onset came only after a
 // resource had run out: the logarithm of the likelihood ratio of their binomial
 // share against that of the attempts, less a penalty for the choice.
-func scoreOverlap(c *causes.Investigation, from float64) float64 {
+func scoreOverlap(c *inquiry.Investigation, from float64) float64 {
 	var n, after float64
 	for _, x := range c.Failures {
 		if x.Phase == attack.PhaseIdle || !x.Fault.Failure() {
@@ -253,7 +253,7 @@ func scoreOverlap(c *causes.Investigation, from float64) float64 {
 }
 
 // Lag returns onset less saturation, with its interval.
-func Lag(c *causes.Investigation, s *evidence.Saturation, host string) (*evidence.Span, float64) {
+func Lag(c *inquiry.Investigation, s *evidence.Saturation, host string) (*evidence.Span, float64) {
 	clock := c.Run.ClockError(host)
 	sigma := math.Sqrt(c.Sigma*c.Sigma + s.Sigma()*s.Sigma() + clock*clock + evidence.ModelError*evidence.ModelError)
 	d := c.At - s.At
@@ -262,7 +262,7 @@ func Lag(c *causes.Investigation, s *evidence.Saturation, host string) (*evidenc
 
 // backOff returns by how much the last fault outlasted the exhaustion on a way
 // down, NaN if there was none.
-func backOff(c *causes.Investigation, r *evidence.Resource) float64 {
+func backOff(c *inquiry.Investigation, r *evidence.Resource) float64 {
 	if math.IsNaN(r.Freed) || c.Onset.Status != evidence.Found {
 		return math.NaN()
 	}
@@ -282,7 +282,7 @@ func backOff(c *causes.Investigation, r *evidence.Resource) float64 {
 //
 // A counter that moved a little before and then much more has two beginnings; the
 // one that fits is taken.
-func scoreCounter(c *causes.Investigation, r *evidence.Resource) (float64, *evidence.Span) {
+func scoreCounter(c *inquiry.Investigation, r *evidence.Resource) (float64, *evidence.Span) {
 	score, lag := scoreMovement(c, r, r.Counter.Start)
 	if first := r.Counter.First; first != nil && first != r.Counter.Start {
 		if s, l := scoreMovement(c, r, first); s > score {
@@ -292,7 +292,7 @@ func scoreCounter(c *causes.Investigation, r *evidence.Resource) (float64, *evid
 	return score, lag
 }
 
-func scoreMovement(c *causes.Investigation, r *evidence.Resource, began *evidence.Saturation) (float64, *evidence.Span) {
+func scoreMovement(c *inquiry.Investigation, r *evidence.Resource, began *evidence.Saturation) (float64, *evidence.Span) {
 	m := r.Counter
 	if c.Run.ClockError(r.Metric.Host) > evidence.MaxClockError {
 		return 0, nil

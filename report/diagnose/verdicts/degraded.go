@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/stats"
@@ -34,7 +35,7 @@ type slowness struct {
 // degraded tells of answers that came, but many of them late in a way that has a cause of
 // its own: in the steps of retransmission timers or delayed acknowledgements, in the
 // periods of a processor quota, or because the whole process stood still. Nil: none.
-func degraded(c *causes.Investigation, g evidence.GeneratorState) *Finding {
+func degraded(c *inquiry.Investigation, g evidence.GeneratorState) *Finding {
 	if g.Limited {
 		return nil
 	}
@@ -44,7 +45,7 @@ func degraded(c *causes.Investigation, g evidence.GeneratorState) *Finding {
 	}
 	var s slowness
 	if l.Late >= math.Max(10, tailShare*l.All) {
-		for _, look := range []func(*causes.Investigation, evidence.Lateness) (slowness, bool){lateBySyn, lateByPauses, lateByThrottling, lateByLoss} {
+		for _, look := range []func(*inquiry.Investigation, evidence.Lateness) (slowness, bool){lateBySyn, lateByPauses, lateByThrottling, lateByLoss} {
 			var ok bool
 			if s, ok = look(c, l); ok {
 				break
@@ -52,7 +53,7 @@ func degraded(c *causes.Investigation, g evidence.GeneratorState) *Finding {
 		}
 	}
 	if s.cause == "" {
-		for _, look := range []func(*causes.Investigation, evidence.Lateness) (slowness, bool){lateByThrottling, lateByAcks, lateByPauses} {
+		for _, look := range []func(*inquiry.Investigation, evidence.Lateness) (slowness, bool){lateByThrottling, lateByAcks, lateByPauses} {
 			short := evidence.LateAnswers(c.Case, 0.03, 3)
 			if short.Late < math.Max(10, tailShare*short.All) {
 				return nil
@@ -76,7 +77,7 @@ func degraded(c *causes.Investigation, g evidence.GeneratorState) *Finding {
 		f.Tier, f.Mechanism = k.Tier, k.Mechanism
 	}
 	f.Summary = fmt.Sprintf("%s answers late%s: %s. %s. %s", words.Capital(c.Name()), began, tails, words.Capital(s.why), f.Summary)
-	f.Evidence = append(append([]causes.Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, lateProcess(c)...), f.Evidence...)
+	f.Evidence = append(append([]inquiry.Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, lateProcess(c)...), f.Evidence...)
 	f.Advice = s.advice
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
 	if at, ok := gather.Culprit(c.Case); ok && s.cause == "process-paused" {
@@ -86,7 +87,7 @@ func degraded(c *causes.Investigation, g evidence.GeneratorState) *Finding {
 }
 
 // lateFrom says from which load on answers came late, and when that began.
-func lateFrom(c *causes.Investigation, l evidence.Lateness) (text string, at *time.Duration) {
+func lateFrom(c *inquiry.Investigation, l evidence.Lateness) (text string, at *time.Duration) {
 	r := stats.Rates{Step: c.Run.Step, Count: l.Count, Exposure: l.Exposure, Load: c.Run.Load[:c.Run.N]}
 	rise := stats.FindRise(r, stats.RiseOptions{Alpha: evidence.FalseAlarms / float64(2*max(1, len(c.Run.Targets))), Floor: evidence.SmallestRate})
 	switch rise.Status {
@@ -102,7 +103,7 @@ func lateFrom(c *causes.Investigation, l evidence.Lateness) (text string, at *ti
 }
 
 // lateByLoss: what the network lost was sent again.
-func lateByLoss(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+func lateByLoss(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	resent := counted(c, probe.RetransSegs)
 	if resent < math.Max(resentLeast, 0.5*l.Late) {
 		return slowness{}, false
@@ -117,7 +118,7 @@ func lateByLoss(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
 }
 
 // lostWhere names a counter of drops that moved meanwhile.
-func lostWhere(c *causes.Investigation) string {
+func lostWhere(c *inquiry.Investigation) string {
 	for _, name := range []string{probe.NICErrors, probe.NICDrops, probe.QdiscDrops, probe.SoftnetDrops} {
 		for _, r := range c.Run.Resources {
 			if r.Metric.Name == name && r.Counter != nil && r.Counter.Total >= 5 {
@@ -129,7 +130,7 @@ func lostWhere(c *causes.Investigation) string {
 }
 
 // lateBySyn: connections came up only when their SYN was sent again, after 1 s, 3 s or 7 s.
-func lateBySyn(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+func lateBySyn(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	again, near := counted(c, probe.SynRetrans), l.Near(evidence.SynWait)
 	if again < 10 || again < 0.3*l.Late || near < 0.5 {
 		return slowness{}, false
@@ -149,7 +150,7 @@ func lateBySyn(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
 }
 
 // lateByPauses: all requests stood still again and again.
-func lateByPauses(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+func lateByPauses(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	if counted(c, probe.RetransSegs) >= 0.5*l.Late {
 		return slowness{}, false
 	}
@@ -184,7 +185,7 @@ func lateByPauses(c *causes.Investigation, l evidence.Lateness) (slowness, bool)
 
 // endedIn counts the stops in which, or just before which, a process of a serving host
 // ended.
-func endedIn(c *causes.Investigation, stops []evidence.Spell) int {
+func endedIn(c *inquiry.Investigation, stops []evidence.Spell) int {
 	n := 0
 	for _, s := range stops {
 		near := false
@@ -202,7 +203,7 @@ func endedIn(c *causes.Investigation, stops []evidence.Spell) int {
 
 // longestPause returns the longest pause for garbage collection that a serving process
 // reported, in seconds.
-func longestPause(c *causes.Investigation) (seconds float64, host string) {
+func longestPause(c *inquiry.Investigation) (seconds float64, host string) {
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name == probe.GCPause && !evidence.GeneratorOwn(r.Metric) && r.Peak > seconds {
 			seconds, host = r.Peak, r.Metric.Host
@@ -213,7 +214,7 @@ func longestPause(c *causes.Investigation) (seconds float64, host string) {
 
 // lateByThrottling: the serving processes had used up their share of a period, again and
 // again.
-func lateByThrottling(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+func lateByThrottling(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name != probe.CPUThrottled || r.Counter == nil || evidence.GeneratorOwn(r.Metric) || !serves(c, r.Metric) {
 			continue
@@ -235,7 +236,7 @@ func lateByThrottling(c *causes.Investigation, l evidence.Lateness) (slowness, b
 }
 
 // lateByAcks: answers waited for an acknowledgement that itself waited for data.
-func lateByAcks(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
+func lateByAcks(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	in := l.Within(0.98*evidence.DelayedAckWait, 1.15*evidence.DelayedAckWait+l.Typical)
 	if l.Typical > 0.2*evidence.DelayedAckWait || in < tailShare || in*l.All < 0.7*l.Late {
 		return slowness{}, false
@@ -248,7 +249,7 @@ func lateByAcks(c *causes.Investigation, l evidence.Lateness) (slowness, bool) {
 }
 
 // serves reports whether a metric is of a host that serves the target.
-func serves(c *causes.Investigation, m probe.Metric) bool {
+func serves(c *inquiry.Investigation, m probe.Metric) bool {
 	for _, h := range c.Hops {
 		if h.Has(m.Host) || c.Run.SpeaksFor(m, h) {
 			return true
@@ -259,7 +260,7 @@ func serves(c *causes.Investigation, m probe.Metric) bool {
 
 // counted returns how much a kernel counter of this machine or of a serving host grew;
 // the larger, for both may be parts of one machine.
-func counted(c *causes.Investigation, name string) float64 {
+func counted(c *inquiry.Investigation, name string) float64 {
 	most := 0.0
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name != name || r.Counter == nil || r.Metric.Process != "" {
@@ -273,12 +274,12 @@ func counted(c *causes.Investigation, name string) float64 {
 }
 
 // lateProcess tells where kernels saw connections or data wait for the process.
-func lateProcess(c *causes.Investigation) (list []causes.Evidence) {
+func lateProcess(c *inquiry.Investigation) (list []inquiry.Evidence) {
 	const late = 0.1 // seconds
 	for _, h := range c.Hops {
 		for _, one := range [][2]string{{"accept", "accepted"}, {"read", "read"}} {
 			if w := kernels.Waits(c.Case, h, one[0]); w.Slowest >= late {
-				list = append(list, causes.Evidence{Source: "kernel of " + h.Host, Text: w.Text(one[1]), At: words.Pointer(w.At)})
+				list = append(list, inquiry.Evidence{Source: "kernel of " + h.Host, Text: w.Text(one[1]), At: words.Pointer(w.At)})
 			}
 		}
 	}

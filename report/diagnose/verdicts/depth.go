@@ -2,9 +2,9 @@ package verdicts
 
 import (
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
 // depthAt is the belief from which on a tier or a mechanism is said where the cause
@@ -12,8 +12,8 @@ import (
 const depthAt = 0.5
 
 // tierOf returns the tier of a hypothesis.
-func tierOf(c *causes.Investigation, h *causes.Hypothesis) report.Tier {
-	if h.Rule.Anywhere && h.Hop.Index == 0 && causes.FromPath(c.Facts[0]) && !causes.FromServer(c.Facts[0]) {
+func tierOf(c *inquiry.Investigation, h *inquiry.Hypothesis) report.Tier {
+	if h.Rule.Anywhere && h.Hop.Index == 0 && inquiry.FromPath(c.Facts[0]) && !inquiry.FromServer(c.Facts[0]) {
 		return report.TierPath
 	}
 	return h.Rule.Tier(h.Hop.Index > 0 || c.BehindProxy(h.Hop))
@@ -23,7 +23,7 @@ func tierOf(c *causes.Investigation, h *causes.Hypothesis) report.Tier {
 // on, and within it the mechanism. What nobody foresaw is shared out among the tiers
 // by where connections are known to have ended, so that one kernel's word is enough
 // for a tier where no cause fits.
-func depth(c *causes.Investigation) (tier report.Tier, mechanism report.Mechanism) {
+func depth(c *inquiry.Investigation) (tier report.Tier, mechanism report.Mechanism) {
 	tiers, mechanisms := map[report.Tier]float64{}, map[report.Mechanism]float64{}
 	for _, h := range c.Hypotheses {
 		tiers[tierOf(c, h)] += h.Posterior
@@ -57,7 +57,7 @@ func depth(c *causes.Investigation) (tier report.Tier, mechanism report.Mechanis
 }
 
 // reachedTier returns the tier of the hop that failed requests came to and no further.
-func reachedTier(c *causes.Investigation) (tier report.Tier, known bool) {
+func reachedTier(c *inquiry.Investigation) (tier report.Tier, known bool) {
 	h, known := reachedHop(c)
 	switch {
 	case !known:
@@ -72,7 +72,7 @@ func reachedTier(c *causes.Investigation) (tier report.Tier, known bool) {
 
 // reachedHop returns the hop that failed requests came to and no further, where that is
 // known.
-func reachedHop(c *causes.Investigation) (h evidence.Hop, known bool) {
+func reachedHop(c *inquiry.Investigation) (h evidence.Hop, known bool) {
 	for i := len(c.Facts) - 1; i >= 0; i-- {
 		if c.Facts[i][evidence.Replied].Is == evidence.Yes {
 			return c.Hops[i], true
@@ -89,7 +89,7 @@ func reachedHop(c *causes.Investigation) (h evidence.Hop, known bool) {
 }
 
 // elsewhere shares out what nobody foresaw among the tiers.
-func elsewhere(c *causes.Investigation) map[report.Tier]float64 {
+func elsewhere(c *inquiry.Investigation) map[report.Tier]float64 {
 	f := c.Facts[0]
 	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
 	at, waited := gather.Culprit(c.Case)
@@ -106,9 +106,9 @@ func elsewhere(c *causes.Investigation) map[report.Tier]float64 {
 		return map[report.Tier]float64{tier: 1}
 	case is(evidence.BadGateway) && len(c.Hops) > 1:
 		return map[report.Tier]float64{report.TierUpstream: 0.8, report.TierProxy: 0.2}
-	case causes.FromPath(f):
+	case inquiry.FromPath(f):
 		return map[report.Tier]float64{report.TierPath: 1}
-	case causes.FromServer(f):
+	case inquiry.FromServer(f):
 		return map[report.Tier]float64{report.TierServer: 1}
 	}
 	return map[report.Tier]float64{report.TierServer: 0.5, report.TierUpstream: 0.25, report.TierPath: 0.25}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -25,7 +25,7 @@ func TestFailuresOfOneRequest(t *testing.T) {
 		"not listed":    {nil, []uint32{1, 1, 1, 1, 1, 1}, ""},
 		"too few":       {endpoints, []uint32{1, 1}, ""},
 	} {
-		inv := &causes.Investigation{Case: &evidence.Case{Target: &evidence.Target{Info: runlog.Target{Endpoints: c.endpoints}}}}
+		inv := &inquiry.Investigation{Case: &evidence.Case{Target: &evidence.Target{Info: runlog.Target{Endpoints: c.endpoints}}}}
 		for _, e := range c.of {
 			inv.Failures = append(inv.Failures, &attack.Failure{Attempt: attack.Attempt{Endpoint: e, Phase: attack.PhaseAwait}})
 		}
@@ -52,7 +52,7 @@ func TestPatternOfFailures(t *testing.T) {
 		"random":   {func(i int) at { return at{float64(i), float64(1 + i%7), uint64(10 * i % 77), uint64(i * i * 31)} }, ""},
 		"at once":  {func(i int) at { return at{5, 6, 97, uint64(60 * i)} }, ""},
 	} {
-		inv := &causes.Investigation{Case: &evidence.Case{Target: &evidence.Target{}}}
+		inv := &inquiry.Investigation{Case: &evidence.Case{Target: &evidence.Target{}}}
 		for i := range 20 {
 			f := c.failure(i)
 			inv.Failures = append(inv.Failures, &attack.Failure{Attempt: attack.Attempt{
@@ -75,7 +75,7 @@ func TestIncidents(t *testing.T) {
 		{At: words.Seconds(20), Host: "local", Kind: probe.OOMKill, PID: 7, Reason: "cgroup out of memory"},
 		{At: words.Seconds(20.1), Host: "local", Kind: probe.ProcessExit, PID: 7, Process: "python3", Reason: "killed by SIGKILL"},
 	}
-	inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.NoOnset}, Hops: []evidence.Hop{{Host: "local"}}}}
+	inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.NoOnset}, Hops: []evidence.Hop{{Host: "local"}}}}
 	got := incidents(inv.Case)
 	if want := "python3 (pid 7) ended (killed for memory), 1 time in all"; len(got) != 1 || got[0].Text != want {
 		t.Errorf("%+v, want %q", got, want)

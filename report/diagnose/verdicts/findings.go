@@ -12,9 +12,9 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/signals"
@@ -24,7 +24,7 @@ import (
 
 // Findings concludes for every target; the first is the verdict of the run (see order). What
 // several targets need is advised once.
-func Findings(a *evidence.Run, cases []*causes.Investigation, g evidence.GeneratorState) []Finding {
+func Findings(a *evidence.Run, cases []*inquiry.Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	for _, c := range cases {
 		out = append(out, deepen(c, conclude(c, g))...)
@@ -42,7 +42,7 @@ func Findings(a *evidence.Run, cases []*causes.Investigation, g evidence.Generat
 }
 
 // deepen adds to findings what is known less precisely than their cause.
-func deepen(c *causes.Investigation, findings []Finding) []Finding {
+func deepen(c *inquiry.Investigation, findings []Finding) []Finding {
 	for i := range findings {
 		f := &findings[i]
 		switch f.Verdict {
@@ -68,7 +68,7 @@ func deepen(c *causes.Investigation, findings []Finding) []Finding {
 }
 
 // conclude gives the findings of one target, the most important first.
-func conclude(c *causes.Investigation, g evidence.GeneratorState) []Finding {
+func conclude(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 	switch attempts := evidence.Sum(c.Target.Attempts); {
 	case c.Censored:
 		return []Finding{limited(c, g)}
@@ -81,7 +81,7 @@ func conclude(c *causes.Investigation, g evidence.GeneratorState) []Finding {
 		}
 		return []Finding{healthy(c, g)}
 	}
-	var first, second *causes.Hypothesis
+	var first, second *inquiry.Hypothesis
 	if len(c.Hypotheses) > 0 {
 		first = c.Hypotheses[0]
 	}
@@ -114,11 +114,11 @@ func conclude(c *causes.Investigation, g evidence.GeneratorState) []Finding {
 	return []Finding{unexplained(c, g)}
 }
 
-func finding(c *causes.Investigation, v Verdict, cause string, confidence float64, summary string) Finding {
+func finding(c *inquiry.Investigation, v Verdict, cause string, confidence float64, summary string) Finding {
 	return Finding{Target: c.Target.Info.Name, Verdict: v, Cause: cause, Confidence: confidence, Summary: summary}
 }
 
-func limited(c *causes.Investigation, g evidence.GeneratorState) Finding {
+func limited(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	what := map[string]string{
 		"client-ephemeral-ports":  "ran out of local ports",
 		"client-file-descriptors": "ran out of file descriptors",
@@ -130,16 +130,16 @@ func limited(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	f.Host, f.Process = evidence.LocalHost, evidence.LocalProcess
 	f.Resource = ownResource(g.Cause)
 	at := g.At
-	f.Evidence = append(f.Evidence, causes.Evidence{Source: "client", Text: g.Reason, At: &at})
+	f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "client", Text: g.Reason, At: &at})
 	for _, r := range c.Run.Resources {
 		own := evidence.GeneratorOwn(r.Metric) || r.Metric.Host == evidence.LocalHost && r.Metric.Process == "" &&
 			(r.Metric.Name == probe.EphemeralPorts || r.Metric.Name == probe.TimeWait || r.Metric.Name == probe.CPU)
 		if own && r.Full != nil {
-			f.Evidence = append(f.Evidence, causes.Evidence{Source: "probe of " + evidence.LocalHost, Text: r.Describe(), At: words.Pointer(r.Full.At)})
+			f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "probe of " + evidence.LocalHost, Text: r.Describe(), At: words.Pointer(r.Full.At)})
 		}
 	}
 	if !math.IsNaN(g.CPU) {
-		f.Evidence = append(f.Evidence, causes.Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", words.Percent(g.CPU), words.WordSeconds(g.LagP99.Seconds()))})
+		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", words.Percent(g.CPU), words.WordSeconds(g.LagP99.Seconds()))})
 	}
 	f.Advice = clientAdvice(c, g)
 	return f
@@ -153,7 +153,7 @@ func ownResource(cause string) string {
 }
 
 // below says what the target did before a time.
-func below(c *causes.Investigation, at float64) string {
+func below(c *inquiry.Investigation, at float64) string {
 	end := c.Run.Window(at)
 	failed, all := evidence.Sum(c.Target.Failed[:end]), evidence.Sum(c.Target.Attempts[:end])
 	if failed == 0 {
@@ -162,7 +162,7 @@ func below(c *causes.Investigation, at float64) string {
 	return fmt.Sprintf("%s of %s attempts failed", words.Commas(failed), words.Commas(all))
 }
 
-func healthy(c *causes.Investigation, g evidence.GeneratorState) Finding {
+func healthy(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	t := c.Target.Total
 	bound := upper(t.Failed, t.Attempts)
 	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s.", words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
@@ -171,10 +171,10 @@ func healthy(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	}
 	f := finding(c, Healthy, "healthy", 1-bound, first)
 	if t.Failed > 0 {
-		f.Evidence = append(f.Evidence, causes.Evidence{Source: "client", Text: evidence.Mixture(c.Case)})
+		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "client", Text: evidence.Mixture(c.Case)})
 	}
 	if t.Idle > 0 {
-		f.Evidence = append(f.Evidence, causes.Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
+		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
 	}
 	for _, e := range incidents(c.Case) {
 		f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", e.Text)
@@ -194,7 +194,7 @@ func healthy(c *causes.Investigation, g evidence.GeneratorState) Finding {
 		f.Summary += "."
 	}
 	if missing := c.Unseen(); len(missing) > 0 {
-		f.Evidence = append(f.Evidence, causes.Evidence{Source: "sources", Text: "not seen: " + words.List(missing)})
+		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "sources", Text: "not seen: " + words.List(missing)})
 	}
 	f.RuledOut = excluded(c, nil, g)
 	return f
@@ -202,7 +202,7 @@ func healthy(c *causes.Investigation, g evidence.GeneratorState) Finding {
 
 // vanished tells of a run without failures what the kernels on the way dropped or
 // rejected all the same: the first of what harms also in the summary.
-func vanished(c *causes.Investigation, summary *string) (list []causes.Evidence) {
+func vanished(c *inquiry.Investigation, summary *string) (list []inquiry.Evidence) {
 	const most = 3
 	all := kernels.DroppedThroughout(c.Case)
 	harmful := slices.DeleteFunc(slices.Clone(all), func(v kernels.Dropped) bool { return !v.Harms() })
@@ -210,10 +210,10 @@ func vanished(c *causes.Investigation, summary *string) (list []causes.Evidence)
 		if i == 0 {
 			*summary += fmt.Sprintf(" All the same, %s.", v.Text())
 		}
-		list = append(list, causes.Evidence{Source: "kernel of " + v.Host, Text: v.Text(), At: words.Pointer(v.First)})
+		list = append(list, inquiry.Evidence{Source: "kernel of " + v.Host, Text: v.Text(), At: words.Pointer(v.First)})
 	}
 	if n := len(harmful) - most; n > 0 {
-		list = append(list, causes.Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", words.Count(float64(n), "kind"))})
+		list = append(list, inquiry.Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", words.Count(float64(n), "kind"))})
 	}
 	return list
 }
@@ -226,7 +226,7 @@ const busyFrom, farFrom = 0.8, 0.25
 // that refuses, and behind it the busiest capacity that slows, if that was busy: a
 // full processor harms nobody by itself. Where every limit that refuses is far, it
 // is the capacity alone.
-func nearest(c *causes.Investigation) []*evidence.Resource {
+func nearest(c *inquiry.Investigation) []*evidence.Resource {
 	var limit, busy *evidence.Resource
 	for _, r := range c.Run.Resources {
 		serves := slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(r.Metric.Host) })
@@ -252,7 +252,7 @@ func nearest(c *causes.Investigation) []*evidence.Resource {
 	return []*evidence.Resource{limit, busy}
 }
 
-func explained(c *causes.Investigation, h *causes.Hypothesis, g evidence.GeneratorState) Finding {
+func explained(c *inquiry.Investigation, h *inquiry.Hypothesis, g evidence.GeneratorState) Finding {
 	f := finding(c, Explains, h.Cause, h.Posterior, onsetSentence(c)+" "+causeSentence(c, h))
 	fill(c, &f, h)
 	f.Evidence = evidenceFor(c, h)
@@ -270,7 +270,7 @@ func explained(c *causes.Investigation, h *causes.Hypothesis, g evidence.Generat
 
 // ambiguous names the causes that fit. The first says what happened; the others
 // only what is their own.
-func ambiguous(c *causes.Investigation, g evidence.GeneratorState) []Finding {
+func ambiguous(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	var names []string
 	said := map[string]bool{}
@@ -313,7 +313,7 @@ func shares(f []Finding) float64 {
 	return s
 }
 
-func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
+func unexplained(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	f := finding(c, Unexplained, "unexplained", c.None, onsetSentence(c)+" Nothing that was watched ran out at that time, and nothing else seen names a cause.")
 	if len(c.Hypotheses) > 0 && c.Hypotheses[0].Posterior >= 0.05 {
 		h := c.Hypotheses[0]
@@ -336,7 +336,7 @@ func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
 		}
 		for _, x := range []evidence.Clue{evidence.Replied, evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
 			if y := c.Facts[h.Index][x]; y.Is == evidence.Yes {
-				f.Evidence = append(f.Evidence, causes.Evidence{Source: y.Source, Text: y.Text})
+				f.Evidence = append(f.Evidence, inquiry.Evidence{Source: y.Source, Text: y.Text})
 			}
 		}
 	}
@@ -348,12 +348,12 @@ func unexplained(c *causes.Investigation, g evidence.GeneratorState) Finding {
 	return f
 }
 
-func fill(c *causes.Investigation, f *Finding, h *causes.Hypothesis) {
+func fill(c *inquiry.Investigation, f *Finding, h *inquiry.Hypothesis) {
 	if h.Rule.Mechanism == report.MechanismIdle {
 		f.Idle = c.IdleFrom
 	}
 	f.Host, f.Process, f.PID = h.Host, h.Process, h.Pid
-	if f.Process == "" && h.Rule.Leg != causes.Path {
+	if f.Process == "" && h.Rule.Leg != inquiry.Path {
 		f.Process = h.Hop.Process()
 		if h.Hop.Station != nil && h.Hop.Assumed {
 			f.Process = h.Hop.Station.Place()
@@ -366,7 +366,7 @@ func fill(c *causes.Investigation, f *Finding, h *causes.Hypothesis) {
 			return
 		}
 	}
-	if h.Rule.Leg == causes.Path && h.Lead == nil && h.Counter == nil && h.Cause != "host-firewall" {
+	if h.Rule.Leg == inquiry.Path && h.Lead == nil && h.Counter == nil && h.Cause != "host-firewall" {
 		f.Host = "" // somewhere on the way
 		if len(c.Routers) == 1 {
 			f.Host = c.Routers[0]
@@ -387,12 +387,12 @@ func fill(c *causes.Investigation, f *Finding, h *causes.Hypothesis) {
 			f.Process = strings.TrimPrefix(by, " by ")
 		}
 	}
-	if d := causes.FirstDeath(c, h); d != nil && f.Process == "" && slices.ContainsFunc(h.Rule.Any, func(x evidence.Clue) bool {
+	if d := inquiry.FirstDeath(c, h); d != nil && f.Process == "" && slices.ContainsFunc(h.Rule.Any, func(x evidence.Clue) bool {
 		return x == evidence.Died || x == evidence.WorkersDied || x == evidence.OutOfMemory
 	}) {
 		f.Process, f.PID = d.Process, d.Pid
 	}
-	if c.Address != nil && h.Hop.Index == 0 && c.Address.Host != "" && h.Rule.Leg == causes.Server {
+	if c.Address != nil && h.Hop.Index == 0 && c.Address.Host != "" && h.Rule.Leg == inquiry.Server {
 		f.Host = c.Address.Host
 	}
 	if c.Address != nil && h.Hop.Index == 0 && evidence.ProcessesOf(c.Case, h.Hop, f.Process) > 1 {
@@ -402,7 +402,7 @@ func fill(c *causes.Investigation, f *Finding, h *causes.Hypothesis) {
 
 // dropper returns the host whose kernel says that it dropped or rejected what a cause of
 // the path is about; empty where none says so.
-func dropper(c *causes.Investigation, h *causes.Hypothesis) string {
+func dropper(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
 	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected, evidence.Unanswered} {
 		f := c.Facts[h.Hop.Index][x]
 		if host, ok := strings.CutPrefix(f.Source, "kernel of "); ok && f.Is == evidence.Yes && slices.Contains(h.Rule.Proof, x) {
@@ -471,7 +471,7 @@ type Finding struct {
 	Confidence float64
 	Idle       float64 // seconds of rest from which on connections failed; 0: it is not about rest
 	Summary    string
-	Evidence   []causes.Evidence
+	Evidence   []inquiry.Evidence
 	RuledOut   []Exclusion
 	Advice     []string
 	Nearest    []probe.Metric // of a pass: what came nearest to its limit, and a capacity that was busy

@@ -5,13 +5,13 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // clientAdvice says how the generator can do more.
-func clientAdvice(c *causes.Investigation, g evidence.GeneratorState) []string {
+func clientAdvice(c *inquiry.Investigation, g evidence.GeneratorState) []string {
 	switch g.Cause {
 	case "client-ephemeral-ports":
 		return ownPortAdvice(c, g)
@@ -22,7 +22,7 @@ func clientAdvice(c *causes.Investigation, g evidence.GeneratorState) []string {
 }
 
 // fewerConnections says what in the profile bounds the connections that are open at once.
-func fewerConnections(c *causes.Investigation) string {
+func fewerConnections(c *inquiry.Investigation) string {
 	if c.Run.Log.Header.Generator.Connections == 0 { // a connection for each request in flight
 		return "or lower client.max-in-flight, or set client.connections, which it keeps and uses again"
 	}
@@ -31,7 +31,7 @@ func fewerConnections(c *causes.Investigation) string {
 
 // ownPortAdvice tells ports of connections that are open from those that closed ones
 // hold on to.
-func ownPortAdvice(c *causes.Investigation, g evidence.GeneratorState) []string {
+func ownPortAdvice(c *inquiry.Investigation, g evidence.GeneratorState) []string {
 	limit, seen := math.Inf(1), ""
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name == probe.EphemeralPorts && r.Metric.Host == evidence.LocalHost && r.Full != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/onset"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/runlog"
@@ -97,8 +97,8 @@ func TestLeakAdvice(t *testing.T) {
 			for i := range a.Targets[0].InFlight {
 				a.Targets[0].InFlight[i] = c.waiting * a.Seconds(float64(i))
 			}
-			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
-			got := inv.FileAdvice(&causes.Hypothesis{Lead: r})
+			inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
+			got := inv.FileAdvice(&inquiry.Hypothesis{Lead: r})
 			if is := strings.Contains(got[0], "a leak"); is != c.leak {
 				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
 			}
@@ -128,8 +128,8 @@ func TestLeakOnARamp(t *testing.T) {
 			for i := range target.Open {
 				target.Open[i] = c.open(a.Seconds(float64(i)))
 			}
-			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: target, Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
-			got := inv.FileAdvice(&causes.Hypothesis{Lead: r})
+			inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: target, Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 20}}, At: 20}}
+			got := inv.FileAdvice(&inquiry.Hypothesis{Lead: r})
 			if is := strings.Contains(got[0], "a leak"); is != c.leak {
 				t.Errorf("leak %v, want %v: %q", is, c.leak, got)
 			}
@@ -152,8 +152,8 @@ func TestConntrackAdvice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, r := loaded(table, 2500, c.value, func(t float64) float64 { return 10 * t })
-			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 22}}, At: 22}}
-			if got := inv.ConntrackAdvice(&causes.Hypothesis{Lead: r}); !strings.Contains(got[0], c.want) {
+			inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 22}}, At: 22}}
+			if got := inv.ConntrackAdvice(&inquiry.Hypothesis{Lead: r}); !strings.Contains(got[0], c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -164,8 +164,8 @@ func TestConntrackAdvice(t *testing.T) {
 func TestPortsInTimeWait(t *testing.T) {
 	ports := probe.Metric{Host: "gw", Name: probe.EphemeralPorts, Instance: "10.0.0.2:8000"}
 	a, r := steady(ports, 600, func(t float64) float64 { return math.Min(600, 100*t) })
-	inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 6}}, At: 6}}
-	h := &causes.Hypothesis{Lead: r}
+	inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 6}}, At: 6}}
+	h := &inquiry.Hypothesis{Lead: r}
 	if got := strings.Join(inv.PortAdvice(h), "; "); strings.Contains(got, "TIME_WAIT") {
 		t.Errorf("%q although TIME_WAIT was not read", got)
 	}
@@ -233,7 +233,7 @@ func TestVerdictsWithoutALimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, r := steady(c.m, c.limit, c.value)
-			inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 7, Low: 6.8, High: 7.2}}, At: 7, Sigma: 0.2}}
+			inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Onset: &evidence.Onset{Status: evidence.Found, At: evidence.Span{Value: 7, Low: 6.8, High: 7.2}}, At: 7, Sigma: 0.2}}
 			var got Resource
 			judgeVerdict(a, r, saturated(r), inv, &got)
 			if got.Verdict != c.want {
@@ -261,7 +261,7 @@ func TestNearest(t *testing.T) {
 		r.Def, _ = r.Metric.Def()
 		return r
 	}
-	inv := &causes.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Hops: []evidence.Hop{{Host: "local"}}}}
+	inv := &inquiry.Investigation{Case: &evidence.Case{Run: a, Target: a.Targets[0], Hops: []evidence.Hop{{Host: "local"}}}}
 	for most, told := range map[float64]bool{1: true, 0.75: false} {
 		cpu := busy(most)
 		a.Resources = []*evidence.Resource{cpu, files}
@@ -301,16 +301,16 @@ func TestNearest(t *testing.T) {
 // "settled" among others. Evidence that another text repeats is left out.
 func TestAmbiguousSaysThingsOnce(t *testing.T) {
 	a, _ := steady(probe.Metric{Host: "local", Name: probe.CPU}, 1, func(float64) float64 { return 0.1 })
-	failed := causes.Evidence{Source: "client", Text: "failed connections had rested 2 s"}
-	longer := causes.Evidence{Source: "client", Text: failed.Text + "; of the others 0 %"}
-	fits := func(cause string, posterior float64, own string) *causes.Hypothesis {
-		return &causes.Hypothesis{Cause: cause, Posterior: posterior, Rule: causes.Rule{Says: cause + " did it"}, Pro: []causes.Evidence{failed, longer, {Source: "client", Text: own}}}
+	failed := inquiry.Evidence{Source: "client", Text: "failed connections had rested 2 s"}
+	longer := inquiry.Evidence{Source: "client", Text: failed.Text + "; of the others 0 %"}
+	fits := func(cause string, posterior float64, own string) *inquiry.Hypothesis {
+		return &inquiry.Hypothesis{Cause: cause, Posterior: posterior, Rule: inquiry.Rule{Says: cause + " did it"}, Pro: []inquiry.Evidence{failed, longer, {Source: "client", Text: own}}}
 	}
-	inv := &causes.Investigation{
+	inv := &inquiry.Investigation{
 		Case: &evidence.Case{
 			Run: a, Target: a.Targets[0], Facts: []*evidence.Facts{{}}, Hops: []evidence.Hop{{}}, Onset: &evidence.Onset{Status: evidence.Found, Fault: attack.Reset, At: evidence.Span{Value: 5, Low: 5, High: 5}, Load: evidence.Span{Value: 100, Low: 100, High: 100}, Constant: onset.ConstantUntil(a, 5), EventDelay: 3},
 		},
-		Hypotheses: []*causes.Hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
+		Hypotheses: []*inquiry.Hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
 	}
 	got := ambiguous(inv, evidence.GeneratorState{})
 	if len(got) != 2 || !strings.Contains(got[0].Summary, "after 5.0 s of a constant 100/s") || !strings.Contains(got[0].Summary, "failed 3.0 s after they were due") || !strings.Contains(got[0].Summary, "does not settle it: first (50 %), second (30 %)") {

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // incidents tells of serving processes that did not end in good order, by name: a load
 // that hardly noticed met them all the same.
-func incidents(c *evidence.Case) []causes.Evidence {
-	var out []causes.Evidence
+func incidents(c *evidence.Case) []inquiry.Evidence {
+	var out []inquiry.Evidence
 	for _, h := range c.Hops {
 		first := map[string]evidence.Death{}
 		times := map[string]float64{}
@@ -31,7 +31,7 @@ func incidents(c *evidence.Case) []causes.Evidence {
 			if d.Oom {
 				ended = "killed for memory"
 			}
-			out = append(out, causes.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s ended%s, %s in all", d.Who(), words.Why(ended), words.Count(times[name], "time"))})
+			out = append(out, inquiry.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s ended%s, %s in all", d.Who(), words.Why(ended), words.Count(times[name], "time"))})
 		}
 	}
 	return out

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/rampload/rampload/report/diagnose/causes"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -18,7 +18,7 @@ const minor = 0.1
 // could not show, and that before what is well. Of those that fail, the ones with few of the
 // run's failures come after the others; then what is explained comes first, then what fails
 // most. Findings of one target stay together.
-func order(findings []Finding, cases []*causes.Investigation) {
+func order(findings []Finding, cases []*inquiry.Investigation) {
 	failed, total := map[string]float64{}, 0.0
 	for _, c := range cases {
 		failed[c.Target.Info.Name] = c.Target.Total.Failed
@@ -56,7 +56,7 @@ const mostNames = 5
 // adviseOnce leaves each advice with the first finding that gives it, and names there the
 // other targets that it is for. An advice is the same where only the name or the port of the
 // target differs.
-func adviseOnce(findings []Finding, cases []*causes.Investigation) {
+func adviseOnce(findings []Finding, cases []*inquiry.Investigation) {
 	ports := map[string]int{}
 	for _, c := range cases {
 		ports[c.Target.Info.Name] = c.Target.Info.ListenPort

@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/runlog"
 )
 
 // failing is a target of which so many requests failed.
-func failing(name string, failed float64) *causes.Investigation {
+func failing(name string, failed float64) *inquiry.Investigation {
 	t := &evidence.Target{Info: runlog.Target{Name: name, ListenPort: 8000 + len(name)}}
 	t.Total.Failed, t.Total.Attempts = failed, 20_000
-	return &causes.Investigation{Case: &evidence.Case{Target: t}}
+	return &inquiry.Investigation{Case: &evidence.Case{Target: t}}
 }
 
 func TestOrder(t *testing.T) {
@@ -57,7 +57,7 @@ func TestOrder(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var cases []*causes.Investigation
+			var cases []*inquiry.Investigation
 			for name, n := range tt.failed {
 				cases = append(cases, failing(name, n))
 			}
@@ -72,7 +72,7 @@ func TestOrder(t *testing.T) {
 		})
 	}
 	only := []Finding{{Target: "pay", Verdict: Unexplained, Summary: "Pay fails."}, {Target: "orders", Verdict: Explains}}
-	order(only, []*causes.Investigation{failing("orders", 47), failing("pay", 13_839)})
+	order(only, []*inquiry.Investigation{failing("orders", 47), failing("pay", 13_839)})
 	if want := "Pay fails. 13,839 of the run's 13,886 failures are its own."; only[0].Summary != want {
 		t.Errorf("%q, want %q", only[0].Summary, want)
 	}
@@ -80,7 +80,7 @@ func TestOrder(t *testing.T) {
 
 func TestAdviceIsSaidOnce(t *testing.T) {
 	var findings []Finding
-	var cases []*causes.Investigation
+	var cases []*inquiry.Investigation
 	for i := range 19 {
 		c := failing(strings.Repeat("t", i+1), 10)
 		name := c.Target.Info.Name

@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // onsetSentence says what happened, when, and how it was before.
-func onsetSentence(c *causes.Investigation) string {
+func onsetSentence(c *inquiry.Investigation) string {
 	o, t := c.Onset, c.Target.Total
 	what := words.Plural(o.Fault)
 	name := c.Name()
@@ -48,7 +48,7 @@ func onsetSentence(c *causes.Investigation) string {
 
 // noRise says why there is no onset: the failures are there at every load, or came
 // late but in too few clusters to tell a load by.
-func noRise(c *causes.Investigation) string {
+func noRise(c *inquiry.Investigation) string {
 	first := slices.IndexFunc(c.Target.Failed, func(n float64) bool { return n > 0 })
 	if first < 0 || c.Target.Total.Failed < 20 || c.Run.Seconds(float64(first)) < 0.4*c.Run.Duration() {
 		return "without a rise over load"
@@ -58,7 +58,7 @@ func noRise(c *causes.Investigation) string {
 }
 
 // climbing names the resource that climbs with failures that grow slowly.
-func climbing(c *causes.Investigation) string {
+func climbing(c *inquiry.Investigation) string {
 	if c.Onset.Climbs == "" {
 		return ""
 	}
@@ -67,7 +67,7 @@ func climbing(c *causes.Investigation) string {
 
 // delayed says how long after requests were due they failed, where that is long:
 // the onset is dated by when they were due.
-func delayed(c *causes.Investigation) string {
+func delayed(c *inquiry.Investigation) string {
 	if d := c.Onset.EventDelay; d >= 0.5 {
 		return fmt.Sprintf("; those first ones failed %s after they were due", words.WordSeconds(d))
 	}
@@ -75,8 +75,8 @@ func delayed(c *causes.Investigation) string {
 }
 
 // causeSentence says what did it, with the numbers.
-func causeSentence(c *causes.Investigation, h *causes.Hypothesis) string {
-	if at, ok := gather.Culprit(c.Case); ok && (h.Rule.Waits || h.Rule.Leg == causes.Path || c.Facts[h.Hop.Index][evidence.SaysLocked].Is == evidence.Yes) && at.Station == h.Hop.Station {
+func causeSentence(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
+	if at, ok := gather.Culprit(c.Case); ok && (h.Rule.Waits || h.Rule.Leg == inquiry.Path || c.Facts[h.Hop.Index][evidence.SaysLocked].Is == evidence.Yes) && at.Station == h.Hop.Station {
 		told := ""
 		if dropper(c, h) != "" && len(h.Pro) > 0 {
 			told = ": " + h.Pro[strongest(c, h)].Text
@@ -84,7 +84,7 @@ func causeSentence(c *causes.Investigation, h *causes.Hypothesis) string {
 		return fmt.Sprintf("%s: %s%s. %s.", h.Hop.Station.Text(), h.Rule.Says, told, words.Capital(c.Way.Text()))
 	}
 	where := ""
-	if h.Host != "" && h.Rule.Leg != causes.Path {
+	if h.Host != "" && h.Rule.Leg != inquiry.Path {
 		where = " on " + h.Host
 	}
 	s := words.Capital(h.Rule.Says)
@@ -109,7 +109,7 @@ func causeSentence(c *causes.Investigation, h *causes.Hypothesis) string {
 
 // whereItStands says of a hop at which the waiting ends where in it requests stand, and what
 // that leaves: enough to go on where no cause is certain.
-func whereItStands(c *causes.Investigation, h evidence.Hop) string {
+func whereItStands(c *inquiry.Investigation, h evidence.Hop) string {
 	leaves := map[report.Stand]string{
 		report.StandsInside:      "neither a queue nor the processor nor a disk holds them: a lock, a pool of its own, or somebody whom it asks and nobody watches",
 		report.StandsNotAccepted: "all that could read them are busy, or it has a number of connections that it keeps to",
@@ -128,7 +128,7 @@ func whereItStands(c *causes.Investigation, h evidence.Hop) string {
 }
 
 // strongest returns the index of the evidence that weighs most for a cause.
-func strongest(c *causes.Investigation, h *causes.Hypothesis) int {
+func strongest(c *inquiry.Investigation, h *inquiry.Hypothesis) int {
 	best, most := 0, math.Inf(-1)
 	f := c.Facts[h.Hop.Index]
 	for i, e := range h.Pro {
@@ -141,43 +141,43 @@ func strongest(c *causes.Investigation, h *causes.Hypothesis) int {
 	return best
 }
 
-func onsetEvidence(c *causes.Investigation) []causes.Evidence {
+func onsetEvidence(c *inquiry.Investigation) []inquiry.Evidence {
 	o := c.Onset
-	var out []causes.Evidence
+	var out []inquiry.Evidence
 	if o.Status == evidence.Found || o.Status == evidence.Transient || o.Status == evidence.Periodic {
-		out = append(out, causes.Evidence{Source: "client", At: words.Pointer(o.At.Value), Text: fmt.Sprintf("first %s: %s of %s before, %s of %s from there on",
+		out = append(out, inquiry.Evidence{Source: "client", At: words.Pointer(o.At.Value), Text: fmt.Sprintf("first %s: %s of %s before, %s of %s from there on",
 			words.Singular(o.Fault), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)))})
 	}
-	out = append(out, causes.Evidence{Source: "client", Text: "failures: " + evidence.Mixture(c.Case)})
+	out = append(out, inquiry.Evidence{Source: "client", Text: "failures: " + evidence.Mixture(c.Case)})
 	if c.Address != nil {
-		out = append(out, causes.Evidence{Source: "client", Text: c.Address.Text()})
+		out = append(out, inquiry.Evidence{Source: "client", Text: c.Address.Text()})
 	}
 	for _, text := range c.Common {
-		out = append(out, causes.Evidence{Source: "client", Text: text})
+		out = append(out, inquiry.Evidence{Source: "client", Text: text})
 	}
 	if text := c.Way.Text(); text != "" {
-		out = append(out, causes.Evidence{Source: "sockets", Text: text, At: words.Pointer(c.Way.From)})
+		out = append(out, inquiry.Evidence{Source: "sockets", Text: text, At: words.Pointer(c.Way.From)})
 	}
 	return out
 }
 
-func evidenceFor(c *causes.Investigation, h *causes.Hypothesis) []causes.Evidence {
+func evidenceFor(c *inquiry.Investigation, h *inquiry.Hypothesis) []inquiry.Evidence {
 	out := onsetEvidence(c)
 	if c.Parts.Wire > 0 {
 		for _, text := range c.Beside {
-			out = append(out, causes.Evidence{Source: "kernels", Text: text})
+			out = append(out, inquiry.Evidence{Source: "kernels", Text: text})
 		}
 	}
 	for _, x := range c.Contrast {
-		out = append(out, causes.Evidence{Source: "client", Text: x.Text()})
+		out = append(out, inquiry.Evidence{Source: "client", Text: x.Text()})
 	}
 	seen := map[string]bool{}
 	for _, e := range out {
 		seen[e.Text] = true
 	}
 	seen[c.Facts[h.Hop.Index][evidence.RisesWithLoad].Text] = true // the onset has said so
-	repeats := func(e causes.Evidence) bool {                      // another text begins with it and says more
-		return slices.ContainsFunc(h.Pro, func(x causes.Evidence) bool { return len(x.Text) > len(e.Text) && strings.HasPrefix(x.Text, e.Text) })
+	repeats := func(e inquiry.Evidence) bool {                     // another text begins with it and says more
+		return slices.ContainsFunc(h.Pro, func(x inquiry.Evidence) bool { return len(x.Text) > len(e.Text) && strings.HasPrefix(x.Text, e.Text) })
 	}
 	for _, e := range h.Pro {
 		if e.Text != "" && !seen[e.Text] && !repeats(e) && len(out) < evidence.MostEvidence {
@@ -187,7 +187,7 @@ func evidenceFor(c *causes.Investigation, h *causes.Hypothesis) []causes.Evidenc
 	}
 	if h.Hop.Index < len(c.Wires) {
 		if v := c.Wires[h.Hop.Index]; v.Traced && v.Joined > 0 {
-			out = append(out, causes.Evidence{
+			out = append(out, inquiry.Evidence{
 				Source: "kernel of " + h.Hop.Host, At: words.Pointer(v.First),
 				Text: fmt.Sprintf("%s that its own kernel sent match failed connections by address, port and time", words.Count(v.Joined, "reset")),
 			})

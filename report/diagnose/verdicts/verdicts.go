@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/ranking"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -20,7 +21,7 @@ func upper(failed, all float64) float64 { return stats.UpperShare(failed, all, 0
 
 // ResourceVerdicts says of every watched metric what it has to do with the
 // faults, and lists what should have been watched and was not.
-func ResourceVerdicts(a *evidence.Run, cases []*causes.Investigation, g evidence.GeneratorState) []Resource {
+func ResourceVerdicts(a *evidence.Run, cases []*inquiry.Investigation, g evidence.GeneratorState) []Resource {
 	var out []Resource
 	for _, r := range a.Resources {
 		x := verdict(a, r, caseOf(r, cases))
@@ -41,8 +42,8 @@ func ResourceVerdicts(a *evidence.Run, cases []*causes.Investigation, g evidence
 
 // caseOf returns the investigation that a resource is held against: a faulty
 // target that its host serves, else any faulty one, nil if all is well.
-func caseOf(r *evidence.Resource, cases []*causes.Investigation) *causes.Investigation {
-	var any *causes.Investigation
+func caseOf(r *evidence.Resource, cases []*inquiry.Investigation) *inquiry.Investigation {
+	var any *inquiry.Investigation
 	for _, c := range cases {
 		if !c.Faulty() {
 			continue
@@ -74,7 +75,7 @@ func unwatched(a *evidence.Run, h evidence.Hop) Resource {
 	}
 }
 
-func verdict(a *evidence.Run, r *evidence.Resource, c *causes.Investigation) Resource {
+func verdict(a *evidence.Run, r *evidence.Resource, c *inquiry.Investigation) Resource {
 	out := Resource{Metric: r.Metric, Limit: r.Limit, Peak: r.Peak, Load: math.NaN()}
 	s := r.Full
 	if r.Counter != nil {
@@ -90,7 +91,7 @@ func verdict(a *evidence.Run, r *evidence.Resource, c *causes.Investigation) Res
 	return out
 }
 
-func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *causes.Investigation, out *Resource) {
+func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *inquiry.Investigation, out *Resource) {
 	switch {
 	case r.Def.Kind == probe.Symptom:
 		out.Verdict, out.Reason = SymptomOnly, "moves because of resets, never their cause"
@@ -99,7 +100,7 @@ func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation,
 		out.Verdict, out.Reason = NotMeasured, "no reading during the load"
 		return
 	}
-	var best *causes.Hypothesis
+	var best *inquiry.Hypothesis
 	if c != nil {
 		for _, h := range c.Hypotheses {
 			if (h.Lead == r || h.Counter == r) && (best == nil || h.Posterior > best.Posterior) {
@@ -152,7 +153,7 @@ func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation,
 }
 
 // judgeOrder rules out by the order in time, with the error of both times.
-func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *causes.Investigation, out *Resource) {
+func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c *inquiry.Investigation, out *Resource) {
 	if a.ClockError(r.Metric.Host) > evidence.MaxClockError {
 		out.Verdict, out.Reason = Candidate, "its host's clock is too far off to tell what came first"
 		return
@@ -192,7 +193,7 @@ func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c
 	}
 }
 
-func relativeTo(c *causes.Investigation, r *evidence.Resource, s *evidence.Saturation) string {
+func relativeTo(c *inquiry.Investigation, r *evidence.Resource, s *evidence.Saturation) string {
 	switch {
 	case s == nil:
 		return "the cause"
@@ -204,7 +205,7 @@ func relativeTo(c *causes.Investigation, r *evidence.Resource, s *evidence.Satur
 
 // judgeRoom says how much room a resource had left. It is room only if the next
 // reading could not have been full, and if it was read around the onset.
-func judgeRoom(a *evidence.Run, r *evidence.Resource, c *causes.Investigation, out *Resource) {
+func judgeRoom(a *evidence.Run, r *evidence.Resource, c *inquiry.Investigation, out *Resource) {
 	if c != nil && c.Onset.Status != evidence.NoOnset && !evidence.GeneratorOwn(r.Metric) {
 		if g := a.GapAt(r, c.Onset.At); g != nil {
 			out.Verdict, out.Reason = NotMeasured, fmt.Sprintf("no reading for %s around the onset", words.WordSeconds(g.To-g.From))
@@ -229,7 +230,7 @@ var mainResources = []string{
 
 // excluded lists what did not cause it: what ran out at another time, what had
 // room, and the generator.
-func excluded(c *causes.Investigation, top *causes.Hypothesis, g evidence.GeneratorState) []Exclusion {
+func excluded(c *inquiry.Investigation, top *inquiry.Hypothesis, g evidence.GeneratorState) []Exclusion {
 	var byTime, room []Exclusion
 	type line struct {
 		r   *evidence.Resource
@@ -248,7 +249,7 @@ func excluded(c *causes.Investigation, top *causes.Hypothesis, g evidence.Genera
 		if top != nil && top.Lead != nil && top.Lead.Metric.Name == r.Metric.Name && r.Full != nil {
 			continue
 		}
-		if causes.ProcessorBound(c, top) && slices.Contains([]string{probe.ProcessCPU, probe.CgroupCPU, probe.CPUThrottled}, r.Metric.Name) {
+		if inquiry.ProcessorBound(c, top) && slices.Contains([]string{probe.ProcessCPU, probe.CgroupCPU, probe.CPUThrottled}, r.Metric.Name) {
 			continue // it is why answers came late
 		}
 		var res Resource
@@ -299,22 +300,22 @@ func excluded(c *causes.Investigation, top *causes.Hypothesis, g evidence.Genera
 // bearing reports whether the exhaustion of a resource could cause anything that
 // the catalogue knows.
 func bearing(name string) bool {
-	return slices.ContainsFunc(causes.Catalogue(), func(r causes.Rule) bool {
+	return slices.ContainsFunc(causes.Catalogue(), func(r inquiry.Rule) bool {
 		return slices.Contains(r.Gauges, name) || slices.Contains(r.Counters, name)
 	})
 }
 
-func severalHosts(c *causes.Investigation) bool { return len(c.Watchable()) > 1 }
+func severalHosts(c *inquiry.Investigation) bool { return len(c.Watchable()) > 1 }
 
 // contradicted lists causes that a reader would think of and that an observation
 // speaks against.
-func contradicted(c *causes.Investigation, top *causes.Hypothesis) []Exclusion {
+func contradicted(c *inquiry.Investigation, top *inquiry.Hypothesis) []Exclusion {
 	var out []Exclusion
 	if len(c.Facts) == 0 || !c.Faulty() {
 		return nil
 	}
 	f := c.Facts[0]
-	isPath := top != nil && top.Rule.Leg == causes.Path
+	isPath := top != nil && top.Rule.Leg == inquiry.Path
 	if f[evidence.SentNone].Is == evidence.No && !isPath {
 		out = append(out, Exclusion{"the path (firewall, load balancer, injector)", f[evidence.SentNone].Text})
 	} else if f[evidence.Loopback].Is == evidence.Yes && !isPath {

@@ -1,4 +1,4 @@
-package causes
+package inquiry
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// deadName returns which process ended and when.
-func (c *Investigation) deadName(h *Hypothesis) (name, at string) {
+// DeadName returns which process ended and when.
+func (c *Investigation) DeadName(h *Hypothesis) (name, at string) {
 	if d := FirstDeath(c, h); d != nil {
 		return words.OrThe(d.Process), words.WordSeconds(d.At)
 	}
@@ -50,7 +50,7 @@ func (c *Investigation) needed(r *evidence.Resource) (float64, bool) {
 	return need, true
 }
 
-func (c *Investigation) limitSeen(h *Hypothesis, what string) string {
+func (c *Investigation) LimitSeen(h *Hypothesis, what string) string {
 	r := h.Lead
 	if r == nil {
 		return what
@@ -66,9 +66,9 @@ func (c *Investigation) limitSeen(h *Hypothesis, what string) string {
 	return s + ")"
 }
 
-// idleAdvice names the rest after which the server closes, where it was seen, and
+// IdleAdvice names the rest after which the server closes, where it was seen, and
 // who has to be quicker: the client, or the host that calls the next hop.
-func (c *Investigation) idleAdvice(h *Hypothesis) []string {
+func (c *Investigation) IdleAdvice(h *Hypothesis) []string {
 	then := "retry idempotent requests once on a reused connection"
 	after := ""
 	if c.IdleFrom > 0 {
@@ -90,7 +90,7 @@ func (c *Investigation) FileAdvice(h *Hypothesis) []string {
 		return []string{"raise the soft limit of open files (LimitNOFILE of the unit, ulimit -n)"}
 	}
 	if r.Metric.Name == probe.FileTable {
-		return []string{c.limitSeen(h, "raise fs.file-max")}
+		return []string{c.LimitSeen(h, "raise fs.file-max")}
 	}
 	target := 2 * r.Limit
 	need, known := c.needed(r)
@@ -101,7 +101,7 @@ func (c *Investigation) FileAdvice(h *Hypothesis) []string {
 	}
 	if g, ok := c.Leak(h); ok {
 		return []string{
-			"find what opens files, sockets or pipes and does not close them: " + c.leaks(h, g),
+			"find what opens files, sockets or pipes and does not close them: " + c.Leaks(h, g),
 			words.Join(fmt.Sprintf("%s (now %s)", fileLimit(r.Metric.Process, target), words.Commas(r.Limit)), g.delays(target)),
 		}
 	}
@@ -135,7 +135,7 @@ func (c *Investigation) PortAdvice(h *Hypothesis) []string {
 	const more = "widen net.ipv4.ip_local_port_range, or add upstream or source addresses"
 	need, closed, held := c.PortsHeld(h.Lead)
 	if !held {
-		return []string{c.limitSeen(h, "keep connections to the upstream alive, "+more)}
+		return []string{c.LimitSeen(h, "keep connections to the upstream alive, "+more)}
 	}
 	s := more + fmt.Sprintf(" (now %s", words.Commas(h.Lead.Limit))
 	if need > h.Lead.Limit {
@@ -157,28 +157,28 @@ func (c *Investigation) ConntrackAdvice(h *Hypothesis) []string {
 	const more = "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)"
 	r := h.Lead
 	if r == nil || r.Metric.Name != probe.Conntrack {
-		return []string{c.limitSeen(h, more)}
+		return []string{c.LimitSeen(h, more)}
 	}
 	g, ok := saturation.LongestClimb(c.Run, r)
 	sent := c.SentBetween(g.From, g.To)
 	if !ok || sent <= 0 || !growsWithTotal(c.Case, r, g) {
-		return []string{c.limitSeen(h, more)}
+		return []string{c.LimitSeen(h, more)}
 	}
 	each := (g.Value - g.Begin) / sent
 	return []string{fmt.Sprintf("%s (now %s; an entry outlives its connection by up to 120 s: %s)",
 		more, words.Commas(r.Limit), c.needs(words.Commas(words.RoundUp(each*c.Run.MaxLoad()*evidence.EntryFor))))}
 }
 
-func (c *Investigation) memoryAdvice(h *Hypothesis) []string {
+func (c *Investigation) MemoryAdvice(h *Hypothesis) []string {
 	const raise = "raise the memory limit, or bound what grows with load"
 	r := h.Lead
 	if g, ok := c.Leak(h); ok {
 		return []string{
-			"find what keeps memory: " + c.leaks(h, g),
-			words.Join(c.limitSeen(h, "raise the memory limit"), g.delays(2*r.Limit)),
+			"find what keeps memory: " + c.Leaks(h, g),
+			words.Join(c.LimitSeen(h, "raise the memory limit"), g.delays(2*r.Limit)),
 		}
 	}
-	out := []string{c.limitSeen(h, raise)}
+	out := []string{c.LimitSeen(h, raise)}
 	if r == nil {
 		return out
 	}
@@ -249,10 +249,10 @@ func (c *Investigation) WouldDecide() []string {
 
 // Advice says what to check or change for a hypothesis.
 func (h *Hypothesis) Advice(c *Investigation) []string {
-	if h.Rule.advice == nil {
+	if h.Rule.Advice == nil {
 		return nil
 	}
-	return h.Rule.advice(c, h)
+	return h.Rule.Advice(c, h)
 }
 
 // lookAt names where to look first: what the failures have in common, else whether they

@@ -1,6 +1,4 @@
-package causes
-
-import "strings"
+package inquiry
 
 // Experiment is a load at the onset once more with one thing changed.
 type Experiment string
@@ -34,26 +32,3 @@ const (
 
 // String returns the outcome as reports have it.
 func (o Outcome) String() string { return [...]string{"unsure", "goes", "stays"}[o] }
-
-// Predicts returns what an experiment does to failures of a cause, Unsure where nobody
-// knows. The key may be one of an inner hop.
-func Predicts(key string, e Experiment) Outcome {
-	if inner, ok := strings.CutPrefix(key, "upstream-"); ok {
-		switch e {
-		case Fresh, Kept, GapBelow, GapAbove, TwoSources, OneAddress, OtherAddresses:
-			return Unsure // the connections behind a proxy are its own
-		case AroundProxy:
-			return Stays
-		}
-		key = inner
-	}
-	for _, r := range Catalogue() {
-		if r.Cause == key || r.Cause == "server-"+key {
-			if e == AroundProxy && r.Leg == Proxy {
-				return Goes
-			}
-			return r.tells[e]
-		}
-	}
-	return Unsure
-}

@@ -1,10 +1,9 @@
-package causes
+package inquiry
 
 import (
 	"strings"
 	"time"
 
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 )
 
@@ -106,18 +105,4 @@ func FirstDeath(c *Investigation, h *Hypothesis) *evidence.Death {
 // client's timeout only shows.
 func ProcessorBound(c *Investigation, h *Hypothesis) bool {
 	return h != nil && strings.HasSuffix(h.Cause, "client-timeout") && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.ProcessorBusy].Is == evidence.Yes
-}
-
-// lateKeys are the keys that only degraded findings have: nothing fails by them.
-func lateKeys() []string { return []string{"processor-throttled", "delayed-ack"} }
-
-// lateKinds returns what such a key says less precisely.
-func lateKinds(key string) (Kind, bool) {
-	switch key {
-	case "processor-throttled":
-		return Kind{key, report.TierServer, report.MechanismExhausted}, true
-	case "delayed-ack":
-		return Kind{key, report.TierServer, report.MechanismBug}, true
-	}
-	return Kind{}, false
 }

@@ -1,4 +1,4 @@
-package causes
+package inquiry
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// leak is a climb that goes on at any load.
-type leak struct {
+// Leaking is a climb that goes on at any load.
+type Leaking struct {
 	evidence.Climb
 	Load float64 // at which it grew, requests per second; 0 where the load varied
 }
@@ -21,14 +21,14 @@ type leak struct {
 // Leak tells that what a cause ran out of grew steadily although the load did
 // not, or with all that was ever sent rather than with what was sent at the time:
 // then it runs out at any load, sooner or later.
-func (c *Investigation) Leak(h *Hypothesis) (leak, bool) {
+func (c *Investigation) Leak(h *Hypothesis) (Leaking, bool) {
 	r := h.Lead
 	if r == nil || r.Def.Cumulative || r.Def.Kind == probe.Utilisation {
-		return leak{}, false
+		return Leaking{}, false
 	}
 	g, ok := saturation.LongestClimb(c.Run, r)
 	if !ok || g.To-g.From < 5 || g.Value-g.Begin < 0.25*r.Peak {
-		return leak{}, false
+		return Leaking{}, false
 	}
 	// What only waits to be answered is given back: it is no leak.
 	from, to := c.Run.Window(g.From), c.Run.Window(g.To)
@@ -39,15 +39,15 @@ func (c *Investigation) Leak(h *Hypothesis) (leak, bool) {
 	load, held := c.Run.Constant(g.From, g.To)
 	switch {
 	case held:
-		return leak{g, load}, g.Late >= g.Early/3 && waiting < 0.5
+		return Leaking{g, load}, g.Late >= g.Early/3 && waiting < 0.5
 	default:
-		return leak{Climb: g}, waiting < 0.2 && growsWithTotal(c.Case, r, g)
+		return Leaking{Climb: g}, waiting < 0.2 && growsWithTotal(c.Case, r, g)
 	}
 }
 
-// grewUntilDeath says that the memory of a process had grown until it ended: a heap
+// GrewUntilDeath says that the memory of a process had grown until it ended: a heap
 // of its own may have been full, which no limit of the system tells of.
-func (c *Investigation) grewUntilDeath(h *Hypothesis) string {
+func (c *Investigation) GrewUntilDeath(h *Hypothesis) string {
 	d := FirstDeath(c, h)
 	if d == nil {
 		return ""
@@ -100,8 +100,8 @@ func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bo
 	return 1-left >= clear
 }
 
-// leaks words a leak: what grew, how fast, and by how much a request.
-func (c *Investigation) leaks(h *Hypothesis, g leak) string {
+// Leaks words a leak: what grew, how fast, and by how much a request.
+func (c *Investigation) Leaks(h *Hypothesis, g Leaking) string {
 	each := ""
 	if sent := c.SentBetween(g.From, g.To); sent > 0 {
 		each = words.Amount(words.Significant((g.Value-g.Begin)/sent), h.Lead.Def.Unit) + " a request"
@@ -114,7 +114,7 @@ func (c *Investigation) leaks(h *Hypothesis, g leak) string {
 }
 
 // delays says how long a limit of another size would have lasted.
-func (g leak) delays(limit float64) string {
+func (g Leaking) delays(limit float64) string {
 	switch {
 	case g.Slope <= 0 || limit <= g.Begin:
 		return ""
