@@ -21,7 +21,7 @@ func (s *Series) Judged(g profiles.Gate) []int {
 	var out []int
 	for i, name := range s.Names {
 		role := s.Role(i)
-		if g.Of != "" && name != g.Of && !(role == profiles.RoleCompletion && name == g.Of+":"+string(role)) {
+		if g.Of != "" && name != g.Of && (role != profiles.RoleCompletion || name != g.Of+":"+string(role)) {
 			continue
 		}
 		named := g.Of == name

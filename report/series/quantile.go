@@ -51,7 +51,7 @@ func (t Tallies) QuantileBounds(from, to int, q, confidence float64) (low, high 
 		return &s
 	}
 	if at := sort.Search(len(all), func(b int) bool { least, _ := longer(b); return least <= 1-q }); at > 0 {
-		low = value(at - 1)
+		low = value(at) // nothing was seen between the one before and this one
 	}
 	if at := sort.Search(len(all), func(b int) bool { _, most := longer(b); return most <= 1-q }); at < len(all) {
 		high = value(at)

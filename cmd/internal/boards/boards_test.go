@@ -43,8 +43,8 @@ func TestDashboard(t *testing.T) {
 		t.Error("dashboard.json is not what Grafana's library makes of the panels: go test ./cmd/internal/boards -update")
 	}
 	// Back through the library's types: nothing that they do not know.
-	var back dashboard.Dashboard
-	var wrong cog.BuildErrors // empty where nothing is
+	var back dashboard.Dashboard //nolint:staticcheck // the form of dashboards that every Grafana of today reads
+	var wrong cog.BuildErrors    // empty where nothing is
 	if err := back.UnmarshalJSONStrict(text); err != nil && (!errors.As(err, &wrong) || len(wrong) > 0) {
 		t.Errorf("read by its schema: %s", err)
 	}
@@ -54,19 +54,19 @@ func TestDashboard(t *testing.T) {
 }
 
 // build makes the dashboard of the panels.
-func build() (dashboard.Dashboard, error) {
+func build() (dashboard.Dashboard, error) { //nolint:staticcheck // the form of dashboards that every Grafana of today reads
 	source := common.DataSourceRef{Type: new("prometheus"), Uid: new("${datasource}")}
 	query := func(text string) dashboard.StringOrMap { return dashboard.StringOrMap{String: &text} }
-	b := dashboard.NewDashboardBuilder("rampload").Uid("rampload").Tags([]string{"rampload", "load-test"}).
-		Description("Runs of rampload: load, resets and other faults, latency, resources against their limits, and the verdict.").
-		Time("now-15m", "now").Refresh("5s").Timezone("browser").Tooltip(dashboard.DashboardCursorSyncCrosshair).
-		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Prometheus").Type("prometheus")).
-		WithVariable(dashboard.NewQueryVariableBuilder("name").Label("Profile").Datasource(source).Query(query("label_values(rampload_run_info, name)")).
-			Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Sort(dashboard.VariableSortAlphabeticalAsc)).
-		WithVariable(dashboard.NewQueryVariableBuilder("run").Label("Run").Datasource(source).Query(query(`label_values(rampload_run_info{name="$name"}, run)`)).
-			Refresh(dashboard.VariableRefreshOnTimeRangeChanged)).
-		WithVariable(dashboard.NewQueryVariableBuilder("target").Label("Target").Datasource(source).Query(query(`label_values(rampload_requests_total{run="$run"}, target)`)).
-			Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(".*"))
+	b := dashboard.NewDashboardBuilder("rampload").Uid("rampload").Tags([]string{"rampload", "load-test"}). //nolint:staticcheck // the form of dashboards that every Grafana of today reads
+														Description("Runs of rampload: load, resets and other faults, latency, resources against their limits, and the verdict.").
+														Time("now-15m", "now").Refresh("5s").Timezone("browser").Tooltip(dashboard.DashboardCursorSyncCrosshair).
+														WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Prometheus").Type("prometheus")).
+														WithVariable(dashboard.NewQueryVariableBuilder("name").Label("Profile").Datasource(source).Query(query("label_values(rampload_run_info, name)")).
+															Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Sort(dashboard.VariableSortAlphabeticalAsc)).
+														WithVariable(dashboard.NewQueryVariableBuilder("run").Label("Run").Datasource(source).Query(query(`label_values(rampload_run_info{name="$name"}, run)`)).
+															Refresh(dashboard.VariableRefreshOnTimeRangeChanged)).
+														WithVariable(dashboard.NewQueryVariableBuilder("target").Label("Target").Datasource(source).Query(query(`label_values(rampload_requests_total{run="$run"}, target)`)).
+															Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(".*"))
 	for _, p := range Panels() {
 		if p.Row != "" {
 			b = b.WithRow(dashboard.NewRowBuilder(p.Row))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 func start(t *testing.T, cfg ServerConfig) *Server {
@@ -224,5 +225,34 @@ func TestFind(t *testing.T) {
 	}
 	if _, err := lead.Call(t.Context(), CallSubject(RoleWorker, "none"), nil); !errors.Is(err, ErrNobody) {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// A server with little room keeps less of each run, and one without says so in a line.
+func TestServerWithLittleRoom(t *testing.T) {
+	for _, c := range []struct {
+		room int64
+		want string
+	}{{300 << 20, ""}, {10 << 20, "has no room for what a run records"}} {
+		own, err := server.NewServer(&server.Options{
+			Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+			JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: c.room, JetStreamMaxMemory: 1 << 20,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		own.Start()
+		t.Cleanup(func() { own.Shutdown(); own.WaitForShutdown() })
+		if !own.ReadyForConnections(10 * time.Second) {
+			t.Fatal("the server does not start")
+		}
+		conn := dial(t, Config{URL: own.ClientURL(), Role: RoleCoordinator, Name: "c"})
+		_, err = conn.CreateStream(t.Context(), "0123456789abcdef")
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%d MiB: %v", c.room>>20, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%d MiB: %v, want %q", c.room>>20, err, c.want)
+		}
 	}
 }

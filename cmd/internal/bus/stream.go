@@ -17,6 +17,8 @@ const (
 	// streamSize what one run may take of a server's disk.
 	streamAge  = 7 * 24 * time.Hour
 	streamSize = 4 << 30
+	// leastStream is with how little a run is begun where the server has no more.
+	leastStream = 64 << 20
 	// offsetHeader is where in its record a message's bytes stand: whatever is sent
 	// twice, in other pieces or by a program that was started again, is read once.
 	offsetHeader = "Rampload-Offset"
@@ -38,18 +40,32 @@ func (c *Conn) CreateStream(ctx context.Context, run string) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep the run on %s: %w", c.where, err)
 	}
-	s, err := js.CreateStream(ctx, jetstream.StreamConfig{
+	cfg := jetstream.StreamConfig{
 		Name: streamName(run), Description: "rampload run " + run, Subjects: []string{subjectOf("run", run, "log", "*")},
 		Storage: jetstream.FileStorage, Replicas: 1, MaxBytes: streamSize, MaxAge: streamAge,
 		Discard: jetstream.DiscardNew, // what was kept stays: a record without its beginning is worth nothing
-	})
+	}
+	s, err := js.CreateStream(ctx, cfg)
+	for lacksRoom(err) && cfg.MaxBytes > leastStream { // its disk is nearly full, or older runs are kept there
+		cfg.MaxBytes /= 4
+		s, err = js.CreateStream(ctx, cfg)
+	}
 	switch {
+	case lacksRoom(err):
+		return nil, refused(fmt.Sprintf("%s has no room for what a run records: give its JetStream a disk with more than %d MiB free, or remove the streams of old runs", c.where, leastStream>>20))
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return nil, refused(fmt.Sprintf("%s has no JetStream, which keeps what a run records: start it with nats-server -js", c.where))
 	case err != nil:
 		return nil, fmt.Errorf("keep the run on %s: %w", c.where, err)
 	}
 	return &Stream{conn: c, js: js, stream: s, run: run}, nil
+}
+
+// lacksRoom reports whether a server refused a stream for want of storage.
+func lacksRoom(err error) bool {
+	const storage jetstream.ErrorCode = 10047 // JSStorageResourcesExceededErr of nats-server
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == storage
 }
 
 // ErrNoStream says that a server knows nothing of a run.
