@@ -140,28 +140,28 @@ func (s *completionSyntax) completion() profiles.Completion {
 	if s == nil {
 		return c
 	}
-	c.Accepted, c.Extract = profiles.StatusSet(deref(s.Accepted)), deref(s.Extract)
+	c.Accepted, c.Extract = profiles.StatusSet(bind.Deref(s.Accepted)), bind.Deref(s.Extract)
 	c.Done, c.Failed = s.Done.check(), s.Failed.check()
-	c.Timeout, c.Drain = time.Duration(deref(s.Timeout)), time.Duration(deref(s.Drain))
+	c.Timeout, c.Drain = time.Duration(bind.Deref(s.Timeout)), time.Duration(bind.Deref(s.Drain))
 	switch {
 	case s.Poll != nil:
 		c.Via = profiles.ViaPoll
 		c.Poll = profiles.Poll{
-			Path: string(deref(s.Poll.Path)), URL: string(deref(s.Poll.URL)), Headers: deref(s.Poll.Headers),
-			Every: time.Duration(deref(s.Poll.Every)), AtMost: float64(deref(s.Poll.AtMost)),
+			Path: string(bind.Deref(s.Poll.Path)), URL: string(bind.Deref(s.Poll.URL)), Headers: bind.Deref(s.Poll.Headers),
+			Every: time.Duration(bind.Deref(s.Poll.Every)), AtMost: float64(bind.Deref(s.Poll.AtMost)),
 		}
 		if c.Poll.Path == locationWord {
 			c.Poll.Path = ""
 		}
 	case s.Callback != nil:
 		c.Via = profiles.ViaCallback
-		c.Callback = profiles.Callback{Listen: string(deref(s.Callback.Listen)), URL: string(deref(s.Callback.URL))}
+		c.Callback = profiles.Callback{Listen: string(bind.Deref(s.Callback.Listen)), URL: string(bind.Deref(s.Callback.URL))}
 	case s.NATS != nil:
 		t := s.NATS
 		c.Via = profiles.ViaNATS
 		c.Topic = profiles.Topic{
-			URL: string(deref(t.URL)), Subject: string(deref(t.Subject)), Creds: string(deref(t.Creds)), CA: string(deref(t.CA)),
-			ID: profiles.Extract(deref(t.ID)),
+			URL: string(bind.Deref(t.URL)), Subject: string(bind.Deref(t.Subject)), Creds: string(bind.Deref(t.Creds)), CA: string(bind.Deref(t.CA)),
+			ID: profiles.Extract(bind.Deref(t.ID)),
 		}
 	}
 	return c
@@ -173,7 +173,7 @@ func completionOf(c profiles.Completion) *completionSyntax {
 	}
 	s := &completionSyntax{
 		Done: checkOf(c.Done), Failed: checkOf(c.Failed),
-		Timeout: given(scalar.Timeout(c.Timeout)), Drain: given(scalar.Timeout(c.Drain)),
+		Timeout: bind.Given(scalar.Timeout(c.Timeout)), Drain: bind.Given(scalar.Timeout(c.Drain)),
 	}
 	if c.Accepted != nil {
 		accepted := scalar.Statuses(c.Accepted)
@@ -186,19 +186,19 @@ func completionOf(c profiles.Completion) *completionSyntax {
 	switch c.Via {
 	case profiles.ViaPoll:
 		s.Poll = &pollSyntax{pollFields{
-			Path: given(scalar.Text(c.Poll.Path)), URL: given(scalar.Text(c.Poll.URL)),
-			Every: given(scalar.Duration(c.Poll.Every)), AtMost: given(scalar.Rate(c.Poll.AtMost)),
+			Path: bind.Given(scalar.Text(c.Poll.Path)), URL: bind.Given(scalar.Text(c.Poll.URL)),
+			Every: bind.Given(scalar.Duration(c.Poll.Every)), AtMost: bind.Given(scalar.Rate(c.Poll.AtMost)),
 		}}
 		if len(c.Poll.Headers) > 0 {
 			list := scalar.Headers(c.Poll.Headers)
 			s.Poll.Headers = &list
 		}
 	case profiles.ViaCallback:
-		s.Callback = &callbackSyntax{callbackFields{Listen: given(scalar.Text(c.Callback.Listen)), URL: given(scalar.Text(c.Callback.URL))}}
+		s.Callback = &callbackSyntax{callbackFields{Listen: bind.Given(scalar.Text(c.Callback.Listen)), URL: bind.Given(scalar.Text(c.Callback.URL))}}
 	case profiles.ViaNATS:
 		s.NATS = &topicSyntax{
-			URL: given(scalar.Text(c.Topic.URL)), Subject: given(scalar.Text(c.Topic.Subject)),
-			Creds: given(scalar.Text(c.Topic.Creds)), CA: given(scalar.Text(c.Topic.CA)), ID: given(place(c.Topic.ID)),
+			URL: bind.Given(scalar.Text(c.Topic.URL)), Subject: bind.Given(scalar.Text(c.Topic.Subject)),
+			Creds: bind.Given(scalar.Text(c.Topic.Creds)), CA: bind.Given(scalar.Text(c.Topic.CA)), ID: bind.Given(place(c.Topic.ID)),
 		}
 	}
 	return s

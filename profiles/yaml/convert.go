@@ -17,9 +17,9 @@ import (
 // and has a zero value of its own gets its default here; everything else is for
 // profiles.WithDefaults.
 func (s profileSyntax) profile() profiles.Profile {
-	p := profiles.Profile{Name: string(deref(s.Name)), Client: client(s.Client), Fleet: s.Fleet.fleet(), Export: s.Metrics.export(), Traces: s.Traces.traces()}
+	p := profiles.Profile{Name: string(bind.Deref(s.Name)), Client: client(s.Client), Fleet: s.Fleet.fleet(), Export: s.Metrics.Export(), Traces: s.Traces.Traces()}
 	for _, n := range s.Notify {
-		p.Notify = append(p.Notify, n.notice())
+		p.Notify = append(p.Notify, n.Notice())
 	}
 	if s.Data != nil {
 		p.Data = s.Data.tables()
@@ -48,41 +48,24 @@ func (s profileSyntax) profile() profiles.Profile {
 	return p
 }
 
-// deref returns what a pointer points to, or the zero value.
-func deref[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-// or returns what a pointer points to, or the default.
-func or[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
 func target(s targetSyntax) profiles.Target {
 	t := profiles.Target{
-		Name:   string(deref(s.Name)),
-		URL:    string(deref(s.URL)),
-		Share:  float64(deref(s.Share)),
-		File:   string(deref(s.File)),
-		Expect: profiles.StatusSet(deref(s.Expect)),
+		Name:   string(bind.Deref(s.Name)),
+		URL:    string(bind.Deref(s.URL)),
+		Share:  float64(bind.Deref(s.Share)),
+		File:   string(bind.Deref(s.File)),
+		Expect: profiles.StatusSet(bind.Deref(s.Expect)),
 	}
-	t.ConnectTo, t.Completion = string(deref(s.ConnectTo)), s.Completion.completion()
+	t.ConnectTo, t.Completion = string(bind.Deref(s.ConnectTo)), s.Completion.completion()
 	t.GRPC = grpcFields{s.Protos, s.ProtoPaths, s.KeepAlive}.grpc()
 	if s.TLS != nil {
-		t.ServerName = string(deref(s.TLS.ServerName))
+		t.ServerName = string(bind.Deref(s.TLS.ServerName))
 	}
 	for _, h := range s.Hosts {
 		t.Hosts = append(t.Hosts, string(h))
 	}
 	t.OnConnect = turns(s.OnConnect)
-	t.WebSocket.Headers = deref(s.Headers)
+	t.WebSocket.Headers = bind.Deref(s.Headers)
 	for _, name := range s.Subprotocols {
 		t.WebSocket.Subprotocols = append(t.WebSocket.Subprotocols, string(name))
 	}
@@ -102,25 +85,25 @@ func target(s targetSyntax) profiles.Target {
 // request makes a request; one with a form has its body and header.
 func request(s requestSyntax) profiles.Request {
 	r := profiles.Request{
-		Method:   string(or(s.Method, "GET")),
-		Path:     string(deref(s.Path)),
-		Headers:  deref(s.Headers),
-		Body:     string(deref(s.Body)),
-		BodyFile: string(deref(s.BodyFile)),
-		Template: bool(deref(s.Template)),
-		Chunked:  bool(deref(s.Chunked)),
+		Method:   string(bind.Or(s.Method, "GET")),
+		Path:     string(bind.Deref(s.Path)),
+		Headers:  bind.Deref(s.Headers),
+		Body:     string(bind.Deref(s.Body)),
+		BodyFile: string(bind.Deref(s.BodyFile)),
+		Template: bool(bind.Deref(s.Template)),
+		Chunked:  bool(bind.Deref(s.Chunked)),
 		Filled:   s.filled,
-		Name:     string(deref(s.Name)),
-		Command:  string(deref(s.Command)),
+		Name:     string(bind.Deref(s.Name)),
+		Command:  string(bind.Deref(s.Command)),
 		Script:   turns(s.Script),
-		Weight:   float64(or(s.Weight, 1)),
+		Weight:   float64(bind.Or(s.Weight, 1)),
 	}
 	if s.Call != nil {
 		return call(s, r)
 	}
 	for _, part := range s.Multipart {
 		r.Parts = append(r.Parts, profiles.Part{
-			Name: string(deref(part.Name)), Value: string(deref(part.Value)), File: string(deref(part.File)), Type: string(deref(part.Type)),
+			Name: string(bind.Deref(part.Name)), Value: string(bind.Deref(part.Value)), File: string(bind.Deref(part.File)), Type: string(bind.Deref(part.Type)),
 		})
 	}
 	if s.Form != nil {
@@ -159,71 +142,71 @@ func client(s *clientSyntax) profiles.Client {
 	if s == nil {
 		return c
 	}
-	c.Connections = int(or(s.Connections, scalar.Count(c.Connections)))
-	c.StreamsPerConn = int(or(s.StreamsPerConn, scalar.Count(c.StreamsPerConn)))
-	c.MaxInFlight = int(or(s.MaxInFlight, scalar.Limit(c.MaxInFlight)))
-	c.Timeout = time.Duration(or(s.Timeout, scalar.Timeout(c.Timeout)))
-	c.IdleTimeout = time.Duration(or(s.IdleTimeout, scalar.Duration(c.IdleTimeout)))
-	c.Engine = profiles.Engine(or(s.Engine, scalar.Engine(c.Engine)))
-	c.Protocol = profiles.Protocol(or(s.Protocol, scalar.Protocol(c.Protocol)))
-	c.PerConnection = float64(or(s.PerConnection, scalar.Rate(c.PerConnection)))
+	c.Connections = int(bind.Or(s.Connections, scalar.Count(c.Connections)))
+	c.StreamsPerConn = int(bind.Or(s.StreamsPerConn, scalar.Count(c.StreamsPerConn)))
+	c.MaxInFlight = int(bind.Or(s.MaxInFlight, scalar.Limit(c.MaxInFlight)))
+	c.Timeout = time.Duration(bind.Or(s.Timeout, scalar.Timeout(c.Timeout)))
+	c.IdleTimeout = time.Duration(bind.Or(s.IdleTimeout, scalar.Duration(c.IdleTimeout)))
+	c.Engine = profiles.Engine(bind.Or(s.Engine, scalar.Engine(c.Engine)))
+	c.Protocol = profiles.Protocol(bind.Or(s.Protocol, scalar.Protocol(c.Protocol)))
+	c.PerConnection = float64(bind.Or(s.PerConnection, scalar.Rate(c.PerConnection)))
 	for _, a := range s.LocalAddresses {
 		c.LocalAddrs = append(c.LocalAddrs, netip.Addr(a))
 	}
 	c.Retries = retries(s.Retries)
-	c.Proxy = bool(deref(s.Proxy))
-	c.ExpectContinue = bool(deref(s.ExpectContinue))
-	c.CloseFirst = bool(deref(s.CloseBy))
-	c.TLS = s.TLS.tls()
+	c.Proxy = bool(bind.Deref(s.Proxy))
+	c.ExpectContinue = bool(bind.Deref(s.ExpectContinue))
+	c.CloseFirst = bool(bind.Deref(s.CloseBy))
+	c.TLS = s.TLS.TLS()
 	return c
 }
 
 // retries returns the policy; one without retries is the zero value, however it
 // waits.
 func retries(s *retriesSyntax) profiles.Retries {
-	if s == nil || deref(s.Max) == 0 {
+	if s == nil || bind.Deref(s.Max) == 0 {
 		return profiles.Retries{}
 	}
 	r := profiles.DefaultRetries(int(*s.Max))
-	r.Exponential = bool(or(s.Backoff, scalar.Backoff(r.Exponential)))
-	r.Base = time.Duration(or(s.Base, scalar.Duration(r.Base)))
-	r.Cap = time.Duration(or(s.Cap, scalar.Duration(r.Cap)))
-	r.FullJitter = bool(or(s.Jitter, scalar.Jitter(r.FullJitter)))
+	r.Exponential = bool(bind.Or(s.Backoff, scalar.Backoff(r.Exponential)))
+	r.Base = time.Duration(bind.Or(s.Base, scalar.Duration(r.Base)))
+	r.Cap = time.Duration(bind.Or(s.Cap, scalar.Duration(r.Cap)))
+	r.FullJitter = bool(bind.Or(s.Jitter, scalar.Jitter(r.FullJitter)))
 	for _, fault := range s.On {
 		r.Faults = append(r.Faults, string(fault))
 	}
-	r.NonIdempotent = bool(deref(s.NonIdempotent))
-	r.RetryAfter = time.Duration(deref(s.RetryAfter))
+	r.NonIdempotent = bool(bind.Deref(s.NonIdempotent))
+	r.RetryAfter = time.Duration(bind.Deref(s.RetryAfter))
 	return r
 }
 
 func host(s hostSyntax) profiles.Host {
 	h := profiles.Host{
-		Name:  string(deref(s.Name)),
+		Name:  string(bind.Deref(s.Name)),
 		Agent: s.Agent.agent(),
-		Netns: string(deref(s.Netns)),
+		Netns: string(bind.Deref(s.Netns)),
 
-		Kubernetes: string(deref(s.Kubernetes)),
+		Kubernetes: string(bind.Deref(s.Kubernetes)),
 	}
 	for i := range s.Prometheus {
 		h.Prometheus = append(h.Prometheus, s.Prometheus[i].metrics())
 	}
 	for _, p := range s.Pools {
-		h.Pools = append(h.Pools, profiles.Pool{Name: string(deref(p.Name)), Use: string(deref(p.Use)), Limit: string(deref(p.Limit))})
+		h.Pools = append(h.Pools, profiles.Pool{Name: string(bind.Deref(p.Name)), Use: string(bind.Deref(p.Use)), Limit: string(bind.Deref(p.Limit))})
 	}
 	for i := range s.Logs {
 		h.Logs = append(h.Logs, s.Logs[i].log())
 	}
 	for _, p := range s.Processes {
 		h.Processes = append(h.Processes, profiles.Process{
-			Listen: int(deref(p.Listen)),
-			PID:    int(deref(p.PID)),
-			Name:   string(deref(p.Name)),
-			Cgroup: string(deref(p.Cgroup)),
-			Unit:   string(deref(p.Unit)),
+			Listen: int(bind.Deref(p.Listen)),
+			PID:    int(bind.Deref(p.PID)),
+			Name:   string(bind.Deref(p.Name)),
+			Cgroup: string(bind.Deref(p.Cgroup)),
+			Unit:   string(bind.Deref(p.Unit)),
 
-			Container: string(deref(p.Container)),
-			Pod:       string(deref(p.Pod)),
+			Container: string(bind.Deref(p.Container)),
+			Pod:       string(bind.Deref(p.Pod)),
 		})
 	}
 	return h
@@ -318,8 +301,8 @@ func (s *stageSyntax) units(d *bind.Decoder, n *tree.Node, key string) {
 
 // stage returns the stage of a syntax that decode found right.
 func (s *stageSyntax) stage() profiles.Stage {
-	from, to := deref(s.From), deref(s.To)
-	every, length := time.Duration(deref(s.Every)), time.Duration(deref(s.For))
+	from, to := bind.Deref(s.From), bind.Deref(s.To)
+	every, length := time.Duration(bind.Deref(s.Every)), time.Duration(bind.Deref(s.For))
 	switch {
 	case s.Arrivals != nil && s.Over != nil:
 		return profiles.Ramp{From: s.Arrivals.From, To: s.Arrivals.To, For: time.Duration(*s.Over), Journeys: true}
@@ -332,7 +315,7 @@ func (s *stageSyntax) stage() profiles.Stage {
 	case s.Burst != nil:
 		return profiles.Burst{
 			Size: int(*s.Burst), Every: every,
-			Jitter: time.Duration(deref(s.Jitter)), For: length,
+			Jitter: time.Duration(bind.Deref(s.Jitter)), For: length,
 		}
 	case s.At != nil && s.At.Max:
 		return profiles.Max{For: length}
@@ -343,16 +326,16 @@ func (s *stageSyntax) stage() profiles.Stage {
 	case s.Step != nil:
 		return profiles.Staircase{From: from.Rate, To: to.Rate, Step: float64(*s.Step), Every: every}
 	case from.IsConns:
-		return profiles.Connections{From: from.Conns, To: to.Conns, For: time.Duration(deref(s.Over))}
+		return profiles.Connections{From: from.Conns, To: to.Conns, For: time.Duration(bind.Deref(s.Over))}
 	}
-	return profiles.Ramp{From: from.Rate, To: to.Rate, For: time.Duration(deref(s.Over))}
+	return profiles.Ramp{From: from.Rate, To: to.Rate, For: time.Duration(bind.Deref(s.Over))}
 }
 
 func (s *searchSyntax) stage() profiles.Search {
-	stage := profiles.DefaultSearch(float64(deref(s.From)), float64(deref(s.To)))
-	stage.Until = profiles.Gate(deref(s.Until))
-	stage.HoldFor = time.Duration(or(s.Hold, scalar.Duration(stage.HoldFor)))
-	stage.CoolDown = time.Duration(or(s.CoolDown, scalar.Duration(stage.CoolDown)))
-	stage.Precision = float64(or(s.Precision, scalar.Precision(stage.Precision)))
+	stage := profiles.DefaultSearch(float64(bind.Deref(s.From)), float64(bind.Deref(s.To)))
+	stage.Until = profiles.Gate(bind.Deref(s.Until))
+	stage.HoldFor = time.Duration(bind.Or(s.Hold, scalar.Duration(stage.HoldFor)))
+	stage.CoolDown = time.Duration(bind.Or(s.CoolDown, scalar.Duration(stage.CoolDown)))
+	stage.Precision = float64(bind.Or(s.Precision, scalar.Precision(stage.Precision)))
 	return stage
 }

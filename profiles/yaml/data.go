@@ -48,7 +48,7 @@ func (v *tables) Decode(d *bind.Decoder, n *tree.Node, key string) {
 func (v *tables) Node() *tree.Node {
 	n := &tree.Node{Kind: tree.Mapping}
 	for _, t := range *v {
-		value := bind.TextNode(string(deref(t.File)), false)
+		value := bind.TextNode(string(bind.Deref(t.File)), false)
 		if t.Pick != nil {
 			value = &tree.Node{Kind: tree.Mapping, Entries: []tree.Entry{{Key: "file", Value: value}, {Key: "pick", Value: bind.TextNode(t.Pick.Format())}}}
 		}
@@ -60,7 +60,7 @@ func (v *tables) Node() *tree.Node {
 func (v *tables) tables() []profiles.Table {
 	var out []profiles.Table
 	for _, t := range *v {
-		out = append(out, profiles.Table{Name: t.name, File: string(deref(t.File)), Pick: profiles.Pick(or(t.Pick, scalar.RowPick(profiles.PickSequential)))})
+		out = append(out, profiles.Table{Name: t.name, File: string(bind.Deref(t.File)), Pick: profiles.Pick(bind.Or(t.Pick, scalar.RowPick(profiles.PickSequential)))})
 	}
 	return out
 }

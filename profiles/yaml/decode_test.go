@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/section"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -323,7 +324,7 @@ func TestStarterLines(t *testing.T) {
 func TestSyntaxIsTagged(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[profileSyntax](), reflect.TypeFor[targetSyntax](), reflect.TypeFor[requestFields](), reflect.TypeFor[stageSyntax](),
-		reflect.TypeFor[clientSyntax](), reflect.TypeFor[retriesSyntax](), reflect.TypeFor[tlsSyntax](), reflect.TypeFor[targetTLS](), reflect.TypeFor[hostSyntax](), reflect.TypeFor[processSyntax](),
+		reflect.TypeFor[clientSyntax](), reflect.TypeFor[retriesSyntax](), reflect.TypeFor[section.TLSSyntax](), reflect.TypeFor[targetTLS](), reflect.TypeFor[hostSyntax](), reflect.TypeFor[processSyntax](),
 	} {
 		for _, f := range bind.FieldsOf(typ) {
 			if f.Key == "" || f.About == "" || f.Required && f.Example == "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
+	"github.com/rampload/rampload/profiles/yaml/section"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -59,7 +60,7 @@ func (r *requestSyntax) shortest() *tree.Node {
 
 // syntaxOf is the inverse of profileSyntax.profile.
 func syntaxOf(p profiles.Profile) profileSyntax {
-	s := profileSyntax{Name: given(scalar.Word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet), Traces: tracesOf(p.Traces), Metrics: exportOf(p.Export), Notify: noticesOf(p.Notify)}
+	s := profileSyntax{Name: bind.Given(scalar.Word(p.Name)), Client: clientOf(p.Client), Fleet: fleetOf(p.Fleet), Traces: section.TracesOf(p.Traces), Metrics: section.ExportOf(p.Export), Notify: section.NoticesOf(p.Notify)}
 	if len(p.Data) > 0 {
 		s.Data = tablesOf(p.Data)
 	}
@@ -83,15 +84,6 @@ func syntaxOf(p profiles.Profile) profileSyntax {
 	return s
 }
 
-// given returns a pointer to a value, nil for a zero value.
-func given[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
 func words(list []string) []scalar.Word {
 	var out []scalar.Word
 	for _, w := range list {
@@ -113,14 +105,14 @@ func gatesOf(gates []profiles.Gate) []scalar.Gate {
 
 func targetOf(t profiles.Target) targetSyntax {
 	s := targetSyntax{
-		Name: given(scalar.Word(t.Name)), URL: given(scalar.Text(t.URL)), Hosts: words(t.Hosts),
-		Share: given(scalar.Share(t.Share)), File: given(scalar.Text(t.File)),
+		Name: bind.Given(scalar.Word(t.Name)), URL: bind.Given(scalar.Text(t.URL)), Hosts: words(t.Hosts),
+		Share: bind.Given(scalar.Share(t.Share)), File: bind.Given(scalar.Text(t.File)),
 	}
-	s.ConnectTo, s.Completion = given(scalar.Text(t.ConnectTo)), completionOf(t.Completion)
+	s.ConnectTo, s.Completion = bind.Given(scalar.Text(t.ConnectTo)), completionOf(t.Completion)
 	g := grpcOf(t.GRPC)
 	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if t.ServerName != "" {
-		s.TLS = &targetTLS{ServerName: given(scalar.Text(t.ServerName))}
+		s.TLS = &targetTLS{ServerName: bind.Given(scalar.Text(t.ServerName))}
 	}
 	if t.Expect != nil {
 		expect := scalar.Statuses(t.Expect)
@@ -142,14 +134,14 @@ func targetOf(t profiles.Target) targetSyntax {
 
 func requestOf(r profiles.Request) requestSyntax {
 	q := requestFields{
-		Method: given(scalar.Word(r.Method)), Path: given(scalar.Text(r.Path)), Body: given(scalar.Text(r.Body)), BodyFile: given(scalar.Text(r.BodyFile)),
-		Template: given(scalar.Toggle(r.Template)), Chunked: given(scalar.Toggle(r.Chunked)),
-		Name: given(scalar.Word(r.Name)), Command: given(scalar.Text(r.Command)), Script: turnsOf(r.Script),
+		Method: bind.Given(scalar.Word(r.Method)), Path: bind.Given(scalar.Text(r.Path)), Body: bind.Given(scalar.Text(r.Body)), BodyFile: bind.Given(scalar.Text(r.BodyFile)),
+		Template: bind.Given(scalar.Toggle(r.Template)), Chunked: bind.Given(scalar.Toggle(r.Chunked)),
+		Name: bind.Given(scalar.Word(r.Name)), Command: bind.Given(scalar.Text(r.Command)), Script: turnsOf(r.Script),
 	}
 	for _, part := range r.Parts {
 		name := scalar.Text(part.Name)
 		q.Multipart = append(q.Multipart, partSyntax{
-			Name: &name, Value: given(scalar.Text(part.Value)), File: given(scalar.Text(part.File)), Type: given(scalar.Text(part.Type)),
+			Name: &name, Value: bind.Given(scalar.Text(part.Value)), File: bind.Given(scalar.Text(part.File)), Type: bind.Given(scalar.Text(part.Type)),
 		})
 	}
 	if len(r.Headers) > 0 {
@@ -164,9 +156,9 @@ func requestOf(r profiles.Request) requestSyntax {
 		q.Weight = &w
 	}
 	if r.Filled { // of the language, but for names of files
-		q.BodyFile = given(scalar.Text(bind.Escape(r.BodyFile)))
+		q.BodyFile = bind.Given(scalar.Text(bind.Escape(r.BodyFile)))
 		for k := range q.Multipart {
-			q.Multipart[k].File = given(scalar.Text(bind.Escape(r.Parts[k].File)))
+			q.Multipart[k].File = bind.Given(scalar.Text(bind.Escape(r.Parts[k].File)))
 		}
 		for _, t := range expectedTexts(q.Script) {
 			*t = scalar.Text(bind.Escape(string(*t)))
@@ -194,7 +186,7 @@ func stageOf(stage profiles.Stage) stageSyntax {
 		return stageSyntax{From: &scalar.Level{Rate: s.From}, To: &scalar.Level{Rate: s.To}, Step: &step, Every: &every}
 	case profiles.Burst:
 		size, every, length := scalar.Count(s.Size), scalar.Duration(s.Every), scalar.Duration(s.For)
-		return stageSyntax{Burst: &size, Every: &every, Jitter: given(scalar.Duration(s.Jitter)), For: &length}
+		return stageSyntax{Burst: &size, Every: &every, Jitter: bind.Given(scalar.Duration(s.Jitter)), For: &length}
 	case profiles.Max:
 		length := scalar.Duration(s.For)
 		return stageSyntax{At: &scalar.Peak{Max: true}, For: &length}
@@ -232,9 +224,9 @@ func clientOf(c profiles.Client) *clientSyntax {
 	attempt, idle, streams := scalar.Timeout(c.Timeout), scalar.Duration(c.IdleTimeout), scalar.Count(c.StreamsPerConn)
 	s := &clientSyntax{
 		Connections: &connections, StreamsPerConn: &streams, MaxInFlight: &inFlight, Timeout: &attempt, IdleTimeout: &idle,
-		Engine: given(scalar.Engine(c.Engine)), Protocol: given(scalar.Protocol(c.Protocol)),
-		PerConnection: given(scalar.Rate(c.PerConnection)), Proxy: given(scalar.Proxy(c.Proxy)), ExpectContinue: given(scalar.Toggle(c.ExpectContinue)),
-		CloseBy: given(scalar.Closer(c.CloseFirst)),
+		Engine: bind.Given(scalar.Engine(c.Engine)), Protocol: bind.Given(scalar.Protocol(c.Protocol)),
+		PerConnection: bind.Given(scalar.Rate(c.PerConnection)), Proxy: bind.Given(scalar.Proxy(c.Proxy)), ExpectContinue: bind.Given(scalar.Toggle(c.ExpectContinue)),
+		CloseBy: bind.Given(scalar.Closer(c.CloseFirst)),
 	}
 	for _, a := range c.LocalAddrs {
 		s.LocalAddresses = append(s.LocalAddresses, scalar.Address(a))
@@ -244,30 +236,30 @@ func clientOf(c profiles.Client) *clientSyntax {
 		exponential, full := scalar.Backoff(r.Exponential), scalar.Jitter(r.FullJitter)
 		s.Retries = &retriesSyntax{
 			Max: &maxRetries, Backoff: &exponential, Base: &base, Cap: &limit, Jitter: &full,
-			On: words(r.Faults), NonIdempotent: given(scalar.Toggle(r.NonIdempotent)), RetryAfter: given(scalar.Duration(r.RetryAfter)),
+			On: words(r.Faults), NonIdempotent: bind.Given(scalar.Toggle(r.NonIdempotent)), RetryAfter: bind.Given(scalar.Duration(r.RetryAfter)),
 		}
 	}
-	s.TLS = tlsOf(c.TLS)
+	s.TLS = section.TLSOf(c.TLS)
 	return s
 }
 
 func hostOf(h profiles.Host) hostSyntax {
-	s := hostSyntax{Name: given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: given(scalar.Text(h.Netns)), Kubernetes: given(scalar.Text(h.Kubernetes))}
+	s := hostSyntax{Name: bind.Given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: bind.Given(scalar.Text(h.Netns)), Kubernetes: bind.Given(scalar.Text(h.Kubernetes))}
 	for _, m := range h.Prometheus {
 		s.Prometheus = append(s.Prometheus, metricsOf(m))
 	}
 	for _, p := range h.Pools {
 		name, use := scalar.Word(p.Name), scalar.Text(p.Use)
-		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: given(ceiling(p.Limit))})
+		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: bind.Given(ceiling(p.Limit))})
 	}
 	for _, l := range h.Logs {
 		s.Logs = append(s.Logs, logOf(l))
 	}
 	for _, p := range h.Processes {
 		s.Processes = append(s.Processes, processSyntax{
-			Listen: given(scalar.Count(p.Listen)), PID: given(scalar.Count(p.PID)), Name: given(scalar.Text(p.Name)),
-			Cgroup: given(scalar.Text(p.Cgroup)), Unit: given(scalar.Text(p.Unit)),
-			Container: given(scalar.Text(p.Container)), Pod: given(scalar.Text(p.Pod)),
+			Listen: bind.Given(scalar.Count(p.Listen)), PID: bind.Given(scalar.Count(p.PID)), Name: bind.Given(scalar.Text(p.Name)),
+			Cgroup: bind.Given(scalar.Text(p.Cgroup)), Unit: bind.Given(scalar.Text(p.Unit)),
+			Container: bind.Given(scalar.Text(p.Container)), Pod: bind.Given(scalar.Text(p.Pod)),
 		})
 	}
 	return s

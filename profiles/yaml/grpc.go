@@ -125,8 +125,8 @@ func (r *requestFields) calls(d *bind.Decoder, n *tree.Node) {
 // call makes the request of a call.
 func call(s requestSyntax, r profiles.Request) profiles.Request {
 	r.Method, r.Path = "POST", "/"+strings.TrimPrefix(string(*s.Call), "/")
-	r.Headers = deref(s.Metadata)
-	c := &profiles.Call{Every: time.Duration(deref(s.Every)), Take: int(deref(s.Take)), Deadline: time.Duration(deref(s.Deadline))}
+	r.Headers = bind.Deref(s.Metadata)
+	c := &profiles.Call{Every: time.Duration(bind.Deref(s.Every)), Take: int(bind.Deref(s.Take)), Deadline: time.Duration(bind.Deref(s.Deadline))}
 	if s.Message != nil {
 		c.Messages = []string{string(*s.Message)}
 	}
@@ -140,13 +140,13 @@ func call(s requestSyntax, r profiles.Request) profiles.Request {
 // callOf writes the fields of a call.
 func callOf(r profiles.Request, q *requestFields) {
 	q.Method, q.Path, q.Headers = nil, nil, nil
-	q.Call = given(scalar.Text(strings.TrimPrefix(r.Path, "/")))
+	q.Call = bind.Given(scalar.Text(strings.TrimPrefix(r.Path, "/")))
 	if len(r.Headers) > 0 {
 		list := scalar.Headers(r.Headers)
 		q.Metadata = &list
 	}
 	c := r.Call
-	q.Every, q.Deadline, q.Take = given(scalar.Duration(c.Every)), given(scalar.Duration(c.Deadline)), given(scalar.Count(c.Take))
+	q.Every, q.Deadline, q.Take = bind.Given(scalar.Duration(c.Every)), bind.Given(scalar.Duration(c.Deadline)), bind.Given(scalar.Count(c.Take))
 	if len(c.Messages) == 1 {
 		one := jsonText(c.Messages[0])
 		q.Message = &one
@@ -172,12 +172,12 @@ func grpcOf(g profiles.GRPC) (f grpcFields) {
 	for _, name := range g.ProtoPaths {
 		f.ProtoPaths = append(f.ProtoPaths, scalar.Text(name))
 	}
-	f.KeepAlive = given(scalar.Duration(g.KeepAlive))
+	f.KeepAlive = bind.Given(scalar.Duration(g.KeepAlive))
 	return f
 }
 
 func (f grpcFields) grpc() profiles.GRPC {
-	g := profiles.GRPC{KeepAlive: time.Duration(deref(f.KeepAlive))}
+	g := profiles.GRPC{KeepAlive: time.Duration(bind.Deref(f.KeepAlive))}
 	for _, name := range f.Protos {
 		g.Protos = append(g.Protos, string(name))
 	}

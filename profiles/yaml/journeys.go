@@ -122,29 +122,29 @@ func (s *stepSyntax) Node() *tree.Node {
 
 func (s *journeySyntax) journey() profiles.Journey {
 	j := profiles.Journey{
-		Name: string(deref(s.Name)), URL: string(deref(s.URL)), ConnectTo: string(deref(s.ConnectTo)),
-		Share: float64(deref(s.Share)), Expect: profiles.StatusSet(deref(s.Expect)), OwnConn: bool(deref(s.Connection)),
+		Name: string(bind.Deref(s.Name)), URL: string(bind.Deref(s.URL)), ConnectTo: string(bind.Deref(s.ConnectTo)),
+		Share: float64(bind.Deref(s.Share)), Expect: profiles.StatusSet(bind.Deref(s.Expect)), OwnConn: bool(bind.Deref(s.Connection)),
 	}
 	j.GRPC = grpcFields{s.Protos, s.ProtoPaths, s.KeepAlive}.grpc()
 	if s.TLS != nil {
-		j.ServerName = string(deref(s.TLS.ServerName))
+		j.ServerName = string(bind.Deref(s.TLS.ServerName))
 	}
 	for _, h := range s.Hosts {
 		j.Hosts = append(j.Hosts, string(h))
 	}
 	for _, step := range s.Steps {
 		out := profiles.Step{
-			Name: string(deref(step.Name)), Request: request(step.request),
-			Extract: deref(step.Extract), SkipFailed: bool(deref(step.OnFailure)),
+			Name: string(bind.Deref(step.Name)), Request: request(step.request),
+			Extract: bind.Deref(step.Extract), SkipFailed: bool(bind.Deref(step.OnFailure)),
 		}
-		out.At.URL, out.At.ConnectTo = string(deref(step.URL)), string(deref(step.ConnectTo))
+		out.At.URL, out.At.ConnectTo = string(bind.Deref(step.URL)), string(bind.Deref(step.ConnectTo))
 		if step.TLS != nil {
-			out.At.ServerName = string(deref(step.TLS.ServerName))
+			out.At.ServerName = string(bind.Deref(step.TLS.ServerName))
 		}
 		for _, h := range step.Hosts {
 			out.At.Hosts = append(out.At.Hosts, string(h))
 		}
-		think := deref(step.Think)
+		think := bind.Deref(step.Think)
 		out.ThinkFrom, out.ThinkTo = think.From, think.To
 		out.Check = step.Check.check()
 		j.Steps = append(j.Steps, out)
@@ -154,13 +154,13 @@ func (s *journeySyntax) journey() profiles.Journey {
 
 func journeyOf(j profiles.Journey) journeySyntax {
 	s := journeySyntax{
-		Name: given(scalar.Word(j.Name)), URL: given(scalar.Text(j.URL)), ConnectTo: given(scalar.Text(j.ConnectTo)), Hosts: words(j.Hosts),
-		Share: given(scalar.Share(j.Share)), Connection: given(scalar.Ownership(j.OwnConn)), Steps: []stepSyntax{},
+		Name: bind.Given(scalar.Word(j.Name)), URL: bind.Given(scalar.Text(j.URL)), ConnectTo: bind.Given(scalar.Text(j.ConnectTo)), Hosts: words(j.Hosts),
+		Share: bind.Given(scalar.Share(j.Share)), Connection: bind.Given(scalar.Ownership(j.OwnConn)), Steps: []stepSyntax{},
 	}
 	g := grpcOf(j.GRPC)
 	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
 	if j.ServerName != "" {
-		s.TLS = &targetTLS{ServerName: given(scalar.Text(j.ServerName))}
+		s.TLS = &targetTLS{ServerName: bind.Given(scalar.Text(j.ServerName))}
 	}
 	if j.Expect != nil {
 		expect := scalar.Statuses(j.Expect)
@@ -168,12 +168,12 @@ func journeyOf(j profiles.Journey) journeySyntax {
 	}
 	for _, step := range j.Steps {
 		out := stepSyntax{request: requestOf(step.Request)}
-		out.Name, out.OnFailure = given(scalar.Word(step.Name)), given(scalar.OnFailure(step.SkipFailed))
-		out.URL, out.ConnectTo, out.Hosts = given(scalar.Text(step.At.URL)), given(scalar.Text(step.At.ConnectTo)), words(step.At.Hosts)
+		out.Name, out.OnFailure = bind.Given(scalar.Word(step.Name)), bind.Given(scalar.OnFailure(step.SkipFailed))
+		out.URL, out.ConnectTo, out.Hosts = bind.Given(scalar.Text(step.At.URL)), bind.Given(scalar.Text(step.At.ConnectTo)), words(step.At.Hosts)
 		if step.At.ServerName != "" {
-			out.TLS = &targetTLS{ServerName: given(scalar.Text(step.At.ServerName))}
+			out.TLS = &targetTLS{ServerName: bind.Given(scalar.Text(step.At.ServerName))}
 		}
-		out.Think = given(scalar.ThinkSpan{From: step.ThinkFrom, To: step.ThinkTo})
+		out.Think = bind.Given(scalar.ThinkSpan{From: step.ThinkFrom, To: step.ThinkTo})
 		if len(step.Extract) > 0 {
 			list := extracts(step.Extract)
 			out.Extract = &list
@@ -188,7 +188,7 @@ func (c *checkSyntax) check() profiles.Check {
 	if c == nil {
 		return profiles.Check{}
 	}
-	out := profiles.Check{Body: string(deref(c.Body)), Regexp: string(deref(c.Regexp)), JSON: deref(c.JSON), Headers: deref(c.Headers)}
+	out := profiles.Check{Body: string(bind.Deref(c.Body)), Regexp: string(bind.Deref(c.Regexp)), JSON: bind.Deref(c.JSON), Headers: bind.Deref(c.Headers)}
 	if c.Status != nil {
 		out.Status = profiles.StatusSet(*c.Status)
 	}
@@ -196,7 +196,7 @@ func (c *checkSyntax) check() profiles.Check {
 }
 
 func checkOf(c profiles.Check) *checkSyntax {
-	s := checkSyntax{Body: given(scalar.Text(c.Body)), Regexp: given(scalar.Text(c.Regexp))}
+	s := checkSyntax{Body: bind.Given(scalar.Text(c.Body)), Regexp: bind.Given(scalar.Text(c.Regexp))}
 	if c.Status != nil {
 		status := scalar.Statuses(c.Status)
 		s.Status = &status

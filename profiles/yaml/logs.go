@@ -32,8 +32,8 @@ func (l *logSyntax) Node() *tree.Node {
 
 func (l *logSyntax) log() profiles.Log {
 	out := profiles.Log{
-		File: string(deref(l.File)), Journal: string(deref(l.Journal)), URL: string(deref(l.URL)), Query: string(deref(l.Query)),
-		Container: string(deref(l.Container)), Service: string(deref(l.Service)), Format: string(deref(l.Format)),
+		File: string(bind.Deref(l.File)), Journal: string(bind.Deref(l.Journal)), URL: string(bind.Deref(l.URL)), Query: string(bind.Deref(l.Query)),
+		Container: string(bind.Deref(l.Container)), Service: string(bind.Deref(l.Service)), Format: string(bind.Deref(l.Format)),
 	}
 	if f := l.Fields; f != nil {
 		for _, x := range f.all() {
@@ -59,14 +59,14 @@ func (f *logNamesSyntax) all() []logName {
 
 func logOf(l profiles.Log) logSyntax {
 	s := logSyntax{logFields{
-		File: given(scalar.Text(l.File)), Journal: given(scalar.Text(l.Journal)), URL: given(scalar.Text(l.URL)), Query: given(scalar.Text(l.Query)),
-		Container: given(scalar.Text(l.Container)), Service: given(scalar.Word(l.Service)), Format: given(logFormat(l.Format)),
+		File: bind.Given(scalar.Text(l.File)), Journal: bind.Given(scalar.Text(l.Journal)), URL: bind.Given(scalar.Text(l.URL)), Query: bind.Given(scalar.Text(l.Query)),
+		Container: bind.Given(scalar.Text(l.Container)), Service: bind.Given(scalar.Word(l.Service)), Format: bind.Given(logFormat(l.Format)),
 	}}
 	if len(l.Fields) > 0 {
 		s.Fields = &logNamesSyntax{}
 		for _, x := range s.Fields.all() {
 			if v, ok := l.Fields[x.name]; ok {
-				*x.value = given(scalar.Text(v))
+				*x.value = bind.Given(scalar.Text(v))
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
+	"github.com/rampload/rampload/profiles/yaml/section"
 )
 
 // SchemaID is the identifier of the JSON Schema of profiles.
@@ -86,8 +87,8 @@ func definitions() map[string]*jsonschema.Schema {
 		"text":       {Type: "string"},
 		"rate":       pattern(ratePerSec, "Requests per second.", "1500/s", "0.5/s"),
 		"share":      pattern(decimal+`%`, "Percentage above 0%.", "70%"),
-		"histograms": enum(histogramWords()),
-		"carrier":    enum(carrierWords()),
+		"histograms": enum(section.HistogramWords()),
+		"carrier":    enum(section.CarrierWords()),
 		"precision":  pattern(decimal+`%`, "Percentage above 0%.", "5%"),
 		"idleSpan":   pattern(`(`+length+` *\.\. *)?`+length, "Shortest and longest time.", "1s..120s"),
 		"duration":   pattern(length+"|0", "Length of time with its unit.", "250ms", "5s", "1h30m"),
@@ -200,14 +201,14 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 			{Type: "string", Examples: []any{"http://db-1:9100/metrics"}},
 			schemaOf(reflect.TypeFor[metricsFields]()),
 		}}
-	case t == reflect.TypeFor[exportSyntax]():
-		return shortOr(reflect.TypeFor[exportFields](), ":9464")
-	case t == reflect.TypeFor[writeSyntax]():
-		return shortOr(reflect.TypeFor[writeFields](), "http://prometheus:9090/api/v1/write")
-	case t == reflect.TypeFor[otlpSyntax]():
-		return shortOr(reflect.TypeFor[otlpFields](), "http://collector:4318")
-	case t == reflect.TypeFor[receiverSyntax]():
-		return shortOr(reflect.TypeFor[receiverFields](), "http://127.0.0.1:9093")
+	case t == reflect.TypeFor[section.ExportSyntax]():
+		return shortOr(reflect.TypeFor[section.ExportFields](), ":9464")
+	case t == reflect.TypeFor[section.WriteSyntax]():
+		return shortOr(reflect.TypeFor[section.WriteFields](), "http://prometheus:9090/api/v1/write")
+	case t == reflect.TypeFor[section.OTLPSyntax]():
+		return shortOr(reflect.TypeFor[section.OTLPFields](), "http://collector:4318")
+	case t == reflect.TypeFor[section.ReceiverSyntax]():
+		return shortOr(reflect.TypeFor[section.ReceiverFields](), "http://127.0.0.1:9093")
 	case t == reflect.TypeFor[logSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"/var/log/nginx/*.log"}},
@@ -223,15 +224,15 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 			{Type: "string", Examples: []any{"127.0.0.1:9099"}},
 			schemaOf(reflect.TypeFor[callbackFields]()),
 		}}
-	case t == reflect.TypeFor[spanSinkSyntax]():
+	case t == reflect.TypeFor[section.SpanSinkSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"http://collector:4318"}},
-			schemaOf(reflect.TypeFor[spanSinkFields]()),
+			schemaOf(reflect.TypeFor[section.SpanSinkFields]()),
 		}}
-	case t == reflect.TypeFor[spanStoreSyntax]():
+	case t == reflect.TypeFor[section.SpanStoreSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"http://jaeger:16686"}},
-			schemaOf(reflect.TypeFor[spanStoreFields]()),
+			schemaOf(reflect.TypeFor[section.SpanStoreFields]()),
 		}}
 	case t == reflect.TypeFor[metricsList]():
 		one := schemaOf(reflect.TypeFor[metricsSyntax]())

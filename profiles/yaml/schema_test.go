@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/rampload/rampload/profiles/yaml/bind"
+	"github.com/rampload/rampload/profiles/yaml/section"
 
 	goyaml "github.com/goccy/go-yaml"
 )
@@ -119,20 +120,20 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			typ, s = typ.Elem(), s.AnyOf[0]
 		}
 		for short, fields := range map[reflect.Type]reflect.Type{
-			reflect.TypeFor[requestSyntax](): reflect.TypeFor[requestFields](),
-			reflect.TypeFor[agentSyntax]():   reflect.TypeFor[agentFields](),
-			reflect.TypeFor[metricsSyntax](): reflect.TypeFor[metricsFields](),
-			reflect.TypeFor[logSyntax]():     reflect.TypeFor[logFields](),
-			reflect.TypeFor[exportSyntax]():  reflect.TypeFor[exportFields](),
-			reflect.TypeFor[writeSyntax]():   reflect.TypeFor[writeFields](),
-			reflect.TypeFor[otlpSyntax]():    reflect.TypeFor[otlpFields](),
+			reflect.TypeFor[requestSyntax]():        reflect.TypeFor[requestFields](),
+			reflect.TypeFor[agentSyntax]():          reflect.TypeFor[agentFields](),
+			reflect.TypeFor[metricsSyntax]():        reflect.TypeFor[metricsFields](),
+			reflect.TypeFor[logSyntax]():            reflect.TypeFor[logFields](),
+			reflect.TypeFor[section.ExportSyntax](): reflect.TypeFor[section.ExportFields](),
+			reflect.TypeFor[section.WriteSyntax]():  reflect.TypeFor[section.WriteFields](),
+			reflect.TypeFor[section.OTLPSyntax]():   reflect.TypeFor[section.OTLPFields](),
 
-			reflect.TypeFor[receiverSyntax](): reflect.TypeFor[receiverFields](),
-			reflect.TypeFor[pollSyntax]():     reflect.TypeFor[pollFields](),
-			reflect.TypeFor[callbackSyntax](): reflect.TypeFor[callbackFields](),
+			reflect.TypeFor[section.ReceiverSyntax](): reflect.TypeFor[section.ReceiverFields](),
+			reflect.TypeFor[pollSyntax]():             reflect.TypeFor[pollFields](),
+			reflect.TypeFor[callbackSyntax]():         reflect.TypeFor[callbackFields](),
 
-			reflect.TypeFor[spanSinkSyntax]():  reflect.TypeFor[spanSinkFields](),
-			reflect.TypeFor[spanStoreSyntax](): reflect.TypeFor[spanStoreFields](),
+			reflect.TypeFor[section.SpanSinkSyntax]():  reflect.TypeFor[section.SpanSinkFields](),
+			reflect.TypeFor[section.SpanStoreSyntax](): reflect.TypeFor[section.SpanStoreFields](),
 		} {
 			if typ != short {
 				continue

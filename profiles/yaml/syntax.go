@@ -1,6 +1,9 @@
 package yaml
 
-import "github.com/rampload/rampload/profiles/yaml/scalar"
+import (
+	"github.com/rampload/rampload/profiles/yaml/scalar"
+	"github.com/rampload/rampload/profiles/yaml/section"
+)
 
 // The types in this file are the syntax of a profile. Decoding, encoding,
 // overriding and the JSON Schema all follow their fields: the tag yaml names the
@@ -8,19 +11,19 @@ import "github.com/rampload/rampload/profiles/yaml/scalar"
 // explains it to people. Pointers are values that may be left out.
 
 type profileSyntax struct {
-	Name     *scalar.Word    `yaml:"name" about:"Name of the profile, part of the report's file name. Without it: the name of the file."`
-	Targets  []targetSyntax  `yaml:"targets" about:"The services under test. Journeys may take their place." example:"write targets: [{name: orders, url: http://127.0.0.1:8080}]"`
-	Journeys []journeySyntax `yaml:"journeys" about:"What virtual users do: requests in order, with cookies, values of earlier answers and pauses."`
-	Data     *tables         `yaml:"data" about:"Tables that requests are filled with: {users: users.csv} for ${users.id} in paths, headers and bodies."`
-	Load     []stageSyntax   `yaml:"load,required" about:"The load in stages, one after the other: requests per second in total over all targets." example:"write load: [{from: 50/s, to: 2000/s, over: 2m}]"`
-	Client   *clientSyntax   `yaml:"client" about:"How the client of every target behaves."`
-	Hosts    []hostSyntax    `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
-	Gate     []scalar.Gate   `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
-	Fleet    *fleetSyntax    `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
-	Metrics  *exportSyntax   `yaml:"metrics" about:"Where the numbers of the run go while it goes on: an address at which Prometheus fetches them, such as :9464, or several ways."`
-	Notify   []noticeSyntax  `yaml:"notify" about:"Who is told while the run goes on that a gate is broken or an abort condition is met: Alertmanagers and webhooks."`
-	Traces   *tracesSyntax   `yaml:"traces" about:"Distributed tracing: which requests services are asked to record, where the run's own spans go, and what is asked for the traces of failed requests."`
-	AbortIf  []scalar.Gate   `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
+	Name     *scalar.Word           `yaml:"name" about:"Name of the profile, part of the report's file name. Without it: the name of the file."`
+	Targets  []targetSyntax         `yaml:"targets" about:"The services under test. Journeys may take their place." example:"write targets: [{name: orders, url: http://127.0.0.1:8080}]"`
+	Journeys []journeySyntax        `yaml:"journeys" about:"What virtual users do: requests in order, with cookies, values of earlier answers and pauses."`
+	Data     *tables                `yaml:"data" about:"Tables that requests are filled with: {users: users.csv} for ${users.id} in paths, headers and bodies."`
+	Load     []stageSyntax          `yaml:"load,required" about:"The load in stages, one after the other: requests per second in total over all targets." example:"write load: [{from: 50/s, to: 2000/s, over: 2m}]"`
+	Client   *clientSyntax          `yaml:"client" about:"How the client of every target behaves."`
+	Hosts    []hostSyntax           `yaml:"hosts" about:"Hosts whose resources are watched. The generator (local) always is."`
+	Gate     []scalar.Gate          `yaml:"gate" about:"What must hold at the end; else rampload exits 1."`
+	Fleet    *fleetSyntax           `yaml:"fleet" about:"Other machines that take part: that send the load, or watch their hosts."`
+	Metrics  *section.ExportSyntax  `yaml:"metrics" about:"Where the numbers of the run go while it goes on: an address at which Prometheus fetches them, such as :9464, or several ways."`
+	Notify   []section.NoticeSyntax `yaml:"notify" about:"Who is told while the run goes on that a gate is broken or an abort condition is met: Alertmanagers and webhooks."`
+	Traces   *section.TracesSyntax  `yaml:"traces" about:"Distributed tracing: which requests services are asked to record, where the run's own spans go, and what is asked for the traces of failed requests."`
+	AbortIf  []scalar.Gate          `yaml:"abort-if" about:"What ends the run, with exit 1, as soon as it holds. Without it: failures within 10s > 50%. An empty list: nothing."`
 }
 
 type targetSyntax struct {
@@ -107,20 +110,20 @@ type searchSyntax struct {
 }
 
 type clientSyntax struct {
-	Connections    *scalar.Count    `yaml:"connections" about:"Open connections per target at most; a request waits for one. 0: a new connection for every request. Without it: 256."`
-	StreamsPerConn *scalar.Count    `yaml:"streams-per-connection" about:"Requests at once on one HTTP/2 connection at most; beyond it another is opened. 0: as many as the target allows. Without it: 100."`
-	MaxInFlight    *scalar.Limit    `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
-	Timeout        *scalar.Timeout  `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
-	IdleTimeout    *scalar.Duration `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`
-	Engine         *scalar.Engine   `yaml:"engine" about:"What sends the load: vegeta, or direct (for rates beyond vegeta's). Both speak every protocol."`
-	Protocol       *scalar.Protocol `yaml:"protocol" about:"HTTP version: auto (ALPN over TLS, else HTTP/1.1), http1, http2 or h2c."`
-	PerConnection  *scalar.Rate     `yaml:"per-connection" about:"Rate on each held connection, for stages of connections."`
-	LocalAddresses []scalar.Address `yaml:"local-addresses" about:"Addresses of this machine to send from, in turn. Each has its own ephemeral ports."`
-	Retries        *retriesSyntax   `yaml:"retries" about:"When failed requests are tried again. Without it: never."`
-	TLS            *tlsSyntax       `yaml:"tls" about:"How https targets are spoken to."`
-	Proxy          *scalar.Proxy    `yaml:"proxy" about:"environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY. none, or without it: no proxy."`
-	CloseBy        *scalar.Closer   `yaml:"close-by" about:"Who closes a connection that serves one request: target (asked to by Connection: close), or client (not asked: rampload closes first, and its port waits). Without it: target."`
-	ExpectContinue *scalar.Toggle   `yaml:"expect-continue" about:"Send Expect: 100-continue with bodies, and wait for the answer."`
+	Connections    *scalar.Count      `yaml:"connections" about:"Open connections per target at most; a request waits for one. 0: a new connection for every request. Without it: 256."`
+	StreamsPerConn *scalar.Count      `yaml:"streams-per-connection" about:"Requests at once on one HTTP/2 connection at most; beyond it another is opened. 0: as many as the target allows. Without it: 100."`
+	MaxInFlight    *scalar.Limit      `yaml:"max-in-flight" about:"Requests in flight at most; those beyond it are counted as unsent. Without it: 10000."`
+	Timeout        *scalar.Timeout    `yaml:"timeout" about:"Time for one attempt, to the last byte. Without it: 5s."`
+	IdleTimeout    *scalar.Duration   `yaml:"idle-timeout" about:"Close pooled connections that were idle for longer. 0s: never. Without it: 90s."`
+	Engine         *scalar.Engine     `yaml:"engine" about:"What sends the load: vegeta, or direct (for rates beyond vegeta's). Both speak every protocol."`
+	Protocol       *scalar.Protocol   `yaml:"protocol" about:"HTTP version: auto (ALPN over TLS, else HTTP/1.1), http1, http2 or h2c."`
+	PerConnection  *scalar.Rate       `yaml:"per-connection" about:"Rate on each held connection, for stages of connections."`
+	LocalAddresses []scalar.Address   `yaml:"local-addresses" about:"Addresses of this machine to send from, in turn. Each has its own ephemeral ports."`
+	Retries        *retriesSyntax     `yaml:"retries" about:"When failed requests are tried again. Without it: never."`
+	TLS            *section.TLSSyntax `yaml:"tls" about:"How https targets are spoken to."`
+	Proxy          *scalar.Proxy      `yaml:"proxy" about:"environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY. none, or without it: no proxy."`
+	CloseBy        *scalar.Closer     `yaml:"close-by" about:"Who closes a connection that serves one request: target (asked to by Connection: close), or client (not asked: rampload closes first, and its port waits). Without it: target."`
+	ExpectContinue *scalar.Toggle     `yaml:"expect-continue" about:"Send Expect: 100-continue with bodies, and wait for the answer."`
 }
 
 type retriesSyntax struct {
@@ -132,15 +135,6 @@ type retriesSyntax struct {
 	On            []scalar.Word    `yaml:"on" about:"Faults that are tried again. Without it: reset, eof, refused and broken-pipe."`
 	NonIdempotent *scalar.Toggle   `yaml:"non-idempotent" about:"Try POST and PATCH again, too."`
 	RetryAfter    *scalar.Duration `yaml:"retry-after" about:"Wait as long as an answer's Retry-After says, up to this, where that is longer than the backoff; needs status in on. Without it: the backoff alone."`
-}
-
-type tlsSyntax struct {
-	ServerName *scalar.Text   `yaml:"server-name" about:"Name to ask for and to check. Without it: the host of the url."`
-	CA         *scalar.Text   `yaml:"ca" about:"File with the certificates to trust (PEM). Without it: the system's."`
-	Cert       *scalar.Text   `yaml:"cert" about:"File with the client's certificate (PEM)."`
-	Key        *scalar.Text   `yaml:"key" about:"File with the client's key (PEM)."`
-	SkipVerify *scalar.Toggle `yaml:"skip-verify" about:"Trust any certificate. The report says so."`
-	Resume     *scalar.Toggle `yaml:"resume" about:"Resume the TLS session of an earlier connection, as browsers do. Without it: each connection makes a whole handshake."`
 }
 
 type hostSyntax struct {
@@ -183,12 +177,12 @@ type agentFields struct {
 }
 
 type metricsFields struct {
-	URL      *scalar.Text     `yaml:"url,required" about:"URL of the page." example:"write url: http://db-1:9100/metrics"`
-	Username *scalar.Text     `yaml:"username" about:"User for basic authentication."`
-	Password *scalar.Text     `yaml:"password" about:"Password for basic authentication, such as ${METRICS_PASSWORD}."`
-	Bearer   *scalar.Text     `yaml:"bearer" about:"Bearer token, such as ${METRICS_TOKEN}."`
-	TLS      *tlsSyntax       `yaml:"tls" about:"How an https page is spoken to."`
-	Every    *scalar.Duration `yaml:"every" about:"How often the page is read. Without it: 1s."`
+	URL      *scalar.Text       `yaml:"url,required" about:"URL of the page." example:"write url: http://db-1:9100/metrics"`
+	Username *scalar.Text       `yaml:"username" about:"User for basic authentication."`
+	Password *scalar.Text       `yaml:"password" about:"Password for basic authentication, such as ${METRICS_PASSWORD}."`
+	Bearer   *scalar.Text       `yaml:"bearer" about:"Bearer token, such as ${METRICS_TOKEN}."`
+	TLS      *section.TLSSyntax `yaml:"tls" about:"How an https page is spoken to."`
+	Every    *scalar.Duration   `yaml:"every" about:"How often the page is read. Without it: 1s."`
 }
 
 type poolSyntax struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
+	"github.com/rampload/rampload/profiles/yaml/section"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -44,7 +45,7 @@ func (a *agentSyntax) agent() profiles.Agent {
 	if a == nil {
 		return profiles.Agent{}
 	}
-	out := profiles.Agent{Name: string(deref(a.Name)), SSH: string(deref(a.SSH)), Install: bool(deref(a.Install))}
+	out := profiles.Agent{Name: string(bind.Deref(a.Name)), SSH: string(bind.Deref(a.SSH)), Install: bool(bind.Deref(a.Install))}
 	for _, word := range a.Command {
 		out.Command = append(out.Command, string(word))
 	}
@@ -55,7 +56,7 @@ func agentOf(a profiles.Agent) *agentSyntax {
 	if !a.Given() && !a.Install {
 		return nil
 	}
-	s := &agentSyntax{agentFields{SSH: given(scalar.Text(a.SSH)), Name: given(scalar.Text(a.Name)), Install: given(install(a.Install))}}
+	s := &agentSyntax{agentFields{SSH: bind.Given(scalar.Text(a.SSH)), Name: bind.Given(scalar.Text(a.Name)), Install: bind.Given(install(a.Install))}}
 	for _, word := range a.Command {
 		s.Command = append(s.Command, scalar.Text(word))
 	}
@@ -132,39 +133,17 @@ func (l *metricsList) Node() *tree.Node {
 
 func (m *metricsSyntax) metrics() profiles.Metrics {
 	return profiles.Metrics{
-		URL: string(deref(m.URL)), Username: string(deref(m.Username)), Password: string(deref(m.Password)),
-		Bearer: string(deref(m.Bearer)), TLS: m.TLS.tls(), Every: time.Duration(deref(m.Every)),
+		URL: string(bind.Deref(m.URL)), Username: string(bind.Deref(m.Username)), Password: string(bind.Deref(m.Password)),
+		Bearer: string(bind.Deref(m.Bearer)), TLS: m.TLS.TLS(), Every: time.Duration(bind.Deref(m.Every)),
 	}
 }
 
 func metricsOf(m profiles.Metrics) metricsSyntax {
 	url := scalar.Text(m.URL)
 	return metricsSyntax{metricsFields{
-		URL: &url, Username: given(scalar.Text(m.Username)), Password: given(scalar.Text(m.Password)), Bearer: given(scalar.Text(m.Bearer)),
-		TLS: tlsOf(m.TLS), Every: given(scalar.Duration(m.Every)),
+		URL: &url, Username: bind.Given(scalar.Text(m.Username)), Password: bind.Given(scalar.Text(m.Password)), Bearer: bind.Given(scalar.Text(m.Bearer)),
+		TLS: section.TLSOf(m.TLS), Every: bind.Given(scalar.Duration(m.Every)),
 	}}
-}
-
-func (s *tlsSyntax) tls() profiles.TLS {
-	if s == nil {
-		return profiles.TLS{}
-	}
-	return profiles.TLS{
-		ServerName: string(deref(s.ServerName)), CAFile: string(deref(s.CA)),
-		CertFile: string(deref(s.Cert)), KeyFile: string(deref(s.Key)), SkipVerify: bool(deref(s.SkipVerify)),
-		Resume: bool(deref(s.Resume)),
-	}
-}
-
-func tlsOf(t profiles.TLS) *tlsSyntax {
-	if t == (profiles.TLS{}) {
-		return nil
-	}
-	return &tlsSyntax{
-		ServerName: given(scalar.Text(t.ServerName)), CA: given(scalar.Text(t.CAFile)),
-		Cert: given(scalar.Text(t.CertFile)), Key: given(scalar.Text(t.KeyFile)), SkipVerify: given(scalar.Toggle(t.SkipVerify)),
-		Resume: given(scalar.Toggle(t.Resume)),
-	}
 }
 
 func (s *fleetSyntax) fleet() profiles.Fleet {
@@ -172,8 +151,8 @@ func (s *fleetSyntax) fleet() profiles.Fleet {
 		return profiles.Fleet{}
 	}
 	return profiles.Fleet{
-		Workers: int(deref(s.Workers)), NATS: string(deref(s.NATS)), Creds: string(deref(s.Creds)),
-		CA: string(deref(s.CA)), Listen: string(deref(s.Listen)), Within: time.Duration(deref(s.Within)),
+		Workers: int(bind.Deref(s.Workers)), NATS: string(bind.Deref(s.NATS)), Creds: string(bind.Deref(s.Creds)),
+		CA: string(bind.Deref(s.CA)), Listen: string(bind.Deref(s.Listen)), Within: time.Duration(bind.Deref(s.Within)),
 	}
 }
 
@@ -182,7 +161,7 @@ func fleetOf(f profiles.Fleet) *fleetSyntax {
 		return nil
 	}
 	return &fleetSyntax{
-		Workers: given(scalar.Count(f.Workers)), NATS: given(scalar.Text(f.NATS)), Creds: given(scalar.Text(f.Creds)),
-		CA: given(scalar.Text(f.CA)), Listen: given(scalar.Text(f.Listen)), Within: given(scalar.Duration(f.Within)),
+		Workers: bind.Given(scalar.Count(f.Workers)), NATS: bind.Given(scalar.Text(f.NATS)), Creds: bind.Given(scalar.Text(f.Creds)),
+		CA: bind.Given(scalar.Text(f.CA)), Listen: bind.Given(scalar.Text(f.Listen)), Within: bind.Given(scalar.Duration(f.Within)),
 	}
 }
