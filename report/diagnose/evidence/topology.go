@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/runlog"
@@ -91,10 +92,16 @@ func (a *Run) SharedWith(name string) []string {
 	return nil
 }
 
+// Addresses returns where a target was dialled. Transactions have no connections of their
+// own: whoever accepted them was dialled by their target.
 func (a *Run) Addresses(t *Target) []netip.AddrPort {
+	index := t.Index
+	if t.Info.Part == profiles.RoleCompletion {
+		index = slices.IndexFunc(a.Targets, func(o *Target) bool { return o.Info.Name == t.Info.Of })
+	}
 	var out []netip.AddrPort
 	for _, addr := range a.Log.Addresses {
-		if int(addr.Target) == t.Index {
+		if int(addr.Target) == index {
 			out = append(out, addr.Addr)
 		}
 	}
