@@ -138,17 +138,3 @@ func (p Profile) Counted() []Counted {
 	}
 	return out
 }
-
-// completion returns one that any output may show; it is changed in place where it has
-// lists.
-func (r Redactor) completion(c Completion) Completion {
-	c.Poll.Path, c.Poll.URL = r.Redact(c.Poll.Path), r.url(c.Poll.URL)
-	r.headers(c.Poll.Headers)
-	c.Callback.Listen, c.Callback.URL = r.Redact(c.Callback.Listen), r.url(c.Callback.URL)
-	c.Topic.URL, c.Topic.Subject = r.url(c.Topic.URL), r.Redact(c.Topic.Subject)
-	c.Topic.Creds, c.Topic.CA = r.Redact(c.Topic.Creds), r.Redact(c.Topic.CA)
-	for _, check := range []*Check{&c.Done, &c.Failed} {
-		check.Body, check.Regexp = r.Redact(check.Body), r.Redact(check.Regexp)
-	}
-	return c
-}

@@ -69,7 +69,7 @@ func DefaultAbortIf() []Gate {
 //   - A nil AbortIf becomes [DefaultAbortIf]; an empty one stays empty. A search
 //     goes beyond what its targets can bear, so there nil becomes empty.
 func (p Profile) WithDefaults() Profile {
-	p = p.clone()
+	p = p.Clone()
 	p.Targets = p.withSteps()
 	defaultShares(p.Targets)
 	for _, t := range p.Targets {
@@ -179,8 +179,8 @@ func defaultShares(targets []Target) {
 // written as 33.3% are near enough.
 const ShareTolerance = 0.0015
 
-// clone copies the profile so that nothing in it is shared with the original.
-func (p Profile) clone() Profile {
+// Clone copies the profile so that nothing in it is shared with the original.
+func (p Profile) Clone() Profile {
 	p.Targets = slices.Clone(p.Targets)
 	for i := range p.Targets {
 		t := &p.Targets[i]

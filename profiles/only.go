@@ -17,7 +17,7 @@ func (p Profile) Only(names []string) (Profile, []string, error) {
 	if len(p.Journeys) > 0 {
 		return p, nil, fmt.Errorf("the profile has journeys, whose steps belong together: leave a journey out of the profile instead")
 	}
-	p = p.clone()
+	p = p.Clone()
 	var known []string
 	for _, t := range p.Targets {
 		known = append(known, t.Name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 func sample() profiles.Profile {
@@ -94,7 +95,7 @@ func TestRedacted(t *testing.T) {
 		p.Secrets.Add(s)
 	}
 	before := fmt.Sprintf("%#v", p.Targets)
-	q := p.WithDefaults().Redacted()
+	q := redaction.Profile(p.WithDefaults())
 	shown := fmt.Sprintf("%+v", q)
 	for _, secret := range []string{"sesame", "urlpassword", "dbpassword", "session", "t0ken", "secret-host", `"ab"`, "a%26b"} {
 		if strings.Contains(shown, secret) {
@@ -117,7 +118,7 @@ func TestRedacted(t *testing.T) {
 	if fmt.Sprintf("%#v", p.Targets) != before {
 		t.Error("redaction changed the original")
 	}
-	if q.Secrets.Len() != 0 || !reflect.DeepEqual(q.Redacted(), q) {
+	if q.Secrets.Len() != 0 || !reflect.DeepEqual(redaction.Profile(q), q) {
 		t.Error("the redacted profile has secrets")
 	}
 	if a, b := fingerprint.Of(p), fingerprint.Of(q); a != b {
@@ -138,7 +139,7 @@ func TestRedactText(t *testing.T) {
 		"?q=quo%22ted+secret&r=quo%22ted%20secret": "?q=REDACTED&r=REDACTED",
 		"abc abcd xabc (abc)":                      "REDACTED abcd xabc (REDACTED)",
 	} {
-		if got := p.Redact(text); got != want {
+		if got := redaction.Of(p).Redact(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

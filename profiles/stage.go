@@ -76,7 +76,7 @@ func (p Profile) MaxRate() (rate float64, ok bool) {
 // Scale returns the profile with every stage of its load [Stage] Scaled by the
 // factor. Gates stay: they are what is demanded, not what is sent.
 func Scale(p Profile, factor float64) Profile {
-	p = p.clone()
+	p = p.Clone()
 	for i, s := range p.Load {
 		p.Load[i] = s.Scaled(factor)
 	}

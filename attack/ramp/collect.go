@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // collector gathers the pages of each window when it is over and hands it to
@@ -19,8 +19,8 @@ type collector struct {
 	due     uint64 // requests of the schedule that a window has counted as scheduled
 	counted int32  // windows whose requests due are settled; under run.mu
 	before  []attack.ClientStats
-	redact  profiles.Redactor // of what targets answered
-	flying  []int64           // requests in flight, by target
+	redact  redaction.Redactor // of what targets answered
+	flying  []int64            // requests in flight, by target
 	spare   []*page
 	free    []*tally // empty ones: what the last window needed, for the pages to come
 	sum     []totals // by target, empty between windows
@@ -53,7 +53,7 @@ type totals struct {
 func newCollector(r *run) *collector {
 	c := &collector{
 		run:    r,
-		redact: r.cfg.Profile.Redactor(),
+		redact: redaction.Of(r.cfg.Profile),
 		before: make([]attack.ClientStats, r.agg.targets),
 		flying: make([]int64, r.agg.targets),
 		sum:    make([]totals, r.agg.targets),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // Of identifies what makes two runs comparable: the targets with their
@@ -20,7 +21,7 @@ import (
 // files lie. It is "v1:" and 32 hex digits
 // of a SHA-256; "v1" changes when its definition does.
 func Of(p profiles.Profile) string {
-	p = p.WithDefaults().Redacted()
+	p = redaction.Profile(p.WithDefaults())
 	print := printed{Client: printClient(p.Client)}
 	for _, t := range p.Targets {
 		print.Targets = append(print.Targets, printTarget(t))

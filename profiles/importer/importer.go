@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // Format is what a file was written in.
@@ -164,7 +165,7 @@ func (in *importing) header(name, value string) (profiles.Header, bool) {
 	if taken.MatchString(value) {
 		return profiles.Header{Name: name, Value: strings.TrimSpace(value)}, true
 	}
-	if profiles.SensitiveHeader(name) || strings.Contains(lower, "token") || strings.Contains(lower, "api-key") {
+	if redaction.SensitiveHeader(name) || strings.Contains(lower, "token") || strings.Contains(lower, "api-key") {
 		variable := strings.ToUpper(strings.ReplaceAll(plain(lower, "SECRET"), "-", "_"))
 		variable = strings.ReplaceAll(variable, ".", "_")
 		if scheme, credentials, ok := strings.Cut(value, " "); ok && strings.HasSuffix(lower, "authorization") {

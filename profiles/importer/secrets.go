@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 var (
@@ -46,7 +47,7 @@ func (in *importing) places(r *profiles.Request) {
 // secretKey reports whether the value of a key is a secret, by its name.
 func secretKey(key string) bool {
 	lower := strings.ToLower(key)
-	return profiles.SensitiveKey(key) || strings.Contains(lower, "password") || strings.Contains(lower, "secret") || strings.HasSuffix(lower, "token")
+	return redaction.SensitiveKey(key) || strings.Contains(lower, "password") || strings.Contains(lower, "secret") || strings.HasSuffix(lower, "token")
 }
 
 // variableName is the variable that stands for the value of a key.

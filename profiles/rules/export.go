@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 const (
@@ -32,7 +33,7 @@ func (v *validator) export(e profiles.Export) {
 	if e.RemoteWrite.Given() {
 		v.receiver("metrics.remote-write", e.RemoteWrite, "http://prometheus:9090/api/v1/write")
 		if u, err := url.Parse(e.RemoteWrite.URL); err == nil && (u.Path == "" || u.Path == "/") {
-			v.add("metrics.remote-write", "%s has no path: write that of the store's remote write, such as /api/v1/write", profiles.Quote(profiles.RedactURLs(e.RemoteWrite.URL)))
+			v.add("metrics.remote-write", "%s has no path: write that of the store's remote write, such as /api/v1/write", profiles.Quote(redaction.URLs(e.RemoteWrite.URL)))
 		}
 	}
 	if e.OTLP.Given() {
@@ -61,7 +62,7 @@ func (v *validator) notify(list []profiles.Notice) {
 // receiver checks how a service is reached that is told of the run.
 func (v *validator) receiver(path string, r profiles.Receiver, example string) {
 	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		v.add(path, "%s is not a URL that can be sent to: write one such as %s", profiles.Quote(profiles.RedactURLs(r.URL)), example)
+		v.add(path, "%s is not a URL that can be sent to: write one such as %s", profiles.Quote(redaction.URLs(r.URL)), example)
 	}
 	switch {
 	case r.Bearer != "" && r.Username != "":

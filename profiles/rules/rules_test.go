@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/profiles/rules"
 )
 
@@ -37,7 +38,7 @@ func TestDerivedIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]profiles.Profile{
-		"whole": whole, "redacted": whole.Redacted(), "only": part, "scaled": profiles.Scale(whole, 0.3),
+		"whole": whole, "redacted": redaction.Profile(whole), "only": part, "scaled": profiles.Scale(whole, 0.3),
 	} {
 		if problems := rules.Profile(p, nil); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
@@ -74,7 +75,7 @@ gate:
 	if p.Secrets.Len() != 3 { // URL, path and key
 		t.Errorf("%s, want 3", p.Secrets)
 	}
-	text, err := Marshal(p.Redacted())
+	text, err := Marshal(redaction.Profile(p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ gate:
 			t.Errorf("%s is not shown:\n%s", shown, text)
 		}
 	}
-	if log := p.Redact(`Get "http://user:geheim@orders.internal:8080/orders/4711": reset; X-Key: 0123456789abcdef`); log != `Get "REDACTEDREDACTED": reset; X-Key: REDACTED` {
+	if log := redaction.Of(p).Redact(`Get "http://user:geheim@orders.internal:8080/orders/4711": reset; X-Key: 0123456789abcdef`); log != `Get "REDACTEDREDACTED": reset; X-Key: REDACTED` {
 		t.Error(log)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/profiles/yaml"
 )
 
@@ -165,7 +166,7 @@ const maxBases = 10
 func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []netip.Addr) {
 	bases := t.Bases()
 	if t.File == "" {
-		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, p.Redactor().Redact(t.URL), resolved(t.URL, addrs))
+		fmt.Fprintf(w, "  %-16s %s  %s\n", t.Name, redaction.Of(p).Redact(t.URL), resolved(t.URL, addrs))
 		if t.Completion.Given() {
 			fmt.Fprintf(w, "  %-16s %s\n", "", describeCompletion(p, t.Completion))
 		}
@@ -175,13 +176,13 @@ func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []net
 	for _, base := range bases {
 		requests += len(base.Requests)
 	}
-	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, p.Redactor().Redact(t.File), console.Counted(requests, "request"))
+	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, redaction.Of(p).Redact(t.File), console.Counted(requests, "request"))
 	for i, base := range bases {
 		if i == maxBases {
 			fmt.Fprintf(w, "  %-16s and %s more\n", "", report.FormatNumber(float64(len(bases)-i)))
 			break
 		}
-		fmt.Fprintf(w, "  %-16s %s: %s\n", "", p.Redactor().Redact(base.URL), console.Counted(len(base.Requests), "request"))
+		fmt.Fprintf(w, "  %-16s %s: %s\n", "", redaction.Of(p).Redact(base.URL), console.Counted(len(base.Requests), "request"))
 	}
 }
 
@@ -200,7 +201,7 @@ func describeCompletion(p profiles.Profile, c profiles.Completion) string {
 	case profiles.ViaNATS:
 		how = "messages on " + c.Topic.Subject
 	}
-	return p.Redactor().Redact(fmt.Sprintf("done when told: %s; lost after %s", how, profiles.FormatDuration(c.Timeout)))
+	return redaction.Of(p).Redact(fmt.Sprintf("done when told: %s; lost after %s", how, profiles.FormatDuration(c.Timeout)))
 }
 
 // resolved says which addresses the name in a URL has.

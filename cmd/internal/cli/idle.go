@@ -19,6 +19,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report"
 )
 
@@ -42,7 +43,7 @@ connections for longer than that meets resets.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(args[0])
 			if err != nil || u.Host == "" {
-				return console.Usage(fmt.Errorf("%q is not a URL: write http://HOST:PORT/PATH", profiles.RedactURLs(args[0])))
+				return console.Usage(fmt.Errorf("%q is not a URL: write http://HOST:PORT/PATH", redaction.URLs(args[0])))
 			}
 			target, exchange, err := idleTarget(u)
 			if err != nil {
@@ -56,7 +57,7 @@ connections for longer than that meets resets.`,
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
 			return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {
-				return findIdle(cmd.Context(), console.Plain(w), cfg, profiles.RedactURLs(args[0]), client)
+				return findIdle(cmd.Context(), console.Plain(w), cfg, redaction.URLs(args[0]), client)
 			})
 		},
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report"
 )
 
@@ -34,7 +35,7 @@ func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
 		return err
 	}
 	id := run.NewRunID()
-	o := &once{fill: ramp.NewFiller(p, id), w: console.Plain(env.Stdout), redact: p.Redactor(), id: id, start: time.Now()}
+	o := &once{fill: ramp.NewFiller(p, id), w: console.Plain(env.Stdout), redact: redaction.Of(p), id: id, start: time.Now()}
 	for i, j := range p.Journeys {
 		if err := o.journey(ctx, p, i, j); err != nil {
 			return err
@@ -58,7 +59,7 @@ func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
 // once is one sending of everything.
 type once struct {
 	w      io.Writer
-	redact profiles.Redactor
+	redact redaction.Redactor
 	id     attack.RunID
 	fill   *ramp.Filler
 	start  time.Time
@@ -134,7 +135,7 @@ func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
 	coded := false
 	for _, h := range a.Reply.Headers {
 		value := h.Value
-		if profiles.SensitiveHeader(h.Name) {
+		if redaction.SensitiveHeader(h.Name) {
 			value = "REDACTED"
 		}
 		coded = coded || strings.EqualFold(h.Name, "Content-Encoding") && !strings.EqualFold(value, "identity")

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rampload/rampload/cmd/internal/lab"
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
 	"github.com/spf13/cobra"
@@ -68,7 +68,7 @@ func Exit(code int) error {
 // writes to stderr takes it.
 func Message(text string) string {
 	var lines []string
-	for line := range strings.SplitSeq(layout.Clean(profiles.RedactURLs(text)), "\n") {
+	for line := range strings.SplitSeq(layout.Clean(redaction.URLs(text)), "\n") {
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
@@ -83,7 +83,7 @@ func Plain(w io.Writer) io.Writer { return plainText{w} }
 type plainText struct{ w io.Writer }
 
 func (t plainText) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(t.w, layout.Clean(profiles.RedactURLs(string(p)))); err != nil {
+	if _, err := io.WriteString(t.w, layout.Clean(redaction.URLs(string(p)))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/live"
 	"github.com/rampload/rampload/cmd/internal/meter"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // broadcasts begins to tell services beyond the run of it, as its profile and the flags
@@ -31,7 +32,7 @@ func broadcasts(p profiles.Profile, plan loadPlan, id attack.RunID, start time.T
 			told.Stages = append(told.Stages, meter.Stage{Start: s.Start, End: s.End, Kind: s.Kind, Text: s.Text})
 		}
 	}
-	redact := p.Redactor()
+	redact := redaction.Of(p)
 	return broadcast.Open(broadcast.Config{
 		Export: export, Notify: p.Notify, Plan: told, Redact: redact.Redact, Say: progress.announce, Warn: progress.warn,
 	})

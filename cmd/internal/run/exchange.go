@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // exchange makes the first request of a target that does not speak HTTP, once: whether
@@ -46,7 +47,7 @@ func exchange(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig) 
 		return nil
 	}
 	return console.NotRun(fmt.Errorf("target %s: %s answers its connections, and fails the first request (%s) with %s%s; %s",
-		name, knockedAt(cfg.Profile.URL, a), p.Redact(r.Label()), a.Fault, said(p, a), exchangeHint(cfg.Profile, a)))
+		name, knockedAt(cfg.Profile.URL, a), redaction.Of(p).Redact(r.Label()), a.Fault, said(p, a), exchangeHint(cfg.Profile, a)))
 }
 
 // said is what the other end said of a failure, in brackets and in its own words where
@@ -61,7 +62,7 @@ func said(p profiles.Profile, a attack.Attempt) string {
 		words = &attack.Answer{Body: string(turns[len(turns)-1].Data)}
 	}
 	if words != nil {
-		if text := words.Clean(p.Redact).Body; text != "" {
+		if text := words.Clean(redaction.Of(p).Redact).Body; text != "" {
 			parts = append(parts, fmt.Sprintf("it says %q", text))
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -33,12 +34,12 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		},
 	}
 	h.Host = hostName()
-	if text, err := yaml.Marshal(p.Redacted()); err == nil {
+	if text, err := yaml.Marshal(redaction.Profile(p)); err == nil {
 		h.Profile = string(text)
 	}
 	for i, t := range p.Targets {
 		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
-		h.Targets = append(h.Targets, headerTarget(t, p.Redactor(), w.TargetHosts[i]))
+		h.Targets = append(h.Targets, headerTarget(t, redaction.Of(p), w.TargetHosts[i]))
 	}
 	for _, c := range p.Counted()[len(p.Targets):] {
 		h.Targets = append(h.Targets, headerPart(h.Targets[c.Target], p, c))
@@ -52,7 +53,7 @@ const maxEndpoints = 100
 
 // headerTarget describes a target. One whose file names several URLs has the first
 // of them, and a port only if they share it.
-func headerTarget(t profiles.Target, redactor profiles.Redactor, hosts []string) runlog.Target {
+func headerTarget(t profiles.Target, redactor redaction.Redactor, hosts []string) runlog.Target {
 	out := runlog.Target{Name: t.Name, Hosts: hosts, Share: t.Share, Endpoints: endpoints(t, redactor)}
 	bases := t.Bases()
 	for _, base := range bases {
@@ -71,14 +72,14 @@ func headerTarget(t profiles.Target, redactor profiles.Redactor, hosts []string)
 func headerPart(t runlog.Target, p profiles.Profile, c profiles.Counted) runlog.Target {
 	t.Name, t.Part, t.Of, t.Share, t.Endpoints, t.Requests = c.Name, c.Role, t.Name, 0, nil, 0
 	if url := p.Targets[c.Target].Completion.Poll.URL; c.Role == profiles.RoleStatus && url != "" {
-		t.URL, t.ListenPort = p.Redactor().Redact(url), 0
+		t.URL, t.ListenPort = redaction.Of(p).Redact(url), 0
 	}
 	return t
 }
 
 // endpoints lists the requests of a target in the order of their numbers, nil if
 // there are too many.
-func endpoints(t profiles.Target, redactor profiles.Redactor) []runlog.Endpoint {
+func endpoints(t profiles.Target, redactor redaction.Redactor) []runlog.Endpoint {
 	var out []runlog.Endpoint
 	sum := 0.0
 	for _, base := range t.Bases() {

@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/traces"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -104,7 +105,7 @@ func (t *Tracing) Finish(ctx context.Context, read func() (*runlog.Log, error), 
 		}
 	}
 	tell(fmt.Sprintf("asking for the traces of %s failed requests, for at most %s", format.Count(uint64(n)), profiles.FormatDuration(cmp.Or(from.Within, profiles.DefaultSpansWithin))))
-	redact := p.Redactor()
+	redact := redaction.Of(p)
 	s := traces.Collect(context.WithoutCancel(ctx), from, wanted, Service, func(e probe.Event) {
 		e.Reason, e.Trace.Operation, e.Trace.Peer = redact.Redact(e.Reason), redact.Redact(e.Trace.Operation), redact.Redact(e.Trace.Peer)
 		emit(e)

@@ -17,6 +17,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/otlp"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report/format"
 )
 
@@ -47,7 +48,7 @@ type Exporter struct {
 	cfg     Config
 	carrier carrier
 	targets []target
-	redact  profiles.Redactor
+	redact  redaction.Redactor
 
 	mu      sync.Mutex
 	queue   []span
@@ -97,7 +98,7 @@ func New(cfg Config) (*Exporter, error) {
 		return nil, fmt.Errorf("send traces: %w", err)
 	}
 	e := &Exporter{
-		cfg: cfg, carrier: carrier, redact: cfg.Profile.Redactor(),
+		cfg: cfg, carrier: carrier, redact: redaction.Of(cfg.Profile),
 		more: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	for _, t := range cfg.Profile.Targets {

@@ -1,4 +1,4 @@
-package profiles_test
+package redaction_test
 
 import (
 	"os"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 func TestRedactByPlace(t *testing.T) {
@@ -20,18 +21,18 @@ func TestRedactByPlace(t *testing.T) {
 		},
 		{Name: "file", File: "f", Read: []profiles.Base{{URL: "http://:1@x", Requests: []profiles.Request{{Path: "/?token=sesame"}}}}},
 	}}
-	shown := p.Redacted()
+	shown := redaction.Profile(p)
 	for what, got := range map[string][2]string{
 		"url":        {shown.Targets[0].URL, "http://REDACTED@orders:8080/v1"},
 		"query":      {shown.Targets[0].Requests[0].Path, "/a?api_key=REDACTED&page=12345&X-Amz-Security-Token=REDACTED&Sig=REDACTED"},
 		"header":     {shown.Targets[0].Requests[0].Headers[0].Value, "REDACTED"},
 		"spelling":   {shown.Targets[0].Requests[0].Headers[1].Value, "REDACTED"},
 		"no secret":  {shown.Targets[0].Requests[0].Headers[2].Value, "12345"},
-		"in a text":  {p.Redact(`Get "http://admin:12345@orders:8080/v1": reset after 12345 requests`), `Get "http://REDACTED@orders:8080/v1": reset after 12345 requests`},
-		"a file's":   {p.Redact("http://:1@x/?token=sesame, sesame"), "http://REDACTED@x/?token=REDACTED sesame"},
-		"mail":       {p.Redact("ask admin@example.com"), "ask admin@example.com"},
-		"path":       {p.Redact("http://x/a@b?c=d"), "http://x/a@b?c=d"},
-		"assertions": {p.Redact("a=b;session_id=17; x"), "a=b;session_id=REDACTED; x"},
+		"in a text":  {redaction.Of(p).Redact(`Get "http://admin:12345@orders:8080/v1": reset after 12345 requests`), `Get "http://REDACTED@orders:8080/v1": reset after 12345 requests`},
+		"a file's":   {redaction.Of(p).Redact("http://:1@x/?token=sesame, sesame"), "http://REDACTED@x/?token=REDACTED sesame"},
+		"mail":       {redaction.Of(p).Redact("ask admin@example.com"), "ask admin@example.com"},
+		"path":       {redaction.Of(p).Redact("http://x/a@b?c=d"), "http://x/a@b?c=d"},
+		"assertions": {redaction.Of(p).Redact("a=b;session_id=17; x"), "a=b;session_id=REDACTED; x"},
 	} {
 		if got[0] != got[1] {
 			t.Errorf("%s: %s, want %s", what, got[0], got[1])
@@ -47,25 +48,25 @@ func TestRedactByPlace(t *testing.T) {
 func TestRedactNumbersOutOfTheEnvironment(t *testing.T) {
 	p := profiles.Profile{Targets: []profiles.Target{{Name: "a", URL: "http://u:8080@h:8080"}}}
 	p.Secrets.Add("8080")
-	if got, want := p.Redacted().Targets[0].URL, "http://REDACTED@h:8080"; got != want {
+	if got, want := redaction.Profile(p).Targets[0].URL, "http://REDACTED@h:8080"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
 
 func TestSensitiveNames(t *testing.T) {
-	for _, name := range profiles.SensitiveNames() {
+	for _, name := range redaction.SensitiveNames() {
 		for _, spelled := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "_", "")} {
-			if !profiles.SensitiveHeader(spelled) || !profiles.SensitiveKey(spelled) {
+			if !redaction.SensitiveHeader(spelled) || !redaction.SensitiveKey(spelled) {
 				t.Errorf("%s is shown", spelled)
 			}
 		}
 	}
 	for _, name := range []string{"Accept", "page", "key", "X-Request-Id", ""} {
-		if profiles.SensitiveHeader(name) {
+		if redaction.SensitiveHeader(name) {
 			t.Errorf("%q is hidden", name)
 		}
 	}
-	readme, err := os.ReadFile("../README.md")
+	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +83,11 @@ func FuzzRedactURLs(f *testing.F) {
 		if password == "" || strings.ContainsAny(password, "/?#@ \t\n\v\f\r\u0085\u00a0") {
 			t.Skip("no password of a URL")
 		}
-		got := profiles.RedactURLs(before + " http://user:" + password + "@host/")
+		got := redaction.URLs(before + " http://user:" + password + "@host/")
 		if !strings.HasSuffix(got, "REDACTED@host/") {
 			t.Errorf("%q: %q", password, got)
 		}
-		if again := profiles.RedactURLs(got); again != got {
+		if again := redaction.URLs(got); again != got {
 			t.Errorf("%q became %q", got, again)
 		}
 	})

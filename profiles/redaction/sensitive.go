@@ -1,4 +1,4 @@
-package profiles
+package redaction
 
 import (
 	"regexp"
@@ -54,10 +54,10 @@ var (
 	queryValue = regexp.MustCompile(`([?&;])([A-Za-z0-9_.~%-]+)=([^&;#\s"'<>]*)`)
 )
 
-// RedactURLs hides what stands where credentials stand in the URLs of a text: users
+// URLs hides what stands where credentials stand in the URLs of a text: users
 // and passwords, and the values that [SensitiveKey] knows. It needs no profile: for
 // messages about one that could not be read.
-func RedactURLs(text string) string { return redactPlaces(text) }
+func URLs(text string) string { return redactPlaces(text) }
 
 // redactPlaces hides what stands where credentials stand in a URL.
 func redactPlaces(text string) string {

@@ -1,54 +1,37 @@
-package profiles
+// Package redaction takes what nobody may read out of profiles and of any text: what came
+// from the environment, and what stands where credentials stand.
+package redaction
 
 import (
 	"cmp"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rampload/rampload/profiles"
 )
 
 // redacted stands where a secret was. It is valid wherever a secret may be: in a
 // header, a path, a body, a host name.
 const redacted = "REDACTED"
 
-// Secrets holds values that no output may show: what a profile took from the
-// environment. It prints and encodes as their number only. The zero value is
-// empty.
-type Secrets struct{ values []string }
-
-// Add remembers a value. Empty values, and plain numbers of up to five digits (a
-// port, a count), are no secrets: hiding them would garble every figure.
-func (s *Secrets) Add(value string) {
-	number := isDigits(value) && len(value) <= 5
-	if value != "" && !number && !slices.Contains(s.values, value) {
-		s.values = append(slices.Clip(s.values), value)
-	}
-}
-
-// Len returns the number of values.
-func (s Secrets) Len() int { return len(s.values) }
-
-// String returns how many values there are, and none of them.
-func (s Secrets) String() string { return strconv.Itoa(len(s.values)) + " secrets" }
-
-// Format prints what [Secrets.String] returns under every verb.
-func (s Secrets) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
-
 // Redactor removes a profile's secrets from text. It may be used by several
 // goroutines. The zero value removes nothing.
 type Redactor struct{ values []string } // longest first
 
-// Redactor returns what removes the profile's secrets from any text: the values
+// Of returns what removes the profile's secrets from any text: the values
 // of [Profile.Secrets], of its sensitive headers (see [SensitiveHeader]) and the
 // passwords of its URLs, as they are and as they appear in a URL or in quotes.
 // Values of fewer than four bytes are removed only where they stand as a word of
 // their own.
-func (p Profile) Redactor() Redactor {
-	secrets := Secrets{values: slices.Clone(p.Secrets.values)}
+func Of(p profiles.Profile) Redactor {
+	var secrets profiles.Secrets
+	for _, v := range p.Secrets.Values() {
+		secrets.Add(v)
+	}
 	fromURL := func(text string) {
 		u, err := url.Parse(text)
 		if err != nil {
@@ -62,7 +45,7 @@ func (p Profile) Redactor() Redactor {
 			secrets.Add(u.User.Username())
 		}
 	}
-	fromHeader := func(h Header) {
+	fromHeader := func(h profiles.Header) {
 		if !SensitiveHeader(h.Name) {
 			return
 		}
@@ -106,7 +89,7 @@ func (p Profile) Redactor() Redactor {
 	}
 	fromURL(p.Traces.To.URL)
 	fromURL(p.Traces.From.URL)
-	for _, list := range [][]Header{p.Traces.To.Headers, p.Traces.From.Headers} {
+	for _, list := range [][]profiles.Header{p.Traces.To.Headers, p.Traces.From.Headers} {
 		for _, h := range list {
 			fromHeader(h)
 		}
@@ -121,7 +104,7 @@ func (p Profile) Redactor() Redactor {
 			fromURL(l.URL)
 		}
 	}
-	return newRedactor(secrets.values)
+	return newRedactor(secrets.Values())
 }
 
 // mostSecretRows is from how many rows of a table the values of columns such as password
@@ -160,10 +143,6 @@ func (r Redactor) Redact(text string) string {
 	return redactPlaces(text)
 }
 
-// Redact returns the text without the profile's secrets. Keep a
-// [Profile.Redactor] to do it often.
-func (p Profile) Redact(text string) string { return p.Redactor().Redact(text) }
-
 // replaceWord replaces the value where neither neighbour continues it.
 func replaceWord(text, value string) string {
 	var b strings.Builder
@@ -190,15 +169,15 @@ func isWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_')
 }
 
-// Redacted returns the profile as any output may show it: without the values of
+// Profile returns the profile as any output may show it: without the values of
 // sensitive headers, the user information of URLs, and whatever came from the
 // environment. It stays valid where the profile was, it has the same
-// [Profile.Fingerprint], and it holds no secrets itself. Names of the profile, of
+// fingerprint, and it holds no secrets itself. Names of the profile, of
 // targets and of hosts, and gates, are what outputs are about: they stay.
-func (p Profile) Redacted() Profile {
-	r := p.Redactor()
-	p = p.clone()
-	p.Secrets = Secrets{}
+func Profile(p profiles.Profile) profiles.Profile {
+	r := Of(p)
+	p = p.Clone()
+	p.Secrets = profiles.Secrets{}
 	for i := range p.Targets {
 		t := &p.Targets[i]
 		t.URL = r.url(t.URL)
@@ -219,7 +198,7 @@ func (p Profile) Redacted() Profile {
 		j.GRPC = r.grpc(j.GRPC)
 		for k := range j.Steps {
 			s := &j.Steps[k]
-			one := []Request{s.Request}
+			one := []profiles.Request{s.Request}
 			r.requests(one)
 			s.Request = one[0]
 			if s.At.URL != "" {
@@ -269,7 +248,7 @@ func (p Profile) Redacted() Profile {
 }
 
 // receiver redacts how a service is told of the run in place.
-func (r Redactor) receiver(to *Receiver) {
+func (r Redactor) receiver(to *profiles.Receiver) {
 	to.URL, to.Username = r.url(to.URL), r.Redact(to.Username)
 	to.Password, to.Bearer = "", ""
 	r.headers(to.Headers)
@@ -278,7 +257,7 @@ func (r Redactor) receiver(to *Receiver) {
 }
 
 // watched redacts how a host is watched in place.
-func (r Redactor) watched(h *Host) {
+func (r Redactor) watched(h *profiles.Host) {
 	h.Netns, h.Kubernetes = r.Redact(h.Netns), r.Redact(h.Kubernetes)
 	h.Agent.Name, h.Agent.SSH = r.Redact(h.Agent.Name), r.Redact(h.Agent.SSH)
 	for i, word := range h.Agent.Command {
@@ -299,14 +278,14 @@ func (r Redactor) watched(h *Host) {
 }
 
 // turns redacts the turns of a script in place.
-func (r Redactor) turns(turns []Turn) {
+func (r Redactor) turns(turns []profiles.Turn) {
 	for i := range turns {
 		turns[i].Text = r.Redact(turns[i].Text)
 	}
 }
 
 // grpc redacts how a gRPC target is spoken to, without its schema.
-func (r Redactor) grpc(g GRPC) GRPC {
+func (r Redactor) grpc(g profiles.GRPC) profiles.GRPC {
 	g.Schema = nil
 	for _, list := range [][]string{g.Protos, g.ProtoPaths} {
 		for i := range list {
@@ -317,7 +296,7 @@ func (r Redactor) grpc(g GRPC) GRPC {
 }
 
 // requests redacts requests in place.
-func (r Redactor) requests(requests []Request) {
+func (r Redactor) requests(requests []profiles.Request) {
 	for i := range requests {
 		q := &requests[i]
 		q.Path = r.path(q.Path)
@@ -341,7 +320,7 @@ func (r Redactor) requests(requests []Request) {
 }
 
 // headers redacts headers in place.
-func (r Redactor) headers(list []Header) {
+func (r Redactor) headers(list []profiles.Header) {
 	for k := range list {
 		h := &list[k]
 		h.Value = r.Redact(h.Value)
@@ -382,4 +361,18 @@ func (r Redactor) path(text string) string {
 		return "/" + shown
 	}
 	return shown
+}
+
+// completion returns one that any output may show; it is changed in place where it has
+// lists.
+func (r Redactor) completion(c profiles.Completion) profiles.Completion {
+	c.Poll.Path, c.Poll.URL = r.Redact(c.Poll.Path), r.url(c.Poll.URL)
+	r.headers(c.Poll.Headers)
+	c.Callback.Listen, c.Callback.URL = r.Redact(c.Callback.Listen), r.url(c.Callback.URL)
+	c.Topic.URL, c.Topic.Subject = r.url(c.Topic.URL), r.Redact(c.Topic.Subject)
+	c.Topic.Creds, c.Topic.CA = r.Redact(c.Topic.Creds), r.Redact(c.Topic.CA)
+	for _, check := range []*profiles.Check{&c.Done, &c.Failed} {
+		check.Body, check.Regexp = r.Redact(check.Body), r.Redact(check.Regexp)
+	}
+	return c
 }
