@@ -189,8 +189,8 @@ func timesThousand(number string) string {
 // Cite shows a piece of the user's text in a message: as it is when it is one
 // plain word, else quoted.
 func Cite(text string) string {
-	odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar }
-	if text == "" || strings.IndexFunc(text, odd) >= 0 || len(text) > longestCited {
+	odd := func(r rune) bool { return unicode.IsSpace(r) || r == unicode.ReplacementChar }
+	if text == "" || len(text) > longestCited || strings.ContainsFunc(text, odd) || Quote(text) != `"`+text+`"` {
 		return Quote(text)
 	}
 	return text

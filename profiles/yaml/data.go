@@ -32,7 +32,7 @@ func (v *tables) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	for _, e := range n.Entries {
 		t := table{name: e.Key}
 		if slices.ContainsFunc(*v, func(other table) bool { return other.name == e.Key }) {
-			d.Problem(e.At, "", "data %s is there twice: leave one of them out", bind.Quote(e.Key))
+			d.Problem(e.At, "", "data %s is there twice: leave one of them out", profiles.Quote(e.Key))
 			continue
 		}
 		if e.Value.Kind == tree.Scalar {
@@ -154,7 +154,7 @@ func (r *requestSyntax) settle(d *bind.Decoder, n *tree.Node) {
 			continue
 		}
 		if hasRefs(string(*t)) {
-			d.Problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", bind.Cite(string(*t)))
+			d.Problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", profiles.Cite(string(*t)))
 		}
 		*t = scalar.Text(tree.Unescape(string(*t)))
 	}

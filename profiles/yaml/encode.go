@@ -21,7 +21,7 @@ func Marshal(p profiles.Profile) ([]byte, error) {
 	s := syntaxOf(p)
 	root := bind.NodeOf(reflect.ValueOf(s))
 	if bad := root.NotUTF8(); bad != "" {
-		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", bind.Quote(p.Name), bind.Quote(bad))
+		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", profiles.Quote(p.Name), profiles.Quote(bad))
 	}
 	return []byte(root.Print()), nil
 }

@@ -25,7 +25,7 @@ func files(d *bind.Decoder, p *profiles.Profile, root *tree.Node, opt Options) {
 			*name = filepath.Join(dir, *name)
 		}
 		if reason := unreadable(*name); reason != "" {
-			d.Problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", bind.Cite(*name), reason, bind.Cite(dir))
+			d.Problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", profiles.Cite(*name), reason, profiles.Cite(dir))
 		}
 	}
 	for i := range p.Journeys {

@@ -78,7 +78,7 @@ type logFormat string
 
 func (v *logFormat) Parse(text string, _ bool) error {
 	if !slices.Contains(profiles.LogFormats, text) {
-		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", bind.Cite(text), strings.Join(profiles.LogFormats, ", "))
+		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", profiles.Cite(text), strings.Join(profiles.LogFormats, ", "))
 	}
 	*v = logFormat(text)
 	return nil

@@ -71,7 +71,7 @@ func (t *turnSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind == tree.Scalar {
 		t.kind = profiles.TurnKind(n.Text)
 		if !slices.Contains(plain, t.kind) {
-			d.Problem(n.At, key, "%s is no turn of a script: write %s", bind.Cite(n.Text), turnExample)
+			d.Problem(n.At, key, "%s is no turn of a script: write %s", profiles.Cite(n.Text), turnExample)
 		}
 		return
 	}
@@ -87,7 +87,7 @@ func (t *turnSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	case slices.Contains(plain, t.kind):
 		d.Problem(e.At, "", "%s needs no value: write - %s", e.Key, e.Key)
 	case !slices.Contains(valued, t.kind):
-		d.Problem(e.At, "", "unknown turn %s%s: write %s", bind.Quote(e.Key), suggestTurn(e.Key), turnExample)
+		d.Problem(e.At, "", "unknown turn %s%s: write %s", profiles.Quote(e.Key), suggestTurn(e.Key), turnExample)
 	case e.Value.Kind == tree.Scalar:
 		t.by = profiles.ByText
 		d.Scalar(&t.text, e.Value, e.Key)

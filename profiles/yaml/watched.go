@@ -68,7 +68,7 @@ type install bool
 
 func (v *install) Parse(text string, _ bool) error {
 	if text != "copy" {
-		return fmt.Errorf("%s is no way to install it: write copy, or leave install out", bind.Cite(text))
+		return fmt.Errorf("%s is no way to install it: write copy, or leave install out", profiles.Cite(text))
 	}
 	*v = true
 	return nil

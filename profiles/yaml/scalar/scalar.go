@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
 // The single values; what is above 0 says so where it is read.
@@ -96,7 +95,7 @@ func (v *Precision) Format() (string, bool) { return profiles.FormatPercent(floa
 func (v *Portion) Parse(text string, _ bool) error {
 	r, err := profiles.ParsePercent(text)
 	if err == nil && r > 1 {
-		err = fmt.Errorf("%s is more than all of them: write at most 100%%", bind.Cite(text))
+		err = fmt.Errorf("%s is more than all of them: write at most 100%%", profiles.Cite(text))
 	}
 	*v = Portion(r)
 	return err
@@ -144,11 +143,11 @@ func (v *Count) Parse(text string, quoted bool) error {
 	plain := strings.NewReplacer(",", "", "_", "", " ", "").Replace(text)
 	switch n, err := strconv.Atoi(plain); {
 	case errors.Is(err, strconv.ErrRange):
-		return fmt.Errorf("%s is too large: write a smaller number", bind.Cite(text))
+		return fmt.Errorf("%s is too large: write a smaller number", profiles.Cite(text))
 	case err == nil:
-		return fmt.Errorf("%s is not a whole number: write %d", bind.Cite(text), n)
+		return fmt.Errorf("%s is not a whole number: write %d", profiles.Cite(text), n)
 	}
-	return fmt.Errorf("%s is not a whole number: write one such as 100, without a unit", bind.Cite(text))
+	return fmt.Errorf("%s is not a whole number: write one such as 100, without a unit", profiles.Cite(text))
 }
 func (v *Count) Format() (string, bool) { return strconv.Itoa(int(*v)), true }
 
@@ -179,7 +178,7 @@ func (v *Weight) Parse(text string, quoted bool) error {
 	case err == nil && digits && quoted:
 		return fmt.Errorf("%s is text: write the number without quotes", strconv.Quote(text))
 	case err != nil || !digits:
-		return fmt.Errorf("%s is not a number: write one such as 2 or 0.5", bind.Cite(text))
+		return fmt.Errorf("%s is not a number: write one such as 2 or 0.5", profiles.Cite(text))
 	}
 	if f <= 0 {
 		return fmt.Errorf("a request with a weight of %s is never sent: write a number above 0, or leave the request out", text)
@@ -198,14 +197,14 @@ func (v *Toggle) Parse(text string, quoted bool) error {
 	case text == "true" || text == "false":
 		return fmt.Errorf("%s is text: write %s without quotes", strconv.Quote(text), text)
 	}
-	return fmt.Errorf("%s is neither true nor false: write one of them", bind.Cite(text))
+	return fmt.Errorf("%s is neither true nor false: write one of them", profiles.Cite(text))
 }
 func (v *Toggle) Format() (string, bool) { return strconv.FormatBool(bool(*v)), true }
 
 func (v *Address) Parse(text string, _ bool) error {
 	a, err := netip.ParseAddr(text)
 	if err != nil {
-		return fmt.Errorf("%s is not an IP address: write one such as 10.0.0.5", bind.Cite(text))
+		return fmt.Errorf("%s is not an IP address: write one such as 10.0.0.5", profiles.Cite(text))
 	}
 	*v = Address(a)
 	return nil
@@ -223,7 +222,7 @@ func (v *Level) Parse(text string, _ bool) error {
 		if digits == "" || len(digits) > 9 || strings.Contains(digits, " ") {
 			digits = "100"
 		}
-		return fmt.Errorf("%s is not a number of connections: write %s conns", bind.Cite(text), digits)
+		return fmt.Errorf("%s is not a number of connections: write %s conns", profiles.Cite(text), digits)
 	}
 	r, err := profiles.ParseRate(text)
 	*v = Level{Rate: r}

@@ -20,7 +20,7 @@ func (v *Statuses) Parse(text string, _ bool) error {
 			r, ok = profiles.StatusRange{Low: code, High: code}, true
 		}
 		if !ok {
-			return fmt.Errorf("%s is not a status: write one of HTTP such as 2xx, 404 or 200-204, or of gRPC such as ok or not-found", bind.Cite(part))
+			return fmt.Errorf("%s is not a status: write one of HTTP such as 2xx, 404 or 200-204, or of gRPC such as ok or not-found", profiles.Cite(part))
 		}
 		*v = append(*v, r)
 	}

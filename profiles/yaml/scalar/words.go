@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/profiles/yaml/bind"
 )
 
 // OneOf reads a word out of a few.
@@ -18,9 +17,9 @@ func OneOf(text, what string, words ...string) (int, error) {
 		}
 	}
 	if near := profiles.Nearest(text, words); near != "" {
-		return 0, fmt.Errorf("unknown %s %s; did you mean %q?", what, bind.Quote(text), near)
+		return 0, fmt.Errorf("unknown %s %s; did you mean %q?", what, profiles.Quote(text), near)
 	}
-	return 0, fmt.Errorf("unknown %s %s; write one of %s", what, bind.Quote(text), strings.Join(words, ", "))
+	return 0, fmt.Errorf("unknown %s %s; write one of %s", what, profiles.Quote(text), strings.Join(words, ", "))
 }
 
 // Engines are what sends the load.
@@ -113,7 +112,7 @@ func Picks() []string {
 
 func (v *RowPick) Parse(text string, _ bool) error {
 	if !slices.Contains(Picks(), text) {
-		return errors.New(bind.Cite(text) + " is no way to pick a row: write sequential, random or once")
+		return errors.New(profiles.Cite(text) + " is no way to pick a row: write sequential, random or once")
 	}
 	*v = RowPick(text)
 	return nil

@@ -33,5 +33,5 @@ func oneOf(text, key string, words []string) error {
 	if slices.Contains(words, text) {
 		return nil
 	}
-	return fmt.Errorf("%s is none of %s: write one of them, or leave %s out", bind.Cite(text), strings.Join(words, ", "), key)
+	return fmt.Errorf("%s is none of %s: write one of them, or leave %s out", profiles.Cite(text), strings.Join(words, ", "), key)
 }
