@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/ask"
 )
 
 // Bounds of asking a store.
@@ -178,32 +178,14 @@ func (a asked) answers(ctx context.Context, path string) bool {
 
 // get asks a path below the store's URL.
 func (a asked) get(ctx context.Context, path string, values url.Values) (io.ReadCloser, error) {
-	u := *a.base
-	user := u.User
-	u.User = nil
-	u.Path = strings.TrimSuffix(u.Path, "/") + path
-	u.RawQuery = values.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	resp, err := ask.Get(ctx, a.client, a.base, path, values, nil)
 	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("User-Agent", "rampload")
-	if user != nil {
-		password, _ := user.Password()
-		req.SetBasicAuth(user.Username(), password)
-	}
-	resp, err := a.client.Do(req)
-	if err != nil {
-		var shown *url.Error
-		if errors.As(err, &shown) {
-			err = shown.Err // its text holds the query
-		}
-		return nil, fmt.Errorf("ask %s: %w", u.Host, err)
+		return nil, fmt.Errorf("ask %s: %w", a.base.Host, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
 		resp.Body.Close()
-		return nil, fmt.Errorf("ask %s: it answers %d: %s", u.Host, resp.StatusCode, clean(string(text), 120))
+		return nil, fmt.Errorf("ask %s: it answers %d: %s", a.base.Host, resp.StatusCode, clean(string(text), 120))
 	}
 	return struct {
 		io.Reader

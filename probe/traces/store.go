@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rampload/rampload/probe/internal/ask"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -87,32 +88,15 @@ var (
 
 // get asks a path below the store's URL and returns the body and its type.
 func (a asked) get(ctx context.Context, path string, values url.Values, accept string) ([]byte, string, error) {
-	u := *a.base
-	user := u.User
-	u.User = nil
-	u.Path = strings.TrimSuffix(u.Path, "/") + path
-	u.RawQuery = values.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, "", errors.New("it is no URL")
-	}
-	req.Header.Set("User-Agent", "rampload")
+	header := http.Header{}
 	if accept != "" {
-		req.Header.Set("Accept", accept)
+		header.Set("Accept", accept)
 	}
 	for _, h := range a.headers {
-		req.Header.Add(h.Name, h.Value)
+		header.Add(h.Name, h.Value)
 	}
-	if user != nil {
-		password, _ := user.Password()
-		req.SetBasicAuth(user.Username(), password)
-	}
-	resp, err := a.client.Do(req)
+	resp, err := ask.Get(ctx, a.client, a.base, path, values, header)
 	if err != nil {
-		var shown *url.Error
-		if errors.As(err, &shown) {
-			err = shown.Err // its text holds the question
-		}
 		return nil, "", fmt.Errorf("%w: %w", errAway, err)
 	}
 	defer resp.Body.Close()
