@@ -16,7 +16,7 @@ const module = "github.com/rampload/rampload/"
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/protocol", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
-	"cmd/internal/web", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast", "cmd/internal/boards",
+	"cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast", "cmd/internal/boards",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
 
@@ -26,7 +26,7 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
+	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -97,16 +97,17 @@ var arrows = map[string][]string{
 	"cmd/internal/bus":         {},
 	"cmd/internal/explain":     {},
 	"cmd/internal/live":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session"},
-	"cmd/internal/web":         {},
+	"cmd/internal/web":         {"cmd/internal/web/own"},
+	"cmd/internal/web/own":     {},
 	"cmd/internal/otlp":        {},
-	"cmd/internal/spans":       {"profiles", "profiles/", "attack", "probe", "probe/traces", "report/runlog", "report/format", "cmd/internal/otlp"},
+	"cmd/internal/spans":       {"profiles", "profiles/", "attack", "probe", "probe/traces", "probe/internal/ask", "report/runlog", "report/format", "cmd/internal/otlp"},
 	// The numbers of a run: kept, and the ways out, which know only their form.
 	"cmd/internal/meter":        {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/meter/family"},
 	"cmd/internal/meter/family": {},
 	"cmd/internal/notify":       {"cmd/internal/otlp"},
 	"cmd/internal/boards":       {},
-	"cmd/internal/broadcast":    {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify"},
-	"cmd/internal/meter/expose": {"cmd/internal/meter/family"},
+	"cmd/internal/broadcast":    {"profiles", "attack", "probe", "report", "report/", "cmd/internal/session", "cmd/internal/otlp", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/web/own"},
+	"cmd/internal/meter/expose": {"cmd/internal/meter/family", "cmd/internal/web/own"},
 	"cmd/internal/meter/push":   {"cmd/internal/meter/family", "cmd/internal/otlp"},
 	"cmd/internal/meter/push/":  {"cmd/internal/meter/family", "cmd/internal/otlp"},
 	"cmd/internal/session":      {"profiles", "attack", "probe", "report", "report/search", "report/stats"},

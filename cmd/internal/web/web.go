@@ -13,9 +13,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/rampload/rampload/cmd/internal/web/own"
 )
 
 const (
@@ -50,19 +51,12 @@ type Server struct {
 // machine's loopback; one beyond it is served to those only who have the token that is
 // in [Server.URL]. The error says which address cannot be listened on.
 func Listen(addr string) (*Server, error) {
-	host, port, err := net.SplitHostPort(addr)
+	l, err := own.Listen(addr, "browsers")
 	if err != nil {
-		return nil, fmt.Errorf("read address %q: %w; write :PORT for this machine, or HOST:PORT", addr, err)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return nil, fmt.Errorf("listen for browsers: %w", err)
+		return nil, err
 	}
 	s := &Server{listener: l, room: make(chan struct{}, mostReaders), news: make(chan struct{})}
-	if at, ok := l.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+	if !own.Alone(l) {
 		s.token = rand.Text()
 	}
 	mux := http.NewServeMux()
@@ -111,11 +105,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cache-Control", "no-store")
 		if s.token == "" {
-			host := r.Host
-			if name, _, err := net.SplitHostPort(host); err == nil {
-				host = name
-			}
-			if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			if !own.Names(r) {
 				http.Error(w, "this page is for this machine only: open http://"+s.listener.Addr().String()+"/", http.StatusForbidden)
 				return
 			}

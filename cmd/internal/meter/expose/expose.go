@@ -8,7 +8,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/rampload/rampload/cmd/internal/meter/family"
+	"github.com/rampload/rampload/cmd/internal/web/own"
 )
 
 const (
@@ -48,16 +48,9 @@ type Server struct {
 // Listen begins to serve. An address without a host, such as ":9464", is of this machine's
 // loopback. The error says which address cannot be listened on.
 func Listen(addr string, take func() family.Snapshot) (*Server, error) {
-	host, port, err := net.SplitHostPort(addr)
+	l, err := own.Listen(addr, "Prometheus")
 	if err != nil {
-		return nil, fmt.Errorf("read address %q: %w; write :PORT for this machine, or HOST:PORT", addr, err)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return nil, fmt.Errorf("listen for Prometheus: %w", err)
+		return nil, err
 	}
 	s := &Server{take: take, listener: l, room: make(chan struct{}, atOnce)}
 	mux := http.NewServeMux()
@@ -74,16 +67,11 @@ func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + 
 // guard answers under this machine's own names only where nobody else may ask: any web
 // page in a browser could, under a name that it has pointed here.
 func (s *Server) guard(next http.Handler) http.Handler {
-	at, ok := s.listener.Addr().(*net.TCPAddr)
-	if ok && !at.IP.IsLoopback() {
+	if !own.Alone(s.listener) {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if ip := net.ParseIP(strings.Trim(host, "[]")); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !own.Names(r) {
 			http.Error(w, "these numbers are for this machine only: fetch "+s.URL(), http.StatusForbidden)
 			return
 		}
