@@ -197,7 +197,7 @@ hosts: [{name: orders-1, netns: %s, processes: [{listen: 8080}]}]
 	// does not know it: whoever sent the load does.
 	resets, target := bad.Load(), r.Targets[0]
 	if int64(target.WireResets) != resets || int64(target.Failed) != resets || resets < int64(n.reset(t)) {
-		t.Errorf("%d connections reset, %d failed; the load met %d, nginx reset %d", target.WireResets, target.Failed, resets, n.reset(t))
+		t.Errorf("%d connections reset, %d failed; the load met %d, nginx reset %d; read from %+v", target.WireResets, target.Failed, resets, n.reset(t), r.Sources)
 	}
 	m := target.Onset.Mark
 	if target.Onset.Status != report.OnsetFound || m == nil || m.Text != "deploy v2" || m.AfterS > 10 {
