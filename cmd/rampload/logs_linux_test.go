@@ -259,7 +259,7 @@ func TestLogsTellTheBalancer(t *testing.T) {
 		t.Errorf("the verdict is %s %s of %s: %s", f.Verdict, f.Cause, f.Process, told(f))
 	}
 	if want := "haproxy on local: 503 to GET /stock: refused by a rule of the proxy"; !strings.Contains(told(f), want) {
-		t.Errorf("nothing tells of the balancer's words:\n%s", told(f))
+		t.Errorf("nothing tells of the balancer's words:\n%s\nsaid: %+v\nread from: %+v", told(f), r.Targets[0].Said, r.Sources)
 	}
 	if strings.Contains(told(f), "one of the 3") || s.failed.Load() != 0 {
 		t.Errorf("an instance is named, and none failed:\n%s", told(f))
