@@ -130,6 +130,8 @@ func (n *liveNginx) load(ctx context.Context, good, bad *atomic.Int64) {
 // makes it reset connections: the verdict says when, after which mark, and who sent the
 // resets; their number is that of the load.
 func TestWatchLiveTraffic(t *testing.T) {
+	// How long the load is watched without and with resets, whatever its rate.
+	const beforeMark, afterMark = 6 * time.Second, 10 * time.Second
 	need(t, "nginx", "ip")
 	exe := buildProgram(t)
 	n := startLiveNginx(t)
@@ -167,14 +169,16 @@ hosts: [{name: orders-1, netns: %s, processes: [{listen: 8080}]}]
 	go func() { defer close(loaded); n.load(ctx, &good, &bad) }()
 
 	until(t, "the watch to take marks", func() bool { _, err := mark("watching"); return err == nil })
-	before := good.Load()
-	until(t, "traffic", func() bool { return good.Load() > before+4000 })
+	before, began := good.Load(), time.Now()
+	until(t, "traffic", func() bool { return good.Load() > before+4000 && time.Since(began) > beforeMark })
 	if out, err := mark("deploy v2"); err != nil || !strings.Contains(out, "marked live at ") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	n.serve(t, `if ($connection_requests ~ "5$") { return 444; } return 200 ok;`)
 	run(t, "nginx", "-s", "reload", "-e", filepath.Join(n.dir, "error.log"), "-c", filepath.Join(n.dir, "nginx.conf"))
-	until(t, "resets", func() bool { return n.reset(t) > 400 })
+	// A rise that has lasted but a moment is a spell to the statistics, not an onset.
+	marked := time.Now()
+	until(t, "resets", func() bool { return n.reset(t) > 400 && time.Since(marked) > afterMark })
 	stop()
 	<-loaded
 	if err := watch.Process.Signal(os.Interrupt); err != nil {
@@ -201,7 +205,8 @@ hosts: [{name: orders-1, netns: %s, processes: [{listen: 8080}]}]
 	}
 	m := target.Onset.Mark
 	if target.Onset.Status != report.OnsetFound || m == nil || m.Text != "deploy v2" || m.AfterS > 10 {
-		t.Errorf("onset %+v, mark %+v", target.Onset, m)
+		counted, _ := os.ReadFile(file("out.json"))
+		t.Errorf("onset %+v, mark %+v; %d requests were seen of %d and %d\n%s", target.Onset, m, target.Requests, good.Load(), resets, counted)
 	}
 	if len(r.Watched) != 1 || r.Watched[0].By != report.CountedByKernel || !r.Watched[0].Traced || len(r.Gates) != 0 || r.Interrupted || !r.Complete {
 		t.Errorf("watched %+v, gates %+v, interrupted %v", r.Watched, r.Gates, r.Interrupted)
