@@ -9,7 +9,10 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-func (v *validator) client() {
+// clientRules checks how this machine sends.
+type clientRules struct{ *validator }
+
+func (v clientRules) client() {
 	c := v.profile.Client
 	switch {
 	case c.Connections < 0:
@@ -60,7 +63,7 @@ func (v *validator) client() {
 // maxRetryAfter bounds how long a request waits because an answer said so.
 const maxRetryAfter = time.Hour
 
-func (v *validator) retries(r profiles.Retries) {
+func (v clientRules) retries(r profiles.Retries) {
 	const path = "client.retries"
 	switch {
 	case r.Max < 0:
@@ -91,7 +94,7 @@ func (v *validator) retries(r profiles.Retries) {
 	}
 }
 
-func (v *validator) tls(t profiles.TLS) {
+func (v clientRules) tls(t profiles.TLS) {
 	switch {
 	case t.CertFile != "" && t.KeyFile == "":
 		v.add("client.tls.cert", "the certificate has no key: write key: client.key beside it")
@@ -104,7 +107,7 @@ func (v *validator) tls(t profiles.TLS) {
 }
 
 // protocol checks the client's protocol against the schemes of the targets.
-func (v *validator) protocol(c profiles.Client) {
+func (v clientRules) protocol(c profiles.Client) {
 	for i, t := range v.profile.Targets {
 		if t.Speaks() != profiles.SpeaksHTTP {
 			continue // client.protocol is the version of HTTP

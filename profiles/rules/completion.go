@@ -15,8 +15,11 @@ import (
 // acceptedSource is what the path of a poll has values of.
 const acceptedSource = "accepted"
 
+// completionRules checks how it is found out what became of accepted transactions.
+type completionRules struct{ *validator }
+
 // completion checks how a target tells what became of what it accepted.
-func (v *validator) completion(path string, t profiles.Target) {
+func (v completionRules) completion(path string, t profiles.Target) {
 	calls := slices.ContainsFunc(t.Requests, func(r profiles.Request) bool {
 		return slices.ContainsFunc(data.Refs(r), func(ref data.Ref) bool { return ref.Source == "callback" })
 	})
@@ -54,7 +57,7 @@ func (v *validator) completion(path string, t profiles.Target) {
 			v.add(path+".extract", "%s is there twice: give each value its own name", profiles.Quote(e.Name))
 		}
 		seen[e.Name] = true
-		v.extract(path+".extract."+e.Name, e)
+		journeyRules{v.validator}.extract(path+".extract."+e.Name, e)
 	}
 	v.outcome(path+".done", c, c.Done)
 	v.outcome(path+".failed", c, c.Failed)
@@ -64,7 +67,7 @@ func (v *validator) completion(path string, t profiles.Target) {
 }
 
 // outcome checks what says how a transaction ended.
-func (v *validator) outcome(path string, c profiles.Completion, check profiles.Check) {
+func (v completionRules) outcome(path string, c profiles.Completion, check profiles.Check) {
 	if check.Status != nil && c.Via != profiles.ViaPoll {
 		v.add(path+".status", "only the answer to a poll has a status: write json, body, regexp or headers")
 	}
@@ -78,15 +81,15 @@ func (v *validator) outcome(path string, c profiles.Completion, check profiles.C
 	}
 }
 
-func (v *validator) poll(path string, c profiles.Completion) {
+func (v completionRules) poll(path string, c profiles.Completion) {
 	if c.Poll.URL != "" {
-		v.url(path+".url", c.Poll.URL)
+		targetRules{v.validator}.url(path+".url", c.Poll.URL)
 		if speaks := (profiles.Target{URL: c.Poll.URL}).Speaks(); speaks != profiles.SpeaksHTTP {
 			v.add(path+".url", "polls are HTTP: write a url such as http://127.0.0.1:8080")
 		}
 	}
 	for i, h := range c.Poll.Headers {
-		v.header(at(path+".headers", i), h)
+		requestRules{v.validator}.header(at(path+".headers", i), h)
 	}
 	if c.Poll.Every < 10*time.Millisecond || c.Poll.Every > time.Hour {
 		v.add(path+".every", "%s is not from 10ms to 1h: write one such as 1s", profiles.FormatDuration(c.Poll.Every))
@@ -110,7 +113,7 @@ func (v *validator) poll(path string, c profiles.Completion) {
 		switch ref := p.Ref; {
 		case p.Literal():
 		case ref.Source == "request":
-			v.reference(path, ref)
+			requestRules{v.validator}.reference(path, ref)
 		case ref.Source != acceptedSource:
 			v.add(path, "${%s} is not known to a poll: write ${accepted.id}, with extract: {id: json id}, or ${request.id}", ref)
 		case !slices.Contains(names, ref.Name):
@@ -118,11 +121,11 @@ func (v *validator) poll(path string, c profiles.Completion) {
 		}
 	}
 	if plain, err := data.Mask(c.Poll.Path, "0"); err == nil {
-		v.path(path, "GET", plain)
+		requestRules{v.validator}.path(path, "GET", plain)
 	}
 }
 
-func (v *validator) callback(path string, c profiles.Callback, calls bool) {
+func (v completionRules) callback(path string, c profiles.Callback, calls bool) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil || port != "0" && !validPort(port) || strings.ContainsAny(host, "/@?# ") {
 		v.add(path, "%s is no address to listen at: write host and port, such as 127.0.0.1:9099 or 0.0.0.0:0", profiles.Quote(c.Listen))
@@ -138,7 +141,7 @@ func (v *validator) callback(path string, c profiles.Callback, calls bool) {
 	}
 }
 
-func (v *validator) topic(path string, c profiles.Completion) {
+func (v completionRules) topic(path string, c profiles.Completion) {
 	t := c.Topic
 	if u, err := url.Parse(t.URL); err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Host == "" {
 		v.add(path+".url", "%s is no URL of a NATS server: write one such as nats://127.0.0.1:4222", profiles.Quote(t.URL))

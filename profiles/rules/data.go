@@ -8,8 +8,11 @@ import (
 	"github.com/rampload/rampload/profiles/data"
 )
 
+// requestRules checks requests, and the data that fills them.
+type requestRules struct{ *validator }
+
 // data checks the tables.
-func (v *validator) data() {
+func (v requestRules) data() {
 	seen := map[string]bool{}
 	for _, t := range v.profile.Data {
 		path := "data." + t.Name
@@ -39,7 +42,7 @@ func isSource(name string) bool {
 
 // filled checks the references of a request, and returns it with something plain in
 // their places, for the other rules.
-func (v *validator) filled(path string, r profiles.Request) profiles.Request {
+func (v requestRules) filled(path string, r profiles.Request) profiles.Request {
 	r.Headers, r.Parts, r.Script = slices.Clone(r.Headers), slices.Clone(r.Parts), slices.Clone(r.Script)
 	where := []string{path + ".path", path + ".body"}
 	for i := range r.Headers {
@@ -83,7 +86,7 @@ func (v *validator) filled(path string, r profiles.Request) profiles.Request {
 }
 
 // reference checks what a reference names.
-func (v *validator) reference(path string, ref data.Ref) {
+func (v requestRules) reference(path string, ref data.Ref) {
 	if slices.Contains(data.Families(), ref.Source) {
 		if _, err := data.ParseArgs(ref); err != nil {
 			v.add(path, "%s", err)
@@ -99,7 +102,7 @@ func (v *validator) reference(path string, ref data.Ref) {
 		}
 		return
 	}
-	if v.step != nil && v.extracted(path, ref) {
+	if v.step != nil && (journeyRules{v.validator}).extracted(path, ref) {
 		return
 	}
 	var known []string

@@ -18,8 +18,11 @@ const (
 	mostNotices = 10
 )
 
+// exportRules checks what a run tells others while it goes on.
+type exportRules struct{ *validator }
+
 // export checks where the numbers of the run go.
-func (v *validator) export(e profiles.Export) {
+func (v exportRules) export(e profiles.Export) {
 	if e.Listen != "" {
 		host, port, err := net.SplitHostPort(e.Listen)
 		n, portErr := strconv.Atoi(port)
@@ -42,7 +45,7 @@ func (v *validator) export(e profiles.Export) {
 }
 
 // notify checks who is told of gates that are broken.
-func (v *validator) notify(list []profiles.Notice) {
+func (v exportRules) notify(list []profiles.Notice) {
 	if len(list) > mostNotices {
 		v.add("notify", "%d receivers are more than %d: write fewer, and let one of them tell the others", len(list), mostNotices)
 	}
@@ -60,7 +63,7 @@ func (v *validator) notify(list []profiles.Notice) {
 }
 
 // receiver checks how a service is reached that is told of the run.
-func (v *validator) receiver(path string, r profiles.Receiver, example string) {
+func (v exportRules) receiver(path string, r profiles.Receiver, example string) {
 	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		v.add(path, "%s is not a URL that can be sent to: write one such as %s", profiles.Quote(redaction.URLs(r.URL)), example)
 	}
@@ -73,6 +76,6 @@ func (v *validator) receiver(path string, r profiles.Receiver, example string) {
 		v.add(path, "a certificate and its key belong together: write both cert and key")
 	}
 	for _, h := range r.Headers {
-		v.header(path+".headers", h)
+		requestRules{v.validator}.header(path+".headers", h)
 	}
 }

@@ -9,8 +9,11 @@ import (
 	"github.com/rampload/rampload/profiles/schema"
 )
 
+// callRules checks calls of gRPC.
+type callRules struct{ *validator }
+
 // grpc checks how a gRPC target is spoken to.
-func (v *validator) grpc(path string, t profiles.Target) {
+func (v callRules) grpc(path string, t profiles.Target) {
 	switch g := t.GRPC; {
 	case t.Speaks() == profiles.SpeaksGRPC:
 		if g.KeepAlive < 0 {
@@ -29,14 +32,14 @@ func (v *validator) grpc(path string, t profiles.Target) {
 }
 
 // grpcStatus checks a status that a gRPC target is expected to answer.
-func (v *validator) grpcStatus(path string, r profiles.StatusRange) {
+func (v callRules) grpcStatus(path string, r profiles.StatusRange) {
 	if last := len(profiles.GRPCStatuses()) - 1; r.Low < 0 || r.High > last || r.Low > r.High {
 		v.add(path, "%d is not a status of gRPC: write names such as ok, or [ok, not-found]", r.High)
 	}
 }
 
 // calls checks the calls of a target against its schema, where that is known.
-func (v *validator) calls(path string, t profiles.Target) {
+func (v callRules) calls(path string, t profiles.Target) {
 	of := t.Speaks()
 	if of != profiles.SpeaksGRPC {
 		for i, r := range t.Requests {
@@ -85,7 +88,7 @@ func exampleCall(s *schema.Schema) string {
 }
 
 // call checks one call.
-func (v *validator) call(path string, r profiles.Request, known *schema.Schema) {
+func (v callRules) call(path string, r profiles.Request, known *schema.Schema) {
 	m, err := known.Method(r.Path)
 	if err != nil {
 		v.add(path+".call", "%s", err)
@@ -113,7 +116,7 @@ func (v *validator) call(path string, r profiles.Request, known *schema.Schema) 
 }
 
 // leaf checks that every row of a table has a value of the field that it fills in.
-func (v *validator) leaf(path string, l *schema.Leaf) {
+func (v callRules) leaf(path string, l *schema.Leaf) {
 	if len(l.Pieces) != 1 || l.Pieces[0].Literal() {
 		return
 	}
@@ -140,7 +143,7 @@ func (v *validator) leaf(path string, l *schema.Leaf) {
 }
 
 // metadata checks the names and values that go with a call.
-func (v *validator) metadata(path string, r profiles.Request) {
+func (v callRules) metadata(path string, r profiles.Request) {
 	for i, h := range r.Headers {
 		where := at(path, i)
 		switch name := strings.ToLower(h.Name); {
@@ -149,7 +152,7 @@ func (v *validator) metadata(path string, r profiles.Request) {
 		case name == "content-length", name == "transfer-encoding", name == "expect", name == "connection", name == "host":
 			v.add(where, "%s is no metadata: leave it out", profiles.Cite(h.Name))
 		default:
-			v.header(where, h)
+			requestRules{v.validator}.header(where, h)
 		}
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"github.com/rampload/rampload/profiles/workload"
 )
 
-func (v *validator) hosts() {
+// hostRules checks the hosts that are watched.
+type hostRules struct{ *validator }
+
+func (v hostRules) hosts() {
 	seen := make(map[string]bool)
 	for i, h := range v.profile.Hosts {
 		path := at("hosts", i)
@@ -26,7 +29,7 @@ func (v *validator) hosts() {
 	}
 }
 
-func (v *validator) host(path string, h profiles.Host) {
+func (v hostRules) host(path string, h profiles.Host) {
 	remote := h.Agent.Given() || h.Netns != "" || len(h.Prometheus) > 0 || h.Kubernetes != ""
 	switch {
 	case h.Kubernetes != "" && h.Name != profiles.LocalHost && h.Netns != "":
@@ -69,7 +72,7 @@ func (v *validator) host(path string, h profiles.Host) {
 	}
 }
 
-func (v *validator) process(path string, p profiles.Process) {
+func (v hostRules) process(path string, p profiles.Process) {
 	selectors := 0
 	for _, set := range []bool{p.Listen != 0, p.PID != 0, p.Name != "", p.Cgroup != "", p.Unit != "", p.Container != "", p.Pod != ""} {
 		if set {
@@ -102,9 +105,12 @@ func (v *validator) process(path string, p profiles.Process) {
 	}
 }
 
+// gateRules checks gates and what ends a run early.
+type gateRules struct{ *validator }
+
 // gates checks the gates of one list: gate, which must hold, or abort-if, which
 // ends the run when it holds.
-func (v *validator) gates(path string, gates []profiles.Gate) {
+func (v gateRules) gates(path string, gates []profiles.Gate) {
 	for i, g := range gates {
 		path := at(path, i)
 		parsed, err := profiles.ParseGate(g.String())
@@ -126,7 +132,7 @@ func (v *validator) gates(path string, gates []profiles.Gate) {
 }
 
 // gateNames checks the target or the resource that a gate names.
-func (v *validator) gateNames(path string, g profiles.Gate) {
+func (v gateRules) gateNames(path string, g profiles.Gate) {
 	if g.Of == "" {
 		return
 	}
@@ -145,10 +151,10 @@ func (v *validator) gateNames(path string, g profiles.Gate) {
 	}
 }
 
-func (v *validator) gate(path string, g profiles.Gate) {
+func (v gateRules) gate(path string, g profiles.Gate) {
 	below := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	rate, known := v.profile.MaxRate()
-	if v.gateOfSearch(path, g) {
+	if (searchRules{v.validator}).gateOfSearch(path, g) {
 		return
 	}
 	_, searches := v.profile.SearchStage()
@@ -164,7 +170,7 @@ func (v *validator) gate(path string, g profiles.Gate) {
 	}
 }
 
-func (v *validator) abortIf(path string, g profiles.Gate) {
+func (v gateRules) abortIf(path string, g profiles.Gate) {
 	below := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	switch {
 	case g.Baseline > 0:

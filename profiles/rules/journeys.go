@@ -16,8 +16,11 @@ type place struct {
 	index   int
 }
 
+// journeyRules checks journeys and their steps.
+type journeyRules struct{ *validator }
+
 // journeys checks what virtual users do.
-func (v *validator) journeys() {
+func (v journeyRules) journeys() {
 	const mostSteps = 100
 	seen := map[string]bool{}
 	for _, t := range v.profile.Targets {
@@ -41,13 +44,13 @@ func (v *validator) journeys() {
 			Requests: []profiles.Request{{Method: "GET", Weight: 1}},
 		}
 		v.ofJourney = true
-		v.target(path, t)
+		targetRules{v.validator}.target(path, t)
 		v.ofJourney = false
 		if t.Requests = nil; len(j.Steps) > 0 {
 			for _, s := range j.Steps {
 				t.Requests = append(t.Requests, s.Request)
 			}
-			v.calls(path+".steps", t)
+			callRules{v.validator}.calls(path+".steps", t)
 		}
 		switch {
 		case len(j.Steps) == 0:
@@ -62,7 +65,7 @@ func (v *validator) journeys() {
 	}
 }
 
-func (v *validator) journeyStep(path string, p place, names map[string]bool) {
+func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 	s := &p.journey.Steps[p.index]
 	switch {
 	case s.Name == "":
@@ -78,7 +81,7 @@ func (v *validator) journeyStep(path string, p place, names map[string]bool) {
 	names[s.Name] = true
 	v.stepService(path, p)
 	v.step = &p
-	v.request(path, s.Request)
+	requestRules{v.validator}.request(path, s.Request)
 	v.step = nil
 	if s.ThinkFrom < 0 || s.ThinkTo < s.ThinkFrom || s.ThinkTo > time.Hour {
 		v.add(path+".think", "a pause from %s to %s cannot be: write the shorter one first, at most 1h, such as think: 1s..3s",
@@ -90,7 +93,7 @@ func (v *validator) journeyStep(path string, p place, names map[string]bool) {
 	speaks := profiles.Target{URL: p.journey.URL}.Speaks()
 	for _, r := range s.Check.Status {
 		if speaks == profiles.SpeaksGRPC {
-			v.grpcStatus(path+".check.status", r)
+			callRules{v.validator}.grpcStatus(path+".check.status", r)
 			continue
 		}
 		if r.Low < 100 || r.High > 599 || r.Low > r.High {
@@ -103,7 +106,7 @@ func (v *validator) journeyStep(path string, p place, names map[string]bool) {
 }
 
 // stepService checks the service of its own that a step has.
-func (v *validator) stepService(path string, p place) {
+func (v journeyRules) stepService(path string, p place) {
 	at := p.journey.Steps[p.index].At
 	t := profiles.Target{
 		URL: at.URL, ConnectTo: at.ConnectTo, ServerName: at.ServerName, Hosts: at.Hosts, Expect: profiles.DefaultExpect(),
@@ -117,12 +120,12 @@ func (v *validator) stepService(path string, p place) {
 		v.add(path+".url", "only steps over http:// and https:// have a service of their own, in a journey over HTTP: put this one into a journey of its own")
 	default:
 		v.ofJourney = true
-		v.target(path, t)
+		targetRules{v.validator}.target(path, t)
 		v.ofJourney = false
 	}
 }
 
-func (v *validator) extract(path string, e profiles.Extract) {
+func (v journeyRules) extract(path string, e profiles.Extract) {
 	_, err := regexp.Compile(e.What)
 	switch {
 	case !isSource(e.Name):
@@ -141,7 +144,7 @@ func reason(err error) string {
 }
 
 // extracted reports whether a reference is to a step of the journey, and checks it.
-func (v *validator) extracted(path string, ref data.Ref) bool {
+func (v journeyRules) extracted(path string, ref data.Ref) bool {
 	steps := v.step.journey.Steps
 	i := slices.IndexFunc(steps, func(s profiles.Step) bool { return s.Name == ref.Source })
 	if i < 0 {
@@ -163,12 +166,12 @@ func (v *validator) extracted(path string, ref data.Ref) bool {
 }
 
 // lastShare reports whether no target after i has a share of its own.
-func (v *validator) lastShare(i int) bool {
+func (v journeyRules) lastShare(i int) bool {
 	return !slices.ContainsFunc(v.profile.Targets[i+1:], func(t profiles.Target) bool { return t.Step == 0 })
 }
 
 // journeyStage checks a stage of a profile with journeys.
-func (v *validator) journeyStage(path string, s profiles.Stage) {
+func (v journeyRules) journeyStage(path string, s profiles.Stage) {
 	mixed := slices.ContainsFunc(v.profile.Targets, func(t profiles.Target) bool { return t.Journey == 0 })
 	switch {
 	case len(v.profile.Journeys) == 0 && ofJourneys(s):

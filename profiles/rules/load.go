@@ -7,7 +7,10 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-func (v *validator) load() {
+// loadRules checks stages of a load.
+type loadRules struct{ *validator }
+
+func (v loadRules) load() {
 	stages := v.profile.Load
 	if len(stages) == 0 {
 		v.add("load", "there is no load: write a stage, such as load: [{from: 50/s, to: 2000/s, over: 2m}]")
@@ -23,7 +26,7 @@ func (v *validator) load() {
 		rate, ok := s.MaxRate(1)
 		_, idle := s.(profiles.Idle)
 		loaded = loaded || !ok || rate > 0 || idle
-		v.place(i, s)
+		searchRules{v.validator}.place(i, s)
 	}
 	if d := v.profile.Duration(); d.Seconds() > maxLoad {
 		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", profiles.FormatDuration(d))
@@ -33,9 +36,9 @@ func (v *validator) load() {
 	}
 }
 
-func (v *validator) stage(path string, s profiles.Stage) {
+func (v loadRules) stage(path string, s profiles.Stage) {
 	before := len(v.problems)
-	v.journeyStage(path, s)
+	journeyRules{v.validator}.journeyStage(path, s)
 	switch s := s.(type) {
 	case profiles.Ramp:
 		v.rate(path+".from", s.From)
@@ -63,9 +66,9 @@ func (v *validator) stage(path string, s profiles.Stage) {
 			v.add(path, "held connections serve one request after the other, and client.connections is 0, a new connection for each: write connections: 256, or a rate")
 		}
 	case profiles.Search:
-		v.search(path+".search", s)
+		searchRules{v.validator}.search(path+".search", s)
 	case profiles.Idle:
-		v.idle(path+".idle", s)
+		searchRules{v.validator}.idle(path+".idle", s)
 	}
 }
 
@@ -84,7 +87,7 @@ func (v *validator) rate(path string, rate float64) bool {
 	return true
 }
 
-func (v *validator) length(path string, s profiles.Stage) {
+func (v loadRules) length(path string, s profiles.Stage) {
 	d := s.Duration()
 	switch {
 	case d <= 0:
@@ -94,7 +97,7 @@ func (v *validator) length(path string, s profiles.Stage) {
 	}
 }
 
-func (v *validator) staircase(path string, s profiles.Staircase) {
+func (v loadRules) staircase(path string, s profiles.Staircase) {
 	right := v.rate(path+".from", s.From)
 	right = v.rate(path+".to", s.To) && right
 	switch {
@@ -126,7 +129,7 @@ func (v *validator) staircase(path string, s profiles.Staircase) {
 	}
 }
 
-func (v *validator) burst(path string, s profiles.Burst) {
+func (v loadRules) burst(path string, s profiles.Burst) {
 	switch {
 	case s.Size <= 0:
 		v.add(path+".burst", "a burst of %d requests sends nothing: write 1 or more", s.Size)
@@ -146,7 +149,7 @@ func (v *validator) burst(path string, s profiles.Burst) {
 	v.length(path+".for", s)
 }
 
-func (v *validator) connections(path string, s profiles.Connections) {
+func (v loadRules) connections(path string, s profiles.Connections) {
 	switch {
 	case s.From < 0 || s.To < 0:
 		v.add(path, "a number of connections is negative: write 0 conns or more")

@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-func (v *validator) log(path string, l profiles.Log) {
+func (v hostRules) log(path string, l profiles.Log) {
 	ways := 0
 	for _, set := range []bool{l.File != "", l.Journal != "", l.URL != "", l.Container != ""} {
 		if set {

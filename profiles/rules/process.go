@@ -34,8 +34,9 @@ func ParseProcess(text string) (profiles.Process, error) {
 	if !found || value == "" || err != nil {
 		return profiles.Process{}, fmt.Errorf("%s selects no process: write listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-*, cgroup=PATH or pid=NUMBER", profiles.Quote(text))
 	}
-	v := validator{}
-	if v.process("", p); len(v.problems) > 0 {
+	v := &validator{}
+	hostRules{v}.process("", p)
+	if len(v.problems) > 0 {
 		return profiles.Process{}, fmt.Errorf("%s", v.problems[0].Message)
 	}
 	return p, nil

@@ -44,38 +44,39 @@ const (
 // gates may use; nil leaves them unchecked. It expects a profile
 // [profiles.Profile.WithDefaults], and touches neither files nor the network.
 func Profile(p profiles.Profile, resources []string) []Problem {
-	v := validator{profile: p, resources: resources}
+	v := &validator{profile: p, resources: resources}
 	if p.Name == "" {
 		v.add("name", "the profile has no name: write one, such as name: peak")
 	} else {
 		v.name("name", p.Name)
 	}
-	v.data()
-	v.targets()
-	v.load()
-	v.client()
-	v.hosts()
-	v.fleet(v.profile.Fleet)
-	v.export(p.Export)
-	v.notify(p.Notify)
-	v.traces("traces", v.profile.Traces)
-	v.gates("gate", p.Gate)
-	v.gates("abort-if", p.AbortIf)
+	requestRules{v}.data()
+	targetRules{v}.targets()
+	loadRules{v}.load()
+	clientRules{v}.client()
+	hostRules{v}.hosts()
+	hostRules{v}.fleet(v.profile.Fleet)
+	exportRules{v}.export(p.Export)
+	exportRules{v}.notify(p.Notify)
+	exportRules{v}.traces("traces", v.profile.Traces)
+	gateRules{v}.gates("gate", p.Gate)
+	gateRules{v}.gates("abort-if", p.AbortIf)
 	return v.problems
 }
 
 // Base returns every rule that a base URL and its requests break, with paths
 // such as "url" and "requests.0.headers.1".
 func Base(b profiles.Base) []Problem {
-	var v validator
-	v.url("url", b.URL)
+	v := &validator{}
+	targetRules{v}.url("url", b.URL)
 	for i, r := range b.Requests {
-		v.request(at("requests", i), r)
+		requestRules{v}.request(at("requests", i), r)
 	}
 	return v.problems
 }
 
-// validator collects the problems of one profile.
+// validator collects the problems of one profile. What checks a part of it has a type of
+// its own, such as [targetRules].
 type validator struct {
 	profile   profiles.Profile
 	resources []string

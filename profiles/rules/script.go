@@ -26,8 +26,11 @@ func languageOf(speaks profiles.Spoken) (noun, example string) {
 	return "HTTP's", "requests: [GET /orders/42]"
 }
 
+// scriptRules checks what is sent over raw connections and WebSockets.
+type scriptRules struct{ *validator }
+
 // spoken checks what of a target depends on what is spoken to it.
-func (v *validator) spoken(path string, t profiles.Target) {
+func (v scriptRules) spoken(path string, t profiles.Target) {
 	speaks := t.Speaks()
 	if len(t.OnConnect) > 0 {
 		if speaks != profiles.SpeaksBytes && speaks != profiles.SpeaksWebSocket {
@@ -42,18 +45,18 @@ func (v *validator) spoken(path string, t profiles.Target) {
 }
 
 // requestOf checks a request in the language of its target.
-func (v *validator) requestOf(path string, t profiles.Target, r profiles.Request) {
+func (v scriptRules) requestOf(path string, t profiles.Target, r profiles.Request) {
 	speaks := t.Speaks()
 	if speaks.OverHTTP() {
 		if r.Command != "" || len(r.Script) > 0 {
 			v.add(path, "the url is http, whose requests have a method and a path: write GET /orders/42, or a url such as tcp:// or redis://")
 			return
 		}
-		v.request(path, r)
+		requestRules{v.validator}.request(path, r)
 		return
 	}
 	if r.Filled {
-		r = v.filled(path, r)
+		r = requestRules{v.validator}.filled(path, r)
 	}
 	noun, example := languageOf(speaks)
 	http := profiles.Request{Method: r.Method, Path: r.Path, Body: r.Body, BodyFile: r.BodyFile}
@@ -94,7 +97,7 @@ func endless() []string {
 }
 
 // command checks what is asked of a database.
-func (v *validator) command(path string, speaks profiles.Spoken, text string) {
+func (v scriptRules) command(path string, speaks profiles.Spoken, text string) {
 	if speaks == profiles.SpeaksPostgres {
 		if first := strings.ToUpper(strings.Fields(text)[0]); first == "COPY" {
 			v.add(path, "COPY sends data beside its statement, which is not spoken here: write INSERT, or SELECT")
@@ -119,7 +122,7 @@ type scriptOf struct {
 }
 
 // script checks the turns of a script.
-func (v *validator) script(path string, script []profiles.Turn, of scriptOf) {
+func (v scriptRules) script(path string, script []profiles.Turn, of scriptOf) {
 	var held time.Duration
 	for i, t := range script {
 		path := at(path, i)
@@ -151,7 +154,7 @@ func (v *validator) script(path string, script []profiles.Turn, of scriptOf) {
 }
 
 // turn checks what is sent or expected.
-func (v *validator) turn(path string, t profiles.Turn, speaks profiles.Spoken) {
+func (v scriptRules) turn(path string, t profiles.Turn, speaks profiles.Spoken) {
 	switch t.By {
 	case profiles.ByText, profiles.ByBytes:
 		b, err := t.Bytes()
@@ -174,7 +177,7 @@ func (v *validator) turn(path string, t profiles.Turn, speaks profiles.Spoken) {
 }
 
 // webSocket checks the opening handshake of a target.
-func (v *validator) webSocket(path string, t profiles.Target) {
+func (v scriptRules) webSocket(path string, t profiles.Target) {
 	ws := t.WebSocket
 	if t.Speaks() != profiles.SpeaksWebSocket {
 		if len(ws.Headers) > 0 {
@@ -187,7 +190,7 @@ func (v *validator) webSocket(path string, t profiles.Target) {
 	}
 	for i, h := range ws.Headers {
 		path := at(path+".headers", i)
-		v.header(path, h)
+		requestRules{v.validator}.header(path, h)
 		if name := strings.ToLower(h.Name); name == "connection" || name == "upgrade" || strings.HasPrefix(name, "sec-websocket-") {
 			v.add(path, "%s is of the handshake itself, which is made here: leave it out, and write subprotocols for those", h.Name)
 		}
@@ -210,7 +213,7 @@ func rightQuery(u *url.URL) bool {
 }
 
 // location checks what of a URL depends on what is spoken.
-func (v *validator) location(path, text string, u *url.URL, s profiles.Scheme) {
+func (v scriptRules) location(path, text string, u *url.URL, s profiles.Scheme) {
 	rest := strings.Trim(u.Path, "/")
 	switch {
 	case s.Port == 0 && u.Port() == "":

@@ -6,8 +6,11 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
+// searchRules checks searches for a limit.
+type searchRules struct{ *validator }
+
 // place checks where in the load a stage stands.
-func (v *validator) place(i int, s profiles.Stage) {
+func (v searchRules) place(i int, s profiles.Stage) {
 	stages := v.profile.Load
 	switch s.(type) {
 	case profiles.Search:
@@ -21,7 +24,7 @@ func (v *validator) place(i int, s profiles.Stage) {
 	}
 }
 
-func (v *validator) search(path string, s profiles.Search) {
+func (v searchRules) search(path string, s profiles.Search) {
 	right := v.rate(path+".from", s.From)
 	right = v.rate(path+".to", s.To) && right
 	switch {
@@ -52,7 +55,7 @@ func (v *validator) search(path string, s profiles.Search) {
 }
 
 // until checks the condition of a search.
-func (v *validator) until(path string, g profiles.Gate) {
+func (v searchRules) until(path string, g profiles.Gate) {
 	parsed, err := profiles.ParseGate(g.String())
 	if err != nil {
 		v.add(path, "%s", err)
@@ -62,7 +65,7 @@ func (v *validator) until(path string, g profiles.Gate) {
 		v.add(path, "the condition %s cannot be written: make it with ParseGate", profiles.Quote(g.String()))
 		return
 	}
-	v.gateNames(path, g)
+	gateRules{v.validator}.gateNames(path, g)
 	switch {
 	case g.Metric == profiles.GateHeadroom || g.Metric.IsLoad():
 		v.add(path, "every load is judged by itself, and %s is known over the whole run: write resets, failures or a percentile, such as until: failures < 0.1%%", g.Metric)
@@ -75,7 +78,7 @@ func (v *validator) until(path string, g profiles.Gate) {
 
 // gateOfSearch checks a gate beside a search, and reports whether it said
 // anything.
-func (v *validator) gateOfSearch(path string, g profiles.Gate) bool {
+func (v searchRules) gateOfSearch(path string, g profiles.Gate) bool {
 	s, ok := v.profile.SearchStage()
 	if !ok || !g.OfStep() {
 		return false
@@ -91,7 +94,7 @@ func (v *validator) gateOfSearch(path string, g profiles.Gate) bool {
 	return true
 }
 
-func (v *validator) idle(path string, s profiles.Idle) {
+func (v searchRules) idle(path string, s profiles.Idle) {
 	const longest = time.Hour
 	switch {
 	case s.From < 100*time.Millisecond:

@@ -11,7 +11,10 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-func (v *validator) targets() {
+// targetRules checks targets: where they are and what they share.
+type targetRules struct{ *validator }
+
+func (v targetRules) targets() {
 	targets := v.profile.Targets
 	switch {
 	case len(targets) == 0 && len(v.profile.Journeys) == 0:
@@ -35,11 +38,11 @@ func (v *validator) targets() {
 		seen[t.Name] = true
 		v.target(path, t)
 	}
-	v.journeys()
+	journeyRules{v.validator}.journeys()
 	v.shares()
 }
 
-func (v *validator) target(path string, t profiles.Target) {
+func (v targetRules) target(path string, t profiles.Target) {
 	switch {
 	case t.File != "" && (t.URL != "" || len(t.Requests) > 0):
 		v.add(path+".file", "the file says where requests go: leave out url and requests, or file")
@@ -47,16 +50,16 @@ func (v *validator) target(path string, t profiles.Target) {
 		v.add(path, "the target has no url: write one, such as url: http://127.0.0.1:8080")
 	case t.File == "":
 		v.url(path+".url", t.URL)
-		v.requests(path+".requests", t)
+		requestRules{v.validator}.requests(path+".requests", t)
 		if !v.ofJourney {
-			v.calls(path+".requests", t)
+			callRules{v.validator}.calls(path+".requests", t)
 		}
 	}
-	v.spoken(path, t)
-	v.grpc(path, t)
-	v.webSocket(path, t)
+	scriptRules{v.validator}.spoken(path, t)
+	callRules{v.validator}.grpc(path, t)
+	scriptRules{v.validator}.webSocket(path, t)
 	if !v.ofJourney {
-		v.completion(path, t)
+		completionRules{v.validator}.completion(path, t)
 	}
 	v.connectTo(path, t)
 	seen := make(map[string]bool)
@@ -75,7 +78,7 @@ func (v *validator) target(path string, t profiles.Target) {
 	}
 	for _, r := range t.Expect {
 		if t.Speaks() == profiles.SpeaksGRPC {
-			v.grpcStatus(path+".expect", r)
+			callRules{v.validator}.grpcStatus(path+".expect", r)
 		} else if r.IsGRPC() && r.Low >= 0 {
 			v.add(path+".expect", "%s is a status of gRPC, and the target speaks HTTP: write one such as 2xx or 404", profiles.GRPCStatusName(r.Low))
 		} else if r.Low == r.High && (r.Low < 100 || r.Low > 599) {
@@ -87,7 +90,7 @@ func (v *validator) target(path string, t profiles.Target) {
 }
 
 // connectTo checks where connections go instead of the URL's host, and the TLS name.
-func (v *validator) connectTo(path string, t profiles.Target) {
+func (v targetRules) connectTo(path string, t profiles.Target) {
 	scheme := schemeOf(t)
 	if u, err := url.Parse(t.URL); t.ServerName != "" && err == nil && !profiles.WantsTLS(u) && scheme != "" {
 		v.add(path+".tls", "a server name is of TLS, and the url is %s: write a url with TLS, such as https, or leave out tls", scheme)
@@ -106,7 +109,7 @@ func (v *validator) connectTo(path string, t profiles.Target) {
 	}
 }
 
-func (v *validator) hostNames() []string {
+func (v targetRules) hostNames() []string {
 	names := []string{profiles.LocalHost}
 	for _, h := range v.profile.Hosts {
 		if h.Name != "" && h.Name != profiles.LocalHost {
@@ -127,7 +130,7 @@ func suggestHost(name string, known []string) string {
 const maxURL = 8000
 
 // url checks a target's base URL.
-func (v *validator) url(path, text string) {
+func (v targetRules) url(path, text string) {
 	if len(text) > maxURL {
 		v.add(path, "%s is longer than %d characters: put what is variable into the path of a request", profiles.Quote(text), maxURL)
 		return
@@ -157,7 +160,7 @@ func (v *validator) url(path, text string) {
 	case u.Fragment != "" || (u.RawQuery != "" || u.ForceQuery) && !scheme.Speaks.HasQuery():
 		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", profiles.Quote(text))
 	default:
-		v.location(path, text, u, scheme)
+		scriptRules{v.validator}.location(path, text, u, scheme)
 	}
 }
 
@@ -168,7 +171,7 @@ func validPort(text string) bool {
 
 func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-func (v *validator) requests(path string, t profiles.Target) {
+func (v requestRules) requests(path string, t profiles.Target) {
 	requests := t.Requests
 	switch {
 	case len(requests) == 0:
@@ -179,11 +182,11 @@ func (v *validator) requests(path string, t profiles.Target) {
 		return
 	}
 	for i, r := range requests {
-		v.requestOf(at(path, i), t, r)
+		scriptRules{v.validator}.requestOf(at(path, i), t, r)
 	}
 }
 
-func (v *validator) request(path string, r profiles.Request) {
+func (v requestRules) request(path string, r profiles.Request) {
 	if r.Filled {
 		r = v.filled(path, r)
 	}
@@ -198,7 +201,7 @@ func (v *validator) request(path string, r profiles.Request) {
 	}
 	v.path(path+".path", r.Method, r.Path)
 	if r.Call != nil {
-		v.metadata(path+".metadata", r)
+		callRules{v.validator}.metadata(path+".metadata", r)
 	} else {
 		for i, h := range r.Headers {
 			v.header(at(path+".headers", i), h)
@@ -226,7 +229,7 @@ func (v *validator) request(path string, r profiles.Request) {
 }
 
 // parts checks the parts of a multipart body.
-func (v *validator) parts(path string, r profiles.Request) {
+func (v requestRules) parts(path string, r profiles.Request) {
 	if len(r.Parts) > 0 && (r.Body != "" || r.BodyFile != "") {
 		v.add(path, "the request has a body and multipart: leave out one of them")
 	}
@@ -243,7 +246,7 @@ func (v *validator) parts(path string, r profiles.Request) {
 	}
 }
 
-func (v *validator) path(path, method, text string) {
+func (v requestRules) path(path, method, text string) {
 	if text == "" || text == "*" && method == "OPTIONS" {
 		return
 	}
@@ -259,7 +262,7 @@ func (v *validator) path(path, method, text string) {
 }
 
 // header checks one header. Some are not the profile's to set.
-func (v *validator) header(path string, h profiles.Header) {
+func (v requestRules) header(path string, h profiles.Header) {
 	switch strings.ToLower(h.Name) {
 	case "content-length":
 		v.add(path, "Content-Length follows from the body: leave it out")
@@ -289,14 +292,14 @@ func isToken(text string) bool {
 }
 
 // template checks the body of a template.
-func (v *validator) template(path, body string) {
+func (v requestRules) template(path, body string) {
 	if err := checkTemplate(body); err != nil {
 		v.add(path, "%s", err)
 	}
 }
 
 // shares checks that the shares of all targets are one whole.
-func (v *validator) shares() {
+func (v targetRules) shares() {
 	sum := 0.0
 	for i, t := range v.profile.Targets {
 		path := at("targets", i, "share")
@@ -319,7 +322,7 @@ func (v *validator) shares() {
 			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", profiles.Cite(t.Name))
 			return
 		case math.Abs(sum-1) <= profiles.ShareTolerance:
-		case v.lastShare(i):
+		case journeyRules{v.validator}.lastShare(i):
 			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", profiles.FormatPercent(math.Round(sum*1e6)/1e6))
 		}
 	}

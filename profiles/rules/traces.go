@@ -13,7 +13,7 @@ import (
 // longestSpansWithin bounds how long the end of a run may be held up by a store of traces.
 const longestSpansWithin = 10 * time.Minute
 
-func (v *validator) traces(path string, t profiles.Traces) {
+func (v exportRules) traces(path string, t profiles.Traces) {
 	if t.Sample < 0 || t.Sample > 1 || math.IsNaN(t.Sample) {
 		v.add(path+".sample", "%s is no share: write 0%% to 100%%", profiles.FormatPercent(t.Sample))
 	}
@@ -33,7 +33,7 @@ func (v *validator) traces(path string, t profiles.Traces) {
 	}
 }
 
-func (v *validator) spanURL(path, raw, example string, headers []profiles.Header) {
+func (v exportRules) spanURL(path, raw, example string, headers []profiles.Header) {
 	if raw == "" {
 		return
 	}
@@ -50,11 +50,11 @@ func (v *validator) spanURL(path, raw, example string, headers []profiles.Header
 }
 
 // spanHeader checks a header that goes to a collector or a store.
-func (v *validator) spanHeader(path string, h profiles.Header) {
+func (v exportRules) spanHeader(path string, h profiles.Header) {
 	switch strings.ToLower(h.Name) {
 	case "content-type", "content-length", "content-encoding", "transfer-encoding", "host", "te", "accept":
 		v.add(path, "%s follows from the protocol: leave it out", h.Name)
 		return
 	}
-	v.header(path, h)
+	requestRules{v.validator}.header(path, h)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-func (v *validator) agent(path string, a profiles.Agent) {
+func (v hostRules) agent(path string, a profiles.Agent) {
 	ways := 0
 	for _, given := range []bool{a.Name != "", a.SSH != "", len(a.Command) > 0} {
 		if given {
@@ -44,7 +44,7 @@ const (
 	mostScrape  = time.Minute
 )
 
-func (v *validator) metrics(path string, m profiles.Metrics) {
+func (v hostRules) metrics(path string, m profiles.Metrics) {
 	if u, err := url.Parse(m.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		v.add(path, "%s is not a metrics URL: write one such as http://db-1:9100/metrics", profiles.Quote(m.URL))
 	}
@@ -60,7 +60,7 @@ func (v *validator) metrics(path string, m profiles.Metrics) {
 	}
 }
 
-func (v *validator) pool(path string, p profiles.Pool) {
+func (v hostRules) pool(path string, p profiles.Pool) {
 	for _, m := range []struct{ key, text string }{{"use", p.Use}, {"limit", p.Limit}} {
 		name, labels, hasLabels := strings.Cut(m.text, "{")
 		_, err := strconv.ParseFloat(m.text, 64)
@@ -73,7 +73,7 @@ func (v *validator) pool(path string, p profiles.Pool) {
 }
 
 // fleet checks the other machines of the run.
-func (v *validator) fleet(f profiles.Fleet) {
+func (v hostRules) fleet(f profiles.Fleet) {
 	switch {
 	case f.Workers < 0 || f.Workers > maxWorkers:
 		v.add("fleet.workers", "%d workers cannot be: write a number from 1 to %d", f.Workers, maxWorkers)
