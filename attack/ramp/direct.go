@@ -99,7 +99,7 @@ func (e *engine) dispatch(n uint64) {
 	r := e.run
 	if !r.flights.take(e.index) {
 		t, _ := r.mix.Pick(n)
-		r.agg.unsent(uint32(e.index), t, r.now())
+		r.agg.Unsent(uint32(e.index), t, r.now())
 		return
 	}
 	if e.waiting.Load() > 0 { // only this goroutine takes from it
@@ -127,19 +127,19 @@ func (e *engine) worker(id uint32, n uint64) {
 // change. It returns the loop as it was when no more requests begin; the last of them
 // may still be in flight.
 func (e *engine) closedLoop(l closedLoop) closedLoop {
-	r := e.run
+	loops := closedLoops{e.run}
 	begun := l // what changes below inLoop finds for itself
-	for _, s := range r.loopSlots(l.stage, e.index, e.of) {
+	for _, s := range loops.loopSlots(l.stage, e.index, e.of) {
 		e.wg.Go(func() {
 			defer s.via.Close()
-			for now := r.now(); r.inLoop(begun, now) && !r.stopping(); now = r.now() {
-				r.loop(s, now)
+			for now := loops.now(); loops.inLoop(begun, now) && !loops.stopping(); now = loops.now() {
+				loops.loop(s, now)
 			}
 		})
 	}
 	for e.pacer.until(l.end, e.plan) == wakeChanged {
 		e.plan.peek()
-		l.end = r.loopEnd(l)
+		l.end = loops.loopEnd(l)
 	}
 	return l
 }

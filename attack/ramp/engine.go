@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/ramp/tally"
 )
 
 // Slice is the share of a load that one of several generators sends: of the
@@ -48,7 +49,7 @@ type flights struct{ left []share }
 
 type share struct {
 	n atomic.Int64
-	_ apart
+	_ tally.Apart
 }
 
 func newFlights(limit int64, engines int) *flights {
@@ -92,7 +93,7 @@ type loopSlot struct {
 	turns uint64 // slots of the group
 	hint  uint32
 	try   attack.Attempt
-	_     apart
+	_     tally.Apart
 }
 
 // What stands for the number of stages and of requests of a schedule that may still
@@ -102,8 +103,11 @@ const (
 	changedTotal  = 1 << 48
 )
 
+// closedLoops are the stages in which a request follows the one before.
+type closedLoops struct{ *run }
+
 // loopEnd returns when a closed loop ends now: the schedule may have been changed.
-func (r *run) loopEnd(l closedLoop) time.Duration {
+func (r closedLoops) loopEnd(l closedLoop) time.Duration {
 	if r.growing == nil {
 		return l.end
 	}
@@ -115,13 +119,13 @@ func (r *run) loopEnd(l closedLoop) time.Duration {
 }
 
 // inLoop reports whether a closed loop is on.
-func (r *run) inLoop(l closedLoop, now time.Duration) bool {
+func (r closedLoops) inLoop(l closedLoop, now time.Duration) bool {
 	return now < l.end && (r.growing == nil || now < r.loopEnd(l))
 }
 
 // loopSlots makes the slots that one of several engines has in a closed loop, which
 // is the profile's stage-th stage.
-func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
+func (r closedLoops) loopSlots(stage, engine, engines int) []*loopSlot {
 	all := 0
 	for _, g := range r.groups {
 		if len(g.endpoints) > 0 {
@@ -157,7 +161,7 @@ func (r *run) loopSlots(stage, engine, engines int) []*loopSlot {
 }
 
 // loopSize returns how many requests of a group a closed loop keeps in flight.
-func (r *run) loopSize(g *group) int {
+func (r closedLoops) loopSize(g *group) int {
 	n := r.cfg.Profile.Client.Connections
 	if n <= 0 {
 		n = unboundedLoop

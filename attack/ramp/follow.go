@@ -37,8 +37,11 @@ func (f *follower) close() {
 	}
 }
 
+// followUp finds out what became of the transactions that targets have accepted.
+type followUp struct{ *run }
+
 // followAll makes the followers of all targets that have a completion.
-func (r *run) followAll() error {
+func (r followUp) followAll() error {
 	p := r.cfg.Profile
 	r.followers = make([]*follower, max(len(p.Counted()), len(p.Targets)))
 	for i, c := range p.Counted() {
@@ -58,10 +61,10 @@ func (r *run) followAll() error {
 	return nil
 }
 
-func (r *run) followOne(f *follower, t profiles.Target) error {
+func (r followUp) followOne(f *follower, t profiles.Target) error {
 	cfg := completion.Config{
 		Spec: t.Completion, RunID: r.cfg.RunID, Transactions: f.transactions, Polls: f.polls, Clock: r.now,
-		Count: func(a *attack.Attempt) { r.agg.end(uint32(a.Request), a) },
+		Count: func(a *attack.Attempt) { r.agg.End(uint32(a.Request), a) },
 	}
 	if t.Completion.Via == profiles.ViaPoll {
 		cfg.Base = t.URL
@@ -92,19 +95,19 @@ func (r *run) followOne(f *follower, t profiles.Target) error {
 }
 
 // poller makes the client of polls: its connections are counted as those of the polls.
-func (r *run) poller(number uint16, t profiles.Target, base string) (attack.Client, error) {
+func (r followUp) poller(number uint16, t profiles.Target, base string) (attack.Client, error) {
 	if base != t.URL {
 		t.ConnectTo, t.ServerName = "", ""
 	}
 	t.URL, t.Requests, t.Expect, t.Read = completion.Origin(base), nil, nil, nil // each answer is judged by its transaction
-	cfg := r.clientConfig(t)
+	cfg := equipment{r.run}.clientConfig(t)
 	cfg.Client.Connections, cfg.Client.CloseFirst = completion.PollConnections, false
 	g, to := &group{target: number}, &target{addresses: map[netip.AddrPort]uint16{}}
 	cfg.OnIdle = func(a attack.Attempt) {
 		a.Target = number
-		r.agg.idle(&a)
+		r.agg.Idle(&a)
 	}
-	cfg.OnAddress = func(index uint16, addr netip.AddrPort) { r.address(g, to, false, index, addr) }
+	cfg.OnAddress = func(index uint16, addr netip.AddrPort) { equipment{r.run}.address(g, to, false, index, addr) }
 	var err error
 	if g.via, err = r.cfg.Open(cfg); err != nil {
 		return nil, err
@@ -115,7 +118,7 @@ func (r *run) poller(number uint16, t profiles.Target, base string) (attack.Clie
 
 // follow begins to follow, and returns what ends it: when the last request has ended,
 // what is pending is waited for.
-func (r *run) follow() (end func()) {
+func (r followUp) follow() (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running, draining sync.WaitGroup
 	for _, f := range r.followers {
@@ -140,10 +143,10 @@ func (r *run) follow() (end func()) {
 	}
 }
 
-func (r *run) polls(number uint16) bool { return int(number) >= len(r.cfg.Profile.Targets) }
+func (r followUp) polls(number uint16) bool { return int(number) >= len(r.cfg.Profile.Targets) }
 
 // following returns how many transactions, or polls, with a number are pending.
-func (r *run) following(number int) int64 {
+func (r followUp) following(number int) int64 {
 	for _, f := range r.followers {
 		if f == nil {
 			continue

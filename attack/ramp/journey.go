@@ -80,7 +80,7 @@ func (j *route) needs(tables []int) {
 // is due when the arrival is; each other one when the pause before it is over.
 func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 	if !r.fill(j.tables, a, nil) {
-		r.agg.unsent(hint, a.Target, r.now())
+		r.agg.Unsent(hint, a.Target, r.now())
 		return hint
 	}
 	var rows []int
@@ -100,13 +100,13 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 			due = r.now()
 		} else if pause > 0 {
 			if !r.pause(pause) {
-				r.agg.unsent(hint, target, r.now())
+				r.agg.Unsent(hint, target, r.now())
 				return hint
 			}
 			due += pause
 		}
 		*a = attack.Attempt{Request: arrival + uint64(i)<<stepShift, Target: target, Due: due}
-		hint = r.agg.begin(hint, target, due, max(r.now(), due), i > 0)
+		hint = r.agg.Begin(hint, target, due, max(r.now(), due), i > 0)
 		ep := &r.targets[target].endpoints[0]
 		hint = r.performFor(hint, via.to(step.via), ep, a, &traveller{user, i})
 		if a.Fault != attack.None && !user.Skips(i) {

@@ -21,7 +21,7 @@ func TestLateStagesAreScheduledOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		var growing schedule.Growing
-		r := &run{cfg: Config{Window: window}, sched: &growing, mix: mix, coll: &collector{}, cutoff: math.MaxUint64}
+		r := &run{cfg: Config{Window: window}, sched: &growing, mix: mix, cutoff: math.MaxUint64}
 		scheduled := uint64(0)
 		late := 0
 		for w := int32(0); w < 60 || time.Duration(w)*window <= growing.End(); w++ {
@@ -35,7 +35,7 @@ func TestLateStagesAreScheduledOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			r.scheduled(w, func(uint16) { scheduled++ })
+			collected{r}.Scheduled(w, func(uint16) { scheduled++ })
 		}
 		if late == 0 && seed == 0 {
 			t.Error("nothing was added late: the test tries nothing")

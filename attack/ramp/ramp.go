@@ -32,8 +32,10 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/ramp/tally"
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // Config is what a driver needs. Profile is required, the zero value of every
@@ -127,8 +129,8 @@ type run struct {
 	followers   []*follower // by target; nil: what it accepts is not followed
 	retries     retryPolicy
 	maxInFlight int64
-	agg         *aggregator
-	coll        *collector
+	agg         *tally.Aggregator
+	coll        *tally.Collector
 	start       time.Time           // t = 0, with a monotonic reading
 	sleep       func(time.Duration) // in tests; nil: an alarm
 
@@ -140,9 +142,11 @@ type run struct {
 	compiled []attack.Request
 	taken    int // of compiled, by the second connect
 
-	mu     sync.Mutex
-	cutoff uint64 // requests of the schedule that count as due
-	halted bool   // cutoff is final
+	mu      sync.Mutex
+	cutoff  uint64 // requests of the schedule that count as due
+	halted  bool   // cutoff is final
+	counted int32  // windows whose requests due are settled
+	due     uint64 // requests of the schedule that a window has counted as scheduled; the collector's
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when nothing more is to be sent
@@ -183,13 +187,17 @@ func newRun(cfg Config, engines int) (*run, error) {
 	if r.retries, err = newRetryPolicy(client.Retries); err != nil {
 		return nil, err
 	}
-	r.agg = newAggregator(len(cfg.Profile.Counted()), cfg.Shards, cfg.MaxFailures, cfg.Window, int32(cfg.From/cfg.Window))
+	counts := tally.Config{
+		Targets: len(cfg.Profile.Counted()), Shards: cfg.Shards, Failures: cfg.MaxFailures,
+		Interval: cfg.Window, First: int32(cfg.From / cfg.Window),
+	}
 	// What is wrong with the targets shows now, not when the load begins.
 	r.start = time.Now()
 	if cfg.Ended != nil {
-		r.agg.sampling, r.agg.run = attack.TracingOf(cfg.Profile.Traces), cfg.RunID
+		counts.Sampling, counts.Run = attack.TracingOf(cfg.Profile.Traces), cfg.RunID
 	}
-	err = r.connect()
+	r.agg = tally.New(counts)
+	err = equipment{r}.connect()
 	r.close()
 	r.taken = 0
 	return r, err
@@ -242,7 +250,7 @@ func (r *run) halt(next []uint64) {
 	}
 	r.halted = true
 	// Windows that are collected already have counted theirs.
-	collected := time.Duration(r.coll.counted)*r.cfg.Window - 1
+	collected := time.Duration(r.counted)*r.cfg.Window - 1
 	r.cutoff = max(min(r.sched.Count(max(now, collected)), r.sched.Total()), r.first())
 	for i, n := range next {
 		// A request that was sent is due, whatever the clock says.
@@ -255,30 +263,14 @@ func (r *run) halt(next []uint64) {
 	for i, n := range next {
 		for step := r.cfg.Slice.of() * uint64(len(next)); n < cutoff; n += step {
 			t, _ := r.mix.Pick(n)
-			r.agg.unsent(uint32(i), t, now)
+			r.agg.Unsent(uint32(i), t, now)
 		}
 	}
 }
 
-// scheduled calls count with the target of every request due by the end of a window
-// that no earlier window has counted. What a growing schedule gets late, due in a
-// window that is over, counts in the next one: scheduled = sent + unsent, always.
-func (r *run) scheduled(w int32, count func(target uint16)) {
-	from := time.Duration(w) * r.cfg.Window
-	r.mu.Lock()
-	r.coll.counted = w + 1
-	last := min(r.sched.Count(from+r.cfg.Window-1), r.cutoff)
-	r.mu.Unlock()
-	for n := r.cfg.Slice.next(r.coll.due); n < last; n += r.cfg.Slice.of() {
-		t, _ := r.mix.Pick(n)
-		count(t)
-	}
-	r.coll.due = max(r.coll.due, last)
-}
-
 // open sends request n of the schedule and waits for its end. The caller has
 // counted it in flight. It returns the hint for the next request; see
-// [aggregator.lock].
+// [tally.Aggregator].
 func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
 	t, e := r.mix.Pick(n)
 	due, _ := r.sched.Due(n)
@@ -292,10 +284,10 @@ func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
 	ep := &r.targets[t].endpoints[e]
 	now := r.now()
 	if !r.fill(ep.tables, a, mine) {
-		r.agg.unsent(hint, t, now)
+		r.agg.Unsent(hint, t, now)
 		return hint
 	}
-	hint = r.agg.begin(hint, t, due, now, false)
+	hint = r.agg.Begin(hint, t, due, now, false)
 	return r.perform(hint, ep.via.via, ep, a)
 }
 
@@ -316,7 +308,7 @@ func (r *run) fill(tables []int, a *attack.Attempt, mine *attack.Fill) bool {
 }
 
 // loop sends the next request of a closed loop's slot.
-func (r *run) loop(s *loopSlot, now time.Duration) {
+func (r closedLoops) loop(s *loopSlot, now time.Duration) {
 	g := s.group
 	_, i := g.mix.Pick(s.turn)
 	e := g.endpoints[i]
@@ -327,7 +319,7 @@ func (r *run) loop(s *loopSlot, now time.Duration) {
 	}
 	s.turn += s.turns
 	s.next += s.step
-	s.hint = r.agg.begin(s.hint, g.target, now, now, true)
+	s.hint = r.agg.Begin(s.hint, g.target, now, now, true)
 	s.hint = r.perform(s.hint, s.via, &r.targets[g.target].endpoints[e], &s.try)
 	if s.try.Fault.Local() {
 		r.pause(localFaultPause) // this machine has run out: do not make it worse
@@ -362,17 +354,17 @@ func (r *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}
 		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.request.Repeatable()) || r.stopping()
-		hint = r.agg.end(hint, a)
+		hint = r.agg.End(hint, a)
 		if a.Last {
 			return hint
 		}
 		if !r.pause(r.retries.pause(a)) {
-			r.agg.abandon(hint, a, r.now())
+			r.agg.Abandon(hint, a, r.now())
 			return hint
 		}
 		a.Try++
 		a.Sent, a.Received, a.Answer = 0, 0, nil
-		r.agg.retry(hint, a.Target, r.now())
+		r.agg.Retry(hint, a.Target, r.now())
 	}
 }
 
@@ -402,9 +394,11 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 		// A time from another process has no monotonic reading: take it now.
 		r.start = r.start.Add(r.cfg.Start().Sub(r.start))
 	}
-	r.coll = newCollector(r)
+	first := int32(r.cfg.From / r.cfg.Window)
+	r.coll = tally.NewCollector(r.agg, collected{r}, first, redaction.Of(r.cfg.Profile), r.cfg.Ended)
+	r.counted, r.due = first, r.first()
 	r.rows = newRows(r.cfg, r.first())
-	if err := r.connect(); err != nil {
+	if err := (equipment{r}).connect(); err != nil {
 		r.close()
 		return attack.Summary{}, err
 	}
@@ -429,11 +423,11 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	interrupted := false
 	background.Go(func() { interrupted = r.interrupt(ctx, sent) })
 	background.Go(func() { r.hold(sent) })
-	gatherer.Go(func() { r.coll.gather(finished) })
+	gatherer.Go(func() { r.coll.Gather(finished) })
 	delivered := make(chan struct{})
-	deliverer.Go(func() { r.coll.deliver(sink, delivered) })
+	deliverer.Go(func() { r.coll.Deliver(sink, delivered) })
 
-	stopFollowing := r.follow()
+	stopFollowing := followUp{r}.follow()
 	drive(pacers)
 	stopFollowing()
 	ended := r.now()
@@ -441,14 +435,14 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	background.Wait()
 	close(finished)
 	gatherer.Wait()
-	stats := r.coll.stats(ended)
+	stats := collected{r}.Stats(ended)
 	r.close() // after a last look at idle connections
 	last := ended
 	usedUp := r.rows.usedUp.Load()
 	if !interrupted && usedUp == nil {
 		last = max(last, r.sched.End()-1)
 	}
-	r.coll.finish(stats, max(r.agg.window(last), r.agg.latest()))
+	r.coll.Finish(stats, max(r.agg.Window(last), r.agg.Latest()))
 	close(delivered)
 	deliverer.Wait()
 	summary := attack.Summary{Ended: ended, Interrupted: interrupted}

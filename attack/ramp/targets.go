@@ -13,10 +13,13 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
+// equipment gives a run its clients: what each target is reached by, and what is sent to it.
+type equipment struct{ *run }
+
 // connect lays out targets, groups and the mix, and makes the transports. After
 // an error the caller closes what there is.
-func (r *run) connect() error {
-	if err := r.followAll(); err != nil {
+func (r equipment) connect() error {
+	if err := (followUp{r.run}).followAll(); err != nil {
 		return err
 	}
 	journeys := make([]*route, len(r.cfg.Profile.Journeys))
@@ -65,7 +68,7 @@ func (r *run) connect() error {
 }
 
 // clientConfig is what all clients of a run have in common.
-func (r *run) clientConfig(profile profiles.Target) attack.ClientConfig {
+func (r equipment) clientConfig(profile profiles.Target) attack.ClientConfig {
 	return attack.ClientConfig{
 		Target:  uint16(len(r.groups)), // numbers connections: each transport has its own range
 		Profile: profile,
@@ -94,7 +97,7 @@ func newMix(p profiles.Profile) (*schedule.Mix, error) {
 }
 
 // equip makes the transport of a group and compiles its requests.
-func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, j *route) error {
+func (r equipment) equip(g *group, t *target, profile profiles.Target, several bool, j *route) error {
 	var vars []string
 	if j != nil {
 		vars = j.script.Vars()
@@ -104,13 +107,13 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 	if f := r.followers[g.target]; f != nil && f.receiver != nil {
 		cfg.Callback = f.receiver.URL
 	}
-	cfg.OnHold = func(due, start time.Duration) { r.agg.dial(g.target, due, start) }
+	cfg.OnHold = func(due, start time.Duration) { r.agg.Dial(g.target, due, start) }
 	cfg.OnIdle = func(a attack.Attempt) {
 		a.Target = g.target
 		if remap := g.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}
-		r.agg.idle(&a)
+		r.agg.Idle(&a)
 	}
 	cfg.OnAddress = func(index uint16, addr netip.AddrPort) {
 		if j != nil {
@@ -141,7 +144,7 @@ func (r *run) equip(g *group, t *target, profile profiles.Target, several bool, 
 
 // compile compiles a request once: requests are immutable, and those of the plan serve
 // the load, whose connect asks in the same order.
-func (r *run) compile(via attack.Client, q profiles.Request) (attack.Request, error) {
+func (r equipment) compile(via attack.Client, q profiles.Request) (attack.Request, error) {
 	if slices.ContainsFunc(r.followers, func(f *follower) bool { return f != nil }) {
 		return via.Compile(q) // with the address of a receiver of callbacks, a new one each time
 	}
@@ -157,7 +160,7 @@ func (r *run) compile(via attack.Client, q profiles.Request) (attack.Request, er
 
 // step lays out a step of a journey: the first of a service makes the connections, which
 // all that go there use.
-func (r *run) step(journeys []*route, index uint16, pt profiles.Target) error {
+func (r equipment) step(journeys []*route, index uint16, pt profiles.Target) error {
 	t := &target{addresses: make(map[netip.AddrPort]uint16)}
 	r.targets = append(r.targets, t)
 	j := journeys[pt.Journey-1]
@@ -192,17 +195,17 @@ func (r *run) step(journeys []*route, index uint16, pt profiles.Target) error {
 
 // addressOfAll tells the collector of a remote address that every step of a journey to
 // one service uses.
-func (r *run) addressOfAll(j *route, g *group, index uint16, addr netip.AddrPort) {
+func (r equipment) addressOfAll(j *route, g *group, index uint16, addr netip.AddrPort) {
 	for _, s := range j.steps {
 		if s.via == g {
-			r.coll.address(attack.Address{Target: s.target, Index: index, Addr: addr})
+			r.coll.Address(attack.Address{Target: s.target, Index: index, Addr: addr})
 		}
 	}
 }
 
 // address tells the collector of a remote address. A target with several groups
 // numbers the addresses of all of them together.
-func (r *run) address(g *group, t *target, several bool, index uint16, addr netip.AddrPort) {
+func (r equipment) address(g *group, t *target, several bool, index uint16, addr netip.AddrPort) {
 	if several {
 		t.mu.Lock()
 		own, known := t.addresses[addr]
@@ -225,5 +228,5 @@ func (r *run) address(g *group, t *target, several bool, index uint16, addr neti
 		}
 		index = own
 	}
-	r.coll.address(attack.Address{Target: g.target, Index: index, Addr: addr})
+	r.coll.Address(attack.Address{Target: g.target, Index: index, Addr: addr})
 }

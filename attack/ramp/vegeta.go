@@ -155,7 +155,7 @@ func (p *hitPacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	r := p.run
 	if !r.flights.take(0) {
 		t, _ := r.mix.Pick(n)
-		r.agg.unsent(uint32(seq), t, r.now())
+		r.agg.Unsent(uint32(seq), t, r.now())
 		return p.answer, nil
 	}
 	a, _ := p.spare.Get().(*attack.Attempt)
@@ -180,7 +180,7 @@ type hitLoop struct {
 }
 
 func newHitLoop(r *run, loop closedLoop) *hitLoop {
-	slots := r.loopSlots(loop.stage, 0, 1)
+	slots := closedLoops{r}.loopSlots(loop.stage, 0, 1)
 	l := &hitLoop{
 		closedLoop: loop, run: r, over: time.NewTimer(loop.end - r.now()),
 		free: make(chan *loopSlot, len(slots)), claimed: make(chan *loopSlot, len(slots)),
@@ -196,7 +196,7 @@ func newHitLoop(r *run, loop closedLoop) *hitLoop {
 func (l *hitLoop) claim() bool {
 	for {
 		grown := l.run.grown()
-		if end := l.run.loopEnd(l.closedLoop); end != l.end {
+		if end := (closedLoops{l.run}).loopEnd(l.closedLoop); end != l.end {
 			l.end = end
 			l.over.Reset(end - l.run.now())
 		}
@@ -221,7 +221,7 @@ func (l *hitLoop) claim() bool {
 // hit sends one request over a slot that was claimed for it.
 func (l *hitLoop) hit() {
 	s := <-l.claimed
-	l.run.loop(s, l.run.now())
+	closedLoops{l.run}.loop(s, l.run.now())
 	l.free <- s
 }
 

@@ -25,7 +25,7 @@ var (
 	keeping  = []string{"profiles", "attack", "probe", "report", "report/stats", "cmd/internal/keep"}
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
-	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
+	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/ramp/", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
 	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
 )
 
@@ -66,7 +66,8 @@ var arrows = map[string][]string{
 	"attack/fill":              {"profiles", "profiles/data", "attack"},
 	"attack/journey":           {"profiles", "attack"},
 	"attack/completion":        {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey"},
-	"attack/ramp":              {"profiles", "profiles/redaction", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/completion", "attack/schedule"},
+	"attack/ramp":              {"profiles", "profiles/redaction", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/completion", "attack/schedule", "attack/ramp/tally"},
+	"attack/ramp/tally":        {"profiles", "profiles/redaction", "attack"},
 	"attack/fault":             {},
 	"probe":                    {"profiles"},
 	"probe/":                   {"profiles", "profiles/workload", "probe", "probe/"},

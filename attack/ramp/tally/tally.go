@@ -1,4 +1,4 @@
-package ramp
+package tally
 
 import (
 	"math/bits"
@@ -46,7 +46,7 @@ type tally struct {
 	failures []attack.Failure
 	sampled  []attack.Attempt // good ones
 	dropped  uint64
-	_        apart
+	_        Apart
 }
 
 // newTally makes a tally whose lists have memory of their own from the start: small

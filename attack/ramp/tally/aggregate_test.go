@@ -1,4 +1,4 @@
-package ramp
+package tally
 
 import (
 	"maps"
@@ -13,7 +13,10 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles/redaction"
 )
+
+const window = 250 * time.Millisecond
 
 func success(end time.Duration) *attack.Attempt {
 	return &attack.Attempt{
@@ -24,16 +27,16 @@ func success(end time.Duration) *attack.Attempt {
 }
 
 func TestAggregatorAllocatesNothing(t *testing.T) {
-	a := newAggregator(2, 4, 10, defaultWindow, 0)
+	a := New(Config{Targets: 2, Shards: 4, Failures: 10, Interval: window})
 	ok, failed := success(time.Second), success(time.Second)
 	failed.Fault, failed.Phase = attack.Reset, attack.PhaseAwait
 	request := func() {
-		a.begin(1, 0, ok.Due, ok.Start, false)
-		a.end(1, ok)
-		a.begin(1, 0, ok.Due, ok.Start, true)
-		a.end(1, failed)
-		a.unsent(1, 0, ok.End)
-		a.retry(1, 0, ok.End)
+		a.Begin(1, 0, ok.Due, ok.Start, false)
+		a.End(1, ok)
+		a.Begin(1, 0, ok.Due, ok.Start, true)
+		a.End(1, failed)
+		a.Unsent(1, 0, ok.End)
+		a.Retry(1, 0, ok.End)
 	}
 	for range 20 { // the kinds of outcome, and the failures that are kept
 		request()
@@ -43,35 +46,47 @@ func TestAggregatorAllocatesNothing(t *testing.T) {
 	}
 }
 
-// newTestCollector returns a collector that is called by hand.
-func newTestCollector(t *testing.T, shards, failures int) (*aggregator, *collector, *record) {
-	p := testProfile(holdStage(0, time.Hour))
-	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
-	r.agg = newAggregator(1, shards, failures, defaultWindow, 0)
-	var err error
-	if r.sched, err = newSchedule(p); err != nil {
-		t.Fatal(err)
-	}
-	r.coll = newCollector(r)
-	return r.agg, r.coll, &record{}
+// still is a load that sends nothing by a schedule.
+type still struct{}
+
+func (still) Now() time.Duration                       { return 0 }
+func (still) Scheduled(int32, func(uint16))            {}
+func (still) Stats(time.Duration) []attack.ClientStats { return noStats() }
+func (still) Following(int) (int64, bool)              { return 0, false }
+
+func noStats() []attack.ClientStats { return make([]attack.ClientStats, 1) }
+
+type record struct {
+	windows  []attack.Window
+	failures []attack.Failure
 }
 
-func (c *collector) flush(rec *record) {
+func (r *record) Address(attack.Address)   {}
+func (r *record) Window(w attack.Window)   { r.windows = append(r.windows, w) }
+func (r *record) Failure(f attack.Failure) { r.failures = append(r.failures, f) }
+
+// newTestCollector returns a collector that is called by hand.
+func newTestCollector(shards, failures int) (*Aggregator, *Collector, *record) {
+	a := New(Config{Targets: 1, Shards: shards, Failures: failures, Interval: window})
+	return a, NewCollector(a, still{}, 0, redaction.Redactor{}, nil), &record{}
+}
+
+func (c *Collector) flush(rec *record) {
 	done := make(chan struct{})
 	close(done)
-	c.deliver(rec, done)
+	c.Deliver(rec, done)
 }
 
 // The windows that are not collected in time keep what is theirs.
 func TestLateCollector(t *testing.T) {
-	a, c, rec := newTestCollector(t, 1, 10)
+	a, c, rec := newTestCollector(1, 10)
 	for w := range 9 {
 		for range w + 1 {
-			a.end(0, success(time.Duration(w)*defaultWindow+time.Millisecond))
+			a.End(0, success(time.Duration(w)*window+time.Millisecond))
 		}
 	}
-	a.end(0, success(2*defaultWindow)) // late as well
-	c.finish(noStats(), a.latest())
+	a.End(0, success(2*window)) // late as well
+	c.Finish(noStats(), a.Latest())
 	c.flush(rec)
 	if len(rec.windows) != 9 {
 		t.Fatalf("%d windows, want 9", len(rec.windows))
@@ -89,12 +104,12 @@ func TestLateCollector(t *testing.T) {
 
 // What arrives after its window was collected counts in the next.
 func TestLateAttempt(t *testing.T) {
-	a, c, rec := newTestCollector(t, 2, 10)
-	a.end(0, success(time.Millisecond))
+	a, c, rec := newTestCollector(2, 10)
+	a.End(0, success(time.Millisecond))
 	c.collect(noStats())
-	a.end(0, success(2*time.Millisecond))
-	a.end(0, success(defaultWindow))
-	c.finish(noStats(), a.latest())
+	a.End(0, success(2*time.Millisecond))
+	a.End(0, success(window))
+	c.Finish(noStats(), a.Latest())
 	c.flush(rec)
 	if len(rec.windows) != 2 || rec.windows[0].FromDue.Total() != 1 || rec.windows[1].FromDue.Total() != 2 {
 		t.Errorf("windows %+v", rec.windows)
@@ -102,13 +117,13 @@ func TestLateAttempt(t *testing.T) {
 }
 
 func TestFailuresAreBounded(t *testing.T) {
-	a, c, rec := newTestCollector(t, 4, 10)
+	a, c, rec := newTestCollector(4, 10)
 	for i := range 50 {
 		f := success(time.Duration(50-i) * time.Millisecond)
 		f.Fault, f.Request = attack.Reset, uint64(i)
-		a.end(uint32(i), f)
+		a.End(uint32(i), f)
 	}
-	c.finish(noStats(), a.latest())
+	c.Finish(noStats(), a.Latest())
 	c.flush(rec)
 	w := rec.windows[0]
 	if len(rec.failures) != 10 || w.FailuresDropped != 40 || w.Cells[0].Attempts != 50 {
@@ -185,64 +200,11 @@ func TestManyKindsOfOutcome(t *testing.T) {
 	}
 }
 
-// What a window costs follows from what was used in it: a hundred targets on a
-// machine of 32 cores, and nothing that stays when the load goes.
-func TestManyTargets(t *testing.T) {
-	const targets, most = 100, 64 << 20
-	memory := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := memory()
-	p := testProfile(holdStage(0, time.Hour))
-	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
-	r.agg = newAggregator(targets, 64, 1000, defaultWindow, 0)
-	var err error
-	if r.sched, err = newSchedule(p); err != nil {
-		t.Fatal(err)
-	}
-	r.coll = newCollector(r)
-	best := time.Hour
-	for range 6 {
-		for i := range uint32(len(r.agg.shards)) {
-			for target := range uint16(targets) {
-				at := success(time.Duration(r.coll.next)*defaultWindow + 50*time.Millisecond)
-				at.Target, at.Conn.Reused = target, true
-				at.End = at.Start + time.Duration(i)*time.Millisecond
-				r.agg.begin(i, target, at.Due, at.Start, false)
-				r.agg.end(i, at)
-			}
-		}
-		began := time.Now()
-		r.coll.collect(make([]attack.ClientStats, targets))
-		best = min(best, time.Since(began))
-		var sent uint64
-		for _, w := range r.coll.queue[0].windows {
-			sent += w.Sent
-		}
-		if want := uint64(targets * len(r.agg.shards)); sent != want {
-			t.Fatalf("%d sent, want %d", sent, want)
-		}
-		r.coll.queue = nil
-	}
-	grown := memory() - before
-	t.Logf("%d targets, %d shards: %d MB, %v to gather a window", targets, len(r.agg.shards), grown>>20, best)
-	if grown > most {
-		t.Errorf("%d MB, want at most %d", grown>>20, most>>20)
-	}
-	if best > 100*time.Millisecond { // ten times the aim: the machine may be busy
-		t.Errorf("gathering a window took %v", best)
-	}
-	runtime.KeepAlive(r)
-}
-
 // Many goroutines count while windows are collected: nothing is lost or counted
 // twice. Run with -race.
 func TestConcurrentCounting(t *testing.T) {
 	const each = 20_000
-	a, c, rec := newTestCollector(t, 4, 10)
+	a, c, rec := newTestCollector(4, 10)
 	start := time.Now()
 	var wg sync.WaitGroup
 	writers := 2 * runtime.GOMAXPROCS(0)
@@ -253,8 +215,8 @@ func TestConcurrentCounting(t *testing.T) {
 				now := time.Since(start) * 100 // windows of 2.5 ms
 				at := success(now)
 				at.Fault = attack.Fault(random.IntN(3))
-				a.begin(id, 0, now, now, false)
-				a.end(id, at)
+				a.Begin(id, 0, now, now, false)
+				a.End(id, at)
 			}
 		})
 	}
@@ -265,13 +227,13 @@ func TestConcurrentCounting(t *testing.T) {
 		case <-done:
 			running = false
 		default:
-			if time.Since(start)*100 > time.Duration(c.next+1)*defaultWindow {
+			if time.Since(start)*100 > time.Duration(c.next+1)*window {
 				c.collect(noStats())
 			}
 			runtime.Gosched()
 		}
 	}
-	c.finish(noStats(), a.latest())
+	c.Finish(noStats(), a.Latest())
 	c.flush(rec)
 	var sent, ended, lags, latencies, ok uint64
 	for _, w := range rec.windows {
@@ -292,31 +254,28 @@ func TestConcurrentCounting(t *testing.T) {
 }
 
 func BenchmarkAggregator(b *testing.B) {
-	a := newAggregator(1, 2*runtime.GOMAXPROCS(0), 1000, defaultWindow, 0)
+	a := New(Config{Targets: 1, Shards: 2 * runtime.GOMAXPROCS(0), Failures: 1000, Interval: window})
 	at := success(time.Second)
 	b.ReportAllocs()
 	for b.Loop() {
-		a.begin(1, 0, at.Due, at.Start, false)
-		a.end(1, at)
+		a.Begin(1, 0, at.Due, at.Start, false)
+		a.End(1, at)
 	}
 }
 
 func BenchmarkCollector(b *testing.B) {
-	p := testProfile(holdStage(0, time.Hour))
-	r := &run{cfg: Config{Profile: p, Window: defaultWindow}}
-	r.agg = newAggregator(1, 4, 1000, defaultWindow, 0)
-	r.sched, _ = newSchedule(p)
-	r.coll = newCollector(r)
+	a, c, rec := newTestCollector(4, 1000)
 	random := rand.New(rand.NewPCG(1, 1))
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range uint32(1000) {
-			at := success(time.Duration(r.coll.next)*defaultWindow + 50*time.Millisecond)
+			at := success(time.Duration(c.next)*window + 50*time.Millisecond)
 			at.End = at.Start + time.Duration(random.ExpFloat64()*float64(time.Millisecond))
-			r.agg.end(i, at)
+			a.End(i, at)
 		}
-		r.coll.collect(noStats())
-		r.coll.queue = nil
+		c.collect(noStats())
+		c.flush(rec)
+		*rec = record{}
 	}
 }
 
@@ -324,7 +283,7 @@ func BenchmarkCollector(b *testing.B) {
 // the window in which its dial began; what ends at rest otherwise is none, nor is
 // a connection that was closed properly.
 func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
-	a, c, rec := newTestCollector(t, 1, 10)
+	a, c, rec := newTestCollector(1, 10)
 	end := a.interval + time.Millisecond
 	for _, at := range []attack.Attempt{
 		{Due: end, End: end, Fault: attack.EOF, Phase: attack.PhaseDial, Held: true, Conn: attack.Conn{ID: 1}},
@@ -334,9 +293,9 @@ func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
 		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseDial, Held: true, WireReset: true, Conn: attack.Conn{ID: 3}},
 		{Due: end, End: end, Fault: attack.Reset, Phase: attack.PhaseIdle, WireReset: true, Conn: attack.Conn{ID: 4}},
 	} {
-		a.idle(&at)
+		a.Idle(&at)
 	}
-	c.finish(noStats(), a.latest())
+	c.Finish(noStats(), a.Latest())
 	c.flush(rec)
 	got := map[attack.Cell]bool{}
 	for _, cell := range rec.windows[1].Cells {
@@ -363,9 +322,9 @@ func TestUnwelcomeConnectionsAreFailures(t *testing.T) {
 // An address that refused while its request went on to another is an attempt, and no
 // request.
 func TestAggregatorCountsAddressesTried(t *testing.T) {
-	a := newAggregator(1, 1, 10, defaultWindow, 0)
-	a.idle(&attack.Attempt{Fault: attack.Refused, Phase: attack.PhaseDial, Conn: attack.Conn{RemoteIndex: 1}})
-	a.idle(&attack.Attempt{Fault: attack.Refused, Phase: attack.PhaseDial, Held: true, Conn: attack.Conn{RemoteIndex: 1}})
+	a := New(Config{Targets: 1, Shards: 1, Failures: 10, Interval: window})
+	a.Idle(&attack.Attempt{Fault: attack.Refused, Phase: attack.PhaseDial, Conn: attack.Conn{RemoteIndex: 1}})
+	a.Idle(&attack.Attempt{Fault: attack.Refused, Phase: attack.PhaseDial, Held: true, Conn: attack.Conn{RemoteIndex: 1}})
 	var attempts, requests uint64
 	for _, p := range a.shards[0].open {
 		if p.tallies[0] == nil {

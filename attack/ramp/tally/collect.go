@@ -1,4 +1,4 @@
-package ramp
+package tally
 
 import (
 	"cmp"
@@ -10,20 +10,34 @@ import (
 	"github.com/rampload/rampload/profiles/redaction"
 )
 
-// collector gathers the pages of each window when it is over and hands it to
+// Load is what a [Collector] asks of the load that is sent.
+type Load interface {
+	// Now is the time since the start of the load.
+	Now() time.Duration
+	// Scheduled calls count with the target of every request due by the end of a window
+	// that no earlier window has counted.
+	Scheduled(window int32, count func(target uint16))
+	// Stats returns the connections of each target, and how many are to be held at a time.
+	Stats(at time.Duration) []attack.ClientStats
+	// Following is how much a target that nobody schedules has in flight; false for a
+	// target of the schedule.
+	Following(target int) (inFlight int64, follows bool)
+}
+
+// Collector gathers the pages of each window when it is over and hands it to
 // the sink. It runs off the hot path: two goroutines, so that a slow sink does
 // not keep pages from being gathered either.
-type collector struct {
-	run     *run
-	next    int32  // window to be gathered next
-	due     uint64 // requests of the schedule that a window has counted as scheduled
-	counted int32  // windows whose requests due are settled; under run.mu
-	before  []attack.ClientStats
-	redact  redaction.Redactor // of what targets answered
-	flying  []int64            // requests in flight, by target
-	spare   []*page
-	free    []*tally // empty ones: what the last window needed, for the pages to come
-	sum     []totals // by target, empty between windows
+type Collector struct {
+	agg    *Aggregator
+	load   Load
+	ended  func(attack.Attempt) // nil: nobody wants them
+	next   int32                // window to be gathered next
+	before []attack.ClientStats
+	redact redaction.Redactor // of what targets answered
+	flying []int64            // requests in flight, by target
+	spare  []*page
+	free   []*tally // empty ones: what the last window needed, for the pages to come
+	sum    []totals // by target, empty between windows
 
 	mu        sync.Mutex
 	addresses []attack.Address
@@ -50,39 +64,39 @@ type totals struct {
 	histograms
 }
 
-func newCollector(r *run) *collector {
-	c := &collector{
-		run:    r,
-		redact: redaction.Of(r.cfg.Profile),
-		before: make([]attack.ClientStats, r.agg.targets),
-		flying: make([]int64, r.agg.targets),
-		sum:    make([]totals, r.agg.targets),
+// NewCollector returns a collector of what agg counts from a window on. Redact cleans what
+// targets answered; ended, if any, gets the attempts that are kept whole.
+func NewCollector(agg *Aggregator, load Load, first int32, redact redaction.Redactor, ended func(attack.Attempt)) *Collector {
+	c := &Collector{
+		agg: agg, load: load, ended: ended, next: first, redact: redact,
+		before: make([]attack.ClientStats, agg.targets),
+		flying: make([]int64, agg.targets),
+		sum:    make([]totals, agg.targets),
 		more:   make(chan struct{}, 1),
 	}
 	for i := range c.sum {
 		c.sum[i].cells = make(map[cellKey]int)
 	}
-	c.next, c.counted, c.due = int32(r.cfg.From/r.cfg.Window), int32(r.cfg.From/r.cfg.Window), r.first()
 	return c
 }
 
-// address takes a remote address; it reaches the sink before any window or
+// Address takes a remote address; it reaches the sink before any window or
 // failure that refers to it.
-func (c *collector) address(a attack.Address) {
+func (c *Collector) Address(a attack.Address) {
 	c.mu.Lock()
 	c.addresses = append(c.addresses, a)
 	c.mu.Unlock()
 }
 
-// gather collects windows as they end until finished is closed.
-func (c *collector) gather(finished <-chan struct{}) {
-	interval := c.run.agg.interval
+// Gather collects windows as they end until finished is closed.
+func (c *Collector) Gather(finished <-chan struct{}) {
+	interval := c.agg.interval
 	// Attempts that ended in a window may take a moment to be counted.
 	grace := min(interval/4, 50*time.Millisecond)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	wait := func(until time.Duration) bool {
-		timer.Reset(until - c.run.now())
+		timer.Reset(until - c.load.Now())
 		select {
 		case <-timer.C:
 			return true
@@ -95,7 +109,7 @@ func (c *collector) gather(finished <-chan struct{}) {
 		if !wait(end) {
 			return
 		}
-		stats := c.stats(end - 1)
+		stats := c.load.Stats(end - 1)
 		if !wait(end + grace) {
 			return
 		}
@@ -103,9 +117,9 @@ func (c *collector) gather(finished <-chan struct{}) {
 	}
 }
 
-// finish collects all windows up to the last. Nothing counts any more, and the
+// Finish collects all windows up to the last. Nothing counts any more, and the
 // connections are as stats says.
-func (c *collector) finish(stats []attack.ClientStats, last int32) {
+func (c *Collector) Finish(stats []attack.ClientStats, last int32) {
 	for c.next <= last {
 		c.collect(stats)
 	}
@@ -116,37 +130,17 @@ func (c *collector) finish(stats []attack.ClientStats, last int32) {
 	c.mu.Unlock()
 }
 
-// stats returns the connections of each target, and how many are to be held at a time.
-func (c *collector) stats(at time.Duration) []attack.ClientStats {
-	sum := make([]attack.ClientStats, len(c.sum))
-	for _, g := range c.run.groups {
-		st := g.via.Stats()
-		t := &sum[g.target]
-		t.Dials += st.Dials
-		t.Open += st.Open
-		t.Idle += st.Idle
-		t.IdleConnSeconds += st.IdleConnSeconds
-		// What has not even been asked for is late too.
-		wanted := int64(c.run.wanted(g, at))
-		t.Wanted += wanted
-		t.Undialled += min(st.Undialled+max(wanted-st.Wanted, 0), wanted)
-		t.Unawaited += st.Unawaited
-		t.LookupFailures += st.LookupFailures
-	}
-	return sum
-}
-
 // collect makes the next window of every target and queues it for the sink.
-func (c *collector) collect(stats []attack.ClientStats) {
+func (c *Collector) collect(stats []attack.ClientStats) {
 	w := c.next
 	c.next++
 	for i := range c.sum {
 		c.sum[i].window = attack.Window{Target: uint16(i), Index: w}
 		c.sum[i].ended = 0
 	}
-	c.run.scheduled(w, func(target uint16) { c.sum[target].window.Scheduled++ })
-	for i := range c.run.agg.shards {
-		if p := c.take(&c.run.agg.shards[i], w); p != nil {
+	c.load.Scheduled(w, func(target uint16) { c.sum[target].window.Scheduled++ })
+	for i := range c.agg.shards {
+		if p := c.take(&c.agg.shards[i], w); p != nil {
 			for target, t := range p.tallies {
 				if t == nil {
 					continue
@@ -167,8 +161,9 @@ func (c *collector) collect(stats []attack.ClientStats) {
 	for i := range c.sum {
 		t := &c.sum[i]
 		c.flying[i] += int64(t.window.Sent) - int64(t.ended)
-		if t.window.InFlight = c.flying[i]; i >= len(c.run.cfg.Profile.Targets) { // nobody schedules these
-			t.window.InFlight = c.run.following(i)
+		t.window.InFlight = c.flying[i]
+		if n, follows := c.load.Following(i); follows {
+			t.window.InFlight = n
 		}
 		t.window.Open = stats[i].Open
 		t.window.Dials = stats[i].Dials - c.before[i].Dials
@@ -176,7 +171,7 @@ func (c *collector) collect(stats []attack.ClientStats) {
 		t.window.Unawaited = stats[i].Unawaited - c.before[i].Unawaited
 		t.window.LookupFailures = stats[i].LookupFailures - c.before[i].LookupFailures
 		t.window.IdleConnSeconds = max(stats[i].IdleConnSeconds-c.before[i].IdleConnSeconds, 0)
-		failures := t.close(c.run.agg.failures)
+		failures := t.close(c.agg.failures)
 		b.failures = append(b.failures, failures...)
 		b.sampled = append(b.sampled, t.sampled...)
 		t.sampled = t.sampled[:0]
@@ -189,7 +184,7 @@ func (c *collector) collect(stats []attack.ClientStats) {
 }
 
 // take removes a shard's page of a window and leaves it a clean one.
-func (c *collector) take(s *shard, w int32) *page {
+func (c *Collector) take(s *shard, w int32) *page {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.open[w&1]; p.index == w {
@@ -207,13 +202,13 @@ func (c *collector) take(s *shard, w int32) *page {
 }
 
 // clean returns an empty page, with so many empty tallies if there are any.
-func (c *collector) clean(index int32, tallies int) *page {
+func (c *Collector) clean(index int32, tallies int) *page {
 	var p *page
 	if n := len(c.spare); n > 0 {
 		p, c.spare = c.spare[n-1], c.spare[:n-1]
 		p.index = index
 	} else {
-		p = c.run.agg.newPage(index)
+		p = c.agg.newPage(index)
 	}
 	rest := max(len(c.free)-tallies, 0)
 	p.free = append(p.free, c.free[rest:]...)
@@ -223,7 +218,7 @@ func (c *collector) clean(index int32, tallies int) *page {
 }
 
 // push queues a batch with the addresses known so far. The caller holds mu.
-func (c *collector) push(b batch) {
+func (c *Collector) push(b batch) {
 	b.addresses, c.addresses = c.addresses, nil
 	c.queue = append(c.queue, b)
 	select {
@@ -232,8 +227,8 @@ func (c *collector) push(b batch) {
 	}
 }
 
-// deliver calls the sink until finished is closed and the queue is empty.
-func (c *collector) deliver(sink attack.Sink, finished <-chan struct{}) {
+// Deliver calls the sink until finished is closed and the queue is empty.
+func (c *Collector) Deliver(sink attack.Sink, finished <-chan struct{}) {
 	for {
 		c.mu.Lock()
 		queue := c.queue
@@ -248,12 +243,12 @@ func (c *collector) deliver(sink attack.Sink, finished <-chan struct{}) {
 					f.Answer = f.Answer.Clean(c.redact.Redact)
 				}
 				sink.Failure(f)
-				if c.run.cfg.Ended != nil {
-					c.run.cfg.Ended(f.Attempt)
+				if c.ended != nil {
+					c.ended(f.Attempt)
 				}
 			}
 			for _, a := range b.sampled { // there are none unless somebody wants them
-				c.run.cfg.Ended(a)
+				c.ended(a)
 			}
 			for _, w := range b.windows {
 				sink.Window(w)
