@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/kernelclock"
 	"github.com/rampload/rampload/probe/rst/bpf"
 )
 
@@ -97,7 +98,7 @@ func (c *Capture) Watch(ctx context.Context, emit func(probe.Event)) error {
 }
 
 func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
-	offset, err := clockOffset(c.opts.Clock)
+	offset, err := kernelclock.Offset(c.opts.Clock)
 	if err != nil {
 		return err
 	}

@@ -3,14 +3,12 @@ package rst
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/kernelclock"
 	"github.com/rampload/rampload/probe/rst/tracefs"
 )
 
@@ -84,7 +82,7 @@ func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
 	defer runtime.UnlockOSThread()
 	used := threadCPU()
 	hosts, missing := place(t.opts.Hosts)
-	offset, err := clockOffset(t.opts.Clock)
+	offset, err := kernelclock.Offset(t.opts.Clock)
 	if err != nil {
 		return err
 	}
@@ -224,25 +222,4 @@ func place(hosts []Host) (list []placed, missing []*probe.Unsupported) {
 		list = append(list, p)
 	}
 	return list, missing
-}
-
-// clockOffset is what to add to CLOCK_MONOTONIC to get the run's time. Both tick
-// alike (Go reads the same clock), so the closest of several readings is exact
-// to well under a microsecond.
-func clockOffset(clock probe.Clock) (time.Duration, error) {
-	var offset time.Duration
-	best := time.Hour
-	for range 10 {
-		var ts unix.Timespec
-		before := clock.Now()
-		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-			return 0, fmt.Errorf("read monotonic clock: %w", err)
-		}
-		after := clock.Now()
-		if width := after - before; width < best {
-			best = width
-			offset = before + width/2 - time.Duration(ts.Nano())
-		}
-	}
-	return offset, nil
 }

@@ -1,6 +1,7 @@
 package runlog
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -124,3 +125,44 @@ func fitClock(times, offsets, errs []float64) ClockModel {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// restartJump is by how much a clock jumps at least where its machine was started again.
+const restartJump = time.Second
+
+// ofStart returns the comparisons of a member that are of the clock by which one of its
+// records goes: a machine that was started again counts its time anew.
+func ofStart(readings []ClockReading, part *Log) []ClockReading {
+	readings = slices.Clone(readings)
+	slices.SortStableFunc(readings, func(a, b ClockReading) int { return cmp.Compare(a.Asked, b.Asked) })
+	var starts [][]ClockReading
+	for i, r := range readings {
+		o, rtt := r.offset()
+		if i > 0 {
+			before, rttBefore := readings[i-1].offset()
+			if d := o - before; max(d, -d) < restartJump+max(rtt, 0)+max(rttBefore, 0) {
+				starts[len(starts)-1] = append(starts[len(starts)-1], r)
+				continue
+			}
+		}
+		starts = append(starts, []ClockReading{r})
+	}
+	if len(starts) < 2 {
+		return readings
+	}
+	best, most := 0, -1
+	for i, of := range starts {
+		from, to := of[0].Received-10*time.Second, of[len(of)-1].Answered+10*time.Second
+		n := 0
+		for _, s := range part.Series {
+			for _, at := range s.At {
+				if at >= from && at <= to {
+					n++
+				}
+			}
+		}
+		if n > most {
+			best, most = i, n
+		}
+	}
+	return starts[best]
+}

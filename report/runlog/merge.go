@@ -102,7 +102,7 @@ func clockOf(main, part *Log) ClockModel {
 			readings = append(readings, r)
 		}
 	}
-	if model := EstimateClock(readings); model.Known() {
+	if model := EstimateClock(ofStart(readings, part)); model.Known() {
 		return model
 	}
 	return ClockModel{Offset: main.Header.Started.Sub(part.Header.Started)}
