@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -83,6 +84,7 @@ Where no agent may run, a debug container watches one pod with what it may see:
 	f.IntVar(&workers, "workers", 0, "workers that send the load: `N` (default as the profile says, else 2)")
 	f.StringArrayVar(&cfg.AllowTargets, "allow-target", nil, "what workers may send to: `URL` or HOST:PORT (repeatable; default the targets of the profile)")
 	f.DurationVar(&cfg.Valid, "valid", 90*24*time.Hour, "how long the credentials are good: `DURATION`")
+	f.BoolVar(&cfg.Helm, "helm", false, "write a chart for Helm instead, with image, workers and targets as its values")
 	return cmd
 }
 
@@ -134,18 +136,30 @@ func rightsOf(c manifests.Config) string {
 	return fmt.Sprintf("  kubectl apply -f %s/%s            the right to find and follow the pods\n", c.Dir, manifests.RightsFile)
 }
 
+// folder is a path that Helm does not take for the name of a repository's chart.
+func folder(dir string) string {
+	if filepath.IsAbs(dir) || strings.HasPrefix(dir, ".") {
+		return dir
+	}
+	return "./" + dir
+}
+
 // appliedSo says what is in the folder and how it is used.
 func appliedSo(c manifests.Config, p profiles.Profile) string {
 	var b strings.Builder
+	start, end := fmt.Sprintf("kubectl apply -k %s", c.Dir), fmt.Sprintf("kubectl delete -k %-20s", c.Dir)
+	if c.Helm {
+		start, end = fmt.Sprintf("helm install rampload %s --namespace %s", folder(c.Dir), c.Namespace), fmt.Sprintf("helm uninstall rampload --namespace %s ", c.Namespace)
+	}
 	fmt.Fprintf(&b, `%[1]s has the run for Kubernetes, with credentials that are valid until %[2]s.
 
   kubectl create namespace %[3]s
-%[6]s  kubectl apply -k %[1]s
+%[6]s  %[7]s
   kubectl logs -n %[3]s -f job/rampload-run      its progress and verdict
-  kubectl delete -k %[1]s                        when it is done; the reports go with it
+  %[8]s       when it is done; the reports go with it
 
 %[4]d workers send to %[5]s.
-`, c.Dir, c.Now.Add(c.Valid).UTC().Format("2006-01-02"), c.Namespace, c.Workers, strings.Join(c.AllowTargets, ", "), rightsOf(c))
+`, c.Dir, c.Now.Add(c.Valid).UTC().Format("2006-01-02"), c.Namespace, c.Workers, strings.Join(c.AllowTargets, ", "), rightsOf(c), start, end)
 	for _, h := range p.Hosts {
 		if !h.Agent.Given() && h.Kubernetes == "" && len(h.Prometheus) == 0 && h.Name != profiles.LocalHost {
 			fmt.Fprintf(&b, "\nHost %s has no agent: name the node that it runs on, with agent: NODE.\n", h.Name)

@@ -39,6 +39,7 @@ type Config struct {
 	Workloads    []workload.Workload // whose pods the run finds and follows through the API
 	Valid        time.Duration
 	Now          time.Time
+	Helm         bool // a chart for Helm instead of a folder for kubectl apply -k
 }
 
 // RightsFile is what whoever may give rights applies, where the run reads the API.
@@ -112,12 +113,19 @@ func Write(c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	files, err := c.render()
+	files := c.render
+	if c.Helm {
+		files = c.chart
+		if err := os.Mkdir(filepath.Join(c.Dir, chartFolder), 0o700); err != nil {
+			return fmt.Errorf("make folder for manifests: %w", err)
+		}
+	}
+	all, err := files()
 	if err != nil {
 		return err
 	}
-	files["profile.yaml"] = c.Profile
-	for name, data := range files {
+	all["profile.yaml"] = c.Profile
+	for name, data := range all {
 		if err := os.WriteFile(filepath.Join(c.Dir, name), data, 0o600); err != nil {
 			return fmt.Errorf("write manifests: %w", err)
 		}
@@ -125,25 +133,32 @@ func Write(c Config) (err error) {
 	return nil
 }
 
+// filled is what stands in the templates for what a chart leaves to its values.
+type filled struct {
+	Config
+	Workers             string // how many
+	EachTarget, EndEach string // around what is said of each target
+	Rights              []Right
+	Capabilities        []string
+	ServerFiles         []string
+	Spaces              []space
+}
+
 // render fills the templates in.
 func (c Config) render() (map[string][]byte, error) {
+	return filled{Config: c, Workers: strconv.Itoa(c.Workers)}.render()
+}
+
+func (data filled) render() (map[string][]byte, error) {
 	set, err := template.New("").Funcs(template.FuncMap{"join": strings.Join, "quote": strconv.Quote}).ParseFS(templates, "templates/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("read templates: %w", err)
 	}
-	data := struct {
-		Config
-		Rights       []Right
-		Capabilities []string
-		ServerFiles  []string
-		Spaces       []space
-	}{Config: c, Rights: AgentRights(), Spaces: spaces(c.Workloads)}
+	data.Rights, data.Spaces = AgentRights(), spaces(data.Workloads)
 	for _, r := range data.Rights {
 		data.Capabilities = append(data.Capabilities, r.Name)
 	}
-	for _, name := range bus.ServerFiles() {
-		data.ServerFiles = append(data.ServerFiles, "team/"+filepath.ToSlash(name))
-	}
+	data.ServerFiles = serverFiles()
 	out := map[string][]byte{}
 	for _, t := range set.Templates() {
 		if t.Name() == "" || t.Name() == RightsFile && len(data.Spaces) == 0 {
@@ -156,4 +171,12 @@ func (c Config) render() (map[string][]byte, error) {
 		out[t.Name()] = text.Bytes()
 	}
 	return out, nil
+}
+
+// serverFiles are those that nats-server reads, in the folder.
+func serverFiles() (out []string) {
+	for _, name := range bus.ServerFiles() {
+		out = append(out, "team/"+filepath.ToSlash(name))
+	}
+	return out
 }
