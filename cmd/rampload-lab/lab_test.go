@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +27,7 @@ func TestLabEval(t *testing.T) {
 		t.Skip("the lab's scenarios need Linux")
 	}
 	scenarios := []string{"descriptors", "abort-before-response", "healthy-keep-alive-requests"}
-	exe, dir := filepath.Join(t.TempDir(), "rampload-lab"), t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", exe, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build rampload-lab: %v\n%s", err, out)
-	}
+	exe, dir := buildLab(t), t.TempDir()
 	var table []byte
 	for range 3 { // a busy machine disturbs single runs
 		table = labEval(t, exe, "--scenarios", strings.Join(scenarios, ","), "--shorten", "2.5", "--dir", dir, "--resume", "--repeat-disturbed")
@@ -56,6 +54,69 @@ func TestLabEval(t *testing.T) {
 	for _, want := range []string{"3 runs of 3 scenarios with seed 1", "| all sources | 2 of 2, 100 %", "| controls with a false onset | 0 of 1"} {
 		if !bytes.Contains(table, []byte(want)) {
 			t.Errorf("the table does not say %q:\n%s", want, table)
+		}
+	}
+}
+
+// buildLab builds the program.
+func buildLab(t *testing.T) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "rampload-lab")
+	if out, err := exec.Command("go", "build", "-o", exe, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build rampload-lab: %v\n%s", err, out)
+	}
+	return exe
+}
+
+// TestAgentsSayTheSame runs scenarios with their hosts as other machines, each watched by
+// an agent of its own, and without: the verdict is the same. "make eval-agents" does so
+// with the whole lab.
+func TestAgentsSayTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs scenarios for a minute")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("the lab's scenarios need Linux")
+	}
+	scenarios := "descriptors"
+	if os.Getuid() == 0 {
+		scenarios += ",proxy-descriptors" // a router, a server and the client in namespaces of their own
+	}
+	exe, plain, agents := buildLab(t), t.TempDir(), t.TempDir()
+	var pairs []eval.Pair
+	for range 3 { // a busy machine disturbs single runs
+		args := []string{"--scenarios", scenarios, "--shorten", "2", "--resume", "--repeat-disturbed", "--dir"}
+		labEval(t, exe, append(args, plain)...)
+		labEval(t, exe, append(args, agents, "--agents")...)
+		one, err := eval.ReadDir(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := eval.ReadDir(agents)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pairs, err = eval.Beside(one, other); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(pairs, eval.Pair.Disturbed) {
+			break
+		}
+	}
+	var table bytes.Buffer
+	if err := eval.WritePairs(&table, pairs); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s", table.Bytes())
+	if len(pairs) != strings.Count(scenarios, ",")+1 {
+		t.Errorf("%d pairs of runs of %s", len(pairs), scenarios)
+	}
+	for _, p := range pairs {
+		switch {
+		case p.Disturbed() && os.Getenv("RAMPLOAD_NO_SKIP") != "1":
+			t.Skipf("%s: the machine is too busy to load anything", p.Name())
+		case !p.Same() || !p.By[1].Right:
+			t.Errorf("%s: not the same verdict", p.Name())
 		}
 	}
 }

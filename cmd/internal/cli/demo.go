@@ -61,6 +61,7 @@ watches the service, as root in network namespaces of their own.`,
 	input.MetricsFlag(cmd.Flags(), &opt.metrics)
 	if env.Lab.KeepTruth != nil {
 		cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
+		cmd.Flags().BoolVar(&opt.agents, "agents", false, "watch the scenario's hosts by agents, as if they were other machines")
 	}
 	return cmd
 }
@@ -72,6 +73,7 @@ type demoOptions struct {
 	metrics string  // address; empty: nobody fetches
 	truth   string  // file for the truth; empty: none
 	shorten float64 // divides the length of the load
+	agents  bool    // the scenario's hosts are watched by agents
 	assets  layout.Assets
 }
 
@@ -184,6 +186,9 @@ func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario
 	defer func() { _ = running.Stop() }() // may be called twice; the first call tells
 	for i, stage := range running.Profile.Load {
 		running.Profile.Load[i] = stage.Lasting(time.Duration(float64(stage.Duration()) / how.shorten))
+	}
+	if how.agents {
+		running.ByAgents(le.Exe)
 	}
 	opt := *g
 	if opt.Out == "" {

@@ -50,6 +50,7 @@ type Recorder struct {
 	Dir     string        // an existing folder
 	Timeout time.Duration // of one run, its start and end included
 	Shorten float64       // divides the length of the load; 0 is 1
+	Agents  bool          // the hosts are watched by agents, as other machines are
 }
 
 // Has reports whether a run is recorded already.
@@ -76,6 +77,9 @@ func (r Recorder) Record(ctx context.Context, run Run) error {
 	base := filepath.Join(dir, "run")
 	cmd := exec.CommandContext(ctx, r.Exe, "demo", run.Scenario, "--seed", strconv.FormatUint(run.Seed, 10),
 		"--quiet", "--out", base+".json", "--truth", base+caseEnding, "--shorten", strconv.FormatFloat(max(1, r.Shorten), 'f', -1, 64))
+	if r.Agents {
+		cmd.Args = append(cmd.Args, "--agents")
+	}
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute

@@ -36,6 +36,8 @@ type command struct {
 	replay    string
 	table     string
 	keep      string
+	agents    bool
+	beside    string
 }
 
 // New is how "make eval" measures the diagnosis.
@@ -60,6 +62,8 @@ beside simpler methods on the same logs (Markdown). Half a minute a run.`,
 	f.Float64Var(&l.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
 	f.StringVar(&l.replay, "replay", "", "run nothing: analyse the runs recorded in `DIR`")
 	f.StringVar(&l.keep, "keep", "", "also write each run, thinned, to `DIR` as a golden input of the diagnosis's tests")
+	f.BoolVar(&l.agents, "agents", false, "watch the scenarios' hosts by agents, as if they were other machines")
+	f.StringVar(&l.beside, "beside", "", "with --replay: print how the same runs in another `DIR` were judged, row by row")
 	f.StringVar(&l.table, "table", "", "write the evaluation to `FILE` instead of printing it")
 	return cmd
 }
@@ -90,6 +94,9 @@ func (l command) evaluate(env console.Env, dir string) error {
 	}
 	if cases, err = l.selected(cases); err != nil {
 		return console.Usage(err)
+	}
+	if l.beside != "" {
+		return l.compare(env, cases)
 	}
 	if len(cases) == 0 {
 		return console.Usage(fmt.Errorf("no recorded runs in %s that match %s", dir, strings.Join(l.scenarios, ", ")))
@@ -125,6 +132,29 @@ func (l command) evaluate(env console.Env, dir string) error {
 		return console.Usage(fmt.Errorf("write the evaluation: %w", err))
 	}
 	return notRunIf(errors.Join(e.WriteMarkdown(f, skipped), f.Close()))
+}
+
+// compare judges the same runs of two folders and writes the rows beside each other.
+func (l command) compare(env console.Env, cases []eval.Recorded) error {
+	others, err := eval.ReadDir(l.beside)
+	if err != nil {
+		return console.NotRun(err)
+	}
+	pairs, err := eval.Beside(cases, others)
+	if err != nil {
+		return console.NotRun(err)
+	}
+	if len(pairs) == 0 {
+		return console.Usage(fmt.Errorf("no run is recorded in %s and in %s", l.replay, l.beside))
+	}
+	if l.table == "" {
+		return notRunIf(eval.WritePairs(env.Stdout, pairs))
+	}
+	f, err := os.Create(l.table)
+	if err != nil {
+		return console.Usage(fmt.Errorf("write the comparison: %w", err))
+	}
+	return notRunIf(errors.Join(eval.WritePairs(f, pairs), f.Close()))
 }
 
 // keepRuns keeps the first run of each scenario that was not disturbed.
@@ -198,7 +228,7 @@ func (l command) record(ctx context.Context, env console.Env) error {
 		return console.NotRun(fmt.Errorf("find own program: %w", err))
 	}
 	defer env.InOrder()() // a scenario that was started is stopped
-	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime, Shorten: l.shorten}
+	recorder := eval.Recorder{Exe: exe, Dir: l.dir, Timeout: runTime, Shorten: l.shorten, Agents: l.agents}
 	runs := plan.Order(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	for i, run := range runs {
 		if l.resume && recorder.Has(run) && (!l.disturbed || !disturbed(l.dir, run)) {
