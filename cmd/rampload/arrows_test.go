@@ -14,7 +14,7 @@ import (
 const module = "github.com/rampload/rampload/"
 
 var installed = []string{
-	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/spool", "cmd/internal/fleet/protocol", "cmd/internal/fleet/reach", "cmd/internal/fleet/manifests", "cmd/internal/bus",
+	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/bus",
 	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
 	"cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast", "cmd/internal/boards",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
@@ -150,7 +150,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/":            {"probe/prom", "cmd/internal/meter/expose", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/shirou/gopsutil/v3":     {"probe/host", "probe/machine", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/olekukonko/tablewriter": {"report/render", "report/render/", "cmd/internal/live", "cmd/internal/broadcast", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
-	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/topic", "cmd/internal/fleet", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
+	"github.com/nats-io/":               {"cmd/internal/bus", "cmd/internal/topic", "cmd/internal/fleet", "cmd/internal/fleet/roster", "cmd/internal/fleet/manifests", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"k8s.io/client-go/":                 {"probe/kube", "probe/kube/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/brianvoe/gofakeit/v7":   {"attack/fill", "attack/completion", "attack/ramp", "attack/wire/", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},
 	"github.com/goccy/go-yaml":          {"profiles/yaml", "profiles/yaml/bind", "profiles/yaml/scalar", "profiles/yaml/section", "profiles/yaml/tree", "cmd/internal/cli", "cmd/rampload", "cmd/internal/release"},

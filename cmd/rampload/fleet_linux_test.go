@@ -21,6 +21,9 @@ type site struct {
 	dir  string
 	name string // of the bridge's namespace; the others' begin with it
 	team string // credentials
+
+	nats  *process
+	ahead map[string]time.Duration // by host: how much longer its clock has run
 }
 
 // hosts are the namespaces and their addresses, 10.91.0.N.
@@ -60,13 +63,19 @@ func newSite(t *testing.T) *site {
 	}
 	s.team = filepath.Join(s.dir, "team")
 	run(t, filepath.Join(s.dir, "rampload"), "fleet", "creds", s.team, "--host", natsAddr)
+	s.startNATS()
+	return s
+}
+
+// startNATS starts the server, or starts it again with what it kept.
+func (s *site) startNATS() {
+	s.t.Helper()
 	nats := s.command("", "nats-server", "-c", "nats-server.conf")
 	nats.Dir = filepath.Join(s.team, "server")
-	s.start(nats, "nats")
+	s.nats = s.start(nats, "nats")
 	s.wait("nats-server", func() bool {
 		return exec.Command("nsenter", "--net=/run/netns/"+s.name, "--", "bash", "-c", "exec 3<>/dev/tcp/"+natsAddr+"/4222").Run() == nil
 	})
-	return s
 }
 
 // command is a program in a namespace; the empty host is the bridge's.
@@ -75,7 +84,11 @@ func (s *site) command(host, name string, args ...string) *exec.Cmd {
 	if host != "" {
 		ns += "-" + host
 	}
-	return exec.Command("nsenter", append([]string{"--net=/run/netns/" + ns, "--", filepath.Join(s.dir, name)}, args...)...)
+	all := []string{"--net=/run/netns/" + ns, "--"}
+	if ahead := int(s.ahead[host].Seconds()); ahead > 0 {
+		all = append(all, "unshare", "--time", "--fork", "--kill-child", fmt.Sprintf("--monotonic=%d", ahead), fmt.Sprintf("--boottime=%d", ahead), "--")
+	}
+	return exec.Command("nsenter", append(append(all, filepath.Join(s.dir, name)), args...)...)
 }
 
 // process is a program that runs, and what it says.
@@ -96,6 +109,12 @@ func (p *process) says(text string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Contains(p.said.String(), text)
+}
+
+func (p *process) count(text string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Count(p.said.String(), text)
 }
 
 func (s *site) start(cmd *exec.Cmd, name string) *process {
@@ -138,6 +157,12 @@ func (s *site) member(host, role string, args ...string) *process {
 	return p
 }
 
+// hub starts the agent of the bridge's namespace.
+func (s *site) hub() {
+	hub := s.start(s.command("", "rampload", "agent", "--nats", "tls://"+natsAddr+":4222", "--creds", filepath.Join(s.team, "agent.creds"), "--name", "hub", "--spool", filepath.Join(s.dir, "hub")), "hub")
+	s.wait("agent hub", func() bool { return hub.says("ready on") })
+}
+
 func (p *process) exited() bool {
 	select {
 	case <-p.done:
@@ -154,16 +179,20 @@ func (p *process) kill() {
 }
 
 func (s *site) profile(workers int, load string) string {
+	return s.profileOf(workers, load, "GET /orders")
+}
+
+func (s *site) profileOf(workers int, load, request string) string {
 	path := filepath.Join(s.dir, fmt.Sprintf("p%d.yaml", time.Now().UnixNano()))
 	text := fmt.Sprintf(`name: fleet
-targets: [{name: orders, url: 'http://10.91.0.20:8080', hosts: [orders], requests: [GET /orders]}]
+targets: [{name: orders, url: 'http://10.91.0.20:8080', hosts: [orders], requests: [%s]}]
 load: [%s]
 client: {timeout: 2s}
 hosts:
   - {name: orders, agent: nats, processes: [{listen: 8080}]}
   - {name: hub, agent: hub}
 fleet: {workers: %d, nats: 'tls://%s:4222', creds: %s/coordinator.creds}
-`, load, workers, natsAddr, s.team)
+`, request, load, workers, natsAddr, s.team)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -173,9 +202,16 @@ fleet: {workers: %d, nats: 'tls://%s:4222', creds: %s/coordinator.creds}
 // counted is what of a report has to add up.
 type counted struct {
 	Complete bool
-	Totals   struct{ Requests, Unsent, Failed uint64 }
+	Totals   struct {
+		Requests, Unsent, Failed uint64
+		WireResets               uint64 `json:"wire_resets"`
+	}
+	Findings []struct{ Verdict, Cause, Host string }
 	Sources  []struct{ Host, Source, State, Reason string }
-	Events   []struct{ Kind, Host, Text string }
+	Events   []struct {
+		Kind, Host, Text string
+		AtS              float64 `json:"at_s"`
+	}
 }
 
 func readCounted(t *testing.T, path string) (c counted) {
@@ -199,6 +235,16 @@ func (c counted) reason(host, source string) string {
 	return ""
 }
 
+// reasonOf is what a source says, measured or not.
+func (c counted) reasonOf(host, source string) string {
+	for _, s := range c.Sources {
+		if s.Host == host && s.Source == source {
+			return s.Reason
+		}
+	}
+	return ""
+}
+
 // Real processes in namespaces of their own: three workers, two agents, somebody else's
 // nats-server; a worker is killed and an agent is cut off in the middle, and in the
 // second run the coordinator is killed. Every request is accounted for.
@@ -206,8 +252,7 @@ func TestFleetOfProcesses(t *testing.T) {
 	s := newSite(t)
 	s.start(s.command("orders", "rampload", "lab-service", "api", "-addr", "10.91.0.20:8080"), "orders")
 	s.member("orders", "agent")
-	hub := s.start(s.command("", "rampload", "agent", "--nats", "tls://"+natsAddr+":4222", "--creds", filepath.Join(s.team, "agent.creds"), "--name", "hub", "--spool", filepath.Join(s.dir, "hub")), "hub")
-	s.wait("agent hub", func() bool { return hub.says("ready on") })
+	s.hub()
 	workers := []*process{s.worker("w1"), s.worker("w2"), s.worker("w3")}
 
 	t.Run("killed and cut off", func(t *testing.T) {

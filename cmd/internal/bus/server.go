@@ -128,6 +128,16 @@ func (s *Server) URL() string {
 	return scheme + addr.String()
 }
 
+// Received is how many messages came from all who are connected. The error is that of a
+// server that has ended.
+func (s *Server) Received() (int64, error) {
+	v, err := s.nats.Varz(nil)
+	if err != nil {
+		return 0, fmt.Errorf("ask NATS server: %w", err)
+	}
+	return v.InMsgs, nil
+}
+
 // Close ends the server, when everything is on disk.
 func (s *Server) Close() {
 	s.nats.Shutdown()

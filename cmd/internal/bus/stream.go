@@ -157,10 +157,26 @@ func (c *Conn) Append(run string, part int, offset int64, data []byte) <-chan er
 		case <-ack.Ok():
 			done <- nil
 		case err := <-ack.Err():
-			done <- err
+			done <- c.notKept(err)
 		}
 	}()
 	return done
+}
+
+// ErrNotKept says that a server is there and does not keep what it is given: it is full,
+// or the run was removed from it.
+var ErrNotKept = errors.New("keeps no more of the run")
+
+// notKept puts the refusal of a piece into words.
+func (c *Conn) notKept(err error) error {
+	var api *jetstream.APIError
+	switch {
+	case errors.As(err, &api):
+		return fmt.Errorf("%s %w: %s", c.where, ErrNotKept, api.Description)
+	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("%s %w: its stream is gone", c.where, ErrNotKept)
+	}
+	return err
 }
 
 // appendIn is how long a server may take to put a piece on its disk.

@@ -80,7 +80,7 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	}
 	if fleet.Needed(places) {
 		fmt.Fprintln(w, "\nfleet")
-		for _, line := range fleet.Look(ctx, places) {
+		for _, line := range fleet.Look(ctx, places, console.Version()) {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}

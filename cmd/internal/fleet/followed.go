@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/spool"
+	"github.com/rampload/rampload/cmd/internal/fleet/total"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
@@ -47,6 +48,7 @@ type following struct {
 	number  int
 	of      *remote
 	slice   int  // -1: no load
+	closed  bool // nothing more comes of it: who recorded it was started again
 	retired bool // its slice is somebody else's: what still comes is recorded, and not judged
 	decoder runlog.Decoder
 	reads   uint64
@@ -54,7 +56,7 @@ type following struct {
 	trailer *runlog.Trailer
 	seen    func([]probe.Sample)
 	shown   Observer // may be nil
-	live    *merged
+	live    *total.Total
 	window  time.Duration
 }
 
@@ -69,6 +71,13 @@ func (f *followed) expect(number int, of *remote, slice int) {
 	f.parts[number] = &following{number: number, of: of, slice: slice, live: f.lead.live, window: f.lead.cfg.Window}
 }
 
+// forget says that a part does not begin.
+func (f *followed) forget(number int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.parts, number)
+}
+
 // retire says that a member does not send a slice any more.
 func (f *followed) retire(of *remote, slice int) {
 	f.mu.Lock()
@@ -78,6 +87,22 @@ func (f *followed) retire(of *remote, slice int) {
 			p.retired = true
 		}
 	}
+}
+
+// close says that nothing more comes of a member's records.
+func (f *followed) close(of *remote) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.parts {
+		p.closed = p.closed || p.of == of
+	}
+}
+
+// follows reports whether records are kept yet.
+func (f *followed) follows() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.log != nil
 }
 
 func (f *followed) begin(log, also *runlog.Writer, first int, seen func([]probe.Sample), o Observer) {
@@ -152,7 +177,7 @@ func (f *followed) wait(within time.Duration) (complete bool) {
 		open, waiting := 0, f.waiting
 		lost := false
 		for _, p := range f.parts {
-			if p.trailer == nil {
+			if p.trailer == nil && !p.closed {
 				if p.of.gone.Load() {
 					lost = true
 				} else {
@@ -238,14 +263,14 @@ func (p *following) Window(w attack.Window) {
 		p.shown.Window(p.of.name, w)
 	}
 	if p.slice >= 0 && !p.retired {
-		p.live.add(p.slice, w)
+		p.live.Add(p.slice, w)
 	}
 }
 
 // Failure hands a failure to the live view.
 func (p *following) Failure(f attack.Failure) {
 	if p.slice >= 0 {
-		p.live.failure(f)
+		p.live.Failure(f)
 	}
 }
 
@@ -311,6 +336,6 @@ func (p *following) Part(uint64, runlog.Record) error { return protocol.ErrProto
 func (p *following) Trailer(t runlog.Trailer) {
 	p.trailer = &t
 	if p.slice >= 0 && !p.retired {
-		p.live.finish(p.slice)
+		p.live.Finish(p.slice)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
+	"github.com/rampload/rampload/cmd/internal/fleet/roster"
+	"github.com/rampload/rampload/cmd/internal/fleet/total"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -50,7 +52,8 @@ type LeadConfig struct {
 	Warn    func(string)
 	// Within is how long those that are wanted are waited for; 0: 15 s for workers, 5 s
 	// for agents.
-	Within time.Duration
+	Within  time.Duration
+	Version string // of this rampload, for words about others
 }
 
 // Lead leads a run that others take part in: workers that send its load, agents that
@@ -69,11 +72,13 @@ type Lead struct {
 	last    int       // number of the last part
 	start   time.Duration
 	started bool
+	over    bool   // records are being ended: nobody joins any more
+	notKept string // why the server does not take records; empty: it does
 
 	tellMu  sync.Mutex // orders: not mu, for windows that come may lead to orders
 	workers []*remote
 
-	live  *merged
+	live  *total.Total
 	parts *followed
 
 	stopBeats func()
@@ -88,6 +93,8 @@ type remote struct {
 	role     bus.Role
 	part     int
 	header   runlog.Header
+	request  protocol.Request // of an agent: what it was asked for
+	seeking  bool             // of an agent: one that was started in its place is looked for
 	orders   chan protocol.Order
 
 	heard    time.Time
@@ -105,7 +112,7 @@ type remote struct {
 // error says in one line what stands in the way.
 func Gather(ctx context.Context, cfg LeadConfig) (*Lead, error) {
 	l := &Lead{cfg: cfg, began: time.Now(), failed: map[string]error{}}
-	l.live = newMerged(max(cfg.Workers, 1), cfg.Targets)
+	l.live = total.New(max(cfg.Workers, 1), cfg.Targets)
 	l.parts = newFollowed(l)
 	var err error
 	if l.stream, err = cfg.Conn.CreateStream(ctx, cfg.Run); err != nil {
@@ -157,22 +164,36 @@ func (l *Lead) gatherWorkers(ctx context.Context) error {
 	if want == 0 {
 		return nil
 	}
-	found, err := l.cfg.Conn.Find(ctx, bus.RoleWorker, cmp.Or(l.cfg.Within, workersIn), func(f []bus.Found) bool { return len(f) >= want })
+	found, err := l.cfg.Conn.Find(ctx, bus.RoleWorker, cmp.Or(l.cfg.Within, workersIn), func(all []bus.Found) bool {
+		fit := 0
+		for _, f := range all {
+			if roster.Fits(f, true, l.cfg.Version) == nil {
+				fit++
+			}
+		}
+		return fit >= want
+	})
 	if err != nil {
 		return err
 	}
 	var free []*remote
+	var chosen []bus.Found
 	var not []string
 	names := map[string]int{}
-	for _, f := range found {
+	for i, f := range found {
 		if len(free) == want {
 			break
+		}
+		if err := roster.Fits(f, true, l.cfg.Version); err != nil {
+			not = append(not, err.Error())
+			continue
 		}
 		r := &remote{id: f.ID, name: f.Name, role: bus.RoleWorker, heard: time.Now(), orders: make(chan protocol.Order, 256)}
 		if names[f.Name]++; names[f.Name] > 1 {
 			r.name = fmt.Sprintf("%s-%d", f.Name, names[f.Name])
 		}
-		a, err := l.prepare(ctx, r, len(free))
+		beside := roster.Beside(chosen, f, found[i+1:min(len(found), i+want-len(free))])
+		a, err := l.prepare(ctx, r, len(free), beside)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -185,10 +206,13 @@ func (l *Lead) gatherWorkers(ctx context.Context) error {
 		for _, w := range a.Warnings {
 			l.notes = append(l.notes, "worker "+r.name+": "+w)
 		}
-		free = append(free, r)
+		free, chosen = append(free, r), append(chosen, f)
 	}
 	if len(free) < want {
 		return l.tooFew(len(free), found, not)
+	}
+	for _, why := range not {
+		l.notes = append(l.notes, "left out: "+why)
 	}
 	return nil
 }
@@ -210,11 +234,12 @@ func (l *Lead) tooFew(free int, found []bus.Found, not []string) error {
 }
 
 // prepare lets a worker get ready for a slice. From then on it belongs to the run.
-func (l *Lead) prepare(ctx context.Context, r *remote, slice int) (protocol.Answer, error) {
+func (l *Lead) prepare(ctx context.Context, r *remote, slice int, beside protocol.Beside) (protocol.Answer, error) {
 	a, err := l.cfg.Assign(slice, l.cfg.Workers)
 	if err != nil {
 		return protocol.Answer{}, err
 	}
+	a.Beside = beside
 	a.Header.RunID, a.Header.Role, a.Header.Member, a.Header.Slice, a.Header.Slices = l.cfg.Run, runlog.RoleWorker, r.name, slice, l.cfg.Workers
 	l.mu.Lock()
 	l.last++
@@ -260,9 +285,10 @@ func (l *Lead) gatherAgents(ctx context.Context) {
 func (l *Lead) watch(ctx context.Context, request protocol.Request, found []bus.Found) error {
 	name := request.Agent
 	var ids, names []string
+	var other error // of another version
 	for _, f := range found {
 		if names = append(names, f.Name); f.Name == name {
-			ids = append(ids, f.ID)
+			ids, other = append(ids, f.ID), roster.Fits(f, false, l.cfg.Version)
 		}
 	}
 	switch {
@@ -272,25 +298,45 @@ func (l *Lead) watch(ctx context.Context, request protocol.Request, found []bus.
 		return fmt.Errorf("no agent called %s answers on %s, only %s: start rampload agent --nats URL --name %s there", name, l.cfg.Conn.Where(), strings.Join(names, ", "), name)
 	case len(ids) > 1:
 		return fmt.Errorf("%d agents are called %s: give each its own --name", len(ids), name)
+	case other != nil:
+		return other
 	}
-	r := &remote{id: ids[0], name: request.Name, host: request.Name, role: bus.RoleAgent, heard: time.Now(), orders: make(chan protocol.Order, 16)}
+	_, err := l.engage(ctx, request, ids[0])
+	return err
+}
+
+// engage lets the agent with an id begin a record.
+func (l *Lead) engage(ctx context.Context, request protocol.Request, id string) (*remote, error) {
+	r := &remote{id: id, name: request.Name, host: request.Name, role: bus.RoleAgent, request: request, heard: time.Now(), orders: make(chan protocol.Order, 16)}
 	l.mu.Lock()
 	l.last++
 	r.part = l.last
 	l.mu.Unlock()
 	request.Version = protocol.Version
+	l.parts.expect(r.part, r, -1) // its record may come before its answer
 	said, err := l.call(ctx, r, protocol.Order{Kind: protocol.OrderWatch, Part: r.part, Request: &request}, prepareIn)
 	if err != nil {
-		return err
+		l.parts.forget(r.part)
+		return nil, err
 	}
 	r.header = said.Header
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	r.heard = time.Now()
-	l.members = append(l.members, r)
-	l.parts.expect(r.part, r, -1)
-	return nil
+	over := l.over
+	if !over {
+		r.heard = time.Now()
+		l.members = append(l.members, r)
+	}
+	l.mu.Unlock()
+	if over {
+		l.parts.forget(r.part)
+		_, _ = l.call(ctx, r, protocol.Order{Kind: protocol.OrderEnd}, callIn)
+		return nil, errOver
+	}
+	return r, nil
 }
+
+// errOver says that a run has ended meanwhile.
+var errOver = errors.New("the run is over")
 
 // Failed are the agents that cannot be reached, by their hosts.
 func (l *Lead) Failed() map[string]error { return l.failed }
@@ -356,6 +402,7 @@ func (l *Lead) beat(ctx context.Context, inbox string) {
 		case <-ticker.C:
 		}
 		l.lookForLost()
+		l.lookForReturned(ctx)
 	}
 }
 
@@ -373,6 +420,10 @@ func (l *Lead) pulse(data []byte) []byte {
 			continue
 		}
 		r.heard = time.Now()
+		if p.NotKept != "" && l.notKept == "" {
+			l.notKept = p.NotKept
+			l.cfg.Warn(fmt.Sprintf("%s: %s and others keep their records until it does", p.NotKept, r.name))
+		}
 		reading := runlog.ClockReading{Member: r.name, Asked: p.Asked, Received: p.Received, Answered: p.Answered, Returned: returned}
 		if reading.Returned < reading.Asked || reading.Answered < reading.Received {
 			return nil
@@ -520,7 +571,10 @@ func (l *Lead) Follow(ctx context.Context, log, also *runlog.Writer, firstPart i
 // connection was. What is not there by then stays in the stream: complete says
 // whether everything is.
 func (l *Lead) End() (statuses []probe.Status, complete bool) {
-	members := l.all()
+	l.mu.Lock()
+	l.over = true
+	members := slices.Clone(l.members)
+	l.mu.Unlock()
 	for _, r := range members {
 		if !r.gone.Load() {
 			select {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -405,14 +406,30 @@ func TestAssign(t *testing.T) {
 	}
 }
 
+// processorTime is what this process has used so far; 0 where that is not known.
+func processorTime() time.Duration {
+	samples := []metrics.Sample{{Name: "/cpu/classes/user:cpu-seconds"}, {Name: "/cpu/classes/gc/total:cpu-seconds"}}
+	runtime.GC() // they are brought up to date by it
+	metrics.Read(samples)
+	sum := 0.0
+	for _, s := range samples {
+		if s.Value.Kind() == metrics.KindFloat64 {
+			sum += s.Value.Float64()
+		}
+	}
+	return time.Duration(sum * float64(time.Second))
+}
+
 // BenchmarkFleet leads a run of 200 workers and 100 agents in this process for ten
-// seconds: what it costs altogether, and how far apart the workers began.
+// seconds: what it costs altogether, server, coordinator and members, and how far apart
+// the workers began.
 func BenchmarkFleet(b *testing.B) {
 	if os.Getenv("RAMPLOAD_SCALE") == "" {
 		b.Skip("needs RAMPLOAD_SCALE=1: a run of ten seconds with 300 machines in one process")
 	}
 	const workers, agents, windows = 200, 100, 40
 	for range b.N {
+		begun, used := time.Now(), processorTime()
 		c := newCrew(b, workers, agents, windows)
 		cfg := c.config(workers, windows)
 		for i := range agents {
@@ -422,6 +439,7 @@ func BenchmarkFleet(b *testing.B) {
 		scheduled, sent, unsent := sums(log)
 		var memory runtime.MemStats
 		runtime.ReadMemStats(&memory)
+		b.ReportMetric(100*(processorTime()-used).Seconds()/time.Since(begun).Seconds()/(workers+agents), "%core/machine")
 		b.ReportMetric(float64(memory.HeapInuse)/(workers+agents)/1024, "KB/machine")
 		b.ReportMetric(float64(len(log.Takeovers)), "lost")
 		var worst time.Duration
@@ -436,29 +454,6 @@ func BenchmarkFleet(b *testing.B) {
 		}
 		c.close()
 	}
-}
-
-// BenchmarkMerge adds up one window of 200 workers.
-func BenchmarkMerge(b *testing.B) {
-	const workers = 200
-	w := attack.Window{Scheduled: 1000, Sent: 1000}
-	for i := range 120 {
-		w.FromDue = append(w.FromDue, attack.Bucket{Value: int64(100 * (i + 1)), Count: 8})
-	}
-	for i := range 6 {
-		w.Cells = append(w.Cells, attack.Cell{Fault: attack.Fault(i), Attempts: 10, Requests: 10})
-	}
-	w.FromSend, w.Lag = w.FromDue, w.FromDue
-	m := newMerged(workers, 1)
-	m.follow(&watching{})
-	for i := range b.N {
-		for slice := range workers {
-			one := w
-			one.Index, one.Cells = int32(i), append([]attack.Cell(nil), w.Cells...)
-			m.add(slice, one)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/window")
 }
 
 // TestMeetWaitsForItsServer starts the server after the run that wants it.

@@ -1,8 +1,10 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -28,17 +30,15 @@ var ErrNoWorkers = errors.New("every worker was lost before the load was over")
 
 // Run waits until the workers have sent the load, or lets them stop when ctx is done.
 func (d *Loader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
-	d.lead.live.follow(sink)
+	d.lead.live.Follow(sink)
 	early := false
-	select {
-	case <-d.lead.live.over:
-	case <-ctx.Done():
+	if !d.lead.arrives(ctx) {
 		early = true
 		d.lead.tell(protocol.Order{Kind: protocol.OrderStop})
 		late := time.NewTimer(d.drain + endsIn)
 		defer late.Stop()
 		select {
-		case <-d.lead.live.over:
+		case <-d.lead.live.Over():
 		case <-late.C:
 		}
 	}
@@ -49,6 +49,37 @@ func (d *Loader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, err
 		summary.Interrupted = true
 	}
 	return summary, nil
+}
+
+// stalledAfter is how long nothing of any worker's record may come before the load is
+// given up: nobody could judge it.
+const stalledAfter = 20 * time.Second
+
+// arrives waits until the load is over, and reports false when it has to be stopped:
+// ctx is done, or nothing of it comes any more.
+func (l *Lead) arrives(ctx context.Context) bool {
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	came, last := l.live.Came(), time.Now()
+	for {
+		select {
+		case <-l.live.Over():
+			return true
+		case <-ctx.Done():
+			return false
+		case <-look.C:
+		}
+		if n := l.live.Came(); n != came || l.now() < l.start {
+			came, last = n, time.Now()
+		}
+		if time.Since(last) > stalledAfter {
+			l.mu.Lock()
+			why := cmp.Or(l.notKept, "the server hands on no records")
+			l.mu.Unlock()
+			l.cfg.Warn(fmt.Sprintf("nothing was heard of what the workers count for %s, and the load is stopped: %s", stalledAfter, why))
+			return false
+		}
+	}
 }
 
 // Forsaken reports whether the load ended because no worker was left.

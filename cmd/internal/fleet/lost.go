@@ -26,7 +26,7 @@ func (l *Lead) lookForLost() {
 	for _, r := range silent {
 		l.wg.Go(func() { l.lose(r, nil) }) // signs of life go on meanwhile
 	}
-	for _, slice := range l.live.leaveBehind(int32(slowAfter / l.cfg.Window)) {
+	for _, slice := range l.live.LeaveBehind(int32(slowAfter / l.cfg.Window)) {
 		l.cfg.Warn(fmt.Sprintf("worker %s is slow: its record is more than %s behind the others', and the live view goes on without it; the report has all of it", l.owner(slice).name, slowAfter))
 	}
 }
@@ -64,7 +64,7 @@ func (l *Lead) lose(r *remote, why error) {
 func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 	until := int32((max(lastSign, 0) + protocol.TakenAfter + l.cfg.Window - 1) / l.cfg.Window)
 	l.parts.retire(lost, slice)
-	from, flying := l.live.cut(slice)
+	from, flying := l.live.Cut(slice)
 	from = min(from, until)
 	var by *remote
 	var part int
@@ -84,7 +84,7 @@ func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 	}
 	to := until
 	if by == nil {
-		to = l.live.end(slice, until) // nobody sends it any more
+		to = l.live.End(slice, until) // nobody sends it any more
 	}
 	due, err := l.cfg.Missed(slice, l.cfg.Workers, from, to)
 	if err != nil {
@@ -111,7 +111,7 @@ func (l *Lead) takeOver(lost *remote, slice int, lastSign, at time.Duration) {
 	lost.lost = fmt.Errorf("lost %s after the load began: %s", at.Round(100*time.Millisecond), text[len(fmt.Sprintf("worker %s is lost at %s: ", lost.name, at.Round(100*time.Millisecond))):])
 	l.mu.Unlock()
 	l.parts.takeover(t)
-	l.parts.missed(lost, l.live.gap(slice, from, due, by == nil))
+	l.parts.missed(lost, l.live.Gap(slice, from, due, by == nil))
 	l.cfg.Warn(text)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/roster"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -101,8 +102,9 @@ func dial(ctx context.Context, cfg bus.Config, within time.Duration) (*bus.Conn,
 	}
 }
 
-// Look says who answers of those that a profile's run needs, a line each.
-func Look(ctx context.Context, p profiles.Profile) []string {
+// Look says who answers of those that a profile's run needs, a line each. version is that
+// of this rampload.
+func Look(ctx context.Context, p profiles.Profile, version string) []string {
 	store, err := os.MkdirTemp("", "rampload-check-")
 	if err != nil {
 		return []string{err.Error()}
@@ -116,20 +118,21 @@ func Look(ctx context.Context, p profiles.Profile) []string {
 	}
 	defer m.Close(true)
 	var out []string
-	names := func(found []bus.Found) string {
-		var all []string
-		for _, f := range found {
-			all = append(all, f.Name)
-		}
-		return strings.Join(all, ", ")
-	}
 	if n := p.Fleet.Workers; n > 0 {
 		found, err := m.Conn.Find(ctx, bus.RoleWorker, agentsIn, func(f []bus.Found) bool { return len(f) >= n })
-		text := fmt.Sprintf("workers      %d of %d answer on %s: %s", len(found), n, m.Conn.Where(), names(found))
+		var fit, not []string
+		for _, f := range found {
+			if other := roster.Fits(f, true, version); other != nil {
+				not = append(not, fmt.Sprintf("%-12s worker %s", f.Name, other))
+			} else {
+				fit = append(fit, f.Name)
+			}
+		}
+		text := fmt.Sprintf("workers      %d of %d answer on %s: %s", len(fit), n, m.Conn.Where(), strings.Join(fit, ", "))
 		if err != nil {
 			text = err.Error()
 		}
-		out = append(out, strings.TrimSuffix(text, ": "))
+		out = append(append(out, strings.TrimSuffix(text, ": ")), not...)
 	}
 	for _, h := range p.Hosts {
 		name := h.AgentName()
@@ -144,6 +147,9 @@ func Look(ctx context.Context, p profiles.Profile) []string {
 			text = err.Error()
 		case i >= 0:
 			text = fmt.Sprintf("%-12s agent %s answers: rampload %s, kernel %s", h.Name, name, found[i].Metadata["rampload"], found[i].Metadata["kernel"])
+			if other := roster.Fits(found[i], false, version); other != nil {
+				text = fmt.Sprintf("%-12s agent %s", h.Name, other)
+			}
 		}
 		out = append(out, text)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rampload/rampload/cmd/internal/bus"
 	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
+	"github.com/rampload/rampload/cmd/internal/fleet/roster"
 	"github.com/rampload/rampload/cmd/internal/fleet/spool"
 	"github.com/rampload/rampload/probe"
 )
@@ -100,7 +102,9 @@ func (m *Member) Serve(ctx context.Context) error {
 	if m.Send != nil {
 		about = "sends load for runs"
 	}
-	id, stop, err := m.conn.Offer(bus.Service{Role: m.role(), Name: m.Name, About: about, Version: m.Info.Rampload, Metadata: m.About}, m.hear)
+	told := map[string]string{roster.Spoken: protocol.Spoken(m.Send != nil)}
+	maps.Copy(told, m.About)
+	id, stop, err := m.conn.Offer(bus.Service{Role: m.role(), Name: m.Name, About: about, Version: m.Info.Rampload, Metadata: told}, m.hear)
 	if err != nil {
 		return err
 	}
@@ -306,6 +310,7 @@ type job struct {
 	mu    sync.Mutex
 	heard time.Time // last sign of the coordinator
 	parts map[int]bool
+	kept  []*spool.Spool
 	wg    sync.WaitGroup // of the records
 	safe  sync.WaitGroup // of what hands them on
 }
@@ -327,7 +332,24 @@ func (j *job) beat(data []byte) []byte {
 	j.mu.Lock()
 	j.heard = time.Now()
 	j.mu.Unlock()
-	return protocol.Encode(protocol.Pulse{ID: j.member.id, Asked: b.Asked, Received: received, Answered: j.member.Clock.Now()})
+	p := protocol.Pulse{ID: j.member.id, Asked: b.Asked, Received: received}
+	if err := j.notKept(); err != nil {
+		p.NotKept = err.Error()
+	}
+	p.Answered = j.member.Clock.Now()
+	return protocol.Encode(p)
+}
+
+// notKept is why the server does not take the records; nil: it does, or is away.
+func (j *job) notKept() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.kept {
+		if err := s.Refused(); errors.Is(err, bus.ErrNotKept) {
+			return err
+		}
+	}
+	return nil
 }
 
 var (
@@ -403,6 +425,9 @@ func (j *job) record(part int) (*spool.Spool, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.mu.Lock()
+	j.kept = append(j.kept, kept)
+	j.mu.Unlock()
 	j.safe.Add(1)
 	j.member.wg.Go(func() { // it may outlive the job
 		defer j.safe.Done()

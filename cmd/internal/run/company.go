@@ -68,7 +68,7 @@ func leadConfig(m *fleet.Meeting, p profiles.Profile, plan loadPlan, id attack.R
 	header.Profile = "" // the coordinator's record has it
 	return fleet.LeadConfig{
 		Conn: m.Conn, Beats: m.Beats, Run: HexID(id), Workers: p.Fleet.Workers, Agents: agents,
-		Within: p.Fleet.Within, Targets: len(p.Counted()), Window: input.WindowInterval, Warn: warn,
+		Version: console.Version(), Within: p.Fleet.Within, Targets: len(p.Counted()), Window: input.WindowInterval, Warn: warn,
 		Assign: func(slice, of int) (protocol.Assignment, error) {
 			a, err := protocol.Assign(plan.profile, slice, of)
 			a.Header, a.Search, a.SampleEvery, a.Trace = header, plan.Growing != nil, opt.SampleEvery, opt.Trace

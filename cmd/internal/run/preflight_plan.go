@@ -17,6 +17,8 @@ type generatorLimits struct {
 	ports     int           // ephemeral ports towards one destination
 	timeWait  time.Duration // how long a closed connection keeps its port
 	cpus      int
+	cores     int           // generators that share the processors; 0: this one alone
+	besides   int           // further generators that share the source ports
 	perVegeta time.Duration // CPU of one request, by engine
 	perDirect time.Duration
 }
@@ -28,6 +30,15 @@ const (
 	cpuPerDirect = 8 * time.Microsecond
 	ownFiles     = 64 // descriptors that are not connections
 )
+
+// Shared returns what is left of the limits for one of several generators on this
+// machine: as many share its source ports, and as many its processors. Open files are of
+// each.
+func (l generatorLimits) Shared(ports, cores int) generatorLimits {
+	l.besides, l.ports = max(ports, 1)-1, l.ports/max(ports, 1)
+	l.cores = cores
+	return l
+}
 
 // mostWithin returns the most requests that are due within a span of a plan.
 func mostWithin(p profiles.Profile, span time.Duration) float64 {
@@ -63,7 +74,7 @@ func PlanWarnings(p profiles.Profile, l generatorLimits) []string {
 	if l.ports > 0 && len(p.Client.LocalAddrs) <= 1 {
 		if conns > l.ports {
 			warn("%s connections to one target need as many local ports and there are %s: sysctl -w net.ipv4.ip_local_port_range='1024 65535', or add client.local-addresses",
-				report.FormatNumber(float64(conns)), report.FormatNumber(float64(l.ports)))
+				report.FormatNumber(float64(conns)), l.left())
 		}
 		if p.Client.Connections == 0 && open {
 			// Each connection that this machine closes first keeps its port for the
@@ -76,7 +87,7 @@ func PlanWarnings(p profiles.Profile, l generatorLimits) []string {
 						unless = " (client.close-by: client)"
 					}
 					warn("target %s: a connection for each request leaves up to %s ports in TIME_WAIT%s and there are %s: set client.connections, or add client.local-addresses",
-						t.Name, report.FormatNumber(math.Round(inUse)), unless, report.FormatNumber(float64(l.ports)))
+						t.Name, report.FormatNumber(math.Round(inUse)), unless, l.left())
 				}
 			}
 		}
@@ -86,19 +97,35 @@ func PlanWarnings(p profiles.Profile, l generatorLimits) []string {
 		if p.Client.Engine == profiles.EngineDirect {
 			cost = l.perDirect
 		}
-		if share := rate * cost.Seconds() / float64(l.cpus); share > 0.7 {
+		if share := rate * cost.Seconds() * float64(max(l.cores, 1)) / float64(l.cpus); share > 0.7 {
 			advice := "send from more cores"
 			if p.Client.Engine == profiles.EngineVegeta {
 				advice = "set client.engine: direct"
 			}
-			warn("%s requests/s would take about %.0f%% of this machine's %d cores with engine %s: %s",
-				report.FormatNumber(rate), 100*share, l.cpus, p.Client.Engine, advice)
+			warn("%s requests/s%s would take about %.0f%% of this machine's %d cores with engine %s: %s",
+				report.FormatNumber(rate), l.each(), 100*share, l.cpus, p.Client.Engine, advice)
 		}
 	}
 	if !open && p.Client.Engine == profiles.EngineVegeta {
 		warn("at: max sends as fast as it can, and engine vegeta carries less than engine direct: set client.engine: direct")
 	}
 	return out
+}
+
+// each says how many generators send a rate on this machine.
+func (l generatorLimits) each() string {
+	if l.cores < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" of each of %d workers here", l.cores)
+}
+
+// left says of how many generators the ports are.
+func (l generatorLimits) left() string {
+	if l.besides < 1 {
+		return report.FormatNumber(float64(l.ports))
+	}
+	return fmt.Sprintf("%s for each of the %d workers on this machine", report.FormatNumber(float64(l.ports)), l.besides+1)
 }
 
 // fewerConnections says which setting of a profile bounds its connections.

@@ -41,12 +41,26 @@ rampload fleet creds makes a set for a team.
 Each worker sends the requests whose number is its own modulo the number of workers,
 from one agreed start, with its share of connections and of requests in flight.
 What it counts is added up exactly: the report of a fleet is that of one machine.
+Workers on one machine share its source ports, and the client.local-addresses that
+are its own; the warnings before a run count all of them.
 
 Nothing that was recorded is lost. A worker that is gone for 1.25 s is given up: two
 seconds after its last sign another one sends its slice, and what was due in between
 is unsent, and marked. When the coordinator is gone, workers stop within two seconds;
 rampload report --resume RUNLOG makes the report of what was recorded. An agent whose
-connection is cut goes on, and delivers later.
+connection is cut goes on, and delivers later; one that is started again goes on with
+the run, and the report says what it missed. A server that is gone for more than a
+second ends the load, for nobody could stop the workers: all keep what they recorded,
+and --resume collects it when the server is back.
+
+A worker sends only to its own --allow-target, and listens only where its own
+--allow-callback says; no order makes it open a file of its machine. An agent shows
+what its own --expose, --process and --log say. Everybody uses the same rampload: one
+that understands other orders is left out, with a line that names both versions.
+
+Clocks need not agree. They are compared four times a second, by four timestamps and
+the shortest round trip; the report says within what the times of each host are right,
+and beyond 0.5 s nothing is ranked across hosts.
 
 How far it goes, as arithmetic:
   - Engine direct takes about 8 µs of CPU for a small request on a keep-alive
@@ -60,7 +74,7 @@ How far it goes, as arithmetic:
     some 1.5 MB/s through the server, in at least four pieces a second from each. The
     server syncs each piece to its disk: 1,200 syncs a second need an SSD.
   - The coordinator adds up a window of 200 workers in about 5 ms, four times a
-    second, on one core that others share (BenchmarkMerge in cmd/internal/fleet).`
+    second, on one core that others share (BenchmarkMerge in cmd/internal/fleet/total).`
 
 func newFleetCreds(env console.Env) *cobra.Command {
 	var (

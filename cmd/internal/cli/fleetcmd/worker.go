@@ -1,16 +1,12 @@
 package fleetcmd
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"net/url"
 	"os"
-	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -25,6 +21,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
+	"github.com/rampload/rampload/cmd/internal/fleet/roster"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/cmd/internal/session"
@@ -37,19 +34,20 @@ import (
 
 func NewWorker(env console.Env) *cobra.Command {
 	var (
-		daemon  daemonFlags
-		allowed []string
+		daemon             daemonFlags
+		targets, callbacks []string
 	)
 	cmd := &cobra.Command{
 		Use:   "worker --nats URL --allow-target URL",
 		Short: "Send load for runs that are led from another machine",
 		Long: `worker waits for runs of a profile with fleet: {workers: N} and sends an equal slice
 of their load from this machine. It connects to the NATS server of the fleet by
-itself, listens to nothing, and comes back after whatever was restarted. It stops
-within two seconds when the machine that leads the run is gone.
+itself, listens to nothing but what --allow-callback names, and comes back after
+whatever was restarted. It stops within two seconds when the machine that leads the
+run is gone.
 
 It sends only to targets that --allow-target names, whoever asks: credentials that
-are stolen are no cannon.`,
+are stolen are no cannon. What it polls or hears of completions is bound by it too.`,
 		Example: `  rampload worker --nats tls://nats.internal:4222 --creds worker.creds --allow-target http://orders.internal:8080
   rampload worker --nats tls://nats.internal:4222 --creds worker.creds --allow-target '*.shop.internal:443' --print-unit
 
@@ -59,101 +57,51 @@ are stolen are no cannon.`,
 			if daemon.nats == "" {
 				return console.Usage(errors.New("a worker needs the fleet's NATS server: name it with --nats URL"))
 			}
-			if len(allowed) == 0 {
+			if len(targets) == 0 {
 				return console.Usage(errors.New("a worker sends only to targets that it is told to: name them with --allow-target, such as --allow-target http://orders.internal:8080 (repeatable)"))
 			}
-			sender := &sender{}
-			for _, text := range allowed {
-				pattern, err := parseAllowed(text)
-				if err != nil {
-					return console.Usage(err)
-				}
-				sender.allowed = append(sender.allowed, pattern)
+			allowed, err := parseAllowance(targets, callbacks)
+			if err != nil {
+				return console.Usage(err)
 			}
 			_, _ = host.RaiseNoFile()
 			return daemon.serve(cmd, env, bus.RoleWorker, &fleet.Member{
-				Send: sender, Info: fleet.AgentInfo{Rampload: console.Version(), Kernel: run.KernelRelease()},
-				About: map[string]string{"cpus": strconv.Itoa(runtime.NumCPU()), "targets": strings.Join(allowed, " ")},
+				Send: &sender{allowed}, Info: fleet.AgentInfo{Rampload: console.Version(), Kernel: run.KernelRelease()},
+				About: map[string]string{
+					"cpus": strconv.Itoa(runtime.NumCPU()), "targets": strings.Join(targets, " "), roster.Machine: machineID(), roster.Network: networkID(),
+				},
 			})
 		},
 	}
 	daemon.register(cmd.Flags(), bus.RoleWorker)
-	cmd.Flags().StringArrayVar(&allowed, "allow-target", nil, "send to this target: `URL` or HOST:PORT, * for a part of a name (repeatable)")
+	cmd.Flags().StringArrayVar(&targets, "allow-target", nil, "send to this target: `URL` or HOST:PORT, * for a part of a name (repeatable)")
+	cmd.Flags().StringArrayVar(&callbacks, "allow-callback", nil, "listen at `ADDRESS` where a profile has completion: {via: callback}, such as 0.0.0.0:9099 (repeatable; default nowhere)")
 	return cmd
 }
 
-// parseAllowed returns the host:port that --allow-target stands for, or the path of a
-// socket.
-func parseAllowed(text string) (string, error) {
-	if u, err := url.Parse(text); err == nil && u.Scheme == "unix" {
-		return "unix:" + u.Path, nil
-	} else if err == nil && u.Host != "" {
-		return place(u), nil
-	}
-	if h, port, err := net.SplitHostPort(text); err == nil && h != "" && port != "" && !strings.Contains(text, "/") {
-		return strings.ToLower(text), nil
-	}
-	return "", fmt.Errorf("--allow-target %q: write the URL of a target, such as http://orders.internal:8080, or host:port", text)
-}
-
-// place is where a URL's connections go.
-func place(u *url.URL) string {
-	port := u.Port()
-	if scheme, ok := profiles.FindScheme(u.Scheme); ok && port == "" {
-		port = strconv.Itoa(scheme.Port)
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), cmp.Or(port, "80"))
-}
-
 // sender sends load for runs. It implements fleet.Sender.
-type sender struct{ allowed []string }
-
-// allows returns why a target may not be sent to.
-func (s *sender) allows(t profiles.Target) error {
-	for _, base := range t.Bases() {
-		for _, raw := range []string{base.URL, t.Reached(base)} {
-			u, err := url.Parse(raw)
-			if err != nil {
-				return fmt.Errorf("target %s: %w", t.Name, err)
-			}
-			at := "unix:" + u.Path
-			if u.Scheme != "unix" {
-				at = place(u)
-			}
-			if !slices.ContainsFunc(s.allowed, func(pattern string) bool {
-				ok, err := path.Match(pattern, at)
-				return pattern == at || err == nil && ok
-			}) {
-				return fmt.Errorf("target %s at %s is not one of those that this worker sends to (%s): start it with --allow-target %s", t.Name, at, strings.Join(s.allowed, ", "), at)
-			}
-		}
-	}
-	return nil
-}
+type sender struct{ allowed allowance }
 
 // Prepare finds out whether the load can be sent from here.
 func (s *sender) Prepare(ctx context.Context, a protocol.Assignment) (warnings []string, err error) {
 	p := a.Profile
 	for _, t := range p.Targets {
-		if err := s.allows(t); err != nil {
+		if err := s.allowed.target(t); err != nil {
 			return nil, err
 		}
 	}
 	if p.Client.Proxy {
 		return nil, errors.New("client.proxy lets the environment of a worker decide where its load goes: leave it out")
 	}
-	own := watch.LocalAddrs()
-	for _, addr := range p.Client.LocalAddrs {
-		if !slices.Contains(own, addr.String()) {
-			return nil, fmt.Errorf("client.local-addresses: %s is no address of this machine", addr)
-		}
+	if p.Client.LocalAddrs, err = ownSources(p.Client.LocalAddrs, watch.LocalAddrs(), a.Beside); err != nil {
+		return nil, err
 	}
 	if _, err := run.PlanLoad(p); err != nil {
 		return nil, err
 	}
 	share := p // what planWarnings looks at is this worker's slice of the rates
 	share.Load = profiles.Scale(p, 1/float64(a.Of)).Load
-	warnings = run.PlanWarnings(share, run.ReadGeneratorLimits())
+	warnings = run.PlanWarnings(share, run.ReadGeneratorLimits().Shared(a.Beside.Of, a.Beside.Machine))
 	for _, t := range p.Targets {
 		for _, base := range t.Bases() {
 			if err := run.Knock(ctx, p, t, base); err != nil {
@@ -167,6 +115,10 @@ func (s *sender) Prepare(ctx context.Context, a protocol.Assignment) (warnings [
 // Load sends a slice and writes its record.
 func (s *sender) Load(ctx context.Context, a protocol.Assignment, slice fleet.Slice) error {
 	p := a.Profile
+	var err error
+	if p.Client.LocalAddrs, err = ownSources(p.Client.LocalAddrs, watch.LocalAddrs(), a.Beside); err != nil {
+		return err
+	}
 	if err := run.ReadSchemas(ctx, p); err != nil {
 		return err
 	}

@@ -80,6 +80,8 @@ type Pulse struct {
 	Asked    time.Duration `json:"asked_ns"`
 	Received time.Duration `json:"received_ns"`
 	Answered time.Duration `json:"answered_ns"`
+	// NotKept is why the server does not take its records; empty: it does.
+	NotKept string `json:"not_kept,omitempty"`
 }
 
 // BeatSubject is where the coordinator of a run gives its signs of life.
@@ -94,9 +96,17 @@ type Assignment struct {
 	Header      runlog.Header     `json:"header"` // of its record, but for what it knows of itself
 	Slice       int               `json:"slice"`
 	Of          int               `json:"of"`
+	Beside      Beside            `json:"beside"`
 	Search      bool              `json:"search"` // the schedule grows
 	SampleEvery time.Duration     `json:"sample_every_ns"`
 	Trace       bool              `json:"trace"`
+}
+
+// Beside is who else of a run's workers is where a worker is. The zero value is nobody.
+type Beside struct {
+	Rank    int `json:"rank"`    // of this one, from 0, among those that share its source ports
+	Of      int `json:"of"`      // how many do: those in one network namespace
+	Machine int `json:"machine"` // how many share its processors
 }
 
 // Assign divides a profile: each of several workers gets its share of the client's
@@ -104,8 +114,7 @@ type Assignment struct {
 func Assign(p profiles.Profile, slice, of int) (Assignment, error) {
 	a := Assignment{Profile: p, Slice: slice, Of: of, Files: map[string][]byte{}}
 	q := &a.Profile
-	q.Hosts, q.Gate, q.AbortIf, q.Fleet, q.Secrets = nil, nil, nil, profiles.Fleet{}, profiles.Secrets{}
-	q.Export, q.Notify = profiles.Export{}, nil // the coordinator tells
+	onlyLoad(q)
 	if p.Client.Connections > 0 {
 		q.Client.Connections = part(p.Client.Connections, slice, of)
 	}
@@ -115,9 +124,22 @@ func Assign(p profiles.Profile, slice, of int) (Assignment, error) {
 	q.Targets = slices.Clone(p.Targets)
 	for i := range q.Targets {
 		t := &q.Targets[i]
-		t.Hosts, t.Requests, t.Read = nil, slices.Clone(t.Requests), slices.Clone(t.Read)
+		t.Hosts, t.Requests, t.Read = nil, clonedParts(t.Requests), slices.Clone(t.Read)
 		for j := range t.Read {
-			t.Read[j].Requests = slices.Clone(t.Read[j].Requests)
+			t.Read[j].Requests = clonedParts(t.Read[j].Requests)
+		}
+		if len(t.GRPC.Schema) > 0 {
+			t.GRPC.Protos, t.GRPC.ProtoPaths = nil, nil // it was made of them
+		}
+	}
+	q.Journeys = slices.Clone(p.Journeys)
+	for i := range q.Journeys {
+		j := &q.Journeys[i]
+		if j.Steps = slices.Clone(j.Steps); len(j.GRPC.Schema) > 0 {
+			j.GRPC.Protos, j.GRPC.ProtoPaths = nil, nil
+		}
+		for k := range j.Steps {
+			j.Steps[k].Request.Parts = slices.Clone(j.Steps[k].Request.Parts)
 		}
 	}
 	var err error
@@ -135,6 +157,21 @@ func Assign(p profiles.Profile, slice, of int) (Assignment, error) {
 	return a, nil
 }
 
+// onlyLoad leaves out of a profile what is the coordinator's: what is watched, judged and
+// told. A worker leaves it out too, whatever it is sent.
+func onlyLoad(p *profiles.Profile) {
+	p.Hosts, p.Gate, p.AbortIf, p.Fleet, p.Secrets = nil, nil, nil, profiles.Fleet{}, profiles.Secrets{}
+	p.Export, p.Notify, p.Traces.To, p.Traces.From = profiles.Export{}, nil, profiles.SpanSink{}, profiles.SpanStore{}
+}
+
+func clonedParts(requests []profiles.Request) []profiles.Request {
+	out := slices.Clone(requests)
+	for i := range out {
+		out[i].Parts = slices.Clone(out[i].Parts)
+	}
+	return out
+}
+
 // part is the share of one of several workers in n things.
 func part(n, slice, of int) int { return (n + of - 1 - slice) / of }
 
@@ -143,27 +180,27 @@ func eachFile(p *profiles.Profile, f func(*string)) {
 	f(&p.Client.TLS.CAFile)
 	f(&p.Client.TLS.CertFile)
 	f(&p.Client.TLS.KeyFile)
+	ofRequest := func(r *profiles.Request) {
+		f(&r.BodyFile)
+		for k := range r.Parts {
+			f(&r.Parts[k].File)
+		}
+	}
 	for i := range p.Journeys {
 		for j := range p.Journeys[i].Steps {
-			r := &p.Journeys[i].Steps[j].Request
-			f(&r.BodyFile)
-			for k := range r.Parts {
-				f(&r.Parts[k].File)
-			}
+			ofRequest(&p.Journeys[i].Steps[j].Request)
 		}
 	}
 	for i := range p.Targets {
-		f(&p.Targets[i].Completion.Topic.Creds)
-		f(&p.Targets[i].Completion.Topic.CA)
-		for j := range p.Targets[i].Requests {
-			f(&p.Targets[i].Requests[j].BodyFile)
-			for k := range p.Targets[i].Requests[j].Parts {
-				f(&p.Targets[i].Requests[j].Parts[k].File)
-			}
+		t := &p.Targets[i]
+		f(&t.Completion.Topic.Creds)
+		f(&t.Completion.Topic.CA)
+		for j := range t.Requests {
+			ofRequest(&t.Requests[j])
 		}
-		for j := range p.Targets[i].Read {
-			for k := range p.Targets[i].Read[j].Requests {
-				f(&p.Targets[i].Read[j].Requests[k].BodyFile)
+		for j := range t.Read {
+			for k := range t.Read[j].Requests {
+				ofRequest(&t.Read[j].Requests[k])
 			}
 		}
 	}
@@ -174,12 +211,21 @@ func (a *Assignment) Check() error {
 	if a.Of < 1 || a.Slice < 0 || a.Slice >= a.Of {
 		return fmt.Errorf("there is no slice %d of %d", a.Slice, a.Of)
 	}
+	for _, t := range a.Profile.Targets {
+		if t.Journey < 0 || t.Journey > len(a.Profile.Journeys) || t.Journey > 0 && (t.Step < 0 || t.Step >= len(a.Profile.Journeys[t.Journey-1].Steps) || len(t.Requests) == 0) {
+			return fmt.Errorf("target %s is no step of a journey that was sent along", t.Name)
+		}
+		if len(t.GRPC.Protos) > 0 {
+			return fmt.Errorf("target %s: the profile names a file that was not sent along: %s", t.Name, t.GRPC.Protos[0])
+		}
+	}
 	return nil
 }
 
 // Unpack writes the files of an assignment into a folder and lets the profile name
 // those: nothing of this machine's own is read.
 func (a *Assignment) Unpack(dir string) error {
+	onlyLoad(&a.Profile)
 	written := map[string]string{}
 	var err error
 	eachFile(&a.Profile, func(name *string) {

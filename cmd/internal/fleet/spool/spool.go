@@ -44,6 +44,7 @@ type Spool struct {
 	pieces  []piece // those that are not safe yet, in order
 	closed  bool
 	err     error         // of the file; what follows is lost
+	refused error         // why the last piece was not taken; nil: it was
 	changed chan struct{} // holds one when there is something to do
 }
 
@@ -200,7 +201,7 @@ func (s *Spool) Deliver(ctx context.Context, send func(offset int64, data []byte
 			pause = nil
 		case r := <-results:
 			flying--
-			s.settle(r.from, r.err == nil)
+			s.settle(r.from, r.err)
 			if r.err != nil {
 				pause = time.After(againAfter)
 			}
@@ -229,15 +230,23 @@ func (s *Spool) next() (piece, []byte, error) {
 	return piece{}, nil, nil
 }
 
-// settle notes that a piece is safe, or has to be sent again.
-func (s *Spool) settle(from int64, safe bool) {
+// Refused says why the record does not get away; nil: it does.
+func (s *Spool) Refused() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.refused
+}
+
+// settle notes that a piece is safe, or why it has to be sent again.
+func (s *Spool) settle(from int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = err
 	for i := range s.pieces {
 		if s.pieces[i].from != from {
 			continue
 		}
-		if !safe {
+		if err != nil {
 			s.pieces[i].sent = false
 			return
 		}

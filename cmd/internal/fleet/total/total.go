@@ -1,4 +1,6 @@
-package fleet
+// Package total adds up what the workers of a run count, while it goes on. What they
+// recorded is added up by runlog.Merge, and by nobody here.
+package total
 
 import (
 	"sync"
@@ -6,9 +8,10 @@ import (
 	"github.com/rampload/rampload/attack"
 )
 
-// merged adds up the windows of all slices as they come, for whoever judges the run
+// Total adds up the windows of all slices as they come, for whoever judges the run
 // while it goes on. The report does not depend on it: it adds up what was recorded.
-type merged struct {
+// Its methods may be called from several goroutines.
+type Total struct {
 	targets int
 
 	mu     sync.Mutex
@@ -18,6 +21,7 @@ type merged struct {
 	queue  []attack.Window // before there is a sink
 	over   chan struct{}   // closed when all slices have ended
 	ended  bool
+	came   uint64
 }
 
 // course is what came of one slice.
@@ -31,16 +35,27 @@ type course struct {
 	behind  bool // the others go on without it
 }
 
-func newMerged(slices, targets int) *merged {
-	m := &merged{targets: targets, over: make(chan struct{})}
+// New returns the total of as many slices, which have windows of as many targets.
+func New(slices, targets int) *Total {
+	m := &Total{targets: targets, over: make(chan struct{})}
 	for range slices {
 		m.slices = append(m.slices, &course{windows: map[int32][]attack.Window{}, flying: make([]int64, targets), backlog: make([]uint64, targets)})
 	}
 	return m
 }
 
-// follow hands windows to a sink from now on, those that came before first.
-func (m *merged) follow(sink attack.Sink) {
+// Over returns a channel that is closed when all slices have ended.
+func (m *Total) Over() <-chan struct{} { return m.over }
+
+// Came is how many windows came so far.
+func (m *Total) Came() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.came
+}
+
+// Follow hands windows to a sink from now on, those that came before first.
+func (m *Total) Follow(sink attack.Sink) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sink = sink
@@ -51,10 +66,11 @@ func (m *merged) follow(sink attack.Sink) {
 	m.advance()
 }
 
-// add takes a window of a slice. Each target's comes once, in order of the index.
-func (m *merged) add(slice int, w attack.Window) {
+// Add takes a window of a slice. Each target's comes once, in order of the index.
+func (m *Total) Add(slice int, w attack.Window) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.came++
 	c := m.slices[slice]
 	c.newest = max(c.newest, w.Index+1)
 	if int(w.Target) < m.targets {
@@ -75,8 +91,8 @@ func (m *merged) add(slice int, w attack.Window) {
 	m.advance()
 }
 
-// failure hands on a failure.
-func (m *merged) failure(f attack.Failure) {
+// Failure hands on a failure.
+func (m *Total) Failure(f attack.Failure) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.sink != nil {
@@ -84,9 +100,9 @@ func (m *merged) failure(f attack.Failure) {
 	}
 }
 
-// cut forgets what of a slice's next window came in part only. It returns the index of
+// Cut forgets what of a slice's next window came in part only. It returns the index of
 // the first window that did not come whole, and the requests in flight then.
-func (m *merged) cut(slice int) (first int32, flying int64) {
+func (m *Total) Cut(slice int) (first int32, flying int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.slices[slice]
@@ -102,8 +118,8 @@ func (m *merged) cut(slice int) (first int32, flying int64) {
 	return c.whole, flying
 }
 
-// gap puts what was due of a slice in the place of what did not come, and returns it.
-func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) (gap []attack.Window) {
+// Gap puts what was due of a slice in the place of what did not come, and returns it.
+func (m *Total) Gap(slice int, from int32, due [][]uint64, last bool) (gap []attack.Window) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.slices[slice]
@@ -130,8 +146,8 @@ func (m *merged) gap(slice int, from int32, due [][]uint64, last bool) (gap []at
 	return gap
 }
 
-// end returns up to which window a slice counts that nobody sends any more.
-func (m *merged) end(slice int, least int32) int32 {
+// End returns up to which window a slice counts that nobody sends any more.
+func (m *Total) End(slice int, least int32) int32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.slices {
@@ -140,17 +156,17 @@ func (m *merged) end(slice int, least int32) int32 {
 	return least
 }
 
-// finish says that nothing more of a slice comes.
-func (m *merged) finish(slice int) {
+// Finish says that nothing more of a slice comes.
+func (m *Total) Finish(slice int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.slices[slice].done = true
 	m.advance()
 }
 
-// leaveBehind lets the others go on without a slice that is so many windows behind all
+// LeaveBehind lets the others go on without a slice that is so many windows behind all
 // of them, and names those that it leaves now.
-func (m *merged) leaveBehind(windows int32) (left []int) {
+func (m *Total) LeaveBehind(windows int32) (left []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, c := range m.slices {
@@ -175,7 +191,7 @@ func (m *merged) leaveBehind(windows int32) (left []int) {
 }
 
 // advance adds up every window that all slices have.
-func (m *merged) advance() {
+func (m *Total) advance() {
 	for {
 		have, done := 0, 0
 		for _, c := range m.slices {

@@ -1,4 +1,4 @@
-package fleet
+package total
 
 import (
 	"math/rand/v2"
@@ -7,13 +7,29 @@ import (
 	"github.com/rampload/rampload/attack"
 )
 
+// watching is a sink that adds up what the live view shows.
+type watching struct {
+	scheduled, sent, unsent uint64
+	windows                 int32
+	each                    func(index int32)
+}
+
+func (w *watching) Address(attack.Address) {}
+func (w *watching) Failure(attack.Failure) {}
+func (w *watching) Window(v attack.Window) {
+	w.scheduled, w.sent, w.unsent, w.windows = w.scheduled+v.Scheduled, w.sent+v.Sent, w.unsent+v.Unsent, v.Index+1
+	if w.each != nil {
+		w.each(v.Index)
+	}
+}
+
 // However the windows of the slices come, and whichever worker is lost, the live view
 // is their sum, in order, with each window once.
 func TestMergedIsTheSum(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		slices, targets, windows := 1+r.IntN(5), 1+r.IntN(3), int32(1+r.IntN(20))
-		m := newMerged(slices, targets)
+		m := New(slices, targets)
 		got := &watching{}
 		last := int32(-1)
 		got.each = func(index int32) {
@@ -23,7 +39,7 @@ func TestMergedIsTheSum(t *testing.T) {
 			last = index
 		}
 		if r.IntN(2) == 0 {
-			m.follow(got)
+			m.Follow(got)
 		}
 		next := make([]int32, slices)
 		lostAt := make([]int32, slices) // -1: not lost
@@ -44,14 +60,14 @@ func TestMergedIsTheSum(t *testing.T) {
 			case next[i] > windows:
 				continue
 			case next[i] == windows:
-				m.finish(i)
+				m.Finish(i)
 				left--
 			case next[i] == lostAt[i]:
 				// A part of the window came, then nothing: two windows are nobody's.
 				for target := range r.IntN(targets) {
-					m.add(i, window(i, next[i], target))
+					m.Add(i, window(i, next[i], target))
 				}
-				from, _ := m.cut(i)
+				from, _ := m.Cut(i)
 				if from != next[i] {
 					t.Fatalf("seed %d: cut at %d, want %d", seed, from, next[i])
 				}
@@ -65,21 +81,21 @@ func TestMergedIsTheSum(t *testing.T) {
 					}
 					missed = append(missed, row)
 				}
-				m.gap(i, from, missed, false)
+				m.Gap(i, from, missed, false)
 				next[i] = to
 				continue
 			default:
 				for target := range targets {
 					w := window(i, next[i], target)
 					due, sent = due+w.Scheduled, sent+w.Sent
-					m.add(i, w)
+					m.Add(i, w)
 				}
 			}
 			next[i]++
 		}
-		m.follow(got)
+		m.Follow(got)
 		select {
-		case <-m.over:
+		case <-m.Over():
 		default:
 			t.Fatalf("seed %d: it is not over", seed)
 		}
@@ -92,23 +108,46 @@ func TestMergedIsTheSum(t *testing.T) {
 
 // The live view does not wait for ever for a slice that is slow, and takes it up again.
 func TestSlowIsLeftBehind(t *testing.T) {
-	m := newMerged(2, 1)
+	m := New(2, 1)
 	got := &watching{}
-	m.follow(got)
+	m.Follow(got)
 	for i := range int32(20) {
-		m.add(0, attack.Window{Index: i, Scheduled: 1, Sent: 1})
+		m.Add(0, attack.Window{Index: i, Scheduled: 1, Sent: 1})
 	}
-	if left := m.leaveBehind(12); len(left) != 1 || left[0] != 1 || got.windows != 20 {
+	if left := m.LeaveBehind(12); len(left) != 1 || left[0] != 1 || got.windows != 20 {
 		t.Errorf("left %v behind, %d windows", left, got.windows)
 	}
-	if left := m.leaveBehind(12); len(left) != 0 {
+	if left := m.LeaveBehind(12); len(left) != 0 {
 		t.Errorf("left twice: %v", left)
 	}
 	for i := range int32(21) {
-		m.add(1, attack.Window{Index: i, Scheduled: 1, Sent: 1})
+		m.Add(1, attack.Window{Index: i, Scheduled: 1, Sent: 1})
 	}
-	m.add(0, attack.Window{Index: 20, Scheduled: 1, Sent: 1})
+	m.Add(0, attack.Window{Index: 20, Scheduled: 1, Sent: 1})
 	if got.windows != 21 || got.scheduled != 22 {
 		t.Errorf("%+v after it came back", got)
 	}
+}
+
+// BenchmarkMerge adds up one window of 200 workers.
+func BenchmarkMerge(b *testing.B) {
+	const workers = 200
+	w := attack.Window{Scheduled: 1000, Sent: 1000}
+	for i := range 120 {
+		w.FromDue = append(w.FromDue, attack.Bucket{Value: int64(100 * (i + 1)), Count: 8})
+	}
+	for i := range 6 {
+		w.Cells = append(w.Cells, attack.Cell{Fault: attack.Fault(i), Attempts: 10, Requests: 10})
+	}
+	w.FromSend, w.Lag = w.FromDue, w.FromDue
+	m := New(workers, 1)
+	m.Follow(&watching{})
+	for i := range b.N {
+		for slice := range workers {
+			one := w
+			one.Index, one.Cells = int32(i), append([]attack.Cell(nil), w.Cells...)
+			m.Add(slice, one)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "µs/window")
 }
