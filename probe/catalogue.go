@@ -116,6 +116,7 @@ const (
 	ConntrackInsertFail = "conntrack-insert-failed"
 	ConntrackDrop       = "conntrack-drop"
 	OOMKills            = "oom-kills"
+	MemoryHeld          = "memory-held-back"
 	CPUThrottled        = "cpu-throttled"
 	CPUPressure         = "cpu-pressure"
 	MemoryPressure      = "memory-pressure"
@@ -256,6 +257,7 @@ func Catalogue() []Definition {
 		{ConntrackInsertFail, Counter, "events", false, true, "connection tracking could not insert: table or ports exhausted"},
 		{ConntrackDrop, Counter, "events", false, true, "packets dropped because the connection table was full"},
 		{OOMKills, Counter, "events", false, true, "processes killed for memory"},
+		{MemoryHeld, Counter, "events", true, true, "processes were held back and made to give up memory, beyond memory.high of their cgroup"},
 		{CPUThrottled, Counter, "events", true, true, "periods in which the cgroup's CPU quota was used up (nr_throttled)"},
 		{CPUPressure, Counter, "µs", false, true, "time in which tasks waited for CPU (PSI some total)"},
 		{MemoryPressure, Counter, "µs", false, true, "time in which tasks waited for memory (PSI some total)"},

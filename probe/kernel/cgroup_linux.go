@@ -206,6 +206,7 @@ func (c *Cgroup) sample(g *group, emit func(probe.Reading)) error {
 	if err == nil {
 		put(probe.CgroupMemory, m.Used, m.Limit)
 		put(probe.OOMKills, m.OOMKills, probe.NoLimit())
+		put(probe.MemoryHeld, m.Held, probe.NoLimit())
 	}
 	errs = append(errs, c.judge("cgroup memory", "memory", err))
 

@@ -132,6 +132,35 @@ func TestNearestLimitCounts(t *testing.T) {
 }
 
 // What counts events must not jump when another level comes nearest its limit.
+// Whoever goes beyond memory.high is held back: its own level counts it, and the one above
+// only what is the limit of that one, not what its other children do.
+func TestHeldBack(t *testing.T) {
+	files := map[string]string{
+		"proc/self/mountinfo":                mountV2,
+		"sys/fs/cgroup/pod/memory.max":       "4000\n",
+		"sys/fs/cgroup/pod/a/memory.max":     "1000\n",
+		"sys/fs/cgroup/pod/memory.current":   "500\n",
+		"sys/fs/cgroup/pod/a/memory.current": "500\n",
+		"sys/fs/cgroup/pod/a/memory.events":  "low 0\nhigh 7\nmax 0\noom 0\noom_kill 0\n",
+		"sys/fs/cgroup/pod/memory.events":    "low 0\nhigh 100\nmax 0\noom 0\noom_kill 0\n",
+	}
+	for _, c := range []struct {
+		above string
+		want  float64
+	}{{"", 7}, {"low 0\nhigh 3\nmax 0\n", 10}} {
+		if c.above != "" {
+			files["sys/fs/cgroup/pod/memory.events.local"] = c.above
+		}
+		g := mounts(t, tree(t, files)).Open(cgroup.ParsePaths([]byte("0::/pod/a\n")))
+		if m, err := g.Memory(); err != nil || m.Held != c.want {
+			t.Errorf("with %q above: %+v, %v; want held back %v times", c.above, m, err, c.want)
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestCountersStayWithTheProcess(t *testing.T) {
 	const v1 = "31 22 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n32 22 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
 	v2 := func(files map[string]string) map[string]string {

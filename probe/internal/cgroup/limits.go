@@ -18,6 +18,7 @@ type Memory struct {
 	Used     float64 // bytes, less file pages that the kernel would drop first (inactive_file)
 	Limit    float64 // bytes, +Inf if no level has one
 	OOMKills float64 // processes of the cgroup killed for memory, whatever level ran out; NaN before Linux 4.13
+	Held     float64 // times that its processes were held back for more than memory.high, of whatever level; NaN in version 1
 }
 
 // CPU is the CPU time of the level with the smallest quota.
@@ -49,8 +50,8 @@ type Group struct {
 var ErrRoot = errors.New("the root cgroup has no limits")
 
 type memoryLevel struct {
-	current, max, stat, events *procfs.File
-	inactive                   string // key in stat
+	current, max, stat, events, local *procfs.File // local: events of the level alone
+	inactive                          string       // key in stat
 }
 
 type cpuLevel struct {
@@ -73,11 +74,11 @@ func (m Mounts) Open(p Paths) *Group {
 	for _, d := range dirs {
 		if version == 2 {
 			g.memory = append(g.memory, memoryLevel{
-				open(d, "memory.current"), open(d, "memory.max"), open(d, "memory.stat"), open(d, "memory.events"), "inactive_file",
+				open(d, "memory.current"), open(d, "memory.max"), open(d, "memory.stat"), open(d, "memory.events"), open(d, "memory.events.local"), "inactive_file",
 			})
 		} else {
 			g.memory = append(g.memory, memoryLevel{
-				open(d, "memory.usage_in_bytes"), open(d, "memory.limit_in_bytes"), open(d, "memory.stat"), open(d, "memory.oom_control"), "total_inactive_file",
+				open(d, "memory.usage_in_bytes"), open(d, "memory.limit_in_bytes"), open(d, "memory.stat"), open(d, "memory.oom_control"), nil, "total_inactive_file",
 			})
 		}
 	}
@@ -124,7 +125,7 @@ func (g *Group) Close() error {
 	}
 	var errs []error
 	for _, l := range g.memory {
-		errs = append(errs, l.current.Close(), l.max.Close(), l.stat.Close(), l.events.Close())
+		errs = append(errs, l.current.Close(), l.max.Close(), l.stat.Close(), l.events.Close(), l.local.Close())
 	}
 	for _, l := range g.cpu {
 		errs = append(errs, l.quota.Close(), l.period.Close(), l.stat.Close(), l.usage.Close())
@@ -178,6 +179,17 @@ func (g *Group) Memory() (Memory, error) {
 	// out (memcg_memory_event in include/linux/memcontrol.h); those above add up
 	// what is below them, others' processes too.
 	best.OOMKills = counted(g.memory[0].events, "oom_kill")
+	// Going beyond memory.high counts at the level that has the limit, and on the way up
+	// to the root, where it is others' too.
+	best.Held = counted(g.memory[0].events, "high")
+	for _, l := range g.memory[1:] {
+		if math.IsNaN(best.Held) {
+			break
+		}
+		if n := counted(l.local, "high"); !math.IsNaN(n) {
+			best.Held += n
+		}
+	}
 	return best, nil
 }
 

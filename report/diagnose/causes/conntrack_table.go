@@ -16,6 +16,7 @@ func conntrackTable() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysTracking, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // there is room in the table
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Vanished, Yes: 1, No: -2},
 			{Clue: evidence.Unserved, Yes: -1, No: 0.7},

@@ -10,11 +10,13 @@ import (
 // natPorts: address translation had no port left.
 func natPorts() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "nat-ports", Mechanism: report.MechanismExhausted, Leg: inquiry.Path, Counters: []string{probe.ConntrackInsertFail},
+		Cause: "nat-ports", Mechanism: report.MechanismExhausted, Leg: inquiry.Path, Counters: []string{probe.ConntrackInsertFail, probe.ConntrackDrop},
 		ProvenBy: inquiry.RanOut,
-		Proof:    []evidence.Clue{evidence.ConntrackFlat},
-		Never:    []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Proof:    []evidence.Clue{evidence.ConntrackFlat, evidence.InsertFailed}, Told: []evidence.Clue{evidence.InsertFailed},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.InsertFailed, Yes: 2 * inquiry.Proves, No: 0},
+			{Clue: evidence.SaysUnreached, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Vanished, Yes: 1, No: -2},
 			{Clue: evidence.Unserved, Yes: -1, No: 0.7},
@@ -27,8 +29,9 @@ func natPorts() inquiry.Rule {
 			{Clue: evidence.Overflowed, Yes: -2, No: 0},
 			{Clue: evidence.DescriptorsFull, Yes: -2, No: 0},
 		},
-		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Goes},
-		Says:  "address translation had no port left",
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.InsertFailed: {evidence.InDial, evidence.SynsLost, evidence.SomeTimeouts, evidence.ConstantShare, evidence.Vanished}},
+		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.Kept: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Goes},
+		Says:    "address translation had no port left",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"give the translation more addresses or ports, or reuse connections"}
 		},

@@ -17,6 +17,7 @@ func proxyQueueLimit() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.ProxyPooled, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysQueue, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.WroteStatus, Yes: 0, No: inquiry.Opposite(inquiry.Proves)}, // what it passed on it did not let wait
 			{Clue: evidence.SaysAway, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.SaysFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.QueueTimeout, Yes: 2.5, No: -0.5},

@@ -10,12 +10,13 @@ import (
 func responseRefused() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "response-refused", Mechanism: report.MechanismPolicy, Leg: inquiry.Proxy,
-		Any:    []evidence.Clue{evidence.RefusesAnswer},
-		Proof:  []evidence.Clue{evidence.RefusesAnswer},
-		Told:   []evidence.Clue{evidence.RefusesAnswer},
+		Any:    []evidence.Clue{evidence.RefusesAnswer, evidence.SaysBadAnswer},
+		Proof:  []evidence.Clue{evidence.RefusesAnswer, evidence.SaysBadAnswer},
+		Told:   []evidence.Clue{evidence.RefusesAnswer, evidence.SaysBadAnswer},
 		Unless: []evidence.Clue{evidence.TurnedAway},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.RefusesAnswer, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysBadAnswer, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "it did not take what it was answered, and ended the connection itself",

@@ -10,7 +10,7 @@ import (
 // serverMemoryOOM: memory was full: the kernel killed for it, or kept reclaiming.
 func serverMemoryOOM() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "server-memory-oom", Ends: true, Mechanism: report.MechanismExhausted, Counters: []string{probe.OOMKills, probe.AbortOnMemory}, Gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
+		Cause: "server-memory-oom", Ends: true, Mechanism: report.MechanismExhausted, Counters: []string{probe.OOMKills, probe.AbortOnMemory, probe.MemoryHeld}, Gauges: []string{probe.CgroupMemory, probe.RSS, probe.Memory, probe.TCPMemory, probe.Orphans},
 		Any: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory, evidence.PodsKilled}, Strict: true,
 		Proof: []evidence.Clue{evidence.SocketMemory, evidence.OutOfMemory, evidence.Thrashing, evidence.SaysMemory, evidence.PodsKilled},
 		Told:  []evidence.Clue{evidence.SaysMemory, evidence.PodsKilled},

@@ -18,6 +18,8 @@ func silentFirewall() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.SaysUnreached, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.OnlyTimeouts, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
 			{Clue: evidence.ExcessFails, Yes: inquiry.Opposite(inquiry.Proves), No: inquiry.Weak},

@@ -11,12 +11,14 @@ import (
 func slowDependency() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "slow-dependency", Mechanism: report.MechanismSlow, Behind: true, Waits: true,
-		Any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck},
-		Proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService}, // of an application, look inside
-		Told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched},
+		Any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck, evidence.SaysLate, evidence.SaysSlow},
+		Proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService, evidence.SaysLate}, // of an application, look inside
+		Told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.SaysLate},
 		Unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.LateOut, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysLate, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SaysSlow, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.StandsUnwatched, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsInside, Yes: inquiry.Proves, No: 0},
@@ -24,7 +26,8 @@ func slowDependency() inquiry.Rule {
 			{Clue: evidence.SaysLocked, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		Says: "it answers late, and those before it wait for that",
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsInside: {evidence.SaysSlow}, evidence.StandsStuck: {evidence.SaysSlow}, evidence.StandsUnwatched: {evidence.SaysSlow}},
+		Says:    "it answers late, and those before it wait for that",
 		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			where := "it"
 			if h.Hop.Station != nil {

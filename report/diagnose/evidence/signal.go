@@ -109,6 +109,7 @@ const (
 	// explain the failures.
 	FilterDropped   // a rule of netfilter dropped them
 	TrackingDropped // connection tracking had no room
+	InsertFailed    // so for each failed request, though its table had: there was no port to translate to
 	ReverseDropped  // the way back to the sender is another one
 	TooBigDropped   // too big for the way on, or the word of that was dropped
 	QueueDropped    // a listener of the serving host had no room
@@ -269,6 +270,9 @@ const (
 	SaysSlow         // an answer from behind did not come in time
 	SaysKilled       // a worker was ended because it did not answer
 	SaysCrashed      // a process ended by a fault
+	SaysBadAnswer    // an answer from behind was not taken
+	SaysLate         // a store is busy with one command, or gave up one that took too long
+	SaysUnreached    // those before it say that connections to it did not come up in time, or that there is no way
 	WroteStatus      // most failures are statuses, and it was this hop that wrote them
 	RetryAsked       // it may be tried again after a while: a policy
 	ShortBody        // responses announce more than they bring, again and again the same

@@ -17,6 +17,10 @@ import (
 // hop busy. beforeIt is how long before the onset is compared with.
 const judged, beforeIt = 12.0, 20.0
 
+// shortly is how long requests wait at least that were given up, in seconds: what fails
+// sooner has not waited.
+const shortly = 0.1
+
 // settles is how long it takes until what stands shows, in seconds.
 const settles = 2.0
 
@@ -118,7 +122,42 @@ func spans(c *evidence.Case) (now, before []waiting.Span) {
 		}
 		return []waiting.Span{{From: from, To: to}}, []waiting.Span{{From: max(at-beforeIt, -5), To: max(at-0.5, 0)}}
 	}
+	if now, before = badTimes(c); now != nil {
+		return now, before
+	}
 	return []waiting.Span{{From: 0, To: end}}, []waiting.Span{{From: -beforeIt, To: 0}}
+}
+
+// badTimes parts a run without an onset into the times in which requests failed that were
+// due then, and those in which none did: what is different in the one is compared with the
+// other. Nil where either is too short to compare.
+func badTimes(c *evidence.Case) (bad, good []waiting.Span) {
+	if c.Onset == nil || c.Onset.Status == evidence.Found || c.Parts.Failed < 20 {
+		return nil, nil
+	}
+	add := func(list []waiting.Span, i int) []waiting.Span {
+		from, to := c.Run.Seconds(float64(i)), c.Run.Seconds(float64(i+1))
+		if n := len(list); n > 0 && list[n-1].To >= from-1e-9 {
+			list[n-1].To = to
+			return list
+		}
+		return append(list, waiting.Span{From: from, To: to})
+	}
+	var ill, well float64
+	for i := range c.Run.N {
+		t := c.Target
+		switch {
+		case t.Attempts[i] < 3:
+		case t.Failed[i] >= 0.5*t.Attempts[i]:
+			bad, ill = add(bad, i), ill+c.Run.Step
+		case t.Failed[i] <= 0.02*t.Attempts[i]:
+			good, well = add(good, i), well+c.Run.Step
+		}
+	}
+	if ill < 1.5 || well < 3 {
+		return nil, nil
+	}
+	return bad, good
 }
 
 // lastFailed returns the end of the last window in which requests were due that failed, in
@@ -142,7 +181,10 @@ func RequestsWaited(c *evidence.Case) bool {
 		if p.Share(attack.Timeout)+c.Status(504) >= 0.5 {
 			return true
 		}
-		return evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(0.3, 3*c.AnswerTime())
+		if _, late := evidence.LateRefusals(c); late {
+			return true // all after the same time, which is longer than answers take
+		}
+		return evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5) >= max(shortly, 3*c.AnswerTime())
 	}
 	return len(evidence.Stops(c)) >= 2
 }
@@ -152,8 +194,12 @@ func RequestsWaited(c *evidence.Case) bool {
 // its queue is full they cannot come up.
 func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 	at := c.Way.Culprit
-	if at == nil || at.Worst == nil || at.Now.NotAccepted >= 1 || len(c.Way.Walked) > 1 || c.Parts.Share(attack.Timeout) < 0.9 {
+	if at == nil || at.Worst == nil || at.Now.NotAccepted >= 1 || len(c.Way.Walked) > 1 {
 		return true
+	}
+	part := 0.25
+	if c.Parts.Share(attack.Timeout) < 0.9 {
+		part = 0.1 // it answered most of them, late, and so had them
 	}
 	var waited []float64
 	for _, s := range now {
@@ -161,7 +207,7 @@ func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 			waited = append(waited, c.Target.InFlight[i])
 		}
 	}
-	return !(at.Now.Open() < 0.25*evidence.QuantileOf(waited, 0.5))
+	return !(at.Now.Open() < part*evidence.QuantileOf(waited, 0.5))
 }
 
 // stoodLongEnough reports whether what stands at the hop where the waiting ends is about

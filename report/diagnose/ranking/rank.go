@@ -124,7 +124,7 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		}
 		switch r.Leg {
 		case inquiry.Path:
-			if waits && h.Station != culprit.Station || !waits && i > 0 && !writtenHere(c, r, h, c.Facts[i]) {
+			if waits && h.Station != culprit.Station || !waits && i > 0 && !writtenHere(c, r, h, c.Facts[i]) && !unreached(c.Facts[i]) {
 				continue // between the hop that the waiting ends at and the next
 			}
 		case inquiry.Proxy:
@@ -147,6 +147,11 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		}
 		test(c, r, h, c.Facts[i])
 	}
+}
+
+// unreached reports whether those before a hop say that they do not reach it.
+func unreached(f *evidence.Facts) bool {
+	return f[evidence.SaysUnreached].Is == evidence.Yes || f[evidence.Unanswered].Is == evidence.Yes
 }
 
 // outOfReach reports whether failed requests did not come as far as a hop, and nobody tried

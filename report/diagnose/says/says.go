@@ -39,6 +39,8 @@ const (
 	Name      // a name was not found
 	Starting  // it is starting, stopping or loading, and answers nothing yet
 	Short     // the answer is shorter than it announced
+	BadAnswer // an answer was not taken: too large a header, or none of the protocol
+	Late      // a store is busy with one command, or gave up one that took too long
 
 	// Something is refused.
 	Rate        // a rate is exceeded
@@ -121,7 +123,7 @@ func holds(text, phrase string) bool {
 // its own log.
 func (m Meaning) Own() bool {
 	switch m {
-	case Connections, Store, Identifiers, ReadOnly, Locking, Schema, Starting, Credentials, Forbidden:
+	case Connections, Store, Disk, Identifiers, ReadOnly, Locking, Schema, Starting, Credentials, Forbidden, Late:
 		return true
 	}
 	return false
@@ -131,7 +133,7 @@ var names = [Meanings]string{
 	None: "nothing known", Connections: "connections-full", Pool: "pool-full", Slots: "slots-full", Workers: "workers-busy", Queue: "queue-full", Files: "files-full",
 	Ports: "ports-full", Memory: "memory-full", Store: "store-full", Disk: "disk-full", Identifiers: "identifiers-used-up", Tracking: "connection-tracking-full", Backlog: "backlog-full",
 	Refused: "refused", NoServer: "no-server", Reset: "reset", Closed: "closed-early", Slow: "no-answer-in-time", NoConnect: "no-connection-in-time", NoRoute: "no-route",
-	Name: "unknown-name", Starting: "starting", Short: "short-answer", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate",
+	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate",
 	Large: "too-large", ReadOnly: "read-only", Locking: "locks", Schema: "schema", Exception: "exception", Killed: "worker-killed", Crashed: "crashed",
 }
 

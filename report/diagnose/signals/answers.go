@@ -16,10 +16,11 @@ var meant = map[says.Meaning]evidence.Clue{
 	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk,
 	says.Identifiers: evidence.SaysIdentifiers, says.Tracking: evidence.SaysTracking, says.Backlog: evidence.SaysBacklog,
 	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysBrokenBehind, says.Reset: evidence.SaysEnds, says.Closed: evidence.SaysEnds,
-	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysBrokenBehind, says.NoRoute: evidence.SaysBrokenBehind, says.Name: evidence.SaysUnknownName,
+	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysUnreached, says.NoRoute: evidence.Unanswered, says.Name: evidence.SaysUnknownName,
 	says.Starting: evidence.SaysStarting, says.Short: evidence.SaysShort, says.Rate: evidence.SaysRate, says.Credentials: evidence.SaysCredentials,
 	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
 	says.Locking: evidence.SaysLocking, says.Schema: evidence.SaysSchema, says.Exception: evidence.SaysException, says.Killed: evidence.SaysKilled, says.Crashed: evidence.SaysCrashed,
+	says.BadAnswer: evidence.SaysBadAnswer, says.Late: evidence.SaysLate,
 }
 
 // observeAnswers asks what the answers to failed requests say, of the hop h: it is the
@@ -32,6 +33,9 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		clue, known := meant[x.Meaning]
 		if !known || !ok || index != h.Index || f[clue].Is == evidence.Yes {
 			continue
+		}
+		if _, waited := gather.Culprit(c); clue == evidence.SaysSlow && (waited || complains(c, h)) {
+			continue // where they stand says more
 		}
 		if clue == evidence.SaysEnds && c.Parts.Failed < 0.05*c.Parts.Attempts {
 			continue // so few may be of connections that had rested too long

@@ -29,9 +29,13 @@ func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		// There is one connection, or a few, for many of those that fail.
 		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
 	}
-	if len(all) == 0 {
-		return
+	if len(all) > 0 {
+		tellDropped(c, f, h, all, waited)
 	}
+}
+
+// tellDropped holds what kernels dropped against the failures that waited for it.
+func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kernels.Dropped, waited float64) {
 	ended := c.Parts.Wire + c.Parts.Fault[attack.Refused]
 	tell := func(x evidence.Clue, failures float64, about func(kernels.Dropped) bool) {
 		n, most := kernels.SumDropped(all, about)

@@ -60,6 +60,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		f[evidence.UnreadThroughout] = f[evidence.SentUnread]
 	}
 	observeStanding(c, f, h)
+	observeUnreached(c, f, h)
 	observeReach(c, f, h)
 	observeReplies(c, f, h)
 	observeLateAnswers(c, f, h)

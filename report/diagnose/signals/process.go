@@ -242,11 +242,15 @@ func observeMemory(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	}
 }
 
+// leastHeld is how often processes are held back at least, around an onset, that wait for
+// memory and not now and then.
+const leastHeld = 20
+
 // observeThrashing asks whether memory was full when faults began and tasks spent
 // their time waiting for it: the kernel looks for pages to reclaim long before it
 // kills, and swap or a page cache can make that last.
 func observeThrashing(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	var full *evidence.Resource
+	var full, held *evidence.Resource
 	waited := 0.0
 	for _, r := range c.Run.Resources {
 		if !h.Has(r.Metric.Host) || evidence.GeneratorOwn(r.Metric) {
@@ -257,11 +261,20 @@ func observeThrashing(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			if r.Full != nil && !r.Throughout && r.Full.At <= c.At+1 && r.Full.At >= c.At-10 {
 				full = r
 			}
+		case probe.MemoryHeld:
+			if m := r.Counter; m != nil && m.Start != nil && !m.Throughout && m.Start.At <= c.At+1 && m.Start.At >= c.At-10 && m.Between(c.At-5, c.At+10) >= leastHeld {
+				held = r
+			}
 		case probe.MemoryPressure:
 			if r.Counter != nil {
 				waited = max(waited, r.Counter.Between(c.At-5, c.At+10)/1e6)
 			}
 		}
+	}
+	if held != nil {
+		f.SetAt(evidence.Thrashing, evidence.Yes, held.Counter.Start.At, "kernel counters of "+h.Host, "the kernel held processes of %s back %s for more memory than memory.high of their cgroup: it reclaims instead of running them",
+			h.Host, words.Count(held.Counter.Between(c.At-5, c.At+10), "time"))
+		return
 	}
 	if full != nil && waited >= 2 {
 		f.SetAt(evidence.Thrashing, evidence.Yes, full.Full.At, "probe of "+h.Host, "%s, and tasks waited %s for memory around it: the kernel was reclaiming instead of running them", full.Describe(), words.WordSeconds(waited))

@@ -21,6 +21,7 @@ var ofWhoWrote = []struct {
 	{evidence.RateStatus, []uint16{429}, "%s of the failures were answered 429"},
 	{evidence.TooLarge, []uint16{413, 414, 431}, "%s of the failures were answered that the request is too large (413, 414 or 431)"},
 	{evidence.Unauthorized, []uint16{401, 403}, "%s of the failures were answered 401 or 403, none before"},
+	{evidence.ShedStatus, []uint16{503}, "%s of the failures were answered 503"},
 	{evidence.OwnError, []uint16{500}, "%s of the failures were answered 500"},
 }
 
@@ -74,6 +75,7 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		for _, x := range ofWhoWrote {
 			f[x.clue] = evidence.Fact{} // it only passed it on, in words of its own
 		}
+		f[evidence.ShedAtOnce] = evidence.Fact{}
 		return
 	case own.share < most || h.Index == 0:
 		return
@@ -157,6 +159,9 @@ func writtenAt(c *evidence.Case, statuses []uint16) (index int, why string) {
 				return service, "the answers are no page of " + c.ProxyProcess(c.Hops[0])
 			}
 		}
+	}
+	if statuses[0] == 503 {
+		return 0, "" // what waited for a place behind has been passed on as well, until then
 	}
 	if passed, text := passedOn(c); passed {
 		return service, text

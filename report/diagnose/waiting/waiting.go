@@ -384,6 +384,11 @@ func (s *Step) stopped() bool {
 	return s.Now.Runs <= math.Max(0.5, stillRuns*s.Before.Runs) && s.Before.Runs >= 5
 }
 
+// starved reports whether a thread of the process is ready at any time and waits for a
+// processor, of which it gets little: then it is not for want of threads, or for a number of
+// connections, that it takes no more.
+func (s *Step) starved() bool { return s.Now.NoProcessor >= 1 && s.Now.Cores < 0.5 }
+
 // own says where requests stand that wait for nobody else.
 func (s *Step) own() report.Stand {
 	inside := math.Max(s.Now.Owed, 1)
@@ -396,6 +401,8 @@ func (s *Step) own() report.Stand {
 		return report.StandsOnDisk // whatever the others do
 	case s.Now.Throttled >= 0.3, grownReady && s.Now.Processor >= 0.4, bound:
 		return report.StandsNoProcessor
+	case s.starved():
+		return report.StandsNoProcessor // whoever waits for it waits for that
 	case s.Now.OnDisk >= 1 && s.Now.OnDisk >= 0.3*math.Min(inside, 4):
 		return report.StandsOnDisk
 	case s.Now.NotAccepted+finite(s.Now.NotRead) >= math.Max(1, s.Now.Served()):

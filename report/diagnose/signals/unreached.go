@@ -1,0 +1,62 @@
+package signals
+
+import (
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/says"
+)
+
+// observeUnreached reads what lies between a hop and the one before it, where that one says
+// that connections do not come up: the status that it answers is its own word for that, and
+// says nothing of who else answered.
+func observeUnreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	said := f[evidence.SaysUnreached].Is == evidence.Yes || f[evidence.Unanswered].Is == evidence.Yes
+	stands := f[evidence.StandsUnreached].Is == evidence.Yes || f[evidence.StandsBetween].Is == evidence.Yes
+	if said && h.Index > 0 {
+		f[evidence.Answered], f[evidence.SomeTimeouts], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}, evidence.Fact{}
+		if h.Station != nil {
+			tellDropped(c, f, h, kernels.DroppedBehind(c, h.Station.Port), c.Fives())
+		}
+	}
+	if said || stands || h.Index == 0 && f[evidence.SomeTimeouts].Is == evidence.Yes {
+		observeInsertFailed(c, f)
+	}
+}
+
+// observeInsertFailed asks whether connection tracking of a host on the way refused a
+// connection for each failed request, and for hardly any other, though its table had room:
+// it found no address and port to translate it to.
+func observeInsertFailed(c *evidence.Case, f *evidence.Facts) {
+	for _, x := range c.Run.Log.Header.Hosts {
+		if evidence.ServesOther(c, x.Name) {
+			continue
+		}
+		full := false
+		for _, r := range c.Run.Resources {
+			full = full || r.Metric.Name == probe.Conntrack && r.Metric.Host == x.Name && r.Most >= 0.9
+		}
+		p := perRequest(c, x.Name, probe.ConntrackInsertFail)
+		if full || !p.Known() || p.Failed < mostTimes || p.Failed-2*p.ErrFail < seldom || p.Failed < 2*p.Ok {
+			continue
+		}
+		f.Set(evidence.InsertFailed, evidence.Yes, "kernel counters of "+x.Name,
+			"connection tracking of %s had room, and refused %.1f new connections for each failed request: it had no port to translate them to", x.Name, p.Failed)
+		return
+	}
+}
+
+// complains reports whether a hop says itself, of most failures, that somebody behind it is
+// late, away or broken: then it is not the one that others should blame for being late.
+func complains(c *evidence.Case, h evidence.Hop) bool {
+	for _, x := range c.Heard {
+		if x.Line == nil || x.Line.Replied() || x.Of != says.Behind || x.Share < 0.5 {
+			continue
+		}
+		if index, ok := gather.Speaker(c, x.Line.Line); ok && index == h.Index {
+			return true
+		}
+	}
+	return false
+}
