@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -137,12 +138,27 @@ func onsetLine(r *report.Report, t report.Target) string {
 			s += "; " + layout.Percent(*o.RateAfter) + " all along"
 		}
 	default:
-		return ""
+		return lateLine(r, t)
 	}
 	if o.Note != "" {
 		s += "; " + o.Note
 	}
 	return s
+}
+
+// lateLine says why there is no onset of failures that began when the load was nearly over,
+// and what would tell; empty where they did not.
+func lateLine(r *report.Report, t report.Target) string {
+	const enough = 10.0 // seconds after which a rise is told from a spell
+	if t.Crossing == nil || t.Crossing.AtS == nil || len(r.Watched) > 0 {
+		return ""
+	}
+	left := min(r.Profile.DurationS, r.Ended.Sub(r.Started).Seconds()) - *t.Crossing.AtS
+	if left <= 0 || left >= enough {
+		return ""
+	}
+	return fmt.Sprintf("none proven: failures came in the last %s of the load only, as a spell may; let it go on for %s more from there",
+		report.FormatSeconds(math.Round(left)), report.FormatSeconds(math.Ceil(enough-left)))
 }
 
 // crossingLine says where failures pass the share of the gate; empty where it is not proven
