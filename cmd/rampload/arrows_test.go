@@ -91,6 +91,7 @@ var arrows = map[string][]string{
 	"report/render/layout":     {"profiles", "attack", "probe", "report", "report/stats", "report/format", "report/render/page"},
 	"report/render/comparison": {"profiles", "attack", "probe", "report", "report/stats", "report/render/page", "report/render/layout"},
 	"report/render/releases":   {"profiles", "attack", "probe", "report", "report/stats", "report/history", "report/render/page", "report/render/layout"},
+	"report/render/faillog":    {"profiles", "attack", "probe", "report", "report/format", "report/stats"},
 	"report/history":           {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/render/page":       {"profiles", "attack", "probe", "report", "report/stats"},
 	"cmd/internal/lab":         {"profiles"},

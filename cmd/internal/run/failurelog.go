@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/render"
+	"github.com/rampload/rampload/report/render/faillog"
 )
 
 // failuresLag is for how long the load is remembered that a failed attempt was due
@@ -23,13 +23,13 @@ type failureLog struct {
 
 	mu     sync.Mutex
 	series *report.Series
-	lines  *render.FailureLog
+	lines  *faillog.Log
 	buf    []byte
 }
 
 func newFailureLog(r session.Recorder, w io.Writer, targets []string, run attack.RunID, start time.Time) *failureLog {
 	series := report.NewSeries(input.WindowInterval, targets)
-	return &failureLog{Recorder: r, w: w, series: series, lines: render.NewFailureLog(start, run, targets, series)}
+	return &failureLog{Recorder: r, w: w, series: series, lines: faillog.New(start, run, targets, series)}
 }
 
 // Window records a window and keeps its offered load for the lines to come.

@@ -1,9 +1,11 @@
-package render
+package faillog
 
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -11,11 +13,15 @@ import (
 	"github.com/rampload/rampload/report"
 )
 
+var update = flag.Bool("update", false, "write the golden file")
+
+var started = time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)
+
 func TestFailureLog(t *testing.T) {
 	series := report.NewSeries(250*time.Millisecond, []string{"orders"})
 	series.Add(attack.Window{Index: 0, Scheduled: 100})
 	series.Add(attack.Window{Index: 1, Scheduled: 125})
-	log := NewFailureLog(started, attack.RunID{1, 2, 3, 4, 5, 6, 7, 8}, []string{"orders"}, series)
+	log := New(started, attack.RunID{1, 2, 3, 4, 5, 6, 7, 8}, []string{"orders"}, series)
 	conn := attack.Conn{
 		ID: 7, Reused: true, Served: 41, Age: 1500 * time.Millisecond, Idle: 12345 * time.Microsecond,
 		Local: netip.MustParseAddrPort("10.0.0.2:41892"), Remote: netip.MustParseAddrPort("10.0.0.7:8080"),
@@ -31,7 +37,16 @@ func TestFailureLog(t *testing.T) {
 	for _, f := range failures {
 		out = log.Append(out, f)
 	}
-	golden(t, "failures.jsonl", out)
+	const golden = "testdata/failures.jsonl"
+	if *update {
+		if err := os.WriteFile(golden, out, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || !bytes.Equal(out, want) {
+		t.Errorf("lines differ from %s (%v); with -update they become it:\n%s", golden, err, out)
+	}
 	lines := bytes.Split(bytes.TrimSuffix(out, []byte("\n")), []byte("\n"))
 	if len(lines) != len(failures) {
 		t.Fatalf("%d lines of %d failures", len(lines), len(failures))
@@ -54,7 +69,7 @@ func TestFailureLog(t *testing.T) {
 			t.Errorf("line %d: trace %q, want the one of %q", i, got.TraceID, parent)
 		}
 	}
-	if got := NewFailureLog(started, attack.RunID{}, nil, nil).Append(nil, failures[0]); !bytes.Contains(got, []byte(`"offered_rps":null`)) {
+	if got := New(started, attack.RunID{}, nil, nil).Append(nil, failures[0]); !bytes.Contains(got, []byte(`"offered_rps":null`)) {
 		t.Errorf("without a series the load is not null: %s", got)
 	}
 }

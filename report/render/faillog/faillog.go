@@ -1,4 +1,5 @@
-package render
+// Package faillog writes failed attempts as lines of JSON while a run goes on.
+package faillog
 
 import (
 	"encoding/json"
@@ -9,22 +10,22 @@ import (
 	"github.com/rampload/rampload/report"
 )
 
-// FailureLog writes failed attempts as JSON lines, for logs that are joined with
+// Log writes failed attempts as JSON lines, for logs that are joined with
 // those of the target by transaction or trace id. It is not safe for concurrent
 // use.
-type FailureLog struct {
+type Log struct {
 	started time.Time
 	run     attack.RunID
 	targets []string
 	series  *report.Series
 }
 
-// NewFailureLog returns a log for a run that started at the given wall clock time
+// New returns a log for a run that started at the given wall clock time
 // on the named targets. The series, which may be nil, is the one that windows are
 // added to while the run goes on: it gives the offered load, of the failure's due
 // window or the one nearest to it that is known.
-func NewFailureLog(started time.Time, run attack.RunID, targets []string, series *report.Series) *FailureLog {
-	return &FailureLog{started: started, run: run, targets: targets, series: series}
+func New(started time.Time, run attack.RunID, targets []string, series *report.Series) *Log {
+	return &Log{started: started, run: run, targets: targets, series: series}
 }
 
 // failureLine is the form of one line; names are a stable interface.
@@ -58,7 +59,7 @@ type connectionLine struct {
 // Append appends one failure as a line, newline included, to b. A canceled
 // attempt and a local fault have the level "warn", others "error". An idle
 // connection that was reset belongs to no request, so it has no transaction.
-func (l *FailureLog) Append(b []byte, f attack.Failure) []byte {
+func (l *Log) Append(b []byte, f attack.Failure) []byte {
 	line := failureLine{
 		Timestamp: l.started.Add(f.End).UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
 		Level:     "error",
@@ -112,7 +113,7 @@ func message(f attack.Failure, peer string) string {
 	return f.Fault.String() + " from " + peer
 }
 
-func (l *FailureLog) offered(due time.Duration) *float64 {
+func (l *Log) offered(due time.Duration) *float64 {
 	if l.series == nil {
 		return nil
 	}
