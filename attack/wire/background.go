@@ -229,10 +229,12 @@ func (b *background) deliver() {
 func (b *background) next() time.Duration {
 	next := never
 	if limit := b.t.cfg.Client.IdleTimeout; limit > 0 {
+		next = b.t.clock() + limit // whatever becomes idle from now on
 		if since, ok := b.t.pool.oldest(); ok {
-			next = since + limit
-		} else {
-			next = b.t.clock() + limit // whatever becomes idle from now on
+			next = min(next, since+limit)
+		}
+		if since, ok := b.t.streams.oldest(); ok {
+			next = min(next, since+limit)
 		}
 	}
 	if b.t.sweeping.Load() {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -102,8 +103,8 @@ func TestAbort(t *testing.T) {
 		t.Errorf("after Abort: %v", late.Fault)
 	}
 	tr.Close()
-	if len(rec.idle) != 0 || tr.Stats().Open != 0 {
-		t.Errorf("reported %v; %+v", rec.faults(rec.idle), tr.Stats())
+	if len(rec.Idle()) != 0 || tr.Stats().Open != 0 {
+		t.Errorf("reported %v; %+v", record.Faults(rec.Idle()), tr.Stats())
 	}
 }
 
@@ -144,8 +145,8 @@ func TestHold(t *testing.T) {
 		t.Errorf("%d dials", d)
 	}
 	tr.Close()
-	if len(rec.idle) != 0 {
-		t.Errorf("reported %v", rec.faults(rec.idle))
+	if len(rec.Idle()) != 0 {
+		t.Errorf("reported %v", record.Faults(rec.Idle()))
 	}
 }
 
@@ -198,8 +199,11 @@ func TestHoldEnds(t *testing.T) {
 					idle := tr.Stats().Idle
 					tr.streams.mu.Lock()
 					defer tr.streams.mu.Unlock()
-					// The server has said how many streams it takes.
-					return idle == 1 && (!h2 || tr.streams.conns[0].session.Room() == 1)
+					if idle != 1 || !h2 {
+						return idle == 1
+					}
+					held, _ := tr.streams.conns.Oldest()
+					return held.Of.session.Room() == 1 // the server has said how many streams it takes
 				})
 				req := compile(t, tr, profiles.Request{})
 				attempts := make([]attack.Attempt, 2)
@@ -248,23 +252,19 @@ func TestHoldReplaces(t *testing.T) {
 		for !cond() {
 			select {
 			case <-limit:
-				t.Fatalf("%+v, reported %v", tr.Stats(), rec.faults(rec.idle))
+				t.Fatalf("%+v, reported %v", tr.Stats(), record.Faults(rec.Idle()))
 			case <-time.After(time.Millisecond):
 			}
 		}
 	}
 	count := func(key string) int {
-		rec.mu.Lock()
-		defer rec.mu.Unlock()
-		return rec.faults(rec.idle)[key]
+		return record.Faults(rec.Idle())[key]
 	}
 	// Nothing was sent over them: they came to nothing, in connect or just after.
 	wait(func() bool { return tr.Stats().Idle == 5 && count("reset/dial") == 3 })
-	rec.mu.Lock()
-	if rec.resets != 3 {
-		t.Errorf("%d wire resets", rec.resets)
+	if rec.Resets() != 3 {
+		t.Errorf("%d wire resets", rec.Resets())
 	}
-	rec.mu.Unlock()
 	ln.Close()
 	tr.Hold(6)
 	wait(func() bool { return count("refused/dial") >= 2 })
@@ -294,7 +294,7 @@ func TestIdleTimeout(t *testing.T) {
 	}
 	expectEnd(t, a, attack.None, attack.PhaseDone, 200)
 	tr.Close()
-	if len(rec.idle) != 0 {
-		t.Errorf("reported %v", rec.faults(rec.idle))
+	if len(rec.Idle()) != 0 {
+		t.Errorf("reported %v", record.Faults(rec.Idle()))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/classify"
 	"github.com/rampload/rampload/attack/wire/queue"
+	"github.com/rampload/rampload/attack/wire/roster"
 )
 
 // muxed is a connection with a multiplexed session.
@@ -21,11 +22,10 @@ type muxed struct {
 	ready   atomic.Bool // its session is known
 
 	// Guarded by streams.mu.
-	inUse int  // attempts on it
+	place roster.Member[*muxed]
 	taken bool // adopted
 	over  bool // takes no new attempts
 	ended bool // its reader is done
-	idle  bool // since c.idleSince
 }
 
 // streams holds the multiplexed connections of a transport. An attempt takes the one
@@ -37,15 +37,10 @@ type streams struct {
 	held  atomic.Int64
 
 	mu      sync.Mutex
-	conns   []*muxed // that take attempts
-	next    int      // of conns, in turn while connections are held
-	open    int      // conns, and those being opened or ending
+	conns   roster.Roster[*muxed] // that take attempts
+	open    int                   // conns, and those being opened or ending
 	dialing int
 	waiting queue.Line[*muxed]
-
-	idleNow   int64
-	idleStart time.Duration // see pool
-	idleTotal time.Duration
 }
 
 // assumedStreams is how many streams a connection is taken to carry before it
@@ -115,7 +110,7 @@ func (s *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fau
 	}
 	s.mu.Lock()
 	h = s.find()
-	if h != nil && (h.inUse == 0 || !s.spreads()) {
+	if h != nil && (h.place.Busy == 0 || !s.spreads()) {
 		s.reserve(h, now)
 		s.mu.Unlock()
 		return h, true, attack.None
@@ -167,51 +162,26 @@ func (s *streams) spreads() bool {
 	return s.open < s.allowed() && s.dialing == 0 && s.open < s.t.dialer.resolver.Spread()
 }
 
-// compared is how many connections are compared for one attempt.
-const compared = 32
-
-// find returns the connection with the fewest attempts among the first that have
-// room, or the next in turn while connections are held; nil: none has. The lock is
-// held.
+// find returns the connection that is to take an attempt, nil if none has room. Held
+// connections take their turns, so that all are used. The lock is held.
 func (s *streams) find() *muxed {
-	n, held := len(s.conns), s.held.Load() > 0
-	if held {
-		s.next++
+	m := s.conns.Find(s.held.Load() > 0, func(h *muxed) int { return h.session.Room() })
+	if m == nil {
+		return nil
 	}
-	var best *muxed
-	for i := range n {
-		if i >= compared && best != nil {
-			break
-		}
-		h := s.conns[(s.next+i)%n]
-		if h.over || h.inUse >= h.session.Room() {
-			continue
-		}
-		if best == nil || h.inUse < best.inUse {
-			best = h
-		}
-		if h.inUse == 0 || held {
-			break
-		}
-	}
-	if n > compared && best != nil && best.inUse > 0 {
-		s.next++ // so that each of many gets its share
-	}
-	return best
+	return m.Of
 }
 
 // reserve takes a place on a connection. The lock is held.
 func (s *streams) reserve(h *muxed, now time.Duration) {
-	if h.inUse == 0 {
-		s.endIdle(h, now)
-	}
-	h.inUse++
+	s.conns.Wake(&h.place, now)
+	h.place.Busy++
 	h.c.unused = false
 }
 
 // reserveOn takes a place on a connection if it has one. The lock is held.
 func (s *streams) reserveOn(h *muxed, now time.Duration) bool {
-	if h.over || h.inUse >= h.session.Room() {
+	if h.over || h.place.Busy >= h.session.Room() {
 		return false
 	}
 	s.reserve(h, now)
@@ -220,18 +190,7 @@ func (s *streams) reserveOn(h *muxed, now time.Duration) bool {
 
 func (s *streams) beginIdle(h *muxed) {
 	h.c.idleSince = s.t.clock()
-	h.idle = true
-	s.idleNow++
-	s.idleStart += h.c.idleSince
-}
-
-func (s *streams) endIdle(h *muxed, now time.Duration) {
-	if h.idle {
-		h.idle = false
-		s.idleNow--
-		s.idleStart -= h.c.idleSince
-		s.idleTotal += max(now-h.c.idleSince, 0)
-	}
+	s.conns.Rest(&h.place, h.c.idleSince)
 }
 
 // adopt takes over a new connection, with a place for the attempt that opened it
@@ -243,9 +202,9 @@ func (s *streams) adopt(h *muxed, use, counted bool) {
 	} else {
 		s.open++
 	}
-	h.taken = true
+	h.taken, h.place.Of = true, h
 	if use {
-		h.inUse++
+		h.place.Busy++
 	}
 	switch {
 	case h.ended: // already
@@ -257,7 +216,7 @@ func (s *streams) adopt(h *muxed, use, counted bool) {
 	case s.closeMode():
 		h.over = true // for this attempt alone
 	default:
-		s.conns = append(s.conns, h)
+		s.conns.Add(&h.place)
 	}
 	if !use {
 		s.beginIdle(h)
@@ -276,18 +235,19 @@ func (s *streams) serve(h *muxed) {
 // release ends an attempt on a connection.
 func (s *streams) release(h *muxed, hangUp bool) {
 	s.mu.Lock()
-	h.inUse--
+	h.place.Busy--
+	s.conns.Changed(&h.place)
 	if !h.over && (hangUp || h.session.Closing()) {
 		s.drop(h) // after a GOAWAY it serves out what it has
 	}
 	over := h.over
 	if !over {
-		if h.inUse == 0 {
+		if h.place.Busy == 0 {
 			s.beginIdle(h)
 		}
 		s.serve(h)
 	}
-	last, ended := h.inUse == 0, h.ended
+	last, ended := h.place.Busy == 0, h.ended
 	s.mu.Unlock()
 	switch {
 	case last && ended:
@@ -300,12 +260,7 @@ func (s *streams) release(h *muxed, hangUp bool) {
 // drop takes a connection out of those that take attempts. The lock is held.
 func (s *streams) drop(h *muxed) {
 	h.over = true
-	for i, other := range s.conns {
-		if other == h {
-			s.conns = append(s.conns[:i], s.conns[i+1:]...)
-			break
-		}
-	}
+	s.conns.Remove(&h.place, s.t.clock())
 }
 
 // changed gives the places that a connection has now to those who wait. One that
@@ -317,13 +272,13 @@ func (s *streams) changed(h *muxed) {
 		return
 	}
 	if !h.over && h.session.Closing() {
-		s.endIdle(h, s.t.clock())
 		s.drop(h)
 	}
+	s.conns.Changed(&h.place)
 	if !h.over {
 		s.serve(h)
 	}
-	over := h.over && h.inUse == 0
+	over := h.over && h.place.Busy == 0
 	s.mu.Unlock()
 	if over {
 		h.shut()
@@ -337,9 +292,8 @@ func (s *streams) leave(h *muxed) {
 		s.mu.Unlock()
 		return
 	}
-	s.endIdle(h, s.t.clock())
 	s.drop(h)
-	unused := h.inUse == 0
+	unused := h.place.Busy == 0
 	h.c.unused = false
 	s.mu.Unlock()
 	if unused {
@@ -355,12 +309,11 @@ func (s *streams) dead(h *muxed) {
 		return
 	}
 	h.ended = true
-	if last := h.c.LastWord(); h.idle && last != nil {
+	if last := h.c.LastWord(); h.place.Idle() && last != nil {
 		h.c.idleEOF, h.c.finnedAt = errors.Is(last, io.EOF), s.t.clock()
 	}
-	s.endIdle(h, s.t.clock())
 	s.drop(h)
-	last := h.taken && h.inUse == 0
+	last := h.taken && h.place.Busy == 0
 	s.mu.Unlock()
 	if last {
 		s.finish(h)
@@ -390,6 +343,9 @@ func (s *streams) finish(h *muxed) {
 			how = HalfShut
 		case f == attack.Timeout && !s.t.aborted.Load(), f == attack.Unreachable:
 			h.c.gaveUp = true
+			if h.c.unused {
+				s.t.bg.report(s.t.idleReport(h.c, f))
+			}
 		}
 	}
 	if s.t.aborted.Load() {
@@ -455,31 +411,26 @@ func (s *streams) count() int {
 
 // expire closes connections that are idle since before a time.
 func (s *streams) expire(before time.Duration) {
-	s.shutIdle(func(h *muxed) bool { return h.c.idleSince < before })
+	s.shutIdle(func(since time.Duration) bool { return since < before })
 }
 
-// trim closes idle connections beyond n.
+// trim closes idle connections beyond n, those that are so the longest.
 func (s *streams) trim(n int) {
-	over := 0
-	s.mu.Lock()
-	over = s.open - n
-	s.mu.Unlock()
-	s.shutIdle(func(*muxed) bool {
+	over := s.count() - n
+	s.shutIdle(func(time.Duration) bool {
 		over--
 		return over >= 0
 	})
 }
 
-func (s *streams) shutIdle(which func(*muxed) bool) {
+// shutIdle closes the connections that are idle the longest, as long as they are meant.
+func (s *streams) shutIdle(meant func(since time.Duration) bool) {
 	var out []*muxed
 	s.mu.Lock()
-	for _, h := range s.conns {
-		if h.idle && which(h) {
-			out = append(out, h)
-		}
-	}
-	for _, h := range out {
-		s.drop(h)
+	for m, since := s.conns.Oldest(); m != nil && meant(since); m, since = s.conns.Oldest() {
+		s.drop(m.Of)
+		m.Of.c.unused = false // it did not come to nothing
+		out = append(out, m.Of)
 	}
 	s.mu.Unlock()
 	for _, h := range out {
@@ -487,8 +438,16 @@ func (s *streams) shutIdle(which func(*muxed) bool) {
 	}
 }
 
+// oldest returns since when the longest idle connection is idle.
+func (s *streams) oldest() (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, since := s.conns.Oldest()
+	return since, m != nil
+}
+
 func (s *streams) idleStats(now time.Duration) (int64, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.idleNow, s.idleTotal + time.Duration(s.idleNow)*now - s.idleStart
+	return s.conns.Stats(now)
 }
