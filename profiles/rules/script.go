@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/command"
 )
 
 // languages says how requests of each kind of target are written.
@@ -104,7 +105,7 @@ func (v scriptRules) command(path string, speaks profiles.Spoken, text string) {
 		}
 		return
 	}
-	words, err := profiles.Words(text)
+	words, err := command.Words(text)
 	switch {
 	case err != nil:
 		v.add(path, "the command %s: %s", profiles.Quote(text), err)
@@ -186,7 +187,16 @@ func (v scriptRules) webSocket(path string, t profiles.Target) {
 		if len(ws.Subprotocols) > 0 {
 			v.add(path+".subprotocols", "they are of ws:// and wss://: leave them out")
 		}
+		if ws.FirstMessage != 0 {
+			v.add(path+".first-message", "it is of ws:// and wss://: leave it out")
+		}
 		return
+	}
+	if d := ws.FirstMessage; d < 0 || d > time.Hour {
+		v.add(path+".first-message", "%s is not from 1ms to 1h: write one such as 2s, or leave it out", profiles.FormatDuration(d))
+	}
+	if d := ws.KeepAlive; d != 0 && (d < 100*time.Millisecond || d > time.Hour) {
+		v.add(path+".keep-alive", "%s is not from 100ms to 1h: write one such as 30s, or leave it out", profiles.FormatDuration(d))
 	}
 	for i, h := range ws.Headers {
 		path := at(path+".headers", i)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/pad"
 )
 
 // Requests of the server for a proof of who we are.
@@ -43,8 +44,8 @@ func (x *exchanger) BeforeTLS(c *wire.Conn) error {
 // Start implements [wire.Exchanger]: it starts up and logs in.
 func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	s := &session{Conn: c, x: x}
-	p := getPad()
-	defer putPad(p)
+	p := pad.Get()
+	defer p.Put()
 	var a attack.Attempt
 	told, err := s.logIn(&a, p)
 	phase := attack.PhaseAwait
@@ -60,7 +61,7 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	return s, nil
 }
 
-func (s *session) logIn(a *attack.Attempt, p *pad) (*serverError, error) {
+func (s *session) logIn(a *attack.Attempt, p *pad.Pad) (*serverError, error) {
 	if _, err := s.Write(startup(s.x.user, s.x.db)); err != nil {
 		return s.late(a, p), err
 	}
@@ -74,7 +75,7 @@ func (s *session) logIn(a *attack.Attempt, p *pad) (*serverError, error) {
 		case 'E':
 			return parseError(m.body), nil
 		case 'Z':
-			if p.r < p.w {
+			if len(p.Rest()) > 0 {
 				return nil, wire.Malformed(attack.UnexpectedAnswer)
 			}
 			return nil, nil

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/xdg-go/scram"
@@ -21,6 +20,7 @@ import (
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/pad"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -109,43 +109,16 @@ type session struct {
 // Close implements [wire.Session]: nothing is held between attempts.
 func (s *session) Close() {}
 
-// pad is what an attempt needs: buf[r:w] came and is not consumed.
-type pad struct {
-	buf  []byte
-	r, w int
-	out  []byte
-	text []byte
-}
-
-const (
-	bufferSize = 4 << 10
-	mostKept   = 64 << 10 // of memory for a query beyond which it is left to the collector
-)
-
-var pads = sync.Pool{New: func() any { return &pad{buf: make([]byte, bufferSize)} }}
-
-func getPad() *pad {
-	p := pads.Get().(*pad)
-	p.r, p.w = 0, 0
-	return p
-}
-
-func putPad(p *pad) {
-	if len(p.buf) == bufferSize && cap(p.out)+cap(p.text) <= mostKept {
-		pads.Put(p)
-	}
-}
-
 // Do implements [wire.Session].
 func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	r := req.(*Request)
-	p := getPad()
-	defer putPad(p)
+	p := pad.Get()
+	defer p.Put()
 	out := r.whole
 	if out == nil {
-		p.text = r.fill.Append(p.text[:0], s.RunID(), a, time.Now())
-		p.out = query(p.out[:0], p.text)
-		out = p.out
+		p.Word = r.fill.Append(p.Word[:0], s.RunID(), a, time.Now())
+		p.Out = query(p.Out[:0], p.Word)
+		out = p.Out
 	}
 	a.Sent, a.Received, a.Answer = uint32(len(out)), 0, nil
 	if a.Reply != nil {
@@ -170,7 +143,7 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		}
 		s.FailStream(a, phase, wire.Failed{Fault: fault, Detail: told.detail()})
 		return wire.Destroyed
-	case p.r < p.w:
+	case len(p.Rest()) > 0:
 		return s.Fail(a, phase, wire.Malformed(attack.UnexpectedAnswer))
 	}
 	a.Fault = attack.None
@@ -183,11 +156,10 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 
 // ask sends a query and reads what comes of it, to the end of it. It returns the first
 // error that the server told.
-func (s *session) ask(out []byte, a *attack.Attempt, p *pad) (told *serverError, phase attack.Phase, err error) {
-	p.w, phase, err = s.Exchange(out, p.buf)
-	a.Received = uint64(p.w)
+func (s *session) ask(out []byte, a *attack.Attempt, p *pad.Pad) (told *serverError, phase attack.Phase, err error) {
+	phase, err = p.Exchange(s.Conn, out, a)
 	if err != nil {
-		if f, _ := s.FaultOf(err); (f == attack.Reset || f == attack.BrokenPipe) && !s.Secure() {
+		if pad.Cut(s.Conn, err) {
 			told = s.late(a, p)
 		}
 		return told, phase, err
@@ -223,7 +195,7 @@ func (s *session) ask(out []byte, a *attack.Attempt, p *pad) (told *serverError,
 }
 
 // late reads an error that came before the connection ended, where a write met the end.
-func (s *session) late(a *attack.Attempt, p *pad) *serverError {
+func (s *session) late(a *attack.Attempt, p *pad.Pad) *serverError {
 	for {
 		if waiting, err := s.Waiting(); !waiting || err != nil {
 			return nil
@@ -240,12 +212,12 @@ func (s *session) late(a *attack.Attempt, p *pad) *serverError {
 
 // next reads one message. Bodies of no interest are dropped; the others stand until the
 // next call.
-func (s *session) next(a *attack.Attempt, p *pad) (message1, error) {
+func (s *session) next(a *attack.Attempt, p *pad.Pad) (message1, error) {
 	for {
 		var m message1
-		rest, ok := m.parse(p.buf[p.r:p.w])
+		rest, ok := m.parse(p.Rest())
 		if ok {
-			p.r = p.w - len(rest)
+			p.Take(len(p.Rest()) - len(rest))
 			return m, nil
 		}
 		switch {
@@ -254,39 +226,28 @@ func (s *session) next(a *attack.Attempt, p *pad) (message1, error) {
 			return m, wire.Malformed(attack.MalformedFrame)
 		case m.size < 0:
 			return m, wire.Malformed(attack.MalformedLength)
-		case m.size > bufferSize/2:
+		case m.size > pad.Size/2:
 			return s.long(m, a, p)
 		}
-		if err := s.more(a, p); err != nil {
+		if err := p.More(s.Conn, a); err != nil {
 			return m, err
 		}
 	}
 }
 
 // long drops the body of a long message: only rows and the like are so long.
-func (s *session) long(m message1, a *attack.Attempt, p *pad) (message1, error) {
+func (s *session) long(m message1, a *attack.Attempt, p *pad.Pad) (message1, error) {
 	if m.kind == 'E' || m.kind == 'R' || m.size > mostBody {
 		return m, wire.Malformed(attack.OversizedHeader)
 	}
-	have := min(p.w-p.r, headSize+m.size)
-	p.r += have
-	for left := headSize + m.size - have; left > 0; {
-		n, err := s.Discard(int64(left), p.buf)
-		p.r, p.w = 0, 0
-		a.Received += uint64(n)
+	have := min(len(p.Rest()), headSize+m.size)
+	p.Take(have)
+	for left := int64(headSize + m.size - have); left > 0; {
+		n, err := p.Drop(s.Conn, left, a)
 		if left -= n; err != nil {
 			return m, err
 		}
 	}
 	m.body = nil
 	return m, nil
-}
-
-func (s *session) more(a *attack.Attempt, p *pad) error {
-	p.w = copy(p.buf, p.buf[p.r:p.w])
-	p.r = 0
-	n, err := s.Read(p.buf[p.w:])
-	p.w += n
-	a.Received += uint64(n)
-	return err
 }

@@ -11,15 +11,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/pad"
 	"github.com/rampload/rampload/attack/wire/stream"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/command"
 )
 
 // exchanger is Redis at one target.
@@ -82,7 +83,7 @@ func repeats() []string {
 
 // Compile implements [wire.Exchanger]; the request is a [Request].
 func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
-	words, err := profiles.Words(r.Command)
+	words, err := command.Words(r.Command)
 	if err != nil || len(words) == 0 {
 		return nil, fmt.Errorf("compile command %s: %w", profiles.Quote(r.Command), errors.Join(err, errEmpty))
 	}
@@ -122,13 +123,13 @@ func appendCount(b []byte, kind byte, n int) []byte {
 func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	s := &session{Conn: c, x: x}
 	for _, r := range x.logIn {
-		p := getPad()
+		p := pad.Get()
 		var a attack.Attempt
 		phase, err := s.ask(r, &a, p)
-		if err == nil && p.reply.failed {
-			err = wire.Refusal{Detail: detailOf(p.reply.words), Words: string(p.reply.words)}
+		if err == nil && s.reply.failed {
+			err = wire.Refusal{Detail: detailOf(s.reply.words), Words: string(s.reply.words)}
 		}
-		putPad(p)
+		p.Put()
 		if err != nil {
 			return nil, wire.InPhase{Phase: phase, Err: err}
 		}
@@ -139,51 +140,24 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 // session is one connection.
 type session struct {
 	*wire.Conn
-	x *exchanger
+	x     *exchanger
+	reply reply // of the attempt
 }
 
 // Close implements [wire.Session]: nothing is held between attempts.
 func (s *session) Close() {}
 
-// pad is what an attempt needs: buf[r:w] came and is not consumed.
-type pad struct {
-	buf   []byte
-	r, w  int
-	out   []byte
-	word  []byte
-	reply reply
-}
-
-const (
-	bufferSize = 4 << 10
-	mostKept   = 64 << 10 // of memory for a command beyond which it is left to the collector
-)
-
-var pads = sync.Pool{New: func() any { return &pad{buf: make([]byte, bufferSize)} }}
-
-func getPad() *pad {
-	p := pads.Get().(*pad)
-	p.r, p.w = 0, 0
-	return p
-}
-
-func putPad(p *pad) {
-	if cap(p.out)+cap(p.word) <= mostKept {
-		pads.Put(p)
-	}
-}
-
 // Do implements [wire.Session].
 func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	r := req.(*Request)
-	p := getPad()
-	defer putPad(p)
+	p := pad.Get()
+	defer p.Put()
 	phase, err := s.ask(r, a, p)
 	said := attack.Detail{}
-	if p.reply.failed {
-		said = detailOf(p.reply.words)
+	if s.reply.failed {
+		said = detailOf(s.reply.words)
 		if s.x.kept.Keep(s.Now(), int(said.Code)) {
-			a.Answer = &attack.Answer{Body: string(p.reply.words), Declared: -1, Received: int64(a.Received)}
+			a.Answer = &attack.Answer{Body: string(s.reply.words), Declared: -1, Received: int64(a.Received)}
 		}
 	}
 	if a.Reply != nil {
@@ -201,64 +175,67 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		return wire.Destroyed
 	}
 	if a.Reply != nil {
-		a.Reply.Turn(false, []byte(p.reply.String()))
+		a.Reply.Turn(false, []byte(s.reply.String()))
 	}
 	switch {
-	case p.r < p.w:
+	case len(p.Rest()) > 0:
 		return s.Fail(a, phase, wire.Malformed(attack.UnexpectedAnswer))
-	case said.Code == attack.ServerTooManyClients && p.reply.failed:
+	case said.Code == attack.ServerTooManyClients && s.reply.failed:
 		return s.Refuse(a, phase, said) // and closes the connection
 	}
 	a.Fault = attack.None
 	s.Succeed(a)
-	if p.reply.failed {
+	if s.reply.failed {
 		a.Fault, a.Detail = attack.Status, said
 	}
 	return wire.Keep
 }
 
 // ask sends a command and reads its reply.
-func (s *session) ask(r *Request, a *attack.Attempt, p *pad) (attack.Phase, error) {
+func (s *session) ask(r *Request, a *attack.Attempt, p *pad.Pad) (attack.Phase, error) {
 	out := r.whole
 	if out == nil {
 		now := time.Now()
-		p.out = appendCount(p.out[:0], '*', len(r.words))
+		p.Out = appendCount(p.Out[:0], '*', len(r.words))
 		for _, w := range r.words {
-			p.word = w.Append(p.word[:0], s.RunID(), a, now)
-			p.out = appendCount(p.out, '$', len(p.word))
-			p.out = append(append(p.out, p.word...), "\r\n"...)
+			p.Word = w.Append(p.Word[:0], s.RunID(), a, now)
+			p.Out = appendCount(p.Out, '$', len(p.Word))
+			p.Out = append(append(p.Out, p.Word...), "\r\n"...)
 		}
-		out = p.out
+		out = p.Out
 	}
 	a.Sent, a.Received, a.Answer = uint32(len(out)), 0, nil
-	p.reply.reset(a.Reply != nil)
-	n, phase, err := s.Exchange(out, p.buf)
-	p.w = n
-	a.Received = uint64(n)
+	s.reply.reset(a.Reply != nil)
+	phase, err := p.Exchange(s.Conn, out, a)
 	if err != nil {
-		if f, _ := s.FaultOf(err); (f == attack.Reset || f == attack.BrokenPipe) && !s.Secure() {
-			s.late(a, p)
+		// A server that takes no more clients says so before it closes the connection.
+		for pad.Cut(s.Conn, err) && !s.reply.done() && p.Arrived(s.Conn, a) && s.feed(p) == nil {
+			continue
 		}
 		return phase, err
 	}
 	for {
-		used, err := p.reply.feed(p.buf[p.r:p.w])
-		p.r += used
-		if err != nil || p.reply.done() {
+		if err := s.feed(p); err != nil || s.reply.done() {
 			return phaseOf(a), err
 		}
-		if skip := p.reply.skippable(); skip >= bufferSize && p.r == p.w {
-			n, err = s.Discard(skip, p.buf)
-			p.r, p.w = 0, 0
-			p.reply.skip(int64(n))
-			a.Received += uint64(n)
+		if skip := s.reply.skippable(); skip >= pad.Size && len(p.Rest()) == 0 {
+			var n int64
+			n, err = p.Drop(s.Conn, skip, a)
+			s.reply.skip(n)
 		} else {
-			err = s.more(a, p)
+			err = p.More(s.Conn, a)
 		}
 		if err != nil {
 			return phaseOf(a), err
 		}
 	}
+}
+
+// feed has the reply consume what has come.
+func (s *session) feed(p *pad.Pad) error {
+	used, err := s.reply.feed(p.Rest())
+	p.Take(used)
+	return err
 }
 
 // shown is a command as it was sent, for whoever looks at it.
@@ -281,34 +258,6 @@ func phaseOf(a *attack.Attempt) attack.Phase {
 		return attack.PhaseBody
 	}
 	return attack.PhaseAwait
-}
-
-// more reads more input behind what is not consumed: always less than a line.
-func (s *session) more(a *attack.Attempt, p *pad) error {
-	p.w = copy(p.buf, p.buf[p.r:p.w])
-	p.r = 0
-	n, err := s.Read(p.buf[p.w:])
-	p.w += n
-	a.Received += uint64(n)
-	return err
-}
-
-// late reads a reply that came before the connection ended, where a write met the end: a
-// server that takes no more clients says so before it closes the connection.
-func (s *session) late(a *attack.Attempt, p *pad) {
-	for !p.reply.done() {
-		if waiting, err := s.Waiting(); !waiting || err != nil {
-			return
-		}
-		if s.more(a, p) != nil {
-			return
-		}
-		used, err := p.reply.feed(p.buf[p.r:p.w])
-		p.r += used
-		if err != nil {
-			return
-		}
-	}
 }
 
 // Unasked implements [wire.Listener].

@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/attack/wire/wiretest"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/command"
 )
 
 // dialogue is a Redis that answers GET.
@@ -122,7 +123,7 @@ func FuzzReply(f *testing.F) {
 }
 
 func TestEncode(t *testing.T) {
-	words, err := profiles.Words(`SET "a key" 'it''s' "\r\n" ${users.id}x ""`)
+	words, err := command.Words(`SET "a key" 'it''s' "\r\n" ${users.id}x ""`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,13 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/pad"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -130,12 +130,12 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	if x.begin == nil {
 		return s, nil
 	}
-	p := getPad()
-	defer putPad(p)
+	p := pad.Get()
+	defer p.Put()
 	var a attack.Attempt
 	said, phase, err := s.play(x.begin, &a, p)
 	switch {
-	case err == nil && said.IsZero() && p.r < p.w:
+	case err == nil && said.IsZero() && len(p.Rest()) > 0:
 		// More than is expected at the begin: it would be taken for an answer.
 		err = wire.Malformed(attack.UnexpectedAnswer)
 	case err == nil && !said.IsZero():
@@ -156,44 +156,20 @@ type session struct {
 // Close implements [wire.Session]: nothing is held between attempts.
 func (s *session) Close() {}
 
-// pad is what a script needs while it is played: buf[r:w] came and is not consumed.
-type pad struct {
-	buf  []byte
-	r, w int
-	out  []byte
-}
-
-const (
-	bufferSize = 4 << 10
-	// mostWindow bounds what is kept of an answer that does not match yet.
-	mostWindow = 64 << 10
-)
-
-var pads = sync.Pool{New: func() any { return &pad{buf: make([]byte, bufferSize)} }}
-
-func getPad() *pad {
-	p := pads.Get().(*pad)
-	p.r, p.w = 0, 0
-	return p
-}
-
-func putPad(p *pad) {
-	if len(p.buf) == bufferSize && cap(p.out) <= mostWindow {
-		pads.Put(p)
-	}
-}
+// mostWindow bounds what is kept of an answer that does not match yet.
+const mostWindow = 64 << 10
 
 // Do implements [wire.Session].
 func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	r := req.(*Request)
-	p := getPad()
-	defer putPad(p)
+	p := pad.Get()
+	defer p.Put()
 	a.Sent, a.Received, a.Answer = 0, 0, nil
 	said, phase, err := s.play(r, a, p)
 	switch {
 	case err != nil:
 		// What came before the end may say why.
-		if words := Said(p.buf[p.r:p.w]); !words.IsZero() {
+		if words := Said(p.Rest()); !words.IsZero() {
 			said = words
 		}
 		if said.IsZero() {
@@ -208,12 +184,12 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		return wire.Destroyed
 	case !said.IsZero():
 		s.rest(p)
-		if words := Said(p.buf[p.r:p.w]); !words.IsZero() {
+		if words := Said(p.Rest()); !words.IsZero() {
 			said = words
 		}
 		s.keep(a, p)
 		return s.Refuse(a, phase, said)
-	case p.r < p.w:
+	case len(p.Rest()) > 0:
 		s.keep(a, p)
 		return s.Fail(a, phase, wire.Malformed(attack.UnexpectedAnswer))
 	}
@@ -227,7 +203,7 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 
 // play plays a script. It returns what the peer said where that was not expected, and
 // how far it got.
-func (s *session) play(r *Request, a *attack.Attempt, p *pad) (said attack.Detail, phase attack.Phase, err error) {
+func (s *session) play(r *Request, a *attack.Attempt, p *pad.Pad) (said attack.Detail, phase attack.Phase, err error) {
 	phase = attack.PhaseWrite
 	for i := range r.turns {
 		t := &r.turns[i]
@@ -235,8 +211,8 @@ func (s *session) play(r *Request, a *attack.Attempt, p *pad) (said attack.Detai
 		case profiles.TurnSend:
 			out := t.send
 			if t.fill != nil {
-				p.out = t.fill.Append(p.out[:0], s.RunID(), a, time.Now())
-				out = p.out
+				p.Out = t.fill.Append(p.Out[:0], s.RunID(), a, time.Now())
+				out = p.Out
 			}
 			a.Sent += uint32(len(out))
 			if a.Reply != nil {
@@ -278,141 +254,99 @@ func (s *session) play(r *Request, a *attack.Attempt, p *pad) (said attack.Detai
 
 // send writes what a turn sends. Where an answer is awaited next it reads what comes at
 // once, in the same round through the poller.
-func (s *session) send(out []byte, answered bool, a *attack.Attempt, p *pad) (attack.Phase, error) {
-	phase, err := attack.PhaseWrite, error(nil)
-	if answered && p.r == p.w {
-		p.r, p.w = 0, 0
-		p.w, phase, err = s.Exchange(out, p.buf)
-		a.Received += uint64(p.w)
+func (s *session) send(out []byte, answered bool, a *attack.Attempt, p *pad.Pad) (phase attack.Phase, err error) {
+	phase = attack.PhaseWrite
+	if answered && len(p.Rest()) == 0 {
+		phase, err = p.Exchange(s.Conn, out, a)
 	} else {
 		_, err = s.Write(out)
 	}
-	if err != nil {
-		s.late(a, p, err)
+	// A server that refuses a connection says so before it closes it.
+	for err != nil && pad.Cut(s.Conn, err) && len(p.Rest()) < attack.MaxAnswerBody && p.Arrived(s.Conn, a) {
+		continue
 	}
 	return phase, err
 }
 
 // expect reads until what comes matches, or cannot.
-func (s *session) expect(m matcher, a *attack.Attempt, p *pad) (verdict, error) {
+func (s *session) expect(m matcher, a *attack.Attempt, p *pad.Pad) (verdict, error) {
 	if n, ok := m.(length); ok {
 		return match, s.skip(int64(n), a, p)
 	}
 	for {
-		used, v := m.match(p.buf[p.r:p.w])
+		rest := p.Rest()
+		used, v := m.match(rest)
 		if v == match {
 			if a.Reply != nil {
-				a.Reply.Turn(false, p.buf[p.r:p.r+used])
+				a.Reply.Turn(false, rest[:used])
 			}
-			p.r += used
+			p.Take(used)
 			return match, nil
 		}
-		if v == mismatch || p.w-p.r >= mostWindow {
+		if v == mismatch || len(rest) >= mostWindow {
 			if a.Reply != nil {
-				a.Reply.Turn(false, p.buf[p.r:p.w])
+				a.Reply.Turn(false, rest)
 			}
 			return mismatch, nil
 		}
-		if err := s.more(a, p); err != nil {
+		if err := p.More(s.Conn, a); err != nil {
 			return more, err
 		}
 	}
 }
 
 // skip reads so many bytes, whatever they are.
-func (s *session) skip(n int64, a *attack.Attempt, p *pad) error {
-	have := min(n, int64(p.w-p.r))
-	if a.Reply != nil && have > 0 {
-		a.Reply.Turn(false, p.buf[p.r:p.r+int(have)])
-	}
-	p.r += int(have)
-	for n -= have; n > 0; {
-		if a.Reply != nil || n < bufferSize {
-			if err := s.more(a, p); err != nil {
-				return err
-			}
-			have := min(n, int64(p.w-p.r))
-			if a.Reply != nil {
-				a.Reply.Turn(false, p.buf[p.r:p.r+int(have)])
-			}
-			p.r += int(have)
-			n -= have
-			continue
+func (s *session) skip(n int64, a *attack.Attempt, p *pad.Pad) error {
+	for {
+		have := p.Rest()[:min(n, int64(len(p.Rest())))]
+		if a.Reply != nil && len(have) > 0 {
+			a.Reply.Turn(false, have)
 		}
-		got, err := s.Discard(n, p.buf)
-		p.r, p.w = 0, 0 // the buffer was scratch
-		a.Received += uint64(got)
-		n -= int64(got)
+		p.Take(len(have))
+		n -= int64(len(have))
+		var err error
+		switch {
+		case n == 0:
+			return nil
+		case a.Reply != nil || n < pad.Size:
+			err = p.More(s.Conn, a)
+		default:
+			var dropped int64
+			dropped, err = p.Drop(s.Conn, n, a)
+			n -= dropped
+		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// more reads more of the answer behind what is not consumed.
-func (s *session) more(a *attack.Attempt, p *pad) error {
-	if p.r > 0 {
-		p.w = copy(p.buf, p.buf[p.r:p.w])
-		p.r = 0
-	}
-	if p.w == len(p.buf) {
-		p.buf = append(p.buf, make([]byte, len(p.buf))...)
-	}
-	n, err := s.Read(p.buf[p.w:])
-	p.w += n
-	a.Received += uint64(n)
-	return err
 }
 
 // rest reads what has come of an answer that was not expected, to its end of line.
-func (s *session) rest(p *pad) {
-	for p.w-p.r < attack.MaxAnswerBody && !slices.Contains(p.buf[p.r:p.w], '\n') {
-		if waiting, err := s.Waiting(); !waiting || err != nil {
-			return
-		}
-		var a attack.Attempt
-		if s.more(&a, p) != nil {
-			return
-		}
-	}
-}
-
-// late reads an answer that came before the connection ended, where a write met the end:
-// a server that refuses a connection says so before it closes it.
-func (s *session) late(a *attack.Attempt, p *pad, err error) {
-	if f, _ := s.FaultOf(err); f != attack.Reset && f != attack.BrokenPipe || s.Secure() {
-		return
-	}
-	for p.w-p.r < attack.MaxAnswerBody {
-		if waiting, err := s.Waiting(); !waiting || err != nil {
-			return
-		}
-		if s.more(a, p) != nil {
-			return
-		}
+func (s *session) rest(p *pad.Pad) {
+	var a attack.Attempt
+	for len(p.Rest()) < attack.MaxAnswerBody && !slices.Contains(p.Rest(), '\n') && p.Arrived(s.Conn, &a) {
+		continue
 	}
 }
 
 // ended reads what has come on a connection that ended while it was held. The last words
 // are kept.
-func (s *session) ended(a *attack.Attempt, p *pad) {
+func (s *session) ended(a *attack.Attempt, p *pad.Pad) {
 	for {
-		if p.w-p.r > bufferSize/2 { // what is old
-			p.w = copy(p.buf, p.buf[p.w-attack.MaxAnswerBody:p.w])
-			p.r = 0
+		if len(p.Rest()) > pad.Size/2 { // what is old
+			p.Keep(attack.MaxAnswerBody)
 		}
-		if s.more(a, p) != nil {
+		if p.More(s.Conn, a) != nil {
 			return
 		}
 	}
 }
 
 // keep keeps what was answered to a failed attempt, of a sample of them.
-func (s *session) keep(a *attack.Attempt, p *pad) {
-	if p.r == p.w || !s.x.kept.Keep(s.Now(), 0) {
+func (s *session) keep(a *attack.Attempt, p *pad.Pad) {
+	body := p.Rest()
+	if len(body) == 0 || !s.x.kept.Keep(s.Now(), 0) {
 		return
 	}
-	body := p.buf[p.r:p.w]
 	a.Answer = &attack.Answer{Body: string(body[:min(len(body), attack.MaxAnswerBody)]), Declared: -1, Received: int64(a.Received)}
 }

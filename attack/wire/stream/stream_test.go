@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/stream"
 	"github.com/rampload/rampload/attack/wire/wiretest"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -117,9 +118,9 @@ func serve(t *testing.T, f func(c *net.TCPConn)) string {
 }
 
 // try makes one attempt of a script.
-func try(t *testing.T, addr string, script ...profiles.Turn) (attack.Attempt, *wiretest.Recorder) {
+func try(t *testing.T, addr string, script ...profiles.Turn) (attack.Attempt, *record.Recorder) {
 	t.Helper()
-	rec := wiretest.NewRecorder()
+	rec := record.New()
 	tr, err := wire.New(wire.Config{
 		Profile: target(script, nil)(addr, false), Exchange: stream.New, OnIdle: rec.OnIdle,
 		Client: profiles.Client{Connections: 1, Timeout: wiretest.Patience},

@@ -1,4 +1,5 @@
-package profiles
+// Package command reads commands as people type them, such as those of Redis. It runs none.
+package command
 
 import (
 	"errors"
