@@ -192,16 +192,7 @@ func (x *call) paced(c *http2.Conn) (length int, err error) {
 // AppendHeaders implements [http2.Handler].
 func (x *call) AppendHeaders(b []byte) []byte {
 	start := len(b)
-	for i := range x.r.head {
-		s := &x.r.head[i]
-		at := len(b)
-		b = append(b, s.b...)
-		s.ids.Patch(b[at:], x.id, x.r.tracing, x.a)
-		if s.hole != nil {
-			x.value = s.hole.Append(x.value[:0], x.id, x.a, time.Now())
-			b = http2.AppendField(b, s.name, x.value)
-		}
-	}
+	b, x.value = x.r.head.Append(b, x.value, x.id, x.r.tracing, x.a)
 	if x.Deadline != http2.Never {
 		x.value = appendTimeout(x.value[:0], x.Deadline-x.now())
 		b = http2.AppendField(b, "grpc-timeout", x.value)

@@ -12,8 +12,8 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
-	"github.com/rampload/rampload/attack/wire/http2"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/mux"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
 	"github.com/rampload/rampload/profiles/schema"
@@ -21,7 +21,7 @@ import (
 
 // Request is a call, encoded once. It is safe for concurrent use.
 type Request struct {
-	head     []block
+	head     mux.Head
 	messages [][]part
 	fixed    []byte // all messages with their prefixes, where nothing is filled in
 	isFixed  bool
@@ -37,14 +37,6 @@ type Request struct {
 
 // Repeatable implements [attack.Request].
 func (r *Request) Repeatable() bool { return r.repeatable }
-
-// block is a part of the headers: encoded fields, and behind them one to be filled in.
-type block struct {
-	b    []byte
-	ids  message.IDs // in b
-	name string
-	hole *fill.Template // nil: no field behind it
-}
 
 // part is a part of a message: see [schema.Part].
 type part struct {
@@ -170,8 +162,7 @@ func (r *Request) encodeHead(to wire.Target, of profiles.Request, scope fill.Sco
 	if to.TLS {
 		scheme = "https"
 	}
-	var b http2.Block
-	var now block
+	b := &r.head
 	b.Add(":method", "POST")
 	b.Add(":scheme", scheme)
 	b.Add(":authority", to.Authority)
@@ -180,7 +171,7 @@ func (r *Request) encodeHead(to wire.Target, of profiles.Request, scope fill.Sco
 	b.Add("te", "trailers")
 	b.Add("user-agent", wire.UserAgent)
 	for _, h := range message.OwnIDs(to) {
-		now.ids.Note(h.Name, b.AddFixed(h.Name, h.Value))
+		b.ID(h.Name, h.Value)
 	}
 	if to.Authorization != "" && !named(of.Headers, "authorization") {
 		b.Add("authorization", to.Authorization)
@@ -203,12 +194,8 @@ func (r *Request) encodeHead(to wire.Target, of profiles.Request, scope fill.Sco
 		if err != nil {
 			return fmt.Errorf("metadata %s: %w", name, err)
 		}
-		now.b, now.name, now.hole = b.Bytes(), name, hole
-		r.head = append(r.head, now)
-		b, now = http2.Block{}, block{}
+		b.Fill(name, hole)
 	}
-	now.b = b.Bytes()
-	r.head = append(r.head, now)
 	return nil
 }
 

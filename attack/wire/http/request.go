@@ -3,11 +3,10 @@ package http
 import (
 	"strings"
 
-	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/http1"
-	"github.com/rampload/rampload/attack/wire/http2"
 	"github.com/rampload/rampload/attack/wire/message"
+	"github.com/rampload/rampload/attack/wire/mux"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -16,16 +15,7 @@ import (
 type Request struct {
 	*http1.Request
 	streamed *message.Message // as it goes over HTTP/2
-	blocks   []block          // its headers
-}
-
-// block is a part of the headers: an encoded block, and behind it a field to be filled
-// in.
-type block struct {
-	b    []byte
-	ids  message.IDs // in b
-	name string
-	hole *fill.Template // nil: no field behind it
+	head     mux.Head         // its headers
 }
 
 func compile(to wire.Target, r profiles.Request) (*Request, error) {
@@ -51,16 +41,10 @@ func (r *Request) encode(to wire.Target) {
 	if i := m.Fields.Find("host"); i >= 0 {
 		host = m.Fields[i].Value
 	}
-	var b http2.Block
-	var now block
-	cut := func(name string, hole *fill.Template) {
-		now.b, now.name, now.hole = b.Bytes(), strings.ToLower(name), hole
-		r.blocks = append(r.blocks, now)
-		b, now = http2.Block{}, block{}
-	}
+	b := &r.head
 	add := func(name, value string) {
 		if hole := m.Hole(value); hole != nil {
-			cut(name, hole)
+			b.Fill(strings.ToLower(name), hole)
 			return
 		}
 		b.Add(name, value)
@@ -72,13 +56,12 @@ func (r *Request) encode(to wire.Target) {
 	for i, h := range m.Fields {
 		switch name := strings.ToLower(h.Name); {
 		case i < m.Own && message.IsID(h.Name):
-			now.ids.Note(h.Name, b.AddFixed(h.Name, h.Value))
+			b.ID(h.Name, h.Value)
 		case ofConnection[name], name == "te" && h.Value != "trailers", h.Value == "" && name == "authorization":
 		default:
 			add(h.Name, h.Value)
 		}
 	}
-	cut("", nil)
 }
 
 // ofConnection are the fields that HTTP/2 has no place for.

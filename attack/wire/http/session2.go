@@ -45,16 +45,7 @@ var exchanges = sync.Pool{New: func() any {
 // AppendHeaders implements [http2.Handler].
 func (x *exchange) AppendHeaders(b []byte) []byte {
 	start := len(b)
-	for i := range x.r.blocks {
-		s := &x.r.blocks[i]
-		at := len(b)
-		b = append(b, s.b...)
-		s.ids.Patch(b[at:], x.id, x.r.streamed.Tracing, x.a)
-		if s.hole != nil {
-			x.value = s.hole.Append(x.value[:0], x.id, x.a, time.Now())
-			b = http2.AppendField(b, s.name, x.value)
-		}
-	}
+	b, x.value = x.r.head.Append(b, x.value, x.id, x.r.streamed.Tracing, x.a)
 	if x.r.streamed.Cookies && x.a.Fill != nil && x.a.Fill.Cookies != "" {
 		x.value = append(x.value[:0], x.a.Fill.Cookies...)
 		b = http2.AppendField(b, "cookie", x.value)
