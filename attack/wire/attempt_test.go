@@ -21,6 +21,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fault"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -88,13 +89,13 @@ func answers(text string) func(net.Conn, int) {
 const patience = 20 * time.Second
 
 // client is a transport for a URL that records.
-func client(t *testing.T, url string, change func(*Config)) (*Transport, *recorder) {
+func client(t *testing.T, url string, change func(*Config)) (*Transport, *record.Recorder) {
 	t.Helper()
-	rec := newRecorder()
+	rec := record.New()
 	cfg := Config{
 		Profile: profiles.Target{URL: url},
 		Client:  profiles.Client{Connections: 2, Timeout: patience},
-		OnIdle:  rec.onIdle,
+		OnIdle:  rec.OnIdle,
 	}
 	if change != nil {
 		change(&cfg)
@@ -204,8 +205,8 @@ func TestUnasked(t *testing.T) {
 		a := do(t, tr, profiles.Request{})
 		expectEnd(t, a, attack.Protocol, attack.PhaseBody, 200)
 		tr.Close()
-		if len(rec.idle) != 0 {
-			t.Errorf("reported again: %v", rec.faults(rec.idle))
+		if len(rec.Idle()) != 0 {
+			t.Errorf("reported again: %v", record.Faults(rec.Idle()))
 		}
 	})
 	t.Run("later", func(t *testing.T) {
@@ -234,9 +235,9 @@ func TestUnasked(t *testing.T) {
 			t.Error("the connection was used again")
 		}
 		tr.Close()
-		if got := rec.faults(rec.idle); got["protocol/idle"] != 1 || len(rec.idle) != 1 {
+		if got := record.Faults(rec.Idle()); got["protocol/idle"] != 1 || len(rec.Idle()) != 1 {
 			t.Errorf("reported %v", got)
-		} else if d := rec.idle[0].Detail.String(); d != "malformed answered-before-asked" {
+		} else if d := rec.Idle()[0].Detail.String(); d != "malformed answered-before-asked" {
 			t.Errorf("the report says %q", d)
 		}
 	})
@@ -298,13 +299,11 @@ func TestIdleCloseAndReset(t *testing.T) {
 				expectEnd(t, a, attack.None, attack.PhaseDone, 200)
 				close(done)
 				select {
-				case <-rec.changed:
+				case <-rec.Changed():
 				case <-time.After(patience):
 					t.Fatal("not noticed")
 				}
-				rec.mu.Lock()
-				defer rec.mu.Unlock()
-				got := rec.idle[0]
+				got := rec.Idle()[0]
 				if got.Fault != tc.want.fault || got.WireReset != tc.want.reset || got.Phase != attack.PhaseIdle ||
 					got.Conn.ID != a.Conn.ID || got.Conn.Served != 1 || got.Conn.Idle <= 0 || !got.Info.Valid {
 					t.Errorf("reported %+v", got)
@@ -346,8 +345,8 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("addresses %v", told)
 	}
 	tr.Close()
-	if len(rec.idle) != 0 {
-		t.Errorf("reported %v", rec.faults(rec.idle))
+	if len(rec.Idle()) != 0 {
+		t.Errorf("reported %v", record.Faults(rec.Idle()))
 	}
 
 	tr, _ = client(t, "unix://"+path+"-not", nil)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -92,8 +93,8 @@ func TestWithdrawnAddresses(t *testing.T) {
 				t.Errorf("%d dials, want the four and two instead of those left", d)
 			}
 			tr.Close()
-			if len(rec.idle) > 0 {
-				t.Errorf("reported %v", rec.faults(rec.idle))
+			if len(rec.Idle()) > 0 {
+				t.Errorf("reported %v", record.Faults(rec.Idle()))
 			}
 		})
 	}
@@ -141,8 +142,8 @@ func TestCloseFirst(t *testing.T) {
 			t.Error("the client did not close")
 		}
 		tr.Close()
-		if len(rec.idle) > 0 {
-			t.Errorf("reported %v", rec.faults(rec.idle))
+		if len(rec.Idle()) > 0 {
+			t.Errorf("reported %v", record.Faults(rec.Idle()))
 		}
 	}
 }

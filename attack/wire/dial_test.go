@@ -29,6 +29,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire/route"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -95,11 +96,9 @@ func TestFamilyFallback(t *testing.T) {
 		}
 	}
 	eventually(t, "the refusal of the other address is told", func() bool {
-		rec.mu.Lock()
-		defer rec.mu.Unlock()
-		return len(rec.idle) == 1
+		return len(rec.Idle()) == 1
 	})
-	if r := rec.idle[0]; r.Fault != attack.Refused || r.Phase != attack.PhaseDial || r.Held || r.Last || !r.Conn.Remote.Addr().Is6() {
+	if r := rec.Idle()[0]; r.Fault != attack.Refused || r.Phase != attack.PhaseDial || r.Held || r.Last || !r.Conn.Remote.Addr().Is6() {
 		t.Errorf("told %+v", r)
 	}
 	ln.Close() // a family that has answered is not given up
@@ -247,8 +246,8 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		tr.Close()
-		if len(rec.idle) != 0 {
-			t.Errorf("reported %v", rec.faults(rec.idle))
+		if len(rec.Idle()) != 0 {
+			t.Errorf("reported %v", record.Faults(rec.Idle()))
 		}
 	})
 	t.Run("unknown authority", func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -115,10 +116,10 @@ func TestResetAtOnce(t *testing.T) {
 		_ = c.(*net.TCPConn).SetLinger(0)
 		c.Close()
 	})
-	rec := newRecorder()
+	rec := record.New()
 	tr, _ := client(t, "http://"+ln.Addr().String(), func(c *Config) {
 		h2cTo(ln)(c)
-		c.OnIdle = rec.onIdle
+		c.OnIdle = rec.OnIdle
 	})
 	for i := range 200 {
 		var a attack.Attempt
@@ -128,8 +129,8 @@ func TestResetAtOnce(t *testing.T) {
 		}
 	}
 	tr.Close()
-	if rec.resets != 0 {
-		t.Errorf("%d resets beside the attempts", rec.resets)
+	if rec.Resets() != 0 {
+		t.Errorf("%d resets beside the attempts", rec.Resets())
 	}
 }
 
@@ -154,11 +155,11 @@ func TestResetOutranks(t *testing.T) {
 				_ = say(f, ids[0])
 				c.Close()
 			})
-			rec := newRecorder()
+			rec := record.New()
 			tr, _ := client(t, "http://"+ln.Addr().String(), func(c *Config) {
 				h2cTo(ln)(c)
 				c.Client.Connections = 1
-				c.OnIdle = rec.onIdle
+				c.OnIdle = rec.OnIdle
 			})
 			wire, resets := 0, 0
 			for _, a := range together(tr, plain(t, tr), 5) {
@@ -174,8 +175,8 @@ func TestResetOutranks(t *testing.T) {
 			}
 			<-closed
 			tr.Close()
-			if wire+rec.resets != 1 {
-				t.Errorf("%d wire resets by attempts, %d beside them", wire, rec.resets)
+			if wire+rec.Resets() != 1 {
+				t.Errorf("%d wire resets by attempts, %d beside them", wire, rec.Resets())
 			}
 			if name == "rst-stream" && resets < 4 {
 				t.Errorf("%d resets", resets)

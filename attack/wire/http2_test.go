@@ -15,6 +15,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fault"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -35,8 +36,8 @@ func TestStreams(t *testing.T) {
 		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
 			in, cfg := injector(t, fault.InjectorOptions{TLS: secure, HTTP2: true, Hold: 5 * time.Millisecond, BodySize: 1 << 20})
 			cfg.Client.Timeout = patience
-			rec := newRecorder()
-			cfg.OnIdle = rec.onIdle
+			rec := record.New()
+			cfg.OnIdle = rec.OnIdle
 			tr, req := open(t, cfg, profiles.Request{Method: "POST", Path: "/", Body: "x"})
 			if a := do(t, tr, profiles.Request{Path: "/"}); a.Fault != attack.None {
 				t.Fatalf("%+v", a)
@@ -54,8 +55,8 @@ func TestStreams(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 			tr.Close()
-			if s := tr.Stats(); s.Open != 0 || len(rec.idle) != 0 {
-				t.Errorf("%+v, reported %v", s, rec.faults(rec.idle))
+			if s := tr.Stats(); s.Open != 0 || len(rec.Idle()) != 0 {
+				t.Errorf("%+v, reported %v", s, record.Faults(rec.Idle()))
 			}
 		})
 	}
@@ -70,8 +71,8 @@ func TestStreamFaults(t *testing.T) {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(fmt.Sprintf("%v/%s", place, method), func(t *testing.T) {
 				in, cfg := injector(t, fault.InjectorOptions{HTTP2: true, Place: place, Every: 2})
-				rec := newRecorder()
-				cfg.OnIdle = rec.onIdle
+				rec := record.New()
+				cfg.OnIdle = rec.OnIdle
 				tr, req := open(t, cfg, profiles.Request{Method: method, Path: "/"})
 				for i := range 20 {
 					var a attack.Attempt
@@ -88,8 +89,8 @@ func TestStreamFaults(t *testing.T) {
 				tr.Close()
 				in.Close() // then its counts are final
 				c := in.Counts()
-				if c.Streams+c.GoAways != 10 || c.Resets != 0 || rec.resets != 0 {
-					t.Errorf("%+v, %d wire resets", c, rec.resets)
+				if c.Streams+c.GoAways != 10 || c.Resets != 0 || rec.Resets() != 0 {
+					t.Errorf("%+v, %d wire resets", c, rec.Resets())
 				}
 				if place == fault.StreamReset && c.Connections != 1 {
 					t.Errorf("%d connections", c.Connections)
@@ -159,8 +160,8 @@ func TestStreamErrors(t *testing.T) {
 // them reports the RST.
 func TestStreamsReset(t *testing.T) {
 	in, cfg := injector(t, fault.InjectorOptions{HTTP2: true, Place: fault.BeforeResponseReused, Limit: 1, Hold: 500 * time.Millisecond})
-	rec := newRecorder()
-	cfg.OnIdle = rec.onIdle
+	rec := record.New()
+	cfg.OnIdle = rec.OnIdle
 	tr, req := open(t, cfg, profiles.Request{Path: "/"})
 	do(t, tr, profiles.Request{Path: "/"})
 	resets, wire := 0, 0
@@ -174,8 +175,8 @@ func TestStreamsReset(t *testing.T) {
 	}
 	tr.Close()
 	in.Close()
-	if resets != 30 || wire != 1 || rec.resets != 0 || in.Counts().Resets != 1 {
-		t.Errorf("%d attempts reset, %d wire resets and %d idle; injected %d", resets, wire, rec.resets, in.Counts().Resets)
+	if resets != 30 || wire != 1 || rec.Resets() != 0 || in.Counts().Resets != 1 {
+		t.Errorf("%d attempts reset, %d wire resets and %d idle; injected %d", resets, wire, rec.Resets(), in.Counts().Resets)
 	}
 }
 

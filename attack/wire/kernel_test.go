@@ -21,6 +21,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fault"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -107,8 +108,8 @@ func witnessed(t *testing.T, w *witness, opts fault.InjectorOptions) (kernel int
 	t.Helper()
 	w.write("trace", "") // a port may have served another test
 	in, cfg := injector(t, opts)
-	rec := newRecorder()
-	cfg.OnIdle = rec.onIdle
+	rec := record.New()
+	cfg.OnIdle = rec.OnIdle
 	tr, req := open(t, cfg, profiles.Request{Method: "POST", Path: "/", Body: "x"})
 	for range 5 {
 		var wg sync.WaitGroup
@@ -117,7 +118,7 @@ func witnessed(t *testing.T, w *witness, opts fault.InjectorOptions) (kernel int
 				for range 5 {
 					var a attack.Attempt
 					tr.Do(req, &a)
-					rec.attempt(a)
+					rec.Attempt(a)
 				}
 			})
 		}
@@ -125,7 +126,7 @@ func witnessed(t *testing.T, w *witness, opts fault.InjectorOptions) (kernel int
 		if opts.Place == fault.Idle || opts.Place == fault.AfterFIN {
 			rest(2 * opts.Delay)
 		}
-		rec.wait(func() int { return int(in.Counts().Resets) })
+		rec.Wait(func() int { return int(in.Counts().Resets) })
 	}
 	if opts.Place == fault.Idle || opts.Place == fault.AfterFIN || opts.Place == fault.AfterResponse {
 		rest(40 * time.Millisecond) // what it is still about to do
@@ -135,9 +136,7 @@ func witnessed(t *testing.T, w *witness, opts fault.InjectorOptions) (kernel int
 	tr.Close() // what comes now comes after our own close
 	in.Close() // then its counts are final
 	counts = in.Counts()
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	return kernel, counts, rec.resets, asked.Resets == counts.Resets && asked.PeerFirst == counts.PeerFirst
+	return kernel, counts, rec.Resets(), asked.Resets == counts.Resets && asked.PeerFirst == counts.PeerFirst
 }
 
 // inNamespace runs f on a thread in a network namespace of its own, with
@@ -220,8 +219,8 @@ func TestPortsExhausted(t *testing.T) {
 				l.Close()
 			}
 			tr.Close()
-			if rec.resets != 0 {
-				t.Errorf("%d resets", rec.resets)
+			if rec.Resets() != 0 {
+				t.Errorf("%d resets", rec.Resets())
 			}
 		}
 	})

@@ -63,10 +63,8 @@ func TestRSTsOfManyConnectionsThatEndTogether(t *testing.T) {
 				_ = c.Close()
 			}
 			resets := func() int {
-				rec.mu.Lock()
-				defer rec.mu.Unlock()
 				count := 0
-				for _, a := range rec.idle {
+				for _, a := range rec.Idle() {
 					if a.WireReset {
 						count++
 					}

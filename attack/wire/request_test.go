@@ -164,14 +164,14 @@ func TestEarlyAnswer(t *testing.T) {
 		tr, rec := client(t, url, nil)
 		a := do(t, tr, profiles.Request{Method: "POST", Body: large})
 		if !a.WireReset {
-			rec.wait(func() int { return 1 })
+			rec.Wait(func() int { return 1 })
 		}
 		tr.Close()
 		if a.Status != 413 {
 			t.Errorf("%+v", a)
 		}
-		if a.WireReset == (rec.resets == 1) {
-			t.Errorf("reset by the attempt %v, later %d", a.WireReset, rec.resets)
+		if a.WireReset == (rec.Resets() == 1) {
+			t.Errorf("reset by the attempt %v, later %d", a.WireReset, rec.Resets())
 		}
 	})
 	t.Run("and wait", func(t *testing.T) {
@@ -195,8 +195,8 @@ func TestEarlyAnswer(t *testing.T) {
 		tr, rec := client(t, url, nil)
 		a := do(t, tr, profiles.Request{Method: "POST", Body: large})
 		tr.Close()
-		if a.Fault != attack.Reset || a.Phase != attack.PhaseWrite || !a.WireReset || rec.resets != 0 {
-			t.Errorf("%+v, later %d", a, rec.resets)
+		if a.Fault != attack.Reset || a.Phase != attack.PhaseWrite || !a.WireReset || rec.Resets() != 0 {
+			t.Errorf("%+v, later %d", a, rec.Resets())
 		}
 	})
 }

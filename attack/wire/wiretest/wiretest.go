@@ -16,11 +16,12 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fault"
 	"github.com/rampload/rampload/attack/wire"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
 // Patience is how long a test waits for what has to come, on any machine.
-const Patience = 20 * time.Second
+const Patience = record.Patience
 
 // Subject is a protocol, and the peer that the suite speaks to.
 type Subject struct {
@@ -29,11 +30,12 @@ type Subject struct {
 	// answers, and TLS where secure is set.
 	Target func(addr string, secure bool) profiles.Target
 	Secure bool                                // it can be spoken over TLS from the first byte
-	Set    func(*profiles.Client)              // nil: the usual client
+	Set    func(*profiles.Client, bool)        // of the client that speaks TLS, or not; nil: the usual one
 	Inject func(*fault.InjectorOptions)        // has the injector speak the protocol
 	Places []fault.Place                       // where it can be reset; nil: [Places]
 	Once   bool                                // a connection serves one request
 	First  bool                                // where connections are not kept the client closes first, as the protocol has it
+	Empty  bool                                // answers have no body
 	Shared bool                                // requests share a connection: see wire.Multiplexed
 	Bodies func(proper []byte) map[string]Body // further answers, beside those that follow from a proper one
 }
@@ -129,7 +131,7 @@ func (s Subject) config(addr string, secure bool) wire.Config {
 		Client: profiles.Client{Connections: 4, Timeout: Patience, Protocol: profiles.ProtocolAuto},
 	}
 	if s.Set != nil {
-		s.Set(&cfg.Client)
+		s.Set(&cfg.Client, secure)
 	}
 	return cfg
 }
@@ -153,7 +155,7 @@ func open(t *testing.T, cfg wire.Config) (*wire.Transport, attack.Request) {
 // few connections as there may be, and its end is told with the connection's state.
 func (s Subject) attempts(t *testing.T, secure bool) {
 	const workers, each = 4, 25
-	rec := NewRecorder()
+	rec := record.New()
 	in, tr, req := s.start(t, fault.InjectorOptions{TLS: secure}, func(c *wire.Config) { c.OnIdle = rec.OnIdle })
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -177,11 +179,11 @@ func (s Subject) attempts(t *testing.T, secure bool) {
 		t.Errorf("%d dials, %d connections; want %d at most", stats.Dials, got.Connections, most)
 	}
 	reused := 0
-	for _, a := range rec.attempts {
+	for _, a := range rec.Attempts() {
 		if a.Fault != attack.None || a.Phase != attack.PhaseDone || a.WireReset || !a.Detail.IsZero() {
 			t.Fatalf("ended in %v %q in %v", a.Fault, a.Detail, a.Phase)
 		}
-		if a.End < a.Start || !a.Conn.Local.IsValid() || a.Conn.Remote != in.Addr() || a.Conn.RemoteIndex == 0 || a.Sent == 0 || a.Received == 0 {
+		if a.End < a.Start || !a.Conn.Local.IsValid() || a.Conn.Remote != in.Addr() || a.Conn.RemoteIndex == 0 || a.Sent == 0 || a.Received == 0 && !s.Empty {
 			t.Fatalf("told as %+v", a)
 		}
 		if a.Conn.Reused {
@@ -191,8 +193,8 @@ func (s Subject) attempts(t *testing.T, secure bool) {
 	if want := workers*each - int(stats.Dials); !s.Once && reused != want {
 		t.Errorf("%d attempts on a connection used before, want %d", reused, want)
 	}
-	if len(rec.idle) > 0 {
-		t.Errorf("reported of idle connections: %v", Faults(rec.idle))
+	if idle := rec.Idle(); len(idle) > 0 {
+		t.Errorf("reported of idle connections: %v", record.Faults(idle))
 	}
 }
 
@@ -202,7 +204,7 @@ func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
 	if s.Shared && keep != "close" && (opts.Place == fault.OnAccept || opts.Place == fault.BeforeResponseFresh || opts.Place == fault.InGreeting) {
 		opts.Every = 1 // one connection would serve all
 	}
-	rec := NewRecorder()
+	rec := record.New()
 	in, tr, req := s.start(t, opts, func(c *wire.Config) {
 		c.OnIdle = rec.OnIdle
 		if keep == "close" {
@@ -256,22 +258,18 @@ func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
 	tr.Close()
 	in.Close() // then its counts are final
 	counts := in.Counts()
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
 	t.Logf("injected %d, peer first %d, counted %d; attempts %v, idle %v",
-		counts.Resets, counts.PeerFirst, rec.resets, Faults(rec.attempts), Faults(rec.idle))
-	if rec.resets != int(counts.Resets) {
-		t.Errorf("counted %d resets, the injector sent %d (and %d too late)", rec.resets, counts.Resets, counts.PeerFirst)
+		counts.Resets, counts.PeerFirst, rec.Resets(), record.Faults(rec.Attempts()), record.Faults(rec.Idle()))
+	if rec.Resets() != int(counts.Resets) {
+		t.Errorf("counted %d resets, the injector sent %d (and %d too late)", rec.Resets(), counts.Resets, counts.PeerFirst)
 	}
-	for id, n := range rec.byConn {
-		if n > 1 {
-			t.Errorf("connection %d: %d resets reported", id, n)
-		}
+	for _, id := range rec.Twice() {
+		t.Errorf("connection %d: several resets reported", id)
 	}
 	if !injected() {
 		t.Errorf("nothing was injected")
 	}
-	s.phases(t, opts.Place, keep, rec.attempts)
+	s.phases(t, opts.Place, keep, rec.Attempts())
 }
 
 // phases holds the phases of resets against the place at which they were injected.

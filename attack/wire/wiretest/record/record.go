@@ -1,12 +1,17 @@
-package wiretest
+// Package record collects what a client of a target reports, for tests.
+package record
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 )
+
+// Patience is how long a test waits for what has to come, on any machine.
+const Patience = 20 * time.Second
 
 // Recorder collects what a client reports, as a driver would. It is safe for concurrent
 // use.
@@ -19,8 +24,8 @@ type Recorder struct {
 	changed  chan struct{}
 }
 
-// NewRecorder returns an empty one.
-func NewRecorder() *Recorder {
+// New returns an empty one.
+func New() *Recorder {
 	return &Recorder{byConn: make(map[uint64]int), changed: make(chan struct{}, 1)}
 }
 
@@ -29,20 +34,6 @@ func (r *Recorder) OnIdle(a attack.Attempt) { r.add(&r.idle, a) }
 
 // Attempt takes an attempt that ended.
 func (r *Recorder) Attempt(a attack.Attempt) { r.add(&r.attempts, a) }
-
-// Idle returns the reports of connections without an attempt.
-func (r *Recorder) Idle() []attack.Attempt {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]attack.Attempt(nil), r.idle...)
-}
-
-// Resets returns how many RSTs were reported.
-func (r *Recorder) Resets() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.resets
-}
 
 func (r *Recorder) add(list *[]attack.Attempt, a attack.Attempt) {
 	r.mu.Lock()
@@ -59,6 +50,42 @@ func (r *Recorder) add(list *[]attack.Attempt, a attack.Attempt) {
 	default:
 	}
 }
+
+// Idle returns the reports of connections without an attempt.
+func (r *Recorder) Idle() []attack.Attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.idle)
+}
+
+// Attempts returns the attempts.
+func (r *Recorder) Attempts() []attack.Attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.attempts)
+}
+
+// Resets returns how many RSTs were reported.
+func (r *Recorder) Resets() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.resets
+}
+
+// Twice returns the connections of which more than one RST was reported.
+func (r *Recorder) Twice() (ids []uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, n := range r.byConn {
+		if n > 1 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Changed returns a channel that tells of reports that have come.
+func (r *Recorder) Changed() <-chan struct{} { return r.changed }
 
 // Wait returns when there are n resets, or when patience ends.
 func (r *Recorder) Wait(n func() int) {
