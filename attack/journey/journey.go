@@ -25,6 +25,7 @@ type step struct {
 	profiles.Step
 	url    *url.URL           // whose cookies are sent and kept
 	status profiles.StatusSet // that are no failure
+	calls  bool               // those are of gRPC
 	body   int                // bytes of the body that are needed
 	check  *Check
 	takes  []take
@@ -45,6 +46,7 @@ func Compile(j profiles.Journey) (*Script, error) {
 			return nil, fmt.Errorf("compile journey %s: %w", j.Name, err)
 		}
 		one := step{Step: s, url: u, status: j.Expect, body: attack.MaxAnswerBody}
+		one.calls = profiles.Target{URL: u.String()}.Speaks() == profiles.SpeaksGRPC
 		if s.Check.Status != nil {
 			one.status = s.Check.Status
 		}
@@ -119,15 +121,18 @@ func (u *User) Begin(step int, a *attack.Attempt) {
 // extracts. It keeps the cookies and values of the answer.
 func (u *User) End(step int, a *attack.Attempt) {
 	a.Reply = nil
+	s := &u.script.steps[step]
+	if s.calls {
+		s.called(a)
+	}
 	if a.Fault != attack.None {
 		return
 	}
-	s := &u.script.steps[step]
 	if cookies := cookiesOf(&u.reply); len(cookies) > 0 {
 		u.jar.SetCookies(s.url, cookies)
 	}
 	switch {
-	case len(s.status) > 0 && !s.status.Contains(int(a.Status)):
+	case !s.calls && len(s.status) > 0 && !s.status.Contains(int(a.Status)):
 		a.Fault = attack.Status
 	case !s.check.Passes(&u.reply) || !u.takes(s):
 		a.Fault, a.Detail = attack.Status, attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}
@@ -138,6 +143,24 @@ func (u *User) End(step int, a *attack.Attempt) {
 	}
 	for i, t := range s.takes {
 		u.fill.Vars[t.index] = u.taken[i]
+	}
+}
+
+// called judges the status of a call that was answered: the client takes any but ok for a
+// failure, and the step may expect others.
+func (s *step) called(a *attack.Attempt) {
+	code := uint16(0)
+	switch {
+	case a.Fault == attack.None:
+	case a.Fault == attack.Status && a.Detail.Kind == attack.GRPCDetail:
+		code = a.Detail.Code
+	default:
+		return
+	}
+	if s.status.Contains(int(code)) {
+		a.Fault, a.Detail, a.Answer = attack.None, attack.Detail{}, nil
+	} else {
+		a.Fault, a.Detail = attack.Status, attack.GRPCCode(uint32(code))
 	}
 }
 

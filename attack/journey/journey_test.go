@@ -102,6 +102,41 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// The status of a call is that of gRPC, and not that of HTTP, which is always 200.
+func TestCalls(t *testing.T) {
+	missing := attack.GRPCCode(5)
+	for name, c := range map[string]struct {
+		expect       []int
+		fault        attack.Fault
+		told, detail attack.Detail
+		want         attack.Fault
+	}{
+		"ok":               {expect: []int{0}},
+		"not ok":           {expect: []int{0}, fault: attack.Status, told: missing, detail: missing, want: attack.Status},
+		"expected":         {expect: []int{0, 5}, fault: attack.Status, told: missing},
+		"ok, not expected": {expect: []int{5}, detail: attack.GRPCCode(0), want: attack.Status},
+		"no status":        {expect: []int{5}, fault: attack.Status, want: attack.Status},
+		"reset":            {expect: []int{5}, fault: attack.Reset, want: attack.Reset},
+	} {
+		var expect profiles.StatusSet
+		for _, code := range c.expect {
+			expect = append(expect, profiles.StatusRange{Low: code, High: code})
+		}
+		s, err := Compile(profiles.Journey{URL: "grpc://shop", Expect: expect, Steps: []profiles.Step{{Name: "get", Extract: []profiles.Extract{{Name: "id", From: profiles.FromJSON, What: "$"}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := attack.Attempt{Status: 200, Fault: c.fault, Detail: c.told}
+		u := s.User(nil)
+		u.Begin(0, &a)
+		a.Reply.Begin("HTTP/2")
+		a.Reply.Data([]byte(`{"id":"1"}`))
+		if u.End(0, &a); a.Fault != c.want || a.Detail != c.detail {
+			t.Errorf("%s: %v %q, want %v %q", name, a.Fault, a.Detail, c.want, c.detail)
+		}
+	}
+}
+
 // Each user has cookies of its own, and drops those that the service takes back. What
 // failed on the wire stays what it was.
 func TestCookiesAndPauses(t *testing.T) {
