@@ -107,6 +107,13 @@ func (r equipment) equip(g *group, t *target, profile profiles.Target, several b
 	if f := r.followers[g.target]; f != nil && f.receiver != nil {
 		cfg.Callback = f.receiver.URL
 	}
+	asides := r.asides(g.target)
+	cfg.OnAside = func(role profiles.Role, a attack.Attempt) {
+		if number, ok := asides[role]; ok {
+			a.Target = number
+			r.agg.End(uint32(a.Conn.ID), &a)
+		}
+	}
 	cfg.OnHold = func(due, start time.Duration) { r.agg.Dial(g.target, due, start) }
 	cfg.OnIdle = func(a attack.Attempt) {
 		a.Target = g.target
@@ -140,6 +147,17 @@ func (r equipment) equip(g *group, t *target, profile profiles.Target, several b
 		}
 	}
 	return nil
+}
+
+// asides returns the numbers of what is counted of a target beside its requests.
+func (r equipment) asides(target uint16) map[profiles.Role]uint16 {
+	out := make(map[profiles.Role]uint16)
+	for i, c := range r.cfg.Profile.Counted() {
+		if c.Target == int(target) && c.Role.Aside() {
+			out[c.Role] = uint16(i)
+		}
+	}
+	return out
 }
 
 // compile compiles a request once: requests are immutable, and those of the plan serve
