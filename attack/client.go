@@ -92,6 +92,9 @@ type ClientConfig struct {
 	// OnHold is told when a connection to hold begins to be opened, and when it was
 	// due. It returns at once; calls may overlap. Nil: not told.
 	OnHold func(due, start time.Duration)
+	// OnAside takes what is counted beside requests, in any role but theirs and those of
+	// completions, with Held set. It returns at once; calls may overlap. Nil: not told.
+	OnAside func(profiles.Role, Attempt)
 	// OnAddress is told each remote address before the first attempt that uses it
 	// ends; index counts from 1. A Unix socket is the zero AddrPort. Calls do not
 	// overlap.

@@ -85,10 +85,12 @@ type Call struct {
 	Deadline time.Duration // of the call, told to the server; 0: the client's timeout
 }
 
-// WebSocket is the opening handshake of a WebSocket target.
+// WebSocket is how a WebSocket target is spoken to.
 type WebSocket struct {
-	Headers      []Header
-	Subprotocols []string // offered, the best first
+	Headers      []Header      // of the opening handshake
+	Subprotocols []string      // offered, the best first
+	FirstMessage time.Duration // in which a message has to come on each new connection, as [RoleFirst]; 0: none is awaited
+	KeepAlive    time.Duration // a connection on which nothing came for so long is pinged, as [RolePing]; 0: none is
 }
 
 // GRPC is how a gRPC target is spoken to.

@@ -165,7 +165,10 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{remoteIndex: index, opened: t.clock(), idleSince: notYet}
+	c := &Conn{remoteIndex: index, until: a.Start, opened: t.clock(), idleSince: notYet}
+	if a.Held {
+		c.until = a.Due
+	}
 	c.t = t
 	c.Init(&t.owner, s, addr)
 	t.mu.Lock()

@@ -316,6 +316,21 @@ func (c *Conn) Ended(err error) {
 	}
 }
 
+// Due returns when the connection was due: if it is held, when it was to be opened; else
+// when its attempt began to open it. It is known until the session has ended.
+func (c *Conn) Due() time.Duration { return c.until }
+
+// Aside counts what is no request: see [profiles.Role]. Times, fault and phase of a are
+// the caller's.
+func (c *Conn) Aside(role profiles.Role, a attack.Attempt) {
+	if told := c.t.cfg.OnAside; told != nil {
+		a.Conn.ID, a.Conn.Age = c.id, a.End-c.opened
+		a.Conn.Local, a.Conn.Remote = c.Addrs()
+		a.Held, a.Last = true, true
+		told(role, a)
+	}
+}
+
 // describeServed fills in the connection state of an attempt that ended; what a
 // multiplexed connection has served changes under the lock of its pool.
 func (c *Conn) describeServed(a *attack.Attempt, served bool) {

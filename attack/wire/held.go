@@ -157,7 +157,7 @@ func (h *holder) dial(what opening, waits func()) {
 	var a attack.Attempt
 	a.Target = t.cfg.Target
 	deadline := t.begin(&a)
-	a.Due = min(what.At, a.Start)
+	a.Due, a.Held = min(what.At, a.Start), true
 	if told := t.cfg.OnHold; told != nil {
 		told(a.Due, a.Start)
 	}
@@ -165,7 +165,6 @@ func (h *holder) dial(what opening, waits func()) {
 	if c == nil {
 		a.End = t.clock()
 		if a.Fault != attack.Canceled {
-			a.Held = true
 			t.bg.report(a)
 		}
 		h.retry(what.Tries)

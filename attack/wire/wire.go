@@ -39,6 +39,8 @@ type Config struct {
 	// OnHold is told when a connection to hold begins to be opened, and when it was
 	// due. Nil: not told. Calls may overlap.
 	OnHold func(due, start time.Duration)
+	// OnAside takes what is counted beside requests: see [attack.ClientConfig].
+	OnAside func(profiles.Role, attack.Attempt)
 	// Resolve finds the addresses of a name. Nil: the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Proxy finds the proxy of a target, nil for none. It is asked once, and only
@@ -52,7 +54,7 @@ type Config struct {
 func ConfigOf(cfg attack.ClientConfig, protocol Protocol) Config {
 	return Config{
 		Target: cfg.Target, Profile: cfg.Profile, Client: cfg.Client, Data: cfg.Data, Vars: cfg.Vars, Callback: cfg.Callback, RunID: cfg.RunID, Tracing: cfg.Tracing,
-		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, OnHold: cfg.OnHold, Exchange: protocol,
+		Clock: cfg.Clock, OnIdle: cfg.OnIdle, OnAddress: cfg.OnAddress, OnHold: cfg.OnHold, OnAside: cfg.OnAside, Exchange: protocol,
 	}
 }
 

@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"matches":   fileMatches,
 			"capacity":  capacityBetween,
 			"leak":      leak,
+			"speaks":    speaks,
 		},
 	})
 }

@@ -94,6 +94,7 @@ type (
 
 		Headers      []profiles.Header `json:"headers,omitempty"` // of a WebSocket's handshake
 		Subprotocols []string          `json:"subprotocols,omitempty"`
+		FirstMessage time.Duration     `json:"first_message,omitempty"`
 
 		Completion *profiles.Completion `json:"completion,omitempty"` // without addresses
 	}
@@ -197,8 +198,8 @@ func printStage(stage profiles.Stage) printedStage {
 }
 
 func printTarget(t profiles.Target) printedTarget {
-	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect, KeepAlive: t.GRPC.KeepAlive}
-	print.Headers, print.Subprotocols = t.WebSocket.Headers, t.WebSocket.Subprotocols
+	print := printedTarget{Name: t.Name, Share: t.Share, Expect: t.Expect, OnConnect: t.OnConnect, KeepAlive: t.GRPC.KeepAlive + t.WebSocket.KeepAlive}
+	print.Headers, print.Subprotocols, print.FirstMessage = t.WebSocket.Headers, t.WebSocket.Subprotocols, t.WebSocket.FirstMessage
 	if u, err := url.Parse(t.URL); err == nil {
 		print.Scheme = u.Scheme
 		if u.Scheme != "unix" { // there the path is the address

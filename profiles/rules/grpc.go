@@ -27,7 +27,7 @@ func (v callRules) grpc(path string, t profiles.Target) {
 	case len(g.ProtoPaths) > 0:
 		v.add(path+".proto-paths", ".proto files are of gRPC: write a url such as grpc://127.0.0.1:50051, or leave them out")
 	case g.KeepAlive != 0:
-		v.add(path+".keep-alive", "it is of gRPC: write a url such as grpc://127.0.0.1:50051, or leave it out")
+		v.add(path+".keep-alive", "it is of gRPC and of WebSocket: write a url such as grpc://127.0.0.1:50051 or ws://127.0.0.1:8080, or leave it out")
 	}
 }
 

@@ -58,6 +58,10 @@ func target(s targetSyntax) profiles.Target {
 	}
 	t.ConnectTo, t.Completion = string(bind.Deref(s.ConnectTo)), s.Completion.completion()
 	t.GRPC = grpcFields{s.Protos, s.ProtoPaths, s.KeepAlive}.grpc()
+	if t.Speaks() == profiles.SpeaksWebSocket {
+		t.WebSocket.KeepAlive, t.GRPC.KeepAlive = t.GRPC.KeepAlive, 0
+	}
+	t.WebSocket.FirstMessage = time.Duration(bind.Deref(s.FirstMessage))
 	if s.TLS != nil {
 		t.ServerName = string(bind.Deref(s.TLS.ServerName))
 	}
@@ -195,7 +199,7 @@ func host(s hostSyntax) profiles.Host {
 		h.Pools = append(h.Pools, profiles.Pool{Name: string(bind.Deref(p.Name)), Use: string(bind.Deref(p.Use)), Limit: string(bind.Deref(p.Limit))})
 	}
 	for i := range s.Logs {
-		h.Logs = append(h.Logs, s.Logs[i].log())
+		h.Logs = append(h.Logs, s.Logs[i].Log())
 	}
 	for _, p := range s.Processes {
 		h.Processes = append(h.Processes, profiles.Process{

@@ -111,6 +111,10 @@ func targetOf(t profiles.Target) targetSyntax {
 	s.ConnectTo, s.Completion = bind.Given(scalar.Text(t.ConnectTo)), completionOf(t.Completion)
 	g := grpcOf(t.GRPC)
 	s.Protos, s.ProtoPaths, s.KeepAlive = g.Protos, g.ProtoPaths, g.KeepAlive
+	if w := t.WebSocket; w.KeepAlive != 0 {
+		s.KeepAlive = bind.Given(scalar.Duration(w.KeepAlive))
+	}
+	s.FirstMessage = bind.Given(scalar.Duration(t.WebSocket.FirstMessage))
 	if t.ServerName != "" {
 		s.TLS = &targetTLS{ServerName: bind.Given(scalar.Text(t.ServerName))}
 	}
@@ -253,7 +257,7 @@ func hostOf(h profiles.Host) hostSyntax {
 		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: bind.Given(ceiling(p.Limit))})
 	}
 	for _, l := range h.Logs {
-		s.Logs = append(s.Logs, logOf(l))
+		s.Logs = append(s.Logs, section.LogOf(l))
 	}
 	for _, p := range h.Processes {
 		s.Processes = append(s.Processes, processSyntax{

@@ -44,6 +44,9 @@ func (o overrider) set(n *tree.Node, t reflect.Type, path []string) error {
 	switch {
 	case len(path) == 0:
 		return o.assign(n, t)
+	case t == reflect.TypeFor[turnSyntax]():
+		whole, _ := strings.CutSuffix(o.at.Override, "."+strings.Join(path, "."))
+		return fmt.Errorf("a turn is one thing and set whole: write --set '%s={%s: ...}'", whole, path[0])
 	case t == reflect.TypeFor[tables]():
 		return o.table(n, path)
 	case t == reflect.TypeFor[scalar.Headers](), t == reflect.TypeFor[extracts]():

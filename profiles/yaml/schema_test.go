@@ -123,7 +123,7 @@ func TestSchemaFollowsTheTypes(t *testing.T) {
 			reflect.TypeFor[requestSyntax]():        reflect.TypeFor[requestFields](),
 			reflect.TypeFor[agentSyntax]():          reflect.TypeFor[agentFields](),
 			reflect.TypeFor[metricsSyntax]():        reflect.TypeFor[metricsFields](),
-			reflect.TypeFor[logSyntax]():            reflect.TypeFor[logFields](),
+			reflect.TypeFor[section.LogSyntax]():    reflect.TypeFor[section.LogFields](),
 			reflect.TypeFor[section.ExportSyntax](): reflect.TypeFor[section.ExportFields](),
 			reflect.TypeFor[section.WriteSyntax]():  reflect.TypeFor[section.WriteFields](),
 			reflect.TypeFor[section.OTLPSyntax]():   reflect.TypeFor[section.OTLPFields](),

@@ -39,7 +39,8 @@ type targetSyntax struct {
 	OnConnect    []turnSyntax      `yaml:"on-connect" about:"Script that each new connection of tcp://, tls://, ws:// or wss:// begins with, such as a banner and a log-in."`
 	Protos       []scalar.Text     `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
 	ProtoPaths   []scalar.Text     `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
-	KeepAlive    *scalar.Duration  `yaml:"keep-alive" about:"Ping a connection of a grpc:// target that has calls and was silent for so long. Without it: never."`
+	KeepAlive    *scalar.Duration  `yaml:"keep-alive" about:"Ping a connection that was silent for so long: of grpc:// one that has calls, of ws:// and wss:// any, whose pings are counted as TARGET:ping. Without it: never."`
+	FirstMessage *scalar.Duration  `yaml:"first-message" about:"A message of the server has to come so soon after each new connection of ws:// or wss:// was due; counted as TARGET:first-message. Without it: none is awaited."`
 	File         *scalar.Text      `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
 	Expect       *scalar.Statuses  `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
 	Completion   *completionSyntax `yaml:"completion" about:"How it is learnt that what the target accepted (202) and does later is done. What is not done in time is lost, a failure of TARGET:completion."`
@@ -138,35 +139,14 @@ type retriesSyntax struct {
 }
 
 type hostSyntax struct {
-	Name       *scalar.Word    `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
-	Agent      *agentSyntax    `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, nats (an agent of the host's name that is connected to the fleet's NATS server), the name of such an agent, or {command: [...]}. Without it: this machine."`
-	Kubernetes *scalar.Text    `yaml:"kubernetes" about:"What runs in Kubernetes: NAMESPACE/deploy/NAME (or sts, ds, pod), or NAMESPACE/LABEL=VALUE. Its pods are found through the API, as kubectl would, and watched by the agents of their nodes."`
-	Netns      *scalar.Text    `yaml:"netns" about:"Named network namespace of this machine."`
-	Prometheus metricsList     `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
-	Pools      []poolSyntax    `yaml:"pools" about:"Resources of the host by the names of their metrics."`
-	Processes  []processSyntax `yaml:"processes" about:"Processes to watch."`
-	Logs       []logSyntax     `yaml:"logs" about:"Logs of the services on the host: paths and globs of files, or {journal: UNIT}. What lines say of failed transactions is joined to them."`
-}
-
-type logFields struct {
-	File      *scalar.Text    `yaml:"file" about:"Path of a file, or a glob of several. Rotation is followed."`
-	Container *scalar.Text    `yaml:"container" about:"Name of a container (docker, podman, Kubernetes), or the beginning of its id, whose log its runtime keeps."`
-	Journal   *scalar.Text    `yaml:"journal" about:"Systemd unit whose journal is read, such as payments.service; all: the whole journal."`
-	URL       *scalar.Text    `yaml:"url" about:"URL of a store of logs: VictoriaLogs or Loki."`
-	Query     *scalar.Text    `yaml:"query" about:"What is asked of the store, in its language, such as {app=\"payments\"}."`
-	Service   *scalar.Word    `yaml:"service" about:"Who writes the log. Without it: as the lines say, else by the name of the file or unit."`
-	Format    *logFormat      `yaml:"format" about:"Form of the lines. Without it: found by the lines themselves."`
-	Fields    *logNamesSyntax `yaml:"fields" about:"Names of the fields of JSON lines, where they are none of the usual."`
-}
-
-type logNamesSyntax struct {
-	Time    *scalar.Text `yaml:"time" about:"Field with the time."`
-	Level   *scalar.Text `yaml:"level" about:"Field with the level."`
-	Message *scalar.Text `yaml:"message" about:"Field with the text."`
-	Service *scalar.Text `yaml:"service" about:"Field with the service."`
-	ID      *scalar.Text `yaml:"id" about:"Field with the transaction id."`
-	Peer    *scalar.Text `yaml:"peer" about:"Field with the other end."`
-	Status  *scalar.Text `yaml:"status" about:"Field with the status that was answered."`
+	Name       *scalar.Word        `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
+	Agent      *agentSyntax        `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, nats (an agent of the host's name that is connected to the fleet's NATS server), the name of such an agent, or {command: [...]}. Without it: this machine."`
+	Kubernetes *scalar.Text        `yaml:"kubernetes" about:"What runs in Kubernetes: NAMESPACE/deploy/NAME (or sts, ds, pod), or NAMESPACE/LABEL=VALUE. Its pods are found through the API, as kubectl would, and watched by the agents of their nodes."`
+	Netns      *scalar.Text        `yaml:"netns" about:"Named network namespace of this machine."`
+	Prometheus metricsList         `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
+	Pools      []poolSyntax        `yaml:"pools" about:"Resources of the host by the names of their metrics."`
+	Processes  []processSyntax     `yaml:"processes" about:"Processes to watch."`
+	Logs       []section.LogSyntax `yaml:"logs" about:"Logs of the services on the host: paths and globs of files, or {journal: UNIT}. What lines say of failed transactions is joined to them."`
 }
 
 type agentFields struct {

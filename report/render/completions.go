@@ -80,9 +80,9 @@ func pollLine(r *report.Report, c report.Completion) string {
 	return s
 }
 
-// completionPhrase says what a target does with what it accepted; empty: t does not stand
-// for that.
-func completionPhrase(t report.Target) string {
+// asidePhrase says what a target does with what is counted beside its requests; empty: t
+// does not stand for that.
+func asidePhrase(t report.Target) string {
 	switch {
 	case t.Part == profiles.RoleCompletion && t.Onset.Fault == "timeout":
 		return t.Of + " loses transactions that it accepted"
@@ -90,6 +90,10 @@ func completionPhrase(t report.Target) string {
 		return t.Of + " fails transactions that it accepted"
 	case t.Part == profiles.RoleStatus:
 		return "the status of " + t.Of + " " + faultPhrase(t.Onset.Fault)
+	case t.Part == profiles.RoleFirst:
+		return t.Of + " does not say its first message"
+	case t.Part == profiles.RolePing:
+		return t.Of + " leaves pings unanswered"
 	}
 	return ""
 }

@@ -178,7 +178,7 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
-	if later := completionPhrase(t); later != "" {
+	if later := asidePhrase(t); later != "" {
 		s = later
 	}
 	if m := o.Mark; m != nil {

@@ -30,9 +30,9 @@ func (s *Series) Judged(g profiles.Gate) []int {
 		case profiles.GateLost:
 			counts = role == profiles.RoleCompletion
 		case profiles.GateFailures, profiles.GateOnset, profiles.GateCrosses:
-			counts = named || role != profiles.RoleStatus
+			counts = named || !role.Aside()
 		case profiles.GateWireResets:
-			counts = named || role != profiles.RoleCompletion
+			counts = named || role == profiles.RoleRequests || role == profiles.RoleStatus
 		default:
 			counts = named || role == profiles.RoleRequests
 		}

@@ -2,7 +2,13 @@ package protocol_test
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -22,6 +28,7 @@ import (
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/attack/wire/wiretest"
+	"github.com/rampload/rampload/attack/wire/wiretest/record"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -90,6 +97,111 @@ func redis(t *testing.T, args ...string) string {
 	return "127.0.0.1:" + port
 }
 
+// postgresUser is who PostgreSQL runs as: not as root, which it refuses; nil: whoever runs
+// the tests.
+func postgresUser(t *testing.T) *syscall.Credential {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		skip(t, "needs the user postgres: %v", err)
+	}
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
+// give makes files those of a user.
+func give(t *testing.T, to *syscall.Credential, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		if to == nil {
+			continue
+		}
+		if err := os.Chown(path, int(to.Uid), int(to.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// certificate writes a certificate of 127.0.0.1 and its key for PostgreSQL, and returns
+// their files.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rampload-pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, of, of, pair.Public(), pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	give(t, postgresUser(t), dir, cert, key)
+	return cert, key
+}
+
+// PostgreSQL is asked for TLS in the clear, and all that follows goes over it.
+func TestPostgresTLS(t *testing.T) {
+	cert, key := certificate(t)
+	with := postgres(t, "-c", "ssl=on", "-c", "ssl_cert_file="+cert, "-c", "ssl_key_file="+key)
+	without := postgres(t)
+	for name, tt := range map[string]struct {
+		addr, mode string
+		tls        profiles.TLS
+		fault      attack.Fault
+		detail     string
+		heard      string
+	}{
+		"its authority":     {with, "require", profiles.TLS{CAFile: cert}, attack.None, "", `"t"`},
+		"not verified":      {with, "verify-full", profiles.TLS{SkipVerify: true}, attack.None, "", `"t"`},
+		"unknown authority": {with, "require", profiles.TLS{}, attack.TLS, "certificate unknown-authority", ""},
+		"none asked for":    {with, "disable", profiles.TLS{}, attack.None, "", `"f"`},
+		"none there":        {without, "require", profiles.TLS{CAFile: cert}, attack.TLS, "malformed wrong-protocol", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := profiles.Request{Command: "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"}
+			tr, err := wire.New(wire.Config{
+				Profile: profiles.Target{URL: "postgres://app:secret@" + tt.addr + "/postgres?sslmode=" + tt.mode, Requests: []profiles.Request{r}}, Exchange: protocol.New,
+				Client: profiles.Client{Connections: 1, Timeout: wiretest.Patience, TLS: tt.tls},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { tr.Close() })
+			compiled, err := tr.Compile(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if a := do(t, tr, compiled); a.Fault != tt.fault || a.Detail.String() != tt.detail || !strings.HasPrefix(heard(a), tt.heard) {
+					t.Errorf("%v %q in %v, heard %q", a.Fault, a.Detail, a.Phase, heard(a))
+				}
+			}
+		})
+	}
+}
+
 // postgres starts a PostgreSQL with a user app; those called after a way to log in are
 // asked in that way.
 func postgres(t *testing.T, args ...string) string {
@@ -103,19 +215,8 @@ func postgres(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	as := &syscall.SysProcAttr{}
-	if os.Getuid() == 0 { // which PostgreSQL refuses to run as
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			skip(t, "needs the user postgres: %v", err)
-		}
-		uid, _ := strconv.ParseUint(u.Uid, 10, 32)
-		gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-		as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := os.Chown(dir, int(uid), int(gid)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	as := &syscall.SysProcAttr{Credential: postgresUser(t)}
+	give(t, as.Credential, dir)
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte("secret\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -140,9 +241,9 @@ func postgres(t *testing.T, args ...string) string {
 }
 
 // open makes a client of a target.
-func open(t *testing.T, url string, connections int, requests ...profiles.Request) (*wire.Transport, []attack.Request, *wiretest.Recorder) {
+func open(t *testing.T, url string, connections int, requests ...profiles.Request) (*wire.Transport, []attack.Request, *record.Recorder) {
 	t.Helper()
-	rec := wiretest.NewRecorder()
+	rec := record.New()
 	tr, err := wire.New(wire.Config{
 		Profile: profiles.Target{URL: url, Requests: requests}, Exchange: protocol.New, OnIdle: rec.OnIdle,
 		Client: profiles.Client{Connections: connections, Timeout: wiretest.Patience},
@@ -362,7 +463,7 @@ func TestSlowConsumer(t *testing.T) {
 	tr.Do(reqs[0], &a)
 	tr.Close()
 	if ended := []attack.Fault{attack.Status, attack.EOF, attack.Reset}; !slices.Contains(ended, a.Fault) || a.Phase != attack.PhaseBody {
-		t.Errorf("%v %q in %v after %v; %v", a.Fault, a.Detail, a.Phase, a.End-a.Start, wiretest.Faults(rec.Idle()))
+		t.Errorf("%v %q in %v after %v; %v", a.Fault, a.Detail, a.Phase, a.End-a.Start, record.Faults(rec.Idle()))
 	}
 	if n := s.NumSlowConsumers(); n == 0 {
 		t.Error("the broker gave up nobody")

@@ -48,7 +48,7 @@ func (s *session) begin(deadline time.Duration) uint64 {
 	defer s.mu.Unlock()
 	s.inbox, s.ponged = s.inbox[:0], false
 	s.busy.Store(true)
-	if !s.closed && !s.shut {
+	if !s.closed && !s.shut && !s.deaf {
 		s.Begin(deadline)
 	}
 	return s.received
@@ -64,7 +64,7 @@ func (s *session) finish(keep bool) (int, uint64) {
 	s.inbox = s.inbox[:0]
 	s.busy.Store(false)
 	s.room.Broadcast()
-	if keep && !s.closed && !s.shut {
+	if keep && !s.closed && !s.shut && !s.deaf {
 		s.Begin(wire.Never)
 	}
 	return n, s.received

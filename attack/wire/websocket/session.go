@@ -43,9 +43,12 @@ type session struct {
 	closed   bool  // the peer's close frame has come
 	shut     bool  // no attempt is to come
 	abrupt   bool  // and no goodbye is said
+	deaf     bool  // the peer answers no pings
 	err      error // of the reader, once over is closed
 
 	// The reader's.
+	signs     *signs // nil: it is watched for none
+	greeted   bool   // a message has come
 	now       batch
 	window    time.Duration
 	controls  int // in the window
@@ -53,6 +56,7 @@ type session struct {
 
 	writing sync.Mutex
 	pending []byte // control frames to be written by whoever writes; guarded by mu
+	asks    []byte // pings of signs, likewise
 	goneBye bool   // our close frame is on its way; guarded by mu
 }
 
@@ -61,6 +65,9 @@ var _ wire.Multiplexed = (*session)(nil)
 func newSession(c *wire.Conn, x *exchanger) *session {
 	s := &session{Conn: c, x: x, news: make(chan struct{}, 1), over: make(chan struct{})}
 	s.room = sync.NewCond(&s.mu)
+	if ws := x.target.Profile.WebSocket; ws.FirstMessage > 0 || ws.KeepAlive > 0 {
+		s.signs = newSigns(s, ws, x.target.Client.Timeout)
+	}
 	return s
 }
 
@@ -68,7 +75,7 @@ func newSession(c *wire.Conn, x *exchanger) *session {
 func (s *session) Room() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.shut || s.closed { // then the peer's end of the connection follows
+	if s.shut || s.closed || s.deaf { // then the peer's end of the connection follows
 		return 0
 	}
 	return 1
@@ -108,7 +115,12 @@ type batch struct {
 
 // message implements [heard].
 func (s *session) message(data []byte, size int64) {
-	if s.busy.Load() {
+	first := !s.greeted && s.x.target.Profile.WebSocket.FirstMessage > 0
+	s.greeted = true
+	if first {
+		s.signs.greeted()
+	}
+	if s.busy.Load() && (!first || s.x.begin != nil) { // what a server says first is no answer
 		s.now.messages = append(s.now.messages, message{append([]byte(nil), data...), size})
 	}
 }
@@ -125,7 +137,9 @@ func (s *session) control(op byte, payload []byte) error {
 	case opPing:
 		s.now.control = appendFrame(s.now.control[:0], opPong, payload) // the last of several will do (RFC 6455 §5.5.3)
 	case opPong:
-		s.now.pong = string(payload)
+		if s.signs == nil || !s.signs.pong(payload) {
+			s.now.pong = string(payload)
+		}
 	case opClose:
 		said, err := closeDetail(payload)
 		if err != nil {
@@ -147,6 +161,9 @@ func (s *session) get(buf []byte) (int, error) {
 
 // take takes what was read.
 func (s *session) take(b []byte) (err error) {
+	if s.signs != nil && len(b) > 0 {
+		s.signs.came()
+	}
 	if !s.hasClosed { // nothing counts behind a close frame
 		err = s.dec.feed(b, s)
 	}
@@ -155,7 +172,7 @@ func (s *session) take(b []byte) (err error) {
 	if s.busy.Load() {
 		s.inbox = append(s.inbox, s.now.messages...)
 	}
-	if s.now.control != nil {
+	if s.now.control != nil && !s.goneBye {
 		s.pending = append(s.pending[:0], s.now.control...)
 	}
 	s.ponged = s.ponged || s.now.pong != "" && s.now.pong == strconv.FormatUint(s.pings, 10)
@@ -187,14 +204,14 @@ func (s *session) tell() {
 func (s *session) flush() {
 	for {
 		s.mu.Lock()
-		waiting := len(s.pending) > 0
+		waiting := len(s.pending)+len(s.asks) > 0
 		s.mu.Unlock()
 		if !waiting || !s.writing.TryLock() {
 			return
 		}
 		s.mu.Lock()
-		out := s.pending
-		s.pending = nil
+		out := append(s.pending, s.asks...)
+		s.pending, s.asks = nil, nil
 		s.mu.Unlock()
 		_, err := s.Write(out)
 		s.writing.Unlock()
@@ -260,8 +277,14 @@ func (s *session) read() {
 	}
 	s.mu.Lock()
 	shut, abrupt := s.shut, s.abrupt
+	if s.deaf && !shut {
+		err = errDeaf
+	}
 	s.err = err
 	s.mu.Unlock()
+	if s.signs != nil {
+		s.signs.end(shut, s.reason())
+	}
 	switch {
 	case abrupt:
 		s.Ended(errAbrupt)
@@ -272,6 +295,9 @@ func (s *session) read() {
 	}
 	close(s.over)
 }
+
+// errDeaf is how a connection ends whose peer answers no pings.
+var errDeaf = wire.Failed{Fault: attack.Timeout}
 
 // errAbrupt has the connection end without a FIN.
 var errAbrupt = errors.New("reset by the script")

@@ -149,11 +149,13 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	if err := s.take(rest); err != nil {
 		return nil, wire.InPhase{Phase: attack.PhaseBody, Err: err}
 	}
-	if x.begin == nil {
-		go s.read()
-		return s, nil
+	if s.signs != nil {
+		s.signs.begin()
 	}
 	go s.read()
+	if x.begin == nil {
+		return s, nil
+	}
 	var a attack.Attempt
 	phase, err := s.play(x.begin, &a)
 	s.busy.Store(false)

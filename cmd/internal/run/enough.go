@@ -13,7 +13,7 @@ import (
 
 // TooFew says that the load of a profile has too few requests to prove a gate,
 // even if none fails; it is empty where it has enough, or where nobody knows: of
-// a search and of a closed loop.
+// a search, of a closed loop, and of what is no request.
 func TooFew(p profiles.Profile, g profiles.Gate) string {
 	need := report.Enough(g)
 	_, open := p.MaxRate()
@@ -35,6 +35,9 @@ func TooFew(p profiles.Profile, g profiles.Gate) string {
 			}
 			share += of
 		}
+	}
+	if share == 0 {
+		return "" // what is counted beside requests is not planned
 	}
 	planned := func(due uint64) uint64 { return uint64(math.Round(share * float64(due))) }
 	due, seconds := s.Total(), input.WindowInterval.Seconds()

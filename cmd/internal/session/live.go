@@ -129,8 +129,7 @@ func (l *live) Window(w attack.Window) {
 
 func (l *live) count(w attack.Window) {
 	p := &l.progress
-	switch role := l.series.Role(int(w.Target)); role {
-	case profiles.RoleCompletion, profiles.RoleStatus:
+	if role := l.series.Role(int(w.Target)); role != profiles.RoleRequests {
 		for _, c := range w.Cells {
 			p.WireResets += c.WireResets
 			if c.Fault.Failure() && role == profiles.RoleCompletion {

@@ -92,11 +92,11 @@ func (a *Run) SharedWith(name string) []string {
 	return nil
 }
 
-// Addresses returns where a target was dialled. Transactions have no connections of their
-// own: whoever accepted them was dialled by their target.
+// Addresses returns where a target was dialled. But for polls, what is counted beside
+// requests has no connections of its own: those are of its target.
 func (a *Run) Addresses(t *Target) []netip.AddrPort {
 	index := t.Index
-	if t.Info.Part == profiles.RoleCompletion {
+	if t.Info.Part != profiles.RoleRequests && t.Info.Part != profiles.RoleStatus {
 		index = slices.IndexFunc(a.Targets, func(o *Target) bool { return o.Info.Name == t.Info.Of })
 	}
 	var out []netip.AddrPort
