@@ -43,6 +43,10 @@ func (v journeyRules) journeys() {
 			Name: j.Name, URL: j.URL, ConnectTo: j.ConnectTo, ServerName: j.ServerName, Hosts: j.Hosts, Expect: j.Expect, GRPC: j.GRPC,
 			Requests: []profiles.Request{{Method: "GET", Weight: 1}},
 		}
+		if !t.Speaks().OverHTTP() {
+			v.add(path+".url", "steps are requests of HTTP or calls of gRPC, and the url is %s://: write one of those, or make it a target with requests or scripts", schemeOf(t))
+			continue
+		}
 		v.ofJourney = true
 		targetRules{v.validator}.target(path, t)
 		v.ofJourney = false
