@@ -65,16 +65,11 @@ func onset(h runlog.Header, o diagnose.Onset) report.Onset {
 		out.UpperBound = number(o.UpperBound)
 		return out
 	}
-	out.AtS, out.LowS, out.HighS = number(o.At.Value), number(o.At.Low), number(o.At.High)
-	out.LoadRPS, out.LoadLowRPS, out.LoadHighRPS = number(o.Load.Value), number(o.Load.Low), number(o.Load.High)
+	at, load := o.Interval(), o.LoadInterval()
+	out.AtS, out.LowS, out.HighS = number(at.Value), number(at.Low), number(at.High)
+	out.LoadRPS, out.LoadLowRPS, out.LoadHighRPS = number(load.Value), number(load.Low), number(load.High)
 	if o.Coverage > 0 {
 		out.Coverage = number(o.Coverage)
-	}
-	if r := o.Range; r != nil && !math.IsNaN(o.At.Low) {
-		out.LowS, out.HighS = number(min(o.At.Low, r.Low)), number(max(o.At.High, r.High))
-		if l := o.RangeLoad; l != nil {
-			out.LoadLowRPS, out.LoadHighRPS = number(min(o.Load.Low, l.Low)), number(max(o.Load.High, l.High))
-		}
 	}
 	out.LoadUnit = loadUnit(h.StageAt(time.Duration(o.At.Value * float64(time.Second))))
 	if o.Constant > 0 {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"math"
 	"time"
 
 	"github.com/rampload/rampload/attack"
@@ -53,6 +54,19 @@ type Onset struct {
 	Climber *Resource
 	Climbs  string
 	Note    string
+}
+
+// Interval is the 95 % interval that is told of the onset's time: that of At, and Range.
+func (o *Onset) Interval() Span { return widened(o.At, o.Range) }
+
+// LoadInterval is the same of its load.
+func (o *Onset) LoadInterval() Span { return widened(o.Load, o.RangeLoad) }
+
+func widened(s Span, by *Span) Span {
+	if by == nil || math.IsNaN(s.Low) {
+		return s
+	}
+	return Span{Value: s.Value, Low: min(s.Low, by.Low), High: max(s.High, by.High)}
 }
 
 // Burst is an isolated burst of faults.

@@ -25,7 +25,7 @@ func onsetSentence(c *inquiry.Investigation) string {
 				words.Capital(name), what, words.WordSeconds(o.At.Value), c.Run.LoadText(o.Constant, o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
 		}
 		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s%s.",
-			words.Capital(name), what, c.Run.LoadSpanText(o.Load, o.At.Value), words.WordSeconds(o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
+			words.Capital(name), what, c.Run.LoadSpanText(o.LoadInterval(), o.At.Value), words.WordSeconds(o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
 	case evidence.LeftCensored:
 		return fmt.Sprintf("%s shows %s from the start, at %s: %s of %s attempts (%s).",
 			words.Capital(name), what, c.Run.LoadText(o.Load.Value, 0), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)), words.Percent(float64(o.After)/max(1, float64(o.AfterOf))))
