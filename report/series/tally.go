@@ -43,6 +43,9 @@ func (t Tallies) Clustering() (likely, most float64) {
 	if t.Groups() < fewGroups {
 		most = max(most, t.Together)
 	}
+	if t.Latency != nil {
+		most = max(most, stats.Wandering(y, e, t.Step.Seconds()))
+	}
 	return likely, most
 }
 

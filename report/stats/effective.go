@@ -100,3 +100,27 @@ func bends(y, e []float64, size int) float64 {
 	}
 	return 1
 }
+
+// Wandering returns by how much less the sum of some events says than as many independent
+// ones, where their rate wanders with a memory of seconds: at least 1. Blocks that are
+// not much longer than the memory resemble each other, so that differences between
+// neighbours say too little; by how much falls with the length of a block, and the last
+// two lengths tell what a very long one would say: the bound that three in four such
+// samples stay below. A rate that grows is no wandering.
+func Wandering(y, e []float64, step float64) float64 {
+	r := Rates{Step: step}
+	var before, last, blocks float64
+	for _, seconds := range afterBlocks {
+		size := r.windows(seconds)
+		_, ratio, n := jumps(y, e, size)
+		if n < manyBlocks {
+			break
+		}
+		before, last, blocks = last, min(ratio, bends(y, e, size)), n
+	}
+	if blocks == 0 || last < 1+2*math.Sqrt(2/(freedomOfLevel*blocks)) {
+		return 1
+	}
+	freedom := freedomOfLevel * blocks
+	return max(last, 2*last-before) * freedom / (2 * mathext.GammaIncRegInv(freedom/2, 1-likelySide))
+}
