@@ -16,8 +16,9 @@ func pageOf(r *report.Report) layout.Page {
 	p.Word, p.Mark, p.Headline = verdict(r)
 	p.Facts = slices.Concat(handFacts(r), markFacts(r), withCapacity(r, facts(r)), experimentFacts(r), comparison.BaselineFact(r))
 	p.Grids = []layout.Grid{
-		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), saidGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r), comparison.BaselineGrid(r), gatesGrid(r),
+		targetsGrid(r), searchGrid(r), idleGrid(r), faultsGrid(r), detailsGrid(r), answersGrid(r), saidGrid(r), requestsGrid(r), addressesGrid(r), onsetsGrid(r), wayGrid(r), resourcesGrid(r),
 	}
+	p.Grids = append(append(p.Grids, comparison.BaselineGrids(r)...), gatesGrid(r))
 	if idleOnly(r) { // the facts have said the rest
 		p.Grids = []layout.Grid{idleGrid(r)}
 		return p

@@ -105,12 +105,10 @@ func pageOfComparison(c report.Comparison) layout.Page {
 	if len(c.Warnings) > 0 {
 		p.Closing = append(p.Closing, layout.Fact{Label: "note", Lines: c.Warnings})
 	}
-	// Resources that changed or may have; the others would bury them.
-	g := metricsGrid(c, func(m report.MetricComparison) bool { return m.Target != "" })
-	resources := metricsGrid(c, func(m report.MetricComparison) bool {
-		return m.Target == "" && m.Outcome != report.Equivalent && m.Outcome != report.NoDifference && m.Outcome != report.NotComparable
-	})
-	p.Grids = []layout.Grid{g, resources}
+	p.Grids = []layout.Grid{
+		metricsGrid(c, ofTarget),
+		metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) }),
+	}
 	return p
 }
 
@@ -140,25 +138,35 @@ func powerLines(metrics []report.MetricComparison) []string {
 	return out
 }
 
-// BaselineGrid is what a run was held against; empty without a baseline.
-func BaselineGrid(r *report.Report) layout.Grid {
+// BaselineGrids are what a run was held against, by target and by resource; empty without
+// a baseline.
+func BaselineGrids(r *report.Report) []layout.Grid {
 	if r.Baseline == nil {
-		return layout.Grid{Name: "baseline"}
+		return nil
 	}
 	c := report.Comparison{Metrics: r.Baseline.Metrics}
-	g := metricsGrid(c, func(m report.MetricComparison) bool {
-		return m.Target != "" || m.Outcome != report.NoDifference && m.Outcome != report.Equivalent && m.Outcome != report.NotComparable
-	})
-	g.Name = "baseline"
-	for i := range g.Columns {
-		switch g.Columns[i].Title {
-		case "OLD":
-			g.Columns[i].Title = "BASELINE"
-		case "NEW":
-			g.Columns[i].Title = "THIS RUN"
+	targets := metricsGrid(c, ofTarget)
+	targets.Name = "baseline"
+	resources := metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) })
+	resources.Name = "baseline resources"
+	for _, g := range []layout.Grid{targets, resources} {
+		for i := range g.Columns {
+			switch g.Columns[i].Title {
+			case "OLD":
+				g.Columns[i].Title = "BASELINE"
+			case "NEW":
+				g.Columns[i].Title = "THIS RUN"
+			}
 		}
 	}
-	return g
+	return []layout.Grid{targets, resources}
+}
+
+func ofTarget(m report.MetricComparison) bool { return m.Target != "" }
+
+// differs reports whether a measure changed or may have: the others would bury it.
+func differs(m report.MetricComparison) bool {
+	return m.Outcome != report.NoDifference && m.Outcome != report.Equivalent && m.Outcome != report.NotComparable
 }
 
 // BaselineFact says which runs a run was held against; nil for none.
@@ -217,24 +225,34 @@ func change(old, new []string) []string {
 	return []string{"old: " + o, "new: " + n}
 }
 
-// tallied counts equal texts: "none (2 of 5), open-files on a (3 of 5)".
+// tallied counts equal texts: "none (2 of 5), open-files on a (3 of 5)". What differs by
+// the load alone is one: "cpu on a, at different loads (4 of 5)".
 func tallied(texts []string) string {
 	var order []string
-	count := map[string]int{}
+	of := map[string][]string{}
 	for _, s := range texts {
-		if count[s]++; count[s] == 1 {
-			order = append(order, s)
+		what, _, _ := strings.Cut(s, " at ")
+		if of[what] == nil {
+			order = append(order, what)
 		}
+		of[what] = append(of[what], s)
+	}
+	name := func(what string) string {
+		all := slices.Compact(slices.Sorted(slices.Values(of[what])))
+		if len(all) == 1 {
+			return all[0]
+		}
+		return what + ", at different loads"
 	}
 	if len(order) == 1 {
-		return order[0]
+		return name(order[0])
 	}
-	slices.SortStableFunc(order, func(a, b string) int { return count[b] - count[a] })
+	slices.SortStableFunc(order, func(a, b string) int { return len(of[b]) - len(of[a]) })
 	parts := make([]string, len(order))
-	for i, s := range order {
-		parts[i] = fmt.Sprintf("%s (%d of %d)", s, count[s], len(texts))
+	for i, what := range order {
+		parts[i] = fmt.Sprintf("%s (%d of %d)", name(what), len(of[what]), len(texts))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
 }
 
 func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) layout.Grid {

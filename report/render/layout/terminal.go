@@ -100,6 +100,9 @@ func (g Grid) writeRecords(w io.Writer, width int) error {
 	}
 	for _, row := range g.Rows {
 		text, between := oneLine(row[0].Text), ": "
+		if text == "" {
+			between = ""
+		}
 		for c, col := range g.Columns[1:] {
 			value := oneLine(row[c+1].Text)
 			if value == "" || value == None {
