@@ -105,10 +105,9 @@ func pageOfComparison(c report.Comparison) layout.Page {
 	if len(c.Warnings) > 0 {
 		p.Closing = append(p.Closing, layout.Fact{Label: "note", Lines: c.Warnings})
 	}
-	p.Grids = []layout.Grid{
-		metricsGrid(c, ofTarget),
-		metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) }),
-	}
+	resources := metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) })
+	resources.Name = "resources"
+	p.Grids = []layout.Grid{metricsGrid(c, ofTarget), resources}
 	return p
 }
 
