@@ -86,6 +86,7 @@ bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and 
 	go test -run '^$$' -bench Probes -benchtime 1x ./probe
 	go test -run '^$$' -bench Observer -benchtime 1x ./probe/rst
 
+.PHONY: bench-agent eval-agents
 bench-agent: ## what an agent takes of a host with 20,000 connections: share of a core, memory, network
 	RAMPLOAD_SCALE=1 go test -run '^$$' -bench Agent -benchtime 1x -timeout 10m ./cmd/rampload
 
@@ -110,14 +111,12 @@ eval: PACKAGES += uwsgi-core uwsgi-plugin-python3 nodejs php-fpm varnish gcc lib
 eval: deps build ## run the whole lab and write report/diagnose/EVALUATION.md: root, an idle machine, 45 minutes a seed
 	bin/rampload-lab lab-eval --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume --table report/diagnose/EVALUATION.md
 
-# The lab once more with its hosts as other machines: what an agent sees must lead to the
-# same verdict. AGENTS names the scenarios; the rows of EVAL_DIR are the other half.
+# What agents see must lead to the same verdict as what is seen of namespaces of the same
+# machine: each run is recorded both ways. AGENTS names the scenarios.
 AGENTS ?= *
 eval-agents: PACKAGES += uwsgi-core uwsgi-plugin-python3 nodejs php-fpm varnish gcc libc6-dev squid caddy tomcat10 puma unicorn
-eval-agents: deps build ## the lab with agents for hosts beside the lab without; writes report/diagnose/AGENTS.md
-	bin/rampload-lab lab-eval --scenarios '$(AGENTS)' --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR) --resume >/dev/null
-	bin/rampload-lab lab-eval --scenarios '$(AGENTS)' --seeds $(EVAL_SEEDS) --dir $(EVAL_DIR)-agents --resume --agents >/dev/null
-	bin/rampload-lab lab-eval --scenarios '$(AGENTS)' --replay $(EVAL_DIR) --beside $(EVAL_DIR)-agents --table report/diagnose/AGENTS.md
+eval-agents: deps build ## the lab with an agent for every host too; writes report/diagnose/AGENTS.md: root, 45 minutes
+	bin/rampload-lab lab-eval --agents --scenarios '$(AGENTS)' --dir $(EVAL_DIR)-agents --resume --table report/diagnose/AGENTS.md
 
 # Rows of this code are kept: stop it at any time, or give it a time, and go on later.
 CALIBRATE_FOR ?= 0

@@ -61,7 +61,7 @@ watches the service, as root in network namespaces of their own.`,
 	input.MetricsFlag(cmd.Flags(), &opt.metrics)
 	if env.Lab.KeepTruth != nil {
 		cmd.Flags().StringVar(&opt.truth, "truth", "", "write what was expected and what the scenario's injector counted to `FILE` (JSON)")
-		cmd.Flags().BoolVar(&opt.agents, "agents", false, "watch the scenario's hosts by agents, as if they were other machines")
+		cmd.Flags().BoolVar(&opt.agents, "agents", false, "watch the scenario's hosts twice: as namespaces of this machine, and by agents, as other machines")
 	}
 	return cmd
 }
@@ -73,7 +73,7 @@ type demoOptions struct {
 	metrics string  // address; empty: nobody fetches
 	truth   string  // file for the truth; empty: none
 	shorten float64 // divides the length of the load
-	agents  bool    // the scenario's hosts are watched by agents
+	agents  bool    // the scenario's hosts are watched by agents too
 	assets  layout.Assets
 }
 
@@ -187,8 +187,8 @@ func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario
 	for i, stage := range running.Profile.Load {
 		running.Profile.Load[i] = stage.Lasting(time.Duration(float64(stage.Duration()) / how.shorten))
 	}
-	if how.agents {
-		running.ByAgents(le.Exe)
+	if how.agents && !running.WithTwins(le.Exe) {
+		return false, console.Usage(fmt.Errorf("scenario %s has no host that is a namespace: there is none that an agent would watch as another machine", s.Name))
 	}
 	opt := *g
 	if opt.Out == "" {

@@ -1,74 +1,119 @@
 package eval
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/rampload/rampload/cmd/internal/lab"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/runlog"
 )
 
-// Pair is one run of a scenario that was recorded in two ways, such as with its hosts
-// watched as namespaces of this machine, and by agents.
+// Pair is one run whose hosts were watched twice, see [lab.Running.WithTwins], judged by
+// what was seen of them as namespaces of the generator's machine, and by what their
+// agents saw.
 type Pair struct {
 	Case
-	By     [2]Judgement
-	Resets [2]uint64 // that the client counted
-	Wanted [2]uint64 // that the injector counted, in each run
+	Namespaces, Agents Judgement
 }
 
-// Same reports whether both say the same: the cause, the host and what ran out there.
+// Same reports whether both say the same: verdict, cause, host and what ran out there.
 func (p Pair) Same() bool {
-	a, b := p.By[0], p.By[1]
-	return a.Cause == b.Cause && a.Host == b.Host && a.Resource == b.Resource && a.Verdict == b.Verdict
+	a, b := p.Namespaces, p.Agents
+	return a.Verdict == b.Verdict && a.Cause == b.Cause && a.Host == b.Host && a.Resource == b.Resource
 }
 
-// Disturbed reports whether the machine was too busy in one of the two.
-func (p Pair) Disturbed() bool { return p.By[0].Disturbed || p.By[1].Disturbed }
-
-// Beside judges the runs that are in both lists, in order of name.
-func Beside(one, other []Recorded) ([]Pair, error) {
+// Twins judges the runs that were recorded both ways, in the order of the cases.
+func Twins(cases []Recorded) ([]Pair, error) {
 	var out []Pair
-	for _, a := range one {
-		i := slices.IndexFunc(other, func(b Recorded) bool { return a.Name() == b.Name() })
-		if i < 0 {
+	for _, c := range cases {
+		log, err := c.Log()
+		if err != nil {
+			return nil, err
+		}
+		twins := map[string]string{} // the host of each twin
+		for _, h := range log.Header.Hosts {
+			twins[lab.Twin(h.Name)] = h.Name
+		}
+		named := func(h runlog.Host) bool { _, is := twins[h.Name]; return is }
+		if !slices.ContainsFunc(log.Header.Hosts, named) {
 			continue
 		}
-		p := Pair{Case: a.Case}
-		for k, r := range []Recorded{a, other[i]} {
-			log, err := r.Log()
-			if err != nil {
-				return nil, err
-			}
-			p.By[k] = Judge(r.Case, log, diagnose.Analyze(log))
-			p.Wanted[k] = r.Truth.Resets
-			for _, windows := range log.Windows {
-				for _, w := range windows {
-					for _, c := range w.Cells {
-						p.Resets[k] += c.WireResets
-					}
-				}
-			}
-		}
-		out = append(out, p)
+		seen, told := apart(log, twins)
+		out = append(out, Pair{Case: c.Case, Namespaces: Judge(c.Case, seen, diagnose.Analyze(seen)), Agents: Judge(c.Case, told, diagnose.Analyze(told))})
 	}
-	slices.SortFunc(out, func(a, b Pair) int { return cmp.Compare(a.Name(), b.Name()) })
 	return out, nil
 }
 
-// WritePairs writes a row for each run, and how many say the same (Markdown).
+// apart returns a log without the twins of its hosts, and one with them in the place of
+// the hosts.
+func apart(log *runlog.Log, twins map[string]string) (hosts, agents *runlog.Log) {
+	paired := map[string]bool{}
+	for _, h := range log.Header.Hosts {
+		if of, is := twins[h.Name]; is {
+			paired[of] = true
+		}
+	}
+	hosts = only(log, func(host string) (string, bool) {
+		_, twin := twins[host]
+		return host, !twin
+	})
+	agents = only(log, func(host string) (string, bool) {
+		if of, is := twins[host]; is {
+			return of, true
+		}
+		return host, !paired[host]
+	})
+	return hosts, agents
+}
+
+// only returns a log with what is of some hosts, under the names that they are given.
+func only(log *runlog.Log, name func(host string) (string, bool)) *runlog.Log {
+	out := *log
+	out.Series, out.Events, out.Header.Hosts, out.Parts = nil, nil, nil, nil
+	for _, h := range log.Header.Hosts {
+		var kept bool
+		if h.Name, kept = name(h.Name); kept {
+			out.Header.Hosts = append(out.Header.Hosts, h)
+		}
+	}
+	for _, s := range log.Series {
+		var kept bool
+		if s.Metric.Host, kept = name(s.Metric.Host); kept {
+			out.Series = append(out.Series, s)
+		}
+	}
+	for _, e := range log.Events {
+		var seen, of bool
+		if e.Source.Host, seen = name(e.Source.Host); !seen {
+			continue
+		}
+		if e.Host, of = name(e.Host); of {
+			out.Events = append(out.Events, e)
+		}
+	}
+	out.Trailer = withSources(log.Trailer, func(s probe.Status) probe.Status { return s })
+	if out.Trailer == nil {
+		return &out
+	}
+	out.Trailer.Sources = nil
+	for _, s := range log.Trailer.Sources {
+		var kept bool
+		if s.Source.Host, kept = name(s.Source.Host); kept {
+			out.Trailer.Sources = append(out.Trailer.Sources, s)
+		}
+	}
+	return &out
+}
+
+// WritePairs writes how many runs get the same verdict, and a row for each (Markdown).
 func WritePairs(w io.Writer, pairs []Pair) error {
-	same, right := 0, [2]int{}
+	same, namespaces, agents := 0, 0, 0
 	for _, p := range pairs {
-		if p.Same() {
-			same++
-		}
-		for k, j := range p.By {
-			if j.Right {
-				right[k]++
-			}
-		}
+		same += one(p.Same())
+		namespaces, agents = namespaces+one(p.Namespaces.Right), agents+one(p.Agents.Right)
 	}
 	said := func(j Judgement) string {
 		text := fmt.Sprintf("%s (%s, %.2f)", j.Cause, j.Verdict, j.Confidence)
@@ -76,32 +121,36 @@ func WritePairs(w io.Writer, pairs []Pair) error {
 			text += " on " + j.Host
 		}
 		if !j.Right {
-			text = "**" + text + "**"
+			text = "*" + text + "*"
 		}
 		return text
 	}
-	_, err := fmt.Fprintf(w, `%d of %d runs get the same verdict both ways: cause, host and what ran out. %d are right the
-first way and %d the second. A verdict that is not right is bold; resets are those that the
-client counted, of those that the injector did.
+	_, err := fmt.Fprintf(w, `# The lab with agents
 
-| run | first | second | same | resets | resets |
-|---|---|---|---|---|---|
-`, same, len(pairs), right[0], right[1])
+Each run was recorded both ways at once: its hosts were watched as network namespaces of the
+generator's machine, and by an agent in each, as if they were other machines.
+
+%d of %d runs get the same verdict: cause, host and what ran out there. %d are right by namespaces
+and %d by agents; what is not right is in italics.
+
+| run | by namespaces | by agents | same |
+|---|---|---|---|
+`, same, len(pairs), namespaces, agents)
 	for _, p := range pairs {
 		if err != nil {
-			return fmt.Errorf("write rows: %w", err)
+			break
 		}
-		yes := "no"
-		switch {
-		case p.Same():
-			yes = "yes"
-		case p.Disturbed():
-			yes = "busy"
-		}
-		_, err = fmt.Fprintf(w, "| %s | %s | %s | %s | %d of %d | %d of %d |\n", p.Name(), said(p.By[0]), said(p.By[1]), yes, p.Resets[0], p.Wanted[0], p.Resets[1], p.Wanted[1])
+		_, err = fmt.Fprintf(w, "| %s | %s | %s | %s |\n", p.Name(), said(p.Namespaces), said(p.Agents), map[bool]string{true: "yes", false: "**no**"}[p.Same()])
 	}
 	if err != nil {
 		return fmt.Errorf("write rows: %w", err)
 	}
 	return nil
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }

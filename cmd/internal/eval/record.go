@@ -50,7 +50,7 @@ type Recorder struct {
 	Dir     string        // an existing folder
 	Timeout time.Duration // of one run, its start and end included
 	Shorten float64       // divides the length of the load; 0 is 1
-	Agents  bool          // the hosts are watched by agents, as other machines are
+	Agents  bool          // hosts that are namespaces are watched by agents too
 }
 
 // Has reports whether a run is recorded already.

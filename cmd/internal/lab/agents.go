@@ -6,21 +6,25 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-// ByAgents lets every host of the scenario but the generator be watched by an agent of
-// its own, as one on another machine is: exe is the program that has the agent. A host
-// that is a network namespace gets its agent there.
-func (r *Running) ByAgents(exe string) {
-	r.Profile.Hosts = slices.Clone(r.Profile.Hosts)
-	for i := range r.Profile.Hosts {
-		h := &r.Profile.Hosts[i]
-		if h.Name == profiles.LocalHost || h.Remote() {
+// Twin is the name of a host's twin: the same host, watched by an agent there as one on
+// another machine is.
+func Twin(host string) string { return host + "-by-agent" }
+
+// WithTwins adds a twin for every host of the scenario that is a network namespace: one
+// run is recorded both ways then. exe is the program that has the agent. It reports
+// whether there is any: hosts of the generator's own machine have no twins.
+func (r *Running) WithTwins(exe string) bool {
+	hosts := slices.Clone(r.Profile.Hosts)
+	for _, h := range r.Profile.Hosts {
+		if h.Netns == "" || h.Remote() {
 			continue
 		}
-		h.Agent.Command = []string{exe, "agent", "--stdio"}
-		if h.Netns != "" {
-			// nsenter rather than ip netns exec: that one hides /sys/kernel/tracing.
-			h.Agent.Command = append([]string{"nsenter", "--net=/run/netns/" + h.Netns, "--"}, h.Agent.Command...)
-			h.Netns = ""
-		}
+		// nsenter rather than ip netns exec: that one hides /sys/kernel/tracing.
+		twin := profiles.Host{Name: Twin(h.Name), Processes: h.Processes, Logs: h.Logs}
+		twin.Agent.Command = []string{"nsenter", "--net=/run/netns/" + h.Netns, "--", exe, "agent", "--stdio"}
+		hosts = append(hosts, twin)
 	}
+	more := len(hosts) > len(r.Profile.Hosts)
+	r.Profile.Hosts = hosts
+	return more
 }

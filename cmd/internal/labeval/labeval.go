@@ -37,7 +37,6 @@ type command struct {
 	table     string
 	keep      string
 	agents    bool
-	beside    string
 }
 
 // New is how "make eval" measures the diagnosis.
@@ -62,8 +61,7 @@ beside simpler methods on the same logs (Markdown). Half a minute a run.`,
 	f.Float64Var(&l.shorten, "shorten", 1, "load for a part of the time: `N` times shorter")
 	f.StringVar(&l.replay, "replay", "", "run nothing: analyse the runs recorded in `DIR`")
 	f.StringVar(&l.keep, "keep", "", "also write each run, thinned, to `DIR` as a golden input of the diagnosis's tests")
-	f.BoolVar(&l.agents, "agents", false, "watch the scenarios' hosts by agents, as if they were other machines")
-	f.StringVar(&l.beside, "beside", "", "with --replay: print how the same runs in another `DIR` were judged, row by row")
+	f.BoolVar(&l.agents, "agents", false, "watch hosts twice, as namespaces of this machine and by agents, and say whether the verdict is the same")
 	f.StringVar(&l.table, "table", "", "write the evaluation to `FILE` instead of printing it")
 	return cmd
 }
@@ -95,7 +93,7 @@ func (l command) evaluate(env console.Env, dir string) error {
 	if cases, err = l.selected(cases); err != nil {
 		return console.Usage(err)
 	}
-	if l.beside != "" {
+	if l.agents {
 		return l.compare(env, cases)
 	}
 	if len(cases) == 0 {
@@ -134,18 +132,14 @@ func (l command) evaluate(env console.Env, dir string) error {
 	return notRunIf(errors.Join(e.WriteMarkdown(f, skipped), f.Close()))
 }
 
-// compare judges the same runs of two folders and writes the rows beside each other.
+// compare judges runs by what was seen of their hosts as namespaces, and by agents.
 func (l command) compare(env console.Env, cases []eval.Recorded) error {
-	others, err := eval.ReadDir(l.beside)
-	if err != nil {
-		return console.NotRun(err)
-	}
-	pairs, err := eval.Beside(cases, others)
+	pairs, err := eval.Twins(cases)
 	if err != nil {
 		return console.NotRun(err)
 	}
 	if len(pairs) == 0 {
-		return console.Usage(fmt.Errorf("no run is recorded in %s and in %s", l.replay, l.beside))
+		return console.Usage(errors.New("no run was recorded both ways: record some with --agents"))
 	}
 	if l.table == "" {
 		return notRunIf(eval.WritePairs(env.Stdout, pairs))
