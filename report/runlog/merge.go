@@ -405,7 +405,9 @@ func mergeTrailers(main *Log, parts []*Log) *Trailer {
 	}
 	for _, p := range parts {
 		if p.Trailer == nil {
-			out.Sources = append(out.Sources, cutShort(p))
+			if cut := cutShort(p); !told(main, cut.Source) {
+				out.Sources = append(out.Sources, cut)
+			}
 			continue
 		}
 		if main.Trailer == nil && p.Header.Role == RoleWorker {
@@ -443,6 +445,11 @@ func (m *merger) tellClock(p *Log, clock ClockModel) {
 			s.Reason = text
 		}
 	}
+}
+
+// told reports whether who led a run says itself what a source lacks.
+func told(main *Log, s probe.Source) bool {
+	return main.Trailer != nil && slices.ContainsFunc(main.Trailer.Sources, func(o probe.Status) bool { return o.Source == s && o.State != probe.Measured })
 }
 
 // cutShort says of a part without an end that it has none.

@@ -173,11 +173,14 @@ func (c *Conn) notKept(err error) error {
 	switch {
 	case errors.As(err, &api):
 		return fmt.Errorf("%s %w: %s", c.where, ErrNotKept, api.Description)
+	case errors.Is(err, jetstream.ErrAsyncPublishTimeout):
+		return fmt.Errorf("%s %w: it confirms nothing within %s, as when its disk is full (make room there, and start it again)", c.where, ErrNotKept, appendIn)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%s %w: its stream is gone", c.where, ErrNotKept)
 	}
 	return err
 }
 
-// appendIn is how long a server may take to put a piece on its disk.
-const appendIn = 30 * time.Second
+// appendIn is how long a server may take to put a piece on its disk. One whose disk is
+// full says nothing at all.
+const appendIn = 8 * time.Second

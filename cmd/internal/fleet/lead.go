@@ -72,6 +72,7 @@ type Lead struct {
 	last    int       // number of the last part
 	start   time.Duration
 	started bool
+	stopped bool   // the load is to end: nobody sends for another any more
 	over    bool   // records are being ended: nobody joins any more
 	notKept string // why the server does not take records; empty: it does
 

@@ -19,22 +19,25 @@ import (
 type Loader struct {
 	lead  *Lead
 	drain time.Duration
-	alone atomic.Bool
+	why   atomic.Pointer[error] // see Failed
 }
 
 // Loader returns the load. drain is how long what is in flight may take after a stop.
 func (l *Lead) Loader(drain time.Duration) *Loader { return &Loader{lead: l, drain: drain} }
 
-// ErrNoWorkers says that every worker was lost.
-var ErrNoWorkers = errors.New("every worker was lost before the load was over")
+var (
+	// ErrNoWorkers says that every worker was lost.
+	ErrNoWorkers = errors.New("every worker was lost before the load was over")
+	// ErrNoRecords says that workers go on, and nothing of what they count arrives.
+	ErrNoRecords = errors.New("what the workers count does not arrive")
+)
 
 // Run waits until the workers have sent the load, or lets them stop when ctx is done.
 func (d *Loader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
 	d.lead.live.Follow(sink)
-	early := false
-	if !d.lead.arrives(ctx) {
-		early = true
-		d.lead.tell(protocol.Order{Kind: protocol.OrderStop})
+	err := d.lead.arrives(ctx)
+	if err != nil {
+		d.lead.stopAll()
 		late := time.NewTimer(d.drain + endsIn)
 		defer late.Stop()
 		select {
@@ -43,10 +46,13 @@ func (d *Loader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, err
 		}
 	}
 	ended, interrupted := d.lead.parts.loads()
-	summary := attack.Summary{Ended: ended, Interrupted: early || interrupted}
-	d.alone.Store(!early && d.lead.forsaken())
-	if d.alone.Load() {
+	summary := attack.Summary{Ended: ended, Interrupted: err != nil || interrupted}
+	if err == nil && d.lead.forsaken() {
 		summary.Interrupted = true
+		err = ErrNoWorkers
+	}
+	if err != nil && ctx.Err() == nil {
+		d.why.Store(&err)
 	}
 	return summary, nil
 }
@@ -55,18 +61,18 @@ func (d *Loader) Run(ctx context.Context, sink attack.Sink) (attack.Summary, err
 // given up: nobody could judge it.
 const stalledAfter = 20 * time.Second
 
-// arrives waits until the load is over, and reports false when it has to be stopped:
-// ctx is done, or nothing of it comes any more.
-func (l *Lead) arrives(ctx context.Context) bool {
+// arrives waits until the load is over. The error is why it has to be stopped: ctx is
+// done, or nothing of it comes any more.
+func (l *Lead) arrives(ctx context.Context) error {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	came, last := l.live.Came(), time.Now()
 	for {
 		select {
 		case <-l.live.Over():
-			return true
+			return nil
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		case <-look.C:
 		}
 		if n := l.live.Came(); n != came || l.now() < l.start {
@@ -74,16 +80,29 @@ func (l *Lead) arrives(ctx context.Context) bool {
 		}
 		if time.Since(last) > stalledAfter {
 			l.mu.Lock()
-			why := cmp.Or(l.notKept, "the server hands on no records")
+			why := cmp.Or(l.notKept, l.cfg.Conn.Where()+" hands on no records")
 			l.mu.Unlock()
-			l.cfg.Warn(fmt.Sprintf("nothing was heard of what the workers count for %s, and the load is stopped: %s", stalledAfter, why))
-			return false
+			return fmt.Errorf("%w: %s, and the load was stopped after %s without any", ErrNoRecords, why, stalledAfter)
 		}
 	}
 }
 
-// Forsaken reports whether the load ended because no worker was left.
-func (d *Loader) Forsaken() bool { return d.alone.Load() }
+// stopAll lets all workers stop. Who gives no sign of life from then on is not replaced.
+func (l *Lead) stopAll() {
+	l.mu.Lock()
+	l.stopped = true
+	l.mu.Unlock()
+	l.tell(protocol.Order{Kind: protocol.OrderStop})
+}
+
+// Failed is why the load ended before its time, if nobody wanted that: no worker is left,
+// or nothing is heard of what they do.
+func (d *Loader) Failed() error {
+	if err := d.why.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // forsaken reports whether no worker is left.
 func (l *Lead) forsaken() bool {

@@ -18,7 +18,7 @@ func (l *Lead) lookForLost() {
 	l.mu.Lock()
 	var silent []*remote
 	for _, r := range l.members {
-		if r.role == bus.RoleWorker && l.started && r.lost == nil && now.Sub(r.heard) > protocol.LostAfter && !l.parts.over(r) {
+		if r.role == bus.RoleWorker && l.started && !l.stopped && r.lost == nil && now.Sub(r.heard) > protocol.LostAfter && !l.parts.over(r) {
 			silent = append(silent, r)
 		}
 	}

@@ -149,8 +149,14 @@ func (c *company) leave(trailer runlog.Trailer, complete bool, logPath string, w
 	}
 }
 
-// forsaken reports whether the load ended because no worker was left.
-func (c *company) forsaken() bool { return c.sends() && c.loader.Forsaken() }
+// failed is why the load of the workers ended before its time; nil: it did not, or was
+// interrupted.
+func (c *company) failed() error {
+	if !c.sends() {
+		return nil
+	}
+	return c.loader.Failed()
+}
 
 // ownRecord is the coordinator's own record in the stream of its run: with it, a run
 // whose coordinator was killed is put together again.

@@ -16,7 +16,6 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/console"
-	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/session"
@@ -232,8 +231,8 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	if opt.Watch != nil { // an interrupt is its usual end
 		trailer.Ended, trailer.Interrupted = max(clock.Now(), 0), false
 	}
-	if err == nil && company.forsaken() {
-		trailer.Error = fleet.ErrNoWorkers.Error()
+	if why := company.failed(); err == nil && why != nil {
+		trailer.Error = why.Error()
 	}
 	if err != nil {
 		trailer.Error = err.Error()
@@ -253,8 +252,8 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	if opt.LogFormat == "json" {
 		tellCut(env, stderr)
 	}
-	if err == nil && company.forsaken() {
-		err = console.NotRun(fleet.ErrNoWorkers)
+	if why := company.failed(); err == nil && why != nil {
+		err = console.NotRun(why)
 	}
 	return done, err
 }
