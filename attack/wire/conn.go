@@ -37,7 +37,7 @@ type Conn struct {
 	opened     time.Duration
 	idleSince  time.Duration // last time it became idle, or notYet
 	finnedAt   time.Duration // when the FIN of idleEOF was seen
-	until      time.Duration // it lingers at most; before that, see Due
+	until      time.Duration // it lingers at most; before that, see Begun
 	prev, next *Conn         // in the pool, or lingering
 
 	state       atomic.Uint32

@@ -316,9 +316,9 @@ func (c *Conn) Ended(err error) {
 	}
 }
 
-// Due returns when the connection was due: if it is held, when it was to be opened; else
-// when its attempt began to open it. It is known until the session has ended.
-func (c *Conn) Due() time.Duration { return c.until }
+// Begun returns when the connection was due to be opened, and when it was: what lies between
+// is this machine's doing. It is known until the session has ended.
+func (c *Conn) Begun() (due, opened time.Duration) { return c.until, c.opened }
 
 // Aside counts what is no request: see [profiles.Role]. Times, fault and phase of a are
 // the caller's.

@@ -40,7 +40,7 @@ type targetSyntax struct {
 	Protos       []scalar.Text     `yaml:"protos" about:"The .proto files of a grpc:// target. Without them: the target is asked, by server reflection."`
 	ProtoPaths   []scalar.Text     `yaml:"proto-paths" about:"Folders that imports of the .proto files are below. Without them: those of the files."`
 	KeepAlive    *scalar.Duration  `yaml:"keep-alive" about:"Ping a connection that was silent for so long: of grpc:// one that has calls, of ws:// and wss:// any, whose pings are counted as TARGET:ping. Without it: never."`
-	FirstMessage *scalar.Duration  `yaml:"first-message" about:"A message of the server has to come so soon after each new connection of ws:// or wss:// was due; counted as TARGET:first-message. Without it: none is awaited."`
+	FirstMessage *scalar.Duration  `yaml:"first-message" about:"A message of the server has to come so soon after each new connection of ws:// or wss:// began to be opened; counted as TARGET:first-message. Without it: none is awaited."`
 	File         *scalar.Text      `yaml:"file" about:"Requests in vegeta's HTTP or JSON targets format, instead of url and requests."`
 	Expect       *scalar.Statuses  `yaml:"expect" about:"HTTP statuses that count as success, or those of gRPC such as ok and not-found. Without it: 2xx and 3xx, or ok."`
 	Completion   *completionSyntax `yaml:"completion" about:"How it is learnt that what the target accepted (202) and does later is done. What is not done in time is lost, a failure of TARGET:completion."`

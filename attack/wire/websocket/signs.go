@@ -17,7 +17,8 @@ type signs struct {
 	s      *session
 	every  time.Duration // of silence before a ping; 0: none is sent
 	within time.Duration // in which it has to be answered
-	due    time.Duration // when the connection was
+	due    time.Duration // when the connection was to be opened
+	opened time.Duration
 	until  time.Duration // by then the first message has to come
 
 	mu     sync.Mutex
@@ -36,7 +37,9 @@ const ours = "k"
 // newSigns watches a connection; client is how long an attempt of it may take, 0 for any
 // time.
 func newSigns(s *session, ws profiles.WebSocket, client time.Duration) *signs {
-	g := &signs{s: s, every: ws.KeepAlive, within: client, due: s.Due(), until: s.Due() + ws.FirstMessage, waits: ws.FirstMessage > 0}
+	g := &signs{s: s, every: ws.KeepAlive, within: client, waits: ws.FirstMessage > 0}
+	g.due, g.opened = s.Begun()
+	g.until = g.opened + ws.FirstMessage
 	if g.within <= 0 {
 		g.within = max(ws.KeepAlive, time.Second)
 	}
@@ -173,7 +176,7 @@ func (g *signs) end(shut bool, err error) {
 
 // first counts a first message, or that there was none.
 func (g *signs) first(now time.Duration, fault attack.Fault, detail attack.Detail) {
-	g.count(profiles.RoleFirst, attack.Attempt{Due: g.due, Start: g.due, End: now, Fault: fault, Detail: detail})
+	g.count(profiles.RoleFirst, attack.Attempt{Due: g.due, Start: g.opened, End: now, Fault: fault, Detail: detail})
 }
 
 // ping counts a ping.
