@@ -25,9 +25,7 @@ func credentials() inquiry.Rule {
 		},
 		Says: "the credentials are refused",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"look at how long tokens live and when they were last renewed, and at what the service allows these requests",
-			}
+			return []string{"look at how long tokens live and when they were last renewed, and at what the service allows these requests"}
 		},
 	}
 }

@@ -10,12 +10,13 @@ import (
 func dns() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "dns", Mechanism: report.MechanismDNS, Leg: inquiry.Path,
-		Any:   []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
-		Proof: []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName},
-		Told:  []evidence.Clue{evidence.SaysUnknownName},
+		Any:   []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName, evidence.NamesAway},
+		Proof: []evidence.Clue{evidence.NameUnknown, evidence.SaysUnknownName, evidence.NamesAway},
+		Told:  []evidence.Clue{evidence.SaysUnknownName, evidence.NamesAway},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.NameUnknown, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.SaysUnknownName, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.NamesAway, Yes: inquiry.Proves, No: 0},
 		},
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.SaysUnknownName: {evidence.NameUnknown}},
 		Says:    "the name could not be looked up",

@@ -21,7 +21,7 @@ func processCrash() inquiry.Rule {
 			{Clue: evidence.ProbeKilled, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.PodsUpdated, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.PodsEvicted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			{Clue: evidence.GoneForGood, Yes: 0.7, No: 0},
+			{Clue: evidence.GoneForGood, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.LeftInOrder, Yes: -3, No: 0.3},
 			{Clue: evidence.Died, Yes: 0, No: -4},
 			{Clue: evidence.ClosedLate, Yes: -2, No: 0},

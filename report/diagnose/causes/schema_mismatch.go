@@ -18,9 +18,7 @@ func schemaMismatch() inquiry.Rule {
 		},
 		Says: "a table or column that the service asks for is not there",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"look at which migration ran last, and at which version of the service runs where: change tables so that the old and the new version both work",
-			}
+			return []string{"look at which migration ran last, and at which version of the service runs where: change tables so that the old and the new version both work"}
 		},
 	}
 }

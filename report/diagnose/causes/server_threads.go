@@ -15,7 +15,7 @@ func serverThreads() inquiry.Rule {
 		Proof:     []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
 		Told:      []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
 		Elsewhere: []evidence.Clue{evidence.StandsQueued},
-		Unless:    []evidence.Clue{evidence.Stolen},
+		Unless:    []evidence.Clue{evidence.Stolen, evidence.StoreHop}, // a store has a number of connections, and threads for each
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsQueued, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysWorkers, Yes: inquiry.Proves, No: 0},

@@ -14,9 +14,10 @@ func workerKilled() inquiry.Rule {
 		Cause: "worker-killed", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.HungBefore, evidence.ClosedLate, evidence.SaysKilled, evidence.ProbeKilled},
 		Proof:  []evidence.Clue{evidence.HungBefore, evidence.ClosedLate, evidence.Killed, evidence.SaysKilled, evidence.ProbeKilled},
 		Told:   []evidence.Clue{evidence.SaysKilled},
-		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself},
+		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself, evidence.GoneForGood}, // a supervisor starts it anew
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.GoneForGood, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.SaysKilled, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.ProbeKilled, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.LeftInOrder, Yes: -2, No: 0},

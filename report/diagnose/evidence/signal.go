@@ -272,6 +272,8 @@ const (
 	SaysCrashed      // a process ended by a fault
 	SaysBadAnswer    // an answer from behind was not taken
 	SaysLate         // a store is busy with one command, or gave up one that took too long
+	NamesAway        // it looks up names for others, and its process ended
+	Multiplied       // most of what it works on nobody waits for any more, and it is asked again and again
 	SaysUnreached    // those before it say that connections to it did not come up in time, or that there is no way
 	WroteStatus      // most failures are statuses, and it was this hop that wrote them
 	RetryAsked       // it may be tried again after a while: a policy

@@ -155,6 +155,18 @@ func IsStore(process string) bool {
 	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "elastic", "cassandra"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
+// IsPooler reports whether a process keeps connections to a database for others, by its name.
+func IsPooler(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"pgbouncer", "pgpool", "odyssey", "pgcat", "proxysql", "maxscale"}, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
+// IsNameServer reports whether a process looks up names for others, by its name.
+func IsNameServer(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"dnsmasq", "named", "unbound", "coredns", "systemd-resolve", "pdns", "kresd"}, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
 // quoteLine words a line: who says it of whom and how often, word for word.
 func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	who := j.Service
@@ -188,6 +200,12 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 	if h.Line != nil && h.Line.Replied() {
 		if index, ok = Replier(c, h.Line.Line); ok && h.Of == says.Behind {
 			index++
+		} else if by, own := ownPage(answers.Answer{Says: h.Line.Text}); ok && own {
+			for _, x := range c.Hops[index:] { // it passed on the page of another
+				if strings.HasPrefix(strings.ToLower(c.ProxyProcess(x)), by) {
+					return x.Index, true
+				}
+			}
 		}
 		return index, ok && index < len(c.Hops)
 	}

@@ -38,6 +38,7 @@ func Rank(c *inquiry.Investigation) {
 		consider(c, r)
 	}
 	hearOut(c)
+	yieldToLimits(c)
 	prior := math.Log(evidence.PriorAll / float64(max(len(c.Hypotheses), 1)))
 	scores := []float64{math.Log(evidence.PriorNone)}
 	for _, h := range c.Hypotheses {
@@ -62,11 +63,19 @@ func Rank(c *inquiry.Investigation) {
 // hearOut takes from causes that are not what most failures were told: whatever is
 // claimed must explain what was said.
 func hearOut(c *inquiry.Investigation) {
+	said := func(i int, x evidence.Clue) bool { return c.Facts[i][x].Is == evidence.Yes }
 	for i, f := range c.Facts {
 		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
 			onWire := f[evidence.Replied].Is == evidence.Yes
 			if f[x].Is != evidence.Yes || x < evidence.SaysFull && (!onWire || f[x].Source != f[evidence.Replied].Source) {
 				continue
+			}
+			deeper := false
+			for j := i + 1; j < len(c.Facts); j++ {
+				deeper = deeper || said(j, x)
+			}
+			if deeper {
+				continue // it is passed on from there
 			}
 			against := inquiry.Opposite(inquiry.Proves)
 			if x == evidence.SaysException || x == evidence.SaysAway {
@@ -78,6 +87,24 @@ func hearOut(c *inquiry.Investigation) {
 				}
 				h.Score += against
 				h.Con = append(h.Con, inquiry.Evidence{Source: f[x].Source, Text: f[x].Text})
+			}
+		}
+	}
+}
+
+// yieldToLimits takes from causes that say no more than that code answered with an error,
+// where no words of that code were heard, and something that it needs was measured at its
+// limit just when it began to.
+func yieldToLimits(c *inquiry.Investigation) {
+	for _, h := range c.Hypotheses {
+		if h.Rule.Mechanism != report.MechanismBug || c.Facts[h.Hop.Index][evidence.SaysException].Is == evidence.Yes || h.Rule.Cause != "application-error" && h.Rule.Cause != "dependency-error" {
+			continue
+		}
+		for _, o := range c.Hypotheses {
+			if o.Hop.Index == h.Hop.Index && o.Proven && o.Rule.ProvenBy == inquiry.RanOut && o.Lead != nil && o.Lead.Full != nil && o.Lag != nil && math.Abs(o.Lag.Value) <= 3 {
+				h.Score += inquiry.Opposite(inquiry.Proves)
+				h.Con = append(h.Con, inquiry.Evidence{Source: "probe of " + o.Host, Text: o.Lead.Describe()})
+				break
 			}
 		}
 	}
@@ -110,8 +137,9 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		if waits && r.Symptom {
 			return // where they wait is known: that they do says nothing more
 		}
-		if waits && r.Leg == inquiry.Path && c.Way.Culprit.State != report.StandsNetwork {
-			return // what was asked had arrived
+		nameless := r.Leg == inquiry.Path && c.Facts[i][evidence.NamesAway].Is == evidence.Yes && slices.Contains(r.Any, evidence.NamesAway)
+		if waits && r.Leg == inquiry.Path && c.Way.Culprit.State != report.StandsNetwork && !nameless {
+			continue // what was asked had arrived
 		}
 		if r.Behind && i == 0 || r.Waits && c.Facts[i][evidence.WaitsBehind].Is == evidence.Yes {
 			continue
@@ -124,7 +152,7 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		}
 		switch r.Leg {
 		case inquiry.Path:
-			if waits && h.Station != culprit.Station || !waits && i > 0 && !writtenHere(c, r, h, c.Facts[i]) && !unreached(c.Facts[i]) {
+			if !nameless && (waits && h.Station != culprit.Station || !waits && i > 0 && !writtenHere(c, r, h, c.Facts[i]) && !unreached(c.Facts[i])) {
 				continue // between the hop that the waiting ends at and the next
 			}
 		case inquiry.Proxy:
@@ -141,6 +169,9 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 			if i > 0 && r.Cause == "client-timeout" && c.Facts[i][evidence.GatewayTimeout].Is != evidence.Yes {
 				continue // it is the gateway that waits, and says so
 			}
+		}
+		if c.Facts[i][evidence.NamesAway].Is == evidence.Yes && r.Leg == inquiry.Server && slices.Contains(r.Any, evidence.Died) {
+			continue // what is missed of it are the names
 		}
 		if r.Cause == "circuit-open" && evidence.IsProxy(h.Process()) || outOfReach(c, r, i) {
 			continue

@@ -27,7 +27,13 @@ var meant = map[says.Meaning]evidence.Clue{
 // one that wrote them, or the one that they speak of.
 func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWriter(c, f, h)
-	shares := map[evidence.Clue]float64{} // the same may be said in several logs, of several others
+	// The same is said in several logs, and passed on from hop to hop: what one says, of
+	// several others, adds up, and what another says of it does not.
+	type voice struct {
+		clue evidence.Clue
+		who  string
+	}
+	shares := map[voice]float64{}
 	for _, x := range c.Heard {
 		index, ok := gather.About(c, x)
 		clue, known := meant[x.Meaning]
@@ -40,15 +46,21 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		if clue == evidence.SaysEnds && c.Parts.Failed < 0.05*c.Parts.Attempts {
 			continue // so few may be of connections that had rested too long
 		}
-		first := f[clue]
-		shares[clue] += x.Share
+		first, who := f[clue], voice{clue, speaker(x)}
+		shares[who] += x.Share
 		// Who says why speaks for those that were answered: others may have waited in vain
 		// beside them.
 		most := 0.5
 		if clue.Decisive() {
+			if saidLate(c, x) {
+				continue // it had failed for long: what is full by then, is for that
+			}
 			most *= max(c.Parts.Share(attack.Status), 0.2)
+			if at, waited := gather.Culprit(c); waited && at.Index == h.Index {
+				most = 0.1 // the others wait there as well
+			}
 		}
-		f.Set(clue, evidence.When(shares[clue], 0.05, most), x.Source, "%s", x.Text)
+		f.Set(clue, max(first.Is, evidence.When(shares[who], 0.05, most)), x.Source, "%s", x.Text)
 		if first.Text != "" {
 			f[clue].Text, f[clue].Source = first.Text, first.Source // the commonest
 		}
@@ -67,6 +79,25 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if x := firstBehind(c); len(c.Hops) > 1 && x != nil {
 		f.Set(evidence.BadGateway, evidence.Yes, x.Source, "%s", x.Text)
 	}
+}
+
+// saidLate reports whether something was said for the first time well after requests had
+// begun to fail, and many had.
+func saidLate(c *evidence.Case, x evidence.Heard) bool {
+	const late = 3.0 // seconds
+	if x.Line == nil || c.Onset.Status != evidence.Found || x.Line.First <= c.At+late {
+		return false
+	}
+	before := evidence.Sum(c.Target.Failed[c.Run.Window(c.Onset.At.Low):c.Run.Window(x.Line.First)])
+	return before >= max(20, 0.2*c.Parts.Failed)
+}
+
+// speaker names whoever said something.
+func speaker(x evidence.Heard) string {
+	if x.Line == nil {
+		return "answers"
+	}
+	return x.Line.Format + " of " + x.Line.Service + " on " + x.Line.Host
 }
 
 // firstBehind returns what most failures say of a hop behind whoever wrote them, nil if

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
@@ -49,6 +50,9 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", words.Count(float64(len(mine)), "time"), words.Count(float64(len(away)), "time"))
 	}
 	f.SetAt(evidence.Died, evidence.Yes, d.At, src, "%s ended%s, %s", d.Who(), words.Why(d.Why), times)
+	if gather.IsNameServer(d.Process) {
+		f.SetAt(evidence.NamesAway, evidence.Yes, d.At, src, "%s, which looks up names for others, ended%s", d.Who(), words.Why(d.Why))
+	}
 	near, all := kernels.FailuresNear(c, deaths)
 	if all >= 3 {
 		f.SetAt(evidence.DiedWithFaults, evidence.When(near/all, 0.3, 0.6), d.At, src, "%s of %s failures came while %s was gone", words.Commas(near), words.Commas(all), words.OrThe(d.Process))

@@ -6,6 +6,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/waiting"
+	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
@@ -38,7 +39,11 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
 	// Held by something outside, whoever else it looks like: a thread is enough where one does
 	// all the work, else a good part of those that could.
-	enough := func(now, before float64) bool { return now >= 1 && now-before >= 0.25*max(s.Now.Threads, 1) }
+	// So is one that holds what all others need, where all stands inside and nothing runs.
+	enough := func(now, before float64) bool {
+		alone := s.State == report.StandsInside && now-before >= 0.9 && s.Now.Processor < 0.5
+		return now >= 1 && (alone || now-before >= 0.25*max(s.Now.Threads, 1))
+	}
 	if enough(s.Now.FileLocked, s.Before.FileLocked) {
 		f.Set(evidence.FileLocked, evidence.Yes, "threads of "+h.Host, "%s", text)
 	}
@@ -47,6 +52,12 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if s.Outdone() {
 		f.Set(evidence.OthersUse, evidence.Yes, src, "%s: others use the machine's processor", text)
+	}
+	if x, ok := reached(c, h); ok && s.Abandoned(c.Way.Before(s)) {
+		if a := x.Arrived; a.Failed-2*a.ErrFail >= 1.5*(max(a.Ok, 0)+2*a.ErrOk) {
+			f.Set(evidence.Multiplied, evidence.Yes, "network of "+h.Host, "%s; it works on %s, of which those before it wait for %s: the others were given up, and asked for again",
+				broughtText(x, h), words.Count(s.Now.Owed, "request"), words.Commas(c.Way.Before(s).To.Requests))
+		}
 	}
 	for _, o := range c.Hops {
 		if ends := kernels.EndedAtOnset(c, o); o.Index != h.Index && len(ends) > 0 {
@@ -84,6 +95,8 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsUnwatched, true
 	case s.Capped():
 		return evidence.StandsCapped, true
+	case x == evidence.StandsQueued && gather.IsPooler(s.Hop.Process):
+		return evidence.StandsPooled, true // it reads no more than it has connections for
 	case x == evidence.StandsPooled && proxy:
 		return evidence.ProxyPooled, true
 	case x == evidence.StandsBetween && s.To.Connecting >= 1 && !(s.To.Requests >= 0.1*s.To.Connecting) && !(s.To.Connections >= 1):

@@ -154,6 +154,15 @@ func (s *Step) GivenUp(before *Step) bool {
 	return s.Now.Oldest >= 0.8*before.To.Oldest && s.Now.Oldest <= 1.15*before.To.Oldest+ageLeast
 }
 
+// Abandoned reports whether a hop works on far more requests than those before it wait for,
+// and on older ones: they gave them up, and it goes on.
+func (s *Step) Abandoned(before *Step) bool {
+	if before == nil || before.To == nil || !(s.Now.Owed >= 20) {
+		return false
+	}
+	return s.Now.Owed >= 3*(finite(before.To.Requests)+finite(before.To.Connecting)) && s.Now.Oldest >= 2*before.To.Oldest
+}
+
 // Before returns the step whose requests wait for this one; nil for the first.
 func (w *Way) Before(s *Step) *Step {
 	i := slices.Index(w.Walked, s)

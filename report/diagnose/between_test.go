@@ -119,6 +119,104 @@ func TestBetweenHops(t *testing.T) {
 			want: "dependency-memory-full", host: "db-1", tier: "upstream",
 			refused: []string{"upstream-memory-oom", "proxy-queue-limit"},
 		},
+		{
+			name: "a pooler refuses connections long after requests began to wait in it: its number of them is full for that",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 120, 0, 0, 120, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 120, 120, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 120, 0, 0, 120, 2)
+				w.peer("api-1", "api", "10.0.0.4:5432", 120, 300, 7, 0)
+				w.hop("db-1", "pgbouncer", "*:5432", 30, 2, 300, 0, 260, 300, 7)
+				w.fails(answered(500, 1.5))
+				late := w
+				late.world = &world{rng: w.rng, log: &runlog.Log{}}
+				for _, f := range w.log.Failures {
+					if f.End.Seconds() > w.at+9 {
+						late.log.Failures = append(late.log.Failures, f)
+					}
+				}
+				late.replies("db-1", "postgresql", "10.0.0.4:5432", 0, "FATAL: no more connections allowed (max_client_conn) (08P01)", 1)
+				w.log.Events = append(w.log.Events, late.log.Events...)
+			},
+			refused: []string{"upstream-connection-limit", "upstream-threads"},
+		},
+		{
+			name: "a proxy passes on the page of the one behind it: whoever wrote it says so once",
+			make: func(w chained) {
+				w.threeHops("haproxy", "nginx", "api")
+				w.fails(answered(400, 0.004))
+				w.replies(serverHost, "http", "10.0.0.2:8080", 400, "400 Bad Request: 400 No required SSL certificate was sent nginx/1.22.1", 1)
+				w.logged("api-1", "nginx", "nginx", "", "client sent no required SSL certificate while reading client request headers")
+			},
+			want: "upstream-certificate", host: "api-1", tier: "upstream",
+		},
+		{
+			name: "a file system has no inode left, and the service says 500 and no more: its code is not at fault",
+			make: func(w chained) {
+				w.threeHops("nginx", "gunicorn", "postgres")
+				w.seriesOf(probe.Metric{Host: "api-1", Process: "gunicorn", PID: 20, Name: probe.FileSystemInodes, Instance: "/srv/receipts"}, 900, func(t float64) float64 { return math.Min(900, 90*t) })
+				w.fails(answered(500, 0.004))
+				w.replies("api-1", "http", "10.0.0.3:8081", 500, "500 Internal Server Error: receipt not written", 1)
+			},
+			want: "upstream-disk-full", host: "api-1", tier: "upstream",
+			refused: []string{"upstream-application-error", "dependency-error"},
+		},
+		{
+			name: "one thread writes its log into a full pipe, and all others need what it holds: no deadlock",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 4)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 4, 0)
+				w.hop("api-1", "loyalty", "*:8081", 20, 12, 200, 0, 0, 200, 4)
+				w.put(probe.Metric{Host: "api-1", Process: "loyalty", PID: 20, Name: probe.ThreadsHeld, Instance: probe.HeldOutput}, 0, 1)
+				w.fails(gatewayTimeout)
+			},
+			want: "upstream-output-blocked", host: "api-1", tier: "upstream",
+			refused: []string{"upstream-deadlock", "deadlock"},
+		},
+		{
+			name: "a service works on what nobody waits for any more, and is asked again and again: it is not too small",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 1.2)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 1.2, 0)
+				w.hop("api-1", "orders", "*:8081", 20, 8, 200, 0, 0, 200, 1.2)
+				w.peer("api-1", "orders", "10.0.0.4:5432", 200, 200, 0.3, 0)
+				w.hop("db-1", "stock", "*:5432", 30, 8, 3000, 0, 0, 3000, 4.5)
+				w.fails(answered(503, 1.2))
+				w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {320, 320}, {1000, 0}})
+			},
+			want: "upstream-retry-storm", host: "db-1", tier: "upstream",
+			refused: []string{"upstream-cpu-shedding", "upstream-deadlock", "slow-dependency", "upstream-threads"},
+		},
+		{
+			name: "the process that looks up names ended: what fails are the names",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "dnsmasq")
+				w.event(probe.Event{Kind: probe.ProcessExit, At: dur(w.at - 0.1), Host: "db-1", Process: "dnsmasq", PID: 30, Reason: "killed by SIGTERM"})
+				w.fails(answered(502, 0.004))
+			},
+			want: "dns", tier: "path",
+			refused: []string{"upstream-process-crash", "upstream-worker-killed", "upstream-ungraceful-restart"},
+		},
+		{
+			name: "what one failure in five was told is not told of more because all those on its way pass it on",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(500, 0.004))
+				few := w
+				few.world = &world{rng: w.rng, log: &runlog.Log{}}
+				for i, f := range w.log.Failures {
+					if i%5 == 0 {
+						few.log.Failures = append(few.log.Failures, f)
+					}
+				}
+				const text = "FATAL: sorry, too many clients already"
+				few.replies("db-1", "postgresql", "10.0.0.4:5432", 0, text, 1)
+				few.logged("db-1", "postgres", "postgresql", "", text)
+				few.logged("api-1", "api", "text", "10.0.0.4:5432", text)
+				w.log.Events = append(w.log.Events, few.log.Events...)
+			},
+			refused: []string{"upstream-connection-limit"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for seed := range uint64(2) {
