@@ -58,9 +58,6 @@ func ServerFiles() []string {
 // CredsFile returns the name of the file with the credentials of a role in a set.
 func CredsFile(r Role) string { return string(r) + ".creds" }
 
-// CAFile returns the name of the file with the certificate to trust in a set.
-func CAFile() string { return caFile }
-
 // SetOf returns the folder of the set that a credentials file is of, empty if the
 // file stands alone.
 func SetOf(creds string) string {

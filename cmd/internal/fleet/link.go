@@ -148,9 +148,6 @@ func (l *Link) leave() {
 // Header returns what the agent says of itself.
 func (l *Link) Header() runlog.Header { return l.header }
 
-// Name returns the name of the agent's host.
-func (l *Link) Name() string { return l.name }
-
 // Follow keeps the agent's record as a part of the run's until ctx is done; then it
 // asks for the end and waits for it. clock is the run's, seen is told of readings with
 // the agent's own times, o of these and of events; both may be nil. The status is that of the connection: what

@@ -333,10 +333,3 @@ func Culprit(c *evidence.Case) (evidence.Hop, bool) {
 	}
 	return evidence.Hop{}, false
 }
-
-// Stands reports whether most requests of a hop stand somewhere, and the hop is where the
-// waiting ends.
-func Stands(c *evidence.Case, h evidence.Hop, where report.Stand) bool {
-	s := StepAt(c, h)
-	return s != nil && s == c.Way.Culprit && s.State == where
-}
