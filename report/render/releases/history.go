@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/report"
@@ -113,12 +114,17 @@ func pageOfHistory(h history.History) layout.Page {
 			}
 		}
 	}
-	for i, c := range h.Changes {
-		label := ""
-		if i == 0 {
-			label = "changes"
+	var changes []string
+	for at := 0; at < len(h.Changes); {
+		to := at + 1
+		for to < len(h.Changes) && h.Changes[to].At == h.Changes[at].At {
+			to++
 		}
-		p.Facts = append(p.Facts, layout.Fact{Label: label, Lines: []string{changeText(h, c)}})
+		changes = append(changes, changeText(h, h.Changes[at:to]...))
+		at = to
+	}
+	if len(changes) > 0 {
+		p.Facts = append(p.Facts, layout.Fact{Label: "changes", Lines: changes})
 	}
 	for i := range h.Targets {
 		p.Grids = append(p.Grids, historyGrid(h, i))
@@ -126,15 +132,31 @@ func pageOfHistory(h history.History) layout.Page {
 	return p
 }
 
-// changeText says which release changed what: "v1.4: p99 81ms to 190ms, worse".
-func changeText(h history.History, c history.Change) string {
-	who := c.Label
+// changeText says what changed with one release: "v1.4: p99 81ms to 190ms, worse".
+func changeText(h history.History, changes ...history.Change) string {
+	first := changes[0]
+	who := first.Label
 	if who == "" {
-		who = "the run of " + h.Runs[c.At].Started.UTC().Format("2006-01-02 15:04")
+		who = "the run of " + h.Runs[first.At].Started.UTC().Format("2006-01-02 15:04")
 	}
-	if c.Commit != "" {
-		who += " (" + c.Commit[:min(len(c.Commit), 10)] + ")"
+	if first.Commit != "" {
+		who += " (" + first.Commit[:min(len(first.Commit), 10)] + ")"
 	}
+	parts := make([]string, 0, len(changes)+1)
+	var causes []string
+	for _, c := range changes {
+		parts = append(parts, metricChange(h, c))
+		if c.Cause != "" && !slices.Contains(causes, c.Cause) {
+			causes = append(causes, c.Cause)
+		}
+	}
+	if len(causes) > 0 {
+		parts = append(parts, "cause: "+strings.Join(causes, ", "))
+	}
+	return who + ": " + strings.Join(parts, "; ")
+}
+
+func metricChange(h history.History, c history.Change) string {
 	metric := c.Metric
 	if c.Target != "" && len(h.Targets) > 1 {
 		metric = c.Target + " " + metric
@@ -145,7 +167,7 @@ func changeText(h history.History, c history.Change) string {
 		}
 		return valueIn(c.Unit, v)
 	}
-	s := fmt.Sprintf("%s: %s %s to %s", who, metric, value(c.Old, c.OldAtLeast), value(c.New, c.NewAtLeast))
+	s := fmt.Sprintf("%s %s to %s", metric, value(c.Old, c.OldAtLeast), value(c.New, c.NewAtLeast))
 	if c.Worse {
 		s += ", worse"
 	} else {
@@ -153,9 +175,6 @@ func changeText(h history.History, c history.Change) string {
 	}
 	if !c.Proven {
 		s += " (indicative)"
-	}
-	if c.Cause != "" {
-		s += "; cause: " + c.Cause
 	}
 	return s
 }
