@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: browser release all demo build test race lint generate fuzz golden bench bench-peers bench-report eval calibrate deps
+.PHONY: hops browser release all demo build test race lint generate fuzz golden bench bench-peers bench-report eval calibrate deps
 all: lint test
 
 build: ## bin/rampload and bin/rampload-lab
@@ -29,6 +29,9 @@ deps:
 
 test: deps ## every test
 	go test ./...
+
+hops: deps ## every way in which an instance, or the balancer before it, can fail: whom the verdict names (root, 6 minutes)
+	RAMPLOAD_TEST_HOPS=1 go test -count=1 -run '^TestHop$$' -v ./cmd/rampload
 
 race: deps ## every test with the race detector
 	go test -race ./...

@@ -1,5 +1,9 @@
 package probe
 
+// WrittenBy stands in the text of a line of a proxy's access log before the name of whose
+// answer it is that the line tells of: a server's, which the proxy passed on, or "itself".
+const WrittenBy = ", written by "
+
 // Line is what a service wrote into a log, beside the text ([Event].Reason), the time and
 // the service ([Event].Process). What it did not say is empty or 0. An event stands for
 // [Event].Count lines that say the same but for numbers.

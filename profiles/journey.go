@@ -31,7 +31,8 @@ type Step struct {
 	ThinkFrom, ThinkTo time.Duration // pause before the step, any time within
 	Extract            []Extract
 	Check              Check
-	SkipFailed         bool // go on with the next step where this one fails; else the journey ends
+	SkipFailed         bool       // go on with the next step where this one fails; else the journey ends
+	Completion         Completion // of what it accepts and does later; the journey does not wait for it
 }
 
 // Service is where a step of a journey goes: see the fields of a [Target].
@@ -108,6 +109,7 @@ func (p *Profile) withSteps() []Target {
 			t := Target{
 				Name: journey.Name + "/" + step.Name, URL: at.URL, ConnectTo: at.ConnectTo, ServerName: at.ServerName,
 				GRPC: journey.GRPC, Hosts: at.Hosts, Expect: journey.Expect, Requests: []Request{step.Request}, Journey: j + 1, Step: s,
+				Completion: step.Completion.clone(),
 			}
 			if step.Check.Status != nil {
 				t.Expect = step.Check.Status
@@ -146,7 +148,7 @@ func cloneJourneys(list []Journey) []Journey {
 		j.Hosts, j.Expect, j.Steps = slices.Clone(j.Hosts), slices.Clone(j.Expect), slices.Clone(j.Steps)
 		for k := range j.Steps {
 			s := &j.Steps[k]
-			s.Request = cloneRequests([]Request{s.Request})[0]
+			s.Request, s.Completion = cloneRequests([]Request{s.Request})[0], s.Completion.clone()
 			s.At.Hosts = slices.Clone(s.At.Hosts)
 			s.Extract = slices.Clone(s.Extract)
 			c := &s.Check

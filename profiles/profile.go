@@ -201,13 +201,14 @@ type Host struct {
 	Pools      []Pool // resources by the names of their metrics
 	Processes  []Process
 	Logs       []Log
+	NoLogs     bool // read no log there, what its processes write into their files neither
 }
 
 // Log is where a service of a host writes what it has to say: a file, the journal, or a
 // store that is asked. Exactly one of File, Journal, URL and Container is set.
 type Log struct {
 	File    string // path, or a glob of several; rotated files are followed
-	Journal string // systemd unit such as payments.service; "*": the whole journal
+	Journal string // systemd unit such as payments.service; "all": the whole journal
 	URL     string // of a store: Loki's or VictoriaLogs' own
 	Query   string // what is asked of the store, in its language
 	// Container is the name of a container, or the beginning of its id, whose runtime keeps

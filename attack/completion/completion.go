@@ -138,9 +138,12 @@ func New(cfg Config) (*Tracker, error) {
 // Begin asks for the answer of an attempt that the target may accept.
 func (t *Tracker) Begin(a *attack.Attempt) {
 	a.Reply = t.replies.Get().(*attack.Reply)
-	a.Reply.Limit = max(t.body, attack.MaxAnswerBody)
+	a.Reply.Limit = t.Reads()
 	a.Reply.Begin("")
 }
+
+// Reads is how many bytes of the body of an answer it reads.
+func (t *Tracker) Reads() int { return max(t.body, attack.MaxAnswerBody) }
 
 // End looks at the answer, before anybody counts the attempt: what was accepted is
 // followed from now on.
@@ -148,6 +151,11 @@ func (t *Tracker) End(a *attack.Attempt) {
 	reply := a.Reply
 	a.Reply = nil
 	defer t.replies.Put(reply)
+	t.See(a, reply)
+}
+
+// See is End for somebody who has asked for the answer, and keeps it.
+func (t *Tracker) See(a *attack.Attempt, reply *attack.Reply) {
 	if a.Fault != attack.None || !t.cfg.Spec.Accepted.Contains(int(a.Status)) {
 		return
 	}

@@ -108,7 +108,7 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 		*a = attack.Attempt{Request: arrival + uint64(i)<<stepShift, Target: target, Due: due}
 		hint = r.agg.Begin(hint, target, due, max(r.now(), due), i > 0)
 		ep := &r.targets[target].endpoints[0]
-		hint = r.performFor(hint, via.to(step.via), ep, a, &traveller{user, i})
+		hint = r.performFor(hint, via.to(step.via), ep, a, &traveller{user, i, r.followers[target]})
 		if a.Fault != attack.None && !user.Skips(i) {
 			return hint
 		}
@@ -118,15 +118,27 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 
 // traveller is a user at a step.
 type traveller struct {
-	user *journey.User
-	step int
+	user   *journey.User
+	step   int
+	behind *follower // of what the step accepts, nil: nothing follows
 }
 
 // Begin gives an attempt what the user has in hand.
-func (t *traveller) Begin(a *attack.Attempt) { t.user.Begin(t.step, a) }
+func (t *traveller) Begin(a *attack.Attempt) {
+	t.user.Begin(t.step, a)
+	if t.behind != nil {
+		a.Reply.Limit = max(a.Reply.Limit, t.behind.Reads())
+	}
+}
 
 // End judges the attempt, and keeps what its answer gives.
-func (t *traveller) End(a *attack.Attempt) { t.user.End(t.step, a) }
+func (t *traveller) End(a *attack.Attempt) {
+	reply := a.Reply
+	t.user.End(t.step, a)
+	if t.behind != nil {
+		t.behind.See(a, reply)
+	}
+}
 
 // Traveller makes journeys outside of a load, one step after the other.
 type Traveller struct {

@@ -104,9 +104,7 @@ func (r equipment) equip(g *group, t *target, profile profiles.Target, several b
 	}
 	cfg := r.clientConfig(profile)
 	cfg.Vars = vars
-	if f := r.followers[g.target]; f != nil && f.receiver != nil {
-		cfg.Callback = f.receiver.URL
-	}
+	cfg.Callback = r.called(g.target, profile)
 	asides := r.asides(g.target)
 	cfg.OnAside = func(role profiles.Role, a attack.Attempt) {
 		if number, ok := asides[role]; ok {
@@ -158,6 +156,18 @@ func (r equipment) asides(target uint16) map[profiles.Role]uint16 {
 		}
 	}
 	return out
+}
+
+// called is where the services of a group call back: one step of a journey at most has
+// such a place at each of them. It is empty where nobody calls.
+func (r equipment) called(number uint16, profile profiles.Target) string {
+	for i, t := range r.cfg.Profile.Targets {
+		of := t.Journey > 0 && t.Journey == profile.Journey && t.URL == profile.URL && t.ConnectTo == profile.ConnectTo && t.ServerName == profile.ServerName
+		if f := r.followers[i]; f != nil && f.receiver != nil && (i == int(number) || of) {
+			return f.receiver.URL
+		}
+	}
+	return ""
 }
 
 // compile compiles a request once: requests are immutable, and those of the plan serve

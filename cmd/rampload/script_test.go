@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 			}))
 		},
 		"nats-server": natsServer,
+		"queue":       queueService,
+		"orders":      shopService,
+		"payments":    shopService,
 	})
 }
 
@@ -60,15 +63,17 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("RAMPLOAD_UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"service":   service,
-			"exits":     exits,
-			"interrupt": interrupt,
-			"breakoff":  breakOff,
-			"stuck":     stuck,
-			"matches":   fileMatches,
-			"capacity":  capacityBetween,
-			"leak":      leak,
-			"speaks":    speaks,
+			"service":    service,
+			"exits":      exits,
+			"interrupt":  interrupt,
+			"breakoff":   breakOff,
+			"stuck":      stuck,
+			"matches":    fileMatches,
+			"capacity":   capacityBetween,
+			"leak":       leak,
+			"speaks":     speaks,
+			"startqueue": startQueue,
+			"counted":    completedAs,
 		},
 	})
 }

@@ -223,3 +223,69 @@ hosts: [{name: orders-1, netns: %s, processes: [{listen: 8080}]}]
 		}
 	}
 }
+
+// TestWatchThroughAgent watches nginx through an agent, with its log: the verdict is of the
+// agent's host, and quotes the log. Nobody's requests have ids, so that time joins them.
+func TestWatchThroughAgent(t *testing.T) {
+	const before, after = 6 * time.Second, 10 * time.Second
+	need(t, "nginx", "ip", "nsenter")
+	exe := buildProgram(t)
+	n := startLiveNginx(t)
+	dir := t.TempDir()
+	profile := fmt.Sprintf(`name: live
+targets: [{name: orders, url: '%s', hosts: [orders-1]}]
+load: [{at: 1/s, for: 1s}]
+hosts:
+  - name: orders-1
+    agent: {command: [nsenter, --net=/run/netns/%s, --, %s, agent, --stdio]}
+    processes: [{listen: 8080}]
+    logs: [{file: %s/error.log, service: nginx}]
+`, n.url, n.netns, exe, n.dir)
+	if err := os.WriteFile(filepath.Join(dir, "live.yaml"), []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	watch := exec.Command(exe, "watch", filepath.Join(dir, "live.yaml"), "--out", filepath.Join(dir, "out.json"))
+	watch.Env, watch.Stdout, watch.Stderr = append(os.Environ(), "XDG_RUNTIME_DIR="+dir), &text, &text
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = watch.Process.Kill() }()
+	var good, bad atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	loaded := make(chan struct{})
+	go func() { defer close(loaded); n.load(ctx, &good, &bad) }()
+	began := time.Now()
+	until(t, "traffic", func() bool { return good.Load() > 2000 && time.Since(began) > before })
+	// What it asks is reset once it listens no more: nginx says so in its log.
+	n.serve(t, `proxy_pass http://127.0.0.1:9; proxy_connect_timeout 1s; error_page 502 = @cut; } location @cut { return 444;`)
+	run(t, "nginx", "-s", "reload", "-e", filepath.Join(n.dir, "error.log"), "-c", filepath.Join(n.dir, "nginx.conf"))
+	broke := time.Now()
+	until(t, "resets", func() bool { return bad.Load() > 400 && time.Since(broke) > after })
+	stop()
+	<-loaded
+	if err := watch.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Wait(); err != nil {
+		t.Fatalf("the watch ended with %v\n%s", err, text.String())
+	}
+	f, err := os.Open(filepath.Join(dir, "out.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := report.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, found := r.Targets[0], r.Findings[0]
+	if int64(target.WireResets) < bad.Load()*9/10 || found.Host != "orders-1" {
+		t.Errorf("%d resets of %d; the verdict is %s %s on %s: %s", target.WireResets, bad.Load(), found.Verdict, found.Cause, found.Host, told(found))
+	}
+	for _, want := range []string{"nginx on orders-1 -> 127.0.0.1:9: ", "Connection refused"} {
+		if !strings.Contains(told(found), want) {
+			t.Errorf("%q is not told:\n%s\n%s\n%+v", want, told(found), text.String(), r.Sources)
+		}
+	}
+}

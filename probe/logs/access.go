@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/rampload/rampload/probe"
 )
 
 // parseAccess reads a line of an access log in the common and the combined form, with
@@ -43,6 +45,14 @@ func parseAccess(line string) (e Entry, ok bool) {
 			e.Text += ": " + envoySays(flags)
 		}
 		e.Peer = upstreamOf(rest)
+		if e.Status >= 400 && e.Format == "access" {
+			switch upstream := upstreamStatus(rest); {
+			case upstream == "-":
+				e.Text += probe.WrittenBy + "itself"
+			case e.Peer != "" && upstream == strconv.Itoa(e.Status):
+				e.Text += probe.WrittenBy + e.Peer
+			}
+		}
 		return e, true
 	}
 }
@@ -81,6 +91,29 @@ func upstreamOf(rest string) string {
 				return v
 			}
 		}
+	}
+	return ""
+}
+
+// upstreamStatus returns the status that a proxy had from the server that it asked last, as
+// people log $upstream_status; "-": it asked none; "": it does not say.
+func upstreamStatus(rest string) string {
+	for _, word := range []string{"upstream_status=", "us=", "upstream_addr=-", "upstream=-", "ua=\"-\""} {
+		at := strings.Index(rest, word)
+		if at < 0 || at > 0 && letter(rest[at-1]) {
+			continue
+		}
+		if strings.Contains(word, "-") {
+			return "-"
+		}
+		v := strings.Trim(rest[at+len(word):], "\"")
+		if end := strings.IndexAny(v, " \""); end >= 0 {
+			v = v[:end]
+		}
+		if last := strings.LastIndexByte(v, ','); last >= 0 { // one for each try
+			v = v[last+1:]
+		}
+		return strings.TrimSpace(v)
 	}
 	return ""
 }
@@ -152,8 +185,12 @@ func parseHAProxy(line string) (e Entry, ok bool) {
 		e.Text = "no answer" + request
 	}
 	if server != "<NOSRV>" {
-		e.Text += " by " + f[1]
-		e.Peer = server
+		by := " by "
+		if why == "" && e.Status >= 400 {
+			by = probe.WrittenBy // the server's answer, which was passed on
+		}
+		e.Text += by + f[1]
+		e.Peer, e.Server = server, f[1]
 	}
 	if why != "" {
 		e.Text += ": " + why + " (" + ends[:2] + ")"

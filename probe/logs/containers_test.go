@@ -92,7 +92,7 @@ func TestDockerSocket(t *testing.T) {
 	follow := func(name string) (said []string, err error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		log := New(profiles.Log{Container: name}, "local", probe.NewClock(time.Now()))
+		log := New(profiles.Log{Container: name}, "local", "", probe.NewClock(time.Now()))
 		err = log.socket(ctx, socket, func(e probe.Event) {
 			said = append(said, e.Reason)
 			if strings.Contains(e.Reason, "time 2") {
@@ -115,7 +115,7 @@ func TestDockerSocket(t *testing.T) {
 }
 
 func TestNoContainer(t *testing.T) {
-	log := New(profiles.Log{Container: "no-such-container"}, "local", probe.NewClock(time.Now()))
+	log := New(profiles.Log{Container: "no-such-container"}, "local", "", probe.NewClock(time.Now()))
 	log.fs = t.TempDir()
 	if err := log.Check(); err == nil || !strings.Contains(err.Error(), "no container") {
 		t.Errorf("Check says %v", err)

@@ -22,6 +22,7 @@ type Entry struct {
 	Text    string // what it says
 	ID      string // of the transaction
 	Peer    string // a field that names the other end
+	Server  string // as a balancer calls the other end: "orders/s2"
 	Status  int    // that was answered; -1: none was; 0: not an access log
 	Format  string // "json", "nginx", "access", "haproxy" ...
 	// Odd says that an access log calls the request broken off, whatever its status.

@@ -37,7 +37,7 @@ func BenchmarkFollow(b *testing.B) {
 	}
 	ctx, cancel := context.WithCancel(b.Context())
 	read, done := make(chan bool, 1), make(chan error, 1)
-	log := New(profiles.Log{File: path}, "local", probe.NewClock(time.Now()))
+	log := New(profiles.Log{File: path}, "local", "", probe.NewClock(time.Now()))
 	go func() {
 		done <- log.Watch(ctx, func(e probe.Event) {
 			if strings.Contains(e.Reason, "the second is over") {

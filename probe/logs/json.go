@@ -188,6 +188,9 @@ type scanner struct {
 	at    int
 	depth int
 	count int
+	// bytes has lists of numbers read as the bytes of a text, and of lists of texts the
+	// first: journalctl writes so what it cannot print, and what is there twice.
+	bytes bool
 }
 
 // maxNested and maxFields bound what a hostile line can cost.
@@ -256,6 +259,12 @@ func (s *scanner) value(name string, emit func(name, value string)) bool {
 		s.depth--
 		return ok
 	case '[':
+		begin := *s
+		if v, ok := s.list(); ok && s.bytes {
+			emit(name, v)
+			return true
+		}
+		*s = begin
 		return s.skip()
 	}
 	begin := s.at
@@ -266,6 +275,39 @@ func (s *scanner) value(name string, emit func(name, value string)) bool {
 		emit(name, v)
 	}
 	return s.at > begin
+}
+
+// list reads a list of numbers as bytes, or the first of a list of texts.
+func (s *scanner) list() (text string, ok bool) {
+	if !s.bytes || !s.is('[') {
+		return "", false
+	}
+	var b []byte
+	for !s.is(']') {
+		s.space()
+		if len(b) == 0 && s.at < len(s.s) && (s.s[s.at] == '"' || s.s[s.at] == '[') {
+			if s.s[s.at] == '[' {
+				text, ok = s.list()
+			} else {
+				text, ok = s.text()
+			}
+			for ok && !s.is(']') { // the others
+				ok = s.is(',') && s.value("", func(string, string) {})
+			}
+			return text, ok
+		}
+		n, digits := 0, s.at
+		for s.at < len(s.s) && s.s[s.at] >= '0' && s.s[s.at] <= '9' && n < 256 {
+			n = 10*n + int(s.s[s.at]-'0')
+			s.at++
+		}
+		if s.at == digits || n > 255 {
+			return "", false
+		}
+		b = append(b, byte(n))
+		s.is(',')
+	}
+	return string(b), true
 }
 
 // skip passes over a list.

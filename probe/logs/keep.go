@@ -23,6 +23,7 @@ type keeper struct {
 	service string // by the profile, or the name of the file
 	source  probe.Source
 	clock   probe.Clock
+	servers *servers // nil: names of servers stay names
 
 	turn     time.Duration // of this second
 	patterns map[string]*pattern
@@ -125,6 +126,9 @@ func (k *keeper) keep(emit func(probe.Event)) {
 	e := *k.pending
 	k.pending, k.trace = nil, false
 	e.finish()
+	if at := k.servers.at(e.Server, k.arrived); at != "" {
+		e.Peer = at
+	}
 	key := patternOf(e)
 	p := k.patterns[key]
 	if p == nil {

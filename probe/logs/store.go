@@ -3,8 +3,11 @@ package logs
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,6 +27,12 @@ const (
 	mostLines  = 5000    // of one question
 	settles    = 2 * time.Second
 	afterwards = 3 * time.Second
+	// againAfter is how old lines are when the store is asked for them once more: those who
+	// ship lines gather them for some seconds.
+	againAfter = 12 * time.Second
+	askAgain   = 5 * time.Second // how often
+	maxSeen    = 100_000         // lines that are known to have been read
+	ahead      = time.Minute     // how far into the future lines are asked for at the end
 )
 
 func storeName(raw string) string {
@@ -48,57 +57,152 @@ type store interface {
 	lines(ctx context.Context, from, to time.Time) ([]stored, error)
 }
 
-// ask asks a store again and again for what was written since the last time. What a store
-// takes in late is missed: it is asked for lines that are some seconds old.
+// ask asks a store again and again for what was written since the last time: for lines
+// that are some seconds old, and for the same ones later, as stores take in some late. The
+// last question is for all that was not asked for twice, up to now.
 func (l *Log) ask(ctx context.Context, emit func(probe.Event)) error {
 	s, err := storeAt(ctx, l.entry.URL, l.entry.Query)
 	if err != nil {
 		return &probe.Unsupported{What: l.source.Name, Reason: err.Error()}
 	}
-	k := l.keeper(l.entry.URL, "")
-	from := time.Now().Add(-settles)
+	return l.questions(ctx, s, emit)
+}
+
+// questions asks until ctx is done.
+func (l *Log) questions(ctx context.Context, s store, emit func(probe.Event)) error {
+	begin := time.Now().Add(-settles)
+	q := &questions{log: l, store: s, keep: l.keeper(l.entry.URL, ""), emit: emit, next: begin, again: begin, seen: map[uint64]uint32{}}
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
-	failed := 0
-	round := func(ctx context.Context) {
-		to := time.Now().Add(-settles)
-		if to.Sub(from) < askEvery/2 {
-			return
-		}
-		within, cancel := context.WithTimeout(ctx, askFor)
-		defer cancel()
-		lines, err := s.lines(within, from, to)
-		if err != nil {
-			if ctx.Err() == nil {
-				failed++
-				l.lacks("%s", clean(err.Error(), 200))
-			}
-			return // asked again, with what came since
-		}
-		if len(lines) >= mostLines {
-			l.lacks("it had more than %d lines in a second", mostLines)
-		}
-		for _, x := range lines {
-			k.stored(x, l.clock, emit)
-		}
-		k.flush(l.clock.Now()+time.Second, emit)
-		from = to
-	}
-	for {
+	for looked := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 			defer cancel()
-			round(last)
-			k.flush(l.clock.Now()+time.Hour, emit)
-			if failed > 0 && k.seen == 0 {
-				return fmt.Errorf("ask the store: %s", strings.Join(l.missing, "; "))
+			q.last(last)
+			q.keep.flush(l.clock.Now()+time.Hour, emit)
+			if q.failed > 0 && q.answered == 0 {
+				return &probe.Unsupported{What: l.source.Name, Reason: "the store was asked in vain: " + strings.Join(l.missing, "; ")}
 			}
 			return nil
 		case <-ticker.C:
-			round(ctx)
+			q.first(ctx)
+			if time.Since(looked) >= askAgain {
+				looked = time.Now()
+				q.second(ctx)
+			}
 		}
 	}
+}
+
+// questions is how far a store was asked. What it says is bounded, however much it has.
+type questions struct {
+	log   *Log
+	store store
+	keep  *keeper
+	emit  func(probe.Event)
+
+	next, again      time.Time         // up to where it was asked once, and twice
+	seen             map[uint64]uint32 // how often lines between the two were read
+	failed, answered int
+}
+
+// first asks for what is old enough to be there.
+func (q *questions) first(ctx context.Context) {
+	to := time.Now().Add(-settles)
+	if to.Sub(q.next) < askEvery/2 {
+		return
+	}
+	if lines, ok := q.lines(ctx, q.next, to); ok { // else asked again, with what came since
+		for _, x := range lines {
+			if len(q.seen) < maxSeen {
+				q.seen[x.sum()]++
+			}
+			q.take(x)
+		}
+		q.next = to
+	}
+}
+
+// second asks once more for what is older.
+func (q *questions) second(ctx context.Context) {
+	to := time.Now().Add(-againAfter)
+	if q.next.Before(to) {
+		to = q.next
+	}
+	if to.Sub(q.again) < askEvery/2 {
+		return
+	}
+	if lines, ok := q.lines(ctx, q.again, to); ok {
+		q.late(lines)
+		q.again = to
+	}
+}
+
+// last asks for all that was not asked for twice, and for what claims to be of the future.
+func (q *questions) last(ctx context.Context) {
+	if lines, ok := q.lines(ctx, q.again, time.Now().Add(ahead)); ok {
+		q.late(lines)
+	}
+}
+
+// late takes the lines of an answer that had not been read before.
+func (q *questions) late(lines []stored) {
+	full := len(q.seen) >= maxSeen
+	for _, x := range lines {
+		sum := x.sum()
+		switch n := q.seen[sum]; {
+		case n > 1:
+			q.seen[sum] = n - 1
+			continue
+		case n == 1:
+			delete(q.seen, sum)
+			continue
+		}
+		if full && x.at.Before(q.next) {
+			continue // it may have been read
+		}
+		q.take(x)
+	}
+}
+
+// lines asks for some time; ok is false where there is no answer.
+func (q *questions) lines(ctx context.Context, from, to time.Time) (lines []stored, ok bool) {
+	within, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	lines, err := q.store.lines(within, from, to)
+	if errors.Is(err, errTooMuch) { // asked again it would say the same
+		q.answered++
+		q.log.lacks("the store's answer for %s was too long to be read whole", max(to.Sub(from).Round(time.Second), time.Second))
+		return lines, true
+	}
+	if err != nil {
+		if ctx.Err() == nil || q.answered == 0 {
+			q.failed++
+			q.log.lacks("%s", clean(err.Error(), 200))
+		}
+		return nil, false
+	}
+	q.answered++
+	if len(lines) >= mostLines {
+		q.log.lacks("it had more than %d lines in %s", mostLines, max(to.Sub(from).Round(time.Second), time.Second))
+	}
+	return lines, true
+}
+
+func (q *questions) take(x stored) {
+	q.keep.stored(x, q.log.clock, q.emit)
+	q.keep.flush(q.log.clock.Now(), q.emit)
+}
+
+// sum tells lines apart.
+func (x stored) sum() uint64 {
+	h := fnv.New64a()
+	var at [8]byte
+	binary.LittleEndian.PutUint64(at[:], uint64(x.at.UnixNano()))
+	_, _ = h.Write(at[:])
+	_, _ = io.WriteString(h, x.text)
+	return h.Sum64()
 }
 
 // stored takes a line of a store, which knows its time.
@@ -140,6 +244,10 @@ func (k *keeper) stored(x stored, clock probe.Clock, emit func(probe.Event)) {
 		return
 	}
 	k.arrived = x.at.Sub(clock.Start().Round(0))
+	if now := clock.Now(); k.arrived > now+settles { // its clock is another
+		k.skewed++
+		k.off, k.arrived = min(k.off, now-k.arrived), now
+	}
 	e.Time = ""
 	k.pending = &e
 	k.keep(emit)
@@ -176,6 +284,23 @@ func (a asked) answers(ctx context.Context, path string) bool {
 	return true
 }
 
+// errTooMuch says that an answer was not read whole. What was read of it counts.
+var errTooMuch = errors.New("the answer is too long to be read whole")
+
+// answer is the body of an answer, as far as it may be read.
+type answer struct {
+	io.Closer
+	left io.LimitedReader
+}
+
+// Read reads on, and fails where the answer goes on beyond what may be read.
+func (a *answer) Read(p []byte) (int, error) {
+	if a.left.N <= 0 {
+		return 0, errTooMuch
+	}
+	return a.left.Read(p)
+}
+
 // get asks a path below the store's URL.
 func (a asked) get(ctx context.Context, path string, values url.Values) (io.ReadCloser, error) {
 	resp, err := ask.Get(ctx, a.client, a.base, path, values, nil)
@@ -187,10 +312,7 @@ func (a asked) get(ctx context.Context, path string, values url.Values) (io.Read
 		resp.Body.Close()
 		return nil, fmt.Errorf("ask %s: it answers %d: %s", a.base.Host, resp.StatusCode, clean(string(text), 120))
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(resp.Body, maxAnswer), resp.Body}, nil
+	return &answer{resp.Body, io.LimitedReader{R: resp.Body, N: maxAnswer}}, nil
 }
 
 // victoria is VictoriaLogs: it answers a query with one JSON object a line
@@ -225,6 +347,9 @@ func (v *victoria) lines(ctx context.Context, from, to time.Time) ([]stored, err
 		}
 		out = append(out, x)
 	}
+	if errors.Is(s.Err(), bufio.ErrTooLong) {
+		return out, errTooMuch
+	}
 	return out, s.Err()
 }
 
@@ -254,7 +379,7 @@ func (o *loki) lines(ctx context.Context, from, to time.Time) ([]stored, error) 
 		} `json:"data"`
 	}
 	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("read the store's answer: %w", err)
+		return nil, fmt.Errorf("read the store's answer: %w", err) // of one that is too long nothing, JSON ends at its end
 	}
 	var out []stored
 	for _, r := range answer.Data.Result {

@@ -16,7 +16,7 @@ type Parser struct {
 // Parse reads a line without its end. A line that is no text of any known form is kept as
 // it is.
 func (p *Parser) Parse(line string) Entry {
-	line = unwrapped(line)
+	line = uncoloured(unwrapped(line))
 	e := p.parse(line)
 	e.raw = line
 	return e
@@ -43,6 +43,24 @@ func (p *Parser) parse(line string) Entry {
 		}
 	}
 	return parseText(line)
+}
+
+// uncoloured takes the escape sequences of terminals out of a line: a level in colour is a
+// level.
+func uncoloured(line string) string {
+	if strings.IndexByte(line, 0x1b) < 0 {
+		return line
+	}
+	b := make([]byte, 0, len(line))
+	for i := 0; i < len(line); {
+		if line[i] == 0x1b {
+			i += escape(line[i:])
+			continue
+		}
+		b = append(b, line[i])
+		i++
+	}
+	return string(b)
 }
 
 // unwrapped takes off what containers' runtimes write before a line: the form of the CRI

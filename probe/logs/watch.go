@@ -30,6 +30,7 @@ type Log struct {
 
 	missing []string
 	keepers []*keeper
+	servers *servers
 }
 
 var (
@@ -37,8 +38,9 @@ var (
 	_ probe.PartialSource = (*Log)(nil)
 )
 
-// New returns the watcher of a log of a profile's host.
-func New(entry profiles.Log, host string, clock probe.Clock) *Log {
+// New returns the watcher of a log of a profile's host. netns is the named network
+// namespace that the host is, "" for the machine.
+func New(entry profiles.Log, host, netns string, clock probe.Clock) *Log {
 	f := entry.Fields
 	name := cmp.Or(entry.File, entry.Journal)
 	switch {
@@ -53,7 +55,8 @@ func New(entry profiles.Log, host string, clock probe.Clock) *Log {
 	}
 	return &Log{
 		entry: entry, source: probe.Source{Host: host, Name: "log " + name}, clock: clock,
-		fields: Fields{Time: f["time"], Level: f["level"], Message: f["message"], Service: f["service"], ID: f["id"], Peer: f["peer"], Status: f["status"]},
+		servers: &servers{configs: balancerConfigs(netns)},
+		fields:  Fields{Time: f["time"], Level: f["level"], Message: f["message"], Service: f["service"], ID: f["id"], Peer: f["peer"], Status: f["status"]},
 	}
 }
 
@@ -145,7 +148,7 @@ func (l *Log) Watch(ctx context.Context, emit func(probe.Event)) error {
 func (l *Log) root() string { return cmp.Or(l.fs, "/") }
 
 func (l *Log) keeper(file, service string) *keeper {
-	k := &keeper{parser: Parser{Fields: l.fields, Format: l.entry.Format}, file: file, service: cmp.Or(l.entry.Service, service), source: l.source, clock: l.clock}
+	k := &keeper{parser: Parser{Fields: l.fields, Format: l.entry.Format}, file: file, service: cmp.Or(l.entry.Service, service), source: l.source, clock: l.clock, servers: l.servers}
 	l.keepers = append(l.keepers, k)
 	return k
 }
@@ -288,7 +291,7 @@ func serviceOf(path string) string {
 
 // journal follows the journal by journalctl.
 func (l *Log) journal(ctx context.Context, emit func(probe.Event)) error {
-	args := []string{"--output=json", "--follow", "--lines=0", "--no-pager"}
+	args := []string{"--output=json", "--all", "--follow", "--lines=0", "--no-pager"}
 	if l.entry.Journal != "all" {
 		args = append(args, "--unit="+l.entry.Journal)
 	}
@@ -346,10 +349,16 @@ func (l *Log) stream(r io.Reader, take func(*keeper, string), k *keeper, emit fu
 	}
 }
 
-// journalLine takes an entry of the journal as journalctl writes it in JSON.
+// whoWrote are fields of the journal that name who wrote an entry, the most telling first:
+// Docker's own, the unit, what the writer calls itself, its program.
+var whoWrote = [...]string{"CONTAINER_NAME", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER", "_COMM"}
+
+// journalLine takes an entry of the journal as journalctl writes it in JSON, its fields in
+// any order.
 func (k *keeper) journalLine(line string, now time.Duration, emit func(probe.Event)) {
-	var message, stamp, level, ident string
-	s := scanner{s: line}
+	var message, stamp, level, id, trace string
+	var who [len(whoWrote)]string
+	s := scanner{s: line, bytes: true}
 	if !s.object("", func(name, value string) {
 		switch name {
 		case "MESSAGE":
@@ -358,9 +367,18 @@ func (k *keeper) journalLine(line string, now time.Duration, emit func(probe.Eve
 			stamp = value
 		case "PRIORITY":
 			level = value
-		case "SYSLOG_IDENTIFIER", "_COMM":
-			if ident == "" {
-				ident = value
+		default:
+			if i := slices.Index(whoWrote[:], name); i >= 0 {
+				who[i] = value
+			}
+			if name == "" || name[0] == '_' {
+				return // the journal's own
+			}
+			switch k.parser.Fields.of(name) { // of services that hand over fields
+			case fieldID:
+				id = value
+			case fieldTrace:
+				trace = value
 			}
 		}
 	}) || message == "" {
@@ -378,8 +396,17 @@ func (k *keeper) journalLine(line string, now time.Duration, emit func(probe.Eve
 		return
 	}
 	e.Time = stamp
+	if e.ID == "" {
+		if e.ID = id; id == "" || idIn(id) == "" && idIn(trace) != "" {
+			e.ID = trace
+		}
+	}
 	if e.Service == "" && k.service == "" {
-		e.Service = ident
+		unit, service := strings.CutSuffix(who[1], ".service")
+		if who[1] = unit; !service || strings.HasPrefix(unit, "user@") { // a session, a slice
+			who[1] = ""
+		}
+		e.Service = cmp.Or(who[:]...)
 	}
 	if k.pending != nil {
 		k.keep(emit)

@@ -1,18 +1,14 @@
 package logs
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/rampload/rampload/probe"
@@ -26,6 +22,9 @@ type Written struct {
 	clock  probe.Clock
 	label  func() string
 	pids   func() []int32
+	claims *Claims
+
+	servers *servers
 
 	tails   map[fileID]*writtenTail
 	missing []string
@@ -38,11 +37,13 @@ var (
 )
 
 // NewWritten returns the watcher of what some processes write: pids are those of now and
-// label is their name. The name of its source has text.
-func NewWritten(text, host string, label func() string, pids func() []int32, clock probe.Clock) *Written {
+// label is their name. The name of its source has text; netns is the named network
+// namespace that the host is, "" for the machine. Claims is what it shares with the other
+// watchers of the machine; nil: there are none.
+func NewWritten(text, host, netns string, label func() string, pids func() []int32, claims *Claims, clock probe.Clock) *Written {
 	return &Written{
-		source: probe.Source{Host: host, Name: "files written by " + text}, clock: clock, label: label, pids: pids,
-		tails: map[fileID]*writtenTail{},
+		source: probe.Source{Host: host, Name: "files written by " + text}, clock: clock, label: label, pids: pids, claims: claims,
+		servers: &servers{configs: balancerConfigs(netns)}, tails: map[fileID]*writtenTail{},
 	}
 }
 
@@ -58,9 +59,6 @@ func (w *Written) Missing() []*probe.Unsupported {
 	return out
 }
 
-// fileID is a file, whatever it is called.
-type fileID struct{ dev, inode uint64 }
-
 type writtenTail struct {
 	*followed
 	keep *keeper // nil: it is no text
@@ -72,8 +70,9 @@ const maxWritten = 16
 // Watch follows the files until ctx is done.
 func (w *Written) Watch(ctx context.Context, emit func(probe.Event)) error {
 	defer func() {
-		for _, t := range w.tails {
+		for id, t := range w.tails {
 			t.file.Close()
+			w.claims.leave(id, w)
 		}
 	}()
 	ticker := time.NewTicker(lookEvery)
@@ -88,6 +87,7 @@ func (w *Written) Watch(ctx context.Context, emit func(probe.Event)) error {
 					t.keep.flush(now+time.Hour, emit)
 				}
 				t.file.Close()
+				w.claims.leave(id, w)
 				delete(w.tails, id)
 			}
 		}
@@ -132,7 +132,9 @@ func (w *Written) read(t *writtenTail, buf []byte, now time.Duration, emit func(
 // returns those that nobody has open any more.
 func (w *Written) find(later bool) (closed map[fileID]*writtenTail) {
 	closed = maps.Clone(w.tails)
-	for _, pid := range w.pids() {
+	fresh := map[fileID]printed{}
+	pids := w.pids()
+	for _, pid := range pids {
 		dir := fmt.Sprintf("/proc/%d/fd", pid)
 		list, err := os.ReadDir(dir)
 		if err != nil {
@@ -140,80 +142,53 @@ func (w *Written) find(later bool) (closed map[fileID]*writtenTail) {
 			continue
 		}
 		for _, entry := range list {
-			fd := entry.Name()
-			target, err := os.Readlink(filepath.Join(dir, fd))
-			if err != nil || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "/dev/") || strings.HasPrefix(target, "/proc/") {
+			x, id, ok := printedBy(pid, entry.Name())
+			if !ok {
 				continue
 			}
-			if !printsTo(pid, fd, target) {
-				continue
-			}
-			info, err := os.Stat(filepath.Join(dir, fd))
-			if err != nil || !info.Mode().IsRegular() {
-				continue
-			}
-			id, ok := identify(info)
 			delete(closed, id)
-			if !ok || w.tails[id] != nil || len(w.tails)-len(closed) >= maxWritten {
-				continue
+			if w.tails[id] == nil && len(w.tails)-len(closed)+len(fresh) < maxWritten && w.claims.take(id, w) {
+				fresh[id] = x
 			}
-			f, err := open(filepath.Join(dir, fd), later)
-			if err != nil {
-				w.lacks(err)
-				continue
-			}
-			w.found = true
-			w.tails[id] = &writtenTail{f, &keeper{file: target, service: w.label(), source: w.source, clock: w.clock}}
 		}
 	}
+	if len(fresh) == 0 {
+		return closed
+	}
+	others := alsoPrint(fresh, pids)
+	for id, x := range fresh {
+		other := others[id]
+		if other == ownName { // rampload itself prints there: of itself, and of this very run
+			w.claims.leave(id, w)
+			continue
+		}
+		f, err := open(x.open, later)
+		if err != nil {
+			w.claims.leave(id, w)
+			w.lacks(err)
+			continue
+		}
+		keep := &keeper{file: x.name(f.info), service: w.label(), source: w.source, clock: w.clock, servers: w.servers}
+		if other != "" {
+			keep.service = serviceOf(keep.file)
+			w.says("%s prints into %s, too: its lines are told of as the file's", other, keep.file)
+		}
+		w.found = true
+		w.tails[id] = &writtenTail{f, keep}
+	}
 	return closed
+}
+
+// says notes what is not as it seems.
+func (w *Written) says(format string, args ...any) {
+	if reason := fmt.Sprintf(format, args...); len(w.missing) < 8 && !slices.Contains(w.missing, reason) {
+		w.missing = append(w.missing, reason)
+	}
 }
 
 func (w *Written) lacks(err error) {
 	if !errors.Is(err, fs.ErrPermission) {
 		return // it ended, or closed the file
 	}
-	const reason = "the descriptors of its processes are shown to their user and to root only"
-	if !slices.Contains(w.missing, reason) {
-		w.missing = append(w.missing, reason)
-	}
-}
-
-func identify(info fs.FileInfo) (fileID, bool) {
-	s, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fileID{}, false
-	}
-	return fileID{uint64(s.Dev), s.Ino}, true
-}
-
-// printsTo reports whether a descriptor is one that text is printed to: standard output or
-// error, or a file that is only added to and is no store's journal of its data.
-func printsTo(pid int32, fd, target string) bool {
-	flags, ok := openFlags(pid, fd)
-	if !ok || flags&syscall.O_ACCMODE == syscall.O_RDONLY {
-		return false
-	}
-	name := strings.ToLower(filepath.Base(strings.TrimSuffix(target, " (deleted)")))
-	for _, data := range []string{".aof", ".wal", ".db", ".sqlite", ".sqlite3", ".pid", ".lock", ".ibd", ".journal", "-wal", "-shm", ".tmp"} {
-		if strings.HasSuffix(name, data) {
-			return false
-		}
-	}
-	return fd == "1" || fd == "2" || flags&syscall.O_APPEND != 0 || strings.HasSuffix(name, ".log")
-}
-
-// openFlags returns with which flags a descriptor was opened (proc_pid_fdinfo(5)).
-func openFlags(pid int32, fd string) (flags int, ok bool) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
-	if err != nil {
-		return 0, false
-	}
-	for line := range bytes.Lines(data) {
-		if rest, found := bytes.CutPrefix(line, []byte("flags:")); found {
-			n, err := strconv.ParseInt(string(bytes.TrimSpace(rest)), 8, 64)
-			return int(n), err == nil
-		}
-	}
-	return 0, false
+	w.says("the descriptors of its processes are shown to their user and to root only")
 }

@@ -33,7 +33,7 @@ func TestFollowsWhatIsWritten(t *testing.T) {
 	write(text, "ERROR: from before\n")
 	var said []string
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWritten("on port 80", "web", func() string { return "shop" }, func() []int32 { return []int32{int32(os.Getpid())} }, probe.NewClock(time.Now()))
+		w := NewWritten("on port 80", "web", "", func() string { return "shop" }, func() []int32 { return []int32{int32(os.Getpid())} }, nil, probe.NewClock(time.Now()))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {

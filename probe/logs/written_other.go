@@ -12,7 +12,7 @@ import (
 type Written struct{ source probe.Source }
 
 // NewWritten returns a watcher that says that it cannot.
-func NewWritten(text, host string, _ func() string, _ func() []int32, _ probe.Clock) *Written {
+func NewWritten(text, host, _ string, _ func() string, _ func() []int32, _ *Claims, _ probe.Clock) *Written {
 	return &Written{probe.Source{Host: host, Name: "files written by " + text}}
 }
 

@@ -34,11 +34,12 @@ type Machine struct {
 }
 
 // Shared is what the parts of a machine have in common: what reading their requests may
-// cost, together no more than for one, and which processes are named by any of them, so
-// that no other finds them once more. The zero value is ready to use; it is safe for
-// concurrent use.
+// cost, together no more than for one, which files of processes are followed, and which
+// processes are named by any of them, so that no other finds them once more. The zero value
+// is ready to use; it is safe for concurrent use.
 type Shared struct {
 	requests waiting.Sharing
+	written  logs.Claims
 
 	mu    sync.Mutex
 	named []func() []int32
@@ -108,7 +109,7 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 		}
 	}
 	for _, l := range selected.Logs {
-		out.Watchers = append(out.Watchers, logs.New(l, p.name, clock))
+		out.Watchers = append(out.Watchers, logs.New(l, p.name, p.netns, clock))
 	}
 	if p.whole() || p.netns != "" {
 		add("requests")(asSampler(newServed(p)))
@@ -136,7 +137,7 @@ func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt k
 		add("network of " + text)(asSampler(kernel.NewProcessNetwork(opt, process.Label(), process.PIDs)))
 		add("requests of " + text)(asSampler(newServedBy(p, text, process.PIDs)))
 	}
-	return logs.NewWritten(text, p.name, process.Label, process.PIDs, p.machine.Clock)
+	return logs.NewWritten(text, p.name, p.netns, process.Label, process.PIDs, &p.machine.Shared.written, p.machine.Clock)
 }
 
 // asSampler keeps a nil pointer from becoming a sampler that is not nil.

@@ -205,6 +205,7 @@ func Profile(p profiles.Profile) profiles.Profile {
 				s.At.URL = r.url(s.At.URL)
 			}
 			s.Check.Body, s.Check.Regexp = r.Redact(s.Check.Body), r.Redact(s.Check.Regexp)
+			s.Completion = r.completion(s.Completion)
 		}
 	}
 	for i := range p.Data {

@@ -87,6 +87,7 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 	v.step = &p
 	requestRules{v.validator}.request(path, s.Request)
 	v.step = nil
+	v.stepCompletion(path, p)
 	if s.ThinkFrom < 0 || s.ThinkTo < s.ThinkFrom || s.ThinkTo > time.Hour {
 		v.add(path+".think", "a pause from %s to %s cannot be: write the shorter one first, at most 1h, such as think: 1s..3s",
 			profiles.FormatDuration(s.ThinkFrom), profiles.FormatDuration(s.ThinkTo))
@@ -106,6 +107,24 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 	}
 	if _, err := regexp.Compile(s.Check.Regexp); err != nil {
 		v.add(path+".check.regexp", "%s is no regular expression (%s): write one such as order [0-9]+", profiles.Quote(s.Check.Regexp), reason(err))
+	}
+}
+
+// stepCompletion checks how a step tells what became of what it accepted: as its target.
+func (v journeyRules) stepCompletion(path string, p place) {
+	for _, t := range v.profile.Targets {
+		if t.Journey == 0 || &v.profile.Journeys[t.Journey-1] != p.journey || t.Step != p.index {
+			continue
+		}
+		completionRules{v.validator}.completion(path, t)
+		if t.Completion.Via != profiles.ViaCallback {
+			return
+		}
+		for k, other := range p.journey.Steps[:p.index] {
+			if other.Completion.Via == profiles.ViaCallback && p.journey.Service(k).URL == t.URL {
+				v.add(path+".completion.callback", "the step %s waits for callbacks of the same service already: put this one into a journey of its own", other.Name)
+			}
+		}
 	}
 }
 

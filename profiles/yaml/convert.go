@@ -198,9 +198,7 @@ func host(s hostSyntax) profiles.Host {
 	for _, p := range s.Pools {
 		h.Pools = append(h.Pools, profiles.Pool{Name: string(bind.Deref(p.Name)), Use: string(bind.Deref(p.Use)), Limit: string(bind.Deref(p.Limit))})
 	}
-	for i := range s.Logs {
-		h.Logs = append(h.Logs, s.Logs[i].Log())
-	}
+	s.Logs.To(&h)
 	for _, p := range s.Processes {
 		h.Processes = append(h.Processes, profiles.Process{
 			Listen: int(bind.Deref(p.Listen)),

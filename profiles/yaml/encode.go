@@ -248,16 +248,13 @@ func clientOf(c profiles.Client) *clientSyntax {
 }
 
 func hostOf(h profiles.Host) hostSyntax {
-	s := hostSyntax{Name: bind.Given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: bind.Given(scalar.Text(h.Netns)), Kubernetes: bind.Given(scalar.Text(h.Kubernetes))}
+	s := hostSyntax{Name: bind.Given(scalar.Word(h.Name)), Agent: agentOf(h.Agent), Netns: bind.Given(scalar.Text(h.Netns)), Kubernetes: bind.Given(scalar.Text(h.Kubernetes)), Logs: section.LogsOf(h)}
 	for _, m := range h.Prometheus {
 		s.Prometheus = append(s.Prometheus, metricsOf(m))
 	}
 	for _, p := range h.Pools {
 		name, use := scalar.Word(p.Name), scalar.Text(p.Use)
 		s.Pools = append(s.Pools, poolSyntax{Name: &name, Use: &use, Limit: bind.Given(ceiling(p.Limit))})
-	}
-	for _, l := range h.Logs {
-		s.Logs = append(s.Logs, section.LogOf(l))
 	}
 	for _, p := range h.Processes {
 		s.Processes = append(s.Processes, processSyntax{

@@ -32,6 +32,9 @@ func files(d *bind.Decoder, p *profiles.Profile, root *tree.Node, opt Options) {
 		for j := range p.Journeys[i].Steps {
 			r, at := &p.Journeys[i].Steps[j].Request, "journeys."+strconv.Itoa(i)+".steps."+strconv.Itoa(j)
 			check(at+".body-file", &r.BodyFile)
+			c := &p.Journeys[i].Steps[j].Completion
+			check(at+".completion.nats.creds", &c.Topic.Creds)
+			check(at+".completion.nats.ca", &c.Topic.CA)
 			for k := range r.Parts {
 				check(at+".multipart."+strconv.Itoa(k)+".file", &r.Parts[k].File)
 			}

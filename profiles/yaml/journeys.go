@@ -42,6 +42,8 @@ type stepFields struct {
 	Extract   *extracts         `yaml:"extract" about:"Values of the answer for later steps: {token: json access_token} is ${login.token}. From json PATH, header NAME, cookie NAME or regexp PATTERN."`
 	Check     *checkSyntax      `yaml:"check" about:"What the answer has to be; else the step has failed."`
 	OnFailure *scalar.OnFailure `yaml:"on-failure" about:"end: the journey ends where this step fails. skip: it goes on. Without it: end."`
+
+	Completion *completionSyntax `yaml:"completion" about:"How it is learnt that what the step's answer accepted (202) and the service does later is done. The journey does not wait for it."`
 }
 
 type checkSyntax struct {
@@ -146,7 +148,7 @@ func (s *journeySyntax) journey() profiles.Journey {
 		}
 		think := bind.Deref(step.Think)
 		out.ThinkFrom, out.ThinkTo = think.From, think.To
-		out.Check = step.Check.check()
+		out.Check, out.Completion = step.Check.check(), step.Completion.completion()
 		j.Steps = append(j.Steps, out)
 	}
 	return j
@@ -178,7 +180,7 @@ func journeyOf(j profiles.Journey) journeySyntax {
 			list := extracts(step.Extract)
 			out.Extract = &list
 		}
-		out.Check = checkOf(step.Check)
+		out.Check, out.Completion = checkOf(step.Check), completionOf(step.Completion)
 		s.Steps = append(s.Steps, out)
 	}
 	return s

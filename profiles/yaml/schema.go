@@ -209,11 +209,10 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return shortOr(reflect.TypeFor[section.OTLPFields](), "http://collector:4318")
 	case t == reflect.TypeFor[section.ReceiverSyntax]():
 		return shortOr(reflect.TypeFor[section.ReceiverFields](), "http://127.0.0.1:9093")
-	case t == reflect.TypeFor[section.LogSyntax]():
-		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
-			{Type: "string", Examples: []any{"/var/log/nginx/*.log"}},
-			schemaOf(reflect.TypeFor[section.LogFields]()),
-		}}
+	case t == reflect.TypeFor[section.Logs]():
+		one := shortOr(reflect.TypeFor[section.LogFields](), "/var/log/nginx/*.log")
+		one.AnyOf[0].Examples = append(one.AnyOf[0].Examples, "none")
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{one, {Types: []string{"array", "null"}, Items: shortOr(reflect.TypeFor[section.LogFields](), "/var/log/nginx/*.log")}}}
 	case t == reflect.TypeFor[pollSyntax]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
 			{Type: "string", Examples: []any{"location", "/orders/${accepted.id}"}},

@@ -139,14 +139,14 @@ type retriesSyntax struct {
 }
 
 type hostSyntax struct {
-	Name       *scalar.Word        `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
-	Agent      *agentSyntax        `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, nats (an agent of the host's name that is connected to the fleet's NATS server), the name of such an agent, or {command: [...]}. Without it: this machine."`
-	Kubernetes *scalar.Text        `yaml:"kubernetes" about:"What runs in Kubernetes: NAMESPACE/deploy/NAME (or sts, ds, pod), or NAMESPACE/LABEL=VALUE. Its pods are found through the API, as kubectl would, and watched by the agents of their nodes."`
-	Netns      *scalar.Text        `yaml:"netns" about:"Named network namespace of this machine."`
-	Prometheus metricsList         `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
-	Pools      []poolSyntax        `yaml:"pools" about:"Resources of the host by the names of their metrics."`
-	Processes  []processSyntax     `yaml:"processes" about:"Processes to watch."`
-	Logs       []section.LogSyntax `yaml:"logs" about:"Logs of the services on the host: paths and globs of files, or {journal: UNIT}. What lines say of failed transactions is joined to them."`
+	Name       *scalar.Word    `yaml:"name,required" about:"Name of the host in targets and reports. local is the generator." example:"write name: orders-1"`
+	Agent      *agentSyntax    `yaml:"agent" about:"How the host is watched: ssh, ssh://user@host:port, nats (an agent of the host's name that is connected to the fleet's NATS server), the name of such an agent, or {command: [...]}. Without it: this machine."`
+	Kubernetes *scalar.Text    `yaml:"kubernetes" about:"What runs in Kubernetes: NAMESPACE/deploy/NAME (or sts, ds, pod), or NAMESPACE/LABEL=VALUE. Its pods are found through the API, as kubectl would, and watched by the agents of their nodes."`
+	Netns      *scalar.Text    `yaml:"netns" about:"Named network namespace of this machine."`
+	Prometheus metricsList     `yaml:"prometheus" about:"Metrics pages of the host, such as node_exporter's."`
+	Pools      []poolSyntax    `yaml:"pools" about:"Resources of the host by the names of their metrics."`
+	Processes  []processSyntax `yaml:"processes" about:"Processes to watch."`
+	Logs       section.Logs    `yaml:"logs" about:"Logs of the services on the host: paths and globs of files, or {journal: UNIT}. What lines say of failed transactions is joined to them. none: no log is read, the files that its processes have open neither."`
 }
 
 type agentFields struct {

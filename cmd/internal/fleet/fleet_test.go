@@ -210,10 +210,10 @@ func TestAgentEndsWithItsConnection(t *testing.T) {
 		"nothing":      {"", "ended before a request"},
 		"no request":   {"hello\n", "not the protocol"},
 		"another one":  {`{"version":9,"name":"a","every_ns":250000000}` + "\n", "same rampload at both ends"},
-		"own name":     {`{"version":2,"name":"local","every_ns":250000000}` + "\n", "cannot be the name"},
-		"busy":         {`{"version":2,"name":"a","every_ns":1}` + "\n", "out of range"},
-		"gone":         {`{"version":2,"name":"a","every_ns":250000000}` + "\n", "connection is gone"},
-		"then garbage": {`{"version":2,"name":"a","every_ns":250000000}` + "\n{]\n", "not the protocol"},
+		"own name":     {`{"version":3,"name":"local","every_ns":250000000}` + "\n", "cannot be the name"},
+		"busy":         {`{"version":3,"name":"a","every_ns":1}` + "\n", "out of range"},
+		"gone":         {`{"version":3,"name":"a","every_ns":250000000}` + "\n", "connection is gone"},
+		"then garbage": {`{"version":3,"name":"a","every_ns":250000000}` + "\n{]\n", "not the protocol"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -304,7 +304,7 @@ func TestAgentForADay(t *testing.T) {
 }
 
 func FuzzServe(f *testing.F) {
-	f.Add([]byte(`{"version":2,"name":"a","every_ns":250000000}` + "\n" + `{"asked_ns":5}` + "\n" + `{"end":true}` + "\n"))
+	f.Add([]byte(`{"version":3,"name":"a","every_ns":250000000}` + "\n" + `{"asked_ns":5}` + "\n" + `{"end":true}` + "\n"))
 	f.Fuzz(func(t *testing.T, told []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			watch := func(context.Context, protocol.Request, probe.Clock) (probe.Sources, []runlog.Host) {

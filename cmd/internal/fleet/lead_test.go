@@ -362,13 +362,13 @@ func TestForgedOrders(t *testing.T) {
 	for text, says := range map[string]string{
 		"{":                             "decode order",
 		`{"version":9}`:                 "same rampload everywhere",
-		`{"version":2,"run":"../../x"}`: "not the id of a run",
-		`{"version":2,"run":"0123456789abcdef","kind":"start"}`:                                                                               "takes no part",
-		`{"version":2,"run":"0123456789abcdef","kind":"watch"}`:                                                                               "does nothing else",
-		`{"version":2,"run":"0123456789abcdef","kind":"exec"}`:                                                                                "takes no part",
-		`{"version":2,"run":"0123456789abcdef","kind":"go","part":-1}`:                                                                        "not the number of a part",
-		`{"version":2,"run":"0123456789abcdef","kind":"prepare","assignment":{"slice":3,"of":2}}`:                                             "no slice 3 of 2",
-		`{"version":2,"run":"0123456789abcdef","kind":"prepare","assignment":{"of":1,"profile":{"Client":{"TLS":{"CAFile":"/etc/passwd"}}}}}`: "was not sent along",
+		`{"version":3,"run":"../../x"}`: "not the id of a run",
+		`{"version":3,"run":"0123456789abcdef","kind":"start"}`:                                                                               "takes no part",
+		`{"version":3,"run":"0123456789abcdef","kind":"watch"}`:                                                                               "does nothing else",
+		`{"version":3,"run":"0123456789abcdef","kind":"exec"}`:                                                                                "takes no part",
+		`{"version":3,"run":"0123456789abcdef","kind":"go","part":-1}`:                                                                        "not the number of a part",
+		`{"version":3,"run":"0123456789abcdef","kind":"prepare","assignment":{"slice":3,"of":2}}`:                                             "no slice 3 of 2",
+		`{"version":3,"run":"0123456789abcdef","kind":"prepare","assignment":{"of":1,"profile":{"Client":{"TLS":{"CAFile":"/etc/passwd"}}}}}`: "was not sent along",
 	} {
 		if got := string(m.hear([]byte(text))); !strings.Contains(got, says) {
 			t.Errorf("%s: %s, want %q", text, got, says)

@@ -68,7 +68,7 @@ func connectAgent(ctx context.Context, h profiles.Host, r protocol.Request) (*fl
 // RequestFor is what the agent of a host is asked to watch. A host that alone serves a
 // target, and for which the profile names no process, is watched by the target's port.
 func RequestFor(h profiles.Host, targets []profiles.Target, id string, every time.Duration, trace bool) protocol.Request {
-	r := protocol.Request{RunID: id, Name: h.Name, Processes: slices.Clone(h.Processes), Logs: h.Logs, Trace: trace, Every: every}
+	r := protocol.Request{RunID: id, Name: h.Name, Processes: slices.Clone(h.Processes), Logs: h.Logs, NoLogs: h.NoLogs, Trace: trace, Every: every}
 	for _, t := range targets {
 		r.Chained = r.Chained || len(t.Hosts) > 1
 		for _, port := range ListenPorts(t) {

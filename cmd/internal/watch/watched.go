@@ -55,7 +55,7 @@ func OpenHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Ta
 				w.Add(probe.Source{Host: h.Name, Name: "agent"}, nil, &probe.Unsupported{What: "agent", Reason: err.Error()})
 			}
 		} else if h.Kubernetes == "" && (len(h.Prometheus) == 0 || h.Netns != "") {
-			w.Append(w.machine.Host(h).Open(ctx, probe.Selection{Processes: h.Processes, Logs: h.Logs, Written: len(h.Logs) == 0}))
+			w.Append(w.machine.Host(h).Open(ctx, probe.Selection{Processes: h.Processes, Logs: h.Logs, Written: len(h.Logs) == 0 && !h.NoLogs}))
 		}
 		if h.Kubernetes != "" && w.others != nil {
 			w.others.pods.open(h, w, clock)

@@ -11,10 +11,6 @@ import (
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
-// LogSyntax is the path of a file, or the fields of a log.
-type LogSyntax struct{ LogFields }
-
-// LogFields are the keys of a log.
 type LogFields struct {
 	File      *scalar.Text    `yaml:"file" about:"Path of a file, or a glob of several. Rotation is followed."`
 	Container *scalar.Text    `yaml:"container" about:"Name of a container (docker, podman, Kubernetes), or the beginning of its id, whose log its runtime keeps."`
@@ -36,7 +32,74 @@ type logNamesSyntax struct {
 	Status  *scalar.Text `yaml:"status" about:"Field with the status that was answered."`
 }
 
-// Decode implements [bind.Syntax].
+// Logs is a list of logs, one log, or none.
+type Logs []LogSyntax
+
+// noLogs is what says that no log is read.
+const noLogs = "none"
+
+func (l *Logs) Decode(d *bind.Decoder, n *tree.Node, key string) {
+	items := n.Items
+	switch {
+	case n.Kind == tree.Null:
+		return
+	case n.Kind == tree.Scalar && n.Text == noLogs:
+		*l = Logs{{none: true}}
+		return
+	case n.Kind != tree.Sequence:
+		items = []*tree.Node{n}
+	}
+	for i, item := range items {
+		if item.Kind == tree.Null {
+			d.Problem(item.At, key, "entry %d is empty: write it, or leave out the \"-\"", i+1)
+			continue
+		}
+		var one LogSyntax
+		one.Decode(d, item, key)
+		*l = append(*l, one)
+	}
+}
+
+func (l *Logs) Node() *tree.Node {
+	if len(*l) == 1 && (*l)[0].none {
+		return bind.TextNode(noLogs, false)
+	}
+	n := &tree.Node{Kind: tree.Sequence}
+	for i := range *l {
+		n.Items = append(n.Items, (*l)[i].Node())
+	}
+	return n
+}
+
+// To puts the logs into a host.
+func (l *Logs) To(h *profiles.Host) {
+	for i := range *l {
+		if (*l)[i].none {
+			h.NoLogs = true
+			continue
+		}
+		h.Logs = append(h.Logs, (*l)[i].log())
+	}
+}
+
+// LogsOf is the inverse of [Logs.To].
+func LogsOf(h profiles.Host) Logs {
+	if h.NoLogs {
+		return Logs{{none: true}}
+	}
+	var out Logs
+	for _, l := range h.Logs {
+		out = append(out, logOf(l))
+	}
+	return out
+}
+
+// LogSyntax is the path of a file, or the fields of a log.
+type LogSyntax struct {
+	LogFields
+	none bool
+}
+
 func (l *LogSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind != tree.Scalar {
 		d.Fields(bind.ValueOf(&l.LogFields), n, key)
@@ -46,7 +109,6 @@ func (l *LogSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	d.Scalar(l.File, n, key)
 }
 
-// Node implements [bind.Syntax].
 func (l *LogSyntax) Node() *tree.Node {
 	if (LogFields{File: l.File}) == l.LogFields && l.File != nil {
 		return bind.TextNode(string(*l.File), false)
@@ -54,8 +116,7 @@ func (l *LogSyntax) Node() *tree.Node {
 	return bind.NodeOf(bind.ValueOf(&l.LogFields))
 }
 
-// Log is what it stands for.
-func (l *LogSyntax) Log() profiles.Log {
+func (l *LogSyntax) log() profiles.Log {
 	out := profiles.Log{
 		File: string(bind.Deref(l.File)), Journal: string(bind.Deref(l.Journal)), URL: string(bind.Deref(l.URL)), Query: string(bind.Deref(l.Query)),
 		Container: string(bind.Deref(l.Container)), Service: string(bind.Deref(l.Service)), Format: string(bind.Deref(l.Format)),
@@ -82,9 +143,8 @@ func (f *logNamesSyntax) all() []logName {
 	return []logName{{"time", &f.Time}, {"level", &f.Level}, {"message", &f.Message}, {"service", &f.Service}, {"id", &f.ID}, {"peer", &f.Peer}, {"status", &f.Status}}
 }
 
-// LogOf is the inverse of Log.
-func LogOf(l profiles.Log) LogSyntax {
-	s := LogSyntax{LogFields{
+func logOf(l profiles.Log) LogSyntax {
+	s := LogSyntax{LogFields: LogFields{
 		File: bind.Given(scalar.Text(l.File)), Journal: bind.Given(scalar.Text(l.Journal)), URL: bind.Given(scalar.Text(l.URL)), Query: bind.Given(scalar.Text(l.Query)),
 		Container: bind.Given(scalar.Text(l.Container)), Service: bind.Given(scalar.Word(l.Service)), Format: bind.Given(logFormat(l.Format)),
 	}}
@@ -102,7 +162,6 @@ func LogOf(l profiles.Log) LogSyntax {
 // logFormat is the form of the lines of a log.
 type logFormat string
 
-// Parse implements [bind.Value].
 func (v *logFormat) Parse(text string, _ bool) error {
 	if !slices.Contains(profiles.LogFormats, text) {
 		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", profiles.Cite(text), strings.Join(profiles.LogFormats, ", "))
@@ -111,5 +170,4 @@ func (v *logFormat) Parse(text string, _ bool) error {
 	return nil
 }
 
-// Format implements [bind.Value].
 func (v *logFormat) Format() (string, bool) { return string(*v), false }

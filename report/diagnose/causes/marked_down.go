@@ -23,6 +23,9 @@ func markedDown() inquiry.Rule {
 // circuitOpen: a service has stopped asking another one for a while.
 func circuitOpen() inquiry.Rule {
 	r := outOfUse("circuit-open")
+	// A breaker opens for trouble behind it, and a process that ends connections has none.
+	r.Never = append(r.Never, evidence.InnerMatch)
+	r.Weights = append(r.Weights, inquiry.Weight{Clue: evidence.NoTrouble, Yes: inquiry.Opposite(inquiry.Strong), No: 0})
 	r.Says = "it has stopped asking what stands behind it for a while, and answers with errors itself: a circuit breaker"
 	r.Advice = func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 		return []string{
@@ -57,7 +60,7 @@ func outOfUse(cause string) inquiry.Rule {
 // nextPlace names the hop behind that of a hypothesis.
 func nextPlace(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
 	if i := h.Hop.Index + 1; i < len(c.Hops) && c.Hops[i].Station != nil {
-		return c.Hops[i].Station.Place()
+		return c.Hops[i].Place()
 	}
 	return "what stands behind it"
 }

@@ -11,9 +11,9 @@ import (
 // rateLimitPolicy: whatever exceeds a fixed rate is turned away.
 func rateLimitPolicy() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "rate-limit-policy", Mechanism: report.MechanismPolicy, Elimination: true, Own: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff, evidence.RetryAsked, evidence.SaysRate},
-		Told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate},
-		Proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
+		Cause: "rate-limit-policy", Mechanism: report.MechanismPolicy, Elimination: true, Own: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RateStatus, evidence.Cliff, evidence.ShedAtOnce, evidence.Forgotten, evidence.HeldOff, evidence.RetryAsked, evidence.SaysRate, evidence.OwnRule},
+		Told:   []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.OwnRule},
+		Proof:  []evidence.Clue{evidence.RetryAsked, evidence.SaysRate, evidence.OwnRule, evidence.RateStatus, evidence.ExcessFails, evidence.Cliff, evidence.Forgotten, evidence.HeldOff, evidence.ShedAtOnce},
 		Unless: []evidence.Clue{evidence.PortsFull},
 		// A store keeps to a number of connections and to no rate; whoever lets a rate pass
 		// serves that, and does not refuse everything.
@@ -22,6 +22,7 @@ func rateLimitPolicy() inquiry.Rule {
 			{Clue: evidence.RetryAsked, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SteadyRate, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysRate, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.OwnRule, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysPool, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysQueue, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
@@ -66,6 +67,13 @@ func rateLimitPolicy() inquiry.Rule {
 			{Clue: evidence.SomeEOF, Yes: -0.5, No: 0},
 			{Clue: evidence.DialResets, Yes: -3, No: 0},
 			{Clue: evidence.BadGateway, Yes: -3, No: 0},
+		},
+		// Its own log says so, request by request, whatever that looks like from outside.
+		Despite: map[evidence.Clue][]evidence.Clue{
+			evidence.OwnRule: {
+				evidence.BadGateway, evidence.OwnError, evidence.MarkedDown, evidence.QueueTimeout, evidence.LatencyFirst, evidence.Crowded, evidence.OnlyTimeouts, evidence.SomeEOF,
+				evidence.ExcessFails, evidence.RisesWithLoad, evidence.SentNone, evidence.StreamResets, evidence.InTLS, evidence.IdleGap, evidence.SentUnread, evidence.SentLinger, evidence.PathTTL,
+			},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.HeldOff:   {evidence.OwnError, evidence.QueueTimeout, evidence.Crowded, evidence.BadGateway},

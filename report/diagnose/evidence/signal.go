@@ -230,6 +230,7 @@ const (
 	OutOfUse      // nearly nothing was served, at once: the next hop is not asked any more
 	TroubleBefore // and before that it had been in trouble
 	TroubleLasts  // and it is in trouble still whenever it is asked
+	NoTrouble     // and it is watched, and had been in none
 	LateOut       // this hop is what others stopped asking, for it answers late
 	FailingOut    // this hop is what others stopped asking, for it answers with errors
 	Replied       // this hop is the deepest that answered failed requests with errors, read on the wire
@@ -275,6 +276,7 @@ const (
 	NamesAway        // it looks up names for others, and its process ended
 	Multiplied       // most of what it works on nobody waits for any more, and it is asked again and again
 	SaysUnreached    // those before it say that connections to it did not come up in time, or that there is no way
+	OwnRule          // its own log says of most failed requests that a rule of its own refused them
 	WroteStatus      // most failures are statuses, and it was this hop that wrote them
 	RetryAsked       // it may be tried again after a while: a policy
 	ShortBody        // responses announce more than they bring, again and again the same

@@ -29,7 +29,7 @@ func (h Hop) Place() string {
 	if h.Station == nil {
 		return h.Host
 	}
-	return h.Station.Place()
+	return h.Station.PlaceOn(h.Host)
 }
 
 // Process returns the name of the service that was seen at a hop, empty for none.

@@ -76,6 +76,7 @@ func listen(c *evidence.Case) {
 	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, c.Run.Step)
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
+		speakForSilent(c, j)
 		if j.Meaning == says.None {
 			continue
 		}
@@ -94,15 +95,29 @@ func listen(c *evidence.Case) {
 	correctPages(c)
 }
 
+// speakForSilent lets what HAProxy says of the connections that servers broke speak also for
+// those of which it is silent: where a server breaks a connection that had served before,
+// it ends its client's without a line, for the client to try again.
+func speakForSilent(c *evidence.Case, j *spoken.Joined) {
+	if j.Statement.Of != says.Behind {
+		return
+	}
+	told, _ := namedServer(c, j)
+	silent := c.Parts.Share(attack.EOF, attack.Reset, attack.BrokenPipe)
+	if told >= 3 && silent > 0 {
+		j.Share = min(1, j.Times/told*(told/max(c.Parts.Failed, told)+silent))
+	}
+}
+
 // correctPages leaves out what the page of a balancer says of servers that are away, where
 // the balancer's log says that it refused the requests itself: the page is that of the
-// status, whatever the reason.
+// status, whatever the reason, whether the client read it or somebody on the wire.
 func correctPages(c *evidence.Case) {
 	refused := slices.ContainsFunc(c.Heard, func(h evidence.Heard) bool {
 		return h.Line != nil && h.Line.Format == "haproxy" && h.Line.By == "id" && h.Of == says.Writer && h.Share >= 0.5
 	})
 	if refused {
-		c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { return h.Line == nil && h.Meaning == says.NoServer })
+		c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { return (h.Line == nil || h.Line.Replied()) && h.Meaning == says.NoServer })
 	}
 }
 
@@ -111,7 +126,7 @@ func correctPages(c *evidence.Case) {
 func told(c *evidence.Case) *spoken.Joined {
 	var best *spoken.Joined
 	for _, h := range c.Heard {
-		if h.Line != nil && h.Share >= 0.5 && (best == nil || h.Meaning < best.Meaning) {
+		if h.Line != nil && h.Share >= 0.5 && (best == nil || best.Replied() || !h.Line.Replied() && h.Meaning < best.Meaning) {
 			best = h.Line // meanings go from what is short to what followed
 		}
 	}
@@ -122,7 +137,7 @@ func told(c *evidence.Case) *spoken.Joined {
 // stands in; empty where none does.
 func Told(c *evidence.Case) (where, text string) {
 	j := told(c)
-	if j == nil {
+	if j == nil || j.Replied() {
 		return "", ""
 	}
 	where = j.Service + " on " + j.Host
@@ -268,7 +283,7 @@ func RefusedCaller(c *evidence.Case, h evidence.Hop, meant says.Meaning) (host s
 func toldNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	for i := range c.Spoken {
 		j := &c.Spoken[i]
-		if !isTold(c, j) || at.Process == "" || !strings.HasPrefix(strings.ToLower(j.Service), strings.ToLower(at.Process)) || !slices.Contains(at.Hosts(), j.Host) {
+		if !elected(c, j) || at.Process == "" || !strings.HasPrefix(strings.ToLower(j.Service), strings.ToLower(at.Process)) || !slices.Contains(at.Hosts(), j.Host) {
 			continue
 		}
 		for _, n := range at.Next {
@@ -286,11 +301,21 @@ func isTold(c *evidence.Case, j *spoken.Joined) bool {
 	return j.By == "id" && j.Peer.Addr.IsValid() && j.Share >= 0.9
 }
 
+// elected reports whether a line names the one address that nearly all failed transactions
+// went to, of which a log that is not silent of most names any.
+func elected(c *evidence.Case, j *spoken.Joined) bool {
+	if isTold(c, j) {
+		return true
+	}
+	_, one := namedServer(c, j)
+	return one && j.Peer.Addr.IsValid()
+}
+
 // toldInstance returns the host of the instance that logs say nearly all failed requests
 // went to, "" where they do not.
 func toldInstance(c *evidence.Case, at *hops.Hop) string {
 	for i := range c.Spoken {
-		if j := &c.Spoken[i]; isTold(c, j) && j.Peer.Addr.Port() == at.Port {
+		if j := &c.Spoken[i]; elected(c, j) && j.Peer.Addr.Port() == at.Port {
 			if host := c.Run.HostOf(j.Peer.Addr.Addr()); slices.Contains(at.Hosts(), host) {
 				return host
 			}
@@ -316,7 +341,7 @@ func oneInstance(c *evidence.Case) string {
 				others[p.Addr.String()] = true
 			}
 		}
-		if named && len(others) >= 2 {
+		if named && !isTold(c, j) && len(others) >= 2 {
 			return fmt.Sprintf("%s on %s passed %s of %s failed transactions that it names a server for to %s, one of the %d that it asks", j.Service, j.Host, words.Commas(j.Times), words.Commas(told), j.Peer, len(others))
 		}
 		if len(others) >= 2 && others[j.Peer.Addr.String()] {
@@ -326,19 +351,23 @@ func oneInstance(c *evidence.Case) string {
 	return ""
 }
 
-// namedServer reports whether a balancer's log names one server, as its configuration
-// calls it, for nearly all failed transactions that it names any for, and how many those
-// are. It is silent of requests on connections that it simply closed.
+// namedServer reports whether a balancer's log names one server for nearly all failed
+// transactions that it names any for, and how many those are. It is silent of requests on
+// connections that it simply closed.
 func namedServer(c *evidence.Case, j *spoken.Joined) (all float64, one bool) {
-	if j.Format != "haproxy" || j.By != "id" || j.Peer.Name == "" {
+	if j.Format != "haproxy" || j.By != "id" || j.Peer.IsZero() {
 		return 0, false
 	}
+	same := 0.0
 	for i := range c.Spoken {
-		if o := &c.Spoken[i]; o.Format == j.Format && o.By == "id" && o.Peer.Name != "" && o.Service == j.Service && o.Host == j.Host {
+		if o := &c.Spoken[i]; o.Format == j.Format && o.By == "id" && !o.Peer.IsZero() && o.Service == j.Service && o.Host == j.Host {
 			all += o.Times
+			if o.Peer == j.Peer {
+				same += o.Times
+			}
 		}
 	}
-	return all, j.Times >= 3 && j.Times >= 0.9*all
+	return all, same >= 3 && same >= 0.9*all
 }
 
 // Speaker returns the index of the hop that wrote into a log; ok is false where it is none

@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 )
@@ -287,7 +288,8 @@ func instance(c *evidence.Case, at *hops.Hop) string {
 	for _, x := range at.Instances {
 		s := 0.0
 		if len(at.Instances) > 1 {
-			s = suspicion(c, evidence.Hop{Host: x.Host, Station: at}, resetsTo(c, evidence.Hop{Host: x.Host}))
+			h := evidence.Hop{Host: x.Host, Station: at}
+			s = suspicion(c, h, resetsTo(c, h)+kernels.WatchWire(c, h, c.From, c.To).Sent)
 		}
 		if s > most {
 			best, most = x.Host, s

@@ -494,6 +494,23 @@ func (h *Hop) Short() string {
 	return cmp.Or(h.Process, fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port))
 }
 
+// TextOn is Text where one of several instances is meant: "payments on app-2:8080, one of
+// 3 instances".
+func (h *Hop) TextOn(host string) string {
+	if n := max(len(h.Instances), h.Known); len(h.Instances) > 1 && slices.Contains(h.Hosts(), host) && len(h.Hosts()) > 1 {
+		return fmt.Sprintf("%s on %s, one of %d instances", cmp.Or(h.Process, "a process"), h.PlaceOn(host), n)
+	}
+	return h.Text()
+}
+
+// PlaceOn is Place where the instance on a host is meant.
+func (h *Hop) PlaceOn(host string) string {
+	if !h.Unwatched.IsValid() && slices.Contains(h.Hosts(), host) {
+		return fmt.Sprintf("%s:%d", host, h.Port)
+	}
+	return h.Place()
+}
+
 // Place names a hop as an address: "db:5432".
 func (h *Hop) Place() string {
 	if h.Unwatched.IsValid() {

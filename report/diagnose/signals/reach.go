@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/reach"
+	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -245,6 +246,12 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	f.Set(evidence.TurnedAway, evidence.Yes, probeOf[evidence.NotAsked].Source, "%s answered them itself: %s", h.Place(), probeOf[evidence.NotAsked].Text)
 	from, refused, served := outOfUse(c)
+	if text, meaning := refusesItself(c, h); text != "" {
+		if meaning == says.Rate {
+			f.Set(evidence.OwnRule, evidence.Yes, "log of "+h.Process(), "%s", text)
+		}
+		return // it says itself why: that it does not ask follows from that
+	}
 	if refused < 20 || refused < 0.5*c.Parts.Failed || c.Fives() < 0.5*c.Parts.Failed {
 		return
 	}
@@ -254,7 +261,23 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		if t.lasting != 0 {
 			f.Set(evidence.TroubleLasts, evidence.Yes, t.source, "%s", t.text)
 		}
+	} else if !next.Assumed {
+		f.Set(evidence.NoTrouble, evidence.Yes, "client", "")
 	}
+}
+
+// refusesItself returns what a hop's own log says of most failed requests where it says that
+// it refused them itself, for a reason of its own; empty where it does not.
+func refusesItself(c *evidence.Case, h evidence.Hop) (text string, meaning says.Meaning) {
+	for _, x := range c.Heard {
+		if x.Line == nil || x.Line.By != "id" || x.Line.Replied() || x.Of != says.Writer || x.Share < 0.5 {
+			continue
+		}
+		if at, ok := gather.Speaker(c, x.Line.Line); ok && at == h.Index {
+			return x.Text, x.Meaning
+		}
+	}
+	return "", says.None
 }
 
 // observeLeftOut asks whether the hop before stopped asking this one for a trouble that

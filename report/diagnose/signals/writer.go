@@ -8,6 +8,8 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -68,6 +70,16 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	for i := h.Index + 1; i < len(c.Hops); i++ {
 		deeper = max(deeper, replied(c, i).share)
 	}
+	if passed, by := passedBy(c, h); passed.share > own.share {
+		own = passed
+		defer func() { // it is a log that says so
+			for _, x := range []evidence.Clue{evidence.WroteStatus, evidence.Replied, evidence.ErrsItself, evidence.AnsweredOther} {
+				if f[x].Source == "answers on the wire" {
+					f[x].Source = by
+				}
+			}
+		}()
+	}
 	const most = 0.5
 	switch {
 	case deeper >= most && own.share > 0:
@@ -92,14 +104,35 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	f.Set(evidence.WroteStatus, evidence.Yes, "answers on the wire", "%s", text)
 	f.Set(evidence.Replied, evidence.Yes, "answers on the wire", "%s", text)
-	if f[evidence.RateStatus].Is == evidence.Yes || own.gateway() || gather.RequestsWaited(c) {
+	turned := f[evidence.TurnedAway].Is == evidence.Yes && !evidence.IsProxy(h.Process()) // nobody behind was asked
+	if f[evidence.RateStatus].Is == evidence.Yes || own.gateway() && !turned || gather.RequestsWaited(c) {
 		return
 	}
 	if h.Index > gather.FirstService(c) {
 		f.Set(evidence.AnsweredOther, evidence.Yes, "answers on the wire", "%s", text)
-	} else if h.Index == len(c.Hops)-1 {
+	} else if nothingBehind(c, h) {
 		f.Set(evidence.ErrsItself, evidence.Yes, "answers on the wire", "%s", text)
 	}
+}
+
+// nothingBehind reports whether nobody behind a hop is seen to fail what it asks: nobody is
+// blamed in its log, and nobody there ended a connection, or a process, when it failed.
+func nothingBehind(c *evidence.Case, h evidence.Hop) bool {
+	for _, x := range c.Heard {
+		if at, ok := gather.About(c, x); ok && at > h.Index && x.Share >= 0.1 && x.Of == says.Behind {
+			return false
+		}
+	}
+	for _, o := range c.Hops[h.Index+1:] {
+		if o.Assumed || kernels.WatchWire(c, o, c.From, c.To).Sent >= 0.3*c.Parts.Failed || len(kernels.EndedAtOnset(c, o)) > 0 {
+			return false
+		}
+		var f evidence.Facts
+		if observeTried(c, &f, o, false); f[evidence.TriedInVain].Is == evidence.Yes {
+			return false
+		}
+	}
+	return true
 }
 
 // refusals are what a hop answered with while requests failed: shares are of all failures.
@@ -112,6 +145,30 @@ type refusals struct {
 // gateway reports whether most were statuses by which a gateway tells of those behind it.
 func (e refusals) gateway() bool {
 	return e.statuses[502]+e.statuses[503]+e.statuses[504] > 0.5*e.share
+}
+
+// passedBy sums the errors of a hop that the proxy before it says it only passed on, and
+// names the log that says so.
+func passedBy(c *evidence.Case, h evidence.Hop) (out refusals, by string) {
+	out.statuses = map[uint16]float64{}
+	most := 0.0
+	for i := range c.Spoken {
+		j := &c.Spoken[i]
+		if !j.Passed() || j.By != "id" {
+			continue
+		}
+		at, ok := gather.Speaker(c, j.Line)
+		if !ok || at+1 != h.Index {
+			continue
+		}
+		out.share += j.Share
+		out.statuses[j.Status] += j.Share
+		if j.Share > most {
+			most, by = j.Share, "log of "+j.Service+" on "+j.Host
+			out.text = fmt.Sprintf("%s of %s failed requests with an error of its own, as the log of %s says: %s", words.Commas(j.Times), words.Commas(j.Of), j.Service, j.Text)
+		}
+	}
+	return out, by
 }
 
 // replied sums the errors that a hop answered with on the wire.

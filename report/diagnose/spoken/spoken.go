@@ -46,6 +46,10 @@ type Line struct {
 // log. Peer is then the service that answered.
 func (l *Line) Replied() bool { return strings.HasPrefix(l.Format, "reply ") }
 
+// Passed reports whether it is a proxy's word that it passed on the answer of its peer, and
+// did not write it itself.
+func (l *Line) Passed() bool { return !l.Peer.IsZero() && strings.Contains(l.Text, probe.WrittenBy) }
+
 // OnlyTo returns whom nearly all answers went to; ok is false where they went to several.
 func (l *Line) OnlyTo() (to netip.Addr, ok bool) {
 	for a, n := range l.To {

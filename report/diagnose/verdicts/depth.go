@@ -16,7 +16,11 @@ func tierOf(c *inquiry.Investigation, h *inquiry.Hypothesis) report.Tier {
 	if h.Rule.Anywhere && h.Hop.Index == 0 && inquiry.FromPath(c.Facts[0]) && !inquiry.FromServer(c.Facts[0]) {
 		return report.TierPath
 	}
-	return h.Rule.Tier(h.Hop.Index > 0 || c.BehindProxy(h.Hop))
+	tier := h.Rule.Tier(h.Hop.Index > 0 || c.BehindProxy(h.Hop))
+	if tier == report.TierServer && h.Hop.Index < len(c.Hops)-1 && evidence.IsProxy(h.Hop.Process()) {
+		return report.TierProxy // it passes on to those behind it, and does not serve
+	}
+	return tier
 }
 
 // depth answers as deep as the evidence goes: the tier that most of the belief falls

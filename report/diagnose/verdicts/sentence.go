@@ -81,7 +81,7 @@ func causeSentence(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
 		if dropper(c, h) != "" && len(h.Pro) > 0 {
 			told = ": " + h.Pro[strongest(c, h)].Text
 		}
-		return fmt.Sprintf("%s: %s%s. %s.", h.Hop.Station.Text(), h.Rule.Says, told, words.Capital(c.Way.Text()))
+		return fmt.Sprintf("%s: %s%s. %s.", h.Hop.Station.TextOn(h.Hop.Host), h.Rule.Says, told, words.Capital(c.Way.Text()))
 	}
 	where := ""
 	if h.Host != "" && h.Rule.Leg != inquiry.Path {
@@ -122,7 +122,7 @@ func whereItStands(c *inquiry.Investigation, h evidence.Hop) string {
 	}
 	where := h.Host
 	if h.Station != nil {
-		where = h.Station.Text()
+		where = h.Station.TextOn(h.Host)
 	}
 	return fmt.Sprintf("Requests stand at %s: %s. %s.", where, leaves[c.Way.Culprit.State], words.Capital(c.Way.Text()))
 }

@@ -80,7 +80,7 @@ what that leaves out.`,
 	f.BoolVar(&stdio, "stdio", false, "speak with the run over standard input and output")
 	daemon.register(f, bus.RoleAgent)
 	f.StringSliceVar(&exposed.kinds, "expose", exposures, "what runs may see: `KINDS` of host (its resources and counters), processes, trace (who sends resets, and with what errors services answer each other), logs (lines of the files that a run names; with --stdio also of those that the processes write)")
-	f.StringArrayVar(&exposed.logs, "log", nil, "with --nats: let runs read this log: `FILE`, a glob in quotes, or journal=UNIT (repeatable; default none)")
+	f.StringArrayVar(&exposed.logs, "log", nil, "with --nats: let runs read this log: `FILE`, a glob in quotes, journal=UNIT or container=NAME (repeatable; default none)")
 	f.StringArrayVar(&exposed.processes, "process", nil, "let runs see these processes only: `KIND=VALUE`, such as listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-* (repeatable)")
 	return cmd
 }
@@ -92,16 +92,19 @@ var exposures = []string{"host", "processes", "trace", "logs"}
 type exposure struct {
 	kinds     []string
 	processes []string
-	logs      []string // files, globs, journal=UNIT
+	logs      []string // files, globs, journal=UNIT, container=NAME
 	anyLog    bool     // whoever started the agent may read what it reads
 }
 
-// allowsLog reports whether an allowed file, glob or journal=UNIT covers a log that a run
-// names. A glob is covered as its text is, for each of its parts then finds no more than
+// allowsLog reports whether an allowed file, glob, journal=UNIT or container=NAME covers a
+// log that a run names. A glob is covered as its text is, for each of its parts then finds no more than
 // that of the allowed one. No other machine is asked for a run: a store never is.
 func allowsLog(allowed string, l profiles.Log) bool {
 	if l.Journal != "" {
 		return allowed == "journal="+l.Journal
+	}
+	if l.Container != "" {
+		return allowed == "container="+l.Container
 	}
 	if l.File == "" || filepath.Clean(l.File) != l.File {
 		return false
@@ -115,6 +118,8 @@ func nameOf(l profiles.Log) string {
 	switch {
 	case l.Journal != "":
 		return "journal=" + l.Journal
+	case l.Container != "":
+		return "container=" + l.Container
 	case l.URL != "":
 		return l.URL
 	}
@@ -180,7 +185,7 @@ func watchThis(ctx context.Context, r protocol.Request, clock probe.Clock, whole
 		m.Name = ""
 	}
 	entry := profiles.Host{Name: r.Name, Processes: r.Processes}
-	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes, Logs: r.Logs, Written: written && len(r.Logs) == 0})
+	sources := m.Host(entry).Open(ctx, probe.Selection{Processes: r.Processes, Logs: r.Logs, Written: written && len(r.Logs) == 0 && !r.NoLogs})
 	addrs := watch.LocalAddrs()
 	if r.Trace {
 		m.Name = r.Name

@@ -26,6 +26,9 @@ func TestAllowsLog(t *testing.T) {
 		{"/*", profiles.Log{File: "/etc/shadow"}, false},
 		{"journal=orders.service", profiles.Log{Journal: "orders.service"}, true},
 		{"journal=orders.service", profiles.Log{Journal: "*"}, false},
+		{"container=orders", profiles.Log{Container: "orders"}, true},
+		{"container=orders", profiles.Log{Container: "payments"}, false},
+		{"orders", profiles.Log{Container: "orders"}, false},
 		{"*", profiles.Log{URL: "http://169.254.169.254/"}, false},
 		{"*", profiles.Log{Journal: "orders.service"}, false},
 	} {

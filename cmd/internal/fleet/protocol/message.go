@@ -189,6 +189,8 @@ func eachFile(p *profiles.Profile, f func(*string)) {
 	for i := range p.Journeys {
 		for j := range p.Journeys[i].Steps {
 			ofRequest(&p.Journeys[i].Steps[j].Request)
+			f(&p.Journeys[i].Steps[j].Completion.Topic.Creds)
+			f(&p.Journeys[i].Steps[j].Completion.Topic.CA)
 		}
 	}
 	for i := range p.Targets {

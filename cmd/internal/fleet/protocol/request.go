@@ -15,7 +15,7 @@ import (
 
 // Version is of what is said to an agent. Its answer is a run log, which has
 // versions of its own.
-const Version = 2
+const Version = 3
 
 // Request is the first line that an agent is told: what it is to watch. There is
 // nothing in it that an agent would execute.
@@ -26,6 +26,7 @@ type Request struct {
 	Name      string             `json:"name"` // of the host, in the profile
 	Processes []profiles.Process `json:"processes,omitempty"`
 	Logs      []profiles.Log     `json:"logs,omitempty"`
+	NoLogs    bool               `json:"no_logs,omitempty"`
 	Ports     []uint16           `json:"ports,omitempty"` // of the targets: resets on others are not looked at
 	Chained   bool               `json:"chained,omitempty"`
 	Trace     bool               `json:"trace"`
