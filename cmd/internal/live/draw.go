@@ -6,81 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-runewidth"
-
 	"github.com/rampload/rampload/report"
 )
-
-// look is how a text is shown.
-type look uint8
-
-const (
-	plain look = iota
-	faint
-	bold
-	good
-	bad
-	unsure
-)
-
-// codes are the ANSI sequences of the looks.
-var codes = [...]string{plain: "", faint: "\x1b[2m", bold: "\x1b[1m", good: "\x1b[32m", bad: "\x1b[31m", unsure: "\x1b[33m"}
-
-type span struct {
-	text string
-	look look
-}
-
-// line is one line of the screen.
-type line []span
-
-func text(s string) line { return line{{s, plain}} }
-
-func (l line) width() int {
-	n := 0
-	for _, s := range l {
-		n += runewidth.StringWidth(s.text)
-	}
-	return n
-}
-
-// clip cuts a line to a width; what is cut shows.
-func (l line) clip(width int) line {
-	if l.width() <= width {
-		return l
-	}
-	var out line
-	left := width
-	for _, s := range l {
-		w := runewidth.StringWidth(s.text)
-		if w < left {
-			out = append(out, s)
-			left -= w
-			continue
-		}
-		return append(out, span{runewidth.Truncate(s.text+"…", left, "…"), s.look})
-	}
-	return out
-}
-
-func (l line) pad(width int) line {
-	if n := width - l.width(); n > 0 {
-		return append(l[:len(l):len(l)], span{strings.Repeat(" ", n), plain})
-	}
-	return l
-}
-
-func (l line) String() string {
-	var b strings.Builder
-	for _, s := range l {
-		if s.look == plain {
-			b.WriteString(s.text)
-			continue
-		}
-		b.WriteString(codes[s.look] + s.text + "\x1b[0m")
-	}
-	return strings.TrimRight(b.String(), " ")
-}
 
 const (
 	leastWidth = 40
@@ -144,8 +71,6 @@ func (s State) title(width int) line {
 	}
 	return left.clip(max(8, width-right.width()-1)).pad(max(8, width-right.width()-1) + 1).joined(right).clip(width)
 }
-
-func (l line) joined(other line) line { return append(l[:len(l):len(l)], other...) }
 
 // subtitle says which stage it is.
 func (s State) subtitle(int) line {
@@ -230,15 +155,6 @@ func (s State) chart(width, rows int) []line {
 	return out
 }
 
-// add appends text, to the last span where it looks the same.
-func (l line) add(s string, how look) line {
-	if n := len(l); n > 0 && l[n-1].look == how {
-		l[n-1].text += s
-		return l
-	}
-	return append(l, span{s, how})
-}
-
 // rateAt is the planned load at a time.
 func rateAt(stages []Stage, at time.Duration) float64 {
 	for _, st := range stages {
@@ -320,174 +236,6 @@ func short(d time.Duration) string {
 		return "-"
 	}
 	return report.FormatSeconds(d.Seconds())
-}
-
-// list is a titled list of lines, the most important first.
-type list struct {
-	title string
-	lines []line
-	want  int // of lines, where there is room
-}
-
-// lists lays the lists out: one below the other, or in two columns.
-func (s State) lists(width, room int) []line {
-	columns := width
-	wide := width >= twoColumns
-	if wide {
-		columns = (width - 3) / 2
-	}
-	left := []list{s.fullest(columns), s.resets(columns)}
-	right := []list{s.candidates(columns), s.notes()}
-	if !wide {
-		return fit([]list{left[0], right[0], left[1], right[1]}, room)
-	}
-	a, b := fit(left, room), fit(right, room)
-	out := make([]line, max(len(a), len(b)))
-	for i := range out {
-		var l line
-		if i < len(a) {
-			l = a[i].clip(columns)
-		}
-		l = l.pad(columns + 3)
-		if i < len(b) {
-			l = l.joined(b[i].clip(columns))
-		}
-		out[i] = l
-	}
-	return out
-}
-
-// fit gives each list lines in turn, until there is no more room.
-func fit(lists []list, room int) []line {
-	shown := make([]int, len(lists))
-	for more := true; more; {
-		more = false
-		for i, l := range lists {
-			cost := 1
-			if shown[i] == 0 {
-				cost = 2 // its title
-			}
-			if shown[i] < min(len(l.lines), l.want) && cost <= room {
-				shown[i]++
-				room -= cost
-				more = true
-			}
-		}
-	}
-	var out []line
-	for i, l := range lists {
-		if shown[i] > 0 {
-			out = append(out, line{{l.title, bold}})
-			out = append(out, l.lines[:shown[i]]...)
-		}
-	}
-	return out
-}
-
-// fullest lists the resources that are nearest to their limits.
-func (s State) fullest(width int) list {
-	out := list{title: "FULLEST", want: 6}
-	names := 0
-	label := func(f int) string {
-		m := s.Now.Fullest[f].Metric
-		owner := report.Resource{Host: m.Host, Process: m.Process, PID: int(m.PID)}.Owner()
-		if m.Process != "" && width < 100 { // the name tells most
-			owner = m.Process
-		}
-		return oneLine(owner + " " + string(m.Name))
-	}
-	for i := range s.Now.Fullest {
-		names = max(names, runewidth.StringWidth(label(i)))
-	}
-	names = min(names, max(16, width/2-8))
-	bar := min(20, width-names-8)
-	for i, f := range s.Now.Fullest {
-		how := plain
-		switch {
-		case f.Share() >= 0.98:
-			how = bad
-		case f.Share() >= 0.8:
-			how = unsure
-		}
-		l := line{{runewidth.FillRight(runewidth.Truncate(label(i), names, "…"), names) + " ", plain}}
-		if bar >= 6 {
-			n := min(int(math.Round(f.Share()*float64(bar))), bar)
-			l = append(l, span{strings.Repeat("█", n), how}, span{strings.Repeat("░", bar-n), faint})
-		}
-		l = append(l, span{fmt.Sprintf(" %3.0f%%", 100*f.Share()), how})
-		if f.Limit != 1 && l.width()+18 < width {
-			l = append(l, span{fmt.Sprintf("  %s of %s", report.FormatNumber(f.Value), report.FormatNumber(f.Limit)), faint})
-		}
-		out.lines = append(out.lines, l)
-	}
-	return out
-}
-
-// resets lists the last RSTs, with who sent them and why.
-func (s State) resets(int) list {
-	out := list{title: "LAST RESETS", want: 8}
-	for _, r := range s.Resets {
-		l := line{{clock(r.At) + "  ", faint}, {fmt.Sprintf("%6s  ", report.FormatCount(r.Count)), bad}, {r.Who, plain}}
-		if r.Why != "" {
-			l = append(l, span{": " + r.Why, faint})
-		}
-		out.lines = append(out.lines, l)
-	}
-	return out
-}
-
-// candidates lists what the diagnosis thinks so far.
-func (s State) candidates(width int) list {
-	out := list{title: "SO FAR", want: 9}
-	in := s.Interim
-	if in == nil {
-		if s.Begun {
-			out.lines = []line{{{"looked at in a moment", faint}}}
-		}
-		return out
-	}
-	out.title = fmt.Sprintf("SO FAR, BY %s", clock(in.Upto))
-	for _, l := range wrapped(in.Headline, width) {
-		out.lines = append(out.lines, text(l))
-	}
-	for _, c := range in.Candidates {
-		l := line{{fmt.Sprintf("%.2f ", c.Confidence), unsure}, {c.Cause, plain}}
-		if c.Where != "" {
-			l = append(l, span{" on " + c.Where, plain})
-		}
-		out.lines = append(out.lines, l)
-		if c.Why != "" {
-			for _, l := range wrapped(c.Why, width-5) {
-				out.lines = append(out.lines, line{{"     " + l, faint}})
-			}
-		}
-	}
-	return out
-}
-
-// wrapped breaks text into lines of a width, two at most.
-func wrapped(s string, width int) []string {
-	words := strings.Fields(s)
-	first, n := "", 0
-	for ; n < len(words); n++ {
-		more := strings.TrimPrefix(first+" "+words[n], " ")
-		if n > 0 && runewidth.StringWidth(more) > width {
-			break
-		}
-		first = more
-	}
-	if n == len(words) {
-		return []string{first}
-	}
-	return []string{first, strings.Join(words[n:], " ")}
-}
-
-func (s State) notes() list {
-	out := list{title: "NOTES", want: 4}
-	for i := len(s.Notes) - 1; i >= 0; i-- {
-		out.lines = append(out.lines, text(s.Notes[i]))
-	}
-	return out
 }
 
 // keys says what can be pressed.
