@@ -294,6 +294,44 @@ func TestFleetOfProcesses(t *testing.T) {
 		}
 	})
 
+	t.Run("journeys and data", func(t *testing.T) {
+		// Each of 40 rows is for one journey of two steps, whichever worker makes it.
+		var rows strings.Builder
+		rows.WriteString("id\n")
+		for i := range 40 {
+			fmt.Fprintf(&rows, "%d\n", i)
+		}
+		dir := t.TempDir()
+		path, out := filepath.Join(dir, "journeys.yaml"), filepath.Join(dir, "run.json")
+		text := fmt.Sprintf(`data: {users: {file: users.csv, pick: once}}
+journeys:
+  - name: buy
+    url: http://10.91.0.20:8080
+    steps:
+      - {name: look, path: "/?user=${users.id}", extract: {length: header Content-Length}}
+      - {name: pay, path: "/?n=${look.length}", think: 10ms..30ms}
+load: [{journeys: 20/s, for: 60s}]
+fleet: {workers: 2, nats: 'tls://%s:4222', creds: %s/coordinator.creds}
+`, natsAddr, s.team)
+		for name, text := range map[string]string{path: text, filepath.Join(dir, "users.csv"): rows.String()} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lead := s.start(s.command("lead", "rampload", "run", "--profile", path, "--out", out), "coordinator")
+		s.wait("the end of the run", lead.exited)
+		r := readCounted(t, out)
+		told := 0
+		for _, source := range r.Sources {
+			if source.Source == "data users" && strings.Contains(source.Reason, "all 40 rows were used") {
+				told++
+			}
+		}
+		if r.Totals.Requests != 80 || r.Totals.Failed != 0 || told != 2 || !lead.says("buy: 40 began, 40 completed") {
+			t.Errorf("%+v of 80 requests, told by %d workers\n%s", r.Totals, told, lead.said.String())
+		}
+	})
+
 	t.Run("coordinator killed", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "run.json")
 		lead := s.start(s.command("lead", "rampload", "run", "--profile", s.profile(2, "{at: 200/s, for: 60s}"), "--out", out), "coordinator")

@@ -361,7 +361,7 @@ func (l *Lead) call(ctx context.Context, r *remote, o protocol.Order, within tim
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	o.Version, o.Run = protocol.Version, l.cfg.Run
-	data, err := l.cfg.Conn.Call(ctx, bus.CallSubject(r.role, r.id), protocol.Encode(o))
+	data, err := l.cfg.Conn.Call(ctx, bus.CallSubject(r.role, r.id), protocol.Pack(protocol.Encode(o)))
 	if err != nil {
 		return protocol.Answer{}, err
 	}

@@ -262,6 +262,10 @@ func Encode(v any) []byte {
 
 func DecodeOrder(data []byte) (Order, error) {
 	var o Order
+	data, err := unpack(data, mostUnpacked)
+	if err != nil {
+		return o, err
+	}
 	if err := json.Unmarshal(data, &o); err != nil {
 		return o, fmt.Errorf("decode order: %w", err)
 	}
