@@ -129,7 +129,7 @@ func (r followUp) follow() (end func()) {
 	return func() {
 		for _, f := range r.followers {
 			if f != nil {
-				draining.Go(func() { f.Drain(r.stopped) })
+				draining.Go(func() { f.Drain(r.broken) })
 			}
 		}
 		draining.Wait()

@@ -151,6 +151,7 @@ type run struct {
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when nothing more is to be sent
 	stopTime time.Duration // set before stopped is closed
+	broken   chan struct{} // closed when what was begun is not to go on either: retries, and users after a pause
 }
 
 func newRun(cfg Config, engines int) (*run, error) {
@@ -172,7 +173,7 @@ func newRun(cfg Config, engines int) (*run, error) {
 	}
 	cfg.From = (max(cfg.From, 0) + cfg.Window - 1) / cfg.Window * cfg.Window
 	client := cfg.Profile.Client
-	r := &run{cfg: cfg, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{})}
+	r := &run{cfg: cfg, maxInFlight: int64(client.MaxInFlight), stopped: make(chan struct{}), broken: make(chan struct{})}
 	if r.maxInFlight <= 0 {
 		r.maxInFlight = defaultMaxInFlight
 	}
@@ -353,7 +354,7 @@ func (r *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack
 		if remap := ep.via.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}
-		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.request.Repeatable()) || r.stopping()
+		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.request.Repeatable()) || r.interrupted()
 		hint = r.agg.End(hint, a)
 		if a.Last {
 			return hint
@@ -368,9 +369,20 @@ func (r *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack
 	}
 }
 
-// pause waits, and returns false at once when the run is stopped.
+// interrupted reports whether what was begun is not to go on.
+func (r *run) interrupted() bool {
+	select {
+	case <-r.broken:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause waits, and returns false at once when the run is interrupted. Where rows are used
+// up, what was begun with the last of them goes on.
 func (r *run) pause(d time.Duration) bool {
-	if r.stopping() {
+	if r.interrupted() {
 		return false
 	}
 	if d <= 0 {
@@ -381,7 +393,7 @@ func (r *run) pause(d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-r.stopped:
+	case <-r.broken:
 		return false
 	}
 }
@@ -482,6 +494,7 @@ func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 	}
 	early := !r.final() || r.now() < r.sched.End()
 	r.stop()
+	close(r.broken)
 	for _, g := range r.groups {
 		g.via.Drain() // what still waits for a connection is not to be sent any more
 	}

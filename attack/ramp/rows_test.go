@@ -52,6 +52,30 @@ func TestRowsUsedOnceEndTheLoad(t *testing.T) {
 	})
 }
 
+// Whoever has one of the last rows goes on to the end of the journey: rows that are used once
+// and half are of no use to anybody.
+func TestLastRowsAreUsedToTheEnd(t *testing.T) {
+	forEngines(t, func(t *testing.T, engine string) {
+		var mu sync.Mutex
+		steps := map[uint16]int{}
+		p := dataProfile(20, profiles.PickOnce, holdStage(100, 5*time.Second))
+		step := profiles.Step{Name: "look", Request: p.Targets[0].Requests[0]}
+		then := step
+		then.Name, then.ThinkFrom, then.ThinkTo = "pay", 300*time.Millisecond, 300*time.Millisecond
+		p.Journeys = []profiles.Journey{{Name: "buy", URL: p.Targets[0].URL, Expect: profiles.StatusSet{{Low: 0, High: 599}}, Steps: []profiles.Step{step, then}}}
+		p.Targets = nil
+		_, _, summary := drive(t, t.Context(), engine, Config{Profile: p.WithDefaults()}, func(a *attack.Attempt) (time.Duration, attack.Fault) {
+			mu.Lock()
+			defer mu.Unlock()
+			steps[a.Target]++
+			return time.Millisecond, attack.None
+		})
+		if steps[0] != 20 || steps[1] != 20 || summary.UsedUp != "users" || summary.Interrupted {
+			t.Errorf("%v of 20 users, %+v", steps, summary)
+		}
+	})
+}
+
 // A row is chosen once for a request, whatever its tries; those that come in sequence
 // begin anew, each as often as the others.
 func TestRowsInSequence(t *testing.T) {
