@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TOOLS := go tool -modfile=.tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: hops browser release all demo build test race lint generate fuzz golden bench bench-peers bench-report eval calibrate deps
+.PHONY: hops browser release all demo build test race lint generate fuzz golden bench bench-peers bench-report eval fit calibrate deps
 all: lint test
 
 build: ## bin/rampload and bin/rampload-lab
@@ -120,6 +120,10 @@ AGENTS ?= *
 eval-agents: PACKAGES += uwsgi-core uwsgi-plugin-python3 nodejs php-fpm varnish gcc libc6-dev squid caddy tomcat10 puma unicorn
 eval-agents: deps build ## the lab with an agent for every host too; writes report/diagnose/AGENTS.md: root, 45 minutes
 	bin/rampload-lab lab-eval --agents --scenarios '$(AGENTS)' --dir $(EVAL_DIR)-agents --resume --table report/diagnose/AGENTS.md
+
+FIT_EVERY ?= 1
+fit: build ## what other strengths of evidence would be worth, each family of faults judged by what fits the others (20 minutes of one core)
+	bin/rampload-lab lab-fit --runs report/diagnose/testdata/runs --every $(FIT_EVERY) --table report/diagnose/STRENGTHS.md
 
 # Rows of this code are kept: stop it at any time, or give it a time, and go on later.
 CALIBRATE_FOR ?= 0

@@ -24,7 +24,7 @@ func main() {
 		LookupEnv: os.LookupEnv,
 		Lab: console.Lab{
 			Scenarios: catalog.Scenarios(),
-			Commands:  []func(console.Env) *cobra.Command{labeval.New},
+			Commands:  []func(console.Env) *cobra.Command{labeval.New, labeval.NewFit},
 			KeepTruth: labeval.KeepTruth,
 		},
 	}))

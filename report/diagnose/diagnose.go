@@ -29,6 +29,17 @@ func Analyze(log *runlog.Log) Result { return AnalyzeWithout(log, nil) }
 // AnalyzeWithout is Analyze with a catalogue that lacks the causes for which without
 // holds: what is said of a fault that nobody foresaw is measured so.
 func AnalyzeWithout(log *runlog.Log, without func(inquiry.Kind) bool) Result {
+	return AnalyzeWith(log, Options{Without: without})
+}
+
+// Options change the rules, to measure what they are worth.
+type Options struct {
+	Without   func(inquiry.Kind) bool // causes that the catalogue lacks; nil: none
+	Strengths inquiry.Strengths       // of what is seen, instead of the usual ones
+}
+
+// AnalyzeWith is Analyze with other rules.
+func AnalyzeWith(log *runlog.Log, o Options) Result {
 	a := evidence.NewRun(log)
 	out := Result{Generator: a.Generator()}
 	saturation.ReadResources(a)
@@ -48,7 +59,7 @@ func AnalyzeWithout(log *runlog.Log, without func(inquiry.Kind) bool) Result {
 	a.LimitGenerator(&out.Generator, cases)
 	ranked := make([]*inquiry.Investigation, len(cases))
 	for i, c := range cases {
-		ranked[i] = &inquiry.Investigation{Case: c, Without: without}
+		ranked[i] = &inquiry.Investigation{Case: c, Without: o.Without, Strengths: o.Strengths}
 		ranking.Rank(ranked[i])
 	}
 	out.Findings = verdicts.Findings(a, ranked, out.Generator)

@@ -96,7 +96,7 @@ func open(r *report.Report) (target string, b tell.Belief, err error) {
 	switch {
 	case len(r.Findings) == 0:
 		return "", nil, fmt.Errorf("%w: the report has no finding", ErrNothing)
-	case b.Decided():
+	case b.Decided(), r.Findings[0].Verdict == "explains":
 		return "", nil, fmt.Errorf("%w: the report explains the failures of %s by %s (%.2f)", ErrNothing, target, b[0].Cause, b[0].Share)
 	case len(b) == 0 && r.Findings[0].Verdict != "unexplained":
 		return "", nil, fmt.Errorf("%w: its verdict is %s", ErrNothing, r.Findings[0].Verdict)

@@ -44,7 +44,8 @@ func poolExhausted() inquiry.Rule {
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: {
 			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
 		}},
-		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
+		// Half the connections may still be more than it has places: its work is the same.
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
 		Says:  "requests waited inside for one of a fixed number of places",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{

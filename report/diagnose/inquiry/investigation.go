@@ -13,6 +13,7 @@ type Investigation struct {
 	// Without leaves causes out of the catalogue, nil for none: what is said of a fault
 	// that nobody foresaw is measured so.
 	Without    func(Kind) bool
+	Strengths  Strengths     // instead of the usual ones
 	Hypotheses []*Hypothesis // most likely first
 	None       float64       // posterior of something unobserved
 }

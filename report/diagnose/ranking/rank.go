@@ -291,9 +291,9 @@ func weigh(c *inquiry.Investigation, hyp *inquiry.Hypothesis, f *evidence.Facts)
 		add := 0.0
 		switch x.Is {
 		case evidence.Yes:
-			add = w.Yes
+			add = c.Strengths.Of(w.Yes)
 		case evidence.No:
-			add = w.No
+			add = c.Strengths.Of(w.No)
 		}
 		if add < 0 && (excused[w.Clue] || onWire && w.Clue < evidence.SaysFull) {
 			continue
