@@ -69,7 +69,10 @@ func readHTTP(data []byte) (Reply, bool) {
 		if bytes.Contains(low, []byte("transfer-encoding: chunked")) {
 			_, body, _ = bytes.Cut(body, []byte("\r\n"))
 		}
-		if said := plain(body); said != "" {
+		switch said := plain(body); {
+		case strings.HasPrefix(said, text): // a page that begins with its status
+			text = said
+		case said != "":
 			text += ": " + said
 		}
 	}

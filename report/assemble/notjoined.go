@@ -57,6 +57,10 @@ func notJoined(log *runlog.Log, sources []report.Source) {
 			h.joined = h.joined || d.Abs() <= nearFailure
 		}
 	}
+	some := false // another log tells of what failed
+	for _, h := range logs {
+		some = some || h.joined
+	}
 	for i := range sources {
 		s := &sources[i]
 		if !strings.HasPrefix(s.Source, "log ") || s.State == string(probe.NotMeasured) {
@@ -66,8 +70,10 @@ func notJoined(log *runlog.Log, sources []report.Source) {
 		if h != nil && h.joined {
 			continue
 		}
-		s.State = string(probe.Partial)
 		why := "not joined to any failure: " + whyNot(h)
+		if h != nil || !some || s.State != string(probe.Measured) { // beside one that tells, a silent log is whole
+			s.State = string(probe.Partial)
+		}
 		if s.Reason != "" {
 			why += "; " + s.Reason
 		}

@@ -27,10 +27,14 @@ func saidGrid(r *report.Report) layout.Grid {
 			if s.Host != "" && s.Host != s.Service {
 				who += " on " + s.Host
 			}
-			if s.Edge != nil {
+			peer := s.Peer
+			switch {
+			case s.Edge != nil:
 				who = s.Edge.String() + " (trace)"
+			case s.File == repliesFile: // who says it is who answered
+				who, peer = s.Peer+" (on the wire)", ""
 			}
-			row := []layout.Cell{layout.Text(who), layout.Text(orNone(s.Peer))}
+			row := []layout.Cell{layout.Text(who), layout.Text(orNone(peer))}
 			if several {
 				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
@@ -46,6 +50,9 @@ func saidGrid(r *report.Report) layout.Grid {
 	}
 	return g
 }
+
+// repliesFile stands in the place of a file for answers that were read on the wire.
+const repliesFile = "replies"
 
 // saidOf says of how many failed transactions something was said.
 func saidOf(s report.Said) string {
