@@ -1,6 +1,11 @@
 package report
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/profiles"
+)
 
 // Journey counts what became of the journeys of one kind: those that began are those
 // that were completed and those that ended at a step, in the order of the steps.
@@ -21,6 +26,8 @@ type JourneyEnd struct {
 // Journeys counts the journeys by their steps, which are targets called JOURNEY/STEP.
 func Journeys(targets []Target) []Journey {
 	var out []Journey
+	// What follows from what a step accepted is no step.
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t Target) bool { return t.Part != profiles.RoleRequests })
 	for i, t := range targets {
 		name, step, ok := strings.Cut(t.Name, "/")
 		if !ok {
