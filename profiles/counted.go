@@ -33,27 +33,19 @@ func (p Profile) Counted() []Counted {
 		out = append(out, Counted{t.Name, RoleRequests, i})
 	}
 	for i, t := range p.Targets {
-		for _, role := range t.asides() {
-			out = append(out, Counted{t.Name + ":" + string(role), role, i})
+		for _, beside := range []struct {
+			role  Role
+			given bool
+		}{
+			{RoleCompletion, t.Completion.Given()},
+			{RoleStatus, t.Completion.Via == ViaPoll},
+			{RoleFirst, t.WebSocket.FirstMessage > 0},
+			{RolePing, t.WebSocket.KeepAlive > 0},
+		} {
+			if beside.given {
+				out = append(out, Counted{t.Name + ":" + string(beside.role), beside.role, i})
+			}
 		}
-	}
-	return out
-}
-
-// asides returns what is counted of a target beside its requests.
-func (t Target) asides() []Role {
-	var out []Role
-	if t.Completion.Given() {
-		out = append(out, RoleCompletion)
-	}
-	if t.Completion.Via == ViaPoll {
-		out = append(out, RoleStatus)
-	}
-	if t.WebSocket.FirstMessage > 0 {
-		out = append(out, RoleFirst)
-	}
-	if t.WebSocket.KeepAlive > 0 {
-		out = append(out, RolePing)
 	}
 	return out
 }

@@ -266,15 +266,22 @@ func TestStalledPeer(t *testing.T) {
 		outs, xs = append(outs, out), append(xs, x)
 	}
 	start := time.Now()
+	late := 0
 	for i, out := range outs {
-		if err := end(t, out); !errors.Is(err, ErrTimeout) {
+		err := end(t, out)
+		switch {
+		case errors.Is(err, ErrNotSent): // on a busy machine the peer is given up before the last begin
+			late++
+		case !errors.Is(err, ErrTimeout):
 			t.Errorf("%v", err)
-		}
-		if i < 3 && xs[i].Phase != attack.PhaseWrite {
+		case i < 3 && xs[i].Phase != attack.PhaseWrite:
 			t.Errorf("it was in %v", xs[i].Phase)
 		}
 	}
-	if d := time.Since(start); d > 5*time.Second {
+	if late == len(outs) {
+		t.Error("none was begun")
+	}
+	if d := time.Since(start); d > patience {
 		t.Errorf("the time limits took %v", d)
 	}
 	for !c.Closing() {
