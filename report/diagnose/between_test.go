@@ -38,6 +38,7 @@ func TestBetweenHops(t *testing.T) {
 		name    string
 		make    func(w chained)
 		refused []string // never claimed
+		unsaid  []string // not even candidates
 		want    string
 		host    string
 		tier    string
@@ -188,6 +189,15 @@ func TestBetweenHops(t *testing.T) {
 			refused: []string{"upstream-cpu-shedding", "upstream-deadlock", "slow-dependency", "upstream-threads"},
 		},
 		{
+			name: "a proxy answers 503, and nothing speaks of its ports: that they ran out is not even said",
+			make: func(w chained) {
+				w.threeHops("varnishd", "lighttpd", "php-fpm")
+				w.fails(answered(503, 1))
+				w.series(serverHost, "", probe.EphemeralPorts, 28232, func(float64) float64 { return 30 })
+			},
+			unsaid: []string{"proxy-ephemeral-ports"},
+		},
+		{
 			name: "the process that looks up names ended: what fails are the names",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "dnsmasq")
@@ -223,6 +233,11 @@ func TestBetweenHops(t *testing.T) {
 				w := newChained(seed)
 				test.make(w)
 				f := w.finding()
+				for _, g := range diagnose.Analyze(w.log).Findings {
+					if slices.Contains(test.unsaid, g.Cause) {
+						t.Errorf("seed %d: says %s (%.2f): %s", seed, g.Cause, g.Confidence, g.Summary)
+					}
+				}
 				if f.Verdict == diagnose.Explains && slices.Contains(test.refused, f.Cause) {
 					t.Errorf("seed %d: claims %s (%.2f): %s\n%s", seed, f.Cause, f.Confidence, f.Summary, strings.Join(evidence(f), "\n"))
 				}

@@ -22,9 +22,7 @@ func connectionAgeLimit() inquiry.Rule {
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Fresh: inquiry.Goes},
 		Says:  "connections are ended at a fixed age, also under requests",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"let whoever ends them announce it first (Connection: close, GOAWAY) and wait for what is in flight; let clients renew connections before that age",
-			}
+			return []string{"let whoever ends them announce it first (Connection: close, GOAWAY) and wait for what is in flight; let clients renew connections before that age"}
 		},
 	}
 }

@@ -23,9 +23,7 @@ func diskSaturated() inquiry.Rule {
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsOnDisk: {evidence.OnDisk, evidence.LatencyFirst}},
 		Says:    "tasks waited for disks",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"look for what writes and syncs (logs, checkpoints, swap), and at the limits of the volume (IOPS, throughput)",
-			}
+			return []string{"look for what writes and syncs (logs, checkpoints, swap), and at the limits of the volume (IOPS, throughput)"}
 		},
 	}
 }

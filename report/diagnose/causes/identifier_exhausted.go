@@ -18,9 +18,7 @@ func identifierExhausted() inquiry.Rule {
 		},
 		Says: "a sequence or column of identifiers holds no higher number",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"widen the column and its sequence (32 to 64 bits), the columns that refer to it too, and look for others that are near their end",
-			}
+			return []string{"widen the column and its sequence (32 to 64 bits), the columns that refer to it too, and look for others that are near their end"}
 		},
 	}
 }

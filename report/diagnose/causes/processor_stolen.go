@@ -20,9 +20,7 @@ func processorStolen() inquiry.Rule {
 		},
 		Says: "the hypervisor took the processor away",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"look for a noisy neighbour or a used-up CPU credit of the machine; move it, or pay for fixed performance",
-			}
+			return []string{"look for a noisy neighbour or a used-up CPU credit of the machine; move it, or pay for fixed performance"}
 		},
 	}
 }

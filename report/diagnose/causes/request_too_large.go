@@ -26,9 +26,7 @@ func requestTooLarge() inquiry.Rule {
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Small: inquiry.Goes, inquiry.Large: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "requests above a size are turned away",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"raise the limit on the size of requests where it is set (nginx: client_max_body_size, large_client_header_buffers), or send smaller ones",
-			}
+			return []string{"raise the limit on the size of requests where it is set (nginx: client_max_body_size, large_client_header_buffers), or send smaller ones"}
 		},
 	}
 }

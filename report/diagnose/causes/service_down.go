@@ -31,9 +31,7 @@ func serviceDown() inquiry.Rule {
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "nothing listens on its port",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{
-				"start the service, or correct the address and port of the target",
-			}
+			return []string{"start the service, or correct the address and port of the target"}
 		},
 	}
 }

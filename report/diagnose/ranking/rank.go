@@ -238,7 +238,9 @@ func test(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.
 	if slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes }) {
 		hyp.Score = max(hyp.Score, 0) // who says that it was full knows it better than a gauge that need not be of it
 	}
-	if !seen && (!ranOut || r.Strict) || len(r.Any) == 0 && timed && !hyp.Measured && support(c, r, f) < 1.5 {
+	// A gauge that was not read in that time may have been full, which is no sign that it was.
+	measured := hyp.Counter != nil || hyp.Lead != nil && (hyp.Lead.Full != nil || hyp.Lead.Level != nil)
+	if !seen && (!measured || r.Strict) || len(r.Any) == 0 && timed && !hyp.Measured && support(c, r, f) < 1.5 {
 		return
 	}
 	if timed && !hyp.Measured && r.Leg == inquiry.Proxy {
