@@ -90,7 +90,7 @@ bench-peers: deps ## rampload beside wrk, vegeta and, where installed, wrk2 and 
 	go test -run '^$$' -bench Observer -benchtime 1x ./probe/rst
 
 .PHONY: bench-agent eval-agents
-bench-agent: ## what an agent takes of a host with 20,000 connections: share of a core, memory, network
+bench-agent: ## what an agent takes of a host with 20,000 sockets: share of a core, memory, network
 	RAMPLOAD_SCALE=1 go test -run '^$$' -bench Agent -benchtime 1x -timeout 10m ./cmd/rampload
 
 # REPORTS adds reports of your own, of real runs for instance.

@@ -13,32 +13,34 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
+	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/profiles"
 )
 
 // BenchmarkAgent measures what an agent that watches a run takes of a host with 20,000
-// open connections: of one core, of memory, and of the network. "make bench-agent".
+// sockets, all of one service: of one core, of memory, and of the network. "make
+// bench-agent".
 func BenchmarkAgent(b *testing.B) {
 	if os.Getenv("RAMPLOAD_SCALE") == "" {
-		b.Skip("needs RAMPLOAD_SCALE=1: 20,000 connections, and half a minute")
+		b.Skip("needs RAMPLOAD_SCALE=1: 20,000 sockets, and a minute")
 	}
-	files := unix.Rlimit{Cur: 60_000, Max: 60_000} // both ends of each connection
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
-		b.Skipf("needs 60,000 open files: %v", err)
+	files, err := host.RaiseNoFile()
+	if err != nil {
+		b.Fatal(err)
 	}
 	exe := b.TempDir() + "/rampload"
 	if out, err := exec.Command("go", "build", "-o", exe, ".").CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
-	for _, connections := range []int{100, 20_000} {
-		b.Run(fmt.Sprint(connections), func(b *testing.B) {
+	for _, sockets := range []int{200, 20_000} {
+		b.Run(fmt.Sprint(sockets), func(b *testing.B) {
+			connections := min(sockets, int(files)-200) / 2 // both ends are here
 			port, done := hold(b, connections)
 			defer done()
 			for range b.N {
 				measureAgent(b, exe, port)
+				b.ReportMetric(float64(2*connections), "sockets")
 			}
 		})
 	}

@@ -165,7 +165,7 @@ func (c *Conn) Append(run string, part int, offset int64, data []byte) <-chan er
 
 // ErrNotKept says that a server is there and does not keep what it is given: it is full,
 // or the run was removed from it.
-var ErrNotKept = errors.New("keeps no more of the run")
+var ErrNotKept = errors.New("does not keep what it is given")
 
 // notKept puts the refusal of a piece into words.
 func (c *Conn) notKept(err error) error {
@@ -174,7 +174,7 @@ func (c *Conn) notKept(err error) error {
 	case errors.As(err, &api):
 		return fmt.Errorf("%s %w: %s", c.where, ErrNotKept, api.Description)
 	case errors.Is(err, jetstream.ErrAsyncPublishTimeout):
-		return fmt.Errorf("%s %w: it confirms nothing within %s, as when its disk is full (make room there, and start it again)", c.where, ErrNotKept, appendIn)
+		return fmt.Errorf("%s %w: nothing is confirmed within %s, its disk is full or slow (make room there, and start it again)", c.where, ErrNotKept, appendIn)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%s %w: its stream is gone", c.where, ErrNotKept)
 	}

@@ -165,10 +165,11 @@ func (l *Lead) gatherWorkers(ctx context.Context) error {
 	if want == 0 {
 		return nil
 	}
+	spoken := protocol.Spoken(true)
 	found, err := l.cfg.Conn.Find(ctx, bus.RoleWorker, cmp.Or(l.cfg.Within, workersIn), func(all []bus.Found) bool {
 		fit := 0
 		for _, f := range all {
-			if roster.Fits(f, true, l.cfg.Version) == nil {
+			if roster.Fits(f, spoken, l.cfg.Version) == nil {
 				fit++
 			}
 		}
@@ -185,7 +186,7 @@ func (l *Lead) gatherWorkers(ctx context.Context) error {
 		if len(free) == want {
 			break
 		}
-		if err := roster.Fits(f, true, l.cfg.Version); err != nil {
+		if err := roster.Fits(f, spoken, l.cfg.Version); err != nil {
 			not = append(not, err.Error())
 			continue
 		}
@@ -289,7 +290,7 @@ func (l *Lead) watch(ctx context.Context, request protocol.Request, found []bus.
 	var other error // of another version
 	for _, f := range found {
 		if names = append(names, f.Name); f.Name == name {
-			ids, other = append(ids, f.ID), roster.Fits(f, false, l.cfg.Version)
+			ids, other = append(ids, f.ID), roster.Fits(f, protocol.Spoken(false), l.cfg.Version)
 		}
 	}
 	switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/roster"
 	"github.com/rampload/rampload/profiles"
 )
@@ -122,7 +123,7 @@ func Look(ctx context.Context, p profiles.Profile, version string) []string {
 		found, err := m.Conn.Find(ctx, bus.RoleWorker, agentsIn, func(f []bus.Found) bool { return len(f) >= n })
 		var fit, not []string
 		for _, f := range found {
-			if other := roster.Fits(f, true, version); other != nil {
+			if other := roster.Fits(f, protocol.Spoken(true), version); other != nil {
 				not = append(not, fmt.Sprintf("%-12s worker %s", f.Name, other))
 			} else {
 				fit = append(fit, f.Name)
@@ -147,7 +148,7 @@ func Look(ctx context.Context, p profiles.Profile, version string) []string {
 			text = err.Error()
 		case i >= 0:
 			text = fmt.Sprintf("%-12s agent %s answers: rampload %s, kernel %s", h.Name, name, found[i].Metadata["rampload"], found[i].Metadata["kernel"])
-			if other := roster.Fits(found[i], false, version); other != nil {
+			if other := roster.Fits(found[i], protocol.Spoken(false), version); other != nil {
 				text = fmt.Sprintf("%-12s agent %s", h.Name, other)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/bus"
+	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/roster"
 )
 
@@ -50,7 +51,7 @@ func (l *Lead) seek(ctx context.Context, r *remote) {
 		if err != nil || i < 0 || l.heardOf(r) > began {
 			continue
 		}
-		if err := roster.Fits(found[i], false, l.cfg.Version); err != nil {
+		if err := roster.Fits(found[i], protocol.Spoken(false), l.cfg.Version); err != nil {
 			l.cfg.Warn(fmt.Sprintf("the agent of %s was started again, and watches no more: %s", r.host, err))
 			return
 		}

@@ -18,9 +18,10 @@ const (
 	rampload = "rampload" // its version
 )
 
-// Fits returns why somebody who answers cannot take part in a run of this program.
-func Fits(f bus.Found, worker bool, version string) error {
-	if f.Metadata[Spoken] == protocol.Spoken(worker) {
+// Fits returns why somebody who answers cannot take part in a run of this program, which
+// speaks as [protocol.Spoken] says.
+func Fits(f bus.Found, spoken, version string) error {
+	if f.Metadata[Spoken] == spoken {
 		return nil
 	}
 	theirs := cmp.Or(f.Metadata[rampload], "of an unknown version")

@@ -20,7 +20,7 @@ func TestFits(t *testing.T) {
 		"another build": {map[string]string{"rampload": "v1.0.0"}, "rampload v1.0.0, of another build and"},
 		"an agent":      {map[string]string{roster.Spoken: protocol.Spoken(false), "rampload": "v1.0.0"}, "of another build"},
 	} {
-		err := roster.Fits(bus.Found{Name: "w1", Metadata: tt.told}, true, "v1.0.0")
+		err := roster.Fits(bus.Found{Name: "w1", Metadata: tt.told}, protocol.Spoken(true), "v1.0.0")
 		if err == nil != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v", name, err)
 		}
