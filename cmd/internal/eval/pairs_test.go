@@ -28,7 +28,7 @@ func TestWritePairs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"1 of 2 runs get the same verdict", "2 are right by namespaces\nand 1 by agents",
+		"1 of 2 runs get the same cause", "1 of them with the same\nverdict. 2 are right by namespaces and 1 by agents",
 		"| a-1 | nat-ports (explains, 0.98) on router | nat-ports (explains, 0.98) on router | yes |",
 		"| *listen-backlog (explains, 0.98) on orders-1* | **no** |",
 	} {
