@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,29 +68,37 @@ func buildLab(t *testing.T) string {
 	return exe
 }
 
-// TestAgentsSayTheSame runs scenarios whose hosts are watched twice, as namespaces of this
-// machine and by agents: the verdict is the same, whatever else the machine is busy with.
-// "make eval-agents" does so with the whole lab.
+// TestAgentsSayTheSame runs a scenario whose hosts are watched twice, as namespaces of this
+// machine and by agents: the verdict is the same. "make eval-agents" does so with the
+// whole lab.
 func TestAgentsSayTheSame(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs scenarios for half a minute")
+		t.Skip("runs a scenario for 20 s")
 	}
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("needs root: the hosts are network namespaces")
 	}
 	exe, dir := buildLab(t), t.TempDir()
-	table := labEval(t, exe, "--agents", "--scenarios", "proxy-descriptors,path-reset-rule", "--shorten", "2", "--dir", dir)
-	t.Logf("%s", table)
-	cases, err := eval.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pairs, err := eval.Twins(cases)
-	if err != nil || len(pairs) != 2 {
-		t.Fatalf("%d runs were recorded both ways: %v", len(pairs), err)
+	var pairs []eval.Pair
+	for range 2 { // a busy machine disturbs single runs
+		table := labEval(t, exe, "--agents", "--scenarios", "proxy-descriptors", "--shorten", "2", "--dir", dir, "--resume", "--repeat-disturbed")
+		t.Logf("%s", table)
+		cases, err := eval.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pairs, err = eval.Twins(cases); err != nil || len(pairs) != 1 {
+			t.Fatalf("%d runs were recorded both ways: %v", len(pairs), err)
+		}
+		if !slices.ContainsFunc(pairs, eval.Pair.Disturbed) {
+			break
+		}
 	}
 	for _, p := range pairs {
-		if !p.Same() {
+		switch {
+		case p.Disturbed():
+			t.Skipf("%s: the machine is too busy to load anything", p.Name())
+		case !p.Same():
 			t.Errorf("%s: by namespaces %+v, by agents %+v", p.Name(), p.Namespaces, p.Agents)
 		}
 	}

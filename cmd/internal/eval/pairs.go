@@ -29,6 +29,9 @@ func (p Pair) Same() bool {
 // read later than the other, or have lost what the kernel told.
 func (p Pair) AsSure() bool { return p.Namespaces.Verdict == p.Agents.Verdict }
 
+// Disturbed reports whether the machine was too busy for either to be judged.
+func (p Pair) Disturbed() bool { return p.Namespaces.Disturbed || p.Agents.Disturbed }
+
 // Twins judges the runs that were recorded both ways, in the order of the cases.
 func Twins(cases []Recorded) ([]Pair, error) {
 	var out []Pair

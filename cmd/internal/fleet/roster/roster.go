@@ -26,7 +26,7 @@ func Fits(f bus.Found, spoken, version string) error {
 	}
 	theirs := cmp.Or(f.Metadata[rampload], "of an unknown version")
 	if theirs == version {
-		theirs += ", of another build"
+		theirs += ", of another build,"
 	}
 	return fmt.Errorf("%s is rampload %s and this one is %s: use the same rampload everywhere", f.Name, theirs, version)
 }

@@ -17,7 +17,7 @@ func TestFits(t *testing.T) {
 		"the same":      {map[string]string{roster.Spoken: protocol.Spoken(true), "rampload": "v1.0.0"}, ""},
 		"an older one":  {map[string]string{roster.Spoken: "1-0", "rampload": "v0.9.0"}, "w1 is rampload v0.9.0 and this one is v1.0.0: use the same rampload everywhere"},
 		"tells nothing": {nil, "of an unknown version"},
-		"another build": {map[string]string{"rampload": "v1.0.0"}, "rampload v1.0.0, of another build and"},
+		"another build": {map[string]string{"rampload": "v1.0.0"}, "rampload v1.0.0, of another build, and"},
 		"an agent":      {map[string]string{roster.Spoken: protocol.Spoken(false), "rampload": "v1.0.0"}, "of another build"},
 	} {
 		err := roster.Fits(bus.Found{Name: "w1", Metadata: tt.told}, protocol.Spoken(true), "v1.0.0")
