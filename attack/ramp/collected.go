@@ -17,7 +17,7 @@ func (r collected) Following(target int) (inFlight int64, follows bool) {
 	if target < len(r.cfg.Profile.Targets) {
 		return 0, false
 	}
-	return followUp{r.run}.following(target), true
+	return followUp(r).following(target), true
 }
 
 // Scheduled calls count with the target of every request due by the end of a window

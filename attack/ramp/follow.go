@@ -100,14 +100,14 @@ func (r followUp) poller(number uint16, t profiles.Target, base string) (attack.
 		t.ConnectTo, t.ServerName = "", ""
 	}
 	t.URL, t.Requests, t.Expect, t.Read = completion.Origin(base), nil, nil, nil // each answer is judged by its transaction
-	cfg := equipment{r.run}.clientConfig(t)
+	cfg := equipment(r).clientConfig(t)
 	cfg.Client.Connections, cfg.Client.CloseFirst = completion.PollConnections, false
 	g, to := &group{target: number}, &target{addresses: map[netip.AddrPort]uint16{}}
 	cfg.OnIdle = func(a attack.Attempt) {
 		a.Target = number
 		r.agg.Idle(&a)
 	}
-	cfg.OnAddress = func(index uint16, addr netip.AddrPort) { equipment{r.run}.address(g, to, false, index, addr) }
+	cfg.OnAddress = func(index uint16, addr netip.AddrPort) { equipment(r).address(g, to, false, index, addr) }
 	var err error
 	if g.via, err = r.cfg.Open(cfg); err != nil {
 		return nil, err

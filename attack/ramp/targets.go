@@ -19,7 +19,7 @@ type equipment struct{ *run }
 // connect lays out targets, groups and the mix, and makes the transports. After
 // an error the caller closes what there is.
 func (r equipment) connect() error {
-	if err := (followUp{r.run}).followAll(); err != nil {
+	if err := followUp(r).followAll(); err != nil {
 		return err
 	}
 	journeys := make([]*route, len(r.cfg.Profile.Journeys))

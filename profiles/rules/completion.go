@@ -57,7 +57,7 @@ func (v completionRules) completion(path string, t profiles.Target) {
 			v.add(path+".extract", "%s is there twice: give each value its own name", profiles.Quote(e.Name))
 		}
 		seen[e.Name] = true
-		journeyRules{v.validator}.extract(path+".extract."+e.Name, e)
+		journeyRules(v).extract(path+".extract."+e.Name, e)
 	}
 	v.outcome(path+".done", c, c.Done)
 	v.outcome(path+".failed", c, c.Failed)
@@ -83,13 +83,13 @@ func (v completionRules) outcome(path string, c profiles.Completion, check profi
 
 func (v completionRules) poll(path string, c profiles.Completion) {
 	if c.Poll.URL != "" {
-		targetRules{v.validator}.url(path+".url", c.Poll.URL)
+		targetRules(v).url(path+".url", c.Poll.URL)
 		if speaks := (profiles.Target{URL: c.Poll.URL}).Speaks(); speaks != profiles.SpeaksHTTP {
 			v.add(path+".url", "polls are HTTP: write a url such as http://127.0.0.1:8080")
 		}
 	}
 	for i, h := range c.Poll.Headers {
-		requestRules{v.validator}.header(at(path+".headers", i), h)
+		requestRules(v).header(at(path+".headers", i), h)
 	}
 	if c.Poll.Every < 10*time.Millisecond || c.Poll.Every > time.Hour {
 		v.add(path+".every", "%s is not from 10ms to 1h: write one such as 1s", profiles.FormatDuration(c.Poll.Every))
@@ -113,7 +113,7 @@ func (v completionRules) poll(path string, c profiles.Completion) {
 		switch ref := p.Ref; {
 		case p.Literal():
 		case ref.Source == "request":
-			requestRules{v.validator}.reference(path, ref)
+			requestRules(v).reference(path, ref)
 		case ref.Source != acceptedSource:
 			v.add(path, "${%s} is not known to a poll: write ${accepted.id}, with extract: {id: json id}, or ${request.id}", ref)
 		case !slices.Contains(names, ref.Name):
@@ -121,7 +121,7 @@ func (v completionRules) poll(path string, c profiles.Completion) {
 		}
 	}
 	if plain, err := data.Mask(c.Poll.Path, "0"); err == nil {
-		requestRules{v.validator}.path(path, "GET", plain)
+		requestRules(v).path(path, "GET", plain)
 	}
 }
 

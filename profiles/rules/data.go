@@ -102,7 +102,7 @@ func (v requestRules) reference(path string, ref data.Ref) {
 		}
 		return
 	}
-	if v.step != nil && (journeyRules{v.validator}).extracted(path, ref) {
+	if v.step != nil && journeyRules(v).extracted(path, ref) {
 		return
 	}
 	var known []string

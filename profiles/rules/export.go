@@ -76,6 +76,6 @@ func (v exportRules) receiver(path string, r profiles.Receiver, example string) 
 		v.add(path, "a certificate and its key belong together: write both cert and key")
 	}
 	for _, h := range r.Headers {
-		requestRules{v.validator}.header(path+".headers", h)
+		requestRules(v).header(path+".headers", h)
 	}
 }

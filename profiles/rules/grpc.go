@@ -152,7 +152,7 @@ func (v callRules) metadata(path string, r profiles.Request) {
 		case name == "content-length", name == "transfer-encoding", name == "expect", name == "connection", name == "host":
 			v.add(where, "%s is no metadata: leave it out", profiles.Cite(h.Name))
 		default:
-			requestRules{v.validator}.header(where, h)
+			requestRules(v).header(where, h)
 		}
 	}
 }

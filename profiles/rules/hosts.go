@@ -154,7 +154,7 @@ func (v gateRules) gateNames(path string, g profiles.Gate) {
 func (v gateRules) gate(path string, g profiles.Gate) {
 	below := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	rate, known := v.profile.MaxRate()
-	if (searchRules{v.validator}).gateOfSearch(path, g) {
+	if searchRules(v).gateOfSearch(path, g) {
 		return
 	}
 	_, searches := v.profile.SearchStage()

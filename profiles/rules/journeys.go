@@ -48,13 +48,13 @@ func (v journeyRules) journeys() {
 			continue
 		}
 		v.ofJourney = true
-		targetRules{v.validator}.target(path, t)
+		targetRules(v).target(path, t)
 		v.ofJourney = false
 		if t.Requests = nil; len(j.Steps) > 0 {
 			for _, s := range j.Steps {
 				t.Requests = append(t.Requests, s.Request)
 			}
-			callRules{v.validator}.calls(path+".steps", t)
+			callRules(v).calls(path+".steps", t)
 		}
 		switch {
 		case len(j.Steps) == 0:
@@ -85,7 +85,7 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 	names[s.Name] = true
 	v.stepService(path, p)
 	v.step = &p
-	requestRules{v.validator}.request(path, s.Request)
+	requestRules(v).request(path, s.Request)
 	v.step = nil
 	v.stepCompletion(path, p)
 	if s.ThinkFrom < 0 || s.ThinkTo < s.ThinkFrom || s.ThinkTo > time.Hour {
@@ -98,7 +98,7 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 	speaks := profiles.Target{URL: p.journey.URL}.Speaks()
 	for _, r := range s.Check.Status {
 		if speaks == profiles.SpeaksGRPC {
-			callRules{v.validator}.grpcStatus(path+".check.status", r)
+			callRules(v).grpcStatus(path+".check.status", r)
 			continue
 		}
 		if r.Low < 100 || r.High > 599 || r.Low > r.High {
@@ -116,7 +116,7 @@ func (v journeyRules) stepCompletion(path string, p place) {
 		if t.Journey == 0 || &v.profile.Journeys[t.Journey-1] != p.journey || t.Step != p.index {
 			continue
 		}
-		completionRules{v.validator}.completion(path, t)
+		completionRules(v).completion(path, t)
 		if t.Completion.Via != profiles.ViaCallback {
 			return
 		}
@@ -143,7 +143,7 @@ func (v journeyRules) stepService(path string, p place) {
 		v.add(path+".url", "only steps over http:// and https:// have a service of their own, in a journey over HTTP: put this one into a journey of its own")
 	default:
 		v.ofJourney = true
-		targetRules{v.validator}.target(path, t)
+		targetRules(v).target(path, t)
 		v.ofJourney = false
 	}
 }

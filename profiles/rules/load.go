@@ -26,7 +26,7 @@ func (v loadRules) load() {
 		rate, ok := s.MaxRate(1)
 		_, idle := s.(profiles.Idle)
 		loaded = loaded || !ok || rate > 0 || idle
-		searchRules{v.validator}.place(i, s)
+		searchRules(v).place(i, s)
 	}
 	if d := v.profile.Duration(); d.Seconds() > maxLoad {
 		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", profiles.FormatDuration(d))
@@ -38,7 +38,7 @@ func (v loadRules) load() {
 
 func (v loadRules) stage(path string, s profiles.Stage) {
 	before := len(v.problems)
-	journeyRules{v.validator}.journeyStage(path, s)
+	journeyRules(v).journeyStage(path, s)
 	switch s := s.(type) {
 	case profiles.Ramp:
 		v.rate(path+".from", s.From)
@@ -66,9 +66,9 @@ func (v loadRules) stage(path string, s profiles.Stage) {
 			v.add(path, "held connections serve one request after the other, and client.connections is 0, a new connection for each: write connections: 256, or a rate")
 		}
 	case profiles.Search:
-		searchRules{v.validator}.search(path+".search", s)
+		searchRules(v).search(path+".search", s)
 	case profiles.Idle:
-		searchRules{v.validator}.idle(path+".idle", s)
+		searchRules(v).idle(path+".idle", s)
 	}
 }
 

@@ -53,11 +53,11 @@ func (v scriptRules) requestOf(path string, t profiles.Target, r profiles.Reques
 			v.add(path, "the url is http, whose requests have a method and a path: write GET /orders/42, or a url such as tcp:// or redis://")
 			return
 		}
-		requestRules{v.validator}.request(path, r)
+		requestRules(v).request(path, r)
 		return
 	}
 	if r.Filled {
-		r = requestRules{v.validator}.filled(path, r)
+		r = requestRules(v).filled(path, r)
 	}
 	noun, example := languageOf(speaks)
 	http := profiles.Request{Method: r.Method, Path: r.Path, Body: r.Body, BodyFile: r.BodyFile}
@@ -200,7 +200,7 @@ func (v scriptRules) webSocket(path string, t profiles.Target) {
 	}
 	for i, h := range ws.Headers {
 		path := at(path+".headers", i)
-		requestRules{v.validator}.header(path, h)
+		requestRules(v).header(path, h)
 		if name := strings.ToLower(h.Name); name == "connection" || name == "upgrade" || strings.HasPrefix(name, "sec-websocket-") {
 			v.add(path, "%s is of the handshake itself, which is made here: leave it out, and write subprotocols for those", h.Name)
 		}

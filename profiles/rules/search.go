@@ -65,7 +65,7 @@ func (v searchRules) until(path string, g profiles.Gate) {
 		v.add(path, "the condition %s cannot be written: make it with ParseGate", profiles.Quote(g.String()))
 		return
 	}
-	gateRules{v.validator}.gateNames(path, g)
+	gateRules(v).gateNames(path, g)
 	switch {
 	case g.Metric == profiles.GateHeadroom || g.Metric.IsLoad():
 		v.add(path, "every load is judged by itself, and %s is known over the whole run: write resets, failures or a percentile, such as until: failures < 0.1%%", g.Metric)

@@ -38,7 +38,7 @@ func (v targetRules) targets() {
 		seen[t.Name] = true
 		v.target(path, t)
 	}
-	journeyRules{v.validator}.journeys()
+	journeyRules(v).journeys()
 	v.shares()
 }
 
@@ -50,16 +50,16 @@ func (v targetRules) target(path string, t profiles.Target) {
 		v.add(path, "the target has no url: write one, such as url: http://127.0.0.1:8080")
 	case t.File == "":
 		v.url(path+".url", t.URL)
-		requestRules{v.validator}.requests(path+".requests", t)
+		requestRules(v).requests(path+".requests", t)
 		if !v.ofJourney {
-			callRules{v.validator}.calls(path+".requests", t)
+			callRules(v).calls(path+".requests", t)
 		}
 	}
-	scriptRules{v.validator}.spoken(path, t)
-	callRules{v.validator}.grpc(path, t)
-	scriptRules{v.validator}.webSocket(path, t)
+	scriptRules(v).spoken(path, t)
+	callRules(v).grpc(path, t)
+	scriptRules(v).webSocket(path, t)
 	if !v.ofJourney {
-		completionRules{v.validator}.completion(path, t)
+		completionRules(v).completion(path, t)
 	}
 	v.connectTo(path, t)
 	seen := make(map[string]bool)
@@ -78,7 +78,7 @@ func (v targetRules) target(path string, t profiles.Target) {
 	}
 	for _, r := range t.Expect {
 		if t.Speaks() == profiles.SpeaksGRPC {
-			callRules{v.validator}.grpcStatus(path+".expect", r)
+			callRules(v).grpcStatus(path+".expect", r)
 		} else if r.IsGRPC() && r.Low >= 0 {
 			v.add(path+".expect", "%s is a status of gRPC, and the target speaks HTTP: write one such as 2xx or 404", profiles.GRPCStatusName(r.Low))
 		} else if r.Low == r.High && (r.Low < 100 || r.Low > 599) {
@@ -160,7 +160,7 @@ func (v targetRules) url(path, text string) {
 	case u.Fragment != "" || (u.RawQuery != "" || u.ForceQuery) && !scheme.Speaks.HasQuery():
 		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", profiles.Quote(text))
 	default:
-		scriptRules{v.validator}.location(path, text, u, scheme)
+		scriptRules(v).location(path, text, u, scheme)
 	}
 }
 
@@ -182,7 +182,7 @@ func (v requestRules) requests(path string, t profiles.Target) {
 		return
 	}
 	for i, r := range requests {
-		scriptRules{v.validator}.requestOf(at(path, i), t, r)
+		scriptRules(v).requestOf(at(path, i), t, r)
 	}
 }
 
@@ -201,7 +201,7 @@ func (v requestRules) request(path string, r profiles.Request) {
 	}
 	v.path(path+".path", r.Method, r.Path)
 	if r.Call != nil {
-		callRules{v.validator}.metadata(path+".metadata", r)
+		callRules(v).metadata(path+".metadata", r)
 	} else {
 		for i, h := range r.Headers {
 			v.header(at(path+".headers", i), h)
@@ -322,7 +322,7 @@ func (v targetRules) shares() {
 			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", profiles.Cite(t.Name))
 			return
 		case math.Abs(sum-1) <= profiles.ShareTolerance:
-		case journeyRules{v.validator}.lastShare(i):
+		case journeyRules(v).lastShare(i):
 			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", profiles.FormatPercent(math.Round(sum*1e6)/1e6))
 		}
 	}

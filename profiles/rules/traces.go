@@ -56,5 +56,5 @@ func (v exportRules) spanHeader(path string, h profiles.Header) {
 		v.add(path, "%s follows from the protocol: leave it out", h.Name)
 		return
 	}
-	requestRules{v.validator}.header(path, h)
+	requestRules(v).header(path, h)
 }
