@@ -89,13 +89,28 @@ func answers(text string) func(net.Conn, int) {
 const patience = 20 * time.Second
 
 // client is a transport for a URL that records.
-func client(t *testing.T, url string, change func(*Config)) (*Transport, *record.Recorder) {
+// recorder has the reports of connections without an attempt at hand, under mu, as they
+// came: those of a test that looks at thousands.
+type recorder struct {
+	*record.Recorder
+	mu   sync.Mutex
+	idle []attack.Attempt
+}
+
+func (r *recorder) onIdle(a attack.Attempt) {
+	r.mu.Lock()
+	r.idle = append(r.idle, a)
+	r.mu.Unlock()
+	r.OnIdle(a)
+}
+
+func client(t *testing.T, url string, change func(*Config)) (*Transport, *recorder) {
 	t.Helper()
-	rec := record.New()
+	rec := &recorder{Recorder: record.New()}
 	cfg := Config{
 		Profile: profiles.Target{URL: url},
 		Client:  profiles.Client{Connections: 2, Timeout: patience},
-		OnIdle:  rec.OnIdle,
+		OnIdle:  rec.onIdle,
 	}
 	if change != nil {
 		change(&cfg)
