@@ -1,6 +1,10 @@
 package logs
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/rampload/rampload/probe/logs/parse"
+)
 
 // wrapped is a line as a container runtime writes it around that of its container.
 type wrapped struct {
@@ -22,8 +26,8 @@ func unwrap(line string) (w wrapped, ok bool) {
 // that is longer than 16 KiB comes in several, of which the last alone ends with \n.
 func unwrapDocker(line string) (w wrapped, ok bool) {
 	stream, odd := false, false
-	s := scanner{s: line}
-	whole := s.object("", func(name, value string) {
+	s := parse.Scanner{S: line}
+	whole := s.Object("", func(name, value string) {
 		switch name {
 		case "log":
 			w.text = value

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/logs/parse"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -170,7 +171,7 @@ func TestHostileFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if len(e.Reason) > maxText || strings.ContainsAny(e.Reason, "\x1b\x00\x07") {
+		if len(e.Reason) > parse.MaxText || strings.ContainsAny(e.Reason, "\x1b\x00\x07") {
 			t.Errorf("%q", e.Reason)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/logs/parse"
 )
 
 // Bounds of what is handed on of one log in a second.
@@ -18,7 +19,7 @@ const (
 // keeper hands on the lines of one log that tell of a fault: of those that say the same in
 // a second a few whole, and the others as a number. It belongs to one goroutine.
 type keeper struct {
-	parser  Parser
+	parser  parse.Parser
 	file    string
 	service string // by the profile, or the name of the file
 	source  probe.Source
@@ -29,7 +30,7 @@ type keeper struct {
 	patterns map[string]*pattern
 	withID   int
 	sent     int
-	pending  *Entry // may go on in the next line
+	pending  *parse.Entry // may go on in the next line
 	arrived  time.Duration
 	part     string // of a line that a container runtime writes in parts
 	trace    bool   // the lines of a traceback are being read
@@ -42,7 +43,7 @@ type keeper struct {
 // pattern is lines of one second that say the same but for numbers.
 type pattern struct {
 	times uint64 // that were not handed on
-	last  Entry
+	last  parse.Entry
 }
 
 // line takes a line that was read at a time.
@@ -82,23 +83,23 @@ func (k *keeper) line(text string, now time.Duration, emit func(probe.Event)) {
 // why.
 func (k *keeper) goesOn(text string) bool {
 	e := k.pending
-	const most = 2 * maxText
+	const most = 2 * parse.MaxText
 	switch {
-	case k.trace && exceptionLine.MatchString(text):
+	case k.trace && parse.ExceptionLine.MatchString(text):
 		// What follows "Traceback" only leads up to its last line.
 		if at := strings.Index(e.Text, "Traceback (most"); at >= 0 {
 			e.Text = e.Text[:at] + text
 		} else {
-			e.Text = joined(e.Text, text)
+			e.Text = parse.Joined(e.Text, text)
 		}
 		k.trace = false
 		return true
-	case !continues(text):
+	case !parse.Continues(text):
 		return false
 	case strings.HasPrefix(text, "Caused by:") && len(e.Text) < most:
 		e.Text += " " + text
-	case strings.HasPrefix(text, "\t") && !strings.HasPrefix(text, "\tat ") && len(e.Text) < maxText/2, // PostgreSQL goes on so
-		strings.HasPrefix(text, " ") && !k.trace && len(e.Text) < maxText/4:
+	case strings.HasPrefix(text, "\t") && !strings.HasPrefix(text, "\tat ") && len(e.Text) < parse.MaxText/2, // PostgreSQL goes on so
+		strings.HasPrefix(text, " ") && !k.trace && len(e.Text) < parse.MaxText/4:
 		e.Text += " " + strings.TrimSpace(text)
 	}
 	return true
@@ -125,7 +126,7 @@ func (k *keeper) flush(now time.Duration, emit func(probe.Event)) {
 func (k *keeper) keep(emit func(probe.Event)) {
 	e := *k.pending
 	k.pending, k.trace = nil, false
-	e.finish()
+	e.Finish()
 	if at := k.servers.at(e.Server, k.arrived); at != "" {
 		e.Peer = at
 	}
@@ -160,7 +161,7 @@ func (k *keeper) keep(emit func(probe.Event)) {
 
 // patternOf is what lines that say the same have in common: their words without numbers
 // and what varies like one.
-func patternOf(e Entry) string {
+func patternOf(e parse.Entry) string {
 	b := make([]byte, 0, 128)
 	b = append(b, byte(e.Level), byte(e.Status), byte(e.Status>>8))
 	digits := false
@@ -173,7 +174,7 @@ func patternOf(e Entry) string {
 			digits = true
 			continue
 		}
-		if digits && hex(c) {
+		if digits && parse.Hex(c) {
 			continue
 		}
 		digits = false
@@ -186,9 +187,9 @@ func patternOf(e Entry) string {
 // beyond, its clock or its zone is another, and the time of reading counts.
 const tolerance = 5 * time.Second
 
-func (k *keeper) emit(e Entry, times uint64, emit func(probe.Event)) {
+func (k *keeper) emit(e parse.Entry, times uint64, emit func(probe.Event)) {
 	at := k.arrived
-	if t, whole := timeOf(e.Time); !t.IsZero() {
+	if t, whole := parse.TimeOf(e.Time); !t.IsZero() {
 		own := t.Sub(k.clock.Start().Round(0))
 		switch d := at - own; {
 		case d <= -time.Second || d >= tolerance:
@@ -207,7 +208,7 @@ func (k *keeper) emit(e Entry, times uint64, emit func(probe.Event)) {
 	k.sent++
 	event := probe.Event{
 		Kind: probe.LogLine, At: at, Source: k.source, Host: k.source.Host, Process: service, Reason: e.Text, Count: times,
-		Line: &probe.Line{File: clean(k.file, 200), Level: e.Level.String(), ID: e.ID, Peer: e.Peer, Format: e.Format},
+		Line: &probe.Line{File: parse.Clean(k.file, 200), Level: e.Level.String(), ID: e.ID, Peer: e.Peer, Format: e.Format},
 	}
 	if times > 1 {
 		event.Line.ID = "" // it stands for many

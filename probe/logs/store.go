@@ -17,6 +17,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/ask"
+	"github.com/rampload/rampload/probe/logs/parse"
 )
 
 // Bounds of asking a store.
@@ -179,7 +180,7 @@ func (q *questions) lines(ctx context.Context, from, to time.Time) (lines []stor
 	if err != nil {
 		if ctx.Err() == nil || q.answered == 0 {
 			q.failed++
-			q.log.lacks("%s", clean(err.Error(), 200))
+			q.log.lacks("%s", parse.Clean(err.Error(), 200))
 		}
 		return nil, false
 	}
@@ -210,30 +211,30 @@ func (k *keeper) stored(x stored, clock probe.Clock, emit func(probe.Event)) {
 	k.seen++
 	e := k.parser.Parse(x.text)
 	for name, value := range x.fields {
-		switch k.parser.Fields.of(name) {
-		case fieldLevel:
-			if l := levelOf(value); e.Level == LevelUnknown {
+		switch k.parser.Fields.Of(name) {
+		case parse.FieldLevel:
+			if l := parse.LevelOf(value); e.Level == parse.LevelUnknown {
 				e.Level = l
 			}
-		case fieldService:
+		case parse.FieldService:
 			if e.Service == "" {
 				e.Service = value
 			}
-		case fieldID, fieldTrace:
-			if e.ID == "" || idIn(e.ID) == "" {
+		case parse.FieldID, parse.FieldTrace:
+			if e.ID == "" || parse.IDIn(e.ID) == "" {
 				e.ID = value
 			}
-		case fieldPeer, fieldAddress:
+		case parse.FieldPeer, parse.FieldAddress:
 			if e.Peer == "" {
 				e.Peer = value
 			}
-		case fieldStatus:
+		case parse.FieldStatus:
 			if n, err := strconv.Atoi(value); err == nil && e.Status == 0 && n >= 100 && n <= 599 {
 				e.Status = n
 			}
-		case fieldError:
+		case parse.FieldError:
 			if !strings.Contains(e.Text, value) {
-				e.Text = joined(e.Text, value)
+				e.Text = parse.Joined(e.Text, value)
 			}
 		}
 	}
@@ -310,7 +311,7 @@ func (a asked) get(ctx context.Context, path string, values url.Values) (io.Read
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
 		resp.Body.Close()
-		return nil, fmt.Errorf("ask %s: it answers %d: %s", a.base.Host, resp.StatusCode, clean(string(text), 120))
+		return nil, fmt.Errorf("ask %s: it answers %d: %s", a.base.Host, resp.StatusCode, parse.Clean(string(text), 120))
 	}
 	return &answer{resp.Body, io.LimitedReader{R: resp.Body, N: maxAnswer}}, nil
 }
@@ -332,11 +333,11 @@ func (v *victoria) lines(ctx context.Context, from, to time.Time) ([]stored, err
 	s.Buffer(nil, 1<<20)
 	for s.Scan() && len(out) < mostLines {
 		x := stored{fields: map[string]string{}}
-		fields := scanner{s: s.Text()}
-		if !fields.object("", func(name, value string) {
+		fields := parse.Scanner{S: s.Text()}
+		if !fields.Object("", func(name, value string) {
 			switch name {
 			case "_time":
-				x.at, _ = timeOf(value)
+				x.at, _ = parse.TimeOf(value)
 			case "_msg":
 				x.text = value
 			default:

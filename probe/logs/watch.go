@@ -1,3 +1,6 @@
+// Package logs follows what services write into logs: files with their rotation, the
+// journal, stores that are asked. It hands on the lines that tell of a fault, few of each
+// kind, as events; package parse reads them.
 package logs
 
 import (
@@ -16,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/logs/parse"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -25,7 +29,7 @@ type Log struct {
 	entry  profiles.Log
 	source probe.Source
 	clock  probe.Clock
-	fields Fields
+	fields parse.Fields
 	fs     string // in tests, in the place of the root directory
 
 	missing []string
@@ -56,7 +60,7 @@ func New(entry profiles.Log, host, netns string, clock probe.Clock) *Log {
 	return &Log{
 		entry: entry, source: probe.Source{Host: host, Name: "log " + name}, clock: clock,
 		servers: &servers{configs: balancerConfigs(netns)},
-		fields:  Fields{Time: f["time"], Level: f["level"], Message: f["message"], Service: f["service"], ID: f["id"], Peer: f["peer"], Status: f["status"]},
+		fields:  parse.Fields{Time: f["time"], Level: f["level"], Message: f["message"], Service: f["service"], ID: f["id"], Peer: f["peer"], Status: f["status"]},
 	}
 }
 
@@ -148,7 +152,7 @@ func (l *Log) Watch(ctx context.Context, emit func(probe.Event)) error {
 func (l *Log) root() string { return cmp.Or(l.fs, "/") }
 
 func (l *Log) keeper(file, service string) *keeper {
-	k := &keeper{parser: Parser{Fields: l.fields, Format: l.entry.Format}, file: file, service: cmp.Or(l.entry.Service, service), source: l.source, clock: l.clock, servers: l.servers}
+	k := &keeper{parser: parse.Parser{Fields: l.fields, Format: l.entry.Format}, file: file, service: cmp.Or(l.entry.Service, service), source: l.source, clock: l.clock, servers: l.servers}
 	l.keepers = append(l.keepers, k)
 	return k
 }
@@ -316,7 +320,7 @@ func (l *Log) journal(ctx context.Context, emit func(probe.Event)) error {
 	}
 	l.stream(out, func(k *keeper, line string) { k.journalLine(line, l.clock.Now(), emit) }, l.keeper("journal", unit), emit)
 	if err := cmd.Wait(); ctx.Err() == nil {
-		return fmt.Errorf("follow the journal: journalctl ended (%w) %s", cmp.Or(err, io.EOF), clean(said.String(), 200))
+		return fmt.Errorf("follow the journal: journalctl ended (%w) %s", cmp.Or(err, io.EOF), parse.Clean(said.String(), 200))
 	}
 	return nil
 }
@@ -358,8 +362,8 @@ var whoWrote = [...]string{"CONTAINER_NAME", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER
 func (k *keeper) journalLine(line string, now time.Duration, emit func(probe.Event)) {
 	var message, stamp, level, id, trace string
 	var who [len(whoWrote)]string
-	s := scanner{s: line, bytes: true}
-	if !s.object("", func(name, value string) {
+	s := parse.Scanner{S: line, Bytes: true}
+	if !s.Object("", func(name, value string) {
 		switch name {
 		case "MESSAGE":
 			message = value
@@ -374,10 +378,10 @@ func (k *keeper) journalLine(line string, now time.Duration, emit func(probe.Eve
 			if name == "" || name[0] == '_' {
 				return // the journal's own
 			}
-			switch k.parser.Fields.of(name) { // of services that hand over fields
-			case fieldID:
+			switch k.parser.Fields.Of(name) { // of services that hand over fields
+			case parse.FieldID:
 				id = value
-			case fieldTrace:
+			case parse.FieldTrace:
 				trace = value
 			}
 		}
@@ -386,18 +390,18 @@ func (k *keeper) journalLine(line string, now time.Duration, emit func(probe.Eve
 	}
 	k.seen++
 	e := k.parser.Parse(message)
-	if l := levelOf(level); e.Level == LevelUnknown || e.Level < l && l >= LevelWarn {
+	if l := parse.LevelOf(level); e.Level == parse.LevelUnknown || e.Level < l && l >= parse.LevelWarn {
 		e.Level = l
 	}
-	if e.Level == LevelInfo && e.Format == "text" {
-		e.Level = LevelUnknown // journald gives it to all that is printed
+	if e.Level == parse.LevelInfo && e.Format == "text" {
+		e.Level = parse.LevelUnknown // journald gives it to all that is printed
 	}
 	if !e.Tells() {
 		return
 	}
 	e.Time = stamp
 	if e.ID == "" {
-		if e.ID = id; id == "" || idIn(id) == "" && idIn(trace) != "" {
+		if e.ID = id; id == "" || parse.IDIn(id) == "" && parse.IDIn(trace) != "" {
 			e.ID = trace
 		}
 	}

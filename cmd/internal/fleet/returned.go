@@ -55,7 +55,7 @@ func (l *Lead) seek(ctx context.Context, r *remote) {
 			l.cfg.Warn(fmt.Sprintf("the agent of %s was started again, and watches no more: %s", r.host, err))
 			return
 		}
-		again, err := l.engage(ctx, r.request, found[i].ID)
+		again, err := gathering{l}.engage(ctx, r.request, found[i].ID)
 		if err != nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package logs
+package parse
 
 import (
 	"strings"
@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 		e := p.Parse(test.line)
 		tells := e.Tells()
 		if tells {
-			e.finish()
+			e.Finish()
 		}
 		if e.Format != test.format || e.Level.String() != test.level || e.Text != test.text || tells && (e.ID != test.id || e.Peer != test.peer) || e.Status != test.status || tells != test.tells || e.Service != test.service {
 			t.Errorf("%s\n got %+v %v", test.line, e, tells)
@@ -72,13 +72,13 @@ func TestTimes(t *testing.T) {
 	for _, s := range []string{
 		"2026-11-29T10:00:00.123Z", "2026-11-29T11:00:00.123+01:00", "2026-11-29 10:00:00.123 UTC", "29/Nov/2026:10:00:00.123 +0000", "1795946400.123", "1795946400123", "1795946400123000", "1795946400123000000",
 	} {
-		got, whole := timeOf(s)
+		got, whole := TimeOf(s)
 		if d := got.Sub(want); d < -time.Millisecond || d > time.Millisecond || whole {
 			t.Errorf("%s: %s %v", s, got, whole)
 		}
 	}
 	for _, s := range []string{"", "never", "123", "99999999999999999999", "-1.5", "1795946400.x", strings.Repeat("9", 70)} {
-		if got, _ := timeOf(s); !got.IsZero() {
+		if got, _ := TimeOf(s); !got.IsZero() {
 			t.Errorf("%q: %s", s, got)
 		}
 	}
@@ -92,15 +92,14 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		p := Parser{}
 		e := p.Parse(line)
-		e.finish()
-		if len(e.Text) > maxText || !utf8.ValidString(e.Text) || strings.ContainsFunc(e.Text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		e.Finish()
+		if len(e.Text) > MaxText || !utf8.ValidString(e.Text) || strings.ContainsFunc(e.Text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			t.Fatalf("text %q", e.Text)
 		}
-		if len(e.ID) > 64 || len(e.Peer) > maxField || e.Status > 599 {
+		if len(e.ID) > 64 || len(e.Peer) > MaxField || e.Status > 599 {
 			t.Fatalf("%+v", e)
 		}
-		_, _ = timeOf(e.Time)
-		_ = patternOf(e)
+		_, _ = TimeOf(e.Time)
 	})
 }
 
@@ -121,7 +120,7 @@ func BenchmarkLines(b *testing.B) {
 			line = bad
 		}
 		if e := p.Parse(line); e.Tells() {
-			e.finish()
+			e.Finish()
 		}
 	}
 }

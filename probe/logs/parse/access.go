@@ -1,4 +1,4 @@
-package logs
+package parse
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package logs
+package parse
 
 import (
 	"regexp"
@@ -215,9 +215,9 @@ func telling4xx(status int) bool {
 	return false
 }
 
-// finish reads of a line that is kept what costs more: its head, its id, and makes it safe
+// Finish reads of a line that is kept what costs more: its head, its id, and makes it safe
 // to print.
-func (e *Entry) finish() {
+func (e *Entry) Finish() {
 	raw := e.Text
 	if e.Format == "text" {
 		for _, h := range heads {
@@ -228,7 +228,7 @@ func (e *Entry) finish() {
 			e.Format, e.Time = h.format, strings.Trim(m[1], "\"")
 			if l, ok := redisLevels[m[2]]; ok {
 				e.Level = l
-			} else if l := levelOf(m[2]); l != LevelUnknown {
+			} else if l := LevelOf(m[2]); l != LevelUnknown {
 				e.Level = l
 			}
 			e.Text = raw[len(m[0]):]
@@ -236,17 +236,17 @@ func (e *Entry) finish() {
 		}
 	}
 	if e.ID == "" {
-		e.ID = idIn(e.raw)
-	} else if id := idIn(strings.ToLower(e.ID)); id != "" {
+		e.ID = IDIn(e.raw)
+	} else if id := IDIn(strings.ToLower(e.ID)); id != "" {
 		e.ID = id
 	}
-	e.Text = clean(masked(e.Text), maxText)
-	e.ID, e.Peer, e.Service = clean(e.ID, 64), clean(e.Peer, maxField), clean(e.Service, 60)
+	e.Text = Clean(masked(e.Text), MaxText)
+	e.ID, e.Peer, e.Service = Clean(e.ID, 64), Clean(e.Peer, MaxField), Clean(e.Service, 60)
 }
 
-// continues reports whether a line goes on with the one before: a stack trace, a wrapped
+// Continues reports whether a line goes on with the one before: a stack trace, a wrapped
 // text.
-func continues(line string) bool {
+func Continues(line string) bool {
 	if line == "" {
 		return false
 	}
@@ -260,4 +260,4 @@ func continues(line string) bool {
 
 // exceptionLine is the last line of a Python traceback: the name of an exception, and
 // what it says.
-var exceptionLine = regexp.MustCompile(`^[A-Za-z_][\w.]{2,80}(Error|Exception|Warning|Exit|Interrupt|Timeout|Full|Exceeded|Reset|Failure)\b`)
+var ExceptionLine = regexp.MustCompile(`^[A-Za-z_][\w.]{2,80}(Error|Exception|Warning|Exit|Interrupt|Timeout|Full|Exceeded|Reset|Failure)\b`)

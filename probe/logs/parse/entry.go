@@ -1,11 +1,9 @@
-// Package logs follows what services write into logs: files with their rotation, the
-// journal, stores that are asked. It reads lines of many formats into one form and hands
-// on those that tell of a fault, few of each kind, as events. It knows nothing of what a
-// text means (report/diagnose/says).
+// Package parse reads lines of logs, of many formats, into one form. It knows nothing of
+// where they come from, nor of what a text means (report/diagnose/says).
 //
 // Lines come from other programs: they are bounded, cleaned of control characters and of
 // what looks like a secret, and never believed to be well formed.
-package logs
+package parse
 
 import (
 	"strings"
@@ -49,9 +47,9 @@ func (l Level) String() string {
 	return [...]string{"", "debug", "info", "warn", "error", "fatal"}[min(l, LevelFatal)]
 }
 
-// levelOf reads the name of a level as loggers write it: words, numbers of syslog, and of
+// LevelOf reads the name of a level as loggers write it: words, numbers of syslog, and of
 // Bunyan and Pino.
-func levelOf(s string) Level {
+func LevelOf(s string) Level {
 	switch strings.ToLower(s) {
 	case "trace", "debug", "fine", "finer", "finest", "7", "10", "20", "dbg", "d", "verbose", "debug1", "debug2":
 		return LevelDebug
@@ -69,13 +67,13 @@ func levelOf(s string) Level {
 
 // Bounds of what is kept of a line.
 const (
-	maxText  = 400 // bytes
-	maxField = 120
+	MaxText  = 400 // bytes
+	MaxField = 120
 )
 
-// clean makes a text safe to print: one line, no control characters, no escapes of
+// Clean makes a text safe to print: one line, no control characters, no escapes of
 // terminals, at most so many bytes.
-func clean(s string, most int) string {
+func Clean(s string, most int) string {
 	if len(s) > 4*most {
 		s = s[:4*most]
 	}
@@ -196,19 +194,19 @@ func masked(s string) string {
 	}
 }
 
-// idIn returns the transaction id of rampload, or the trace id that stands for it, in a
+// IDIn returns the transaction id of rampload, or the trace id that stands for it, in a
 // text; "" without one. Both are made of hexadecimal digits: 16, a dash, 16; or 32.
-func idIn(s string) string {
+func IDIn(s string) string {
 	run := 0 // digits so far
 	for i := 0; i <= len(s); i++ {
-		if i < len(s) && hex(s[i]) {
+		if i < len(s) && Hex(s[i]) {
 			run++
 			continue
 		}
 		switch {
 		case run == 32:
 			return s[i-32 : i]
-		case run == 16 && i+17 <= len(s) && s[i] == '-' && allHex(s[i+1:i+17]) && (i+17 == len(s) || !hex(s[i+17])):
+		case run == 16 && i+17 <= len(s) && s[i] == '-' && allHex(s[i+1:i+17]) && (i+17 == len(s) || !Hex(s[i+17])):
 			return s[i-16 : i+17]
 		}
 		run = 0
@@ -216,11 +214,11 @@ func idIn(s string) string {
 	return ""
 }
 
-func hex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
+func Hex(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
 
 func allHex(s string) bool {
 	for i := range len(s) {
-		if !hex(s[i]) {
+		if !Hex(s[i]) {
 			return false
 		}
 	}
@@ -234,9 +232,9 @@ var layouts = []string{
 	"Mon Jan _2 15:04:05.999999 2006", "02 Jan 2006 15:04:05.999",
 }
 
-// timeOf reads a time as loggers write it; the zero time if it is none. Whole is true
+// TimeOf reads a time as loggers write it; the zero time if it is none. Whole is true
 // where it has whole seconds only.
-func timeOf(s string) (t time.Time, whole bool) {
+func TimeOf(s string) (t time.Time, whole bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || len(s) > 64 {
 		return time.Time{}, false

@@ -1,4 +1,4 @@
-package logs
+package parse
 
 import (
 	"strconv"
@@ -19,15 +19,15 @@ type field uint8
 const (
 	other field = iota
 	fieldTime
-	fieldLevel
+	FieldLevel
 	fieldMessage
-	fieldService
-	fieldID
-	fieldTrace
-	fieldPeer
-	fieldAddress
-	fieldStatus
-	fieldError
+	FieldService
+	FieldID
+	FieldTrace
+	FieldPeer
+	FieldAddress
+	FieldStatus
+	FieldError
 	fieldStack
 )
 
@@ -37,15 +37,15 @@ const (
 // configure them, and the format of rampload's own failures.
 var usual = map[string]field{
 	"time": fieldTime, "timestamp": fieldTime, "ts": fieldTime, "@timestamp": fieldTime, "t": fieldTime, "@t": fieldTime, "datetime": fieldTime, "date": fieldTime, "asctime": fieldTime, "starttime": fieldTime,
-	"level": fieldLevel, "severity": fieldLevel, "lvl": fieldLevel, "loglevel": fieldLevel, "log.level": fieldLevel, "levelname": fieldLevel, "@l": fieldLevel, "severitytext": fieldLevel, "priority": fieldLevel,
+	"level": FieldLevel, "severity": FieldLevel, "lvl": FieldLevel, "loglevel": FieldLevel, "log.level": FieldLevel, "levelname": FieldLevel, "@l": FieldLevel, "severitytext": FieldLevel, "priority": FieldLevel,
 	"message": fieldMessage, "msg": fieldMessage, "event": fieldMessage, "text": fieldMessage, "shortmessage": fieldMessage, "@m": fieldMessage, "log": fieldMessage, "body": fieldMessage, "@mt": fieldMessage,
-	"service": fieldService, "app": fieldService, "application": fieldService, "servicename": fieldService, "service.name": fieldService, "component": fieldService, "appname": fieldService, "facility": fieldService,
-	"transactionid": fieldID, "xtransactionid": fieldID, "requestid": fieldID, "reqid": fieldID, "correlationid": fieldID, "xrequestid": fieldID, "transaction.id": fieldID, "req.id": fieldID, "request.id": fieldID, "txid": fieldID, "http.request.id": fieldID,
-	"traceid": fieldTrace, "trace.id": fieldTrace, "traceparent": fieldTrace, "otel.traceid": fieldTrace, "dd.traceid": fieldTrace,
-	"peer": fieldPeer, "upstream": fieldPeer, "upstreamaddr": fieldPeer, "upstreamhost": fieldPeer, "upstreamcluster": fieldPeer, "destination": fieldPeer, "destination.address": fieldPeer, "netpeername": fieldPeer, "net.peer.name": fieldPeer,
-	"remoteaddress": fieldAddress, "server.address": fieldAddress, "peeraddress": fieldAddress,
-	"status": fieldStatus, "statuscode": fieldStatus, "httpstatus": fieldStatus, "responsecode": fieldStatus, "res.statuscode": fieldStatus, "http.response.statuscode": fieldStatus, "response.status": fieldStatus, "http.statuscode": fieldStatus,
-	"error": fieldError, "err": fieldError, "exception": fieldError, "error.message": fieldError, "err.message": fieldError, "exception.message": fieldError, "errormessage": fieldError, "cause": fieldError, "reason": fieldError, "excinfo": fieldError, "@x": fieldError, "err.code": fieldError, "fault": fieldError, "responseflags": fieldError,
+	"service": FieldService, "app": FieldService, "application": FieldService, "servicename": FieldService, "service.name": FieldService, "component": FieldService, "appname": FieldService, "facility": FieldService,
+	"transactionid": FieldID, "xtransactionid": FieldID, "requestid": FieldID, "reqid": FieldID, "correlationid": FieldID, "xrequestid": FieldID, "transaction.id": FieldID, "req.id": FieldID, "request.id": FieldID, "txid": FieldID, "http.request.id": FieldID,
+	"traceid": FieldTrace, "trace.id": FieldTrace, "traceparent": FieldTrace, "otel.traceid": FieldTrace, "dd.traceid": FieldTrace,
+	"peer": FieldPeer, "upstream": FieldPeer, "upstreamaddr": FieldPeer, "upstreamhost": FieldPeer, "upstreamcluster": FieldPeer, "destination": FieldPeer, "destination.address": FieldPeer, "netpeername": FieldPeer, "net.peer.name": FieldPeer,
+	"remoteaddress": FieldAddress, "server.address": FieldAddress, "peeraddress": FieldAddress,
+	"status": FieldStatus, "statuscode": FieldStatus, "httpstatus": FieldStatus, "responsecode": FieldStatus, "res.statuscode": FieldStatus, "http.response.statuscode": FieldStatus, "response.status": FieldStatus, "http.statuscode": FieldStatus,
+	"error": FieldError, "err": FieldError, "exception": FieldError, "error.message": FieldError, "err.message": FieldError, "exception.message": FieldError, "errormessage": FieldError, "cause": FieldError, "reason": FieldError, "excinfo": FieldError, "@x": FieldError, "err.code": FieldError, "fault": FieldError, "responseflags": FieldError,
 	"stack": fieldStack, "stacktrace": fieldStack, "error.stacktrace": fieldStack, "err.stack": fieldStack, "exception.stacktrace": fieldStack, "fullmessage": fieldStack,
 }
 
@@ -75,14 +75,14 @@ func nameOf(s string) string {
 	return string(b)
 }
 
-func (f Fields) of(name string) field {
+func (f Fields) Of(name string) field {
 	if f == (Fields{}) {
 		return usual[nameOf(name)]
 	}
 	for _, x := range []struct {
 		given string
 		is    field
-	}{{f.Time, fieldTime}, {f.Level, fieldLevel}, {f.Message, fieldMessage}, {f.Service, fieldService}, {f.ID, fieldID}, {f.Peer, fieldPeer}, {f.Status, fieldStatus}} {
+	}{{f.Time, fieldTime}, {f.Level, FieldLevel}, {f.Message, fieldMessage}, {f.Service, FieldService}, {f.ID, FieldID}, {f.Peer, FieldPeer}, {f.Status, FieldStatus}} {
 		if x.given != "" && x.given == name {
 			return x.is
 		}
@@ -94,44 +94,44 @@ func (f Fields) of(name string) field {
 func parseJSON(line string, names Fields) (e Entry, ok bool) {
 	e.Format = "json"
 	var failed, stack, trace, address string
-	s := scanner{s: line}
-	ok = s.object("", func(name, value string) {
-		switch names.of(name) {
+	s := Scanner{S: line}
+	ok = s.Object("", func(name, value string) {
+		switch names.Of(name) {
 		case fieldTime:
 			if e.Time == "" {
 				e.Time = value
 			}
-		case fieldLevel:
-			if l := levelOf(value); l != LevelUnknown && e.Level == LevelUnknown {
+		case FieldLevel:
+			if l := LevelOf(value); l != LevelUnknown && e.Level == LevelUnknown {
 				e.Level = l
 			}
 		case fieldMessage:
 			if e.Text == "" {
 				e.Text = value
 			}
-		case fieldService:
+		case FieldService:
 			if e.Service == "" {
 				e.Service = value
 			}
-		case fieldID:
+		case FieldID:
 			if e.ID == "" {
 				e.ID = value
 			}
-		case fieldTrace:
+		case FieldTrace:
 			trace = value
-		case fieldPeer:
+		case FieldPeer:
 			if e.Peer == "" {
 				e.Peer = value
 			}
-		case fieldAddress:
+		case FieldAddress:
 			address = value
-		case fieldStatus:
+		case FieldStatus:
 			if n, err := strconv.Atoi(value); err == nil && n >= 100 && n <= 599 {
 				e.Status = n
 			}
-		case fieldError:
+		case FieldError:
 			if value != "" && value != "-" && !strings.Contains(failed, value) {
-				failed = joined(failed, value)
+				failed = Joined(failed, value)
 			}
 		case fieldStack:
 			stack = value
@@ -141,21 +141,21 @@ func parseJSON(line string, names Fields) (e Entry, ok bool) {
 		return Entry{}, false
 	}
 	if failed != "" && !strings.Contains(e.Text, failed) {
-		e.Text = joined(e.Text, failed)
+		e.Text = Joined(e.Text, failed)
 	}
 	if stack != "" {
-		e.Text = joined(e.Text, causesOf(stack))
+		e.Text = Joined(e.Text, causesOf(stack))
 	}
 	if address != "" {
 		e.Peer = address // a name may be of many
 	}
-	if e.ID == "" || idIn(e.ID) == "" && idIn(trace) != "" {
+	if e.ID == "" || IDIn(e.ID) == "" && IDIn(trace) != "" {
 		e.ID = trace
 	}
 	return e, true
 }
 
-func joined(a, b string) string {
+func Joined(a, b string) string {
 	switch {
 	case a == "":
 		return b
@@ -181,37 +181,37 @@ func causesOf(stack string) string {
 	return strings.Join(out, " ")
 }
 
-// scanner reads JSON without building it: fields of objects in objects are called
+// Scanner reads JSON without building it: fields of objects in objects are called
 // "outer.inner".
-type scanner struct {
-	s     string
+type Scanner struct {
+	S     string
 	at    int
 	depth int
 	count int
 	// bytes has lists of numbers read as the bytes of a text, and of lists of texts the
 	// first: journalctl writes so what it cannot print, and what is there twice.
-	bytes bool
+	Bytes bool
 }
 
 // maxNested and maxFields bound what a hostile line can cost.
 const maxNested, maxFields = 4, 200
 
-func (s *scanner) space() {
-	for s.at < len(s.s) && (s.s[s.at] == ' ' || s.s[s.at] == '\t' || s.s[s.at] == '\r' || s.s[s.at] == '\n') {
+func (s *Scanner) space() {
+	for s.at < len(s.S) && (s.S[s.at] == ' ' || s.S[s.at] == '\t' || s.S[s.at] == '\r' || s.S[s.at] == '\n') {
 		s.at++
 	}
 }
 
-func (s *scanner) is(c byte) bool {
+func (s *Scanner) is(c byte) bool {
 	s.space()
-	if s.at < len(s.s) && s.s[s.at] == c {
+	if s.at < len(s.S) && s.S[s.at] == c {
 		s.at++
 		return true
 	}
 	return false
 }
 
-func (s *scanner) object(prefix string, emit func(name, value string)) bool {
+func (s *Scanner) Object(prefix string, emit func(name, value string)) bool {
 	if !s.is('{') {
 		return false
 	}
@@ -239,12 +239,12 @@ func (s *scanner) object(prefix string, emit func(name, value string)) bool {
 	}
 }
 
-func (s *scanner) value(name string, emit func(name, value string)) bool {
+func (s *Scanner) value(name string, emit func(name, value string)) bool {
 	s.space()
-	if s.at >= len(s.s) {
+	if s.at >= len(s.S) {
 		return false
 	}
-	switch s.s[s.at] {
+	switch s.S[s.at] {
 	case '"':
 		v, ok := s.text()
 		if ok {
@@ -255,12 +255,12 @@ func (s *scanner) value(name string, emit func(name, value string)) bool {
 		if s.depth++; s.depth > maxNested {
 			return false
 		}
-		ok := s.object(name, emit)
+		ok := s.Object(name, emit)
 		s.depth--
 		return ok
 	case '[':
 		begin := *s
-		if v, ok := s.list(); ok && s.bytes {
+		if v, ok := s.list(); ok && s.Bytes {
 			emit(name, v)
 			return true
 		}
@@ -268,25 +268,25 @@ func (s *scanner) value(name string, emit func(name, value string)) bool {
 		return s.skip()
 	}
 	begin := s.at
-	for s.at < len(s.s) && !strings.ContainsRune(",}] \t\r\n", rune(s.s[s.at])) {
+	for s.at < len(s.S) && !strings.ContainsRune(",}] \t\r\n", rune(s.S[s.at])) {
 		s.at++
 	}
-	if v := s.s[begin:s.at]; v != "null" {
+	if v := s.S[begin:s.at]; v != "null" {
 		emit(name, v)
 	}
 	return s.at > begin
 }
 
 // list reads a list of numbers as bytes, or the first of a list of texts.
-func (s *scanner) list() (text string, ok bool) {
-	if !s.bytes || !s.is('[') {
+func (s *Scanner) list() (text string, ok bool) {
+	if !s.Bytes || !s.is('[') {
 		return "", false
 	}
 	var b []byte
 	for !s.is(']') {
 		s.space()
-		if len(b) == 0 && s.at < len(s.s) && (s.s[s.at] == '"' || s.s[s.at] == '[') {
-			if s.s[s.at] == '[' {
+		if len(b) == 0 && s.at < len(s.S) && (s.S[s.at] == '"' || s.S[s.at] == '[') {
+			if s.S[s.at] == '[' {
 				text, ok = s.list()
 			} else {
 				text, ok = s.text()
@@ -297,8 +297,8 @@ func (s *scanner) list() (text string, ok bool) {
 			return text, ok
 		}
 		n, digits := 0, s.at
-		for s.at < len(s.s) && s.s[s.at] >= '0' && s.s[s.at] <= '9' && n < 256 {
-			n = 10*n + int(s.s[s.at]-'0')
+		for s.at < len(s.S) && s.S[s.at] >= '0' && s.S[s.at] <= '9' && n < 256 {
+			n = 10*n + int(s.S[s.at]-'0')
 			s.at++
 		}
 		if s.at == digits || n > 255 {
@@ -311,10 +311,10 @@ func (s *scanner) list() (text string, ok bool) {
 }
 
 // skip passes over a list.
-func (s *scanner) skip() bool {
+func (s *Scanner) skip() bool {
 	depth := 0
-	for s.at < len(s.s) {
-		switch s.s[s.at] {
+	for s.at < len(s.S) {
+		switch s.S[s.at] {
 		case '"':
 			if _, ok := s.text(); !ok {
 				return false
@@ -334,16 +334,16 @@ func (s *scanner) skip() bool {
 }
 
 // text reads a string.
-func (s *scanner) text() (string, bool) {
-	if s.at >= len(s.s) || s.s[s.at] != '"' {
+func (s *Scanner) text() (string, bool) {
+	if s.at >= len(s.S) || s.S[s.at] != '"' {
 		return "", false
 	}
 	begin := s.at + 1
-	for i := begin; i < len(s.s); i++ {
-		switch s.s[i] {
+	for i := begin; i < len(s.S); i++ {
+		switch s.S[i] {
 		case '"':
 			s.at = i + 1
-			return s.s[begin:i], true
+			return s.S[begin:i], true
 		case '\\':
 			return s.escaped(begin)
 		}
@@ -351,10 +351,10 @@ func (s *scanner) text() (string, bool) {
 	return "", false
 }
 
-func (s *scanner) escaped(begin int) (string, bool) {
+func (s *Scanner) escaped(begin int) (string, bool) {
 	var b strings.Builder
-	for i := begin; i < len(s.s); i++ {
-		c := s.s[i]
+	for i := begin; i < len(s.S); i++ {
+		c := s.S[i]
 		switch {
 		case c == '"':
 			s.at = i + 1
@@ -363,10 +363,10 @@ func (s *scanner) escaped(begin int) (string, bool) {
 			b.WriteByte(c)
 			continue
 		}
-		if i++; i >= len(s.s) {
+		if i++; i >= len(s.S) {
 			break
 		}
-		switch s.s[i] {
+		switch s.S[i] {
 		case 'n':
 			b.WriteByte('\n')
 		case 't':
@@ -374,13 +374,13 @@ func (s *scanner) escaped(begin int) (string, bool) {
 		case 'r', 'b', 'f':
 			b.WriteByte(' ')
 		case 'u':
-			r, n := rune4(s.s[i+1:])
+			r, n := rune4(s.S[i+1:])
 			if n == 0 {
 				return "", false
 			}
 			i += n
-			if utf16.IsSurrogate(r) && strings.HasPrefix(s.s[i+1:], `\u`) {
-				if low, n := rune4(s.s[i+3:]); n > 0 {
+			if utf16.IsSurrogate(r) && strings.HasPrefix(s.S[i+1:], `\u`) {
+				if low, n := rune4(s.S[i+3:]); n > 0 {
 					if whole := utf16.DecodeRune(r, low); whole != utf8.RuneError {
 						r = whole
 						i += 2 + n
@@ -389,7 +389,7 @@ func (s *scanner) escaped(begin int) (string, bool) {
 			}
 			b.WriteRune(r)
 		default:
-			b.WriteByte(s.s[i])
+			b.WriteByte(s.S[i])
 		}
 	}
 	return "", false
