@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,8 +43,8 @@ func Expand(p *profiles.Profile) error {
 
 // ReadTargets reads a file of targets in vegeta's HTTP or JSON format. It returns a
 // base for each scheme, host and user, in order of appearance, each request with
-// weight 1. Bodies named by @ are files relative to the working directory, as
-// vegeta has it; they are read when requests are compiled.
+// weight 1. Bodies named by @ are files relative to the folder of the file, or else to
+// the working directory, as vegeta has it; they are read when requests are compiled.
 func ReadTargets(path string) ([]profiles.Base, error) {
 	f, err := openRegular(path, maxFileSize)
 	if err != nil {
@@ -103,7 +104,7 @@ func fault(line int, format string, args ...any) error {
 
 func parseTargets(path string, src io.Reader) ([]profiles.Base, error) {
 	lines := newLines(src)
-	var in format = &httpFormat{lines: lines}
+	var in format = &httpFormat{lines: lines, dir: filepath.Dir(path)}
 	if first := lines.peek(); strings.HasPrefix(first, "{") {
 		in = &jsonFormat{lines: lines}
 	}
@@ -257,6 +258,9 @@ func (l *lines) next() (string, bool) {
 		l.ended = true
 		l.err = fault(l.number, "the line has a zero byte: this is no file of targets")
 		return "", false
+	}
+	if l.number == 1 {
+		raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // editors of Windows mark UTF-8 with it
 	}
 	l.text = strings.TrimSpace(string(raw))
 	return l.text, true

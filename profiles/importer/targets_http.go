@@ -1,7 +1,10 @@
 package importer
 
 import (
+	"errors"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
@@ -10,7 +13,10 @@ import (
 // httpFormat reads vegeta's HTTP format: a line "METHOD URL", then headers, then
 // "@file" for the body, up to an empty line or the next target. Lines that begin
 // with # are comments.
-type httpFormat struct{ lines *lines }
+type httpFormat struct {
+	lines *lines
+	dir   string // of the file: bodies are relative to it
+}
 
 func (f *httpFormat) next() (parsed, error) {
 	text := f.lines.peek()
@@ -37,10 +43,11 @@ func (f *httpFormat) next() (parsed, error) {
 			break
 		}
 		if name, isBody := strings.CutPrefix(text, "@"); isBody {
-			if err := checkBody(f.lines.number, name); err != nil {
+			file, err := f.body(name)
+			if err != nil {
 				return t, err
 			}
-			t.request.BodyFile = name
+			t.request.BodyFile = file
 			break
 		}
 		name, value, ok := strings.Cut(text, ":")
@@ -67,14 +74,26 @@ func isMethod(word string) bool {
 // maxBody is the longest body that is read from a file.
 const maxBody = 1 << 30
 
-// checkBody opens the file of a body once, so that a mistyped name shows before any
-// load.
-func checkBody(line int, name string) error {
-	f, err := openRegular(name, maxBody)
-	if err != nil {
-		return fault(line, "the body @%s cannot be read: %v", name, err)
+// body returns the file of a body: below the folder of the targets, else, as vegeta
+// has it, below the working directory. It opens it once, so that a mistyped name shows
+// before any load.
+func (f *httpFormat) body(name string) (string, error) {
+	beside := name
+	if !filepath.IsAbs(name) {
+		beside = filepath.Join(f.dir, name)
 	}
-	return f.Close()
+	path := beside
+	file, err := openRegular(path, maxBody)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Clean(name) != beside {
+		path = name
+		if file, err = openRegular(path, maxBody); errors.Is(err, fs.ErrNotExist) {
+			return "", fault(f.lines.number, "the body @%s cannot be read: there is neither %s, beside the targets, nor %s in the working directory", name, beside, name)
+		}
+	}
+	if err != nil {
+		return "", fault(f.lines.number, "the body @%s cannot be read: %v", name, err)
+	}
+	return path, file.Close()
 }
 
 // quoted shortens what is shown of a line.

@@ -42,6 +42,52 @@ func TestReadTargets(t *testing.T) {
 	}
 }
 
+// A body is looked for beside the targets first, wherever the command is run, and then
+// where vegeta looks for it.
+func TestBodiesBesideTheTargets(t *testing.T) {
+	root := t.TempDir()
+	for name, content := range map[string]string{
+		"sub/targets.txt": "POST http://a.test/both\n@both.txt\n\nPOST http://a.test/beside\n@deep/beside.txt\n\nPOST http://a.test/here\n@here.txt\n",
+		"sub/both.txt":    "beside", "both.txt": "here", "sub/deep/beside.txt": "beside", "here.txt": "here",
+	} {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(root)
+	for _, file := range []string{filepath.Join("sub", "targets.txt"), filepath.Join(root, "sub", "targets.txt")} {
+		bases, err := ReadTargets(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range bases[0].Requests {
+			body, err := os.ReadFile(r.BodyFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(body))
+		}
+		if want := []string{"beside", "beside", "here"}; !slices.Equal(got, want) {
+			t.Errorf("%s: bodies from %q, want %q", file, got, want)
+		}
+	}
+}
+
+// Editors of Windows begin a file with a mark.
+func TestMarkedTargets(t *testing.T) {
+	for _, text := range []string{"\xef\xbb\xbfGET http://a.test/a\r\n", "\xef\xbb\xbf{\"method\":\"GET\",\"url\":\"http://a.test/a\"}\n"} {
+		got, err := ReadTargets(write(t, text))
+		if err != nil || len(got) != 1 || got[0].URL != "http://a.test" || got[0].Requests[0].Path != "/a" {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
 // TestAsVegetaReads holds the reader against vegeta's own: what both accept is sent
 // alike.
 func TestAsVegetaReads(t *testing.T) {
@@ -137,7 +183,9 @@ func TestReadTargetsRefuses(t *testing.T) {
 		"json, kind":      {"{\"method\":1,\"url\":\"http://a.test/\"}\n", "the value of \"method\" is of the wrong kind"},
 		"json, body":      {"{\"method\":\"GET\",\"url\":\"http://a.test/\",\"body\":\"%%\"}\n", "not in base64"},
 		"json, then text": {"{\"method\":\"GET\",\"url\":\"http://a.test/\"}\nGET http://a.test/\n", ":2: the line is not JSON"},
-		"no body":         {"GET http://a.test/\n@missing.json\n", ":2: the body @missing.json cannot be read"},
+		"no body":         {"GET http://a.test/\n@missing.json\n", "missing.json, beside the targets, nor missing.json in the working directory"},
+		"no body, line":   {"GET http://a.test/\n@missing.json\n", ":2: the body @missing.json cannot be read"},
+		"late mark":       {"GET http://a.test/\n\n\xef\xbb\xbfGET http://a.test/\n", ":3: "},
 		"body, device":    {"GET http://a.test/\n@/dev/zero\n", "/dev/zero is no regular file"},
 		"body, folder":    {"GET http://a.test/\n@testdata\n", "testdata is a folder"},
 	} {
