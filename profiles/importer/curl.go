@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,26 +23,43 @@ var (
 		"-u": "user", "--user": "user", "-b": "cookie", "--cookie": "cookie", "-A": "agent", "--user-agent": "agent",
 		"-e": "referer", "--referer": "referer", "--url": "url", "-m": "timeout", "--max-time": "timeout",
 		"--cacert": "ca", "-E": "cert", "--cert": "cert", "--key": "key", "-F": "form", "--form": "form",
-		"-x": "proxy", "--proxy": "proxy", "--resolve": "resolve", "--connect-to": "resolve", "--unix-socket": "socket",
+		"--form-string": "form-text",
+		"-x":            "proxy", "--proxy": "proxy", "--resolve": "resolve", "--connect-to": "connect", "--unix-socket": "socket",
+		"--oauth2-bearer": "bearer", "-r": "range", "--range": "range",
 		"-T": "upload", "--upload-file": "upload", "--retry": "retry",
 		"-o": "", "--output": "", "-w": "", "--write-out": "", "--connect-timeout": "", "-c": "", "--cookie-jar": "",
 		"-D": "", "--dump-header": "", "--retry-delay": "", "--retry-max-time": "", "--max-redirs": "", "--limit-rate": "",
-		"--ciphers": "", "--interface": "",
+		"--ciphers": "left", "--interface": "left", "--tls-max": "left", "--local-port": "left", "--dns-servers": "left", "--noproxy": "left",
+		"--capath": "left", "--pinnedpubkey": "left", "--aws-sigv4": "left", "-U": "left", "--proxy-user": "left", "--proxy-header": "left",
+		"-K": "left", "--config": "left", "-z": "left", "--time-cond": "left", "--cert-type": "left", "--key-type": "left", "--pass": "left",
+		"--trace": "", "--trace-ascii": "", "--stderr": "", "--keepalive-time": "", "-y": "", "--speed-time": "", "-Y": "", "--speed-limit": "",
+		"--max-filesize": "", "--proto": "", "--proto-redir": "", "--expect100-timeout": "", "--rate": "", "--output-dir": "",
 	}
 	curlPlain = map[string]string{
 		"-G": "get", "--get": "get", "-I": "head", "--head": "head", "-k": "insecure", "--insecure": "insecure",
 		"-L": "follow", "--location": "follow", "--http1.1": "http1", "--http2": "http2",
 		"--http2-prior-knowledge": "h2c", "--compressed": "compressed",
+		"--location-trusted": "follow",
+		"-s":                 "", "--silent": "", "-S": "", "--show-error": "", "-v": "", "--verbose": "", "-f": "", "--fail": "", "--fail-with-body": "",
+		"--fail-early": "", "-i": "", "--include": "", "--show-headers": "", "-N": "", "--no-buffer": "", "-#": "", "--progress-bar": "", "--no-progress-meter": "",
+		"-O": "", "--remote-name": "", "-J": "", "--remote-header-name": "", "-R": "", "--remote-time": "", "--create-dirs": "", "-q": "", "--disable": "",
+		"--globoff": "", "-g": "", "--tcp-nodelay": "", "--no-keepalive": "", "--path-as-is": "", "--basic": "", "-Z": "", "--parallel": "",
+		"--retry-all-errors": "", "--retry-connrefused": "", "--trace-time": "", "--styled-output": "", "--no-styled-output": "", "-4": "", "--ipv4": "",
+		"-6": "", "--ipv6": "", "-n": "left", "--netrc": "left", "--digest": "left", "--ntlm": "left", "--negotiate": "left", "--http3": "left",
+		"--http3-only": "left", "--tr-encoding": "left", "--ssl-reqd": "", "--tlsv1.2": "left", "--tlsv1.3": "left", "--http1.0": "left", "-0": "left",
 	}
 )
 
 // curl imports a command line.
 func (in *importing) curl(text string) error {
+	if isCmd(text) {
+		text = fromCmd(text)
+	}
 	words, err := shellWords(text)
 	if err != nil {
 		return err
 	}
-	for len(words) > 0 && words[0] != "curl" {
+	for len(words) > 0 && words[0] != "curl" && words[0] != "curl.exe" {
 		words = words[1:] // a prompt
 	}
 	if len(words) == 0 {
@@ -62,6 +80,8 @@ type curlCommand struct {
 	data    []string
 	file    string
 	asJSON  bool
+	parts   []profiles.Part
+	routes  []route
 	flags   map[string]bool
 }
 
@@ -113,10 +133,17 @@ func (c *curlCommand) options(words []string) error {
 	return nil
 }
 
-// plain takes an option without a value. Those that are not known change nothing
-// that is sent: -s, -v, --fail.
+// plain takes an option without a value. Many change nothing that is sent, such as -s;
+// one that is not known may, or may have a value that was then taken for a URL.
 func (c *curlCommand) plain(name string, client *profiles.Client) {
-	switch meaning := curlPlain[name]; meaning {
+	meaning, known := curlPlain[name]
+	if !known {
+		c.in.note("%s is not known and is left out: see whether it changes what is sent", name)
+		return
+	}
+	switch meaning {
+	case "left":
+		c.in.note("%s is left out: it cannot be taken into a profile", name)
 	case "insecure":
 		client.TLS.SkipVerify = true
 	case "http1":
@@ -184,11 +211,23 @@ func (c *curlCommand) valued(name, meaning, value string, client *profiles.Clien
 		client.TLS.CertFile = value
 	case "key":
 		client.TLS.KeyFile = value
-	case "form", "upload":
+	case "form":
+		return c.form(value)
+	case "form-text":
+		return c.formText(name, value)
+	case "bearer":
+		c.header("Authorization", "Bearer "+value)
+	case "range":
+		c.header("Range", "bytes="+value)
+	case "resolve", "connect":
+		return c.route(name, value)
+	case "left":
+		c.in.note("%s is left out: it cannot be taken into a profile", name)
+	case "upload":
 		return fmt.Errorf("%s %s: write what it sends into a file and import with --data-binary @file and its Content-Type", name, value)
 	case "proxy":
 		c.in.note("%s is left out: set HTTP_PROXY or HTTPS_PROXY, and client.proxy: environment", name)
-	case "resolve", "socket":
+	case "socket":
 		c.in.note("%s %s is left out: write the address into the target's url", name, value)
 	case "retry":
 		if n, err := strconv.Atoi(value); err == nil && n > 0 && n <= 10 {
@@ -220,11 +259,17 @@ func (c *curlCommand) finish() error {
 	}
 	body := strings.Join(c.data, "&")
 	sends := len(c.data) > 0 || c.file != ""
+	if sends && len(c.parts) > 0 {
+		return fmt.Errorf("-F and -d are two bodies of one request: leave out one of them")
+	}
+	if len(c.parts) > 0 { // the type is written with the boundary between the parts
+		c.headers = slices.DeleteFunc(c.headers, func(h profiles.Header) bool { return strings.EqualFold(h.Name, "Content-Type") })
+	}
 	switch {
 	case c.method != "":
 	case c.flags["head"]:
 		c.method = "HEAD"
-	case sends && !c.flags["get"]:
+	case sends && !c.flags["get"] || len(c.parts) > 0:
 		c.method = "POST"
 	default:
 		c.method = "GET"
@@ -244,7 +289,7 @@ func (c *curlCommand) finish() error {
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return fmt.Errorf("%s is not an http or https URL", quote(redactURL(text)))
 		}
-		r := profiles.Request{Method: c.method, Headers: c.headers, Body: body, BodyFile: c.file}
+		r := profiles.Request{Method: c.method, Headers: c.headers, Body: body, BodyFile: c.file, Parts: c.parts}
 		if u.User != nil && !c.hasHeader("Authorization") {
 			r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], profiles.Header{Name: "Authorization", Value: "Basic " + c.in.secret("BASIC_CREDENTIALS", basic(u.User))})
 		}
@@ -253,120 +298,31 @@ func (c *curlCommand) finish() error {
 			r.Body = ""
 		}
 		r.Path = u.RequestURI()
-		if c.file != "" {
-			if _, err := os.Stat(c.file); err != nil {
-				c.in.note("the body's file %s is not here: put it beside the profile", c.file)
-			}
+		c.look(c.file, "the body's file")
+		for _, part := range c.parts {
+			c.look(part.File, "the file of part "+part.Name)
 		}
 		base := profiles.Base{URL: u.Scheme + "://" + u.Host, Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Headers: r.Headers, Weight: 1}}}
 		if problems := rules.Base(base); len(problems) > 0 {
 			return fmt.Errorf("%s", problems[0].Message)
 		}
 		c.in.add(u, r)
+		c.reroute(u)
+	}
+	for _, r := range c.routes {
+		if !r.used {
+			c.in.note("%s is left out: it is of no URL of the command", r.text)
+		}
 	}
 	return nil
 }
 
-// shellWords splits a command line as a POSIX shell does, with $'...' as browsers
-// write it. Variables and substitutions are left as they stand.
-func shellWords(text string) ([]string, error) {
-	var words []string
-	var word strings.Builder
-	started := false
-	end := func() {
-		if started {
-			words = append(words, word.String())
-		}
-		word.Reset()
-		started = false
+// look notes a file that is not here.
+func (c *curlCommand) look(file, what string) {
+	if file == "" {
+		return
 	}
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case ' ', '\t':
-			end()
-		case '\n', '\r', ';':
-			end()
-			if len(words) > 0 && strings.TrimSpace(text[i+1:]) != "" && c == ';' {
-				return nil, fmt.Errorf("there is more than one command: import one curl command at a time")
-			}
-		case '\\':
-			if i++; i < len(text) && text[i] != '\n' && text[i] != '\r' {
-				word.WriteByte(text[i])
-				started = true
-			} else if i+1 < len(text) && text[i] == '\r' && text[i+1] == '\n' {
-				i++
-			}
-		case '\'', '"':
-			n, err := quotedWord(text[i:], &word)
-			if err != nil {
-				return nil, err
-			}
-			i += n
-			started = true
-		case '$':
-			if i+1 < len(text) && text[i+1] == '\'' {
-				n, err := ansiWord(text[i+1:], &word)
-				if err != nil {
-					return nil, err
-				}
-				i += 1 + n
-				started = true
-				continue
-			}
-			word.WriteByte(c)
-			started = true
-		default:
-			word.WriteByte(c)
-			started = true
-		}
+	if _, err := os.Stat(file); err != nil {
+		c.in.note("%s %s is not here: put it beside the profile", what, file)
 	}
-	end()
-	return words, nil
-}
-
-// quotedWord reads a word in quotes and returns the place of the closing one.
-func quotedWord(text string, word *strings.Builder) (int, error) {
-	mark := text[0]
-	for i := 1; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == mark:
-			return i, nil
-		case c == '\\' && mark == '"' && i+1 < len(text):
-			i++
-			if n := text[i]; n != '"' && n != '\\' && n != '$' && n != '`' && n != '\n' {
-				word.WriteByte('\\')
-			}
-			if text[i] != '\n' {
-				word.WriteByte(text[i])
-			}
-		default:
-			word.WriteByte(c)
-		}
-	}
-	return 0, fmt.Errorf("a quotation mark %c has no end", mark)
-}
-
-// ansiWord reads '...' behind a $, with the escapes of bash.
-func ansiWord(text string, word *strings.Builder) (int, error) {
-	for i := 1; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\'':
-			return i, nil
-		case c == '\\' && i+1 < len(text):
-			if i++; text[i] == '\'' {
-				word.WriteByte('\'')
-				continue
-			}
-			r, _, tail, err := strconv.UnquoteChar(text[i-1:], 0)
-			if err != nil {
-				word.WriteByte(text[i])
-				continue
-			}
-			word.WriteRune(r)
-			i = len(text) - len(tail) - 1
-		default:
-			word.WriteByte(c)
-		}
-	}
-	return 0, fmt.Errorf("a quotation mark $' has no end")
 }

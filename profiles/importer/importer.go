@@ -100,7 +100,7 @@ func detect(name string, data []byte) Format {
 	switch {
 	case len(text) == 0:
 		return ""
-	case bytes.HasPrefix(text, []byte("curl ")) || bytes.HasPrefix(text, []byte("$ curl ")):
+	case bytes.HasPrefix(text, []byte("curl ")) || bytes.HasPrefix(text, []byte("curl.exe ")) || bytes.HasPrefix(text, []byte("$ curl ")):
 		return Curl
 	case strings.EqualFold(filepath.Ext(name), ".har"), text[0] == '{' && harShape.Match(head):
 		return HAR
@@ -202,7 +202,7 @@ func (in *importing) add(base *url.URL, r profiles.Request) {
 	in.places(&r)
 	for i := range t.Requests {
 		same := &t.Requests[i]
-		if same.Method == r.Method && same.Path == r.Path && same.Body == r.Body && same.BodyFile == r.BodyFile && slices.Equal(same.Headers, r.Headers) {
+		if same.Method == r.Method && same.Path == r.Path && same.Body == r.Body && same.BodyFile == r.BodyFile && slices.Equal(same.Headers, r.Headers) && slices.Equal(same.Parts, r.Parts) {
 			same.Weight += r.Weight
 			return
 		}

@@ -67,7 +67,6 @@ func TestImportRefuses(t *testing.T) {
 		"curl, no URL":   {"curl -v", "", "has no URL"},
 		"curl, quote":    {"curl 'http://a.test", "", "has no end"},
 		"curl, value":    {"curl http://a.test -H", "", "-H has no value"},
-		"curl, form":     {"curl http://a.test -F a=b", "", "--data-binary"},
 		"curl, two":      {"curl http://a.test; curl http://b.test", "", "more than one command"},
 		"curl, scheme":   {"curl ftp://a.test", "", "not an http or https URL"},
 		"har, empty":     {`{"log":{"entries":[]}}`, "", "no request for a document or data"},
