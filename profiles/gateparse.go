@@ -302,13 +302,16 @@ func (p *gateParser) value(g *Gate) error {
 	if isBaseline, err := p.baseline(g, text); isBaseline || err != nil {
 		return err
 	}
+	if comma := strings.Replace(text, ",", ".", 1); comma != text && strings.Trim(comma, "0123456789.") != comma {
+		return fmt.Errorf("%s has a comma: write a point, %s", Cite(text), Cite(comma))
+	}
 	switch g.Metric {
 	case GateLatency:
 		d, err := ParseDuration(text)
 		switch {
-		case isDigits(text): // most people think of latencies in milliseconds
+		case isDigits(text) && strings.Trim(text, "0") != "": // most people think of latencies in milliseconds
 			return fmt.Errorf("%s needs a unit: write %sms", Cite(text), Cite(text))
-		case err != nil:
+		case err != nil && !isDigits(text):
 			return fmt.Errorf("%s is compared with a duration: %w", g.Subject(), err)
 		case d <= 0 || d > 24*time.Hour:
 			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.Example(g.Op))
@@ -344,6 +347,9 @@ func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error)
 	all := text
 	for next := p.peek(); strings.HasPrefix(next, "*") || strings.HasSuffix(all, "*") && next != ""; next = p.peek() {
 		all += p.take()
+	}
+	if p.peek() == "of" { // "95% of baseline"
+		all += " " + p.take() + " " + p.take()
 	}
 	if !strings.Contains(all, "*") && !strings.Contains(all, BaselineWord) {
 		return false, nil

@@ -92,6 +92,9 @@ func Compare(old, new []*Report, opt CompareOptions) (Comparison, error) {
 		}
 		c.Warnings = append(c.Warnings, err.Error()+": a difference may be of the profile, not of the release")
 	}
+	if len(sharedTargets(old, new)) == 0 {
+		return Comparison{}, fmt.Errorf("compare reports: %w: they have no target in common (%s; %s)", ErrDifferent, strings.Join(targetNames(old), ", "), strings.Join(targetNames(new), ", "))
+	}
 	c.Warnings = append(c.Warnings, doubts(old, new)...)
 	c.Metrics = compare.Judge(compareMetrics(old, new, opt.History), c.Indicative)
 	if c.Indicative {
@@ -100,6 +103,19 @@ func Compare(old, new []*Report, opt CompareOptions) (Comparison, error) {
 	}
 	c.Summary, c.ExitCode = conclude(c, opt)
 	return c, nil
+}
+
+// targetNames are the names of all targets, each once, in order.
+func targetNames(reports []*Report) []string {
+	var out []string
+	for _, r := range reports {
+		for _, t := range r.Targets {
+			if !slices.Contains(out, t.Name) {
+				out = append(out, t.Name)
+			}
+		}
+	}
+	return out
 }
 
 func side(reports []*Report) Side {
@@ -209,18 +225,29 @@ func causeOf(r *Report) string {
 // conclude sums the comparison up and gives its exit code.
 func conclude(c Comparison, opt CompareOptions) (string, int) {
 	count := map[string][]string{}
-	var open []string // main metrics that neither regressed nor held
+	var open, blank []string // main metrics that neither regressed nor held; those without a value
 	for _, m := range c.Metrics {
 		name := m.Metric
 		if m.Target != "" {
 			name = m.Target + " " + name
 		}
 		count[m.Outcome] = append(count[m.Outcome], name)
+		if m.Primary && m.Outcome == NotComparable {
+			blank = append(blank, name)
+		}
 		if m.Primary && (m.Outcome == Inconclusive || m.Outcome == NotComparable) {
 			open = append(open, name+" ("+m.Outcome+")")
 		}
 	}
 	list := func(outcome string) string { return strings.Join(count[outcome], ", ") }
+	if !slices.ContainsFunc(c.Metrics, func(m MetricComparison) bool {
+		return m.Outcome != NotComparable && (m.Target != "" || m.Primary)
+	}) {
+		if len(open) == 0 {
+			return "undecided: a release has no run with a value", ExitUndecided
+		}
+		return "undecided: " + strings.Join(open, ", "), ExitUndecided
+	}
 	switch {
 	case len(count[Regression]) > 0:
 		return "regressed: " + list(Regression), ExitFailed
@@ -236,8 +263,13 @@ func conclude(c Comparison, opt CompareOptions) (string, int) {
 		return "no regression; improved: " + list(Improvement), ExitPassed
 	case len(count[Inconclusive]) > 0:
 		return "no regression proven; inconclusive: " + list(Inconclusive), ExitPassed
-	case c.Indicative:
-		return "no regression seen", ExitPassed
 	}
-	return "no regression", ExitPassed
+	s := "no regression"
+	if c.Indicative {
+		s += " seen"
+	}
+	if len(blank) > 0 {
+		s += "; not comparable: " + strings.Join(blank, ", ")
+	}
+	return s, ExitPassed
 }

@@ -266,6 +266,15 @@ func TestCompareRefuses(t *testing.T) {
 	if _, err := Compare(nil, old, CompareOptions{}); err == nil {
 		t.Error("no error without old runs")
 	}
+	elsewhere := release{runs: 1}.reports()
+	elsewhere[0].Targets[0].Name = "baskets"
+	if _, err := Compare(old, elsewhere, CompareOptions{Force: true}); !errors.Is(err, ErrDifferent) || !strings.Contains(err.Error(), "no target in common (orders; baskets)") {
+		t.Errorf("without a target in common: %v", err)
+	}
+	blank := []*Report{{Name: old[0].Name, Profile: old[0].Profile, Targets: []Target{{Name: "orders"}}}}
+	if c, err := Compare(old, blank, CompareOptions{Force: true}); err != nil || c.ExitCode != ExitUndecided || !strings.Contains(c.Summary, "undecided: ") {
+		t.Errorf("with nothing to compare: %d, %q, %v", c.ExitCode, c.Summary, err)
+	}
 }
 
 func TestCompareDoubts(t *testing.T) {

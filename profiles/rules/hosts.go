@@ -151,6 +151,32 @@ func (v gateRules) gateNames(path string, g profiles.Gate) {
 	}
 }
 
+// senseless reports whether a gate holds always or never, or asks for what nobody wants,
+// and says what to write.
+func (v gateRules) senseless(path string, g profiles.Gate) bool {
+	more := g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual
+	counts := g.Metric == profiles.GateFailures || g.Metric == profiles.GateLost || g.Metric == profiles.GateWireResets || g.Metric == profiles.GateVisibleResets
+	switch {
+	case g.Baseline > 0:
+		return false
+	case counts && more:
+		v.add(path, "a gate says what must hold, and the fewer %s the better: write %s < 1%%, or == 0", g.Metric, g.Subject())
+	case g.Metric == profiles.GateLatency && more:
+		v.add(path, "a gate says what must hold, and the shorter a latency the better: write %s < %s", g.Subject(), g.FormatValue())
+	case counts && g.Op == profiles.Less && g.Value == 0:
+		v.add(path, "nothing is below 0: write %s == 0", g.Subject())
+	case counts && g.Unit == profiles.UnitRatio && g.Value >= 1:
+		v.add(path, "every run passes %s: write a share that would be too much, such as %s < 1%%", g.String(), g.Subject())
+	case g.Metric == profiles.GateHeadroom && more && g.Value >= 1:
+		v.add(path, "no resource has more than all of it left: write %s > 20%%", g.Subject())
+	case g.Metric == profiles.GateLost && len(v.profile.Journeys) == 0 && !slices.ContainsFunc(v.profile.Targets, func(t profiles.Target) bool { return t.Completion.Given() }):
+		v.add(path, "what is lost is known of targets with completion: only: add it to one, or gate on failures")
+	default:
+		return false
+	}
+	return true
+}
+
 func (v gateRules) gate(path string, g profiles.Gate) {
 	below := g.Op == profiles.Less || g.Op == profiles.LessOrEqual
 	rate, known := v.profile.MaxRate()
@@ -158,6 +184,9 @@ func (v gateRules) gate(path string, g profiles.Gate) {
 		return
 	}
 	_, searches := v.profile.SearchStage()
+	if v.senseless(path, g) {
+		return
+	}
 	switch {
 	case g.Baseline > 0 && searches:
 		v.add(path, "a search is compared as a whole, with rampload compare: state a value, such as %s", g.Example(g.Op))

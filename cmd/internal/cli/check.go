@@ -133,7 +133,11 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	}
 	for _, gate := range p.RunGates() {
 		fmt.Fprintf(w, "  gate    %s\n", gate.Text)
-		if hint := run.TooFew(p, gate); hint != "" {
+		hint := run.TooFew(p, gate)
+		if gate.Baseline > 0 {
+			hint = "the run needs earlier ones for it: --baseline FILE, a glob in quotes, or latest:DIR"
+		}
+		if hint != "" {
 			fmt.Fprintf(w, "          warning: %s\n", hint)
 		}
 	}

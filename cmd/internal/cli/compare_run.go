@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/report"
 )
 
@@ -47,6 +48,14 @@ func compareRuns(ctx context.Context, env console.Env, g *input.Globals, r *inpu
 			return console.Usage(fmt.Errorf("%w; in a comparison leave the gate out: --set gate=[]", err))
 		}
 	}
+	if fingerprint.Of(sides[0].profile) != fingerprint.Of(sides[1].profile) {
+		return console.Usage(fmt.Errorf("%s and %s differ in more than the host, so that their runs could not be compared: write both with the same path", oldURL, newURL))
+	}
+	for _, s := range sides { // what cannot be reached is known before the first load
+		if _, err := run.Preflight(ctx, s.profile); err != nil {
+			return err
+		}
+	}
 	if sides[0].urls == sides[1].urls {
 		fmt.Fprintln(env.Stderr, "rampload: warning: both sides are the same URL: what differs is what runs differ by themselves")
 	}
@@ -60,10 +69,11 @@ func compareRuns(ctx context.Context, env console.Env, g *input.Globals, r *inpu
 		return sides[side].run(ctx, env, g, r, fmt.Sprintf("%s-%s-%d.json", prefix, sides[side].name, round), nth, 2*c.rounds)
 	})
 	interrupted := ctx.Err() != nil
-	if broken != nil && !interrupted {
+	whole := len(sides[0].done) > 0 && len(sides[1].done) > 0
+	if broken != nil && !interrupted && whole { // else it is the command's own error
 		fmt.Fprintf(env.Stderr, "rampload: the comparison ends here: %s\n", console.Message(broken.Error()))
 	}
-	if len(sides[0].done) == 0 || len(sides[1].done) == 0 {
+	if !whole {
 		if interrupted {
 			return &console.Error{Code: report.ExitInterrupted, Err: errors.New("interrupted before both releases had a whole run: nothing to compare")}
 		}

@@ -192,10 +192,10 @@ func compareWord(c report.Comparison) (string, layout.Mark) {
 	switch {
 	case has(report.Regression):
 		return "REGRESSED", layout.Bad
-	case c.Indicative:
-		return "INDICATIVE", layout.Unsure
 	case c.ExitCode == report.ExitUndecided:
 		return "NO VERDICT", layout.Unsure
+	case c.Indicative:
+		return "INDICATIVE", layout.Unsure
 	case has(report.Improvement):
 		return "IMPROVED", layout.Good
 	case has(report.Inconclusive):
