@@ -23,8 +23,8 @@ import (
 const insideEnv = "RAMPLOAD_TEST_JOURNAL"
 
 // TestJournald follows a real journald: what services print, what they hand over with
-// fields of their own, lines that are no text, long ones, and one unit alone. It runs in
-// a mount namespace, so that the machine's own journal is not touched.
+// fields of their own, lines that are no text, long ones, and those of a service beside a
+// loud one. It runs in a mount namespace, so that the machine's own journal is not touched.
 func TestJournald(t *testing.T) {
 	const journald = "/lib/systemd/systemd-journald"
 	skip := t.Skipf
@@ -124,6 +124,11 @@ func followJournald(t *testing.T, journald string) {
 	}
 	const tx = "0123456789abcdef-0000000000000007"
 	wait(t, "the first line", func() bool { print("payments", "ERROR: first"); return says("all", "ERROR: first") })
+	var loud strings.Builder // as a kernel's lines of a kill
+	for i := range 2 * maxPatterns {
+		fmt.Fprintln(&loud, "WARN: "+strings.Repeat("x", i))
+	}
+	print("loud", loud.String())
 	print("payments", `{"level":"error","msg":"pool exhausted","transactionId":"`+tx+`"}`)
 	print("payments", "\x1b[31mERROR\x1b[0m in red: connection refused")
 	print("payments", "ERROR "+strings.Repeat("long ", 2000)+"end")

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -8,12 +9,13 @@ import (
 	"github.com/rampload/rampload/probe/logs/parse"
 )
 
-// Bounds of what is handed on of one log in a second.
+// Bounds of what is handed on in a second of what one service writes into one log.
 const (
 	perPattern  = 2   // lines without an id that say the same
 	maxWithID   = 100 // lines with an id
 	maxPatterns = 60
 	maxPerTurn  = 300
+	maxVoices   = 32 // services; all others share one's bounds
 )
 
 // keeper hands on the lines of one log that tell of a fault: of those that say the same in
@@ -26,18 +28,25 @@ type keeper struct {
 	clock   probe.Clock
 	servers *servers // nil: names of servers stay names
 
-	turn     time.Duration // of this second
+	turn    time.Duration // of this second
+	voices  map[string]*voice
+	pending *parse.Entry // may go on in the next line
+	arrived time.Duration
+	part    string // of a line that a container runtime writes in parts
+	trace   bool   // the lines of a traceback are being read
+	dropped uint64
+	skewed  uint64
+	off     time.Duration // the farthest of them; positive: their time is behind
+	seen    uint64
+}
+
+// voice is what one service wrote in a second. Each has bounds of its own: in a journal or
+// a store, where many write, one that is loud (the kernel's fifty lines of an
+// out-of-memory kill) must not silence the others.
+type voice struct {
 	patterns map[string]*pattern
 	withID   int
 	sent     int
-	pending  *parse.Entry // may go on in the next line
-	arrived  time.Duration
-	part     string // of a line that a container runtime writes in parts
-	trace    bool   // the lines of a traceback are being read
-	dropped  uint64
-	skewed   uint64
-	off      time.Duration // the farthest of them; positive: their time is behind
-	seen     uint64
 }
 
 // pattern is lines of one second that say the same but for numbers.
@@ -114,14 +123,36 @@ func (k *keeper) flush(now time.Duration, emit func(probe.Event)) {
 	if now-k.turn < time.Second {
 		return
 	}
-	for _, p := range k.patterns {
-		if p.times > 0 {
-			k.emit(p.last, p.times, emit)
+	for _, v := range k.voices {
+		for _, p := range v.patterns {
+			if p.times > 0 {
+				k.emit(p.last, p.times, emit)
+			}
 		}
 	}
-	clear(k.patterns)
-	k.withID, k.sent, k.turn = 0, 0, now
+	clear(k.voices)
+	k.turn = now
 }
+
+// voice is that of the service which wrote a line.
+func (k *keeper) voice(e parse.Entry) *voice {
+	name := k.serviceOf(e)
+	v := k.voices[name]
+	if v == nil && len(k.voices) >= maxVoices {
+		name = ""
+		v = k.voices[name]
+	}
+	if v == nil {
+		v = &voice{patterns: map[string]*pattern{}}
+		if k.voices == nil {
+			k.voices = map[string]*voice{}
+		}
+		k.voices[name] = v
+	}
+	return v
+}
+
+func (k *keeper) serviceOf(e parse.Entry) string { return cmp.Or(e.Service, k.service) }
 
 func (k *keeper) keep(emit func(probe.Event)) {
 	e := *k.pending
@@ -130,29 +161,27 @@ func (k *keeper) keep(emit func(probe.Event)) {
 	if at := k.servers.at(e.Server, k.arrived); at != "" {
 		e.Peer = at
 	}
+	v := k.voice(e)
 	key := patternOf(e)
-	p := k.patterns[key]
-	if p == nil {
-		if len(k.patterns) >= maxPatterns {
+	p, known := v.patterns[key]
+	if !known {
+		if len(v.patterns) >= maxPatterns {
 			k.dropped++
 			return
 		}
-		if k.patterns == nil {
-			k.patterns = map[string]*pattern{}
-		}
 		p = &pattern{}
-		k.patterns[key] = p
-		p.last.Status = -2
+		v.patterns[key] = p
 	}
-	first := p.last.Status == -2
 	p.last = e
 	switch {
-	case k.sent >= maxPerTurn:
-	case e.ID != "" && k.withID < maxWithID:
-		k.withID++
+	case v.sent >= maxPerTurn:
+	case e.ID != "" && v.withID < maxWithID:
+		v.withID++
+		v.sent++
 		k.emit(e, 1, emit)
 		return
-	case first || e.ID == "" && k.sent < perPattern*maxPatterns && p.times == 0 && k.sent < maxPerTurn/2:
+	case !known || e.ID == "" && v.sent < perPattern*maxPatterns && p.times == 0:
+		v.sent++
 		k.emit(e, 1, emit)
 		return
 	}
@@ -201,13 +230,8 @@ func (k *keeper) emit(e parse.Entry, times uint64, emit func(probe.Event)) {
 			at = own
 		}
 	}
-	service := e.Service
-	if service == "" {
-		service = k.service
-	}
-	k.sent++
 	event := probe.Event{
-		Kind: probe.LogLine, At: at, Source: k.source, Host: k.source.Host, Process: service, Reason: e.Text, Count: times,
+		Kind: probe.LogLine, At: at, Source: k.source, Host: k.source.Host, Process: k.serviceOf(e), Reason: e.Text, Count: times,
 		Line: &probe.Line{File: parse.Clean(k.file, 200), Level: e.Level.String(), ID: e.ID, Peer: e.Peer, Format: e.Format},
 	}
 	if times > 1 {
