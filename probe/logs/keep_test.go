@@ -29,7 +29,7 @@ func TestLoudVoiceSilencesNobody(t *testing.T) {
 			for i := range 1000 {
 				say(fmt.Sprint("service-", i), "error: the same")
 			}
-		}, told: 1, most: 2*10 + perPattern*maxPatterns + 1},
+		}, told: 1, most: 2*maxVoices + perPattern*maxPatterns + 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
