@@ -2,6 +2,7 @@ package ramp
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -279,6 +280,23 @@ func TestClosedLoopKeepsEveryConnectionBusy(t *testing.T) {
 			t.Errorf("ended at %v", summary.Ended)
 		}
 	})
+}
+
+// With a connection for each request a closed loop keeps as many in flight as the profile
+// allows, or the number that package ramp names.
+func TestClosedLoopOfFreshConnections(t *testing.T) {
+	for allowed, want := range map[int]uint64{12: 12, 1000: 1000, 0: unboundedLoop, defaultMaxInFlight: unboundedLoop} {
+		t.Run(fmt.Sprint(allowed), func(t *testing.T) {
+			forEngines(t, func(t *testing.T, engine string) {
+				p := testProfile(profiles.Max{For: time.Second})
+				p.Client.Connections, p.Client.MaxInFlight = 0, allowed
+				rec, _, _ := drive(t, t.Context(), engine, Config{Profile: p}, always(100*time.Millisecond, attack.None))
+				if c := rec.sum(t, 0); c.sent != 10*want || c.unsent != 0 {
+					t.Errorf("%d sent, %d unsent; want %d", c.sent, c.unsent, 10*want)
+				}
+			})
+		})
+	}
 }
 
 func TestInterruptedClosedLoop(t *testing.T) {

@@ -160,11 +160,17 @@ func (r closedLoops) loopSlots(stage, engine, engines int) []*loopSlot {
 	return slots
 }
 
-// loopSize returns how many requests of a group a closed loop keeps in flight.
+// loopSize returns how many requests of a group a closed loop keeps in flight: one on each
+// connection; where each has a connection of its own, as many as the profile allows, and
+// unboundedLoop where it leaves that open.
 func (r closedLoops) loopSize(g *group) int {
 	n := r.cfg.Profile.Client.Connections
-	if n <= 0 {
+	switch {
+	case n > 0:
+	case r.maxInFlight == defaultMaxInFlight:
 		n = unboundedLoop
+	default:
+		n = int(r.maxInFlight)
 	}
 	several := 0
 	for _, o := range r.groups {

@@ -57,9 +57,6 @@ func (v loadRules) stage(path string, s profiles.Stage) {
 		v.burst(path, s)
 	case profiles.Max:
 		v.length(path+".for", s)
-		if v.profile.Client.Connections == 0 {
-			v.add(path+".at", "at: max keeps every connection busy, and client.connections is 0: write connections: 256, or a rate")
-		}
 	case profiles.Connections:
 		v.connections(path, s)
 		if v.profile.Client.Connections == 0 {

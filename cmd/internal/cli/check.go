@@ -122,7 +122,7 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	if open && rate > 0 {
 		fmt.Fprintf(w, ", up to %s/s", report.FormatNumber(rate))
 	}
-	fmt.Fprintf(w, ", engine %s, at most %s connections a target\n", p.Client.Engine, connections(p.Client))
+	fmt.Fprintf(w, ", engine %s, %s\n", p.Client.Engine, connections(p.Client))
 	var at time.Duration
 	for _, s := range p.Load {
 		fmt.Fprintf(w, "  %6s  %s\n", run.Clock(at), s)
@@ -158,9 +158,9 @@ func estimated(p profiles.Profile) bool {
 
 func connections(c profiles.Client) string {
 	if c.Connections == 0 {
-		return "unlimited (one for each request)"
+		return fmt.Sprintf("a connection for each request, at most %s at once", report.FormatNumber(float64(c.MaxInFlight)))
 	}
-	return report.FormatNumber(float64(c.Connections))
+	return fmt.Sprintf("at most %s connections a target", report.FormatNumber(float64(c.Connections)))
 }
 
 // maxBases bounds the URLs of a targets file that check lists.
