@@ -4,16 +4,19 @@
 package causes
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/causes/path"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// Catalogue returns the causes that faults of a target can have, each from its own
-// file. Those of the generator itself are found before any of these are asked.
+// Catalogue returns the causes that faults of a target can have, each from its own file,
+// those of the path from their own room. Those of the generator itself are found before
+// any of these are asked.
 func Catalogue() []inquiry.Rule {
-	return []inquiry.Rule{
+	return slices.Concat(path.Catalogue(), []inquiry.Rule{
 		serverFileDescriptors(),
 		serverConnectionLimit(),
 		listenBacklog(),
@@ -32,26 +35,10 @@ func Catalogue() []inquiry.Rule {
 		tlsShedding(),
 		rateLimitPolicy(),
 		idleTimeoutRace(),
-		pathIdleExpiry(),
-		silentFirewall(),
-		reversePathFilter(),
-		pathReset(),
-		pathRateLimit(),
-		pathConnectionLimit(),
-		hostFirewall(),
-		rstInjection(),
-		conntrackTable(),
-		natPorts(),
-		conntrackInvalid(),
-		packetLoss(),
-		networkOutage(),
-		mtuBlackHole(),
-		failover(),
 		proxyEphemeralPorts(),
 		proxyFileDescriptors(),
 		proxyQueueLimit(),
 		certificate(),
-		dns(),
 		addressDown(),
 		serviceDown(),
 		requestTooLarge(),
@@ -70,7 +57,6 @@ func Catalogue() []inquiry.Rule {
 		dependencyError(),
 		markedDown(),
 		responseRefused(),
-		addressUnreachable(),
 		circuitOpen(),
 		shortResponse(),
 		dependencyReadOnly(),
@@ -82,7 +68,7 @@ func Catalogue() []inquiry.Rule {
 		applicationError(),
 		podsNotReady(),
 		podEvicted(),
-	}
+	})
 }
 
 // KindOf returns what a cause key says less precisely; ok is false for the keys that

@@ -1,4 +1,4 @@
-package causes
+package path
 
 import (
 	"github.com/rampload/rampload/report"

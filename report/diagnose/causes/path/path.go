@@ -1,0 +1,28 @@
+// Package path holds the causes that sit between a client and the first host, or between
+// two hosts: what forgets, filters, drops or loses. One file each, as in package causes.
+package path
+
+import "github.com/rampload/rampload/report/diagnose/inquiry"
+
+// Catalogue returns the causes of the path, each from its own file.
+func Catalogue() []inquiry.Rule {
+	return []inquiry.Rule{
+		pathIdleExpiry(),
+		silentFirewall(),
+		reversePathFilter(),
+		pathReset(),
+		pathRateLimit(),
+		pathConnectionLimit(),
+		hostFirewall(),
+		rstInjection(),
+		conntrackTable(),
+		natPorts(),
+		conntrackInvalid(),
+		packetLoss(),
+		networkOutage(),
+		mtuBlackHole(),
+		failover(),
+		dns(),
+		addressUnreachable(),
+	}
+}
