@@ -53,6 +53,32 @@ func TestRedactNumbersOutOfTheEnvironment(t *testing.T) {
 	}
 }
 
+// What messages tell people to write is shown; what looks like it and may be somebody's is
+// not.
+func TestExamplesAreShown(t *testing.T) {
+	for _, s := range profiles.Schemes() {
+		for _, text := range []string{s.Example, "no user: write one, as in " + s.Example + ", and\ngo on", "write " + s.Example + "\nwrite " + s.Example} {
+			if got := redaction.URLs(text); got != text {
+				t.Errorf("%s became %s", text, got)
+			}
+		}
+	}
+	const ours = "postgres://user:password@db.internal/orders"
+	for text, want := range map[string]string{
+		"dial postgres://user:password@db.example/orders":         "dial postgres://REDACTED@db.example/orders",
+		"postgres://me:hunter2@db.internal/orders, as in " + ours: "postgres://REDACTED@db.internal/orders, as in " + ours,
+		ours + " and postgres://me:hunter2@db":                    ours + " and postgres://REDACTED@db",
+		"redis://:password@cache.internal,x:hunter2@other":        "redis://REDACTED@other",
+		"redis://:password@cache.internal:hunter2@other":          "redis://REDACTED@other",
+		"http://x/?token=" + ours:                                 "http://x/?token=REDACTED",
+		"http://a:redis://:password@cache.internal":               "http://a:redis://REDACTED@cache.internal",
+	} {
+		if got := redaction.URLs(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestSensitiveNames(t *testing.T) {
 	for _, name := range redaction.SensitiveNames() {
 		for _, spelled := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "_", "")} {

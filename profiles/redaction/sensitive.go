@@ -3,6 +3,8 @@ package redaction
 import (
 	"regexp"
 	"strings"
+
+	"github.com/rampload/rampload/profiles"
 )
 
 // sensitive are the names whose values are credentials, without "-" and "_" and in
@@ -59,9 +61,44 @@ var (
 // messages about one that could not be read.
 func URLs(text string) string { return redactPlaces(text) }
 
+// examples are the URLs with a user that messages tell people to write. They are nobody's,
+// and say nothing without their users.
+var examples = func() []string {
+	var out []string
+	for _, s := range profiles.Schemes() {
+		if strings.Contains(s.Example, "@") {
+			out = append(out, s.Example)
+		}
+	}
+	return out
+}()
+
+// cutExample cuts a text around one of our examples that stands between blanks, where no
+// other URL can reach into it.
+func cutExample(text string) (before, example, after string, found bool) {
+	for _, example := range examples {
+		before, after, found := strings.Cut(text, example)
+		if !found || before != "" && !strings.ContainsAny(before[len(before)-1:], " \t\n") {
+			continue
+		}
+		next := after
+		if next != "" && strings.Contains(",;", next[:1]) {
+			next = next[1:]
+		}
+		if next != "" && !strings.ContainsAny(next[:1], " \t\n") {
+			continue
+		}
+		return before, example, after, true
+	}
+	return text, "", "", false
+}
+
 // redactPlaces hides what stands where credentials stand in a URL.
 func redactPlaces(text string) string {
 	if strings.Contains(text, "@") {
+		if before, example, after, found := cutExample(text); found {
+			return redactPlaces(before) + example + redactPlaces(after)
+		}
 		text = userInfo.ReplaceAllString(text, "${1}"+redacted+"@")
 	}
 	if !strings.Contains(text, "=") {

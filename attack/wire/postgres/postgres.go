@@ -40,7 +40,8 @@ func New(to wire.Target) (wire.Exchanger, error) {
 	}
 	x := &exchanger{target: to, user: u.User.Username(), db: strings.Trim(u.Path, "/")}
 	if x.user == "" {
-		return nil, errors.New("log in: the target's URL names no user: write postgres://USER:PASSWORD@HOST/DATABASE")
+		scheme, _ := profiles.FindScheme("postgres")
+		return nil, fmt.Errorf("log in: the target's URL names no user: write one, as in %s", scheme.Example)
 	}
 	x.password, _ = u.User.Password()
 	if x.db == "" {
