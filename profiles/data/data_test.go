@@ -114,6 +114,11 @@ func TestOpen(t *testing.T) {
 		rows          [][]string
 	}{
 		{"a.csv", "\ufeffid, name\n1,anna\n\n2,\"O\"\"Brien, Bo\"\n", []string{"id", "name"}, [][]string{{"1", "anna"}, {"2", `O"Brien, Bo`}}},
+		{"a.csv", "id; name\r\n1;\"Bo; 1,5\"\r\n", []string{"id", "name"}, [][]string{{"1", "Bo; 1,5"}}},
+		{"a.csv", "\n\"id, or\"\tname\n1\ta;b\n", []string{"id, or", "name"}, [][]string{{"1", "a;b"}}},
+		{"a.csv", "id;of,name\n1;2,anna\n", []string{"id;of", "name"}, [][]string{{"1;2", "anna"}}},
+		{"a.csv", "id\n1;2\n", []string{"id"}, [][]string{{"1;2"}}},
+		{"a.jsonl", "\ufeff{\"id\": 1}\n", []string{"id"}, [][]string{{"1"}}},
 		{
 			"a.jsonl", `{"id": 10000000000000001, "address": {"city": "Rome", "no": null}, "tags": [1, 2]}` + "\n\n" +
 				`{"tags": true, "address": {"no": "7", "city": "Oslo"}, "id": 2}`,
@@ -138,6 +143,10 @@ func TestOpenErrors(t *testing.T) {
 		{"a.csv", "id,a{b\n1,a\n", ":1: column 2,"},
 		{"a.csv", "id,name\n1,\"a\n", ":2:6: this is not CSV"},
 		{"a.csv", "id,name\n1,a\xffb\n", ":2: this is not UTF-8"},
+		{"a.csv", "id;name\n1,a\n", ":2: this row has 1 of the 2 values"},
+		{"a.csv", "id;name\n1;a\"b\n", "put a value with semicolons or quotes into"},
+		{"a.csv", "\xff\xfei\x00d\x00", ":1: this is UTF-16: save the file as UTF-8"},
+		{"a.jsonl", "\xfe\xff\x00{", ":1: this is UTF-16: save the file as UTF-8"},
 		{"a.jsonl", "{\"a\": 1}\n[1]\n", ":2: this is no JSON object on one line"},
 		{"a.jsonl", "{\"a\": 1}\n{\"b\": 1}\n", `:2: the key "b" is not in the first line`},
 		{"a.jsonl", "{\"a\": 1, \"b\": 2}\n{\"b\": 1}\n", ":2: this line has 1 keys and the first has 2"},

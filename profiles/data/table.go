@@ -46,14 +46,64 @@ func Open(t *profiles.Table) error {
 	return err
 }
 
-// readCSV reads comma-separated values (RFC 4180) whose first line names the columns.
-func readCSV(file string, r io.Reader) (columns []string, rows [][]string, err error) {
-	in := bufio.NewReader(r)
-	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
+// skipMark skips the byte order mark with which editors of Windows begin a file. The error
+// is for a file that has the mark of UTF-16.
+func skipMark(file string, in *bufio.Reader) error {
+	mark, _ := in.Peek(3)
+	switch {
+	case string(mark) == "\ufeff":
 		_, _ = in.Discard(3)
+	case bytes.HasPrefix(mark, []byte("\xff\xfe")), bytes.HasPrefix(mark, []byte("\xfe\xff")):
+		return fmt.Errorf("%s:1: this is UTF-16: save the file as UTF-8", file)
 	}
+	return nil
+}
+
+// headBytes is how much of a file is looked at to tell what separates its values.
+const headBytes = 64 << 10
+
+// separator tells what separates the values of a file, by its first line: a comma, or,
+// where that has none, a semicolon or a tab, as spreadsheets of other countries write. What
+// stands in quotes does not count.
+func separator(head []byte) rune {
+	other, quoted := ',', false
+	for _, c := range bytes.TrimLeft(head, "\r\n") {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == ',':
+			return ','
+		case c == '\n':
+			return other
+		case (c == ';' || c == '\t') && other == ',':
+			other = rune(c)
+		}
+	}
+	return other
+}
+
+// separatorName is how messages call more than one of a separator.
+func separatorName(r rune) string {
+	switch r {
+	case ';':
+		return "semicolons"
+	case '\t':
+		return "tabs"
+	}
+	return "commas"
+}
+
+// readCSV reads comma-separated values (RFC 4180) whose first line names the columns; their
+// separator may be a semicolon or a tab as well.
+func readCSV(file string, r io.Reader) (columns []string, rows [][]string, err error) {
+	in := bufio.NewReaderSize(r, headBytes)
+	if err := skipMark(file, in); err != nil {
+		return nil, nil, err
+	}
+	head, _ := in.Peek(headBytes)
 	c := csv.NewReader(in)
-	c.FieldsPerRecord, c.ReuseRecord = -1, false
+	c.Comma, c.FieldsPerRecord, c.ReuseRecord = separator(head), -1, false
 	for {
 		record, err := c.Read()
 		line, _ := 0, 0
@@ -65,7 +115,7 @@ func readCSV(file string, r io.Reader) (columns []string, rows [][]string, err e
 		case errors.Is(err, io.EOF):
 			return columns, rows, checkRows(file, columns, rows)
 		case errors.As(err, &broken):
-			return nil, nil, fmt.Errorf("%s:%d:%d: this is not CSV (%w): put a value with commas or quotes into \"quotes\"", file, broken.Line, broken.Column, broken.Err)
+			return nil, nil, fmt.Errorf("%s:%d:%d: this is not CSV (%w): put a value with %s or quotes into \"quotes\"", file, broken.Line, broken.Column, broken.Err, separatorName(c.Comma))
 		case err != nil:
 			return nil, nil, fmt.Errorf("read %s: %w", file, err)
 		case columns == nil:
@@ -89,7 +139,11 @@ func readCSV(file string, r io.Reader) (columns []string, rows [][]string, err e
 // readLines reads JSON Lines: an object a line, all with the same keys. Objects within
 // are told by their path, as in address.city.
 func readLines(file string, r io.Reader) (columns []string, rows [][]string, err error) {
-	in := bufio.NewScanner(r)
+	src := bufio.NewReader(r)
+	if err := skipMark(file, src); err != nil {
+		return nil, nil, err
+	}
+	in := bufio.NewScanner(src)
 	in.Buffer(make([]byte, 64<<10), maxLine)
 	index := map[string]int{}
 	line := 0

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -22,6 +23,12 @@ func readBounded(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s has more than %d MiB", path, maxImport>>20)
 	}
 	return data, nil
+}
+
+// utf16 reports whether a text begins with the mark of UTF-16, in which PowerShell's >
+// writes.
+func utf16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
 }
 
 func basic(user *url.Userinfo) string {

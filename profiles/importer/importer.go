@@ -62,6 +62,9 @@ func Read(path string, format Format) (Imported, error) {
 // name and for messages.
 func Import(name string, data []byte, format Format) (Imported, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if utf16(data) {
+		return Imported{}, fmt.Errorf("import %s: this is UTF-16: save the file as UTF-8", name)
+	}
 	if format == "" {
 		if format = detect(name, data); format == "" {
 			return Imported{}, fmt.Errorf("import %s: %w: name its format with --format", name, ErrUnknownFormat)

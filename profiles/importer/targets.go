@@ -254,6 +254,11 @@ func (l *lines) next() (string, bool) {
 	}
 	l.number++
 	raw := l.src.Bytes()
+	if l.number == 1 && utf16(raw) {
+		l.ended = true
+		l.err = fault(1, "this is UTF-16: save the file as UTF-8")
+		return "", false
+	}
 	if bytes.IndexByte(raw, 0) >= 0 {
 		l.ended = true
 		l.err = fault(l.number, "the line has a zero byte: this is no file of targets")

@@ -185,6 +185,7 @@ func TestReadTargetsRefuses(t *testing.T) {
 		"json, then text": {"{\"method\":\"GET\",\"url\":\"http://a.test/\"}\nGET http://a.test/\n", ":2: the line is not JSON"},
 		"no body":         {"GET http://a.test/\n@missing.json\n", "missing.json, beside the targets, nor missing.json in the working directory"},
 		"no body, line":   {"GET http://a.test/\n@missing.json\n", ":2: the body @missing.json cannot be read"},
+		"UTF-16":          {"\xff\xfeG\x00E\x00T\x00", ":1: this is UTF-16: save the file as UTF-8"},
 		"late mark":       {"GET http://a.test/\n\n\xef\xbb\xbfGET http://a.test/\n", ":3: "},
 		"body, device":    {"GET http://a.test/\n@/dev/zero\n", "/dev/zero is no regular file"},
 		"body, folder":    {"GET http://a.test/\n@testdata\n", "testdata is a folder"},

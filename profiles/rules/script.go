@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"slices"
@@ -154,6 +155,12 @@ func (v scriptRules) script(path string, script []profiles.Turn, of scriptOf) {
 	}
 }
 
+// Bounds of a length that is expected, in bytes.
+const (
+	mostExpected int64 = 1 << 30   // of raw connections: enough for any answer that a load is made of
+	mostMessage  int64 = 256 << 20 // of WebSockets, whose longer messages are refused (attack/wire/websocket)
+)
+
 // turn checks what is sent or expected.
 func (v scriptRules) turn(path string, t profiles.Turn, speaks profiles.Spoken) {
 	switch t.By {
@@ -165,7 +172,14 @@ func (v scriptRules) turn(path string, t profiles.Turn, speaks profiles.Spoken) 
 			v.add(path, "there is nothing to %s: write some text, or leave it out", t.Kind)
 		}
 	case profiles.ByLength:
-		if n, err := strconv.Atoi(t.Text); err != nil || n <= 0 {
+		most := mostExpected
+		if speaks == profiles.SpeaksWebSocket {
+			most = mostMessage
+		}
+		switch n, err := strconv.ParseInt(t.Text, 10, 64); {
+		case errors.Is(err, strconv.ErrRange), n > most:
+			v.add(path, "%s bytes are more than the %d that are read of one answer: write a smaller length", t.Text, most)
+		case err != nil || n <= 0:
 			v.add(path, "%s is no number of bytes: write one such as length: 9", profiles.Quote(t.Text))
 		}
 	case profiles.ByLine, profiles.ByRegexp:

@@ -89,6 +89,9 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 		fmt.Fprintf(w, "  %s\n", s)
 	}
 	warnings, err := run.Preflight(ctx, p)
+	if err == nil {
+		warnings = append(warnings, run.Redirects(ctx, p)...)
+	}
 	warnings = append(warnings, watched.AlreadyFull(ctx)...)
 	if ways := probecmd.Ways(ctx, watched, p.Targets, addrs); len(ways) > 0 {
 		fmt.Fprintln(w, "\nway of the requests, as seen before any load")

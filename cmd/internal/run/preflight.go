@@ -26,6 +26,7 @@ func Preflight(ctx context.Context, p profiles.Profile) (warnings []string, err 
 	for _, t := range p.Targets {
 		warnings = append(warnings, unproxied(p, t)...)
 	}
+	warnings = append(warnings, TooFewRows(p)...)
 	if p.Fleet.Workers > 0 {
 		return warnings, nil // each worker looks for itself: the targets may be out of reach here
 	}
