@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -150,9 +151,11 @@ func ours(job childJob) (any, error) {
 	sink := &sums{end: length, window: defaultWindow, limit: job.Long, stop: cancel}
 	build := func(cfg Config) (attack.Loader, error) { return NewDirect(cfg) }
 	if job.Engine == "direct" || job.Engine == "http2" {
-		debug.SetGCPercent(25) // as the command does
+		debug.SetGCPercent(25) // as the command does, and its ballast
+		defer runtime.KeepAlive(make([]byte, 128<<20))
 	}
 	if job.Engine == "vegeta" {
+		defer runtime.KeepAlive(make([]byte, 32<<20)) // likewise
 		build = func(cfg Config) (attack.Loader, error) { return NewVegeta(cfg) }
 	}
 	open := openWire

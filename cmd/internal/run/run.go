@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -35,7 +34,6 @@ const (
 	// look long enough for rates of counters and for what was full from the start.
 	baseline = 2 * time.Second
 	CoolDown = time.Second
-	directGC = 25 // GOGC of a run with engine direct
 )
 
 // Options are what a run needs beyond its profile.
@@ -150,11 +148,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}
 	begun = true
 	defer env.InOrder()()
-	if _, set := env.LookupEnv("GOGC"); !set && p.Client.Engine == profiles.EngineDirect {
-		// The direct loop allocates next to nothing, so collecting often costs nothing
-		// and memory is at its final size from the start.
-		defer debug.SetGCPercent(debug.SetGCPercent(directGC))
-	}
+	defer collectInSteps(env, p.Client.Engine)()
 	record := keep.NewRecord(files.Reserved, start, progress.warn)
 	defer record.Close()
 	watched := watch.OpenHosts(ctx, places.Hosts, places.Targets, addrs, clock, opt.Trace, others)
