@@ -33,6 +33,12 @@ test: deps ## every test
 hops: deps ## every way in which an instance, or the balancer before it, can fail: whom the verdict names (root, 6 minutes)
 	RAMPLOAD_TEST_HOPS=1 go test -count=1 -run '^TestHop$$' -v ./cmd/rampload
 
+.PHONY: stores
+stores: deps ## real stores, built as Go modules (2 minutes the first time), and runs that ask them
+	@mkdir -p .stores
+	CGO_ENABLED=0 go build -modfile=.victorialogs.mod -o .stores/ github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs
+	RAMPLOAD_STORES=$(CURDIR)/.stores go test -count=1 -run '^TestVictoriaLogs$$' -v ./cmd/rampload
+
 race: deps ## every test with the race detector
 	go test -race -timeout 60m ./...
 

@@ -34,14 +34,21 @@ func BenchmarkFilled(b *testing.B) {
 // of a table, an id and a number in them; others as many bytes.
 func perProcessor(b *testing.B, url string, filled bool, length time.Duration) float64 {
 	b.Helper()
+	return perProcessorSecond(b, url, length, func(r *profiles.Request) {
+		r.Headers = []profiles.Header{{Name: "X-User", Value: "u-42"}}
+		if r.Path, r.Filled = "/?id=42&uuid=0f8fad5b-d9cb-469f-a165-70867728950e", filled; filled {
+			r.Path, r.Headers[0].Value = "/?id=${users.id}&uuid=${random.uuid}", "u-${random.int(1..100)}"
+		}
+	})
+}
+
+// perProcessorSecond returns how many of a request a second of processor time sends.
+func perProcessorSecond(b *testing.B, url string, length time.Duration, write func(*profiles.Request)) float64 {
+	b.Helper()
 	p := dataProfile(1000, profiles.PickSequential, profiles.Max{For: length})
 	p.Targets[0].URL, p.Client.Connections = url, 32
 	p.Targets[0].Expect = profiles.StatusSet{{Low: 100, High: 599}}
-	r := &p.Targets[0].Requests[0]
-	r.Headers = []profiles.Header{{Name: "X-User", Value: "u-42"}}
-	if r.Path, r.Filled = "/?id=42&uuid=0f8fad5b-d9cb-469f-a165-70867728950e", filled; filled {
-		r.Path, r.Headers[0].Value = "/?id=${users.id}&uuid=${random.uuid}", "u-${random.int(1..100)}"
-	}
+	write(&p.Targets[0].Requests[0])
 	loader, err := NewDirect(Config{Profile: p, Open: openWire})
 	if err != nil {
 		b.Fatal(err)
@@ -63,4 +70,26 @@ func processorTime() time.Duration {
 	var use unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &use) // of itself it always can
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
+}
+
+// BenchmarkIDs compares requests with an id and a trace context of their own with the same
+// requests whose profile leaves both empty, in turns like those of BenchmarkFilled.
+func BenchmarkIDs(b *testing.B) {
+	url := startNginx(b, "")
+	var ratios []float64
+	for b.Loop() {
+		const turn = 250 * time.Millisecond
+		without, with := perProcessorSecond(b, url, turn, withoutIDs), perProcessorSecond(b, url, turn, withIDs)
+		ratios = append(ratios, with/without)
+	}
+	b.ReportMetric(middle(slices.Clone(ratios)), "with/without")
+	b.Log(strings.Trim(fmt.Sprintf("%.3f", ratios), "[]"))
+}
+
+func withIDs(r *profiles.Request) { r.Path, r.Filled = "/", false }
+
+// withoutIDs has the profile's own headers replace what would be filled in.
+func withoutIDs(r *profiles.Request) {
+	withIDs(r)
+	r.Headers = []profiles.Header{{Name: "X-Transaction-Id"}, {Name: "traceparent"}}
 }

@@ -4,9 +4,6 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -238,54 +235,5 @@ func TestTimesOfLines(t *testing.T) {
 	}
 	if len(log.Missing()) == 0 {
 		t.Error("nothing says that the clock is off")
-	}
-}
-
-// TestStores asks servers that answer as the documents of the stores say.
-func TestStores(t *testing.T) {
-	at := time.Now().Add(-10 * time.Second).Truncate(time.Millisecond).UTC()
-	mux := http.NewServeMux()
-	mux.HandleFunc("/loki/api/v1/labels", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"success"}`) })
-	mux.HandleFunc("/loki/api/v1/query_range", func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("query") != `{app="shop"}` || r.FormValue("direction") != "forward" || r.FormValue("start") == "" {
-			http.Error(w, "no", 400)
-			return
-		}
-		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"service_name":"shop","level":"error"},"values":[["%d","boom"]]}]}}`, at.UnixNano())
-	})
-	mux.HandleFunc("/select/logsql/query", func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("query") != `app:shop` {
-			http.Error(w, "\x1b[31mno such field", 400)
-			return
-		}
-		fmt.Fprintf(w, "{\"_time\":%q,\"_msg\":\"boom\",\"service\":\"shop\",\"level\":\"error\"}\nnot json\n", at.Format(time.RFC3339Nano))
-	})
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	for _, query := range []string{`{app="shop"}`, `app:shop`} {
-		s, err := storeAt(t.Context(), server.URL, query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines, err := s.lines(t.Context(), at.Add(-time.Second), at.Add(time.Second))
-		if err != nil || len(lines) != 1 || !lines[0].at.Equal(at) || lines[0].text != "boom" {
-			t.Fatalf("%s: %+v, %v", query, lines, err)
-		}
-		k := &keeper{}
-		var events []probe.Event
-		k.stored(lines[0], probe.NewClock(at.Add(-3*time.Second)), func(e probe.Event) { events = append(events, e) })
-		if len(events) != 1 || events[0].Process != "shop" || events[0].At != 3*time.Second || events[0].Line.Level != "error" {
-			t.Errorf("%s: %+v", query, events)
-		}
-	}
-	s, _ := storeAt(t.Context(), server.URL, "nonsense")
-	if _, err := s.lines(t.Context(), at, at); err == nil || !strings.Contains(err.Error(), "it answers 400: no such field") {
-		t.Errorf("got %v", err)
-	}
-	u, _ := url.Parse(server.URL)
-	server.Close()
-	s, _ = storeAt(t.Context(), "http://user:secret@"+u.Host, `{app="shop"}`)
-	if _, err := s.lines(t.Context(), at, at); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "connection refused") {
-		t.Errorf("got %v", err)
 	}
 }

@@ -123,6 +123,12 @@ func (k *keeper) flush(now time.Duration, emit func(probe.Event)) {
 	if now-k.turn < time.Second {
 		return
 	}
+	k.turnOver(emit)
+	k.turn = now
+}
+
+// turnOver ends a second: it hands on how often what was handed on was said besides.
+func (k *keeper) turnOver(emit func(probe.Event)) {
 	for _, v := range k.voices {
 		for _, p := range v.patterns {
 			if p.times > 0 {
@@ -131,7 +137,6 @@ func (k *keeper) flush(now time.Duration, emit func(probe.Event)) {
 		}
 	}
 	clear(k.voices)
-	k.turn = now
 }
 
 // voice is that of the service which wrote a line.

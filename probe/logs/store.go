@@ -1,17 +1,15 @@
 package logs
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,15 +22,17 @@ import (
 const (
 	askEvery   = time.Second
 	askFor     = 5 * time.Second
-	maxAnswer  = 8 << 20 // bytes
-	mostLines  = 5000    // of one question
-	settles    = 2 * time.Second
+	maxAnswer  = 8 << 20         // bytes
+	mostLines  = 5000            // of one question
+	settles    = 2 * time.Second // for lines to be shipped
+	waitsMore  = 5 * time.Second // at the end, where they take longer
 	afterwards = 3 * time.Second
 	// againAfter is how old lines are when the store is asked for them once more: those who
 	// ship lines gather them for some seconds.
 	againAfter = 12 * time.Second
 	askAgain   = 5 * time.Second // how often
-	maxSeen    = 100_000         // lines that are known to have been read
+	maxSeen    = 100_000         // lines that are known to have been handed on
+	mostParts  = 100             // in which a time is asked for whose lines are too many for one answer
 	ahead      = time.Minute     // how far into the future lines are asked for at the end
 )
 
@@ -44,17 +44,27 @@ func storeName(raw string) string {
 	return "store " + u.Host
 }
 
+// shownURL is a store's URL without what is for the store alone.
+func shownURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "store"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
 // stored is a line of a store.
 type stored struct {
-	at      time.Time
-	text    string
-	service string
-	fields  map[string]string
+	at     time.Time
+	text   string // empty: a field has it
+	fields []parse.Field
 }
 
 // store is the interface that a store is asked by.
 type store interface {
-	// lines asks for what was written from one time to another, oldest first.
+	// lines asks for what was written from one time to another, the end excluded, in any
+	// order. There are mostLines where it may have more, and errTooMuch where its answer
+	// could not be read whole.
 	lines(ctx context.Context, from, to time.Time) ([]stored, error)
 }
 
@@ -72,16 +82,16 @@ func (l *Log) ask(ctx context.Context, emit func(probe.Event)) error {
 // questions asks until ctx is done.
 func (l *Log) questions(ctx context.Context, s store, emit func(probe.Event)) error {
 	begin := time.Now().Add(-settles)
-	q := &questions{log: l, store: s, keep: l.keeper(l.entry.URL, ""), emit: emit, next: begin, again: begin, seen: map[uint64]uint32{}}
+	q := &questions{log: l, store: s, keep: l.keeper(shownURL(l.entry.URL), ""), emit: emit, next: begin, again: begin, seen: map[uint64]uint32{}}
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for looked := time.Now(); ; {
 		select {
 		case <-ctx.Done():
+			q.wait()
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 			defer cancel()
 			q.last(last)
-			q.keep.flush(l.clock.Now()+time.Hour, emit)
 			if q.failed > 0 && q.answered == 0 {
 				return &probe.Unsupported{What: l.source.Name, Reason: "the store was asked in vain: " + strings.Join(l.missing, "; ")}
 			}
@@ -104,8 +114,20 @@ type questions struct {
 	emit  func(probe.Event)
 
 	next, again      time.Time         // up to where it was asked once, and twice
-	seen             map[uint64]uint32 // how often lines between the two were read
+	seen             map[uint64]uint32 // how often lines between the two were handed on
 	failed, answered int
+	tardy            bool // lines came later than they are asked for first
+}
+
+// wait waits for what was written in the run's last moment to be shipped.
+func (q *questions) wait() {
+	switch {
+	case q.answered == 0: // by one that does not answer
+	case q.tardy:
+		time.Sleep(waitsMore)
+	default:
+		time.Sleep(settles)
+	}
 }
 
 // first asks for what is old enough to be there.
@@ -114,13 +136,13 @@ func (q *questions) first(ctx context.Context) {
 	if to.Sub(q.next) < askEvery/2 {
 		return
 	}
-	if lines, ok := q.lines(ctx, q.next, to); ok { // else asked again, with what came since
-		for _, x := range lines {
+	if told, ok := q.ask(ctx, q.next, to); ok { // else asked again, with what came since
+		for _, x := range told {
 			if len(q.seen) < maxSeen {
-				q.seen[x.sum()]++
+				q.seen[x.sum]++
 			}
-			q.take(x)
 		}
+		q.take(told)
 		q.next = to
 	}
 }
@@ -134,66 +156,137 @@ func (q *questions) second(ctx context.Context) {
 	if to.Sub(q.again) < askEvery/2 {
 		return
 	}
-	if lines, ok := q.lines(ctx, q.again, to); ok {
-		q.late(lines)
+	if told, ok := q.ask(ctx, q.again, to); ok {
+		q.late(told)
 		q.again = to
 	}
 }
 
-// last asks for all that was not asked for twice, and for what claims to be of the future.
+// last asks for all that was not asked for twice: what is newest first, as there may not be
+// time for all. Lines may claim to be of the future.
 func (q *questions) last(ctx context.Context) {
-	if lines, ok := q.lines(ctx, q.again, time.Now().Add(ahead)); ok {
-		q.late(lines)
+	now := time.Now()
+	for _, s := range []span{{q.next, now}, {now, now.Add(ahead)}} {
+		if told, ok := q.ask(ctx, s.from, s.to); ok {
+			q.take(told)
+		}
+	}
+	for to := q.next; to.After(q.again); to = to.Add(-askAgain) {
+		from := to.Add(-askAgain)
+		if from.Before(q.again) {
+			from = q.again
+		}
+		told, ok := q.ask(ctx, from, to)
+		if !ok {
+			q.log.lacks("at the end there was no time to ask it for lines that came late")
+			return
+		}
+		q.late(told)
 	}
 }
 
-// late takes the lines of an answer that had not been read before.
-func (q *questions) late(lines []stored) {
+// late takes what had not been handed on before.
+func (q *questions) late(told []telling) {
 	full := len(q.seen) >= maxSeen
-	for _, x := range lines {
-		sum := x.sum()
-		switch n := q.seen[sum]; {
+	fresh := told[:0]
+	for _, x := range told {
+		switch n := q.seen[x.sum]; {
 		case n > 1:
-			q.seen[sum] = n - 1
-			continue
+			q.seen[x.sum] = n - 1
 		case n == 1:
-			delete(q.seen, sum)
-			continue
+			delete(q.seen, x.sum)
+		case !full: // else it may have been handed on
+			q.tardy = true
+			fresh = append(fresh, x)
 		}
-		if full && x.at.Before(q.next) {
-			continue // it may have been read
-		}
-		q.take(x)
 	}
+	q.take(fresh)
 }
 
-// lines asks for some time; ok is false where there is no answer.
-func (q *questions) lines(ctx context.Context, from, to time.Time) (lines []stored, ok bool) {
+// take hands lines on.
+func (q *questions) take(told []telling) {
+	for i := range told {
+		q.keep.told(&told[i], q.log.clock, q.emit)
+	}
+	q.keep.turnOver(q.emit)
+}
+
+// telling is a line of a store that may tell of a fault.
+type telling struct {
+	at  time.Time
+	sum uint64 // tells it from others
+	parse.Entry
+}
+
+// ask asks for some time, and returns the lines that may tell of a fault, oldest first;
+// ok is false where there is no answer. A time whose lines are too many for one answer is
+// asked for in parts.
+func (q *questions) ask(ctx context.Context, from, to time.Time) (told []telling, ok bool) {
 	within, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	lines, err := q.store.lines(within, from, to)
-	if errors.Is(err, errTooMuch) { // asked again it would say the same
-		q.answered++
-		q.log.lacks("the store's answer for %s was too long to be read whole", max(to.Sub(from).Round(time.Second), time.Second))
-		return lines, true
+	var open []span
+	if from.Before(to) {
+		open = []span{{from, to}}
 	}
-	if err != nil {
-		if ctx.Err() == nil || q.answered == 0 {
-			q.failed++
-			q.log.lacks("%s", parse.Clean(err.Error(), 200))
+	for parts := 0; len(open) > 0; parts++ {
+		s := open[0]
+		open = open[1:]
+		lines, err := q.store.lines(within, s.from, s.to)
+		if err != nil && !errors.Is(err, errTooMuch) {
+			if ctx.Err() == nil || q.answered == 0 {
+				q.failed++
+				q.log.lacks("%s", parse.Clean(err.Error(), 200))
+			}
+			return nil, false
 		}
-		return nil, false
+		q.answered++
+		if cut := err != nil || len(lines) >= mostLines; cut {
+			if smaller := s.parts(lines, (mostParts-parts-len(open))/2); len(smaller) > 1 {
+				open = append(smaller, open...)
+				continue
+			}
+			q.log.lacks("it had more lines than are read of it: have its query find fewer")
+		}
+		for _, x := range lines {
+			q.keep.seen++
+			if e := q.keep.parser.Record(x.text, x.fields); e.Tells() {
+				told = append(told, telling{x.at, x.sum(), e})
+			}
+		}
 	}
-	q.answered++
-	if len(lines) >= mostLines {
-		q.log.lacks("it had more than %d lines in %s", mostLines, max(to.Sub(from).Round(time.Second), time.Second))
-	}
-	return lines, true
+	slices.SortStableFunc(told, func(a, b telling) int { return a.at.Compare(b.at) })
+	return told, true
 }
 
-func (q *questions) take(x stored) {
-	q.keep.stored(x, q.log.clock, q.emit)
-	q.keep.flush(q.log.clock.Now(), q.emit)
+// span is a time that a store is asked for.
+type span struct{ from, to time.Time }
+
+// parts cuts a time that has more lines than came, into as many parts as may have few
+// enough, as close as those that came lie.
+func (s span) parts(came []stored, most int) []span {
+	whole := s.to.Sub(s.from)
+	if most < 2 || whole < 2*time.Millisecond {
+		return nil
+	}
+	n := 2
+	if len(came) > 1 {
+		first, last := came[0].at, came[0].at
+		for _, x := range came {
+			if x.at.Before(first) {
+				first = x.at
+			}
+			if x.at.After(last) {
+				last = x.at
+			}
+		}
+		n = max(n, int(float64(whole)/float64(max(last.Sub(first), time.Millisecond))*1.3)+1)
+	}
+	n = min(n, most)
+	out := make([]span, 0, n)
+	for i := range n {
+		out = append(out, span{s.from.Add(whole * time.Duration(i) / time.Duration(n)), s.from.Add(whole * time.Duration(i+1) / time.Duration(n))})
+	}
+	return out
 }
 
 // sum tells lines apart.
@@ -203,54 +296,27 @@ func (x stored) sum() uint64 {
 	binary.LittleEndian.PutUint64(at[:], uint64(x.at.UnixNano()))
 	_, _ = h.Write(at[:])
 	_, _ = io.WriteString(h, x.text)
+	for _, f := range x.fields {
+		_, _ = io.WriteString(h, f.Name)
+		_, _ = io.WriteString(h, f.Value)
+	}
 	return h.Sum64()
 }
 
-// stored takes a line of a store, which knows its time.
-func (k *keeper) stored(x stored, clock probe.Clock, emit func(probe.Event)) {
-	k.seen++
-	e := k.parser.Parse(x.text)
-	for name, value := range x.fields {
-		switch k.parser.Fields.Of(name) {
-		case parse.FieldLevel:
-			if l := parse.LevelOf(value); e.Level == parse.LevelUnknown {
-				e.Level = l
-			}
-		case parse.FieldService:
-			if e.Service == "" {
-				e.Service = value
-			}
-		case parse.FieldID, parse.FieldTrace:
-			if e.ID == "" || parse.IDIn(e.ID) == "" {
-				e.ID = value
-			}
-		case parse.FieldPeer, parse.FieldAddress:
-			if e.Peer == "" {
-				e.Peer = value
-			}
-		case parse.FieldStatus:
-			if n, err := strconv.Atoi(value); err == nil && e.Status == 0 && n >= 100 && n <= 599 {
-				e.Status = n
-			}
-		case parse.FieldError:
-			if !strings.Contains(e.Text, value) {
-				e.Text = parse.Joined(e.Text, value)
-			}
-		}
-	}
-	if e.Service == "" {
-		e.Service = x.service
-	}
-	if !e.Tells() {
-		return
-	}
-	k.arrived = x.at.Sub(clock.Start().Round(0))
-	if now := clock.Now(); k.arrived > now+settles { // its clock is another
+// told takes a line of a store, which knows its time.
+func (k *keeper) told(x *telling, clock probe.Clock, emit func(probe.Event)) {
+	at := x.at.Sub(clock.Start().Round(0))
+	if now := clock.Now(); at > now+settles { // its clock is another
 		k.skewed++
-		k.off, k.arrived = min(k.off, now-k.arrived), now
+		k.off, at = min(k.off, now-at), now
 	}
-	e.Time = ""
-	k.pending = &e
+	if at < k.turn || at-k.turn >= time.Second { // what is handed on is bounded by the lines' own time
+		k.turnOver(emit)
+		k.turn = at
+	}
+	k.arrived = at
+	x.Time = ""
+	k.pending = &x.Entry
 	k.keep(emit)
 }
 
@@ -314,87 +380,4 @@ func (a asked) get(ctx context.Context, path string, values url.Values) (io.Read
 		return nil, fmt.Errorf("ask %s: it answers %d: %s", a.base.Host, resp.StatusCode, parse.Clean(string(text), 120))
 	}
 	return &answer{resp.Body, io.LimitedReader{R: resp.Body, N: maxAnswer}}, nil
-}
-
-// victoria is VictoriaLogs: it answers a query with one JSON object a line
-// (VictoriaLogs, "Querying", /select/logsql/query).
-type victoria struct{ asked }
-
-func (v *victoria) lines(ctx context.Context, from, to time.Time) ([]stored, error) {
-	body, err := v.get(ctx, "/select/logsql/query", url.Values{
-		"query": {v.query}, "start": {from.UTC().Format(time.RFC3339Nano)}, "end": {to.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(mostLines)},
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	var out []stored
-	s := bufio.NewScanner(body)
-	s.Buffer(nil, 1<<20)
-	for s.Scan() && len(out) < mostLines {
-		x := stored{fields: map[string]string{}}
-		fields := parse.Scanner{S: s.Text()}
-		if !fields.Object("", func(name, value string) {
-			switch name {
-			case "_time":
-				x.at, _ = parse.TimeOf(value)
-			case "_msg":
-				x.text = value
-			default:
-				x.fields[name] = value
-			}
-		}) || x.at.IsZero() || x.at.Before(from) || !x.at.Before(to) {
-			continue
-		}
-		out = append(out, x)
-	}
-	if errors.Is(s.Err(), bufio.ErrTooLong) {
-		return out, errTooMuch
-	}
-	return out, s.Err()
-}
-
-// loki is Loki: it answers a query with streams of pairs of a time and a line
-// (Loki, "HTTP API", /loki/api/v1/query_range).
-type loki struct{ asked }
-
-func (o *loki) lines(ctx context.Context, from, to time.Time) ([]stored, error) {
-	path := "/loki/api/v1/query_range"
-	if strings.Contains(o.base.Path, "/loki/") {
-		path = ""
-	}
-	body, err := o.get(ctx, path, url.Values{
-		"query": {o.query}, "start": {strconv.FormatInt(from.UnixNano(), 10)}, "end": {strconv.FormatInt(to.UnixNano(), 10)},
-		"limit": {strconv.Itoa(mostLines)}, "direction": {"forward"},
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Stream map[string]string   `json:"stream"`
-				Values [][]json.RawMessage `json:"values"`
-			} `json:"result"`
-		} `json:"data"`
-	}
-	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("read the store's answer: %w", err) // of one that is too long nothing, JSON ends at its end
-	}
-	var out []stored
-	for _, r := range answer.Data.Result {
-		for _, v := range r.Values {
-			var stamp, text string
-			if len(v) < 2 || json.Unmarshal(v[0], &stamp) != nil || json.Unmarshal(v[1], &text) != nil {
-				continue
-			}
-			n, err := strconv.ParseInt(stamp, 10, 64)
-			if err != nil || len(out) >= mostLines {
-				continue
-			}
-			out = append(out, stored{at: time.Unix(0, n), text: text, fields: r.Stream})
-		}
-	}
-	return out, nil
 }

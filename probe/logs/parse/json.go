@@ -91,68 +91,83 @@ func (f Fields) Of(name string) field {
 }
 
 // parseJSON reads a JSON object on one line; ok is false if it is none.
-func parseJSON(line string, names Fields) (e Entry, ok bool) {
-	e.Format = "json"
-	var failed, stack, trace, address string
+func parseJSON(line string, names Fields) (Entry, bool) {
+	g := gathered{names: names}
 	s := Scanner{S: line}
-	ok = s.Object("", func(name, value string) {
-		switch names.Of(name) {
-		case fieldTime:
-			if e.Time == "" {
-				e.Time = value
-			}
-		case FieldLevel:
-			if l := LevelOf(value); l != LevelUnknown && e.Level == LevelUnknown {
-				e.Level = l
-			}
-		case fieldMessage:
-			if e.Text == "" {
-				e.Text = value
-			}
-		case FieldService:
-			if e.Service == "" {
-				e.Service = value
-			}
-		case FieldID:
-			if e.ID == "" {
-				e.ID = value
-			}
-		case FieldTrace:
-			trace = value
-		case FieldPeer:
-			if e.Peer == "" {
-				e.Peer = value
-			}
-		case FieldAddress:
-			address = value
-		case FieldStatus:
-			if n, err := strconv.Atoi(value); err == nil && n >= 100 && n <= 599 {
-				e.Status = n
-			}
-		case FieldError:
-			if value != "" && value != "-" && !strings.Contains(failed, value) {
-				failed = Joined(failed, value)
-			}
-		case fieldStack:
-			stack = value
-		}
-	})
-	if !ok {
+	if !s.Object("", g.add) {
 		return Entry{}, false
 	}
-	if failed != "" && !strings.Contains(e.Text, failed) {
-		e.Text = Joined(e.Text, failed)
+	return g.entry(), true
+}
+
+// gathered is what the fields of a line say, as far as they have come.
+type gathered struct {
+	names                         Fields
+	e                             Entry
+	failed, stack, trace, address string
+}
+
+func (g *gathered) add(name, value string) {
+	e := &g.e
+	switch g.names.Of(name) {
+	case fieldTime:
+		if e.Time == "" {
+			e.Time = value
+		}
+	case FieldLevel:
+		if l := LevelOf(value); l != LevelUnknown && e.Level == LevelUnknown {
+			e.Level = l
+		}
+	case fieldMessage:
+		if e.Text == "" {
+			e.Text = value
+		}
+	case FieldService:
+		if e.Service == "" {
+			e.Service = value
+		}
+	case FieldID:
+		if e.ID == "" {
+			e.ID = value
+		}
+	case FieldTrace:
+		g.trace = value
+	case FieldPeer:
+		if e.Peer == "" {
+			e.Peer = value
+		}
+	case FieldAddress:
+		g.address = value
+	case FieldStatus:
+		if n, err := strconv.Atoi(value); err == nil && n >= 100 && n <= 599 {
+			e.Status = n
+		}
+	case FieldError:
+		if value != "" && value != "-" && !strings.Contains(g.failed, value) {
+			g.failed = Joined(g.failed, value)
+		}
+	case fieldStack:
+		g.stack = value
 	}
-	if stack != "" {
-		e.Text = Joined(e.Text, causesOf(stack))
+}
+
+// entry returns the line.
+func (g *gathered) entry() Entry {
+	e := g.e
+	e.Format = "json"
+	if g.failed != "" && !strings.Contains(e.Text, g.failed) {
+		e.Text = Joined(e.Text, g.failed)
 	}
-	if address != "" {
-		e.Peer = address // a name may be of many
+	if g.stack != "" {
+		e.Text = Joined(e.Text, causesOf(g.stack))
 	}
-	if e.ID == "" || IDIn(e.ID) == "" && IDIn(trace) != "" {
-		e.ID = trace
+	if g.address != "" {
+		e.Peer = g.address // a name may be of many
 	}
-	return e, true
+	if e.ID == "" || IDIn(e.ID) == "" && IDIn(g.trace) != "" {
+		e.ID = g.trace
+	}
+	return e
 }
 
 func Joined(a, b string) string {
