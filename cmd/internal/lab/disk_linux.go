@@ -16,8 +16,8 @@ type Disk struct{ Dir string }
 
 // Disk mounts a file system of some MiB in a file. It is thawed and unmounted at the end.
 // It needs root and the programs mkfs.ext4, mount and fsfreeze.
-func (b *Bench) Disk(mib int) (*Disk, error) {
-	image, dir := filepath.Join(b.Env.Dir, "disk.img"), filepath.Join(b.Env.Dir, "disk")
+func (machine *Machine) Disk(mib int) (*Disk, error) {
+	image, dir := filepath.Join(machine.Env.Dir, "disk.img"), filepath.Join(machine.Env.Dir, "disk")
 	f, err := os.Create(image)
 	if err != nil {
 		return nil, fmt.Errorf("make disk: %w", err)
@@ -38,7 +38,7 @@ func (b *Bench) Disk(mib int) (*Disk, error) {
 			return nil, err
 		}
 	}
-	b.undo = append(b.undo, func() error {
+	machine.Undo(func() error {
 		_ = d.Thaw() // it may not be frozen
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			return fmt.Errorf("unmount %s: %w", dir, err)

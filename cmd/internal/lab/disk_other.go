@@ -6,7 +6,7 @@ package lab
 type Disk struct{ Dir string }
 
 // Disk needs Linux.
-func (b *Bench) Disk(int) (*Disk, error) { return nil, ErrLinuxOnly }
+func (*Machine) Disk(int) (*Disk, error) { return nil, ErrLinuxOnly }
 
 // Freeze needs Linux.
 func (d *Disk) Freeze() error { return ErrLinuxOnly }

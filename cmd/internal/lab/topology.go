@@ -1,16 +1,9 @@
 package lab
 
 import (
+	"context"
 	"time"
-
-	"github.com/rampload/rampload/profiles"
 )
-
-// Mixed weighs two kinds of request.
-func (b *Bench) Mixed(most, few []profiles.Request, share float64) []profiles.Request {
-	most[0].Weight, few[0].Weight = 1-share, share
-	return append(most, few...)
-}
 
 // NetworkService builds a network and starts a service on port 8080 of its server.
 func (b *Bench) NetworkService(service string, args ...string) (*Network, *Child, error) {
@@ -22,22 +15,6 @@ func (b *Bench) NetworkService(service string, args ...string) (*Network, *Child
 	return n, c, err
 }
 
-// Remote loads a child that runs in the server's namespace, and has server and
-// router watched.
-func (b *Bench) Remote(c *Child, target string, requests []profiles.Request, n *Network) {
-	b.Target(target, c.URL(), requests, "router", target+"-1")
-	b.Host("router", n.Router)
-	b.Host(target+"-1", n.Server, c.Addr().Port())
-}
-
-// AtServer adds the server on port 8080 of a network's server as the target; the
-// processes on the given ports serve it.
-func (b *Bench) AtServer(n *Network, requests []profiles.Request, ports ...uint16) {
-	b.Target("orders", "http://"+ServerAddr+":8080", requests, "router", "orders-1")
-	b.Host("router", n.Router)
-	b.Host("orders-1", n.Server, ports...)
-}
-
 // Upstream starts a service on the server; a proxy on the router follows.
 func (b *Bench) Upstream(service string, args ...string) (*Network, *Child, error) {
 	n, c, err := b.NetworkService(service, args...)
@@ -47,11 +24,53 @@ func (b *Bench) Upstream(service string, args ...string) (*Network, *Child, erro
 	return n, c, b.WatchKernel(n.Server, "upstream")
 }
 
-// ThroughProxy loads the upstream through the proxy on the router's port 8080,
-// up to beyond the given load.
-func (b *Bench) ThroughProxy(n *Network, up *Child, load float64) {
-	b.Target("orders", "http://"+RouterClient+":8080", Post("/orders", 600), "proxy", "upstream")
-	b.Host("proxy", n.Router, 8080)
-	b.Host("upstream", n.Server, up.Addr().Port())
-	b.RampTo(0.3*load, 1.5*load, 18*time.Second)
+// Interrupt takes the path away at the router some times under traffic, each time
+// for a while, as two calls of ip say.
+func (b *Bench) Interrupt(n *Network, times int, every, length time.Duration, away, back []string) error {
+	return b.OnTraffic(n.Server, func(ctx context.Context) error {
+		for range times {
+			if !Wait(ctx, every) {
+				break
+			}
+			if err := b.IP(n.Router, away...); err != nil {
+				return err
+			}
+			b.Tally.Harm("outages")
+			Wait(ctx, length)
+			if err := b.IP(n.Router, back...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// NowAndThen does something a number of times, begun by traffic.
+func (b *Bench) NowAndThen(n *Network, times int, every time.Duration, do func()) error {
+	first := b.Millis(3000, 5000)
+	return b.OnTraffic(n.Server, func(ctx context.Context) error {
+		for next := first; times > 0 && Wait(ctx, next); next = every {
+			do()
+			times--
+		}
+		return nil
+	})
+}
+
+// Delay delays what the client sends by a device that a process reads: the path
+// gets longer without a kernel module.
+func (b *Bench) Delay(n *Network, by time.Duration) error {
+	if _, err := b.Child(n.Router, "delay", Arg("by", by), Arg("device", "lag")); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"link", "set", "lag", "up"},
+		{"route", "add", "default", "dev", "lag", "table", "100"},
+		{"rule", "add", "iif", "to-client", "to", ServerAddr, "lookup", "100"},
+	} {
+		if err := b.IP(n.Router, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -80,7 +80,7 @@ func transparentScenarios() []lab.Scenario {
 					return err
 				}
 				b.ThroughProxy(n, up, 1)
-				b.Run.Profile.Targets[0].Requests = b.Mixed(lab.Post("/orders", 500), lab.Post("/upload", size), 0.06)
+				b.Run.Profile.Targets[0].Requests = lab.Mixed(lab.Post("/orders", 500), lab.Post("/upload", size), 0.06)
 				b.RampTo(50, b.Between(150, 200), 18*time.Second)
 				return nil
 			}),

@@ -110,7 +110,7 @@ table ip lab {
 }`); err != nil {
 					return err
 				}
-				b.Remote(c, "orders", b.Mixed(lab.Post("/orders", 300), lab.Post("/bulk", b.Whole(2500, 5000)), 0.03), n)
+				b.Remote(c, "orders", lab.Mixed(lab.Post("/orders", 300), lab.Post("/bulk", b.Whole(2500, 5000)), 0.03), n)
 				b.RampTo(80, b.Between(300, 400), 18*time.Second)
 				b.WatchFilter(n.Router, "resets")
 				return b.WatchKernel(n.Server, "server")
@@ -124,7 +124,7 @@ table ip lab {
 				if _, err := b.Child(n.Router, "forge", lab.Arg("device", "to-client"), lab.Arg("port", 8080), lab.Arg("contains", "forbidden"), lab.Arg("ttl", b.Whole(40, 250))); err != nil {
 					return err
 				}
-				b.Remote(c, "orders", b.Mixed(lab.Get("/orders"), lab.Get("/search?q=forbidden"), b.Between(0.01, 0.03)), n)
+				b.Remote(c, "orders", lab.Mixed(lab.Get("/orders"), lab.Get("/search?q=forbidden"), b.Between(0.01, 0.03)), n)
 				b.RampTo(80, b.Between(250, 350), 18*time.Second)
 				return b.WatchKernel(n.Server, "server")
 			}),

@@ -78,7 +78,7 @@ func Scenarios() []lab.Scenario {
 				if err != nil {
 					return err
 				}
-				b.Run.Profile.Targets[0].Requests = b.Mixed(lab.Post("/orders", 500), lab.Post("/upload", size), 0.08)
+				b.Run.Profile.Targets[0].Requests = lab.Mixed(lab.Post("/orders", 500), lab.Post("/upload", size), 0.08)
 				b.RampTo(60, b.Between(200, 280), 18*time.Second)
 				return b.WatchKernel(n.Server, "server")
 			}),

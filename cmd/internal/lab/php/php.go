@@ -21,7 +21,7 @@ func Scenarios() []lab.Scenario {
 			"requests of one PHP session wait for its lock in turn, and php-fpm kills those that take too long (request_terminate_timeout)", func(b *lab.Bench) error {
 				hold, share := b.Millis(70, 110), b.Between(0.12, 0.2)
 				n, err := startPHP(b, "127.0.0.1:9000", "pm.max_children = 48\nrequest_terminate_timeout = 1s", 15*time.Millisecond, hold,
-					b.Mixed(lab.Post("/orders", 600), lab.Post("/basket", 600), share), "reset by peer", "prematurely closed")
+					lab.Mixed(lab.Post("/orders", 600), lab.Post("/basket", 600), share), "reset by peer", "prematurely closed")
 				if err != nil {
 					return err
 				}

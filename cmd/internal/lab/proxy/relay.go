@@ -85,7 +85,7 @@ func relayScenarios() []lab.Scenario {
 					return err
 				}
 				t := &b.Run.Profile.Targets[0]
-				t.Requests = b.Mixed(lab.Get("/orders"), lab.Get("/items/17"), b.Between(0.1, 0.3))
+				t.Requests = lab.Mixed(lab.Get("/orders"), lab.Get("/items/17"), b.Between(0.1, 0.3))
 				t.Expect = profiles.StatusSet{{Low: 200, High: 299}, {Low: 404, High: 404}}
 				b.RampTo(100, b.Between(350, 450), 18*time.Second)
 				return b.WatchKernel(n.Server, "server")

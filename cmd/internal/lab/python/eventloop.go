@@ -58,7 +58,7 @@ func eventLoopScenarios() []lab.Scenario {
 			}),
 		scenario("crash", "process-crash", "crash-poison-request",
 			"one kind of request crashes the service, with all the others in progress", func(b *lab.Bench) error {
-				requests := b.Mixed(lab.Post("/orders", 600), lab.Post("/poison", 600), b.Between(0.002, 0.004))
+				requests := lab.Mixed(lab.Post("/orders", 600), lab.Post("/poison", 600), b.Between(0.002, 0.004))
 				if err := startEventLoop(b, nil, requests, "--work=0.05", "--supervise"); err != nil {
 					return err
 				}
@@ -68,7 +68,7 @@ func eventLoopScenarios() []lab.Scenario {
 			}),
 		scenario("application-abort", "application-abort", "abort-large-responses",
 			"a service aborts its large responses in the middle, the small ones are well", func(b *lab.Bench) error {
-				requests := b.Mixed(lab.Get("/orders"), lab.Get("/report"), b.Between(0.02, 0.05))
+				requests := lab.Mixed(lab.Get("/orders"), lab.Get("/report"), b.Between(0.02, 0.05))
 				if err := startEventLoop(b, nil, requests, "--work=0.01", fmt.Sprintf("--report=%d", b.Whole(60_000, 200_000))); err != nil {
 					return err
 				}

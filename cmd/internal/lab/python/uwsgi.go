@@ -23,7 +23,7 @@ func uwsgiScenarios() []lab.Scenario {
 				if err != nil {
 					return err
 				}
-				b.Run.Profile.Targets[0].Requests = b.Mixed(lab.Post("/orders", 600), lab.Post("/report", 600), share)
+				b.Run.Profile.Targets[0].Requests = lab.Mixed(lab.Post("/orders", 600), lab.Post("/report", 600), share)
 				b.Run.Profile.Client.Timeout = 8 * time.Second
 				// Reports begin to pile up at this load. Seconds are what harakiri counts in:
 				// it strikes when they have waited for one to three.

@@ -39,7 +39,7 @@ func Scenarios() []lab.Scenario {
 				if err != nil {
 					return err
 				}
-				b.AtServer(n, b.Mixed(lab.Post("/orders", 600), lab.Post("/upload", b.Whole(400_000, 900_000)), b.Between(0.05, 0.1)), 8080)
+				b.AtServer(n, lab.Mixed(lab.Post("/orders", 600), lab.Post("/upload", b.Whole(400_000, 900_000)), b.Between(0.05, 0.1)), 8080)
 				b.RampTo(60, b.Between(160, 220), 18*time.Second)
 				return b.WatchKernel(n.Server, "server", "TCPAbortOnClose")
 			}),

@@ -14,9 +14,9 @@ import (
 
 // WatchFilter follows the named counter "harm" of the table ip lab: packets that
 // a filter rejected or dropped.
-func (b *Bench) WatchFilter(netns, what string) {
+func (witness *Witness) WatchFilter(netns, what string) {
 	var last int64
-	b.Watch(func() {
+	witness.Watch(func() {
 		out, err := output(exec.Command("nft", "list", "counter", "ip", "lab", "harm"), netns)
 		if err != nil {
 			return
@@ -25,7 +25,7 @@ func (b *Bench) WatchFilter(netns, what string) {
 		for i, f := range fields {
 			if f == "packets" && i+1 < len(fields) {
 				if n, err := strconv.ParseInt(fields[i+1], 10, 64); err == nil {
-					b.Tally.HarmBy(what, n-last)
+					witness.Tally.HarmBy(what, n-last)
 					last = n
 				}
 			}
@@ -36,7 +36,7 @@ func (b *Bench) WatchFilter(netns, what string) {
 // WatchKernel follows the TCP counters of a namespace ("" is this one) from now
 // on. All that moved become part of the truth as "ROLE.NAME"; the named ones are
 // harm and logged with their times.
-func (b *Bench) WatchKernel(netns, role string, harm ...string) error {
+func (witness *Witness) WatchKernel(netns, role string, harm ...string) error {
 	var files []*os.File
 	err := inNetns(netns, func() error {
 		// thread-self, and not self: the process is elsewhere. The open file stays in
@@ -50,7 +50,7 @@ func (b *Bench) WatchKernel(netns, role string, harm ...string) error {
 		}
 		return nil
 	})
-	b.undo = append(b.undo, func() error {
+	witness.Undo(func() error {
 		for _, f := range files {
 			f.Close()
 		}
@@ -64,24 +64,24 @@ func (b *Bench) WatchKernel(netns, role string, harm ...string) error {
 		return err
 	}
 	last := first
-	b.Watch(func() {
+	witness.Watch(func() {
 		now, err := readCounters(files)
 		if err != nil {
 			return
 		}
 		for _, name := range harm {
-			b.Tally.HarmBy(role+"."+name, now[name]-last[name])
+			witness.Tally.HarmBy(role+"."+name, now[name]-last[name])
 		}
 		last = now
 	}, 100*time.Millisecond)
-	b.Final = append(b.Final, func() {
+	witness.Final = append(witness.Final, func() {
 		isHarm := make(map[string]bool)
 		for _, name := range harm {
 			isHarm[name] = true
 		}
 		for name, v := range last {
 			if d := v - first[name]; d > 0 && !isHarm[name] {
-				b.Tally.Set(role+"."+name, uint64(d))
+				witness.Tally.Set(role+"."+name, uint64(d))
 			}
 		}
 	})
@@ -90,9 +90,9 @@ func (b *Bench) WatchKernel(netns, role string, harm ...string) error {
 
 // WatchConntrack follows counters of a namespace's connection tracking, summed
 // over processors, as harm.
-func (b *Bench) WatchConntrack(netns string, names ...string) {
+func (witness *Witness) WatchConntrack(netns string, names ...string) {
 	last := make(map[string]int64)
-	b.Watch(func() {
+	witness.Watch(func() {
 		out, err := output(exec.Command("conntrack", "-S"), netns)
 		if err != nil {
 			return
@@ -106,7 +106,7 @@ func (b *Bench) WatchConntrack(netns string, names ...string) {
 			}
 		}
 		for _, name := range names {
-			b.Tally.HarmBy("conntrack."+name, now[name]-last[name])
+			witness.Tally.HarmBy("conntrack."+name, now[name]-last[name])
 		}
 		last = now
 	}, 200*time.Millisecond)
@@ -115,8 +115,8 @@ func (b *Bench) WatchConntrack(netns string, names ...string) {
 // AfterTraffic calls f some time after the first connections have reached a
 // namespace: how long a run prepares before it loads is its own affair.
 // Its error is that of Running.Stop.
-func (b *Bench) AfterTraffic(netns string, delay time.Duration, f func() error) error {
-	return b.OnTraffic(netns, func(ctx context.Context) error {
+func (witness *Witness) AfterTraffic(netns string, delay time.Duration, f func() error) error {
+	return witness.OnTraffic(netns, func(ctx context.Context) error {
 		if !Wait(ctx, delay) {
 			return nil
 		}
@@ -126,7 +126,7 @@ func (b *Bench) AfterTraffic(netns string, delay time.Duration, f func() error) 
 
 // OnTraffic calls f when the first connections have reached a namespace. Its
 // context ends with the scenario; its error is that of Running.Stop.
-func (b *Bench) OnTraffic(netns string, f func(context.Context) error) error {
+func (witness *Witness) OnTraffic(netns string, f func(context.Context) error) error {
 	var file *os.File
 	err := inNetns(netns, func() (err error) {
 		file, err = os.Open("/proc/thread-self/net/snmp")
@@ -135,7 +135,7 @@ func (b *Bench) OnTraffic(netns string, f func(context.Context) error) error {
 	if err != nil {
 		return fmt.Errorf("open kernel counters: %w", err)
 	}
-	b.Later(func(ctx context.Context) error {
+	witness.Later(func(ctx context.Context) error {
 		defer file.Close()
 		for {
 			if !Wait(ctx, 50*time.Millisecond) {

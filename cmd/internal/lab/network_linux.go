@@ -57,7 +57,7 @@ func (b *Bench) Network(standby bool) (*Network, error) {
 		n.Standby = prefix + "-standby"
 		names = append(names, n.Standby)
 	}
-	b.undo = append(b.undo, func() error {
+	b.Undo(func() error {
 		var errs []error
 		for _, name := range names {
 			if _, err := os.Stat(filepath.Join(netnsDir, name)); err == nil {
@@ -178,55 +178,4 @@ func inNetns(name string, f func() error) error {
 		done <- err
 	}()
 	return <-done
-}
-
-// Sysctl sets a network parameter in a namespace.
-func (b *Bench) Sysctl(netns, name, value string) error {
-	return inNetns(netns, func() error {
-		if err := os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0); err != nil {
-			return fmt.Errorf("set %s: %w", name, err)
-		}
-		return nil
-	})
-}
-
-// GlobalSysctl sets a parameter of the whole machine and puts it back at the end.
-func (b *Bench) GlobalSysctl(name, value string) error {
-	file := filepath.Join("/proc/sys", name)
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	// The note lets the next run put it back if this process is killed.
-	note := filepath.Join(runDir, fmt.Sprintf("rl-%d-%d", os.Getpid(), networks.Add(1)))
-	if err := os.WriteFile(note, append([]byte(name+"\n"), old...), 0o600); err != nil {
-		return fmt.Errorf("note %s: %w", name, err)
-	}
-	b.undo = append(b.undo, func() error {
-		return errors.Join(os.WriteFile(file, old, 0), os.Remove(note))
-	})
-	if err := os.WriteFile(file, []byte(value), 0); err != nil {
-		return fmt.Errorf("set %s: %w", name, err)
-	}
-	return nil
-}
-
-// Ip runs the ip program for a namespace.
-func (b *Bench) IP(netns string, args ...string) error {
-	return command("ip", append([]string{"-n", netns}, args...)...)
-}
-
-// In runs a program in a namespace.
-func (b *Bench) In(netns, name string, args ...string) error {
-	_, err := output(exec.Command(name, args...), netns)
-	return err
-}
-
-// Nft loads a rule set into a namespace. Counters of it called "harm" are part of
-// the truth.
-func (b *Bench) NFT(netns, rules string) error {
-	cmd := exec.Command("nft", "-f", "-")
-	cmd.Stdin = strings.NewReader(rules)
-	_, err := output(cmd, netns)
-	return err
 }
