@@ -33,11 +33,18 @@ test: deps ## every test
 hops: deps ## every way in which an instance, or the balancer before it, can fail: whom the verdict names (root, 6 minutes)
 	RAMPLOAD_TEST_HOPS=1 go test -count=1 -run '^TestHop$$' -v ./cmd/rampload
 
+# Of Jaeger: its store, query service and API, built inside a copy of its module. Its
+# all-in-one takes an hour to build, for the libraries of stores that nobody asks.
 .PHONY: stores
-stores: deps ## real stores, built as Go modules (2 minutes the first time), and runs that ask them
+JAEGER := github.com/jaegertracing/jaeger@v1.76.0
+stores: deps ## real stores, built as Go modules (minutes, the first time), and runs that ask them
 	@mkdir -p .stores
 	CGO_ENABLED=0 go build -modfile=.victorialogs.mod -o .stores/ github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs
-	RAMPLOAD_STORES=$(CURDIR)/.stores go test -count=1 -run '^TestVictoriaLogs$$' -v ./cmd/rampload
+	@set -e; dir=$$(go mod download -json $(JAEGER) | jq -r .Dir); rm -rf .stores/src; cp -r $$dir .stores/src; chmod -R u+w .stores/src; \
+	  mkdir -p .stores/src/cmd/rampload/app; cp cmd/rampload/testdata/jaeger.go.txt .stores/src/cmd/rampload/main.go; \
+	  for f in http_handler query_parser json_marshaler default_params handler_options util otlp_translator trace_response_handler; do cp $$dir/cmd/query/app/$$f.go .stores/src/cmd/rampload/app/; done
+	CGO_ENABLED=0 go build -C .stores/src -o ../jaeger ./cmd/rampload
+	RAMPLOAD_STORES=$(CURDIR)/.stores go test -count=1 -run '^Test(VictoriaLogs|Jaeger)$$' -v ./cmd/rampload
 
 race: deps ## every test with the race detector
 	go test -race -timeout 60m ./...
