@@ -33,6 +33,9 @@ const (
 	dispersionSide, plainSide = 0.95, 0.75
 )
 
+// clusterTest tells a rise from events that come in clusters.
+type clusterTest struct{ *series }
+
 // shown reports whether the rise of an alarm stands out when its events are counted
 // in clusters: the excess of the best segment that begins with it, divided by how
 // clustered events can at most be (95 %), is at least ln 100 in two minutes of load. Where events come in
@@ -43,31 +46,31 @@ const (
 // behind the alarm (few blocks leave room for large clusters), and in the blocks
 // before it. Bursts and episodes before it count, at the load of the alarm, unless
 // the rise has outlasted all of them by far.
-func (s *scanner) shown(a alarm, l stretch, warned bool, before []Segment, bursts []Burst) bool {
-	from := s.firstEvent(a.from, a.to)
-	end := s.dataEnd(a.to, afterSeconds)
-	yb, eb, _ := s.rate(0, from)
+func (test clusterTest) shown(a alarm, l stretch, warned bool, before []Segment, bursts []Burst) bool {
+	from := test.firstEvent(a.from, a.to)
+	end := test.dataEnd(a.to, afterSeconds)
+	yb, eb, _ := test.rate(0, from)
 	if eb == 0 {
 		return false
 	}
-	worst := max(s.clustering(from, end), s.dispersion(from))
-	y, e, _ := s.rate(from, end)
-	if float64(end-from)*s.r.Step < clusterSeconds && y < outage*e {
+	worst := max(test.clustering(from, end), test.dispersion(from))
+	y, e, _ := test.rate(from, end)
+	if float64(end-from)*test.r.Step < clusterSeconds && y < outage*e {
 		return false
 	}
-	if warned && s.clean(a.from) {
+	if warned && test.clean(a.from) {
 		return true // what began in the last second, after nothing at all, is told with a warning
 	}
-	longest, alike := s.groupsBefore(from, y/e, before, bursts)
-	if seen := float64(end-from) * s.r.Step; l.pauses == 0 && alike > 0 && seen < outlasts*alike+outlastsBy {
+	longest, alike := test.groupsBefore(from, y/e, before, bursts)
+	if seen := float64(end-from) * test.r.Step; l.pauses == 0 && alike > 0 && seen < outlasts*alike+outlastsBy {
 		return false // one more of those that went away
 	} else if longest > 0 && seen < outlasts*longest+outlastsBy {
-		worst = max(worst, s.bare(from, end))
-		yb, eb = s.all(0, from)
+		worst = max(worst, test.bare(from, end))
+		yb, eb = test.all(0, from)
 	}
 	best := 0.0
 	for to := a.to + 1; ; to = min(end, from+2*(to-from)) {
-		y, e, _ := s.rate(from, to)
+		y, e, _ := test.rate(from, to)
 		best = max(best, excess(y, y+yb, e/(e+eb)))
 		if to >= end {
 			break
@@ -75,31 +78,31 @@ func (s *scanner) shown(a alarm, l stretch, warned bool, before []Segment, burst
 	}
 	// What began after nothing of the kind and went on to the end without a pause, for
 	// longer than a cluster, is one thing: nothing tells whether it will last.
-	if l.pauses == 0 && float64(end-from)*s.r.Step >= oneThing && float64(from)*s.r.Step >= oneThing &&
-		end == s.n && yb/eb <= rare*y/e && e <= mostOfAll*(e+eb) {
+	if l.pauses == 0 && float64(end-from)*test.r.Step >= oneThing && float64(from)*test.r.Step >= oneThing &&
+		end == test.n && yb/eb <= rare*y/e && e <= mostOfAll*(e+eb) {
 		return true
 	}
-	odds := math.Log(max(1, float64(s.n)*s.r.Step/shownSeconds) / shownChance)
+	odds := math.Log(max(1, float64(test.n)*test.r.Step/shownSeconds) / shownChance)
 	if best >= odds*worst {
 		return true
 	}
-	return l.pauses > 0 && s.groupOdds(from, l) >= odds
+	return l.pauses > 0 && test.groupOdds(from, l) >= odds
 }
 
 // groupOdds is the excess of the groups of events behind a rise over those before
 // it, for the best of its beginnings: the alarm's, or that of one of the groups
 // before it. A group before it of less than a tenth of the mean of those behind it
 // counts for nothing.
-func (s *scanner) groupOdds(from int, l stretch) float64 {
+func (test clusterTest) groupOdds(from int, l stretch) float64 {
 	after := float64(l.pauses + 1)
 	if l.lead > 0 { // the alarm's own group is over
 		after++
 	}
-	starts, past := s.groupStarts(max(0, from-groupWindows), from, l.y/after/10)
-	best := excess(after, after+float64(len(starts)), s.groupShare(past, from, from, l))
+	starts, past := test.groupStarts(max(0, from-groupWindows), from, l.y/after/10)
+	best := excess(after, after+float64(len(starts)), test.groupShare(past, from, from, l))
 	for i := len(starts) - 1; i >= max(0, len(starts)-mostBeginnings); i-- {
 		k := after + float64(len(starts)-i)
-		best = max(best, excess(k, k+float64(i), s.groupShare(past, starts[i], from, l)))
+		best = max(best, excess(k, k+float64(i), test.groupShare(past, starts[i], from, l)))
 	}
 	return best
 }
@@ -110,8 +113,8 @@ const (
 )
 
 // groupStarts returns where groups of at least so many events begin in [past, to).
-func (s *scanner) groupStarts(past, to int, least float64) (starts []int, from int) {
-	pause := s.r.windows(groupPause)
+func (test clusterTest) groupStarts(past, to int, least float64) (starts []int, from int) {
+	pause := test.r.windows(groupPause)
 	begin, last, events := 0, -1, 0.0
 	end := func() {
 		if last >= 0 && events >= least {
@@ -119,7 +122,7 @@ func (s *scanner) groupStarts(past, to int, least float64) (starts []int, from i
 		}
 	}
 	for i := past; i < to; i++ {
-		if s.r.Count[i] == 0 {
+		if test.r.Count[i] == 0 {
 			continue
 		}
 		if last < 0 || i-last > pause {
@@ -127,7 +130,7 @@ func (s *scanner) groupStarts(past, to int, least float64) (starts []int, from i
 			begin, events = i, 0
 		}
 		last = i
-		events += s.r.Count[i]
+		events += test.r.Count[i]
 	}
 	end()
 	return starts, past
@@ -138,9 +141,9 @@ func (s *scanner) groupStarts(past, to int, least float64) (starts []int, from i
 // groups come by the request or by the time is not known, and the larger share is
 // taken, unless most requests fail in them: what stops a whole service comes by the
 // time.
-func (s *scanner) groupShare(past, begin, from int, l stretch) float64 {
-	_, before := s.all(past, begin)
-	_, between := s.all(begin, from)
+func (test clusterTest) groupShare(past, begin, from int, l stretch) float64 {
+	_, before := test.all(past, begin)
+	_, between := test.all(begin, from)
 	windows := float64(l.windows + from - begin)
 	byTime := windows / (windows + float64(begin-past))
 	byRequest := (l.e + between) / (l.e + between + before)
@@ -151,31 +154,31 @@ func (s *scanner) groupShare(past, begin, from int, l stretch) float64 {
 }
 
 // clean reports whether there was no event at all before a window.
-func (s *scanner) clean(k int) bool {
-	y, _ := s.all(0, k)
+func (test clusterTest) clean(k int) bool {
+	y, _ := test.all(0, k)
 	return y == 0
 }
 
 // groupsBefore returns the length in seconds of the longest group of events that
 // was masked before a window, and that of those with at least a quarter of a rate.
-func (s *scanner) groupsBefore(k int, rate float64, episodes []Segment, bursts []Burst) (longest, alike float64) {
+func (test clusterTest) groupsBefore(k int, rate float64, episodes []Segment, bursts []Burst) (longest, alike float64) {
 	all := slices.Clone(episodes)
 	for _, b := range bursts {
 		all = append(all, Segment{b.Window, b.Window + 1})
 	}
 	slices.SortFunc(all, func(a, b Segment) int { return cmp.Compare(a.From, b.From) })
-	begin, end := 0, -s.n
+	begin, end := 0, -test.n
 	for _, g := range all {
 		if g.From >= k {
 			break
 		}
-		if g.From-end >= s.r.windows(groupPause) {
+		if g.From-end >= test.r.windows(groupPause) {
 			begin = g.From
 		}
 		end = max(end, g.To)
-		seconds := float64(end-begin) * s.r.Step
+		seconds := float64(end-begin) * test.r.Step
 		longest = max(longest, seconds)
-		if y, e := s.all(begin, end); e > 0 && y/e >= rate/4 {
+		if y, e := test.all(begin, end); e > 0 && y/e >= rate/4 {
 			alike = max(alike, seconds)
 		}
 	}
@@ -187,21 +190,21 @@ func (s *scanner) groupsBefore(k int, rate float64, episodes []Segment, bursts [
 // the differences between such differences if that says less, in units of what
 // independent events would give. Differences leave a level out, and those of
 // differences a growth as well.
-func (s *scanner) clustering(from, to int) float64 {
+func (test clusterTest) clustering(from, to int) float64 {
 	worst, known := 1.0, false
 	for _, seconds := range afterBlocks {
 		few := fewBlocks
 		if seconds > longBlock {
 			few = manyBlocks
 		}
-		if d, n := s.roughness(from, to, s.r.windows(seconds)); n >= few {
+		if d, n := test.roughness(from, to, test.r.windows(seconds)); n >= few {
 			worst, known = max(worst, d), true
 		}
 	}
 	if known {
 		return worst
 	}
-	d, _ := s.roughness(from, to, 1)
+	d, _ := test.roughness(from, to, 1)
 	return d
 }
 
@@ -215,10 +218,10 @@ const longBlock, manyBlocks = 8.0, 8
 const mostBlocks = 256
 
 // roughness is clustering for blocks of one length, and the number of blocks.
-func (s *scanner) roughness(from, to, size int) (bound float64, blocks int) {
+func (test clusterTest) roughness(from, to, size int) (bound float64, blocks int) {
 	var y, e []float64
 	for ; from+size <= to && len(y) < mostBlocks; from += size {
-		if ys, es, _ := s.rate(from, from+size); es > 0 {
+		if ys, es, _ := test.rate(from, from+size); es > 0 {
 			y, e = append(y, ys), append(e, es)
 		}
 	}
@@ -234,10 +237,10 @@ func (s *scanner) roughness(from, to, size int) (bound float64, blocks int) {
 // bare is the dispersion of all events before a window, with those that were masked,
 // at the load of [from, to): a spell in which a share of the requests fails takes
 // more of them at a higher load.
-func (s *scanner) bare(from, to int) float64 {
+func (test clusterTest) bare(from, to int) float64 {
 	worst := 1.0
-	for b := range s.blocks {
-		sums := &s.everything[b]
+	for b := range test.blocks {
+		sums := &test.everything[b]
 		at := from / sums.size
 		n, y, e := sums.count[at], sums.y[at], sums.e[at]
 		if n < minBlocks || y == 0 {
@@ -248,7 +251,7 @@ func (s *scanner) bare(from, to int) float64 {
 		if d < 1+3*math.Sqrt(2/(n-1)) {
 			continue // as independent events may come
 		}
-		_, after := s.all(from, to)
+		_, after := test.all(from, to)
 		load := after / float64(to-from) / (e / float64(at*sums.size))
 		worst = max(worst, 1+(d-1)*max(1, load))
 	}

@@ -92,7 +92,7 @@ func FindRise(r Rates, o RiseOptions) Rise {
 
 func findRiseAt(r Rates, o RiseOptions) Rise {
 	masked, bursts := MaskBursts(r)
-	s := newScanner(r, masked)
+	s := scanner{newSeries(r, masked)}
 	out := findRise(s, o, bursts)
 	if out.Status == NoRise || out.Status == Episode {
 		if g, ok := FindGrowth(r); ok {
@@ -106,7 +106,7 @@ func findRiseAt(r Rates, o RiseOptions) Rise {
 	// that crashes, and is restarted, whenever the load is above its limit. The
 	// same scan without the mask, at a high dispersion, tells whether bursts began
 	// at a load.
-	s = newScanner(r, make([]bool, len(r.Count)))
+	s = scanner{newSeries(r, make([]bool, len(r.Count)))}
 	s.least = maxJitter
 	if again := findRise(s, o, bursts); again.Status == Lasting && (out.Status != Lasting || again.At < out.At) {
 		return again
@@ -116,7 +116,7 @@ func findRiseAt(r Rates, o RiseOptions) Rise {
 
 // grown is the rise of a slow growth: it has no point of change, and the interval says
 // so.
-func (s *scanner) grown(g Growth, out Rise) Rise {
+func (s scanner) grown(g Growth, out Rise) Rise {
 	at := int(g.From)
 	for at < s.n-1 && s.r.Count[at] == 0 {
 		at++
@@ -148,13 +148,14 @@ func mostInBursts(r Rates, bursts []Burst) bool {
 	return clusters >= 4 && 2*in > all
 }
 
-func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
+func findRise(s scanner, o RiseOptions, bursts []Burst) Rise {
 	r := s.r
 	out := Rise{Bursts: bursts, Alarm: -1}
 	if s.n == 0 {
 		return out
 	}
-	s.statusOnly, s.floor = o.statusOnly, o.Floor
+	clusters := clusterTest{s.series}
+	where := locator{modelFit{s.series}, o.Floor, o.statusOnly}
 	h := math.Log(6 * float64(s.n) / o.Alpha)
 	fromStart := s.fromStart()
 	var first *Rise
@@ -168,7 +169,7 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 			continue
 		}
 		lasts, warning, rest := s.lasts(a, o)
-		if lasts && !s.shown(a, rest, warning != "", out.Episodes, bursts) {
+		if lasts && !clusters.shown(a, rest, warning != "", out.Episodes, bursts) {
 			// The same events will raise the next alarm: look again when there are more.
 			start = a.to + 1 + (a.to-a.from)/4
 			continue
@@ -176,7 +177,7 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 		if lasts {
 			found := out
 			found.Status, found.Alarm, found.Excess = Lasting, a.to, a.excess
-			s.locate(a, &found)
+			where.locate(a, &found)
 			if fromStart && !s.flatBefore(int(found.At)) {
 				break
 			}
@@ -188,7 +189,7 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 		episode := s.episode(a)
 		if first == nil {
 			first = &Rise{Status: Episode, Alarm: a.to, Excess: a.excess}
-			s.locate(a, first)
+			where.locate(a, first)
 		}
 		out.Episodes = append(out.Episodes, episode)
 		s.mask(episode)
@@ -215,7 +216,7 @@ func findRise(s *scanner, o RiseOptions, bursts []Burst) Rise {
 // fromStart reports whether events were there from the first windows: within
 // the first 5 s half of the windows have some, and the lower bound (99.5 %) of
 // their rate is above 0.5 %.
-func (s *scanner) fromStart() bool {
+func (s scanner) fromStart() bool {
 	to := min(s.n, s.r.windows(startSeconds))
 	y, e, active := s.rate(0, to)
 	exposed := 0
@@ -229,7 +230,7 @@ func (s *scanner) fromStart() bool {
 
 // flatBefore reports whether the rate before window k does not grow: what is
 // there from the start and grows all the time began before the start.
-func (s *scanner) flatBefore(k int) bool {
+func (s scanner) flatBefore(k int) bool {
 	if k < s.r.windows(startSeconds) {
 		return false
 	}
@@ -246,7 +247,7 @@ func (s *scanner) flatBefore(k int) bool {
 
 // confirmed looks at the 2 s after an alarm alone; with less than half a second
 // left it cannot, and the alarm stands.
-func (s *scanner) confirmed(a alarm, o RiseOptions) bool {
+func (s scanner) confirmed(a alarm, o RiseOptions) bool {
 	to := min(s.n, a.to+1+s.r.windows(confirmSeconds))
 	y, e, active := s.rate(a.to+1, to)
 	before, exposure, _ := s.rate(0, a.from)
@@ -270,7 +271,7 @@ const maxJitter = 10
 // jitter returns how clustered the events of a rise are from the alarm's segment to
 // 30 s after it, by the second, from 1 to the cap. Where nothing happened before an
 // alarm, this is what first tells a few large clusters from a higher rate.
-func (s *scanner) jitter(a alarm) float64 {
+func (s scanner) jitter(a alarm) float64 {
 	size := s.r.windows(1)
 	var y, e []float64 // by second
 	end := s.dataEnd(a.to, jitterAhead)
@@ -294,7 +295,7 @@ func (s *scanner) jitter(a alarm) float64 {
 
 // lasts reports whether the rise stays for the rest of the series while the load
 // is no lower than in the alarm's segment, and what that rest is.
-func (s *scanner) lasts(a alarm, o RiseOptions) (bool, string, stretch) {
+func (s scanner) lasts(a alarm, o RiseOptions) (bool, string, stretch) {
 	y, e, _ := s.rate(a.from, a.to+1)
 	before, exposure, _ := s.rate(0, a.from)
 	rate := y / e
@@ -327,7 +328,7 @@ func (s *scanner) lasts(a alarm, o RiseOptions) (bool, string, stretch) {
 
 // over reports whether what went on without a pause has ended before the series
 // did: the windows without events at the end would have had many.
-func (s *scanner) over(rest stretch, late float64) bool {
+func (s scanner) over(rest stretch, late float64) bool {
 	if !rest.events || rest.pauses > 0 || rest.tail < 2 {
 		return false
 	}
@@ -345,7 +346,7 @@ const surelyOver = 7.0
 
 // episode returns the stretch that an alarm's rise takes until 2 s pass at less
 // than half of its rate.
-func (s *scanner) episode(a alarm) Segment {
+func (s scanner) episode(a alarm) Segment {
 	y, e, _ := s.rate(a.from, a.to+1)
 	rate, hold := y/e, s.r.windows(confirmSeconds)
 	from := a.from

@@ -12,9 +12,9 @@ var powers = [...]int{1, 2, 3, 5, 8}
 // best in units of how clustered the events are, which it returns too. curved says that a
 // bent shape is the likeliest. The rise is most likely
 // to begin at a window, as a step or a hinge. Of many windows every so many are looked at.
-func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64, curved bool) {
-	stride, end := 1+(to-first)/mostBegins, s.dataEnd(to, shapeAhead)
-	clusters = s.spreadOf(at, to)
+func (loc locator) anyShape(first, at, to int) (low, high int, clusters float64, curved bool) {
+	stride, end := 1+(to-first)/mostBegins, loc.dataEnd(to, shapeAhead)
+	clusters = loc.spreadOf(at, to)
 	drop := shapeDrop
 	if clusters > 1 {
 		drop = clusteredDrop // how clustered they are is hardly known
@@ -23,10 +23,10 @@ func (s *scanner) anyShape(first, at, to int) (low, high int, clusters float64, 
 	var curve []float64
 	best, straight, bent := math.Inf(-1), math.Inf(-1), math.Inf(-1)
 	for tau := to; tau >= first; tau -= stride {
-		l := max(s.stepLikelihood(tau, end), s.hingeLikelihood(tau, end))
+		l := max(loc.stepLikelihood(tau, end), loc.hingeLikelihood(tau, end))
 		straight = max(straight, l)
 		for _, power := range powers {
-			p := s.powerLikelihood(tau, end, power)
+			p := loc.powerLikelihood(tau, end, power)
 			if power == 1 {
 				straight = max(straight, p)
 			} else {
@@ -60,16 +60,16 @@ const (
 // material is the window at whose end the share is proven to be beyond the floor: what
 // grew smoothly until then has begun by any measure. It is 0 if that is not proven before
 // the load falls again.
-func (s *scanner) material(first int, spread float64) int {
-	if s.floor <= 0 {
+func (loc locator) material(first int, spread float64) int {
+	if loc.floor <= 0 {
 		return 0
 	}
-	end := s.dataEnd(first, 1e6)
+	end := loc.dataEnd(first, 1e6)
 	// From the left: the first stretch that ends here and proves it.
 	for to := first + 1; to <= end; to++ {
 		for size := 1; size <= to-first; size *= 2 {
-			y, e, _ := s.rate(to-size, to)
-			if y > s.floor*e && LowerShare(y/spread, e/spread, materialSide) > s.floor {
+			y, e, _ := loc.rate(to-size, to)
+			if y > loc.floor*e && LowerShare(y/spread, e/spread, materialSide) > loc.floor {
 				return to
 			}
 		}
@@ -79,34 +79,34 @@ func (s *scanner) material(first int, spread float64) int {
 
 // spreadOf is how clustered the events of a rise that ended in an alarm are, at least 1,
 // around shares that do not fall: growth is no cluster (see [Clustering]).
-func (s *scanner) spreadOf(at, to int) float64 {
-	from, end := s.firstEvent(at, to), s.dataEnd(to, spreadAhead)
-	size := s.r.windows(1)
+func (loc locator) spreadOf(at, to int) float64 {
+	from, end := loc.firstEvent(at, to), loc.dataEnd(to, spreadAhead)
+	size := loc.r.windows(1)
 	var share, weight, ys []float64
 	for i := from; i < end; i += size {
-		y, e, _ := s.rate(i, min(end, i+size))
+		y, e, _ := loc.rate(i, min(end, i+size))
 		share, weight = append(share, y/max(e, 1)), append(weight, max(e, 1e-9))
 	}
 	fit := PAVA(share, weight)
 	expected := make([]float64, 0, end-from)
 	for i := from; i < end; i++ {
 		y, e := 0.0, 0.0
-		if !s.masked[i] {
-			y, e = s.r.Count[i], s.r.Exposure[i]
+		if !loc.masked[i] {
+			y, e = loc.r.Count[i], loc.r.Exposure[i]
 		}
 		ys = append(ys, y)
 		expected = append(expected, fit[(i-from)/size]*e/rareShare)
 	}
-	_, most := Clustering(ys, expected, s.r.Step)
-	return max(most, s.unevenness(from, end))
+	_, most := Clustering(ys, expected, loc.r.Step)
+	return max(most, loc.unevenness(from, end))
 }
 
 // unevenness is how clustered the events of a growth are: shares that never fall describe much
 // of it themselves, but seconds that follow each other lie on a curve.
-func (s *scanner) unevenness(from, end int) float64 {
+func (loc locator) unevenness(from, end int) float64 {
 	var y, e []float64
-	for i, size := from, s.r.windows(1); i+size <= end; i += size {
-		if ys, es, _ := s.rate(i, i+size); es > 0 {
+	for i, size := from, loc.r.windows(1); i+size <= end; i += size {
+		if ys, es, _ := loc.rate(i, i+size); es > 0 {
 			y, e = append(y, ys), append(e, es)
 		}
 	}
@@ -124,90 +124,42 @@ const freedomOfCurve = 0.43
 // within seconds of its first event, so that it has not crept up to where it was seen. Where
 // something happened before it since a window, that may have been the creeping: then the share
 // is to be proven smaller in as many seconds before it, too.
-func (s *scanner) abrupt(first, at int, clusters float64) bool {
-	span := s.r.windows(abruptSeconds)
-	y, e, _ := s.rate(at, at+span)
+func (loc locator) abrupt(first, at int, clusters float64) bool {
+	span := loc.r.windows(abruptSeconds)
+	y, e, _ := loc.rate(at, at+span)
 	if e == 0 {
 		return false
 	}
 	reached := LowerShare(y/clusters, e/clusters, materialSide)
-	if reached < abruptShare*s.floor {
+	if reached < abruptShare*loc.floor {
 		return false
 	}
-	if before, _ := s.all(first, at); before == 0 {
+	if before, _ := loc.all(first, at); before == 0 {
 		return true
 	}
-	y, e, _ = s.rate(at-span, at)
+	y, e, _ = loc.rate(at-span, at)
 	return UpperShare(y/clusters, e/clusters, materialSide) < reached
 }
 
 const abruptSeconds, abruptShare = 3.0, 10.0
 
 // grewBefore reports whether the rate in [first, to) was higher in the second half.
-func (s *scanner) grewBefore(first, to int, clusters float64) bool {
-	ya, ea, _ := s.rate(first, (first+to)/2)
-	yb, eb, _ := s.rate((first+to)/2, to)
+func (loc locator) grewBefore(first, to int, clusters float64) bool {
+	ya, ea, _ := loc.rate(first, (first+to)/2)
+	yb, eb, _ := loc.rate((first+to)/2, to)
 	return ea > 0 && eb > 0 && yb/eb-ya/ea > grewBy*math.Sqrt(clusters*(ya/(ea*ea)+(yb+1)/(eb*eb)))
 }
 
 // immaterial is the last window up to which the share is proven to be within the floor: of
 // a share that grows, the mean of a stretch is no less than what it begins with.
-func (s *scanner) immaterial(first, to int, spread float64) int {
+func (loc locator) immaterial(first, to int, spread float64) int {
 	for from := to - 1; from > first; from-- {
 		for size := 1; size <= to-from; size *= 2 {
-			y, e, _ := s.rate(from, from+size)
-			if UpperShare(y/spread, e/spread, crossingSide) <= s.floor {
+			y, e, _ := loc.rate(from, from+size)
+			if UpperShare(y/spread, e/spread, crossingSide) <= loc.floor {
 				return from
 			}
 		}
 	}
 	return first
-}
-
-// gone is how far the load, or the time where the load stands, has gone on at a window
-// since another.
-func (s *scanner) gone(tau, i int) float64 {
-	if s.r.Load != nil && s.r.Load[tau] > 0 {
-		if x := s.r.Load[i]/s.r.Load[tau] - 1; x > 0 {
-			return x
-		}
-		return 0
-	}
-	return float64(i-tau) + 0.5
-}
-
-// powerLikelihood is that of p = p0 + β·gone^power from tau on, β as large as the events
-// there ask for.
-func (s *scanner) powerLikelihood(tau, end, power int) float64 {
-	y0, e0, _ := s.rate(0, tau)
-	if e0 == 0 {
-		return math.Inf(-1)
-	}
-	p0 := y0 / e0
-	seen, expected := 0.0, 0.0
-	for i := tau; i < end; i++ {
-		if !s.masked[i] && s.r.Exposure[i] > 0 {
-			seen += s.r.Count[i] - p0*s.r.Exposure[i]
-			expected += s.r.Exposure[i] * raised(s.gone(tau, i), power)
-		}
-	}
-	if seen <= 0 || expected <= 0 {
-		return math.Inf(-1)
-	}
-	beta := seen / expected
-	l := binomial(y0, e0, p0)
-	for i := tau; i < end; i++ {
-		if !s.masked[i] && s.r.Exposure[i] > 0 {
-			l += binomial(s.r.Count[i], s.r.Exposure[i], min(1, p0+beta*raised(s.gone(tau, i), power)))
-		}
-	}
-	return l
-}
-
-func raised(x float64, power int) float64 {
-	out := x
-	for range power - 1 {
-		out *= x
-	}
-	return out
 }

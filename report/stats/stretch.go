@@ -46,7 +46,7 @@ func (a stretch) then(b stretch, pause int) stretch {
 }
 
 // stretchOf is a single window.
-func (s *scanner) stretchOf(i int) stretch {
+func (s *series) stretchOf(i int) stretch {
 	out := stretch{lowest: math.Inf(1), highest: math.Inf(-1)}
 	if s.r.Exposure[i] <= 0 {
 		return out
@@ -66,7 +66,7 @@ func (s *scanner) stretchOf(i int) stretch {
 	return out
 }
 
-func (s *scanner) summarise() []stretch {
+func (s *series) summarise() []stretch {
 	pause := s.r.windows(groupPause)
 	var out []stretch
 	for i := range s.n {
@@ -81,7 +81,7 @@ func (s *scanner) summarise() []stretch {
 
 // later sums up the windows from one on at which the load is no lower than a
 // given one.
-func (s *scanner) later(from int, load float64) stretch {
+func (s *series) later(from int, load float64) stretch {
 	pause := s.r.windows(groupPause)
 	out := stretch{lowest: math.Inf(1), highest: math.Inf(-1)}
 	for i := from; i < s.n; {
