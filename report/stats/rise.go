@@ -154,8 +154,8 @@ func findRise(s scanner, o RiseOptions, bursts []Burst) Rise {
 	if s.n == 0 {
 		return out
 	}
-	clusters := clusterTest{s.series}
-	where := locator{modelFit{s.series}, o.Floor, o.statusOnly}
+	clusters := clusterTest(s)
+	where := locator{modelFit(s), o.Floor, o.statusOnly}
 	h := math.Log(6 * float64(s.n) / o.Alpha)
 	fromStart := s.fromStart()
 	var first *Rise
