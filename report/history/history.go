@@ -10,7 +10,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rampload/rampload/report/regression"
+
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/compare"
 )
 
 // History is the runs of one profile and engine, the oldest first.
@@ -210,7 +213,7 @@ func changesOf(group []Entry) ([]Change, error) {
 	var out []Change
 	since := slices.Clone(releases[0].runs)
 	for _, rel := range releases[1:] {
-		c, err := report.Compare(since, rel.runs, report.CompareOptions{})
+		c, err := regression.Compare(since, rel.runs, regression.Options{})
 		if err != nil {
 			return nil, fmt.Errorf("compare %s with the runs before: %w", name(rel), err)
 		}
@@ -218,13 +221,13 @@ func changesOf(group []Entry) ([]Change, error) {
 		for _, m := range c.Metrics {
 			var worse, proven bool
 			switch m.Outcome {
-			case report.Regression:
+			case compare.Regression:
 				worse, proven = true, true
-			case report.Improvement:
+			case compare.Improvement:
 				proven = true
-			case report.IndicativeRegression:
+			case compare.IndicativeRegression:
 				worse = true
-			case report.IndicativeChange:
+			case compare.IndicativeChange:
 			default:
 				continue
 			}
@@ -253,7 +256,7 @@ func name(r release) string {
 }
 
 // causeChange says what the runs before and those of the release came to, if it differs.
-func causeChange(c report.Comparison) string {
+func causeChange(c regression.Comparison) string {
 	old, new := most(c.OldCause), most(c.NewCause)
 	if old == new {
 		return ""

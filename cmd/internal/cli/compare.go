@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rampload/rampload/report/regression"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -94,7 +96,7 @@ func compare(env console.Env, g *input.Globals, flags *compareFlags, old, new []
 	if err != nil {
 		return console.Usage(err)
 	}
-	c, err := report.Compare(old, new, report.CompareOptions{Strict: flags.strict, Force: flags.force, History: history.Reports})
+	c, err := regression.Compare(old, new, regression.Options{Strict: flags.strict, Force: flags.force, History: history.Reports})
 	if err != nil {
 		return console.Usage(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/regression"
 )
 
 // Baseline are earlier runs that a run is held against.
@@ -56,7 +57,7 @@ func ReadBaseline(spec, fingerprint, engine, except string) (Baseline, error) {
 			errs = append(errs, fmt.Errorf("--baseline: %w", err))
 			continue
 		}
-		if err := report.SameAs(path, fingerprint, engine, r); err != nil {
+		if err := regression.SameAs(path, fingerprint, engine, r); err != nil {
 			errs = append(errs, fmt.Errorf("%w; name runs of this profile and engine", err))
 			continue
 		}
@@ -97,7 +98,7 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		switch {
 		case err != nil:
 			others["no report or of another schema"]++
-		case report.SameAs(path, fingerprint, engine, r) != nil:
+		case regression.SameAs(path, fingerprint, engine, r) != nil:
 			others["of another profile or engine"]++
 		case !r.Complete || r.Interrupted || r.Error != "":
 			others["not run to the end"]++

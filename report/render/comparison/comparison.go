@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/report/regression"
+
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -19,7 +22,7 @@ func Formats() []string { return []string{"table", "json", "md", "html"} }
 
 // Write writes a comparison in the named format; see [Formats]. Only the page
 // needs the reports that were compared.
-func Write(w io.Writer, format string, c report.Comparison, of Compared, opt layout.Options) error {
+func Write(w io.Writer, format string, c regression.Comparison, of Compared, opt layout.Options) error {
 	switch format {
 	case "table":
 		return Table(w, c, opt)
@@ -34,7 +37,7 @@ func Write(w io.Writer, format string, c report.Comparison, of Compared, opt lay
 }
 
 // Table writes a comparison for a terminal.
-func Table(w io.Writer, c report.Comparison, opt layout.Options) error {
+func Table(w io.Writer, c regression.Comparison, opt layout.Options) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
 	layout.WriteVerdict(out, p, opt)
@@ -59,7 +62,7 @@ func Table(w io.Writer, c report.Comparison, opt layout.Options) error {
 
 // Markdown writes a comparison as GitHub-flavoured Markdown, such as for a comment
 // on a pull request: the verdict, what changed, and the measures folded.
-func Markdown(w io.Writer, c report.Comparison) error {
+func Markdown(w io.Writer, c regression.Comparison) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "### %s: %s\n\n", p.Word, layout.EscapeMarkdown(p.Headline))
@@ -78,7 +81,7 @@ func Markdown(w io.Writer, c report.Comparison) error {
 }
 
 // JSON writes a comparison as indented JSON.
-func JSON(w io.Writer, c report.Comparison) error {
+func JSON(w io.Writer, c regression.Comparison) error {
 	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return fmt.Errorf("write comparison: %w", err)
@@ -87,7 +90,7 @@ func JSON(w io.Writer, c report.Comparison) error {
 	return err
 }
 
-func pageOfComparison(c report.Comparison) layout.Page {
+func pageOfComparison(c regression.Comparison) layout.Page {
 	p := layout.Page{Exit: c.ExitCode, Headline: c.Summary}
 	p.Word, p.Mark = compareWord(c)
 	for _, said := range []string{"regressed: ", "indicative "} { // by the word already
@@ -105,7 +108,7 @@ func pageOfComparison(c report.Comparison) layout.Page {
 	if len(c.Warnings) > 0 {
 		p.Closing = append(p.Closing, layout.Fact{Label: "note", Lines: c.Warnings})
 	}
-	resources := metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) })
+	resources := metricsGrid(c, func(m compare.Metric) bool { return !ofTarget(m) && differs(m) })
 	resources.Name = "resources"
 	p.Grids = []layout.Grid{metricsGrid(c, ofTarget), resources}
 	return p
@@ -113,7 +116,7 @@ func pageOfComparison(c report.Comparison) layout.Page {
 
 // powerLines say what so many runs could have shown, one line where it is the same for
 // several metrics.
-func powerLines(metrics []report.MetricComparison) []string {
+func powerLines(metrics []compare.Metric) []string {
 	var order []string
 	of := map[string][]string{}
 	for _, m := range metrics {
@@ -143,10 +146,10 @@ func BaselineGrids(r *report.Report) []layout.Grid {
 	if r.Baseline == nil {
 		return nil
 	}
-	c := report.Comparison{Metrics: r.Baseline.Metrics}
+	c := regression.Comparison{Metrics: r.Baseline.Metrics}
 	targets := metricsGrid(c, ofTarget)
 	targets.Name = "baseline"
-	resources := metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) })
+	resources := metricsGrid(c, func(m compare.Metric) bool { return !ofTarget(m) && differs(m) })
 	resources.Name = "baseline resources"
 	for _, g := range []layout.Grid{targets, resources} {
 		for i := range g.Columns {
@@ -161,11 +164,11 @@ func BaselineGrids(r *report.Report) []layout.Grid {
 	return []layout.Grid{targets, resources}
 }
 
-func ofTarget(m report.MetricComparison) bool { return m.Target != "" }
+func ofTarget(m compare.Metric) bool { return m.Target != "" }
 
 // differs reports whether a measure changed or may have: the others would bury it.
-func differs(m report.MetricComparison) bool {
-	return m.Outcome != report.NoDifference && m.Outcome != report.Equivalent && m.Outcome != report.NotComparable
+func differs(m compare.Metric) bool {
+	return m.Outcome != compare.NoDifference && m.Outcome != compare.Equivalent && m.Outcome != compare.NotComparable
 }
 
 // BaselineFact says which runs a run was held against; nil for none.
@@ -174,7 +177,7 @@ func BaselineFact(r *report.Report) []layout.Fact {
 	if b == nil {
 		return nil
 	}
-	s := sideText(report.Side{Labels: b.Labels, Runs: b.Runs}, "earlier")
+	s := sideText(regression.Side{Labels: b.Labels, Runs: b.Runs}, "earlier")
 	if len(b.Files) > 0 {
 		s += " (" + b.Files[0]
 		if n := len(b.Files); n > 1 {
@@ -185,26 +188,26 @@ func BaselineFact(r *report.Report) []layout.Fact {
 	return []layout.Fact{{Label: "baseline", Lines: []string{s + ": " + b.Summary}}}
 }
 
-func compareWord(c report.Comparison) (string, layout.Mark) {
+func compareWord(c regression.Comparison) (string, layout.Mark) {
 	has := func(outcome string) bool {
-		return slices.ContainsFunc(c.Metrics, func(m report.MetricComparison) bool { return m.Outcome == outcome })
+		return slices.ContainsFunc(c.Metrics, func(m compare.Metric) bool { return m.Outcome == outcome })
 	}
 	switch {
-	case has(report.Regression):
+	case has(compare.Regression):
 		return "REGRESSED", layout.Bad
 	case c.ExitCode == report.ExitUndecided:
 		return "NO VERDICT", layout.Unsure
 	case c.Indicative:
 		return "INDICATIVE", layout.Unsure
-	case has(report.Improvement):
+	case has(compare.Improvement):
 		return "IMPROVED", layout.Good
-	case has(report.Inconclusive):
+	case has(compare.Inconclusive):
 		return "INCONCLUSIVE", layout.Unsure
 	}
 	return "UNCHANGED", layout.Good
 }
 
-func sideText(s report.Side, name string) string {
+func sideText(s regression.Side, name string) string {
 	label := strings.Join(s.Labels, ", ")
 	if label == "" {
 		label = name + " release"
@@ -254,7 +257,7 @@ func tallied(texts []string) string {
 	return strings.Join(parts, "; ")
 }
 
-func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) layout.Grid {
+func metricsGrid(c regression.Comparison, keep func(compare.Metric) bool) layout.Grid {
 	g := layout.Grid{Name: "metrics", Columns: []layout.Column{
 		{Title: "TARGET", Squeeze: 8},
 		{Title: "METRIC"},
@@ -272,13 +275,13 @@ func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) l
 		}
 		mk := layout.Plain
 		switch m.Outcome {
-		case report.Regression:
+		case compare.Regression:
 			mk = layout.Bad
-		case report.Improvement:
+		case compare.Improvement:
 			mk = layout.Good
-		case report.IndicativeRegression, report.IndicativeChange, report.Inconclusive:
+		case compare.IndicativeRegression, compare.IndicativeChange, compare.Inconclusive:
 			mk = layout.Unsure
-		case report.Equivalent, report.NoDifference, report.NotComparable:
+		case compare.Equivalent, compare.NoDifference, compare.NotComparable:
 			mk = layout.Faint
 		}
 		p := layout.None
@@ -299,14 +302,14 @@ func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) l
 	return g.Without("TARGET", "95% INTERVAL", "P", "NOTE")
 }
 
-func outcomeText(m report.MetricComparison) string {
-	if m.NeedRuns > 0 && m.Outcome == report.Inconclusive {
+func outcomeText(m compare.Metric) string {
+	if m.NeedRuns > 0 && m.Outcome == compare.Inconclusive {
 		return fmt.Sprintf("%s, need n≈%d", m.Outcome, m.NeedRuns)
 	}
 	return m.Outcome
 }
 
-func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {
+func metricValue(m compare.Metric, v *float64, atLeast bool) string {
 	if v == nil {
 		return layout.None
 	}
@@ -326,7 +329,7 @@ func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {
 }
 
 // shiftText prints a relative shift in percent and another in points.
-func shiftText(m report.MetricComparison, v *float64) string {
+func shiftText(m compare.Metric, v *float64) string {
 	if v == nil {
 		return layout.None
 	}
