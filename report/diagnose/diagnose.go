@@ -6,6 +6,7 @@ package diagnose
 import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/generator"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/onset"
@@ -41,7 +42,7 @@ type Options struct {
 // AnalyzeWith is Analyze with other rules.
 func AnalyzeWith(log *runlog.Log, o Options) Result {
 	a := evidence.NewRun(log)
-	out := Result{Generator: a.Generator()}
+	out := Result{Generator: generator.State(a)}
 	saturation.ReadResources(a)
 	cases := make([]*evidence.Case, len(a.Targets))
 	for i, t := range a.Targets {
@@ -56,7 +57,7 @@ func AnalyzeWith(log *runlog.Log, o Options) Result {
 		out.Targets[i].Said = spoken.Report(cases[i].Spoken, a.LoadAt)
 	}
 	a.CompareTargets(cases)
-	a.LimitGenerator(&out.Generator, cases)
+	generator.Limit(&out.Generator, cases)
 	ranked := make([]*inquiry.Investigation, len(cases))
 	for i, c := range cases {
 		ranked[i] = &inquiry.Investigation{Case: c, Without: o.Without, Strengths: o.Strengths}

@@ -68,16 +68,6 @@ type Climb struct {
 	Late     float64 // slope of the second half
 }
 
-// Constant returns the load of a time from which on it did not change until
-// another. A search and a ramp are never constant.
-func (a *Run) Constant(from, to float64) (float64, bool) {
-	low, high := math.Inf(1), 0.0
-	for i := a.Window(from); i <= a.Window(to) && i < a.N; i++ {
-		low, high = min(low, a.Load[i]), max(high, a.Load[i])
-	}
-	return (low + high) / 2, high > 0 && high-low <= steadyLoad*high
-}
-
 // Growth returns by how much a total grew in a second, between two times; NaN
 // without readings.
 func (r *Resource) Growth(from, to float64) float64 {
@@ -143,36 +133,6 @@ func (s *Saturation) Sigma() float64 { return max(0.01, (s.High-s.Low)/math.Sqrt
 // Threshold is where a hard limit counts as full: at 98 %, or one below the
 // limit where the limit is small.
 func Threshold(limit float64) float64 { return min(hardFull*limit, max(limit-1, limit/2)) / limit }
-
-// RampEnd is the time at which the load falls for the first time by a tenth from
-// its highest so far, or the end of the load.
-func (a *Run) RampEnd() float64 {
-	most := 0.0
-	for i := range a.N {
-		most = max(most, a.Load[i])
-		if a.Load[i] < 0.9*most {
-			return a.Seconds(float64(i))
-		}
-	}
-	return a.Duration()
-}
-
-// TimeOfLoad returns when a load was reached first.
-func (a *Run) TimeOfLoad(load float64) float64 {
-	for i := range a.N {
-		if a.Load[i] >= load {
-			if i == 0 {
-				return a.Step / 2
-			}
-			f := 0.0
-			if d := a.Load[i] - a.Load[i-1]; d > 0 {
-				f = (load - a.Load[i-1]) / d
-			}
-			return (float64(i-1) + f + 0.5) * a.Step
-		}
-	}
-	return a.Duration()
-}
 
 // UnixSocket begins the instance of a listen queue that is a Unix socket's: no
 // counter tells when it overflows.

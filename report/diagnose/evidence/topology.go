@@ -168,8 +168,8 @@ func (a *Run) OnLoopback(t *Target) bool {
 // GeneratorOwn reports whether a metric is about the generator's process.
 func GeneratorOwn(m probe.Metric) bool { return m.Host == LocalHost && m.Process == LocalProcess }
 
-// find returns the first series of a host and process with a name, nil without.
-func (a *Run) find(host, process, name string) *runlog.Series {
+// Find returns the first series of a host and process with a name, nil without.
+func (a *Run) Find(host, process, name string) *runlog.Series {
 	for i := range a.Log.Series {
 		if m := a.Log.Series[i].Metric; m.Host == host && m.Process == process && m.Name == name {
 			return &a.Log.Series[i]

@@ -104,17 +104,6 @@ func (a *Run) AchievedText() string {
 	return a.LoadText(sent, a.topAt())
 }
 
-// topAt is when the offered load was highest first.
-func (a *Run) topAt() float64 {
-	at, most := 0.0, 0.0
-	for i, l := range a.Load[:a.N] {
-		if l > most {
-			at, most = a.Seconds(float64(i)), l
-		}
-	}
-	return at
-}
-
 // perConnection is the rate of each connection that the stage at a time holds; 0
 // where it sets a rate of requests.
 func (a *Run) perConnection(at float64) float64 {

@@ -198,7 +198,7 @@ func TestHeldConnections(t *testing.T) {
 
 // Windows of faults that follow each other are one outage.
 func TestOutages(t *testing.T) {
-	a := &evidence.Run{Step: 0.25}
+	a := &evidence.Run{Grid: evidence.Grid{Step: 0.25}}
 	for _, c := range []struct {
 		windows []int
 		want    string

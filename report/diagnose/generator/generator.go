@@ -1,4 +1,6 @@
-package evidence
+// Package generator says whether the machine that sent the load was its limit, and what that
+// means for the targets.
+package generator
 
 import (
 	"fmt"
@@ -8,32 +10,27 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/runlog"
 )
 
-const (
-	LocalHost    = profiles.LocalHost
-	LocalProcess = "rampload" // the generator's name among the processes of localHost
-)
-
-// Generator says whether this machine was the limit: it fell behind the
+// State says whether this machine was the limit: it fell behind the
 // schedule, sent late, or ran out of ports, descriptors or buffers, for a second
 // and more. Requests that waited because the client's own pool or its
 // max-in-flight was full are the target's slowness, not the generator's.
 //
 // Where several workers sent the load, each is judged by itself: one that falls behind
 // is a generator's limit, however well the others do, and the reason names it.
-func (a *Run) Generator() GeneratorState {
-	out := a.generator()
+func State(a *evidence.Run) evidence.GeneratorState {
+	out := sender{a}.state()
 	for _, part := range a.Log.Parts {
 		if part.Header.Role != runlog.RoleWorker {
 			continue
 		}
-		worker := NewRun(part).generator()
+		worker := sender{evidence.NewRun(part)}.state()
 		if worker.CPU > out.CPU || math.IsNaN(out.CPU) {
 			out.CPU = worker.CPU
 		}
@@ -47,8 +44,11 @@ func (a *Run) Generator() GeneratorState {
 	return out
 }
 
-func (a *Run) generator() GeneratorState {
-	out := GeneratorState{CPU: math.NaN()}
+// sender is a run as one generator sent it.
+type sender struct{ *evidence.Run }
+
+func (a sender) state() evidence.GeneratorState {
+	out := evidence.GeneratorState{CPU: math.NaN()}
 	var lag attack.Histogram
 	for _, t := range a.Targets {
 		for _, w := range t.Windows {
@@ -58,7 +58,7 @@ func (a *Run) generator() GeneratorState {
 	if p, ok := lag.Quantile(0.99); ok {
 		out.LagP99 = words.Microseconds(p)
 	}
-	if s := a.find(LocalHost, LocalProcess, probe.ProcessCPU); s != nil && len(s.Value) > 0 {
+	if s := a.Find(evidence.LocalHost, evidence.LocalProcess, probe.ProcessCPU); s != nil && len(s.Value) > 0 {
 		out.CPU = 0
 		for i, v := range s.Value {
 			if at := s.At[i].Seconds(); at >= -1 && at <= a.Duration()+1 { // as of any resource: its own start costs more
@@ -78,7 +78,7 @@ func (a *Run) generator() GeneratorState {
 
 // localFaults finds the first second in which the generator's own resources
 // failed attempts in at least three windows of four.
-func (a *Run) localFaults() (window int, cause, reason string, found bool) {
+func (a sender) localFaults() (window int, cause, reason string, found bool) {
 	counts := make([]float64, a.N)
 	var byFault [attack.Faults]float64
 	total := 0.0
@@ -110,7 +110,7 @@ func (a *Run) localFaults() (window int, cause, reason string, found bool) {
 
 // lateSends finds the first second in which the 99th percentile of the send lag
 // is above a millisecond and a tenth of a window.
-func (a *Run) lateSends() (window int, cause, reason string, found bool) {
+func (a sender) lateSends() (window int, cause, reason string, found bool) {
 	limit := attack.FairLag(words.Seconds(a.Step)).Seconds()
 	worst := make([]float64, a.N)
 	for _, t := range a.Targets {
@@ -139,7 +139,7 @@ func (a *Run) lateSends() (window int, cause, reason string, found bool) {
 
 // shortfall finds the first second in which less than 98 % of the requests due
 // were sent, though nothing but the generator held them back.
-func (a *Run) shortfall() (window int, cause, reason string, found bool) {
+func (a sender) shortfall() (window int, cause, reason string, found bool) {
 	excused := make([]bool, a.N)
 	capped := -1
 	for _, t := range a.Targets {
@@ -153,7 +153,7 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 		}
 	}
 	if capped >= 0 {
-		a.warn("from %s/s on requests were left unsent because %s were in flight: the targets answered too slowly for a higher load",
+		a.Warn("from %s/s on requests were left unsent because %s were in flight: the targets answered too slowly for a higher load",
 			words.Commas(a.Load[capped]), words.Commas(float64(a.Log.Header.Generator.MaxInFlight)))
 	}
 	k := max(1, int(math.Round(attack.FairFor.Seconds()/a.Step)))
@@ -166,7 +166,7 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 		if i+1 < k || excused[i] {
 			return false
 		}
-		due, sent := Sum(a.Offered[i+1-k:i+1]), Sum(a.sent[i+1-k:i+1])
+		due, sent := evidence.Sum(a.Offered[i+1-k:i+1]), evidence.Sum(a.Sent[i+1-k:i+1])
 		// Three requests may be on their way across the borders of a second.
 		return due > 0 && sent < attack.FairShare*due && due-sent > 3
 	}
@@ -178,7 +178,7 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 	least := 1.0
 	for i := window; i < a.N; i++ {
 		if short(i) {
-			least = min(least, Sum(a.sent[i+1-k:i+1])/Sum(a.Offered[i+1-k:i+1]))
+			least = min(least, evidence.Sum(a.Sent[i+1-k:i+1])/evidence.Sum(a.Offered[i+1-k:i+1]))
 		}
 	}
 	return window, "client-cpu", fmt.Sprintf("it sent as little as %s of the requests due", words.Percent(least)), true
@@ -186,7 +186,7 @@ func (a *Run) shortfall() (window int, cause, reason string, found bool) {
 
 // heldLate finds the first second in which more than 2 % of the connections that were
 // to be held had not even begun to be opened.
-func (a *Run) heldLate() (window int, cause, reason string, found bool) {
+func (a sender) heldLate() (window int, cause, reason string, found bool) {
 	wanted, late := make([]float64, a.N), make([]float64, a.N)
 	for _, t := range a.Targets {
 		for _, w := range t.Windows {
@@ -216,7 +216,7 @@ func (a *Run) heldLate() (window int, cause, reason string, found bool) {
 
 // waiting reports whether requests of a target wait for one of the client's own
 // limits at the end of a window: its pool of connections, or max-in-flight.
-func (a *Run) waiting(t *Target, w attack.Window) bool {
+func (a sender) waiting(t *evidence.Target, w attack.Window) bool {
 	g := a.Log.Header.Generator
 	return attack.Waiting(w.InFlight, g.Connections, g.MaxInFlight) && !a.ownProcessorFull(a.Seconds(float64(w.Index)))
 }
@@ -224,7 +224,7 @@ func (a *Run) waiting(t *Target, w attack.Window) bool {
 // sustained returns the first window of a second in which a condition holds in
 // three windows of four, and from which on it holds in at least a third of the
 // windows with no lower load: a hiccup is no limit.
-func (a *Run) sustained(holds func(int) bool) (int, bool) {
+func (a sender) sustained(holds func(int) bool) (int, bool) {
 	k := max(2, int(math.Round(attack.FairFor.Seconds()/a.Step)))
 	for i := 0; i+k <= a.N; i++ {
 		if !holds(i) {
@@ -255,18 +255,18 @@ func (a *Run) sustained(holds func(int) bool) (int, bool) {
 	return 0, false
 }
 
-// LimitGenerator decides what the generator's limit means for each target: what
+// Limit decides what the generator's limit means for each target: what
 // began before the limit was the target's.
-func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
+func Limit(g *evidence.GeneratorState, cases []*evidence.Case) {
 	if !g.Limited {
 		return
 	}
 	for _, c := range cases {
 		limit := g.At.Seconds()
 		switch h := c.Onset; {
-		case h == nil || h.Status == NoOnset:
+		case h == nil || h.Status == evidence.NoOnset:
 			c.Censored = true
-		case h.Status == Found || h.Status == Transient || h.Status == Periodic:
+		case h.Status == evidence.Found || h.Status == evidence.Transient || h.Status == evidence.Periodic:
 			c.Censored = limit <= h.At.High && (g.Cause != "client-cpu" || !made(c))
 		}
 	}
@@ -275,7 +275,7 @@ func (a *Run) LimitGenerator(g *GeneratorState, cases []*Case) {
 // made reports whether the failures are of a kind that a generator which is late cannot
 // make: somebody else answered, or refused, or requests were seen to stand at a hop for
 // most of the time that they waited.
-func made(c *Case) bool {
+func made(c *evidence.Case) bool {
 	if c.Parts.Share(attack.Status, attack.Refused, attack.Reset, attack.BrokenPipe, attack.HTTP2Reset) >= 0.5 {
 		return true
 	}
@@ -283,10 +283,10 @@ func made(c *Case) bool {
 		return false
 	}
 	at := c.Way.Culprit
-	if at.Worst.Host == LocalHost && at.State == report.StandsNoProcessor {
+	if at.Worst.Host == evidence.LocalHost && at.State == report.StandsNoProcessor {
 		return false // they share the processor
 	}
-	waited := QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
+	waited := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
 	return slices.ContainsFunc(c.Way.Walked, func(s *waiting.Step) bool {
 		return s.Now.Oldest >= 0.5*waited || s.To != nil && s.To.Oldest >= 0.5*waited
 	})
@@ -294,8 +294,8 @@ func made(c *Case) bool {
 
 // ownProcessorFull reports whether the generator had used up its processor around a
 // time: then it may be why its own pool is full, and nobody else is to be accused.
-func (a *Run) ownProcessorFull(at float64) bool {
-	s := a.find(LocalHost, LocalProcess, probe.ProcessCPU)
+func (a sender) ownProcessorFull(at float64) bool {
+	s := a.Find(evidence.LocalHost, evidence.LocalProcess, probe.ProcessCPU)
 	if s == nil {
 		return false
 	}
@@ -304,7 +304,7 @@ func (a *Run) ownProcessorFull(at float64) bool {
 	for i := first; i < len(s.At) && s.At[i] <= words.Seconds(at+1); i++ {
 		near = append(near, s.Value[i])
 	}
-	return len(near) >= 2 && QuantileOf(near, 0.5) >= 0.95 || a.ownDelay(at) >= shortOfProcessor
+	return len(near) >= 2 && evidence.QuantileOf(near, 0.5) >= 0.95 || a.ownDelay(at) >= shortOfProcessor
 }
 
 // shortOfProcessor is how many of the generator's threads were ready and without
@@ -314,8 +314,8 @@ const shortOfProcessor = 1.0
 
 // ownDelay returns how many of the generator's threads were ready and without processor
 // around a time, on average; 0 where that was not read.
-func (a *Run) ownDelay(at float64) float64 {
-	s := a.find(LocalHost, LocalProcess, probe.RunDelay)
+func (a sender) ownDelay(at float64) float64 {
+	s := a.Find(evidence.LocalHost, evidence.LocalProcess, probe.RunDelay)
 	if s == nil || len(s.At) < 2 {
 		return 0
 	}

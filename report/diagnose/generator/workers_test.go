@@ -1,4 +1,4 @@
-package evidence
+package generator
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -36,7 +37,7 @@ func fleetLog(workers int, sent func(worker, window int) uint64) *runlog.Log {
 // named.
 func TestEachWorkerIsJudged(t *testing.T) {
 	all := func(int, int) uint64 { return 100 }
-	if g := NewRun(fleetLog(10, all)).Generator(); g.Limited {
+	if g := State(evidence.NewRun(fleetLog(10, all))); g.Limited {
 		t.Errorf("nobody is behind: %+v", g)
 	}
 	one := func(worker, window int) uint64 {
@@ -45,7 +46,7 @@ func TestEachWorkerIsJudged(t *testing.T) {
 		}
 		return 100
 	}
-	g := NewRun(fleetLog(10, one)).Generator()
+	g := State(evidence.NewRun(fleetLog(10, one)))
 	if !g.Limited || g.Cause != "client-cpu" || !strings.HasPrefix(g.Reason, "worker w7: it sent as little as 85") || g.At < 9*time.Second || g.At > 11*time.Second {
 		t.Errorf("one is behind: %+v", g)
 	}
@@ -61,11 +62,11 @@ func TestLostWorkerIsNoLimit(t *testing.T) {
 	}
 	log := fleetLog(2, gap)
 	log.Parts = log.Parts[1:] // the lost one has no windows there
-	if g := NewRun(log).Generator(); !g.Limited {
+	if g := State(evidence.NewRun(log)); !g.Limited {
 		t.Errorf("half of the load is missing, and nobody was lost: %+v", g)
 	}
 	log.Takeovers = []runlog.Takeover{{Member: "w1", By: "w2", From: 60, Until: 76}}
-	if g := NewRun(log).Generator(); g.Limited {
+	if g := State(evidence.NewRun(log)); g.Limited {
 		t.Errorf("a lost worker: %+v", g)
 	}
 }
