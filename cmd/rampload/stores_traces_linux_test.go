@@ -91,7 +91,7 @@ func TestJaeger(t *testing.T) {
 	startDaemon(t, program, addr)
 	until(t, "Jaeger", answers("http://"+addr+"/api/services"))
 	spans := &tracer{url: "http://" + addr, waiting: map[string][]*trace.Span{}}
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(5 * time.Second) // as libraries do
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -235,9 +236,12 @@ func (q *questions) ask(ctx context.Context, from, to time.Time) (told []telling
 		if err != nil && !errors.Is(err, errTooMuch) {
 			if ctx.Err() == nil || q.answered == 0 {
 				q.failed++
-				q.log.lacks("%s", parse.Clean(err.Error(), 200))
+				q.log.lacks("%s", q.worded(err))
 			}
 			return nil, false
+		}
+		if err != nil { // a long answer costs more than a question
+			parts += mostParts / 12
 		}
 		q.answered++
 		if cut := err != nil || len(lines) >= mostLines; cut {
@@ -256,6 +260,15 @@ func (q *questions) ask(ctx context.Context, from, to time.Time) (told []telling
 	}
 	slices.SortStableFunc(told, func(a, b telling) int { return a.at.Compare(b.at) })
 	return told, true
+}
+
+// worded says why there is no answer.
+func (q *questions) worded(err error) string {
+	var slow net.Error
+	if errors.Is(err, context.Canceled) || errors.As(err, &slow) && slow.Timeout() {
+		return fmt.Sprintf("%s does not answer within %s", strings.TrimPrefix(storeName(q.log.entry.URL), "store "), askFor)
+	}
+	return parse.Clean(err.Error(), 200)
 }
 
 // span is a time that a store is asked for.

@@ -245,6 +245,7 @@ func TestStores(t *testing.T) {
 		}
 		fmt.Fprintf(w, "{\"_time\":%q,\"_msg\":\"boom\",\"service\":\"shop\",\"level\":\"error\"}\nnot json\n", at.Format(time.RFC3339Nano))
 	})
+	mux.HandleFunc("/page/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "\x1b[2J<html>no logs</html>\n") })
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	for _, query := range []string{`{app="shop"}`, `app:shop`} {
@@ -265,10 +266,46 @@ func TestStores(t *testing.T) {
 	if _, err := s.lines(t.Context(), at, at); err == nil || !strings.Contains(err.Error(), "it answers 400: no such field") {
 		t.Errorf("got %v", err)
 	}
+	s, _ = storeAt(t.Context(), server.URL+"/page", "app:shop")
+	if _, err := s.lines(t.Context(), at, at); err == nil || !strings.Contains(err.Error(), `its answer is not that of VictoriaLogs: "<html>no logs</html>"`) {
+		t.Errorf("got %v", err)
+	}
 	u, _ := url.Parse(server.URL)
 	server.Close()
 	s, _ = storeAt(t.Context(), "http://user:secret@"+u.Host, `{app="shop"}`)
 	if _, err := s.lines(t.Context(), at, at); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// BenchmarkStoreLines is what reading 20,000 lines of an answer costs, one in a hundred of
+// which tells of a fault: its metric core is the share of a core that as many lines a
+// second take, each read twice.
+func BenchmarkStoreLines(b *testing.B) {
+	var lines []string
+	for i := range 20_000 {
+		level := "info"
+		if i%100 == 0 {
+			level = "error"
+		}
+		lines = append(lines, fmt.Sprintf(`{"_msg":"order placed","_stream":"{service=\"orders\"}","_stream_id":"0000000000000000a2cd0d1a7cdf4efbf2745fb0cfc90374","_time":"2026-11-30T03:25:32.%09dZ","level":%q,"service":"orders","took_ms":"12","transactionId":"0123456789abcdef-%016x"}`, i, level, i))
+	}
+	began := time.Date(2026, 11, 30, 3, 25, 32, 0, time.UTC)
+	q := &questions{log: New(profiles.Log{URL: "http://store"}, "local", "", probe.NewClock(began)), keep: &keeper{}, emit: func(probe.Event) {}}
+	for b.Loop() {
+		for range 2 {
+			for part := range slices.Chunk(lines, mostLines-1) {
+				read := make([]stored, 0, len(part))
+				for _, text := range part {
+					if x, ok := victoriaLine(text); ok {
+						read = append(read, x)
+					}
+				}
+				q.store = answered(read)
+				told, _ := q.ask(b.Context(), began, began.Add(time.Second))
+				q.take(told)
+			}
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "core")
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -32,10 +33,20 @@ func (v *victoria) lines(ctx context.Context, from, to time.Time) ([]stored, err
 	var out []stored
 	s := bufio.NewScanner(body)
 	s.Buffer(nil, 1<<20)
+	other, records := "", 0
 	for s.Scan() && len(out) < mostLines {
-		if x, ok := victoriaLine(s.Text()); ok && !x.at.Before(from) && x.at.Before(to) {
+		x, ok := victoriaLine(s.Text())
+		switch {
+		case !ok:
+			other = s.Text()
+			continue
+		case !x.at.Before(from) && x.at.Before(to):
 			out = append(out, x)
 		}
+		records++
+	}
+	if records == 0 && strings.TrimSpace(other) != "" {
+		return nil, fmt.Errorf("ask %s: its answer is not that of VictoriaLogs: %q", v.base.Host, parse.Clean(other, 40))
 	}
 	if errors.Is(s.Err(), bufio.ErrTooLong) {
 		return out, errTooMuch

@@ -215,7 +215,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 		progress.warn(line)
 	}
 	statuses, complete := company.end()
-	ofTraces, untold := tracing.Finish(ctx, func() (*runlog.Log, error) { log.Flush(); return soFar(record) }, progress.announce, recorder.Event)
+	ofTraces, untold := tracing.Finish(given, func() (*runlog.Log, error) { log.Flush(); return soFar(record) }, progress.announce, recorder.Event)
 	for _, w := range untold {
 		progress.warn(w)
 	}

@@ -256,7 +256,12 @@ func (e *Exporter) note(err error, done, sent, refused int) {
 	e.queue = append(e.queue[:0], e.queue[done:]...)
 	e.sent += uint64(sent)
 	e.refused += uint64(refused)
-	if err != nil {
+	var slow net.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &slow) && slow.Timeout():
+		e.why = "no answer in time"
+	default:
 		e.why = e.redact.Redact(err.Error())
 	}
 }
