@@ -69,6 +69,7 @@ func filter() ([]bpf.RawInstruction, error) {
 	is('2'<<8, "bound", "")
 	is('E'<<8, "accept", "")
 	is(0x0107, "accept", "") // FastCGI
+	is(0x1503, "alert", "")  // TLS
 	is(0x0100, "amqp", "")
 	p.Add(bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 8})
 	is('-', "redis", "")
@@ -92,6 +93,11 @@ func filter() ([]bpf.RawInstruction, error) {
 	p.Label("bound")
 	load(5, 1)
 	is('E', "accept", "reject")
+	p.Label("alert")
+	load(3, 2) // encrypted ones are longer
+	is(2, "", "reject")
+	load(5, 1)
+	is(2, "accept", "reject") // fatal
 	p.Label("amqp")
 	load(7, 4)
 	is(10<<16|50, "accept", "")

@@ -18,7 +18,7 @@ import (
 
 // Reply is an answer that says that something failed.
 type Reply struct {
-	Protocol string // "http", "redis", "postgresql", "mysql", "memcached", "amqp", "fastcgi", "dns"
+	Protocol string // "http", "redis", "postgresql", "mysql", "memcached", "amqp", "fastcgi", "tls", "dns"
 	Status   int    // of HTTP; 0: of another protocol
 	Text     string // what it says: one line
 }
@@ -30,6 +30,8 @@ const maxText = 300
 // error reply of a protocol known here.
 func Read(data []byte) (r Reply, ok bool) {
 	switch {
+	case len(data) == 7 && data[0] == tlsAlert:
+		r, ok = readAlert(data)
 	case len(data) < 8:
 		return Reply{}, false
 	case bytes.HasPrefix(data, []byte("HTTP/1.")):
@@ -152,6 +154,25 @@ func readMySQL(data []byte) (Reply, bool) {
 		return Reply{}, false
 	}
 	return Reply{Protocol: "mysql", Text: fmt.Sprintf("error %d: %s", code, text)}, true
+}
+
+// tlsAlert is the type of record of an alert (RFC 8446 5.1).
+const tlsAlert = 21
+
+// alerts are the fatal alerts that end a handshake (RFC 8446 6.2).
+var alerts = map[byte]string{
+	10: "unexpected message", 40: "handshake failure", 42: "bad certificate", 43: "unsupported certificate", 44: "certificate revoked", 45: "certificate expired",
+	46: "certificate unknown", 47: "illegal parameter", 48: "unknown ca", 49: "access denied", 50: "decode error", 51: "decrypt error", 70: "protocol version",
+	71: "insufficient security", 80: "internal error", 109: "missing extension", 112: "unrecognized name", 116: "certificate required", 120: "no application protocol",
+}
+
+// readAlert reads a fatal alert that ends a handshake before it is encrypted.
+func readAlert(data []byte) (Reply, bool) {
+	if data[1] != 3 || data[3] != 0 || data[4] != 2 || data[5] != 2 {
+		return Reply{}, false
+	}
+	text, known := alerts[data[6]]
+	return Reply{Protocol: "tls", Text: fmt.Sprintf("TLS alert: %s (%d)", text, data[6])}, known
 }
 
 // readMemcached reads an error of the text protocol.

@@ -51,6 +51,9 @@ func TestRead(t *testing.T) {
 		"amqp blocks":        {amqp(10, 60, "\x0dlow on memory"), "amqp 0 connection blocked: low on memory"},
 		"amqp other":         {amqp(60, 60, "\x0dlow on memory"), ""},
 		"fastcgi":            {"\x01\x07\x00\x01\x00\x10\x00\x00PHP Fatal error:", "fastcgi 0 PHP Fatal error:"},
+		"alert":              {"\x15\x03\x03\x00\x02\x02\x46", "tls 0 TLS alert: protocol version (70)"},
+		"alert warns":        {"\x15\x03\x03\x00\x02\x01\x00", ""},
+		"alert encrypted":    {"\x15\x03\x03\x00\x1a\x02\x46\x01\x02", ""},
 		"short":              {"-ERR", ""},
 		"terminal sequences": {"-ERR \x1b[31mred\r\n", "redis 0 ERR [31mred"},
 	} {

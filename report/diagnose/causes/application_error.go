@@ -16,7 +16,9 @@ func applicationError() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysException, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.ErrsItself, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Weak)},
+			{Clue: evidence.Replied, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.OwnError, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was changed just then
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "its code failed: it answered with an error of its own",

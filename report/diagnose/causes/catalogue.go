@@ -66,6 +66,8 @@ func Catalogue() []inquiry.Rule {
 		schemaMismatch(),
 		lockContention(),
 		applicationError(),
+		configurationChange(),
+		denyRule(),
 		podsNotReady(),
 		podEvicted(),
 	})

@@ -52,6 +52,7 @@ func outOfUse(cause string) inquiry.Rule {
 			{Clue: evidence.TroubleBefore, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Weak)},
 			{Clue: evidence.TroubleLasts, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.MarkedDown, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.DeniesItself, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.GoneForGood, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 		},
 	}

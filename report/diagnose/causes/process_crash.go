@@ -14,7 +14,7 @@ func processCrash() inquiry.Rule {
 		Cause: "process-crash", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
 		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
 		Told:   []evidence.Clue{evidence.SaysCrashed},
-		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired},
+		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired, evidence.LastWords},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Terminated, Yes: -2.5, No: 0},
@@ -36,6 +36,8 @@ func processCrash() inquiry.Rule {
 			{Clue: evidence.HungBefore, Yes: -2, No: 0.7},
 			{Clue: evidence.SomeRefused, Yes: 0.7, No: 0},
 			{Clue: evidence.SentNoSocket, Yes: 1, No: 0},
+			{Clue: evidence.LastWords, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.NobodyListens, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.SentOnExit, Yes: 0.7, No: 0},
 			{Clue: evidence.WorkersDied, Yes: -3, No: 0.3},
 			{Clue: evidence.Retired, Yes: -1, No: 0},

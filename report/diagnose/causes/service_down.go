@@ -10,23 +10,26 @@ import (
 func serviceDown() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "service-down", Ends: true, Mechanism: report.MechanismDied,
-		Any:    []evidence.Clue{evidence.RefusedAll, evidence.SaysAway, evidence.SaysStarting},
+		Any:    []evidence.Clue{evidence.RefusedAll, evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens},
 		Must:   []evidence.Clue{evidence.RefusedAll, evidence.NeverTaken},
-		Proof:  []evidence.Clue{evidence.NeverTaken, evidence.SaysAway, evidence.SaysStarting},
-		Told:   []evidence.Clue{evidence.SaysAway, evidence.SaysStarting},
+		Proof:  []evidence.Clue{evidence.NeverTaken, evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens},
+		Told:   []evidence.Clue{evidence.SaysAway, evidence.SaysStarting, evidence.NobodyListens},
 		Unless: []evidence.Clue{evidence.Died, evidence.DescriptorsFull, evidence.Overflowed},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysAway, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysStarting, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.LastWords, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.NobodyListens, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.RefusedAll, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.NeverTaken, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
-			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.RisesWithLoad, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		// Told by those before it, it may be away for a while, or one of several.
 		Instead: map[evidence.Clue][]evidence.Clue{
-			evidence.SaysAway:     {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
-			evidence.SaysStarting: {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
+			evidence.SaysAway:      {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
+			evidence.NobodyListens: {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
+			evidence.SaysStarting:  {evidence.RefusedAll, evidence.NeverTaken, evidence.RisesWithLoad},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "nothing listens on its port",

@@ -10,11 +10,13 @@ import (
 func ungracefulRestart() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "ungraceful-restart", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.PodsUpdated},
-		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder, evidence.PodsUpdated},
+		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder, evidence.PodsUpdated, evidence.InTurn},
 		Unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Terminated, Yes: 2, No: 0},
+			{Clue: evidence.InTurn, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.Killed, Yes: 0, No: 0},
 			{Clue: evidence.PodsUpdated, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.PodsEvicted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.GoneForGood, Yes: -2.5, No: 0},
@@ -33,7 +35,8 @@ func ungracefulRestart() inquiry.Rule {
 			{Clue: evidence.Retired, Yes: -1.5, No: 0},
 			{Clue: evidence.SomeRefused, Yes: 0.3, No: 0},
 		},
-		Says: "the process was restarted without letting its connections drain",
+		Despite: map[evidence.Clue][]evidence.Clue{evidence.InTurn: {evidence.Killed, evidence.WorkersDied, evidence.DiedOnClock}},
+		Says:    "the process was restarted without letting its connections drain",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"drain before exit: stop accepting, answer with Connection: close, wait for what is in flight, then end", "take the instance out of the load balancer before it is restarted"}
 		},

@@ -16,6 +16,7 @@ func workerKilled() inquiry.Rule {
 		Told:   []evidence.Clue{evidence.SaysKilled},
 		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.DiedOfItself, evidence.GoneForGood}, // a supervisor starts it anew
 		Weights: []inquiry.Weight{
+			{Clue: evidence.LastWords, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.GoneForGood, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.SaysKilled, Yes: inquiry.Proves, No: 0},

@@ -290,6 +290,14 @@ const (
 	PodsUpdated // a rolling update ended pods
 	PodsEvicted // nodes ended pods
 	ProbeKilled // a container was ended because its liveness probe failed
+
+	// What happened when faults began, and to what.
+	NobodyListens // the kernel of an inner hop refused for a listener that is not there
+	LastWords     // a process that ended said just before what it lacked: its end follows from that
+	Reloaded      // its processes were replaced in good order just before, once
+	InTurn        // one of several instances after the other ended once and came back: somebody goes through them
+	DeniesItself  // this hop answers all, or all of one kind, with an error itself from one moment on, and nothing is amiss with those behind
+	OneKindAlways // one of several requests fails whenever it is sent, at every load
 	NumClues
 )
 

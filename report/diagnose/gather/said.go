@@ -33,11 +33,11 @@ func Quote(a answers.Answer) string {
 	if a.By != "" {
 		by = " from " + a.By
 	}
-	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Label(), by, short(a.Says))
+	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Label(), by, Shortened(a.Says))
 }
 
-// short cuts a text for a sentence.
-func short(s string) string {
+// Shortened cuts a text for a sentence.
+func Shortened(s string) string {
 	const most = 120
 	if len(s) <= most {
 		return s

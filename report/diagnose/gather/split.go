@@ -158,3 +158,28 @@ func splitTexts(c *evidence.Case) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// OneKind says that one of several requests fails whenever it is sent, from the time that
+// failures are read from on, and the others hardly ever: what all of them share is not what
+// lacks. constant: it did so from the start of the load, at every load.
+func OneKind(c *evidence.Case) (text string, constant bool) {
+	tallies := byRequest(c)
+	var all evidence.Tally
+	worst := -1
+	for i, t := range tallies {
+		all.Add(t)
+		if worst < 0 || t.Failed > tallies[worst].Failed {
+			worst = i
+		}
+	}
+	if worst < 0 {
+		return "", false
+	}
+	w := tallies[worst]
+	rest := evidence.Tally{Attempts: all.Attempts - w.Attempts, Failed: all.Failed - w.Failed}
+	if w.Failed < 10 || w.Share() < 0.95 || rest.Attempts < 20 || rest.Share() > 0.01 {
+		return "", false
+	}
+	text = fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), words.Commas(w.Failed), words.Commas(w.Attempts), words.Commas(rest.Failed), words.Commas(rest.Attempts))
+	return text, c.Onset.Status == evidence.LeftCensored || c.Onset.Status == evidence.NoOnset
+}

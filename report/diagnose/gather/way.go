@@ -216,11 +216,18 @@ func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 // that are not taken have no age, and those that wait inside for a pool had none there.
 func stoodLongEnough(c *evidence.Case) bool {
 	at := c.Way.Culprit
-	if at == nil || at.Worst == nil || at.State != report.StandsInside || at.Now.NotAccepted >= 1 || len(c.Way.Walked) == 1 {
+	if at == nil || at.Worst == nil || at.State != report.StandsInside || at.Now.NotAccepted >= 1 {
 		return true
 	}
+	part := 0.5
+	if len(c.Way.Walked) == 1 {
+		if c.Parts.Share(attack.Timeout) < 0.9 {
+			return true // it answered them itself
+		}
+		part = 0.2 // what the client waits for is not there at all
+	}
 	waited := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
-	return !(at.Now.Oldest < 0.5*waited)
+	return !(at.Now.Oldest < part*waited)
 }
 
 // station makes hops of a chain: the proxies and the service behind them, and further in

@@ -412,16 +412,24 @@ func FailuresNear(c *evidence.Case, deaths []evidence.Death) (near, all float64)
 	return near, all
 }
 
+// inVain reports whether nearly everything went on failing after what took the place of a
+// process was there: it may be of the same name, and does not do the same.
+func inVain(c *evidence.Case, d evidence.Death) bool {
+	const settles = 2.0 // seconds
+	after := c.Target.Compose(c.Run.Window(d.Back+settles), c.Run.N)
+	return d.Back-d.At >= 1 && after.Attempts >= 20 && after.Failed >= 0.9*after.Attempts
+}
+
 // EndedAtOnset returns the ends of processes of a hop with which the faults began: a few, in
-// no good order, and nothing took their place.
+// no good order, and nothing serves in their place.
 func EndedAtOnset(c *evidence.Case, h evidence.Hop) []evidence.Death {
-	if c.Onset.Status != evidence.Found {
+	if c.Onset.Status != evidence.Found && c.Onset.Status != evidence.Transient {
 		return nil
 	}
 	all, _ := WithoutOrdinary(c, Deaths(c, h))
 	ends := slices.DeleteFunc(all, func(d evidence.Death) bool {
-		near := d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5
-		return !near || d.Replaced || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0")
+		near := d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5+max(0, c.Onset.EventDelay) // what waited was due before
+		return !near || d.Replaced && !inVain(c, d) || d.Why == "replaced" || strings.EqualFold(d.Why, "exit status 0")
 	})
 	if len(ends) > 2 { // more of them are a matter of course
 		return nil

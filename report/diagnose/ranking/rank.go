@@ -162,6 +162,9 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 			if h.Station != nil && !evidence.IsProxy(h.Process()) {
 				continue // it serves, and asks others for what it serves
 			}
+			if r.Cause == "proxy-queue-limit" && i+1 < len(c.Facts) && c.Facts[i+1][evidence.TriedInVain].Is == evidence.Yes && c.Facts[i][evidence.SaysQueue].Is != evidence.Yes {
+				continue // it asked for each of them, and got no connection: none waited for a place
+			}
 		case inquiry.Server:
 			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.Cause == "server-file-descriptors" && (h.Station == nil || evidence.IsProxy(h.Process())) {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
@@ -216,6 +219,9 @@ func test(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.
 	}
 	if slices.ContainsFunc(r.Never, is) {
 		return
+	}
+	if is(evidence.OneKindAlways) && r.Mechanism == report.MechanismExhausted && r.Leg != inquiry.Path && !slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && is(x) }) {
+		return // what all requests share does not lack for those of one kind alone, at every load
 	}
 	seen := len(r.Any) == 0
 	for _, x := range r.Any {
@@ -395,6 +401,9 @@ func writtenHere(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *ev
 		return f[x].Is == evidence.Yes && (x == evidence.RateStatus || x == evidence.Unauthorized || x == evidence.TooLarge || x == evidence.OwnError)
 	}) {
 		return true
+	}
+	if onWire := f[evidence.Replied]; h.Index > 0 && onWire.Is == evidence.Yes && f[evidence.ErrsItself].Is == evidence.Yes && f[evidence.ErrsItself].Source == onWire.Source && slices.Contains(r.Proof, evidence.ErrsItself) {
+		return true // it was read there, whatever the status
 	}
 	return slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes })
 }

@@ -99,7 +99,7 @@ var vocabulary = []struct {
 	}},
 
 	{Certificate, Behind, []string{
-		"upstream ssl certificate verify error", "certificate has expired", "certificate verify failed", "certificate is not yet valid", "unable to get local issuer", "self-signed certificate", "self signed certificate",
+		"tls alert: ", "upstream ssl certificate verify error", "certificate has expired", "certificate verify failed", "certificate is not yet valid", "unable to get local issuer", "self-signed certificate", "self signed certificate",
 		"x509:", "unknown ca", "unknown authority", "bad certificate", "certificate_verify_failed", "depth_zero_self_signed", "cert_has_expired", "err_tls_cert_altname", "unable_to_verify_leaf",
 		"pkix path building failed", "sslhandshakeexception", "tls error: ", "ssl_do_handshake() failed", "ssl handshake failure", "layer6 invalid response: \"ssl", "handshake failure", "certificate expired", "while ssl handshaking to upstream", "before secure tls connection was established", "wrong version number", "tlsv1 alert", "sslv3 alert", "hostname mismatch",
 		"certificate is not valid", "no peer certificate", "unsupported protocol",

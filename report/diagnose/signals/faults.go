@@ -7,6 +7,8 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/moment"
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
@@ -65,6 +67,10 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	observeReplies(c, f, h)
 	observeLateAnswers(c, f, h)
 	observeRestingEnds(c, f, h)
+	moment.Observe(c, f, h)
+	if f[evidence.OneKindAlways].Is == evidence.Yes && f[evidence.OwnError].Is == evidence.Yes && f[evidence.WroteStatus].Is == evidence.Yes && h.Index == gather.FirstService(c) && nothingBehind(c, h) {
+		f[evidence.ErrsItself] = f[evidence.OneKindAlways]
+	}
 	return f
 }
 

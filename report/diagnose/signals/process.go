@@ -71,7 +71,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if ends := kernels.EndedAtOnset(c, h); h.Index > 0 && len(ends) > 0 {
 		// What an inner hop was asked shows only in what those before it answer.
 		if after := c.Target.Compose(c.Run.Window(ends[0].At+3), c.Run.N); after.Failed >= max(10, 0.5*after.Attempts) {
-			text := fmt.Sprintf("the faults began when %s ended, nothing took its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), words.Commas(after.Failed), words.Commas(after.Attempts))
+			text := fmt.Sprintf("the faults began when %s ended, nothing serves in its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), words.Commas(after.Failed), words.Commas(after.Attempts))
 			f.SetAt(evidence.DiedWithFaults, evidence.Yes, ends[0].At, src, "%s", text)
 			f.SetAt(evidence.GoneForGood, evidence.Yes, ends[0].At, src, "%s", text)
 		}

@@ -61,7 +61,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	for _, o := range c.Hops {
 		if ends := kernels.EndedAtOnset(c, o); o.Index != h.Index && len(ends) > 0 {
-			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing took its place", ends[0].Process, o.Host, ends[0].Why)
+			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing serves in its place", ends[0].Process, o.Host, ends[0].Why)
 		}
 	}
 	if up := c.Way.Before(s); up != nil && !evidence.IsProxy(up.Hop.Process) {

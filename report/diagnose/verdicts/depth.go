@@ -54,10 +54,38 @@ func depth(c *inquiry.Investigation) (tier report.Tier, mechanism report.Mechani
 			return tier, m
 		}
 	}
-	if _, waited := gather.Culprit(c.Case); waited && c.None >= depthAt {
+	_, waited := gather.Culprit(c.Case)
+	switch m, known := seenMechanism(c); {
+	case waited && c.None >= depthAt:
 		return tier, report.MechanismSlow
+	case !waited && known:
+		return tier, m
 	}
 	return tier, ""
+}
+
+// seenMechanism says what happens where failed requests end, where no cause says it: an end
+// and its refusals, a refusal by a rule, an error.
+func seenMechanism(c *inquiry.Investigation) (m report.Mechanism, known bool) {
+	h, known := reachedHop(c)
+	if !known {
+		return "", false
+	}
+	f := c.Facts[h.Index]
+	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
+	refused := 0.0
+	for _, code := range []uint16{401, 403, 405, 407, 413, 414, 429, 431, 451} {
+		refused += c.Status(code)
+	}
+	switch {
+	case is(evidence.NobodyListens), is(evidence.DiedWithFaults):
+		return report.MechanismDied, true
+	case refused >= 0.5, is(evidence.TurnedAway) && c.Status(503) >= 0.5:
+		return report.MechanismPolicy, true
+	case is(evidence.Replied), is(evidence.ErrsItself), is(evidence.TurnedAway):
+		return report.MechanismBug, true
+	}
+	return "", false
 }
 
 // reachedTier returns the tier of the hop that failed requests came to and no further.
@@ -78,7 +106,7 @@ func reachedTier(c *inquiry.Investigation) (tier report.Tier, known bool) {
 // known.
 func reachedHop(c *inquiry.Investigation) (h evidence.Hop, known bool) {
 	for i := len(c.Facts) - 1; i >= 0; i-- {
-		if c.Facts[i][evidence.Replied].Is == evidence.Yes {
+		if c.Facts[i][evidence.NobodyListens].Is == evidence.Yes || c.Facts[i][evidence.Replied].Is == evidence.Yes {
 			return c.Hops[i], true
 		}
 	}

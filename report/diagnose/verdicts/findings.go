@@ -334,6 +334,7 @@ func unexplained(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 		if said := c.Facts[h.Index][evidence.Replied]; said.Is == evidence.Yes {
 			f.Summary += " " + words.Capital(said.Text) + "."
 		}
+		f.Summary += lastingState(c)
 		for _, x := range []evidence.Clue{evidence.Replied, evidence.Came, evidence.TurnedAway, evidence.EndsThem, evidence.TriedInVain} {
 			if y := c.Facts[h.Index][x]; y.Is == evidence.Yes {
 				f.Evidence = append(f.Evidence, inquiry.Evidence{Source: y.Source, Text: y.Text})

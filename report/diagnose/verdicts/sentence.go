@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
@@ -125,6 +126,29 @@ func whereItStands(c *inquiry.Investigation, h evidence.Hop) string {
 		where = h.Station.TextOn(h.Host)
 	}
 	return fmt.Sprintf("Requests stand at %s: %s. %s.", where, leaves[c.Way.Culprit.State], words.Capital(c.Way.Text()))
+}
+
+// lastingState says of failures that came at once and for good, where no cause is certain,
+// what they leave: nothing ran out, and less load does not help. Empty for all others.
+func lastingState(c *inquiry.Investigation) string {
+	if c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.9 || gather.RequestsWaited(c.Case) {
+		return ""
+	}
+	after := c.Target.Compose(c.Run.Window(c.Onset.At.High)+4, c.Run.N)
+	took := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Fault == attack.Status }), 0.5)
+	if after.Attempts < 20 || !(took <= max(0.05, 3*c.AnswerTime())) {
+		return ""
+	}
+	much := "all requests"
+	switch kind, _ := gather.OneKind(c.Case); {
+	case after.Failed >= 0.98*after.Attempts:
+	case kind != "":
+		much = "all requests of one kind"
+	default:
+		return ""
+	}
+	return fmt.Sprintf(" From %s on %s are answered with an error, half of them within %s: that is a state, and no resource that runs out; look for what was changed or ended then.",
+		words.WordSeconds(c.At), much, words.WordSeconds(took))
 }
 
 // strongest returns the index of the evidence that weighs most for a cause.

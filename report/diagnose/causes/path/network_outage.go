@@ -17,6 +17,7 @@ func networkOutage() inquiry.Rule {
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // who is not reached had ended
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

@@ -1,0 +1,36 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// configurationChange: a service was given another configuration, or another version, and
+// answers otherwise from then on. Nothing ran out, and no load brings it or takes it away.
+func configurationChange() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "configuration-change", Mechanism: report.MechanismBug,
+		Any:   []evidence.Clue{evidence.Reloaded},
+		Proof: []evidence.Clue{evidence.Reloaded},
+		Told:  []evidence.Clue{evidence.Reloaded},
+		// Who says why, or lets others wait, says more than that something was changed.
+		Unless: []evidence.Clue{evidence.WaitedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.CertificateRefused, evidence.SaysCertificate},
+		Never:  []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.Reloaded, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.TurnedAway, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.SaysException, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
+			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+		},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
+		Says:  "it was given another configuration or version, and answers otherwise since",
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			return []string{
+				"compare the configuration and version of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + " with those before " + words.WordSeconds(c.At) + " into the run, and take the change back",
+				"test a new configuration with one request of each kind before it is loaded",
+			}
+		},
+	}
+}

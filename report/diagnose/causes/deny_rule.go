@@ -1,0 +1,38 @@
+package causes
+
+import (
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// denyRule: somebody answers by a rule of its own for those behind it, which are well: a
+// maintenance page, a blocked path, address or method, a route that leads nowhere.
+func denyRule() inquiry.Rule {
+	return inquiry.Rule{
+		Cause: "deny-rule", Mechanism: report.MechanismPolicy,
+		Any:   []evidence.Clue{evidence.DeniesItself},
+		Proof: []evidence.Clue{evidence.DeniesItself},
+		Told:  []evidence.Clue{evidence.DeniesItself},
+		// A rate, a size or credentials are rules that have names of their own, and a limit lets
+		// some pass.
+		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded},
+		Never:  []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
+		Weights: []inquiry.Weight{
+			{Clue: evidence.DeniesItself, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.NoTrouble, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.TroubleBefore, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was changed just then
+			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+		},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.AroundProxy: inquiry.Goes},
+		Says:  "it answers by a rule of its own for those behind it, which are well: maintenance, a blocked path, a route that leads nowhere",
+		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			return []string{
+				"look at which rule of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + " matches these requests: a maintenance switch, a location or route, a list of paths, addresses or methods",
+				"if nobody meant it, take back what was changed there at that time",
+			}
+		},
+	}
+}

@@ -1,0 +1,190 @@
+// Package moment asks of a hop what happened at the moment faults began, and to what: an
+// end and the last words before it, a kernel that says that nobody listens any more, another
+// configuration that was loaded, one kind of request that always fails. What is seen there
+// comes before all that follows from it.
+package moment
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/says"
+	"github.com/rampload/rampload/report/diagnose/words"
+)
+
+// Observe adds to the facts of a hop what the moment tells. Its processes, its kernel and
+// what was said of it have been looked at before.
+func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	deaths, _ := kernels.WithoutOrdinary(c, kernels.Deaths(c, h))
+	observeInstances(c, f, h, deaths)
+	observeNobody(c, f, h, deaths)
+	observeLastWords(c, f, h, deaths)
+	kind, constant := gather.OneKind(c)
+	if constant {
+		f.Set(evidence.OneKindAlways, evidence.Yes, "client", "%s, at every load", kind)
+	}
+	observeReload(c, f, h, deaths, kind != "")
+	observeDenial(c, f, h, kind != "")
+}
+
+// observeInstances asks whether failures came while one or another of several instances was
+// gone: each of those that go in turn has a part of them.
+func observeInstances(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death) {
+	if len(deaths) == 0 || h.Index == 0 || h.Station == nil || f[evidence.DiedWithFaults].Is == evidence.Yes {
+		return
+	}
+	all, hosts := slices.Clone(deaths), []string{h.Host}
+	for _, host := range h.Station.Hosts() {
+		other := h
+		other.Host, other.Also = host, nil
+		if slices.Contains(hosts, host) {
+			continue
+		}
+		ends := slices.DeleteFunc(kernels.Deaths(c, other), func(d evidence.Death) bool { return d.Process != deaths[0].Process })
+		if len(ends) > 0 {
+			all, hosts = append(all, ends...), append(hosts, host)
+		}
+	}
+	if near, of := kernels.FailuresNear(c, all); len(hosts) > 1 && near >= 0.6*of && of >= 3 {
+		f.SetAt(evidence.DiedWithFaults, evidence.Yes, deaths[0].At, "processes of "+strings.Join(hosts, ", "), "%s of %s failures came while %s was gone on one of %s or another",
+			words.Commas(near), words.Commas(of), words.OrThe(deaths[0].Process), strings.Join(hosts, ", "))
+	}
+	if inTurn(all, len(hosts)) {
+		f.SetAt(evidence.InTurn, evidence.Yes, deaths[0].At, "processes of "+strings.Join(hosts, ", "), "%s ended and came back on %s, once each, one after the other", words.OrThe(deaths[0].Process), strings.Join(hosts, ", "))
+	}
+}
+
+// inTurn reports whether on each of several hosts a process ended once, by somebody's signal
+// or in good order, and came back, and not at one time.
+func inTurn(ends []evidence.Death, hosts int) bool {
+	const apart = 1.0 // seconds
+	if hosts < 2 || len(ends) != hosts {
+		return false
+	}
+	slices.SortFunc(ends, func(x, y evidence.Death) int { return cmp.Compare(x.At, y.At) })
+	for i, d := range ends {
+		why := strings.ToUpper(d.Why)
+		asked := strings.Contains(why, "SIGTERM") || strings.Contains(why, "SIGKILL") || strings.Contains(why, "SIGINT") || strings.Contains(why, "EXIT STATUS 0") || d.Why == "replaced"
+		if !d.Replaced || d.Oom || !asked || i > 0 && d.At-ends[i-1].At < apart {
+			return false
+		}
+	}
+	return true
+}
+
+// observeNobody asks whether the kernel of an inner hop answered for a listener that is not
+// there, about as often as requests failed: then nothing listens on that port. Far more
+// resets than failures are answers to what comes late for connections that are gone.
+func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death) {
+	if h.Index == 0 || h.Index >= len(c.Wires) || f[evidence.SentNoSocket].Is != evidence.Yes {
+		return
+	}
+	v := c.Wires[h.Index]
+	n := v.Part("NO_SOCKET") * v.Sent
+	if n < 20 || n < 0.5*c.Parts.Failed || n > 3*c.Parts.Failed || f[evidence.InnerMatch].Is == evidence.No {
+		return
+	}
+	src := "kernel of " + h.Host
+	f.Set(evidence.NobodyListens, evidence.Yes, src, "%s refused %s times, %s failed: nothing listens on its port", h.Place(), words.Commas(n), words.Commas(c.Parts.Failed))
+	f[evidence.AnsweredOther] = evidence.Fact{} // what it sent was the refusal
+	if len(deaths) == 0 || c.Onset.Status != evidence.Found {
+		return
+	}
+	d := deaths[0]
+	if back := deaths[len(deaths)-1].Replaced; !back && d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5 {
+		f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s ended%s just when requests began to fail; %s", d.Who(), words.Why(d.Why), f[evidence.NobodyListens].Text)
+		f.SetAt(evidence.GoneForGood, evidence.Yes, d.At, src, "nothing took the place of %s; %s", words.OrThe(d.Process), f[evidence.NobodyListens].Text)
+	}
+}
+
+// lasting is what a process says that it lacks, after which it cannot go on.
+var lasting = map[says.Meaning]evidence.Clue{
+	says.Disk: evidence.SaysDisk, says.Memory: evidence.SaysMemory, says.Files: evidence.SaysFiles, says.Workers: evidence.SaysWorkers,
+}
+
+// observeLastWords asks whether a process that ended of itself said just before what it
+// lacked. All that is said later, that it starts, recovers or is away, follows from that.
+func observeLastWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death) {
+	const before, after = 3.0, 0.7 // seconds
+	if f[evidence.DiedOfItself].Is != evidence.Yes || len(deaths) == 0 {
+		return
+	}
+	for _, l := range c.Run.Lines {
+		clue, known := lasting[l.Meaning]
+		if !known || l.Of != says.Writer || l.Replied() || l.Edge != nil || !h.Has(l.Host) {
+			continue
+		}
+		if at, ok := gather.Speaker(c, l); !ok || at != h.Index {
+			continue
+		}
+		first := deaths[0].At
+		if l.First < first-before || l.First > first+after {
+			continue
+		}
+		f.SetAt(clue, evidence.Yes, l.First, "log of "+l.Service+" on "+l.Host, "%s on %s said: %s; then %s ended%s", l.Service, l.Host, gather.Shortened(l.Text), words.OrThe(deaths[0].Process), words.Why(deaths[0].Why))
+		f[evidence.LastWords] = f[clue]
+		for _, follows := range []evidence.Clue{evidence.SaysStarting, evidence.SaysAway, evidence.SaysEnds, evidence.SaysCrashed} {
+			f[follows] = evidence.Fact{}
+		}
+		return
+	}
+}
+
+// observeReload asks whether the processes of a hop were replaced in good order, once, just
+// before failures began that are answers, and last: what it does differently since then it
+// does by another configuration, or another version.
+func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths []evidence.Death, oneKind bool) {
+	const near = 2.0 // seconds
+	if c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.9 {
+		return
+	}
+	var at float64
+	n, all := 0, 0
+	for _, d := range deaths {
+		if !strings.EqualFold(d.Why, "exit status 0") && d.Why != "replaced" || !d.Replaced {
+			continue
+		}
+		all++
+		if d.At > c.Onset.At.Low-near && d.At < c.Onset.At.High+near {
+			if n == 0 {
+				at = d.At
+			}
+			n++
+		}
+	}
+	if n == 0 || all > n {
+		return // they are replaced as a matter of course
+	}
+	after := c.Target.Compose(c.Run.Window(max(at, c.Onset.At.High)+1), c.Run.N)
+	if after.Attempts < 20 || after.Failed < 0.9*after.Attempts && !oneKind {
+		return
+	}
+	f.SetAt(evidence.Reloaded, evidence.Yes, at, "processes of "+h.Host, "%s of %s replaced its processes in good order just then, and %s of %s requests failed from there on",
+		words.OrThe(deaths[0].Process), h.Host, words.Commas(after.Failed), words.Commas(after.Attempts))
+}
+
+// observeDenial asks whether a hop answers everything with an error itself from one moment
+// on, or all requests of one kind, while those behind it had no trouble before and are not
+// asked: a limit would let some pass, and what is marked as down had been ill.
+func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind bool) {
+	const most = 10 // what is refused at once takes no longer than some answers do
+	if f[evidence.TurnedAway].Is != evidence.Yes || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.95 || f[evidence.TroubleBefore].Is == evidence.Yes {
+		return
+	}
+	after := c.Target.Compose(c.Run.Window(c.Onset.At.High)+4, c.Run.N)
+	if after.Attempts < 20 || after.Failed < 0.98*after.Attempts && !oneKind {
+		return
+	}
+	took := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Fault == attack.Status }), 0.5)
+	if !(took <= max(0.02, most*c.AnswerTime())) {
+		return
+	}
+	src := f[evidence.TurnedAway].Source
+	f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, src, "from %s on %s of %s requests were answered with an error by %s itself, after %s: %s",
+		words.WordSeconds(c.At), words.Commas(after.Failed), words.Commas(after.Attempts), h.Place(), words.WordSeconds(took), f[evidence.TurnedAway].Text)
+}
