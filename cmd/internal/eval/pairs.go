@@ -19,10 +19,12 @@ type Pair struct {
 	Namespaces, Agents Judgement
 }
 
-// Same reports whether both name the same cause, host and resource that ran out there.
+// Same reports whether both name the same cause, host and resource that ran out there. Where
+// nothing failed, nothing ran out, and which host came nearest to a limit does not count:
+// the processors of the one machine are the generator's, and each agent's too.
 func (p Pair) Same() bool {
 	a, b := p.Namespaces, p.Agents
-	return a.Cause == b.Cause && a.Host == b.Host && a.Resource == b.Resource
+	return a.Cause == b.Cause && (a.Cause == "healthy" || a.Host == b.Host && a.Resource == b.Resource)
 }
 
 // AsSure reports whether both are as sure of it. On a busy machine one of them may have
@@ -118,8 +120,12 @@ func only(log *runlog.Log, name func(host string) (string, bool)) *runlog.Log {
 
 // WritePairs writes how many runs get the same verdict, and a row for each (Markdown).
 func WritePairs(w io.Writer, pairs []Pair) error {
-	same, sure, namespaces, agents := 0, 0, 0, 0
+	same, sure, namespaces, agents, disturbed := 0, 0, 0, 0, 0
 	for _, p := range pairs {
+		if p.Disturbed() {
+			disturbed++
+			continue
+		}
 		same, sure = same+one(p.Same()), sure+one(p.Same() && p.AsSure())
 		namespaces, agents = namespaces+one(p.Namespaces.Right), agents+one(p.Agents.Right)
 	}
@@ -139,17 +145,20 @@ Each run was recorded both ways at once: its hosts were watched as network names
 generator's machine, and by an agent in each, as if they were other machines.
 
 %d of %d runs get the same cause, host and resource that ran out there, %d of them with the same
-verdict. %d are right by namespaces and %d by agents; what is not right is in italics.
+verdict. %d are right by namespaces and %d by agents; what is not right is in italics. %d more
+say that the machine was too busy to judge by, and are not counted.
 
 | run | by namespaces | by agents | same |
 |---|---|---|---|
-`, same, len(pairs), sure, namespaces, agents)
+`, same, len(pairs)-disturbed, sure, namespaces, agents, disturbed)
 	for _, p := range pairs {
 		if err != nil {
 			break
 		}
 		is := "**no**"
 		switch {
+		case p.Disturbed():
+			is = "not counted"
 		case p.Same() && p.AsSure():
 			is = "yes"
 		case p.Same():

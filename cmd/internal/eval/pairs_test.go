@@ -20,7 +20,13 @@ func TestWritePairs(t *testing.T) {
 		{Case: Case{Scenario: "a", Seed: 1}, Namespaces: said("nat-ports", "router", true), Agents: said("nat-ports", "router", true)},
 		{Case: Case{Scenario: "b", Seed: 1}, Namespaces: said("nat-ports", "router", true), Agents: said("listen-backlog", "orders-1", false)},
 	}
-	if !pairs[0].Same() || pairs[1].Same() {
+	well := func(host string) Judgement { return said("healthy", host, true) }
+	busy := said("client-cpu", "local", false)
+	busy.Disturbed = true
+	pairs = append(pairs,
+		Pair{Case: Case{Scenario: "c", Seed: 1}, Namespaces: well("local"), Agents: well("orders-1")},
+		Pair{Case: Case{Scenario: "d", Seed: 1}, Namespaces: busy, Agents: said("nat-ports", "router", true)})
+	if !pairs[0].Same() || pairs[1].Same() || !pairs[2].Same() {
 		t.Error("what is the same is not seen")
 	}
 	var out bytes.Buffer
@@ -28,7 +34,8 @@ func TestWritePairs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"1 of 2 runs get the same cause", "1 of them with the same\nverdict. 2 are right by namespaces and 1 by agents",
+		"2 of 3 runs get the same cause", "2 of them with the same\nverdict. 3 are right by namespaces and 2 by agents", "1 more\nsay",
+		"(explains, 0.98) on router | not counted |",
 		"| a-1 | nat-ports (explains, 0.98) on router | nat-ports (explains, 0.98) on router | yes |",
 		"| *listen-backlog (explains, 0.98) on orders-1* | **no** |",
 	} {
