@@ -240,12 +240,12 @@ targets:
   - {name: shop, url: 'http://%[1]s:8080', hosts: [lb, orders-1, orders-2, orders-3, payments, stock], requests: [GET /orders]}
 load: [{from: 40/s, to: 160/s, over: 12s}]
 hosts:
-  - {name: lb, netns: %[2]s-lb, processes: [{listen: 8080}], logs: [%[3]s/haproxy.log]}
-  - {name: orders-1, netns: %[2]s-orders-1, processes: [{listen: 8080}], logs: [%[3]s/orders-1.log]}
-  - {name: orders-2, netns: %[2]s-orders-2, processes: [{listen: 8080}], logs: [%[3]s/orders-2.log]}
-  - {name: orders-3, netns: %[2]s-orders-3, processes: [{listen: 8080}], logs: [%[3]s/orders-3.log]}
-  - {name: payments, netns: %[2]s-payments, processes: [{listen: 8081}], logs: [%[3]s/payments.log]}
-  - {name: stock, netns: %[2]s-stock, processes: [{listen: 8082}], logs: [%[3]s/stock-*.log]}
+  - {name: lb, netns: %[2]s-lb, processes: [{listen: 8080}], logs: ['%[3]s/haproxy.log']}
+  - {name: orders-1, netns: %[2]s-orders-1, processes: [{listen: 8080}], logs: ['%[3]s/orders-1.log']}
+  - {name: orders-2, netns: %[2]s-orders-2, processes: [{listen: 8080}], logs: ['%[3]s/orders-2.log']}
+  - {name: orders-3, netns: %[2]s-orders-3, processes: [{listen: 8080}], logs: ['%[3]s/orders-3.log']}
+  - {name: payments, netns: %[2]s-payments, processes: [{listen: 8081}], logs: ['%[3]s/payments.log']}
+  - {name: stock, netns: %[2]s-stock, processes: [{listen: 8082}], logs: ['%[3]s/stock-*.log']}
 `, placeOf("lb"), st.name, st.dir))
 	st.start("stock", "nginx", "-e", st.file("stock-error.log"), "-c", st.file("nginx.conf"))
 	service := func(host, name, addr, next, form, fault, says string) {

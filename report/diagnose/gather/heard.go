@@ -75,8 +75,9 @@ func listen(c *evidence.Case) {
 	}
 	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, c.Run.Step)
 	for i := range c.Spoken {
-		j := &c.Spoken[i]
-		speakForSilent(c, j)
+		speakForSilent(c, &c.Spoken[i])
+	}
+	for _, j := range together(c.Spoken) {
 		if j.Meaning == says.None {
 			continue
 		}
@@ -195,7 +196,10 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	if j.Edge != nil {
 		return quoteTrace(c, j)
 	}
-	if j.Service != j.Host {
+	switch {
+	case j.Hosts > 1:
+		who += " on " + words.Count(float64(j.Hosts), "host")
+	case j.Service != j.Host:
 		who += " on " + j.Host
 	}
 	if !j.Peer.IsZero() {

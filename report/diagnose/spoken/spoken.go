@@ -69,6 +69,7 @@ type Joined struct {
 	First     float64 // seconds, of those that are joined
 	Class     Class
 	Example   uint64 // the first transaction, where ids join
+	Hosts     int    // whose logs say so alike; 0: that of Host alone
 }
 
 // Class is what failed transactions look like to the client.
