@@ -27,6 +27,7 @@ const (
 	GRPCDetail                   // a gRPC status code
 	WebSocketDetail              // a WebSocket close code (RFC 6455 §7.4)
 	ServerDetail                 // an error that a server of another protocol named: ServerTooManyClients ...
+	ContentDetail                // which check or extract of a step an answer of an expected status failed: see Content
 	detailKinds
 )
 
@@ -102,7 +103,7 @@ const (
 )
 
 var detailKindNames = [detailKinds]string{
-	"", "certificate", "tls-alert", "http2", "dns", "malformed", "grpc", "websocket", "server",
+	"", "certificate", "tls-alert", "http2", "dns", "malformed", "grpc", "websocket", "server", "content",
 }
 
 var detailCodeNames = [detailKinds][]string{
@@ -191,6 +192,23 @@ func (d Detail) HTTPStatus() uint16 {
 	return same[d.Code]
 }
 
+// mostContent bounds the checks and extracts of a step that are told from each other.
+const mostContent = 99
+
+// Content returns the detail of an answer whose status is expected, and whose content is
+// not what its step asks for: index is that of the check or extract that failed, from 0,
+// checks first. Those beyond the 99th are one.
+func Content(index int) Detail { return Detail{ContentDetail, uint16(min(index, mostContent-1)) + 1} }
+
+// Told returns the detail as reports have it, with the name of the check or extract that
+// failed where names have it: they are those of the step, in order.
+func (d Detail) Told(names []string) string {
+	if d.Kind == ContentDetail && d.Code > 0 && int(d.Code) <= len(names) {
+		return names[d.Code-1]
+	}
+	return d.String()
+}
+
 // Alert returns the detail of a TLS alert of the peer.
 func Alert(code uint8) Detail { return Detail{AlertDetail, uint16(code)} }
 
@@ -247,6 +265,8 @@ func (d Detail) valid() bool {
 		return d.Code <= 255
 	case d.Kind == WebSocketDetail:
 		return d.Code < 5000
+	case d.Kind == ContentDetail:
+		return d.Code > 0 && d.Code <= mostContent
 	}
 	return int(d.Code) < len(detailCodeNames[d.Kind])
 }

@@ -115,3 +115,24 @@ func TestDetailOfRecords(t *testing.T) {
 		t.Errorf("a newer record: %v", err)
 	}
 }
+
+// What of a step's answer failed has the step's own name for it, where that is known.
+func TestContent(t *testing.T) {
+	names := []string{"check json id", "extract token: json t"}
+	for index, want := range []string{"check json id", "extract token: json t", "content 3"} {
+		if got := Content(index).Told(names); got != want {
+			t.Errorf("%d: %q, want %q", index, got, want)
+		}
+	}
+	if got := Content(1 << 20); got != Content(98) {
+		t.Errorf("a number of details without bound: %v", got)
+	}
+	if got := GRPCCode(1).Told(names); got != "grpc cancelled" {
+		t.Errorf("another detail is told as %q", got)
+	}
+	for _, text := range []string{"content 0", "content 100", "content x"} {
+		if _, ok := ParseDetail(text); ok {
+			t.Errorf("%s is a detail", text)
+		}
+	}
+}

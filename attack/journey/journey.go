@@ -131,11 +131,10 @@ func (u *User) End(step int, a *attack.Attempt) {
 	if cookies := cookiesOf(&u.reply); len(cookies) > 0 {
 		u.jar.SetCookies(s.url, cookies)
 	}
-	switch {
-	case !s.calls && len(s.status) > 0 && !s.status.Contains(int(a.Status)):
+	if !s.calls && len(s.status) > 0 && !s.status.Contains(int(a.Status)) {
 		a.Fault = attack.Status
-	case !s.check.Passes(&u.reply) || !u.takes(s):
-		a.Fault, a.Detail = attack.Status, attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}
+	} else if failed := u.takes(s); failed >= 0 {
+		a.Fault, a.Detail = attack.Status, attack.Content(failed)
 	}
 	if a.Fault != attack.None {
 		a.Answer = u.answer()
@@ -164,17 +163,21 @@ func (s *step) called(a *attack.Attempt) {
 	}
 }
 
-// takes takes the values of a step from its answer, and reports whether all are there.
-func (u *User) takes(s *step) bool {
+// takes checks the answer to a step and takes its values. It returns what of [Content]
+// the answer fails; -1: nothing.
+func (u *User) takes(s *step) int {
 	u.taken = u.taken[:0]
+	if at := s.check.fails(&u.reply); at >= 0 {
+		return at
+	}
 	for i := range s.takes {
 		value, ok := s.takes[i].Take(&u.reply)
 		if !ok {
-			return false
+			return s.check.parts() + i
 		}
 		u.taken = append(u.taken, value)
 	}
-	return true
+	return -1
 }
 
 // answer is what of the reply is kept of a failure.

@@ -46,30 +46,57 @@ func (c *Check) Empty() bool {
 }
 
 // Passes reports whether the answer is what the check asks for, whatever its status.
-func (c *Check) Passes(reply *attack.Reply) bool {
-	body := reply.Body
-	if c.Check.Body != "" && !strings.Contains(string(body), c.Check.Body) || c.regexp != nil && !c.regexp.Match(body) {
-		return false
+func (c *Check) Passes(reply *attack.Reply) bool { return c.fails(reply) < 0 }
+
+// fails returns which part of the check the answer fails first, in the order of
+// [Content]; -1: none.
+func (c *Check) fails(reply *attack.Reply) int {
+	body, at := reply.Body, 0
+	if c.Check.Body != "" {
+		if !strings.Contains(string(body), c.Check.Body) {
+			return at
+		}
+		at++
+	}
+	if c.Regexp != "" {
+		if !c.regexp.Match(body) {
+			return at
+		}
+		at++
 	}
 	for _, want := range c.JSON {
 		if got, ok := jsonValue(body, want.Name); !ok || got != want.Value {
-			return false
+			return at
 		}
+		at++
 	}
 	for _, want := range c.Headers {
 		if !slices.ContainsFunc(reply.Headers, func(h attack.AnswerHeader) bool {
 			return strings.EqualFold(h.Name, want.Name) && strings.Contains(h.Value, want.Value)
 		}) {
-			return false
+			return at
 		}
+		at++
 	}
-	return true
+	return -1
 }
 
 // Taker takes one value from answers. It is immutable and safe for concurrent use.
 type Taker struct {
 	profiles.Extract
 	regexp *regexp.Regexp
+}
+
+// parts returns how many parts of an answer's content the check asks for.
+func (c *Check) parts() int {
+	n := len(c.JSON) + len(c.Headers)
+	if c.Check.Body != "" {
+		n++
+	}
+	if c.Regexp != "" {
+		n++
+	}
+	return n
 }
 
 // CompileExtract compiles where a value is. The error says which expression does not
@@ -137,7 +164,7 @@ func cookiesOf(reply *attack.Reply) []*http.Cookie {
 func jsonValue(body []byte, path string) (string, bool) {
 	path = strings.NewReplacer("[", ".", "]", "", "'", "", `"`, "").Replace(strings.TrimPrefix(path, "$"))
 	path = strings.TrimPrefix(path, ".")
-	if !gjson.ValidBytes(body) {
+	if !isJSON(body) {
 		return "", false
 	}
 	if path == "" {
@@ -146,3 +173,5 @@ func jsonValue(body []byte, path string) (string, bool) {
 	value := gjson.GetBytes(body, path)
 	return value.String(), value.Exists()
 }
+
+func isJSON(body []byte) bool { return gjson.ValidBytes(body) }

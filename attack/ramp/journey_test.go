@@ -125,7 +125,7 @@ func TestJourneys(t *testing.T) {
 							t.Errorf("%+v", f)
 						case f.Status == http.StatusServiceUnavailable && strings.Contains(f.Answer.Body, "card reader"):
 							busy++
-						case f.Detail == attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply} && strings.Contains(f.Answer.Body, "refused"):
+						case f.Detail == attack.Content(0) && strings.Contains(f.Answer.Body, "refused"):
 							refused++
 						}
 					}

@@ -52,8 +52,9 @@ func (a Answer) Label() string {
 const mostAnswers = 20
 
 // SumAnswers sums what failures of a target were answered, the commonest first. name
-// gives the name of a request by its number, "" for an unknown one.
-func SumAnswers(failures []*attack.Failure, name func(endpoint uint32) string) []Answer {
+// gives the name of a request by its number, "" for an unknown one; content are the names
+// of what a step asks of answers (see [attack.Content]).
+func SumAnswers(failures []*attack.Failure, content []string, name func(endpoint uint32) string) []Answer {
 	type key struct {
 		status    uint16
 		detail    attack.Detail
@@ -76,14 +77,14 @@ func SumAnswers(failures []*attack.Failure, name func(endpoint uint32) string) [
 		says, by := WordsOf(a), writer(a)
 		broken := f.Fault != attack.Status
 		detail := attack.Detail{}
-		if f.Detail.Kind == attack.GRPCDetail && !broken || f.Detail.Kind == attack.ServerDetail {
+		if f.Detail.Kind == attack.GRPCDetail && !broken || f.Detail.Kind == attack.ServerDetail || f.Detail.Kind == attack.ContentDetail {
 			detail = f.Detail
 		}
 		k := key{f.Status, detail, f.Fault, by, pattern(says), broken && a.Declared >= 0}
 		g := groups[k]
 		if g == nil {
 			g = &group{requests: map[string]int{}, Answer: Answer{
-				Status: f.Status, Detail: detail.String(), Fault: f.Fault.String(), By: by, Via: a.Header("via"), Says: says, ContentType: a.Header("content-type"),
+				Status: f.Status, Detail: detail.Told(content), Fault: f.Fault.String(), By: by, Via: a.Header("via"), Says: says, ContentType: a.Header("content-type"),
 			}}
 			if wait, ok := RetryAfter(a); ok {
 				g.RetryAfterS = new(wait.Seconds())

@@ -23,7 +23,7 @@ func TestAnswersThatSayTheSameAreOne(t *testing.T) {
 		failures = append(failures, answered(500, 0, fmt.Sprintf("FATAL: sorry, too many clients already (session %d, id %x)", i, i*7919), "server", "shop"))
 	}
 	failures = append(failures, answered(429, 1, "slow down", "retry-after", "2"), &attack.Failure{Attempt: attack.Attempt{Fault: attack.Reset}})
-	got := answers.SumAnswers(failures, func(e uint32) string { return [...]string{"GET /a", "GET /b"}[e] })
+	got := answers.SumAnswers(failures, nil, func(e uint32) string { return [...]string{"GET /a", "GET /b"}[e] })
 	if len(got) != 2 || got[0].Times != 119 || got[0].Of != 120 || got[0].By != "shop" || got[0].Requests[0] != "GET /a" {
 		t.Fatalf("%+v, want 119 of 120 to say the same", got)
 	}

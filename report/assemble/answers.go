@@ -15,7 +15,7 @@ func answersOf(log *runlog.Log, target int) []answers.Answer {
 		}
 	}
 	all := log.Header.Targets[target].Endpoints
-	return answers.SumAnswers(of, func(endpoint uint32) string {
+	return answers.SumAnswers(of, log.Header.Targets[target].Content, func(endpoint uint32) string {
 		if int(endpoint) >= len(all) {
 			return ""
 		}

@@ -87,7 +87,7 @@ func failureGroups(log *runlog.Log, sent map[flow][]probe.Event, target int) (gr
 		k := key{idle: math.Inf(1), served: math.Inf(1)}
 		k.Fault, k.Phase, k.State = f.Fault.String(), f.Phase.String(), report.ConnectionNone
 		if !f.Detail.IsZero() {
-			k.Detail = f.Detail.String()
+			k.Detail = f.Detail.Told(log.Header.Targets[target].Content)
 		}
 		if f.Conn.ID != 0 {
 			k.State = report.ConnectionFresh

@@ -27,7 +27,7 @@ func targets(log *runlog.Log, series *report.Series, result diagnose.Result, gat
 		t := report.Target{Name: h.Name, URL: h.URL, Part: h.Part, Of: h.Of, Totals: emptyTotals()}
 		var fromDue, fromSend attack.Histogram
 		for _, w := range windowsOf(log, i) {
-			addWindow(&t.Totals, w)
+			addWindow(&t.Totals, w, h.Content)
 			fromDue = fromDue.Merge(w.FromDue)
 			fromSend = fromSend.Merge(w.FromSend)
 		}
@@ -78,7 +78,7 @@ func runTotals(log *runlog.Log, series *report.Series) report.Totals {
 			continue
 		}
 		for _, w := range windowsOf(log, i) {
-			addWindow(&sum, w)
+			addWindow(&sum, w, log.Header.Targets[i].Content)
 		}
 	}
 	addParts(&sum, log)
@@ -96,7 +96,7 @@ func addParts(sum *report.Totals, log *runlog.Log) {
 			continue
 		}
 		for _, w := range windowsOf(log, i) {
-			addWindow(&part, w)
+			addWindow(&part, w, h.Content)
 		}
 		sum.WireResets += part.WireResets
 		sum.IdleResets += part.IdleResets
@@ -119,7 +119,8 @@ func addParts(sum *report.Totals, log *runlog.Log) {
 	}
 }
 
-func addWindow(t *report.Totals, w attack.Window) {
+// addWindow adds a window of a target, whose checks and extracts are named.
+func addWindow(t *report.Totals, w attack.Window, content []string) {
 	t.Unsent += w.Unsent
 	for _, s := range w.Statuses {
 		t.StatusCodes[strconv.Itoa(int(s.Status))] += s.Count
@@ -169,7 +170,7 @@ func addWindow(t *report.Totals, w attack.Window) {
 			details = map[string]uint64{}
 			t.Details[c.Fault.String()] = details
 		}
-		details[c.Detail.String()] += n
+		details[c.Detail.Told(content)] += n
 	}
 	t.Requests = t.OK + t.Failed
 }

@@ -167,6 +167,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 		}
 		return s + ": more than one cause fits, first " + causePhrase(f.Cause, who(f))
 	case "unexplained":
+		if what := unlike(t); what != "" {
+			return s + ": they fail " + what
+		}
 		return s + ": nothing that was watched explains it"
 	case "inconclusive":
 		return s + ": too little was seen to say why"
@@ -178,6 +181,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
+	if o.Fault == "status" && unlike(t) != "" {
+		s = t.Name + " gives unexpected answers"
+	}
 	if later := asidePhrase(t); later != "" {
 		s = later
 	}
@@ -264,3 +270,19 @@ func reached(r *report.Report) float64 {
 // Finding is what a report found in one line, whatever became of its run: who fails from
 // where, and why.
 func Finding(r *report.Report) string { return findingHeadline(r, firstFinding(r)) }
+
+// unlike returns the check or extract that most failures of a target are of, where they
+// are answers of an expected status; "" for all others.
+func unlike(t report.Target) string {
+	name, most, all := "", uint64(0), uint64(0)
+	for detail, n := range t.Details["status"] {
+		all += n
+		if of, _, _ := strings.Cut(detail, " "); (of == "check" || of == "extract" || of == "content") && (n > most || n == most && detail < name) {
+			name, most = detail, n
+		}
+	}
+	if 2*most < all || 2*most < t.Failed {
+		return ""
+	}
+	return name
+}

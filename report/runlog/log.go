@@ -120,6 +120,9 @@ type Target struct {
 	// Endpoints are those requests by their number in attempts, where there are not
 	// too many to list.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	// Content names the checks and extracts of a step that answers can fail, by the
+	// number in [attack.Content].
+	Content []string `json:"content,omitempty"`
 }
 
 // Endpoint is one of the requests that a target is sent.

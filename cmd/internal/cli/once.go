@@ -112,14 +112,14 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 		if a.Fault != attack.None {
 			o.failed++
 		}
-		o.show(cfg.Profile, r, a)
+		o.show(cfg.Profile, r, a, "")
 	}
 	return nil
 }
 
 // show writes one answer as curl would: status, headers, the beginning of the body, and
-// a line on time and connection.
-func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
+// a line on time and connection. why says what of its content a step does not expect.
+func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt, why string) {
 	what := r.Method + " " + t.URL + r.Path
 	if strings.HasPrefix(r.Path, "/") {
 		what = r.Method + " " + strings.TrimSuffix(t.URL, "/") + r.Path
@@ -144,7 +144,7 @@ func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
 	if body := o.body(a.Reply, coded); body != "" {
 		fmt.Fprintln(o.w, body)
 	}
-	fmt.Fprintf(o.w, "%s\n\n", ending(t, a))
+	fmt.Fprintf(o.w, "%s\n\n", ending(t, a, withoutControls(o.redact.Redact(why))))
 }
 
 // turns shows what was said by both sides, in the order in which it was.
@@ -220,8 +220,9 @@ func withoutControls(s string) string {
 	}, s)
 }
 
-// ending says how an attempt ended, how long it took, and over which connection.
-func ending(t profiles.Target, a attack.Attempt) string {
+// ending says how an attempt ended, why its content is not expected, how long it took, and
+// over which connection.
+func ending(t profiles.Target, a attack.Attempt, why string) string {
 	var b strings.Builder
 	took := a.End - a.Start
 	switch a.Fault {
@@ -240,8 +241,8 @@ func ending(t profiles.Target, a attack.Attempt) string {
 			fmt.Fprintf(&b, "FAILED: %s is not expected; answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
 			break
 		}
-		if !a.Detail.IsZero() {
-			fmt.Fprintf(&b, "FAILED: the answer is not what its step checks for or extracts (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
+		if why != "" {
+			fmt.Fprintf(&b, "FAILED: %s; answered in %s", why, report.FormatSeconds(took.Seconds()))
 			break
 		}
 		fmt.Fprintf(&b, "FAILED: status %d is not expected; answered in %s", a.Status, report.FormatSeconds(took.Seconds()))

@@ -27,9 +27,9 @@ type failureLog struct {
 	buf    []byte
 }
 
-func newFailureLog(r session.Recorder, w io.Writer, targets []string, run attack.RunID, start time.Time) *failureLog {
+func newFailureLog(r session.Recorder, w io.Writer, targets []string, content [][]string, run attack.RunID, start time.Time) *failureLog {
 	series := report.NewSeries(input.WindowInterval, targets)
-	return &failureLog{Recorder: r, w: w, series: series, lines: faillog.New(start, run, targets, series)}
+	return &failureLog{Recorder: r, w: w, series: series, lines: faillog.New(start, run, targets, content, series)}
 }
 
 // Window records a window and keeps its offered load for the lines to come.

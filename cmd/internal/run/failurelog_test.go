@@ -23,7 +23,7 @@ func (noRecorder) Event(probe.Event)      {}
 // failure the load that it was due at.
 func TestFailureLogForgets(t *testing.T) {
 	var out bytes.Buffer
-	l := newFailureLog(noRecorder{}, &out, []string{"a"}, attack.RunID{}, time.Time{})
+	l := newFailureLog(noRecorder{}, &out, []string{"a"}, nil, attack.RunID{}, time.Time{})
 	for i := range int32(4 * time.Hour / input.WindowInterval) {
 		l.Window(attack.Window{Index: i, Scheduled: 100 + uint64(i%7)})
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/journey"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/watch"
@@ -37,9 +38,12 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 	if text, err := yaml.Marshal(redaction.Profile(p)); err == nil {
 		h.Profile = string(text)
 	}
+	content := contents(p)
 	for i, t := range p.Targets {
 		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
-		h.Targets = append(h.Targets, headerTarget(t, redaction.Of(p), w.TargetHosts[i]))
+		to := headerTarget(t, redaction.Of(p), w.TargetHosts[i])
+		to.Content = content[i]
+		h.Targets = append(h.Targets, to)
 	}
 	for _, c := range p.Counted()[len(p.Targets):] {
 		h.Targets = append(h.Targets, headerPart(h.Targets[c.Target], p, c))
@@ -68,9 +72,21 @@ func headerTarget(t profiles.Target, redactor redaction.Redactor, hosts []string
 	return out
 }
 
+// contents names the checks and extracts of each target that is a step, without secrets.
+func contents(p profiles.Profile) [][]string {
+	all, redactor := journey.Contents(p), redaction.Of(p)
+	for _, names := range all {
+		for i := range names {
+			names[i] = redactor.Redact(names[i])
+		}
+	}
+	return all
+}
+
 // headerPart describes what is counted of a target beside its requests.
 func headerPart(t runlog.Target, p profiles.Profile, c profiles.Counted) runlog.Target {
 	t.Name, t.Part, t.Of, t.Share, t.Endpoints, t.Requests = c.Name, c.Role, t.Name, 0, nil, 0
+	t.Content = nil
 	if url := p.Targets[c.Target].Completion.Poll.URL; c.Role == profiles.RoleStatus && url != "" {
 		t.URL, t.ListenPort = redaction.Of(p).Redact(url), 0
 	}

@@ -178,7 +178,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}
 	recorder := company.recorder(log)
 	if opt.LogFormat == "json" {
-		recorder = newFailureLog(recorder, stderr, TargetNames(p), id, start)
+		recorder = newFailureLog(recorder, stderr, TargetNames(p), contents(p), id, start)
 	}
 	var seen *traffic
 	if opt.Watch != nil {

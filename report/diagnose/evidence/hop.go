@@ -145,6 +145,11 @@ func CleanLeg(c *Case) bool {
 	return p.Failed > 0 && p.Share(attack.Status) >= 0.95 && p.Wire <= 0.02*p.Failed
 }
 
+// Unlike reports whether nearly all failures are answers of an expected status whose
+// content a step does not expect: nobody refused them. A limit that is reached makes no
+// such answers, so what ran out at the same time says nothing of them.
+func Unlike(c *Case) bool { return c.Parts.Failed > 0 && c.Parts.Unlike >= 0.9*c.Parts.Failed }
+
 // Watchable returns the hops that the profile names, or the one that it should.
 func (c *Case) Watchable() []Hop {
 	return slices.DeleteFunc(slices.Clone(c.Hops), func(h Hop) bool { return h.Assumed })

@@ -125,6 +125,7 @@ type composition struct {
 	Reused, Fresh          float64 // failures beyond the dial
 	OkReused, OkFresh      float64
 	EofWithReset           float64
+	Unlike                 float64 // failures of answers whose status is expected and whose content is not
 	byRemote, failedRemote map[uint16]float64
 }
 
@@ -170,6 +171,9 @@ func (c *composition) add(cell attack.Cell) {
 	c.Failed += n
 	c.failedRemote[cell.Remote] += n
 	c.Fault[cell.Fault] += n
+	if cell.Detail.Kind == attack.ContentDetail {
+		c.Unlike += n
+	}
 	c.Phase[cell.Phase] += n
 	c.Cell[cell.Fault][cell.Phase] += n
 	if cell.Fault == attack.EOF && cell.WireResets > 0 {

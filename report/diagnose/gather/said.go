@@ -24,7 +24,7 @@ func RequestName(c *evidence.Case, endpoint uint32) string {
 // saying sums what the failures that were kept with their answer say: the same words
 // once, the commonest first.
 func saying(c *evidence.Case) []answers.Answer {
-	return answers.SumAnswers(c.Failures, func(endpoint uint32) string { return RequestName(c, endpoint) })
+	return answers.SumAnswers(c.Failures, c.Target.Info.Content, func(endpoint uint32) string { return RequestName(c, endpoint) })
 }
 
 // Quote words an answer: how often it was read, from whom, and what it says.

@@ -39,6 +39,7 @@ func Rank(c *inquiry.Investigation) {
 	}
 	hearOut(c)
 	yieldToLimits(c)
+	keepToWords(c)
 	prior := math.Log(evidence.PriorAll / float64(max(len(c.Hypotheses), 1)))
 	scores := []float64{math.Log(evidence.PriorNone)}
 	for _, h := range c.Hypotheses {
@@ -107,6 +108,23 @@ func yieldToLimits(c *inquiry.Investigation) {
 				break
 			}
 		}
+	}
+}
+
+// keepToWords takes from all causes that nobody told, where failures are answers that were
+// served as ever but for their content: no limit, end or loss makes such answers.
+func keepToWords(c *inquiry.Investigation) {
+	if !evidence.Unlike(c.Case) {
+		return
+	}
+	for _, h := range c.Hypotheses {
+		f := c.Facts[h.Hop.Index]
+		if told := func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes }; slices.ContainsFunc(h.Rule.Told, told) || slices.ContainsFunc(h.Rule.Proof, told) {
+			continue
+		}
+		h.Score += 2 * inquiry.Opposite(inquiry.Proves)
+		h.Proven = false
+		h.Con = append(h.Con, inquiry.Evidence{Source: "client", Text: "the answers have the status that is expected, and fail by their content alone"})
 	}
 }
 

@@ -104,6 +104,8 @@ func conclude(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 			return []Finding{*f}
 		}
 		return []Finding{healthy(c, g)}
+	case evidence.Unlike(c.Case) && (first == nil || !first.Proven):
+		return []Finding{unlike(c, g)}
 	case evidence.Hidden(c.Case) != "":
 		f := finding(c, Inconclusive, "unexplained", c.None, onsetSentence(c)+" "+evidence.Hidden(c.Case))
 		f.Evidence, f.RuledOut, f.Advice = onsetEvidence(c), excluded(c, nil, g), c.WouldDecide()

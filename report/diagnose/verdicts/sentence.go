@@ -18,6 +18,9 @@ import (
 func onsetSentence(c *inquiry.Investigation) string {
 	o, t := c.Onset, c.Target.Total
 	what := words.Plural(o.Fault)
+	if o.Fault == attack.Status && evidence.Unlike(c.Case) {
+		what = "answers of unexpected content"
+	}
 	name := c.Name()
 	switch o.Status {
 	case evidence.Found:

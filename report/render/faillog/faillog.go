@@ -17,15 +17,17 @@ type Log struct {
 	started time.Time
 	run     attack.RunID
 	targets []string
+	content [][]string
 	series  *report.Series
 }
 
 // New returns a log for a run that started at the given wall clock time
 // on the named targets. The series, which may be nil, is the one that windows are
 // added to while the run goes on: it gives the offered load, of the failure's due
-// window or the one nearest to it that is known.
-func New(started time.Time, run attack.RunID, targets []string, series *report.Series) *Log {
-	return &Log{started: started, run: run, targets: targets, series: series}
+// window or the one nearest to it that is known. content names the checks and extracts
+// of each target (see [attack.Content]); nil: no target has any.
+func New(started time.Time, run attack.RunID, targets []string, content [][]string, series *report.Series) *Log {
+	return &Log{started: started, run: run, targets: targets, content: content, series: series}
 }
 
 // failureLine is the form of one line; names are a stable interface.
@@ -74,6 +76,9 @@ func (l *Log) Append(b []byte, f attack.Failure) []byte {
 	if !f.Fault.Failure() {
 		line.Level = "warn"
 	}
+	if int(f.Target) < len(l.content) {
+		line.Detail = f.Detail.Told(l.content[f.Target])
+	}
 	if int(f.Target) < len(l.targets) {
 		line.Peer = l.targets[f.Target]
 	}
@@ -101,6 +106,8 @@ func message(f attack.Failure, peer string) string {
 	switch {
 	case peer == "":
 		return f.Fault.String()
+	case f.Fault == attack.Status && f.Detail.Kind == attack.ContentDetail:
+		return "unexpected content from " + peer
 	case f.Fault == attack.Status:
 		return "unexpected status from " + peer
 	case f.Phase == attack.PhaseIdle:

@@ -21,7 +21,7 @@ func TestFailureLog(t *testing.T) {
 	series := report.NewSeries(250*time.Millisecond, []string{"orders"})
 	series.Add(attack.Window{Index: 0, Scheduled: 100})
 	series.Add(attack.Window{Index: 1, Scheduled: 125})
-	log := New(started, attack.RunID{1, 2, 3, 4, 5, 6, 7, 8}, []string{"orders"}, series)
+	log := New(started, attack.RunID{1, 2, 3, 4, 5, 6, 7, 8}, []string{"orders"}, nil, series)
 	conn := attack.Conn{
 		ID: 7, Reused: true, Served: 41, Age: 1500 * time.Millisecond, Idle: 12345 * time.Microsecond,
 		Local: netip.MustParseAddrPort("10.0.0.2:41892"), Remote: netip.MustParseAddrPort("10.0.0.7:8080"),
@@ -69,7 +69,7 @@ func TestFailureLog(t *testing.T) {
 			t.Errorf("line %d: trace %q, want the one of %q", i, got.TraceID, parent)
 		}
 	}
-	if got := New(started, attack.RunID{}, nil, nil).Append(nil, failures[0]); !bytes.Contains(got, []byte(`"offered_rps":null`)) {
+	if got := New(started, attack.RunID{}, nil, nil, nil).Append(nil, failures[0]); !bytes.Contains(got, []byte(`"offered_rps":null`)) {
 		t.Errorf("without a series the load is not null: %s", got)
 	}
 }

@@ -1,0 +1,47 @@
+package diagnose_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose"
+)
+
+// TestContentIsNoRefusal: answers of an expected status that fail a check or extract are
+// put down to no limit, though the processor is used up from where they begin.
+func TestContentIsNoRefusal(t *testing.T) {
+	for name, from := range map[string]float64{"from the start": 0, "beyond a load": 0.5} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(rand.New(rand.NewPCG(3, 77)))
+			w.length = 24
+			w.fail = func(r *request) {
+				if r.due >= from*w.length {
+					answer(r, 200, `{"id": "42"}`)
+					r.detail = attack.Content(1)
+				}
+			}
+			w.background()
+			w.series(serverHost, "", probe.CPU, 1, func(at float64) float64 {
+				if at >= from*w.length {
+					return 1
+				}
+				return 0.3
+			})
+			w.play()
+			w.complete()
+			w.log.Header.Targets[0].Content = []string{"check json id", "extract token: json nope.x"}
+			f := diagnose.Analyze(w.log).Findings[0]
+			if f.Cause != "unexplained" || f.Resource != "" || !strings.Contains(f.Summary, "extract token: json nope.x (") {
+				t.Errorf("%s %s %s: %s", f.Verdict, f.Cause, f.Resource, f.Summary)
+			}
+			for _, a := range f.Advice {
+				if strings.Contains(a, "503") || strings.Contains(a, "processor") {
+					t.Errorf("advice: %s", a)
+				}
+			}
+		})
+	}
+}
