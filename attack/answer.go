@@ -10,6 +10,7 @@ import (
 const (
 	MaxAnswerBody    = 512 // bytes of the body
 	MaxAnswerHeaders = 12
+	MaxAnswerWhy     = 360 // bytes
 	maxHeaderValue   = 120 // bytes
 )
 
@@ -20,6 +21,9 @@ type Answer struct {
 	Body     string         // its first bytes, as they came on the hot path, as plain text in a record (see [Answer.Clean])
 	Declared int64          // length of the body that the response announced, in bytes; -1: none
 	Received int64          // bytes of the body that came
+	// Why says which part of its content was not expected, what was wanted and what came;
+	// "" where its status says enough.
+	Why string
 }
 
 // AnswerHeader is one header field of an answer; the name is in lower case.
@@ -58,6 +62,7 @@ func (a *Answer) Clean(redact func(string) string) *Answer {
 	for _, h := range a.Headers[:min(len(a.Headers), MaxAnswerHeaders)] {
 		out.Headers = append(out.Headers, AnswerHeader{h.Name, cutText(plainText(redact(h.Value)), maxHeaderValue)})
 	}
+	out.Why = cutText(plainText(redact(a.Why)), MaxAnswerWhy)
 	coded := a.Header("content-encoding")
 	if coded == "" || strings.EqualFold(coded, "identity") {
 		out.Body = cutText(plainText(redact(cutText(a.Body, MaxAnswerBody))), MaxAnswerBody)

@@ -25,7 +25,8 @@ import (
 //   - 4: windows say how many connections are wanted and not opened, and what was not
 //     waited for or looked up.
 //   - 5: details of gRPC, of other servers, and of why a connection ends (max-age).
-const codecVersion = 5
+//   - 6: details of content; answers may say why they are none that was expected.
+const codecVersion = 6
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -189,5 +190,5 @@ func appendAnswer(b []byte, a *Answer) []byte {
 	for _, h := range a.Headers {
 		b = appendText(appendText(b, h.Name), h.Value)
 	}
-	return appendText(b, a.Body)
+	return appendText(appendText(b, a.Body), a.Why)
 }

@@ -177,6 +177,9 @@ func (d *decoder) answer() *Answer {
 		}
 	}
 	a.Body = d.Text()
+	if d.of >= 6 {
+		a.Why = d.Text()
+	}
 	return a
 }
 

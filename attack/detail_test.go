@@ -110,6 +110,18 @@ func TestDetailOfRecords(t *testing.T) {
 	if _, err := DecodeFailure(b); !errors.Is(err, ErrMalformed) {
 		t.Errorf("an unknown detail: %v", err)
 	}
+	said := Failure{Attempt{Fault: Status, Detail: Content(2), Answer: &Answer{Declared: -1, Body: "{}", Why: "check json id: there is none"}}}
+	back, err = DecodeFailure(AppendFailure(nil, said))
+	if err != nil || back.Detail != said.Detail || back.Answer.Why != said.Answer.Why {
+		t.Errorf("%+v, %v", back, err)
+	}
+	said.Answer.Why = ""
+	older := AppendFailure(nil, said)
+	older = older[:len(older)-1] // version 5 has no reason
+	older[0] = 5
+	if back, err = DecodeFailure(older); err != nil || back.Answer.Body != "{}" {
+		t.Errorf("an older record: %+v, %v", back, err)
+	}
 	b[0] = codecVersion + 1
 	if _, err := DecodeFailure(b); !errors.Is(err, ErrVersion) {
 		t.Errorf("a newer record: %v", err)

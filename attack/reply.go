@@ -13,6 +13,10 @@ import (
 type Reply struct {
 	Limit int // bytes of the body that are kept, at most
 
+	// Sent is the request as it went out: line, headers, and the beginning of its body behind
+	// an empty line. Protocols without such a request have Turns; nil: nothing was sent.
+	Sent []byte
+
 	Version string         // "HTTP/1.1" or "HTTP/2"; "" without an answer
 	Headers []AnswerHeader // in the order in which they came, names as they came
 	Body    []byte         // the first Limit bytes, still encoded as Content-Encoding says
@@ -47,6 +51,14 @@ func (r *Reply) Turn(ours bool, p []byte) {
 	if room := r.Limit - len(t.Data); room > 0 {
 		t.Data = append(t.Data, p[:min(len(p), room)]...)
 	}
+}
+
+// mostSent bounds what is kept of a request beside its body.
+const mostSent = 64 << 10
+
+// Ask takes a request, or the next piece of it, as it goes out.
+func (r *Reply) Ask(p []byte) {
+	r.Sent = append(r.Sent, p[:min(len(p), max(r.Limit+mostSent-len(r.Sent), 0))]...)
 }
 
 // Begin empties the reply for an answer of that version: interim answers do not count.

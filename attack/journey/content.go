@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/redaction"
 )
 
 // mostName and mostValue bound, in bytes, what is told of a check or extract and of what
@@ -58,16 +59,11 @@ func Contents(p profiles.Profile) [][]string {
 	return out
 }
 
-// Why says in full why an answer failed a step: what was wanted, and what it has instead;
-// "" of one that has all. The texts are the profile's and the answer's own, cut.
-func (s *Script) Why(step int, reply *attack.Reply) string {
-	x := &s.steps[step]
-	index := x.fails(reply)
-	if index < 0 {
-		return ""
-	}
-	what := Content(x.Step)[index]
-	c := x.Check
+// why says in full why an answer fails what of [Content]: what was wanted, and what came
+// instead. The texts are the profile's and the answer's own, cut.
+func (s *step) why(index int, reply *attack.Reply) string {
+	what := Content(s.Step)[index]
+	c := s.Step.Check
 	if c.Body != "" {
 		if index == 0 {
 			return what + ": the body has no such text"
@@ -81,27 +77,40 @@ func (s *Script) Why(step int, reply *attack.Reply) string {
 		index--
 	}
 	if index < len(c.JSON) {
-		want := fmt.Sprintf("%s: wanted %q", what, cut(c.JSON[index].Value, mostValue))
-		if got, ok := jsonValue(reply.Body, c.JSON[index].Name); ok {
-			return fmt.Sprintf("%s, got %q", want, cut(got, mostValue))
+		name := c.JSON[index].Name
+		want := fmt.Sprintf("%s: wanted %q", what, shown(name, c.JSON[index].Value))
+		if got, ok := jsonValue(reply.Body, name); ok {
+			return fmt.Sprintf("%s, got %q", want, shown(name, got))
 		}
 		return want + ", " + lacks(profiles.FromJSON, reply)
 	}
 	if index -= len(c.JSON); index < len(c.Headers) {
-		want := fmt.Sprintf("%s: wanted %q", what, cut(c.Headers[index].Value, mostValue))
+		name := c.Headers[index].Name
+		want := fmt.Sprintf("%s: wanted %q", what, shown(name, c.Headers[index].Value))
 		for _, h := range reply.Headers {
-			if strings.EqualFold(h.Name, c.Headers[index].Name) {
-				return want + ", the header does not have it" // its value may be a secret
+			if strings.EqualFold(h.Name, name) {
+				return fmt.Sprintf("%s, got %q", want, shown(name, h.Value))
 			}
 		}
 		return want + ", the answer has no such header"
 	}
-	return what + " found nothing" + strings.TrimPrefix(", "+lacks(s.from(step, index-len(c.Headers)), reply), ", there is none")
+	why := what + " found nothing"
+	if reason := lacks(s.Extract[index-len(c.Headers)].From, reply); reason != none {
+		why += ", " + reason
+	}
+	return why
 }
 
-func (s *Script) from(step, extract int) profiles.ExtractFrom {
-	return s.steps[step].Extract[extract].From
+// shown is a value as it is told: cut, and hidden where the name says that it is a secret.
+func shown(name, value string) string {
+	last := name[strings.LastIndexAny(name, ".]'\"")+1:]
+	if redaction.SensitiveHeader(name) || redaction.SensitiveKey(last) {
+		return "REDACTED"
+	}
+	return cut(value, mostValue)
 }
+
+const none = "there is none"
 
 // lacks says why there is no value.
 func lacks(from profiles.ExtractFrom, reply *attack.Reply) string {
@@ -111,20 +120,7 @@ func lacks(from profiles.ExtractFrom, reply *attack.Reply) string {
 	case from == profiles.FromJSON && !isJSON(reply.Body):
 		return "the body is no JSON"
 	}
-	return "there is none"
-}
-
-// fails returns what of [Content] an answer fails first; -1: nothing.
-func (s *step) fails(reply *attack.Reply) int {
-	if at := s.check.fails(reply); at >= 0 {
-		return at
-	}
-	for i := range s.takes {
-		if _, ok := s.takes[i].Take(reply); !ok {
-			return s.check.parts() + i
-		}
-	}
-	return -1
+	return none
 }
 
 // cut bounds a text, in bytes, at a whole character.

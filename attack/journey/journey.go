@@ -135,6 +135,9 @@ func (u *User) End(step int, a *attack.Attempt) {
 		a.Fault = attack.Status
 	} else if failed := u.takes(s); failed >= 0 {
 		a.Fault, a.Detail = attack.Status, attack.Content(failed)
+		a.Answer = u.answer()
+		a.Answer.Why = s.why(failed, &u.reply)
+		return
 	}
 	if a.Fault != attack.None {
 		a.Answer = u.answer()

@@ -231,6 +231,7 @@ func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
 	a.Status, a.Fault, a.Detail, a.Phase, a.WireReset = 0, attack.None, attack.Detail{}, attack.PhaseDial, false
 	a.Conn, a.Info, a.RetryAfter = attack.Conn{}, attack.TCPInfo{}, 0
 	if a.Reply != nil {
+		a.Reply.Sent = nil
 		a.Reply.Begin("")
 	}
 	if t.timeout > 0 {

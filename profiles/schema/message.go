@@ -54,8 +54,13 @@ func (m Method) Encode(text string, filled bool) (Message, []Problem) {
 }
 
 // JSON returns a message of the method's output as JSON.
-func (m Method) JSON(b []byte) ([]byte, error) {
-	out := dynamicpb.NewMessage(m.Output())
+func (m Method) JSON(b []byte) ([]byte, error) { return m.json(m.Output(), b) }
+
+// InputJSON returns a message of the method's input as JSON.
+func (m Method) InputJSON(b []byte) ([]byte, error) { return m.json(m.Input(), b) }
+
+func (m Method) json(of protoreflect.MessageDescriptor, b []byte) ([]byte, error) {
+	out := dynamicpb.NewMessage(of)
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(b, out); err != nil {
 		return nil, fmt.Errorf("decode message: %w", err)
 	}

@@ -26,6 +26,7 @@ type Answer struct {
 	Requests    []string `json:"requests,omitempty"`     // that were answered so, the commonest first
 	By          string   `json:"by,omitempty"`           // who wrote it, as it says itself (server)
 	Via         string   `json:"via,omitempty"`          // through whom it came
+	Why         string   `json:"why,omitempty"`          // what of its content was not expected, and what came, of one of them
 	Says        string   `json:"says,omitempty"`         // its first words, without markup
 	ContentType string   `json:"content_type,omitempty"` //
 	RetryAfterS *float64 `json:"retry_after_s"`          // null: it did not say
@@ -84,7 +85,7 @@ func SumAnswers(failures []*attack.Failure, content []string, name func(endpoint
 		g := groups[k]
 		if g == nil {
 			g = &group{requests: map[string]int{}, Answer: Answer{
-				Status: f.Status, Detail: detail.Told(content), Fault: f.Fault.String(), By: by, Via: a.Header("via"), Says: says, ContentType: a.Header("content-type"),
+				Status: f.Status, Detail: detail.Told(content), Fault: f.Fault.String(), By: by, Via: a.Header("via"), Why: a.Why, Says: says, ContentType: a.Header("content-type"),
 			}}
 			if wait, ok := RetryAfter(a); ok {
 				g.RetryAfterS = new(wait.Seconds())

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/diagnose/causes"
 )
 
 // TestContentIsNoRefusal: answers of an expected status that fail a check or extract are
@@ -34,7 +35,7 @@ func TestContentIsNoRefusal(t *testing.T) {
 			w.complete()
 			w.log.Header.Targets[0].Content = []string{"check json id", "extract token: json nope.x"}
 			f := diagnose.Analyze(w.log).Findings[0]
-			if f.Cause != "unexplained" || f.Resource != "" || !strings.Contains(f.Summary, "extract token: json nope.x (") {
+			if f.Cause != causes.UnexpectedAnswers || f.Verdict != diagnose.Explains || f.Resource != "" || !strings.Contains(f.Summary, "fail extract token: json nope.x") {
 				t.Errorf("%s %s %s: %s", f.Verdict, f.Cause, f.Resource, f.Summary)
 			}
 			for _, a := range f.Advice {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/answers"
@@ -46,6 +47,9 @@ func answersGrid(r *report.Report) layout.Grid {
 // answerSays puts what an answer says into one line.
 func answerSays(a answers.Answer) string {
 	s := a.Says
+	if a.Why != "" {
+		s = strings.TrimLeft(strings.TrimPrefix(a.Why, a.Detail), ": ") + "; says: " + cmp.Or(s, layout.None)
+	}
 	if a.Fault != "status" && a.DeclaredBytes != nil && a.ReceivedBytes != nil {
 		s = fmt.Sprintf("%s of the %s bytes that it announced", report.FormatCount(uint64(*a.ReceivedBytes)), report.FormatCount(uint64(*a.DeclaredBytes)))
 	}

@@ -70,6 +70,7 @@ func causePhrases() map[string]string {
 		"client-ephemeral-ports":  "this machine ran out of ports",
 		"client-file-descriptors": "this machine ran out of open files",
 		"client-cpu":              "this machine ran out of CPU",
+		"unexpected-answers":      "its answers are not what the profile expects",
 		"client-timeout":          "answers take longer than the client waits",
 
 		"server-file-descriptors":    "{who} ran out of open files",

@@ -160,6 +160,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 	}
 	switch f.Verdict {
 	case "explains":
+		if f.Cause == unexpectedAnswers {
+			return s + ": " + unlike(t)
+		}
 		return s + ": " + causePhrase(f.Cause, who(f))
 	case "ambiguous":
 		if len(candidates(r, f.Target)) == 1 {
@@ -167,9 +170,6 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 		}
 		return s + ": more than one cause fits, first " + causePhrase(f.Cause, who(f))
 	case "unexplained":
-		if what := unlike(t); what != "" {
-			return s + ": they fail " + what
-		}
 		return s + ": nothing that was watched explains it"
 	case "inconclusive":
 		return s + ": too little was seen to say why"
@@ -182,7 +182,7 @@ func onsetPhrase(r *report.Report, t report.Target) string {
 	o := t.Onset
 	s := t.Name + " " + faultPhrase(o.Fault)
 	if o.Fault == "status" && unlike(t) != "" {
-		s = t.Name + " gives unexpected answers"
+		s = t.Name + " gives answers that the profile does not expect,"
 	}
 	if later := asidePhrase(t); later != "" {
 		s = later
@@ -271,18 +271,28 @@ func reached(r *report.Report) float64 {
 // where, and why.
 func Finding(r *report.Report) string { return findingHeadline(r, firstFinding(r)) }
 
-// unlike returns the check or extract that most failures of a target are of, where they
-// are answers of an expected status; "" for all others.
+// unexpectedAnswers is the cause of answers that came as ever, and are not what the profile
+// expects.
+const unexpectedAnswers = "unexpected-answers"
+
+// unlike says why most failures of a target are none that the profile expects, where they are
+// answers that came as ever: "check json id: wanted "43", got "42""; "" for all others.
 func unlike(t report.Target) string {
 	name, most, all := "", uint64(0), uint64(0)
 	for detail, n := range t.Details["status"] {
 		all += n
-		if of, _, _ := strings.Cut(detail, " "); (of == "check" || of == "extract" || of == "content") && (n > most || n == most && detail < name) {
+		of, _, _ := strings.Cut(detail, " ")
+		if unlike := of == "check" || of == "extract" || of == "content" || detail == "server unexpected-reply"; unlike && (n > most || n == most && detail < name) {
 			name, most = detail, n
 		}
 	}
 	if 2*most < all || 2*most < t.Failed {
 		return ""
+	}
+	for _, a := range t.Answers {
+		if a.Detail == name && a.Why != "" {
+			return a.Why
+		}
 	}
 	return name
 }

@@ -1,7 +1,9 @@
 package grpc
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/attack/wire/http2"
+	"github.com/rampload/rampload/attack/wire/mux"
 )
 
 // call is one attempt at a call. Calls are used again.
@@ -25,6 +28,7 @@ type call struct {
 	body    []byte // messages that were filled in
 	value   []byte // of a field, filled in
 	headers int    // bytes that were sent
+	asked   []byte // messages that were sent, as JSON, where somebody wants to see them
 	answer  answer
 	enough  bool // all messages that were asked for have come
 
@@ -49,11 +53,15 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		x.Deadline = min(x.Deadline, a.Start+d)
 	}
 	x.answer.reset()
+	x.asked = x.asked[:0]
 	if a.Reply != nil {
 		x.answer.keep = x.reply
 	}
 	length, err := x.run(s.Conn)
 	phase := x.Phase
+	if a.Reply != nil {
+		a.Reply.Ask(x.asked)
+	}
 	out := s.conclude(x, a, first, phase, err)
 	_, received := x.Lengths()
 	a.Sent, a.Received = uint32(x.headers+length), uint64(received)
@@ -113,6 +121,7 @@ func (x *call) run(c *http2.Conn) (length int, err error) {
 		}
 		body = x.body
 	}
+	x.show(body)
 	if err := c.Start(&x.Stream, body, true); err != nil {
 		return 0, err
 	}
@@ -123,6 +132,22 @@ func (x *call) run(c *http2.Conn) (length int, err error) {
 func (x *call) text(p *part) []byte {
 	x.value = p.value.Append(x.value[:0], x.id, x.a, time.Now())
 	return x.value
+}
+
+// show keeps messages that are sent as JSON, a line each, for whoever wants to see them.
+func (x *call) show(messages []byte) {
+	if x.a.Reply == nil || x.r.method == nil {
+		return
+	}
+	for len(messages) >= prefix {
+		size := int(binary.BigEndian.Uint32(messages[1:]))
+		text, err := x.r.method.InputJSON(messages[prefix : prefix+size])
+		if err != nil {
+			text = fmt.Appendf(nil, "(%d bytes)", size)
+		}
+		x.asked = append(append(x.asked, text...), '\n')
+		messages = messages[prefix+size:]
+	}
 }
 
 // wait waits for the end of the stream, and gives it up when it is told to.
@@ -149,6 +174,7 @@ func (x *call) paced(c *http2.Conn) (length int, err error) {
 	var timer *time.Timer
 	for i, parts := range x.r.messages {
 		x.body = appendMessage(x.body[:0], parts, x.text)
+		x.show(x.body)
 		length += len(x.body)
 		last := i == len(x.r.messages)-1
 		if i == 0 {
@@ -198,6 +224,7 @@ func (x *call) AppendHeaders(b []byte) []byte {
 		b = http2.AppendField(b, "grpc-timeout", x.value)
 	}
 	x.headers = len(b) - start
+	mux.Tell(x.a.Reply, b[start:])
 	return b
 }
 

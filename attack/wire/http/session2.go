@@ -54,6 +54,7 @@ func (x *exchange) AppendHeaders(b []byte) []byte {
 	if m := x.r.streamed; m.Template != nil && !m.Chunked {
 		b = http2.AppendLength(b, len(x.body))
 	}
+	mux.Tell(x.a.Reply, b[start:])
 	return b
 }
 
@@ -122,6 +123,9 @@ func (s *session2) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 	}
 	err := x.Do(s.Conn, body)
 	phase := x.Phase
+	if a.Reply != nil {
+		a.Reply.Ask(body)
+	}
 	a.Status = uint16(x.Status)
 	_, received := x.Lengths()
 	a.Sent, a.Received, a.Answer = uint32(x.sent+len(body)), uint64(received), nil

@@ -47,6 +47,10 @@ func (c *session) attempt(req attack.Request, a *attack.Attempt) wire.Outcome {
 	c.closes = r.Close
 	rest := r.encodeFor(c.scratch, c.RunID(), a)
 	a.Sent, a.Received, a.Answer = uint32(len(c.out)+len(rest)), 0, nil
+	if a.Reply != nil {
+		a.Reply.Ask(c.out)
+		a.Reply.Ask(rest)
+	}
 	if rest == nil {
 		n, phase, err := c.Exchange(c.out, c.buf)
 		c.w = n

@@ -1,7 +1,10 @@
 package mux
 
 import (
+	"fmt"
 	"time"
+
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/fill"
@@ -35,6 +38,27 @@ func (h *Head) ID(name, value string) { h.ids.Note(name, h.now.AddFixed(name, va
 func (h *Head) Fill(name string, value *fill.Template) {
 	h.parts = append(h.parts, section{h.now.Bytes(), h.ids, name, value})
 	h.now, h.ids = http2.Block{}, message.IDs{}
+}
+
+// Tell gives a reply, if there is one, the request whose encoded fields these are.
+func Tell(reply *attack.Reply, block []byte) {
+	if reply == nil {
+		return
+	}
+	fields, err := hpack.NewDecoder(0, nil).DecodeFull(block)
+	if err != nil { // never: they refer to nothing that was sent before
+		return
+	}
+	line := map[string]string{}
+	var b []byte
+	for _, f := range fields {
+		if f.IsPseudo() {
+			line[f.Name] = f.Value
+			continue
+		}
+		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), "\r\n"...)
+	}
+	reply.Ask(fmt.Appendf(nil, "%s %s HTTP/2\r\nhost: %s\r\n%s\r\n", line[":method"], line[":path"], line[":authority"], b))
 }
 
 // Append appends the encoded fields of an attempt. scratch is memory for values, and is

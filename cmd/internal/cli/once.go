@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -112,39 +114,80 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 		if a.Fault != attack.None {
 			o.failed++
 		}
-		o.show(cfg.Profile, r, a, "")
+		o.show(cfg.Profile, r, a)
 	}
 	return nil
 }
 
-// show writes one answer as curl would: status, headers, the beginning of the body, and
-// a line on time and connection. why says what of its content a step does not expect.
-func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt, why string) {
+// show writes one exchange as curl -v would: what was sent, status, headers, the beginning
+// of the body, and a line on time and connection.
+func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
+	line, fields, sent := asked(a.Reply.Sent)
 	what := r.Method + " " + t.URL + r.Path
-	if strings.HasPrefix(r.Path, "/") {
+	switch {
+	case !t.Speaks().OverHTTP() || r.Call != nil:
+		what = t.URL + "  " + r.Label()
+	case len(line) == 3: // method, path, version
+		what = line[0] + " " + atHost(t.URL, line[1])
+	case strings.HasPrefix(r.Path, "/"):
 		what = r.Method + " " + strings.TrimSuffix(t.URL, "/") + r.Path
 	}
-	if !t.Speaks().OverHTTP() || r.Call != nil {
-		what = t.URL + "  " + r.Label()
+	fmt.Fprintf(o.w, "%s  %s\n", t.Name, withoutControls(o.redact.Redact(what)))
+	for _, h := range fields {
+		o.header(">", h)
 	}
-	fmt.Fprintf(o.w, "%s  %s\n", t.Name, o.redact.Redact(what))
+	if len(sent) > 0 {
+		o.said(">", sent, len(sent))
+	}
 	o.turns(a.Reply)
 	if a.Status > 0 {
 		fmt.Fprintf(o.w, "< %s\n", strings.TrimSpace(fmt.Sprintf("%s %d %s", a.Reply.Version, a.Status, http.StatusText(int(a.Status)))))
 	}
 	coded := false
 	for _, h := range a.Reply.Headers {
-		value := h.Value
-		if redaction.SensitiveHeader(h.Name) {
-			value = "REDACTED"
-		}
-		coded = coded || strings.EqualFold(h.Name, "Content-Encoding") && !strings.EqualFold(value, "identity")
-		fmt.Fprintf(o.w, "< %s: %s\n", withoutControls(h.Name), withoutControls(o.redact.Redact(value)))
+		coded = coded || strings.EqualFold(h.Name, "Content-Encoding") && !strings.EqualFold(h.Value, "identity")
+		o.header("<", h)
 	}
 	if body := o.body(a.Reply, coded); body != "" {
 		fmt.Fprintln(o.w, body)
 	}
-	fmt.Fprintf(o.w, "%s\n\n", ending(t, a, withoutControls(o.redact.Redact(why))))
+	why := ""
+	if a.Answer != nil {
+		why = withoutControls(o.redact.Redact(a.Answer.Why))
+	}
+	fmt.Fprintf(o.w, "%s\n\n", ending(t, a, why))
+}
+
+// asked takes a request that was sent apart: its line, its headers and its body.
+func asked(sent []byte) (line []string, fields []attack.AnswerHeader, body []byte) {
+	head, body, _ := bytes.Cut(sent, []byte("\r\n\r\n"))
+	for i, text := range strings.Split(string(head), "\r\n") {
+		if i == 0 {
+			line = strings.Fields(text)
+			continue
+		}
+		name, value, _ := strings.Cut(text, ": ")
+		fields = append(fields, attack.AnswerHeader{Name: name, Value: value})
+	}
+	return line, fields, body
+}
+
+// atHost is a path as it was sent, at the host of a URL.
+func atHost(base, path string) string {
+	u, err := url.Parse(base)
+	if err != nil || !strings.HasPrefix(path, "/") { // through a plain proxy it is whole
+		return path
+	}
+	return u.Scheme + "://" + u.Host + path
+}
+
+// header shows one header field of either side.
+func (o *once) header(mark string, h attack.AnswerHeader) {
+	value := h.Value
+	if redaction.SensitiveHeader(h.Name) {
+		value = "REDACTED"
+	}
+	fmt.Fprintf(o.w, "%s %s: %s\n", mark, withoutControls(h.Name), withoutControls(o.redact.Redact(value)))
 }
 
 // turns shows what was said by both sides, in the order in which it was.
@@ -154,18 +197,24 @@ func (o *once) turns(r *attack.Reply) {
 		if t.Ours {
 			mark = ">"
 		}
-		text, ok := readable(t.Data)
-		if !ok {
-			fmt.Fprintf(o.w, "%s (%s that are no plain text) %x\n", mark, console.Counted(t.Size, "byte"), t.Data[:min(len(t.Data), onceHex)])
-			continue
-		}
-		text = strings.TrimRight(o.redact.Redact(text), " \n")
-		for line := range strings.SplitSeq(text, "\n") {
-			fmt.Fprintf(o.w, "%s %s\n", mark, line)
-		}
-		if more := t.Size - len(t.Data); more > 0 {
-			fmt.Fprintf(o.w, "(and %s more)\n", console.Counted(more, "byte"))
-		}
+		o.said(mark, t.Data, t.Size)
+	}
+}
+
+// said shows what one side said, or its beginning of that size in all.
+func (o *once) said(mark string, data []byte, size int) {
+	data = data[:min(len(data), onceBody)]
+	text, ok := readable(data)
+	if !ok {
+		fmt.Fprintf(o.w, "%s (%s that are no plain text) %x\n", mark, console.Counted(size, "byte"), data[:min(len(data), onceHex)])
+		return
+	}
+	text = strings.TrimRight(o.redact.Redact(text), " \n")
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(o.w, "%s %s\n", mark, line)
+	}
+	if more := size - len(data); more > 0 {
+		fmt.Fprintf(o.w, "(and %s more)\n", console.Counted(more, "byte"))
 	}
 }
 
@@ -225,33 +274,20 @@ func withoutControls(s string) string {
 func ending(t profiles.Target, a attack.Attempt, why string) string {
 	var b strings.Builder
 	took := a.End - a.Start
-	switch a.Fault {
-	case attack.None:
+	switch {
+	case a.Fault == attack.None:
 		fmt.Fprintf(&b, "answered in %s", report.FormatSeconds(took.Seconds()))
-	case attack.Status:
-		if !t.Speaks().OverHTTP() && a.Status != 0 {
-			fmt.Fprintf(&b, "FAILED: the opening handshake is answered with status %d, not 101; answered in %s", a.Status, report.FormatSeconds(took.Seconds()))
-			break
-		}
-		if !t.Speaks().OverHTTP() {
-			fmt.Fprintf(&b, "FAILED: the answer is not the expected one (%s); answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
-			break
-		}
-		if a.Detail.Kind == attack.GRPCDetail {
-			fmt.Fprintf(&b, "FAILED: %s is not expected; answered in %s", a.Detail, report.FormatSeconds(took.Seconds()))
-			break
-		}
-		if why != "" {
-			fmt.Fprintf(&b, "FAILED: %s; answered in %s", why, report.FormatSeconds(took.Seconds()))
-			break
-		}
-		fmt.Fprintf(&b, "FAILED: status %d is not expected; answered in %s", a.Status, report.FormatSeconds(took.Seconds()))
+	case a.Fault == attack.Status:
+		fmt.Fprintf(&b, "FAILED: %s; answered in %s", unexpected(t, a, why), report.FormatSeconds(took.Seconds()))
 	default:
 		fmt.Fprintf(&b, "FAILED: %s in phase %s", a.Fault, a.Phase)
 		if !a.Detail.IsZero() {
 			fmt.Fprintf(&b, " (%s)", a.Detail)
 		}
 		fmt.Fprintf(&b, " after %s", report.FormatSeconds(took.Seconds()))
+		if why != "" {
+			fmt.Fprintf(&b, ": %s", why)
+		}
 	}
 	fmt.Fprintf(&b, ", %s", console.Counted(int(a.Reply.Length), "byte"))
 	c := a.Conn
@@ -269,4 +305,22 @@ func ending(t profiles.Target, a attack.Attempt, why string) string {
 		fmt.Fprintf(&b, ", %s to %s", c.Local, c.Remote)
 	}
 	return b.String()
+}
+
+// unexpected says why an answer is none that is expected; why is of its content, if it is
+// that.
+func unexpected(t profiles.Target, a attack.Attempt, why string) string {
+	switch {
+	case !t.Speaks().OverHTTP() && a.Status != 0:
+		return fmt.Sprintf("the opening handshake is answered with status %d, not 101", a.Status)
+	case why != "" && a.Detail.Kind == attack.ServerDetail && a.Detail.Code != attack.UnexpectedReply:
+		return fmt.Sprintf("%s (%s)", why, a.Detail)
+	case why != "":
+		return why
+	case !t.Speaks().OverHTTP():
+		return fmt.Sprintf("the answer is not the expected one (%s)", a.Detail)
+	case a.Detail.Kind == attack.GRPCDetail:
+		return a.Detail.String() + " is not expected"
+	}
+	return fmt.Sprintf("status %d is not expected", a.Status)
 }

@@ -88,11 +88,7 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 		if a.Fault != attack.None {
 			o.failed++
 		}
-		why := ""
-		if a.Detail.Kind == attack.ContentDetail {
-			why = script.Why(i, a.Reply)
-		}
-		o.show(t, t.Requests[0], a, why)
+		o.show(t, t.Requests[0], a)
 		if left := len(steps) - i - 1; !more && left > 0 {
 			fmt.Fprintf(o.w, "the journey ends here, %s before its end\n\n", console.Counted(left, "step"))
 			break

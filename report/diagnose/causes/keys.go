@@ -5,6 +5,10 @@ import "slices"
 // generatorKeys are the causes of the generator itself.
 var generatorKeys = [...]string{"client-cpu", "client-ephemeral-ports", "client-file-descriptors"}
 
+// UnexpectedAnswers is the key of answers that came as ever, and whose content is not what
+// the profile expects. It is read off the failures themselves: no rule weighs it.
+const UnexpectedAnswers = "unexpected-answers"
+
 // Keys returns every key that a cause can have, in alphabetical order, without the
 // prefix of an inner hop.
 func Keys() []string {
@@ -13,6 +17,7 @@ func Keys() []string {
 		out = append(out, r.Cause)
 	}
 	out = append(out, lateKeys()...)
+	out = append(out, UnexpectedAnswers)
 	slices.Sort(out)
 	return out
 }

@@ -145,10 +145,25 @@ func CleanLeg(c *Case) bool {
 	return p.Failed > 0 && p.Share(attack.Status) >= 0.95 && p.Wire <= 0.02*p.Failed
 }
 
-// Unlike reports whether nearly all failures are answers of an expected status whose
-// content a step does not expect: nobody refused them. A limit that is reached makes no
-// such answers, so what ran out at the same time says nothing of them.
-func Unlike(c *Case) bool { return c.Parts.Failed > 0 && c.Parts.Unlike >= 0.9*c.Parts.Failed }
+// Unlike reports whether nearly all failures are answers that are not what the profile
+// expects: of an expected status, or, where a protocol has none, all of them from the start
+// on. Nobody refused these requests. A limit that is reached makes no such answers, so what
+// ran out at the same time says nothing of them.
+func Unlike(c *Case) bool {
+	all, other := c.Parts.Failed, c.Parts.UnlikeReply
+	if all >= 0.99*c.Parts.Attempts {
+		other = 0
+	}
+	return all > 0 && c.Parts.Unlike-other >= 0.9*all
+}
+
+// UnlikeDetail reports whether a detail is that of an answer which is not what the profile
+// expects.
+func UnlikeDetail(d attack.Detail) bool {
+	return d.Kind == attack.ContentDetail || d == unlikeReply
+}
+
+var unlikeReply = attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}
 
 // Watchable returns the hops that the profile names, or the one that it should.
 func (c *Case) Watchable() []Hop {

@@ -125,7 +125,7 @@ type composition struct {
 	Reused, Fresh          float64 // failures beyond the dial
 	OkReused, OkFresh      float64
 	EofWithReset           float64
-	Unlike                 float64 // failures of answers whose status is expected and whose content is not
+	Unlike, UnlikeReply    float64 // failures of answers that are not what is expected; those of protocols without a status
 	byRemote, failedRemote map[uint16]float64
 }
 
@@ -171,8 +171,11 @@ func (c *composition) add(cell attack.Cell) {
 	c.Failed += n
 	c.failedRemote[cell.Remote] += n
 	c.Fault[cell.Fault] += n
-	if cell.Detail.Kind == attack.ContentDetail {
+	if UnlikeDetail(cell.Detail) {
 		c.Unlike += n
+		if cell.Detail == unlikeReply {
+			c.UnlikeReply += n
+		}
 	}
 	c.Phase[cell.Phase] += n
 	c.Cell[cell.Fault][cell.Phase] += n

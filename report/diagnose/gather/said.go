@@ -33,6 +33,9 @@ func Quote(a answers.Answer) string {
 	if a.By != "" {
 		by = " from " + a.By
 	}
+	if a.Why != "" {
+		return fmt.Sprintf("%s of %s answers that were read%s, fail: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), by, a.Why)
+	}
 	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Label(), by, Shortened(a.Says))
 }
 
@@ -55,7 +58,7 @@ func commonAnswers(c *evidence.Case) string {
 		return quoteLine(c, j) // the answers say less
 	}
 	for _, a := range c.Said {
-		if a.Fault == attack.Status.String() && a.Says != "" && a.Times >= 3 && 2*a.Times >= a.Of {
+		if a.Fault == attack.Status.String() && a.Says+a.Why != "" && a.Times >= 3 && 2*a.Times >= a.Of {
 			return Quote(a)
 		}
 	}

@@ -111,8 +111,8 @@ func yieldToLimits(c *inquiry.Investigation) {
 	}
 }
 
-// keepToWords takes from all causes that nobody told, where failures are answers that were
-// served as ever but for their content: no limit, end or loss makes such answers.
+// keepToWords takes from all causes that nobody told, where failures are answers that came
+// as ever but for their content: no limit, end or loss makes such answers.
 func keepToWords(c *inquiry.Investigation) {
 	if !evidence.Unlike(c.Case) {
 		return
@@ -124,7 +124,7 @@ func keepToWords(c *inquiry.Investigation) {
 		}
 		h.Score += 2 * inquiry.Opposite(inquiry.Proves)
 		h.Proven = false
-		h.Con = append(h.Con, inquiry.Evidence{Source: "client", Text: "the answers have the status that is expected, and fail by their content alone"})
+		h.Con = append(h.Con, inquiry.Evidence{Source: "client", Text: "the answers came as ever, and fail by their content alone"})
 	}
 }
 

@@ -19,7 +19,7 @@ func onsetSentence(c *inquiry.Investigation) string {
 	o, t := c.Onset, c.Target.Total
 	what := words.Plural(o.Fault)
 	if o.Fault == attack.Status && evidence.Unlike(c.Case) {
-		what = "answers of unexpected content"
+		what = "answers that are not what the profile expects"
 	}
 	name := c.Name()
 	switch o.Status {

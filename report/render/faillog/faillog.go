@@ -83,7 +83,10 @@ func (l *Log) Append(b []byte, f attack.Failure) []byte {
 		line.Peer = l.targets[f.Target]
 	}
 	line.Message = message(f, line.Peer)
-	if line.Detail != "" {
+	switch {
+	case f.Answer != nil && f.Answer.Why != "":
+		line.Message += ": " + f.Answer.Why
+	case line.Detail != "":
 		line.Message += ": " + line.Detail
 	}
 	line.RemoteAddress, line.LocalAddress = addrPort(f.Conn.Remote), addrPort(f.Conn.Local)
