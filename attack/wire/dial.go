@@ -330,10 +330,18 @@ func (c *Conn) notStarted(a *attack.Attempt, err error) {
 	var in InPhase
 	if errors.As(err, &in) {
 		phase = in.Phase
+		if a.Reply != nil {
+			for _, t := range in.Said {
+				a.Reply.Turn(t.Ours, t.Data)
+			}
+			if in.Why != "" {
+				a.Answer = &attack.Answer{Declared: -1, Why: in.Why}
+			}
+		}
 	}
 	var no Refusal
 	if errors.As(err, &no) {
-		a.Answer, a.Status = &attack.Answer{Body: no.Words, Declared: -1}, no.Status
+		a.Answer, a.Status = &attack.Answer{Body: no.Words, Why: no.Why, Declared: -1}, no.Status
 		err = Failed{Fault: attack.Status, Detail: no.Detail}
 	}
 	c.FailStream(a, phase, err)

@@ -58,6 +58,7 @@ type Parting interface {
 type Refusal struct {
 	Detail attack.Detail
 	Words  string
+	Why    string // what was expected and what came, where that is not what the words say
 	Status uint16 // of HTTP; 0: none
 }
 
@@ -150,6 +151,8 @@ func Malformed(part uint16) Failed { return classify.Malformed(part) }
 type InPhase struct {
 	Phase attack.Phase
 	Err   error
+	Why   string             // what was expected and what came, where the error is not all
+	Said  []attack.ReplyTurn // by both sides until then, for whoever looks at it
 }
 
 // Error implements error.

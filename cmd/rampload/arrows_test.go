@@ -67,8 +67,8 @@ var arrows = map[string][]string{
 	"attack/wire/wiretest":        {"profiles", "attack", "attack/fault", "attack/wire", "attack/wire/classify", "attack/wire/route", "attack/wire/socket", "attack/wire/queue", "attack/wire/roster", "attack/wire/agenda", "attack/wire/tunnel", "attack/wire/link", "attack/wire/wiretest/record"}, // for tests
 	"attack/wire/wiretest/record": {"profiles", "attack"},
 	"attack/fill":                 {"profiles", "profiles/data", "attack"},
-	"attack/journey":              {"profiles", "attack"},
-	"attack/completion":           {"profiles", "profiles/data", "attack", "attack/fill", "attack/journey"},
+	"attack/journey":              {"profiles", "profiles/redaction", "attack"},
+	"attack/completion":           {"profiles", "profiles/redaction", "profiles/data", "attack", "attack/fill", "attack/journey"},
 	"attack/ramp":                 {"profiles", "profiles/redaction", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/completion", "attack/schedule", "attack/ramp/tally"},
 	"attack/ramp/tally":           {"profiles", "profiles/redaction", "attack"},
 	"attack/fault":                {},

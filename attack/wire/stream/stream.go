@@ -68,6 +68,7 @@ func (r *Request) Repeatable() bool { return false }
 
 // turn is one compiled turn.
 type turn struct {
+	of     profiles.Turn
 	kind   profiles.TurnKind
 	send   []byte
 	fill   *fill.Template // nil: send is sent as it is
@@ -78,7 +79,7 @@ type turn struct {
 func compile(script []profiles.Turn, filled bool, scope fill.Scope) (*Request, error) {
 	r := &Request{}
 	for i, t := range script {
-		out := turn{kind: t.Kind, hold: t.For}
+		out := turn{of: t, kind: t.Kind, hold: t.For}
 		var err error
 		switch t.Kind {
 		case profiles.TurnSend:
@@ -132,17 +133,29 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	}
 	p := pad.Get()
 	defer p.Put()
-	var a attack.Attempt
+	a := attack.Attempt{Reply: &attack.Reply{Limit: attack.MaxAnswerBody}}
 	said, phase, err := s.play(x.begin, &a, p)
+	why := ""
 	switch {
 	case err == nil && said.IsZero() && len(p.Rest()) > 0:
 		// More than is expected at the begin: it would be taken for an answer.
 		err = wire.Malformed(attack.UnexpectedAnswer)
+		why = "on-connect ends, and more comes: " + message.Quoted(p.Rest())
+		a.Reply.Turn(false, p.Rest())
 	case err == nil && !said.IsZero():
-		err = wire.Failed{Fault: attack.Status, Detail: said}
+		s.rest(p)
+		if words := Said(p.Rest()); !words.IsZero() {
+			said = words
+		}
+		words := p.Rest()[:min(len(p.Rest()), attack.MaxAnswerBody)]
+		err = wire.Refusal{Detail: said, Words: string(words), Why: "on-connect, " + s.why(x.begin, p, nil)}
+	case err != nil:
+		if why = s.why(x.begin, p, err); why != "" {
+			why = "on-connect, " + why
+		}
 	}
 	if err != nil {
-		return nil, wire.InPhase{Phase: phase, Err: err}
+		return nil, wire.InPhase{Phase: phase, Err: err, Why: why, Said: a.Reply.Turns}
 	}
 	return s, nil
 }
@@ -150,7 +163,8 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 // session plays scripts on one connection.
 type session struct {
 	*wire.Conn
-	x *exchanger
+	x  *exchanger
+	at int // the turn that the attempt has come to
 }
 
 // Close implements [wire.Session]: nothing is held between attempts.
@@ -173,10 +187,15 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 			said = words
 		}
 		if said.IsZero() {
+			if a.Reply != nil {
+				if why := s.why(r, p, err); why != "" {
+					a.Answer = &attack.Answer{Declared: -1, Why: why}
+				}
+			}
 			return s.Fail(a, phase, err)
 		}
 		fault, _ := s.FaultOf(err)
-		s.keep(a, p)
+		s.keep(a, p, "")
 		if fault == attack.EOF {
 			return s.Refuse(a, phase, said)
 		}
@@ -187,10 +206,10 @@ func (s *session) Do(req attack.Request, a *attack.Attempt) wire.Outcome {
 		if words := Said(p.Rest()); !words.IsZero() {
 			said = words
 		}
-		s.keep(a, p)
+		s.keep(a, p, s.why(r, p, nil))
 		return s.Refuse(a, phase, said)
 	case len(p.Rest()) > 0:
-		s.keep(a, p)
+		s.keep(a, p, "the script ends, and more comes: "+message.Quoted(p.Rest()))
 		return s.Fail(a, phase, wire.Malformed(attack.UnexpectedAnswer))
 	}
 	a.Fault = attack.None
@@ -207,6 +226,7 @@ func (s *session) play(r *Request, a *attack.Attempt, p *pad.Pad) (said attack.D
 	phase = attack.PhaseWrite
 	for i := range r.turns {
 		t := &r.turns[i]
+		s.at = i
 		switch t.kind {
 		case profiles.TurnSend:
 			out := t.send
@@ -220,6 +240,9 @@ func (s *session) play(r *Request, a *attack.Attempt, p *pad.Pad) (said attack.D
 			}
 			answered := i+1 < len(r.turns) && r.turns[i+1].kind == profiles.TurnExpect
 			if at, err := s.send(out, answered, a, p); err != nil {
+				if at > attack.PhaseWrite { // it was read for the next turn already
+					s.at = i + 1
+				}
 				return said, at, err
 			}
 			phase = attack.PhaseAwait
@@ -290,6 +313,9 @@ func (s *session) expect(m matcher, a *attack.Attempt, p *pad.Pad) (verdict, err
 			return mismatch, nil
 		}
 		if err := p.More(s.Conn, a); err != nil {
+			if a.Reply != nil && len(p.Rest()) > 0 {
+				a.Reply.Turn(false, p.Rest())
+			}
 			return more, err
 		}
 	}
@@ -342,11 +368,25 @@ func (s *session) ended(a *attack.Attempt, p *pad.Pad) {
 	}
 }
 
+// why says what the turn that failed expects, and what came: "" if it expects nothing. err
+// is what ended it, nil for an answer that does not match.
+func (s *session) why(r *Request, p *pad.Pad, err error) string {
+	t := &r.turns[s.at]
+	if t.kind != profiles.TurnExpect {
+		return ""
+	}
+	then := ""
+	if err != nil {
+		then = message.Ended(s.FaultOf(err))
+	}
+	return message.Mismatch(s.at, t.of, p.Rest(), then)
+}
+
 // keep keeps what was answered to a failed attempt, of a sample of them.
-func (s *session) keep(a *attack.Attempt, p *pad.Pad) {
+func (s *session) keep(a *attack.Attempt, p *pad.Pad, why string) {
 	body := p.Rest()
 	if len(body) == 0 || !s.x.kept.Keep(s.Now(), 0) {
 		return
 	}
-	a.Answer = &attack.Answer{Body: string(body[:min(len(body), attack.MaxAnswerBody)]), Declared: -1, Received: int64(a.Received)}
+	a.Answer = &attack.Answer{Body: string(body[:min(len(body), attack.MaxAnswerBody)]), Declared: -1, Received: int64(a.Received), Why: why}
 }

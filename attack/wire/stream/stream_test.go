@@ -216,3 +216,47 @@ func TestTurnsAreShown(t *testing.T) {
 		t.Errorf("%v %q: %s, want %s", a.Fault, a.Detail, b.String(), want)
 	}
 }
+
+// TestWhy: what was expected and what came instead is told of each way to fail, that of
+// on-connect too.
+func TestWhy(t *testing.T) {
+	addr := serve(t, func(c *net.TCPConn) {
+		_, _ = c.Write([]byte("220 hello\r\n"))
+		in := bufio.NewScanner(c)
+		for in.Scan() && in.Text() != "QUIT" {
+			_, _ = c.Write([]byte("550 no\r\n"))
+		}
+	})
+	hello, no := expect(profiles.ByLine, "^220"), expect(profiles.ByLine, "^250")
+	for name, c := range map[string]struct {
+		begin, script []profiles.Turn
+		why           string
+	}{
+		"answer":     {nil, []profiles.Turn{hello, send("EHLO\r\n"), no}, `turn 3, expect line ^250: got "550 no\r\n"`},
+		"end":        {nil, []profiles.Turn{hello, send("QUIT\r\n"), no}, "turn 3, expect line ^250: got nothing before the connection was closed"},
+		"on-connect": {[]profiles.Turn{no}, []profiles.Turn{send("EHLO\r\n"), no}, `on-connect, turn 1, expect line ^250: got "220 hello\r\n"`},
+		"closed on-connect": {
+			[]profiles.Turn{hello, send("QUIT\r\n"), no},
+			[]profiles.Turn{send("EHLO\r\n"), no},
+			"on-connect, turn 3, expect line ^250: got nothing before the connection was closed",
+		},
+	} {
+		tr, err := wire.New(wire.Config{
+			Profile: target(c.script, c.begin)(addr, false), Exchange: stream.New,
+			Client: profiles.Client{Connections: 1, Timeout: wiretest.Patience},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := tr.Compile(profiles.Request{Script: c.script})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := attack.Attempt{Reply: &attack.Reply{Limit: 1000}}
+		tr.Do(req, &a)
+		tr.Close()
+		if a.Answer == nil || a.Answer.Why != c.why || len(a.Reply.Turns) == 0 {
+			t.Errorf("%s: %v %+v, want %s; said %d turns", name, a.Fault, a.Answer, c.why, len(a.Reply.Turns))
+		}
+	}
+}

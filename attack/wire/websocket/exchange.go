@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/wire"
+	msg "github.com/rampload/rampload/attack/wire/message"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -137,6 +138,7 @@ func (s *session) say(op byte, payload []byte, a *attack.Attempt) error {
 
 // expect takes the next message, or the next that matches.
 func (s *session) expect(t *turn, a *attack.Attempt, phase attack.Phase) (attack.Phase, error) {
+	var passed []byte // the last message that did not match
 	for {
 		var m message
 		err := s.wait(func() bool {
@@ -149,6 +151,9 @@ func (s *session) expect(t *turn, a *attack.Attempt, phase attack.Phase) (attack
 			return true
 		})
 		if err != nil {
+			if a.Reply != nil {
+				a.Answer = &attack.Answer{Declared: -1, Why: msg.Mismatch(t.at, t.of, passed, msg.Ended(s.FaultOf(err)))}
+			}
 			return phase, err
 		}
 		phase = attack.PhaseBody
@@ -158,9 +163,10 @@ func (s *session) expect(t *turn, a *attack.Attempt, phase attack.Phase) (attack
 		if t.match(m) {
 			return phase, nil
 		}
+		passed = m.data
 		if !t.skip {
 			if a.Answer == nil && s.x.kept.Keep(s.Now(), 0) {
-				a.Answer = &attack.Answer{Body: string(m.data[:min(len(m.data), attack.MaxAnswerBody)]), Declared: -1, Received: m.size}
+				a.Answer = &attack.Answer{Body: string(m.data[:min(len(m.data), attack.MaxAnswerBody)]), Declared: -1, Received: m.size, Why: msg.Mismatch(t.at, t.of, m.data, "")}
 			}
 			return phase, wire.Failed{Fault: attack.Status, Detail: attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}}
 		}

@@ -6,6 +6,7 @@ package websocket
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -77,6 +78,8 @@ func (r *Request) Repeatable() bool { return false }
 
 // turn is one compiled turn.
 type turn struct {
+	at    int // in the script
+	of    profiles.Turn
 	kind  profiles.TurnKind
 	op    byte
 	send  []byte
@@ -89,7 +92,7 @@ type turn struct {
 func compile(script []profiles.Turn, filled bool, scope fill.Scope) (*Request, error) {
 	r := &Request{}
 	for i, t := range script {
-		out := turn{kind: t.Kind, hold: t.For, op: opText}
+		out := turn{at: i, of: t, kind: t.Kind, hold: t.For, op: opText}
 		var err error
 		switch t.Kind {
 		case profiles.TurnSend:
@@ -156,7 +159,7 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 	if x.begin == nil {
 		return s, nil
 	}
-	var a attack.Attempt
+	a := attack.Attempt{Reply: &attack.Reply{Limit: attack.MaxAnswerBody}}
 	phase, err := s.play(x.begin, &a)
 	s.busy.Store(false)
 	if err != nil {
@@ -165,7 +168,15 @@ func (x *exchanger) Start(c *wire.Conn, _ string) (wire.Session, error) {
 		s.mu.Unlock()
 		s.Shut()
 		<-s.over
-		return nil, wire.InPhase{Phase: phase, Err: err}
+		in := wire.InPhase{Phase: phase, Err: err, Said: a.Reply.Turns}
+		var failed wire.Failed
+		if a.Answer != nil {
+			in.Why = "on-connect, " + a.Answer.Why
+			if errors.As(err, &failed) && failed.Fault == attack.Status {
+				in.Err = wire.Refusal{Detail: failed.Detail, Words: a.Answer.Body, Why: in.Why}
+			}
+		}
+		return nil, in
 	}
 	s.finish(false)
 	return s, nil

@@ -114,14 +114,14 @@ func (o *once) base(ctx context.Context, cfg attack.ClientConfig, requests []pro
 		if a.Fault != attack.None {
 			o.failed++
 		}
-		o.show(cfg.Profile, r, a)
+		o.show(ctx, cfg.Profile, r, a)
 	}
 	return nil
 }
 
 // show writes one exchange as curl -v would: what was sent, status, headers, the beginning
 // of the body, and a line on time and connection.
-func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
+func (o *once) show(ctx context.Context, t profiles.Target, r profiles.Request, a attack.Attempt) {
 	line, fields, sent := asked(a.Reply.Sent)
 	what := r.Method + " " + t.URL + r.Path
 	switch {
@@ -155,7 +155,11 @@ func (o *once) show(t profiles.Target, r profiles.Request, a attack.Attempt) {
 	if a.Answer != nil {
 		why = withoutControls(o.redact.Redact(a.Answer.Why))
 	}
-	fmt.Fprintf(o.w, "%s\n\n", ending(t, a, why))
+	fmt.Fprintf(o.w, "%s\n", ending(t, a, why))
+	if what := run.Mistaken(ctx, t, a); what != "" {
+		fmt.Fprintln(o.w, what)
+	}
+	fmt.Fprintln(o.w)
 }
 
 // asked takes a request that was sent apart: its line, its headers and its body.

@@ -88,7 +88,7 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 		if a.Fault != attack.None {
 			o.failed++
 		}
-		o.show(t, t.Requests[0], a)
+		o.show(ctx, t, t.Requests[0], a)
 		if left := len(steps) - i - 1; !more && left > 0 {
 			fmt.Fprintf(o.w, "the journey ends here, %s before its end\n\n", console.Counted(left, "step"))
 			break

@@ -46,6 +46,9 @@ func exchange(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig) 
 	if ctx.Err() != nil || a.Fault == attack.None {
 		return nil
 	}
+	if what := Mistaken(ctx, cfg.Profile, a); what != "" {
+		return console.NotRun(fmt.Errorf("target %s: %s", name, what))
+	}
 	return console.NotRun(fmt.Errorf("target %s: %s answers its connections, and fails the first request (%s) with %s%s; %s",
 		name, knockedAt(cfg.Profile.URL, a), redaction.Of(p).Redact(r.Label()), a.Fault, said(p, a), exchangeHint(cfg.Profile, a)))
 }
@@ -54,14 +57,16 @@ func exchange(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig) 
 // there are any.
 func said(p profiles.Profile, a attack.Attempt) string {
 	var parts []string
-	if !a.Detail.IsZero() {
+	if !a.Detail.IsZero() && (a.Answer == nil || a.Answer.Why == "" || a.Detail.Code != attack.UnexpectedReply || a.Detail.Kind != attack.ServerDetail) {
 		parts = append(parts, a.Detail.String())
 	}
 	words := a.Answer
 	if turns := a.Reply.Turns; words == nil && len(turns) > 0 && !turns[len(turns)-1].Ours {
 		words = &attack.Answer{Body: string(turns[len(turns)-1].Data)}
 	}
-	if words != nil {
+	if words != nil && words.Why != "" {
+		parts = append(parts, words.Clean(redaction.Of(p).Redact).Why)
+	} else if words != nil {
 		if text := words.Clean(redaction.Of(p).Redact).Body; text != "" {
 			parts = append(parts, fmt.Sprintf("it says %q", text))
 		}

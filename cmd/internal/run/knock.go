@@ -39,6 +39,11 @@ func Knock(ctx context.Context, p profiles.Profile, t profiles.Target, base prof
 			break
 		}
 	}
+	if k.Attempt.Phase == attack.PhaseTLS {
+		if what := Mistaken(ctx, cfg.Profile, k.Attempt); what != "" {
+			return console.NotRun(fmt.Errorf("target %s: %s", t.Name, what))
+		}
+	}
 	if err := refusal(t.Name, base.URL, p.Client, k); err != nil {
 		return console.NotRun(err)
 	}

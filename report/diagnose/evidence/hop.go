@@ -146,12 +146,12 @@ func CleanLeg(c *Case) bool {
 }
 
 // Unlike reports whether nearly all failures are answers that are not what the profile
-// expects: of an expected status, or, where a protocol has none, all of them from the start
-// on. Nobody refused these requests. A limit that is reached makes no such answers, so what
+// expects: of an expected status, or, where a protocol has none, all that one request is
+// answered. Nobody refused these requests. A limit that is reached makes no such answers, so what
 // ran out at the same time says nothing of them.
 func Unlike(c *Case) bool {
 	all, other := c.Parts.Failed, c.Parts.UnlikeReply
-	if all >= 0.99*c.Parts.Attempts {
+	if all >= 0.99*c.Parts.Attempts || OneRequest(c) != "" {
 		other = 0
 	}
 	return all > 0 && c.Parts.Unlike-other >= 0.9*all
