@@ -306,3 +306,43 @@ func TestHealthyTellsDrops(t *testing.T) {
 		}
 	}
 }
+
+// TestDroppedInPart: a filter that drops some packets of connections that go on loses them,
+// and one after which nothing of a connection passes any more shuts it out.
+func TestDroppedInPart(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		lost float64 // of what was sent again
+		want string
+	}{
+		{"what is sent again passes", 0.03, "packet-loss"},
+		{"what is sent again is dropped as well", 0.7, "silent-firewall"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				w := newWorld(rand.New(rand.NewPCG(seed, 15)))
+				w.behindFirewall()
+				w.fail = func(r *request) {
+					if r.number%40 == 0 {
+						timeout(r, attack.PhaseAwait, 2)
+						r.retrans = 3
+					}
+				}
+				w.background()
+				w.play()
+				w.tells(attack.Timeout, 3, probe.Event{
+					Kind: probe.PacketDrop, Host: firewall, Reason: "NETFILTER_DROP",
+					Kernel: &probe.Kernel{Packet: "segment", Hook: "FORWARD", Table: "filter"}, Local: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), serverPort),
+				})
+				for name, rate := range map[string]float64{probe.RetransSegs: 30, probe.LostRetransmit: 30 * test.lost, probe.SynRetrans: 0.2} {
+					w.counter(serverHost, name, func(float64) float64 { return rate })
+				}
+				w.complete()
+				f := diagnose.Analyze(w.log).Findings[0]
+				if f.Cause != test.want {
+					t.Errorf("seed %d: %s %s (%.2f), want %s\n%s\n%v", seed, f.Verdict, f.Cause, f.Confidence, test.want, f.Summary, evidence(f))
+				}
+			}
+		})
+	}
+}

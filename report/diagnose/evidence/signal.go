@@ -293,6 +293,7 @@ const (
 
 	// What happened when faults began, and to what.
 	NobodyListens // the kernel of an inner hop refused for a listener that is not there
+	DroppedInPart // a filter dropped some packets of connections whose others pass: it loses them
 	LastWords     // a process that ended said just before what it lacked: its end follows from that
 	Reloaded      // its processes were replaced in good order just before, once
 	InTurn        // one of several instances after the other ended once and came back: somebody goes through them

@@ -406,7 +406,7 @@ func fill(c *inquiry.Investigation, f *Finding, h *inquiry.Hypothesis) {
 // dropper returns the host whose kernel says that it dropped or rejected what a cause of
 // the path is about; empty where none says so.
 func dropper(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
-	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected, evidence.Unanswered} {
+	for _, x := range []evidence.Clue{evidence.FilterDropped, evidence.TrackingDropped, evidence.ReverseDropped, evidence.TooBigDropped, evidence.PathRejected, evidence.Unanswered, evidence.DroppedInPart} {
 		f := c.Facts[h.Hop.Index][x]
 		if host, ok := strings.CutPrefix(f.Source, "kernel of "); ok && f.Is == evidence.Yes && slices.Contains(h.Rule.Proof, x) {
 			return host

@@ -16,6 +16,7 @@ func silentFirewall() inquiry.Rule {
 		Unless: []evidence.Clue{evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.DroppedInPart, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it shuts nobody out
 			{Clue: evidence.StandsBetween, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.SaysUnreached, Yes: inquiry.Weak, No: 0},
