@@ -63,7 +63,7 @@ func Contents(p profiles.Profile) [][]string {
 // instead. The texts are the profile's and the answer's own, cut.
 func (s *step) why(index int, reply *attack.Reply) string {
 	what := Content(s.Step)[index]
-	c := s.Step.Check
+	c := s.Check
 	if c.Body != "" {
 		if index == 0 {
 			return what + ": the body has no such text"

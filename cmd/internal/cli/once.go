@@ -278,10 +278,10 @@ func withoutControls(s string) string {
 func ending(t profiles.Target, a attack.Attempt, why string) string {
 	var b strings.Builder
 	took := a.End - a.Start
-	switch {
-	case a.Fault == attack.None:
+	switch a.Fault {
+	case attack.None:
 		fmt.Fprintf(&b, "answered in %s", report.FormatSeconds(took.Seconds()))
-	case a.Fault == attack.Status:
+	case attack.Status:
 		fmt.Fprintf(&b, "FAILED: %s; answered in %s", unexpected(t, a, why), report.FormatSeconds(took.Seconds()))
 	default:
 		fmt.Fprintf(&b, "FAILED: %s in phase %s", a.Fault, a.Phase)
