@@ -65,7 +65,7 @@ func hopTests() []hopTest {
 			causes: []string{"dependency-error", "upstream-application-error"}, tells: []string{"payments"},
 		},
 		{
-			name: "balancer's queue", scene: scene{server: "maxconn 1", defaults: "timeout queue 20ms"}, host: "lb", tier: "proxy", causes: []string{"proxy-queue-limit"},
+			name: "balancer's queue", scene: scene{server: "maxconn 1", defaults: "timeout queue 20ms", work: "30ms"}, host: "lb", tier: "proxy", causes: []string{"proxy-queue-limit"},
 			tells: []string{"haproxy on lb: 503 to GET /orders"}, untold: "one of the 3",
 		},
 	}

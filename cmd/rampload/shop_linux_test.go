@@ -49,6 +49,7 @@ func shopService() {
 	fault := flags.String("fault", "", "")
 	says := flags.String("says", "", "")
 	injected := flags.String("injected", "", "")
+	work := flags.Duration("work", 0, "")
 	_ = flags.Parse(os.Args[1:])
 	name := filepath.Base(os.Args[0])
 	fail := func(err error) {
@@ -115,6 +116,9 @@ func shopService() {
 				return
 			}
 		}
+		if *work > 0 {
+			<-time.After(*work)
+		}
 		write("info", id, "served")
 		_, _ = io.WriteString(w, "ok\n")
 	})))
@@ -155,6 +159,7 @@ type scene struct {
 	fault          string // of orders-2; "": none
 	says           string // what orders-2 logs of it
 	inner          string // fault of payments
+	work           string // that orders takes for each request, such as "30ms"; "": what it takes
 	mode           string // of the balancer: http or tcp
 	global         string
 }
@@ -248,12 +253,16 @@ hosts:
   - {name: stock, netns: %[2]s-stock, processes: [{listen: 8082}], logs: ['%[3]s/stock-*.log']}
 `, placeOf("lb"), st.name, st.dir))
 	st.start("stock", "nginx", "-e", st.file("stock-error.log"), "-c", st.file("nginx.conf"))
-	service := func(host, name, addr, next, form, fault, says string) {
-		st.start(host, st.file(name), "-addr", addr, "-next", next, "-log", st.file(host+".log"), "-form", form, "-fault", fault, "-says", says, "-injected", st.file(host+".injected"))
+	service := func(host, name, addr, next, form, fault, says string, more ...string) {
+		st.start(host, st.file(name), append(more, "-addr", addr, "-next", next, "-log", st.file(host+".log"), "-form", form, "-fault", fault, "-says", says, "-injected", st.file(host+".injected"))...)
 	}
 	service("payments", "payments", placeOf("payments")+":8081", "http://"+placeOf("stock")+":8082/stock", "text", s.inner, s.says)
+	var takes []string
+	if s.work != "" {
+		takes = []string{"-work", s.work}
+	}
 	for _, host := range []string{"orders-1", "orders-2", "orders-3"} {
-		service(host, "orders", placeOf(host)+":8080", "http://"+placeOf("payments")+":8081/pay", "json", s.fault, s.says)
+		service(host, "orders", placeOf(host)+":8080", "http://"+placeOf("payments")+":8081/pay", "json", s.fault, s.says, slices.Clone(takes)...)
 	}
 	st.start("lb", "haproxy", "-db", "-f", st.file("haproxy.cfg"))
 	until(t, "the shop", func() bool {

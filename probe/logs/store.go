@@ -125,9 +125,9 @@ func (q *questions) wait() {
 	switch {
 	case q.answered == 0: // by one that does not answer
 	case q.tardy:
-		time.Sleep(waitsMore)
+		<-time.After(waitsMore)
 	default:
-		time.Sleep(settles)
+		<-time.After(settles)
 	}
 }
 
