@@ -136,62 +136,62 @@ func New(cfg Config) (*Tracker, error) {
 }
 
 // Begin asks for the answer of an attempt that the target may accept.
-func (t *Tracker) Begin(a *attack.Attempt) {
-	a.Reply = t.replies.Get().(*attack.Reply)
-	a.Reply.Limit = t.Reads()
+func (tracker *Tracker) Begin(a *attack.Attempt) {
+	a.Reply = tracker.replies.Get().(*attack.Reply)
+	a.Reply.Limit = tracker.Reads()
 	a.Reply.Begin("")
 }
 
 // Reads is how many bytes of the body of an answer it reads.
-func (t *Tracker) Reads() int { return max(t.body, attack.MaxAnswerBody) }
+func (tracker *Tracker) Reads() int { return max(tracker.body, attack.MaxAnswerBody) }
 
 // End looks at the answer, before anybody counts the attempt: what was accepted is
 // followed from now on.
-func (t *Tracker) End(a *attack.Attempt) {
+func (tracker *Tracker) End(a *attack.Attempt) {
 	reply := a.Reply
 	a.Reply = nil
-	defer t.replies.Put(reply)
-	t.See(a, reply)
+	defer tracker.replies.Put(reply)
+	tracker.See(a, reply)
 }
 
 // See is End for somebody who has asked for the answer, and keeps it.
-func (t *Tracker) See(a *attack.Attempt, reply *attack.Reply) {
-	if a.Fault != attack.None || !t.cfg.Spec.Accepted.Contains(int(a.Status)) {
+func (tracker *Tracker) See(a *attack.Attempt, reply *attack.Reply) {
+	if a.Fault != attack.None || !tracker.cfg.Spec.Accepted.Contains(int(a.Status)) {
 		return
 	}
-	tr := &transaction{request: a.Request, due: a.Due, accepted: a.End, deadline: a.End + t.cfg.Spec.Timeout, index: -1}
+	tr := &transaction{request: a.Request, due: a.Due, accepted: a.End, deadline: a.End + tracker.cfg.Spec.Timeout, index: -1}
 	tr.next = tr.deadline
-	if !t.identify(tr, a, reply) {
-		t.count(tr, attack.Canceled, attack.PhaseDNS, attack.Detail{})
+	if !tracker.identify(tr, a, reply) {
+		tracker.count(tr, attack.Canceled, attack.PhaseDNS, attack.Detail{})
 		return
 	}
-	if t.cfg.Poller != nil {
-		tr.next = min(tr.accepted+t.cfg.Spec.Poll.Every, tr.deadline)
+	if tracker.cfg.Poller != nil {
+		tr.next = min(tr.accepted+tracker.cfg.Spec.Poll.Every, tr.deadline)
 	}
-	t.follow(tr)
+	tracker.follow(tr)
 }
 
 // identify finds by what the transaction is known, and where its state is.
-func (t *Tracker) identify(tr *transaction, a *attack.Attempt, reply *attack.Reply) bool {
-	tr.key = string(t.cfg.RunID.AppendTransactionID(nil, a.Request))
-	vars := make([]string, len(t.take))
-	for i, taker := range t.take {
+func (tracker *Tracker) identify(tr *transaction, a *attack.Attempt, reply *attack.Reply) bool {
+	tr.key = string(tracker.cfg.RunID.AppendTransactionID(nil, a.Request))
+	vars := make([]string, len(tracker.take))
+	for i, taker := range tracker.take {
 		value, ok := taker.Take(reply)
 		if !ok || value == "" {
 			return false
 		}
 		vars[i] = value
-		if taker.Name == profiles.AcceptedID && t.cfg.Poller == nil {
+		if taker.Name == profiles.AcceptedID && tracker.cfg.Poller == nil {
 			tr.key = value
 		}
 	}
-	if t.cfg.Poller == nil {
+	if tracker.cfg.Poller == nil {
 		return true
 	}
-	if t.path != nil {
+	if tracker.path != nil {
 		with := *a
 		with.Fill = &attack.Fill{Vars: vars}
-		tr.path = string(t.path.Append(nil, t.cfg.RunID, &with, time.Time{}))
+		tr.path = string(tracker.path.Append(nil, tracker.cfg.RunID, &with, time.Time{}))
 		return true
 	}
 	i := slices.IndexFunc(reply.Headers, func(h attack.AnswerHeader) bool { return equalFold(h.Name, "location") })
@@ -199,45 +199,45 @@ func (t *Tracker) identify(tr *transaction, a *attack.Attempt, reply *attack.Rep
 		return false
 	}
 	var ok bool
-	tr.path, ok = locate(t.cfg.Base, reply.Headers[i].Value, t.cfg.Spec.Poll.URL != "")
+	tr.path, ok = locate(tracker.cfg.Base, reply.Headers[i].Value, tracker.cfg.Spec.Poll.URL != "")
 	return ok
 }
 
 // follow takes a transaction on, unless its completion has come already.
-func (t *Tracker) follow(tr *transaction) {
-	t.mu.Lock()
-	if came, ok := t.cameEarly(tr.key); ok {
-		t.mu.Unlock()
-		t.end(tr, came.outcome)
+func (tracker *Tracker) follow(tr *transaction) {
+	tracker.mu.Lock()
+	if came, ok := tracker.cameEarly(tr.key); ok {
+		tracker.mu.Unlock()
+		tracker.end(tr, came.outcome)
 		return
 	}
-	_, twice := t.pending[tr.key]
+	_, twice := tracker.pending[tr.key]
 	switch {
-	case t.over:
-		t.mu.Unlock()
-		t.count(tr, attack.Canceled, attack.PhaseAwait, attack.Detail{})
+	case tracker.over:
+		tracker.mu.Unlock()
+		tracker.count(tr, attack.Canceled, attack.PhaseAwait, attack.Detail{})
 		return
-	case len(t.pending) >= t.cfg.Most:
-		t.mu.Unlock()
-		t.count(tr, attack.Canceled, attack.PhaseWrite, attack.Detail{})
+	case len(tracker.pending) >= tracker.cfg.Most:
+		tracker.mu.Unlock()
+		tracker.count(tr, attack.Canceled, attack.PhaseWrite, attack.Detail{})
 		return
 	case twice: // the service has given one id to two
-		t.mu.Unlock()
-		t.count(tr, attack.Canceled, attack.PhaseDNS, attack.Detail{})
+		tracker.mu.Unlock()
+		tracker.count(tr, attack.Canceled, attack.PhaseDNS, attack.Detail{})
 		return
 	}
-	tr.doubt = t.blind
-	t.pending[tr.key] = tr
-	heap.Push(&t.queue, tr)
+	tr.doubt = tracker.blind
+	tracker.pending[tr.key] = tr
+	heap.Push(&tracker.queue, tr)
 	first := tr.index == 0
-	t.mu.Unlock()
+	tracker.mu.Unlock()
 	if first {
-		t.look()
+		tracker.look()
 	}
 }
 
-func (t *Tracker) cameEarly(key string) (arrival, bool) {
-	for _, m := range t.early {
+func (tracker *Tracker) cameEarly(key string) (arrival, bool) {
+	for _, m := range tracker.early {
 		if a, ok := m[key]; ok {
 			delete(m, key)
 			return a, true
@@ -247,45 +247,45 @@ func (t *Tracker) cameEarly(key string) (arrival, bool) {
 }
 
 // look wakes Run.
-func (t *Tracker) look() {
+func (tracker *Tracker) look() {
 	select {
-	case t.wake <- struct{}{}:
+	case tracker.wake <- struct{}{}:
 	default:
 	}
 }
 
 // Heard takes what a callback or a message says of a transaction, by its key. It
 // reports whether anybody waits for it, or may do so soon.
-func (t *Tracker) Heard(key string, reply *attack.Reply) bool {
-	what := t.judge(reply)
+func (tracker *Tracker) Heard(key string, reply *attack.Reply) bool {
+	what := tracker.judge(reply)
 	if what == open {
 		return true
 	}
-	t.mu.Lock()
-	tr, ok := t.pending[key]
+	tracker.mu.Lock()
+	tr, ok := tracker.pending[key]
 	if !ok {
-		defer t.mu.Unlock()
-		if len(key) > 256 || t.over {
+		defer tracker.mu.Unlock()
+		if len(key) > 256 || tracker.over {
 			return false
 		}
-		if len(t.early[0]) >= mostEarly {
-			t.early[1], t.early[0] = t.early[0], map[string]arrival{}
+		if len(tracker.early[0]) >= mostEarly {
+			tracker.early[1], tracker.early[0] = tracker.early[0], map[string]arrival{}
 		}
-		t.early[0][key] = arrival{what}
+		tracker.early[0][key] = arrival{what}
 		return true
 	}
-	t.drop(tr)
-	t.mu.Unlock()
-	t.end(tr, what)
+	tracker.drop(tr)
+	tracker.mu.Unlock()
+	tracker.end(tr, what)
 	return true
 }
 
 // judge says what an answer that has come says of its transaction.
-func (t *Tracker) judge(reply *attack.Reply) outcome {
+func (tracker *Tracker) judge(reply *attack.Reply) outcome {
 	switch {
-	case !t.failed.Empty() && t.failed.Passes(reply):
+	case !tracker.failed.Empty() && tracker.failed.Passes(reply):
 		return gaveUp
-	case t.done.Passes(reply):
+	case tracker.done.Passes(reply):
 		return completed
 	}
 	return open
@@ -293,90 +293,90 @@ func (t *Tracker) judge(reply *attack.Reply) outcome {
 
 // Blind tells that completions are not heard from now on, or are heard again. What was
 // pending in between is in doubt.
-func (t *Tracker) Blind(blind bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.blind = blind
+func (tracker *Tracker) Blind(blind bool) {
+	tracker.mu.Lock()
+	defer tracker.mu.Unlock()
+	tracker.blind = blind
 	if blind {
-		for _, tr := range t.pending {
+		for _, tr := range tracker.pending {
 			tr.doubt = true
 		}
 	}
 }
 
 // Pending returns how many transactions are pending, and how many polls are in flight.
-func (t *Tracker) Pending() (transactions, polls int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return int64(len(t.pending)), int64(t.polling)
+func (tracker *Tracker) Pending() (transactions, polls int64) {
+	tracker.mu.Lock()
+	defer tracker.mu.Unlock()
+	return int64(len(tracker.pending)), int64(tracker.polling)
 }
 
 // drop takes a transaction out. The caller holds mu.
-func (t *Tracker) drop(tr *transaction) {
-	delete(t.pending, tr.key)
+func (tracker *Tracker) drop(tr *transaction) {
+	delete(tracker.pending, tr.key)
 	if tr.index >= 0 {
-		heap.Remove(&t.queue, tr.index)
+		heap.Remove(&tracker.queue, tr.index)
 	}
-	if t.over && len(t.pending) == 0 {
-		t.settle()
+	if tracker.over && len(tracker.pending) == 0 {
+		tracker.settle()
 	}
 }
 
-func (t *Tracker) settle() {
+func (tracker *Tracker) settle() {
 	select {
-	case <-t.settled:
+	case <-tracker.settled:
 	default:
-		close(t.settled)
+		close(tracker.settled)
 	}
 }
 
 // end counts a transaction of which somebody said how it ended.
-func (t *Tracker) end(tr *transaction, what outcome) {
+func (tracker *Tracker) end(tr *transaction, what outcome) {
 	if what == gaveUp {
-		t.count(tr, attack.Status, attack.PhaseDone, attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerError})
+		tracker.count(tr, attack.Status, attack.PhaseDone, attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerError})
 		return
 	}
-	t.count(tr, attack.None, attack.PhaseDone, attack.Detail{})
+	tracker.count(tr, attack.None, attack.PhaseDone, attack.Detail{})
 }
 
 // expire counts a transaction whose time is over and of which nobody has said anything.
-func (t *Tracker) expire(tr *transaction) {
+func (tracker *Tracker) expire(tr *transaction) {
 	if tr.doubt {
-		t.count(tr, attack.Canceled, attack.PhaseDial, attack.Detail{})
+		tracker.count(tr, attack.Canceled, attack.PhaseDial, attack.Detail{})
 		return
 	}
-	t.count(tr, attack.Timeout, attack.PhaseAwait, attack.Detail{})
+	tracker.count(tr, attack.Timeout, attack.PhaseAwait, attack.Detail{})
 }
 
-func (t *Tracker) count(tr *transaction, fault attack.Fault, phase attack.Phase, detail attack.Detail) {
-	t.cfg.Count(&attack.Attempt{
-		Request: tr.request, Target: t.cfg.Transactions, Last: true,
-		Due: tr.due, Start: tr.accepted, End: max(t.cfg.Clock(), tr.accepted), Fault: fault, Phase: phase, Detail: detail,
+func (tracker *Tracker) count(tr *transaction, fault attack.Fault, phase attack.Phase, detail attack.Detail) {
+	tracker.cfg.Count(&attack.Attempt{
+		Request: tr.request, Target: tracker.cfg.Transactions, Last: true,
+		Due: tr.due, Start: tr.accepted, End: max(tracker.cfg.Clock(), tr.accepted), Fault: fault, Phase: phase, Detail: detail,
 	})
 }
 
 // Run looks at what is due until ctx is done. It is called once.
-func (t *Tracker) Run(ctx context.Context) {
+func (tracker *Tracker) Run(ctx context.Context) {
 	var polls sync.WaitGroup
 	defer polls.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	pace := pacer{every: t.cfg.Spec.Poll.AtMost}
+	pace := pacer{every: tracker.cfg.Spec.Poll.AtMost}
 	for {
-		tr, wait := t.next(&pace)
+		tr, wait := tracker.next(&pace)
 		switch {
-		case tr != nil && t.cfg.Poller == nil:
-			t.expire(tr)
+		case tr != nil && tracker.cfg.Poller == nil:
+			tracker.expire(tr)
 			continue
 		case tr != nil:
-			polls.Go(func() { t.poll(tr) })
+			polls.Go(func() { tracker.poll(tr) })
 			continue
 		}
 		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.wake:
+		case <-tracker.wake:
 		case <-timer.C:
 		}
 	}
@@ -386,57 +386,57 @@ func (t *Tracker) Run(ctx context.Context) {
 const idleWait = time.Minute
 
 // next returns a transaction that is due, or how long to wait for one.
-func (t *Tracker) next(pace *pacer) (*transaction, time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.queue) == 0 {
+func (tracker *Tracker) next(pace *pacer) (*transaction, time.Duration) {
+	tracker.mu.Lock()
+	defer tracker.mu.Unlock()
+	if len(tracker.queue) == 0 {
 		return nil, idleWait
 	}
-	now, tr := t.cfg.Clock(), t.queue[0]
+	now, tr := tracker.cfg.Clock(), tracker.queue[0]
 	if tr.next > now {
 		return nil, tr.next - now
 	}
-	if t.cfg.Poller == nil {
-		t.drop(tr)
+	if tracker.cfg.Poller == nil {
+		tracker.drop(tr)
 		return tr, 0
 	}
-	if t.polling >= mostPolls {
+	if tracker.polling >= mostPolls {
 		return nil, idleWait // a poll that ends wakes
 	}
 	if wait := pace.take(now); wait > 0 {
 		return nil, wait
 	}
-	heap.Pop(&t.queue)
-	t.polling++
+	heap.Pop(&tracker.queue)
+	tracker.polling++
 	return tr, 0
 }
 
 // Drain waits until every pending transaction has ended, for the completion's limit at
 // most, or until stopped is closed. What is left then is counted as not known.
-func (t *Tracker) Drain(stopped <-chan struct{}) {
-	t.mu.Lock()
-	t.over = true
-	if len(t.pending) == 0 {
-		t.settle()
+func (tracker *Tracker) Drain(stopped <-chan struct{}) {
+	tracker.mu.Lock()
+	tracker.over = true
+	if len(tracker.pending) == 0 {
+		tracker.settle()
 	}
-	t.mu.Unlock()
-	timer := time.NewTimer(t.cfg.Spec.Drain)
+	tracker.mu.Unlock()
+	timer := time.NewTimer(tracker.cfg.Spec.Drain)
 	defer timer.Stop()
 	select {
-	case <-t.settled:
+	case <-tracker.settled:
 	case <-timer.C:
 	case <-stopped:
 	}
-	t.mu.Lock()
+	tracker.mu.Lock()
 	var left []*transaction
-	for _, tr := range t.pending {
+	for _, tr := range tracker.pending {
 		left = append(left, tr)
 	}
-	clear(t.pending)
-	t.queue = nil
-	t.mu.Unlock()
+	clear(tracker.pending)
+	tracker.queue = nil
+	tracker.mu.Unlock()
 	for _, tr := range left {
-		t.count(tr, attack.Canceled, attack.PhaseAwait, attack.Detail{})
+		tracker.count(tr, attack.Canceled, attack.PhaseAwait, attack.Detail{})
 	}
 }
 

@@ -41,72 +41,72 @@ func (p *pacer) take(now time.Duration) time.Duration {
 }
 
 // poll asks for the state of a transaction, once.
-func (t *Tracker) poll(tr *transaction) {
-	reply := t.replies.Get().(*attack.Reply)
-	defer t.replies.Put(reply)
-	reply.Limit = max(t.done.Body(), t.failed.Body(), attack.MaxAnswerBody)
+func (tracker *Tracker) poll(tr *transaction) {
+	reply := tracker.replies.Get().(*attack.Reply)
+	defer tracker.replies.Put(reply)
+	reply.Limit = max(tracker.done.Body(), tracker.failed.Body(), attack.MaxAnswerBody)
 	reply.Begin("")
-	now := t.cfg.Clock()
-	a := attack.Attempt{Request: tr.request, Target: t.cfg.Polls, Last: true, Due: now, Start: now, End: now, Reply: reply}
-	request, err := t.cfg.Poller.Compile(profiles.Request{Method: "GET", Path: tr.path, Headers: t.cfg.Spec.Poll.Headers})
+	now := tracker.cfg.Clock()
+	a := attack.Attempt{Request: tr.request, Target: tracker.cfg.Polls, Last: true, Due: now, Start: now, End: now, Reply: reply}
+	request, err := tracker.cfg.Poller.Compile(profiles.Request{Method: "GET", Path: tr.path, Headers: tracker.cfg.Spec.Poll.Headers})
 	what := unusable
 	if err != nil { // the service named a path that is none
 		a.Fault, a.Phase, a.Detail = attack.Protocol, attack.PhaseWrite, attack.Detail{Kind: attack.MalformedDetail, Code: attack.MalformedHeader}
 	} else {
-		t.cfg.Poller.Do(request, &a)
+		tracker.cfg.Poller.Do(request, &a)
 		if a.Fault == attack.None {
-			if what = t.answer(int(a.Status), reply); what == unusable {
+			if what = tracker.answer(int(a.Status), reply); what == unusable {
 				a.Fault = attack.Status
 			}
 		}
 	}
 	a.Reply = nil
-	t.cfg.Count(&a)
+	tracker.cfg.Count(&a)
 
-	t.mu.Lock()
-	t.polling--
-	if _, still := t.pending[tr.key]; !still { // it was given up in the meantime
-		t.mu.Unlock()
-		t.look()
+	tracker.mu.Lock()
+	tracker.polling--
+	if _, still := tracker.pending[tr.key]; !still { // it was given up in the meantime
+		tracker.mu.Unlock()
+		tracker.look()
 		return
 	}
 	tr.doubt = what == unusable
 	if what == open || what == unusable {
 		if a.Start < tr.deadline {
-			rest := max(t.cfg.Spec.Poll.Every, min(a.RetryAfter, longestRest))
+			rest := max(tracker.cfg.Spec.Poll.Every, min(a.RetryAfter, longestRest))
 			tr.next = min(a.End+rest, tr.deadline)
 			tr.next = max(tr.next, a.End)
-			heap.Push(&t.queue, tr)
-			t.mu.Unlock()
-			t.look()
+			heap.Push(&tracker.queue, tr)
+			tracker.mu.Unlock()
+			tracker.look()
 			return
 		}
-		t.drop(tr)
-		t.mu.Unlock()
-		t.expire(tr)
-		t.look()
+		tracker.drop(tr)
+		tracker.mu.Unlock()
+		tracker.expire(tr)
+		tracker.look()
 		return
 	}
-	t.drop(tr)
-	t.mu.Unlock()
-	t.end(tr, what)
-	t.look()
+	tracker.drop(tr)
+	tracker.mu.Unlock()
+	tracker.end(tr, what)
+	tracker.look()
 }
 
 // answer says what the answer to a poll says: by the checks of the profile; without
 // them, that an answer of success is a completion, but for 202, and that whoever is not
 // known yet (404, 425) is pending.
-func (t *Tracker) answer(status int, reply *attack.Reply) outcome {
-	if !t.failed.Empty() && (t.failed.Status == nil || t.failed.Status.Contains(status)) && t.failed.Passes(reply) {
+func (tracker *Tracker) answer(status int, reply *attack.Reply) outcome {
+	if !tracker.failed.Empty() && (tracker.failed.Status == nil || tracker.failed.Status.Contains(status)) && tracker.failed.Passes(reply) {
 		return gaveUp
 	}
 	success := status >= 200 && status < 400
 	wanted := success && status != 202
-	if t.done.Status != nil {
-		wanted = t.done.Status.Contains(status)
+	if tracker.done.Status != nil {
+		wanted = tracker.done.Status.Contains(status)
 	}
 	switch {
-	case wanted && t.done.Passes(reply):
+	case wanted && tracker.done.Passes(reply):
 		return completed
 	case success, status == 404, status == 425:
 		return open

@@ -19,37 +19,37 @@ type Dialogue interface {
 
 // serveDialogue serves a connection of another protocol than HTTP. InHeaders is behind
 // the first byte of an answer, InBody behind the half of it.
-func (in *Injector) serveDialogue(s *session) {
-	d := in.opts.Dialogue()
+func (injector *Injector) serveDialogue(s *session) {
+	d := injector.opts.Dialogue()
 	greeting := io.Writer(s.stream)
-	if in.take(InGreeting) {
-		greeting = &cut{in: in, s: s}
+	if injector.take(InGreeting) {
+		greeting = &cut{in: injector, s: s}
 	}
 	if d.Greet(s.in, greeting) != nil {
 		return
 	}
 	if c, ok := greeting.(*cut); ok && !c.done { // nothing was said: in front of the first request
-		in.reset(s, InGreeting)
+		injector.reset(s, InGreeting)
 		return
 	}
 	for served := 0; ; served++ {
-		if !in.awaitRequest(s, served > 0) || d.Request(s.in) != nil {
+		if !injector.awaitRequest(s, served > 0) || d.Request(s.in) != nil {
 			return
 		}
-		in.requests.Add(1)
-		if !pause(in.ctx, in.opts.Hold) {
+		injector.requests.Add(1)
+		if !pause(injector.ctx, injector.opts.Hold) {
 			return
 		}
 		answer := d.Answer()
-		if done := in.respond(s, served > 0, answer[:1], answer[1:]); done {
+		if done := injector.respond(s, served > 0, answer[:1], answer[1:]); done {
 			return
 		}
 		if _, err := s.stream.Write(answer); err != nil {
 			return
 		}
-		in.responses.Add(1)
-		if in.take(AfterResponse) {
-			in.reset(s, AfterResponse)
+		injector.responses.Add(1)
+		if injector.take(AfterResponse) {
+			injector.reset(s, AfterResponse)
 			return
 		}
 	}
@@ -58,23 +58,23 @@ func (in *Injector) serveDialogue(s *session) {
 // respond resets the connection at one of the places before the end of an answer:
 // InHeaders is inside its head, InBody inside its body. It reports whether it did, or the
 // connection is over.
-func (in *Injector) respond(s *session, reused bool, head, body []byte) (done bool) {
+func (injector *Injector) respond(s *session, reused bool, head, body []byte) (done bool) {
 	before := BeforeResponseFresh
 	if reused {
 		before = BeforeResponseReused
 	}
 	part, place := head[:(len(head)+1)/2], InHeaders
 	switch {
-	case in.take(before):
+	case injector.take(before):
 		part, place = nil, before
-	case in.take(AfterFIN):
+	case injector.take(AfterFIN):
 		if s.tcp.CloseWrite() != nil {
 			return true
 		}
-		pause(in.ctx, in.opts.Delay)
+		pause(injector.ctx, injector.opts.Delay)
 		part, place = nil, AfterFIN
-	case in.take(InHeaders):
-	case len(body) > 0 && in.take(InBody):
+	case injector.take(InHeaders):
+	case len(body) > 0 && injector.take(InBody):
 		part, place = append(head[:len(head):len(head)], body[:len(body)/2]...), InBody
 	default:
 		return false
@@ -84,7 +84,7 @@ func (in *Injector) respond(s *session, reused bool, head, body []byte) (done bo
 			return true
 		}
 	}
-	in.reset(s, place)
+	injector.reset(s, place)
 	return true
 }
 

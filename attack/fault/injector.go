@@ -191,86 +191,86 @@ func NewInjector(opts InjectorOptions) (*Injector, error) {
 }
 
 // Addr returns the address that the injector listens on.
-func (in *Injector) Addr() netip.AddrPort {
-	return in.ln.Addr().(*net.TCPAddr).AddrPort()
+func (injector *Injector) Addr() netip.AddrPort {
+	return injector.ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // URL returns the base URL of the injector, without a trailing slash.
-func (in *Injector) URL() string {
-	if in.opts.TLS {
-		return "https://" + in.Addr().String()
+func (injector *Injector) URL() string {
+	if injector.opts.TLS {
+		return "https://" + injector.Addr().String()
 	}
-	return "http://" + in.Addr().String()
+	return "http://" + injector.Addr().String()
 }
 
 // Certificate returns the self-signed certificate that a client has to trust,
 // nil without TLS. It is valid for localhost, 127.0.0.1 and ::1.
-func (in *Injector) Certificate() *x509.Certificate { return in.cert }
+func (injector *Injector) Certificate() *x509.Certificate { return injector.cert }
 
 // Counts returns the counts so far.
-func (in *Injector) Counts() Counts {
+func (injector *Injector) Counts() Counts {
 	return Counts{
-		Connections: in.connections.Load(),
-		Requests:    in.requests.Load(),
-		Responses:   in.responses.Load(),
-		Resets:      in.resets.Load(),
-		PeerFirst:   in.peerFirst.Load(),
-		Streams:     in.streams.Load(),
-		GoAways:     in.goAways.Load(),
-		Malformed:   in.malformed.Load(),
+		Connections: injector.connections.Load(),
+		Requests:    injector.requests.Load(),
+		Responses:   injector.responses.Load(),
+		Resets:      injector.resets.Load(),
+		PeerFirst:   injector.peerFirst.Load(),
+		Streams:     injector.streams.Load(),
+		GoAways:     injector.goAways.Load(),
+		Malformed:   injector.malformed.Load(),
 	}
 }
 
 // Close stops the listener, closes all connections with a FIN and waits for
 // their goroutines. It is called when the client is done: a client that is still
 // sending would be reset by its kernel's unread data, uncounted.
-func (in *Injector) Close() error {
-	in.close()
-	err := in.ln.Close()
-	in.mu.Lock()
-	in.closing = true
-	for c := range in.conns {
+func (injector *Injector) Close() error {
+	injector.close()
+	err := injector.ln.Close()
+	injector.mu.Lock()
+	injector.closing = true
+	for c := range injector.conns {
 		c.Close()
 	}
-	in.mu.Unlock()
-	in.wg.Wait()
+	injector.mu.Unlock()
+	injector.wg.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
 }
 
-func (in *Injector) accept() {
+func (injector *Injector) accept() {
 	for {
-		nc, err := in.ln.Accept()
+		nc, err := injector.ln.Accept()
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || in.ctx.Err() != nil {
+			if errors.Is(err, net.ErrClosed) || injector.ctx.Err() != nil {
 				return
 			}
 			// EMFILE and the like pass; ECONNABORTED is the peer's.
-			if !pause(in.ctx, 5*time.Millisecond) {
+			if !pause(injector.ctx, 5*time.Millisecond) {
 				return
 			}
 			continue
 		}
 		tc := nc.(*net.TCPConn)
-		in.connections.Add(1)
-		in.mu.Lock()
-		if in.closing {
-			in.mu.Unlock()
+		injector.connections.Add(1)
+		injector.mu.Lock()
+		if injector.closing {
+			injector.mu.Unlock()
 			tc.Close()
 			return
 		}
-		in.conns[tc] = struct{}{}
-		in.mu.Unlock()
-		in.wg.Go(func() {
+		injector.conns[tc] = struct{}{}
+		injector.mu.Unlock()
+		injector.wg.Go(func() {
 			defer func() {
 				tc.Close()
-				in.mu.Lock()
-				delete(in.conns, tc)
-				in.mu.Unlock()
+				injector.mu.Lock()
+				delete(injector.conns, tc)
+				injector.mu.Unlock()
 			}()
-			in.serve(tc)
+			injector.serve(tc)
 		})
 	}
 }
@@ -283,62 +283,62 @@ type session struct {
 	in     *bufio.Reader
 }
 
-func (in *Injector) serve(tc *net.TCPConn) {
+func (injector *Injector) serve(tc *net.TCPConn) {
 	s := &session{tcp: tc, stream: tc}
-	if in.take(OnAccept) {
-		in.reset(s, OnAccept)
+	if injector.take(OnAccept) {
+		injector.reset(s, OnAccept)
 		return
 	}
-	if in.tls != nil {
-		t := tls.Server(tc, in.tls)
-		if err := t.HandshakeContext(in.ctx); err != nil {
+	if injector.tls != nil {
+		t := tls.Server(tc, injector.tls)
+		if err := t.HandshakeContext(injector.ctx); err != nil {
 			return
 		}
 		s.stream = t
 	}
 	s.in = bufio.NewReader(s.stream)
 	switch {
-	case in.opts.Dialogue != nil:
-		in.serveDialogue(s)
-	case in.opts.HTTP2:
-		in.serveHTTP2(s)
+	case injector.opts.Dialogue != nil:
+		injector.serveDialogue(s)
+	case injector.opts.HTTP2:
+		injector.serveHTTP2(s)
 	default:
-		in.serveHTTP1(s)
+		injector.serveHTTP1(s)
 	}
 }
 
 // take reports whether the opportunity at a place is to be used: it is the k-th,
 // and the limit is not reached. A reset that then turns out to be too late gives
 // its turn back.
-func (in *Injector) take(p Place) bool {
-	return p == in.opts.Place && p != Nowhere && in.turn()
+func (injector *Injector) take(p Place) bool {
+	return p == injector.opts.Place && p != Nowhere && injector.turn()
 }
 
-func (in *Injector) turn() bool {
-	if in.turns.Add(1)%uint64(in.opts.Every) != 0 {
+func (injector *Injector) turn() bool {
+	if injector.turns.Add(1)%uint64(injector.opts.Every) != 0 {
 		return false
 	}
-	if n := in.acted.Add(1); in.opts.Limit > 0 && n > int64(in.opts.Limit) {
-		in.acted.Add(-1)
+	if n := injector.acted.Add(1); injector.opts.Limit > 0 && n > int64(injector.opts.Limit) {
+		injector.acted.Add(-1)
 		return false
 	}
 	return true
 }
 
 // reset sends the RST and counts it.
-func (in *Injector) reset(s *session, p Place) {
+func (injector *Injector) reset(s *session, p Place) {
 	if !Reset(s.tcp) {
-		in.peerFirst.Add(1)
-		in.acted.Add(-1)
+		injector.peerFirst.Add(1)
+		injector.acted.Add(-1)
 		return
 	}
-	in.resets.Add(1)
-	in.observe(s, p)
+	injector.resets.Add(1)
+	injector.observe(s, p)
 }
 
-func (in *Injector) observe(s *session, p Place) {
-	if in.opts.Observe != nil {
-		in.opts.Observe(Injected{
+func (injector *Injector) observe(s *session, p Place) {
+	if injector.opts.Observe != nil {
+		injector.opts.Observe(Injected{
 			At: time.Now(), Place: p,
 			Local:  s.tcp.LocalAddr().(*net.TCPAddr).AddrPort(),
 			Remote: s.tcp.RemoteAddr().(*net.TCPAddr).AddrPort(),
@@ -348,12 +348,12 @@ func (in *Injector) observe(s *session, p Place) {
 
 // awaitRequest waits for the first byte of the next request. It reports false
 // when the connection ended, or was reset because it rested for Delay.
-func (in *Injector) awaitRequest(s *session, served bool) bool {
-	if !served || in.opts.Place != Idle || s.in.Buffered() > 0 {
+func (injector *Injector) awaitRequest(s *session, served bool) bool {
+	if !served || injector.opts.Place != Idle || s.in.Buffered() > 0 {
 		_, err := s.in.Peek(1)
 		return err == nil
 	}
-	s.stream.SetReadDeadline(time.Now().Add(in.opts.Delay))
+	s.stream.SetReadDeadline(time.Now().Add(injector.opts.Delay))
 	_, err := s.in.Peek(1)
 	s.stream.SetReadDeadline(time.Time{})
 	if err == nil {
@@ -364,8 +364,8 @@ func (in *Injector) awaitRequest(s *session, served bool) bool {
 		return false
 	}
 	// The request may have come in just now: then the connection is not idle.
-	if Unread(s.tcp) == 0 && in.take(Idle) {
-		in.reset(s, Idle)
+	if Unread(s.tcp) == 0 && injector.take(Idle) {
+		injector.reset(s, Idle)
 		return false
 	}
 	_, err = s.in.Peek(1)

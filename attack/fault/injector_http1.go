@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-func (in *Injector) serveHTTP1(s *session) {
+func (injector *Injector) serveHTTP1(s *session) {
 	for served := 0; ; served++ {
-		if !in.awaitRequest(s, served > 0) {
+		if !injector.awaitRequest(s, served > 0) {
 			return
 		}
 		req, err := http.ReadRequest(s.in)
@@ -25,18 +25,18 @@ func (in *Injector) serveHTTP1(s *session) {
 		if _, err := io.Copy(io.Discard, req.Body); err != nil {
 			return
 		}
-		in.requests.Add(1)
-		if !pause(in.ctx, in.opts.Hold) {
+		injector.requests.Add(1)
+		if !pause(injector.ctx, injector.opts.Hold) {
 			return
 		}
-		if in.opts.Malformed != WellFormed && in.turn() {
-			in.malformed.Add(1)
-			if !in.respondMalformed(s, req) {
+		if injector.opts.Malformed != WellFormed && injector.turn() {
+			injector.malformed.Add(1)
+			if !injector.respondMalformed(s, req) {
 				return
 			}
 			continue
 		}
-		if !in.respondHTTP1(s, req, served > 0) {
+		if !injector.respondHTTP1(s, req, served > 0) {
 			return
 		}
 	}
@@ -44,33 +44,33 @@ func (in *Injector) serveHTTP1(s *session) {
 
 // respondHTTP1 answers a request or resets the connection, and reports whether
 // the connection goes on.
-func (in *Injector) respondHTTP1(s *session, req *http.Request, reused bool) bool {
-	headers, body := in.response(req)
-	if in.respond(s, reused, headers, body) {
+func (injector *Injector) respondHTTP1(s *session, req *http.Request, reused bool) bool {
+	headers, body := injector.response(req)
+	if injector.respond(s, reused, headers, body) {
 		return false
 	}
 	if _, err := s.stream.Write(append(headers, body...)); err != nil {
 		return false
 	}
-	in.responses.Add(1)
-	if in.take(AfterResponse) {
-		in.reset(s, AfterResponse)
+	injector.responses.Add(1)
+	if injector.take(AfterResponse) {
+		injector.reset(s, AfterResponse)
 		return false
 	}
 	return !req.Close
 }
 
 // response returns the header and body bytes of a proper response.
-func (in *Injector) response(req *http.Request) (headers, body []byte) {
+func (injector *Injector) response(req *http.Request) (headers, body []byte) {
 	var h bytes.Buffer
-	fmt.Fprintf(&h, "HTTP/1.1 %d %s\r\nServer: rampload-lab\r\nContent-Type: text/plain\r\n", in.opts.Status, http.StatusText(in.opts.Status))
+	fmt.Fprintf(&h, "HTTP/1.1 %d %s\r\nServer: rampload-lab\r\nContent-Type: text/plain\r\n", injector.opts.Status, http.StatusText(injector.opts.Status))
 	if req.Close {
 		h.WriteString("Connection: close\r\n")
 	}
-	content := bytes.Repeat([]byte("x"), in.opts.BodySize)
+	content := bytes.Repeat([]byte("x"), injector.opts.BodySize)
 	switch {
-	case !bodyAllowed(in.opts.Status):
-	case in.opts.Chunked:
+	case !bodyAllowed(injector.opts.Status):
+	case injector.opts.Chunked:
 		h.WriteString("Transfer-Encoding: chunked\r\n")
 		if len(content) > 0 {
 			body = fmt.Appendf(nil, "%x\r\n%s\r\n", len(content), content)

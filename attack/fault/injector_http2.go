@@ -37,13 +37,13 @@ type streams struct {
 	done    bool
 }
 
-func (in *Injector) serveHTTP2(s *session) {
+func (injector *Injector) serveHTTP2(s *session) {
 	preface := make([]byte, len(http2.ClientPreface))
 	if _, err := io.ReadFull(s.in, preface); err != nil || string(preface) != http2.ClientPreface {
 		return
 	}
 	h := &streams{
-		in: in, s: s, framer: http2.NewFramer(s.stream, s.in),
+		in: injector, s: s, framer: http2.NewFramer(s.stream, s.in),
 		conn: 65535, initial: 65535, stream: make(map[uint32]int64),
 		bodies: make(map[uint32]bool),
 	}
@@ -114,7 +114,7 @@ func (in *Injector) serveHTTP2(s *session) {
 			}
 		}
 		if ended != 0 {
-			in.requests.Add(1)
+			injector.requests.Add(1)
 			reused := requests > 0
 			requests++
 			responses.Go(func() { h.respond(ended, reused) })

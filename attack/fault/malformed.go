@@ -49,13 +49,13 @@ func (m Malformed) String() string {
 
 // respondMalformed sends one malformed response and reports whether the
 // connection stays open.
-func (in *Injector) respondMalformed(s *session, req *http.Request) bool {
+func (injector *Injector) respondMalformed(s *session, req *http.Request) bool {
 	send := func(text string) bool {
 		_, err := io.WriteString(s.stream, text)
 		return err == nil
 	}
-	headers, body := in.response(req)
-	switch in.opts.Malformed {
+	headers, body := injector.response(req)
+	switch injector.opts.Malformed {
 	case Garbage:
 		send("\x00\x01\xfe\xffSSH-2.0-not-http\r\n\r\n")
 	case BadStatusLine:
@@ -69,35 +69,35 @@ func (in *Injector) respondMalformed(s *session, req *http.Request) bool {
 	case BadChunk:
 		send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n")
 	case ShortBody:
-		send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", in.opts.BodySize+10, body))
+		send(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", injector.opts.BodySize+10, body))
 	case LongBody:
 		return send(string(headers)) && send(string(body)+"unasked")
 	case EndlessHeaders:
 		if !send("HTTP/1.1 200 OK\r\n") {
 			return false
 		}
-		for n := 0; in.ctx.Err() == nil && send(fmt.Sprintf("X-Endless-%d: %s\r\n", n, bytes.Repeat([]byte("x"), 1000))); n++ {
+		for n := 0; injector.ctx.Err() == nil && send(fmt.Sprintf("X-Endless-%d: %s\r\n", n, bytes.Repeat([]byte("x"), 1000))); n++ {
 		}
 	case EndlessBody:
 		if !send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") {
 			return false
 		}
 		chunk := fmt.Sprintf("%x\r\n%s\r\n", 16384, bytes.Repeat([]byte("x"), 16384))
-		for in.ctx.Err() == nil && send(chunk) {
+		for injector.ctx.Err() == nil && send(chunk) {
 		}
 	case EndlessContinues:
-		for in.ctx.Err() == nil && send("HTTP/1.1 100 Continue\r\n\r\n") {
+		for injector.ctx.Err() == nil && send("HTTP/1.1 100 Continue\r\n\r\n") {
 		}
 	case SlowHeaders, SlowBody:
 		rest := append(headers, body...)
-		if in.opts.Malformed == SlowBody {
+		if injector.opts.Malformed == SlowBody {
 			if !send(string(headers)) {
 				return false
 			}
 			rest = body
 		}
 		for _, b := range rest {
-			if !pause(in.ctx, in.opts.Delay) || !send(string(b)) {
+			if !pause(injector.ctx, injector.opts.Delay) || !send(string(b)) {
 				return false
 			}
 		}

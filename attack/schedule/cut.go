@@ -11,19 +11,19 @@ import (
 // until returns the schedule as it is before t, which lies in it. A piece that goes
 // on at t keeps its slope: where the next one starts, it ends. A burst that has begun
 // is sent as a whole.
-func (s *Schedule) until(t time.Duration) *Schedule {
+func (sched *Schedule) until(t time.Duration) *Schedule {
 	out := &Schedule{end: t}
-	for _, st := range s.stages {
+	for _, st := range sched.stages {
 		if st.start < t {
 			st.length = min(st.length, t-st.start)
 			out.stages = append(out.stages, st)
 		}
 	}
 	n := 0
-	for n < len(s.pieces) && s.pieces[n].start < t {
+	for n < len(sched.pieces) && sched.pieces[n].start < t {
 		n++
 	}
-	out.pieces = slices.Clone(s.pieces[:n])
+	out.pieces = slices.Clone(sched.pieces[:n])
 	last := &out.pieces[n-1]
 	out.integral = last.base.add(last.integral(min(t-last.start, last.length)))
 	out.total = ceilCount(out.integral)
@@ -33,7 +33,7 @@ func (s *Schedule) until(t time.Duration) *Schedule {
 // Rest returns the stages from t on, the one that is on at t without what of it has
 // passed: a schedule of what comes before t and of these is the same, but for the
 // rounding of a rate to a millionth and for the jitter of bursts.
-func (s *Schedule) Rest(t time.Duration) []profiles.Stage { return stagesOf(s.rest(t)) }
+func (sched *Schedule) Rest(t time.Duration) []profiles.Stage { return stagesOf(sched.rest(t)) }
 
 // part is a stage, or what is left of one, and which one.
 type part struct {
@@ -49,38 +49,38 @@ func stagesOf(parts []part) []profiles.Stage {
 	return out
 }
 
-func (s *Schedule) rest(t time.Duration) []part {
-	if t >= s.end {
+func (sched *Schedule) rest(t time.Duration) []part {
+	if t >= sched.end {
 		return nil
 	}
 	var out []part
-	i, since := s.StageAt(max(t, 0))
+	i, since := sched.StageAt(max(t, 0))
 	if since > 0 {
-		for _, st := range s.restOf(s.stages[i], since, t) {
+		for _, st := range sched.restOf(sched.stages[i], since, t) {
 			out = append(out, part{st, i})
 		}
 		i++
 	}
-	for ; i < len(s.stages); i++ {
-		out = append(out, part{s.stages[i].Stage, i})
+	for ; i < len(sched.stages); i++ {
+		out = append(out, part{sched.stages[i].Stage, i})
 	}
 	return out
 }
 
 // restOf returns what is left of a stage at t, since its start.
-func (s *Schedule) restOf(st stage, since, t time.Duration) []profiles.Stage {
+func (sched *Schedule) restOf(st stage, since, t time.Duration) []profiles.Stage {
 	left := st.length - since
 	switch plan := st.Stage.(type) {
 	case profiles.Ramp:
 		plan.From += (plan.To - plan.From) * float64(since) / float64(plan.For)
 		return []profiles.Stage{plan.Lasting(left)}
 	case profiles.Connections:
-		plan.From, _ = s.Conns(t)
+		plan.From, _ = sched.Conns(t)
 		return []profiles.Stage{plan.Lasting(left)}
 	case profiles.Staircase:
-		return s.restOfStairs(st, plan, left, t)
+		return sched.restOfStairs(st, plan, left, t)
 	case profiles.Burst:
-		burst := s.at(t)
+		burst := sched.at(t)
 		pause := min(burst.start+burst.length-t, left)
 		switch {
 		case pause == left:
@@ -94,8 +94,8 @@ func (s *Schedule) restOf(st stage, since, t time.Duration) []profiles.Stage {
 }
 
 // restOfStairs returns what is left of the step at t, and the steps after it.
-func (s *Schedule) restOfStairs(st stage, plan profiles.Staircase, left, t time.Duration) []profiles.Stage {
-	step := s.at(t)
+func (sched *Schedule) restOfStairs(st stage, plan profiles.Staircase, left, t time.Duration) []profiles.Stage {
+	step := sched.at(t)
 	level := float64(step.from) / microRate
 	hold := profiles.Hold{Rate: level, For: min(step.start+step.length-t, left)}
 	if hold.For >= left || level == plan.To {

@@ -52,29 +52,29 @@ var ErrOver = errors.New("the load is over")
 // requests that were sent already stay sent. The error matches [ErrOver] when the
 // schedule ends by at, or says which stage cannot be carried out; then nothing is
 // changed.
-func (g *Growing) Change(at time.Duration, stages ...profiles.Stage) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := g.schedule()
+func (growing *Growing) Change(at time.Duration, stages ...profiles.Stage) error {
+	growing.mu.Lock()
+	defer growing.mu.Unlock()
+	now := growing.schedule()
 	if at <= 0 || at >= now.End() {
 		return fmt.Errorf("change schedule: %w", ErrOver)
 	}
-	next, err := now.until(at).extend(stages, g.seed, g.perConnection)
+	next, err := now.until(at).extend(stages, growing.seed, growing.perConnection)
 	if err != nil {
 		return fmt.Errorf("change schedule: %w", err)
 	}
-	g.now.Store(next)
-	g.notify()
+	growing.now.Store(next)
+	growing.notify()
 	return nil
 }
 
 // Extend adds stages at the end. The caller adds them before their time comes:
 // what is added late is due in the past. The error matches [ErrEnded] after
 // Finish, or says which stage cannot be carried out; then nothing is added.
-func (g *Growing) Extend(stages ...profiles.Stage) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.ended.Load() {
+func (growing *Growing) Extend(stages ...profiles.Stage) error {
+	growing.mu.Lock()
+	defer growing.mu.Unlock()
+	if growing.ended.Load() {
 		return fmt.Errorf("extend schedule: %w", ErrEnded)
 	}
 	for _, s := range stages {
@@ -86,49 +86,49 @@ func (g *Growing) Extend(stages ...profiles.Stage) error {
 			return fmt.Errorf("extend schedule: a %s is neither ramp nor hold", s.Kind())
 		}
 	}
-	next, err := g.schedule().extend(stages, 0, 0)
+	next, err := growing.schedule().extend(stages, 0, 0)
 	if err != nil {
 		return err
 	}
-	g.now.Store(next)
-	g.notify()
+	growing.now.Store(next)
+	growing.notify()
 	return nil
 }
 
 // Finish says that no stages follow: the load ends with the last.
-func (g *Growing) Finish() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.ended.CompareAndSwap(false, true) {
-		g.notify()
+func (growing *Growing) Finish() {
+	growing.mu.Lock()
+	defer growing.mu.Unlock()
+	if growing.ended.CompareAndSwap(false, true) {
+		growing.notify()
 	}
 }
 
-func (g *Growing) notify() {
-	if g.grown != nil {
-		close(g.grown)
-		g.grown = nil
+func (growing *Growing) notify() {
+	if growing.grown != nil {
+		close(growing.grown)
+		growing.grown = nil
 	}
 }
 
 // Grown returns a channel that is closed at the next Extend, Change or Finish.
-func (g *Growing) Grown() <-chan struct{} {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.grown == nil {
-		g.grown = make(chan struct{})
+func (growing *Growing) Grown() <-chan struct{} {
+	growing.mu.Lock()
+	defer growing.mu.Unlock()
+	if growing.grown == nil {
+		growing.grown = make(chan struct{})
 	}
-	return g.grown
+	return growing.grown
 }
 
 // Final reports whether no stages follow, unless the schedule is changed.
-func (g *Growing) Final() bool { return g.ended.Load() }
+func (growing *Growing) Final() bool { return growing.ended.Load() }
 
 // Now returns the schedule as it is now. It is another one after each change.
-func (g *Growing) Now() *Schedule { return g.schedule() }
+func (growing *Growing) Now() *Schedule { return growing.schedule() }
 
-func (g *Growing) schedule() *Schedule {
-	if s := g.now.Load(); s != nil {
+func (growing *Growing) schedule() *Schedule {
+	if s := growing.now.Load(); s != nil {
 		return s
 	}
 	return new(Schedule)
@@ -136,35 +136,37 @@ func (g *Growing) schedule() *Schedule {
 
 // Count returns how many requests are due in [0, t], as far as is known; see
 // [Schedule.Count].
-func (g *Growing) Count(t time.Duration) uint64 { return g.schedule().Count(t) }
+func (growing *Growing) Count(t time.Duration) uint64 { return growing.schedule().Count(t) }
 
 // Total returns how many requests there are so far.
-func (g *Growing) Total() uint64 { return g.schedule().Total() }
+func (growing *Growing) Total() uint64 { return growing.schedule().Total() }
 
 // Due returns when request n is due, and false when the schedule has no such
 // request so far; see [Schedule.Due].
-func (g *Growing) Due(n uint64) (time.Duration, bool) { return g.schedule().Due(n) }
+func (growing *Growing) Due(n uint64) (time.Duration, bool) { return growing.schedule().Due(n) }
 
 // Rate returns the offered rate at t; see [Schedule.Rate].
-func (g *Growing) Rate(t time.Duration) float64 { return g.schedule().Rate(t) }
+func (growing *Growing) Rate(t time.Duration) float64 { return growing.schedule().Rate(t) }
 
 // End returns the length of the schedule so far.
-func (g *Growing) End() time.Duration { return g.schedule().End() }
+func (growing *Growing) End() time.Duration { return growing.schedule().End() }
 
 // Conns returns how many connections are to be held at t; see [Schedule.Conns].
-func (g *Growing) Conns(t time.Duration) (int, bool) { return g.schedule().Conns(t) }
+func (growing *Growing) Conns(t time.Duration) (int, bool) { return growing.schedule().Conns(t) }
 
 // ConnsAfter returns when that changes next, as far as is known; see
 // [Schedule.ConnsAfter].
-func (g *Growing) ConnsAfter(t time.Duration) (time.Duration, bool) {
-	return g.schedule().ConnsAfter(t)
+func (growing *Growing) ConnsAfter(t time.Duration) (time.Duration, bool) {
+	return growing.schedule().ConnsAfter(t)
 }
 
 // MaxAt reports whether a closed-loop stage is on at t; see [Schedule.MaxAt].
-func (g *Growing) MaxAt(t time.Duration) (end time.Duration, on bool) { return g.schedule().MaxAt(t) }
+func (growing *Growing) MaxAt(t time.Duration) (end time.Duration, on bool) {
+	return growing.schedule().MaxAt(t)
+}
 
 // MaxAfter returns the first closed-loop stage that ends after t; see
 // [Schedule.MaxAfter].
-func (g *Growing) MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool) {
-	return g.schedule().MaxAfter(t)
+func (growing *Growing) MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool) {
+	return growing.schedule().MaxAfter(t)
 }

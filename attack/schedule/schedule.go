@@ -91,25 +91,25 @@ func New(stages []profiles.Stage, seed uint64, perConnection float64) (*Schedule
 
 // extend returns a schedule that goes on with the stages where this one ends.
 // Its counts and due times before that are the same.
-func (s *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection float64) (*Schedule, error) {
-	s = &Schedule{stages: slices.Clip(s.stages), pieces: slices.Clip(s.pieces), end: s.end, integral: s.integral}
-	base := s.integral
+func (sched *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection float64) (*Schedule, error) {
+	sched = &Schedule{stages: slices.Clip(sched.stages), pieces: slices.Clip(sched.pieces), end: sched.end, integral: sched.integral}
+	base := sched.integral
 	for _, st := range stages {
-		begin, i := s.end, len(s.stages)
+		begin, i := sched.end, len(sched.stages)
 		pieces, length, err := split(st, rand.New(rand.NewPCG(seed, uint64(i))), perConnection)
 		if err == nil && length <= 0 {
 			err = fmt.Errorf("length %v is not above zero", length)
 		}
-		if err == nil && length > maxLength-s.end {
+		if err == nil && length > maxLength-sched.end {
 			err = fmt.Errorf("the load is longer than %v", maxLength)
 		}
-		if err == nil && len(s.pieces)+len(pieces) > maxPieces {
+		if err == nil && len(sched.pieces)+len(pieces) > maxPieces {
 			err = fmt.Errorf("more than %d steps and bursts", maxPieces)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("schedule load stage %d: %w", i+1, err)
 		}
-		s.stages = append(s.stages, stage{st, begin, length})
+		sched.stages = append(sched.stages, stage{st, begin, length})
 		switch st.(type) {
 		case profiles.Burst, profiles.Max:
 			// Whole requests only: what is left of a fraction falls to the
@@ -121,13 +121,13 @@ func (s *Schedule) extend(stages []profiles.Stage, seed uint64, perConnection fl
 			p.base = base
 			p.first = ceilCount(base)
 			base = base.add(p.whole())
-			s.pieces = append(s.pieces, p)
+			sched.pieces = append(sched.pieces, p)
 		}
-		s.end += length
+		sched.end += length
 	}
-	s.integral = base
-	s.total = ceilCount(base)
-	return s, nil
+	sched.integral = base
+	sched.total = ceilCount(base)
+	return sched, nil
 }
 
 // split returns the pieces of one stage, relative to its start, and its length.
@@ -280,40 +280,40 @@ func (p *piece) integral(tau time.Duration) u128 {
 }
 
 // at returns the piece that holds time t: the last that starts at or before it.
-func (s *Schedule) at(t time.Duration) *piece {
-	i := sort.Search(len(s.pieces), func(i int) bool { return s.pieces[i].start > t })
-	return &s.pieces[i-1]
+func (sched *Schedule) at(t time.Duration) *piece {
+	i := sort.Search(len(sched.pieces), func(i int) bool { return sched.pieces[i].start > t })
+	return &sched.pieces[i-1]
 }
 
 // Count returns how many requests are due in [0, t]: the numbers below it.
 // Requests of closed-loop stages have no due time and are not in it.
-func (s *Schedule) Count(t time.Duration) uint64 {
+func (sched *Schedule) Count(t time.Duration) uint64 {
 	if t < 0 {
 		return 0
 	}
-	if t >= s.end {
-		return s.total
+	if t >= sched.end {
+		return sched.total
 	}
-	p := s.at(t)
+	p := sched.at(t)
 	return ceilCount(p.base.add(p.integral(t - p.start + 1)))
 }
 
 // Total returns how many requests the whole schedule has.
-func (s *Schedule) Total() uint64 { return s.total }
+func (sched *Schedule) Total() uint64 { return sched.total }
 
 // Due returns when request n, from 0, is due, and false when the schedule has
 // no such request. It never decreases with n; Count(Due(n)) > n and, a
 // nanosecond earlier, Count is at most n. It costs well under a microsecond and
 // allocates nothing.
-func (s *Schedule) Due(n uint64) (time.Duration, bool) {
-	if n >= s.total {
+func (sched *Schedule) Due(n uint64) (time.Duration, bool) {
+	if n >= sched.total {
 		return 0, false
 	}
 	// The last piece that begins with request n or an earlier one holds n:
 	// pieces without requests before it begin with n+1 at the earliest, and of
 	// those that begin with n only the last is not empty.
-	i := sort.Search(len(s.pieces), func(i int) bool { return s.pieces[i].first > n })
-	p := &s.pieces[i-1]
+	i := sort.Search(len(sched.pieces), func(i int) bool { return sched.pieces[i].first > n })
+	p := &sched.pieces[i-1]
 	if p.burst > 0 {
 		return p.start, true
 	}
@@ -392,44 +392,44 @@ func (p *piece) estimate(x u128) float64 {
 // Rate returns the offered rate at t in requests per second; in a burst stage
 // the mean rate of its bursts. It is 0 outside the schedule and in closed-loop
 // stages, which offer what the target takes: see [Schedule.MaxAt].
-func (s *Schedule) Rate(t time.Duration) float64 {
-	if t < 0 || t >= s.end {
+func (sched *Schedule) Rate(t time.Duration) float64 {
+	if t < 0 || t >= sched.end {
 		return 0
 	}
-	i, _ := s.StageAt(t)
-	if st, ok := s.stages[i].Stage.(profiles.Burst); ok {
+	i, _ := sched.StageAt(t)
+	if st, ok := sched.stages[i].Stage.(profiles.Burst); ok {
 		return float64(st.Size) / st.Every.Seconds()
 	}
-	p := s.at(t)
+	p := sched.at(t)
 	share := float64(t-p.start) / float64(p.length)
 	return (float64(p.from) + (float64(p.to)-float64(p.from))*share) / microRate
 }
 
 // End returns the length of the whole schedule.
-func (s *Schedule) End() time.Duration { return s.end }
+func (sched *Schedule) End() time.Duration { return sched.end }
 
 // StageAt returns the index of the stage at t and the time since it began. A
 // time before the schedule gives the first stage, one after it the last.
-func (s *Schedule) StageAt(t time.Duration) (index int, since time.Duration) {
-	i := sort.Search(len(s.stages), func(i int) bool { return s.stages[i].start > t })
+func (sched *Schedule) StageAt(t time.Duration) (index int, since time.Duration) {
+	i := sort.Search(len(sched.stages), func(i int) bool { return sched.stages[i].start > t })
 	i = max(i-1, 0)
-	return i, t - s.stages[i].start
+	return i, t - sched.stages[i].start
 }
 
 // StageSpan returns when a stage begins and ends.
-func (s *Schedule) StageSpan(index int) (start, end time.Duration) {
-	st := s.stages[index]
+func (sched *Schedule) StageSpan(index int) (start, end time.Duration) {
+	st := sched.stages[index]
 	return st.start, st.start + st.length
 }
 
 // Conns returns how many connections a connections stage wants held at t, and
 // false when no such stage is on.
-func (s *Schedule) Conns(t time.Duration) (int, bool) {
-	if t < 0 || t >= s.end {
+func (sched *Schedule) Conns(t time.Duration) (int, bool) {
+	if t < 0 || t >= sched.end {
 		return 0, false
 	}
-	i, since := s.StageAt(t)
-	st, ok := s.stages[i].Stage.(profiles.Connections)
+	i, since := sched.StageAt(t)
+	st, ok := sched.stages[i].Stage.(profiles.Connections)
 	if !ok {
 		return 0, false
 	}
@@ -439,17 +439,17 @@ func (s *Schedule) Conns(t time.Duration) (int, bool) {
 
 // ConnsAfter returns when the number of connections that are wanted held changes
 // next after t, or begins or ceases to be of any; false when it never does.
-func (s *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
+func (sched *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
 	first := 0
 	if t >= 0 {
-		if t >= s.end {
+		if t >= sched.end {
 			return 0, false
 		}
-		i, since := s.StageAt(t)
-		if st, ok := s.stages[i].Stage.(profiles.Connections); ok {
-			start, next := s.StageSpan(i)
+		i, since := sched.StageAt(t)
+		if st, ok := sched.stages[i].Stage.(profiles.Connections); ok {
+			start, next := sched.StageSpan(i)
 			if rise := st.To - st.From; rise != 0 {
-				now, _ := s.Conns(t)
+				now, _ := sched.Conns(t)
 				step := math.Copysign(0.5, float64(rise))
 				// Rounding goes on at the half; a nanosecond more is past it.
 				at := time.Duration((float64(now-st.From)+step)/float64(rise)*float64(st.For)) + 1
@@ -459,7 +459,7 @@ func (s *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
 		}
 		first = i + 1
 	}
-	for _, st := range s.stages[first:] {
+	for _, st := range sched.stages[first:] {
 		if _, ok := st.Stage.(profiles.Connections); ok {
 			return st.start, true
 		}
@@ -468,22 +468,22 @@ func (s *Schedule) ConnsAfter(t time.Duration) (time.Duration, bool) {
 }
 
 // MaxAt reports whether a closed-loop stage is on at t, and when it ends.
-func (s *Schedule) MaxAt(t time.Duration) (end time.Duration, on bool) {
-	if t < 0 || t >= s.end {
+func (sched *Schedule) MaxAt(t time.Duration) (end time.Duration, on bool) {
+	if t < 0 || t >= sched.end {
 		return 0, false
 	}
-	i, _ := s.StageAt(t)
-	if _, ok := s.stages[i].Stage.(profiles.Max); !ok {
+	i, _ := sched.StageAt(t)
+	if _, ok := sched.stages[i].Stage.(profiles.Max); !ok {
 		return 0, false
 	}
-	_, end = s.StageSpan(i)
+	_, end = sched.StageSpan(i)
 	return end, true
 }
 
 // MaxAfter returns the first closed-loop stage that ends after t, and false when
 // there is none.
-func (s *Schedule) MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool) {
-	for i, st := range s.stages {
+func (sched *Schedule) MaxAfter(t time.Duration) (index int, start, end time.Duration, ok bool) {
+	for i, st := range sched.stages {
 		end := st.start + st.length
 		if _, ok := st.Stage.(profiles.Max); ok && end > t {
 			return i, st.start, end, true

@@ -105,41 +105,41 @@ func selectionName(sel profiles.Process) string {
 	}
 }
 
-func (p *Process) setLabel(s string) { p.label.Store(&s) }
+func (proc *Process) setLabel(s string) { proc.label.Store(&s) }
 
 // Label is what people call the processes: the name, unit or cgroup they were
 // selected by, else the command name of the first one, once it is found. It may
 // be called from any goroutine.
-func (p *Process) Label() string { return *p.label.Load() }
+func (proc *Process) Label() string { return *proc.label.Load() }
 
 // PIDs returns the processes that exist as far as is known, the first one found
 // first. It may be called from any goroutine; what it returns must not be
 // changed.
-func (p *Process) PIDs() []int32 { return *p.pids.Load() }
+func (proc *Process) PIDs() []int32 { return *proc.pids.Load() }
 
 // Source names the sampler in reports.
-func (p *Process) Source() probe.Source {
-	return probe.Source{Host: p.host, Name: "process " + selectionName(p.sel)}
+func (proc *Process) Source() probe.Source {
+	return probe.Source{Host: proc.host, Name: "process " + selectionName(proc.sel)}
 }
 
 // Missing says what could not be read of the processes.
-func (p *Process) Missing() []*probe.Unsupported { return p.missing }
+func (proc *Process) Missing() []*probe.Unsupported { return proc.missing }
 
 // DrainEvents hands over the starts and ends seen since the last call. A start has
 // the time at which the process started, an end that of the first reading
 // without it.
-func (p *Process) DrainEvents(emit func(probe.Event)) {
-	slices.SortStableFunc(p.events, func(a, b probe.Event) int { return cmp.Compare(a.At, b.At) })
-	for _, e := range p.events {
+func (proc *Process) DrainEvents(emit func(probe.Event)) {
+	slices.SortStableFunc(proc.events, func(a, b probe.Event) int { return cmp.Compare(a.At, b.At) })
+	for _, e := range proc.events {
 		emit(e)
 	}
-	p.events = p.events[:0]
+	proc.events = proc.events[:0]
 }
 
 // Fullest returns the last reading of a metric of the process nearest its limit;
 // false if there is none. It is called as Sample is.
-func (p *Process) Fullest(name string) (probe.Reading, bool) {
-	r := p.readings[name]
+func (proc *Process) Fullest(name string) (probe.Reading, bool) {
+	r := proc.readings[name]
 	if len(r) == 0 {
 		return probe.Reading{}, false
 	}
@@ -147,46 +147,46 @@ func (p *Process) Fullest(name string) (probe.Reading, bool) {
 }
 
 // Close releases the processes. It may be called again.
-func (p *Process) Close() error {
-	p.closed = true
+func (proc *Process) Close() error {
+	proc.closed = true
 	var errs []error
-	for _, m := range p.members {
+	for _, m := range proc.members {
 		errs = append(errs, m.close())
 	}
-	p.members = nil
-	p.pids.Store(&[]int32{})
-	return errors.Join(append(errs, p.finder.close(), p.limits.close())...)
+	proc.members = nil
+	proc.pids.Store(&[]int32{})
+	return errors.Join(append(errs, proc.finder.close(), proc.limits.close())...)
 }
 
 // Sample reads the processes. While there is none it returns an error, which
 // matches [probe.ErrUnsupported] if they exist but may not be seen.
-func (p *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
-	if err := cmp.Or(ctx.Err(), closedErr(p.closed)); err != nil {
+func (proc *Process) Sample(ctx context.Context, emit func(probe.Sample)) error {
+	if err := cmp.Or(ctx.Err(), closedErr(proc.closed)); err != nil {
 		return err
 	}
-	for name := range p.readings {
-		p.readings[name] = p.readings[name][:0]
+	for name := range proc.readings {
+		proc.readings[name] = proc.readings[name][:0]
 	}
 	now := time.Now()
-	ended := p.read(now)
-	if ended || !now.Before(p.lookAt) {
-		p.lookErr = p.look(ctx, now)
+	ended := proc.read(now)
+	if ended || !now.Before(proc.lookAt) {
+		proc.lookErr = proc.look(ctx, now)
 	}
-	p.collectUsers()
-	p.readTasks(now)
-	p.readSpace(now)
-	read := p.opts.Clock.Stamp(emit)
+	proc.collectUsers()
+	proc.readTasks(now)
+	proc.readSpace(now)
+	read := proc.opts.Clock.Stamp(emit)
 	for _, name := range [...]string{probe.OpenFiles, probe.OpenFilesHard, probe.Threads, probe.UserThreads, probe.RSS, probe.ProcessCPU, probe.FileSystem, probe.FileSystemInodes, probe.RunDelay, probe.Runs, probe.ThreadsRunning, probe.ThreadsOnDisk, probe.ThreadsHeld, probe.ThreadsStopped, probe.DiskDelay, probe.GaveUp, probe.Preempted} {
-		all := p.readings[name]
+		all := proc.readings[name]
 		slices.SortStableFunc(all, func(a, b probe.Reading) int { return cmp.Compare(fullness(b), fullness(a)) })
 		for _, r := range all {
 			read(r)
 		}
 	}
-	if len(p.members) > 0 {
+	if len(proc.members) > 0 {
 		return nil
 	}
-	return fmt.Errorf("find %s: %w", p.Source().Name, cmp.Or(p.lookErr, errNoProcess))
+	return fmt.Errorf("find %s: %w", proc.Source().Name, cmp.Or(proc.lookErr, errNoProcess))
 }
 
 func fullness(r probe.Reading) float64 {
@@ -197,33 +197,33 @@ func fullness(r probe.Reading) float64 {
 }
 
 // read reads every member; ended is true if one has gone.
-func (p *Process) read(now time.Time) (ended bool) {
-	kept := p.members[:0]
-	for _, m := range p.members {
-		s, err := m.read(&p.limits, now)
+func (proc *Process) read(now time.Time) (ended bool) {
+	kept := proc.members[:0]
+	for _, m := range proc.members {
+		s, err := m.read(&proc.limits, now)
 		if err != nil {
 			ended = true
-			p.finder.gone(m.found)
-			p.events = append(p.events, probe.Event{
-				Kind: probe.ProcessExit, At: p.opts.Clock.Now(), Source: p.Source(), Host: p.host,
-				Process: p.Label(), PID: m.pid, Comm: m.comm, Reason: m.exitReason(),
+			proc.finder.gone(m.found)
+			proc.events = append(proc.events, probe.Event{
+				Kind: probe.ProcessExit, At: proc.opts.Clock.Now(), Source: proc.Source(), Host: proc.host,
+				Process: proc.Label(), PID: m.pid, Comm: m.comm, Reason: m.exitReason(),
 			})
 			_ = m.close()
 			continue
 		}
 		kept = append(kept, m)
-		p.collect(m, s)
+		proc.collect(m, s)
 	}
-	clear(p.members[len(kept):])
-	p.members = kept
+	clear(proc.members[len(kept):])
+	proc.members = kept
 	if ended {
-		p.publish()
+		proc.publish()
 	}
 	return ended
 }
 
 // collect keeps the readings of one process until all are read.
-func (p *Process) collect(m *member, s stats) {
+func (proc *Process) collect(m *member, s stats) {
 	put := func(name string, v, limit float64) {
 		if math.IsNaN(v) {
 			return
@@ -231,8 +231,8 @@ func (p *Process) collect(m *member, s stats) {
 		if math.IsInf(limit, 1) {
 			limit = probe.NoLimit()
 		}
-		metric := probe.Metric{Host: p.host, Process: p.Label(), PID: m.pid, Name: name}
-		p.readings[name] = append(p.readings[name], probe.Reading{Metric: metric, Value: v, Limit: limit})
+		metric := probe.Metric{Host: proc.host, Process: proc.Label(), PID: m.pid, Name: name}
+		proc.readings[name] = append(proc.readings[name], probe.Reading{Metric: metric, Value: v, Limit: limit})
 	}
 	put(probe.OpenFiles, s.files, s.filesLimit)
 	if !math.IsInf(s.filesHard, 1) {
@@ -240,12 +240,12 @@ func (p *Process) collect(m *member, s stats) {
 	}
 	put(probe.Threads, s.threads, s.threadsLimit)
 	put(probe.RSS, s.rss, s.rssLimit)
-	p.users.add(s)
+	proc.users.add(s)
 	if share, ok := m.cpu.share(s.at, s.cpu, s.cores); ok {
 		put(probe.ProcessCPU, share, 1)
 	}
 	for _, u := range s.missing {
-		p.missing.add(u.What, u)
+		proc.missing.add(u.What, u)
 	}
 }
 
@@ -274,22 +274,22 @@ func (u users) add(s stats) {
 
 // collectUsers keeps the readings of users with several processes; of a single
 // one its own threads tell as much.
-func (p *Process) collectUsers() {
-	for user, x := range p.users {
+func (proc *Process) collectUsers() {
+	for user, x := range proc.users {
 		if x.processes > 1 {
-			p.readings[probe.UserThreads] = append(p.readings[probe.UserThreads], probe.Reading{
-				Metric: probe.Metric{Host: p.host, Process: p.Label(), Name: probe.UserThreads, Instance: "uid " + strconv.FormatUint(uint64(user), 10)},
+			proc.readings[probe.UserThreads] = append(proc.readings[probe.UserThreads], probe.Reading{
+				Metric: probe.Metric{Host: proc.host, Process: proc.Label(), Name: probe.UserThreads, Instance: "uid " + strconv.FormatUint(uint64(user), 10)},
 				Value:  x.threads, Limit: x.limit,
 			})
 		}
 	}
-	clear(p.users)
+	clear(proc.users)
 }
 
 // look looks for processes that are not members yet.
-func (p *Process) look(ctx context.Context, now time.Time) error {
-	found, err := p.finder.find(ctx)
-	if p.alone {
+func (proc *Process) look(ctx context.Context, now time.Time) error {
+	found, err := proc.finder.find(ctx)
+	if proc.alone {
 		found = found[:min(len(found), 1)]
 	}
 	cost := time.Since(now)
@@ -297,57 +297,57 @@ func (p *Process) look(ctx context.Context, now time.Time) error {
 	if len(found) == 0 {
 		wait = min(max(missingEvery, time.Duration(float64(cost)/missingShare)), missingAtLeast)
 	}
-	p.lookAt = now.Add(wait)
+	proc.lookAt = now.Add(wait)
 	if err != nil {
 		return err
 	}
 	changed := false
 	for _, f := range found {
-		if len(p.members) == maxMembers {
+		if len(proc.members) == maxMembers {
 			break
 		}
-		if slices.ContainsFunc(p.members, func(m *member) bool { return m.pid == f.pid && m.start == f.start }) {
+		if slices.ContainsFunc(proc.members, func(m *member) bool { return m.pid == f.pid && m.start == f.start }) {
 			continue
 		}
-		m, err := openMember(f, p.opts)
+		m, err := openMember(f, proc.opts)
 		if err != nil {
 			continue // it ended while we looked
 		}
-		s, err := m.read(&p.limits, time.Now())
+		s, err := m.read(&proc.limits, time.Now())
 		if err != nil { // a zombie whose parent has not asked for it yet
 			_ = m.close()
 			continue
 		}
-		if len(p.members) == 0 && !p.ever && !p.alone && p.sel.Name == "" && p.sel.Unit == "" && p.sel.Cgroup == "" && p.sel.Container == "" && p.sel.Pod == "" {
-			p.setLabel(m.comm)
+		if len(proc.members) == 0 && !proc.ever && !proc.alone && proc.sel.Name == "" && proc.sel.Unit == "" && proc.sel.Cgroup == "" && proc.sel.Container == "" && proc.sel.Pod == "" {
+			proc.setLabel(m.comm)
 		}
-		p.members = append(p.members, m)
+		proc.members = append(proc.members, m)
 		changed = true
-		if started := startedAt(f); p.ever || started.After(p.opened) {
-			p.events = append(p.events, probe.Event{
-				Kind: probe.ProcessStart, At: p.opts.Clock.At(started), Source: p.Source(), Host: p.host,
-				Process: p.Label(), PID: m.pid, Comm: m.comm,
+		if started := startedAt(f); proc.ever || started.After(proc.opened) {
+			proc.events = append(proc.events, probe.Event{
+				Kind: probe.ProcessStart, At: proc.opts.Clock.At(started), Source: proc.Source(), Host: proc.host,
+				Process: proc.Label(), PID: m.pid, Comm: m.comm,
 			})
 		}
-		p.collect(m, s)
+		proc.collect(m, s)
 	}
 	if changed { // the dear part of this look does not come again
-		p.publish()
-		p.lookAt = now.Add(lookEvery)
+		proc.publish()
+		proc.lookAt = now.Add(lookEvery)
 	}
-	if len(p.members) > 0 {
-		p.ever = true
+	if len(proc.members) > 0 {
+		proc.ever = true
 		return nil
 	}
 	return errNoProcess
 }
 
-func (p *Process) publish() {
-	pids := make([]int32, len(p.members))
-	for i, m := range p.members {
+func (proc *Process) publish() {
+	pids := make([]int32, len(proc.members))
+	for i, m := range proc.members {
 		pids[i] = m.pid
 	}
-	p.pids.Store(&pids)
+	proc.pids.Store(&pids)
 }
 
 // found is a process that a finder found. start is a number that tells it from

@@ -41,10 +41,10 @@ func (m *member) close() error { return nil }
 // space is nothing: only Linux tells which file systems a process uses.
 type space struct{}
 
-func (p *Process) readSpace(time.Time) {}
+func (proc *Process) readSpace(time.Time) {}
 
 // readTasks reads nothing: only Linux tells how long threads wait for a processor.
-func (p *Process) readTasks(time.Time) {}
+func (proc *Process) readTasks(time.Time) {}
 
 // exitReason is empty: only the parent is told here.
 func (m *member) exitReason() string { return "" }

@@ -58,19 +58,19 @@ var stored = map[string]bool{
 var usual = []string{"/", "/tmp", "/var/tmp", "/dev/shm"}
 
 // readSpace reads the file systems of the first process.
-func (p *Process) readSpace(now time.Time) {
-	if len(p.members) == 0 || now.Before(p.spaceAt) {
+func (proc *Process) readSpace(now time.Time) {
+	if len(proc.members) == 0 || now.Before(proc.spaceAt) {
 		return
 	}
-	p.spaceAt = now.Add(readSpaceEvery)
-	s := &p.space
-	if first := p.members[0]; s.member != first {
+	proc.spaceAt = now.Add(readSpaceEvery)
+	s := &proc.space
+	if first := proc.members[0]; s.member != first {
 		*s = space{member: first, relevant: map[string]bool{}}
 	}
 	if !now.Before(s.listAt) {
 		s.listAt = now.Add(listSpaceEvery)
-		if err := s.list(p.members); err != nil {
-			p.missing.add("file systems of "+p.Label(), err)
+		if err := s.list(proc.members); err != nil {
+			proc.missing.add("file systems of "+proc.Label(), err)
 			return
 		}
 	}
@@ -85,8 +85,8 @@ func (p *Process) readSpace(now time.Time) {
 		s.relevant[m.point] = true
 		put := func(name string, v, limit float64) {
 			if limit > 0 && !math.IsNaN(v) {
-				metric := probe.Metric{Host: p.host, Process: p.Label(), Name: name, Instance: m.point}
-				p.readings[name] = append(p.readings[name], probe.Reading{Metric: metric, Value: v, Limit: limit})
+				metric := probe.Metric{Host: proc.host, Process: proc.Label(), Name: name, Instance: m.point}
+				proc.readings[name] = append(proc.readings[name], probe.Reading{Metric: metric, Value: v, Limit: limit})
 			}
 		}
 		put(probe.FileSystem, u.bytes, u.size)

@@ -220,24 +220,24 @@ func readAt(dir int, name string, buf []byte) ([]byte, error) {
 const tasksShare = 0.003
 
 // readTasks reads the threads of all members, when their cost allows it.
-func (p *Process) readTasks(now time.Time) {
-	if now.Before(p.tasksAt) {
+func (proc *Process) readTasks(now time.Time) {
+	if now.Before(proc.tasksAt) {
 		return
 	}
 	runtime.LockOSThread() // reading runs in the kernel on the thread that asks
 	defer runtime.UnlockOSThread()
 	began := threadCPU()
-	for _, m := range p.members {
+	for _, m := range proc.members {
 		s, err := m.tasks.read(m)
 		if err != nil {
 			if !gone(err) && !errors.Is(err, errEnded) {
-				p.missing.add("threads of "+m.comm, err)
+				proc.missing.add("threads of "+m.comm, err)
 			}
 			continue
 		}
-		p.collectTasks(m.pid, s)
+		proc.collectTasks(m.pid, s)
 	}
-	p.tasksAt = now.Add(min(time.Duration(float64(threadCPU()-began)/tasksShare), tasksAtLeast))
+	proc.tasksAt = now.Add(min(time.Duration(float64(threadCPU()-began)/tasksShare), tasksAtLeast))
 }
 
 // tasksAtLeast bounds how rarely threads are read.
@@ -253,21 +253,21 @@ func threadCPU() time.Duration {
 }
 
 // collectTasks keeps the readings of one process's threads until all are read.
-func (p *Process) collectTasks(pid int32, s taskStats) {
+func (proc *Process) collectTasks(pid int32, s taskStats) {
 	for by, n := range map[string]float64{probe.HeldFileLock: s.fileLocked, probe.HeldOutput: s.blocked} {
-		p.readings[probe.ThreadsHeld] = append(p.readings[probe.ThreadsHeld], probe.Reading{
-			Metric: probe.Metric{Host: p.host, Process: p.Label(), PID: pid, Name: probe.ThreadsHeld, Instance: by}, Value: n, Limit: probe.NoLimit(),
+		proc.readings[probe.ThreadsHeld] = append(proc.readings[probe.ThreadsHeld], probe.Reading{
+			Metric: probe.Metric{Host: proc.host, Process: proc.Label(), PID: pid, Name: probe.ThreadsHeld, Instance: by}, Value: n, Limit: probe.NoLimit(),
 		})
 	}
 	for name, v := range map[string]float64{
 		probe.RunDelay: s.delay / 1e3, probe.Runs: s.runs, probe.ThreadsRunning: s.running, probe.ThreadsOnDisk: s.onDisk,
 		probe.ThreadsStopped: s.stopped, probe.DiskDelay: s.disk * (1e6 / userHZ), probe.GaveUp: s.gaveUp, probe.Preempted: s.preempted,
 	} {
-		if name == probe.DiskDelay && !p.limits.diskTime {
+		if name == probe.DiskDelay && !proc.limits.diskTime {
 			continue
 		}
-		p.readings[name] = append(p.readings[name], probe.Reading{
-			Metric: probe.Metric{Host: p.host, Process: p.Label(), PID: pid, Name: name}, Value: v, Limit: probe.NoLimit(),
+		proc.readings[name] = append(proc.readings[name], probe.Reading{
+			Metric: probe.Metric{Host: proc.host, Process: proc.Label(), PID: pid, Name: name}, Value: v, Limit: probe.NoLimit(),
 		})
 	}
 }

@@ -20,28 +20,28 @@ func newMapping(host string, shared *shared) mapping {
 	return mapping{host: host, shared: shared, used: map[probe.Metric]usage{}, started: map[probe.Metric]float64{}}
 }
 
-func (m *mapping) metric(name, instance string) probe.Metric {
-	return probe.Metric{Host: m.host, Name: name, Instance: instance}
+func (mapped *mapping) metric(name, instance string) probe.Metric {
+	return probe.Metric{Host: mapped.host, Name: name, Instance: instance}
 }
 
 // read emits what a page tells.
-func (m *mapping) read(r *reading) {
-	m.node(r)
-	m.processes(r)
-	m.containers(r)
-	m.haproxy(r)
-	m.envoy(r)
-	m.nginx(r)
-	m.jvm(r)
+func (mapped *mapping) read(r *reading) {
+	mapped.node(r)
+	mapped.processes(r)
+	mapped.containers(r)
+	mapped.haproxy(r)
+	mapped.envoy(r)
+	mapped.nginx(r)
+	mapped.jvm(r)
 	if !r.has("node_cpu_seconds_total") && !r.has("namedprocess_namegroup_num_procs") {
-		m.inProcess(r) // else it is the exporter's own
+		mapped.inProcess(r) // else it is the exporter's own
 	}
-	m.golang(r)
-	m.requests(r)
+	mapped.golang(r)
+	mapped.requests(r)
 }
 
 // missing says what the exporter of a page has turned off.
-func (m *mapping) missing(families map[string]*dto.MetricFamily) []*probe.Unsupported {
+func (mapped *mapping) missing(families map[string]*dto.MetricFamily) []*probe.Unsupported {
 	var out []*probe.Unsupported
 	for _, e := range expectations() {
 		if families[e.exporter] != nil && families[e.metric] == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // node maps node_exporter's metrics (github.com/prometheus/node_exporter).
-func (m *mapping) node(r *reading) {
+func (mapped *mapping) node(r *reading) {
 	for _, g := range [...]struct{ name, use, limit string }{
 		{probe.FileTable, "node_filefd_allocated", "node_filefd_maximum"},
 		{probe.Conntrack, "node_nf_conntrack_entries", "node_nf_conntrack_entries_limit"},
@@ -17,36 +17,36 @@ func (m *mapping) node(r *reading) {
 		{probe.HostThreads, "node_processes_threads", "node_processes_max_threads"},
 		{probe.Load1, "node_load1", ""},
 	} {
-		r.put(m.metric(g.name, ""), r.one(g.use), r.one(g.limit))
+		r.put(mapped.metric(g.name, ""), r.one(g.use), r.one(g.limit))
 	}
-	r.put(m.metric(probe.TCPMemory, ""), r.one("node_sockstat_TCP_mem"), m.tcpMemoryLimit(r))
-	r.put(m.metric(probe.Sockets, ""), r.one("node_sockstat_TCP_inuse")+r.one("node_sockstat_TCP_tw"), math.NaN())
+	r.put(mapped.metric(probe.TCPMemory, ""), r.one("node_sockstat_TCP_mem"), mapped.tcpMemoryLimit(r))
+	r.put(mapped.metric(probe.Sockets, ""), r.one("node_sockstat_TCP_inuse")+r.one("node_sockstat_TCP_tw"), math.NaN())
 	if total := r.one("node_memory_MemTotal_bytes"); total > 0 {
-		r.put(m.metric(probe.Memory, ""), total-min(r.one("node_memory_MemAvailable_bytes"), total), total)
+		r.put(mapped.metric(probe.Memory, ""), total-min(r.one("node_memory_MemAvailable_bytes"), total), total)
 	}
 	if total := r.one("node_memory_SwapTotal_bytes"); total > 0 {
-		r.put(m.metric(probe.Swap, ""), total-min(r.one("node_memory_SwapFree_bytes"), total), total)
+		r.put(mapped.metric(probe.Swap, ""), total-min(r.one("node_memory_SwapFree_bytes"), total), total)
 	}
 	for name, state := range map[string]string{
 		probe.Established: "established", probe.CloseWait: "close_wait", probe.SynRecv: "syn_recv",
 	} {
-		r.put(m.metric(name, ""), r.sum("node_tcp_connection_states", "state", state), math.NaN())
+		r.put(mapped.metric(name, ""), r.sum("node_tcp_connection_states", "state", state), math.NaN())
 	}
-	m.nodeCounters(r)
-	m.nodeDevices(r)
-	m.nodeCPU(r)
+	mapped.nodeCounters(r)
+	mapped.nodeDevices(r)
+	mapped.nodeCPU(r)
 }
 
 // tcpMemoryLimit is the third value of tcp_mem: beyond it sockets get no memory. Its
 // label depends on how the sysctl was asked for.
-func (m *mapping) tcpMemoryLimit(r *reading) float64 {
+func (mapped *mapping) tcpMemoryLimit(r *reading) float64 {
 	if v := r.one("node_sysctl_net_ipv4_tcp_mem_max"); !math.IsNaN(v) {
 		return v
 	}
 	return r.one("node_sysctl_net_ipv4_tcp_mem", "index", "2")
 }
 
-func (m *mapping) nodeCounters(r *reading) {
+func (mapped *mapping) nodeCounters(r *reading) {
 	for _, c := range [...]struct{ name, total string }{
 		{probe.ListenOverflows, "node_netstat_TcpExt_ListenOverflows"},
 		{probe.ListenDrops, "node_netstat_TcpExt_ListenDrops"},
@@ -70,42 +70,42 @@ func (m *mapping) nodeCounters(r *reading) {
 		{probe.LostRetransmit, "node_netstat_TcpExt_TCPLostRetransmit"},
 		{probe.TCPMemoryPressures, "node_netstat_TcpExt_TCPMemoryPressures"},
 	} {
-		r.put(m.metric(c.name, ""), r.sum(c.total), math.NaN())
+		r.put(mapped.metric(c.name, ""), r.sum(c.total), math.NaN())
 	}
 	// Early drops make room for a new entry at the cost of an old one: the table was
 	// full as well.
-	r.put(m.metric(probe.ConntrackDrop, ""), r.one("node_nf_conntrack_stat_drop")+r.one("node_nf_conntrack_stat_early_drop"), math.NaN())
+	r.put(mapped.metric(probe.ConntrackDrop, ""), r.one("node_nf_conntrack_stat_drop")+r.one("node_nf_conntrack_stat_early_drop"), math.NaN())
 	for _, p := range [...]struct{ name, total string }{
 		{probe.CPUPressure, "node_pressure_cpu_waiting_seconds_total"},
 		{probe.MemoryPressure, "node_pressure_memory_waiting_seconds_total"},
 		{probe.IOPressure, "node_pressure_io_waiting_seconds_total"},
 	} {
-		r.put(m.metric(p.name, ""), math.Round(r.one(p.total)*1e6), math.NaN())
+		r.put(mapped.metric(p.name, ""), math.Round(r.one(p.total)*1e6), math.NaN())
 	}
 }
 
 // maxDevices bounds the interfaces and the disks that have series of their own.
 const maxDevices = 16
 
-func (m *mapping) nodeDevices(r *reading) {
+func (mapped *mapping) nodeDevices(r *reading) {
 	for i, s := range r.series("node_network_receive_bytes_total") {
 		if i == maxDevices {
 			break
 		}
 		device := label(s, "device")
 		of := func(name string) float64 { return r.one(name, "device", device) }
-		r.put(m.metric(probe.NetReceived, device), value(s), math.NaN())
-		r.put(m.metric(probe.NetSent, device), of("node_network_transmit_bytes_total"), math.NaN())
-		r.put(m.metric(probe.NICDrops, device), of("node_network_receive_drop_total")+of("node_network_transmit_drop_total"), math.NaN())
-		r.put(m.metric(probe.NICErrors, device), of("node_network_receive_errs_total")+of("node_network_transmit_errs_total"), math.NaN())
+		r.put(mapped.metric(probe.NetReceived, device), value(s), math.NaN())
+		r.put(mapped.metric(probe.NetSent, device), of("node_network_transmit_bytes_total"), math.NaN())
+		r.put(mapped.metric(probe.NICDrops, device), of("node_network_receive_drop_total")+of("node_network_transmit_drop_total"), math.NaN())
+		r.put(mapped.metric(probe.NICErrors, device), of("node_network_receive_errs_total")+of("node_network_transmit_errs_total"), math.NaN())
 	}
 	for i, s := range r.series("node_disk_read_bytes_total") {
 		if i == maxDevices {
 			break
 		}
 		device := label(s, "device")
-		r.put(m.metric(probe.DiskRead, device), value(s), math.NaN())
-		r.put(m.metric(probe.DiskWritten, device), r.one("node_disk_written_bytes_total", "device", device), math.NaN())
+		r.put(mapped.metric(probe.DiskRead, device), value(s), math.NaN())
+		r.put(mapped.metric(probe.DiskWritten, device), r.one("node_disk_written_bytes_total", "device", device), math.NaN())
 	}
 }
 
@@ -113,7 +113,7 @@ func (m *mapping) nodeDevices(r *reading) {
 type cpuTimes map[string]map[string]float64
 
 // nodeCPU emits shares of the time since the last reading.
-func (m *mapping) nodeCPU(r *reading) {
+func (mapped *mapping) nodeCPU(r *reading) {
 	now := cpuTimes{}
 	for _, s := range r.series("node_cpu_seconds_total") {
 		core := label(s, "cpu")
@@ -122,10 +122,10 @@ func (m *mapping) nodeCPU(r *reading) {
 		}
 		now[core][label(s, "mode")] = value(s)
 	}
-	before := m.cpu
-	m.cpu = now
+	before := mapped.cpu
+	mapped.cpu = now
 	if len(now) > 0 {
-		m.shared.setCores(len(now))
+		mapped.shared.setCores(len(now))
 	}
 	var all, busy, steal, wait, busiest float64
 	for core, modes := range now {
@@ -158,8 +158,8 @@ func (m *mapping) nodeCPU(r *reading) {
 	if all <= 0 {
 		return
 	}
-	r.put(m.metric(probe.CPU, ""), busy/all, 1)
-	r.put(m.metric(probe.CPUCore, ""), busiest, 1)
-	r.put(m.metric(probe.Steal, ""), steal/all, 1)
-	r.put(m.metric(probe.IOWait, ""), wait/all, 1)
+	r.put(mapped.metric(probe.CPU, ""), busy/all, 1)
+	r.put(mapped.metric(probe.CPUCore, ""), busiest, 1)
+	r.put(mapped.metric(probe.Steal, ""), steal/all, 1)
+	r.put(mapped.metric(probe.IOWait, ""), wait/all, 1)
 }

@@ -17,12 +17,12 @@ type usage struct {
 
 // share emits the CPU that was used since the last reading as a share of what may be
 // used, in cores. Without a limit that is known nothing is emitted.
-func (m *mapping) share(r *reading, at time.Duration, metric probe.Metric, used, cores float64) {
-	before, known := m.used[metric]
+func (mapped *mapping) share(r *reading, at time.Duration, metric probe.Metric, used, cores float64) {
+	before, known := mapped.used[metric]
 	if known && before.at == at {
 		return // the page repeats a value of the exporter's cache
 	}
-	m.used[metric] = usage{at, used}
+	mapped.used[metric] = usage{at, used}
 	if !known || !(cores > 0) || used < before.used || at <= before.at {
 		return
 	}
@@ -30,12 +30,12 @@ func (m *mapping) share(r *reading, at time.Duration, metric probe.Metric, used,
 }
 
 // restart notices that a process began later than it did at the last reading.
-func (m *mapping) restart(r *reading, metric probe.Metric, started float64) {
+func (mapped *mapping) restart(r *reading, metric probe.Metric, started float64) {
 	if !(started > 0) {
 		return
 	}
-	before, known := m.started[metric]
-	m.started[metric] = started
+	before, known := mapped.started[metric]
+	mapped.started[metric] = started
 	if !known || started <= before+0.5 { // it is computed anew each time, and jitters
 		return
 	}
@@ -43,12 +43,12 @@ func (m *mapping) restart(r *reading, metric probe.Metric, started float64) {
 	r.events = append(r.events, probe.Event{Kind: probe.ProcessStart, At: min(at, r.at), Process: metric.Process})
 }
 
-func (m *mapping) process(name, process string) probe.Metric {
-	return probe.Metric{Host: m.host, Process: process, Name: name}
+func (mapped *mapping) process(name, process string) probe.Metric {
+	return probe.Metric{Host: mapped.host, Process: process, Name: name}
 }
 
 // processes maps process_exporter's groups (github.com/ncabatoff/process-exporter).
-func (m *mapping) processes(r *reading) {
+func (mapped *mapping) processes(r *reading) {
 	for _, s := range r.series("namedprocess_namegroup_num_procs") {
 		group := label(s, "groupname")
 		of := func(name string, labels ...string) float64 {
@@ -64,17 +64,17 @@ func (m *mapping) processes(r *reading) {
 		if worst > 0 {
 			limit = math.Round(open / worst)
 		}
-		r.put(m.process(probe.OpenFiles, group), open, limit)
-		r.put(m.process(probe.Threads, group), of("num_threads"), math.NaN())
-		r.put(m.process(probe.RSS, group), of("memory_bytes", "memtype", "resident"), math.NaN())
-		m.share(r, r.at, m.process(probe.ProcessCPU, group), of("cpu_seconds_total"), m.shared.getCores())
-		m.restart(r, m.process("", group), of("oldest_start_time_seconds"))
+		r.put(mapped.process(probe.OpenFiles, group), open, limit)
+		r.put(mapped.process(probe.Threads, group), of("num_threads"), math.NaN())
+		r.put(mapped.process(probe.RSS, group), of("memory_bytes", "memtype", "resident"), math.NaN())
+		mapped.share(r, r.at, mapped.process(probe.ProcessCPU, group), of("cpu_seconds_total"), mapped.shared.getCores())
+		mapped.restart(r, mapped.process("", group), of("oldest_start_time_seconds"))
 	}
 }
 
 // inProcess maps what Prometheus' client libraries and Micrometer show of the process
 // that serves the page. It has no name but the host's.
-func (m *mapping) inProcess(r *reading) {
+func (mapped *mapping) inProcess(r *reading) {
 	first := func(names ...string) float64 {
 		for _, n := range names {
 			if v := r.one(n); !math.IsNaN(v) {
@@ -83,18 +83,18 @@ func (m *mapping) inProcess(r *reading) {
 		}
 		return math.NaN()
 	}
-	r.put(m.process(probe.OpenFiles, m.host), first("process_open_fds", "process_files_open_files"), first("process_max_fds", "process_files_max_files"))
-	r.put(m.process(probe.RSS, m.host), first("process_resident_memory_bytes"), math.NaN())
-	r.put(m.process(probe.Threads, m.host), first("jvm_threads_live_threads", "jvm_threads_current", "go_threads"), math.NaN())
+	r.put(mapped.process(probe.OpenFiles, mapped.host), first("process_open_fds", "process_files_open_files"), first("process_max_fds", "process_files_max_files"))
+	r.put(mapped.process(probe.RSS, mapped.host), first("process_resident_memory_bytes"), math.NaN())
+	r.put(mapped.process(probe.Threads, mapped.host), first("jvm_threads_live_threads", "jvm_threads_current", "go_threads"), math.NaN())
 	if cores := first("system_cpu_count", "go_sched_gomaxprocs_threads"); cores > 0 {
-		m.share(r, r.at, m.process(probe.ProcessCPU, m.host), first("process_cpu_seconds_total"), cores)
+		mapped.share(r, r.at, mapped.process(probe.ProcessCPU, mapped.host), first("process_cpu_seconds_total"), cores)
 	}
-	m.restart(r, m.process("", m.host), first("process_start_time_seconds"))
+	mapped.restart(r, mapped.process("", mapped.host), first("process_start_time_seconds"))
 }
 
 // containers maps cAdvisor's metrics (github.com/google/cadvisor), as the kubelet
 // serves them. Its values have their own times: it reads containers every few seconds.
-func (m *mapping) containers(r *reading) {
+func (mapped *mapping) containers(r *reading) {
 	seen := map[string]bool{}
 	for _, s := range r.series("container_memory_working_set_bytes") {
 		name := containerName(s)
@@ -105,7 +105,7 @@ func (m *mapping) containers(r *reading) {
 		same := identity(s)
 		of := func(metric string, labels ...string) float64 { return r.sum(metric, append(labels, same...)...) }
 		at := r.when(s)
-		put := func(metric string, v, limit float64) { r.putAt(at, m.process(metric, name), v, limit) }
+		put := func(metric string, v, limit float64) { r.putAt(at, mapped.process(metric, name), v, limit) }
 
 		put(probe.CgroupMemory, value(s), of("container_spec_memory_limit_bytes"))
 		put(probe.OpenFiles, of("container_file_descriptors"), of("container_ulimits_soft", "ulimit", "max_open_files"))
@@ -118,9 +118,9 @@ func (m *mapping) containers(r *reading) {
 				cpuAt = r.when(c)
 			}
 		}
-		m.share(r, cpuAt, m.process(probe.CgroupCPU, name), of("container_cpu_usage_seconds_total"),
+		mapped.share(r, cpuAt, mapped.process(probe.CgroupCPU, name), of("container_cpu_usage_seconds_total"),
 			of("container_spec_cpu_quota")/of("container_spec_cpu_period"))
-		m.restart(r, m.process("", name), of("container_start_time_seconds"))
+		mapped.restart(r, mapped.process("", name), of("container_start_time_seconds"))
 	}
 }
 

@@ -40,7 +40,7 @@ func countings() []counting {
 }
 
 // requests emits how many requests a service says that it has answered.
-func (m *mapping) requests(r *reading) {
+func (mapped *mapping) requests(r *reading) {
 	for _, c := range countings() {
 		all := r.series(c.metric)
 		if len(all) == 0 {
@@ -66,9 +66,9 @@ func (m *mapping) requests(r *reading) {
 				refused += counted(s)
 			}
 		}
-		r.put(m.metric(probe.Served, c.metric), served, probe.NoLimit())
+		r.put(mapped.metric(probe.Served, c.metric), served, probe.NoLimit())
 		if told {
-			r.put(m.metric(probe.Refused, c.metric), refused, probe.NoLimit())
+			r.put(mapped.metric(probe.Refused, c.metric), refused, probe.NoLimit())
 		}
 		return
 	}

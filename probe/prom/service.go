@@ -8,24 +8,24 @@ import (
 
 // haproxy maps what HAProxy shows of itself (doc/configuration.txt, section
 // "prometheus-exporter"; 2.4 and later).
-func (m *mapping) haproxy(r *reading) {
-	r.put(m.metric(probe.ProxyConnections, ""), r.one("haproxy_process_current_connections"), r.one("haproxy_process_max_connections"))
+func (mapped *mapping) haproxy(r *reading) {
+	r.put(mapped.metric(probe.ProxyConnections, ""), r.one("haproxy_process_current_connections"), r.one("haproxy_process_max_connections"))
 	for _, s := range r.series("haproxy_frontend_current_sessions") {
 		proxy := label(s, "proxy")
-		r.put(m.metric(probe.ProxyConnections, "frontend "+proxy), value(s), r.one("haproxy_frontend_limit_sessions", "proxy", proxy))
+		r.put(mapped.metric(probe.ProxyConnections, "frontend "+proxy), value(s), r.one("haproxy_frontend_limit_sessions", "proxy", proxy))
 	}
 	for _, s := range r.series("haproxy_server_current_sessions") {
 		proxy, server := label(s, "proxy"), label(s, "server")
 		if limit := r.one("haproxy_server_limit_sessions", "proxy", proxy, "server", server); limit > 0 {
-			r.put(m.metric(probe.Pool, "server "+proxy+"/"+server), value(s), limit)
+			r.put(mapped.metric(probe.Pool, "server "+proxy+"/"+server), value(s), limit)
 		}
 	}
 	for _, s := range r.series("haproxy_backend_current_queue") {
-		r.put(m.metric(probe.ProxyQueue, "backend "+label(s, "proxy")), value(s), math.NaN())
+		r.put(mapped.metric(probe.ProxyQueue, "backend "+label(s, "proxy")), value(s), math.NaN())
 	}
-	m.addUp(r, probe.ProxyErrors, "server", "haproxy_server_connection_errors_total", "haproxy_server_response_errors_total")
-	m.addUp(r, probe.ProxyRetries, "server", "haproxy_server_retry_warnings_total", "haproxy_server_redispatch_warnings_total")
-	m.addUp(r, probe.ProxyAborts, "server", "haproxy_server_server_aborts_total", "haproxy_server_client_aborts_total")
+	mapped.addUp(r, probe.ProxyErrors, "server", "haproxy_server_connection_errors_total", "haproxy_server_response_errors_total")
+	mapped.addUp(r, probe.ProxyRetries, "server", "haproxy_server_retry_warnings_total", "haproxy_server_redispatch_warnings_total")
+	mapped.addUp(r, probe.ProxyAborts, "server", "haproxy_server_server_aborts_total", "haproxy_server_client_aborts_total")
 }
 
 // maxInstances bounds the servers and clusters of a proxy that have series of their
@@ -33,7 +33,7 @@ func (m *mapping) haproxy(r *reading) {
 const maxInstances = 64
 
 // addUp emits the sum of several totals for each server of a proxy.
-func (m *mapping) addUp(r *reading, name, by string, totals ...string) {
+func (mapped *mapping) addUp(r *reading, name, by string, totals ...string) {
 	for i, s := range r.series(totals[0]) {
 		if i == maxInstances {
 			return
@@ -45,12 +45,12 @@ func (m *mapping) addUp(r *reading, name, by string, totals ...string) {
 				sum += v
 			}
 		}
-		r.put(m.metric(name, by+" "+proxy+"/"+one), sum, math.NaN())
+		r.put(mapped.metric(name, by+" "+proxy+"/"+one), sum, math.NaN())
 	}
 }
 
 // envoy maps the clusters of Envoy (envoyproxy.io, "Cluster manager stats").
-func (m *mapping) envoy(r *reading) {
+func (mapped *mapping) envoy(r *reading) {
 	for _, c := range [...]struct {
 		name   string
 		totals []string
@@ -69,38 +69,38 @@ func (m *mapping) envoy(r *reading) {
 					sum += v
 				}
 			}
-			r.put(m.metric(c.name, "cluster "+cluster), sum, math.NaN())
+			r.put(mapped.metric(c.name, "cluster "+cluster), sum, math.NaN())
 		}
 	}
 }
 
 // nginx maps nginx-prometheus-exporter's metrics, which have no limit.
-func (m *mapping) nginx(r *reading) {
-	r.put(m.metric(probe.ProxyConnections, "nginx"), r.one("nginx_connections_active"), math.NaN())
-	r.put(m.metric(probe.ProxyOverflows, "nginx"), r.one("nginx_connections_accepted")-r.one("nginx_connections_handled"), math.NaN())
+func (mapped *mapping) nginx(r *reading) {
+	r.put(mapped.metric(probe.ProxyConnections, "nginx"), r.one("nginx_connections_active"), math.NaN())
+	r.put(mapped.metric(probe.ProxyOverflows, "nginx"), r.one("nginx_connections_accepted")-r.one("nginx_connections_handled"), math.NaN())
 }
 
 // jvm maps the pools of Tomcat and HikariCP as Micrometer shows them.
-func (m *mapping) jvm(r *reading) {
-	m.pools(r, "tomcat threads", "name", "tomcat_threads_busy_threads", "tomcat_threads_config_max_threads")
-	m.pools(r, "tomcat connections", "name", "tomcat_connections_current_connections", "tomcat_connections_config_max_connections")
-	m.pools(r, "jetty threads", "", "jetty_threads_busy", "jetty_threads_config_max")
-	m.pools(r, "hikaricp", "pool", "hikaricp_connections_active", "hikaricp_connections_max")
+func (mapped *mapping) jvm(r *reading) {
+	mapped.pools(r, "tomcat threads", "name", "tomcat_threads_busy_threads", "tomcat_threads_config_max_threads")
+	mapped.pools(r, "tomcat connections", "name", "tomcat_connections_current_connections", "tomcat_connections_config_max_connections")
+	mapped.pools(r, "jetty threads", "", "jetty_threads_busy", "jetty_threads_config_max")
+	mapped.pools(r, "hikaricp", "pool", "hikaricp_connections_active", "hikaricp_connections_max")
 	for _, s := range r.series("hikaricp_connections_pending") {
-		r.put(m.metric(probe.PoolWaiting, instance("hikaricp", label(s, "pool"))), value(s), math.NaN())
+		r.put(mapped.metric(probe.PoolWaiting, instance("hikaricp", label(s, "pool"))), value(s), math.NaN())
 	}
 	for _, s := range r.series("hikaricp_connections_timeout_total") {
-		r.put(m.metric(probe.PoolTimeouts, instance("hikaricp", label(s, "pool"))), value(s), math.NaN())
+		r.put(mapped.metric(probe.PoolTimeouts, instance("hikaricp", label(s, "pool"))), value(s), math.NaN())
 	}
 }
 
 // golang maps database/sql's pools as the collector of Prometheus' client shows them.
-func (m *mapping) golang(r *reading) {
-	m.pools(r, "sql", "db_name", "go_sql_in_use_connections", "go_sql_max_open_connections")
+func (mapped *mapping) golang(r *reading) {
+	mapped.pools(r, "sql", "db_name", "go_sql_in_use_connections", "go_sql_max_open_connections")
 }
 
 // pools emits the use and the limit of each pool that a label tells apart.
-func (m *mapping) pools(r *reading, kind, by, use, limit string) {
+func (mapped *mapping) pools(r *reading, kind, by, use, limit string) {
 	for i, s := range r.series(use) {
 		if i == maxInstances {
 			return
@@ -109,7 +109,7 @@ func (m *mapping) pools(r *reading, kind, by, use, limit string) {
 		if by != "" {
 			same = []string{by, label(s, by)}
 		}
-		r.put(m.metric(probe.Pool, instance(kind, label(s, by))), value(s), r.one(limit, same...))
+		r.put(mapped.metric(probe.Pool, instance(kind, label(s, by))), value(s), r.one(limit, same...))
 	}
 }
 

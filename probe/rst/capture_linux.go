@@ -44,22 +44,22 @@ func NewCapture(opts CaptureOptions) *Capture {
 }
 
 // Source names the capture in reports.
-func (c *Capture) Source() probe.Source { return c.source }
+func (capture *Capture) Source() probe.Source { return capture.source }
 
 // Status says how well the resets are captured so far, and at what CPU cost. It
 // may be called at any time.
-func (c *Capture) Status() probe.Status { return c.state.report() }
+func (capture *Capture) Status() probe.Status { return capture.state.report() }
 
 // Missing is nil: packets are captured wholly or not at all.
-func (c *Capture) Missing() []*probe.Unsupported { return nil }
+func (capture *Capture) Missing() []*probe.Unsupported { return nil }
 
 // Ready returns a channel that closes when packets are being captured.
-func (c *Capture) Ready() <-chan struct{} { return c.state.ready }
+func (capture *Capture) Ready() <-chan struct{} { return capture.state.ready }
 
 // Check reports whether packets can be captured here, by opening and closing the
 // capture. An error that matches [probe.ErrUnsupported] says what is missing.
-func (c *Capture) Check() error {
-	o, err := c.open(0)
+func (capture *Capture) Check() error {
+	o, err := capture.open(0)
 	if err != nil {
 		return err
 	}
@@ -68,41 +68,41 @@ func (c *Capture) Check() error {
 }
 
 // Kept returns how many packets WritePcapng would write.
-func (c *Capture) Kept() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.kept.first) + len(c.kept.last)
+func (capture *Capture) Kept() int {
+	capture.mu.Lock()
+	defer capture.mu.Unlock()
+	return len(capture.kept.first) + len(capture.kept.last)
 }
 
 // WritePcapng writes the RSTs kept so far as a pcapng file, each with a comment
 // that begins with what comment says of it (the attempt that it hit; may be nil
 // or return "") and goes on with its sender. comment gets the ends as the host
 // sees them and the run's time. It may be called while the capture runs.
-func (c *Capture) WritePcapng(w io.Writer, comment func(local, remote netip.AddrPort, at time.Duration) string) error {
-	c.mu.Lock()
-	packets, dropped := c.kept.all(), c.kept.dropped
-	c.mu.Unlock()
-	return writePcapng(w, packets, dropped, c.source.Host, fmt.Sprintf("tcp RST, ports %v", c.opts.Ports), comment)
+func (capture *Capture) WritePcapng(w io.Writer, comment func(local, remote netip.AddrPort, at time.Duration) string) error {
+	capture.mu.Lock()
+	packets, dropped := capture.kept.all(), capture.kept.dropped
+	capture.mu.Unlock()
+	return writePcapng(w, packets, dropped, capture.source.Host, fmt.Sprintf("tcp RST, ports %v", capture.opts.Ports), comment)
 }
 
 // batch is how long packets gather, so that many cost one wake-up.
 const batch = 50 * time.Millisecond
 
 // Watch reports events until ctx is done. See [probe.Watcher].
-func (c *Capture) Watch(ctx context.Context, emit func(probe.Event)) error {
-	err := c.watch(ctx, emit)
+func (capture *Capture) Watch(ctx context.Context, emit func(probe.Event)) error {
+	err := capture.watch(ctx, emit)
 	if err != nil {
-		c.state.failed(err)
+		capture.state.failed(err)
 	}
 	return err
 }
 
-func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
-	offset, err := kernelclock.Offset(c.opts.Clock)
+func (capture *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
+	offset, err := kernelclock.Offset(capture.opts.Clock)
 	if err != nil {
 		return err
 	}
-	o, err := c.open(offset)
+	o, err := capture.open(offset)
 	if err != nil {
 		return err
 	}
@@ -112,10 +112,10 @@ func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
 	defer runtime.UnlockOSThread()
 	used := threadCPU()
 	r := &captureReader{
-		capture: c, flows: newFlows(orDefault(c.opts.Flows, 32768), c.opts.Ports),
-		limit: newLimiter(c.perSecond(), c.opts.Ports, emit),
+		capture: capture, flows: newFlows(orDefault(capture.opts.Flows, 32768), capture.opts.Ports),
+		limit: newLimiter(capture.perSecond(), capture.opts.Ports, emit),
 	}
-	c.state.began(nil)
+	capture.state.began(nil)
 	tick := time.NewTicker(batch)
 	defer tick.Stop()
 	for done := false; !done; {
@@ -127,19 +127,21 @@ func (c *Capture) watch(ctx context.Context, emit func(probe.Event)) error {
 		if err := o.nics.update(); err != nil {
 			return err
 		}
-		r.epoch = wallEpoch(c.opts.Clock)
+		r.epoch = wallEpoch(capture.opts.Clock)
 		if err := o.source.read(r); err != nil {
 			return err
 		}
 		if err := r.tell(o, done, emit); err != nil {
 			return err
 		}
-		c.state.read(time.Duration(threadCPU() - used))
+		capture.state.read(time.Duration(threadCPU() - used))
 	}
 	return nil
 }
 
-func (c *Capture) perSecond() int { return orDefault(c.opts.MaxPerSecond, defaultPerSecond) }
+func (capture *Capture) perSecond() int {
+	return orDefault(capture.opts.MaxPerSecond, defaultPerSecond)
+}
 
 // packetSource takes packets from interfaces.
 type packetSource interface {
@@ -162,23 +164,23 @@ func (o *openCapture) close() {
 
 // open loads programs into the kernel, or opens plain packet sockets where that
 // cannot be done. offset is from CLOCK_MONOTONIC to the run's time.
-func (c *Capture) open(offset time.Duration) (*openCapture, error) {
-	if !c.opts.Sockets {
-		if p, err := bpf.OpenPackets(bpf.PacketOptions{Ports: c.opts.Ports, Flows: c.opts.Flows, PerSecond: c.perSecond()}); err == nil {
-			o, err := c.follow(&programSource{packets: p, offset: offset, links: map[int]nic{}})
+func (capture *Capture) open(offset time.Duration) (*openCapture, error) {
+	if !capture.opts.Sockets {
+		if p, err := bpf.OpenPackets(bpf.PacketOptions{Ports: capture.opts.Ports, Flows: capture.opts.Flows, PerSecond: capture.perSecond()}); err == nil {
+			o, err := capture.follow(&programSource{packets: p, offset: offset, links: map[int]nic{}})
 			if err == nil {
 				return o, nil
 			}
 		}
 	}
-	return c.follow(newSocketSource(c.opts.Ports))
+	return capture.follow(newSocketSource(capture.opts.Ports))
 }
 
-func (c *Capture) follow(s packetSource) (*openCapture, error) {
-	n, err := followNICs(c.opts.Netns, s.attach)
+func (capture *Capture) follow(s packetSource) (*openCapture, error) {
+	n, err := followNICs(capture.opts.Netns, s.attach)
 	if err != nil {
 		s.close()
-		return nil, unsupportedCapture(c.opts.Netns, err)
+		return nil, unsupportedCapture(capture.opts.Netns, err)
 	}
 	return &openCapture{s, n}, nil
 }

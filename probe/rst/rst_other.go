@@ -50,29 +50,29 @@ func NewCapture(opts CaptureOptions) *Capture {
 }
 
 // Source names the capture in reports.
-func (c *Capture) Source() probe.Source { return c.source }
+func (capture *Capture) Source() probe.Source { return capture.source }
 
 // Check says why packets cannot be captured here.
-func (c *Capture) Check() error { return elsewhere(captureName) }
+func (capture *Capture) Check() error { return elsewhere(captureName) }
 
 // Ready returns a channel that never closes.
-func (c *Capture) Ready() <-chan struct{} { return nil }
+func (capture *Capture) Ready() <-chan struct{} { return nil }
 
 // Missing is nil: nothing is measured.
-func (c *Capture) Missing() []*probe.Unsupported { return nil }
+func (capture *Capture) Missing() []*probe.Unsupported { return nil }
 
 // Watch returns the error of Check.
-func (c *Capture) Watch(context.Context, func(probe.Event)) error { return c.Check() }
+func (capture *Capture) Watch(context.Context, func(probe.Event)) error { return capture.Check() }
 
 // Status says that nothing was measured.
-func (c *Capture) Status() probe.Status { return unmeasured(c.source, c.Check()) }
+func (capture *Capture) Status() probe.Status { return unmeasured(capture.source, capture.Check()) }
 
 // Kept returns 0: nothing was captured.
-func (c *Capture) Kept() int { return 0 }
+func (capture *Capture) Kept() int { return 0 }
 
 // WritePcapng returns the error of Check.
-func (c *Capture) WritePcapng(io.Writer, func(local, remote netip.AddrPort, at time.Duration) string) error {
-	return c.Check()
+func (capture *Capture) WritePcapng(io.Writer, func(local, remote netip.AddrPort, at time.Duration) string) error {
+	return capture.Check()
 }
 
 // NetnsAddrs returns the addresses of this machine. On this system there are no

@@ -51,7 +51,7 @@ var (
 )
 
 // curl imports a command line.
-func (in *importing) curl(text string) error {
+func (imp *importing) curl(text string) error {
 	if isCmd(text) {
 		text = fromCmd(text)
 	}
@@ -65,7 +65,7 @@ func (in *importing) curl(text string) error {
 	if len(words) == 0 {
 		return fmt.Errorf("it is no curl command: write curl and a URL")
 	}
-	c := curlCommand{in: in}
+	c := curlCommand{in: imp}
 	if err := c.options(words[1:]); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type harEntry struct {
 // without times, becomes requests that are drawn. What browsers fetch from caches and content
 // networks, scripts and pictures, is left out: the service under test is what
 // answered documents and data.
-func (in *importing) har(data []byte) error {
+func (imp *importing) har(data []byte) error {
 	var file harFile
 	if err := json.Unmarshal(data, &file); err != nil {
 		return fmt.Errorf("it is no HTTP Archive: %s", jsonCause(err))
@@ -91,7 +91,7 @@ func (in *importing) har(data []byte) error {
 				form := url.Values{}
 				for _, p := range post.Params {
 					if p.FileName != "" {
-						in.note("entry %d, %s %s: the uploaded file %q is not in the recording: write body-file", i+1, r.Method, u.Path, p.FileName)
+						imp.note("entry %d, %s %s: the uploaded file %q is not in the recording: write body-file", i+1, r.Method, u.Path, p.FileName)
 					}
 					form.Add(p.Name, p.Value)
 				}
@@ -100,7 +100,7 @@ func (in *importing) har(data []byte) error {
 		}
 		base := profiles.Base{URL: u.Scheme + "://" + u.Host, Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Weight: 1}}}
 		if problems := rules.Base(base); len(problems) > 0 {
-			in.note("entry %d was left out: %s", i+1, problems[0].Message)
+			imp.note("entry %d was left out: %s", i+1, problems[0].Message)
 			continue
 		}
 		began, err := time.Parse(time.RFC3339, e.Started)
@@ -111,21 +111,21 @@ func (in *importing) har(data []byte) error {
 		return fmt.Errorf("the recording has no request for a document or data: record with the browser's network tab open")
 	}
 	if static > 0 {
-		in.note("left out %s for scripts, styles, fonts and pictures", requests(static))
+		imp.note("left out %s for scripts, styles, fonts and pictures", requests(static))
 	}
 	for _, host := range sortedKeys(foreign) {
-		in.note("left out %s to %s, which served no document: is it yours?", requests(foreign[host]), host)
+		imp.note("left out %s to %s, which served no document: is it yours?", requests(foreign[host]), host)
 	}
 	if timed && len(kept) > 1 {
-		in.journey(kept)
+		imp.journey(kept)
 		return nil
 	}
 	for _, rec := range kept {
-		in.headers(&rec.request)
-		in.add(rec.url, rec.request)
+		imp.headers(&rec.request)
+		imp.add(rec.url, rec.request)
 	}
 	if len(kept) > 1 {
-		in.note("requests are drawn by how often each was made: the recording has no times, and so no order and no pauses")
+		imp.note("requests are drawn by how often each was made: the recording has no times, and so no order and no pauses")
 	}
 	return nil
 }

@@ -131,30 +131,30 @@ type importing struct {
 	replaced map[string]string // secret values and the variables that stand for them
 }
 
-func (in *importing) note(format string, args ...any) {
+func (imp *importing) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if !slices.Contains(in.out.Notes, text) {
-		in.out.Notes = append(in.out.Notes, text)
+	if !slices.Contains(imp.out.Notes, text) {
+		imp.out.Notes = append(imp.out.Notes, text)
 	}
 }
 
 // secret returns ${NAME} for a value that should not stand in a file.
-func (in *importing) secret(name, value string) string {
-	if v, known := in.replaced[value]; known {
+func (imp *importing) secret(name, value string) string {
+	if v, known := imp.replaced[value]; known {
 		return "${" + v + "}"
 	}
 	unique := name
-	for n := 2; slices.Contains(in.out.Variables, unique); n++ {
+	for n := 2; slices.Contains(imp.out.Variables, unique); n++ {
 		unique = fmt.Sprintf("%s_%d", name, n)
 	}
-	in.replaced[value] = unique
-	in.out.Variables = append(in.out.Variables, unique)
+	imp.replaced[value] = unique
+	imp.out.Variables = append(imp.out.Variables, unique)
 	return "${" + unique + "}"
 }
 
 // header returns a header as the profile has it: credentials become variables, and
 // what the client sets by itself is left out.
-func (in *importing) header(name, value string) (profiles.Header, bool) {
+func (imp *importing) header(name, value string) (profiles.Header, bool) {
 	lower := strings.ToLower(name)
 	switch {
 	case name == "" || strings.HasPrefix(name, ":"): // HTTP/2's pseudo headers
@@ -172,9 +172,9 @@ func (in *importing) header(name, value string) (profiles.Header, bool) {
 		variable := strings.ToUpper(strings.ReplaceAll(plain(lower, "SECRET"), "-", "_"))
 		variable = strings.ReplaceAll(variable, ".", "_")
 		if scheme, credentials, ok := strings.Cut(value, " "); ok && strings.HasSuffix(lower, "authorization") {
-			value = scheme + " " + in.secret(variable, credentials)
+			value = scheme + " " + imp.secret(variable, credentials)
 		} else {
-			value = in.secret(variable, value)
+			value = imp.secret(variable, value)
 		}
 	}
 	return profiles.Header{Name: name, Value: strings.TrimSpace(value)}, true
@@ -184,25 +184,25 @@ func (in *importing) header(name, value string) (profiles.Header, bool) {
 var taken = regexp.MustCompile(`(^|[^$])\$\{[a-z0-9_-]+\.[a-z0-9_]+\}`)
 
 // target returns the target of a base URL, made when it is new.
-func (in *importing) target(base *url.URL) *profiles.Target {
+func (imp *importing) target(base *url.URL) *profiles.Target {
 	root := (&url.URL{Scheme: base.Scheme, Host: base.Host}).String()
-	for i := range in.out.Profile.Targets {
-		if in.out.Profile.Targets[i].URL == root {
-			return &in.out.Profile.Targets[i]
+	for i := range imp.out.Profile.Targets {
+		if imp.out.Profile.Targets[i].URL == root {
+			return &imp.out.Profile.Targets[i]
 		}
 	}
 	name := plain(strings.ReplaceAll(base.Host, ":", "-"), "target")
-	in.out.Profile.Targets = append(in.out.Profile.Targets, profiles.Target{Name: name, URL: root})
-	return &in.out.Profile.Targets[len(in.out.Profile.Targets)-1]
+	imp.out.Profile.Targets = append(imp.out.Profile.Targets, profiles.Target{Name: name, URL: root})
+	return &imp.out.Profile.Targets[len(imp.out.Profile.Targets)-1]
 }
 
 // add puts a request into its target; the same request once more weighs more.
-func (in *importing) add(base *url.URL, r profiles.Request) {
-	t := in.target(base)
+func (imp *importing) add(base *url.URL, r profiles.Request) {
+	t := imp.target(base)
 	if r.Weight == 0 {
 		r.Weight = 1
 	}
-	in.places(&r)
+	imp.places(&r)
 	for i := range t.Requests {
 		same := &t.Requests[i]
 		if same.Method == r.Method && same.Path == r.Path && same.Body == r.Body && same.BodyFile == r.BodyFile && slices.Equal(same.Headers, r.Headers) && slices.Equal(same.Parts, r.Parts) {
@@ -215,14 +215,14 @@ func (in *importing) add(base *url.URL, r profiles.Request) {
 
 // finish gives a profile without a load a small one, and shares in proportion to
 // the requests.
-func (in *importing) finish() {
-	p := &in.out.Profile
+func (imp *importing) finish() {
+	p := &imp.out.Profile
 	if len(p.Load) == 0 {
 		p.Load = profiles.Load{
 			profiles.Ramp{From: 1, To: 50, For: time.Minute},
 			profiles.Hold{Rate: 50, For: 30 * time.Second},
 		}
-		in.note("the load is a guess: 1/s to 50/s; write what your service has to bear")
+		imp.note("the load is a guess: 1/s to 50/s; write what your service has to bear")
 	}
 	total := 0.0
 	weights := make([]float64, len(p.Targets))
@@ -237,8 +237,8 @@ func (in *importing) finish() {
 			p.Targets[i].Share = math.Round(1000*weights[i]/total) / 1000
 		}
 	}
-	for _, v := range in.out.Variables {
-		in.note("set %s in the environment: it stands for a secret of %s", v, filepath.Base(in.name))
+	for _, v := range imp.out.Variables {
+		imp.note("set %s in the environment: it stands for a secret of %s", v, filepath.Base(imp.name))
 	}
 }
 
@@ -257,8 +257,8 @@ func plain(text, otherwise string) string {
 }
 
 // vegeta imports a file of targets.
-func (in *importing) vegeta(data []byte) error {
-	read, err := parseTargets(in.name, bytes.NewReader(data))
+func (imp *importing) vegeta(data []byte) error {
+	read, err := parseTargets(imp.name, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
@@ -274,15 +274,15 @@ func (in *importing) vegeta(data []byte) error {
 			headers := r.Headers
 			r.Headers = nil
 			if u.User != nil {
-				r.Headers = append(r.Headers, profiles.Header{Name: "Authorization", Value: "Basic " + in.secret("BASIC_CREDENTIALS", basic(u.User))})
-				in.note("BASIC_CREDENTIALS is base64 of user:password: printf user:password | base64")
+				r.Headers = append(r.Headers, profiles.Header{Name: "Authorization", Value: "Basic " + imp.secret("BASIC_CREDENTIALS", basic(u.User))})
+				imp.note("BASIC_CREDENTIALS is base64 of user:password: printf user:password | base64")
 			}
 			for _, h := range headers {
-				if h, keep := in.header(h.Name, h.Value); keep {
+				if h, keep := imp.header(h.Name, h.Value); keep {
 					r.Headers = append(r.Headers, h)
 				}
 			}
-			in.add(u, r)
+			imp.add(u, r)
 		}
 	}
 	return nil

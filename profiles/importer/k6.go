@@ -14,7 +14,7 @@ import (
 
 // k6 imports the options of a script: stages and thresholds. What the script does
 // is code, and stays with k6.
-func (in *importing) k6(text string) error {
+func (imp *importing) k6(text string) error {
 	at := k6Options.FindStringIndex(text)
 	if at == nil {
 		return fmt.Errorf("the script has no options: write export const options = {...}")
@@ -27,19 +27,19 @@ func (in *importing) k6(text string) error {
 	if !ok {
 		return fmt.Errorf("read options: they are no object")
 	}
-	p := &in.out.Profile
+	p := &imp.out.Profile
 	p.Targets = []profiles.Target{{Name: "target", URL: "http://127.0.0.1:8080"}}
-	in.note("write the target's url and requests: a script's functions are not imported")
-	in.stages(options)
+	imp.note("write the target's url and requests: a script's functions are not imported")
+	imp.stages(options)
 	thresholds, _ := options["thresholds"].(map[string]any)
 	for _, metric := range sortedKeys(thresholds) {
 		for _, t := range asList(thresholds[metric]) {
-			in.threshold(metric, t)
+			imp.threshold(metric, t)
 		}
 	}
 	for _, key := range sortedKeys(options) {
 		if !slices.Contains([]string{"stages", "thresholds", "vus", "duration", "scenarios"}, key) {
-			in.note("options.%s is not imported", key)
+			imp.note("options.%s is not imported", key)
 		}
 	}
 	return nil
@@ -49,52 +49,52 @@ var k6Options = regexp.MustCompile(`export\s+(?:const|let|var)\s+options\s*(?::\
 
 // stages turns k6's ways to say a load into stages. Virtual users are a closed loop,
 // whose nearest kin here are held connections at a rate each.
-func (in *importing) stages(options map[string]any) {
+func (imp *importing) stages(options map[string]any) {
 	if scenarios, ok := options["scenarios"].(map[string]any); ok {
 		names := sortedKeys(scenarios)
 		for i, name := range names {
 			s, _ := scenarios[name].(map[string]any)
 			if i > 0 {
-				in.note("scenario %s is not imported: stages of one profile follow each other, k6's scenarios run side by side", name)
+				imp.note("scenario %s is not imported: stages of one profile follow each other, k6's scenarios run side by side", name)
 				continue
 			}
-			in.scenario(name, s)
+			imp.scenario(name, s)
 		}
 		return
 	}
-	in.users(options, options["vus"])
+	imp.users(options, options["vus"])
 }
 
 // users imports stages of virtual users.
-func (in *importing) users(options map[string]any, start any) {
+func (imp *importing) users(options map[string]any, start any) {
 	from := int(number(start, 1))
 	stages := asList(options["stages"])
 	if len(stages) == 0 {
 		if d := duration(options["duration"]); d > 0 {
-			in.connections(from, from, d)
+			imp.connections(from, from, d)
 		}
 	}
 	for _, s := range stages {
 		stage, _ := s.(map[string]any)
 		to, d := int(number(stage["target"], 0)), duration(stage["duration"])
-		in.connections(from, to, d)
+		imp.connections(from, to, d)
 		from = to
 	}
-	if len(in.out.Profile.Load) > 0 {
-		in.out.Profile.Client = profiles.DefaultClient()
-		in.note("virtual users became held connections with one request a second each (client.per-connection): say how often a user asks")
+	if len(imp.out.Profile.Load) > 0 {
+		imp.out.Profile.Client = profiles.DefaultClient()
+		imp.note("virtual users became held connections with one request a second each (client.per-connection): say how often a user asks")
 	}
 }
 
-func (in *importing) connections(from, to int, d time.Duration) {
+func (imp *importing) connections(from, to int, d time.Duration) {
 	if d <= 0 || from == 0 && to == 0 {
 		return
 	}
-	in.out.Profile.Load = append(in.out.Profile.Load, profiles.Connections{From: max(from, 1), To: max(to, 1), For: d})
+	imp.out.Profile.Load = append(imp.out.Profile.Load, profiles.Connections{From: max(from, 1), To: max(to, 1), For: d})
 }
 
 // scenario imports one scenario by its executor.
-func (in *importing) scenario(name string, s map[string]any) {
+func (imp *importing) scenario(name string, s map[string]any) {
 	unit := duration(s["timeUnit"])
 	if unit <= 0 {
 		unit = time.Second
@@ -102,7 +102,7 @@ func (in *importing) scenario(name string, s map[string]any) {
 	perSecond := func(v any) float64 { return number(v, 0) / unit.Seconds() }
 	load := func(stage profiles.Stage) {
 		if rate, _ := stage.MaxRate(0); rate > 0 && stage.Duration() > 0 {
-			in.out.Profile.Load = append(in.out.Profile.Load, stage)
+			imp.out.Profile.Load = append(imp.out.Profile.Load, stage)
 		}
 	}
 	switch executor, _ := s["executor"].(string); executor {
@@ -122,11 +122,11 @@ func (in *importing) scenario(name string, s map[string]any) {
 			from = to
 		}
 	case "ramping-vus":
-		in.users(s, s["startVUs"])
+		imp.users(s, s["startVUs"])
 	case "constant-vus":
-		in.users(s, s["vus"])
+		imp.users(s, s["vus"])
 	default:
-		in.note("scenario %s: its executor %q is not imported", name, executor)
+		imp.note("scenario %s: its executor %q is not imported", name, executor)
 	}
 }
 
@@ -136,7 +136,7 @@ var (
 )
 
 // threshold turns a threshold into a gate.
-func (in *importing) threshold(metric string, v any) {
+func (imp *importing) threshold(metric string, v any) {
 	text, _ := v.(string)
 	if m, ok := v.(map[string]any); ok {
 		text, _ = m["threshold"].(string)
@@ -151,15 +151,15 @@ func (in *importing) threshold(metric string, v any) {
 		gate = fmt.Sprintf("p%s %s %sms", m[1], m[2], trimNumber(ms))
 	}
 	if gate == "" {
-		in.note("the threshold %s: %s is not imported", metric, quoted(text))
+		imp.note("the threshold %s: %s is not imported", metric, quoted(text))
 		return
 	}
 	g, err := profiles.ParseGate(gate)
 	if err != nil {
-		in.note("the threshold %s: %s is not imported: %v", metric, quoted(text), err)
+		imp.note("the threshold %s: %s is not imported: %v", metric, quoted(text), err)
 		return
 	}
-	in.out.Profile.Gate = append(in.out.Profile.Gate, g)
+	imp.out.Profile.Gate = append(imp.out.Profile.Gate, g)
 }
 
 func trimNumber(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) }

@@ -16,7 +16,7 @@ import (
 
 // openAPI imports a description of an API: an operation becomes a request, with the
 // examples that the description has. References to other files are not followed.
-func (in *importing) openAPI(data []byte) error {
+func (imp *importing) openAPI(data []byte) error {
 	loader := openapi3.NewLoader()
 	loader.Context = context.Background()
 	loader.IsExternalRefsAllowed = false
@@ -28,9 +28,9 @@ func (in *importing) openAPI(data []byte) error {
 		return fmt.Errorf("it is not OpenAPI 3: convert it from Swagger 2 first")
 	}
 	if doc.Info != nil && doc.Info.Title != "" {
-		in.out.Profile.Name = plain(strings.ToLower(doc.Info.Title), in.out.Profile.Name)
+		imp.out.Profile.Name = plain(strings.ToLower(doc.Info.Title), imp.out.Profile.Name)
 	}
-	base := in.server(doc.Servers)
+	base := imp.server(doc.Servers)
 	unfilled := 0
 	for _, path := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(path)
@@ -40,7 +40,7 @@ func (in *importing) openAPI(data []byte) error {
 			if op == nil || method == "CONNECT" || method == "TRACE" {
 				continue
 			}
-			o := operation{in: in, doc: doc, name: method + " " + path, method: method, path: path, op: op, shared: item.Parameters}
+			o := operation{in: imp, doc: doc, name: method + " " + path, method: method, path: path, op: op, shared: item.Parameters}
 			r := o.request()
 			r.Path = strings.TrimSuffix(base.Path, "/") + r.Path
 			if o.unfilled {
@@ -48,20 +48,20 @@ func (in *importing) openAPI(data []byte) error {
 			}
 			check := profiles.Base{URL: "http://host", Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Headers: r.Headers, Weight: 1}}}
 			if problems := rules.Base(check); len(problems) > 0 {
-				in.note("%s was left out: %s", o.name, problems[0].Message)
+				imp.note("%s was left out: %s", o.name, problems[0].Message)
 				continue
 			}
-			in.add(base, r)
+			imp.add(base, r)
 		}
 	}
-	if len(in.out.Profile.Targets) == 0 {
+	if len(imp.out.Profile.Targets) == 0 {
 		return fmt.Errorf("the description has no operations")
 	}
 	return nil
 }
 
 // server returns the URL that requests go to.
-func (in *importing) server(servers openapi3.Servers) *url.URL {
+func (imp *importing) server(servers openapi3.Servers) *url.URL {
 	for _, s := range servers {
 		text := s.URL
 		for name, v := range s.Variables {
@@ -71,7 +71,7 @@ func (in *importing) server(servers openapi3.Servers) *url.URL {
 			return u
 		}
 	}
-	in.note("the description names no server: write the url of the target (it is http://127.0.0.1:8080 now)")
+	imp.note("the description names no server: write the url of the target (it is http://127.0.0.1:8080 now)")
 	u := &url.URL{Scheme: "http", Host: "127.0.0.1:8080"}
 	if len(servers) > 0 && strings.HasPrefix(servers[0].URL, "/") {
 		u.Path = servers[0].URL

@@ -30,15 +30,15 @@ type recorded struct {
 
 // journey makes what was recorded one journey: the requests in their order, with the
 // pauses between them, and what answers gave for later requests.
-func (in *importing) journey(all []recorded) {
+func (imp *importing) journey(all []recorded) {
 	slices.SortStableFunc(all, func(a, b recorded) int { return a.began.Compare(b.began) })
 	if left := len(all) - mostSteps; left > 0 {
-		in.note("a journey has %d steps at most: the last %s of the recording are left out", mostSteps, requests(left))
+		imp.note("a journey has %d steps at most: the last %s of the recording are left out", mostSteps, requests(left))
 		all = all[:mostSteps]
 	}
-	j := profiles.Journey{Name: in.out.Profile.Name, URL: root(all[0].url)}
+	j := profiles.Journey{Name: imp.out.Profile.Name, URL: root(all[0].url)}
 	keeps := setsCookies(all)
-	values := &answers{in: in}
+	values := &answers{in: imp}
 	var over time.Time // when all that was asked before had been answered
 	cut := 0
 	for i, rec := range all {
@@ -58,35 +58,35 @@ func (in *importing) journey(all []recorded) {
 			s.ThinkTo = (pause * 5 / 4).Round(100 * time.Millisecond)
 		}
 		values.use(&s.Request, j.Steps)
-		in.headers(&s.Request)
-		in.places(&s.Request)
+		imp.headers(&s.Request)
+		imp.places(&s.Request)
 		j.Steps = append(j.Steps, s)
 		values.learn(i, rec)
 		if end := rec.began.Add(time.Duration(rec.entry.Time * float64(time.Millisecond))); end.After(over) {
 			over = end
 		}
 	}
-	in.out.Profile.Journeys = []profiles.Journey{j}
-	in.out.Profile.Load = profiles.Load{
+	imp.out.Profile.Journeys = []profiles.Journey{j}
+	imp.out.Profile.Load = profiles.Load{
 		profiles.Ramp{From: 1, To: 10, For: time.Minute, Journeys: true},
 		profiles.Hold{Rate: 10, For: 30 * time.Second, Journeys: true},
 	}
-	in.note("the load is a guess: 1 to 10 users a second begin the journey; write what your service has to bear")
+	imp.note("the load is a guess: 1 to 10 users a second begin the journey; write what your service has to bear")
 	if cut > 0 {
-		in.note("%s longer than %s were cut to it", counted(cut, "pause"), profiles.FormatDuration(mostPause))
+		imp.note("%s longer than %s were cut to it", counted(cut, "pause"), profiles.FormatDuration(mostPause))
 	}
 	if keeps {
-		in.note("every user begins without cookies, and keeps those that answers set: the recorded ones are left out")
+		imp.note("every user begins without cookies, and keeps those that answers set: the recorded ones are left out")
 	}
 }
 
 // headers leaves out what the client sets by itself, and puts variables where there are
 // credentials.
-func (in *importing) headers(r *profiles.Request) {
+func (imp *importing) headers(r *profiles.Request) {
 	recorded := r.Headers
 	r.Headers = nil
 	for _, h := range recorded {
-		if h, keep := in.header(h.Name, h.Value); keep {
+		if h, keep := imp.header(h.Name, h.Value); keep {
 			r.Headers = append(r.Headers, h)
 		}
 	}

@@ -16,14 +16,14 @@ var (
 )
 
 // places puts variables where a request has secrets in its query, form or JSON.
-func (in *importing) places(r *profiles.Request) {
+func (imp *importing) places(r *profiles.Request) {
 	pairs := func(text string) string {
 		return pair.ReplaceAllStringFunc(text, func(whole string) string {
 			m := pair.FindStringSubmatch(whole)
 			if !secretKey(m[2]) || m[3] == "" || strings.Contains(m[3], "${") {
 				return whole
 			}
-			return m[1] + m[2] + "=" + in.secret(variableName(m[2]), m[3])
+			return m[1] + m[2] + "=" + imp.secret(variableName(m[2]), m[3])
 		})
 	}
 	if path, query, ok := strings.Cut(r.Path, "?"); ok {
@@ -37,7 +37,7 @@ func (in *importing) places(r *profiles.Request) {
 			if !secretKey(m[1]) || strings.Contains(m[3], "${") {
 				return whole
 			}
-			return `"` + m[1] + `"` + m[2] + `"` + in.secret(variableName(m[1]), m[3]) + `"`
+			return `"` + m[1] + `"` + m[2] + `"` + imp.secret(variableName(m[1]), m[3]) + `"`
 		})
 	default:
 		r.Body = pairs(r.Body)

@@ -287,18 +287,18 @@ func (f *fold) thinAll() {
 }
 
 // halveFailures keeps every other failure; the windows say how many are missing.
-func (c *collector) halveFailures() {
-	all := c.log.Failures
+func (gathered *collector) halveFailures() {
+	all := gathered.log.Failures
 	kept := all[:0]
 	for i, f := range all {
 		if i%2 == 0 {
 			kept = append(kept, f)
 			continue
 		}
-		if t := int(f.Target); t < len(c.log.Windows) && len(c.log.Windows[t]) > 0 {
-			windows := c.log.Windows[t]
+		if t := int(f.Target); t < len(gathered.log.Windows) && len(gathered.log.Windows[t]) > 0 {
+			windows := gathered.log.Windows[t]
 			windows[len(windows)-1].FailuresDropped++
 		}
 	}
-	c.log.Failures = kept
+	gathered.log.Failures = kept
 }

@@ -140,99 +140,107 @@ func newCollector(f *fold) *collector {
 	return c
 }
 
-func (c *collector) add(r Record) error {
-	if !c.begun && r.kind() != frameHeader {
+func (gathered *collector) add(r Record) error {
+	if !gathered.begun && r.kind() != frameHeader {
 		return fmt.Errorf("read run log header: %w", ErrNotRunLog)
 	}
 	if kind := r.kind(); kind == frameWindowSpan || kind == frameSampleSpan {
-		return c.span(r)
+		return gathered.span(r)
 	}
-	if waits, err := c.waits(r); waits || err != nil {
+	if waits, err := gathered.waits(r); waits || err != nil {
 		return err
 	}
-	return c.decoder.Decode(r, c)
+	return gathered.decoder.Decode(r, gathered)
 }
 
 // The collector is the decoder's Sink.
 var _ Sink = (*collector)(nil)
 
 // Header begins the log.
-func (c *collector) Header(h Header) {
-	c.begun = true
-	c.log.Header = h
-	c.log.Windows = make([][]attack.Window, len(h.Targets))
+func (gathered *collector) Header(h Header) {
+	gathered.begun = true
+	gathered.log.Header = h
+	gathered.log.Windows = make([][]attack.Window, len(h.Targets))
 }
 
 // Address collects an address.
-func (c *collector) Address(a attack.Address) { c.log.Addresses = append(c.log.Addresses, a) }
+func (gathered *collector) Address(a attack.Address) {
+	gathered.log.Addresses = append(gathered.log.Addresses, a)
+}
 
 // Window collects a window.
-func (c *collector) Window(w attack.Window) {
-	c.fold.window(&c.log.Windows[w.Target], &w, 0)
+func (gathered *collector) Window(w attack.Window) {
+	gathered.fold.window(&gathered.log.Windows[w.Target], &w, 0)
 }
 
 // Failure collects a failure.
-func (c *collector) Failure(f attack.Failure) {
-	c.log.Failures = append(c.log.Failures, f)
-	if len(c.log.Failures) > mostFailures {
-		c.halveFailures()
+func (gathered *collector) Failure(f attack.Failure) {
+	gathered.log.Failures = append(gathered.log.Failures, f)
+	if len(gathered.log.Failures) > mostFailures {
+		gathered.halveFailures()
 	}
 }
 
 // Samples collects readings by their metric.
-func (c *collector) Samples(samples []IndexedSample) {
+func (gathered *collector) Samples(samples []IndexedSample) {
 	for _, s := range samples {
-		for int(s.ID) >= len(c.log.Series) {
-			c.log.Series = append(c.log.Series, Series{Metric: c.decoder.metrics[len(c.log.Series)]})
-			c.thin = append(c.thin, thinned{})
+		for int(s.ID) >= len(gathered.log.Series) {
+			gathered.log.Series = append(gathered.log.Series, Series{Metric: gathered.decoder.metrics[len(gathered.log.Series)]})
+			gathered.thin = append(gathered.thin, thinned{})
 		}
-		c.fold.samples += c.thin[s.ID].add(&c.log.Series[s.ID], s, c.fold.every)
+		gathered.fold.samples += gathered.thin[s.ID].add(&gathered.log.Series[s.ID], s, gathered.fold.every)
 	}
-	if c.fold.samples > c.fold.mostSamples {
-		c.fold.thinAll()
+	if gathered.fold.samples > gathered.fold.mostSamples {
+		gathered.fold.thinAll()
 	}
 }
 
 // Event collects an event.
-func (c *collector) Event(e probe.Event) { c.log.Events = append(c.log.Events, e) }
+func (gathered *collector) Event(e probe.Event) { gathered.log.Events = append(gathered.log.Events, e) }
 
 // Step collects a step, and its end.
-func (c *collector) Step(s attack.Step) {
-	if n := len(c.log.Steps); n > 0 && c.log.Steps[n-1].Number == s.Number {
-		c.log.Steps[n-1] = s // now it is over
+func (gathered *collector) Step(s attack.Step) {
+	if n := len(gathered.log.Steps); n > 0 && gathered.log.Steps[n-1].Number == s.Number {
+		gathered.log.Steps[n-1] = s // now it is over
 		return
 	}
-	c.log.Steps = append(c.log.Steps, s)
+	gathered.log.Steps = append(gathered.log.Steps, s)
 }
 
 // IdleSweep collects an idle sweep.
-func (c *collector) IdleSweep(s attack.IdleSweep) { c.log.Idle = append(c.log.Idle, s) }
+func (gathered *collector) IdleSweep(s attack.IdleSweep) {
+	gathered.log.Idle = append(gathered.log.Idle, s)
+}
 
 // Clock collects a comparison of clocks.
-func (c *collector) Clock(r ClockReading) { c.log.Clocks = append(c.log.Clocks, r) }
+func (gathered *collector) Clock(r ClockReading) {
+	gathered.log.Clocks = append(gathered.log.Clocks, r)
+}
 
 // Takeover collects a takeover.
-func (c *collector) Takeover(t Takeover) { c.log.Takeovers = append(c.log.Takeovers, t) }
+func (gathered *collector) Takeover(t Takeover) {
+	gathered.log.Takeovers = append(gathered.log.Takeovers, t)
+}
 
 // Hand collects a change by hand.
-func (c *collector) Hand(h Hand) { c.log.Hands = append(c.log.Hands, h) }
+func (gathered *collector) Hand(h Hand) { gathered.log.Hands = append(gathered.log.Hands, h) }
 
 // Mark collects a mark.
-func (c *collector) Mark(m Mark) { c.log.Marks = append(c.log.Marks, m) }
+func (gathered *collector) Mark(m Mark) { gathered.log.Marks = append(gathered.log.Marks, m) }
 
 // Part collects a record of a part. Damage to a part ends that part and no other.
-func (c *collector) Part(number uint64, r Record) error {
-	if c.nested {
+func (gathered *collector) Part(number uint64, r Record) error {
+	if gathered.nested {
 		return errRecord
 	}
-	part := c.parts[number]
+	part := gathered.parts[number]
 	if part == nil {
-		if c.parts == nil {
-			c.parts = map[uint64]*collector{}
+		if gathered.parts == nil {
+			gathered.parts = map[uint64]*collector{}
 		}
-		part = newCollector(c.fold)
+		part = newCollector(gathered.fold)
 		part.nested = true
-		c.parts[number] = part
+		gathered.parts[number] = part
 	}
 	if part.log.Truncated {
 		return nil // what comes after damage cannot be relied on
@@ -242,10 +250,10 @@ func (c *collector) Part(number uint64, r Record) error {
 		part.log.Truncated = true
 	}
 	if !begun && part.begun {
-		c.log.Parts = append(c.log.Parts, &part.log)
+		gathered.log.Parts = append(gathered.log.Parts, &part.log)
 	}
 	return nil
 }
 
 // Trailer ends the log.
-func (c *collector) Trailer(t Trailer) { c.log.Trailer = &t }
+func (gathered *collector) Trailer(t Trailer) { gathered.log.Trailer = &t }

@@ -210,18 +210,18 @@ func (w *waiting) each(to func(Record) error) error {
 
 // waits reports whether a record need not be decoded yet, and keeps it. Of one that must
 // be, the span that it is in is decoded to its end.
-func (c *collector) waits(r Record) (bool, error) {
+func (gathered *collector) waits(r Record) (bool, error) {
 	var w *waiting
 	var folded bool
 	switch r.kind() {
 	case frameWindow:
-		if w = c.waitingOf(targetOf(r[1:])); w == nil {
+		if w = gathered.waitingOf(targetOf(r[1:])); w == nil {
 			return false, nil
 		}
-		folded = c.fold.shift >= w.shift
+		folded = gathered.fold.shift >= w.shift
 	case frameSamples:
-		w = &c.readings
-		folded = c.fold.every >= w.every
+		w = &gathered.readings
+		folded = gathered.fold.every >= w.every
 	default:
 		return false, nil
 	}
@@ -232,7 +232,7 @@ func (c *collector) waits(r Record) (bool, error) {
 	w.add(r)
 	if len(w.ends) == mostWaiting {
 		w.ready = false
-		return true, w.each(c.decode)
+		return true, w.each(gathered.decode)
 	}
 	return true, nil
 }
@@ -250,19 +250,19 @@ func targetOf(payload []byte) int {
 }
 
 // waitingOf is what waits of a target; nil: there is no such target.
-func (c *collector) waitingOf(target int) *waiting {
-	if target < 0 || target >= len(c.log.Windows) {
+func (gathered *collector) waitingOf(target int) *waiting {
+	if target < 0 || target >= len(gathered.log.Windows) {
 		return nil
 	}
-	if c.windows == nil {
-		c.windows = make([]waiting, len(c.log.Windows))
+	if gathered.windows == nil {
+		gathered.windows = make([]waiting, len(gathered.log.Windows))
 	}
-	return &c.windows[target]
+	return &gathered.windows[target]
 }
 
 // span takes a record that stands for those before it. It is used where those waited for
 // it, and only if they are what it adds up.
-func (c *collector) span(r Record) error {
+func (gathered *collector) span(r Record) error {
 	length, n := binary.Uvarint(r[1:])
 	if n <= 0 {
 		return errRecord
@@ -273,32 +273,32 @@ func (c *collector) span(r Record) error {
 	}
 	payload := r[1+n+m:]
 	if r.kind() == frameWindowSpan {
-		w := c.waitingOf(targetOf(payload))
+		w := gathered.waitingOf(targetOf(payload))
 		if w == nil || length > mostFolds {
 			return errRecord
 		}
 		use := w.ready && w.shift == uint(length) && uint64(len(w.ends)) == count && count > 0
 		w.shift = uint(length)
-		return c.stand(w, use, func() error {
-			lent := c.decoder.lent
+		return gathered.stand(w, use, func() error {
+			lent := gathered.decoder.lent
 			if err := attack.DecodeWindowInto(lent, payload); err != nil {
 				return err
 			}
 			whole := *lent
-			c.fold.window(&c.log.Windows[whole.Target], &whole, w.shift)
+			gathered.fold.window(&gathered.log.Windows[whole.Target], &whole, w.shift)
 			return nil
 		})
 	}
-	w := &c.readings
+	w := &gathered.readings
 	use := w.ready && w.every == time.Duration(length) && uint64(len(w.ends)) == count && count > 0
 	w.every = time.Duration(length)
-	return c.stand(w, use, func() error {
+	return gathered.stand(w, use, func() error {
 		for len(payload) > 0 {
 			size, n := binary.Uvarint(payload)
 			if n <= 0 || size > uint64(len(payload)-n) {
 				return errRecord
 			}
-			if err := c.decoder.readings(payload[n:n+int(size)], c); err != nil {
+			if err := gathered.decoder.readings(payload[n:n+int(size)], gathered); err != nil {
 				return err
 			}
 			payload = payload[n+int(size):]
@@ -308,26 +308,26 @@ func (c *collector) span(r Record) error {
 }
 
 // stand lets a folded record stand for what waits, or decodes that.
-func (c *collector) stand(w *waiting, use bool, decode func() error) error {
+func (gathered *collector) stand(w *waiting, use bool, decode func() error) error {
 	w.ready = true
 	if !use {
-		return w.each(c.decode)
+		return w.each(gathered.decode)
 	}
 	w.drop()
 	return decode()
 }
 
-func (c *collector) decode(r Record) error { return c.decoder.Decode(r, c) }
+func (gathered *collector) decode(r Record) error { return gathered.decoder.Decode(r, gathered) }
 
 // end decodes what still waits when a log ends.
-func (c *collector) end() {
-	all := []*waiting{&c.readings}
-	for i := range c.windows {
-		all = append(all, &c.windows[i])
+func (gathered *collector) end() {
+	all := []*waiting{&gathered.readings}
+	for i := range gathered.windows {
+		all = append(all, &gathered.windows[i])
 	}
 	for _, w := range all {
-		if err := w.each(c.decode); err != nil {
-			c.log.Truncated = true
+		if err := w.each(gathered.decode); err != nil {
+			gathered.log.Truncated = true
 		}
 	}
 }

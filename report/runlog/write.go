@@ -50,183 +50,183 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 }
 
 // Address records a remote address of a target.
-func (w *Writer) Address(a attack.Address) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.scratch = attack.AppendAddress(w.scratch[:0], a)
-	w.append(frameAddress, w.scratch)
+func (out *Writer) Address(a attack.Address) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.scratch = attack.AppendAddress(out.scratch[:0], a)
+	out.append(frameAddress, out.scratch)
 }
 
 // Window records a window and flushes, so that a crash loses at most the window
 // that was being filled.
-func (w *Writer) Window(win attack.Window) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if t := w.spans.window(&win); t != nil {
-		w.scratch = appendWindowSpan(w.scratch[:0], t)
-		w.append(frameWindowSpan, w.scratch)
+func (out *Writer) Window(win attack.Window) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if t := out.spans.window(&win); t != nil {
+		out.scratch = appendWindowSpan(out.scratch[:0], t)
+		out.append(frameWindowSpan, out.scratch)
 		t.count = 0
 		t.add(&win)
 	}
-	w.scratch = attack.AppendWindow(w.scratch[:0], win)
-	w.append(frameWindow, w.scratch)
-	w.flush()
+	out.scratch = attack.AppendWindow(out.scratch[:0], win)
+	out.append(frameWindow, out.scratch)
+	out.flush()
 }
 
 // Failure records a failed attempt.
-func (w *Writer) Failure(f attack.Failure) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.scratch = attack.AppendFailure(w.scratch[:0], f)
-	w.append(frameFailure, w.scratch)
+func (out *Writer) Failure(f attack.Failure) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.scratch = attack.AppendFailure(out.scratch[:0], f)
+	out.append(frameFailure, out.scratch)
 }
 
 // Samples records readings. Those that follow each other with the same time take
 // one record.
-func (w *Writer) Samples(samples []probe.Sample) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (out *Writer) Samples(samples []probe.Sample) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
 	for len(samples) > 0 {
 		n := 1
 		for n < len(samples) && samples[n].At == samples[0].At {
 			n++
 		}
-		w.together(samples[:n])
+		out.together(samples[:n])
 		samples = samples[n:]
 	}
 }
 
 // together records samples of one time.
-func (w *Writer) together(samples []probe.Sample) {
-	w.samples = w.samples[:0]
+func (out *Writer) together(samples []probe.Sample) {
+	out.samples = out.samples[:0]
 	for _, r := range samples {
-		id, ok := w.metrics[r.Metric]
+		id, ok := out.metrics[r.Metric]
 		if !ok {
-			id = uint32(len(w.metrics))
-			w.metrics[r.Metric] = id
-			w.scratch = probe.AppendMetric(w.scratch[:0], r.Metric)
-			w.append(frameMetric, w.scratch)
+			id = uint32(len(out.metrics))
+			out.metrics[r.Metric] = id
+			out.scratch = probe.AppendMetric(out.scratch[:0], r.Metric)
+			out.append(frameMetric, out.scratch)
 		}
-		w.samples = append(w.samples, probe.IDSample{ID: id, Value: r.Value, Limit: r.Limit})
+		out.samples = append(out.samples, probe.IDSample{ID: id, Value: r.Value, Limit: r.Limit})
 	}
-	if at := samples[0].At; w.spans.over(at) {
-		w.scratch = w.spans.appendSampleSpan(w.scratch[:0])
-		w.append(frameSampleSpan, w.scratch)
+	if at := samples[0].At; out.spans.over(at) {
+		out.scratch = out.spans.appendSampleSpan(out.scratch[:0])
+		out.append(frameSampleSpan, out.scratch)
 	}
-	w.spans.samples(samples[0].At, w.samples)
-	w.scratch = probe.AppendSamples(w.scratch[:0], samples[0].At, w.samples)
-	w.append(frameSamples, w.scratch)
+	out.spans.samples(samples[0].At, out.samples)
+	out.scratch = probe.AppendSamples(out.scratch[:0], samples[0].At, out.samples)
+	out.append(frameSamples, out.scratch)
 }
 
 // Event records an event.
-func (w *Writer) Event(e probe.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.scratch = probe.AppendEvent(w.scratch[:0], e)
-	w.append(frameEvent, w.scratch)
+func (out *Writer) Event(e probe.Event) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.scratch = probe.AppendEvent(out.scratch[:0], e)
+	out.append(frameEvent, out.scratch)
 }
 
 // Step records a load of a search: when it begins and, with the same number, when
 // it is over. It flushes, as [Writer.Window] does.
-func (w *Writer) Step(s attack.Step) { w.json(frameStep, s) }
+func (out *Writer) Step(s attack.Step) { out.json(frameStep, s) }
 
 // IdleSweep records what holding idle connections of a target has shown.
-func (w *Writer) IdleSweep(s attack.IdleSweep) { w.json(frameIdle, s) }
+func (out *Writer) IdleSweep(s attack.IdleSweep) { out.json(frameIdle, s) }
 
 // Record records a record of this run log as it was written before. It is not the
 // header, and the metrics of readings come before them, in their own order: a log is
 // copied as a whole, or not at all.
-func (w *Writer) Record(r Record) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (out *Writer) Record(r Record) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
 	if len(r) > 0 && r.kind() != frameHeader {
-		w.append(r.kind(), r[1:])
+		out.append(r.kind(), r[1:])
 	}
 }
 
 // Part records a record of another machine's run log, as it is. number tells the
 // parts apart; the first record of a part is its header.
-func (w *Writer) Part(number int, r Record) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.scratch = binary.AppendUvarint(w.scratch[:0], uint64(number))
-	w.scratch = append(w.scratch, r...)
-	w.append(framePart, w.scratch)
+func (out *Writer) Part(number int, r Record) {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.scratch = binary.AppendUvarint(out.scratch[:0], uint64(number))
+	out.scratch = append(out.scratch, r...)
+	out.append(framePart, out.scratch)
 	if r.kind() == frameWindow || r.kind() == frameTrailer {
-		w.flush()
+		out.flush()
 	}
 }
 
 // Clock records a comparison of clocks.
-func (w *Writer) Clock(c ClockReading) { w.json(frameClock, c) }
+func (out *Writer) Clock(c ClockReading) { out.json(frameClock, c) }
 
 // Takeover records that the slice of a lost worker was taken over.
-func (w *Writer) Takeover(t Takeover) { w.json(frameTaken, t) }
+func (out *Writer) Takeover(t Takeover) { out.json(frameTaken, t) }
 
 // Hand records that the load was changed by hand.
-func (w *Writer) Hand(h Hand) { w.json(frameHand, h) }
+func (out *Writer) Hand(h Hand) { out.json(frameHand, h) }
 
 // Mark records that something happened which a person wants to see in the run.
-func (w *Writer) Mark(m Mark) { w.json(frameMark, m) }
+func (out *Writer) Mark(m Mark) { out.json(frameMark, m) }
 
 // Flush hands on what was recorded. Windows and ends of steps do so by themselves.
-func (w *Writer) Flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.flush()
+func (out *Writer) Flush() {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.flush()
 }
 
-func (w *Writer) json(kind frameKind, v any) {
+func (out *Writer) json(kind frameKind, v any) {
 	payload, err := json.Marshal(v)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err != nil && w.err == nil {
-		w.err = fmt.Errorf("encode record: %w", err)
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if err != nil && out.err == nil {
+		out.err = fmt.Errorf("encode record: %w", err)
 	}
-	w.append(kind, payload)
-	w.flush()
+	out.append(kind, payload)
+	out.flush()
 }
 
 // Close writes the trailer and flushes; it does not close the underlying writer.
 // A log without a trailer reads as incomplete.
-func (w *Writer) Close(t Trailer) error {
+func (out *Writer) Close(t Trailer) error {
 	payload, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("encode run log trailer: %w", err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.append(frameTrailer, payload)
-	w.flush()
-	w.closed = true
-	return w.err
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.append(frameTrailer, payload)
+	out.flush()
+	out.closed = true
+	return out.err
 }
 
 // Err returns the first error of writing.
-func (w *Writer) Err() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
+func (out *Writer) Err() error {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	return out.err
 }
 
-func (w *Writer) append(kind frameKind, payload []byte) {
-	if w.err != nil || w.closed {
+func (out *Writer) append(kind frameKind, payload []byte) {
+	if out.err != nil || out.closed {
 		return
 	}
-	w.frame = appendFrame(w.frame[:0], kind, payload)
-	if len(w.frame) > w.w.Available() {
-		w.flush()
+	out.frame = appendFrame(out.frame[:0], kind, payload)
+	if len(out.frame) > out.w.Available() {
+		out.flush()
 	}
-	if _, err := w.w.Write(w.frame); err != nil {
-		w.err = fmt.Errorf("write run log: %w", err)
+	if _, err := out.w.Write(out.frame); err != nil {
+		out.err = fmt.Errorf("write run log: %w", err)
 	}
 }
 
-func (w *Writer) flush() {
-	if w.err != nil {
+func (out *Writer) flush() {
+	if out.err != nil {
 		return
 	}
-	if err := w.w.Flush(); err != nil {
-		w.err = fmt.Errorf("write run log: %w", err)
+	if err := out.w.Flush(); err != nil {
+		out.err = fmt.Errorf("write run log: %w", err)
 	}
 }

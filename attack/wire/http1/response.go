@@ -64,47 +64,47 @@ const (
 )
 
 // reset prepares for the response to a request.
-func (p *response) reset(head bool) {
-	*p = response{headOnly: head, length: -1}
+func (resp *response) reset(head bool) {
+	*resp = response{headOnly: head, length: -1}
 }
 
 // keep has the response kept if its status is not an expected one.
-func (p *response) keep(expect profiles.StatusSet, draft *message.Draft) {
-	p.expect, p.draft = expect, draft
+func (resp *response) keep(expect profiles.StatusSet, draft *message.Draft) {
+	resp.expect, resp.draft = expect, draft
 }
 
 // received returns how many bytes of the body came.
-func (p *response) received() int64 {
-	if p.length >= 0 && !p.chunked && p.inBody() {
-		if p.state == rxLength {
-			return p.length - p.left
+func (resp *response) received() int64 {
+	if resp.length >= 0 && !resp.chunked && resp.inBody() {
+		if resp.state == rxLength {
+			return resp.length - resp.left
 		}
-		if p.headOnly || p.status == 204 || p.status == 304 {
+		if resp.headOnly || resp.status == 204 || resp.status == 304 {
 			return 0
 		}
-		return p.length
+		return resp.length
 	}
-	return p.came
+	return resp.came
 }
 
 // declared returns the length of the body that was announced, -1 for none.
-func (p *response) declared() int64 {
-	if p.chunked || p.headOnly {
+func (resp *response) declared() int64 {
+	if resp.chunked || resp.headOnly {
 		return -1
 	}
-	return p.length
+	return resp.length
 }
 
 // inBody reports whether the head is complete.
-func (p *response) inBody() bool { return p.state >= rxLength }
+func (resp *response) inBody() bool { return resp.state >= rxLength }
 
 // feed consumes input and returns how much. It stops at the end of the response
 // (rxDone), where it needs more input, or before a body that the caller may
 // discard by itself (see skippable). Malformed input is a [wire.Malformed] error.
-func (p *response) feed(b []byte) (int, error) {
+func (resp *response) feed(b []byte) (int, error) {
 	used := 0
-	for p.state != rxDone {
-		n, err := p.step(b[used:])
+	for resp.state != rxDone {
+		n, err := resp.step(b[used:])
 		if err != nil {
 			return used, err
 		}
@@ -117,18 +117,18 @@ func (p *response) feed(b []byte) (int, error) {
 }
 
 // step consumes one element, 0 bytes when there is not a whole one.
-func (p *response) step(b []byte) (int, error) {
-	switch p.state {
+func (resp *response) step(b []byte) (int, error) {
+	switch resp.state {
 	case rxLength, rxData:
-		n := min(int64(len(b)), p.left)
-		p.show(b[:n])
-		p.note(b[:n])
-		p.skip(n)
+		n := min(int64(len(b)), resp.left)
+		resp.show(b[:n])
+		resp.note(b[:n])
+		resp.skip(n)
 		return int(n), nil
 	case rxClose:
-		p.show(b)
-		p.note(b)
-		p.skip(int64(len(b)))
+		resp.show(b)
+		resp.note(b)
+		resp.skip(int64(len(b)))
 		return len(b), nil
 	case rxDataEnd:
 		switch {
@@ -137,36 +137,36 @@ func (p *response) step(b []byte) (int, error) {
 		case len(b) < 2:
 			return 0, nil
 		}
-		p.state = rxChunk
+		resp.state = rxChunk
 		return 2, nil
 	case rxChunk:
-		return p.chunkLine(b)
+		return resp.chunkLine(b)
 	}
-	return p.line(b)
+	return resp.line(b)
 }
 
 // show hands a piece of the body to whoever wants to see it.
-func (p *response) show(b []byte) {
-	if p.reply != nil {
-		p.reply.Data(b)
+func (resp *response) show(b []byte) {
+	if resp.reply != nil {
+		resp.reply.Data(b)
 	}
 }
 
 // note keeps a piece of the body of a response that is not expected.
-func (p *response) note(b []byte) {
-	if p.odd && p.draft != nil {
-		p.draft.Body(b)
+func (resp *response) note(b []byte) {
+	if resp.odd && resp.draft != nil {
+		resp.draft.Body(b)
 	}
 }
 
 // skippable returns how many bytes may be discarded unseen.
-func (p *response) skippable() int64 {
-	if p.reply != nil || p.odd && p.draft != nil && !p.draft.Full() {
+func (resp *response) skippable() int64 {
+	if resp.reply != nil || resp.odd && resp.draft != nil && !resp.draft.Full() {
 		return 0
 	}
-	switch p.state {
+	switch resp.state {
 	case rxLength, rxData:
-		return p.left
+		return resp.left
 	case rxClose:
 		return 1 << 20
 	}
@@ -174,55 +174,55 @@ func (p *response) skippable() int64 {
 }
 
 // skip notes n discarded bytes.
-func (p *response) skip(n int64) {
-	switch p.state {
+func (resp *response) skip(n int64) {
+	switch resp.state {
 	case rxLength:
-		if p.left -= n; p.left == 0 {
-			p.state = rxDone
+		if resp.left -= n; resp.left == 0 {
+			resp.state = rxDone
 		}
 	case rxData:
-		p.came += n
-		if p.left -= n; p.left == 0 {
-			p.state = rxDataEnd
+		resp.came += n
+		if resp.left -= n; resp.left == 0 {
+			resp.state = rxDataEnd
 		}
 	case rxClose:
-		p.came += n
+		resp.came += n
 	}
 }
 
 // ended tells that the connection did; it reports whether the response is
 // complete by that.
-func (p *response) ended() bool {
-	if p.state == rxClose {
-		p.state = rxDone
+func (resp *response) ended() bool {
+	if resp.state == rxClose {
+		resp.state = rxDone
 	}
-	return p.state == rxDone
+	return resp.state == rxDone
 }
 
 // line consumes a line of the head or the trailer.
-func (p *response) line(b []byte) (int, error) {
+func (resp *response) line(b []byte) (int, error) {
 	limit := maxHeadSize
-	if p.state == rxTrailer {
+	if resp.state == rxTrailer {
 		limit = maxTrailerSize
 	}
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
-		if p.headers+len(b) > limit {
+		if resp.headers+len(b) > limit {
 			return 0, wire.Malformed(attack.OversizedHeader)
 		}
 		return 0, nil
 	}
-	p.folded = false
+	resp.folded = false
 	blank := end == 0 || end == 1 && b[0] == '\r'
-	if p.state != rxStatus && !blank {
+	if resp.state != rxStatus && !blank {
 		// A line that begins with white space continues the one before it
 		// (obsolete folding, RFC 9112 §5.2): it is joined in place.
-		if p.first && (b[0] == ' ' || b[0] == '\t') {
+		if resp.first && (b[0] == ' ' || b[0] == '\t') {
 			return 0, wire.Malformed(attack.MalformedHeader)
 		}
-		for ; ; p.folded = true {
+		for ; ; resp.folded = true {
 			if end+1 == len(b) {
-				if p.headers+len(b) > limit {
+				if resp.headers+len(b) > limit {
 					return 0, wire.Malformed(attack.OversizedHeader)
 				}
 				return 0, nil // the next byte decides
@@ -230,43 +230,43 @@ func (p *response) line(b []byte) (int, error) {
 			if b[end+1] != ' ' && b[end+1] != '\t' {
 				break
 			}
-			if !p.folded && bytes.IndexByte(b[:end], ':') < 0 {
+			if !resp.folded && bytes.IndexByte(b[:end], ':') < 0 {
 				return 0, wire.Malformed(attack.MalformedHeader)
 			}
 			next := bytes.IndexByte(b[end+1:], '\n')
 			if next < 0 {
-				if p.headers+len(b) > limit {
+				if resp.headers+len(b) > limit {
 					return 0, wire.Malformed(attack.OversizedHeader)
 				}
 				return 0, nil
 			}
 			end += 1 + next
 		}
-		if p.folded {
+		if resp.folded {
 			unfold(b[:end])
 		}
 	}
-	if p.headers += end + 1; p.headers > limit {
+	if resp.headers += end + 1; resp.headers > limit {
 		return 0, wire.Malformed(attack.OversizedHeader)
 	}
 	text := b[:end]
 	if end > 0 && b[end-1] == '\r' {
 		text = b[:end-1]
-	} else if p.state == rxTrailer {
+	} else if resp.state == rxTrailer {
 		return 0, wire.Malformed(attack.MalformedHeader)
 	}
 	var err error
 	switch {
-	case p.state == rxStatus:
-		err = p.statusLine(text)
-		p.state, p.first = rxHeaders, true
-	case blank && p.state == rxTrailer:
-		p.state = rxDone
+	case resp.state == rxStatus:
+		err = resp.statusLine(text)
+		resp.state, resp.first = rxHeaders, true
+	case blank && resp.state == rxTrailer:
+		resp.state = rxDone
 	case blank:
-		err = p.frame()
+		err = resp.frame()
 	default:
-		p.first = false
-		err = p.field(text)
+		resp.first = false
+		err = resp.field(text)
 	}
 	return end + 1, err
 }
@@ -287,36 +287,36 @@ func unfold(b []byte) {
 }
 
 // statusLine reads "HTTP/1.1 200 OK".
-func (p *response) statusLine(b []byte) error {
+func (resp *response) statusLine(b []byte) error {
 	if len(b) < len("HTTP/1.1 200") || string(b[:7]) != "HTTP/1." || b[8] != ' ' || b[7] < '0' || b[7] > '9' {
 		return wire.Malformed(attack.MalformedStatusLine)
 	}
-	p.minor = int(b[7] - '0')
+	resp.minor = int(b[7] - '0')
 	b = bytes.TrimLeft(b[9:], " ")
 	if len(b) < 3 || len(b) > 3 && b[3] != ' ' {
 		return wire.Malformed(attack.MalformedStatusLine)
 	}
-	p.status = 0
+	resp.status = 0
 	for _, d := range b[:3] {
 		if d < '0' || d > '9' {
 			return wire.Malformed(attack.MalformedStatusLine)
 		}
-		p.status = 10*p.status + int(d-'0')
+		resp.status = 10*resp.status + int(d-'0')
 	}
-	if p.status < 100 {
+	if resp.status < 100 {
 		return wire.Malformed(attack.MalformedStatusLine)
 	}
-	if p.reply != nil {
-		p.reply.Begin("HTTP/1." + string(rune('0'+p.minor)))
+	if resp.reply != nil {
+		resp.reply.Begin("HTTP/1." + string(rune('0'+resp.minor)))
 	}
-	if p.odd = len(p.expect) > 0 && !p.expect.Contains(p.status); p.odd && p.draft != nil && p.status >= 200 {
-		p.draft.Reset()
+	if resp.odd = len(resp.expect) > 0 && !resp.expect.Contains(resp.status); resp.odd && resp.draft != nil && resp.status >= 200 {
+		resp.draft.Reset()
 	}
 	return nil
 }
 
 // field reads one header field.
-func (p *response) field(b []byte) error {
+func (resp *response) field(b []byte) error {
 	colon := bytes.IndexByte(b, ':')
 	if colon <= 0 {
 		return wire.Malformed(attack.MalformedHeader)
@@ -332,48 +332,48 @@ func (p *response) field(b []byte) error {
 			return wire.Malformed(attack.MalformedHeader)
 		}
 	}
-	if p.state == rxTrailer {
+	if resp.state == rxTrailer {
 		return nil
 	}
-	if p.reply != nil {
-		p.reply.Header(string(name), string(trim(value)))
+	if resp.reply != nil {
+		resp.reply.Header(string(name), string(trim(value)))
 	}
-	if p.odd && p.draft != nil {
-		p.draft.Field(name, trim(value))
+	if resp.odd && resp.draft != nil {
+		resp.draft.Field(name, trim(value))
 	}
 	// Few names matter, and their lengths tell them from most of the rest.
 	switch len(name) {
 	case len("Trailer"):
 		if equalFold(name, "trailer") {
-			p.trailerField(value)
+			resp.trailerField(value)
 		}
 	case len("Connection"):
 		if equalFold(name, "connection") {
-			p.closes = p.closes || hasToken(value, "close")
-			p.keepAlive = p.keepAlive || hasToken(value, "keep-alive")
+			resp.closes = resp.closes || hasToken(value, "close")
+			resp.keepAlive = resp.keepAlive || hasToken(value, "keep-alive")
 		}
 	case len("Retry-After"):
 		if equalFold(name, "retry-after") {
-			p.retry = attack.RetryAfter(string(value), time.Now())
+			resp.retry = attack.RetryAfter(string(value), time.Now())
 		}
 	case len("Content-Length"):
 		if equalFold(name, "content-length") {
-			return p.lengthField(trim(value))
+			return resp.lengthField(trim(value))
 		}
 	case len("Transfer-Encoding"):
-		if equalFold(name, "transfer-encoding") && p.minor > 0 {
+		if equalFold(name, "transfer-encoding") && resp.minor > 0 {
 			// One, and only chunked: all else is the stuff of request smuggling.
-			if p.encodings++; p.encodings > 1 || p.folded || !equalFold(trim(value), "chunked") {
+			if resp.encodings++; resp.encodings > 1 || resp.folded || !equalFold(trim(value), "chunked") {
 				return wire.Malformed(attack.MalformedLength)
 			}
-			p.chunked = true
+			resp.chunked = true
 		}
 	}
 	return nil
 }
 
 // lengthField reads a Content-Length. Several must be the same.
-func (p *response) lengthField(b []byte) error {
+func (resp *response) lengthField(b []byte) error {
 	if len(b) == 0 {
 		return wire.Malformed(attack.MalformedLength)
 	}
@@ -384,61 +384,61 @@ func (p *response) lengthField(b []byte) error {
 		}
 		n = 10*n + int64(d-'0')
 	}
-	if p.length >= 0 && (p.length != n || p.lengthLen != len(b)) {
+	if resp.length >= 0 && (resp.length != n || resp.lengthLen != len(b)) {
 		return wire.Malformed(attack.MalformedLength)
 	}
-	p.length, p.lengthLen = n, len(b)
+	resp.length, resp.lengthLen = n, len(b)
 	return nil
 }
 
 // trailerField reads the names announced for the trailer.
-func (p *response) trailerField(value []byte) {
+func (resp *response) trailerField(value []byte) {
 	for len(value) > 0 {
 		var name []byte
 		name, value, _ = bytes.Cut(value, []byte{','})
 		name = trim(name)
 		if equalFold(name, "transfer-encoding") || equalFold(name, "trailer") || equalFold(name, "content-length") {
-			p.badTrail = true
+			resp.badTrail = true
 		}
 	}
 }
 
 // frame decides after the head how the body ends (RFC 9112 §6.3).
-func (p *response) frame() error {
-	if p.chunked && p.badTrail {
+func (resp *response) frame() error {
+	if resp.chunked && resp.badTrail {
 		return wire.Malformed(attack.MalformedHeader)
 	}
-	if p.status/100 == 1 {
-		if p.status == 101 {
+	if resp.status/100 == 1 {
+		if resp.status == 101 {
 			return wire.Malformed(attack.UnexpectedAnswer) // nobody asked to switch
 		}
 		// An interim response: the next one follows. Its bytes still count.
-		*p = response{
-			headOnly: p.headOnly, reply: p.reply, expect: p.expect, draft: p.draft, headers: p.headers, length: -1,
-			continued: p.continued || p.status == 100,
+		*resp = response{
+			headOnly: resp.headOnly, reply: resp.reply, expect: resp.expect, draft: resp.draft, headers: resp.headers, length: -1,
+			continued: resp.continued || resp.status == 100,
 		}
 		return nil
 	}
-	if p.minor == 0 && !p.keepAlive {
-		p.closes = true
+	if resp.minor == 0 && !resp.keepAlive {
+		resp.closes = true
 	}
 	switch {
-	case p.headOnly || p.status == 204 || p.status == 304:
-		p.state = rxDone
-	case p.chunked:
-		p.state, p.headers = rxChunk, 0
-	case p.length > 0:
-		p.state, p.left = rxLength, p.length
-	case p.length == 0:
-		p.state = rxDone
+	case resp.headOnly || resp.status == 204 || resp.status == 304:
+		resp.state = rxDone
+	case resp.chunked:
+		resp.state, resp.headers = rxChunk, 0
+	case resp.length > 0:
+		resp.state, resp.left = rxLength, resp.length
+	case resp.length == 0:
+		resp.state = rxDone
 	default:
-		p.state, p.closes = rxClose, true
+		resp.state, resp.closes = rxClose, true
 	}
 	return nil
 }
 
 // chunkLine reads "1a;extension" and its CRLF.
-func (p *response) chunkLine(b []byte) (int, error) {
+func (resp *response) chunkLine(b []byte) (int, error) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
 		if len(b) >= maxChunkLine {
@@ -450,7 +450,7 @@ func (p *response) chunkLine(b []byte) (int, error) {
 		return 0, wire.Malformed(attack.MalformedChunk)
 	}
 	text := b[:end-1]
-	p.excess += int64(len(text)) + 2
+	resp.excess += int64(len(text)) + 2
 	for len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
 		text = text[:len(text)-1]
 	}
@@ -461,14 +461,14 @@ func (p *response) chunkLine(b []byte) (int, error) {
 	}
 	// net/http's measure: per chunk 16 bytes beside the data and twice the data
 	// are reasonable.
-	p.excess = max(p.excess-16-2*n, 0)
-	if p.excess > 16<<10 {
+	resp.excess = max(resp.excess-16-2*n, 0)
+	if resp.excess > 16<<10 {
 		return 0, wire.Malformed(attack.MalformedChunk)
 	}
 	if n == 0 {
-		p.state, p.first, p.headers = rxTrailer, true, 0
+		resp.state, resp.first, resp.headers = rxTrailer, true, 0
 	} else {
-		p.state, p.left = rxData, n
+		resp.state, resp.left = rxData, n
 	}
 	return end + 1, nil
 }

@@ -144,63 +144,63 @@ func NewConn(link Link, cfg Config) *Conn {
 // for a while when a stream has timed out and nothing at all had come from the peer
 // since it was opened. Then the peer is pinged: anything that comes gives the room
 // back, and silence for a second ends it for good. Room takes no lock.
-func (c *Conn) Room() int { return int(c.room.Load()) }
+func (conn *Conn) Room() int { return int(conn.room.Load()) }
 
 // Closing reports whether the connection will never take a new stream again.
-func (c *Conn) Closing() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closing
+func (conn *Conn) Closing() bool {
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	return conn.closing
 }
 
 // Done is closed when the connection has ended: every stream has got its end, and
 // nothing reads or writes the link any more.
-func (c *Conn) Done() <-chan struct{} { return c.gone }
+func (conn *Conn) Done() <-chan struct{} { return conn.gone }
 
 // Err returns why the connection ended, once it has: an error of the link, a
 // *MalformedError, ErrPing, or nil after Shut or Abort.
-func (c *Conn) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if errors.Is(c.ending, errShut) {
+func (conn *Conn) Err() error {
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	if errors.Is(conn.ending, errShut) {
 		return nil
 	}
-	return c.ending
+	return conn.ending
 }
 
 // GoneAway returns the peer's GOAWAY, nil if there was none.
-func (c *Conn) GoneAway() *GoAwayError {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.goAway
+func (conn *Conn) GoneAway() *GoAwayError {
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	return conn.goAway
 }
 
 // updateRoom sets the room; the lock is held. It reports whether it changed.
-func (c *Conn) updateRoom() bool {
-	room := int32(min(c.maxStreams, 1<<30))
-	if most := int32(min(c.cfg.MaxStreams, 1<<30)); most > 0 {
+func (conn *Conn) updateRoom() bool {
+	room := int32(min(conn.maxStreams, 1<<30))
+	if most := int32(min(conn.cfg.MaxStreams, 1<<30)); most > 0 {
 		room = min(room, most)
 	}
-	if c.closing || c.life.suspect != Never {
+	if conn.closing || conn.life.suspect != Never {
 		room = 0
 	}
-	return c.room.Swap(room) != room
+	return conn.room.Swap(room) != room
 }
 
 // changed tells of a change of the room. The lock is not held.
-func (c *Conn) changed() {
-	if c.cfg.OnChange != nil {
-		c.cfg.OnChange(c)
+func (conn *Conn) changed() {
+	if conn.cfg.OnChange != nil {
+		conn.cfg.OnChange(conn)
 	}
 }
 
 // close has the connection take no new streams: those that wait to be opened end.
 // The lock is held.
-func (c *Conn) close() {
-	c.closing = true
-	c.updateRoom()
-	for s := c.waiting.head; s != nil; s = c.waiting.head {
-		c.finish(s, ErrNotSent)
+func (conn *Conn) close() {
+	conn.closing = true
+	conn.updateRoom()
+	for s := conn.waiting.head; s != nil; s = conn.waiting.head {
+		conn.finish(s, ErrNotSent)
 	}
 }
 
@@ -209,23 +209,23 @@ var errShut = errors.New("shut")
 
 // Shut ends the connection without waiting: what is queued is written if the peer
 // takes it within 10 ms. Streams that are open end with ErrCanceled.
-func (c *Conn) Shut() { c.stop(errShut, 10*time.Millisecond) }
+func (conn *Conn) Shut() { conn.stop(errShut, 10*time.Millisecond) }
 
 // Abort ends the connection at once, and its streams with ErrCanceled.
-func (c *Conn) Abort() { c.stop(errShut, 0) }
+func (conn *Conn) Abort() { conn.stop(errShut, 0) }
 
-func (c *Conn) stop(why error, grace time.Duration) {
-	c.mu.Lock()
-	if c.ending == nil {
-		c.ending = why
+func (conn *Conn) stop(why error, grace time.Duration) {
+	conn.mu.Lock()
+	if conn.ending == nil {
+		conn.ending = why
 	}
-	c.closing = true
-	c.updateRoom()
-	if !c.out.writing {
+	conn.closing = true
+	conn.updateRoom()
+	if !conn.out.writing {
 		grace = 0
 	}
-	c.mu.Unlock()
-	c.link.Interrupt(grace)
+	conn.mu.Unlock()
+	conn.link.Interrupt(grace)
 }
 
 // die ends the connection, called by the reader as its last act.
@@ -233,43 +233,43 @@ func (c *Conn) stop(why error, grace time.Duration) {
 // A RST is an error of whichever system call meets it first, and the other side
 // of the connection then sees no more than its end. So the writer's error counts
 // where the reader has only that.
-func (c *Conn) die(err error) {
+func (conn *Conn) die(err error) {
 	var bad *MalformedError
-	c.mu.Lock()
+	conn.mu.Lock()
 	grace := time.Duration(0)
-	if errors.As(err, &bad) && c.out.err == nil {
-		_ = c.out.control.WriteGoAway(0, bad.Code, nil)
-		c.out.kick()
+	if errors.As(err, &bad) && conn.out.err == nil {
+		_ = conn.out.control.WriteGoAway(0, bad.Code, nil)
+		conn.out.kick()
 		grace = 10 * time.Millisecond
 	}
-	c.closing = true
-	c.updateRoom()
-	if c.ending == nil {
-		c.ending = err
+	conn.closing = true
+	conn.updateRoom()
+	if conn.ending == nil {
+		conn.ending = err
 	}
-	c.ended = true // the writer stops when it has written everything
-	c.mu.Unlock()
-	c.link.Interrupt(grace)
+	conn.ended = true // the writer stops when it has written everything
+	conn.mu.Unlock()
+	conn.link.Interrupt(grace)
 	select {
-	case c.out.wake <- struct{}{}:
+	case conn.out.wake <- struct{}{}:
 	default:
 	}
-	<-c.out.done
+	<-conn.out.done
 
-	c.mu.Lock()
-	if c.out.err != nil && errors.Is(c.ending, io.EOF) && !errors.Is(c.out.err, os.ErrDeadlineExceeded) {
-		c.ending = c.out.err // not our own interruption
+	conn.mu.Lock()
+	if conn.out.err != nil && errors.Is(conn.ending, io.EOF) && !errors.Is(conn.out.err, os.ErrDeadlineExceeded) {
+		conn.ending = conn.out.err // not our own interruption
 	}
-	err = c.ending
+	err = conn.ending
 	if errors.Is(err, errShut) {
 		err = ErrCanceled
 	}
-	for s := c.open.head; s != nil; s = c.open.head {
-		c.finish(s, err)
+	for s := conn.open.head; s != nil; s = conn.open.head {
+		conn.finish(s, err)
 	}
-	c.close()
-	c.life.timer.Stop()
-	c.mu.Unlock()
-	close(c.gone)
-	c.changed()
+	conn.close()
+	conn.life.timer.Stop()
+	conn.mu.Unlock()
+	close(conn.gone)
+	conn.changed()
 }

@@ -81,27 +81,27 @@ func (s *Stream) Lengths() (declared, received int64) { return s.length, s.recei
 // first of it. The memory of body is used until Sent or End is called. Start does
 // not wait. It returns ErrNotSent if the connection takes no new streams; then
 // nothing is called.
-func (c *Conn) Start(s *Stream, body []byte, last bool) error {
-	s.c, s.id, s.over = c, 0, false
+func (conn *Conn) Start(s *Stream, body []byte, last bool) error {
+	s.c, s.id, s.over = conn, 0, false
 	s.pending, s.pendingEnd, s.sentEnd, s.sentAt = body, last, false, 0
 	s.window, s.recvWindow, s.eaten, s.received, s.length, s.heads = 0, 0, 0, 0, -1, 0
 	s.gotHead, s.Status, s.Phase, s.Opened = false, 0, attack.PhaseWrite, false
 	s.holdUntil = Never
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closing {
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	if conn.closing {
 		return ErrNotSent
 	}
 	if s.Hold > 0 && (len(body) > 0 || !last) {
-		s.holdUntil = c.cfg.Clock() + s.Hold
+		s.holdUntil = conn.cfg.Clock() + s.Hold
 	}
-	c.waiting.push(s)
-	c.pump()
-	if next := min(s.Deadline, s.holdUntil); next < c.life.timerAt {
-		c.life.schedule(next)
+	conn.waiting.push(s)
+	conn.pump()
+	if next := min(s.Deadline, s.holdUntil); next < conn.life.timerAt {
+		conn.life.schedule(next)
 	}
-	if c.cfg.PingEvery > 0 && c.open.n == 1 {
-		c.life.schedule(c.cfg.Clock() + c.cfg.PingEvery)
+	if conn.cfg.PingEvery > 0 && conn.open.n == 1 {
+		conn.life.schedule(conn.cfg.Clock() + conn.cfg.PingEvery)
 	}
 	return nil
 }
@@ -159,38 +159,38 @@ func (s *Stream) maySend() bool {
 }
 
 // unhold lets the body go. The lock is held; the caller pumps.
-func (c *Conn) unhold(s *Stream) {
+func (conn *Conn) unhold(s *Stream) {
 	s.holdUntil = Never
 	if s.maySend() {
-		c.senders.push(s)
+		conn.senders.push(s)
 	}
 }
 
 // giveWindow lets the peer send more on a stream.
-func (c *Conn) giveWindow(s *Stream) {
+func (conn *Conn) giveWindow(s *Stream) {
 	if s.eaten >= streamWindow/2 {
-		_ = c.out.control.WriteWindowUpdate(s.id, uint32(s.eaten))
+		_ = conn.out.control.WriteWindowUpdate(s.id, uint32(s.eaten))
 		s.recvWindow += s.eaten
 		s.eaten = 0
-		c.out.kick()
+		conn.out.kick()
 	}
 }
 
 // abandon ends a stream from this side, and tells the peer.
-func (c *Conn) abandon(s *Stream, err error, code Code) {
-	if s.id != 0 && !c.ended {
-		_ = c.out.control.WriteRSTStream(s.id, code)
-		c.out.kick()
+func (conn *Conn) abandon(s *Stream, err error, code Code) {
+	if s.id != 0 && !conn.ended {
+		_ = conn.out.control.WriteRSTStream(s.id, code)
+		conn.out.kick()
 	}
-	c.finish(s, err)
+	conn.finish(s, err)
 }
 
 // finish ends a stream. The lock is held.
-func (c *Conn) finish(s *Stream, err error) {
+func (conn *Conn) finish(s *Stream, err error) {
 	s.over, s.Opened = true, s.id != 0
-	written := c.out.taken // also what a write under way is writing: the peer has answered
-	if errors.Is(err, ErrTimeout) || errors.Is(err, ErrCanceled) || c.ended {
-		written = c.out.flushed
+	written := conn.out.taken // also what a write under way is writing: the peer has answered
+	if errors.Is(err, ErrTimeout) || errors.Is(err, ErrCanceled) || conn.ended {
+		written = conn.out.flushed
 	}
 	switch {
 	case err == nil:
@@ -205,13 +205,13 @@ func (c *Conn) finish(s *Stream, err error) {
 		s.Phase = attack.PhaseWrite
 	}
 	if s.links[inSenders].in {
-		c.senders.remove(s)
+		conn.senders.remove(s)
 	}
 	if s.id == 0 {
-		c.waiting.remove(s)
+		conn.waiting.remove(s)
 	} else {
-		c.streams.remove(s)
-		c.open.remove(s)
+		conn.streams.remove(s)
+		conn.open.remove(s)
 	}
 	s.pending = nil
 	s.Handler.End(err)
@@ -310,8 +310,8 @@ func (t *table) remove(s *Stream) {
 }
 
 // streamFailed ends a stream whose peer broke the protocol on it alone.
-func (c *Conn) streamFailed(s *Stream, bad *MalformedError) {
-	c.abandon(s, bad, bad.Code)
+func (conn *Conn) streamFailed(s *Stream, bad *MalformedError) {
+	conn.abandon(s, bad, bad.Code)
 }
 
 const noCode = http2.ErrCodeNo

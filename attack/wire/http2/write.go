@@ -84,34 +84,34 @@ func (o *output) kick() {
 // pump opens streams that wait and queues their data, as far as the windows and
 // the queue allow. The lock is held; it is called whenever one of these has
 // changed.
-func (c *Conn) pump() {
-	before := len(c.out.queue)
-	for c.waiting.head != nil && c.mayOpen() {
-		c.openStream(c.waiting.head)
+func (conn *Conn) pump() {
+	before := len(conn.out.queue)
+	for conn.waiting.head != nil && conn.mayOpen() {
+		conn.openStream(conn.waiting.head)
 	}
 	// Those that have no window of their own leave the list, and come back when
 	// they get one.
-	for c.senders.head != nil && len(c.out.queue) < maxQueue {
-		s := c.senders.head
-		if len(s.pending) > 0 && c.sendWindow <= 0 {
-			if s = c.withoutData(); s == nil {
+	for conn.senders.head != nil && len(conn.out.queue) < maxQueue {
+		s := conn.senders.head
+		if len(s.pending) > 0 && conn.sendWindow <= 0 {
+			if s = conn.withoutData(); s == nil {
 				break
 			}
 		}
-		c.senders.remove(s)
-		c.sendSome(s)
+		conn.senders.remove(s)
+		conn.sendSome(s)
 		if s.maySend() {
-			c.senders.push(s)
+			conn.senders.push(s)
 		}
 	}
-	if len(c.out.queue) > before {
-		c.out.kick()
+	if len(conn.out.queue) > before {
+		conn.out.kick()
 	}
 }
 
 // withoutData finds a stream that only ends, for which no window is needed.
-func (c *Conn) withoutData() *Stream {
-	for s := c.senders.head; s != nil; s = s.links[inSenders].next {
+func (conn *Conn) withoutData() *Stream {
+	for s := conn.senders.head; s != nil; s = s.links[inSenders].next {
 		if len(s.pending) == 0 {
 			return s
 		}
@@ -120,42 +120,42 @@ func (c *Conn) withoutData() *Stream {
 }
 
 // mayOpen reports whether a stream may be opened now.
-func (c *Conn) mayOpen() bool {
-	return len(c.out.queue) < maxQueue && c.out.err == nil && !c.closing && c.life.suspect == Never &&
-		c.open.n < int(c.maxStreams) && (c.cfg.MaxStreams <= 0 || c.open.n < c.cfg.MaxStreams)
+func (conn *Conn) mayOpen() bool {
+	return len(conn.out.queue) < maxQueue && conn.out.err == nil && !conn.closing && conn.life.suspect == Never &&
+		conn.open.n < int(conn.maxStreams) && (conn.cfg.MaxStreams <= 0 || conn.open.n < conn.cfg.MaxStreams)
 }
 
 // openStream gives a stream its id and queues its headers.
-func (c *Conn) openStream(s *Stream) {
-	c.waiting.remove(s)
-	s.id = c.next
-	c.next += 2
-	if c.next > maxID {
-		c.closing = true
+func (conn *Conn) openStream(s *Stream) {
+	conn.waiting.remove(s)
+	s.id = conn.next
+	conn.next += 2
+	if conn.next > maxID {
+		conn.closing = true
 	}
-	s.opened = c.cfg.Clock()
-	s.window = c.initialWindow
+	s.opened = conn.cfg.Clock()
+	s.window = conn.initialWindow
 	s.recvWindow = streamWindow
-	c.streams.add(s)
-	c.open.push(s)
-	c.allowance.earn()
+	conn.streams.add(s)
+	conn.open.push(s)
+	conn.allowance.earn()
 
-	at := len(c.out.queue)
-	c.out.queue = append(c.out.queue, 0, 0, 0, byte(http2.FrameHeaders), 0, 0, 0, 0, 0)
-	if c.tableCut {
-		c.tableCut = false
-		c.out.queue = appendInt(c.out.queue, 5, 0x20, uint64(c.tableSize)) // RFC 7541 §6.3
+	at := len(conn.out.queue)
+	conn.out.queue = append(conn.out.queue, 0, 0, 0, byte(http2.FrameHeaders), 0, 0, 0, 0, 0)
+	if conn.tableCut {
+		conn.tableCut = false
+		conn.out.queue = appendInt(conn.out.queue, 5, 0x20, uint64(conn.tableSize)) // RFC 7541 §6.3
 	}
-	c.out.queue = s.Handler.AppendHeaders(c.out.queue)
+	conn.out.queue = s.Handler.AppendHeaders(conn.out.queue)
 	flags := http2.FlagHeadersEndHeaders
 	if s.pendingEnd && len(s.pending) == 0 {
 		flags |= http2.FlagHeadersEndStream
 		s.sentEnd = true
 	}
-	c.out.closeFrame(at, flags, s.id, c.maxFrame)
-	s.sentAt = c.out.taken + int64(len(c.out.queue))
+	conn.out.closeFrame(at, flags, s.id, conn.maxFrame)
+	s.sentAt = conn.out.taken + int64(len(conn.out.queue))
 	if s.maySend() {
-		c.senders.push(s)
+		conn.senders.push(s)
 	}
 }
 
@@ -183,21 +183,21 @@ func (o *output) closeFrame(at int, flags http2.Flags, id uint32, most int) {
 }
 
 // sendSome queues one DATA frame of a stream.
-func (c *Conn) sendSome(s *Stream) {
-	n := min(int64(len(s.pending)), s.window, c.sendWindow, int64(c.maxFrame), int64(maxQueue))
+func (conn *Conn) sendSome(s *Stream) {
+	n := min(int64(len(s.pending)), s.window, conn.sendWindow, int64(conn.maxFrame), int64(maxQueue))
 	n = max(n, 0)
 	flags := http2.Flags(0)
 	if s.pendingEnd && n == int64(len(s.pending)) {
 		flags = http2.FlagDataEndStream
 		s.sentEnd = true
 	}
-	c.out.queue = appendHeader(c.out.queue, int(n), http2.FrameData, flags, s.id)
-	c.out.queue = append(c.out.queue, s.pending[:n]...)
-	s.sentAt = c.out.taken + int64(len(c.out.queue))
+	conn.out.queue = appendHeader(conn.out.queue, int(n), http2.FrameData, flags, s.id)
+	conn.out.queue = append(conn.out.queue, s.pending[:n]...)
+	s.sentAt = conn.out.taken + int64(len(conn.out.queue))
 	s.pending = s.pending[n:]
 	s.window -= n
-	c.sendWindow -= n
-	c.allowance.earn()
+	conn.sendWindow -= n
+	conn.allowance.earn()
 	if len(s.pending) == 0 {
 		s.pending = nil
 		s.Handler.Sent()

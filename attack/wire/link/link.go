@@ -47,88 +47,88 @@ type Link struct {
 }
 
 // Init makes the link of a socket that is being connected to an address.
-func (l *Link) Init(own *Owner, sock *socket.Socket, remote netip.AddrPort) {
-	l.own, l.sock, l.remote = own, sock, remote
+func (link *Link) Init(own *Owner, sock *socket.Socket, remote netip.AddrPort) {
+	link.own, link.sock, link.remote = own, sock, remote
 }
 
 // Connected notes that the socket is.
-func (l *Link) Connected() { l.local = l.sock.LocalAddr() }
+func (link *Link) Connected() { link.local = link.sock.LocalAddr() }
 
 // Secured has the bytes go through TLS from now on.
-func (l *Link) Secured(over *tls.Conn) { l.tls = over }
+func (link *Link) Secured(over *tls.Conn) { link.tls = over }
 
 // Socket returns the socket.
-func (l *Link) Socket() *socket.Socket { return l.sock }
+func (link *Link) Socket() *socket.Socket { return link.sock }
 
 // TLS returns the TLS connection, nil where there is none.
-func (l *Link) TLS() *tls.Conn { return l.tls }
+func (link *Link) TLS() *tls.Conn { return link.tls }
 
 // Addrs returns the addresses of both ends.
-func (l *Link) Addrs() (local, remote netip.AddrPort) { return l.local, l.remote }
+func (link *Link) Addrs() (local, remote netip.AddrPort) { return link.local, link.remote }
 
 // Hup reports whether something was seen to happen to the connection; SetHup tells.
-func (l *Link) Hup() bool { return l.hup.Load() }
+func (link *Link) Hup() bool { return link.hup.Load() }
 
 // SetHup notes whether something was seen to happen to the connection.
-func (l *Link) SetHup(seen bool) { l.hup.Store(seen) }
+func (link *Link) SetHup(seen bool) { link.hup.Store(seen) }
 
 // ClaimReset reports whether the caller is the first to report the connection's RST.
-func (l *Link) ClaimReset() bool { return !l.resetTold.Swap(true) }
+func (link *Link) ClaimReset() bool { return !link.resetTold.Swap(true) }
 
 // RunID returns the id of the run that the connection is of.
-func (l *Link) RunID() attack.RunID { return l.own.RunID }
+func (link *Link) RunID() attack.RunID { return link.own.RunID }
 
 // Now returns the time since the start of the load.
-func (l *Link) Now() time.Duration { return l.own.Clock() }
+func (link *Link) Now() time.Duration { return link.own.Clock() }
 
 // Secure reports whether reads and writes go through TLS.
-func (l *Link) Secure() bool { return l.tls != nil }
+func (link *Link) Secure() bool { return link.tls != nil }
 
 // Begin sets the deadline of an attempt.
-func (l *Link) Begin(deadline time.Duration) {
-	l.deadline.Store(int64(deadline))
-	if armed := l.armed.Load(); armed == 0 || armed > int64(deadline) {
-		_ = l.arm() // an error shows when it is read or written
+func (link *Link) Begin(deadline time.Duration) {
+	link.deadline.Store(int64(deadline))
+	if armed := link.armed.Load(); armed == 0 || armed > int64(deadline) {
+		_ = link.arm() // an error shows when it is read or written
 	}
 }
 
 // Arm sets the deadline, also that of the socket.
-func (l *Link) Arm(deadline time.Duration) error {
-	l.deadline.Store(int64(deadline))
-	return l.arm()
+func (link *Link) Arm(deadline time.Duration) error {
+	link.deadline.Store(int64(deadline))
+	return link.arm()
 }
 
 // arm sets the socket's deadline to the attempt's.
-func (l *Link) arm() error {
+func (link *Link) arm() error {
 	var err error
 	for {
 		var at time.Time
-		deadline := time.Duration(l.deadline.Load())
+		deadline := time.Duration(link.deadline.Load())
 		if deadline != Never {
-			at = time.Now().Add(deadline - l.own.Clock())
+			at = time.Now().Add(deadline - link.own.Clock())
 		}
-		l.armed.Store(int64(deadline))
-		err = l.sock.SetDeadline(at)
-		if err != nil || l.deadline.Load() == int64(deadline) {
+		link.armed.Store(int64(deadline))
+		err = link.sock.SetDeadline(at)
+		if err != nil || link.deadline.Load() == int64(deadline) {
 			break // else it was moved meanwhile, perhaps by who took this one for set
 		}
 	}
-	if l.own.Aborted() {
-		l.Break()
+	if link.own.Aborted() {
+		link.Break()
 	}
 	return err
 }
 
 // Break ends reads and writes under way.
-func (l *Link) Break() { l.sock.SetDeadline(time.Unix(1, 0)) }
+func (link *Link) Break() { link.sock.SetDeadline(time.Unix(1, 0)) }
 
 // Again reports whether an error is only the socket's deadline, set for an
 // earlier attempt, which is then moved.
-func (l *Link) Again(err error) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) || l.own.Aborted() || int64(l.own.Clock()) >= l.deadline.Load() {
+func (link *Link) Again(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || link.own.Aborted() || int64(link.own.Clock()) >= link.deadline.Load() {
 		return false
 	}
-	return l.arm() == nil
+	return link.arm() == nil
 }
 
 // raw is the bare connection as TLS and multiplexed protocols use it: a net.Conn
@@ -179,14 +179,14 @@ func (r raw) SetReadDeadline(time.Time) error { return nil }
 func (r raw) SetWriteDeadline(time.Time) error { return nil }
 
 // Note keeps an error of the socket, a reset rather than what follows it.
-func (l *Link) Note(err error) error {
+func (link *Link) Note(err error) error {
 	// A deadline is ours, and may be one inside the attempt's: as that of a wait for 100 Continue.
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		if old := l.sockErr.Load(); old == nil || !classify.IsReset(*old) {
-			l.sockErr.Store(&err)
+		if old := link.sockErr.Load(); old == nil || !classify.IsReset(*old) {
+			link.sockErr.Store(&err)
 		}
 		if classify.IsReset(err) {
-			l.hup.Store(true)
+			link.hup.Store(true)
 		}
 	}
 	return err
@@ -194,58 +194,58 @@ func (l *Link) Note(err error) error {
 
 // Read reads what there is, through TLS if the connection has it. It ends at the
 // deadline of the attempt with os.ErrDeadlineExceeded. io.EOF comes without bytes.
-func (l *Link) Read(p []byte) (int, error) {
-	if l.tls != nil {
-		n, err := l.tls.Read(p)
+func (link *Link) Read(p []byte) (int, error) {
+	if link.tls != nil {
+		n, err := link.tls.Read(p)
 		if n > 0 && err != nil {
 			err = nil // it comes again
 		}
 		return n, err
 	}
-	return raw{l}.Read(p)
+	return raw{link}.Read(p)
 }
 
 // Write writes all of p, or returns how much of it went before the error.
-func (l *Link) Write(p []byte) (int, error) {
-	if l.tls != nil {
-		return l.tls.Write(p)
+func (link *Link) Write(p []byte) (int, error) {
+	if link.tls != nil {
+		return link.tls.Write(p)
 	}
-	return raw{l}.Write(p)
+	return raw{link}.Write(p)
 }
 
 // Exchange writes a whole request and reads the first bytes of the answer, in one
 // round through the poller where the connection is plain TCP. It returns how many
 // bytes came, 0 without an error when the caller has to Read, and how far it got.
-func (l *Link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
-	if l.tls != nil {
-		_, err := l.tls.Write(out)
+func (link *Link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
+	if link.tls != nil {
+		_, err := link.tls.Write(out)
 		return 0, attack.PhaseWrite, err
 	}
 	for {
-		if l.hup.Load() {
+		if link.hup.Load() {
 			// The peer's FIN has come. The poller tells of it once, and that may be over:
 			// to wait for an answer would be in vain.
-			_, err := raw{l}.Write(out)
+			_, err := raw{link}.Write(out)
 			if err != nil {
 				return 0, attack.PhaseWrite, err
 			}
 			return 0, attack.PhaseAwait, nil
 		}
-		rest, n, err := l.sock.Exchange(out, in)
+		rest, n, err := link.sock.Exchange(out, in)
 		if err == nil && len(rest) > 0 {
-			_, err = raw{l}.Write(rest)
+			_, err = raw{link}.Write(rest)
 			return n, attack.PhaseWrite, err
 		}
 		if err == nil {
 			return n, attack.PhaseAwait, nil
 		}
-		if len(rest) == len(out) && l.Again(err) {
+		if len(rest) == len(out) && link.Again(err) {
 			continue // the deadline was an earlier attempt's: nothing is sent
 		}
 		switch {
 		case len(rest) > 0:
 			return n, attack.PhaseWrite, err
-		case l.Again(err):
+		case link.Again(err):
 			return n, attack.PhaseAwait, nil // the caller reads on
 		}
 		return n, attack.PhaseAwait, err
@@ -254,13 +254,13 @@ func (l *Link) Exchange(out, in []byte) (n int, phase attack.Phase, err error) {
 
 // Discard drops at most that many bytes of input; scratch is a buffer that it may
 // use. Plain TCP does not even copy them.
-func (l *Link) Discard(most int64, scratch []byte) (int, error) {
-	if l.tls != nil {
-		return l.Read(scratch[:min(int64(len(scratch)), most)])
+func (link *Link) Discard(most int64, scratch []byte) (int, error) {
+	if link.tls != nil {
+		return link.Read(scratch[:min(int64(len(scratch)), most)])
 	}
 	for {
-		n, err := l.sock.Discard(int(min(most, 1<<20)), scratch)
-		if err == nil || !l.Again(err) {
+		n, err := link.sock.Discard(int(min(most, 1<<20)), scratch)
+		if err == nil || !link.Again(err) {
 			return n, err
 		}
 	}
@@ -269,53 +269,53 @@ func (l *Link) Discard(most int64, scratch []byte) (int, error) {
 // Waiting looks, without waiting, whether there is input to read; under TLS it
 // may be input that TLS keeps for itself. The error is the socket's last word:
 // io.EOF, or an error number.
-func (l *Link) Waiting() (bool, error) { return l.sock.Peek() }
+func (link *Link) Waiting() (bool, error) { return link.sock.Peek() }
 
 // Deadline returns when reads and writes end; [Never] for not at all.
-func (l *Link) Deadline() time.Duration { return time.Duration(l.deadline.Load()) }
+func (link *Link) Deadline() time.Duration { return time.Duration(link.deadline.Load()) }
 
 // SetDeadline has reads and writes end at a time of [Link.Now]. It may be called
 // from any goroutine.
-func (l *Link) SetDeadline(at time.Duration) {
-	l.deadline.Store(int64(at))
-	_ = l.arm() // an error shows when it is read or written
+func (link *Link) SetDeadline(at time.Duration) {
+	link.deadline.Store(int64(at))
+	_ = link.arm() // an error shows when it is read or written
 }
 
 // Interrupt has the reads and writes that are under way, and all later ones, end
 // after a while.
-func (l *Link) Interrupt(after time.Duration) {
+func (link *Link) Interrupt(after time.Duration) {
 	if after <= 0 {
-		l.deadline.Store(int64(l.own.Clock()))
-		l.Break()
+		link.deadline.Store(int64(link.own.Clock()))
+		link.Break()
 		return
 	}
-	l.SetDeadline(l.own.Clock() + after)
+	link.SetDeadline(link.own.Clock() + after)
 }
 
 // LastWord returns the last error that the socket had, a reset rather than what
 // came after it; nil if it had none. Under TLS it is what happened below TLS.
-func (l *Link) LastWord() error {
-	if p := l.sockErr.Load(); p != nil {
+func (link *Link) LastWord() error {
+	if p := link.sockErr.Load(); p != nil {
 		return *p
 	}
 	return nil
 }
 
 // Info returns the kernel's view of the connection.
-func (l *Link) Info() attack.TCPInfo { return l.sock.Info() }
+func (link *Link) Info() attack.TCPInfo { return link.sock.Info() }
 
 // Goodbye tells a TLS peer that nothing follows, if that can be written at once.
-func (l *Link) Goodbye() {
-	l.deadline.Store(int64(l.own.Clock() + 10*time.Millisecond))
-	if l.arm() == nil {
-		_ = l.tls.CloseWrite() // a courtesy
+func (link *Link) Goodbye() {
+	link.deadline.Store(int64(link.own.Clock() + 10*time.Millisecond))
+	if link.arm() == nil {
+		_ = link.tls.CloseWrite() // a courtesy
 	}
 }
 
 // Under returns what a TLS handshake goes over.
-func (l *Link) Under() net.Conn {
-	if l.tls != nil {
-		return l.tls
+func (link *Link) Under() net.Conn {
+	if link.tls != nil {
+		return link.tls
 	}
-	return raw{l}
+	return raw{link}
 }

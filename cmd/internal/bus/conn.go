@@ -100,8 +100,8 @@ func Dial(cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-func (c *Conn) tell(cfg Config, n Notice) {
-	if cfg.Notice != nil && !c.closing.Load() {
+func (conn *Conn) tell(cfg Config, n Notice) {
+	if cfg.Notice != nil && !conn.closing.Load() {
 		cfg.Notice(n)
 	}
 }
@@ -135,19 +135,19 @@ func place(url string) string {
 }
 
 // Where says which server this is, for people.
-func (c *Conn) Where() string { return c.where }
+func (conn *Conn) Where() string { return conn.where }
 
 // Up reports whether the connection stands now.
-func (c *Conn) Up() bool { return c.nats.IsConnected() }
+func (conn *Conn) Up() bool { return conn.nats.IsConnected() }
 
 // MaxPayload is the most bytes that one message carries.
-func (c *Conn) MaxPayload() int { return int(c.nats.MaxPayload()) }
+func (conn *Conn) MaxPayload() int { return int(conn.nats.MaxPayload()) }
 
 // Close ends the connection.
-func (c *Conn) Close() {
-	c.closing.Store(true)
-	_ = c.nats.FlushTimeout(time.Second)
-	c.nats.Close()
+func (conn *Conn) Close() {
+	conn.closing.Store(true)
+	_ = conn.nats.FlushTimeout(time.Second)
+	conn.nats.Close()
 }
 
 // ErrRefused says that the server does not want this connection.
@@ -202,7 +202,7 @@ func readCreds(path string) (*jwt.UserClaims, error) {
 }
 
 // explain puts an error of connecting into one line.
-func (c *Conn) explain(cfg Config, err error) error {
+func (conn *Conn) explain(cfg Config, err error) error {
 	var (
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
@@ -214,21 +214,21 @@ func (c *Conn) explain(cfg Config, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, nats.ErrAuthExpired):
-		return refused(fmt.Sprintf("%s: the credentials in %s have expired: make new ones with rampload fleet creds", c.where, cfg.Creds))
+		return refused(fmt.Sprintf("%s: the credentials in %s have expired: make new ones with rampload fleet creds", conn.where, cfg.Creds))
 	case (errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthRevoked) || strings.Contains(strings.ToLower(err.Error()), "authorization violation")) && cfg.Creds == "":
-		return refused(fmt.Sprintf("%s wants credentials: name %s of the folder that rampload fleet creds wrote", c.where, CredsFile(cfg.Role)))
+		return refused(fmt.Sprintf("%s wants credentials: name %s of the folder that rampload fleet creds wrote", conn.where, CredsFile(cfg.Role)))
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthRevoked), strings.Contains(strings.ToLower(err.Error()), "authorization violation"):
-		return refused(fmt.Sprintf("%s refuses the credentials in %s: they are not of its own set, or were tampered with", c.where, cfg.Creds))
+		return refused(fmt.Sprintf("%s refuses the credentials in %s: they are not of its own set, or were tampered with", conn.where, cfg.Creds))
 	case errors.As(err, &unknown), errors.As(err, &invalid) && !errors.As(err, &name):
-		return refused(fmt.Sprintf("%s has a certificate that is not trusted here (%s): name the ca.pem of its set with --ca or fleet.ca", c.where, short(err)))
+		return refused(fmt.Sprintf("%s has a certificate that is not trusted here (%s): name the ca.pem of its set with --ca or fleet.ca", conn.where, short(err)))
 	case errors.As(err, &name), errors.As(err, &verify):
-		return refused(fmt.Sprintf("%s: %s: make the set with rampload fleet creds --host and this name", c.where, short(err)))
+		return refused(fmt.Sprintf("%s: %s: make the set with rampload fleet creds --host and this name", conn.where, short(err)))
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
-		return refused(fmt.Sprintf("%s: one end wants TLS and the other does not: write tls:// for a server with credentials, nats:// for one without", c.where))
+		return refused(fmt.Sprintf("%s: one end wants TLS and the other does not: write tls:// for a server with credentials, nats:// for one without", conn.where))
 	case errors.Is(err, nats.ErrNoServers), errors.As(err, &network), errors.Is(err, nats.ErrTimeout):
-		return fmt.Errorf("%s does not answer: %w", c.where, err)
+		return fmt.Errorf("%s does not answer: %w", conn.where, err)
 	}
-	return fmt.Errorf("%s: %w", c.where, err)
+	return fmt.Errorf("%s: %w", conn.where, err)
 }
 
 // short leaves out what wraps an error of a certificate.
@@ -241,16 +241,16 @@ func short(err error) string {
 }
 
 // Call asks for an answer and waits for it. The error says that nobody answers.
-func (c *Conn) Call(ctx context.Context, subject string, data []byte) ([]byte, error) {
-	if len(data) > c.MaxPayload() {
-		return nil, fmt.Errorf("%s carries at most %d KB in a message and this one has %d KB: raise max_payload there", c.where, c.MaxPayload()>>10, len(data)>>10)
+func (conn *Conn) Call(ctx context.Context, subject string, data []byte) ([]byte, error) {
+	if len(data) > conn.MaxPayload() {
+		return nil, fmt.Errorf("%s carries at most %d KB in a message and this one has %d KB: raise max_payload there", conn.where, conn.MaxPayload()>>10, len(data)>>10)
 	}
-	m, err := c.nats.RequestWithContext(ctx, subject, data)
+	m, err := conn.nats.RequestWithContext(ctx, subject, data)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, ErrNobody
 	case err != nil:
-		return nil, fmt.Errorf("ask over %s: %w", c.where, err)
+		return nil, fmt.Errorf("ask over %s: %w", conn.where, err)
 	}
 	return m.Data, nil
 }
@@ -259,31 +259,31 @@ func (c *Conn) Call(ctx context.Context, subject string, data []byte) ([]byte, e
 var ErrNobody = errors.New("nobody answers")
 
 // Send sends without an answer; what cannot be sent now is lost.
-func (c *Conn) Send(subject string, data []byte) error { return c.nats.Publish(subject, data) }
+func (conn *Conn) Send(subject string, data []byte) error { return conn.nats.Publish(subject, data) }
 
 // Ask sends a question to all who hear a subject; each answer goes to the function
 // that Answers was given.
-func (c *Conn) Ask(subject, reply string, data []byte) error {
-	return c.nats.PublishRequest(subject, reply, data)
+func (conn *Conn) Ask(subject, reply string, data []byte) error {
+	return conn.nats.PublishRequest(subject, reply, data)
 }
 
 // Inbox returns a subject for answers that only this connection hears.
-func (c *Conn) Inbox() string { return c.nats.NewInbox() }
+func (conn *Conn) Inbox() string { return conn.nats.NewInbox() }
 
 // Hear calls a function for each message of a subject, one after the other, until the
 // returned function is called. An answer that is not nil is sent back.
-func (c *Conn) Hear(subject string, f func(data []byte) []byte) (stop func(), err error) {
-	sub, err := c.nats.Subscribe(subject, func(m *nats.Msg) {
+func (conn *Conn) Hear(subject string, f func(data []byte) []byte) (stop func(), err error) {
+	sub, err := conn.nats.Subscribe(subject, func(m *nats.Msg) {
 		if answer := f(m.Data); answer != nil && m.Reply != "" {
 			_ = m.Respond(answer) // who asked asks again
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", c.where, err)
+		return nil, fmt.Errorf("listen on %s: %w", conn.where, err)
 	}
-	if err := c.nats.FlushTimeout(dialTimeout); err != nil { // known to the server from here on
+	if err := conn.nats.FlushTimeout(dialTimeout); err != nil { // known to the server from here on
 		_ = sub.Unsubscribe()
-		return nil, fmt.Errorf("listen on %s: %w", c.where, err)
+		return nil, fmt.Errorf("listen on %s: %w", conn.where, err)
 	}
 	return func() { _ = sub.Unsubscribe() }, nil
 }

@@ -34,22 +34,22 @@ func CallSubject(role Role, id string) string { return subjectOf(string(role), i
 
 // Offer offers a service until the returned function is called. Calls are answered one
 // after the other.
-func (c *Conn) Offer(s Service, answer func(data []byte) []byte) (id string, stop func(), err error) {
+func (conn *Conn) Offer(s Service, answer func(data []byte) []byte) (id string, stop func(), err error) {
 	metadata := map[string]string{"name": s.Name, "rampload": s.Version}
 	for k, v := range s.Metadata {
 		metadata[k] = v
 	}
-	service, err := micro.AddService(c.nats, micro.Config{
+	service, err := micro.AddService(conn.nats, micro.Config{
 		Name: "rampload-" + string(s.Role), Version: semantic(s.Version), Description: s.About, Metadata: metadata, QueueGroupDisabled: true,
 	})
 	if err != nil {
-		return "", nil, fmt.Errorf("offer a service on %s: %w", c.where, err)
+		return "", nil, fmt.Errorf("offer a service on %s: %w", conn.where, err)
 	}
 	id = service.Info().ID
 	err = service.AddEndpoint("order", micro.HandlerFunc(func(r micro.Request) { _ = r.Respond(answer(r.Data())) }), micro.WithEndpointSubject(CallSubject(s.Role, id)))
 	if err != nil {
 		_ = service.Stop()
-		return "", nil, fmt.Errorf("offer a service on %s: %w", c.where, err)
+		return "", nil, fmt.Errorf("offer a service on %s: %w", conn.where, err)
 	}
 	return id, func() { _ = service.Stop() }, nil
 }
@@ -59,14 +59,14 @@ func semantic(string) string { return "1.0.0" }
 
 // Find asks for all services of a role and returns those that answered until enough
 // says so, or the time is over. They come in order of name and id.
-func (c *Conn) Find(ctx context.Context, role Role, within time.Duration, enough func([]Found) bool) ([]Found, error) {
+func (conn *Conn) Find(ctx context.Context, role Role, within time.Duration, enough func([]Found) bool) ([]Found, error) {
 	var found []Found
 	deadline := time.Now().Add(within)
-	inbox := c.nats.NewInbox()
+	inbox := conn.nats.NewInbox()
 	answers := make(chan *nats.Msg, 1024)
-	sub, err := c.nats.ChanSubscribe(inbox, answers)
+	sub, err := conn.nats.ChanSubscribe(inbox, answers)
 	if err != nil {
-		return nil, fmt.Errorf("look for %ss on %s: %w", role, c.where, err)
+		return nil, fmt.Errorf("look for %ss on %s: %w", role, conn.where, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	again := time.NewTicker(500 * time.Millisecond)
@@ -74,8 +74,8 @@ func (c *Conn) Find(ctx context.Context, role Role, within time.Duration, enough
 	over := time.NewTimer(time.Until(deadline))
 	defer over.Stop()
 	ask := func() error {
-		if err := c.nats.PublishRequest("$SRV.INFO.rampload-"+string(role), inbox, nil); err != nil {
-			return fmt.Errorf("look for %ss on %s: %w", role, c.where, err)
+		if err := conn.nats.PublishRequest("$SRV.INFO.rampload-"+string(role), inbox, nil); err != nil {
+			return fmt.Errorf("look for %ss on %s: %w", role, conn.where, err)
 		}
 		return nil
 	}

@@ -35,10 +35,10 @@ type Stream struct {
 func streamName(run string) string { return "rampload_" + run }
 
 // CreateStream makes the stream of a run.
-func (c *Conn) CreateStream(ctx context.Context, run string) (*Stream, error) {
-	js, err := jetstream.New(c.nats)
+func (conn *Conn) CreateStream(ctx context.Context, run string) (*Stream, error) {
+	js, err := jetstream.New(conn.nats)
 	if err != nil {
-		return nil, fmt.Errorf("keep the run on %s: %w", c.where, err)
+		return nil, fmt.Errorf("keep the run on %s: %w", conn.where, err)
 	}
 	cfg := jetstream.StreamConfig{
 		Name: streamName(run), Description: "rampload run " + run, Subjects: []string{subjectOf("run", run, "log", "*")},
@@ -52,13 +52,13 @@ func (c *Conn) CreateStream(ctx context.Context, run string) (*Stream, error) {
 	}
 	switch {
 	case lacksRoom(err):
-		return nil, refused(fmt.Sprintf("%s has no room for what a run records: give its JetStream a disk with more than %d MiB free, or remove the streams of old runs", c.where, leastStream>>20))
+		return nil, refused(fmt.Sprintf("%s has no room for what a run records: give its JetStream a disk with more than %d MiB free, or remove the streams of old runs", conn.where, leastStream>>20))
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return nil, refused(fmt.Sprintf("%s has no JetStream, which keeps what a run records: start it with nats-server -js", c.where))
+		return nil, refused(fmt.Sprintf("%s has no JetStream, which keeps what a run records: start it with nats-server -js", conn.where))
 	case err != nil:
-		return nil, fmt.Errorf("keep the run on %s: %w", c.where, err)
+		return nil, fmt.Errorf("keep the run on %s: %w", conn.where, err)
 	}
-	return &Stream{conn: c, js: js, stream: s, run: run}, nil
+	return &Stream{conn: conn, js: js, stream: s, run: run}, nil
 }
 
 // lacksRoom reports whether a server refused a stream for want of storage.
@@ -72,19 +72,19 @@ func lacksRoom(err error) bool {
 var ErrNoStream = errors.New("nothing of this run is kept there")
 
 // OpenStream opens the stream of a run that was made before.
-func (c *Conn) OpenStream(ctx context.Context, run string) (*Stream, error) {
-	js, err := jetstream.New(c.nats)
+func (conn *Conn) OpenStream(ctx context.Context, run string) (*Stream, error) {
+	js, err := jetstream.New(conn.nats)
 	if err != nil {
-		return nil, fmt.Errorf("read the run from %s: %w", c.where, err)
+		return nil, fmt.Errorf("read the run from %s: %w", conn.where, err)
 	}
 	s, err := js.Stream(ctx, streamName(run))
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, fmt.Errorf("run %s: %s: %w", run, c.where, ErrNoStream)
+		return nil, fmt.Errorf("run %s: %s: %w", run, conn.where, ErrNoStream)
 	case err != nil:
-		return nil, fmt.Errorf("read the run from %s: %w", c.where, err)
+		return nil, fmt.Errorf("read the run from %s: %w", conn.where, err)
 	}
-	return &Stream{conn: c, js: js, stream: s, run: run}, nil
+	return &Stream{conn: conn, js: js, stream: s, run: run}, nil
 }
 
 // Delete forgets the run.
@@ -138,16 +138,16 @@ func (s *Stream) Empty(ctx context.Context) bool {
 
 // Append puts a piece of a part's record into the stream of a run. It does not wait:
 // the answer is sent once, when the piece is safe on the server's disk, or is not.
-func (c *Conn) Append(run string, part int, offset int64, data []byte) <-chan error {
+func (conn *Conn) Append(run string, part int, offset int64, data []byte) <-chan error {
 	done := make(chan error, 1)
 	m := nats.NewMsg(subjectOf("run", run, "log", strconv.Itoa(part)))
 	m.Data = data
 	m.Header.Set(offsetHeader, strconv.FormatInt(offset, 10))
-	if !c.Up() {
+	if !conn.Up() {
 		done <- nats.ErrDisconnected
 		return done
 	}
-	ack, err := c.append.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
+	ack, err := conn.append.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		done <- err
 		return done
@@ -157,7 +157,7 @@ func (c *Conn) Append(run string, part int, offset int64, data []byte) <-chan er
 		case <-ack.Ok():
 			done <- nil
 		case err := <-ack.Err():
-			done <- c.notKept(err)
+			done <- conn.notKept(err)
 		}
 	}()
 	return done
@@ -168,15 +168,15 @@ func (c *Conn) Append(run string, part int, offset int64, data []byte) <-chan er
 var ErrNotKept = errors.New("does not keep what it is given")
 
 // notKept puts the refusal of a piece into words.
-func (c *Conn) notKept(err error) error {
+func (conn *Conn) notKept(err error) error {
 	var api *jetstream.APIError
 	switch {
 	case errors.As(err, &api):
-		return fmt.Errorf("%s %w: %s", c.where, ErrNotKept, api.Description)
+		return fmt.Errorf("%s %w: %s", conn.where, ErrNotKept, api.Description)
 	case errors.Is(err, jetstream.ErrAsyncPublishTimeout):
-		return fmt.Errorf("%s %w: nothing is confirmed within %s, its disk is full or slow (make room there, and start it again)", c.where, ErrNotKept, appendIn)
+		return fmt.Errorf("%s %w: nothing is confirmed within %s, its disk is full or slow (make room there, and start it again)", conn.where, ErrNotKept, appendIn)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%s %w: its stream is gone", c.where, ErrNotKept)
+		return fmt.Errorf("%s %w: its stream is gone", conn.where, ErrNotKept)
 	}
 	return err
 }

@@ -65,24 +65,24 @@ func newFollowed(l *Lead) *followed {
 }
 
 // expect says whose record a part is.
-func (f *followed) expect(number int, of *remote, slice int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.parts[number] = &following{number: number, of: of, slice: slice, live: f.lead.live, window: f.lead.cfg.Window}
+func (kept *followed) expect(number int, of *remote, slice int) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	kept.parts[number] = &following{number: number, of: of, slice: slice, live: kept.lead.live, window: kept.lead.cfg.Window}
 }
 
 // forget says that a part does not begin.
-func (f *followed) forget(number int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.parts, number)
+func (kept *followed) forget(number int) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	delete(kept.parts, number)
 }
 
 // retire says that a member does not send a slice any more.
-func (f *followed) retire(of *remote, slice int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range f.parts {
+func (kept *followed) retire(of *remote, slice int) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	for _, p := range kept.parts {
 		if p.of == of && p.slice == slice {
 			p.retired = true
 		}
@@ -90,78 +90,78 @@ func (f *followed) retire(of *remote, slice int) {
 }
 
 // close says that nothing more comes of a member's records.
-func (f *followed) close(of *remote) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range f.parts {
+func (kept *followed) close(of *remote) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	for _, p := range kept.parts {
 		p.closed = p.closed || p.of == of
 	}
 }
 
 // follows reports whether records are kept yet.
-func (f *followed) follows() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.log != nil
+func (kept *followed) follows() bool {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	return kept.log != nil
 }
 
-func (f *followed) begin(log, also *runlog.Writer, first int, seen func([]probe.Sample), o Observer) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.log, f.also, f.first, f.seen, f.observer = log, also, first, seen, o
+func (kept *followed) begin(log, also *runlog.Writer, first int, seen func([]probe.Sample), o Observer) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	kept.log, kept.also, kept.first, kept.seen, kept.observer = log, also, first, seen, o
 }
 
 // piece takes a piece of the stream.
-func (f *followed) piece(p bus.Piece) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	part := f.parts[p.Part]
+func (kept *followed) piece(p bus.Piece) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	part := kept.parts[p.Part]
 	if part == nil {
 		return // the coordinator's own, or nobody's
 	}
-	part.seen, part.shown = f.seen, f.observer
+	part.seen, part.shown = kept.seen, kept.observer
 	records, err := part.Add(p.Offset, p.Data)
 	for _, r := range records {
-		f.log.Part(f.first+p.Part, r)
+		kept.log.Part(kept.first+p.Part, r)
 		part.reads++
 		if err := part.decoder.Decode(r, part); err != nil {
-			f.lead.cfg.Warn(fmt.Sprintf("the record of %s is damaged: %s", part.of.name, err))
+			kept.lead.cfg.Warn(fmt.Sprintf("the record of %s is damaged: %s", part.of.name, err))
 		}
 	}
 	if err != nil {
-		f.lead.cfg.Warn(fmt.Sprintf("the record of %s is damaged: %s", part.of.name, err))
+		kept.lead.cfg.Warn(fmt.Sprintf("the record of %s is damaged: %s", part.of.name, err))
 	}
 	if part.trailer != nil {
-		close(f.waiting)
-		f.waiting = make(chan struct{})
+		close(kept.waiting)
+		kept.waiting = make(chan struct{})
 	}
 }
 
 // clock records a comparison of clocks.
-func (f *followed) clock(c runlog.ClockReading) {
-	f.each(func(w *runlog.Writer) { w.Clock(c) })
+func (kept *followed) clock(c runlog.ClockReading) {
+	kept.each(func(w *runlog.Writer) { w.Clock(c) })
 }
 
 // missed shows what was due of a lost worker to the observer, as unsent.
-func (f *followed) missed(of *remote, windows []attack.Window) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (kept *followed) missed(of *remote, windows []attack.Window) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
 	for _, w := range windows {
-		if f.observer != nil {
-			f.observer.Window(of.name, w)
+		if kept.observer != nil {
+			kept.observer.Window(of.name, w)
 		}
 	}
 }
 
 // takeover records that a slice was taken over.
-func (f *followed) takeover(t runlog.Takeover) {
-	f.each(func(w *runlog.Writer) { w.Takeover(t) })
+func (kept *followed) takeover(t runlog.Takeover) {
+	kept.each(func(w *runlog.Writer) { w.Takeover(t) })
 }
 
-func (f *followed) each(do func(*runlog.Writer)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, w := range []*runlog.Writer{f.log, f.also} {
+func (kept *followed) each(do func(*runlog.Writer)) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	for _, w := range []*runlog.Writer{kept.log, kept.also} {
 		if w != nil {
 			do(w)
 		}
@@ -169,14 +169,14 @@ func (f *followed) each(do func(*runlog.Writer)) {
 }
 
 // wait waits for the ends of the records of all that are not lost.
-func (f *followed) wait(within time.Duration) (complete bool) {
+func (kept *followed) wait(within time.Duration) (complete bool) {
 	late := time.NewTimer(within)
 	defer late.Stop()
 	for {
-		f.mu.Lock()
-		open, waiting := 0, f.waiting
+		kept.mu.Lock()
+		open, waiting := 0, kept.waiting
 		lost := false
-		for _, p := range f.parts {
+		for _, p := range kept.parts {
 			if p.trailer == nil && !p.closed {
 				if p.of.gone.Load() {
 					lost = true
@@ -185,7 +185,7 @@ func (f *followed) wait(within time.Duration) (complete bool) {
 				}
 			}
 		}
-		f.mu.Unlock()
+		kept.mu.Unlock()
 		if open == 0 {
 			return !lost
 		}
@@ -199,10 +199,10 @@ func (f *followed) wait(within time.Duration) (complete bool) {
 }
 
 // over reports whether all records of a worker have ended.
-func (f *followed) over(r *remote) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range f.parts {
+func (kept *followed) over(r *remote) bool {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	for _, p := range kept.parts {
 		if p.of == r && p.trailer == nil {
 			return false
 		}
@@ -211,11 +211,11 @@ func (f *followed) over(r *remote) bool {
 }
 
 // ended returns whether the records of a member have ended, and when the last one did.
-func (f *followed) ended(r *remote) (at time.Duration, ended bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (kept *followed) ended(r *remote) (at time.Duration, ended bool) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
 	ended = true
-	for _, p := range f.parts {
+	for _, p := range kept.parts {
 		if p.of == r {
 			at, ended = max(at, p.last), ended && p.trailer != nil
 		}
@@ -224,10 +224,10 @@ func (f *followed) ended(r *remote) (at time.Duration, ended bool) {
 }
 
 // count returns how many records came of a member.
-func (f *followed) count(r *remote) (n uint64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range f.parts {
+func (kept *followed) count(r *remote) (n uint64) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	for _, p := range kept.parts {
 		if p.of == r {
 			n += p.reads
 		}
@@ -236,10 +236,10 @@ func (f *followed) count(r *remote) (n uint64) {
 }
 
 // loads returns when the last worker ended its load, and whether one was interrupted.
-func (f *followed) loads() (ended time.Duration, interrupted bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range f.parts {
+func (kept *followed) loads() (ended time.Duration, interrupted bool) {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	for _, p := range kept.parts {
 		if p.slice >= 0 && p.trailer != nil {
 			ended, interrupted = max(ended, p.trailer.Ended), interrupted || p.trailer.Interrupted
 		}
@@ -251,91 +251,91 @@ func (f *followed) loads() (ended time.Duration, interrupted bool) {
 var _ runlog.Sink = (*following)(nil)
 
 // Header does nothing: who it is was said before.
-func (p *following) Header(runlog.Header) {}
+func (record *following) Header(runlog.Header) {}
 
 // Address does nothing: each worker numbers them for itself.
-func (p *following) Address(attack.Address) {}
+func (record *following) Address(attack.Address) {}
 
 // Window adds a window to the live view.
-func (p *following) Window(w attack.Window) {
-	p.last = max(p.last, time.Duration(w.Index+1)*p.window)
-	if p.slice >= 0 && p.shown != nil {
-		p.shown.Window(p.of.name, w)
+func (record *following) Window(w attack.Window) {
+	record.last = max(record.last, time.Duration(w.Index+1)*record.window)
+	if record.slice >= 0 && record.shown != nil {
+		record.shown.Window(record.of.name, w)
 	}
-	if p.slice >= 0 && !p.retired {
-		p.live.Add(p.slice, w)
+	if record.slice >= 0 && !record.retired {
+		record.live.Add(record.slice, w)
 	}
 }
 
 // Failure hands a failure to the live view.
-func (p *following) Failure(f attack.Failure) {
-	if p.slice >= 0 {
-		p.live.Failure(f)
+func (record *following) Failure(f attack.Failure) {
+	if record.slice >= 0 {
+		record.live.Failure(f)
 	}
 }
 
 // Samples hands readings to the live view.
-func (p *following) Samples(samples []runlog.IndexedSample) {
+func (record *following) Samples(samples []runlog.IndexedSample) {
 	out, plain := make([]probe.Sample, len(samples)), make([]probe.Sample, len(samples))
 	for i, s := range samples {
-		m := p.decoder.Metric(s.ID)
+		m := record.decoder.Metric(s.ID)
 		plain[i] = probe.Sample{At: s.At, Reading: probe.Reading{Metric: m, Value: s.Value, Limit: s.Limit}}
-		if p.slice >= 0 && m.Host == profiles.LocalHost && m.Instance == "" {
-			m.Instance = p.of.name
+		if record.slice >= 0 && m.Host == profiles.LocalHost && m.Instance == "" {
+			m.Instance = record.of.name
 		}
 		out[i] = probe.Sample{At: s.At, Reading: probe.Reading{Metric: m, Value: s.Value, Limit: s.Limit}}
-		if p.slice < 0 {
-			p.last = max(p.last, s.At)
+		if record.slice < 0 {
+			record.last = max(record.last, s.At)
 		}
 	}
-	if p.seen != nil {
-		p.seen(out)
+	if record.seen != nil {
+		record.seen(out)
 	}
-	if p.shown != nil {
-		p.shown.Samples(p.member(), plain)
+	if record.shown != nil {
+		record.shown.Samples(record.member(), plain)
 	}
 }
 
 // member is whose the record is to an observer: an agent's is of the machine that leads.
-func (p *following) member() string {
-	if p.slice < 0 {
+func (record *following) member() string {
+	if record.slice < 0 {
 		return profiles.LocalHost
 	}
-	return p.of.name
+	return record.of.name
 }
 
 // Event shows an event to the observer.
-func (p *following) Event(e probe.Event) {
-	if p.shown != nil {
-		p.shown.Event(p.member(), e)
+func (record *following) Event(e probe.Event) {
+	if record.shown != nil {
+		record.shown.Event(record.member(), e)
 	}
 }
 
 // Step does nothing: the coordinator searches.
-func (p *following) Step(attack.Step) {}
+func (record *following) Step(attack.Step) {}
 
 // IdleSweep does nothing.
-func (p *following) IdleSweep(attack.IdleSweep) {}
+func (record *following) IdleSweep(attack.IdleSweep) {}
 
 // Clock does nothing: the coordinator compares.
-func (p *following) Clock(runlog.ClockReading) {}
+func (record *following) Clock(runlog.ClockReading) {}
 
 // Takeover does nothing: the coordinator decides.
-func (p *following) Takeover(runlog.Takeover) {}
+func (record *following) Takeover(runlog.Takeover) {}
 
 // Hand does nothing: nobody changes the load of a part by hand.
-func (p *following) Hand(runlog.Hand) {}
+func (record *following) Hand(runlog.Hand) {}
 
 // Mark does nothing: marks are set where the run is led.
-func (p *following) Mark(runlog.Mark) {}
+func (record *following) Mark(runlog.Mark) {}
 
 // Part says that a part has no parts.
-func (p *following) Part(uint64, runlog.Record) error { return protocol.ErrProtocol }
+func (record *following) Part(uint64, runlog.Record) error { return protocol.ErrProtocol }
 
 // Trailer ends the record.
-func (p *following) Trailer(t runlog.Trailer) {
-	p.trailer = &t
-	if p.slice >= 0 && !p.retired {
-		p.live.Finish(p.slice)
+func (record *following) Trailer(t runlog.Trailer) {
+	record.trailer = &t
+	if record.slice >= 0 && !record.retired {
+		record.live.Finish(record.slice)
 	}
 }

@@ -133,43 +133,43 @@ func Gather(ctx context.Context, cfg LeadConfig) (*Lead, error) {
 }
 
 // Abandon ends a run that did not begin.
-func (l *Lead) Abandon() {
-	for _, r := range l.all() {
-		_, _ = l.call(context.Background(), r, protocol.Order{Kind: protocol.OrderEnd}, callIn)
+func (lead *Lead) Abandon() {
+	for _, r := range lead.all() {
+		_, _ = lead.call(context.Background(), r, protocol.Order{Kind: protocol.OrderEnd}, callIn)
 	}
-	l.close(true)
+	lead.close(true)
 }
 
-func (l *Lead) close(forget bool) {
-	l.stop()
-	l.wg.Wait()
-	l.stopBeats()
+func (lead *Lead) close(forget bool) {
+	lead.stop()
+	lead.wg.Wait()
+	lead.stopBeats()
 	if forget {
 		ctx, cancel := context.WithTimeout(context.Background(), callIn)
 		defer cancel()
-		_ = l.stream.Delete(ctx)
+		_ = lead.stream.Delete(ctx)
 	}
 }
 
-func (l *Lead) all() []*remote {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.members)
+func (lead *Lead) all() []*remote {
+	lead.mu.Lock()
+	defer lead.mu.Unlock()
+	return slices.Clone(lead.members)
 }
 
 // errOver says that a run has ended meanwhile.
 var errOver = errors.New("the run is over")
 
 // Failed are the agents that cannot be reached, by their hosts.
-func (l *Lead) Failed() map[string]error { return l.failed }
+func (lead *Lead) Failed() map[string]error { return lead.failed }
 
 // Notes are what the workers found before the load.
-func (l *Lead) Notes() []string { return l.notes }
+func (lead *Lead) Notes() []string { return lead.notes }
 
 // Agents returns what the agents say of themselves, by their hosts.
-func (l *Lead) Agents() map[string]runlog.Header {
+func (lead *Lead) Agents() map[string]runlog.Header {
 	out := map[string]runlog.Header{}
-	for _, r := range l.all() {
+	for _, r := range lead.all() {
 		if r.role == bus.RoleAgent {
 			out[r.host] = r.header
 		}
@@ -178,11 +178,11 @@ func (l *Lead) Agents() map[string]runlog.Header {
 }
 
 // call gives an order and waits for the answer.
-func (l *Lead) call(ctx context.Context, r *remote, o protocol.Order, within time.Duration) (protocol.Answer, error) {
+func (lead *Lead) call(ctx context.Context, r *remote, o protocol.Order, within time.Duration) (protocol.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	o.Version, o.Run = protocol.Version, l.cfg.Run
-	data, err := l.cfg.Conn.Call(ctx, bus.CallSubject(r.role, r.id), protocol.Pack(protocol.Encode(o)))
+	o.Version, o.Run = protocol.Version, lead.cfg.Run
+	data, err := lead.cfg.Conn.Call(ctx, bus.CallSubject(r.role, r.id), protocol.Pack(protocol.Encode(o)))
 	if err != nil {
 		return protocol.Answer{}, err
 	}
@@ -197,22 +197,22 @@ func (l *Lead) call(ctx context.Context, r *remote, o protocol.Order, within tim
 }
 
 // now is the time on the clock by which others are asked.
-func (l *Lead) now() time.Duration { return time.Since(l.began) }
+func (lead *Lead) now() time.Duration { return time.Since(lead.began) }
 
 // Start agrees on the start of the load: t = 0 on every worker's own clock.
-func (l *Lead) Start(ctx context.Context, start time.Time) error {
-	l.mu.Lock()
-	l.start, l.started = start.Sub(l.began), true
-	l.mu.Unlock()
+func (lead *Lead) Start(ctx context.Context, start time.Time) error {
+	lead.mu.Lock()
+	lead.start, lead.started = start.Sub(lead.began), true
+	lead.mu.Unlock()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for _, r := range l.all() {
+	for _, r := range lead.all() {
 		if r.role != bus.RoleWorker {
 			continue
 		}
 		wg.Go(func() {
-			if err := l.startOne(ctx, r); err != nil {
+			if err := lead.startOne(ctx, r); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed = cmp.Or(failed, fmt.Errorf("worker %s: %w", r.name, err))
@@ -223,29 +223,29 @@ func (l *Lead) Start(ctx context.Context, start time.Time) error {
 	if failed != nil {
 		return failed
 	}
-	for _, r := range l.all() {
-		l.wg.Go(func() { l.obeyed(r) })
+	for _, r := range lead.all() {
+		lead.wg.Go(func() { lead.obeyed(r) })
 		if r.role == bus.RoleWorker {
-			l.tellMu.Lock()
-			l.workers = append(l.workers, r)
-			l.tellMu.Unlock()
+			lead.tellMu.Lock()
+			lead.workers = append(lead.workers, r)
+			lead.tellMu.Unlock()
 		}
 	}
 	return nil
 }
 
-func (l *Lead) startOne(ctx context.Context, r *remote) error {
+func (lead *Lead) startOne(ctx context.Context, r *remote) error {
 	var at time.Duration
 	for wait := time.NewTicker(10 * time.Millisecond); ; {
-		l.mu.Lock()
+		lead.mu.Lock()
 		n := len(r.readings)
 		if n >= compared {
 			// The run's clock is not known to the estimate yet: both clocks are as they are.
 			model := runlog.EstimateClock(r.readings)
-			at = l.start + model.Offset
+			at = lead.start + model.Offset
 			r.offset = at
 		}
-		l.mu.Unlock()
+		lead.mu.Unlock()
 		if n >= compared {
 			wait.Stop()
 			break
@@ -256,25 +256,25 @@ func (l *Lead) startOne(ctx context.Context, r *remote) error {
 			return ctx.Err()
 		case <-wait.C:
 		}
-		if l.now() > l.start {
+		if lead.now() > lead.start {
 			wait.Stop()
 			return fmt.Errorf("its clock could not be compared in time: it does not answer")
 		}
 	}
-	_, err := l.call(ctx, r, protocol.Order{Kind: protocol.OrderStart, StartAt: at}, callIn)
+	_, err := lead.call(ctx, r, protocol.Order{Kind: protocol.OrderStart, StartAt: at}, callIn)
 	return err
 }
 
 // obeyed gives a member its orders in order.
-func (l *Lead) obeyed(r *remote) {
+func (lead *Lead) obeyed(r *remote) {
 	for o := range r.orders {
 		for {
-			_, err := l.call(context.Background(), r, o, callIn)
+			_, err := lead.call(context.Background(), r, o, callIn)
 			if err == nil || r.gone.Load() || errors.Is(err, bus.ErrNobody) {
 				break // who is gone is found to be lost
 			}
 			if o.Kind == protocol.OrderExtend && !errors.Is(err, context.DeadlineExceeded) {
-				l.lose(r, fmt.Errorf("it cannot follow the search: %w", err))
+				lead.lose(r, fmt.Errorf("it cannot follow the search: %w", err))
 				break
 			}
 			if o.Kind != protocol.OrderExtend {
@@ -285,10 +285,10 @@ func (l *Lead) obeyed(r *remote) {
 }
 
 // tell gives all workers an order, in order and without waiting.
-func (l *Lead) tell(o protocol.Order) {
-	l.tellMu.Lock()
-	defer l.tellMu.Unlock()
-	for _, r := range l.workers {
+func (lead *Lead) tell(o protocol.Order) {
+	lead.tellMu.Lock()
+	defer lead.tellMu.Unlock()
+	for _, r := range lead.workers {
 		if r.gone.Load() {
 			continue
 		}
@@ -303,13 +303,13 @@ func (l *Lead) tell(o protocol.Order) {
 // what became of lost workers' slices go to the log and to also, which may be nil: the
 // coordinator's own part of the stream. seen is told of readings, o of all that it takes;
 // both may be nil.
-func (l *Lead) Follow(ctx context.Context, log, also *runlog.Writer, firstPart int, seen func([]probe.Sample), o Observer) {
-	l.parts.begin(log, also, firstPart, seen, o)
+func (lead *Lead) Follow(ctx context.Context, log, also *runlog.Writer, firstPart int, seen func([]probe.Sample), o Observer) {
+	lead.parts.begin(log, also, firstPart, seen, o)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l.parts.cancel = cancel
-	l.parts.wg.Go(func() {
-		if err := l.stream.Follow(ctx, l.parts.piece); err != nil {
-			l.cfg.Warn(err.Error())
+	lead.parts.cancel = cancel
+	lead.parts.wg.Go(func() {
+		if err := lead.stream.Follow(ctx, lead.parts.piece); err != nil {
+			lead.cfg.Warn(err.Error())
 		}
 	})
 }
@@ -317,11 +317,11 @@ func (l *Lead) Follow(ctx context.Context, log, also *runlog.Writer, firstPart i
 // End asks for the ends of all records, waits for them, and returns how each
 // connection was. What is not there by then stays in the stream: complete says
 // whether everything is.
-func (l *Lead) End() (statuses []probe.Status, complete bool) {
-	l.mu.Lock()
-	l.over = true
-	members := slices.Clone(l.members)
-	l.mu.Unlock()
+func (lead *Lead) End() (statuses []probe.Status, complete bool) {
+	lead.mu.Lock()
+	lead.over = true
+	members := slices.Clone(lead.members)
+	lead.mu.Unlock()
 	for _, r := range members {
 		if !r.gone.Load() {
 			select {
@@ -330,35 +330,35 @@ func (l *Lead) End() (statuses []probe.Status, complete bool) {
 			}
 		}
 	}
-	complete = l.parts.wait(endsIn)
-	l.parts.cancel()
-	l.parts.wg.Wait()
+	complete = lead.parts.wait(endsIn)
+	lead.parts.cancel()
+	lead.parts.wg.Wait()
 	for _, r := range members {
 		close(r.orders)
 	}
 	for _, r := range members {
-		statuses = append(statuses, l.statusOf(r))
+		statuses = append(statuses, lead.statusOf(r))
 	}
 	return statuses, complete
 }
 
 // Forget ends the run on the bus. Without complete, its stream stays.
-func (l *Lead) Forget(complete bool) {
+func (lead *Lead) Forget(complete bool) {
 	if complete { // before the stream goes: an answer may still be on its way
 		var wg sync.WaitGroup
-		for _, r := range l.all() {
-			wg.Go(func() { _, _ = l.call(context.Background(), r, protocol.Order{Kind: protocol.OrderDone}, callIn) })
+		for _, r := range lead.all() {
+			wg.Go(func() { _, _ = lead.call(context.Background(), r, protocol.Order{Kind: protocol.OrderDone}, callIn) })
 		}
 		wg.Wait()
 	}
-	l.close(complete)
+	lead.close(complete)
 }
 
-func (l *Lead) statusOf(r *remote) probe.Status {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := probe.Status{Source: probe.Source{Host: r.name, Name: string(r.role)}, State: probe.Measured, Reads: l.parts.count(r)}
-	switch at, ended := l.parts.ended(r); {
+func (lead *Lead) statusOf(r *remote) probe.Status {
+	lead.mu.Lock()
+	defer lead.mu.Unlock()
+	s := probe.Status{Source: probe.Source{Host: r.name, Name: string(r.role)}, State: probe.Measured, Reads: lead.parts.count(r)}
+	switch at, ended := lead.parts.ended(r); {
 	case r.lost != nil:
 		s.State, s.Reason = probe.Partial, r.lost.Error()
 	case !ended && s.Reads == 0:

@@ -23,7 +23,7 @@ type Loader struct {
 }
 
 // Loader returns the load. drain is how long what is in flight may take after a stop.
-func (l *Lead) Loader(drain time.Duration) *Loader { return &Loader{lead: l, drain: drain} }
+func (lead *Lead) Loader(drain time.Duration) *Loader { return &Loader{lead: lead, drain: drain} }
 
 var (
 	// ErrNoWorkers says that every worker was lost.
@@ -63,36 +63,36 @@ const stalledAfter = 20 * time.Second
 
 // arrives waits until the load is over. The error is why it has to be stopped: ctx is
 // done, or nothing of it comes any more.
-func (l *Lead) arrives(ctx context.Context) error {
+func (lead *Lead) arrives(ctx context.Context) error {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
-	came, last := l.live.Came(), time.Now()
+	came, last := lead.live.Came(), time.Now()
 	for {
 		select {
-		case <-l.live.Over():
+		case <-lead.live.Over():
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-look.C:
 		}
-		if n := l.live.Came(); n != came || l.now() < l.start {
+		if n := lead.live.Came(); n != came || lead.now() < lead.start {
 			came, last = n, time.Now()
 		}
 		if time.Since(last) > stalledAfter {
-			l.mu.Lock()
-			why := cmp.Or(l.notKept, l.cfg.Conn.Where()+" hands on no records")
-			l.mu.Unlock()
+			lead.mu.Lock()
+			why := cmp.Or(lead.notKept, lead.cfg.Conn.Where()+" hands on no records")
+			lead.mu.Unlock()
 			return fmt.Errorf("%w: %s, and the load was stopped after %s without any", ErrNoRecords, why, stalledAfter)
 		}
 	}
 }
 
 // stopAll lets all workers stop. Who gives no sign of life from then on is not replaced.
-func (l *Lead) stopAll() {
-	l.mu.Lock()
-	l.stopped = true
-	l.mu.Unlock()
-	l.tell(protocol.Order{Kind: protocol.OrderStop})
+func (lead *Lead) stopAll() {
+	lead.mu.Lock()
+	lead.stopped = true
+	lead.mu.Unlock()
+	lead.tell(protocol.Order{Kind: protocol.OrderStop})
 }
 
 // Failed is why the load ended before its time, if nobody wanted that: no worker is left,
@@ -105,10 +105,10 @@ func (d *Loader) Failed() error {
 }
 
 // forsaken reports whether no worker is left.
-func (l *Lead) forsaken() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, r := range l.members {
+func (lead *Lead) forsaken() bool {
+	lead.mu.Lock()
+	defer lead.mu.Unlock()
+	for _, r := range lead.members {
 		if len(r.slices) > 0 && r.lost == nil {
 			return false
 		}
@@ -123,7 +123,7 @@ type Schedule struct {
 }
 
 // Schedule returns a schedule that tells the workers how it grows.
-func (l *Lead) Schedule(own *schedule.Growing) *Schedule { return &Schedule{own, l} }
+func (lead *Lead) Schedule(own *schedule.Growing) *Schedule { return &Schedule{own, lead} }
 
 // Extend adds stages at the end.
 func (s *Schedule) Extend(stages ...profiles.Stage) error {
