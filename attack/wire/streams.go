@@ -96,9 +96,22 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 // that one takes no more.
 func (s *streams) doOn(h *muxed, r attack.Request, a *attack.Attempt, deadline time.Duration) {
 	how := h.session.Do(r, a)
+	if how == NotSent {
+		s.unmet(h)
+	}
 	s.release(h, how != Keep && how != NotSent || s.closeMode())
 	if how == NotSent {
 		s.do(r, a, deadline)
+	}
+}
+
+// unmet notes an end that came while the only attempt with a place on a connection was still
+// to be sent: no attempt met it, so it is that of an idle connection.
+func (s *streams) unmet(h *muxed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.ended && h.place.Busy == 1 && !h.c.idleEOF && errors.Is(h.c.LastWord(), io.EOF) {
+		h.c.idleEOF, h.c.finnedAt = true, s.t.clock()
 	}
 }
 
