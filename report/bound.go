@@ -5,12 +5,12 @@ import (
 	"github.com/rampload/rampload/report/stats"
 )
 
-// Confidence is that of every one-sided bound by which rare events are judged.
-const Confidence = 0.95
+// confidence is that of every one-sided bound by which rare events are judged.
+const confidence = 0.95
 
 // ShareAtMost returns the share below which the true one is with 95 % confidence
 // when k of n were seen: close to 3/n for k = 0, and 1 without data.
-func ShareAtMost(k, n uint64) float64 { return upperBound(k, n, Confidence) }
+func ShareAtMost(k, n uint64) float64 { return upperBound(k, n, confidence) }
 
 func upperBound(k, n uint64, confidence float64) float64 {
 	return stats.UpperShare(float64(k), float64(n), confidence)
@@ -42,7 +42,7 @@ func Enough(g profiles.Gate) uint64 {
 
 // enoughOfShare is how many requests without an event prove the limit of a share.
 func enoughOfShare(op profiles.Op, limit float64) uint64 {
-	if op.Holds(stats.UpperShare(0, spells, Confidence), limit) {
+	if op.Holds(stats.UpperShare(0, spells, confidence), limit) {
 		return enough(op, limit, 1) // of so short a run a spell is less than a request
 	}
 	return enough(op, limit, Together)
@@ -51,8 +51,8 @@ func enoughOfShare(op profiles.Op, limit float64) uint64 {
 // enough is how many requests without an event prove a limit where so many can come together.
 func enough(op profiles.Op, limit, together float64) uint64 {
 	together = max(1, together)
-	n := uint64(float64(stats.CleanTrials(limit, Confidence)-1) * together)
-	for !op.Holds(stats.UpperShare(0, float64(n)/together, Confidence), limit) {
+	n := uint64(float64(stats.CleanTrials(limit, confidence)-1) * together)
+	for !op.Holds(stats.UpperShare(0, float64(n)/together, confidence), limit) {
 		n++
 	}
 	return n

@@ -1,5 +1,55 @@
 package report
 
-import "github.com/rampload/rampload/report/stats/calibration"
+import (
+	"flag"
+	"sync"
+	"testing"
 
-var grid = calibration.NewGrid("stats", "series", "bound.go", "crossing.go", "gate.go", "tally.go", "simulated_test.go")
+	"github.com/rampload/rampload/report/stats"
+	"github.com/rampload/rampload/report/stats/calibration"
+)
+
+var (
+	calibrate = flag.String("calibrate", "", "run the whole grid and keep it in this table, NAME.md")
+	budget    = flag.Duration("for", 0, "begin no cell of the grid after this time")
+
+	kept = sync.OnceValues(func() (*calibration.Table, error) { return calibration.Open(*calibrate, *budget) })
+	code = sync.OnceValues(func() (string, error) {
+		return calibration.Code("stats", "series", "compare", "baseline.go", "bound.go", "compare.go", "compare_metrics.go", "crossing.go", "gate.go", "tally.go", "simulated_test.go")
+	})
+)
+
+func calibrationRuns(quick, full int) int {
+	if *calibrate != "" {
+		return full
+	}
+	return quick
+}
+
+// cell is one cell of the grid: of so many runs measure counts some. It is not ok where there
+// is no time left for it.
+func cell(t *testing.T, what, series, wanted string, runs int, measure func(r *calibration.Row)) (calibration.Row, bool) {
+	t.Helper()
+	table, err := kept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := code()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, ok, err := table.Cell(calibration.Row{What: what, Series: series, Wanted: wanted, Runs: runs, Code: hash}, measure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok {
+		t.Logf("%s; %s: %s, wanted %s", what, series, r.Share(), wanted)
+	}
+	return r, ok
+}
+
+// beyond reports whether a share is surely larger than it may be (99 %).
+func beyond(r calibration.Row, most float64) bool {
+	low, _ := stats.Wilson(float64(r.K), float64(r.N), 0.99)
+	return low > most
+}

@@ -69,7 +69,7 @@ type Headroom struct {
 //   - "headroom(open-files) > 20%" takes the smallest reading. It passes only when
 //     readings were there all the time (no gap of more than 3 s).
 //
-// Gates against a baseline are undecided until package regression has one.
+// Gates against a baseline are undecided until [Report.HoldAgainst] has one.
 //
 // Nothing that came after this machine became the limit counts. A run that was
 // cut short, or limited before the load that a gate asks for, fails gates but
@@ -88,7 +88,7 @@ func Judge(gates []profiles.Gate, in Judged) []GateResult {
 
 func judge(g profiles.Gate, in Judged) GateResult {
 	if g.Baseline > 0 {
-		return GateResult{Unit: UnitName(g.Unit), Result: GateUndecided, Reason: noBaseline}
+		return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: noBaseline}
 	}
 	e := newEvidence(g, in)
 	var r GateResult
@@ -101,10 +101,10 @@ func judge(g profiles.Gate, in Judged) GateResult {
 		return judgeCrossing(g, e)
 	default:
 		if len(e.targets) == 0 && g.Metric == profiles.GateLost && g.Of == "" {
-			return GateResult{Unit: UnitName(g.Unit), Result: GateUndecided, Reason: "no target has a completion"}
+			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: "no target has a completion"}
 		}
 		if len(e.targets) == 0 {
-			return GateResult{Unit: UnitName(g.Unit), Result: GateUndecided, Reason: fmt.Sprintf("no target is named %q", g.Of)}
+			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: fmt.Sprintf("no target is named %q", g.Of)}
 		}
 		r = e.judgeBands(g)
 		if unknown := in.Series.Unknown(g, e.includes); unknown > 0 && r.Result == GatePassed {
@@ -250,7 +250,7 @@ func (e *evidence) includes(window int) bool {
 }
 
 func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
-	r := GateResult{Unit: UnitName(profiles.UnitRate), Result: GateUndecided}
+	r := GateResult{Unit: unitName(profiles.UnitRate), Result: GateUndecided}
 	if len(e.targets) == 0 {
 		r.Reason = fmt.Sprintf("no target is named %q", g.Of)
 		return r
@@ -395,7 +395,7 @@ func describeOnset(target string, o Onset) string {
 const maxGap = 3 * time.Second
 
 func judgeHeadroom(g profiles.Gate, e *evidence, all []Headroom) GateResult {
-	r := GateResult{Unit: UnitName(profiles.UnitRatio), Result: GateUndecided}
+	r := GateResult{Unit: unitName(profiles.UnitRatio), Result: GateUndecided}
 	type place struct{ host, process string }
 	seen, order := map[place][]time.Duration{}, []place(nil)
 	least, where, when := math.Inf(1), Headroom{}, time.Duration(0)
@@ -492,7 +492,7 @@ func nameOf(h Headroom) string {
 	return s + h.Host
 }
 
-func UnitName(u profiles.Unit) string {
+func unitName(u profiles.Unit) string {
 	switch u {
 	case profiles.UnitRatio:
 		return "ratio"

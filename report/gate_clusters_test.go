@@ -12,7 +12,7 @@ import (
 
 // Clusters must not decide a gate wrongly more often than independent failures may.
 func TestCalibrateGates(t *testing.T) {
-	runs := grid.Runs(100, 1000)
+	runs := calibrationRuns(100, 1000)
 	for number, tt := range []struct {
 		gate          string
 		windows, each int
@@ -44,16 +44,16 @@ func TestCalibrateGates(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := fmt.Sprintf("%s, true share %.4g %% in clusters of %g, %d requests", tt.gate, 100*tt.share, tt.size, tt.windows*tt.each)
-		r, ok := grid.Cell(t, "wrongly "+tt.wrong, name, "≤ 5 %", runs, func(r *calibration.Row) {
+		r, ok := cell(t, "wrongly "+tt.wrong, name, "≤ 5 %", runs, func(r *calibration.Row) {
 			for s := range uint64(runs) {
-				n, k := calibration.ClusteredHold(rand.New(rand.NewPCG(s, uint64(number))), tt.windows, tt.each, tt.share, tt.size)
+				n, k := clusteredHold(rand.New(rand.NewPCG(s, uint64(number))), tt.windows, tt.each, tt.share, tt.size)
 				r.N++
 				if Judge([]profiles.Gate{g}, Judged{Series: seriesOfCounts(n, k)})[0].Result == tt.wrong {
 					r.K++
 				}
 			}
 		})
-		if ok && r.Beyond(0.05) {
+		if ok && beyond(r, 0.05) {
 			t.Errorf("%s: %s in %d of %d runs", name, tt.wrong, r.K, r.N)
 		}
 	}

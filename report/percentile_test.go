@@ -14,7 +14,7 @@ import (
 // A percentile holds for latencies that depend on each other: slow seconds, in which a part
 // of the requests is slow.
 func TestCalibratePercentiles(t *testing.T) {
-	runs := grid.Runs(60, 1000)
+	runs := calibrationRuns(60, 1000)
 	for number, tt := range []struct {
 		gate          string
 		seconds, each int
@@ -35,7 +35,7 @@ func TestCalibratePercentiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := fmt.Sprintf("%s at the limit, %g %% of seconds in which %g %% are slow, %d s at %d/s", tt.gate, 100*tt.slow, 100*tt.part, tt.seconds, 4*tt.each)
-		r, ok := grid.Cell(t, "wrongly "+tt.wrong, name, "≤ 5 %", runs, func(r *calibration.Row) {
+		r, ok := cell(t, "wrongly "+tt.wrong, name, "≤ 5 %", runs, func(r *calibration.Row) {
 			for seed := range uint64(runs) {
 				rng := rand.New(rand.NewPCG(seed, uint64(40+number)))
 				slow := false
@@ -55,7 +55,7 @@ func TestCalibratePercentiles(t *testing.T) {
 				}
 			}
 		})
-		if ok && r.Beyond(0.05) {
+		if ok && beyond(r, 0.05) {
 			t.Errorf("%s: %s in %d of %d runs", name, tt.wrong, r.K, r.N)
 		}
 	}
@@ -64,7 +64,7 @@ func TestCalibratePercentiles(t *testing.T) {
 // The bounds of a percentile hold it, however latencies depend on each other.
 func TestCalibratePercentileBounds(t *testing.T) {
 	const what = "the bounds of a percentile hold it"
-	runs := grid.Runs(8, 300)
+	runs := calibrationRuns(8, 300)
 	exponential := func(rng *rand.Rand, mean float64) float64 { return mean * rng.ExpFloat64() }
 	for number, tt := range []struct {
 		gate, name    string
@@ -101,7 +101,7 @@ func TestCalibratePercentileBounds(t *testing.T) {
 			slices.Sort(all)
 			return all[int(g.Percentile*float64(len(all)))]
 		}()
-		r, ok := grid.Cell(t, what, fmt.Sprintf("%s, latencies %s, %d s at %d/s", tt.gate[:3], tt.name, tt.seconds, 4*tt.each), fmt.Sprintf("≥ %.0f %%", 100*tt.least), runs, func(r *calibration.Row) {
+		r, ok := cell(t, what, fmt.Sprintf("%s, latencies %s, %d s at %d/s", tt.gate[:3], tt.name, tt.seconds, 4*tt.each), fmt.Sprintf("≥ %.0f %%", 100*tt.least), runs, func(r *calibration.Row) {
 			for seed := range uint64(runs) {
 				rng := rand.New(rand.NewPCG(seed, uint64(900+number)))
 				level := tt.level(rng, 1)
@@ -117,7 +117,7 @@ func TestCalibratePercentileBounds(t *testing.T) {
 				}
 			}
 		})
-		if ok && (calibration.Row{K: r.N - r.K, N: r.N}).Beyond(1-tt.least) {
+		if ok && beyond(calibration.Row{K: r.N - r.K, N: r.N}, 1-tt.least) {
 			t.Errorf("%s, %s: held in %d of %d runs", tt.gate, tt.name, r.K, r.N)
 		}
 	}

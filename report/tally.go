@@ -69,7 +69,7 @@ func judgeCounts(g profiles.Gate, t tallies) GateResult {
 		if g.Metric == profiles.GateLatency {
 			what = "no request succeeded"
 		}
-		return GateResult{Unit: UnitName(g.Unit), Result: GateUndecided, Reason: what + " in the windows that it is judged on"}
+		return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: what + " in the windows that it is judged on"}
 	}
 	switch {
 	case g.Metric == profiles.GateLatency:
@@ -82,19 +82,19 @@ func judgeCounts(g profiles.Gate, t tallies) GateResult {
 		if r.Value != nil {
 			share = t.Total().Share()
 		}
-		r.Value, r.Unit = &share, UnitName(profiles.UnitRatio)
+		r.Value, r.Unit = &share, unitName(profiles.UnitRatio)
 		return r
 	}
 	r, w := judgeShare(g.Op, g.Value, t)
 	v := w.sum.Share()
-	r.Value, r.Unit = &v, UnitName(profiles.UnitRatio)
+	r.Value, r.Unit = &v, unitName(profiles.UnitRatio)
 	r.Reason = w.describe(t, FormatPercent(v, 3)) + r.Reason
 	return r
 }
 
 // judgeCount compares counts as they are; the reason gives the bound.
 func judgeCount(g profiles.Gate, t tallies) GateResult {
-	r := GateResult{Unit: UnitName(profiles.UnitCount), Result: GatePassed}
+	r := GateResult{Unit: unitName(profiles.UnitCount), Result: GatePassed}
 	worst := worstSpan{}
 	t.Spans(func(from, to int, sum tally) {
 		more := sum.K > worst.sum.K
@@ -113,7 +113,7 @@ func judgeCount(g profiles.Gate, t tallies) GateResult {
 	detail := FormatPercent(worst.sum.Share(), 3)
 	if r.Result == GatePassed || worst.sum.N == 0 {
 		all := t.Total()
-		detail = "at most " + FormatBound(upperBound(all.K, all.N, Confidence))
+		detail = "at most " + FormatBound(upperBound(all.K, all.N, confidence))
 	}
 	r.Reason = worst.describe(t, detail)
 	return r
@@ -176,7 +176,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		if nearest.to == 0 || worse(sum, nearest.sum) {
 			nearest = w
 		}
-		if !op.Holds(sum.Share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.Within(from, to), sum, 1-(1-Confidence)/separate) {
+		if !op.Holds(sum.Share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.Within(from, to), sum, 1-(1-confidence)/separate) {
 			proven = w
 		}
 	})
@@ -187,7 +187,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 	if all.K == 0 { // no span is worse than another
 		nearest = worstSpan{0, len(t.Windows), all}
 	}
-	low, high := t.Bounds(all, Confidence)
+	low, high := t.Bounds(all, confidence)
 	bound := high
 	if !atMost {
 		bound = low
@@ -198,7 +198,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		// A span is proven by its own requests, not by those of the whole run.
 		alone := t
 		alone.Together = 1
-		_, proof = alone.Bounds(least, Confidence)
+		_, proof = alone.Bounds(least, confidence)
 		proof = max(proof, bound)
 	}
 	if clean && op.Holds(bound, limit) && op.Holds(proof, limit) {
@@ -206,7 +206,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		if atMost {
 			r.Reason = ", at most " + FormatBound(high)
 			if all.K == 0 && t.Together > 1 {
-				r.Reason = fmt.Sprintf(", at most %s, if up to %.0f fail together %s", FormatBound(upperBound(0, all.N, Confidence)), t.Together, FormatBound(high))
+				r.Reason = fmt.Sprintf(", at most %s, if up to %.0f fail together %s", FormatBound(upperBound(0, all.N, confidence)), t.Together, FormatBound(high))
 			}
 			if t.Span > 0 && all.K > 0 {
 				r.Reason += " of all"
@@ -215,7 +215,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		return r, nearest
 	}
 	r := GateResult{Result: GateUndecided}
-	need := stats.CleanTrials(limit, Confidence)
+	need := stats.CleanTrials(limit, confidence)
 	inSpells := func() uint64 {
 		if t.Together < 1 {
 			return enough(op, limit, 1)
@@ -272,9 +272,9 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 		op = profiles.Greater
 	}
 	r, w := judgeShare(op, 1-g.Percentile, t)
-	r.Unit = UnitName(profiles.UnitDuration)
+	r.Unit = unitName(profiles.UnitDuration)
 	r.Value = t.Quantile(w.from, w.to, g.Percentile)
-	r.Low, r.High = t.QuantileBounds(w.from, w.to, g.Percentile, Confidence)
+	r.Low, r.High = t.QuantileBounds(w.from, w.to, g.Percentile, confidence)
 	value := "-"
 	if r.Value != nil {
 		value = FormatSeconds(*r.Value)
@@ -283,7 +283,7 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 	s := fmt.Sprintf("%s; %s of %s took longer", value, FormatCount(w.sum.K), FormatCount(w.sum.N))
 	s += w.where(t)
 	if r.Result == GateUndecided {
-		if low, high := t.Bounds(w.sum, Confidence); math.Abs(high-low) > 0 {
+		if low, high := t.Bounds(w.sum, confidence); math.Abs(high-low) > 0 {
 			s += fmt.Sprintf(": too few to tell, a share between %s and %s", FormatPercent(low, 2), FormatBound(high))
 			if t.Cluster >= 1.5 {
 				s += "; slow requests come together"

@@ -10,10 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rampload/rampload/report/regression"
-
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/compare"
 )
 
 // History is the runs of one profile and engine, the oldest first.
@@ -213,7 +210,7 @@ func changesOf(group []Entry) ([]Change, error) {
 	var out []Change
 	since := slices.Clone(releases[0].runs)
 	for _, rel := range releases[1:] {
-		c, err := regression.Compare(since, rel.runs, regression.Options{})
+		c, err := report.Compare(since, rel.runs, report.CompareOptions{})
 		if err != nil {
 			return nil, fmt.Errorf("compare %s with the runs before: %w", name(rel), err)
 		}
@@ -221,13 +218,13 @@ func changesOf(group []Entry) ([]Change, error) {
 		for _, m := range c.Metrics {
 			var worse, proven bool
 			switch m.Outcome {
-			case compare.Regression:
+			case report.Regression:
 				worse, proven = true, true
-			case compare.Improvement:
+			case report.Improvement:
 				proven = true
-			case compare.IndicativeRegression:
+			case report.IndicativeRegression:
 				worse = true
-			case compare.IndicativeChange:
+			case report.IndicativeChange:
 			default:
 				continue
 			}
@@ -256,7 +253,7 @@ func name(r release) string {
 }
 
 // causeChange says what the runs before and those of the release came to, if it differs.
-func causeChange(c regression.Comparison) string {
+func causeChange(c report.Comparison) string {
 	old, new := most(c.OldCause), most(c.NewCause)
 	if old == new {
 		return ""

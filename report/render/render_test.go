@@ -15,11 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rampload/rampload/report/regression"
-
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/comparison"
 	"github.com/rampload/rampload/report/render/layout"
 )
@@ -273,7 +272,7 @@ func TestUnknownFormat(t *testing.T) {
 	if err := Report(io.Discard, "pdf", passed(), layout.Options{}); err == nil || !strings.Contains(err.Error(), "table") {
 		t.Errorf("Report = %v", err)
 	}
-	if err := comparison.Write(io.Discard, "pdf", regression.Comparison{}, comparison.Compared{}, layout.Options{}); err == nil || !strings.Contains(err.Error(), "table") {
+	if err := comparison.Write(io.Discard, "pdf", report.Comparison{}, comparison.Compared{}, layout.Options{}); err == nil || !strings.Contains(err.Error(), "table") {
 		t.Errorf("Comparison = %v", err)
 	}
 	for _, format := range Formats() {

@@ -45,7 +45,7 @@ func TestFindCrossingOfExponentialGrowth(t *testing.T) {
 			at := 0.6 * c.to
 			var found, off []float64
 			covered := 0
-			r, ok := grid.Cell(t, within, c.name, "median ≤ 5 % off", runs, func(row *calibration.Row) {
+			r, ok := cell(t, within, c.name, "median ≤ 5 % off", runs, func(row *calibration.Row) {
 				for seed := range uint64(runs) {
 					rng := rand.New(rand.NewPCG(first+seed, 17))
 					r := ramp(rng, c.from, c.to, func(_ int, load float64) float64 {
@@ -72,7 +72,7 @@ func TestFindCrossingOfExponentialGrowth(t *testing.T) {
 			if !ok || len(found) == 0 {
 				return // there is no time for it, or it is known
 			}
-			grid.Cell(t, holds, c.name, "≥ 93 %", runs, func(row *calibration.Row) { row.K, row.N = covered, runs })
+			cell(t, holds, c.name, "≥ 93 %", runs, func(row *calibration.Row) { row.K, row.N = covered, runs })
 			if len(found) < runs*9/10 {
 				t.Fatalf("a crossing in %d of %d runs", len(found), runs)
 			}
@@ -86,7 +86,7 @@ func TestFindCrossingOfExponentialGrowth(t *testing.T) {
 			}
 		})
 	}
-	grid.Ends(t, within)
+	gridEnds(t, within)
 }
 
 func TestFindCrossing(t *testing.T) {

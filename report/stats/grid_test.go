@@ -38,7 +38,7 @@ func TestNoOnsetInClusters(t *testing.T) {
 	runs, base := seeds(20, 400)
 	full := runs > 20
 	lasting := func(name, series string, number int, make func(rng *rand.Rand) stats.Rates) {
-		r, ok := grid.Cell(t, what, name+", "+series, "≤ 2 %", runs, func(r *calibration.Row) {
+		r, ok := cell(t, what, name+", "+series, "≤ 2 %", runs, func(r *calibration.Row) {
 			for s, enough := 0, runs; s < enough; s++ {
 				r.N++
 				if stats.FindRise(make(rand.New(rand.NewPCG(base+uint64(s), uint64(number)))), gridOptions).Status == stats.Lasting {
@@ -49,7 +49,7 @@ func TestNoOnsetInClusters(t *testing.T) {
 				}
 			}
 		})
-		if ok && r.Beyond(most) {
+		if ok && beyond(r, most) {
 			t.Errorf("%s, %s: a lasting onset in %d of %d runs that have none", name, series, r.K, r.N)
 		}
 	}
@@ -79,7 +79,7 @@ func TestNoOnsetInClusters(t *testing.T) {
 			})
 		}
 	}
-	grid.Ends(t, what)
+	gridEnds(t, what)
 }
 
 // BenchmarkLongHold shows that the time grows as the length does.
@@ -126,7 +126,7 @@ func TestMinDetectableIsFound(t *testing.T) {
 	runs, base := seeds(30, 300)
 	for _, load := range []float64{20, 50, 200, 2000} {
 		p := stats.MinDetectable(quiet(480, func(int) float64 { return load }), gridOptions)
-		r, ok := grid.Cell(t, what, fmt.Sprintf("hold %g/s, 2 min, from 0 to %g %% for 60 s", load, 100*p), "≥ 80 %", runs, func(r *calibration.Row) {
+		r, ok := cell(t, what, fmt.Sprintf("hold %g/s, 2 min, from 0 to %g %% for 60 s", load, 100*p), "≥ 80 %", runs, func(r *calibration.Row) {
 			for s := range uint64(runs) {
 				rng := rand.New(rand.NewPCG(base+s, 5))
 				x := quiet(480, func(int) float64 { return load })
@@ -143,7 +143,7 @@ func TestMinDetectableIsFound(t *testing.T) {
 			t.Errorf("hold %g/s: a step to %g is found in %d of %d runs", load, p, r.K, r.N)
 		}
 	}
-	grid.Ends(t, what)
+	gridEnds(t, what)
 }
 
 // A share that grows from nothing to 1 % is found, with the time or with the load, and so
@@ -172,7 +172,7 @@ func TestSlowGrowthIsFound(t *testing.T) {
 		{"with the load to 1 %, ramp 200-4,000/s, 2 min", 2, 200, 4000, linear(0.01), 0.9},
 		{"with the load to 5 %, ramp 200-4,000/s, 4 min", 4, 200, 4000, linear(0.05), 0.9},
 	} {
-		r, ok := grid.Cell(t, what, tt.name, fmt.Sprintf("≥ %.0f %%", 100*tt.least), runs, func(r *calibration.Row) {
+		r, ok := cell(t, what, tt.name, fmt.Sprintf("≥ %.0f %%", 100*tt.least), runs, func(r *calibration.Row) {
 			for s := range uint64(runs) {
 				rng := rand.New(rand.NewPCG(base+s, 31))
 				n := tt.minutes * 240
@@ -190,11 +190,11 @@ func TestSlowGrowthIsFound(t *testing.T) {
 				}
 			}
 		})
-		if ok && r.Below(tt.least) {
+		if ok && below(r, tt.least) {
 			t.Errorf("%s: found in %d of %d runs", tt.name, r.K, r.N)
 		}
 	}
-	grid.Ends(t, what)
+	gridEnds(t, what)
 }
 
 func linear(end float64) func(float64) float64 { return func(x float64) float64 { return end * x } }

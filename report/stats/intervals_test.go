@@ -36,7 +36,7 @@ func TestIntervalsHoldTheOnset(t *testing.T) {
 			from, to, size float64 // requests a second; mean size of clusters, over a second
 		}{{20, 120, 1}, {200, 4000, 1}, {2000, 50000, 1}, {200, 4000, 5}, {200, 4000, 20}, {200, 4000, 50}, {200, 4000, 100}, {2000, 50000, 50}} {
 			name := fmt.Sprintf("%s, ramp %.0f-%.0f/s, clusters of %.0f", growth.name, series.from, series.to, series.size)
-			r, ok := grid.Cell(t, what, name, "≥ 93 %", n, func(r *calibration.Row) {
+			r, ok := cell(t, what, name, "≥ 93 %", n, func(r *calibration.Row) {
 				r.Parts = map[string][2]int{}
 				for s := range uint64(n) {
 					rng := rand.New(rand.NewPCG(base+s, uint64(700+10*k+j)))
@@ -61,7 +61,7 @@ func TestIntervalsHoldTheOnset(t *testing.T) {
 				}
 			})
 			all = all && ok
-			if ok && r.N >= 30 && r.Below(0.93) {
+			if ok && r.N >= 30 && below(r, 0.93) {
 				t.Errorf("%s: held in %d of %d", name, r.K, r.N)
 			}
 			for looks, p := range r.Parts {
@@ -80,7 +80,7 @@ func TestIntervalsHoldTheOnset(t *testing.T) {
 		if !all {
 			break
 		}
-		r, ok := grid.Cell(t, what, looks, fmt.Sprintf("%.0f %%, as is printed", 100*says[looks]), like[looks][1], func(r *calibration.Row) {
+		r, ok := cell(t, what, looks, fmt.Sprintf("%.0f %%, as is printed", 100*says[looks]), like[looks][1], func(r *calibration.Row) {
 			r.K, r.N = like[looks][0], like[looks][1]
 		})
 		chance := 3*math.Sqrt(0.25/float64(r.N)) + 0.03
@@ -88,7 +88,7 @@ func TestIntervalsHoldTheOnset(t *testing.T) {
 			t.Errorf("%s: in %d of %d, and %.2f is printed", looks, r.K, r.N, says[looks])
 		}
 	}
-	grid.Ends(t, what)
+	gridEnds(t, what)
 }
 
 // looksLike says what is known of a rise whose interval is told.

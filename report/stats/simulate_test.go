@@ -208,7 +208,7 @@ func TestFalseRises(t *testing.T) {
 	seeds, base := seeds(40, 1000)
 	for c, series := range clean {
 		most := max(series.most, 0.01)
-		r, ok := grid.Cell(t, what, series.name, fmt.Sprintf("≤ %.1f %%", 100*most), seeds, func(r *calibration.Row) {
+		r, ok := cell(t, what, series.name, fmt.Sprintf("≤ %.1f %%", 100*most), seeds, func(r *calibration.Row) {
 			for seed := range seeds {
 				x := series.make(rand.New(rand.NewPCG(base+uint64(seed), uint64(c))))
 				r.N++
@@ -221,7 +221,7 @@ func TestFalseRises(t *testing.T) {
 			t.Errorf("%s: %d false onsets in %d series, want at most a share of %v", series.name, r.K, r.N, series.most)
 		}
 	}
-	grid.Ends(t, what)
+	gridEnds(t, what)
 }
 
 func TestRiseError(t *testing.T) {
@@ -229,14 +229,14 @@ func TestRiseError(t *testing.T) {
 	seeds, base := seeds(30, 500)
 	for c, rise := range rises {
 		var e errorsOf
-		_, ok := grid.Cell(t, power, rise.name, fmt.Sprintf("≥ %.0f %%", 100*rise.detected), seeds, func(r *calibration.Row) {
+		_, ok := cell(t, power, rise.name, fmt.Sprintf("≥ %.0f %%", 100*rise.detected), seeds, func(r *calibration.Row) {
 			e = measure(c, seeds, base)
 			r.K, r.N = e.found, seeds
 		})
 		if !ok || e.runs == 0 {
 			continue // there is no time for it, or it is known
 		}
-		grid.Cell(t, holds, rise.name, "≥ 93 %", seeds, func(r *calibration.Row) { r.K, r.N = e.covered, e.found })
+		cell(t, holds, rise.name, "≥ 93 %", seeds, func(r *calibration.Row) { r.K, r.N = e.covered, e.found })
 		share := float64(e.found) / float64(seeds)
 		coverage := float64(e.covered) / float64(max(1, e.found))
 		t.Logf("%-30s found %.2f, |error| from the first event median %.1f p90 %.1f windows, from the rate %.1f and %.1f, coverage %.2f and %.2f, width %.0f, alarm after %.0f (p90 %.0f)",
@@ -256,5 +256,5 @@ func TestRiseError(t *testing.T) {
 			t.Errorf("%s: the interval holds the truth in %.2f of the series", rise.name, coverage)
 		}
 	}
-	grid.Ends(t, power)
+	gridEnds(t, power)
 }

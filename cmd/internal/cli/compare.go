@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/rampload/rampload/report/regression"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -96,7 +94,7 @@ func compare(env console.Env, g *input.Globals, flags *compareFlags, old, new []
 	if err != nil {
 		return console.Usage(err)
 	}
-	c, err := regression.Compare(old, new, regression.Options{Strict: flags.strict, Force: flags.force, History: history.Reports})
+	c, err := report.Compare(old, new, report.CompareOptions{Strict: flags.strict, Force: flags.force, History: history.Reports})
 	if err != nil {
 		return console.Usage(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/regression"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/render/layout"
 )
@@ -56,7 +55,7 @@ exit code is in the report.`,
 			if err != nil {
 				return console.Usage(err)
 			}
-			if err := regression.HoldAgainst(r, regression.BaselineGates(r), earlier.Reports, earlier.Files); err != nil {
+			if err := r.HoldAgainst(r.BaselineGates(), earlier.Reports, earlier.Files); err != nil {
 				return console.Usage(err)
 			}
 			if format == githubFormat {

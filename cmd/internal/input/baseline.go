@@ -14,7 +14,6 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/regression"
 )
 
 // Baseline are earlier runs that a run is held against.
@@ -57,7 +56,7 @@ func ReadBaseline(spec, fingerprint, engine, except string) (Baseline, error) {
 			errs = append(errs, fmt.Errorf("--baseline: %w", err))
 			continue
 		}
-		if err := regression.SameAs(path, fingerprint, engine, r); err != nil {
+		if err := report.SameAs(path, fingerprint, engine, r); err != nil {
 			errs = append(errs, fmt.Errorf("%w; name runs of this profile and engine", err))
 			continue
 		}
@@ -98,7 +97,7 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		switch {
 		case err != nil:
 			others["no report or of another schema"]++
-		case regression.SameAs(path, fingerprint, engine, r) != nil:
+		case report.SameAs(path, fingerprint, engine, r) != nil:
 			others["of another profile or engine"]++
 		case !r.Complete || r.Interrupted || r.Error != "":
 			others["not run to the end"]++

@@ -24,7 +24,6 @@ import (
 	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/regression"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/render/layout"
 	"github.com/rampload/rampload/report/runlog"
@@ -292,7 +291,7 @@ func conclude(env console.Env, t console.Terminal, p profiles.Profile, earlier i
 	if done.Report, err = input.BuildReport(log, p); err != nil {
 		return nil, console.NotRun(fmt.Errorf("make the report of %s: %w", done.logPath, err))
 	}
-	if err := regression.HoldAgainst(done.Report, p.RunGates(), earlier.Reports, earlier.Files); len(done.Report.Watched) == 0 && err != nil {
+	if err := done.Report.HoldAgainst(p.RunGates(), earlier.Reports, earlier.Files); len(done.Report.Watched) == 0 && err != nil {
 		progress.warn(fmt.Sprintf("the run is not held against its baseline: %s", err))
 	}
 	done.Path = progress.keep(f.Report, nil, done.Report.Write)

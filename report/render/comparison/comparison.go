@@ -10,10 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/report/regression"
-
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -22,7 +19,7 @@ func Formats() []string { return []string{"table", "json", "md", "html"} }
 
 // Write writes a comparison in the named format; see [Formats]. Only the page
 // needs the reports that were compared.
-func Write(w io.Writer, format string, c regression.Comparison, of Compared, opt layout.Options) error {
+func Write(w io.Writer, format string, c report.Comparison, of Compared, opt layout.Options) error {
 	switch format {
 	case "table":
 		return Table(w, c, opt)
@@ -37,7 +34,7 @@ func Write(w io.Writer, format string, c regression.Comparison, of Compared, opt
 }
 
 // Table writes a comparison for a terminal.
-func Table(w io.Writer, c regression.Comparison, opt layout.Options) error {
+func Table(w io.Writer, c report.Comparison, opt layout.Options) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
 	layout.WriteVerdict(out, p, opt)
@@ -62,7 +59,7 @@ func Table(w io.Writer, c regression.Comparison, opt layout.Options) error {
 
 // Markdown writes a comparison as GitHub-flavoured Markdown, such as for a comment
 // on a pull request: the verdict, what changed, and the measures folded.
-func Markdown(w io.Writer, c regression.Comparison) error {
+func Markdown(w io.Writer, c report.Comparison) error {
 	p := pageOfComparison(c)
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "### %s: %s\n\n", p.Word, layout.EscapeMarkdown(p.Headline))
@@ -81,7 +78,7 @@ func Markdown(w io.Writer, c regression.Comparison) error {
 }
 
 // JSON writes a comparison as indented JSON.
-func JSON(w io.Writer, c regression.Comparison) error {
+func JSON(w io.Writer, c report.Comparison) error {
 	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return fmt.Errorf("write comparison: %w", err)
@@ -90,7 +87,7 @@ func JSON(w io.Writer, c regression.Comparison) error {
 	return err
 }
 
-func pageOfComparison(c regression.Comparison) layout.Page {
+func pageOfComparison(c report.Comparison) layout.Page {
 	p := layout.Page{Exit: c.ExitCode, Headline: c.Summary}
 	p.Word, p.Mark = compareWord(c)
 	for _, said := range []string{"regressed: ", "indicative "} { // by the word already
@@ -108,7 +105,7 @@ func pageOfComparison(c regression.Comparison) layout.Page {
 	if len(c.Warnings) > 0 {
 		p.Closing = append(p.Closing, layout.Fact{Label: "note", Lines: c.Warnings})
 	}
-	resources := metricsGrid(c, func(m compare.Metric) bool { return !ofTarget(m) && differs(m) })
+	resources := metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) })
 	resources.Name = "resources"
 	p.Grids = []layout.Grid{metricsGrid(c, ofTarget), resources}
 	return p
@@ -116,7 +113,7 @@ func pageOfComparison(c regression.Comparison) layout.Page {
 
 // powerLines say what so many runs could have shown, one line where it is the same for
 // several metrics.
-func powerLines(metrics []compare.Metric) []string {
+func powerLines(metrics []report.MetricComparison) []string {
 	var order []string
 	of := map[string][]string{}
 	for _, m := range metrics {
@@ -146,10 +143,10 @@ func BaselineGrids(r *report.Report) []layout.Grid {
 	if r.Baseline == nil {
 		return nil
 	}
-	c := regression.Comparison{Metrics: r.Baseline.Metrics}
+	c := report.Comparison{Metrics: r.Baseline.Metrics}
 	targets := metricsGrid(c, ofTarget)
 	targets.Name = "baseline"
-	resources := metricsGrid(c, func(m compare.Metric) bool { return !ofTarget(m) && differs(m) })
+	resources := metricsGrid(c, func(m report.MetricComparison) bool { return !ofTarget(m) && differs(m) })
 	resources.Name = "baseline resources"
 	for _, g := range []layout.Grid{targets, resources} {
 		for i := range g.Columns {
@@ -164,11 +161,11 @@ func BaselineGrids(r *report.Report) []layout.Grid {
 	return []layout.Grid{targets, resources}
 }
 
-func ofTarget(m compare.Metric) bool { return m.Target != "" }
+func ofTarget(m report.MetricComparison) bool { return m.Target != "" }
 
 // differs reports whether a measure changed or may have: the others would bury it.
-func differs(m compare.Metric) bool {
-	return m.Outcome != compare.NoDifference && m.Outcome != compare.Equivalent && m.Outcome != compare.NotComparable
+func differs(m report.MetricComparison) bool {
+	return m.Outcome != report.NoDifference && m.Outcome != report.Equivalent && m.Outcome != report.NotComparable
 }
 
 // BaselineFact says which runs a run was held against; nil for none.
@@ -177,7 +174,7 @@ func BaselineFact(r *report.Report) []layout.Fact {
 	if b == nil {
 		return nil
 	}
-	s := sideText(regression.Side{Labels: b.Labels, Runs: b.Runs}, "earlier")
+	s := sideText(report.Side{Labels: b.Labels, Runs: b.Runs}, "earlier")
 	if len(b.Files) > 0 {
 		s += " (" + b.Files[0]
 		if n := len(b.Files); n > 1 {
@@ -188,26 +185,26 @@ func BaselineFact(r *report.Report) []layout.Fact {
 	return []layout.Fact{{Label: "baseline", Lines: []string{s + ": " + b.Summary}}}
 }
 
-func compareWord(c regression.Comparison) (string, layout.Mark) {
+func compareWord(c report.Comparison) (string, layout.Mark) {
 	has := func(outcome string) bool {
-		return slices.ContainsFunc(c.Metrics, func(m compare.Metric) bool { return m.Outcome == outcome })
+		return slices.ContainsFunc(c.Metrics, func(m report.MetricComparison) bool { return m.Outcome == outcome })
 	}
 	switch {
-	case has(compare.Regression):
+	case has(report.Regression):
 		return "REGRESSED", layout.Bad
 	case c.ExitCode == report.ExitUndecided:
 		return "NO VERDICT", layout.Unsure
 	case c.Indicative:
 		return "INDICATIVE", layout.Unsure
-	case has(compare.Improvement):
+	case has(report.Improvement):
 		return "IMPROVED", layout.Good
-	case has(compare.Inconclusive):
+	case has(report.Inconclusive):
 		return "INCONCLUSIVE", layout.Unsure
 	}
 	return "UNCHANGED", layout.Good
 }
 
-func sideText(s regression.Side, name string) string {
+func sideText(s report.Side, name string) string {
 	label := strings.Join(s.Labels, ", ")
 	if label == "" {
 		label = name + " release"
@@ -257,7 +254,7 @@ func tallied(texts []string) string {
 	return strings.Join(parts, "; ")
 }
 
-func metricsGrid(c regression.Comparison, keep func(compare.Metric) bool) layout.Grid {
+func metricsGrid(c report.Comparison, keep func(report.MetricComparison) bool) layout.Grid {
 	g := layout.Grid{Name: "metrics", Columns: []layout.Column{
 		{Title: "TARGET", Squeeze: 8},
 		{Title: "METRIC"},
@@ -275,13 +272,13 @@ func metricsGrid(c regression.Comparison, keep func(compare.Metric) bool) layout
 		}
 		mk := layout.Plain
 		switch m.Outcome {
-		case compare.Regression:
+		case report.Regression:
 			mk = layout.Bad
-		case compare.Improvement:
+		case report.Improvement:
 			mk = layout.Good
-		case compare.IndicativeRegression, compare.IndicativeChange, compare.Inconclusive:
+		case report.IndicativeRegression, report.IndicativeChange, report.Inconclusive:
 			mk = layout.Unsure
-		case compare.Equivalent, compare.NoDifference, compare.NotComparable:
+		case report.Equivalent, report.NoDifference, report.NotComparable:
 			mk = layout.Faint
 		}
 		p := layout.None
@@ -302,14 +299,14 @@ func metricsGrid(c regression.Comparison, keep func(compare.Metric) bool) layout
 	return g.Without("TARGET", "95% INTERVAL", "P", "NOTE")
 }
 
-func outcomeText(m compare.Metric) string {
-	if m.NeedRuns > 0 && m.Outcome == compare.Inconclusive {
+func outcomeText(m report.MetricComparison) string {
+	if m.NeedRuns > 0 && m.Outcome == report.Inconclusive {
 		return fmt.Sprintf("%s, need n≈%d", m.Outcome, m.NeedRuns)
 	}
 	return m.Outcome
 }
 
-func metricValue(m compare.Metric, v *float64, atLeast bool) string {
+func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {
 	if v == nil {
 		return layout.None
 	}
@@ -329,7 +326,7 @@ func metricValue(m compare.Metric, v *float64, atLeast bool) string {
 }
 
 // shiftText prints a relative shift in percent and another in points.
-func shiftText(m compare.Metric, v *float64) string {
+func shiftText(m report.MetricComparison, v *float64) string {
 	if v == nil {
 		return layout.None
 	}

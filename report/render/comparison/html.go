@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/rampload/rampload/report/regression"
-
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
 	htmlpage "github.com/rampload/rampload/report/render/page"
@@ -17,7 +15,7 @@ type Compared struct{ Old, New []*report.Report }
 
 // HTML writes a comparison as one self-contained page, with the runs of both sides
 // over each other. Charts need the assets.
-func HTML(w io.Writer, c regression.Comparison, of Compared, assets layout.Assets) error {
+func HTML(w io.Writer, c report.Comparison, of Compared, assets layout.Assets) error {
 	p := pageOfComparison(c)
 	v := htmlpage.ComparisonView{
 		Old: layout.Clean(sideName(c.Old, "old")), New: layout.Clean(sideName(c.New, "new")),
@@ -30,7 +28,7 @@ func HTML(w io.Writer, c regression.Comparison, of Compared, assets layout.Asset
 }
 
 // sideName is what a side is called: its labels, else which side it is.
-func sideName(s regression.Side, side string) string {
+func sideName(s report.Side, side string) string {
 	if len(s.Labels) == 0 {
 		return side
 	}

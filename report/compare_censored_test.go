@@ -1,27 +1,24 @@
-package regression
+package report
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/rampload/rampload/report/compare"
-
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/stats/calibration"
 )
 
 // none is a release without an onset up to what was sent.
-func censoredReport(label string, onset, sent float64) *report.Report {
+func censoredReport(label string, onset, sent float64) *Report {
 	r := release{label: label, runs: 1, onset: onset, p99: 1, cv: 0, seed: 1}.reports()[0]
 	r.Totals.AchievedRPSMax = sent
 	r.Generator.Limited = onset == 0
 	return r
 }
 
-func onsetOutcome(t *testing.T, old, new []*report.Report) string {
+func onsetOutcome(t *testing.T, old, new []*Report) string {
 	t.Helper()
-	c, err := Compare(old, new, Options{})
+	c, err := Compare(old, new, CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +33,7 @@ func onsetOutcome(t *testing.T, old, new []*report.Report) string {
 // No onset up to a load where the generator ended says nothing about onsets beyond it.
 func TestCompareCensored(t *testing.T) {
 	for _, runs := range []int{1, 5} {
-		var found, low, high []*report.Report
+		var found, low, high []*Report
 		for i := range runs {
 			d := float64(i) * 3
 			found = append(found, censoredReport("a", 1900+d, 2000))
@@ -45,13 +42,13 @@ func TestCompareCensored(t *testing.T) {
 		}
 		for _, tt := range []struct {
 			name     string
-			old, new []*report.Report
+			old, new []*Report
 			want     []string
 		}{
-			{"ended below the onset", found, low, []string{compare.NotComparable}},
-			{"mirrored", low, found, []string{compare.NotComparable}},
-			{"none far above the onset", found, high, []string{compare.Improvement, compare.IndicativeChange}},
-			{"none before", high, found, []string{compare.Regression, compare.IndicativeRegression}},
+			{"ended below the onset", found, low, []string{NotComparable}},
+			{"mirrored", low, found, []string{NotComparable}},
+			{"none far above the onset", found, high, []string{Improvement, IndicativeChange}},
+			{"none before", high, found, []string{Regression, IndicativeRegression}},
 		} {
 			got := onsetOutcome(t, tt.old, tt.new)
 			if got != tt.want[0] && got != tt.want[len(tt.want)-1] {
@@ -63,14 +60,14 @@ func TestCompareCensored(t *testing.T) {
 
 // Two runs of one release, which differ by 3 % by themselves, are seldom told apart.
 func TestCompareOneRunEach(t *testing.T) {
-	runs := grid.Runs(200, 2000)
-	r, ok := grid.Cell(t, "two runs of one release told apart", "one run a side, 3 % between runs", "≤ 5 %", runs, func(r *calibration.Row) {
+	runs := calibrationRuns(200, 2000)
+	r, ok := cell(t, "two runs of one release told apart", "one run a side, 3 % between runs", "≤ 5 %", runs, func(r *calibration.Row) {
 		for s := range uint64(runs) {
 			rng := rand.New(rand.NewPCG(s, 21))
 			at := func() float64 { return 1500 * (1 + 0.03*rng.NormFloat64()) }
-			got := onsetOutcome(t, []*report.Report{censoredReport("a", at(), 2000)}, []*report.Report{censoredReport("a", at(), 2000)})
+			got := onsetOutcome(t, []*Report{censoredReport("a", at(), 2000)}, []*Report{censoredReport("a", at(), 2000)})
 			r.N++
-			if got == compare.IndicativeRegression || got == compare.IndicativeChange {
+			if got == IndicativeRegression || got == IndicativeChange {
 				r.K++
 			}
 		}
@@ -82,41 +79,41 @@ func TestCompareOneRunEach(t *testing.T) {
 
 // So are two runs whose failures come in clusters.
 func TestCompareOneRunEachInClusters(t *testing.T) {
-	runs := grid.Runs(60, 1000)
+	runs := calibrationRuns(60, 1000)
 	for number, size := range []float64{1, 5, 20, 50} {
-		r, ok := grid.Cell(t, "two runs of one release told apart", fmt.Sprintf("one run a side, 1 %% of 12,000 requests fail in clusters of %g", size), "≤ 5 %", runs, func(r *calibration.Row) {
+		r, ok := cell(t, "two runs of one release told apart", fmt.Sprintf("one run a side, 1 %% of 12,000 requests fail in clusters of %g", size), "≤ 5 %", runs, func(r *calibration.Row) {
 			for s := range uint64(runs) {
 				rng := rand.New(rand.NewPCG(s, uint64(60+number)))
-				c, err := Compare([]*report.Report{clusteredReport(rng, size)}, []*report.Report{clusteredReport(rng, size)}, Options{})
+				c, err := Compare([]*Report{clusteredReport(rng, size)}, []*Report{clusteredReport(rng, size)}, CompareOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				r.N++
 				for _, m := range c.Metrics {
-					if m.Metric == "failed share" && m.Outcome != compare.NoDifference {
+					if m.Metric == "failed share" && m.Outcome != NoDifference {
 						r.K++
 					}
 				}
 			}
 		})
-		if ok && r.Beyond(0.05) {
+		if ok && beyond(r, 0.05) {
 			t.Errorf("clusters of %g: told apart in %d of %d", size, r.K, r.N)
 		}
 	}
 }
 
 // clusteredReport is a run at 200/s for a minute of which 1 % fail in clusters.
-func clusteredReport(rng *rand.Rand, size float64) *report.Report {
+func clusteredReport(rng *rand.Rand, size float64) *Report {
 	r := censoredReport("a", 0, 200)
-	n, k := calibration.ClusteredHold(rng, 240, 50, 0.01, size)
-	bin := report.LoadBin{LowRPS: 190, HighRPS: 210, Seconds: 60, AchievedRPS: 200}
-	r.Windows = report.Windows{IntervalMS: 250, Columns: map[string][]*float64{}}
+	n, k := clusteredHold(rng, 240, 50, 0.01, size)
+	bin := LoadBin{LowRPS: 190, HighRPS: 210, Seconds: 60, AchievedRPS: 200}
+	r.Windows = Windows{IntervalMS: 250, Columns: map[string][]*float64{}}
 	for i := range n {
 		failed, all := float64(k[i]), float64(n[i])
 		r.Windows.Columns["orders/failures"] = append(r.Windows.Columns["orders/failures"], &failed)
 		r.Windows.Columns["orders/requests"] = append(r.Windows.Columns["orders/requests"], &all)
 		bin.Failed, bin.Requests, bin.Attempts = bin.Failed+uint64(k[i]), bin.Requests+uint64(n[i]), bin.Attempts+uint64(n[i])
 	}
-	r.Targets[0].ByLoad = []report.LoadBin{bin}
+	r.Targets[0].ByLoad = []LoadBin{bin}
 	return r
 }

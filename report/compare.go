@@ -1,7 +1,4 @@
-// Package regression holds releases against each other by the reports of their runs:
-// Compare finds what got worse, HoldAgainst judges the gates that name a baseline. What
-// is compared of two sides, and when it is proven, is package compare's.
-package regression
+package report
 
 import (
 	"errors"
@@ -11,13 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rampload/rampload/report"
-
 	"github.com/rampload/rampload/report/compare"
 )
 
-// Options is how releases are compared. The zero value is the careful one.
-type Options struct {
+// ErrDifferent means that reports are not of one profile and engine, so that a
+// difference between them says nothing of the release.
+var ErrDifferent = errors.New("reports differ in more than the release")
+
+// CompareOptions is how releases are compared. The zero value is the careful one.
+type CompareOptions struct {
 	// Force compares runs of different profiles or engines all the same.
 	Force bool
 	// Strict makes an indicative regression one (exit 1), and a comparison that
@@ -25,8 +24,20 @@ type Options struct {
 	Strict bool
 	// History are older runs of the profile. Where a side has too few runs to show how
 	// much runs differ by themselves, these do.
-	History []*report.Report
+	History []*Report
 }
+
+// Outcomes of one compared metric, see [compare].
+const (
+	Regression           = compare.Regression
+	Improvement          = compare.Improvement
+	Equivalent           = compare.Equivalent
+	Inconclusive         = compare.Inconclusive
+	IndicativeRegression = compare.IndicativeRegression
+	IndicativeChange     = compare.IndicativeChange
+	NoDifference         = compare.NoDifference
+	NotComparable        = compare.NotComparable
+)
 
 // Side is the runs of one release.
 type Side struct {
@@ -34,14 +45,17 @@ type Side struct {
 	Runs   int      `json:"runs"`
 }
 
+// MetricComparison is one metric over all runs of both sides.
+type MetricComparison = compare.Metric
+
 // Comparison is the difference between two releases.
 type Comparison struct {
-	Schema     int              `json:"schema"`
-	Name       string           `json:"name"` // of the profile
-	Old        Side             `json:"old"`
-	New        Side             `json:"new"`
-	Indicative bool             `json:"indicative"` // too few runs for a proof
-	Metrics    []compare.Metric `json:"metrics"`
+	Schema     int                `json:"schema"`
+	Name       string             `json:"name"` // of the profile
+	Old        Side               `json:"old"`
+	New        Side               `json:"new"`
+	Indicative bool               `json:"indicative"` // too few runs for a proof
+	Metrics    []MetricComparison `json:"metrics"`
 	// OldFull and NewFull are the resource that was full first, by run.
 	OldFull  []string `json:"old_first_saturated"`
 	NewFull  []string `json:"new_first_saturated"`
@@ -60,14 +74,14 @@ type Comparison struct {
 // of more than 3 %. With fewer the result is indicative: it proves nothing, and
 // only Strict lets it fail.
 //
-// The error matches [report.ErrDifferent] when the runs are not of one profile and
+// The error matches [ErrDifferent] when the runs are not of one profile and
 // engine.
-func Compare(old, new []*report.Report, opt Options) (Comparison, error) {
+func Compare(old, new []*Report, opt CompareOptions) (Comparison, error) {
 	if len(old) == 0 || len(new) == 0 {
 		return Comparison{}, errors.New("compare reports: each side needs at least one report")
 	}
 	c := Comparison{
-		Schema: report.Schema, Name: new[0].Name, Old: side(old), New: side(new), Warnings: []string{},
+		Schema: Schema, Name: new[0].Name, Old: side(old), New: side(new), Warnings: []string{},
 		Indicative: min(len(old), len(new)) < compare.MinRuns,
 		OldFull:    each(old, firstFull), NewFull: each(new, firstFull),
 		OldCause: each(old, causeOf), NewCause: each(new, causeOf),
@@ -79,7 +93,7 @@ func Compare(old, new []*report.Report, opt Options) (Comparison, error) {
 		c.Warnings = append(c.Warnings, err.Error()+": a difference may be of the profile, not of the release")
 	}
 	if len(sharedTargets(old, new)) == 0 {
-		return Comparison{}, fmt.Errorf("compare reports: %w: they have no target in common (%s; %s)", report.ErrDifferent, strings.Join(targetNames(old), ", "), strings.Join(targetNames(new), ", "))
+		return Comparison{}, fmt.Errorf("compare reports: %w: they have no target in common (%s; %s)", ErrDifferent, strings.Join(targetNames(old), ", "), strings.Join(targetNames(new), ", "))
 	}
 	c.Warnings = append(c.Warnings, doubts(old, new)...)
 	c.Metrics = compare.Judge(compareMetrics(old, new, opt.History), c.Indicative)
@@ -92,7 +106,7 @@ func Compare(old, new []*report.Report, opt Options) (Comparison, error) {
 }
 
 // targetNames are the names of all targets, each once, in order.
-func targetNames(reports []*report.Report) []string {
+func targetNames(reports []*Report) []string {
 	var out []string
 	for _, r := range reports {
 		for _, t := range r.Targets {
@@ -104,7 +118,7 @@ func targetNames(reports []*report.Report) []string {
 	return out
 }
 
-func side(reports []*report.Report) Side {
+func side(reports []*Report) Side {
 	s := Side{Runs: len(reports), Labels: []string{}}
 	for _, r := range reports {
 		if r.Label != "" && !slices.Contains(s.Labels, r.Label) {
@@ -114,7 +128,7 @@ func side(reports []*report.Report) Side {
 	return s
 }
 
-func each(reports []*report.Report, of func(*report.Report) string) []string {
+func each(reports []*Report, of func(*Report) string) []string {
 	out := make([]string, len(reports))
 	for i, r := range reports {
 		out[i] = of(r)
@@ -123,20 +137,20 @@ func each(reports []*report.Report, of func(*report.Report) string) []string {
 }
 
 // sameProfile returns an error that names the first difference.
-func sameProfile(old, new []*report.Report) error {
+func sameProfile(old, new []*Report) error {
 	first := old[0]
 	for _, r := range slices.Concat(old[1:], new) {
 		switch {
 		case r.Profile.Fingerprint != first.Profile.Fingerprint:
-			return fmt.Errorf("%w: profile %s (%s) and profile %s (%s)", report.ErrDifferent,
+			return fmt.Errorf("%w: profile %s (%s) and profile %s (%s)", ErrDifferent,
 				first.Name, shortHash(first.Profile.Fingerprint), r.Name, shortHash(r.Profile.Fingerprint))
 		case r.Profile.Engine != first.Profile.Engine:
-			return fmt.Errorf("%w: engine %s and engine %s", report.ErrDifferent, first.Profile.Engine, r.Profile.Engine)
+			return fmt.Errorf("%w: engine %s and engine %s", ErrDifferent, first.Profile.Engine, r.Profile.Engine)
 		}
 	}
 	for _, r := range slices.Concat(old, new) {
 		if done := r.ByHand(); done != "" {
-			return fmt.Errorf("%w: the load of the run of %s was changed by hand (%s)", report.ErrDifferent, r.Started.Format(time.DateTime), done)
+			return fmt.Errorf("%w: the load of the run of %s was changed by hand (%s)", ErrDifferent, r.Started.Format(time.DateTime), done)
 		}
 	}
 	return nil
@@ -145,7 +159,7 @@ func sameProfile(old, new []*report.Report) error {
 func shortHash(s string) string { return s[:min(len(s), 12)] }
 
 // doubts are reasons to trust the comparison less.
-func doubts(old, new []*report.Report) []string {
+func doubts(old, new []*Report) []string {
 	var out []string
 	say := func(format string, args ...any) {
 		if s := fmt.Sprintf(format, args...); !slices.Contains(out, s) {
@@ -175,8 +189,8 @@ func doubts(old, new []*report.Report) []string {
 }
 
 // firstFull names the resource that was full first, with its load.
-func firstFull(r *report.Report) string {
-	var best *report.Resource
+func firstFull(r *Report) string {
+	var best *Resource
 	for i, res := range r.Resources {
 		limited := res.Kind == "hard-limit" || res.Kind == "utilisation"
 		// A plateau far below the limit is saturation of something else.
@@ -193,12 +207,12 @@ func firstFull(r *report.Report) string {
 	}
 	s := best.Name + " on " + best.Host
 	if best.LoadRPS != nil {
-		s += " at " + report.FormatRate(math.Round(*best.LoadRPS))
+		s += " at " + FormatRate(math.Round(*best.LoadRPS))
 	}
 	return s
 }
 
-func causeOf(r *report.Report) string {
+func causeOf(r *Report) string {
 	if len(r.Findings) == 0 {
 		return ""
 	}
@@ -209,7 +223,7 @@ func causeOf(r *report.Report) string {
 }
 
 // conclude sums the comparison up and gives its exit code.
-func conclude(c Comparison, opt Options) (string, int) {
+func conclude(c Comparison, opt CompareOptions) (string, int) {
 	count := map[string][]string{}
 	var open, blank []string // main metrics that neither regressed nor held; those without a value
 	for _, m := range c.Metrics {
@@ -218,37 +232,37 @@ func conclude(c Comparison, opt Options) (string, int) {
 			name = m.Target + " " + name
 		}
 		count[m.Outcome] = append(count[m.Outcome], name)
-		if m.Primary && m.Outcome == compare.NotComparable {
+		if m.Primary && m.Outcome == NotComparable {
 			blank = append(blank, name)
 		}
-		if m.Primary && (m.Outcome == compare.Inconclusive || m.Outcome == compare.NotComparable) {
+		if m.Primary && (m.Outcome == Inconclusive || m.Outcome == NotComparable) {
 			open = append(open, name+" ("+m.Outcome+")")
 		}
 	}
 	list := func(outcome string) string { return strings.Join(count[outcome], ", ") }
-	if !slices.ContainsFunc(c.Metrics, func(m compare.Metric) bool {
-		return m.Outcome != compare.NotComparable && (m.Target != "" || m.Primary)
+	if !slices.ContainsFunc(c.Metrics, func(m MetricComparison) bool {
+		return m.Outcome != NotComparable && (m.Target != "" || m.Primary)
 	}) {
 		if len(open) == 0 {
-			return "undecided: a release has no run with a value", report.ExitUndecided
+			return "undecided: a release has no run with a value", ExitUndecided
 		}
-		return "undecided: " + strings.Join(open, ", "), report.ExitUndecided
+		return "undecided: " + strings.Join(open, ", "), ExitUndecided
 	}
 	switch {
-	case len(count[compare.Regression]) > 0:
-		return "regressed: " + list(compare.Regression), report.ExitFailed
-	case len(count[compare.IndicativeRegression]) > 0:
-		s := "indicative regression, not proven: " + list(compare.IndicativeRegression)
+	case len(count[Regression]) > 0:
+		return "regressed: " + list(Regression), ExitFailed
+	case len(count[IndicativeRegression]) > 0:
+		s := "indicative regression, not proven: " + list(IndicativeRegression)
 		if opt.Strict {
-			return s, report.ExitFailed
+			return s, ExitFailed
 		}
-		return s, report.ExitPassed
+		return s, ExitPassed
 	case opt.Strict && len(open) > 0:
-		return "undecided: " + strings.Join(open, ", "), report.ExitUndecided
-	case len(count[compare.Improvement]) > 0:
-		return "no regression; improved: " + list(compare.Improvement), report.ExitPassed
-	case len(count[compare.Inconclusive]) > 0:
-		return "no regression proven; inconclusive: " + list(compare.Inconclusive), report.ExitPassed
+		return "undecided: " + strings.Join(open, ", "), ExitUndecided
+	case len(count[Improvement]) > 0:
+		return "no regression; improved: " + list(Improvement), ExitPassed
+	case len(count[Inconclusive]) > 0:
+		return "no regression proven; inconclusive: " + list(Inconclusive), ExitPassed
 	}
 	s := "no regression"
 	if c.Indicative {
@@ -257,5 +271,5 @@ func conclude(c Comparison, opt Options) (string, int) {
 	if len(blank) > 0 {
 		s += "; not comparable: " + strings.Join(blank, ", ")
 	}
-	return s, report.ExitPassed
+	return s, ExitPassed
 }

@@ -1,4 +1,4 @@
-package regression
+package report
 
 import (
 	"errors"
@@ -7,18 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/compare"
 )
-
-func show(v *float64) any {
-	if v == nil {
-		return nil
-	}
-	return *v
-}
-
-func number(v float64) *float64 { return &v }
 
 // release describes the runs of one side for tests. Runs differ by themselves by
 // the coefficient of variation.
@@ -33,15 +23,15 @@ type release struct {
 	seed   uint64
 }
 
-func (rel release) reports() []*report.Report {
+func (rel release) reports() []*Report {
 	r := rand.New(rand.NewPCG(rel.seed, 7))
 	vary := func(v float64) float64 { return v * (1 + rel.cv*r.NormFloat64()) }
-	var out []*report.Report
+	var out []*Report
 	for range rel.runs {
-		t := report.Target{Name: "orders", Onset: report.Onset{Status: "none"}}
+		t := Target{Name: "orders", Onset: Onset{Status: "none"}}
 		if rel.onset > 0 {
 			at := vary(rel.onset)
-			t.Onset = report.Onset{Status: "onset", Fault: "reset", LoadRPS: &at, LoadLowRPS: number(at * 0.99), LoadHighRPS: number(at * 1.01)}
+			t.Onset = Onset{Status: "onset", Fault: "reset", LoadRPS: &at, LoadLowRPS: number(at * 0.99), LoadHighRPS: number(at * 1.01)}
 		}
 		top, slow := vary(1900), vary(rel.p99)
 		for low := 0.0; low < 2000; low += 100 {
@@ -53,28 +43,28 @@ func (rel release) reports() []*report.Report {
 			}
 			ok := min(mid, top)
 			p99 := slow * (10 + mid/100)
-			t.ByLoad = append(t.ByLoad, report.LoadBin{
+			t.ByLoad = append(t.ByLoad, LoadBin{
 				LowRPS: low, HighRPS: low + 100, Seconds: 10, Requests: n, Attempts: n, Failed: n - uint64(ok*10) + min(resets, uint64(ok*10)),
 				WireResets: resets, AchievedRPS: mid, P99MS: &p99,
 			})
 		}
 		used := min(1, vary(rel.files))
-		rep := &report.Report{
-			Schema: 1, Name: "peak", Label: rel.label, Complete: true, Profile: report.Profile{Fingerprint: "f00dfeedcafe", Engine: "vegeta"},
-			Totals: report.Totals{AchievedRPSMax: 1995}, Targets: []report.Target{t},
-			Resources: []report.Resource{{Host: "orders-1", Process: "orders", PID: 100 + len(out), Name: "open-files", Kind: "hard-limit", Utilisation: &used, Verdict: "headroom"}},
-			Findings:  []report.Finding{{Verdict: "healthy", Cause: "healthy"}},
+		rep := &Report{
+			Schema: 1, Name: "peak", Label: rel.label, Complete: true, Profile: Profile{Fingerprint: "f00dfeedcafe", Engine: "vegeta"},
+			Totals: Totals{AchievedRPSMax: 1995}, Targets: []Target{t},
+			Resources: []Resource{{Host: "orders-1", Process: "orders", PID: 100 + len(out), Name: "open-files", Kind: "hard-limit", Utilisation: &used, Verdict: "headroom"}},
+			Findings:  []Finding{{Verdict: "healthy", Cause: "healthy"}},
 		}
 		if t.Onset.LoadRPS != nil {
 			rep.Resources[0].Verdict, rep.Resources[0].SaturatedAtS, rep.Resources[0].LoadRPS = "cause", number(90), t.Onset.LoadRPS
-			rep.Findings[0] = report.Finding{Verdict: "explains", Cause: "server-file-descriptors"}
+			rep.Findings[0] = Finding{Verdict: "explains", Cause: "server-file-descriptors"}
 		}
 		out = append(out, rep)
 	}
 	return out
 }
 
-func metric(t *testing.T, c Comparison, name string) compare.Metric {
+func metric(t *testing.T, c Comparison, name string) MetricComparison {
 	t.Helper()
 	for _, m := range c.Metrics {
 		if m.Metric == name {
@@ -82,7 +72,7 @@ func metric(t *testing.T, c Comparison, name string) compare.Metric {
 		}
 	}
 	t.Fatalf("no metric %q in %+v", name, c.Metrics)
-	return compare.Metric{}
+	return MetricComparison{}
 }
 
 func TestCompare(t *testing.T) {
@@ -96,114 +86,114 @@ func TestCompare(t *testing.T) {
 	tests := []struct {
 		name     string
 		old, new release
-		opt      Options
+		opt      CompareOptions
 		exit     int
 		outcomes map[string]string
 		summary  string
 	}{
 		{
 			"unchanged", base, with(func(r *release) {}),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"onset load": compare.Equivalent, "p99": compare.Equivalent, "reset share": compare.Equivalent},
+			map[string]string{"onset load": Equivalent, "p99": Equivalent, "reset share": Equivalent},
 			"no regression",
 		},
 		{
 			"resets sooner", base, with(func(r *release) { r.onset = 1320 }),
-			Options{},
+			CompareOptions{},
 			1,
-			map[string]string{"onset load": compare.Regression, "p99": compare.Equivalent},
+			map[string]string{"onset load": Regression, "p99": Equivalent},
 			"regressed: orders onset load",
 		},
 		{
 			"resets later", base, with(func(r *release) { r.onset = 1700 }),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"onset load": compare.Improvement},
+			map[string]string{"onset load": Improvement},
 			"no regression; improved: orders onset load",
 		},
 		{
 			"slower", base, with(func(r *release) { r.p99 = 1.3 }),
-			Options{},
+			CompareOptions{},
 			1,
-			map[string]string{"p99": compare.Regression, "onset load": compare.Equivalent},
+			map[string]string{"p99": Regression, "onset load": Equivalent},
 			"regressed: orders p99",
 		},
 		{
 			"resets at every load", base, with(func(r *release) { r.resets = 0.01 }),
-			Options{},
+			CompareOptions{},
 			1,
-			map[string]string{"reset share": compare.Regression, "failed share": compare.Regression},
+			map[string]string{"reset share": Regression, "failed share": Regression},
 			"regressed: ",
 		},
 		{
 			"less headroom", base, with(func(r *release) { r.files = 0.8 }),
-			Options{},
+			CompareOptions{},
 			1,
-			map[string]string{"headroom open-files": compare.Regression},
+			map[string]string{"headroom open-files": Regression},
 			"regressed: headroom open-files",
 		},
 		{
 			"a new onset where there was none", with(func(r *release) { r.onset = 0 }), base,
-			Options{},
+			CompareOptions{},
 			1,
-			map[string]string{"onset load": compare.Regression},
+			map[string]string{"onset load": Regression},
 			"regressed: ",
 		},
 		{
 			"no onset on either side", with(func(r *release) { r.onset = 0 }), with(func(r *release) { r.onset, r.seed = 0, 3 }),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"onset load": compare.Equivalent},
+			map[string]string{"onset load": Equivalent},
 			"no regression",
 		},
 		{
 			"noise hides it", with(func(r *release) { r.cv, r.runs = 0.1, 5 }), with(func(r *release) { r.cv, r.onset, r.seed, r.runs = 0.1, 1400, 9, 5 }),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"onset load": compare.Inconclusive},
+			map[string]string{"onset load": Inconclusive},
 			"no regression proven; inconclusive: ",
 		},
 		{
 			"noise hides it, strictly", with(func(r *release) { r.cv, r.runs = 0.1, 5 }), with(func(r *release) { r.cv, r.onset, r.seed, r.runs = 0.1, 1400, 9, 5 }),
-			Options{Strict: true},
+			CompareOptions{Strict: true},
 			4,
-			map[string]string{"onset load": compare.Inconclusive},
+			map[string]string{"onset load": Inconclusive},
 			"undecided: orders onset load (inconclusive)",
 		},
 		{
 			"one run each, sooner", with(func(r *release) { r.runs = 1 }), with(func(r *release) { r.runs, r.onset = 1, 1320 }),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"onset load": compare.IndicativeRegression},
+			map[string]string{"onset load": IndicativeRegression},
 			"indicative regression, not proven: orders onset load",
 		},
 		{
 			"one run each, sooner, strictly", with(func(r *release) { r.runs = 1 }), with(func(r *release) { r.runs, r.onset = 1, 1320 }),
-			Options{Strict: true},
+			CompareOptions{Strict: true},
 			1,
-			map[string]string{"onset load": compare.IndicativeRegression},
+			map[string]string{"onset load": IndicativeRegression},
 			"indicative regression, not proven",
 		},
 		{
 			"one run each, within the intervals", with(func(r *release) { r.runs = 1 }), with(func(r *release) { r.runs, r.onset = 1, 1495 }),
-			Options{Strict: true},
+			CompareOptions{Strict: true},
 			0,
-			map[string]string{"onset load": compare.NoDifference, "p99": compare.NoDifference},
+			map[string]string{"onset load": NoDifference, "p99": NoDifference},
 			"no regression seen",
 		},
 		{
 			"one new run against the spread of old ones", base, with(func(r *release) { r.runs, r.onset = 1, 1380 }),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"onset load": compare.IndicativeRegression},
+			map[string]string{"onset load": IndicativeRegression},
 			"indicative regression",
 		},
 		{
 			"one run each, new resets", with(func(r *release) { r.runs = 1 }), with(func(r *release) { r.runs, r.resets = 1, 0.01 }),
-			Options{},
+			CompareOptions{},
 			0,
-			map[string]string{"reset share": compare.IndicativeRegression},
+			map[string]string{"reset share": IndicativeRegression},
 			"indicative regression",
 		},
 	}
@@ -234,7 +224,7 @@ func TestCompareNotes(t *testing.T) {
 	noisy := release{runs: 5, onset: 1500, p99: 1, files: 0.6, cv: 0.1, seed: 1}
 	lower := noisy
 	lower.onset, lower.seed = 1400, 9
-	c, err := Compare(noisy.reports(), lower.reports(), Options{})
+	c, err := Compare(noisy.reports(), lower.reports(), CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,39 +240,39 @@ func TestCompareRefuses(t *testing.T) {
 	old := release{label: "v1", runs: 1, onset: 1500, p99: 1, cv: 0.01, seed: 1}.reports()
 	tests := []struct {
 		name   string
-		change func(*report.Report)
+		change func(*Report)
 		says   string
 	}{
 		{
-			"profile", func(r *report.Report) { r.Name, r.Profile.Fingerprint = "spike", "badc0ffee" },
+			"profile", func(r *Report) { r.Name, r.Profile.Fingerprint = "spike", "badc0ffee" },
 			"compare reports: reports differ in more than the release: profile peak (f00dfeedcafe) and profile spike (badc0ffee); compare runs of one profile, or pass --force to compare all the same",
 		},
-		{"engine", func(r *report.Report) { r.Profile.Engine = "direct" }, "engine vegeta and engine direct"},
-		{"hand", func(r *report.Report) { r.Hands = []report.Hand{{AtS: 3, Action: "skip"}} }, "was changed by hand (skipped the rest at 3 s)"},
+		{"engine", func(r *Report) { r.Profile.Engine = "direct" }, "engine vegeta and engine direct"},
+		{"hand", func(r *Report) { r.Hands = []Hand{{AtS: 3, Action: "skip"}} }, "was changed by hand (skipped the rest at 3 s)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			new := release{label: "v2", runs: 1, onset: 1500, p99: 1, cv: 0.01, seed: 2}.reports()
 			tt.change(new[0])
-			if _, err := Compare(old, new, Options{}); !errors.Is(err, report.ErrDifferent) || !strings.Contains(err.Error(), tt.says) {
+			if _, err := Compare(old, new, CompareOptions{}); !errors.Is(err, ErrDifferent) || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("Compare = %v, want %q", err, tt.says)
 			}
-			c, err := Compare(old, new, Options{Force: true})
+			c, err := Compare(old, new, CompareOptions{Force: true})
 			if err != nil || !strings.Contains(strings.Join(c.Warnings, "\n"), "may be of the profile") {
 				t.Errorf("forced: %v, warnings %q", err, c.Warnings)
 			}
 		})
 	}
-	if _, err := Compare(nil, old, Options{}); err == nil {
+	if _, err := Compare(nil, old, CompareOptions{}); err == nil {
 		t.Error("no error without old runs")
 	}
 	elsewhere := release{runs: 1}.reports()
 	elsewhere[0].Targets[0].Name = "baskets"
-	if _, err := Compare(old, elsewhere, Options{Force: true}); !errors.Is(err, report.ErrDifferent) || !strings.Contains(err.Error(), "no target in common (orders; baskets)") {
+	if _, err := Compare(old, elsewhere, CompareOptions{Force: true}); !errors.Is(err, ErrDifferent) || !strings.Contains(err.Error(), "no target in common (orders; baskets)") {
 		t.Errorf("without a target in common: %v", err)
 	}
-	blank := []*report.Report{{Name: old[0].Name, Profile: old[0].Profile, Targets: []report.Target{{Name: "orders"}}}}
-	if c, err := Compare(old, blank, Options{Force: true}); err != nil || c.ExitCode != report.ExitUndecided || !strings.Contains(c.Summary, "undecided: ") {
+	blank := []*Report{{Name: old[0].Name, Profile: old[0].Profile, Targets: []Target{{Name: "orders"}}}}
+	if c, err := Compare(old, blank, CompareOptions{Force: true}); err != nil || c.ExitCode != ExitUndecided || !strings.Contains(c.Summary, "undecided: ") {
 		t.Errorf("with nothing to compare: %d, %q, %v", c.ExitCode, c.Summary, err)
 	}
 }
@@ -291,7 +281,7 @@ func TestCompareDoubts(t *testing.T) {
 	old := release{label: "v1", runs: 1, onset: 1500, p99: 1, seed: 1}.reports()
 	new := release{label: "v2", runs: 1, onset: 1500, p99: 1, seed: 2}.reports()
 	new[0].Generator.Limited, new[0].Complete, new[0].Environment.Kernel, new[0].Environment.Rampload = true, false, "6.19", "2.0"
-	c, err := Compare(old, new, Options{})
+	c, err := Compare(old, new, CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,11 +305,11 @@ func TestCompareErrorRates(t *testing.T) {
 		worse.seed++
 		worse.onset *= 0.95
 		for k, side := range []release{same, worse} {
-			c, err := Compare(old.reports(), side.reports(), Options{})
+			c, err := Compare(old.reports(), side.reports(), CompareOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if hit := metric(t, c, "onset load").Outcome == compare.Regression; hit && k == 0 {
+			if hit := metric(t, c, "onset load").Outcome == Regression; hit && k == 0 {
 				flagged++
 			} else if hit {
 				found++

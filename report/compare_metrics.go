@@ -1,19 +1,18 @@
-package regression
+package report
 
 import (
 	"math"
 	"slices"
 	"sort"
 
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/stats"
 )
 
 // compareMetrics collects the metrics of both sides.
-func compareMetrics(old, new, history []*report.Report) []compare.Measured {
+func compareMetrics(old, new, history []*Report) []compare.Measured {
 	var all []compare.Measured
-	add := func(m compare.Metric, of func(*report.Report) (compare.Observation, bool)) {
+	add := func(m MetricComparison, of func(*Report) (compare.Observation, bool)) {
 		x := compare.Measured{Metric: m, Before: observe(old, of), After: observe(new, of), History: observe(history, of)}
 		if len(x.Before)+len(x.After) > 0 {
 			all = append(all, x)
@@ -21,42 +20,42 @@ func compareMetrics(old, new, history []*report.Report) []compare.Measured {
 	}
 	searches := searchAll(old, new)
 	if searches {
-		add(compare.Metric{Metric: "capacity", Unit: "rps", Primary: true, HigherBetter: true, Relative: true}, searchedCapacity)
+		add(MetricComparison{Metric: "capacity", Unit: "rps", Primary: true, HigherBetter: true, Relative: true}, searchedCapacity)
 	}
 	for _, name := range sharedTargets(old, new) {
 		bins := matchedBins(name, old, new)
 		share := sharedCrossing(name, old, new)
 		if share > 0 {
-			add(compare.Metric{
+			add(MetricComparison{
 				Target: name, Metric: "SLO crossing", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true,
-				Note: "the load at which failures pass " + report.FormatPercent(share, 3),
+				Note: "the load at which failures pass " + FormatPercent(share, 3),
 			},
-				func(r *report.Report) (compare.Observation, bool) { return crossingLoad(r, name, share) })
+				func(r *Report) (compare.Observation, bool) { return crossingLoad(r, name, share) })
 		}
 		// Where failures grow smoothly the onset depends on how much was sent; the crossing does not.
-		add(compare.Metric{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
-			func(r *report.Report) (compare.Observation, bool) { return onsetLoad(r, name) })
-		add(compare.Metric{Target: name, Metric: "goodput", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
-			func(r *report.Report) (compare.Observation, bool) { return goodput(r, name) })
-		add(compare.Metric{Target: name, Metric: "p99", Unit: "ms", Primary: !searches, Relative: true, Note: bins.note()},
-			func(r *report.Report) (compare.Observation, bool) { return matchedP99(r, name, bins) })
-		add(compare.Metric{Target: name, Metric: "reset share", Unit: "ratio"},
-			func(r *report.Report) (compare.Observation, bool) {
-				return matchedShare(r, name, bins, "wire_resets", func(b report.LoadBin) (uint64, uint64) { return b.WireResets, max(b.Attempts, b.WireResets) })
+		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
+			func(r *Report) (compare.Observation, bool) { return onsetLoad(r, name) })
+		add(MetricComparison{Target: name, Metric: "goodput", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
+			func(r *Report) (compare.Observation, bool) { return goodput(r, name) })
+		add(MetricComparison{Target: name, Metric: "p99", Unit: "ms", Primary: !searches, Relative: true, Note: bins.note()},
+			func(r *Report) (compare.Observation, bool) { return matchedP99(r, name, bins) })
+		add(MetricComparison{Target: name, Metric: "reset share", Unit: "ratio"},
+			func(r *Report) (compare.Observation, bool) {
+				return matchedShare(r, name, bins, "wire_resets", func(b LoadBin) (uint64, uint64) { return b.WireResets, max(b.Attempts, b.WireResets) })
 			})
-		add(compare.Metric{Target: name, Metric: "failed share", Unit: "ratio"},
-			func(r *report.Report) (compare.Observation, bool) {
-				return matchedShare(r, name, bins, "failures", func(b report.LoadBin) (uint64, uint64) { return b.Failed, b.Requests })
+		add(MetricComparison{Target: name, Metric: "failed share", Unit: "ratio"},
+			func(r *Report) (compare.Observation, bool) {
+				return matchedShare(r, name, bins, "failures", func(b LoadBin) (uint64, uint64) { return b.Failed, b.Requests })
 			})
 	}
 	for _, key := range sharedResources(old, new) {
-		add(compare.Metric{Metric: "headroom " + key.name, Unit: "ratio", HigherBetter: true, Note: "on " + key.host},
-			func(r *report.Report) (compare.Observation, bool) { return headroomOf(r, key) })
+		add(MetricComparison{Metric: "headroom " + key.name, Unit: "ratio", HigherBetter: true, Note: "on " + key.host},
+			func(r *Report) (compare.Observation, bool) { return headroomOf(r, key) })
 	}
 	return all
 }
 
-func observe(reports []*report.Report, of func(*report.Report) (compare.Observation, bool)) []compare.Observation {
+func observe(reports []*Report, of func(*Report) (compare.Observation, bool)) []compare.Observation {
 	var out []compare.Observation
 	for _, r := range reports {
 		if o, ok := of(r); ok && !math.IsNaN(o.Value) && !math.IsInf(o.Value, 0) {
@@ -66,7 +65,7 @@ func observe(reports []*report.Report, of func(*report.Report) (compare.Observat
 	return out
 }
 
-func sharedTargets(old, new []*report.Report) []string {
+func sharedTargets(old, new []*Report) []string {
 	seen := map[string]int{}
 	for _, r := range slices.Concat(old, new) {
 		for _, t := range r.Targets {
@@ -82,20 +81,20 @@ func sharedTargets(old, new []*report.Report) []string {
 	return out
 }
 
-func targetOf(r *report.Report, name string) report.Target {
+func targetOf(r *Report, name string) Target {
 	for _, t := range r.Targets {
 		if t.Name == name {
 			return t
 		}
 	}
-	return report.Target{}
+	return Target{}
 }
 
 // onsetLoad is the load of the onset, or the load up to which there was none.
-func onsetLoad(r *report.Report, name string) (compare.Observation, bool) {
+func onsetLoad(r *Report, name string) (compare.Observation, bool) {
 	o := targetOf(r, name).Onset
 	switch o.Status {
-	case report.OnsetFound:
+	case OnsetFound:
 		if o.LoadRPS == nil {
 			return compare.Observation{}, false
 		}
@@ -104,7 +103,7 @@ func onsetLoad(r *report.Report, name string) (compare.Observation, bool) {
 			out.Low, out.High = *o.LoadLowRPS, *o.LoadHighRPS
 		}
 		return out, true
-	case report.OnsetFromStart:
+	case OnsetFromStart:
 		start := 0.0
 		if o.LoadRPS != nil {
 			start = *o.LoadRPS
@@ -119,26 +118,26 @@ func onsetLoad(r *report.Report, name string) (compare.Observation, bool) {
 
 // searchAll reports whether every run searched for a capacity. That is then what
 // the releases are compared by: which loads were sent follows from it.
-func searchAll(old, new []*report.Report) bool {
-	return !slices.ContainsFunc(slices.Concat(old, new), func(r *report.Report) bool { return r.Capacity == nil })
+func searchAll(old, new []*Report) bool {
+	return !slices.ContainsFunc(slices.Concat(old, new), func(r *Report) bool { return r.Capacity == nil })
 }
 
 // searchedCapacity is what a search found, or its bound.
-func searchedCapacity(r *report.Report) (compare.Observation, bool) {
+func searchedCapacity(r *Report) (compare.Observation, bool) {
 	c := r.Capacity
 	switch {
-	case c.Status == report.CapacityFound && c.RPS != nil && c.LowRPS != nil && c.HighRPS != nil:
+	case c.Status == CapacityFound && c.RPS != nil && c.LowRPS != nil && c.HighRPS != nil:
 		return compare.Observation{Value: *c.RPS, Low: *c.LowRPS, High: *c.HighRPS}, true
 	case c.RPS != nil:
 		return compare.Observation{Value: *c.RPS, Low: *c.RPS, High: math.Inf(1), AtLeast: true}, true
-	case c.Status == report.CapacityBelow && c.HighRPS != nil:
+	case c.Status == CapacityBelow && c.HighRPS != nil:
 		return compare.Observation{Value: *c.HighRPS, Low: 0, High: *c.HighRPS}, true
 	}
 	return compare.Observation{}, false
 }
 
 // goodput is the most successes per second over the loads of the ramp.
-func goodput(r *report.Report, name string) (compare.Observation, bool) {
+func goodput(r *Report, name string) (compare.Observation, bool) {
 	best, seen := 0.0, false
 	for _, b := range targetOf(r, name).ByLoad {
 		if b.Seconds >= 1 && b.Requests >= b.Failed {
@@ -157,7 +156,7 @@ type bins struct {
 // minBinRequests is how many requests a run needs at a load for a p99 there.
 const minBinRequests = 100
 
-func matchedBins(name string, old, new []*report.Report) bins {
+func matchedBins(name string, old, new []*Report) bins {
 	count := map[float64]int{}
 	out := bins{below: math.Inf(1)}
 	for _, r := range slices.Concat(old, new) {
@@ -167,7 +166,7 @@ func matchedBins(name string, old, new []*report.Report) bins {
 				count[b.LowRPS]++
 			}
 		}
-		if o := t.Onset; (o.Status == report.OnsetFound || o.Status == report.OnsetFromStart) && o.LoadRPS != nil {
+		if o := t.Onset; (o.Status == OnsetFound || o.Status == OnsetFromStart) && o.LoadRPS != nil {
 			out.below = min(out.below, *o.LoadRPS)
 		}
 	}
@@ -186,19 +185,19 @@ func (b bins) note() string {
 	if math.IsInf(b.below, 1) {
 		return "geometric mean over the loads that all runs share"
 	}
-	return "geometric mean over the shared loads below " + report.FormatRate(math.Round(b.below))
+	return "geometric mean over the shared loads below " + FormatRate(math.Round(b.below))
 }
 
 // upTo leaves out the loads above one.
-func (b *bins) upTo(load float64, of report.Target) {
+func (b *bins) upTo(load float64, of Target) {
 	b.low = slices.DeleteFunc(b.low, func(low float64) bool {
-		return slices.ContainsFunc(of.ByLoad, func(x report.LoadBin) bool { return x.LowRPS == low && x.HighRPS > load+1e-6 })
+		return slices.ContainsFunc(of.ByLoad, func(x LoadBin) bool { return x.LowRPS == low && x.HighRPS > load+1e-6 })
 	})
 }
 
 // sharedCrossing is the share of the crossings of a target, 0 if not all runs have one of
 // the same share.
-func sharedCrossing(name string, old, new []*report.Report) float64 {
+func sharedCrossing(name string, old, new []*Report) float64 {
 	share := 0.0
 	for _, r := range slices.Concat(old, new) {
 		c := targetOf(r, name).Crossing
@@ -217,7 +216,7 @@ func sharedCrossing(name string, old, new []*report.Report) float64 {
 
 // crossingLoad is the load at which failures pass a share, or the load up to which it is
 // proven that they do not.
-func crossingLoad(r *report.Report, name string, share float64) (compare.Observation, bool) {
+func crossingLoad(r *Report, name string, share float64) (compare.Observation, bool) {
 	c := targetOf(r, name).Crossing
 	switch {
 	case c == nil || c.Share != share && share > 0:
@@ -232,12 +231,12 @@ func crossingLoad(r *report.Report, name string, share float64) (compare.Observa
 
 // matchedP99 is the geometric mean of the p99 at each shared load below the
 // onsets: a ratio of two such means is the mean ratio at equal loads.
-func matchedP99(r *report.Report, name string, bins bins) (compare.Observation, bool) {
+func matchedP99(r *Report, name string, bins bins) (compare.Observation, bool) {
 	return matchedLatency(r, name, bins, 0.99)
 }
 
 // matchedLatency is the same of p50 or p99, in milliseconds.
-func matchedLatency(r *report.Report, name string, bins bins, percentile float64) (compare.Observation, bool) {
+func matchedLatency(r *Report, name string, bins bins, percentile float64) (compare.Observation, bool) {
 	sum, n := 0.0, 0
 	for _, b := range targetOf(r, name).ByLoad {
 		v := b.P99MS
@@ -254,7 +253,7 @@ func matchedLatency(r *report.Report, name string, bins bins, percentile float64
 
 // matchedShare is a share over the shared loads, each weighing by its requests, with its
 // Clopper-Pearson interval. Events of the column that come together count as fewer ones.
-func matchedShare(r *report.Report, name string, bins bins, column string, of func(report.LoadBin) (k, n uint64)) (compare.Observation, bool) {
+func matchedShare(r *Report, name string, bins bins, column string, of func(LoadBin) (k, n uint64)) (compare.Observation, bool) {
 	var k, n uint64
 	for _, b := range targetOf(r, name).ByLoad {
 		if bins.has(b.LowRPS) {
@@ -265,7 +264,7 @@ func matchedShare(r *report.Report, name string, bins bins, column string, of fu
 	if n == 0 {
 		return compare.Observation{}, false
 	}
-	_, together := clustering(r, name+"/"+column, name+"/requests")
+	_, together := r.clustering(name+"/"+column, name+"/requests")
 	low, high := stats.ClopperPearson(float64(k)/together, float64(n)/together, 0.95)
 	return compare.Observation{Value: float64(k) / float64(n), Low: low, High: high}, true
 }
@@ -273,7 +272,7 @@ func matchedShare(r *report.Report, name string, bins bins, column string, of fu
 // resourceKey is a resource across runs: process ids differ between them.
 type resourceKey struct{ host, process, name, instance string }
 
-func sharedResources(old, new []*report.Report) []resourceKey {
+func sharedResources(old, new []*Report) []resourceKey {
 	count := map[resourceKey]int{}
 	var order []resourceKey
 	for _, r := range slices.Concat(old, new) {
@@ -292,7 +291,7 @@ func sharedResources(old, new []*report.Report) []resourceKey {
 	return slices.DeleteFunc(order, func(k resourceKey) bool { return count[k] < len(old)+len(new) })
 }
 
-func headroomOf(r *report.Report, key resourceKey) (compare.Observation, bool) {
+func headroomOf(r *Report, key resourceKey) (compare.Observation, bool) {
 	least := math.Inf(1)
 	for _, res := range r.Resources {
 		if (resourceKey{res.Host, res.Process, res.Name, res.Instance}) == key && res.Utilisation != nil {
