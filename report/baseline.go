@@ -2,16 +2,13 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/compare"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/stats"
-	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Baseline is the earlier runs that a run was held against, and what came of it.
@@ -83,7 +80,7 @@ func (r *Report) BaselineGates() []profiles.Gate {
 
 // judgeAgainst judges a gate on the target, or the resource, that comes out worst.
 func (r *Report) judgeAgainst(g profiles.Gate, runs []*Report) GateResult {
-	out := GateResult{Unit: unitName(g.Unit), Result: GateUndecided}
+	out := GateResult{Unit: judge.UnitName(g.Unit), Result: GateUndecided}
 	if r.Interrupted || !r.Complete || r.Error != "" {
 		out.Reason = "the run did not go to its end"
 		return out
@@ -96,7 +93,7 @@ func (r *Report) judgeAgainst(g profiles.Gate, runs []*Report) GateResult {
 	rank := map[string]int{GateFailed: 2, GateUndecided: 1}
 	worst := -1
 	for _, m := range all {
-		result, reason := holdAgainst(&m, g)
+		result, reason := m.Hold(g)
 		if own := r.Generator; own.Limited && (result == GatePassed || g.Metric == profiles.GateFailures || g.Metric == profiles.GateLatency) {
 			result, reason = GateUndecided, "this machine was the limit; so far "+reason
 		}
@@ -184,7 +181,7 @@ func (r *Report) shareOf(metric profiles.GateMetric, name string, bins bins) (co
 		return compare.Observation{}, false
 	}
 	together, _ := r.clustering(name+column, name+"/requests")
-	low, high := stats.ClopperPearson(float64(k)/together, float64(n)/together, 2*confidence-1)
+	low, high := stats.ClopperPearson(float64(k)/together, float64(n)/together, 2*judge.Confidence-1)
 	return compare.Observation{Value: float64(k) / float64(n), Low: low, High: high}, true
 }
 
@@ -202,108 +199,4 @@ func (r *Report) clustering(events, of string) (likely, most float64) {
 		}
 	}
 	return stats.Clustering(ys, es, r.Windows.IntervalMS/1e3)
-}
-
-// judge decides a gate on one run against the runs of the baseline: what differs by less
-// than runs do by themselves proves nothing.
-func holdAgainst(m *compare.Measured, g profiles.Gate) (result, reason string) {
-	if len(m.Before) == 0 || len(m.After) == 0 {
-		side := "this run has"
-		if len(m.Before) == 0 {
-			side = "the baseline has"
-		}
-		return GateUndecided, fmt.Sprintf("%s no value of %s", side, m.Metric.Metric)
-	}
-	base := stats.Median(compare.Values(m.Before))
-	now := m.After[0]
-	m.Old, m.New = &base, &now.Value
-	if !m.Relative && !m.HigherBetter {
-		return holdShares(m, g, now)
-	}
-	open := compare.Censored(m.Before)
-	format := func(v float64, atLeast bool) string {
-		s := map[profiles.Unit]func(float64) string{
-			profiles.UnitRate:     func(v float64) string { return FormatRate(math.Round(v)) },
-			profiles.UnitDuration: func(v float64) string { return FormatSeconds(v / 1e3) },
-			profiles.UnitRatio:    func(v float64) string { return FormatPercent(v, 3) },
-		}[g.Unit](v)
-		if atLeast {
-			s = "none up to " + s
-		}
-		return s
-	}
-	unit := 1.0
-	if m.Relative {
-		unit = math.Abs(base)
-	}
-	if unit == 0 {
-		return GateUndecided, "the baseline's value is 0, so a factor on it says nothing"
-	}
-	sd, quantile, how := ownSpread(m, g.Baseline, unit)
-	reason = fmt.Sprintf("%s, the baseline has %s", format(now.Value, now.AtLeast), format(base, open))
-	beyond := (now.Value - g.Baseline*base) / unit // above 0: larger than the factor asks for
-	if g.Op == profiles.Less || g.Op == profiles.LessOrEqual {
-		beyond = -beyond
-	}
-	if m.Relative && !open && !now.AtLeast {
-		reason += fmt.Sprintf(", %s of it", FormatPercent(now.Value/base, 3))
-	}
-	switch {
-	case open && now.AtLeast && now.Value >= fairCrossing*g.Baseline*base:
-		return GatePassed, reason
-	case open && !now.AtLeast && beyond >= 0, !open && now.AtLeast && beyond < 0, open && now.AtLeast:
-		return GateUndecided, reason + ": the load has to go higher to tell"
-	case beyond >= quantile*sd:
-		return GatePassed, reason + how
-	case beyond < -quantile*sd:
-		return GateFailed, reason + how
-	}
-	reason += how
-	if quantile > 0 && math.Abs(beyond) > quantile*sd/math.Sqrt(1+g.Baseline*g.Baseline/float64(len(m.Before))) {
-		return GateUndecided, reason + "; more baseline runs would decide it"
-	}
-	return GateUndecided, reason + fmt.Sprintf(": one run tells only what is more than %s from the limit; compare several with rampload compare --run", FormatPercent(quantile*sd, 2))
-}
-
-// ownSpread is the standard deviation of a run's distance from a factor on the median of
-// the baseline, in units, and the one-sided quantile of a proof.
-func ownSpread(m *compare.Measured, factor, unit float64) (sd, quantile float64, how string) {
-	n := float64(len(m.Before))
-	sd, quantile = compare.SpreadBetween, mathext.NormalQuantile(confidence)
-	how = fmt.Sprintf("; runs are taken to differ by %s (%d of %d baseline runs that would show it)", FormatPercent(compare.SpreadBetween, 2), len(m.Before), compare.MinRuns)
-	if len(m.Before) >= 2 && !compare.Censored(m.Before) {
-		own := stat.StdDev(compare.Values(m.Before), nil) / unit
-		if len(m.Before) >= compare.MinRuns {
-			sd, quantile = own, distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(confidence)
-			how = fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), FormatPercent(own, 2))
-		} else if own > sd {
-			sd, how = own, fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), FormatPercent(own, 2))
-		}
-	}
-	within := 0.0
-	if now := m.After[0]; !now.AtLeast && len(m.Before) < compare.MinRuns {
-		if w := (now.High - now.Low) / unit / (2 * 1.96); !math.IsNaN(w) && !math.IsInf(w, 0) {
-			within = w
-		}
-	}
-	return math.Sqrt(sd*sd*(1+factor*factor/n) + within*within), quantile, how
-}
-
-// judgeShares decides a gate on shares by their own intervals.
-func holdShares(m *compare.Measured, g profiles.Gate, now compare.Observation) (result, reason string) {
-	low, high := 0.0, 0.0
-	for _, o := range m.Before {
-		low, high = low+o.Low/float64(len(m.Before)), high+o.High/float64(len(m.Before))
-	}
-	base := stat.Mean(compare.Values(m.Before), nil)
-	reason = fmt.Sprintf("%s, at most %s; the baseline has %s", FormatPercent(now.Value, 3), FormatBound(now.High), FormatPercent(base, 3))
-	switch {
-	case now.Low > g.Baseline*high:
-		return GateFailed, reason + ", at most " + FormatBound(high)
-	case now.High <= g.Baseline*low:
-		return GatePassed, reason
-	case now.Value == 0 && now.High <= max(high, g.Baseline*high):
-		return GatePassed, reason + ", and no request fails now"
-	}
-	return GateUndecided, reason + fmt.Sprintf(" (%s to %s): too few requests to tell; hold the load for longer", FormatPercent(low, 2), FormatBound(high))
 }

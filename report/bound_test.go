@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/judge"
 )
 
 // What Enough says is what Judge asks for: so many requests that all end well
@@ -27,7 +28,7 @@ func TestEnoughIsWhatJudgeAsksFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := Enough(g)
+		n := judge.Enough(g)
 		if n < 2 {
 			t.Fatalf("%s: %d are enough", text, n)
 		}
@@ -44,7 +45,7 @@ func TestEnoughIsWhatJudgeAsksFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := Enough(g); n != 0 {
+		if n := judge.Enough(g); n != 0 {
 			t.Errorf("%s needs %d requests, want any number", text, n)
 		}
 	}

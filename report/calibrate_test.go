@@ -15,7 +15,7 @@ var (
 
 	kept = sync.OnceValues(func() (*calibration.Table, error) { return calibration.Open(*calibrate, *budget) })
 	code = sync.OnceValues(func() (string, error) {
-		return calibration.Code("stats", "series", "compare", "baseline.go", "bound.go", "compare.go", "compare_metrics.go", "crossing.go", "gate.go", "tally.go", "simulated_test.go")
+		return calibration.Code("stats", "series", "judge", "compare", "baseline.go", "compare.go", "compare_metrics.go", "crossing.go", "gate.go", "gate_onset.go", "gate_headroom.go", "simulated_test.go")
 	})
 )
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/series"
 )
 
@@ -35,7 +36,7 @@ func CrossingShareOf(gates []profiles.Gate, target string) float64 {
 // judgeCrossing judges "crosses(0.1%) > 1500/s" on the target that passes the share at
 // the lowest load.
 func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
-	r := GateResult{Unit: unitName(profiles.UnitRate), Result: GateUndecided}
+	r := GateResult{Unit: judge.UnitName(profiles.UnitRate), Result: GateUndecided}
 	if len(e.targets) == 0 {
 		r.Reason = fmt.Sprintf("no target is named %q", g.Of)
 		return r
@@ -62,7 +63,7 @@ func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
 		switch {
 		case e.missing != "":
 			r.Reason = fmt.Sprintf("%s; so far failures of %s stay below %s up to %s", e.missing, unproven, share, proven)
-		case *least.LoadLowRPS >= fairCrossing*g.Value-e.series.Roundings():
+		case *least.LoadLowRPS >= judge.FairCrossing*g.Value-e.series.Roundings():
 			r.Result = GatePassed
 			r.Reason = fmt.Sprintf("failures stay below %s up to %s", share, sent)
 		default:
@@ -84,7 +85,3 @@ func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
 	}
 	return r
 }
-
-// fairCrossing is up to which part of a load failures must be proven to stay below a
-// share: the last part of a ramp holds its end.
-const fairCrossing = 0.98

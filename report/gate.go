@@ -3,13 +3,12 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/series"
-	"github.com/rampload/rampload/report/stats"
 )
 
 // Judged is the evidence that gates are judged on.
@@ -48,7 +47,7 @@ type Headroom struct {
 //     within the limit and fail when the lower bound is beyond it. Between the two
 //     there is too little data. Failures that come in clusters count as fewer ones of
 //     fewer requests (see [stats.Clustering]); where none fails, or too few to tell, they
-//     are taken to come in clusters of up to [Together]. A limit of 0 % is failed by a single event.
+//     are taken to come in clusters of up to [judge.Together]. A limit of 0 % is failed by a single event.
 //   - Percentiles ("p99 < 250ms") are shares too: at most 1 % of requests may
 //     take longer.
 //   - "within 10s" looks at every span of that length. It fails when the bound of
@@ -80,15 +79,15 @@ func Judge(gates []profiles.Gate, in Judged) []GateResult {
 	}
 	out := make([]GateResult, len(gates))
 	for i, g := range gates {
-		out[i] = judge(g, in)
+		out[i] = judgeOne(g, in)
 		out[i].Expr = g.Text
 	}
 	return out
 }
 
-func judge(g profiles.Gate, in Judged) GateResult {
+func judgeOne(g profiles.Gate, in Judged) GateResult {
 	if g.Baseline > 0 {
-		return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: noBaseline}
+		return GateResult{Unit: judge.UnitName(g.Unit), Result: GateUndecided, Reason: noBaseline}
 	}
 	e := newEvidence(g, in)
 	var r GateResult
@@ -101,10 +100,10 @@ func judge(g profiles.Gate, in Judged) GateResult {
 		return judgeCrossing(g, e)
 	default:
 		if len(e.targets) == 0 && g.Metric == profiles.GateLost && g.Of == "" {
-			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: "no target has a completion"}
+			return GateResult{Unit: judge.UnitName(g.Unit), Result: GateUndecided, Reason: "no target has a completion"}
 		}
 		if len(e.targets) == 0 {
-			return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: fmt.Sprintf("no target is named %q", g.Of)}
+			return GateResult{Unit: judge.UnitName(g.Unit), Result: GateUndecided, Reason: fmt.Sprintf("no target is named %q", g.Of)}
 		}
 		r = e.judgeBands(g)
 		if unknown := in.Series.Unknown(g, e.includes); unknown > 0 && r.Result == GatePassed {
@@ -142,7 +141,7 @@ const topBand, peakBand = 0.9, 0.97
 // what it did at lower loads.
 func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 	t := e.tallies()
-	r := judgeCounts(g, t)
+	r := judge.Counts(g, t)
 	if g.UpTo <= 0 || r.Result == GateFailed || e.missing != "" {
 		return r
 	}
@@ -152,7 +151,7 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 		band.Cluster, band.Most = band.Clustering()
 		band.Cluster, band.Most = max(t.Cluster, band.Cluster), max(t.Most, band.Most)
 		band.Together = 0 // the whole has proven that
-		b := judgeCounts(g, band)
+		b := judge.Counts(g, band)
 		near := " near " + FormatRate(g.UpTo)
 		switch {
 		case b.Result == GateFailed:
@@ -170,10 +169,10 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 }
 
 // missingAt says for how long a load must be held for a gate without a single event.
-func missingAt(g profiles.Gate, had tally) string {
-	need := Enough(g)
+func missingAt(g profiles.Gate, had series.Tally) string {
+	need := judge.Enough(g)
 	if g.Metric != profiles.GateLatency {
-		need = enough(g.Op, g.Value, 1)
+		need = judge.EnoughTogether(g.Op, g.Value, 1)
 	}
 	if had.K > 0 || need <= had.N {
 		return ""
@@ -249,257 +248,48 @@ func (e *evidence) includes(window int) bool {
 	return e.gate.UpTo <= 0 || series.Covers(e.gate, e.load(window), e.series.Interval)
 }
 
-func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
-	r := GateResult{Unit: unitName(profiles.UnitRate), Result: GateUndecided}
-	if len(e.targets) == 0 {
-		r.Reason = fmt.Sprintf("no target is named %q", g.Of)
-		return r
+// tallies collects the included windows. A window that is not included counts
+// nothing, so that a span over it holds the rest.
+func (e *evidence) tallies() series.Tallies {
+	s := e.series
+	out := series.Tallies{
+		Windows: make([]series.Tally, e.end),
 	}
-	lowest, where := math.Inf(1), Onset{}
-	target := ""
-	for _, t := range e.targets {
-		name := in.Series.Names[t]
-		if len(in.Onsets[name]) == 0 {
-			r.Reason = name + " was not scanned for an onset"
-			return r
-		}
-		for _, o := range in.Onsets[name] {
-			if o.Status == OnsetNone {
-				continue
-			}
-			if in.LimitedAt != nil && o.AtS != nil && *o.AtS >= in.LimitedAt.Seconds() {
-				continue // it may be this machine's own doing
-			}
-			low := 0.0
-			if o.LoadLowRPS != nil {
-				low = *o.LoadLowRPS
-			} else if o.LoadRPS != nil && o.Status != OnsetFromStart {
-				low = *o.LoadRPS
-			}
-			if low < lowest {
-				lowest, where, target = low, o, name
-			}
-		}
+	if e.gate.Within > 0 && s.Interval > 0 {
+		out.Span = max(1, int((e.gate.Within+s.Interval-1)/s.Interval))
 	}
-	if target != "" {
-		r.Value = &lowest
-		r.Reason = describeOnset(target, where)
-		r.Result = GateFailed
-		if g.Op.Holds(lowest, g.Value) {
-			r.Result = GatePassed
-		}
-		return r
+	if e.gate.Metric == profiles.GateLatency {
+		out.Latency = make([]attack.Histogram, e.end)
 	}
-	sent := in.Series.Achieved(e.end)
-	r.Reason = "no onset up to " + FormatRate(math.Round(sent))
-	switch {
-	case e.missing != "":
-		r.Reason = e.missing + "; so far no onset"
-	case g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual:
-		if why := e.unseen(in); why != "" {
-			r.Reason += ", but " + why
-			return r
-		}
-		r.Result = GatePassed
-		r.Reason += "; a rise to " + FormatPercent(materialRise, 2) + " at " + FormatRate(g.Value) + " would have been found"
-	default:
-		r.Result = GateFailed // an onset was asked for, and there is none at that load
-	}
-	return r
-}
-
-// materialRise is the share of failures whose onset must have been found for "no
-// onset" to prove anything.
-const materialRise = 0.01
-
-// holds that are tried, in seconds, for how long a load must be held.
-var holdsToTry = []int{5, 10, 20, 30, 60, 120, 300, 600}
-
-// unseen says why a rise to the material share at the gate's load might not have been
-// found on one of its targets, and for how long to hold the load; empty: it would have.
-func (e *evidence) unseen(in Judged) string {
-	for _, t := range e.targets {
-		r := e.rates(t)
-		from := slices.IndexFunc(r.Load, func(l float64) bool { return l >= attack.FairShare*e.gate.Value })
-		o := in.onsetOptions()
-		if from >= 1 && stats.Finds(r, o, from, materialRise, stats.PowerWanted) {
-			continue
-		}
-		name := ""
-		if len(e.series.Names) > 1 {
-			name = " on " + e.series.Names[t]
-		}
-		why := fmt.Sprintf("a rise to %s at %s%s might have been missed", FormatPercent(materialRise, 2), FormatRate(e.gate.Value), name)
-		if from < 1 {
-			return why + ": begin at a lower load"
-		}
-		each := r.Exposure[from]
-		for i := from; i < len(r.Exposure); i++ {
-			each = max(each, r.Exposure[i])
-		}
-		done := 0
-		for _, seconds := range holdsToTry {
-			for windows := int(float64(seconds) / r.Step); done < windows; done++ {
-				r.Count, r.Exposure = append(r.Count, 0), append(r.Exposure, each)
-				r.Load = append(r.Load, max(e.gate.Value, r.Load[from]))
-			}
-			if stats.Finds(r, o, from, materialRise, stats.PowerWanted) {
-				return fmt.Sprintf("%s: hold %s for %s more, %s requests", why, FormatRate(e.gate.Value),
-					FormatSeconds(float64(seconds)), FormatNumber(math.Ceil(float64(done)*each)))
-			}
-		}
-		return why + ": it has too few requests for an onset; gate on failures instead"
-	}
-	return ""
-}
-
-// rates are the failures of a target by window.
-func (e *evidence) rates(target int) stats.Rates {
-	r := stats.Rates{Step: e.series.Interval.Seconds()}
 	for i := range e.end {
-		p := &e.series.Points[target][i]
-		r.Count = append(r.Count, float64(min(p.Failures, p.Requests)))
-		r.Exposure = append(r.Exposure, float64(p.Requests))
-		r.Load = append(r.Load, e.load(i))
-	}
-	return r
-}
-
-// onsetOptions are those of the scan for one fault class of each target.
-func (in Judged) onsetOptions() stats.RiseOptions {
-	return stats.RiseOptions{Alpha: 0.01 / float64(2*max(1, len(in.Series.Names))), Floor: 5e-4}
-}
-
-func describeOnset(target string, o Onset) string {
-	if o.Status == OnsetFromStart {
-		return target + ": " + o.Fault + " from the start of the load"
-	}
-	s := target + ": " + o.Fault
-	switch o.Status {
-	case OnsetPassing:
-		s += " (passing)"
-	case OnsetPeriodic:
-		s += " (in bursts)"
-	}
-	if o.LoadRPS != nil {
-		s += " from " + FormatRate(math.Round(*o.LoadRPS))
-	}
-	if o.LoadLowRPS != nil && o.LoadHighRPS != nil {
-		s += fmt.Sprintf(" (%s to %s)", FormatNumber(math.Round(*o.LoadLowRPS)), FormatNumber(math.Round(*o.LoadHighRPS)))
-	}
-	return s
-}
-
-// maxGap is the longest time without a reading over which a headroom still
-// counts as watched: 12 readings at the usual rate.
-const maxGap = 3 * time.Second
-
-func judgeHeadroom(g profiles.Gate, e *evidence, all []Headroom) GateResult {
-	r := GateResult{Unit: unitName(profiles.UnitRatio), Result: GateUndecided}
-	type place struct{ host, process string }
-	seen, order := map[place][]time.Duration{}, []place(nil)
-	least, where, when := math.Inf(1), Headroom{}, time.Duration(0)
-	for _, h := range all {
-		if h.Name != g.Of {
+		if !e.includes(i) {
 			continue
 		}
-		p := place{h.Host, h.Process}
-		for i, at := range h.At {
-			if !e.watches(at) {
-				continue
-			}
-			if seen[p] == nil {
-				order = append(order, p)
-			}
-			seen[p] = append(seen[p], at)
-			if h.Free[i] < least {
-				least, where, when = h.Free[i], h, at
+		for _, t := range e.targets {
+			p := &s.Points[t][i]
+			v := s.Tally(e.gate, t, i)
+			out.Windows[i].K += v.K
+			out.Windows[i].N += v.N
+			if out.Latency != nil {
+				out.Latency[i] = out.Latency[i].Merge(p.Latency)
 			}
 		}
 	}
-	if math.IsInf(least, 1) {
-		r.Reason = g.Of + " was not measured"
-		return r
+	out.Step = s.Interval
+	if !e.alone && e.gate.Metric != profiles.GateLatency && e.gate.Unit == profiles.UnitRatio {
+		out.Together = judge.OfTogether(out.Total().N)
 	}
-	r.Value = &least
-	r.Reason = fmt.Sprintf("%s left of %s at %s", FormatPercent(least, 3), nameOf(where), FormatSeconds(when.Seconds()))
-	if !g.Op.Holds(least, g.Value) {
-		r.Result = GateFailed
-		return r
+	if out.Latency != nil {
+		out.Together = out.SlowTogether()
 	}
-	r.Result = GatePassed
-	for _, p := range order {
-		if from, gap := e.longestGap(seen[p]); gap > maxGap {
-			r.Result = GateUndecided
-			r.Reason = fmt.Sprintf("not seen on %s for %s from %s; else %s", nameOf(Headroom{Host: p.host, Process: p.process}),
-				FormatSeconds(gap.Seconds()), FormatSeconds(from.Seconds()), r.Reason)
-			break
-		}
-	}
-	return r
+	out.Cluster, out.Most = out.Clustering()
+	return out
 }
 
-// watches reports whether a reading at a time belongs to the gate's windows.
-func (e *evidence) watches(at time.Duration) bool {
-	if e.series.Interval <= 0 || at < 0 {
-		return false
-	}
-	i := int(at / e.series.Interval)
-	if e.gate.UpTo <= 0 && e.end == e.series.Len() && i >= e.end {
-		return true // cool-down
-	}
-	return e.includes(i)
-}
-
-// longestGap returns the longest stretch of the gate's windows without a
-// reading, and where it begins. Times need not be in order.
-func (e *evidence) longestGap(times []time.Duration) (from, longest time.Duration) {
-	read := make([]bool, e.end)
-	for _, at := range times {
-		if i := int(at / e.series.Interval); i < e.end {
-			read[i] = true
-		}
-	}
-	run := 0
-	for i := range e.end {
-		if read[i] || !e.includes(i) {
-			run = 0
-			continue
-		}
-		run++
-		if gap := time.Duration(run) * e.series.Interval; gap > longest {
-			from, longest = time.Duration(i+1-run)*e.series.Interval, gap
-		}
-	}
-	return from, longest
-}
-
-// nameOf says which resource: "open-files of payments on orders-1".
-func nameOf(h Headroom) string {
-	s := h.Name
-	if h.Process != "" {
-		if s != "" {
-			s += " of "
-		}
-		s += h.Process
-	}
-	if h.Instance != "" {
-		s += " " + h.Instance
-	}
-	if s != "" {
-		s += " on "
-	}
-	return s + h.Host
-}
-
-func unitName(u profiles.Unit) string {
-	switch u {
-	case profiles.UnitRatio:
-		return "ratio"
-	case profiles.UnitRate:
-		return "rps"
-	case profiles.UnitDuration:
-		return "seconds"
-	}
-	return "count"
+// Counts returns what a gate counts in all windows of a series, of its targets: events and
+// their exposure.
+func Counts(g profiles.Gate, s *Series) (events, of uint64) {
+	e := &evidence{gate: g, series: s, targets: s.Judged(g), end: s.Len()}
+	sum := e.tallies().Total()
+	return sum.K, sum.N
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/stats/calibration"
 )
 
@@ -140,7 +141,7 @@ func TestShortRunsPass(t *testing.T) {
 		if got.Result != tt.want {
 			t.Errorf("%s, 0 of %d: %s, %s", tt.gate, tt.n, got.Result, got.Reason)
 		}
-		if need := int(Enough(g)); (tt.n >= need) != (got.Result == GatePassed) {
+		if need := int(judge.Enough(g)); (tt.n >= need) != (got.Result == GatePassed) {
 			t.Errorf("%s: %d are enough, and %d are %s", tt.gate, need, tt.n, got.Result)
 		}
 	}

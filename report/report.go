@@ -1,7 +1,8 @@
 // Package report holds what a run showed: the versioned Report, the judgement
 // of gates over it and the comparison of reports across releases. It imports
-// the domain packages only; report/assemble makes Reports from run logs and
-// report/render prints them.
+// the domain packages only, and the arithmetic that it stands on: report/series
+// counts, report/judge and report/compare decide. report/assemble makes Reports
+// from run logs and report/render prints them.
 //
 // Field names of the JSON are a stable interface: more may be added, none is
 // changed within a schema. Every load is the total offered load over all
@@ -15,6 +16,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report/judge"
 )
 
 // Schema is the version of the report that this package writes.
@@ -341,23 +343,13 @@ type RuledOut struct {
 }
 
 // GateResult is one judged gate.
-type GateResult struct {
-	Expr  string   `json:"expr"`
-	Value *float64 `json:"value"`
-	// Low and High are the bounds of a percentile, each at 95 %: slow requests that come
-	// together count as fewer ones.
-	Low    *float64 `json:"low,omitempty"`
-	High   *float64 `json:"high,omitempty"`
-	Unit   string   `json:"unit"`   // count, ratio, rps, seconds
-	Result string   `json:"result"` // passed, failed, undecided
-	Reason string   `json:"reason"` // the numbers behind the result in one line
-}
+type GateResult = judge.Result
 
 // The results of a gate.
 const (
-	GatePassed    = "passed"
-	GateFailed    = "failed"
-	GateUndecided = "undecided"
+	GatePassed    = judge.Passed
+	GateFailed    = judge.Failed
+	GateUndecided = judge.Undecided
 )
 
 // Generator says whether this machine was the limit.

@@ -74,14 +74,15 @@ var arrows = map[string][]string{
 	"attack/fault":                {},
 	"probe":                       {"profiles", "profiles/fields"},
 	"probe/":                      {"profiles", "profiles/fields", "profiles/workload", "probe", "probe/"},
-	"report":                      {"profiles", "attack", "probe", "report/stats", "report/format", "report/series", "report/compare", "report/answers"},
+	"report":                      {"profiles", "attack", "probe", "report/stats", "report/format", "report/series", "report/judge", "report/compare", "report/answers"},
 	"report/stats":                {},
 	"report/stats/bend":           {},
 	"report/stats/calibration":    {"report/stats"}, // for tests
 	// What a report is made of, and everybody who may import it reaches.
 	"report/format":            {},
 	"report/series":            {"profiles", "attack", "report/stats"},
-	"report/compare":           {"report/stats", "report/format"},
+	"report/judge":             {"profiles", "attack", "report/stats", "report/format", "report/series"},
+	"report/compare":           {"profiles", "attack", "report/stats", "report/format", "report/series", "report/judge"},
 	"report/answers":           {"profiles", "attack"},
 	"report/search":            {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/confirm":           {"profiles", "attack", "probe", "report", "report/stats"},

@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -291,7 +292,7 @@ func passFacts(r *report.Report, word string) []layout.Fact {
 			lines = append(lines, t.Name+": nothing, no request ended")
 			continue
 		}
-		s := fmt.Sprintf("at most %s of requests fail up to %s (%s of %s did, 95%%)", report.FormatBound(report.ShareAtMost(t.Failed, t.Requests)),
+		s := fmt.Sprintf("at most %s of requests fail up to %s (%s of %s did, 95%%)", report.FormatBound(judge.ShareAtMost(t.Failed, t.Requests)),
 			up, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
 		if len(r.Targets) > 1 {
 			s = t.Name + ": " + s

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -70,7 +71,7 @@ func onsetsGrid(r *report.Report) layout.Grid {
 			g.Rows = append(g.Rows, row)
 		}
 		if !seen && t.Requests > 0 {
-			bound := report.FormatBound(report.ShareAtMost(t.Failed, t.Requests))
+			bound := report.FormatBound(judge.ShareAtMost(t.Failed, t.Requests))
 			g.Rows = append(g.Rows, []layout.Cell{
 				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text("any"),
 				{Text: "none", Mark: layout.Good},

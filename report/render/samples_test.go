@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/judge"
 )
 
 // The reports that the golden files are made of.
@@ -92,7 +93,7 @@ func totals(ok, failed, wire uint64, faults map[string]map[string]uint64) report
 }
 
 func noOnset(requests, failed uint64) report.Onset {
-	return report.Onset{Status: "none", Fault: "reset", UpperBound: ptr(report.ShareAtMost(failed, requests)), BeforeOf: requests, Before: failed}
+	return report.Onset{Status: "none", Fault: "reset", UpperBound: ptr(judge.ShareAtMost(failed, requests)), BeforeOf: requests, Before: failed}
 }
 
 // series is a ramp from 50/s to top with resets from an onset on.

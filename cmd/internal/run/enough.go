@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/series"
 )
 
@@ -15,7 +16,7 @@ import (
 // even if none fails; it is empty where it has enough, or where nobody knows: of
 // a search, of a closed loop, and of what is no request.
 func TooFew(p profiles.Profile, g profiles.Gate) string {
-	need := report.Enough(g)
+	need := judge.Enough(g)
 	_, open := p.MaxRate()
 	_, searches := p.SearchStage()
 	stages := p.SendingStages()
@@ -62,7 +63,7 @@ func TooFew(p profiles.Profile, g profiles.Gate) string {
 	}
 	why := ""
 	if g.Metric != profiles.GateLatency {
-		why = fmt.Sprintf(", as up to %d may fail together", report.Together)
+		why = fmt.Sprintf(", as up to %d may fail together", judge.Together)
 	}
 	return fmt.Sprintf("%s requests are planned%s, too few to prove it: %s without a single one beyond the limit would do%s",
 		report.FormatCount(n), at, report.FormatCount(need), why)

@@ -1,20 +1,16 @@
-package report
+package judge
 
 import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/stats"
 )
 
-// confidence is that of every one-sided bound by which rare events are judged.
-const confidence = 0.95
+// Confidence is that of every one-sided bound by which rare events are judged.
+const Confidence = 0.95
 
 // ShareAtMost returns the share below which the true one is with 95 % confidence
 // when k of n were seen: close to 3/n for k = 0, and 1 without data.
-func ShareAtMost(k, n uint64) float64 { return upperBound(k, n, confidence) }
-
-func upperBound(k, n uint64, confidence float64) float64 {
-	return stats.UpperShare(float64(k), float64(n), confidence)
-}
+func ShareAtMost(k, n uint64) float64 { return stats.UpperShare(float64(k), float64(n), Confidence) }
 
 // Enough returns how many requests without a single event it takes to pass a
 // gate: fewer prove nothing, however well they end. It is 0 for gates that need
@@ -35,24 +31,25 @@ func Enough(g profiles.Gate) uint64 {
 		return 0
 	}
 	if g.Metric == profiles.GateLatency {
-		return enough(op, limit, 1)
+		return EnoughTogether(op, limit, 1)
 	}
 	return enoughOfShare(op, limit)
 }
 
 // enoughOfShare is how many requests without an event prove the limit of a share.
 func enoughOfShare(op profiles.Op, limit float64) uint64 {
-	if op.Holds(stats.UpperShare(0, spells, confidence), limit) {
-		return enough(op, limit, 1) // of so short a run a spell is less than a request
+	if op.Holds(stats.UpperShare(0, spells, Confidence), limit) {
+		return EnoughTogether(op, limit, 1) // of so short a run a spell is less than a request
 	}
-	return enough(op, limit, Together)
+	return EnoughTogether(op, limit, Together)
 }
 
-// enough is how many requests without an event prove a limit where so many can come together.
-func enough(op profiles.Op, limit, together float64) uint64 {
+// EnoughTogether is how many requests without an event prove a limit where so many can
+// come together.
+func EnoughTogether(op profiles.Op, limit, together float64) uint64 {
 	together = max(1, together)
-	n := uint64(float64(stats.CleanTrials(limit, confidence)-1) * together)
-	for !op.Holds(stats.UpperShare(0, float64(n)/together, confidence), limit) {
+	n := uint64(float64(stats.CleanTrials(limit, Confidence)-1) * together)
+	for !op.Holds(stats.UpperShare(0, float64(n)/together, Confidence), limit) {
 		n++
 	}
 	return n
@@ -68,5 +65,9 @@ const (
 	spells   = 240
 )
 
-// together is how many of n requests may fail together; at least 1.
-func together(n uint64) float64 { return min(Together, max(1, float64(n)/spells)) }
+// OfTogether is how many of n requests may fail together; at least 1.
+func OfTogether(n uint64) float64 { return min(Together, max(1, float64(n)/spells)) }
+
+// FairCrossing is up to which part of a load failures must be proven to stay below a
+// share: the last part of a ramp holds its end.
+const FairCrossing = 0.98

@@ -1,75 +1,24 @@
-package report
+package judge
 
 import (
 	"fmt"
 	"math"
 	"time"
 
-	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/series"
 	"github.com/rampload/rampload/report/stats"
 )
 
-// The evidence of gates that count.
-type (
-	tally   = series.Tally
-	tallies = series.Tallies
-)
-
-// tallies collects the included windows. A window that is not included counts
-// nothing, so that a span over it holds the rest.
-func (e *evidence) tallies() tallies {
-	s := e.series
-	out := tallies{
-		Windows: make([]tally, e.end),
-	}
-	if e.gate.Within > 0 && s.Interval > 0 {
-		out.Span = max(1, int((e.gate.Within+s.Interval-1)/s.Interval))
-	}
-	if e.gate.Metric == profiles.GateLatency {
-		out.Latency = make([]attack.Histogram, e.end)
-	}
-	for i := range e.end {
-		if !e.includes(i) {
-			continue
-		}
-		for _, t := range e.targets {
-			p := &s.Points[t][i]
-			v := s.Tally(e.gate, t, i)
-			out.Windows[i].K += v.K
-			out.Windows[i].N += v.N
-			if out.Latency != nil {
-				out.Latency[i] = out.Latency[i].Merge(p.Latency)
-			}
-		}
-	}
-	out.Step = s.Interval
-	if !e.alone && e.gate.Metric != profiles.GateLatency && e.gate.Unit == profiles.UnitRatio {
-		out.Together = together(out.Total().N)
-	}
-	if out.Latency != nil {
-		out.Together = out.SlowTogether()
-	}
-	out.Cluster, out.Most = out.Clustering()
-	return out
-}
-
-// Counts returns what a gate counts in all windows of a series, of its targets: events and
-// their exposure.
-func Counts(g profiles.Gate, s *Series) (events, of uint64) {
-	e := &evidence{gate: g, series: s, targets: s.Judged(g), end: s.Len()}
-	sum := e.tallies().Total()
-	return sum.K, sum.N
-}
-
-func judgeCounts(g profiles.Gate, t tallies) GateResult {
+// Counts judges a gate on counts, of the windows that it is about.
+func Counts(g profiles.Gate, t series.Tallies) Result {
 	if t.Total().N == 0 {
 		what := "no request ended"
 		if g.Metric == profiles.GateLatency {
 			what = "no request succeeded"
 		}
-		return GateResult{Unit: unitName(g.Unit), Result: GateUndecided, Reason: what + " in the windows that it is judged on"}
+		return Result{Unit: UnitName(g.Unit), Result: Undecided, Reason: what + " in the windows that it is judged on"}
 	}
 	switch {
 	case g.Metric == profiles.GateLatency:
@@ -82,21 +31,21 @@ func judgeCounts(g profiles.Gate, t tallies) GateResult {
 		if r.Value != nil {
 			share = t.Total().Share()
 		}
-		r.Value, r.Unit = &share, unitName(profiles.UnitRatio)
+		r.Value, r.Unit = &share, UnitName(profiles.UnitRatio)
 		return r
 	}
 	r, w := judgeShare(g.Op, g.Value, t)
 	v := w.sum.Share()
-	r.Value, r.Unit = &v, unitName(profiles.UnitRatio)
-	r.Reason = w.describe(t, FormatPercent(v, 3)) + r.Reason
+	r.Value, r.Unit = &v, UnitName(profiles.UnitRatio)
+	r.Reason = w.describe(t, format.Percent(v, 3)) + r.Reason
 	return r
 }
 
 // judgeCount compares counts as they are; the reason gives the bound.
-func judgeCount(g profiles.Gate, t tallies) GateResult {
-	r := GateResult{Unit: unitName(profiles.UnitCount), Result: GatePassed}
+func judgeCount(g profiles.Gate, t series.Tallies) Result {
+	r := Result{Unit: UnitName(profiles.UnitCount), Result: Passed}
 	worst := worstSpan{}
-	t.Spans(func(from, to int, sum tally) {
+	t.Spans(func(from, to int, sum series.Tally) {
 		more := sum.K > worst.sum.K
 		if g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual {
 			more = sum.K < worst.sum.K
@@ -105,15 +54,15 @@ func judgeCount(g profiles.Gate, t tallies) GateResult {
 			worst = worstSpan{from, to, sum}
 		}
 		if !g.Op.Holds(float64(sum.K), g.Value) {
-			r.Result = GateFailed
+			r.Result = Failed
 		}
 	})
 	v := float64(worst.sum.K)
 	r.Value = &v
-	detail := FormatPercent(worst.sum.Share(), 3)
-	if r.Result == GatePassed || worst.sum.N == 0 {
+	detail := format.Percent(worst.sum.Share(), 3)
+	if r.Result == Passed || worst.sum.N == 0 {
 		all := t.Total()
-		detail = "at most " + FormatBound(upperBound(all.K, all.N, confidence))
+		detail = "at most " + format.Bound(ShareAtMost(all.K, all.N))
 	}
 	r.Reason = worst.describe(t, detail)
 	return r
@@ -122,20 +71,20 @@ func judgeCount(g profiles.Gate, t tallies) GateResult {
 // worstSpan is the span that decides, or comes nearest to deciding.
 type worstSpan struct {
 	from, to int
-	sum      tally
+	sum      series.Tally
 }
 
-func (w worstSpan) describe(t tallies, detail string) string {
-	s := fmt.Sprintf("%s of %s (%s)", FormatCount(w.sum.K), FormatCount(w.sum.N), detail)
+func (w worstSpan) describe(t series.Tallies, detail string) string {
+	s := fmt.Sprintf("%s of %s (%s)", format.Count(w.sum.K), format.Count(w.sum.N), detail)
 	return s + w.where(t)
 }
 
 // where says which span it is, unless it is the whole run.
-func (w worstSpan) where(t tallies) string {
+func (w worstSpan) where(t series.Tallies) string {
 	if t.Span == 0 || w.to-w.from == len(t.Windows) {
 		return ""
 	}
-	return fmt.Sprintf(" in the %s from %s", FormatSeconds((time.Duration(w.to-w.from) * t.Step).Seconds()), FormatSeconds((time.Duration(w.from) * t.Step).Seconds()))
+	return fmt.Sprintf(" in the %s from %s", format.Seconds((time.Duration(w.to-w.from) * t.Step).Seconds()), format.Seconds((time.Duration(w.from) * t.Step).Seconds()))
 }
 
 // overlap is how many independent looks a sliding span takes while it moves by
@@ -145,9 +94,9 @@ const overlap = 4
 
 // judgeShare judges a share against its limit by confidence bounds. The reason
 // is only what has to be added to the numbers.
-func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan) {
+func judgeShare(op profiles.Op, limit float64, t series.Tallies) (Result, worstSpan) {
 	atMost := op == profiles.Less || op == profiles.LessOrEqual
-	broken := func(t tallies, k tally, confidence float64) bool { // proven
+	broken := func(t series.Tallies, k series.Tally, confidence float64) bool { // proven
 		low, high := t.Bounds(k, confidence)
 		switch {
 		case atMost:
@@ -157,7 +106,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		}
 		return !op.Holds(high, limit)
 	}
-	worse := func(a, b tally) bool {
+	worse := func(a, b series.Tally) bool {
 		if atMost || op == profiles.Equal {
 			return a.Share() > b.Share()
 		}
@@ -168,7 +117,7 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		separate = max(1, overlap*float64(len(t.Windows))/float64(t.Span))
 	}
 	var nearest, proven worstSpan
-	t.Spans(func(from, to int, sum tally) {
+	t.Spans(func(from, to int, sum series.Tally) {
 		if sum.N == 0 {
 			return
 		}
@@ -176,18 +125,18 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		if nearest.to == 0 || worse(sum, nearest.sum) {
 			nearest = w
 		}
-		if !op.Holds(sum.Share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.Within(from, to), sum, 1-(1-confidence)/separate) {
+		if !op.Holds(sum.Share(), limit) && (proven.to == 0 || worse(sum, proven.sum)) && broken(t.Within(from, to), sum, 1-(1-Confidence)/separate) {
 			proven = w
 		}
 	})
 	if proven.to > 0 {
-		return GateResult{Result: GateFailed}, proven
+		return Result{Result: Failed}, proven
 	}
 	all := t.Total()
 	if all.K == 0 { // no span is worse than another
 		nearest = worstSpan{0, len(t.Windows), all}
 	}
-	low, high := t.Bounds(all, confidence)
+	low, high := t.Bounds(all, Confidence)
 	bound := high
 	if !atMost {
 		bound = low
@@ -198,15 +147,15 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		// A span is proven by its own requests, not by those of the whole run.
 		alone := t
 		alone.Together = 1
-		_, proof = alone.Bounds(least, confidence)
+		_, proof = alone.Bounds(least, Confidence)
 		proof = max(proof, bound)
 	}
 	if clean && op.Holds(bound, limit) && op.Holds(proof, limit) {
-		r := GateResult{Result: GatePassed}
+		r := Result{Result: Passed}
 		if atMost {
-			r.Reason = ", at most " + FormatBound(high)
+			r.Reason = ", at most " + format.Bound(high)
 			if all.K == 0 && t.Together > 1 {
-				r.Reason = fmt.Sprintf(", at most %s, if up to %.0f fail together %s", FormatBound(upperBound(0, all.N, confidence)), t.Together, FormatBound(high))
+				r.Reason = fmt.Sprintf(", at most %s, if up to %.0f fail together %s", format.Bound(ShareAtMost(0, all.N)), t.Together, format.Bound(high))
 			}
 			if t.Span > 0 && all.K > 0 {
 				r.Reason += " of all"
@@ -214,37 +163,37 @@ func judgeShare(op profiles.Op, limit float64, t tallies) (GateResult, worstSpan
 		}
 		return r, nearest
 	}
-	r := GateResult{Result: GateUndecided}
-	need := stats.CleanTrials(limit, confidence)
+	r := Result{Result: Undecided}
+	need := stats.CleanTrials(limit, Confidence)
 	inSpells := func() uint64 {
 		if t.Together < 1 {
-			return enough(op, limit, 1)
+			return EnoughTogether(op, limit, 1)
 		}
 		return enoughOfShare(op, limit)
 	}
 	switch {
 	case atMost && clean && all.K == 0 && all.N >= need && t.Together >= 1 && !op.Holds(bound, limit):
-		r.Reason = fmt.Sprintf(": too few to tell where up to %d fail together, %s more without one would do", Together, FormatCount(inSpells()-all.N))
+		r.Reason = fmt.Sprintf(": too few to tell where up to %d fail together, %s more without one would do", Together, format.Count(inSpells()-all.N))
 	case atMost && clean && all.K == 0 && all.N < need:
 		need = inSpells()
-		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", FormatCount(need))
+		r.Reason = fmt.Sprintf(": too few to tell, %s without one would do", format.Count(need))
 	case t.Span > 0 && clean && op.Holds(bound, limit):
 		r.Reason = fmt.Sprintf(": too few in a span to tell, up to %s in one of %s; %s in a span without one would do",
-			FormatBound(proof), FormatCount(t.Thinnest(nearest.sum).N), FormatCount(need))
+			format.Bound(proof), format.Count(t.Thinnest(nearest.sum).N), format.Count(need))
 	case t.Span > 0 && !clean:
 		r.Reason = ": too few in that span to tell"
 	default:
-		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", FormatPercent(low, 2), FormatBound(high)) + decisive(t, limit, all)
+		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", format.Percent(low, 2), format.Bound(high)) + decisive(t, limit, all)
 	}
 	return r, nearest
 }
 
 // decisive says what more requests like these would decide, and why more than their
 // number tells.
-func decisive(t tallies, limit float64, all tally) string {
+func decisive(t series.Tallies, limit float64, all series.Tally) string {
 	s := ""
 	if t.Cluster >= 1.5 {
-		s = fmt.Sprintf("; they come in clusters, as %s independent ones of %s", FormatNumber(math.Ceil(float64(all.K)/t.Cluster)), FormatCount(uint64(float64(all.N)/t.Cluster)))
+		s = fmt.Sprintf("; they come in clusters, as %s independent ones of %s", format.Number(math.Ceil(float64(all.K)/t.Cluster)), format.Count(uint64(float64(all.N)/t.Cluster)))
 	}
 	p := all.Share()
 	if all.N == 0 || p == limit || limit <= 0 {
@@ -254,7 +203,7 @@ func decisive(t tallies, limit float64, all tally) string {
 	const z = 1.645
 	need := t.Most * z * z * max(p, limit) * (1 - min(p, limit)) / ((p - limit) * (p - limit))
 	if more := need - float64(all.N); more > 0 && need < 1e9 {
-		s += fmt.Sprintf("; about %s requests more at this share would decide", FormatNumber(significantUp(more)))
+		s += fmt.Sprintf("; about %s requests more at this share would decide", format.Number(significantUp(more)))
 	}
 	return s
 }
@@ -266,31 +215,31 @@ func significantUp(v float64) float64 {
 }
 
 // judgePercentile judges a percentile by the share of requests that take longer.
-func judgePercentile(g profiles.Gate, t tallies) GateResult {
+func judgePercentile(g profiles.Gate, t series.Tallies) Result {
 	op := profiles.LessOrEqual
 	if g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual {
 		op = profiles.Greater
 	}
 	r, w := judgeShare(op, 1-g.Percentile, t)
-	r.Unit = unitName(profiles.UnitDuration)
+	r.Unit = UnitName(profiles.UnitDuration)
 	r.Value = t.Quantile(w.from, w.to, g.Percentile)
-	r.Low, r.High = t.QuantileBounds(w.from, w.to, g.Percentile, confidence)
+	r.Low, r.High = t.QuantileBounds(w.from, w.to, g.Percentile, Confidence)
 	value := "-"
 	if r.Value != nil {
-		value = FormatSeconds(*r.Value)
+		value = format.Seconds(*r.Value)
 		value += within(value, r.Low, r.High)
 	}
-	s := fmt.Sprintf("%s; %s of %s took longer", value, FormatCount(w.sum.K), FormatCount(w.sum.N))
+	s := fmt.Sprintf("%s; %s of %s took longer", value, format.Count(w.sum.K), format.Count(w.sum.N))
 	s += w.where(t)
-	if r.Result == GateUndecided {
-		if low, high := t.Bounds(w.sum, confidence); math.Abs(high-low) > 0 {
-			s += fmt.Sprintf(": too few to tell, a share between %s and %s", FormatPercent(low, 2), FormatBound(high))
+	if r.Result == Undecided {
+		if low, high := t.Bounds(w.sum, Confidence); math.Abs(high-low) > 0 {
+			s += fmt.Sprintf(": too few to tell, a share between %s and %s", format.Percent(low, 2), format.Bound(high))
 			if t.Cluster >= 1.5 {
 				s += "; slow requests come together"
 			}
 		}
-		if need := enough(profiles.LessOrEqual, 1-g.Percentile, t.Together); w.sum.K == 0 && w.sum.N < need {
-			s += fmt.Sprintf("; %s requests would do", FormatCount(need))
+		if need := EnoughTogether(profiles.LessOrEqual, 1-g.Percentile, t.Together); w.sum.K == 0 && w.sum.N < need {
+			s += fmt.Sprintf("; %s requests would do", format.Count(need))
 		}
 	}
 	r.Reason = s
@@ -302,10 +251,10 @@ func judgePercentile(g profiles.Gate, t tallies) GateResult {
 func within(value string, low, high *float64) string {
 	from, to := "", ""
 	if low != nil {
-		from = FormatSeconds(*low)
+		from = format.Seconds(*low)
 	}
 	if high != nil {
-		to = FormatSeconds(*high)
+		to = format.Seconds(*high)
 	}
 	switch {
 	case from != "" && to != "" && (from != value || to != value):
