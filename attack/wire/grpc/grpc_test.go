@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -322,6 +324,35 @@ func TestReflection(t *testing.T) {
 	cancel()
 	if _, err := grpc.Reflect(ctx, config("127.0.0.1:1")); err == nil {
 		t.Error("a context that is over was not heeded")
+	}
+}
+
+// TestSpeaks: a server that has no health service has answered, one of HTTP alone has not.
+func TestSpeaks(t *testing.T) {
+	server, err := grpctest.New(orders(t), grpctest.None, echo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	addr, err := grpctest.Start(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := grpc.Speaks(t.Context(), config(addr)); err != nil {
+		t.Errorf("a gRPC server: %v", err)
+	}
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	web := httptest.NewUnstartedServer(http.NotFoundHandler())
+	web.Config.Protocols = &protocols
+	web.Start()
+	defer web.Close()
+	var no *grpc.Unanswered
+	if err := grpc.Speaks(t.Context(), config(web.Listener.Addr().String())); !errors.As(err, &no) || no.Attempt.Fault != attack.Status || no.Attempt.Status != 404 {
+		t.Errorf("a web server: %v", err)
+	}
+	if err := grpc.Speaks(t.Context(), config("127.0.0.1:1")); !errors.As(err, &no) || no.Attempt.Fault != attack.Refused {
+		t.Errorf("nobody listens: %v", err)
 	}
 }
 

@@ -9,23 +9,12 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/attack/wire"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/schema"
 )
 
 // ErrNoReflection says that a server has no reflection service.
 var ErrNoReflection = errors.New("the server has no reflection")
-
-// Unanswered is the error of a target that answers no question of its schema.
-type Unanswered struct{ Attempt attack.Attempt }
-
-func (e *Unanswered) Error() string {
-	if !e.Attempt.Detail.IsZero() {
-		return fmt.Sprintf("read the schema by reflection: %s", e.Attempt.Detail)
-	}
-	return fmt.Sprintf("read the schema by reflection: %s in %s", e.Attempt.Fault, e.Attempt.Phase)
-}
 
 // Limits of what a server may tell by reflection.
 const (
@@ -38,34 +27,24 @@ const (
 // request goes along, for servers that ask for credentials. It makes connections of its
 // own, and takes no longer than ctx and the client's timeout for each question.
 func Reflect(ctx context.Context, cfg attack.ClientConfig) ([]byte, error) {
-	var x *exchanger
-	t, err := wire.New(wire.ConfigOf(cfg, func(to wire.Target) (wire.Exchanger, error) {
-		var err error
-		x, err = newExchanger(to)
-		return x, err
-	}))
+	q, err := newQuestioner(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer t.Close()
-	defer context.AfterFunc(ctx, t.Abort)()
-	r := &reflection{via: t, x: x}
-	if len(cfg.Profile.Requests) > 0 && !cfg.Profile.Requests[0].Filled {
-		r.metadata = cfg.Profile.Requests[0].Headers
-	}
+	defer q.via.Close()
+	defer context.AfterFunc(ctx, q.via.Abort)()
+	r := &reflection{questioner: q}
 	return r.read()
 }
 
-// reflection asks one server.
+// reflection asks one server for its schema.
 type reflection struct {
-	via      *wire.Transport
-	x        *exchanger
-	metadata []profiles.Header
-	path     string // of the method, once it is known
-	size     int
-	files    map[string][]byte // encoded FileDescriptorProtos by name
-	order    []string
-	wanted   []string // names of files that others import
+	*questioner
+	path   string // of the method, once it is known
+	size   int
+	files  map[string][]byte // encoded FileDescriptorProtos by name
+	order  []string
+	wanted []string // names of files that others import
 }
 
 // The fields of requests and answers (grpc/reflection/v1/reflection.proto; v1alpha has the
@@ -112,7 +91,7 @@ func (r *reflection) read() ([]byte, error) {
 func (r *reflection) services() ([]string, error) {
 	for _, version := range []string{"v1", "v1alpha"} {
 		r.path = "/grpc.reflection." + version + ".ServerReflection/ServerReflectionInfo"
-		answer, err := r.ask(askServices, "*")
+		answer, err := r.question(askServices, "*")
 		var no *Unanswered
 		if errors.As(err, &no) && no.Attempt.Detail == attack.GRPCCode(12) { // unimplemented
 			continue
@@ -144,7 +123,7 @@ func (e *refused) Error() string { return "reflection says: " + e.text }
 
 // fetch asks for files.
 func (r *reflection) fetch(what protowire.Number, name string) error {
-	answer, err := r.ask(what, name)
+	answer, err := r.question(what, name)
 	if err != nil {
 		return err
 	}
@@ -181,22 +160,9 @@ func (r *reflection) add(file []byte) {
 	}
 }
 
-// ask asks one question, and returns the answer's message.
-func (r *reflection) ask(what protowire.Number, name string) ([]byte, error) {
-	body := protowire.AppendString(protowire.AppendTag(nil, what, protowire.BytesType), name)
-	req := &Request{fixed: appendMessage(nil, []part{{literal: body}}, nil), isFixed: true}
-	if err := req.encodeHead(r.x.target, profiles.Request{Path: r.path, Headers: r.metadata}, r.x.scope()); err != nil {
-		return nil, err
-	}
-	a := attack.Attempt{Reply: &attack.Reply{Limit: maxKept}}
-	r.via.Do(req, &a)
-	switch {
-	case a.Fault != attack.None:
-		return nil, &Unanswered{a}
-	case a.Reply.Length > int64(len(a.Reply.Body)):
-		return nil, fmt.Errorf("an answer of more than %d MiB: give protos: [FILE.proto]", maxKept>>20)
-	}
-	return slices.Clone(a.Reply.Body), nil
+// question puts one question to the reflection service, and returns the answer's message.
+func (r *reflection) question(what protowire.Number, name string) ([]byte, error) {
+	return r.ask(r.path, protowire.AppendString(protowire.AppendTag(nil, what, protowire.BytesType), name))
 }
 
 // subfields returns the values of a field of an encoded message; what is malformed has

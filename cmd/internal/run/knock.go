@@ -47,8 +47,11 @@ func Knock(ctx context.Context, p profiles.Profile, t profiles.Target, base prof
 	if err := refusal(t.Name, base.URL, p.Client, k); err != nil {
 		return console.NotRun(err)
 	}
-	if !cfg.Profile.Speaks().OverHTTP() {
+	switch {
+	case !cfg.Profile.Speaks().OverHTTP():
 		return exchange(ctx, p, cfg)
+	case cfg.Profile.Speaks() == profiles.SpeaksGRPC && len(cfg.Profile.GRPC.Protos) > 0:
+		return askGRPC(ctx, p, cfg)
 	}
 	return nil
 }

@@ -44,6 +44,30 @@ func reflectOn(ctx context.Context, t profiles.Target, c profiles.Client) ([]byt
 	return set, err
 }
 
+// askGRPC finds out whether a target whose schema stands in files speaks gRPC: one that is
+// asked for its schema has shown it.
+func askGRPC(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig) error {
+	name := cfg.Profile.Name
+	cfg.Client.Connections, cfg.Client.Retries = 1, profiles.Retries{}
+	err := grpc.Speaks(ctx, cfg)
+	var no *grpc.Unanswered
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return nil
+	case !errors.As(err, &no):
+		return console.Usage(fmt.Errorf("target %s: %w", name, err))
+	}
+	a := no.Attempt
+	if what := Mistaken(ctx, cfg.Profile, a); what != "" {
+		return console.NotRun(fmt.Errorf("target %s: %s", name, what))
+	}
+	if a.Fault == attack.Status {
+		return console.NotRun(fmt.Errorf("target %s: %s answers with HTTP status %d and no gRPC; check its url", name, knockedAt(cfg.Profile.URL, a), a.Status))
+	}
+	return console.NotRun(fmt.Errorf("target %s: %s answers its connections, and fails a gRPC call with %s%s; check that gRPC is what its port speaks",
+		name, knockedAt(cfg.Profile.URL, a), a.Fault, said(p, a)))
+}
+
 // ReadSchemas reads the schemas that the profile's gRPC targets still lack: of .proto
 // files, or by reflection. Targets are changed in place. The error is for one that tells
 // none, or does not have what the profile calls.
