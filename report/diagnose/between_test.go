@@ -1,10 +1,12 @@
 package diagnose_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
@@ -18,6 +20,20 @@ func (w chained) logged(host, process, format, peer, text string) {
 			Kind: probe.LogLine, At: f.End - dur(0.001), Source: probe.Source{Host: host, Name: "log " + process}, Host: host, Process: process, Count: 1,
 			Reason: text, Line: &probe.Line{File: process + ".log", Level: "error", Peer: peer, Format: format},
 		})
+	}
+}
+
+// byID gives the lines that a service wrote for failed requests the ids of these.
+func (w chained) byID() {
+	w.log.Header.RunID = "00112233445566ab"
+	at := map[time.Duration]uint64{}
+	for _, f := range w.log.Failures {
+		at[f.End-dur(0.001)] = f.Request
+	}
+	for i := range w.log.Events {
+		if e := &w.log.Events[i]; e.Line != nil {
+			e.Line.ID = fmt.Sprintf("%s-%016x", w.log.Header.RunID, at[e.At])
+		}
 	}
 }
 

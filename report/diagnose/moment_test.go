@@ -62,6 +62,18 @@ func TestMoments(t *testing.T) {
 			want: "configuration-change", host: serverHost, refused: []string{"marked-down", "worker-recycling", "ungraceful-restart"},
 		},
 		{
+			name: "a service asks nobody any more, and those before it say that it resets their connections: it answers nothing",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(502, 0.002))
+				w.traffic(hosts, usual, []carried{{300, 300}, {320, 0}, {0, 0}})
+				w.totals("api-1", probe.AttemptFails, "", 0, 0)
+				w.logged(serverHost, "nginx", "nginx", "10.0.0.3:8081", "recv() failed (104: Connection reset by peer) while reading response header from upstream")
+				w.byID()
+			},
+			want: "upstream-application-abort", host: "api-1", refused: []string{"upstream-deny-rule", "upstream-configuration-change"},
+		},
+		{
 			name: "half of the requests go on being served: a limit, and no rule against all",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "postgres")

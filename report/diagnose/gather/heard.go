@@ -148,7 +148,7 @@ func Told(c *evidence.Case) (where, text string) {
 	if j.File != "" {
 		where += " (" + j.File + ")"
 	}
-	return where, Shortened(j.Text)
+	return where, Telling(j.Text, j.Phrase)
 }
 
 // ofStoreProtocol reports whether a line is an answer in a protocol of stores: those speak
@@ -191,7 +191,7 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 		if host := c.Run.HostOf(j.Peer.Addr.Addr()); host != "" {
 			who = fmt.Sprintf("%s:%d answered", host, j.Peer.Addr.Port())
 		}
-		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, Shortened(j.Text), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, Telling(j.Text, j.Phrase), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 	}
 	if j.Edge != nil {
 		return quoteTrace(c, j)
@@ -209,7 +209,7 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 	if j.By == "time" {
 		how = fmt.Sprintf("%s while %s failed", words.Count(j.Times, "line"), words.Commas(j.Of))
 	}
-	return fmt.Sprintf("%s: %s (%s, first at %s)", who, Shortened(j.Text), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+	return fmt.Sprintf("%s: %s (%s, first at %s)", who, Telling(j.Text, j.Phrase), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 }
 
 // About returns the index of the hop that something is said of: the one that is named,

@@ -52,6 +52,27 @@ func Shortened(s string) string {
 	return strings.ToValidUTF8(s[:cut], "") + " ..."
 }
 
+// Telling cuts a text for a sentence so that the phrase stays that says what is wrong: what
+// stands between its beginning and the phrase goes first.
+func Telling(s, phrase string) string {
+	const most, head = 120, 45
+	phrase, _, _ = strings.Cut(phrase, "…")
+	low := strings.ToLower(s)
+	at := strings.Index(low, phrase)
+	if len(s) <= most || phrase == "" || at < 0 || at+len(phrase) <= most || len(low) != len(s) {
+		return Shortened(s)
+	}
+	begin := s[:head]
+	if cut := strings.LastIndexByte(begin, ' '); cut > head/2 {
+		begin = begin[:cut]
+	}
+	end := s[at:]
+	if cut := most - head; len(end) > cut {
+		end = end[:max(cut, len(phrase))] + " ..."
+	}
+	return strings.ToValidUTF8(begin, "") + " ... " + strings.ToValidUTF8(end, "")
+}
+
 // commonAnswers words what most failures were answered.
 func commonAnswers(c *evidence.Case) string {
 	if j := told(c); j != nil && !slices.ContainsFunc(c.Heard, func(h evidence.Heard) bool { return h.Line == nil && h.Share >= 0.5 }) {

@@ -16,7 +16,7 @@ func quoteTrace(c *evidence.Case, j *spoken.Joined) string {
 	if e := j.Edge; e.GoodOf > 0 {
 		how += fmt.Sprintf(", %s of %s of good ones", words.Commas(e.GoodTimes), words.Commas(e.GoodOf))
 	}
-	return fmt.Sprintf("trace: %s: %s (%s, first at %s)", j.Edge, Shortened(j.Text), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+	return fmt.Sprintf("trace: %s: %s (%s, first at %s)", j.Edge, Telling(j.Text, j.Phrase), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 }
 
 // traced returns the index of the hop that a service of traces is, by the names that

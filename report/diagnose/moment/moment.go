@@ -139,7 +139,7 @@ func observeLastWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop, death
 		if l.First < first-before || l.First > first+after {
 			continue
 		}
-		f.SetAt(clue, evidence.Yes, l.First, "log of "+l.Service+" on "+l.Host, "%s on %s said: %s; then %s ended%s", l.Service, l.Host, gather.Shortened(l.Text), words.OrThe(deaths[0].Process), words.Why(deaths[0].Why))
+		f.SetAt(clue, evidence.Yes, l.First, "log of "+l.Service+" on "+l.Host, "%s on %s said: %s; then %s ended%s", l.Service, l.Host, gather.Telling(l.Text, l.Phrase), words.OrThe(deaths[0].Process), words.Why(deaths[0].Why))
 		f[evidence.LastWords] = f[clue]
 		for _, follows := range []evidence.Clue{evidence.SaysStarting, evidence.SaysAway, evidence.SaysEnds, evidence.SaysCrashed} {
 			f[follows] = evidence.Fact{}

@@ -241,7 +241,7 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	x, _ := reached(c, next)
 	probeOf.Set(evidence.Came, evidence.No, "", "%s", broughtText(x, next))
 	observeTried(c, &probeOf, next, true)
-	if probeOf[evidence.NotAsked].Is != evidence.Yes {
+	if probeOf[evidence.NotAsked].Is != evidence.Yes || saidToEnd(c, h) {
 		return
 	}
 	f.Set(evidence.TurnedAway, evidence.Yes, probeOf[evidence.NotAsked].Source, "%s answered them itself: %s", h.Place(), probeOf[evidence.NotAsked].Text)
@@ -278,6 +278,23 @@ func refusesItself(c *evidence.Case, h evidence.Hop) (text string, meaning says.
 		}
 	}
 	return "", says.None
+}
+
+// saidToEnd reports whether those before a hop say of most failed requests, by id, that it
+// reset or closed their connection: then it gave no answer, whatever others were answered.
+func saidToEnd(c *evidence.Case, h evidence.Hop) bool {
+	shares := map[string]float64{}
+	for _, x := range c.Heard {
+		if x.Line == nil || x.Line.By != "id" || x.Line.Replied() || x.Of != says.Behind || x.Meaning != says.Reset && x.Meaning != says.Closed {
+			continue
+		}
+		if at, ok := gather.About(c, x); ok && at == h.Index {
+			if shares[x.Line.Service] += x.Share; shares[x.Line.Service] >= 0.5 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // observeLeftOut asks whether the hop before stopped asking this one for a trouble that
