@@ -209,6 +209,27 @@ func growth(x *runlog.Series, spans []Span) float64 {
 	return grew / passed
 }
 
+// slower returns how many times as old as before what was asked gets: of the readings that
+// found something out, for at light load most find nothing. NaN without enough of them.
+func slower(asked []*hops.Peer, now, before []Span) float64 {
+	const enough = 5
+	found := func(spans []Span) (out []float64) {
+		for _, p := range asked {
+			for _, age := range between(p.Tracks[probe.AwaitingMedian], spans) {
+				if age > 0 {
+					out = append(out, age)
+				}
+			}
+		}
+		return out
+	}
+	x, y := found(before), found(now)
+	if len(x) < enough || len(y) < enough {
+		return math.NaN()
+	}
+	return median(y) / median(x)
+}
+
 func median(v []float64) float64 { return quantile(v, 0.5) }
 
 func mean(v []float64) float64 {

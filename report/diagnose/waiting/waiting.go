@@ -60,6 +60,12 @@ type Behind struct {
 	Oldest, Median                                    float64
 	OldestBefore, MedianBefore, RequestsBefore        float64
 	ConnectionsBefore                                 float64
+
+	// Of the instance with the most open requests alone: what others have out is not in its way.
+	WorstRequests, WorstConnections float64
+	// Slower is how many times as old as before what is out gets, of readings that found
+	// something out; NaN where there were too few.
+	Slower float64
 }
 
 // Way is the walk along a chain.
@@ -112,6 +118,13 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 		// What was before may have been slow already: it is compared with its better part.
 		b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
 		b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
+		b.WorstRequests, b.WorstConnections, b.Slower = math.NaN(), math.NaN(), slower(n.Asked, now, before)
+		for _, p := range n.Asked {
+			if s.Worst != nil && p.Host == s.Worst.Host && p.Process == s.Worst.Process {
+				b.WorstRequests = sum(b.WorstRequests, median(around(p.Tracks[probe.Awaiting], now)))
+				b.WorstConnections = sum(b.WorstConnections, median(around(p.Tracks[probe.PeerConnections], now)))
+			}
+		}
 		s.Behind = append(s.Behind, b)
 		r.steps(w, n, depth+1, now, before)
 	}
@@ -332,7 +345,11 @@ func (s *Step) follows() (*Behind, report.Stand) {
 		}
 	}
 	if own == report.StandsInside || own == report.StandsNotAccepted {
-		if b := s.pool(); b != nil {
+		switch b := s.pool(); {
+		case b == nil:
+		case b.Slower >= ageTimes: // connections in use are rate times latency: it is the latency that fills them
+			return b, report.StandsBehind
+		default:
 			return b, report.StandsPool
 		}
 	}
@@ -371,10 +388,14 @@ func (s *Step) lost() *Behind {
 }
 
 // pool returns the next hop whose connections are all in use, each of them not for long,
-// while requests that were read wait inside for one of them.
+// while requests that were read wait inside for one of them. Of several instances, those of
+// the one at which they wait: what stands there and asks nobody waits for no connection.
 func (s *Step) pool() *Behind {
 	for i := range s.Behind {
 		b := &s.Behind[i]
+		if len(s.Hop.Instances) > 1 && !(b.WorstConnections >= 1 && b.WorstRequests >= inUse*b.WorstConnections) {
+			continue
+		}
 		if b.Connections >= 1 && b.Requests >= inUse*b.Connections && s.Now.Served() >= 2*b.Connections && s.Now.Oldest >= 4*b.Median {
 			return b
 		}

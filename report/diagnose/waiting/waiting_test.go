@@ -103,6 +103,15 @@ func locked() *incident {
 	return w
 }
 
+// instance adds another instance of the service in the middle, whose connections to the
+// database are in use for a moment each.
+func (w *incident) instance(host string, pid int32, addr string) {
+	w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: host, Addrs: []string{addr}})
+	w.peer("web", "nginx", addr+":8080", asked{connections: 10, oldest: 0.01}, asked{connections: 10, awaiting: 1, oldest: 0.01})
+	w.service(host, "api", "*:8080", pid, "10.0.0.2", served{owed: 1, oldest: 0.01}, served{owed: 1, oldest: 0.01})
+	w.peer(host, "api", "10.0.0.4:5432", asked{connections: 2, oldest: 0.01}, asked{connections: 2, awaiting: 2, oldest: 0.01})
+}
+
 func follow(w *incident) *waiting.Way {
 	first := hops.Read(&w.log).Chain("local", []netip.AddrPort{netip.MustParseAddrPort("10.0.0.2:80")}, nil)
 	return waiting.Follow(&w.log, first, []waiting.Span{{From: 10, To: 20}}, []waiting.Span{{From: 0, To: 9.5}})
@@ -171,6 +180,24 @@ func TestFollow(t *testing.T) {
 			w.change("api", probe.RequestsUnread, 0)
 			return w
 		}, "api", report.StandsPool},
+		{"all connections are in use, for those behind take five times as long as before: no pool is short of its own", func() *incident {
+			w := locked()
+			w.change("api", probe.AwaitingOldest, 0.05)
+			w.change("api", probe.AwaitingMedian, 0.025)
+			w.change("api", probe.RequestsUnread, 0)
+			return w
+		}, "postgres", report.StandsInside},
+		{"one of several instances is late, and asks nobody: that the others' connections are in use is no pool of its own", func() *incident {
+			w := locked()
+			w.change("api", probe.AwaitingOldest, 0)
+			w.change("api", probe.AwaitingMedian, 0)
+			w.change("api", probe.Awaiting, 0)
+			w.change("api", probe.PeerConnections, 1)
+			w.change("api", probe.RequestsUnread, 0)
+			w.instance("api-2", 21, "10.0.0.5")
+			w.instance("api-3", 22, "10.0.0.6")
+			return w
+		}, "api", report.StandsInside},
 		{"the service in the middle has too few workers", func() *incident {
 			w := locked()
 			w.change("api", probe.Awaiting, 0)
