@@ -51,7 +51,7 @@ race: deps ## every test with the race detector
 
 lint: ## gofumpt, vet, staticcheck, import rules
 	go vet ./...
-	go vet -tags bench ./attack/ramp ./cmd/internal/session
+	go vet -tags bench ./attack/ramp ./cmd/internal/session ./cmd/internal/broadcast
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	$(TOOLS) golangci-lint run ./...
@@ -90,10 +90,12 @@ ifdef SHORT
 bench: export RAMPLOAD_BENCH_ROUNDS ?= 3
 bench: export RAMPLOAD_BENCH_SECONDS ?= 0.5
 endif
-bench: deps ## what engines and observer are held to, as ratios beside their peers: one table, 6 minutes; SHORT=1: 2
+bench: deps ## what engines and observer are held to, as ratios beside their peers: one table, 8 minutes; SHORT=1: 4
 	@rm -f $(BENCH_TABLE)
 	@go test -tags bench -run '^$$' -bench Bars -benchtime 1x -timeout 15m ./attack/ramp
 	@go test -tags bench -run '^$$' -bench Observer -benchtime 1x -timeout 15m -v ./cmd/internal/session
+	@go test -run '^$$' -bench Follow -benchtime 10x ./probe/logs
+	@go test -tags bench -run '^$$' -bench Telling -benchtime 1x -timeout 15m ./cmd/internal/broadcast
 	@echo; cat $(BENCH_TABLE); rm -f $(BENCH_TABLE)
 
 # RAMPLOAD_BENCH_LONG=1 adds memory over ten million requests (5 minutes).

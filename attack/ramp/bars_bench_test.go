@@ -105,6 +105,10 @@ func BenchmarkBars(b *testing.B) {
 			return func() float64 { return perProcessor(b, url, filled, 250*time.Millisecond) }
 		}
 		row("direct, filled with data, requests per CPU second over plain", ">= 0.90", ratio(20, filled(true), filled(false)), 0.9, false) // many short turns: long ones scatter
+		ids := func(write func(*profiles.Request)) func() float64 {
+			return func() float64 { return perProcessorSecond(b, url, 100*time.Millisecond, write) }
+		}
+		row("direct, ids on every request, requests per CPU second over none", ">= 0.97", ratio(50, ids(withIDs), ids(withoutIDs)), 0.97, false)
 		p50, p99, cores := offSchedule(b, rounds, seconds)
 		row("off an even 5,000/s at the server, p50 in µs", "<= 10", p50, 10, true)
 		row("off an even 5,000/s at the server, p99 in µs", "<= 100", p99, 100, true)
