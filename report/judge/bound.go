@@ -12,6 +12,13 @@ const Confidence = 0.95
 // when k of n were seen: close to 3/n for k = 0, and 1 without data.
 func ShareAtMost(k, n uint64) float64 { return stats.UpperShare(float64(k), float64(n), Confidence) }
 
+// CleanAtMost returns the share below which the true one is with 95 % confidence after n
+// requests of which none failed, where as many can fail together as a gate takes it
+// ([OfTogether]): it is what a gate judges by.
+func CleanAtMost(n uint64) float64 {
+	return stats.UpperShare(0, float64(n)/OfTogether(n), Confidence)
+}
+
 // Enough returns how many requests without a single event it takes to pass a
 // gate: fewer prove nothing, however well they end. It is 0 for gates that need
 // no number of requests: counts, onsets, headrooms, and shares that are to be

@@ -294,6 +294,9 @@ func passFacts(r *report.Report, word string) []layout.Fact {
 		}
 		s := fmt.Sprintf("at most %s of requests fail up to %s (%s of %s did, 95%%)", report.FormatBound(judge.ShareAtMost(t.Failed, t.Requests)),
 			up, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
+		if together := judge.OfTogether(t.Requests); t.Failed == 0 && together >= 1.5 {
+			s += fmt.Sprintf("; %s if up to %.0f fail together", report.FormatBound(judge.CleanAtMost(t.Requests)), together)
+		}
 		if len(r.Targets) > 1 {
 			s = t.Name + ": " + s
 		}
