@@ -36,6 +36,7 @@ type dialer struct {
 	tls      *tls.Config     // nil: plain
 	must     bool            // the handshake must agree on a protocol
 	serial   bool            // no session is multiplexed
+	talks    bool            // a session begins with a wait for the peer
 	proxyTLS *tls.Config     // nil: the proxy is not spoken to over TLS
 }
 
@@ -49,7 +50,7 @@ func newDialer(t *Transport) (*dialer, error) {
 		d.locals[route.Family(a)] = append(d.locals[route.Family(a)], a)
 	}
 	offer := t.ex.Offer()
-	d.serial = offer.Sessions == Serial
+	d.serial, d.talks = offer.Sessions == Serial, offer.Talks
 	if t.route.TLS {
 		c, err := route.TLS(t.cfg.Client, t.route.Server)
 		if err != nil {
@@ -84,7 +85,7 @@ func (d *dialer) dial(a *attack.Attempt, deadline time.Duration, waits func()) *
 	t.dials.Add(1)
 	t.open.Add(1)
 	c := d.open(a, deadline, waits)
-	if c != nil && (d.tls != nil || d.proxyTLS != nil || t.route.Connect != "" || t.ex.Offer().Talks) {
+	if c != nil && (d.tls != nil || d.proxyTLS != nil || t.route.Connect != "" || d.talks) {
 		waits()
 	}
 	if c == nil {
@@ -161,7 +162,11 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	t := d.t
 	index := d.remotes.Index(addr)
 	a.Conn = attack.Conn{Remote: addr, RemoteIndex: index}
-	s, err := socket.Open(addr, t.route.Socket, d.local(addr.Addr()))
+	var by *socket.Poller
+	if !a.Held && t.pool.closeMode() {
+		by = t.poller
+	}
+	s, err := socket.Open(addr, t.route.Socket, d.local(addr.Addr()), by)
 	if err != nil {
 		return nil, err
 	}

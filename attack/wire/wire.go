@@ -105,6 +105,7 @@ type Transport struct {
 	route   *route.Route
 	dialer  *dialer
 	watcher *socket.Watcher
+	poller  *socket.Poller // of connections for one attempt; nil: none is expected
 	bg      *background
 	holder  *holder
 	pool    pool
@@ -168,6 +169,13 @@ func New(cfg Config) (*Transport, error) {
 	t.multi.Store(sessions == Shared)
 	if t.watcher, err = socket.NewWatcher(); err != nil {
 		return nil, fmt.Errorf("watch idle connections: %w", err)
+	}
+	if cfg.Client.Connections == 0 {
+		if t.poller, err = socket.NewPoller(); err != nil {
+			t.watcher.Close()
+			return nil, fmt.Errorf("wait for connections: %w", err)
+		}
+		go t.poller.Run()
 	}
 	t.bg, t.holder = newBackground(t), newHolder(t)
 	go t.watcher.Run(t.hup)
@@ -386,5 +394,8 @@ func (t *Transport) Close() error {
 	t.mu.Unlock()
 	t.bg.stop()
 	t.watcher.Close()
+	if t.poller != nil {
+		t.poller.Close()
+	}
 	return nil
 }

@@ -25,37 +25,46 @@ import (
 //
 // One goroutine reads and one writes at a time; SetDeadline is safe from any.
 type Socket struct {
-	file *os.File
-	raw  syscall.RawConn
-	fd   int
-	tcp  bool
-	peer unix.Sockaddr // of a connect that is under way, nil once connected
+	file  *os.File // nil: it waits in a seat
+	raw   syscall.RawConn
+	seat  *seat // of a poller of ours; nil: Go's poller has the file
+	fd    int32
+	tcp   bool
+	sent  bool          // in a seat: something was written
+	quick bool          // in a seat: TCP_NODELAY is set
+	wait  bool          // the next step waits for data before it reads
+	peer  unix.Sockaddr // of a connect that is under way, nil once connected
 
 	// The read or exchange under way, run by step inside the poller's loop.
 	step func(fd uintptr) bool
 	out  []byte // still to be written
 	in   []byte // to read into; nil with drop > 0
 	drop int    // bytes to discard in the kernel
-	wait bool   // the next step waits for data before it reads
 	n    int
 	err  error
 }
 
 // Open begins to connect to an address, or to the Unix socket at path.
 // A valid local address is bound to without choosing a port, so that each local
-// address has the whole port range (IP_BIND_ADDRESS_NO_PORT, ip(7)).
-func Open(remote netip.AddrPort, path string, local netip.Addr) (*Socket, error) {
-	family, sa := unix.AF_UNIX, unix.Sockaddr(&unix.SockaddrUnix{Name: path})
-	if path == "" {
+// address has the whole port range (IP_BIND_ADDRESS_NO_PORT, ip(7)). A poller is for
+// TCP sockets that serve one request; nil: Go's, which is quicker for those that wait often.
+func Open(remote netip.AddrPort, path string, local netip.Addr, by *Poller) (*Socket, error) {
+	family, sa := unix.AF_UNIX, unix.Sockaddr(nil)
+	var to address
+	if path != "" {
+		sa = &unix.SockaddrUnix{Name: path}
+	} else if family = to.set(remote); family == 0 {
 		family, sa = sockaddr(remote)
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
+	s := &Socket{fd: int32(fd), tcp: path == ""}
 	if path == "" {
-		// Best effort: without it a request of several writes is only slower.
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		if by == nil {
+			s.hurry()
+		}
 		if local.IsValid() {
 			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 			_, from := sockaddr(netip.AddrPortFrom(local, 0))
@@ -65,29 +74,108 @@ func Open(remote netip.AddrPort, path string, local netip.Addr) (*Socket, error)
 			}
 		}
 	}
-	err = unix.Connect(fd, sa)
+	connect := func() error {
+		if sa != nil {
+			return unix.Connect(fd, sa)
+		}
+		return to.connect(fd)
+	}
+	err = connect()
 	if err == unix.EINPROGRESS || err == unix.EINTR {
 		// Over loopback the handshake is over before connect returns.
-		err = unix.Connect(fd, sa)
+		err = connect()
 	}
-	s := &Socket{fd: fd, tcp: path == ""}
 	switch err {
 	case nil, unix.EISCONN:
 	case unix.EALREADY, unix.EINPROGRESS, unix.EINTR:
-		s.peer = sa
+		if s.peer = sa; sa == nil {
+			_, s.peer = sockaddr(remote)
+		}
 	case unix.EAGAIN: // a Unix socket whose backlog is full
 		s.peer = sa
 	default:
 		unix.Close(fd)
 		return nil, err
 	}
-	s.file = os.NewFile(uintptr(fd), "socket")
+	if by != nil && s.tcp {
+		by.sit(s)
+		return s, nil
+	}
 	s.step = s.advance
+	s.file = os.NewFile(uintptr(fd), "socket")
 	if s.raw, err = s.file.SyscallConn(); err != nil {
 		s.file.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// hurry sets TCP_NODELAY. Best effort: without it a request of several writes is only
+// slower.
+func (s *Socket) hurry() { _ = unix.SetsockoptInt(int(s.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
+
+// writes notes that something is about to be written. Nothing delays the first write
+// (RFC 1122 §4.2.3.4), so that a socket for one request need not be told.
+func (s *Socket) writes() {
+	if s.seat == nil || s.quick {
+		return
+	}
+	if !s.sent {
+		s.sent = true
+		return
+	}
+	s.quick = true
+	s.hurry()
+}
+
+// rounds makes steps until one is the last, and waits between them; see [seat].
+func (s *Socket) rounds(out bool, step func(fd uintptr) bool) error {
+	switch {
+	case s.seat != nil:
+		return s.seat.rounds(s, out, step)
+	case out:
+		return s.raw.Write(step)
+	}
+	return s.raw.Read(step)
+}
+
+// progress makes the read or exchange that is prepared.
+func (s *Socket) progress() error {
+	if s.seat != nil {
+		return s.seat.rounds(s, false, s.advance)
+	}
+	return s.raw.Read(s.step)
+}
+
+// address is an IP address as the kernel takes it.
+type address struct {
+	raw  unix.RawSockaddrInet6 // or the shorter one of IPv4 in its place
+	size uintptr
+}
+
+// set returns the family of an address, 0 for one with a zone.
+func (a *address) set(to netip.AddrPort) int {
+	port := *(*uint16)(unsafe.Pointer(&[2]byte{byte(to.Port() >> 8), byte(to.Port())}))
+	if ip := to.Addr().Unmap(); ip.Is4() {
+		*(*unix.RawSockaddrInet4)(unsafe.Pointer(&a.raw)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: ip.As4()}
+		a.size = unix.SizeofSockaddrInet4
+		return unix.AF_INET
+	}
+	if to.Addr().Zone() != "" {
+		return 0
+	}
+	a.raw = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: to.Addr().As16()}
+	a.size = unix.SizeofSockaddrInet6
+	return unix.AF_INET6
+}
+
+// connect is connect(2) of a descriptor that never blocks, hence without telling the
+// scheduler.
+func (a *address) connect(fd int) error {
+	if _, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)), a.size); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
@@ -111,7 +199,7 @@ func (s *Socket) Connected() bool { return s.peer == nil }
 func (s *Socket) Finish() error {
 	for s.peer != nil {
 		var full bool
-		err := s.raw.Write(func(fd uintptr) bool {
+		err := s.rounds(true, func(fd uintptr) bool {
 			full = false
 			switch s.err = unix.Connect(int(fd), s.peer); s.err {
 			case unix.EALREADY, unix.EINPROGRESS, unix.EINTR:
@@ -144,6 +232,7 @@ func (s *Socket) Finish() error {
 // the read that would find nothing is left out.
 func (s *Socket) advance(fd uintptr) bool {
 	if len(s.out) > 0 {
+		s.writes()
 		n, err := ignoreEINTR(unix.SYS_WRITE, fd, unsafe.Pointer(&s.out[0]), len(s.out), 0)
 		if err != 0 && err != unix.EAGAIN {
 			s.err = err
@@ -198,7 +287,7 @@ func ignoreEINTR(call, fd uintptr, p unsafe.Pointer, n, flags int) (int, syscall
 // left to write: when it is not empty the caller writes it and then reads.
 func (s *Socket) Exchange(out, in []byte) (rest []byte, n int, err error) {
 	s.out, s.in, s.n, s.err, s.wait = out, in, 0, nil, false
-	err = s.raw.Read(s.step)
+	err = s.progress()
 	rest, s.out, s.in = s.out, nil, nil
 	if err == nil {
 		err = s.err
@@ -222,7 +311,7 @@ func (s *Socket) Discard(max int, scratch []byte) (int, error) {
 		return s.Read(scratch[:min(max, len(scratch))])
 	}
 	s.in, s.drop, s.n, s.err, s.wait = nil, max, 0, nil, false
-	err := s.raw.Read(s.step)
+	err := s.progress()
 	if err == nil {
 		err = s.err
 	}
@@ -231,8 +320,31 @@ func (s *Socket) Discard(max int, scratch []byte) (int, error) {
 
 // Write writes all of p or returns how much it wrote before the error.
 func (s *Socket) Write(p []byte) (int, error) {
-	n, err := s.file.Write(p)
-	return n, bare(err)
+	if s.seat == nil {
+		n, err := s.file.Write(p)
+		return n, bare(err)
+	}
+	s.writes()
+	written := 0
+	var failed error
+	err := s.rounds(true, func(fd uintptr) bool {
+		for written < len(p) {
+			n, errno := ignoreEINTR(unix.SYS_WRITE, fd, unsafe.Pointer(&p[written]), len(p)-written, 0)
+			if errno == unix.EAGAIN {
+				return false
+			}
+			if errno != 0 {
+				failed = errno
+				return true
+			}
+			written += n
+		}
+		return true
+	})
+	if err == nil {
+		err = failed
+	}
+	return written, err
 }
 
 // bare returns the cause of a file's error.
@@ -249,32 +361,52 @@ func bare(err error) error {
 
 // SetDeadline ends reads and writes at t; it fails where the poller could not
 // take the descriptor.
-func (s *Socket) SetDeadline(t time.Time) error { return s.file.SetDeadline(t) }
+func (s *Socket) SetDeadline(t time.Time) error {
+	if s.seat != nil {
+		return s.seat.setDeadline(s, t)
+	}
+	return s.file.SetDeadline(t)
+}
 
 // ResetOnClose has Close send a RST and not a FIN (SO_LINGER with a time of 0,
 // socket(7)).
 func (s *Socket) ResetOnClose() {
 	// Best effort: without it the close is an orderly one.
-	_ = unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
 // Close closes the socket.
-func (s *Socket) Close() error { return s.file.Close() }
+func (s *Socket) Close() error {
+	if s.seat == nil {
+		return s.file.Close()
+	}
+	if !s.seat.leave(s) {
+		return os.ErrClosed
+	}
+	if _, _, errno := syscall.RawSyscall(unix.SYS_CLOSE, uintptr(s.fd), 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
 
 // LocalAddr returns the address that the connection comes from.
 func (s *Socket) LocalAddr() netip.AddrPort {
 	if !s.tcp {
 		return netip.AddrPort{}
 	}
-	sa, err := syscall.Getsockname(s.fd) // package unix asks for the protocol besides
-	if err != nil {
+	var raw unix.RawSockaddrInet6
+	size := uint32(unsafe.Sizeof(raw))
+	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(s.fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&size)))
+	runtime.KeepAlive(s)
+	if errno != 0 {
 		return netip.AddrPort{}
 	}
-	switch sa := sa.(type) {
-	case *syscall.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *syscall.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port))
+	port := (*[2]byte)(unsafe.Pointer(&raw.Port))
+	switch raw.Family {
+	case unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&raw)).Addr), uint16(port[0])<<8|uint16(port[1]))
+	case unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16(raw.Addr), uint16(port[0])<<8|uint16(port[1]))
 	}
 	return netip.AddrPort{}
 }
@@ -302,7 +434,7 @@ func (s *Socket) Fate() (Fate, error) {
 	}
 	switch info[0] {
 	case tcpClose:
-		errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		errno, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
 		if err != nil {
 			return Failed, err
 		}
@@ -354,7 +486,7 @@ func (s *Socket) Info() attack.TCPInfo {
 	if !s.tcp {
 		return attack.TCPInfo{}
 	}
-	ti, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	ti, err := unix.GetsockoptTCPInfo(int(s.fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return attack.TCPInfo{}
 	}

@@ -17,7 +17,7 @@ import (
 type Socket struct{ dialled }
 
 // Open prepares to connect; Finish does.
-func Open(remote netip.AddrPort, path string, local netip.Addr) (*Socket, error) {
+func Open(remote netip.AddrPort, path string, local netip.Addr, _ *Poller) (*Socket, error) {
 	s := new(Socket)
 	s.prepare(remote, path, local)
 	return s, nil

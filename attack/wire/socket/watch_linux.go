@@ -42,7 +42,7 @@ func (w *Watcher) Add(s *Socket, id uint64) error {
 		Events: unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff, // ERR and HUP are always told
 		Fd:     int32(uint32(id)), Pad: int32(uint32(id >> 32)),
 	}
-	return unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, s.fd, &ev)
+	return unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, int(s.fd), &ev)
 }
 
 // Run calls hup with the id of each connection that something happened to,
