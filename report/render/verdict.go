@@ -158,6 +158,9 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 	if t.Part == profiles.RoleCompletion && f.Cause == "rate-limit-policy" {
 		return s + ": no more than a fixed rate is done"
 	}
+	if t.Part == profiles.RoleCompletion && f.Cause == "client-timeout" {
+		return s + ": they are not done in time"
+	}
 	switch f.Verdict {
 	case "explains":
 		if f.Cause == unexpectedAnswers {

@@ -338,6 +338,9 @@ func byTime(l *Line, failed []float64, all, step float64) (Joined, bool) {
 	if near < 0.8*l.Lines || near == 0 || always && near < 0.2*all && !once(l.Meaning) {
 		return Joined{}, false
 	}
+	if l.Meaning == says.None && (near < leastTold || near < fewIDs*all) {
+		return Joined{}, false // it says nothing that is known, and hardly ever
+	}
 	share := min(1, near/all)
 	if once(l.Meaning) {
 		share = 1

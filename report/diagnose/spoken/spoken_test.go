@@ -88,7 +88,7 @@ func TestJoinByTime(t *testing.T) {
 	for i := range 60 {
 		log.Events = append(log.Events, line(float64(i)*0.5, "db", "postgresql", "could not receive data from client: Connection reset by peer", "", 1)) // all the time
 	}
-	log.Events = append(log.Events, line(15.2, "web", "php-fpm", "server reached pm.max_children setting (4)", "", 1), line(2, "app", "shop", "config is deprecated: it may fail", "", 1))
+	log.Events = append(log.Events, line(15.2, "web", "php-fpm", "server reached pm.max_children setting (4)", "", 1), line(2, "app", "shop", "config is deprecated: it may fail", "", 1), line(15.3, "app", "shop", "the cache was emptied", "", 1))
 	got := Report(Join(Read(log), all, failed, 0.25), func(float64) float64 { return math.NaN() })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
