@@ -86,6 +86,7 @@ const (
 	Inbound         = "inbound"
 	NotAccepted     = "not-accepted"
 	RequestsUnread  = "requests-unread"
+	Incomplete      = "requests-incomplete"
 	Owed            = "owed"
 	OwedOldest      = "owed-oldest"
 	OwedMedian      = "owed-median"
@@ -98,6 +99,7 @@ const (
 	AwaitingMedian  = "awaiting-median"
 	Unacknowledged  = "unacknowledged"
 	AnswersUnread   = "answers-unread"
+	Asked           = "requests-asked"
 	Translated      = "translated" // instance "10.0.0.100:80 10.0.1.2:8080": asked for, and given
 	Sessions        = "sessions"   // instance: what a process says of itself, "waiting"
 
@@ -229,6 +231,7 @@ func Catalogue() []Definition {
 		{Inbound, Standing, "connections", true, false, "connections to a service"},
 		{NotAccepted, Standing, "connections", true, false, "connections to a service that it has not accepted"},
 		{RequestsUnread, Standing, "requests", true, false, "requests that came in and that the service has not read"},
+		{Incomplete, Standing, "requests", true, false, "requests that have come in only in part: a thread of the service waits for the rest, or it comes in pieces over some time"},
 		{Owed, Standing, "requests", true, false, "requests that came in and were not answered"},
 		{OwedOldest, Standing, "seconds", true, false, "age of the oldest request that was not answered"},
 		{OwedMedian, Standing, "seconds", true, false, "median age of the requests that were not answered"},
@@ -241,6 +244,7 @@ func Catalogue() []Definition {
 		{AwaitingMedian, Standing, "seconds", true, false, "median age of the requests to a peer without an answer"},
 		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
 		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
+		{Asked, Standing, "requests", true, true, "requests that a process sent to a peer on connections that last, estimated by their segments of data"},
 		{Translated, Standing, "connections", false, false, "tracked connections whose destination was changed on the way"},
 		{Arrived, Standing, "requests", true, true, "requests that came in to a service, estimated by the segments and bytes of data on its connections"},
 		{Served, Standing, "requests", false, true, "requests that a service counts as answered, in its metrics"},

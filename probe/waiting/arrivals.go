@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"strconv"
+	"time"
 )
 
 // arrivals estimates how many requests came in to the services of a namespace, from what
@@ -39,24 +40,55 @@ type flow struct{ local, remote netip.AddrPort }
 
 // heard is what was known of a connection when it was seen last.
 type heard struct {
-	in, round uint32
-	bytes     uint64
+	in, out, round uint32
+	bytes          uint64
+	pieces         uint32        // readings in which more came in, since this end sent last
+	since          time.Duration // since data came in
+	longest        time.Duration // between two pieces, at least
+}
+
+// comes reports whether a request still comes in on a connection: it came in several
+// pieces, which were read and not answered, and the next one is not overdue.
+func (h *heard) comes(c conn) bool {
+	return h.pieces >= 2 && !c.unread() && c.info.received <= 2*h.longest+2*time.Second
+}
+
+// next returns what is known of a connection after one more reading.
+func (h heard) next(c conn, round uint32) heard {
+	now := heard{in: c.info.in, out: c.info.out, round: round, bytes: c.info.bytesIn, since: c.info.received}
+	if now.out != h.out {
+		return now
+	}
+	now.pieces, now.longest = h.pieces, h.longest
+	if now.in != h.in {
+		now.pieces++
+		now.longest = max(now.longest, h.since)
+	}
+	return now
 }
 
 // maxFlows bounds the connections that are told apart.
 const maxFlows = 1 << 17
 
-// count takes a connection of this reading to a service, nil for one that this end made.
-func (a *arrivals) count(s *service, c conn) {
+// count takes a connection of this reading to a service, or one that this end made to a
+// peer; both are nil for one that nobody holds.
+func (a *arrivals) count(s *service, p *peer, c conn) {
 	if a.known == nil {
 		a.known = map[flow]heard{}
 	}
 	key := flow{c.local, c.remote}
 	before, known := a.known[key]
-	if known || len(a.known) < maxFlows {
-		a.known[key] = heard{c.info.in, a.round, c.info.bytesIn}
-	}
 	fresh := !known || c.info.in < before.in || c.info.bytesIn < before.bytes // another one from the same port
+	if known || len(a.known) < maxFlows {
+		now := heard{in: c.info.in, out: c.info.out, round: a.round, bytes: c.info.bytesIn, since: c.info.received}
+		if !fresh {
+			now = before.next(c, a.round)
+		}
+		a.known[key] = now
+		if s != nil && now.comes(c) {
+			s.coming = append(s.coming, c.inode)
+		}
+	}
 	switch {
 	case a.round == 0:
 		return
@@ -67,6 +99,9 @@ func (a *arrivals) count(s *service, c conn) {
 	a.seen += bytes
 	if s == nil {
 		a.out += bytes
+		if p != nil {
+			p.asked += float64(c.info.out - min(before.out, c.info.out))
+		}
 		return
 	}
 	if fresh {

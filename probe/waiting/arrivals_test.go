@@ -55,7 +55,7 @@ func TestArrivals(t *testing.T) {
 					c := conn{state: established, local: netip.AddrPortFrom(at, port), remote: netip.AddrPortFrom(at, client), inode: 1, info: tcpInfo{in: in, bytesIn: 100 * uint64(in)}, hasInfo: true}
 					s := tl.of(c)
 					s.in(c)
-					tl.arrivals.count(s, c)
+					tl.arrivals.count(s, nil, c)
 				}
 			}
 			tl.settle(came{r.opens, r.bytes})

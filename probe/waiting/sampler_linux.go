@@ -141,13 +141,12 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	for _, c := range s.dumps {
 		if in := s.tally.of(c); in != nil {
 			in.in(c)
-			s.tally.arrivals.count(in, c)
+			s.tally.arrivals.count(in, nil, c)
 			continue
 		}
 		process := s.processOf(c)
 		s.strangers = s.strangers || process == "" && c.inode != 0
-		s.tally.out(c, process)
-		s.tally.arrivals.count(nil, c)
+		s.tally.arrivals.count(nil, s.tally.out(c, process), c)
 	}
 	for _, x := range s.tally.services {
 		if !x.open {
@@ -159,6 +158,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 		s.strangers = s.strangers || x.seen && x.owner.name == ""
 	}
 	s.scans = s.owners.scans
+	s.countIncomplete()
 	s.tally.settle(s.totals.read())
 	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
 		s.missing = append(s.missing, &probe.Unsupported{

@@ -2,12 +2,16 @@ package waiting_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/netns"
@@ -175,6 +179,74 @@ func TestConnectionsThatAreNotAccepted(t *testing.T) {
 	if got := reach(t, s, probe.Callers, l.Addr().String()+" 127.0.0.1", 3); got[probe.Callers] != 3 {
 		t.Errorf("callers: %v", got)
 	}
+}
+
+// TestRequestsThatComeInPart: a thread that waits for the rest of a request, one that waits
+// for a caller who says nothing, and one that works on what it has read.
+func TestRequestsThatComeInPart(t *testing.T) {
+	s := open(t)
+	l := blocking(t)
+	slow, _ := dial(t, l)
+	if _, err := fmt.Fprint(slow, "half a requ"); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, l)
+	whole, _ := dial(t, l)
+	if _, err := fmt.Fprintln(whole, "request"); err != nil {
+		t.Fatal(err)
+	}
+	got := reach(t, s, probe.Incomplete, l.Addr().String(), 2)
+	if got[probe.Inbound] != 3 {
+		t.Errorf("%v", got)
+	}
+	if _, err := fmt.Fprintln(slow, "est"); err != nil {
+		t.Fatal(err)
+	}
+	reach(t, s, probe.Incomplete, l.Addr().String(), 1)
+}
+
+// blocking serves each connection by a thread that sleeps in read(2) until a line has come
+// in, and answers none.
+func blocking(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			f, err := c.(*net.TCPConn).File()
+			_ = c.Close()
+			if err != nil {
+				return
+			}
+			if err := unix.SetNonblock(int(f.Fd()), false); err != nil {
+				return
+			}
+			go func() {
+				runtime.LockOSThread()
+				b := make([]byte, 64)
+				for {
+					n, err := unix.Read(int(f.Fd()), b)
+					if err != nil || n <= 0 {
+						_ = f.Close()
+						return
+					}
+					if bytes.ContainsRune(b[:n], '\n') {
+						<-t.Context().Done()
+						_ = f.Close()
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l
 }
 
 func TestServicesAreNamedByTheirProcess(t *testing.T) {

@@ -39,9 +39,12 @@ type service struct {
 	callers                                map[netip.Addr]float64
 	accepted                               []uint32 // inodes of connections that owe
 	others                                 []uint32 // and of those that do not
-	arrived                                float64  // requests, since the first reading
-	segments, bytes                        float64  // of data that came in on connections that were seen
-	fresh, freshAll                        float64  // connections that were not there before: in this reading, and in all
+	begun                                  []uint32 // inodes of connections on which something is read, or nothing ever came
+	coming                                 []uint32 // inodes of connections on which a request comes in pieces
+	incomplete                             float64
+	arrived                                float64 // requests, since the first reading
+	segments, bytes                        float64 // of data that came in on connections that were seen
+	fresh, freshAll                        float64 // connections that were not there before: in this reading, and in all
 }
 
 // owner is the process of a service, and all that share it.
@@ -58,6 +61,7 @@ type peerKey struct {
 
 type peer struct {
 	connections, connecting, awaiting, unacked, unread float64
+	asked                                              float64 // requests, since the first reading
 
 	ages []time.Duration
 }
@@ -70,14 +74,15 @@ func (t *tally) reset() {
 	for _, s := range t.services {
 		s.open = false
 		s.inodes, s.accepted, s.others, s.ages = s.inodes[:0], s.accepted[:0], s.others[:0], s.ages[:0]
-		s.connections, s.owed, s.unread, s.notAccepted, s.fresh = 0, 0, 0, 0, 0
+		s.begun, s.coming = s.begun[:0], s.coming[:0]
+		s.connections, s.owed, s.unread, s.notAccepted, s.fresh, s.incomplete = 0, 0, 0, 0, 0, 0
 		for a := range s.callers {
 			s.callers[a] = 0
 		}
 	}
 	clear(t.ports)
 	for _, p := range t.peers {
-		*p = peer{ages: p.ages[:0]}
+		*p = peer{ages: p.ages[:0], asked: p.asked}
 	}
 }
 
@@ -128,6 +133,9 @@ func (s *service) in(c conn) {
 		s.unread++
 		owes = true
 	}
+	if !c.unread() && (owes || c.hasInfo && c.info.in == 0) && c.state == established {
+		s.begun = append(s.begun, c.inode)
+	}
 	if !owes {
 		s.others = append(s.others, c.inode)
 		return
@@ -137,31 +145,32 @@ func (s *service) in(c conn) {
 	s.accepted = append(s.accepted, c.inode)
 }
 
-// out counts a connection that a process made.
-func (t *tally) out(c conn, process string) {
+// out counts a connection that a process made, and returns whom it goes to; nil for
+// nobody who is counted.
+func (t *tally) out(c conn, process string) *peer {
 	if c.inode == 0 { // closed by its process
-		return
+		return nil
 	}
 	key := peerKey{process, c.remote}
 	p := t.peers[key]
 	if p == nil {
 		if len(t.peers) >= 4*maxPeers {
-			return
+			return nil
 		}
 		p = &peer{}
 		t.peers[key] = p
 	}
 	if c.state == synSent {
 		p.connecting++
-		return
+		return p
 	}
 	p.connections++
 	if c.unread() {
 		p.unread++
-		return
+		return p
 	}
 	if c.state == closeWait {
-		return // it was closed by the other end, and owes nothing
+		return p // it was closed by the other end, and owes nothing
 	}
 	if age, asks := c.asks(); asks {
 		p.awaiting++
@@ -170,6 +179,7 @@ func (t *tally) out(c conn, process string) {
 			p.unacked++
 		}
 	}
+	return p
 }
 
 // emit hands over the series of the services and peers with the most connections.
@@ -192,6 +202,7 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		}
 		put(s.owner.name, probe.NotAccepted, at, s.notAccepted)
 		put(s.owner.name, probe.RequestsUnread, at, s.unread)
+		put(s.owner.name, probe.Incomplete, at, s.incomplete)
 		put(s.owner.name, probe.Owed, at, s.owed)
 		put(s.owner.name, probe.OwedOldest, at, oldest)
 		put(s.owner.name, probe.OwedMedian, at, middle)
@@ -209,6 +220,7 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		put(k.process, probe.AwaitingMedian, at, middle)
 		put(k.process, probe.Unacknowledged, at, p.unacked)
 		put(k.process, probe.AnswersUnread, at, p.unread)
+		put(k.process, probe.Asked, at, p.asked)
 	}
 }
 

@@ -65,6 +65,13 @@ func (w chained) peer(host, process, peer string, connections, awaiting, oldest,
 	}
 }
 
+// runs adds how often a second the threads of a process run.
+func (w chained) runs(host, process string, pid int32, before, now float64) {
+	w.seriesOf(probe.Metric{Host: host, Process: process, PID: pid, Name: probe.Runs}, math.NaN(), func(t float64) float64 {
+		return before*min(t, w.at) + now*max(t-w.at, 0)
+	})
+}
+
 // fails lets every request from the onset on end so.
 func (w chained) fails(become func(*request)) {
 	w.fail = func(r *request) {
@@ -205,7 +212,52 @@ func TestChains(t *testing.T) {
 				w.hop("api-1", "api", "*:8081", 20, 8, 3, 0, 0, 3, 9)
 				w.fails(gatewayTimeout)
 			},
-			refused: []string{"deadlock", "upstream-deadlock", "slow-dependency"}, want: "network-outage",
+			refused: []string{"deadlock", "upstream-deadlock", "slow-dependency"}, want: "address-unreachable",
+		},
+		{
+			name: "connections to an address that nobody watches do not come up: nobody there is slow",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 100, 0, 0, 100, 2)
+				w.peer(serverHost, "nginx", "10.9.9.9:8081", 3, 3, 2, 97)
+				w.put(probe.Metric{Host: serverHost, Process: "nginx", Name: probe.Unacknowledged, Instance: "10.9.9.9:8081"}, 0, 3)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"slow-dependency", "packet-loss", "deadlock"}, want: "address-unreachable",
+		},
+		{
+			name: "an instance has another address now, and its kernel says so of what comes to the old one",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 0, 0, 0, 200)
+				w.hop("api-1", "api", "*:8081", 20, 8, 0, 0, 0, 0, 0)
+				w.fails(gatewayTimeout)
+				drops(w, "api-1", "IP_INADDRERRORS", "SYN", 8081, 31)
+			},
+			refused: []string{"slow-dependency", "network-outage", "packet-loss"}, want: "address-unreachable",
+		},
+		{
+			name: "workers wait for the rest of requests that callers do not send: nothing is paused",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 100, 0, 0, 100, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 100, 100, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 5, 104, 100, 0, 4, 9)
+				w.put(probe.Metric{Host: "api-1", Process: "api", Name: probe.Incomplete, Instance: "*:8081"}, 0, 4)
+				w.runs("api-1", "api", 20, 400, 1)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-process-paused", "slow-dependency", "upstream-deadlock"}, want: "upstream-threads", host: "api-1",
+		},
+		{
+			name: "a process that does not run, and has read nothing of what came",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 100, 0, 0, 100, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 100, 100, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 5, 104, 4, 96, 100, 2)
+				w.put(probe.Metric{Host: "api-1", Process: "api", Name: probe.Incomplete, Instance: "*:8081"}, 0, 0)
+				w.runs("api-1", "api", 20, 400, 0)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-threads", "slow-dependency"}, want: "upstream-process-paused", host: "api-1",
 		},
 		{
 			name: "most of what is out was acknowledged, and little was seen at the other end: no network lost it",

@@ -13,6 +13,7 @@ func processPaused() inquiry.Rule {
 		Waits: true,
 		Any:   []evidence.Clue{evidence.Paused, evidence.StandsStopped},
 		Proof: []evidence.Clue{evidence.Paused, evidence.StandsStopped},
+		Never: []evidence.Clue{evidence.CallersSend}, // its threads wait for what callers have not sent
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsStopped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},

@@ -41,6 +41,12 @@ func serverThreads() inquiry.Rule {
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes},
 		Says:  "no thread or process was free, or could be made",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			if c.Facts != nil && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.CallersSend].Is == evidence.Yes {
+				return []string{
+					"give callers a short time to send a request in (nginx: client_header_timeout, client_body_timeout; Apache: RequestReadTimeout; haproxy: timeout http-request, option http-buffer-request), and bound connections for each address",
+					"put a proxy before it that reads requests completely before it passes them on (nginx: proxy_request_buffering)",
+				}
+			}
 			if c.Facts != nil && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.StandsQueued].Is == evidence.Yes {
 				return []string{
 					"give the service more workers or threads: all of them are busy inside, and what comes meanwhile is not even read",

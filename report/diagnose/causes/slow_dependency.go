@@ -11,9 +11,11 @@ import (
 func slowDependency() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "slow-dependency", Mechanism: report.MechanismSlow, Behind: true, Waits: true,
-		Any:    []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck, evidence.SaysLate, evidence.SaysSlow},
-		Proof:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService, evidence.SaysLate}, // of an application, look inside
-		Told:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.SaysLate},
+		Any:   []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.StandsInside, evidence.StandsStuck, evidence.SaysLate, evidence.SaysSlow},
+		Proof: []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService, evidence.SaysLate}, // of an application, look inside
+		Told:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.SaysLate},
+		// Nobody is late with an answer to what did not reach him, or is not there completely.
+		Never:  []evidence.Clue{evidence.StandsUnreached, evidence.Unanswered, evidence.CallersSend},
 		Unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.LateOut, Yes: inquiry.Proves, No: 0},
@@ -23,6 +25,7 @@ func slowDependency() inquiry.Rule {
 			{Clue: evidence.StandsUnwatched, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsInside, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsStuck, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.SaysUnreached, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.SaysLocked, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},

@@ -53,9 +53,9 @@ type Graph struct {
 	translated map[netip.AddrPort][]netip.AddrPort
 }
 
-var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Owed, probe.OwedOldest, probe.OwedMedian}
+var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Incomplete, probe.Owed, probe.OwedOldest, probe.OwedMedian}
 
-var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.Unacknowledged, probe.AnswersUnread}
+var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.Unacknowledged, probe.AnswersUnread, probe.Asked}
 
 // Read builds the graph of a run; nil where no sockets were read.
 func Read(log *runlog.Log) *Graph {

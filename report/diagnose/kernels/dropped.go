@@ -187,6 +187,8 @@ func (v Dropped) why() string {
 		return "a queue of " + cmp.Or(v.Interface, "an interface") + " was full (" + v.Reason + ")"
 	case v.NoNeighbor():
 		return "no host on the network answers for the address (" + v.Reason + ")"
+	case v.Misled():
+		return "it does not have the address that they ask for, nor a way to it (" + v.Reason + ")"
 	case v.Reason == "PKT_TOO_BIG":
 		return "too big for the way on (" + v.Reason + ")"
 	}
@@ -229,10 +231,17 @@ func (v Dropped) NoNeighbor() bool {
 	return !v.Rejected && (v.Reason == "NEIGH_FAILED" || v.Reason == "NEIGH_QUEUEFULL" || v.Reason == "NEIGH_CREATEFAIL")
 }
 
+// Misled reports whether packets came to a host that neither has their address nor knows a
+// way to it: whoever sent them has an address or a route that was right once
+// (ip_route_input_slow in net/ipv4/route.c).
+func (v Dropped) Misled() bool {
+	return !v.Rejected && v.Packet == "SYN" && (v.Reason == "IP_INADDRERRORS" || v.Reason == "IP_INNOROUTES")
+}
+
 // Harms reports whether a connection misses what was dropped: not what the kernel
 // drops of connections that have ended.
 func (v Dropped) Harms() bool {
-	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.NoNeighbor() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
+	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.NoNeighbor() || v.Misled() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
 }
 
 // SumDropped adds up those that a question is about and returns the most frequent of them;

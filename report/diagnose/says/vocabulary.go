@@ -131,7 +131,7 @@ var vocabulary = []struct {
 		"name or service not known", "could not resolve", "no such host", "temporary failure in name resolution", "enotfound", "eai_again", "server misbehaving", "nxdomain", "getaddrinfo", "could not be resolved",
 		"unknownhostexception", "host not found", "nodename nor servname", "dns resolution failed",
 	}},
-	{NoRoute, Behind, []string{"no route to host", "network is unreachable", "ehostunreach", "enetunreach", "host is unreachable", "noroutetohost"}},
+	{NoRoute, Behind, []string{"no route to host", "failed (22: invalid argument) while connecting", "network is unreachable", "ehostunreach", "enetunreach", "host is unreachable", "noroutetohost"}},
 	{Refused, Behind, []string{"pgbouncer cannot connect to server", "connection refused", "econnrefused", "connection failure", "connectexception", "actively refused"}},
 	{NoConnect, Behind, []string{"reset reason: connection timeout", "dial tcp … i/o timeout"}},
 	{Slow, Behind, []string{"read tcp … i/o timeout", "write tcp … i/o timeout"}},

@@ -48,6 +48,10 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 	tell(evidence.FilterDropped, waited, kernels.Dropped.Filtered)
 	tell(evidence.TrackingDropped, waited, kernels.Dropped.TableFull)
 	tell(evidence.Unanswered, waited, kernels.Dropped.NoNeighbor)
+	if f[evidence.Unanswered].Is != evidence.Yes {
+		// Senders look up a neighbour's address anew and then send no more: a few are enough.
+		tell(evidence.Unanswered, min(waited, 2*leastVanished), kernels.Dropped.Misled)
+	}
 	tell(evidence.ReverseDropped, waited, kernels.Dropped.Reversed)
 	tell(evidence.TooBigDropped, waited, kernels.Dropped.TooBig)
 	tell(evidence.QueueDropped, waited, func(v kernels.Dropped) bool { return own(v) && v.QueueFull() })

@@ -50,6 +50,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if enough(s.Now.Blocked, s.Before.Blocked) {
 		f.Set(evidence.OutputBlocked, evidence.Yes, "threads of "+h.Host, "%s", text)
 	}
+	if s.Unfinished() {
+		f.Set(evidence.CallersSend, evidence.Yes, src, "%s", text)
+	}
 	if s.Outdone() {
 		f.Set(evidence.OthersUse, evidence.Yes, src, "%s: others use the machine's processor", text)
 	}
@@ -99,7 +102,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsPooled, true // it reads no more than it has connections for
 	case x == evidence.StandsPooled && proxy:
 		return evidence.ProxyPooled, true
-	case x == evidence.StandsBetween && s.To.Connecting >= 1 && !(s.To.Requests >= 0.1*s.To.Connecting) && !(s.To.Connections >= 1):
+	case x == evidence.StandsBetween && s.To.Unreached():
 		return evidence.StandsUnreached, true
 	case s.State == report.StandsInside && proxy && len(s.Behind) > 0:
 		return 0, false // it passes on: what it holds is somebody's behind it

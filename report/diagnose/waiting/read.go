@@ -15,7 +15,7 @@ type reader struct{ log *runlog.Log }
 func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	nan := math.NaN()
 	s := Stood{
-		NotAccepted: nan, NotRead: nan, Owed: nan, Inbound: nan, Oldest: nan, Median: nan, Processor: nan, Cores: nan,
+		NotAccepted: nan, NotRead: nan, Owed: nan, Incomplete: nan, Inbound: nan, Oldest: nan, Median: nan, Processor: nan, Cores: nan,
 		NoProcessor: nan, Throttled: nan, OnDisk: nan, Stopped: nan, Runs: nan, Running: nan, Accepted: nan,
 	}
 	if len(spans) == 0 {
@@ -26,6 +26,7 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 		s.NotAccepted = sum(s.NotAccepted, read(probe.NotAccepted))
 		s.NotRead = sum(s.NotRead, read(probe.RequestsUnread))
 		s.Owed = sum(s.Owed, read(probe.Owed))
+		s.Incomplete = sum(s.Incomplete, read(probe.Incomplete))
 		s.Inbound = sum(s.Inbound, read(probe.Inbound))
 		s.Accepted = sum(s.Accepted, read(probe.Inbound)-finite(read(probe.NotAccepted)))
 		oldest := ages(x.Tracks[probe.OwedOldest], spans)

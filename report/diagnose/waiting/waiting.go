@@ -41,6 +41,7 @@ type Stood struct {
 	NoProcessor, Throttled, OnDisk      float64
 	Stopped, Runs                       float64
 	FileLocked, Blocked                 float64 // threads that wait for a lock on a file; that write where nobody reads
+	Incomplete                          float64 // requests of which the rest has not come in
 	Running                             float64 // threads of its busiest process that run or are ready to, at most times
 	Locked                              float64 // processes that say of themselves that they wait for a lock
 	Accepted                            float64 // connections that it took, at rest too
@@ -49,6 +50,14 @@ type Stood struct {
 
 // Open is how many requests stood at a hop.
 func (s Stood) Open() float64 { return sum(s.NotAccepted, s.Owed) }
+
+// Unfinished reports whether a hop has itself to wait for its callers: a good part of the
+// requests that it has begun to read are not there completely, and were before. It is
+// then neither still nor late, nor is anybody behind it.
+func (s *Step) Unfinished() bool {
+	n := s.Now.Incomplete
+	return n >= 1 && n >= mostOf*math.Max(s.Now.Served(), 1) && n >= 2*finite(s.Before.Incomplete)
+}
 
 // Served is how many of them its threads had read.
 func (s Stood) Served() float64 { return math.Max(0, s.Owed-finite(s.NotRead)) }
@@ -240,7 +249,7 @@ func (w *Way) walk() {
 			break
 		}
 		next := w.step(to.Hop)
-		if next.Worst != nil && !next.arrived(to) {
+		if next.Worst != nil && !next.arrived(to) || next.Worst == nil && to.Unreached() {
 			at.State = report.StandsNetwork // they are out, and have not arrived
 			break
 		}
@@ -296,6 +305,14 @@ func (w *Way) stopped() {
 		w.Walked, w.Culprit = path, s
 		return
 	}
+}
+
+// Unreached reports whether nothing gets through to the next hop: most of what is out are
+// connections that do not come up, and what was sent on older ones is not acknowledged
+// either. Nobody there is slow then: a service cannot be late for what never came.
+func (b *Behind) Unreached() bool {
+	out := finite(b.Requests) + finite(b.Connecting)
+	return b.Connecting >= 1 && b.Connecting >= mostOf*out && b.Connecting+finite(b.Resent) >= allOf*out
 }
 
 // arrived reports whether what a hop was asked had come there. Connections that do not come
@@ -408,6 +425,8 @@ func (s *Step) stopped() bool {
 	switch {
 	case s.Now.Stopped >= 1:
 		return true
+	case s.Unfinished(): // its threads read, and would run if something came
+		return false
 	case !(s.Now.NotRead >= 1) && !(s.Now.NotAccepted >= 1): // it has read all that came
 		return false
 	}

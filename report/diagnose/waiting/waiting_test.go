@@ -3,6 +3,7 @@ package waiting_test
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,32 @@ func TestFollow(t *testing.T) {
 			w.change("db", probe.Owed, 0)
 			return w
 		}, "api", report.StandsNetwork},
+		{"connections to a database that nobody watches do not come up", func() *incident {
+			w := locked()
+			w.change("api", probe.Awaiting, 0)
+			w.change("api", probe.Connecting, 2)
+			w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool { return s.Metric.Host == "db" })
+			return w
+		}, "api", report.StandsNetwork},
+		{"requests come in only in part, and workers wait for the rest", func() *incident {
+			w := locked()
+			w.change("web", probe.Awaiting, 0)
+			w.change("web", probe.AwaitingOldest, 0)
+			w.change("web", probe.Owed, 4)
+			w.change("web", probe.NotAccepted, 60)
+			w.put("web", "nginx", probe.Incomplete, "*:80", 0, 0, 4)
+			w.total("web", "nginx", probe.Runs, 10, 400, 0)
+			return w
+		}, "nginx", report.StandsNotAccepted},
+		{"nothing runs, and what came was not read", func() *incident {
+			w := locked()
+			w.change("web", probe.Awaiting, 0)
+			w.change("web", probe.AwaitingOldest, 0)
+			w.change("web", probe.NotAccepted, 60)
+			w.put("web", "nginx", probe.Incomplete, "*:80", 0, 0, 0)
+			w.total("web", "nginx", probe.Runs, 10, 400, 0)
+			return w
+		}, "nginx", report.StandsStill},
 		{"connections to the database do not come up", func() *incident {
 			w := locked()
 			w.change("api", probe.Awaiting, 0)

@@ -69,6 +69,9 @@ func (s *Step) Text() string {
 	if s.Now.Oldest > 0 {
 		head += ", the oldest for " + words.WordSeconds(s.Now.Oldest)
 	}
+	if s.Unfinished() {
+		head += ", " + words.Count(s.Now.Incomplete, "request") + " of which only a part has come in"
+	}
 	return head + ", " + s.Now.text(s.State)
 }
 

@@ -6,17 +6,25 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 )
 
-// addressUnreachable: no host has the address that is asked.
+// addressUnreachable: no host has the address that is asked. That connections do not come up
+// looks the same where a filter drops them in silence: only a kernel, or whoever asked, can
+// say which it is.
 func addressUnreachable() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "address-unreachable", Mechanism: report.MechanismLoss, Leg: inquiry.Path,
-		Any:   []evidence.Clue{evidence.Unanswered},
+		Any:   []evidence.Clue{evidence.Unanswered, evidence.StandsUnreached},
 		Proof: []evidence.Clue{evidence.Unanswered},
 		Told:  []evidence.Clue{evidence.Unanswered},
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.Unanswered, Yes: inquiry.Proves, No: 0},
-			{Clue: evidence.StandsUnreached, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // nobody serves there any more
+			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.TrackingDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Says: "no host on the network answers for the address that is asked",

@@ -18,7 +18,8 @@ func networkOutage() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // who is not reached had ended
-			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsUnreached, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.Unanswered, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

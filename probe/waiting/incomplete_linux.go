@@ -1,0 +1,152 @@
+package waiting
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe/internal/procfs"
+)
+
+// maxReaders bounds the threads of the services of a namespace that are looked at in one
+// reading.
+const maxReaders = 128
+
+// countIncomplete counts the requests of each service that came in only in part: on
+// connections on which all that came was read, and of which a thread waits for more, or on
+// which more came piece by piece. Sockets alone do not tell such a request from one that
+// is worked on.
+func (s *Sampler) countIncomplete() {
+	left := maxReaders
+	for _, x := range s.tally.services {
+		if !x.open || len(x.begun)+len(x.coming) == 0 {
+			continue
+		}
+		in := make(map[uint32]bool, len(x.coming))
+		for _, inode := range x.coming {
+			in[inode] = true
+		}
+		begun := make(map[uint32]bool, len(x.begun))
+		for _, inode := range x.begun {
+			begun[inode] = true
+		}
+		for _, pid := range x.owner.pids {
+			for _, inode := range readsFrom(pid, &left) {
+				if begun[inode] {
+					in[inode] = true
+				}
+			}
+		}
+		x.incomplete = float64(len(in))
+	}
+}
+
+// readsFrom returns the inodes of the sockets that threads of a process sleep to read
+// from. It looks at as many threads as are left.
+func readsFrom(pid int32, left *int) []uint32 {
+	dir := filepath.Join("/proc", strconv.Itoa(int(pid)))
+	tasks, err := os.Open(filepath.Join(dir, "task"))
+	if err != nil {
+		return nil
+	}
+	defer tasks.Close()
+	names, _ := tasks.Readdirnames(maxReaders)
+	var out []uint32
+	var link [64]byte
+	for _, tid := range names {
+		if *left--; *left < 0 {
+			break
+		}
+		task := filepath.Join(dir, "task", tid)
+		call, err := os.ReadFile(filepath.Join(task, "syscall"))
+		if err != nil {
+			continue // it ended, or may not be looked at
+		}
+		fd, ok := readCall(call, func(at uint64) ([]byte, bool) { return peek(task, at) })
+		if !ok || !sleeps(task) {
+			continue
+		}
+		n, err := unix.Readlink(filepath.Join(dir, "fd", strconv.Itoa(fd)), link[:])
+		if err != nil {
+			continue
+		}
+		if inode, ok := socketInode(link[:n]); ok {
+			out = append(out, inode)
+		}
+	}
+	return out
+}
+
+// pollInput is POLLIN of poll(2).
+const pollInput = 1
+
+// readCall returns the descriptor that a thread is about to read from, by
+// /proc/PID/task/TID/syscall: the number of the call and its arguments. A wait for input on
+// one descriptor alone is a read of it. at reads a struct pollfd of the thread.
+func readCall(b []byte, at func(address uint64) ([]byte, bool)) (fd int, ok bool) {
+	fields := bytes.Fields(b)
+	if len(fields) < 3 {
+		return 0, false // it runs
+	}
+	number, err := strconv.Atoi(string(fields[0]))
+	if err != nil {
+		return 0, false
+	}
+	argument := func(i int) uint64 {
+		n, _ := strconv.ParseUint(string(bytes.TrimPrefix(fields[i], []byte("0x"))), 16, 64)
+		return n
+	}
+	switch {
+	case reads(number):
+		return int(int32(argument(1))), true
+	case polls(number) && argument(2) == 1:
+		p, ok := at(argument(1))
+		if !ok || len(p) < 8 || binary.NativeEndian.Uint16(p[4:])&pollInput == 0 {
+			return 0, false
+		}
+		return int(int32(binary.NativeEndian.Uint32(p))), true
+	}
+	return 0, false
+}
+
+// reads reports whether a call reads from the descriptor that is its first argument.
+func reads(number int) bool {
+	switch number {
+	case unix.SYS_READ, unix.SYS_READV, unix.SYS_RECVFROM, unix.SYS_RECVMSG:
+		return true
+	}
+	return false
+}
+
+// peek reads the struct pollfd that a thread waits with.
+func peek(task string, at uint64) ([]byte, bool) {
+	if at == 0 || at > 1<<62 {
+		return nil, false
+	}
+	f, err := os.Open(filepath.Join(task, "mem"))
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	b := make([]byte, 8)
+	_, err = f.ReadAt(b, int64(at))
+	return b, err == nil
+}
+
+// sleeps reports whether a thread sleeps, and nobody has stopped it.
+func sleeps(task string) bool {
+	b, err := os.ReadFile(filepath.Join(task, "stat"))
+	if err != nil {
+		return false
+	}
+	i := bytes.LastIndexByte(b, ')')
+	if i < 0 {
+		return false
+	}
+	state, _ := procfs.Field(b[i+1:])
+	return len(state) == 1 && state[0] == 'S'
+}

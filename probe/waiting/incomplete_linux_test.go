@@ -1,0 +1,109 @@
+package waiting
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestReadCall(t *testing.T) {
+	pollfd := func(fd int32, events uint16) func(uint64) ([]byte, bool) {
+		return func(at uint64) ([]byte, bool) {
+			if at != 0x7ffd10 {
+				return nil, false
+			}
+			b := binary.NativeEndian.AppendUint32(nil, uint32(fd))
+			return binary.NativeEndian.AppendUint16(b, events), true
+		}
+	}
+	short := func(uint64) ([]byte, bool) { return []byte{1}, true }
+	call := func(number int, args string) string { return fmt.Sprintf("%d %s 0x7ffc 0x7f01", number, args) }
+	for _, tt := range []struct {
+		name, text string
+		at         func(uint64) ([]byte, bool)
+		fd         int
+		ok         bool
+	}{
+		{"recv", call(unix.SYS_RECVFROM, "0x9 0x5600 0x2000 0x0 0x0 0x0"), short, 9, true},
+		{"read", call(unix.SYS_READ, "0x1f 0x5600 0x2000"), short, 31, true},
+		{"recvmsg", call(unix.SYS_RECVMSG, "0x9 0x5600"), short, 9, true},
+		{"a write", call(unix.SYS_WRITE, "0x9 0x5600 0x10"), short, 0, false},
+		{"accept", call(unix.SYS_ACCEPT4, "0x9 0x0 0x0"), short, 0, false},
+		{"a thread that runs", "running\n", short, 0, false},
+		{"out of the kernel", "-1 0x7ffc 0x7f01", short, 0, false},
+		{"nothing", "", short, 0, false},
+		{"a wait for input on one descriptor", call(unix.SYS_PPOLL, "0x7ffd10 0x1 0x0"), pollfd(12, 1), 0, true},
+		{"a wait for room", call(unix.SYS_PPOLL, "0x7ffd10 0x1 0x0"), pollfd(12, 4), 0, false},
+		{"a wait for several", call(unix.SYS_PPOLL, "0x7ffd10 0x2 0x0"), pollfd(12, 1), 0, false},
+		{"memory that may not be read", call(unix.SYS_PPOLL, "0x10 0x1 0x0"), pollfd(12, 1), 0, false},
+		{"too little of it", call(unix.SYS_PPOLL, "0x7ffd10 0x1 0x0"), func(uint64) ([]byte, bool) { return []byte{1, 0}, true }, 0, false},
+	} {
+		fd, ok := readCall([]byte(tt.text), func(at uint64) ([]byte, bool) {
+			b, ok := tt.at(at)
+			if len(b) == 6 {
+				b = append(b, 0, 0) // revents
+			}
+			return b, ok
+		})
+		want := tt.fd
+		if ok && want == 0 {
+			want = 12
+		}
+		if ok != tt.ok || ok && fd != want {
+			t.Errorf("%s: %d %v, want %d %v", tt.name, fd, ok, want, tt.ok)
+		}
+	}
+}
+
+// TestComes plays one connection: data segments in and out, and for how long none came in.
+func TestComes(t *testing.T) {
+	type reading struct {
+		in, out uint32
+		since   time.Duration
+		unread  uint32
+		want    bool
+	}
+	const s = time.Second
+	for _, tt := range []struct {
+		name     string
+		readings []reading
+	}{
+		{"a request in one piece, and the wait for its answer", []reading{{1, 0, 0, 0, false}, {1, 0, s, 0, false}, {1, 0, 2 * s, 0, false}}},
+		{"a request in many pieces", []reading{{1, 0, s, 0, false}, {2, 0, 0, 0, false}, {3, 0, s, 0, true}, {4, 0, s, 0, true}}},
+		{"which is answered in the end", []reading{{1, 0, s, 0, false}, {2, 0, 0, 0, false}, {3, 0, s, 0, true}, {3, 1, s, 0, false}}},
+		{"which is complete, and worked on", []reading{{1, 0, s, 0, false}, {2, 0, 0, 0, false}, {3, 0, 0, 0, true}, {3, 0, 9 * s, 0, false}}},
+		{"which nobody reads", []reading{{1, 0, s, 9, false}, {2, 0, 0, 9, false}, {3, 0, s, 9, false}}},
+		{"requests that are answered", []reading{{1, 0, s, 0, false}, {2, 1, 0, 0, false}, {3, 2, 0, 0, false}, {4, 3, 0, 0, false}}},
+	} {
+		var h heard
+		for i, r := range tt.readings {
+			c := conn{state: established, queued: r.unread, hasInfo: true, info: tcpInfo{in: r.in, out: r.out, received: r.since}}
+			if i == 0 {
+				h = heard{in: r.in, out: r.out, since: r.since}
+			} else {
+				h = h.next(c, uint32(i))
+			}
+			if got := h.comes(c); got != r.want {
+				t.Errorf("%s, reading %d: %v, want %v", tt.name, i, got, r.want)
+			}
+		}
+	}
+}
+
+// TestAsked counts requests to a peer on connections that last.
+func TestAsked(t *testing.T) {
+	tl := newTally()
+	c := conn{state: established, inode: 7, hasInfo: true}
+	for _, out := range []uint32{5, 7, 7, 12} {
+		tl.reset()
+		c.info.out = out
+		tl.arrivals.count(nil, tl.out(c, "api"), c)
+		tl.settle(came{})
+	}
+	if p := tl.peers[peerKey{"api", c.remote}]; p.asked != 7 {
+		t.Errorf("%v requests, want 7", p.asked)
+	}
+}
