@@ -53,9 +53,9 @@ func (v *Vegeta) Run(ctx context.Context, sink attack.Sink) (attack.Summary, err
 }
 
 // nextTarget gives every hit the same empty request: the RoundTripper knows by
-// the hit's number what it stands for.
+// the hit's number what it stands for. "*" is the URL that takes the least to read.
 func nextTarget(t *vegeta.Target) error {
-	t.Method, t.URL = http.MethodGet, "http://x"
+	t.Method, t.URL = http.MethodGet, "*"
 	return nil
 }
 
@@ -168,21 +168,28 @@ func (p *hitPacer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return p.answer, nil
 }
 
+// turnTime is how long a hit keeps a slot of a closed loop busy, at least. Nothing is
+// paced there: a hit for each request would only cost what it takes to make one, which is
+// more than a quick target's answer.
+const turnTime = 5 * time.Millisecond
+
 // hitLoop is a closed-loop stage: a fixed number of slots, each with a
-// connection of its own. The pacer takes a free slot before each hit; without
+// connection of its own. The pacer takes a free slot before each hit, which is a turn of
+// the slot: one request after the other, until turnTime is over. Without
 // that vegeta would start workers without bound.
 type hitLoop struct {
-	closedLoop
-	run     *run
-	over    *time.Timer // at end
-	free    chan *loopSlot
-	claimed chan *loopSlot // for the hits that have been paced
+	closedLoop            // as the pacer knows it
+	begun      closedLoop // as it was when it began: what changes inLoop finds for itself
+	run        *run
+	over       *time.Timer // at end
+	free       chan *loopSlot
+	claimed    chan *loopSlot // for the hits that have been paced
 }
 
 func newHitLoop(r *run, loop closedLoop) *hitLoop {
 	slots := closedLoops{r}.loopSlots(loop.stage, 0, 1)
 	l := &hitLoop{
-		closedLoop: loop, run: r, over: time.NewTimer(loop.end - r.now()),
+		closedLoop: loop, begun: loop, run: r, over: time.NewTimer(loop.end - r.now()),
 		free: make(chan *loopSlot, len(slots)), claimed: make(chan *loopSlot, len(slots)),
 	}
 	for _, s := range slots {
@@ -218,10 +225,17 @@ func (l *hitLoop) claim() bool {
 	}
 }
 
-// hit sends one request over a slot that was claimed for it.
+// hit sends requests over a slot that was claimed for it, for a turn.
 func (l *hitLoop) hit() {
 	s := <-l.claimed
-	closedLoops{l.run}.loop(s, l.run.now())
+	loops := closedLoops{l.run}
+	now := loops.now()
+	for end := now + turnTime; ; {
+		loops.loop(s, now)
+		if now = loops.now(); now >= end || !loops.inLoop(l.begun, now) || loops.stopping() {
+			break
+		}
+	}
 	l.free <- s
 }
 
