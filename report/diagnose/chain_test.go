@@ -72,6 +72,28 @@ func (w chained) runs(host, process string, pid int32, before, now float64) {
 	})
 }
 
+// stuckBefore makes a service of some workers that have read as many requests, and more
+// that they have not; it has connections to a database on which nothing is out, and was
+// asked and is asked so often a second.
+func (w chained) stuckBefore(workers, connections, read, before, now float64) {
+	w.hop(serverHost, "nginx", "*:8080", 10, 1, 216, 0, 0, 216, 2)
+	w.peer(serverHost, "nginx", "10.0.0.3:8081", 216, 216, 2, 0)
+	w.hop("api-1", "api", "*:8081", 20, workers+1, 216, 0, 200, read+200, 6)
+	for _, s := range w.log.Series {
+		if s.Metric.Host == "api-1" && s.Metric.Name == probe.OwedOldest {
+			for i, at := range s.At {
+				s.Value[i] = max(0.01, at.Seconds()-w.at)
+			}
+		}
+	}
+	w.runs("api-1", "api", 20, 400, 60)
+	w.peer("api-1", "api", "10.0.0.4:5432", connections, 0, 0, 0)
+	w.seriesOf(probe.Metric{Host: "api-1", Process: "api", Name: probe.Asked, Instance: "10.0.0.4:5432"}, math.NaN(), func(t float64) float64 {
+		return before*min(t, w.at) + now*max(t-w.at, 0)
+	})
+	w.hop("db-1", "postgres", "*:5432", 30, 1, connections, 0, 0, 0, 0)
+}
+
 // fails lets every request from the onset on end so.
 func (w chained) fails(become func(*request)) {
 	w.fail = func(r *request) {
@@ -109,6 +131,7 @@ func TestChains(t *testing.T) {
 		refused []string // never claimed
 		want    string
 		host    string
+		claimed bool
 	}{
 		{
 			name: "connections to the next hop do not come up: the proxy that waits for them is not deadlocked",
@@ -248,6 +271,47 @@ func TestChains(t *testing.T) {
 			refused: []string{"upstream-process-paused", "slow-dependency", "upstream-deadlock"}, want: "upstream-threads", host: "api-1",
 		},
 		{
+			name: "connections of a pool rest while those inside wait for one: they were taken, and not given back",
+			make: func(w chained) {
+				w.stuckBefore(16, 8, 16, 150, 0)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-threads", "upstream-deadlock", "slow-dependency", "upstream-process-paused"}, want: "upstream-pool-exhausted", host: "api-1",
+		},
+		{
+			name: "so, and the database says of its sessions that they are idle in a transaction",
+			make: func(w chained) {
+				w.stuckBefore(16, 8, 16, 150, 0)
+				w.put(probe.Metric{Host: "db-1", Process: "postgres", Name: probe.Sessions, Instance: "idle in transaction"}, 0, 8)
+				w.fails(gatewayTimeout)
+			},
+			claimed: true, want: "upstream-pool-exhausted", host: "api-1",
+		},
+		{
+			name: "each worker has a connection of its own, which rests while it does something else",
+			make: func(w chained) {
+				w.stuckBefore(16, 16, 16, 150, 0)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-pool-exhausted", "upstream-deadlock"}, claimed: true, want: "upstream-threads", host: "api-1",
+		},
+		{
+			name: "fewer connections than workers, hardly used, and some are asked on now and then: it may be either",
+			make: func(w chained) {
+				w.stuckBefore(16, 8, 16, 150, 12)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-threads", "upstream-pool-exhausted", "upstream-deadlock"}, host: "api-1",
+		},
+		{
+			name: "workers that are all busy, and ask as often as ever",
+			make: func(w chained) {
+				w.stuckBefore(16, 8, 16, 150, 149)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-pool-exhausted"}, claimed: true, want: "upstream-threads", host: "api-1",
+		},
+		{
 			name: "a process that does not run, and has read nothing of what came",
 			make: func(w chained) {
 				w.hop(serverHost, "nginx", "*:8080", 10, 1, 100, 0, 0, 100, 2)
@@ -340,6 +404,9 @@ func TestChains(t *testing.T) {
 			}
 			if f.Verdict == diagnose.Healthy || f.Verdict == diagnose.Degraded {
 				t.Errorf("%s, seed %d: called %s", test.name, seed, f.Verdict)
+			}
+			if test.claimed && f.Verdict != diagnose.Explains {
+				t.Errorf("%s, seed %d: claims nothing: %s %s", test.name, seed, f.Verdict, f.Cause)
 			}
 			if test.want != "" && f.Cause != test.want || test.host != "" && f.Host != test.host {
 				t.Errorf("%s, seed %d: %s %s on %q, want %s: %s", test.name, seed, f.Verdict, f.Cause, f.Host, test.want, f.Summary)

@@ -151,3 +151,21 @@ func TestNotInTheCatalogue(t *testing.T) {
 		}
 	}
 }
+
+// TestToldItsCaller: what a pool logs of a caller that it refused is said of itself, and not
+// of the database behind it.
+func TestToldItsCaller(t *testing.T) {
+	w := newChained(1)
+	w.threeHops("api", "pgbouncer", "postgres")
+	w.fails(answered(500, 0.004))
+	for _, f := range w.log.Failures {
+		w.event(probe.Event{
+			Kind: probe.LogLine, At: f.End, Source: probe.Source{Host: "api-1", Name: "log pgbouncer"}, Host: "api-1", Process: "pgbouncer", Count: 1,
+			Reason: "WARNING C-0x55a4: (nodb)/(nouser)@10.0.0.2:33544 pooler error: no more connections allowed (max_client_conn)",
+			Line:   &probe.Line{File: "pgbouncer.log", Level: "warning", Peer: "10.0.0.2:33544", Format: "text"},
+		})
+	}
+	if f := w.finding(); f.Verdict != diagnose.Explains || f.Cause != "upstream-connection-limit" || f.Host != "api-1" {
+		t.Errorf("%s %s on %s (%.2f)\n%s\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+	}
+}

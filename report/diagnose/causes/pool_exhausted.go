@@ -11,16 +11,19 @@ func poolExhausted() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "pool-exhausted", Mechanism: report.MechanismExhausted,
 		Waits:  true,
-		Any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled, evidence.SaysPool},
+		Any:    []evidence.Clue{evidence.QueueTimeout, evidence.Queued, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.SaysPool},
 		Must:   []evidence.Clue{evidence.Idle},
-		Anyway: []evidence.Clue{evidence.StandsPooled, evidence.SaysPool}, // the walk looked at the processor
+		Anyway: []evidence.Clue{evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.SaysPool}, // the walk looked at the processor
 
-		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled, evidence.SaysPool},
+		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled, evidence.SessionsOpen, evidence.SaysPool},
 		Told:   []evidence.Clue{evidence.SaysPool},
 		Unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
 		Never:  []evidence.Clue{evidence.StandsQueued, evidence.StandsCapped, evidence.ProxyPooled, evidence.StandsUnreached, evidence.SaysUnreached},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsPooled, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.PoolRests, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.FewerPlaces, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SessionsOpen, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysPool, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.QueueTimeout, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Weak)},
 			{Clue: evidence.Idle, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
@@ -41,13 +44,27 @@ func poolExhausted() inquiry.Rule {
 			{Clue: evidence.UnixQueueFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Overflowed, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: {
-			evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
-		}},
+		Instead: map[evidence.Clue][]evidence.Clue{
+			evidence.StandsPooled: {
+				evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
+			},
+			evidence.FewerPlaces: {
+				evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
+			},
+			evidence.PoolRests: {
+				evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
+			},
+		},
 		// Half the connections may still be more than it has places: its work is the same.
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
 		Says:  "requests waited inside for one of a fixed number of places",
-		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			if c.Facts != nil && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.PoolRests].Is == evidence.Yes {
+				return []string{
+					"find who takes a connection of the pool and does not give it back, or holds it while it does something else (an error path without close or rollback, a transaction left open); most pools log that after a time (HikariCP: leakDetectionThreshold)",
+					"let the other end close sessions that rest in a transaction (PostgreSQL: idle_in_transaction_session_timeout), and bound the wait for a place",
+				}
+			}
 			return []string{
 				"find the pool that they wait for (connections to a database, workers, permits), its size, and what holds its places for so long",
 				"do not raise it above what stands behind it can bear",

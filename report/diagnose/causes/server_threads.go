@@ -14,10 +14,11 @@ func serverThreads() inquiry.Rule {
 		ProvenBy: inquiry.RanOut, Waits: true,
 		Proof:     []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
 		Told:      []evidence.Clue{evidence.StandsQueued, evidence.SaysWorkers},
-		Elsewhere: []evidence.Clue{evidence.StandsQueued},
+		Elsewhere: []evidence.Clue{evidence.StandsQueued, evidence.FewerPlaces},
 		Unless:    []evidence.Clue{evidence.Stolen, evidence.StoreHop}, // a store has a number of connections, and threads for each
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsQueued, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.FewerPlaces, Yes: inquiry.Proves, No: 0}, // or they wait for a place of a pool
 			{Clue: evidence.SaysWorkers, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.ReadLate, Yes: inquiry.Weak, No: 0},
@@ -35,9 +36,10 @@ func serverThreads() inquiry.Rule {
 			{Clue: evidence.SentLinger, Yes: -1, No: 0},
 			{Clue: evidence.StreamResets, Yes: -2, No: 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsQueued: {
-			evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy,
-		}},
+		Instead: map[evidence.Clue][]evidence.Clue{
+			evidence.StandsQueued: {evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy},
+			evidence.FewerPlaces:  {evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy},
+		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes},
 		Says:  "no thread or process was free, or could be made",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {

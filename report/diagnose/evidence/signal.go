@@ -193,6 +193,9 @@ const (
 	StandsQueued      // not accepted or not read, while all that could serve them are busy inside
 	StandsCapped      // not accepted, beyond a number of connections that few threads hold
 	StandsPooled      // on one of a fixed number of connections to the next hop
+	PoolRests         // so, and nothing is asked on them: who holds them does nothing with them
+	FewerPlaces       // it has fewer connections to what each request asks than requests inside, and most of them rest
+	SessionsOpen      // the sessions of those connections are idle in transactions
 	ProxyPooled       // so, at a proxy, which has no other use for them
 	StandsUnprocessed // ready, and without processor
 	OthersUse         // so, and it uses little of it itself: others do

@@ -82,7 +82,7 @@ func listen(c *evidence.Case) {
 			continue
 		}
 		h := evidence.Heard{Statement: j.Statement, Share: j.Share, Source: "log of " + j.Service + " on " + j.Host, Text: quoteLine(c, j), Line: j}
-		if h.Meaning.Own() && ofStore(j.Line) || ofStoreProtocol(j.Line) {
+		if h.Meaning.Own() && (ofStore(j.Line) || ofCaller(c, j.Line)) || ofStoreProtocol(j.Line) {
 			h.Of = says.Writer // in its own log a service speaks of itself
 		}
 		switch {
@@ -163,6 +163,17 @@ func ofStore(l *spoken.Line) bool {
 		return true
 	}
 	return IsStore(l.Service)
+}
+
+// ofCaller reports whether a line names somebody who asks its writer, and nobody whom that
+// asks: it says what the writer itself told that caller.
+func ofCaller(c *evidence.Case, l *spoken.Line) bool {
+	at, ok := Speaker(c, l)
+	if !ok || at == 0 || !l.Peer.Addr.IsValid() {
+		return false
+	}
+	host := c.Run.HostOf(l.Peer.Addr.Addr())
+	return host != "" && !c.Hops[at].Has(host) && c.Hops[at-1].Has(host) && (at+1 >= len(c.Hops) || !c.Hops[at+1].Has(host))
 }
 
 // IsStore reports whether a process is a database, a cache or another store by its name.

@@ -1,9 +1,13 @@
 package signals
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
@@ -36,6 +40,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if !known {
 		return
 	}
+	if b := s.Fewer(); x == evidence.FewerPlaces {
+		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", words.Count(b.Connections, "connection"), b.Hop.Place())
+	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
 	// Held by something outside, whoever else it looks like: a thread is enough where one does
 	// all the work, else a good part of those that could.
@@ -49,6 +56,11 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if enough(s.Now.Blocked, s.Before.Blocked) {
 		f.Set(evidence.OutputBlocked, evidence.Yes, "threads of "+h.Host, "%s", text)
+	}
+	if s.State == report.StandsPool && s.To.Rests() {
+		if at := stepOfHop(c, s.To.Hop); at != nil && at.Now.InTransaction >= 0.8*s.To.Connections {
+			f.Set(evidence.SessionsOpen, evidence.Yes, "processes of "+at.Hop.Process, "%s of %s are idle in transactions that nothing is done in: whoever began them has not ended them", words.Count(at.Now.InTransaction, "session"), at.Hop.Place())
+		}
 	}
 	if s.Unfinished() {
 		f.Set(evidence.CallersSend, evidence.Yes, src, "%s", text)
@@ -98,8 +110,12 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsUnwatched, true
 	case s.Capped():
 		return evidence.StandsCapped, true
-	case x == evidence.StandsQueued && gather.IsPooler(s.Hop.Process):
+	case (x == evidence.StandsQueued || x == evidence.StandsInside && len(s.Behind) > 0) && gather.IsPooler(s.Hop.Process):
 		return evidence.StandsPooled, true // it reads no more than it has connections for
+	case x == evidence.StandsQueued && !s.Unfinished() && s.Fewer() != nil:
+		return evidence.FewerPlaces, true
+	case x == evidence.StandsPooled && s.To.Rests() && !gather.IsPooler(s.Hop.Process):
+		return evidence.PoolRests, true
 	case x == evidence.StandsPooled && proxy:
 		return evidence.ProxyPooled, true
 	case x == evidence.StandsBetween && s.To.Unreached():
@@ -112,6 +128,15 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsStuck, true
 	}
 	return x, known
+}
+
+// stepOfHop returns where the requests of a hop stood.
+func stepOfHop(c *evidence.Case, h *hops.Hop) *waiting.Step {
+	i := slices.IndexFunc(c.Way.Steps, func(s *waiting.Step) bool { return s.Hop == h })
+	if i < 0 {
+		return nil
+	}
+	return c.Way.Steps[i]
 }
 
 // answersNothing reports whether the client got no answer at all any more, and the hop ends

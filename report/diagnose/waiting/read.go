@@ -55,6 +55,8 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 			s.Throttled = larger(s.Throttled, math.Min(1, growth(x, spans)/10)) // of periods of 100 ms
 		case m.Name == probe.Sessions && m.Instance == "waiting" && slices.ContainsFunc(h.Instances, func(y *hops.Service) bool { return y.Host == m.Host && y.Process == m.Process }):
 			s.Locked += finite(median(around(track(x), spans)))
+		case m.Name == probe.Sessions && m.Instance == "idle in transaction" && slices.ContainsFunc(h.Instances, func(y *hops.Service) bool { return y.Host == m.Host && y.Process == m.Process }):
+			s.InTransaction += finite(median(around(track(x), spans)))
 		}
 	}
 	return s
@@ -187,12 +189,15 @@ func grows(t hops.Track, spans []Span) bool {
 
 // growth returns by how much a total grew in a second, over some time; NaN without
 // readings.
-func growth(x *runlog.Series, spans []Span) float64 {
+func growth(x *runlog.Series, spans []Span) float64 { return rate(track(x), spans) }
+
+// rate is growth of a track.
+func rate(x hops.Track, spans []Span) float64 {
 	grew, passed := 0.0, 0.0
 	for _, s := range spans {
 		first, last := -1, -1
-		for i, at := range x.At {
-			switch t := at.Seconds(); {
+		for i, t := range x.At {
+			switch {
 			case t <= s.From || first < 0 && t <= s.To:
 				first = i
 			case t <= s.To:
@@ -201,7 +206,7 @@ func growth(x *runlog.Series, spans []Span) float64 {
 		}
 		if first >= 0 && last > first {
 			grew += x.Value[last] - x.Value[first]
-			passed += (x.At[last] - x.At[first]).Seconds()
+			passed += x.At[last] - x.At[first]
 		}
 	}
 	if passed == 0 {

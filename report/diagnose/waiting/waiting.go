@@ -44,6 +44,7 @@ type Stood struct {
 	Incomplete                          float64 // requests of which the rest has not come in
 	Running                             float64 // threads of its busiest process that run or are ready to, at most times
 	Locked                              float64 // processes that say of themselves that they wait for a lock
+	InTransaction                       float64 // processes that say of themselves that they are idle in a transaction
 	Accepted                            float64 // connections that it took, at rest too
 	Threads                             float64 // of all its processes
 }
@@ -74,7 +75,8 @@ type Behind struct {
 	WorstRequests, WorstConnections float64
 	// Slower is how many times as old as before what is out gets, of readings that found
 	// something out; NaN where there were too few.
-	Slower float64
+	Slower             float64
+	Asked, AskedBefore float64 // requests a second
 }
 
 // Way is the walk along a chain.
@@ -105,7 +107,7 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 	s := &Step{Hop: h, Depth: depth, Now: r.stood(h, now), Before: r.stood(h, before), Worst: worst(h, now)}
 	w.Steps = append(w.Steps, s)
 	for _, n := range h.Next {
-		b := Behind{Hop: n}
+		b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN()}
 		asked := func(name string, spans []Span, of func([]float64) float64) float64 {
 			total := math.NaN()
 			for _, p := range n.Asked {
@@ -121,6 +123,9 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 			return m
 		}
 		b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
+		for _, p := range n.Asked {
+			b.Asked, b.AskedBefore = sum(b.Asked, rate(p.Tracks[probe.Asked], now)), sum(b.AskedBefore, rate(p.Tracks[probe.Asked], before))
+		}
 		b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
 		b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
 		b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
@@ -369,6 +374,9 @@ func (s *Step) follows() (*Behind, report.Stand) {
 		default:
 			return b, report.StandsPool
 		}
+		if b := s.resting(); b != nil {
+			return b, report.StandsPool
+		}
 	}
 	return nil, own
 }
@@ -419,6 +427,36 @@ func (s *Step) pool() *Behind {
 	}
 	return nil
 }
+
+// resting returns the next hop that a hop has connections to and asks nothing any more,
+// though it did, while what it read stands inside, is more than it has connections for, and
+// gets older: somebody holds those connections who does nothing with them. A thread that has
+// a connection of its own may stand elsewhere, so there must be fewer of them.
+func (s *Step) resting() *Behind {
+	if s.Unfinished() || !(s.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(s.Before.Oldest))) || !s.Now.OldestGrows {
+		return nil
+	}
+	if b := s.Fewer(); b != nil && b.Rests() {
+		return b
+	}
+	return nil
+}
+
+// Fewer returns the next hop that requests asked and hardly do any more, on fewer connections
+// than there are requests inside, though nothing is out on most of them: whether a thread
+// waits for one of them, or does something else, cannot be seen.
+func (s *Step) Fewer() *Behind {
+	for i := range s.Behind {
+		b := &s.Behind[i]
+		if b.Connections >= 1 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections && s.Now.Served() >= 1.2*b.Connections && s.Now.Served() >= b.Connections+2 {
+			return b
+		}
+	}
+	return nil
+}
+
+// Rests reports whether hardly anything is asked on connections on which much was.
+func (b *Behind) Rests() bool { return b.AskedBefore >= 1 && b.Asked <= 0.02*b.AskedBefore }
 
 // stopped reports whether the process does not run at all.
 func (s *Step) stopped() bool {

@@ -113,6 +113,31 @@ func (w *incident) instance(host string, pid int32, addr string) {
 	w.peer(host, "api", "10.0.0.4:5432", asked{connections: 2, oldest: 0.01}, asked{connections: 2, awaiting: 2, oldest: 0.01})
 }
 
+// held is a service that has read 9 requests, which get older, and has connections to the
+// database on which nothing is out; it asked 80 times a second before.
+func held(connections, asks float64) *incident {
+	w := locked()
+	w.change("web", probe.Owed, 9)
+	w.change("web", probe.Awaiting, 9)
+	w.change("web", probe.PeerConnections, 9)
+	w.change("api", probe.Owed, 9)
+	w.change("api", probe.RequestsUnread, 0)
+	w.change("api", probe.PeerConnections, connections)
+	w.change("api", probe.Awaiting, 0)
+	w.change("api", probe.AwaitingOldest, 0)
+	w.change("db", probe.Owed, 0)
+	w.total("api", "api", probe.Asked, 0, 80, asks)
+	w.log.Series[len(w.log.Series)-1].Metric.Instance = "10.0.0.4:5432"
+	for _, s := range w.log.Series {
+		if s.Metric.Host == "api" && s.Metric.Name == probe.OwedOldest {
+			for i, at := range s.At {
+				s.Value[i] = max(0.01, at.Seconds()-10)
+			}
+		}
+	}
+	return w
+}
+
 func follow(w *incident) *waiting.Way {
 	first := hops.Read(&w.log).Chain("local", []netip.AddrPort{netip.MustParseAddrPort("10.0.0.2:80")}, nil)
 	return waiting.Follow(&w.log, first, []waiting.Span{{From: 10, To: 20}}, []waiting.Span{{From: 0, To: 9.5}})
@@ -220,6 +245,15 @@ func TestFollow(t *testing.T) {
 			w.change("db", probe.Owed, 0)
 			return w
 		}, "api", report.StandsNetwork},
+		{"connections of a pool rest, and what was read waits for one", func() *incident {
+			return held(2, 0)
+		}, "api", report.StandsPool},
+		{"connections rest, and each request inside has one", func() *incident {
+			return held(9, 0)
+		}, "api", report.StandsInside},
+		{"few connections, and they are asked on as ever", func() *incident {
+			return held(2, 80)
+		}, "api", report.StandsInside},
 		{"connections to a database that nobody watches do not come up", func() *incident {
 			w := locked()
 			w.change("api", probe.Awaiting, 0)

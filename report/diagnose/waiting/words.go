@@ -64,6 +64,9 @@ func (s *Step) Text() string {
 		}
 		return fmt.Sprintf("%s, the oldest for %s, and it has no connection to %s any more, of %s before", head, words.WordSeconds(s.Now.Oldest), s.To.Hop.Place(), words.Commas(s.To.ConnectionsBefore))
 	case report.StandsPool:
+		if s.To.Rests() {
+			return fmt.Sprintf("%s, the oldest for %s, and its %s to %s rest: nothing is asked on them any more, of %s/s before", head, words.WordSeconds(s.Now.Oldest), words.Count(s.To.Connections, "connection"), s.To.Hop.Place(), words.Commas(s.To.AskedBefore))
+		}
 		return fmt.Sprintf("%s share %s to %s, all in use, each for %s at a time", head, words.Count(s.To.Connections, "connection"), s.To.Hop.Place(), words.WordSeconds(2*s.To.Median))
 	}
 	if s.Now.Oldest > 0 {
