@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -114,29 +115,38 @@ func (t *portTable) listening(port int, table *processTable) ([]listener, error)
 	return found, nil
 }
 
-// tableHead is how much of net/tcp is read at first: 400 listeners.
-const tableHead = 64 << 10
-
 func listenersOf(files []*procfs.File, port int) ([]listener, error) {
 	var all []listener
 	for _, f := range files {
-		b, err := f.Head(tableHead)
-		if err != nil {
-			if errors.Is(err, os.ErrNotExist) {
-				continue
-			}
+		some, err := listenersIn(f, port)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("read listening ports: %w", err)
-		}
-		some, whole := parseListeners(b, port)
-		if !whole && len(b) == tableHead {
-			if b, err = f.Read(); err != nil {
-				return nil, fmt.Errorf("read listening ports: %w", err)
-			}
-			some, _ = parseListeners(b, port)
 		}
 		all = append(all, some...)
 	}
 	return all, nil
+}
+
+// listenersIn reads more and more of net/tcp until all listeners are in it: room for 26
+// of them, for 400, the whole file. Each line costs the kernel 2 µs, those of
+// connections too.
+func listenersIn(f *procfs.File, port int) (found []listener, err error) {
+	for _, size := range [...]int{4 << 10, 64 << 10, math.MaxInt} {
+		var b []byte
+		if size == math.MaxInt {
+			b, err = f.Read()
+		} else {
+			b, err = f.Head(size)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var whole bool
+		if found, whole = parseListeners(b, port); whole || len(b) < size {
+			break
+		}
+	}
+	return found, nil
 }
 
 // parseListeners reads the listeners of a port from net/tcp (proc_net_tcp).

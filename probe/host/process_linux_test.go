@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/procfs"
 	"github.com/rampload/rampload/probe/probetest"
 	"github.com/rampload/rampload/profiles"
 )
@@ -608,4 +609,37 @@ func FuzzParse(f *testing.F) {
 		parseListeners(b, 8080)
 		softLimit(b, "Max open files")
 	})
+}
+
+// TestListenersBehindOthers: a listener is found behind however many others, whatever
+// part of a line the first readings end in.
+func TestListenersBehindOthers(t *testing.T) {
+	const heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	for _, others := range []int{0, 20, 25, 26, 27, 30, 399, 430, 1000} {
+		var b strings.Builder
+		b.WriteString(heading)
+		line := func(port, state, inode int) {
+			fmt.Fprintf(&b, "%4d: 0100007F:%04X 00000000:0000 %02X 00000000:00000000 00:00000000 00000000     0        0 %-60d\n", 0, port, state, inode)
+		}
+		for range others {
+			line(9000, 10, 1)
+		}
+		line(8080, 10, 4711)
+		for range 500 {
+			line(8080, 1, 2)
+		}
+		path := filepath.Join(t.TempDir(), "tcp")
+		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := procfs.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		got, err := listenersOf([]*procfs.File{f}, 8080)
+		if err != nil || len(got) != 1 || got[0].inode != 4711 {
+			t.Errorf("behind %d others: %v, %v", others, got, err)
+		}
+	}
 }
