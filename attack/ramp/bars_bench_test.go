@@ -66,18 +66,28 @@ func BenchmarkBars(b *testing.B) {
 		}
 		show(b, fmt.Sprintf("%-60s %9s %14.2f  %s\n", what, bar, measured, mark))
 	}
-	run := func(name string, url string, conns int) func() float64 {
-		return func() float64 {
-			for _, c := range clients() {
-				if c.name != name || c.missing != "" {
-					continue
-				}
-				if f, err := c.run(url, conns, 0, seconds); err == nil {
-					return f.perSecond
-				}
+	run := func(name string, url string, conns int) figures {
+		for _, c := range clients() {
+			if c.name != name || c.missing != "" {
+				continue
 			}
-			return math.NaN()
+			if f, err := c.run(url, conns, 0, seconds); err == nil {
+				return f
+			}
 		}
+		return figures{perSecond: math.NaN(), cpu: math.NaN()}
+	}
+	// beside compares an engine with a peer: how many requests it sends and, which a
+	// busy machine bends less, what one costs.
+	beside := func(engine, peer, url string, conns int) (speed, work float64) {
+		var speeds, works [2][]float64
+		for range rounds {
+			for i, name := range []string{engine, peer} {
+				f := run(name, url, conns)
+				speeds[i], works[i] = append(speeds[i], f.perSecond), append(works[i], f.cpu)
+			}
+		}
+		return middle(speeds[0]) / middle(speeds[1]), middle(works[0]) / middle(works[1])
 	}
 	cores := func(core string) func() float64 {
 		return func() float64 {
@@ -91,15 +101,25 @@ func BenchmarkBars(b *testing.B) {
 	}
 	for b.Loop() {
 		url := startNginx(b, serverCore)
-		row("direct, requests/s over wrk's, keep-alive, one core", ">= 1.05", ratio(rounds, run("direct", url, benchConns), run("wrk", url, benchConns)), 1.05, false)
-		row("direct, requests/s over wrk's, Connection: close", ">= 0.90", ratio(rounds, run("direct", url, 0), run("wrk", url, 0)), 0.9, false)
-		row("vegeta engine, requests/s over wrk's, keep-alive", ">= 0.75", ratio(rounds, run("vegeta", url, benchConns), run("wrk", url, benchConns)), 0.75, false)
+		for _, x := range []struct {
+			engine, how string
+			conns       int
+			bar         float64
+		}{
+			{"direct", "direct, %s over wrk's, keep-alive, one core", benchConns, 1.05},
+			{"direct", "direct, %s over wrk's, Connection: close", 0, 0.9},
+			{"vegeta", "vegeta engine, %s over wrk's, keep-alive", benchConns, 0.75},
+		} {
+			speed, work := beside(x.engine, "wrk", url, x.conns)
+			row(fmt.Sprintf(x.how, "requests/s"), fmt.Sprintf(">= %.2f", x.bar), speed, x.bar, false)
+			row(fmt.Sprintf(x.how, "CPU a request"), "(none)", work, 0, false)
+		}
 		row("two cores over one, instant transport", ">= 1.80", ratio(rounds, cores(""), cores(clientCore)), 1.8, false)
 		if _, err := exec.LookPath("h2load"); err != nil {
 			show(b, fmt.Sprintf("%-60s %9s %14s  not measured: h2load is not installed\n", "HTTP/2, 64 streams, requests/s over h2load's", "", ""))
 		} else {
-			h2 := startNginxWith(b, serverCore, "http2")
-			row("HTTP/2, 64 streams of one connection, over h2load's", "(none)", ratio(rounds, run("http2", h2, benchConns), run("h2load", h2, benchConns)), 0, false)
+			speed, _ := beside("http2", "h2load", startNginxWith(b, serverCore, "http2"), benchConns)
+			row("HTTP/2, 64 streams of one connection, over h2load's", "(none)", speed, 0, false)
 		}
 		filled := func(filled bool) func() float64 {
 			return func() float64 { return perProcessor(b, url, filled, 250*time.Millisecond) }

@@ -34,6 +34,7 @@ type programReader struct {
 	containers *containers
 	flushed    time.Duration
 	waits      time.Duration // when delays were read
+	losses     time.Duration // when losses were
 }
 
 func openPrograms(opts TraceOptions, hosts []placed) (*bpf.Programs, error) {
@@ -55,8 +56,12 @@ func (r *programReader) missing() []*probe.Unsupported { return r.programs.Missi
 
 func (r *programReader) close() { r.programs.Close() }
 
-// waitsEvery is how often delays are told.
-const waitsEvery = time.Second
+// waitsEvery is how often delays are told, and lossesEvery how often losses: to ask for
+// them takes a dozen system calls.
+const (
+	waitsEvery  = time.Second
+	lossesEvery = time.Second
+)
 
 func (r *programReader) read(now time.Duration, all bool) (lost uint64, err error) {
 	err = r.programs.Read(func(x bpf.Reset) { r.reset(x, now) })
@@ -69,6 +74,10 @@ func (r *programReader) read(now time.Duration, all bool) (lost uint64, err erro
 		r.waits = now
 		err = errors.Join(err, r.programs.Delays(func(d bpf.Delay) { r.delay(d, now) }))
 	}
+	if !all && now-r.losses < lossesEvery {
+		return 0, err
+	}
+	r.losses = now
 	n, lerr := r.programs.Lost()
 	return n, errors.Join(err, lerr)
 }
