@@ -78,7 +78,7 @@ func TestWithdrawnAddresses(t *testing.T) {
 				tr.mu.Lock()
 				defer tr.mu.Unlock()
 				for _, c := range tr.conns {
-					if _, remote := c.Addrs(); remote.Addr() != two {
+					if c.Remote().Addr() != two {
 						return false
 					}
 				}

@@ -48,7 +48,7 @@ func (t *Transport) leave(gone []netip.Addr) {
 	var all []*Conn
 	t.mu.Lock()
 	for _, c := range t.conns {
-		if _, remote := c.Addrs(); slices.Contains(gone, remote.Addr()) {
+		if slices.Contains(gone, c.Remote().Addr()) {
 			c.withdrawn.Store(true)
 			all = append(all, c)
 		}

@@ -63,8 +63,11 @@ func (link *Link) Socket() *socket.Socket { return link.sock }
 // TLS returns the TLS connection, nil where there is none.
 func (link *Link) TLS() *tls.Conn { return link.tls }
 
-// Addrs returns the addresses of both ends.
+// Addrs returns the addresses of both ends, to who uses the connection.
 func (link *Link) Addrs() (local, remote netip.AddrPort) { return link.local, link.remote }
+
+// Remote returns the address of the peer, to anybody.
+func (link *Link) Remote() netip.AddrPort { return link.remote }
 
 // Hup reports whether something was seen to happen to the connection; SetHup tells.
 func (link *Link) Hup() bool { return link.hup.Load() }
