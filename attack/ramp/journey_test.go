@@ -223,7 +223,9 @@ func TestJourneyOverServices(t *testing.T) {
 	accounts, items := service("accounts", `{"token": "t1"}`), service("items", `{"id": 7}`)
 	for _, engine := range []string{"vegeta", "direct"} {
 		for _, own := range []bool{false, true} {
+			mu.Lock()
 			clear(asked)
+			mu.Unlock()
 			p := testProfile(holdStage(20, 500*time.Millisecond))
 			p.Targets = nil
 			p.Journeys = []profiles.Journey{{Name: "buy", URL: items.URL, OwnConn: own, Steps: []profiles.Step{
