@@ -209,12 +209,15 @@ func TestStatuses(t *testing.T) {
 
 // TestMetadata: what goes along, filled in, and how long the server has.
 func TestMetadata(t *testing.T) {
-	var got metadata.MD
-	var left time.Duration
+	type heard struct {
+		metadata metadata.MD
+		left     time.Duration
+	}
+	calls := make(chan heard, 2)
 	handle := func(s grpctest.Stream) error {
-		got, _ = metadata.FromIncomingContext(s.Context())
+		m, _ := metadata.FromIncomingContext(s.Context())
 		at, _ := s.Context().Deadline()
-		left = time.Until(at)
+		calls <- heard{m, time.Until(at)}
 		return echo(s)
 	}
 	table := profiles.Table{Name: "users", Columns: []string{"id", "name"}, Rows: [][]string{{"7", "anna"}, {"8", "b\"ea"}}}
@@ -228,23 +231,25 @@ func TestMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var call heard
 	for row, want := range []string{"7", "8"} {
 		a := attack.Attempt{Request: 5, Reply: &attack.Reply{Limit: 1000}, Fill: &attack.Fill{Rows: []int{row}}}
 		tr.Do(compiled, &a)
 		if a.Fault != attack.None || !strings.Contains(string(a.Reply.Body), `"id":"`+want+`"`) {
 			t.Fatalf("%v %q: %s", a.Fault, a.Detail, a.Reply.Body)
 		}
-		if v := got.Get("x-tenant"); len(v) != 2 || v[0] != "t-"+want || v[1] != "b" {
+		call = <-calls
+		if v := call.metadata.Get("x-tenant"); len(v) != 2 || v[0] != "t-"+want || v[1] != "b" {
 			t.Errorf("x-tenant %q", v)
 		}
 	}
-	if left > 3*time.Second || left < 100*time.Millisecond {
-		t.Errorf("the server has %v, want 3s", left)
+	if call.left > 3*time.Second || call.left < 100*time.Millisecond {
+		t.Errorf("the server has %v, want 3s", call.left)
 	}
 	for name, want := range map[string]string{
 		"x-transaction-id": "0000000000000000-0000000000000005", "authorization": "Basic dXNlcjpzZWNyZXQ=", "user-agent": wire.UserAgent,
 	} {
-		if v := got.Get(name); len(v) != 1 || v[0] != want {
+		if v := call.metadata.Get(name); len(v) != 1 || v[0] != want {
 			t.Errorf("%s: %q, want %q", name, v, want)
 		}
 	}
