@@ -15,9 +15,9 @@ import (
 //     that takes several segments, as a long body does, counts as several.
 //   - What came in on connections that were gone, or not there yet, when somebody looked
 //     is the bytes that came in to the namespace less those of connections that are there.
-//     It is as many requests as so many bytes are elsewhere, and divided as the bytes are
-//     that were seen. At least each such connection is one (PassiveOpens less those that
-//     were seen to be new).
+//     It is as many requests as so many bytes are elsewhere, and divided as the bytes of new
+//     connections are that were seen. At least each such connection is one (PassiveOpens
+//     less those that were seen to be new).
 //
 // What was there at the first reading is where counting begins.
 type arrivals struct {
@@ -27,6 +27,9 @@ type arrivals struct {
 	owed  float64 // connections that nobody was seen to have taken yet
 	out   float64 // bytes that came in on connections that this end made
 	seen  float64 // bytes of this reading, of all connections
+
+	freshOut float64 // of out, those of connections that were seen for the first time
+	ahead    float64 // bytes that were seen before the kernel's total had them: 0 or below
 }
 
 // came is what has come in to a namespace since it was made; NaN where it is not told.
@@ -98,7 +101,9 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 	requests, bytes := float64(c.info.in-before.in), float64(c.info.bytesIn-before.bytes)
 	a.seen += bytes
 	if s == nil {
-		a.out += bytes
+		if a.out += bytes; fresh {
+			a.freshOut += bytes
+		}
 		if p != nil {
 			p.asked += float64(c.info.out - min(before.out, c.info.out))
 		}
@@ -106,6 +111,7 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 	}
 	if fresh {
 		s.fresh++
+		s.freshBytes += bytes
 	}
 	s.arrived += requests
 	s.segments, s.bytes = s.segments+requests, s.bytes+bytes
@@ -127,7 +133,7 @@ func (t *tally) settle(now came) {
 	}
 	missed := 0.0 // requests that are known by their bytes
 	if a.round > 0 {
-		missed = t.unseen(now.bytes - a.last.bytes - a.seen)
+		missed = t.unseen(a.balance(now.bytes - a.last.bytes - a.seen))
 		if opened := now.opens - a.last.opens; opened > 0 { // false for NaN
 			a.owed += opened - fresh
 		}
@@ -140,21 +146,43 @@ func (t *tally) settle(now came) {
 	a.owed = max(a.owed, -1) // a connection that is seen before the counter is read
 }
 
-// unseen adds the requests that bytes stand for which came in on no connection that was
-// seen, and returns how many they are.
-func (t *tally) unseen(bytes float64) float64 {
-	seen := t.arrivals.out
-	for _, s := range t.services {
-		seen += s.bytes
+// balance returns the bytes that came in unseen. Total and connections are not read at one
+// moment: of a busy host one is ahead of the other at one reading and behind at the next,
+// and what was seen too early is taken off what is missed later.
+func (a *arrivals) balance(missed float64) float64 {
+	if math.IsNaN(missed) {
+		return 0
 	}
-	if !(bytes > 0) || seen == 0 { // NaN: not told
+	missed += a.ahead
+	a.ahead = max(min(missed, 0), -a.seen)
+	return max(missed, 0)
+}
+
+// unseen adds the requests that bytes stand for which came in on no connection that was
+// seen, and returns how many they are. Such connections are new, so they are divided as the
+// new ones are that were seen; where none was, as all are.
+func (t *tally) unseen(bytes float64) float64 {
+	part := func(s *service) float64 { return s.freshBytes }
+	seen := t.arrivals.freshOut
+	for _, s := range t.services {
+		seen += s.freshBytes
+	}
+	if seen == 0 {
+		part, seen = func(s *service) float64 { return s.bytes }, t.arrivals.out
+		for _, s := range t.services {
+			seen += s.bytes
+		}
+	}
+	if bytes == 0 || seen == 0 {
 		return 0
 	}
 	sum := 0.0
 	for _, s := range t.services {
-		n := bytes / seen * s.segments
-		s.arrived += n
-		sum += n
+		if s.bytes > 0 {
+			n := bytes * part(s) / seen * s.segments / s.bytes
+			s.arrived += n
+			sum += n
+		}
 	}
 	return sum
 }

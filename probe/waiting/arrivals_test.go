@@ -43,6 +43,18 @@ func TestArrivals(t *testing.T) {
 		{"fewer bytes than requests that came in for sure", []reading{
 			{100, 0, nil}, {150, 1000, on(map[uint16]uint32{1: 4, 2: 6})}, {150, 1000, nil},
 		}, map[uint16]float64{80: 58}},
+		{"read a moment before or after the kernel's total", []reading{
+			{9, 300, on(map[uint16]uint32{1: 10})},
+			{9, 1000, on(map[uint16]uint32{1: 20})},
+			{9, 2300, on(map[uint16]uint32{1: 30})},
+			{9, 3000, on(map[uint16]uint32{1: 40})},
+			{9, 4300, on(map[uint16]uint32{1: 50})},
+		}, map[uint16]float64{80: 40}},
+		{"bytes that nobody saw are of new connections, not of those that stay", []reading{
+			{9, 0, map[uint16]map[uint16]uint32{90: {1: 10}}},
+			{10, 1500, map[uint16]map[uint16]uint32{80: {7: 5}, 90: {1: 20}}},
+			{20, 4500, map[uint16]map[uint16]uint32{90: {1: 30}}},
+		}, map[uint16]float64{80: 5 + 20, 90: 20}},
 		{"without the kernel's counter", []reading{{math.NaN(), math.NaN(), nil}, {math.NaN(), math.NaN(), on(map[uint16]uint32{7: 3})}}, map[uint16]float64{80: 3}},
 	} {
 		tl := newTally()

@@ -133,6 +133,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	totals := s.totals.read() // at once: what comes in meanwhile was not seen
 	s.opts.Sharing.mu.Lock()
 	defer s.opts.Sharing.mu.Unlock()
 	s.owners.share = 0.2 * s.opts.budget()
@@ -159,7 +160,7 @@ func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	}
 	s.scans = s.owners.scans
 	s.countIncomplete()
-	s.tally.settle(s.totals.read())
+	s.tally.settle(totals)
 	if s.owners.hidden > 0 && os.Geteuid() != 0 && len(s.missing) == 0 {
 		s.missing = append(s.missing, &probe.Unsupported{
 			What: "processes of connections", Reason: fmt.Sprintf("the descriptors of %d processes may not be read", s.owners.hidden), Needs: "root",

@@ -44,6 +44,7 @@ type service struct {
 	incomplete                             float64
 	arrived                                float64 // requests, since the first reading
 	segments, bytes                        float64 // of data that came in on connections that were seen
+	freshBytes                             float64 // of bytes, those of connections that were seen for the first time
 	fresh, freshAll                        float64 // connections that were not there before: in this reading, and in all
 }
 

@@ -141,6 +141,9 @@ type Host struct {
 	// Generator says that load is sent from the host. Where no host says so, it is
 	// "local" alone.
 	Generator bool `json:"generator,omitempty"`
+	// Traced says that a reset trace of the host was opened before the load. Whether it told
+	// of resets to the end stands in the trailer; while a run goes on there is none yet.
+	Traced bool `json:"traced,omitempty"`
 	// ClockError is how far the times of the host may be off the run's after
 	// correction (one standard deviation); nil: not compared.
 	ClockError *time.Duration `json:"clock_error_ns,omitempty"`

@@ -90,8 +90,9 @@ func (t *target) traced() bool {
 			machines = append(machines, h.SameAs)
 		}
 	}
-	if t.log.Trailer == nil {
-		return slices.ContainsFunc(t.log.Events, func(e probe.Event) bool {
+	if t.log.Trailer == nil { // it goes on
+		opened := slices.ContainsFunc(t.log.Header.Hosts, func(h runlog.Host) bool { return h.Traced && slices.Contains(machines, h.Name) })
+		return opened || slices.ContainsFunc(t.log.Events, func(e probe.Event) bool {
 			return (e.Kind == probe.RSTSent || e.Kind == probe.RSTReceived) && t.has(e.Host)
 		})
 	}

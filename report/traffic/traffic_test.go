@@ -95,6 +95,21 @@ func TestResetsOfConnections(t *testing.T) {
 	}
 }
 
+// While it goes on nobody has said yet whether resets are told one by one: where a trace is
+// open they are, and what the host counts of its other services is none of the target's.
+func TestWhileItGoesOn(t *testing.T) {
+	log := watched(40)
+	log.Trailer = nil
+	log.Series = []runlog.Series{series("orders-1", probe.EstabResets, "", 40, 2)}
+	for _, traced := range []bool{false, true} {
+		log.Header.Hosts[0].Traced = traced
+		got, told := traffic.Read(log)
+		if _, faults := sums(got); (faults[attack.Reset] == 0) != traced || told[0].HostWide == traced || told[0].Traced != traced {
+			t.Errorf("trace open %v: faults %v, told %+v", traced, faults, told)
+		}
+	}
+}
+
 // What a service counts itself is preferred, and a total that begins anew loses nothing.
 func TestServiceCounts(t *testing.T) {
 	log := watched(40)

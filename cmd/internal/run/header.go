@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/watch"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/profiles/redaction"
@@ -27,7 +29,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 		RunID: HexID(id), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: input.WindowInterval,
 		Fingerprint: fingerprint.Of(p), Rampload: console.Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: KernelRelease(), CPUs: runtime.NumCPU(), GitCommit: gitCommit(),
-		Hosts: w.Hosts,
+		Hosts: tracedHosts(w),
 		Generator: runlog.Generator{
 			Engine: string(p.Client.Engine), Connections: p.Client.Connections, MaxInFlight: p.Client.MaxInFlight,
 			Timeout: p.Client.Timeout, IdleTimeout: p.Client.IdleTimeout, Retries: p.Client.Retries.Max,
@@ -50,6 +52,18 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 	}
 	h.Stages = stagesOf(p, p.Load, 0)
 	return h
+}
+
+// tracedHosts returns the hosts that are watched, and of which a reset trace is open.
+func tracedHosts(w *watch.Watched) []runlog.Host {
+	out := slices.Clone(w.Hosts)
+	for i := range out {
+		out[i].Traced = slices.ContainsFunc(w.Watchers, func(x probe.Watcher) bool {
+			s := x.Source()
+			return s.Host == out[i].Name && strings.HasPrefix(s.Name, "reset trace")
+		})
+	}
+	return out
 }
 
 // maxEndpoints bounds what a run log lists of the requests of a target.
