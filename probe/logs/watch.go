@@ -113,13 +113,21 @@ func (l *Log) Missing() []*probe.Unsupported {
 		reasons = append(reasons, fmt.Sprintf("%d lines were more than it hands on in a second", dropped))
 	}
 	if skewed > 0 && 2*skewed > seen/10 {
-		reasons = append(reasons, fmt.Sprintf("%d lines give themselves a time up to %s %s that at which they were read, which counts: another clock or zone", skewed, off.Abs().Round(time.Second), beforeOrAfter(off)))
+		reasons = append(reasons, fmt.Sprintf("%d lines give themselves a time up to %s %s that at which they were read, which counts: another clock or zone", skewed, apart(off), beforeOrAfter(off)))
 	}
 	var out []*probe.Unsupported
 	for _, r := range reasons {
 		out = append(out, &probe.Unsupported{What: l.source.Name, Reason: r})
 	}
 	return out
+}
+
+// apart words how far times are from each other.
+func apart(off time.Duration) string {
+	if days := off.Abs().Hours() / 24; days >= 2 {
+		return fmt.Sprintf("%.0f days", days)
+	}
+	return off.Abs().Round(time.Second).String()
 }
 
 func beforeOrAfter(off time.Duration) string {
@@ -226,7 +234,11 @@ func (l *Log) files(ctx context.Context, find func() ([]string, error), emit fun
 				f.keep.flush(l.clock.Now()+time.Hour, emit)
 			}
 			if len(tails) == 0 && len(l.keepers) == 0 {
-				return &probe.Unsupported{What: l.source.Name, Reason: cmp.Or(strings.Join(l.missing, "; "), "no file is called "+cmp.Or(l.entry.File, "as a log of "+l.entry.Container))}
+				none := "no file is called "
+				if info, err := os.Stat(l.entry.File); err == nil && info.IsDir() {
+					none = "a folder, and no file, is called "
+				}
+				return &probe.Unsupported{What: l.source.Name, Reason: cmp.Or(strings.Join(l.missing, "; "), none+cmp.Or(l.entry.File, "as a log of "+l.entry.Container))}
 			}
 			return nil
 		case <-ticker.C:

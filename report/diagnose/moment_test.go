@@ -74,6 +74,28 @@ func TestMoments(t *testing.T) {
 			want: "upstream-application-abort", host: "api-1", refused: []string{"upstream-deny-rule", "upstream-configuration-change"},
 		},
 		{
+			name: "a service answers everything with 503 itself from one moment on, and says no more: its code may have failed",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(502, 0.002))
+				w.traffic(hosts, usual, []carried{{300, 300}, {320, 300}, {0, 0}})
+				w.totals("api-1", probe.AttemptFails, "", 0, 0)
+				w.replies("api-1", "http", "10.0.0.3:8081", 503, "503 Service Unavailable: sorry", 1)
+			},
+			want: "upstream-application-error", host: "api-1", refused: []string{"upstream-deny-rule"},
+		},
+		{
+			name: "so, and it says that it is under maintenance: a rule",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.fails(answered(502, 0.002))
+				w.traffic(hosts, usual, []carried{{300, 300}, {320, 300}, {0, 0}})
+				w.totals("api-1", probe.AttemptFails, "", 0, 0)
+				w.replies("api-1", "http", "10.0.0.3:8081", 503, "503 Service Unavailable: down for maintenance", 1)
+			},
+			want: "upstream-deny-rule", host: "api-1",
+		},
+		{
 			name: "half of the requests go on being served: a limit, and no rule against all",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "postgres")

@@ -60,7 +60,11 @@ func saidOf(s report.Said) string {
 		return fmt.Sprintf("%s of %s; good %s of %s", report.FormatCount(s.Times), report.FormatCount(s.Of), report.FormatCount(e.GoodTimes), report.FormatCount(e.GoodOf))
 	}
 	if s.Joined == "time" {
-		return fmt.Sprintf("%s, by time", report.FormatCount(s.Times))
+		lines := "lines"
+		if s.Times == 1 {
+			lines = "line"
+		}
+		return fmt.Sprintf("%s %s, by time", report.FormatCount(s.Times), lines)
 	}
 	return fmt.Sprintf("%s of %s", report.FormatCount(s.Times), report.FormatCount(s.Of))
 }

@@ -183,10 +183,15 @@ func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 
 // observeDenial asks whether a hop answers everything with an error itself from one moment
 // on, or all requests of one kind, while those behind it had no trouble before and are not
-// asked: a limit would let some pass, and what is marked as down had been ill.
+// asked: a limit would let some pass, and what is marked as down had been ill. A proxy has no
+// errors of its own code; another service that answers with a 5xx may have, and is taken for
+// one that denies only where its status or its words say so.
 func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind bool) {
 	const most = 10 // what is refused at once takes no longer than some answers do
 	if f[evidence.TurnedAway].Is != evidence.Yes || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.95 || f[evidence.TroubleBefore].Is == evidence.Yes {
+		return
+	}
+	if p := h.Process(); p != "" && !evidence.IsProxy(p) && !saysDenial(c, h) {
 		return
 	}
 	after := c.Target.Compose(c.Run.Window(c.Onset.At.High)+4, c.Run.N)
@@ -200,4 +205,28 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 	src := f[evidence.TurnedAway].Source
 	f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, src, "from %s on %s of %s requests were answered with an error by %s itself, after %s: %s",
 		words.WordSeconds(c.At), words.Commas(after.Failed), words.Commas(after.Attempts), h.Place(), words.WordSeconds(took), f[evidence.TurnedAway].Text)
+}
+
+// saysDenial reports whether most answers of a hop have a status that turns away (4xx), or
+// speak of maintenance: those read at the hop, where there are any, else those to the client.
+func saysDenial(c *evidence.Case, h evidence.Hop) bool {
+	denies, all := 0.0, 0.0
+	add := func(status uint16, text string, n float64) {
+		if all += n; status >= 400 && status < 500 || strings.Contains(strings.ToLower(text), "maintenance") {
+			denies += n
+		}
+	}
+	for i := range c.Spoken {
+		if j := &c.Spoken[i]; j.Replied() && j.Status > 0 {
+			if at, ok := gather.Replier(c, j.Line); ok && at == h.Index {
+				add(j.Status, j.Text, j.Times)
+			}
+		}
+	}
+	if all == 0 {
+		for _, a := range c.Said {
+			add(a.Status, a.Says, float64(a.Times))
+		}
+	}
+	return all > 0 && denies >= 0.5*all
 }
