@@ -135,9 +135,9 @@ func (p *part) openProcess(ctx context.Context, selected profiles.Process, opt k
 	add("cgroup of " + text)(asSampler(kernel.NewCgroup(opt, process.Label(), process.PIDs)))
 	if p.netns == "" && !inOwnNamespace(process.PIDs()) {
 		add("network of " + text)(asSampler(kernel.NewProcessNetwork(opt, process.Label(), process.PIDs)))
-		add("requests of " + text)(asSampler(newServedBy(p, text, process.PIDs)))
+		add("requests of " + whose(selected))(asSampler(newServedBy(p, whose(selected), process.PIDs)))
 	}
-	return logs.NewWritten(text, p.name, p.netns, process.Label, process.PIDs, &p.machine.Shared.written, p.machine.Clock)
+	return logs.NewWritten(whose(selected), p.name, p.netns, process.Label, process.PIDs, &p.machine.Shared.written, p.machine.Clock)
 }
 
 // asSampler keeps a nil pointer from becoming a sampler that is not nil.
@@ -161,6 +161,15 @@ func inOwnNamespace(pids []int32) bool {
 		}
 	}
 	return true
+}
+
+// whose is a process in a sentence: after "of" or "by".
+func whose(p profiles.Process) string {
+	text := processText(p)
+	if text != p.Name {
+		return "the process " + text
+	}
+	return text
 }
 
 func processText(p profiles.Process) string {
