@@ -18,8 +18,8 @@ const (
 const snapLength = 1200
 
 // filter is the program that the kernel runs on every packet: it takes those whose data
-// begins as an error reply of a protocol known here, and answers of name servers that have
-// none. Packets begin at the network header.
+// begins as an error reply of a protocol known here, and look-ups of names with their answers:
+// that one is missing shows only beside its question. Packets begin at the network header.
 func filter() ([]bpf.RawInstruction, error) {
 	var p classic.Program
 	load := func(off uint32, size int) { p.Add(bpf.LoadIndirect{Off: off, Size: size}) }
@@ -46,12 +46,9 @@ func filter() ([]bpf.RawInstruction, error) {
 	is(6, "tcp", "")
 	is(17, "", "reject")
 	load(0, 2) // source port
-	is(53, "", "reject")
-	load(8+2, 2)
-	p.Add(bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0x800f})
-	is(0x8002, "accept", "")
-	is(0x8003, "accept", "")
-	is(0x8005, "accept", "reject")
+	is(53, "accept", "")
+	load(2, 2)
+	is(53, "accept", "reject")
 
 	p.Label("tcp")
 	load(12, 1) // X += 4 * data offset

@@ -221,24 +221,6 @@ func readFastCGI(data []byte) (Reply, bool) {
 	return Reply{Protocol: "fastcgi", Text: string(text)}, true
 }
 
-// ReadDNS reads an answer to a look-up that says that there is none. ok is false for all
-// others.
-func ReadDNS(data []byte) (r Reply, ok bool) {
-	const head = 12
-	if len(data) < head+2 || data[2]&0x80 == 0 || binary.BigEndian.Uint16(data[4:]) != 1 {
-		return Reply{}, false
-	}
-	said, known := map[byte]string{2: "server failure", 3: "no such host", 5: "query refused"}[data[3]&15]
-	if !known {
-		return Reply{}, false
-	}
-	var name []string
-	for b := data[head:]; len(b) > 0 && b[0] != 0 && b[0] < 64 && len(b) > int(b[0]); b = b[1+b[0]:] {
-		name = append(name, string(b[1:1+b[0]]))
-	}
-	return Reply{Protocol: "dns", Text: clean("lookup " + strings.Join(name, ".") + ": " + said)}, true
-}
-
 // secrets are what comes before that which must not be kept.
 var secrets = regexp.MustCompile(`(?i)((?:bearer|basic) +|(?:password|passwd|pwd|token|secret|api[_-]?key|authorization|cookie)["']?\s*[=:]\s*["']?)[^\s"'&,;)}\]]{4,}`)
 

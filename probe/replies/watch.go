@@ -30,6 +30,7 @@ type seen struct {
 	from, to netip.AddrPort
 	out      bool // this host sends it
 	reply    Reply
+	message  message // of a name server, or to one
 	at       time.Duration
 }
 
@@ -81,6 +82,17 @@ func (f *folder) take(s seen, emit func(probe.Event)) {
 	if !s.out && (f.opts.SentOnly || !f.opts.Local(s.to.Addr()) || f.opts.Watched(s.from.Addr())) {
 		return
 	}
+	f.add(s, emit)
+}
+
+// late takes a look-up that nobody answered: only its asker knows.
+func (f *folder) late(s seen, emit func(probe.Event)) {
+	if !f.opts.SentOnly {
+		f.add(s, emit)
+	}
+}
+
+func (f *folder) add(s seen, emit func(probe.Event)) {
 	k := kind{s.from, s.to.Addr(), pattern(s.reply.Text)}
 	t := f.kinds[k]
 	if t == nil {

@@ -101,6 +101,7 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 	}
 	defer unix.Close(fd)
 	f := &folder{opts: r.opts, kinds: map[kind]*tally{}}
+	names := &lookups{open: map[lookup]seen{}}
 	data := make([]byte, snapLength)
 	tick := time.NewTicker(gather)
 	defer tick.Stop()
@@ -110,23 +111,28 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 			done = true
 		case <-tick.C:
 		}
-		if err := r.drain(fd, data, f, emit); err != nil {
+		if err := r.drain(fd, data, f, names, emit); err != nil {
 			return err
 		}
-		f.flush(r.opts.Clock.Now(), done, emit)
+		now := r.opts.Clock.Now()
+		names.overdue(now, func(s seen) { f.late(s, emit) })
+		f.flush(now, done, emit)
 	}
 	r.kinds = f.lost
 	return nil
 }
 
-// drain takes the packets that are there. A packet of the last moments counts as of now.
-func (r *Replies) drain(fd int, data []byte, f *folder, emit func(probe.Event)) error {
+// drain takes the packets that are there, look-ups to names and error replies to f. A packet of the last moments counts as of now.
+func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit func(probe.Event)) error {
 	now := r.opts.Clock.Now()
 	for {
 		n, from, err := unix.Recvfrom(fd, data, unix.MSG_DONTWAIT)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+			if err == nil && stats.Drops > 0 {
+				names.forget()
+			}
 			if err == nil && stats.Drops > 0 && stats.Packets > stats.Drops {
 				f.more(float64(stats.Drops) / float64(stats.Packets-stats.Drops))
 			}
@@ -144,7 +150,12 @@ func (r *Replies) drain(fd int, data []byte, f *folder, emit func(probe.Event)) 
 		proto := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, ll.Protocol))
 		if s, ok := decode(proto, data[:n]); ok {
 			s.at = now
-			f.take(s, emit)
+			if s.message.name != "" {
+				names.take(s, r.opts.Local)
+			}
+			if s.reply.Text != "" {
+				f.take(s, emit)
+			}
 		}
 	}
 }
@@ -169,7 +180,8 @@ func decode(proto uint16, b []byte) (s seen, ok bool) {
 	}
 	s.from, s.to = netip.AddrPortFrom(src.Unmap(), binary.BigEndian.Uint16(b)), netip.AddrPortFrom(dst.Unmap(), binary.BigEndian.Uint16(b[2:]))
 	if next == 17 {
-		s.reply, ok = ReadDNS(b[8:])
+		s.message, ok = readMessage(b[8:])
+		s.reply, _ = ReadDNS(b[8:])
 		return s, ok
 	}
 	if len(b) < 20 || len(b) < int(b[12]>>4)*4 {

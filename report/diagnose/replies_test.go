@@ -83,6 +83,19 @@ func TestReplies(t *testing.T) {
 			},
 			want: "upstream-credentials", host: "db-1", words: "password authentication failed",
 		},
+		{
+			name: "a name server says nothing, and all threads of who asks it stand",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "api", "*:8081", 20, 8, 200, 0, 190, 200, 2)
+				w.peer("api-1", "api", "10.0.0.4:5432", 4, 0, 0.01, 0)
+				w.hop("db-1", "pricing", "*:5432", 30, 8, 4, 0, 0, 1, 0.01)
+				w.fails(gatewayTimeout)
+				w.replies("api-1", "dns", "10.9.9.53:53", 0, "lookup profiles.shop.internal: no answer from the name server in 1 s", 1)
+			},
+			want: "dns", host: "api-1", words: "no answer from the name server",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for seed := range uint64(2) {

@@ -201,6 +201,8 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 		who = j.Peer.String() + " answered"
 		if host := c.Run.HostOf(j.Peer.Addr.Addr()); host != "" {
 			who = fmt.Sprintf("%s:%d answered", host, j.Peer.Addr.Port())
+		} else if j.Format == "reply dns" {
+			who = fmt.Sprintf("%s asked %s", j.Host, j.Peer)
 		}
 		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, Telling(j.Text, j.Phrase), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 	}
@@ -257,7 +259,7 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 }
 
 // Replier returns the index of the hop that sent an answer: the one with its address and
-// port, else the one behind whoever read it.
+// port, else the one behind whoever read it; of an answer about a name, whoever asked for it.
 func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	if index, ok = hopOf(c, l.Peer); ok {
 		return index, true
@@ -265,7 +267,9 @@ func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 	if index, ok = Speaker(c, l); !ok {
 		return index, false
 	}
-	index++
+	if l.Format != "reply dns" { // a name server is asked beside the way
+		index++
+	}
 	return index, index < len(c.Hops)
 }
 

@@ -155,7 +155,7 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		if waits && r.Symptom {
 			return // where they wait is known: that they do says nothing more
 		}
-		nameless := r.Leg == inquiry.Path && c.Facts[i][evidence.NamesAway].Is == evidence.Yes && slices.Contains(r.Any, evidence.NamesAway)
+		nameless := r.Leg == inquiry.Path && lacksNames(r, c.Facts[i])
 		if waits && r.Leg == inquiry.Path && c.Way.Culprit.State != report.StandsNetwork && !nameless {
 			continue // what was asked had arrived
 		}
@@ -199,6 +199,14 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		}
 		test(c, r, h, c.Facts[i])
 	}
+}
+
+// lacksNames reports whether a hop was without an answer that a rule goes by of who looks up
+// names for it: which is asked beside the way of the requests, wherever they wait.
+func lacksNames(r inquiry.Rule, f *evidence.Facts) bool {
+	return slices.ContainsFunc([]evidence.Clue{evidence.NamesAway, evidence.SaysUnknownName}, func(x evidence.Clue) bool {
+		return f[x].Is == evidence.Yes && slices.Contains(r.Any, x)
+	})
 }
 
 // unreached reports whether those before a hop say that they do not reach it.

@@ -129,7 +129,7 @@ var vocabulary = []struct {
 	}},
 	{Name, Writer, []string{
 		"name or service not known", "could not resolve", "no such host", "temporary failure in name resolution", "enotfound", "eai_again", "server misbehaving", "nxdomain", "getaddrinfo", "could not be resolved",
-		"unknownhostexception", "host not found", "nodename nor servname", "dns resolution failed",
+		"unknownhostexception", "host not found", "nodename nor servname", "dns resolution failed", "no answer from the name server",
 	}},
 	{NoRoute, Behind, []string{"no route to host", "failed (22: invalid argument) while connecting", "network is unreachable", "ehostunreach", "enetunreach", "host is unreachable", "noroutetohost"}},
 	{Refused, Behind, []string{"pgbouncer cannot connect to server", "connection refused", "econnrefused", "connection failure", "connectexception", "actively refused"}},

@@ -369,6 +369,9 @@ func fill(c *inquiry.Investigation, f *Finding, h *inquiry.Hypothesis) {
 			return
 		}
 	}
+	if h.Rule.Mechanism == report.MechanismDNS && h.Told && h.Hop.Index > 0 {
+		return // whose names they are is known
+	}
 	if h.Rule.Leg == inquiry.Path && h.Lead == nil && h.Counter == nil && h.Cause != "host-firewall" {
 		f.Host = "" // somewhere on the way
 		if len(c.Routers) == 1 {
