@@ -15,8 +15,9 @@ func slowDependency() inquiry.Rule {
 		Proof: []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.AskedByService, evidence.SaysLate}, // of an application, look inside
 		Told:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.SaysLate},
 		// Nobody is late with an answer to what did not reach him, or is not there completely.
-		Never:  []evidence.Clue{evidence.StandsUnreached, evidence.Unanswered, evidence.CallersSend},
-		Unless: []evidence.Clue{evidence.SaysLocked, evidence.StandsStuck},
+		// Where sessions say that they wait for locks, it is seen why.
+		Never:  []evidence.Clue{evidence.StandsUnreached, evidence.Unanswered, evidence.CallersSend, evidence.SaysLocked},
+		Unless: []evidence.Clue{evidence.StandsStuck},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.LateOut, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysLate, Yes: inquiry.Proves, No: 0},
@@ -26,7 +27,6 @@ func slowDependency() inquiry.Rule {
 			{Clue: evidence.StandsInside, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsStuck, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysUnreached, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			{Clue: evidence.SaysLocked, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsInside: {evidence.SaysSlow}, evidence.StandsStuck: {evidence.SaysSlow}, evidence.StandsUnwatched: {evidence.SaysSlow}},

@@ -226,8 +226,20 @@ func stoodLongEnough(c *evidence.Case) bool {
 		}
 		part = 0.2 // what the client waits for is not there at all
 	}
+	if queued(c.Way) {
+		return true // most of the time was spent before a request was read at all
+	}
 	waited := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
 	return !(at.Now.Oldest < part*waited)
+}
+
+// queued reports whether more requests stand before one of the hops on the way, not read, than
+// that hop has read: they wait for those before them, each as long as the hop behind takes.
+func queued(w *waiting.Way) bool {
+	return slices.ContainsFunc(w.Walked[:len(w.Walked)-1], func(s *waiting.Step) bool {
+		unread := s.Now.Owed - s.Now.Served()
+		return s.Now.NotAccepted+unread >= max(1, s.Now.Served()) || unread >= max(1, s.Now.Served())
+	})
 }
 
 // station makes hops of a chain: the proxies and the service behind them, and further in
