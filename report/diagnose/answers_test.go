@@ -148,7 +148,7 @@ func TestAnswersOfThoseBehind(t *testing.T) {
 		{"a password that was changed", late(func(r *request) { answer(r, 500, `FATAL: password authentication failed for user "shop"`) }), "upstream-credentials", "db-1", "password"},
 		{"no room on the service's disk", late(func(r *request) { answer(r, 500, "OSError: [Errno 28] No space left on device", "server", "gunicorn") }), "upstream-disk-full", serverHost, "No space"},
 		{"an exception", late(func(r *request) { answer(r, 500, "Traceback (most recent call last): KeyError: 'sku'") }), "upstream-application-error", serverHost, "Traceback"},
-		{"a name", late(func(r *request) { answer(r, 502, "dial tcp: lookup payments on 10.0.0.53:53: no such host") }), "dns", "", "no such host"},
+		{"a name", late(func(r *request) { answer(r, 502, "dial tcp: lookup payments on 10.0.0.53:53: no such host") }), "dns", serverHost, "no such host"},
 		{"a header that is too large for the proxy", late(func(r *request) {
 			answer(r, 400, "<html><head><title>400 Request Header Or Cookie Too Large</title></head><hr><center>nginx/1.22.1</center></html>", "server", "nginx/1.22.1", "content-type", "text/html")
 		}), "request-too-large", "lb-1", "Cookie Too Large"},

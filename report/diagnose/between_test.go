@@ -220,8 +220,23 @@ func TestBetweenHops(t *testing.T) {
 				w.event(probe.Event{Kind: probe.ProcessExit, At: dur(w.at - 0.1), Host: "db-1", Process: "dnsmasq", PID: 30, Reason: "killed by SIGTERM"})
 				w.fails(answered(502, 0.004))
 			},
-			want: "dns", tier: "path",
+			want: "dns", host: "db-1", tier: "path",
 			refused: []string{"upstream-process-crash", "upstream-worker-killed", "upstream-ungraceful-restart"},
+		},
+		{
+			name: "statements wait for locks until the database ends them, and requests for threads: these wait far longer than any statement",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 300, 0, 0, 300, 10)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 300, 300, 10, 0)
+				w.hop("api-1", "api", "*:8081", 20, 40, 300, 0, 260, 300, 10)
+				w.peer("api-1", "api", "10.0.0.4:5432", 40, 40, 1.5, 0)
+				w.hop("db-1", "postgres", "*:5432", 30, 8, 40, 0, 0, 40, 1.5)
+				w.put(probe.Metric{Host: "db-1", Process: "postgres", Name: probe.Sessions, Instance: "waiting"}, 0, 40)
+				w.fails(func(r *request) { gatewayTimeout(r); r.latency = 10 })
+				w.logged("api-1", "api", "text", "10.0.0.4:5432", "GET /stock/7 failed: canceling statement due to statement timeout")
+			},
+			want: "lock-contention", host: "db-1", tier: "upstream",
+			refused: []string{"slow-dependency", "upstream-threads"},
 		},
 		{
 			name: "what one failure in five was told is not told of more because all those on its way pass it on",

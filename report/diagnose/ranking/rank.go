@@ -83,8 +83,8 @@ func hearOut(c *inquiry.Investigation) {
 				against = inquiry.Opposite(inquiry.Strong) // why, it does not say
 			}
 			for _, h := range c.Hypotheses {
-				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || slices.Contains(h.Rule.Proof, x) || x == evidence.SaysAway || x == evidence.SaysLate && h.Told) {
-					continue // that it is late does not say why: what else tells of it may
+				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || slices.Contains(h.Rule.Proof, x) || x == evidence.SaysAway || x == evidence.SaysLate && h.Told && h.Rule.Mechanism == report.MechanismSlow) {
+					continue // that it is late does not say why: what tells of that may
 				}
 				h.Score += against
 				h.Con = append(h.Con, inquiry.Evidence{Source: f[x].Source, Text: f[x].Text})

@@ -80,7 +80,8 @@ func delayed(c *inquiry.Investigation) string {
 
 // causeSentence says what did it, with the numbers.
 func causeSentence(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
-	if at, ok := gather.Culprit(c.Case); ok && (h.Rule.Waits || h.Rule.Leg == inquiry.Path || c.Facts[h.Hop.Index][evidence.SaysLocked].Is == evidence.Yes) && at.Station == h.Hop.Station {
+	beside := h.Rule.Mechanism == report.MechanismDNS // names are asked for beside the way
+	if at, ok := gather.Culprit(c.Case); ok && !beside && (h.Rule.Waits || h.Rule.Leg == inquiry.Path || c.Facts[h.Hop.Index][evidence.SaysLocked].Is == evidence.Yes) && at.Station == h.Hop.Station {
 		told := ""
 		if dropper(c, h) != "" && len(h.Pro) > 0 {
 			told = ": " + h.Pro[strongest(c, h)].Text
