@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // GateMetric is what a gate measures.
@@ -85,7 +87,7 @@ type Gate struct {
 func (g Gate) String() string {
 	s := g.Subject() + " " + string(g.Op) + " " + g.FormatValue()
 	if g.UpTo > 0 {
-		s += " up to " + FormatRate(g.UpTo)
+		s += " up to " + spelling.FormatRate(g.UpTo)
 	}
 	return s
 }
@@ -94,20 +96,20 @@ func (g Gate) String() string {
 func (g Gate) Subject() string {
 	s := string(g.Metric)
 	if g.Metric == GateCrosses {
-		s += "(" + FormatPercent(g.Share)
+		s += "(" + spelling.FormatPercent(g.Share)
 		if g.Of != "" {
 			s += ", " + g.Of
 		}
 		return s + ")"
 	}
 	if g.Metric == GateLatency {
-		s = "p" + strings.TrimSuffix(FormatPercent(g.Percentile), "%")
+		s = "p" + strings.TrimSuffix(spelling.FormatPercent(g.Percentile), "%")
 	}
 	if g.Of != "" {
 		s += "(" + g.Of + ")"
 	}
 	if g.Within > 0 {
-		s += " within " + FormatDuration(g.Within)
+		s += " within " + spelling.FormatDuration(g.Within)
 	}
 	return s
 }
@@ -123,11 +125,11 @@ func (g Gate) FormatValue() string {
 	}
 	switch g.Unit {
 	case UnitRatio:
-		return FormatPercent(g.Value)
+		return spelling.FormatPercent(g.Value)
 	case UnitRate:
-		return FormatRate(g.Value)
+		return spelling.FormatRate(g.Value)
 	case UnitDuration:
-		return FormatDuration(time.Duration(math.Round(g.Value * float64(time.Second))))
+		return spelling.FormatDuration(time.Duration(math.Round(g.Value * float64(time.Second))))
 	}
 	return strconv.FormatFloat(g.Value, 'f', -1, 64)
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // ParseGate parses one gate or abort-if expression:
@@ -201,15 +203,15 @@ func (p *gateParser) crosses(g *Gate) error {
 	default:
 		return errors.New("crosses takes a share and one target: write crosses(0.1%, orders) > 1500/s")
 	}
-	if isDecimal(inside[0]) {
-		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", Cite(inside[0]), inside[0])
+	if spelling.IsDecimal(inside[0]) {
+		return fmt.Errorf("%s needs a unit: write crosses(%s%%)", spelling.Cite(inside[0]), inside[0])
 	}
 	share, err := parseRatio(inside[0])
 	switch {
 	case err != nil:
 		return fmt.Errorf("crosses takes a share of failed requests, such as %s: %w", example, err)
 	case share <= 0 || share >= 1:
-		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", Cite(inside[0]), example)
+		return fmt.Errorf("%s is no share that failures could pass: write one above 0%% and below 100%%, such as %s", spelling.Cite(inside[0]), example)
 	}
 	g.Share = share
 	return nil
@@ -221,12 +223,12 @@ func parsePercentile(name string) (p float64, ok bool, err error) {
 	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
 		return 0, false, nil
 	}
-	if isDecimal(digits) {
-		if p, err := parseDecimal(name, digits+"e-2"); err == nil && p > 0 && p < 1 {
+	if spelling.IsDecimal(digits) {
+		if p, err := spelling.ParseDecimal(name, digits+"e-2"); err == nil && p > 0 && p < 1 {
 			return p, true, nil
 		}
 	}
-	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", Cite(name))
+	return 0, true, fmt.Errorf("%s is not a percentile: write one above p0 and below p100, such as p99 or p99.9", spelling.Cite(name))
 }
 
 func unknownMetric(name string) error {
@@ -240,13 +242,13 @@ func unknownMetric(name string) error {
 		return fmt.Errorf("the gate is empty: write one such as %s", example)
 	}
 	if right := meant[name]; right != "" {
-		return fmt.Errorf("unknown metric %s; did you mean %s?", Quote(name), right)
+		return fmt.Errorf("unknown metric %s; did you mean %s?", spelling.Quote(name), right)
 	}
 	if strings.Trim(name, "<>=!≤≥≠()") == "" {
-		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", Quote(name), example)
+		return fmt.Errorf("a gate begins with what it measures, not with %s: write one such as %s", spelling.Quote(name), example)
 	}
-	return fmt.Errorf("unknown metric %s%s", Quote(name),
-		Suggest(name, []string{"wire-resets", "visible-resets", "failures", "lost", "p99", "headroom", "onset", "crosses"}))
+	return fmt.Errorf("unknown metric %s%s", spelling.Quote(name),
+		spelling.Suggest(name, []string{"wire-resets", "visible-resets", "failures", "lost", "p99", "headroom", "onset", "crosses"}))
 }
 
 func exampleOf(m GateMetric) string {
@@ -258,7 +260,7 @@ func exampleOf(m GateMetric) string {
 
 func (p *gateParser) within(g *Gate) error {
 	text := p.take()
-	d, err := ParseDuration(text)
+	d, err := spelling.ParseDuration(text)
 	switch {
 	case text == "" || isOperator(text):
 		return fmt.Errorf("a length is missing after within: write %s within 10s", g.Subject())
@@ -291,7 +293,7 @@ func (p *gateParser) operator(g Gate) (Op, error) {
 	case token == "":
 		return "", fmt.Errorf("a comparison is missing after %s: write %s", g.Subject(), g.Example(""))
 	}
-	return "", fmt.Errorf("a comparison is missing before %s: write %s", Quote(token), g.Example(""))
+	return "", fmt.Errorf("a comparison is missing before %s: write %s", spelling.Quote(token), g.Example(""))
 }
 
 func (p *gateParser) value(g *Gate) error {
@@ -303,22 +305,22 @@ func (p *gateParser) value(g *Gate) error {
 		return err
 	}
 	if comma := strings.Replace(text, ",", ".", 1); comma != text && strings.Trim(comma, "0123456789.") != comma {
-		return fmt.Errorf("%s has a comma: write a point, %s", Cite(text), Cite(comma))
+		return fmt.Errorf("%s has a comma: write a point, %s", spelling.Cite(text), spelling.Cite(comma))
 	}
 	switch g.Metric {
 	case GateLatency:
-		d, err := ParseDuration(text)
+		d, err := spelling.ParseDuration(text)
 		switch {
-		case isDigits(text) && strings.Trim(text, "0") != "": // most people think of latencies in milliseconds
-			return fmt.Errorf("%s needs a unit: write %sms", Cite(text), Cite(text))
-		case err != nil && !isDigits(text):
+		case spelling.IsDigits(text) && strings.Trim(text, "0") != "": // most people think of latencies in milliseconds
+			return fmt.Errorf("%s needs a unit: write %sms", spelling.Cite(text), spelling.Cite(text))
+		case err != nil && !spelling.IsDigits(text):
 			return fmt.Errorf("%s is compared with a duration: %w", g.Subject(), err)
 		case d <= 0 || d > 24*time.Hour:
 			return fmt.Errorf("%s is not a latency above 0 and up to 24h: write %s", text, g.Example(g.Op))
 		}
 		g.Value, g.Unit = d.Seconds(), UnitDuration
 	case GateOnset, GateCrosses:
-		r, err := ParseRate(text)
+		r, err := spelling.ParseRate(text)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s is compared with a rate: %w", g.Subject(), err)
@@ -363,18 +365,18 @@ func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error)
 		parts[0], parts[1] = parts[1], parts[0]
 	}
 	if parts[len(parts)-1] != BaselineWord || len(parts) > 2 {
-		return true, fmt.Errorf("%s is no factor on the baseline: write %s", Quote(all), example)
+		return true, fmt.Errorf("%s is no factor on the baseline: write %s", spelling.Quote(all), example)
 	}
 	g.Baseline = 1
 	if len(parts) == 2 {
 		var factor float64
 		if strings.HasSuffix(parts[0], "%") {
-			factor, err = ParsePercent(parts[0])
+			factor, err = spelling.ParsePercent(parts[0])
 		} else {
-			factor, err = parseDecimal(parts[0], parts[0])
+			factor, err = spelling.ParseDecimal(parts[0], parts[0])
 		}
 		if err != nil || factor <= 0 || factor > maxFactor {
-			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", Quote(parts[0]), maxFactor, example)
+			return true, fmt.Errorf("%s is no factor on the baseline above 0 and up to %d: write %s", spelling.Quote(parts[0]), maxFactor, example)
 		}
 		g.Baseline = factor
 	}
@@ -392,24 +394,24 @@ func (p *gateParser) baseline(g *Gate, text string) (isBaseline bool, err error)
 // share reads the value of resets and failures: a count or a percentage.
 func (p *gateParser) share(g *Gate, text string) (err error) {
 	switch {
-	case isDigits(text) && len(text) <= 15: // exact as a float64
+	case spelling.IsDigits(text) && len(text) <= 15: // exact as a float64
 		g.Value, err = strconv.ParseFloat(text, 64)
 		g.Unit = UnitCount
 	case strings.HasSuffix(text, "%"):
 		g.Value, err = parseRatio(text)
 		g.Unit = UnitRatio
-	case isDecimal(text):
-		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", Cite(text), text)
+	case spelling.IsDecimal(text):
+		err = fmt.Errorf("%s is neither a whole count nor a percentage: write %s%%", spelling.Cite(text), text)
 	default:
-		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", Cite(text), g.Example(g.Op), g.Subject(), g.Op)
+		err = fmt.Errorf("%s is neither a count nor a percentage: write %s, or %s %s 3", spelling.Cite(text), g.Example(g.Op), g.Subject(), g.Op)
 	}
 	return err
 }
 
 func parseRatio(text string) (float64, error) {
-	v, err := ParsePercent(text)
+	v, err := spelling.ParsePercent(text)
 	if err == nil && v > 1 {
-		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", Cite(text))
+		err = fmt.Errorf("%s is more than 100%%: write a percentage from 0%% to 100%%", spelling.Cite(text))
 	}
 	return v, err
 }
@@ -423,7 +425,7 @@ func (p *gateParser) upTo(g *Gate) error {
 	if text == "" {
 		return errors.New("a rate is missing after \"up to\": write up to 1500/s")
 	}
-	r, err := ParseRate(text)
+	r, err := spelling.ParseRate(text)
 	switch {
 	case err != nil:
 		return fmt.Errorf("up to: %w", err)
@@ -446,26 +448,26 @@ func (p *gateParser) end(g Gate) error {
 	case extra == "and" || extra == "or" || extra == "&&" || extra == "||":
 		return fmt.Errorf("%q joins nothing here: write two gates, one a line", extra)
 	}
-	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", Quote(extra), g.String())
+	return fmt.Errorf("%s is too much after %s: end the gate there, or continue with \"up to 1500/s\"", spelling.Quote(extra), g.String())
 }
 
 // checkGate holds the rules that need the whole gate.
 func checkGate(g Gate) error {
 	switch {
 	case g.Baseline > 0 && g.Within > 0:
-		return fmt.Errorf("a baseline is compared over the whole run: leave out \"within %s\"", FormatDuration(g.Within))
+		return fmt.Errorf("a baseline is compared over the whole run: leave out \"within %s\"", spelling.FormatDuration(g.Within))
 	case g.Baseline > 0 && g.Metric == GateLatency && g.Percentile != 0.5 && g.Percentile != 0.99:
 		return fmt.Errorf("reports hold p50 and p99 at each load, so a baseline has no %s: write p99 %s %s", g.Subject(), g.Op, g.FormatValue())
 	case g.Baseline > 0 && g.UpTo > 0 && g.Metric == GateHeadroom:
-		return fmt.Errorf("a headroom is compared with a baseline over the whole run: leave out \"up to %s\"", FormatRate(g.UpTo))
+		return fmt.Errorf("a headroom is compared with a baseline over the whole run: leave out \"up to %s\"", spelling.FormatRate(g.UpTo))
 	case g.Baseline > 0 && g.Op == Equal:
 		return fmt.Errorf("no two runs are quite equal: write %s <= 1.1 * baseline, or >= 0.9 * baseline", g.Subject())
 	case g.Baseline > 0 && (g.Op == Greater || g.Op == GreaterOrEqual) && !g.Metric.IsLoad() && g.Metric != GateHeadroom:
 		return fmt.Errorf("the less the better: write %s <= %s", g.Subject(), g.FormatValue())
 	case g.Within > 0 && (g.Metric.IsLoad() || g.Metric == GateHeadroom):
-		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, FormatDuration(g.Within))
+		return fmt.Errorf("%s is judged over the whole run: leave out \"within %s\"", g.Metric, spelling.FormatDuration(g.Within))
 	case g.UpTo > 0 && g.Metric.IsLoad():
-		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.Subject(), FormatRate(g.UpTo))
+		return fmt.Errorf("%s is a load itself: leave out \"up to %s\"", g.Subject(), spelling.FormatRate(g.UpTo))
 	case g.Op == Equal && (g.Metric == GateLatency || g.Metric == GateHeadroom || g.Metric.IsLoad()):
 		op := Less
 		if g.Metric != GateLatency {

@@ -3,6 +3,8 @@ package profiles
 import (
 	"fmt"
 	"slices"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Only returns the profile with some of its targets, each with the load that it has in
@@ -24,7 +26,7 @@ func (p Profile) Only(names []string) (Profile, []string, error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return p, nil, fmt.Errorf("no target is called %s%s", Quote(name), Suggest(name, known))
+			return p, nil, fmt.Errorf("no target is called %s%s", spelling.Quote(name), spelling.Suggest(name, known))
 		}
 	}
 	out := func(t Target) bool { return !slices.Contains(names, t.Name) }

@@ -1,7 +1,8 @@
 // Package profiles holds what a user asks rampload to do: targets, load
 // stages, client behaviour, hosts to watch and gates to hold. It is the
 // vocabulary that every other package shares; it reads no files and knows no
-// encoding (see profiles/yaml) and it imports the standard library only.
+// encoding (see profiles/yaml), and beside the standard library it imports only
+// profiles/spelling, which reads and writes values as people spell them.
 //
 // Rates are requests per second, shares and ratios are in [0,1], durations are
 // [time.Duration]. A Profile is plain data: copy it freely, share it between

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // TurnKind is what one turn of a script does.
@@ -67,7 +69,7 @@ func (t Turn) Bytes() ([]byte, error) {
 func (t Turn) String() string {
 	switch {
 	case t.Kind == TurnHold:
-		return "hold " + FormatDuration(t.For)
+		return "hold " + spelling.FormatDuration(t.For)
 	case t.Kind != TurnSend && t.Kind != TurnExpect:
 		return string(t.Kind)
 	case t.By == ByAny:

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Search is a stage that looks for the highest load at which Until holds, from From to To
@@ -193,7 +195,7 @@ func (s Idle) Scaled(float64) Stage { return s }
 
 // String is such as "idle connections, 1s to 2m".
 func (s Idle) String() string {
-	return fmt.Sprintf("idle connections, %s to %s", FormatDuration(s.From), FormatDuration(s.To))
+	return fmt.Sprintf("idle connections, %s to %s", spelling.FormatDuration(s.From), spelling.FormatDuration(s.To))
 }
 
 // String is such as "search 100/s to 5,000/s until failures < 0.1% breaks, each load for
@@ -204,5 +206,5 @@ func (s Search) String() string {
 		until = " until " + s.Until.String() + " breaks"
 	}
 	return fmt.Sprintf("search %s to %s%s, each load for %s, %s between, to %s", perSecond(s.From), perSecond(s.To), until,
-		FormatDuration(s.HoldFor), FormatDuration(s.CoolDown), FormatPercent(s.Precision))
+		spelling.FormatDuration(s.HoldFor), spelling.FormatDuration(s.CoolDown), spelling.FormatPercent(s.Precision))
 }

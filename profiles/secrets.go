@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Secrets holds values that no output may show: what a profile took from the
@@ -14,7 +16,7 @@ type Secrets struct{ values []string }
 // Add remembers a value. Empty values, and plain numbers of up to five digits (a
 // port, a count), are no secrets: hiding them would garble every figure.
 func (s *Secrets) Add(value string) {
-	number := isDigits(value) && len(value) <= 5
+	number := spelling.IsDigits(value) && len(value) <= 5
 	if value != "" && !number && !slices.Contains(s.values, value) {
 		s.values = append(slices.Clip(s.values), value)
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Stage is one part of the load: a [Ramp], [Hold], [Staircase], [Burst], [Max] or
@@ -104,12 +106,8 @@ func perSecond(rate float64) string { return grouped(rate) + "/s" }
 
 // grouped writes a number with its thousands apart and at most three decimals.
 func grouped(v float64) string {
-	s := strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64)
-	whole, fraction, point := strings.Cut(s, ".")
-	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if point {
+	whole, fraction, point := strings.Cut(strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64), ".")
+	if whole = spelling.Thousands(whole); point {
 		return whole + "." + fraction
 	}
 	return whole

@@ -3,6 +3,8 @@ package profiles
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // MarshalJSON writes each stage under its kind, as in [{"ramp":{"From":50,"To":2000,"For":120000000000}}].
@@ -60,7 +62,7 @@ func decodeStage(kind string, data []byte) (Stage, error) {
 	case "idle":
 		return decodeAs[Idle](data)
 	}
-	return nil, fmt.Errorf("no kind of stage is called %s", Quote(kind))
+	return nil, fmt.Errorf("no kind of stage is called %s", spelling.Quote(kind))
 }
 
 func decodeAs[S Stage](data []byte) (Stage, error) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // The stages that send load. Rates are requests per second over all targets.
@@ -66,9 +68,9 @@ func (s Ramp) Scaled(factor float64) Stage {
 // String is such as "ramp 50/s to 2,000/s over 2m".
 func (s Ramp) String() string {
 	if s.Journeys {
-		return fmt.Sprintf("ramp %s to %s journeys/s over %s", grouped(s.From), grouped(s.To), FormatDuration(s.For))
+		return fmt.Sprintf("ramp %s to %s journeys/s over %s", grouped(s.From), grouped(s.To), spelling.FormatDuration(s.For))
 	}
-	return fmt.Sprintf("ramp %s to %s over %s", perSecond(s.From), perSecond(s.To), FormatDuration(s.For))
+	return fmt.Sprintf("ramp %s to %s over %s", perSecond(s.From), perSecond(s.To), spelling.FormatDuration(s.For))
 }
 
 // Kind returns "hold".
@@ -95,9 +97,9 @@ func (s Hold) Scaled(factor float64) Stage {
 // String is such as "hold 2,000/s for 1m".
 func (s Hold) String() string {
 	if s.Journeys {
-		return fmt.Sprintf("hold %s journeys/s for %s", grouped(s.Rate), FormatDuration(s.For))
+		return fmt.Sprintf("hold %s journeys/s for %s", grouped(s.Rate), spelling.FormatDuration(s.For))
 	}
-	return fmt.Sprintf("hold %s for %s", perSecond(s.Rate), FormatDuration(s.For))
+	return fmt.Sprintf("hold %s for %s", perSecond(s.Rate), spelling.FormatDuration(s.For))
 }
 
 // Kind returns "staircase".
@@ -144,7 +146,7 @@ func (s Staircase) Scaled(factor float64) Stage {
 // String is such as "staircase 500/s to 1,500/s by 100/s every 10s, 1m50s".
 func (s Staircase) String() string {
 	return fmt.Sprintf("staircase %s to %s by %s every %s, %s",
-		perSecond(s.From), perSecond(s.To), perSecond(s.Step), FormatDuration(s.Every), FormatDuration(s.Duration()))
+		perSecond(s.From), perSecond(s.To), perSecond(s.Step), spelling.FormatDuration(s.Every), spelling.FormatDuration(s.Duration()))
 }
 
 // Kind returns "burst".
@@ -180,9 +182,9 @@ func (s Burst) Scaled(factor float64) Stage {
 func (s Burst) String() string {
 	jitter := ""
 	if s.Jitter > 0 {
-		jitter = " +/- " + FormatDuration(s.Jitter)
+		jitter = " +/- " + spelling.FormatDuration(s.Jitter)
 	}
-	return fmt.Sprintf("bursts of %s every %s%s for %s", grouped(float64(s.Size)), FormatDuration(s.Every), jitter, FormatDuration(s.For))
+	return fmt.Sprintf("bursts of %s every %s%s for %s", grouped(float64(s.Size)), spelling.FormatDuration(s.Every), jitter, spelling.FormatDuration(s.For))
 }
 
 // Kind returns "max".
@@ -204,7 +206,9 @@ func (Max) MaxRate(float64) (float64, bool) { return 0, false }
 func (s Max) Scaled(float64) Stage { return s }
 
 // String is such as "as fast as the connections allow for 10s".
-func (s Max) String() string { return "as fast as the connections allow for " + FormatDuration(s.For) }
+func (s Max) String() string {
+	return "as fast as the connections allow for " + spelling.FormatDuration(s.For)
+}
 
 // Kind returns "connections".
 func (Connections) Kind() string { return "connections" }
@@ -234,7 +238,7 @@ func (s Connections) Scaled(factor float64) Stage {
 // String is such as "connections 100 to 10,000 over 2m".
 func (s Connections) String() string {
 	if s.From == s.To {
-		return fmt.Sprintf("hold %s connections for %s", grouped(float64(s.From)), FormatDuration(s.For))
+		return fmt.Sprintf("hold %s connections for %s", grouped(float64(s.From)), spelling.FormatDuration(s.For))
 	}
-	return fmt.Sprintf("connections %s to %s over %s", grouped(float64(s.From)), grouped(float64(s.To)), FormatDuration(s.For))
+	return fmt.Sprintf("connections %s to %s over %s", grouped(float64(s.From)), grouped(float64(s.To)), spelling.FormatDuration(s.For))
 }

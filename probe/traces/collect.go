@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Wanted is a transaction whose trace is asked for.
@@ -77,7 +78,7 @@ func Collect(ctx context.Context, from profiles.SpanStore, wanted []Wanted, own 
 	case missing == failed && err != nil:
 		status.Reason = "not joined: " + said(ctx, err, within)
 	case missing == failed:
-		status.Reason = fmt.Sprintf("not joined: it has none of the %d traces that were asked for within %s", failed, profiles.FormatDuration(within))
+		status.Reason = fmt.Sprintf("not joined: it has none of the %d traces that were asked for within %s", failed, spelling.FormatDuration(within))
 	default:
 		status.State, status.Reason = probe.Partial, fmt.Sprintf("it does not have %d of the %d traces that were asked for", missing, failed)
 	}
@@ -87,7 +88,7 @@ func Collect(ctx context.Context, from profiles.SpanStore, wanted []Wanted, own 
 // said words why nothing is known.
 func said(ctx context.Context, err error, within time.Duration) string {
 	if ctx.Err() != nil {
-		return "it did not answer within " + profiles.FormatDuration(within)
+		return "it did not answer within " + spelling.FormatDuration(within)
 	}
 	return strings.TrimPrefix(clean(err.Error(), 200), errAway.Error()+": ")
 }

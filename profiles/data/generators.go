@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Generator describes one source of made-up values.
@@ -87,7 +87,7 @@ func ParseArgs(ref Ref) (Args, error) {
 				names = append(names, g.Name)
 			}
 		}
-		return Args{}, fmt.Errorf("unknown value ${%s}%s", name, profiles.Suggest(name, names))
+		return Args{}, fmt.Errorf("unknown value ${%s}%s", name, spelling.Suggest(name, names))
 	}
 	g := all[i]
 	wrong := fmt.Errorf("${%s} cannot be made: write it as %s", ref, g.Example)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Ref is a reference to a value. The zero value is none.
@@ -75,7 +76,7 @@ func Parse(text string) ([]Piece, error) {
 // ParseRef reads what stands between ${ and }.
 func ParseRef(inside string) (Ref, error) {
 	wrong := func() (Ref, error) {
-		return Ref{}, fmt.Errorf("%s is no reference: write ${users.id}, ${random.int(1..100)}, or $${ for the text itself", profiles.Quote("${"+inside+"}"))
+		return Ref{}, fmt.Errorf("%s is no reference: write ${users.id}, ${random.int(1..100)}, or $${ for the text itself", spelling.Quote("${"+inside+"}"))
 	}
 	source, name, ok := strings.Cut(inside, ".")
 	if !ok || !isName(source) {

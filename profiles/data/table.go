@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Bounds of a table. It is held in memory, and sent to the workers of a fleet.
@@ -171,7 +172,7 @@ func readLines(file string, r io.Reader) (columns []string, rows [][]string, err
 		for _, f := range fields {
 			i, known := index[f.Name]
 			if !known {
-				return nil, nil, fmt.Errorf("%s:%d: the key %s is not in the first line: give every line the same keys", file, line, profiles.Quote(f.Name))
+				return nil, nil, fmt.Errorf("%s:%d: the key %s is not in the first line: give every line the same keys", file, line, spelling.Quote(f.Name))
 			}
 			row[i] = f.Value
 			seen++
@@ -220,7 +221,7 @@ func flattenInto(d *json.Decoder, prefix string, depth int, out []profiles.Heade
 		}
 		name := prefix + token.(string) // keys of objects are strings
 		if seen[name] {
-			return nil, fmt.Errorf("the key %s is there twice", profiles.Quote(name))
+			return nil, fmt.Errorf("the key %s is there twice", spelling.Quote(name))
 		}
 		seen[name] = true
 		var value json.RawMessage
@@ -260,9 +261,9 @@ func checkColumns(columns []string) error {
 		case name == "":
 			return fmt.Errorf("column %d has no name: the first line names the columns, such as id,name", i+1)
 		case strings.ContainsAny(name, "(){}$\n\r") || !utf8.ValidString(name) || len(name) > 100:
-			return fmt.Errorf("column %d, %s, cannot be referred to: give it a short name of letters and digits", i+1, profiles.Quote(name))
+			return fmt.Errorf("column %d, %s, cannot be referred to: give it a short name of letters and digits", i+1, spelling.Quote(name))
 		case slices.Contains(columns[:i], name):
-			return fmt.Errorf("two columns are called %s: give each its own name", profiles.Quote(name))
+			return fmt.Errorf("two columns are called %s: give each its own name", spelling.Quote(name))
 		}
 	}
 	return nil

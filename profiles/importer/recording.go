@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Bounds of the journey that a recording becomes.
@@ -73,7 +74,7 @@ func (imp *importing) journey(all []recorded) {
 	}
 	imp.note("the load is a guess: 1 to 10 users a second begin the journey; write what your service has to bear")
 	if cut > 0 {
-		imp.note("%s longer than %s were cut to it", counted(cut, "pause"), profiles.FormatDuration(mostPause))
+		imp.note("%s longer than %s were cut to it", counted(cut, "pause"), spelling.FormatDuration(mostPause))
 	}
 	if keeps {
 		imp.note("every user begins without cookies, and keeps those that answers set: the recorded ones are left out")

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 const example = `{"method": "GET", "url": "http://127.0.0.1:8080/path"}`
@@ -34,7 +35,7 @@ func (f *jsonFormat) next() (parsed, error) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if known := []string{"method", "url", "body", "header"}; !slices.Contains(known, key) {
 			near := ""
-			if k := profiles.Nearest(key, known); k != "" {
+			if k := spelling.Nearest(key, known); k != "" {
 				near = "; did you mean " + quote(k) + "?"
 			}
 			return t, fault(t.line, "there is no key %s in a target: method, url, body and header are%s", quoted(key), near)

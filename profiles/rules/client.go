@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // clientRules checks how this machine sends.
@@ -34,21 +35,21 @@ func (v clientRules) client() {
 	}
 	switch {
 	case c.Timeout <= 0:
-		v.add("client.timeout", "no attempt can end within %s: write a timeout above 0s, such as 5s", profiles.FormatDuration(c.Timeout))
+		v.add("client.timeout", "no attempt can end within %s: write a timeout above 0s, such as 5s", spelling.FormatDuration(c.Timeout))
 	case c.Timeout > time.Hour:
-		v.add("client.timeout", "a timeout of %s is longer than 1h: write a shorter one", profiles.FormatDuration(c.Timeout))
+		v.add("client.timeout", "a timeout of %s is longer than 1h: write a shorter one", spelling.FormatDuration(c.Timeout))
 	}
 	if c.IdleTimeout < 0 {
-		v.add("client.idle-timeout", "%s is negative: write 0s to keep idle connections for ever", profiles.FormatDuration(c.IdleTimeout))
+		v.add("client.idle-timeout", "%s is negative: write 0s to keep idle connections for ever", spelling.FormatDuration(c.IdleTimeout))
 	}
 	v.rate("client.per-connection", c.PerConnection)
 	engines := []string{string(profiles.EngineVegeta), string(profiles.EngineDirect)}
 	if !slices.Contains(engines, string(c.Engine)) {
-		v.add("client.engine", "unknown engine %s%s", profiles.Quote(string(c.Engine)), profiles.Suggest(string(c.Engine), engines))
+		v.add("client.engine", "unknown engine %s%s", spelling.Quote(string(c.Engine)), spelling.Suggest(string(c.Engine), engines))
 	}
 	protocols := []string{string(profiles.ProtocolAuto), string(profiles.ProtocolHTTP1), string(profiles.ProtocolHTTP2), string(profiles.ProtocolH2C)}
 	if !slices.Contains(protocols, string(c.Protocol)) {
-		v.add("client.protocol", "unknown protocol %s%s", profiles.Quote(string(c.Protocol)), profiles.Suggest(string(c.Protocol), protocols))
+		v.add("client.protocol", "unknown protocol %s%s", spelling.Quote(string(c.Protocol)), spelling.Suggest(string(c.Protocol), protocols))
 	}
 	for i, a := range c.LocalAddrs {
 		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
@@ -73,23 +74,23 @@ func (v clientRules) retries(r profiles.Retries) {
 	}
 	switch {
 	case r.Base < 0:
-		v.add(path+".base", "%s is negative: write 0s or more", profiles.FormatDuration(r.Base))
+		v.add(path+".base", "%s is negative: write 0s or more", spelling.FormatDuration(r.Base))
 	case r.Cap < 0:
-		v.add(path+".cap", "%s is negative: write 0s for no cap", profiles.FormatDuration(r.Cap))
+		v.add(path+".cap", "%s is negative: write 0s for no cap", spelling.FormatDuration(r.Cap))
 	case r.Cap > 0 && r.Cap < r.Base:
-		v.add(path+".cap", "a cap of %s is below the base of %s: write a longer cap, or a shorter base", profiles.FormatDuration(r.Cap), profiles.FormatDuration(r.Base))
+		v.add(path+".cap", "a cap of %s is below the base of %s: write a longer cap, or a shorter base", spelling.FormatDuration(r.Cap), spelling.FormatDuration(r.Base))
 	}
 	switch {
 	case r.RetryAfter < 0:
-		v.add(path+".retry-after", "%s is negative: write the longest Retry-After to wait for, such as 30s", profiles.FormatDuration(r.RetryAfter))
+		v.add(path+".retry-after", "%s is negative: write the longest Retry-After to wait for, such as 30s", spelling.FormatDuration(r.RetryAfter))
 	case r.RetryAfter > maxRetryAfter:
-		v.add(path+".retry-after", "%s is longer than 1h, and a request waits for it: write a shorter time, such as 30s", profiles.FormatDuration(r.RetryAfter))
+		v.add(path+".retry-after", "%s is longer than 1h, and a request waits for it: write a shorter time, such as 30s", spelling.FormatDuration(r.RetryAfter))
 	case r.RetryAfter > 0 && !slices.Contains(r.Faults, "status"):
 		v.add(path+".retry-after", "answers say Retry-After with a status, and no status is retried: add on: [status, reset, refused, eof, broken-pipe]")
 	}
 	for i, fault := range r.Faults {
 		if !slices.Contains(profiles.RetryFaults(), fault) {
-			v.add(at(path+".on", i), "no retry can follow %s%s", profiles.Quote(fault), profiles.Suggest(fault, profiles.RetryFaults()))
+			v.add(at(path+".on", i), "no retry can follow %s%s", spelling.Quote(fault), spelling.Suggest(fault, profiles.RetryFaults()))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // acceptedSource is what the path of a poll has values of.
@@ -54,7 +55,7 @@ func (v completionRules) completion(path string, t profiles.Target) {
 	seen := map[string]bool{}
 	for _, e := range c.Extract {
 		if seen[e.Name] {
-			v.add(path+".extract", "%s is there twice: give each value its own name", profiles.Quote(e.Name))
+			v.add(path+".extract", "%s is there twice: give each value its own name", spelling.Quote(e.Name))
 		}
 		seen[e.Name] = true
 		journeyRules(v).extract(path+".extract."+e.Name, e)
@@ -62,7 +63,7 @@ func (v completionRules) completion(path string, t profiles.Target) {
 	v.outcome(path+".done", c, c.Done)
 	v.outcome(path+".failed", c, c.Failed)
 	if c.Timeout < time.Millisecond || c.Timeout > 24*time.Hour {
-		v.add(path+".timeout", "%s is not from 1ms to 24h: write one such as 30s", profiles.FormatDuration(c.Timeout))
+		v.add(path+".timeout", "%s is not from 1ms to 24h: write one such as 30s", spelling.FormatDuration(c.Timeout))
 	}
 }
 
@@ -77,7 +78,7 @@ func (v completionRules) outcome(path string, c profiles.Completion, check profi
 		}
 	}
 	if _, err := regexp.Compile(check.Regexp); err != nil {
-		v.add(path+".regexp", "%s is no regular expression (%s): write one such as order [0-9]+", profiles.Quote(check.Regexp), reason(err))
+		v.add(path+".regexp", "%s is no regular expression (%s): write one such as order [0-9]+", spelling.Quote(check.Regexp), reason(err))
 	}
 }
 
@@ -92,10 +93,10 @@ func (v completionRules) poll(path string, c profiles.Completion) {
 		requestRules(v).header(at(path+".headers", i), h)
 	}
 	if c.Poll.Every < 10*time.Millisecond || c.Poll.Every > time.Hour {
-		v.add(path+".every", "%s is not from 10ms to 1h: write one such as 1s", profiles.FormatDuration(c.Poll.Every))
+		v.add(path+".every", "%s is not from 10ms to 1h: write one such as 1s", spelling.FormatDuration(c.Poll.Every))
 	}
 	if v.finite(path+".at-most", c.Poll.AtMost) && (c.Poll.AtMost <= 0 || c.Poll.AtMost > 100_000) {
-		v.add(path+".at-most", "%s is not above 0/s and up to 100000/s: write one such as 200/s", profiles.FormatRate(c.Poll.AtMost))
+		v.add(path+".at-most", "%s is not above 0/s and up to 100000/s: write one such as 200/s", spelling.FormatRate(c.Poll.AtMost))
 	}
 	if c.Poll.Path == "" {
 		return
@@ -117,7 +118,7 @@ func (v completionRules) poll(path string, c profiles.Completion) {
 		case ref.Source != acceptedSource:
 			v.add(path, "${%s} is not known to a poll: write ${accepted.id}, with extract: {id: json id}, or ${request.id}", ref)
 		case !slices.Contains(names, ref.Name):
-			v.add(path, "no %s is extracted%s: write extract: {%s: json %s}", profiles.Quote(ref.Name), profiles.Suggest(ref.Name, names), ref.Name, ref.Name)
+			v.add(path, "no %s is extracted%s: write extract: {%s: json %s}", spelling.Quote(ref.Name), spelling.Suggest(ref.Name, names), ref.Name, ref.Name)
 		}
 	}
 	if plain, err := data.Mask(c.Poll.Path, "0"); err == nil {
@@ -128,10 +129,10 @@ func (v completionRules) poll(path string, c profiles.Completion) {
 func (v completionRules) callback(path string, c profiles.Callback, calls bool) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil || port != "0" && !validPort(port) || strings.ContainsAny(host, "/@?# ") {
-		v.add(path, "%s is no address to listen at: write host and port, such as 127.0.0.1:9099 or 0.0.0.0:0", profiles.Quote(c.Listen))
+		v.add(path, "%s is no address to listen at: write host and port, such as 127.0.0.1:9099 or 0.0.0.0:0", spelling.Quote(c.Listen))
 	}
 	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
-		v.add(path+".url", "%s is no URL that can be called: write one such as http://10.0.0.7:9099", profiles.Quote(c.URL))
+		v.add(path+".url", "%s is no URL that can be called: write one such as http://10.0.0.7:9099", spelling.Quote(c.URL))
 	}
 	if c.URL != "" && v.profile.Fleet.Workers > 1 {
 		v.add(path+".url", "each of the workers is called at its own address: leave it out")
@@ -144,14 +145,14 @@ func (v completionRules) callback(path string, c profiles.Callback, calls bool) 
 func (v completionRules) topic(path string, c profiles.Completion) {
 	t := c.Topic
 	if u, err := url.Parse(t.URL); err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) || u.Host == "" {
-		v.add(path+".url", "%s is no URL of a NATS server: write one such as nats://127.0.0.1:4222", profiles.Quote(t.URL))
+		v.add(path+".url", "%s is no URL of a NATS server: write one such as nats://127.0.0.1:4222", spelling.Quote(t.URL))
 	}
 	if strings.ContainsAny(t.Subject, " \t\r\n") || strings.Contains(t.Subject, "..") || strings.HasPrefix(t.Subject, ".") || strings.HasSuffix(t.Subject, ".") {
-		v.add(path+".subject", "%s is no subject: write one such as orders.done", profiles.Quote(t.Subject))
+		v.add(path+".subject", "%s is no subject: write one such as orders.done", spelling.Quote(t.Subject))
 	}
 	if t.ID.From == profiles.FromRegexp {
 		if _, err := regexp.Compile(t.ID.What); err != nil {
-			v.add(path+".id", "%s is no regular expression (%s): write one such as id=([0-9]+)", profiles.Quote(t.ID.What), reason(err))
+			v.add(path+".id", "%s is no regular expression (%s): write one such as id=([0-9]+)", spelling.Quote(t.ID.What), reason(err))
 		}
 	}
 	extracted := slices.ContainsFunc(c.Extract, func(e profiles.Extract) bool { return e.Name == profiles.AcceptedID })

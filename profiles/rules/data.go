@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // requestRules checks requests, and the data that fills them.
@@ -18,18 +19,18 @@ func (v requestRules) data() {
 		path := "data." + t.Name
 		switch {
 		case slices.Contains(data.Families(), t.Name):
-			v.add(path, "%s is a family of generators: give the table another name", profiles.Quote(t.Name))
+			v.add(path, "%s is a family of generators: give the table another name", spelling.Quote(t.Name))
 		case !isSource(t.Name):
-			v.add(path, "%s is no name for a table: write letters, digits, \"_\" and \"-\", such as users", profiles.Quote(t.Name))
+			v.add(path, "%s is no name for a table: write letters, digits, \"_\" and \"-\", such as users", spelling.Quote(t.Name))
 		case seen[t.Name]:
-			v.add(path, "a second table is called %s: give each its own name", profiles.Quote(t.Name))
+			v.add(path, "a second table is called %s: give each its own name", spelling.Quote(t.Name))
 		}
 		seen[t.Name] = true
 		if t.File == "" {
 			v.add(path, "the table has no file: write users: users.csv, or users: {file: users.csv, pick: random}")
 		}
 		if !slices.Contains(profiles.Picks(), t.Pick) {
-			v.add(path+".pick", "unknown pick %s: write sequential, random or once", profiles.Quote(string(t.Pick)))
+			v.add(path+".pick", "unknown pick %s: write sequential, random or once", spelling.Quote(string(t.Pick)))
 		}
 	}
 }
@@ -98,7 +99,7 @@ func (v requestRules) reference(path string, ref data.Ref) {
 			continue
 		}
 		if t.Columns != nil && !slices.Contains(t.Columns, ref.String()[len(ref.Source)+1:]) {
-			v.add(path, "%s has no column %s%s", t.File, profiles.Quote(ref.Name), profiles.Suggest(ref.Name, t.Columns))
+			v.add(path, "%s has no column %s%s", t.File, spelling.Quote(ref.Name), spelling.Suggest(ref.Name, t.Columns))
 		}
 		return
 	}
@@ -111,8 +112,8 @@ func (v requestRules) reference(path string, ref data.Ref) {
 	}
 	known = append(known, data.Families()...)
 	if len(v.profile.Data) == 0 {
-		v.add(path, "there is no data called %s: write data: {%s: %s.csv}", profiles.Quote(ref.Source), ref.Source, ref.Source)
+		v.add(path, "there is no data called %s: write data: {%s: %s.csv}", spelling.Quote(ref.Source), ref.Source, ref.Source)
 		return
 	}
-	v.add(path, "there is no data called %s%s", profiles.Quote(ref.Source), profiles.Suggest(ref.Source, known))
+	v.add(path, "there is no data called %s%s", spelling.Quote(ref.Source), spelling.Suggest(ref.Source, known))
 }

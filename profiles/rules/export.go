@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/redaction"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 const (
@@ -27,16 +28,16 @@ func (v exportRules) export(e profiles.Export) {
 		host, port, err := net.SplitHostPort(e.Listen)
 		n, portErr := strconv.Atoi(port)
 		if err != nil || portErr != nil || n < 0 || n > 65535 || host != "" && host != "localhost" && net.ParseIP(host) == nil {
-			v.add("metrics.listen", "%s is no address to listen on: write :9464 for this machine alone, or 0.0.0.0:9464", profiles.Quote(e.Listen))
+			v.add("metrics.listen", "%s is no address to listen on: write :9464 for this machine alone, or 0.0.0.0:9464", spelling.Quote(e.Listen))
 		}
 	}
 	if e.Every != 0 && (e.Every < leastExport || e.Every > mostExport) {
-		v.add("metrics.every", "%s is out of range: write a duration from 1s to 5m", profiles.FormatDuration(e.Every))
+		v.add("metrics.every", "%s is out of range: write a duration from 1s to 5m", spelling.FormatDuration(e.Every))
 	}
 	if e.RemoteWrite.Given() {
 		v.receiver("metrics.remote-write", e.RemoteWrite, "http://prometheus:9090/api/v1/write")
 		if u, err := url.Parse(e.RemoteWrite.URL); err == nil && (u.Path == "" || u.Path == "/") {
-			v.add("metrics.remote-write", "%s has no path: write that of the store's remote write, such as /api/v1/write", profiles.Quote(redaction.URLs(e.RemoteWrite.URL)))
+			v.add("metrics.remote-write", "%s has no path: write that of the store's remote write, such as /api/v1/write", spelling.Quote(redaction.URLs(e.RemoteWrite.URL)))
 		}
 	}
 	if e.OTLP.Given() {
@@ -65,7 +66,7 @@ func (v exportRules) notify(list []profiles.Notice) {
 // receiver checks how a service is reached that is told of the run.
 func (v exportRules) receiver(path string, r profiles.Receiver, example string) {
 	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		v.add(path, "%s is not a URL that can be sent to: write one such as %s", profiles.Quote(redaction.URLs(r.URL)), example)
+		v.add(path, "%s is not a URL that can be sent to: write one such as %s", spelling.Quote(redaction.URLs(r.URL)), example)
 	}
 	switch {
 	case r.Bearer != "" && r.Username != "":

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/schema"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // callRules checks calls of gRPC.
@@ -148,9 +149,9 @@ func (v callRules) metadata(path string, r profiles.Request) {
 		where := at(path, i)
 		switch name := strings.ToLower(h.Name); {
 		case strings.HasPrefix(name, "grpc-"), name == "te", name == "content-type", strings.HasPrefix(name, ":"):
-			v.add(where, "%s is set by the client: leave it out", profiles.Cite(h.Name))
+			v.add(where, "%s is set by the client: leave it out", spelling.Cite(h.Name))
 		case name == "content-length", name == "transfer-encoding", name == "expect", name == "connection", name == "host":
-			v.add(where, "%s is no metadata: leave it out", profiles.Cite(h.Name))
+			v.add(where, "%s is no metadata: leave it out", spelling.Cite(h.Name))
 		default:
 			requestRules(v).header(where, h)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/workload"
 )
 
@@ -52,7 +53,7 @@ func (v hostRules) host(path string, h profiles.Host) {
 	}
 	v.agent(path+".agent", h.Agent)
 	if strings.ContainsAny(h.Netns, "/ ") || h.Netns == "." || h.Netns == ".." {
-		v.add(path+".netns", "%s is not the name of a network namespace: write one that \"ip netns list\" shows", profiles.Quote(h.Netns))
+		v.add(path+".netns", "%s is not the name of a network namespace: write one that \"ip netns list\" shows", spelling.Quote(h.Netns))
 	}
 	for i, m := range h.Prometheus {
 		at := path + ".prometheus"
@@ -89,19 +90,19 @@ func (v hostRules) process(path string, p profiles.Process) {
 	case p.PID < 0:
 		v.add(path+".pid", "pid %d cannot be: write the number that ps shows", p.PID)
 	case slices.Contains(strings.Split(p.Cgroup, "/"), ".."):
-		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", profiles.Quote(p.Cgroup))
+		v.add(path+".cgroup", "%s leaves the cgroup tree: write the path below /sys/fs/cgroup", spelling.Quote(p.Cgroup))
 	case strings.Count(p.Pod, "/") > 1:
 		if w, err := workload.Parse(p.Pod); err != nil || w.Kind == workload.Labels {
-			v.add(path+".pod", "%s names no pods: write NAMESPACE/NAME, such as shop/orders-*, or NAMESPACE/deploy/NAME (or sts, ds)", profiles.Quote(p.Pod))
+			v.add(path+".pod", "%s names no pods: write NAMESPACE/NAME, such as shop/orders-*, or NAMESPACE/deploy/NAME (or sts, ds)", spelling.Quote(p.Pod))
 		}
 	case p.Pod != "" && strings.Count(p.Pod, "/") != 1:
-		v.add(path+".pod", "%s names no pod: write NAMESPACE/NAME, such as shop/orders-*", profiles.Quote(p.Pod))
+		v.add(path+".pod", "%s names no pod: write NAMESPACE/NAME, such as shop/orders-*", spelling.Quote(p.Pod))
 	case strings.Contains(p.Container, "/"):
-		v.add(path+".container", "%s is a path: write the container's name, or pod: for a pod", profiles.Quote(p.Container))
+		v.add(path+".container", "%s is a path: write the container's name, or pod: for a pod", spelling.Quote(p.Container))
 	case p.Unit != "" && !strings.Contains(p.Unit, "."):
-		v.add(path+".unit", "%s is not a full unit name: write %s.service", profiles.Quote(p.Unit), p.Unit)
+		v.add(path+".unit", "%s is not a full unit name: write %s.service", spelling.Quote(p.Unit), p.Unit)
 	case strings.Contains(p.Name, "/"):
-		v.add(path+".name", "%s is a path: write the command's name, %s", profiles.Quote(p.Name), strconv.Quote(p.Name[strings.LastIndex(p.Name, "/")+1:]))
+		v.add(path+".name", "%s is a path: write the command's name, %s", spelling.Quote(p.Name), strconv.Quote(p.Name[strings.LastIndex(p.Name, "/")+1:]))
 	}
 }
 
@@ -119,7 +120,7 @@ func (v gateRules) gates(path string, gates []profiles.Gate) {
 			continue
 		}
 		if parsed.Text = g.Text; parsed != g {
-			v.add(path, "the gate %s cannot be written: make it with ParseGate", profiles.Quote(g.String()))
+			v.add(path, "the gate %s cannot be written: make it with ParseGate", spelling.Quote(g.String()))
 			continue
 		}
 		v.gateNames(path, g)
@@ -138,7 +139,7 @@ func (v gateRules) gateNames(path string, g profiles.Gate) {
 	}
 	if g.Metric == profiles.GateHeadroom {
 		if v.resources != nil && !slices.Contains(v.resources, g.Of) {
-			v.add(path, "unknown resource %s%s", profiles.Quote(g.Of), profiles.Suggest(g.Of, v.resources))
+			v.add(path, "unknown resource %s%s", spelling.Quote(g.Of), spelling.Suggest(g.Of, v.resources))
 		}
 		return
 	}
@@ -147,7 +148,7 @@ func (v gateRules) gateNames(path string, g profiles.Gate) {
 		names = append(names, c.Name)
 	}
 	if !slices.Contains(names, g.Of) {
-		v.add(path, "unknown target %s%s", profiles.Quote(g.Of), profiles.Suggest(g.Of, names))
+		v.add(path, "unknown target %s%s", spelling.Quote(g.Of), spelling.Suggest(g.Of, names))
 	}
 }
 
@@ -193,9 +194,9 @@ func (v gateRules) gate(path string, g profiles.Gate) {
 	case g.Metric == profiles.GateHeadroom && below:
 		v.add(path, "a gate says what must hold, and headroom is what is left: write headroom(%s) > %s", g.Of, g.FormatValue())
 	case g.Metric.IsLoad() && known && g.Value > rate:
-		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write %s > %s", profiles.FormatRate(rate), g.Subject(), profiles.FormatRate(rate))
+		v.add(path, "the load reaches only %s, so the gate cannot pass: raise the load, or write %s > %s", spelling.FormatRate(rate), g.Subject(), spelling.FormatRate(rate))
 	case known && g.UpTo > rate:
-		v.add(path, "the load reaches only %s, so nothing can be said up to %s: raise the load, or write up to %s", profiles.FormatRate(rate), profiles.FormatRate(g.UpTo), profiles.FormatRate(rate))
+		v.add(path, "the load reaches only %s, so nothing can be said up to %s: raise the load, or write up to %s", spelling.FormatRate(rate), spelling.FormatRate(g.UpTo), spelling.FormatRate(rate))
 	}
 }
 

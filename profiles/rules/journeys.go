@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // place is a step of a journey.
@@ -76,7 +77,7 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 		v.add(path, "the step has no name: write one, such as name: login")
 	case !v.name(path+".name", s.Name):
 	case !isSource(s.Name):
-		v.add(path+".name", "the name %s cannot stand in ${...}: write letters, digits, \"_\" and \"-\" only", profiles.Quote(s.Name))
+		v.add(path+".name", "the name %s cannot stand in ${...}: write letters, digits, \"_\" and \"-\" only", spelling.Quote(s.Name))
 	case names[s.Name]:
 		v.add(path+".name", "a second step is called %q: give each its own name", s.Name)
 	case slices.Contains(data.Families(), s.Name) || slices.ContainsFunc(v.profile.Data, func(t profiles.Table) bool { return t.Name == s.Name }):
@@ -90,7 +91,7 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 	v.stepCompletion(path, p)
 	if s.ThinkFrom < 0 || s.ThinkTo < s.ThinkFrom || s.ThinkTo > time.Hour {
 		v.add(path+".think", "a pause from %s to %s cannot be: write the shorter one first, at most 1h, such as think: 1s..3s",
-			profiles.FormatDuration(s.ThinkFrom), profiles.FormatDuration(s.ThinkTo))
+			spelling.FormatDuration(s.ThinkFrom), spelling.FormatDuration(s.ThinkTo))
 	}
 	for _, e := range s.Extract {
 		v.extract(path+".extract."+e.Name, e)
@@ -106,7 +107,7 @@ func (v journeyRules) journeyStep(path string, p place, names map[string]bool) {
 		}
 	}
 	if _, err := regexp.Compile(s.Check.Regexp); err != nil {
-		v.add(path+".check.regexp", "%s is no regular expression (%s): write one such as order [0-9]+", profiles.Quote(s.Check.Regexp), reason(err))
+		v.add(path+".check.regexp", "%s is no regular expression (%s): write one such as order [0-9]+", spelling.Quote(s.Check.Regexp), reason(err))
 	}
 }
 
@@ -152,11 +153,11 @@ func (v journeyRules) extract(path string, e profiles.Extract) {
 	_, err := regexp.Compile(e.What)
 	switch {
 	case !isSource(e.Name):
-		v.add(path, "%s is no name for a value: write letters, digits, \"_\" and \"-\"", profiles.Quote(e.Name))
+		v.add(path, "%s is no name for a value: write letters, digits, \"_\" and \"-\"", spelling.Quote(e.Name))
 	case e.What == "":
 		v.add(path, "it says not what to take: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)")
 	case e.From == profiles.FromRegexp && err != nil:
-		v.add(path, "%s is no regular expression (%s): write one such as id=([0-9]+)", profiles.Quote(e.What), reason(err))
+		v.add(path, "%s is no regular expression (%s): write one such as id=([0-9]+)", spelling.Quote(e.What), reason(err))
 	}
 }
 
@@ -183,7 +184,7 @@ func (v journeyRules) extracted(path string, ref data.Ref) bool {
 	case len(names) == 0:
 		v.add(path, "the step %s extracts nothing: write extract: {%s: json %s} there", ref.Source, ref.Name, ref.Name)
 	case !slices.Contains(names, ref.Name):
-		v.add(path, "the step %s extracts no %s%s", ref.Source, profiles.Quote(ref.Name), profiles.Suggest(ref.Name, names))
+		v.add(path, "the step %s extracts no %s%s", ref.Source, spelling.Quote(ref.Name), spelling.Suggest(ref.Name, names))
 	}
 	return true
 }

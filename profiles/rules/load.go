@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // loadRules checks stages of a load.
@@ -29,7 +30,7 @@ func (v loadRules) load() {
 		searchRules(v).place(i, s)
 	}
 	if d := v.profile.Duration(); d.Seconds() > maxLoad {
-		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", profiles.FormatDuration(d))
+		v.add("load", "the stages last %s together, longer than 2160h: write shorter ones", spelling.FormatDuration(d))
 	}
 	if !loaded && before == len(v.problems) {
 		v.add("load", "no stage sends anything: write a rate above 0/s, such as {from: 50/s, to: 2000/s, over: 2m}")
@@ -45,7 +46,7 @@ func (v loadRules) stage(path string, s profiles.Stage) {
 		v.rate(path+".to", s.To)
 		if s.From == s.To && before == len(v.problems) {
 			v.add(path, "a ramp from %s to %s is level: write {at: %s, for: %s}",
-				profiles.FormatRate(s.From), profiles.FormatRate(s.To), profiles.FormatRate(s.From), profiles.FormatDuration(s.For))
+				spelling.FormatRate(s.From), spelling.FormatRate(s.To), spelling.FormatRate(s.From), spelling.FormatDuration(s.For))
 		}
 		v.length(path+".over", s)
 	case profiles.Hold:
@@ -75,10 +76,10 @@ func (v *validator) rate(path string, rate float64) bool {
 	case !v.finite(path, rate):
 		return false
 	case rate < 0:
-		v.add(path, "%s is negative: write 0/s or more", profiles.FormatRate(rate))
+		v.add(path, "%s is negative: write 0/s or more", spelling.FormatRate(rate))
 		return false
 	case rate > maxRate:
-		v.add(path, "%s is more than %s: write a rate that a machine can send", profiles.FormatRate(rate), profiles.FormatRate(maxRate))
+		v.add(path, "%s is more than %s: write a rate that a machine can send", spelling.FormatRate(rate), spelling.FormatRate(maxRate))
 		return false
 	}
 	return true
@@ -90,7 +91,7 @@ func (v loadRules) length(path string, s profiles.Stage) {
 	case d <= 0:
 		v.add(path, "the stage has no length: write one above 0s, such as 2m")
 	case d.Seconds() > maxStage:
-		v.add(path, "the stage lasts %s, longer than 720h: write a shorter one", profiles.FormatDuration(d))
+		v.add(path, "the stage lasts %s, longer than 720h: write a shorter one", spelling.FormatDuration(d))
 	}
 }
 
@@ -101,7 +102,7 @@ func (v loadRules) staircase(path string, s profiles.Staircase) {
 	case !v.finite(path+".step", s.Step):
 		right = false
 	case s.Step <= 0:
-		v.add(path+".step", "a step of %s goes nowhere: write one above 0/s, also on the way down", profiles.FormatRate(s.Step))
+		v.add(path+".step", "a step of %s goes nowhere: write one above 0/s, also on the way down", spelling.FormatRate(s.Step))
 		right = false
 	}
 	if s.Every <= 0 {
@@ -115,12 +116,12 @@ func (v loadRules) staircase(path string, s profiles.Staircase) {
 	switch {
 	case rise == 0:
 		v.add(path, "a staircase from %s to %s has no steps: write {at: %s, for: %s}",
-			profiles.FormatRate(s.From), profiles.FormatRate(s.To), profiles.FormatRate(s.From), profiles.FormatDuration(s.Every))
+			spelling.FormatRate(s.From), spelling.FormatRate(s.To), spelling.FormatRate(s.From), spelling.FormatDuration(s.Every))
 	case s.Step > rise:
 		v.add(path+".step", "a step of %s is more than the %s from %s to %s: write a smaller one",
-			profiles.FormatRate(s.Step), profiles.FormatRate(rise), profiles.FormatRate(s.From), profiles.FormatRate(s.To))
+			spelling.FormatRate(s.Step), spelling.FormatRate(rise), spelling.FormatRate(s.From), spelling.FormatRate(s.To))
 	case !(rise/s.Step < maxSteps):
-		v.add(path+".step", "a step of %s makes more than %d steps: write a larger one", profiles.FormatRate(s.Step), maxSteps)
+		v.add(path+".step", "a step of %s makes more than %d steps: write a larger one", spelling.FormatRate(s.Step), maxSteps)
 	default:
 		v.length(path+".every", s)
 	}
@@ -137,11 +138,11 @@ func (v loadRules) burst(path string, s profiles.Burst) {
 	case s.Every <= 0:
 		v.add(path+".every", "the bursts have no time between them: write one above 0s, such as every: 950ms")
 	case s.Jitter < 0 || s.Jitter >= s.Every:
-		v.add(path+".jitter", "a jitter of %s is not below the %s between bursts: write a shorter one", profiles.FormatDuration(s.Jitter), profiles.FormatDuration(s.Every))
+		v.add(path+".jitter", "a jitter of %s is not below the %s between bursts: write a shorter one", spelling.FormatDuration(s.Jitter), spelling.FormatDuration(s.Every))
 	case s.For/s.Every > maxBursts:
 		v.add(path+".every", "more than %d bursts are too many: write a longer time between them", maxBursts)
 	case s.For > 0 && s.For < s.Every:
-		v.add(path+".for", "%s is shorter than the %s between bursts: write a longer one", profiles.FormatDuration(s.For), profiles.FormatDuration(s.Every))
+		v.add(path+".for", "%s is shorter than the %s between bursts: write a longer one", spelling.FormatDuration(s.For), spelling.FormatDuration(s.Every))
 	}
 	v.length(path+".for", s)
 }

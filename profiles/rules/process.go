@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // ParseProcess reads a selection of processes such as listen=8080 or name=nginx.
@@ -32,7 +33,7 @@ func ParseProcess(text string) (profiles.Process, error) {
 		found = false
 	}
 	if !found || value == "" || err != nil {
-		return profiles.Process{}, fmt.Errorf("%s selects no process: write listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-*, cgroup=PATH or pid=NUMBER", profiles.Quote(text))
+		return profiles.Process{}, fmt.Errorf("%s selects no process: write listen=8080, name=nginx, unit=orders.service, container=orders, pod=shop/orders-*, cgroup=PATH or pid=NUMBER", spelling.Quote(text))
 	}
 	v := &validator{}
 	hostRules{v}.process("", p)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Problem is one rule that a profile breaks. Path leads to the offending value by
@@ -94,13 +95,13 @@ func (v *validator) add(path, format string, args ...any) {
 func (v *validator) name(path, name string) bool {
 	const longest = 64
 	if len(name) > longest {
-		v.add(path, "the name %s is longer than %d characters: write a shorter one", profiles.Quote(name), longest)
+		v.add(path, "the name %s is longer than %d characters: write a shorter one", spelling.Quote(name), longest)
 		return false
 	}
 	for i, c := range []byte(name) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && (i == 0 || strings.IndexByte("._-", c) < 0) {
-			v.add(path, "the name %s may have letters, digits, \".\", \"_\" and \"-\" only, a letter or digit first: write it as %s", profiles.Quote(name), plainName(name))
+			v.add(path, "the name %s may have letters, digits, \".\", \"_\" and \"-\" only, a letter or digit first: write it as %s", spelling.Quote(name), plainName(name))
 			return false
 		}
 	}

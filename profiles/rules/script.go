@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/command"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // languages says how requests of each kind of target are written.
@@ -109,7 +110,7 @@ func (v scriptRules) command(path string, speaks profiles.Spoken, text string) {
 	words, err := command.Words(text)
 	switch {
 	case err != nil:
-		v.add(path, "the command %s: %s", profiles.Quote(text), err)
+		v.add(path, "the command %s: %s", spelling.Quote(text), err)
 	case len(words) == 0 || words[0] == "":
 		v.add(path, "the command is empty: write one such as GET key")
 	case slices.Contains(endless(), strings.ToUpper(words[0])):
@@ -134,7 +135,7 @@ func (v scriptRules) script(path string, script []profiles.Turn, of scriptOf) {
 			v.turn(path, t, of.speaks)
 		case profiles.TurnHold:
 			if held += t.For; t.For <= 0 {
-				v.add(path, "a pause of %s is none: write hold: 2s, or leave it out", profiles.FormatDuration(t.For))
+				v.add(path, "a pause of %s is none: write hold: 2s, or leave it out", spelling.FormatDuration(t.For))
 			}
 		case profiles.TurnPing:
 			if of.speaks != profiles.SpeaksWebSocket {
@@ -147,11 +148,11 @@ func (v scriptRules) script(path string, script []profiles.Turn, of scriptOf) {
 				v.add(path, "nothing can follow %s: write it last", t.Kind)
 			}
 		default:
-			v.add(path, "unknown turn %s: write send, expect, hold, close or reset", profiles.Quote(string(t.Kind)))
+			v.add(path, "unknown turn %s: write send, expect, hold, close or reset", spelling.Quote(string(t.Kind)))
 		}
 	}
 	if timeout := v.profile.Client.Timeout; timeout > 0 && held >= timeout {
-		v.add(path, "the script holds for %s, and an attempt may take %s: raise client.timeout", profiles.FormatDuration(held), profiles.FormatDuration(timeout))
+		v.add(path, "the script holds for %s, and an attempt may take %s: raise client.timeout", spelling.FormatDuration(held), spelling.FormatDuration(timeout))
 	}
 }
 
@@ -167,7 +168,7 @@ func (v scriptRules) turn(path string, t profiles.Turn, speaks profiles.Spoken) 
 	case profiles.ByText, profiles.ByBytes:
 		b, err := t.Bytes()
 		if err != nil {
-			v.add(path, "%s are no bytes: write two hex digits for each, such as \"2b 50 0d 0a\"", profiles.Quote(t.Text))
+			v.add(path, "%s are no bytes: write two hex digits for each, such as \"2b 50 0d 0a\"", spelling.Quote(t.Text))
 		} else if len(b) == 0 && speaks != profiles.SpeaksWebSocket { // which has empty messages
 			v.add(path, "there is nothing to %s: write some text, or leave it out", t.Kind)
 		}
@@ -180,11 +181,11 @@ func (v scriptRules) turn(path string, t profiles.Turn, speaks profiles.Spoken) 
 		case errors.Is(err, strconv.ErrRange), n > most:
 			v.add(path, "%s bytes are more than the %d that are read of one answer: write a smaller length", t.Text, most)
 		case err != nil || n <= 0:
-			v.add(path, "%s is no number of bytes: write one such as length: 9", profiles.Quote(t.Text))
+			v.add(path, "%s is no number of bytes: write one such as length: 9", spelling.Quote(t.Text))
 		}
 	case profiles.ByLine, profiles.ByRegexp:
 		if _, err := regexp.Compile(t.Text); err != nil {
-			v.add(path, "%s is no regular expression: %s", profiles.Quote(t.Text), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			v.add(path, "%s is no regular expression: %s", spelling.Quote(t.Text), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		} else if t.By == profiles.ByRegexp && t.Text == "" {
 			v.add(path, "an empty expression matches before anything has come: write one, or any: true")
 		}
@@ -207,10 +208,10 @@ func (v scriptRules) webSocket(path string, t profiles.Target) {
 		return
 	}
 	if d := ws.FirstMessage; d < 0 || d > time.Hour {
-		v.add(path+".first-message", "%s is not from 1ms to 1h: write one such as 2s, or leave it out", profiles.FormatDuration(d))
+		v.add(path+".first-message", "%s is not from 1ms to 1h: write one such as 2s, or leave it out", spelling.FormatDuration(d))
 	}
 	if d := ws.KeepAlive; d != 0 && (d < 100*time.Millisecond || d > time.Hour) {
-		v.add(path+".keep-alive", "%s is not from 100ms to 1h: write one such as 30s, or leave it out", profiles.FormatDuration(d))
+		v.add(path+".keep-alive", "%s is not from 100ms to 1h: write one such as 30s, or leave it out", spelling.FormatDuration(d))
 	}
 	for i, h := range ws.Headers {
 		path := at(path+".headers", i)
@@ -221,7 +222,7 @@ func (v scriptRules) webSocket(path string, t profiles.Target) {
 	}
 	for i, name := range ws.Subprotocols {
 		if !isToken(name) || slices.Contains(ws.Subprotocols[:i], name) {
-			v.add(at(path+".subprotocols", i), "%s is no subprotocol, or there twice: write each once, such as graphql-transport-ws", profiles.Quote(name))
+			v.add(at(path+".subprotocols", i), "%s is no subprotocol, or there twice: write each once, such as graphql-transport-ws", spelling.Quote(name))
 		}
 	}
 }
@@ -241,14 +242,14 @@ func (v scriptRules) location(path, text string, u *url.URL, s profiles.Scheme) 
 	rest := strings.Trim(u.Path, "/")
 	switch {
 	case s.Port == 0 && u.Port() == "":
-		v.add(path, "%s names no port: write one, such as %s", profiles.Quote(text), s.Example)
+		v.add(path, "%s names no port: write one, such as %s", spelling.Quote(text), s.Example)
 	case s.Speaks == profiles.SpeaksBytes && (rest != "" || u.User != nil):
-		v.add(path, "%s has more than a host and a port: write %s, and the rest into a script", profiles.Quote(text), s.Example)
+		v.add(path, "%s has more than a host and a port: write %s, and the rest into a script", spelling.Quote(text), s.Example)
 	case s.Speaks == profiles.SpeaksRedis && strings.Trim(rest, "0123456789") != "":
-		v.add(path, "the database %s is no number: write one such as /0, or leave it out", profiles.Quote(rest))
+		v.add(path, "the database %s is no number: write one such as /0, or leave it out", spelling.Quote(rest))
 	case s.Speaks == profiles.SpeaksPostgres && !rightQuery(u):
-		v.add(path, "only sslmode=disable, require, verify-ca and verify-full are read of a query, the last three alike: leave the rest of %s out", profiles.Quote("?"+u.RawQuery))
+		v.add(path, "only sslmode=disable, require, verify-ca and verify-full are read of a query, the last three alike: leave the rest of %s out", spelling.Quote("?"+u.RawQuery))
 	case s.Speaks == profiles.SpeaksPostgres && u.User.Username() == "":
-		v.add(path, "%s names no user: write one, as in %s", profiles.Quote(text), s.Example)
+		v.add(path, "%s names no user: write one, as in %s", spelling.Quote(text), s.Example)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // searchRules checks searches for a limit.
@@ -32,22 +33,22 @@ func (v searchRules) search(path string, s profiles.Search) {
 	case s.From <= 0:
 		v.add(path+".from", "a search begins with a load: write a rate above 0/s, such as from: 100/s")
 	case s.To <= s.From:
-		v.add(path+".to", "a search goes up, and %s is not above %s: write a higher rate, such as to: %s", profiles.FormatRate(s.To), profiles.FormatRate(s.From), profiles.FormatRate(50*s.From))
+		v.add(path+".to", "a search goes up, and %s is not above %s: write a higher rate, such as to: %s", spelling.FormatRate(s.To), spelling.FormatRate(s.From), spelling.FormatRate(50*s.From))
 	}
 	switch {
 	case s.HoldFor < time.Second:
-		v.add(path+".hold", "a load held for %s shows too little: write 1s or more, such as hold: 10s", profiles.FormatDuration(s.HoldFor))
+		v.add(path+".hold", "a load held for %s shows too little: write 1s or more, such as hold: 10s", spelling.FormatDuration(s.HoldFor))
 	case s.HoldFor > time.Hour:
-		v.add(path+".hold", "a load held for %s makes the search endless: write 1h or less, such as hold: 10s", profiles.FormatDuration(s.HoldFor))
+		v.add(path+".hold", "a load held for %s makes the search endless: write 1h or less, such as hold: 10s", spelling.FormatDuration(s.HoldFor))
 	}
 	switch {
 	case s.CoolDown < 0:
-		v.add(path+".cool-down", "%s is no time: write 0s or more", profiles.FormatDuration(s.CoolDown))
+		v.add(path+".cool-down", "%s is no time: write 0s or more", spelling.FormatDuration(s.CoolDown))
 	case s.CoolDown > time.Hour:
-		v.add(path+".cool-down", "a pause of %s makes the search endless: write 1h or less, such as cool-down: 5s", profiles.FormatDuration(s.CoolDown))
+		v.add(path+".cool-down", "a pause of %s makes the search endless: write 1h or less, such as cool-down: 5s", spelling.FormatDuration(s.CoolDown))
 	}
 	if v.finite(path+".precision", s.Precision) && (s.Precision < 0.01 || s.Precision > 0.5) {
-		v.add(path+".precision", "a search is not meant for a precision of %s: write one from 1%% to 50%%", profiles.FormatPercent(s.Precision))
+		v.add(path+".precision", "a search is not meant for a precision of %s: write one from 1%% to 50%%", spelling.FormatPercent(s.Precision))
 	}
 	if s.Until != (profiles.Gate{}) {
 		v.until(path+".until", s.Until)
@@ -62,7 +63,7 @@ func (v searchRules) until(path string, g profiles.Gate) {
 		return
 	}
 	if parsed.Text = g.Text; parsed != g {
-		v.add(path, "the condition %s cannot be written: make it with ParseGate", profiles.Quote(g.String()))
+		v.add(path, "the condition %s cannot be written: make it with ParseGate", spelling.Quote(g.String()))
 		return
 	}
 	gateRules(v).gateNames(path, g)
@@ -70,7 +71,7 @@ func (v searchRules) until(path string, g profiles.Gate) {
 	case g.Metric == profiles.GateHeadroom || g.Metric.IsLoad():
 		v.add(path, "every load is judged by itself, and %s is known over the whole run: write resets, failures or a percentile, such as until: failures < 0.1%%", g.Metric)
 	case g.UpTo > 0:
-		v.add(path, "the search is after that load: leave out \"up to %s\"", profiles.FormatRate(g.UpTo))
+		v.add(path, "the search is after that load: leave out \"up to %s\"", spelling.FormatRate(g.UpTo))
 	case g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual:
 		v.add(path, "until says what has to hold for a load to pass: write %s < %s", g.Subject(), g.FormatValue())
 	}
@@ -85,7 +86,7 @@ func (v searchRules) gateOfSearch(path string, g profiles.Gate) bool {
 	}
 	switch {
 	case s.Until != (profiles.Gate{}):
-		v.add(path, "a search goes beyond what its until allows, so this cannot hold over the whole run: add a load, %s up to %s, or leave out until to search for it", g.String(), profiles.FormatRate(s.From))
+		v.add(path, "a search goes beyond what its until allows, so this cannot hold over the whole run: add a load, %s up to %s, or leave out until to search for it", g.String(), spelling.FormatRate(s.From))
 	case g.Op == profiles.Greater || g.Op == profiles.GreaterOrEqual:
 		v.add(path, "a search takes this for what a load has to hold to pass: write %s < %s", g.Subject(), g.FormatValue())
 	default:
@@ -98,11 +99,11 @@ func (v searchRules) idle(path string, s profiles.Idle) {
 	const longest = time.Hour
 	switch {
 	case s.From < 100*time.Millisecond:
-		v.add(path, "an idle time of %s is none: begin with 100ms or more, such as {idle: 1s..120s}", profiles.FormatDuration(s.From))
+		v.add(path, "an idle time of %s is none: begin with 100ms or more, such as {idle: 1s..120s}", spelling.FormatDuration(s.From))
 	case s.To <= s.From:
-		v.add(path, "%s is not above %s: write the longer time last, such as {idle: 1s..120s}", profiles.FormatDuration(s.To), profiles.FormatDuration(s.From))
+		v.add(path, "%s is not above %s: write the longer time last, such as {idle: 1s..120s}", spelling.FormatDuration(s.To), spelling.FormatDuration(s.From))
 	case s.To > longest:
-		v.add(path, "%s is longer than %s: write a shorter time, such as {idle: 1s..120s}", profiles.FormatDuration(s.To), profiles.FormatDuration(longest))
+		v.add(path, "%s is longer than %s: write a shorter time, such as {idle: 1s..120s}", spelling.FormatDuration(s.To), spelling.FormatDuration(longest))
 	case len(v.profile.Load) == 1 && len(v.profile.Gate) > 0:
 		v.add("gate", "an idle stage alone sends no load that a gate could be judged on: leave gate out, or put a stage before it")
 	}

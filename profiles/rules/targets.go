@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // targetRules checks targets: where they are and what they share.
@@ -101,7 +102,7 @@ func (v targetRules) connectTo(path string, t profiles.Target) {
 	host, port, err := net.SplitHostPort(t.ConnectTo)
 	switch {
 	case err != nil || host == "" || !validPort(port) || strings.ContainsAny(t.ConnectTo, "/@?#"):
-		v.add(path+".connect-to", "%s is no host and port: write both, such as 10.0.0.7:8443", profiles.Quote(t.ConnectTo))
+		v.add(path+".connect-to", "%s is no host and port: write both, such as 10.0.0.7:8443", spelling.Quote(t.ConnectTo))
 	case scheme == "unix":
 		v.add(path+".connect-to", "the url names a socket, which is where connections go: leave out connect-to")
 	case v.profile.Client.Proxy && t.Speaks().OverHTTP():
@@ -120,7 +121,7 @@ func (v targetRules) hostNames() []string {
 }
 
 func suggestHost(name string, known []string) string {
-	if near := profiles.Nearest(name, known); near != "" {
+	if near := spelling.Nearest(name, known); near != "" {
 		return "; did you mean \"" + near + "\"?"
 	}
 	return ": add hosts: [{name: " + plainName(name) + "}]"
@@ -132,33 +133,33 @@ const maxURL = 8000
 // url checks a target's base URL.
 func (v targetRules) url(path, text string) {
 	if len(text) > maxURL {
-		v.add(path, "%s is longer than %d characters: put what is variable into the path of a request", profiles.Quote(text), maxURL)
+		v.add(path, "%s is longer than %d characters: put what is variable into the path of a request", spelling.Quote(text), maxURL)
 		return
 	}
 	u, err := url.Parse(text)
 	scheme, known := profiles.SchemeOf(text)
 	switch {
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
-		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", profiles.Quote(text))
+		v.add(path, "%s is not a URL: write one such as http://127.0.0.1:8080", spelling.Quote(text))
 	case u.Scheme == "unix":
 		const longest = 107 // sun_path of unix(7), less its NUL
 		if u.Host != "" || len(u.Path) < 2 {
-			v.add(path, "%s names no socket: write three slashes, as in unix:///run/orders.sock", profiles.Quote(text))
+			v.add(path, "%s names no socket: write three slashes, as in unix:///run/orders.sock", spelling.Quote(text))
 		} else if len(u.Path) > longest {
 			v.add(path, "the path of a Unix socket has at most %d bytes: write a shorter one", longest)
 		}
 	case !known:
 		if strings.Contains(text, "://") {
-			v.add(path, "%s is not spoken here: write %s", profiles.Quote(u.Scheme), profiles.SchemeList())
+			v.add(path, "%s is not spoken here: write %s", spelling.Quote(u.Scheme), profiles.SchemeList())
 		} else {
-			v.add(path, "%s has no scheme: write http://%s", profiles.Quote(text), strings.TrimLeft(text, "/"))
+			v.add(path, "%s has no scheme: write http://%s", spelling.Quote(text), strings.TrimLeft(text, "/"))
 		}
 	case u.Hostname() == "":
-		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", profiles.Quote(text))
+		v.add(path, "%s names no host: write one such as http://127.0.0.1:8080", spelling.Quote(text))
 	case u.Port() != "" && !validPort(u.Port()):
 		v.add(path, "port %s is not from 1 to 65535: write one such as http://127.0.0.1:8080", u.Port())
 	case u.Fragment != "" || (u.RawQuery != "" || u.ForceQuery) && !scheme.Speaks.HasQuery():
-		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", profiles.Quote(text))
+		v.add(path, "%s has a query or fragment: write it into a request, such as GET /orders?page=2", spelling.Quote(text))
 	default:
 		scriptRules(v).location(path, text, u, scheme)
 	}
@@ -197,7 +198,7 @@ func (v requestRules) request(path string, r profiles.Request) {
 		if !isToken(method) {
 			method = "GET"
 		}
-		v.add(path+".method", "%s is not a method: write it as %s", profiles.Quote(r.Method), method)
+		v.add(path+".method", "%s is not a method: write it as %s", spelling.Quote(r.Method), method)
 	}
 	v.path(path+".path", r.Method, r.Path)
 	if r.Call != nil {
@@ -253,11 +254,11 @@ func (v requestRules) path(path, method, text string) {
 	_, err := url.ParseRequestURI("/" + text)
 	switch {
 	case text[0] != '/' && text[0] != '?':
-		v.add(path, "the path %s does not begin with /: write /%s", profiles.Quote(text), text)
+		v.add(path, "the path %s does not begin with /: write /%s", spelling.Quote(text), text)
 	case err != nil || strings.IndexFunc(text, isControl) >= 0:
-		v.add(path, "the path %s cannot be part of a URL: write blanks as %%20 and percent signs as %%25", profiles.Quote(text))
+		v.add(path, "the path %s cannot be part of a URL: write blanks as %%20 and percent signs as %%25", spelling.Quote(text))
 	case strings.Contains(text, "#"):
-		v.add(path, "the path %s has a fragment, which is never sent: leave it out, or write # as %%23", profiles.Quote(text))
+		v.add(path, "the path %s has a fragment, which is never sent: leave it out, or write # as %%23", spelling.Quote(text))
 	}
 }
 
@@ -274,12 +275,12 @@ func (v requestRules) header(path string, h profiles.Header) {
 		v.add(path, "Expect is set by the client: write expect-continue: true under client instead")
 	default:
 		if !isToken(h.Name) {
-			v.add(path, "%s is not a header name: write letters, digits and \"-\", as in X-Tenant", profiles.Quote(h.Name))
+			v.add(path, "%s is not a header name: write letters, digits and \"-\", as in X-Tenant", spelling.Quote(h.Name))
 		}
 	}
 	bad := func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 	if strings.IndexFunc(h.Value, bad) >= 0 {
-		v.add(path, "the value of %s has line breaks or control characters: write it on one line", profiles.Cite(h.Name))
+		v.add(path, "the value of %s has line breaks or control characters: write it on one line", spelling.Cite(h.Name))
 	}
 }
 
@@ -310,7 +311,7 @@ func (v targetRules) shares() {
 		case !v.finite(path, t.Share):
 			return
 		case t.Share < 0 || t.Share > 1:
-			v.add(path, "a share of %s is not from 0%% to 100%%: write one such as 70%%", profiles.FormatPercent(t.Share))
+			v.add(path, "a share of %s is not from 0%% to 100%%: write one such as 70%%", spelling.FormatPercent(t.Share))
 			return
 		}
 		sum += t.Share
@@ -319,11 +320,11 @@ func (v targetRules) shares() {
 		switch {
 		case t.Step > 0:
 		case t.Share == 0:
-			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", profiles.Cite(t.Name))
+			v.add(at("targets", i), "no share of the load is left for target %s: lower the shares of the others", spelling.Cite(t.Name))
 			return
 		case math.Abs(sum-1) <= profiles.ShareTolerance:
 		case journeyRules(v).lastShare(i):
-			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", profiles.FormatPercent(math.Round(sum*1e6)/1e6))
+			v.add(at("targets", i, "share"), "all shares add up to %s: make them 100%%, or leave one out to give it the rest", spelling.FormatPercent(math.Round(sum*1e6)/1e6))
 		}
 	}
 }

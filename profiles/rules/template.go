@@ -6,7 +6,7 @@ import (
 	"slices"
 	"text/template/parse"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // checkTemplate checks a body template: text/template with the fields N, ID and
@@ -43,7 +43,7 @@ func checkNode(node parse.Node) error {
 		if len(node.Ident) == 1 && slices.Contains([]string{"N", "ID", "Now"}, node.Ident[0]) {
 			return nil
 		}
-		return fmt.Errorf("the template has no %s: write {{.N}}, {{.ID}} or {{.Now}}", profiles.Quote(node.String()))
+		return fmt.Errorf("the template has no %s: write {{.N}}, {{.ID}} or {{.Now}}", spelling.Quote(node.String()))
 	case *parse.ListNode:
 		if node != nil {
 			below = node.Nodes
@@ -54,7 +54,7 @@ func checkNode(node parse.Node) error {
 		below = []parse.Node{node.Pipe, node.List, node.ElseList}
 	case *parse.PipeNode:
 		if len(node.Decl) > 0 {
-			return fmt.Errorf("%s sets a variable: write {{.N}}, {{.ID}} or {{.Now}} where they belong", profiles.Quote(node.String()))
+			return fmt.Errorf("%s sets a variable: write {{.N}}, {{.ID}} or {{.Now}} where they belong", spelling.Quote(node.String()))
 		}
 		for _, c := range node.Cmds {
 			below = append(below, c)
@@ -62,7 +62,7 @@ func checkNode(node parse.Node) error {
 	case *parse.CommandNode:
 		below = node.Args
 	default:
-		return fmt.Errorf("%s is more than a body template can do: write {{.N}}, {{.ID}} or {{.Now}}", profiles.Quote(node.String()))
+		return fmt.Errorf("%s is more than a body template can do: write {{.N}}, {{.ID}} or {{.Now}}", spelling.Quote(node.String()))
 	}
 	for _, n := range below {
 		if err := checkNode(n); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 func (v hostRules) agent(path string, a profiles.Agent) {
@@ -22,9 +23,9 @@ func (v hostRules) agent(path string, a profiles.Agent) {
 	case a.Install && a.SSH == "":
 		v.add(path, "only over ssh can rampload be copied: write {ssh: ssh://user@host, install: copy}, or leave install out")
 	case a.Name != "" && !profiles.IsAgentName(a.Name):
-		v.add(path, "%s is not the name of an agent: write the one that it was started with, such as orders-1, or ssh, or ssh://user@host", profiles.Quote(a.Name))
+		v.add(path, "%s is not the name of an agent: write the one that it was started with, such as orders-1, or ssh, or ssh://user@host", spelling.Quote(a.Name))
 	case a.SSH != "" && a.SSH != "ssh" && !isSSH(a.SSH):
-		v.add(path, "%s is not an address for ssh: write ssh, or ssh://user@host:port", profiles.Quote(a.SSH))
+		v.add(path, "%s is not an address for ssh: write ssh, or ssh://user@host:port", spelling.Quote(a.SSH))
 	case len(a.Command) > 0 && a.Command[0] == "":
 		v.add(path, "the command has no name: write [kubectl, exec, -i, orders-1, --, rampload, agent, --stdio]")
 	}
@@ -46,7 +47,7 @@ const (
 
 func (v hostRules) metrics(path string, m profiles.Metrics) {
 	if u, err := url.Parse(m.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		v.add(path, "%s is not a metrics URL: write one such as http://db-1:9100/metrics", profiles.Quote(m.URL))
+		v.add(path, "%s is not a metrics URL: write one such as http://db-1:9100/metrics", spelling.Quote(m.URL))
 	}
 	switch {
 	case m.Bearer != "" && m.Username != "":
@@ -54,7 +55,7 @@ func (v hostRules) metrics(path string, m profiles.Metrics) {
 	case m.Password != "" && m.Username == "":
 		v.add(path, "the password has no user: write username beside it")
 	case m.Every != 0 && (m.Every < leastScrape || m.Every > mostScrape):
-		v.add(path, "every: %s is out of range: write a duration from 200ms to 1m; 1s finds the order of events best", profiles.FormatDuration(m.Every))
+		v.add(path, "every: %s is out of range: write a duration from 200ms to 1m; 1s finds the order of events best", spelling.FormatDuration(m.Every))
 	case (m.TLS.CertFile == "") != (m.TLS.KeyFile == ""):
 		v.add(path, "a certificate and its key belong together: write both cert and key")
 	}
@@ -67,7 +68,7 @@ func (v hostRules) pool(path string, p profiles.Pool) {
 		switch {
 		case m.key == "limit" && (m.text == "" || err == nil):
 		case strings.ContainsAny(name, " \t\"") || name == "" || hasLabels && !strings.HasSuffix(labels, "}"):
-			v.add(path+"."+m.key, "%s is no metric: write its name, such as hikaricp_connections_active, with labels where it has several series", profiles.Quote(m.text))
+			v.add(path+"."+m.key, "%s is no metric: write its name, such as hikaricp_connections_active, with labels where it has several series", spelling.Quote(m.text))
 		}
 	}
 }
@@ -78,7 +79,7 @@ func (v hostRules) fleet(f profiles.Fleet) {
 	case f.Workers < 0 || f.Workers > maxWorkers:
 		v.add("fleet.workers", "%d workers cannot be: write a number from 1 to %d", f.Workers, maxWorkers)
 	case f.Within < 0 || f.Within > time.Hour:
-		v.add("fleet.within", "%s is out of range: write a time up to 1h", profiles.FormatDuration(f.Within))
+		v.add("fleet.within", "%s is out of range: write a time up to 1h", spelling.FormatDuration(f.Within))
 	case f.NATS != "" && f.Listen != "":
 		v.add("fleet.listen", "the server of nats is there already: leave out listen")
 	}
@@ -87,7 +88,7 @@ func (v hostRules) fleet(f profiles.Fleet) {
 	}
 	for _, one := range strings.Split(f.NATS, ",") {
 		if u, err := url.Parse(strings.TrimSpace(one)); err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
-			v.add("fleet.nats", "%s is not the address of a NATS server: write one such as nats://nats.internal:4222", profiles.Quote(one))
+			v.add("fleet.nats", "%s is not the address of a NATS server: write one such as nats://nats.internal:4222", spelling.Quote(one))
 		}
 	}
 }

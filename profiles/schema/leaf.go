@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Leaf is a value of a message that is filled in.
@@ -131,7 +131,7 @@ func appendTimestamp(b, text []byte) ([]byte, error) {
 // Check says what is wrong with a text; nil if it is a value of the field.
 func (l *Leaf) Check(text string) error {
 	if _, err := l.Append(nil, []byte(text)); err != nil {
-		return fmt.Errorf("%s is no %s", profiles.Quote(text), l.Type())
+		return fmt.Errorf("%s is no %s", spelling.Quote(text), l.Type())
 	}
 	return nil
 }

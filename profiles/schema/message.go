@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Problem is what is wrong with a message. Path leads to the value by the keys of the JSON
@@ -132,7 +132,7 @@ func (c *encoder) message(md protoreflect.MessageDescriptor, v *value, path stri
 		}
 		fd := field(md, m.name)
 		if fd == nil {
-			c.problem(at, "%s has no field %s%s", md.FullName(), profiles.Quote(m.name), hint(m.name, fieldNames(md)))
+			c.problem(at, "%s has no field %s%s", md.FullName(), spelling.Quote(m.name), hint(m.name, fieldNames(md)))
 			continue
 		}
 		unit := string(fd.FullName())
@@ -143,7 +143,7 @@ func (c *encoder) message(md protoreflect.MessageDescriptor, v *value, path stri
 			continue
 		}
 		if other, twice := seen[unit]; twice {
-			c.problem(at, "%s and %s exclude each other: leave one of them out", profiles.Quote(other), profiles.Quote(m.name))
+			c.problem(at, "%s and %s exclude each other: leave one of them out", spelling.Quote(other), spelling.Quote(m.name))
 			continue
 		}
 		seen[unit] = m.name
@@ -162,7 +162,7 @@ func (c *encoder) field(md protoreflect.MessageDescriptor, fd protoreflect.Field
 		for i := range m.value.members {
 			e := &m.value.members[i]
 			if keys[e.name] {
-				c.problem(join(path, e.name), "the key %s is there twice: leave one of them out", profiles.Quote(e.name))
+				c.problem(join(path, e.name), "the key %s is there twice: leave one of them out", spelling.Quote(e.name))
 			}
 			keys[e.name] = true
 			parts = append(parts, c.entry(md, fd, e, join(path, e.name), depth))
@@ -202,7 +202,7 @@ func (c *encoder) entry(md protoreflect.MessageDescriptor, fd protoreflect.Field
 	}
 	encoded, err := key.Append(tag(fd.MapKey()), []byte(name))
 	if err != nil {
-		c.problem(path, "the key %s is no %s: write another", profiles.Quote(name), key.Type())
+		c.problem(path, "the key %s is no %s: write another", spelling.Quote(name), key.Type())
 	}
 	if of.Message() == nil && e.value.kind == null {
 		c.problem(path, "a value of a map cannot be null: leave the key out")
@@ -300,14 +300,14 @@ func (c *encoder) wrong(md protoreflect.MessageDescriptor, name string, v *value
 		if v.kind == text {
 			word = v.text
 		}
-		return fmt.Sprintf("%s is no %s%s", profiles.Quote(shown.String()), fd.Enum().FullName(), hint(word, names))
+		return fmt.Sprintf("%s is no %s%s", spelling.Quote(shown.String()), fd.Enum().FullName(), hint(word, names))
 	case fd.Message() != nil:
 		wants = string(fd.Message().FullName())
 	}
 	if fd.IsList() && v.kind != array {
 		return fmt.Sprintf("%s is a list of %s: write [%s]", name, wants, shown.String())
 	}
-	return fmt.Sprintf("%s is no %s: write another value", profiles.Quote(shown.String()), wants)
+	return fmt.Sprintf("%s is no %s: write another value", spelling.Quote(shown.String()), wants)
 }
 
 // refs reports whether a value has references in it.

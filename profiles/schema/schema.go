@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // MaxSize bounds a schema, in bytes of its FileDescriptorSet.
@@ -134,12 +134,12 @@ func (m Method) Idempotent() bool {
 func (s *Schema) Method(path string) (Method, error) {
 	service, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok {
-		return Method{}, fmt.Errorf("%s is no call: write package.Service/Method", profiles.Quote(path))
+		return Method{}, fmt.Errorf("%s is no call: write package.Service/Method", spelling.Quote(path))
 	}
 	found, err := s.files.FindDescriptorByName(protoreflect.FullName(service))
 	sd, isService := found.(protoreflect.ServiceDescriptor)
 	if err != nil || !isService {
-		return Method{}, fmt.Errorf("there is no service %s%s", profiles.Quote(service), hint(service, s.Services()))
+		return Method{}, fmt.Errorf("there is no service %s%s", spelling.Quote(service), hint(service, s.Services()))
 	}
 	md := sd.Methods().ByName(protoreflect.Name(name))
 	if md == nil {
@@ -147,7 +147,7 @@ func (s *Schema) Method(path string) (Method, error) {
 		for i := range sd.Methods().Len() {
 			names = append(names, string(sd.Methods().Get(i).Name()))
 		}
-		return Method{}, fmt.Errorf("service %s has no method %s%s", service, profiles.Quote(name), hint(name, names))
+		return Method{}, fmt.Errorf("service %s has no method %s%s", service, spelling.Quote(name), hint(name, names))
 	}
 	return Method{md, s}, nil
 }
@@ -183,7 +183,7 @@ func (s *Schema) Calls() []string {
 
 // hint suggests a name, or says which there are.
 func hint(name string, names []string) string {
-	if near := profiles.Nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	// The name without its package, as people say it.

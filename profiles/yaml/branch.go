@@ -3,7 +3,7 @@ package yaml
 import (
 	"strings"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -43,7 +43,7 @@ func (r *requestSyntax) read(d *bind.Decoder, n *tree.Node, key string) {
 	}
 	method, path, ok := splitRequest(n)
 	if !ok {
-		d.Problem(n.At, key, "%s is not a request: write a method and a path, such as %s", profiles.Cite(n.Text), likelyRequest(n.Text))
+		d.Problem(n.At, key, "%s is not a request: write a method and a path, such as %s", spelling.Cite(n.Text), likelyRequest(n.Text))
 		return
 	}
 	r.Method, r.Path = new(scalar.Word), new(scalar.Text)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -102,7 +103,7 @@ func (s *callbackSyntax) Node() *tree.Node {
 func (s *place) Parse(text string, _ bool) error {
 	from, what, _ := strings.Cut(text, " ")
 	if from != string(profiles.FromJSON) && from != string(profiles.FromHeader) && from != string(profiles.FromRegexp) {
-		return fmt.Errorf("%s says not where the id is: write json order.id, header X-Order or regexp id=([0-9]+)", profiles.Cite(text))
+		return fmt.Errorf("%s says not where the id is: write json order.id, header X-Order or regexp id=([0-9]+)", spelling.Cite(text))
 	}
 	*s = place{From: profiles.ExtractFrom(from), What: strings.TrimSpace(what)}
 	return nil

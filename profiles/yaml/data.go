@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -32,7 +33,7 @@ func (v *tables) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	for _, e := range n.Entries {
 		t := table{name: e.Key}
 		if slices.ContainsFunc(*v, func(other table) bool { return other.name == e.Key }) {
-			d.Problem(e.At, "", "data %s is there twice: leave one of them out", profiles.Quote(e.Key))
+			d.Problem(e.At, "", "data %s is there twice: leave one of them out", spelling.Quote(e.Key))
 			continue
 		}
 		if e.Value.Kind == tree.Scalar {
@@ -154,7 +155,7 @@ func (r *requestSyntax) settle(d *bind.Decoder, n *tree.Node) {
 			continue
 		}
 		if hasRefs(string(*t)) {
-			d.Problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", profiles.Cite(string(*t)))
+			d.Problem(n.At, "", "%s is the name of something and cannot change with each request: write ${...} in paths, headers and bodies", spelling.Cite(string(*t)))
 		}
 		*t = scalar.Text(tree.Unescape(string(*t)))
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/section"
@@ -21,7 +22,7 @@ func Marshal(p profiles.Profile) ([]byte, error) {
 	s := syntaxOf(p)
 	root := bind.NodeOf(reflect.ValueOf(s))
 	if bad := root.NotUTF8(); bad != "" {
-		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", profiles.Quote(p.Name), profiles.Quote(bad))
+		return nil, fmt.Errorf("write profile %s: %s is not UTF-8: put such a body into a file (body-file)", spelling.Quote(p.Name), spelling.Quote(bad))
 	}
 	return []byte(root.Print()), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
@@ -25,7 +26,7 @@ func files(d *bind.Decoder, p *profiles.Profile, root *tree.Node, opt Options) {
 			*name = filepath.Join(dir, *name)
 		}
 		if reason := unreadable(*name); reason != "" {
-			d.Problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", profiles.Cite(*name), reason, profiles.Cite(dir))
+			d.Problem(root.Find(path), "", "%s %s: correct the name, it is relative to %s", spelling.Cite(*name), reason, spelling.Cite(dir))
 		}
 	}
 	for i := range p.Journeys {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/schema"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -25,7 +26,7 @@ func (v *jsonText) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	case n.Kind == tree.Sequence:
 		d.Problem(n.At, key, "a message has fields with values: write message: {id: 42}, or a list of messages as messages")
 	case n.Kind == tree.Scalar && !strings.HasPrefix(strings.TrimSpace(n.Text), "{"):
-		d.Problem(n.At, key, "%s is no message: write its fields, such as message: {id: 42}", profiles.Cite(n.Text))
+		d.Problem(n.At, key, "%s is no message: write its fields, such as message: {id: 42}", spelling.Cite(n.Text))
 	case n.Kind == tree.Scalar:
 		var t scalar.Text
 		d.Scalar(&t, n, key)
@@ -118,7 +119,7 @@ func (r *requestFields) calls(d *bind.Decoder, n *tree.Node) {
 		d.Problem(n.Get("messages").At, "messages", "the call has message and messages: write one of them")
 	}
 	if name := string(*r.Call); !isCall(strings.TrimPrefix(name, "/")) {
-		d.Problem(n.Get("call").At, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", profiles.Cite(name))
+		d.Problem(n.Get("call").At, "call", "%s is no call: write package.Service/Method, such as shop.Orders/Get", spelling.Cite(name))
 	}
 }
 
@@ -201,7 +202,7 @@ func schemas(d *bind.Decoder, p *profiles.Profile, root *tree.Node, check func(p
 				*name = filepath.Join(opt.Dir, *name)
 			}
 			if info, err := os.Stat(*name); err != nil || !info.IsDir() {
-				d.Problem(root.Find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", profiles.Cite(*name), profiles.Cite(opt.Dir))
+				d.Problem(root.Find(path+".proto-paths."+strconv.Itoa(i)), "", "%s is no folder: correct the name, it is relative to %s", spelling.Cite(*name), spelling.Cite(opt.Dir))
 			}
 		}
 		if t.Speaks() != profiles.SpeaksGRPC || len(d.Problems) > before {

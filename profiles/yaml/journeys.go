@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -73,7 +74,7 @@ func (v *extracts) Decode(d *bind.Decoder, n *tree.Node, key string) {
 		}
 		from, what, _ := strings.Cut(string(s), " ")
 		if !slices.Contains(profiles.ExtractFroms(), profiles.ExtractFrom(from)) {
-			d.Problem(e.Value.At, e.Key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", profiles.Cite(string(s)))
+			d.Problem(e.Value.At, e.Key, "%s says not where the value is: write json items.0.id, header Location, cookie session or regexp id=([0-9]+)", spelling.Cite(string(s)))
 			continue
 		}
 		*v = append(*v, profiles.Extract{Name: e.Key, From: profiles.ExtractFrom(from), What: strings.TrimSpace(what)})

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -144,7 +144,7 @@ func (o overrider) enter(n *tree.Node, t reflect.Type, path []string) error {
 			return o.set(item, t.Elem(), path[words:])
 		}
 	}
-	if near := profiles.Nearest(path[0], names); near != "" {
+	if near := spelling.Nearest(path[0], names); near != "" {
 		return fmt.Errorf("there is no %q in this list; did you mean %q?", path[0], near)
 	}
 	entries := "an index from 0 to " + strconv.Itoa(len(n.Items))

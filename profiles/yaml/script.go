@@ -10,6 +10,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -71,7 +72,7 @@ func (t *turnSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	if n.Kind == tree.Scalar {
 		t.kind = profiles.TurnKind(n.Text)
 		if !slices.Contains(plain, t.kind) {
-			d.Problem(n.At, key, "%s is no turn of a script: write %s", profiles.Cite(n.Text), turnExample)
+			d.Problem(n.At, key, "%s is no turn of a script: write %s", spelling.Cite(n.Text), turnExample)
 		}
 		return
 	}
@@ -87,7 +88,7 @@ func (t *turnSyntax) Decode(d *bind.Decoder, n *tree.Node, key string) {
 	case slices.Contains(plain, t.kind):
 		d.Problem(e.At, "", "%s needs no value: write - %s", e.Key, e.Key)
 	case !slices.Contains(valued, t.kind):
-		d.Problem(e.At, "", "unknown turn %s%s: write %s", profiles.Quote(e.Key), suggestTurn(e.Key), turnExample)
+		d.Problem(e.At, "", "unknown turn %s%s: write %s", spelling.Quote(e.Key), suggestTurn(e.Key), turnExample)
 	case e.Value.Kind == tree.Scalar:
 		t.by = profiles.ByText
 		d.Scalar(&t.text, e.Value, e.Key)
@@ -102,7 +103,7 @@ func suggestTurn(key string) string {
 	for _, k := range slices.Concat(plain, valued) {
 		all = append(all, string(k))
 	}
-	if near := profiles.Nearest(key, all); near != "" {
+	if near := spelling.Nearest(key, all); near != "" {
 		return `; did you mean "` + near + `"?`
 	}
 	return ""

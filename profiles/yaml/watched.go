@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/section"
@@ -68,7 +69,7 @@ type install bool
 
 func (v *install) Parse(text string, _ bool) error {
 	if text != "copy" {
-		return fmt.Errorf("%s is no way to install it: write copy, or leave install out", profiles.Cite(text))
+		return fmt.Errorf("%s is no way to install it: write copy, or leave install out", spelling.Cite(text))
 	}
 	*v = true
 	return nil

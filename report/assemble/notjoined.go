@@ -9,7 +9,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/runlog"
@@ -98,7 +98,7 @@ func whyNot(h *heard) string {
 		when = "before"
 	}
 	return fmt.Sprintf("it has no transaction id in what tells of faults (%s), and the nearest of that is %s %s any failure",
-		report.FormatCount(h.lines), profiles.FormatDuration(h.nearest.Abs().Round(time.Second/10)), when)
+		report.FormatCount(h.lines), spelling.FormatDuration(h.nearest.Abs().Round(time.Second/10)), when)
 }
 
 // failedRequests returns the requests that are known to have failed, and when, in order.

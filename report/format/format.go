@@ -6,10 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Count returns a count with thousands separators: "12,300".
-func Count(n uint64) string { return group(strconv.FormatUint(n, 10)) }
+func Count(n uint64) string { return spelling.Thousands(strconv.FormatUint(n, 10)) }
 
 // Number returns a value with thousands separators, and as many decimals
 // as three significant digits need: "1,510", "61.3", "0.25".
@@ -19,7 +21,7 @@ func Number(v float64) string {
 	}
 	s := significant(math.Abs(v), 3)
 	whole, decimals, _ := strings.Cut(s, ".")
-	s = group(whole)
+	s = spelling.Thousands(whole)
 	if decimals != "" {
 		s += "." + decimals
 	}
@@ -84,21 +86,4 @@ func significant(v float64, digits int) string {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
 	return s
-}
-
-// group puts a comma before every three digits.
-func group(digits string) string {
-	if len(digits) <= 3 {
-		return digits
-	}
-	var b strings.Builder
-	head := len(digits) % 3
-	b.WriteString(digits[:head])
-	for i := head; i < len(digits); i += 3 {
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(digits[i : i+3])
-	}
-	return b.String()
 }

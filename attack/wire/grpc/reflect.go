@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/schema"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // ErrNoReflection says that a server has no reflection service.
@@ -130,7 +130,7 @@ func (r *reflection) fetch(what protowire.Number, name string) error {
 	if failed := subfields(answer, answerFailed); len(failed) > 0 {
 		text := "error"
 		for _, said := range subfields(failed[0], 2) {
-			text = profiles.Cite(string(said))
+			text = spelling.Cite(string(said))
 		}
 		return &refused{text}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
 	"github.com/rampload/rampload/profiles/schema"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Request is a call, encoded once. It is safe for concurrent use.
@@ -179,7 +180,7 @@ func (r *Request) encodeHead(to wire.Target, of profiles.Request, scope fill.Sco
 	for _, h := range of.Headers {
 		name := strings.ToLower(h.Name)
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(h.Value) {
-			return fmt.Errorf("metadata %s: its name or value has a character that is not allowed", profiles.Quote(h.Name))
+			return fmt.Errorf("metadata %s: its name or value has a character that is not allowed", spelling.Quote(h.Name))
 		}
 		value := strings.Trim(h.Value, " \t")
 		if !of.Filled {

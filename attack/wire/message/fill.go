@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/data"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // holeMark begins a URI or a value that stands for a hole. No message can have it.
@@ -92,7 +93,7 @@ func (m *Message) fillURI(prefix, path string, scope fill.Scope) (string, error)
 	}
 	literals := strings.Split(uri, mark)
 	if len(literals) != len(refs)+1 {
-		return "", fmt.Errorf("path %s: a value cannot stand in a fragment", profiles.Quote(path))
+		return "", fmt.Errorf("path %s: a value cannot stand in a fragment", spelling.Quote(path))
 	}
 	var out []data.Piece
 	var escapes []fill.Escape

@@ -22,6 +22,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/message"
 	"github.com/rampload/rampload/attack/wire/pad"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // exchanger is PostgreSQL at one target.
@@ -76,7 +77,7 @@ func (r *Request) Repeatable() bool {
 // Compile implements [wire.Exchanger]; the request is a [Request].
 func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 	if strings.TrimSpace(r.Command) == "" || strings.ContainsRune(r.Command, 0) {
-		return nil, fmt.Errorf("compile query %s: it has no text, or a zero byte", profiles.Quote(r.Command))
+		return nil, fmt.Errorf("compile query %s: it has no text, or a zero byte", spelling.Quote(r.Command))
 	}
 	out := &Request{text: r.Command}
 	if !r.Filled {
@@ -85,7 +86,7 @@ func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 	}
 	t, err := fill.Compile(r.Command, fill.Raw, fill.Scope{Tables: x.target.Data, Vars: x.target.Vars})
 	if err != nil {
-		return nil, fmt.Errorf("compile query %s: %w", profiles.Quote(r.Command), err)
+		return nil, fmt.Errorf("compile query %s: %w", spelling.Quote(r.Command), err)
 	}
 	out.fill = t
 	return out, nil

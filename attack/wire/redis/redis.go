@@ -21,6 +21,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/stream"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/command"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // exchanger is Redis at one target.
@@ -85,7 +86,7 @@ func repeats() []string {
 func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 	words, err := command.Words(r.Command)
 	if err != nil || len(words) == 0 {
-		return nil, fmt.Errorf("compile command %s: %w", profiles.Quote(r.Command), errors.Join(err, errEmpty))
+		return nil, fmt.Errorf("compile command %s: %w", spelling.Quote(r.Command), errors.Join(err, errEmpty))
 	}
 	out := &Request{text: r.Command, repeatable: slices.Contains(repeats(), strings.ToUpper(words[0]))}
 	if !r.Filled {
@@ -96,7 +97,7 @@ func (x *exchanger) Compile(r profiles.Request) (attack.Request, error) {
 	for _, w := range words {
 		t, err := fill.Compile(w, fill.Raw, scope)
 		if err != nil {
-			return nil, fmt.Errorf("compile command %s: %w", profiles.Quote(r.Command), err)
+			return nil, fmt.Errorf("compile command %s: %w", spelling.Quote(r.Command), err)
 		}
 		out.words = append(out.words, t)
 	}

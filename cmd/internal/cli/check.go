@@ -21,6 +21,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/redaction"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml"
 )
 
@@ -120,7 +121,7 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	if estimated(p) {
 		about = "about "
 	}
-	fmt.Fprintf(w, "%s: %s%s", p.Name, about, profiles.FormatDuration(p.Duration()))
+	fmt.Fprintf(w, "%s: %s%s", p.Name, about, spelling.FormatDuration(p.Duration()))
 	rate, open := p.MaxRate()
 	if open && rate > 0 {
 		fmt.Fprintf(w, ", up to %s/s", report.FormatNumber(rate))
@@ -202,13 +203,13 @@ func describeCompletion(p profiles.Profile, c profiles.Completion) string {
 		if path == "" {
 			path = "the Location of its answer"
 		}
-		how = fmt.Sprintf("%s is asked for each %s, at most %s in all", path, profiles.FormatDuration(c.Poll.Every), profiles.FormatRate(c.Poll.AtMost))
+		how = fmt.Sprintf("%s is asked for each %s, at most %s in all", path, spelling.FormatDuration(c.Poll.Every), spelling.FormatRate(c.Poll.AtMost))
 	case profiles.ViaCallback:
 		how = "it calls " + c.Callback.Listen
 	case profiles.ViaNATS:
 		how = "messages on " + c.Topic.Subject
 	}
-	return redaction.Of(p).Redact(fmt.Sprintf("done when told: %s; lost after %s", how, profiles.FormatDuration(c.Timeout)))
+	return redaction.Of(p).Redact(fmt.Sprintf("done when told: %s; lost after %s", how, spelling.FormatDuration(c.Timeout)))
 }
 
 // resolved says which addresses the name in a URL has.

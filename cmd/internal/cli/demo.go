@@ -19,7 +19,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/lab"
 	"github.com/rampload/rampload/cmd/internal/lab/teach"
 	"github.com/rampload/rampload/cmd/internal/run"
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
@@ -156,7 +156,7 @@ func likelyScenarios(all []lab.Scenario, name string) string {
 			parts = append(parts, s.Name)
 		}
 	}
-	if near := profiles.Nearest(name, names); near != "" && !slices.Contains(parts, near) {
+	if near := spelling.Nearest(name, names); near != "" && !slices.Contains(parts, near) {
 		parts = append([]string{near}, parts...)
 	}
 	if len(parts) == 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/explain"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // newGuides are pages that "rampload help NAME" prints. A command that cannot be run is a
@@ -85,7 +85,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 					}
 				}
 				hint := "rampload help lists them"
-				if near := profiles.Nearest(strings.Join(args, " "), names); near != "" {
+				if near := spelling.Nearest(strings.Join(args, " "), names); near != "" {
 					hint = fmt.Sprintf("did you mean %s?", near)
 				}
 				return console.Usage(fmt.Errorf("no command or topic %q; %s", strings.Join(args, " "), hint))

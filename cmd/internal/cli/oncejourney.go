@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/report"
 )
 
@@ -68,7 +69,7 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 	user := ramp.Travel(script, first.Fill)
 	for i, t := range steps {
 		if pause := user.Pause(); i > 0 && pause > 0 {
-			fmt.Fprintf(o.w, "(a pause of %s)\n\n", profiles.FormatDuration(pause.Round(time.Millisecond)))
+			fmt.Fprintf(o.w, "(a pause of %s)\n\n", spelling.FormatDuration(pause.Round(time.Millisecond)))
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // errNoAnswer says that a target answered no connection.
@@ -186,7 +187,7 @@ func dialTrouble(base string, a attack.Attempt) string {
 	case a.Fault == attack.Refused:
 		return "connection refused, nothing listens on " + a.Conn.Remote.String()
 	case a.Fault == attack.Timeout:
-		return "no answer within " + profiles.FormatDuration(preflightTimeout)
+		return "no answer within " + spelling.FormatDuration(preflightTimeout)
 	}
 	return a.Fault.String()
 }

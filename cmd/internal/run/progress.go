@@ -19,6 +19,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/keep"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // plainEvery is how often a log that is not a terminal gets a line.
@@ -147,7 +148,7 @@ func (p *progress) idling(stage profiles.Idle) (stop func()) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		spent := time.Since(began)
-		text := fmt.Sprintf("holding idle connections for %s, %s", profiles.FormatDuration(stage.To), Clock(spent))
+		text := fmt.Sprintf("holding idle connections for %s, %s", spelling.FormatDuration(stage.To), Clock(spent))
 		switch {
 		case p.quiet || p.stopped || p.hidden != nil:
 		case p.terminal:

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/probe/traces"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/redaction"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -89,7 +90,7 @@ func (t *Tracing) Finish(ctx context.Context, read func() (*runlog.Log, error), 
 	if len(wanted) == 0 {
 		s := probe.Status{Source: probe.Source{Host: profiles.LocalHost, Name: "traces"}, State: probe.Measured}
 		if failed > 0 {
-			s.State, s.Reason = probe.NotMeasured, fmt.Sprintf("not joined: services were asked to record none of the %s requests that failed (traces.sample is %s)", format.Count(failed), profiles.FormatPercent(p.Traces.Sample))
+			s.State, s.Reason = probe.NotMeasured, fmt.Sprintf("not joined: services were asked to record none of the %s requests that failed (traces.sample is %s)", format.Count(failed), spelling.FormatPercent(p.Traces.Sample))
 			warnings = append(warnings, "traces "+s.Reason)
 		}
 		return append(statuses, s), warnings
@@ -104,7 +105,7 @@ func (t *Tracing) Finish(ctx context.Context, read func() (*runlog.Log, error), 
 			n++
 		}
 	}
-	tell(fmt.Sprintf("asking for the traces of %s failed requests, for at most %s", format.Count(uint64(n)), profiles.FormatDuration(cmp.Or(from.Within, profiles.DefaultSpansWithin))))
+	tell(fmt.Sprintf("asking for the traces of %s failed requests, for at most %s", format.Count(uint64(n)), spelling.FormatDuration(cmp.Or(from.Within, profiles.DefaultSpansWithin))))
 	redact := redaction.Of(p)
 	s := traces.Collect(context.WithoutCancel(ctx), from, wanted, Service, func(e probe.Event) {
 		e.Reason, e.Trace.Operation, e.Trace.Peer = redact.Redact(e.Reason), redact.Redact(e.Trace.Operation), redact.Redact(e.Trace.Peer)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
 
@@ -118,7 +119,7 @@ func (d *Decoder) Fields(v reflect.Value, n *tree.Node, key string) {
 	seen := make(map[string]bool, len(n.Entries))
 	for _, e := range n.Entries {
 		if seen[e.Key] {
-			d.Problem(e.At, "", "key %s is there twice: leave one of them out", profiles.Quote(e.Key))
+			d.Problem(e.At, "", "key %s is there twice: leave one of them out", spelling.Quote(e.Key))
 			continue
 		}
 		seen[e.Key] = true
@@ -143,12 +144,12 @@ func UnknownKey(root reflect.Type, key string, fields []Field) string {
 		names[i] = f.Key
 	}
 	if places := sectionsWith(key, root, "at the top"); len(places) == 1 {
-		return fmt.Sprintf("unknown key %s; it belongs %s", profiles.Quote(key), places[0])
+		return fmt.Sprintf("unknown key %s; it belongs %s", spelling.Quote(key), places[0])
 	}
-	if near := profiles.Nearest(key, names); near != "" {
-		return fmt.Sprintf("unknown key %s; did you mean %q?", profiles.Quote(key), near)
+	if near := spelling.Nearest(key, names); near != "" {
+		return fmt.Sprintf("unknown key %s; did you mean %q?", spelling.Quote(key), near)
 	}
-	return fmt.Sprintf("unknown key %s; known here: %s", profiles.Quote(key), strings.Join(names, ", "))
+	return fmt.Sprintf("unknown key %s; known here: %s", spelling.Quote(key), strings.Join(names, ", "))
 }
 
 // sectionsWith are the places in the syntax below t, itself at the place named,

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // Expand fills in "${NAME}" and turns "$$" into "$". It returns also the values
@@ -26,7 +26,7 @@ func Expand(text string, getenv func(string) (string, bool)) (expanded string, t
 		case strings.HasPrefix(after, "{"):
 			name, rest, closed := strings.Cut(after[1:], "}")
 			if !closed || len(name) > 255 || !isVariable(name) {
-				return "", nil, fmt.Errorf("%s is not the name of an environment variable: write ${NAME}, or $${ for the text itself", profiles.Quote("${"+name))
+				return "", nil, fmt.Errorf("%s is not the name of an environment variable: write ${NAME}, or $${ for the text itself", spelling.Quote("${"+name))
 			}
 			value, ok := "", false
 			if getenv != nil {

@@ -2,6 +2,7 @@ package scalar
 
 import (
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
@@ -29,7 +30,7 @@ func (v *Headers) fields(d *bind.Decoder, n *tree.Node, key, noun, advice string
 	seen := make(map[string]bool, len(n.Entries))
 	for _, e := range n.Entries {
 		if seen[e.Key] {
-			d.Problem(e.At, "", "%s %s is there twice: write its values as a list, %s: [a, b]", noun, profiles.Quote(e.Key), e.Key)
+			d.Problem(e.At, "", "%s %s is there twice: write its values as a list, %s: [a, b]", noun, spelling.Quote(e.Key), e.Key)
 			continue
 		}
 		seen[e.Key] = true

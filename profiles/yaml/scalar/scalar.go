@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // The single values; what is above 0 says so where it is read.
@@ -69,49 +70,49 @@ func (v *Text) FreeText() {}
 func (v *Text) Format() (string, bool) { return string(*v), false }
 
 func (v *Rate) Parse(text string, _ bool) error {
-	r, err := profiles.ParseRate(text)
+	r, err := spelling.ParseRate(text)
 	*v = Rate(r)
 	return err
 }
-func (v *Rate) Format() (string, bool) { return profiles.FormatRate(float64(*v)), true }
+func (v *Rate) Format() (string, bool) { return spelling.FormatRate(float64(*v)), true }
 
 func (v *Share) Parse(text string, _ bool) error {
-	r, err := profiles.ParsePercent(text)
+	r, err := spelling.ParsePercent(text)
 	if err == nil && r == 0 {
 		err = errors.New("a target with a share of 0% gets no load: leave the target out")
 	}
 	*v = Share(r)
 	return err
 }
-func (v *Share) Format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
+func (v *Share) Format() (string, bool) { return spelling.FormatPercent(float64(*v)), true }
 
 func (v *Precision) Parse(text string, _ bool) error {
-	r, err := profiles.ParsePercent(text)
+	r, err := spelling.ParsePercent(text)
 	*v = Precision(r)
 	return err
 }
-func (v *Precision) Format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
+func (v *Precision) Format() (string, bool) { return spelling.FormatPercent(float64(*v)), true }
 
 func (v *Portion) Parse(text string, _ bool) error {
-	r, err := profiles.ParsePercent(text)
+	r, err := spelling.ParsePercent(text)
 	if err == nil && r > 1 {
-		err = fmt.Errorf("%s is more than all of them: write at most 100%%", profiles.Cite(text))
+		err = fmt.Errorf("%s is more than all of them: write at most 100%%", spelling.Cite(text))
 	}
 	*v = Portion(r)
 	return err
 }
-func (v *Portion) Format() (string, bool) { return profiles.FormatPercent(float64(*v)), true }
+func (v *Portion) Format() (string, bool) { return spelling.FormatPercent(float64(*v)), true }
 
 func (v *IdleSpan) Parse(text string, _ bool) error {
 	from, to, ok := strings.Cut(text, "..")
 	if !ok {
-		to, from = text, profiles.FormatDuration(defaultIdleFrom)
+		to, from = text, spelling.FormatDuration(defaultIdleFrom)
 	}
-	a, err := profiles.ParseDuration(strings.TrimSpace(from))
+	a, err := spelling.ParseDuration(strings.TrimSpace(from))
 	if err != nil {
 		return fmt.Errorf("%w; an idle stage has a shortest and a longest time: write 1s..120s", err)
 	}
-	b, err := profiles.ParseDuration(strings.TrimSpace(to))
+	b, err := spelling.ParseDuration(strings.TrimSpace(to))
 	if err != nil {
 		return fmt.Errorf("%w; an idle stage has a shortest and a longest time: write 1s..120s", err)
 	}
@@ -120,16 +121,16 @@ func (v *IdleSpan) Parse(text string, _ bool) error {
 }
 
 func (v *IdleSpan) Format() (string, bool) {
-	return profiles.FormatDuration(v.From) + ".." + profiles.FormatDuration(v.To), true
+	return spelling.FormatDuration(v.From) + ".." + spelling.FormatDuration(v.To), true
 }
 
 func (v *Duration) Parse(text string, _ bool) error {
-	d, err := profiles.ParseDuration(text)
+	d, err := spelling.ParseDuration(text)
 	*v = Duration(d)
 	return err
 }
 
-func (v *Duration) Format() (string, bool) { return profiles.FormatDuration(time.Duration(*v)), true }
+func (v *Duration) Format() (string, bool) { return spelling.FormatDuration(time.Duration(*v)), true }
 
 func (v *Count) Parse(text string, quoted bool) error {
 	n, err := strconv.Atoi(text)
@@ -143,11 +144,11 @@ func (v *Count) Parse(text string, quoted bool) error {
 	plain := strings.NewReplacer(",", "", "_", "", " ", "").Replace(text)
 	switch n, err := strconv.Atoi(plain); {
 	case errors.Is(err, strconv.ErrRange):
-		return fmt.Errorf("%s is too large: write a smaller number", profiles.Cite(text))
+		return fmt.Errorf("%s is too large: write a smaller number", spelling.Cite(text))
 	case err == nil:
-		return fmt.Errorf("%s is not a whole number: write %d", profiles.Cite(text), n)
+		return fmt.Errorf("%s is not a whole number: write %d", spelling.Cite(text), n)
 	}
-	return fmt.Errorf("%s is not a whole number: write one such as 100, without a unit", profiles.Cite(text))
+	return fmt.Errorf("%s is not a whole number: write one such as 100, without a unit", spelling.Cite(text))
 }
 func (v *Count) Format() (string, bool) { return strconv.Itoa(int(*v)), true }
 
@@ -161,7 +162,7 @@ func (v *Limit) Parse(text string, quoted bool) error {
 func (v *Limit) Format() (string, bool) { return strconv.Itoa(int(*v)), true }
 
 func (v *Timeout) Parse(text string, _ bool) error {
-	d, err := profiles.ParseDuration(text)
+	d, err := spelling.ParseDuration(text)
 	if err == nil && d == 0 {
 		err = fmt.Errorf("no attempt can end within %s: write a time above 0s, such as 5s", text)
 	}
@@ -169,7 +170,7 @@ func (v *Timeout) Parse(text string, _ bool) error {
 	return err
 }
 
-func (v *Timeout) Format() (string, bool) { return profiles.FormatDuration(time.Duration(*v)), true }
+func (v *Timeout) Format() (string, bool) { return spelling.FormatDuration(time.Duration(*v)), true }
 
 func (v *Weight) Parse(text string, quoted bool) error {
 	f, err := strconv.ParseFloat(text, 64)
@@ -178,7 +179,7 @@ func (v *Weight) Parse(text string, quoted bool) error {
 	case err == nil && digits && quoted:
 		return fmt.Errorf("%s is text: write the number without quotes", strconv.Quote(text))
 	case err != nil || !digits:
-		return fmt.Errorf("%s is not a number: write one such as 2 or 0.5", profiles.Cite(text))
+		return fmt.Errorf("%s is not a number: write one such as 2 or 0.5", spelling.Cite(text))
 	}
 	if f <= 0 {
 		return fmt.Errorf("a request with a weight of %s is never sent: write a number above 0, or leave the request out", text)
@@ -197,14 +198,14 @@ func (v *Toggle) Parse(text string, quoted bool) error {
 	case text == "true" || text == "false":
 		return fmt.Errorf("%s is text: write %s without quotes", strconv.Quote(text), text)
 	}
-	return fmt.Errorf("%s is neither true nor false: write one of them", profiles.Cite(text))
+	return fmt.Errorf("%s is neither true nor false: write one of them", spelling.Cite(text))
 }
 func (v *Toggle) Format() (string, bool) { return strconv.FormatBool(bool(*v)), true }
 
 func (v *Address) Parse(text string, _ bool) error {
 	a, err := netip.ParseAddr(text)
 	if err != nil {
-		return fmt.Errorf("%s is not an IP address: write one such as 10.0.0.5", profiles.Cite(text))
+		return fmt.Errorf("%s is not an IP address: write one such as 10.0.0.5", spelling.Cite(text))
 	}
 	*v = Address(a)
 	return nil
@@ -222,9 +223,9 @@ func (v *Level) Parse(text string, _ bool) error {
 		if digits == "" || len(digits) > 9 || strings.Contains(digits, " ") {
 			digits = "100"
 		}
-		return fmt.Errorf("%s is not a number of connections: write %s conns", profiles.Cite(text), digits)
+		return fmt.Errorf("%s is not a number of connections: write %s conns", spelling.Cite(text), digits)
 	}
-	r, err := profiles.ParseRate(text)
+	r, err := spelling.ParseRate(text)
 	*v = Level{Rate: r}
 	return err
 }
@@ -233,7 +234,7 @@ func (v *Level) Format() (string, bool) {
 	if v.IsConns {
 		return strconv.Itoa(v.Conns) + " conns", true
 	}
-	return profiles.FormatRate(v.Rate), true
+	return spelling.FormatRate(v.Rate), true
 }
 
 func (v *Peak) Parse(text string, scalar bool) error {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/tree"
 )
@@ -20,7 +21,7 @@ func (v *Statuses) Parse(text string, _ bool) error {
 			r, ok = profiles.StatusRange{Low: code, High: code}, true
 		}
 		if !ok {
-			return fmt.Errorf("%s is not a status: write one of HTTP such as 2xx, 404 or 200-204, or of gRPC such as ok or not-found", profiles.Cite(part))
+			return fmt.Errorf("%s is not a status: write one of HTTP such as 2xx, 404 or 200-204, or of gRPC such as ok or not-found", spelling.Cite(part))
 		}
 		*v = append(*v, r)
 	}

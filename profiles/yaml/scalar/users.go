@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // The values of journeys.
@@ -41,11 +41,11 @@ func (v *ThinkSpan) Parse(text string, _ bool) error {
 	if !ok {
 		to = from
 	}
-	a, err := profiles.ParseDuration(strings.TrimSpace(from))
+	a, err := spelling.ParseDuration(strings.TrimSpace(from))
 	if err != nil {
 		return fmt.Errorf("%w; a pause is one time or a span: write 2s, or 1s..3s", err)
 	}
-	b, err := profiles.ParseDuration(strings.TrimSpace(to))
+	b, err := spelling.ParseDuration(strings.TrimSpace(to))
 	if err != nil {
 		return fmt.Errorf("%w; a pause is one time or a span: write 2s, or 1s..3s", err)
 	}
@@ -55,9 +55,9 @@ func (v *ThinkSpan) Parse(text string, _ bool) error {
 
 func (v *ThinkSpan) Format() (string, bool) {
 	if v.From == v.To {
-		return profiles.FormatDuration(v.From), true
+		return spelling.FormatDuration(v.From), true
 	}
-	return profiles.FormatDuration(v.From) + ".." + profiles.FormatDuration(v.To), true
+	return spelling.FormatDuration(v.From) + ".." + spelling.FormatDuration(v.To), true
 }
 
 func (v *Arrivals) Parse(text string, _ bool) error {
@@ -65,11 +65,11 @@ func (v *Arrivals) Parse(text string, _ bool) error {
 	if !ok {
 		to = from
 	}
-	a, err := profiles.ParseRate(strings.TrimSpace(from))
+	a, err := spelling.ParseRate(strings.TrimSpace(from))
 	if err != nil {
 		return fmt.Errorf("%w; write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}", err)
 	}
-	b, err := profiles.ParseRate(strings.TrimSpace(to))
+	b, err := spelling.ParseRate(strings.TrimSpace(to))
 	if err != nil {
 		return fmt.Errorf("%w; write {journeys: 20/s to 200/s, over: 2m}, or {journeys: 100/s, for: 1m}", err)
 	}
@@ -79,7 +79,7 @@ func (v *Arrivals) Parse(text string, _ bool) error {
 
 func (v *Arrivals) Format() (string, bool) {
 	if v.From == v.To {
-		return profiles.FormatRate(v.From), true
+		return spelling.FormatRate(v.From), true
 	}
-	return profiles.FormatRate(v.From) + " to " + profiles.FormatRate(v.To), true
+	return spelling.FormatRate(v.From) + " to " + spelling.FormatRate(v.To), true
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 )
 
 // OneOf reads a word out of a few.
@@ -16,10 +17,10 @@ func OneOf(text, what string, words ...string) (int, error) {
 			return i, nil
 		}
 	}
-	if near := profiles.Nearest(text, words); near != "" {
-		return 0, fmt.Errorf("unknown %s %s; did you mean %q?", what, profiles.Quote(text), near)
+	if near := spelling.Nearest(text, words); near != "" {
+		return 0, fmt.Errorf("unknown %s %s; did you mean %q?", what, spelling.Quote(text), near)
 	}
-	return 0, fmt.Errorf("unknown %s %s; write one of %s", what, profiles.Quote(text), strings.Join(words, ", "))
+	return 0, fmt.Errorf("unknown %s %s; write one of %s", what, spelling.Quote(text), strings.Join(words, ", "))
 }
 
 // Engines are what sends the load.
@@ -112,7 +113,7 @@ func Picks() []string {
 
 func (v *RowPick) Parse(text string, _ bool) error {
 	if !slices.Contains(Picks(), text) {
-		return errors.New(profiles.Cite(text) + " is no way to pick a row: write sequential, random or once")
+		return errors.New(spelling.Cite(text) + " is no way to pick a row: write sequential, random or once")
 	}
 	*v = RowPick(text)
 	return nil

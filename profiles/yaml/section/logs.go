@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -164,7 +165,7 @@ type logFormat string
 
 func (v *logFormat) Parse(text string, _ bool) error {
 	if !slices.Contains(profiles.LogFormats, text) {
-		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", profiles.Cite(text), strings.Join(profiles.LogFormats, ", "))
+		return fmt.Errorf("%s is no form of a log: write one of %s, or leave format out", spelling.Cite(text), strings.Join(profiles.LogFormats, ", "))
 	}
 	*v = logFormat(text)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml/bind"
 	"github.com/rampload/rampload/profiles/yaml/scalar"
 	"github.com/rampload/rampload/profiles/yaml/tree"
@@ -33,5 +34,5 @@ func oneOf(text, key string, words []string) error {
 	if slices.Contains(words, text) {
 		return nil
 	}
-	return fmt.Errorf("%s is none of %s: write one of them, or leave %s out", profiles.Cite(text), strings.Join(words, ", "), key)
+	return fmt.Errorf("%s is none of %s: write one of them, or leave %s out", spelling.Cite(text), strings.Join(words, ", "), key)
 }

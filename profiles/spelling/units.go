@@ -1,4 +1,7 @@
-package profiles
+// Package spelling reads and writes values as profiles spell them: rates, durations,
+// percentages. Where a text is none of them its errors show the right spelling, and the
+// nearest word that is known.
+package spelling
 
 import (
 	"fmt"
@@ -13,8 +16,8 @@ import (
 // The error cites the text and shows the right spelling.
 func ParseRate(text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "/s")
-	if ok && isDecimal(number) {
-		return parseDecimal(text, number)
+	if ok && IsDecimal(number) {
+		return ParseDecimal(text, number)
 	}
 	plain := strings.ReplaceAll(strings.ReplaceAll(text, ",", ""), " ", "")
 	plain = strings.ReplaceAll(plain, "_", "")
@@ -54,8 +57,8 @@ func FormatRate(rate float64) string {
 // 0.001. It does not limit it to 100 %.
 func ParsePercent(text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "%")
-	if ok && isDecimal(number) {
-		return parseDecimal(text, number+"e-2") // exact, which a division by 100 is not
+	if ok && IsDecimal(number) {
+		return ParseDecimal(text, number+"e-2") // exact, which a division by 100 is not
 	}
 	number, unit := splitNumber(strings.ReplaceAll(text, " ", ""))
 	switch {
@@ -120,16 +123,16 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-// isDecimal reports whether the text is digits with at most one point between
+// IsDecimal reports whether the text is digits with at most one point between
 // them: no sign, exponent, infinity or hexadecimal, which [strconv.ParseFloat]
 // takes.
-func isDecimal(text string) bool {
+func IsDecimal(text string) bool {
 	whole, fraction, point := strings.Cut(text, ".")
-	return isDigits(whole) && (!point || isDigits(fraction))
+	return IsDigits(whole) && (!point || IsDigits(fraction))
 }
 
-// isDigits reports whether the text is digits alone, at least one.
-func isDigits(text string) bool {
+// IsDigits reports whether the text is digits alone, at least one.
+func IsDigits(text string) bool {
 	for _, c := range []byte(text) {
 		if c < '0' || c > '9' {
 			return false
@@ -138,8 +141,8 @@ func isDigits(text string) bool {
 	return text != ""
 }
 
-// parseDecimal parses a number of a text, which errors cite.
-func parseDecimal(text, number string) (float64, error) {
+// ParseDecimal parses a number of a text, which errors cite.
+func ParseDecimal(text, number string) (float64, error) {
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%s is too large: write a smaller number", Cite(text))
@@ -153,7 +156,7 @@ func splitNumber(text string) (number, rest string) {
 	if end < 0 {
 		end = len(text)
 	}
-	if !isDecimal(text[:end]) {
+	if !IsDecimal(text[:end]) {
 		return "", text
 	}
 	return text[:end], text[end:]
@@ -184,6 +187,14 @@ func timesThousand(number string) string {
 		return number
 	}
 	return strconv.FormatFloat(v*1000, 'f', -1, 64)
+}
+
+// Thousands puts a comma before every three digits of a whole number: "-12,300".
+func Thousands(number string) string {
+	for i := len(number) - 3; i > 0 && number[i-1] != '-'; i -= 3 {
+		number = number[:i] + "," + number[i:]
+	}
+	return number
 }
 
 // Cite shows a piece of the user's text in a message: as it is when it is one

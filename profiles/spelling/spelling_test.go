@@ -1,4 +1,4 @@
-package profiles
+package spelling
 
 import (
 	"math"
@@ -115,5 +115,15 @@ func TestNearest(t *testing.T) {
 	}
 	if d := editDistance("timeuot", "timeout"); d != 1 {
 		t.Errorf("a swap costs %d", d)
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for number, want := range map[string]string{
+		"": "", "7": "7", "999": "999", "1000": "1,000", "-100": "-100", "-1000": "-1,000", "1234567": "1,234,567",
+	} {
+		if got := Thousands(number); got != want {
+			t.Errorf("Thousands(%q) = %q, want %q", number, got, want)
+		}
 	}
 }
