@@ -9,6 +9,7 @@ package attack
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"net/netip"
 	"time"
@@ -282,6 +283,16 @@ type Loader interface {
 
 // RunID identifies a run in the headers that its requests carry.
 type RunID [8]byte
+
+// NewRunID returns a random one.
+func NewRunID() RunID {
+	var id RunID
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	return id
+}
+
+// String returns the 16 hex digits.
+func (id RunID) String() string { return hex.EncodeToString(id[:]) }
 
 // TransactionIDLen is the length of a transaction id: it is fixed, so that a
 // compiled request is patched in place.

@@ -15,7 +15,7 @@ const module = "github.com/rampload/rampload/"
 
 var installed = []string{
 	"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/explain", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/bus",
-	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
+	"cmd/internal/cli", "cmd/internal/cli/", "cmd/internal/investigate", "cmd/internal/plan", "cmd/internal/preflight", "cmd/internal/run", "cmd/internal/watch", "cmd/internal/input", "cmd/internal/console", "cmd/internal/keep", "cmd/internal/live",
 	"cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast", "cmd/internal/boards",
 	"cmd/internal/lab", "cmd/internal/lab/services", "cmd/internal/lab/teach",
 }
@@ -26,7 +26,9 @@ var (
 	consoles = append(slices.Clone(keeping), "report/", "profiles/", "cmd/internal/console", "cmd/internal/lab")
 	inputs   = append(slices.Clone(consoles), "attack/schedule", "cmd/internal/input")
 	watches  = []string{"profiles", "profiles/", "attack", "attack/schedule", "attack/ramp", "attack/ramp/", "attack/wire", "attack/wire/", "probe", "probe/", "report", "report/", "cmd/internal/session", "cmd/internal/bus", "cmd/internal/fleet", "cmd/internal/fleet/", "cmd/internal/watch"}
-	runs     = append(slices.Concat(inputs, watches), "attack/", "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/topic", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
+	plans    = append(slices.Clone(inputs), "attack/", "cmd/internal/bus", "cmd/internal/topic", "cmd/internal/plan")
+	looks    = append(slices.Concat(plans, watches), "cmd/internal/preflight")
+	runs     = append(slices.Clone(looks), "cmd/internal/run", "cmd/internal/live", "cmd/internal/web", "cmd/internal/web/own", "cmd/internal/mark", "cmd/internal/otlp", "cmd/internal/spans", "cmd/internal/meter", "cmd/internal/meter/", "cmd/internal/notify", "cmd/internal/broadcast")
 )
 
 // Imports may point only along these arrows. A package is judged by the longest
@@ -128,6 +130,8 @@ var arrows = map[string][]string{
 	"cmd/internal/console":     consoles,
 	"cmd/internal/input":       inputs,
 	"cmd/internal/watch":       watches,
+	"cmd/internal/plan":        plans,
+	"cmd/internal/preflight":   looks,
 	"cmd/internal/run":         runs,
 	"cmd/":                     {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
 
@@ -166,7 +170,7 @@ var owners = map[string][]string{
 }
 
 // commandLine takes the rooms of the command line, and who else builds on them, for one.
-var commandLine = strings.NewReplacer("rampload-lab", "rampload", "internal/labeval", "internal/cli", "internal/cli/fleetcmd", "internal/cli", "internal/cli/probecmd", "internal/cli", "internal/run", "internal/cli",
+var commandLine = strings.NewReplacer("rampload-lab", "rampload", "internal/labeval", "internal/cli", "internal/cli/fleetcmd", "internal/cli", "internal/cli/probecmd", "internal/cli", "internal/run", "internal/cli", "internal/plan", "internal/cli", "internal/preflight", "internal/cli",
 	"internal/watch", "internal/cli", "internal/input", "internal/cli", "internal/console", "internal/cli")
 
 func TestArrows(t *testing.T) {

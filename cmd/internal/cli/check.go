@@ -12,10 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/cmd/internal/cli/probecmd"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/fleet"
 	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
@@ -63,13 +65,13 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	w := console.Plain(env.Stdout)
 	printPlan(w, p)
 	fmt.Fprintln(w, "\ntargets")
-	addrs := run.ResolveTargets(ctx, p.Targets)
+	addrs := preflight.ResolveTargets(ctx, p.Targets)
 	printData(w, p)
 	for i, t := range p.Targets {
 		printTarget(w, p, t, addrs[i])
 	}
 	places, pods := watch.FindPods(ctx, p)
-	others := watch.ConnectAgents(ctx, places, pods, run.HexID(run.NewRunID()), input.WindowInterval, trace)
+	others := watch.ConnectAgents(ctx, places, pods, attack.NewRunID().String(), input.WindowInterval, trace)
 	defer others.Close()
 	watched := watch.OpenHosts(ctx, places.Hosts, places.Targets, addrs, probe.NewClock(time.Now()), trace, others)
 	defer watched.Close()
@@ -89,9 +91,9 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	for _, s := range watched.Describe(ctx) {
 		fmt.Fprintf(w, "  %s\n", s)
 	}
-	warnings, err := run.Preflight(ctx, p)
+	warnings, err := preflight.Look(ctx, p)
 	if err == nil {
-		warnings = append(warnings, run.Redirects(ctx, p)...)
+		warnings = append(warnings, preflight.Redirects(ctx, p)...)
 	}
 	warnings = append(warnings, watched.AlreadyFull(ctx)...)
 	if ways := probecmd.Ways(ctx, watched, p.Targets, addrs); len(ways) > 0 {
@@ -137,7 +139,7 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	}
 	for _, gate := range p.RunGates() {
 		fmt.Fprintf(w, "  gate    %s\n", gate.Text)
-		hint := run.TooFew(p, gate)
+		hint := preflight.TooFew(p, gate)
 		if gate.Baseline > 0 {
 			hint = "the run needs earlier ones for it: --baseline FILE, a glob in quotes, or latest:DIR"
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/cli/probecmd"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
-	"github.com/rampload/rampload/cmd/internal/run"
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/report"
 )
 
@@ -66,7 +66,7 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			g.Reflect = run.Reflector(cmd.Context())
+			g.Reflect = preflight.Reflector(cmd.Context())
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if r.Profile == "" {

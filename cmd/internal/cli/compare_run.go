@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/keep"
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
@@ -52,7 +53,7 @@ func compareRuns(ctx context.Context, env console.Env, g *input.Globals, r *inpu
 		return console.Usage(fmt.Errorf("%s and %s differ in more than the host, so that their runs could not be compared: write both with the same path", oldURL, newURL))
 	}
 	for _, s := range sides { // what cannot be reached is known before the first load
-		if _, err := run.Preflight(ctx, s.profile); err != nil {
+		if _, err := preflight.Look(ctx, s.profile); err != nil {
 			return err
 		}
 	}

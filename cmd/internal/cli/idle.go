@@ -53,7 +53,7 @@ connections for longer than that meets resets.`,
 				return console.Usage(fmt.Errorf("--max %s is out of range: write a duration from 1s to 1h", limit))
 			}
 			cfg := idle.Config{
-				Target: target, Exchange: exchange, Max: limit, RunID: run.NewRunID(),
+				Target: target, Exchange: exchange, Max: limit, RunID: attack.NewRunID(),
 				Client: profiles.Client{Timeout: timeout, TLS: profiles.TLS{SkipVerify: skipVerify}},
 			}
 			return console.WriteOut(env, g.Out, func(w io.Writer, _ console.Terminal) error {

@@ -17,7 +17,8 @@ import (
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/console"
-	"github.com/rampload/rampload/cmd/internal/run"
+
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report"
@@ -33,10 +34,10 @@ const (
 // other on kept connections, and shows what was answered. It writes no report. Exit 3
 // if a request failed as it would in a run.
 func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
-	if err := run.ReadSchemas(ctx, p); err != nil {
+	if err := preflight.ReadSchemas(ctx, p); err != nil {
 		return err
 	}
-	id := run.NewRunID()
+	id := attack.NewRunID()
 	o := &once{fill: ramp.NewFiller(p, id), w: console.Plain(env.Stdout), redact: redaction.Of(p), id: id, start: time.Now()}
 	for i, j := range p.Journeys {
 		if err := o.journey(ctx, p, i, j); err != nil {
@@ -156,7 +157,7 @@ func (o *once) show(ctx context.Context, t profiles.Target, r profiles.Request, 
 		why = withoutControls(o.redact.Redact(a.Answer.Why))
 	}
 	fmt.Fprintf(o.w, "%s\n", ending(t, a, why))
-	if what := run.Mistaken(ctx, t, a); what != "" {
+	if what := preflight.Mistaken(ctx, t, a); what != "" {
 		fmt.Fprintln(o.w, what)
 	}
 	fmt.Fprintln(o.w)

@@ -21,14 +21,14 @@ func broadcasts(p profiles.Profile, plan loadPlan, id attack.RunID, start time.T
 	export := p.Export
 	export.Listen = cmp.Or(opt.Metrics, export.Listen)
 	told := meter.Plan{
-		Run: HexID(id), Name: p.Name, Label: opt.Label, Rampload: console.Version(), Engine: string(p.Client.Engine),
+		Run: id.String(), Name: p.Name, Label: opt.Label, Rampload: console.Version(), Engine: string(p.Client.Engine),
 		Started: start, Targets: TargetNames(p), Interval: input.WindowInterval,
 	}
 	for _, g := range p.RunGates() {
 		told.Gates = append(told.Gates, g.Text)
 	}
 	if plan.Growing == nil && plan.watching == nil {
-		for _, s := range stagesOf(p, plan.profile.Load, 0) {
+		for _, s := range stagesOf(p, plan.Profile.Load, 0) {
 			told.Stages = append(told.Stages, meter.Stage{Start: s.Start, End: s.End, Kind: s.Kind, Text: s.Text})
 		}
 	}

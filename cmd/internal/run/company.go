@@ -59,7 +59,7 @@ func leadConfig(m *fleet.Meeting, p profiles.Profile, plan loadPlan, id attack.R
 	var agents []protocol.Request
 	for _, h := range p.Hosts {
 		if h.Agent.Name != "" {
-			r := watch.RequestFor(h, p.Targets, HexID(id), opt.SampleEvery, opt.Trace)
+			r := watch.RequestFor(h, p.Targets, id.String(), opt.SampleEvery, opt.Trace)
 			r.Agent = h.AgentName()
 			agents = append(agents, r)
 		}
@@ -67,15 +67,15 @@ func leadConfig(m *fleet.Meeting, p profiles.Profile, plan loadPlan, id attack.R
 	header := newHeader(p, id, time.Time{}, opt.Label, &watch.Watched{TargetHosts: make([][]string, len(p.Targets))})
 	header.Profile = "" // the coordinator's record has it
 	return fleet.LeadConfig{
-		Conn: m.Conn, Beats: m.Beats, Run: HexID(id), Workers: p.Fleet.Workers, Agents: agents,
+		Conn: m.Conn, Beats: m.Beats, Run: id.String(), Workers: p.Fleet.Workers, Agents: agents,
 		Version: console.Version(), Within: p.Fleet.Within, Targets: len(p.Counted()), Window: input.WindowInterval, Warn: warn,
 		Assign: func(slice, of int) (protocol.Assignment, error) {
-			a, err := protocol.Assign(plan.profile, slice, of)
+			a, err := protocol.Assign(plan.Profile, slice, of)
 			a.Header, a.Search, a.SampleEvery, a.Trace = header, plan.Growing != nil, opt.SampleEvery, opt.Trace
 			return a, err
 		},
 		Missed: func(slice, of int, from, to int32) ([][]uint64, error) {
-			cfg := ramp.Config{Profile: plan.profile, RunID: id, Window: input.WindowInterval, Schedule: plan.Growing, Slice: ramp.Slice{Index: uint64(slice), Of: uint64(of)}}
+			cfg := ramp.Config{Profile: plan.Profile, RunID: id, Window: input.WindowInterval, Schedule: plan.Growing, Slice: ramp.Slice{Index: uint64(slice), Of: uint64(of)}}
 			windows, err := ramp.Missed(cfg, from, to)
 			due := make([][]uint64, max(to-from, 0))
 			for _, w := range windows {

@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/attack/journey"
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
@@ -26,7 +27,7 @@ import (
 // newHeader describes a run before it begins.
 func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label string, w *watch.Watched) runlog.Header {
 	h := runlog.Header{
-		RunID: HexID(id), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: input.WindowInterval,
+		RunID: id.String(), Name: p.Name, Label: label, Started: start.UTC().Round(0), Interval: input.WindowInterval,
 		Fingerprint: fingerprint.Of(p), Rampload: console.Version(), Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: KernelRelease(), CPUs: runtime.NumCPU(), GitCommit: gitCommit(),
 		Hosts: tracedHosts(w),
@@ -42,7 +43,7 @@ func newHeader(p profiles.Profile, id attack.RunID, start time.Time, label strin
 	}
 	content := contents(p)
 	for i, t := range p.Targets {
-		h.Generator.Ineffective = append(h.Generator.Ineffective, unproxied(p, t)...)
+		h.Generator.Ineffective = append(h.Generator.Ineffective, preflight.Unproxied(p, t)...)
 		to := headerTarget(t, redaction.Of(p), w.TargetHosts[i])
 		to.Content = content[i]
 		h.Targets = append(h.Targets, to)

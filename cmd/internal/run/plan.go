@@ -1,54 +1,30 @@
 package run
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/attack/ramp"
-	"github.com/rampload/rampload/attack/schedule"
-	"github.com/rampload/rampload/attack/wire/protocol"
-	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/plan"
 	"github.com/rampload/rampload/cmd/internal/session"
-	"github.com/rampload/rampload/cmd/internal/topic"
 	"github.com/rampload/rampload/profiles"
 )
 
-// loadPlan is how the load of a profile is sent: by a schedule that is known, or by
-// one that grows as a search goes on; an idle stage sends none.
+// loadPlan is how the load is sent: from here, by workers, or by others that are watched.
 type loadPlan struct {
-	profile profiles.Profile // with the stages that send load only
-	Growing *schedule.Growing
-	Rate    func(at time.Duration) float64
-	End     func() time.Duration
-	// watching: others send the load; nil: it is sent.
-	watching *Watching
+	plan.Load
+	watching *Watching // others send the load; nil: it is sent
 }
 
-func PlanLoad(p profiles.Profile) (loadPlan, error) {
-	out := loadPlan{profile: p}
-	out.profile.Load = p.SendingStages()
-	switch _, searches := p.SearchStage(); {
-	case searches:
-		out.Growing = new(schedule.Growing)
-		out.Rate, out.End = out.Growing.Rate, out.Growing.End
-	case len(out.profile.Load) == 0:
-		out.Rate, out.End = func(time.Duration) float64 { return 0 }, func() time.Duration { return 0 }
-	default:
-		s, err := schedule.New(out.profile.Load, 0, p.Client.PerConnection)
-		if err != nil {
-			return out, fmt.Errorf("plan the load: %w", err)
-		}
-		each := p.PerArrival()
-		out.Rate, out.End = func(at time.Duration) float64 { return each * s.Rate(at) }, s.End
-	}
-	return out, nil
+func planLoad(p profiles.Profile) (loadPlan, error) {
+	load, err := plan.Of(p)
+	return loadPlan{Load: load}, err
 }
 
 // loader returns what sends the load, nil if there is none.
 func (p loadPlan) loader(id attack.RunID, start func() time.Time, ended func(attack.Attempt), c *company) (attack.Loader, error) {
 	switch {
-	case len(p.profile.Load) == 0:
+	case len(p.Profile.Load) == 0:
 		return nil, nil
 	case c.sends():
 		return c.loader, nil
@@ -56,19 +32,9 @@ func (p loadPlan) loader(id attack.RunID, start func() time.Time, ended func(att
 	return p.Engine(ramp.Config{RunID: id, Start: start, Ended: ended})
 }
 
-// Engine returns what sends the load, or a slice of it, from this machine.
-func (p loadPlan) Engine(cfg ramp.Config) (attack.Loader, error) {
-	cfg.Profile, cfg.Window, cfg.Schedule, cfg.Open = p.profile, input.WindowInterval, p.Growing, protocol.Open
-	cfg.Subscribe = topic.Subscribe
-	if p.profile.Client.Engine == profiles.EngineDirect {
-		return ramp.NewDirect(cfg)
-	}
-	return ramp.NewVegeta(cfg)
-}
-
 // search returns the search of the profile, nil if it has none.
 func (p loadPlan) search(step func(attack.Step), c *company) *session.Search {
-	stage, ok := p.profile.SearchStage()
+	stage, ok := p.Profile.SearchStage()
 	if !ok {
 		return nil
 	}
@@ -76,5 +42,5 @@ func (p loadPlan) search(step func(attack.Step), c *company) *session.Search {
 	if c.sends() {
 		schedule = c.lead.Schedule(p.Growing)
 	}
-	return &session.Search{Stage: stage, Gates: p.profile.SearchGates(), Client: p.profile.Client, Schedule: schedule, Step: step}
+	return &session.Search{Stage: stage, Gates: p.Profile.SearchGates(), Client: p.Profile.Client, Schedule: schedule, Step: step}
 }

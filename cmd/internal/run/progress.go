@@ -217,7 +217,7 @@ func (p *progress) line(s session.Progress) string {
 	default:
 		b.WriteString(" draining")
 	}
-	stages := p.plan.profile.Load
+	stages := p.plan.Profile.Load
 	if i := p.stage(s.At); len(stages) > 1 && left > 0 {
 		fmt.Fprintf(&b, "  %d/%d", i+1, len(stages))
 	}
@@ -253,7 +253,7 @@ func (p *progress) line(s session.Progress) string {
 
 func (p *progress) stage(at time.Duration) int {
 	var end time.Duration
-	stages := p.plan.profile.Load
+	stages := p.plan.Profile.Load
 	for i, s := range stages {
 		end += s.Duration()
 		if at <= end {

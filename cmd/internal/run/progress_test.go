@@ -21,7 +21,7 @@ func TestProgress(t *testing.T) {
 		profiles.Ramp{From: 50, To: 2000, For: 2 * time.Minute},
 		profiles.Hold{Rate: 2000, For: time.Minute},
 	}}
-	plan, err := PlanLoad(p)
+	plan, err := planLoad(p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,10 @@
-// Package run carries a profile out: it looks at what the load needs before any of it is
-// sent, records the run, and makes the verdict of what was recorded.
+// Package run carries a profile out in three phases: it prepares what the load needs before
+// any of it is sent, records the run, and concludes with the verdict of what was recorded.
 package run
 
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +15,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/keep"
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/cmd/internal/spans"
 	"github.com/rampload/rampload/cmd/internal/watch"
@@ -71,7 +70,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	if opt.Watch != nil {
 		sends = sendsNothing(p)
 	}
-	plan, err := PlanLoad(sends)
+	plan, err := planLoad(sends)
 	if err != nil {
 		return nil, console.Usage(err)
 	}
@@ -81,7 +80,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}
 	var warnings []string
 	if opt.Watch == nil {
-		warnings, err = Preflight(ctx, p)
+		warnings, err = preflight.Look(ctx, p)
 	}
 	if ctx.Err() != nil {
 		return nil, errNothingSent
@@ -102,15 +101,15 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 			files.Release()
 		}
 	}()
-	addrs := ResolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
-	id := NewRunID()
+	addrs := preflight.ResolveTargets(ctx, p.Targets) // before the start: a slow resolver must not eat the baseline
+	id := attack.NewRunID()
 	places, pods := watch.FindPods(ctx, p)
 	sends.Hosts, sends.Targets = places.Hosts, places.Targets
 	company, err := gatherCompany(ctx, sends, plan, id, opt, StreamFolder(files.Log), progress.warn)
 	if err != nil {
 		return nil, err
 	}
-	others := watch.ConnectAgents(ctx, places, pods, HexID(id), opt.SampleEvery, opt.Trace)
+	others := watch.ConnectAgents(ctx, places, pods, id.String(), opt.SampleEvery, opt.Trace)
 	defer others.Close()
 	others.Add(company.leads())
 	view, err := plan.watched(env, id, company, opt, progress)
@@ -169,7 +168,7 @@ func Run(ctx context.Context, env console.Env, p profiles.Profile, opt Options) 
 	}
 	log, err := runlog.NewWriter(record, header)
 	if err == nil {
-		err = company.keep(header, HexID(id))
+		err = company.keep(header, id.String())
 	}
 	if err != nil {
 		company.abandon()
@@ -268,12 +267,6 @@ func tellCut(env console.Env, stderr *console.Voice) {
 	}
 }
 
-func NewRunID() attack.RunID {
-	var id attack.RunID
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	return id
-}
-
 // conclude reads the run log back, so that a report made now and one made later
 // from the log are the same, prints the verdict and writes the report. What cannot
 // be written where it belongs is told, and costs no verdict.
@@ -328,8 +321,6 @@ func Roles(p profiles.Profile) []profiles.Role {
 	}
 	return roles
 }
-
-func HexID(id attack.RunID) string { return hex.EncodeToString(id[:]) }
 
 // notSent ends a run whose targets cannot be spoken to. Where stdout goes to a file or
 // another program it gets the verdict too: whoever reads it there sees nothing else.

@@ -72,15 +72,15 @@ func canShow(env console.Env, opt Options) error {
 
 // watched makes the view of a run, and its load one that can be changed, where it can.
 func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Options, progress *progress) (*view, error) {
-	v := &view{progress: progress, profile: p.profile}
+	v := &view{progress: progress, profile: p.Profile}
 	if !opt.UI && opt.Web == "" {
 		return v, nil
 	}
-	plan := live.Plan{Name: p.profile.Name, Targets: TargetNames(p.profile)}
+	plan := live.Plan{Name: p.Profile.Name, Targets: TargetNames(p.Profile)}
 	if opt.Label != "" {
 		plan.Name += " " + opt.Label
 	}
-	for _, s := range stagesOf(p.profile, p.profile.Load, 0) {
+	for _, s := range stagesOf(p.Profile, p.Profile.Load, 0) {
 		plan.Stages = append(plan.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
 	}
 	switch {
@@ -88,12 +88,12 @@ func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Opt
 		plan.Unsteered = "workers send this load"
 	case p.Growing != nil:
 		plan.Unsteered, plan.Stages = "a search decides its loads", nil
-	case len(p.profile.Load) == 0:
+	case len(p.Profile.Load) == 0:
 		plan.Unsteered = "this run sends no load"
 	case !opt.UI: // a page has no keys
 	default:
 		var err error
-		if v.growing, err = schedule.NewChangeable(p.profile.Load, binary.LittleEndian.Uint64(id[:]), p.profile.Client.PerConnection); err != nil {
+		if v.growing, err = schedule.NewChangeable(p.Profile.Load, binary.LittleEndian.Uint64(id[:]), p.Profile.Client.PerConnection); err != nil {
 			return nil, fmt.Errorf("plan the load: %w", err)
 		}
 		v.steering = schedule.NewSteering(v.growing)

@@ -23,6 +23,8 @@ import (
 	"github.com/rampload/rampload/cmd/internal/fleet/protocol"
 	"github.com/rampload/rampload/cmd/internal/fleet/roster"
 	"github.com/rampload/rampload/cmd/internal/input"
+	"github.com/rampload/rampload/cmd/internal/plan"
+	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/cmd/internal/run"
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/cmd/internal/watch"
@@ -96,20 +98,20 @@ func (s *sender) Prepare(ctx context.Context, a protocol.Assignment) (warnings [
 	if p.Client.LocalAddrs, err = ownSources(p.Client.LocalAddrs, watch.LocalAddrs(), a.Beside); err != nil {
 		return nil, err
 	}
-	if _, err := run.PlanLoad(p); err != nil {
+	if _, err := plan.Of(p); err != nil {
 		return nil, err
 	}
 	share := p // what planWarnings looks at is this worker's slice of the rates
 	share.Load = profiles.Scale(p, 1/float64(a.Of)).Load
-	warnings = run.PlanWarnings(share, run.ReadGeneratorLimits().Shared(a.Beside.Of, a.Beside.Machine))
+	warnings = preflight.PlanWarnings(share, preflight.ReadGeneratorLimits().Shared(a.Beside.Of, a.Beside.Machine))
 	for _, t := range p.Targets {
 		for _, base := range t.Bases() {
-			if err := run.Knock(ctx, p, t, base); err != nil {
+			if err := preflight.Knock(ctx, p, t, base); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return warnings, run.ReadSchemas(ctx, p)
+	return warnings, preflight.ReadSchemas(ctx, p)
 }
 
 // Load sends a slice and writes its record.
@@ -119,10 +121,10 @@ func (s *sender) Load(ctx context.Context, a protocol.Assignment, slice fleet.Sl
 	if p.Client.LocalAddrs, err = ownSources(p.Client.LocalAddrs, watch.LocalAddrs(), a.Beside); err != nil {
 		return err
 	}
-	if err := run.ReadSchemas(ctx, p); err != nil {
+	if err := preflight.ReadSchemas(ctx, p); err != nil {
 		return err
 	}
-	plan, err := run.PlanLoad(p)
+	plan, err := plan.Of(p)
 	if err != nil {
 		return err
 	}

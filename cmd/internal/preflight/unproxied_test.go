@@ -1,4 +1,4 @@
-package run
+package preflight
 
 import (
 	"testing"
@@ -21,13 +21,13 @@ func TestUnproxied(t *testing.T) {
 	} {
 		target := profiles.Target{Name: "t", URL: c.url}
 		got := ""
-		for _, line := range unproxied(profiles.Profile{Client: profiles.Client{Proxy: true}}, target) {
+		for _, line := range Unproxied(profiles.Profile{Client: profiles.Client{Proxy: true}}, target) {
 			got += line
 		}
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", c.url, got, c.want)
 		}
-		if lines := unproxied(profiles.Profile{}, target); lines != nil {
+		if lines := Unproxied(profiles.Profile{}, target); lines != nil {
 			t.Errorf("%s without a proxy: %q", c.url, lines)
 		}
 	}

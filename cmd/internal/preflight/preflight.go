@@ -1,4 +1,7 @@
-package run
+// Package preflight looks at what a load needs before any of it is sent: whether targets can
+// be spoken to, which limits of this machine are in the way, and whether so many requests
+// can prove what the gates ask for.
+package preflight
 
 import (
 	"context"
@@ -16,15 +19,15 @@ import (
 // preflightTimeout bounds one connection of the preflight.
 const preflightTimeout = 3 * time.Second
 
-// Preflight finds out before any load whether the targets can be spoken to, and
+// Look finds out before any load whether the targets can be spoken to, and
 // what limits of this machine stand in the way. The error is for a target that
 // cannot: exit 3; or for a client that cannot be made: exit 2.
-func Preflight(ctx context.Context, p profiles.Profile) (warnings []string, err error) {
+func Look(ctx context.Context, p profiles.Profile) (warnings []string, err error) {
 	if p.Fleet.Workers == 0 {
 		warnings = PlanWarnings(p, ReadGeneratorLimits())
 	}
 	for _, t := range p.Targets {
-		warnings = append(warnings, unproxied(p, t)...)
+		warnings = append(warnings, Unproxied(p, t)...)
 	}
 	warnings = append(warnings, TooFewRows(p)...)
 	if p.Fleet.Workers > 0 {

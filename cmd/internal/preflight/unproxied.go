@@ -1,4 +1,4 @@
-package run
+package preflight
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"github.com/rampload/rampload/profiles"
 )
 
-// unproxied names the base URLs of a target that client.proxy: environment does not
+// Unproxied names the base URLs of a target that client.proxy: environment does not
 // apply to, with the reason: a setting without effect is said.
-func unproxied(p profiles.Profile, t profiles.Target) []string {
+func Unproxied(p profiles.Profile, t profiles.Target) []string {
 	if !p.Client.Proxy {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package run
+package preflight
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func Redirects(ctx context.Context, p profiles.Profile) []string {
 func redirected(ctx context.Context, p profiles.Profile, t profiles.Target) string {
 	said, tried := "", 0
 	for _, base := range t.Bases() {
-		cfg := attack.ClientConfig{Profile: t, Client: p.Client, Data: p.Data, RunID: NewRunID()}
+		cfg := attack.ClientConfig{Profile: t, Client: p.Client, Data: p.Data, RunID: attack.NewRunID()}
 		cfg.Profile.URL, cfg.Profile.Requests, cfg.Profile.File, cfg.Profile.Read = base.URL, base.Requests, "", nil
 		cfg.Client.Timeout = preflightTimeout
 		for _, r := range base.Requests {

@@ -1,4 +1,4 @@
-package run
+package preflight
 
 import (
 	"context"
@@ -29,7 +29,7 @@ func exchange(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig) 
 		}
 	}
 	r.Script = script
-	cfg.RunID, cfg.Data = NewRunID(), p.Data
+	cfg.RunID, cfg.Data = attack.NewRunID(), p.Data
 	client, err := protocol.Open(cfg)
 	if err != nil {
 		return console.Usage(fmt.Errorf("target %s: %w", name, err))

@@ -1,4 +1,4 @@
-package run
+package preflight
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/report"
 
+	"github.com/rampload/rampload/cmd/internal/plan"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -42,14 +43,14 @@ func (l generatorLimits) Shared(ports, cores int) generatorLimits {
 
 // mostWithin returns the most requests that are due within a span of a plan.
 func mostWithin(p profiles.Profile, span time.Duration) float64 {
-	plan, err := PlanLoad(p)
+	load, err := plan.Of(p)
 	if err != nil {
 		return 0
 	}
 	var due []float64 // by second
 	sum, most := 0.0, 0.0
-	for at := time.Duration(0); at < plan.End(); at += time.Second {
-		due = append(due, plan.Rate(at+time.Second/2)*min(1, (plan.End()-at).Seconds()))
+	for at := time.Duration(0); at < load.End(); at += time.Second {
+		due = append(due, load.Rate(at+time.Second/2)*min(1, (load.End()-at).Seconds()))
 		sum += due[len(due)-1]
 		if n := len(due) - int(span/time.Second); n > 0 {
 			sum -= due[n-1]
