@@ -93,7 +93,7 @@ func check(ctx context.Context, env console.Env, p profiles.Profile, trace bool)
 	}
 	warnings, err := preflight.Look(ctx, p)
 	if err == nil {
-		warnings = append(warnings, preflight.Redirects(ctx, p)...)
+		warnings = append(warnings, preflight.Answers(ctx, p)...)
 	}
 	warnings = append(warnings, watched.AlreadyFull(ctx)...)
 	if ways := probecmd.Ways(ctx, watched, p.Targets, addrs); len(ways) > 0 {

@@ -16,8 +16,8 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// agents are the other hosts that answered, and those that did not.
-type agents struct {
+// Agents are the other hosts that answered, and those that did not.
+type Agents struct {
 	Links  map[string]*fleet.Link
 	remote map[string]runlog.Header // of those on the bus
 	failed map[string]error
@@ -35,8 +35,8 @@ type agents struct {
 // cannot be reached is evidence that is missing, and not the end of the run.
 //
 // pods are what [FindPods] found beside the profile.
-func ConnectAgents(ctx context.Context, p profiles.Profile, pods *Pods, id string, every time.Duration, trace bool) *agents {
-	a := &agents{Links: map[string]*fleet.Link{}, failed: map[string]error{}, cancel: func() {}, pods: pods, hosts: p.Hosts}
+func ConnectAgents(ctx context.Context, p profiles.Profile, pods *Pods, id string, every time.Duration, trace bool) *Agents {
+	a := &Agents{Links: map[string]*fleet.Link{}, failed: map[string]error{}, cancel: func() {}, pods: pods, hosts: p.Hosts}
 	var wg sync.WaitGroup
 	for _, h := range p.Hosts {
 		if !h.Agent.Given() || h.Agent.Name != "" {
@@ -82,7 +82,7 @@ func RequestFor(h profiles.Host, targets []profiles.Target, id string, every tim
 }
 
 // Add adds the agents on the bus.
-func (a *agents) Add(lead *fleet.Lead) {
+func (a *Agents) Add(lead *fleet.Lead) {
 	if lead == nil {
 		return
 	}
@@ -94,7 +94,7 @@ func (a *agents) Add(lead *fleet.Lead) {
 }
 
 // header returns what an agent says of itself, if it answers.
-func (a *agents) header(name string) (runlog.Header, bool) {
+func (a *Agents) header(name string) (runlog.Header, bool) {
 	if link := a.Links[name]; link != nil {
 		return link.Header(), true
 	}
@@ -103,7 +103,7 @@ func (a *agents) header(name string) (runlog.Header, bool) {
 }
 
 // names returns the hosts whose agents answer, in order.
-func (a *agents) names() []string {
+func (a *Agents) names() []string {
 	all := map[string]bool{}
 	for name := range a.Links {
 		all[name] = true
@@ -116,7 +116,7 @@ func (a *agents) names() []string {
 
 // host returns what is known of a host with an agent, and whether it is one that
 // answers.
-func (a *agents) host(name string) (runlog.Host, bool) {
+func (a *Agents) host(name string) (runlog.Host, bool) {
 	header, answers := a.header(name)
 	if !answers {
 		return runlog.Host{}, false
@@ -130,7 +130,7 @@ func (a *agents) host(name string) (runlog.Host, bool) {
 }
 
 // Warnings names the agents that cannot be reached.
-func (a *agents) Warnings() []string {
+func (a *Agents) Warnings() []string {
 	out := slices.Clone(a.notes)
 	for _, name := range sortedNames(a.failed) {
 		out = append(out, fmt.Sprintf("the agent of %s cannot be reached: %s; what happens on that host will not be seen", name, a.failed[name]))
@@ -139,7 +139,7 @@ func (a *agents) Warnings() []string {
 }
 
 // Follow keeps the records of all agents as parts of the run's, until stop.
-func (a *agents) Follow(ctx context.Context, clock probe.Clock, log *runlog.Writer, seen func([]probe.Sample), o fleet.Observer) {
+func (a *Agents) Follow(ctx context.Context, clock probe.Clock, log *runlog.Writer, seen func([]probe.Sample), o fleet.Observer) {
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	number := 0
 	for _, name := range sortedNames(a.Links) {
@@ -155,14 +155,14 @@ func (a *agents) Follow(ctx context.Context, clock probe.Clock, log *runlog.Writ
 }
 
 // Stop ends all records, and returns how the connections were.
-func (a *agents) Stop() []probe.Status {
+func (a *Agents) Stop() []probe.Status {
 	a.cancel()
 	a.following.Wait()
 	return a.statuses
 }
 
 // Close ends agents that nobody follows.
-func (a *agents) Close() {
+func (a *Agents) Close() {
 	for _, l := range a.Links {
 		l.Close()
 	}

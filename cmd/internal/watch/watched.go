@@ -25,7 +25,7 @@ const LocalHost = profiles.LocalHost
 // Watched is everything that watches hosts during a run.
 type Watched struct {
 	machine machine.Machine // this one
-	others  *agents         // nil: none are asked for
+	others  *Agents         // nil: none are asked for
 	probe.Sources
 	Capture *rst.Capture // nil: packets are not captured
 
@@ -38,7 +38,7 @@ type Watched struct {
 // on this machine is watched by the port that it listens on, whether the profile
 // says so or not; addrs are the addresses of each target. What cannot be opened is
 // missing, with the reason.
-func OpenHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool, others *agents) *Watched {
+func OpenHosts(ctx context.Context, hosts []profiles.Host, targets []profiles.Target, addrs [][]netip.Addr, clock probe.Clock, trace bool, others *Agents) *Watched {
 	w := &Watched{others: others, machine: machine.Machine{Clock: clock, Name: LocalHost, Generator: true, Shared: &machine.Shared{}}}
 	if soft, err := host.RaiseNoFile(); err == nil {
 		w.NoFile = soft

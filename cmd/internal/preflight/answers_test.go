@@ -1,15 +1,19 @@
 package preflight
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rampload/rampload/profiles"
 )
 
-func TestRedirects(t *testing.T) {
+func TestAnswers(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/old", http.RedirectHandler("https://shop.test/new?token=hunter2", http.StatusMovedPermanently))
 	mux.Handle("/older", http.RedirectHandler("/old", http.StatusFound))
@@ -49,9 +53,38 @@ func TestRedirects(t *testing.T) {
 			target.Requests = append(target.Requests, profiles.Request{Method: method, Path: path})
 		}
 		p := profiles.Profile{Targets: []profiles.Target{target}, Load: []profiles.Stage{profiles.Hold{Rate: 1, For: 1}}}.WithDefaults()
-		got := Redirects(t.Context(), p)
+		got := Answers(t.Context(), p)
 		if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], c.want)) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// A server that does not speak HTTP is named, as far as asking it shows.
+func TestAnswersOfAnotherServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if _, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+					_, _ = io.WriteString(c, "-ERR unknown command\r\n")
+				}
+			}()
+		}
+	}()
+	where := listener.Addr().String()
+	p := profiles.Profile{Targets: []profiles.Target{{Name: "shop", URL: "http://" + where, Requests: []profiles.Request{{Method: "GET", Path: "/"}}}}}.WithDefaults()
+	want := "target shop: " + where + " answers like Redis, not like an HTTP server; check scheme and port of its url"
+	if got := Answers(t.Context(), p); !slices.Equal(got, []string{want}) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }

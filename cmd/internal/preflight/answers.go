@@ -16,11 +16,12 @@ import (
 // mostTried is how many requests of a target are tried for redirects.
 const mostTried = 3
 
-// Redirects names the targets that answer their first requests with redirects alone. They
-// are not followed, and count as good: a load on them says nothing of the service. Only
-// requests that change nothing are tried; nothing is said of journeys, of which redirects
-// are a part, and of a target that is told to expect them.
-func Redirects(ctx context.Context, p profiles.Profile) []string {
+// Answers names the HTTP targets whose first requests are answered by a server of another
+// protocol, or with redirects alone. These are not followed, and count as good: a load on
+// them says nothing of the service. Only requests that change nothing are tried; nothing is
+// said of journeys, of which redirects are a part, and of a target that is told to expect
+// them.
+func Answers(ctx context.Context, p profiles.Profile) []string {
 	if p.Fleet.Workers > 0 {
 		return nil // the targets may be out of reach here
 	}
@@ -29,16 +30,16 @@ func Redirects(ctx context.Context, p profiles.Profile) []string {
 		if t.Journey > 0 || t.Speaks() != profiles.SpeaksHTTP || !slices.Equal(t.Expect, profiles.DefaultExpect()) {
 			continue
 		}
-		if w := redirected(ctx, p, t); w != "" {
+		if w := firstAnswers(ctx, p, t); w != "" {
 			out = append(out, w)
 		}
 	}
 	return out
 }
 
-// redirected tries the requests of a target until one is no redirect; it is empty then, and
-// where none could be tried.
-func redirected(ctx context.Context, p profiles.Profile, t profiles.Target) string {
+// firstAnswers tries the requests of a target until one is no redirect; it is empty then,
+// unless another server answers, and where none could be tried.
+func firstAnswers(ctx context.Context, p profiles.Profile, t profiles.Target) string {
 	said, tried := "", 0
 	for _, base := range t.Bases() {
 		cfg := attack.ClientConfig{Profile: t, Client: p.Client, Data: p.Data, RunID: attack.NewRunID()}
@@ -48,12 +49,15 @@ func redirected(ctx context.Context, p profiles.Profile, t profiles.Target) stri
 			if tried == mostTried || r.Method != "GET" && r.Method != "HEAD" {
 				continue
 			}
-			status, to := location(ctx, p, cfg, r)
-			if status < 300 || status > 399 || status == 304 {
+			a, to := answered(ctx, p, cfg, r)
+			if what := Mistaken(ctx, t, a); what != "" {
+				return fmt.Sprintf("target %s: %s", t.Name, what)
+			}
+			if a.Status < 300 || a.Status > 399 || a.Status == 304 {
 				return ""
 			}
 			if tried++; said == "" {
-				said = fmt.Sprintf("%s %s%s is answered with %d", r.Method, strings.TrimSuffix(base.URL, "/"), r.Path, status)
+				said = fmt.Sprintf("%s %s%s is answered with %d", r.Method, strings.TrimSuffix(base.URL, "/"), r.Path, a.Status)
 				if to != "" {
 					said += ", to " + to
 				}
@@ -70,22 +74,21 @@ func redirected(ctx context.Context, p profiles.Profile, t profiles.Target) stri
 		t.Name, redaction.Of(p).Redact(said))
 }
 
-// location makes a request once and returns its status and where the answer sends; 0 where
-// there is no answer.
-func location(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig, r profiles.Request) (status uint16, to string) {
+// answered makes a request once, and returns how that ended and where the answer sends.
+func answered(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig, r profiles.Request) (a attack.Attempt, to string) {
 	client, err := protocol.Open(cfg)
 	if err != nil {
-		return 0, ""
+		return a, ""
 	}
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Abort)()
 	compiled, err := client.Compile(r)
 	if err != nil {
-		return 0, ""
+		return a, ""
 	}
-	a := attack.Attempt{Reply: &attack.Reply{Limit: attack.MaxAnswerBody}}
+	a.Reply = &attack.Reply{Limit: attack.MaxAnswerBody}
 	if !ramp.NewFiller(p, cfg.RunID).Fill(r, &a) {
-		return 0, ""
+		return a, ""
 	}
 	client.Do(compiled, &a)
 	for _, h := range a.Reply.Headers {
@@ -93,5 +96,5 @@ func location(ctx context.Context, p profiles.Profile, cfg attack.ClientConfig, 
 			to = h.Value
 		}
 	}
-	return a.Status, to
+	return a, to
 }
