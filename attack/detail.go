@@ -2,7 +2,6 @@ package attack
 
 import (
 	"strconv"
-	"strings"
 )
 
 // Detail says what the fault's own protocol said about a failed attempt. It is
@@ -233,7 +232,7 @@ func (d Detail) IsZero() bool { return d == Detail{} }
 
 // String returns kind and code as reports have them, such as
 // "certificate expired", "http2 refused-stream" or "tls-alert 200", and "" for the
-// zero Detail. [ParseDetail] reads it back.
+// zero Detail.
 func (d Detail) String() string {
 	if d.IsZero() {
 		return ""
@@ -269,31 +268,4 @@ func (d Detail) valid() bool {
 		return d.Code > 0 && d.Code <= mostContent
 	}
 	return int(d.Code) < len(detailCodeNames[d.Kind])
-}
-
-// ParseDetail returns the detail of a text as [Detail.String] gives it.
-func ParseDetail(text string) (Detail, bool) {
-	if text == "" {
-		return Detail{}, true
-	}
-	kindName, codeName, _ := strings.Cut(text, " ")
-	for k := NoDetail + 1; k < detailKinds; k++ {
-		if detailKindNames[k] != kindName {
-			continue
-		}
-		for i, name := range detailCodeNames[k] {
-			if name == codeName {
-				return Detail{k, uint16(i)}, true
-			}
-		}
-		for code, name := range alertNames {
-			if name == codeName && k == AlertDetail {
-				return Detail{k, code}, true
-			}
-		}
-		n, err := strconv.ParseUint(codeName, 10, 16)
-		d := Detail{k, uint16(n)}
-		return d, err == nil && d.valid() && d.String() == text
-	}
-	return Detail{}, false
 }

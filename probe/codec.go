@@ -144,16 +144,6 @@ func AppendEvent(b []byte, e Event) []byte {
 	return b
 }
 
-// AppendStatus appends the binary form of a source's state to b.
-func AppendStatus(b []byte, s Status) []byte {
-	b = append(b, codecVersion)
-	b = appendSource(b, s.Source)
-	b = appendString(b, string(s.State))
-	b = appendString(b, s.Reason)
-	b = binary.AppendVarint(b, int64(s.CPU))
-	return binary.AppendUvarint(b, s.Reads)
-}
-
 // The forms of a number, two bits each.
 const (
 	formNone  = 0 // NaN: no limit

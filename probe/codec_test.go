@@ -75,16 +75,6 @@ func events() []probe.Event {
 	}
 }
 
-func statuses() []probe.Status {
-	return []probe.Status{
-		{State: probe.Measured},
-		{
-			Source: probe.Source{Host: "local", Name: "reset trace"}, State: probe.NotMeasured,
-			Reason: "tracefs is not readable; needs root", CPU: 12 * time.Millisecond, Reads: 480,
-		},
-	}
-}
-
 func TestCodecKeepsRecords(t *testing.T) {
 	for _, want := range metrics() {
 		got, err := probe.DecodeMetric(probe.AppendMetric([]byte("x"), want)[1:])
@@ -108,12 +98,6 @@ func TestCodecKeepsRecords(t *testing.T) {
 		}
 		if d := cmp.Diff(want, got, cmpAddr); d != "" {
 			t.Errorf("event changed (-want +got):\n%s", d)
-		}
-	}
-	for _, want := range statuses() {
-		got, err := probe.DecodeStatus(probe.AppendStatus(nil, want))
-		if err != nil || got != want {
-			t.Errorf("status %+v: got %+v, %v", want, got, err)
 		}
 	}
 }
@@ -179,7 +163,6 @@ func decoders() map[string]struct {
 		"samples": {probe.AppendSamples(nil, 9, batches()[2]), func(b []byte) error { _, _, err := probe.DecodeSamples(nil, b); return err }},
 		"event":   {probe.AppendEvent(nil, events()[1]), func(b []byte) error { _, err := probe.DecodeEvent(b); return err }},
 		"packet":  {probe.AppendEvent(nil, events()[2]), func(b []byte) error { _, err := probe.DecodeEvent(b); return err }},
-		"status":  {probe.AppendStatus(nil, statuses()[1]), func(b []byte) error { _, err := probe.DecodeStatus(b); return err }},
 	}
 }
 
@@ -216,9 +199,6 @@ func TestDecodeRefusesHostileRecords(t *testing.T) {
 			t.Errorf("samples with %s: %v, want ErrMalformed", name, err)
 		}
 	}
-	if _, err := probe.DecodeStatus(probe.AppendStatus(nil, probe.Status{State: "guessed"})); !errors.Is(err, probe.ErrMalformed) {
-		t.Errorf("status of an unknown state: %v", err)
-	}
 }
 
 // FuzzDecode holds every decoder to: never panic, and what decodes is written
@@ -244,12 +224,6 @@ func FuzzDecode(f *testing.F) {
 			again, err := probe.DecodeEvent(probe.AppendEvent(nil, e))
 			if err != nil || !cmp.Equal(e, again, cmpAddr) {
 				t.Fatalf("event %+v became %+v, %v", e, again, err)
-			}
-		}
-		if s, err := probe.DecodeStatus(b); err == nil {
-			again, err := probe.DecodeStatus(probe.AppendStatus(nil, s))
-			if err != nil || again != s {
-				t.Fatalf("status %+v became %+v, %v", s, again, err)
 			}
 		}
 	})

@@ -111,23 +111,6 @@ func DecodeEvent(b []byte) (Event, error) {
 	return e, nil
 }
 
-// DecodeStatus reads what [AppendStatus] wrote. A state other than the known
-// ones is malformed. It never panics and allocates in proportion to len(b).
-func DecodeStatus(b []byte) (Status, error) {
-	d := decoder{fields.New(b, ErrMalformed)}
-	d.version()
-	s := Status{Source: d.source(), State: State(d.Text()), Reason: d.Text(), CPU: d.Duration(), Reads: d.Uvarint()}
-	switch s.State {
-	case Measured, Partial, NotMeasured:
-	default:
-		d.Fail("unknown state")
-	}
-	if err := d.End(); err != nil {
-		return Status{}, fmt.Errorf("decode status: %w", err)
-	}
-	return s, nil
-}
-
 // decoder reads the fields of this package's records.
 type decoder struct{ fields.Reader }
 

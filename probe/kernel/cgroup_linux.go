@@ -20,7 +20,7 @@ import (
 // Cgroup samples the limits of control groups, version 1 and 2: memory less
 // reclaimable cache, tasks, CPU of its quota, throttled periods, refused forks,
 // OOM kills and pressure. Which groups is told by their processes, and followed
-// as those come and go, or by a path.
+// as those come and go.
 //
 // A limit of a parent binds too, so each resource is read at the level nearest
 // its limit. Instance names the group: "docker 3f2a9c1b04de", "nginx.service".
@@ -28,7 +28,6 @@ import (
 type Cgroup struct {
 	opts    Options
 	pids    func() []int32
-	path    cgroup.Paths
 	mounts  cgroup.Mounts
 	groups  []*group
 	known   []int32
@@ -57,16 +56,7 @@ const maxGroups = 8
 // people call the processes.
 func NewCgroup(o Options, label string, pids func() []int32) (*Cgroup, error) {
 	o.Process = label
-	return openCgroup(&Cgroup{opts: o, pids: pids})
-}
-
-// NewCgroupAt opens a sampler of the cgroup at a path below the mount.
-func NewCgroupAt(o Options, label, path string) (*Cgroup, error) {
-	o.Process = label
-	return openCgroup(&Cgroup{opts: o, path: cgroup.At(path)})
-}
-
-func openCgroup(c *Cgroup) (*Cgroup, error) {
+	c := &Cgroup{opts: o, pids: pids}
 	var err error
 	if c.mounts, err = cgroup.ReadMounts(c.opts.root()); err != nil {
 		return nil, fmt.Errorf("open cgroup: %w", procfs.Unsupported("cgroup", err, "cgroups mounted"))
@@ -113,12 +103,6 @@ func (c *Cgroup) Sample(ctx context.Context, emit func(probe.Sample)) error {
 
 // follow opens the groups that the processes are in now.
 func (c *Cgroup) follow() error {
-	if c.pids == nil {
-		if len(c.groups) == 0 {
-			c.open(c.path)
-		}
-		return nil
-	}
 	pids := c.pids()
 	if equal(pids, c.known) && time.Since(c.checked) < recheckAfter && len(c.groups) > 0 {
 		return nil

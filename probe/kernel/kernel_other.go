@@ -49,9 +49,6 @@ func NewCounters(Options) (*Counters, error) { return nil, unsupported("kernel c
 // NewCgroup returns an error that matches [probe.ErrUnsupported].
 func NewCgroup(Options, string, func() []int32) (*Cgroup, error) { return nil, unsupported("cgroup") }
 
-// NewCgroupAt returns an error that matches [probe.ErrUnsupported].
-func NewCgroupAt(Options, string, string) (*Cgroup, error) { return nil, unsupported("cgroup") }
-
 // NewProcessNetwork returns an error that matches [probe.ErrUnsupported].
 func NewProcessNetwork(_ Options, label string, _ func() []int32) (*ProcessNetwork, error) {
 	return nil, unsupported("network of " + label)

@@ -575,7 +575,8 @@ func TestOOMKill(t *testing.T) {
 	defer c.Close()
 	before, _ := value(t, c, probe.OOMKills, "")
 	c.DrainEvents(func(probe.Event) {})
-	s, err := NewCgroupAt(Options{}, "hog", strings.TrimPrefix(dir, "/sys/fs/cgroup/memory"))
+	idle := inCgroup(t, dir, "exec sleep 600")
+	s, err := NewCgroup(Options{}, "hog", func() []int32 { return []int32{int32(idle.Process.Pid)} })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,17 +48,6 @@ func From(r *report.Report) (target string, b Belief) {
 // Decided reports whether one cause is left.
 func (b Belief) Decided() bool { return len(b) > 0 && b[0].Share >= enough }
 
-// Left counts the causes that are still candidates.
-func (b Belief) Left() int {
-	n := 0
-	for _, c := range b {
-		if c.Share >= leftOver {
-			n++
-		}
-	}
-	return n
-}
-
 // likelihood of an outcome under a cause; key "" is something else.
 func likelihood(key string, e inquiry.Experiment, o inquiry.Outcome) float64 {
 	p := inquiry.Unsure

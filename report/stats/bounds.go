@@ -50,15 +50,6 @@ func ClopperPearson(k, n, confidence float64) (low, high float64) {
 	return LowerShare(k, n, side), UpperShare(k, n, side)
 }
 
-// RuleOfThree returns the 95 % upper bound of a share of which none of n were
-// seen, 3/n and at most 1 (Hanley and Lippman-Hand, JAMA 249:1743, 1983).
-func RuleOfThree(n float64) float64 {
-	if n <= 3 {
-		return 1
-	}
-	return 3 / n
-}
-
 // Wilson returns the score confidence interval of a share of which k of n were
 // seen (Wilson, JASA 22:209, 1927). Without data it is [0, 1].
 func Wilson(k, n, confidence float64) (low, high float64) {

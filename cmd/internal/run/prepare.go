@@ -106,6 +106,11 @@ func (run *running) ready(ctx context.Context) (err error) {
 	}); err != nil {
 		return console.Usage(err)
 	}
+	run.later(func() {
+		if !run.begun {
+			run.tracing.Stop()
+		}
+	})
 	if run.loader, err = run.plan.loader(run.id, start, run.tracing.Ended(), run.company); err != nil {
 		return console.Usage(err)
 	}

@@ -114,18 +114,6 @@ func (s *Server) Put(o object) {
 	s.tell(entry{s.version, resource, kind, kept})
 }
 
-// Delete removes an object.
-func (s *Server) Delete(o object) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	resource := resourceOf(o)
-	s.version++
-	kept := o.DeepCopyObject().(object)
-	kept.SetResourceVersion(strconv.Itoa(s.version))
-	delete(s.objects[resource], o.GetNamespace()+"/"+o.GetName())
-	s.tell(entry{s.version, resource, watch.Deleted, kept})
-}
-
 func (s *Server) tell(e entry) {
 	s.log = append(s.log, e)
 	close(s.more)

@@ -540,12 +540,3 @@ func (h *Hop) Line() string {
 	}
 	return strings.Join(parts, " -> ")
 }
-
-// All returns a hop and all behind it, outermost first.
-func (h *Hop) All() []*Hop {
-	out := []*Hop{h}
-	for _, n := range h.Next {
-		out = append(out, n.All()...)
-	}
-	return out
-}
