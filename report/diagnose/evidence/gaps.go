@@ -87,12 +87,12 @@ func (a *Run) windowGap(t *Target, onset Span) float64 {
 		seen[w.Index] = true
 	}
 	from, to := a.Window(onset.Value-gapReach), a.Window(onset.Value+gapReach)
-	longest, run := 0, 0
+	longest, missed := 0, 0
 	for i := from; i <= to; i++ {
-		if run++; seen[int32(i)] {
-			run = 0
+		if missed++; seen[int32(i)] {
+			missed = 0
 		}
-		longest = max(longest, run)
+		longest = max(longest, missed)
 	}
 	if float64(longest) <= gapPeriods {
 		return 0
