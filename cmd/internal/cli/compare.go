@@ -94,6 +94,7 @@ func compare(env console.Env, g *input.Globals, flags *compareFlags, old, new []
 	if err != nil {
 		return console.Usage(err)
 	}
+	history.Tell(env.Stderr)
 	c, err := report.Compare(old, new, report.CompareOptions{Strict: flags.strict, Force: flags.force, History: history.Reports})
 	if err != nil {
 		return console.Usage(err)

@@ -55,6 +55,7 @@ exit code is in the report.`,
 			if err != nil {
 				return console.Usage(err)
 			}
+			earlier.Tell(env.Stderr)
 			if err := r.HoldAgainst(r.BaselineGates(), earlier.Reports, earlier.Files); err != nil {
 				return console.Usage(err)
 			}

@@ -60,6 +60,7 @@ func runCommand(ctx context.Context, env console.Env, g *input.Globals, r *input
 	if err != nil {
 		return console.Usage(err)
 	}
+	earlier.Tell(env.Stderr)
 	opt := run.Options{Globals: g, SampleEvery: r.SampleEvery, Trace: !r.NoTrace, Baseline: earlier, UI: r.UI, Web: r.Web, Metrics: r.Metrics}
 	if r.Web != "" {
 		if opt.Assets, err = chartAssets(); err != nil {

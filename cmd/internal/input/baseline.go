@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 )
@@ -20,6 +22,15 @@ import (
 type Baseline struct {
 	Reports []*report.Report
 	Files   []string
+	// LeftOut says which files of a folder are no part of it, and might be; "" if none.
+	LeftOut string
+}
+
+// Tell warns of the files that were left out.
+func (b Baseline) Tell(w io.Writer) {
+	if b.LeftOut != "" {
+		fmt.Fprintf(w, "rampload: warning: %s\n", b.LeftOut)
+	}
 }
 
 const (
@@ -90,6 +101,7 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		run  *report.Report
 	}
 	var all []found
+	var broken, unfinished []string
 	others := map[string]int{}
 	newestFirst(paths)
 	for _, path := range paths[:min(len(paths), mostBaseline)] {
@@ -97,10 +109,12 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		switch {
 		case err != nil:
 			others["no report or of another schema"]++
+			broken = append(broken, filepath.Base(path))
 		case report.SameAs(path, fingerprint, engine, r) != nil:
 			others["of another profile or engine"]++
 		case !r.Complete || r.Interrupted || r.Error != "":
 			others["not run to the end"]++
+			unfinished = append(unfinished, filepath.Base(path))
 		case r.Environment.RunID == except && except != "":
 		default:
 			all = append(all, found{path, r})
@@ -119,7 +133,7 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		return Baseline{}, fmt.Errorf("--baseline latest:%s: no earlier run of this profile and engine is there: %s", dir, text)
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(b.run.Started.UnixNano(), a.run.Started.UnixNano()) })
-	var out Baseline
+	out := Baseline{LeftOut: leftOut(dir, broken, unfinished)}
 	for _, f := range all {
 		if len(out.Reports) == latestRuns || len(out.Reports) > 0 && (f.run.Label == "" || f.run.Label != all[0].run.Label) {
 			continue
@@ -127,6 +141,29 @@ func latestIn(dir, fingerprint, engine, except string) (Baseline, error) {
 		out.Reports, out.Files = append(out.Reports, f.run), append(out.Files, f.path)
 	}
 	return out, nil
+}
+
+// leftOut says in a line which files of a folder are left out, and why.
+func leftOut(dir string, broken, unfinished []string) string {
+	var parts []string
+	for _, kind := range []struct {
+		files []string
+		why   string
+	}{{broken, "no whole report of a known schema"}, {unfinished, "not run to the end"}} {
+		n := len(kind.files)
+		if n == 0 {
+			continue
+		}
+		files := kind.files[0]
+		if n > 1 {
+			files = fmt.Sprintf("%s and %d more", files, n-1)
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s)", console.Message(files), kind.why))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("--baseline latest:%s leaves out %s", dir, strings.Join(parts, " and "))
 }
 
 func areOf(n int) string {
