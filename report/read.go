@@ -42,7 +42,11 @@ func Read(r io.Reader) (*Report, error) {
 	var version struct {
 		Schema *json.Number `json:"schema"`
 	}
-	if err := json.Unmarshal(b, &version); err != nil {
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(b, &version); {
+	case errors.As(err, &syntax) && syntax.Offset >= int64(len(b)):
+		return nil, fmt.Errorf("read report: %w: it is cut short; its run log makes it again: rampload report FILE.runlog", ErrNotReport)
+	case err != nil:
 		return nil, fmt.Errorf("read report: %w: %w; expected the JSON file that a run wrote", ErrNotReport, err)
 	}
 	if version.Schema == nil {

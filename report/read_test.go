@@ -253,3 +253,11 @@ func TestReadRefusesMoreThanAReportCanHave(t *testing.T) {
 		}
 	}
 }
+
+// A report that is cut short is told as that, with what makes it again.
+func TestReadCutShort(t *testing.T) {
+	_, err := Read(strings.NewReader(`{"schema": 1, "name": "peak", "targets": [{"na`))
+	if !errors.Is(err, ErrNotReport) || !strings.Contains(err.Error(), "cut short; its run log makes it again: rampload report FILE.runlog") {
+		t.Errorf("%v", err)
+	}
+}

@@ -158,8 +158,11 @@ func lateLine(r *report.Report, t report.Target) string {
 	if left <= 0 || left >= enough {
 		return ""
 	}
-	return fmt.Sprintf("none proven: failures came in the last %s of the load only, as a spell may; let it go on for %s more from there",
-		report.FormatSeconds(math.Round(left)), report.FormatSeconds(math.Ceil(enough-left)))
+	lasted, more := report.FormatSeconds(math.Round(left)), report.FormatSeconds(math.Ceil(enough-left))
+	if *t.Crossing.AtS < 1 {
+		return fmt.Sprintf("none proven: failures came all along, but for %s only, as a spell may; let the load last %s more", lasted, more)
+	}
+	return fmt.Sprintf("none proven: failures came in the last %s of the load only, as a spell may; let it go on for %s more from there", lasted, more)
 }
 
 // crossingLine says where failures pass the share of the gate; empty where it is not proven

@@ -108,7 +108,7 @@ func (g Grid) writeRecords(w io.Writer, width int) error {
 			if value == "" || value == None {
 				continue
 			}
-			text += between + strings.ToLower(col.Title) + " " + value
+			text += between + spoken(col.Title) + " " + value
 			between = "; "
 		}
 		if err := writeHanging(w, text, width); err != nil {
@@ -135,3 +135,11 @@ func writeHanging(w io.Writer, text string, width int) error {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(Clean(s)), " ") }
+
+// spoken is a column's title as it is read aloud.
+func spoken(title string) string {
+	if title == "%" {
+		return "share"
+	}
+	return strings.ToLower(title)
+}
