@@ -172,6 +172,16 @@
     });
   }
 
+  // steps are the round values between two on a logarithmic axis: powers of ten, and 2 and 5
+  // times them where there are few.
+  function steps(low, high) {
+    var out = [], leads = high < 1000 * low ? [1, 2, 5] : [1];
+    for (var power = Math.pow(10, Math.floor(Math.log10(low))); power <= high; power *= 10) {
+      leads.forEach(function (lead) { if (lead * power >= low && lead * power <= high) out.push(lead * power); });
+    }
+    return out;
+  }
+
   function add(chart) {
     var figure = document.createElement("figure"), caption = document.createElement("figcaption"), div = document.createElement("div");
     caption.textContent = chart.title;
@@ -211,14 +221,8 @@
       axes: [
         Object.assign({ size: 30, values: function (_, ticks) { return ticks.map(view.text); } }, axis),
         Object.assign({ size: 58, values: function (_, ticks) {
-          // Over few decades a power of ten is rare: 2 and 5 are told too.
-          var few = log && ticks[ticks.length - 1] < 100 * ticks[0];
-          return ticks.map(function (v) {
-            if (v == null || !log) return v == null ? "" : number(v);
-            var lead = Math.round(v / Math.pow(10, Math.floor(Math.log10(v) + 1e-9)));
-            return lead === 1 || few && (lead === 2 || lead === 5) ? number(v) : "";
-          });
-        } }, axis)
+          return ticks.map(function (v) { return v == null ? "" : number(v); });
+        } }, log ? { splits: function (_, __, low, high) { return steps(low, high); }, filter: function (_, ticks) { return ticks; } } : {}, axis)
       ],
       hooks: {
         drawClear: [ground(chart)], draw: [marks],
