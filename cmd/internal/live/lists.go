@@ -7,7 +7,9 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/render/layout"
 )
 
 // list is a titled list of lines, the most important first.
@@ -103,8 +105,10 @@ func (s State) fullest(width int) list {
 			l = append(l, span{strings.Repeat("█", n), how}, span{strings.Repeat("░", bar-n), faint})
 		}
 		l = append(l, span{fmt.Sprintf(" %3.0f%%", 100*f.Share()), how})
-		if f.Limit != 1 && l.width()+18 < width {
-			l = append(l, span{fmt.Sprintf("  %s of %s", report.FormatNumber(f.Value), report.FormatNumber(f.Limit)), faint})
+		metric, _ := probe.Lookup(f.Metric.Name)
+		amount := fmt.Sprintf("  %s of %s", layout.Quantity(f.Value, metric.Unit), layout.Quantity(f.Limit, metric.Unit))
+		if f.Limit != 1 && l.width()+len(amount) < width {
+			l = append(l, span{amount, faint})
 		}
 		out.lines = append(out.lines, l)
 	}

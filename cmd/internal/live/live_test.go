@@ -74,6 +74,7 @@ func run(upto time.Duration, traced bool) *Feed {
 			{Metric: probe.Metric{Host: "payments-1", Process: "payments", PID: 4127, Name: probe.OpenFiles}, Value: min(278, p.Offered/2.8), Limit: 278},
 			{Metric: probe.Metric{Host: "local", Name: probe.CPU}, Value: 0.34, Limit: 1},
 			{Metric: probe.Metric{Host: "local", Name: probe.EphemeralPorts, Instance: "10.0.0.7:8080"}, Value: 2100, Limit: 28232},
+			{Metric: probe.Metric{Host: "local", Name: probe.Memory}, Value: 1 << 30, Limit: 24 << 30},
 		}
 		f.Progress(p)
 	}
