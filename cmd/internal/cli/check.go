@@ -31,8 +31,9 @@ func newCheck(env console.Env, g *input.Globals) *cobra.Command {
 	r := &input.Flags{}
 	var schema bool
 	cmd := &cobra.Command{
-		Use:   "check PROFILE",
-		Short: "Validate a profile, print its plan, look at limits; send no load",
+		ValidArgsFunction: completeProfiles,
+		Use:               "check PROFILE",
+		Short:             "Validate a profile, print its plan, look at limits; send no load",
 		Example: `  rampload check peak.yaml
   rampload check --schema > rampload.schema.json   JSON Schema for editors`,
 		Args: cobra.MaximumNArgs(1),

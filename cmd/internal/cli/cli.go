@@ -94,5 +94,6 @@ carried out; 4 a gate could not be judged; 130 interrupted.`,
 	}
 	root.AddCommand(newGuides(console.NewTerminal(env))...)
 	root.SetHelpCommand(newHelp(root))
+	complete(root)
 	return root
 }

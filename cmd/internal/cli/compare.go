@@ -20,8 +20,9 @@ func newCompare(env console.Env, g *input.Globals) *cobra.Command {
 		r input.Flags
 	)
 	cmd := &cobra.Command{
-		Use:   "compare OLD NEW",
-		Short: "Compare reports of two releases, or run both in turns",
+		ValidArgsFunction: completeReports,
+		Use:               "compare OLD NEW",
+		Short:             "Compare reports of two releases, or run both in turns",
 		Long: `compare says whether NEW resets sooner, more often or answers slower than OLD.
 Each side is a report, or a glob of several runs in quotes: with one run a side
 the answer is indicative, with five or more it is a test. Exit code 1 is a

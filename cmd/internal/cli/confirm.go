@@ -20,8 +20,9 @@ import (
 func newConfirm(env console.Env, g *input.Globals) *cobra.Command {
 	r := &input.Flags{}
 	cmd := &cobra.Command{
-		Use:   "confirm REPORT",
-		Short: "Run a report's profile again after a fix: did the onset move with the limit?",
+		ValidArgsFunction: completeReports,
+		Use:               "confirm REPORT",
+		Short:             "Run a report's profile again after a fix: did the onset move with the limit?",
 		Long: `confirm settles what one run cannot. Raise the limit that a report suspects, and
 only that one; confirm runs the same profile again and says whether the onset
 moved with it. A profile with secrets is named again with --profile, because a

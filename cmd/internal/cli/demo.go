@@ -32,8 +32,9 @@ func newDemo(env console.Env, g *input.Globals) *cobra.Command {
 		opt  demoOptions
 	)
 	cmd := &cobra.Command{
-		Use:   "demo [SCENARIO]",
-		Short: "Run against a faulty service of rampload's own and see the verdict",
+		ValidArgsFunction: completeScenarios(append(slices.Clone(scenarios(env.Lab)), teach.Fleet())),
+		Use:               "demo [SCENARIO]",
+		Short:             "Run against a faulty service of rampload's own and see the verdict",
 		Long: `demo starts a faulty service on this machine, ramps load against it and says
 whether rampload found what is wrong. Without a scenario it takes a payment
 service that runs out of file descriptors, then the same service with a sane

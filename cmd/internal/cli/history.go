@@ -20,8 +20,9 @@ import (
 func newHistory(env console.Env, g *input.Globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:   "history REPORT...",
-		Short: "Follow a profile over releases",
+		ValidArgsFunction: completeReports,
+		Use:               "history REPORT...",
+		Short:             "Follow a profile over releases",
 		Long: `history shows the onset of faults, the load at which they pass the gate's share,
 capacity, p99 and headroom of every run, oldest first, and the release with which
 any of them changed. A release is the runs of one --label in a row; it is compared

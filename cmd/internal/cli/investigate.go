@@ -32,8 +32,9 @@ func experimentFlags(f *pflag.FlagSet, o *investigate.Options) {
 func newInvestigate(env console.Env, g *input.Globals) *cobra.Command {
 	r, o := &input.Flags{}, investigate.Options{}
 	cmd := &cobra.Command{
-		Use:   "investigate REPORT",
-		Short: "Tell apart what a report left open, by experiments at the onset",
+		ValidArgsFunction: completeReports,
+		Use:               "investigate REPORT",
+		Short:             "Tell apart what a report left open, by experiments at the onset",
 		Long: `investigate sends the load of the onset again, for at most 30 s each time, with one
 thing changed: kept connections or fresh ones, half the connections at the same
 rate, half the rate over as many connections, small requests or large ones, one

@@ -21,8 +21,9 @@ func newReport(env console.Env, g *input.Globals) *cobra.Command {
 		resume                     fleetcmd.ResumeFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "report FILE [RUNLOG...]",
-		Short: "Print a report again, or make one from a run log",
+		ValidArgsFunction: completeReports,
+		Use:               "report FILE [RUNLOG...]",
+		Short:             "Print a report again, or make one from a run log",
 		Long: `report prints a report in another format. It takes a run log as well, also one
 that a crash cut short, and makes the report from it. Several run logs are those of
 one run on several machines, and make one report. The exit code is 0: the run's own

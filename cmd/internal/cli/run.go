@@ -18,8 +18,9 @@ import (
 func newRun(env console.Env, g *input.Globals) *cobra.Command {
 	r := &input.Flags{}
 	cmd := &cobra.Command{
-		Use:   "run PROFILE",
-		Short: "Run a profile, print the verdict, write the report (what rampload --profile does)",
+		ValidArgsFunction: completeProfiles,
+		Use:               "run PROFILE",
+		Short:             "Run a profile, print the verdict, write the report (what rampload --profile does)",
 		Example: `  rampload run peak.yaml
   rampload run peak.yaml --once          send each request once, show the answers
   rampload run peak.yaml --only orders   the load of one target`,

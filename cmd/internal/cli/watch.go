@@ -20,8 +20,9 @@ func newWatch(env console.Env, g *input.Globals) *cobra.Command {
 	r := &input.Flags{}
 	var last time.Duration
 	cmd := &cobra.Command{
-		Use:   "watch PROFILE | URL",
-		Short: "Watch live traffic, send none: when do resets begin, and why",
+		ValidArgsFunction: completeProfiles,
+		Use:               "watch PROFILE | URL",
+		Short:             "Watch live traffic, send none: when do resets begin, and why",
 		Long: `watch opens the probes, logs and metrics of a profile's hosts and sends no load.
 The load is that of the service's own users: as its metrics count it, else as the
 kernel of its host sees requests come in. When connections begin to be reset it says
