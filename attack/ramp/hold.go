@@ -9,28 +9,28 @@ import (
 const holdStep = time.Millisecond
 
 // wanted returns how many connections of a group are to be held at t.
-func (r *run) wanted(g *group, t time.Duration) int {
-	conns, on := r.sched.Conns(t)
+func (run *run) wanted(g *group, t time.Duration) int {
+	conns, on := run.sched.Conns(t)
 	if !on {
 		return 0
 	}
-	return r.cfg.Slice.part(int(float64(conns)*g.share + 0.5))
+	return run.cfg.Slice.part(int(float64(conns)*g.share + 0.5))
 }
 
 // hold keeps the connections that connections stages want, each from when it is due.
-func (r *run) hold(sent <-chan struct{}) {
+func (run *run) hold(sent <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	held := make([]int, len(r.groups))
-	for due := r.cfg.From; ; {
-		for i, g := range r.groups {
-			if n := r.wanted(g, due); n != held[i] {
+	held := make([]int, len(run.groups))
+	for due := run.cfg.From; ; {
+		for i, g := range run.groups {
+			if n := run.wanted(g, due); n != held[i] {
 				g.via.HoldAt(n, due)
 				held[i] = n
 			}
 		}
 		var on bool
-		if due, on = r.holdsNext(due, timer, sent); !on {
+		if due, on = run.holdsNext(due, timer, sent); !on {
 			return
 		}
 	}
@@ -38,14 +38,14 @@ func (r *run) hold(sent <-chan struct{}) {
 
 // holdsNext waits until the number of connections to hold changes, and returns false
 // when it does not any more.
-func (r *run) holdsNext(due time.Duration, timer *time.Timer, sent <-chan struct{}) (time.Duration, bool) {
+func (run *run) holdsNext(due time.Duration, timer *time.Timer, sent <-chan struct{}) (time.Duration, bool) {
 	for {
-		grown := r.grown()
-		next, ok := r.sched.ConnsAfter(due)
+		grown := run.grown()
+		next, ok := run.sched.ConnsAfter(due)
 		var then <-chan time.Time
 		if ok {
 			next = max(next, due+holdStep)
-			timer.Reset(next - r.now())
+			timer.Reset(next - run.now())
 			then = timer.C
 		} else if grown == nil {
 			return 0, false
@@ -54,7 +54,7 @@ func (r *run) holdsNext(due time.Duration, timer *time.Timer, sent <-chan struct
 		case <-then:
 			return next, true
 		case <-grown: // it may be another time now
-		case <-r.stopped:
+		case <-run.stopped:
 			return 0, false
 		case <-sent:
 			return 0, false

@@ -78,9 +78,9 @@ func (j *route) needs(tables []int) {
 
 // travel makes one journey, that of arrival a, and waits for its end. Its first request
 // is due when the arrival is; each other one when the pause before it is over.
-func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
-	if !r.fill(j.tables, a, nil) {
-		r.agg.Unsent(hint, a.Target, r.now())
+func (run *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
+	if !run.fill(j.tables, a, nil) {
+		run.agg.Unsent(hint, a.Target, run.now())
 		return hint
 	}
 	var rows []int
@@ -94,21 +94,21 @@ func (r *run) travel(hint uint32, j *route, a *attack.Attempt) uint32 {
 	for i, step := range j.steps {
 		target := step.target
 		if pause := user.Think(i); i > 0 {
-			if !r.pause(pause) {
+			if !run.pause(pause) {
 				return hint // stopped: the step was not due
 			}
-			due = r.now()
+			due = run.now()
 		} else if pause > 0 {
-			if !r.pause(pause) {
-				r.agg.Unsent(hint, target, r.now())
+			if !run.pause(pause) {
+				run.agg.Unsent(hint, target, run.now())
 				return hint
 			}
 			due += pause
 		}
 		*a = attack.Attempt{Request: arrival + uint64(i)<<stepShift, Target: target, Due: due}
-		hint = r.agg.Begin(hint, target, due, max(r.now(), due), i > 0)
-		ep := &r.targets[target].endpoints[0]
-		hint = r.performFor(hint, via.to(step.via), ep, a, &traveller{user, i, r.followers[target]})
+		hint = run.agg.Begin(hint, target, due, max(run.now(), due), i > 0)
+		ep := &run.targets[target].endpoints[0]
+		hint = run.performFor(hint, via.to(step.via), ep, a, &traveller{user, i, run.followers[target]})
 		if a.Fault != attack.None && !user.Skips(i) {
 			return hint
 		}

@@ -205,19 +205,19 @@ func newRun(cfg Config, engines int) (*run, error) {
 }
 
 // now is the time since the start of the load.
-func (r *run) now() time.Duration { return time.Since(r.start) }
+func (run *run) now() time.Duration { return time.Since(run.start) }
 
 // stop ends the sending: drivers notice at their next step, 50 ms at most.
-func (r *run) stop() {
-	r.stopOnce.Do(func() {
-		r.stopTime = r.now()
-		close(r.stopped)
+func (run *run) stop() {
+	run.stopOnce.Do(func() {
+		run.stopTime = run.now()
+		close(run.stopped)
 	})
 }
 
-func (r *run) stopping() bool {
+func (run *run) stopping() bool {
 	select {
-	case <-r.stopped:
+	case <-run.stopped:
 		return true
 	default:
 		return false
@@ -225,46 +225,46 @@ func (r *run) stopping() bool {
 }
 
 // final reports whether the schedule is all there is.
-func (r *run) final() bool { return r.growing == nil || r.growing.Final() }
+func (run *run) final() bool { return run.growing == nil || run.growing.Final() }
 
 // grown returns a channel that is closed when the schedule changes; nil for one that
 // does not.
-func (r *run) grown() <-chan struct{} {
-	if r.growing == nil {
+func (run *run) grown() <-chan struct{} {
+	if run.growing == nil {
 		return nil
 	}
-	return r.growing.Grown()
+	return run.growing.Grown()
 }
 
 // halt settles which requests of the schedule count as due, when the engines have
 // stopped, each before its request next: those due by now, or by when they were
 // told to stop. Those of them that have not been sent are unsent.
-func (r *run) halt(next []uint64) {
-	now := r.now()
-	if r.stopping() {
-		now = min(now, r.stopTime)
+func (run *run) halt(next []uint64) {
+	now := run.now()
+	if run.stopping() {
+		now = min(now, run.stopTime)
 	}
-	r.mu.Lock()
-	if r.halted {
-		r.mu.Unlock()
+	run.mu.Lock()
+	if run.halted {
+		run.mu.Unlock()
 		return
 	}
-	r.halted = true
+	run.halted = true
 	// Windows that are collected already have counted theirs.
-	collected := time.Duration(r.counted)*r.cfg.Window - 1
-	r.cutoff = max(min(r.sched.Count(max(now, collected)), r.sched.Total()), r.first())
+	collected := time.Duration(run.counted)*run.cfg.Window - 1
+	run.cutoff = max(min(run.sched.Count(max(now, collected)), run.sched.Total()), run.first())
 	for i, n := range next {
 		// A request that was sent is due, whatever the clock says.
-		if first := r.cfg.Slice.split(i, len(next)).next(r.first()); n > first {
-			r.cutoff = max(r.cutoff, n-r.cfg.Slice.of()*uint64(len(next))+1)
+		if first := run.cfg.Slice.split(i, len(next)).next(run.first()); n > first {
+			run.cutoff = max(run.cutoff, n-run.cfg.Slice.of()*uint64(len(next))+1)
 		}
 	}
-	cutoff := r.cutoff
-	r.mu.Unlock()
+	cutoff := run.cutoff
+	run.mu.Unlock()
 	for i, n := range next {
-		for step := r.cfg.Slice.of() * uint64(len(next)); n < cutoff; n += step {
-			t, _ := r.mix.Pick(n)
-			r.agg.Unsent(uint32(i), t, now)
+		for step := run.cfg.Slice.of() * uint64(len(next)); n < cutoff; n += step {
+			t, _ := run.mix.Pick(n)
+			run.agg.Unsent(uint32(i), t, now)
 		}
 	}
 }
@@ -272,39 +272,39 @@ func (r *run) halt(next []uint64) {
 // open sends request n of the schedule and waits for its end. The caller has
 // counted it in flight. It returns the hint for the next request; see
 // [tally.Aggregator].
-func (r *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
-	t, e := r.mix.Pick(n)
-	due, _ := r.sched.Due(n)
+func (run *run) open(hint uint32, n uint64, a *attack.Attempt) uint32 {
+	t, e := run.mix.Pick(n)
+	due, _ := run.sched.Due(n)
 	mine := a.Fill
 	*a = attack.Attempt{Request: n, Target: t, Endpoint: e, Due: due}
-	if j := r.targets[t].journey; j != nil {
-		hint = r.travel(hint, j, a)
+	if j := run.targets[t].journey; j != nil {
+		hint = run.travel(hint, j, a)
 		a.Fill = nil // its user's
 		return hint
 	}
-	ep := &r.targets[t].endpoints[e]
-	now := r.now()
-	if !r.fill(ep.tables, a, mine) {
-		r.agg.Unsent(hint, t, now)
+	ep := &run.targets[t].endpoints[e]
+	now := run.now()
+	if !run.fill(ep.tables, a, mine) {
+		run.agg.Unsent(hint, t, now)
 		return hint
 	}
-	hint = r.agg.Begin(hint, t, due, now, false)
-	return r.perform(hint, ep.via.via, ep, a)
+	hint = run.agg.Begin(hint, t, due, now, false)
+	return run.perform(hint, ep.via.via, ep, a)
 }
 
 // fill chooses what a request is filled with. It returns false, and ends the load, when
 // rows that are used once only are used up. mine is memory of an attempt that has ended.
-func (r *run) fill(tables []int, a *attack.Attempt, mine *attack.Fill) bool {
+func (run *run) fill(tables []int, a *attack.Attempt, mine *attack.Fill) bool {
 	if len(tables) == 0 {
 		return true
 	}
 	if mine == nil {
 		mine = new(attack.Fill)
 	}
-	if r.rows.pick(tables, a, mine) {
+	if run.rows.pick(tables, a, mine) {
 		return true
 	}
-	r.stop()
+	run.stop()
 	return false
 }
 
@@ -328,11 +328,11 @@ func (r closedLoops) loop(s *loopSlot, now time.Duration) {
 }
 
 // perform sends a request, with retries, and counts every attempt.
-func (r *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) uint32 {
-	if f := r.followers[a.Target]; f != nil {
-		return r.performFor(hint, via, ep, a, f)
+func (run *run) perform(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt) uint32 {
+	if f := run.followers[a.Target]; f != nil {
+		return run.performFor(hint, via, ep, a, f)
 	}
-	return r.performFor(hint, via, ep, a, nil)
+	return run.performFor(hint, via, ep, a, nil)
 }
 
 // reader looks at each answer, before anybody counts the attempt.
@@ -342,7 +342,7 @@ type reader interface {
 }
 
 // performFor is perform for somebody who reads the answers; nil: nobody does.
-func (r *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt, by reader) uint32 {
+func (run *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack.Attempt, by reader) uint32 {
 	for {
 		if by != nil {
 			by.Begin(a)
@@ -354,25 +354,25 @@ func (r *run) performFor(hint uint32, via attack.Sender, ep *endpoint, a *attack
 		if remap := ep.via.remap.Load(); remap != nil {
 			a.Conn.RemoteIndex = (*remap)[a.Conn.RemoteIndex]
 		}
-		a.Last = a.Fault == attack.None || !r.retries.again(a, ep.request.Repeatable()) || r.interrupted()
-		hint = r.agg.End(hint, a)
+		a.Last = a.Fault == attack.None || !run.retries.again(a, ep.request.Repeatable()) || run.interrupted()
+		hint = run.agg.End(hint, a)
 		if a.Last {
 			return hint
 		}
-		if !r.pause(r.retries.pause(a)) {
-			r.agg.Abandon(hint, a, r.now())
+		if !run.pause(run.retries.pause(a)) {
+			run.agg.Abandon(hint, a, run.now())
 			return hint
 		}
 		a.Try++
 		a.Sent, a.Received, a.Answer = 0, 0, nil
-		r.agg.Retry(hint, a.Target, r.now())
+		run.agg.Retry(hint, a.Target, run.now())
 	}
 }
 
 // interrupted reports whether what was begun is not to go on.
-func (r *run) interrupted() bool {
+func (run *run) interrupted() bool {
 	select {
-	case <-r.broken:
+	case <-run.broken:
 		return true
 	default:
 		return false
@@ -381,8 +381,8 @@ func (r *run) interrupted() bool {
 
 // pause waits, and returns false at once when the run is interrupted. Where rows are used
 // up, what was begun with the last of them goes on.
-func (r *run) pause(d time.Duration) bool {
-	if r.interrupted() {
+func (run *run) pause(d time.Duration) bool {
+	if run.interrupted() {
 		return false
 	}
 	if d <= 0 {
@@ -393,39 +393,39 @@ func (r *run) pause(d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-r.broken:
+	case <-run.broken:
 		return false
 	}
 }
 
 // execute runs the load: drive sends everything and returns when every request
 // has ended.
-func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer)) (attack.Summary, error) {
-	r.start = time.Now()
-	if r.cfg.Start != nil {
+func (run *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer)) (attack.Summary, error) {
+	run.start = time.Now()
+	if run.cfg.Start != nil {
 		// A time from another process has no monotonic reading: take it now.
-		r.start = r.start.Add(r.cfg.Start().Sub(r.start))
+		run.start = run.start.Add(run.cfg.Start().Sub(run.start))
 	}
-	first := int32(r.cfg.From / r.cfg.Window)
-	r.coll = tally.NewCollector(r.agg, collected{r}, first, redaction.Of(r.cfg.Profile), r.cfg.Ended)
-	r.counted, r.due = first, r.first()
-	r.rows = newRows(r.cfg, r.first())
-	if err := (equipment{r}).connect(); err != nil {
-		r.close()
+	first := int32(run.cfg.From / run.cfg.Window)
+	run.coll = tally.NewCollector(run.agg, collected{run}, first, redaction.Of(run.cfg.Profile), run.cfg.Ended)
+	run.counted, run.due = first, run.first()
+	run.rows = newRows(run.cfg, run.first())
+	if err := (equipment{run}).connect(); err != nil {
+		run.close()
 		return attack.Summary{}, err
 	}
-	r.compiled = nil
-	pacers := make([]*pacer, len(r.flights.left))
+	run.compiled = nil
+	pacers := make([]*pacer, len(run.flights.left))
 	for i := range pacers {
 		var err error
-		if pacers[i], err = newPacer(r, len(pacers)); err != nil {
-			r.close()
+		if pacers[i], err = newPacer(run, len(pacers)); err != nil {
+			run.close()
 			return attack.Summary{}, err
 		}
 		defer pacers[i].close()
 	}
-	if !r.await(ctx) {
-		r.close()
+	if !run.await(ctx) {
+		run.close()
 		return attack.Summary{Interrupted: true}, nil
 	}
 
@@ -433,28 +433,28 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 	finished := make(chan struct{})
 	var background, gatherer, deliverer sync.WaitGroup
 	interrupted := false
-	background.Go(func() { interrupted = r.interrupt(ctx, sent) })
-	background.Go(func() { r.hold(sent) })
-	gatherer.Go(func() { r.coll.Gather(finished) })
+	background.Go(func() { interrupted = run.interrupt(ctx, sent) })
+	background.Go(func() { run.hold(sent) })
+	gatherer.Go(func() { run.coll.Gather(finished) })
 	delivered := make(chan struct{})
-	deliverer.Go(func() { r.coll.Deliver(sink, delivered) })
+	deliverer.Go(func() { run.coll.Deliver(sink, delivered) })
 
-	stopFollowing := followUp{r}.follow()
+	stopFollowing := followUp{run}.follow()
 	drive(pacers)
 	stopFollowing()
-	ended := r.now()
+	ended := run.now()
 	close(sent)
 	background.Wait()
 	close(finished)
 	gatherer.Wait()
-	stats := collected{r}.Stats(ended)
-	r.close() // after a last look at idle connections
+	stats := collected{run}.Stats(ended)
+	run.close() // after a last look at idle connections
 	last := ended
-	usedUp := r.rows.usedUp.Load()
+	usedUp := run.rows.usedUp.Load()
 	if !interrupted && usedUp == nil {
-		last = max(last, r.sched.End()-1)
+		last = max(last, run.sched.End()-1)
 	}
-	r.coll.Finish(stats, max(r.agg.Window(last), r.agg.Latest()))
+	run.coll.Finish(stats, max(run.agg.Window(last), run.agg.Latest()))
 	close(delivered)
 	deliverer.Wait()
 	summary := attack.Summary{Ended: ended, Interrupted: interrupted}
@@ -465,16 +465,16 @@ func (r *run) execute(ctx context.Context, sink attack.Sink, drive func([]*pacer
 }
 
 // first is the first request of the schedule that is not somebody else's.
-func (r *run) first() uint64 {
-	if r.cfg.From == 0 {
+func (run *run) first() uint64 {
+	if run.cfg.From == 0 {
 		return 0
 	}
-	return r.sched.Count(r.cfg.From - 1)
+	return run.sched.Count(run.cfg.From - 1)
 }
 
 // await waits for the start of the load.
-func (r *run) await(ctx context.Context) bool {
-	timer := time.NewTimer(r.cfg.From - r.now())
+func (run *run) await(ctx context.Context) bool {
+	timer := time.NewTimer(run.cfg.From - run.now())
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -486,19 +486,19 @@ func (r *run) await(ctx context.Context) bool {
 
 // interrupt stops the run when ctx is done: it ends the sending, gives what is
 // in flight the time of one attempt, and then aborts it.
-func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
+func (run *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 	select {
 	case <-sent:
 		return false
 	case <-ctx.Done():
 	}
-	early := !r.final() || r.now() < r.sched.End()
-	r.stop()
-	close(r.broken)
-	for _, g := range r.groups {
+	early := !run.final() || run.now() < run.sched.End()
+	run.stop()
+	close(run.broken)
+	for _, g := range run.groups {
 		g.via.Drain() // what still waits for a connection is not to be sent any more
 	}
-	drain := r.cfg.Profile.Client.Timeout
+	drain := run.cfg.Profile.Client.Timeout
 	if drain <= 0 {
 		drain = defaultDrain
 	}
@@ -507,21 +507,21 @@ func (r *run) interrupt(ctx context.Context, sent <-chan struct{}) bool {
 	select {
 	case <-sent:
 	case <-timer.C:
-		for _, g := range r.groups {
+		for _, g := range run.groups {
 			g.via.Abort()
 		}
 	}
 	return early
 }
 
-func (r *run) close() {
-	for _, f := range r.followers {
+func (run *run) close() {
+	for _, f := range run.followers {
 		f.close()
 	}
-	r.followers = nil
-	for _, g := range r.groups {
+	run.followers = nil
+	for _, g := range run.groups {
 		// Everything has ended: there is nothing that an error could say.
 		_ = g.via.Close()
 	}
-	r.targets, r.groups = nil, nil
+	run.targets, run.groups = nil, nil
 }

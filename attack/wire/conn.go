@@ -59,66 +59,66 @@ type Conn struct {
 const notYet = time.Duration(math.MinInt64)
 
 // serve makes one attempt over a connection that is the caller's.
-func (c *Conn) serve(r attack.Request, a *attack.Attempt, deadline time.Duration) Outcome {
-	c.Begin(deadline)
-	c.unused = false
-	return c.serial.Do(r, a)
+func (conn *Conn) serve(r attack.Request, a *attack.Attempt, deadline time.Duration) Outcome {
+	conn.Begin(deadline)
+	conn.unused = false
+	return conn.serial.Do(r, a)
 }
 
 // close closes the socket and ends the session.
-func (c *Conn) close() {
-	c.Socket().Close()
+func (conn *Conn) close() {
+	conn.Socket().Close()
 	switch {
-	case c.mux.Load() != nil:
-		c.mux.Load().session.Close()
-	case c.serial != nil:
-		c.serial.Close()
+	case conn.mux.Load() != nil:
+		conn.mux.Load().session.Close()
+	case conn.serial != nil:
+		conn.serial.Close()
 	}
 }
 
 // peerFinned reports whether the peer has closed its side.
-func (c *Conn) peerFinned() bool {
-	what, _ := c.Socket().Fate()
+func (conn *Conn) peerFinned() bool {
+	what, _ := conn.Socket().Fate()
 	return what == socket.Finned
 }
 
 // describe fills in the connection state of an attempt.
-func (c *Conn) describe(a *attack.Attempt, now time.Duration) {
-	local, remote := c.Addrs()
+func (conn *Conn) describe(a *attack.Attempt, now time.Duration) {
+	local, remote := conn.Addrs()
 	a.Conn = attack.Conn{
-		ID: c.id, Reused: c.served > 0, Served: c.served, Age: now - c.opened,
-		Local: local, Remote: remote, RemoteIndex: c.remoteIndex,
+		ID: conn.id, Reused: conn.served > 0, Served: conn.served, Age: now - conn.opened,
+		Local: local, Remote: remote, RemoteIndex: conn.remoteIndex,
 	}
-	if c.idleSince != notYet {
-		a.Conn.Idle = max(a.Start-c.idleSince, 0)
+	if conn.idleSince != notYet {
+		a.Conn.Idle = max(a.Start-conn.idleSince, 0)
 	}
 }
 
 // stale reports whether the connection was idle for longer than the profile
 // allows.
-func (c *Conn) stale(now time.Duration) bool {
-	limit := c.t.cfg.Client.IdleTimeout
-	return limit > 0 && c.idleSince != notYet && now-c.idleSince > limit
+func (conn *Conn) stale(now time.Duration) bool {
+	limit := conn.t.cfg.Client.IdleTimeout
+	return limit > 0 && conn.idleSince != notYet && now-conn.idleSince > limit
 }
 
 // clean looks at a connection before its reuse: for bytes that nobody asked for,
 // which would be taken for the answer, and where idle connections are not
 // watched for a close. The look costs a system call, so under closed-loop load
 // only every 16th use pays for it.
-func (c *Conn) clean(now time.Duration) bool {
-	if c.watched && now-c.idleSince < time.Millisecond && c.served%16 != 0 {
+func (conn *Conn) clean(now time.Duration) bool {
+	if conn.watched && now-conn.idleSince < time.Millisecond && conn.served%16 != 0 {
 		return true
 	}
-	waiting, err := c.Socket().Peek()
+	waiting, err := conn.Socket().Peek()
 	if err != nil {
 		if classify.Fault(err) == attack.Timeout || classify.Fault(err) == attack.Unreachable {
-			c.gaveUp = true
+			conn.gaveUp = true
 		}
-		_ = c.Note(err)
+		_ = conn.Note(err)
 		return false
 	}
-	if waiting && c.TLS() == nil {
-		c.spoiled = true // under TLS it may be a session ticket
+	if waiting && conn.TLS() == nil {
+		conn.spoiled = true // under TLS it may be a session ticket
 		return false
 	}
 	return true
@@ -126,31 +126,31 @@ func (c *Conn) clean(now time.Duration) bool {
 
 // TakeReset sets WireReset of an attempt if the error or the socket shows a RST
 // that has not been reported, which it then has: see [Transport].
-func (c *Conn) TakeReset(a *attack.Attempt, err error) {
+func (conn *Conn) TakeReset(a *attack.Attempt, err error) {
 	seen := classify.IsReset(err)
-	if !seen && !c.gaveUp {
-		what, _ := c.Socket().Fate()
+	if !seen && !conn.gaveUp {
+		what, _ := conn.Socket().Fate()
 		seen = what == socket.Reset
 	}
-	if seen && c.ClaimReset() {
+	if seen && conn.ClaimReset() {
 		a.WireReset = true
 	}
 }
 
 // FaultOf returns the fault of an error of a read or write, and what the protocol
 // said of it. Over TLS the socket's own error counts, not what TLS made of it.
-func (c *Conn) FaultOf(err error) (attack.Fault, attack.Detail) {
+func (conn *Conn) FaultOf(err error) (attack.Fault, attack.Detail) {
 	var own Failed
 	if errors.As(err, &own) {
 		return own.Fault, own.Detail
 	}
-	if last := c.LastWord(); last != nil && c.TLS() != nil {
+	if last := conn.LastWord(); last != nil && conn.TLS() != nil {
 		err = last
-	} else if c.TLS() != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
+	} else if conn.TLS() != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) &&
 		!errors.Is(err, os.ErrDeadlineExceeded) {
 		return attack.TLS, classify.Detail(err)
 	}
-	if c.t.aborted.Load() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed)) {
+	if conn.t.aborted.Load() && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed)) {
 		return attack.Canceled, attack.Detail{}
 	}
 	return classify.Fault(err), classify.Detail(err)

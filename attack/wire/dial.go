@@ -330,7 +330,7 @@ func (d *dialer) upgrade(c *Conn, a *attack.Attempt) bool {
 }
 
 // notStarted ends an attempt whose connection the exchanger could not begin to speak on.
-func (c *Conn) notStarted(a *attack.Attempt, err error) {
+func (conn *Conn) notStarted(a *attack.Attempt, err error) {
 	phase := attack.PhaseWrite
 	var in InPhase
 	if errors.As(err, &in) {
@@ -349,7 +349,7 @@ func (c *Conn) notStarted(a *attack.Attempt, err error) {
 		a.Answer, a.Status = &attack.Answer{Body: no.Words, Why: no.Why, Declared: -1}, no.Status
 		err = Failed{Fault: attack.Status, Detail: no.Detail}
 	}
-	c.FailStream(a, phase, err)
+	conn.FailStream(a, phase, err)
 }
 
 // secure makes a TLS handshake over the connection, or inside the one that it

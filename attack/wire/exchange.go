@@ -186,12 +186,12 @@ type Target struct {
 
 // Kept reports whether the connection may serve again after this attempt, as far
 // as the profile is concerned.
-func (c *Conn) Kept() bool { return c.pooled || c.lease != nil }
+func (conn *Conn) Kept() bool { return conn.pooled || conn.lease != nil }
 
 // DeadlineOf returns when an attempt ends at the latest; [Never] without a limit.
-func (c *Conn) DeadlineOf(a *attack.Attempt) time.Duration {
-	if c.t.timeout > 0 {
-		return a.Start + c.t.timeout
+func (conn *Conn) DeadlineOf(a *attack.Attempt) time.Duration {
+	if conn.t.timeout > 0 {
+		return a.Start + conn.t.timeout
 	}
 	return Never
 }
@@ -201,32 +201,32 @@ const Never = never
 
 // Succeed ends an attempt with a complete answer. Whether the answer is the
 // expected one is the exchanger's to say, before or after, in Fault and Detail.
-func (c *Conn) Succeed(a *attack.Attempt) {
-	a.End = c.t.clock()
+func (conn *Conn) Succeed(a *attack.Attempt) {
+	a.End = conn.t.clock()
 	a.Phase = attack.PhaseDone
-	c.describeServed(a, true)
+	conn.describeServed(a, true)
 }
 
 // Fail ends an attempt with an error: its own, of the socket, or one of an
 // exchanger (see [Failed]). It sets Fault, Detail, Phase, WireReset, Conn, Info
 // and End, and returns what becomes of the connection. The socket's own error, a
 // RST above all, outranks what was made of it. A RST is counted once.
-func (c *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
+func (conn *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
 	a.Phase = phase
-	a.End = c.t.clock()
-	c.describeServed(a, false)
-	a.Fault, a.Detail = c.FaultOf(err)
-	a.Info = c.Socket().Info()
+	a.End = conn.t.clock()
+	conn.describeServed(a, false)
+	a.Fault, a.Detail = conn.FaultOf(err)
+	a.Info = conn.Socket().Info()
 	switch a.Fault {
 	case attack.Timeout, attack.Unreachable:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.gaveUp = true
+			conn.gaveUp = true
 		}
 		return Destroyed
 	case attack.Canceled:
 		return Destroyed
 	}
-	c.TakeReset(a, err)
+	conn.TakeReset(a, err)
 	if a.Fault == attack.EOF && !a.WireReset {
 		return HalfShut
 	}
@@ -236,8 +236,8 @@ func (c *Conn) Fail(a *attack.Attempt, phase attack.Phase, err error) Outcome {
 // Refuse ends an attempt with an answer that is complete and not the expected one, on a
 // connection that is of no more use: the peer may be about to reset it. A RST that has
 // come outranks the answer, and the detail keeps what was said.
-func (c *Conn) Refuse(a *attack.Attempt, phase attack.Phase, said attack.Detail) Outcome {
-	c.FailStream(a, phase, Failed{Fault: attack.Status, Detail: said})
+func (conn *Conn) Refuse(a *attack.Attempt, phase attack.Phase, said attack.Detail) Outcome {
+	conn.FailStream(a, phase, Failed{Fault: attack.Status, Detail: said})
 	if a.Fault == attack.Status {
 		return HalfShut
 	}
@@ -247,88 +247,88 @@ func (c *Conn) Refuse(a *attack.Attempt, phase attack.Phase, said attack.Detail)
 // Rest waits for a time in which the attempt neither reads nor writes. The error is the
 // end of the connection, if it came before: io.EOF, a RST, or Abort's. What the peer has
 // sent before is still to be read.
-func (c *Conn) Rest(d time.Duration) error {
-	c.t.watch(c)
+func (conn *Conn) Rest(d time.Duration) error {
+	conn.t.watch(conn)
 	step := min(max(d/50, time.Millisecond), 250*time.Millisecond)
 	timer := time.NewTimer(step)
 	defer timer.Stop()
-	for end := c.Now() + d; ; {
-		if c.Hup() || !c.watched {
-			switch what, err := c.Socket().Fate(); what {
+	for end := conn.Now() + d; ; {
+		if conn.Hup() || !conn.watched {
+			switch what, err := conn.Socket().Fate(); what {
 			case socket.Finned:
 				return io.EOF
 			case socket.Reset:
-				return c.Note(syscall.ECONNRESET) // the look has taken it from the socket
+				return conn.Note(syscall.ECONNRESET) // the look has taken it from the socket
 			case socket.Failed:
-				return c.Note(err)
+				return conn.Note(err)
 			}
 		}
-		left := end - c.Now()
+		left := end - conn.Now()
 		if left <= 0 {
 			return nil
 		}
 		timer.Reset(min(left, step))
 		select {
 		case <-timer.C:
-		case <-c.t.quit:
+		case <-conn.t.quit:
 			return os.ErrDeadlineExceeded
 		}
 	}
 }
 
 // ResetOnClose has the connection end with a RST of ours.
-func (c *Conn) ResetOnClose() { c.Socket().ResetOnClose() }
+func (conn *Conn) ResetOnClose() { conn.Socket().ResetOnClose() }
 
 // FailStream is [Conn.Fail] for an attempt that is one of several on a connection.
 // A RST of the connection outranks what the peer said before it: the connection is
 // lost for all of them, and the detail keeps what was said.
-func (c *Conn) FailStream(a *attack.Attempt, phase attack.Phase, err error) Outcome {
-	fault, detail := c.FaultOf(err)
-	if c.t.aborted.Load() {
+func (conn *Conn) FailStream(a *attack.Attempt, phase attack.Phase, err error) Outcome {
+	fault, detail := conn.FaultOf(err)
+	if conn.t.aborted.Load() {
 		err = Failed{Fault: attack.Canceled}
 	} else if fault != attack.Timeout && fault != attack.Canceled {
 		if fault != attack.EOF && fault != attack.BrokenPipe {
 			// Not where the connection ended with a FIN, behind which a RST may come.
-			if what, _ := c.Socket().Fate(); what == socket.Reset {
-				_ = c.Note(syscall.ECONNRESET) // the look has taken it from the socket
+			if what, _ := conn.Socket().Fate(); what == socket.Reset {
+				_ = conn.Note(syscall.ECONNRESET) // the look has taken it from the socket
 			}
 		}
-		if last := c.LastWord(); last != nil && classify.IsReset(last) {
+		if last := conn.LastWord(); last != nil && classify.IsReset(last) {
 			err = Failed{Fault: attack.Reset, Detail: detail}
 		}
 	}
-	_ = c.Fail(a, phase, err)
+	_ = conn.Fail(a, phase, err)
 	return Keep // whether the connection goes on, its reader tells
 }
 
 // RoomChanged tells that the room of a multiplexed session has changed.
-func (c *Conn) RoomChanged() {
-	if c.mux.Load() != nil {
-		c.t.streams.changed(c.mux.Load())
+func (conn *Conn) RoomChanged() {
+	if conn.mux.Load() != nil {
+		conn.t.streams.changed(conn.mux.Load())
 	}
 }
 
 // Ended tells that the reader of a multiplexed session is done: the connection is
 // over, by the error or by Shut (nil). Nothing reads or writes it any more.
-func (c *Conn) Ended(err error) {
+func (conn *Conn) Ended(err error) {
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = c.Note(err)
+		_ = conn.Note(err)
 	}
-	if c.mux.Load() != nil {
-		c.t.streams.dead(c.mux.Load())
+	if conn.mux.Load() != nil {
+		conn.t.streams.dead(conn.mux.Load())
 	}
 }
 
 // Begun returns when the connection was due to be opened, and when it was: what lies between
 // is this machine's doing. It is known until the session has ended.
-func (c *Conn) Begun() (due, opened time.Duration) { return c.until, c.opened }
+func (conn *Conn) Begun() (due, opened time.Duration) { return conn.until, conn.opened }
 
 // Aside counts what is no request: see [profiles.Role]. Times, fault and phase of a are
 // the caller's.
-func (c *Conn) Aside(role profiles.Role, a attack.Attempt) {
-	if told := c.t.cfg.OnAside; told != nil {
-		a.Conn.ID, a.Conn.Age = c.id, a.End-c.opened
-		a.Conn.Local, a.Conn.Remote = c.Addrs()
+func (conn *Conn) Aside(role profiles.Role, a attack.Attempt) {
+	if told := conn.t.cfg.OnAside; told != nil {
+		a.Conn.ID, a.Conn.Age = conn.id, a.End-conn.opened
+		a.Conn.Local, a.Conn.Remote = conn.Addrs()
 		a.Held, a.Last = true, true
 		told(role, a)
 	}
@@ -336,13 +336,13 @@ func (c *Conn) Aside(role profiles.Role, a attack.Attempt) {
 
 // describeServed fills in the connection state of an attempt that ended; what a
 // multiplexed connection has served changes under the lock of its pool.
-func (c *Conn) describeServed(a *attack.Attempt, served bool) {
-	if c.mux.Load() != nil {
-		c.t.streams.mu.Lock()
-		defer c.t.streams.mu.Unlock()
+func (conn *Conn) describeServed(a *attack.Attempt, served bool) {
+	if conn.mux.Load() != nil {
+		conn.t.streams.mu.Lock()
+		defer conn.t.streams.mu.Unlock()
 	}
-	c.describe(a, a.End)
+	conn.describe(a, a.End)
 	if served {
-		c.served++
+		conn.served++
 	}
 }

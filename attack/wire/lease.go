@@ -20,16 +20,16 @@ type Lease struct {
 }
 
 // Lease returns a slot without a connection yet.
-func (t *Transport) Lease() *Lease {
-	l := &Lease{t: t}
-	t.mu.Lock()
-	t.leases[l] = struct{}{}
-	t.mu.Unlock()
+func (transport *Transport) Lease() *Lease {
+	l := &Lease{t: transport}
+	transport.mu.Lock()
+	transport.leases[l] = struct{}{}
+	transport.mu.Unlock()
 	return l
 }
 
 // Slot implements [attack.Client].
-func (t *Transport) Slot() attack.Slot { return t.Lease() }
+func (transport *Transport) Slot() attack.Slot { return transport.Lease() }
 
 // Do is [Transport.Do] over the slot's connection.
 func (l *Lease) Do(r attack.Request, a *attack.Attempt) {

@@ -27,170 +27,170 @@ type pool struct {
 	idleTotal time.Duration // of those that are not idle any more
 }
 
-func (p *pool) init(t *Transport, limit int) { p.t, p.limit = t, limit }
+func (pool *pool) init(t *Transport, limit int) { pool.t, pool.limit = t, limit }
 
 // closeMode reports whether every attempt gets a connection of its own.
-func (p *pool) closeMode() bool { return p.limit == 0 && p.held.Load() == 0 }
+func (pool *pool) closeMode() bool { return pool.limit == 0 && pool.held.Load() == 0 }
 
 // allowed is how many connections may be open.
-func (p *pool) allowed() int {
-	if held := int(p.held.Load()); held > 0 {
+func (pool *pool) allowed() int {
+	if held := int(pool.held.Load()); held > 0 {
 		return held
 	}
-	return p.limit
+	return pool.limit
 }
 
 // mayOpen reports whether one more connection is allowed.
-func (p *pool) mayOpen() bool { return p.closeMode() || p.open < p.allowed() }
+func (pool *pool) mayOpen() bool { return pool.closeMode() || pool.open < pool.allowed() }
 
 // take returns an idle connection, now busy; or nil and no fault when the caller
 // is to open one.
-func (p *pool) take(now, deadline time.Duration) (*Conn, attack.Fault) {
-	if p.t.aborted.Load() {
+func (pool *pool) take(now, deadline time.Duration) (*Conn, attack.Fault) {
+	if pool.t.aborted.Load() {
 		return nil, attack.Canceled
 	}
-	p.mu.Lock()
+	pool.mu.Lock()
 	for {
 		// The last used is warm, and lets the others meet idle timeouts as with
 		// any client; held connections are all to be used.
-		c := p.idle.tail
-		if p.held.Load() > 0 {
-			c = p.idle.head
+		c := pool.idle.tail
+		if pool.held.Load() > 0 {
+			c = pool.idle.head
 		}
 		if c == nil {
 			break
 		}
-		p.remove(c, now)
+		pool.remove(c, now)
 		if c.state.CompareAndSwap(stateIdle, stateBusy) {
-			p.mu.Unlock()
+			pool.mu.Unlock()
 			return c, attack.None
 		}
 	}
-	if p.mayOpen() {
-		p.open++
-		p.mu.Unlock()
+	if pool.mayOpen() {
+		pool.open++
+		pool.mu.Unlock()
 		return nil, attack.None
 	}
-	w := p.waiting.Push()
-	p.mu.Unlock()
+	w := pool.waiting.Push()
+	pool.mu.Unlock()
 
-	c, fault := w.Wait(p.t.left(deadline), p.t.quit, p.t.drain)
+	c, fault := w.Wait(pool.t.left(deadline), pool.t.quit, pool.t.drain)
 	if fault == attack.None {
-		p.waiting.Free(w)
+		pool.waiting.Free(w)
 		return c, attack.None
 	}
-	p.mu.Lock()
-	queued := p.waiting.Remove(w)
-	p.mu.Unlock()
+	pool.mu.Lock()
+	queued := pool.waiting.Remove(w)
+	pool.mu.Unlock()
 	if !queued { // served at the last moment
 		if c := w.Served(); c != nil {
-			p.put(c)
+			pool.put(c)
 		} else {
-			p.gone()
+			pool.gone()
 		}
 	}
-	p.waiting.Free(w)
+	pool.waiting.Free(w)
 	return nil, fault
 }
 
 // remove takes a connection off the idle list.
-func (p *pool) remove(c *Conn, now time.Duration) {
-	p.idle.remove(c)
-	p.idleNow--
-	p.idleStart -= c.idleSince
-	p.idleTotal += max(now-c.idleSince, 0)
+func (pool *pool) remove(c *Conn, now time.Duration) {
+	pool.idle.remove(c)
+	pool.idleNow--
+	pool.idleStart -= c.idleSince
+	pool.idleTotal += max(now-c.idleSince, 0)
 }
 
 // put gives a connection that may serve again to whoever waits, or makes it idle.
-func (p *pool) put(c *Conn) {
-	now := p.t.clock()
+func (pool *pool) put(c *Conn) {
+	now := pool.t.clock()
 	c.idleSince = now
-	p.mu.Lock()
-	if p.open > p.allowed() || p.t.aborted.Load() { // Hold was lowered
-		p.mu.Unlock()
-		p.t.retire(c, Destroyed)
+	pool.mu.Lock()
+	if pool.open > pool.allowed() || pool.t.aborted.Load() { // Hold was lowered
+		pool.mu.Unlock()
+		pool.t.retire(c, Destroyed)
 		return
 	}
-	if w := p.waiting.Pop(); w != nil {
-		p.mu.Unlock()
+	if w := pool.waiting.Pop(); w != nil {
+		pool.mu.Unlock()
 		w.Serve(c)
 		return
 	}
-	p.idle.push(c)
-	p.idleNow++
-	p.idleStart += now
+	pool.idle.push(c)
+	pool.idleNow++
+	pool.idleStart += now
 	c.state.Store(stateIdle)
-	p.mu.Unlock()
-	p.t.recheck(c)
+	pool.mu.Unlock()
+	pool.t.recheck(c)
 }
 
 // wake has those who wait open connections, as far as more are allowed since the
 // number to hold has changed: no connection that ends would tell them. When none
 // is kept any more each gets one for itself.
-func (p *pool) wake() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.waiting.Len() > 0 && p.mayOpen() {
-		p.open++
-		p.waiting.Pop().Serve(nil)
+func (pool *pool) wake() {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	for pool.waiting.Len() > 0 && pool.mayOpen() {
+		pool.open++
+		pool.waiting.Pop().Serve(nil)
 	}
 }
 
 // unlink takes a claimed connection off the idle list, if it is on it.
-func (p *pool) unlink(c *Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (pool *pool) unlink(c *Conn) {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
 	if c.listed {
-		p.remove(c, p.t.clock())
+		pool.remove(c, pool.t.clock())
 	}
 }
 
 // gone notes that a connection ended or could not be opened: whoever waits first
 // may open another.
-func (p *pool) gone() {
-	p.mu.Lock()
-	p.open--
+func (pool *pool) gone() {
+	pool.mu.Lock()
+	pool.open--
 	var w *queue.Waiter[*Conn]
-	if p.mayOpen() {
-		if w = p.waiting.Pop(); w != nil {
-			p.open++
+	if pool.mayOpen() {
+		if w = pool.waiting.Pop(); w != nil {
+			pool.open++
 		}
 	}
-	held := p.held.Load() > 0
-	p.mu.Unlock()
+	held := pool.held.Load() > 0
+	pool.mu.Unlock()
 	if w != nil {
 		w.Serve(nil)
 	}
 	if held {
-		p.t.bg.poke()
+		pool.t.bg.poke()
 	}
 }
 
 // admit counts a connection that is about to be opened to be held.
-func (p *pool) admit() {
-	p.mu.Lock()
-	p.open++
-	p.mu.Unlock()
+func (pool *pool) admit() {
+	pool.mu.Lock()
+	pool.open++
+	pool.mu.Unlock()
 }
 
 // count returns how many connections are in use, idle or being opened.
-func (p *pool) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.open
+func (pool *pool) count() int {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	return pool.open
 }
 
 // expired claims the connection that was idle the longest, if it is one too many
 // for n, or idle since before the given time.
-func (p *pool) expired(n int, before time.Duration) *Conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := p.idle.head; c != nil; c = c.next {
-		if p.open <= n && c.idleSince >= before {
+func (pool *pool) expired(n int, before time.Duration) *Conn {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	for c := pool.idle.head; c != nil; c = c.next {
+		if pool.open <= n && c.idleSince >= before {
 			return nil
 		}
 		if c.state.CompareAndSwap(stateIdle, stateLost) {
-			p.remove(c, p.t.clock())
+			pool.remove(c, pool.t.clock())
 			return c
 		}
 	}
@@ -198,21 +198,21 @@ func (p *pool) expired(n int, before time.Duration) *Conn {
 }
 
 // oldest returns since when the longest idle connection is idle.
-func (p *pool) oldest() (time.Duration, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.idle.head == nil {
+func (pool *pool) oldest() (time.Duration, bool) {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	if pool.idle.head == nil {
 		return 0, false
 	}
-	return p.idle.head.idleSince, true
+	return pool.idle.head.idleSince, true
 }
 
 // sweep looks at the idle connections that are not watched, and returns those,
 // claimed, that something happened to.
-func (p *pool) sweep() (lost []*Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := p.idle.head; c != nil; c = c.next {
+func (pool *pool) sweep() (lost []*Conn) {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	for c := pool.idle.head; c != nil; c = c.next {
 		if c.watched || !c.state.CompareAndSwap(stateIdle, stateLost) {
 			continue
 		}
@@ -225,10 +225,10 @@ func (p *pool) sweep() (lost []*Conn) {
 	return lost
 }
 
-func (p *pool) idleStats(now time.Duration) (int64, time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.idleNow, p.idleTotal + time.Duration(p.idleNow)*now - p.idleStart
+func (pool *pool) idleStats(now time.Duration) (int64, time.Duration) {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	return pool.idleNow, pool.idleTotal + time.Duration(pool.idleNow)*now - pool.idleStart
 }
 
 // connList is a list of idle connections, the longest idle first.

@@ -47,27 +47,27 @@ type streams struct {
 // has said so.
 const assumedStreams = 100
 
-func (s *streams) init(t *Transport, limit int) { s.t, s.limit = t, limit }
+func (streams *streams) init(t *Transport, limit int) { streams.t, streams.limit = t, limit }
 
 // closeMode reports whether every attempt gets a connection of its own.
-func (s *streams) closeMode() bool { return s.limit == 0 && s.held.Load() == 0 }
+func (streams *streams) closeMode() bool { return streams.limit == 0 && streams.held.Load() == 0 }
 
-func (s *streams) allowed() int {
-	if held := int(s.held.Load()); held > 0 {
+func (streams *streams) allowed() int {
+	if held := int(streams.held.Load()); held > 0 {
 		return held
 	}
-	return s.limit
+	return streams.limit
 }
 
 // do makes an attempt on a connection that has room.
-func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration) {
-	t := s.t
+func (streams *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration) {
+	t := streams.t
 	if t.aborted.Load() {
 		a.Fault = attack.Canceled
 		t.end(a)
 		return
 	}
-	h, counted, fault := s.take(t.clock(), deadline)
+	h, counted, fault := streams.take(t.clock(), deadline)
 	if fault != attack.None {
 		a.Fault = fault
 		t.end(a)
@@ -77,7 +77,7 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 		c := t.dialer.dial(a, deadline, noMatter)
 		if c == nil || c.mux.Load() == nil {
 			if counted {
-				s.gone()
+				streams.gone()
 			}
 			if c == nil {
 				t.end(a)
@@ -87,98 +87,98 @@ func (s *streams) do(r attack.Request, a *attack.Attempt, deadline time.Duration
 			return
 		}
 		h = c.mux.Load()
-		s.adopt(h, true, counted)
+		streams.adopt(h, true, counted)
 	}
-	s.doOn(h, r, a, deadline)
+	streams.doOn(h, r, a, deadline)
 }
 
 // doOn makes an attempt on a connection on which it has a place; on another if
 // that one takes no more.
-func (s *streams) doOn(h *muxed, r attack.Request, a *attack.Attempt, deadline time.Duration) {
+func (streams *streams) doOn(h *muxed, r attack.Request, a *attack.Attempt, deadline time.Duration) {
 	how := h.session.Do(r, a)
 	if how == NotSent {
-		s.unmet(h)
+		streams.unmet(h)
 	}
-	s.release(h, how != Keep && how != NotSent || s.closeMode())
+	streams.release(h, how != Keep && how != NotSent || streams.closeMode())
 	if how == NotSent {
-		s.do(r, a, deadline)
+		streams.do(r, a, deadline)
 	}
 }
 
 // unmet notes an end that came while the only attempt with a place on a connection was still
 // to be sent: no attempt met it, so it is that of an idle connection.
-func (s *streams) unmet(h *muxed) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (streams *streams) unmet(h *muxed) {
+	streams.mu.Lock()
+	defer streams.mu.Unlock()
 	if h.ended && h.place.Busy == 1 && !h.c.idleEOF && errors.Is(h.c.LastWord(), io.EOF) {
-		h.c.idleEOF, h.c.finnedAt = true, s.t.clock()
+		h.c.idleEOF, h.c.finnedAt = true, streams.t.clock()
 	}
 }
 
 // take returns a connection with a place for an attempt; or none and no fault
 // when the caller is to open one, which counted says is counted.
-func (s *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fault attack.Fault) {
-	if s.closeMode() {
+func (streams *streams) take(now, deadline time.Duration) (h *muxed, counted bool, fault attack.Fault) {
+	if streams.closeMode() {
 		return nil, false, attack.None
 	}
-	s.mu.Lock()
-	h = s.find()
-	if h != nil && (h.place.Busy == 0 || !s.spreads()) {
-		s.reserve(h, now)
-		s.mu.Unlock()
+	streams.mu.Lock()
+	h = streams.find()
+	if h != nil && (h.place.Busy == 0 || !streams.spreads()) {
+		streams.reserve(h, now)
+		streams.mu.Unlock()
 		return h, true, attack.None
 	}
-	if h != nil || s.mayDial() {
-		s.open++
-		s.dialing++
-		s.mu.Unlock()
+	if h != nil || streams.mayDial() {
+		streams.open++
+		streams.dialing++
+		streams.mu.Unlock()
 		return nil, true, attack.None
 	}
-	w := s.waiting.Push()
-	s.mu.Unlock()
-	h, fault = w.Wait(s.t.left(deadline), s.t.quit, s.t.drain)
+	w := streams.waiting.Push()
+	streams.mu.Unlock()
+	h, fault = w.Wait(streams.t.left(deadline), streams.t.quit, streams.t.drain)
 	if fault == attack.None {
-		s.waiting.Free(w)
+		streams.waiting.Free(w)
 		return h, true, attack.None
 	}
-	s.mu.Lock()
-	queued := s.waiting.Remove(w)
-	s.mu.Unlock()
+	streams.mu.Lock()
+	queued := streams.waiting.Remove(w)
+	streams.mu.Unlock()
 	if !queued {
 		if h := w.Served(); h != nil {
-			s.release(h, false)
+			streams.release(h, false)
 		} else {
-			s.gone()
+			streams.gone()
 		}
 	}
-	s.waiting.Free(w)
+	streams.waiting.Free(w)
 	return nil, true, fault
 }
 
 // mayDial reports whether one more connection is allowed and of use.
-func (s *streams) mayDial() bool {
+func (streams *streams) mayDial() bool {
 	each := assumedStreams
-	if most := s.t.cfg.Client.StreamsPerConn; most > 0 {
+	if most := streams.t.cfg.Client.StreamsPerConn; most > 0 {
 		each = min(each, most)
 	}
-	if room := s.t.ex.Offer().Room; room > 0 {
+	if room := streams.t.ex.Offer().Room; room > 0 {
 		each = min(each, room)
 	}
 	// Each that is being opened is for the attempt that opens it, too.
-	return s.closeMode() || s.open < s.allowed() && s.waiting.Len() >= s.dialing*(each-1)
+	return streams.closeMode() || streams.open < streams.allowed() && streams.waiting.Len() >= streams.dialing*(each-1)
 }
 
 // spreads reports whether a connection is to be opened although there is room on
 // those that are: one to each address, so that every instance behind a name is
 // loaded.
-func (s *streams) spreads() bool {
-	return s.open < s.allowed() && s.dialing == 0 && s.open < s.t.dialer.resolver.Spread()
+func (streams *streams) spreads() bool {
+	return streams.open < streams.allowed() && streams.dialing == 0 && streams.open < streams.t.dialer.resolver.Spread()
 }
 
 // find returns the connection that is to take an attempt, nil if none has room. Held
 // connections take their turns, so that all are used. The lock is held.
-func (s *streams) find() *muxed {
-	m := s.conns.Find(s.held.Load() > 0, func(h *muxed) int { return h.session.Room() })
+func (streams *streams) find() *muxed {
+	m := streams.conns.Find(streams.held.Load() > 0, func(h *muxed) int { return h.session.Room() })
 	if m == nil {
 		return nil
 	}
@@ -186,34 +186,34 @@ func (s *streams) find() *muxed {
 }
 
 // reserve takes a place on a connection. The lock is held.
-func (s *streams) reserve(h *muxed, now time.Duration) {
-	s.conns.Wake(&h.place, now)
+func (streams *streams) reserve(h *muxed, now time.Duration) {
+	streams.conns.Wake(&h.place, now)
 	h.place.Busy++
 	h.c.unused = false
 }
 
 // reserveOn takes a place on a connection if it has one. The lock is held.
-func (s *streams) reserveOn(h *muxed, now time.Duration) bool {
+func (streams *streams) reserveOn(h *muxed, now time.Duration) bool {
 	if h.over || h.place.Busy >= h.session.Room() {
 		return false
 	}
-	s.reserve(h, now)
+	streams.reserve(h, now)
 	return true
 }
 
-func (s *streams) beginIdle(h *muxed) {
-	h.c.idleSince = s.t.clock()
-	s.conns.Rest(&h.place, h.c.idleSince)
+func (streams *streams) beginIdle(h *muxed) {
+	h.c.idleSince = streams.t.clock()
+	streams.conns.Rest(&h.place, h.c.idleSince)
 }
 
 // adopt takes over a new connection, with a place for the attempt that opened it
 // if use is set.
-func (s *streams) adopt(h *muxed, use, counted bool) {
-	s.mu.Lock()
+func (streams *streams) adopt(h *muxed, use, counted bool) {
+	streams.mu.Lock()
 	if counted {
-		s.dialing--
+		streams.dialing--
 	} else {
-		s.open++
+		streams.open++
 	}
 	h.taken, h.place.Of = true, h
 	if use {
@@ -221,115 +221,115 @@ func (s *streams) adopt(h *muxed, use, counted bool) {
 	}
 	switch {
 	case h.ended: // already
-		s.mu.Unlock()
+		streams.mu.Unlock()
 		if !use {
-			s.finish(h)
+			streams.finish(h)
 		}
 		return
-	case s.closeMode():
+	case streams.closeMode():
 		h.over = true // for this attempt alone
 	default:
-		s.conns.Add(&h.place)
+		streams.conns.Add(&h.place)
 	}
 	if !use {
-		s.beginIdle(h)
+		streams.beginIdle(h)
 	}
-	s.serve(h)
-	s.mu.Unlock()
+	streams.serve(h)
+	streams.mu.Unlock()
 }
 
 // serve gives places on a connection to those who wait. The lock is held.
-func (s *streams) serve(h *muxed) {
-	for s.waiting.Len() > 0 && s.reserveOn(h, s.t.clock()) {
-		s.waiting.Pop().Serve(h)
+func (streams *streams) serve(h *muxed) {
+	for streams.waiting.Len() > 0 && streams.reserveOn(h, streams.t.clock()) {
+		streams.waiting.Pop().Serve(h)
 	}
 }
 
 // release ends an attempt on a connection.
-func (s *streams) release(h *muxed, hangUp bool) {
-	s.mu.Lock()
+func (streams *streams) release(h *muxed, hangUp bool) {
+	streams.mu.Lock()
 	h.place.Busy--
-	s.conns.Changed(&h.place)
+	streams.conns.Changed(&h.place)
 	if !h.over && (hangUp || h.session.Closing()) {
-		s.drop(h) // after a GOAWAY it serves out what it has
+		streams.drop(h) // after a GOAWAY it serves out what it has
 	}
 	over := h.over
 	if !over {
 		if h.place.Busy == 0 {
-			s.beginIdle(h)
+			streams.beginIdle(h)
 		}
-		s.serve(h)
+		streams.serve(h)
 	}
 	last, ended := h.place.Busy == 0, h.ended
-	s.mu.Unlock()
+	streams.mu.Unlock()
 	switch {
 	case last && ended:
-		s.finish(h)
+		streams.finish(h)
 	case last && over:
 		h.shut()
 	}
 }
 
 // drop takes a connection out of those that take attempts. The lock is held.
-func (s *streams) drop(h *muxed) {
+func (streams *streams) drop(h *muxed) {
 	h.over = true
-	s.conns.Remove(&h.place, s.t.clock())
+	streams.conns.Remove(&h.place, streams.t.clock())
 }
 
 // changed gives the places that a connection has now to those who wait. One that
 // takes no more attempts for good is shut as soon as it carries none.
-func (s *streams) changed(h *muxed) {
-	s.mu.Lock()
+func (streams *streams) changed(h *muxed) {
+	streams.mu.Lock()
 	if !h.taken || h.ended {
-		s.mu.Unlock()
+		streams.mu.Unlock()
 		return
 	}
 	if !h.over && h.session.Closing() {
-		s.drop(h)
+		streams.drop(h)
 	}
-	s.conns.Changed(&h.place)
+	streams.conns.Changed(&h.place)
 	if !h.over {
-		s.serve(h)
+		streams.serve(h)
 	}
 	over := h.over && h.place.Busy == 0
-	s.mu.Unlock()
+	streams.mu.Unlock()
 	if over {
 		h.shut()
 	}
 }
 
 // leave takes a connection out of use; it is shut when it carries no attempt.
-func (s *streams) leave(h *muxed) {
-	s.mu.Lock()
+func (streams *streams) leave(h *muxed) {
+	streams.mu.Lock()
 	if !h.taken || h.over || h.ended {
-		s.mu.Unlock()
+		streams.mu.Unlock()
 		return
 	}
-	s.drop(h)
+	streams.drop(h)
 	unused := h.place.Busy == 0
 	h.c.unused = false
-	s.mu.Unlock()
+	streams.mu.Unlock()
 	if unused {
 		h.shut()
 	}
 }
 
 // dead is told that the reader of a connection is done.
-func (s *streams) dead(h *muxed) {
-	s.mu.Lock()
+func (streams *streams) dead(h *muxed) {
+	streams.mu.Lock()
 	if h.ended {
-		s.mu.Unlock()
+		streams.mu.Unlock()
 		return
 	}
 	h.ended = true
 	if last := h.c.LastWord(); h.place.Idle() && last != nil {
-		h.c.idleEOF, h.c.finnedAt = errors.Is(last, io.EOF), s.t.clock()
+		h.c.idleEOF, h.c.finnedAt = errors.Is(last, io.EOF), streams.t.clock()
 	}
-	s.drop(h)
+	streams.drop(h)
 	last := h.taken && h.place.Busy == 0
-	s.mu.Unlock()
+	streams.mu.Unlock()
 	if last {
-		s.finish(h)
+		streams.finish(h)
 	}
 }
 
@@ -345,7 +345,7 @@ func (h *muxed) close() {
 }
 
 // finish ends a connection whose reader is done and that no attempt uses.
-func (s *streams) finish(h *muxed) {
+func (streams *streams) finish(h *muxed) {
 	how := HangUp
 	if last := h.c.LastWord(); last != nil {
 		how = Destroyed
@@ -354,113 +354,113 @@ func (s *streams) finish(h *muxed) {
 			how = HangUp
 		case f == attack.EOF:
 			how = HalfShut
-		case f == attack.Timeout && !s.t.aborted.Load(), f == attack.Unreachable:
+		case f == attack.Timeout && !streams.t.aborted.Load(), f == attack.Unreachable:
 			h.c.gaveUp = true
 			if h.c.unused {
-				s.t.bg.report(s.t.idleReport(h.c, f))
+				streams.t.bg.report(streams.t.idleReport(h.c, f))
 			}
 		}
 	}
-	if s.t.aborted.Load() {
+	if streams.t.aborted.Load() {
 		how = Destroyed
 	}
-	s.t.retire(h.c, how)
-	s.uncount()
+	streams.t.retire(h.c, how)
+	streams.uncount()
 }
 
 // gone notes that a connection could not be opened.
-func (s *streams) gone() {
-	s.mu.Lock()
-	s.dialing--
-	s.mu.Unlock()
-	s.uncount()
+func (streams *streams) gone() {
+	streams.mu.Lock()
+	streams.dialing--
+	streams.mu.Unlock()
+	streams.uncount()
 }
 
 // uncount uncounts a connection: whoever waits first may open another.
-func (s *streams) uncount() {
-	s.mu.Lock()
-	s.open--
+func (streams *streams) uncount() {
+	streams.mu.Lock()
+	streams.open--
 	var w *queue.Waiter[*muxed]
-	if s.waiting.Len() > 0 && s.mayDial() {
-		w = s.waiting.Pop()
-		s.open++
-		s.dialing++
+	if streams.waiting.Len() > 0 && streams.mayDial() {
+		w = streams.waiting.Pop()
+		streams.open++
+		streams.dialing++
 	}
-	held := s.held.Load() > 0
-	s.mu.Unlock()
+	held := streams.held.Load() > 0
+	streams.mu.Unlock()
 	if w != nil {
 		w.Serve(nil)
 	}
 	if held {
-		s.t.bg.poke()
+		streams.t.bg.poke()
 	}
 }
 
 // wake has those who wait open connections: see pool.wake.
-func (s *streams) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.waiting.Len() > 0 && s.mayDial() {
-		s.open++
-		s.dialing++
-		s.waiting.Pop().Serve(nil)
+func (streams *streams) wake() {
+	streams.mu.Lock()
+	defer streams.mu.Unlock()
+	for streams.waiting.Len() > 0 && streams.mayDial() {
+		streams.open++
+		streams.dialing++
+		streams.waiting.Pop().Serve(nil)
 	}
 }
 
 // admit counts a connection that is about to be opened to be held.
-func (s *streams) admit() {
-	s.mu.Lock()
-	s.open++
-	s.dialing++
-	s.mu.Unlock()
+func (streams *streams) admit() {
+	streams.mu.Lock()
+	streams.open++
+	streams.dialing++
+	streams.mu.Unlock()
 }
 
 // count returns how many connections are open, being opened or ending.
-func (s *streams) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.open
+func (streams *streams) count() int {
+	streams.mu.Lock()
+	defer streams.mu.Unlock()
+	return streams.open
 }
 
 // expire closes connections that are idle since before a time.
-func (s *streams) expire(before time.Duration) {
-	s.shutIdle(func(since time.Duration) bool { return since < before })
+func (streams *streams) expire(before time.Duration) {
+	streams.shutIdle(func(since time.Duration) bool { return since < before })
 }
 
 // trim closes idle connections beyond n, those that are so the longest.
-func (s *streams) trim(n int) {
-	over := s.count() - n
-	s.shutIdle(func(time.Duration) bool {
+func (streams *streams) trim(n int) {
+	over := streams.count() - n
+	streams.shutIdle(func(time.Duration) bool {
 		over--
 		return over >= 0
 	})
 }
 
 // shutIdle closes the connections that are idle the longest, as long as they are meant.
-func (s *streams) shutIdle(meant func(since time.Duration) bool) {
+func (streams *streams) shutIdle(meant func(since time.Duration) bool) {
 	var out []*muxed
-	s.mu.Lock()
-	for m, since := s.conns.Oldest(); m != nil && meant(since); m, since = s.conns.Oldest() {
-		s.drop(m.Of)
+	streams.mu.Lock()
+	for m, since := streams.conns.Oldest(); m != nil && meant(since); m, since = streams.conns.Oldest() {
+		streams.drop(m.Of)
 		m.Of.c.unused = false // it did not come to nothing
 		out = append(out, m.Of)
 	}
-	s.mu.Unlock()
+	streams.mu.Unlock()
 	for _, h := range out {
 		h.shut()
 	}
 }
 
 // oldest returns since when the longest idle connection is idle.
-func (s *streams) oldest() (time.Duration, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m, since := s.conns.Oldest()
+func (streams *streams) oldest() (time.Duration, bool) {
+	streams.mu.Lock()
+	defer streams.mu.Unlock()
+	m, since := streams.conns.Oldest()
 	return since, m != nil
 }
 
-func (s *streams) idleStats(now time.Duration) (int64, time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conns.Stats(now)
+func (streams *streams) idleStats(now time.Duration) (int64, time.Duration) {
+	streams.mu.Lock()
+	defer streams.mu.Unlock()
+	return streams.conns.Stats(now)
 }

@@ -184,10 +184,10 @@ func New(cfg Config) (*Transport, error) {
 }
 
 // target is what the exchanger is told.
-func (t *Transport) target() Target {
-	to := t.route
+func (transport *Transport) target() Target {
+	to := transport.route
 	out := Target{
-		Profile: t.cfg.Profile, Client: t.cfg.Client, Data: t.cfg.Data, Vars: t.cfg.Vars, Callback: t.cfg.Callback, RunID: t.cfg.RunID, Tracing: t.cfg.Tracing,
+		Profile: transport.cfg.Profile, Client: transport.cfg.Client, Data: transport.cfg.Data, Vars: transport.cfg.Vars, Callback: transport.cfg.Callback, RunID: transport.cfg.RunID, Tracing: transport.cfg.Tracing,
 		Scheme: to.Scheme, TLS: to.TLS, Authority: to.Authority, Prefix: to.Prefix, Authorization: to.User, Origin: to.Origin,
 	}
 	if to.Origin != "" {
@@ -200,7 +200,9 @@ func (t *Transport) target() Target {
 }
 
 // Compile implements [attack.Client]: see [Exchanger].
-func (t *Transport) Compile(r profiles.Request) (attack.Request, error) { return t.ex.Compile(r) }
+func (transport *Transport) Compile(r profiles.Request) (attack.Request, error) {
+	return transport.ex.Compile(r)
+}
 
 // Do sends one attempt and waits for its end. It waits for a connection of the
 // pool or opens one (always, and for this attempt alone, when Client.Connections
@@ -213,37 +215,37 @@ func (t *Transport) Compile(r profiles.Request) (attack.Request, error) { return
 // from it; an attempt that got no connection in time is a timeout in phase dial.
 // A status outside Profile.Expect is Fault Status in PhaseDone. The connection's
 // state is taken when the attempt ends. Do never sends a request twice.
-func (t *Transport) Do(r attack.Request, a *attack.Attempt) {
-	deadline := t.begin(a)
-	if t.multi.Load() {
-		t.streams.do(r, a, deadline)
+func (transport *Transport) Do(r attack.Request, a *attack.Attempt) {
+	deadline := transport.begin(a)
+	if transport.multi.Load() {
+		transport.streams.do(r, a, deadline)
 		return
 	}
-	c := t.acquire(a, deadline)
+	c := transport.acquire(a, deadline)
 	if c == nil {
-		t.end(a)
+		transport.end(a)
 		return
 	}
 	if c.mux.Load() != nil {
-		t.streams.adopt(c.mux.Load(), true, false)
-		t.streams.doOn(c.mux.Load(), r, a, deadline)
+		transport.streams.adopt(c.mux.Load(), true, false)
+		transport.streams.doOn(c.mux.Load(), r, a, deadline)
 		return
 	}
 	how := c.serve(r, a, deadline)
-	t.release(c, how)
+	transport.release(c, how)
 }
 
 // begin starts the clock of an attempt and clears what Do sets.
-func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
-	a.Start = t.clock()
+func (transport *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
+	a.Start = transport.clock()
 	a.Status, a.Fault, a.Detail, a.Phase, a.WireReset = 0, attack.None, attack.Detail{}, attack.PhaseDial, false
 	a.Conn, a.Info, a.RetryAfter = attack.Conn{}, attack.TCPInfo{}, 0
 	if a.Reply != nil {
 		a.Reply.Sent = nil
 		a.Reply.Begin("")
 	}
-	if t.timeout > 0 {
-		return a.Start + t.timeout
+	if transport.timeout > 0 {
+		return a.Start + transport.timeout
 	}
 	return never
 }
@@ -252,79 +254,81 @@ func (t *Transport) begin(a *attack.Attempt) (deadline time.Duration) {
 const never = link.Never
 
 // left returns how long it is until a deadline; below 0 for never.
-func (t *Transport) left(deadline time.Duration) time.Duration {
+func (transport *Transport) left(deadline time.Duration) time.Duration {
 	if deadline == never {
 		return -1
 	}
-	return max(deadline-t.clock(), 0)
+	return max(deadline-transport.clock(), 0)
 }
 
 // end closes an attempt that got no connection.
-func (t *Transport) end(a *attack.Attempt) { a.End = t.clock() }
+func (transport *Transport) end(a *attack.Attempt) { a.End = transport.clock() }
 
 // acquire returns a connection for an attempt, or nil when a says why not.
-func (t *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
-	if t.pool.closeMode() {
-		if t.aborted.Load() {
+func (transport *Transport) acquire(a *attack.Attempt, deadline time.Duration) *Conn {
+	if transport.pool.closeMode() {
+		if transport.aborted.Load() {
 			a.Fault = attack.Canceled
 			return nil
 		}
-		return t.dialer.dial(a, deadline, noMatter)
+		return transport.dialer.dial(a, deadline, noMatter)
 	}
 	for {
-		c, fault := t.pool.take(a.Start, deadline)
+		c, fault := transport.pool.take(a.Start, deadline)
 		if fault != attack.None {
 			a.Fault = fault
 			return nil
 		}
 		if c == nil {
-			if c = t.dialer.dial(a, deadline, noMatter); c == nil {
-				t.pool.gone()
+			if c = transport.dialer.dial(a, deadline, noMatter); c == nil {
+				transport.pool.gone()
 				return nil
 			}
 			if c.mux.Load() != nil {
-				t.pool.gone()
+				transport.pool.gone()
 				return c
 			}
 			c.pooled = true
-			t.watch(c)
+			transport.watch(c)
 			return c
 		}
 		switch {
 		case c.stale(a.Start):
-			t.retire(c, Destroyed)
+			transport.retire(c, Destroyed)
 		case c.clean(a.Start):
 			return c
 		default:
-			t.lost(c)
+			transport.lost(c)
 		}
 	}
 }
 
 // RemoteIndex returns the index that OnAddress gave an address, 0 if none. An
 // attempt has it in Conn.RemoteIndex.
-func (t *Transport) RemoteIndex(addr netip.AddrPort) uint16 { return t.dialer.remotes.Find(addr) }
+func (transport *Transport) RemoteIndex(addr netip.AddrPort) uint16 {
+	return transport.dialer.remotes.Find(addr)
+}
 
 // Stats returns the connections as they are.
-func (t *Transport) Stats() Stats {
-	now := t.clock()
-	idle, seconds := t.pool.idleStats(now)
-	i, s := t.streams.idleStats(now)
+func (transport *Transport) Stats() Stats {
+	now := transport.clock()
+	idle, seconds := transport.pool.idleStats(now)
+	i, s := transport.streams.idleStats(now)
 	idle, seconds = idle+i, seconds+s
-	t.mu.Lock()
-	seconds += t.leased
-	for l := range t.leases {
+	transport.mu.Lock()
+	seconds += transport.leased
+	for l := range transport.leases {
 		i, s := l.idleStats(now)
 		idle, seconds = idle+i, seconds+s
 	}
-	t.mu.Unlock()
-	t.bg.mu.Lock()
-	cut := t.bg.cut
-	t.bg.mu.Unlock()
-	wanted, undialled := t.holder.stats()
+	transport.mu.Unlock()
+	transport.bg.mu.Lock()
+	cut := transport.bg.cut
+	transport.bg.mu.Unlock()
+	wanted, undialled := transport.holder.stats()
 	return Stats{
-		Dials: t.dials.Load(), Open: t.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds(),
-		Wanted: wanted, Undialled: undialled, Unawaited: cut, LookupFailures: t.dialer.resolver.Failures(),
+		Dials: transport.dials.Load(), Open: transport.open.Load(), Idle: idle, IdleConnSeconds: seconds.Seconds(),
+		Wanted: wanted, Undialled: undialled, Unawaited: cut, LookupFailures: transport.dialer.resolver.Failures(),
 	}
 }
 
@@ -335,28 +339,28 @@ func (t *Transport) Stats() Stats {
 // idle beyond Client.Connections; attempts that wait then get what that allows.
 // A connection that cannot be opened, or that ends before an attempt was made on it,
 // is reported to OnIdle; it is tried again after 100 ms, then 200 ms, up to 6.4 s.
-func (t *Transport) Hold(n int) { t.HoldAt(n, t.clock()) }
+func (transport *Transport) Hold(n int) { transport.HoldAt(n, transport.clock()) }
 
 // HoldAt is [Transport.Hold] where the connections that are more than before were due
 // at a time of the clock.
-func (t *Transport) HoldAt(n int, due time.Duration) { t.holder.set(max(n, 0), due) }
+func (transport *Transport) HoldAt(n int, due time.Duration) { transport.holder.set(max(n, 0), due) }
 
 // Drain ends the attempts that wait for a connection with Fault Canceled, in
 // PhaseDial: nothing of them has been sent. From now on none waits; those that
 // have a connection go on.
-func (t *Transport) Drain() { t.drained.Do(func() { close(t.drain) }) }
+func (transport *Transport) Drain() { transport.drained.Do(func() { close(transport.drain) }) }
 
 // Abort ends every attempt in flight with Fault Canceled and refuses new ones
 // with it: the end of a drain. It does not wait for the attempts to return.
-func (t *Transport) Abort() {
-	if t.aborted.Swap(true) {
+func (transport *Transport) Abort() {
+	if transport.aborted.Swap(true) {
 		return
 	}
-	close(t.quit)
-	t.cancel()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, c := range t.conns {
+	close(transport.quit)
+	transport.cancel()
+	transport.mu.Lock()
+	defer transport.mu.Unlock()
+	for _, c := range transport.conns {
 		c.Break()
 	}
 }
@@ -364,38 +368,38 @@ func (t *Transport) Abort() {
 // Close ends what Abort ends, closes all connections, each after a last look for
 // a RST, and returns when everything has been reported. Leases must not be in
 // use.
-func (t *Transport) Close() error {
-	t.Abort()
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
+func (transport *Transport) Close() error {
+	transport.Abort()
+	transport.mu.Lock()
+	if transport.closed {
+		transport.mu.Unlock()
 		return nil
 	}
-	t.closed = true
-	all := make([]*Conn, 0, len(t.conns))
-	for _, c := range t.conns {
+	transport.closed = true
+	all := make([]*Conn, 0, len(transport.conns))
+	for _, c := range transport.conns {
 		all = append(all, c)
 	}
-	t.mu.Unlock()
+	transport.mu.Unlock()
 	for _, c := range all {
 		if h := c.mux.Load(); h != nil {
 			h.close()
 		} else if c.state.CompareAndSwap(stateIdle, stateLost) {
-			t.unlink(c)
+			transport.unlink(c)
 			c.idleEOF = c.idleEOF || c.peerFinned()
-			t.retire(c, Destroyed)
+			transport.retire(c, Destroyed)
 		}
 	}
-	t.bg.flush()
-	t.mu.Lock()
-	for len(t.conns) > 0 {
-		t.empty.Wait() // for the attempts in flight to come back
+	transport.bg.flush()
+	transport.mu.Lock()
+	for len(transport.conns) > 0 {
+		transport.empty.Wait() // for the attempts in flight to come back
 	}
-	t.mu.Unlock()
-	t.bg.stop()
-	t.watcher.Close()
-	if t.poller != nil {
-		t.poller.Close()
+	transport.mu.Unlock()
+	transport.bg.stop()
+	transport.watcher.Close()
+	if transport.poller != nil {
+		transport.poller.Close()
 	}
 	return nil
 }

@@ -51,23 +51,23 @@ func containerFiles(root, name string) []string {
 }
 
 // container follows the files of a container, or what Docker's API streams of it.
-func (l *Log) container(ctx context.Context, emit func(probe.Event)) error {
-	if files := containerFiles(l.root(), l.entry.Container); len(files) > 0 {
-		return l.files(ctx, func() ([]string, error) { return containerFiles(l.root(), l.entry.Container), nil }, emit)
+func (log *Log) container(ctx context.Context, emit func(probe.Event)) error {
+	if files := containerFiles(log.root(), log.entry.Container); len(files) > 0 {
+		return log.files(ctx, func() ([]string, error) { return containerFiles(log.root(), log.entry.Container), nil }, emit)
 	}
-	socket := filepath.Join(l.root(), dockerSocket)
+	socket := filepath.Join(log.root(), dockerSocket)
 	if _, err := os.Stat(socket); err != nil {
 		return &probe.Unsupported{
-			What: l.source.Name, Reason: "no container of that name has a log on this machine, and there is no " + dockerSocket,
+			What: log.source.Name, Reason: "no container of that name has a log on this machine, and there is no " + dockerSocket,
 			Needs: "the right to read /var/lib/docker, /var/lib/containers or /var/log/containers",
 		}
 	}
-	return l.socket(ctx, socket, emit)
+	return log.socket(ctx, socket, emit)
 }
 
 // socket follows a container by Docker's API (Docker Engine API v1.41, GET
 // /containers/{id}/logs): once it ends or is started anew it is asked again.
-func (l *Log) socket(ctx context.Context, socket string, emit func(probe.Event)) error {
+func (log *Log) socket(ctx context.Context, socket string, emit func(probe.Event)) error {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{Timeout: askSocket}).DialContext(ctx, "unix", socket)
@@ -75,19 +75,19 @@ func (l *Log) socket(ctx context.Context, socket string, emit func(probe.Event))
 		ResponseHeaderTimeout: askSocket,
 	}}
 	defer client.CloseIdleConnections()
-	k := l.keeper("container "+l.entry.Container, l.entry.Container)
+	k := log.keeper("container "+log.entry.Container, log.entry.Container)
 	since, heard := time.Now(), false
 	for {
-		err := l.dockerLines(ctx, client, since, k, emit)
+		err := log.dockerLines(ctx, client, since, k, emit)
 		if ctx.Err() != nil {
 			return nil
 		}
 		var refused *dockerRefused
 		if errors.As(err, &refused) && !heard {
-			return &probe.Unsupported{What: l.source.Name, Reason: err.Error(), Needs: "a container of that name, and the right to ask Docker"}
+			return &probe.Unsupported{What: log.source.Name, Reason: err.Error(), Needs: "a container of that name, and the right to ask Docker"}
 		}
 		if err != nil {
-			l.lacks("%s", err)
+			log.lacks("%s", err)
 		}
 		heard, since = true, time.Now()
 		select {
@@ -105,12 +105,12 @@ func (e *dockerRefused) Error() string {
 	return fmt.Sprintf("docker answers %s for the logs of %s", e.status, e.name)
 }
 
-func (l *Log) dockerLines(ctx context.Context, client *http.Client, since time.Time, k *keeper, emit func(probe.Event)) error {
+func (log *Log) dockerLines(ctx context.Context, client *http.Client, since time.Time, k *keeper, emit func(probe.Event)) error {
 	query := url.Values{
 		"follow": {"1"}, "stdout": {"1"}, "stderr": {"1"}, "timestamps": {"1"},
 		"since": {strconv.FormatInt(since.Unix(), 10)},
 	}
-	path := "http://docker/containers/" + url.PathEscape(l.entry.Container) + "/logs?" + query.Encode()
+	path := "http://docker/containers/" + url.PathEscape(log.entry.Container) + "/logs?" + query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, path, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("ask docker: %w", err)
@@ -121,12 +121,12 @@ func (l *Log) dockerLines(ctx context.Context, client *http.Client, since time.T
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return &dockerRefused{answer.Status, l.entry.Container}
+		return &dockerRefused{answer.Status, log.entry.Container}
 	}
 	out, in := io.Pipe()
 	go func() { in.CloseWithError(unframe(in, answer.Body, answer.Header.Get("Content-Type"))) }()
 	defer out.Close()
-	l.stream(out, func(k *keeper, line string) { k.stamped(line, since, l.clock.Now(), emit) }, k, emit)
+	log.stream(out, func(k *keeper, line string) { k.stamped(line, since, log.clock.Now(), emit) }, k, emit)
 	return nil
 }
 

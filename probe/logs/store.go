@@ -72,18 +72,18 @@ type store interface {
 // ask asks a store again and again for what was written since the last time: for lines
 // that are some seconds old, and for the same ones later, as stores take in some late. The
 // last question is for all that was not asked for twice, up to now.
-func (l *Log) ask(ctx context.Context, emit func(probe.Event)) error {
-	s, err := storeAt(ctx, l.entry.URL, l.entry.Query)
+func (log *Log) ask(ctx context.Context, emit func(probe.Event)) error {
+	s, err := storeAt(ctx, log.entry.URL, log.entry.Query)
 	if err != nil {
-		return &probe.Unsupported{What: l.source.Name, Reason: err.Error()}
+		return &probe.Unsupported{What: log.source.Name, Reason: err.Error()}
 	}
-	return l.questions(ctx, s, emit)
+	return log.questions(ctx, s, emit)
 }
 
 // questions asks until ctx is done.
-func (l *Log) questions(ctx context.Context, s store, emit func(probe.Event)) error {
+func (log *Log) questions(ctx context.Context, s store, emit func(probe.Event)) error {
 	begin := time.Now().Add(-settles)
-	q := &questions{log: l, store: s, keep: l.keeper(shownURL(l.entry.URL), ""), emit: emit, next: begin, again: begin, seen: map[uint64]uint32{}}
+	q := &questions{log: log, store: s, keep: log.keeper(shownURL(log.entry.URL), ""), emit: emit, next: begin, again: begin, seen: map[uint64]uint32{}}
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
 	for looked := time.Now(); ; {
@@ -94,7 +94,7 @@ func (l *Log) questions(ctx context.Context, s store, emit func(probe.Event)) er
 			defer cancel()
 			q.last(last)
 			if q.failed > 0 && q.answered == 0 {
-				return &probe.Unsupported{What: l.source.Name, Reason: "the store was asked in vain: " + strings.Join(l.missing, "; ")}
+				return &probe.Unsupported{What: log.source.Name, Reason: "the store was asked in vain: " + strings.Join(log.missing, "; ")}
 			}
 			return nil
 		case <-ticker.C:

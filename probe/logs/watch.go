@@ -65,32 +65,32 @@ func New(entry profiles.Log, host, netns string, clock probe.Clock) *Log {
 }
 
 // Source names the log.
-func (l *Log) Source() probe.Source { return l.source }
+func (log *Log) Source() probe.Source { return log.source }
 
 // Check says whether there is something to follow now.
-func (l *Log) Check() error {
+func (log *Log) Check() error {
 	switch {
-	case l.entry.File != "":
-		paths, err := matches(l.entry.File)
+	case log.entry.File != "":
+		paths, err := matches(log.entry.File)
 		if err != nil {
 			return err
 		}
 		if len(paths) == 0 {
-			return fmt.Errorf("no file is called %s yet: it is followed when it comes", l.entry.File)
+			return fmt.Errorf("no file is called %s yet: it is followed when it comes", log.entry.File)
 		}
 		f, err := open(paths[0], false)
 		if err != nil {
 			return err
 		}
 		return f.file.Close()
-	case l.entry.Container != "":
-		if len(containerFiles(l.root(), l.entry.Container)) > 0 {
+	case log.entry.Container != "":
+		if len(containerFiles(log.root(), log.entry.Container)) > 0 {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join(l.root(), dockerSocket)); err != nil {
-			return fmt.Errorf("no container %s has a log here, and there is no %s: name it as docker ps does, or run as root", l.entry.Container, dockerSocket)
+		if _, err := os.Stat(filepath.Join(log.root(), dockerSocket)); err != nil {
+			return fmt.Errorf("no container %s has a log here, and there is no %s: name it as docker ps does, or run as root", log.entry.Container, dockerSocket)
 		}
-	case l.entry.Journal != "":
+	case log.entry.Journal != "":
 		if _, err := exec.LookPath("journalctl"); err != nil {
 			return errors.New("journalctl is not installed")
 		}
@@ -99,16 +99,16 @@ func (l *Log) Check() error {
 }
 
 // Missing says what was not read, nil for nothing.
-func (l *Log) Missing() []*probe.Unsupported {
+func (log *Log) Missing() []*probe.Unsupported {
 	var dropped, skewed, seen uint64
 	var off time.Duration
-	for _, k := range l.keepers {
+	for _, k := range log.keepers {
 		if k.off.Abs() > off.Abs() {
 			off = k.off
 		}
 		dropped, skewed, seen = dropped+k.dropped, skewed+k.skewed, seen+k.seen
 	}
-	reasons := slices.Clone(l.missing)
+	reasons := slices.Clone(log.missing)
 	if dropped > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d lines were more than it hands on in a second", dropped))
 	}
@@ -117,7 +117,7 @@ func (l *Log) Missing() []*probe.Unsupported {
 	}
 	var out []*probe.Unsupported
 	for _, r := range reasons {
-		out = append(out, &probe.Unsupported{What: l.source.Name, Reason: r})
+		out = append(out, &probe.Unsupported{What: log.source.Name, Reason: r})
 	}
 	return out
 }
@@ -137,37 +137,37 @@ func beforeOrAfter(off time.Duration) string {
 	return "after"
 }
 
-func (l *Log) lacks(format string, args ...any) {
+func (log *Log) lacks(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if len(l.missing) < 8 && !slices.Contains(l.missing, text) {
-		l.missing = append(l.missing, text)
+	if len(log.missing) < 8 && !slices.Contains(log.missing, text) {
+		log.missing = append(log.missing, text)
 	}
 }
 
 // Watch follows the log until ctx is done.
-func (l *Log) Watch(ctx context.Context, emit func(probe.Event)) error {
+func (log *Log) Watch(ctx context.Context, emit func(probe.Event)) error {
 	switch {
-	case l.entry.Journal != "":
-		return l.journal(ctx, emit)
-	case l.entry.URL != "":
-		return l.ask(ctx, emit)
-	case l.entry.Container != "":
-		return l.container(ctx, emit)
+	case log.entry.Journal != "":
+		return log.journal(ctx, emit)
+	case log.entry.URL != "":
+		return log.ask(ctx, emit)
+	case log.entry.Container != "":
+		return log.container(ctx, emit)
 	}
-	return l.files(ctx, func() ([]string, error) { return matches(l.entry.File) }, emit)
+	return log.files(ctx, func() ([]string, error) { return matches(log.entry.File) }, emit)
 }
 
-func (l *Log) root() string { return cmp.Or(l.fs, "/") }
+func (log *Log) root() string { return cmp.Or(log.fs, "/") }
 
-func (l *Log) keeper(file, service string) *keeper {
-	k := &keeper{parser: parse.Parser{Fields: l.fields, Format: l.entry.Format}, file: file, service: cmp.Or(l.entry.Service, service), source: l.source, clock: l.clock, servers: l.servers}
-	l.keepers = append(l.keepers, k)
+func (log *Log) keeper(file, service string) *keeper {
+	k := &keeper{parser: parse.Parser{Fields: log.fields, Format: log.entry.Format}, file: file, service: cmp.Or(log.entry.Service, service), source: log.source, clock: log.clock, servers: log.servers}
+	log.keepers = append(log.keepers, k)
 	return k
 }
 
 // files follows the files of a glob: those that are there from their end on, those that
 // come from their beginning.
-func (l *Log) files(ctx context.Context, find func() ([]string, error), emit func(probe.Event)) error {
+func (log *Log) files(ctx context.Context, find func() ([]string, error), emit func(probe.Event)) error {
 	tails := map[string]*tail{}
 	known := map[string]int64{} // packed files with their size; -1: read, or of before
 	defer func() {
@@ -179,19 +179,19 @@ func (l *Log) files(ctx context.Context, find func() ([]string, error), emit fun
 	defer ticker.Stop()
 	buf := make([]byte, readAtOnce)
 	for look := 0; ; look++ {
-		now := l.clock.Now()
+		now := log.clock.Now()
 		if look%5 == 0 {
 			paths, err := find()
 			if err != nil {
-				l.lacks("%s", err)
+				log.lacks("%s", err)
 			}
 			if len(paths) > maxFiles {
-				l.lacks("%d files match, %d are followed", len(paths), maxFiles)
+				log.lacks("%d files match, %d are followed", len(paths), maxFiles)
 				paths = paths[:maxFiles]
 			}
 			for _, path := range paths {
 				if strings.HasSuffix(path, suffixPacked) {
-					l.packed(path, look > 0 && !packedOf(path, tails), known, now, emit)
+					log.packed(path, look > 0 && !packedOf(path, tails), known, now, emit)
 					continue
 				}
 				if tails[path] != nil {
@@ -199,23 +199,23 @@ func (l *Log) files(ctx context.Context, find func() ([]string, error), emit fun
 				}
 				f, err := open(path, look > 0)
 				if err != nil {
-					l.lacks("%s", err)
+					log.lacks("%s", err)
 					continue
 				}
 				if look > 0 && slices.ContainsFunc(slices.Collect(maps.Values(tails)), func(o *tail) bool { return os.SameFile(o.info, f.info) }) {
 					f.file.Close() // it was followed by its old name
 					continue
 				}
-				tails[path] = &tail{f, l.keeper(path, cmp.Or(l.entry.Container, serviceOf(path)))}
+				tails[path] = &tail{f, log.keeper(path, cmp.Or(log.entry.Container, serviceOf(path)))}
 			}
 		}
 		for path, f := range tails {
 			err := f.read(buf, func(text string) { f.keep.line(text, now, emit) })
 			if err != nil {
-				l.lacks("%s: %s", path, err)
+				log.lacks("%s: %s", path, err)
 			}
 			if f.skipped > 0 {
-				l.lacks("%s grew faster than it is read", path)
+				log.lacks("%s grew faster than it is read", path)
 			}
 			f.keep.flush(now, emit)
 			if look%5 == 4 && f.moved() {
@@ -230,15 +230,15 @@ func (l *Log) files(ctx context.Context, find func() ([]string, error), emit fun
 		select {
 		case <-ctx.Done():
 			for _, f := range tails {
-				_ = f.read(buf, func(text string) { f.keep.line(text, l.clock.Now(), emit) })
-				f.keep.flush(l.clock.Now()+time.Hour, emit)
+				_ = f.read(buf, func(text string) { f.keep.line(text, log.clock.Now(), emit) })
+				f.keep.flush(log.clock.Now()+time.Hour, emit)
 			}
-			if len(tails) == 0 && len(l.keepers) == 0 {
+			if len(tails) == 0 && len(log.keepers) == 0 {
 				none := "no file is called "
-				if info, err := os.Stat(l.entry.File); err == nil && info.IsDir() {
+				if info, err := os.Stat(log.entry.File); err == nil && info.IsDir() {
 					none = "a folder, and no file, is called "
 				}
-				return &probe.Unsupported{What: l.source.Name, Reason: cmp.Or(strings.Join(l.missing, "; "), none+cmp.Or(l.entry.File, "as a log of "+l.entry.Container))}
+				return &probe.Unsupported{What: log.source.Name, Reason: cmp.Or(strings.Join(log.missing, "; "), none+cmp.Or(log.entry.File, "as a log of "+log.entry.Container))}
 			}
 			return nil
 		case <-ticker.C:
@@ -247,7 +247,7 @@ func (l *Log) files(ctx context.Context, find func() ([]string, error), emit fun
 }
 
 // packed reads a packed file once it is whole: it does not grow from one look to the next.
-func (l *Log) packed(path string, wanted bool, known map[string]int64, now time.Duration, emit func(probe.Event)) {
+func (log *Log) packed(path string, wanted bool, known map[string]int64, now time.Duration, emit func(probe.Event)) {
 	info, err := os.Stat(path)
 	before, seen := known[path]
 	switch {
@@ -261,9 +261,9 @@ func (l *Log) packed(path string, wanted bool, known map[string]int64, now time.
 		return
 	}
 	known[path] = -1
-	k := l.keeper(path, serviceOf(path))
+	k := log.keeper(path, serviceOf(path))
 	if err := unpack(path, func(text string) { k.line(text, now, emit) }); err != nil {
-		l.lacks("%s", err)
+		log.lacks("%s", err)
 	}
 	k.flush(now+time.Hour, emit)
 }
@@ -306,10 +306,10 @@ func serviceOf(path string) string {
 }
 
 // journal follows the journal by journalctl.
-func (l *Log) journal(ctx context.Context, emit func(probe.Event)) error {
+func (log *Log) journal(ctx context.Context, emit func(probe.Event)) error {
 	args := []string{"--output=json", "--all", "--follow", "--lines=0", "--no-pager"}
-	if l.entry.Journal != "all" {
-		args = append(args, "--unit="+l.entry.Journal)
+	if log.entry.Journal != "all" {
+		args = append(args, "--unit="+log.entry.Journal)
 	}
 	cmd := exec.CommandContext(ctx, "journalctl", args...)
 	cmd.WaitDelay = time.Second
@@ -324,13 +324,13 @@ func (l *Log) journal(ctx context.Context, emit func(probe.Event)) error {
 		err = cmd.Start()
 	}
 	if err != nil {
-		return &probe.Unsupported{What: l.source.Name, Reason: err.Error(), Needs: "journalctl"}
+		return &probe.Unsupported{What: log.source.Name, Reason: err.Error(), Needs: "journalctl"}
 	}
-	unit := strings.TrimSuffix(l.entry.Journal, ".service")
+	unit := strings.TrimSuffix(log.entry.Journal, ".service")
 	if unit == "all" {
 		unit = ""
 	}
-	l.stream(out, func(k *keeper, line string) { k.journalLine(line, l.clock.Now(), emit) }, l.keeper("journal", unit), emit)
+	log.stream(out, func(k *keeper, line string) { k.journalLine(line, log.clock.Now(), emit) }, log.keeper("journal", unit), emit)
 	if err := cmd.Wait(); ctx.Err() == nil {
 		return fmt.Errorf("follow the journal: journalctl ended (%w) %s", cmp.Or(err, io.EOF), parse.Clean(said.String(), 200))
 	}
@@ -338,7 +338,7 @@ func (l *Log) journal(ctx context.Context, emit func(probe.Event)) error {
 }
 
 // stream reads lines until their end, and lets the keeper flush meanwhile.
-func (l *Log) stream(r io.Reader, take func(*keeper, string), k *keeper, emit func(probe.Event)) {
+func (log *Log) stream(r io.Reader, take func(*keeper, string), k *keeper, emit func(probe.Event)) {
 	lines := make(chan string, 256)
 	go func() {
 		defer close(lines)
@@ -355,12 +355,12 @@ func (l *Log) stream(r io.Reader, take func(*keeper, string), k *keeper, emit fu
 		select {
 		case line, more := <-lines:
 			if !more {
-				k.flush(l.clock.Now()+time.Hour, emit)
+				k.flush(log.clock.Now()+time.Hour, emit)
 				return
 			}
 			take(k, line)
 		case <-ticker.C:
-			k.flush(l.clock.Now(), emit)
+			k.flush(log.clock.Now(), emit)
 		}
 	}
 }

@@ -86,19 +86,19 @@ type curlCommand struct {
 }
 
 // options reads the words behind curl.
-func (c *curlCommand) options(words []string) error {
-	c.flags = map[string]bool{}
+func (command *curlCommand) options(words []string) error {
+	command.flags = map[string]bool{}
 	client := profiles.DefaultClient()
 	defer func() {
 		if !reflect.DeepEqual(client, profiles.DefaultClient()) { // what is usual need not be written
-			c.in.out.Profile.Client = client
+			command.in.out.Profile.Client = client
 		}
 	}()
 	for len(words) > 0 {
 		word := words[0]
 		words = words[1:]
 		if word == "" || word[0] != '-' || word == "-" {
-			c.urls = append(c.urls, word)
+			command.urls = append(command.urls, word)
 			continue
 		}
 		name, value, inline := word, "", false
@@ -111,13 +111,13 @@ func (c *curlCommand) options(words []string) error {
 				name, meaning, value, valued, inline = word[:2], m, word[2:], true, true
 			} else {
 				for _, letter := range word[1:] {
-					c.plain("-"+string(letter), &client)
+					command.plain("-"+string(letter), &client)
 				}
 				continue
 			}
 		}
 		if !valued {
-			c.plain(name, &client)
+			command.plain(name, &client)
 			continue
 		}
 		if !inline {
@@ -126,7 +126,7 @@ func (c *curlCommand) options(words []string) error {
 			}
 			value, words = words[0], words[1:]
 		}
-		if err := c.valued(name, meaning, value, &client); err != nil {
+		if err := command.valued(name, meaning, value, &client); err != nil {
 			return err
 		}
 	}
@@ -135,15 +135,15 @@ func (c *curlCommand) options(words []string) error {
 
 // plain takes an option without a value. Many change nothing that is sent, such as -s;
 // one that is not known may, or may have a value that was then taken for a URL.
-func (c *curlCommand) plain(name string, client *profiles.Client) {
+func (command *curlCommand) plain(name string, client *profiles.Client) {
 	meaning, known := curlPlain[name]
 	if !known {
-		c.in.note("%s is not known and is left out: see whether it changes what is sent", name)
+		command.in.note("%s is not known and is left out: see whether it changes what is sent", name)
 		return
 	}
 	switch meaning {
 	case "left":
-		c.in.note("%s is left out: it cannot be taken into a profile", name)
+		command.in.note("%s is left out: it cannot be taken into a profile", name)
 	case "insecure":
 		client.TLS.SkipVerify = true
 	case "http1":
@@ -153,54 +153,54 @@ func (c *curlCommand) plain(name string, client *profiles.Client) {
 	case "h2c":
 		client.Protocol = profiles.ProtocolH2C
 	case "follow":
-		c.in.note("-L is not followed: a redirect is an answer; write the URL that it leads to")
+		command.in.note("-L is not followed: a redirect is an answer; write the URL that it leads to")
 	case "":
 	default:
-		c.flags[meaning] = true
+		command.flags[meaning] = true
 	}
 }
 
-func (c *curlCommand) valued(name, meaning, value string, client *profiles.Client) error {
+func (command *curlCommand) valued(name, meaning, value string, client *profiles.Client) error {
 	switch meaning {
 	case "request":
-		c.method = strings.ToUpper(value)
+		command.method = strings.ToUpper(value)
 	case "header":
 		n, v, ok := strings.Cut(value, ":")
 		if !ok || strings.TrimSpace(v) == "" {
 			return nil // "Name:" and "Name;" take a header away or send an empty one
 		}
-		c.header(strings.TrimSpace(n), strings.TrimSpace(v))
+		command.header(strings.TrimSpace(n), strings.TrimSpace(v))
 	case "data", "binary", "json", "raw":
 		if file, isFile := strings.CutPrefix(value, "@"); isFile && meaning != "raw" {
-			c.file = file
+			command.file = file
 		} else {
-			c.data = append(c.data, value)
+			command.data = append(command.data, value)
 		}
-		c.asJSON = c.asJSON || meaning == "json"
+		command.asJSON = command.asJSON || meaning == "json"
 	case "urlencode":
 		if n, v, ok := strings.Cut(value, "="); ok {
-			c.data = append(c.data, n+"="+url.QueryEscape(v))
+			command.data = append(command.data, n+"="+url.QueryEscape(v))
 		} else {
-			c.data = append(c.data, url.QueryEscape(value))
+			command.data = append(command.data, url.QueryEscape(value))
 		}
 	case "user":
 		user, password, _ := strings.Cut(value, ":")
-		c.headers = append(c.headers, profiles.Header{
-			Name: "Authorization", Value: "Basic " + c.in.secret("BASIC_CREDENTIALS", basic(url.UserPassword(user, password))),
+		command.headers = append(command.headers, profiles.Header{
+			Name: "Authorization", Value: "Basic " + command.in.secret("BASIC_CREDENTIALS", basic(url.UserPassword(user, password))),
 		})
-		c.in.note("BASIC_CREDENTIALS is base64 of user:password: printf user:password | base64")
+		command.in.note("BASIC_CREDENTIALS is base64 of user:password: printf user:password | base64")
 	case "cookie":
 		if strings.Contains(value, "=") {
-			c.header("Cookie", value)
+			command.header("Cookie", value)
 		} else {
-			c.in.note("the cookies of %s are not read: write a Cookie header", value)
+			command.in.note("the cookies of %s are not read: write a Cookie header", value)
 		}
 	case "agent":
-		c.header("User-Agent", value)
+		command.header("User-Agent", value)
 	case "referer":
-		c.header("Referer", value)
+		command.header("Referer", value)
 	case "url":
-		c.urls = append(c.urls, value)
+		command.urls = append(command.urls, value)
 	case "timeout":
 		if s, err := strconv.ParseFloat(value, 64); err == nil && s > 0 && s < 3600 {
 			client.Timeout = time.Duration(s * float64(time.Second))
@@ -212,23 +212,23 @@ func (c *curlCommand) valued(name, meaning, value string, client *profiles.Clien
 	case "key":
 		client.TLS.KeyFile = value
 	case "form":
-		return c.form(value)
+		return command.form(value)
 	case "form-text":
-		return c.formText(name, value)
+		return command.formText(name, value)
 	case "bearer":
-		c.header("Authorization", "Bearer "+value)
+		command.header("Authorization", "Bearer "+value)
 	case "range":
-		c.header("Range", "bytes="+value)
+		command.header("Range", "bytes="+value)
 	case "resolve", "connect":
-		return c.route(name, value)
+		return command.route(name, value)
 	case "left":
-		c.in.note("%s is left out: it cannot be taken into a profile", name)
+		command.in.note("%s is left out: it cannot be taken into a profile", name)
 	case "upload":
 		return fmt.Errorf("%s %s: write what it sends into a file and import with --data-binary @file and its Content-Type", name, value)
 	case "proxy":
-		c.in.note("%s is left out: set HTTP_PROXY or HTTPS_PROXY, and client.proxy: environment", name)
+		command.in.note("%s is left out: set HTTP_PROXY or HTTPS_PROXY, and client.proxy: environment", name)
 	case "socket":
-		c.in.note("%s %s is left out: write the address into the target's url", name, value)
+		command.in.note("%s %s is left out: write the address into the target's url", name, value)
 	case "retry":
 		if n, err := strconv.Atoi(value); err == nil && n > 0 && n <= 10 {
 			client.Retries = profiles.DefaultRetries(n)
@@ -237,14 +237,14 @@ func (c *curlCommand) valued(name, meaning, value string, client *profiles.Clien
 	return nil
 }
 
-func (c *curlCommand) header(name, value string) {
-	if h, keep := c.in.header(name, value); keep {
-		c.headers = append(c.headers, h)
+func (command *curlCommand) header(name, value string) {
+	if h, keep := command.in.header(name, value); keep {
+		command.headers = append(command.headers, h)
 	}
 }
 
-func (c *curlCommand) hasHeader(name string) bool {
-	for _, h := range c.headers {
+func (command *curlCommand) hasHeader(name string) bool {
+	for _, h := range command.headers {
 		if strings.EqualFold(h.Name, name) {
 			return true
 		}
@@ -253,35 +253,35 @@ func (c *curlCommand) hasHeader(name string) bool {
 }
 
 // finish makes the requests.
-func (c *curlCommand) finish() error {
-	if len(c.urls) == 0 {
+func (command *curlCommand) finish() error {
+	if len(command.urls) == 0 {
 		return fmt.Errorf("the curl command has no URL")
 	}
-	body := strings.Join(c.data, "&")
-	sends := len(c.data) > 0 || c.file != ""
-	if sends && len(c.parts) > 0 {
+	body := strings.Join(command.data, "&")
+	sends := len(command.data) > 0 || command.file != ""
+	if sends && len(command.parts) > 0 {
 		return fmt.Errorf("-F and -d are two bodies of one request: leave out one of them")
 	}
-	if len(c.parts) > 0 { // the type is written with the boundary between the parts
-		c.headers = slices.DeleteFunc(c.headers, func(h profiles.Header) bool { return strings.EqualFold(h.Name, "Content-Type") })
+	if len(command.parts) > 0 { // the type is written with the boundary between the parts
+		command.headers = slices.DeleteFunc(command.headers, func(h profiles.Header) bool { return strings.EqualFold(h.Name, "Content-Type") })
 	}
 	switch {
-	case c.method != "":
-	case c.flags["head"]:
-		c.method = "HEAD"
-	case sends && !c.flags["get"] || len(c.parts) > 0:
-		c.method = "POST"
+	case command.method != "":
+	case command.flags["head"]:
+		command.method = "HEAD"
+	case sends && !command.flags["get"] || len(command.parts) > 0:
+		command.method = "POST"
 	default:
-		c.method = "GET"
+		command.method = "GET"
 	}
-	if sends && !c.flags["get"] && !c.hasHeader("Content-Type") {
+	if sends && !command.flags["get"] && !command.hasHeader("Content-Type") {
 		kind := "application/x-www-form-urlencoded"
-		if c.asJSON {
+		if command.asJSON {
 			kind = "application/json"
 		}
-		c.headers = append(c.headers, profiles.Header{Name: "Content-Type", Value: kind})
+		command.headers = append(command.headers, profiles.Header{Name: "Content-Type", Value: kind})
 	}
-	for _, text := range c.urls {
+	for _, text := range command.urls {
 		if !strings.Contains(text, "://") {
 			text = "http://" + text
 		}
@@ -289,40 +289,40 @@ func (c *curlCommand) finish() error {
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return fmt.Errorf("%s is not an http or https URL", quote(redactURL(text)))
 		}
-		r := profiles.Request{Method: c.method, Headers: c.headers, Body: body, BodyFile: c.file, Parts: c.parts}
-		if u.User != nil && !c.hasHeader("Authorization") {
-			r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], profiles.Header{Name: "Authorization", Value: "Basic " + c.in.secret("BASIC_CREDENTIALS", basic(u.User))})
+		r := profiles.Request{Method: command.method, Headers: command.headers, Body: body, BodyFile: command.file, Parts: command.parts}
+		if u.User != nil && !command.hasHeader("Authorization") {
+			r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], profiles.Header{Name: "Authorization", Value: "Basic " + command.in.secret("BASIC_CREDENTIALS", basic(u.User))})
 		}
-		if c.flags["get"] && body != "" {
+		if command.flags["get"] && body != "" {
 			u.RawQuery = strings.Trim(u.RawQuery+"&"+body, "&")
 			r.Body = ""
 		}
 		r.Path = u.RequestURI()
-		c.look(c.file, "the body's file")
-		for _, part := range c.parts {
-			c.look(part.File, "the file of part "+part.Name)
+		command.look(command.file, "the body's file")
+		for _, part := range command.parts {
+			command.look(part.File, "the file of part "+part.Name)
 		}
 		base := profiles.Base{URL: u.Scheme + "://" + u.Host, Requests: []profiles.Request{{Method: r.Method, Path: r.Path, Headers: r.Headers, Weight: 1}}}
 		if problems := rules.Base(base); len(problems) > 0 {
 			return fmt.Errorf("%s", problems[0].Message)
 		}
-		c.in.add(u, r)
-		c.reroute(u)
+		command.in.add(u, r)
+		command.reroute(u)
 	}
-	for _, r := range c.routes {
+	for _, r := range command.routes {
 		if !r.used {
-			c.in.note("%s is left out: it is of no URL of the command", r.text)
+			command.in.note("%s is left out: it is of no URL of the command", r.text)
 		}
 	}
 	return nil
 }
 
 // look notes a file that is not here.
-func (c *curlCommand) look(file, what string) {
+func (command *curlCommand) look(file, what string) {
 	if file == "" {
 		return
 	}
 	if _, err := os.Stat(file); err != nil {
-		c.in.note("%s %s is not here: put it beside the profile", what, file)
+		command.in.note("%s %s is not here: put it beside the profile", what, file)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // form takes a part of -F: name=value, name=@file, either with ;type=... behind it.
-func (c *curlCommand) form(text string) error {
+func (command *curlCommand) form(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("-F %s is no part: write name=value or name=@file", quoted(text))
@@ -42,9 +42,9 @@ func (c *curlCommand) form(text string) error {
 		case "type":
 			part.Type = of
 		case "filename":
-			c.in.note("filename=%s of part %s is left out: a file goes by its own name", of, name)
+			command.in.note("filename=%s of part %s is left out: a file goes by its own name", of, name)
 		default:
-			c.in.note("%s=%s of part %s is left out: a part has a value or a file, and a type", key, of, name)
+			command.in.note("%s=%s of part %s is left out: a part has a value or a file, and a type", key, of, name)
 		}
 	}
 	if isFile {
@@ -53,26 +53,26 @@ func (c *curlCommand) form(text string) error {
 		}
 		part.File = value
 	} else {
-		part.Value = c.partValue(name, value)
+		part.Value = command.partValue(name, value)
 	}
-	c.parts = append(c.parts, part)
+	command.parts = append(command.parts, part)
 	return nil
 }
 
 // formText takes a part of --form-string, in which nothing has a meaning.
-func (c *curlCommand) formText(option, text string) error {
+func (command *curlCommand) formText(option, text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("%s %s is no part: write name=value", option, quoted(text))
 	}
-	c.parts = append(c.parts, profiles.Part{Name: name, Value: c.partValue(name, value)})
+	command.parts = append(command.parts, profiles.Part{Name: name, Value: command.partValue(name, value)})
 	return nil
 }
 
 // partValue puts a variable in the place of a secret.
-func (c *curlCommand) partValue(name, value string) string {
+func (command *curlCommand) partValue(name, value string) string {
 	if value != "" && secretKey(name) {
-		return c.in.secret(variableName(name), value)
+		return command.in.secret(variableName(name), value)
 	}
 	return value
 }
@@ -117,7 +117,7 @@ type route struct {
 }
 
 // route reads HOST:PORT:ADDRESS of --resolve, or HOST1:PORT1:HOST2:PORT2 of --connect-to.
-func (c *curlCommand) route(name, value string) error {
+func (command *curlCommand) route(name, value string) error {
 	fields := routeFields(strings.TrimPrefix(value, "+"))
 	r := route{text: name + " " + value}
 	switch {
@@ -127,7 +127,7 @@ func (c *curlCommand) route(name, value string) error {
 		// An address of IPv6 may stand without brackets, and there may be several addresses.
 		first, more, several := strings.Cut(strings.Join(fields[2:], ":"), ",")
 		if several {
-			c.in.note("of the addresses of %s the first is taken: %s is left out", r.text, more)
+			command.in.note("of the addresses of %s the first is taken: %s is left out", r.text, more)
 		}
 		r.host, r.port, r.toHost = fields[0], fields[1], first
 		if r.host == "*" {
@@ -143,7 +143,7 @@ func (c *curlCommand) route(name, value string) error {
 	default:
 		return fmt.Errorf("%s cannot be read: write HOST1:PORT1:HOST2:PORT2", r.text)
 	}
-	c.routes = append(c.routes, r)
+	command.routes = append(command.routes, r)
 	return nil
 }
 
@@ -167,20 +167,20 @@ func routeFields(text string) []string {
 
 // reroute lets the target of a URL connect where the command says. Of several that fit,
 // curl takes the first.
-func (c *curlCommand) reroute(u *url.URL) {
+func (command *curlCommand) reroute(u *url.URL) {
 	port := u.Port()
 	if port == "" {
 		scheme, _ := profiles.FindScheme(u.Scheme)
 		port = fmt.Sprint(scheme.Port)
 	}
-	for i := range c.routes {
-		r := &c.routes[i]
+	for i := range command.routes {
+		r := &command.routes[i]
 		host := strings.Trim(r.host, "[]")
 		if host != "" && !strings.EqualFold(host, u.Hostname()) || r.port != "" && r.port != port {
 			continue
 		}
 		r.used = true
-		t := c.in.target(u)
+		t := command.in.target(u)
 		if t.ConnectTo != "" {
 			continue
 		}

@@ -35,16 +35,16 @@ const (
 // the windows before end: in the order of time where the load never fell, which dates
 // what grows with time too, and else in the order of the load. Failures that come in
 // clusters count as fewer ones. It is nil without requests.
-func (s *Series) Crossing(target, end int, share float64) *Crossing {
-	end = min(end, s.Len())
-	if target < 0 || end <= 0 || s.Interval <= 0 {
+func (series *Series) Crossing(target, end int, share float64) *Crossing {
+	end = min(end, series.Len())
+	if target < 0 || end <= 0 || series.Interval <= 0 {
 		return nil
 	}
-	loads, step := s.Loads(), s.Interval.Seconds()
+	loads, step := series.Loads(), series.Interval.Seconds()
 	var y, e []float64
 	var order []int
 	for i := range end {
-		p := &s.Points[target][i]
+		p := &series.Points[target][i]
 		y, e = append(y, float64(min(p.Failures, p.Requests))), append(e, float64(p.Requests))
 		if p.Requests > 0 {
 			order = append(order, i)
@@ -53,7 +53,7 @@ func (s *Series) Crossing(target, end int, share float64) *Crossing {
 	if len(order) == 0 {
 		return nil
 	}
-	if falls(loads[:end], s.Roundings()) {
+	if falls(loads[:end], series.Roundings()) {
 		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(loads[a], loads[b]) })
 	}
 	size := max(int(math.Ceil(crossingPart/step)), (len(order)+crossingParts-1)/crossingParts)
@@ -139,8 +139,8 @@ type crossingAt struct{ at, until, from, to float64 }
 
 // Roundings is by how much loads differ that were to be the same: by one request for
 // each target in a window.
-func (s *Series) Roundings() float64 {
-	return float64(len(s.Names)) / s.Interval.Seconds()
+func (series *Series) Roundings() float64 {
+	return float64(len(series.Names)) / series.Interval.Seconds()
 }
 
 // falls reports whether a load falls by more than a twentieth of its highest.

@@ -7,20 +7,20 @@ import (
 )
 
 // Role returns what a target of the series counts.
-func (s *Series) Role(target int) profiles.Role {
-	if target >= len(s.Roles) {
+func (series *Series) Role(target int) profiles.Role {
+	if target >= len(series.Roles) {
 		return profiles.RoleRequests
 	}
-	return s.Roles[target]
+	return series.Roles[target]
 }
 
 // Judged returns the positions of the targets that a gate is judged on; none when no
 // target has its name. A gate about failures is one about transactions that were accepted
 // too, one about latencies is not, and polls count where wire resets do.
-func (s *Series) Judged(g profiles.Gate) []int {
+func (series *Series) Judged(g profiles.Gate) []int {
 	var out []int
-	for i, name := range s.Names {
-		role := s.Role(i)
+	for i, name := range series.Names {
+		role := series.Role(i)
 		if g.Of != "" && name != g.Of && (role != profiles.RoleCompletion || name != g.Of+":"+string(role)) {
 			continue
 		}
@@ -46,9 +46,9 @@ func (s *Series) Judged(g profiles.Gate) []int {
 // Tally returns what a gate counts of a target in a window: see [Point.Tally]. A
 // transaction that came to nothing is a failure of the request that it began with, which
 // counts already.
-func (s *Series) Tally(g profiles.Gate, target, window int) Tally {
-	t := s.Points[target][window].Tally(g)
-	if g.Metric == profiles.GateFailures && s.Role(target) == profiles.RoleCompletion && s.Names[target] != g.Of {
+func (series *Series) Tally(g profiles.Gate, target, window int) Tally {
+	t := series.Points[target][window].Tally(g)
+	if g.Metric == profiles.GateFailures && series.Role(target) == profiles.RoleCompletion && series.Names[target] != g.Of {
 		t.N = 0
 	}
 	return t
@@ -56,18 +56,18 @@ func (s *Series) Tally(g profiles.Gate, target, window int) Tally {
 
 // Unknown returns of how many transactions that a gate is about nobody knows what became
 // of them, in windows that are included.
-func (s *Series) Unknown(g profiles.Gate, includes func(window int) bool) uint64 {
+func (series *Series) Unknown(g profiles.Gate, includes func(window int) bool) uint64 {
 	var n uint64
 	if g.Metric != profiles.GateLost && g.Metric != profiles.GateFailures {
 		return 0
 	}
-	for _, i := range s.Judged(g) {
-		if s.Role(i) != profiles.RoleCompletion {
+	for _, i := range series.Judged(g) {
+		if series.Role(i) != profiles.RoleCompletion {
 			continue
 		}
-		for w := range s.Points[i] {
+		for w := range series.Points[i] {
 			if includes(w) {
-				n += s.Points[i][w].Unknown
+				n += series.Points[i][w].Unknown
 			}
 		}
 	}
@@ -75,6 +75,6 @@ func (s *Series) Unknown(g profiles.Gate, includes func(window int) bool) uint64
 }
 
 // Requests returns the positions of the targets that are requests of the load.
-func (s *Series) Requests() []int {
-	return slices.DeleteFunc(s.Index(""), func(i int) bool { return s.Role(i) != profiles.RoleRequests })
+func (series *Series) Requests() []int {
+	return slices.DeleteFunc(series.Index(""), func(i int) bool { return series.Role(i) != profiles.RoleRequests })
 }

@@ -60,15 +60,15 @@ func New(interval time.Duration, names []string) *Series {
 // of unknown targets, before the load (a negative index), forgotten ones, and those
 // four million (twelve days at the usual interval) beyond the first are left out;
 // what was due before the first counts in the first.
-func (s *Series) Add(w attack.Window) {
+func (series *Series) Add(w attack.Window) {
 	t := int(w.Target)
-	first := int32(s.First)
-	if t >= len(s.Names) || w.Index < first || int(w.Index)-s.First >= maxWindows {
+	first := int32(series.First)
+	if t >= len(series.Names) || w.Index < first || int(w.Index)-series.First >= maxWindows {
 		return
 	}
 	w.Index -= first
-	s.grow(int(w.Index))
-	p := &s.Points[t][w.Index]
+	series.grow(int(w.Index))
+	p := &series.Points[t][w.Index]
 	p.Scheduled += w.Scheduled
 	p.Sent += w.Sent
 	p.Unsent += w.Unsent
@@ -76,18 +76,18 @@ func (s *Series) Add(w attack.Window) {
 	if lag, ok := w.Lag.Quantile(0.99); ok {
 		p.LagP99 = max(p.LagP99, lag)
 	}
-	if s.Interval > 0 {
-		offered := float64(w.Scheduled) / s.Interval.Seconds()
-		for i := range s.Points {
-			s.Points[i][w.Index].Offered += offered
+	if series.Interval > 0 {
+		offered := float64(w.Scheduled) / series.Interval.Seconds()
+		for i := range series.Points {
+			series.Points[i][w.Index].Offered += offered
 		}
 	}
 	for _, c := range w.Cells {
 		// A due window after this one is impossible; it is counted here.
 		due := min(max(c.DueWindow-first, 0), w.Index)
-		s.Points[t][due].addCell(c)
+		series.Points[t][due].addCell(c)
 	}
-	s.addLatency(s.Points[t], w)
+	series.addLatency(series.Points[t], w)
 }
 
 // addLatency gives the latencies of what ended in a window back to the windows
@@ -95,11 +95,11 @@ func (s *Series) Add(w attack.Window) {
 // follows from their latency to within a window: of those that end together, the
 // slowest were due first. So a percentile is taken over the very requests that
 // failures are a share of.
-func (s *Series) addLatency(points []Point, w attack.Window) {
+func (series *Series) addLatency(points []Point, w attack.Window) {
 	due := map[int32]uint64{}
 	for _, c := range w.Cells {
 		if c.Fault == attack.None && c.Attempts > 0 {
-			due[min(max(c.DueWindow-int32(s.First), 0), w.Index)] += c.Attempts
+			due[min(max(c.DueWindow-int32(series.First), 0), w.Index)] += c.Attempts
 		}
 	}
 	rest := slices.Clone(w.FromDue)
@@ -126,11 +126,11 @@ func (s *Series) addLatency(points []Point, w attack.Window) {
 // drain returns the first window after the last in which something was due, and
 // the load of the end: what happens from there on was caused by that load, not
 // by none. A last window that the end cut short counts like the one before it.
-func (s *Series) drain() (from int, load float64) {
-	if len(s.Points) == 0 {
+func (series *Series) drain() (from int, load float64) {
+	if len(series.Points) == 0 {
 		return 0, 0
 	}
-	points := s.Points[0]
+	points := series.Points[0]
 	for from = len(points); from > 0 && points[from-1].Offered <= 0; from-- {
 	}
 	for _, p := range points[max(0, from-2):from] {
@@ -142,11 +142,11 @@ func (s *Series) drain() (from int, load float64) {
 // Loads returns the load that each window counts at, in requests per second over
 // all targets: the one offered in it, and in the drain, where nothing is due any
 // more, that of the end.
-func (s *Series) Loads() []float64 {
-	out := make([]float64, s.Len())
-	from, end := s.drain()
+func (series *Series) Loads() []float64 {
+	out := make([]float64, series.Len())
+	from, end := series.drain()
 	for i := range out {
-		if out[i] = s.Points[0][i].Offered; i >= from-1 {
+		if out[i] = series.Points[0][i].Offered; i >= from-1 {
 			out[i] = end
 		}
 	}
@@ -181,51 +181,51 @@ func (p *Point) addCell(c attack.Cell) {
 
 // grow makes every target's points reach index: offered load is a sum over all
 // targets, so they stay of one length.
-func (s *Series) grow(index int) {
-	for i := range s.Points {
-		for len(s.Points[i]) <= index {
-			s.Points[i] = append(s.Points[i], Point{})
+func (series *Series) grow(index int) {
+	for i := range series.Points {
+		for len(series.Points[i]) <= index {
+			series.Points[i] = append(series.Points[i], Point{})
 		}
 	}
 }
 
 // Forget drops all windows but the last so many. It does so when there are twice
 // as many, in one go: a run of any length takes the memory of those.
-func (s *Series) Forget(keep int) {
-	n := s.Len() - keep
+func (series *Series) Forget(keep int) {
+	n := series.Len() - keep
 	if keep <= 0 || n < keep {
 		return
 	}
-	for t, points := range s.Points {
-		s.Points[t] = append(make([]Point, 0, 2*keep), points[n:]...)
+	for t, points := range series.Points {
+		series.Points[t] = append(make([]Point, 0, 2*keep), points[n:]...)
 	}
-	s.First += n
+	series.First += n
 }
 
 // OfferedAt returns the load that was offered at a time, in requests per second over
 // all targets: of its window, or of the known window that is nearest. It is false
 // when no window is known.
-func (s *Series) OfferedAt(at time.Duration) (float64, bool) {
-	if s.Interval <= 0 || at < 0 || s.Len() == 0 {
+func (series *Series) OfferedAt(at time.Duration) (float64, bool) {
+	if series.Interval <= 0 || at < 0 || series.Len() == 0 {
 		return 0, false
 	}
-	i := int(at/s.Interval) - s.First
-	return s.Points[0][min(max(i, 0), s.Len()-1)].Offered, true
+	i := int(at/series.Interval) - series.First
+	return series.Points[0][min(max(i, 0), series.Len()-1)].Offered, true
 }
 
 // Len returns the number of windows that are kept.
-func (s *Series) Len() int {
-	if len(s.Points) == 0 {
+func (series *Series) Len() int {
+	if len(series.Points) == 0 {
 		return 0
 	}
-	return len(s.Points[0])
+	return len(series.Points[0])
 }
 
 // Index returns the positions of a gate's targets: the named one, or all. It is
 // empty when no target has the name.
-func (s *Series) Index(name string) []int {
+func (series *Series) Index(name string) []int {
 	var out []int
-	for i, n := range s.Names {
+	for i, n := range series.Names {
 		if name == "" || n == name {
 			out = append(out, i)
 		}
@@ -235,18 +235,18 @@ func (s *Series) Index(name string) []int {
 
 // Achieved returns the highest load over all targets that was sent over one
 // second, in windows before end.
-func (s *Series) Achieved(end int) float64 {
-	if s.Interval <= 0 {
+func (series *Series) Achieved(end int) float64 {
+	if series.Interval <= 0 {
 		return 0
 	}
-	n := max(1, int(time.Second/s.Interval))
-	end = min(end, s.Len())
+	n := max(1, int(time.Second/series.Interval))
+	end = min(end, series.Len())
 	n = min(n, end)
 	if n == 0 {
 		return 0
 	}
 	sent := make([]uint64, end)
-	for _, points := range s.Points {
+	for _, points := range series.Points {
 		for i := range end {
 			sent[i] += points[i].Sent
 		}
@@ -261,5 +261,5 @@ func (s *Series) Achieved(end int) float64 {
 			best = max(best, sum)
 		}
 	}
-	return float64(best) / (time.Duration(n) * s.Interval).Seconds()
+	return float64(best) / (time.Duration(n) * series.Interval).Seconds()
 }

@@ -18,13 +18,13 @@ type reader struct {
 	head    head // the header block being read
 }
 
-func (r *reader) init(c *Conn) {
-	r.c, r.src.c = c, c
-	r.framer = http2.NewFramer(nil, bufio.NewReaderSize(&r.src, readBuffer))
-	r.framer.SetReuseFrames()
-	r.framer.SetMaxReadFrameSize(frameSize)
-	r.decoder = hpack.NewDecoder(4096, r.head.field)
-	r.decoder.SetMaxStringLength(maxHeaderBytes)
+func (reader *reader) init(c *Conn) {
+	reader.c, reader.src.c = c, c
+	reader.framer = http2.NewFramer(nil, bufio.NewReaderSize(&reader.src, readBuffer))
+	reader.framer.SetReuseFrames()
+	reader.framer.SetMaxReadFrameSize(frameSize)
+	reader.decoder = hpack.NewDecoder(4096, reader.head.field)
+	reader.decoder.SetMaxStringLength(maxHeaderBytes)
 }
 
 // source reads from the link and keeps the error as it was.
@@ -45,25 +45,25 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // read is the reader's goroutine.
-func (r *reader) read() {
-	c := r.c
-	err := r.readFrames()
+func (reader *reader) read() {
+	c := reader.c
+	err := reader.readFrames()
 	var bad *MalformedError
-	if r.src.err != nil && !errors.As(err, &bad) {
-		err = r.src.err
+	if reader.src.err != nil && !errors.As(err, &bad) {
+		err = reader.src.err
 	}
 	c.die(err)
 }
 
 // readFrames handles frames until the connection ends. Its error is of the link,
 // or a *MalformedError.
-func (r *reader) readFrames() error {
+func (reader *reader) readFrames() error {
 	for first := true; ; first = false {
-		fh, err := r.framer.ReadFrameHeader()
+		fh, err := reader.framer.ReadFrameHeader()
 		switch {
 		case err == nil:
-		case r.src.err != nil && !errors.Is(err, http2.ErrFrameTooLarge):
-			return r.src.err
+		case reader.src.err != nil && !errors.Is(err, http2.ErrFrameTooLarge):
+			return reader.src.err
 		case first:
 			return malformed(NotHTTP2, http2.ErrCodeProtocol)
 		case errors.Is(err, http2.ErrFrameTooLarge):
@@ -74,14 +74,14 @@ func (r *reader) readFrames() error {
 		if first && (fh.Type != http2.FrameSettings || fh.Flags.Has(http2.FlagSettingsAck)) {
 			return malformed(NotHTTP2, http2.ErrCodeProtocol)
 		}
-		f, err := r.framer.ReadFrameForHeader(fh)
+		f, err := reader.framer.ReadFrameForHeader(fh)
 		if err != nil {
-			if err = r.parseError(fh, err); err != nil {
+			if err = reader.parseError(fh, err); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.frame(fh, f); err != nil {
+		if err := reader.frame(fh, f); err != nil {
 			return err
 		}
 	}
@@ -89,8 +89,8 @@ func (r *reader) readFrames() error {
 
 // parseError returns the end of the connection that a frame which could not be
 // parsed is; nil if it is the end of its stream only.
-func (r *reader) parseError(fh http2.FrameHeader, err error) error {
-	c := r.c
+func (reader *reader) parseError(fh http2.FrameHeader, err error) error {
+	c := reader.c
 	var stream http2.StreamError
 	var conn http2.ConnectionError
 	switch {
@@ -100,11 +100,11 @@ func (r *reader) parseError(fh http2.FrameHeader, err error) error {
 		if s := c.streams.find(fh.StreamID); s != nil {
 			c.streamFailed(s, malformed(WindowFrame, stream.Code))
 		}
-		return r.useless(1)
+		return reader.useless(1)
 	case errors.As(err, &stream) && fh.Type == http2.FramePriority:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return r.useless(1)
+		return reader.useless(1)
 	case errors.As(err, &stream): // headers that are not decoded spoil all that follow
 		return malformed(frameKind(fh.Type), stream.Code)
 	case errors.As(err, &conn):
@@ -113,8 +113,8 @@ func (r *reader) parseError(fh http2.FrameHeader, err error) error {
 			what = FrameSize
 		}
 		return malformed(what, http2.ErrCode(conn))
-	case r.src.err != nil:
-		return r.src.err
+	case reader.src.err != nil:
+		return reader.src.err
 	}
 	return malformed(FrameSize, http2.ErrCodeFrameSize) // too short for what it must hold
 }
@@ -146,22 +146,22 @@ func frameKind(t http2.FrameType) Malformed {
 }
 
 // frame handles one frame.
-func (r *reader) frame(fh http2.FrameHeader, f http2.Frame) error {
-	c := r.c
+func (reader *reader) frame(fh http2.FrameHeader, f http2.Frame) error {
+	c := reader.c
 	// Header blocks are decoded without the lock.
 	switch f := f.(type) {
 	case *http2.HeadersFrame:
-		r.head.begin(fh.StreamID, f.StreamEnded())
-		if err := r.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || r.head.open {
+		reader.head.begin(fh.StreamID, f.StreamEnded())
+		if err := reader.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || reader.head.open {
 			return err
 		}
 	case *http2.ContinuationFrame:
 		if len(f.HeaderBlockFragment()) == 0 {
-			if r.head.empty++; r.head.empty > 16 {
+			if reader.head.empty++; reader.head.empty > 16 {
 				return malformed(Flood, http2.ErrCodeEnhanceYourCalm)
 			}
 		}
-		if err := r.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || r.head.open {
+		if err := reader.decode(f.HeaderBlockFragment(), f.HeadersEnded()); err != nil || reader.head.open {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (r *reader) frame(fh http2.FrameHeader, f http2.Frame) error {
 		c.updateRoom()
 	}
 	room := c.room.Load()
-	err := r.handle(fh, f)
+	err := reader.handle(fh, f)
 	if trusted && err == nil {
 		c.pump()
 	}
@@ -188,17 +188,17 @@ func (r *reader) frame(fh http2.FrameHeader, f http2.Frame) error {
 }
 
 // decode decodes a piece of a header block.
-func (r *reader) decode(p []byte, last bool) error {
-	h := &r.head
+func (reader *reader) decode(p []byte, last bool) error {
+	h := &reader.head
 	if h.encoded += len(p); h.encoded > maxHeaderBytes {
 		return malformed(HeaderSize, http2.ErrCodeEnhanceYourCalm)
 	}
-	if _, err := r.decoder.Write(p); err != nil {
+	if _, err := reader.decoder.Write(p); err != nil {
 		return malformed(HeaderBlock, http2.ErrCodeCompression)
 	}
 	if last {
 		h.open = false
-		if err := r.decoder.Close(); err != nil {
+		if err := reader.decoder.Close(); err != nil {
 			return malformed(HeaderBlock, http2.ErrCodeCompression)
 		}
 	}
@@ -206,8 +206,8 @@ func (r *reader) decode(p []byte, last bool) error {
 }
 
 // useless counts frames without content. The lock is held.
-func (r *reader) useless(n int) error {
-	c := r.c
+func (reader *reader) useless(n int) error {
+	c := reader.c
 	if c.allowance.spend(n, c.cfg.Clock()) {
 		return nil
 	}
@@ -215,41 +215,41 @@ func (r *reader) useless(n int) error {
 }
 
 // handle handles one frame. The lock is held.
-func (r *reader) handle(fh http2.FrameHeader, f http2.Frame) error {
+func (reader *reader) handle(fh http2.FrameHeader, f http2.Frame) error {
 	switch f := f.(type) {
 	case *http2.HeadersFrame, *http2.ContinuationFrame:
-		return r.headersDone()
+		return reader.headersDone()
 	case *http2.DataFrame:
-		return r.data(fh, f)
+		return reader.data(fh, f)
 	case *http2.RSTStreamFrame:
-		return r.streamReset(f)
+		return reader.streamReset(f)
 	case *http2.SettingsFrame:
-		return r.settings(f)
+		return reader.settings(f)
 	case *http2.PingFrame:
-		return r.pong(f)
+		return reader.pong(f)
 	case *http2.GoAwayFrame:
-		return r.goneAway(f)
+		return reader.goneAway(f)
 	case *http2.WindowUpdateFrame:
-		return r.windowUpdate(f)
+		return reader.windowUpdate(f)
 	case *http2.PushPromiseFrame:
 		return malformed(PushFrame, http2.ErrCodeProtocol)
 	}
-	return r.useless(1 + int(fh.Length)/1024)
+	return reader.useless(1 + int(fh.Length)/1024)
 }
 
 // idle reports whether a stream was never opened.
-func (r *reader) idle(id uint32) bool { return id%2 == 0 || id >= r.c.next }
+func (reader *reader) idle(id uint32) bool { return id%2 == 0 || id >= reader.c.next }
 
 // headersDone handles a header block that was decoded whole.
-func (r *reader) headersDone() error {
-	c := r.c
-	h := &r.head
-	if r.idle(h.stream) {
+func (reader *reader) headersDone() error {
+	c := reader.c
+	h := &reader.head
+	if reader.idle(h.stream) {
 		return malformed(IdleStream, http2.ErrCodeProtocol)
 	}
 	s := c.streams.find(h.stream)
 	if s == nil {
-		return r.useless(1)
+		return reader.useless(1)
 	}
 	if s.heads += h.size; s.heads > maxHeaderBytes {
 		h.spoil(HeaderSize)
@@ -273,7 +273,7 @@ func (r *reader) headersDone() error {
 			code = http2.ErrCodeEnhanceYourCalm
 		}
 		c.streamFailed(s, malformed(h.bad, code))
-		return r.useless(1)
+		return reader.useless(1)
 	}
 	c.allowance.earn()
 	switch {
@@ -285,7 +285,7 @@ func (r *reader) headersDone() error {
 			c.unhold(s)
 			c.pump()
 		}
-		return r.useless(allowanceEach + 1)
+		return reader.useless(allowanceEach + 1)
 	default:
 		s.gotHead, s.Status = true, h.status
 		if h.hasLength {
@@ -294,7 +294,7 @@ func (r *reader) headersDone() error {
 		s.Handler.Head(h.status, h.fields)
 	}
 	if h.end {
-		r.responseDone(s)
+		reader.responseDone(s)
 	}
 	return nil
 }
@@ -303,8 +303,8 @@ func (r *reader) headersDone() error {
 func (s *Stream) bodyless() bool { return s.NoBody || s.Status == 204 || s.Status == 304 }
 
 // responseDone ends a stream whose response is complete.
-func (r *reader) responseDone(s *Stream) {
-	c := r.c
+func (reader *reader) responseDone(s *Stream) {
+	c := reader.c
 	if s.length >= 0 && s.received != s.length && !s.bodyless() {
 		c.streamFailed(s, malformed(ContentLength, http2.ErrCodeProtocol))
 		return
@@ -319,9 +319,9 @@ func (r *reader) responseDone(s *Stream) {
 	}
 }
 
-func (r *reader) data(fh http2.FrameHeader, f *http2.DataFrame) error {
-	c := r.c
-	if r.idle(fh.StreamID) {
+func (reader *reader) data(fh http2.FrameHeader, f *http2.DataFrame) error {
+	c := reader.c
+	if reader.idle(fh.StreamID) {
 		return malformed(IdleStream, http2.ErrCodeProtocol)
 	}
 	length := int64(fh.Length) // padding counts
@@ -336,7 +336,7 @@ func (r *reader) data(fh http2.FrameHeader, f *http2.DataFrame) error {
 	s := c.streams.find(fh.StreamID)
 	if s == nil {
 		if length < 256 {
-			return r.useless(1)
+			return reader.useless(1)
 		}
 		return nil // sent before it knew that we reset the stream: the window bounds it
 	}
@@ -361,7 +361,7 @@ func (r *reader) data(fh http2.FrameHeader, f *http2.DataFrame) error {
 		s.Handler.Data(p)
 	}
 	if f.StreamEnded() {
-		r.responseDone(s)
+		reader.responseDone(s)
 		return nil
 	}
 	s.eaten += length
@@ -370,29 +370,29 @@ func (r *reader) data(fh http2.FrameHeader, f *http2.DataFrame) error {
 	}
 	c.giveWindow(s)
 	if len(p) == 0 {
-		return r.useless(1)
+		return reader.useless(1)
 	}
 	return nil
 }
 
-func (r *reader) streamReset(f *http2.RSTStreamFrame) error {
-	c := r.c
-	if r.idle(f.StreamID) {
+func (reader *reader) streamReset(f *http2.RSTStreamFrame) error {
+	c := reader.c
+	if reader.idle(f.StreamID) {
 		return malformed(IdleStream, http2.ErrCodeProtocol)
 	}
 	s := c.streams.find(f.StreamID)
 	if s == nil {
-		return r.useless(1)
+		return reader.useless(1)
 	}
 	c.finish(s, &ResetError{f.ErrCode})
 	c.pump()
 	return nil
 }
 
-func (r *reader) settings(f *http2.SettingsFrame) error {
-	c := r.c
+func (reader *reader) settings(f *http2.SettingsFrame) error {
+	c := reader.c
 	if f.IsAck() {
-		return r.useless(1)
+		return reader.useless(1)
 	}
 	if !c.settled {
 		// A peer that does not say how many has no limit (RFC 9113 §6.5.2).
@@ -437,22 +437,22 @@ func (r *reader) settings(f *http2.SettingsFrame) error {
 	c.out.kick()
 	c.updateRoom()
 	c.pump()
-	return r.useless(1 + f.NumSettings()/8)
+	return reader.useless(1 + f.NumSettings()/8)
 }
 
-func (r *reader) pong(f *http2.PingFrame) error {
-	c := r.c
+func (reader *reader) pong(f *http2.PingFrame) error {
+	c := reader.c
 	if f.IsAck() {
 		c.life.pinged = Never
-		return r.useless(1)
+		return reader.useless(1)
 	}
 	_ = c.out.control.WritePing(true, f.Data)
 	c.out.kick()
-	return r.useless(1)
+	return reader.useless(1)
 }
 
-func (r *reader) goneAway(f *http2.GoAwayFrame) error {
-	c := r.c
+func (reader *reader) goneAway(f *http2.GoAwayFrame) error {
+	c := reader.c
 	if c.goAway == nil || f.LastStreamID <= c.goAway.Last {
 		away := &GoAwayError{Code: f.ErrCode, Last: f.LastStreamID}
 		if p := f.DebugData(); len(p) <= maxReason {
@@ -469,22 +469,22 @@ func (r *reader) goneAway(f *http2.GoAwayFrame) error {
 		c.finish(s, c.goAway)
 		s = before
 	}
-	return r.useless(1)
+	return reader.useless(1)
 }
 
-func (r *reader) windowUpdate(f *http2.WindowUpdateFrame) error {
-	c := r.c
+func (reader *reader) windowUpdate(f *http2.WindowUpdateFrame) error {
+	c := reader.c
 	if f.StreamID == 0 {
 		if c.sendWindow += int64(f.Increment); c.sendWindow > maxWindow {
 			return malformed(WindowFrame, http2.ErrCodeFlowControl)
 		}
 	} else {
-		if r.idle(f.StreamID) {
+		if reader.idle(f.StreamID) {
 			return malformed(IdleStream, http2.ErrCodeProtocol)
 		}
 		s := c.streams.find(f.StreamID)
 		if s == nil {
-			return r.useless(1)
+			return reader.useless(1)
 		}
 		if s.window += int64(f.Increment); s.window > maxWindow {
 			c.streamFailed(s, malformed(WindowFrame, http2.ErrCodeFlowControl))
@@ -495,5 +495,5 @@ func (r *reader) windowUpdate(f *http2.WindowUpdateFrame) error {
 		}
 	}
 	c.pump()
-	return r.useless(1)
+	return reader.useless(1)
 }

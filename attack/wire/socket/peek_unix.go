@@ -9,11 +9,11 @@ import (
 )
 
 // Peek reports whether input is waiting.
-func (s *Socket) Peek() (waiting bool, err error) {
-	if s.raw == nil {
+func (socket *Socket) Peek() (waiting bool, err error) {
+	if socket.raw == nil {
 		return false, nil
 	}
-	cerr := s.raw.Control(func(fd uintptr) {
+	cerr := socket.raw.Control(func(fd uintptr) {
 		var b [1]byte
 		var n int
 		n, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)

@@ -18,12 +18,12 @@ const pollIn = 0x0100 // POLLRDNORM of winsock2.h
 
 // Peek reports whether input is waiting. Go's sockets block, so WSAPoll is asked
 // first whether a read would.
-func (s *Socket) Peek() (waiting bool, err error) {
-	if s.raw == nil {
+func (socket *Socket) Peek() (waiting bool, err error) {
+	if socket.raw == nil {
 		return false, nil
 	}
 	poll := windows.NewLazySystemDLL("ws2_32.dll").NewProc("WSAPoll")
-	cerr := s.raw.Control(func(fd uintptr) {
+	cerr := socket.raw.Control(func(fd uintptr) {
 		p := pollFD{fd: windows.Handle(fd), events: pollIn}
 		n, _, _ := poll.Call(uintptr(unsafe.Pointer(&p)), 1, 0)
 		if int32(n) <= 0 {

@@ -112,39 +112,41 @@ func Open(remote netip.AddrPort, path string, local netip.Addr, by *Poller) (*So
 
 // hurry sets TCP_NODELAY. Best effort: without it a request of several writes is only
 // slower.
-func (s *Socket) hurry() { _ = unix.SetsockoptInt(int(s.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) }
+func (socket *Socket) hurry() {
+	_ = unix.SetsockoptInt(int(socket.fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
 
 // writes notes that something is about to be written. Nothing delays the first write
 // (RFC 1122 §4.2.3.4), so that a socket for one request need not be told.
-func (s *Socket) writes() {
-	if s.seat == nil || s.quick {
+func (socket *Socket) writes() {
+	if socket.seat == nil || socket.quick {
 		return
 	}
-	if !s.sent {
-		s.sent = true
+	if !socket.sent {
+		socket.sent = true
 		return
 	}
-	s.quick = true
-	s.hurry()
+	socket.quick = true
+	socket.hurry()
 }
 
 // rounds makes steps until one is the last, and waits between them; see [seat].
-func (s *Socket) rounds(out bool, step func(fd uintptr) bool) error {
+func (socket *Socket) rounds(out bool, step func(fd uintptr) bool) error {
 	switch {
-	case s.seat != nil:
-		return s.seat.rounds(s, out, step)
+	case socket.seat != nil:
+		return socket.seat.rounds(socket, out, step)
 	case out:
-		return s.raw.Write(step)
+		return socket.raw.Write(step)
 	}
-	return s.raw.Read(step)
+	return socket.raw.Read(step)
 }
 
 // progress makes the read or exchange that is prepared.
-func (s *Socket) progress() error {
-	if s.seat != nil {
-		return s.seat.rounds(s, false, s.advance)
+func (socket *Socket) progress() error {
+	if socket.seat != nil {
+		return socket.seat.rounds(socket, false, socket.advance)
 	}
-	return s.raw.Read(s.step)
+	return socket.raw.Read(socket.step)
 }
 
 // address is an IP address as the kernel takes it.
@@ -193,21 +195,21 @@ func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
 
 // Connected reports whether the connection is established: then Finish waits for
 // nobody.
-func (s *Socket) Connected() bool { return s.peer == nil }
+func (socket *Socket) Connected() bool { return socket.peer == nil }
 
 // Finish waits until the connection is established.
-func (s *Socket) Finish() error {
-	for s.peer != nil {
+func (socket *Socket) Finish() error {
+	for socket.peer != nil {
 		var full bool
-		err := s.rounds(true, func(fd uintptr) bool {
+		err := socket.rounds(true, func(fd uintptr) bool {
 			full = false
-			switch s.err = unix.Connect(int(fd), s.peer); s.err {
+			switch socket.err = unix.Connect(int(fd), socket.peer); socket.err {
 			case unix.EALREADY, unix.EINPROGRESS, unix.EINTR:
 				return false
 			case unix.EAGAIN:
 				full = true
 			case nil, unix.EISCONN:
-				s.err, s.peer = nil, nil
+				socket.err, socket.peer = nil, nil
 			}
 			return true
 		})
@@ -217,11 +219,11 @@ func (s *Socket) Finish() error {
 		case full:
 			// Nothing tells when a Unix socket's backlog has room again.
 			<-time.After(time.Millisecond)
-			if err := s.raw.Write(func(uintptr) bool { return true }); err != nil {
+			if err := socket.raw.Write(func(uintptr) bool { return true }); err != nil {
 				return err // the deadline
 			}
-		case s.err != nil:
-			return s.err
+		case socket.err != nil:
+			return socket.err
 		}
 	}
 	return nil
@@ -230,40 +232,40 @@ func (s *Socket) Finish() error {
 // advance is one round of the poller's loop. Write, wait and read are one
 // round trip through the poller: an answer cannot come before the request, so
 // the read that would find nothing is left out.
-func (s *Socket) advance(fd uintptr) bool {
-	if len(s.out) > 0 {
-		s.writes()
-		n, err := ignoreEINTR(unix.SYS_WRITE, fd, unsafe.Pointer(&s.out[0]), len(s.out), 0)
+func (socket *Socket) advance(fd uintptr) bool {
+	if len(socket.out) > 0 {
+		socket.writes()
+		n, err := ignoreEINTR(unix.SYS_WRITE, fd, unsafe.Pointer(&socket.out[0]), len(socket.out), 0)
 		if err != 0 && err != unix.EAGAIN {
-			s.err = err
+			socket.err = err
 			return true
 		}
-		s.out = s.out[max(n, 0):]
-		if len(s.out) > 0 {
+		socket.out = socket.out[max(n, 0):]
+		if len(socket.out) > 0 {
 			return true // the caller writes the rest
 		}
-		s.wait = true
+		socket.wait = true
 	}
-	if s.wait {
-		s.wait = false
+	if socket.wait {
+		socket.wait = false
 		return false
 	}
 	var n int
 	var errno syscall.Errno
-	if s.in != nil {
-		n, errno = ignoreEINTR(unix.SYS_READ, fd, unsafe.Pointer(&s.in[0]), len(s.in), 0)
+	if socket.in != nil {
+		n, errno = ignoreEINTR(unix.SYS_READ, fd, unsafe.Pointer(&socket.in[0]), len(socket.in), 0)
 	} else {
-		n, errno = ignoreEINTR(unix.SYS_RECVFROM, fd, nil, s.drop, unix.MSG_TRUNC)
+		n, errno = ignoreEINTR(unix.SYS_RECVFROM, fd, nil, socket.drop, unix.MSG_TRUNC)
 	}
 	switch {
 	case errno == unix.EAGAIN:
 		return false
 	case errno != 0:
-		s.err = errno
+		socket.err = errno
 	case n == 0:
-		s.err = io.EOF
+		socket.err = io.EOF
 	default:
-		s.n = n
+		socket.n = n
 	}
 	return true
 }
@@ -285,49 +287,49 @@ func ignoreEINTR(call, fd uintptr, p unsafe.Pointer, n, flags int) (int, syscall
 
 // Exchange writes out and reads the first bytes of the answer. rest is what is
 // left to write: when it is not empty the caller writes it and then reads.
-func (s *Socket) Exchange(out, in []byte) (rest []byte, n int, err error) {
-	s.out, s.in, s.n, s.err, s.wait = out, in, 0, nil, false
-	err = s.progress()
-	rest, s.out, s.in = s.out, nil, nil
+func (socket *Socket) Exchange(out, in []byte) (rest []byte, n int, err error) {
+	socket.out, socket.in, socket.n, socket.err, socket.wait = out, in, 0, nil, false
+	err = socket.progress()
+	rest, socket.out, socket.in = socket.out, nil, nil
 	if err == nil {
-		err = s.err
+		err = socket.err
 	}
-	return rest, s.n, err
+	return rest, socket.n, err
 }
 
 // Read reads what there is.
-func (s *Socket) Read(p []byte) (int, error) {
+func (socket *Socket) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	_, n, err := s.Exchange(nil, p)
+	_, n, err := socket.Exchange(nil, p)
 	return n, err
 }
 
 // Discard drops up to max bytes of input without copying them to us: for TCP,
 // MSG_TRUNC with a nil buffer (tcp(7)).
-func (s *Socket) Discard(max int, scratch []byte) (int, error) {
-	if !s.tcp {
-		return s.Read(scratch[:min(max, len(scratch))])
+func (socket *Socket) Discard(max int, scratch []byte) (int, error) {
+	if !socket.tcp {
+		return socket.Read(scratch[:min(max, len(scratch))])
 	}
-	s.in, s.drop, s.n, s.err, s.wait = nil, max, 0, nil, false
-	err := s.progress()
+	socket.in, socket.drop, socket.n, socket.err, socket.wait = nil, max, 0, nil, false
+	err := socket.progress()
 	if err == nil {
-		err = s.err
+		err = socket.err
 	}
-	return s.n, err
+	return socket.n, err
 }
 
 // Write writes all of p or returns how much it wrote before the error.
-func (s *Socket) Write(p []byte) (int, error) {
-	if s.seat == nil {
-		n, err := s.file.Write(p)
+func (socket *Socket) Write(p []byte) (int, error) {
+	if socket.seat == nil {
+		n, err := socket.file.Write(p)
 		return n, bare(err)
 	}
-	s.writes()
+	socket.writes()
 	written := 0
 	var failed error
-	err := s.rounds(true, func(fd uintptr) bool {
+	err := socket.rounds(true, func(fd uintptr) bool {
 		for written < len(p) {
 			n, errno := ignoreEINTR(unix.SYS_WRITE, fd, unsafe.Pointer(&p[written]), len(p)-written, 0)
 			if errno == unix.EAGAIN {
@@ -361,43 +363,43 @@ func bare(err error) error {
 
 // SetDeadline ends reads and writes at t; it fails where the poller could not
 // take the descriptor.
-func (s *Socket) SetDeadline(t time.Time) error {
-	if s.seat != nil {
-		return s.seat.setDeadline(s, t)
+func (socket *Socket) SetDeadline(t time.Time) error {
+	if socket.seat != nil {
+		return socket.seat.setDeadline(socket, t)
 	}
-	return s.file.SetDeadline(t)
+	return socket.file.SetDeadline(t)
 }
 
 // ResetOnClose has Close send a RST and not a FIN (SO_LINGER with a time of 0,
 // socket(7)).
-func (s *Socket) ResetOnClose() {
+func (socket *Socket) ResetOnClose() {
 	// Best effort: without it the close is an orderly one.
-	_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = unix.SetsockoptLinger(int(socket.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
 // Close closes the socket.
-func (s *Socket) Close() error {
-	if s.seat == nil {
-		return s.file.Close()
+func (socket *Socket) Close() error {
+	if socket.seat == nil {
+		return socket.file.Close()
 	}
-	if !s.seat.leave(s) {
+	if !socket.seat.leave(socket) {
 		return os.ErrClosed
 	}
-	if _, _, errno := syscall.RawSyscall(unix.SYS_CLOSE, uintptr(s.fd), 0, 0); errno != 0 {
+	if _, _, errno := syscall.RawSyscall(unix.SYS_CLOSE, uintptr(socket.fd), 0, 0); errno != 0 {
 		return errno
 	}
 	return nil
 }
 
 // LocalAddr returns the address that the connection comes from.
-func (s *Socket) LocalAddr() netip.AddrPort {
-	if !s.tcp {
+func (socket *Socket) LocalAddr() netip.AddrPort {
+	if !socket.tcp {
 		return netip.AddrPort{}
 	}
 	var raw unix.RawSockaddrInet6
 	size := uint32(unsafe.Sizeof(raw))
-	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(s.fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&size)))
-	runtime.KeepAlive(s)
+	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(socket.fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&size)))
+	runtime.KeepAlive(socket)
 	if errno != 0 {
 		return netip.AddrPort{}
 	}
@@ -420,21 +422,21 @@ const (
 // Fate looks at the state that the kernel keeps. A socket that we have not
 // closed is in state CLOSE only after a RST, or when the kernel gave up on it,
 // which SO_ERROR tells apart; a FIN before the RST hides it from recv.
-func (s *Socket) Fate() (Fate, error) {
-	if !s.tcp {
-		return s.unixFate()
+func (socket *Socket) Fate() (Fate, error) {
+	if !socket.tcp {
+		return socket.unixFate()
 	}
 	var info [1]byte // the state is the first byte of tcp_info
 	size := uint32(len(info))
-	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(socket.fd), unix.IPPROTO_TCP, unix.TCP_INFO,
 		uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&size)), 0)
-	runtime.KeepAlive(s)
+	runtime.KeepAlive(socket)
 	if errno != 0 {
 		return Alive, errno
 	}
 	switch info[0] {
 	case tcpClose:
-		errno, err := unix.GetsockoptInt(int(s.fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		errno, err := unix.GetsockoptInt(int(socket.fd), unix.SOL_SOCKET, unix.SO_ERROR)
 		if err != nil {
 			return Failed, err
 		}
@@ -452,8 +454,8 @@ func (s *Socket) Fate() (Fate, error) {
 
 // unixFate peeks: a Unix socket has no states, and reports a peer that closed
 // with unread data as ECONNRESET.
-func (s *Socket) unixFate() (Fate, error) {
-	_, err := s.Peek()
+func (socket *Socket) unixFate() (Fate, error) {
+	_, err := socket.Peek()
 	switch err {
 	case nil:
 		return Alive, nil
@@ -466,10 +468,10 @@ func (s *Socket) unixFate() (Fate, error) {
 }
 
 // Peek reports whether input is waiting.
-func (s *Socket) Peek() (waiting bool, err error) {
+func (socket *Socket) Peek() (waiting bool, err error) {
 	var b [1]byte
-	n, errno := ignoreEINTR(unix.SYS_RECVFROM, uintptr(s.fd), unsafe.Pointer(&b[0]), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	runtime.KeepAlive(s)
+	n, errno := ignoreEINTR(unix.SYS_RECVFROM, uintptr(socket.fd), unsafe.Pointer(&b[0]), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	runtime.KeepAlive(socket)
 	switch {
 	case errno == unix.EAGAIN:
 		return false, nil
@@ -482,11 +484,11 @@ func (s *Socket) Peek() (waiting bool, err error) {
 }
 
 // Info returns the kernel's view of the connection.
-func (s *Socket) Info() attack.TCPInfo {
-	if !s.tcp {
+func (socket *Socket) Info() attack.TCPInfo {
+	if !socket.tcp {
 		return attack.TCPInfo{}
 	}
-	ti, err := unix.GetsockoptTCPInfo(int(s.fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	ti, err := unix.GetsockoptTCPInfo(int(socket.fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return attack.TCPInfo{}
 	}

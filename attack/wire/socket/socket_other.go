@@ -25,8 +25,8 @@ func Open(remote netip.AddrPort, path string, local netip.Addr, _ *Poller) (*Soc
 
 // Fate peeks: what is not yet read of the peer's end shows, what was read does
 // not show again.
-func (s *Socket) Fate() (Fate, error) {
-	_, err := s.Peek()
+func (socket *Socket) Fate() (Fate, error) {
+	_, err := socket.Peek()
 	switch {
 	case err == nil:
 		return Alive, nil
@@ -39,7 +39,7 @@ func (s *Socket) Fate() (Fate, error) {
 }
 
 // Info returns nothing: only Linux has tcp_info.
-func (s *Socket) Info() attack.TCPInfo { return attack.TCPInfo{} }
+func (socket *Socket) Info() attack.TCPInfo { return attack.TCPInfo{} }
 
 // CheckLocal reports whether this machine has a local address.
 func CheckLocal(a netip.Addr) error {

@@ -72,34 +72,34 @@ func newSession(c *wire.Conn, x *exchanger) *session {
 }
 
 // Room implements [wire.Multiplexed].
-func (s *session) Room() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shut || s.closed || s.deaf { // then the peer's end of the connection follows
+func (session *session) Room() int {
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	if session.shut || session.closed || session.deaf { // then the peer's end of the connection follows
 		return 0
 	}
 	return 1
 }
 
 // Closing implements [wire.Multiplexed].
-func (s *session) Closing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.shut
+func (session *session) Closing() bool {
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return session.shut
 }
 
 // Close implements [wire.Session].
-func (s *session) Close() {}
+func (session *session) Close() {}
 
 // Shut implements [wire.Multiplexed]: the reader says goodbye.
-func (s *session) Shut() {
-	s.mu.Lock()
-	was := s.shut
-	s.shut = true
-	s.room.Broadcast()
-	s.mu.Unlock()
+func (session *session) Shut() {
+	session.mu.Lock()
+	was := session.shut
+	session.shut = true
+	session.room.Broadcast()
+	session.mu.Unlock()
 	if !was {
-		s.Interrupt(0)
+		session.Interrupt(0)
 	}
 }
 
@@ -114,107 +114,107 @@ type batch struct {
 }
 
 // message implements [heard].
-func (s *session) message(data []byte, size int64) {
-	first := !s.greeted && s.x.target.Profile.WebSocket.FirstMessage > 0
-	s.greeted = true
+func (session *session) message(data []byte, size int64) {
+	first := !session.greeted && session.x.target.Profile.WebSocket.FirstMessage > 0
+	session.greeted = true
 	if first {
-		s.signs.greeted()
+		session.signs.greeted()
 	}
-	if s.busy.Load() && (!first || s.x.begin != nil) { // what a server says first is no answer
-		s.now.messages = append(s.now.messages, message{append([]byte(nil), data...), size})
+	if session.busy.Load() && (!first || session.x.begin != nil) { // what a server says first is no answer
+		session.now.messages = append(session.now.messages, message{append([]byte(nil), data...), size})
 	}
 }
 
 // control implements [heard].
-func (s *session) control(op byte, payload []byte) error {
-	if now := s.Now(); now-s.window > time.Second {
-		s.window, s.controls = now, 0
+func (session *session) control(op byte, payload []byte) error {
+	if now := session.Now(); now-session.window > time.Second {
+		session.window, session.controls = now, 0
 	}
-	if s.controls++; s.controls > mostControls {
+	if session.controls++; session.controls > mostControls {
 		return wire.Malformed(attack.Flooded)
 	}
 	switch op {
 	case opPing:
-		s.now.control = appendFrame(s.now.control[:0], opPong, payload) // the last of several will do (RFC 6455 §5.5.3)
+		session.now.control = appendFrame(session.now.control[:0], opPong, payload) // the last of several will do (RFC 6455 §5.5.3)
 	case opPong:
-		if s.signs == nil || !s.signs.pong(payload) {
-			s.now.pong = string(payload)
+		if session.signs == nil || !session.signs.pong(payload) {
+			session.now.pong = string(payload)
 		}
 	case opClose:
 		said, err := closeDetail(payload)
 		if err != nil {
 			return err
 		}
-		s.now.closed, s.now.said, s.now.code = true, said, append([]byte(nil), payload[:min(len(payload), 2)]...)
+		session.now.closed, session.now.said, session.now.code = true, said, append([]byte(nil), payload[:min(len(payload), 2)]...)
 	}
 	return nil
 }
 
 // get reads once, and tells of what came.
-func (s *session) get(buf []byte) (int, error) {
-	n, err := s.Read(buf)
-	if bad := s.take(buf[:n]); bad != nil {
+func (session *session) get(buf []byte) (int, error) {
+	n, err := session.Read(buf)
+	if bad := session.take(buf[:n]); bad != nil {
 		err = bad
 	}
 	return n, err
 }
 
 // take takes what was read.
-func (s *session) take(b []byte) (err error) {
-	if s.signs != nil && len(b) > 0 {
-		s.signs.came()
+func (session *session) take(b []byte) (err error) {
+	if session.signs != nil && len(b) > 0 {
+		session.signs.came()
 	}
-	if !s.hasClosed { // nothing counts behind a close frame
-		err = s.dec.feed(b, s)
+	if !session.hasClosed { // nothing counts behind a close frame
+		err = session.dec.feed(b, session)
 	}
-	s.mu.Lock()
-	s.received += uint64(len(b))
-	if s.busy.Load() {
-		s.inbox = append(s.inbox, s.now.messages...)
+	session.mu.Lock()
+	session.received += uint64(len(b))
+	if session.busy.Load() {
+		session.inbox = append(session.inbox, session.now.messages...)
 	}
-	if s.now.control != nil && !s.goneBye {
-		s.pending = append(s.pending[:0], s.now.control...)
+	if session.now.control != nil && !session.goneBye {
+		session.pending = append(session.pending[:0], session.now.control...)
 	}
-	s.ponged = s.ponged || s.now.pong != "" && s.now.pong == strconv.FormatUint(s.pings, 10)
-	if s.now.closed && !s.closed {
-		s.closed, s.hasClosed, s.said = true, true, s.now.said
-		if !s.goneBye {
-			s.goneBye = true
-			s.pending = appendFrame(s.pending, opClose, s.now.code)
+	session.ponged = session.ponged || session.now.pong != "" && session.now.pong == strconv.FormatUint(session.pings, 10)
+	if session.now.closed && !session.closed {
+		session.closed, session.hasClosed, session.said = true, true, session.now.said
+		if !session.goneBye {
+			session.goneBye = true
+			session.pending = appendFrame(session.pending, opClose, session.now.code)
 		}
-		s.Interrupt(goodbyeTime) // by then the peer has ended the connection (RFC 6455 §7.1.1)
+		session.Interrupt(goodbyeTime) // by then the peer has ended the connection (RFC 6455 §7.1.1)
 	}
-	s.now = batch{}
-	s.mu.Unlock()
-	s.tell()
-	s.flush()
+	session.now = batch{}
+	session.mu.Unlock()
+	session.tell()
+	session.flush()
 	return err
 }
 
 // tell wakes whoever waits for something to come.
-func (s *session) tell() {
+func (session *session) tell() {
 	select {
-	case s.news <- struct{}{}:
+	case session.news <- struct{}{}:
 	default:
 	}
 }
 
 // flush writes control frames that wait, unless somebody writes, who then does. The
 // reader meets the end of a connection that cannot be written to.
-func (s *session) flush() {
+func (session *session) flush() {
 	for {
-		s.mu.Lock()
-		waiting := len(s.pending)+len(s.asks) > 0
-		s.mu.Unlock()
-		if !waiting || !s.writing.TryLock() {
+		session.mu.Lock()
+		waiting := len(session.pending)+len(session.asks) > 0
+		session.mu.Unlock()
+		if !waiting || !session.writing.TryLock() {
 			return
 		}
-		s.mu.Lock()
-		out := append(s.pending, s.asks...)
-		s.pending, s.asks = nil, nil
-		s.mu.Unlock()
-		_, err := s.Write(out)
-		s.writing.Unlock()
+		session.mu.Lock()
+		out := append(session.pending, session.asks...)
+		session.pending, session.asks = nil, nil
+		session.mu.Unlock()
+		_, err := session.Write(out)
+		session.writing.Unlock()
 		if err != nil {
 			return
 		}
@@ -224,41 +224,41 @@ func (s *session) flush() {
 var frames = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 // send writes a frame, and what waits behind it.
-func (s *session) send(op byte, payload []byte) (int, error) {
+func (session *session) send(op byte, payload []byte) (int, error) {
 	p := frames.Get().(*[]byte)
 	b := appendFrame((*p)[:0], op, payload)
-	s.writing.Lock()
-	_, err := s.Write(b)
-	s.writing.Unlock()
+	session.writing.Lock()
+	_, err := session.Write(b)
+	session.writing.Unlock()
 	n := len(b)
 	if cap(b) <= mostKept {
 		*p = b
 		frames.Put(p)
 	}
-	s.flush()
+	session.flush()
 	return n, err
 }
 
 var larges = sync.Pool{New: func() any { b := make([]byte, largeBuffer); return &b }}
 
 // read is the reader's goroutine.
-func (s *session) read() {
+func (session *session) read() {
 	small := make([]byte, smallBuffer)
 	var large *[]byte
 	err := error(nil)
 	for {
 		for err == nil {
-			s.mu.Lock()
-			for s.busy.Load() && len(s.inbox) >= mostWaiting && !s.shut {
-				s.room.Wait()
+			session.mu.Lock()
+			for session.busy.Load() && len(session.inbox) >= mostWaiting && !session.shut {
+				session.room.Wait()
 			}
-			s.mu.Unlock()
+			session.mu.Unlock()
 			buf := small
 			if large != nil {
 				buf = *large
 			}
 			var n int
-			n, err = s.get(buf)
+			n, err = session.get(buf)
 			switch full := n == len(buf); {
 			case full && large == nil:
 				large = larges.Get().(*[]byte)
@@ -267,7 +267,7 @@ func (s *session) read() {
 				large = nil
 			}
 		}
-		if !s.goodbye(err) {
+		if !session.goodbye(err) {
 			break
 		}
 		err = nil
@@ -275,25 +275,25 @@ func (s *session) read() {
 	if large != nil {
 		larges.Put(large)
 	}
-	s.mu.Lock()
-	shut, abrupt := s.shut, s.abrupt
-	if s.deaf && !shut {
+	session.mu.Lock()
+	shut, abrupt := session.shut, session.abrupt
+	if session.deaf && !shut {
 		err = errDeaf
 	}
-	s.err = err
-	s.mu.Unlock()
-	if s.signs != nil {
-		s.signs.end(shut, s.reason())
+	session.err = err
+	session.mu.Unlock()
+	if session.signs != nil {
+		session.signs.end(shut, session.reason())
 	}
 	switch {
 	case abrupt:
-		s.Ended(errAbrupt)
+		session.Ended(errAbrupt)
 	case shut && errors.Is(err, os.ErrDeadlineExceeded):
-		s.Ended(nil)
+		session.Ended(nil)
 	default:
-		s.Ended(err)
+		session.Ended(err)
 	}
-	close(s.over)
+	close(session.over)
 }
 
 // errDeaf is how a connection ends whose peer answers no pings.
@@ -304,69 +304,69 @@ var errAbrupt = errors.New("reset by the script")
 
 // goodbye sends a close frame where the connection was shut, for the peer to end it. It
 // reports whether there is something to wait for.
-func (s *session) goodbye(err error) bool {
-	s.mu.Lock()
-	say := s.shut && !s.abrupt && !s.goneBye && errors.Is(err, os.ErrDeadlineExceeded)
+func (session *session) goodbye(err error) bool {
+	session.mu.Lock()
+	say := session.shut && !session.abrupt && !session.goneBye && errors.Is(err, os.ErrDeadlineExceeded)
 	if say {
-		s.goneBye = true
+		session.goneBye = true
 	}
-	s.mu.Unlock()
+	session.mu.Unlock()
 	if !say {
 		return false
 	}
-	s.SetDeadline(s.Now() + goodbyeTime)
-	_, err = s.send(opClose, normalClosure())
+	session.SetDeadline(session.Now() + goodbyeTime)
+	_, err = session.send(opClose, normalClosure())
 	return err == nil
 }
 
 func normalClosure() []byte { return []byte{1000 >> 8, 1000 & 0xff} }
 
 // Said implements [wire.Parting].
-func (s *session) Said() attack.Detail {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.said
+func (session *session) Said() attack.Detail {
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	return session.said
 }
 
 // reason returns why the connection takes no more, nil if it does.
-func (s *session) reason() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (session *session) reason() error {
+	session.mu.Lock()
+	defer session.mu.Unlock()
 	switch {
-	case s.closed:
-		return wire.Failed{Fault: attack.EOF, Detail: s.said}
-	case s.err != nil:
-		return s.err
-	case s.shut:
+	case session.closed:
+		return wire.Failed{Fault: attack.EOF, Detail: session.said}
+	case session.err != nil:
+		return session.err
+	case session.shut:
 		return os.ErrDeadlineExceeded
 	}
 	return nil
 }
 
 // wait waits until something is so. The lock is held when done is called.
-func (s *session) wait(done func() bool) error {
+func (session *session) wait(done func() bool) error {
 	for {
 		over := false
 		select {
-		case <-s.over:
+		case <-session.over:
 			over = true
 		default:
 		}
-		s.mu.Lock()
+		session.mu.Lock()
 		ok := done()
-		s.mu.Unlock()
+		session.mu.Unlock()
 		if ok {
 			return nil
 		}
-		if err := s.reason(); err != nil {
+		if err := session.reason(); err != nil {
 			return err
 		}
 		if over {
 			return io.EOF
 		}
 		select {
-		case <-s.news:
-		case <-s.over:
+		case <-session.news:
+		case <-session.over:
 		}
 	}
 }

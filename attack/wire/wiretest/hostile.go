@@ -24,8 +24,8 @@ const hostileTime = 400 * time.Millisecond
 const mostMemory = 24 << 20
 
 // hostile holds attempts against peers that cut, garble and flood their answers.
-func (s Subject) hostile(t *testing.T) {
-	proper := s.properAnswer()
+func (subject Subject) hostile(t *testing.T) {
+	proper := subject.properAnswer()
 	bodies := map[string]Body{
 		"nothing":         {Fault: attack.EOF},
 		"silence":         {Open: true, Fault: attack.Timeout},
@@ -41,26 +41,26 @@ func (s Subject) hostile(t *testing.T) {
 	for cut := 1; cut < len(proper)-1; cut += 1 + len(proper)/8 {
 		bodies["cut at "+string(rune('a'+cut%26))+" "+time.Duration(cut).String()] = Body{Bytes: proper[:cut], Fault: attack.EOF}
 	}
-	if s.Bodies != nil {
-		for name, b := range s.Bodies(proper) {
+	if subject.Bodies != nil {
+		for name, b := range subject.Bodies(proper) {
 			bodies[name] = b
 		}
 	}
 	for name, b := range bodies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s.against(t, b)
+			subject.against(t, b)
 		})
 	}
-	t.Run("random", func(t *testing.T) { s.random(t, proper) })
-	t.Run("a second answer", func(t *testing.T) { s.twice(t, proper) })
-	t.Run("memory", s.memory)
+	t.Run("random", func(t *testing.T) { subject.random(t, proper) })
+	t.Run("a second answer", func(t *testing.T) { subject.twice(t, proper) })
+	t.Run("memory", subject.memory)
 }
 
 // against makes attempts, to a peer that answers each with a body.
-func (s Subject) against(t *testing.T, b Body) {
-	addr := s.peer(t, func(c net.Conn, in *bufio.Reader) { b.send(t.Context(), c) })
-	cfg := s.config(addr, false)
+func (subject Subject) against(t *testing.T, b Body) {
+	addr := subject.peer(t, func(c net.Conn, in *bufio.Reader) { b.send(t.Context(), c) })
+	cfg := subject.config(addr, false)
 	if b.Open || b.Endless {
 		cfg.Client.Timeout = hostileTime
 	}
@@ -104,10 +104,10 @@ func (b Body) send(ctx context.Context, c net.Conn) {
 
 // random garbles a proper answer in every way: nothing must panic or hang. Some of what
 // comes of it may be proper answers.
-func (s Subject) random(t *testing.T, proper []byte) {
+func (subject Subject) random(t *testing.T, proper []byte) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var mu sync.Mutex
-	addr := s.peer(t, func(c net.Conn, in *bufio.Reader) {
+	addr := subject.peer(t, func(c net.Conn, in *bufio.Reader) {
 		mu.Lock()
 		answer := bytes.Clone(proper)
 		for range 1 + rng.IntN(4) {
@@ -116,7 +116,7 @@ func (s Subject) random(t *testing.T, proper []byte) {
 		mu.Unlock()
 		Body{Bytes: answer}.send(t.Context(), c)
 	})
-	cfg := s.config(addr, false)
+	cfg := subject.config(addr, false)
 	cfg.Client.Timeout = Patience
 	tr, req := open(t, cfg)
 	for range 200 {
@@ -130,16 +130,16 @@ func (s Subject) random(t *testing.T, proper []byte) {
 
 // twice answers each request twice: the second answer is nobody's, and must not be taken
 // for that of a later request.
-func (s Subject) twice(t *testing.T, proper []byte) {
-	if s.Once {
+func (subject Subject) twice(t *testing.T, proper []byte) {
+	if subject.Once {
 		return
 	}
 	var read atomic.Int64
-	addr := s.peer(t, func(c net.Conn, in *bufio.Reader) {
+	addr := subject.peer(t, func(c net.Conn, in *bufio.Reader) {
 		read.Add(1)
 		Body{Bytes: append(bytes.Clone(proper), proper...), Open: true}.send(t.Context(), c)
 	})
-	tr, req := open(t, s.config(addr, false))
+	tr, req := open(t, subject.config(addr, false))
 	ok := 0
 	for range 5 {
 		var a attack.Attempt
@@ -154,12 +154,12 @@ func (s Subject) twice(t *testing.T, proper []byte) {
 }
 
 // memory bounds what endless peers make the client keep.
-func (s Subject) memory(t *testing.T) {
-	proper := s.properAnswer()
+func (subject Subject) memory(t *testing.T) {
+	proper := subject.properAnswer()
 	flood := bytes.Repeat(proper[:len(proper)-1], 1+65536/len(proper))
 	for _, chunk := range [][]byte{flood, make([]byte, 65536), bytes.Repeat([]byte("a"), 65536)} {
-		addr := s.peer(t, func(c net.Conn, in *bufio.Reader) { Body{Bytes: chunk, Endless: true}.send(t.Context(), c) })
-		cfg := s.config(addr, false)
+		addr := subject.peer(t, func(c net.Conn, in *bufio.Reader) { Body{Bytes: chunk, Endless: true}.send(t.Context(), c) })
+		cfg := subject.config(addr, false)
 		cfg.Client.Timeout = hostileTime
 		tr, req := open(t, cfg)
 		var before, after runtime.MemStats
@@ -180,10 +180,10 @@ func (s Subject) memory(t *testing.T) {
 
 // peer is a server that greets properly, reads one request of a connection, and leaves
 // the answer to a function.
-func (s Subject) peer(t *testing.T, answer func(c net.Conn, in *bufio.Reader)) string {
+func (subject Subject) peer(t *testing.T, answer func(c net.Conn, in *bufio.Reader)) string {
 	t.Helper()
 	var opts fault.InjectorOptions
-	s.Inject(&opts)
+	subject.Inject(&opts)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

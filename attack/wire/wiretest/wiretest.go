@@ -86,15 +86,15 @@ func Run(t *testing.T, s Subject) {
 }
 
 // ways returns how connections are kept, as far as it makes a difference at a place.
-func (s Subject) ways(place fault.Place) []string {
+func (subject Subject) ways(place fault.Place) []string {
 	switch {
-	case s.First && place == fault.AfterResponse:
+	case subject.First && place == fault.AfterResponse:
 		return []string{"pool", "lease"} // there is no connection any more
-	case s.Once:
+	case subject.Once:
 		return []string{"pool", "close"}
-	case s.Shared && (place == fault.Idle || place == fault.BeforeResponseReused):
+	case subject.Shared && (place == fault.Idle || place == fault.BeforeResponseReused):
 		return []string{"pool"}
-	case s.Shared:
+	case subject.Shared:
 		return []string{"pool", "close"}
 	case place == fault.BeforeResponseReused, place == fault.Idle:
 		return []string{"pool", "lease"} // elsewhere no connection is used again
@@ -103,15 +103,15 @@ func (s Subject) ways(place fault.Place) []string {
 }
 
 // start starts an injector and a client of it.
-func (s Subject) start(t *testing.T, opts fault.InjectorOptions, set func(*wire.Config)) (*fault.Injector, *wire.Transport, attack.Request) {
+func (subject Subject) start(t *testing.T, opts fault.InjectorOptions, set func(*wire.Config)) (*fault.Injector, *wire.Transport, attack.Request) {
 	t.Helper()
-	s.Inject(&opts)
+	subject.Inject(&opts)
 	in, err := fault.NewInjector(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close() })
-	cfg := s.config(in.Addr().String(), opts.TLS)
+	cfg := subject.config(in.Addr().String(), opts.TLS)
 	if cert := in.Certificate(); cert != nil {
 		cfg.Client.TLS.CAFile = filepath.Join(t.TempDir(), "ca.pem")
 		block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
@@ -125,13 +125,13 @@ func (s Subject) start(t *testing.T, opts fault.InjectorOptions, set func(*wire.
 }
 
 // config is that of a client of the peer at an address.
-func (s Subject) config(addr string, secure bool) wire.Config {
+func (subject Subject) config(addr string, secure bool) wire.Config {
 	cfg := wire.Config{
-		Profile: s.Target(addr, secure), Exchange: s.Protocol,
+		Profile: subject.Target(addr, secure), Exchange: subject.Protocol,
 		Client: profiles.Client{Connections: 4, Timeout: Patience, Protocol: profiles.ProtocolAuto},
 	}
-	if s.Set != nil {
-		s.Set(&cfg.Client, secure)
+	if subject.Set != nil {
+		subject.Set(&cfg.Client, secure)
 	}
 	return cfg
 }
@@ -153,10 +153,10 @@ func open(t *testing.T, cfg wire.Config) (*wire.Transport, attack.Request) {
 
 // attempts sends requests to a peer that does nothing wrong: each is made once, on as
 // few connections as there may be, and its end is told with the connection's state.
-func (s Subject) attempts(t *testing.T, secure bool) {
+func (subject Subject) attempts(t *testing.T, secure bool) {
 	const workers, each = 4, 25
 	rec := record.New()
-	in, tr, req := s.start(t, fault.InjectorOptions{TLS: secure}, func(c *wire.Config) { c.OnIdle = rec.OnIdle })
+	in, tr, req := subject.start(t, fault.InjectorOptions{TLS: secure}, func(c *wire.Config) { c.OnIdle = rec.OnIdle })
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
@@ -175,7 +175,7 @@ func (s Subject) attempts(t *testing.T, secure bool) {
 	if got.Requests != workers*each || got.Responses != workers*each {
 		t.Errorf("the peer read %d requests and answered %d, want %d", got.Requests, got.Responses, workers*each)
 	}
-	if most := uint64(workers); !s.Once && (stats.Dials > most || got.Connections > most) {
+	if most := uint64(workers); !subject.Once && (stats.Dials > most || got.Connections > most) {
 		t.Errorf("%d dials, %d connections; want %d at most", stats.Dials, got.Connections, most)
 	}
 	reused := 0
@@ -183,14 +183,14 @@ func (s Subject) attempts(t *testing.T, secure bool) {
 		if a.Fault != attack.None || a.Phase != attack.PhaseDone || a.WireReset || !a.Detail.IsZero() {
 			t.Fatalf("ended in %v %q in %v", a.Fault, a.Detail, a.Phase)
 		}
-		if a.End < a.Start || !a.Conn.Local.IsValid() || a.Conn.Remote != in.Addr() || a.Conn.RemoteIndex == 0 || a.Sent == 0 || a.Received == 0 && !s.Empty {
+		if a.End < a.Start || !a.Conn.Local.IsValid() || a.Conn.Remote != in.Addr() || a.Conn.RemoteIndex == 0 || a.Sent == 0 || a.Received == 0 && !subject.Empty {
 			t.Fatalf("told as %+v", a)
 		}
 		if a.Conn.Reused {
 			reused++
 		}
 	}
-	if want := workers*each - int(stats.Dials); !s.Once && reused != want {
+	if want := workers*each - int(stats.Dials); !subject.Once && reused != want {
 		t.Errorf("%d attempts on a connection used before, want %d", reused, want)
 	}
 	if idle := rec.Idle(); len(idle) > 0 {
@@ -200,12 +200,12 @@ func (s Subject) attempts(t *testing.T, secure bool) {
 
 // resets holds what a client reports against what the injector counted: the numbers must
 // be equal, and no connection reported twice.
-func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
-	if s.Shared && keep != "close" && (opts.Place == fault.OnAccept || opts.Place == fault.BeforeResponseFresh || opts.Place == fault.InGreeting) {
+func (subject Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
+	if subject.Shared && keep != "close" && (opts.Place == fault.OnAccept || opts.Place == fault.BeforeResponseFresh || opts.Place == fault.InGreeting) {
 		opts.Every = 1 // one connection would serve all
 	}
 	rec := record.New()
-	in, tr, req := s.start(t, opts, func(c *wire.Config) {
+	in, tr, req := subject.start(t, opts, func(c *wire.Config) {
 		c.OnIdle = rec.OnIdle
 		if keep == "close" {
 			c.Client.Connections = 0
@@ -269,11 +269,11 @@ func (s Subject) resets(t *testing.T, opts fault.InjectorOptions, keep string) {
 	if !injected() {
 		t.Errorf("nothing was injected")
 	}
-	s.phases(t, opts.Place, keep, rec.Attempts())
+	subject.phases(t, opts.Place, keep, rec.Attempts())
 }
 
 // phases holds the phases of resets against the place at which they were injected.
-func (s Subject) phases(t *testing.T, place fault.Place, keep string, attempts []attack.Attempt) {
+func (subject Subject) phases(t *testing.T, place fault.Place, keep string, attempts []attack.Attempt) {
 	allowed := map[fault.Place][]attack.Phase{
 		fault.OnAccept: {attack.PhaseDial, attack.PhaseTLS, attack.PhaseWrite, attack.PhaseAwait},
 		fault.InGreeting: {attack.PhaseDial, attack.PhaseTLS, // dial: it came before connect was seen to succeed
@@ -285,7 +285,7 @@ func (s Subject) phases(t *testing.T, place fault.Place, keep string, attempts [
 	if allowed == nil {
 		return
 	}
-	if s.Shared && keep != "close" {
+	if subject.Shared && keep != "close" {
 		allowed = append(allowed, attack.PhaseWrite) // another request on the connection may tell first
 	}
 	for _, a := range attempts {
@@ -303,9 +303,9 @@ func (s Subject) phases(t *testing.T, place fault.Place, keep string, attempts [
 }
 
 // properAnswer is the peer's answer to one request.
-func (s Subject) properAnswer() []byte {
+func (subject Subject) properAnswer() []byte {
 	var opts fault.InjectorOptions
-	s.Inject(&opts)
+	subject.Inject(&opts)
 	return opts.Dialogue().Answer()
 }
 

@@ -62,7 +62,7 @@ type Score struct {
 }
 
 // Score counts over the results that are kept; nil keeps all.
-func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
+func (evaluation *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 	var s Score
 	count := func(n *int, when bool) {
 		if when {
@@ -70,7 +70,7 @@ func (e *Evaluation) Score(ablation int, keep func(Case) bool) Score {
 		}
 	}
 	causes := map[string]int{}
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		if keep != nil && !keep(r.Case) {
 			continue
 		}
@@ -123,9 +123,9 @@ type Bin struct {
 
 // Calibration holds the posterior of the first cause named against how often it
 // was right, over runs with a cause.
-func (e *Evaluation) Calibration() []Bin {
+func (evaluation *Evaluation) Calibration() []Bin {
 	bins := []Bin{{Low: 0, High: 0.5}, {Low: 0.5, High: 0.8}, {Low: 0.8, High: 0.9}, {Low: 0.9, High: 0.97}, {Low: 0.97, High: 0.99}, {Low: 0.99, High: 1}}
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		j := r.By[0]
 		if k := r.Kind(); k == Control || k == Generator || j.Verdict != diagnose.Explains && j.Verdict != diagnose.Ambiguous {
 			continue
@@ -161,10 +161,10 @@ type Spread struct {
 }
 
 // Onsets scores the onsets found with all sources.
-func (e *Evaluation) Onsets() OnsetScore {
+func (evaluation *Evaluation) Onsets() OnsetScore {
 	var s OnsetScore
 	var windows, first, due, percent, width []float64
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		if r.Kind() != Fault && r.Kind() != Unseen {
 			continue
 		}
@@ -220,13 +220,13 @@ type RankScore struct {
 
 // Ranking compares the baselines and the diagnosis on the same logs, and gives
 // the chance of a random order.
-func (e *Evaluation) Ranking() (scores []RankScore, chance1, chance3 float64) {
+func (evaluation *Evaluation) Ranking() (scores []RankScore, chance1, chance3 float64) {
 	for _, b := range Baselines() {
 		scores = append(scores, RankScore{Name: b.Name})
 	}
 	scores = append(scores, RankScore{Name: "rampload's findings"})
 	n := 0
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		if r.Ranked == nil {
 			continue
 		}

@@ -16,17 +16,17 @@ type Skipped struct{ Scenario, Reason string }
 
 // WriteMarkdown writes the evaluation as report/diagnose/EVALUATION.md. It holds
 // neither dates nor anything of the machine, so that two versions compare.
-func (e *Evaluation) WriteMarkdown(w io.Writer, skipped []Skipped) error {
+func (evaluation *Evaluation) WriteMarkdown(w io.Writer, skipped []Skipped) error {
 	b := bufio.NewWriter(w)
 	p := func(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
-	e.writeHead(p)
-	e.writeTargets(p)
-	e.writeAblation(p)
-	e.writeRanking(p)
-	e.writeOnsets(p)
-	e.writeCalibration(p)
-	e.writeScenarios(p)
-	e.writeMisses(p)
+	evaluation.writeHead(p)
+	evaluation.writeTargets(p)
+	evaluation.writeAblation(p)
+	evaluation.writeRanking(p)
+	evaluation.writeOnsets(p)
+	evaluation.writeCalibration(p)
+	evaluation.writeScenarios(p)
+	evaluation.writeMisses(p)
 	if len(skipped) > 0 {
 		p("\n## Not run\n")
 		for _, s := range skipped {
@@ -38,9 +38,9 @@ func (e *Evaluation) WriteMarkdown(w io.Writer, skipped []Skipped) error {
 
 type printer = func(format string, args ...any)
 
-func (e *Evaluation) writeHead(p printer) {
+func (evaluation *Evaluation) writeHead(p printer) {
 	scenarios, seeds := map[string]bool{}, map[uint64]bool{}
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		scenarios[r.Scenario], seeds[r.Seed] = true, true
 	}
 	p(`# How right the diagnosis is
@@ -62,7 +62,7 @@ what this shows: the rules and these scenarios were written in one project; the
 runs are short, on one machine; and few seeds give wide intervals. Rules were
 improved on the runs of seeds up to %d, so that these flatter; those above are held
 out. How scenarios fared when first met stands in FIRSTMET.md.`,
-		len(e.Results), len(scenarios), seedText(sortedKeys(seeds)), tuned)
+		len(evaluation.Results), len(scenarios), seedText(sortedKeys(seeds)), tuned)
 }
 
 // seedText lists seeds, ascending, as ranges.
@@ -86,12 +86,12 @@ func seedText(seeds []uint64) string {
 	return "seeds " + strings.Join(parts, ", ")
 }
 
-func (e *Evaluation) writeTargets(p printer) {
+func (evaluation *Evaluation) writeTargets(p printer) {
 	// The choices of evidence that the targets speak of.
 	type scores struct{ all, packets, client Score }
-	last := len(e.Ablations) - 1
+	last := len(evaluation.Ablations) - 1
 	score := func(keep func(Case) bool) scores {
-		return scores{e.Score(0, keep), e.Score(max(0, last-1), keep), e.Score(last, keep)}
+		return scores{evaluation.Score(0, keep), evaluation.Score(max(0, last-1), keep), evaluation.Score(last, keep)}
 	}
 	columns := []scores{score(nil)}
 	head, rule := "| what | all runs |", "|---|---|"
@@ -121,28 +121,28 @@ func (e *Evaluation) writeTargets(p printer) {
 	row("controls called healthy", "", func(c scores) string { return share(c.all.Healthy, c.all.Controls) })
 	row("controls with a false onset", "none of 300", func(c scores) string { return share(c.all.FalseOnsets, c.all.Controls) })
 	row("always naming the lab's commonest cause", "", func(c scores) string { return share(c.all.Commonest, c.all.Runs) })
-	onsets := e.Onsets()
+	onsets := evaluation.Onsets()
 	p("\nThe first faults of the onset lie %s windows from the begin of the harm by the injector's own clock, in", number(onsets.Windows.Median))
 	p("the median; the target is at most 1.")
 }
 
-func (e *Evaluation) writeAblation(p printer) {
+func (evaluation *Evaluation) writeAblation(p printer) {
 	p("\n## By source of evidence\n")
 	p("Every row analyses the same logs; what is left out counts as not measured.\n")
 	p("| sources | first | third | abstained | wrong | ruled out | called healthy | controls healthy | false onsets |\n|---|---|---|---|---|---|---|---|---|")
-	for i, a := range e.Ablations {
-		s := e.Score(i, nil)
+	for i, a := range evaluation.Ablations {
+		s := evaluation.Score(i, nil)
 		p("| %s | %s | %s | %s | %s | %d | %d | %d of %d | %d |", a.Name, share(s.First, s.Runs), share(s.Third, s.Runs),
 			share(s.Abstained, s.Runs), share(s.Wrong, s.All), s.RuledOut, s.Missed, s.Healthy, s.Controls, s.FalseOnsets)
 	}
-	s := e.Score(0, nil)
+	s := evaluation.Score(0, nil)
 	p("\nThe generator was said to be the limit in %d of %d runs in which the scenario leaves it alone:", s.Disturbed, s.Runs)
 	p("another load on the machine does that. A cause that no probe sees was admitted to be unknown")
 	p("in %d of %d runs, and a wrong one claimed in %d.", s.Admitted, s.Unseen, s.Invented)
 }
 
-func (e *Evaluation) writeRanking(p printer) {
-	scores, one, three := e.Ranking()
+func (evaluation *Evaluation) writeRanking(p printer) {
+	scores, one, three := evaluation.Ranking()
 	p("\n## Beside simpler methods\n")
 	p("Which resource ran out, over the %d runs in which one did, was measured, and an onset was", scores[0].Runs)
 	p("found: all methods get that onset, and no symptoms to fall for. A metric of a host counts once.")
@@ -157,8 +157,8 @@ func (e *Evaluation) writeRanking(p printer) {
 	}
 }
 
-func (e *Evaluation) writeOnsets(p printer) {
-	s := e.Onsets()
+func (evaluation *Evaluation) writeOnsets(p printer) {
+	s := evaluation.Onsets()
 	p("\n## Where faults begin\n")
 	p("Over %d runs with a fault whose harm the injector dated: an onset was found in %d, faults were", s.Runs, s.Found)
 	p("said to be there from the start in %d, and %d had neither (single episodes, bursts, or none).", s.FromStart, s.Others)
@@ -177,18 +177,18 @@ func (e *Evaluation) writeOnsets(p printer) {
 	p("which the fault is due, the onset found lies within the computed bounds in %s (but for\nruns in which the injector itself did its harm outside of them).", share(s.Within, s.Bounded))
 }
 
-func (e *Evaluation) writeCalibration(p printer) {
+func (evaluation *Evaluation) writeCalibration(p printer) {
 	p("\n## Confidence\n")
 	p("The first cause named, by the confidence that was printed with it.\n")
 	p("| confidence | runs | mean | right |\n|---|---|---|---|")
-	for _, b := range e.Calibration() {
+	for _, b := range evaluation.Calibration() {
 		if b.Runs > 0 {
 			p("| %.2f to %.2f | %d | %.2f | %s |", b.Low, b.High, b.Runs, b.Mean, share(b.Right, b.Runs))
 		}
 	}
 }
 
-func (e *Evaluation) writeScenarios(p printer) {
+func (evaluation *Evaluation) writeScenarios(p printer) {
 	type row struct {
 		c                                       Case
 		runs, first, third, alone, abstain, bad int
@@ -196,7 +196,7 @@ func (e *Evaluation) writeScenarios(p printer) {
 	}
 	rows := map[string]*row{}
 	var order []string
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		w := rows[r.Scenario]
 		if w == nil {
 			w = &row{c: r.Case}
@@ -229,10 +229,10 @@ func (e *Evaluation) writeScenarios(p printer) {
 	}
 }
 
-func (e *Evaluation) writeMisses(p printer) {
+func (evaluation *Evaluation) writeMisses(p printer) {
 	p("\n## Verdicts that were not right\n")
 	n := 0
-	for _, r := range e.Results {
+	for _, r := range evaluation.Results {
 		j := r.By[0]
 		if j.Place == WrongPlace {
 			n++

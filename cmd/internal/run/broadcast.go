@@ -39,8 +39,8 @@ func broadcasts(p profiles.Profile, plan loadPlan, id attack.RunID, start time.T
 }
 
 // observer is what others' records are shown to; nil: nothing is.
-func (v *view) observer() fleet.Observer {
-	if m := v.cast.Meter(); m != nil {
+func (view *view) observer() fleet.Observer {
+	if m := view.cast.Meter(); m != nil {
 		return m
 	}
 	return nil

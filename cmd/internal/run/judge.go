@@ -19,8 +19,8 @@ const (
 // judge makes the report of the run so far, again and again, until ctx is done. Where
 // nobody looks, and only those are told who want to know of broken gates, it is made
 // seldom, and soon after the first failures.
-func (v *view) judge(ctx context.Context, record *keep.Record) {
-	timer := time.NewTimer(max(judgeEvery, -v.clock.Now()+judgeEvery))
+func (view *view) judge(ctx context.Context, record *keep.Record) {
+	timer := time.NewTimer(max(judgeEvery, -view.clock.Now()+judgeEvery))
 	defer timer.Stop()
 	for {
 		select {
@@ -30,22 +30,22 @@ func (v *view) judge(ctx context.Context, record *keep.Record) {
 		}
 		began := time.Now()
 		failed := false
-		if r, err := v.soFar(record); err == nil { // what cannot be judged yet may be later
-			if v.on() {
-				v.feed.Interim(r, time.Since(began))
-				v.show(r)
+		if r, err := view.soFar(record); err == nil { // what cannot be judged yet may be later
+			if view.on() {
+				view.feed.Interim(r, time.Since(began))
+				view.show(r)
 			}
-			v.cast.Judged(r)
+			view.cast.Judged(r)
 			failed = r.Totals.Failed+r.Totals.WireResets > 0
 		}
 		took := time.Since(began)
 		share := time.Duration(unseenShare)
 		switch {
-		case v.on():
+		case view.on():
 			share = judgeShare
-		case failed && !v.suspected:
+		case failed && !view.suspected:
 			// What fails is followed closely for a while: one run in ten times the time.
-			v.suspected, share = true, suspectShare
+			view.suspected, share = true, suspectShare
 		}
 		timer.Reset(max(judgeEvery, share*took))
 	}

@@ -123,32 +123,32 @@ func (p *loadPlan) watched(env console.Env, id attack.RunID, c *company, opt Opt
 }
 
 // on reports whether somebody watches.
-func (v *view) on() bool { return v.feed != nil }
+func (view *view) on() bool { return view.feed != nil }
 
 // begin shows the run, until end is called or ctx is done. The context that it returns
 // ends when the person who watches ends the run.
-func (v *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer, record *keep.Record) context.Context {
-	if !v.on() && !v.cast.Judges() {
+func (view *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer, record *keep.Record) context.Context {
+	if !view.on() && !view.cast.Judges() {
 		return ctx
 	}
-	v.clock, v.log = clock, log
-	ctx, v.stop = context.WithCancel(ctx)
+	view.clock, view.log = clock, log
+	ctx, view.stop = context.WithCancel(ctx)
 	showing, closing := context.WithCancel(ctx)
-	v.closing = closing
-	v.done.Go(func() { v.judge(showing, record) })
-	if !v.on() {
+	view.closing = closing
+	view.done.Go(func() { view.judge(showing, record) })
+	if !view.on() {
 		return ctx
 	}
-	if v.web != nil {
-		v.progress.announce("watch the run at " + v.web.URL())
+	if view.web != nil {
+		view.progress.announce("watch the run at " + view.web.URL())
 	}
-	if v.screen {
-		v.progress.hide(v.feed.Note)
-		v.done.Go(func() {
-			err := live.Screen(showing, v.in, v.out, v.environ, v.feed, v)
-			v.progress.show()
+	if view.screen {
+		view.progress.hide(view.feed.Note)
+		view.done.Go(func() {
+			err := live.Screen(showing, view.in, view.out, view.environ, view.feed, view)
+			view.progress.show()
 			if err != nil {
-				v.progress.warn(fmt.Sprintf("the full screen ended: %s; the run goes on", err))
+				view.progress.warn(fmt.Sprintf("the full screen ended: %s; the run goes on", err))
 			}
 		})
 	}
@@ -159,15 +159,15 @@ func (v *view) begin(ctx context.Context, clock probe.Clock, log *runlog.Writer,
 const patience = 3 * time.Second
 
 // end ends what is shown. A terminal that takes no output is left as it is.
-func (v *view) end() {
-	if v.closing == nil {
+func (view *view) end() {
+	if view.closing == nil {
 		return
 	}
-	v.closing()
+	view.closing()
 	settled := make(chan struct{})
 	go func() { // outlives end only while the terminal is stuck
 		defer close(settled)
-		v.done.Wait()
+		view.done.Wait()
 	}()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -175,24 +175,24 @@ func (v *view) end() {
 	case <-settled:
 	case <-timer.C:
 	}
-	v.stop()
+	view.stop()
 }
 
-func (v *view) tap(to session.Recorder) session.Recorder {
-	if !v.on() {
+func (view *view) tap(to session.Recorder) session.Recorder {
+	if !view.on() {
 		return to
 	}
-	return v.feed.Tap(to)
+	return view.feed.Tap(to)
 }
 
 // told passes the state of the run on, once a window.
-func (v *view) told(p session.Progress) {
-	v.progress.update(p)
-	if v.on() {
-		v.feed.Progress(p)
+func (view *view) told(p session.Progress) {
+	view.progress.update(p)
+	if view.on() {
+		view.feed.Progress(p)
 	}
-	if v.web != nil {
-		v.web.Now(moment{v.progress.words(p)})
+	if view.web != nil {
+		view.web.Now(moment{view.progress.words(p)})
 	}
 }
 
@@ -203,35 +203,35 @@ type moment struct {
 
 // over hands the page of the whole run to the browsers that watch, and ends their
 // watch; nil: there is none. It is called when nothing else is shown any more.
-func (v *view) over(r *report.Report) {
-	if v.web == nil {
+func (view *view) over(r *report.Report) {
+	if view.web == nil {
 		return
 	}
 	var last bytes.Buffer
-	if r == nil || render.HTML(&last, r, v.assets) != nil {
-		v.web.Close(nil)
+	if r == nil || render.HTML(&last, r, view.assets) != nil {
+		view.web.Close(nil)
 		return
 	}
-	v.web.Close(last.Bytes())
+	view.web.Close(last.Bytes())
 }
 
 // show hands the page of the run so far to the browsers that watch.
-func (v *view) show(r *report.Report) {
-	if v.web == nil {
+func (view *view) show(r *report.Report) {
+	if view.web == nil {
 		return
 	}
 	var page bytes.Buffer
-	if err := render.LiveHTML(&page, r, v.assets); err == nil {
-		v.web.Page(page.Bytes())
+	if err := render.LiveHTML(&page, r, view.assets); err == nil {
+		view.web.Page(page.Bytes())
 	}
 }
 
-func (v *view) soFar(record *keep.Record) (*report.Report, error) {
+func (view *view) soFar(record *keep.Record) (*report.Report, error) {
 	log, err := soFar(record)
 	if err != nil {
 		return nil, err
 	}
-	return input.BuildReport(log, v.profile)
+	return input.BuildReport(log, view.profile)
 }
 
 // soFar reads what is recorded of a run that goes on.
@@ -248,39 +248,39 @@ func soFar(record *keep.Record) (*runlog.Log, error) {
 const changeLead = 500 * time.Millisecond
 
 // Hold keeps the load as it is, or goes on; see [live.Controls].
-func (v *view) Hold() (string, error) {
-	return v.change(func(at time.Duration) (schedule.Change, error) {
-		if held, _ := v.steering.Held(); held {
-			return v.steering.Resume(at)
+func (view *view) Hold() (string, error) {
+	return view.change(func(at time.Duration) (schedule.Change, error) {
+		if held, _ := view.steering.Held(); held {
+			return view.steering.Resume(at)
 		}
-		return v.steering.Hold(at)
+		return view.steering.Hold(at)
 	})
 }
 
 // Skip goes on with the next stage.
-func (v *view) Skip() (string, error) {
-	return v.change(func(at time.Duration) (schedule.Change, error) { return v.steering.Skip(at) })
+func (view *view) Skip() (string, error) {
+	return view.change(func(at time.Duration) (schedule.Change, error) { return view.steering.Skip(at) })
 }
 
 // Scale multiplies what is to come.
-func (v *view) Scale(factor float64) (string, error) {
-	return v.change(func(at time.Duration) (schedule.Change, error) { return v.steering.Scale(at, factor) })
+func (view *view) Scale(factor float64) (string, error) {
+	return view.change(func(at time.Duration) (schedule.Change, error) { return view.steering.Scale(at, factor) })
 }
 
 // Stop ends the run as an interrupt does.
-func (v *view) Stop() {
-	if at := v.clock.Now(); at > 0 {
-		v.log.Hand(runlog.Hand{At: at, Action: "stop", By: "terminal"})
+func (view *view) Stop() {
+	if at := view.clock.Now(); at > 0 {
+		view.log.Hand(runlog.Hand{At: at, Action: "stop", By: "terminal"})
 	}
-	v.stop()
+	view.stop()
 }
 
 // change changes the load, records that and says it.
-func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (string, error) {
-	if v.steering == nil {
+func (view *view) change(do func(at time.Duration) (schedule.Change, error)) (string, error) {
+	if view.steering == nil {
 		return "", nil
 	}
-	now := v.clock.Now()
+	now := view.clock.Now()
 	if now < 0 {
 		return "", errors.New("the load has not begun")
 	}
@@ -290,12 +290,12 @@ func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (strin
 		return "", err
 	}
 	hand := runlog.Hand{At: at, Action: string(change.Action), Factor: change.Factor, By: "terminal"}
-	hand.Stages = stagesOf(v.profile, change.Stages, at)
-	v.log.Hand(hand)
+	hand.Stages = stagesOf(view.profile, change.Stages, at)
+	view.log.Hand(hand)
 
-	held, factor := v.steering.Held()
+	held, factor := view.steering.Held()
 	load := live.Load{Held: held, Factor: factor}
-	load.Stages = passed(v.growing.Now(), at)
+	load.Stages = passed(view.growing.Now(), at)
 	for i, s := range hand.Stages {
 		if held && i == 0 { // it has no end
 			s.Text = "held by hand"
@@ -305,8 +305,8 @@ func (v *view) change(do func(at time.Duration) (schedule.Change, error)) (strin
 		}
 		load.Stages = append(load.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
 	}
-	v.feed.Changed(load)
-	v.cast.Stages(toldStages(load.Stages))
+	view.feed.Changed(load)
+	view.cast.Stages(toldStages(load.Stages))
 	told := report.Hand{AtS: at.Seconds(), Action: hand.Action, Factor: hand.Factor, By: hand.By}
 	if len(hand.Stages) > 0 && hand.Stages[0].Kind != (profiles.Max{}).Kind() {
 		told.LoadRPS = &hand.Stages[0].From

@@ -164,8 +164,8 @@ func (w *Watching) wait(ctx context.Context, clock probe.Clock, log *runlog.Writ
 
 // announceOnsets judges the run so far, again and again, and says what it finds once it
 // does, and when that changes.
-func (v *view) announceOnsets(ctx context.Context, record *keep.Record) {
-	if v.on() {
+func (view *view) announceOnsets(ctx context.Context, record *keep.Record) {
+	if view.on() {
 		return // it is on the screen
 	}
 	timer := time.NewTimer(judgeEvery)
@@ -178,11 +178,11 @@ func (v *view) announceOnsets(ctx context.Context, record *keep.Record) {
 		case <-timer.C:
 		}
 		began := time.Now()
-		if r, err := v.soFar(record); err == nil && begun(r) {
+		if r, err := view.soFar(record); err == nil && begun(r) {
 			f := r.Findings[0]
 			if now := f.Target + f.Verdict + f.Cause; now != told {
 				told = now
-				v.progress.announce(console.Message(render.Finding(r)))
+				view.progress.announce(console.Message(render.Finding(r)))
 			}
 		}
 		timer.Reset(max(judgeEvery, judgeShare*time.Since(began)))

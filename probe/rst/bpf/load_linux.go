@@ -108,38 +108,38 @@ func Open(o Options) (_ *Programs, err error) {
 }
 
 // Missing says what of it all this kernel cannot tell, or not to this process.
-func (p *Programs) Missing() []*probe.Unsupported { return p.missing }
+func (programs *Programs) Missing() []*probe.Unsupported { return programs.missing }
 
 // Close takes the programs out of the kernel. It may be called again, and on none.
-func (p *Programs) Close() {
-	if p == nil {
+func (programs *Programs) Close() {
+	if programs == nil {
 		return
 	}
-	for _, l := range p.links {
+	for _, l := range programs.links {
 		_ = l.Close()
 	}
-	p.links = nil
-	for _, one := range p.tellers {
+	programs.links = nil
+	for _, one := range programs.tellers {
 		_ = one.Close()
 	}
-	p.tellers = nil
-	if p.ring != nil {
-		_ = p.ring.Close()
-		p.ring = nil
+	programs.tellers = nil
+	if programs.ring != nil {
+		_ = programs.ring.Close()
+		programs.ring = nil
 	}
-	for name, m := range p.maps {
+	for name, m := range programs.maps {
 		_ = m.Close()
-		delete(p.maps, name)
+		delete(programs.maps, name)
 	}
 }
 
-func (p *Programs) lack(what, reason, needs string) {
-	for _, u := range p.missing {
+func (programs *Programs) lack(what, reason, needs string) {
+	for _, u := range programs.missing {
 		if u.What == what {
 			return
 		}
 	}
-	p.missing = append(p.missing, &probe.Unsupported{What: what, Reason: reason, Needs: needs})
+	programs.missing = append(programs.missing, &probe.Unsupported{What: what, Reason: reason, Needs: needs})
 }
 
 // permitted says which capabilities are missing. CAP_SYS_ADMIN stands for both
@@ -170,10 +170,10 @@ func permitted() error {
 
 // configure sets the constants of the programs, which the verifier then knows:
 // what this kernel lacks is never looked at.
-func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
+func (programs *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 	var usual [4]uint64
 	for _, name := range usualReasons() {
-		if v := p.kernel.drops.number(name); v > 0 && v < 256 {
+		if v := programs.kernel.drops.number(name); v > 0 && v < 256 {
 			usual[v>>6] |= 1 << (v & 63)
 		}
 	}
@@ -181,7 +181,7 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 	for _, port := range o.Ports {
 		bits[port>>6] |= 1 << (port & 63)
 	}
-	k := p.kernel
+	k := programs.kernel
 	set := map[string]any{
 		"all_ports": flag(len(o.Ports) == 0), "all_namespaces": flag(len(o.Namespaces) == 0), "port_bits": bits,
 		"usual_reasons":    usual,
@@ -193,10 +193,10 @@ func (p *Programs) configure(spec *ebpf.CollectionSpec, o Options) error {
 	}
 	if !k.dropReason {
 		before := newSymbols("/proc/kallsyms") // without what is about to be loaded
-		p.netfilter = before.span("nf_hook_slow")
-		set["netfilter_from"], set["netfilter_to"] = p.netfilter[0], p.netfilter[1]
+		programs.netfilter = before.span("nf_hook_slow")
+		set["netfilter_from"], set["netfilter_to"] = programs.netfilter[0], programs.netfilter[1]
 	}
-	if p.entries == nil { // else nothing else counts them
+	if programs.entries == nil { // else nothing else counts them
 		set["reason_overflow"] = k.drops.number("TCP_LISTEN_OVERFLOW")
 	}
 	if o.PerSecond > 0 {
@@ -232,7 +232,7 @@ func flag(on bool) uint8 {
 
 // programs are those that this kernel needs. Modules hold a function on some
 // kernels; they are looked at only when loaded.
-func (p *Programs) programs(o Options) []program {
+func (programs *Programs) programs(o Options) []program {
 	reject4, reject6 := []string{"nf_reject_ipv4"}, []string{"nf_reject_ipv6"}
 	track := []string{"nf_conntrack"}
 	list := []program{
@@ -259,7 +259,7 @@ func (p *Programs) programs(o Options) []program {
 		{"on_send_reset", "tcp_send_reset", partResets, nil},
 		{"on_receive_reset", "tcp_receive_reset", partResets, nil},
 	}
-	if !p.kernel.resetBare {
+	if !programs.kernel.resetBare {
 		list = append(list,
 			program{"on_answer_v4", "tcp_v4_send_reset", partNoSocket, nil},
 			program{"on_answer_v6", "tcp_v6_send_reset", partNoSocket, []string{"ipv6"}})
@@ -267,21 +267,21 @@ func (p *Programs) programs(o Options) []program {
 	if !o.WithoutDelays && len(o.Ports) > 0 {
 		list = append(list, program{"on_read", "tcp_recvmsg", partDelays, nil})
 	}
-	if !p.kernel.storage {
-		p.lack(partOwners, "this kernel cannot keep them with sockets", "Linux 5.11")
+	if !programs.kernel.storage {
+		programs.lack(partOwners, "this kernel cannot keep them with sockets", "Linux 5.11")
 		list = slices.DeleteFunc(list, func(one program) bool { return one.name == "on_connect" })
 	}
-	if !p.kernel.dropReason {
+	if !programs.kernel.dropReason {
 		// Without reasons the functions that decide count; a drop that none of them
 		// saw has a place and no reason.
-		p.lack("reasons of dropped packets", "this kernel gives none", "Linux 5.17")
+		programs.lack("reasons of dropped packets", "this kernel gives none", "Linux 5.17")
 	}
 	return list
 }
 
 // load makes the maps, then each program on its own: one that the kernel refuses
 // takes no other with it.
-func (p *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
+func (programs *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
 	all := spec.Programs
 	spec.Programs = map[string]*ebpf.ProgramSpec{}
 	coll, err := ebpf.NewCollection(spec)
@@ -289,53 +289,53 @@ func (p *Programs) load(spec *ebpf.CollectionSpec, o Options) error {
 		return unsupported(fmt.Errorf("make maps: %w", err))
 	}
 	for name, m := range coll.Maps {
-		p.maps[name] = m
+		programs.maps[name] = m
 		delete(coll.Maps, name)
 	}
 	coll.Close()
 	for _, inode := range o.Namespaces {
-		if err := p.maps["namespaces"].Put(inode, uint8(1)); err != nil {
+		if err := programs.maps["namespaces"].Put(inode, uint8(1)); err != nil {
 			return fmt.Errorf("watch network namespace %d: %w", inode, err)
 		}
 	}
 	var closed []string
-	for _, one := range p.programs(o) {
+	for _, one := range programs.programs(o) {
 		prog := all[one.name]
 		if prog == nil {
 			return fmt.Errorf("load kernel programs: no program %s", one.name)
 		}
-		err := p.entries
+		err := programs.entries
 		if prog.AttachType == ebpf.AttachTraceRawTp || err == nil {
-			err = p.attach(spec, one, prog)
+			err = programs.attach(spec, one, prog)
 		}
 		switch {
 		case err == nil:
-			p.attached[one.name] = true
+			programs.attached[one.name] = true
 		case one.part == partResets:
 			return unsupported(fmt.Errorf("attach to %s: %w", one.target, err))
-		case errors.Is(err, p.entries):
+		case errors.Is(err, programs.entries):
 			if one.part != "" && !slices.Contains(closed, one.part) {
 				closed = append(closed, one.part)
 			}
 		case absent(err) && len(one.modules) > 0:
 			// No module, no rules: nothing is missed until somebody loads it.
 			if one.part != "" && unknownModule(one.modules) {
-				p.lack(one.part, "this kernel carries no type information of modules", "Linux 5.11 with CONFIG_DEBUG_INFO_BTF_MODULES")
+				programs.lack(one.part, "this kernel carries no type information of modules", "Linux 5.11 with CONFIG_DEBUG_INFO_BTF_MODULES")
 			}
 		case one.part != "":
-			p.lack(one.part, brief(one.target, err), "")
+			programs.lack(one.part, brief(one.target, err), "")
 		}
 	}
 	if len(closed) > 0 {
-		p.lack(strings.Join(closed, ", "), "no fentry in this kernel ("+p.entries.Error()+")", "")
+		programs.lack(strings.Join(closed, ", "), "no fentry in this kernel ("+programs.entries.Error()+")", "")
 	}
 	return nil
 }
 
-func (p *Programs) attach(spec *ebpf.CollectionSpec, one program, prog *ebpf.ProgramSpec) error {
+func (programs *Programs) attach(spec *ebpf.CollectionSpec, one program, prog *ebpf.ProgramSpec) error {
 	single := spec.Copy()
 	single.Programs = map[string]*ebpf.ProgramSpec{one.name: prog}
-	coll, err := ebpf.NewCollectionWithOptions(single, ebpf.CollectionOptions{MapReplacements: p.maps, Cache: p.cache})
+	coll, err := ebpf.NewCollectionWithOptions(single, ebpf.CollectionOptions{MapReplacements: programs.maps, Cache: programs.cache})
 	if err != nil {
 		return err
 	}
@@ -344,9 +344,9 @@ func (p *Programs) attach(spec *ebpf.CollectionSpec, one program, prog *ebpf.Pro
 	if err != nil {
 		return err
 	}
-	p.links = append(p.links, l)
+	programs.links = append(programs.links, l)
 	if strings.Contains(one.name, "reset") || strings.Contains(one.name, "reject") || strings.Contains(one.name, "answer") {
-		p.tellers = append(p.tellers, coll.Programs[one.name])
+		programs.tellers = append(programs.tellers, coll.Programs[one.name])
 		delete(coll.Programs, one.name) // stays open
 	}
 	return nil

@@ -14,29 +14,29 @@ import (
 
 // Read hands over the resets since the last call, in the order of their CPUs, and
 // then those for which the ring had no room, counted.
-func (p *Programs) Read(visit func(Reset)) error {
-	p.ring.SetDeadline(time.Now())
+func (programs *Programs) Read(visit func(Reset)) error {
+	programs.ring.SetDeadline(time.Now())
 	for {
-		err := p.ring.ReadInto(&p.record)
+		err := programs.ring.ReadInto(&programs.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
 		if err != nil {
 			return fmt.Errorf("read ring of resets: %w", err)
 		}
-		r, ok := p.decode(p.record.RawSample)
+		r, ok := programs.decode(programs.record.RawSample)
 		if !ok {
-			p.lost++
+			programs.lost++
 			continue
 		}
 		visit(r)
 	}
-	return p.folded(visit)
+	return programs.folded(visit)
 }
 
 // decode reads one record of the ring; ok is false if it is too short. The ring may
 // hand over a few bytes more.
-func (p *Programs) decode(raw []byte) (r Reset, ok bool) {
+func (programs *Programs) decode(raw []byte) (r Reset, ok bool) {
 	var e traceEvent
 	if len(raw) < int(unsafe.Sizeof(e)) {
 		return r, false
@@ -54,37 +54,37 @@ func (p *Programs) decode(raw []byte) (r Reset, ok bool) {
 		r.Kind, r.Reason = Rejected, NetfilterReject
 		r.Verdict = verdict(e.Hook, e.Table[:], e.Chain[:])
 	case r.Kind == Sent:
-		r.Reason = p.kernel.resets.name(e.Reason)
-		if !p.kernel.resetReason {
+		r.Reason = programs.kernel.resets.name(e.Reason)
+		if !programs.kernel.resetReason {
 			r.Reason = ""
 		}
 	}
 	if n := min(int(e.Frames), len(e.Stack)); n > 0 {
-		if names := p.symbols.find(e.Stack[:n]); names[0] != "" {
+		if names := programs.symbols.find(e.Stack[:n]); names[0] != "" {
 			r.Stack = names
 		}
 	}
 	return r, true
 }
 
-func (p *Programs) folded(visit func(Reset)) error {
-	return drain(p.maps["folded"], func(k *traceFoldedKey, n *uint64) {
+func (programs *Programs) folded(visit func(Reset)) error {
+	return drain(programs.maps["folded"], func(k *traceFoldedKey, n *uint64) {
 		r := Reset{
 			Kind: Kind(k.Kind), Count: *n, State: stateName(k.State), Answer: k.Answer != 0, Netns: k.Netns,
 			Local: addrPort(k.Family, k.Local, k.LocalPort), Remote: addrPort(k.Family, k.Remote, k.RemotePort),
 		}
 		if k.Reject != 0 {
 			r.Kind, r.Reason = Rejected, NetfilterReject
-		} else if r.Kind == Sent && p.kernel.resetReason {
-			r.Reason = p.kernel.resets.name(k.Reason)
+		} else if r.Kind == Sent && programs.kernel.resetReason {
+			r.Reason = programs.kernel.resets.name(k.Reason)
 		}
 		visit(r)
 	})
 }
 
 // Retransmits hands over the retransmissions since the last call.
-func (p *Programs) Retransmits(visit func(Retransmits)) error {
-	return drain(p.maps["retransmits"], func(k *traceFlow, c *traceCounted) {
+func (programs *Programs) Retransmits(visit func(Retransmits)) error {
+	return drain(programs.maps["retransmits"], func(k *traceFlow, c *traceCounted) {
 		visit(Retransmits{
 			Local: addrPort(k.Family, k.Local, k.LocalPort), Remote: addrPort(k.Family, k.Remote, k.RemotePort),
 			State: stateName(k.State), Netns: k.Netns, Count: c.Count, First: c.First,
@@ -122,18 +122,18 @@ func drain[K, V any](m *ebpf.Map, visit func(*K, *V)) error {
 
 // Drops hands over what was dropped since the last call. The counts stay in the
 // kernel, so that none is lost between two readings.
-func (p *Programs) Drops(visit func(Drop)) error {
+func (programs *Programs) Drops(visit func(Drop)) error {
 	var k traceDropKey
 	var v traceDrop
-	it := p.maps["drops"].Iterate()
+	it := programs.maps["drops"].Iterate()
 	for it.Next(&k, &v) {
-		before := p.dropped[k]
+		before := programs.dropped[k]
 		if v.Count <= before {
 			continue
 		}
-		p.dropped[k] = v.Count
+		programs.dropped[k] = v.Count
 		d := Drop{
-			Reason: p.reason(&k), Packet: packetName(k.Packet), Port: k.Port, Netns: k.Netns, Interface: text(v.Dev[:]),
+			Reason: programs.reason(&k), Packet: packetName(k.Packet), Port: k.Port, Netns: k.Netns, Interface: text(v.Dev[:]),
 			Source: addrPort(v.Family, v.Source, v.SourcePort), Dest: addrPort(v.Family, v.Dest, v.DestPort),
 			Count: v.Count - before, First: v.First, Last: v.Last,
 		}
@@ -143,14 +143,14 @@ func (p *Programs) Drops(visit func(Drop)) error {
 		if k.By == byTable || k.By == byReject || k.By == byFull || k.By == byInsert {
 			d.Verdict = verdict(k.Hook, k.Table[:], k.Chain[:])
 		}
-		for _, caller := range p.symbols.find(k.Callers[:]) {
+		for _, caller := range programs.symbols.find(k.Callers[:]) {
 			if hook := hookOf(caller); hook != "" {
 				d.Hook = hook
 				break
 			}
 		}
 		if k.Location != 0 {
-			d.Where = p.symbols.find([]uint64{k.Location})[0]
+			d.Where = programs.symbols.find([]uint64{k.Location})[0]
 		}
 		visit(d)
 	}
@@ -186,7 +186,7 @@ const (
 	byReject
 )
 
-func (p *Programs) reason(k *traceDropKey) string {
+func (programs *Programs) reason(k *traceDropKey) string {
 	switch k.By {
 	case byTable:
 		return NetfilterDrop
@@ -201,13 +201,13 @@ func (p *Programs) reason(k *traceDropKey) string {
 	case byReject:
 		return NetfilterReject
 	}
-	if !p.kernel.dropReason {
-		if k.Location > p.netfilter[0] && k.Location <= p.netfilter[1] {
+	if !programs.kernel.dropReason {
+		if k.Location > programs.netfilter[0] && k.Location <= programs.netfilter[1] {
 			return NetfilterDrop
 		}
 		return NotSpecified
 	}
-	return p.kernel.drops.name(k.Reason)
+	return programs.kernel.drops.name(k.Reason)
 }
 
 func packetName(kind uint8) Packet {
@@ -219,16 +219,16 @@ func packetName(kind uint8) Packet {
 }
 
 // Delays hands over how long packets waited since the last call.
-func (p *Programs) Delays(visit func(Delay)) error {
+func (programs *Programs) Delays(visit func(Delay)) error {
 	var k traceWaitKey
 	var cpus []traceWaits
-	it := p.maps["delays"].Iterate()
+	it := programs.maps["delays"].Iterate()
 	for it.Next(&k, &cpus) {
 		d := Delay{Kind: WaitAccept, Port: k.Port, Netns: k.Netns}
 		if k.Kind == 1 {
 			d.Kind = WaitRead
 		}
-		before, total := p.waited[k], [32]uint64{}
+		before, total := programs.waited[k], [32]uint64{}
 		any := false
 		for i := range total {
 			for _, c := range cpus {
@@ -237,7 +237,7 @@ func (p *Programs) Delays(visit func(Delay)) error {
 			d.Buckets[i] = total[i] - before[i]
 			any = any || d.Buckets[i] > 0
 		}
-		p.waited[k] = total
+		programs.waited[k] = total
 		if any {
 			visit(d)
 		}
@@ -252,24 +252,24 @@ func (p *Programs) Delays(visit func(Delay)) error {
 // could not even be counted by kind: because the maps were full, or, for resets,
 // because the kernel did not run a program for one while it ran the same program on
 // that CPU already (told since Linux 5.12).
-func (p *Programs) Lost() (uint64, error) {
-	total := p.lost
-	for _, one := range p.tellers {
+func (programs *Programs) Lost() (uint64, error) {
+	total := programs.lost
+	for _, one := range programs.tellers {
 		if stats, err := one.Stats(); err == nil {
 			total += stats.RecursionMisses
 		}
 	}
 	for i := range uint32(4) {
 		var cpus []uint64
-		if err := p.maps["lost"].Lookup(i, &cpus); err != nil {
+		if err := programs.maps["lost"].Lookup(i, &cpus); err != nil {
 			return 0, fmt.Errorf("read losses of the kernel: %w", err)
 		}
 		for _, n := range cpus {
 			total += n
 		}
 	}
-	n := total - p.told
-	p.told = total
+	n := total - programs.told
+	programs.told = total
 	return n, nil
 }
 
@@ -318,4 +318,4 @@ func stateName(s uint8) string {
 }
 
 // Attached returns how many programs run, by name; for tests and the curious.
-func (p *Programs) Attached() map[string]bool { return p.attached }
+func (programs *Programs) Attached() map[string]bool { return programs.attached }

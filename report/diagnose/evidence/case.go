@@ -28,26 +28,26 @@ func Headline(onsets []Onset) *Onset {
 }
 
 // Status returns the share of failed requests with a status.
-func (c *Case) Status(code uint16) float64 {
-	return c.Statuses[code] / max(c.Parts.Failed, 1)
+func (question *Case) Status(code uint16) float64 {
+	return question.Statuses[code] / max(question.Parts.Failed, 1)
 }
 
 // Fives counts the failures that may have come from further in: every 5xx where
 // the profile names a host behind the first, else those by which a gateway says
 // that it got no answer. A 500 alone is the answering process's own.
-func (c *Case) Fives() float64 {
+func (question *Case) Fives() float64 {
 	n := 0.0
-	for code, k := range c.Statuses {
-		if code >= 500 && (len(c.Hops) > 1 || code >= 502 && code <= 504) {
+	for code, k := range question.Statuses {
+		if code >= 500 && (len(question.Hops) > 1 || code >= 502 && code <= 504) {
 			n += k
 		}
 	}
-	return min(n, c.Parts.Fault[attack.Status])
+	return min(n, question.Parts.Fault[attack.Status])
 }
 
-func (c *Case) Fours() float64 {
+func (question *Case) Fours() float64 {
 	n := 0.0
-	for code, k := range c.Statuses {
+	for code, k := range question.Statuses {
 		if code >= 400 && code < 500 && code != 408 && code != 429 {
 			n += k
 		}
@@ -57,7 +57,7 @@ func (c *Case) Fours() float64 {
 
 // Shares reports whether a host is the first hop or the machine that it is part
 // of.
-func (c *Case) Shares(host string) bool { return c.Hops[0].Has(host) }
+func (question *Case) Shares(host string) bool { return question.Hops[0].Has(host) }
 
 // ConnectionFault reports whether an established connection failed under a
 // request; a stream or a status that is not expected leaves it whole.
@@ -77,14 +77,14 @@ func GatewayFault(x *attack.Failure) bool {
 
 // Multiplexed reports whether requests share connections, as HTTP/2 faults tell: then
 // the pool of connections does not bound them.
-func (c *Case) Multiplexed() bool {
-	return c.Target.Total.Fault[attack.HTTP2Reset]+c.Target.Total.Fault[attack.HTTP2GoAway] > 0
+func (question *Case) Multiplexed() bool {
+	return question.Target.Total.Fault[attack.HTTP2Reset]+question.Target.Total.Fault[attack.HTTP2GoAway] > 0
 }
 
 // Durations returns how long the failures that count had taken, in seconds.
-func (c *Case) Durations(counts func(*attack.Failure) bool) []float64 {
+func (question *Case) Durations(counts func(*attack.Failure) bool) []float64 {
 	var took []float64
-	for _, x := range c.Failures {
+	for _, x := range question.Failures {
 		if counts(x) {
 			took = append(took, (x.End - x.Start).Seconds())
 		}
@@ -118,10 +118,10 @@ func LateRefusals(c *Case) (median float64, late bool) {
 
 // AnswerTime returns the median time to an expected answer at light load, in
 // seconds; 0 without any.
-func (c *Case) AnswerTime() float64 {
+func (question *Case) AnswerTime() float64 {
 	var all attack.Histogram
-	for _, w := range c.Target.Windows {
-		if t := (float64(w.Index) + 0.5) * c.Run.Step; c.Onset.Status != Found || t < 0.7*c.At {
+	for _, w := range question.Target.Windows {
+		if t := (float64(w.Index) + 0.5) * question.Run.Step; question.Onset.Status != Found || t < 0.7*question.At {
 			all = all.Merge(w.FromSend)
 		}
 	}
@@ -164,7 +164,7 @@ func Spells(c *Case) []Spell {
 	return out
 }
 
-func (c *Case) Total(f attack.Fault) float64 { return c.Target.Total.Fault[f] }
+func (question *Case) Total(f attack.Fault) float64 { return question.Target.Total.Fault[f] }
 
 // Mixture words the faults of the run, most frequent first.
 func Mixture(c *Case) string {
@@ -190,7 +190,9 @@ func Mixture(c *Case) string {
 }
 
 // Language returns what is spoken to the target.
-func (c *Case) Language() profiles.Spoken { return profiles.Target{URL: c.Target.Info.URL}.Speaks() }
+func (question *Case) Language() profiles.Spoken {
+	return profiles.Target{URL: question.Target.Info.URL}.Speaks()
+}
 
 // Codes names the commonest statuses of unexpected answers.
 func Codes(c *Case, f attack.Fault) string {
@@ -286,11 +288,11 @@ const (
 	MostEvidence = 12
 )
 
-func (c *Case) Name() string {
-	if c.Target.Info.Name == "" {
+func (question *Case) Name() string {
+	if question.Target.Info.Name == "" {
 		return "the target"
 	}
-	return c.Target.Info.Name
+	return question.Target.Info.Name
 }
 
 // Hidden says what kept the cause from being seen, empty if nothing did.
@@ -332,8 +334,8 @@ func ProcessesOf(c *Case, h Hop, name string) int {
 	return len(pids)
 }
 
-func (c *Case) SentBetween(from, to float64) float64 {
-	return Sum(c.Target.Attempts[c.Run.Window(from):min(c.Run.Window(to)+1, len(c.Target.Attempts))])
+func (question *Case) SentBetween(from, to float64) float64 {
+	return Sum(question.Target.Attempts[question.Run.Window(from):min(question.Run.Window(to)+1, len(question.Target.Attempts))])
 }
 
 // The parameters of the ranking, as the design measured them.
@@ -393,8 +395,8 @@ type Case struct {
 }
 
 // Answered names a status as the target's protocol does: 503, or grpc unavailable.
-func (c *Case) Answered(status uint16) string {
-	for _, x := range c.Failures {
+func (question *Case) Answered(status uint16) string {
+	for _, x := range question.Failures {
 		if x.Status == status && x.Fault == attack.Status && x.Detail.HTTPStatus() == status {
 			return x.Detail.String()
 		}
@@ -403,16 +405,16 @@ func (c *Case) Answered(status uint16) string {
 }
 
 // Faulty reports whether there is something to explain.
-func (c *Case) Faulty() bool {
-	if c.Onset == nil {
+func (question *Case) Faulty() bool {
+	if question.Onset == nil {
 		return false
 	}
-	return c.Onset.Status != NoOnset || c.Target.Total.Failed >= 2 || c.Target.Total.Restless()
+	return question.Onset.Status != NoOnset || question.Target.Total.Failed >= 2 || question.Target.Total.Restless()
 }
 
 // Listens reports whether a listener, as its instance names it ("*:8080"), may be
 // that of a hop: of the first hop the port is known.
-func (c *Case) Listens(instance string, h Hop) bool {
+func (question *Case) Listens(instance string, h Hop) bool {
 	i := strings.LastIndexByte(instance, ':')
 	if i < 0 {
 		return true
@@ -424,8 +426,8 @@ func (c *Case) Listens(instance string, h Hop) bool {
 	if h.Station != nil {
 		return uint16(port) == h.Station.Port
 	}
-	own := PortsOf(c, Hop{})[uint16(port)]
-	return own == (h.Index == 0 && !c.Fronts(h))
+	own := PortsOf(question, Hop{})[uint16(port)]
+	return own == (h.Index == 0 && !question.Fronts(h))
 }
 
 func TowardsTarget(c *Case, instance string) bool {

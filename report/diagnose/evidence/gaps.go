@@ -56,13 +56,13 @@ func FindGaps(s *runlog.Series, duration float64) []gap {
 
 // GapAt returns a gap of a series within 2 s of an onset. A process that ended
 // leaves its series for good; that is no gap of its probe.
-func (a *Run) GapAt(r *Resource, onset Span) *gap {
+func (run *Run) GapAt(r *Resource, onset Span) *gap {
 	from, to := onset.Value-gapReach, onset.Value+gapReach
 	for i, g := range r.Gaps {
 		if !g.touches(from, to) {
 			continue
 		}
-		if r.Metric.PID != 0 && (g.To >= a.Duration()-1e-9 || g.From <= 0) && a.pidEvent(r.Metric.PID) {
+		if r.Metric.PID != 0 && (g.To >= run.Duration()-1e-9 || g.From <= 0) && run.pidEvent(r.Metric.PID) {
 			continue
 		}
 		return &r.Gaps[i]
@@ -70,8 +70,8 @@ func (a *Run) GapAt(r *Resource, onset Span) *gap {
 	return nil
 }
 
-func (a *Run) pidEvent(pid int32) bool {
-	for _, e := range a.Log.Events {
+func (run *Run) pidEvent(pid int32) bool {
+	for _, e := range run.Log.Events {
 		if (e.Kind == probe.ProcessExit || e.Kind == probe.ProcessStart || e.Kind == probe.OOMKill) && e.PID == pid {
 			return true
 		}
@@ -81,12 +81,12 @@ func (a *Run) pidEvent(pid int32) bool {
 
 // windowGap returns the longest stretch of windows missing from a target's record
 // within 2 s of an onset, in seconds.
-func (a *Run) windowGap(t *Target, onset Span) float64 {
+func (run *Run) windowGap(t *Target, onset Span) float64 {
 	seen := make(map[int32]bool, len(t.Windows))
 	for _, w := range t.Windows {
 		seen[w.Index] = true
 	}
-	from, to := a.Window(onset.Value-gapReach), a.Window(onset.Value+gapReach)
+	from, to := run.Window(onset.Value-gapReach), run.Window(onset.Value+gapReach)
 	longest, missed := 0, 0
 	for i := from; i <= to; i++ {
 		if missed++; seen[int32(i)] {
@@ -97,16 +97,16 @@ func (a *Run) windowGap(t *Target, onset Span) float64 {
 	if float64(longest) <= gapPeriods {
 		return 0
 	}
-	return float64(longest) * a.Step
+	return float64(longest) * run.Step
 }
 
 // ClockError is how far the clock of a host may be off the generator's, in
 // seconds (one standard deviation). Parts of this machine share its clock.
-func (a *Run) ClockError(host string) float64 {
+func (run *Run) ClockError(host string) float64 {
 	if host == "" || host == LocalHost {
 		return 0
 	}
-	for _, h := range a.Log.Header.Hosts {
+	for _, h := range run.Log.Header.Hosts {
 		switch {
 		case h.Name != host:
 		case h.SameAs == LocalHost:
@@ -115,14 +115,14 @@ func (a *Run) ClockError(host string) float64 {
 			return h.ClockError.Seconds()
 		}
 	}
-	if a.Log.Trailer != nil {
-		if e, ok := a.Log.Trailer.ClockErrors[host]; ok {
+	if run.Log.Trailer != nil {
+		if e, ok := run.Log.Trailer.ClockErrors[host]; ok {
 			return e.Seconds()
 		}
 	}
-	for _, h := range a.Log.Header.Hosts {
+	for _, h := range run.Log.Header.Hosts {
 		if h.Name == host && h.SameAs != "" && h.SameAs != host {
-			return a.ClockError(h.SameAs)
+			return run.ClockError(h.SameAs)
 		}
 	}
 	return unknownClockError

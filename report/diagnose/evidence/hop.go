@@ -63,7 +63,7 @@ type contrast struct {
 
 // CompareTargets holds targets against each other that share their inner hosts:
 // the same load through and around a load balancer tells which of the two fails.
-func (a *Run) CompareTargets(cases []*Case) {
+func (run *Run) CompareTargets(cases []*Case) {
 	for _, c := range cases {
 		for _, o := range cases {
 			outer, inner := c.Target.Info.Hosts, o.Target.Info.Hosts
@@ -79,15 +79,15 @@ func (a *Run) CompareTargets(cases []*Case) {
 }
 
 // Contrasts is what other targets add for or against a hop.
-func (c *Case) Contrasts(h Hop) float64 {
+func (question *Case) Contrasts(h Hop) float64 {
 	s := 0.0
-	for _, x := range c.Contrast {
+	for _, x := range question.Contrast {
 		switch {
-		case x.clean && h.Index+len(c.Routers) >= x.from:
+		case x.clean && h.Index+len(question.Routers) >= x.from:
 			s -= 3
 		case x.clean:
 			s++
-		case h.Index+len(c.Routers) < x.from:
+		case h.Index+len(question.Routers) < x.from:
 			s -= 1.5
 		}
 	}
@@ -103,14 +103,14 @@ func (x contrast) Text() string {
 
 // ProxyProcess returns the name of a process of a hop that is known to pass
 // requests on, empty without one.
-func (c *Case) ProxyProcess(h Hop) string {
+func (question *Case) ProxyProcess(h Hop) string {
 	if h.Station != nil {
 		if IsProxy(h.Station.Process) {
 			return h.Station.Process
 		}
 		return ""
 	}
-	for _, r := range c.Run.Resources {
+	for _, r := range question.Run.Resources {
 		if m := r.Metric; m.Host == h.Host && IsProxy(m.Process) {
 			return m.Process
 		}
@@ -130,13 +130,13 @@ func IsProxy(process string) bool {
 
 // Fronts reports whether the only host that the profile names runs a proxy
 // before the service, so that 5xx may be either's.
-func (c *Case) Fronts(h Hop) bool {
-	return len(c.Hops) == 1 && len(c.Facts) > 0 && c.Facts[0][BadGateway].Is == Yes && c.ProxyProcess(h) != ""
+func (question *Case) Fronts(h Hop) bool {
+	return len(question.Hops) == 1 && len(question.Facts) > 0 && question.Facts[0][BadGateway].Is == Yes && question.ProxyProcess(h) != ""
 }
 
 // BehindProxy reports whether causes of a hop are those of a service behind a
 // proxy on the same host.
-func (c *Case) BehindProxy(h Hop) bool { return h.Index == 0 && c.Fronts(h) }
+func (question *Case) BehindProxy(h Hop) bool { return h.Index == 0 && question.Fronts(h) }
 
 // CleanLeg reports whether the client's connections had no fault of their own
 // beside unexpected statuses.
@@ -166,6 +166,6 @@ func UnlikeDetail(d attack.Detail) bool {
 var unlikeReply = attack.Detail{Kind: attack.ServerDetail, Code: attack.UnexpectedReply}
 
 // Watchable returns the hops that the profile names, or the one that it should.
-func (c *Case) Watchable() []Hop {
-	return slices.DeleteFunc(slices.Clone(c.Hops), func(h Hop) bool { return h.Assumed })
+func (question *Case) Watchable() []Hop {
+	return slices.DeleteFunc(slices.Clone(question.Hops), func(h Hop) bool { return h.Assumed })
 }

@@ -70,11 +70,11 @@ func NewRun(log *runlog.Log) *Run {
 }
 
 // Watches reports whether a host of that name is watched.
-func (a *Run) Watches(host string) bool {
-	return slices.ContainsFunc(a.Log.Header.Hosts, func(h runlog.Host) bool { return h.Name == host })
+func (run *Run) Watches(host string) bool {
+	return slices.ContainsFunc(run.Log.Header.Hosts, func(h runlog.Host) bool { return h.Name == host })
 }
 
 // Warn says in the report what was not measured, or misleads.
-func (a *Run) Warn(format string, args ...any) {
-	a.Warnings = append(a.Warnings, fmt.Sprintf(format, args...))
+func (run *Run) Warn(format string, args ...any) {
+	run.Warnings = append(run.Warnings, fmt.Sprintf(format, args...))
 }

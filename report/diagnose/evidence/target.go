@@ -32,24 +32,24 @@ type FaultKey struct {
 	Dial  bool // before the connection was up: name, dial, TLS
 }
 
-func (a *Run) newTargetSeries(index int, info runlog.Target) *Target {
-	series := func() []float64 { return make([]float64, a.N) }
+func (run *Run) newTargetSeries(index int, info runlog.Target) *Target {
+	series := func() []float64 { return make([]float64, run.N) }
 	t := &Target{
-		Index: index, Info: info, Windows: a.Log.Windows[index],
+		Index: index, Info: info, Windows: run.Log.Windows[index],
 		Attempts: series(), Failed: series(), Ok: series(), dials: series(), local: series(),
 		InFlight: series(), Open: series(), Faults: make(map[FaultKey][]float64),
 	}
 	for _, w := range t.Windows {
-		if i := int(w.Index); i >= 0 && i < a.N {
+		if i := int(w.Index); i >= 0 && i < run.N {
 			t.dials[i] += float64(w.Dials)
 			t.Open[i] = float64(w.Open)
 			t.InFlight[i] = float64(w.InFlight)
 		}
 		for _, c := range w.Cells {
-			t.addCell(w.Index, c, a.N)
+			t.addCell(w.Index, c, run.N)
 		}
 	}
-	t.Total = t.Compose(0, a.N)
+	t.Total = t.Compose(0, run.N)
 	return t
 }
 
@@ -207,29 +207,29 @@ func (c composition) Share(faults ...attack.Fault) float64 {
 // loadCurve returns the offered load of each window in requests per second over
 // all targets: by the plan where a stage is a straight line, else the requests
 // due, averaged over a second.
-func (a *Run) loadCurve() []float64 {
-	load := make([]float64, len(a.Offered))
-	reach := max(1, int(math.Round(0.5/a.Step)))
+func (run *Run) loadCurve() []float64 {
+	load := make([]float64, len(run.Offered))
+	reach := max(1, int(math.Round(0.5/run.Step)))
 	for i := range load {
 		from, to := max(0, i-reach), min(len(load)-1, i+reach)
-		at := (float64(i) + 0.5) * a.Step
-		if s := stageAt(a.Log.Header.Stages, at); s != nil {
-			if v, ok := planned(*s, at); ok && a.Offered[i] > 0 {
+		at := (float64(i) + 0.5) * run.Step
+		if s := stageAt(run.Log.Header.Stages, at); s != nil {
+			if v, ok := planned(*s, at); ok && run.Offered[i] > 0 {
 				load[i] = v
 				continue
 			}
 			// An average does not reach across the stage's ends.
-			from = max(from, int(math.Ceil(s.Start.Seconds()/a.Step-1e-6)))
-			to = min(to, int(math.Ceil(s.End.Seconds()/a.Step-1e-6))-1)
+			from = max(from, int(math.Ceil(s.Start.Seconds()/run.Step-1e-6)))
+			to = min(to, int(math.Ceil(s.End.Seconds()/run.Step-1e-6))-1)
 		}
-		to = min(to, max(a.N-1, i))
+		to = min(to, max(run.N-1, i))
 		n := 0.0
 		for j := from; j <= to; j++ {
-			load[i] += a.Offered[j]
+			load[i] += run.Offered[j]
 			n++
 		}
 		if n > 0 {
-			load[i] /= n * a.Step
+			load[i] /= n * run.Step
 		}
 	}
 	return load

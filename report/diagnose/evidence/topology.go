@@ -49,24 +49,24 @@ func (h Hop) Has(host string) bool {
 // are found by address; what answers on loopback is on this machine. Hosts before
 // the first that serves only pass packets on (routers, firewalls): they are part
 // of the path.
-func (a *Run) Hops(t *Target) (serving []Hop, routers []string) {
+func (run *Run) Hops(t *Target) (serving []Hop, routers []string) {
 	names := t.Info.Hosts
 	if len(names) == 0 {
-		names = a.hostsByAddress(t)
+		names = run.hostsByAddress(t)
 	}
-	if len(names) == 0 && a.OnLoopback(t) {
+	if len(names) == 0 && run.OnLoopback(t) {
 		names = []string{LocalHost}
 	}
-	first := slices.IndexFunc(names, a.HasProcess)
+	first := slices.IndexFunc(names, run.HasProcess)
 	if first < 0 {
-		own := a.hostsByAddress(t)
+		own := run.hostsByAddress(t)
 		first = max(0, slices.IndexFunc(names, func(n string) bool { return slices.Contains(own, n) }))
 	}
 	if first < len(names) {
 		routers, names = names[:first], names[first:]
 	}
 	for i, name := range names {
-		serving = append(serving, Hop{Index: i, Host: name, Also: a.SharedWith(name)})
+		serving = append(serving, Hop{Index: i, Host: name, Also: run.SharedWith(name)})
 	}
 	if len(serving) == 0 {
 		serving = []Hop{{}}
@@ -76,15 +76,15 @@ func (a *Run) Hops(t *Target) (serving []Hop, routers []string) {
 
 // HasProcess reports whether a process of a host was watched, other than the
 // generator.
-func (a *Run) HasProcess(host string) bool {
-	return slices.ContainsFunc(a.Log.Series, func(s runlog.Series) bool {
+func (run *Run) HasProcess(host string) bool {
+	return slices.ContainsFunc(run.Log.Series, func(s runlog.Series) bool {
 		return s.Metric.Host == host && s.Metric.Process != "" && !GeneratorOwn(s.Metric)
 	})
 }
 
 // SharedWith returns the host that a named part of a machine belongs to.
-func (a *Run) SharedWith(name string) []string {
-	for _, h := range a.Log.Header.Hosts {
+func (run *Run) SharedWith(name string) []string {
+	for _, h := range run.Log.Header.Hosts {
 		if h.Name == name && h.SameAs != "" && h.SameAs != name {
 			return []string{h.SameAs}
 		}
@@ -94,13 +94,13 @@ func (a *Run) SharedWith(name string) []string {
 
 // Addresses returns where a target was dialled. But for polls, what is counted beside
 // requests has no connections of its own: those are of its target.
-func (a *Run) Addresses(t *Target) []netip.AddrPort {
+func (run *Run) Addresses(t *Target) []netip.AddrPort {
 	index := t.Index
 	if t.Info.Part != profiles.RoleRequests && t.Info.Part != profiles.RoleStatus {
-		index = slices.IndexFunc(a.Targets, func(o *Target) bool { return o.Info.Name == t.Info.Of })
+		index = slices.IndexFunc(run.Targets, func(o *Target) bool { return o.Info.Name == t.Info.Of })
 	}
 	var out []netip.AddrPort
-	for _, addr := range a.Log.Addresses {
+	for _, addr := range run.Log.Addresses {
 		if int(addr.Target) == index {
 			out = append(out, addr.Addr)
 		}
@@ -108,10 +108,10 @@ func (a *Run) Addresses(t *Target) []netip.AddrPort {
 	return out
 }
 
-func (a *Run) hostsByAddress(t *Target) []string {
+func (run *Run) hostsByAddress(t *Target) []string {
 	var out []string
-	for _, addr := range a.Addresses(t) {
-		if name := a.HostOf(addr.Addr()); name != "" && !slices.Contains(out, name) {
+	for _, addr := range run.Addresses(t) {
+		if name := run.HostOf(addr.Addr()); name != "" && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
@@ -119,8 +119,8 @@ func (a *Run) hostsByAddress(t *Target) []string {
 }
 
 // HostOf returns the watched host that an address belongs to, empty for none.
-func (a *Run) HostOf(addr netip.Addr) string {
-	for _, h := range a.Log.Header.Hosts {
+func (run *Run) HostOf(addr netip.Addr) string {
+	for _, h := range run.Log.Header.Hosts {
 		for _, s := range h.Addrs {
 			if x, err := netip.ParseAddr(s); err == nil && x.Unmap() == addr.Unmap() {
 				return h.Name
@@ -133,19 +133,19 @@ func (a *Run) HostOf(addr netip.Addr) string {
 // SpeaksFor reports whether a reading of a host, not of a process, is about a
 // hop: the hop's own, or that of the machine that it is part of where the hop has
 // none of that name. A network namespace counts for itself.
-func (a *Run) SpeaksFor(m probe.Metric, h Hop) bool {
+func (run *Run) SpeaksFor(m probe.Metric, h Hop) bool {
 	if m.Host == h.Host {
 		return true
 	}
-	return h.Has(m.Host) && !slices.ContainsFunc(a.Log.Series, func(s runlog.Series) bool {
+	return h.Has(m.Host) && !slices.ContainsFunc(run.Log.Series, func(s runlog.Series) bool {
 		return s.Metric.Host == h.Host && s.Metric.Name == m.Name && s.Metric.Process == ""
 	})
 }
 
 // OnLoopback reports whether all connections of a target stay on this machine,
 // where no middlebox can be.
-func (a *Run) OnLoopback(t *Target) bool {
-	addrs := a.Addresses(t)
+func (run *Run) OnLoopback(t *Target) bool {
+	addrs := run.Addresses(t)
 	for _, addr := range addrs {
 		if !addr.Addr().Unmap().IsLoopback() {
 			return false
@@ -169,10 +169,10 @@ func (a *Run) OnLoopback(t *Target) bool {
 func GeneratorOwn(m probe.Metric) bool { return m.Host == LocalHost && m.Process == LocalProcess }
 
 // Find returns the first series of a host and process with a name, nil without.
-func (a *Run) Find(host, process, name string) *runlog.Series {
-	for i := range a.Log.Series {
-		if m := a.Log.Series[i].Metric; m.Host == host && m.Process == process && m.Name == name {
-			return &a.Log.Series[i]
+func (run *Run) Find(host, process, name string) *runlog.Series {
+	for i := range run.Log.Series {
+		if m := run.Log.Series[i].Metric; m.Host == host && m.Process == process && m.Name == name {
+			return &run.Log.Series[i]
 		}
 	}
 	return nil
@@ -181,11 +181,11 @@ func (a *Run) Find(host, process, name string) *runlog.Series {
 // Status returns how well a source of a host was measured. Names of sources are
 // compared by their beginning: "kernel counters of payments" is one of "kernel
 // counters". Without a trailer it is unknown.
-func (a *Run) Status(host func(string) bool, name string) (probe.State, string, bool) {
-	if a.Log.Trailer == nil {
+func (run *Run) Status(host func(string) bool, name string) (probe.State, string, bool) {
+	if run.Log.Trailer == nil {
 		return "", "", false
 	}
-	for _, s := range a.Log.Trailer.Sources {
+	for _, s := range run.Log.Trailer.Sources {
 		if host(s.Source.Host) && strings.HasPrefix(s.Source.Name, name) {
 			return s.State, s.Reason, true
 		}
@@ -202,11 +202,11 @@ const (
 // Observed reports whether a source of a hop saw what there was to see: it is
 // listed as measured, wholly or in part, or, without an end of the log, it
 // reported at least one event.
-func (a *Run) Observed(h Hop, name string, kinds ...probe.EventKind) bool {
-	if state, _, ok := a.Status(h.Has, name); ok {
+func (run *Run) Observed(h Hop, name string, kinds ...probe.EventKind) bool {
+	if state, _, ok := run.Status(h.Has, name); ok {
 		return state == probe.Measured || state == probe.Partial
 	}
-	for _, e := range a.Log.Events {
+	for _, e := range run.Log.Events {
 		if h.Has(e.Host) && slices.Contains(kinds, e.Kind) {
 			return true
 		}

@@ -18,14 +18,14 @@ func (r *Resource) Headroom() string {
 }
 
 // Relative words a time against the onset.
-func (c *Case) Relative(at float64) string {
-	d := c.At - at
+func (question *Case) Relative(at float64) string {
+	d := question.At - at
 	word := "reset"
-	if c.Onset.Fault != attack.Reset && c.Onset.Fault != attack.BrokenPipe {
+	if question.Onset.Fault != attack.Reset && question.Onset.Fault != attack.BrokenPipe {
 		word = "failure"
 	}
 	switch {
-	case c.Onset.Status == NoOnset || c.Onset.Status == LeftCensored:
+	case question.Onset.Status == NoOnset || question.Onset.Status == LeftCensored:
 		return "at " + words.WordSeconds(at)
 	case math.Abs(d) < 0.05:
 		return "with the first " + word
@@ -36,11 +36,11 @@ func (c *Case) Relative(at float64) string {
 }
 
 // RelativeOn is relative for a time of another host's clock.
-func (c *Case) RelativeOn(host string, at float64) string {
-	if e := c.Run.ClockError(host); e > MaxClockError {
+func (question *Case) RelativeOn(host string, at float64) string {
+	if e := question.Run.ClockError(host); e > MaxClockError {
 		return fmt.Sprintf("at about %s of a clock that may be off by %s", words.WordSeconds(at), words.WordSeconds(2*e))
 	}
-	return c.Relative(at)
+	return question.Relative(at)
 }
 
 // Describe words what a resource reached: "open files 64 of 64".
@@ -67,47 +67,47 @@ func (r *Resource) Describe() string {
 
 // LoadSpanText writes a load with its interval in the unit of the stage in which
 // it was: "1,510/s (1,490-1,525)", "81 connections (60-82)".
-func (a *Run) LoadSpanText(s Span, at float64) string {
-	each := a.perConnection(at)
+func (run *Run) LoadSpanText(s Span, at float64) string {
+	each := run.perConnection(at)
 	if each == 0 {
 		each = 1
 	}
 	low, high := words.Commas(s.Low/each), words.Commas(s.High/each)
 	if low == high {
-		return a.LoadText(s.Value, at)
+		return run.LoadText(s.Value, at)
 	}
-	return fmt.Sprintf("%s (%s-%s)", a.LoadText(s.Value, at), low, high)
+	return fmt.Sprintf("%s (%s-%s)", run.LoadText(s.Value, at), low, high)
 }
 
 // LoadText writes a load in the unit of the stage in which it was offered:
 // requests per second, or the connections that were held.
-func (a *Run) LoadText(rps, at float64) string {
-	if each := a.perConnection(at); each > 0 {
+func (run *Run) LoadText(rps, at float64) string {
+	if each := run.perConnection(at); each > 0 {
 		return words.Count(math.Round(rps/each), "connection")
 	}
 	return words.Commas(rps) + "/s"
 }
 
 // TopText is the highest load of the run in the unit of the stage in which it was.
-func (a *Run) TopText() string { return a.LoadText(a.MaxLoad(), a.topAt()) }
+func (run *Run) TopText() string { return run.LoadText(run.MaxLoad(), run.topAt()) }
 
 // AchievedText is the highest load that was really sent, in the same unit: the
 // planned one where a second at its peak came near it.
-func (a *Run) AchievedText() string {
-	sent, top := a.achieved(), 0.0
-	for _, s := range a.Log.Header.Stages {
+func (run *Run) AchievedText() string {
+	sent, top := run.achieved(), 0.0
+	for _, s := range run.Log.Header.Stages {
 		top = max(top, s.From, s.To)
 	}
 	if sent >= 0.98*top && sent <= 1.02*top {
 		sent = top
 	}
-	return a.LoadText(sent, a.topAt())
+	return run.LoadText(sent, run.topAt())
 }
 
 // perConnection is the rate of each connection that the stage at a time holds; 0
 // where it sets a rate of requests.
-func (a *Run) perConnection(at float64) float64 {
-	return a.Log.Header.StageAt(words.Seconds(at)).PerConnection
+func (run *Run) perConnection(at float64) float64 {
+	return run.Log.Header.StageAt(words.Seconds(at)).PerConnection
 }
 
 // Whose names a resource and its process.

@@ -17,23 +17,23 @@ import (
 )
 
 // DeadName returns which process ended and when.
-func (c *Investigation) DeadName(h *Hypothesis) (name, at string) {
-	if d := FirstDeath(c, h); d != nil {
+func (inquiry *Investigation) DeadName(h *Hypothesis) (name, at string) {
+	if d := FirstDeath(inquiry, h); d != nil {
 		return words.OrThe(d.Process), words.WordSeconds(d.At)
 	}
-	return "the process", words.WordSeconds(c.At)
+	return "the process", words.WordSeconds(inquiry.At)
 }
 
 // needed estimates how much of a resource the highest load of the run needs: its
 // growth with load before the onset, carried on, with a fifth on top.
-func (c *Investigation) needed(r *evidence.Resource) (float64, bool) {
-	if r == nil || c.Onset.Status != evidence.Found {
+func (inquiry *Investigation) needed(r *evidence.Resource) (float64, bool) {
+	if r == nil || inquiry.Onset.Status != evidence.Found {
 		return 0, false
 	}
 	var x, y, xx, xy, n float64
 	for i, t := range r.At {
-		if t >= 0 && t < c.At-0.25 && t < r.FullAt()-0.25 {
-			l := c.Run.LoadAt(t)
+		if t >= 0 && t < inquiry.At-0.25 && t < r.FullAt()-0.25 {
+			l := inquiry.Run.LoadAt(t)
 			x, y, xx, xy, n = x+l, y+r.Value[i], xx+l*l, xy+l*r.Value[i], n+1
 		}
 	}
@@ -43,14 +43,14 @@ func (c *Investigation) needed(r *evidence.Resource) (float64, bool) {
 	}
 	slope := (n*xy - x*y) / det
 	base := (y - slope*x) / n
-	need := 1.2 * (base + slope*c.Run.MaxLoad())
+	need := 1.2 * (base + slope*inquiry.Run.MaxLoad())
 	if slope <= 0 || need <= r.Peak {
 		return 0, false
 	}
 	return need, true
 }
 
-func (c *Investigation) LimitSeen(h *Hypothesis, what string) string {
+func (inquiry *Investigation) LimitSeen(h *Hypothesis, what string) string {
 	r := h.Lead
 	if r == nil {
 		return what
@@ -60,54 +60,54 @@ func (c *Investigation) LimitSeen(h *Hypothesis, what string) string {
 		seen = words.Amount(r.Limit, r.Def.Unit)
 	}
 	s := fmt.Sprintf("%s (now %s", what, seen)
-	if n, ok := c.needed(r); ok && r.Def.Unit != "share" {
-		s += fmt.Sprintf("; %s", c.needs(words.Amount(words.RoundUp(n), r.Def.Unit)))
+	if n, ok := inquiry.needed(r); ok && r.Def.Unit != "share" {
+		s += fmt.Sprintf("; %s", inquiry.needs(words.Amount(words.RoundUp(n), r.Def.Unit)))
 	}
 	return s + ")"
 }
 
 // IdleAdvice names the rest after which the server closes, where it was seen, and
 // who has to be quicker: the client, or the host that calls the next hop.
-func (c *Investigation) IdleAdvice(h *Hypothesis) []string {
+func (inquiry *Investigation) IdleAdvice(h *Hypothesis) []string {
 	then := "retry idempotent requests once on a reused connection"
 	after := ""
-	if c.IdleFrom > 0 {
-		after = fmt.Sprintf(": it closes them after about %s", words.WordSeconds(c.IdleFrom))
+	if inquiry.IdleFrom > 0 {
+		after = fmt.Sprintf(": it closes them after about %s", words.WordSeconds(inquiry.IdleFrom))
 	}
 	if h.Hop.Index > 0 {
-		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(c.Hops[h.Hop.Index-1].Host, "the gateway"), after), then}
+		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(inquiry.Hops[h.Hop.Index-1].Host, "the gateway"), after), then}
 	}
-	keep := words.Keeps(c.Run.Log.Header.Generator.IdleTimeout.Seconds())
+	keep := words.Keeps(inquiry.Run.Log.Header.Generator.IdleTimeout.Seconds())
 	if after != "" {
 		after += ", this client keeps them " + keep
 	}
 	return []string{"keep connections idle for less than the server does" + after, "behind a proxy, set each keep-alive timeout below that of the next hop; " + then}
 }
 
-func (c *Investigation) FileAdvice(h *Hypothesis) []string {
+func (inquiry *Investigation) FileAdvice(h *Hypothesis) []string {
 	r := h.Lead
 	if r == nil {
 		return []string{"raise the soft limit of open files (LimitNOFILE of the unit, ulimit -n)"}
 	}
 	if r.Metric.Name == probe.FileTable {
-		return []string{c.LimitSeen(h, "raise fs.file-max")}
+		return []string{inquiry.LimitSeen(h, "raise fs.file-max")}
 	}
 	target := 2 * r.Limit
-	need, known := c.needed(r)
+	need, known := inquiry.needed(r)
 	if known {
 		for target < need {
 			target *= 2
 		}
 	}
-	if g, ok := c.Leak(h); ok {
+	if g, ok := inquiry.Leak(h); ok {
 		return []string{
-			"find what opens files, sockets or pipes and does not close them: " + c.Leaks(h, g),
+			"find what opens files, sockets or pipes and does not close them: " + inquiry.Leaks(h, g),
 			words.Join(fmt.Sprintf("%s (now %s)", fileLimit(r.Metric.Process, target), words.Commas(r.Limit)), g.delays(target)),
 		}
 	}
 	s := fmt.Sprintf("%s (now %s", fileLimit(r.Metric.Process, target), words.Commas(r.Limit))
 	if known {
-		return []string{s + "; " + c.needs(words.Commas(words.RoundUp(need))) + ")"}
+		return []string{s + "; " + inquiry.needs(words.Commas(words.RoundUp(need))) + ")"}
 	}
 	return []string{s + ")", "check that descriptors are closed: a limit that is reached at any load sooner or later is a leak"}
 }
@@ -121,26 +121,26 @@ func fileLimit(process string, limit float64) string {
 }
 
 // needs says what the highest load of the run needs.
-func (c *Investigation) needs(amount string) string {
+func (inquiry *Investigation) needs(amount string) string {
 	verb := "needs"
-	if top := c.Run.TopText(); strings.HasSuffix(top, "connections") {
+	if top := inquiry.Run.TopText(); strings.HasSuffix(top, "connections") {
 		verb = "need"
 	}
-	return fmt.Sprintf("%s %s about %s", c.Run.TopText(), verb, amount)
+	return fmt.Sprintf("%s %s about %s", inquiry.Run.TopText(), verb, amount)
 }
 
 // PortAdvice counts the ports of closed connections, which hold theirs for a
 // minute.
-func (c *Investigation) PortAdvice(h *Hypothesis) []string {
+func (inquiry *Investigation) PortAdvice(h *Hypothesis) []string {
 	const more = "widen net.ipv4.ip_local_port_range, or add upstream or source addresses"
-	need, closed, held := c.PortsHeld(h.Lead)
+	need, closed, held := inquiry.PortsHeld(h.Lead)
 	if !held {
-		return []string{c.LimitSeen(h, "keep connections to the upstream alive, "+more)}
+		return []string{inquiry.LimitSeen(h, "keep connections to the upstream alive, "+more)}
 	}
 	s := more + fmt.Sprintf(" (now %s", words.Commas(h.Lead.Limit))
 	if need > h.Lead.Limit {
-		s += "; without keep-alive " + c.needs(words.Commas(need))
-		if most := words.RoundUp(math.Round(c.Run.MaxLoad()) * evidence.TimeWaitFor); most > need {
+		s += "; without keep-alive " + inquiry.needs(words.Commas(need))
+		if most := words.RoundUp(math.Round(inquiry.Run.MaxLoad()) * evidence.TimeWaitFor); most > need {
 			s += ", at most " + words.Commas(most)
 		}
 	}
@@ -153,36 +153,36 @@ func (c *Investigation) PortAdvice(h *Hypothesis) []string {
 
 // ConntrackAdvice counts the entries of closed connections where they are what
 // fills the table.
-func (c *Investigation) ConntrackAdvice(h *Hypothesis) []string {
+func (inquiry *Investigation) ConntrackAdvice(h *Hypothesis) []string {
 	const more = "raise net.netfilter.nf_conntrack_max (and its hash size), shorten its timeouts, or exempt this traffic (notrack)"
 	r := h.Lead
 	if r == nil || r.Metric.Name != probe.Conntrack {
-		return []string{c.LimitSeen(h, more)}
+		return []string{inquiry.LimitSeen(h, more)}
 	}
-	g, ok := saturation.LongestClimb(c.Run, r)
-	sent := c.SentBetween(g.From, g.To)
-	if !ok || sent <= 0 || !growsWithTotal(c.Case, r, g) {
-		return []string{c.LimitSeen(h, more)}
+	g, ok := saturation.LongestClimb(inquiry.Run, r)
+	sent := inquiry.SentBetween(g.From, g.To)
+	if !ok || sent <= 0 || !growsWithTotal(inquiry.Case, r, g) {
+		return []string{inquiry.LimitSeen(h, more)}
 	}
 	each := (g.Value - g.Begin) / sent
 	return []string{fmt.Sprintf("%s (now %s; an entry outlives its connection by up to 120 s: %s)",
-		more, words.Commas(r.Limit), c.needs(words.Commas(words.RoundUp(each*c.Run.MaxLoad()*evidence.EntryFor))))}
+		more, words.Commas(r.Limit), inquiry.needs(words.Commas(words.RoundUp(each*inquiry.Run.MaxLoad()*evidence.EntryFor))))}
 }
 
-func (c *Investigation) MemoryAdvice(h *Hypothesis) []string {
+func (inquiry *Investigation) MemoryAdvice(h *Hypothesis) []string {
 	const raise = "raise the memory limit, or bound what grows with load"
 	r := h.Lead
-	if g, ok := c.Leak(h); ok {
+	if g, ok := inquiry.Leak(h); ok {
 		return []string{
-			"find what keeps memory: " + c.Leaks(h, g),
-			words.Join(c.LimitSeen(h, "raise the memory limit"), g.delays(2*r.Limit)),
+			"find what keeps memory: " + inquiry.Leaks(h, g),
+			words.Join(inquiry.LimitSeen(h, "raise the memory limit"), g.delays(2*r.Limit)),
 		}
 	}
-	out := []string{c.LimitSeen(h, raise)}
+	out := []string{inquiry.LimitSeen(h, raise)}
 	if r == nil {
 		return out
 	}
-	if g, ok := saturation.LongestClimb(c.Run, r); ok {
+	if g, ok := saturation.LongestClimb(inquiry.Run, r); ok {
 		out = append(out, fmt.Sprintf("it grew by %s from %s to %s into the load: if that goes on at constant load it is a leak",
 			words.PerSecond(g.Slope, r.Def.Unit), words.WordSeconds(g.From), words.WordSeconds(g.To)))
 	}
@@ -190,17 +190,17 @@ func (c *Investigation) MemoryAdvice(h *Hypothesis) []string {
 }
 
 // Unseen lists the sources that were not there, and would have told more.
-func (c *Investigation) Unseen() []string {
+func (inquiry *Investigation) Unseen() []string {
 	var out []string
-	for _, h := range c.Watchable() {
+	for _, h := range inquiry.Watchable() {
 		if h.Host == "" {
 			out = append(out, "the serving host (name it under hosts)")
 			continue
 		}
-		if !kernels.WatchesProcess(c.Case, h) {
+		if !kernels.WatchesProcess(inquiry.Case, h) {
 			out = append(out, "the serving process on "+h.Host)
 		}
-		if !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) {
+		if !inquiry.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) {
 			out = append(out, "the kernel's reset reasons on "+h.Host)
 		}
 	}
@@ -208,31 +208,31 @@ func (c *Investigation) Unseen() []string {
 }
 
 // WouldDecide says what would have settled an open question.
-func (c *Investigation) WouldDecide() []string {
+func (inquiry *Investigation) WouldDecide() []string {
 	var out []string
-	p := c.Parts
+	p := inquiry.Parts
 	flag, process := "--process COMMAND", "{name: COMMAND}" // a Unix socket has no port
-	if port := c.Target.Info.ListenPort; port > 0 {
+	if port := inquiry.Target.Info.ListenPort; port > 0 {
 		flag, process = fmt.Sprintf("--listen %d", port), fmt.Sprintf("{listen: %d}", port)
 	}
-	for _, h := range c.Watchable() {
+	for _, h := range inquiry.Watchable() {
 		switch {
 		case h.Host == "":
 			out = append(out, fmt.Sprintf("watch the serving host: run rampload probe %s there during the load, or send the load from there and name it in the profile: hosts: [{name: NAME, processes: [%s]}]", flag, process))
-		case !kernels.WatchesProcess(c.Case, h):
+		case !kernels.WatchesProcess(inquiry.Case, h):
 			out = append(out, fmt.Sprintf("watch the serving process of %s: processes: [%s]", h.Host, process))
-		case !c.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) && p.Wire > 0:
+		case !inquiry.Run.Observed(h, evidence.SourceTrace, probe.RSTSent) && p.Wire > 0:
 			out = append(out, fmt.Sprintf("run as root on %s to see the kernel's reason for each reset", h.Host))
 		}
 	}
-	if p.Wire > 0 && !c.Loopback && !c.Run.Observed(evidence.Hop{Host: evidence.LocalHost}, evidence.SourceCapture, probe.RSTPacket) {
+	if p.Wire > 0 && !inquiry.Loopback && !inquiry.Run.Observed(evidence.Hop{Host: evidence.LocalHost}, evidence.SourceCapture, probe.RSTPacket) {
 		out = append(out, "run as root here to capture the resets: their TTL tells whether the path sent them")
 	}
-	if evidence.CleanLeg(c.Case) && len(c.Watchable()) == 1 && c.Status(502)+c.Status(503)+c.Status(504) > 0.5 {
+	if evidence.CleanLeg(inquiry.Case) && len(inquiry.Watchable()) == 1 && inquiry.Status(502)+inquiry.Status(503)+inquiry.Status(504) > 0.5 {
 		out = append(out, "name the host behind this one as the second of the target's hosts: the failures come from there")
 	}
 	var twins []*Hypothesis
-	for _, h := range c.Hypotheses[:min(2, len(c.Hypotheses))] {
+	for _, h := range inquiry.Hypotheses[:min(2, len(inquiry.Hypotheses))] {
 		if h.Lead != nil && h.Lead.Full != nil && h.Posterior >= evidence.CandidateAt {
 			twins = append(twins, h)
 		}
@@ -242,7 +242,7 @@ func (c *Investigation) WouldDecide() []string {
 		out = append(out, fmt.Sprintf("raise only the limit of %s on %s and repeat the same profile: if the onset moves, it was that", strings.ReplaceAll(r.Metric.Name, "-", " "), r.Metric.Host))
 	}
 	if len(out) == 0 {
-		out = append(out, c.lookAt())
+		out = append(out, inquiry.lookAt())
 	}
 	return out
 }
@@ -257,26 +257,26 @@ func (h *Hypothesis) Advice(c *Investigation) []string {
 
 // lookAt names where to look first: what the failures have in common, else whether they
 // come again.
-func (c *Investigation) lookAt() string {
-	if a := c.Address; a != nil {
+func (inquiry *Investigation) lookAt() string {
+	if a := inquiry.Address; a != nil {
 		return fmt.Sprintf("look at what serves %s: the failures are of that address", a.Addr)
 	}
-	if s := c.BySent; s != nil {
+	if s := inquiry.BySent; s != nil {
 		return fmt.Sprintf("look at what limits the size of requests between here and the service: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
 	}
-	if s := c.bySize(); s != "" {
+	if s := inquiry.bySize(); s != "" {
 		return "look at " + s
 	}
-	if where, text := gather.Told(c.Case); where != "" {
+	if where, text := gather.Told(inquiry.Case); where != "" {
 		return fmt.Sprintf("read the log of %s around it: %s", where, text)
 	}
-	for _, said := range c.Said { // the commonest first
+	for _, said := range inquiry.Said { // the commonest first
 		if said.Says == "" || said.Fault != attack.Status.String() {
 			continue
 		}
 		by := said.By
 		if by == "" {
-			by = c.Name()
+			by = inquiry.Name()
 		}
 		return fmt.Sprintf("look in the log of %s for why it answers %s: %s", by, said.Label(), said.Says)
 	}
@@ -285,11 +285,11 @@ func (c *Investigation) lookAt() string {
 
 // bySize says which responses fail by their size, or which request fails alone; empty
 // where neither does.
-func (c *Investigation) bySize() string {
-	if s := c.ByReceived; s != nil {
+func (inquiry *Investigation) bySize() string {
+	if s := inquiry.ByReceived; s != nil {
 		return fmt.Sprintf("what limits the size of responses on the way: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
 	}
-	if one := gather.WorstRequest(c.Case); one != "" {
+	if one := gather.WorstRequest(inquiry.Case); one != "" {
 		return "what this request alone does: " + one
 	}
 	return ""

@@ -21,38 +21,38 @@ type Leaking struct {
 // Leak tells that what a cause ran out of grew steadily although the load did
 // not, or with all that was ever sent rather than with what was sent at the time:
 // then it runs out at any load, sooner or later.
-func (c *Investigation) Leak(h *Hypothesis) (Leaking, bool) {
+func (inquiry *Investigation) Leak(h *Hypothesis) (Leaking, bool) {
 	r := h.Lead
 	if r == nil || r.Def.Cumulative || r.Def.Kind == probe.Utilisation {
 		return Leaking{}, false
 	}
-	g, ok := saturation.LongestClimb(c.Run, r)
+	g, ok := saturation.LongestClimb(inquiry.Run, r)
 	if !ok || g.To-g.From < 5 || g.Value-g.Begin < 0.25*r.Peak {
 		return Leaking{}, false
 	}
 	// What only waits to be answered is given back: it is no leak.
-	from, to := c.Run.Window(g.From), c.Run.Window(g.To)
-	waiting := (c.Target.InFlight[to] - c.Target.InFlight[from]) / (g.Value - g.Begin)
+	from, to := inquiry.Run.Window(g.From), inquiry.Run.Window(g.To)
+	waiting := (inquiry.Target.InFlight[to] - inquiry.Target.InFlight[from]) / (g.Value - g.Begin)
 	if r.Def.Unit == "bytes" {
 		waiting = 0
 	}
-	load, held := c.Run.Constant(g.From, g.To)
+	load, held := inquiry.Run.Constant(g.From, g.To)
 	switch {
 	case held:
 		return Leaking{g, load}, g.Late >= g.Early/3 && waiting < 0.5
 	default:
-		return Leaking{Climb: g}, waiting < 0.2 && growsWithTotal(c.Case, r, g)
+		return Leaking{Climb: g}, waiting < 0.2 && growsWithTotal(inquiry.Case, r, g)
 	}
 }
 
 // GrewUntilDeath says that the memory of a process had grown until it ended: a heap
 // of its own may have been full, which no limit of the system tells of.
-func (c *Investigation) GrewUntilDeath(h *Hypothesis) string {
-	d := FirstDeath(c, h)
+func (inquiry *Investigation) GrewUntilDeath(h *Hypothesis) string {
+	d := FirstDeath(inquiry, h)
 	if d == nil {
 		return ""
 	}
-	for _, r := range c.Run.Resources {
+	for _, r := range inquiry.Run.Resources {
 		m := r.Metric
 		if m.Name != probe.RSS || m.Process != d.Process || m.PID != d.Pid || len(r.Value) == 0 {
 			continue
@@ -101,14 +101,14 @@ func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bo
 }
 
 // Leaks words a leak: what grew, how fast, and by how much a request.
-func (c *Investigation) Leaks(h *Hypothesis, g Leaking) string {
+func (inquiry *Investigation) Leaks(h *Hypothesis, g Leaking) string {
 	each := ""
-	if sent := c.SentBetween(g.From, g.To); sent > 0 {
+	if sent := inquiry.SentBetween(g.From, g.To); sent > 0 {
 		each = words.Amount(words.Significant((g.Value-g.Begin)/sent), h.Lead.Def.Unit) + " a request"
 	}
 	grew, at := each+" of all that were sent", "at whatever load"
 	if g.Load > 0 {
-		grew, at = words.Join(words.PerSecond(g.Slope, h.Lead.Def.Unit), each), "while the load stayed at "+c.Run.LoadText(g.Load, g.From)
+		grew, at = words.Join(words.PerSecond(g.Slope, h.Lead.Def.Unit), each), "while the load stayed at "+inquiry.Run.LoadText(g.Load, g.From)
 	}
 	return fmt.Sprintf("%s grew by %s, %s: a leak, which reaches any limit at any load, sooner or later", evidence.Whose(h.Lead), grew, at)
 }
@@ -127,11 +127,11 @@ func (g Leaking) delays(limit float64) string {
 // PortsHeld estimates how many local ports the highest load of the run needs
 // where every request takes one and leaves it in TIME_WAIT: what a request took
 // on the way to the limit, for as long as that lasts.
-func (c *Investigation) PortsHeld(r *evidence.Resource) (need, closed float64, ok bool) {
+func (inquiry *Investigation) PortsHeld(r *evidence.Resource) (need, closed float64, ok bool) {
 	if r == nil || r.Metric.Name != probe.EphemeralPorts || r.Full == nil {
 		return 0, 0, false
 	}
-	for _, w := range c.Run.Resources {
+	for _, w := range inquiry.Run.Resources {
 		if w.Metric.Name != probe.TimeWait || w.Metric.Host != r.Metric.Host || w.Metric.Process != "" {
 			continue
 		}
@@ -151,10 +151,10 @@ func (c *Investigation) PortsHeld(r *evidence.Resource) (need, closed float64, o
 			begin, start = r.Value[i], t
 		}
 	}
-	sent := c.SentBetween(start, r.Full.At)
+	sent := inquiry.SentBetween(start, r.Full.At)
 	if math.IsNaN(begin) || sent <= 0 {
 		return 0, closed, true
 	}
 	each := min(1, (r.Peak-begin)/sent)
-	return words.RoundUp(each * c.Run.MaxLoad() * evidence.TimeWaitFor), closed, true
+	return words.RoundUp(each * inquiry.Run.MaxLoad() * evidence.TimeWaitFor), closed, true
 }
