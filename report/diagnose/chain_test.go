@@ -65,6 +65,18 @@ func (w chained) peer(host, process, peer string, connections, awaiting, oldest,
 	}
 }
 
+// partly lets half of what api has out be connections to a peer that nobody watches which do
+// not come up; what came up gets so old before and since.
+func (w chained) partly(before, since float64) {
+	w.hop(serverHost, "node", "*:8080", 10, 7, 330, 0, 0, 330, 2)
+	for name, v := range map[string][2]float64{
+		probe.PeerConnections: {130, 150}, probe.Awaiting: {130, 150}, probe.AwaitingOldest: {2 * before, 2 * since}, probe.AwaitingMedian: {before, since},
+		probe.Connecting: {0, 180}, probe.Unacknowledged: {0, 0}, probe.AnswersUnread: {0, 0},
+	} {
+		w.put(probe.Metric{Host: serverHost, Process: "node", Name: name, Instance: "10.9.9.9:8081"}, v[0], v[1])
+	}
+}
+
 // runs adds how often a second the threads of a process run.
 func (w chained) runs(host, process string, pid int32, before, now float64) {
 	w.seriesOf(probe.Metric{Host: host, Process: process, PID: pid, Name: probe.Runs}, math.NaN(), func(t float64) float64 {
@@ -246,6 +258,34 @@ func TestChains(t *testing.T) {
 				w.fails(gatewayTimeout)
 			},
 			refused: []string{"slow-dependency", "packet-loss", "deadlock"}, want: "address-unreachable",
+		},
+		{
+			name: "most new connections to the next hop do not come up, those that do are answered as ever: nobody there is slow",
+			make: func(w chained) {
+				w.partly(0.3, 0.3)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"slow-dependency", "packet-loss", "network-outage", "deadlock", "pool-exhausted", "address-unreachable", "nat-ports"},
+		},
+		{
+			name: "so, and a router on the way refused to translate connections, for failed requests alone",
+			make: func(w chained) {
+				w.partly(0.3, 0.3)
+				w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "router", Addrs: []string{"10.0.0.254"}})
+				w.log.Header.Targets[0].Hosts = []string{serverHost, "router"}
+				w.seriesOf(probe.Metric{Host: "router", Name: probe.ConntrackInsertFail}, math.NaN(), func(t float64) float64 { return 300 * max(t-w.at, 0) })
+				w.seriesOf(probe.Metric{Host: "router", Name: probe.Conntrack}, 262144, func(t float64) float64 { return 160 })
+				w.fails(gatewayTimeout)
+			},
+			want: "nat-ports", host: "router", refused: []string{"slow-dependency", "packet-loss"},
+		},
+		{
+			name: "most new connections do not come up, and the others are answered ever later: it is slow, and its queue is full",
+			make: func(w chained) {
+				w.partly(0.3, 3)
+				w.fails(gatewayTimeout)
+			},
+			want: "slow-dependency",
 		},
 		{
 			name: "an instance has another address now, and its kernel says so of what comes to the old one",

@@ -19,7 +19,7 @@ func deadlock() inquiry.Rule {
 		Proof: []evidence.Clue{evidence.StandsStill, evidence.SaysLocked},
 		// Who answers, asks somebody else, or has no room lives; so does a proxy that gives up.
 		Never: []evidence.Clue{
-			evidence.LockedStore, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsUnreached, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
+			evidence.LockedStore, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
 			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched,
 		},
 		Unless: []evidence.Clue{evidence.StandsInside, evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},

@@ -13,7 +13,7 @@ import (
 // says nothing of who else answered.
 func observeUnreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	said := f[evidence.SaysUnreached].Is == evidence.Yes || f[evidence.Unanswered].Is == evidence.Yes
-	stands := f[evidence.StandsUnreached].Is == evidence.Yes || f[evidence.StandsBetween].Is == evidence.Yes
+	stands := f[evidence.StandsUnreached].Is == evidence.Yes || f[evidence.StandsBetween].Is == evidence.Yes || f[evidence.StandsNewOnly].Is == evidence.Yes
 	if said && h.Index > 0 {
 		f[evidence.Answered], f[evidence.SomeTimeouts], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}, evidence.Fact{}
 		if h.Station != nil {

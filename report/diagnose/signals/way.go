@@ -82,7 +82,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if up := c.Way.Before(s); up != nil && !evidence.IsProxy(up.Hop.Process) {
 		f.Set(evidence.AskedByService, evidence.Yes, src, "%s", up.Text())
 	}
-	if x == evidence.StandsBetween || x == evidence.StandsUnreached {
+	if x == evidence.StandsBetween || x == evidence.StandsUnreached || x == evidence.StandsNewOnly {
 		// A gateway writes a status for what it lost on its own way, and gives up after a
 		// time of its own: neither says that somebody behind it answered.
 		f[evidence.Answered], f[evidence.SomeTimeouts], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}, evidence.Fact{}
@@ -120,6 +120,8 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.ProxyPooled, true
 	case x == evidence.StandsBetween && s.To.Unreached():
 		return evidence.StandsUnreached, true
+	case x == evidence.StandsBetween && s.To.PartlyUnreached():
+		return evidence.StandsNewOnly, true
 	case s.State == report.StandsInside && proxy && len(s.Behind) > 0:
 		return 0, false // it passes on: what it holds is somebody's behind it
 	case s.State == report.StandsNoProcessor && c.Status(500) >= 0.5 && s.Depth <= gather.FirstService(c):

@@ -254,7 +254,7 @@ func (w *Way) walk() {
 			break
 		}
 		next := w.step(to.Hop)
-		if next.Worst != nil && !next.arrived(to) || next.Worst == nil && to.Unreached() {
+		if next.Worst != nil && !next.arrived(to) || next.Worst == nil && (to.Unreached() || to.PartlyUnreached()) {
 			at.State = report.StandsNetwork // they are out, and have not arrived
 			break
 		}
@@ -318,6 +318,16 @@ func (w *Way) stopped() {
 func (b *Behind) Unreached() bool {
 	out := finite(b.Requests) + finite(b.Connecting)
 	return b.Connecting >= 1 && b.Connecting >= mostOf*out && b.Connecting+finite(b.Resent) >= allOf*out
+}
+
+// PartlyUnreached reports whether most of what is out to the next hop are connections that do
+// not come up, while whatever did come up is answered as quickly as before: whoever answers
+// there is not slow, and what does not get through is lost before it reaches him.
+func (b *Behind) PartlyUnreached() bool {
+	const asQuick = 1.5
+	out := finite(b.Requests) + finite(b.Connecting)
+	return b.Connecting >= 1 && b.Connecting >= mostOf*out && b.Requests >= 1 && b.RequestsBefore >= 1 &&
+		b.Oldest <= asQuick*b.OldestBefore && b.Median <= asQuick*b.MedianBefore
 }
 
 // arrived reports whether what a hop was asked had come there. Connections that do not come

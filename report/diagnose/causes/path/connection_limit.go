@@ -9,11 +9,12 @@ import (
 // pathConnectionLimit: something on the path allows only a number of connections.
 func pathConnectionLimit() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "path-connection-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished}, Must: []evidence.Clue{evidence.RisesWithLoad},
+		Cause: "path-connection-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ConnectionsCapped, evidence.SentNone, evidence.Vanished, evidence.StandsNewOnly}, Must: []evidence.Clue{evidence.RisesWithLoad},
 		Proof:  []evidence.Clue{evidence.ConnectionsCapped},
 		Unless: []evidence.Clue{evidence.ConntrackFlat, evidence.ConntrackInvalid, evidence.StrayReset},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsNewOnly, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

@@ -15,6 +15,7 @@ func conntrackTable() inquiry.Rule {
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsNewOnly, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysTracking, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // there is room in the table
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

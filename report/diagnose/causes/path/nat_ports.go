@@ -16,6 +16,7 @@ func natPorts() inquiry.Rule {
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.InsertFailed, Yes: 2 * inquiry.Proves, No: 0},
+			{Clue: evidence.StandsNewOnly, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysUnreached, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Vanished, Yes: 1, No: -2},

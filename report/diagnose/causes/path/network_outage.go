@@ -14,7 +14,7 @@ func networkOutage() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "network-outage", Mechanism: report.MechanismLoss, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
 		Proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
-		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // who is not reached had ended

@@ -13,7 +13,8 @@ func packetLoss() inquiry.Rule {
 		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
 		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween, evidence.DroppedInPart},
 		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
-		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		// Chance loses what is sent on a connection as well as what opens one.
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // what is lost is lost in part

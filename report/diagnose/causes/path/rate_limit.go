@@ -11,12 +11,13 @@ import (
 // pathRateLimit: something on the path turns away what exceeds a rate.
 func pathRateLimit() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "path-rate-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad}, Must: []evidence.Clue{evidence.RisesWithLoad},
+		Cause: "path-rate-limit", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, TurnsAway: true, Any: []evidence.Clue{evidence.ExcessFails, evidence.RisesWithLoad, evidence.StandsNewOnly}, Must: []evidence.Clue{evidence.RisesWithLoad},
 		Told:   []evidence.Clue{evidence.FilterDropped},
 		Proof:  []evidence.Clue{evidence.FilterDropped, evidence.ExcessFails, evidence.Cliff},
 		Unless: []evidence.Clue{evidence.Crowded, evidence.ConnectionsCapped},
 		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StreamResets},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsNewOnly, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
