@@ -165,6 +165,21 @@ func ofStore(l *spoken.Line) bool {
 	return IsStore(l.Service)
 }
 
+// tries are what is said of somebody behind by whoever tried to ask him.
+var tries = []says.Meaning{says.Refused, says.Reset, says.Closed, says.Slow, says.NoConnect, says.NoRoute, says.Name}
+
+// SaysTried reports whether a hop logs of most failures that it tried to ask somebody behind
+// it, in vain.
+func SaysTried(c *evidence.Case, h evidence.Hop) bool {
+	return slices.ContainsFunc(c.Heard, func(x evidence.Heard) bool {
+		if x.Line == nil || x.Line.Replied() || x.Of != says.Behind || x.Share < 0.5 || !slices.Contains(tries, x.Meaning) {
+			return false
+		}
+		at, ok := Speaker(c, x.Line.Line)
+		return ok && at == h.Index
+	})
+}
+
 // ofCaller reports whether a line names somebody who asks its writer, and nobody whom that
 // asks: it says what the writer itself told that caller.
 func ofCaller(c *evidence.Case, l *spoken.Line) bool {

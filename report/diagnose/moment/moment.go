@@ -188,6 +188,9 @@ func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 // one that denies only where its status or its words say so.
 func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind bool) {
 	const most = 10 // what is refused at once takes no longer than some answers do
+	if gather.SaysTried(c, h) {
+		return // however little of that was seen, it knows what it did
+	}
 	if f[evidence.TurnedAway].Is != evidence.Yes || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.95 || f[evidence.TroubleBefore].Is == evidence.Yes {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/diagnose/course"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/moment"
@@ -16,7 +17,7 @@ import (
 // first hop only; of the leg behind a proxy it sees statuses.
 func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	f := &evidence.Facts{}
-	observeCourse(c, f, h)
+	course.Observe(c, f, h)
 	if h.Index == 0 {
 		observeFaults(c, f)
 		observeConnections(c, f)

@@ -27,7 +27,7 @@ func addressUnreachable() inquiry.Rule {
 			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		Says: "no host on the network answers for the address that is asked",
+		Says: "the address that is asked is not reached: no host answers for it, or there is no way to it",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look who has the address now (ip neigh, ip addr on the host that should): a host that is down, or has moved to another address while names were looked up only at start",

@@ -1,4 +1,7 @@
-package signals
+// Package course answers how failures go with load and time, as the client alone sees it:
+// whether they rise with the load, come in spells or at one instant, what waits before they
+// begin and what is served meanwhile. It knows no host and no cause.
+package course
 
 import (
 	"math"
@@ -10,8 +13,9 @@ import (
 	"github.com/rampload/rampload/report/diagnose/words"
 )
 
-// observeCourse answers how failures go with load and time.
-func observeCourse(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+// Observe answers the clues about the course of failures for one hop: those that the client
+// sees are of the first one.
+func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	o := c.Onset
 	all := c.Target.Total
 	if all.Failed == 0 || o == nil {
