@@ -63,6 +63,38 @@ func TestLockedStore(t *testing.T) {
 	}
 }
 
+// TestNoThreadComesBack: threads that came to stand one after the other, until none is left to
+// read a request, and of which none ends one, do not lack company. Those that end some do.
+func TestNoThreadComesBack(t *testing.T) {
+	for _, comeBack := range []bool{false, true} {
+		w := newChained(1)
+		w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+		w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 2, 0)
+		w.hop("api-1", "ledger", "*:8081", 20, 24, 200, 0, 180, 200, 2)
+		w.runs("api-1", "ledger", 20, 400, map[bool]float64{true: 380, false: 40}[comeBack])
+		for i := range w.log.Series {
+			if s := &w.log.Series[i]; s.Metric.Host == "api-1" && s.Metric.Name == probe.OwedOldest && !comeBack {
+				for j, at := range s.At {
+					s.Value[j] = max(0.01, at.Seconds()-w.at)
+				}
+			}
+		}
+		w.fails(func(r *request) {
+			if comeBack && r.number%4 == 0 || r.due < w.at+2 && r.number%2 == 0 {
+				return
+			}
+			gatewayTimeout(r)
+		})
+		f := w.finding()
+		if comeBack && (f.Cause != "upstream-threads" || f.Host != "api-1") {
+			t.Errorf("some end: %s %s on %s (%.2f)\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary)
+		}
+		if !comeBack && (f.Cause != "upstream-deadlock" || f.Host != "api-1") {
+			t.Errorf("none ends: %s %s on %s (%.2f)\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary)
+		}
+	}
+}
+
 // TestHeldByTheKernel: what the kernel says that threads wait for is believed.
 func TestHeldByTheKernel(t *testing.T) {
 	for by, want := range map[string]string{probe.HeldFileLock: "lock-contention", probe.HeldOutput: "upstream-output-blocked"} {

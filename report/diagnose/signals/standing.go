@@ -48,6 +48,16 @@ func observeStill(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	from := c.Run.Window(c.At) + 2
+	// Threads may come to stand one after the other: it is still once the last one does.
+	last := from
+	for i := from; i < c.Run.N; i++ {
+		if c.Target.Ok[i] > 0 {
+			last = i + 1
+		}
+	}
+	if lasted := c.Run.Duration() - c.At; c.Run.Duration()-c.Run.Seconds(float64(last)) >= max(3, 0.5*lasted) {
+		from = last
+	}
 	rest := c.Target.Compose(from, c.Run.N)
 	waited := rest.Fault[attack.Timeout] + c.Statuses[504]
 	long := c.Run.Duration()-c.At >= 3
