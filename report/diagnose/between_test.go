@@ -168,6 +168,17 @@ func TestBetweenHops(t *testing.T) {
 			want: "upstream-certificate", host: "api-1", tier: "upstream",
 		},
 		{
+			name: "what a proxy asks has stopped to speak its version of TLS: no certificate was shown at all",
+			make: func(w chained) {
+				w.threeHops("haproxy", "nginx", "api")
+				w.fails(answered(503, 2))
+				w.replies("api-1", "tls", "10.0.0.3:8081", 0, "TLS alert: protocol version (70)", 2)
+				w.replies(serverHost, "http", "10.0.0.2:8080", 503, "503 Service Unavailable No server is available to handle this request.", 1)
+			},
+			want: "upstream-tls-mismatch", host: "api-1", tier: "upstream",
+			refused: []string{"upstream-certificate"},
+		},
+		{
 			name: "a file system has no inode left, and the service says 500 and no more: its code is not at fault",
 			make: func(w chained) {
 				w.threeHops("nginx", "gunicorn", "postgres")

@@ -59,6 +59,16 @@ func TestPhysics(t *testing.T) {
 			refused: []string{"tls-shedding", "server-cpu-shedding"}, want: "certificate",
 		},
 		{
+			name: "a server that wants another version of TLS, and shows no certificate",
+			make: always(func(r *request) {
+				r.fault, r.phase, r.latency, r.reused = attack.TLS, attack.PhaseTLS, 0.004, false
+			}),
+			after: func(w *world) {
+				detail(w, attack.TLS, attack.Alert(70))
+			},
+			refused: []string{"certificate", "tls-shedding"}, want: "tls-mismatch",
+		},
+		{
 			name: "404 to GETs without one reset",
 			make: func(w *world) {
 				w.fail = func(r *request) {

@@ -39,6 +39,7 @@ func Catalogue() []inquiry.Rule {
 		proxyFileDescriptors(),
 		proxyQueueLimit(),
 		certificate(),
+		tlsMismatch(),
 		addressDown(),
 		serviceDown(),
 		requestTooLarge(),

@@ -13,6 +13,7 @@ func certificate() inquiry.Rule {
 		Any:   []evidence.Clue{evidence.CallerEndsAll, evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
 		Proof: []evidence.Clue{evidence.TLSHop, evidence.CertificateRefused, evidence.AlertTold, evidence.SaysCertificate},
 		Told:  []evidence.Clue{evidence.SaysCertificate},
+		Never: []evidence.Clue{evidence.AlertMismatch, evidence.SaysMismatch}, // it ends before a certificate is shown
 		Weights: []inquiry.Weight{
 			{Clue: evidence.CertificateRefused, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.AlertTold, Yes: inquiry.Strong, No: 0},

@@ -16,7 +16,7 @@ func configurationChange() inquiry.Rule {
 		Proof: []evidence.Clue{evidence.Reloaded},
 		Told:  []evidence.Clue{evidence.Reloaded},
 		// Who says why, or lets others wait, says more than that something was changed.
-		Unless: []evidence.Clue{evidence.WaitedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.CertificateRefused, evidence.SaysCertificate},
+		Unless: []evidence.Clue{evidence.WaitedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.CertificateRefused, evidence.SaysCertificate, evidence.AlertMismatch, evidence.SaysMismatch},
 		Never:  []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.Reloaded, Yes: inquiry.Proves, No: 0},

@@ -11,7 +11,7 @@ func tlsShedding() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "tls-shedding", Mechanism: report.MechanismTLS, Own: true, Any: []evidence.Clue{evidence.InTLS}, Must: []evidence.Clue{evidence.InTLS},
 		Proof: []evidence.Clue{evidence.InTLS},
-		Never: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold},
+		Never: []evidence.Clue{evidence.CertificateRefused, evidence.AlertTold, evidence.SaysMismatch},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.InTLS, Yes: 4, No: -5},
 			{Clue: evidence.OnlyTimeouts, Yes: -3, No: 0},

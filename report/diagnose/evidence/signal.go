@@ -170,6 +170,7 @@ const (
 	NeverTaken         // not one connection came up in the whole run
 	CertificateRefused // this side did not accept the certificate
 	AlertTold          // the other side ended handshakes with a TLS alert
+	AlertMismatch      // so, because it offers no version, cipher or protocol that this side does
 	NameUnknown        // the name has no address, or nobody says which
 	AddressAway        // one of several addresses takes no connection, the others do
 	TooLarge           // 413, 414, 431
@@ -267,6 +268,7 @@ const (
 	SaysSchema       // a table or column is not as expected
 	SaysForbidden    // the right to do it is missing
 	SaysCertificate  // a certificate is not accepted, or was not shown
+	SaysMismatch     // two ends have no version, cipher or protocol of TLS in common
 	SaysWorkers      // no worker or thread is free
 	SaysTracking     // the table of tracked connections is full
 	SaysBacklog      // the queue of connections that nobody accepted is full

@@ -126,7 +126,7 @@ func Place(r *Resource) string { return Whose(r) + " on " + r.Metric.Host }
 // full because of something, and so a connection breaks; a full disk is enough.
 var decisive = [...]Clue{
 	SaysFull, SaysFiles, SaysPorts, SaysMemory, SaysDisk, SaysLocking, SaysUnknownName, SaysCredentials,
-	SaysForbidden, SaysBig, SaysStoreFull, SaysReadOnly, SaysIdentifiers, SaysSlowReader, SaysSchema, SaysCertificate, SaysBadAnswer, SaysLate,
+	SaysForbidden, SaysBig, SaysStoreFull, SaysReadOnly, SaysIdentifiers, SaysSlowReader, SaysSchema, SaysCertificate, SaysMismatch, SaysBadAnswer, SaysLate,
 }
 
 // Decisive returns the statements that say why.

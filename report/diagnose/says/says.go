@@ -47,6 +47,7 @@ const (
 	Credentials // credentials are missing, wrong or expired
 	Forbidden   // the right to do it is missing
 	Certificate // a certificate is not accepted, or none was shown
+	Mismatch    // two ends have no version, cipher or protocol of TLS in common
 	Large       // the request is too large
 	ReadOnly    // it may not be written to: a replica, or writing was stopped
 
@@ -133,7 +134,7 @@ var names = [Meanings]string{
 	None: "nothing known", Connections: "connections-full", Pool: "pool-full", Slots: "slots-full", Workers: "workers-busy", Queue: "queue-full", Files: "files-full",
 	Ports: "ports-full", Memory: "memory-full", Store: "store-full", Disk: "disk-full", Identifiers: "identifiers-used-up", Tracking: "connection-tracking-full", Backlog: "backlog-full",
 	Refused: "refused", NoServer: "no-server", Reset: "reset", Closed: "closed-early", Slow: "no-answer-in-time", NoConnect: "no-connection-in-time", NoRoute: "no-route",
-	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate",
+	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate", Mismatch: "tls-mismatch",
 	Large: "too-large", ReadOnly: "read-only", Locking: "locks", Schema: "schema", Exception: "exception", Killed: "worker-killed", Crashed: "crashed",
 }
 

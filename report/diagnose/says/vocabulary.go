@@ -98,11 +98,17 @@ var vocabulary = []struct {
 		"response headers too large", "too many response headers",
 	}},
 
+	{Mismatch, Behind, []string{
+		"tls alert: protocol version", "tls alert: handshake failure", "tls alert: insufficient security", "tls alert: no application protocol", "alert protocol version", "alert handshake failure", "alert insufficient security",
+		"protocol version not supported", "unsupported protocol", "no protocols available", "no shared cipher", "no cipher overlap", "no cipher suite supported by both", "no cipher match", "version too low", "unsupported ssl/tls version",
+		"no supported versions satisfy", "client offered only unsupported versions", "server selected unsupported protocol version", "err_ssl_version_or_cipher_mismatch", "no appropriate protocol", "received fatal alert: protocol_version", "received fatal alert: handshake_failure",
+		"inappropriate fallback", "remote error: tls: handshake failure", "remote error: tls: protocol version not supported",
+	}},
 	{Certificate, Behind, []string{
 		"tls alert: ", "upstream ssl certificate verify error", "certificate has expired", "certificate verify failed", "certificate is not yet valid", "unable to get local issuer", "self-signed certificate", "self signed certificate",
 		"x509:", "unknown ca", "unknown authority", "bad certificate", "certificate_verify_failed", "depth_zero_self_signed", "cert_has_expired", "err_tls_cert_altname", "unable_to_verify_leaf",
-		"pkix path building failed", "sslhandshakeexception", "tls error: ", "ssl_do_handshake() failed", "ssl handshake failure", "layer6 invalid response: \"ssl", "handshake failure", "certificate expired", "while ssl handshaking to upstream", "before secure tls connection was established", "wrong version number", "tlsv1 alert", "sslv3 alert", "hostname mismatch",
-		"certificate is not valid", "no peer certificate", "unsupported protocol",
+		"pkix path building failed", "sslhandshakeexception", "tls error: ", "ssl_do_handshake() failed", "ssl handshake failure", "layer6 invalid response: \"ssl", "certificate expired", "while ssl handshaking to upstream", "before secure tls connection was established", "wrong version number", "tlsv1 alert", "sslv3 alert", "hostname mismatch",
+		"certificate is not valid", "no peer certificate", "handshake failure",
 	}},
 	{Rate, Writer, []string{
 		"rate limit", "ratelimit", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "resource_exhausted", "retry later", "refused by a rule of the proxy", "local_rate_limited", "resourceexhausted", "throughputexceeded", "requests per second exceeded",

@@ -18,7 +18,7 @@ var meant = map[says.Meaning]evidence.Clue{
 	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysBrokenBehind, says.Reset: evidence.SaysEnds, says.Closed: evidence.SaysEnds,
 	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysUnreached, says.NoRoute: evidence.Unanswered, says.Name: evidence.SaysUnknownName,
 	says.Starting: evidence.SaysStarting, says.Short: evidence.SaysShort, says.Rate: evidence.SaysRate, says.Credentials: evidence.SaysCredentials,
-	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
+	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Mismatch: evidence.SaysMismatch, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
 	says.Locking: evidence.SaysLocking, says.Schema: evidence.SaysSchema, says.Exception: evidence.SaysException, says.Killed: evidence.SaysKilled, says.Crashed: evidence.SaysCrashed,
 	says.BadAnswer: evidence.SaysBadAnswer, says.Late: evidence.SaysLate,
 }

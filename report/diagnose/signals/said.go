@@ -55,6 +55,17 @@ func ofRequests(c *evidence.Case) string {
 	return ""
 }
 
+// mismatch reports whether a peer ended a handshake because it found nothing acceptable among
+// what was offered: handshake_failure, protocol_version, insufficient_security,
+// inappropriate_fallback, no_application_protocol (RFC 8446 6.2).
+func mismatch(d attack.Detail) bool {
+	switch d {
+	case attack.Alert(40), attack.Alert(70), attack.Alert(71), attack.Alert(86), attack.Alert(120):
+		return true
+	}
+	return false
+}
+
 // observeDetails asks what the protocols said: certificates, alerts, names.
 func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	var kinds [attack.ServerDetail + 1]float64
@@ -80,6 +91,15 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	share := func(kind attack.DetailKind) float64 { return kinds[kind] / max(c.Target.Total.Failed, 1) }
 	if n := share(attack.CertificateDetail); n > 0 {
 		f.Set(evidence.CertificateRefused, evidence.When(n, 0.05, 0.5), "client", "%s", most(attack.CertificateDetail))
+	}
+	apart := 0.0
+	for d, n := range named {
+		if mismatch(d) {
+			apart += n
+		}
+	}
+	if n := apart / max(c.Target.Total.Failed, 1); n > 0 {
+		f.Set(evidence.AlertMismatch, evidence.When(n, 0.05, 0.5), "client", "%s", most(attack.AlertDetail))
 	}
 	if n := share(attack.AlertDetail); n > 0 {
 		f.Set(evidence.AlertTold, evidence.When(n, 0.05, 0.5), "client", "%s", most(attack.AlertDetail))
