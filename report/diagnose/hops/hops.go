@@ -403,6 +403,9 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 		if slices.ContainsFunc(found, func(x *Service) bool { return slices.Contains(h.Instances, x) }) {
 			continue // it asks itself: a control connection
 		}
+		if len(found) == 0 && ownPair(p.Addr) {
+			continue
+		}
 		var n *Hop
 		if len(found) == 0 {
 			n = &Hop{Unwatched: p.Addr, Port: p.Addr.Port()}
@@ -430,6 +433,14 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 			g.extend(n, seen, depth+1)
 		}
 	}
+}
+
+// ownPair reports whether nobody is asked at an address where nobody listens: libraries pair two
+// sockets of a process by a listener on loopback that they close at once, on a port that the
+// kernel chose.
+func ownPair(addr netip.AddrPort) bool {
+	const firstChosen = 32768 // net.ipv4.ip_local_port_range as it comes
+	return addr.Addr().IsLoopback() && addr.Port() >= firstChosen
 }
 
 func (h *Hop) key() string {

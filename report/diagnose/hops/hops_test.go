@@ -105,6 +105,11 @@ func TestChain(t *testing.T) {
 			w.asks("db", "postgres", "10.0.0.5:5432")
 			return w
 		}, "10.0.0.2:80", whole},
+		{"a pair of sockets of one process is no hop", func() *world {
+			w := three()
+			w.asks("db", "postgres", "127.0.0.1:40123")
+			return w
+		}, "10.0.0.2:80", whole},
 		{"a circle ends", func() *world {
 			w := three()
 			w.asks("db", "postgres", "10.0.0.2:80")
