@@ -157,12 +157,18 @@ func ofStoreProtocol(l *spoken.Line) bool {
 	return l.Replied() && l.Format != "reply http" && l.Format != "reply dns"
 }
 
-// ofStore reports whether a line is of the log of a database or another store.
+// ofStore reports whether a line is of the log of a database, another store or a broker.
 func ofStore(l *spoken.Line) bool {
 	if l.Format == "postgresql" || l.Format == "redis" {
 		return true
 	}
-	return IsStore(l.Service)
+	return IsStore(l.Service) || isBroker(l.Service)
+}
+
+// isBroker reports whether a log or process is of a message broker by its name.
+func isBroker(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"rabbit", "beam.smp", "kafka", "nats-server", "activemq", "artemis", "pulsar"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
 // tries are what is said of somebody behind by whoever tried to ask him.

@@ -323,11 +323,15 @@ func byTime(l *Line, failed []float64, all, step float64) (Joined, bool) {
 			busy++
 		}
 	}
+	begin := slices.IndexFunc(failed, func(n float64) bool { return n > 0 })
 	for i, at := range l.At {
 		if at < -nearBy {
 			continue
 		}
-		if around(int(at / step)) {
+		// A state that is said when it begins holds until somebody ends it: those who wait for
+		// that fail only when their patience is over.
+		stands := lasts(l.Meaning) && at < float64(begin)*step && at >= float64(begin)*step-patience
+		if stands || around(int(at/step)) {
 			near += l.Count[i]
 			first = min(first, at)
 		}
@@ -342,7 +346,7 @@ func byTime(l *Line, failed []float64, all, step float64) (Joined, bool) {
 		return Joined{}, false // it says nothing that is known, and hardly ever
 	}
 	share := min(1, near/all)
-	if once(l.Meaning) {
+	if once(l.Meaning) || lasts(l.Meaning) && first < float64(begin)*step {
 		share = 1
 	}
 	return Joined{Line: l, By: "time", Share: share, Times: near, Of: all, First: first}, true
@@ -356,6 +360,16 @@ func once(m says.Meaning) bool {
 		return true
 	}
 	return false
+}
+
+// patience is how long those who wait for a service may do so before they fail, in seconds:
+// of what a service said before that, it cannot be known whether it still holds.
+const patience = 15.0
+
+// lasts reports whether software says a state when it enters it, and not for each request
+// that is refused meanwhile: a store or a disk is full, or nothing may be written.
+func lasts(m says.Meaning) bool {
+	return m == says.Store || m == says.Disk || m == says.ReadOnly
 }
 
 // mostSaid bounds what is told of a target.

@@ -56,6 +56,33 @@ func TestJoinByID(t *testing.T) {
 	}
 }
 
+// A state that a store says once, when it enters it, holds for those who wait for its end and
+// fail much later. What befell one request then does not, nor does what was said long before.
+func TestStatesLast(t *testing.T) {
+	for _, test := range []struct {
+		text  string
+		at    float64
+		share float64
+	}{
+		{"disk resource limit alarm set on node rabbit@mq", 4, 1},
+		{"disk resource limit alarm set on node rabbit@mq", -8, 0},
+		{"connection reset by peer", 4, 0},
+	} {
+		failed := make([]float64, 100)
+		for i := 40; i < 100; i++ {
+			failed[i] = 10
+		}
+		log := &runlog.Log{Header: runlog.Header{RunID: run}, Events: []probe.Event{line(test.at, "mq", "rabbit", test.text, "", 1)}}
+		got := 0.0
+		for _, j := range Join(Read(log), failures(40, 503, 10), failed, 0.25) {
+			got += j.Share
+		}
+		if math.Abs(got-test.share) > 0.01 {
+			t.Errorf("%q at %v: share %v, want %v", test.text, test.at, got, test.share)
+		}
+	}
+}
+
 // Where a log wrote more than was kept, what it says is judged by those of which an id was.
 func TestJoinSampled(t *testing.T) {
 	log := &runlog.Log{Header: runlog.Header{RunID: run}}
