@@ -128,7 +128,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return 0, false // who answers that it cannot had the processor to say so
 	case s.State == report.StandsInside && (s.Stuck() || answersNothing(c, s)):
 		return evidence.StandsStuck, true
-	case s.State == report.StandsNotAccepted && s.Now.Served() >= 1 && s.Stuck() && s.Now.Processor < 0.05 && !s.Unfinished():
+	case s.State == report.StandsNotAccepted && s.Now.Served() >= 1 && s.Stuck() && s.Now.Processor < 0.05 && !s.Unfinished() && !s.AsksOn():
 		return evidence.StandsStuck, true // none of those that it has read ends, so that it reads no more
 	}
 	return x, known

@@ -158,6 +158,11 @@ func (s *Step) Stuck() bool {
 	return s.Now.OldestGrows && !(s.Now.Runs > 0.3*s.Before.Runs)
 }
 
+// AsksOn reports whether a hop asks somebody behind it as often as before: its threads go on.
+func (s *Step) AsksOn() bool {
+	return slices.ContainsFunc(s.Behind, func(b Behind) bool { return b.AskedBefore >= 1 && b.Asked > 0.5*b.AskedBefore })
+}
+
 // Outdone reports whether a hop lacks the processor that others use: its threads are ready
 // all the time, and it uses little itself, without a quota that says so.
 func (s *Step) Outdone() bool {
@@ -217,6 +222,7 @@ const (
 	allOf      = 0.8  // share of connections that counts as all
 	inUse      = 0.6  // of a pool whose connections are busy but for moments
 	stillRuns  = 0.05 // of the runs before
+	hardlyRuns = 0.5  // a second
 	readyShare = 0.5  // threads that are ready for each request inside
 )
 
@@ -432,7 +438,11 @@ func (s *Step) stopped() bool {
 	case !(s.Now.NotRead >= 1) && !(s.Now.NotAccepted >= 1): // it has read all that came
 		return false
 	}
-	return s.Now.Runs <= math.Max(0.5, stillRuns*s.Before.Runs) && s.Before.Runs >= 5
+	few := math.Max(hardlyRuns, stillRuns*s.Before.Runs)
+	if s.Now.NotRead < 1 && s.Now.Owed >= 1 {
+		few = hardlyRuns // it has read all that it took: its workers may be asleep, and others of it wake now and then
+	}
+	return s.Now.Runs <= few && s.Before.Runs >= 5
 }
 
 // starved reports whether a thread of the process is ready at any time and waits for a

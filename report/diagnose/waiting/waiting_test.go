@@ -276,10 +276,21 @@ func TestFollow(t *testing.T) {
 			w.change("web", probe.Awaiting, 0)
 			w.change("web", probe.AwaitingOldest, 0)
 			w.change("web", probe.NotAccepted, 60)
+			w.change("web", probe.RequestsUnread, 5)
 			w.put("web", "nginx", probe.Incomplete, "*:80", 0, 0, 0)
 			w.total("web", "nginx", probe.Runs, 10, 400, 0)
 			return w
 		}, "nginx", report.StandsStill},
+		{"all workers are asleep over what they have read, and the one that started them wakes now and then", func() *incident {
+			w := locked()
+			w.change("web", probe.Awaiting, 0)
+			w.change("web", probe.AwaitingOldest, 0)
+			w.change("web", probe.NotAccepted, 400)
+			w.change("web", probe.RequestsUnread, 0)
+			w.put("web", "nginx", probe.Incomplete, "*:80", 0, 0, 0)
+			w.total("web", "nginx", probe.Runs, 10, 400, 2)
+			return w
+		}, "nginx", report.StandsNotAccepted},
 		{"connections to the database do not come up", func() *incident {
 			w := locked()
 			w.change("api", probe.Awaiting, 0)
