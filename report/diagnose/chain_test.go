@@ -77,6 +77,27 @@ func (w chained) partly(before, since float64) {
 	}
 }
 
+// triedAgain lets a gateway ask api-1 so many times for each failed request, 0.5 s each, and
+// for 2 s in all. What is not accepted there is left to the test.
+func (w chained) triedAgain(times float64) {
+	w.log.Header.Targets[0].Hosts = []string{serverHost, "api-1"}
+	w.hop(serverHost, "node", "*:8080", 10, 7, 200, 0, 0, 200, 2)
+	w.peer(serverHost, "node", "10.0.0.3:8081", 200, 200, 0.5, 0)
+	w.hop("api-1", "node", "*:8081", 20, 7, 200, 0, 0, 200, 0.5)
+	w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool {
+		return s.Metric.Host == "api-1" && s.Metric.Name == probe.NotAccepted
+	})
+	for _, name := range []string{probe.NetReceived, probe.NetSent} {
+		w.seriesOf(probe.Metric{Host: "api-1", Name: name, Instance: "eth0"}, math.NaN(), func(t float64) float64 {
+			return 100 * 400 * (max(0, min(t, w.at)) + times*max(0, t-w.at))
+		})
+	}
+}
+
+func unavailable(r *request) {
+	r.fault, r.phase, r.status, r.latency = attack.Status, attack.PhaseDone, 503, 2
+}
+
 // runs adds how often a second the threads of a process run.
 func (w chained) runs(host, process string, pid int32, before, now float64) {
 	w.seriesOf(probe.Metric{Host: host, Process: process, PID: pid, Name: probe.Runs}, math.NaN(), func(t float64) float64 {
@@ -286,6 +307,43 @@ func TestChains(t *testing.T) {
 				w.fails(gatewayTimeout)
 			},
 			want: "slow-dependency",
+		},
+		{
+			name: "a pause is over, and all is given up and asked for again, four times each: those who try again keep it down",
+			make: func(w chained) {
+				w.triedAgain(4)
+				w.seriesOf(probe.Metric{Host: "api-1", Process: "node", Name: probe.NotAccepted, Instance: "*:8081"}, math.NaN(), func(t float64) float64 {
+					if t >= w.at && t < w.at+1.5 {
+						return 190
+					}
+					return 0
+				})
+				w.fails(unavailable)
+			},
+			want: "upstream-retry-storm", host: "api-1", refused: []string{"upstream-pool-exhausted", "upstream-listen-backlog", "slow-dependency", "upstream-deadlock"},
+		},
+		{
+			name: "so, and nothing ever stood before it: it is slow itself, and trying again only follows from that",
+			make: func(w chained) {
+				w.triedAgain(4)
+				w.put(probe.Metric{Host: "api-1", Process: "node", Name: probe.NotAccepted, Instance: "*:8081"}, 0, 0)
+				w.fails(unavailable)
+			},
+			refused: []string{"retry-storm", "upstream-retry-storm"},
+		},
+		{
+			name: "a pause is over, and each is asked once, by calls one after the other: nobody tries again",
+			make: func(w chained) {
+				w.triedAgain(1)
+				w.seriesOf(probe.Metric{Host: "api-1", Process: "node", Name: probe.NotAccepted, Instance: "*:8081"}, math.NaN(), func(t float64) float64 {
+					if t >= w.at && t < w.at+1.5 {
+						return 190
+					}
+					return 0
+				})
+				w.fails(unavailable)
+			},
+			refused: []string{"retry-storm", "upstream-retry-storm"},
 		},
 		{
 			name: "an instance has another address now, and its kernel says so of what comes to the old one",

@@ -226,6 +226,9 @@ func stoodLongEnough(c *evidence.Case) bool {
 		}
 		part = 0.2 // what the client waits for is not there at all
 	}
+	if before := c.Way.Before(at); at.AsksAgain(before) {
+		at = before // all that time was spent in calls to it, one after the other
+	}
 	if queued(c.Way) {
 		return true // most of the time was spent before a request was read at all
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rampload/rampload/probe"
+
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
@@ -68,12 +70,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if s.Outdone() {
 		f.Set(evidence.OthersUse, evidence.Yes, src, "%s: others use the machine's processor", text)
 	}
-	if x, ok := reached(c, h); ok && s.Abandoned(c.Way.Before(s)) {
-		if a := x.Arrived; a.Failed-2*a.ErrFail >= 1.5*(max(a.Ok, 0)+2*a.ErrOk) {
-			f.Set(evidence.Multiplied, evidence.Yes, "network of "+h.Host, "%s; it works on %s, of which those before it wait for %s: the others were given up, and asked for again",
-				broughtText(x, h), words.Count(s.Now.Owed, "request"), words.Commas(c.Way.Before(s).To.Requests))
-		}
-	}
+	observeMultiplied(c, f, h, s)
 	for _, o := range c.Hops {
 		if ends := kernels.EndedAtOnset(c, o); o.Index != h.Index && len(ends) > 0 {
 			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing serves in its place", ends[0].Process, o.Host, ends[0].Why)
@@ -94,6 +91,45 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(evidence.LockedStore, evidence.Yes, "processes of "+h.Host, "%s", text)
 		}
 	}
+}
+
+// observeMultiplied asks whether most of what a hop works on was given up by those before it,
+// and asked for again. That a hop has more than they wait for shows it. Where connections end
+// with what was given up, it shows only after a disturbance that is seen to have gone: the hop
+// reads all that comes, at a load that it bore before, and is asked several times for each.
+func observeMultiplied(c *evidence.Case, f *evidence.Facts, h evidence.Hop, s *waiting.Step) {
+	x, ok := reached(c, h)
+	if a := x.Arrived; !ok || !(a.Failed-2*a.ErrFail >= 1.5*(max(a.Ok, 0)+2*a.ErrOk)) {
+		return
+	}
+	up, src := c.Way.Before(s), "network of "+h.Host
+	if s.Abandoned(up) {
+		f.Set(evidence.Multiplied, evidence.Yes, src, "%s; it works on %s, of which those before it wait for %s: the others were given up, and asked for again",
+			broughtText(x, h), words.Count(s.Now.Owed, "request"), words.Commas(up.To.Requests))
+		return
+	}
+	if most, at := stoodAtOnset(c, s); s.AsksAgain(up) && most >= 0.5*up.To.Requests && s.Now.NotAccepted+words.Finite(s.Now.NotRead, 0) < 0.1*most {
+		f.SetAt(evidence.Multiplied, evidence.Yes, at, src, "%s; %s had not been taken or read at %s, and all is since, yet each is given up after %s and asked for again, for up to %s",
+			broughtText(x, h), words.Count(most, "request"), words.WordSeconds(at), words.WordSeconds(up.To.Oldest), words.WordSeconds(up.Now.Oldest))
+	}
+}
+
+// stoodAtOnset returns how much stood before a hop at most, not accepted or not read, when
+// failures began, and when that was.
+func stoodAtOnset(c *evidence.Case, s *waiting.Step) (most, at float64) {
+	const around = 3.0 // seconds
+	if s.Worst == nil || c.Onset.Status != evidence.Found {
+		return 0, 0
+	}
+	for _, name := range []string{probe.NotAccepted, probe.RequestsUnread} {
+		t := s.Worst.Tracks[name]
+		for i, v := range t.Value {
+			if t.At[i] >= c.At-1 && t.At[i] <= c.At+around && v > most {
+				most, at = v, t.At[i]
+			}
+		}
+	}
+	return most, at
 }
 
 // stands returns the clue of where requests stand at the hop where the waiting ends.

@@ -186,6 +186,16 @@ func (s *Step) GivenUp(before *Step) bool {
 	return s.Now.Oldest >= 0.8*before.To.Oldest && s.Now.Oldest <= 1.15*before.To.Oldest+ageLeast
 }
 
+// AsksAgain reports whether what stands at a hop is given up and asked for again: nearly all
+// requests of those before it have a call out to it at any time, and are several times as
+// old as any of these calls gets.
+func (s *Step) AsksAgain(before *Step) bool {
+	if !s.GivenUp(before) {
+		return false
+	}
+	return before.To.Requests >= 20 && before.To.Requests >= allOf*before.Now.Served() && before.Now.Oldest >= 2*before.To.Oldest
+}
+
 // Abandoned reports whether a hop works on far more requests than those before it wait for,
 // and on older ones: they gave them up, and it goes on.
 func (s *Step) Abandoned(before *Step) bool {
