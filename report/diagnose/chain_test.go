@@ -346,6 +346,28 @@ func TestChains(t *testing.T) {
 			refused: []string{"retry-storm", "upstream-retry-storm"},
 		},
 		{
+			name: "one of 48 threads runs, and none of the others reads what came: the runtime holds them",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 119, 0, 0, 119, 0.8)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 119, 119, 0.8, 0)
+				w.hop("api-1", "java", "*:8081", 20, 48, 84, 52, 31, 32, 0.64)
+				w.put(probe.Metric{Host: "api-1", Process: "java", PID: 20, Name: probe.ThreadsRunning}, 0, 1)
+				w.fails(gatewayTimeout)
+			},
+			want: "upstream-process-paused", host: "api-1", refused: []string{"upstream-cpu-shedding", "upstream-threads"},
+		},
+		{
+			name: "the one thread of seven that serves runs all the time, and has not read what came: it computes",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 119, 0, 0, 119, 0.8)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 119, 119, 0.8, 0)
+				w.hop("api-1", "node", "*:8081", 20, 7, 84, 52, 31, 32, 0.64)
+				w.put(probe.Metric{Host: "api-1", Process: "node", PID: 20, Name: probe.ThreadsRunning}, 0, 1)
+				w.fails(gatewayTimeout)
+			},
+			refused: []string{"upstream-process-paused", "upstream-threads"},
+		},
+		{
 			name: "an instance has another address now, and its kernel says so of what comes to the old one",
 			make: func(w chained) {
 				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)

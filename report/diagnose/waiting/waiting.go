@@ -455,6 +455,16 @@ func (s *Step) stopped() bool {
 	return s.Now.Runs <= few && s.Before.Runs >= 5
 }
 
+// halted reports whether all threads of a process but one are held: there is at least one
+// for each request that came, none of them reads one, and one thread runs all the time. So
+// it is where a runtime stops the program to collect garbage. Where few threads serve many
+// connections it is the one that runs that has to read them: it is busy, and not held.
+func (s *Step) halted() bool {
+	now := s.Now
+	return now.Owed >= 8 && now.Threads >= now.Owed && now.NotRead >= allOf*now.Owed && now.Oldest >= 2*ageLeast &&
+		now.Running >= 1 && now.Running < 2 && !(now.Throttled >= 0.3) && !(now.NoProcessor >= 2)
+}
+
 // starved reports whether a thread of the process is ready at any time and waits for a
 // processor, of which it gets little: then it is not for want of threads, or for a number of
 // connections, that it takes no more.
@@ -470,6 +480,8 @@ func (s *Step) own() report.Stand {
 		return report.StandsStill
 	case s.Now.OnDisk >= math.Max(2, mostOf*inside):
 		return report.StandsOnDisk // whatever the others do
+	case s.halted():
+		return report.StandsStill
 	case s.Now.Throttled >= 0.3, grownReady && s.Now.Processor >= 0.4, bound:
 		return report.StandsNoProcessor
 	case s.starved():

@@ -113,6 +113,8 @@ func (s Stood) text(state report.Stand) string {
 	switch {
 	case s.Stopped >= 1:
 		parts = append(parts, words.Count(s.Stopped, "thread")+" stopped by a signal")
+	case state == report.StandsStill && s.Running >= 1:
+		parts = append(parts, fmt.Sprintf("of its %s all others are held", words.Count(s.Threads, "thread")))
 	case state == report.StandsStill:
 		parts = append(parts, "it does not run at all")
 	case s.Locked >= 1:
