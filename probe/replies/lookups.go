@@ -11,6 +11,7 @@ import (
 type message struct {
 	id     uint16
 	name   string
+	kind   uint16 // of what is asked for (RFC 1035 3.2.2)
 	answer bool
 	code   byte // of an answer (RFC 1035 4.1.1); 0: no error
 }
@@ -22,24 +23,33 @@ func readMessage(data []byte) (m message, ok bool) {
 		return message{}, false
 	}
 	var name []string
-	for b := data[head:]; len(b) > 0 && b[0] != 0 && b[0] < 64 && len(b) > int(b[0]); b = b[1+b[0]:] {
+	b := data[head:]
+	for ; len(b) > 0 && b[0] != 0 && b[0] < 64 && len(b) > int(b[0]); b = b[1+b[0]:] {
 		name = append(name, string(b[1:1+b[0]]))
 	}
+	kind := uint16(0)
+	if len(b) >= 3 && b[0] == 0 {
+		kind = binary.BigEndian.Uint16(b[1:])
+	}
 	return message{
-		id: binary.BigEndian.Uint16(data), name: strings.Join(name, "."),
+		id: binary.BigEndian.Uint16(data), name: strings.Join(name, "."), kind: kind,
 		answer: data[2]&0x80 != 0, code: data[3] & 15,
 	}, len(name) > 0
 }
 
+// addressIPv6 is the kind of questions for addresses of IPv6 (RFC 3596).
+const addressIPv6 = 28
+
 // ReadDNS reads an answer to a look-up that says that there is none. ok is false for all
-// others.
+// others, and for those about IPv6 alone: who has no such address asks for the other one
+// beside it, and some servers say then that there is no such name.
 func ReadDNS(data []byte) (r Reply, ok bool) {
 	m, ok := readMessage(data)
 	if !ok || !m.answer {
 		return Reply{}, false
 	}
 	said, known := map[byte]string{2: "server failure", 3: "no such host", 5: "query refused"}[m.code]
-	if !known {
+	if !known || m.code == 3 && m.kind == addressIPv6 {
 		return Reply{}, false
 	}
 	return Reply{Protocol: "dns", Text: clean("lookup " + m.name + ": " + said)}, true

@@ -79,6 +79,17 @@ func TestLookups(t *testing.T) {
 	}
 }
 
+// TestNoSuchHost: that a name has no address of IPv6 is no failure, whatever the code.
+func TestNoSuchHost(t *testing.T) {
+	for kind, want := range map[byte]bool{1: true, 28: false} {
+		data := dnsMessage(1, true, 3)
+		data[len(data)-3] = kind
+		if r, ok := ReadDNS(data); ok != want {
+			t.Errorf("kind %d: told %v %q", kind, ok, r.Text)
+		}
+	}
+}
+
 // TestLookupsAreBounded: a flood of questions takes no more than its room.
 func TestLookupsAreBounded(t *testing.T) {
 	l := &lookups{open: map[lookup]seen{}}

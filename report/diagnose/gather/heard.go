@@ -66,14 +66,18 @@ func listen(c *evidence.Case) {
 		}
 	}
 	ended := make([]float64, c.Run.N+int(10/c.Run.Step))
+	open := make([]float64, len(ended))
 	for _, w := range c.Target.Windows {
 		for _, cell := range w.Cells {
 			if cell.Fault.Failure() && cell.Phase != attack.PhaseIdle && w.Index >= 0 && int(w.Index) < len(ended) {
 				ended[w.Index] += float64(cell.Attempts)
+				for i := max(cell.DueWindow, 0); i < w.Index; i++ {
+					open[i] += float64(cell.Attempts)
+				}
 			}
 		}
 	}
-	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, c.Run.Step)
+	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, open, c.Run.Step)
 	for i := range c.Spoken {
 		speakForSilent(c, &c.Spoken[i])
 	}

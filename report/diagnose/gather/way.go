@@ -233,6 +233,9 @@ func stoodLongEnough(c *evidence.Case) bool {
 		return true // most of the time was spent before a request was read at all
 	}
 	waited := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return x.Phase != attack.PhaseIdle }), 0.5)
+	if up := c.Way.Before(at); up != nil && up.To != nil && up.To.Oldest > 0 {
+		waited = min(waited, up.To.Oldest) // the rest of the time they were not there yet
+	}
 	return !(at.Now.Oldest < part*waited)
 }
 

@@ -189,8 +189,9 @@ func pattern(s string) string {
 }
 
 // Join joins lines to the failures of a target. failed is how many failed in each window
-// of the given length, in seconds.
-func Join(lines []*Line, failures []*attack.Failure, failed []float64, step float64) []Joined {
+// of the given length, in seconds; open is how many of those that fail were under way,
+// from when they were due on: what is said of one may be said long before it is given up.
+func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, step float64) []Joined {
 	classes := map[uint64]Class{}
 	totals := map[Class]float64{}
 	for _, f := range failures {
@@ -242,7 +243,7 @@ func Join(lines []*Line, failures []*attack.Failure, failed []float64, step floa
 			out = append(out, byID(l, classes, totals, kept[[2]string{l.Host, l.Service}])...)
 			continue
 		}
-		if j, ok := byTime(l, failed, all, step); ok {
+		if j, ok := byTime(l, failed, open, all, step); ok {
 			j.Class = most
 			out = append(out, j)
 		}
@@ -301,9 +302,9 @@ func keys(of map[uint64]float64) map[uint64]bool {
 	return out
 }
 
-// byTime joins lines without an id: nearly all of them came when requests failed, and
-// hardly any when none did.
-func byTime(l *Line, failed []float64, all, step float64) (Joined, bool) {
+// byTime joins lines without an id: nearly all of them came when requests failed, or were
+// under way that would, and hardly any when none did.
+func byTime(l *Line, failed, open []float64, all, step float64) (Joined, bool) {
 	if step <= 0 || all == 0 {
 		return Joined{}, false
 	}
@@ -312,7 +313,7 @@ func byTime(l *Line, failed []float64, all, step float64) (Joined, bool) {
 	busy := 0 // windows that are near a failure
 	around := func(i int) bool {
 		for j := max(0, i-reach); j <= min(len(failed)-1, i+reach); j++ {
-			if failed[j] > 0 {
+			if failed[j] > 0 || j < len(open) && open[j] > 0 {
 				return true
 			}
 		}

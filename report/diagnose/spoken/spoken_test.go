@@ -43,7 +43,7 @@ func TestJoinByID(t *testing.T) {
 		log.Events = append(log.Events, line(6+float64(i)*0.01, "app", "shop", "queue is full", trace, 1))
 	}
 	log.Events = append(log.Events, line(6, "app", "shop", "something else", "ffffffffffffffff-0000000000000001", 1))
-	got := Report(Join(Read(log), all, make([]float64, 100), 0.25), func(at float64) float64 { return 100 * at })
+	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25), func(at float64) float64 { return 100 * at })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -74,7 +74,7 @@ func TestStatesLast(t *testing.T) {
 		}
 		log := &runlog.Log{Header: runlog.Header{RunID: run}, Events: []probe.Event{line(test.at, "mq", "rabbit", test.text, "", 1)}}
 		got := 0.0
-		for _, j := range Join(Read(log), failures(40, 503, 10), failed, 0.25) {
+		for _, j := range Join(Read(log), failures(40, 503, 10), failed, nil, 0.25) {
 			got += j.Share
 		}
 		if math.Abs(got-test.share) > 0.01 {
@@ -95,7 +95,7 @@ func TestJoinSampled(t *testing.T) {
 		log.Events = append(log.Events, line(5, "app", "shop", text, idOf(all[i*7].Request), 1))
 	}
 	log.Events = append(log.Events, line(6, "app", "shop", "deadlock detected", "", 675), line(6, "app", "shop", "statement timeout", "", 225))
-	got := Report(Join(Read(log), all, make([]float64, 100), 0.25), func(float64) float64 { return math.NaN() })
+	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25), func(float64) float64 { return math.NaN() })
 	if len(got) != 2 || got[0].Meaning != "locks" || got[0].Times != 75 || got[0].Of != 100 || got[0].FirstRPS != nil {
 		t.Errorf("got %+v", got)
 	}
@@ -116,7 +116,7 @@ func TestJoinByTime(t *testing.T) {
 		log.Events = append(log.Events, line(float64(i)*0.5, "db", "postgresql", "could not receive data from client: Connection reset by peer", "", 1)) // all the time
 	}
 	log.Events = append(log.Events, line(15.2, "web", "php-fpm", "server reached pm.max_children setting (4)", "", 1), line(2, "app", "shop", "config is deprecated: it may fail", "", 1), line(15.3, "app", "shop", "the cache was emptied", "", 1))
-	got := Report(Join(Read(log), all, failed, 0.25), func(float64) float64 { return math.NaN() })
+	got := Report(Join(Read(log), all, failed, nil, 0.25), func(float64) float64 { return math.NaN() })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -166,7 +166,7 @@ func TestJoinTraces(t *testing.T) {
 		trace(2+n, 0, true, 2, "", "", "", "")
 	}
 	log.Events = append(log.Events, probe.Event{Kind: probe.TraceRead, Process: "x", Trace: &probe.Trace{ID: "ffffffffffffffff0000000000000001", Spans: 1, Services: 1}}) // of another run
-	got := Report(Join(Read(log), all, make([]float64, 100), 0.25), func(at float64) float64 { return 100 * at })
+	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25), func(at float64) float64 { return 100 * at })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
 	}

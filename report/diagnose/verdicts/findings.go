@@ -369,7 +369,7 @@ func fill(c *inquiry.Investigation, f *Finding, h *inquiry.Hypothesis) {
 			return
 		}
 	}
-	if h.Rule.Mechanism == report.MechanismDNS && h.Told && h.Hop.Index > 0 {
+	if h.Rule.Mechanism == report.MechanismDNS && h.Told && h.Host != "" {
 		return // whose names they are is known
 	}
 	if h.Rule.Leg == inquiry.Path && h.Lead == nil && h.Counter == nil && h.Cause != "host-firewall" {

@@ -378,7 +378,10 @@ func (s *Step) follows() (*Behind, report.Stand) {
 	for _, b := range s.Behind {
 		blocked = blocked || b.Unread >= mostOf*served
 	}
-	if !blocked && !(s.Now.Stopped >= 1) { // one that does not run may wait for another
+	// What its threads write where nobody reads, or a lock that they wait for, is in the way
+	// of all else that it asks meanwhile.
+	held := s.Now.Blocked >= mostOf*served || s.Now.FileLocked >= mostOf*served
+	if !blocked && !held && !(s.Now.Stopped >= 1) { // one that does not run may wait for another
 		if b := s.longest(); b != nil {
 			if b.Resent >= mostOf*b.Requests && b.Resent >= 1 {
 				return b, report.StandsNetwork
