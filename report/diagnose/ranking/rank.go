@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
@@ -59,73 +58,6 @@ func Rank(c *inquiry.Investigation) {
 		return cmp.Or(-cmp.Compare(x.Posterior, y.Posterior), cmp.Compare(x.Cause, y.Cause))
 	})
 	joinInstances(c)
-}
-
-// hearOut takes from causes that are not what most failures were told: whatever is
-// claimed must explain what was said.
-func hearOut(c *inquiry.Investigation) {
-	said := func(i int, x evidence.Clue) bool { return c.Facts[i][x].Is == evidence.Yes }
-	for i, f := range c.Facts {
-		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
-			onWire := f[evidence.Replied].Is == evidence.Yes
-			if f[x].Is != evidence.Yes || x < evidence.SaysFull && (!onWire || f[x].Source != f[evidence.Replied].Source) {
-				continue
-			}
-			deeper := false
-			for j := i + 1; j < len(c.Facts); j++ {
-				deeper = deeper || said(j, x)
-			}
-			if deeper {
-				continue // it is passed on from there
-			}
-			against := inquiry.Opposite(inquiry.Proves)
-			if x == evidence.SaysException || x == evidence.SaysAway {
-				against = inquiry.Opposite(inquiry.Strong) // why, it does not say
-			}
-			for _, h := range c.Hypotheses {
-				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || slices.Contains(h.Rule.Proof, x) || x == evidence.SaysAway || x == evidence.SaysLate && h.Told && h.Rule.Mechanism == report.MechanismSlow) {
-					continue // that it is late does not say why: what tells of that may
-				}
-				h.Score += against
-				h.Con = append(h.Con, inquiry.Evidence{Source: f[x].Source, Text: f[x].Text})
-			}
-		}
-	}
-}
-
-// yieldToLimits takes from causes that say no more than that code answered with an error,
-// where no words of that code were heard, and something that it needs was measured at its
-// limit just when it began to.
-func yieldToLimits(c *inquiry.Investigation) {
-	for _, h := range c.Hypotheses {
-		if h.Rule.Mechanism != report.MechanismBug || c.Facts[h.Hop.Index][evidence.SaysException].Is == evidence.Yes || h.Rule.Cause != "application-error" && h.Rule.Cause != "dependency-error" {
-			continue
-		}
-		for _, o := range c.Hypotheses {
-			if o.Hop.Index == h.Hop.Index && o.Proven && o.Rule.ProvenBy == inquiry.RanOut && o.Lead != nil && o.Lead.Full != nil && o.Lag != nil && math.Abs(o.Lag.Value) <= 3 {
-				h.Score += inquiry.Opposite(inquiry.Proves)
-				h.Con = append(h.Con, inquiry.Evidence{Source: "probe of " + o.Host, Text: o.Lead.Describe()})
-				break
-			}
-		}
-	}
-}
-
-// keepToWords takes from all causes that nobody told, where failures are answers that came
-// as ever but for their content: no limit, end or loss makes such answers.
-func keepToWords(c *inquiry.Investigation) {
-	if !evidence.Unlike(c.Case) {
-		return
-	}
-	for _, h := range c.Hypotheses {
-		f := c.Facts[h.Hop.Index]
-		if told := func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes }; slices.ContainsFunc(h.Rule.Told, told) || slices.ContainsFunc(h.Rule.Proof, told) {
-			continue
-		}
-		h.Score += 2 * inquiry.Opposite(inquiry.Proves)
-		h.Proven = false
-		h.Con = append(h.Con, inquiry.Evidence{Source: "client", Text: "the answers came as ever, and fail by their content alone"})
-	}
 }
 
 // joinInstances makes one hypothesis of what befell several instances of a service,
@@ -434,83 +366,8 @@ func writtenHere(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *ev
 	return slices.ContainsFunc(r.Told, func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes })
 }
 
-// proves reports whether something was seen that few causes but this one make, and
-// nothing that is not of its making.
-func proves(h *inquiry.Hypothesis, f *evidence.Facts) bool {
-	r := h.Rule
-	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
-	excused := inquiry.Explained(r.Despite, f)
-	if r.Symptom || slices.ContainsFunc(r.Unless, func(x evidence.Clue) bool { return is(x) && !excused[x] }) {
-		return false
-	}
-	full := h.Lead != nil && h.Lead.Full != nil && !r.Inferred
-	moved := h.Counter != nil
-	return slices.ContainsFunc(r.Proof, is) || r.ProvenBy == inquiry.RanOut && (full || moved)
-}
-
 // fewPorts is a number of local ports that no range is so narrow as to lack.
 const fewPorts = 100
-
-// hasRoom reports whether all that a rule says runs out was measured at a hop, and used to
-// less than half at any time.
-func hasRoom(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop) bool {
-	seen := false
-	for _, x := range candidates(c, r, h) {
-		switch {
-		case x.Counter != nil && x.Counter.Start != nil:
-			return false
-		case x.Metric.Name == probe.EphemeralPorts && x.Peak < fewPorts: // of however many
-			seen = true
-		case x.Counter != nil, math.IsNaN(x.Most):
-		case x.Most >= 0.5:
-			return false
-		case x.Metric.Name == probe.EphemeralPorts && x.Metric.Instance != "": // no reading is no port in use
-			seen = true
-		case c.Onset.Status != evidence.NoOnset && c.Run.GapAt(x, c.Onset.At) != nil:
-			return false
-		default:
-			seen = true
-		}
-	}
-	return seen
-}
-
-// cameAfter reports whether what a cause says ran out did so only after requests had begun
-// to fail: then it is a consequence, whatever counters moved.
-func cameAfter(c *inquiry.Investigation, h *inquiry.Hypothesis) bool {
-	if h.Lead == nil || h.Told || c.Onset.Status != evidence.Found || c.Run.ClockError(h.Lead.Metric.Host) > evidence.MaxClockError {
-		return false
-	}
-	s := h.Lead.Full
-	if s == nil {
-		s = h.Lead.Level
-	}
-	if s == nil {
-		return false
-	}
-	lag, sigma := Lag(c, s, h.Lead.Metric.Host)
-	return lag.Value < -max(2.6*sigma, 2)
-}
-
-// unexplainedEnd returns the end of a watched process, just before the faults began, of
-// which a cause says nothing: what ended may be what was missed.
-func unexplainedEnd(c *inquiry.Investigation, h *inquiry.Hypothesis) *evidence.Death {
-	if c.Onset.Status != evidence.Found || h.Rule.Ends || slices.Contains(h.Rule.Any, evidence.Died) || slices.Contains(h.Rule.Any, evidence.WorkersDied) {
-		return nil
-	}
-	for _, dead := range c.Dead {
-		var ends []*evidence.Death
-		for k, d := range dead {
-			if d.At > c.From-3 && d.At < c.At+1 && !d.Replaced && d.Why != "replaced" && !strings.EqualFold(d.Why, "exit status 0") {
-				ends = append(ends, &dead[k])
-			}
-		}
-		if len(ends) == 1 || len(ends) == 2 { // more of them are a matter of course
-			return ends[0]
-		}
-	}
-	return nil
-}
 
 // telling are counters that move only when something was short, and say what: whatever
 // is claimed beside them must be what made them move.

@@ -1,0 +1,230 @@
+package gather
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/report/answers"
+
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/says"
+	"github.com/rampload/rampload/report/diagnose/spoken"
+)
+
+// ofStoreProtocol reports whether a line is an answer in a protocol of stores: those speak
+// of themselves, whoever they answer.
+func ofStoreProtocol(l *spoken.Line) bool {
+	return l.Replied() && l.Format != "reply http" && l.Format != "reply dns"
+}
+
+// ofStore reports whether a line is of the log of a database, another store or a broker.
+func ofStore(l *spoken.Line) bool {
+	if l.Format == "postgresql" || l.Format == "redis" {
+		return true
+	}
+	return IsStore(l.Service) || isBroker(l.Service)
+}
+
+// isBroker reports whether a log or process is of a message broker by its name.
+func isBroker(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"rabbit", "beam.smp", "kafka", "nats-server", "activemq", "artemis", "pulsar"}, func(s string) bool { return strings.Contains(name, s) })
+}
+
+// ofCaller reports whether a line names somebody who asks its writer, and nobody whom that
+// asks: it says what the writer itself told that caller.
+func ofCaller(c *evidence.Case, l *spoken.Line) bool {
+	at, ok := Speaker(c, l)
+	if !ok || at == 0 || !l.Peer.Addr.IsValid() {
+		return false
+	}
+	host := c.Run.HostOf(l.Peer.Addr.Addr())
+	return host != "" && !c.Hops[at].Has(host) && c.Hops[at-1].Has(host) && (at+1 >= len(c.Hops) || !c.Hops[at+1].Has(host))
+}
+
+// IsStore reports whether a process is a database, a cache or another store by its name.
+func IsStore(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "elastic", "cassandra"}, func(s string) bool { return strings.Contains(name, s) })
+}
+
+// IsPooler reports whether a process keeps connections to a database for others, by its name.
+func IsPooler(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"pgbouncer", "pgpool", "odyssey", "pgcat", "proxysql", "maxscale"}, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
+// IsNameServer reports whether a process looks up names for others, by its name.
+func IsNameServer(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"dnsmasq", "named", "unbound", "coredns", "systemd-resolve", "pdns", "kresd"}, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
+// About returns the index of the hop that something is said of: the one that is named,
+// else whoever said it or the one behind. ok is false where the way is not known as far
+// as that.
+func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
+	if h.Line != nil && h.Line.Replied() {
+		if index, ok = Replier(c, h.Line.Line); ok && h.Of == says.Behind {
+			index++
+		} else if by, own := ownPage(answers.Answer{Says: h.Line.Text}); ok && own {
+			for _, x := range c.Hops[index:] { // it passed on the page of another
+				if strings.HasPrefix(strings.ToLower(c.ProxyProcess(x)), by) {
+					return x.Index, true
+				}
+			}
+		}
+		return index, ok && index < len(c.Hops)
+	}
+	if at, found := hopOf(c, h.Peer); found && h.Of == says.Behind {
+		return at, true
+	}
+	if h.Line == nil && !c.Language().OverHTTP() {
+		return len(c.Hops) - 1, true // no answer of another's is passed on: the last hop speaks of itself
+	}
+	if h.Line == nil {
+		index = WriterOf(c, h.By)
+	} else if index, ok = Speaker(c, h.Line.Line); !ok {
+		return index, false
+	}
+	if h.Of == says.Behind {
+		index++
+	}
+	return index, index < len(c.Hops)
+}
+
+// Replier returns the index of the hop that sent an answer: the one with its address and
+// port, else the one behind whoever read it; of an answer about a name, whoever asked for it.
+func Replier(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
+	if index, ok = hopOf(c, l.Peer); ok {
+		return index, true
+	}
+	if index, ok = Speaker(c, l); !ok {
+		return index, false
+	}
+	if l.Format != "reply dns" { // a name server is asked beside the way
+		index++
+	}
+	return index, index < len(c.Hops)
+}
+
+// RefusedCaller returns the one of several hosts that ask a hop which alone was refused: what
+// it says of itself, and not the hop, is wrong.
+func RefusedCaller(c *evidence.Case, h evidence.Hop, meant says.Meaning) (host string, others int) {
+	for _, x := range c.Heard {
+		if x.Line == nil || !x.Line.Replied() || x.Meaning != meant {
+			continue
+		}
+		index, ok := Replier(c, x.Line.Line)
+		to, one := x.Line.OnlyTo()
+		if !ok || index != h.Index || !one || index == 0 {
+			continue
+		}
+		before := c.Hops[index-1]
+		if before.Station == nil || len(before.Station.Instances) < 2 {
+			continue
+		}
+		if host := c.Run.HostOf(to); slices.Contains(before.Station.Hosts(), host) {
+			return host, len(before.Station.Instances) - 1
+		}
+	}
+	return "", 0
+}
+
+// Speaker returns the index of the hop that wrote into a log; ok is false where it is none
+// of the way.
+func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
+	if l.Edge != nil {
+		return traced(c, l.Service)
+	}
+	found, serves := -1, false // of several on one host, whose names say nothing, the deepest that is no proxy
+	service := strings.ToLower(l.Service)
+	for _, h := range c.Hops {
+		if !h.Has(l.Host) {
+			continue
+		}
+		process := strings.ToLower(cmp.Or(h.Process(), c.ProxyProcess(h)))
+		if process != "" && service != "" && (strings.HasPrefix(service, process) || strings.HasPrefix(process, service)) {
+			return h.Index, true // several may be on one host
+		}
+		if mine := !evidence.IsProxy(process); found < 0 || mine || !serves {
+			found, serves = h.Index, mine
+		}
+	}
+	return max(found, 0), found >= 0
+}
+
+// hopOf returns the index of the hop that a peer is.
+func hopOf(c *evidence.Case, p says.Peer) (int, bool) {
+	for _, h := range c.Hops {
+		switch {
+		case p.Addr.IsValid():
+			if !h.Has(c.Run.HostOf(p.Addr.Addr())) || p.Addr.Port() != 0 && h.Station != nil && p.Addr.Port() != h.Station.Port {
+				continue
+			}
+			return h.Index, true
+		case p.Name != "":
+			if name, _, _ := strings.Cut(p.Name, ":"); name == h.Host {
+				return h.Index, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// WriterOf returns the index of the hop that wrote an answer. A proxy's own page is the
+// proxy's; all else passed through it, and was written by the first hop that is no proxy.
+func WriterOf(c *evidence.Case, a answers.Answer) int {
+	if by, own := ownPage(a); own {
+		for _, h := range c.Hops {
+			if by != "" && strings.HasPrefix(strings.ToLower(c.ProxyProcess(h)), by) {
+				return h.Index
+			}
+		}
+		return 0
+	}
+	return FirstService(c)
+}
+
+// FirstService returns the index of the first hop that is no proxy, the last one where
+// all are.
+func FirstService(c *evidence.Case) int {
+	i := 0
+	for i < len(c.Hops)-1 && c.ProxyProcess(c.Hops[i]) != "" {
+		i++
+	}
+	return i
+}
+
+// ownPage reports whether an answer is one that a proxy writes itself, and the beginning
+// of its name where it says so.
+func ownPage(a answers.Answer) (by string, own bool) {
+	text, server := strings.ToLower(a.Says), strings.ToLower(a.By)
+	for _, p := range []struct{ word, process string }{
+		{"nginx", "nginx"},
+		{"openresty", "nginx"},
+		{"haproxy", "haproxy"},
+		{"envoy", "envoy"},
+		{"varnish", "varnish"},
+		{"traefik", "traefik"},
+		{"squid", "squid"},
+		{"apache", "apache"},
+		{"due to maintenance downtime or capacity problems", "apache"},
+		{"no server is available to handle this request", "haproxy"},
+		{"upstream connect error", "envoy"},
+		{"no healthy upstream", "envoy"},
+		{"your browser sent an invalid request", "haproxy"},
+		{"the server didn't respond in time", "haproxy"},
+		{"the server returned an invalid or incomplete response", "haproxy"},
+	} {
+		if strings.Contains(text, p.word) {
+			return p.process, true
+		}
+	}
+	if text == "" && evidence.IsProxy(server) {
+		name, _, _ := strings.Cut(server, "/")
+		return name, true
+	}
+	return "", false
+}

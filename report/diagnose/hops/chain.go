@@ -1,0 +1,114 @@
+package hops
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// Chain returns the first hop of a target: who answers at its addresses, and behind it
+// whom that asks. named are the hosts that the profile says serve it. Nil: nobody who
+// answers there was seen.
+func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop {
+	var found []*Service
+	for _, a := range addrs {
+		for _, x := range g.Answering(from, a) {
+			if !slices.Contains(found, x) {
+				found = append(found, x)
+			}
+		}
+	}
+	if said := onHosts(found, named); len(said) > 0 {
+		found = said
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	h := g.hop(found)
+	for _, p := range g.Peers {
+		if p.space == from && slices.Contains(addrs, p.Addr) {
+			h.Asked = append(h.Asked, p)
+		}
+	}
+	g.extend(h, map[string]bool{}, 1)
+	return h
+}
+
+func onHosts(found []*Service, named []string) []*Service {
+	var out []*Service
+	for _, x := range found {
+		if slices.Contains(named, x.Host) || slices.Contains(named, x.space) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// hop makes a station of instances of one service.
+func (g *Graph) hop(instances []*Service) *Hop {
+	x := instances[0]
+	h := &Hop{Process: x.Process, Port: x.Addr.Port(), Instances: instances}
+	for _, y := range g.Services {
+		if y.Process == x.Process && y.Addr.Port() == x.Addr.Port() {
+			h.Known++
+		}
+	}
+	return h
+}
+
+// extend finds whom a hop asks.
+func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
+	seen[h.key()] = true
+	if depth == maxDepth {
+		return
+	}
+	next := map[string]*Hop{}
+	for _, p := range g.Peers {
+		asks := slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.space == p.space && x.Process == p.Process && x.Process != "" })
+		if !asks || p.most() == 0 {
+			continue
+		}
+		found := g.Answering(p.space, p.Addr)
+		if slices.ContainsFunc(found, func(x *Service) bool { return slices.Contains(h.Instances, x) }) {
+			continue // it asks itself: a control connection
+		}
+		if len(found) == 0 && ownPair(p.Addr) {
+			continue
+		}
+		var n *Hop
+		if len(found) == 0 {
+			n = &Hop{Unwatched: p.Addr, Port: p.Addr.Port()}
+		} else {
+			n = g.hop(found)
+		}
+		if old := next[n.key()]; old != nil {
+			for _, x := range n.Instances {
+				if !slices.Contains(old.Instances, x) {
+					old.Instances = append(old.Instances, x)
+				}
+			}
+			n = old
+		}
+		n.Asked = append(n.Asked, p)
+		next[n.key()] = n
+	}
+	h.Next = slices.SortedFunc(maps.Values(next), func(a, b *Hop) int {
+		return cmp.Or(cmp.Compare(b.connections(), a.connections()), cmp.Compare(a.key(), b.key()))
+	})
+	h.Next = h.Next[:min(len(h.Next), maxNext)]
+	h.Next = slices.DeleteFunc(h.Next, func(n *Hop) bool { return seen[n.key()] })
+	for _, n := range h.Next {
+		if len(n.Instances) > 0 {
+			g.extend(n, seen, depth+1)
+		}
+	}
+}
+
+// ownPair reports whether nobody is asked at an address where nobody listens: libraries pair two
+// sockets of a process by a listener on loopback that they close at once, on a port that the
+// kernel chose.
+func ownPair(addr netip.AddrPort) bool {
+	const firstChosen = 32768 // net.ipv4.ip_local_port_range as it comes
+	return addr.Addr().IsLoopback() && addr.Port() >= firstChosen
+}

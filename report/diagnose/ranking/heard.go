@@ -1,0 +1,77 @@
+package ranking
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/inquiry"
+)
+
+// hearOut takes from causes that are not what most failures were told: whatever is
+// claimed must explain what was said.
+func hearOut(c *inquiry.Investigation) {
+	said := func(i int, x evidence.Clue) bool { return c.Facts[i][x].Is == evidence.Yes }
+	for i, f := range c.Facts {
+		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
+			onWire := f[evidence.Replied].Is == evidence.Yes
+			if f[x].Is != evidence.Yes || x < evidence.SaysFull && (!onWire || f[x].Source != f[evidence.Replied].Source) {
+				continue
+			}
+			deeper := false
+			for j := i + 1; j < len(c.Facts); j++ {
+				deeper = deeper || said(j, x)
+			}
+			if deeper {
+				continue // it is passed on from there
+			}
+			against := inquiry.Opposite(inquiry.Proves)
+			if x == evidence.SaysException || x == evidence.SaysAway {
+				against = inquiry.Opposite(inquiry.Strong) // why, it does not say
+			}
+			for _, h := range c.Hypotheses {
+				if h.Hop.Index == i && (slices.Contains(h.Rule.Told, x) || slices.Contains(h.Rule.Proof, x) || x == evidence.SaysAway || x == evidence.SaysLate && h.Told && h.Rule.Mechanism == report.MechanismSlow) {
+					continue // that it is late does not say why: what tells of that may
+				}
+				h.Score += against
+				h.Con = append(h.Con, inquiry.Evidence{Source: f[x].Source, Text: f[x].Text})
+			}
+		}
+	}
+}
+
+// yieldToLimits takes from causes that say no more than that code answered with an error,
+// where no words of that code were heard, and something that it needs was measured at its
+// limit just when it began to.
+func yieldToLimits(c *inquiry.Investigation) {
+	for _, h := range c.Hypotheses {
+		if h.Rule.Mechanism != report.MechanismBug || c.Facts[h.Hop.Index][evidence.SaysException].Is == evidence.Yes || h.Rule.Cause != "application-error" && h.Rule.Cause != "dependency-error" {
+			continue
+		}
+		for _, o := range c.Hypotheses {
+			if o.Hop.Index == h.Hop.Index && o.Proven && o.Rule.ProvenBy == inquiry.RanOut && o.Lead != nil && o.Lead.Full != nil && o.Lag != nil && math.Abs(o.Lag.Value) <= 3 {
+				h.Score += inquiry.Opposite(inquiry.Proves)
+				h.Con = append(h.Con, inquiry.Evidence{Source: "probe of " + o.Host, Text: o.Lead.Describe()})
+				break
+			}
+		}
+	}
+}
+
+// keepToWords takes from all causes that nobody told, where failures are answers that came
+// as ever but for their content: no limit, end or loss makes such answers.
+func keepToWords(c *inquiry.Investigation) {
+	if !evidence.Unlike(c.Case) {
+		return
+	}
+	for _, h := range c.Hypotheses {
+		f := c.Facts[h.Hop.Index]
+		if told := func(x evidence.Clue) bool { return x >= evidence.SaysFull && f[x].Is == evidence.Yes }; slices.ContainsFunc(h.Rule.Told, told) || slices.ContainsFunc(h.Rule.Proof, told) {
+			continue
+		}
+		h.Score += 2 * inquiry.Opposite(inquiry.Proves)
+		h.Proven = false
+		h.Con = append(h.Con, inquiry.Evidence{Source: "client", Text: "the answers came as ever, and fail by their content alone"})
+	}
+}
