@@ -225,3 +225,29 @@ func TestConnectionsOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestEndsWithoutAWord: who does not take an answer says so to those who asked, with a status.
+// A proxy that ends their connections without a word passes on an end, and tidies up behind it.
+func TestEndsWithoutAWord(t *testing.T) {
+	w := newChained(1)
+	w.threeHops("nginx", "api", "postgres")
+	w.fail = func(r *request) {
+		if r.number%5 == 0 {
+			r.fault, r.phase, r.latency = attack.EOF, attack.PhaseAwait, 0.01
+		}
+	}
+	w.background()
+	w.play()
+	for _, f := range w.log.Failures {
+		w.event(probe.Event{
+			Kind: probe.RSTSent, At: f.End - dur(0.001), Host: serverHost, Source: probe.Source{Host: serverHost, Name: "reset trace"}, Reason: "ABORT_ON_CLOSE",
+			Local: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), f.Conn.Local.Port()), Remote: netip.MustParseAddrPort("10.0.0.3:8081"),
+		})
+	}
+	w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {320, 9000}, {250, 700}})
+	for _, f := range diagnose.Analyze(w.log).Findings {
+		if f.Cause == "response-refused" {
+			t.Errorf("says %s (%.2f): %s", f.Cause, f.Confidence, f.Summary)
+		}
+	}
+}

@@ -44,7 +44,9 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		observeEarlyEnd(c, f, h)
 		observeLeftOut(c, f, h)
 	}
-	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed {
+	// Who does not take an answer has a status of its own for those who asked. One that ends
+	// their connections without a word passes on that its own was ended.
+	if i := h.Index + 1; i < len(c.Hops) && !c.Hops[i].Assumed && c.Parts.Share(attack.Status) >= 0.5 {
 		var next evidence.Facts
 		observeCaller(c, &next, c.Hops[i], kernels.WatchWire(c, c.Hops[i], c.From, c.To))
 		if x := next[evidence.CallerEnds]; x.Is == evidence.Yes && next[evidence.CallerEndsAll].Is != evidence.Yes {
