@@ -5,7 +5,6 @@ package ramp
 import (
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/benchtable"
 	"github.com/rampload/rampload/profiles"
 )
 
@@ -53,7 +53,7 @@ func BenchmarkBars(b *testing.B) {
 		b.Skip("needs a core for the client and one for the server")
 	}
 	rounds, seconds := int(setting("RAMPLOAD_BENCH_ROUNDS", 3)), setting("RAMPLOAD_BENCH_SECONDS", 2)
-	show(b, fmt.Sprintf("%-60s %9s %14s\n", fmt.Sprintf("medians of %d interleaved rounds of %gs", rounds, seconds), "bar", "measured"))
+	benchtable.Row(b, fmt.Sprintf("medians of %d interleaved rounds of %gs", rounds, seconds), "bar", "measured", "")
 	row := func(what, bar string, measured, limit float64, most bool) {
 		mark := "met"
 		switch {
@@ -64,7 +64,7 @@ func BenchmarkBars(b *testing.B) {
 		case most && measured > limit, !most && measured < limit:
 			mark = "NOT MET"
 		}
-		show(b, fmt.Sprintf("%-60s %9s %14.2f  %s\n", what, bar, measured, mark))
+		benchtable.Row(b, what, bar, fmt.Sprintf("%.2f", measured), mark)
 	}
 	run := func(name string, url string, conns int) figures {
 		for _, c := range clients() {
@@ -116,7 +116,7 @@ func BenchmarkBars(b *testing.B) {
 		}
 		row("two cores over one, instant transport", ">= 1.80", ratio(rounds, cores(""), cores(clientCore)), 1.8, false)
 		if _, err := exec.LookPath("h2load"); err != nil {
-			show(b, fmt.Sprintf("%-60s %9s %14s  not measured: h2load is not installed\n", "HTTP/2, 64 streams, requests/s over h2load's", "", ""))
+			benchtable.Row(b, "HTTP/2, 64 streams, requests/s over h2load's", "", "", "not measured: h2load is not installed")
 		} else {
 			speed, _ := beside("http2", "h2load", startNginxWith(b, serverCore, "http2"), benchConns)
 			row("HTTP/2, 64 streams of one connection, over h2load's", "(none)", speed, 0, false)
@@ -137,25 +137,6 @@ func BenchmarkBars(b *testing.B) {
 		memory, gather := manyTargets(b)
 		row("collector, 100 targets on 32 cores, MB", "<= 64", memory, 64, true)
 		row("collector, 100 targets on 32 cores, ms a window", "<= 10", gather, 10, true)
-	}
-}
-
-// show prints a row of the table, and appends it to the file that `make bench` shows
-// at its end.
-func show(b *testing.B, line string) {
-	b.Helper()
-	fmt.Print(line) // a log is cut short
-	path := os.Getenv("RAMPLOAD_BENCH_TABLE")
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(line); err != nil {
-		b.Fatal(err)
 	}
 }
 

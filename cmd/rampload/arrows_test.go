@@ -74,6 +74,7 @@ var arrows = map[string][]string{
 	"attack/completion":           {"profiles", "profiles/redaction", "profiles/data", "attack", "attack/fill", "attack/journey"},
 	"attack/ramp":                 {"profiles", "profiles/redaction", "profiles/data", "attack", "attack/fill", "attack/journey", "attack/completion", "attack/schedule", "attack/ramp/tally"},
 	"attack/ramp/tally":           {"profiles", "profiles/redaction", "attack"},
+	"attack/benchtable":           {}, // for tests
 	"attack/fault":                {},
 	"probe":                       {"profiles", "profiles/fields"},
 	"probe/":                      {"profiles", "profiles/fields", "profiles/workload", "probe", "probe/"},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rampload/rampload/attack/benchtable"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 )
@@ -69,30 +70,15 @@ func BenchmarkFollow(b *testing.B) {
 	}
 	core := (processorTime(b) - before).Seconds() / float64(n)
 	b.ReportMetric(core, "core")
-	tabulate(b, core)
-	cancel()
-	if err := <-done; err != nil {
-		b.Fatal(err)
-	}
-}
-
-// tabulate appends what was measured to the table that `make bench` shows.
-func tabulate(b *testing.B, core float64) {
-	b.Helper()
-	path := os.Getenv("RAMPLOAD_BENCH_TABLE")
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
 	mark := "met"
 	if core > 0.5 {
 		mark = "NOT MET"
 	}
-	fmt.Fprintf(f, "%-60s %9s %14.2f  %s\n", "cores that following 20,000 lines of logs a second takes", "<= 0.50", core, mark)
+	benchtable.Row(b, "cores that following 20,000 lines of logs a second takes", "<= 0.50", fmt.Sprintf("%.2f", core), mark)
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
 }
 
 func processorTime(b *testing.B) time.Duration {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/benchtable"
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/broadcast"
@@ -74,7 +75,7 @@ func BenchmarkTelling(b *testing.B) {
 			case middle > 0.03:
 				mark = "NOT MET"
 			}
-			row(b, fmt.Sprintf("%-60s %9s %14s  %s\n", kind.name+": CPU a request", "<= 3 %", fmt.Sprintf("%+.1f ±%.1f %%", 100*middle, 100*noise), mark))
+			benchtable.Row(b, kind.name+": CPU a request", "<= 3 %", fmt.Sprintf("%+.1f ±%.1f %%", 100*middle, 100*noise), mark)
 		}
 	}
 }
@@ -227,25 +228,6 @@ func freePort(b *testing.B) string {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
-}
-
-// row prints a row of the table, and appends it to the file that `make bench` shows at its
-// end.
-func row(b *testing.B, line string) {
-	b.Helper()
-	fmt.Print(line) // a log is cut short
-	path := os.Getenv("RAMPLOAD_BENCH_TABLE")
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(line); err != nil {
-		b.Fatal(err)
-	}
 }
 
 func setting(name string, otherwise float64) float64 {

@@ -29,6 +29,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/benchtable"
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/session"
@@ -317,7 +318,7 @@ func pair(b *testing.B, name string, rounds int, job observed) {
 		case middle > 0.03:
 			mark = "NOT MET"
 		}
-		row(b, fmt.Sprintf("observer, %s: %s", name, what), "<= 3 %", fmt.Sprintf("%+.1f ±%.1f %%", 100*middle, 100*noise), mark)
+		benchtable.Row(b, fmt.Sprintf("observer, %s: %s", name, what), "<= 3 %", fmt.Sprintf("%+.1f ±%.1f %%", 100*middle, 100*noise), mark)
 	}
 	b.Logf("%s: %d events in the last round", name, last.Events)
 	for _, s := range last.Sources {
@@ -328,26 +329,6 @@ func pair(b *testing.B, name string, rounds int, job observed) {
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-}
-
-// row prints a row of the table, and appends it to the file that `make bench` shows
-// at its end.
-func row(b *testing.B, what, bar, measured, mark string) {
-	b.Helper()
-	line := fmt.Sprintf("%-60s %9s %14s  %s\n", what, bar, measured, mark)
-	fmt.Print(line) // a log is cut short
-	path := os.Getenv("RAMPLOAD_BENCH_TABLE")
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(line); err != nil {
-		b.Fatal(err)
-	}
 }
 
 // startNginx serves 200 on a free port, on a core of its own.
