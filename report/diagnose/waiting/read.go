@@ -59,6 +59,11 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 			s.InTransaction += finite(median(around(track(x), spans)))
 		}
 	}
+	// A thread that is ready all the time has a processor or waits for one. One that has
+	// neither was only found so: it wakes when the readings are taken.
+	if s.Cores+s.NoProcessor < readyShare {
+		s.Running = 0
+	}
 	return s
 }
 

@@ -164,6 +164,19 @@ func TestFollow(t *testing.T) {
 			w.change("db", probe.ProcessCPU, 0.97)
 			return w
 		}, "postgres", report.StandsNoProcessor},
+		{"a thread of the database is found running at each look, and computes", func() *incident {
+			w := locked()
+			w.put("db", "postgres", probe.ThreadsRunning, "", 30, 0, 1)
+			w.change("db", probe.ProcessCPU, 0.25)
+			w.total("db", "postgres", probe.RunDelay, 30, 0, 0)
+			return w
+		}, "postgres", report.StandsNoProcessor},
+		{"so, and neither has a processor nor waits for one: it wakes when it is looked at", func() *incident {
+			w := locked()
+			w.put("db", "postgres", probe.ThreadsRunning, "", 30, 0, 1)
+			w.total("db", "postgres", probe.RunDelay, 30, 0, 0)
+			return w
+		}, "postgres", report.StandsInside},
 		{"the database is throttled", func() *incident {
 			w := locked()
 			w.total("db", "postgres", probe.CPUThrottled, 0, 0, 9)
