@@ -179,7 +179,7 @@ const turnTime = 5 * time.Millisecond
 // that vegeta would start workers without bound.
 type hitLoop struct {
 	closedLoop            // as the pacer knows it
-	begun      closedLoop // as it was when it began: what changes inLoop finds for itself
+	begun      closedLoop // as it began, for the hits: the pacer changes its own copy meanwhile
 	run        *run
 	over       *time.Timer // at end
 	free       chan *loopSlot

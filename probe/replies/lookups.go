@@ -41,15 +41,29 @@ func readMessage(data []byte) (m message, ok bool) {
 const addressIPv6 = 28
 
 // ReadDNS reads an answer to a look-up that says that there is none. ok is false for all
-// others, and for those about IPv6 alone: who has no such address asks for the other one
-// beside it, and some servers say then that there is no such name.
+// others, and for "no such host" to a question for an IPv6 address: the IPv4 address is asked
+// for beside it, and some servers answer so where a name has that one alone.
 func ReadDNS(data []byte) (r Reply, ok bool) {
 	m, ok := readMessage(data)
-	if !ok || !m.answer {
+	if !ok {
 		return Reply{}, false
 	}
-	said, known := map[byte]string{2: "server failure", 3: "no such host", 5: "query refused"}[m.code]
-	if !known || m.code == 3 && m.kind == addressIPv6 {
+	return m.reply()
+}
+
+// reply reads a message as ReadDNS does.
+func (m message) reply() (r Reply, ok bool) {
+	said := ""
+	switch {
+	case !m.answer:
+	case m.code == 2:
+		said = "server failure"
+	case m.code == 3 && m.kind != addressIPv6:
+		said = "no such host"
+	case m.code == 5:
+		said = "query refused"
+	}
+	if said == "" {
 		return Reply{}, false
 	}
 	return Reply{Protocol: "dns", Text: clean("lookup " + m.name + ": " + said)}, true
@@ -67,23 +81,28 @@ const maxLookups = 4096
 type lookup struct {
 	client netip.Addr
 	id     uint16
-	name   string
+	name   string // in lower case: servers may answer in another
 }
 
 // lookups follows questions to name servers until one of these answers: a server that says
 // nothing holds up whoever asks it, and shows in no connection.
 type lookups struct {
 	open map[lookup]seen // the first question of each
+	lost uint64          // questions that there was no room for
 }
 
 // take takes a question, or an answer, of a client that local says is of this host.
 func (l *lookups) take(s seen, local func(netip.Addr) bool) {
 	if s.message.answer {
-		delete(l.open, lookup{s.to.Addr(), s.message.id, s.message.name})
+		delete(l.open, lookup{s.to.Addr(), s.message.id, strings.ToLower(s.message.name)})
 		return
 	}
-	k := lookup{s.from.Addr(), s.message.id, s.message.name}
-	if _, known := l.open[k]; known || len(l.open) >= maxLookups || !local(s.from.Addr()) {
+	k := lookup{s.from.Addr(), s.message.id, strings.ToLower(s.message.name)}
+	if _, known := l.open[k]; known || !local(s.from.Addr()) {
+		return
+	}
+	if len(l.open) >= maxLookups {
+		l.lost++
 		return
 	}
 	l.open[k] = s

@@ -90,14 +90,26 @@ func TestNoSuchHost(t *testing.T) {
 	}
 }
 
+// TestNamesInAnyCase: an answer may have the name in another case than the question.
+func TestNamesInAnyCase(t *testing.T) {
+	l := &lookups{open: map[lookup]seen{}}
+	client, server := netip.MustParseAddrPort("10.0.0.2:40000"), netip.MustParseAddrPort("10.0.0.53:53")
+	anybody := func(netip.Addr) bool { return true }
+	l.take(seen{from: client, to: server, message: message{id: 1, name: "Shop.internal"}}, anybody)
+	l.take(seen{from: server, to: client, message: message{id: 1, name: "shop.internal", answer: true}}, anybody)
+	if len(l.open) != 0 {
+		t.Error("an answer was not found to be one")
+	}
+}
+
 // TestLookupsAreBounded: a flood of questions takes no more than its room.
 func TestLookupsAreBounded(t *testing.T) {
 	l := &lookups{open: map[lookup]seen{}}
 	for id := range uint16(2 * maxLookups) {
 		l.take(seen{from: netip.MustParseAddrPort("10.0.0.2:40000"), to: netip.MustParseAddrPort("10.0.0.53:53"), message: message{id: id, name: "a"}}, func(netip.Addr) bool { return true })
 	}
-	if len(l.open) != maxLookups {
-		t.Errorf("%d are followed", len(l.open))
+	if len(l.open) != maxLookups || l.lost != maxLookups {
+		t.Errorf("%d are followed, %d are not", len(l.open), l.lost)
 	}
 }
 

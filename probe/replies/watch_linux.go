@@ -20,8 +20,9 @@ import (
 // watches, as events of the kind [probe.LogLine]. It needs CAP_NET_RAW, and is for one
 // Watch.
 type Replies struct {
-	opts  Options
-	kinds uint64
+	opts    Options
+	kinds   uint64 // replies of more kinds than are told
+	lookups uint64 // questions to name servers that were not followed
 }
 
 var (
@@ -39,10 +40,14 @@ func (r *Replies) Source() probe.Source {
 
 // Missing says what was not told, nil for nothing.
 func (r *Replies) Missing() []*probe.Unsupported {
-	if r.kinds == 0 {
-		return nil
+	var out []*probe.Unsupported
+	if r.kinds > 0 {
+		out = append(out, &probe.Unsupported{What: sourceName, Reason: fmt.Sprintf("%d were of more kinds than are told in a second", r.kinds)})
 	}
-	return []*probe.Unsupported{{What: sourceName, Reason: fmt.Sprintf("%d were of more kinds than are told in a second", r.kinds)}}
+	if r.lookups > 0 {
+		out = append(out, &probe.Unsupported{What: sourceName, Reason: fmt.Sprintf("%d look-ups were not followed: more than %d had no answer at once", r.lookups, maxLookups)})
+	}
+	return out
 }
 
 // Check says whether replies can be read here.
@@ -118,11 +123,12 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 		names.overdue(now, func(s seen) { f.late(s, emit) })
 		f.flush(now, done, emit)
 	}
-	r.kinds = f.lost
+	r.kinds, r.lookups = f.lost, names.lost
 	return nil
 }
 
-// drain takes the packets that are there, look-ups to names and error replies to f. A packet of the last moments counts as of now.
+// drain takes the packets that are there: look-ups go to names, error replies to f. A packet
+// of the last moments counts as of now.
 func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit func(probe.Event)) error {
 	now := r.opts.Clock.Now()
 	for {
@@ -150,7 +156,7 @@ func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit fun
 		proto := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, ll.Protocol))
 		if s, ok := decode(proto, data[:n]); ok {
 			s.at = now
-			if s.message.name != "" {
+			if s.message.name != "" && !r.opts.SentOnly {
 				names.take(s, r.opts.Local)
 			}
 			if s.reply.Text != "" {
@@ -181,7 +187,7 @@ func decode(proto uint16, b []byte) (s seen, ok bool) {
 	s.from, s.to = netip.AddrPortFrom(src.Unmap(), binary.BigEndian.Uint16(b)), netip.AddrPortFrom(dst.Unmap(), binary.BigEndian.Uint16(b[2:]))
 	if next == 17 {
 		s.message, ok = readMessage(b[8:])
-		s.reply, _ = ReadDNS(b[8:])
+		s.reply, _ = s.message.reply()
 		return s, ok
 	}
 	if len(b) < 20 || len(b) < int(b[12]>>4)*4 {

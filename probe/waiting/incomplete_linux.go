@@ -13,7 +13,7 @@ import (
 )
 
 // maxReaders bounds the threads of the services of a namespace that are looked at in one
-// reading.
+// reading. Of a service with more, those that were not looked at count as the others.
 const maxReaders = 128
 
 // countIncomplete counts the requests of each service that came in only in part: on
@@ -21,11 +21,13 @@ const maxReaders = 128
 // which more came piece by piece. Sockets alone do not tell such a request from one that
 // is worked on.
 func (s *Sampler) countIncomplete() {
-	left := maxReaders
+	var asked []*service
 	for _, x := range s.tally.services {
-		if !x.open || len(x.begun)+len(x.coming) == 0 {
-			continue
+		if x.open && len(x.begun)+len(x.coming) > 0 {
+			asked = append(asked, x)
 		}
+	}
+	for _, x := range asked {
 		in := make(map[uint32]bool, len(x.coming))
 		for _, inode := range x.coming {
 			in[inode] = true
@@ -34,33 +36,48 @@ func (s *Sampler) countIncomplete() {
 		for _, inode := range x.begun {
 			begun[inode] = true
 		}
+		left := max(1, maxReaders/len(asked))
+		waiting, threads, looked, pids := 0, 0, 0, 0
 		for _, pid := range x.owner.pids {
-			for _, inode := range readsFrom(pid, &left) {
-				if begun[inode] {
+			if left <= 0 {
+				break
+			}
+			inodes, all := readsFrom(pid, left)
+			pids, threads, looked = pids+1, threads+all, looked+min(all, left)
+			left -= min(all, left)
+			for _, inode := range inodes {
+				if begun[inode] && !in[inode] {
 					in[inode] = true
+					waiting++
 				}
 			}
 		}
-		x.incomplete = float64(len(in))
+		x.incomplete = float64(len(in)) + unseen(waiting, looked, threads, pids, len(x.owner.pids))
 	}
 }
 
+// unseen is how many more requests threads wait for the rest of that were not looked at: of
+// the looked at ones so many did, of as many threads in so many of all processes.
+func unseen(waiting, looked, threads, pids, all int) float64 {
+	if looked == 0 || pids == 0 {
+		return 0
+	}
+	every := float64(threads) * float64(all) / float64(pids)
+	return float64(waiting) * (every/float64(looked) - 1)
+}
+
 // readsFrom returns the inodes of the sockets that threads of a process sleep to read
-// from. It looks at as many threads as are left.
-func readsFrom(pid int32, left *int) []uint32 {
+// from, and how many threads it has. It looks at no more than so many of them.
+func readsFrom(pid int32, most int) (out []uint32, threads int) {
 	dir := filepath.Join("/proc", strconv.Itoa(int(pid)))
 	tasks, err := os.Open(filepath.Join(dir, "task"))
 	if err != nil {
-		return nil
+		return nil, 0
 	}
 	defer tasks.Close()
-	names, _ := tasks.Readdirnames(maxReaders)
-	var out []uint32
+	names, _ := tasks.Readdirnames(-1)
 	var link [64]byte
-	for _, tid := range names {
-		if *left--; *left < 0 {
-			break
-		}
+	for _, tid := range names[:min(len(names), most)] {
 		task := filepath.Join(dir, "task", tid)
 		call, err := os.ReadFile(filepath.Join(task, "syscall"))
 		if err != nil {
@@ -78,7 +95,7 @@ func readsFrom(pid int32, left *int) []uint32 {
 			out = append(out, inode)
 		}
 	}
-	return out
+	return out, len(names)
 }
 
 // pollInput is POLLIN of poll(2).

@@ -107,3 +107,22 @@ func TestAsked(t *testing.T) {
 		t.Errorf("%v requests, want 7", p.asked)
 	}
 }
+
+// TestUnseen: what was not looked at counts as what was.
+func TestUnseen(t *testing.T) {
+	for _, c := range []struct {
+		name                                string
+		waiting, looked, threads, pids, all int
+		want                                float64
+	}{
+		{"all were looked at", 7, 10, 10, 2, 2, 0},
+		{"a third of one process's threads", 100, 128, 384, 1, 1, 200},
+		{"a quarter of processes of one thread each", 100, 100, 100, 100, 400, 300},
+		{"none waits", 0, 128, 400, 1, 1, 0},
+		{"none could be looked at", 0, 0, 0, 0, 5, 0},
+	} {
+		if got := unseen(c.waiting, c.looked, c.threads, c.pids, c.all); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -63,10 +63,11 @@ func (link *Link) Socket() *socket.Socket { return link.sock }
 // TLS returns the TLS connection, nil where there is none.
 func (link *Link) TLS() *tls.Conn { return link.tls }
 
-// Addrs returns the addresses of both ends, to who uses the connection.
+// Addrs returns the addresses of both ends. Only the goroutine that uses the connection may
+// call it: the local one is set when it comes up.
 func (link *Link) Addrs() (local, remote netip.AddrPort) { return link.local, link.remote }
 
-// Remote returns the address of the peer, to anybody.
+// Remote returns the address of the peer. It may be called from any goroutine.
 func (link *Link) Remote() netip.AddrPort { return link.remote }
 
 // Hup reports whether something was seen to happen to the connection; SetHup tells.

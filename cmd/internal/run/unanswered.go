@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/rampload/rampload/attack"
@@ -53,10 +54,11 @@ func (u *unanswered) Failure(f attack.Failure) {
 // asking it.
 func (u *unanswered) sources(ctx context.Context, targets []profiles.Target) []probe.Status {
 	u.mu.Lock()
-	defer u.mu.Unlock()
+	failed := maps.Clone(u.failed)
+	u.mu.Unlock()
 	var out []probe.Status
 	for i, t := range targets {
-		a, ok := u.failed[uint16(i)]
+		a, ok := failed[uint16(i)]
 		if !ok {
 			continue
 		}

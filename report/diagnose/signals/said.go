@@ -79,14 +79,17 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 			named[cell.Detail] += float64(cell.Attempts)
 		}
 	}
-	most := func(kind attack.DetailKind) string {
+	commonest := func(of func(attack.Detail) bool) string {
 		best, n := attack.Detail{}, 0.0
 		for d, k := range named {
-			if d.Kind == kind && (k > n || k == n && d.Code < best.Code) {
+			if of(d) && (k > n || k == n && d.Code < best.Code) {
 				best, n = d, k
 			}
 		}
 		return fmt.Sprintf("%s of the failures: %s", words.Percent(n/max(c.Target.Total.Failed, 1)), best)
+	}
+	most := func(kind attack.DetailKind) string {
+		return commonest(func(d attack.Detail) bool { return d.Kind == kind })
 	}
 	share := func(kind attack.DetailKind) float64 { return kinds[kind] / max(c.Target.Total.Failed, 1) }
 	if n := share(attack.CertificateDetail); n > 0 {
@@ -99,7 +102,7 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	if n := apart / max(c.Target.Total.Failed, 1); n > 0 {
-		f.Set(evidence.AlertMismatch, evidence.When(n, 0.05, 0.5), "client", "%s", most(attack.AlertDetail))
+		f.Set(evidence.AlertMismatch, evidence.When(n, 0.05, 0.5), "client", "%s", commonest(mismatch))
 	}
 	if n := share(attack.AlertDetail); n > 0 {
 		f.Set(evidence.AlertTold, evidence.When(n, 0.05, 0.5), "client", "%s", most(attack.AlertDetail))

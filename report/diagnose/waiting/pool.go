@@ -26,8 +26,10 @@ func (s *Step) resting() *Behind {
 	if s.Unfinished() || !(s.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(s.Before.Oldest))) || !s.Now.OldestGrows {
 		return nil
 	}
-	if b := s.Fewer(); b != nil && b.Rests() {
-		return b
+	for i := range s.Behind {
+		if b := &s.Behind[i]; s.fewer(b) && b.Rests() {
+			return b
+		}
 	}
 	return nil
 }
@@ -37,12 +39,16 @@ func (s *Step) resting() *Behind {
 // waits for one of them, or does something else, cannot be seen.
 func (s *Step) Fewer() *Behind {
 	for i := range s.Behind {
-		b := &s.Behind[i]
-		if b.Connections >= 1 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections && s.Now.Served() >= 1.2*b.Connections && s.Now.Served() >= b.Connections+2 {
+		if b := &s.Behind[i]; s.fewer(b) {
 			return b
 		}
 	}
 	return nil
+}
+
+func (s *Step) fewer(b *Behind) bool {
+	return b.Connections >= 1 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections &&
+		s.Now.Served() >= 1.2*b.Connections && s.Now.Served() >= b.Connections+2
 }
 
 // Rests reports whether hardly anything is asked on connections on which much was.
