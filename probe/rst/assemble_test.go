@@ -187,6 +187,22 @@ func TestLimiter(t *testing.T) {
 	if e := events[5]; e.Kind != probe.RSTSent || e.Count != 3 || e.At != 2*time.Millisecond || e.Remote.Port() != 0 || e.Local != server {
 		t.Errorf("%s", show(e))
 	}
+	// What the kernel has counted without the client's port keeps the server's.
+	events = nil
+	l = newLimiter(1, nil, func(e probe.Event) { events = append(events, e) })
+	for range 2 {
+		l.add(probe.Event{Kind: probe.RSTSent, At: time.Second, Host: "server", Local: server, Remote: peer(0), Reason: "TCP_STATE"})
+		l.add(probe.Event{Kind: probe.RSTSent, At: time.Second, Host: "server", Local: server, Remote: netip.AddrPortFrom(client.Addr(), 0), Reason: "TCP_STATE", Count: 3})
+	}
+	l.flush()
+	for _, e := range events {
+		if e.Local != server {
+			t.Errorf("%s", show(e))
+		}
+	}
+	if total(events) != 8 {
+		t.Errorf("%d counted, want 8", total(events))
+	}
 	// A flood of connections costs bounded memory and loses no count.
 	events = nil
 	for i := range 3 * maxGroups {
@@ -199,4 +215,13 @@ func TestLimiter(t *testing.T) {
 	if total(events) != 3*maxGroups {
 		t.Errorf("%d counted, want %d", total(events), 3*maxGroups)
 	}
+	l = newLimiter(2, []uint16{80}, func(e probe.Event) {
+		if e.Local != server {
+			t.Errorf("%s is not of the service", show(e))
+		}
+	})
+	for i := range 2 * maxGroups {
+		l.add(probe.Event{Kind: probe.Retransmit, At: 2 * time.Second, Host: "server", Local: server, Remote: peer(i)})
+	}
+	l.flush()
 }

@@ -23,7 +23,7 @@ type limiter struct {
 }
 
 // maxGroups bounds the connections counted between two flushes; those beyond
-// share one count per kind and host.
+// share one count per kind, host and served port.
 const maxGroups = 4096
 
 type group struct {
@@ -52,10 +52,15 @@ func (l *limiter) add(e probe.Event) {
 	}
 	g := group{e.Kind, e.Host, e.Local, e.Remote, e.Reason, e.State, e.PID, e.Packet != nil && e.Packet.FromPeer}
 	if _, known := l.groups[g]; !known && len(l.groups) >= maxGroups {
-		// A packet keeps the ends and the fingerprint of the first of its group.
-		g = group{kind: e.Kind, host: e.Host}
+		// A packet keeps the ends and the fingerprint of the first of its group; what is
+		// of a service stays of that service.
+		var service netip.AddrPort
+		if slices.Contains(l.served, e.Local.Port()) {
+			service = e.Local
+		}
+		g = group{kind: e.Kind, host: e.Host, local: service}
 		if e.Packet == nil {
-			e = probe.Event{Kind: e.Kind, At: e.At, Source: e.Source, Host: e.Host, Count: e.Count}
+			e = probe.Event{Kind: e.Kind, At: e.At, Source: e.Source, Host: e.Host, Local: service, Count: e.Count}
 		}
 	}
 	if have := l.groups[g]; have != nil {
@@ -71,6 +76,9 @@ func (l *limiter) add(e probe.Event) {
 // count together: of two ports that are not served, the higher.
 func (l *limiter) coarse(e probe.Event) probe.Event {
 	local, remote := e.Local.Port(), e.Remote.Port()
+	if local == 0 || remote == 0 { // forgotten already
+		return e
+	}
 	served := slices.Contains(l.served, local)
 	if !served && !slices.Contains(l.served, remote) {
 		served = local < remote

@@ -117,7 +117,7 @@ func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
 // open loads programs into the kernel, or reads its tracepoints where that cannot
 // be done.
 func (t *Trace) open(hosts []placed, offset time.Duration, emit func(probe.Event)) (source, error) {
-	limit := newLimiter(orDefault(t.opts.MaxPerSecond, defaultPerSecond), t.opts.Ports, emit)
+	limit := newLimiter(orDefault(t.opts.MaxPerSecond, defaultPerSecond), t.opts.served(), emit)
 	var why *probe.Unsupported
 	if !t.opts.Tracefs && t.opts.Root == "" {
 		p, err := openPrograms(t.opts, hosts)

@@ -1,6 +1,7 @@
 package rst
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rampload/rampload/probe"
@@ -42,6 +43,16 @@ type TraceOptions struct {
 	// Root is the tracefs directory, and implies Tracefs; empty: found, or mounted
 	// for this process alone.
 	Root string
+}
+
+// served returns the ports that are known to be of services: those asked for, and those
+// of the hosts.
+func (o TraceOptions) served() []uint16 {
+	ports := slices.Clone(o.Ports)
+	for _, h := range o.Hosts {
+		ports = append(ports, h.Ports...)
+	}
+	return ports
 }
 
 // CaptureOptions says what a [Capture] reports. Clock is required.

@@ -13,9 +13,10 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// usedAgain is after what time a pair of addresses and ports is taken for another
-// connection: a client that was reset may use its port again at once, and what is still on
-// its way to a connection that is gone draws further resets for a while.
+// usedAgain is for how long a RST that ended no socket is taken for a further answer to
+// the connection of the same addresses and ports that was reset before: what is still on
+// its way to a connection that is gone draws such answers. A RST that ended a socket is of
+// another connection, however soon: a client that was reset may use its port again at once.
 const usedAgain = time.Second
 
 const trace = "reset trace"
@@ -43,7 +44,7 @@ func (t *target) resets() {
 		case probe.RSTSent, probe.RSTRejected:
 			pair := [2]netip.AddrPort{e.Local, e.Remote}
 			before, again := last[pair]
-			if again = again && e.At-before < usedAgain && e.Remote.Port() != 0; again {
+			if again && e.At-before < usedAgain && e.Remote.Port() != 0 && !endsSocket(e) {
 				continue
 			}
 			last[pair] = e.At
@@ -57,10 +58,25 @@ func (t *target) resets() {
 	}
 }
 
+// endsSocket reports whether a RST ended a socket of its own, which happens to a socket once:
+// not an answer for want of a socket, or by a listener, of which one connection may draw many.
+func endsSocket(e probe.Event) bool {
+	switch e.State {
+	case "", "TCP_LISTEN", "TCP_SYN_RECV", "TCP_NEW_SYN_RECV":
+		return false
+	}
+	return e.Kind == probe.RSTSent && reasonOf(e) != "NO_SOCKET"
+}
+
+// reasonOf is the kernel's reason of a RST without the prefixes that some kernels give it.
+func reasonOf(e probe.Event) string {
+	return strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(e.Reason), "SK_RST_REASON_"), "TCP_")
+}
+
 // failed counts a RST that was sent to a client.
 func (t *target) failed(e probe.Event, n uint64, w int, listens func(time.Duration) bool) {
 	key := cellKey{attack.Reset, attack.PhaseAwait, t.remotes[unmapped(e.Local)]}
-	reason := strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(e.Reason), "SK_RST_REASON_"), "TCP_")
+	reason := reasonOf(e)
 	switch {
 	case e.Kind == probe.RSTRejected, reason == "NO_SOCKET" && !listens(e.At):
 		key.fault, key.phase = attack.Refused, attack.PhaseDial

@@ -69,9 +69,10 @@ func TestResetsOfConnections(t *testing.T) {
 	other.Host = "orders-2"
 	log := watched(40,
 		sent(time.Second, client(1), "ABORT_ON_CLOSE", "TCP_ESTABLISHED"),
-		sent(time.Second+time.Millisecond, client(1), "NO_SOCKET", ""), // of the same connection
-		sent(3*time.Second, client(1), "TCP_STATE", "TCP_ESTABLISHED"), // the port is used again
-		sent(4*time.Second, client(2), "NO_SOCKET", ""),                // somebody listens: of a connection that is gone
+		sent(time.Second+time.Millisecond, client(1), "NO_SOCKET", ""),                // of the same connection
+		sent(3*time.Second, client(1), "TCP_STATE", "TCP_ESTABLISHED"),                // the port is used again
+		sent(3*time.Second+500*time.Millisecond, client(1), "TCP_STATE", "TCP_CLOSE"), // and again, at once
+		sent(4*time.Second, client(2), "NO_SOCKET", ""),                               // somebody listens: of a connection that is gone
 		probe.Event{Kind: probe.RSTSent, At: 5 * time.Second, Host: "orders-1", Local: server, Remote: netip.AddrPortFrom(client(0).Addr(), 0), Reason: "TCP_STATE", Count: 50},
 		probe.Event{Kind: probe.RSTReceived, At: 6 * time.Second, Host: "orders-1", Local: server, Remote: client(3), State: "TCP_ESTABLISHED"},
 		probe.Event{Kind: probe.RSTReceived, At: 6 * time.Second, Host: "orders-1", Local: server, Remote: client(4)}, // closed already
@@ -83,10 +84,10 @@ func TestResetsOfConnections(t *testing.T) {
 	if requests != 1000+50-25 { // in one window more were reset than had come in
 		t.Errorf("%d requests", requests)
 	}
-	if faults[attack.Reset] != 53 || faults[attack.Refused] != 0 || faults[attack.Canceled] != 1 {
+	if faults[attack.Reset] != 54 || faults[attack.Refused] != 0 || faults[attack.Canceled] != 1 {
 		t.Errorf("faults %v", faults)
 	}
-	if len(got.Failures) != 3 || got.Failures[0].Conn.Local != client(1) || got.Failures[0].Conn.Remote != server || !got.Failures[0].WireReset {
+	if len(got.Failures) != 4 || got.Failures[0].Conn.Local != client(1) || got.Failures[0].Conn.Remote != server || !got.Failures[0].WireReset {
 		t.Errorf("failures %+v", got.Failures)
 	}
 	want := report.Counted{Target: "orders", By: report.CountedByKernel, Traced: true, GivenUp: 1}
