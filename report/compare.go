@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/report/compare"
+	"github.com/rampload/rampload/report/format"
 )
 
 // ErrDifferent means that reports are not of one profile and engine, so that a
@@ -207,7 +208,7 @@ func firstFull(r *Report) string {
 	}
 	s := best.Name + " on " + best.Host
 	if best.LoadRPS != nil {
-		s += " at " + FormatRate(math.Round(*best.LoadRPS))
+		s += " at " + format.Rate(math.Round(*best.LoadRPS))
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/rampload/rampload/report/compare"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -28,7 +29,7 @@ func compareMetrics(old, new, history []*Report) []compare.Measured {
 		if share > 0 {
 			add(MetricComparison{
 				Target: name, Metric: "SLO crossing", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true,
-				Note: "the load at which failures pass " + FormatPercent(share, 3),
+				Note: "the load at which failures pass " + format.FinePercent(share),
 			},
 				func(r *Report) (compare.Observation, bool) { return crossingLoad(r, name, share) })
 		}
@@ -185,7 +186,7 @@ func (b bins) note() string {
 	if math.IsInf(b.below, 1) {
 		return "geometric mean over the loads that all runs share"
 	}
-	return "geometric mean over the shared loads below " + FormatRate(math.Round(b.below))
+	return "geometric mean over the shared loads below " + format.Rate(math.Round(b.below))
 }
 
 // upTo leaves out the loads above one.

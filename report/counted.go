@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/rampload/rampload/report/format"
+)
 
 // How the load of a target was counted that rampload watched and did not send.
 const (
@@ -43,7 +47,7 @@ func (c Counted) String() string {
 		s += "; resets were not told"
 	}
 	if c.GivenUp > 0 {
-		s += fmt.Sprintf("; %s more came from clients", FormatCount(c.GivenUp))
+		s += fmt.Sprintf("; %s more came from clients", format.Count(c.GivenUp))
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/series"
 )
@@ -41,7 +42,7 @@ func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
 		r.Reason = fmt.Sprintf("no target is named %q", g.Of)
 		return r
 	}
-	share := FormatPercent(g.Share, 3)
+	share := format.FinePercent(g.Share)
 	var first, least *Crossing
 	where, unproven := "", ""
 	for _, t := range e.targets {
@@ -58,8 +59,8 @@ func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
 		}
 	}
 	if first == nil {
-		sent := FormatRate(math.Round(e.series.Achieved(e.end)))
-		proven := FormatRate(math.Floor(*least.LoadLowRPS + 1e-9))
+		sent := format.Rate(math.Round(e.series.Achieved(e.end)))
+		proven := format.Rate(math.Floor(*least.LoadLowRPS + 1e-9))
 		switch {
 		case e.missing != "":
 			r.Reason = fmt.Sprintf("%s; so far failures of %s stay below %s up to %s", e.missing, unproven, share, proven)
@@ -68,20 +69,20 @@ func judgeCrossing(g profiles.Gate, e *evidence) GateResult {
 			r.Reason = fmt.Sprintf("failures stay below %s up to %s", share, sent)
 		default:
 			r.Reason = fmt.Sprintf("failures of %s are not seen to pass %s up to %s, but that they do not is proven up to %s only: hold %s for longer",
-				unproven, share, sent, proven, FormatRate(g.Value))
+				unproven, share, sent, proven, format.Rate(g.Value))
 		}
 		return r
 	}
 	r.Value = first.LoadRPS
-	r.Reason = fmt.Sprintf("failures of %s pass %s at %s (%s to %s) at %s", where, share, FormatRate(math.Round(*first.LoadRPS)),
-		FormatNumber(math.Round(*first.LoadLowRPS)), FormatNumber(math.Round(*first.LoadHighRPS)), FormatSeconds(*first.AtS))
+	r.Reason = fmt.Sprintf("failures of %s pass %s at %s (%s to %s) at %s", where, share, format.Rate(math.Round(*first.LoadRPS)),
+		format.Number(math.Round(*first.LoadLowRPS)), format.Number(math.Round(*first.LoadHighRPS)), format.Seconds(*first.AtS))
 	switch {
 	case g.Op.Holds(*least.LoadLowRPS, g.Value):
 		r.Result = GatePassed
 	case !g.Op.Holds(*first.LoadHighRPS, g.Value):
 		r.Result = GateFailed
 	default:
-		r.Reason += "; the interval holds " + FormatRate(g.Value) + ": send more requests near it"
+		r.Reason += "; the interval holds " + format.Rate(g.Value) + ": send more requests near it"
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // The verdict of a report, as another program reads it.
@@ -19,7 +20,7 @@ func ExampleRead() {
 	}
 	verdict := r.Findings[0]
 	fmt.Println(verdict.Verdict, verdict.Cause, "on", verdict.Host)
-	fmt.Println(report.FormatCount(r.Totals.WireResets), "resets in", report.FormatCount(r.Totals.Requests), "requests")
+	fmt.Println(format.Count(r.Totals.WireResets), "resets in", format.Count(r.Totals.Requests), "requests")
 	// Output:
 	// explains server-file-descriptors on payments-1
 	// 3,112 resets in 123,000 requests

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/series"
 )
@@ -128,7 +129,7 @@ func (e *evidence) doubt(r GateResult, unknown uint64) GateResult {
 		return r
 	}
 	r.Result = GateUndecided
-	r.Reason = fmt.Sprintf("of %s transactions nobody knows what became; of the others %s", FormatCount(unknown), r.Reason)
+	r.Reason = fmt.Sprintf("of %s transactions nobody knows what became; of the others %s", format.Count(unknown), r.Reason)
 	return r
 }
 
@@ -152,13 +153,13 @@ func (e *evidence) judgeBands(g profiles.Gate) GateResult {
 		band.Cluster, band.Most = max(t.Cluster, band.Cluster), max(t.Most, band.Most)
 		band.Together = 0 // the whole has proven that
 		b := judge.Counts(g, band)
-		near := " near " + FormatRate(g.UpTo)
+		near := " near " + format.Rate(g.UpTo)
 		switch {
 		case b.Result == GateFailed:
 			b.Reason += near
 			return b
 		case part == topBand && b.Result == GateUndecided && r.Result == GatePassed:
-			b.Reason = fmt.Sprintf("from %s to %s: %s", FormatRate(math.Round(from)), FormatRate(g.UpTo), b.Reason)
+			b.Reason = fmt.Sprintf("from %s to %s: %s", format.Rate(math.Round(from)), format.Rate(g.UpTo), b.Reason)
 			if hold := missingAt(g, band.Total()); hold != "" {
 				b.Reason += "; " + hold
 			}
@@ -177,7 +178,7 @@ func missingAt(g profiles.Gate, had series.Tally) string {
 	if had.K > 0 || need <= had.N {
 		return ""
 	}
-	return "hold " + FormatRate(g.UpTo) + " for " + FormatSeconds(math.Ceil(float64(need)/g.UpTo))
+	return "hold " + format.Rate(g.UpTo) + " for " + format.Seconds(math.Ceil(float64(need)/g.UpTo))
 }
 
 // evidence is the part of a run that one gate is judged on.
@@ -209,7 +210,7 @@ func newEvidence(g profiles.Gate, in Judged) *evidence {
 		if in.Series.Interval > 0 {
 			e.end = min(e.end, max(0, int(*in.LimitedAt/in.Series.Interval)))
 		}
-		limited = "this machine was the limit from " + FormatSeconds(in.LimitedAt.Seconds()) + " on"
+		limited = "this machine was the limit from " + format.Seconds(in.LimitedAt.Seconds()) + " on"
 		if in.LimitedReason != "" {
 			limited += " (" + in.LimitedReason + ")"
 		}
@@ -220,7 +221,7 @@ func newEvidence(g profiles.Gate, in Judged) *evidence {
 	}
 	if want > 0 {
 		if sent := in.Series.Achieved(e.end); sent < attack.FairShare*want {
-			e.missing = fmt.Sprintf("%s was not reached: at most %s was sent", FormatRate(want), FormatRate(math.Round(sent)))
+			e.missing = fmt.Sprintf("%s was not reached: at most %s was sent", format.Rate(want), format.Rate(math.Round(sent)))
 			switch {
 			case limited != "":
 				e.missing += ", " + limited

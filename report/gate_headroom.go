@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 )
 
@@ -41,7 +42,7 @@ func judgeHeadroom(g profiles.Gate, e *evidence, all []Headroom) GateResult {
 		return r
 	}
 	r.Value = &least
-	r.Reason = fmt.Sprintf("%s left of %s at %s", FormatPercent(least, 3), nameOf(where), FormatSeconds(when.Seconds()))
+	r.Reason = fmt.Sprintf("%s left of %s at %s", format.FinePercent(least), nameOf(where), format.Seconds(when.Seconds()))
 	if !g.Op.Holds(least, g.Value) {
 		r.Result = GateFailed
 		return r
@@ -51,7 +52,7 @@ func judgeHeadroom(g profiles.Gate, e *evidence, all []Headroom) GateResult {
 		if from, gap := e.longestGap(seen[p]); gap > maxGap {
 			r.Result = GateUndecided
 			r.Reason = fmt.Sprintf("not seen on %s for %s from %s; else %s", nameOf(Headroom{Host: p.host, Process: p.process}),
-				FormatSeconds(gap.Seconds()), FormatSeconds(from.Seconds()), r.Reason)
+				format.Seconds(gap.Seconds()), format.Seconds(from.Seconds()), r.Reason)
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -53,7 +54,7 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 		return r
 	}
 	sent := in.Series.Achieved(e.end)
-	r.Reason = "no onset up to " + FormatRate(math.Round(sent))
+	r.Reason = "no onset up to " + format.Rate(math.Round(sent))
 	switch {
 	case e.missing != "":
 		r.Reason = e.missing + "; so far no onset"
@@ -63,7 +64,7 @@ func judgeOnset(g profiles.Gate, e *evidence, in Judged) GateResult {
 			return r
 		}
 		r.Result = GatePassed
-		r.Reason += "; a rise to " + FormatPercent(materialRise, 2) + " at " + FormatRate(g.Value) + " would have been found"
+		r.Reason += "; a rise to " + format.Percent(materialRise) + " at " + format.Rate(g.Value) + " would have been found"
 	default:
 		r.Result = GateFailed // an onset was asked for, and there is none at that load
 	}
@@ -91,7 +92,7 @@ func (e *evidence) unseen(in Judged) string {
 		if len(e.series.Names) > 1 {
 			name = " on " + e.series.Names[t]
 		}
-		why := fmt.Sprintf("a rise to %s at %s%s might have been missed", FormatPercent(materialRise, 2), FormatRate(e.gate.Value), name)
+		why := fmt.Sprintf("a rise to %s at %s%s might have been missed", format.Percent(materialRise), format.Rate(e.gate.Value), name)
 		if from < 1 {
 			return why + ": begin at a lower load"
 		}
@@ -106,8 +107,8 @@ func (e *evidence) unseen(in Judged) string {
 				r.Load = append(r.Load, max(e.gate.Value, r.Load[from]))
 			}
 			if stats.Finds(r, o, from, materialRise, stats.PowerWanted) {
-				return fmt.Sprintf("%s: hold %s for %s more, %s requests", why, FormatRate(e.gate.Value),
-					FormatSeconds(float64(seconds)), FormatNumber(math.Ceil(float64(done)*each)))
+				return fmt.Sprintf("%s: hold %s for %s more, %s requests", why, format.Rate(e.gate.Value),
+					format.Seconds(float64(seconds)), format.Number(math.Ceil(float64(done)*each)))
 			}
 		}
 		return why + ": it has too few requests for an onset; gate on failures instead"
@@ -144,10 +145,10 @@ func describeOnset(target string, o Onset) string {
 		s += " (in bursts)"
 	}
 	if o.LoadRPS != nil {
-		s += " from " + FormatRate(math.Round(*o.LoadRPS))
+		s += " from " + format.Rate(math.Round(*o.LoadRPS))
 	}
 	if o.LoadLowRPS != nil && o.LoadHighRPS != nil {
-		s += fmt.Sprintf(" (%s to %s)", FormatNumber(math.Round(*o.LoadLowRPS)), FormatNumber(math.Round(*o.LoadHighRPS)))
+		s += fmt.Sprintf(" (%s to %s)", format.Number(math.Round(*o.LoadLowRPS)), format.Number(math.Round(*o.LoadHighRPS)))
 	}
 	return s
 }

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rampload/rampload/report/format"
 )
 
 // Hand is what a person did to the load while it was sent: the run is not the one that
@@ -21,7 +23,7 @@ type Hand struct {
 func (h Hand) String() string {
 	at := ""
 	if h.LoadRPS != nil {
-		at = FormatRate(*h.LoadRPS)
+		at = format.Rate(*h.LoadRPS)
 	}
 	switch h.Action {
 	case "hold":
@@ -34,7 +36,7 @@ func (h Hand) String() string {
 		}
 		return "skipped to " + at
 	case "scale":
-		return fmt.Sprintf("scaled by %s, to %s", FormatNumber(h.Factor), at)
+		return fmt.Sprintf("scaled by %s, to %s", format.Fine(h.Factor), at)
 	case "stop":
 		return "stopped"
 	}
@@ -46,7 +48,7 @@ func (h Hand) String() string {
 func (r *Report) ByHand() string {
 	var done []string
 	for _, h := range r.Hands {
-		done = append(done, h.String()+" at "+FormatSeconds(h.AtS))
+		done = append(done, h.String()+" at "+format.Seconds(h.AtS))
 	}
 	return strings.Join(done, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report/format"
 )
 
 // DescribeIdle says what a sweep of idle times means for a client that keeps its
@@ -42,10 +43,10 @@ func (s IdleSweep) Resets() bool {
 }
 
 func idleVerdict(s attack.IdleSweep, client time.Duration) (summary, advice string) {
-	gone, span := FormatSeconds(s.Gone.Seconds()), FormatSeconds(s.Alive.Seconds())+" to "+FormatSeconds(s.Gone.Seconds())
+	gone, span := format.Seconds(s.Gone.Seconds()), format.Seconds(s.Alive.Seconds())+" to "+format.Seconds(s.Gone.Seconds())
 	switch s.End {
 	case "alive":
-		return fmt.Sprintf("connections live for %s without a request and longer: no idle timeout was met", FormatSeconds(s.To.Seconds())), ""
+		return fmt.Sprintf("connections live for %s without a request and longer: no idle timeout was met", format.Seconds(s.To.Seconds())), ""
 	case "closed":
 		summary = "server closes idle connections after " + gone
 	case "reset":
@@ -61,11 +62,11 @@ func idleVerdict(s attack.IdleSweep, client time.Duration) (summary, advice stri
 	}
 	keeps := "for ever"
 	if client > 0 {
-		keeps = FormatSeconds(client.Seconds())
+		keeps = format.Seconds(client.Seconds())
 	}
 	if client > 0 && s.Gone > client {
 		return fmt.Sprintf("%s, your client keeps them %s, which is shorter: no resets from idle connections", summary, keeps), ""
 	}
 	return fmt.Sprintf("%s, your client keeps them %s: expect resets", summary, keeps),
-		fmt.Sprintf("close idle connections in the client sooner, after %s, or keep them longer on the server and every proxy between", FormatSeconds(0.8*s.Gone.Seconds()))
+		fmt.Sprintf("close idle connections in the client sooner, after %s, or keep them longer on the server and every proxy between", format.Seconds(0.8*s.Gone.Seconds()))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -233,10 +234,10 @@ func unseen(log *runlog.Log) []report.Source {
 			})
 		}
 		if unawaited > 0 {
-			add("connections to", fmt.Sprintf("%s connections that the target closed were not watched for a reset behind the close: too many ended at once for the file descriptors that rampload may open", report.FormatCount(unawaited)))
+			add("connections to", fmt.Sprintf("%s connections that the target closed were not watched for a reset behind the close: too many ended at once for the file descriptors that rampload may open", format.Count(unawaited)))
 		}
 		if lookups > 0 {
-			add("addresses of", fmt.Sprintf("the name could not be looked up again %s times: the addresses known before were used", report.FormatCount(lookups)))
+			add("addresses of", fmt.Sprintf("the name could not be looked up again %s times: the addresses known before were used", format.Count(lookups)))
 		}
 	}
 	return out
@@ -250,7 +251,7 @@ func warnings(log *runlog.Log, result diagnose.Result) []string {
 		out = append(out, "the end of the run log could not be read; what came before it is reported")
 	}
 	if log.Folded {
-		out = append(out, "the run is long: it was read in windows of "+report.FormatSeconds(log.Header.Interval.Seconds())+", and no time in it is told more exactly")
+		out = append(out, "the run is long: it was read in windows of "+format.Seconds(log.Header.Interval.Seconds())+", and no time in it is told more exactly")
 	}
 	var dropped uint64
 	for _, windows := range log.Windows {
@@ -259,7 +260,7 @@ func warnings(log *runlog.Log, result diagnose.Result) []string {
 		}
 	}
 	if dropped > 0 {
-		out = append(out, fmt.Sprintf("%s failed attempts were counted but not kept one by one", report.FormatCount(dropped)))
+		out = append(out, fmt.Sprintf("%s failed attempts were counted but not kept one by one", format.Count(dropped)))
 	}
 	if log.Header.Generator.SkipVerify {
 		out = append(out, "certificates of the targets were not verified (tls skip-verify)")
@@ -290,9 +291,9 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 		}
 		switch {
 		case e.Kind == probe.Gap:
-			row.Text = fmt.Sprintf("%s was silent for %s", e.Source.Name, report.FormatSeconds(e.Value))
+			row.Text = fmt.Sprintf("%s was silent for %s", e.Source.Name, format.Seconds(e.Value))
 		case e.Kind == probe.ClockStep:
-			row.Text = fmt.Sprintf("the wall clock moved by %s", report.FormatSeconds(e.Value))
+			row.Text = fmt.Sprintf("the wall clock moved by %s", format.Seconds(e.Value))
 		case e.Comm != "" && e.Process == "":
 			row.Text = e.Comm
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -54,7 +55,7 @@ func nameMarks(r *report.Report) {
 				continue
 			}
 			at := m.AtS
-			text := fmt.Sprintf("it began %s after the mark %q", report.FormatSeconds(m.AfterS), m.Text)
+			text := fmt.Sprintf("it began %s after the mark %q", format.Seconds(m.AfterS), m.Text)
 			f.Evidence = append([]report.Evidence{{Source: "mark", Text: text, AtS: &at}}, f.Evidence...)
 		}
 	}

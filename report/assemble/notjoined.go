@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/spoken"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -89,7 +90,7 @@ func whyNot(h *heard) string {
 	case h.own > 0:
 		return "all transactions of this run that it names ended well"
 	case h.foreign > 0 && h.foreign == h.lines:
-		return fmt.Sprintf("all ids in it (%s) are of something else: does the service pass X-Transaction-Id on?", report.FormatCount(h.lines))
+		return fmt.Sprintf("all ids in it (%s) are of something else: does the service pass X-Transaction-Id on?", format.Count(h.lines))
 	case h.nearest == math.MaxInt64:
 		return "its lines have neither an id nor a time"
 	}
@@ -98,7 +99,7 @@ func whyNot(h *heard) string {
 		when = "before"
 	}
 	return fmt.Sprintf("it has no transaction id in what tells of faults (%s), and the nearest of that is %s %s any failure",
-		report.FormatCount(h.lines), spelling.FormatDuration(h.nearest.Abs().Round(time.Second/10)), when)
+		format.Count(h.lines), spelling.FormatDuration(h.nearest.Abs().Round(time.Second/10)), when)
 }
 
 // failedRequests returns the requests that are known to have failed, and when, in order.

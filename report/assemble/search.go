@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/search"
 )
@@ -30,7 +31,7 @@ func withSteps(log *runlog.Log) *runlog.Log {
 	add := func(kind string, start, end time.Duration, from, to float64) {
 		if end > start {
 			out.Header.Stages = append(out.Header.Stages, runlog.Stage{
-				Text: fmt.Sprintf("%s to %s", report.FormatRate(from), report.FormatRate(to)),
+				Text: fmt.Sprintf("%s to %s", format.Rate(from), format.Rate(to)),
 				Kind: kind, Start: start, End: end, From: from, To: to,
 			})
 		}
@@ -168,7 +169,7 @@ func searchGate(c *report.Capacity) report.GateResult {
 	case !c.Complete:
 		g.Reason = "the run ended before the search did"
 		if c.RPS != nil {
-			g.Reason += fmt.Sprintf("; so far %s passes", report.FormatRate(*c.RPS))
+			g.Reason += fmt.Sprintf("; so far %s passes", format.Rate(*c.RPS))
 		}
 	case c.Status == report.CapacityFound || c.Status == report.CapacityAtLeast:
 		g.Result = report.GatePassed
@@ -186,7 +187,7 @@ func bindingText(c *report.Capacity) string {
 	if b == nil {
 		return "every load passes"
 	}
-	load := report.FormatRate(*c.HighRPS)
+	load := format.Rate(*c.HighRPS)
 	if b.Result == report.StepLimited {
 		return "at " + load + " " + b.Reason
 	}
@@ -211,5 +212,5 @@ func undecidedSearch(c *report.Capacity) string {
 	if best < 0 {
 		return "no load was known to pass"
 	}
-	return fmt.Sprintf("no load is known to pass; at %s %s: hold loads longer", report.FormatRate(c.Steps[best].LoadRPS), c.Steps[best].Reason)
+	return fmt.Sprintf("no load is known to pass; at %s %s: hold loads longer", format.Rate(c.Steps[best].LoadRPS), c.Steps[best].Reason)
 }

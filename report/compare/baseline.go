@@ -35,7 +35,7 @@ func (m *Measured) Hold(g profiles.Gate) (result, reason string) {
 		s := map[profiles.Unit]func(float64) string{
 			profiles.UnitRate:     func(v float64) string { return format.Rate(math.Round(v)) },
 			profiles.UnitDuration: func(v float64) string { return format.Seconds(v / 1e3) },
-			profiles.UnitRatio:    func(v float64) string { return format.Percent(v, 3) },
+			profiles.UnitRatio:    func(v float64) string { return format.FinePercent(v) },
 		}[g.Unit](v)
 		if atLeast {
 			s = "none up to " + s
@@ -56,7 +56,7 @@ func (m *Measured) Hold(g profiles.Gate) (result, reason string) {
 		beyond = -beyond
 	}
 	if m.Relative && !open && !now.AtLeast {
-		reason += fmt.Sprintf(", %s of it", format.Percent(now.Value/base, 3))
+		reason += fmt.Sprintf(", %s of it", format.FinePercent(now.Value/base))
 	}
 	switch {
 	case open && now.AtLeast && now.Value >= judge.FairCrossing*g.Baseline*base:
@@ -72,7 +72,7 @@ func (m *Measured) Hold(g profiles.Gate) (result, reason string) {
 	if quantile > 0 && math.Abs(beyond) > quantile*sd/math.Sqrt(1+g.Baseline*g.Baseline/float64(len(m.Before))) {
 		return judge.Undecided, reason + "; more baseline runs would decide it"
 	}
-	return judge.Undecided, reason + fmt.Sprintf(": one run tells only what is more than %s from the limit; compare several with rampload compare --run", format.Percent(quantile*sd, 2))
+	return judge.Undecided, reason + fmt.Sprintf(": one run tells only what is more than %s from the limit; compare several with rampload compare --run", format.Percent(quantile*sd))
 }
 
 // ownSpread is the standard deviation of a run's distance from a factor on the median of
@@ -80,14 +80,14 @@ func (m *Measured) Hold(g profiles.Gate) (result, reason string) {
 func (m *Measured) ownSpread(factor, unit float64) (sd, quantile float64, how string) {
 	n := float64(len(m.Before))
 	sd, quantile = SpreadBetween, mathext.NormalQuantile(judge.Confidence)
-	how = fmt.Sprintf("; runs are taken to differ by %s (%d of %d baseline runs that would show it)", format.Percent(SpreadBetween, 2), len(m.Before), MinRuns)
+	how = fmt.Sprintf("; runs are taken to differ by %s (%d of %d baseline runs that would show it)", format.Percent(SpreadBetween), len(m.Before), MinRuns)
 	if len(m.Before) >= 2 && !Censored(m.Before) {
 		own := stat.StdDev(Values(m.Before), nil) / unit
 		if len(m.Before) >= MinRuns {
 			sd, quantile = own, distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(judge.Confidence)
-			how = fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), format.Percent(own, 2))
+			how = fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), format.Percent(own))
 		} else if own > sd {
-			sd, how = own, fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), format.Percent(own, 2))
+			sd, how = own, fmt.Sprintf("; the %d baseline runs differ by %s", len(m.Before), format.Percent(own))
 		}
 	}
 	within := 0.0
@@ -106,7 +106,7 @@ func (m *Measured) holdShares(g profiles.Gate, now Observation) (result, reason 
 		low, high = low+o.Low/float64(len(m.Before)), high+o.High/float64(len(m.Before))
 	}
 	base := stat.Mean(Values(m.Before), nil)
-	reason = fmt.Sprintf("%s, at most %s; the baseline has %s", format.Percent(now.Value, 3), format.Bound(now.High), format.Percent(base, 3))
+	reason = fmt.Sprintf("%s, at most %s; the baseline has %s", format.FinePercent(now.Value), format.Bound(now.High), format.FinePercent(base))
 	switch {
 	case now.Low > g.Baseline*high:
 		return judge.Failed, reason + ", at most " + format.Bound(high)
@@ -115,5 +115,5 @@ func (m *Measured) holdShares(g profiles.Gate, now Observation) (result, reason 
 	case now.Value == 0 && now.High <= max(high, g.Baseline*high):
 		return judge.Passed, reason + ", and no request fails now"
 	}
-	return judge.Undecided, reason + fmt.Sprintf(" (%s to %s): too few requests to tell; hold the load for longer", format.Percent(low, 2), format.Bound(high))
+	return judge.Undecided, reason + fmt.Sprintf(" (%s to %s): too few requests to tell; hold the load for longer", format.Percent(low), format.Bound(high))
 }

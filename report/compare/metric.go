@@ -67,7 +67,7 @@ func (p Power) String() string {
 	if p.Shift > 0 {
 		sign = "+"
 	}
-	s := fmt.Sprintf("%d %s %s%s in %.0f%% of cases", p.Runs, a, sign, format.Percent(p.Shift, 2), 100*p.Share)
+	s := fmt.Sprintf("%d %s %s%s in %.0f%% of cases", p.Runs, a, sign, format.Percent(p.Shift), 100*p.Share)
 	switch {
 	case p.NeedRuns == 0:
 		s += "; more than 100 would be needed to find it in 80%"
@@ -78,7 +78,7 @@ func (p Power) String() string {
 	if p.Assumed {
 		of = "runs are taken to differ by "
 	}
-	return s + " (" + of + format.Percent(p.Spread, 2) + ")"
+	return s + " (" + of + format.Percent(p.Spread) + ")"
 }
 
 // MinRuns is how many runs a side needs for a proof: with five on each, three

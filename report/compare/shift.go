@@ -142,7 +142,7 @@ func (m *Measured) indicate() {
 	}
 	if between.assumed && beyond && apart && (m.Relative || m.HigherBetter) && math.Abs(*m.Shift) <= between.quantile*m.deviation(between) {
 		beyond = false // shares are told by their own intervals
-		m.Note = joinNotes(m.Note, fmt.Sprintf("within what runs differ by themselves, taken as %s", format.Percent(between.sd, 2)))
+		m.Note = joinNotes(m.Note, fmt.Sprintf("within what runs differ by themselves, taken as %s", format.Percent(between.sd)))
 	}
 	switch {
 	case !beyond || !apart:

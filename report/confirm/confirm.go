@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Outcomes of a confirmation.
@@ -100,14 +101,14 @@ func (c *Result) settle(raised int, reached float64) {
 	case !moved:
 		c.Outcome = Refuted
 		c.Summary = fmt.Sprintf("the limit of %s was raised from %s to %s and %s: it was not the cause",
-			name, report.FormatNumber(*c.Resource.Limit), report.FormatNumber(*c.NewLimit), how)
+			name, format.Number(*c.Resource.Limit), format.Number(*c.NewLimit), how)
 	case raised > 1:
 		c.Outcome = Unsettled
 		c.Summary = fmt.Sprintf("%s, but %d suspected limits were raised together: raise one at a time", how, raised)
 	default:
 		c.Outcome = Confirmed
 		c.Summary = fmt.Sprintf("the limit of %s was raised from %s to %s and %s",
-			name, report.FormatNumber(*c.Resource.Limit), report.FormatNumber(*c.NewLimit), how)
+			name, format.Number(*c.Resource.Limit), format.Number(*c.NewLimit), how)
 	}
 }
 
@@ -120,13 +121,13 @@ func (c *Result) moved(reached float64) (moved, decided bool, how string) {
 	}
 	was := "the onset"
 	if c.Old.LoadRPS != nil {
-		was = "the onset at " + report.FormatRate(*c.Old.LoadRPS)
+		was = "the onset at " + format.Rate(*c.Old.LoadRPS)
 	}
 	switch c.New.Status {
 	case report.OnsetFound:
 		now := "-"
 		if c.New.LoadRPS != nil {
-			now = report.FormatRate(*c.New.LoadRPS)
+			now = format.Rate(*c.New.LoadRPS)
 		}
 		if c.New.LoadLowRPS != nil && *c.New.LoadLowRPS > high {
 			return true, true, fmt.Sprintf("%s moved to %s", was, now)
@@ -136,9 +137,9 @@ func (c *Result) moved(reached float64) (moved, decided bool, how string) {
 		return false, true, "failures are there from the start of the load"
 	}
 	if reached > high || math.IsInf(high, 1) && reached > 0 {
-		return true, true, fmt.Sprintf("%s is gone up to %s", was, report.FormatRate(reached))
+		return true, true, fmt.Sprintf("%s is gone up to %s", was, format.Rate(reached))
 	}
-	return false, false, fmt.Sprintf("this run reached only %s", report.FormatRate(reached))
+	return false, false, fmt.Sprintf("this run reached only %s", format.Rate(reached))
 }
 
 // loadReached is the highest load that a run achieved.

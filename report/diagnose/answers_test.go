@@ -55,7 +55,7 @@ func TestAnswersAreRead(t *testing.T) {
 			fail: excess(func(r *request) { answer(r, 503, "512 worker_connections are not enough") }),
 		},
 		{
-			name: "a rate limit that says when to come again", cause: "rate-limit-policy", says: "come again after 2.0 s",
+			name: "a rate limit that says when to come again", cause: "rate-limit-policy", says: "come again after 2 s",
 			fail: excess(func(r *request) { answer(r, 503, "busy", "retry-after", "2") }),
 		},
 		{

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Conclude returns a report with what an investigation told: the findings of its target
@@ -59,9 +60,9 @@ func Conclude(before *report.Report, told report.Investigation) *report.Report {
 			f.Verdict = "explains"
 			f.Summary = fmt.Sprintf("Experiments leave %s. %s", f.Cause, said)
 		case i == 0:
-			f.Summary = fmt.Sprintf("After %s, %s is likeliest (%.0f %%). %s", times(len(told.Experiments)), f.Cause, 100*f.Confidence, said)
+			f.Summary = fmt.Sprintf("After %s, %s is likeliest (%s). %s", times(len(told.Experiments)), f.Cause, format.Percent(f.Confidence), said)
 		default:
-			f.Summary = fmt.Sprintf("Or %s (%.0f %%): %s", f.Cause, 100*f.Confidence, said)
+			f.Summary = fmt.Sprintf("Or %s (%s): %s", f.Cause, format.Percent(f.Confidence), said)
 		}
 	}
 	if len(mine) > 0 && mine[0].Verdict == "explains" {
@@ -76,7 +77,7 @@ func evidence(told report.Investigation) (out []report.Evidence) {
 	for _, e := range told.Experiments {
 		out = append(out, report.Evidence{
 			Source: "experiment " + e.Name,
-			Text:   fmt.Sprintf("%s: %s of %s requests failed; %s", e.Changed, report.FormatCount(e.Failed), report.FormatCount(e.Requests), e.Tells),
+			Text:   fmt.Sprintf("%s: %s of %s requests failed; %s", e.Changed, format.Count(e.Failed), format.Count(e.Requests), e.Tells),
 		})
 	}
 	return out

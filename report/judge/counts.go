@@ -37,7 +37,7 @@ func Counts(g profiles.Gate, t series.Tallies) Result {
 	r, w := judgeShare(g.Op, g.Value, t)
 	v := w.sum.Share()
 	r.Value, r.Unit = &v, UnitName(profiles.UnitRatio)
-	r.Reason = w.describe(t, format.Percent(v, 3)) + r.Reason
+	r.Reason = w.describe(t, format.FinePercent(v)) + r.Reason
 	return r
 }
 
@@ -59,7 +59,7 @@ func judgeCount(g profiles.Gate, t series.Tallies) Result {
 	})
 	v := float64(worst.sum.K)
 	r.Value = &v
-	detail := format.Percent(worst.sum.Share(), 3)
+	detail := format.FinePercent(worst.sum.Share())
 	if r.Result == Passed || worst.sum.N == 0 {
 		all := t.Total()
 		detail = "at most " + format.Bound(ShareAtMost(all.K, all.N))
@@ -183,7 +183,7 @@ func judgeShare(op profiles.Op, limit float64, t series.Tallies) (Result, worstS
 	case t.Span > 0 && !clean:
 		r.Reason = ": too few in that span to tell"
 	default:
-		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", format.Percent(low, 2), format.Bound(high)) + decisive(t, limit, all)
+		r.Reason = fmt.Sprintf(": too close to tell, between %s and %s", format.Percent(low), format.Bound(high)) + decisive(t, limit, all)
 	}
 	return r, nearest
 }
@@ -203,15 +203,9 @@ func decisive(t series.Tallies, limit float64, all series.Tally) string {
 	const z = 1.645
 	need := t.Most * z * z * max(p, limit) * (1 - min(p, limit)) / ((p - limit) * (p - limit))
 	if more := need - float64(all.N); more > 0 && need < 1e9 {
-		s += fmt.Sprintf("; about %s requests more at this share would decide", format.Number(significantUp(more)))
+		s += fmt.Sprintf("; about %s requests more at this share would decide", format.Number(format.RoundUp(more)))
 	}
 	return s
-}
-
-// significantUp rounds up to two significant digits.
-func significantUp(v float64) float64 {
-	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
-	return math.Ceil(v/unit) * unit
 }
 
 // judgePercentile judges a percentile by the share of requests that take longer.
@@ -233,7 +227,7 @@ func judgePercentile(g profiles.Gate, t series.Tallies) Result {
 	s += w.where(t)
 	if r.Result == Undecided {
 		if low, high := t.Bounds(w.sum, Confidence); math.Abs(high-low) > 0 {
-			s += fmt.Sprintf(": too few to tell, a share between %s and %s", format.Percent(low, 2), format.Bound(high))
+			s += fmt.Sprintf(": too few to tell, a share between %s and %s", format.Percent(low), format.Bound(high))
 			if t.Cluster >= 1.5 {
 				s += "; slow requests come together"
 			}

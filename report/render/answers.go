@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -35,7 +36,7 @@ func answersGrid(r *report.Report) layout.Grid {
 			if by == "" {
 				by = layout.None
 			}
-			g.Rows = append(g.Rows, append(row, layout.Text(fmt.Sprintf("%s of %s", report.FormatCount(a.Times), report.FormatCount(a.Of))), layout.Text(by), layout.Text(answerSays(a))))
+			g.Rows = append(g.Rows, append(row, layout.Text(fmt.Sprintf("%s of %s", format.Count(a.Times), format.Count(a.Of))), layout.Text(by), layout.Text(answerSays(a))))
 		}
 	}
 	if left > 0 {
@@ -51,13 +52,13 @@ func answerSays(a answers.Answer) string {
 		s = strings.TrimLeft(strings.TrimPrefix(a.Why, a.Detail), ": ") + "; says: " + cmp.Or(s, layout.None)
 	}
 	if a.Fault != "status" && a.DeclaredBytes != nil && a.ReceivedBytes != nil {
-		s = fmt.Sprintf("%s of the %s bytes that it announced", report.FormatCount(uint64(*a.ReceivedBytes)), report.FormatCount(uint64(*a.DeclaredBytes)))
+		s = fmt.Sprintf("%s of the %s bytes that it announced", format.Count(uint64(*a.ReceivedBytes)), format.Count(uint64(*a.DeclaredBytes)))
 	}
 	if s == "" {
 		s = layout.None
 	}
 	if a.RetryAfterS != nil {
-		s += fmt.Sprintf(" (retry after %s s)", report.FormatNumber(*a.RetryAfterS))
+		s += fmt.Sprintf(" (retry after %s s)", format.Number(*a.RetryAfterS))
 	}
 	return s
 }
@@ -93,9 +94,9 @@ func requestsGrid(r *report.Report) layout.Grid {
 				m = layout.Bad
 			}
 			g.Rows = append(g.Rows, []layout.Cell{
-				layout.Text(q.Name), layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(report.FormatCount(q.Attempts)),
-				{Text: report.FormatCount(q.Failed), Mark: m},
-				{Text: layout.Percent(share(q)), Mark: m},
+				layout.Text(q.Name), layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(format.Count(q.Attempts)),
+				{Text: format.Count(q.Failed), Mark: m},
+				{Text: format.Percent(share(q)), Mark: m},
 				layout.Text(sizeOf(q.SentBytes)), layout.Text(sizeOf(q.ReceivedBytes)),
 			})
 		}
@@ -111,5 +112,5 @@ func sizeOf(bytes *float64) string {
 	if bytes == nil {
 		return layout.None
 	}
-	return report.FormatCount(uint64(*bytes+0.5)) + " B"
+	return format.Count(uint64(*bytes+0.5)) + " B"
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -178,8 +179,8 @@ func searchRow(steps []report.CapacityStep, manyGates bool) []layout.Cell {
 	return []layout.Cell{
 		layout.Text(layout.Rate(&load)),
 		{Text: word, Mark: m},
-		layout.Text(report.FormatCount(requests)), layout.Text(report.FormatCount(failed)),
-		layout.Text(report.FormatCount(resets)), layout.Text(layout.Millis(p99)), layout.Text(why),
+		layout.Text(format.Count(requests)), layout.Text(format.Count(failed)),
+		layout.Text(format.Count(resets)), layout.Text(layout.Millis(p99)), layout.Text(why),
 	}
 }
 
@@ -282,11 +283,11 @@ func idleGrid(r *report.Report) layout.Grid {
 			continue
 		}
 		for _, try := range t.Idle.Tries {
-			m, after := layout.Bad, report.FormatSeconds(try.LastedS)
+			m, after := layout.Bad, format.Seconds(try.LastedS)
 			if try.End == "alive" {
 				m, after = layout.Good, layout.None
 			}
-			g.Rows = append(g.Rows, []layout.Cell{layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(report.FormatSeconds(try.PlannedS)), {Text: try.End, Mark: m}, layout.Text(after)})
+			g.Rows = append(g.Rows, []layout.Cell{layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(format.Seconds(try.PlannedS)), {Text: try.End, Mark: m}, layout.Text(after)})
 		}
 	}
 	return g

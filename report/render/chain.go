@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 	htmlpage "github.com/rampload/rampload/report/render/page"
 )
@@ -71,7 +72,7 @@ func standing(h report.WayHop) string {
 	if h.Now.Open == nil || *h.Now.Open < 0.5 || h.State == "" {
 		return ""
 	}
-	open := report.FormatNumber(*h.Now.Open)
+	open := format.Number(*h.Now.Open)
 	most := func(of func(report.Waiting) *float64) (string, float64) {
 		to, n := "", 0.0
 		for _, b := range h.Behind {
@@ -84,11 +85,11 @@ func standing(h report.WayHop) string {
 	switch h.State {
 	case report.StandsBehind, report.StandsPool:
 		if to, n := most(func(b report.Waiting) *float64 { return b.Requests }); to != "" {
-			return fmt.Sprintf("%s of %s open wait for %s", report.FormatNumber(min(n, *h.Now.Open)), open, to)
+			return fmt.Sprintf("%s of %s open wait for %s", format.Number(min(n, *h.Now.Open)), open, to)
 		}
 	case report.StandsNotAccepted:
 		if n := h.Now.NotAccepted; n != nil && *n > 0 {
-			return fmt.Sprintf("%s of %s open are not accepted", report.FormatNumber(*n), open)
+			return fmt.Sprintf("%s of %s open are not accepted", format.Number(*n), open)
 		}
 	}
 	return open + " open: " + stands(h)

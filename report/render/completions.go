@@ -6,6 +6,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -31,15 +32,15 @@ func completionFacts(r *report.Report) []layout.Fact {
 }
 
 func completionLine(c report.Completion) string {
-	s := fmt.Sprintf("%s: accepted %s, completed %s", c.Target, report.FormatCount(c.Accepted), report.FormatCount(c.Completed))
+	s := fmt.Sprintf("%s: accepted %s, completed %s", c.Target, format.Count(c.Accepted), format.Count(c.Completed))
 	if c.Lost > 0 {
-		s += "; lost " + report.FormatCount(c.Lost)
+		s += "; lost " + format.Count(c.Lost)
 		if c.LoadRPS != nil {
 			s += ", from " + layout.Rate(c.LoadRPS) + " on"
 		}
 	}
 	if c.Failed > 0 {
-		s += "; failed by its own word " + report.FormatCount(c.Failed)
+		s += "; failed by its own word " + format.Count(c.Failed)
 	}
 	if p := c.LatencyMS; p.P50 != nil && p.P99 != nil {
 		s += fmt.Sprintf("; p50 %s, p99 %s from when they were due", layout.Millis(p.P50), layout.Millis(p.P99))
@@ -51,7 +52,7 @@ func unknownLine(c report.Completion) string {
 	var why []string
 	add := func(n uint64, reason string) {
 		if n > 0 {
-			why = append(why, report.FormatCount(n)+" "+reason)
+			why = append(why, format.Count(n)+" "+reason)
 		}
 	}
 	unreachable := "messages were missed while they were pending"
@@ -69,13 +70,13 @@ func unknownLine(c report.Completion) string {
 }
 
 func pollLine(r *report.Report, c report.Completion) string {
-	s := fmt.Sprintf("%s: asked %s times, beside the load", c.Target, report.FormatCount(c.Polls.Sent))
+	s := fmt.Sprintf("%s: asked %s times, beside the load", c.Target, format.Count(c.Polls.Sent))
 	if seconds := r.Ended.Sub(r.Started).Seconds(); seconds > 0 {
 		mean := float64(c.Polls.Sent) / seconds
 		s += fmt.Sprintf(" (%s on average)", layout.Rate(&mean))
 	}
 	if c.Polls.Failed > 0 {
-		s += fmt.Sprintf("; %s polls failed", report.FormatCount(c.Polls.Failed))
+		s += fmt.Sprintf("; %s polls failed", format.Count(c.Polls.Failed))
 	}
 	return s
 }

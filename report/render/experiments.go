@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -14,9 +15,9 @@ func experimentFacts(r *report.Report) []layout.Fact {
 		return nil
 	}
 	lines := []string{fmt.Sprintf("the load of the onset, %s/s, once more: %s of %s requests failed",
-		report.FormatNumber(layout.Whole(i.LoadRPS)), report.FormatCount(i.Failed), report.FormatCount(i.Requests))}
+		format.Number(i.LoadRPS), format.Count(i.Failed), format.Count(i.Requests))}
 	for _, e := range i.Experiments {
-		lines = append(lines, fmt.Sprintf("%s (%s): %s of %s failed; %s", e.Name, e.Changed, report.FormatCount(e.Failed), report.FormatCount(e.Requests), e.Tells))
+		lines = append(lines, fmt.Sprintf("%s (%s): %s of %s failed; %s", e.Name, e.Changed, format.Count(e.Failed), format.Count(e.Requests), e.Tells))
 	}
 	if i.Depends != "" {
 		lines = append(lines, i.Depends)

@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/render/layout"
 )
@@ -62,13 +63,13 @@ func generatorFact(r *report.Report) []layout.Fact {
 	}
 	var parts []string
 	if g.CPU != nil {
-		parts = append(parts, "cpu "+layout.Percent(*g.CPU))
+		parts = append(parts, "cpu "+format.Percent(*g.CPU))
 	}
 	if g.LagMSP99 != nil {
 		parts = append(parts, "sent late by "+layout.Millis(g.LagMSP99)+" (p99)")
 	}
 	if g.ProbesCPUPercent != nil {
-		parts = append(parts, "probes took "+layout.Percent(*g.ProbesCPUPercent/100)+" of a core")
+		parts = append(parts, "probes took "+format.Percent(*g.ProbesCPUPercent/100)+" of a core")
 	}
 	if len(parts) == 0 {
 		return out
@@ -105,7 +106,7 @@ func onsetLine(r *report.Report, t report.Target) string {
 			return ""
 		}
 		s = load(r, o.LoadRPS, o.AtS)
-		if o.LoadLowRPS == nil || o.LoadHighRPS == nil || layout.Whole(*o.LoadLowRPS) != layout.Whole(*o.LoadHighRPS) {
+		if o.LoadLowRPS == nil || o.LoadHighRPS == nil || format.Number(*o.LoadLowRPS) != format.Number(*o.LoadHighRPS) {
 			s += " (" + loadInterval(r, o.LoadLowRPS, o.LoadHighRPS, o.AtS) + ")"
 		}
 		s += " at " + layout.Seconds(o.AtS)
@@ -123,10 +124,10 @@ func onsetLine(r *report.Report, t report.Target) string {
 			s += ", when the requests were due that failed " + layout.Seconds(o.DelayS) + " later"
 		}
 		if o.BeforeOf > 0 {
-			s += fmt.Sprintf("; before: %s of %s", report.FormatCount(o.Before), report.FormatCount(o.BeforeOf))
+			s += fmt.Sprintf("; before: %s of %s", format.Count(o.Before), format.Count(o.BeforeOf))
 		}
 		if o.RateAfter != nil {
-			s += "; after: " + layout.Percent(*o.RateAfter)
+			s += "; after: " + format.Percent(*o.RateAfter)
 		}
 	case report.OnsetFromStart:
 		s = "there from the start of the load"
@@ -136,7 +137,7 @@ func onsetLine(r *report.Report, t report.Target) string {
 			s += ": at or below " + load(r, o.LoadHighRPS, new(float64))
 		}
 		if o.RateAfter != nil {
-			s += "; " + layout.Percent(*o.RateAfter) + " all along"
+			s += "; " + format.Percent(*o.RateAfter) + " all along"
 		}
 	default:
 		return lateLine(r, t)
@@ -158,7 +159,7 @@ func lateLine(r *report.Report, t report.Target) string {
 	if left <= 0 || left >= enough {
 		return ""
 	}
-	lasted, more := report.FormatSeconds(math.Round(left)), report.FormatSeconds(math.Ceil(enough-left))
+	lasted, more := format.Seconds(math.Round(left)), format.Seconds(math.Ceil(enough-left))
 	if *t.Crossing.AtS < 1 {
 		return fmt.Sprintf("none proven: failures came all along, but for %s only, as a spell may; let the load last %s more", lasted, more)
 	}
@@ -172,11 +173,11 @@ func crossingLine(r *report.Report, t report.Target) string {
 	if c == nil || c.AtS == nil || c.LoadRPS == nil {
 		return ""
 	}
-	s := fmt.Sprintf("failures pass %s at ", report.FormatPercent(c.Share, 3))
+	s := fmt.Sprintf("failures pass %s at ", format.FinePercent(c.Share))
 	if c.LoadLowRPS != nil && c.LoadHighRPS != nil && *c.LoadLowRPS == *c.LoadHighRPS { // at a constant load
 		s += layout.Seconds(c.AtS)
 		if c.LowS != nil && c.HighS != nil {
-			s += fmt.Sprintf(" (%s-%s s)", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
+			s += fmt.Sprintf(" (%s-%s s)", format.Fine(*c.LowS), format.Fine(*c.HighS))
 		}
 		return s
 	}
@@ -295,10 +296,10 @@ func passFacts(r *report.Report, word string) []layout.Fact {
 			lines = append(lines, t.Name+": nothing, no request ended")
 			continue
 		}
-		s := fmt.Sprintf("at most %s of requests fail up to %s (%s of %s did, 95%%)", report.FormatBound(judge.ShareAtMost(t.Failed, t.Requests)),
-			up, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
+		s := fmt.Sprintf("at most %s of requests fail up to %s (%s of %s did, 95%%)", format.Bound(judge.ShareAtMost(t.Failed, t.Requests)),
+			up, format.Count(t.Failed), format.Count(t.Requests))
 		if together := judge.OfTogether(t.Requests); t.Failed == 0 && together >= 1.5 {
-			s += fmt.Sprintf("; %s if up to %.0f fail together", report.FormatBound(judge.CleanAtMost(t.Requests)), together)
+			s += fmt.Sprintf("; %s if up to %.0f fail together", format.Bound(judge.CleanAtMost(t.Requests)), together)
 		}
 		if len(r.Targets) > 1 {
 			s = t.Name + ": " + s
@@ -322,7 +323,7 @@ func passFacts(r *report.Report, word string) []layout.Fact {
 		if r.Totals.Unsent == 1 {
 			requests = "request"
 		}
-		untested += fmt.Sprintf("; %s %s could not be sent", report.FormatCount(r.Totals.Unsent), requests)
+		untested += fmt.Sprintf("; %s %s could not be sent", format.Count(r.Totals.Unsent), requests)
 	}
 	out = append(out, layout.Fact{Label: "not tested", Lines: []string{untested}})
 	out = append(out, generatorFact(r)...)
@@ -341,7 +342,7 @@ func detectable(r *report.Report) []string {
 		}
 		s := "too few requests to see where a rise begins"
 		if t.MinDetectable != nil {
-			s = fmt.Sprintf("a rise to %s lasting %s would have been seen", report.FormatPercent(*t.MinDetectable, 2), report.FormatSeconds(*t.DetectableS))
+			s = fmt.Sprintf("a rise to %s lasting %s would have been seen", format.Percent(*t.MinDetectable), format.Seconds(*t.DetectableS))
 		}
 		if len(r.Targets) > 1 {
 			s = t.Name + ": " + s
@@ -364,7 +365,7 @@ func nearest(r *report.Report) string {
 }
 
 func nearness(r report.Resource) string {
-	s := fmt.Sprintf("%s: %s", located(r), layout.Percent(*r.Utilisation))
+	s := fmt.Sprintf("%s: %s", located(r), format.Percent(*r.Utilisation))
 	if r.Unit != "share" {
 		s += fmt.Sprintf(" of %s", layout.InUnit(r.Limit, r.Unit))
 	}
@@ -401,7 +402,7 @@ func ruledOut(r *report.Report, f report.Finding) string {
 		case res.Kind == "hard-limit" && res.Unit != "bytes":
 			s += layout.InUnit(res.Peak, res.Unit) + "/" + layout.InUnit(res.Limit, res.Unit)
 		default:
-			s += layout.Percent(*res.Utilisation)
+			s += format.Percent(*res.Utilisation)
 		}
 		if wasFull(res) && res.LagS != nil {
 			if *res.LagS < 0 {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -19,7 +20,7 @@ func load(r *report.Report, rps, at *float64) string {
 	if n == 1 {
 		return "1 connection"
 	}
-	return report.FormatNumber(n) + " connections"
+	return format.Number(n) + " connections"
 }
 
 // loadInterval words the borders of a load, without the unit.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/render/layout"
 )
@@ -28,11 +29,11 @@ func onsetsGrid(r *report.Report) layout.Grid {
 			seen = true
 			before := layout.None
 			if o.BeforeOf > 0 {
-				before = layout.Percent(float64(o.Before) / float64(o.BeforeOf))
+				before = format.Percent(float64(o.Before) / float64(o.BeforeOf))
 			}
 			after := layout.None
 			if o.RateAfter != nil {
-				after = layout.Percent(*o.RateAfter)
+				after = format.Percent(*o.RateAfter)
 			}
 			row := []layout.Cell{
 				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(o.Fault),
@@ -42,7 +43,7 @@ func onsetsGrid(r *report.Report) layout.Grid {
 			}
 			if o.ConstantRPS != nil && o.LowS != nil && o.HighS != nil {
 				row[2].Text = "with time"
-				row[3].Text = fmt.Sprintf("%s-%s s", report.FormatNumber(*o.LowS), report.FormatNumber(*o.HighS))
+				row[3].Text = fmt.Sprintf("%s-%s s", format.Fine(*o.LowS), format.Fine(*o.HighS))
 			}
 			switch o.Status {
 			case report.OnsetFromStart:
@@ -59,19 +60,19 @@ func onsetsGrid(r *report.Report) layout.Grid {
 		}
 		if c := t.Crossing; c != nil && c.AtS != nil && (seen || t.Failed > 0) {
 			row := []layout.Cell{
-				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text("passes " + layout.Percent(c.Share)),
+				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text("passes " + format.Percent(c.Share)),
 				{Text: load(r, c.LoadRPS, c.AtS), Mark: layout.Bad},
 				layout.Text(loadInterval(r, c.LoadLowRPS, c.LoadHighRPS, c.AtS)),
 				layout.Text(layout.Seconds(c.AtS)), layout.Text(layout.None), layout.Text(layout.None), layout.Text(""),
 			}
 			if *c.LoadLowRPS == *c.LoadHighRPS { // at a constant load
 				row[2].Text = "with time"
-				row[3].Text = fmt.Sprintf("%s-%s s", report.FormatNumber(*c.LowS), report.FormatNumber(*c.HighS))
+				row[3].Text = fmt.Sprintf("%s-%s s", format.Fine(*c.LowS), format.Fine(*c.HighS))
 			}
 			g.Rows = append(g.Rows, row)
 		}
 		if !seen && t.Requests > 0 {
-			bound := report.FormatBound(judge.ShareAtMost(t.Failed, t.Requests))
+			bound := format.Bound(judge.ShareAtMost(t.Failed, t.Requests))
 			g.Rows = append(g.Rows, []layout.Cell{
 				layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text("any"),
 				{Text: "none", Mark: layout.Good},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -85,7 +86,7 @@ func resourcesGrid(r *report.Report) layout.Grid {
 	for _, res := range rows {
 		use := layout.None
 		if res.Utilisation != nil {
-			use = layout.Percent(min(*res.Utilisation, 1)) // a queue may hold one beyond its limit
+			use = format.Percent(min(*res.Utilisation, 1)) // a queue may hold one beyond its limit
 		}
 		m := layout.Plain
 		switch res.Verdict {

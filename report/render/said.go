@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -38,9 +39,9 @@ func saidGrid(r *report.Report) layout.Grid {
 			if several {
 				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
-			first := report.FormatSeconds(s.FirstS)
+			first := format.Seconds(s.FirstS)
 			if s.FirstRPS != nil {
-				first = report.FormatCount(uint64(*s.FirstRPS+0.5)) + "/s"
+				first = format.Count(uint64(*s.FirstRPS+0.5)) + "/s"
 			}
 			g.Rows = append(g.Rows, append(row, layout.Text(s.Fault), layout.Text(saidOf(s)), layout.Text(first), layout.Text(s.Says)))
 		}
@@ -57,16 +58,16 @@ const repliesFile = "replies"
 // saidOf says of how many failed transactions something was said.
 func saidOf(s report.Said) string {
 	if e := s.Edge; e != nil && e.GoodOf > 0 {
-		return fmt.Sprintf("%s of %s; good %s of %s", report.FormatCount(s.Times), report.FormatCount(s.Of), report.FormatCount(e.GoodTimes), report.FormatCount(e.GoodOf))
+		return fmt.Sprintf("%s of %s; good %s of %s", format.Count(s.Times), format.Count(s.Of), format.Count(e.GoodTimes), format.Count(e.GoodOf))
 	}
 	if s.Joined == "time" {
 		lines := "lines"
 		if s.Times == 1 {
 			lines = "line"
 		}
-		return fmt.Sprintf("%s %s, by time", report.FormatCount(s.Times), lines)
+		return fmt.Sprintf("%s %s, by time", format.Count(s.Times), lines)
 	}
-	return fmt.Sprintf("%s of %s", report.FormatCount(s.Times), report.FormatCount(s.Of))
+	return fmt.Sprintf("%s of %s", format.Count(s.Times), format.Count(s.Of))
 }
 
 func orNone(s string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -54,32 +55,32 @@ func targetsGrid(r *report.Report) layout.Grid {
 	for _, s := range rows {
 		share := layout.None
 		if s.totals.Requests > 0 {
-			share = layout.Percent(float64(s.totals.Failed) / float64(s.totals.Requests))
+			share = format.Percent(float64(s.totals.Failed) / float64(s.totals.Requests))
 		}
 		m := layout.Plain
 		if s.totals.Failed > 0 {
 			m = layout.Bad
 		}
 		row := []layout.Cell{
-			layout.Text(layout.Shorten(s.name, layout.MaxName)), layout.Text(report.FormatCount(s.totals.Requests)),
-			{Text: report.FormatCount(s.totals.Failed), Mark: m},
+			layout.Text(layout.Shorten(s.name, layout.MaxName)), layout.Text(format.Count(s.totals.Requests)),
+			{Text: format.Count(s.totals.Failed), Mark: m},
 			{Text: share, Mark: m},
-			layout.Text(report.FormatCount(s.totals.WireResets)),
+			layout.Text(format.Count(s.totals.WireResets)),
 		}
 		for _, f := range shown {
-			row = append(row, layout.Text(report.FormatCount(sum(s.totals.Faults[f]))))
+			row = append(row, layout.Text(format.Count(sum(s.totals.Faults[f]))))
 		}
 		if retried {
-			row = append(row, layout.Text(report.FormatCount(s.totals.Attempts)))
+			row = append(row, layout.Text(format.Count(s.totals.Attempts)))
 		}
 		if r.Totals.Unsent > 0 {
-			row = append(row, layout.Text(report.FormatCount(s.totals.Unsent)))
+			row = append(row, layout.Text(format.Count(s.totals.Unsent)))
 		}
 		if r.Totals.LocalFaults > 0 {
-			row = append(row, layout.Text(report.FormatCount(s.totals.LocalFaults)))
+			row = append(row, layout.Text(format.Count(s.totals.LocalFaults)))
 		}
 		g.Rows = append(g.Rows, append(row, layout.Text(layout.Millis(s.lat.P50)), layout.Text(layout.Millis(s.lat.P99)), layout.Text(layout.Millis(s.lat.Max)),
-			layout.Text(report.FormatNumber(layout.Whole(s.totals.AchievedRPSMax)))))
+			layout.Text(format.Number(s.totals.AchievedRPSMax))))
 	}
 	return g
 }
@@ -156,9 +157,9 @@ func faultsGrid(r *report.Report) layout.Grid {
 				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
 			for _, p := range shown {
-				row = append(row, layout.Text(report.FormatCount(t.Faults[f][p])))
+				row = append(row, layout.Text(format.Count(t.Faults[f][p])))
 			}
-			g.Rows = append(g.Rows, append(row, layout.Text(report.FormatCount(sum(t.Faults[f])))))
+			g.Rows = append(g.Rows, append(row, layout.Text(format.Count(sum(t.Faults[f])))))
 		}
 	}
 	g.Note = faultsNote(r.Totals)
@@ -197,7 +198,7 @@ func detailsGrid(r *report.Report) layout.Grid {
 			if several {
 				row = append(row, layout.Text(layout.Shorten(t.Name, layout.MaxName)))
 			}
-			g.Rows = append(g.Rows, append(row, layout.Text(e.detail), layout.Text(report.FormatCount(e.n))))
+			g.Rows = append(g.Rows, append(row, layout.Text(e.detail), layout.Text(format.Count(e.n))))
 		}
 	}
 	return g
@@ -209,7 +210,7 @@ func faultsNote(t report.Totals) string {
 	var notes []string
 	if named := sum(t.Faults["reset"]); t.WireResets > named {
 		notes = append(notes, fmt.Sprintf("%s of %s resets came to connections whose request had failed otherwise (a FIN, then the RST)",
-			report.FormatCount(t.WireResets-named), report.FormatCount(t.WireResets)))
+			format.Count(t.WireResets-named), format.Count(t.WireResets)))
 	}
 	if sum(t.Faults["canceled"]) > 0 {
 		notes = append(notes, "canceled: in flight when the load was ended")
@@ -247,11 +248,11 @@ func addressesGrid(r *report.Report) layout.Grid {
 			}
 			share := layout.None
 			if a.Attempts > 0 {
-				share = layout.Percent(float64(a.Failed) / float64(a.Attempts))
+				share = format.Percent(float64(a.Failed) / float64(a.Attempts))
 			}
 			g.Rows = append(g.Rows, []layout.Cell{
-				layout.Text(a.Address), layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(report.FormatCount(a.Attempts)),
-				layout.Text(report.FormatCount(a.Failed)), layout.Text(share), layout.Text(report.FormatCount(a.WireResets)),
+				layout.Text(a.Address), layout.Text(layout.Shorten(t.Name, layout.MaxName)), layout.Text(format.Count(a.Attempts)),
+				layout.Text(format.Count(a.Failed)), layout.Text(share), layout.Text(format.Count(a.WireResets)),
 			})
 		}
 	}
@@ -286,12 +287,12 @@ func gateValue(g report.GateResult) string {
 	}
 	switch g.Unit {
 	case "ratio":
-		return report.FormatPercent(*g.Value, 3)
+		return format.FinePercent(*g.Value)
 	case "rps":
 		return layout.Rate(g.Value)
 	case "seconds":
 		ms := *g.Value * 1e3
 		return layout.Millis(&ms)
 	}
-	return report.FormatNumber(*g.Value)
+	return format.Number(*g.Value)
 }

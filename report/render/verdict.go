@@ -7,6 +7,7 @@ import (
 
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -47,7 +48,7 @@ func concluded(r *report.Report) (word string, m layout.Mark, headline string) {
 		}
 		return report.GateResult{}, false
 	}
-	ran := report.FormatSeconds(math.Round(r.Ended.Sub(r.Started).Seconds()))
+	ran := format.Seconds(math.Round(r.Ended.Sub(r.Started).Seconds()))
 	found := searchHeadline(r)
 	if found != "" {
 		finding = found
@@ -58,7 +59,7 @@ func concluded(r *report.Report) (word string, m layout.Mark, headline string) {
 	case r.Error != "":
 		return wordNotRun, layout.Bad, r.Error
 	case r.Interrupted:
-		return wordInterrupted, layout.Unsure, fmt.Sprintf("after %s of %s; until then %s", ran, report.FormatSeconds(r.Profile.DurationS), finding)
+		return wordInterrupted, layout.Unsure, fmt.Sprintf("after %s of %s; until then %s", ran, format.Seconds(r.Profile.DurationS), finding)
 	case !r.Complete:
 		return wordIncomplete, layout.Unsure, fmt.Sprintf("the record ends after %s; until then %s", ran, finding)
 	case r.Aborted != "" && drained(r):
@@ -191,7 +192,7 @@ func onsetPhrase(r *report.Report, t report.Target) string {
 		s = later
 	}
 	if m := o.Mark; m != nil {
-		return fmt.Sprintf("%s, %s after %q", onsetWords(r, t, s), report.FormatSeconds(m.AfterS), m.Text)
+		return fmt.Sprintf("%s, %s after %q", onsetWords(r, t, s), format.Seconds(m.AfterS), m.Text)
 	}
 	return onsetWords(r, t, s)
 }
@@ -230,10 +231,10 @@ func onsetWords(r *report.Report, t report.Target, s string) string {
 		return s + " at regular intervals"
 	}
 	if t.Failed < 5 && t.WireResets > t.Failed {
-		return fmt.Sprintf("%s: %s of %s requests failed, but %s resets came over connections at rest", t.Name, report.FormatCount(t.Failed), report.FormatCount(t.Requests), report.FormatCount(t.WireResets-t.Failed))
+		return fmt.Sprintf("%s: %s of %s requests failed, but %s resets came over connections at rest", t.Name, format.Count(t.Failed), format.Count(t.Requests), format.Count(t.WireResets-t.Failed))
 	}
 	if t.Failed > 0 || t.WireResets > 0 {
-		return fmt.Sprintf("%s: %s of %s requests failed, without an onset", t.Name, report.FormatCount(t.Failed), report.FormatCount(t.Requests))
+		return fmt.Sprintf("%s: %s of %s requests failed, without an onset", t.Name, format.Count(t.Failed), format.Count(t.Requests))
 	}
 	return t.Name + ": no failures"
 }

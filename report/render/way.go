@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -80,21 +81,21 @@ func howMany(v *float64) string {
 	if v == nil {
 		return layout.None
 	}
-	return report.FormatNumber(*v)
+	return format.Number(*v)
 }
 
 func aged(v *float64) string {
 	if v == nil {
 		return layout.None
 	}
-	return report.FormatSeconds(*v)
+	return format.Seconds(*v)
 }
 
 func shareOf(v *float64) string {
 	if v == nil {
 		return layout.None
 	}
-	return layout.Percent(*v)
+	return format.Percent(*v)
 }
 
 // waitsFor names whom most requests of a hop are out to.
@@ -102,7 +103,7 @@ func waitsFor(h report.WayHop) string {
 	best, most := layout.None, 0.0
 	for _, b := range h.Behind {
 		if b.Requests != nil && *b.Requests > most {
-			best, most = fmt.Sprintf("%s (%s)", b.To, report.FormatNumber(*b.Requests)), *b.Requests
+			best, most = fmt.Sprintf("%s (%s)", b.To, format.Number(*b.Requests)), *b.Requests
 		}
 	}
 	return best

@@ -9,6 +9,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -187,17 +188,17 @@ func (j Judge) generatorLimit(load float64, from, to int) (at int, reason string
 		}
 	}
 	if i, found := sustained(from, to, windows, faulty); found {
-		return i, fmt.Sprintf("%s of its own attempts failed for lack of ports, files or buffers", report.FormatCount(localFaults))
+		return i, fmt.Sprintf("%s of its own attempts failed for lack of ports, files or buffers", format.Count(localFaults))
 	}
 	if i, found := sustained(from, to, windows, lateNow); found {
-		return i, "it sent up to " + report.FormatSeconds(lag.Seconds()) + " late"
+		return i, "it sent up to " + format.Seconds(lag.Seconds()) + " late"
 	}
 	planned := load * float64(to-from) * s.Interval.Seconds()
 	if due := float64(scheduled); due < attack.FairShare*planned && planned-due > 3 {
-		return from, fmt.Sprintf("it got round to %s of %s requests", report.FormatCount(scheduled), report.FormatNumber(math.Round(planned)))
+		return from, fmt.Sprintf("it got round to %s of %s requests", format.Count(scheduled), format.Number(math.Round(planned)))
 	}
 	if !excused && float64(sent) < attack.FairShare*float64(scheduled) && scheduled-sent > 3 {
-		return from, fmt.Sprintf("it sent %s of %s requests", report.FormatCount(sent), report.FormatCount(scheduled))
+		return from, fmt.Sprintf("it sent %s of %s requests", format.Count(sent), format.Count(scheduled))
 	}
 	return 0, ""
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rampload/rampload/report"
-
 	"github.com/spf13/cobra"
 
 	"github.com/rampload/rampload/attack"
@@ -25,6 +23,7 @@ import (
 	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/report/format"
 )
 
 func newCheck(env console.Env, g *input.Globals) *cobra.Command {
@@ -127,7 +126,7 @@ func printPlan(w io.Writer, p profiles.Profile) {
 	fmt.Fprintf(w, "%s: %s%s", p.Name, about, spelling.FormatDuration(p.Duration()))
 	rate, open := p.MaxRate()
 	if open && rate > 0 {
-		fmt.Fprintf(w, ", up to %s/s", report.FormatNumber(rate))
+		fmt.Fprintf(w, ", up to %s/s", format.Number(rate))
 	}
 	fmt.Fprintf(w, ", engine %s, %s\n", p.Client.Engine, connections(p.Client))
 	var at time.Duration
@@ -165,9 +164,9 @@ func estimated(p profiles.Profile) bool {
 
 func connections(c profiles.Client) string {
 	if c.Connections == 0 {
-		return fmt.Sprintf("a connection for each request, at most %s at once", report.FormatNumber(float64(c.MaxInFlight)))
+		return fmt.Sprintf("a connection for each request, at most %s at once", format.Number(float64(c.MaxInFlight)))
 	}
-	return fmt.Sprintf("at most %s connections a target", report.FormatNumber(float64(c.Connections)))
+	return fmt.Sprintf("at most %s connections a target", format.Number(float64(c.Connections)))
 }
 
 // maxBases bounds the URLs of a targets file that check lists.
@@ -187,13 +186,13 @@ func printTarget(w io.Writer, p profiles.Profile, t profiles.Target, addrs []net
 	for _, base := range bases {
 		requests += len(base.Requests)
 	}
-	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, redaction.Of(p).Redact(t.File), console.Counted(requests, "request"))
+	fmt.Fprintf(w, "  %-16s %s: %s\n", t.Name, redaction.Of(p).Redact(t.File), format.Counted(requests, "request"))
 	for i, base := range bases {
 		if i == maxBases {
-			fmt.Fprintf(w, "  %-16s and %s more\n", "", report.FormatNumber(float64(len(bases)-i)))
+			fmt.Fprintf(w, "  %-16s and %s more\n", "", format.Number(float64(len(bases)-i)))
 			break
 		}
-		fmt.Fprintf(w, "  %-16s %s: %s\n", "", redaction.Of(p).Redact(base.URL), console.Counted(len(base.Requests), "request"))
+		fmt.Fprintf(w, "  %-16s %s: %s\n", "", redaction.Of(p).Redact(base.URL), format.Counted(len(base.Requests), "request"))
 	}
 }
 

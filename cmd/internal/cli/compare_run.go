@@ -17,6 +17,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/fingerprint"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // mostRounds bounds the rounds of one comparison: beyond it nothing is learnt any more.
@@ -139,10 +140,10 @@ var errNotWhole = errors.New("a run did not go to its end")
 
 // oneLine is a run in short.
 func oneLine(r *report.Report) string {
-	parts := []string{fmt.Sprintf("%s of %s requests failed", report.FormatCount(r.Totals.Failed), report.FormatCount(r.Totals.Requests))}
+	parts := []string{fmt.Sprintf("%s of %s requests failed", format.Count(r.Totals.Failed), format.Count(r.Totals.Requests))}
 	for _, t := range r.Targets {
 		if o := t.Onset; o.Status == report.OnsetFound && o.LoadRPS != nil {
-			parts = append(parts, fmt.Sprintf("%s from %s", o.Fault, report.FormatRate(*o.LoadRPS)))
+			parts = append(parts, fmt.Sprintf("%s from %s", o.Fault, format.Rate(*o.LoadRPS)))
 		}
 	}
 	return strings.Join(parts, ", ")

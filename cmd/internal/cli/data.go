@@ -5,8 +5,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 )
 
 // printData says what the tables of a profile hold.
@@ -16,6 +16,6 @@ func printData(w io.Writer, p profiles.Profile) {
 		if len(columns) > 60 {
 			columns = fmt.Sprintf("%d columns", len(t.Columns))
 		}
-		fmt.Fprintf(w, "  data    %s: %s of %s, %s\n", t.Name, console.Counted(len(t.Rows), "row"), withoutControls(columns), t.Pick)
+		fmt.Fprintf(w, "  data    %s: %s of %s, %s\n", t.Name, format.Counted(len(t.Rows), "row"), withoutControls(columns), t.Pick)
 	}
 }

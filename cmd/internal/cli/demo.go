@@ -22,6 +22,7 @@ import (
 	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/profiles/yaml"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -218,7 +219,7 @@ func demo(ctx context.Context, env console.Env, g *input.Globals, s lab.Scenario
 			least = "at least "
 		}
 		fmt.Fprintf(console.Plain(env.Stdout), "resets sent as %s counted them: %s%s; as rampload did: %s\n",
-			truth.Source, least, report.FormatNumber(float64(truth.Resets)), report.FormatNumber(float64(r.Totals.WireResets)))
+			truth.Source, least, format.Number(float64(truth.Resets)), format.Number(float64(r.Totals.WireResets)))
 	}
 	if stopErr != nil {
 		return false, console.NotRun(fmt.Errorf("stop scenario %s: %w", s.Name, stopErr))

@@ -21,6 +21,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/redaction"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 func newIdle(env console.Env, g *input.Globals) *cobra.Command {
@@ -108,9 +109,9 @@ func findIdle(ctx context.Context, w io.Writer, cfg idle.Config, name string, cl
 	for _, t := range sweep.Tries {
 		after := ""
 		if t.Lasted != t.Planned {
-			after = " after " + report.FormatSeconds(t.Lasted.Seconds())
+			after = " after " + format.Seconds(t.Lasted.Seconds())
 		}
-		fmt.Fprintf(w, "idle %-8s %s%s\n", report.FormatSeconds(t.Planned.Seconds()), t.End, after)
+		fmt.Fprintf(w, "idle %-8s %s%s\n", format.Seconds(t.Planned.Seconds()), t.End, after)
 	}
 	verdict := report.DescribeIdle(run.RecordOf(sweep, attack.IdleSweep{From: cfg.Min, To: cfg.Max}), client)
 	fmt.Fprintf(w, "\n%s.\n", sentence(verdict.Summary))

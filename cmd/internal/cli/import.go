@@ -11,10 +11,11 @@ import (
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/profiles/importer"
 	"github.com/rampload/rampload/profiles/yaml"
+	"github.com/rampload/rampload/report/format"
 )
 
 func newImport(env console.Env, g *input.Globals) *cobra.Command {
-	var format string
+	var kind string
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Make a profile of a HAR, an OpenAPI description, a curl command, vegeta targets or k6 options",
@@ -23,7 +24,7 @@ func newImport(env console.Env, g *input.Globals) *cobra.Command {
   pbpaste | rampload import - > orders.yaml    a curl command, as browsers copy it`,
 		Args: console.ExactArgs("rampload import shop.har > shop.yaml", 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			in, err := importFile(env, args[0], importer.Format(format))
+			in, err := importFile(env, args[0], importer.Format(kind))
 			if err != nil {
 				return console.Usage(err)
 			}
@@ -38,7 +39,7 @@ func newImport(env console.Env, g *input.Globals) *cobra.Command {
 				return err
 			}
 			if len(in.Notes) > 0 {
-				fmt.Fprintf(env.Stderr, "rampload: %s to look over: see the head of the profile\n", console.Counted(len(in.Notes), "thing"))
+				fmt.Fprintf(env.Stderr, "rampload: %s to look over: see the head of the profile\n", format.Counted(len(in.Notes), "thing"))
 			}
 			return nil
 		},
@@ -47,7 +48,7 @@ func newImport(env console.Env, g *input.Globals) *cobra.Command {
 	for _, f := range importer.Formats() {
 		names = append(names, string(f))
 	}
-	cmd.Flags().StringVar(&format, "format", "", "what FILE is (`"+strings.Join(names, "|")+"`); without it, its content tells")
+	cmd.Flags().StringVar(&kind, "format", "", "what FILE is (`"+strings.Join(names, "|")+"`); without it, its content tells")
 	return cmd
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/rampload/rampload/attack/ramp"
 	"github.com/rampload/rampload/attack/wire/protocol"
 	"github.com/rampload/rampload/cmd/internal/console"
+	"github.com/rampload/rampload/report/format"
 
 	"github.com/rampload/rampload/cmd/internal/preflight"
 	"github.com/rampload/rampload/profiles"
@@ -52,9 +53,9 @@ func sendOnce(ctx context.Context, env console.Env, p profiles.Profile) error {
 			return err
 		}
 	}
-	fmt.Fprintf(o.w, "%s sent, %s failed\n", console.Counted(o.sent, "request"), report.FormatNumber(float64(o.failed)))
+	fmt.Fprintf(o.w, "%s sent, %s failed\n", format.Counted(o.sent, "request"), format.Number(float64(o.failed)))
 	if o.failed > 0 {
-		return console.NotRun(fmt.Errorf("%s of %s failed: their answers are above", report.FormatNumber(float64(o.failed)), console.Counted(o.sent, "request")))
+		return console.NotRun(fmt.Errorf("%s of %s failed: their answers are above", format.Number(float64(o.failed)), format.Counted(o.sent, "request")))
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func (o *once) target(ctx context.Context, p profiles.Profile, t profiles.Target
 		}
 	}
 	if skipped > 0 {
-		fmt.Fprintf(o.w, "target %s has %s more, which are not sent once\n\n", t.Name, console.Counted(skipped, "request"))
+		fmt.Fprintf(o.w, "target %s has %s more, which are not sent once\n\n", t.Name, format.Counted(skipped, "request"))
 	}
 	return nil
 }
@@ -211,7 +212,7 @@ func (o *once) said(mark string, data []byte, size int) {
 	data = data[:min(len(data), onceBody)]
 	text, ok := readable(data)
 	if !ok {
-		fmt.Fprintf(o.w, "%s (%s that are no plain text) %x\n", mark, console.Counted(size, "byte"), data[:min(len(data), onceHex)])
+		fmt.Fprintf(o.w, "%s (%s that are no plain text) %x\n", mark, format.Counted(size, "byte"), data[:min(len(data), onceHex)])
 		return
 	}
 	text = strings.TrimRight(o.redact.Redact(text), " \n")
@@ -219,7 +220,7 @@ func (o *once) said(mark string, data []byte, size int) {
 		fmt.Fprintf(o.w, "%s %s\n", mark, line)
 	}
 	if more := size - len(data); more > 0 {
-		fmt.Fprintf(o.w, "(and %s more)\n", console.Counted(more, "byte"))
+		fmt.Fprintf(o.w, "(and %s more)\n", format.Counted(more, "byte"))
 	}
 }
 
@@ -230,11 +231,11 @@ func (o *once) body(r *attack.Reply, coded bool) string {
 	}
 	text, ok := readable(r.Body)
 	if coded || !ok {
-		return fmt.Sprintf("(%s that are no plain text)", console.Counted(int(r.Length), "byte"))
+		return fmt.Sprintf("(%s that are no plain text)", format.Counted(int(r.Length), "byte"))
 	}
 	text = strings.TrimRight(o.redact.Redact(text), " \n")
 	if more := r.Length - int64(len(r.Body)); more > 0 {
-		text += fmt.Sprintf("\n(and %s more)", console.Counted(int(more), "byte"))
+		text += fmt.Sprintf("\n(and %s more)", format.Counted(int(more), "byte"))
 	}
 	return text
 }
@@ -281,20 +282,20 @@ func ending(t profiles.Target, a attack.Attempt, why string) string {
 	took := a.End - a.Start
 	switch a.Fault {
 	case attack.None:
-		fmt.Fprintf(&b, "answered in %s", report.FormatSeconds(took.Seconds()))
+		fmt.Fprintf(&b, "answered in %s", format.Seconds(took.Seconds()))
 	case attack.Status:
-		fmt.Fprintf(&b, "FAILED: %s; answered in %s", unexpected(t, a, why), report.FormatSeconds(took.Seconds()))
+		fmt.Fprintf(&b, "FAILED: %s; answered in %s", unexpected(t, a, why), format.Seconds(took.Seconds()))
 	default:
 		fmt.Fprintf(&b, "FAILED: %s in phase %s", a.Fault, a.Phase)
 		if !a.Detail.IsZero() {
 			fmt.Fprintf(&b, " (%s)", a.Detail)
 		}
-		fmt.Fprintf(&b, " after %s", report.FormatSeconds(took.Seconds()))
+		fmt.Fprintf(&b, " after %s", format.Seconds(took.Seconds()))
 		if why != "" {
 			fmt.Fprintf(&b, ": %s", why)
 		}
 	}
-	fmt.Fprintf(&b, ", %s", console.Counted(int(a.Reply.Length), "byte"))
+	fmt.Fprintf(&b, ", %s", format.Counted(int(a.Reply.Length), "byte"))
 	c := a.Conn
 	switch {
 	case c.ID == 0:
@@ -302,7 +303,7 @@ func ending(t profiles.Target, a attack.Attempt, why string) string {
 	case c.Reused:
 		fmt.Fprintf(&b, "; connection used before")
 	case took > c.Age:
-		fmt.Fprintf(&b, "; new connection, ready after %s", report.FormatSeconds((took - c.Age).Seconds()))
+		fmt.Fprintf(&b, "; new connection, ready after %s", format.Seconds((took - c.Age).Seconds()))
 	default:
 		fmt.Fprintf(&b, "; new connection")
 	}

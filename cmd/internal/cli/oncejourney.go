@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/profiles/spelling"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // service is what a journey asks, over one connection.
@@ -91,7 +92,7 @@ func (o *once) journey(ctx context.Context, p profiles.Profile, index int, j pro
 		}
 		o.show(ctx, t, t.Requests[0], a)
 		if left := len(steps) - i - 1; !more && left > 0 {
-			fmt.Fprintf(o.w, "the journey ends here, %s before its end\n\n", console.Counted(left, "step"))
+			fmt.Fprintf(o.w, "the journey ends here, %s before its end\n\n", format.Counted(left, "step"))
 			break
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/report"
 	"github.com/spf13/pflag"
 )
 
@@ -44,12 +43,4 @@ func ChooseFormat(format, out string, formats []string) (string, error) {
 		return ending, nil
 	}
 	return "table", nil
-}
-
-// Counted returns a number and its noun.
-func Counted(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return report.FormatNumber(float64(n)) + " " + noun
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
+	"github.com/rampload/rampload/report/format"
 	tell "github.com/rampload/rampload/report/investigate"
 )
 
@@ -120,7 +121,7 @@ func (v *investigation) announce() {
 	loads := 1 + min(most, len(v.plan.Can())) + 1
 	length := v.opt.For.Seconds() * float64(loads)
 	v.say("At most %d loads of %s to %s, none above %s/s, which is no more than the run had sent:\nabout %s requests in all. Ctrl-C ends it; abort-if of the profile ends a load early.\n\n",
-		loads, report.FormatSeconds(v.opt.For.Seconds()), v.told.Target, report.FormatNumber(v.plan.Load), report.FormatNumber(v.plan.Load*length))
+		loads, format.Seconds(v.opt.For.Seconds()), v.told.Target, format.Number(v.plan.Load), format.Number(v.plan.Load*length))
 }
 
 func (v *investigation) say(format string, args ...any) { fmt.Fprintf(v.opt.Stdout, format, args...) }
@@ -245,14 +246,14 @@ func (v *investigation) send(ctx context.Context, name string, p profiles.Profil
 // begin announces a load before it is sent.
 func (v *investigation) begin(name, what string, p profiles.Profile, predicts string) {
 	rate, length := tell.Rate(p), tell.Length(p).Seconds()
-	v.say("%-17s%s; %s at %s/s at most, about %s requests\n", name, what, report.FormatSeconds(length), report.FormatNumber(rate), report.FormatNumber(rate*length))
+	v.say("%-17s%s; %s at %s/s at most, about %s requests\n", name, what, format.Seconds(length), format.Number(rate), format.Number(rate*length))
 	if predicts != "" {
 		v.say("%-17s%s\n", "", predicts)
 	}
 }
 
 func (v *investigation) outcome(c tell.Counts, told string) {
-	v.say("%-17s%s of %s requests failed (%.2g%%)", "", report.FormatNumber(c.Failed), report.FormatNumber(c.Requests), 100*c.Share())
+	v.say("%-17s%s of %s requests failed (%.2g%%)", "", format.Number(c.Failed), format.Number(c.Requests), 100*c.Share())
 	if told != "" {
 		v.say(": %s", told)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 const (
@@ -64,7 +64,7 @@ func (s State) title(width int) line {
 		right = text(clock(s.Now.At))
 	}
 	if s.Factor != 1 {
-		right = append(line{{fmt.Sprintf("x%s ", report.FormatNumber(s.Factor)), unsure}}, right...)
+		right = append(line{{fmt.Sprintf("x%s ", format.Fine(s.Factor)), unsure}}, right...)
 	}
 	if gap := width - left.width() - right.width(); gap >= 1 {
 		return append(left.pad(left.width()+gap), right...)
@@ -134,7 +134,7 @@ func (s State) chart(width, rows int) []line {
 		label := strings.Repeat(" ", axis)
 		switch r {
 		case 0:
-			label = fmt.Sprintf("%*s ", axis-1, report.FormatRate(math.Round(top)))
+			label = fmt.Sprintf("%*s ", axis-1, format.Rate(math.Round(top)))
 		case rows - 1:
 			label = fmt.Sprintf("%*s ", axis-1, "0")
 		}
@@ -171,28 +171,28 @@ func rateAt(stages []Stage, at time.Duration) float64 {
 // numbers are the lines below the chart.
 func (s State) numbers(width int) []line {
 	p := s.Now
-	load := line{{"load      ", faint}, {report.FormatRate(p.Achieved), plain}}
+	load := line{{"load      ", faint}, {format.Rate(p.Achieved), plain}}
 	if p.Offered > 0 {
 		how := plain
 		if p.Achieved < 0.98*p.Offered {
 			how = unsure
 		}
-		load = append(load, span{" of " + report.FormatRate(p.Offered), how})
+		load = append(load, span{" of " + format.Rate(p.Offered), how})
 	}
-	load = append(load, span{fmt.Sprintf("  %s requests", report.FormatCount(p.Requests)), faint})
+	load = append(load, span{fmt.Sprintf("  %s requests", format.Count(p.Requests)), faint})
 	if p.Unsent > 0 {
-		load = append(load, span{fmt.Sprintf("  %s unsent", report.FormatCount(p.Unsent)), unsure})
+		load = append(load, span{fmt.Sprintf("  %s unsent", format.Count(p.Unsent)), unsure})
 	}
 	if p.LocalFaults > 0 {
-		load = append(load, span{fmt.Sprintf("  %s failed on this machine", report.FormatCount(p.LocalFaults)), unsure})
+		load = append(load, span{fmt.Sprintf("  %s failed on this machine", format.Count(p.LocalFaults)), unsure})
 	}
 	faults := line{{"faults    ", faint}}
 	if p.Failures == 0 && p.WireResets == 0 && len(s.Faults) == 0 {
 		faults = append(faults, span{"none", good})
 	} else {
-		faults = append(faults, span{fmt.Sprintf("%s requests failed", report.FormatCount(p.Failures)), bad})
+		faults = append(faults, span{fmt.Sprintf("%s requests failed", format.Count(p.Failures)), bad})
 		for _, f := range s.Faults {
-			faults = append(faults, span{fmt.Sprintf("  %s %s", f.Fault, report.FormatCount(f.Count)), bad})
+			faults = append(faults, span{fmt.Sprintf("  %s %s", f.Fault, format.Count(f.Count)), bad})
 		}
 	}
 	latency := line{{"latency   ", faint}}
@@ -235,7 +235,7 @@ func short(d time.Duration) string {
 	if d <= 0 {
 		return "-"
 	}
-	return report.FormatSeconds(d.Seconds())
+	return format.Seconds(d.Seconds())
 }
 
 // keys says what can be pressed.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/render/layout"
+	"github.com/rampload/rampload/report/format"
 )
 
 // list is a titled list of lines, the most important first.
@@ -106,7 +106,7 @@ func (s State) fullest(width int) list {
 		}
 		l = append(l, span{fmt.Sprintf(" %3.0f%%", 100*f.Share()), how})
 		metric, _ := probe.Lookup(f.Metric.Name)
-		amount := fmt.Sprintf("  %s of %s", layout.Quantity(f.Value, metric.Unit), layout.Quantity(f.Limit, metric.Unit))
+		amount := fmt.Sprintf("  %s of %s", format.Amount(f.Value, metric.Unit), format.Amount(f.Limit, metric.Unit))
 		if f.Limit != 1 && l.width()+len(amount) < width {
 			l = append(l, span{amount, faint})
 		}
@@ -119,7 +119,7 @@ func (s State) fullest(width int) list {
 func (s State) resets(int) list {
 	out := list{title: "LAST RESETS", want: 8}
 	for _, r := range s.Resets {
-		l := line{{clock(r.At) + "  ", faint}, {fmt.Sprintf("%6s  ", report.FormatCount(r.Count)), bad}, {r.Who, plain}}
+		l := line{{clock(r.At) + "  ", faint}, {fmt.Sprintf("%6s  ", format.Count(r.Count)), bad}, {r.Who, plain}}
 		if r.Why != "" {
 			l = append(l, span{": " + r.Why, faint})
 		}

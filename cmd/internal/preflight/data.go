@@ -8,7 +8,7 @@ import (
 	"github.com/rampload/rampload/attack/fill"
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // TooFewRows says which tables whose rows are used once have fewer rows than the load
@@ -32,7 +32,7 @@ func TooFewRows(p profiles.Profile) []string {
 		}
 		at, _ := s.Due(uint64(rows / share))
 		out = append(out, fmt.Sprintf("data %s: the load needs about %s rows, each once, and there are %s: it will end after about %s; add rows, or write pick: sequential",
-			table.Name, report.FormatNumber(need), report.FormatNumber(rows), report.FormatSeconds(at.Seconds())))
+			table.Name, format.Number(need), format.Number(rows), format.Seconds(at.Seconds())))
 	}
 	return out
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/attack/schedule"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/judge"
 	"github.com/rampload/rampload/report/series"
 )
@@ -59,12 +59,12 @@ func TooFew(p profiles.Profile, g profiles.Gate) string {
 	}
 	at := ""
 	if g.UpTo > 0 {
-		at = " up to " + report.FormatRate(g.UpTo)
+		at = " up to " + format.Rate(g.UpTo)
 	}
 	why := ""
 	if g.Metric != profiles.GateLatency {
 		why = fmt.Sprintf(", as up to %d may fail together", judge.Together)
 	}
 	return fmt.Sprintf("%s requests are planned%s, too few to prove it: %s without a single one beyond the limit would do%s",
-		report.FormatCount(n), at, report.FormatCount(need), why)
+		format.Count(n), at, format.Count(need), why)
 }

@@ -5,10 +5,9 @@ import (
 	"math"
 	"time"
 
-	"github.com/rampload/rampload/report"
-
 	"github.com/rampload/rampload/cmd/internal/plan"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/format"
 )
 
 // generatorLimits is what this machine gives a generator of load. A zero value
@@ -70,12 +69,12 @@ func PlanWarnings(p profiles.Profile, l generatorLimits) []string {
 	conns := mostConnections(p)
 	if need := uint64(conns*len(p.Targets) + ownFiles); l.files > 0 && need > l.files {
 		warn("up to %s connections need %s open files and this process may open %s: ulimit -n %d, or %s",
-			report.FormatNumber(float64(conns*len(p.Targets))), report.FormatNumber(float64(need)), report.FormatNumber(float64(l.files)), need, fewerConnections(p))
+			format.Number(float64(conns*len(p.Targets))), format.Number(float64(need)), format.Number(float64(l.files)), need, fewerConnections(p))
 	}
 	if l.ports > 0 && len(p.Client.LocalAddrs) <= 1 {
 		if conns > l.ports {
 			warn("%s connections to one target need as many local ports and there are %s: sysctl -w net.ipv4.ip_local_port_range='1024 65535', or add client.local-addresses",
-				report.FormatNumber(float64(conns)), l.left())
+				format.Number(float64(conns)), l.left())
 		}
 		if p.Client.Connections == 0 && open {
 			// Each connection that this machine closes first keeps its port for the
@@ -88,7 +87,7 @@ func PlanWarnings(p profiles.Profile, l generatorLimits) []string {
 						unless = " (client.close-by: client)"
 					}
 					warn("target %s: a connection for each request leaves up to %s ports in TIME_WAIT%s and there are %s: set client.connections, or add client.local-addresses",
-						t.Name, report.FormatNumber(math.Round(inUse)), unless, l.left())
+						t.Name, format.Number(math.Round(inUse)), unless, l.left())
 				}
 			}
 		}
@@ -104,7 +103,7 @@ func PlanWarnings(p profiles.Profile, l generatorLimits) []string {
 				advice = "set client.engine: direct"
 			}
 			warn("%s requests/s%s would take about %.0f%% of this machine's %d cores with engine %s: %s",
-				report.FormatNumber(rate), l.each(), 100*share, l.cpus, p.Client.Engine, advice)
+				format.Number(rate), l.each(), 100*share, l.cpus, p.Client.Engine, advice)
 		}
 	}
 	if !open && p.Client.Engine == profiles.EngineVegeta {
@@ -124,9 +123,9 @@ func (l generatorLimits) each() string {
 // left says of how many generators the ports are.
 func (l generatorLimits) left() string {
 	if l.besides < 1 {
-		return report.FormatNumber(float64(l.ports))
+		return format.Number(float64(l.ports))
 	}
-	return fmt.Sprintf("%s for each of the %d workers on this machine", report.FormatNumber(float64(l.ports)), l.besides+1)
+	return fmt.Sprintf("%s for each of the %d workers on this machine", format.Number(float64(l.ports)), l.besides+1)
 }
 
 // fewerConnections says which setting of a profile bounds its connections.

@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/input"
 	"github.com/rampload/rampload/cmd/internal/keep"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -75,9 +75,9 @@ func tellCut(env console.Env, stderr *console.Voice) {
 	switch lines, err := stderr.Lost(); {
 	case err != nil:
 		fmt.Fprintf(env.Stdout, "\nthe failure log is cut, its reader went away (%s): %s lines are missing; the run log has the failures\n",
-			err, report.FormatNumber(float64(lines)))
+			err, format.Number(float64(lines)))
 	case lines > 0:
 		fmt.Fprintf(env.Stderr, "rampload: warning: the failure log has gaps, its reader was too slow: %s lines are missing; the run log has the failures\n",
-			report.FormatNumber(float64(lines)))
+			format.Number(float64(lines)))
 	}
 }

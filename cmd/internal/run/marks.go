@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/cmd/internal/mark"
 	"github.com/rampload/rampload/probe"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -19,7 +19,7 @@ func takeMarks(ctx context.Context, env console.Env, name string, id attack.RunI
 	return mark.Listen(ctx, mark.Folder(env.LookupEnv), mark.Run{ID: id.String(), Name: name}, func(text string) time.Duration {
 		at := clock.Now()
 		log.Mark(runlog.Mark{At: at, Text: text})
-		p.announce(fmt.Sprintf("mark at %s: %s", report.FormatSeconds(at.Round(100*time.Millisecond).Seconds()), text))
+		p.announce(fmt.Sprintf("mark at %s: %s", format.Seconds(at.Round(100*time.Millisecond).Seconds()), text))
 		return at
 	})
 }

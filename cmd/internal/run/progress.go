@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 
 	"github.com/mattn/go-runewidth"
@@ -221,22 +221,22 @@ func (p *progress) line(s session.Progress) string {
 	if i := p.stage(s.At); len(stages) > 1 && left > 0 {
 		fmt.Fprintf(&b, "  %d/%d", i+1, len(stages))
 	}
-	fmt.Fprintf(&b, "  %s/s", report.FormatNumber(s.Achieved))
+	fmt.Fprintf(&b, "  %s/s", format.Number(s.Achieved))
 	if s.Offered > 0 && (s.Achieved < 0.98*s.Offered || s.Achieved > 1.02*s.Offered) {
-		fmt.Fprintf(&b, " of %s/s", report.FormatNumber(s.Offered))
+		fmt.Fprintf(&b, " of %s/s", format.Number(s.Offered))
 	}
-	fmt.Fprintf(&b, "  resets %s", report.FormatCount(s.WireResets))
+	fmt.Fprintf(&b, "  resets %s", format.Count(s.WireResets))
 	if s.Failures != s.WireResets {
-		fmt.Fprintf(&b, "  failed %s", report.FormatNumber(float64(s.Failures)))
+		fmt.Fprintf(&b, "  failed %s", format.Number(float64(s.Failures)))
 	}
 	if s.LocalFaults > 0 {
-		fmt.Fprintf(&b, "  local faults %s", report.FormatNumber(float64(s.LocalFaults)))
+		fmt.Fprintf(&b, "  local faults %s", format.Number(float64(s.LocalFaults)))
 	}
 	if s.Unsent > 0 {
-		fmt.Fprintf(&b, "  unsent %s", report.FormatNumber(float64(s.Unsent)))
+		fmt.Fprintf(&b, "  unsent %s", format.Number(float64(s.Unsent)))
 	}
 	if s.P99 > 0 {
-		fmt.Fprintf(&b, "  p99 %s", report.FormatSeconds(s.P99.Seconds()))
+		fmt.Fprintf(&b, "  p99 %s", format.Seconds(s.P99.Seconds()))
 	}
 	for i, f := range s.Fullest {
 		if i == 2 {

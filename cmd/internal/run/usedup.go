@@ -5,10 +5,9 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/cmd/internal/console"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // UsedUp says that the rows of a table ended the load, as a source of the run and in a
@@ -16,11 +15,11 @@ import (
 func UsedUp(s attack.Summary, p profiles.Profile) (source []probe.Status, line string) {
 	for _, t := range p.Data {
 		if t.Name == s.UsedUp && s.UsedUp != "" {
-			line = fmt.Sprintf("data %s: all %s were used, so the load ended after %s", t.Name, console.Counted(len(t.Rows), "row"),
-				report.FormatSeconds(s.Ended.Round(100*time.Millisecond).Seconds()))
+			line = fmt.Sprintf("data %s: all %s were used, so the load ended after %s", t.Name, format.Counted(len(t.Rows), "row"),
+				format.Seconds(s.Ended.Round(100*time.Millisecond).Seconds()))
 			source = []probe.Status{{
 				Source: probe.Source{Host: profiles.LocalHost, Name: "data " + t.Name}, State: probe.Partial,
-				Reason: fmt.Sprintf("all %s were used: the load ended there", console.Counted(len(t.Rows), "row")),
+				Reason: fmt.Sprintf("all %s were used: the load ended there", format.Counted(len(t.Rows), "row")),
 			}}
 		}
 	}

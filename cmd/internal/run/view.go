@@ -24,6 +24,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render"
 	"github.com/rampload/rampload/report/render/layout"
 	"github.com/rampload/rampload/report/runlog"
@@ -300,7 +301,7 @@ func (view *view) change(do func(at time.Duration) (schedule.Change, error)) (st
 		if held && i == 0 { // it has no end
 			s.Text = "held by hand"
 			if s.Kind == (profiles.Hold{}).Kind() {
-				s.Text += " at " + report.FormatRate(s.From)
+				s.Text += " at " + format.Rate(s.From)
 			}
 		}
 		load.Stages = append(load.Stages, live.Stage{Start: s.Start, End: s.End, From: s.From, To: s.To, Text: s.Text})
@@ -322,7 +323,7 @@ func passed(s *schedule.Schedule, until time.Duration) []live.Stage {
 		_, end := s.StageSpan(n)
 		end = min(end, until)
 		from, to := s.Rate(start), s.Rate(end-1)
-		out = append(out, live.Stage{Start: start, End: end, From: from, To: to, Text: report.FormatRate(from) + " to " + report.FormatRate(to)})
+		out = append(out, live.Stage{Start: start, End: end, From: from, To: to, Text: format.Rate(from) + " to " + format.Rate(to)})
 		start = end
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/search"
 )
 
@@ -187,21 +188,21 @@ func (s *searcher) progress() string {
 	var text string
 	switch s.state {
 	case holding:
-		text = fmt.Sprintf("step %d at %s", s.step.Number, report.FormatRate(s.step.Load))
+		text = fmt.Sprintf("step %d at %s", s.step.Number, format.Rate(s.step.Load))
 	case draining:
-		text = fmt.Sprintf("step %d at %s draining", s.step.Number, report.FormatRate(s.step.Load))
+		text = fmt.Sprintf("step %d at %s draining", s.step.Number, format.Rate(s.step.Load))
 	case resting:
-		text = fmt.Sprintf("step %d %s, next %s", s.step.Number, s.last.Result, report.FormatRate(s.next))
+		text = fmt.Sprintf("step %d %s, next %s", s.step.Number, s.last.Result, format.Rate(s.next))
 	case searched:
 		text = fmt.Sprintf("step %d %s", s.step.Number, s.last.Result)
 	}
 	switch r := s.search.Result(); {
 	case r.Load > 0 && r.Over > 0:
-		text += fmt.Sprintf(" (%s passes, %s does not)", report.FormatRate(r.Load), report.FormatRate(r.Over))
+		text += fmt.Sprintf(" (%s passes, %s does not)", format.Rate(r.Load), format.Rate(r.Over))
 	case r.Load > 0:
-		text += fmt.Sprintf(" (%s passes)", report.FormatRate(r.Load))
+		text += fmt.Sprintf(" (%s passes)", format.Rate(r.Load))
 	case r.Over > 0:
-		text += fmt.Sprintf(" (%s does not pass)", report.FormatRate(r.Over))
+		text += fmt.Sprintf(" (%s does not pass)", format.Rate(r.Over))
 	}
 	return text
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/rampload/rampload/probe/prom"
 	"github.com/rampload/rampload/probe/rst"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report/render/layout"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -195,7 +195,7 @@ func (w *Watched) AlreadyFull(ctx context.Context) []string {
 				owner = r.Metric.Host
 			}
 			out = append(out, fmt.Sprintf("%s of %s is at %s of %s before any load: what fails may have nothing to do with the load",
-				r.Metric.Name, owner, layout.Quantity(r.Value, def.Unit), layout.Quantity(r.Limit, def.Unit)))
+				r.Metric.Name, owner, format.Amount(r.Value, def.Unit), format.Amount(r.Limit, def.Unit)))
 		})
 	}
 	return out

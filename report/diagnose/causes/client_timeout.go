@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // clientTimeout: answers took longer than the client waits.
@@ -45,11 +45,11 @@ func clientTimeout() inquiry.Rule {
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is an answer too
 		Says:    "answers took longer than the client waits",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
-			slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", words.WordSeconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
+			slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", format.Seconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
 			if c.Onset.Status == evidence.Found {
 				slow = fmt.Sprintf("answers get slow from %s on", c.Run.LoadText(c.Onset.Load.Value, c.Onset.At.Value))
 				if load := c.Onset.Constant; load > 0 {
-					slow = fmt.Sprintf("answers get slow after %s at a constant %s", words.WordSeconds(c.Onset.At.Value), c.Run.LoadText(load, c.Onset.At.Value))
+					slow = fmt.Sprintf("answers get slow after %s at a constant %s", format.Seconds(c.Onset.At.Value), c.Run.LoadText(load, c.Onset.At.Value))
 				}
 			}
 			if h.Hop.Index > 0 {

@@ -5,6 +5,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // configurationChange: a service was given another configuration, or another version, and
@@ -28,7 +29,7 @@ func configurationChange() inquiry.Rule {
 		Says:  "it was given another configuration or version, and answers otherwise since",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return []string{
-				"compare the configuration and version of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + " with those before " + words.WordSeconds(c.At) + " into the run, and take the change back",
+				"compare the configuration and version of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + " with those before " + format.Seconds(c.At) + " into the run, and take the change back",
 				"test a new configuration with one request of each kind before it is loaded",
 			}
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Observe answers the clues about the course of failures for one hop: those that the client
@@ -24,7 +25,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	switch o.Status {
 	case evidence.Found:
 		if n := len(evidence.Spells(c)); n >= 2 {
-			f.Set(evidence.InBursts, evidence.Yes, "client", "%s in which nearly everything failed, and nearly nothing between them", words.Count(float64(n), "spell"))
+			f.Set(evidence.InBursts, evidence.Yes, "client", "%s in which nearly everything failed, and nearly nothing between them", format.Counted(float64(n), "spell"))
 		}
 		before := float64(o.Before) / max(1, float64(o.BeforeOf))
 		after := float64(o.After) / max(1, float64(o.AfterOf))
@@ -33,7 +34,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			rises = evidence.Unknown // they began, and the load was the same all the time
 		}
 		f.SetAt(evidence.RisesWithLoad, rises, c.At, "client", "%s of %s before %s/s, %s of %s from there on",
-			words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), words.Commas(o.Load.Value), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)))
+			format.Number(float64(o.Before)), format.Number(float64(o.BeforeOf)), format.Number(o.Load.Value), format.Number(float64(o.After)), format.Number(float64(o.AfterOf)))
 		f.Set(evidence.ConstantShare, evidence.No, "client", "%s", f[evidence.RisesWithLoad].Text)
 	case evidence.Transient, evidence.Periodic:
 		f.Set(evidence.ConstantShare, evidence.No, "client", "%s", o.Note)
@@ -80,14 +81,14 @@ func observeCrowd(c *evidence.Case, f *evidence.Facts) {
 	// Of HTTP/2 many requests share a connection.
 	if c.Multiplexed() {
 		n := evidence.QuantileOf(c.Target.InFlight[at-4:at+1], 0.5)
-		f.Set(evidence.Crowded, evidence.When(n, 6, 20), "client", "%s in flight when it began", words.Count(n, "request"))
+		f.Set(evidence.Crowded, evidence.When(n, 6, 20), "client", "%s in flight when it began", format.Counted(n, "request"))
 		return
 	}
 	n := evidence.QuantileOf(c.Target.Open[at-4:at+1], 0.5)
 	if n == 0 {
 		return // a connection for every request, or nobody counted them
 	}
-	f.Set(evidence.Crowded, evidence.When(n, 6, 20), "client", "%s open when it began", words.Count(n, "connection"))
+	f.Set(evidence.Crowded, evidence.When(n, 6, 20), "client", "%s open when it began", format.Counted(n, "connection"))
 }
 
 // observeCliff asks whether nearly everything fails from the onset on, and at
@@ -100,12 +101,12 @@ func observeCliff(c *evidence.Case, f *evidence.Facts) {
 	rest := c.Target.Compose(c.Run.Window(c.At+0.5)+1, c.Run.N)
 	if rest.Attempts >= 20 {
 		share = max(share, rest.Failed/rest.Attempts)
-		f.Set(evidence.AllFail, evidence.IsTrue(rest.Ok == 0), "client", "%s of %s attempts succeeded from soon after it began to the end", words.Commas(rest.Ok), words.Commas(rest.Attempts))
+		f.Set(evidence.AllFail, evidence.IsTrue(rest.Ok == 0), "client", "%s of %s attempts succeeded from soon after it began to the end", format.Number(rest.Ok), format.Number(rest.Attempts))
 	}
 	took := c.Durations(func(x *attack.Failure) bool { return evidence.ConnectionFault(x) && x.Fault != attack.Timeout })
 	quick := len(took) >= 10 && evidence.QuantileOf(took, 0.5) <= 0.5*c.AnswerTime()
 	f.Set(evidence.Cliff, evidence.IsTrue(share >= 0.85 && quick), "client", "%s of the attempts fail from the onset on, half of them within %s",
-		words.Percent(share), words.WordSeconds(words.Finite(evidence.QuantileOf(took, 0.5), 0)))
+		format.Percent(share), format.Seconds(words.Finite(evidence.QuantileOf(took, 0.5), 0)))
 }
 
 // observeServed asks whether a target's only request fails and is answered, both
@@ -115,7 +116,7 @@ func observeServed(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	share := c.Parts.Ok / max(c.Parts.Attempts, 1)
-	f.Set(evidence.SameServed, evidence.When(share, 0.05, 0.15), "client", "the one request of %s fails and is answered: %s were answered in the same time", c.Name(), words.Percent(share))
+	f.Set(evidence.SameServed, evidence.When(share, 0.05, 0.15), "client", "the one request of %s fails and is answered: %s were answered in the same time", c.Name(), format.Percent(share))
 }
 
 // observeLateCloses asks whether connections were closed without a response after
@@ -131,7 +132,7 @@ func observeLateCloses(c *evidence.Case, f *evidence.Facts) {
 	if len(took) < 8 {
 		middle = slices.Min(took) // of few, all must have waited
 	}
-	f.Set(evidence.ClosedLate, evidence.When(middle/max(c.AnswerTime(), 0.05), 1.5, 4), "client", "connections were closed without a response after requests had waited %s", words.WordSeconds(middle))
+	f.Set(evidence.ClosedLate, evidence.When(middle/max(c.AnswerTime(), 0.05), 1.5, 4), "client", "connections were closed without a response after requests had waited %s", format.Seconds(middle))
 }
 
 // observeSlowBody asks whether responses that broke off had taken longer than
@@ -147,7 +148,7 @@ func observeSlowBody(c *evidence.Case, f *evidence.Facts) {
 		least = 1.3 // all after the same time: a time limit
 	}
 	f.Set(evidence.SlowBody, evidence.When(evidence.QuantileOf(took, 0.5)/usual, 1.2, least), "client", "responses broke off after %s, whole ones take %s at light load",
-		words.WordSeconds(evidence.QuantileOf(took, 0.5)), words.WordSeconds(usual))
+		format.Seconds(evidence.QuantileOf(took, 0.5)), format.Seconds(usual))
 }
 
 // observeQueueTimeout asks whether refusals all took the same time, and longer
@@ -157,14 +158,14 @@ func observeQueueTimeout(c *evidence.Case, f *evidence.Facts) {
 	switch usual := c.AnswerTime(); {
 	case math.IsNaN(middle):
 	case late:
-		f.Set(evidence.QueueTimeout, evidence.Yes, "client", "refusals all took %s: requests waited until a timeout", words.WordSeconds(middle))
+		f.Set(evidence.QueueTimeout, evidence.Yes, "client", "refusals all took %s: requests waited until a timeout", format.Seconds(middle))
 	case middle < 0.5*usual, middle < 0.02:
-		f.Set(evidence.QueueTimeout, evidence.No, "client", "refusals came after %s, at once", words.WordSeconds(middle))
+		f.Set(evidence.QueueTimeout, evidence.No, "client", "refusals came after %s, at once", format.Seconds(middle))
 		if c.Fives() >= 0.5*c.Parts.Failed {
 			observeNoQueue(c, f, middle)
 		}
 		if c.Status(503) >= 0.5 {
-			f.Set(evidence.ShedAtOnce, evidence.Yes, "client", "%s of the failures were answered %s, after %s", words.Percent(c.Status(503)), c.Answered(503), words.WordSeconds(middle))
+			f.Set(evidence.ShedAtOnce, evidence.Yes, "client", "%s of the failures were answered %s, after %s", format.Percent(c.Status(503)), c.Answered(503), format.Seconds(middle))
 		}
 	}
 }
@@ -180,9 +181,9 @@ func observeNoQueue(c *evidence.Case, f *evidence.Facts, took float64) {
 	}
 	switch {
 	case refused >= 20 && served <= 0.1*refused && refused >= 0.5*c.Parts.Failed:
-		f.Set(evidence.NothingWaited, evidence.Yes, "client", "for a while nearly all was refused after %s, and %s of %s served: no queue refuses all", words.WordSeconds(took), words.Commas(served), words.Commas(served+refused))
+		f.Set(evidence.NothingWaited, evidence.Yes, "client", "for a while nearly all was refused after %s, and %s of %s served: no queue refuses all", format.Seconds(took), format.Number(served), format.Number(served+refused))
 	case f[evidence.LatencyFirst].Is == evidence.No && f[evidence.Queued].Is == evidence.No:
-		f.Set(evidence.NothingWaited, evidence.Yes, "client", "refusals came after %s, and what succeeded took no longer than ever: nothing waited", words.WordSeconds(took))
+		f.Set(evidence.NothingWaited, evidence.Yes, "client", "refusals came after %s, and what succeeded took no longer than ever: nothing waited", format.Seconds(took))
 	}
 }
 
@@ -217,10 +218,10 @@ func observeConstancy(c *evidence.Case, f *evidence.Facts) {
 	case evidence.Sum(failed) > 0.6*all: // a resource full from the start looks the same
 	case most <= 2.5*least, most-least <= 3*math.Sqrt(most/max(all/3, 1)) && least > 0:
 		f.Set(evidence.ConstantShare, evidence.Yes, "client", "%s %s at every load: %s, %s, %s in the thirds of the run",
-			words.Percent(evidence.Sum(failed)/max(all, 1)), what, words.Percent(rates[0]), words.Percent(rates[1]), words.Percent(rates[2]))
+			format.Percent(evidence.Sum(failed)/max(all, 1)), what, format.Percent(rates[0]), format.Percent(rates[1]), format.Percent(rates[2]))
 		f.Set(evidence.RisesWithLoad, evidence.No, "client", "%s", f[evidence.ConstantShare].Text)
 	case most >= 4*max(least, 1/max(all/3, 1)):
-		f.Set(evidence.ConstantShare, evidence.No, "client", "the share of failures differs: %s, %s, %s in the thirds of the run", words.Percent(rates[0]), words.Percent(rates[1]), words.Percent(rates[2]))
+		f.Set(evidence.ConstantShare, evidence.No, "client", "the share of failures differs: %s, %s, %s in the thirds of the run", format.Percent(rates[0]), format.Percent(rates[1]), format.Percent(rates[2]))
 	}
 }
 
@@ -253,7 +254,7 @@ func observeExcess(c *evidence.Case, f *evidence.Facts) {
 	case growth > 0.6 || growth < -1:
 		is = evidence.No
 	}
-	f.Set(evidence.ExcessFails, is, "client", "from %s/s to %s/s offered, %s/s and %s/s succeeded", words.Commas(load1), words.Commas(load2), words.Commas(ok1), words.Commas(ok2))
+	f.Set(evidence.ExcessFails, is, "client", "from %s/s to %s/s offered, %s/s and %s/s succeeded", format.Number(load1), format.Number(load2), format.Number(ok1), format.Number(ok2))
 }
 
 // observeSteadyRate asks whether just as many requests were served in every second from the
@@ -273,7 +274,7 @@ func observeSteadyRate(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	mean, cv := evidence.MeanCV(served)
-	f.Set(evidence.SteadyRate, evidence.IsTrue(mean >= 5 && cv <= 0.02), "client", "%s/s were served in every second from then on (to within %s), whatever was offered, and none waited", words.Commas(mean), words.Percent(cv))
+	f.Set(evidence.SteadyRate, evidence.IsTrue(mean >= 5 && cv <= 0.02), "client", "%s/s were served in every second from then on (to within %s), whatever was offered, and none waited", format.Number(mean), format.Percent(cv))
 }
 
 // observeLatency compares the latency of successes before the onset with that of
@@ -307,19 +308,19 @@ func observeLatency(c *evidence.Case, f *evidence.Facts) {
 		is = evidence.Unknown
 	}
 	f.Set(evidence.LatencyFirst, is, "client", "median latency %s at light load, %s just before the onset",
-		words.WordSeconds(words.Microseconds(l).Seconds()), words.WordSeconds(words.Microseconds(n).Seconds()))
+		format.Seconds(words.Microseconds(l).Seconds()), format.Seconds(words.Microseconds(n).Seconds()))
 	if b, ok := beyond.Quantile(0.5); ok && beyond.Total() >= 20 {
 		is := evidence.When(float64(b)/max(float64(l), 1), 1.1, 1.3)
 		if is == evidence.Yes && words.Microseconds(b-l) < 8*time.Millisecond {
 			is = evidence.Unknown
 		}
 		f.Set(evidence.Queued, is, "client", "what succeeded took %s at light load, %s beyond the onset, as behind a queue",
-			words.WordSeconds(words.Microseconds(l).Seconds()), words.WordSeconds(words.Microseconds(b).Seconds()))
+			format.Seconds(words.Microseconds(l).Seconds()), format.Seconds(words.Microseconds(b).Seconds()))
 	}
 	if timeout := c.Run.Log.Header.Generator.Timeout; timeout > 0 {
 		share := words.Microseconds(slow).Seconds() / timeout.Seconds()
 		f.Set(evidence.NearTimeout, evidence.When(share, 0.15, 0.5), "client", "a tenth of the answers took %s and more just before the onset, of a timeout of %s",
-			words.WordSeconds(words.Microseconds(slow).Seconds()), words.WordSeconds(timeout.Seconds()))
+			format.Seconds(words.Microseconds(slow).Seconds()), format.Seconds(timeout.Seconds()))
 	}
 }
 
@@ -359,6 +360,6 @@ func observePool(c *evidence.Case, f *evidence.Facts) {
 	}
 	if start := evidence.QuantileOf(c.Target.Open[:8], 0.5); start < 0.75*mid {
 		f.Set(evidence.ConnectionsCapped, evidence.IsTrue(spread <= max(2, 0.1*mid) && mid >= before), "client",
-			"open connections stayed at %s from the onset on", words.Commas(mid))
+			"open connections stayed at %s from the onset on", format.Number(mid))
 	}
 }

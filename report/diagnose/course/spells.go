@@ -5,7 +5,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // observeMeanwhile asks whether others were answered as ever when attempts began to
@@ -30,7 +30,7 @@ func observeMeanwhile(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	if all >= 5 && usual > 0 {
-		f.Set(evidence.ServedMeanwhile, evidence.When(served/all, 0.2, 0.7), "client", "when %s of %s attempts began to wait in vain, others were answered as ever", words.Commas(served), words.Commas(all))
+		f.Set(evidence.ServedMeanwhile, evidence.When(served/all, 0.2, 0.7), "client", "when %s of %s attempts began to wait in vain, others were answered as ever", format.Number(served), format.Number(all))
 	}
 }
 
@@ -57,7 +57,7 @@ func observeBlackout(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	f.SetAt(evidence.Blackout, evidence.IsTrue(dark >= 1 && answered <= 0.02*tried), first, "client", "for %s nothing was answered: %s of the first %s attempts in it were",
-		words.WordSeconds(dark), words.Commas(answered), words.Commas(tried))
+		format.Seconds(dark), format.Number(answered), format.Number(tried))
 }
 
 // observeInstant asks whether most open connections failed at one instant, each
@@ -115,5 +115,5 @@ func observeInstant(c *evidence.Case, f *evidence.Facts) {
 	if held < 2 {
 		return
 	}
-	f.SetAt(evidence.AtOnce, evidence.IsTrue(share >= 0.6 && f[evidence.AllFail].Is != evidence.Yes), c.Run.Seconds(float64(at)), "client", "%s connections failed at one instant, of %s open; %s of all failed so", words.Commas(k), words.Commas(held), words.Percent(share))
+	f.SetAt(evidence.AtOnce, evidence.IsTrue(share >= 0.6 && f[evidence.AllFail].Is != evidence.Yes), c.Run.Seconds(float64(at)), "client", "%s connections failed at one instant, of %s open; %s of all failed so", format.Number(k), format.Number(held), format.Percent(share))
 }

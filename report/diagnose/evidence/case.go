@@ -17,6 +17,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/spoken"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Headline returns the first of the onsets, nil without any.
@@ -181,10 +182,10 @@ func Mixture(c *Case) string {
 	slices.SortStableFunc(parts, func(x, y part) int { return cmp.Compare(y.n, x.n) })
 	var said []string
 	for _, p := range parts {
-		said = append(said, words.Commas(p.n)+" "+p.f.String()+Codes(c, p.f))
+		said = append(said, format.Number(p.n)+" "+p.f.String()+Codes(c, p.f))
 	}
 	if len(said) == 0 && c.Target.Total.Idle > 0 {
-		said = append(said, words.Count(c.Target.Total.Idle, "reset")+" of connections at rest")
+		said = append(said, format.Counted(c.Target.Total.Idle, "reset")+" of connections at rest")
 	}
 	return strings.Join(said, ", ")
 }
@@ -235,7 +236,7 @@ func OneRequest(c *Case) string {
 	if n := Sum(times); times[most] < 0.9*n || all[most].Share > 0.6 || n < 5 {
 		return ""
 	}
-	return fmt.Sprintf("%s of %s failures are of %s, %s of the requests", words.Commas(times[most]), words.Commas(Sum(times)), all[most].Name, words.Percent(all[most].Share))
+	return fmt.Sprintf("%s of %s failures are of %s, %s of the requests", format.Number(times[most]), format.Number(Sum(times)), all[most].Name, format.Percent(all[most].Share))
 }
 
 // Pattern says what failures that are spread over time have in common: the age of
@@ -272,10 +273,10 @@ func Pattern(c *Case) string {
 		return fmt.Sprintf("they hit connections that had served %s requests", words.Between(low, high))
 	}
 	if low, t, high := middle(age); t >= 0.5 && high-low <= max(0.05*t, 0.05) {
-		return fmt.Sprintf("they hit connections that were %s old", words.WordSeconds(t))
+		return fmt.Sprintf("they hit connections that were %s old", format.Seconds(t))
 	}
 	if low, n, high := middle(gaps); n >= 5 && high-low <= max(1, 0.03*n) {
-		return fmt.Sprintf("one request in %s failed, at regular distances", words.Commas(n))
+		return fmt.Sprintf("one request in %s failed, at regular distances", format.Number(n))
 	}
 	return ""
 }
@@ -301,7 +302,7 @@ func Hidden(c *Case) string {
 		return ""
 	}
 	if missing := c.Run.windowGap(c.Target, c.Onset.At); missing > 0 {
-		return fmt.Sprintf("The record has no windows for %s around it.", words.WordSeconds(missing))
+		return fmt.Sprintf("The record has no windows for %s around it.", format.Seconds(missing))
 	}
 	for _, h := range c.Watchable() {
 		var gaps, all int
@@ -317,7 +318,7 @@ func Hidden(c *Case) string {
 			}
 		}
 		if all > 0 && 2*gaps >= all {
-			return fmt.Sprintf("The probes of %s were silent for %s around it, so no resource there can be blamed or ruled out.", h.Host, words.WordSeconds(longest))
+			return fmt.Sprintf("The probes of %s were silent for %s around it, so no resource there can be blamed or ruled out.", h.Host, format.Seconds(longest))
 		}
 	}
 	return ""

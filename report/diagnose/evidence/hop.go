@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // badAddress is one of several addresses of a target that has (almost) all of
@@ -50,7 +50,7 @@ func CompareAddresses(c *Case) *badAddress {
 
 func (b *badAddress) Text() string {
 	return fmt.Sprintf("%s of %s failures were at %s, which got %s of %s attempts",
-		words.Commas(b.Failed), words.Commas(b.all), b.Addr, words.Commas(b.OfIt), words.Commas(b.OfIt+b.others))
+		format.Number(b.Failed), format.Number(b.all), b.Addr, format.Number(b.OfIt), format.Number(b.OfIt+b.others))
 }
 
 // contrast is what another target that goes to the inner hosts of this one, and

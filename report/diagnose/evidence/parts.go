@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report/format"
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/says"
@@ -48,12 +49,12 @@ func (s Split) Text() string {
 	if s.Above.Share() < 0.99 {
 		verb = "failed as a rule"
 	}
-	none := fmt.Sprintf("%s of %s", words.Commas(s.Below.Failed), words.Commas(s.Below.Attempts))
+	none := fmt.Sprintf("%s of %s", format.Number(s.Below.Failed), format.Number(s.Below.Attempts))
 	if s.Below.Failed == 0 {
-		none = "none of " + words.Commas(s.Below.Attempts)
+		none = "none of " + format.Number(s.Below.Attempts)
 	}
 	return fmt.Sprintf("%s of %s bytes and more %s (%s of %s), those of up to %s bytes did not (%s)",
-		s.What, words.Commas(math.Round(s.Fails)), verb, words.Commas(s.Above.Failed), words.Commas(s.Above.Attempts), words.Commas(math.Round(s.Passes)), none)
+		s.What, format.Number(math.Round(s.Fails)), verb, format.Number(s.Above.Failed), format.Number(s.Above.Attempts), format.Number(math.Round(s.Passes)), none)
 }
 
 // Death is one end of a serving process, with its restart.

@@ -8,13 +8,14 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 func (r *Resource) Headroom() string {
 	if r.Def.Unit == "share" {
-		return words.Percent(r.Peak)
+		return format.Percent(r.Peak)
 	}
-	return fmt.Sprintf("%s of %s (%s)", words.Amount(r.Peak, r.Def.Unit), words.Amount(r.Limit, r.Def.Unit), words.Percent(r.Most))
+	return fmt.Sprintf("%s of %s (%s)", format.Amount(r.Peak, r.Def.Unit), format.Amount(r.Limit, r.Def.Unit), format.Percent(r.Most))
 }
 
 // Relative words a time against the onset.
@@ -26,19 +27,19 @@ func (question *Case) Relative(at float64) string {
 	}
 	switch {
 	case question.Onset.Status == NoOnset || question.Onset.Status == LeftCensored:
-		return "at " + words.WordSeconds(at)
+		return "at " + format.Seconds(at)
 	case math.Abs(d) < 0.05:
 		return "with the first " + word
 	case d > 0:
-		return words.WordSeconds(d) + " before the first " + word
+		return format.Seconds(d) + " before the first " + word
 	}
-	return words.WordSeconds(-d) + " after the first " + word
+	return format.Seconds(-d) + " after the first " + word
 }
 
 // RelativeOn is relative for a time of another host's clock.
 func (question *Case) RelativeOn(host string, at float64) string {
 	if e := question.Run.ClockError(host); e > MaxClockError {
-		return fmt.Sprintf("at about %s of a clock that may be off by %s", words.WordSeconds(at), words.WordSeconds(2*e))
+		return fmt.Sprintf("at about %s of a clock that may be off by %s", format.Seconds(at), format.Seconds(2*e))
 	}
 	return question.Relative(at)
 }
@@ -54,15 +55,15 @@ func (r *Resource) Describe() string {
 	}
 	switch {
 	case r.Def.Unit == "share":
-		return fmt.Sprintf("%s at %s", what, words.Percent(r.Peak))
+		return fmt.Sprintf("%s at %s", what, format.Percent(r.Peak))
 	case !math.IsNaN(r.Limit) && r.Full != nil:
-		return fmt.Sprintf("%s %s of %s", what, words.Amount(max(r.Full.Value, min(r.Peak, r.Limit)), r.Def.Unit), words.Amount(r.Limit, r.Def.Unit))
+		return fmt.Sprintf("%s %s of %s", what, format.Amount(max(r.Full.Value, min(r.Peak, r.Limit)), r.Def.Unit), format.Amount(r.Limit, r.Def.Unit))
 	case r.Level != nil && r.Level.Pinned:
-		return fmt.Sprintf("%s stayed at %s", what, words.Amount(r.Level.Value, r.Def.Unit))
+		return fmt.Sprintf("%s stayed at %s", what, format.Amount(r.Level.Value, r.Def.Unit))
 	case !math.IsNaN(r.Limit):
-		return fmt.Sprintf("%s %s of %s", what, words.Amount(r.Peak, r.Def.Unit), words.Amount(r.Limit, r.Def.Unit))
+		return fmt.Sprintf("%s %s of %s", what, format.Amount(r.Peak, r.Def.Unit), format.Amount(r.Limit, r.Def.Unit))
 	}
-	return fmt.Sprintf("%s %s", what, words.Amount(r.Peak, r.Def.Unit))
+	return fmt.Sprintf("%s %s", what, format.Amount(r.Peak, r.Def.Unit))
 }
 
 // LoadSpanText writes a load with its interval in the unit of the stage in which
@@ -72,7 +73,7 @@ func (run *Run) LoadSpanText(s Span, at float64) string {
 	if each == 0 {
 		each = 1
 	}
-	low, high := words.Commas(s.Low/each), words.Commas(s.High/each)
+	low, high := format.Number(s.Low/each), format.Number(s.High/each)
 	if low == high {
 		return run.LoadText(s.Value, at)
 	}
@@ -83,9 +84,9 @@ func (run *Run) LoadSpanText(s Span, at float64) string {
 // requests per second, or the connections that were held.
 func (run *Run) LoadText(rps, at float64) string {
 	if each := run.perConnection(at); each > 0 {
-		return words.Count(math.Round(rps/each), "connection")
+		return format.Counted(math.Round(rps/each), "connection")
 	}
-	return words.Commas(rps) + "/s"
+	return format.Number(rps) + "/s"
 }
 
 // TopText is the highest load of the run in the unit of the stage in which it was.

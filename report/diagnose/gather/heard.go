@@ -11,7 +11,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/spoken"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // heard reads what failures were answered: one entry for each meaning, the commonest
@@ -178,23 +178,23 @@ func quoteLine(c *evidence.Case, j *spoken.Joined) string {
 		} else if j.Format == "reply dns" {
 			who = fmt.Sprintf("%s asked %s", j.Host, j.Peer)
 		}
-		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, Telling(j.Text, j.Phrase), words.Count(j.Times, "time"), words.Commas(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
+		return fmt.Sprintf("%s: %s (%s while %s failed, first at %s)", who, Telling(j.Text, j.Phrase), format.Counted(j.Times, "time"), format.Number(j.Of), c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 	}
 	if j.Edge != nil {
 		return quoteTrace(c, j)
 	}
 	switch {
 	case j.Hosts > 1:
-		who += " on " + words.Count(float64(j.Hosts), "host")
+		who += " on " + format.Counted(float64(j.Hosts), "host")
 	case j.Service != j.Host:
 		who += " on " + j.Host
 	}
 	if !j.Peer.IsZero() {
 		who += " -> " + j.Peer.String()
 	}
-	how := fmt.Sprintf("%s of %s failed transactions", words.Commas(j.Times), words.Commas(j.Of))
+	how := fmt.Sprintf("%s of %s failed transactions", format.Number(j.Times), format.Number(j.Of))
 	if j.By == "time" {
-		how = fmt.Sprintf("%s while %s failed", words.Count(j.Times, "line"), words.Commas(j.Of))
+		how = fmt.Sprintf("%s while %s failed", format.Counted(j.Times, "line"), format.Number(j.Of))
 	}
 	return fmt.Sprintf("%s: %s (%s, first at %s)", who, Telling(j.Text, j.Phrase), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 }
@@ -264,10 +264,10 @@ func oneInstance(c *evidence.Case) string {
 			}
 		}
 		if named && !isTold(c, j) && len(others) >= 2 {
-			return fmt.Sprintf("%s on %s passed %s of %s failed transactions that it names a server for to %s, one of the %d that it asks", j.Service, j.Host, words.Commas(j.Times), words.Commas(told), j.Peer, len(others))
+			return fmt.Sprintf("%s on %s passed %s of %s failed transactions that it names a server for to %s, one of the %d that it asks", j.Service, j.Host, format.Number(j.Times), format.Number(told), j.Peer, len(others))
 		}
 		if len(others) >= 2 && others[j.Peer.Addr.String()] {
-			return fmt.Sprintf("%s on %s passed %s of %s failed transactions to %s, one of the %d that it asks", j.Service, j.Host, words.Commas(j.Times), words.Commas(j.Of), j.Peer, len(others))
+			return fmt.Sprintf("%s on %s passed %s of %s failed transactions to %s, one of the %d that it asks", j.Service, j.Host, format.Number(j.Times), format.Number(j.Of), j.Peer, len(others))
 		}
 	}
 	return ""

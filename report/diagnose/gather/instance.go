@@ -11,7 +11,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // chooseInstance finds hosts of a target that serve beside each other, behind a
@@ -49,7 +49,7 @@ func chooseInstance(c *evidence.Case) {
 	})
 	for _, i := range beside {
 		if i != ill {
-			c.Beside = append(c.Beside, fmt.Sprintf("%s, which serves beside %s, sent %s of the resets", c.Hops[i].Host, c.Hops[ill].Host, words.Commas(own[i])))
+			c.Beside = append(c.Beside, fmt.Sprintf("%s, which serves beside %s, sent %s of the resets", c.Hops[i].Host, c.Hops[ill].Host, format.Number(own[i])))
 		}
 	}
 	chain := []evidence.Hop{c.Hops[ill]}

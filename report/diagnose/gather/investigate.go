@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Investigate gathers what bears on the faults of a target. A target without
@@ -117,7 +118,7 @@ func statusesByRequest(c *evidence.Case) string {
 		if e := c.Target.Info.Endpoints; len(e) > 1 && int(g.endpoint) < len(e) {
 			name = " to " + e[g.endpoint].Name
 		}
-		parts = append(parts, fmt.Sprintf("%s%s %s times", c.Answered(g.status), name, words.Commas(times[g])))
+		parts = append(parts, fmt.Sprintf("%s%s %s times", c.Answered(g.status), name, format.Number(times[g])))
 	}
 	return "answered: " + words.List(parts)
 }

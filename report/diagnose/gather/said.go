@@ -6,10 +6,10 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report/answers"
+	"github.com/rampload/rampload/report/format"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
-	"github.com/rampload/rampload/report/diagnose/words"
 )
 
 // RequestName returns the name of one of the target's requests, "" where they are not
@@ -34,9 +34,9 @@ func Quote(a answers.Answer) string {
 		by = " from " + a.By
 	}
 	if a.Why != "" {
-		return fmt.Sprintf("%s of %s answers that were read%s, fail: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), by, a.Why)
+		return fmt.Sprintf("%s of %s answers that were read%s, fail: %s", format.Number(float64(a.Times)), format.Number(float64(a.Of)), by, a.Why)
 	}
-	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", words.Commas(float64(a.Times)), words.Commas(float64(a.Of)), a.Label(), by, Shortened(a.Says))
+	return fmt.Sprintf("%s of %s answers that were read, %s%s, say: %s", format.Number(float64(a.Times)), format.Number(float64(a.Of)), a.Label(), by, Shortened(a.Says))
 }
 
 // Shortened cuts a text for a sentence.

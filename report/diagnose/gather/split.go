@@ -9,7 +9,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // byRequest counts attempts by request from the onset on, nil where they were not.
@@ -145,7 +145,7 @@ func WorstRequest(c *evidence.Case) string {
 	if w.Failed < 5 || rest.Attempts < 10 || w.Share() < 5*rest.Share() || w.Failed < 0.5*all.Failed {
 		return ""
 	}
-	return fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), words.Commas(w.Failed), words.Commas(w.Attempts), words.Commas(rest.Failed), words.Commas(rest.Attempts))
+	return fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), format.Number(w.Failed), format.Number(w.Attempts), format.Number(rest.Failed), format.Number(rest.Attempts))
 }
 
 // splitTexts words both splits, once where they part the same requests.
@@ -180,6 +180,6 @@ func OneKind(c *evidence.Case) (text string, constant bool) {
 	if w.Failed < 10 || w.Share() < 0.95 || rest.Attempts < 20 || rest.Share() > 0.01 {
 		return "", false
 	}
-	text = fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), words.Commas(w.Failed), words.Commas(w.Attempts), words.Commas(rest.Failed), words.Commas(rest.Attempts))
+	text = fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), format.Number(w.Failed), format.Number(w.Attempts), format.Number(rest.Failed), format.Number(rest.Attempts))
 	return text, c.Onset.Status == evidence.LeftCensored || c.Onset.Status == evidence.NoOnset
 }

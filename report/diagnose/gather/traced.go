@@ -6,15 +6,15 @@ import (
 
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/spoken"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // quoteTrace words what traces say: at which call, of how many, and of how many that went
 // well.
 func quoteTrace(c *evidence.Case, j *spoken.Joined) string {
-	how := fmt.Sprintf("%s of %s traces of failed transactions", words.Commas(j.Times), words.Commas(j.Of))
+	how := fmt.Sprintf("%s of %s traces of failed transactions", format.Number(j.Times), format.Number(j.Of))
 	if e := j.Edge; e.GoodOf > 0 {
-		how += fmt.Sprintf(", %s of %s of good ones", words.Commas(e.GoodTimes), words.Commas(e.GoodOf))
+		how += fmt.Sprintf(", %s of %s of good ones", format.Number(e.GoodTimes), format.Number(e.GoodOf))
 	}
 	return fmt.Sprintf("trace: %s: %s (%s, first at %s)", j.Edge, Telling(j.Text, j.Phrase), how, c.Run.LoadText(c.Run.LoadAt(j.First), j.First))
 }

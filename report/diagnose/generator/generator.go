@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -105,7 +106,7 @@ func (a sender) localFaults() (window int, cause, reason string, found bool) {
 	default:
 		cause, reason = "client-cpu", "attempts failed for lack of socket buffers (ENOBUFS)"
 	}
-	return window, cause, fmt.Sprintf("%s of its own %s", words.Commas(total), reason), true
+	return window, cause, fmt.Sprintf("%s of its own %s", format.Number(total), reason), true
 }
 
 // lateSends finds the first second in which the 99th percentile of the send lag
@@ -134,7 +135,7 @@ func (a sender) lateSends() (window int, cause, reason string, found bool) {
 		most = max(most, v)
 	}
 	return window, "client-cpu", fmt.Sprintf("it sent up to %s late (99th percentile of a window; at most %s is fair)",
-		words.WordSeconds(most), words.WordSeconds(limit)), true
+		format.Seconds(most), format.Seconds(limit)), true
 }
 
 // shortfall finds the first second in which less than 98 % of the requests due
@@ -154,7 +155,7 @@ func (a sender) shortfall() (window int, cause, reason string, found bool) {
 	}
 	if capped >= 0 {
 		a.Warn("from %s/s on requests were left unsent because %s were in flight: the targets answered too slowly for a higher load",
-			words.Commas(a.Load[capped]), words.Commas(float64(a.Log.Header.Generator.MaxInFlight)))
+			format.Number(a.Load[capped]), format.Number(float64(a.Log.Header.Generator.MaxInFlight)))
 	}
 	k := max(1, int(math.Round(attack.FairFor.Seconds()/a.Step)))
 	for _, t := range a.Log.Takeovers { // a worker was lost, which is no limit
@@ -181,7 +182,7 @@ func (a sender) shortfall() (window int, cause, reason string, found bool) {
 			least = min(least, evidence.Sum(a.Sent[i+1-k:i+1])/evidence.Sum(a.Offered[i+1-k:i+1]))
 		}
 	}
-	return window, "client-cpu", fmt.Sprintf("it sent as little as %s of the requests due", words.Percent(least)), true
+	return window, "client-cpu", fmt.Sprintf("it sent as little as %s of the requests due", format.Percent(least)), true
 }
 
 // heldLate finds the first second in which more than 2 % of the connections that were
@@ -207,9 +208,9 @@ func (a sender) heldLate() (window int, cause, reason string, found bool) {
 			worst = i
 		}
 	}
-	reason = fmt.Sprintf("it had not begun to open %s of the %s connections that were due", words.Commas(late[worst]), words.Commas(wanted[worst]))
+	reason = fmt.Sprintf("it had not begun to open %s of the %s connections that were due", format.Number(late[worst]), format.Number(wanted[worst]))
 	if most := a.Log.Header.Generator.MaxInFlight; most > 0 && wanted[worst] > float64(most) {
-		reason += fmt.Sprintf(" (client.max-in-flight lets %s be opened at once)", words.Commas(float64(most)))
+		reason += fmt.Sprintf(" (client.max-in-flight lets %s be opened at once)", format.Number(float64(most)))
 	}
 	return window, "client-cpu", reason, true
 }

@@ -14,14 +14,15 @@ import (
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // DeadName returns which process ended and when.
 func (inquiry *Investigation) DeadName(h *Hypothesis) (name, at string) {
 	if d := FirstDeath(inquiry, h); d != nil {
-		return words.OrThe(d.Process), words.WordSeconds(d.At)
+		return words.OrThe(d.Process), format.Seconds(d.At)
 	}
-	return "the process", words.WordSeconds(inquiry.At)
+	return "the process", format.Seconds(inquiry.At)
 }
 
 // needed estimates how much of a resource the highest load of the run needs: its
@@ -55,13 +56,13 @@ func (inquiry *Investigation) LimitSeen(h *Hypothesis, what string) string {
 	if r == nil {
 		return what
 	}
-	seen := words.Amount(r.Peak, r.Def.Unit)
+	seen := format.Amount(r.Peak, r.Def.Unit)
 	if !math.IsNaN(r.Limit) && r.Full != nil {
-		seen = words.Amount(r.Limit, r.Def.Unit)
+		seen = format.Amount(r.Limit, r.Def.Unit)
 	}
 	s := fmt.Sprintf("%s (now %s", what, seen)
 	if n, ok := inquiry.needed(r); ok && r.Def.Unit != "share" {
-		s += fmt.Sprintf("; %s", inquiry.needs(words.Amount(words.RoundUp(n), r.Def.Unit)))
+		s += fmt.Sprintf("; %s", inquiry.needs(format.Amount(format.RoundUp(n), r.Def.Unit)))
 	}
 	return s + ")"
 }
@@ -72,7 +73,7 @@ func (inquiry *Investigation) IdleAdvice(h *Hypothesis) []string {
 	then := "retry idempotent requests once on a reused connection"
 	after := ""
 	if inquiry.IdleFrom > 0 {
-		after = fmt.Sprintf(": it closes them after about %s", words.WordSeconds(inquiry.IdleFrom))
+		after = fmt.Sprintf(": it closes them after about %s", format.Seconds(inquiry.IdleFrom))
 	}
 	if h.Hop.Index > 0 {
 		return []string{fmt.Sprintf("on %s, keep connections to the next hop idle for less than that does%s", cmp.Or(inquiry.Hops[h.Hop.Index-1].Host, "the gateway"), after), then}
@@ -102,12 +103,12 @@ func (inquiry *Investigation) FileAdvice(h *Hypothesis) []string {
 	if g, ok := inquiry.Leak(h); ok {
 		return []string{
 			"find what opens files, sockets or pipes and does not close them: " + inquiry.Leaks(h, g),
-			words.Join(fmt.Sprintf("%s (now %s)", fileLimit(r.Metric.Process, target), words.Commas(r.Limit)), g.delays(target)),
+			words.Join(fmt.Sprintf("%s (now %s)", fileLimit(r.Metric.Process, target), format.Number(r.Limit)), g.delays(target)),
 		}
 	}
-	s := fmt.Sprintf("%s (now %s", fileLimit(r.Metric.Process, target), words.Commas(r.Limit))
+	s := fmt.Sprintf("%s (now %s", fileLimit(r.Metric.Process, target), format.Number(r.Limit))
 	if known {
-		return []string{s + "; " + inquiry.needs(words.Commas(words.RoundUp(need))) + ")"}
+		return []string{s + "; " + inquiry.needs(format.Number(format.RoundUp(need))) + ")"}
 	}
 	return []string{s + ")", "check that descriptors are closed: a limit that is reached at any load sooner or later is a leak"}
 }
@@ -137,16 +138,16 @@ func (inquiry *Investigation) PortAdvice(h *Hypothesis) []string {
 	if !held {
 		return []string{inquiry.LimitSeen(h, "keep connections to the upstream alive, "+more)}
 	}
-	s := more + fmt.Sprintf(" (now %s", words.Commas(h.Lead.Limit))
+	s := more + fmt.Sprintf(" (now %s", format.Number(h.Lead.Limit))
 	if need > h.Lead.Limit {
-		s += "; without keep-alive " + inquiry.needs(words.Commas(need))
-		if most := words.RoundUp(math.Round(inquiry.Run.MaxLoad()) * evidence.TimeWaitFor); most > need {
-			s += ", at most " + words.Commas(most)
+		s += "; without keep-alive " + inquiry.needs(format.Number(need))
+		if most := format.RoundUp(math.Round(inquiry.Run.MaxLoad()) * evidence.TimeWaitFor); most > need {
+			s += ", at most " + format.Number(most)
 		}
 	}
 	return []string{
 		fmt.Sprintf("keep connections to the upstream alive: %s of %s ports were held by closed connections, each for 60 s (TIME_WAIT)",
-			words.Commas(closed), words.Commas(h.Lead.Peak)),
+			format.Number(closed), format.Number(h.Lead.Peak)),
 		s + ")",
 	}
 }
@@ -166,7 +167,7 @@ func (inquiry *Investigation) ConntrackAdvice(h *Hypothesis) []string {
 	}
 	each := (g.Value - g.Begin) / sent
 	return []string{fmt.Sprintf("%s (now %s; an entry outlives its connection by up to 120 s: %s)",
-		more, words.Commas(r.Limit), inquiry.needs(words.Commas(words.RoundUp(each*inquiry.Run.MaxLoad()*evidence.EntryFor))))}
+		more, format.Number(r.Limit), inquiry.needs(format.Number(format.RoundUp(each*inquiry.Run.MaxLoad()*evidence.EntryFor))))}
 }
 
 func (inquiry *Investigation) MemoryAdvice(h *Hypothesis) []string {
@@ -184,7 +185,7 @@ func (inquiry *Investigation) MemoryAdvice(h *Hypothesis) []string {
 	}
 	if g, ok := saturation.LongestClimb(inquiry.Run, r); ok {
 		out = append(out, fmt.Sprintf("it grew by %s from %s to %s into the load: if that goes on at constant load it is a leak",
-			words.PerSecond(g.Slope, r.Def.Unit), words.WordSeconds(g.From), words.WordSeconds(g.To)))
+			words.PerSecond(g.Slope, r.Def.Unit), format.Seconds(g.From), format.Seconds(g.To)))
 	}
 	return out
 }
@@ -262,7 +263,7 @@ func (inquiry *Investigation) lookAt() string {
 		return fmt.Sprintf("look at what serves %s: the failures are of that address", a.Addr)
 	}
 	if s := inquiry.BySent; s != nil {
-		return fmt.Sprintf("look at what limits the size of requests between here and the service: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
+		return fmt.Sprintf("look at what limits the size of requests between here and the service: those of %s bytes and more fail", format.Number(math.Round(s.Fails)))
 	}
 	if s := inquiry.bySize(); s != "" {
 		return "look at " + s
@@ -287,7 +288,7 @@ func (inquiry *Investigation) lookAt() string {
 // where neither does.
 func (inquiry *Investigation) bySize() string {
 	if s := inquiry.ByReceived; s != nil {
-		return fmt.Sprintf("what limits the size of responses on the way: those of %s bytes and more fail", words.Commas(math.Round(s.Fails)))
+		return fmt.Sprintf("what limits the size of responses on the way: those of %s bytes and more fail", format.Number(math.Round(s.Fails)))
 	}
 	if one := gather.WorstRequest(inquiry.Case); one != "" {
 		return "what this request alone does: " + one

@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Leaking is a climb that goes on at any load.
@@ -64,7 +65,7 @@ func (inquiry *Investigation) GrewUntilDeath(h *Hypothesis) string {
 			}
 		}
 		if last >= 1.5*first && last-first >= 16<<20 {
-			return fmt.Sprintf("look for a limit of its heap, and for a leak: %s grew from %s to %s before it ended", evidence.Whose(r), words.Amount(first, "bytes"), words.Amount(last, "bytes"))
+			return fmt.Sprintf("look for a limit of its heap, and for a leak: %s grew from %s to %s before it ended", evidence.Whose(r), format.Amount(first, "bytes"), format.Amount(last, "bytes"))
 		}
 	}
 	return ""
@@ -104,7 +105,7 @@ func growsWithTotal(c *evidence.Case, r *evidence.Resource, g evidence.Climb) bo
 func (inquiry *Investigation) Leaks(h *Hypothesis, g Leaking) string {
 	each := ""
 	if sent := inquiry.SentBetween(g.From, g.To); sent > 0 {
-		each = words.Amount(words.Significant((g.Value-g.Begin)/sent), h.Lead.Def.Unit) + " a request"
+		each = format.Amount((g.Value-g.Begin)/sent, h.Lead.Def.Unit) + " a request"
 	}
 	grew, at := each+" of all that were sent", "at whatever load"
 	if g.Load > 0 {
@@ -121,7 +122,7 @@ func (g Leaking) delays(limit float64) string {
 	case g.Load == 0:
 		return "only delays it"
 	}
-	return fmt.Sprintf("only delays it, to about %s after a start", words.WordSeconds((limit-g.Begin)/g.Slope))
+	return fmt.Sprintf("only delays it, to about %s after a start", format.Seconds((limit-g.Begin)/g.Slope))
 }
 
 // PortsHeld estimates how many local ports the highest load of the run needs
@@ -156,5 +157,5 @@ func (inquiry *Investigation) PortsHeld(r *evidence.Resource) (need, closed floa
 		return 0, closed, true
 	}
 	each := min(1, (r.Peak-begin)/sent)
-	return words.RoundUp(each * inquiry.Run.MaxLoad() * evidence.TimeWaitFor), closed, true
+	return format.RoundUp(each * inquiry.Run.MaxLoad() * evidence.TimeWaitFor), closed, true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Waited reports whether requests that broke off when a process ended had been
@@ -244,7 +245,7 @@ func endedBefore(c *evidence.Case, deaths []evidence.Death, e probe.Event) bool 
 // text says so, empty without any.
 func WithoutOrdinary(c *evidence.Case, deaths []evidence.Death) (rest []evidence.Death, text string) {
 	if rest := slices.DeleteFunc(slices.Clone(deaths), func(d evidence.Death) bool { return servedOne(d) && !together(deaths, d) }); len(rest) < len(deaths) {
-		return rest, fmt.Sprintf(" but %s of those that the service makes one by one for connections", words.Count(float64(len(deaths)-len(rest)), "process"))
+		return rest, fmt.Sprintf(" but %s of those that the service makes one by one for connections", format.Counted(float64(len(deaths)-len(rest)), "process"))
 	}
 	if c.Onset.Status != evidence.Found {
 		return deaths, ""
@@ -262,7 +263,7 @@ func WithoutOrdinary(c *evidence.Case, deaths []evidence.Death) (rest []evidence
 		return deaths, ""
 	}
 	rest = slices.DeleteFunc(slices.Clone(deaths), good)
-	return rest, fmt.Sprintf(" but %s of the kind that ended all the time before the faults, too", words.Count(float64(len(deaths)-len(rest)), "process"))
+	return rest, fmt.Sprintf(" but %s of the kind that ended all the time before the faults, too", format.Counted(float64(len(deaths)-len(rest)), "process"))
 }
 
 // replacements finds processes that were replaced by the series of their numbers

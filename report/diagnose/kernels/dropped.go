@@ -9,7 +9,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Dropped are packets of one kind on their way to or from a target's port that one
@@ -135,7 +135,7 @@ func attributeToTracking(c *evidence.Case, v *Dropped, from float64) {
 // Text says it: "the kernel of fw0 dropped 1,199 SYNs to :8080 in FORWARD of table
 // filter". What the kernel did not tell is left out.
 func (v Dropped) Text() string {
-	s := fmt.Sprintf("the kernel of %s rejected connections to :%d with %s", v.Host, v.Port, words.Count(v.Count, "reset"))
+	s := fmt.Sprintf("the kernel of %s rejected connections to :%d with %s", v.Host, v.Port, format.Counted(v.Count, "reset"))
 	if !v.Rejected {
 		what := cmp.Or(v.Packet, "packet")
 		if what == "packet-too-big" {
@@ -148,7 +148,7 @@ func (v Dropped) Text() string {
 		case "SYN-ACK":
 			direction = "from"
 		}
-		s = fmt.Sprintf("the kernel of %s dropped %s %s :%d", v.Host, words.Count(v.Count, what), direction, v.Port)
+		s = fmt.Sprintf("the kernel of %s dropped %s %s :%d", v.Host, format.Counted(v.Count, what), direction, v.Port)
 	}
 	switch {
 	case v.Hook != "":
@@ -271,7 +271,7 @@ func (w Wait) Took() string {
 	if w.Slowest < 1 { // to the millisecond: 0.2 s may be 0.16 s or 0.24 s
 		return fmt.Sprintf("%.0f ms", 1000*w.Slowest)
 	}
-	return words.WordSeconds(w.Slowest)
+	return format.Seconds(w.Slowest)
 }
 
 // Text says that a process was late to do something: "accepted 240 ms late: the

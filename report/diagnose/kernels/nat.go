@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 const (
@@ -66,7 +67,7 @@ func Translated(c *evidence.Case) string {
 	for pair, n := range moved {
 		if n >= leastJoined && n > same {
 			return fmt.Sprintf("a NAT or balancer on the way changes the destination: connections to %s are to %s at %s (%s seen at both ends)",
-				pair[0], pair[1], h.Host, words.Count(float64(n), "reset"))
+				pair[0], pair[1], h.Host, format.Counted(float64(n), "reset"))
 		}
 	}
 	if same > 0 || len(from) != 1 || len(strange) < leastJoined {
@@ -85,7 +86,7 @@ func Translated(c *evidence.Case) string {
 	}
 	slices.Sort(own)
 	return fmt.Sprintf("a NAT or proxy on the way changes the source: %s sends its resets to %s, and they come to %s (%s at both ends at the same times): what its kernel says is joined by time alone",
-		h.Host, as, words.List(own), words.Count(float64(len(strange)), "reset"))
+		h.Host, as, words.List(own), format.Counted(float64(len(strange)), "reset"))
 }
 
 // alike is the share of some times that have a partner of their own among others.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Standing says where the open requests of a hop stand from the onset on. Shares are of
@@ -33,19 +33,19 @@ func (s Standing) Quiet() bool {
 
 // Text words where requests stand.
 func (s Standing) Text() string {
-	parts := []string{s.Host + ": processor " + words.Percent(s.Processor)}
+	parts := []string{s.Host + ": processor " + format.Percent(s.Processor)}
 	if !math.IsNaN(s.NotAccepted) {
 		if s.NotAccepted < 1 {
 			parts = append(parts, "no queue")
 		} else {
-			parts = append(parts, words.Count(s.NotAccepted, "connection")+" not accepted")
+			parts = append(parts, format.Counted(s.NotAccepted, "connection")+" not accepted")
 		}
 	}
 	if s.NoProcessor > 0.05 {
-		parts = append(parts, "ready without processor for "+words.Percent(s.NoProcessor)+" of the time")
+		parts = append(parts, "ready without processor for "+format.Percent(s.NoProcessor)+" of the time")
 	}
 	if s.OnDisk > 0.05 {
-		parts = append(parts, "on disk for "+words.Percent(s.OnDisk)+" of the time")
+		parts = append(parts, "on disk for "+format.Percent(s.OnDisk)+" of the time")
 	}
 	return strings.Join(parts, ", ")
 }

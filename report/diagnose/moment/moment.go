@@ -15,6 +15,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Observe adds to the facts of a hop what the moment tells. Its processes, its kernel and
@@ -53,7 +54,7 @@ func observeInstances(c *evidence.Case, f *evidence.Facts, h evidence.Hop, death
 	}
 	if near, of := kernels.FailuresNear(c, all); len(hosts) > 1 && near >= 0.6*of && of >= 3 {
 		f.SetAt(evidence.DiedWithFaults, evidence.Yes, deaths[0].At, "processes of "+strings.Join(hosts, ", "), "%s of %s failures came while %s was gone on one of %s or another",
-			words.Commas(near), words.Commas(of), words.OrThe(deaths[0].Process), strings.Join(hosts, ", "))
+			format.Number(near), format.Number(of), words.OrThe(deaths[0].Process), strings.Join(hosts, ", "))
 	}
 	if inTurn(all, len(hosts)) {
 		f.SetAt(evidence.InTurn, evidence.Yes, deaths[0].At, "processes of "+strings.Join(hosts, ", "), "%s ended and came back on %s, once each, one after the other", words.OrThe(deaths[0].Process), strings.Join(hosts, ", "))
@@ -103,7 +104,7 @@ func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 		return
 	}
 	src := "kernel of " + h.Host
-	f.Set(evidence.NobodyListens, evidence.Yes, src, "%s refused %s times, %s failed: nothing listens on its port", h.Place(), words.Commas(n), words.Commas(c.Parts.Failed))
+	f.Set(evidence.NobodyListens, evidence.Yes, src, "%s refused %s times, %s failed: nothing listens on its port", h.Place(), format.Number(n), format.Number(c.Parts.Failed))
 	f[evidence.AnsweredOther] = evidence.Fact{} // what it sent was the refusal
 	if len(deaths) == 0 || c.Onset.Status != evidence.Found {
 		return
@@ -178,7 +179,7 @@ func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 		return
 	}
 	f.SetAt(evidence.Reloaded, evidence.Yes, at, "processes of "+h.Host, "%s of %s replaced its processes in good order just then, and %s of %s requests failed from there on",
-		words.OrThe(deaths[0].Process), h.Host, words.Commas(after.Failed), words.Commas(after.Attempts))
+		words.OrThe(deaths[0].Process), h.Host, format.Number(after.Failed), format.Number(after.Attempts))
 }
 
 // observeDenial asks whether a hop answers everything with an error itself from one moment
@@ -207,7 +208,7 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 	}
 	src := f[evidence.TurnedAway].Source
 	f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, src, "from %s on %s of %s requests were answered with an error by %s itself, after %s: %s",
-		words.WordSeconds(c.At), words.Commas(after.Failed), words.Commas(after.Attempts), h.Place(), words.WordSeconds(took), f[evidence.TurnedAway].Text)
+		format.Seconds(c.At), format.Number(after.Failed), format.Number(after.Attempts), h.Place(), format.Seconds(took), f[evidence.TurnedAway].Text)
 }
 
 // saysDenial reports whether most answers of a hop have a status that turns away (4xx), or

@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -220,7 +221,7 @@ func scan(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, options stat
 	case stats.Recurring:
 		out.Status = evidence.Periodic
 		place(a, t, []evidence.FaultKey{k}, rise, &out)
-		out.Note = fmt.Sprintf("bursts about every %s, as idle timeouts or restarts on a clock make them", words.WordSeconds(rise.Period))
+		out.Note = fmt.Sprintf("bursts about every %s, as idle timeouts or restarts on a clock make them", format.Seconds(rise.Period))
 	case stats.Episode:
 		out.Status = evidence.Transient
 		place(a, t, []evidence.FaultKey{k}, rise, &out)
@@ -243,7 +244,7 @@ func scan(a *evidence.Run, t *evidence.Target, k evidence.FaultKey, options stat
 			out.Note = words.Join(out.Note, w)
 		}
 		if n := len(rise.Episodes); n > 0 {
-			out.Note = words.Join(out.Note, fmt.Sprintf("%s before it", words.Count(float64(n), "episode")))
+			out.Note = words.Join(out.Note, fmt.Sprintf("%s before it", format.Counted(float64(n), "episode")))
 		}
 	}
 	return out
@@ -288,9 +289,9 @@ func Outages(a *evidence.Run, rise stats.Rise) string {
 		longest = max(longest, at+a.Step-from)
 	}
 	if n == 1 {
-		return "one outage of " + words.WordSeconds(longest)
+		return "one outage of " + format.Seconds(longest)
 	}
-	return fmt.Sprintf("%s, the longest %s", words.Count(n, "outage"), words.WordSeconds(longest))
+	return fmt.Sprintf("%s, the longest %s", format.Counted(n, "outage"), format.Seconds(longest))
 }
 
 // episodes words rises that went away.
@@ -304,9 +305,9 @@ func episodes(a *evidence.Run, rise stats.Rise) string {
 	case 0:
 		return "an episode " + ended
 	case 1:
-		return fmt.Sprintf("an episode of %s %s", words.WordSeconds(longest), ended)
+		return fmt.Sprintf("an episode of %s %s", format.Seconds(longest), ended)
 	default:
-		return fmt.Sprintf("%s, the longest %s, %s", words.Count(float64(n), "episode"), words.WordSeconds(longest), ended)
+		return fmt.Sprintf("%s, the longest %s, %s", format.Counted(float64(n), "episode"), format.Seconds(longest), ended)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -90,7 +91,7 @@ func date(c *inquiry.Investigation, hyp *inquiry.Hypothesis) {
 		}
 		hyp.Pro = append(hyp.Pro, inquiry.Evidence{
 			Source: "probe of " + m.Metric.Host,
-			Text:   fmt.Sprintf("%s grew by %s, first %s", m.Metric.Name, words.Amount(m.Counter.Between(c.From-2, c.To+1), m.Def.Unit), c.Relative(m.Counter.Start.At)),
+			Text:   fmt.Sprintf("%s grew by %s, first %s", m.Metric.Name, format.Amount(m.Counter.Between(c.From-2, c.To+1), m.Def.Unit), c.Relative(m.Counter.Start.At)),
 			At:     words.Pointer(m.Counter.Start.At),
 		})
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/says"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // meant is the clue that each statement is, by whom it is about.
@@ -73,7 +73,7 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 				name = "a response"
 			}
 			f.Set(evidence.ShortBody, evidence.Yes, "client", "%s announced %s bytes and brought %s, %s of %s times that were read",
-				name, words.Commas(float64(s.Declared)), words.Commas(float64(s.Received)), words.Commas(s.Times), words.Commas(s.Of))
+				name, format.Number(float64(s.Declared)), format.Number(float64(s.Received)), format.Number(s.Times), format.Number(s.Of))
 		}
 	}
 	if x := firstBehind(c); len(c.Hops) > 1 && x != nil {
@@ -130,7 +130,7 @@ func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {
 	}
 	share := asked / of * c.Parts.Share(attack.Status)
 	f.Set(evidence.RetryAsked, evidence.When(share, 0.05, 0.5), "answers", "%s of %s answers that were read asked to come again after %s%s",
-		words.Commas(asked), words.Commas(of), words.WordSeconds(wait), passedRate(c))
+		format.Number(asked), format.Number(of), format.Seconds(wait), passedRate(c))
 }
 
 // passedRate says how many requests a second were let through from the onset on, where
@@ -151,7 +151,7 @@ func passedRate(c *evidence.Case) string {
 	if cv > 0.15 || mean <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %s/s were let through, whatever was offered", words.Commas(mean))
+	return fmt.Sprintf("; %s/s were let through, whatever was offered", format.Number(mean))
 }
 
 // observeSizes asks whether what fails is parted from what does not by its size.
@@ -168,7 +168,7 @@ func observeSizes(c *evidence.Case, f *evidence.Facts) {
 			}
 		}
 		if waited >= 5 {
-			f.Set(evidence.BigUnacked, evidence.When(again/waited, 0.3, 0.8), "client", "%s of %s that timed out had been sent again and never acknowledged; %s", words.Commas(again), words.Commas(waited), s.Text())
+			f.Set(evidence.BigUnacked, evidence.When(again/waited, 0.3, 0.8), "client", "%s of %s that timed out had been sent again and never acknowledged; %s", format.Number(again), format.Number(waited), s.Text())
 		}
 	}
 	if s := c.ByReceived; s != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 func observeConnections(c *evidence.Case, f *evidence.Facts) {
@@ -19,11 +20,11 @@ func observeConnections(c *evidence.Case, f *evidence.Facts) {
 		rate := beyond / max(1, allReused+allFresh)
 		if expected := rate * allFresh; expected >= 5 || p.Fresh > 0 {
 			f.Set(evidence.ReusedOnly, evidence.When(-p.Fresh/max(expected, 1), -0.3, -0.05), "client",
-				"%s of %s failures hit reused connections, %s fresh ones", words.Commas(p.Reused), words.Commas(beyond), words.Commas(p.Fresh))
+				"%s of %s failures hit reused connections, %s fresh ones", format.Number(p.Reused), format.Number(beyond), format.Number(p.Fresh))
 		}
 		if expected := rate * allReused; expected >= 5 || p.Reused > 0 {
 			f.Set(evidence.FreshOnly, evidence.When(-p.Reused/max(expected, 1), -0.3, -0.05), "client",
-				"%s of %s failures hit fresh connections", words.Commas(p.Fresh), words.Commas(beyond))
+				"%s of %s failures hit fresh connections", format.Number(p.Fresh), format.Number(beyond))
 		}
 	}
 	observeIdle(c, f, evidence.ConnectionFault)
@@ -39,7 +40,7 @@ func observeConnections(c *evidence.Case, f *evidence.Facts) {
 	}
 	observeGaps(c, f)
 	if valid >= 5 {
-		f.Set(evidence.Retransmitted, evidence.When(again/valid, 0.05, 0.3), "client", "%s of the failed connections had retransmitted", words.Percent(again/valid))
+		f.Set(evidence.Retransmitted, evidence.When(again/valid, 0.05, 0.3), "client", "%s of the failed connections had retransmitted", format.Percent(again/valid))
 	}
 }
 
@@ -56,7 +57,7 @@ func observeGaps(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	if waited >= 5 && gaps >= 0.3*waited {
-		f.Set(evidence.GapUnfilled, evidence.Yes, "client", "%s of %s answers that timed out had arrived in part: later segments came, those before them never did", words.Commas(gaps), words.Commas(waited))
+		f.Set(evidence.GapUnfilled, evidence.Yes, "client", "%s of %s answers that timed out had arrived in part: later segments came, those before them never did", format.Number(gaps), format.Number(waited))
 	}
 }
 
@@ -91,7 +92,7 @@ func observePeerCloses(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	f.Set(evidence.PeerCloses, evidence.When(quiet/broken, 0.02, 0.1), "client", "of %s connections, %s broke, %s were open at the end, and %s had been closed in good order",
-		words.Commas(dials), words.Commas(broken), words.Commas(open), words.Commas(max(0, quiet)))
+		format.Number(dials), format.Number(broken), format.Number(open), format.Number(max(0, quiet)))
 }
 
 // observeIdle asks whether failures befall connections that had rested longer
@@ -138,7 +139,7 @@ func observeIdle(c *evidence.Case, f *evidence.Facts, counts func(*attack.Failur
 	rateAbove := failedAbove / (failedAbove + above)
 	rateBelow := (failedBelow + 0.5) / (failedBelow + below + 1)
 	text := fmt.Sprintf("failed connections had rested %s; of those that had rested so long %s failed, of the others %s",
-		words.SecondsTo(at, long), words.Percent(rateAbove), words.Percent(failedBelow/max(1, failedBelow+below)))
+		words.SecondsTo(at, long), format.Percent(rateAbove), format.Percent(failedBelow/max(1, failedBelow+below)))
 	switch {
 	case at >= 0.02 && rateAbove >= 0.02 && rateAbove >= 8*rateBelow && below+above >= 10:
 		f.Set(evidence.IdleGap, evidence.Yes, "client", "%s", text)

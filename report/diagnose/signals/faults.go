@@ -10,7 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/moment"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Observe answers all clues for one hop. The client's own view exists for the
@@ -23,12 +23,12 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		observeConnections(c, f)
 	} else {
 		fives := c.Fives() / max(c.Parts.Failed, 1)
-		f.Set(evidence.BadGateway, evidence.When(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", words.Percent(fives))
-		f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered %s", words.Percent(c.Status(504)), c.Answered(504))
+		f.Set(evidence.BadGateway, evidence.When(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", format.Percent(fives))
+		f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered %s", format.Percent(c.Status(504)), c.Answered(504))
 		f.Set(evidence.WaitedInVain, evidence.When(c.Status(504), 0.5, 0.9), "client", "%s", f[evidence.GatewayTimeout].Text)
-		f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of failed requests were answered %s", words.Percent(c.Status(503)), c.Answered(503))
+		f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of failed requests were answered %s", format.Percent(c.Status(503)), c.Answered(503))
 		if fours := c.Fours(); fours >= 3 && fours >= 0.02*c.Parts.Failed {
-			f.Set(evidence.EarlyStatus, evidence.Yes, "client", "%s answers with a 4xx status came beside the 5xx", words.Commas(fours))
+			f.Set(evidence.EarlyStatus, evidence.Yes, "client", "%s answers with a 4xx status came beside the 5xx", format.Number(fours))
 		}
 		if fives > 0.5 {
 			observeIdle(c, f, evidence.GatewayFault)
@@ -78,12 +78,12 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	p := c.Parts
 	if p.Failed < 5 && p.Restless() {
-		text := words.Count(p.Idle, "reset") + " of connections without a request in flight"
+		text := format.Counted(p.Idle, "reset") + " of connections without a request in flight"
 		f.Set(evidence.MostlyResets, evidence.Yes, "client", "%s", text)
 		f.Set(evidence.SomeResets, evidence.Yes, "client", "%s", text)
 		// Answers that the profile expects can be early ones too.
 		fours := c.Fours()
-		f.Set(evidence.EarlyStatus, evidence.IsTrue(fours >= 3 && fours >= 0.5*p.Idle), "client", "%s answers with a 4xx status came beside the resets", words.Commas(fours))
+		f.Set(evidence.EarlyStatus, evidence.IsTrue(fours >= 3 && fours >= 0.5*p.Idle), "client", "%s answers with a 4xx status came beside the resets", format.Number(fours))
 		return
 	}
 	if p.Failed == 0 {
@@ -95,39 +95,39 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	}
 	ends := max(0, p.Share(attack.EOF)-p.EofWithReset/p.Failed)
 	timeouts := p.Share(attack.Timeout)
-	f.Set(evidence.MostlyResets, evidence.When(resets, 0.2, 0.5), "client", "%s of the failures were resets", words.Percent(resets))
-	f.Set(evidence.SomeResets, evidence.When(resets, 0.005, 0.05), "client", "%s of the failures were resets", words.Percent(resets))
-	f.Set(evidence.MostlyEOF, evidence.When(ends, 0.2, 0.5), "client", "%s of the failures were closed without a reset", words.Percent(ends))
-	f.Set(evidence.SomeEOF, evidence.When(ends, 0.01, 0.1), "client", "%s of the failures were closed without a reset", words.Percent(ends))
-	f.Set(evidence.SomeRefused, evidence.When(p.Share(attack.Refused), 0.005, 0.05), "client", "%s of the failures were refused connections", words.Percent(p.Share(attack.Refused)))
-	f.Set(evidence.SomeTimeouts, evidence.When(timeouts, 0.005, 0.05), "client", "%s of the failures were timeouts", words.Percent(timeouts))
-	f.Set(evidence.OnlyTimeouts, evidence.IsTrue(timeouts >= 0.9 && p.Wire <= 0.02*p.Failed), "client", "%s of the failures were timeouts, without resets", words.Percent(timeouts))
+	f.Set(evidence.MostlyResets, evidence.When(resets, 0.2, 0.5), "client", "%s of the failures were resets", format.Percent(resets))
+	f.Set(evidence.SomeResets, evidence.When(resets, 0.005, 0.05), "client", "%s of the failures were resets", format.Percent(resets))
+	f.Set(evidence.MostlyEOF, evidence.When(ends, 0.2, 0.5), "client", "%s of the failures were closed without a reset", format.Percent(ends))
+	f.Set(evidence.SomeEOF, evidence.When(ends, 0.01, 0.1), "client", "%s of the failures were closed without a reset", format.Percent(ends))
+	f.Set(evidence.SomeRefused, evidence.When(p.Share(attack.Refused), 0.005, 0.05), "client", "%s of the failures were refused connections", format.Percent(p.Share(attack.Refused)))
+	f.Set(evidence.SomeTimeouts, evidence.When(timeouts, 0.005, 0.05), "client", "%s of the failures were timeouts", format.Percent(timeouts))
+	f.Set(evidence.OnlyTimeouts, evidence.IsTrue(timeouts >= 0.9 && p.Wire <= 0.02*p.Failed), "client", "%s of the failures were timeouts, without resets", format.Percent(timeouts))
 	vain := (p.Cell[attack.Timeout][attack.PhaseTLS] + p.Cell[attack.Timeout][attack.PhaseAwait] + p.Cell[attack.Timeout][attack.PhaseBody]) / p.Failed
-	f.Set(evidence.WaitedInVain, evidence.When(vain+c.Status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", words.Percent(vain+c.Status(504)))
-	f.Set(evidence.StreamResets, evidence.When(p.Share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", words.Percent(p.Share(attack.HTTP2Reset)))
+	f.Set(evidence.WaitedInVain, evidence.When(vain+c.Status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", format.Percent(vain+c.Status(504)))
+	f.Set(evidence.StreamResets, evidence.When(p.Share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", format.Percent(p.Share(attack.HTTP2Reset)))
 	ended := p.Share(attack.HTTP2GoAway)
 	if seen := p.Fault[attack.HTTP2GoAway]; agedOut(c) == 0 && (seen == 0 || seen >= 10 && seen >= 0.005*p.Attempts) {
 		// A few that cross a graceful end of their connection are no abort, nor is an end by age.
-		f.Set(evidence.GoneAway, evidence.When(ended, 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", words.Percent(ended))
+		f.Set(evidence.GoneAway, evidence.When(ended, 0.05, 0.5), "client", "%s of the failures were requests on HTTP/2 connections that the server ended (GOAWAY)", format.Percent(ended))
 	}
-	f.Set(evidence.TlsFaults, evidence.When(p.Share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", words.Percent(p.Share(attack.TLS)))
+	f.Set(evidence.TlsFaults, evidence.When(p.Share(attack.TLS), 0.05, 0.5), "client", "%s of the failures were TLS handshakes", format.Percent(p.Share(attack.TLS)))
 	fives := c.Fives() / p.Failed
-	f.Set(evidence.BadGateway, evidence.When(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", words.Percent(fives))
-	f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered %s", words.Percent(c.Status(504)), c.Answered(504))
-	f.Set(evidence.RateStatus, f.StatusShare(c, 429), "client", "%s of the failures were answered %s", words.Percent(c.Status(429)), c.Answered(429))
-	f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of the failures were answered %s", words.Percent(c.Status(503)), c.Answered(503))
-	f.Set(evidence.OwnError, f.StatusShare(c, 500), "client", "%s of the failures were answered %s", words.Percent(c.Status(500)), c.Answered(500))
-	f.Set(evidence.SlowRequest, f.StatusShare(c, 408), "client", "%s of the failures were answered 408: the request did not arrive in time", words.Percent(c.Status(408)))
+	f.Set(evidence.BadGateway, evidence.When(fives, 0.2, 0.5), "client", "%s of the failures were 5xx over connections without a fault", format.Percent(fives))
+	f.Set(evidence.GatewayTimeout, f.StatusShare(c, 504), "client", "%s of failed requests were answered %s", format.Percent(c.Status(504)), c.Answered(504))
+	f.Set(evidence.RateStatus, f.StatusShare(c, 429), "client", "%s of the failures were answered %s", format.Percent(c.Status(429)), c.Answered(429))
+	f.Set(evidence.ShedStatus, f.StatusShare(c, 503), "client", "%s of the failures were answered %s", format.Percent(c.Status(503)), c.Answered(503))
+	f.Set(evidence.OwnError, f.StatusShare(c, 500), "client", "%s of the failures were answered %s", format.Percent(c.Status(500)), c.Answered(500))
+	f.Set(evidence.SlowRequest, f.StatusShare(c, 408), "client", "%s of the failures were answered 408: the request did not arrive in time", format.Percent(c.Status(408)))
 	fours := c.Fours()
-	f.Set(evidence.EarlyStatus, evidence.IsTrue(fours >= 3 && fours >= 0.02*p.Failed), "client", "%s answers with a 4xx status came beside the resets", words.Commas(fours))
+	f.Set(evidence.EarlyStatus, evidence.IsTrue(fours >= 3 && fours >= 0.02*p.Failed), "client", "%s answers with a 4xx status came beside the resets", format.Number(fours))
 
 	early := p.Cell[attack.Reset][attack.PhaseDial] / p.Failed
-	f.Set(evidence.DialResets, evidence.When(early, 0.05, 0.5), "client", "%s of the failures were resets while connecting", words.Percent(early))
+	f.Set(evidence.DialResets, evidence.When(early, 0.05, 0.5), "client", "%s of the failures were resets while connecting", format.Percent(early))
 	dialling := p.Cell[attack.Timeout][attack.PhaseDial] / p.Failed
-	f.Set(evidence.DialTimeouts, evidence.When(dialling, 0.05, 0.5), "client", "%s of the failures were timeouts while connecting", words.Percent(dialling))
+	f.Set(evidence.DialTimeouts, evidence.When(dialling, 0.05, 0.5), "client", "%s of the failures were timeouts while connecting", format.Percent(dialling))
 	if dialling >= 0.05 {
 		waiting := (p.Cell[attack.Timeout][attack.PhaseAwait] + p.Cell[attack.Timeout][attack.PhaseWrite]) / p.Failed
-		f.Set(evidence.Unserved, evidence.When(waiting, 0.005, 0.03), "client", "%s of the failures were timeouts of connections that had come up", words.Percent(waiting))
+		f.Set(evidence.Unserved, evidence.When(waiting, 0.005, 0.03), "client", "%s of the failures were timeouts of connections that had come up", format.Percent(waiting))
 	}
 	phase := func(name string, ph ...attack.Phase) (float64, string) {
 		n := 0.0
@@ -135,7 +135,7 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 			n += p.Phase[x]
 		}
 		s := n / p.Failed
-		return s, fmt.Sprintf("%s of the failures came %s", words.Percent(s), name)
+		return s, fmt.Sprintf("%s of the failures came %s", format.Percent(s), name)
 	}
 	for _, x := range []struct {
 		clue    evidence.Clue

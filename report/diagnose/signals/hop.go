@@ -9,7 +9,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // AssumeUpstream adds the hop that gateway statuses speak of where the profile
@@ -82,5 +82,5 @@ func observePassing(c *evidence.Case, f *evidence.Facts) {
 		return
 	}
 	f.Set(evidence.PassedOn, evidence.When((late/early-1)/more, 0.3, 0.6), "probe of "+c.Hops[1].Host, "load grew by %s from the onset on, what %s received by %s",
-		words.Percent(more), c.Hops[1].Host, words.Percent(max(0, late/early-1)))
+		format.Percent(more), c.Hops[1].Host, format.Percent(max(0, late/early-1)))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/saturation"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
@@ -36,7 +36,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		case matched < 0.2:
 			is = evidence.No
 		}
-		f.Set(evidence.InnerMatch, is, src, "%s resets sent by %s; %s of the failures fell together with one", words.Commas(v.Sent), host, words.Percent(matched))
+		f.Set(evidence.InnerMatch, is, src, "%s resets sent by %s; %s of the failures fell together with one", format.Number(v.Sent), host, format.Percent(matched))
 		observeMarks(c, f, src)
 	}
 	if h.Index > 0 {
@@ -52,7 +52,7 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			if v.Sent >= 3 {
 				is = evidence.When(n/failed(v, resets), least/4, least)
 			}
-			f.Set(x, is, src, "%s of %s resets sent by %s: %s", words.Commas(n), words.Commas(v.Sent), host, wording)
+			f.Set(x, is, src, "%s of %s resets sent by %s: %s", format.Number(n), format.Number(v.Sent), host, wording)
 			if is == evidence.Yes && v.First >= 0 {
 				at := v.First
 				f[x].At = &at
@@ -70,43 +70,43 @@ func observeWire(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 					n += k
 				}
 			}
-			f.Set(evidence.SentFromListener, evidence.When(n/v.Sent, 0.05, 0.3), src, "%s of %s resets sent by %s: a segment of a connection that it did not know", words.Commas(n), words.Commas(v.Sent), host)
+			f.Set(evidence.SentFromListener, evidence.When(n/v.Sent, 0.05, 0.3), src, "%s of %s resets sent by %s: a segment of a connection that it did not know", format.Number(n), format.Number(v.Sent), host)
 			if given := c.Parts.Phase[attack.PhaseBody]; h.Index == 0 && f[evidence.InBody].Is == evidence.Yes {
 				// Each segment that had waited on the way is acknowledged to a socket that is gone.
-				f.Set(evidence.StillComing, evidence.When(n/max(given, 1), 1, 3), src, "%s segments acknowledged responses that %s had given up: they still waited on the way", words.Commas(n), host)
+				f.Set(evidence.StillComing, evidence.When(n/max(given, 1), 1, 3), src, "%s segments acknowledged responses that %s had given up: they still waited on the way", format.Number(n), host)
 			}
 			// The client's FIN behind a timeout finds nothing to end.
 			if timeouts := c.Parts.Fault[attack.Timeout]; h.Index == 0 && f[evidence.OnlyTimeouts].Is == evidence.Yes && f[evidence.InDial].Is == evidence.No {
-				f.Set(evidence.Forgotten, evidence.When(n/max(timeouts, 1), 0.1, 0.5), src, "%s of %s connections that timed out were unknown to the kernel of %s, which had sent neither FIN nor RST", words.Commas(min(n, timeouts)), words.Commas(timeouts), host)
+				f.Set(evidence.Forgotten, evidence.When(n/max(timeouts, 1), 0.1, 0.5), src, "%s of %s connections that timed out were unknown to the kernel of %s, which had sent neither FIN nor RST", format.Number(min(n, timeouts)), format.Number(timeouts), host)
 			}
 		}
 		observeAborts(c, f, v, h, resets)
 		if h.Index == 0 && resets >= 3 && !v.Lost {
-			f.Set(evidence.SentNone, evidence.When(-v.Sent/resets, -0.5, -0.1), src, "%s resets came in, the kernel of %s sent %s", words.Commas(resets), host, words.Commas(v.Sent))
+			f.Set(evidence.SentNone, evidence.When(-v.Sent/resets, -0.5, -0.1), src, "%s resets came in, the kernel of %s sent %s", format.Number(resets), host, format.Number(v.Sent))
 		}
 	} else {
 		observeAbortCounters(c, f, h, resets)
 		if n, ok := kernels.Counted(c, h, probe.OutRsts); ok && h.Index == 0 && resets >= 3 {
-			f.Set(evidence.SentNone, evidence.When(-n/resets, -0.5, -0.1), "kernel counters of "+host, "%s resets came in, %s counted %s sent (OutRsts)", words.Commas(resets), host, words.Commas(n))
+			f.Set(evidence.SentNone, evidence.When(-n/resets, -0.5, -0.1), "kernel counters of "+host, "%s resets came in, %s counted %s sent (OutRsts)", format.Number(resets), host, format.Number(n))
 		}
 	}
 	if v.Traced || c.Run.Observed(evidence.Hop{Host: evidence.LocalHost}, evidence.SourceTrace, probe.RSTSent) {
 		sent := v.Client
-		f.Set(evidence.ClientSent, evidence.IsTrue(sent >= 5 && sent >= 5*max(1, v.Arrived)), "kernel of "+evidence.LocalHost, "the client's side sent %s resets and took %s", words.Commas(sent), words.Commas(v.Arrived))
-		f.Set(evidence.StrayReset, evidence.IsTrue(v.Stray >= 3 && v.Stray >= 0.2*c.Parts.Failed), "kernel of "+evidence.LocalHost, "%s segments came from addresses that were never dialled", words.Commas(v.Stray))
+		f.Set(evidence.ClientSent, evidence.IsTrue(sent >= 5 && sent >= 5*max(1, v.Arrived)), "kernel of "+evidence.LocalHost, "the client's side sent %s resets and took %s", format.Number(sent), format.Number(v.Arrived))
+		f.Set(evidence.StrayReset, evidence.IsTrue(v.Stray >= 3 && v.Stray >= 0.2*c.Parts.Failed), "kernel of "+evidence.LocalHost, "%s segments came from addresses that were never dialled", format.Number(v.Stray))
 		if v.Inbound+v.Arrived >= 5 && v.Traced {
 			f.Set(evidence.BothEnds, evidence.IsTrue(v.Arrived >= 3 && v.Inbound >= 0.3*v.Arrived && v.Inbound >= 3 && v.Client < 0.5*v.Inbound), "kernel of "+host,
-				"both ends took resets: %s here, %s there", words.Commas(v.Arrived), words.Commas(v.Inbound))
+				"both ends took resets: %s here, %s there", format.Number(v.Arrived), format.Number(v.Inbound))
 		}
 	}
 	if v.Captured && v.Packets >= 3 {
 		src := "packets"
 		if known := v.TtlOdd + v.TtlSame; known >= 3 {
-			f.Set(evidence.PathTTL, evidence.When(v.TtlOdd/known, 0.1, 0.5), src, "%s of %s resets had another TTL than the connection's SYN-ACK", words.Commas(v.TtlOdd), words.Commas(known))
-			f.Set(evidence.SameTTL, evidence.When(v.TtlSame/known, 0.5, 0.9), src, "%s of %s resets had the TTL of the connection's SYN-ACK", words.Commas(v.TtlSame), words.Commas(known))
+			f.Set(evidence.PathTTL, evidence.When(v.TtlOdd/known, 0.1, 0.5), src, "%s of %s resets had another TTL than the connection's SYN-ACK", format.Number(v.TtlOdd), format.Number(known))
+			f.Set(evidence.SameTTL, evidence.When(v.TtlSame/known, 0.5, 0.9), src, "%s of %s resets had the TTL of the connection's SYN-ACK", format.Number(v.TtlSame), format.Number(known))
 		}
-		f.Set(evidence.ForgedPacket, evidence.When(v.Classes["injector"]/v.Packets, 0.05, 0.5), src, "%s of %s resets are no kernel's: forged", words.Commas(v.Classes["injector"]), words.Commas(v.Packets))
-		f.Set(evidence.LivePacket, evidence.When(v.Classes["socket-aborted"]/v.Packets, 0.1, 0.5), src, "%s of %s resets came from live sockets that were aborted", words.Commas(v.Classes["socket-aborted"]), words.Commas(v.Packets))
+		f.Set(evidence.ForgedPacket, evidence.When(v.Classes["injector"]/v.Packets, 0.05, 0.5), src, "%s of %s resets are no kernel's: forged", format.Number(v.Classes["injector"]), format.Number(v.Packets))
+		f.Set(evidence.LivePacket, evidence.When(v.Classes["socket-aborted"]/v.Packets, 0.1, 0.5), src, "%s of %s resets came from live sockets that were aborted", format.Number(v.Classes["socket-aborted"]), format.Number(v.Packets))
 	}
 }
 
@@ -162,7 +162,7 @@ func observeMarks(c *evidence.Case, f *evidence.Facts, src string) {
 	expected := float64(len(times)) * long / max(c.To-c.From, 1)
 	if all := float64(len(spells)); begun >= 0.7*all && expected >= 3 && within <= 0.2*expected {
 		f.Set(evidence.MarkedDown, evidence.Yes, src, "%s of %s spells of failures began when hosts behind the proxy had just reset some of %s connections in all: it takes them for dead for a while",
-			words.Commas(begun), words.Commas(all), words.Commas(float64(len(times))))
+			format.Number(begun), format.Number(all), format.Number(float64(len(times))))
 	}
 }
 
@@ -184,12 +184,12 @@ func observeAborts(c *evidence.Case, f *evidence.Facts, v evidence.WireView, h e
 		f.Set(evidence.SentOnExit, evidence.No, src, "%s", "no reset came of a closed listener")
 	case p < 0.3:
 	case !measured:
-		f.Set(evidence.SentLinger, evidence.Unknown, src, "%s of %s resets sent by %s: an abort (TCP_STATE)", words.Commas(states), words.Commas(v.Sent), h.Host)
+		f.Set(evidence.SentLinger, evidence.Unknown, src, "%s of %s resets sent by %s: an abort (TCP_STATE)", format.Number(states), format.Number(v.Sent), h.Host)
 	case linger:
-		f.Set(evidence.SentLinger, evidence.Yes, src, "%s of %s resets sent by %s: aborted with SO_LINGER 0%s", words.Commas(states), words.Commas(v.Sent), h.Host, ByWhom(v))
+		f.Set(evidence.SentLinger, evidence.Yes, src, "%s of %s resets sent by %s: aborted with SO_LINGER 0%s", format.Number(states), format.Number(v.Sent), h.Host, ByWhom(v))
 		f.Set(evidence.SentOnExit, evidence.No, src, "%s", "resets were aborts of the application")
 	default:
-		f.Set(evidence.SentOnExit, evidence.Yes, src, "%s of %s resets sent by %s: connections that nobody had accepted when the listener closed", words.Commas(states), words.Commas(v.Sent), h.Host)
+		f.Set(evidence.SentOnExit, evidence.Yes, src, "%s of %s resets sent by %s: connections that nobody had accepted when the listener closed", format.Number(states), format.Number(v.Sent), h.Host)
 		f.Set(evidence.SentLinger, evidence.No, src, "%s", "no reset was an abort by SO_LINGER 0")
 	}
 }
@@ -202,10 +202,10 @@ func observeAbortCounters(c *evidence.Case, f *evidence.Facts, h evidence.Hop, r
 	}
 	src := "kernel counters of " + h.Host
 	if n, ok := kernels.Counted(c, h, probe.AbortOnClose); ok {
-		f.Set(evidence.SentUnread, evidence.When(n/resets, 0.05, 0.5), src, "TCPAbortOnClose grew by %s: connections closed with unread data", words.Commas(n))
+		f.Set(evidence.SentUnread, evidence.When(n/resets, 0.05, 0.5), src, "TCPAbortOnClose grew by %s: connections closed with unread data", format.Number(n))
 	}
 	if n, ok := kernels.Counted(c, h, probe.AbortOnData); ok {
-		f.Set(evidence.SentLinger, evidence.When(n/resets, 0.05, 0.5), src, "TCPAbortOnData grew by %s: connections aborted with SO_LINGER 0 or after close", words.Commas(n))
+		f.Set(evidence.SentLinger, evidence.When(n/resets, 0.05, 0.5), src, "TCPAbortOnData grew by %s: connections aborted with SO_LINGER 0 or after close", format.Number(n))
 	}
 }
 
@@ -213,14 +213,14 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	src := "kernel counters of " + h.Host
 	rises := func(x evidence.Clue, name string, least float64, wording string) {
 		if n, ok := kernels.Counted(c, h, name); ok {
-			f.Set(x, evidence.IsTrue(n >= least), src, wording, words.Commas(n))
+			f.Set(x, evidence.IsTrue(n >= least), src, wording, format.Number(n))
 		}
 	}
 	rises(evidence.Overflowed, probe.ListenOverflows, 3, "the accept queue overflowed %s times")
 	if n, ok := kernels.Counted(c, h, probe.ListenOverflows); ok && h.Index == 0 {
 		waited := c.Parts.Phase[attack.PhaseDial]
 		if waited >= 10 {
-			f.Set(evidence.OverflowsCover, evidence.When(n/waited, 0.2, 0.6), src, "the accept queue overflowed %s times, %s connections did not come up", words.Commas(n), words.Commas(waited))
+			f.Set(evidence.OverflowsCover, evidence.When(n/waited, 0.2, 0.6), src, "the accept queue overflowed %s times, %s connections did not come up", format.Number(n), format.Number(waited))
 		}
 	}
 	rises(evidence.Embryonic, probe.EmbryonicRsts, 3, "%s half-open connections were reset")
@@ -236,7 +236,7 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			busiest = r.Most
 		}
 	}
-	f.Set(evidence.ProcessorBusy, evidence.When(busiest, 0.4, 0.85), "probe of "+h.Host, "the serving processes used at most %s of the processor", words.Percent(busiest))
+	f.Set(evidence.ProcessorBusy, evidence.When(busiest, 0.4, 0.85), "probe of "+h.Host, "the serving processes used at most %s of the processor", format.Percent(busiest))
 	for _, r := range c.Run.Resources {
 		if evidence.GeneratorOwn(r.Metric) || r.Metric.Process != "" && r.Metric.Host != h.Host || r.Metric.Process == "" && !c.Run.SpeaksFor(r.Metric, h) ||
 			r.Metric.Name == probe.ListenQueue && !c.Listens(r.Metric.Instance, h) {
@@ -277,7 +277,7 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			}
 		case probe.CloseWait:
 			if n := len(r.Value); n > 8 {
-				f.Set(evidence.CloseWaitRises, evidence.IsTrue(r.Peak >= 10 && r.Peak >= 4*(1+r.Value[0])), "probe of "+r.Metric.Host, "CLOSE_WAIT rose to %s", words.Commas(r.Peak))
+				f.Set(evidence.CloseWaitRises, evidence.IsTrue(r.Peak >= 10 && r.Peak >= 4*(1+r.Value[0])), "probe of "+r.Metric.Host, "CLOSE_WAIT rose to %s", format.Number(r.Peak))
 			}
 		}
 	}
@@ -296,7 +296,7 @@ func observeInvalid(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	if measured {
-		f.Set(evidence.ConntrackInvalid, evidence.IsTrue(n >= 3), "kernel counters of "+where, "%s packets belonged to no tracked connection", words.Commas(n))
+		f.Set(evidence.ConntrackInvalid, evidence.IsTrue(n >= 3), "kernel counters of "+where, "%s packets belonged to no tracked connection", format.Number(n))
 	}
 }
 
@@ -314,7 +314,7 @@ func observeVanished(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 	}
 	if counted {
-		f.Set(evidence.Vanished, evidence.When(-dropped/waited, -0.3, -0.02), "kernel counters of "+h.Host, "%s handshakes got no answer, queues of %s dropped %s", words.Commas(waited), h.Host, words.Commas(dropped))
+		f.Set(evidence.Vanished, evidence.When(-dropped/waited, -0.3, -0.02), "kernel counters of "+h.Host, "%s handshakes got no answer, queues of %s dropped %s", format.Number(waited), h.Host, format.Number(dropped))
 	}
 }
 
@@ -330,10 +330,10 @@ func observeConntrack(c *evidence.Case, f *evidence.Facts) {
 		}
 		if l := r.Level; l != nil && math.Abs(l.At-c.At) <= 4 && r.Most < 0.9 {
 			f.SetAt(evidence.ConntrackFlat, evidence.Yes, l.At, "probe of "+r.Metric.Host, "the connections that %s tracks stopped growing at %s, of %s: translation may have had no port for more",
-				r.Metric.Host, words.Commas(r.Peak), words.Commas(r.Limit))
+				r.Metric.Host, format.Number(r.Peak), format.Number(r.Limit))
 		}
 	}
-	f.Set(evidence.ConntrackFull, evidence.When(most, 0.8, 0.97), "probe of "+src, "the connection table was at most %s full", words.Percent(most))
+	f.Set(evidence.ConntrackFull, evidence.When(most, 0.8, 0.97), "probe of "+src, "the connection table was at most %s full", format.Percent(most))
 }
 
 // observeLink asks whether network interfaces on the way began to drop packets just
@@ -346,7 +346,7 @@ func observeLink(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			continue
 		}
 		if n := r.Counter.Between(c.At-1, c.At+2); n >= 3 && r.Counter.Between(0, c.At-1) == 0 {
-			f.SetAt(evidence.LinkDropped, evidence.Yes, c.At, "kernel counters of "+m.Host, "a network interface of %s dropped %s, none before", m.Host, words.Count(n, "packet"))
+			f.SetAt(evidence.LinkDropped, evidence.Yes, c.At, "kernel counters of "+m.Host, "a network interface of %s dropped %s, none before", m.Host, format.Counted(n, "packet"))
 			return
 		}
 	}
@@ -373,11 +373,11 @@ func observeLoss(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if timeout := c.Run.Log.Header.Generator.Timeout; f[evidence.DialTimeouts].Is == evidence.Yes && timeout > 0 && timeout <= time.Second && segments < 20 {
 		return // given up before the first SYN was sent again
 	}
-	f.Set(evidence.RetransAlways, evidence.IsTrue(segments >= 20 && segments >= 0.002*requests && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", words.Commas(segments), words.Commas(early))
+	f.Set(evidence.RetransAlways, evidence.IsTrue(segments >= 20 && segments >= 0.002*requests && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
 	if lost, _, ok := total(probe.LostRetransmit); ok && segments >= 20 {
-		f.Set(evidence.LostRetransmits, evidence.When(lost/segments, 0.1, 0.4), src, "%s of %s retransmissions were lost too", words.Commas(lost), words.Commas(segments))
+		f.Set(evidence.LostRetransmits, evidence.When(lost/segments, 0.1, 0.4), src, "%s of %s retransmissions were lost too", format.Number(lost), format.Number(segments))
 	}
 	if syns, _, ok := total(probe.SynRetrans); ok && segments >= 10 {
-		f.Set(evidence.SynsLost, evidence.When(syns/segments, 0.3, 0.8), src, "%s of %s retransmissions were SYNs", words.Commas(syns), words.Commas(segments))
+		f.Set(evidence.SynsLost, evidence.When(syns/segments, 0.3, 0.8), src, "%s of %s retransmissions were SYNs", format.Number(syns), format.Number(segments))
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // observePods asks what the API server of a cluster told of a hop's pods about the time
@@ -64,7 +64,7 @@ func observeUpdate(c *evidence.Case, f *evidence.Facts, changes []probe.Event, s
 		during, all := failuresIn(c, []kernels.PodSpell{{From: from - 1, To: to + settles}})
 		is := evidence.When(during/max(all, 1), 0.3, 0.6)
 		f.SetAt(evidence.PodsUpdated, is, from, src, "a rolling update (%s) ended %s; %s of %s failures came during it",
-			e.Reason, words.Count(float64(gone), "pod"), words.Commas(during), words.Commas(all))
+			e.Reason, format.Counted(float64(gone), "pod"), format.Number(during), format.Number(all))
 		return
 	}
 }
@@ -87,7 +87,7 @@ func observeOut(c *evidence.Case, f *evidence.Facts, h evidence.Hop, src string)
 		}
 	}
 	f.SetAt(evidence.PodsOut, is, spells[0].From, src, "pods were taken out of service %s though they ran on, down to %s ready (%s); %s of %s failures came meanwhile",
-		words.Count(float64(len(spells)), "time"), words.Count(float64(left), "pod"), why, words.Commas(during), words.Commas(all))
+		format.Counted(float64(len(spells)), "time"), format.Counted(float64(left), "pod"), why, format.Number(during), format.Number(all))
 }
 
 // failuresIn counts the failures within spells, and all that were kept. The times of the

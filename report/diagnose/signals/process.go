@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
@@ -29,7 +30,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	away := kernels.Absences(c, h)
 	if len(away) > 0 {
-		f.SetAt(evidence.WentAway, evidence.Yes, away[0].At, "client", "connections were refused for a while, %s, and then accepted again", words.Count(float64(len(away)), "time"))
+		f.SetAt(evidence.WentAway, evidence.Yes, away[0].At, "client", "connections were refused for a while, %s, and then accepted again", format.Counted(float64(len(away)), "time"))
 	}
 	if len(mine) == 0 && !watched && len(away) > 0 {
 		observeRhythm(c, f, away, "client")
@@ -45,9 +46,9 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	d := mine[0]
-	times := words.Count(float64(len(mine)), "time") + " in all"
+	times := format.Counted(float64(len(mine)), "time") + " in all"
 	if len(away) > len(mine) { // who lives shorter than the probes look is not seen
-		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", words.Count(float64(len(mine)), "time"), words.Count(float64(len(away)), "time"))
+		times = fmt.Sprintf("%s that were seen, of %s that the port refused connections", format.Counted(float64(len(mine)), "time"), format.Counted(float64(len(away)), "time"))
 	}
 	f.SetAt(evidence.Died, evidence.Yes, d.At, src, "%s ended%s, %s", d.Who(), words.Why(d.Why), times)
 	if gather.IsNameServer(d.Process) {
@@ -55,23 +56,23 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	near, all := kernels.FailuresNear(c, deaths)
 	if all >= 3 {
-		f.SetAt(evidence.DiedWithFaults, evidence.When(near/all, 0.3, 0.6), d.At, src, "%s of %s failures came while %s was gone", words.Commas(near), words.Commas(all), words.OrThe(d.Process))
+		f.SetAt(evidence.DiedWithFaults, evidence.When(near/all, 0.3, 0.6), d.At, src, "%s of %s failures came while %s was gone", format.Number(near), format.Number(all), words.OrThe(d.Process))
 	}
 	if beside := kernels.DeathsBeside(c, h, d.Process); len(beside) > 0 && near >= 0.2*all && f[evidence.DiedWithFaults].Is != evidence.Yes {
 		// Instances that go in turn each have a part of the failures.
 		if near, all = kernels.FailuresNear(c, append(slices.Clone(deaths), beside...)); near >= 0.6*all {
-			f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s of %s failures came while one %s or another was gone", words.Commas(near), words.Commas(all), words.OrThe(d.Process))
+			f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s of %s failures came while one %s or another was gone", format.Number(near), format.Number(all), words.OrThe(d.Process))
 		}
 	}
 	last := mine[len(mine)-1]
 	if replaced := slices.ContainsFunc(mine, func(d evidence.Death) bool { return d.Replaced }); !replaced && c.Run.Duration()-last.At > 5 {
 		after := c.Target.Compose(c.Run.Window(last.At+3), c.Run.N)
-		f.Set(evidence.GoneForGood, evidence.IsTrue(after.Fault[attack.Refused] >= 5), src, "nothing took the place of %s: %s were refused later", words.OrThe(last.Process), words.Count(after.Fault[attack.Refused], "connection"))
+		f.Set(evidence.GoneForGood, evidence.IsTrue(after.Fault[attack.Refused] >= 5), src, "nothing took the place of %s: %s were refused later", words.OrThe(last.Process), format.Counted(after.Fault[attack.Refused], "connection"))
 	}
 	if ends := kernels.EndedAtOnset(c, h); h.Index > 0 && len(ends) > 0 {
 		// What an inner hop was asked shows only in what those before it answer.
 		if after := c.Target.Compose(c.Run.Window(ends[0].At+3), c.Run.N); after.Failed >= max(10, 0.5*after.Attempts) {
-			text := fmt.Sprintf("the faults began when %s ended, nothing serves in its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), words.Commas(after.Failed), words.Commas(after.Attempts))
+			text := fmt.Sprintf("the faults began when %s ended, nothing serves in its place, and %s of %s attempts failed from then on", words.OrThe(ends[0].Process), format.Number(after.Failed), format.Number(after.Attempts))
 			f.SetAt(evidence.DiedWithFaults, evidence.Yes, ends[0].At, src, "%s", text)
 			f.SetAt(evidence.GoneForGood, evidence.Yes, ends[0].At, src, "%s", text)
 		}
@@ -85,7 +86,7 @@ func observeProcesses(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			single++
 		}
 	}
-	of := fmt.Sprintf("%d of %s", workers, words.Count(float64(len(mine)), "process"))
+	of := fmt.Sprintf("%d of %s", workers, format.Counted(float64(len(mine)), "process"))
 	switch {
 	case 2*workers > len(mine):
 		f.Set(evidence.WorkersDied, evidence.Yes, src, "%s that ended were one of several of their name", of)
@@ -153,11 +154,11 @@ func observeRetirement(c *evidence.Case, f *evidence.Facts, deaths []evidence.De
 	if told == 0 {
 		return
 	}
-	of := words.Count(told, "end")
-	f.Set(evidence.LeftInOrder, evidence.When(well/told, 0.2, 0.8), src, "%s of %s came in good order (exit status 0)", words.Commas(well), of)
-	f.Set(evidence.Retired, evidence.When(stayed/told, 0.2, 0.8), src, "at %s of %s others of the name stayed, and the process was replaced", words.Commas(stayed), of)
-	f.Set(evidence.Killed, evidence.When(killings/told, 0.2, 0.5), src, "%s of %s came by SIGKILL", words.Commas(killings), of)
-	f.Set(evidence.Terminated, evidence.When(asked/told, 0.2, 0.5), src, "%s of %s came by SIGTERM", words.Commas(asked), of)
+	of := format.Counted(told, "end")
+	f.Set(evidence.LeftInOrder, evidence.When(well/told, 0.2, 0.8), src, "%s of %s came in good order (exit status 0)", format.Number(well), of)
+	f.Set(evidence.Retired, evidence.When(stayed/told, 0.2, 0.8), src, "at %s of %s others of the name stayed, and the process was replaced", format.Number(stayed), of)
+	f.Set(evidence.Killed, evidence.When(killings/told, 0.2, 0.5), src, "%s of %s came by SIGKILL", format.Number(killings), of)
+	f.Set(evidence.Terminated, evidence.When(asked/told, 0.2, 0.5), src, "%s of %s came by SIGTERM", format.Number(asked), of)
 }
 
 // observeRhythm tells restarts on a clock from those at a load: a clock begins
@@ -172,13 +173,13 @@ func observeRhythm(c *evidence.Case, f *evidence.Facts, deaths []evidence.Death,
 	regular := len(gaps) >= 2 && cv < 0.25 && mean > 1
 	switch {
 	case regular && first <= 1.8*mean:
-		f.Set(evidence.DiedOnClock, evidence.Yes, src, "every %s from %s on, whatever the load", words.WordSeconds(mean), words.WordSeconds(first))
+		f.Set(evidence.DiedOnClock, evidence.Yes, src, "every %s from %s on, whatever the load", format.Seconds(mean), format.Seconds(first))
 		f.Set(evidence.DiedAtLoad, evidence.No, src, "%s", "processes ended on a clock")
 	case len(gaps) >= 1 && first > 2.5*mean:
 		f.Set(evidence.DiedOnClock, evidence.No, src, "%s", "the first end came late, then one after the other")
-		f.SetAt(evidence.DiedAtLoad, evidence.Yes, first, src, "the first end came at %s/s, then one after the other", words.Commas(c.Run.LoadAt(first)))
+		f.SetAt(evidence.DiedAtLoad, evidence.Yes, first, src, "the first end came at %s/s, then one after the other", format.Number(c.Run.LoadAt(first)))
 	case len(gaps) == 0 && first > 0.35*c.Run.Duration():
-		f.SetAt(evidence.DiedAtLoad, evidence.Unknown, first, src, "it ended once, at %s/s", words.Commas(c.Run.LoadAt(first)))
+		f.SetAt(evidence.DiedAtLoad, evidence.Unknown, first, src, "it ended once, at %s/s", format.Number(c.Run.LoadAt(first)))
 	}
 }
 
@@ -240,7 +241,7 @@ func observeMemory(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 		case n == 0:
 			f.Set(evidence.OutOfMemory, evidence.No, "kernel counters of "+h.Host, "%s", "nothing was killed for memory")
 		case near || !watched:
-			f.SetAt(evidence.OutOfMemory, evidence.Yes, r.Counter.Start.At, "kernel counters of "+h.Host, "%s for memory", words.Count(n, "kill"))
+			f.SetAt(evidence.OutOfMemory, evidence.Yes, r.Counter.Start.At, "kernel counters of "+h.Host, "%s for memory", format.Counted(n, "kill"))
 			return
 		}
 	}
@@ -277,10 +278,10 @@ func observeThrashing(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if held != nil {
 		f.SetAt(evidence.Thrashing, evidence.Yes, held.Counter.Start.At, "kernel counters of "+h.Host, "the kernel held processes of %s back %s for more memory than memory.high of their cgroup: it reclaims instead of running them",
-			h.Host, words.Count(held.Counter.Between(c.At-5, c.At+10), "time"))
+			h.Host, format.Counted(held.Counter.Between(c.At-5, c.At+10), "time"))
 		return
 	}
 	if full != nil && waited >= 2 {
-		f.SetAt(evidence.Thrashing, evidence.Yes, full.Full.At, "probe of "+h.Host, "%s, and tasks waited %s for memory around it: the kernel was reclaiming instead of running them", full.Describe(), words.WordSeconds(waited))
+		f.SetAt(evidence.Thrashing, evidence.Yes, full.Full.At, "probe of "+h.Host, "%s, and tasks waited %s for memory around it: the kernel was reclaiming instead of running them", full.Describe(), format.Seconds(waited))
 	}
 }

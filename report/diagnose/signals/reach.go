@@ -14,6 +14,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -68,7 +69,7 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 				clue = evidence.ErrsItself
 			}
 			f.Set(clue, evidence.Yes, "network of "+h.Host, "%s answered a failed request with %s, a served one with %s, and asks nobody",
-				h.Place(), words.Amount(x.Answered.Failed, "bytes"), words.Amount(x.Answered.Ok, "bytes"))
+				h.Place(), format.Amount(x.Answered.Failed, "bytes"), format.Amount(x.Answered.Ok, "bytes"))
 		}
 	}
 }
@@ -86,7 +87,7 @@ func observeLateAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	f.Set(evidence.AnswersLate, evidence.Yes, "kernel of "+h.Host, "%s gave up %s requests (504), and refused %s answers of %s that came after it had closed the connection",
-		h.Place(), words.Commas(given), words.Commas(v.Client), c.Hops[i].Place())
+		h.Place(), format.Number(given), format.Number(v.Client), c.Hops[i].Place())
 }
 
 // observeRestingEnds asks whether a hop ended few connections, just when requests failed, in
@@ -94,7 +95,7 @@ func observeLateAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 func observeRestingEnds(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if h.Index > 0 && f[evidence.InnerMatch].Is == evidence.Yes && f[evidence.RestingLoad].Is == evidence.Yes && f[evidence.FreshBehind].Is != evidence.Yes &&
 		f[evidence.Died].Is != evidence.Yes && c.Parts.Failed < 0.05*c.Parts.Attempts && c.Onset.Status != evidence.Found {
-		f.Set(evidence.RestingEnds, evidence.Yes, "kernel of "+h.Host, "%s, %s of all requests, in a load that lets connections rest", f[evidence.InnerMatch].Text, words.Percent(c.Parts.Failed/max(1, c.Parts.Attempts)))
+		f.Set(evidence.RestingEnds, evidence.Yes, "kernel of "+h.Host, "%s, %s of all requests, in a load that lets connections rest", f[evidence.InnerMatch].Text, format.Percent(c.Parts.Failed/max(1, c.Parts.Attempts)))
 	}
 }
 
@@ -106,7 +107,7 @@ func observeEarlyEnd(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if f[evidence.FreshBehind].Is == evidence.Yes && f[evidence.Came].Is == evidence.Yes && f[evidence.TriedInVain].Is != evidence.Yes && f[evidence.CallerEnds].Is != evidence.Yes &&
 		share+2*err < 0.85 && share-err > 0.2 {
 		f.Set(evidence.RefusedEarly, evidence.Yes, "network of "+h.Host, "a failed request brought %s to %s on a connection of its own, a served one %s: the connection ended before anything was asked",
-			words.Amount(x.Arrived.Failed, "bytes"), h.Place(), words.Amount(x.Arrived.Ok, "bytes"))
+			format.Amount(x.Arrived.Failed, "bytes"), h.Place(), format.Amount(x.Arrived.Ok, "bytes"))
 	}
 }
 
@@ -122,7 +123,7 @@ func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v eviden
 		return
 	}
 	f.Set(evidence.CallerEnds, evidence.Yes, "kernel of "+before.Host, "%s itself ended %s to %s with a reset, %s of the failures together with one, and %s ended none",
-		before.Place(), words.Count(v.Client, "connection"), h.Place(), words.Percent(matched), h.Host)
+		before.Place(), format.Counted(v.Client, "connection"), h.Place(), format.Percent(matched), h.Host)
 	rest := c.Target.Compose(c.Run.Window(c.At)+1, c.Run.N)
 	if c.Onset.Status == evidence.Found && rest.Attempts >= 20 && rest.Ok <= 0.01*rest.Attempts {
 		f.Set(evidence.CallerEndsAll, evidence.Yes, "kernel of "+before.Host, "%s, whatever was asked, from then on", f[evidence.CallerEnds].Text)
@@ -134,9 +135,9 @@ func observeCaller(c *evidence.Case, f *evidence.Facts, h evidence.Hop, v eviden
 
 // broughtText says what a failed request brought to a hop, and a served one.
 func broughtText(x reach.Hop, h evidence.Hop) string {
-	s := "a failed request brought " + words.Amount(max(0, x.Arrived.Failed), "bytes") + " to " + h.Place()
+	s := "a failed request brought " + format.Amount(max(0, x.Arrived.Failed), "bytes") + " to " + h.Place()
 	if !math.IsNaN(x.Arrived.Ok) {
-		s += ", a served one " + words.Amount(x.Arrived.Ok, "bytes")
+		s += ", a served one " + format.Amount(x.Arrived.Ok, "bytes")
 	}
 	return s
 }
@@ -197,7 +198,7 @@ func observeEndsThem(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		f.Set(evidence.EndsThem, evidence.Yes, "kernel counters of "+h.Host, "%s ended a connection for each failed request (%.1f), and for hardly any other (%.1f)", h.Host, ended, usual)
 	}
 	if n, flat := heldFlat(c, h); flat && f[evidence.FreshBehind].Is == evidence.Yes && f[evidence.TriedInVain].Is != evidence.Yes && f[evidence.Came].Is == evidence.Yes {
-		f.Set(evidence.HeldFlat, evidence.Yes, "probe of "+h.Host, "established connections of %s stayed at %s from then on, while new ones went on coming and ended at once", h.Place(), words.Commas(n))
+		f.Set(evidence.HeldFlat, evidence.Yes, "probe of "+h.Host, "established connections of %s stayed at %s from then on, while new ones went on coming and ended at once", h.Place(), format.Number(n))
 	}
 }
 
@@ -257,7 +258,7 @@ func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if refused < 20 || refused < 0.5*c.Parts.Failed || c.Fives() < 0.5*c.Parts.Failed {
 		return
 	}
-	f.SetAt(evidence.OutOfUse, evidence.Yes, from, "client", "from %s on %s of %s were refused at once, though %s was there and was not asked", words.WordSeconds(from), words.Commas(refused), words.Commas(refused+served), next.Place())
+	f.SetAt(evidence.OutOfUse, evidence.Yes, from, "client", "from %s on %s of %s were refused at once, though %s was there and was not asked", format.Seconds(from), format.Number(refused), format.Number(refused+served), next.Place())
 	if t := troubleOf(c, next, from); t.text != "" {
 		f.Set(evidence.TroubleBefore, evidence.Yes, t.source, "%s", t.text)
 		if t.lasting != 0 {
@@ -364,9 +365,9 @@ func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 	switch {
 	case float64(len(late)) >= few:
 		took := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return slices.Contains(late, x) }), 0.5)
-		return trouble{source: "client", text: h.Place() + " had let " + words.Count(float64(len(late)), "request") + " wait until they were given up, after " + words.WordSeconds(took) + ofEndpoint(c, late), lasting: evidence.LateOut}
+		return trouble{source: "client", text: h.Place() + " had let " + format.Counted(float64(len(late)), "request") + " wait until they were given up, after " + format.Seconds(took) + ofEndpoint(c, late), lasting: evidence.LateOut}
 	case float64(len(other)) >= few:
-		return trouble{source: "client", text: "whenever it was asked, requests failed in another way: " + words.Count(float64(len(other)), "time") + " with " + strconv.Itoa(int(other[0].Status)) + ofEndpoint(c, other), lasting: evidence.FailingOut}
+		return trouble{source: "client", text: "whenever it was asked, requests failed in another way: " + format.Counted(float64(len(other)), "time") + " with " + strconv.Itoa(int(other[0].Status)) + ofEndpoint(c, other), lasting: evidence.FailingOut}
 	}
 	grew := func(name, host string) float64 {
 		n := 0.0
@@ -378,11 +379,11 @@ func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
 		return n
 	}
 	if n := grew(probe.AttemptFails, c.Hops[h.Index-1].Host); n >= 1 {
-		return trouble{source: "kernel counters of " + c.Hops[h.Index-1].Host, text: words.Count(n, "connection") + " to it had been refused just before"}
+		return trouble{source: "kernel counters of " + c.Hops[h.Index-1].Host, text: format.Counted(n, "connection") + " to it had been refused just before"}
 	}
 	light, near := latencyBefore(c, from)
 	if near >= 3*light && near-light >= 0.03 {
-		return trouble{source: "client", text: "answers had come ever later, after " + words.WordSeconds(near) + " just before and " + words.WordSeconds(light) + " at light load, and with them those to health checks"}
+		return trouble{source: "client", text: "answers had come ever later, after " + format.Seconds(near) + " just before and " + format.Seconds(light) + " at light load, and with them those to health checks"}
 	}
 	return trouble{}
 }

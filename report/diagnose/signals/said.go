@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // observeSaid asks what failures said of themselves: the statuses, the details of their
@@ -23,21 +24,21 @@ func observeSaid(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		f.Set(evidence.KnownProxy, evidence.Yes, "processes of "+h.Host, "%s passes requests on", name)
 	}
 	answered := p.Share(attack.Status)
-	f.Set(evidence.Answered, evidence.When(answered, 0.5, 0.95), "client", "%s of the failures were answers with a status that is not expected", words.Percent(answered))
+	f.Set(evidence.Answered, evidence.When(answered, 0.5, 0.95), "client", "%s of the failures were answers with a status that is not expected", format.Percent(answered))
 	if h.Index > 0 {
 		return
 	}
 	whole := answered >= 0.95 && p.Wire+p.Idle == 0
 	f.Set(evidence.Unbroken, evidence.IsTrue(whole), "client", "no connection was reset or closed under a request")
 	refused := p.Share(attack.Refused)
-	f.Set(evidence.RefusedAll, evidence.When(refused, 0.6, 0.97), "client", "%s of the failures were refused connections: nothing listened there", words.Percent(refused))
+	f.Set(evidence.RefusedAll, evidence.When(refused, 0.6, 0.97), "client", "%s of the failures were refused connections: nothing listened there", format.Percent(refused))
 	taken := c.Target.Total.Ok + c.Target.Total.Failed - c.Target.Total.Phase[attack.PhaseDial] - c.Target.Total.Phase[attack.PhaseDNS]
-	f.Set(evidence.NeverTaken, evidence.IsTrue(taken == 0 && p.Failed >= 5), "client", "not one of %s attempts got a connection", words.Commas(c.Target.Total.Attempts))
+	f.Set(evidence.NeverTaken, evidence.IsTrue(taken == 0 && p.Failed >= 5), "client", "not one of %s attempts got a connection", format.Number(c.Target.Total.Attempts))
 	large := (statusCount(c, 413) + statusCount(c, 414) + statusCount(c, 431)) / p.Failed
-	f.Set(evidence.TooLarge, evidence.When(large, 0.05, 0.5), "client", "%s of the failures were answered that the request is too large (413, 414 or 431)%s", words.Percent(large), ofRequests(c))
+	f.Set(evidence.TooLarge, evidence.When(large, 0.05, 0.5), "client", "%s of the failures were answered that the request is too large (413, 414 or 431)%s", format.Percent(large), ofRequests(c))
 	denied := (statusCount(c, 401) + statusCount(c, 403)) / p.Failed
 	if c.Onset.Status == evidence.Found { // what is denied from the start on is meant to be
-		f.Set(evidence.Unauthorized, evidence.When(denied, 0.5, 0.9), "client", "%s of the failures were answered %s, none before%s", words.Percent(denied), denials(c), ofRequests(c))
+		f.Set(evidence.Unauthorized, evidence.When(denied, 0.5, 0.9), "client", "%s of the failures were answered %s, none before%s", format.Percent(denied), denials(c), ofRequests(c))
 	}
 	observeDetails(c, f)
 	observeAddress(c, f)
@@ -86,7 +87,7 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 				best, n = d, k
 			}
 		}
-		return fmt.Sprintf("%s of the failures: %s", words.Percent(n/max(c.Target.Total.Failed, 1)), best)
+		return fmt.Sprintf("%s of the failures: %s", format.Percent(n/max(c.Target.Total.Failed, 1)), best)
 	}
 	most := func(kind attack.DetailKind) string {
 		return commonest(func(d attack.Detail) bool { return d.Kind == kind })
@@ -109,12 +110,12 @@ func observeDetails(c *evidence.Case, f *evidence.Facts) {
 	}
 	full := named[attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerTooManyClients}] / max(c.Target.Total.Failed, 1)
 	if full > 0 {
-		f.Set(evidence.SaysSlots, evidence.When(full, 0.05, 0.5), "client", "%s of the failures: the server itself says that it has too many clients", words.Percent(full))
+		f.Set(evidence.SaysSlots, evidence.When(full, 0.05, 0.5), "client", "%s of the failures: the server itself says that it has too many clients", format.Percent(full))
 	}
 	if slow := named[attack.Detail{Kind: attack.ServerDetail, Code: attack.ServerSlowConsumer}] / max(c.Target.Total.Failed, 1); slow > 0 {
-		f.Set(evidence.SaysSlowReader, evidence.When(slow, 0.05, 0.5), "client", "%s of the failures: the server itself says that it gave up a slow consumer", words.Percent(slow))
+		f.Set(evidence.SaysSlowReader, evidence.When(slow, 0.05, 0.5), "client", "%s of the failures: the server itself says that it gave up a slow consumer", format.Percent(slow))
 	}
-	text := fmt.Sprintf("%s of the failures were look-ups of the name", words.Percent(c.Parts.Share(attack.DNS)))
+	text := fmt.Sprintf("%s of the failures were look-ups of the name", format.Percent(c.Parts.Share(attack.DNS)))
 	if kinds[attack.DNSDetail] > 0 {
 		text = most(attack.DNSDetail)
 	}
@@ -162,7 +163,7 @@ func agedOut(c *evidence.Case) int {
 // observeAge asks whether connections break at one age, whatever they had served.
 func observeAge(c *evidence.Case, f *evidence.Facts) {
 	if told := agedOut(c); told > 0 {
-		f.Set(evidence.SteadyAge, evidence.Yes, "client", "%s of %s failures were on connections that the server ended at their greatest age (GOAWAY max_age)", words.Commas(float64(told)), words.Commas(float64(len(c.Failures))))
+		f.Set(evidence.SteadyAge, evidence.Yes, "client", "%s of %s failures were on connections that the server ended at their greatest age (GOAWAY max_age)", format.Number(float64(told)), format.Number(float64(len(c.Failures))))
 		return
 	}
 	var age, idle []float64
@@ -199,7 +200,7 @@ func observeLasting(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	if sent > 0 {
-		f.Set(evidence.RetriesAdd, evidence.When(retries/sent, 0.1, 0.4), "client", "%s retries came on top of %s requests from then on", words.Commas(retries), words.Commas(sent))
+		f.Set(evidence.RetriesAdd, evidence.When(retries/sent, 0.1, 0.4), "client", "%s retries came on top of %s requests from then on", format.Number(retries), format.Number(sent))
 	}
 	if c.Onset.Status != evidence.Found {
 		return
@@ -212,7 +213,7 @@ func observeLasting(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	if all >= 20 {
-		f.Set(evidence.OutlastsLoad, evidence.When(failed/all, 0.1, 0.5), "client", "%s of %s attempts failed at loads far below the onset, down to %s/s", words.Commas(failed), words.Commas(all), words.Commas(low))
+		f.Set(evidence.OutlastsLoad, evidence.When(failed/all, 0.1, 0.5), "client", "%s of %s attempts failed at loads far below the onset, down to %s/s", format.Number(failed), format.Number(all), format.Number(low))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
@@ -43,7 +44,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	if b := s.Fewer(); x == evidence.FewerPlaces {
-		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", words.Count(b.Connections, "connection"), b.Hop.Place())
+		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", format.Counted(b.Connections, "connection"), b.Hop.Place())
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
 	// Held by something outside, whoever else it looks like: a thread is enough where one does
@@ -61,7 +62,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if s.State == report.StandsPool && s.To.Rests() {
 		if at := stepOfHop(c, s.To.Hop); at != nil && at.Now.InTransaction >= 0.8*s.To.Connections {
-			f.Set(evidence.SessionsOpen, evidence.Yes, "processes of "+at.Hop.Process, "%s of %s are idle in transactions that nothing is done in: whoever began them has not ended them", words.Count(at.Now.InTransaction, "session"), at.Hop.Place())
+			f.Set(evidence.SessionsOpen, evidence.Yes, "processes of "+at.Hop.Process, "%s of %s are idle in transactions that nothing is done in: whoever began them has not ended them", format.Counted(at.Now.InTransaction, "session"), at.Hop.Place())
 		}
 	}
 	if s.Unfinished() {
@@ -105,12 +106,12 @@ func observeMultiplied(c *evidence.Case, f *evidence.Facts, h evidence.Hop, s *w
 	up, src := c.Way.Before(s), "network of "+h.Host
 	if s.Abandoned(up) {
 		f.Set(evidence.Multiplied, evidence.Yes, src, "%s; it works on %s, of which those before it wait for %s: the others were given up, and asked for again",
-			broughtText(x, h), words.Count(s.Now.Owed, "request"), words.Commas(up.To.Requests))
+			broughtText(x, h), format.Counted(s.Now.Owed, "request"), format.Number(up.To.Requests))
 		return
 	}
 	if most, at := stoodAtOnset(c, s); s.AsksAgain(up) && most >= 0.5*up.To.Requests && s.Now.NotAccepted+words.Finite(s.Now.NotRead, 0) < 0.1*most {
 		f.SetAt(evidence.Multiplied, evidence.Yes, at, src, "%s; %s had not been taken or read at %s, and all is since, yet each is given up after %s and asked for again, for up to %s",
-			broughtText(x, h), words.Count(most, "request"), words.WordSeconds(at), words.WordSeconds(up.To.Oldest), words.WordSeconds(up.Now.Oldest))
+			broughtText(x, h), format.Counted(most, "request"), format.Seconds(at), format.Seconds(up.To.Oldest), format.Seconds(up.Now.Oldest))
 	}
 }
 

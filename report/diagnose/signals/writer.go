@@ -10,7 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // ofWhoWrote are clues that say what an answer is, and so belong to the hop that wrote
@@ -47,7 +47,7 @@ func observeWriter(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		switch {
 		case why == "" && h.Index > 0, at == 0 && h.Index > 0:
 		case at == h.Index && h.Index > 0:
-			f.Set(x.clue, evidence.When(share, 0.05, 0.5), "client", x.text+"; %s%s", words.Percent(share), why, ofRequests(c))
+			f.Set(x.clue, evidence.When(share, 0.05, 0.5), "client", x.text+"; %s%s", format.Percent(share), why, ofRequests(c))
 			if share >= 0.5 {
 				f.Set(evidence.WroteStatus, evidence.Yes, "client", "%s", why)
 			}
@@ -165,7 +165,7 @@ func passedBy(c *evidence.Case, h evidence.Hop) (out refusals, by string) {
 		out.statuses[j.Status] += j.Share
 		if j.Share > most {
 			most, by = j.Share, "log of "+j.Service+" on "+j.Host
-			out.text = fmt.Sprintf("%s of %s failed requests with an error of its own, as the log of %s says: %s", words.Commas(j.Times), words.Commas(j.Of), j.Service, j.Text)
+			out.text = fmt.Sprintf("%s of %s failed requests with an error of its own, as the log of %s says: %s", format.Number(j.Times), format.Number(j.Of), j.Service, j.Text)
 		}
 	}
 	return out, by
@@ -188,7 +188,7 @@ func replied(c *evidence.Case, index int) refusals {
 		out.statuses[j.Status] += share
 		if share > most {
 			most = share
-			out.text = fmt.Sprintf("%s times with an error while %s requests failed: %s", words.Commas(j.Times), words.Commas(j.Of), j.Text)
+			out.text = fmt.Sprintf("%s times with an error while %s requests failed: %s", format.Number(j.Times), format.Number(j.Of), j.Text)
 		}
 	}
 	return out
@@ -253,5 +253,5 @@ func passedOn(c *evidence.Case) (passed bool, text string) {
 	if !(before > 0) || math.IsNaN(after) || math.IsInf(after, 0) {
 		return false, ""
 	}
-	return after >= (1-0.4*share)*before, "requests went on reaching " + next + ": " + words.Amount(before, "bytes") + " a request before, " + words.Amount(after, "bytes") + " while they failed"
+	return after >= (1-0.4*share)*before, "requests went on reaching " + next + ": " + format.Amount(before, "bytes") + " a request before, " + format.Amount(after, "bytes") + " while they failed"
 }

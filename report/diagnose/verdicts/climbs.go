@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 const (
@@ -65,9 +66,9 @@ func climbsWith(a *evidence.Run, t *evidence.Target) (*evidence.Resource, string
 	if best == nil {
 		return nil, ""
 	}
-	s := fmt.Sprintf("%s climbs with it, from %s to %s", evidence.Place(best), words.Amount(climb.Begin, best.Def.Unit), words.Amount(climb.Value, best.Def.Unit))
+	s := fmt.Sprintf("%s climbs with it, from %s to %s", evidence.Place(best), format.Amount(climb.Begin, best.Def.Unit), format.Amount(climb.Value, best.Def.Unit))
 	if best.Limit > 0 {
-		s += " of " + words.Amount(best.Limit, best.Def.Unit)
+		s += " of " + format.Amount(best.Limit, best.Def.Unit)
 	}
 	return best, s
 }

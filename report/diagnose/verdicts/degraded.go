@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/stats"
 )
 
@@ -69,7 +70,7 @@ func degraded(c *inquiry.Investigation, g evidence.GeneratorState) *Finding {
 		return nil
 	}
 	tails := fmt.Sprintf("half of the answers took at most %s, one in a hundred %s and more; %s of %s took more than %s",
-		words.WordSeconds(l.Typical), words.WordSeconds(l.Tail), words.Commas(l.Late), words.Commas(l.All), words.WordSeconds(l.From))
+		format.Seconds(l.Typical), format.Seconds(l.Tail), format.Number(l.Late), format.Number(l.All), format.Seconds(l.From))
 	began, at := lateFrom(c, l)
 	f := healthy(c, g)
 	f.Verdict, f.Cause, f.Confidence = Degraded, s.cause, 0.9
@@ -94,10 +95,10 @@ func lateFrom(c *inquiry.Investigation, l evidence.Lateness) (text string, at *t
 	case stats.FromStart:
 		return " from the start", nil
 	case stats.Recurring:
-		return fmt.Sprintf(" again and again, every %s", words.WordSeconds(rise.Period)), nil
+		return fmt.Sprintf(" again and again, every %s", format.Seconds(rise.Period)), nil
 	case stats.Lasting:
 		t := c.Run.Seconds(float64(rise.At))
-		return fmt.Sprintf(" from %s on, %s into the load", c.Run.LoadText(c.Run.LoadAt(t), t), words.WordSeconds(t)), words.Pointer(t)
+		return fmt.Sprintf(" from %s on, %s into the load", c.Run.LoadText(c.Run.LoadAt(t), t), format.Seconds(t)), words.Pointer(t)
 	}
 	return "", nil
 }
@@ -110,7 +111,7 @@ func lateByLoss(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) 
 	}
 	return slowness{
 		cause: "packet-loss", source: "kernel counters",
-		why: fmt.Sprintf("%s segments were sent again, and each costs its answer 0.2 s, 1 s or more%s", words.Commas(resent), lostWhere(c)),
+		why: fmt.Sprintf("%s segments were sent again, and each costs its answer 0.2 s, 1 s or more%s", format.Number(resent), lostWhere(c)),
 		advice: []string{
 			"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault, a filter that drops at random",
 		},
@@ -122,7 +123,7 @@ func lostWhere(c *inquiry.Investigation) string {
 	for _, name := range []string{probe.NICErrors, probe.NICDrops, probe.QdiscDrops, probe.SoftnetDrops} {
 		for _, r := range c.Run.Resources {
 			if r.Metric.Name == name && r.Counter != nil && r.Counter.Total >= 5 {
-				return fmt.Sprintf("; %s of %s grew by %s", strings.TrimSpace(strings.ReplaceAll(name, "-", " ")+" "+r.Metric.Instance), r.Metric.Host, words.Commas(r.Counter.Total))
+				return fmt.Sprintf("; %s of %s grew by %s", strings.TrimSpace(strings.ReplaceAll(name, "-", " ")+" "+r.Metric.Instance), r.Metric.Host, format.Number(r.Counter.Total))
 			}
 		}
 	}
@@ -138,12 +139,12 @@ func lateBySyn(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	s := slowness{
 		cause: "packet-loss", source: "kernel counters",
 		why: fmt.Sprintf("%s SYNs were sent again, and %s of the late answers took 1 s, 3 s or 7 s and hardly more: connections did not come up at the first try",
-			words.Commas(again), words.Percent(near)),
+			format.Number(again), format.Percent(near)),
 		advice: []string{"look for what loses SYNs: a rate limit for new connections, a full connection table, a lossy link (ip -s link)"},
 	}
 	if overflows := counted(c, probe.ListenOverflows) + counted(c, probe.ReqQueueFullDrop); overflows >= 0.3*again {
 		s.cause = "listen-backlog"
-		s.why += fmt.Sprintf("; the accept queue of the serving host overflowed %s", words.Count(overflows, "time"))
+		s.why += fmt.Sprintf("; the accept queue of the serving host overflowed %s", format.Counted(overflows, "time"))
 		s.advice = []string{"raise net.core.somaxconn and the backlog that the application asks for, or accept sooner; keep connections open, so that fewer come up"}
 	}
 	return s, true
@@ -165,19 +166,19 @@ func lateByPauses(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool
 		}
 		stops, longest = spells, most
 	}
-	why := fmt.Sprintf("%s all that was asked at one time waited, for up to %s, and then was answered together", words.Count(float64(len(stops)), "time"), words.WordSeconds(longest))
+	why := fmt.Sprintf("%s all that was asked at one time waited, for up to %s, and then was answered together", format.Counted(float64(len(stops)), "time"), format.Seconds(longest))
 	if text := c.Way.Text(); text != "" {
 		why += ". Meanwhile " + text
 	}
 	advice := "look for what stops all of the process: garbage collection, a blocked event loop, a frozen container; its log or a profile at those times tells"
 	if pause, host := longestPause(c); pause >= 0.3*longest {
-		why += fmt.Sprintf("; garbage collection on %s stopped the process for up to %s", host, words.WordSeconds(pause))
+		why += fmt.Sprintf("; garbage collection on %s stopped the process for up to %s", host, format.Seconds(pause))
 		advice = "tune the garbage collector, or give it more memory: its pauses are what requests wait for"
 	}
 	s := slowness{cause: "process-paused", source: "client", why: why, advice: []string{advice}}
 	if ended := endedIn(c, stops); 2*ended >= len(stops) {
 		s.cause = "worker-recycling"
-		s.why += fmt.Sprintf("; %s of these times a process of the service had just ended", words.Commas(float64(ended)))
+		s.why += fmt.Sprintf("; %s of these times a process of the service had just ended", format.Number(float64(ended)))
 		s.advice = []string{"let workers live longer, spread their ends (max_requests_jitter), and keep spare ones ready before one ends"}
 	}
 	return s, true
@@ -228,7 +229,7 @@ func lateByThrottling(c *inquiry.Investigation, l evidence.Lateness) (slowness, 
 		}
 		return slowness{
 			cause: "processor-throttled", source: "probe of " + r.Metric.Host,
-			why:    fmt.Sprintf("the processor quota of %s was used up in %s periods of 0.1 s: whatever comes then waits for the next one", evidence.Place(r), words.Commas(n)),
+			why:    fmt.Sprintf("the processor quota of %s was used up in %s periods of 0.1 s: whatever comes then waits for the next one", evidence.Place(r), format.Number(n)),
 			advice: []string{"raise the quota (cpu.max, CPUQuota=, limits.cpu), or run fewer threads at once so that it lasts for the whole period"},
 		}, true
 	}
@@ -243,7 +244,7 @@ func lateByAcks(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) 
 	}
 	return slowness{
 		cause: "delayed-ack", source: "client",
-		why:    fmt.Sprintf("%s of the late answers took 40 ms and hardly more: one side waited to send the rest until what it had sent was acknowledged, and the other delays that for 40 ms", words.Percent(in*l.All/l.Late)),
+		why:    fmt.Sprintf("%s of the late answers took 40 ms and hardly more: one side waited to send the rest until what it had sent was acknowledged, and the other delays that for 40 ms", format.Percent(in*l.All/l.Late)),
 		advice: []string{"write a response, or a request, in one piece, or set TCP_NODELAY on the connection of the side that writes in several"},
 	}, true
 }

@@ -19,7 +19,7 @@ func TestFailuresOfOneRequest(t *testing.T) {
 		of        []uint32
 		want      string
 	}{
-		"one of two":    {endpoints, []uint32{1, 1, 1, 1, 1, 1}, "6 of 6 failures are of GET /export, 10 % of the requests"},
+		"one of two":    {endpoints, []uint32{1, 1, 1, 1, 1, 1}, "6 of 6 failures are of GET /export, 10% of the requests"},
 		"the usual one": {endpoints, []uint32{0, 0, 0, 0, 0, 0}, ""},
 		"both":          {endpoints, []uint32{0, 1, 1, 0, 1, 1}, ""},
 		"not listed":    {nil, []uint32{1, 1, 1, 1, 1, 1}, ""},
@@ -46,7 +46,7 @@ func TestPatternOfFailures(t *testing.T) {
 		failure func(i int) at
 		want    string
 	}{
-		"age":      {func(i int) at { return at{float64(i), 6 + 0.01*float64(i%3), uint64(10 * i % 77), uint64(i * i * 31)} }, "they hit connections that were 6.0 s old"},
+		"age":      {func(i int) at { return at{float64(i), 6 + 0.01*float64(i%3), uint64(10 * i % 77), uint64(i * i * 31)} }, "they hit connections that were 6 s old"},
 		"served":   {func(i int) at { return at{float64(i), float64(1 + i%7), 97 + uint64(i%2), uint64(i * i * 31)} }, "they hit connections that had served 97 to 98 requests"},
 		"distance": {func(i int) at { return at{float64(i), float64(1 + i%7), uint64(10 * i % 77), uint64(60 * i)} }, "one request in 60 failed, at regular distances"},
 		"random":   {func(i int) at { return at{float64(i), float64(1 + i%7), uint64(10 * i % 77), uint64(i * i * 31)} }, ""},

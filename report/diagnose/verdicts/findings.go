@@ -19,6 +19,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/signals"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -74,7 +75,7 @@ func conclude(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 		return []Finding{limited(c, g)}
 	case attempts < evidence.FewAttempts && !c.Faulty():
 		return []Finding{finding(c, Inconclusive, "unexplained", 0,
-			fmt.Sprintf("Only %s of %s ended, too few to conclude anything.", words.Count(attempts, "attempt"), c.Name()))}
+			fmt.Sprintf("Only %s of %s ended, too few to conclude anything.", format.Counted(attempts, "attempt"), c.Name()))}
 	case !c.Faulty():
 		if f := degraded(c, g); f != nil {
 			return []Finding{*f}
@@ -141,7 +142,7 @@ func limited(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 		}
 	}
 	if !math.IsNaN(g.CPU) {
-		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", words.Percent(g.CPU), words.WordSeconds(g.LagP99.Seconds()))})
+		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "probe of " + evidence.LocalHost, Text: fmt.Sprintf("rampload used at most %s of the processor; its 99th percentile of lag was %s", format.Percent(g.CPU), format.Seconds(g.LagP99.Seconds()))})
 	}
 	f.Advice = clientAdvice(c, g)
 	return f
@@ -159,24 +160,24 @@ func below(c *inquiry.Investigation, at float64) string {
 	end := c.Run.Window(at)
 	failed, all := evidence.Sum(c.Target.Failed[:end]), evidence.Sum(c.Target.Attempts[:end])
 	if failed == 0 {
-		return fmt.Sprintf("none of %s attempts failed", words.Commas(all))
+		return fmt.Sprintf("none of %s attempts failed", format.Number(all))
 	}
-	return fmt.Sprintf("%s of %s attempts failed", words.Commas(failed), words.Commas(all))
+	return fmt.Sprintf("%s of %s attempts failed", format.Number(failed), format.Number(all))
 }
 
 func healthy(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	t := c.Target.Total
 	bound := upper(t.Failed, t.Attempts)
-	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s.", words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
+	first := fmt.Sprintf("No failures: 0 of %s attempts (at most %s) up to %s.", format.Number(t.Attempts), format.Bound(bound), c.Run.AchievedText())
 	if t.Failed > 0 {
-		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s, without a rise.", words.Commas(t.Failed), words.Commas(t.Attempts), words.PercentBound(bound), c.Run.AchievedText())
+		first = fmt.Sprintf("No onset: %s of %s attempts failed (at most %s) up to %s, without a rise.", format.Number(t.Failed), format.Number(t.Attempts), format.Bound(bound), c.Run.AchievedText())
 	}
 	f := finding(c, Healthy, "healthy", 1-bound, first)
 	if t.Failed > 0 {
 		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "client", Text: evidence.Mixture(c.Case)})
 	}
 	if t.Idle > 0 {
-		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", words.Count(t.Idle, "reset"))})
+		f.Evidence = append(f.Evidence, inquiry.Evidence{Source: "client", Text: fmt.Sprintf("%s on pooled connections without a request in flight; no request noticed", format.Counted(t.Idle, "reset"))})
 	}
 	for _, e := range incidents(c.Case) {
 		f.Summary += fmt.Sprintf(" Seen meanwhile: %s.", e.Text)
@@ -215,7 +216,7 @@ func vanished(c *inquiry.Investigation, summary *string) (list []inquiry.Evidenc
 		list = append(list, inquiry.Evidence{Source: "kernel of " + v.Host, Text: v.Text(), At: words.Pointer(v.First)})
 	}
 	if n := len(harmful) - most; n > 0 {
-		list = append(list, inquiry.Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", words.Count(float64(n), "kind"))})
+		list = append(list, inquiry.Evidence{Source: "kernels", Text: fmt.Sprintf("%s more of packets that were dropped or rejected", format.Counted(float64(n), "kind"))})
 	}
 	return list
 }
@@ -280,7 +281,7 @@ func ambiguous(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 		if len(out) == evidence.MostOfThese || h.Posterior < evidence.CandidateAt && len(out) > 0 {
 			break
 		}
-		names = append(names, fmt.Sprintf("%s (%s)", h.Cause, words.Percent(h.Posterior)))
+		names = append(names, fmt.Sprintf("%s (%s)", h.Cause, format.Percent(h.Posterior)))
 		f := finding(c, Ambiguous, h.Cause, h.Posterior, "")
 		fill(c, &f, h)
 		for _, e := range evidenceFor(c, h) {
@@ -294,7 +295,7 @@ func ambiguous(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 			f.Summary = onsetSentence(c) + " " + causeSentence(c, h)
 			f.Advice = append(c.WouldDecide(), h.Advice(c)...)
 		} else {
-			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.Cause, words.Percent(h.Posterior), causeSentence(c, h))
+			f.Summary = fmt.Sprintf("Or %s (%s): %s", h.Cause, format.Percent(h.Posterior), causeSentence(c, h))
 			f.Advice = h.Advice(c)
 		}
 		out = append(out, f)
@@ -303,7 +304,7 @@ func ambiguous(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 	if len(out) == 1 {
 		settle = "prove"
 	}
-	out[0].Summary += fmt.Sprintf(" The evidence does not %s it: %s, something else %s.", settle, strings.Join(names, ", "), words.Percent(max(0, 1-shares(out))))
+	out[0].Summary += fmt.Sprintf(" The evidence does not %s it: %s, something else %s.", settle, strings.Join(names, ", "), format.Percent(max(0, 1-shares(out))))
 	return out
 }
 
@@ -319,7 +320,7 @@ func unexplained(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	f := finding(c, Unexplained, "unexplained", c.None, onsetSentence(c)+" Nothing that was watched ran out at that time, and nothing else seen names a cause.")
 	if len(c.Hypotheses) > 0 && c.Hypotheses[0].Posterior >= 0.05 {
 		h := c.Hypotheses[0]
-		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.Cause, words.Percent(h.Posterior))
+		f.Summary += fmt.Sprintf(" The least unlikely is %s (%s).", h.Cause, format.Percent(h.Posterior))
 	}
 	f.Evidence = onsetEvidence(c)
 	if r := c.Onset.Climber; r != nil {

@@ -203,8 +203,8 @@ func TestOutages(t *testing.T) {
 		windows []int
 		want    string
 	}{
-		{[]int{96, 97, 98, 99}, "one outage of 1.0 s"},
-		{[]int{96}, "one outage of 0.2 s"},
+		{[]int{96, 97, 98, 99}, "one outage of 1 s"},
+		{[]int{96}, "one outage of 0.25 s"},
 		{[]int{20, 21, 80}, "2 outages, the longest 0.5 s"},
 	} {
 		var rise stats.Rise
@@ -302,7 +302,7 @@ func TestNearest(t *testing.T) {
 func TestAmbiguousSaysThingsOnce(t *testing.T) {
 	a, _ := steady(probe.Metric{Host: "local", Name: probe.CPU}, 1, func(float64) float64 { return 0.1 })
 	failed := inquiry.Evidence{Source: "client", Text: "failed connections had rested 2 s"}
-	longer := inquiry.Evidence{Source: "client", Text: failed.Text + "; of the others 0 %"}
+	longer := inquiry.Evidence{Source: "client", Text: failed.Text + "; of the others 0%"}
 	fits := func(cause string, posterior float64, own string) *inquiry.Hypothesis {
 		return &inquiry.Hypothesis{Cause: cause, Posterior: posterior, Rule: inquiry.Rule{Says: cause + " did it"}, Pro: []inquiry.Evidence{failed, longer, {Source: "client", Text: own}}}
 	}
@@ -313,10 +313,10 @@ func TestAmbiguousSaysThingsOnce(t *testing.T) {
 		Hypotheses: []*inquiry.Hypothesis{fits("first", 0.5, "one"), fits("second", 0.3, "two"), fits("third", 0.05, "three")},
 	}
 	got := ambiguous(inv, evidence.GeneratorState{})
-	if len(got) != 2 || !strings.Contains(got[0].Summary, "after 5.0 s of a constant 100/s") || !strings.Contains(got[0].Summary, "failed 3.0 s after they were due") || !strings.Contains(got[0].Summary, "does not settle it: first (50 %), second (30 %)") {
+	if len(got) != 2 || !strings.Contains(got[0].Summary, "after 5 s of a constant 100/s") || !strings.Contains(got[0].Summary, "failed 3 s after they were due") || !strings.Contains(got[0].Summary, "does not settle it: first (50%), second (30%)") {
 		t.Fatalf("%+v", got)
 	}
-	if s := got[1].Summary; !strings.HasPrefix(s, "Or second (30 %): Second did it") || strings.Contains(s, "constant") || strings.Contains(s, "settle") {
+	if s := got[1].Summary; !strings.HasPrefix(s, "Or second (30%): Second did it") || strings.Contains(s, "constant") || strings.Contains(s, "settle") {
 		t.Errorf("%q", s)
 	}
 	texts := map[string]int{}
@@ -329,7 +329,7 @@ func TestAmbiguousSaysThingsOnce(t *testing.T) {
 		t.Errorf("%v", texts)
 	}
 	inv.Hypotheses = inv.Hypotheses[:1]
-	if got := ambiguous(inv, evidence.GeneratorState{}); len(got) != 1 || !strings.Contains(got[0].Summary, "does not prove it: first (50 %), something else 50 %") {
+	if got := ambiguous(inv, evidence.GeneratorState{}); len(got) != 1 || !strings.Contains(got[0].Summary, "does not prove it: first (50%), something else 50%") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // incidents tells of serving processes that did not end in good order, by name: a load
@@ -31,7 +32,7 @@ func incidents(c *evidence.Case) []inquiry.Evidence {
 			if d.Oom {
 				ended = "killed for memory"
 			}
-			out = append(out, inquiry.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s ended%s, %s in all", d.Who(), words.Why(ended), words.Count(times[name], "time"))})
+			out = append(out, inquiry.Evidence{Source: "processes of " + h.Host, At: words.Pointer(d.At), Text: fmt.Sprintf("%s ended%s, %s in all", d.Who(), words.Why(ended), format.Counted(times[name], "time"))})
 		}
 	}
 	return out

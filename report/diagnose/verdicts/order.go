@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // minor is the share of a run's failures below which those of a target are told after the
@@ -37,7 +38,7 @@ func order(findings []Finding, cases []*inquiry.Investigation) {
 		return cmp.Compare(severity(x), severity(y))
 	})
 	if first := &findings[0]; fails(*first) && failed[first.Target] < total {
-		first.Summary += fmt.Sprintf(" %s of the run's %s are its own.", words.Commas(failed[first.Target]), words.Count(total, "failure"))
+		first.Summary += fmt.Sprintf(" %s of the run's %s are its own.", format.Number(failed[first.Target]), format.Counted(total, "failure"))
 	}
 }
 

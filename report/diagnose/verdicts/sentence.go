@@ -12,6 +12,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // onsetSentence says what happened, when, and how it was before.
@@ -26,28 +27,28 @@ func onsetSentence(c *inquiry.Investigation) string {
 	case evidence.Found:
 		if o.Constant > 0 {
 			return fmt.Sprintf("%s shows %s after %s of a constant %s; before that %s of %s attempts had any%s%s.",
-				words.Capital(name), what, words.WordSeconds(o.At.Value), c.Run.LoadText(o.Constant, o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
+				words.Capital(name), what, format.Seconds(o.At.Value), c.Run.LoadText(o.Constant, o.At.Value), format.Number(float64(o.Before)), format.Number(float64(o.BeforeOf)), delayed(c), climbing(c))
 		}
 		return fmt.Sprintf("%s shows %s from %s on, %s into the load; before that %s of %s attempts had any%s%s.",
-			words.Capital(name), what, c.Run.LoadSpanText(o.LoadInterval(), o.At.Value), words.WordSeconds(o.At.Value), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), delayed(c), climbing(c))
+			words.Capital(name), what, c.Run.LoadSpanText(o.LoadInterval(), o.At.Value), format.Seconds(o.At.Value), format.Number(float64(o.Before)), format.Number(float64(o.BeforeOf)), delayed(c), climbing(c))
 	case evidence.LeftCensored:
 		return fmt.Sprintf("%s shows %s from the start, at %s: %s of %s attempts (%s).",
-			words.Capital(name), what, c.Run.LoadText(o.Load.Value, 0), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)), words.Percent(float64(o.After)/max(1, float64(o.AfterOf))))
+			words.Capital(name), what, c.Run.LoadText(o.Load.Value, 0), format.Number(float64(o.After)), format.Number(float64(o.AfterOf)), format.Percent(float64(o.After)/max(1, float64(o.AfterOf))))
 	case evidence.Transient:
 		return fmt.Sprintf("%s showed %s for a while at %s, %s into the load (%s in all%s), and recovered without a lower load.",
-			words.Capital(name), what, c.Run.LoadText(o.Load.Value, o.At.Value), words.WordSeconds(o.At.Value), words.Commas(c.Total(o.Fault)), delayed(c))
+			words.Capital(name), what, c.Run.LoadText(o.Load.Value, o.At.Value), format.Seconds(o.At.Value), format.Number(c.Total(o.Fault)), delayed(c))
 	case evidence.Periodic:
-		return fmt.Sprintf("%s shows %s in bursts: %s (%s in all).", words.Capital(name), what, o.Note, words.Commas(c.Total(o.Fault)))
+		return fmt.Sprintf("%s shows %s in bursts: %s (%s in all).", words.Capital(name), what, o.Note, format.Number(c.Total(o.Fault)))
 	}
 	resting := ""
 	if t.Idle > 0 {
-		resting = fmt.Sprintf(", and %s of connections without a request in flight", words.Count(t.Idle, "reset"))
+		resting = fmt.Sprintf(", and %s of connections without a request in flight", format.Counted(t.Idle, "reset"))
 	}
 	if t.Failed == 0 {
-		return fmt.Sprintf("%s failed none of %s attempts%s.", words.Capital(name), words.Commas(t.Attempts), resting)
+		return fmt.Sprintf("%s failed none of %s attempts%s.", words.Capital(name), format.Number(t.Attempts), resting)
 	}
 	return fmt.Sprintf("%s failed %s of %s attempts (%s) %s: %s%s.",
-		words.Capital(name), words.Commas(t.Failed), words.Commas(t.Attempts), words.Percent(t.Failed/max(1, t.Attempts)), noRise(c), evidence.Mixture(c.Case), resting)
+		words.Capital(name), format.Number(t.Failed), format.Number(t.Attempts), format.Percent(t.Failed/max(1, t.Attempts)), noRise(c), evidence.Mixture(c.Case), resting)
 }
 
 // noRise says why there is no onset: the failures are there at every load, or came
@@ -58,7 +59,7 @@ func noRise(c *inquiry.Investigation) string {
 		return "without a rise over load"
 	}
 	at := c.Run.Seconds(float64(first))
-	return fmt.Sprintf("from %s into the load on (%s), in clusters too few to tell an onset by", words.WordSeconds(at), c.Run.LoadText(c.Run.LoadAt(at), at))
+	return fmt.Sprintf("from %s into the load on (%s), in clusters too few to tell an onset by", format.Seconds(at), c.Run.LoadText(c.Run.LoadAt(at), at))
 }
 
 // climbing names the resource that climbs with failures that grow slowly.
@@ -73,7 +74,7 @@ func climbing(c *inquiry.Investigation) string {
 // the onset is dated by when they were due.
 func delayed(c *inquiry.Investigation) string {
 	if d := c.Onset.EventDelay; d >= 0.5 {
-		return fmt.Sprintf("; those first ones failed %s after they were due", words.WordSeconds(d))
+		return fmt.Sprintf("; those first ones failed %s after they were due", format.Seconds(d))
 	}
 	return ""
 }
@@ -103,7 +104,7 @@ func causeSentence(c *inquiry.Investigation, h *inquiry.Hypothesis) string {
 		s += fmt.Sprintf(": %s%s, %s.", h.Lead.Describe(), where, c.RelativeOn(h.Lead.Metric.Host, h.Lead.Level.At))
 	case h.Counter != nil:
 		s += fmt.Sprintf(": %s%s grew by %s, first %s.", strings.ReplaceAll(h.Counter.Metric.Name, "-", " "), where,
-			words.Commas(h.Counter.Counter.Between(c.From-2, c.To+1)), c.Relative(h.Counter.Counter.Start.At))
+			format.Number(h.Counter.Counter.Between(c.From-2, c.To+1)), c.Relative(h.Counter.Counter.Start.At))
 	case len(h.Pro) > 0:
 		s += fmt.Sprintf("%s: %s.", where, h.Pro[strongest(c, h)].Text)
 	default:
@@ -152,7 +153,7 @@ func lastingState(c *inquiry.Investigation) string {
 		return ""
 	}
 	return fmt.Sprintf(" From %s on %s are answered with an error, half of them within %s: that is a state, and no resource that runs out; look for what was changed or ended then.",
-		words.WordSeconds(c.At), much, words.WordSeconds(took))
+		format.Seconds(c.At), much, format.Seconds(took))
 }
 
 // strongest returns the index of the evidence that weighs most for a cause.
@@ -174,7 +175,7 @@ func onsetEvidence(c *inquiry.Investigation) []inquiry.Evidence {
 	var out []inquiry.Evidence
 	if o.Status == evidence.Found || o.Status == evidence.Transient || o.Status == evidence.Periodic {
 		out = append(out, inquiry.Evidence{Source: "client", At: words.Pointer(o.At.Value), Text: fmt.Sprintf("first %s: %s of %s before, %s of %s from there on",
-			words.Singular(o.Fault), words.Commas(float64(o.Before)), words.Commas(float64(o.BeforeOf)), words.Commas(float64(o.After)), words.Commas(float64(o.AfterOf)))})
+			words.Singular(o.Fault), format.Number(float64(o.Before)), format.Number(float64(o.BeforeOf)), format.Number(float64(o.After)), format.Number(float64(o.AfterOf)))})
 	}
 	out = append(out, inquiry.Evidence{Source: "client", Text: "failures: " + evidence.Mixture(c.Case)})
 	if c.Address != nil {
@@ -217,7 +218,7 @@ func evidenceFor(c *inquiry.Investigation, h *inquiry.Hypothesis) []inquiry.Evid
 		if v := c.Wires[h.Hop.Index]; v.Traced && v.Joined > 0 {
 			out = append(out, inquiry.Evidence{
 				Source: "kernel of " + h.Hop.Host, At: words.Pointer(v.First),
-				Text: fmt.Sprintf("%s that its own kernel sent match failed connections by address, port and time", words.Count(v.Joined, "reset")),
+				Text: fmt.Sprintf("%s that its own kernel sent match failed connections by address, port and time", format.Counted(v.Joined, "reset")),
 			})
 		}
 	}

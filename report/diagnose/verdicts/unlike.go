@@ -10,7 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/causes"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // unlike tells of answers that came as ever, and are not what the profile expects: which
@@ -29,7 +29,7 @@ func unlike(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	})
 	var told []string
 	for _, n := range names[:min(3, len(names))] {
-		told = append(told, fmt.Sprintf("%s of them fail %s", words.Commas(times[n]), n))
+		told = append(told, fmt.Sprintf("%s of them fail %s", format.Number(times[n]), n))
 	}
 	f := finding(c, Explains, causes.UnexpectedAnswers, 0.99, fmt.Sprintf(
 		"%s %s. Nobody refused these requests, so nothing that ran out explains them.", onsetSentence(c), strings.Join(told, ", ")))

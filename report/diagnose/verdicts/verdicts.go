@@ -13,6 +13,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/ranking"
 	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 	"github.com/rampload/rampload/report/stats"
 )
@@ -138,15 +139,15 @@ func judgeVerdict(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation,
 			out.Reason = "from the start of the load, and nothing failed"
 		}
 	case c == nil:
-		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and nothing failed", words.WordSeconds(s.At))
+		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and nothing failed", format.Seconds(s.At))
 	case !dated:
 		before, after := c.Target.Compose(0, a.Window(s.At)), c.Target.Compose(a.Window(s.At), a.N)
 		if stats.LowerShare(after.Failed, after.Attempts, 0.99) <= 2*stats.UpperShare(before.Failed, before.Attempts, 0.99) {
-			out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and the share of failures did not change", words.WordSeconds(s.At))
+			out.Verdict, out.Reason = RuledOut, fmt.Sprintf("at %s, and the share of failures did not change", format.Seconds(s.At))
 			break
 		}
-		out.Verdict, out.Reason = Candidate, fmt.Sprintf("at %s; %s of %s attempts failed before, %s of %s from there on", words.WordSeconds(s.At),
-			words.Commas(before.Failed), words.Commas(before.Attempts), words.Commas(after.Failed), words.Commas(after.Attempts))
+		out.Verdict, out.Reason = Candidate, fmt.Sprintf("at %s; %s of %s attempts failed before, %s of %s from there on", format.Seconds(s.At),
+			format.Number(before.Failed), format.Number(before.Attempts), format.Number(after.Failed), format.Number(after.Attempts))
 	default:
 		judgeOrder(a, r, s, c, out)
 	}
@@ -174,11 +175,11 @@ func judgeOrder(a *evidence.Run, r *evidence.Resource, s *evidence.Saturation, c
 	}
 	switch {
 	case lag.Value < -2.6*sigma:
-		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s only %s after the onset", verb, words.WordSeconds(-lag.Value))
+		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s only %s after the onset", verb, format.Seconds(-lag.Value))
 	case lag.Value > 2.6*sigma+5*tau:
-		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s before the onset, without failures", verb, words.WordSeconds(lag.Value))
+		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s before the onset, without failures", verb, format.Seconds(lag.Value))
 	case r.Full == nil && r.Counter == nil && r.Limit > 0 && r.Most < 0.5:
-		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s, far from its limit (%s)", verb, c.Relative(s.At), words.Percent(r.Most))
+		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s, far from its limit (%s)", verb, c.Relative(s.At), format.Percent(r.Most))
 	case r.Full == nil && r.Counter == nil && math.IsNaN(r.Most) && out.Posterior < evidence.CandidateAt:
 		out.Verdict, out.Reason = RuledOut, fmt.Sprintf("%s %s; it has no limit that is known, and the faults tell of none", verb, c.Relative(s.At))
 	case r.Full == nil && r.Counter == nil:
@@ -208,13 +209,13 @@ func relativeTo(c *inquiry.Investigation, r *evidence.Resource, s *evidence.Satu
 func judgeRoom(a *evidence.Run, r *evidence.Resource, c *inquiry.Investigation, out *Resource) {
 	if c != nil && c.Onset.Status != evidence.NoOnset && !evidence.GeneratorOwn(r.Metric) {
 		if g := a.GapAt(r, c.Onset.At); g != nil {
-			out.Verdict, out.Reason = NotMeasured, fmt.Sprintf("no reading for %s around the onset", words.WordSeconds(g.To-g.From))
+			out.Verdict, out.Reason = NotMeasured, fmt.Sprintf("no reading for %s around the onset", format.Seconds(g.To-g.From))
 			return
 		}
 	}
 	switch {
 	case math.IsNaN(r.Most):
-		out.Verdict, out.Reason = Headroom, fmt.Sprintf("%s at most; no limit is known", words.Amount(r.Peak, r.Def.Unit))
+		out.Verdict, out.Reason = Headroom, fmt.Sprintf("%s at most; no limit is known", format.Amount(r.Peak, r.Def.Unit))
 	case r.Most+3*r.Jump < 1:
 		out.Verdict, out.Reason = Headroom, fmt.Sprintf("%s at most", r.Headroom())
 	default:
@@ -285,14 +286,14 @@ func excluded(c *inquiry.Investigation, top *inquiry.Hypothesis, g evidence.Gene
 	case !g.Limited:
 		reason := "sent on time"
 		if g.LagP99 > 0 {
-			reason = fmt.Sprintf("sent within %s of the schedule (99th percentile)", words.WordSeconds(g.LagP99.Seconds()))
+			reason = fmt.Sprintf("sent within %s of the schedule (99th percentile)", format.Seconds(g.LagP99.Seconds()))
 		}
 		if !math.IsNaN(g.CPU) {
-			reason += fmt.Sprintf(", %s of the processor at most", words.Percent(g.CPU))
+			reason += fmt.Sprintf(", %s of the processor at most", format.Percent(g.CPU))
 		}
 		out = append(out, Exclusion{"generator", reason})
 	case !c.Censored:
-		out = append(out, Exclusion{"generator", fmt.Sprintf("reached its limit only later, at %s/s", words.Commas(g.Load))})
+		out = append(out, Exclusion{"generator", fmt.Sprintf("reached its limit only later, at %s/s", format.Number(g.Load))})
 	}
 	return append(out, contradicted(c, top)...)
 }

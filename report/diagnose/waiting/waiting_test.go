@@ -330,7 +330,7 @@ func TestWords(t *testing.T) {
 	got := follow(locked()).Text()
 	const want = "nginx: 311 of 311 open requests wait for api:8080, the oldest for 2.9 s; " +
 		"api: 311 open requests, 309 of them not read, and 2 of the other 2 wait for db:5432, the oldest for 2.8 s; " +
-		"postgres: 2 open requests, the oldest for 2.8 s, processor 4.0 %, no queue, its threads asleep"
+		"postgres: 2 open requests, the oldest for 2.8 s, processor 4%, no queue, its threads asleep"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // Text says from hop to hop where requests stood; empty where none stood anywhere.
@@ -32,7 +32,7 @@ func (s *Step) Text() string {
 	if math.IsNaN(open) {
 		return name + ": its sockets were not read in that time, and requests stand behind it"
 	}
-	head := fmt.Sprintf("%s: %s", name, words.Count(open, "open request"))
+	head := fmt.Sprintf("%s: %s", name, format.Counted(open, "open request"))
 	switch s.State {
 	case report.StandsBehind, report.StandsNetwork:
 		to := s.To
@@ -40,20 +40,20 @@ func (s *Step) Text() string {
 		served, queue := s.Now.Served(), finite(s.Now.NotAccepted)+finite(s.Now.NotRead)
 		switch {
 		case queue < 1 && waiting <= served:
-			head = fmt.Sprintf("%s: %s of %s wait for %s", name, words.Commas(waiting), words.Count(open, "open request"), to.Hop.Place())
+			head = fmt.Sprintf("%s: %s of %s wait for %s", name, format.Number(waiting), format.Counted(open, "open request"), to.Hop.Place())
 		case waiting <= served:
-			head = fmt.Sprintf("%s, %s of them not read, and %s of the other %s wait for %s", head, words.Commas(queue), words.Commas(waiting), words.Commas(served), to.Hop.Place())
+			head = fmt.Sprintf("%s, %s of them not read, and %s of the other %s wait for %s", head, format.Number(queue), format.Number(waiting), format.Number(served), to.Hop.Place())
 		default:
-			head = fmt.Sprintf("%s, and %s wait for %s", head, words.Commas(waiting), to.Hop.Place())
+			head = fmt.Sprintf("%s, and %s wait for %s", head, format.Number(waiting), to.Hop.Place())
 		}
 		if to.Oldest > 0 {
-			head += ", the oldest for " + words.WordSeconds(to.Oldest)
+			head += ", the oldest for " + format.Seconds(to.Oldest)
 		}
 		switch {
 		case to.Connecting >= 1 && to.Connecting >= finite(to.Requests):
-			head += ", " + words.Count(to.Connecting, "connection") + " did not come up"
+			head += ", " + format.Counted(to.Connecting, "connection") + " did not come up"
 		case to.Resent >= 1:
-			head += ", " + words.Commas(to.Resent) + " of them sent again and not acknowledged"
+			head += ", " + format.Number(to.Resent) + " of them sent again and not acknowledged"
 		case s.State == report.StandsNetwork:
 			head += ", and they have not arrived there"
 		}
@@ -62,18 +62,18 @@ func (s *Step) Text() string {
 		if s.To == nil {
 			return name + ": nobody is connected to it any more"
 		}
-		return fmt.Sprintf("%s, the oldest for %s, and it has no connection to %s any more, of %s before", head, words.WordSeconds(s.Now.Oldest), s.To.Hop.Place(), words.Commas(s.To.ConnectionsBefore))
+		return fmt.Sprintf("%s, the oldest for %s, and it has no connection to %s any more, of %s before", head, format.Seconds(s.Now.Oldest), s.To.Hop.Place(), format.Number(s.To.ConnectionsBefore))
 	case report.StandsPool:
 		if s.To.Rests() {
-			return fmt.Sprintf("%s, the oldest for %s, and its %s to %s rest: nothing is asked on them any more, of %s/s before", head, words.WordSeconds(s.Now.Oldest), words.Count(s.To.Connections, "connection"), s.To.Hop.Place(), words.Commas(s.To.AskedBefore))
+			return fmt.Sprintf("%s, the oldest for %s, and its %s to %s rest: nothing is asked on them any more, of %s/s before", head, format.Seconds(s.Now.Oldest), format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Number(s.To.AskedBefore))
 		}
-		return fmt.Sprintf("%s share %s to %s, all in use, each for %s at a time", head, words.Count(s.To.Connections, "connection"), s.To.Hop.Place(), words.WordSeconds(2*s.To.Median))
+		return fmt.Sprintf("%s share %s to %s, all in use, each for %s at a time", head, format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Seconds(2*s.To.Median))
 	}
 	if s.Now.Oldest > 0 {
-		head += ", the oldest for " + words.WordSeconds(s.Now.Oldest)
+		head += ", the oldest for " + format.Seconds(s.Now.Oldest)
 	}
 	if s.Unfinished() {
-		head += ", " + words.Count(s.Now.Incomplete, "request") + " of which only a part has come in"
+		head += ", " + format.Counted(s.Now.Incomplete, "request") + " of which only a part has come in"
 	}
 	return head + ", " + s.Now.text(s.State)
 }
@@ -82,13 +82,13 @@ func (s *Step) Text() string {
 func (s Stood) text(state report.Stand) string {
 	var parts []string
 	if !math.IsNaN(s.Processor) {
-		parts = append(parts, "processor "+words.Percent(s.Processor))
+		parts = append(parts, "processor "+format.Percent(s.Processor))
 	}
 	if s.Running >= 1 {
 		parts = append(parts, "a thread of it always running")
 	}
 	if s.Throttled >= 0.05 {
-		parts = append(parts, "throttled in "+words.Percent(s.Throttled)+" of the periods of its quota")
+		parts = append(parts, "throttled in "+format.Percent(s.Throttled)+" of the periods of its quota")
 	}
 	if s.NoProcessor >= 0.2 {
 		parts = append(parts, fmt.Sprintf("%.1f threads ready without processor", s.NoProcessor))
@@ -97,30 +97,30 @@ func (s Stood) text(state report.Stand) string {
 		parts = append(parts, fmt.Sprintf("%.1f threads on disk", s.OnDisk))
 	}
 	if s.FileLocked >= 1 {
-		parts = append(parts, words.Count(s.FileLocked, "thread")+" waiting for a lock on a file")
+		parts = append(parts, format.Counted(s.FileLocked, "thread")+" waiting for a lock on a file")
 	}
 	if s.Blocked >= 1 {
-		parts = append(parts, words.Count(s.Blocked, "thread")+" writing into a full pipe or local socket")
+		parts = append(parts, format.Counted(s.Blocked, "thread")+" writing into a full pipe or local socket")
 	}
 	switch {
 	case s.NotAccepted >= 1:
-		parts = append(parts, words.Count(s.NotAccepted, "connection")+" not accepted")
+		parts = append(parts, format.Counted(s.NotAccepted, "connection")+" not accepted")
 	case s.NotRead >= 1:
-		parts = append(parts, words.Count(s.NotRead, "request")+" not read")
+		parts = append(parts, format.Counted(s.NotRead, "request")+" not read")
 	default:
 		parts = append(parts, "no queue")
 	}
 	switch {
 	case s.Stopped >= 1:
-		parts = append(parts, words.Count(s.Stopped, "thread")+" stopped by a signal")
+		parts = append(parts, format.Counted(s.Stopped, "thread")+" stopped by a signal")
 	case state == report.StandsStill && s.Running >= 1:
-		parts = append(parts, fmt.Sprintf("of its %s all others are held", words.Count(s.Threads, "thread")))
+		parts = append(parts, fmt.Sprintf("of its %s all others are held", format.Counted(s.Threads, "thread")))
 	case state == report.StandsStill:
 		parts = append(parts, "it does not run at all")
 	case s.Locked >= 1:
-		parts = append(parts, words.Count(s.Locked, "session")+" waiting for a lock")
+		parts = append(parts, format.Counted(s.Locked, "session")+" waiting for a lock")
 	case state == report.StandsNotAccepted && s.Accepted >= 1 && s.Threads >= 1:
-		parts = append(parts, fmt.Sprintf("%s taken by %s", words.Count(s.Accepted, "connection"), words.Count(s.Threads, "thread")))
+		parts = append(parts, fmt.Sprintf("%s taken by %s", format.Counted(s.Accepted, "connection"), format.Counted(s.Threads, "thread")))
 	case state == report.StandsInside || state == report.StandsNotAccepted:
 		parts = append(parts, "its threads asleep")
 	}

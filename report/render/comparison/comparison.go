@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 )
 
@@ -317,7 +318,7 @@ func metricValue(m report.MetricComparison, v *float64, atLeast bool) string {
 	case "ms":
 		s = layout.Millis(v)
 	default:
-		s = layout.Percent(*v)
+		s = format.Percent(*v)
 	}
 	if atLeast {
 		s = "≥" + s
@@ -330,7 +331,7 @@ func shiftText(m report.MetricComparison, v *float64) string {
 	if v == nil {
 		return layout.None
 	}
-	s := report.FormatPercent(*v, 2)
+	s := format.Percent(*v)
 	if *v > 0 {
 		s = "+" + s
 	}

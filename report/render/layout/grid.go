@@ -167,7 +167,7 @@ func (g Grid) rounded() Grid {
 			if v >= 1000 {
 				v, unit = v/1000, "G"
 			}
-			rows[i][c].Text = format.Number(v) + unit
+			rows[i][c].Text = format.Fine(v) + unit
 		}
 	}
 	g.Rows = rows

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/rampload/rampload/report/format"
 )
 
 // labelWidth is the width of the labels of facts, space included.
@@ -95,7 +96,7 @@ func (g Grid) Cleaned() Grid {
 // writeRecords prints a table that is to be read aloud, or is too wide for its terminal: what
 // it is of, and a sentence a row. What has no value is left out.
 func (g Grid) writeRecords(w io.Writer, width int) error {
-	if _, err := fmt.Fprintf(w, "%s, %s\n", g.Name, Plural(len(g.Rows), "row")); err != nil {
+	if _, err := fmt.Fprintf(w, "%s, %s\n", g.Name, format.Counted(len(g.Rows), "row")); err != nil {
 		return err
 	}
 	for _, row := range g.Rows {

@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"math"
 	"strings"
 
 	"github.com/rampload/rampload/report/format"
@@ -10,20 +9,12 @@ import (
 // none stands for what was not measured or does not apply.
 const None = "-"
 
-// Rate prints a load without decimals from 10/s on.
+// Rate prints a load.
 func Rate(v *float64) string {
 	if v == nil {
 		return None
 	}
-	return format.Rate(Whole(*v))
-}
-
-// Whole rounds a value from 10 on.
-func Whole(v float64) float64 {
-	if math.Abs(v) >= 10 {
-		return math.Round(v)
-	}
-	return v
+	return format.Number(*v) + "/s"
 }
 
 // Interval prints "1,490-1,525", without the unit.
@@ -31,7 +22,7 @@ func Interval(low, high *float64) string {
 	if low == nil || high == nil {
 		return None
 	}
-	return format.Number(Whole(*low)) + "-" + format.Number(Whole(*high))
+	return format.Range(*low, *high)
 }
 
 // Seconds prints a length of time.
@@ -61,61 +52,22 @@ func Millis(v *float64) string {
 	}
 	switch ms := *v; {
 	case ms < 0.995:
-		return format.Number(math.Round(ms*1e3)) + "µs"
+		return format.Number(ms*1e3) + "µs"
 	case ms < 9.95:
-		return format.Number(math.Round(ms*10)/10) + "ms"
+		return format.Number(ms) + "ms"
 	case ms < 999.5:
-		return format.Number(math.Round(ms)) + "ms"
+		return format.Number(ms) + "ms"
 	default:
-		return format.Number(math.Round(ms/10)/100) + "s"
+		return format.Fine(ms/1e3) + "s"
 	}
 }
 
-// Percent prints a share to the whole percent, and below one percent to two
-// digits.
-func Percent(share float64) string {
-	if share >= 0.0995 {
-		return format.Number(math.Round(100*share)) + "%"
-	}
-	return format.Percent(share, 2)
-}
-
-// Quantity returns a value in its unit as tables show it: "1,024", "61%",
-// "1.5 GiB".
-func Quantity(v float64, unit string) string { return InUnit(&v, unit) }
-
-// InUnit prints a value of a resource in its unit. Counts have no unit: the
-// resource's name says what they are.
+// InUnit prints a value of a resource in its unit.
 func InUnit(v *float64, unit string) string {
 	if v == nil {
 		return None
 	}
-	switch unit {
-	case "share":
-		return Percent(*v)
-	case "bytes":
-		return size(*v)
-	case "bytes/s":
-		return size(*v) + "/s"
-	case "seconds":
-		return format.Seconds(*v)
-	case "µs":
-		return format.Seconds(*v / 1e6)
-	}
-	return format.Number(Whole(*v))
-}
-
-func size(v float64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	i := 0
-	for math.Abs(v) >= 1000 && i < len(units)-1 {
-		v /= 1024
-		i++
-	}
-	if v >= 99.5 {
-		v = math.Round(v)
-	}
-	return format.Number(v) + " " + units[i]
+	return format.Amount(*v, unit)
 }
 
 // Clean takes control characters, and those that reorder text, out of text that
@@ -133,12 +85,4 @@ func Clean(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// Plural prints "1 run" or "2 runs".
-func Plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return format.Count(uint64(max(0, n))) + " " + what + "s"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 // data is what the page's scripts draw.
@@ -127,7 +128,7 @@ func (d *data) add(c chart) {
 }
 
 func stageLabel(s report.Stage) string {
-	from, to := report.FormatRate(math.Round(s.FromRPS)), report.FormatRate(math.Round(s.ToRPS))
+	from, to := format.Rate(math.Round(s.FromRPS)), format.Rate(math.Round(s.ToRPS))
 	switch {
 	case s.Kind == "max":
 		return "as fast as it goes"
@@ -199,7 +200,7 @@ func bandsOf(t report.Target, of string) []band {
 	}
 	if c := t.Crossing; c != nil && c.AtS != nil && c.LowS != nil && c.HighS != nil {
 		out = append(out, band{
-			Label: of + "failures pass " + report.FormatPercent(c.Share, 2), At: *c.AtS, Low: *c.LowS, High: *c.HighS,
+			Label: of + "failures pass " + format.Percent(c.Share), At: *c.AtS, Low: *c.LowS, High: *c.HighS,
 			Load: c.LoadRPS, LoadLow: c.LoadLowRPS, LoadHigh: c.LoadHighRPS, Crossing: true,
 		})
 	}
@@ -254,7 +255,7 @@ func atPeak(r report.Resource) string {
 	if r.Peak == nil || r.Limit == nil || r.Unit == "share" || r.Unit == "bytes" {
 		return ""
 	}
-	return fmt.Sprintf(", at most %s of %s", report.FormatNumber(math.Round(*r.Peak)), report.FormatNumber(math.Round(*r.Limit)))
+	return fmt.Sprintf(", at most %s of %s", format.Number(math.Round(*r.Peak)), format.Number(math.Round(*r.Limit)))
 }
 
 func scaled(values []*float64, by float64) []*float64 {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 )
 
 //go:embed page.tmpl
@@ -106,15 +107,15 @@ func Write(w io.Writer, v View, assets Assets) error {
 	}
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"lower":   strings.ToLower,
-		"seconds": report.FormatSeconds,
+		"seconds": format.Seconds,
 		"atp": func(v *float64) string {
 			if v == nil {
 				return "-"
 			}
-			return report.FormatSeconds(*v)
+			return format.Seconds(*v)
 		},
-		"count":  func(n int) string { return report.FormatCount(uint64(max(0, n))) },
-		"ucount": report.FormatCount,
+		"count":  func(n int) string { return format.Count(uint64(max(0, n))) },
+		"ucount": format.Count,
 	}).Parse(text)
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)

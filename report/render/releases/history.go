@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/history"
 	"github.com/rampload/rampload/report/render/layout"
 	htmlpage "github.com/rampload/rampload/report/render/page"
@@ -73,7 +73,7 @@ func historyTable(w io.Writer, all []history.History, opt layout.Options) error 
 
 func pageOfHistory(h history.History) layout.Page {
 	p := layout.Page{Word: "STEADY", Mark: layout.Good}
-	runs := fmt.Sprintf("%s over %s", h.Name, layout.Plural(len(h.Runs), "run"))
+	runs := fmt.Sprintf("%s over %s", h.Name, format.Counted(len(h.Runs), "run"))
 	p.Headline = runs + ": no change proven"
 	switch n := len(h.Changes); {
 	case len(h.Runs) == 1:
@@ -189,9 +189,9 @@ func valueIn(unit string, v *float64) string {
 	case unit == "ms":
 		return layout.Millis(v)
 	case unit == "ratio":
-		return layout.Percent(*v)
+		return format.Percent(*v)
 	}
-	return report.FormatNumber(*v)
+	return format.Number(*v)
 }
 
 // spark draws values as a line of blocks, from 0 on; empty without two of them.
@@ -280,10 +280,10 @@ func historyGrid(h history.History, target int) layout.Grid {
 			cause = r.Verdict
 		}
 		if r.Headroom != nil {
-			left = layout.Percent(*r.Headroom) + " " + r.Nearest
+			left = format.Percent(*r.Headroom) + " " + r.Nearest
 		}
 		if v.FailShare != nil {
-			failed = layout.Percent(*v.FailShare)
+			failed = format.Percent(*v.FailShare)
 		}
 		g.Rows = append(g.Rows, []layout.Cell{
 			layout.Text(r.Started.UTC().Format("2006-01-02 15:04")),

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/watch"
-	"github.com/rampload/rampload/report"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/render/layout"
 
 	"github.com/mattn/go-runewidth"
@@ -170,7 +170,7 @@ func (v *probeView) screen(width, height int, colour bool) string {
 		share := row.value / row.limit
 		line := fmt.Sprintf("%-16s %s %*s %*s %4.0f%% %s", m.Name,
 			runewidth.FillRight(runewidth.Truncate(watch.MetricOwner(m), who, "…"), who),
-			numbers, layout.Quantity(row.value, def.Unit), numbers, layout.Quantity(row.limit, def.Unit),
+			numbers, format.Amount(row.value, def.Unit), numbers, format.Amount(row.limit, def.Unit),
 			100*share, gauge(share, min(bar, 30)))
 		line = strings.TrimRight(runewidth.Truncate(line, width, "…"), " ")
 		switch {
@@ -200,7 +200,7 @@ func (v *probeView) sentences() string {
 		row := v.rows[m]
 		def, _ := m.Def()
 		fmt.Fprintf(&out, "%s of %s: %s of %s, %.0f%% full\n", m.Name, cmp.Or(watch.MetricOwner(m), "this machine"),
-			layout.Quantity(row.value, def.Unit), layout.Quantity(row.limit, def.Unit), 100*row.value/row.limit)
+			format.Amount(row.value, def.Unit), format.Amount(row.limit, def.Unit), 100*row.value/row.limit)
 	}
 	for _, line := range v.bottom(math.MaxInt32) {
 		if line = strings.Join(strings.Fields(line), " "); line != "" {
@@ -266,9 +266,9 @@ func (v *probeView) moving(belongs func(probe.Definition) bool) []string {
 			text += " " + owner
 		}
 		if def.Unit == timeLost { // a share of the time that passed
-			text += " " + layout.Quantity(rate/1e6, "share")
+			text += " " + format.Amount(rate/1e6, "share")
 		} else {
-			text += " " + report.FormatRate(rate)
+			text += " " + format.Rate(rate)
 		}
 		out = append(out, text)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/rampload/rampload/cmd/internal/watch"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
-	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/hops"
+	"github.com/rampload/rampload/report/format"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -82,16 +82,16 @@ func (v *probeView) requests(width int, head func(string, ...any), add func(stri
 	for _, m := range services[:min(len(services), most)] {
 		line(add, strings.TrimSpace(m.Process+" on "+m.Instance),
 			count(value(m, probe.Inbound)), count(value(m, probe.Owed)+value(m, probe.NotAccepted)), count(value(m, probe.NotAccepted)),
-			count(value(m, probe.RequestsUnread)), report.FormatSeconds(value(m, probe.OwedOldest)))
+			count(value(m, probe.RequestsUnread)), format.Seconds(value(m, probe.OwedOldest)))
 	}
 	for _, m := range peers[:min(len(peers), most)] {
 		line(add, strings.TrimSpace(m.Process+" -> "+m.Instance),
 			count(value(m, probe.PeerConnections)), count(value(m, probe.Awaiting)+value(m, probe.Connecting)), count(value(m, probe.Connecting)),
-			count(value(m, probe.AnswersUnread)), report.FormatSeconds(value(m, probe.AwaitingOldest)))
+			count(value(m, probe.AnswersUnread)), format.Seconds(value(m, probe.AwaitingOldest)))
 	}
 	if n := len(services) + len(peers) - min(len(services), most) - min(len(peers), most); n > 0 {
 		add("and %d more", n)
 	}
 }
 
-func count(v float64) string { return report.FormatNumber(v) }
+func count(v float64) string { return format.Number(v) }

@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // failover: all connections were lost at one instant, and new ones were fine at once.
@@ -37,7 +37,7 @@ func failover() inquiry.Rule {
 		},
 		Says: "all connections were lost at one instant, and new ones were fine at once",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", words.WordSeconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
+			return []string{fmt.Sprintf("look for a failover or address move %s into the run: connection state did not follow", format.Seconds(c.At)), "let clients retry idempotent requests once on a fresh connection"}
 		},
 	}
 }

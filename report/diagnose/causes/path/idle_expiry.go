@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // pathIdleExpiry: something on the path forgets connections that rest.
@@ -30,7 +30,7 @@ func pathIdleExpiry() inquiry.Rule {
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.Fresh: inquiry.Goes, inquiry.GapBelow: inquiry.Goes, inquiry.GapAbove: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays},
 		Says:  "something on the path forgets connections that rest",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", words.WordSeconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
+			return []string{fmt.Sprintf("keep connections idle for less than %s, or send TCP keep-alives more often than that", format.Seconds(c.IdleFrom)), "raise the idle timeout of the firewall or load balancer on the path"}
 		},
 	}
 }

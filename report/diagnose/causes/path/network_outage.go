@@ -6,7 +6,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
-	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
 )
 
 // networkOutage: the network was interrupted for a while.
@@ -47,7 +47,7 @@ func networkOutage() inquiry.Rule {
 		},
 		Says: "the network was interrupted for a while",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
-			return []string{fmt.Sprintf("ask what happened on the network %s into the run", words.WordSeconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
+			return []string{fmt.Sprintf("ask what happened on the network %s into the run", format.Seconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
 		},
 	}
 }
