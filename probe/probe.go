@@ -120,29 +120,32 @@ type EventKind uint8
 
 // The event kinds.
 const (
-	RSTSent        EventKind = iota // tcp_send_reset: the kernel of Host sent a RST, with the reason
-	RSTReceived                     // tcp_receive_reset: the kernel of Host took a RST
-	RSTPacket                       // a captured RST, with its fingerprint
-	Retransmit                      // tcp_retransmit_skb
-	OOMKill                         // a process of Host was killed for memory
-	ProcessStart                    // a watched process appeared or restarted
-	ProcessExit                     // a watched process ended
-	ClockStep                       // the wall clock jumped by Value seconds
-	CounterRestart                  // a cumulative metric went backwards: restart of its owner
-	Gap                             // a source was silent from At for Value seconds
-	Lost                            // Count events of the source were lost
-	RSTRejected                     // a REJECT rule of netfilter on Host sent a RST in the name of Local
-	PacketDrop                      // the kernel of Host dropped Count packets on their way from Remote to Local
-	Waited                          // Count packets waited for the process that serves Local's port, the slowest 1 % at least Value seconds
-	LogLine                         // Process of Host wrote Reason into a log
-	PodChange                       // State of the pod Process of Host became another, for Reason; see PodReady
-	TraceRead                       // a store of traces was asked for that of one transaction
+	RSTSent         EventKind = iota // tcp_send_reset: the kernel of Host sent a RST, with the reason
+	RSTReceived                      // tcp_receive_reset: the kernel of Host took a RST
+	RSTPacket                        // a captured RST, with its fingerprint
+	Retransmit                       // tcp_retransmit_skb
+	OOMKill                          // a process of Host was killed for memory
+	ProcessStart                     // a watched process appeared or restarted
+	ProcessExit                      // a watched process ended
+	ClockStep                        // the wall clock jumped by Value seconds
+	CounterRestart                   // a cumulative metric went backwards: restart of its owner
+	Gap                              // a source was silent from At for Value seconds
+	Lost                             // Count events of the source were lost
+	RSTRejected                      // a REJECT rule of netfilter on Host sent a RST in the name of Local
+	PacketDrop                       // the kernel of Host dropped Count packets on their way from Remote to Local
+	Waited                           // Count packets waited for the process that serves Local's port, the slowest 1 % at least Value seconds
+	LogLine                          // Process of Host wrote Reason into a log
+	PodChange                        // State of the pod Process of Host became another, for Reason; see PodReady
+	TraceRead                        // a store of traces was asked for that of one transaction
+	NeighbourChange                  // the neighbour Remote of Host has the hardware address State now, and had Reason
+	AddressHeld                      // Host has Local at an interface with the hardware address State; Value 0: no more
 )
 
 var eventNames = [...]string{
 	"rst-sent", "rst-received", "rst-packet", "retransmit", "oom-kill",
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
 	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change", "trace-read",
+	"neighbour-change", "address-held",
 }
 
 // String returns the event kind's name in reports.

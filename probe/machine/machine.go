@@ -16,6 +16,7 @@ import (
 	"github.com/rampload/rampload/probe/host"
 	"github.com/rampload/rampload/probe/kernel"
 	"github.com/rampload/rampload/probe/logs"
+	"github.com/rampload/rampload/probe/neighbours"
 	"github.com/rampload/rampload/probe/waiting"
 	"github.com/rampload/rampload/profiles"
 )
@@ -102,6 +103,7 @@ func (p *part) Open(ctx context.Context, selected probe.Selection) probe.Sources
 	if p.whole() || p.netns != "" {
 		add("sockets")(asSampler(kernel.NewSockets(opt)))
 		add("kernel counters")(asSampler(kernel.NewCounters(opt)))
+		out.Watchers = append(out.Watchers, neighbours.New(neighbours.Options{Clock: clock, Host: p.name, Namespace: opt.Namespace}))
 	}
 	for _, process := range selected.Processes {
 		if written := p.openProcess(ctx, process, opt, add); written != nil && selected.Written {

@@ -280,6 +280,9 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead {
 			continue // summed where they belong to failures
 		}
+		if e.Kind == probe.AddressHeld && e.At < 0 {
+			continue // it always did
+		}
 		if kept[e.Kind] == maxEvents {
 			leftOut++
 			continue
@@ -309,6 +312,9 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 func address(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""
+	}
+	if a.Port() == 0 {
+		return a.Addr().String()
 	}
 	return a.String()
 }

@@ -21,6 +21,10 @@ type Network struct{ Client, Router, Server, Standby string }
 
 func (*Bench) Network(bool) (*Network, error) { return nil, ErrLinuxOnly }
 
+func (*Bench) Twin(*Network) (string, error) { return "", ErrLinuxOnly }
+func (*Bench) StartTwin(string) error        { return ErrLinuxOnly }
+func (*Bench) Announce(string) error         { return ErrLinuxOnly }
+
 func (*Machine) Sysctl(_, _, _ string) error { return ErrLinuxOnly }
 
 func (*Machine) GlobalSysctl(_, _ string) error { return ErrLinuxOnly }

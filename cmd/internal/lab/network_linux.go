@@ -21,7 +21,7 @@ import (
 const (
 	clientAddr    = "10.90.1.2"
 	RouterClient  = "10.90.1.1" // the router's address towards the client
-	routerServer  = "10.90.2.1" // the router's address towards the server
+	RouterServer  = "10.90.2.1" // the router's address towards the server
 	ServerAddr    = "10.90.2.2"
 	standbyRouter = "10.90.3.1"
 	StandbyAddr   = "10.90.3.2"
@@ -83,7 +83,7 @@ func (b *Bench) Network(standby bool) (*Network, error) {
 	}
 	err := errors.Join(
 		join(n.Client, clientAddr, "to-client", RouterClient),
-		join(n.Server, ServerAddr, "to-server", routerServer),
+		join(n.Server, ServerAddr, "to-server", RouterServer),
 		b.Sysctl(n.Router, "net/ipv4/ip_forward", "1"),
 	)
 	if standby {
@@ -94,6 +94,53 @@ func (b *Bench) Network(standby bool) (*Network, error) {
 	}
 	b.Run.ClientNetns = n.Client
 	return n, nil
+}
+
+// Twin adds a machine with the server's address to the server's network, and returns its
+// namespace. It is not started yet. Each of the two says whose the address is when it is
+// told to (Announce).
+func (b *Bench) Twin(n *Network) (string, error) {
+	twin := strings.TrimSuffix(n.Server, "server") + "twin"
+	b.Undo(func() error { return command("ip", "netns", "del", twin) })
+	err := errors.Join(
+		command("ip", "netns", "add", twin),
+		command("ip", "-n", twin, "link", "set", "lo", "up"),
+		command("ip", "-n", n.Router, "link", "add", "lan", "type", "bridge"),
+		command("ip", "-n", n.Router, "addr", "del", RouterServer+"/24", "dev", "to-server"),
+		command("ip", "-n", n.Router, "addr", "add", RouterServer+"/24", "dev", "lan"),
+		command("ip", "-n", n.Router, "link", "set", "to-server", "master", "lan"),
+		command("ip", "link", "add", "uplink", "netns", twin, "type", "veth", "peer", "name", "to-twin", "netns", n.Router),
+		command("ip", "-n", n.Router, "link", "set", "to-twin", "master", "lan"),
+		command("ip", "-n", n.Router, "link", "set", "to-twin", "up"),
+		command("ip", "-n", n.Router, "link", "set", "lan", "up"),
+		command("ip", "-n", twin, "addr", "add", ServerAddr+"/24", "dev", "uplink"),
+		b.Sysctl(twin, "net/ipv4/conf/uplink/arp_notify", "1"),
+		b.Sysctl(n.Server, "net/ipv4/conf/uplink/arp_notify", "1"),
+	)
+	if err != nil {
+		return "", fmt.Errorf("add a twin of the server: %w", err)
+	}
+	return twin, nil
+}
+
+// StartTwin brings a twin's device up. Its network takes a moment until it passes on what
+// the twin says.
+func (b *Bench) StartTwin(twin string) error {
+	return errors.Join(
+		command("ip", "-n", twin, "link", "set", "uplink", "up"),
+		command("ip", "-n", twin, "route", "replace", "default", "via", RouterServer),
+	)
+}
+
+// Announce has a machine say whose its address is (gratuitous ARP), and change nothing.
+func (b *Bench) Announce(netns string) error {
+	text, err := output(exec.Command("ip", "-n", netns, "-o", "link", "show", "uplink"), "")
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(text, "link/ether ")
+	hardware, _, _ := strings.Cut(rest, " ")
+	return command("ip", "-n", netns, "link", "set", "uplink", "address", hardware)
 }
 
 // removeStale removes what killed processes left behind: namespaces, control

@@ -188,6 +188,8 @@ func (t tap) Event(e probe.Event) {
 		if e.State != probe.PodProbeFailed { // it may be one of many
 			f.note(fmt.Sprintf("%s: pod %s of %s: %s", clock(e.At), e.Process, cmp.Or(e.Source.Host, e.Host), strings.TrimSuffix(e.State+", "+e.Reason, ", ")))
 		}
+	case probe.NeighbourChange:
+		f.note(fmt.Sprintf("%s: as %s sees it, %s went from %s to %s", clock(e.At), e.Host, e.Remote.Addr(), e.Reason, e.State))
 	case probe.ProcessExit:
 		f.note(fmt.Sprintf("%s: %s (pid %d) on %s ended: %s", clock(e.At), cmp.Or(e.Process, e.Comm), e.PID, e.Host, e.Reason))
 	}

@@ -173,6 +173,8 @@ const (
 	AlertMismatch      // so, because it offers no version, cipher or protocol that this side does
 	NameUnknown        // the name has no address, or nobody says which
 	AddressAway        // one of several addresses takes no connection, the others do
+	AddressMoved       // the address went to another machine when it began
+	AddressContested   // two machines have the address, and it went from one to the other when it began
 	TooLarge           // 413, 414, 431
 	Unauthorized       // 401, 403
 	SteadyAge          // connections break at one age

@@ -9,5 +9,5 @@ import (
 
 // Scenarios returns the scenarios of the family.
 func Scenarios() []lab.Scenario {
-	return slices.Concat(networkScenarios(), unreachableScenarios())
+	return slices.Concat(networkScenarios(), unreachableScenarios(), conflictScenarios())
 }

@@ -13,8 +13,9 @@ import (
 func failover() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "failover", Ends: true, Mechanism: report.MechanismDied, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AtOnce}, Must: []evidence.Clue{evidence.AtOnce},
-		Proof: []evidence.Clue{evidence.AtOnce},
-		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Proof:  []evidence.Clue{evidence.AtOnce},
+		Unless: []evidence.Clue{evidence.AddressContested},
+		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.DialTimeouts, Yes: -5, No: 0},
 			{Clue: evidence.Blackout, Yes: -4, No: 0},
@@ -34,6 +35,7 @@ func failover() inquiry.Rule {
 			{Clue: evidence.SentLinger, Yes: -4, No: 0},
 			{Clue: evidence.LivePacket, Yes: -3, No: 0},
 			{Clue: evidence.Loopback, Yes: -4, No: 0},
+			{Clue: evidence.AddressMoved, Yes: inquiry.Proves, No: 0},
 		},
 		Says: "all connections were lost at one instant, and new ones were fine at once",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {

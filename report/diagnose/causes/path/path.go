@@ -24,5 +24,6 @@ func Catalogue() []inquiry.Rule {
 		failover(),
 		dns(),
 		addressUnreachable(),
+		addressConflict(),
 	}
 }

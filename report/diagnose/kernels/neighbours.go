@@ -1,0 +1,215 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/format"
+)
+
+// Move is an address that went from one hardware address to another.
+type Move struct {
+	Addr     netip.Addr
+	Seen     string    // the host whose kernel saw it
+	Times    []float64 // seconds: of each change about the time when faults were there
+	Holders  []string  // the hardware addresses, in the order in which they had it
+	Disputed bool      // two have it: it came back, or who had it never gave it up
+
+	turns []turn
+	mac   map[string]string // watched hosts by hardware address
+}
+
+// turn is the time from which one had the address.
+type turn struct {
+	from   float64
+	holder string
+}
+
+// Moves returns the addresses whose holders changed about the time when faults began, as
+// hosts of the case saw it; those that are disputed first.
+func Moves(c *evidence.Case) []Move {
+	const before = 5.0 // seconds: what was sent to another machine may wait that long to fail
+	type key struct {
+		host string
+		addr netip.Addr
+	}
+	all := map[key]*Move{}
+	var order []key
+	for _, e := range c.Run.Log.Events {
+		if e.Kind != probe.NeighbourChange || evidence.ServesOther(c, e.Host) {
+			continue
+		}
+		k := key{e.Host, e.Remote.Addr().Unmap()}
+		m := all[k]
+		if m == nil {
+			m = &Move{Addr: k.addr, Seen: e.Host, Holders: []string{e.Reason}, turns: []turn{{-1e9, e.Reason}}}
+			all[k] = m
+			order = append(order, k)
+		}
+		if slices.Contains(m.Holders, e.State) {
+			m.Disputed = true
+		} else {
+			m.Holders = append(m.Holders, e.State)
+		}
+		at := e.At.Seconds()
+		m.turns = append(m.turns, turn{at, e.State})
+		if at > c.At-before && at < c.To+1 {
+			m.Times = append(m.Times, at)
+		}
+	}
+	var out []Move
+	for _, k := range order {
+		m := all[k]
+		if len(m.Times) == 0 {
+			continue
+		}
+		m.mac = hardware(c)
+		m.Disputed = m.Disputed || keeps(c, m.Addr, m.Holders[0])
+		out = append(out, *m)
+	}
+	slices.SortStableFunc(out, func(a, b Move) int {
+		switch {
+		case a.Disputed == b.Disputed:
+			return 0
+		case a.Disputed:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// hardware returns which watched host has which hardware address.
+func hardware(c *evidence.Case) map[string]string {
+	out := map[string]string{}
+	for _, e := range c.Run.Log.Events {
+		if e.Kind == probe.AddressHeld {
+			out[e.State] = e.Host
+		}
+	}
+	return out
+}
+
+// keeps reports whether the watched host with a hardware address has an IP address, and
+// has not given it up while faults were there.
+func keeps(c *evidence.Case, addr netip.Addr, hardware string) bool {
+	held := false
+	for _, e := range c.Run.Log.Events {
+		if e.Kind == probe.AddressHeld && e.State == hardware && e.Local.Addr().Unmap() == addr && e.At.Seconds() < c.To {
+			held = e.Value == 1
+		}
+	}
+	return held
+}
+
+// Text says who had the address, and how often it changed.
+func (m Move) Text() string {
+	names := make([]string, len(m.Holders))
+	for i, x := range m.Holders {
+		if names[i] = x; m.mac[x] != "" {
+			names[i] += " (" + m.mac[x] + ")"
+		}
+	}
+	if m.Disputed {
+		return fmt.Sprintf("%s is held by %s: the neighbour table of %s changed between them %s", m.Addr, strings.Join(names, " and "), m.Seen, format.Counted(float64(len(m.Times)), "time"))
+	}
+	return fmt.Sprintf("%s went to another machine, from %s, as the neighbour table of %s says", m.Addr, strings.Join(names, " to "), m.Seen)
+}
+
+// Explains returns how failures go with who had the address: yes where they came while one
+// had it and hardly any while another did, or began with a change; no where they were there
+// before any.
+func (m Move) Explains(c *evidence.Case) (is bool, text string) {
+	attempts, failed := map[string]float64{}, map[string]float64{}
+	for i := range c.Run.N {
+		from, to := c.Run.Seconds(float64(i)), c.Run.Seconds(float64(i+1))
+		if who, whole := m.holderIn(from, to); whole {
+			attempts[who] += c.Target.Attempts[i]
+			failed[who] += c.Target.Failed[i]
+		}
+	}
+	worst, share, all := "", 0.0, 0.0
+	for _, who := range m.Holders {
+		all += failed[who]
+		if x := failed[who] / max(attempts[who], 1); attempts[who] >= evidence.FewAttempts && x > share {
+			worst, share = who, x
+		}
+	}
+	if worst != "" && share >= 0.05 {
+		rest, others := 0.0, 0.0
+		for _, who := range m.Holders {
+			if who != worst {
+				rest, others = rest+failed[who], others+attempts[who]
+			}
+		}
+		if others >= evidence.FewAttempts && rest/others <= 0.2*share {
+			return true, fmt.Sprintf("; %s of requests failed while %s had it, %s else", format.Percent(share), m.named(worst), format.Percent(rest/others))
+		}
+	}
+	if near, of := m.near(c); of > 0 && near >= 0.5*of {
+		return true, fmt.Sprintf("; %s of %s failures came with a change", format.Number(near), format.Number(of))
+	}
+	return false, ""
+}
+
+// near counts the failures of requests that were open when the holder changed, or were begun
+// shortly after it, and all that were kept. There are none where so many would be by chance,
+// or failures were there before any change.
+func (m Move) near(c *evidence.Case) (near, of float64) {
+	const (
+		slack = 0.1
+		most  = 0.5 // of the time that a reach may cover
+	)
+	first := math.Inf(1)
+	for _, x := range c.Failures {
+		if x.Phase != attack.PhaseIdle && x.Fault.Failure() {
+			of++
+			first = min(first, x.End.Seconds())
+		}
+	}
+	if c.Onset.Status != evidence.NoOnset {
+		first = c.At
+	}
+	// Segments of open connections go astray at once; dials are tried again after 1 and 2 s.
+	for _, reach := range []float64{0.5, 3} {
+		if float64(len(m.Times))*reach > most*c.Run.Duration() || !slices.ContainsFunc(m.Times, func(t float64) bool { return first >= t-3*slack && first <= t+reach }) {
+			continue
+		}
+		n := 0.0
+		for _, x := range c.Failures {
+			if x.Phase == attack.PhaseIdle || !x.Fault.Failure() {
+				continue
+			}
+			if slices.ContainsFunc(m.Times, func(t float64) bool { return x.Start.Seconds() <= t+reach && x.End.Seconds() >= t-slack }) {
+				n++
+			}
+		}
+		near = max(near, n)
+	}
+	return near, of
+}
+
+func (m Move) named(hardware string) string {
+	if host := m.mac[hardware]; host != "" {
+		return host
+	}
+	return hardware
+}
+
+// holderIn returns who had the address throughout a time; whole is false where that changed.
+func (m Move) holderIn(from, to float64) (who string, whole bool) {
+	for _, t := range m.turns {
+		if t.from <= from {
+			who, whole = t.holder, true
+		} else if t.from < to {
+			whole = false
+		}
+	}
+	return who, whole
+}
