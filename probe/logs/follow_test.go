@@ -123,6 +123,19 @@ func TestJoinsStackTraces(t *testing.T) {
   File "app.py", line 3, in pay
     db.execute()
 psycopg2.OperationalError: FATAL: sorry, too many clients already
+[2026-11-29 10:00:00,000] ERROR in app: Exception on /quote/5 [GET]
+Traceback (most recent call last):
+  File "client.py", line 9, in connect
+    for res in getaddrinfo(host):
+               ^^^^^^^^^^^^^^^^^
+socket.gaierror: [Errno -2] Name or service not known
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "app.py", line 12, in quote
+    urlopen(url)
+urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>
 2026-11-29 10:00:00.000 [http-1] ERROR c.s.Pay - failed
 java.lang.IllegalStateException: no
 	at c.s.Pay.pay(Pay.java:3)
@@ -139,12 +152,18 @@ main.pay(0x0)
 	want := []string{
 		"psycopg2.OperationalError: FATAL: sorry, too many clients already",
 		"failed",
+		"Exception on /quote/5 [GET]: socket.gaierror: [Errno -2] Name or service not known: urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>",
 		"Caused by: java.net.ConnectException: Connection refused",
 		"panic: runtime error: index out of range [3] with length 3",
 	}
 	for _, w := range want {
 		if !strings.Contains(strings.Join(got, "\n"), w) {
 			t.Errorf("%q is missing in %q", w, got)
+		}
+	}
+	for _, g := range got {
+		if strings.HasPrefix(g, "Traceback") || strings.HasPrefix(g, "During") || strings.HasPrefix(g, "socket") {
+			t.Errorf("%q stands alone", g)
 		}
 	}
 }

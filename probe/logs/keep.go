@@ -33,11 +33,26 @@ type keeper struct {
 	pending *parse.Entry // may go on in the next line
 	arrived time.Duration
 	part    string // of a line that a container runtime writes in parts
-	trace   bool   // the lines of a traceback are being read
+	trace   trace  // how far a traceback was read
 	dropped uint64
 	skewed  uint64
 	off     time.Duration // the farthest of them; positive: their time is behind
 	seen    uint64
+}
+
+// trace is how far a Python traceback was read.
+type trace uint8
+
+const (
+	noTrace     trace = iota
+	inTrace           // its frames are being read
+	behindTrace       // its exception was read: another one may follow that it led to
+)
+
+// mayBegin reports whether a traceback that follows an entry belongs to it: to the message
+// that was logged with it, or to the traceback before.
+func (t trace) mayBegin(e *parse.Entry) bool {
+	return t == behindTrace || t == noTrace && e.Level >= parse.LevelError
 }
 
 // voice is what one service wrote in a second. Each has bounds of its own: in a journal or
@@ -79,7 +94,10 @@ func (k *keeper) line(text string, now time.Duration, emit func(probe.Event)) {
 		e.Time = stamp
 	}
 	k.arrived = now
-	k.trace = strings.HasSuffix(strings.TrimRight(text, " "), "Traceback (most recent call last):")
+	k.trace = noTrace
+	if parse.BeginsTraceback(text) {
+		k.trace = inTrace
+	}
 	if e.Format != "text" && e.Format != "json" {
 		k.pending = &e
 		k.keep(emit) // ends with its line
@@ -94,21 +112,26 @@ func (k *keeper) goesOn(text string) bool {
 	e := k.pending
 	const most = 2 * parse.MaxText
 	switch {
-	case k.trace && parse.ExceptionLine.MatchString(text):
+	case k.trace.mayBegin(e) && parse.BeginsTraceback(text) && text[0] == 'T':
+		k.trace = inTrace
+		return true
+	case k.trace == behindTrace && (text == "" || parse.LinksTracebacks(text)):
+		return true
+	case k.trace == inTrace && parse.EndsTraceback(text):
 		// What follows "Traceback" only leads up to its last line.
 		if at := strings.Index(e.Text, "Traceback (most"); at >= 0 {
 			e.Text = e.Text[:at] + text
 		} else {
 			e.Text = parse.Joined(e.Text, text)
 		}
-		k.trace = false
+		k.trace = behindTrace
 		return true
 	case !parse.Continues(text):
 		return false
 	case strings.HasPrefix(text, "Caused by:") && len(e.Text) < most:
 		e.Text += " " + text
 	case strings.HasPrefix(text, "\t") && !strings.HasPrefix(text, "\tat ") && len(e.Text) < parse.MaxText/2, // PostgreSQL goes on so
-		strings.HasPrefix(text, " ") && !k.trace && len(e.Text) < parse.MaxText/4:
+		strings.HasPrefix(text, " ") && k.trace != inTrace && len(e.Text) < parse.MaxText/4:
 		e.Text += " " + strings.TrimSpace(text)
 	}
 	return true
@@ -161,7 +184,7 @@ func (k *keeper) serviceOf(e parse.Entry) string { return cmp.Or(e.Service, k.se
 
 func (k *keeper) keep(emit func(probe.Event)) {
 	e := *k.pending
-	k.pending, k.trace = nil, false
+	k.pending, k.trace = nil, noTrace
 	e.Finish()
 	if at := k.servers.at(e.Server, k.arrived); at != "" {
 		e.Peer = at

@@ -72,6 +72,16 @@ func TestReplies(t *testing.T) {
 				w.replies("db-1", "http", "10.0.0.4:5432", 500, "500 Internal Server Error: the moon is in the seventh house", 1)
 				w.replies("api-1", "http", "10.0.0.3:8081", 502, "502 Bad Gateway", 1)
 			},
+			want: "upstream-application-error", host: "db-1", words: "seventh house",
+		},
+		{
+			name: "a store answers with an error in words that nobody knows",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "redis-server")
+				w.fails(answered(502, 0.004))
+				w.replies("db-1", "redis", "10.0.0.4:5432", 0, "MOON it is in the seventh house", 1)
+				w.replies("api-1", "http", "10.0.0.3:8081", 502, "502 Bad Gateway", 1)
+			},
 			want: "dependency-error", host: "db-1", words: "seventh house",
 		},
 		{

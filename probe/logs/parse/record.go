@@ -64,10 +64,10 @@ func folded(text string) string {
 	if !several || strings.HasPrefix(first, "{") {
 		return text
 	}
-	if strings.HasSuffix(strings.TrimSpace(first), "Traceback (most recent call last):") {
+	if BeginsTraceback(strings.TrimSpace(first)) {
 		lines := strings.Split(rest, "\n")
 		for _, line := range slices.Backward(lines) {
-			if ExceptionLine.MatchString(line) {
+			if EndsTraceback(line) {
 				return strings.TrimSuffix(strings.TrimSpace(first), "Traceback (most recent call last):") + line
 			}
 		}

@@ -259,5 +259,19 @@ func Continues(line string) bool {
 }
 
 // exceptionLine is the last line of a Python traceback: the name of an exception, and
-// what it says.
-var ExceptionLine = regexp.MustCompile(`^[A-Za-z_][\w.]{2,80}(Error|Exception|Warning|Exit|Interrupt|Timeout|Full|Exceeded|Reset|Failure)\b`)
+// what it says. All lines before it are indented.
+var exceptionLine = regexp.MustCompile(`^[A-Za-z_][\w.]{2,80}(: |:?$)`)
+
+// EndsTraceback reports whether a line that follows "Traceback" is its last.
+func EndsTraceback(line string) bool { return exceptionLine.MatchString(line) }
+
+// BeginsTraceback reports whether what follows a line is a Python traceback.
+func BeginsTraceback(line string) bool {
+	return strings.HasSuffix(strings.TrimRight(line, " "), "Traceback (most recent call last):")
+}
+
+// LinksTracebacks reports whether a line stands between two tracebacks of which the first
+// led to the second.
+func LinksTracebacks(line string) bool {
+	return strings.HasPrefix(line, "During handling of the above exception") || strings.HasPrefix(line, "The above exception was the direct cause")
+}

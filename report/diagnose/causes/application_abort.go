@@ -17,7 +17,7 @@ func applicationAbort() inquiry.Rule {
 		Never: []evidence.Clue{
 			evidence.CallerEnds, evidence.TriedInVain,
 			evidence.Unbroken, evidence.RefusedAll, evidence.CertificateRefused,
-			evidence.SaysFull, evidence.SaysPool, evidence.SaysSlots, evidence.SaysQueue, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk,
+			evidence.SaysFull, evidence.SaysPool, evidence.SaysSlots, evidence.SaysQueue, evidence.SaysFiles, evidence.SaysPorts, evidence.SaysMemory, evidence.SaysDisk, evidence.SaysFileAccess,
 			evidence.SaysLocked, evidence.SaysUnknownName, evidence.SaysRate, evidence.SaysCredentials, evidence.SaysBig,
 		},
 		Weights: []inquiry.Weight{

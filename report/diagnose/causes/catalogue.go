@@ -47,6 +47,7 @@ func Catalogue() []inquiry.Rule {
 		processorStolen(),
 		diskSaturated(),
 		diskFull(),
+		fileAccess(),
 		connectionAgeLimit(),
 		retryStorm(),
 		poolExhausted(),

@@ -12,7 +12,7 @@ func proxyQueueLimit() inquiry.Rule {
 		Cause: "proxy-queue-limit", Mechanism: report.MechanismExhausted, Leg: inquiry.Proxy, Any: []evidence.Clue{evidence.ShedStatus, evidence.GatewayTimeout, evidence.QueueTimeout, evidence.ProxyPooled, evidence.SaysQueue},
 		Waits:  true,
 		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.UpstreamIdle, evidence.ShedStatus, evidence.ProxyPooled, evidence.SaysQueue},
-		Never:  []evidence.Clue{evidence.NothingWaited},
+		Never:  []evidence.Clue{evidence.NothingWaited, evidence.StandsUnreached}, // what it waits for is a connection, and no place
 		Unless: []evidence.Clue{evidence.PortsFull, evidence.GoneAway, evidence.StreamResets},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.ProxyPooled, Yes: inquiry.Proves, No: 0},

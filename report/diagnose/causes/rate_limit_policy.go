@@ -30,6 +30,8 @@ func rateLimitPolicy() inquiry.Rule {
 			{Clue: evidence.SaysFiles, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysMemory, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysDisk, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysFileAccess, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.SaysStoreFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysPorts, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.HeldOff, Yes: 1, No: 0},
 			{Clue: evidence.MarkedDown, Yes: -4, No: 0},

@@ -358,6 +358,9 @@ func observePool(c *evidence.Case, f *evidence.Facts) {
 	if mid < 4 || g.Connections > 0 && mid >= 0.95*float64(g.Connections) {
 		return
 	}
+	if g.Connections == 0 && c.Run.LoadAt(c.Run.RampEnd()-1) < 1.15*c.Run.Load[at] {
+		return // with one for each request, as many are open as requests come while one waits
+	}
 	if start := evidence.QuantileOf(c.Target.Open[:8], 0.5); start < 0.75*mid {
 		f.Set(evidence.ConnectionsCapped, evidence.IsTrue(spread <= max(2, 0.1*mid) && mid >= before), "client",
 			"open connections stayed at %s from the onset on", format.Number(mid))

@@ -255,6 +255,7 @@ const (
 	SaysPorts        // no local port was left
 	SaysMemory       // no memory was left
 	SaysDisk         // no room on a disk was left
+	SaysFileAccess   // the file system refused what was asked of it
 	SaysLocking      // transactions waited for each other
 	SaysUnknownName  // a name was not found
 	SaysAway         // nobody listens behind

@@ -126,7 +126,7 @@ func Place(r *Resource) string { return Whose(r) + " on " + r.Metric.Host }
 // decisive are statements that say why, and not only what followed: a pool or a queue is
 // full because of something, and so a connection breaks; a full disk is enough.
 var decisive = [...]Clue{
-	SaysFull, SaysFiles, SaysPorts, SaysMemory, SaysDisk, SaysLocking, SaysUnknownName, SaysCredentials,
+	SaysFull, SaysFiles, SaysPorts, SaysMemory, SaysDisk, SaysFileAccess, SaysLocking, SaysUnknownName, SaysCredentials,
 	SaysForbidden, SaysBig, SaysStoreFull, SaysReadOnly, SaysIdentifiers, SaysSlowReader, SaysSchema, SaysCertificate, SaysMismatch, SaysBadAnswer, SaysLate,
 }
 

@@ -109,6 +109,9 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 			if i >= len(c.Hops)-1 && !c.Fronts(h) && (!waits || !evidence.IsProxy(h.Process())) {
 				continue
 			}
+			if waits && h.Index > culprit.Index {
+				continue // requests stand before it
+			}
 			if h.Station != nil && !evidence.IsProxy(h.Process()) {
 				continue // it serves, and asks others for what it serves
 			}
@@ -150,6 +153,9 @@ func unreached(f *evidence.Facts) bool {
 // to bring them there: what happens there does not fail them. That they are not brought may
 // be for what it does to others.
 func outOfReach(c *inquiry.Investigation, r inquiry.Rule, index int) bool {
+	if f := c.Facts[index]; f[evidence.Came].Is == evidence.Yes && f[evidence.Replied].Is == evidence.Yes {
+		return false // they did come, by another way than that of the others: to who looks up names
+	}
 	for i := 1; i <= index; i++ {
 		f := c.Facts[i]
 		if f[evidence.NotAsked].Is == evidence.Yes && !(i == index && slices.ContainsFunc(r.Any, func(x evidence.Clue) bool {

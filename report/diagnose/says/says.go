@@ -24,6 +24,7 @@ const (
 	Memory      // no memory is left
 	Store       // a store has reached the memory that it may use
 	Disk        // no room on a disk is left
+	FileAccess  // the file system refuses it: no right, read-only, an error of the device
 	Identifiers // a sequence or column holds no higher number
 	Tracking    // the table of tracked connections is full
 	Backlog     // the queue of connections that nobody accepted is full
@@ -132,7 +133,7 @@ func (m Meaning) Own() bool {
 
 var names = [Meanings]string{
 	None: "nothing known", Connections: "connections-full", Pool: "pool-full", Slots: "slots-full", Workers: "workers-busy", Queue: "queue-full", Files: "files-full",
-	Ports: "ports-full", Memory: "memory-full", Store: "store-full", Disk: "disk-full", Identifiers: "identifiers-used-up", Tracking: "connection-tracking-full", Backlog: "backlog-full",
+	Ports: "ports-full", Memory: "memory-full", Store: "store-full", Disk: "disk-full", FileAccess: "file-access", Identifiers: "identifiers-used-up", Tracking: "connection-tracking-full", Backlog: "backlog-full",
 	Refused: "refused", NoServer: "no-server", Reset: "reset", Closed: "closed-early", Slow: "no-answer-in-time", NoConnect: "no-connection-in-time", NoRoute: "no-route",
 	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate", Mismatch: "tls-mismatch",
 	Large: "too-large", ReadOnly: "read-only", Locking: "locks", Schema: "schema", Exception: "exception", Killed: "worker-killed", Crashed: "crashed",

@@ -12,13 +12,14 @@ var vocabulary = []struct {
 	{Store, Behind, []string{
 		"oom command not allowed", "used memory > 'maxmemory'", "server_error out of memory storing object", "out of memory storing object", "wt_cache_full", "the table '…' is full",
 		"out of shared memory", "connection blocked: low on memory", "memory resource limit alarm set", "circuit_breaking_exception", "data too large, data for",
+		"database space exceeded", "nospace alarm", "alarm:nospace", "mdb_map_full",
 	}},
 	{Disk, Behind, []string{"could not extend file", "er_disk_full", "got error 28 from storage", "errno: 28", "connection blocked: low on disk", "disk resource limit alarm set", "flood stage disk watermark", "flood-stage watermark"}},
 	{ReadOnly, Behind, []string{
 		"readonly you can't write", "misconf redis is configured to save", "misconf errors writing", "in a read-only transaction", "running with the --read-only", "--super-read-only",
 		"notwritableprimary", "not primary and secondaryok=false", "not master", "notprimaryerror", "read only replica", "read-only replica", "cannot execute … during recovery",
 		"database is in read-only mode", "attempt to write a readonly database", "cluster_block_exception", "index [read-only", "noreplicas not enough good replicas",
-		"not enough in-sync replicas", "notenoughreplicas", "read-only file system",
+		"not enough in-sync replicas", "notenoughreplicas",
 	}},
 	{Identifiers, Behind, []string{
 		"nextval: reached maximum value", "integer out of range", "failed to read auto-increment value", "out of range value for column 'id'", "no more auto-increment",
@@ -79,6 +80,12 @@ var vocabulary = []struct {
 	{Files, Writer, []string{"too many open files", "emfile", "enfile", "file table overflow", "process file descriptor limit", "no file descriptors available", "no descriptors available"}},
 	{Ports, Writer, []string{
 		"cannot assign requested address", "can't assign requested address", "eaddrnotavail", "no free ports", "no port available", "address not available) while connecting", "cannot bind to source address",
+	}},
+	{FileAccess, Writer, []string{
+		"read-only file system", "erofs", "input/output error", "stale file handle", "stale nfs file handle", "structure needs cleaning", "failed (13: permission denied)", "permission denied, open", "permission denied, mkdir",
+		"permission denied, unlink", "permission denied, rename", "permission denied, scandir", "permission denied, stat", "permission denied, write", "permissionerror: [errno 13]", "permissionerror: [errno 1]", "accessdeniedexception: /",
+		"(permission denied)", "failed to open stream: permission denied", "open /… permission denied", "mkdir /… permission denied", "rename /… permission denied", "remove /… permission denied", "could not open file … permission denied",
+		"cannot open … permission denied", "can't open … permission denied", "unable to open database file", "couldn't open … permission denied", "eacces, open",
 	}},
 	{Disk, Writer, []string{"no space left on device", "enospc", "disk quota exceeded", "disk full", "not enough disk space"}},
 	{Memory, Writer, []string{

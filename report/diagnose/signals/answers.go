@@ -2,6 +2,7 @@ package signals
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/diagnose/evidence"
@@ -13,7 +14,7 @@ import (
 // meant is the clue that each statement is, by whom it is about.
 var meant = map[says.Meaning]evidence.Clue{
 	says.Connections: evidence.SaysFull, says.Pool: evidence.SaysPool, says.Slots: evidence.SaysSlots, says.Workers: evidence.SaysWorkers, says.Queue: evidence.SaysQueue,
-	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk,
+	says.Files: evidence.SaysFiles, says.Ports: evidence.SaysPorts, says.Memory: evidence.SaysMemory, says.Store: evidence.SaysStoreFull, says.Disk: evidence.SaysDisk, says.FileAccess: evidence.SaysFileAccess,
 	says.Identifiers: evidence.SaysIdentifiers, says.Tracking: evidence.SaysTracking, says.Backlog: evidence.SaysBacklog,
 	says.Refused: evidence.SaysAway, says.NoServer: evidence.SaysBrokenBehind, says.Reset: evidence.SaysEnds, says.Closed: evidence.SaysEnds,
 	says.Slow: evidence.SaysSlow, says.NoConnect: evidence.SaysUnreached, says.NoRoute: evidence.Unanswered, says.Name: evidence.SaysUnknownName,
@@ -120,6 +121,10 @@ func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {
 			continue
 		}
 		of += float64(a.Times)
+		said, known := says.Read(a.Says)
+		if known && said.Of == says.Behind {
+			continue // a courtesy: it says itself that it is for somebody behind
+		}
 		if a.RetryAfterS != nil && (a.Status == 429 || a.Status == 503) {
 			asked += float64(a.Times)
 			wait = max(wait, *a.RetryAfterS)
@@ -134,9 +139,16 @@ func observeRetryAfter(c *evidence.Case, f *evidence.Facts) {
 }
 
 // passedRate says how many requests a second were let through from the onset on, where
-// that is steady.
+// that is steady though what was offered was not.
 func passedRate(c *evidence.Case) string {
 	if c.Onset.Status != evidence.Found {
+		return ""
+	}
+	low, high := math.Inf(1), 0.0
+	for i := c.Run.Window(c.At + 1); i < c.Run.Window(c.Run.RampEnd()); i++ {
+		low, high = min(low, c.Run.Load[i]), max(high, c.Run.Load[i])
+	}
+	if high < 1.15*low {
 		return ""
 	}
 	k := max(1, int(1/c.Run.Step+0.5))

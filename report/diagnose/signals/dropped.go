@@ -27,7 +27,7 @@ func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		// What is lost behind a gateway shows as its status, or as waits before it.
 		all = append(all, kernels.DroppedBehind(c, s.To.Hop.Port)...)
 		// There is one connection, or a few, for many of those that fail.
-		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
+		waited = min(c.Parts.Fault[attack.Timeout]+c.Statuses[502]+c.Statuses[503]+c.Statuses[504], max(leastVanished, 3*words.Finite(s.To.Requests, 0)+words.Finite(s.To.Connecting, 0)))
 	}
 	if len(all) > 0 {
 		tellDropped(c, f, h, all, waited)

@@ -108,9 +108,12 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if f[evidence.RateStatus].Is == evidence.Yes || own.gateway() && !turned || gather.RequestsWaited(c) {
 		return
 	}
-	if h.Index > gather.FirstService(c) {
+	// A service that says "500" speaks of its own code, however far inside it is; whoever
+	// refuses in another way may have its reasons.
+	ownCode := own.statuses[500] > 0.5*own.share && !gather.IsStore(h.Process())
+	if h.Index > gather.FirstService(c) && !ownCode {
 		f.Set(evidence.AnsweredOther, evidence.Yes, "answers on the wire", "%s", text)
-	} else if nothingBehind(c, h) {
+	} else if !own.asked() && nothingBehind(c, h) {
 		f.Set(evidence.ErrsItself, evidence.Yes, "answers on the wire", "%s", text)
 	}
 }
@@ -145,6 +148,18 @@ type refusals struct {
 // gateway reports whether most were statuses by which a gateway tells of those behind it.
 func (e refusals) gateway() bool {
 	return e.statuses[502]+e.statuses[503]+e.statuses[504] > 0.5*e.share
+}
+
+// asked reports whether most were statuses that speak of the request and not of whoever
+// answered it.
+func (e refusals) asked() bool {
+	n := 0.0
+	for status, share := range e.statuses {
+		if status >= 400 && status < 500 {
+			n += share
+		}
+	}
+	return n > 0.5*e.share
 }
 
 // passedBy sums the errors of a hop that the proxy before it says it only passed on, and

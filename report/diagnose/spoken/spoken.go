@@ -370,7 +370,7 @@ const patience = 15.0
 // lasts reports whether software says a state when it enters it, and not for each request
 // that is refused meanwhile: a store or a disk is full, or nothing may be written.
 func lasts(m says.Meaning) bool {
-	return m == says.Store || m == says.Disk || m == says.ReadOnly
+	return m == says.Store || m == says.Disk || m == says.FileAccess || m == says.ReadOnly
 }
 
 // mostSaid bounds what is told of a target.
