@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -641,5 +642,36 @@ func TestListenersBehindOthers(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].inode != 4711 {
 			t.Errorf("behind %d others: %v, %v", others, got, err)
 		}
+	}
+}
+
+// The kernel and its files tell the same of who listens.
+func TestListenersEitherWay(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	port := ln.Addr().(*net.TCPAddr).Port
+	asked, err := openPortTable(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.close()
+	if asked.diag == nil {
+		t.Skip("this kernel does not tell of sockets")
+	}
+	files, err := openTables("/proc/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := &portTable{files: files}
+	defer read.close()
+	want, err := read.here(port)
+	if err != nil || len(want) != 1 {
+		t.Fatalf("read %v, %v", want, err)
+	}
+	if got, err := asked.here(port); err != nil || !slices.Equal(got, want) {
+		t.Errorf("asked %v, %v; read %v", got, err, want)
 	}
 }

@@ -211,3 +211,8 @@ func (s *conntrackStats) each(f func(cpu int, values [3]float64)) error {
 	}
 	return nil
 }
+
+// dump asks for all that a kernel's table holds.
+func dump(kind netlink.HeaderType, data []byte) netlink.Message {
+	return netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Dump}, Data: data}
+}

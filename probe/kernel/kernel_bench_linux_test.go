@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // openSockets opens a number of sockets in a namespace of their own.
@@ -16,8 +18,8 @@ func openSockets(b *testing.B, sockets int) *testNetns {
 
 func BenchmarkDiag(b *testing.B) {
 	n := openSockets(b, 20_000)
-	var d *diag
-	if err := n.ns.Inside(func(fd int) (err error) { d, err = openDiag(fd); return err }); err != nil {
+	var d *sockdiag.Conn
+	if err := n.ns.Inside(func(int) (err error) { d, err = sockdiag.Open("sockets"); return err }); err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
@@ -27,17 +29,13 @@ func BenchmarkDiag(b *testing.B) {
 	}{{"listening", listening}, {"waiting", waiting}, {"connected", connected}} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
-			var err error
 			total := 0
 			for b.Loop() {
-				for range d.sockets(c.states, &err) {
-					total++
+				if err := d.TCP(c.states, 0, func([]byte) { total++ }); err != nil {
+					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(float64(total)/float64(b.N), "sockets")
-			if err != nil {
-				b.Fatal(err)
-			}
 		})
 	}
 }
@@ -57,18 +55,15 @@ func BenchmarkUnixListeners(b *testing.B) {
 			b.Cleanup(func() { _, _ = unix.Close(fds[0]), unix.Close(fds[1]) })
 		}
 	})
-	var d *diag
-	if err := n.ns.Inside(func(fd int) (err error) { d, err = openDiag(fd); return err }); err != nil {
+	var d *sockdiag.Conn
+	if err := n.ns.Inside(func(int) (err error) { d, err = sockdiag.Open("sockets"); return err }); err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
 	b.ReportAllocs()
-	var err error
 	for b.Loop() {
-		for range d.unixListeners(&err) {
+		if err := d.Unix(listening, unixShowName|unixShowQueue, func([]byte) {}); err != nil {
+			b.Fatal(err)
 		}
-	}
-	if err != nil {
-		b.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/procfs"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 func mustOpen(t *testing.T, path string) *procfs.File {
@@ -184,7 +185,7 @@ func TestParseKill(t *testing.T) {
 
 // FuzzParse holds the readers of what the kernel sends to: never panic.
 func FuzzParse(f *testing.F) {
-	f.Add(make([]byte, sizeofDiagMsg))
+	f.Add(make([]byte, sockdiag.MessageSize))
 	f.Add([]byte("TCP: inuse 7 orphan 0 tw 0 alloc 12 mem 1\n"))
 	f.Add([]byte("3,1,2,-;Killed process 1 (a) total-vm"))
 	f.Add([]byte("some avg10=0.00 total=5\n"))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/procfs"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // Sockets samples the TCP sockets of a network namespace, and the queues of its
@@ -32,7 +33,7 @@ import (
 // A reading that was not due is left out, never repeated.
 type Sockets struct {
 	opts    Options
-	diag    *diag
+	diag    *sockdiag.Conn
 	stat    *procfs.File // net/sockstat
 	stat6   *procfs.File
 	limits  socketLimits
@@ -61,7 +62,7 @@ type socketLimits struct {
 // NewSockets opens a sampler of the sockets of o.Namespace.
 func NewSockets(o Options) (*Sockets, error) {
 	s := &Sockets{opts: o, list: budget{share: 0.6 * o.budget()}, walk: budget{share: 0.2 * o.budget()}, unixWalk: budget{share: 0.2 * o.budget()}}
-	err := o.Namespace.Inside(func(netns int) error {
+	err := o.Namespace.Inside(func(int) error {
 		net := o.netDir()
 		var statErr, diagErr error
 		s.stat, statErr = procfs.Open(filepath.Join(net, "sockstat"))
@@ -70,7 +71,7 @@ func NewSockets(o Options) (*Sockets, error) {
 			s.missing.add(procfs.Unsupported("socket counts", statErr, "/proc"))
 		}
 		if o.root() == "/" {
-			s.diag, diagErr = openDiag(netns)
+			s.diag, diagErr = sockdiag.Open("sockets")
 		} else {
 			diagErr = &probe.Unsupported{What: "sockets", Reason: "reading files of another machine", Needs: "the running kernel"}
 		}
@@ -119,11 +120,12 @@ func (s *Sockets) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	if s.diag == nil {
 		return nil
 	}
-	var err error
 	s.listeners.reset()
-	for l := range s.diag.sockets(listening, &err) {
-		s.listeners.add(l)
-	}
+	err := s.diag.TCP(listening, 0, func(b []byte) {
+		if l, ok := parseSocket(b); ok {
+			s.listeners.add(l)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -230,14 +232,12 @@ func (s *Sockets) each(ctx context.Context, states uint32, f func(socket)) (cost
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	began := threadCPU()
-	n := 0
-	for c := range s.diag.sockets(states, &err) {
-		if n++; n%1024 == 0 && ctx.Err() != nil {
-			return threadCPU() - began, ctx.Err()
+	err = s.diag.TCP(states, 0, func(b []byte) {
+		if c, ok := parseSocket(b); ok {
+			f(c)
 		}
-		f(c)
-	}
-	return threadCPU() - began, err
+	})
+	return threadCPU() - began, cmp.Or(ctx.Err(), err)
 }
 
 // threadCPU is the CPU time of the calling thread.

@@ -3,14 +3,11 @@ package kernel
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
-	"iter"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
@@ -40,34 +37,9 @@ const (
 	attributeAligned = 4
 )
 
-// unixListeners walks the listening Unix sockets of the namespace. A kernel
-// without CONFIG_UNIX_DIAG knows of none.
-func (d *diag) unixListeners(err *error) iter.Seq[unixListener] {
-	return func(yield func(unixListener) bool) {
-		b := make([]byte, 24) // family, protocol, pad; states; inode; show; cookie
-		b[0] = unix.AF_UNIX
-		binary.NativeEndian.PutUint32(b[4:], listening)
-		binary.NativeEndian.PutUint32(b[12:], unixShowName|unixShowQueue)
-		if _, e := d.conn.Send(dump(sockDiagByFamily, b)); e != nil {
-			*err = fmt.Errorf("ask for unix sockets: %w", e)
-			return
-		}
-		for m, e := range d.conn.ReceiveIter() {
-			if e != nil {
-				*err = fmt.Errorf("read unix sockets: %w", e)
-				return
-			}
-			if l, ok := parseUnixListener(m); ok && !yield(l) {
-				return
-			}
-		}
-	}
-}
-
 // parseUnixListener reads a struct unix_diag_msg with its attributes; false for
 // bytes that are none, and for a socket without a name or a queue.
-func parseUnixListener(m netlink.Message) (unixListener, bool) {
-	b := m.Data
+func parseUnixListener(b []byte) (unixListener, bool) {
 	if len(b) < sizeofUnixMsg || b[0] != unix.AF_UNIX || b[2] != tcpListen {
 		return unixListener{}, false
 	}
@@ -122,9 +94,13 @@ func (s *Sockets) unixQueues(emit func(probe.Reading)) (cost time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	began := threadCPU()
-	var err error
 	s.unix = s.unix[:0]
-	for l := range s.diag.unixListeners(&err) {
+	// A kernel without CONFIG_UNIX_DIAG knows of none.
+	err := s.diag.Unix(listening, unixShowName|unixShowQueue, func(b []byte) {
+		l, ok := parseUnixListener(b)
+		if !ok {
+			return
+		}
 		i := slices.IndexFunc(s.unix, func(x unixListener) bool { return x.name == l.name })
 		switch {
 		case i >= 0 && l.queued > s.unix[i].queued:
@@ -132,7 +108,7 @@ func (s *Sockets) unixQueues(emit func(probe.Reading)) (cost time.Duration) {
 		case i < 0 && len(s.unix) < maxListeners:
 			s.unix = append(s.unix, l)
 		}
-	}
+	})
 	if err != nil {
 		s.noUnix = true
 		s.missing.add(&probe.Unsupported{What: "queues of unix sockets", Reason: err.Error(), Needs: "a kernel with CONFIG_UNIX_DIAG"})

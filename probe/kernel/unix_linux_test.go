@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
@@ -111,7 +110,7 @@ func TestParseUnixListener(t *testing.T) {
 		{"attribute too short", join(head(tcpListen), []byte{2, 0, 0, 0}), unixListener{}, false},
 		{"short", []byte{1, 2, 3}, unixListener{}, false},
 	} {
-		l, ok := parseUnixListener(netlink.Message{Data: c.data})
+		l, ok := parseUnixListener(c.data)
 		if ok != c.ok || ok && l != c.want {
 			t.Errorf("%s: %+v %v", c.name, l, ok)
 		}
@@ -122,7 +121,7 @@ func FuzzParseUnixListener(f *testing.F) {
 	f.Add(make([]byte, sizeofUnixMsg))
 	f.Add([]byte("\x01\x01\x0a\x00aaaabbbbcccc\x06\x00\x00\x00/a\x00\x00\x0c\x00\x04\x00\x01\x00\x00\x00\x02\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		l, ok := parseUnixListener(netlink.Message{Data: b})
+		l, ok := parseUnixListener(b)
 		if ok && (l.name == "" || l.backlog == 0 || strings.ContainsFunc(l.name, func(r rune) bool { return r < ' ' })) {
 			t.Errorf("%+v", l)
 		}

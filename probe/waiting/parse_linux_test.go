@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"testing"
 	"time"
+
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 const ms = time.Millisecond
@@ -34,21 +36,18 @@ func TestWhoSpokeLast(t *testing.T) {
 	}
 }
 
-func FuzzReadMessages(f *testing.F) {
+func FuzzParseConn(f *testing.F) {
 	f.Add([]byte{})
-	m := make([]byte, headerSize+diagMsgSize+4)
-	binary.NativeEndian.PutUint32(m, uint32(len(m)))
-	binary.NativeEndian.PutUint16(m[4:], byFamily)
-	m[headerSize] = 2
-	f.Add(m)
+	b := make([]byte, sockdiag.MessageSize+4)
+	b[0] = 2
+	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = readMessages(b, 0, func(c conn) {
-			if !c.local.IsValid() || !c.remote.IsValid() {
-				t.Fatalf("a socket without addresses: %+v", c)
-			}
-			_, _ = c.asks()
-			_, _ = c.owes()
-		})
+		c, ok := parseConn(b)
+		if ok && (!c.local.IsValid() || !c.remote.IsValid()) {
+			t.Fatalf("a socket without addresses: %+v", c)
+		}
+		_, _ = c.asks()
+		_, _ = c.owes()
 	})
 }
 

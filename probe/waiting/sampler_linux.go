@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // Sampler reads where the requests of a network namespace stand. At every reading, as
@@ -23,7 +24,7 @@ import (
 // taken for those of the process that had the others to the same peer.
 type Sampler struct {
 	opts    Options
-	diag    *diag
+	diag    *sockdiag.Conn
 	netns   uint64
 	owners  *owners // shared: only under the lock
 	scans   int     // of the owners, when those of services were looked up
@@ -52,7 +53,7 @@ func New(o Options) (*Sampler, error) {
 			return &probe.Unsupported{What: "requests", Reason: err.Error(), Needs: "/proc mounted"}
 		}
 		s.netns = st.Ino
-		d, err := openDiag()
+		d, err := sockdiag.Open("requests")
 		s.diag = d
 		if err == nil {
 			s.moved = openTranslation()
@@ -82,7 +83,7 @@ func (s *Sampler) Close() error {
 	s.closed = true
 	_ = s.entries.Close()
 	_ = s.totals.close()
-	return errors.Join(s.diag.close(), s.moved.close())
+	return errors.Join(s.diag.Close(), s.moved.close())
 }
 
 // Sample reads the sockets, unless the last reading was so dear that the next is not due.
@@ -103,7 +104,7 @@ func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 	err := s.read(ctx, now)
 	cost := threadCPU() - began
 	s.due = now.Add(s.opts.rest(cost))
-	if errors.Is(err, errOverrun) {
+	if errors.Is(err, sockdiag.ErrOverrun) {
 		return nil // a gap
 	}
 	if err != nil {
@@ -123,7 +124,11 @@ func (s *Sampler) Sample(ctx context.Context, emit func(probe.Sample)) error {
 func (s *Sampler) read(ctx context.Context, now time.Time) error {
 	s.tally.reset()
 	s.dumps = s.dumps[:0]
-	err := s.diag.each(dumpStates, func(c conn) {
+	err := s.diag.TCP(dumpStates, infoWanted, func(b []byte) {
+		c, ok := parseConn(b)
+		if !ok {
+			return
+		}
 		if c.state == listen {
 			s.tally.listener(c)
 			return

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // translation tells which addresses are translated to which others on their way through
@@ -94,7 +95,7 @@ func (t *translation) dump() error {
 		t.buffer = make([]byte, 64<<10)
 	}
 	t.seq++
-	m := make([]byte, headerSize+4) // struct nfgenmsg: any family
+	m := make([]byte, unix.SizeofNlMsghdr+4) // struct nfgenmsg: any family
 	binary.NativeEndian.PutUint32(m[0:], uint32(len(m)))
 	binary.NativeEndian.PutUint16(m[4:], get)
 	binary.NativeEndian.PutUint16(m[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
@@ -110,18 +111,18 @@ func (t *translation) dump() error {
 		case err != nil:
 			return fmt.Errorf("read tracked connections: %w", err)
 		case flags&unix.MSG_TRUNC != 0:
-			return fmt.Errorf("read tracked connections: %w", errOverrun)
+			return fmt.Errorf("read tracked connections: %w", sockdiag.ErrOverrun)
 		}
-		for b := t.buffer[:n]; len(b) >= headerSize; {
+		for b := t.buffer[:n]; len(b) >= unix.SizeofNlMsghdr; {
 			size, kind := int(binary.NativeEndian.Uint32(b)), binary.NativeEndian.Uint16(b[4:])
-			if size < headerSize || size > len(b) {
+			if size < unix.SizeofNlMsghdr || size > len(b) {
 				return fmt.Errorf("read tracked connections: a message of %d bytes in %d", size, len(b))
 			}
 			if kind == unix.NLMSG_DONE || kind == unix.NLMSG_ERROR {
 				return nil
 			}
-			if size >= headerSize+4 {
-				if asked, given, ok := parseTracked(b[headerSize+4 : size]); ok && asked != given {
+			if size >= unix.SizeofNlMsghdr+4 {
+				if asked, given, ok := parseTracked(b[unix.SizeofNlMsghdr+4 : size]); ok && asked != given {
 					t.add(asked, given)
 				}
 			}
