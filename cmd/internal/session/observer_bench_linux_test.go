@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,28 +40,37 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// observed is one load on a server, with everything watched that a run watches, or
-// with nothing. It has a process of its own.
+// observed is one load on a server. While it lasts it is watched in turns, with all that
+// a run watches: what lies side by side meets the same machine, the same connections and
+// the same processes. It has a process of its own.
 type observed struct {
 	URL     string
 	Server  int // process id
 	Conns   int // 0: a connection for every request
-	Seconds float64
-	Watch   bool
+	Rounds  int
+	Seconds float64 // of a turn
 }
 
-// cost is what a load came to: with the processor time of client, observer and
+// turns are two turns that followed each other.
+type turns struct{ Off, On cost }
+
+// cost is what a load came to in a turn: with the processor time of client, observer and
 // server together.
 type cost struct {
 	PerSecond float64
 	CPU       float64 // seconds of a request
 	P99       float64 // microseconds
-	Events    uint64  // of the kernel, that were told or counted
-	Failed    uint64
-	Sources   []sourceCost
 }
 
-// sourceCost is what a source itself says that it has used.
+// outcome is what a load that was watched in turns came to.
+type outcome struct {
+	Turns   []turns
+	Events  uint64 // of the kernel, that were told or counted
+	Failed  uint64
+	Sources []sourceCost // of the last turn
+}
+
+// sourceCost is what a source itself says that it has used, beginning included.
 type sourceCost struct {
 	Name  string
 	CPU   time.Duration
@@ -76,15 +86,15 @@ func TestMain(m *testing.M) {
 	}
 	var job observed
 	err := json.Unmarshal([]byte(text), &job)
-	if path := os.Getenv("RAMPLOAD_BENCH_PROFILE"); path != "" && job.Watch {
+	if path := os.Getenv("RAMPLOAD_BENCH_PROFILE"); path != "" {
 		if f, err := os.Create(path); err == nil {
 			_ = pprof.StartCPUProfile(f)
 		}
 	}
 	if err == nil {
-		var c cost
-		if c, err = observe(job); err == nil {
-			err = json.NewEncoder(os.Stdout).Encode(c)
+		var o outcome
+		if o, err = observe(job); err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(o)
 		}
 	}
 	pprof.StopCPUProfile()
@@ -95,125 +105,193 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// tallied is a recorder that writes the run log, as a run does, and sums.
+const window = 250 * time.Millisecond
+
+// tallied is a recorder that writes the run log, as a run does, and keeps what each
+// window came to.
 type tallied struct {
 	*runlog.Writer
-	requests, failed, events uint64
-	latency                  attack.Histogram
+
+	mu             sync.Mutex
+	failed, events uint64
+	requests       []uint64 // by window
+	latency        []attack.Histogram
 }
 
 func (t *tallied) Window(w attack.Window) {
+	t.mu.Lock()
+	for len(t.requests) <= int(w.Index) {
+		t.requests, t.latency = append(t.requests, 0), append(t.latency, attack.Histogram{})
+	}
 	for _, c := range w.Cells {
-		t.requests += c.Requests
+		t.requests[w.Index] += c.Requests
 		if c.Fault != attack.None {
 			t.failed += c.Requests
 		}
 	}
-	t.latency = t.latency.Merge(w.FromSend)
+	t.latency[w.Index] = t.latency[w.Index].Merge(w.FromSend)
+	t.mu.Unlock()
 	t.Writer.Window(w)
 }
 
 func (t *tallied) Event(e probe.Event) {
+	t.mu.Lock()
 	t.events += max(e.Count, 1)
+	t.mu.Unlock()
 	t.Writer.Event(e)
 }
 
-// timed measures the processor time while the load is sent.
-type timed struct {
-	profile profiles.Profile
-	clock   probe.Clock
-	server  int
-	ready   []<-chan struct{} // closed when a watcher has begun
-	used    float64
-	took    float64
+// turn is a part of the load, from a window to another one.
+type turn struct {
+	from, to int
+	used     float64 // processor time
 }
 
-func (l *timed) Run(ctx context.Context, sink attack.Sink) (attack.Summary, error) {
-	for _, ready := range l.ready {
-		select {
-		case <-ready:
-		case <-time.After(10 * time.Second):
-			return attack.Summary{}, errors.New("a watcher has not begun within 10s")
-		}
+func (t *tallied) cost(x turn) cost {
+	var n uint64
+	var latency attack.Histogram
+	for i := x.from; i < x.to; i++ {
+		n += t.requests[i]
+		latency = latency.Merge(t.latency[i])
 	}
-	runtime.GC() // of what opening has left behind
-	time.Sleep(-l.clock.Now())
-	loader, err := ramp.NewDirect(ramp.Config{Profile: l.profile, Open: protocol.Open})
-	if err != nil {
-		return attack.Summary{}, err
-	}
-	before := l.cpu()
-	s, err := loader.Run(ctx, sink)
-	l.used, l.took = l.cpu()-before, s.Ended.Seconds()
-	return s, err
+	p99, _ := latency.Quantile(0.99)
+	return cost{float64(n) / (float64(x.to-x.from) * window.Seconds()), x.used / float64(n), float64(p99)}
 }
 
-// cpu is the processor time of this process and of the server, in seconds.
-func (l *timed) cpu() float64 {
+// usedBy is the processor time of this process and of another one, in seconds.
+func usedBy(server int) float64 {
 	var u unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
 	ns := u.Utime.Nano() + u.Stime.Nano()
-	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", l.server)); err == nil {
-		server, _ := strconv.ParseInt(strings.Fields(string(b))[0], 10, 64)
-		ns += server
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", server)); err == nil {
+		other, _ := strconv.ParseInt(strings.Fields(string(b))[0], 10, 64)
+		ns += other
 	}
 	return float64(ns) / 1e9
 }
 
-func observe(job observed) (cost, error) {
+// windowsBetween are those in which nothing is counted: observers begin, or are gone. What
+// a run looks for once, it looks for before the load.
+const windowsBetween = 2
+
+func observe(job observed) (outcome, error) {
+	each := max(int(time.Duration(job.Seconds*float64(time.Second))/window), 1)
 	target := profiles.Target{
 		Name: "nginx", URL: job.URL, Share: 1, Expect: profiles.StatusSet{{Low: 200, High: 299}},
 		Requests: []profiles.Request{{Method: "GET", Path: "/", Weight: 1}},
 	}
 	p := profiles.Profile{
 		Name: "bench", Targets: []profiles.Target{target},
-		Load:   profiles.Load{profiles.Max{For: time.Duration(job.Seconds * float64(time.Second))}},
+		Load:   profiles.Load{profiles.Max{For: time.Hour}},
 		Client: profiles.Client{Connections: job.Conns, MaxInFlight: 10_000, Timeout: 5 * time.Second},
 	}
 	if job.Conns == 0 {
 		p.Client.MaxInFlight = 64
 	}
-	// What is looked for once, a run looks for before the load as well.
-	clock := probe.NewClock(time.Now().Add(2 * time.Second))
-	load := &timed{profile: p, clock: clock, server: job.Server}
-	log, err := runlog.NewWriter(io.Discard, runlog.Header{Name: "bench", Interval: 250 * time.Millisecond})
+	log, err := runlog.NewWriter(io.Discard, runlog.Header{Name: "bench", Interval: window})
 	if err != nil {
-		return cost{}, err
+		return outcome{}, err
 	}
 	recorder := &tallied{Writer: log}
-	cfg := session.Config{
-		Clock: clock, Loader: load, Recorder: recorder, Targets: []string{"nginx"}, Interval: 250 * time.Millisecond,
-		Offered: func(time.Duration) float64 { return 0 },
-	}
-	if job.Watch {
-		addr, err := netip.ParseAddrPort(strings.TrimPrefix(job.URL, "http://"))
-		if err != nil {
-			return cost{}, err
-		}
-		entry := profiles.Host{Name: "local", Processes: []profiles.Process{{Listen: int(addr.Port())}}}
-		m := machine.Machine{Clock: clock, Name: "local", Generator: true}
-		sources := m.Host(entry).Open(context.Background(), probe.Selection{Processes: entry.Processes})
-		trace, packets, _ := m.Resets([]machine.Traced{{Entry: entry, Addrs: []string{"127.0.0.1"}}}, []uint16{addr.Port()}, false)
-		for _, w := range []probe.Watcher{trace, packets} {
-			load.ready = append(load.ready, w.(interface{ Ready() <-chan struct{} }).Ready())
-		}
-		cfg.Samplers, cfg.Watchers = sources.Samplers, append(sources.Watchers, trace, packets)
-	}
-	outcome, err := session.Run(context.Background(), cfg)
+	loader, err := ramp.NewDirect(ramp.Config{Profile: p, Open: protocol.Open})
 	if err != nil {
-		return cost{}, err
+		return outcome{}, err
 	}
-	var sources []sourceCost
-	for _, s := range outcome.Sources {
-		sources = append(sources, sourceCost{s.Source.Name, s.CPU, uint64(s.Reads)})
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	began := time.Now()
+	loaded := make(chan error, 1)
+	go func() {
+		_, err := loader.Run(ctx, recorder)
+		loaded <- err
+	}()
+
+	until := func(w int) { time.Sleep(time.Until(began.Add(time.Duration(w) * window))) }
+	count := func() turn {
+		at := int(time.Since(began)/window) + 1 + windowsBetween
+		until(at)
+		t := turn{from: at, to: at + each, used: -usedBy(job.Server)}
+		until(t.to)
+		t.used += usedBy(job.Server)
+		return t
 	}
-	slices.SortFunc(sources, func(a, b sourceCost) int { return cmp.Compare(b.CPU, a.CPU) })
-	p99, _ := recorder.latency.Quantile(0.99)
-	n := float64(recorder.requests)
-	return cost{n / load.took, load.used / n, float64(p99), recorder.events, recorder.failed, sources}, nil
+	var out outcome
+	on := func() (turn, error) {
+		cfg, ready, err := watching(job, recorder, probe.NewClock(began.Add(time.Hour)))
+		if err != nil {
+			return turn{}, err
+		}
+		watched, end := context.WithCancel(ctx)
+		defer end()
+		done := make(chan session.Outcome, 1)
+		go func() {
+			o, _ := session.Run(watched, cfg) // without a load nothing fails
+			done <- o
+		}()
+		for _, ready := range ready {
+			select {
+			case <-ready:
+			case <-time.After(10 * time.Second):
+				return turn{}, errors.New("a watcher has not begun within 10s")
+			}
+		}
+		runtime.GC() // of what opening has left behind
+		t := count()
+		end()
+		out.Sources = out.Sources[:0]
+		for _, s := range (<-done).Sources {
+			out.Sources = append(out.Sources, sourceCost{s.Source.Name, s.CPU, uint64(s.Reads)})
+		}
+		return t, nil
+	}
+	var counted [][2]turn
+	for i := range job.Rounds {
+		var pair [2]turn
+		for k := range 2 {
+			which := (i + k) % 2 // each goes first in turn
+			if which == 0 {
+				pair[0] = count()
+			} else if pair[1], err = on(); err != nil {
+				return outcome{}, err
+			}
+		}
+		counted = append(counted, pair)
+	}
+	until(counted[len(counted)-1][1].to + windowsBetween)
+	stop()
+	if err := <-loaded; err != nil {
+		return outcome{}, err
+	}
+	for _, pair := range counted {
+		out.Turns = append(out.Turns, turns{recorder.cost(pair[0]), recorder.cost(pair[1])})
+	}
+	out.Events, out.Failed = recorder.events, recorder.failed
+	slices.SortFunc(out.Sources, func(a, b sourceCost) int { return cmp.Compare(b.CPU, a.CPU) })
+	return out, nil
 }
 
-func child(b *testing.B, job observed) cost {
+// watching is a session of all that a run watches, without its load.
+// ready tells when its watchers have begun.
+func watching(job observed, recorder session.Recorder, clock probe.Clock) (cfg session.Config, ready []<-chan struct{}, err error) {
+	addr, err := netip.ParseAddrPort(strings.TrimPrefix(job.URL, "http://"))
+	if err != nil {
+		return session.Config{}, nil, err
+	}
+	entry := profiles.Host{Name: "local", Processes: []profiles.Process{{Listen: int(addr.Port())}}}
+	m := machine.Machine{Clock: clock, Name: "local", Generator: true}
+	sources := m.Host(entry).Open(context.Background(), probe.Selection{Processes: entry.Processes})
+	trace, packets, _ := m.Resets([]machine.Traced{{Entry: entry, Addrs: []string{"127.0.0.1"}}}, []uint16{addr.Port()}, false)
+	for _, w := range []probe.Watcher{trace, packets} {
+		ready = append(ready, w.(interface{ Ready() <-chan struct{} }).Ready())
+	}
+	return session.Config{
+		Clock: clock, Recorder: recorder, Targets: []string{"nginx"}, Interval: window,
+		Offered:  func(time.Duration) float64 { return 0 },
+		Samplers: sources.Samplers, Watchers: append(sources.Watchers, trace, packets),
+	}, ready, nil
+}
+
+func child(b *testing.B, job observed) outcome {
 	b.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -231,11 +309,11 @@ func child(b *testing.B, job observed) cost {
 	if err := cmd.Run(); err != nil {
 		b.Fatal(err)
 	}
-	var c cost
-	if err := json.Unmarshal(out.Bytes(), &c); err != nil {
+	var o outcome
+	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
 		b.Fatal(err)
 	}
-	return c
+	return o
 }
 
 func setting(name string, otherwise float64) float64 {
@@ -245,14 +323,14 @@ func setting(name string, otherwise float64) float64 {
 	return otherwise
 }
 
-// BenchmarkObserver prints what watching costs: a load with everything watched
-// beside the same load with nothing watched, in turn, the medians of the ratios and
-// how far apart they lie. It fails nothing.
+// BenchmarkObserver prints what watching costs: a load that is watched with all that a
+// run watches and then is not, in turns, the medians of the ratios of two turns side by
+// side and how far apart they lie. It fails nothing.
 func BenchmarkObserver(b *testing.B) {
 	if runtime.NumCPU() < 2 || os.Geteuid() != 0 {
 		b.Skip("needs root, a core for the client and one for the server")
 	}
-	rounds, seconds := int(setting("RAMPLOAD_BENCH_ROUNDS", 5)), setting("RAMPLOAD_BENCH_SECONDS", 1)
+	rounds, seconds := int(setting("RAMPLOAD_BENCH_ROUNDS", 8)), setting("RAMPLOAD_BENCH_SECONDS", 1)
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		b.Fatal(err)
@@ -263,7 +341,7 @@ func BenchmarkObserver(b *testing.B) {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
 			for b.Loop() {
 				stop := meanwhile(b)
-				pair(b, name, rounds, observed{URL: url, Server: server, Conns: conns, Seconds: seconds})
+				compare(b, name, observed{URL: url, Server: server, Conns: conns, Rounds: rounds, Seconds: seconds})
 				stop()
 			}
 		})
@@ -282,26 +360,15 @@ func BenchmarkObserver(b *testing.B) {
 	})
 }
 
-// pair compares a load with and without observer.
-func pair(b *testing.B, name string, rounds int, job observed) {
+// compare compares the turns of a load with and without observer.
+func compare(b *testing.B, name string, job observed) {
 	b.Helper()
 	ratios := map[string][]float64{}
-	var last cost
-	for i := range rounds {
-		var by [2]cost
-		for k := range 2 {
-			job.Watch = (i+k)%2 == 1 // each goes first in turn
-			c := child(b, job)
-			if job.Watch {
-				by[1] = c
-				last = c
-			} else {
-				by[0] = c
-			}
-		}
-		ratios["requests/s lost"] = append(ratios["requests/s lost"], 1-by[1].PerSecond/by[0].PerSecond)
-		ratios["CPU a request"] = append(ratios["CPU a request"], by[1].CPU/by[0].CPU-1)
-		ratios["p99"] = append(ratios["p99"], by[1].P99/by[0].P99-1)
+	last := child(b, job)
+	for _, x := range last.Turns {
+		ratios["requests/s lost"] = append(ratios["requests/s lost"], 1-x.On.PerSecond/x.Off.PerSecond)
+		ratios["CPU a request"] = append(ratios["CPU a request"], x.On.CPU/x.Off.CPU-1)
+		ratios["p99"] = append(ratios["p99"], x.On.P99/x.Off.P99-1)
 	}
 	for _, what := range []string{"requests/s lost", "CPU a request", "p99"} {
 		v := ratios[what]
@@ -320,7 +387,7 @@ func pair(b *testing.B, name string, rounds int, job observed) {
 		}
 		benchtable.Row(b, fmt.Sprintf("observer, %s: %s", name, what), "<= 3 %", fmt.Sprintf("%+.1f ±%.1f %%", 100*middle, 100*noise), mark)
 	}
-	b.Logf("%s: %d events in the last round", name, last.Events)
+	b.Logf("%s: %d events, %d requests failed", name, last.Events, last.Failed)
 	for _, s := range last.Sources {
 		b.Logf("    %-28s %8.1f ms in %d readings", s.Name, s.CPU.Seconds()*1e3, s.Reads)
 	}
