@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,23 +30,21 @@ type dialer struct {
 	t        *Transport
 	resolver *route.Resolver
 	remotes  route.Numbers
-	locals   [2][]netip.Addr // by family
-	turn     atomic.Uint64   // of locals
-	tls      *tls.Config     // nil: plain
-	must     bool            // the handshake must agree on a protocol
-	serial   bool            // no session is multiplexed
-	talks    bool            // a session begins with a wait for the peer
-	proxyTLS *tls.Config     // nil: the proxy is not spoken to over TLS
+	locals   socket.Locals
+	tls      *tls.Config // nil: plain
+	must     bool        // the handshake must agree on a protocol
+	serial   bool        // no session is multiplexed
+	talks    bool        // a session begins with a wait for the peer
+	proxyTLS *tls.Config // nil: the proxy is not spoken to over TLS
 }
 
 func newDialer(t *Transport) (*dialer, error) {
 	d := &dialer{t: t, resolver: route.NewResolver(t.ctx, t.route, t.cfg.Resolve, t.clock, t.leave)}
 	d.remotes.Told = t.cfg.OnAddress
 	for _, a := range t.cfg.Client.LocalAddrs {
-		if err := socket.CheckLocal(a); err != nil {
-			return nil, fmt.Errorf("use local address %s: %w: it must be an address of this machine", a, err)
+		if err := d.locals.Add(a); err != nil {
+			return nil, err
 		}
-		d.locals[route.Family(a)] = append(d.locals[route.Family(a)], a)
 	}
 	offer := t.ex.Offer()
 	d.serial, d.talks = offer.Sessions == Serial, offer.Talks
@@ -166,7 +163,7 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	if !a.Held && t.pool.closeMode() {
 		by = t.poller
 	}
-	s, err := socket.Open(addr, t.route.Socket, d.local(addr.Addr()), by)
+	s, err := socket.Open(addr, t.route.Socket, d.locals.Next(addr.Addr()), by)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +195,7 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	}
 	if err != nil {
 		if addr.IsValid() && t.aborted.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
-			err = lastLook(s, err)
+			err = s.LastLook(err)
 		}
 		a.Info = s.Info()
 		a.Conn.Local = s.LocalAddr()
@@ -211,28 +208,6 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	}
 	c.Connected()
 	return c, nil
-}
-
-// lastLook returns what the peer did to a connection whose opening was called off: it
-// may have ended it before. Else it returns the error.
-func lastLook(s *socket.Socket, err error) error {
-	if what, met := s.Fate(); what != socket.Alive && met != nil {
-		return met
-	}
-	return err
-}
-
-// local returns the next local address for a remote one, the zero Addr to leave
-// the choice to the kernel.
-func (d *dialer) local(remote netip.Addr) netip.Addr {
-	if !remote.IsValid() {
-		return netip.Addr{}
-	}
-	all := d.locals[route.Family(remote)]
-	if len(all) == 0 {
-		return netip.Addr{}
-	}
-	return all[(d.turn.Add(1)-1)%uint64(len(all))]
 }
 
 // tunnel has a proxy connect to the target.

@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"net/netip"
 	"time"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/attack/wire/classify"
 )
 
 // Knocked is what one connection to a target met.
@@ -89,7 +89,7 @@ func (k *Knocked) handshake(d *dialer, c *Conn) {
 	k.WantsCertificate = asked && len(d.tls.Certificates) == 0
 	if err == nil && asked {
 		c.SetDeadline(c.t.clock() + alertWait)
-		if _, err = c.TLS().Read(make([]byte, 1)); !alerted(err) {
+		if _, err = c.TLS().Read(make([]byte, 1)); !classify.Alerted(err) {
 			err = nil
 		}
 	}
@@ -107,10 +107,4 @@ func (k *Knocked) handshake(d *dialer, c *Conn) {
 	if errors.As(err, &refused) && len(refused.UnverifiedCertificates) > 0 {
 		k.Certificate = refused.UnverifiedCertificates[0]
 	}
-}
-
-// alerted reports whether an error is a TLS alert of the peer.
-func alerted(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error"
 }

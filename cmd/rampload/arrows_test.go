@@ -95,10 +95,11 @@ var arrows = map[string][]string{
 	"report/diagnose":          {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/stats/bend", "report/diagnose/"},
 	"report/traffic":           {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/series"},
 	"report/assemble":          {"profiles", "attack", "probe", "report", "report/search", "report/runlog", "report/stats", "report/stats/bend", "report/diagnose", "report/diagnose/", "report/traffic"},
-	"report/render":            {"profiles", "attack", "probe", "report", "report/stats", "report/history", "report/render/page", "report/render/layout", "report/render/comparison"},
+	"report/render":            {"profiles", "attack", "probe", "report", "report/stats", "report/history", "report/render/page", "report/render/layout", "report/render/comparison", "report/render/windows"},
 	"report/render/layout":     {"profiles", "attack", "probe", "report", "report/stats", "report/format", "report/render/page"},
 	"report/render/comparison": {"profiles", "attack", "probe", "report", "report/stats", "report/render/page", "report/render/layout"},
 	"report/render/releases":   {"profiles", "attack", "probe", "report", "report/stats", "report/history", "report/render/page", "report/render/layout"},
+	"report/render/windows":    {"profiles", "attack", "probe", "report", "report/stats", "report/render/page", "report/render/layout"},
 	"report/render/faillog":    {"profiles", "attack", "probe", "report", "report/format", "report/stats"},
 	"report/history":           {"profiles", "attack", "probe", "report", "report/stats"},
 	"report/render/page":       {"profiles", "attack", "probe", "report", "report/stats"},
@@ -137,7 +138,7 @@ var arrows = map[string][]string{
 	"cmd/":                     {"profiles", "profiles/", "attack", "attack/", "probe", "probe/", "report", "report/", "cmd/internal/"},
 
 	// The rooms of a diagnosis, each behind those that it builds on.
-	"report/diagnose/words":       {"profiles", "attack"},
+	"report/diagnose/words":       {"profiles", "attack", "report/format"},
 	"report/diagnose/says":        {},
 	"report/diagnose/spoken":      {"profiles", "attack", "probe", "report", "report/runlog", "report/stats", "report/stats/bend", "report/diagnose/says"},
 	"report/diagnose/hops":        {"profiles", "attack", "probe", "report/runlog"},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
+	"github.com/rampload/rampload/report/render/windows"
 )
 
 // injected marks text that must not come out as markup.
@@ -151,7 +152,7 @@ func TestCSVHoldsNoFormula(t *testing.T) {
 	r := passed()
 	r.Windows.Columns["=1+1\x1b"] = make([]*float64, len(r.Windows.Columns["at_s"]))
 	var out bytes.Buffer
-	if err := CSV(&out, r); err != nil {
+	if err := windows.CSV(&out, r); err != nil {
 		t.Fatal(err)
 	}
 	wellFormed(t, "csv", out.Bytes())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/layout"
+	"github.com/rampload/rampload/report/render/windows"
 )
 
 // Formats returns the names that [Report] knows.
@@ -32,7 +33,7 @@ func Report(w io.Writer, format string, r *report.Report, opt layout.Options) er
 	case "junit":
 		return JUnit(w, r)
 	case "csv":
-		return CSV(w, r)
+		return windows.CSV(w, r)
 	}
 	return fmt.Errorf("render report: unknown format %q; choose one of %v", format, Formats())
 }

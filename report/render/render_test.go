@@ -21,6 +21,7 @@ import (
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/render/comparison"
 	"github.com/rampload/rampload/report/render/layout"
+	"github.com/rampload/rampload/report/render/windows"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -96,7 +97,7 @@ func TestGolden(t *testing.T) {
 		}
 		golden(t, file, b.Bytes())
 	}
-	if err := CSV(&rows, interrupted()); err != nil {
+	if err := windows.CSV(&rows, interrupted()); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "interrupted.csv", rows.Bytes())
@@ -251,7 +252,7 @@ func TestCSV(t *testing.T) {
 	r := fdExhaustion()
 	r.Windows.Columns["utilisation:local/cpu"][3] = nil
 	var b bytes.Buffer
-	if err := CSV(&b, r); err != nil {
+	if err := windows.CSV(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&b).ReadAll()

@@ -95,5 +95,11 @@ func Fault(err error) attack.Fault {
 	return attack.Protocol
 }
 
+// Alerted reports whether an error is a TLS alert of the peer.
+func Alerted(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
+}
+
 // IsReset reports whether an error shows a RST of the peer.
 func IsReset(err error) bool { return Fault(err) == attack.Reset }

@@ -244,7 +244,7 @@
   function key() {
     var text = data.onsets.map(function (o) {
       var load = o.load != null ? " at " + number(o.load) + "/s" : "";
-      return o.label + load + ", " + clock(o.at) + " (line; the band is its 95 % interval)";
+      return o.label + load + ", " + clock(o.at) + " (line; the band is its 95% interval)";
     });
     if (data.charts.some(function (c) { return c.heat; })) text.push("darker: a larger share of the answers of that moment");
     if (!byLoad && data.stages.length > 1) text.push("shaded: every second stage");
@@ -281,6 +281,13 @@
     slider.value = at;
   });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  // Paper cannot be clicked: what was not measured, and where the run was, stand open on it.
+  var opened = [];
+  window.addEventListener("beforeprint", function () {
+    opened = Array.from(document.querySelectorAll("details.paper:not([open])"));
+    opened.forEach(function (d) { d.open = true; });
+  });
+  window.addEventListener("afterprint", function () { opened.forEach(function (d) { d.open = false; }); });
   window.addEventListener("resize", function () {
     plots.forEach(function (p) { p.plot.setSize({ width: Math.max(200, p.box.clientWidth), height: height }); });
   });

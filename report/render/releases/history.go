@@ -100,17 +100,21 @@ func pageOfHistory(h history.History) layout.Page {
 		for _, m := range []struct {
 			name string
 			of   func(history.Values) *float64
-			text func(*float64) string
+			text func(history.Values) string
 		}{
-			{"onset", func(v history.Values) *float64 { return v.Onset.RPS }, layout.Rate},
-			{"p99", func(v history.Values) *float64 { return v.P99MS }, layout.Millis},
+			{"onset", func(v history.Values) *float64 { return v.Onset.RPS }, func(v history.Values) string { return loadOrBound(v.Onset) }},
+			{"p99", func(v history.Values) *float64 { return v.P99MS }, func(v history.Values) string { return layout.Millis(v.P99MS) }},
 		} {
 			var values []*float64
+			var texts []string
 			for _, r := range h.Runs {
-				values = append(values, m.of(r.Targets[i]))
+				v := m.of(r.Targets[i])
+				if values = append(values, v); v != nil {
+					texts = append(texts, m.text(r.Targets[i]))
+				}
 			}
 			if line := spark(values); line != "" && len(h.Runs) > 1 {
-				p.Facts = append(p.Facts, layout.Fact{Label: m.name, Lines: []string{strings.TrimSpace(of + line + "  " + ends(values, m.text))}})
+				p.Facts = append(p.Facts, layout.Fact{Label: m.name, Lines: []string{strings.TrimSpace(of + line + "  " + texts[0] + " to " + texts[len(texts)-1])}})
 			}
 		}
 	}
@@ -222,29 +226,17 @@ func spark(values []*float64) string {
 	return out.String()
 }
 
-// ends are the first and the last value.
-func ends(values []*float64, text func(*float64) string) string {
-	var first, last *float64
-	for _, v := range values {
-		if v == nil {
-			continue
-		}
-		if first == nil {
-			first = v
-		}
-		last = v
+func historyLoad(l history.Load) string {
+	if l.RPS != nil && !l.AtLeast && l.LowRPS != nil && l.HighRPS != nil {
+		return layout.Rate(l.RPS) + " (" + layout.Interval(l.LowRPS, l.HighRPS) + ")"
 	}
-	return text(first) + " to " + text(last)
+	return loadOrBound(l)
 }
 
-func historyLoad(l history.Load) string {
-	switch {
-	case l.RPS == nil:
-		return layout.None
-	case l.AtLeast:
+// loadOrBound is a load without its interval.
+func loadOrBound(l history.Load) string {
+	if l.RPS != nil && l.AtLeast {
 		return "> " + layout.Rate(l.RPS)
-	case l.LowRPS != nil && l.HighRPS != nil:
-		return layout.Rate(l.RPS) + " (" + layout.Interval(l.LowRPS, l.HighRPS) + ")"
 	}
 	return layout.Rate(l.RPS)
 }
@@ -261,15 +253,7 @@ func historyGrid(h history.History, target int) layout.Grid {
 		{Title: "LEAST LEFT", Drop: 3, Squeeze: 16},
 		{Title: "CAUSE", Squeeze: 14},
 	}}
-	changed := map[int]layout.Mark{}
-	for _, c := range h.Changes {
-		switch {
-		case c.Worse:
-			changed[c.At] = layout.Bad
-		case changed[c.At] == layout.Plain:
-			changed[c.At] = layout.Good
-		}
-	}
+	changed := marksOf(h, h.Targets[target])
 	for i, r := range h.Runs {
 		v := r.Targets[target]
 		label, cause, left, failed := r.Label, r.Cause, layout.None, layout.None
@@ -287,14 +271,42 @@ func historyGrid(h history.History, target int) layout.Grid {
 		}
 		g.Rows = append(g.Rows, []layout.Cell{
 			layout.Text(r.Started.UTC().Format("2006-01-02 15:04")),
-			{Text: label, Mark: changed[i]},
-			{Text: historyLoad(v.Onset), Mark: changed[i]},
-			layout.Text(historyLoad(v.Crossing)),
-			layout.Text(historyLoad(v.Capacity)),
-			layout.Text(layout.Millis(v.P99MS)), layout.Text(failed), layout.Text(left), layout.Text(cause),
+			{Text: label, Mark: changed[at{i, ""}]},
+			{Text: historyLoad(v.Onset), Mark: changed[at{i, "onset load"}]},
+			{Text: historyLoad(v.Crossing), Mark: changed[at{i, "SLO crossing"}]},
+			{Text: historyLoad(v.Capacity), Mark: changed[at{i, "capacity"}]},
+			{Text: layout.Millis(v.P99MS), Mark: changed[at{i, "p99"}]},
+			{Text: failed, Mark: changed[at{i, "failed share"}]},
+			layout.Text(left), layout.Text(cause),
 		})
 	}
 	return g.Without("PASSES SHARE", "CAPACITY", "LEAST LEFT", "RELEASE")
+}
+
+// at is a cell of a history: a run, and the metric; no metric is the release itself.
+type at struct {
+	run    int
+	metric string
+}
+
+// marksOf says which cells of a target's runs changed, and whether for the worse.
+func marksOf(h history.History, target string) map[at]layout.Mark {
+	marks := map[at]layout.Mark{}
+	for _, c := range h.Changes {
+		cells := []at{{c.At, ""}}
+		if c.Target == "" || c.Target == target {
+			cells = append(cells, at{c.At, c.Metric})
+		}
+		for _, cell := range cells {
+			switch {
+			case c.Worse:
+				marks[cell] = layout.Bad
+			case marks[cell] == layout.Plain:
+				marks[cell] = layout.Good
+			}
+		}
+	}
+	return marks
 }
 
 func historyHTML(w io.Writer, all []history.History, assets layout.Assets) error {

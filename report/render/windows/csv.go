@@ -1,4 +1,5 @@
-package render
+// Package windows writes the windows of a report, the columns behind its charts, as CSV.
+package windows
 
 import (
 	"encoding/csv"
