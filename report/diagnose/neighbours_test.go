@@ -139,3 +139,63 @@ func TestAddressConflict(t *testing.T) {
 		})
 	}
 }
+
+// TestStaleAddress: a service that moved while a proxy goes on asking its old address, where
+// another machine answers or nobody does, and one that only got a further address.
+func TestStaleAddress(t *testing.T) {
+	const moved = 10.0
+	held := func(w chained, at float64, addr string, value float64) {
+		w.event(probe.Event{
+			Kind: probe.AddressHeld, At: dur(at), Host: "api-1", Source: probe.Source{Host: "api-1", Name: "neighbours"},
+			Local: netip.AddrPortFrom(netip.MustParseAddr(addr), 0), State: rightful, Value: value, Kernel: &probe.Kernel{Interface: "eth0"},
+		})
+	}
+	taken := func(w chained) {
+		w.event(probe.Event{
+			Kind: probe.NeighbourChange, At: dur(moved + 0.05), Host: serverHost, Source: probe.Source{Host: serverHost, Name: "neighbours"},
+			Remote: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.3"), 0), Reason: rightful, State: intruder, Kernel: &probe.Kernel{Interface: "eth0"},
+		})
+	}
+	for _, test := range []struct {
+		name   string
+		status uint16
+		after  func(w chained)
+		want   string // empty: any but stale-address
+		host   string
+	}{
+		{"another machine has it", 404, func(w chained) {
+			held(w, moved, "10.0.0.3", 0)
+			held(w, moved, "10.0.0.33", 1)
+			taken(w)
+		}, "stale-address", serverHost},
+		{"it has one more", 404, func(w chained) { held(w, moved, "10.0.0.33", 1) }, "", ""},
+		{"it gave up one that nobody asks", 404, func(w chained) { held(w, -1, "10.0.7.3", 1); held(w, moved, "10.0.7.3", 0) }, "", ""},
+		{"it was without for a moment", 404, func(w chained) {
+			held(w, moved, "10.0.0.3", 0)
+			held(w, moved+0.2, "10.0.0.3", 1)
+		}, "", ""},
+	} {
+		for seed := range uint64(3) {
+			w := newChained(seed)
+			held(w, -1, "10.0.0.3", 1)
+			w.hop(serverHost, "nginx", "*:8080", 10, 2, 4, 0, 0, 1, 0.01)
+			w.peer(serverHost, "nginx", "10.0.0.3:8080", 4, 0, 0.01, 0)
+			w.hop("api-1", "api", "*:8080", 20, 8, 0, 0, 0, 0, 0)
+			w.fail = func(r *request) {
+				if r.due >= moved {
+					r.fault, r.status, r.latency = attack.Status, test.status, 0.002
+				}
+			}
+			w.play()
+			test.after(w)
+			w.complete()
+			f := diagnose.Analyze(w.log).Findings[0]
+			switch {
+			case test.want == "" && f.Cause == "stale-address":
+				t.Errorf("%s, seed %d: %s %s: %s", test.name, seed, f.Verdict, f.Cause, f.Summary)
+			case test.want != "" && (f.Verdict != diagnose.Explains || f.Cause != test.want || f.Host != test.host):
+				t.Errorf("%s, seed %d: %s %s on %s (%.2f): %s\n%v", test.name, seed, f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+		}
+	}
+}

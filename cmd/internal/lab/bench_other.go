@@ -12,6 +12,7 @@ const (
 	clientAddr   = "10.90.1.2"
 	RouterClient = "10.90.1.1"
 	ServerAddr   = "10.90.2.2"
+	MovedAddr    = "10.90.2.3"
 	StandbyAddr  = "10.90.3.2"
 	VirtualAddr  = "10.90.9.9"
 )
@@ -22,6 +23,7 @@ type Network struct{ Client, Router, Server, Standby string }
 func (*Bench) Network(bool) (*Network, error) { return nil, ErrLinuxOnly }
 
 func (*Bench) Twin(*Network) (string, error) { return "", ErrLinuxOnly }
+func (*Bench) Move(*Network) error           { return ErrLinuxOnly }
 func (*Bench) StartTwin(string) error        { return ErrLinuxOnly }
 func (*Bench) Announce(string) error         { return ErrLinuxOnly }
 

@@ -23,6 +23,7 @@ const (
 	RouterClient  = "10.90.1.1" // the router's address towards the client
 	RouterServer  = "10.90.2.1" // the router's address towards the server
 	ServerAddr    = "10.90.2.2"
+	MovedAddr     = "10.90.2.3" // where the server goes (Move)
 	standbyRouter = "10.90.3.1"
 	StandbyAddr   = "10.90.3.2"
 	VirtualAddr   = "10.90.9.9" // held by server and standby, routed to the one
@@ -121,6 +122,16 @@ func (b *Bench) Twin(n *Network) (string, error) {
 		return "", fmt.Errorf("add a twin of the server: %w", err)
 	}
 	return twin, nil
+}
+
+// Move gives the server another address of its network instead of the one that it has.
+func (b *Bench) Move(n *Network) error {
+	return errors.Join(
+		command("ip", "-n", n.Server, "addr", "add", MovedAddr+"/24", "dev", "uplink"),
+		command("ip", "-n", n.Server, "addr", "del", ServerAddr+"/24", "dev", "uplink"),
+		command("ip", "-n", n.Server, "addr", "replace", MovedAddr+"/24", "dev", "uplink"), // it goes with the first
+		command("ip", "-n", n.Server, "route", "replace", "default", "via", RouterServer),
+	)
 }
 
 // StartTwin brings a twin's device up. Its network takes a moment until it passes on what

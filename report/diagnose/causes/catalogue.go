@@ -70,6 +70,7 @@ func Catalogue() []inquiry.Rule {
 		applicationError(),
 		configurationChange(),
 		denyRule(),
+		staleAddress(),
 		podsNotReady(),
 		podEvicted(),
 	})

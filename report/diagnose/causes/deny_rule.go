@@ -17,7 +17,7 @@ func denyRule() inquiry.Rule {
 		Told:  []evidence.Clue{evidence.DeniesItself},
 		// A rate, a size or credentials are rules that have names of their own, and a limit lets
 		// some pass.
-		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded},
+		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale},
 		Never:  []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.DeniesItself, Yes: inquiry.Proves, No: 0},

@@ -174,6 +174,9 @@ const (
 	NameUnknown        // the name has no address, or nobody says which
 	AddressAway        // one of several addresses takes no connection, the others do
 	AddressMoved       // the address went to another machine when it began
+	AddressLeft        // its host gave up the address that others go on asking, and nobody was seen to have it since
+	AddressTaken       // so, and somebody else answers there
+	AddressStale       // this hop goes on asking an address that the next one gave up, and somebody else answers there
 	AddressContested   // two machines have the address, and it went from one to the other when it began
 	TooLarge           // 413, 414, 431
 	Unauthorized       // 401, 403

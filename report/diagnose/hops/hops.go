@@ -362,6 +362,28 @@ func (p *Peer) most() float64 {
 	return most
 }
 
+// AskedAt returns who was seen to ask an address, at any port; nobody in a graph that is nil.
+func (g *Graph) AskedAt(addr netip.Addr) []*Peer {
+	if g == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(g.Peers), func(p *Peer) bool { return p.Addr.Addr().Unmap() != addr })
+}
+
+// LastAsked returns when the last connection to a peer was seen, in seconds; 0: never.
+func (p *Peer) LastAsked() float64 {
+	last := 0.0
+	for _, name := range []string{probe.PeerConnections, probe.Connecting} {
+		t := p.Tracks[name]
+		for i, v := range t.Value {
+			if v > 0 {
+				last = max(last, t.At[i])
+			}
+		}
+	}
+	return last
+}
+
 // Hosts returns the hosts of the instances.
 func (h *Hop) Hosts() []string {
 	var out []string

@@ -108,6 +108,69 @@ func keeps(c *evidence.Case, addr netip.Addr, hardware string) bool {
 	return held
 }
 
+// Departure is an address that a host of the way gave up when requests began to fail.
+type Departure struct {
+	Addr  netip.Addr
+	Host  string
+	At    float64      // seconds
+	Now   []netip.Addr // the addresses that it has instead
+	Taken string       // who has the address since, as a neighbour saw it; empty: nobody was seen to
+	Seen  string       // that neighbour
+}
+
+// Departures returns the addresses that a host gave up about the time when faults began, and
+// has not had again.
+func Departures(c *evidence.Case, h evidence.Hop) []Departure {
+	const before = 15.0 // seconds: kept connections go on for a while, and waits take their time to fail
+	var out []Departure
+	var now []netip.Addr
+	for _, e := range c.Run.Log.Events {
+		if e.Kind != probe.AddressHeld || !h.Has(e.Host) || e.At.Seconds() > c.To {
+			continue
+		}
+		addr := e.Local.Addr().Unmap()
+		same := func(d Departure) bool { return d.Addr == addr }
+		if e.Value == 1 {
+			out = slices.DeleteFunc(out, same)
+			if at := e.At.Seconds(); at > 0 {
+				now = append(now, addr)
+			}
+		} else if at := e.At.Seconds(); at > max(0, c.At-before) && at < c.At+1 && !slices.ContainsFunc(out, same) {
+			out = append(out, Departure{Addr: addr, Host: e.Host, At: at})
+		}
+	}
+	names := hardware(c)
+	for i := range out {
+		d := &out[i]
+		for _, a := range now {
+			if a != d.Addr && a.Is4() == d.Addr.Is4() && !slices.Contains(d.Now, a) {
+				d.Now = append(d.Now, a)
+			}
+		}
+		for _, e := range c.Run.Log.Events {
+			if e.Kind == probe.NeighbourChange && e.Remote.Addr().Unmap() == d.Addr && e.At.Seconds() > d.At-1 && names[e.State] != d.Host {
+				d.Taken, d.Seen = e.State, e.Host
+				if names[e.State] != "" {
+					d.Taken = names[e.State] + " (" + e.State + ")"
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Text says what became of the address: "upstream gave up 10.0.0.5 at 8.1 s (it has 10.0.0.6)".
+func (d Departure) Text() string {
+	s := fmt.Sprintf("%s gave up %s %s into the run", d.Host, d.Addr, format.Seconds(d.At))
+	if len(d.Now) > 0 {
+		s += fmt.Sprintf(" and has %s instead", d.Now[0])
+	}
+	if d.Taken != "" {
+		s += fmt.Sprintf("; %s has it since, as the neighbour table of %s says", d.Taken, d.Seen)
+	}
+	return s
+}
+
 // Text says who had the address, and how often it changed.
 func (m Move) Text() string {
 	names := make([]string, len(m.Holders))

@@ -87,7 +87,7 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		if waits && r.Symptom {
 			return // where they wait is known: that they do says nothing more
 		}
-		nameless := r.Leg == inquiry.Path && lacksNames(r, c.Facts[i])
+		nameless := r.Leg == inquiry.Path && beside(r, c.Facts[i])
 		if waits && r.Leg == inquiry.Path && c.Way.Culprit.State != report.StandsNetwork && !nameless {
 			continue // what was asked had arrived
 		}
@@ -136,10 +136,10 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 	}
 }
 
-// lacksNames reports whether a hop was without an answer that a rule goes by of who looks up
-// names for it: which is asked beside the way of the requests, wherever they wait.
-func lacksNames(r inquiry.Rule, f *evidence.Facts) bool {
-	return slices.ContainsFunc([]evidence.Clue{evidence.NamesAway, evidence.SaysUnknownName}, func(x evidence.Clue) bool {
+// beside reports whether a rule goes by what is asked beside the way of the requests, wherever
+// they wait, and a hop was without it: who looks up names for it, and who has an address.
+func beside(r inquiry.Rule, f *evidence.Facts) bool {
+	return slices.ContainsFunc([]evidence.Clue{evidence.NamesAway, evidence.SaysUnknownName, evidence.AddressContested}, func(x evidence.Clue) bool {
 		return f[x].Is == evidence.Yes && slices.Contains(r.Any, x)
 	})
 }
@@ -158,6 +158,9 @@ func outOfReach(c *inquiry.Investigation, r inquiry.Rule, index int) bool {
 	}
 	for i := 1; i <= index; i++ {
 		f := c.Facts[i]
+		if r.Leg != inquiry.Path && (f[evidence.AddressLeft].Is == evidence.Yes || f[evidence.AddressTaken].Is == evidence.Yes) {
+			return true // it is asked at an address that is not its own any more
+		}
 		if f[evidence.NotAsked].Is == evidence.Yes && !(i == index && slices.ContainsFunc(r.Any, func(x evidence.Clue) bool {
 			return (x == evidence.LateOut || x == evidence.FailingOut) && f[x].Is == evidence.Yes
 		})) {

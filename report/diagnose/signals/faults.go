@@ -45,6 +45,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	observeProcesses(c, f, h)
 	observePods(c, f, h)
 	observeNeighbours(c, f, h)
+	observeDeparture(c, f, h)
 	if f[evidence.SentNone].Is == evidence.Yes && f[evidence.LivePacket].Is == evidence.Yes {
 		f[evidence.Relayed] = evidence.Fact{Is: evidence.Yes, Source: f[evidence.LivePacket].Source, Text: f[evidence.LivePacket].Text + ", and not of " + h.Host}
 	}

@@ -15,7 +15,7 @@ import (
 // Scenarios are limits, timeouts and restarts of a real nginx as the server.
 func Scenarios() []lab.Scenario {
 	scenario := lab.InNetwork("nginx")
-	return []lab.Scenario{
+	return append(staleScenarios(), []lab.Scenario{
 		scenario("rate-limit", "rate-limit-policy", "nginx-limit-req",
 			"nginx closes what exceeds its request rate without an answer (limit_req, 444)", func(b *lab.Bench) error {
 				rate := b.Whole(180, 300)
@@ -160,7 +160,7 @@ func Scenarios() []lab.Scenario {
 				b.RampTo(100, b.Between(350, 500), 18*time.Second)
 				return b.WatchKernel(n.Server, "server")
 			}),
-	}
+	}...)
 }
 
 // StartOrigin runs nginx as the server of a network; with work it has a backend

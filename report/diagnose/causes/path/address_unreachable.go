@@ -15,10 +15,11 @@ func addressUnreachable() inquiry.Rule {
 		Any:   []evidence.Clue{evidence.Unanswered, evidence.StandsUnreached},
 		Proof: []evidence.Clue{evidence.Unanswered},
 		Told:  []evidence.Clue{evidence.Unanswered},
-		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.AddressTaken},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.Unanswered, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.AddressLeft, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // nobody serves there any more
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
