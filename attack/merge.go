@@ -39,10 +39,7 @@ func (w Window) Merge(o Window) Window {
 // mergeCells adds up the cells that count alike.
 func mergeCells(a, b []Cell) []Cell {
 	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(x, y Cell) int {
-		return cmp.Or(cmp.Compare(x.DueWindow, y.DueWindow), cmp.Compare(x.Remote, y.Remote), cmp.Compare(x.Fault, y.Fault),
-			cmp.Compare(x.Detail.Kind, y.Detail.Kind), cmp.Compare(x.Detail.Code, y.Detail.Code), cmp.Compare(x.Phase, y.Phase), compareBool(x.Reused, y.Reused), compareBool(x.Held, y.Held))
-	})
+	slices.SortStableFunc(all, Cell.Compare)
 	out := all[:0]
 	for _, c := range all {
 		if n := len(out); n > 0 && out[n-1].alike(c) {
@@ -54,6 +51,12 @@ func mergeCells(a, b []Cell) []Cell {
 		out = append(out, c)
 	}
 	return slices.Clip(out)
+}
+
+// Compare orders cells by what they count.
+func (c Cell) Compare(o Cell) int {
+	return cmp.Or(cmp.Compare(c.DueWindow, o.DueWindow), cmp.Compare(c.Remote, o.Remote), cmp.Compare(c.Fault, o.Fault),
+		cmp.Compare(c.Detail.Kind, o.Detail.Kind), cmp.Compare(c.Detail.Code, o.Detail.Code), cmp.Compare(c.Phase, o.Phase), compareBool(c.Reused, o.Reused), compareBool(c.Held, o.Held))
 }
 
 // alike reports whether two cells count the same thing.

@@ -30,22 +30,7 @@ func calibrationRuns(quick, full int) int {
 // is no time left for it.
 func cell(t *testing.T, what, series, wanted string, runs int, measure func(r *calibration.Row)) (calibration.Row, bool) {
 	t.Helper()
-	table, err := kept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash, err := code()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, ok, err := table.Cell(calibration.Row{What: what, Series: series, Wanted: wanted, Runs: runs, Code: hash}, measure)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ok {
-		t.Logf("%s; %s: %s, wanted %s", what, series, r.Share(), wanted)
-	}
-	return r, ok
+	return calibration.Cell(t, kept, code, calibration.Row{What: what, Series: series, Wanted: wanted, Runs: runs}, measure)
 }
 
 // beyond reports whether a share is surely larger than it may be (99 %).

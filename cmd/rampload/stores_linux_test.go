@@ -51,16 +51,26 @@ func startVictoriaLogs(t *testing.T, fields string) *victoriaLogs {
 	startDaemon(t, program, "-storageDataPath="+t.TempDir(), "-httpListenAddr="+addr, "-loggerLevel=ERROR", "-memory.allowedBytes=256MB")
 	v := &victoriaLogs{url: "http://" + addr, fields: fields}
 	until(t, "VictoriaLogs", answers(v.url+"/health"))
-	ticker := time.NewTicker(700 * time.Millisecond)
+	every(t, 700*time.Millisecond, v.ship, func() {
+		v.ship()
+		if v.refused != "" {
+			t.Errorf("VictoriaLogs refused lines: %s", v.refused)
+		}
+	})
+	return v
+}
+
+// every does something again and again until the test ends, and at the end something once.
+func every(t *testing.T, interval time.Duration, do, end func()) {
+	ticker := time.NewTicker(interval)
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)
 		for {
 			select {
 			case <-ticker.C:
-				v.ship()
+				do()
 			case <-done:
-				v.ship()
 				return
 			}
 		}
@@ -69,11 +79,8 @@ func startVictoriaLogs(t *testing.T, fields string) *victoriaLogs {
 		ticker.Stop()
 		close(done)
 		<-over
-		if v.refused != "" {
-			t.Errorf("VictoriaLogs refused lines: %s", v.refused)
-		}
+		end()
 	})
-	return v
 }
 
 func (v *victoriaLogs) ship() {

@@ -91,23 +91,7 @@ func TestJaeger(t *testing.T) {
 	startDaemon(t, program, addr)
 	until(t, "Jaeger", answers("http://"+addr+"/api/services"))
 	spans := &tracer{url: "http://" + addr, waiting: map[string][]*trace.Span{}}
-	ticker := time.NewTicker(5 * time.Second) // as libraries do
-	done, over := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(over)
-		for {
-			select {
-			case <-ticker.C:
-				spans.handOn()
-			case <-done:
-				return
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		ticker.Stop()
-		close(done)
-		<-over
+	every(t, 5*time.Second, spans.handOn, func() { // as libraries do
 		if spans.refused != "" {
 			t.Errorf("Jaeger refused spans: %s", spans.refused)
 		}

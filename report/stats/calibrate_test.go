@@ -35,22 +35,7 @@ func seeds(quick, full int) (int, uint64) {
 // there is no time left for it.
 func cell(t *testing.T, what, series, wanted string, runs int, measure func(r *calibration.Row)) (calibration.Row, bool) {
 	t.Helper()
-	table, err := kept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash, err := code()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, ok, err := table.Cell(calibration.Row{What: what, Series: series, Wanted: wanted, Runs: runs, Code: hash}, measure)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ok && table.Full() {
-		t.Logf("%s; %s: %s, wanted %s", what, series, r.Share(), wanted)
-	}
-	return r, ok
+	return calibration.Cell(t, kept, code, calibration.Row{What: what, Series: series, Wanted: wanted, Runs: runs}, measure)
 }
 
 // gridEnds drops what the grid no longer has of a kind of measurement, unless there was no

@@ -318,12 +318,7 @@ func (t *totals) add(from *tally) {
 // at most so many failures of the window, the earliest.
 func (t *totals) close(most int) []attack.Failure {
 	w := &t.window
-	slices.SortFunc(w.Cells, func(a, b attack.Cell) int {
-		return cmp.Or(
-			cmp.Compare(a.DueWindow, b.DueWindow), cmp.Compare(a.Remote, b.Remote),
-			cmp.Compare(a.Fault, b.Fault),
-			cmp.Compare(a.Detail.Kind, b.Detail.Kind), cmp.Compare(a.Detail.Code, b.Detail.Code), cmp.Compare(a.Phase, b.Phase), compareBool(a.Reused, b.Reused), compareBool(a.Held, b.Held))
-	})
+	slices.SortFunc(w.Cells, attack.Cell.Compare)
 	for _, r := range t.requests {
 		if r.Attempts > 0 {
 			w.Requests = append(w.Requests, r)
@@ -346,14 +341,4 @@ func (t *totals) close(most int) []attack.Failure {
 	failures := t.failures
 	t.failures = nil
 	return failures
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }

@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rampload/rampload/report/stats"
@@ -180,6 +181,27 @@ func replace(path string, data []byte) error {
 		return fmt.Errorf("write calibration: %w", err)
 	}
 	return nil
+}
+
+// Cell is [Table.Cell] of the table and code of a test, which an error ends, and logs what
+// was measured.
+func Cell(t testing.TB, table func() (*Table, error), code func() (string, error), r Row, measure func(r *Row)) (Row, bool) {
+	t.Helper()
+	kept, err := table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Code, err = code(); err != nil {
+		t.Fatal(err)
+	}
+	r, ok, err := kept.Cell(r, measure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok {
+		t.Logf("%s; %s: %s, wanted %s", r.What, r.Series, r.Share(), r.Wanted)
+	}
+	return r, ok
 }
 
 // Code returns a short hash of what a measurement depends on: of folders all Go files but

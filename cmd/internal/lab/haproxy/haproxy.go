@@ -139,7 +139,7 @@ func haproxyScenarios() []lab.Scenario {
 // Balancer is haproxy as a scenario wants it: parts of its configuration.
 type Balancer struct {
 	flags                               []string
-	Global, Defaults, frontend, backend string
+	Global, Defaults, frontend, Backend string
 	server                              string // parameters of each server
 	Servers                             []*lab.Child
 }
@@ -171,7 +171,7 @@ frontend front
 	default_backend back
 backend back
 	%s
-%s`, statsSocket(b), h.Global, h.Defaults, addr, h.frontend, h.backend, servers.String())
+%s`, statsSocket(b), h.Global, h.Defaults, addr, h.frontend, h.Backend, servers.String())
 	file := filepath.Join(b.Env.Dir, "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		return 0, err

@@ -94,14 +94,7 @@ table ip lab {
 				if err != nil {
 					return err
 				}
-				if err := b.NFT(n.Router, fmt.Sprintf(`
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		iifname to-client tcp dport 8080 tcp flags & psh == psh numgen random mod 10000 < %d counter name harm reject with tcp reset
-	}
-}`, b.Whole(100, 200))); err != nil {
+				if err := b.NFT(n.Router, lab.Filter("forward", fmt.Sprintf("iifname to-client tcp dport 8080 tcp flags & psh == psh numgen random mod 10000 < %d counter name harm reject with tcp reset", b.Whole(100, 200)))); err != nil {
 					return err
 				}
 				b.Remote(c, "payments", lab.Post("/payments", 600), n)

@@ -100,14 +100,7 @@ table ip lab {
 				if err != nil {
 					return err
 				}
-				if err := b.NFT(n.Router, `
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		iifname to-client tcp dport 8080 meta length > 1200 counter name harm reject with tcp reset
-	}
-}`); err != nil {
+				if err := b.NFT(n.Router, lab.Filter("forward", "iifname to-client tcp dport 8080 meta length > 1200 counter name harm reject with tcp reset")); err != nil {
 					return err
 				}
 				b.Remote(c, "orders", lab.Mixed(lab.Post("/orders", 300), lab.Post("/bulk", b.Whole(2500, 5000)), 0.03), n)
@@ -135,14 +128,7 @@ table ip lab {
 				if err != nil {
 					return err
 				}
-				if err := b.NFT(n.Router, `
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		iifname to-client tcp dport 8080 ct state invalid tcp flags & rst == 0 counter name harm reject with tcp reset
-	}
-}`); err != nil {
+				if err := b.NFT(n.Router, lab.Filter("forward", lab.ResetInvalid)); err != nil {
 					return err
 				}
 				b.Remote(c, "orders", lab.Post("/orders", 400), n)
@@ -170,7 +156,7 @@ table ip elsewhere {
 				if err != nil {
 					return err
 				}
-				if err := forgetful(b, n, 600, "iifname to-client tcp dport 8080 ct state invalid tcp flags & rst == 0 counter name harm reject with tcp reset"); err != nil {
+				if err := forgetful(b, n, 600, lab.ResetInvalid); err != nil {
 					return err
 				}
 				b.Remote(c, "orders", lab.Post("/orders", 400), n)
@@ -229,14 +215,7 @@ func dropping(b *lab.Bench, match string, requests []profiles.Request, load floa
 	if err != nil {
 		return err
 	}
-	if err := b.NFT(n.Router, fmt.Sprintf(`
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		%s counter name harm drop
-	}
-}`, match)); err != nil {
+	if err := b.NFT(n.Router, lab.Filter("forward", match+" counter name harm drop")); err != nil {
 		return err
 	}
 	b.Remote(c, "orders", requests, n)
@@ -248,20 +227,8 @@ table ip lab {
 // forgetful lets the router's tracking forget established connections after some
 // seconds, take up none in the middle, and apply a rule.
 func forgetful(b *lab.Bench, n *lab.Network, seconds int, rule string) error {
-	for name, value := range map[string]string{
-		"nf_conntrack_tcp_timeout_established": fmt.Sprint(seconds),
-		"nf_conntrack_tcp_loose":               "0",
-	} {
-		if err := b.Sysctl(n.Router, "net/netfilter/"+name, value); err != nil {
-			return err
-		}
+	if err := lab.Forgetful(b, n.Router, seconds); err != nil {
+		return err
 	}
-	return b.NFT(n.Router, fmt.Sprintf(`
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		%s
-	}
-}`, rule))
+	return b.NFT(n.Router, lab.Filter("forward", rule))
 }

@@ -160,14 +160,7 @@ func filter(b *lab.Bench, hook, match string, load float64) error {
 	if hook == "input" {
 		where = n.Server
 	}
-	if err := b.NFT(where, fmt.Sprintf(`
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook %s priority 0;
-		%s counter name harm reject with tcp reset
-	}
-}`, hook, match)); err != nil {
+	if err := b.NFT(where, lab.Filter(hook, match+" counter name harm reject with tcp reset")); err != nil {
 		return err
 	}
 	b.Remote(c, "orders", lab.Post("/orders", 400), n)
@@ -213,22 +206,10 @@ func idleExpiry(b *lab.Bench, seconds, size int) error {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{
-		"nf_conntrack_tcp_timeout_established": fmt.Sprint(seconds),
-		"nf_conntrack_tcp_loose":               "0",
-	} {
-		if err := b.Sysctl(n.Router, "net/netfilter/"+name, value); err != nil {
-			return err
-		}
+	if err := lab.Forgetful(b, n.Router, seconds); err != nil {
+		return err
 	}
-	if err := b.NFT(n.Router, `
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		iifname to-client tcp dport 8080 ct state invalid tcp flags & rst == 0 counter name harm reject with tcp reset
-	}
-}`); err != nil {
+	if err := b.NFT(n.Router, lab.Filter("forward", lab.ResetInvalid)); err != nil {
 		return err
 	}
 	b.Remote(c, "orders", lab.Post("/orders", 400), n)
@@ -258,14 +239,7 @@ func loss(b *lab.Bench, per10000 int) error {
 	if err != nil {
 		return err
 	}
-	if err := b.NFT(n.Router, fmt.Sprintf(`
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		numgen random mod 10000 < %d counter name harm drop
-	}
-}`, per10000)); err != nil {
+	if err := b.NFT(n.Router, lab.Filter("forward", fmt.Sprintf("numgen random mod 10000 < %d counter name harm drop", per10000))); err != nil {
 		return err
 	}
 	b.Remote(c, "orders", lab.Post("/orders", 400), n)
@@ -312,14 +286,7 @@ func blackHole(b *lab.Bench, later time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := b.NFT(n.Router, `
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook output priority 0;
-		icmp type destination-unreachable counter name harm drop
-	}
-}`); err != nil {
+	if err := b.NFT(n.Router, lab.Filter("output", "icmp type destination-unreachable counter name harm drop")); err != nil {
 		return err
 	}
 	b.Remote(c, "orders", lab.Get("/orders"), n)

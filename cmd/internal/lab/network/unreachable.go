@@ -26,14 +26,7 @@ func unreachableScenarios() []lab.Scenario {
 				if err := b.Sysctl(n.Router, "net/ipv4/icmp_ratelimit", "0"); err != nil {
 					return err
 				}
-				if err := b.NFT(n.Router, fmt.Sprintf(`
-table ip lab {
-	counter harm {}
-	chain c {
-		type filter hook forward priority 0;
-		iifname lag tcp dport 8080 tcp flags & (syn | ack) == syn numgen random mod 1000 < %d counter name harm reject
-	}
-}`, b.Whole(20, 50))); err != nil {
+				if err := b.NFT(n.Router, lab.Filter("forward", fmt.Sprintf("iifname lag tcp dport 8080 tcp flags & (syn | ack) == syn numgen random mod 1000 < %d counter name harm reject", b.Whole(20, 50)))); err != nil {
 					return err
 				}
 				// A kernel that hears of the refusal while it is still in connect(2) takes it for

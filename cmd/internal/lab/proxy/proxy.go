@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rampload/rampload/cmd/internal/lab"
+	"github.com/rampload/rampload/cmd/internal/lab/haproxy"
 	"github.com/rampload/rampload/cmd/internal/lab/services"
 )
 
@@ -269,37 +270,10 @@ http {
 
 // startHaproxy starts haproxy on port 8080 of the router.
 func startHaproxy(b *lab.Bench, netns, global, defaults, backend string, up *lab.Child) error {
-	conf := fmt.Sprintf(`global
-	nbthread 1
-	log stdout format raw local0
-	%s
-defaults
-	mode http
-	log global
-	option httplog
-	option dontlog-normal
-	timeout client 30s
-	timeout connect 3s
-	timeout server 10s
-	%s
-frontend front
-	bind %s:8080
-	default_backend back
-backend back
-	%s
-	server upstream %s
-`, global, defaults, lab.RouterClient, backend, up.Addr())
-	file := filepath.Join(b.Env.Dir, "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		return err
-	}
-	if _, err := b.Program(netns, nil, "haproxy", "-db", "-f", file); err != nil {
-		return err
-	}
-	if err := b.Answers(netns, netip.MustParseAddr(lab.RouterClient), 8080); err != nil {
-		return err
-	}
+	h := haproxy.Balancer{Global: global, Defaults: defaults, Backend: backend, Servers: []*lab.Child{up}}
 	// Termination states: see "Session state at disconnection" in its manual.
-	b.WatchLog("haproxy.log", " SC-- ", " SH-- ", " SD-- ", " sQ-- ", " sH-- ")
+	if _, err := haproxy.StartBalancer(b, netns, lab.RouterClient, h, " SC-- ", " SH-- ", " SD-- ", " sQ-- ", " sH-- "); err != nil {
+		return err
+	}
 	return b.WatchKernel(netns, "proxy", "ListenOverflows")
 }
