@@ -83,8 +83,11 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	if cfg.Others != nil {
 		cfg.Others(live.readings)
 	}
-	for _, s := range cfg.Samplers {
-		wg.Go(func() { finish(sample(probing, s, cfg, live)) })
+	for i, s := range cfg.Samplers {
+		// Not all at one moment: together they would keep a core from the load for as long
+		// as they take in all, which shows in its latency.
+		apart := cfg.SampleEvery * time.Duration(i) / time.Duration(len(cfg.Samplers))
+		wg.Go(func() { finish(sample(probing, s, apart, cfg, live)) })
 	}
 	for _, w := range cfg.Watchers {
 		wg.Go(func() { finish(watch(probing, w, cfg)) })

@@ -139,6 +139,37 @@ func TestRunRecordsBaselineLoadAndCoolDown(t *testing.T) {
 	})
 }
 
+// Sources read at moments of their own, and each in its period.
+func TestSourcesReadApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		cfg := config(&steadyLoader{length: 5 * time.Second}, m)
+		const sources = 4
+		var all []*scriptedSampler
+		for range sources {
+			s := &scriptedSampler{clock: cfg.Clock, name: "host"}
+			all, cfg.Samplers = append(all, s), append(cfg.Samplers, s)
+		}
+		if _, err := Run(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		at := map[time.Duration]int{}
+		for _, when := range m.samples {
+			at[when]++
+		}
+		for when, n := range at {
+			if when > -time.Second && n > 1 {
+				t.Errorf("%d readings at %s", n, when)
+			}
+		}
+		for i, s := range all {
+			if s.reads < 25 || s.reads > 30 { // 7 s
+				t.Errorf("source %d was read %d times", i, s.reads)
+			}
+		}
+	})
+}
+
 func TestAbortStopsTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}

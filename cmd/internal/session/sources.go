@@ -16,16 +16,17 @@ import (
 // silence is recorded as a gap.
 const gapPeriods = 3
 
-// sample reads one source at its own pace until ctx is done. Sources never wait
-// for each other, and a slow one skips readings rather than queue them.
-func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.Status {
+// sample reads one source at its own pace until ctx is done: at once, and then each period,
+// apart later than others. Sources never wait for each other, and a slow one skips
+// readings rather than queue them.
+func sample(ctx context.Context, s probe.Sampler, apart time.Duration, cfg Config, live *live) probe.Status {
 	status := probe.Status{Source: s.Source(), State: probe.Measured}
 	defer s.Close()
 	every := cfg.SampleEvery
 	if paced, ok := s.(probe.PacedSource); ok {
 		every = max(every, paced.Every())
 	}
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(every + apart) // until the second reading
 	defer ticker.Stop()
 
 	var (
@@ -85,6 +86,10 @@ func sample(ctx context.Context, s probe.Sampler, cfg Config, live *live) probe.
 			}
 			return status
 		case <-ticker.C:
+			if apart > 0 {
+				ticker.Reset(every)
+				apart = 0
+			}
 		}
 	}
 }
