@@ -32,8 +32,9 @@ type TraceOptions struct {
 	// about 8,000 resets with their arrival and closing per CPU and interval, or
 	// less on many CPUs so that all take at most 64 MB.
 	BufferKB int
-	// MaxPerSecond bounds the resets that are reported one by one; 0: 3,000.
-	// Those beyond are counted together: see [probe.Event].Count.
+	// MaxPerSecond bounds the resets that are reported one by one; 0: 1,500.
+	// Those beyond are counted together: see [probe.Event].Count. In a storm, with four
+	// times as many and more, an eighth of it is, and all others are counted.
 	MaxPerSecond int
 	// WithoutStates leaves the sock:inet_sock_set_state tracepoint off. Then
 	// RSTReceived events carry no State, and a refused SYN looks like a reset.
@@ -73,7 +74,8 @@ type CaptureOptions struct {
 	// Flows bounds the memory of SYN-ACKs to compare TTLs with; 0: 32768.
 	Flows int
 	// MaxPerSecond bounds the packets that are reported one by one, and kept; 0:
-	// 3,000. Those beyond are counted together: see [probe.Event].Count.
+	// 1,500. Those beyond are counted together: see [probe.Event].Count. In a storm,
+	// with four times as many and more, an eighth of it is, and all others are counted.
 	MaxPerSecond int
 	// Sockets takes packets from packet sockets where programs could be loaded, too.
 	Sockets bool

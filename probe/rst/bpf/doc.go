@@ -20,7 +20,8 @@ type Options struct {
 	// Namespaces are the inodes of the network namespaces to look at; empty: all.
 	Namespaces []uint32
 	// PerSecond bounds the resets of a kind that are told one by one; those beyond are
-	// counted. 0: 5,000.
+	// counted. 0: 5,000. After a second with more than four times as many it is an
+	// eighth.
 	PerSecond int
 	// WithoutDelays leaves the timing of accepts and reads off.
 	WithoutDelays bool
@@ -129,7 +130,8 @@ const (
 
 // Delay tells how long packets waited for the process that serves a port, since
 // the last reading: Buckets[i] counts waits below 2^i microseconds that are in no
-// bucket before.
+// bucket before. Every accept is timed. Of reads beyond 1,024 of a second and processor
+// one of 16 is, and counts for 16: a sample, which a count of them in all is too.
 type Delay struct {
 	Kind    WaitKind
 	Port    uint16

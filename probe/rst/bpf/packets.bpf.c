@@ -101,12 +101,23 @@ struct {
 	__type(value, __u8);
 } server_ttls SEC(".maps");
 
-// What each place has taken whole in this second. Places that pass the same packets
-// on take the same ones whole, so that neither counts what the other has taken; but
-// for one or two where a second begins.
+// How many RSTs passed each place in this second, and how many of them are taken whole.
+// Places that pass the same packets on take the same ones whole, so that neither counts
+// what the other has taken; but for one or two where a second begins. So all of them
+// take fewer after a second in which more than STORM times per_second passed any of them.
+#define STORM 4
+#define IN_STORM 8 // one of so many
+
 struct budget {
-	__u64 second, used;
+	__u64 second, seen, limit;
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} packet_storm SEC(".maps"); // the last second that was one
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -165,22 +176,28 @@ static __always_inline int read_at(struct __sk_buff *skb, __u32 at, void *to, __
 static __always_inline int room(__u64 now, __u32 place)
 {
 	__u64 second = now >> 30; // near enough to a second
+	__u32 zero = 0;
+	__u64 *storm = bpf_map_lookup_elem(&packet_storm, &zero);
 	struct budget *b = bpf_map_lookup_elem(&packet_budgets, &place);
 	if (!b) {
-		struct budget first = {.second = second};
+		struct budget first = {};
 		bpf_map_update_elem(&packet_budgets, &place, &first, BPF_NOEXIST);
 		b = bpf_map_lookup_elem(&packet_budgets, &place);
-		if (!b)
-			return 0;
 	}
-	if (b->second != second) { // at worst two processors begin a second each
-		b->second = second;
-		b->used = 0;
-	}
-	if (b->used >= per_second)
+	if (!b || !storm)
 		return 0;
-	__sync_fetch_and_add(&b->used, 1);
-	return 1;
+	if (b->second != second) { // at worst two processors begin a second each
+		b->limit = per_second;
+		if (*storm + 1 == second)
+			b->limit = per_second / IN_STORM;
+		b->second = second;
+		b->seen = 0;
+	}
+	int may = b->seen < b->limit;
+	__sync_fetch_and_add(&b->seen, 1);
+	if (b->seen > (__u64)STORM * per_second && *storm != second)
+		*storm = second;
+	return may;
 }
 
 static __always_inline void lose_packet(void)

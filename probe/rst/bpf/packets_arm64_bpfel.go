@@ -16,7 +16,8 @@ import (
 type packetsBudget struct {
 	_      structs.HostLayout
 	Second uint64
-	Used   uint64
+	Seen   uint64
+	Limit  uint64
 }
 
 type packetsPacketFold struct {
@@ -79,6 +80,7 @@ const (
 	packetsMapPacketBudgets   = "packet_budgets"
 	packetsMapPacketFolds     = "packet_folds"
 	packetsMapPacketScratches = "packet_scratches"
+	packetsMapPacketStorm     = "packet_storm"
 	packetsMapPackets         = "packets"
 	packetsMapPacketsLost     = "packets_lost"
 	packetsMapServerTtls      = "server_ttls"
@@ -146,6 +148,7 @@ type packetsMapSpecs struct {
 	PacketBudgets   *ebpf.MapSpec `ebpf:"packet_budgets"`
 	PacketFolds     *ebpf.MapSpec `ebpf:"packet_folds"`
 	PacketScratches *ebpf.MapSpec `ebpf:"packet_scratches"`
+	PacketStorm     *ebpf.MapSpec `ebpf:"packet_storm"`
 	Packets         *ebpf.MapSpec `ebpf:"packets"`
 	PacketsLost     *ebpf.MapSpec `ebpf:"packets_lost"`
 	ServerTtls      *ebpf.MapSpec `ebpf:"server_ttls"`
@@ -185,6 +188,7 @@ type packetsMaps struct {
 	PacketBudgets   *ebpf.Map `ebpf:"packet_budgets"`
 	PacketFolds     *ebpf.Map `ebpf:"packet_folds"`
 	PacketScratches *ebpf.Map `ebpf:"packet_scratches"`
+	PacketStorm     *ebpf.Map `ebpf:"packet_storm"`
 	Packets         *ebpf.Map `ebpf:"packets"`
 	PacketsLost     *ebpf.Map `ebpf:"packets_lost"`
 	ServerTtls      *ebpf.Map `ebpf:"server_ttls"`
@@ -196,6 +200,7 @@ func (m *packetsMaps) Close() error {
 		m.PacketBudgets,
 		m.PacketFolds,
 		m.PacketScratches,
+		m.PacketStorm,
 		m.Packets,
 		m.PacketsLost,
 		m.ServerTtls,

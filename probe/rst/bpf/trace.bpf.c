@@ -84,12 +84,16 @@ struct {
 	__type(value, __u64);
 } folded SEC(".maps");
 
-// What has been told whole of each kind of reset in this second. Those beyond
-// per_second are counted: telling one costs ten times as much as counting it.
+// How many resets of each kind there were in this second. Those beyond the limit are
+// counted: telling one costs ten times as much as counting it. After a second with more
+// than STORM times per_second of them a part of that is told whole: in a storm single
+// ones tell nothing new, and are dear when the machine has the least time for them.
 enum { REJECTED = RECEIVED + 1, KINDS };
+#define STORM 4
+#define IN_STORM 8 // one of so many
 
 struct allowance {
-	__u64 second, used;
+	__u64 second, seen, limit;
 };
 
 struct {
@@ -188,6 +192,23 @@ struct wait_key {
 struct waits {
 	__u64 buckets[BUCKETS];
 };
+
+// A busy server reads so often that to time each read would cost more than what is
+// learnt: of those beyond READS_TIMED of a second, on each processor, one of READS_SHARED
+// is timed, and counts for as many.
+#define READS_TIMED 1024
+#define READS_SHARED 16
+
+struct pace {
+	__u64 second, reads;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pace);
+} paces SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -527,13 +548,15 @@ static __always_inline int afford(__u32 kind)
 	if (!a)
 		return 0;
 	if (a->second != second) { // at worst two processors begin a second each
+		a->limit = per_second;
+		if (a->second + 1 == second && a->seen > (__u64)STORM * per_second)
+			a->limit = per_second / IN_STORM;
 		a->second = second;
-		a->used = 0;
+		a->seen = 0;
 	}
-	if (a->used >= per_second)
-		return 0;
-	__sync_fetch_and_add(&a->used, 1);
-	return 1;
+	int may = a->seen < a->limit;
+	__sync_fetch_and_add(&a->seen, 1);
+	return may;
 }
 
 // fold counts an event with those that are like it.
@@ -1118,18 +1141,38 @@ int on_established_v6(__u64 *ctx)
 	return overflown((void *)ctx[0], skb, 0);
 }
 
-static __always_inline void waited(struct sock *sk, __u16 kind)
+// bits is the number of bits that a number needs, at most 31.
+static __always_inline __u32 bits(__u64 n)
+{
+	__u32 bits = 0;
+	if (n >> 31)
+		return BUCKETS - 1;
+	if (n >> 16) {
+		bits += 16;
+		n >>= 16;
+	}
+	if (n >> 8) {
+		bits += 8;
+		n >>= 8;
+	}
+	if (n >> 4) {
+		bits += 4;
+		n >>= 4;
+	}
+	if (n >> 2) {
+		bits += 2;
+		n >>= 2;
+	}
+	return bits + (n > 1 ? 2 : n);
+}
+
+// waited counts, as so many, how long what came last on a connection has waited.
+static __always_inline void waited(struct sock *sk, __u16 kind, __u64 now, __u64 count)
 {
 	struct tcp_sock *tp = (void *)sk;
 	struct wait_key k = {};
-	__u64 now = bpf_ktime_get_ns() / 1000, since = BPF_CORE_READ(tp, tcp_mstamp);
-	__u64 us = now > since ? now - since : 0;
-	__u32 bucket = 0;
-	for (int i = 0; i < BUCKETS - 1; i++) {
-		if (us >> i == 0)
-			break;
-		bucket = i + 1;
-	}
+	__u64 since = BPF_CORE_READ(tp, tcp_mstamp), us = now / 1000;
+	__u32 bucket = bits(us > since ? us - since : 0);
 	k.kind = kind;
 	k.port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	k.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
@@ -1145,7 +1188,7 @@ static __always_inline void waited(struct sock *sk, __u16 kind)
 		w = bpf_map_lookup_elem(&delays, &k);
 	}
 	if (w && bucket < BUCKETS)
-		w->buckets[bucket] += 1;
+		w->buckets[bucket] += count;
 }
 
 static __always_inline void own(struct owner *o)
@@ -1172,7 +1215,7 @@ int on_accept(__u64 *ctx)
 		return 0;
 	if (has_storage)
 		own(bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE));
-	waited(sk, WAIT_ACCEPT);
+	waited(sk, WAIT_ACCEPT, bpf_ktime_get_ns(), 1);
 	return 0;
 }
 
@@ -1192,10 +1235,26 @@ SEC("fentry/tcp_recvmsg")
 int on_read(__u64 *ctx)
 {
 	struct sock *sk = (void *)ctx[0];
-	if (all_ports || !watched(BPF_CORE_READ(sk, __sk_common.skc_num)))
+	// Read as they stand, without a helper: this runs at every read of the machine.
+	if (all_ports || !watched(sk->__sk_common.skc_num))
 		return 0;
-	if (BPF_CORE_READ(sk, sk_receive_queue.qlen) == 0)
+	if (sk->sk_receive_queue.qlen == 0)
 		return 0; // nothing waits: the process does
-	waited(sk, WAIT_READ);
+	__u32 zero = 0;
+	struct pace *p = bpf_map_lookup_elem(&paces, &zero);
+	if (!p)
+		return 0;
+	__u64 n = p->reads++, count = 1;
+	if (n >= READS_TIMED) {
+		if (n % READS_SHARED)
+			return 0;
+		count = READS_SHARED;
+	}
+	__u64 now = bpf_ktime_get_ns(), second = now >> 30;
+	if (p->second != second) {
+		p->second = second;
+		p->reads = 0;
+	}
+	waited(sk, WAIT_READ, now, count);
 	return 0;
 }

@@ -16,7 +16,8 @@ import (
 type traceAllowance struct {
 	_      structs.HostLayout
 	Second uint64
-	Used   uint64
+	Seen   uint64
+	Limit  uint64
 }
 
 type traceCounted struct {
@@ -127,6 +128,12 @@ type traceOwner struct {
 	Comm [16]int8
 }
 
+type tracePace struct {
+	_      structs.HostLayout
+	Second uint64
+	Reads  uint64
+}
+
 type traceRoom struct {
 	_     structs.HostLayout
 	Busy  uint64
@@ -175,6 +182,7 @@ const (
 	traceMapLost                = "lost"
 	traceMapNamespaces          = "namespaces"
 	traceMapOwners              = "owners"
+	traceMapPaces               = "paces"
 	traceMapRetransmits         = "retransmits"
 	traceMapRooms               = "rooms"
 	traceMapTraversals          = "traversals"
@@ -304,6 +312,7 @@ type traceMapSpecs struct {
 	Lost        *ebpf.MapSpec `ebpf:"lost"`
 	Namespaces  *ebpf.MapSpec `ebpf:"namespaces"`
 	Owners      *ebpf.MapSpec `ebpf:"owners"`
+	Paces       *ebpf.MapSpec `ebpf:"paces"`
 	Retransmits *ebpf.MapSpec `ebpf:"retransmits"`
 	Rooms       *ebpf.MapSpec `ebpf:"rooms"`
 	Traversals  *ebpf.MapSpec `ebpf:"traversals"`
@@ -361,6 +370,7 @@ type traceMaps struct {
 	Lost        *ebpf.Map `ebpf:"lost"`
 	Namespaces  *ebpf.Map `ebpf:"namespaces"`
 	Owners      *ebpf.Map `ebpf:"owners"`
+	Paces       *ebpf.Map `ebpf:"paces"`
 	Retransmits *ebpf.Map `ebpf:"retransmits"`
 	Rooms       *ebpf.Map `ebpf:"rooms"`
 	Traversals  *ebpf.Map `ebpf:"traversals"`
@@ -376,6 +386,7 @@ func (m *traceMaps) Close() error {
 		m.Lost,
 		m.Namespaces,
 		m.Owners,
+		m.Paces,
 		m.Retransmits,
 		m.Rooms,
 		m.Traversals,
