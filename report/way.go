@@ -18,8 +18,9 @@ type WayHop struct {
 	Host      string `json:"host,omitempty"`
 	Address   string `json:"address,omitempty"` // of one that nobody watches
 	Port      int    `json:"port"`
-	Instances int    `json:"instances"` // that had connections
-	Known     int    `json:"known"`     // of the same service on watched hosts
+	Failing   string `json:"failing,omitempty"` // host of the instance that the verdict names, of several
+	Instances int    `json:"instances"`         // that had connections
+	Known     int    `json:"known"`             // of the same service on watched hosts
 	Watched   bool   `json:"watched"`
 	// State is where most of its requests stood; empty where none did.
 	State Stand `json:"state,omitempty"`

@@ -89,7 +89,6 @@ func assemble(log *runlog.Log, result diagnose.Result, opt Options) *report.Repo
 	}
 	r.Warnings = append(r.Warnings, redirects(r.Targets)...)
 	r.Hands = hands(log)
-	adviseCompletions(r)
 	notJoined(log, r.Sources)
 	r.Journeys, r.Completions = report.Journeys(r.Targets), report.Completions(r.Targets)
 	r.Events, r.EventsLeftOut = events(log)

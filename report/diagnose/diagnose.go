@@ -53,7 +53,6 @@ func AnalyzeWith(log *runlog.Log, o Options) Result {
 		})
 		verdicts.SayClimbs(a, t, onsets)
 		cases[i] = gather.Investigate(a, t, onsets)
-		out.Targets[i].Way = cases[i].Way.Report()
 		out.Targets[i].Said = spoken.Report(cases[i].Spoken, a.LoadAt)
 	}
 	a.CompareTargets(cases)
@@ -64,6 +63,9 @@ func AnalyzeWith(log *runlog.Log, o Options) Result {
 		ranking.Rank(ranked[i])
 	}
 	out.Findings = verdicts.Findings(a, ranked, out.Generator)
+	for i, c := range cases {
+		out.Targets[i].Way = c.Way.Report(verdicts.FailingHost(out.Findings, out.Targets[i].Name))
+	}
 	out.Resources = verdicts.ResourceVerdicts(a, ranked, out.Generator)
 	for _, c := range cases {
 		if text := kernels.Translated(c); text != "" {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,12 +46,16 @@ func stations(t report.Target) []htmlpage.Hop {
 		hop := htmlpage.Hop{Name: h.Address, Depth: h.Depth}
 		if h.Watched {
 			hop.Name = h.Process
-			at := h.Host
+			host := cmp.Or(h.Failing, h.Host)
+			at := host
 			if h.Port > 0 {
-				at = fmt.Sprintf("%s:%d", h.Host, h.Port)
+				at = fmt.Sprintf("%s:%d", host, h.Port)
 			}
-			if h.Instances > 1 || h.Known > h.Instances {
-				at += fmt.Sprintf(", %d of %d instances", h.Instances, max(h.Known, h.Instances))
+			switch known := max(h.Known, h.Instances); {
+			case h.Failing != "":
+				at += fmt.Sprintf(", one of %d instances", known)
+			case known > 1:
+				at += fmt.Sprintf(", %d of %d instances", h.Instances, known)
 			}
 			hop.Notes = []string{at}
 		} else {
@@ -59,7 +64,7 @@ func stations(t report.Target) []htmlpage.Hop {
 		if i == 0 && h.Process != t.Name {
 			hop.Notes = append(hop.Notes, "target "+t.Name)
 		}
-		if s := standing(h); s != "" {
+		if s := standing(h); s != "" && (h.Failing == "" || h.Failing == h.Host) {
 			hop.Notes = append(hop.Notes, s)
 		}
 		out = append(out, hop)

@@ -122,6 +122,15 @@ func causePhrases() map[string]string {
 	}
 }
 
+// acceptedPhrases are the keys that mean something else of transactions that are accepted
+// and done later.
+func acceptedPhrases() map[string]string {
+	return map[string]string{
+		"rate-limit-policy": "no more than a fixed rate is done",
+		"client-timeout":    "they are not done in time",
+	}
+}
+
 // who names the process of a finding as short as it can be.
 func who(f report.Finding) string {
 	workers := strings.HasSuffix(f.Cause, "worker-killed") || strings.HasSuffix(f.Cause, "worker-recycling")

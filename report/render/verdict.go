@@ -156,11 +156,8 @@ func findingHeadline(r *report.Report, f report.Finding) string {
 	if len(r.Watched) > 0 && t.Requests == 0 && t.WireResets == 0 {
 		return t.Name + ": no request was seen to come in while it was watched"
 	}
-	if t.Part == profiles.RoleCompletion && f.Cause == "rate-limit-policy" {
-		return s + ": no more than a fixed rate is done"
-	}
-	if t.Part == profiles.RoleCompletion && f.Cause == "client-timeout" {
-		return s + ": they are not done in time"
+	if p, ok := acceptedPhrases()[f.Cause]; ok && t.Part == profiles.RoleCompletion {
+		return s + ": " + p
 	}
 	switch f.Verdict {
 	case "explains":

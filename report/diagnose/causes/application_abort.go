@@ -10,8 +10,8 @@ import (
 // applicationAbort: the application itself aborts responses.
 func applicationAbort() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "application-abort", Mechanism: report.MechanismBug, Own: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch, evidence.SaysEnds},
-		Proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch, evidence.SaysEnds},
+		Cause: "application-abort", Mechanism: report.MechanismBug, Own: true, Any: []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.StreamResets, evidence.GoneAway, evidence.BadGateway, evidence.InnerMatch, evidence.EndsThem, evidence.SaysEnds},
+		Proof:  []evidence.Clue{evidence.ConstantShare, evidence.AbortedAtOnce, evidence.MarkedDown, evidence.StreamResets, evidence.GoneAway, evidence.ClosedLate, evidence.SentLinger, evidence.InnerMatch, evidence.EndsThem, evidence.SaysEnds},
 		Told:   []evidence.Clue{evidence.SaysEnds},
 		Unless: []evidence.Clue{evidence.Died, evidence.ExcessFails, evidence.QueueFull, evidence.SlowBody, evidence.StillComing},
 		Never: []evidence.Clue{
@@ -28,6 +28,7 @@ func applicationAbort() inquiry.Rule {
 			{Clue: evidence.ClosedLate, Yes: 3, No: 0},
 			{Clue: evidence.GoneAway, Yes: 5, No: 0},
 			{Clue: evidence.InnerMatch, Yes: 1, No: 0},
+			{Clue: evidence.EndsThem, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.ConstantShare, Yes: 3.5, No: -1.5},
 			{Clue: evidence.SentLinger, Yes: 1.5, No: -0.7},
 			{Clue: evidence.StreamResets, Yes: 4, No: 0},

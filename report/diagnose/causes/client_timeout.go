@@ -44,6 +44,8 @@ func clientTimeout() inquiry.Rule {
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.InTLS: {evidence.InAwait}}, // a handshake is an answer too
 		Says:    "answers took longer than the client waits",
+		// No client waits for them.
+		Accepted: &inquiry.Accepted{Tier: report.TierUpstream, Mechanism: report.MechanismSlow, Says: "what was accepted was not done in time"},
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			slow, limit := "some answers are slow", fmt.Sprintf("the client's timeout of %s", format.Seconds(c.Run.Log.Header.Generator.Timeout.Seconds()))
 			if c.Onset.Status == evidence.Found {

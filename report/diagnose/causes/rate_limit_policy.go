@@ -83,6 +83,9 @@ func rateLimitPolicy() inquiry.Rule {
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Goes, inquiry.Fresh: inquiry.Stays, inquiry.Kept: inquiry.Stays, inquiry.Small: inquiry.Stays, inquiry.Large: inquiry.Stays},
 		Says:  "whatever exceeds a fixed rate is turned away",
+		// Nobody turned them away: they were accepted, and are done at the rate of what works
+		// them off.
+		Accepted: &inquiry.Accepted{Tier: report.TierUpstream, Mechanism: report.MechanismExhausted, Says: "no more than a fixed rate of what was accepted is done"},
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			polite := "answer what exceeds it with 429 and Retry-After instead of a reset, and "
 			if c.Status(429) >= 0.5 {

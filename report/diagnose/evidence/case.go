@@ -289,6 +289,12 @@ const (
 	MostEvidence = 12
 )
 
+// Accepted reports whether the target counts transactions that were accepted, until they are
+// done, and no exchanges.
+func (question *Case) Accepted() bool {
+	return question.Target.Info.Part == profiles.RoleCompletion
+}
+
 func (question *Case) Name() string {
 	if question.Target.Info.Name == "" {
 		return "the target"

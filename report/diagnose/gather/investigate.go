@@ -65,6 +65,9 @@ func Investigate(a *evidence.Run, t *evidence.Target, onsets []evidence.Onset) *
 	if !follow(c) {
 		chooseInstance(c)
 	}
+	if text := oneEnds(c); text != "" && oneInstance(c) == "" {
+		c.Common = append(c.Common, text)
+	}
 	return c
 }
 

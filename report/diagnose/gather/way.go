@@ -303,11 +303,14 @@ func after(c *evidence.Case, at *hops.Hop, named []string) *hops.Hop {
 	return nil
 }
 
-// instance returns the host of the instance that most speaks against: what it sent and
-// lost, else the requests that stood at it.
+// instance returns the host of the instance that most speaks against: what logs say, what
+// it ended, sent and lost, else the requests that stood at it.
 func instance(c *evidence.Case, at *hops.Hop) string {
 	if told := toldInstance(c, at); told != "" {
 		return told
+	}
+	if ends := endsAlone(c, at); ends != "" {
+		return ends
 	}
 	best, most := at.Instances[0].Host, -1.0
 	for _, x := range at.Instances {

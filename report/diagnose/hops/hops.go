@@ -177,7 +177,9 @@ func (t Track) merge(name string) Track {
 const sameTime = 0.02
 
 // nameNameless gives connections whose process was not known at first to the only one
-// that was seen with others to the same peer.
+// that was seen with others to the same peer. Where none was, connections to an instance
+// of a service are of the only process of the host that was seen to ask its others: who
+// holds a socket is looked up rarely, and short connections are gone by then.
 func (g *Graph) nameNameless() {
 	g.Peers = slices.DeleteFunc(g.Peers, func(p *Peer) bool {
 		if p.Process != "" {
@@ -188,6 +190,9 @@ func (g *Graph) nameNameless() {
 			if q != p && q.Process != "" && q.Host == p.Host && q.Addr == p.Addr {
 				same = append(same, q)
 			}
+		}
+		if len(same) == 0 {
+			p.Process = g.asksOthers(p)
 		}
 		if len(same) != 1 {
 			return false
@@ -201,6 +206,29 @@ func (g *Graph) nameNameless() {
 		}
 		return true
 	})
+}
+
+// asksOthers returns the one process of a peer's host that was seen to ask other instances
+// of the service that answers at the peer; empty where none was, or several.
+func (g *Graph) asksOthers(p *Peer) string {
+	at := g.Answering(p.space, p.Addr)
+	if len(at) == 0 || at[0].Process == "" {
+		return ""
+	}
+	name := ""
+	for _, q := range g.Peers {
+		other := q.Process != "" && q.Host == p.Host && slices.ContainsFunc(g.Answering(q.space, q.Addr), func(x *Service) bool {
+			return x.Process == at[0].Process && x.Addr.Port() == at[0].Addr.Port()
+		})
+		switch {
+		case !other || q.Process == name:
+		case name != "":
+			return ""
+		default:
+			name = q.Process
+		}
+	}
+	return name
 }
 
 // placeParts says on which part of a machine a service runs, where the profile names
@@ -398,71 +426,4 @@ func (h *Hop) Hosts() []string {
 // Has reports whether a process of a host is one of the hop's.
 func (h *Hop) Has(host string, pid int32) bool {
 	return slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.Host == host && slices.Contains(x.PIDs, pid) })
-}
-
-// Text names a hop: "payments on app-1:8080 (3 of 3 instances)".
-func (h *Hop) Text() string {
-	if h.Unwatched.IsValid() {
-		return h.Unwatched.String() + " (not watched)"
-	}
-	s := fmt.Sprintf("%s on %s:%d", cmp.Or(h.Process, "a process"), h.Instances[0].Host, h.Port)
-	if n := max(len(h.Instances), h.Known); n > 1 {
-		s += fmt.Sprintf(" (%d of %d instances)", len(h.Instances), n)
-	}
-	return s
-}
-
-// Short names a hop in a sentence about where its requests stand.
-func (h *Hop) Short() string {
-	if h.Unwatched.IsValid() {
-		return h.Unwatched.String()
-	}
-	return cmp.Or(h.Process, fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port))
-}
-
-// TextOn is Text where one of several instances is meant: "payments on app-2:8080, one of
-// 3 instances".
-func (h *Hop) TextOn(host string) string {
-	if n := max(len(h.Instances), h.Known); len(h.Instances) > 1 && slices.Contains(h.Hosts(), host) && len(h.Hosts()) > 1 {
-		return fmt.Sprintf("%s on %s, one of %d instances", cmp.Or(h.Process, "a process"), h.PlaceOn(host), n)
-	}
-	return h.Text()
-}
-
-// PlaceOn is Place where the instance on a host is meant.
-func (h *Hop) PlaceOn(host string) string {
-	if !h.Unwatched.IsValid() && slices.Contains(h.Hosts(), host) {
-		return fmt.Sprintf("%s:%d", host, h.Port)
-	}
-	return h.Place()
-}
-
-// Place names a hop as an address: "db:5432".
-func (h *Hop) Place() string {
-	if h.Unwatched.IsValid() {
-		return h.Unwatched.String()
-	}
-	return fmt.Sprintf("%s:%d", h.Instances[0].Host, h.Port)
-}
-
-// Line words the whole way: "client -> haproxy on lb:80 -> payments on app-1:8080". A hop
-// that asks several names all of them, and goes on behind the first that asks in turn.
-func (h *Hop) Line() string {
-	parts := []string{"client", h.Text()}
-	for at := h; len(at.Next) > 0; {
-		var names []string
-		var deeper *Hop
-		for _, n := range at.Next {
-			names = append(names, n.Text())
-			if deeper == nil && len(n.Next) > 0 {
-				deeper = n
-			}
-		}
-		parts = append(parts, strings.Join(names, ", "))
-		if deeper == nil {
-			break
-		}
-		at = deeper
-	}
-	return strings.Join(parts, " -> ")
 }

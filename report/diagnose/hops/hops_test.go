@@ -46,7 +46,7 @@ func chain(t *testing.T, w *world, named []string, addrs ...string) string {
 	if h == nil {
 		return ""
 	}
-	return h.Line()
+	return h.Line("")
 }
 
 func three() *world {
@@ -133,6 +133,45 @@ func TestConnectionsOfNobody(t *testing.T) {
 		}
 		if p.Host == "app-1" && p.Tracks[probe.PeerConnections].Value[0] != 6 {
 			t.Errorf("connections of one look are %v, want them added up", p.Tracks[probe.PeerConnections])
+		}
+	}
+}
+
+// Connections of nobody to one instance of a service are those of the only process that asks
+// its others: without them that instance would be no part of the way.
+func TestInstanceOfNobody(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		more       func(w *world)
+	}{
+		{"one asks the others", "client -> haproxy on lb:80 -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432", func(*world) {}},
+		{"two ask the others", "client -> haproxy on lb:80 -> payments on app-1:8080 (1 of 2 instances) -> postgres on db:5432", func(w *world) { w.asks("lb", "curl", "10.0.0.3:8080") }},
+	} {
+		w := three()
+		for i, s := range w.log.Series {
+			if s.Metric.Host == "lb" && s.Metric.Instance == "10.0.0.4:8080" {
+				w.log.Series[i].Metric.Process = probe.Nobody
+			}
+		}
+		c.more(w)
+		if got := chain(t, w, nil, "10.0.0.2:80"); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// The way names the instance that fails, and none where no single one does.
+func TestFailingInstance(t *testing.T) {
+	w := three()
+	h := hops.Read(&w.log).Chain("local", []netip.AddrPort{netip.MustParseAddrPort("10.0.0.2:80")}, nil)
+	for host, want := range map[string]string{
+		"":      "client -> haproxy on lb:80 -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432",
+		"db":    "client -> haproxy on lb:80 -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432",
+		"app-1": "client -> haproxy on lb:80 -> payments on app-1:8080 (one of 2 instances) -> postgres on db:5432",
+		"app-2": "client -> haproxy on lb:80 -> payments on app-2:8080 (one of 2 instances) -> postgres on db:5432",
+	} {
+		if got := h.Line(host); got != want {
+			t.Errorf("%q: got %q, want %q", host, got, want)
 		}
 	}
 }

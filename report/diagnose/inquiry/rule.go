@@ -98,6 +98,32 @@ type Rule struct {
 	Advice func(c *Investigation, h *Hypothesis) []string
 	// says completes "…: " in a sentence about what happened.
 	Says string
+	// accepted is what the cause means where transactions are counted that were accepted at
+	// once and done later; nil: what it means for requests.
+	Accepted *Accepted
+	// place is where the cause lives, whatever the hop; empty: by its leg.
+	Place report.Tier
+}
+
+// Accepted is what a cause means for transactions that are accepted at once and done later.
+// Its advice for requests does not hold for them.
+type Accepted struct {
+	Tier      report.Tier
+	Mechanism report.Mechanism
+	Says      string // empty: as of requests
+}
+
+// OfAccepted returns the rule as it reads for transactions that are accepted and done later.
+func (r Rule) OfAccepted() Rule {
+	a := r.Accepted
+	if a == nil {
+		return r
+	}
+	r.Place, r.Mechanism, r.Advice = a.Tier, a.Mechanism, nil
+	if a.Says != "" {
+		r.Says = a.Says
+	}
+	return r
 }
 
 // The strengths of what is seen, in the logarithm of the odds. There are few, so that
@@ -142,6 +168,8 @@ type Kind struct {
 // Tier returns where a cause lives; inner: of a hop behind the first.
 func (r Rule) Tier(inner bool) report.Tier {
 	switch {
+	case r.Place != "":
+		return r.Place
 	case r.Leg == Path:
 		return report.TierPath
 	case r.Leg == Proxy:

@@ -84,7 +84,7 @@ func WatchWire(c *evidence.Case, h evidence.Hop, from, to float64) evidence.Wire
 		}
 		n := float64(max(e.Count, 1))
 		serving := ports[e.Local.Port()] && callers(e.Remote.Addr()) || h.Index == 0 && ends[e.Remote]
-		calling := ports[e.Remote.Port()] && callers(e.Local.Addr())
+		calling := ports[e.Remote.Port()] && callers(e.Local.Addr()) && !ofAnother(c, h, e.Remote.Addr())
 		switch e.Kind {
 		case probe.Lost:
 			if strings.HasPrefix(e.Source.Name, evidence.SourceTrace) {
@@ -128,6 +128,16 @@ func WatchWire(c *evidence.Case, h evidence.Hop, from, to float64) evidence.Wire
 		}
 	}
 	return v
+}
+
+// ofAnother reports whether an address is that of another instance of the hop's service:
+// what callers do to that one says nothing of this one.
+func ofAnother(c *evidence.Case, h evidence.Hop, addr netip.Addr) bool {
+	if h.Station == nil || len(h.Station.Instances) < 2 {
+		return false
+	}
+	host := c.Run.HostOf(addr)
+	return host != "" && !h.Has(host) && slices.Contains(h.Station.Hosts(), host)
 }
 
 // sendersOf returns which resets may be of a hop: where its processes are watched,

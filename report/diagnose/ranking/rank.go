@@ -34,6 +34,9 @@ func Rank(c *inquiry.Investigation) {
 		if c.Without != nil && c.Without(inquiry.Kind{Rule: r.Cause, Tier: r.Tier(false), Mechanism: r.Mechanism}) {
 			continue
 		}
+		if c.Accepted() {
+			r = r.OfAccepted()
+		}
 		consider(c, r)
 	}
 	hearOut(c)
@@ -327,7 +330,9 @@ func gate(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.
 	if h.Assumed {
 		s += evidence.PenaltyBlind
 	}
-	inner := slices.ContainsFunc(c.Facts[1:], func(f *evidence.Facts) bool { return f[evidence.InnerMatch].Is == evidence.Yes })
+	inner := slices.ContainsFunc(c.Facts[1:], func(f *evidence.Facts) bool {
+		return f[evidence.InnerMatch].Is == evidence.Yes || f[evidence.EndsThem].Is == evidence.Yes
+	})
 	if inner && clean != evidence.Yes {
 		// The proxy passed on what happened behind it in its own way.
 		clean = evidence.Yes

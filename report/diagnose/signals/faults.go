@@ -105,7 +105,11 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 	f.Set(evidence.SomeTimeouts, evidence.When(timeouts, 0.005, 0.05), "client", "%s of the failures were timeouts", format.Percent(timeouts))
 	f.Set(evidence.OnlyTimeouts, evidence.IsTrue(timeouts >= 0.9 && p.Wire <= 0.02*p.Failed), "client", "%s of the failures were timeouts, without resets", format.Percent(timeouts))
 	vain := (p.Cell[attack.Timeout][attack.PhaseTLS] + p.Cell[attack.Timeout][attack.PhaseAwait] + p.Cell[attack.Timeout][attack.PhaseBody]) / p.Failed
-	f.Set(evidence.WaitedInVain, evidence.When(vain+c.Status(504), 0.5, 0.9), "client", "%s of the failures were answers that did not come in time", format.Percent(vain+c.Status(504)))
+	inVain := "answers that did not come in time"
+	if c.Accepted() {
+		inVain = "transactions that were not done in time"
+	}
+	f.Set(evidence.WaitedInVain, evidence.When(vain+c.Status(504), 0.5, 0.9), "client", "%s of the failures were %s", format.Percent(vain+c.Status(504)), inVain)
 	f.Set(evidence.StreamResets, evidence.When(p.Share(attack.HTTP2Reset), 0.05, 0.5), "client", "%s of the failures were HTTP/2 stream resets", format.Percent(p.Share(attack.HTTP2Reset)))
 	ended := p.Share(attack.HTTP2GoAway)
 	if seen := p.Fault[attack.HTTP2GoAway]; agedOut(c) == 0 && (seen == 0 || seen >= 10 && seen >= 0.005*p.Attempts) {
@@ -152,6 +156,9 @@ func observeFaults(c *evidence.Case, f *evidence.Facts) {
 		{evidence.InBody, 0.1, 0.5, "in the middle of the response", []attack.Phase{attack.PhaseBody}},
 	} {
 		share, text := phase(x.name, x.phases...)
+		if c.Accepted() {
+			text = "" // they are no exchange, which alone has phases
+		}
 		f.Set(x.clue, evidence.When(share, x.no, x.yes), "client", "%s", text)
 	}
 }

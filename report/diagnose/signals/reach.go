@@ -18,10 +18,6 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// What a total grew by for each failed request, or for each served one, counts as one for
-// each from mostTimes on, and as none up to seldom.
-const mostTimes, seldom = 0.5, 0.15
-
 // observeReach asks how far requests got that failed at once: what waited is followed by
 // where it stands.
 func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
@@ -66,6 +62,9 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		if share-2*err > 1.25 || share+2*err < 0.8 && share-2*err > 0.1 {
 			clue := evidence.AnsweredOther
 			if h.Index <= gather.FirstService(c) {
+				if c.Parts.Share(attack.Status) < 0.5 {
+					break // what it answers is passed on: those who got no answer got none from it
+				}
 				clue = evidence.ErrsItself
 			}
 			f.Set(clue, evidence.Yes, "network of "+h.Host, "%s answered a failed request with %s, a served one with %s, and asks nobody",
@@ -158,27 +157,16 @@ func reached(c *evidence.Case, h evidence.Hop) (reach.Hop, bool) {
 	return c.Reach[i], true
 }
 
-// perRequest returns what a served and a failed request add to a total of a host.
-func perRequest(c *evidence.Case, host, name string) reach.Per {
-	l := gather.Requests(c)
-	for _, s := range reach.Each(c.Run.Log, host, name) {
-		if s.Metric.Process == "" {
-			return l.Per(l.Resample(s))
-		}
-	}
-	return l.Per(nil)
-}
-
 // observeTried asks whether the hop before tried to ask this one for each failed request
 // and got no connection; or, where none came, did not even try.
 func observeTried(c *evidence.Case, f *evidence.Facts, h evidence.Hop, stays bool) {
 	before := c.Hops[h.Index-1]
-	tries, again := perRequest(c, before.Host, probe.AttemptFails), perRequest(c, before.Host, probe.SynRetrans)
+	tries, again := gather.PerRequest(c, before.Host, probe.AttemptFails), gather.PerRequest(c, before.Host, probe.SynRetrans)
 	switch {
 	case !tries.Known():
-	case tries.Failed-2*tries.ErrFail > mostTimes-0.1 && !(tries.Ok >= seldom):
+	case tries.Failed-2*tries.ErrFail > gather.MostTimes-0.1 && !(tries.Ok >= gather.Seldom):
 		f.Set(evidence.TriedInVain, evidence.Yes, "kernel counters of "+before.Host, "%s tried %.1f connections in vain for each failed request, none for a served one", before.Host, tries.Failed)
-	case stays && tries.Failed < seldom && !(again.Failed >= seldom):
+	case stays && tries.Failed < gather.Seldom && !(again.Failed >= gather.Seldom):
 		f.Set(evidence.NotAsked, evidence.Yes, "kernel counters of "+before.Host, "%s, and %s tried no connection for them: it was not asked", f[evidence.Came].Text, before.Host)
 	}
 }
@@ -188,14 +176,12 @@ func observeTried(c *evidence.Case, f *evidence.Facts, h evidence.Hop, stays boo
 // growing.
 func observeEndsThem(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	before := c.Hops[h.Index-1]
-	mine, theirs := perRequest(c, h.Host, probe.TimeWait), perRequest(c, before.Host, probe.TimeWait)
-	resets := perRequest(c, h.Host, probe.OutRsts)
+	mine, theirs := gather.PerRequest(c, h.Host, probe.TimeWait), gather.PerRequest(c, before.Host, probe.TimeWait)
 	if fresh := words.Finite(mine.Ok, 0) + words.Finite(theirs.Ok, 0); mine.Known() && theirs.Known() {
 		f.Set(evidence.FreshBehind, evidence.When(fresh, 0.3, 0.75), "kernel counters of "+h.Host, "each request had a connection of its own to %s", h.Place())
 	}
-	ended, usual := words.Finite(resets.Failed, 0)+max(0, words.Finite(mine.Failed, 0)), max(0, words.Finite(resets.Ok, 0))+max(0, words.Finite(mine.Ok, 0))
-	if ended >= mostTimes && usual <= seldom {
-		f.Set(evidence.EndsThem, evidence.Yes, "kernel counters of "+h.Host, "%s ended a connection for each failed request (%.1f), and for hardly any other (%.1f)", h.Host, ended, usual)
+	if ends := gather.EndsOf(c, h.Host); ends.WithFailures() {
+		f.Set(evidence.EndsThem, evidence.Yes, "kernel counters of "+h.Host, "%s ended a connection for each failed request (%.1f), and for hardly any other (%.1f)", h.Host, ends.Failed, ends.Ok)
 	}
 	if n, flat := heldFlat(c, h); flat && f[evidence.FreshBehind].Is == evidence.Yes && f[evidence.TriedInVain].Is != evidence.Yes && f[evidence.Came].Is == evidence.Yes {
 		f.Set(evidence.HeldFlat, evidence.Yes, "probe of "+h.Host, "established connections of %s stayed at %s from then on, while new ones went on coming and ended at once", h.Place(), format.Number(n))

@@ -37,8 +37,8 @@ func observeInsertFailed(c *evidence.Case, f *evidence.Facts) {
 		for _, r := range c.Run.Resources {
 			full = full || r.Metric.Name == probe.Conntrack && r.Metric.Host == x.Name && r.Most >= 0.9
 		}
-		p := perRequest(c, x.Name, probe.ConntrackInsertFail)
-		if full || !p.Known() || p.Failed < mostTimes || p.Failed-2*p.ErrFail < seldom || p.Failed < 2*p.Ok {
+		p := gather.PerRequest(c, x.Name, probe.ConntrackInsertFail)
+		if full || !p.Known() || p.Failed < gather.MostTimes || p.Failed-2*p.ErrFail < gather.Seldom || p.Failed < 2*p.Ok {
 			continue
 		}
 		f.Set(evidence.InsertFailed, evidence.Yes, "kernel counters of "+x.Name,

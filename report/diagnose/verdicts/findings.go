@@ -28,7 +28,7 @@ import (
 func Findings(a *evidence.Run, cases []*inquiry.Investigation, g evidence.GeneratorState) []Finding {
 	var out []Finding
 	for _, c := range cases {
-		out = append(out, deepen(c, conclude(c, g))...)
+		out = append(out, lookBehind(c, deepen(c, conclude(c, g)))...)
 	}
 	if len(out) == 0 {
 		out = append(out, Finding{

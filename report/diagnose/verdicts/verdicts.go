@@ -328,3 +328,18 @@ func contradicted(c *inquiry.Investigation, top *inquiry.Hypothesis) []Exclusion
 	}
 	return out
 }
+
+// FailingHost returns the host that the verdict on a target names, "" where it names none.
+func FailingHost(findings []Finding, target string) string {
+	for _, f := range findings {
+		if f.Target != target {
+			continue
+		}
+		switch f.Verdict {
+		case Explains, Ambiguous, Unexplained:
+			return f.Host
+		}
+		return ""
+	}
+	return ""
+}

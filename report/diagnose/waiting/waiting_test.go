@@ -351,7 +351,7 @@ func TestUnwatched(t *testing.T) {
 	if way.Culprit == nil || way.Culprit.Worst != nil || !strings.Contains(way.Text(), "10.0.0.4:5432: nobody watches it") {
 		t.Errorf("the waiting ends at %+v: %s", way.Culprit, way.Text())
 	}
-	r := way.Report()
+	r := way.Report("")
 	if last := r.Hops[len(r.Hops)-1]; last.Watched || last.Role != report.RoleCulprit || last.Now.Open != nil {
 		t.Errorf("the report has %+v: what was not measured is null", last)
 	}

@@ -127,12 +127,13 @@ func (s Stood) text(state report.Stand) string {
 	return strings.Join(parts, ", ")
 }
 
-// Report returns the way as reports keep it.
-func (w *Way) Report() *report.Way {
+// Report returns the way as reports keep it. failing is the host of what is at fault on it,
+// empty where that is not known.
+func (w *Way) Report(failing string) *report.Way {
 	if w == nil {
 		return nil
 	}
-	out := &report.Way{Line: w.First.Line(), Text: w.Text(), FromS: number(w.From), ToS: number(w.To), Hops: []report.WayHop{}}
+	out := &report.Way{Line: w.First.Line(failing), Text: w.Text(), FromS: number(w.From), ToS: number(w.To), Hops: []report.WayHop{}}
 	for _, s := range w.Steps {
 		h := report.WayHop{
 			Depth: s.Depth + 1, Process: s.Hop.Process, Port: int(s.Hop.Port), Instances: len(s.Hop.Instances), Known: s.Hop.Known,
@@ -142,6 +143,9 @@ func (w *Way) Report() *report.Way {
 			h.Host = s.Worst.Host
 		} else {
 			h.Address = s.Hop.Unwatched.String()
+		}
+		if s.Hop.OneOfSeveral(failing) {
+			h.Failing = failing
 		}
 		for _, b := range s.Behind {
 			h.Behind = append(h.Behind, report.Waiting{

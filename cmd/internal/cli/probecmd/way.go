@@ -49,7 +49,7 @@ func Ways(ctx context.Context, w *watch.Watched, targets []profiles.Target, addr
 			}
 		}
 		if first := graph.Chain(watch.LocalHost, dialled, t.Hosts); first != nil {
-			out = append(out, fmt.Sprintf("%-16s %s", t.Name, first.Line()))
+			out = append(out, fmt.Sprintf("%-16s %s", t.Name, first.Line("")))
 		} else if len(dialled) > 0 {
 			out = append(out, fmt.Sprintf("%-16s client -> %s (nobody watches who answers there)", t.Name, dialled[0]))
 		}

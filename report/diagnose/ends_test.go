@@ -1,0 +1,83 @@
+package diagnose_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose"
+	"github.com/rampload/rampload/report/runlog"
+)
+
+// twoInstances is haproxy before api-1 and api-2, of which the second closes connections
+// instead of answering from w.at on. No log says so: HAProxy ends its clients' connections
+// without a word, and tidies up what it has open to the other by a reset.
+func twoInstances(seed uint64) chained {
+	w := newChained(seed)
+	w.log.Header.Targets[0].Hosts = []string{serverHost, "api-1", "api-2"}
+	w.log.Header.Hosts[3] = runlog.Host{Name: "api-2", Addrs: []string{"10.0.0.4"}}
+	w.hop(serverHost, "haproxy", "*:8080", 10, 1, 4, 0, 0, 1, 0.01)
+	for i, host := range []string{"api-1", "api-2"} {
+		w.peer(serverHost, "haproxy", []string{"10.0.0.3:8081", "10.0.0.4:8081"}[i], 4, 0, 0.01, 0)
+		w.hop(host, "api", "*:8081", int32(20+i), 8, 4, 0, 0, 1, 0.01)
+		w.put(probe.Metric{Host: host, Process: "api", Name: probe.Callers, Instance: "*:8081 10.0.0.2"}, 4, 4)
+	}
+	w.fail = func(r *request) {
+		if r.due >= w.at && r.number%2 == 0 {
+			r.fault, r.phase, r.latency = attack.EOF, attack.PhaseAwait, 0.001
+		}
+	}
+	w.background()
+	w.play()
+	w.totals(serverHost, probe.NetReceived, "eth0", 700, 450)
+	w.totals(serverHost, probe.NetSent, "eth0", 700, 560)
+	for host, part := range map[string][2]carried{"api-1": {{160, 210}, {0, 0}}, "api-2": {{160, 210}, {320, 150}}} {
+		w.totals(host, probe.NetReceived, "eth0", part[0].in, part[1].in)
+		w.totals(host, probe.NetSent, "eth0", part[0].out, part[1].out)
+		w.totals(host, probe.OutRsts, "", 0, 0)
+	}
+	w.totals("api-1", probe.TimeWait, "", 0, 0)
+	w.totals("api-2", probe.TimeWait, "", 0, 1)
+	w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+	for _, f := range w.log.Failures {
+		w.event(probe.Event{
+			Kind: probe.RSTSent, At: f.End - dur(0.001), Host: serverHost, Source: probe.Source{Host: serverHost, Name: "reset trace"}, Reason: "TCP_STATE",
+			Local: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), f.Conn.Local.Port()), Remote: netip.MustParseAddrPort("10.0.0.3:8081"),
+		})
+	}
+	return w
+}
+
+// TestOneInstanceEnds: the kernel of the end that closes first keeps it in TIME_WAIT. That
+// names the instance where no log does; resets to another instance say nothing of it.
+func TestOneInstanceEnds(t *testing.T) {
+	for seed := range uint64(3) {
+		w := twoInstances(seed)
+		w.complete()
+		r := diagnose.Analyze(w.log)
+		f := r.Findings[0]
+		if f.Cause != "upstream-application-abort" || f.Host != "api-2" {
+			t.Errorf("seed %d: %s %s on %s (%.2f)\n%s\n%s", seed, f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+		}
+		if want := "api-2:8081, one of the 2 that haproxy on orders-1 asks, ended 1.0 connections for each failed request"; !strings.Contains(strings.Join(evidence(f), "; "), want) {
+			t.Errorf("seed %d: %q is not told:\n%s", seed, want, evidence(f))
+		}
+		if line := r.Targets[0].Way.Line; !strings.Contains(line, "api on api-2:8081 (one of 2 instances)") {
+			t.Errorf("seed %d: the way is %q", seed, line)
+		}
+	}
+}
+
+// TestBothInstancesEnd: where each ends a part of them, none is named for all.
+func TestBothInstancesEnd(t *testing.T) {
+	w := twoInstances(1)
+	w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool { return s.Metric.Name == probe.TimeWait })
+	w.totals("api-1", probe.TimeWait, "", 0, 0.5)
+	w.totals("api-2", probe.TimeWait, "", 0, 0.5)
+	if f := w.finding(); strings.Contains(strings.Join(evidence(f), "; "), "one of the 2") {
+		t.Errorf("says of both that it is one:\n%s", evidence(f))
+	}
+}
