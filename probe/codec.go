@@ -20,9 +20,9 @@ const codecVersion = 1
 
 // eventVersion is the version of events. 2 has the kinds from RSTRejected on, and
 // Event.Kernel; 3 has LogLine, and Event.Line; 4 has PodChange; 5 has TraceRead, and
-// Event.Trace; 6 has NeighbourChange and AddressHeld. An event is written in the oldest
-// version that has it, 2 at least, so that an older build reads all that it knows.
-const eventVersion = 6
+// Event.Trace; 6 has NeighbourChange and AddressHeld; 7 has Answered. An event is written in
+// the oldest version that has it, 2 at least, so that an older build reads all that it knows.
+const eventVersion = 7
 
 // Errors of the decoders, to be judged with errors.Is.
 var (
@@ -87,8 +87,10 @@ func AppendSamples(b []byte, at time.Duration, samples []IDSample) []byte {
 func AppendEvent(b []byte, e Event) []byte {
 	version := byte(2)
 	switch {
-	case e.Kind > TraceRead:
+	case e.Kind > AddressHeld:
 		version = eventVersion
+	case e.Kind > TraceRead:
+		version = 6
 	case e.Kind > PodChange || e.Trace != nil:
 		version = 5
 	case e.Kind > LogLine:

@@ -139,6 +139,7 @@ const (
 	TraceRead                        // a store of traces was asked for that of one transaction
 	NeighbourChange                  // the neighbour Remote of Host has the hardware address State now, and had Reason
 	AddressHeld                      // Host has Local at an interface with the hardware address State; Value 0: no more
+	Answered                         // about Count answers of the service at Local were no errors, as one of every Value of them tells
 )
 
 var eventNames = [...]string{
@@ -146,6 +147,7 @@ var eventNames = [...]string{
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
 	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change", "trace-read",
 	"neighbour-change", "address-held",
+	"answered",
 }
 
 // String returns the event kind's name in reports.

@@ -14,12 +14,16 @@ const (
 	protoIPv6      = 0x86DD
 )
 
+// sampled is of how many answers that are no errors one is counted: a power of two.
+const sampled = 32
+
 // snapLength is how much of a packet is taken: its headers, and the beginning of a reply.
 const snapLength = 1200
 
 // filter is the program that the kernel runs on every packet: it takes those whose data
-// begins as an error reply of a protocol known here, and look-ups of names with their answers:
-// that one is missing shows only beside its question. Packets begin at the network header.
+// begins as an error reply of a protocol known here, look-ups of names with their answers
+// (that one is missing shows only beside its question), and of other answers of HTTP one of
+// some. Packets begin at the network header.
 func filter() ([]bpf.RawInstruction, error) {
 	var p classic.Program
 	load := func(off uint32, size int) { p.Add(bpf.LoadIndirect{Off: off, Size: size}) }
@@ -76,7 +80,14 @@ func filter() ([]bpf.RawInstruction, error) {
 	p.Label("http")
 	load(8, 2) // " 4", " 5"
 	is(0x2034, "accept", "")
-	is(0x2035, "accept", "reject")
+	is(0x2035, "accept", "")
+	is(0x2032, "", "third") // " 2"
+	p.GoTo("well")
+	p.Label("third")
+	is(0x2033, "well", "reject")
+	p.Label("well") // one of some
+	p.Add(bpf.LoadExtension{Num: bpf.ExtRand})
+	p.Jump(bpf.JumpBitsSet, sampled-1, "reject", "accept")
 	p.Label("redis")
 	load(1, 1)
 	p.Jump(bpf.JumpGreaterOrEqual, 'A', "", "reject")

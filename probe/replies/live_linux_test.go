@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,17 +25,27 @@ func TestReadsReplies(t *testing.T) {
 		}
 		t.Skipf("needs packet sockets: %v", err)
 	}
+	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1)%2 == 0 { // every second request is served
+			return
+		}
 		http.Error(w, "no seat left in lab-7391", http.StatusServiceUnavailable)
 	}))
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	found := make(chan probe.Event, 1)
+	found, well := make(chan probe.Event, 1), make(chan probe.Event, 1)
 	done := make(chan error, 1)
 	go func() {
 		done <- r.Watch(ctx, func(e probe.Event) {
-			if e.Line.Peer == server.Listener.Addr().String() {
+			if e.Kind == probe.Answered && e.Local.String() == server.Listener.Addr().String() {
+				select {
+				case well <- e:
+				default:
+				}
+			}
+			if e.Line != nil && e.Line.Peer == server.Listener.Addr().String() {
 				select {
 				case found <- e:
 				default:
@@ -44,7 +55,7 @@ func TestReadsReplies(t *testing.T) {
 	}()
 	client := server.Client()
 	client.Transport = &http.Transport{DialContext: (&net.Dialer{}).DialContext, DisableKeepAlives: true}
-	for {
+	for failed, served := false, false; !failed || !served; {
 		res, err := client.Get(server.URL)
 		if err != nil {
 			t.Fatal(err)
@@ -56,14 +67,19 @@ func TestReadsReplies(t *testing.T) {
 			if e.Reason != "503 Service Unavailable: no seat left in lab-7391" || e.Line.Status != 503 || e.Host != "db" || e.Kind != probe.LogLine {
 				t.Errorf("%+v %+v", e, e.Line)
 			}
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
+			failed = true
+		case e := <-well:
+			if e.Count == 0 || e.Count%sampled != 0 || e.Value != sampled || e.Host != "db" {
+				t.Errorf("%+v", e)
 			}
-			return
+			served = true
 		case err := <-done:
 			t.Fatalf("ended early: %v", err)
 		default:
 		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -23,6 +23,12 @@ type Reply struct {
 	Text     string // what it says: one line
 }
 
+// Well reports whether what a TCP segment carries begins as an answer of HTTP/1 that is no
+// error.
+func Well(data []byte) bool {
+	return len(data) >= 12 && bytes.HasPrefix(data, []byte("HTTP/1.")) && data[8] == ' ' && (data[9] == '2' || data[9] == '3')
+}
+
 // maxText bounds what is kept of a reply, in bytes.
 const maxText = 300
 

@@ -30,6 +30,7 @@ type seen struct {
 	from, to netip.AddrPort
 	out      bool // this host sends it
 	reply    Reply
+	well     bool    // it is an answer that is no error, and no reply
 	message  message // of a name server, or to one
 	at       time.Duration
 }
@@ -46,6 +47,7 @@ type folder struct {
 	opts  Options
 	turn  time.Duration
 	kinds map[kind]*tally
+	well  map[netip.AddrPort]uint64 // answers that were no errors, by who sent them; nil: none
 	lost  uint64
 }
 
@@ -82,7 +84,21 @@ func (f *folder) take(s seen, emit func(probe.Event)) {
 	if !s.out && (f.opts.SentOnly || !f.opts.Local(s.to.Addr()) || f.opts.Watched(s.from.Addr())) {
 		return
 	}
+	if s.well {
+		f.count(s.from)
+		return
+	}
 	f.add(s, emit)
+}
+
+// count counts an answer that was no error.
+func (f *folder) count(from netip.AddrPort) {
+	if f.well == nil {
+		f.well = map[netip.AddrPort]uint64{}
+	}
+	if _, known := f.well[from]; known || len(f.well) < patterns {
+		f.well[from]++
+	}
 }
 
 // late takes a look-up that nobody answered: only its asker knows.
@@ -125,6 +141,13 @@ func (f *folder) flush(now time.Duration, last bool, emit func(probe.Event)) {
 		}
 	}
 	clear(f.kinds)
+	for from, n := range f.well {
+		emit(probe.Event{
+			Kind: probe.Answered, At: now, Source: probe.Source{Host: f.opts.Host, Name: sourceName}, Host: f.opts.Host,
+			Local: from, Count: n * sampled, Value: sampled,
+		})
+	}
+	clear(f.well)
 }
 
 func (f *folder) emit(s seen, times uint64, emit func(probe.Event)) {

@@ -159,7 +159,7 @@ func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit fun
 			if s.message.name != "" && !r.opts.SentOnly {
 				names.take(s, r.opts.Local)
 			}
-			if s.reply.Text != "" {
+			if s.reply.Text != "" || s.well {
 				f.take(s, emit)
 			}
 		}
@@ -193,6 +193,8 @@ func decode(proto uint16, b []byte) (s seen, ok bool) {
 	if len(b) < 20 || len(b) < int(b[12]>>4)*4 {
 		return s, false
 	}
-	s.reply, ok = Read(b[int(b[12]>>4)*4:])
-	return s, ok
+	b = b[int(b[12]>>4)*4:]
+	s.reply, ok = Read(b)
+	s.well = !ok && Well(b)
+	return s, ok || s.well
 }

@@ -31,7 +31,21 @@ func TestFolds(t *testing.T) {
 	f.more(0.5) // as many again were not read, by half
 	f.tick()
 	f.more(0.5)
-	f.flush(time.Second, false, emit)
+	for range 5 {
+		f.take(seen{from: own, to: other, well: true}, emit)
+		f.take(seen{from: other, to: own, well: true}, emit)
+	}
+	well := map[netip.AddrPort]uint64{}
+	f.flush(time.Second, false, func(e probe.Event) {
+		if e.Kind == probe.Answered {
+			well[e.Local] += e.Count
+			return
+		}
+		emit(e)
+	})
+	if len(well) != 1 || well[own] != 5*sampled {
+		t.Errorf("answered well %v", well)
+	}
 	if told[own.String()] != 1500 || told[unknown.String()] != 1500 || len(told) != 2 {
 		t.Errorf("told %v", told)
 	}

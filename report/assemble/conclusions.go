@@ -277,7 +277,7 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 	out = []report.Event{}
 	kept := map[probe.EventKind]int{}
 	for _, e := range log.Events {
-		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead {
+		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead || e.Kind == probe.Answered {
 			continue // summed where they belong to failures
 		}
 		if e.Kind == probe.AddressHeld && e.At < 0 {

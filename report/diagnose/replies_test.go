@@ -1,6 +1,8 @@
 package diagnose_test
 
 import (
+	"math"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -18,6 +20,48 @@ func (w chained) replies(host, protocol, peer string, status uint16, text string
 				Line: &probe.Line{File: "replies", Level: "error", Peer: peer, Status: status, Format: "reply " + protocol},
 			})
 		}
+	}
+}
+
+// answersWell has a service answer a number of requests a second without an error, of which
+// one in 32 is counted.
+func (w chained) answersWell(host, local string, perSecond float64) {
+	sampled := 0.0
+	for at := 1.0; at < w.length; at++ {
+		n := math.Floor(perSecond*at/32) - sampled
+		sampled += n
+		w.event(probe.Event{
+			Kind: probe.Answered, At: dur(at), Source: probe.Source{Host: host, Name: "replies"}, Host: host,
+			Local: netip.MustParseAddrPort(local), Count: uint64(n) * 32, Value: 32,
+		})
+	}
+}
+
+// TestRefusesWhatItIsAnswered has a proxy answer 503 though the service behind it answers
+// well, as a part of its answers tells: the error is the proxy's own. Where the service
+// answers nothing, that is not said.
+func TestRefusesWhatItIsAnswered(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		perSecond float64
+		want      bool
+	}{{"it answers each", 100, true}, {"it answers a few health checks", 2, false}, {"it answers nothing", 0, false}} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newChained(1)
+			w.hop(serverHost, "varnishd", "*:8080", 10, 1, 5, 0, 0, 1, 0.01)
+			w.peer(serverHost, "varnishd", "10.0.0.3:8081", 1, 0, 0.01, 0)
+			w.hop("api-1", "node", "*:8081", 20, 8, 1, 0, 0, 1, 0.01)
+			w.fails(answered(503, 0.004))
+			w.replies(serverHost, "http", "10.0.0.2:8080", 503, "503 Backend fetch failed", 1)
+			w.answersWell("api-1", "10.0.0.3:8081", test.perSecond)
+			f := w.finding()
+			if got := f.Cause == "response-refused" && f.Verdict == diagnose.Explains && f.Host == serverHost; got != test.want {
+				t.Errorf("%s %s on %s (%.2f)\n%s\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+			if f.Cause == "upstream-application-error" {
+				t.Errorf("%s: %s", f.Cause, f.Summary)
+			}
+		})
 	}
 }
 

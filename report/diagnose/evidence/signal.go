@@ -231,7 +231,7 @@ const (
 	RefusedEarly  // connections to this hop were ended in their greeting, before anything was asked
 	CallerEnds    // the hop before ended a connection to this one itself for each failed request, after an answer
 	CallerEndsAll // so, for whatever it was asked, from then on
-	RefusesAnswer // this hop ends connections to the next after its answers, for some requests
+	RefusesAnswer // this proxy does not take answers of the next hop: it ends connections after them, or they were no errors
 	TLSHop        // this hop speaks TLS, by its port
 	ErrsItself    // the first service behind proxies answered what failed, in another size than usual
 	SteadyRate    // just as many requests a second were let through, second by second, whatever was offered

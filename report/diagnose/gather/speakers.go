@@ -2,6 +2,7 @@ package gather
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -153,6 +154,11 @@ func Speaker(c *evidence.Case, l *spoken.Line) (index int, ok bool) {
 		}
 	}
 	return max(found, 0), found >= 0
+}
+
+// HopAt returns the index of the hop that a service at an address is.
+func HopAt(c *evidence.Case, addr netip.AddrPort) (index int, ok bool) {
+	return hopOf(c, says.Peer{Addr: addr})
 }
 
 // hopOf returns the index of the hop that a peer is.

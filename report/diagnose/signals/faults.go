@@ -66,6 +66,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	}
 	observeStanding(c, f, h)
 	observeUnreached(c, f, h)
+	observeTaken(c, f, h)
 	observeReach(c, f, h)
 	observeReplies(c, f, h)
 	observeLateAnswers(c, f, h)

@@ -1,0 +1,48 @@
+package signals
+
+import (
+	"math"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/format"
+)
+
+// observeTaken asks whether the next hop answered requests well that this proxy failed: a
+// part of what it answers is counted on the wire, whatever it says. Then the error is the
+// proxy's own, which does not take such an answer.
+func observeTaken(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	i := h.Index + 1
+	if i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || len(c.Run.Targets) > 1 ||
+		c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.5 || gather.RequestsWaited(c) {
+		return
+	}
+	from, to := c.Onset.At.High+1, c.Run.RampEnd()
+	well, err := answeredWell(c, i, from, to)
+	served, failed := evidence.Sum(c.Target.Ok[c.Run.Window(from):c.Run.Window(to)]), evidence.Sum(c.Target.Failed[c.Run.Window(from):c.Run.Window(to)])
+	if failed < leastRefused || well-2*err < served+0.5*failed || replied(c, i).share > 0.1 {
+		return
+	}
+	f.Set(evidence.RefusesAnswer, evidence.Yes, "answers on the wire", "%s answered about %s requests well in a time in which %s were served and %s failed: %s did not take what it was answered",
+		c.Hops[i].Place(), format.Number(math.Round(well)), format.Number(served), format.Number(failed), h.Place())
+}
+
+// leastRefused is the number of failures below which a sample of the answers tells nothing.
+const leastRefused = 50
+
+// answeredWell returns about how many answers of a hop were no errors in a time, with the
+// standard error of that; 0 where none could be read.
+func answeredWell(c *evidence.Case, index int, from, to float64) (well, err float64) {
+	for _, e := range c.Run.Log.Events {
+		if t := e.At.Seconds(); e.Kind != probe.Answered || t < from || t >= to {
+			continue
+		}
+		if at, ok := gather.HopAt(c, e.Local); ok && at == index {
+			well += float64(e.Count)
+			err += float64(e.Count) * max(e.Value, 1) // of n that were counted, each for some
+		}
+	}
+	return well, math.Sqrt(err)
+}
