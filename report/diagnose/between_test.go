@@ -168,6 +168,24 @@ func TestBetweenHops(t *testing.T) {
 			want: "upstream-certificate", host: "api-1", tier: "upstream",
 		},
 		{
+			name: "who was asked in the clear was shown no certificate: the page is of the one behind, of the same make",
+			make: func(w chained) {
+				w.threeHops("nginx", "nginx", "api")
+				w.fails(answered(400, 0.004))
+				w.replies(serverHost, "http", "10.0.0.2:8080", 400, "400 Bad Request: 400 The SSL certificate error nginx/1.22.1", 1)
+			},
+			want: "upstream-certificate", host: "api-1", tier: "upstream",
+		},
+		{
+			name: "what a service wrote is not found: no code of it failed",
+			make: func(w chained) {
+				w.threeHops("nginx", "gunicorn", "redis-server")
+				w.fails(answered(404, 0.004))
+				w.replies("api-1", "http", "10.0.0.3:8081", 404, "404 Not Found", 1)
+			},
+			refused: []string{"upstream-application-error", "application-error"},
+		},
+		{
 			name: "what a proxy asks has stopped to speak its version of TLS: no certificate was shown at all",
 			make: func(w chained) {
 				w.threeHops("haproxy", "nginx", "api")
@@ -200,6 +218,46 @@ func TestBetweenHops(t *testing.T) {
 			},
 			want: "upstream-output-blocked", host: "api-1", tier: "upstream",
 			refused: []string{"upstream-deadlock", "deadlock"},
+		},
+		{
+			name: "one thread writes its log into a full socket, the others need what it holds, and none is left to read",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 4)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 4, 0)
+				w.hop("api-1", "gunicorn", "*:8081", 20, 12, 200, 0, 190, 200, 4)
+				w.put(probe.Metric{Host: "api-1", Process: "gunicorn", PID: 20, Name: probe.ThreadsHeld, Instance: probe.HeldOutput}, 0, 1)
+				w.fails(gatewayTimeout)
+			},
+			want: "upstream-output-blocked", host: "api-1", tier: "upstream",
+			refused: []string{"upstream-deadlock", "deadlock", "upstream-threads"},
+		},
+		{
+			name: "a file is shorter than the length that is announced, and the proxy says who broke off",
+			make: func(w chained) {
+				w.threeHops("haproxy", "nginx", "api")
+				w.fails(func(r *request) {
+					r.fault, r.phase, r.status, r.latency = attack.EOF, attack.PhaseBody, 200, 0.004
+					r.answer = &attack.Answer{Declared: 90000, Received: 60000}
+				})
+				w.logged(serverHost, "haproxy", "haproxy", "10.0.0.3:8081", "200 to GET /catalog.json by p/s: connection reset or closed in the middle of the answer (SD)")
+			},
+			want: "upstream-short-response", host: "api-1", tier: "upstream",
+			refused: []string{"short-response", "upstream-application-abort"},
+		},
+		{
+			name: "a runtime has no memory left, says so a few times, and stands: no deadlock",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 4)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 200, 200, 4, 0)
+				w.hop("api-1", "java", "*:8081", 20, 30, 240, 200, 0, 240, 9)
+				w.fails(gatewayTimeout)
+				w.event(probe.Event{
+					Kind: probe.LogLine, At: dur(w.at - 0.5), Source: probe.Source{Host: "api-1", Name: "log java"}, Host: "api-1", Process: "java", Count: 3,
+					Reason: `Exception in thread "pool-1-thread-21" java.lang.OutOfMemoryError: Java heap space`, Line: &probe.Line{File: "java.log", Level: "error", Format: "text"},
+				})
+			},
+			want: "upstream-memory-oom", host: "api-1", tier: "upstream",
+			refused: []string{"upstream-deadlock", "deadlock", "upstream-threads"},
 		},
 		{
 			name: "a service works on what nobody waits for any more, and is asked again and again: it is not too small",

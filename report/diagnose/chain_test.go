@@ -188,6 +188,17 @@ func TestChains(t *testing.T) {
 			want: "reverse-path-filter",
 		},
 		{
+			name: "a filter on the inner host drops all SYNs, and haproxy says 503 when its tries are used up: it waits for no place",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 0, 0, 0, 200)
+				w.hop("api-1", "nginx", "*:8081", 20, 8, 0, 0, 0, 0, 0)
+				w.fails(answered(503, 2))
+				drops(w, "api-1", "NETFILTER_DROP", "SYN", 8081, 300)
+			},
+			want: "silent-firewall", refused: []string{"proxy-queue-limit", "upstream-connection-limit", "server-connection-limit"},
+		},
+		{
 			name: "few connections to the database, dropped by a filter: many requests wait for them",
 			make: func(w chained) {
 				w.hop(serverHost, "nginx", "*:8080", 10, 1, 200, 0, 0, 200, 2)
@@ -223,6 +234,52 @@ func TestChains(t *testing.T) {
 				w.fails(gatewayTimeout)
 			},
 			want: "dependency-error", host: "db-1", refused: []string{"slow-dependency", "upstream-deadlock", "deadlock", "proxy-queue-limit"},
+		},
+		{
+			name: "its resolver answers nothing any more, and it has lost its connection to the store: it does not know where that is",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 2, 0)
+				w.hop("api-1", "node", "*:8081", 20, 8, 200, 0, 0, 200, 3)
+				w.peer("api-1", "node", "10.0.0.4:5432", 0, 0, 0, 0)
+				w.hop("db-1", "redis-server", "*:5432", 30, 4, 0, 0, 0, 0, 0)
+				w.fails(gatewayTimeout)
+				for at := w.at; at < w.length; at++ {
+					w.event(probe.Event{
+						Kind: probe.LogLine, At: dur(at), Source: probe.Source{Host: "api-1", Name: "replies"}, Host: "api-1", Process: "dns", Count: 1,
+						Reason: "lookup hooks.partner.example: no answer from the name server in 1 s",
+						Line:   &probe.Line{File: "replies", Level: "error", Peer: "10.9.9.53:53", Format: "reply dns"},
+					})
+				}
+			},
+			want: "dns", host: "api-1", refused: []string{"dependency-error", "slow-dependency", "upstream-deadlock"},
+		},
+		{
+			name: "a router on the way has stopped to pass packets on: the address that is asked is there",
+			make: func(w chained) {
+				w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "router", Addrs: []string{"10.0.0.254"}})
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 2)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 0, 0, 0, 200)
+				w.hop("api-1", "api", "*:8081", 20, 8, 0, 0, 0, 0, 0)
+				w.fails(answered(503, 2))
+				drops(w, "router", "IP_INADDRERRORS", "SYN", 8081, 300)
+			},
+			want: "network-outage", refused: []string{"address-unreachable", "proxy-queue-limit"},
+		},
+		{
+			name: "a filter cuts the replica off from its master: who reads there what was just written, does not find it",
+			make: func(w chained) {
+				w.threeHops("nginx", "gunicorn", "redis-server")
+				w.fails(answered(404, 0.004))
+				w.replies("api-1", "http", "10.0.0.3:8081", 404, "404 Not Found", 1)
+				for at := w.at; at < w.length; at++ {
+					w.event(probe.Event{
+						Kind: probe.PacketDrop, At: dur(at), Host: "db-1", Reason: "NETFILTER_DROP", Count: 4,
+						Local: netip.MustParseAddrPort("10.0.0.4:44502"), Remote: netip.MustParseAddrPort("10.0.0.3:6379"), Kernel: &probe.Kernel{Packet: "segment"},
+					})
+				}
+			},
+			refused: []string{"upstream-application-error", "application-error", "silent-firewall"}, // a candidate: what it cut off is no connection of the target
 		},
 		{
 			name: "one thread, forty connections, and the others are not accepted: a number of connections",

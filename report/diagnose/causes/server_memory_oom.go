@@ -25,7 +25,7 @@ func serverMemoryOOM() inquiry.Rule {
 			{Clue: evidence.SomeRefused, Yes: 0.5, No: 0},
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.SaysMemory: {evidence.OutOfMemory, evidence.Died, evidence.DiedWithFaults}, evidence.SocketMemory: {evidence.OutOfMemory, evidence.Died, evidence.DiedWithFaults}, evidence.Thrashing: {evidence.OutOfMemory, evidence.Died, evidence.DiedWithFaults}},
-		Says:    "memory was full: the kernel killed for it, or kept reclaiming",
+		Says:    "memory was full: the kernel killed for it, or kept reclaiming, or a runtime had no more of its own",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			return c.MemoryAdvice(h)
 		},

@@ -448,6 +448,9 @@ func TowardsTarget(c *Case, instance string) bool {
 
 // ServesOther reports whether a host serves another target and not this one.
 func ServesOther(c *Case, host string) bool {
+	if slices.Contains(c.Target.Info.Hosts, host) {
+		return false
+	}
 	for _, h := range c.Hops {
 		if h.Has(host) {
 			return false

@@ -107,6 +107,8 @@ const (
 
 	// What kernels themselves say they did with packets, as often as it takes to
 	// explain the failures.
+	FilterBeside    // a filter began to drop what a watched host sends another, on no connection of the target
+	NotForwarded    // a host on the way, which the next one's packets came to, does not pass them on
 	FilterDropped   // a rule of netfilter dropped them
 	TrackingDropped // connection tracking had no room
 	InsertFailed    // so for each failed request, though its table had: there was no port to translate to

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/answers"
 
 	"github.com/rampload/rampload/report/diagnose/evidence"
@@ -72,11 +73,11 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 		} else if by, own := ownPage(answers.Answer{Says: h.Line.Text}); ok && own {
 			for _, x := range c.Hops[index:] { // it passed on the page of another
 				if strings.HasPrefix(strings.ToLower(c.ProxyProcess(x)), by) {
-					return x.Index, true
+					return behindClear(c, h, x.Index), true
 				}
 			}
 		}
-		return index, ok && index < len(c.Hops)
+		return behindClear(c, h, index), ok && index < len(c.Hops)
 	}
 	if at, found := hopOf(c, h.Peer); found && h.Of == says.Behind {
 		return at, true
@@ -85,7 +86,7 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 		return len(c.Hops) - 1, true // no answer of another's is passed on: the last hop speaks of itself
 	}
 	if h.Line == nil {
-		index = WriterOf(c, h.By)
+		index = behindClear(c, h, WriterOf(c, h.By))
 	} else if index, ok = Speaker(c, h.Line.Line); !ok {
 		return index, false
 	}
@@ -93,6 +94,33 @@ func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 		index++
 	}
 	return index, index < len(c.Hops)
+}
+
+// behindClear returns the index of the hop that an answer about a client's certificate is of:
+// who is asked in the clear is shown none, and passed on what another one wrote.
+func behindClear(c *evidence.Case, h evidence.Heard, index int) int {
+	if h.Meaning != says.Certificate || h.Of != says.Writer {
+		return index
+	}
+	for index < len(c.Hops)-1 && askedInClear(c, index) {
+		index++
+	}
+	return index
+}
+
+// askedInClear reports whether a hop is known to be asked without TLS: the first by the
+// address of the target, all by answers of theirs that could be read on the wire.
+func askedInClear(c *evidence.Case, index int) bool {
+	if index == 0 && strings.HasPrefix(c.Target.Info.URL, "http://") {
+		return true
+	}
+	return slices.ContainsFunc(c.Spoken, func(j spoken.Joined) bool {
+		at, ok := Replier(c, j.Line)
+		return j.Replied() && j.Format != "reply tls" && ok && at == index
+	}) || slices.ContainsFunc(c.Run.Log.Events, func(e probe.Event) bool {
+		at, ok := HopAt(c, e.Local)
+		return e.Kind == probe.Answered && ok && at == index
+	})
 }
 
 // Replier returns the index of the hop that sent an answer: the one with its address and

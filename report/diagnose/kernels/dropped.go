@@ -28,6 +28,7 @@ type Dropped struct {
 	Count     float64
 	Before    float64 // a second, before the faults began
 	First     float64 // seconds
+	To        string  // watched host whose address it was for, other than Host; empty: none
 }
 
 // DroppedToTarget lists what the kernels on the way dropped and rejected, the most frequent
@@ -48,11 +49,25 @@ func DroppedThroughout(c *evidence.Case) []Dropped {
 	return droppedTo(c, evidence.PortsOf(c, evidence.Hop{}), 0, true)
 }
 
+// destination names the watched host that a dropped packet was for, where that is another one
+// than dropped it and the profile names it behind: a host on the way did not pass it on.
+func destination(c *evidence.Case, e probe.Event, port uint16) string {
+	to := e.Local
+	if to.Port() != port {
+		to = e.Remote
+	}
+	host := c.Run.HostOf(to.Addr())
+	if e.Kind != probe.PacketDrop || host == e.Host || !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(host) }) {
+		return ""
+	}
+	return host
+}
+
 func droppedTo(c *evidence.Case, ports map[uint16]bool, early float64, steady bool) []Dropped {
 	type group struct {
-		host, reason, packet, function, hook, table, chain, device string
-		rejected                                                   bool
-		port                                                       uint16
+		host, reason, packet, function, hook, table, chain, device, to string
+		rejected                                                       bool
+		port                                                           uint16
 	}
 	sums := map[group]*Dropped{}
 	for _, e := range c.Run.Log.Events {
@@ -71,14 +86,14 @@ func droppedTo(c *evidence.Case, ports map[uint16]bool, early float64, steady bo
 		if e.Kernel != nil {
 			k = *e.Kernel
 		}
-		g := group{e.Host, e.Reason, k.Packet, k.Path, k.Hook, k.Table, k.Chain, k.Interface, e.Kind == probe.RSTRejected, port}
+		g := group{e.Host, e.Reason, k.Packet, k.Path, k.Hook, k.Table, k.Chain, k.Interface, destination(c, e, port), e.Kind == probe.RSTRejected, port}
 		if g.rejected {
 			g.reason, g.packet, g.function = "", "", ""
 		}
 		if sums[g] == nil {
 			sums[g] = &Dropped{
 				Host: g.host, Rejected: g.rejected, Reason: g.reason, Packet: g.packet, Port: port, Function: g.function,
-				Hook: g.hook, Table: g.table, Chain: g.chain, Interface: g.device, First: at,
+				Hook: g.hook, Table: g.table, Chain: g.chain, Interface: g.device, First: at, To: g.to,
 			}
 		}
 		v := sums[g]
@@ -187,6 +202,8 @@ func (v Dropped) why() string {
 		return "a queue of " + cmp.Or(v.Interface, "an interface") + " was full (" + v.Reason + ")"
 	case v.NoNeighbor():
 		return "no host on the network answers for the address (" + v.Reason + ")"
+	case v.NotForwarded():
+		return "they are for " + v.To + ", and it does not pass them on (" + v.Reason + ")"
 	case v.Misled():
 		return "it does not have the address that they ask for, nor a way to it (" + v.Reason + ")"
 	case v.Reason == "PKT_TOO_BIG":
@@ -235,13 +252,21 @@ func (v Dropped) NoNeighbor() bool {
 // way to it: whoever sent them has an address or a route that was right once
 // (ip_route_input_slow in net/ipv4/route.c).
 func (v Dropped) Misled() bool {
+	return v.To == "" && v.astray()
+}
+
+// NotForwarded reports whether packets for another host, which is there, came to one that does
+// not pass them on: a router that has stopped, or has lost its way to it.
+func (v Dropped) NotForwarded() bool { return v.To != "" && v.astray() }
+
+func (v Dropped) astray() bool {
 	return !v.Rejected && v.Packet == "SYN" && (v.Reason == "IP_INADDRERRORS" || v.Reason == "IP_INNOROUTES")
 }
 
 // Harms reports whether a connection misses what was dropped: not what the kernel
 // drops of connections that have ended.
 func (v Dropped) Harms() bool {
-	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.NoNeighbor() || v.Misled() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
+	return v.Rejected || v.Filtered() || v.TableFull() || v.Reversed() || v.TooBig() || v.QueueFull() || v.Congested() || v.NoNeighbor() || v.astray() || v.Reason == "SYN_QUEUE_FULL" || v.Reason == "NETFILTER_REJECT"
 }
 
 // SumDropped adds up those that a question is about and returns the most frequent of them;

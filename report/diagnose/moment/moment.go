@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
@@ -25,6 +26,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeInstances(c, f, h, deaths)
 	observeNobody(c, f, h, deaths)
 	observeLastWords(c, f, h, deaths)
+	observeStandingWords(c, f, h)
 	observePart(f)
 	kind, constant := gather.OneKind(c)
 	if constant {
@@ -113,6 +115,27 @@ func observeNobody(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 	if back := deaths[len(deaths)-1].Replaced; !back && d.At > c.Onset.At.Low-1.5 && d.At < c.Onset.At.High+1.5 {
 		f.SetAt(evidence.DiedWithFaults, evidence.Yes, d.At, src, "%s ended%s just when requests began to fail; %s", d.Who(), words.Why(d.Why), f[evidence.NobodyListens].Text)
 		f.SetAt(evidence.GoneForGood, evidence.Yes, d.At, src, "nothing took the place of %s; %s", words.OrThe(d.Process), f[evidence.NobodyListens].Text)
+	}
+}
+
+// observeStandingWords asks whether a process that stands, with all that it was asked, said
+// just before what it lacked: who lacked it may have been the thread that all others need.
+func observeStandingWords(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	const before, after, idle = 10.0, 1.0, 0.05 // seconds, and of a processor
+	s := gather.StepAt(c, h)
+	if s == nil || s != c.Way.Culprit || s.State != report.StandsInside && s.State != report.StandsNotAccepted || s.Now.Processor > idle {
+		return
+	}
+	for _, l := range c.Run.Lines {
+		clue, known := lasting[l.Meaning]
+		if !known || l.Of != says.Writer || l.Replied() || l.Edge != nil || !h.Has(l.Host) || f[clue].Is == evidence.Yes || l.First < c.Way.From-before || l.First > c.Way.From+after {
+			continue
+		}
+		if at, ok := gather.Speaker(c, l); !ok || at != h.Index {
+			continue
+		}
+		f.SetAt(clue, evidence.Yes, l.First, "log of "+l.Service+" on "+l.Host, "%s on %s said: %s; then it stood, and what it was asked with it", l.Service, l.Host, gather.Telling(l.Text, l.Phrase))
+		return
 	}
 }
 

@@ -68,6 +68,8 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if h.Index == 0 {
 		observeRetryAfter(c, f)
+	}
+	if h.Index == cutsAnswers(c) {
 		if s, ok := gather.ShortAnswers(c); ok {
 			name := s.Request
 			if name == "" {
@@ -80,6 +82,19 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if x := firstBehind(c); len(c.Hops) > 1 && x != nil {
 		f.Set(evidence.BadGateway, evidence.Yes, x.Source, "%s", x.Text)
 	}
+}
+
+// cutsAnswers returns the index of the hop that ends answers before they are whole: the one
+// that those before it say so of, else the first.
+func cutsAnswers(c *evidence.Case) int {
+	for _, x := range c.Heard {
+		if x.Of == says.Behind && x.Share >= 0.5 && (x.Meaning == says.Closed || x.Meaning == says.Reset || x.Meaning == says.Short) {
+			if at, ok := gather.About(c, x); ok {
+				return at
+			}
+		}
+	}
+	return 0
 }
 
 // saidLate reports whether something was said for the first time well after requests had

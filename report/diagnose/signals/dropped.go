@@ -32,6 +32,11 @@ func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if len(all) > 0 {
 		tellDropped(c, f, h, all, waited)
 	}
+	if h.Index == 0 && f[evidence.FilterDropped].Is != evidence.Yes {
+		if b := kernels.DroppedBeside(c); b.Count > 0 {
+			f.SetAt(evidence.FilterBeside, evidence.Yes, b.First, "kernel of "+b.Host, "%s", b.Text())
+		}
+	}
 }
 
 // tellDropped holds what kernels dropped against the failures that waited for it.
@@ -52,6 +57,7 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 		// Senders look up a neighbour's address anew and then send no more: a few are enough.
 		tell(evidence.Unanswered, min(waited, 2*leastVanished), kernels.Dropped.Misled)
 	}
+	tell(evidence.NotForwarded, min(waited, 2*leastVanished), kernels.Dropped.NotForwarded)
 	tell(evidence.ReverseDropped, waited, kernels.Dropped.Reversed)
 	tell(evidence.TooBigDropped, waited, kernels.Dropped.TooBig)
 	tell(evidence.QueueDropped, waited, func(v kernels.Dropped) bool { return own(v) && v.QueueFull() })

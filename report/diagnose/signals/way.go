@@ -2,15 +2,17 @@ package signals
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/rampload/rampload/probe"
-
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/format"
@@ -28,6 +30,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		if s.Role == report.RoleVictim {
 			f.Set(evidence.WaitsBehind, evidence.Yes, src, "%s", text)
 		}
+		if c.Way.Culprit.State == report.StandsCutOff && c.Way.Before(c.Way.Culprit) == s {
+			observeUnnamed(c, f, h)
+		}
 		return
 	}
 	f.Set(evidence.WaitsBehind, evidence.No, src, "%s", text)
@@ -40,8 +45,8 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 	}
 	x, known := stands(c, s)
-	if !known {
-		return
+	if !known || x == evidence.CutOff && len(c.Facts) == h.Index && h.Index > 0 && c.Facts[h.Index-1][evidence.SaysUnknownName].Is == evidence.Yes {
+		return // whoever asked it does not know any more where it is
 	}
 	if b := s.Fewer(); x == evidence.FewerPlaces {
 		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", format.Counted(b.Connections, "connection"), b.Hop.Place())
@@ -49,9 +54,10 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
 	// Held by something outside, whoever else it looks like: a thread is enough where one does
 	// all the work, else a good part of those that could.
-	// So is one that holds what all others need, where all stands inside and nothing runs.
+	// So is one that holds what all others need, where all stands inside, or is not even read,
+	// and nothing runs.
 	enough := func(now, before float64) bool {
-		alone := s.State == report.StandsInside && now-before >= 0.9 && s.Now.Processor < 0.5
+		alone := (s.State == report.StandsInside || s.State == report.StandsNotAccepted) && now-before >= 0.9 && s.Now.Processor < 0.5
 		return now >= 1 && (alone || now-before >= 0.25*max(s.Now.Threads, 1))
 	}
 	if enough(s.Now.FileLocked, s.Before.FileLocked) {
@@ -91,6 +97,21 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		if gather.IsStore(h.Process()) {
 			f.Set(evidence.LockedStore, evidence.Yes, "processes of "+h.Host, "%s", text)
 		}
+	}
+}
+
+// observeUnnamed asks whether a hop that has no connection any more to whom it asks has been
+// without answers to look-ups since: few threads of a runtime look up names for all others,
+// whichever name it is that they wait for.
+func observeUnnamed(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	const least, around = 3, 3.0 // look-ups, seconds
+	for _, l := range c.Run.Lines {
+		if l.Format != "reply dns" || l.Meaning != says.Name || !h.Has(l.Host) || !strings.Contains(l.Text, "no answer") || l.Lines < least || math.Abs(l.First-c.At) > around || l.At[len(l.At)-1] < c.Run.RampEnd()-2*around {
+			continue
+		}
+		f.SetAt(evidence.SaysUnknownName, evidence.Yes, l.First, "look-ups of "+h.Host, "%s asks %s and gets no answer, %s: %s; it has tried no new connection to %s since",
+			h.Place(), l.Peer, format.Counted(l.Lines, "time"), l.Text, c.Way.Culprit.Hop.Place())
+		return
 	}
 }
 

@@ -21,7 +21,8 @@ func addressUnreachable() inquiry.Rule {
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.AddressLeft, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
-			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // nobody serves there any more
+			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0},  // nobody serves there any more
+			{Clue: evidence.NotForwarded, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // somebody has it
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.TrackingDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.InsertFailed, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

@@ -12,10 +12,13 @@ import (
 // networkOutage: the network was interrupted for a while.
 func networkOutage() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "network-outage", Mechanism: report.MechanismLoss, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached},
-		Proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts},
-		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
+		Cause: "network-outage", Mechanism: report.MechanismLoss, Leg: inquiry.Path, Any: []evidence.Clue{evidence.AbortTimeouts, evidence.InBursts, evidence.StandsBetween, evidence.StandsUnreached, evidence.NotForwarded},
+		Proof: []evidence.Clue{evidence.Blackout, evidence.AbortTimeouts, evidence.LinkDropped, evidence.InBursts, evidence.NotForwarded},
+		Told:  []evidence.Clue{evidence.NotForwarded},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.NotForwarded, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StandsNewOnly, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // what had come up goes on
 			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // who is not reached had ended
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Strong, No: 0},
@@ -45,7 +48,9 @@ func networkOutage() inquiry.Rule {
 			{Clue: evidence.ConstantShare, Yes: -3, No: 0},
 			{Clue: evidence.ProcessorFull, Yes: -1, No: 0},
 		},
-		Says: "the network was interrupted for a while",
+		// That a router drops them is the kernel's own word, whatever it looks like from outside.
+		Despite: map[evidence.Clue][]evidence.Clue{evidence.NotForwarded: {evidence.StandsNewOnly, evidence.ServedMeanwhile, evidence.InBursts, evidence.SynsLost, evidence.RisesWithLoad, evidence.Retransmitted, evidence.SomeTimeouts, evidence.ConstantShare, evidence.ProcessorFull}},
+		Says:    "the network was interrupted",
 		Advice: func(c *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{fmt.Sprintf("ask what happened on the network %s into the run", format.Seconds(c.At)), "let clients retry idempotent requests with backoff and jitter across such a time"}
 		},

@@ -10,12 +10,15 @@ import (
 // own kernel can tell that from a network that loses them.
 func silentFirewall() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "silent-firewall", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, Any: []evidence.Clue{evidence.FilterDropped}, Must: []evidence.Clue{evidence.SomeTimeouts},
-		Proof: []evidence.Clue{evidence.FilterDropped},
+		Cause: "silent-firewall", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, Any: []evidence.Clue{evidence.FilterDropped, evidence.FilterBeside}, Must: []evidence.Clue{evidence.SomeTimeouts},
+		Anyway: []evidence.Clue{evidence.FilterBeside}, // those whom it is dropped for answer, without what they miss
+		Proof:  []evidence.Clue{evidence.FilterDropped},
 		// What exceeds a number or a rate, has rested or is not known is dropped for that.
 		Unless: []evidence.Clue{evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
-		Never:  []evidence.Clue{evidence.Answered, evidence.CertificateRefused},
+		Never:  []evidence.Clue{evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.FilterBeside, Yes: inquiry.Strong, No: 0},
+			{Clue: evidence.Answered, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0},  // who is answered was not shut out
 			{Clue: evidence.DroppedInPart, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it shuts nobody out
 			{Clue: evidence.StandsBetween, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Weak, No: 0},
@@ -29,7 +32,8 @@ func silentFirewall() inquiry.Rule {
 			{Clue: evidence.ConntrackInvalid, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
-		Says: "a packet filter drops packets without an answer",
+		Despite: map[evidence.Clue][]evidence.Clue{evidence.FilterBeside: {evidence.Answered, evidence.OnlyTimeouts, evidence.FilterDropped}},
+		Says:    "a packet filter drops packets without an answer",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look at the rules of the table that the evidence names (nft list ruleset, iptables -S): one with drop matches this traffic",
