@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"

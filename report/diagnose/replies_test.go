@@ -100,6 +100,16 @@ func TestReplies(t *testing.T) {
 			want: "dependency-memory-full", host: "db-1", words: "OOM command not allowed",
 		},
 		{
+			name: "a store that speaks HTTP has reached its quota, and has no other status for that than one of rates",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "etcd")
+				w.fails(answered(503, 0.004))
+				w.replies("db-1", "http", "10.0.0.4:5432", 429, `429 Too Many Requests: {"error":"etcdserver: mvcc: database space exceeded"}`, 1)
+				w.replies("api-1", "http", "10.0.0.3:8081", 503, "503 Service Unavailable: session store unavailable", 1)
+			},
+			want: "dependency-memory-full", host: "db-1", words: "database space exceeded",
+		},
+		{
 			name: "a database takes no more clients",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "postgres")

@@ -48,7 +48,7 @@ func ofCaller(c *evidence.Case, l *spoken.Line) bool {
 // IsStore reports whether a process is a database, a cache or another store by its name.
 func IsStore(process string) bool {
 	name := strings.ToLower(process)
-	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "elastic", "cassandra"}, func(s string) bool { return strings.Contains(name, s) })
+	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "keydb", "dragonfly", "elastic", "opensearch", "cassandra", "scylla", "etcd", "consul", "zookeeper", "clickhouse", "influx", "couch", "cockroach", "minio"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
 // IsPooler reports whether a process keeps connections to a database for others, by its name.
@@ -68,7 +68,11 @@ func IsNameServer(process string) bool {
 // as that.
 func About(c *evidence.Case, h evidence.Heard) (index int, ok bool) {
 	if h.Line != nil && h.Line.Replied() {
-		if index, ok = Replier(c, h.Line.Line); ok && h.Of == says.Behind {
+		index, ok = Replier(c, h.Line.Line)
+		if ok && h.Meaning.Own() && IsStore(c.Hops[index].Process()) {
+			return index, true // it speaks of itself, whatever protocol it speaks
+		}
+		if ok && h.Of == says.Behind {
 			index++
 		} else if by, own := ownPage(answers.Answer{Says: h.Line.Text}); ok && own {
 			for _, x := range c.Hops[index:] { // it passed on the page of another

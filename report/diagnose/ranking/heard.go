@@ -14,10 +14,14 @@ import (
 func hearOut(c *inquiry.Investigation) {
 	said := func(i int, x evidence.Clue) bool { return c.Facts[i][x].Is == evidence.Yes }
 	for i, f := range c.Facts {
+		worded := slices.ContainsFunc(evidence.Decisive(), func(x evidence.Clue) bool { return f[x].Is == evidence.Yes })
 		for _, x := range append(evidence.Decisive(), evidence.SaysException, evidence.SaysAway, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge) {
 			onWire := f[evidence.Replied].Is == evidence.Yes
 			if f[x].Is != evidence.Yes || x < evidence.SaysFull && (!onWire || f[x].Source != f[evidence.Replied].Source) {
 				continue
+			}
+			if x < evidence.SaysFull && worded {
+				continue // the words of an answer say more than its status, which may be the nearest that there is
 			}
 			deeper := false
 			for j := i + 1; j < len(c.Facts); j++ {
