@@ -91,6 +91,26 @@ func TestAddressConflict(t *testing.T) {
 			},
 		},
 		{
+			name: "the address is taken over and given back, each time in order",
+			play: func(w *world) {
+				at := 0.4 * w.length
+				w.holds(-1, true)
+				w.holds(at-0.1, false)
+				w.neighbour(at, rightful, intruder)
+				w.holds(at+5, true)
+				w.neighbour(at+5, intruder, rightful)
+				w.holds(at+9.9, false)
+				w.neighbour(at+10, rightful, intruder)
+				w.fail = func(r *request) {
+					for _, t := range []float64{at, at + 5, at + 10} {
+						if r.due > t-0.05 && r.due < t+0.5 {
+							reset(r, attack.PhaseAwait)
+						}
+					}
+				}
+			},
+		},
+		{
 			name: "a bond that answers with one port and another, under a service that resets a part",
 			play: func(w *world) {
 				for at := 1.0; at < w.length; at += 4 {
@@ -169,6 +189,10 @@ func TestStaleAddress(t *testing.T) {
 			taken(w)
 		}, "stale-address", serverHost},
 		{"it has one more", 404, func(w chained) { held(w, moved, "10.0.0.33", 1) }, "", ""},
+		{"another host takes a virtual address over", 503, func(w chained) {
+			held(w, moved, "10.0.0.3", 0)
+			taken(w)
+		}, "", ""},
 		{"it gave up one that nobody asks", 404, func(w chained) { held(w, -1, "10.0.7.3", 1); held(w, moved, "10.0.7.3", 0) }, "", ""},
 		{"it was without for a moment", 404, func(w chained) {
 			held(w, moved, "10.0.0.3", 0)

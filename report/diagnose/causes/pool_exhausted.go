@@ -8,6 +8,8 @@ import (
 
 // poolExhausted: requests wait inside for one of a fixed number of places.
 func poolExhausted() inquiry.Rule {
+	// Where requests were seen to wait says more than how they fail.
+	waits := []evidence.Clue{evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle}
 	return inquiry.Rule{
 		Cause: "pool-exhausted", Mechanism: report.MechanismExhausted,
 		Waits:  true,
@@ -44,17 +46,7 @@ func poolExhausted() inquiry.Rule {
 			{Clue: evidence.UnixQueueFull, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Overflowed, Yes: inquiry.Opposite(inquiry.Weak), No: 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{
-			evidence.StandsPooled: {
-				evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
-			},
-			evidence.FewerPlaces: {
-				evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
-			},
-			evidence.PoolRests: {
-				evidence.QueueTimeout, evidence.ExcessFails, evidence.LatencyFirst, evidence.RisesWithLoad, evidence.GatewayTimeout, evidence.Overflowed, evidence.Idle,
-			},
-		},
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsPooled: waits, evidence.FewerPlaces: waits, evidence.PoolRests: waits},
 		// Half the connections may still be more than it has places: its work is the same.
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Goes, inquiry.Fresh: inquiry.Stays},
 		Says:  "requests waited inside for one of a fixed number of places",

@@ -9,6 +9,8 @@ import (
 
 // serverThreads: no thread or process could be made.
 func serverThreads() inquiry.Rule {
+	// Where requests were seen to wait says more than how they fail.
+	waits := []evidence.Clue{evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy}
 	return inquiry.Rule{
 		Cause: "server-threads", Mechanism: report.MechanismExhausted, Gauges: []string{probe.Threads, probe.UserThreads, probe.HostThreads, probe.CgroupPIDs}, Counters: []string{probe.PIDsMaxHits},
 		ProvenBy: inquiry.RanOut, Waits: true,
@@ -36,12 +38,9 @@ func serverThreads() inquiry.Rule {
 			{Clue: evidence.SentLinger, Yes: -1, No: 0},
 			{Clue: evidence.StreamResets, Yes: -2, No: 0},
 		},
-		Instead: map[evidence.Clue][]evidence.Clue{
-			evidence.StandsQueued: {evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy},
-			evidence.FewerPlaces:  {evidence.ThreadsFull, evidence.LatencyFirst, evidence.ConnectionsCapped, evidence.RisesWithLoad, evidence.ProcessorBusy},
-		},
-		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes},
-		Says:  "no thread or process was free, or could be made",
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsQueued: waits, evidence.FewerPlaces: waits},
+		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Goes},
+		Says:    "no thread or process was free, or could be made",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			if c.Facts != nil && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.CallersSend].Is == evidence.Yes {
 				return []string{

@@ -75,7 +75,7 @@ func listen(c *evidence.Case) {
 			}
 		}
 	}
-	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, open, c.Run.Step)
+	c.Spoken = spoken.Join(c.Run.Lines, failures, ended, open, c.Run.Step, c.Run.Log.Header.Generator.Timeout.Seconds())
 	for i := range c.Spoken {
 		speakForSilent(c, &c.Spoken[i])
 	}

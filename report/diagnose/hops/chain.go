@@ -73,7 +73,9 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 		if slices.ContainsFunc(found, func(x *Service) bool { return slices.Contains(h.Instances, x) }) {
 			continue // it asks itself: a control connection
 		}
-		if len(found) == 0 && ownPair(p.Addr) {
+		if len(found) == 0 && p.Addr.Addr().IsLoopback() {
+			// All listeners of a watched host are seen, and none was here: libraries pair two
+			// sockets of a process by a listener that they close at once.
 			continue
 		}
 		var n *Hop
@@ -103,12 +105,4 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 			g.extend(n, seen, depth+1)
 		}
 	}
-}
-
-// ownPair reports whether nobody is asked at an address where nobody listens: libraries pair two
-// sockets of a process by a listener on loopback that they close at once, on a port that the
-// kernel chose.
-func ownPair(addr netip.AddrPort) bool {
-	const firstChosen = 32768 // net.ipv4.ip_local_port_range as it comes
-	return addr.Addr().IsLoopback() && addr.Port() >= firstChosen
 }

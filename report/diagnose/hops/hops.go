@@ -7,6 +7,7 @@ package hops
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -154,6 +155,17 @@ func (t Track) join(s *runlog.Series) Track {
 		return out
 	}
 	return t
+}
+
+// Near returns the reading next to a time, NaN where none is within a second of it.
+func (t Track) Near(at float64) float64 {
+	best, apart := math.NaN(), 1.0
+	for i, x := range t.At {
+		if d := math.Abs(x - at); d <= apart {
+			best, apart = t.Value[i], d
+		}
+	}
+	return best
 }
 
 // merge makes one reading of those of one time: of counts the sum, of ages the largest.

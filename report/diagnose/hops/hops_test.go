@@ -1,6 +1,7 @@
 package hops_test
 
 import (
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -105,9 +106,10 @@ func TestChain(t *testing.T) {
 			w.asks("db", "postgres", "10.0.0.5:5432")
 			return w
 		}, "10.0.0.2:80", whole},
-		{"a pair of sockets of one process is no hop", func() *world {
+		{"a pair of sockets of one process is no hop, on whatever port", func() *world {
 			w := three()
 			w.asks("db", "postgres", "127.0.0.1:40123")
+			w.asks("app-1", "payments", "127.0.0.1:15001") // net.ipv4.ip_local_port_range begins at 1024
 			return w
 		}, "10.0.0.2:80", whole},
 		{"a circle ends", func() *world {
@@ -190,5 +192,19 @@ func TestParts(t *testing.T) {
 func TestWithoutSockets(t *testing.T) {
 	if g := hops.Read(&runlog.Log{}); g != nil {
 		t.Errorf("a log without sockets gives %+v", g)
+	}
+}
+
+func TestTrackNear(t *testing.T) {
+	track := hops.Track{At: []float64{1, 2, 4}, Value: []float64{10, 20, 40}}
+	for at, want := range map[float64]float64{0.4: 10, 1.6: 20, 4.9: 40} {
+		if got := track.Near(at); got != want {
+			t.Errorf("near %v: %v, want %v", at, got, want)
+		}
+	}
+	for _, at := range []float64{-1, 5.1} {
+		if got := track.Near(at); !math.IsNaN(got) {
+			t.Errorf("near %v: %v, want none", at, got)
+		}
 	}
 }

@@ -52,9 +52,7 @@ func Moves(c *evidence.Case) []Move {
 			all[k] = m
 			order = append(order, k)
 		}
-		if slices.Contains(m.Holders, e.State) {
-			m.Disputed = true
-		} else {
+		if !slices.Contains(m.Holders, e.State) {
 			m.Holders = append(m.Holders, e.State)
 		}
 		at := e.At.Seconds()
@@ -70,7 +68,7 @@ func Moves(c *evidence.Case) []Move {
 			continue
 		}
 		m.mac = hardware(c)
-		m.Disputed = m.Disputed || keeps(c, m.Addr, m.Holders[0])
+		m.Disputed = m.disputed(c)
 		out = append(out, *m)
 	}
 	slices.SortStableFunc(out, func(a, b Move) int {
@@ -96,16 +94,30 @@ func hardware(c *evidence.Case) map[string]string {
 	return out
 }
 
-// keeps reports whether the watched host with a hardware address has an IP address, and
-// has not given it up while faults were there.
-func keeps(c *evidence.Case, addr netip.Addr, hardware string) bool {
-	held := false
-	for _, e := range c.Run.Log.Events {
-		if e.Kind == probe.AddressHeld && e.State == hardware && e.Local.Addr().Unmap() == addr && e.At.Seconds() < c.To {
-			held = e.Value == 1
+// disputed reports whether two have an address: a watched host lost it and never gave it up.
+// Of machines that nobody watches, an address that goes and comes back may be a takeover and
+// its end; one that goes once more is held by both.
+func (m *Move) disputed(c *evidence.Case) bool {
+	const slack, toAndFro = 1.0, 3 // seconds, changes
+	watched := false
+	for i, t := range m.turns[1:] {
+		held, known := holds(c, m.Addr, m.turns[i].holder, t.from+slack)
+		if watched = watched || known; held {
+			return true
 		}
 	}
-	return held
+	return !watched && len(m.Holders) == 2 && len(m.turns)-1 >= toAndFro
+}
+
+// holds reports whether the watched host with a hardware address has an IP address at a time;
+// known is false where no watched host has that hardware address, or had the other.
+func holds(c *evidence.Case, addr netip.Addr, hardware string, at float64) (held, known bool) {
+	for _, e := range c.Run.Log.Events {
+		if e.Kind == probe.AddressHeld && e.State == hardware && e.Local.Addr().Unmap() == addr && e.At.Seconds() < at {
+			held, known = e.Value == 1, true
+		}
+	}
+	return held, known
 }
 
 // Departure is an address that a host of the way gave up when requests began to fail.
@@ -132,7 +144,7 @@ func Departures(c *evidence.Case, h evidence.Hop) []Departure {
 		same := func(d Departure) bool { return d.Addr == addr }
 		if e.Value == 1 {
 			out = slices.DeleteFunc(out, same)
-			if at := e.At.Seconds(); at > 0 {
+			if e.At > 0 {
 				now = append(now, addr)
 			}
 		} else if at := e.At.Seconds(); at > max(0, c.At-before) && at < c.At+1 && !slices.ContainsFunc(out, same) {

@@ -58,6 +58,9 @@ func observeDeparture(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 // somebody else answers there; empty where nothing does.
 func departed(c *evidence.Case, h evidence.Hop) (d kernels.Departure, other string, ok bool) {
 	for _, d := range kernels.Departures(c, h) {
+		if len(d.Now) == 0 {
+			continue // it did not move: an address that several hosts take over from each other is asked on rightly
+		}
 		text := ""
 		for i := range c.Spoken {
 			j := &c.Spoken[i]

@@ -137,7 +137,7 @@ func observeMultiplied(c *evidence.Case, f *evidence.Facts, h evidence.Hop, s *w
 }
 
 // stoodAtOnset returns how much stood before a hop at most, not accepted or not read, when
-// failures began, and when that was.
+// failures began, and when that was: at all of its instances together.
 func stoodAtOnset(c *evidence.Case, s *waiting.Step) (most, at float64) {
 	const around = 3.0 // seconds
 	if s.Worst == nil || c.Onset.Status != evidence.Found {
@@ -145,8 +145,15 @@ func stoodAtOnset(c *evidence.Case, s *waiting.Step) (most, at float64) {
 	}
 	for _, name := range []string{probe.NotAccepted, probe.RequestsUnread} {
 		t := s.Worst.Tracks[name]
-		for i, v := range t.Value {
-			if t.At[i] >= c.At-1 && t.At[i] <= c.At+around && v > most {
+		for i := range t.Value {
+			if t.At[i] < c.At-1 || t.At[i] > c.At+around {
+				continue
+			}
+			v := 0.0
+			for _, x := range s.Hop.Instances {
+				v += words.Finite(x.Tracks[name].Near(t.At[i]), 0)
+			}
+			if v > most {
 				most, at = v, t.At[i]
 			}
 		}

@@ -191,7 +191,9 @@ func pattern(s string) string {
 // Join joins lines to the failures of a target. failed is how many failed in each window
 // of the given length, in seconds; open is how many of those that fail were under way,
 // from when they were due on: what is said of one may be said long before it is given up.
-func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, step float64) []Joined {
+// timeout is the client's, in seconds: those who wait for a service do so for that long before
+// they fail.
+func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, step, timeout float64) []Joined {
 	classes := map[uint64]Class{}
 	totals := map[Class]float64{}
 	for _, f := range failures {
@@ -243,7 +245,7 @@ func Join(lines []*Line, failures []*attack.Failure, failed, open []float64, ste
 			out = append(out, byID(l, classes, totals, kept[[2]string{l.Host, l.Service}])...)
 			continue
 		}
-		if j, ok := byTime(l, failed, open, all, step); ok {
+		if j, ok := byTime(l, failed, open, all, step, timeout); ok {
 			j.Class = most
 			out = append(out, j)
 		}
@@ -304,7 +306,7 @@ func keys(of map[uint64]float64) map[uint64]bool {
 
 // byTime joins lines without an id: nearly all of them came when requests failed, or were
 // under way that would, and hardly any when none did.
-func byTime(l *Line, failed, open []float64, all, step float64) (Joined, bool) {
+func byTime(l *Line, failed, open []float64, all, step, timeout float64) (Joined, bool) {
 	if step <= 0 || all == 0 {
 		return Joined{}, false
 	}
@@ -330,8 +332,8 @@ func byTime(l *Line, failed, open []float64, all, step float64) (Joined, bool) {
 			continue
 		}
 		// A state that is said when it begins holds until somebody ends it: those who wait for
-		// that fail only when their patience is over.
-		stands := lasts(l.Meaning) && at < float64(begin)*step && at >= float64(begin)*step-patience
+		// that fail only when the client's timeout is over.
+		stands := lasts(l.Meaning) && at < float64(begin)*step && at >= float64(begin)*step-max(buffered, timeout+nearBy)
 		if stands || around(int(at/step)) {
 			near += l.Count[i]
 			first = min(first, at)
@@ -363,9 +365,9 @@ func once(m says.Meaning) bool {
 	return false
 }
 
-// patience is how long those who wait for a service may do so before they fail, in seconds:
-// of what a service said before that, it cannot be known whether it still holds.
-const patience = 15.0
+// buffered is how long buffers may hide a state from those who ask, in seconds. Of what was
+// said longer ago than that, and than anybody waits, it cannot be known whether it still holds.
+const buffered = 15.0
 
 // lasts reports whether software says a state when it enters it, and not for each request
 // that is refused meanwhile: a store or a disk is full, or nothing may be written.

@@ -43,7 +43,7 @@ func TestJoinByID(t *testing.T) {
 		log.Events = append(log.Events, line(6+float64(i)*0.01, "app", "shop", "queue is full", trace, 1))
 	}
 	log.Events = append(log.Events, line(6, "app", "shop", "something else", "ffffffffffffffff-0000000000000001", 1))
-	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25), func(at float64) float64 { return 100 * at })
+	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25, 5), func(at float64) float64 { return 100 * at })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -60,21 +60,25 @@ func TestJoinByID(t *testing.T) {
 // fail much later. What befell one request then does not, nor does what was said long before.
 func TestStatesLast(t *testing.T) {
 	for _, test := range []struct {
-		text  string
-		at    float64
-		share float64
+		text    string
+		at      float64
+		from    int // windows of a quarter of a second
+		timeout float64
+		share   float64
 	}{
-		{"disk resource limit alarm set on node rabbit@mq", 4, 1},
-		{"disk resource limit alarm set on node rabbit@mq", -8, 0},
-		{"connection reset by peer", 4, 0},
+		{"disk resource limit alarm set on node rabbit@mq", 4, 40, 5, 1},
+		{"disk resource limit alarm set on node rabbit@mq", -8, 40, 5, 0},
+		{"disk resource limit alarm set on node rabbit@mq", 2, 80, 5, 0},
+		{"disk resource limit alarm set on node rabbit@mq", 2, 80, 30, 1}, // they wait for longer
+		{"connection reset by peer", 4, 40, 5, 0},
 	} {
 		failed := make([]float64, 100)
-		for i := 40; i < 100; i++ {
+		for i := test.from; i < 100; i++ {
 			failed[i] = 10
 		}
 		log := &runlog.Log{Header: runlog.Header{RunID: run}, Events: []probe.Event{line(test.at, "mq", "rabbit", test.text, "", 1)}}
 		got := 0.0
-		for _, j := range Join(Read(log), failures(40, 503, 10), failed, nil, 0.25) {
+		for _, j := range Join(Read(log), failures(40, 503, 10), failed, nil, 0.25, test.timeout) {
 			got += j.Share
 		}
 		if math.Abs(got-test.share) > 0.01 {
@@ -95,7 +99,7 @@ func TestJoinSampled(t *testing.T) {
 		log.Events = append(log.Events, line(5, "app", "shop", text, idOf(all[i*7].Request), 1))
 	}
 	log.Events = append(log.Events, line(6, "app", "shop", "deadlock detected", "", 675), line(6, "app", "shop", "statement timeout", "", 225))
-	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25), func(float64) float64 { return math.NaN() })
+	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25, 5), func(float64) float64 { return math.NaN() })
 	if len(got) != 2 || got[0].Meaning != "locks" || got[0].Times != 75 || got[0].Of != 100 || got[0].FirstRPS != nil {
 		t.Errorf("got %+v", got)
 	}
@@ -116,7 +120,7 @@ func TestJoinByTime(t *testing.T) {
 		log.Events = append(log.Events, line(float64(i)*0.5, "db", "postgresql", "could not receive data from client: Connection reset by peer", "", 1)) // all the time
 	}
 	log.Events = append(log.Events, line(15.2, "web", "php-fpm", "server reached pm.max_children setting (4)", "", 1), line(2, "app", "shop", "config is deprecated: it may fail", "", 1), line(15.3, "app", "shop", "the cache was emptied", "", 1))
-	got := Report(Join(Read(log), all, failed, nil, 0.25), func(float64) float64 { return math.NaN() })
+	got := Report(Join(Read(log), all, failed, nil, 0.25, 5), func(float64) float64 { return math.NaN() })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -166,7 +170,7 @@ func TestJoinTraces(t *testing.T) {
 		trace(2+n, 0, true, 2, "", "", "", "")
 	}
 	log.Events = append(log.Events, probe.Event{Kind: probe.TraceRead, Process: "x", Trace: &probe.Trace{ID: "ffffffffffffffff0000000000000001", Spans: 1, Services: 1}}) // of another run
-	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25), func(at float64) float64 { return 100 * at })
+	got := Report(Join(Read(log), all, make([]float64, 100), nil, 0.25, 5), func(at float64) float64 { return 100 * at })
 	if len(got) != 2 {
 		t.Fatalf("got %+v", got)
 	}
