@@ -71,6 +71,7 @@ func causePhrases() map[string]string {
 		"client-file-descriptors": "this machine ran out of open files",
 		"client-cpu":              "this machine ran out of CPU",
 		"unexpected-answers":      "its answers are not what the profile expects",
+		"wrong-protocol":          "what answers there speaks another protocol than its url says",
 		"client-timeout":          "answers take longer than the client waits",
 
 		"server-file-descriptors":    "{who} ran out of open files",

@@ -236,3 +236,13 @@ type Series struct {
 	Value  []float64
 	Limit  []float64 // NaN without
 }
+
+// NeverAnswered begins the reason of the source [OfTarget] of a target that gave no answer in
+// the whole run, and at whose address something else than its protocol was found by asking:
+// what was found follows.
+const NeverAnswered = "no request was answered: "
+
+// OfTarget is the source of what is known of a target beside the load.
+func OfTarget(name string) probe.Source {
+	return probe.Source{Host: profiles.LocalHost, Name: "target " + name}
+}

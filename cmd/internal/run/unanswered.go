@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/rampload/rampload/cmd/internal/session"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/profiles"
+	"github.com/rampload/rampload/report/runlog"
 )
 
 // unanswered is a recorder that also keeps, of each target without a single answer, an
@@ -64,8 +64,7 @@ func (u *unanswered) sources(ctx context.Context, targets []profiles.Target) []p
 		}
 		if what := preflight.Mistaken(ctx, t, a); what != "" {
 			out = append(out, probe.Status{
-				Source: probe.Source{Host: profiles.LocalHost, Name: "target " + t.Name}, State: probe.Partial,
-				Reason: fmt.Sprintf("no request was answered: %s", what),
+				Source: runlog.OfTarget(t.Name), State: probe.Partial, Reason: runlog.NeverAnswered + what,
 			})
 		}
 	}

@@ -88,7 +88,7 @@ func KindOf(key string) (k inquiry.Kind, ok bool) {
 			return inquiry.Kind{Rule: r.Cause, Tier: r.Tier(upstream), Mechanism: r.Mechanism}, true
 		}
 	}
-	if key == UnexpectedAnswers {
+	if key == UnexpectedAnswers || key == WrongProtocol {
 		return inquiry.Kind{Rule: key, Tier: report.TierServer, Mechanism: report.MechanismBug}, true
 	}
 	return lateKinds(key)

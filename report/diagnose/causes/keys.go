@@ -9,6 +9,10 @@ var generatorKeys = [...]string{"client-cpu", "client-ephemeral-ports", "client-
 // the profile expects. It is read off the failures themselves: no rule weighs it.
 const UnexpectedAnswers = "unexpected-answers"
 
+// WrongProtocol is the key of a target at whose address something else is spoken than its
+// url says. It is found out by asking there: no rule weighs it.
+const WrongProtocol = "wrong-protocol"
+
 // Keys returns every key that a cause can have, in alphabetical order, without the
 // prefix of an inner hop.
 func Keys() []string {
@@ -17,7 +21,7 @@ func Keys() []string {
 		out = append(out, r.Cause)
 	}
 	out = append(out, lateKeys()...)
-	out = append(out, UnexpectedAnswers)
+	out = append(out, UnexpectedAnswers, WrongProtocol)
 	slices.Sort(out)
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/report/format"
+	"github.com/rampload/rampload/report/runlog"
 )
 
 // badAddress is one of several addresses of a target that has (almost) all of
@@ -155,6 +156,22 @@ func Unlike(c *Case) bool {
 		other = 0
 	}
 	return all > 0 && c.Parts.Unlike-other >= 0.9*all
+}
+
+// SpeaksOther says what was found at the address of a target that gave not one answer, where
+// that is something else than its protocol; "" where it answered, or nobody knows. Whoever
+// does not understand a request never serves one, at whatever load: what ran out beside it
+// says nothing.
+func SpeaksOther(c *Case) string {
+	if c.Run.Log.Trailer == nil || c.Parts.Failed < c.Parts.Attempts || c.Parts.Share(attack.Status) > 0 {
+		return ""
+	}
+	for _, s := range c.Run.Log.Trailer.Sources {
+		if found, ok := strings.CutPrefix(s.Reason, runlog.NeverAnswered); ok && s.Source == runlog.OfTarget(c.Target.Info.Name) {
+			return found
+		}
+	}
+	return ""
 }
 
 // UnlikeDetail reports whether a detail is that of an answer which is not what the profile

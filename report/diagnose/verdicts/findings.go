@@ -98,6 +98,8 @@ func conclude(c *inquiry.Investigation, g evidence.GeneratorState) []Finding {
 	crossed := c.Parts.Share(attack.HTTP2GoAway) >= 0.9 && c.Parts.Failed < 0.005*c.Parts.Attempts
 	minor := c.Onset.Status == evidence.NoOnset && (c.Parts.Failed < 10 && !c.Parts.Restless() || crossed)
 	switch {
+	case evidence.SpeaksOther(c.Case) != "":
+		return []Finding{mistaken(c, g)}
 	case first != nil && first.Posterior >= first.ClaimedAt() && first.Posterior >= evidence.ExplainsBy*rival && first.Measured && first.Proven:
 		return []Finding{explained(c, first, g)}
 	case minor && c.None > 0.2 && c.Parts.Failed < 0.01*c.Parts.Attempts:

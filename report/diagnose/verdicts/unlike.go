@@ -43,3 +43,17 @@ func unlike(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
 	}
 	return f
 }
+
+// mistaken tells of a target at whose address another protocol is spoken, and of no limit.
+func mistaken(c *inquiry.Investigation, g evidence.GeneratorState) Finding {
+	found := evidence.SpeaksOther(c.Case)
+	f := finding(c, Explains, causes.WrongProtocol, 0.99, fmt.Sprintf(
+		"None of %s was answered: %s. No limit explains that.", format.Counted(c.Parts.Attempts, "attempt"), found))
+	if k, ok := causes.KindOf(f.Cause); ok {
+		f.Tier, f.Mechanism = k.Tier, k.Mechanism
+	}
+	f.Evidence = append(onsetEvidence(c), inquiry.Evidence{Source: "client", Text: "asked after the run: " + found})
+	f.RuledOut = excluded(c, nil, g)
+	f.Advice = []string{"correct scheme and port of the target's url, and look with rampload check whether it answers"}
+	return f
+}
