@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -244,6 +245,21 @@ func TestBetweenHops(t *testing.T) {
 			},
 			want: "upstream-short-response", host: "api-1", tier: "upstream",
 			refused: []string{"short-response", "upstream-application-abort"},
+		},
+		{
+			name: "a worker behind a queue fails at one order again and again, and says so: the others wait behind it",
+			make: func(w chained) {
+				w.log.Header.Targets[0].Part = profiles.RoleCompletion
+				w.fails(func(r *request) { timeout(r, attack.PhaseAwait, 3) })
+				for at := w.at; at < w.length; at += 0.04 {
+					w.event(probe.Event{
+						Kind: probe.LogLine, At: dur(at), Source: probe.Source{Host: "db-1", Name: "log worker"}, Host: "db-1", Process: "worker", Count: 1,
+						Reason: "order 6c4e9021340a: TypeError: nil can't be coerced into Integer, will try again", Line: &probe.Line{File: "worker.log", Level: "error", Format: "text"},
+					})
+				}
+			},
+			want: "upstream-application-error", host: "db-1", tier: "upstream",
+			refused: []string{"client-timeout", "deadlock"},
 		},
 		{
 			name: "a runtime has no memory left, says so a few times, and stands: no deadlock",

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/says"
@@ -52,6 +53,9 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		// Who says why speaks for those that were answered: others may have waited in vain
 		// beside them.
 		most := 0.5
+		if c.Target.Info.Part == profiles.RoleCompletion {
+			most = 0.1 // in a queue one that fails, and is tried again, keeps others waiting that nobody speaks of
+		}
 		if clue.Decisive() {
 			if saidLate(c, x) {
 				continue // it had failed for long: what is full by then, is for that
