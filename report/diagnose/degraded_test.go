@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,31 @@ func TestDegradedKinds(t *testing.T) {
 			},
 		},
 		{
+			name: "an accept queue that overflows while all wait for it", want: "listen-backlog", says: "overflowed",
+			fail: func(w *world, r *request) {
+				if r.number%20 == 0 {
+					r.latency += 0.3 + w.rng.Float64()
+				}
+			},
+			after: func(w *world) {
+				count("local", probe.RetransSegs, 12)(w)
+				count(serverHost, probe.ListenOverflows, 10)(w)
+			},
+		},
+		{
+			name: "an accept queue that overflows for want of descriptors", want: "server-file-descriptors", says: "no file descriptor left to accept with",
+			fail: func(w *world, r *request) {
+				if r.number%20 == 0 {
+					r.latency += 0.3 + w.rng.Float64()
+				}
+			},
+			after: func(w *world) {
+				count("local", probe.RetransSegs, 12)(w)
+				count(serverHost, probe.ListenOverflows, 10)(w)
+				w.series(serverHost, "orders", probe.OpenFiles, 64, func(t float64) float64 { return min(64, 20+2*max(0, t)) })
+			},
+		},
+		{
 			name: "pauses of a fifth of a second", want: "process-paused", says: "waited",
 			fail: func(_ *world, r *request) {
 				if in := r.due - 2*float64(int(r.due/2)); in < 0.24 {
@@ -94,7 +120,13 @@ func TestDegradedKinds(t *testing.T) {
 			test.after(w)
 		}
 		w.complete()
-		f := diagnose.Analyze(w.log).Findings[0]
+		result := diagnose.Analyze(w.log)
+		f := result.Findings[0]
+		if f.Verdict == diagnose.Degraded && f.Resource != "" && !slices.ContainsFunc(result.Resources, func(r diagnose.Resource) bool {
+			return r.Metric.Name == f.Resource && r.Metric.Process == f.Process && r.Verdict == diagnose.Cause
+		}) {
+			t.Errorf("%s: %s of %q is named, and no resource is marked", test.name, f.Resource, f.Process)
+		}
 		want := diagnose.Degraded
 		if test.want == "" {
 			test.want, want = "healthy", diagnose.Healthy

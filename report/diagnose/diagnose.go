@@ -67,6 +67,7 @@ func AnalyzeWith(log *runlog.Log, o Options) Result {
 		out.Targets[i].Way = c.Way.Report(verdicts.FailingHost(out.Findings, out.Targets[i].Name))
 	}
 	out.Resources = verdicts.ResourceVerdicts(a, ranked, out.Generator)
+	verdicts.MarkSlowing(out.Findings, out.Resources)
 	for _, c := range cases {
 		if text := kernels.Translated(c); text != "" {
 			a.Warnings = append(a.Warnings, c.Target.Info.Name+": "+text)

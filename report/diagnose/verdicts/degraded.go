@@ -31,6 +31,7 @@ type slowness struct {
 	why    string
 	source string
 	advice []string
+	full   *evidence.Resource // that ran out, if one did
 }
 
 // degraded tells of answers that came, but many of them late in a way that has a cause of
@@ -46,7 +47,7 @@ func degraded(c *inquiry.Investigation, g evidence.GeneratorState) *Finding {
 	}
 	var s slowness
 	if l.Late >= math.Max(10, tailShare*l.All) {
-		for _, look := range []func(*inquiry.Investigation, evidence.Lateness) (slowness, bool){lateBySyn, lateByPauses, lateByThrottling, lateByLoss} {
+		for _, look := range []func(*inquiry.Investigation, evidence.Lateness) (slowness, bool){lateByQueue, lateBySyn, lateByPauses, lateByThrottling, lateByLoss} {
 			var ok bool
 			if s, ok = look(c, l); ok {
 				break
@@ -81,10 +82,27 @@ func degraded(c *inquiry.Investigation, g evidence.GeneratorState) *Finding {
 	f.Evidence = append(append([]inquiry.Evidence{{Source: "client", Text: tails, At: at}, {Source: s.source, Text: s.why}}, lateProcess(c)...), f.Evidence...)
 	f.Advice = s.advice
 	f.Resource, f.Host, f.Process, f.PID, f.Nearest = "", "", "", 0, nil
+	if s.full != nil {
+		m := s.full.Metric
+		f.Resource, f.Host, f.Process, f.PID = m.Name, m.Host, m.Process, m.PID
+	}
 	if at, ok := gather.Culprit(c.Case); ok && s.cause == "process-paused" {
 		f.Host, f.Process = at.Host, at.Process()
 	}
 	return &f
+}
+
+// MarkSlowing marks the resources that findings name for answers which only came late:
+// nothing failed, so no onset dates them.
+func MarkSlowing(findings []Finding, resources []Resource) {
+	for _, f := range findings {
+		for i := range resources {
+			r := &resources[i]
+			if f.Verdict == Degraded && r.Metric.Name == f.Resource && r.Metric.Host == f.Host && r.Metric.Process == f.Process && r.Metric.PID == f.PID && r.Saturated != nil {
+				r.Verdict, r.Reason = Cause, fmt.Sprintf("full at %s; answers came late", format.Seconds(r.Saturated.Value))
+			}
+		}
+	}
 }
 
 // lateFrom says from which load on answers came late, and when that began.
@@ -101,6 +119,33 @@ func lateFrom(c *inquiry.Investigation, l evidence.Lateness) (text string, at *t
 		return fmt.Sprintf(" from %s on, %s into the load", c.Run.LoadText(c.Run.LoadAt(t), t), format.Seconds(t)), words.Pointer(t)
 	}
 	return "", nil
+}
+
+// lateByQueue: the accept queue was full. What its kernel drops then, a SYN, or the end of a
+// handshake and so the request behind it, is sent again like what a network lost; the
+// counter of the queue tells the two apart.
+func lateByQueue(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
+	again := math.Max(counted(c, probe.RetransSegs), counted(c, probe.SynRetrans))
+	overflows := counted(c, probe.ListenOverflows) + counted(c, probe.ReqQueueFullDrop)
+	if again < 10 || again < 0.3*l.Late || overflows < 0.3*again {
+		return slowness{}, false
+	}
+	s := slowness{
+		cause: "listen-backlog", source: "kernel counters",
+		why: fmt.Sprintf("%s segments were sent again; the accept queue of the serving host overflowed %s",
+			format.Number(again), format.Counted(overflows, "time")),
+		advice: []string{"raise net.core.somaxconn and the backlog that the application asks for, or accept sooner; keep connections open, so that fewer come up"},
+	}
+	for _, r := range c.Run.Resources { // without a descriptor nobody accepts
+		if r.Metric.Name == probe.OpenFiles && r.Full != nil && !r.Full.Flicker && !evidence.GeneratorOwn(r.Metric) && serves(c, r.Metric) {
+			s.cause, s.full = "server-file-descriptors", r
+			s.why += fmt.Sprintf(", for %s had no file descriptor left to accept with: %s of %s from %s on",
+				evidence.Place(r), format.Number(r.Full.Value), format.Number(r.Limit), format.Seconds(r.Full.At))
+			s.advice = c.FileAdvice(&inquiry.Hypothesis{Lead: r})
+			break
+		}
+	}
+	return s, true
 }
 
 // lateByLoss: what the network lost was sent again.
@@ -136,18 +181,12 @@ func lateBySyn(c *inquiry.Investigation, l evidence.Lateness) (slowness, bool) {
 	if again < 10 || again < 0.3*l.Late || near < 0.5 {
 		return slowness{}, false
 	}
-	s := slowness{
+	return slowness{
 		cause: "packet-loss", source: "kernel counters",
 		why: fmt.Sprintf("%s SYNs were sent again, and %s of the late answers took 1 s, 3 s or 7 s and hardly more: connections did not come up at the first try",
 			format.Number(again), format.Percent(near)),
 		advice: []string{"look for what loses SYNs: a rate limit for new connections, a full connection table, a lossy link (ip -s link)"},
-	}
-	if overflows := counted(c, probe.ListenOverflows) + counted(c, probe.ReqQueueFullDrop); overflows >= 0.3*again {
-		s.cause = "listen-backlog"
-		s.why += fmt.Sprintf("; the accept queue of the serving host overflowed %s", format.Counted(overflows, "time"))
-		s.advice = []string{"raise net.core.somaxconn and the backlog that the application asks for, or accept sooner; keep connections open, so that fewer come up"}
-	}
-	return s, true
+	}, true
 }
 
 // lateByPauses: all requests stood still again and again.
