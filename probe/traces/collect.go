@@ -47,9 +47,11 @@ func Collect(ctx context.Context, from profiles.SpanStore, wanted []Wanted, own 
 	}
 	status.Source.Name += " of " + store.Name()
 	c := collection{store: store, found: map[string][]Span{}, settled: map[string]bool{}}
+	answered := false
 	for {
 		err = c.round(ctx, wanted)
 		status.Reads++
+		answered = answered || err == nil
 		if c.failures >= mostError && len(c.found) == 0 || ctx.Err() != nil {
 			break
 		}
@@ -59,6 +61,9 @@ func Collect(ctx context.Context, from profiles.SpanStore, wanted []Wanted, own 
 		if !pause(ctx, askEvery) {
 			break
 		}
+	}
+	if answered && ctx.Err() != nil {
+		err = nil // it had answered before: only the last question was cut off
 	}
 	missing, failed := 0, 0
 	for _, w := range wanted {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,10 +66,11 @@ func collectFrom(t *testing.T, from profiles.SpanStore, wanted []Wanted) (map[st
 func TestStoreContract(t *testing.T) {
 	for _, s := range stores {
 		t.Run(s.api, func(t *testing.T) {
+			t.Parallel() // it waits for a trace that never comes
 			wanted := []Wanted{{ID: failedID, At: 3 * time.Second}, {ID: goodID, Good: true}, {ID: goneID, At: 4 * time.Second}}
 			for _, api := range []string{s.api, ""} { // said, and found out
 				server := httptest.NewServer(s.serve(map[string][]Span{failedID: way(true), goodID: way(false)}))
-				got, status := collectFrom(t, profiles.SpanStore{URL: server.URL + "/", API: api, Within: 300 * time.Millisecond, Headers: []profiles.Header{{Name: "X-Scope-OrgID", Value: "shop"}}}, wanted)
+				got, status := collectFrom(t, profiles.SpanStore{URL: server.URL + "/", API: api, Within: 2 * time.Second, Headers: []profiles.Header{{Name: "X-Scope-OrgID", Value: "shop"}}}, wanted)
 				server.Close()
 				if status.State != probe.Partial || !strings.Contains(status.Reason, "1 of the 2") || status.Source.Name != "traces of "+s.api {
 					t.Fatalf("status %+v", status)
@@ -83,10 +85,27 @@ func TestStoreContract(t *testing.T) {
 			}
 		})
 		t.Run(s.api+" has none", func(t *testing.T) {
+			t.Parallel()
 			server := httptest.NewServer(s.serve(nil))
 			defer server.Close()
-			_, status := collectFrom(t, profiles.SpanStore{URL: server.URL, API: s.api, Within: 100 * time.Millisecond}, []Wanted{{ID: goneID}})
+			_, status := collectFrom(t, profiles.SpanStore{URL: server.URL, API: s.api, Within: 2 * time.Second}, []Wanted{{ID: goneID}})
 			if status.State != probe.NotMeasured || !strings.HasPrefix(status.Reason, "not joined: ") || !strings.Contains(status.Reason, "none of the 1") {
+				t.Errorf("status %+v", status)
+			}
+		})
+		t.Run(s.api+" has none, and the last question is cut off", func(t *testing.T) {
+			t.Parallel()
+			empty, asked := s.serve(nil), atomic.Int32{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if asked.Add(1) > 1 {
+					<-r.Context().Done()
+					return
+				}
+				empty.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			_, status := collectFrom(t, profiles.SpanStore{URL: server.URL, API: s.api, Within: 2 * time.Second}, []Wanted{{ID: goneID}})
+			if !strings.Contains(status.Reason, "none of the 1") {
 				t.Errorf("status %+v", status)
 			}
 		})
