@@ -2,6 +2,7 @@ package rst
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -36,11 +37,15 @@ type group struct {
 }
 
 func newLimiter(perSecond int, served []uint16, emit func(probe.Event)) *limiter {
-	return &limiter{emit: emit, perSecond: perSecond, served: served, groups: map[group]*probe.Event{}}
+	return &limiter{emit: emit, perSecond: perSecond, served: served, second: math.MinInt64, groups: map[group]*probe.Event{}}
 }
 
 func (l *limiter) add(e probe.Event) {
-	if second := e.At.Truncate(time.Second); second > l.second {
+	second := e.At.Truncate(time.Second)
+	if second > e.At { // before the load, where times are below 0
+		second -= time.Second
+	}
+	if second > l.second {
 		l.second, l.emitted = second, 0
 	}
 	if e.Kind != probe.Retransmit {

@@ -72,9 +72,10 @@ type outcome struct {
 
 // sourceCost is what a source itself says that it has used, beginning included.
 type sourceCost struct {
-	Name  string
-	CPU   time.Duration
-	Reads uint64
+	Name   string
+	CPU    time.Duration
+	Reads  uint64
+	Reason string // why it does not measure all
 }
 
 const observedEnv = "RAMPLOAD_BENCH_OBSERVED"
@@ -240,7 +241,7 @@ func observe(job observed) (outcome, error) {
 		end()
 		out.Sources = out.Sources[:0]
 		for _, s := range (<-done).Sources {
-			out.Sources = append(out.Sources, sourceCost{s.Source.Name, s.CPU, uint64(s.Reads)})
+			out.Sources = append(out.Sources, sourceCost{s.Source.Name, s.CPU, uint64(s.Reads), s.Reason})
 		}
 		return t, nil
 	}
@@ -389,7 +390,7 @@ func compare(b *testing.B, name string, job observed) {
 	}
 	b.Logf("%s: %d events, %d requests failed", name, last.Events, last.Failed)
 	for _, s := range last.Sources {
-		b.Logf("    %-28s %8.1f ms in %d readings", s.Name, s.CPU.Seconds()*1e3, s.Reads)
+		b.Logf("    %-28s %8.1f ms in %d readings  %s", s.Name, s.CPU.Seconds()*1e3, s.Reads, s.Reason)
 	}
 }
 
