@@ -116,6 +116,7 @@ func Write(w io.Writer, v View, assets Assets) error {
 		},
 		"count":  func(n int) string { return format.Count(uint64(max(0, n))) },
 		"ucount": format.Count,
+		"nth":    func(i int) int { return i + 1 },
 	}).Parse(text)
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
