@@ -89,11 +89,12 @@ func dial(t *testing.T, l net.Listener) (net.Conn, *bufio.Reader) {
 	return c, bufio.NewReader(c)
 }
 
-// reach samples until a metric of an instance has a value, and fails when it does not
-// come to that.
+// reach samples until a metric of an instance has a value twice, and fails when it does not
+// come to that: the two ends of a connection are not read at one instant, and what happens
+// between them shows at one end alone.
 func reach(t *testing.T, s *waiting.Sampler, name, instance string, want float64) map[string]float64 {
 	t.Helper()
-	last := map[string]float64{}
+	last, times := map[string]float64{}, 0
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		clear(last)
 		if err := s.Sample(t.Context(), func(x probe.Sample) {
@@ -103,7 +104,11 @@ func reach(t *testing.T, s *waiting.Sampler, name, instance string, want float64
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if v, ok := last[name]; ok && v == want {
+		if v, ok := last[name]; !ok || v != want {
+			times = 0
+			continue
+		}
+		if times++; times == 2 {
 			return last
 		}
 	}
