@@ -282,6 +282,17 @@ func TestChains(t *testing.T) {
 			refused: []string{"upstream-application-error", "application-error", "silent-firewall"}, // a candidate: what it cut off is no connection of the target
 		},
 		{
+			name: "the places of a service are all held by requests that ask it again, by way of the proxy before it",
+			make: func(w chained) {
+				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 4)
+				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 4, 0)
+				w.hop("api-1", "php-fpm", "*:8081", 20, 8, 8, 200, 0, 8, 7)
+				w.peer("api-1", "php-fpm", "10.0.0.2:8080", 8, 8, 7, 0)
+				w.fails(gatewayTimeout)
+			},
+			want: "upstream-deadlock", host: "api-1", refused: []string{"upstream-threads", "upstream-process-paused", "slow-dependency"}, claimed: true,
+		},
+		{
 			name: "one thread, forty connections, and the others are not accepted: a number of connections",
 			make: func(w chained) {
 				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 80, 40, 0, 40, 0.3)

@@ -11,12 +11,12 @@ func deadlock() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "deadlock", Mechanism: report.MechanismBug,
 		Waits:  true,
-		Any:    []evidence.Clue{evidence.StandsStill, evidence.StandsStuck, evidence.SaysLocked},
+		Any:    []evidence.Clue{evidence.StandsStill, evidence.StandsStuck, evidence.SaysLocked, evidence.AsksItself},
 		Must:   []evidence.Clue{evidence.Idle},
-		Anyway: []evidence.Clue{evidence.StandsStuck, evidence.SaysLocked}, // the walk looked at the processor
+		Anyway: []evidence.Clue{evidence.StandsStuck, evidence.SaysLocked, evidence.AsksItself}, // the walk looked at the processor
 		// That nothing is answered does not say that it is for a lock: what it asks may not be
 		// seen. A process says so, or it is alone.
-		Proof: []evidence.Clue{evidence.StandsStill, evidence.SaysLocked},
+		Proof: []evidence.Clue{evidence.StandsStill, evidence.SaysLocked, evidence.AsksItself},
 		// Who answers, asks somebody else, or has no room lives; so does a proxy that gives up.
 		Never: []evidence.Clue{
 			evidence.LockedStore, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
@@ -27,6 +27,7 @@ func deadlock() inquiry.Rule {
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.StandsStill, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Proves)},
 			{Clue: evidence.StandsStuck, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.AsksItself, Yes: 2 * inquiry.Proves, No: 0},                 // each place is held by who waits for one
 			{Clue: evidence.StandsInside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // answers come, though late
 			{Clue: evidence.SaysLocked, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.Idle, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Proves)},

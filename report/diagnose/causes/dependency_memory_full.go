@@ -16,7 +16,7 @@ func dependencyMemoryFull() inquiry.Rule {
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysStoreFull, Yes: inquiry.Proves, No: 0},
 		},
-		Says: "a store behind has reached the memory that it may use, and takes nothing more",
+		Says: "a store behind is full: it has reached the memory, or the number of entries, that it may hold, and takes nothing more",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{
 				"look at what fills it (keys without an expiry, entries that are too large), and give entries an expiry",

@@ -218,6 +218,7 @@ const (
 	EndedBeside     // a process of another hop ended just before it, and nothing took its place
 	CutOff          // those before it had connections to it, and have none any more, and requests wait for one
 	AskedByService  // it is asked by a service that is no proxy: what stands there is not the application itself
+	AsksItself      // it waits for one before it, which waits for it
 	StandsUnreached // connections from this hop to the next do not come up at all
 	StandsNewOnly   // most new connections to the next do not come up, and what came up is answered as ever
 	CallersSend     // what this hop has begun to read has not come in completely: it waits for its callers

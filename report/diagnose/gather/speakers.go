@@ -51,6 +51,17 @@ func IsStore(process string) bool {
 	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "keydb", "dragonfly", "elastic", "opensearch", "cassandra", "scylla", "etcd", "consul", "zookeeper", "clickhouse", "influx", "couch", "cockroach", "minio"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
+// Keeps reports whether a hop is a store or a broker: it keeps what it is given, and asks
+// nobody for those that ask it. Where no service was seen there, a process of the host is
+// enough.
+func Keeps(c *evidence.Case, h evidence.Hop) bool {
+	keeps := func(process string) bool { return process != "" && (IsStore(process) || isBroker(process)) }
+	if h.Station != nil {
+		return keeps(h.Process())
+	}
+	return slices.ContainsFunc(c.Run.Resources, func(r *evidence.Resource) bool { return h.Has(r.Metric.Host) && keeps(r.Metric.Process) })
+}
+
 // IsPooler reports whether a process keeps connections to a database for others, by its name.
 func IsPooler(process string) bool {
 	name := strings.ToLower(process)

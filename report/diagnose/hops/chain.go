@@ -99,7 +99,12 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 		return cmp.Or(cmp.Compare(b.connections(), a.connections()), cmp.Compare(a.key(), b.key()))
 	})
 	h.Next = h.Next[:min(len(h.Next), maxNext)]
-	h.Next = slices.DeleteFunc(h.Next, func(n *Hop) bool { return seen[n.key()] })
+	h.Next = slices.DeleteFunc(h.Next, func(n *Hop) bool {
+		if seen[n.key()] {
+			h.Back = append(h.Back, n)
+		}
+		return seen[n.key()]
+	})
 	for _, n := range h.Next {
 		if len(n.Instances) > 0 {
 			g.extend(n, seen, depth+1)

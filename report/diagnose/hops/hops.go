@@ -367,6 +367,7 @@ type Hop struct {
 	Unwatched netip.AddrPort // valid where nobody watches it
 	Asked     []*Peer        // the connections of the hop before to it
 	Next      []*Hop         // whom it asks, those with the most connections first
+	Back      []*Hop         // those before it that it asks: what it asks comes back to it
 	Known     int            // instances that are known of it, those without connections too
 }
 

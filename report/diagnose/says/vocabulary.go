@@ -12,7 +12,7 @@ var vocabulary = []struct {
 	{Store, Behind, []string{
 		"oom command not allowed", "used memory > 'maxmemory'", "server_error out of memory storing object", "out of memory storing object", "wt_cache_full", "the table '…' is full",
 		"out of shared memory", "connection blocked: low on memory", "memory resource limit alarm set", "circuit_breaking_exception", "data too large, data for",
-		"database space exceeded", "nospace alarm", "alarm:nospace", "mdb_map_full",
+		"database space exceeded", "nospace alarm", "alarm:nospace", "mdb_map_full", "maximum messages exceeded", "maximum bytes exceeded", "insufficient storage resources", "account limit exceeded: storage",
 	}},
 	{Disk, Behind, []string{"could not extend file", "er_disk_full", "got error 28 from storage", "errno: 28", "connection blocked: low on disk", "disk resource limit alarm set", "flood stage disk watermark", "flood-stage watermark"}},
 	{ReadOnly, Behind, []string{
@@ -41,7 +41,7 @@ var vocabulary = []struct {
 	}},
 	{Schema, Behind, []string{
 		"relation \"…\" does not exist", "column \"…\" does not exist", "undefinedtable", "undefinedcolumn", "unknown column", "no such table", "no such column", "er_no_such_table", "er_bad_field_error",
-		"doesn't exist in engine", "invalid object name", "unknown command '", "violates not-null constraint", "violates check constraint", "violates foreign key constraint", "value too long for type",
+		"doesn't exist in engine", "invalid object name", "unknown command '", "cached plan must not change result type", "violates not-null constraint", "violates check constraint", "violates foreign key constraint", "value too long for type",
 		"invalid input syntax for type", "wrongtype operation against a key", "data too long for column", "doesn't have a default value", "not_found - no queue", "not_found - no exchange", "precondition_failed - ",
 	}},
 	{Credentials, Behind, []string{

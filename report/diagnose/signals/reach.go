@@ -225,6 +225,9 @@ func heldFlat(c *evidence.Case, h evidence.Hop) (float64, bool) {
 // observeTurnedAway asks whether the hop at which failed requests end answered them itself
 // though whoever it would ask lives: it does not ask any more.
 func observeTurnedAway(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	if gather.Keeps(c, h) {
+		return
+	}
 	next := c.Hops[h.Index+1]
 	var probeOf evidence.Facts
 	x, _ := reached(c, next)

@@ -173,6 +173,8 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 	switch {
 	case s.Worst == nil:
 		return evidence.StandsUnwatched, true
+	case s.Circular():
+		return evidence.AsksItself, true
 	case s.Capped():
 		return evidence.StandsCapped, true
 	case (x == evidence.StandsQueued || x == evidence.StandsInside && len(s.Behind) > 0) && gather.IsPooler(s.Hop.Process):

@@ -30,6 +30,9 @@ type Step struct {
 	To     *Behind // whom it waits for
 	// Worst is the instance with the most open requests; nil of a hop that nobody watches.
 	Worst *hops.Service
+	// Round is one before it that it asks, and Circle how many requests it has out to that.
+	Round  *hops.Hop
+	Circle float64
 }
 
 // Stood is what was read of a hop in some time.
@@ -62,6 +65,12 @@ func (s *Step) Unfinished() bool {
 
 // Served is how many of them its threads had read.
 func (s Stood) Served() float64 { return math.Max(0, s.Owed-finite(s.NotRead)) }
+
+// Circular reports whether a hop waits for itself: most of what its threads have taken are
+// requests that asked one before it, which waits for this hop to take them.
+func (s *Step) Circular() bool {
+	return s.Round != nil && s.Circle >= mostOf*math.Max(1, s.Now.Threads) && s.Now.Open() > s.Circle
+}
 
 // Behind is what a hop had out to the next one.
 type Behind struct {
@@ -106,6 +115,15 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 	s := &Step{Hop: h, Depth: depth, Now: r.stood(h, now), Before: r.stood(h, before), Worst: worst(h, now)}
 	w.Steps = append(w.Steps, s)
+	for _, n := range h.Back {
+		out := math.NaN()
+		for _, p := range n.Asked {
+			out = sum(out, median(around(p.Tracks[probe.Awaiting], now)))
+		}
+		if out >= 1 && !(out <= s.Circle) {
+			s.Circle, s.Round = out, n
+		}
+	}
 	for _, n := range h.Next {
 		b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN()}
 		asked := func(name string, spans []Span, of func([]float64) float64) float64 {

@@ -75,7 +75,11 @@ func (s *Step) Text() string {
 	if s.Unfinished() {
 		head += ", " + format.Counted(s.Now.Incomplete, "request") + " of which only a part has come in"
 	}
-	return head + ", " + s.Now.text(s.State)
+	head += ", " + s.Now.text(s.State)
+	if s.Circular() {
+		head += fmt.Sprintf(", and %s of its own wait for %s, which waits for it", format.Counted(s.Circle, "request"), s.Round.Place())
+	}
+	return head
 }
 
 // text says what the processes of a hop do meanwhile.
