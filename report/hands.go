@@ -43,6 +43,9 @@ func (h Hand) String() string {
 	return h.Action
 }
 
+// Stops reports whether the load ended there.
+func (h Hand) Stops() bool { return h.Action == "stop" }
+
 // ByHand says how the load was changed by hand, in order of time; empty where it was
 // not.
 func (r *Report) ByHand() string {

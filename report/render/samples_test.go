@@ -38,7 +38,7 @@ func samples() map[string]*report.Report {
 // wordings are reports that differ from samples in their words only, which all
 // forms share: one form of them is enough to look at.
 func wordings() map[string]*report.Report {
-	return map[string]*report.Report{"leaked": leaked(), "held": held(), "near-full": nearFull(), "by-hand": byHand()}
+	return map[string]*report.Report{"leaked": leaked(), "held": held(), "near-full": nearFull(), "by-hand": byHand(), "stopped": stopped()}
 }
 
 // byHand is a pass of a load that somebody changed while it was sent.
@@ -50,6 +50,15 @@ func byHand() *report.Report {
 		{AtS: 51.25, Action: "resume", By: "terminal", LoadRPS: ptr(1275)},
 		{AtS: 60, Action: "skip", By: "terminal"},
 	}
+	return r
+}
+
+// stopped is a run that somebody ended on its full screen, after a skip that left less
+// of the plan than had been sent.
+func stopped() *report.Report {
+	r := interrupted()
+	r.Profile.DurationS = 41
+	r.Hands = []report.Hand{{AtS: 12.5, Action: "skip", By: "terminal", LoadRPS: ptr(455)}, {AtS: 41, Action: "stop", By: "terminal"}}
 	return r
 }
 

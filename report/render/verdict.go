@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/rampload/rampload/profiles"
@@ -58,6 +59,8 @@ func concluded(r *report.Report) (word string, m layout.Mark, headline string) {
 	switch {
 	case r.Error != "":
 		return wordNotRun, layout.Bad, r.Error
+	case r.Interrupted && slices.ContainsFunc(r.Hands, report.Hand.Stops): // the plan ends there: of what is left nothing is known
+		return wordInterrupted, layout.Unsure, fmt.Sprintf("stopped after %s; until then %s", ran, finding)
 	case r.Interrupted:
 		return wordInterrupted, layout.Unsure, fmt.Sprintf("after %s of %s; until then %s", ran, format.Seconds(r.Profile.DurationS), finding)
 	case !r.Complete:

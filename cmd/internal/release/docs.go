@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/rampload/rampload/cmd/internal/cli/fleetcmd"
 )
 
-// writeDocs writes a man page for each command, and completions for the shells. The
-// pages carry no date of their own: two releases of one commit are equal.
+// writeDocs writes a man page for each command, completions for the shells, and the
+// systemd unit of an agent. The pages carry the time of $SOURCE_DATE_EPOCH, that of the
+// commit: two releases of one commit are equal.
 func writeDocs(root *cobra.Command, dir string) error {
 	man, completions := filepath.Join(dir, "man"), filepath.Join(dir, "completions")
 	for _, d := range []string{man, completions} {
@@ -20,8 +22,7 @@ func writeDocs(root *cobra.Command, dir string) error {
 		}
 	}
 	root.DisableAutoGenTag = true
-	epoch := time.Unix(0, 0).UTC()
-	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "RAMPLOAD", Section: "1", Source: "rampload", Date: &epoch}, man); err != nil {
+	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "RAMPLOAD", Section: "1", Source: "rampload"}, man); err != nil {
 		return fmt.Errorf("write man pages: %w", err)
 	}
 	for name, write := range map[string]func(string) error{
@@ -32,6 +33,9 @@ func writeDocs(root *cobra.Command, dir string) error {
 		if err := write(filepath.Join(completions, name)); err != nil {
 			return fmt.Errorf("write completion %s: %w", name, err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rampload-agent.service"), []byte(fleetcmd.PackagedUnit()), 0o644); err != nil {
+		return fmt.Errorf("write systemd unit: %w", err)
 	}
 	return nil
 }

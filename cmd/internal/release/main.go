@@ -1,8 +1,8 @@
 // Release makes the parts of a release that need the program's own code: man pages,
-// completions, and the container image. It is run by .ci/release, for people who
+// completions, the systemd unit, and the container image. It is run by .ci/release, for people who
 // package rampload; it is not installed.
 //
-//	release docs DIR                      man pages and completions
+//	release docs DIR                      man pages, completions, systemd unit
 //	release image BINARY ARCH TAG OUT     an image as a tarball, without a daemon
 package main
 

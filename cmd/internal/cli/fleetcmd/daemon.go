@@ -95,12 +95,28 @@ func (d *daemonFlags) unitOf(cmd *cobra.Command, role bus.Role) string {
 		}
 		args[i] = a
 	}
-	return unitText(role, strings.Join(args, " "))
+	return unitText(role, "", "ExecStart="+strings.Join(args, " "))
+}
+
+// packagedFlags is the file in which the owner of a host writes the flags of the agent
+// that a package installs.
+const packagedFlags = "/etc/rampload/agent.conf"
+
+// PackagedUnit is the systemd unit of deb and rpm: the same as --print-unit writes for
+// an agent, with its flags in a file. Without that file it does not start, for an agent
+// has to be told which server to connect to.
+func PackagedUnit() string {
+	return unitText(bus.RoleAgent, fmt.Sprintf(`# The flags of rampload agent, in one line of %[1]s:
+#   AGENT_FLAGS=--nats=tls://nats.internal:4222 --creds=/etc/rampload/agent.creds --name=orders-1
+AssertPathExists=%[1]s
+`, packagedFlags), "EnvironmentFile="+packagedFlags+"\nExecStart=/usr/bin/rampload agent $AGENT_FLAGS")
 }
 
 // unitText is a unit with no more rights than its role needs. An agent traces resets
 // and reads other users' processes; a worker opens connections and nothing else.
-func unitText(role bus.Role, command string) string {
+// Needs are further lines of its section [Unit], start the lines of [Service] that say
+// what it runs.
+func unitText(role bus.Role, needs, start string) string {
 	about, rights := "send load for rampload runs", `DynamicUser=yes
 CapabilityBoundingSet=
 NoNewPrivileges=yes
@@ -125,9 +141,9 @@ CPUWeight=20`, why.String(), names.String()[1:])
 Description=rampload %s: %s
 After=network-online.target
 Wants=network-online.target
-
+%s
 [Service]
-ExecStart=%s
+%s
 Restart=always
 RestartSec=2
 StateDirectory=rampload-%s
@@ -136,5 +152,5 @@ LimitNOFILE=1048576
 
 [Install]
 WantedBy=multi-user.target
-`, role, about, command, role, rights)
+`, role, about, needs, start, role, rights)
 }
