@@ -198,6 +198,9 @@ func holdsThem(c *evidence.Case, now []waiting.Span) bool {
 	if at == nil || at.Worst == nil || at.Now.NotAccepted >= 1 || len(c.Way.Walked) > 1 {
 		return true
 	}
+	if c.Parts.Cell[attack.Timeout][attack.PhaseDial] >= 0.9*c.Parts.Failed {
+		return false // their connections did not come up, and none waits to be accepted
+	}
 	part := 0.25
 	if c.Parts.Share(attack.Timeout) < 0.9 {
 		part = 0.1 // it answered most of them, late, and so had them
