@@ -205,6 +205,31 @@ func TestGeneratorLimited(t *testing.T) {
 			t.Fatalf("limited %v, %s: what began before the limit is the target's", r.Generator.Limited, r.Findings[0].Verdict)
 		}
 	})
+	t.Run("a pause before the first request of a journey, and an early end", func(t *testing.T) {
+		w := plain(7)
+		w.play()
+		const pause = int(2 / windowLength)
+		for i := len(w.windows) - 1; i >= 0; i-- { // what was due is sent two seconds later
+			w.windows[i].Sent = 0
+			if i >= pause {
+				w.windows[i].Sent = w.windows[i-pause].Scheduled
+			}
+		}
+		w.complete()
+		trailer := w.log.Trailer
+		if trailer == nil {
+			trailer = &runlog.Trailer{Ended: dur(w.length)}
+			w.log.Trailer = trailer
+		}
+		trailer.Aborted = "failures > 50%"
+		last := &w.log.Windows[0][len(w.log.Windows[0])-1]
+		for _, x := range w.windows[len(w.windows)-pause:] {
+			last.Unsent += x.Scheduled
+		}
+		if r := diagnose.Analyze(w.log); r.Generator.Limited {
+			t.Fatalf("limited: %s", r.Generator.Reason)
+		}
+	})
 	t.Run("shortfall", func(t *testing.T) {
 		w := plain(7)
 		w.play()

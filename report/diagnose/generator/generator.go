@@ -157,19 +157,22 @@ func (a sender) shortfall() (window int, cause, reason string, found bool) {
 		a.Warn("from %s/s on requests were left unsent because %s were in flight: the targets answered too slowly for a higher load",
 			format.Number(a.Load[capped]), format.Number(float64(a.Log.Header.Generator.MaxInFlight)))
 	}
+	const few = 3 // requests may be on their way across the borders of a second
 	k := max(1, int(math.Round(attack.FairFor.Seconds()/a.Step)))
 	for _, t := range a.Log.Takeovers { // a worker was lost, which is no limit
 		for i := max(int(t.From), 0); i < min(int(t.Until)+k, a.N); i++ {
 			excused[i] = true
 		}
 	}
+	if a.neverSent() <= few {
+		return 0, "", "", false
+	}
 	short := func(i int) bool {
 		if i+1 < k || excused[i] {
 			return false
 		}
 		due, sent := evidence.Sum(a.Offered[i+1-k:i+1]), evidence.Sum(a.Sent[i+1-k:i+1])
-		// Three requests may be on their way across the borders of a second.
-		return due > 0 && sent < attack.FairShare*due && due-sent > 3
+		return due > 0 && sent < attack.FairShare*due && due-sent > few
 	}
 	window, found = a.sustained(short)
 	if !found {
@@ -183,6 +186,23 @@ func (a sender) shortfall() (window int, cause, reason string, found bool) {
 		}
 	}
 	return window, "client-cpu", fmt.Sprintf("it sent as little as %s of the requests due", format.Percent(least)), true
+}
+
+// neverSent returns how many of the requests that were due were not sent at all: a journey
+// may pause before its first request, and what was merely late is told as such. What a stop
+// left unsent nobody owes.
+func (a sender) neverSent() float64 {
+	left := evidence.Sum(a.Offered) - evidence.Sum(a.Sent)
+	if t := a.Log.Trailer; t != nil && (t.Aborted != "" || t.Interrupted) {
+		for _, x := range a.Targets {
+			for _, w := range x.Windows {
+				if int(w.Index) >= a.N-2 {
+					left -= float64(w.Unsent)
+				}
+			}
+		}
+	}
+	return left
 }
 
 // heldLate finds the first second in which more than 2 % of the connections that were
