@@ -1,9 +1,11 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/rampload/rampload/report/compare"
 	"github.com/rampload/rampload/report/format"
@@ -34,7 +36,7 @@ func compareMetrics(old, new, history []*Report) []compare.Measured {
 				func(r *Report) (compare.Observation, bool) { return crossingLoad(r, name, share) })
 		}
 		// Where failures grow smoothly the onset depends on how much was sent; the crossing does not.
-		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
+		add(MetricComparison{Target: name, Metric: "onset load", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true, Note: passingOnsets(old, new, name)},
 			func(r *Report) (compare.Observation, bool) { return onsetLoad(r, name) })
 		add(MetricComparison{Target: name, Metric: "goodput", Unit: "rps", Primary: !searches, HigherBetter: true, Relative: true},
 			func(r *Report) (compare.Observation, bool) { return goodput(r, name) })
@@ -115,6 +117,27 @@ func onsetLoad(r *Report, name string) (compare.Observation, bool) {
 	// limit caps it.
 	sent := r.Totals.AchievedRPSMax
 	return compare.Observation{Value: sent, AtLeast: true, Low: sent, High: math.Inf(1)}, sent > 0
+}
+
+// passingOnsets says of which runs the faults began and did not stay: these have no onset
+// load, and their verdicts name one. It is empty without any.
+func passingOnsets(old, new []*Report, name string) string {
+	var notes []string
+	for _, side := range []struct {
+		of   string
+		runs []*Report
+	}{{"old", old}, {"new", new}} {
+		var at []string
+		for _, r := range side.runs {
+			if o := targetOf(r, name).Onset; o.Status == OnsetPassing && o.LoadRPS != nil {
+				at = append(at, format.Rate(math.Round(*o.LoadRPS)))
+			}
+		}
+		if len(at) > 0 {
+			notes = append(notes, fmt.Sprintf("%s: faults for a while at %s", side.of, strings.Join(at, ", ")))
+		}
+	}
+	return strings.Join(notes, "; ")
 }
 
 // searchAll reports whether every run searched for a capacity. That is then what

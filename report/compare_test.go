@@ -321,3 +321,35 @@ func TestCompareErrorRates(t *testing.T) {
 		t.Errorf("flagged %d of %d unchanged pairs, found %d of %d losses of 5%%", flagged, pairs, found, pairs)
 	}
 }
+
+// TestCompareTellsPassingOnsets: a run whose faults ended again has no onset load, and
+// the row of the onset says where they were, as the verdict of that run does.
+func TestCompareTellsPassingOnsets(t *testing.T) {
+	t.Parallel()
+	run := func(passing bool) *Report {
+		r := release{runs: 1, p99: 1, files: 0.5}.reports()[0]
+		for i := range r.Targets {
+			r.Targets[i].Onset = Onset{Status: OnsetNone}
+			if passing {
+				r.Targets[i].Onset = Onset{Status: OnsetPassing, Fault: "timeout", LoadRPS: number(1369)}
+			}
+		}
+		return r
+	}
+	for _, tc := range []struct {
+		old, new bool
+		want     string
+	}{
+		{false, false, "reached on neither side"},
+		{false, true, "new: faults for a while at 1,369/s; reached on neither side"},
+		{true, true, "old: faults for a while at 1,369/s; new: faults for a while at 1,369/s; reached on neither side"},
+	} {
+		c, err := Compare([]*Report{run(tc.old)}, []*Report{run(tc.new)}, CompareOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := metric(t, c, "onset load"); m.Note != tc.want {
+			t.Errorf("%v %v: %q", tc.old, tc.new, m.Note)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func (m *Measured) shift() {
 		m.P = nil // what differs is how much was sent
 		m.ShiftLow, m.ShiftHigh = nil, nil
 		m.Outcome = Equivalent
-		m.Note = joinNotes(m.Note, "no onset on either side, up to "+format.Rate(math.Round(min(slices.Min(old), slices.Min(new)))))
+		m.Note = joinNotes(m.Note, "reached on neither side, up to "+format.Rate(math.Round(min(slices.Min(old), slices.Min(new)))))
 	case narrow.Low/unit > -tolerance && narrow.High/unit < tolerance:
 		m.Outcome = Equivalent
 	default:
@@ -121,7 +121,7 @@ func (m *Measured) tolerance() float64 {
 func (m *Measured) indicate() {
 	m.P, m.ShiftLow, m.ShiftHigh = nil, nil, nil
 	if m.OldAtLeast && m.NewAtLeast {
-		m.Outcome, m.Note = NoDifference, "no onset on either side"
+		m.Outcome, m.Note = NoDifference, joinNotes(m.Note, "reached on neither side")
 		return
 	}
 	worse := *m.Shift < 0
