@@ -20,6 +20,7 @@ func serverConnectionLimit() inquiry.Rule {
 		Proof:  []evidence.Clue{evidence.HeldFlat, evidence.ConnectionsCapped, evidence.ClosedLate, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		Unless: []evidence.Clue{evidence.RateStatus, evidence.PortsFull, evidence.UnixQueueFull, evidence.QueueTimeout, evidence.DescriptorsFull, evidence.Overflowed},
 		Weights: []inquiry.Weight{
+			{Clue: evidence.StandsQueued, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it has taken fewer than it has threads
 			{Clue: evidence.StandsCapped, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.HeldFlat, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.RefusedEarly, Yes: inquiry.Strong, No: 0},

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/runlog"
 )
 
@@ -106,6 +107,7 @@ func Read(log *runlog.Log) *Graph {
 	if len(g.Services)+len(g.Peers) == 0 {
 		return nil
 	}
+	g.nameChildren()
 	g.nameNameless()
 	g.placeParts(log)
 	for _, p := range g.Peers {
@@ -187,6 +189,36 @@ func (t Track) merge(name string) Track {
 
 // sameTime is how far readings of one look at the sockets may be apart, in seconds.
 const sameTime = 0.02
+
+// nameChildren gives connections of a process that listens nowhere to the service of its
+// host, where that is the only one and asks nobody itself: servers work in processes of other
+// names (varnishd in cache-main). A host of several services, or of this program itself, does not tell.
+func (g *Graph) nameChildren() {
+	only := map[string]string{} // by host; empty: several
+	for _, x := range g.Services {
+		name, known := only[x.Host]
+		switch {
+		case x.Process == "":
+		case !known:
+			only[x.Host] = x.Process
+		case name != x.Process:
+			only[x.Host] = ""
+		}
+	}
+	for _, p := range g.Peers {
+		if p.Process != "" && p.Process == only[p.Host] {
+			only[p.Host] = "" // it asks under its own name, and the others are others
+		}
+	}
+	for _, p := range g.Peers {
+		name := only[p.Host]
+		listens := slices.ContainsFunc(g.Services, func(x *Service) bool { return x.Host == p.Host && x.Process == p.Process })
+		if name == "" || p.Process == "" || listens || p.Host == profiles.LocalHost || len(g.Answering(p.space, p.Addr)) == 0 {
+			continue
+		}
+		p.Process = name
+	}
+}
 
 // nameNameless gives connections whose process was not known at first to the only one
 // that was seen with others to the same peer. Where none was, connections to an instance

@@ -3,6 +3,7 @@ package hops_test
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +68,31 @@ func three() *world {
 	w.asks("app-2", "payments", "10.0.0.5:5432")
 	w.service("db", "postgres", "*:5432", 30, "10.0.0.3", "10.0.0.4")
 	return w
+}
+
+// A server that listens in one process and asks in another of another name is one service.
+func TestChildrenAreOfTheirService(t *testing.T) {
+	log := &runlog.Log{Header: runlog.Header{Hosts: []runlog.Host{{Name: "edge", Addrs: []string{"10.0.0.2"}}, {Name: "origin", Addrs: []string{"10.0.0.3"}}}}}
+	add := func(host, process string, pid int32, name, instance string) {
+		log.Series = append(log.Series, runlog.Series{
+			Metric: probe.Metric{Host: host, Process: process, PID: pid, Name: name, Instance: instance}, At: []time.Duration{time.Second, 2 * time.Second}, Value: []float64{3, 3},
+		})
+	}
+	add("edge", "", 0, probe.Inbound, "*:80")
+	add("edge", "varnishd", 10, probe.Serving, "*:80")
+	add("edge", "cache-main", 0, probe.PeerConnections, "10.0.0.3:9292")
+	add("origin", "", 0, probe.Inbound, "*:9292")
+	add("origin", "puma", 20, probe.Serving, "*:9292")
+	g := hops.Read(log)
+	if i := slices.IndexFunc(g.Peers, func(p *hops.Peer) bool { return p.Host == "edge" }); i < 0 || g.Peers[i].Process != "varnishd" {
+		t.Fatalf("peers %+v", g.Peers)
+	}
+	add("edge", "", 0, probe.Inbound, "*:81")
+	add("edge", "admin", 11, probe.Serving, "*:81")
+	g = hops.Read(log)
+	if i := slices.IndexFunc(g.Peers, func(p *hops.Peer) bool { return p.Host == "edge" }); i < 0 || g.Peers[i].Process != "cache-main" {
+		t.Fatalf("of two services: %+v", g.Peers)
+	}
 }
 
 func TestChain(t *testing.T) {

@@ -125,6 +125,9 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.Cause == "server-file-descriptors" && (h.Station == nil || evidence.IsProxy(h.Process())) {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
 			}
+			if waits && r.Cause == "server-connection-limit" && h.Index > culprit.Index {
+				continue // requests stand before it: no connection to it is missing
+			}
 			if i > 0 && r.Cause == "client-timeout" && c.Facts[i][evidence.GatewayTimeout].Is != evidence.Yes {
 				continue // it is the gateway that waits, and says so
 			}
