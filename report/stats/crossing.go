@@ -77,13 +77,31 @@ func FindCrossing(y, e []float64, level, dispersion float64) Crossing {
 	out.At = float64(at)
 	for _, most := range []float64{math.Inf(1), crossingReach * level} {
 		if x, ok := exponentialCrossing(y, e, fit, level, most, fi); ok {
-			out.At = x
+			out.At = max(x, float64(silentFrom(y, e, level)))
 			break
 		}
 	}
 	out.Low, out.High = min(out.Low, out.High), max(out.Low, out.High)
 	out.At = min(max(out.At, out.Low), out.High)
 	return out
+}
+
+// silentFrom is the first place from which fewer trials than the level has one event in
+// passed before the first event of all. A law that puts the crossing before it says that
+// the share was at the level while all of these passed without any: bursts, which make
+// every law fit, lead there.
+func silentFrom(y, e []float64, level float64) int {
+	first := 0
+	for first < len(y) && y[first] == 0 {
+		first++
+	}
+	trials := 0.0
+	for at := first; at > 0; at-- {
+		if trials += e[at-1]; trials*level >= 1 {
+			return at
+		}
+	}
+	return 0
 }
 
 const (

@@ -138,3 +138,19 @@ func TestFindCrossing(t *testing.T) {
 		t.Errorf("of nothing: %+v", got)
 	}
 }
+
+// A share that is nought for long and then jumps in bursts passes the level where the bursts
+// begin: that a law of growth fits bursts, as everything does, puts it nowhere before.
+func TestCrossingOfBursts(t *testing.T) {
+	bursts := map[int]float64{70: 122, 71: 1, 82: 145, 86: 109, 87: 34, 88: 2, 90: 113, 91: 32, 93: 43, 94: 97, 96: 7, 97: 133, 99: 92, 100: 53, 101: 87, 102: 58, 103: 263, 104: 320, 105: 330, 106: 340, 107: 350, 108: 359}
+	var y, e []float64
+	for i := range 109 {
+		y, e = append(y, bursts[i]), append(e, 14+3.2*float64(i))
+	}
+	for _, dispersion := range []float64{1, 100, 400} {
+		c := stats.FindCrossing(y, e, 0.001, dispersion)
+		if c.At < 60 || c.At > 71 || c.Low > c.At || c.High < c.At {
+			t.Errorf("dispersion %g: passes at %.1f (%g-%g), want about 70", dispersion, c.At, c.Low, c.High)
+		}
+	}
+}
