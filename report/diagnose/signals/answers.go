@@ -8,6 +8,7 @@ import (
 	"github.com/rampload/rampload/profiles"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/format"
 )
@@ -93,7 +94,8 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 func cutsAnswers(c *evidence.Case) int {
 	for _, x := range c.Heard {
 		if x.Of == says.Behind && x.Share >= 0.5 && (x.Meaning == says.Closed || x.Meaning == says.Reset || x.Meaning == says.Short) {
-			if at, ok := gather.About(c, x); ok {
+			at, ok := gather.About(c, x)
+			if ok && kernels.WatchWire(c, c.Hops[at], c.From, c.To).Sent < 0.5*c.Parts.Failed { // else it aborts them
 				return at
 			}
 		}
