@@ -150,6 +150,9 @@ var eventNames = [...]string{
 	"answered",
 }
 
+// HeldBefore is the Reason of an [AddressHeld] that a host had when it was first looked at.
+const HeldBefore = "before"
+
 // String returns the event kind's name in reports.
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {

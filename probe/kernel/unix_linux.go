@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // unixPrefix marks a listener that is a Unix socket: "unix:/run/app.sock", or
@@ -109,6 +111,9 @@ func (s *Sockets) unixQueues(emit func(probe.Reading)) (cost time.Duration) {
 			s.unix = append(s.unix, l)
 		}
 	})
+	if errors.Is(err, sockdiag.ErrOverrun) {
+		return threadCPU() - began // the next one may fit
+	}
 	if err != nil {
 		s.noUnix = true
 		s.missing.add(&probe.Unsupported{What: "queues of unix sockets", Reason: err.Error(), Needs: "a kernel with CONFIG_UNIX_DIAG"})

@@ -123,6 +123,10 @@ func TestJoinsStackTraces(t *testing.T) {
   File "app.py", line 3, in pay
     db.execute()
 psycopg2.OperationalError: FATAL: sorry, too many clients already
+Traceback (most recent call last):
+  File "app.py", line 7, in pay
+    total / 0
+ZeroDivisionError: division by zero
 [2026-11-29 10:00:00,000] ERROR in app: Exception on /quote/5 [GET]
 Traceback (most recent call last):
   File "client.py", line 9, in connect
@@ -150,7 +154,8 @@ main.pay(0x0)
 	})
 	got := texts(events)
 	want := []string{
-		"psycopg2.OperationalError: FATAL: sorry, too many clients already",
+		"psycopg2.OperationalError: FATAL: sorry, too many clients already\n", // two that have nothing to do with each other
+		"ZeroDivisionError: division by zero\n",
 		"failed",
 		"Exception on /quote/5 [GET]: socket.gaierror: [Errno -2] Name or service not known: urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>",
 		"Caused by: java.net.ConnectException: Connection refused",

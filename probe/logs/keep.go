@@ -46,13 +46,14 @@ type trace uint8
 const (
 	noTrace     trace = iota
 	inTrace           // its frames are being read
-	behindTrace       // its exception was read: another one may follow that it led to
+	behindTrace       // its exception was read
+	linked            // and that it led to another, which follows
 )
 
 // mayBegin reports whether a traceback that follows an entry belongs to it: to the message
 // that was logged with it, or to the traceback before.
 func (t trace) mayBegin(e *parse.Entry) bool {
-	return t == behindTrace || t == noTrace && e.Level >= parse.LevelError
+	return t == linked || t == noTrace && e.Level >= parse.LevelError
 }
 
 // voice is what one service wrote in a second. Each has bounds of its own: in a journal or
@@ -115,7 +116,10 @@ func (k *keeper) goesOn(text string) bool {
 	case k.trace.mayBegin(e) && parse.BeginsTraceback(text) && text[0] == 'T':
 		k.trace = inTrace
 		return true
-	case k.trace == behindTrace && (text == "" || parse.LinksTracebacks(text)):
+	case k.trace == behindTrace && parse.LinksTracebacks(text):
+		k.trace = linked
+		return true
+	case (k.trace == behindTrace || k.trace == linked) && text == "":
 		return true
 	case k.trace == inTrace && parse.EndsTraceback(text):
 		// What follows "Traceback" only leads up to its last line.

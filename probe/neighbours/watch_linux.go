@@ -21,7 +21,9 @@ type Watcher struct {
 	options Options
 	table   table
 	devices map[int32]device
-	held    map[place]bool
+	held    map[place]bool // addresses that the namespace has
+	first   bool           // what is told was there before
+	seen    map[place]bool // of held, while all is read again; else nil
 }
 
 // device is a network interface.
@@ -46,7 +48,7 @@ func (w *Watcher) open() (changes, asked *netlink.Conn, err error) {
 			return fmt.Errorf("open netlink: %w", err)
 		}
 		// What changes while the table is read is told after it.
-		for _, group := range []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
+		for _, group := range []uint32{unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
 			if err := changes.JoinGroup(group); err != nil {
 				return fmt.Errorf("follow netlink group %d: %w", group, err)
 			}
@@ -70,11 +72,12 @@ func (w *Watcher) Watch(ctx context.Context, emit func(probe.Event)) error {
 		return fmt.Errorf("open neighbours of %s: %w", w.options.host(), err)
 	}
 	defer changes.Close()
-	err = w.readAll(asked, emit)
-	_ = asked.Close()
-	if err != nil {
+	defer asked.Close()
+	w.first = true
+	if err = w.readAll(asked, emit); err != nil {
 		return err
 	}
+	w.first = false
 	stop := context.AfterFunc(ctx, func() { changes.Close() })
 	defer stop()
 	for {
@@ -85,6 +88,9 @@ func (w *Watcher) Watch(ctx context.Context, emit func(probe.Event)) error {
 			return nil
 		case errors.Is(err, unix.ENOBUFS): // the kernel dropped what nobody had read
 			w.tellLost(emit, 1)
+			if err := w.readAgain(asked, emit); err != nil {
+				return err
+			}
 			continue
 		case err != nil:
 			return fmt.Errorf("read neighbours of %s: %w", w.options.host(), err)
@@ -120,40 +126,69 @@ func (w *Watcher) readAll(asked *netlink.Conn, emit func(probe.Event)) error {
 	return nil
 }
 
-// take takes one message of the kernel.
-func (w *Watcher) take(m netlink.Message, emit func(probe.Event)) {
-	event := func(kind probe.EventKind, index int32) probe.Event {
-		return probe.Event{
-			Kind: kind, At: w.options.Clock.Now(), Source: w.Source(), Host: w.options.host(),
-			Kernel: &probe.Kernel{Interface: w.devices[index].name},
+// readAgain reads everything anew, and tells also what is no more: a message of that may be
+// among those that were lost.
+func (w *Watcher) readAgain(asked *netlink.Conn, emit func(probe.Event)) error {
+	w.seen = map[place]bool{}
+	err := w.readAll(asked, emit)
+	for at := range w.held {
+		if err == nil && !w.seen[at] {
+			w.hold(at, false, emit)
 		}
 	}
+	w.seen = nil
+	return err
+}
+
+// hold tells that the host has an address, or no more.
+func (w *Watcher) hold(at place, has bool, emit func(probe.Event)) {
+	d := w.devices[at.device]
+	if w.seen != nil && has {
+		w.seen[at] = true
+	}
+	if !d.shared || d.hardware == "" || w.held[at] == has || has && len(w.held) >= maxHeld {
+		return
+	}
+	e := w.event(probe.AddressHeld, at.device)
+	e.Local, e.State = netip.AddrPortFrom(at.addr, 0), d.hardware
+	if delete(w.held, at); has {
+		w.held[at], e.Value = true, 1
+	}
+	if w.first {
+		e.Reason = probe.HeldBefore
+	}
+	emit(e)
+}
+
+func (w *Watcher) event(kind probe.EventKind, index int32) probe.Event {
+	return probe.Event{
+		Kind: kind, At: w.options.Clock.Now(), Source: w.Source(), Host: w.options.host(),
+		Kernel: &probe.Kernel{Interface: w.devices[index].name},
+	}
+}
+
+// take takes one message of the kernel.
+func (w *Watcher) take(m netlink.Message, emit func(probe.Event)) {
 	switch m.Header.Type {
 	case unix.RTM_NEWLINK:
 		if index, d, ok := parseDevice(m.Data); ok {
 			w.devices[index] = d
 		}
+	case unix.RTM_DELLINK:
+		if index, _, ok := parseDevice(m.Data); ok {
+			delete(w.devices, index)
+		}
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-		at, ok := parseAddress(m.Data)
-		d := w.devices[at.device]
-		has := m.Header.Type == unix.RTM_NEWADDR
-		if !ok || !d.shared || d.hardware == "" || w.held[at] == has || len(w.held) >= maxHeld {
-			return
+		if at, ok := parseAddress(m.Data); ok {
+			w.hold(at, m.Header.Type == unix.RTM_NEWADDR, emit)
 		}
-		w.held[at] = has
-		e := event(probe.AddressHeld, at.device)
-		e.Local, e.State = netip.AddrPortFrom(at.addr, 0), d.hardware
-		if has {
-			e.Value = 1
-		}
-		emit(e)
 	case unix.RTM_NEWNEIGH:
 		at, hardware, ok := parseNeighbour(m.Data)
 		if !ok {
 			return
 		}
 		if before, changed := w.table.learn(at, hardware); changed {
-			e := event(probe.NeighbourChange, at.device)
+			e := w.event(probe.NeighbourChange, at.device)
 			e.Remote, e.Reason, e.State = netip.AddrPortFrom(at.addr, 0), before, hardware
 			emit(e)
 		}

@@ -47,7 +47,7 @@ type folder struct {
 	opts  Options
 	turn  time.Duration
 	kinds map[kind]*tally
-	well  map[netip.AddrPort]uint64 // answers that were no errors, by who sent them; nil: none
+	well  map[netip.AddrPort]*tally // answers that were no errors, by who sent them
 	lost  uint64
 }
 
@@ -69,11 +69,17 @@ func (f *folder) more(part float64) {
 	for _, t := range f.kinds {
 		t.times += uint64(part*float64(t.fresh) + 0.5)
 	}
+	for _, t := range f.well {
+		t.times += uint64(part*float64(t.fresh) + 0.5)
+	}
 }
 
 // tick ends a reading.
 func (f *folder) tick() {
 	for _, t := range f.kinds {
+		t.fresh = 0
+	}
+	for _, t := range f.well {
 		t.fresh = 0
 	}
 }
@@ -93,12 +99,20 @@ func (f *folder) take(s seen, emit func(probe.Event)) {
 
 // count counts an answer that was no error.
 func (f *folder) count(from netip.AddrPort) {
-	if f.well == nil {
-		f.well = map[netip.AddrPort]uint64{}
+	t := f.well[from]
+	if t == nil {
+		if len(f.well) >= patterns {
+			f.lost++
+			return
+		}
+		if f.well == nil {
+			f.well = map[netip.AddrPort]*tally{}
+		}
+		t = &tally{}
+		f.well[from] = t
 	}
-	if _, known := f.well[from]; known || len(f.well) < patterns {
-		f.well[from]++
-	}
+	t.times++
+	t.fresh++
 }
 
 // late takes a look-up that nobody answered: only its asker knows.
@@ -141,10 +155,10 @@ func (f *folder) flush(now time.Duration, last bool, emit func(probe.Event)) {
 		}
 	}
 	clear(f.kinds)
-	for from, n := range f.well {
+	for from, t := range f.well {
 		emit(probe.Event{
 			Kind: probe.Answered, At: now, Source: probe.Source{Host: f.opts.Host, Name: sourceName}, Host: f.opts.Host,
-			Local: from, Count: n * sampled, Value: sampled,
+			Local: from, Count: t.times * sampled, Value: sampled,
 		})
 	}
 	clear(f.well)

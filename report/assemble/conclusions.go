@@ -280,7 +280,7 @@ func events(log *runlog.Log) (out []report.Event, leftOut int) {
 		if e.Kind == probe.LogLine || e.Kind == probe.TraceRead || e.Kind == probe.Answered {
 			continue // summed where they belong to failures
 		}
-		if e.Kind == probe.AddressHeld && e.At < 0 {
+		if e.Kind == probe.AddressHeld && (e.At < 0 || e.Reason == probe.HeldBefore) {
 			continue // it always did
 		}
 		if kept[e.Kind] == maxEvents {

@@ -81,3 +81,17 @@ func TestBothInstancesEnd(t *testing.T) {
 		t.Errorf("says of both that it is one:\n%s", evidence(f))
 	}
 }
+
+// TestInstanceThatNobodyCounts: of an instance whose kernel was not read it is not known how
+// many connections it ended, and the other is not said to be the only one.
+func TestInstanceThatNobodyCounts(t *testing.T) {
+	w := twoInstances(1)
+	w.complete()
+	w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool {
+		return s.Metric.Host == "api-1" && (s.Metric.Name == probe.OutRsts || s.Metric.Name == probe.TimeWait)
+	})
+	f := diagnose.Analyze(w.log).Findings[0]
+	if told := strings.Join(evidence(f), "; "); strings.Contains(told, "the others hardly any") {
+		t.Errorf("told: %s", told)
+	}
+}

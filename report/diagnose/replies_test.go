@@ -44,10 +44,17 @@ func TestRefusesWhatItIsAnswered(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		perSecond float64
+		from      float64 // the load that it falls from, to 100/s
 		want      bool
-	}{{"it answers each", 100, true}, {"it answers a few health checks", 2, false}, {"it answers nothing", 0, false}} {
+	}{
+		{"it answers each", 100, 100, true},
+		{"it answers a few health checks", 2, 100, false},
+		{"it answers nothing", 0, 100, false},
+		{"the load has fallen long before", 150, 250, false},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newChained(1)
+			w.from = test.from
 			w.hop(serverHost, "varnishd", "*:8080", 10, 1, 5, 0, 0, 1, 0.01)
 			w.peer(serverHost, "varnishd", "10.0.0.3:8081", 1, 0, 0.01, 0)
 			w.hop("api-1", "node", "*:8081", 20, 8, 1, 0, 0, 1, 0.01)

@@ -11,7 +11,7 @@ import (
 // serverConnectionLimit: the server took no connection beyond a number of its own.
 func serverConnectionLimit() inquiry.Rule {
 	return inquiry.Rule{
-		Cause: "server-connection-limit", Mechanism: report.MechanismExhausted, Inferred: true, Elimination: true, Elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
+		Cause: "server-connection-limit", Mechanism: report.MechanismExhausted, Inferred: true, Elimination: true, Reached: true, Elsewhere: []evidence.Clue{evidence.QueueTimeout, evidence.StandsCapped},
 		Gauges: []string{probe.Established, probe.Sockets, probe.OpenFiles, probe.Threads},
 		Any:    []evidence.Clue{evidence.HeldFlat, evidence.RefusedEarly, evidence.ConnectionsCapped, evidence.FreshOnly, evidence.SomeEOF, evidence.MostlyResets, evidence.ShedStatus, evidence.QueueTimeout, evidence.OwnError, evidence.StreamResets, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},
 		Told:   []evidence.Clue{evidence.HeldFlat, evidence.SaysFull, evidence.SaysSlots, evidence.StandsCapped},

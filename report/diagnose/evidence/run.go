@@ -6,6 +6,7 @@ package evidence
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/rampload/rampload/profiles"
@@ -28,6 +29,8 @@ type Run struct {
 	Warnings  []string
 	Lines     []*spoken.Line // what logs say, nil without any
 	Graph     *hops.Graph    // who listens and who asks, as seen on sockets; nil: not read
+
+	hosts map[netip.Addr]string // watched hosts by their addresses
 }
 
 func NewRun(log *runlog.Log) *Run {
@@ -35,6 +38,7 @@ func NewRun(log *runlog.Log) *Run {
 	if a.Step <= 0 {
 		a.Step = 0.25
 	}
+	a.hosts = hostsOf(log.Header.Hosts)
 	all := 0
 	for _, windows := range log.Windows {
 		for _, w := range windows {

@@ -119,15 +119,20 @@ func (run *Run) hostsByAddress(t *Target) []string {
 }
 
 // HostOf returns the watched host that an address belongs to, empty for none.
-func (run *Run) HostOf(addr netip.Addr) string {
-	for _, h := range run.Log.Header.Hosts {
+func (run *Run) HostOf(addr netip.Addr) string { return run.hosts[addr.Unmap()] }
+
+// hostsOf returns hosts by their addresses: of several with one address, the first.
+func hostsOf(hosts []runlog.Host) map[netip.Addr]string {
+	out := map[netip.Addr]string{}
+	for _, h := range hosts {
 		for _, s := range h.Addrs {
-			if x, err := netip.ParseAddr(s); err == nil && x.Unmap() == addr.Unmap() {
-				return h.Name
+			x, err := netip.ParseAddr(s)
+			if _, known := out[x.Unmap()]; err == nil && !known {
+				out[x.Unmap()] = h.Name
 			}
 		}
 	}
-	return ""
+	return out
 }
 
 // SpeaksFor reports whether a reading of a host, not of a process, is about a

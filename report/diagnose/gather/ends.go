@@ -26,16 +26,21 @@ func PerRequest(c *evidence.Case, host, name string) reach.Per {
 }
 
 // Ends is how many connections a host ended for each request that failed, and for each
-// that was served.
-type Ends struct{ Failed, Ok float64 }
+// that was served. Known is false where that was not measured.
+type Ends struct {
+	Failed, Ok float64
+	Known      bool
+}
 
 // EndsOf counts the connections that a host ended: by a reset, or by closing first, which
-// leaves that end in TIME_WAIT (RFC 9293 3.6) and not the other. 0 where neither was read.
+// leaves that end in TIME_WAIT (RFC 9293 3.6) and not the other. That lasts 60 s: of a longer
+// run too few are seen, never too many.
 func EndsOf(c *evidence.Case, host string) Ends {
 	resets, closed := PerRequest(c, host, probe.OutRsts), PerRequest(c, host, probe.TimeWait)
 	return Ends{
-		Failed: words.Finite(resets.Failed, 0) + max(0, words.Finite(closed.Failed, 0)),
+		Failed: max(0, words.Finite(resets.Failed, 0)) + max(0, words.Finite(closed.Failed, 0)),
 		Ok:     max(0, words.Finite(resets.Ok, 0)) + max(0, words.Finite(closed.Ok, 0)),
+		Known:  resets.Known() || closed.Known(),
 	}
 }
 
@@ -53,6 +58,8 @@ func endsAlone(c *evidence.Case, at *hops.Hop) string {
 	alone := ""
 	for _, host := range hosts {
 		switch e := EndsOf(c, host); {
+		case !e.Known:
+			return "" // it may have ended as many
 		case e.WithFailures() && alone == "":
 			alone = host
 		case e.Failed > Seldom:

@@ -48,7 +48,10 @@ func ofCaller(c *evidence.Case, l *spoken.Line) bool {
 // IsStore reports whether a process is a database, a cache or another store by its name.
 func IsStore(process string) bool {
 	name := strings.ToLower(process)
-	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "keydb", "dragonfly", "elastic", "opensearch", "cassandra", "scylla", "etcd", "consul", "zookeeper", "clickhouse", "influx", "couch", "cockroach", "minio"}, func(s string) bool { return strings.Contains(name, s) })
+	if slices.Contains([]string{"etcd", "consul", "minio", "couchdb", "influxd"}, name) {
+		return true // names that others have a part of
+	}
+	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "keydb", "dragonfly", "elastic", "opensearch", "cassandra", "scylla", "zookeeper", "clickhouse", "cockroach"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
 // Keeps reports whether a hop is a store or a broker: it keeps what it is given, and asks
@@ -130,11 +133,17 @@ func askedInClear(c *evidence.Case, index int) bool {
 		return true
 	}
 	return slices.ContainsFunc(c.Spoken, func(j spoken.Joined) bool {
+		if !j.Replied() || j.Format == "reply tls" {
+			return false
+		}
 		at, ok := Replier(c, j.Line)
-		return j.Replied() && j.Format != "reply tls" && ok && at == index
+		return ok && at == index
 	}) || slices.ContainsFunc(c.Run.Log.Events, func(e probe.Event) bool {
+		if e.Kind != probe.Answered {
+			return false
+		}
 		at, ok := HopAt(c, e.Local)
-		return e.Kind == probe.Answered && ok && at == index
+		return ok && at == index
 	})
 }
 

@@ -58,6 +58,8 @@ type Rule struct {
 	Any []evidence.Clue
 	// must: none of these may be answered with no.
 	Must []evidence.Clue
+	// Reached: it lets those wait that come to it; where requests stand before it, it does not.
+	Reached bool
 	// anyway: where one of these is seen, must is not asked for.
 	Anyway []evidence.Clue
 	// proof: one of these must be seen, or the resource have run out (provenBy), for

@@ -22,6 +22,31 @@ func (b Beside) Text() string {
 	return fmt.Sprintf("a packet filter of %s drops what %s sends it, from %s on, and did not before: %s", b.Host, b.From, format.Seconds(b.First), format.Counted(b.Count, "packet"))
 }
 
+// legs are the ports at which each hop is asked.
+type legs []map[uint16]bool
+
+func legsOf(c *evidence.Case) (out legs) {
+	for _, h := range c.Hops {
+		out = append(out, evidence.PortsOf(c, h))
+	}
+	return out
+}
+
+// holds reports whether a packet is of a connection from one hop to the next.
+func (l legs) holds(c *evidence.Case, e probe.Event) bool {
+	for i, h := range c.Hops[1:] {
+		ports := l[i+1]
+		to, from := e.Local, e.Remote
+		if !ports[to.Port()] {
+			to, from = from, to
+		}
+		if ports[to.Port()] && h.Has(c.Run.HostOf(to.Addr())) && c.Hops[i].Has(c.Run.HostOf(from.Addr())) {
+			return true
+		}
+	}
+	return false
+}
+
 // DroppedBeside returns what filters began to drop between two watched hosts just when faults
 // began, and went on dropping; Count 0: nothing.
 func DroppedBeside(c *evidence.Case) (most Beside) {
@@ -33,10 +58,14 @@ func DroppedBeside(c *evidence.Case) (most Beside) {
 	if c.Onset.Status != evidence.Found {
 		return most
 	}
+	way := legsOf(c)
 	type pair struct{ host, from string }
 	last, found := map[pair]float64{}, map[pair]*Beside{}
 	for _, e := range c.Run.Log.Events {
 		if e.Kind != probe.PacketDrop || e.Reason != "NETFILTER_DROP" || evidence.ServesOther(c, e.Host) {
+			continue
+		}
+		if way.holds(c, e) {
 			continue
 		}
 		p := pair{e.Host, c.Run.HostOf(e.Remote.Addr())}

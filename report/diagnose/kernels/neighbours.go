@@ -62,13 +62,14 @@ func Moves(c *evidence.Case) []Move {
 		}
 	}
 	var out []Move
+	mac, held := hardware(c), tenures(c)
 	for _, k := range order {
 		m := all[k]
 		if len(m.Times) == 0 {
 			continue
 		}
-		m.mac = hardware(c)
-		m.Disputed = m.disputed(c)
+		m.mac = mac
+		m.Disputed = m.disputed(held)
 		out = append(out, *m)
 	}
 	slices.SortStableFunc(out, func(a, b Move) int {
@@ -97,11 +98,11 @@ func hardware(c *evidence.Case) map[string]string {
 // disputed reports whether two have an address: a watched host lost it and never gave it up.
 // Of machines that nobody watches, an address that goes and comes back may be a takeover and
 // its end; one that goes once more is held by both.
-func (m *Move) disputed(c *evidence.Case) bool {
+func (m *Move) disputed(all map[tenure][]held) bool {
 	const slack, toAndFro = 1.0, 3 // seconds, changes
 	watched := false
 	for i, t := range m.turns[1:] {
-		held, known := holds(c, m.Addr, m.turns[i].holder, t.from+slack)
+		held, known := holds(all[tenure{m.turns[i].holder, m.Addr}], t.from+slack)
 		if watched = watched || known; held {
 			return true
 		}
@@ -109,15 +110,39 @@ func (m *Move) disputed(c *evidence.Case) bool {
 	return !watched && len(m.Holders) == 2 && len(m.turns)-1 >= toAndFro
 }
 
-// holds reports whether the watched host with a hardware address has an IP address at a time;
-// known is false where no watched host has that hardware address, or had the other.
-func holds(c *evidence.Case, addr netip.Addr, hardware string, at float64) (held, known bool) {
+// tenure is an IP address at an interface of a watched host, by its hardware address.
+type tenure struct {
+	hardware string
+	addr     netip.Addr
+}
+
+// held is since when an interface has an address, or has it no more.
+type held struct {
+	from float64
+	has  bool
+}
+
+// tenures returns when the interfaces of watched hosts had which addresses.
+func tenures(c *evidence.Case) map[tenure][]held {
+	out := map[tenure][]held{}
 	for _, e := range c.Run.Log.Events {
-		if e.Kind == probe.AddressHeld && e.State == hardware && e.Local.Addr().Unmap() == addr && e.At.Seconds() < at {
-			held, known = e.Value == 1, true
+		if e.Kind == probe.AddressHeld {
+			k := tenure{e.State, e.Local.Addr().Unmap()}
+			out[k] = append(out[k], held{e.At.Seconds(), e.Value == 1})
 		}
 	}
-	return held, known
+	return out
+}
+
+// holds reports whether an interface has an address at a time; known is false where nobody
+// was seen to have it there.
+func holds(all []held, at float64) (has, known bool) {
+	for _, x := range all {
+		if x.from < at {
+			has, known = x.has, true
+		}
+	}
+	return has, known
 }
 
 // Departure is an address that a host of the way gave up when requests began to fail.
@@ -135,17 +160,18 @@ type Departure struct {
 func Departures(c *evidence.Case, h evidence.Hop) []Departure {
 	const before = 15.0 // seconds: kept connections go on for a while, and waits take their time to fail
 	var out []Departure
-	var now []netip.Addr
+	now := map[string][]netip.Addr{} // by host: what it got since
 	for _, e := range c.Run.Log.Events {
 		if e.Kind != probe.AddressHeld || !h.Has(e.Host) || e.At.Seconds() > c.To {
 			continue
 		}
 		addr := e.Local.Addr().Unmap()
-		same := func(d Departure) bool { return d.Addr == addr }
+		same := func(d Departure) bool { return d.Addr == addr && d.Host == e.Host }
+		now[e.Host] = slices.DeleteFunc(now[e.Host], func(a netip.Addr) bool { return a == addr })
 		if e.Value == 1 {
 			out = slices.DeleteFunc(out, same)
-			if e.At > 0 {
-				now = append(now, addr)
+			if e.At > 0 && e.Reason != probe.HeldBefore {
+				now[e.Host] = append(now[e.Host], addr)
 			}
 		} else if at := e.At.Seconds(); at > max(0, c.At-before) && at < c.At+1 && !slices.ContainsFunc(out, same) {
 			out = append(out, Departure{Addr: addr, Host: e.Host, At: at})
@@ -154,7 +180,7 @@ func Departures(c *evidence.Case, h evidence.Hop) []Departure {
 	names := hardware(c)
 	for i := range out {
 		d := &out[i]
-		for _, a := range now {
+		for _, a := range now[d.Host] {
 			if a != d.Addr && a.Is4() == d.Addr.Is4() && !slices.Contains(d.Now, a) {
 				d.Now = append(d.Now, a)
 			}

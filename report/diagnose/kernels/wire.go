@@ -77,6 +77,7 @@ func WatchWire(c *evidence.Case, h evidence.Hop, from, to float64) evidence.Wire
 		}
 	}
 	pids := map[int32]float64{}
+	others := instancesBeside(h)
 	for _, e := range a.Log.Events {
 		at := e.At.Seconds()
 		if at < from-evidence.JoinReach || at > to+evidence.JoinReach {
@@ -84,7 +85,7 @@ func WatchWire(c *evidence.Case, h evidence.Hop, from, to float64) evidence.Wire
 		}
 		n := float64(max(e.Count, 1))
 		serving := ports[e.Local.Port()] && callers(e.Remote.Addr()) || h.Index == 0 && ends[e.Remote]
-		calling := ports[e.Remote.Port()] && callers(e.Local.Addr()) && !ofAnother(c, h, e.Remote.Addr())
+		calling := ports[e.Remote.Port()] && callers(e.Local.Addr()) && !slices.Contains(others, a.HostOf(e.Remote.Addr()))
 		switch e.Kind {
 		case probe.Lost:
 			if strings.HasPrefix(e.Source.Name, evidence.SourceTrace) {
@@ -130,14 +131,13 @@ func WatchWire(c *evidence.Case, h evidence.Hop, from, to float64) evidence.Wire
 	return v
 }
 
-// ofAnother reports whether an address is that of another instance of the hop's service:
-// what callers do to that one says nothing of this one.
-func ofAnother(c *evidence.Case, h evidence.Hop, addr netip.Addr) bool {
+// instancesBeside returns the hosts of the other instances of a hop's service: what callers
+// do to those says nothing of this one.
+func instancesBeside(h evidence.Hop) []string {
 	if h.Station == nil || len(h.Station.Instances) < 2 {
-		return false
+		return nil
 	}
-	host := c.Run.HostOf(addr)
-	return host != "" && !h.Has(host) && slices.Contains(h.Station.Hosts(), host)
+	return slices.DeleteFunc(h.Station.Hosts(), h.Has)
 }
 
 // sendersOf returns which resets may be of a hop: where its processes are watched,

@@ -97,6 +97,9 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		if r.Behind && i == 0 || r.Waits && c.Facts[i][evidence.WaitsBehind].Is == evidence.Yes {
 			continue
 		}
+		if waits && (r.Leg == inquiry.Proxy || r.Reached) && h.Index > culprit.Index {
+			continue // requests stand before it
+		}
 		if waits && r.Waits && r.Leg == inquiry.Server && h.Station != culprit.Station {
 			continue
 		}
@@ -112,9 +115,6 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 			if i >= len(c.Hops)-1 && !c.Fronts(h) && (!waits || !evidence.IsProxy(h.Process())) {
 				continue
 			}
-			if waits && h.Index > culprit.Index {
-				continue // requests stand before it
-			}
 			if h.Station != nil && !evidence.IsProxy(h.Process()) {
 				continue // it serves, and asks others for what it serves
 			}
@@ -124,9 +124,6 @@ func consider(c *inquiry.Investigation, r inquiry.Rule) {
 		case inquiry.Server:
 			if i == 0 && len(c.Hops) > 1 && !c.Hops[1].Assumed && r.Cause == "server-file-descriptors" && (h.Station == nil || evidence.IsProxy(h.Process())) {
 				continue // the first of several hosts passes requests on: proxy-file-descriptors
-			}
-			if waits && r.Cause == "server-connection-limit" && h.Index > culprit.Index {
-				continue // requests stand before it: no connection to it is missing
 			}
 			if i > 0 && r.Cause == "client-timeout" && c.Facts[i][evidence.GatewayTimeout].Is != evidence.Yes {
 				continue // it is the gateway that waits, and says so

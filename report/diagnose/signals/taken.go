@@ -20,6 +20,9 @@ func observeTaken(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		return
 	}
 	from, to := c.Onset.At.High+1, c.Run.RampEnd()
+	if to-from < 1 {
+		return // the load fell before, or so shortly after
+	}
 	well, err := answeredWell(c, i, from, to)
 	served, failed := evidence.Sum(c.Target.Ok[c.Run.Window(from):c.Run.Window(to)]), evidence.Sum(c.Target.Failed[c.Run.Window(from):c.Run.Window(to)])
 	if failed < leastRefused || well-2*err < served+0.5*failed || replied(c, i).share > 0.1 {
