@@ -60,8 +60,8 @@ func percent(share float64, digits int) string {
 		return unknown
 	}
 	p := 100 * share
-	if p >= 99.5 && p < 100 {
-		p, digits = math.Min(p, 99.9), 3 // not all of them
+	if p >= 99.5 && p < 99.95 {
+		digits = 3 // not all of them
 	}
 	return significant(p, digits) + "%"
 }

@@ -42,7 +42,7 @@ func TestFormat(t *testing.T) {
 		{Percent(0.0996), "10%"},
 		{Percent(0.614), "61%"},
 		{Percent(0.997), "99.7%"},
-		{Percent(0.9999), "99.9%"},
+		{Percent(0.9999), "100%"},
 		{Percent(1), "100%"},
 		{Percent(math.Inf(1)), "unknown"},
 		{Bound(0.0000301), "0.0031%"},
