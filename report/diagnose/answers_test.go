@@ -216,6 +216,9 @@ func TestLogsAreHeard(t *testing.T) {
 			{"lb-1", "nginx", "nginx", `recv() failed (104: Connection reset by peer) while reading response header from upstream, upstream: "http://10.0.0.2:8080/"`},
 			{serverHost, "payments", "go", "http: Accept error: accept tcp [::]:8080: accept4: too many open files; retrying in 5ms"},
 		}, 1, "upstream-file-descriptors", serverHost, "too many open files"},
+		{"a driver's code, its text in another language", 500, []told{{serverHost, "payments", "json", "SQLSTATE[53300]: FATAL: désolé, trop de clients sont déjà connectés"}}, 1, "upstream-connection-limit", "db-1", "SQLSTATE[53300]"},
+		{"a consumer that reads too slowly", 500, []told{{serverHost, "payments", "json", "nats: slow consumer, messages dropped"}}, 1, "upstream-slow-consumer", "db-1", "slow consumer"},
+		{"one whom the broker gave up", 500, []told{{"db-1", "nats-server", "text", "10.0.0.2:51234 - cid:7 - Slow Consumer Detected: WriteDeadline of 2s exceeded with 1 chunks of 4096 total bytes."}}, 1, "upstream-slow-consumer", "db-1", "Slow Consumer"},
 		{"slots of the proxy", 503, []told{{"lb-1", "nginx", "nginx", "512 worker_connections are not enough"}}, 1, "server-connection-limit", "lb-1", "worker_connections"},
 	} {
 		for _, withID := range []bool{true, false} {

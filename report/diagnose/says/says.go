@@ -30,18 +30,19 @@ const (
 	Backlog     // the queue of connections that nobody accepted is full
 
 	// Something is away or broken.
-	Refused   // nobody listens
-	NoServer  // a proxy knows no server that is up
-	Reset     // a connection was reset
-	Closed    // a connection was closed before the answer
-	Slow      // an answer did not come in time
-	NoConnect // a connection did not come up in time
-	NoRoute   // there is no way to the address
-	Name      // a name was not found
-	Starting  // it is starting, stopping or loading, and answers nothing yet
-	Short     // the answer is shorter than it announced
-	BadAnswer // an answer was not taken: too large a header, or none of the protocol
-	Late      // a store is busy with one command, or gave up one that took too long
+	Refused    // nobody listens
+	NoServer   // a proxy knows no server that is up
+	Reset      // a connection was reset
+	Closed     // a connection was closed before the answer
+	Slow       // an answer did not come in time
+	NoConnect  // a connection did not come up in time
+	NoRoute    // there is no way to the address
+	Name       // a name was not found
+	Starting   // it is starting, stopping or loading, and answers nothing yet
+	Short      // the answer is shorter than it announced
+	BadAnswer  // an answer was not taken: too large a header, or none of the protocol
+	Late       // a store is busy with one command, or gave up one that took too long
+	SlowReader // a broker or store gave up a client that reads too slowly
 
 	// Something is refused.
 	Rate        // a rate is exceeded
@@ -91,33 +92,56 @@ func Read(text string) (s Statement, ok bool) {
 	if len(text) > maxRead {
 		text = text[:maxRead]
 	}
-	low := strings.ToLower(text)
-	for i := range vocabulary {
-		v := &vocabulary[i]
-		for _, p := range v.phrases {
-			if !holds(low, p) {
-				continue
-			}
-			return Statement{Meaning: v.meaning, Of: v.of, Phrase: p, Peer: PeerOf(text)}, true
+	low := lower(text)
+	x := theIndex()
+	best := x.find(text, low, nil)
+	if best.rank == noRank {
+		return Statement{}, false
+	}
+	if best.meaning == Pool || best.meaning == Workers {
+		if why := x.inner(text, low, best.end); why.rank != noRank {
+			best = why
 		}
 	}
-	return Statement{}, false
+	return Statement{Meaning: best.meaning, Of: best.of, Phrase: best.phrase, Peer: PeerOf(text)}, true
 }
 
-// holds reports whether a text has a phrase. Parts that "…" separates follow each other
-// with anything between them.
-func holds(text, phrase string) bool {
-	for {
-		part, rest, more := strings.Cut(phrase, "…")
-		at := strings.Index(text, part)
-		if at < 0 {
-			return false
-		}
-		if !more {
-			return true
-		}
-		text, phrase = text[at+len(part):], rest
+// inner returns what an error that wraps others gives as its reason. Who waited for a place
+// of a pool, and says that none could be made, lacks no place: nobody listens, or a name is
+// not known. That time was over says the same as the waiting.
+func (x *index) inner(text, low string, from int) hit {
+	begin := strings.LastIndex(low[from:], "caused by")
+	want := reason
+	if begin >= 0 {
+		want = func(m Meaning) bool { return reason(m) || m == NoConnect || m == Starting }
+	} else if begin = strings.Index(low[from:], ": "); begin < 0 {
+		return hit{rank: noRank}
 	}
+	return x.find(text[from+begin:], low[from+begin:], want)
+}
+
+// reason reports whether a meaning says why something could not be made.
+func reason(m Meaning) bool {
+	switch m {
+	case Refused, NoRoute, Name, Certificate, Mismatch, Files, Ports, Disk, Memory, Credentials, Connections:
+		return true
+	}
+	return false
+}
+
+// lower returns a text with small letters for those of ASCII: all positions stay.
+func lower(text string) string {
+	at := strings.IndexFunc(text, func(r rune) bool { return r >= 'A' && r <= 'Z' })
+	if at < 0 {
+		return text
+	}
+	b := []byte(text)
+	for i := at; i < len(b); i++ {
+		if b[i] >= 'A' && b[i] <= 'Z' {
+			b[i] += 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 // Own reports whether a text that speaks of somebody behind its writer, as clients of a
@@ -125,7 +149,7 @@ func holds(text, phrase string) bool {
 // its own log.
 func (m Meaning) Own() bool {
 	switch m {
-	case Connections, Store, Disk, Identifiers, ReadOnly, Locking, Schema, Starting, Credentials, Forbidden, Late:
+	case Connections, Store, Disk, Identifiers, ReadOnly, Locking, Schema, Starting, Credentials, Forbidden, Late, SlowReader:
 		return true
 	}
 	return false
@@ -135,7 +159,7 @@ var names = [Meanings]string{
 	None: "nothing known", Connections: "connections-full", Pool: "pool-full", Slots: "slots-full", Workers: "workers-busy", Queue: "queue-full", Files: "files-full",
 	Ports: "ports-full", Memory: "memory-full", Store: "store-full", Disk: "disk-full", FileAccess: "file-access", Identifiers: "identifiers-used-up", Tracking: "connection-tracking-full", Backlog: "backlog-full",
 	Refused: "refused", NoServer: "no-server", Reset: "reset", Closed: "closed-early", Slow: "no-answer-in-time", NoConnect: "no-connection-in-time", NoRoute: "no-route",
-	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate", Mismatch: "tls-mismatch",
+	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", SlowReader: "slow-reader", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate", Mismatch: "tls-mismatch",
 	Large: "too-large", ReadOnly: "read-only", Locking: "locks", Schema: "schema", Exception: "exception", Killed: "worker-killed", Crashed: "crashed",
 }
 

@@ -3,18 +3,14 @@ package says
 // vocabulary lists wordings, in lower case, the most telling first: a line that says why
 // comes before one that says what followed. Each phrase is one that its authors chose
 // for that alone; "…" stands for anything.
-var vocabulary = []struct {
-	meaning Meaning
-	of      Of
-	phrases []string
-}{
+var vocabulary = []wording{
 	// Stores and databases, as they answer or log themselves.
 	{Store, Behind, []string{
 		"oom command not allowed", "used memory > 'maxmemory'", "server_error out of memory storing object", "out of memory storing object", "wt_cache_full", "the table '…' is full",
 		"out of shared memory", "connection blocked: low on memory", "memory resource limit alarm set", "circuit_breaking_exception", "data too large, data for",
 		"database space exceeded", "nospace alarm", "alarm:nospace", "mdb_map_full", "maximum messages exceeded", "maximum bytes exceeded", "insufficient storage resources", "account limit exceeded: storage",
 	}},
-	{Disk, Behind, []string{"could not extend file", "er_disk_full", "got error 28 from storage", "errno: 28", "connection blocked: low on disk", "disk resource limit alarm set", "flood stage disk watermark", "flood-stage watermark"}},
+	{Disk, Behind, []string{"could not extend file", "er_disk_full", "got error 28 from storage", "connection blocked: low on disk", "disk resource limit alarm set", "flood stage disk watermark", "flood-stage watermark"}},
 	{ReadOnly, Behind, []string{
 		"readonly you can't write", "misconf redis is configured to save", "misconf errors writing", "in a read-only transaction", "running with the --read-only", "--super-read-only",
 		"notwritableprimary", "not primary and secondaryok=false", "not master", "notprimaryerror", "read only replica", "read-only replica", "cannot execute … during recovery",
@@ -26,7 +22,7 @@ var vocabulary = []struct {
 		"duplicate entry '2147483647'", "duplicate entry '4294967295'", "duplicate entry '9223372036854775807'", "numeric value out of range", "database is not accepting commands to avoid wraparound",
 	}},
 	{Connections, Behind, []string{
-		"too many clients", "remaining connection slots", "max number of clients", "too many connections for role", "too many connections for database", "53300", "max_client_conn", "no more connections allowed",
+		"too many clients", "remaining connection slots", "max number of clients", "too many connections for role", "too many connections for database", "no more connections allowed",
 		"max_user_connections", "max_connections_per_hour", "error 1040", "er_con_count_error", "too many connections", "connection limit exceeded", "connection refused because too many open connections",
 		"maximum number of connections reached", "server reached max connections", "accepting new connections paused", "toomanyconnectionserror", "is blocked because of many connection errors", "connection limit (… is reached",
 	}},
@@ -37,7 +33,7 @@ var vocabulary = []struct {
 	}},
 	{Locking, Behind, []string{
 		"deadlock detected", "deadlock found", "lock wait timeout exceeded", "database is locked", "database table is locked", "could not serialize access", "canceling statement due to lock timeout",
-		"could not obtain lock", "still waiting for … after", "lock timeout", "lock request time out period exceeded", "writeconflict", "40p01", "55p03", "ora-00060", "ora-00054",
+		"could not obtain lock", "still waiting for … after", "lock timeout", "lock request time out period exceeded", "writeconflict", "ora-00060", "ora-00054",
 	}},
 	{Schema, Behind, []string{
 		"relation \"…\" does not exist", "column \"…\" does not exist", "undefinedtable", "undefinedcolumn", "unknown column", "no such table", "no such column", "er_no_such_table", "er_bad_field_error",
@@ -52,12 +48,13 @@ var vocabulary = []struct {
 		"permission denied for table", "permission denied for relation", "permission denied for schema", "permission denied for sequence", "command denied to user", "noperm", "not authorized on", "must be owner of",
 	}},
 	{Late, Behind, []string{
-		"busy redis is busy running a script", "canceling statement due to statement timeout", "maximum statement execution time exceeded", "query execution was interrupted", "statement timeout", "maxtimemsexpired", "57014",
+		"busy redis is busy running a script", "canceling statement due to statement timeout", "maximum statement execution time exceeded", "query execution was interrupted", "statement timeout", "maxtimemsexpired",
 	}},
+	{SlowReader, Behind, []string{"slow consumer detected", "slow consumer, messages dropped", "overcoming of output buffer limits"}},
 
 	// Pools, threads, queues.
 	{Pool, Writer, []string{
-		"connection is not available, request timed out", "queuepool limit", "pool exhausted", "pool is exhausted", "pool timeout", "pooltimeout", "poolexhausted", "connection pool is full", "connection pool exhausted",
+		"connection is not available, request timed out", "queuepool limit", "pool exhausted", "pool is exhausted", "pool timeout", "poolexhausted", "connection pool is full", "connection pool exhausted",
 		"connection pool timeout", "timeout waiting for connection from pool", "timeout acquiring a connection", "timed out acquiring", "timeout acquiring", "timed out waiting for a connection", "timed out fetching a new connection",
 		"timeout exceeded when trying to connect", "unable to acquire", "could not acquire", "could not get a resource from the pool", "no available connection", "no free connection", "waiting for connection from pool",
 		"too many open connections", "pool is full", "from pool", "connection pool", "bulkhead", "semaphore timed out", "query_wait_timeout", "waitqueuetimeout", "no more connections in pool",
@@ -82,7 +79,7 @@ var vocabulary = []struct {
 		"cannot assign requested address", "can't assign requested address", "eaddrnotavail", "no free ports", "no port available", "address not available) while connecting", "cannot bind to source address",
 	}},
 	{FileAccess, Writer, []string{
-		"read-only file system", "erofs", "input/output error", "stale file handle", "stale nfs file handle", "structure needs cleaning", "failed (13: permission denied)", "permission denied, open", "permission denied, mkdir",
+		"read-only file system", "erofs", "input/output error", "eio: i/o error", "stale file handle", "stale nfs file handle", "structure needs cleaning", "failed (13: permission denied)", "permission denied, open", "permission denied, mkdir",
 		"permission denied, unlink", "permission denied, rename", "permission denied, scandir", "permission denied, stat", "permission denied, write", "permissionerror: [errno 13]", "permissionerror: [errno 1]", "accessdeniedexception: /",
 		"(permission denied)", "failed to open stream: permission denied", "open /… permission denied", "mkdir /… permission denied", "rename /… permission denied", "remove /… permission denied", "could not open file … permission denied",
 		"cannot open … permission denied", "can't open … permission denied", "unable to open database file", "couldn't open … permission denied", "eacces, open",
@@ -115,10 +112,10 @@ var vocabulary = []struct {
 		"tls alert: ", "upstream ssl certificate verify error", "certificate has expired", "certificate verify failed", "certificate is not yet valid", "unable to get local issuer", "self-signed certificate", "self signed certificate",
 		"x509:", "unknown ca", "unknown authority", "bad certificate", "certificate_verify_failed", "depth_zero_self_signed", "cert_has_expired", "err_tls_cert_altname", "unable_to_verify_leaf",
 		"pkix path building failed", "sslhandshakeexception", "tls error: ", "ssl_do_handshake() failed", "ssl handshake failure", "layer6 invalid response: \"ssl", "certificate expired", "while ssl handshaking to upstream", "before secure tls connection was established", "wrong version number", "tlsv1 alert", "sslv3 alert", "hostname mismatch",
-		"certificate is not valid", "no peer certificate", "handshake failure",
+		"certificate is not valid", "handshake failure",
 	}},
 	{Rate, Writer, []string{
-		"rate limit", "ratelimit", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "resource_exhausted", "retry later", "refused by a rule of the proxy", "local_rate_limited", "resourceexhausted", "throughputexceeded", "requests per second exceeded",
+		"rate limit", "ratelimited", "ratelimit exceeded", "ratelimit reached", "ratelimit:", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "retry later", "refused by a rule of the proxy", "local_rate_limited", "throughputexceeded", "requests per second exceeded",
 	}},
 	{Credentials, Writer, []string{
 		"token expired", "expired token", "jwt expired", "invalid token", "invalid_token", "token is expired", "token has expired", "invalid api key", "bad credentials", "invalid credentials", "authentication failed",
@@ -141,11 +138,11 @@ var vocabulary = []struct {
 		"all servers are down", "all workers are in error state", "host is down", "is marked down", "is down, reason:", "disabling worker for", "server selection timed out", "serverselectionerror", "leader not available", "broker not available",
 	}},
 	{Name, Writer, []string{
-		"name or service not known", "could not resolve", "no such host", "temporary failure in name resolution", "enotfound", "eai_again", "server misbehaving", "nxdomain", "getaddrinfo", "could not be resolved",
+		"name or service not known", "could not resolve", "no such host", "temporary failure in name resolution", "enotfound", "eai_again", "server misbehaving", "nxdomain", "getaddrinfo failed", "getaddrinfo error", "getaddrinfo: ", "getaddrinfo() ", "getaddrinfo(…) failed", "could not be resolved",
 		"unknownhostexception", "host not found", "nodename nor servname", "dns resolution failed", "no answer from the name server",
 	}},
 	{NoRoute, Behind, []string{"no route to host", "failed (22: invalid argument) while connecting", "network is unreachable", "ehostunreach", "enetunreach", "host is unreachable", "noroutetohost"}},
-	{Refused, Behind, []string{"pgbouncer cannot connect to server", "connection refused", "econnrefused", "connection failure", "connectexception", "actively refused"}},
+	{Refused, Behind, []string{"pgbouncer cannot connect to server", "connection refused", "econnrefused", "connection failure", "actively refused"}},
 	{NoConnect, Behind, []string{"reset reason: connection timeout", "dial tcp … i/o timeout"}},
 	{Slow, Behind, []string{"read tcp … i/o timeout", "write tcp … i/o timeout"}},
 	{Closed, Behind, []string{
@@ -158,16 +155,16 @@ var vocabulary = []struct {
 	}},
 	{Slow, Behind, []string{"timed out) while reading", "timed out) while sending"}},
 	{NoConnect, Behind, []string{
-		"timed out) while connecting to upstream", "connect timed out", "connection timed out", "etimedout", "connect timeout", "connecttimeout", "i/o timeout", "upstream connection timeout", "connection timeout",
+		"timed out) while connecting to upstream", "connect timed out", "connection timed out", "etimedout", "connect timeout", "i/o timeout", "upstream connection timeout", "connection timeout",
 	}},
 	{Slow, Behind, []string{
-		"upstream timed out", "upstream request timeout", "gateway time-out", "gateway timeout", "stream timeout", "context deadline exceeded", "deadline_exceeded", "deadlineexceeded", "read timed out", "readtimeout", "sockettimeoutexception",
-		"response timeout", "request timed out", "timed out reading", "timeout was reached", "und_err_headers_timeout", "esockettimedout", "the timeout specified has expired", "timeout of ", "query read timeout",
+		"upstream timed out", "upstream request timeout", "gateway time-out", "gateway timeout", "stream timeout", "context deadline exceeded", "deadline_exceeded", "deadlineexceeded", "read timed out", "sockettimeoutexception",
+		"response timeout", "request timed out", "timed out reading", "timeout was reached", "und_err_headers_timeout", "esockettimedout", "the timeout specified has expired", "timeout of … exceeded", "query read timeout",
 	}},
-	{Killed, Writer, []string{"worker timeout (pid", "worker timeout", "was sent sigkill! perhaps out of memory", "harakiri", "execution timed out (", "terminating worker", "killing worker", "health check failed: restarting", "maximum execution time of"}},
+	{Killed, Writer, []string{"worker timeout (pid", "worker timeout", "was sent sigkill! perhaps out of memory", "harakiri", "execution timed out (", "terminating worker", "killing worker ", "health check failed: restarting", "maximum execution time of"}},
 	{Exception, Writer, []string{"php fatal error"}}, // which ends a request, and no process
 	{Crashed, Writer, []string{
-		"segfault at", "segmentation fault", "core dumped", "exited on signal", "exited with code 1", "exited with code 2", "sigsegv", "sigabrt", "terminated by signal", "general protection fault", "child pid … exit signal",
+		"segfault at", "segmentation fault", "core dumped", "exited on signal 4", "exited on signal 6", "exited on signal 7", "exited on signal 8", "exited on signal 9", "exited on signal 11", "exited with code 1", "exited with code 2", "sigsegv", "sigabrt", "terminated by signal", "general protection fault", "child pid … exit signal",
 		"panic: ", "fatal error: ", "fatal exception", "main process exited, code=", "uncaughtexception", "abnormal termination", "exception in thread \"main\"", "triggeruncaughtexception", "throw er; // unhandled",
 	}},
 	{Exception, Writer, []string{
@@ -177,5 +174,5 @@ var vocabulary = []struct {
 		"filenotfounderror", "enoent", "cannot find module", "modulenotfounderror", "importerror", "noclassdeffounderror", "nosuchmethoderror", "assertionerror", "jsondecodeerror", "unexpected token",
 	}},
 	{Forbidden, Writer, []string{"permission denied", "access denied", "access is denied", "eacces", "forbidden by", "not permitted", "not authorized", "insufficient privilege", "csrf", "permissiondenied", "directory index of … is forbidden"}},
-	{Locking, Behind, []string{"deadlock", "serialization failure"}},
+	{Locking, Behind, []string{"a deadlock", "deadlock victim", "deadlocked", "deadlock:", "serialization failure"}},
 }

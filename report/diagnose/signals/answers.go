@@ -23,7 +23,7 @@ var meant = map[says.Meaning]evidence.Clue{
 	says.Starting: evidence.SaysStarting, says.Short: evidence.SaysShort, says.Rate: evidence.SaysRate, says.Credentials: evidence.SaysCredentials,
 	says.Forbidden: evidence.SaysForbidden, says.Certificate: evidence.SaysCertificate, says.Mismatch: evidence.SaysMismatch, says.Large: evidence.SaysBig, says.ReadOnly: evidence.SaysReadOnly,
 	says.Locking: evidence.SaysLocking, says.Schema: evidence.SaysSchema, says.Exception: evidence.SaysException, says.Killed: evidence.SaysKilled, says.Crashed: evidence.SaysCrashed,
-	says.BadAnswer: evidence.SaysBadAnswer, says.Late: evidence.SaysLate,
+	says.BadAnswer: evidence.SaysBadAnswer, says.Late: evidence.SaysLate, says.SlowReader: evidence.SaysSlowReader,
 }
 
 // observeAnswers asks what the answers to failed requests say, of the hop h: it is the
