@@ -125,6 +125,8 @@ var flagsOf = map[string]string{
 	"LH": "local health check failed", "UT": "upstream request timeout", "LR": "connection reset locally", "UR": "connection reset by upstream (reset reason: remote)",
 	"UC": "upstream connection terminated (reset reason: connection termination)", "DC": "downstream connection terminated", "RL": "rate limited", "UAEX": "denied by external authorization",
 	"DPE": "downstream protocol error", "UPE": "upstream protocol error", "SI": "stream idle timeout", "DT": "duration timeout", "RLSE": "rate limit service failed", "OM": "overload manager: overloaded",
+	"DF": "dns resolution failed", "NC": "upstream cluster not found: no healthy upstream", "FI": "fault injected", "DI": "delay injected", "IH": "invalid header", "UMSDR": "upstream request timeout: longest time of a stream reached", "NFCF": "no filter configuration",
+	"RFCF": "invalid answer to a filter", "DO": "upstream load shed: dropped by overload", "DR": "downstream reset",
 }
 
 func envoyFlags(s string) bool {

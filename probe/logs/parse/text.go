@@ -187,6 +187,7 @@ func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' |
 var suspicious = []string{
 	"rror", "ail", "xception", "anic", "atal", "imeout", "imed out", "efused", "reset", "enied", " full", "imit", "illed", "raceback", "ut of ", "nable to", "annot", "xceed", "overflow", "segfault", "dropp", "TIMEOUT", "FAIL", "EXCEPTION", "REFUSED",
 	"not available", "signal", "DOWN", "too many", "Too many", "SYN flooding", "core dumped", "oom", "OOM", "No space", "no live",
+	"navailable", "ejected by", "blocked for more than", "lockup", "ead-only", "too quickly", "eadlock", "martian", "xpired", "xhausted", "epleted", "nhealthy", "NXDOMAIN", "SERVFAIL", "Link is Down", "not permitted", "revoked", "nvalid",
 }
 
 // Tells reports whether a line may tell of a fault.

@@ -2,8 +2,8 @@ package says
 
 // brokerWords are what brokers of messages and mail servers say.
 var brokerWords = []wording{
-	{Store, Behind, []string{"maximum consumers limit reached", "maximum number of queues", "maximum number of streams", "insufficient resources", "memory usage limit reached", "usage manager memory limit reached", "store limit … reached", "resource limit exceeded: queue"}},
-	{Disk, Behind, []string{"temp storage limit", "452 4.3.1", "insufficient system storage", "disk_free_limit", "failed to write to the log directory"}},
+	{Store, Behind, []string{"reason=low on memory", "maximum consumers limit reached", "maximum number of queues", "maximum number of streams", "insufficient resources", "memory usage limit reached", "usage manager memory limit reached", "store limit … reached", "resource limit exceeded: queue"}},
+	{Disk, Behind, []string{"reason=low on disk", "temp storage limit", "452 4.3.1", "insufficient system storage", "disk_free_limit", "failed to write to the log directory"}},
 	{Queue, Writer, []string{"local: queue full", "failed to allocate memory within the configured max blocking time", "421 4.3.2", "outgoing messages are being dropped"}},
 	{Large, Writer, []string{"maximum payload exceeded", "maximum payload violation", "552 5.3.4", "552 5.2.3", "message size exceeds", "content_too_large", "max-message-size"}},
 	{Credentials, Behind, []string{"nats: authorization violation", "'authorization violation'", "535 5.7.8", "530 5.7.0", "sasl authentication error", "connection refused: not authorised", "connection refused: bad user name or password"}},

@@ -157,7 +157,7 @@ func number(low string, t token, before [2]token, letters bool) (coded, bool) {
 	case one == "number" && two == "alert":
 		c, ok := alertOf(n)
 		return c, ok
-	case one == "curl", one == "error" && two == "curl", one == "code" && two == "curl":
+	case one == "curl" && low[t.from-1] == '(' && strings.HasPrefix(low[t.to:], ")"), one == "error" && two == "curl", one == "code" && two == "curl":
 		c, ok := curlCodes[n]
 		return c, ok
 	case one == "ora":

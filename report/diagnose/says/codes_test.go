@@ -154,6 +154,48 @@ func TestReadInnermost(t *testing.T) {
 	}
 }
 
+// TestReadConcepts understands what no list holds, by the things it names and what it says
+// of them.
+func TestReadConcepts(t *testing.T) {
+	for text, want := range map[string]Meaning{
+		"permit pool of the ledger is depleted":                          Pool,
+		"Pool empty. Unable to fetch a connection in 30 s, none idle":    Pool,
+		"LeasePoolDepletedException":                                     Pool,
+		"could not lease from the pool: timed out":                       Pool,
+		"maximum connections were reached":                               Connections,
+		"no clients left to serve you, none available":                   Connections,
+		"TenantSessionsExhaustedError: acme":                             Connections,
+		"all 32 threads are used up":                                     Workers,
+		"reason => message_queue_too_long":                               Queue,
+		"QueueOverflowException":                                         Queue,
+		"the outgoing mailbox is full":                                   Queue,
+		"ran out of descriptors":                                         Files,
+		"local ports exhausted":                                          Ports,
+		"heap limit reached, giving up":                                  Memory,
+		"Free disk space is insufficient. Free bytes: 59850752":          Disk,
+		"You have exceeded your daily request quota for this API.":       Rate,
+		"peer presented a certificate that is expired":                   Certificate,
+		"cannot verify caller: token of orders was revoked":              Credentials,
+		"payments: circuit is open since 3 s":                            NoServer,
+		"waiting for lock on cart 7 timed out":                           Locking,
+		"could not insert: column tax is missing":                        Schema,
+		"rpc error: code = ResourceExhausted desc = permit pool is full": Pool,
+	} {
+		if s, _ := Read(text); s.Meaning != want {
+			t.Errorf("%q: %s by %q, want %s", text, s.Meaning, s.Phrase, want)
+		}
+	}
+	for _, text := range []string{
+		"connection pool initialised with a limit of 10", "pool size 10, max 20", "max connections: 100", "thread pool started with maximum 200 threads", "queue length 0, limit 1000", "memory limit 512 MB", "heap max 2 GB", "free disk space 12 GB",
+		"token issued for user 7", "certificate is valid until March", "certificate renewed before it expired", "the queue is not full", "connections never exceeded the limit", "try again when the permit pool is depleted", "circuit is closed again", "lock acquired after 3 ms",
+		"table orders created", "no connections open", "full sync of the queue done", "rate 100/s, limit 200/s", "password changed", "clients: 5 available", "GET /token/invalid HTTP/1.1", "opened 5 connections to the pool", "password reset link sent", "session of user 7 expired",
+	} {
+		if s, ok := Read(text); ok {
+			t.Errorf("%q: %s by %q", text, s.Meaning, s.Phrase)
+		}
+	}
+}
+
 // TestReadSettings takes no setting, counter or number for an error.
 func TestReadSettings(t *testing.T) {
 	for _, text := range []string{

@@ -184,6 +184,11 @@ func (x *index) find(text, low string, want func(Meaning) bool) hit {
 	best := hit{rank: noRank}
 	x.words(low, &best, want)
 	x.codes(text, low, &best, want)
+	if best.rank >= weakRank && want == nil {
+		if h := concepts(text, low); h.rank < best.rank {
+			return h
+		}
+	}
 	return best
 }
 

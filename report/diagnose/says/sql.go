@@ -72,7 +72,7 @@ var sqlWords = []wording{
 	{Starting, Behind, []string{"wsrep has not yet prepared node", "server shutdown in progress", "database is being recovered", "ora-01033", "ora-01034", "ora-01089"}},
 	{Late, Behind, []string{"conflict with recovery", "user requested cancel of current operation"}},
 	{Connections, Behind, []string{"has exceeded the 'max_user_connections'", "the negotiated channel_max", "ora-12516", "ora-12519", "ora-12520", "resource limits reached … sessions"}},
-	{Schema, Behind, []string{"unknown database", "does not exist at character", "no such module", "has no column named"}},
+	{Schema, Behind, []string{"unknown database", "no partition of relation", "does not exist at character", "no such module", "has no column named"}},
 	{Disk, Behind, []string{"errno: 28 -", "errno: 28 \"", "got error 28", "database or disk is full"}},
 	{FileAccess, Writer, []string{"disk i/o error", "database disk image is malformed", "could not read block … in file", "could not write block", "could not fsync file"}},
 }

@@ -57,7 +57,7 @@ var vocabulary = []wording{
 		"connection is not available, request timed out", "queuepool limit", "pool exhausted", "pool is exhausted", "pool timeout", "poolexhausted", "connection pool is full", "connection pool exhausted",
 		"connection pool timeout", "timeout waiting for connection from pool", "timeout acquiring a connection", "timed out acquiring", "timeout acquiring", "timed out waiting for a connection", "timed out fetching a new connection",
 		"timeout exceeded when trying to connect", "unable to acquire", "could not acquire", "could not get a resource from the pool", "no available connection", "no free connection", "waiting for connection from pool",
-		"too many open connections", "pool is full", "from pool", "connection pool", "bulkhead", "semaphore timed out", "query_wait_timeout", "waitqueuetimeout", "no more connections in pool",
+		"too many open connections", "pool is full", "could not … from pool", "unable to … from pool", "failed to … from pool", "timeout … from pool", "waiting for … from pool", "error … from pool", "bulkhead", "semaphore timed out", "query_wait_timeout", "waitqueuetimeout", "no more connections in pool",
 	}},
 	{Workers, Writer, []string{
 		"server reached pm.max_children", "server reached maxrequestworkers", "server reached maxclients", "scoreboard is full", "rejectedexecutionexception", "all threads (…) are currently busy", "maximum number of threads",
@@ -115,7 +115,7 @@ var vocabulary = []wording{
 		"certificate is not valid", "handshake failure",
 	}},
 	{Rate, Writer, []string{
-		"rate limit", "ratelimited", "ratelimit exceeded", "ratelimit reached", "ratelimit:", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "retry later", "refused by a rule of the proxy", "local_rate_limited", "throughputexceeded", "requests per second exceeded",
+		"rate limit", "ratelimited", "ratelimit exceeded", "ratelimit reached", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "retry later", "refused by a rule of the proxy", "local_rate_limited", "throughputexceeded", "requests per second exceeded",
 	}},
 	{Credentials, Writer, []string{
 		"token expired", "expired token", "jwt expired", "invalid token", "invalid_token", "token is expired", "token has expired", "invalid api key", "bad credentials", "invalid credentials", "authentication failed",

@@ -1,0 +1,176 @@
+package says
+
+// What software says that nobody met before is still made of the same words: a thing that
+// services run short of, or that has to be valid, and what is wrong with it, close together.
+// "The pool of permits is depleted" and PermitPoolDepletedException say the same as any
+// known wording. This counts only where nothing better is known of a text.
+
+// thing is what is short or wrong.
+type thing uint8
+
+const (
+	noThing thing = iota
+	pools
+	connections
+	workers
+	queues
+	descriptors
+	ports
+	memory
+	disks
+	rates
+	certificates
+	tokens
+	breakers
+	locks
+	tables
+)
+
+// meant is what it means that something is wrong with it.
+var meant = [...]coded{
+	pools: {meaning: Pool}, connections: {meaning: Connections, of: Behind}, workers: {meaning: Workers}, queues: {meaning: Queue}, descriptors: {meaning: Files}, ports: {meaning: Ports}, memory: {meaning: Memory}, disks: {meaning: Disk},
+	rates: {meaning: Rate}, certificates: {meaning: Certificate, of: Behind}, tokens: {meaning: Credentials}, breakers: {meaning: NoServer, of: Behind}, locks: {meaning: Locking, of: Behind}, tables: {meaning: Schema, of: Behind},
+}
+
+var things = map[string]thing{
+	"pool": pools, "pools": pools, "bulkhead": pools, "connections": connections, "clients": connections, "sessions": connections, "threads": workers, "workers": workers, "processes": workers, "executor": workers,
+	"queue": queues, "queues": queues, "mailbox": queues, "inbox": queues, "descriptors": descriptors, "fds": descriptors, "handles": descriptors, "ports": ports, "memory": memory, "heap": memory,
+	"disk": disks, "volume": disks, "filesystem": disks, "quota": rates, "rate": rates, "certificate": certificates, "cert": certificates, "token": tokens, "jwt": tokens, "credentials": tokens, "password": tokens, "apikey": tokens,
+	"breaker": breakers, "circuit": breakers, "lock": locks, "mutex": locks, "table": tables, "column": tables, "relation": tables,
+}
+
+// trouble is what is wrong, as bits: of one word, or of what two make together.
+type trouble uint16
+
+const (
+	usedUp  trouble = 1 << iota // nothing of it is left
+	over                        // it is above a bound; of what
+	bound                       // a bound
+	reached                     // of a bound
+	full                        // behind its thing
+	open                        // a breaker
+	bad                         // not valid
+	timeout                     // it was waited for in vain
+	missing                     // it is not there
+	left                        // after "no"
+	no
+	denied  // the opposite is said
+	perhaps // nothing is said yet: what follows is a condition
+)
+
+var troubles = map[string]trouble{
+	"exhausted": usedUp, "exhaustion": usedUp, "depleted": usedUp, "starved": usedUp, "starvation": usedUp, "saturated": usedUp, "insufficient": usedUp, "exceeded": over, "overflow": usedUp, "overflowed": usedUp, "overrun": usedUp,
+	"limit": bound, "max": bound, "maximum": bound, "capacity": bound, "reached": reached, "hit": reached, "full": full, "empty": full, "open": open, "opened": open, "expired": bad, "revoked": bad, "invalid": bad, "untrusted": bad, "wrong": bad, "rejected": bad,
+	"timeout": timeout, "missing": missing, "unknown": missing, "left": left, "available": left, "free": left, "remaining": left, "no": no, "none": no, "not": denied, "never": denied, "if": perhaps, "when": perhaps, "until": perhaps, "without": perhaps, "avoid": perhaps, "unless": perhaps, "before": perhaps, "prevent": perhaps,
+}
+
+// pairs are words that say it together.
+var pairs = map[[2]string]trouble{
+	{"too", "many"}: usedUp, {"too", "long"}: full, {"not", "enough"}: usedUp, {"ran", "out"}: usedUp, {"run", "out"}: usedUp, {"running", "out"}: usedUp, {"out", "of"}: usedUp, {"used", "up"}: usedUp, {"timed", "out"}: timeout,
+	{"not", "found"}: missing, {"not", "exist"}: missing, {"not", "trusted"}: bad, {"not", "valid"}: bad, {"not", "accepted"}: bad,
+}
+
+// apart is how many words may stand between a thing and what is wrong with it.
+const apart = 4
+
+// concepts reads a text by the things that it names, and what it says of them.
+func concepts(text, low string) hit {
+	type seen struct {
+		word string
+		trouble
+		thing
+		from, to int
+	}
+	var last [apart + 1]seen // the words before, the nearest first
+	for i := 0; i < len(low); {
+		if !letterByte(low[i]) {
+			if end := low[i]; end == ';' || end == '\n' || end == '/' || end == '.' && i+1 < len(low) && low[i+1] == ' ' {
+				last = [apart + 1]seen{} // the next clause, or a path
+			}
+			i++
+			continue
+		}
+		w := seen{from: i}
+		for i++; i < len(low) && letterByte(low[i]) && (text[i] == low[i] || text[i-1] != low[i-1]); i++ {
+		}
+		w.to = i
+		w.word = low[w.from:w.to]
+		if set(low, w.from, w.to) {
+			last = [apart + 1]seen{}
+			continue
+		}
+		w.thing, w.trouble = things[w.word], troubles[w.word]
+		if p, ok := pairs[[2]string{last[0].word, w.word}]; ok {
+			w.trouble = p
+			last[0].trouble = 0
+		}
+		if (last[0].trouble|last[1].trouble)&denied != 0 && w.trouble&denied == 0 {
+			w.trouble = 0
+		}
+		if w.thing != noThing || w.trouble != 0 {
+			t, wrong, negated := w.thing, w.trouble, false
+			behind := w.thing == noThing // what is wrong stands behind its thing
+			for _, b := range last {
+				negated = negated || b.trouble&perhaps != 0
+				if t == noThing {
+					t = b.thing
+				}
+				wrong |= b.trouble
+			}
+			if t != noThing && !negated && wrongWith(t, wrong, behind) {
+				c := meant[t]
+				return hit{coded: c, phrase: low[w.from:w.to], rank: weakRank - 1, end: w.to}
+			}
+		}
+		copy(last[1:], last[:apart])
+		last[0] = w
+	}
+	return hit{rank: noRank}
+}
+
+// wrongWith reports whether what is wrong, of all that was said near a thing, is wrong with it.
+func wrongWith(t thing, wrong trouble, behind bool) bool {
+	short := wrong&usedUp != 0 || wrong&(bound|over) == bound|over || wrong&(bound|reached) == bound|reached || wrong&(no|left) == no|left
+	switch t {
+	case pools:
+		return short || wrong&(timeout|over) != 0 || wrong&full != 0 && behind
+	case queues:
+		return short && wrong&left == 0 || wrong&full != 0 && behind
+	case connections, workers, descriptors, ports:
+		return short
+	case memory:
+		return short || wrong&over != 0
+	case disks:
+		return wrong&usedUp != 0 || wrong&full != 0 && behind || wrong&over != 0
+	case rates:
+		return wrong&(usedUp|over) != 0 || wrong&(bound|reached) == bound|reached
+	case certificates:
+		return wrong&(bad|missing) != 0
+	case tokens:
+		return wrong&(bad|missing) != 0
+	case breakers:
+		return wrong&open != 0
+	case locks:
+		return wrong&timeout != 0
+	case tables:
+		return wrong&missing != 0
+	}
+	return false
+}
+
+// set reports whether a word ends the name of a setting or a counter: a value follows.
+func set(low string, from, to int) bool {
+	i := to
+	for i < len(low) && (low[i] == ' ' || low[i] == '"' || low[i] == '\'') {
+		i++
+	}
+	if i < len(low) && low[i] == '=' {
+		return i+1 >= len(low) || low[i+1] != '='
+	}
+	for i < len(low) && (low[i] == ':' || low[i] == ' ' || low[i] == '"') {
+		i++
+	}
+	return i < len(low) && low[i] >= '0' && low[i] <= '9' && from > 0 && low[from-1] == '_'
+}
+
+func letterByte(c byte) bool { return c >= 'a' && c <= 'z' }
