@@ -178,6 +178,13 @@ func TestReadConcepts(t *testing.T) {
 		"cannot verify caller: token of orders was revoked":              Credentials,
 		"payments: circuit is open since 3 s":                            NoServer,
 		"waiting for lock on cart 7 timed out":                           Locking,
+		"gocql: no hosts available in the pool":                          NoServer,
+		"No cluster leader elected":                                      NoServer,
+		"AcquisitionTimeoutUsageError":                                   Pool,
+		"could not acquire lock on cart: timed out":                      Locking,
+		"no response from ledger, call timed out":                        Slow,
+		"timed out after 30 s while waiting to connect":                  None,
+		"timed out connecting to ledger":                                 NoConnect,
 		"could not insert: column tax is missing":                        Schema,
 		"rpc error: code = ResourceExhausted desc = permit pool is full": Pool,
 	} {
@@ -188,7 +195,7 @@ func TestReadConcepts(t *testing.T) {
 	for _, text := range []string{
 		"connection pool initialised with a limit of 10", "pool size 10, max 20", "max connections: 100", "thread pool started with maximum 200 threads", "queue length 0, limit 1000", "memory limit 512 MB", "heap max 2 GB", "free disk space 12 GB",
 		"token issued for user 7", "certificate is valid until March", "certificate renewed before it expired", "the queue is not full", "connections never exceeded the limit", "try again when the permit pool is depleted", "circuit is closed again", "lock acquired after 3 ms",
-		"table orders created", "no connections open", "full sync of the queue done", "rate 100/s, limit 200/s", "password changed", "clients: 5 available", "GET /token/invalid HTTP/1.1", "opened 5 connections to the pool", "password reset link sent", "session of user 7 expired",
+		"table orders created", "no connections open", "full sync of the queue done", "rate 100/s, limit 200/s", "password changed", "clients: 5 available", "GET /token/invalid HTTP/1.1", "opened 5 connections to the pool", "password reset link sent", "session of user 7 expired", "408 Request Timeout", "timeout of 5 s set", "connect to ledger with a timeout of 5 s", "all servers available", "leader elected: node 2", "no nodes were removed", "no reply address",
 	} {
 		if s, ok := Read(text); ok {
 			t.Errorf("%q: %s by %q", text, s.Meaning, s.Phrase)

@@ -24,19 +24,25 @@ const (
 	breakers
 	locks
 	tables
+	servers
+	connects
+	replies
 )
 
 // meant is what it means that something is wrong with it.
 var meant = [...]coded{
 	pools: {meaning: Pool}, connections: {meaning: Connections, of: Behind}, workers: {meaning: Workers}, queues: {meaning: Queue}, descriptors: {meaning: Files}, ports: {meaning: Ports}, memory: {meaning: Memory}, disks: {meaning: Disk},
 	rates: {meaning: Rate}, certificates: {meaning: Certificate, of: Behind}, tokens: {meaning: Credentials}, breakers: {meaning: NoServer, of: Behind}, locks: {meaning: Locking, of: Behind}, tables: {meaning: Schema, of: Behind},
+	servers: {meaning: NoServer, of: Behind}, connects: {meaning: NoConnect, of: Behind}, replies: {meaning: Slow, of: Behind},
 }
 
 var things = map[string]thing{
-	"pool": pools, "pools": pools, "bulkhead": pools, "connections": connections, "clients": connections, "sessions": connections, "threads": workers, "workers": workers, "processes": workers, "executor": workers,
+	"pool": pools, "acquire": pools, "acquisition": pools, "checkout": pools, "pools": pools, "bulkhead": pools, "connections": connections, "clients": connections, "sessions": connections, "threads": workers, "workers": workers, "processes": workers, "executor": workers,
 	"queue": queues, "queues": queues, "mailbox": queues, "inbox": queues, "descriptors": descriptors, "fds": descriptors, "handles": descriptors, "ports": ports, "memory": memory, "heap": memory,
 	"disk": disks, "volume": disks, "filesystem": disks, "quota": rates, "rate": rates, "certificate": certificates, "cert": certificates, "token": tokens, "jwt": tokens, "credentials": tokens, "password": tokens, "apikey": tokens,
 	"breaker": breakers, "circuit": breakers, "lock": locks, "mutex": locks, "table": tables, "column": tables, "relation": tables,
+	"hosts": servers, "servers": servers, "nodes": servers, "brokers": servers, "backends": servers, "endpoints": servers, "upstreams": servers, "instances": servers, "replicas": servers, "leader": servers, "primary": servers, "quorum": servers,
+	"connect": connects, "connecting": connects, "dial": connects, "handshake": connects, "response": replies, "reply": replies, "answer": replies, "operation": replies, "call": replies, "rpc": replies, "execution": replies, "reading": replies, "query": replies,
 }
 
 // trouble is what is wrong, as bits: of one word, or of what two make together.
@@ -61,12 +67,12 @@ const (
 var troubles = map[string]trouble{
 	"exhausted": usedUp, "exhaustion": usedUp, "depleted": usedUp, "starved": usedUp, "starvation": usedUp, "saturated": usedUp, "insufficient": usedUp, "exceeded": over, "overflow": usedUp, "overflowed": usedUp, "overrun": usedUp,
 	"limit": bound, "max": bound, "maximum": bound, "capacity": bound, "reached": reached, "hit": reached, "full": full, "empty": full, "open": open, "opened": open, "expired": bad, "revoked": bad, "invalid": bad, "untrusted": bad, "wrong": bad, "rejected": bad,
-	"timeout": timeout, "missing": missing, "unknown": missing, "left": left, "available": left, "free": left, "remaining": left, "no": no, "none": no, "not": denied, "never": denied, "if": perhaps, "when": perhaps, "until": perhaps, "without": perhaps, "avoid": perhaps, "unless": perhaps, "before": perhaps, "prevent": perhaps,
+	"timeout": timeout, "missing": missing, "unknown": missing, "left": left, "available": left, "free": left, "remaining": left, "no": no, "none": no, "unavailable": no | left, "healthy": left, "alive": left, "live": left, "elected": left, "found": left, "not": denied, "never": denied, "if": perhaps, "when": perhaps, "until": perhaps, "without": perhaps, "avoid": perhaps, "unless": perhaps, "before": perhaps, "prevent": perhaps,
 }
 
 // pairs are words that say it together.
 var pairs = map[[2]string]trouble{
-	{"too", "many"}: usedUp, {"too", "long"}: full, {"not", "enough"}: usedUp, {"ran", "out"}: usedUp, {"run", "out"}: usedUp, {"running", "out"}: usedUp, {"out", "of"}: usedUp, {"used", "up"}: usedUp, {"timed", "out"}: timeout,
+	{"too", "many"}: usedUp, {"too", "long"}: full, {"not", "enough"}: usedUp, {"ran", "out"}: usedUp, {"run", "out"}: usedUp, {"running", "out"}: usedUp, {"out", "of"}: usedUp, {"used", "up"}: usedUp, {"timed", "out"}: timeout, {"time", "out"}: timeout, {"not", "available"}: no | left,
 	{"not", "found"}: missing, {"not", "exist"}: missing, {"not", "trusted"}: bad, {"not", "valid"}: bad, {"not", "accepted"}: bad,
 }
 
@@ -82,6 +88,7 @@ func concepts(text, low string) hit {
 		from, to int
 	}
 	var last [apart + 1]seen // the words before, the nearest first
+	name := 0                // where the name begins that a word is a part of: PoolTimeoutError
 	for i := 0; i < len(low); {
 		if !letterByte(low[i]) {
 			if end := low[i]; end == ';' || end == '\n' || end == '/' || end == '.' && i+1 < len(low) && low[i+1] == ' ' {
@@ -99,7 +106,13 @@ func concepts(text, low string) hit {
 			last = [apart + 1]seen{}
 			continue
 		}
+		if w.from == 0 || !letterByte(low[w.from-1]) {
+			name = w.from
+		}
 		w.thing, w.trouble = things[w.word], troubles[w.word]
+		if w.trouble == timeout && (name == w.from || text[name] == low[name]) {
+			w.trouble = 0 // how long to wait, and not that it was in vain
+		}
 		if p, ok := pairs[[2]string{last[0].word, w.word}]; ok {
 			w.trouble = p
 			last[0].trouble = 0
@@ -151,6 +164,10 @@ func wrongWith(t thing, wrong trouble, behind bool) bool {
 	case breakers:
 		return wrong&open != 0
 	case locks:
+		return wrong&timeout != 0
+	case servers:
+		return wrong&(no|left) == no|left
+	case connects, replies:
 		return wrong&timeout != 0
 	case tables:
 		return wrong&missing != 0

@@ -86,7 +86,7 @@ var networkNames = []naming{
 	{Refused, Behind, "ConnectionRefusedError ConnectionRefused PortUnreachable"},
 	{NoRoute, Behind, "NoRouteToHost NetworkUnreachable NET_UNREACHABLE HOST_UNREACHABLE"},
 	{Reset, Behind, "ConnectionResetError ConnectionReset BrokenPipeError ConnectionAbortedError"},
-	{Closed, Behind, "RemoteDisconnected ServerDisconnected ServerDisconnectedError NoHttpResponse ClosedChannel PrematureClose ERR_STREAM_PREMATURE_CLOSE ERR_HTTP2_GOAWAY_SESSION ERR_EMPTY_RESPONSE ERR_ZERO_SIZE_OBJECT ERR_READ_ERROR AlreadyClosedException UND_ERR_SOCKET ConnectionClosedException"},
+	{Closed, Behind, "RemoteDisconnected ServerDisconnected ServerDisconnectedError NoHttpResponse ClosedChannel PrematureClose ERR_STREAM_PREMATURE_CLOSE ERR_HTTP2_GOAWAY_SESSION ERR_EMPTY_RESPONSE ERR_ZERO_SIZE_OBJECT ERR_READ_ERROR AlreadyClosedException UND_ERR_SOCKET ConnectionClosedException IncompleteMessage ConnectionLoss"},
 	{NoConnect, Behind, "ConnectTimeout ConnectTimeoutException HttpConnectTimeout ConnectionTimeoutError ERR_SOCKET_CONNECTION_TIMEOUT UND_ERR_CONNECT_TIMEOUT OpenTimeout SequelizeConnectionTimedOutError ERR_CONNECTION_TIMED_OUT ConnectionTimedOut"},
 	{Slow, Behind, "ReadTimeout ReadTimeoutException ReadTimeoutError SocketTimeout ServerTimeoutError HttpTimeout HttpTimeoutException UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT WriteTimeoutException ERR_READ_TIMEOUT ERR_WRITE_TIMEOUT TimeoutRejected NavigationTimeout"},
 	{Short, Writer, "IncompleteRead ClientPayloadError ERR_CONTENT_LENGTH_MISMATCH UND_ERR_RES_CONTENT_LENGTH_MISMATCH ConnectionClosedPrematurely ContentLengthMismatch"},

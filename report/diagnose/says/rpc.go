@@ -23,7 +23,7 @@ var weakNames = []naming{
 	{Pool, Writer, "SQLTransientConnectionException"},
 	{NoConnect, Behind, "PoolInitializationException ConnectionFailed HostUnreachable"},
 	{NoServer, Behind, "NoServersError ServiceUnavailableException"},
-	{Slow, Behind, "AsyncRequestTimeoutException TaskCanceledException"},
+	{Slow, Behind, "AsyncRequestTimeoutException TaskCanceledException TimeoutException TimeoutError"},
 	{Reset, Behind, "ECONNABORTED"},
 	{Rate, Writer, "LimitExceededException"},
 }

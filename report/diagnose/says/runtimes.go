@@ -13,7 +13,7 @@ var runtimeWords = []wording{
 	{Memory, Writer, []string{
 		"outofmemoryerror: metaspace", "direct buffer memory", "failed to allocate memory", "memory exhausted", "unable to allocate memory", "last few gcs", "memory allocation of … failed", "failed to reserve memory", "not enough memory", "mmap … cannot allocate", "insufficient memory",
 	}},
-	{Slow, Behind, []string{"timeout reading from socket", "timeouterror: timed out", "no answer within", "no response within", "did not respond within", "did not answer within", "socket.timeout"}},
+	{Slow, Behind, []string{"timeout reading from socket", "timeouterror: timed out", "no response received", "no answer within", "no response within", "did not respond within", "did not answer within", "socket.timeout"}},
 	{NoConnect, Behind, []string{"timeout connecting to", "unable to connect to initial hosts"}},
 	{Rate, Writer, []string{"enhance_your_calm", "enhance your calm", "too many pings"}},
 	{NoServer, Behind, []string{"does not permit further calls", "hystrix: circuit open", "breaker open", "the circuit is now open", "circuit has been opened", "no servers available", "no instances available", "load balancer does not contain an instance", "no provider available"}},

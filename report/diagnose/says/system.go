@@ -11,7 +11,7 @@ var systemWords = []wording{
 		"critical medium error", "unrecovered read error", "aborted journal", "filesystem has been shut down", "shutting down filesystem", "btrfs critical", "btrfs: error", "nvme … i/o … timeout", "task abort on", "device offlined", "rejecting i/o to offline device", "nfs: server … not responding", "lost async page write",
 	}},
 	{Disk, Writer, []string{"filesystem is full", "file system is full", "no free space", "disk space exhausted", "insufficient free space", "out of disk space", "insufficient disk space"}},
-	{Backlog, Writer, []string{"possible syn flooding on port", "sending cookies"}},
+	{Backlog, Writer, []string{"possible syn flooding on port", "connect: resource temporarily unavailable", "sending cookies"}},
 	{Tracking, Writer, []string{"nf_conntrack_full", "table full, dropping", "nf_conntrack: falling back to vmalloc … failed", "nf_nat … table full"}},
 	{Killed, Writer, []string{"result 'watchdog'", "watchdog timeout (limit", "liveness probe failed", "failed liveness probe, will be restarted"}},
 	{Crashed, Writer, []string{
