@@ -24,6 +24,7 @@ func lockContention() inquiry.Rule {
 			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Despite: map[evidence.Clue][]evidence.Clue{
+			evidence.SaysLocking: {evidence.StandsStuck, evidence.StandsStill}, // it ended those that waited itself
 			evidence.LockedStore: {evidence.StandsStuck, evidence.StandsStill},
 			evidence.FileLocked:  {evidence.StandsStuck, evidence.StandsStill}, // whoever has it locked may keep it for long
 		},
