@@ -97,6 +97,7 @@ const (
 	Awaiting        = "awaiting"
 	AwaitingOldest  = "awaiting-oldest"
 	AwaitingMedian  = "awaiting-median"
+	RoundTrip       = "round-trip"
 	Unacknowledged  = "unacknowledged"
 	AnswersUnread   = "answers-unread"
 	Asked           = "requests-asked"
@@ -242,6 +243,7 @@ func Catalogue() []Definition {
 		{Awaiting, Standing, "requests", true, false, "requests of a process to a peer that have no answer yet"},
 		{AwaitingOldest, Standing, "seconds", true, false, "age of the oldest request to a peer without an answer"},
 		{AwaitingMedian, Standing, "seconds", true, false, "median age of the requests to a peer without an answer"},
+		{RoundTrip, Standing, "seconds", true, false, "round trip of the packets to a peer, as the kernel smooths it: the median of the connections that sent something of late"},
 		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
 		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
 		{Asked, Standing, "requests", true, true, "requests that a process sent to a peer on connections that last, estimated by their segments of data"},

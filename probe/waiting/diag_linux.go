@@ -70,6 +70,7 @@ func parseInfo(b []byte) (tcpInfo, bool) {
 	return tcpInfo{
 		retransmits: b[2], unacked: binary.NativeEndian.Uint32(b[24:]),
 		sent: ms(44), received: ms(52), acknowledged: ms(56),
+		rtt:     time.Duration(binary.NativeEndian.Uint32(b[68:])) * time.Microsecond,
 		bytesIn: binary.NativeEndian.Uint64(b[128:]),
 		in:      binary.NativeEndian.Uint32(b[152:]), out: binary.NativeEndian.Uint32(b[156:]),
 	}, true

@@ -64,7 +64,7 @@ type peer struct {
 	connections, connecting, awaiting, unacked, unread float64
 	asked                                              float64 // requests, since the first reading
 
-	ages []time.Duration
+	ages, trips []time.Duration
 }
 
 func newTally() *tally {
@@ -83,7 +83,7 @@ func (t *tally) reset() {
 	}
 	clear(t.ports)
 	for _, p := range t.peers {
-		*p = peer{ages: p.ages[:0], asked: p.asked}
+		*p = peer{ages: p.ages[:0], trips: p.trips[:0], asked: p.asked}
 	}
 }
 
@@ -166,6 +166,9 @@ func (t *tally) out(c conn, process string) *peer {
 		return p
 	}
 	p.connections++
+	if d, ok := c.roundTrip(); ok {
+		p.trips = append(p.trips, d)
+	}
 	if c.unread() {
 		p.unread++
 		return p
@@ -219,6 +222,9 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		put(k.process, probe.Awaiting, at, p.awaiting)
 		put(k.process, probe.AwaitingOldest, at, oldest)
 		put(k.process, probe.AwaitingMedian, at, middle)
+		if _, trip := ages(p.trips); trip > 0 {
+			put(k.process, probe.RoundTrip, at, trip)
+		}
 		put(k.process, probe.Unacknowledged, at, p.unacked)
 		put(k.process, probe.AnswersUnread, at, p.unread)
 		put(k.process, probe.Asked, at, p.asked)

@@ -117,10 +117,23 @@ type conn struct {
 // kernel's clock ticks (4 ms and less).
 type tcpInfo struct {
 	sent, received, acknowledged time.Duration
-	retransmits                  uint8  // of what is not acknowledged now
-	unacked                      uint32 // segments
-	in, out                      uint32 // segments of data
-	bytesIn                      uint64 // of data
+	retransmits                  uint8         // of what is not acknowledged now
+	unacked                      uint32        // segments
+	in, out                      uint32        // segments of data
+	bytesIn                      uint64        // of data
+	rtt                          time.Duration // smoothed; 0: not known
+}
+
+// ofLate is how long ago an acknowledgement is that the kernel's round trip is still of now.
+const ofLate = 2 * time.Second
+
+// roundTrip returns how long the packets of a connection are under way and back, as far as
+// it sent something of late; ok is false where it is not known. It is of the network and of
+// the other end's kernel, which may delay an acknowledgement by up to 200 ms, and never of
+// its process.
+func (c *conn) roundTrip() (d time.Duration, ok bool) {
+	i := c.info
+	return i.rtt, c.hasInfo && i.rtt > 0 && i.out > 0 && i.acknowledged <= ofLate && i.sent <= ofLate
 }
 
 // quickAcks is how many segments a Linux receiver acknowledges at once before it

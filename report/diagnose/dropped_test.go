@@ -123,6 +123,15 @@ func TestKernelsAccount(t *testing.T) {
 			want:  "conntrack-table", says: "connection tracking took no more (CONNTRACK_FULL)",
 		},
 		{
+			name: "connections that cannot be entered into a table with room: they have no port to be translated to",
+			play: func(w *world) { from(w, 0.5, silent) },
+			after: func(w *world) {
+				w.tells(attack.Timeout, 3, drop(firewall, "CONNTRACK_INSERT_FAILED", "SYN", probe.Kernel{Hook: "POSTROUTING"}))
+				w.series(firewall, "", probe.Conntrack, 262144, func(float64) float64 { return 550 })
+			},
+			want: "nat-ports", says: "connection tracking took no more (CONNTRACK_INSERT_FAILED)", refused: []string{"conntrack-table"},
+		},
+		{
 			name: "a reverse-path filter",
 			play: func(w *world) { from(w, 0.5, silent) },
 			after: func(w *world) {

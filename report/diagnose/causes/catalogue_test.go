@@ -20,7 +20,7 @@ server-file-descriptors server-connection-limit listen-backlog syn-backlog serve
 application-abort early-response-unread-body process-crash worker-killed worker-recycling ungraceful-restart tls-shedding rate-limit-policy idle-timeout-race
 proxy-ephemeral-ports proxy-file-descriptors proxy-queue-limit nat-ports conntrack-table conntrack-invalid path-reset path-connection-limit path-rate-limit
 path-idle-expiry certificate tls-mismatch dns address-down service-down request-too-large credentials processor-stolen disk-saturated disk-full file-access output-blocked timeout-too-short
-short-response dependency-read-only dependency-memory-full identifier-exhausted slow-consumer schema-mismatch lock-contention application-error configuration-change deny-rule dependency-error marked-down circuit-open response-refused address-unreachable address-conflict stale-address connection-age-limit retry-storm slow-dependency pool-exhausted deadlock process-paused host-firewall silent-firewall reverse-path-filter rst-injection packet-loss network-outage mtu-black-hole failover pods-not-ready pod-evicted`)
+short-response dependency-read-only dependency-memory-full identifier-exhausted slow-consumer schema-mismatch lock-contention application-error configuration-change deny-rule dependency-error marked-down circuit-open response-refused address-unreachable address-conflict stale-address connection-age-limit retry-storm slow-dependency pool-exhausted deadlock process-paused host-firewall silent-firewall reverse-path-filter rst-injection packet-loss path-delay network-outage mtu-black-hole failover pods-not-ready pod-evicted`)
 
 func TestCatalogue(t *testing.T) {
 	rules := Catalogue()

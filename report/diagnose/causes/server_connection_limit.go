@@ -58,7 +58,7 @@ func serverConnectionLimit() inquiry.Rule {
 			{Clue: evidence.SentLinger, Yes: -1, No: 0},
 			{Clue: evidence.WentAway, Yes: -3, No: 0},
 		},
-		Never: []evidence.Clue{evidence.TriedInVain},
+		Never: []evidence.Clue{evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.TriedInVain},
 		Despite: map[evidence.Clue][]evidence.Clue{
 			evidence.HeldFlat:  {evidence.IdleGap, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy, evidence.DiedWithFaults, evidence.ExcessFails, evidence.SentNone, evidence.SentLinger},
 			evidence.SaysFull:  {evidence.IdleGap, evidence.OnlyTimeouts, evidence.DiedWithFaults, evidence.FreshOnly, evidence.ConnectionsCapped, evidence.ThreadsFull, evidence.LatencyFirst, evidence.Crowded, evidence.ProcessorBusy},

@@ -211,6 +211,7 @@ const (
 	StandsStopped   // the process does not run at all
 	StandsUnwatched // at somebody behind whom nobody watches
 	StandsBetween   // between this hop and the next
+	StandsDelayed   // so, and what is under way there takes long: it is not lost
 	FileLocked      // its threads wait for a lock on a file
 	OutputBlocked   // its threads write into a pipe or socket of the machine that nobody empties
 	LockedStore     // so, and it is a store, which ends its sessions itself where they wait for each other
@@ -219,6 +220,7 @@ const (
 	CutOff          // those before it had connections to it, and have none any more, and requests wait for one
 	AskedByService  // it is asked by a service that is no proxy: what stands there is not the application itself
 	AsksItself      // it waits for one before it, which waits for it
+	SynsArrived     // connections that do not come up had reached the next hop's kernel, which holds them half open
 	StandsUnreached // connections from this hop to the next do not come up at all
 	StandsNewOnly   // most new connections to the next do not come up, and what came up is answered as ever
 	CallersSend     // what this hop has begun to read has not come in completely: it waits for its callers

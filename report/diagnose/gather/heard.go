@@ -96,6 +96,36 @@ func listen(c *evidence.Case) {
 		c.Heard = append(c.Heard, h)
 	}
 	correctPages(c)
+	speakForWithheld(c)
+}
+
+// speakForWithheld lets what was said shortly before a hop gave up trying speak of all that it
+// refuses since: it is asked for once, and those who come meanwhile are told that it failed.
+func speakForWithheld(c *evidence.Case) {
+	const before, after = 3.0, 1.5 // seconds
+	i := slices.IndexFunc(c.Heard, func(h evidence.Heard) bool {
+		return h.Line != nil && h.Meaning == says.Withheld && h.Share >= 0.5
+	})
+	if i < 0 {
+		return
+	}
+	withheld := c.Heard[i]
+	why := func(h evidence.Heard) bool {
+		switch h.Meaning {
+		case says.None, says.Withheld, says.Reset, says.Closed:
+			return false // that it ended says no more than that it was not tried
+		}
+		return h.Line != nil && h.Line.First >= withheld.Line.First-before && h.Line.First <= withheld.Line.First+after
+	}
+	if !slices.ContainsFunc(c.Heard, why) {
+		return
+	}
+	c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { return h.Line != nil && h.Meaning == says.Closed })
+	for k := range c.Heard {
+		if h := &c.Heard[k]; why(*h) {
+			h.Share = max(h.Share, withheld.Share)
+		}
+	}
 }
 
 // speakForSilent lets what HAProxy says of the connections that servers broke speak also for

@@ -56,7 +56,7 @@ type Graph struct {
 
 var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Incomplete, probe.Owed, probe.OwedOldest, probe.OwedMedian}
 
-var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.Unacknowledged, probe.AnswersUnread, probe.Asked}
+var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.RoundTrip, probe.Unacknowledged, probe.AnswersUnread, probe.Asked}
 
 // Read builds the graph of a run; nil where no sockets were read.
 func Read(log *runlog.Log) *Graph {
@@ -178,7 +178,7 @@ func (t Track) merge(name string) Track {
 		switch {
 		case k < 0 || at-out.At[k] > sameTime:
 			out.At, out.Value = append(out.At, at), append(out.Value, t.Value[i])
-		case name == probe.AwaitingOldest || name == probe.AwaitingMedian:
+		case name == probe.AwaitingOldest || name == probe.AwaitingMedian || name == probe.RoundTrip:
 			out.Value[k] = max(out.Value[k], t.Value[i])
 		default:
 			out.Value[k] += t.Value[i]

@@ -218,9 +218,12 @@ func (v Dropped) Filtered() bool {
 	return !v.Rejected && v.Reason == "NETFILTER_DROP" && slices.Contains([]string{"SYN", "SYN-ACK", "segment"}, v.Packet)
 }
 
+// NotEntered reports whether connection tracking could not enter the connection.
+func (v Dropped) NotEntered() bool { return v.Reason == "CONNTRACK_INSERT_FAILED" }
+
 // TableFull reports whether connection tracking had no room.
 func (v Dropped) TableFull() bool {
-	return v.Reason == "CONNTRACK_FULL" || v.Reason == "CONNTRACK_INSERT_FAILED"
+	return v.Reason == "CONNTRACK_FULL" || v.NotEntered()
 }
 
 // Reversed reports whether a reverse-path filter dropped.

@@ -32,6 +32,7 @@ const (
 	// Something is away or broken.
 	Refused    // nobody listens
 	NoServer   // a proxy knows no server that is up
+	Withheld   // what failed a moment ago is not tried again yet
 	Reset      // a connection was reset
 	Closed     // a connection was closed before the answer
 	Slow       // an answer did not come in time
@@ -158,7 +159,7 @@ func (m Meaning) Own() bool {
 var names = [Meanings]string{
 	None: "nothing known", Connections: "connections-full", Pool: "pool-full", Slots: "slots-full", Workers: "workers-busy", Queue: "queue-full", Files: "files-full",
 	Ports: "ports-full", Memory: "memory-full", Store: "store-full", Disk: "disk-full", FileAccess: "file-access", Identifiers: "identifiers-used-up", Tracking: "connection-tracking-full", Backlog: "backlog-full",
-	Refused: "refused", NoServer: "no-server", Reset: "reset", Closed: "closed-early", Slow: "no-answer-in-time", NoConnect: "no-connection-in-time", NoRoute: "no-route",
+	Refused: "refused", NoServer: "no-server", Withheld: "not-tried-again", Reset: "reset", Closed: "closed-early", Slow: "no-answer-in-time", NoConnect: "no-connection-in-time", NoRoute: "no-route",
 	Name: "unknown-name", Starting: "starting", Short: "short-answer", BadAnswer: "answer-not-taken", Late: "command-too-long", SlowReader: "slow-reader", Rate: "rate-exceeded", Credentials: "credentials", Forbidden: "forbidden", Certificate: "certificate", Mismatch: "tls-mismatch",
 	Large: "too-large", ReadOnly: "read-only", Locking: "locks", Schema: "schema", Exception: "exception", Killed: "worker-killed", Crashed: "crashed",
 }

@@ -137,6 +137,7 @@ var vocabulary = []wording{
 		"no live upstreams", "due to maintenance downtime or capacity problems", "circuit breaker", "circuitbreaker", "circuit open", "circuit is open", "breaker is open", "no healthy upstream", "no server is available", "no server available", "has no server available", "no endpoints", "all backends failed", "backend fetch failed", "no available server",
 		"all servers are down", "all workers are in error state", "host is down", "is marked down", "is down, reason:", "disabling worker for", "server selection timed out", "serverselectionerror", "leader not available", "broker not available",
 	}},
+	{Withheld, Behind, []string{"server login has been failing, try again later", "server login failing, try again later"}},
 	{Name, Writer, []string{
 		"name or service not known", "could not resolve", "no such host", "temporary failure in name resolution", "enotfound", "eai_again", "server misbehaving", "nxdomain", "getaddrinfo failed", "getaddrinfo error", "getaddrinfo: ", "getaddrinfo() ", "getaddrinfo(…) failed", "could not be resolved",
 		"unknownhostexception", "host not found", "nodename nor servname", "dns resolution failed", "no answer from the name server",

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
@@ -51,7 +52,10 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 	}
 	own := func(v kernels.Dropped) bool { return h.Has(v.Host) }
 	tell(evidence.FilterDropped, waited, kernels.Dropped.Filtered)
-	tell(evidence.TrackingDropped, waited, kernels.Dropped.TableFull)
+	// Where the table has room, what cannot be entered has no port to be translated to.
+	noPort := func(v kernels.Dropped) bool { return v.NotEntered() && hadRoom(c, v.Host) }
+	tell(evidence.TrackingDropped, waited, func(v kernels.Dropped) bool { return v.TableFull() && !noPort(v) })
+	tell(evidence.InsertFailed, waited, noPort)
 	tell(evidence.Unanswered, waited, kernels.Dropped.NoNeighbor)
 	if f[evidence.Unanswered].Is != evidence.Yes {
 		// Senders look up a neighbour's address anew and then send no more: a few are enough.
@@ -67,6 +71,20 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 		f.SetAt(evidence.LinkDropped, evidence.When(n/max(waited, 1), 0.1, 0.5), most.First, "kernel of "+most.Host, "%s", most.Text())
 	}
 	tell(evidence.HostRejected, ended, func(v kernels.Dropped) bool { return v.Rejected && own(v) })
+}
+
+// hadRoom reports whether the connection table of a host was seen never to be nearly full.
+func hadRoom(c *evidence.Case, host string) bool {
+	seen := false
+	for _, r := range c.Run.Resources {
+		if r.Metric.Name == probe.Conntrack && r.Metric.Host == host {
+			if !(r.Most < 0.9) {
+				return false
+			}
+			seen = true
+		}
+	}
+	return seen
 }
 
 // What a wait for the process is called late, and in time, in seconds. Between them it

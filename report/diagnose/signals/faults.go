@@ -68,6 +68,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	observeUnreached(c, f, h)
 	observeTaken(c, f, h)
 	observeReach(c, f, h)
+	observeSaidDown(c, f, h)
 	observeReplies(c, f, h)
 	observeLateAnswers(c, f, h)
 	observeRestingEnds(c, f, h)

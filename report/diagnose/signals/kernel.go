@@ -339,17 +339,27 @@ func observeConntrack(c *evidence.Case, f *evidence.Facts) {
 // observeLink asks whether network interfaces on the way began to drop packets just
 // when the faults began.
 func observeLink(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	begin := c.At
+	if c.Onset.Status == evidence.Found {
+		begin -= max(0, c.Onset.EventDelay) // what waited had been lost before it failed
+	}
 	for _, r := range c.Run.Resources {
 		m := r.Metric
-		if m.Name != probe.NICDrops || r.Counter == nil || m.Instance == "lo" ||
-			m.Host != evidence.LocalHost && !c.Run.SpeaksFor(m, h) && !slices.Contains(c.Routers, m.Host) {
+		if m.Name != probe.NICDrops && m.Name != probe.QdiscDrops || r.Counter == nil || m.Instance == "lo" ||
+			m.Host != evidence.LocalHost && !c.Run.SpeaksFor(m, h) && !slices.Contains(c.Routers, m.Host) && !passesOn(c, m.Host) {
 			continue
 		}
-		if n := r.Counter.Between(c.At-1, c.At+2); n >= 3 && r.Counter.Between(0, c.At-1) == 0 {
+		if n := r.Counter.Between(begin-1, c.At+2); n >= 3 && r.Counter.Between(0, begin-1) == 0 {
 			f.SetAt(evidence.LinkDropped, evidence.Yes, c.At, "kernel counters of "+m.Host, "a network interface of %s dropped %s, none before", m.Host, format.Counted(n, "packet"))
 			return
 		}
 	}
+}
+
+// passesOn reports whether a host that the profile names for the target is none of those that
+// serve it: packets between these may pass there.
+func passesOn(c *evidence.Case, host string) bool {
+	return slices.Contains(c.Target.Info.Hosts, host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(host) })
 }
 
 // observeLoss reads the counters of retransmissions.

@@ -1,11 +1,14 @@
 package signals
 
 import (
+	"slices"
+
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
+	"github.com/rampload/rampload/report/format"
 )
 
 // observeUnreached reads what lies between a hop and the one before it, where that one says
@@ -20,8 +23,41 @@ func observeUnreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			tellDropped(c, f, h, kernels.DroppedBehind(c, h.Station.Port), c.Fives())
 		}
 	}
+	if stands {
+		observeHalfOpen(c, f)
+	}
 	if said || stands || h.Index == 0 && f[evidence.SomeTimeouts].Is == evidence.Yes {
 		observeInsertFailed(c, f)
+	}
+}
+
+// observeHalfOpen asks whether connections that do not come up had reached the kernel of the
+// next hop: it holds them half open, for what it answers does not get back, or too late.
+func observeHalfOpen(c *evidence.Case, f *evidence.Facts) {
+	const few = 3
+	w := c.Way
+	if w == nil || w.Culprit == nil || w.Culprit.To == nil {
+		return
+	}
+	for _, r := range c.Run.Resources {
+		m := r.Metric
+		if m.Name != probe.SynRecv || m.Process != "" || !slices.Contains(w.Culprit.To.Hop.Hosts(), m.Host) {
+			continue
+		}
+		most, before := 0.0, 0.0
+		for i, at := range r.At {
+			switch {
+			case at < c.From-1:
+				before = max(before, r.Value[i])
+			case at <= c.To+1:
+				most = max(most, r.Value[i])
+			}
+		}
+		if most >= few && most >= few*before {
+			f.SetAt(evidence.SynsArrived, evidence.Yes, c.From, "sockets of "+m.Host, "the kernel of %s held %s meanwhile: what asked for them had come, and its answers did not get back in time",
+				m.Host, format.Counted(most, "half-open connection"))
+			return
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	const src = "sockets"
 	text := s.Text()
+	if givenUpBefore(c, s) {
+		f[evidence.QueueTimeout] = evidence.Fact{}
+	}
 	if s != c.Way.Culprit {
 		if s.Role == report.RoleVictim {
 			f.Set(evidence.WaitsBehind, evidence.Yes, src, "%s", text)
@@ -86,7 +89,8 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if up := c.Way.Before(s); up != nil && !evidence.IsProxy(up.Hop.Process) {
 		f.Set(evidence.AskedByService, evidence.Yes, src, "%s", up.Text())
 	}
-	if x == evidence.StandsBetween || x == evidence.StandsUnreached || x == evidence.StandsNewOnly {
+	switch x {
+	case evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly:
 		// A gateway writes a status for what it lost on its own way, and gives up after a
 		// time of its own: neither says that somebody behind it answered.
 		f[evidence.Answered], f[evidence.SomeTimeouts], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}, evidence.Fact{}
@@ -98,6 +102,21 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(evidence.LockedStore, evidence.Yes, "processes of "+h.Host, "%s", text)
 		}
 	}
+}
+
+// givenUpBefore reports whether the time after which all requests were refused is that of a hop
+// before this one: what that has out gets no older, and what stands here does.
+func givenUpBefore(c *evidence.Case, s *waiting.Step) bool {
+	limit, late := evidence.LateRefusals(c)
+	if !late {
+		return false
+	}
+	for up := c.Way.Before(s); up != nil; s, up = up, c.Way.Before(up) {
+		if up.To != nil && up.To.Oldest >= 0.85*limit && up.To.Oldest <= 1.15*limit && s.Now.Oldest >= 1.2*limit {
+			return true
+		}
+	}
+	return false
 }
 
 // observeUnnamed asks whether a hop that has no connection any more to whom it asks has been
@@ -185,6 +204,8 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.PoolRests, true
 	case x == evidence.StandsPooled && proxy:
 		return evidence.ProxyPooled, true
+	case x == evidence.StandsBetween && s.To.Delayed():
+		return evidence.StandsDelayed, true
 	case x == evidence.StandsBetween && s.To.Unreached():
 		return evidence.StandsUnreached, true
 	case x == evidence.StandsBetween && s.To.PartlyUnreached():

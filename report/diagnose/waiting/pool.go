@@ -47,7 +47,8 @@ func (s *Step) Fewer() *Behind {
 }
 
 func (s *Step) fewer(b *Behind) bool {
-	return b.Connections >= 1 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections &&
+	// One connection says nothing of a number: there may be no more because no more was wanted.
+	return b.Connections >= 2 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections &&
 		s.Now.Served() >= 1.2*b.Connections && s.Now.Served() >= b.Connections+2
 }
 

@@ -25,6 +25,14 @@ func (b *Behind) PartlyUnreached() bool {
 		b.Oldest <= asQuick*b.OldestBefore && b.Median <= asQuick*b.MedianBefore
 }
 
+// Delayed reports whether it is the way to the next hop that takes long: packets are under
+// way for much longer than before, and for a good part of the time that requests are out.
+// Kernels answer for themselves, up to 200 ms late, whatever their processes do.
+func (b *Behind) Delayed() bool {
+	const late, times, part = 0.25, 5, 0.25
+	return b.RoundTrip >= late && b.RoundTrip >= times*b.RoundTripBefore && b.RoundTrip >= part*b.Median
+}
+
 // arrived reports whether what a hop was asked had come there. Connections that do not come
 // up have, where its accept queue is not empty: it may have no room.
 func (s *Step) arrived(b *Behind) bool {

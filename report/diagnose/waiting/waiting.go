@@ -86,6 +86,8 @@ type Behind struct {
 	// something out; NaN where there were too few.
 	Slower             float64
 	Asked, AskedBefore float64 // requests a second
+	// RoundTrip is how long packets are under way to it and back, in seconds.
+	RoundTrip, RoundTripBefore float64
 }
 
 // Way is the walk along a chain.
@@ -150,6 +152,7 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 		// What was before may have been slow already: it is compared with its better part.
 		b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
 		b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
+		b.RoundTrip, b.RoundTripBefore = most(probe.RoundTrip, now, 0.5), most(probe.RoundTrip, before, 0.5)
 		b.WorstRequests, b.WorstConnections, b.Slower = math.NaN(), math.NaN(), slower(n.Asked, now, before)
 		for _, p := range n.Asked {
 			if s.Worst != nil && p.Host == s.Worst.Host && p.Process == s.Worst.Process {
@@ -171,9 +174,17 @@ func (w *Way) Dismiss() {
 }
 
 // Stuck reports whether a hop answers nothing: what it has open gets older as the clock
-// goes, and its threads hardly run.
+// goes, and its threads hardly run, or do not come so far any more as to ask those behind it.
 func (s *Step) Stuck() bool {
-	return s.Now.OldestGrows && !(s.Now.Runs > 0.3*s.Before.Runs)
+	return s.Now.OldestGrows && (!(s.Now.Runs > 0.3*s.Before.Runs) || s.stoppedAsking())
+}
+
+// stoppedAsking reports whether a hop hardly asks anybody any more of those that it asked.
+func (s *Step) stoppedAsking() bool {
+	asked := func(b Behind) bool { return b.AskedBefore >= 1 }
+	return slices.ContainsFunc(s.Behind, asked) && !slices.ContainsFunc(s.Behind, func(b Behind) bool {
+		return asked(b) && !(b.Asked <= 0.05*b.AskedBefore) || b.Requests >= 1
+	})
 }
 
 // AsksOn reports whether a hop asks somebody behind it as often as before: its threads go on.
@@ -268,6 +279,9 @@ func (w *Way) walk() {
 			break
 		}
 		to, state := at.follows()
+		if b := w.holder(at); b != nil && state == report.StandsInside {
+			to, state = b, report.StandsBehind
+		}
 		at.State, at.To = state, to
 		if state == report.StandsPool {
 			// Connections that are in use because there are fewer still behind are no pool.
@@ -288,7 +302,7 @@ func (w *Way) walk() {
 			break
 		}
 		next := w.step(to.Hop)
-		if next.Worst != nil && !next.arrived(to) || next.Worst == nil && (to.Unreached() || to.PartlyUnreached()) {
+		if to.Delayed() || next.Worst != nil && !next.arrived(to) || next.Worst == nil && (to.Unreached() || to.PartlyUnreached()) {
 			at.State = report.StandsNetwork // they are out, and have not arrived
 			break
 		}
@@ -315,6 +329,20 @@ func (w *Way) unread(at *Step) *Behind {
 	for i := range at.Behind {
 		next := w.step(at.Behind[i].Hop)
 		if next.Worst != nil && next.Now.Open() >= 1 && next.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(next.Before.Oldest)) {
+			return &at.Behind[i]
+		}
+	}
+	return nil
+}
+
+// holder returns the next hop that holds nearly as many requests as a hop has open, old ones
+// too, and did not before: they are there, however few of them this end's sockets show.
+func (w *Way) holder(at *Step) *Behind {
+	const few = 8
+	for i := range at.Behind {
+		next := w.step(at.Behind[i].Hop)
+		n := next.Now.Open()
+		if next.Worst != nil && at.Now.Open() >= few && n >= allOf*at.Now.Open() && n >= ageTimes*finite(next.Before.Open()) && next.Now.Oldest >= mostOf*at.Now.Oldest {
 			return &at.Behind[i]
 		}
 	}

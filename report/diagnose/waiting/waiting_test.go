@@ -151,6 +151,27 @@ func TestFollow(t *testing.T) {
 		state report.Stand
 	}{
 		{"a lock in the database", locked, "postgres", report.StandsInside},
+		{"one connection rests, and nobody knows of how many", func() *incident { return held(1, 0) }, "api", report.StandsInside},
+		{"packets to the database are under way for most of that time", func() *incident {
+			w := locked()
+			w.put("api", "api", probe.RoundTrip, "10.0.0.4:5432", 0, 0.0004, 1.1)
+			return w
+		}, "api", report.StandsNetwork},
+		{"its kernel acknowledges late, as kernels do", func() *incident {
+			w := locked()
+			w.put("api", "api", probe.RoundTrip, "10.0.0.4:5432", 0, 0.0004, 0.2)
+			return w
+		}, "postgres", report.StandsInside},
+		{"the way to the database was long before", func() *incident {
+			w := locked()
+			w.put("api", "api", probe.RoundTrip, "10.0.0.4:5432", 0, 0.3, 0.31)
+			return w
+		}, "postgres", report.StandsInside},
+		{"a proxy's own sockets show few of its requests, and the next hop has them all", func() *incident {
+			w := locked()
+			w.change("web", probe.Awaiting, 20)
+			return w
+		}, "postgres", report.StandsInside},
 		{"nothing waits", func() *incident {
 			w := locked()
 			for _, host := range []string{"web", "api", "db"} {

@@ -15,7 +15,7 @@ func addressUnreachable() inquiry.Rule {
 		Any:   []evidence.Clue{evidence.Unanswered, evidence.StandsUnreached},
 		Proof: []evidence.Clue{evidence.Unanswered},
 		Told:  []evidence.Clue{evidence.Unanswered},
-		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.AddressTaken},
+		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.AddressTaken, evidence.SynsArrived},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.Unanswered, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Proves, No: 0},

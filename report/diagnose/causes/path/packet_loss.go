@@ -10,13 +10,14 @@ import (
 func packetLoss() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "packet-loss", Mechanism: report.MechanismLoss, Leg: inquiry.Path,
-		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween},
+		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween, evidence.SynsArrived},
 		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween, evidence.DroppedInPart},
 		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
 		// Chance loses what is sent on a connection as well as what opens one.
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsBetween, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.SynsArrived, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // what is lost is lost in part
 			{Clue: evidence.DroppedInPart, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

@@ -19,6 +19,7 @@ func Catalogue() []inquiry.Rule {
 		natPorts(),
 		conntrackInvalid(),
 		packetLoss(),
+		pathDelay(),
 		networkOutage(),
 		mtuBlackHole(),
 		failover(),
