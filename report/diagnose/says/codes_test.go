@@ -158,6 +158,9 @@ func TestReadInnermost(t *testing.T) {
 // of them.
 func TestReadConcepts(t *testing.T) {
 	for text, want := range map[string]Meaning{
+		"circuit breaker of ledger tripped":                              NoServer,
+		"401 Unauthorized":                                               Credentials,
+		`{"error":"rate limit"}`:                                         Rate,
 		"permit pool of the ledger is depleted":                          Pool,
 		"Pool empty. Unable to fetch a connection in 30 s, none idle":    Pool,
 		"LeasePoolDepletedException":                                     Pool,
@@ -195,7 +198,7 @@ func TestReadConcepts(t *testing.T) {
 	for _, text := range []string{
 		"connection pool initialised with a limit of 10", "pool size 10, max 20", "max connections: 100", "thread pool started with maximum 200 threads", "queue length 0, limit 1000", "memory limit 512 MB", "heap max 2 GB", "free disk space 12 GB",
 		"token issued for user 7", "certificate is valid until March", "certificate renewed before it expired", "the queue is not full", "connections never exceeded the limit", "try again when the permit pool is depleted", "circuit is closed again", "lock acquired after 3 ms",
-		"table orders created", "no connections open", "full sync of the queue done", "rate 100/s, limit 200/s", "password changed", "clients: 5 available", "GET /token/invalid HTTP/1.1", "opened 5 connections to the pool", "password reset link sent", "session of user 7 expired", "408 Request Timeout", "timeout of 5 s set", "connect to ledger with a timeout of 5 s", "all servers available", "leader elected: node 2", "no nodes were removed", "no reply address",
+		"table orders created", "no connections open", "full sync of the queue done", "rate 100/s, limit 200/s", "password changed", "clients: 5 available", "GET /token/invalid HTTP/1.1", "opened 5 connections to the pool", "password reset link sent", "session of user 7 expired", "rate limit set to 100 requests per second", "rate limiter started", "circuit breaker payments registered, state closed", "disk: 40% full", "table is missing statistics", "Setting NODE_TLS_REJECT_UNAUTHORIZED to 0", "408 Request Timeout", "timeout of 5 s set", "connect to ledger with a timeout of 5 s", "all servers available", "leader elected: node 2", "no nodes were removed", "no reply address",
 	} {
 		if s, ok := Read(text); ok {
 			t.Errorf("%q: %s by %q", text, s.Meaning, s.Phrase)

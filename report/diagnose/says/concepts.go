@@ -1,5 +1,7 @@
 package says
 
+import "strings"
+
 // What software says that nobody met before is still made of the same words: a thing that
 // services run short of, or that has to be valid, and what is wrong with it, close together.
 // "The pool of permits is depleted" and PermitPoolDepletedException say the same as any
@@ -66,7 +68,7 @@ const (
 
 var troubles = map[string]trouble{
 	"exhausted": usedUp, "exhaustion": usedUp, "depleted": usedUp, "starved": usedUp, "starvation": usedUp, "saturated": usedUp, "insufficient": usedUp, "exceeded": over, "overflow": usedUp, "overflowed": usedUp, "overrun": usedUp,
-	"limit": bound, "max": bound, "maximum": bound, "capacity": bound, "reached": reached, "hit": reached, "full": full, "empty": full, "open": open, "opened": open, "expired": bad, "revoked": bad, "invalid": bad, "untrusted": bad, "wrong": bad, "rejected": bad,
+	"limit": bound, "max": bound, "maximum": bound, "capacity": bound, "reached": reached, "hit": reached, "full": full, "empty": full, "open": open, "opened": open, "tripped": open, "expired": bad, "revoked": bad, "invalid": bad, "untrusted": bad, "wrong": bad, "rejected": bad,
 	"timeout": timeout, "missing": missing, "unknown": missing, "left": left, "available": left, "free": left, "remaining": left, "no": no, "none": no, "unavailable": no | left, "healthy": left, "alive": left, "live": left, "elected": left, "found": left, "not": denied, "never": denied, "if": perhaps, "when": perhaps, "until": perhaps, "without": perhaps, "avoid": perhaps, "unless": perhaps, "before": perhaps, "prevent": perhaps,
 }
 
@@ -110,6 +112,11 @@ func concepts(text, low string) hit {
 			name = w.from
 		}
 		w.thing, w.trouble = things[w.word], troubles[w.word]
+		switch {
+		case w.trouble == full && w.from > 1 && strings.IndexByte(low[max(0, w.from-2):w.from], '%') >= 0,
+			w.word == "missing" && w.to+1 < len(low) && low[w.to] == ' ' && letterByte(low[w.to+1]):
+			w.trouble = 0 // partly full; it lacks something else
+		}
 		if w.trouble == timeout && (name == w.from || text[name] == low[name]) {
 			w.trouble = 0 // how long to wait, and not that it was in vain
 		}

@@ -115,12 +115,12 @@ var vocabulary = []wording{
 		"certificate is not valid", "handshake failure",
 	}},
 	{Rate, Writer, []string{
-		"rate limit", "ratelimited", "ratelimit exceeded", "ratelimit reached", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "retry later", "refused by a rule of the proxy", "local_rate_limited", "throughputexceeded", "requests per second exceeded",
+		"rate limit exceeded", "rate limit reached", "rate limit hit", "rate limited", "rate limit\"", "rate limit for ", "rate limit of ", "hit the rate limit", "hit rate limit", "over the rate limit", "over rate limit", "exceeds rate limit", "exceeds the rate limit", "due to rate limit", "by rate limit", "by the rate limit", "ratelimited", "ratelimit exceeded", "ratelimit reached", "rate-limit", "limiting requests", "too many requests", "quota exceeded", "over quota", "exceeded your quota", "throttl", "request limit", "slow down", "toomanyrequests", "retry later", "refused by a rule of the proxy", "local_rate_limited", "throughputexceeded", "requests per second exceeded",
 	}},
 	{Credentials, Writer, []string{
 		"token expired", "expired token", "jwt expired", "invalid token", "invalid_token", "token is expired", "token has expired", "invalid api key", "bad credentials", "invalid credentials", "authentication failed",
 		"signature has expired", "not authenticated", "authentication required", "unauthenticated", "tokenexpirederror", "invalid signature", "no user/password was provided", "password mismatch", "invalid bearer",
-		"authorization required", "unauthorized", "token is not yet valid", "token used before issued", "signature not yet current", "requesttimetooskewed",
+		"authorization required", "token is not yet valid", "token used before issued", "signature not yet current", "requesttimetooskewed",
 	}},
 	{Large, Writer, []string{
 		"entity too large", "payload too large", "content too large", "uri too long", "uri too large", "header fields too large", "cookie too large", "header or cookie too large", "body too large", "headers too large",
@@ -134,7 +134,7 @@ var vocabulary = []wording{
 		"response body length does not match", "too little data", "unexpected end of file while reading",
 	}},
 	{NoServer, Behind, []string{
-		"no live upstreams", "due to maintenance downtime or capacity problems", "circuit breaker", "circuitbreaker", "circuit open", "circuit is open", "breaker is open", "no healthy upstream", "no server is available", "no server available", "has no server available", "no endpoints", "all backends failed", "backend fetch failed", "no available server",
+		"no live upstreams", "due to maintenance downtime or capacity problems", "circuit breaker: ", "circuit open", "circuit is open", "breaker is open", "no healthy upstream", "no server is available", "no server available", "has no server available", "no endpoints", "all backends failed", "backend fetch failed", "no available server",
 		"all servers are down", "all workers are in error state", "host is down", "is marked down", "is down, reason:", "disabling worker for", "server selection timed out", "serverselectionerror", "leader not available", "broker not available",
 	}},
 	{Withheld, Behind, []string{"server login has been failing, try again later", "server login failing, try again later"}},
