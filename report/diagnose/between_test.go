@@ -49,18 +49,41 @@ func (w chained) unreachable() {
 	w.fails(answered(502, 2))
 }
 
+// between is a chain of hops of which requests fail, and what must not and must be said of it.
+type between struct {
+	name    string
+	make    func(w chained)
+	refused []string // never claimed
+	unsaid  []string // not even candidates
+	want    string
+	host    string
+	tier    string
+}
+
+// judge holds the verdict on each of two seeds against what it must be.
+func (test between) judge(t *testing.T) {
+	for seed := range uint64(2) {
+		w := newChained(seed)
+		test.make(w)
+		f := w.finding()
+		for _, g := range diagnose.Analyze(w.log).Findings {
+			if slices.Contains(test.unsaid, g.Cause) {
+				t.Errorf("seed %d: says %s (%.2f): %s", seed, g.Cause, g.Confidence, g.Summary)
+			}
+		}
+		if f.Verdict == diagnose.Explains && slices.Contains(test.refused, f.Cause) {
+			t.Errorf("seed %d: claims %s (%.2f): %s\n%s", seed, f.Cause, f.Confidence, f.Summary, strings.Join(evidence(f), "\n"))
+		}
+		if test.want != "" && (f.Verdict != diagnose.Explains || f.Cause != test.want || f.Host != test.host || string(f.Tier) != test.tier) {
+			t.Errorf("seed %d: %s %s on %s in the %s (%.2f), want %s on %s\n%s\n%s", seed, f.Verdict, f.Cause, f.Host, f.Tier, f.Confidence, test.want, test.host, f.Summary, strings.Join(evidence(f), "\n"))
+		}
+	}
+}
+
 // TestBetweenHops holds plausible verdicts of what lies between inner hops, and of what they
 // say of each other, against what cannot be.
 func TestBetweenHops(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		make    func(w chained)
-		refused []string // never claimed
-		unsaid  []string // not even candidates
-		want    string
-		host    string
-		tier    string
-	}{
+	for _, test := range []between{
 		{
 			name: "a translator between a service and the next has no port left: its table has room, and no inner process is to blame",
 			make: func(w chained) {
@@ -344,122 +367,7 @@ func TestBetweenHops(t *testing.T) {
 			},
 			refused: []string{"upstream-connection-limit"},
 		},
-		{
-			name: "a store ends by itself what waits for its locks: it is stuck for those who wait alone",
-			make: func(w chained) {
-				w.hop(serverHost, "nginx", "*:8080", 10, 1, 64, 0, 0, 64, 4)
-				w.peer(serverHost, "nginx", "10.0.0.3:8081", 64, 64, 4, 0)
-				w.hop("api-1", "api", "*:8081", 20, 24, 64, 0, 40, 64, 4)
-				w.peer("api-1", "api", "10.0.0.4:5432", 24, 24, 3, 0)
-				w.hop("db-1", "mariadbd", "*:5432", 30, 30, 24, 0, 0, 24, 3)
-				w.put(probe.Metric{Host: "db-1", Process: "mariadbd", PID: 30, Name: probe.ThreadsRunning}, 0, 0)
-				w.fails(gatewayTimeout)
-				w.replies("db-1", "mysql", "10.0.0.4:5432", 0, "error 1205: Lock wait timeout exceeded; try restarting transaction", 1)
-			},
-			want: "lock-contention", host: "db-1", tier: "upstream",
-			refused: []string{"upstream-deadlock"},
-		},
-		{
-			name: "packets to a store are under way for a second and more: nobody at either end is slow",
-			make: func(w chained) {
-				w.hop(serverHost, "nginx", "*:8080", 10, 1, 120, 0, 0, 120, 2)
-				w.peer(serverHost, "nginx", "10.0.0.3:8081", 120, 120, 2, 0)
-				w.hop("api-1", "api", "*:8081", 20, 48, 120, 0, 70, 120, 2)
-				w.peer("api-1", "api", "10.0.0.4:5432", 48, 48, 2, 0)
-				w.put(probe.Metric{Host: "api-1", Process: "api", Name: probe.RoundTrip, Instance: "10.0.0.4:5432"}, 0.0003, 1.2)
-				w.hop("db-1", "redis-server", "*:5432", 30, 4, 48, 0, 0, 1, 0.01)
-				w.fails(gatewayTimeout)
-			},
-			want: "path-delay", tier: "path",
-			refused: []string{"slow-dependency", "packet-loss", "network-outage", "upstream-pool-exhausted"},
-		},
-		{
-			name: "connections do not come up, and the store's kernel holds them half open: its address is reached, and a full queue on the way keeps its answers",
-			make: func(w chained) {
-				w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "router"})
-				w.log.Header.Targets[0].Hosts = []string{serverHost, "api-1", "router", "db-1"}
-				w.unreachable()
-				w.seriesOf(probe.Metric{Host: "db-1", Name: probe.SynRecv}, math.NaN(), func(t float64) float64 { return 80 * min(1, max(0, t-w.at)) })
-				w.seriesOf(probe.Metric{Host: "router", Name: probe.QdiscDrops, Instance: "eth0"}, math.NaN(), func(t float64) float64 { return 2000 * max(0, t-w.at) })
-			},
-			unsaid:  []string{"address-unreachable", "upstream-connection-limit"},
-			refused: []string{"network-outage", "silent-firewall"},
-		},
-		{
-			name: "so, and no queue is seen: what keeps the answers is not known",
-			make: func(w chained) {
-				w.unreachable()
-				w.seriesOf(probe.Metric{Host: "db-1", Name: probe.SynRecv}, math.NaN(), func(t float64) float64 { return 80 * min(1, max(0, t-w.at)) })
-			},
-			refused: []string{"address-unreachable", "network-outage", "silent-firewall", "path-delay"},
-		},
-		{
-			name: "a pooler does not try again for a while after a login failed: all that it refuses meanwhile is for that",
-			make: func(w chained) {
-				w.threeHops("api", "pgbouncer", "postgres")
-				w.fails(answered(500, 0.004))
-				few := w
-				few.world = &world{rng: w.rng, log: &runlog.Log{Failures: w.log.Failures[:6]}}
-				few.replies("db-1", "postgresql", "10.0.0.4:5432", 0, `FATAL: password authentication failed for user "app" (28P01)`, 1)
-				w.replies("api-1", "postgresql", "10.0.0.3:8081", 0, "FATAL: server login has been failing, try again later (server_login_retry) (08P01)", 1)
-				w.log.Events = append(w.log.Events, few.log.Events...)
-				w.logged(serverHost, "api", "text", "10.0.0.3:8081", "server closed the connection unexpectedly")
-			},
-			want: "upstream-credentials", host: "db-1", tier: "upstream",
-			refused: []string{"upstream-application-abort", "upstream-connection-limit"},
-		},
-		{
-			name: "a proxy gives up what those behind it go on with: the time after which all are refused is its own, and no queue's",
-			make: func(w chained) {
-				w.hop(serverHost, "apache2", "*:8080", 10, 30, 16, 0, 0, 16, 2)
-				w.peer(serverHost, "apache2", "10.0.0.3:8081", 16, 16, 2, 0)
-				w.hop("api-1", "api", "*:8081", 20, 40, 24, 0, 0, 24, 2.9)
-				w.peer("api-1", "api", "10.0.0.4:5432", 23, 23, 2.9, 0)
-				w.hop("db-1", "node", "*:5432", 30, 8, 23, 0, 0, 23, 2.9)
-				w.fails(answered(502, 2))
-			},
-			want: "slow-dependency", host: "db-1", tier: "upstream",
-			refused: []string{"upstream-pool-exhausted", "upstream-connection-limit"},
-		},
-		{
-			name: "a proxy takes servers out for what they answer to its checks: they turn nobody away, and there is no rate",
-			make: func(w chained) {
-				w.threeHops("haproxy", "api", "postgres")
-				w.fails(answered(503, 0.0004))
-				w.logged(serverHost, "haproxy", "haproxy", "", "503 to GET /item/702: no server is available (SC)")
-				w.byID()
-				for _, e := range w.log.Events {
-					if e.Line != nil {
-						e.Line.Status = 503
-					}
-				}
-				w.event(probe.Event{
-					Kind: probe.LogLine, At: dur(w.at - 0.2), Source: probe.Source{Host: serverHost, Name: "log haproxy"}, Host: serverHost, Process: "haproxy", Count: 1,
-					Reason: `[WARNING]  (9) : Server web/web2 is DOWN, reason: Layer7 wrong status, code: 503, info: "SERVICE UNAVAILABLE", check duration: 2ms. 0 active and 0 backup servers left.`,
-					Line:   &probe.Line{File: "haproxy.log", Level: "warning", Format: "text"},
-				})
-			},
-			want: "marked-down", host: serverHost, tier: "proxy",
-			refused: []string{"upstream-connection-limit", "upstream-rate-limit-policy"},
-		},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			for seed := range uint64(2) {
-				w := newChained(seed)
-				test.make(w)
-				f := w.finding()
-				for _, g := range diagnose.Analyze(w.log).Findings {
-					if slices.Contains(test.unsaid, g.Cause) {
-						t.Errorf("seed %d: says %s (%.2f): %s", seed, g.Cause, g.Confidence, g.Summary)
-					}
-				}
-				if f.Verdict == diagnose.Explains && slices.Contains(test.refused, f.Cause) {
-					t.Errorf("seed %d: claims %s (%.2f): %s\n%s", seed, f.Cause, f.Confidence, f.Summary, strings.Join(evidence(f), "\n"))
-				}
-				if test.want != "" && (f.Verdict != diagnose.Explains || f.Cause != test.want || f.Host != test.host || string(f.Tier) != test.tier) {
-					t.Errorf("seed %d: %s %s on %s in the %s (%.2f), want %s on %s\n%s\n%s", seed, f.Verdict, f.Cause, f.Host, f.Tier, f.Confidence, test.want, test.host, f.Summary, strings.Join(evidence(f), "\n"))
-				}
-			}
-		})
+		t.Run(test.name, test.judge)
 	}
 }

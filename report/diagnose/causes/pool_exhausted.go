@@ -20,7 +20,7 @@ func poolExhausted() inquiry.Rule {
 		Proof:  []evidence.Clue{evidence.QueueTimeout, evidence.StandsPooled, evidence.SessionsOpen, evidence.SaysPool},
 		Told:   []evidence.Clue{evidence.SaysPool},
 		Unless: []evidence.Clue{evidence.SomeResets, evidence.StreamResets, evidence.HeldOff, evidence.SlowRequest, evidence.DescriptorsFull, evidence.ThreadsFull, evidence.ShedAtOnce, evidence.UnixQueueFull, evidence.Overflowed, evidence.PortsFull},
-		Never:  []evidence.Clue{evidence.StandsQueued, evidence.StandsCapped, evidence.ProxyPooled, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.SaysUnreached},
+		Never:  []evidence.Clue{evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsQueued, evidence.StandsCapped, evidence.ProxyPooled, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.SaysUnreached},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.StandsPooled, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.PoolRests, Yes: inquiry.Proves, No: 0},

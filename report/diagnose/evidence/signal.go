@@ -145,7 +145,8 @@ const (
 	SynsLost
 	Vanished // handshakes got no answer, and no queue of the serving host had dropped them
 	RetransAlways
-	LinkDropped // network interfaces dropped packets just when it began
+	RetransBegan // they began with the failures, at a load at which there had been none
+	LinkDropped  // network interfaces dropped packets just when it began
 	ConntrackInvalid
 	DescriptorsFull
 	Reserved // accepting stopped when only a reserve of descriptors was left

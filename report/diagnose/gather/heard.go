@@ -247,6 +247,22 @@ func toldNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
 	return nil
 }
 
+// erringNext returns the next hop that nobody watches and that answered a hop with errors, on
+// the wire, for most of the failures; nil where none did.
+func erringNext(c *evidence.Case, at *hops.Hop) *hops.Hop {
+	for _, h := range c.Heard {
+		if h.Line == nil || !h.Line.Replied() || h.Share < 0.5 || !slices.Contains(at.Hosts(), h.Line.Host) || c.Run.HostOf(h.Line.Peer.Addr.Addr()) != "" {
+			continue
+		}
+		for _, n := range at.Next {
+			if n.Unwatched.IsValid() && n.Unwatched == h.Line.Peer.Addr {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
 // isTold reports whether a line names the one address that nearly all failed transactions
 // went to.
 func isTold(c *evidence.Case, j *spoken.Joined) bool {

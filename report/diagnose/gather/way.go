@@ -303,7 +303,7 @@ func after(c *evidence.Case, at *hops.Hop, named []string) *hops.Hop {
 			return n
 		}
 	}
-	return nil
+	return erringNext(c, at)
 }
 
 // instance returns the host of the instance that most speaks against: what logs say, what

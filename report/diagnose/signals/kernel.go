@@ -365,17 +365,18 @@ func passesOn(c *evidence.Case, host string) bool {
 // observeLoss reads the counters of retransmissions.
 func observeLoss(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	src := "kernel counters"
-	total := func(name string) (n float64, early float64, ok bool) {
+	begin := c.At - max(0, c.Onset.EventDelay)
+	total := func(name string, until float64) (n float64, early float64, ok bool) {
 		for _, r := range c.Run.Resources {
 			if r.Metric.Name == name && r.Counter != nil && r.Metric.Process == "" && (c.Run.SpeaksFor(r.Metric, h) || h.Index == 0 && c.Run.SpeaksFor(r.Metric, evidence.Hop{Host: evidence.LocalHost}) && !c.Shares(evidence.LocalHost)) {
 				n += r.Counter.Total
-				early += r.Counter.Between(0, c.Run.Duration()/3)
+				early += r.Counter.Between(0, until)
 				ok = true
 			}
 		}
 		return n, early, ok
 	}
-	segments, early, ok := total(probe.RetransSegs)
+	segments, early, ok := total(probe.RetransSegs, c.Run.Duration()/3)
 	if !ok {
 		return
 	}
@@ -383,11 +384,19 @@ func observeLoss(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if timeout := c.Run.Log.Header.Generator.Timeout; f[evidence.DialTimeouts].Is == evidence.Yes && timeout > 0 && timeout <= time.Second && segments < 20 {
 		return // given up before the first SYN was sent again
 	}
-	f.Set(evidence.RetransAlways, evidence.IsTrue(segments >= 20 && segments >= 0.002*requests && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
-	if lost, _, ok := total(probe.LostRetransmit); ok && segments >= 20 {
+	many := segments >= 20 && segments >= 0.002*requests
+	syns, _, synsKnown := total(probe.SynRetrans, begin)
+	_, before, _ := total(probe.RetransSegs, begin-1)
+	// At a load that was borne before it is no queue that overflows.
+	if c.Onset.Status == evidence.Found && many && before < 0.05*segments && segments-syns >= 0.5*segments && c.Run.LoadAt(begin) <= 1.05*c.Run.LoadAt(max(0, begin-4)) {
+		f.SetAt(evidence.RetransBegan, evidence.Yes, begin, src, "%s segments were retransmitted, %s of them before, at the same load", format.Number(segments), format.Number(before))
+	} else {
+		f.Set(evidence.RetransAlways, evidence.IsTrue(many && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
+	}
+	if lost, _, ok := total(probe.LostRetransmit, begin); ok && segments >= 20 {
 		f.Set(evidence.LostRetransmits, evidence.When(lost/segments, 0.1, 0.4), src, "%s of %s retransmissions were lost too", format.Number(lost), format.Number(segments))
 	}
-	if syns, _, ok := total(probe.SynRetrans); ok && segments >= 10 {
+	if synsKnown && segments >= 10 {
 		f.Set(evidence.SynsLost, evidence.When(syns/segments, 0.3, 0.8), src, "%s of %s retransmissions were SYNs", format.Number(syns), format.Number(segments))
 	}
 }

@@ -31,6 +31,7 @@ func packetLoss() inquiry.Rule {
 			{Clue: evidence.Blackout, Yes: -2, No: 0},
 			{Clue: evidence.LinkDropped, Yes: 1, No: 0},
 			{Clue: evidence.RetransAlways, Yes: 3, No: -3},
+			{Clue: evidence.RetransBegan, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SynsLost, Yes: -1.5, No: 0.3},
 			{Clue: evidence.RisesWithLoad, Yes: -1, No: 0.3},
 			{Clue: evidence.Retransmitted, Yes: 1.5, No: -1.5},
