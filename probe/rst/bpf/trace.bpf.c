@@ -88,7 +88,10 @@ struct {
 // counted: telling one costs ten times as much as counting it. After a second with more
 // than STORM times per_second of them a part of that is told whole: in a storm single
 // ones tell nothing new, and are dear when the machine has the least time for them.
-enum { REJECTED = RECEIVED + 1, KINDS };
+// Resets that no socket sent and whose ports nobody watches have a limit of their own: they
+// may be of a watched connection whose ports a NAT has changed, and must not take the place
+// of those that certainly are.
+enum { REJECTED = RECEIVED + 1, STRAY, KINDS };
 #define STORM 4
 #define IN_STORM 8 // one of so many
 
@@ -623,13 +626,15 @@ static __always_inline void tell_sent(void *ctx, struct room *r, struct sock *sk
 		if (read_packet(skb, &p) && p.kind != PACKET_TOO_BIG)
 			of_packet(e, &p);
 	}
-	if (!wanted(e->local_port, e->remote_port) && sk)
+	int stray = !wanted(e->local_port, e->remote_port);
+	if (stray && sk)
 		return; // without a socket a NAT may have changed the ports
 	of_net(e, net);
 	if (!wanted_namespace(e->netns))
 		return;
-	if (!afford(SENT)) {
-		fold(r);
+	if (!afford(stray ? STRAY : SENT)) {
+		if (!stray) // one without a port to go by is nobody's
+			fold(r);
 		return;
 	}
 	of_owner(e, owner);
