@@ -28,6 +28,27 @@ func TestArrived(t *testing.T) {
 			refused: []string{"upstream-deadlock"},
 		},
 		{
+			name: "a database does nothing and answers none of those that wait, without a word: it breaks up deadlocks itself",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 1, 64, 0, 0, 64, 3)
+				w.peer(serverHost, "nginx", "10.0.0.3:8081", 64, 64, 3, 0)
+				w.hop("api-1", "api", "*:8081", 20, 24, 230, 0, 206, 230, 6)
+				w.peer("api-1", "api", "10.0.0.4:5432", 24, 24, 6, 0)
+				w.hop("db-1", "mariadbd", "*:5432", 30, 30, 24, 0, 0, 24, 6)
+				w.runs("db-1", "mariadbd", 30, 400, 20)
+				for _, s := range w.log.Series {
+					if s.Metric.Host == "db-1" && s.Metric.Name == probe.OwedOldest {
+						for i, at := range s.At {
+							s.Value[i] = max(0.01, at.Seconds()-w.at)
+						}
+					}
+				}
+				w.fails(gatewayTimeout)
+			},
+			unsaid:  []string{"upstream-deadlock"},
+			refused: []string{"upstream-threads", "upstream-pool-exhausted"},
+		},
+		{
 			name: "packets to a store are under way for a second and more: nobody at either end is slow",
 			make: func(w chained) {
 				w.hop(serverHost, "nginx", "*:8080", 10, 1, 120, 0, 0, 120, 2)

@@ -10,7 +10,7 @@ import (
 func lockContention() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "lock-contention", Mechanism: report.MechanismSlow, Behind: true,
-		Any:   []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked},
+		Any:   []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked, evidence.StoreStands},
 		Proof: []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked},
 		Told:  []evidence.Clue{evidence.SaysLocking, evidence.SaysLocked, evidence.FileLocked},
 		// What is never answered waits for a lock that nobody gives back.
@@ -19,6 +19,7 @@ func lockContention() inquiry.Rule {
 			{Clue: evidence.SaysLocking, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysLocked, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.LockedStore, Yes: inquiry.Weak, No: 0},
+			{Clue: evidence.StoreStands, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.FileLocked, Yes: 2 * inquiry.Proves, No: 0}, // the kernel's own word of what each thread waits for
 			{Clue: evidence.StandsStuck, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.StandsStill, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
@@ -26,6 +27,7 @@ func lockContention() inquiry.Rule {
 		Despite: map[evidence.Clue][]evidence.Clue{
 			evidence.SaysLocking: {evidence.StandsStuck, evidence.StandsStill}, // it ended those that waited itself
 			evidence.LockedStore: {evidence.StandsStuck, evidence.StandsStill},
+			evidence.StoreStands: {evidence.StandsStuck, evidence.StandsStill}, // a session that does nothing may keep its locks for long
 			evidence.FileLocked:  {evidence.StandsStuck, evidence.StandsStill}, // whoever has it locked may keep it for long
 		},
 		Says: "transactions waited for each other's locks",

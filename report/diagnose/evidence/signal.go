@@ -216,6 +216,7 @@ const (
 	FileLocked      // its threads wait for a lock on a file
 	OutputBlocked   // its threads write into a pipe or socket of the machine that nobody empties
 	LockedStore     // so, and it is a store, which ends its sessions itself where they wait for each other
+	StoreStands     // a database that has locks does nothing, and answers hardly anything: its sessions wait for something that they do not say
 	SaysLocked      // its processes say of themselves that they wait for a lock
 	EndedBeside     // a process of another hop ended just before it, and nothing took its place
 	CutOff          // those before it had connections to it, and have none any more, and requests wait for one

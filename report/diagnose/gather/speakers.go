@@ -54,6 +54,13 @@ func IsStore(process string) bool {
 	return slices.ContainsFunc([]string{"postgres", "redis", "mysql", "maria", "mongo", "memcached", "valkey", "keydb", "dragonfly", "elastic", "opensearch", "cassandra", "scylla", "zookeeper", "clickhouse", "cockroach"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
+// LocksUnsaid reports whether a process is a database that locks rows and tables and does not
+// show in its sessions' titles which of them wait, by its name.
+func LocksUnsaid(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"mysqld", "mariadbd", "mongod", "sqlservr", "oracle"}, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
 // Keeps reports whether a hop is a store or a broker: it keeps what it is given, and asks
 // nobody for those that ask it. Where no service was seen there, a process of the host is
 // enough.

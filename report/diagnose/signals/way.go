@@ -55,6 +55,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", format.Counted(b.Connections, "connection"), b.Hop.Place())
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
+	if (x == evidence.StandsInside || x == evidence.StandsStuck) && gather.LocksUnsaid(h.Process()) {
+		f.SetAt(evidence.StoreStands, evidence.Yes, c.Way.From, src, "%s", text)
+	}
 	// Held by something outside, whoever else it looks like: a thread is enough where one does
 	// all the work, else a good part of those that could.
 	// So is one that holds what all others need, where all stands inside, or is not even read,
