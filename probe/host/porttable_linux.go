@@ -1,7 +1,6 @@
 package host
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -129,7 +128,7 @@ func (t *portTable) here(port int) (found []listener, err error) {
 	if t.diag == nil {
 		return listenersOf(t.files, port)
 	}
-	err = t.diag.TCP(1<<tcpListen, 0, func(b []byte) {
+	err = t.diag.TCP(1<<sockdiag.Listen, 0, func(b []byte) {
 		if l, at, ok := parseListener(b); ok && int(at) == port {
 			found = append(found, l)
 		}
@@ -140,17 +139,11 @@ func (t *portTable) here(port int) (found []listener, err error) {
 	return found, nil
 }
 
-// tcpListen is the state of a socket that listens (include/net/tcp_states.h).
-const tcpListen = 10
-
 // parseListener reads a struct inet_diag_msg; false for bytes that are none, and for a
 // socket that nobody holds.
 func parseListener(b []byte) (l listener, port uint16, ok bool) {
-	if len(b) < sockdiag.MessageSize || b[1] != tcpListen {
-		return listener{}, 0, false
-	}
-	l.uid, l.inode = uint64(binary.NativeEndian.Uint32(b[64:])), uint64(binary.NativeEndian.Uint32(b[68:]))
-	return l, binary.BigEndian.Uint16(b[4:]), l.inode != 0
+	s, _, ok := sockdiag.Parse(b)
+	return listener{uid: uint64(s.UID), inode: uint64(s.Inode)}, s.Local.Port(), ok && s.State == sockdiag.Listen && s.Inode != 0
 }
 
 func listenersOf(files []*procfs.File, port int) ([]listener, error) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // maxListeners bounds the listeners that are watched; the first ones seen stay.
@@ -37,8 +38,8 @@ func (ls *listeners) reset() {
 }
 
 // add adds a listening socket.
-func (ls *listeners) add(s socket) {
-	addr := s.local
+func (ls *listeners) add(s sockdiag.Socket) {
+	addr := s.Local
 	if addr.Addr().IsUnspecified() {
 		addr = netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())
 	}
@@ -54,7 +55,7 @@ func (ls *listeners) add(s socket) {
 		ls.byAddr[addr] = l
 		ls.order = append(ls.order, l)
 	}
-	queued, backlog := float64(s.queued), float64(s.backlog)
+	queued, backlog := float64(s.Queued), float64(s.Backlog)
 	if !l.open {
 		l.open, l.queued, l.backlog, l.backlogs = true, queued, backlog, backlog
 	} else {
@@ -69,11 +70,11 @@ func (ls *listeners) add(s socket) {
 }
 
 // of returns the listener that a connection came in on, nil if there is none.
-func (ls *listeners) of(s socket) *listener {
-	if l := ls.byAddr[s.local]; l != nil && l.open {
+func (ls *listeners) of(s sockdiag.Socket) *listener {
+	if l := ls.byAddr[s.Local]; l != nil && l.open {
 		return l
 	}
-	return ls.ports[s.local.Port()]
+	return ls.ports[s.Local.Port()]
 }
 
 func (ls *listeners) onPort(port uint16) bool {
@@ -81,13 +82,13 @@ func (ls *listeners) onPort(port uint16) bool {
 	return ok
 }
 
-func (ls *listeners) halfOpen(s socket) {
+func (ls *listeners) halfOpen(s sockdiag.Socket) {
 	if l := ls.of(s); l != nil {
 		l.half++
 	}
 }
 
-func (ls *listeners) established(s socket) {
+func (ls *listeners) established(s sockdiag.Socket) {
 	if l := ls.of(s); l != nil {
 		l.estab++
 	}

@@ -90,10 +90,10 @@ func TestPortUseKeepsTheBusiest(t *testing.T) {
 }
 
 func TestListenersMergeSharedAddresses(t *testing.T) {
-	listener := func(addr string, queued, backlog uint32) socket {
-		return socket{state: tcpListen, local: netip.MustParseAddrPort(addr), queued: queued, backlog: backlog}
+	listener := func(addr string, queued, backlog uint32) sockdiag.Socket {
+		return sockdiag.Socket{State: sockdiag.Listen, Local: netip.MustParseAddrPort(addr), Queued: queued, Backlog: backlog}
 	}
-	conn := func(addr string) socket { return socket{local: netip.MustParseAddrPort(addr)} }
+	conn := func(addr string) sockdiag.Socket { return sockdiag.Socket{Local: netip.MustParseAddrPort(addr)} }
 	var ls listeners
 	ls.reset()
 	ls.add(listener("0.0.0.0:8080", 1, 128))
@@ -185,7 +185,7 @@ func TestParseKill(t *testing.T) {
 
 // FuzzParse holds the readers of what the kernel sends to: never panic.
 func FuzzParse(f *testing.F) {
-	f.Add(make([]byte, sockdiag.MessageSize))
+	f.Add(make([]byte, 72))
 	f.Add([]byte("TCP: inuse 7 orphan 0 tw 0 alloc 12 mem 1\n"))
 	f.Add([]byte("3,1,2,-;Killed process 1 (a) total-vm"))
 	f.Add([]byte("some avg10=0.00 total=5\n"))

@@ -177,8 +177,8 @@ func (s *Sockets) counts(emit func(probe.Reading)) {
 // walkWaiting counts the half-open and half-closed connections.
 func (s *Sockets) walkWaiting(ctx context.Context, emit func(probe.Reading)) (cost time.Duration, err error) {
 	var synRecv, closeWait float64
-	cost, err = s.each(ctx, waiting, func(c socket) {
-		if c.state == tcpCloseWait {
+	cost, err = s.each(ctx, waiting, func(c sockdiag.Socket) {
+		if c.State == sockdiag.CloseWait {
 			closeWait++
 			return
 		}
@@ -195,19 +195,19 @@ func (s *Sockets) walkWaiting(ctx context.Context, emit func(probe.Reading)) (co
 func (s *Sockets) listAll(ctx context.Context, emit func(probe.Reading)) (cost time.Duration, err error) {
 	var synRecv, closeWait, established float64
 	s.ports.reset()
-	cost, err = s.each(ctx, connected, func(c socket) {
-		switch c.state {
-		case tcpEstablished:
+	cost, err = s.each(ctx, connected, func(c sockdiag.Socket) {
+		switch c.State {
+		case sockdiag.Established:
 			established++
 			s.listeners.established(c)
-		case tcpCloseWait:
+		case sockdiag.CloseWait:
 			closeWait++
-		case tcpSynRecv:
+		case sockdiag.SynRecv:
 			synRecv++
 			s.listeners.halfOpen(c)
 		}
-		if s.limits.ports.contains(c.local.Port()) && !s.listeners.onPort(c.local.Port()) {
-			s.ports.add(c.local.Addr(), c.remote)
+		if s.limits.ports.contains(c.Local.Port()) && !s.listeners.onPort(c.Local.Port()) {
+			s.ports.add(c.Local.Addr(), c.Remote)
 		}
 	})
 	if err != nil {
@@ -228,7 +228,7 @@ func (s *Sockets) emitWaiting(synRecv, closeWait float64, emit func(probe.Readin
 
 // each calls f for the sockets in some states and returns the CPU time that it
 // took: a dump runs in the kernel on the thread that asks.
-func (s *Sockets) each(ctx context.Context, states uint32, f func(socket)) (cost time.Duration, err error) {
+func (s *Sockets) each(ctx context.Context, states uint32, f func(sockdiag.Socket)) (cost time.Duration, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	began := threadCPU()

@@ -42,7 +42,7 @@ const (
 // parseUnixListener reads a struct unix_diag_msg with its attributes; false for
 // bytes that are none, and for a socket without a name or a queue.
 func parseUnixListener(b []byte) (unixListener, bool) {
-	if len(b) < sizeofUnixMsg || b[0] != unix.AF_UNIX || b[2] != tcpListen {
+	if len(b) < sizeofUnixMsg || b[0] != unix.AF_UNIX || b[2] != sockdiag.Listen {
 		return unixListener{}, false
 	}
 	var l unixListener

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // A Unix socket that nobody accepts from fills to its backlog and one more, as ss
@@ -100,14 +101,14 @@ func TestParseUnixListener(t *testing.T) {
 		want unixListener
 		ok   bool
 	}{
-		{"path", join(head(tcpListen), attribute(unixDiagName, []byte("/run/a.sock\x00")), attribute(unixDiagQueue, queue)), unixListener{"/run/a.sock", 65, 64}, true},
-		{"abstract", join(head(tcpListen), attribute(unixDiagName, []byte("\x00ab\x00\x00")), attribute(unixDiagQueue, queue)), unixListener{"@ab", 65, 64}, true},
-		{"control characters", join(head(tcpListen), attribute(unixDiagName, []byte("/a\x1b[1m\xff")), attribute(unixDiagQueue, queue)), unixListener{"/a?[1m?", 65, 64}, true},
-		{"connected", join(head(tcpEstablished), attribute(unixDiagName, []byte("/a")), attribute(unixDiagQueue, queue)), unixListener{}, false},
-		{"no name", join(head(tcpListen), attribute(unixDiagQueue, queue)), unixListener{}, false},
-		{"no queue", join(head(tcpListen), attribute(unixDiagName, []byte("/a"))), unixListener{}, false},
-		{"attribute too long", join(head(tcpListen), []byte{200, 0, 0, 0}), unixListener{}, false},
-		{"attribute too short", join(head(tcpListen), []byte{2, 0, 0, 0}), unixListener{}, false},
+		{"path", join(head(sockdiag.Listen), attribute(unixDiagName, []byte("/run/a.sock\x00")), attribute(unixDiagQueue, queue)), unixListener{"/run/a.sock", 65, 64}, true},
+		{"abstract", join(head(sockdiag.Listen), attribute(unixDiagName, []byte("\x00ab\x00\x00")), attribute(unixDiagQueue, queue)), unixListener{"@ab", 65, 64}, true},
+		{"control characters", join(head(sockdiag.Listen), attribute(unixDiagName, []byte("/a\x1b[1m\xff")), attribute(unixDiagQueue, queue)), unixListener{"/a?[1m?", 65, 64}, true},
+		{"connected", join(head(sockdiag.Established), attribute(unixDiagName, []byte("/a")), attribute(unixDiagQueue, queue)), unixListener{}, false},
+		{"no name", join(head(sockdiag.Listen), attribute(unixDiagQueue, queue)), unixListener{}, false},
+		{"no queue", join(head(sockdiag.Listen), attribute(unixDiagName, []byte("/a"))), unixListener{}, false},
+		{"attribute too long", join(head(sockdiag.Listen), []byte{200, 0, 0, 0}), unixListener{}, false},
+		{"attribute too short", join(head(sockdiag.Listen), []byte{2, 0, 0, 0}), unixListener{}, false},
 		{"short", []byte{1, 2, 3}, unixListener{}, false},
 	} {
 		l, ok := parseUnixListener(c.data)

@@ -2,10 +2,7 @@ package waiting
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
@@ -25,27 +22,12 @@ const (
 // parseConn reads a struct inet_diag_msg with its attributes; false for bytes that are
 // none.
 func parseConn(b []byte) (conn, bool) {
-	if len(b) < sockdiag.MessageSize {
+	x, b, ok := sockdiag.Parse(b)
+	if !ok {
 		return conn{}, false
 	}
-	var local, remote netip.Addr
-	switch b[0] {
-	case unix.AF_INET:
-		local, remote = netip.AddrFrom4([4]byte(b[8:12])), netip.AddrFrom4([4]byte(b[24:28]))
-	case unix.AF_INET6: // IPv4 on an IPv6 socket is IPv4 to everybody but that socket
-		local, remote = netip.AddrFrom16([16]byte(b[8:24])).Unmap(), netip.AddrFrom16([16]byte(b[24:40])).Unmap()
-	default:
-		return conn{}, false
-	}
-	c := conn{
-		state:  b[1],
-		local:  netip.AddrPortFrom(local, binary.BigEndian.Uint16(b[4:])),
-		remote: netip.AddrPortFrom(remote, binary.BigEndian.Uint16(b[6:])),
-		queued: binary.NativeEndian.Uint32(b[56:]),
-		uid:    binary.NativeEndian.Uint32(b[64:]),
-		inode:  binary.NativeEndian.Uint32(b[68:]),
-	}
-	for b = b[sockdiag.MessageSize:]; len(b) >= attrHeader; {
+	c := conn{state: x.State, local: x.Local, remote: x.Remote, queued: x.Queued, uid: x.UID, inode: x.Inode}
+	for len(b) >= attrHeader {
 		n, kind := int(binary.NativeEndian.Uint16(b)), binary.NativeEndian.Uint16(b[2:])
 		if n < attrHeader || n > len(b) {
 			return conn{}, false

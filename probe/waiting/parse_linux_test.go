@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"testing"
 	"time"
-
-	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 const ms = time.Millisecond
@@ -38,7 +36,7 @@ func TestWhoSpokeLast(t *testing.T) {
 
 func FuzzParseConn(f *testing.F) {
 	f.Add([]byte{})
-	b := make([]byte, sockdiag.MessageSize+4)
+	b := make([]byte, 72+4)
 	b[0] = 2
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {

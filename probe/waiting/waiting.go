@@ -20,6 +20,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/netns"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // Options say where a sampler reads and whose name its readings carry.
@@ -93,12 +94,12 @@ type Service struct {
 	PIDs []int32
 }
 
-// The states of a TCP socket that are read (include/net/tcp_states.h).
+// The states of a TCP socket that are read.
 const (
-	established = 1
-	synSent     = 2
-	closeWait   = 8
-	listen      = 10
+	established = sockdiag.Established
+	synSent     = sockdiag.SynSent
+	closeWait   = sockdiag.CloseWait
+	listen      = sockdiag.Listen
 )
 
 // conn is one socket of a dump. Of a listener, queued is the length of its accept queue.

@@ -5,9 +5,7 @@ package sockdiag
 
 // Sizes of what an answer holds.
 const (
-	// MessageSize is sizeof(struct inet_diag_msg), which begins the body of a TCP socket;
-	// attributes follow it.
-	MessageSize = 72
+	messageSize = 72 // struct inet_diag_msg
 	headerSize  = 16 // struct nlmsghdr
 )
 
@@ -17,5 +15,14 @@ const (
 	byFamily  = 20 // SOCK_DIAG_BY_FAMILY with the request of that family
 )
 
-// listen is the state of a TCP socket that listens (include/net/tcp_states.h).
-const listen = 10
+// States of a TCP socket (include/net/tcp_states.h). A Unix socket that listens has the same.
+const (
+	Established = 1
+	SynSent     = 2
+	SynRecv     = 3
+	TimeWait    = 6
+	Close       = 7
+	CloseWait   = 8
+	Listen      = 10
+	NewSynRecv  = 12
+)

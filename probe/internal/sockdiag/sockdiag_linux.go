@@ -37,9 +37,9 @@ func Open(what string) (*Conn, error) {
 	}
 	c := &Conn{fd: fd, legacy: true, buffer: make([]byte, bufferSize)}
 	// Listeners are few: they show whether the kernel knows how to answer.
-	if err = c.TCP(1<<listen, 0, func([]byte) {}); err != nil {
+	if err = c.TCP(1<<Listen, 0, func([]byte) {}); err != nil {
 		c.legacy = false
-		err = c.TCP(1<<listen, 0, func([]byte) {})
+		err = c.TCP(1<<Listen, 0, func([]byte) {})
 	}
 	if err != nil {
 		_ = c.Close()

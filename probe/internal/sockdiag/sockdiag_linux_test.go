@@ -45,8 +45,8 @@ func TestListeners(t *testing.T) {
 	for _, legacy := range []bool{true, false} {
 		c.legacy = legacy
 		found := map[uint16]int{}
-		err := c.TCP(1<<listen, 0, func(b []byte) {
-			if len(b) < MessageSize || b[1] != listen {
+		err := c.TCP(1<<Listen, 0, func(b []byte) {
+			if len(b) < messageSize || b[1] != Listen {
 				t.Fatalf("no listener: % x", b)
 			}
 			found[binary.BigEndian.Uint16(b[4:])]++
@@ -84,8 +84,8 @@ func TestBrokenOff(t *testing.T) {
 	}
 	defer ln.Close()
 	found := 0
-	err = c.TCP(1<<listen, 0, func(b []byte) {
-		if len(b) < MessageSize || b[0] == unix.AF_UNIX {
+	err = c.TCP(1<<Listen, 0, func(b []byte) {
+		if len(b) < messageSize || b[0] == unix.AF_UNIX {
 			t.Fatalf("of another dump: % x", b)
 		}
 		if int(binary.BigEndian.Uint16(b[4:])) == ln.Addr().(*net.TCPAddr).Port {
@@ -99,7 +99,7 @@ func TestBrokenOff(t *testing.T) {
 
 func FuzzReadMessages(f *testing.F) {
 	f.Add([]byte{})
-	m := make([]byte, headerSize+MessageSize+4)
+	m := make([]byte, headerSize+messageSize+4)
 	binary.NativeEndian.PutUint32(m, uint32(len(m)))
 	binary.NativeEndian.PutUint16(m[4:], byFamily)
 	m[headerSize] = 2
