@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/runlog"
 )
@@ -61,6 +62,17 @@ func TestArrived(t *testing.T) {
 			},
 			want: "path-delay", tier: "path",
 			refused: []string{"slow-dependency", "packet-loss", "network-outage", "upstream-pool-exhausted"},
+		},
+		{
+			name: "packets between the client and the first hop are under way for long, and hardly a request stands behind it",
+			make: func(w chained) {
+				w.hop(serverHost, "nginx", "*:8080", 10, 2, 60, 0, 0, 1, 0.01)
+				w.peer("local", "rampload", "10.0.0.2:8080", 20, 20, 0.9, 30)
+				w.put(probe.Metric{Host: "local", Process: "rampload", Name: probe.RoundTrip, Instance: "10.0.0.2:8080"}, 0.0003, 0.41)
+				w.fails(func(r *request) { r.fault, r.phase, r.latency = attack.Timeout, attack.PhaseDial, 1 })
+			},
+			want: "path-delay", tier: "path",
+			refused: []string{"packet-loss", "network-outage", "path-connection-limit"},
 		},
 		{
 			name: "connections do not come up, and the store's kernel holds them half open: its address is reached, and a full queue on the way keeps its answers",

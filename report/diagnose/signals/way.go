@@ -20,6 +20,7 @@ import (
 
 // observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
 func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	observeEntry(c, f, h)
 	s := gather.StepAt(c, h)
 	if s == nil || c.Way.Culprit == nil {
 		return
@@ -105,6 +106,21 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(evidence.LockedStore, evidence.Yes, "processes of "+h.Host, "%s", text)
 		}
 	}
+}
+
+// observeEntry asks whether packets between the client and the first hop are under way for
+// long, while hardly any request stands behind it.
+func observeEntry(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	if h.Index > 0 || c.Way == nil || !c.Way.Entry.Delayed() {
+		return
+	}
+	b := c.Way.Entry
+	out, open := words.Finite(b.Requests, 0)+words.Finite(b.Connecting, 0), words.Finite(c.Way.Steps[0].Now.Open(), 0)
+	if out < 1 || open >= 0.5*out {
+		return // it has them
+	}
+	f.SetAt(evidence.StandsDelayed, evidence.Yes, c.Way.From, "sockets", "%s are out to %s, which has %s of them: packets there and back are under way for %s (%s before)",
+		format.Counted(out, "request"), b.Hop.Place(), format.Number(open), format.Seconds(b.RoundTrip), format.Seconds(b.RoundTripBefore))
 }
 
 // givenUpBefore reports whether the time after which all requests were refused is that of a hop

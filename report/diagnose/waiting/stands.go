@@ -60,7 +60,7 @@ func (s *Step) follows() (*Behind, report.Stand) {
 	// of all else that it asks meanwhile.
 	held := s.Now.Blocked >= mostOf*served || s.Now.FileLocked >= mostOf*served
 	if !blocked && !held && !(s.Now.Stopped >= 1) { // one that does not run may wait for another
-		if b := s.longest(); b != nil {
+		if b := s.longest(); b != nil && !s.writesInVain(b) {
 			if b.Resent >= mostOf*b.Requests && b.Resent >= 1 {
 				return b, report.StandsNetwork
 			}
@@ -86,6 +86,14 @@ func (s *Step) follows() (*Behind, report.Stand) {
 		}
 	}
 	return nil, own
+}
+
+// writesInVain reports whether a thread of a hop writes where nobody reads, since requests
+// fail, while hardly any of those inside ask the one that is asked for longest: what holds
+// that thread may be held by all others, and a connection that only takes what is written
+// never answers.
+func (s *Step) writesInVain(b *Behind) bool {
+	return s.Now.Blocked >= 1 && s.Before.Blocked < 1 && s.Now.Served() >= 8 && finite(b.Requests)+finite(b.Connecting) < 0.1*s.Now.Served()
 }
 
 // longest returns the next hop that most requests wait for, if that is why they wait: it

@@ -98,6 +98,7 @@ type Way struct {
 	Steps   []*Step // all hops, outermost first
 	Walked  []*Step // those that the waiting was followed to; the last is the culprit
 	Culprit *Step   // nil: requests stood nowhere that was seen
+	Entry   Behind  // what the client had out to the first hop
 }
 
 // Follow reads where the requests of a chain stood in some times, against the times
@@ -109,6 +110,7 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	r := reader{log: log}
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, 0, now, before)
+	w.Entry = out(first, nil, now, before)
 	w.walk()
 	w.stopped()
 	return w
@@ -127,42 +129,48 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 		}
 	}
 	for _, n := range h.Next {
-		b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN()}
-		asked := func(name string, spans []Span, of func([]float64) float64) float64 {
-			total := math.NaN()
-			for _, p := range n.Asked {
-				total = sum(total, of(around(p.Tracks[name], spans)))
-			}
-			return total
-		}
-		most := func(name string, spans []Span, q float64) float64 {
-			m := math.NaN()
-			for _, p := range n.Asked {
-				m = larger(m, quantile(around(p.Tracks[name], spans), q))
-			}
-			return m
-		}
-		b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
-		for _, p := range n.Asked {
-			b.Asked, b.AskedBefore = sum(b.Asked, rate(p.Tracks[probe.Asked], now)), sum(b.AskedBefore, rate(p.Tracks[probe.Asked], before))
-		}
-		b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
-		b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
-		b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
-		// What was before may have been slow already: it is compared with its better part.
-		b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
-		b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
-		b.RoundTrip, b.RoundTripBefore = most(probe.RoundTrip, now, 0.5), most(probe.RoundTrip, before, 0.5)
-		b.WorstRequests, b.WorstConnections, b.Slower = math.NaN(), math.NaN(), slower(n.Asked, now, before)
-		for _, p := range n.Asked {
-			if s.Worst != nil && p.Host == s.Worst.Host && p.Process == s.Worst.Process {
-				b.WorstRequests = sum(b.WorstRequests, median(around(p.Tracks[probe.Awaiting], now)))
-				b.WorstConnections = sum(b.WorstConnections, median(around(p.Tracks[probe.PeerConnections], now)))
-			}
-		}
-		s.Behind = append(s.Behind, b)
+		s.Behind = append(s.Behind, out(n, s.Worst, now, before))
 		r.steps(w, n, depth+1, now, before)
 	}
+}
+
+// out reads what those before a hop had out to it; worst is the instance of them with the
+// most open requests, nil for none.
+func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
+	b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN()}
+	asked := func(name string, spans []Span, of func([]float64) float64) float64 {
+		total := math.NaN()
+		for _, p := range n.Asked {
+			total = sum(total, of(around(p.Tracks[name], spans)))
+		}
+		return total
+	}
+	most := func(name string, spans []Span, q float64) float64 {
+		m := math.NaN()
+		for _, p := range n.Asked {
+			m = larger(m, quantile(around(p.Tracks[name], spans), q))
+		}
+		return m
+	}
+	b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
+	for _, p := range n.Asked {
+		b.Asked, b.AskedBefore = sum(b.Asked, rate(p.Tracks[probe.Asked], now)), sum(b.AskedBefore, rate(p.Tracks[probe.Asked], before))
+	}
+	b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
+	b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
+	b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
+	// What was before may have been slow already: it is compared with its better part.
+	b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
+	b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
+	b.RoundTrip, b.RoundTripBefore = most(probe.RoundTrip, now, 0.5), most(probe.RoundTrip, before, 0.5)
+	b.WorstRequests, b.WorstConnections, b.Slower = math.NaN(), math.NaN(), slower(n.Asked, now, before)
+	for _, p := range n.Asked {
+		if worst != nil && p.Host == worst.Host && p.Process == worst.Process {
+			b.WorstRequests = sum(b.WorstRequests, median(around(p.Tracks[probe.Awaiting], now)))
+			b.WorstConnections = sum(b.WorstConnections, median(around(p.Tracks[probe.PeerConnections], now)))
+		}
+	}
+	return b
 }
 
 // Dismiss takes back what was followed: the failures are not of requests that waited.

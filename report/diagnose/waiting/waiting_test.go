@@ -151,6 +151,15 @@ func TestFollow(t *testing.T) {
 		state report.Stand
 	}{
 		{"a lock in the database", locked, "postgres", report.StandsInside},
+		{"a thread writes into a pipe that nobody empties, and the one connection to a collector takes no more", func() *incident {
+			w := locked()
+			w.change("api", probe.RequestsUnread, 0)
+			w.change("api", probe.PeerConnections, 1)
+			w.change("api", probe.Awaiting, 1)
+			w.change("db", probe.Owed, 1)
+			w.put("api", "api", probe.ThreadsHeld, probe.HeldOutput, 20, 0, 1)
+			return w
+		}, "api", report.StandsInside},
 		{"one connection rests, and nobody knows of how many", func() *incident { return held(1, 0) }, "api", report.StandsInside},
 		{"packets to the database are under way for most of that time", func() *incident {
 			w := locked()
