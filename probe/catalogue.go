@@ -90,6 +90,7 @@ const (
 	Owed            = "owed"
 	OwedOldest      = "owed-oldest"
 	OwedMedian      = "owed-median"
+	AnswersResent   = "answers-resent"
 	Callers         = "callers" // instance "*:8080 10.0.0.2": listener and caller
 	Serving         = "serving" // by process
 	PeerConnections = "peer-connections"
@@ -236,6 +237,7 @@ func Catalogue() []Definition {
 		{Owed, Standing, "requests", true, false, "requests that came in and were not answered"},
 		{OwedOldest, Standing, "seconds", true, false, "age of the oldest request that was not answered"},
 		{OwedMedian, Standing, "seconds", true, false, "median age of the requests that were not answered"},
+		{AnswersResent, Standing, "answers", true, false, "answers that the kernels of those who asked have not acknowledged and that were sent again"},
 		{Callers, Standing, "connections", true, false, "connections to a service from one address"},
 		{Serving, Standing, "requests", true, false, "requests that one process of a service has accepted and not answered"},
 		{PeerConnections, Standing, "connections", true, false, "connections that a process has to a peer"},

@@ -42,6 +42,7 @@ type service struct {
 	begun                                  []uint32 // inodes of connections on which something is read, or nothing ever came
 	coming                                 []uint32 // inodes of connections on which a request comes in pieces
 	incomplete                             float64
+	resent                                 float64 // answers that were not acknowledged and sent again
 	arrived                                float64 // requests, since the first reading
 	segments, bytes                        float64 // of data that came in on connections that were seen
 	freshBytes                             float64 // of bytes, those of connections that were seen for the first time
@@ -76,7 +77,7 @@ func (t *tally) reset() {
 		s.open = false
 		s.inodes, s.accepted, s.others, s.ages = s.inodes[:0], s.accepted[:0], s.others[:0], s.ages[:0]
 		s.begun, s.coming = s.begun[:0], s.coming[:0]
-		s.connections, s.owed, s.unread, s.notAccepted, s.fresh, s.incomplete = 0, 0, 0, 0, 0, 0
+		s.connections, s.owed, s.unread, s.notAccepted, s.fresh, s.incomplete, s.resent = 0, 0, 0, 0, 0, 0, 0
 		for a := range s.callers {
 			s.callers[a] = 0
 		}
@@ -129,6 +130,9 @@ func (s *service) in(c conn) {
 		s.notAccepted++
 		return
 	}
+	if c.resends() {
+		s.resent++
+	}
 	age, owes := c.owes()
 	if c.unread() {
 		s.unread++
@@ -179,7 +183,7 @@ func (t *tally) out(c conn, process string) *peer {
 	if age, asks := c.asks(); asks {
 		p.awaiting++
 		p.ages = append(p.ages, age)
-		if c.info.unacked > 0 && c.info.retransmits > 0 {
+		if c.resends() {
 			p.unacked++
 		}
 	}
@@ -210,6 +214,7 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		put(s.owner.name, probe.Owed, at, s.owed)
 		put(s.owner.name, probe.OwedOldest, at, oldest)
 		put(s.owner.name, probe.OwedMedian, at, middle)
+		put(s.owner.name, probe.AnswersResent, at, s.resent)
 		for _, a := range sortedCallers(s.callers) {
 			put(s.owner.name, probe.Callers, at+" "+a.String(), s.callers[a])
 		}

@@ -125,6 +125,9 @@ type tcpInfo struct {
 	rtt                          time.Duration // smoothed; 0: not known
 }
 
+// resends reports whether what this end sent was not acknowledged, and sent again.
+func (c *conn) resends() bool { return c.info.unacked > 0 && c.info.retransmits > 0 }
+
 // ofLate is how long ago an acknowledgement is that the kernel's round trip is still of now.
 const ofLate = 2 * time.Second
 

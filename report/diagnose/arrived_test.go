@@ -154,6 +154,17 @@ func TestArrived(t *testing.T) {
 			refused: []string{"upstream-application-error", "upstream-application-abort"},
 		},
 		{
+			name: "a proxy's file system is full, and it answers 500 itself, without a word: that is no rule",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.series(serverHost, "nginx", probe.FileSystem, 24<<20, func(t float64) float64 { return min(24<<20, 2<<20*(1+t*1.1)) })
+				w.fails(answered(500, 0.0005))
+				w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {0, 0}, {0, 0}})
+				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			},
+			refused: []string{"deny-rule"},
+		},
+		{
 			name: "a proxy takes servers out for what they answer to its checks: they turn nobody away, and there is no rate",
 			make: func(w chained) {
 				w.threeHops("haproxy", "api", "postgres")

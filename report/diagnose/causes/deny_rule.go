@@ -18,7 +18,8 @@ func denyRule() inquiry.Rule {
 		// A rate, a size or credentials are rules that have names of their own, and a limit lets
 		// some pass.
 		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale},
-		Never:  []evidence.Clue{evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
+		// Who answers 500 could not do what it was to do: that is no rule.
+		Never: []evidence.Clue{evidence.OwnError, evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.DeniesItself, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.NoTrouble, Yes: inquiry.Strong, No: 0},

@@ -21,6 +21,10 @@ func shortResponse() inquiry.Rule {
 			{Clue: evidence.SaysShort, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.InBody, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.Retransmitted, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.RetransBegan, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was sent, and sent again
+			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.StandsBetween, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.StillComing, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.DiedWithFaults, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},

@@ -28,6 +28,7 @@ func slowDependency() inquiry.Rule {
 			{Clue: evidence.StandsStuck, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.SaysUnreached, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.RetransBegan, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // what it answers is sent again
 		},
 		Instead: map[evidence.Clue][]evidence.Clue{evidence.StandsInside: {evidence.SaysSlow}, evidence.StandsStuck: {evidence.SaysSlow}, evidence.StandsUnwatched: {evidence.SaysSlow}},
 		Says:    "it answers late, and those before it wait for that",

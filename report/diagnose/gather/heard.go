@@ -321,14 +321,16 @@ func oneInstance(c *evidence.Case) string {
 
 // namedServer reports whether a balancer's log names one server for nearly all failed
 // transactions that it names any for, and how many those are. It is silent of requests on
-// connections that it simply closed.
+// connections that it simply closed. Where its lines bear no ids, those with an error of a
+// gateway are of failed ones.
 func namedServer(c *evidence.Case, j *spoken.Joined) (all float64, one bool) {
-	if j.Format != "haproxy" || j.By != "id" || j.Peer.IsZero() {
+	ofFailed := func(o *spoken.Joined) bool { return o.By == "id" || o.Status >= 502 && o.Status <= 504 }
+	if j.Format != "haproxy" || !ofFailed(j) || j.Peer.IsZero() {
 		return 0, false
 	}
 	same := 0.0
 	for i := range c.Spoken {
-		if o := &c.Spoken[i]; o.Format == j.Format && o.By == "id" && !o.Peer.IsZero() && o.Service == j.Service && o.Host == j.Host {
+		if o := &c.Spoken[i]; o.Format == j.Format && ofFailed(o) && !o.Peer.IsZero() && o.Service == j.Service && o.Host == j.Host {
 			all += o.Times
 			if o.Peer == j.Peer {
 				same += o.Times

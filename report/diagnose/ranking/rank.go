@@ -348,6 +348,7 @@ func gate(c *inquiry.Investigation, r inquiry.Rule, h evidence.Hop, f *evidence.
 		s -= 0.5 // it may be the proxy that answers
 	case r.Leg == inquiry.Server && clean == evidence.Yes && len(c.Hops) > 1:
 		s -= 3
+	case r.Leg == inquiry.Path && clean == evidence.Yes && f[evidence.RetransBegan].Is == evidence.Yes && c.Statuses[504] >= 0.9*c.Parts.Failed: // its own answers for what did not come in time
 	case r.Leg == inquiry.Path && clean == evidence.Yes, (r.Cause == "application-abort" || r.Cause == "early-response-unread-body") && clean == evidence.Yes && h.Index == 0:
 		s -= 5
 	case r.Leg == inquiry.Server && clean == evidence.Yes && (r.Cause == "rate-limit-policy" || r.Cause == "client-timeout"):

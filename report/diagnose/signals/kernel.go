@@ -386,10 +386,17 @@ func observeLoss(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	many := segments >= 20 && segments >= 0.002*requests
 	syns, _, synsKnown := total(probe.SynRetrans, begin)
-	_, before, _ := total(probe.RetransSegs, begin-1)
+	// They begin with the failures, or before: what is sent again comes late at first.
+	since := 0.0
+	for since < c.Run.Duration() {
+		if _, n, _ := total(probe.RetransSegs, since+1); n >= 0.05*segments {
+			break
+		}
+		since++
+	}
 	// At a load that was borne before it is no queue that overflows.
-	if c.Onset.Status == evidence.Found && many && before < 0.05*segments && segments-syns >= 0.5*segments && c.Run.LoadAt(begin) <= 1.05*c.Run.LoadAt(max(0, begin-4)) {
-		f.SetAt(evidence.RetransBegan, evidence.Yes, begin, src, "%s segments were retransmitted, %s of them before, at the same load", format.Number(segments), format.Number(before))
+	if c.Onset.Status == evidence.Found && many && since >= 4 && since <= c.At+2 && segments-syns >= 0.5*segments && c.Run.LoadAt(since) <= 1.05*c.Run.LoadAt(since-4) {
+		f.SetAt(evidence.RetransBegan, evidence.Yes, since, src, "%s segments were retransmitted, nearly none of them before %s, at the same load", format.Number(segments), format.Seconds(since))
 	} else {
 		f.Set(evidence.RetransAlways, evidence.IsTrue(many && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
 	}

@@ -26,6 +26,10 @@ func observeUnreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if stands {
 		observeHalfOpen(c, f)
 	}
+	if f[evidence.RetransBegan].Is == evidence.Yes && evidence.IsProxy(h.Process()) && c.Statuses[502]+c.Statuses[504] >= 0.9*c.Parts.Failed {
+		// So it does for what is lost on its way, or comes too late for that.
+		f[evidence.Answered], f[evidence.OnlyTimeouts] = evidence.Fact{}, evidence.Fact{}
+	}
 	if said || stands || h.Index == 0 && f[evidence.SomeTimeouts].Is == evidence.Yes {
 		observeInsertFailed(c, f)
 	}

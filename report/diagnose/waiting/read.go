@@ -16,7 +16,7 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 	nan := math.NaN()
 	s := Stood{
 		NotAccepted: nan, NotRead: nan, Owed: nan, Incomplete: nan, Inbound: nan, Oldest: nan, Median: nan, Processor: nan, Cores: nan,
-		NoProcessor: nan, Throttled: nan, OnDisk: nan, Stopped: nan, Runs: nan, Running: nan, Accepted: nan,
+		NoProcessor: nan, Throttled: nan, OnDisk: nan, Stopped: nan, Runs: nan, Running: nan, Accepted: nan, Resent: nan,
 	}
 	if len(spans) == 0 {
 		return s
@@ -32,6 +32,7 @@ func (r *reader) stood(h *hops.Hop, spans []Span) Stood {
 		oldest := ages(x.Tracks[probe.OwedOldest], spans)
 		s.Oldest = larger(s.Oldest, quantile(oldest, 0.75))
 		s.Median = larger(s.Median, read(probe.OwedMedian))
+		s.Resent = sum(s.Resent, quantile(around(x.Tracks[probe.AnswersResent], spans), 1))
 		s.OldestGrows = s.OldestGrows || grows(x.Tracks[probe.OwedOldest], spans)
 	}
 	labels := map[[2]string]bool{}

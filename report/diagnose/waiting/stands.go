@@ -43,6 +43,8 @@ func (s *Step) arrived(b *Behind) bool {
 	switch open := s.Now.Open(); {
 	case open >= math.Max(1, 0.3*out) || out < 1 && open >= 0.3*out:
 		return true
+	case b.Resent >= 1 || s.Now.Resent >= 1:
+		return false // what is asked, or what is answered, is sent again
 	case open >= 1: // a few of many: those that are old are here
 		return s.Now.Oldest >= 0.5*b.Oldest
 	}

@@ -50,6 +50,7 @@ type Stood struct {
 	InTransaction                       float64 // processes that say of themselves that they are idle in a transaction
 	Accepted                            float64 // connections that it took, at rest too
 	Threads                             float64 // of all its processes
+	Resent                              float64 // answers that had to be sent again, at most
 }
 
 // Open is how many requests stood at a hop.
@@ -86,6 +87,7 @@ type Behind struct {
 	// something out; NaN where there were too few.
 	Slower             float64
 	Asked, AskedBefore float64 // requests a second
+	ResentMost         float64 // at any time
 	// RoundTrip is how long packets are under way to it and back, in seconds.
 	RoundTrip, RoundTripBefore float64
 }
@@ -111,6 +113,7 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, 0, now, before)
 	w.Entry = out(first, nil, now, before)
+	w.rest()
 	w.walk()
 	w.stopped()
 	return w
@@ -159,6 +162,7 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 	b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
 	b.Connections, b.Connecting = asked(probe.PeerConnections, now, median), asked(probe.Connecting, now, median)
 	b.Resent, b.Unread = asked(probe.Unacknowledged, now, median), asked(probe.AnswersUnread, now, median)
+	b.ResentMost = most(probe.Unacknowledged, now, 1)
 	// What was before may have been slow already: it is compared with its better part.
 	b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
 	b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
@@ -171,6 +175,21 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 		}
 	}
 	return b
+}
+
+// rest takes those connections for idle that look as if a request were out on them, where the
+// other end tells better: it is watched, owes nobody, has nothing to send again, and what was
+// sent to it was acknowledged. Of protocols that send in pieces a connection at rest looks so.
+func (w *Way) rest() {
+	for _, s := range w.Steps {
+		for i := range s.Behind {
+			b, next := &s.Behind[i], w.step(s.Behind[i].Hop)
+			if next.Worst == nil || !(next.Now.Open() < 0.1*b.Requests) || !(next.Now.Resent < 1) || !(b.Connecting < 1) || !(b.ResentMost < 1) || b.Unread >= 1 {
+				continue
+			}
+			b.Requests, b.WorstRequests, b.Oldest, b.Median = next.Now.Open(), 0, next.Now.Oldest, next.Now.Median
+		}
+	}
 }
 
 // Dismiss takes back what was followed: the failures are not of requests that waited.

@@ -160,6 +160,31 @@ func TestFollow(t *testing.T) {
 			w.put("api", "api", probe.ThreadsHeld, probe.HeldOutput, 20, 0, 1)
 			return w
 		}, "api", report.StandsInside},
+		{"connections to the database look as if requests were out on them, and it owes nobody, and has nothing to send again", func() *incident {
+			w := locked()
+			w.change("api", probe.RequestsUnread, 0)
+			w.change("db", probe.Owed, 0)
+			w.change("db", probe.OwedOldest, 0)
+			w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, 0)
+			return w
+		}, "api", report.StandsInside},
+		{"the database has a few of them, and its answers are sent again", func() *incident {
+			w := locked()
+			w.change("api", probe.RequestsUnread, 0)
+			w.change("api", probe.PeerConnections, 12)
+			w.change("api", probe.Awaiting, 12)
+			w.change("db", probe.Owed, 1)
+			w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, 1)
+			return w
+		}, "api", report.StandsNetwork},
+		{"its answers are sent again", func() *incident {
+			w := locked()
+			w.change("api", probe.RequestsUnread, 0)
+			w.change("db", probe.Owed, 0)
+			w.change("db", probe.OwedOldest, 0)
+			w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, 2)
+			return w
+		}, "api", report.StandsNetwork},
 		{"one connection rests, and nobody knows of how many", func() *incident { return held(1, 0) }, "api", report.StandsInside},
 		{"packets to the database are under way for most of that time", func() *incident {
 			w := locked()

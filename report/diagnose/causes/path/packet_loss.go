@@ -10,8 +10,8 @@ import (
 func packetLoss() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "packet-loss", Mechanism: report.MechanismLoss, Leg: inquiry.Path,
-		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween, evidence.SynsArrived},
-		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween, evidence.DroppedInPart},
+		Any:    []evidence.Clue{evidence.RetransAlways, evidence.Retransmitted, evidence.DialTimeouts, evidence.StandsBetween, evidence.SynsArrived, evidence.RetransBegan},
+		Proof:  []evidence.Clue{evidence.RetransAlways, evidence.RetransBegan, evidence.Retransmitted, evidence.LinkDropped, evidence.StandsBetween, evidence.DroppedInPart},
 		Unless: []evidence.Clue{evidence.MostlyResets, evidence.SomeRefused, evidence.StandsStill},
 		// Chance loses what is sent on a connection as well as what opens one.
 		Never: []evidence.Clue{evidence.Answered, evidence.CertificateRefused, evidence.StandsNewOnly},
@@ -47,8 +47,10 @@ func packetLoss() inquiry.Rule {
 			{Clue: evidence.InBody, Yes: -0.3, No: 0},
 			{Clue: evidence.InBursts, Yes: -1, No: 0},
 		},
-		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
-		Says:  "packets are lost",
+		// What the kernels count says more than the shape of the failures that are left of it.
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.RetransBegan: {evidence.Vanished, evidence.Retransmitted, evidence.ConstantShare, evidence.OnlyTimeouts, evidence.LostRetransmits, evidence.RisesWithLoad, evidence.SynsLost}},
+		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
+		Says:    "packets are lost",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
 		},
