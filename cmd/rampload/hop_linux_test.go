@@ -126,8 +126,9 @@ func (h hopTest) judge(t *testing.T) bool {
 	for _, s := range target.Said {
 		lines += s.Lines
 	}
-	if h.silent != "" && lines < target.Failed/2 {
-		tells = []string{h.silent}
+	// Of few lines either is told: what these name, or what the kernel of the instance kept.
+	if h.silent != "" && lines < target.Failed/2 && strings.Contains(told(f), h.silent) {
+		tells = nil
 	}
 	for _, want := range tells {
 		if !strings.Contains(told(f), want) {
