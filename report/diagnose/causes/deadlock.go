@@ -20,7 +20,7 @@ func deadlock() inquiry.Rule {
 		// Who answers, asks somebody else, or has no room lives; so does a proxy that gives up,
 		// and a store, which ends by itself what waits for each other.
 		Never: []evidence.Clue{
-			evidence.StoreHop, evidence.LockedStore, evidence.SaysLocking, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
+			evidence.StoreHop, evidence.LockedStore, evidence.SaysLocking, evidence.WaitsBehind, evidence.StandsBetween, evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.StandsQueued, evidence.StandsCapped, evidence.StandsPooled, evidence.PoolRests, evidence.FewerPlaces, evidence.ProxyPooled, evidence.CallersSend,
 			evidence.StandsUnprocessed, evidence.StandsOnDisk, evidence.StandsStopped, evidence.StandsUnwatched,
 		},
 		Unless: []evidence.Clue{evidence.StandsInside, evidence.KnownProxy, evidence.LatencyFirst, evidence.NearTimeout, evidence.Forgotten, evidence.GapUnfilled, evidence.LostRetransmits, evidence.Retransmitted, evidence.SynsLost, evidence.DescriptorsFull, evidence.ConntrackInvalid},

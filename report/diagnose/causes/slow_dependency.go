@@ -16,7 +16,7 @@ func slowDependency() inquiry.Rule {
 		Told:  []evidence.Clue{evidence.LateOut, evidence.StandsUnwatched, evidence.SaysLate},
 		// Nobody is late with an answer to what did not reach him, or is not there completely.
 		// Where sessions say that they wait for locks, it is seen why.
-		Never:  []evidence.Clue{evidence.StandsUnreached, evidence.StandsNewOnly, evidence.Unanswered, evidence.CallersSend, evidence.SaysLocked},
+		Never:  []evidence.Clue{evidence.StandsDelayed, evidence.StandsUnreached, evidence.StandsNewOnly, evidence.Unanswered, evidence.CallersSend, evidence.SaysLocked},
 		Unless: []evidence.Clue{evidence.StandsStuck},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.LateOut, Yes: inquiry.Proves, No: 0},

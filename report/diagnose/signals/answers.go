@@ -208,3 +208,17 @@ func observeSizes(c *evidence.Case, f *evidence.Facts) {
 		f.Set(evidence.BigResponses, evidence.Yes, "client", "%s", s.Text())
 	}
 }
+
+// complains reports whether a hop says itself, of most failures, that somebody behind it is
+// late, away or broken: then it is not the one that others should blame for being late.
+func complains(c *evidence.Case, h evidence.Hop) bool {
+	for _, x := range c.Heard {
+		if x.Line == nil || x.Line.Replied() || x.Of != says.Behind || x.Share < 0.5 {
+			continue
+		}
+		if index, ok := gather.Speaker(c, x.Line.Line); ok && index == h.Index {
+			return true
+		}
+	}
+	return false
+}

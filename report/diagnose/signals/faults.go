@@ -10,6 +10,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/moment"
+	"github.com/rampload/rampload/report/diagnose/passage"
 	"github.com/rampload/rampload/report/format"
 )
 
@@ -53,7 +54,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		f[evidence.AbortedAtOnce] = f[evidence.AtOnce]
 	}
 	observeHost(c, f, h)
-	observeDropped(c, f, h)
+	passage.Dropped(c, f, h)
 	observeSaid(c, f, h)
 	observeAnswers(c, f, h)
 	if h.Index == 0 {
@@ -65,7 +66,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 		f[evidence.UnreadThroughout] = f[evidence.SentUnread]
 	}
 	observeStanding(c, f, h)
-	observeUnreached(c, f, h)
+	passage.Unreached(c, f, h)
 	observeTaken(c, f, h)
 	observeReach(c, f, h)
 	observeSaidDown(c, f, h)

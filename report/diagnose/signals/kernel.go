@@ -2,14 +2,13 @@ package signals
 
 import (
 	"math"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/passage"
 	"github.com/rampload/rampload/report/diagnose/saturation"
 	"github.com/rampload/rampload/report/format"
 )
@@ -227,8 +226,7 @@ func observeHost(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	rises(evidence.AbortTimeouts, probe.AbortOnTimeout, 3, "%s connections were given up after retransmissions")
 	observeInvalid(c, f)
 	observeVanished(c, f, h)
-	observeLoss(c, f, h)
-	observeLink(c, f, h)
+	passage.Loss(c, f, h)
 	observeConntrack(c, f)
 	busiest := math.NaN()
 	for _, r := range c.Run.Resources {
@@ -334,76 +332,4 @@ func observeConntrack(c *evidence.Case, f *evidence.Facts) {
 		}
 	}
 	f.Set(evidence.ConntrackFull, evidence.When(most, 0.8, 0.97), "probe of "+src, "the connection table was at most %s full", format.Percent(most))
-}
-
-// observeLink asks whether network interfaces on the way began to drop packets just
-// when the faults began.
-func observeLink(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	begin := c.At
-	if c.Onset.Status == evidence.Found {
-		begin -= max(0, c.Onset.EventDelay) // what waited had been lost before it failed
-	}
-	for _, r := range c.Run.Resources {
-		m := r.Metric
-		if m.Name != probe.NICDrops && m.Name != probe.QdiscDrops || r.Counter == nil || m.Instance == "lo" ||
-			m.Host != evidence.LocalHost && !c.Run.SpeaksFor(m, h) && !slices.Contains(c.Routers, m.Host) && !passesOn(c, m.Host) {
-			continue
-		}
-		if n := r.Counter.Between(begin-1, c.At+2); n >= 3 && r.Counter.Between(0, begin-1) == 0 {
-			f.SetAt(evidence.LinkDropped, evidence.Yes, c.At, "kernel counters of "+m.Host, "a network interface of %s dropped %s, none before", m.Host, format.Counted(n, "packet"))
-			return
-		}
-	}
-}
-
-// passesOn reports whether a host that the profile names for the target is none of those that
-// serve it: packets between these may pass there.
-func passesOn(c *evidence.Case, host string) bool {
-	return slices.Contains(c.Target.Info.Hosts, host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(host) })
-}
-
-// observeLoss reads the counters of retransmissions.
-func observeLoss(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	src := "kernel counters"
-	begin := c.At - max(0, c.Onset.EventDelay)
-	total := func(name string, until float64) (n float64, early float64, ok bool) {
-		for _, r := range c.Run.Resources {
-			if r.Metric.Name == name && r.Counter != nil && r.Metric.Process == "" && (c.Run.SpeaksFor(r.Metric, h) || h.Index == 0 && c.Run.SpeaksFor(r.Metric, evidence.Hop{Host: evidence.LocalHost}) && !c.Shares(evidence.LocalHost)) {
-				n += r.Counter.Total
-				early += r.Counter.Between(0, until)
-				ok = true
-			}
-		}
-		return n, early, ok
-	}
-	segments, early, ok := total(probe.RetransSegs, c.Run.Duration()/3)
-	if !ok {
-		return
-	}
-	requests := c.Target.Total.Attempts
-	if timeout := c.Run.Log.Header.Generator.Timeout; f[evidence.DialTimeouts].Is == evidence.Yes && timeout > 0 && timeout <= time.Second && segments < 20 {
-		return // given up before the first SYN was sent again
-	}
-	many := segments >= 20 && segments >= 0.002*requests
-	syns, _, synsKnown := total(probe.SynRetrans, begin)
-	// They begin with the failures, or before: what is sent again comes late at first.
-	since := 0.0
-	for since < c.Run.Duration() {
-		if _, n, _ := total(probe.RetransSegs, since+1); n >= 0.05*segments {
-			break
-		}
-		since++
-	}
-	// At a load that was borne before it is no queue that overflows.
-	if c.Onset.Status == evidence.Found && many && since >= 4 && since <= c.At+2 && segments-syns >= 0.5*segments && c.Run.LoadAt(since) <= 1.05*c.Run.LoadAt(since-4) {
-		f.SetAt(evidence.RetransBegan, evidence.Yes, since, src, "%s segments were retransmitted, nearly none of them before %s, at the same load", format.Number(segments), format.Seconds(since))
-	} else {
-		f.Set(evidence.RetransAlways, evidence.IsTrue(many && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
-	}
-	if lost, _, ok := total(probe.LostRetransmit, begin); ok && segments >= 20 {
-		f.Set(evidence.LostRetransmits, evidence.When(lost/segments, 0.1, 0.4), src, "%s of %s retransmissions were lost too", format.Number(lost), format.Number(segments))
-	}
-	if synsKnown && segments >= 10 {
-		f.Set(evidence.SynsLost, evidence.When(syns/segments, 0.3, 0.8), src, "%s of %s retransmissions were SYNs", format.Number(syns), format.Number(segments))
-	}
 }

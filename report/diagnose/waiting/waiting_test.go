@@ -113,6 +113,21 @@ func (w *incident) instance(host string, pid int32, addr string) {
 	w.peer(host, "api", "10.0.0.4:5432", asked{connections: 2, oldest: 0.01}, asked{connections: 2, awaiting: 2, oldest: 0.01})
 }
 
+// answers is a service with requests out to the database, which owes so many, and has so many
+// answers to send again.
+func answers(out, owed, resent float64) *incident {
+	w := locked()
+	w.change("api", probe.RequestsUnread, 0)
+	w.change("api", probe.PeerConnections, out)
+	w.change("api", probe.Awaiting, out)
+	w.change("db", probe.Owed, owed)
+	if owed == 0 {
+		w.change("db", probe.OwedOldest, 0)
+	}
+	w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, resent)
+	return w
+}
+
 // held is a service that has read 9 requests, which get older, and has connections to the
 // database on which nothing is out; it asked 80 times a second before.
 func held(connections, asks float64) *incident {
@@ -160,31 +175,9 @@ func TestFollow(t *testing.T) {
 			w.put("api", "api", probe.ThreadsHeld, probe.HeldOutput, 20, 0, 1)
 			return w
 		}, "api", report.StandsInside},
-		{"connections to the database look as if requests were out on them, and it owes nobody, and has nothing to send again", func() *incident {
-			w := locked()
-			w.change("api", probe.RequestsUnread, 0)
-			w.change("db", probe.Owed, 0)
-			w.change("db", probe.OwedOldest, 0)
-			w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, 0)
-			return w
-		}, "api", report.StandsInside},
-		{"the database has a few of them, and its answers are sent again", func() *incident {
-			w := locked()
-			w.change("api", probe.RequestsUnread, 0)
-			w.change("api", probe.PeerConnections, 12)
-			w.change("api", probe.Awaiting, 12)
-			w.change("db", probe.Owed, 1)
-			w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, 1)
-			return w
-		}, "api", report.StandsNetwork},
-		{"its answers are sent again", func() *incident {
-			w := locked()
-			w.change("api", probe.RequestsUnread, 0)
-			w.change("db", probe.Owed, 0)
-			w.change("db", probe.OwedOldest, 0)
-			w.put("db", "postgres", probe.AnswersResent, "*:5432", 0, 0, 2)
-			return w
-		}, "api", report.StandsNetwork},
+		{"connections to the database look as if requests were out on them, and it owes nobody, and has nothing to send again", func() *incident { return answers(2, 0, 0) }, "api", report.StandsInside},
+		{"its answers are sent again", func() *incident { return answers(2, 0, 2) }, "api", report.StandsNetwork},
+		{"the database has a few of them, and its answers are sent again", func() *incident { return answers(12, 1, 1) }, "api", report.StandsNetwork},
 		{"one connection rests, and nobody knows of how many", func() *incident { return held(1, 0) }, "api", report.StandsInside},
 		{"packets to the database are under way for most of that time", func() *incident {
 			w := locked()

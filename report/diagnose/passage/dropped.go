@@ -1,4 +1,6 @@
-package signals
+// Package passage asks what got through between the hops of a run: what kernels on the way
+// dropped or refused, what was sent again, and what did not come up. It names no cause.
+package passage
 
 import (
 	"math"
@@ -15,10 +17,10 @@ import (
 // leastVanished is the number of packets below which nothing is concluded from them.
 const leastVanished = 3
 
-// observeDropped reads the kernels' own account of what they dropped and rejected,
+// Dropped reads the kernels' own account of what they dropped and rejected,
 // held against the failures that it would explain: one rule for another service, or
 // a handful of packets among many failures, is no answer.
-func observeDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+func Dropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeWaits(c, f, h)
 	all, waited := []kernels.Dropped(nil), 0.0
 	if h.Index == 0 {
@@ -53,7 +55,7 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 	own := func(v kernels.Dropped) bool { return h.Has(v.Host) }
 	tell(evidence.FilterDropped, waited, kernels.Dropped.Filtered)
 	// Where the table has room, what cannot be entered has no port to be translated to.
-	noPort := func(v kernels.Dropped) bool { return v.NotEntered() && hadRoom(c, v.Host) }
+	noPort := func(v kernels.Dropped) bool { return v.NotEntered() && tracking(c, v.Host) < 0.9 }
 	tell(evidence.TrackingDropped, waited, func(v kernels.Dropped) bool { return v.TableFull() && !noPort(v) })
 	tell(evidence.InsertFailed, waited, noPort)
 	tell(evidence.Unanswered, waited, kernels.Dropped.NoNeighbor)
@@ -73,18 +75,16 @@ func tellDropped(c *evidence.Case, f *evidence.Facts, h evidence.Hop, all []kern
 	tell(evidence.HostRejected, ended, func(v kernels.Dropped) bool { return v.Rejected && own(v) })
 }
 
-// hadRoom reports whether the connection table of a host was seen never to be nearly full.
-func hadRoom(c *evidence.Case, host string) bool {
-	seen := false
+// tracking is how full the connection table of a host was at most, as a share; NaN where it
+// was not read.
+func tracking(c *evidence.Case, host string) float64 {
+	most := math.NaN()
 	for _, r := range c.Run.Resources {
-		if r.Metric.Name == probe.Conntrack && r.Metric.Host == host {
-			if !(r.Most < 0.9) {
-				return false
-			}
-			seen = true
+		if r.Metric.Name == probe.Conntrack && r.Metric.Host == host && !(r.Most < most) {
+			most = r.Most
 		}
 	}
-	return seen
+	return most
 }
 
 // What a wait for the process is called late, and in time, in seconds. Between them it

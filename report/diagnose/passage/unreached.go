@@ -1,4 +1,4 @@
-package signals
+package passage
 
 import (
 	"slices"
@@ -7,14 +7,13 @@ import (
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
-	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/format"
 )
 
-// observeUnreached reads what lies between a hop and the one before it, where that one says
+// Unreached reads what lies between a hop and the one before it, where that one says
 // that connections do not come up: the status that it answers is its own word for that, and
 // says nothing of who else answered.
-func observeUnreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+func Unreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	said := f[evidence.SaysUnreached].Is == evidence.Yes || f[evidence.Unanswered].Is == evidence.Yes
 	stands := f[evidence.StandsUnreached].Is == evidence.Yes || f[evidence.StandsBetween].Is == evidence.Yes || f[evidence.StandsNewOnly].Is == evidence.Yes
 	if said && h.Index > 0 {
@@ -73,30 +72,12 @@ func observeInsertFailed(c *evidence.Case, f *evidence.Facts) {
 		if evidence.ServesOther(c, x.Name) {
 			continue
 		}
-		full := false
-		for _, r := range c.Run.Resources {
-			full = full || r.Metric.Name == probe.Conntrack && r.Metric.Host == x.Name && r.Most >= 0.9
-		}
 		p := gather.PerRequest(c, x.Name, probe.ConntrackInsertFail)
-		if full || !p.Known() || p.Failed < gather.MostTimes || p.Failed-2*p.ErrFail < gather.Seldom || p.Failed < 2*p.Ok {
+		if tracking(c, x.Name) >= 0.9 || !p.Known() || p.Failed < gather.MostTimes || p.Failed-2*p.ErrFail < gather.Seldom || p.Failed < 2*p.Ok {
 			continue
 		}
 		f.Set(evidence.InsertFailed, evidence.Yes, "kernel counters of "+x.Name,
 			"connection tracking of %s had room, and refused %.1f new connections for each failed request: it had no port to translate them to", x.Name, p.Failed)
 		return
 	}
-}
-
-// complains reports whether a hop says itself, of most failures, that somebody behind it is
-// late, away or broken: then it is not the one that others should blame for being late.
-func complains(c *evidence.Case, h evidence.Hop) bool {
-	for _, x := range c.Heard {
-		if x.Line == nil || x.Line.Replied() || x.Of != says.Behind || x.Share < 0.5 {
-			continue
-		}
-		if index, ok := gather.Speaker(c, x.Line.Line); ok && index == h.Index {
-			return true
-		}
-	}
-	return false
 }
