@@ -2,6 +2,7 @@ package rst
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -52,7 +53,13 @@ func openPrograms(opts TraceOptions, hosts []placed) (*bpf.Programs, error) {
 	return bpf.Open(o)
 }
 
-func (r *programReader) missing() []*probe.Unsupported { return r.programs.Missing() }
+func (r *programReader) missing() []*probe.Unsupported {
+	out := slices.Clone(r.programs.Missing())
+	if n, err := r.programs.Strays(); err == nil && n > 0 {
+		out = append(out, &probe.Unsupported{What: "resets that no socket sent, of ports that nobody watches", Reason: fmt.Sprintf("%d were more than are told in a second", n)})
+	}
+	return out
+}
 
 func (r *programReader) close() { r.programs.Close() }
 

@@ -2,8 +2,10 @@ package rst
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,10 +23,11 @@ func TestStormOfOthers(t *testing.T) {
 	l := n.server.listen(t, netip.MustParseAddr("127.0.0.1"))
 	serve(t, l, abort)
 	to := addrPort(l.Addr())
-	w := watchAll(t, NewTrace(TraceOptions{
+	trace := NewTrace(TraceOptions{
 		Clock: probe.NewClock(time.Now()), Ports: []uint16{to.Port()}, MaxPerSecond: perSecond,
 		Hosts: []Host{{Name: "client", Netns: n.client.path}, {Name: "server", Netns: n.server.path}},
-	}))
+	})
+	w := watchAll(t, trace)
 	storm := func() {
 		n.router.do(t, func() error {
 			for range refused / own {
@@ -51,6 +54,9 @@ func TestStormOfOthers(t *testing.T) {
 		case e.Kind == probe.RSTReceived && e.Remote.Port() == to.Port():
 			received += max(e.Count, 1)
 		}
+	}
+	if left := fmt.Sprint(trace.Missing()); !strings.Contains(left, "of ports that nobody watches") {
+		t.Errorf("what was left out is not told: %s", left)
 	}
 	if sent != own || received != own {
 		t.Errorf("%d resets sent and %d received, want %d", sent, received, own)

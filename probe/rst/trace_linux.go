@@ -108,6 +108,9 @@ func (t *Trace) watch(ctx context.Context, emit func(probe.Event)) error {
 			emit(probe.Event{Kind: probe.Lost, At: t.opts.Clock.Now(), Source: t.source, Host: t.source.Host, Count: lost})
 		}
 		t.state.read(time.Duration(threadCPU() - used))
+		if done {
+			t.state.lacks(append(missing, from.missing()...))
+		}
 		if err != nil || done {
 			return err
 		}

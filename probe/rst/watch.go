@@ -34,7 +34,9 @@ type TraceOptions struct {
 	BufferKB int
 	// MaxPerSecond bounds the resets that are reported one by one; 0: 1,500.
 	// Those beyond are counted together: see [probe.Event].Count. In a storm, with four
-	// times as many and more, an eighth of it is, and all others are counted.
+	// times as many and more, an eighth of it is, and all others are counted. Of those that no
+	// socket sent, with ports that nobody watches, others than these are left out: Missing
+	// says how many.
 	MaxPerSecond int
 	// WithoutStates leaves the sock:inet_sock_set_state tracepoint off. Then
 	// RSTReceived events carry no State, and a refused SYN looks like a reset.

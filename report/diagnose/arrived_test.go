@@ -46,6 +46,7 @@ func TestArrived(t *testing.T) {
 				}
 				w.fails(gatewayTimeout)
 			},
+			first:   "lock-contention",
 			unsaid:  []string{"upstream-deadlock"},
 			refused: []string{"upstream-threads", "upstream-pool-exhausted"},
 		},
@@ -83,6 +84,7 @@ func TestArrived(t *testing.T) {
 				w.seriesOf(probe.Metric{Host: "db-1", Name: probe.SynRecv}, math.NaN(), func(t float64) float64 { return 80 * min(1, max(0, t-w.at)) })
 				w.seriesOf(probe.Metric{Host: "router", Name: probe.QdiscDrops, Instance: "eth0"}, math.NaN(), func(t float64) float64 { return 2000 * max(0, t-w.at) })
 			},
+			first:   "path-delay",
 			unsaid:  []string{"address-unreachable", "upstream-connection-limit"},
 			refused: []string{"network-outage", "silent-firewall"},
 		},
@@ -140,6 +142,19 @@ func TestArrived(t *testing.T) {
 			refused: []string{"upstream-pool-exhausted", "path-rate-limit", "slow-dependency"},
 		},
 		{
+			name: "segments are sent again from one moment of a slow ramp on: a queue may overflow, and no load was borne before",
+			make: func(w chained) {
+				w.from, w.to = 20, 180
+				w.threeHops("haproxy", "api", "postgres")
+				w.fails(answered(504, 1.5))
+				for _, host := range []string{serverHost, "api-1"} {
+					w.seriesOf(probe.Metric{Host: host, Name: probe.RetransSegs}, math.NaN(), func(t float64) float64 { return 40 * max(0, t-w.at) })
+					w.seriesOf(probe.Metric{Host: host, Name: probe.SynRetrans}, math.NaN(), func(t float64) float64 { return 4 * max(0, t-w.at) })
+				}
+			},
+			unsaid: []string{"packet-loss"},
+		},
+		{
 			name: "an outside service that nobody watches answers each failed request with 429, and who asks it answers 502 without a reason",
 			make: func(w chained) {
 				w.log.Header.Targets[0].Hosts = []string{serverHost, "api-1"}
@@ -162,6 +177,7 @@ func TestArrived(t *testing.T) {
 				w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {0, 0}, {0, 0}})
 				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
 			},
+			first:   "disk-full",
 			refused: []string{"deny-rule"},
 		},
 		{

@@ -55,6 +55,7 @@ type between struct {
 	make    func(w chained)
 	refused []string // never claimed
 	unsaid  []string // not even candidates
+	first   string   // claimed, or the likeliest
 	want    string
 	host    string
 	tier    string
@@ -70,6 +71,9 @@ func (test between) judge(t *testing.T) {
 			if slices.Contains(test.unsaid, g.Cause) {
 				t.Errorf("seed %d: says %s (%.2f): %s", seed, g.Cause, g.Confidence, g.Summary)
 			}
+		}
+		if test.first != "" && f.Cause != test.first {
+			t.Errorf("seed %d: %s first (%.2f), want %s: %s\n%s", seed, f.Cause, f.Confidence, test.first, f.Summary, strings.Join(evidence(f), "\n"))
 		}
 		if f.Verdict == diagnose.Explains && slices.Contains(test.refused, f.Cause) {
 			t.Errorf("seed %d: claims %s (%.2f): %s\n%s", seed, f.Cause, f.Confidence, f.Summary, strings.Join(evidence(f), "\n"))

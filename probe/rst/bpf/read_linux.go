@@ -259,18 +259,35 @@ func (programs *Programs) Lost() (uint64, error) {
 			total += stats.RecursionMisses
 		}
 	}
-	for i := range uint32(4) {
-		var cpus []uint64
-		if err := programs.maps["lost"].Lookup(i, &cpus); err != nil {
-			return 0, fmt.Errorf("read losses of the kernel: %w", err)
+	for i := range uint32(lostStrays) {
+		n, err := programs.losses(i)
+		if err != nil {
+			return 0, err
 		}
-		for _, n := range cpus {
-			total += n
-		}
+		total += n
 	}
 	n := total - programs.told
 	programs.told = total
 	return n, nil
+}
+
+// lostStrays is the place of strays among what was lost (LOST_STRAYS).
+const lostStrays = 4
+
+// Strays returns how many resets that no socket sent, and whose ports nobody watches, were
+// left out because there were more than PerSecond of them in a second.
+func (programs *Programs) Strays() (uint64, error) { return programs.losses(lostStrays) }
+
+// losses returns how many events of a kind were lost on all processors.
+func (programs *Programs) losses(kind uint32) (total uint64, err error) {
+	var cpus []uint64
+	if err := programs.maps["lost"].Lookup(kind, &cpus); err != nil {
+		return 0, fmt.Errorf("read losses of the kernel: %w", err)
+	}
+	for _, n := range cpus {
+		total += n
+	}
+	return total, nil
 }
 
 func addrPort(family uint16, raw [16]uint8, port uint16) netip.AddrPort {

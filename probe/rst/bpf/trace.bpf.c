@@ -106,7 +106,7 @@ struct {
 	__type(value, struct allowance);
 } allowances SEC(".maps");
 
-enum { LOST_RESETS, LOST_DROPS, LOST_RETRANSMITS, LOST_WAITS, LOSSES };
+enum { LOST_RESETS, LOST_DROPS, LOST_RETRANSMITS, LOST_WAITS, LOST_STRAYS, LOSSES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -633,7 +633,9 @@ static __always_inline void tell_sent(void *ctx, struct room *r, struct sock *sk
 	if (!wanted_namespace(e->netns))
 		return;
 	if (!afford(stray ? STRAY : SENT)) {
-		if (!stray) // one without a port to go by is nobody's
+		if (stray)
+			lose(LOST_STRAYS);
+		else
 			fold(r);
 		return;
 	}

@@ -10,6 +10,7 @@ import (
 func markedDown() inquiry.Rule {
 	r := outOfUse("marked-down")
 	r.Leg = inquiry.Proxy
+	r.Never = append(r.Never, evidence.OwnError) // that it has nobody to ask is a 502, 503 or 504
 	r.Says = "it has marked what stands behind it as down and answers for it, though that lives and takes connections: it does not try"
 	r.Advice = func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 		return []string{

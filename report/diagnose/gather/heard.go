@@ -111,16 +111,14 @@ func speakForWithheld(c *evidence.Case) {
 	}
 	withheld := c.Heard[i]
 	why := func(h evidence.Heard) bool {
-		switch h.Meaning {
-		case says.None, says.Withheld, says.Reset, says.Closed:
-			return false // that it ended says no more than that it was not tried
-		}
-		return h.Line != nil && h.Line.First >= withheld.Line.First-before && h.Line.First <= withheld.Line.First+after
+		return h.Line != nil && (h.Meaning.Reason() || h.Meaning == says.Starting) && h.Line.First >= withheld.Line.First-before && h.Line.First <= withheld.Line.First+after
 	}
 	if !slices.ContainsFunc(c.Heard, why) {
 		return
 	}
-	c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { return h.Line != nil && h.Meaning == says.Closed })
+	c.Heard = slices.DeleteFunc(c.Heard, func(h evidence.Heard) bool { // that their connection ended follows from it
+		return h.Line != nil && h.Meaning == says.Closed && h.Of == says.Behind && h.Share >= 0.5
+	})
 	for k := range c.Heard {
 		if h := &c.Heard[k]; why(*h) {
 			h.Share = max(h.Share, withheld.Share)
@@ -324,7 +322,8 @@ func oneInstance(c *evidence.Case) string {
 // connections that it simply closed. Where its lines bear no ids, those with an error of a
 // gateway are of failed ones.
 func namedServer(c *evidence.Case, j *spoken.Joined) (all float64, one bool) {
-	ofFailed := func(o *spoken.Joined) bool { return o.By == "id" || o.Status >= 502 && o.Status <= 504 }
+	ids := slices.ContainsFunc(c.Spoken, func(o spoken.Joined) bool { return o.By == "id" && o.Service == j.Service && o.Host == j.Host })
+	ofFailed := func(o *spoken.Joined) bool { return o.By == "id" || !ids && o.Status >= 502 && o.Status <= 504 }
 	if j.Format != "haproxy" || !ofFailed(j) || j.Peer.IsZero() {
 		return 0, false
 	}

@@ -59,9 +59,12 @@ func observeResent(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	first := countersOf(c, h, probe.SynRetrans)
 	syns := sumOf(first)
 	// They begin with the failures, or before: what is sent again comes late at first.
-	since := float64(sort.Search(int(c.Run.Duration()), func(s int) bool { return sumUntil(resent, float64(s+1)) >= 0.05*segments }))
+	since := 0.0
+	if many {
+		since = float64(sort.Search(int(c.Run.Duration()), func(s int) bool { return sumUntil(resent, float64(s+1)) >= 0.05*segments }))
+	}
 	// At a load that was borne before it is no queue that overflows.
-	if c.Onset.Status == evidence.Found && many && since >= 4 && since <= c.At+2 && segments-syns >= 0.5*segments && c.Run.LoadAt(since) <= 1.05*c.Run.LoadAt(since-4) {
+	if c.Onset.Status == evidence.Found && many && since >= 4 && since <= c.At+2 && segments-syns >= 0.5*segments && c.Run.LoadAt(since) <= 1.03*c.Run.LoadAt(0.75*since) {
 		f.SetAt(evidence.RetransBegan, evidence.Yes, since, src, "%s segments were retransmitted, nearly none of them before %s, at the same load", format.Number(segments), format.Seconds(since))
 	} else {
 		f.Set(evidence.RetransAlways, evidence.IsTrue(many && early >= 0.05*segments), src, "%s segments were retransmitted, %s of them in the first third of the load", format.Number(segments), format.Number(early))
@@ -87,15 +90,20 @@ func observeLink(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			m.Host != evidence.LocalHost && !c.Run.SpeaksFor(m, h) && !slices.Contains(c.Routers, m.Host) && !passesOn(c, m.Host) {
 			continue
 		}
-		if n := r.Counter.Between(begin-1, c.At+2); n >= 3 && r.Counter.Between(0, begin-1) == 0 {
-			f.SetAt(evidence.LinkDropped, evidence.Yes, c.At, "kernel counters of "+m.Host, "a network interface of %s dropped %s, none before", m.Host, format.Counted(n, "packet"))
+		what := "a network interface"
+		if m.Name == probe.QdiscDrops {
+			what = "the queue before a network interface"
+		}
+		if n := r.Counter.Between(begin-1, c.At+2); n >= 3 && begin >= 3 && r.Counter.Between(0, begin-1) == 0 {
+			f.SetAt(evidence.LinkDropped, evidence.Yes, c.At, "kernel counters of "+m.Host, "%s of %s dropped %s, none before", what, m.Host, format.Counted(n, "packet"))
 			return
 		}
 	}
 }
 
 // passesOn reports whether a host that the profile names for the target is none of those that
-// serve it: packets between these may pass there.
+// serve it, and runs nothing that is watched: packets between these may pass there.
 func passesOn(c *evidence.Case, host string) bool {
-	return slices.Contains(c.Target.Info.Hosts, host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(host) })
+	runs := slices.ContainsFunc(c.Run.Resources, func(r *evidence.Resource) bool { return r.Metric.Host == host && r.Metric.PID != 0 })
+	return !runs && slices.Contains(c.Target.Info.Hosts, host) && !slices.ContainsFunc(c.Hops, func(h evidence.Hop) bool { return h.Has(host) })
 }

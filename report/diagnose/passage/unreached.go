@@ -39,7 +39,7 @@ func Unreached(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 func observeHalfOpen(c *evidence.Case, f *evidence.Facts) {
 	const few = 3
 	w := c.Way
-	if w == nil || w.Culprit == nil || w.Culprit.To == nil {
+	if w == nil || w.Culprit == nil || w.Culprit.To == nil || !(w.Culprit.To.Connecting >= 1) {
 		return
 	}
 	for _, r := range c.Run.Resources {
@@ -56,7 +56,7 @@ func observeHalfOpen(c *evidence.Case, f *evidence.Facts) {
 				most = max(most, r.Value[i])
 			}
 		}
-		if most >= few && most >= few*before {
+		if most >= max(few, 0.2*w.Culprit.To.Connecting) && most >= few*before {
 			f.SetAt(evidence.SynsArrived, evidence.Yes, c.From, "sockets of "+m.Host, "the kernel of %s held %s meanwhile: what asked for them had come, and its answers did not get back in time",
 				m.Host, format.Counted(most, "half-open connection"))
 			return

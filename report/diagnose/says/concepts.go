@@ -123,6 +123,15 @@ func concepts(text, low string) hit {
 		if p, ok := pairs[[2]string{last[0].word, w.word}]; ok {
 			w.trouble = p
 			last[0].trouble = 0
+			if w.word == "of" && numberBefore(low, last[0].from) {
+				w.trouble = 0 // so many out of so many
+			}
+		}
+		switch {
+		case w.thing == rates && quantities[last[0].word]:
+			w.thing = noThing // how often something happens, and not how often it may be asked for
+		case w.trouble == open && last[0].word == "from":
+			w.trouble = 0 // it was, and is no more
 		}
 		if (last[0].trouble|last[1].trouble)&denied != 0 && w.trouble&denied == 0 {
 			w.trouble = 0
@@ -180,6 +189,16 @@ func wrongWith(t thing, wrong trouble, behind bool) bool {
 		return wrong&missing != 0
 	}
 	return false
+}
+
+// quantities are what has a rate without anybody limiting it.
+var quantities = map[string]bool{"error": true, "errors": true, "failure": true, "failures": true, "loss": true, "hit": true, "miss": true, "success": true, "sample": true, "sampling": true, "call": true, "slow": true}
+
+// numberBefore reports whether a number stands right before a place in a text.
+func numberBefore(low string, at int) bool {
+	for at--; at >= 0 && low[at] == ' '; at-- {
+	}
+	return at >= 0 && low[at] >= '0' && low[at] <= '9'
 }
 
 // set reports whether a word ends the name of a setting or a counter: a value follows.

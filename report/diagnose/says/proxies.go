@@ -1,5 +1,10 @@
 package says
 
+import (
+	"slices"
+	"strings"
+)
+
 // proxyWords are what proxies and caches say in words that the vocabulary does not have.
 var proxyWords = []wording{
 	{Refused, Behind, []string{"fetcherror: no backend connection", "backend … connection failed (111", "fetcherror: backend … : fail errno 111"}},
@@ -29,4 +34,14 @@ var proxyNames = []naming{
 	{Credentials, Writer, "jwt_authn_access_denied ERR_CACHE_ACCESS_DENIED"},
 	{Large, Writer, "request_payload_too_large request_headers_too_large ERR_TOO_BIG EntityTooLarge MaxMessageLengthExceeded RequestEntityTooLarge"},
 	{BadAnswer, Writer, "upstream_codec_error ERR_INVALID_RESP"},
+}
+
+// badChecks is how proxies say that they take a server out for what it answered to a check.
+var badChecks = []string{"reason: layer7 wrong status", "reason: layer7 invalid response", "failed active health check", "unhealthy status code"}
+
+// BadCheck reports whether a text says that a server was taken out for what it answered to a
+// check: it was reached, and was there to answer.
+func BadCheck(text string) bool {
+	low := strings.ToLower(text)
+	return slices.ContainsFunc(badChecks, func(p string) bool { return strings.Contains(low, p) })
 }

@@ -112,17 +112,17 @@ func Read(text string) (s Statement, ok bool) {
 // not known. That time was over says the same as the waiting.
 func (x *index) inner(text, low string, from int) hit {
 	begin := strings.LastIndex(low[from:], "caused by")
-	want := reason
+	want := Meaning.Reason
 	if begin >= 0 {
-		want = func(m Meaning) bool { return reason(m) || m == NoConnect || m == Starting }
+		want = func(m Meaning) bool { return m.Reason() || m == NoConnect || m == Starting }
 	} else if begin = strings.Index(low[from:], ": "); begin < 0 {
 		return hit{rank: noRank}
 	}
 	return x.find(text[from+begin:], low[from+begin:], want)
 }
 
-// reason reports whether a meaning says why something could not be made.
-func reason(m Meaning) bool {
+// Reason reports whether a meaning says why a connection or a session could not be made.
+func (m Meaning) Reason() bool {
 	switch m {
 	case Refused, NoRoute, Name, Certificate, Mismatch, Files, Ports, Disk, Memory, Credentials, Connections:
 		return true

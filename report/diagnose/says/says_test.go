@@ -97,6 +97,8 @@ func TestReadNothing(t *testing.T) {
 		"", "ok", `{"status":"created","id":42}`, "GET /orders/42 HTTP/1.1", "<h1>Not Found</h1>", "404 page not found", "500 Internal Server Error", "Internal Server Error",
 		"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx/1.22.1</center></body></html>",
 		"listening on 0.0.0.0:8080", "checkpoint starting: time", "Booting worker with pid: 4711",
+		"sync failed for 1205 (users)", "wrote 1048 (files)", "using 12 out of 64 workers", "5 out of 10 connections in use", "error rate exceeded 5% in the last minute",
+		"CircuitBreaker 'backendA' exceeded failure rate threshold. Current failure rate: 60.0", "circuit breaker changed state from OPEN to CLOSED",
 	} {
 		if s, ok := Read(text); ok {
 			t.Errorf("%q: %s by %q", text, s.Meaning, s.Phrase)

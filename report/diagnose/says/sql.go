@@ -199,7 +199,7 @@ func mysqlNumber(low string, t token, n int, one, two string) (coded, bool) {
 	}
 	state := len(rest) >= 8 && rest[0] == ' ' && rest[1] == '(' && rest[7] == ')' && tokenByte(rest[2]) && tokenByte(rest[6])
 	switch {
-	case state && (one == "" || one == "error" || one == "code"), state && !strings.ContainsAny(rest[2:7], "gjkmqtvwz"):
+	case state && (one == "" || one == "error" || one == "code"), state && !strings.ContainsAny(rest[2:7], "gjkmqtvwz") && digits(rest[2:7]) >= 2:
 	case one == "error" && (first == ':' || first == ',' || two == "general" || two == "sql" || two == "mysql") && last != '.':
 	case one == "errno", one == "error_code", one == "code" && two == "error", one == "mysql":
 	case last == '[' && first == ']' && strings.Contains(low, "sqlstate"):
@@ -238,4 +238,14 @@ func sqlNames() []naming {
 		}
 	}
 	return out
+}
+
+// digits counts those of a text: a state of SQL has at least two, a word has none.
+func digits(s string) (n int) {
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
 }

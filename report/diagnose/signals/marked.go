@@ -1,17 +1,11 @@
 package signals
 
 import (
-	"strings"
-
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/says"
 )
-
-// checkFailed is how HAProxy begins the reason for which it takes a server out, where the
-// server took the connection of a check and answered it badly or late.
-const checkFailed = "is DOWN, reason: Layer7"
 
 // observeSaidDown asks whether a proxy says that it had no server for failed requests, and
 // that it took the servers out for what they answered to its checks, while none of them
@@ -33,7 +27,7 @@ func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		switch {
 		case x.Line.By == "id" && x.Share >= 0.5:
 			refused = x
-		case strings.Contains(x.Line.Text, checkFailed):
+		case says.BadCheck(x.Line.Text):
 			check = x
 		}
 	}

@@ -56,7 +56,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		text += fmt.Sprintf(", with %s to %s, of which hardly one is in use: requests inside may wait for one that others hold", format.Counted(b.Connections, "connection"), b.Hop.Place())
 	}
 	f.SetAt(x, evidence.Yes, c.Way.From, src, "%s", text)
-	if (x == evidence.StandsInside || x == evidence.StandsStuck) && gather.LocksUnsaid(h.Process()) {
+	if (x == evidence.StandsInside || x == evidence.StandsStuck) && gather.LocksUnsaid(h.Process()) && s.Now.Processor < 0.1 && !(s.Now.Running >= 1) {
 		f.SetAt(evidence.StoreStands, evidence.Yes, c.Way.From, src, "%s", text)
 	}
 	// Held by something outside, whoever else it looks like: a thread is enough where one does
@@ -111,14 +111,14 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 // observeEntry asks whether packets between the client and the first hop are under way for
 // long, while hardly any request stands behind it.
 func observeEntry(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
-	if h.Index > 0 || c.Way == nil || !c.Way.Entry.Delayed() {
+	if h.Index > 0 || c.Way == nil || !gather.RequestsWaited(c) || !c.Way.Delayed(&c.Way.Entry) {
 		return
 	}
-	b := c.Way.Entry
-	out, open := words.Finite(b.Requests, 0)+words.Finite(b.Connecting, 0), words.Finite(c.Way.Steps[0].Now.Open(), 0)
-	if out < 1 || open >= 0.5*out {
-		return // it has them
+	b, open := c.Way.Entry, c.Way.Steps[0].Now.Open()
+	if math.IsNaN(open) {
+		return // what it had was not read
 	}
+	out := words.Finite(b.Requests, 0) + words.Finite(b.Connecting, 0)
 	f.SetAt(evidence.StandsDelayed, evidence.Yes, c.Way.From, "sockets", "%s are out to %s, which has %s of them: packets there and back are under way for %s (%s before)",
 		format.Counted(out, "request"), b.Hop.Place(), format.Number(open), format.Seconds(b.RoundTrip), format.Seconds(b.RoundTripBefore))
 }
@@ -223,7 +223,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.PoolRests, true
 	case x == evidence.StandsPooled && proxy:
 		return evidence.ProxyPooled, true
-	case x == evidence.StandsBetween && s.To.Delayed():
+	case x == evidence.StandsBetween && c.Way.Delayed(s.To):
 		return evidence.StandsDelayed, true
 	case x == evidence.StandsBetween && s.To.Unreached():
 		return evidence.StandsUnreached, true

@@ -25,10 +25,18 @@ func (b *Behind) PartlyUnreached() bool {
 		b.Oldest <= asQuick*b.OldestBefore && b.Median <= asQuick*b.MedianBefore
 }
 
-// Delayed reports whether it is the way to the next hop that takes long: packets are under
-// way for much longer than before, and for a good part of the time that requests are out.
-// Kernels answer for themselves, up to 200 ms late, whatever their processes do.
-func (b *Behind) Delayed() bool {
+// Delayed reports whether it is the way to a hop that takes long: packets are under way for
+// much longer than before, and for a good part of the time that requests are out, and the hop
+// has not got most of these. Kernels answer for themselves, up to 200 ms late, whatever their
+// processes do; one that gets no processor answers late, and has the requests.
+func (w *Way) Delayed(b *Behind) bool {
+	out := finite(b.Requests) + finite(b.Connecting)
+	next := w.step(b.Hop)
+	return out >= 1 && b.late() && !(next != nil && next.Now.Open() >= mostOf*out)
+}
+
+// late reports whether packets to the next hop are under way for long.
+func (b *Behind) late() bool {
 	const late, times, part = 0.25, 5, 0.25
 	return b.RoundTrip >= late && b.RoundTrip >= times*b.RoundTripBefore && b.RoundTrip >= part*b.Median
 }
@@ -37,13 +45,13 @@ func (b *Behind) Delayed() bool {
 // up have, where its accept queue is not empty: it may have no room.
 func (s *Step) arrived(b *Behind) bool {
 	out := finite(b.Requests) + finite(b.Connecting)
-	if b.Connecting >= mostOf*out && !(s.Now.NotAccepted >= 1) {
+	if b.Connecting >= 1 && b.Connecting >= mostOf*out && !(s.Now.NotAccepted >= 1) {
 		return false
 	}
 	switch open := s.Now.Open(); {
 	case open >= math.Max(1, 0.3*out) || out < 1 && open >= 0.3*out:
 		return true
-	case b.Resent >= 1 || s.Now.Resent >= 1:
+	case b.Resent >= math.Max(1, 0.05*out) || s.Now.Resent > finite(s.Before.Resent):
 		return false // what is asked, or what is answered, is sent again
 	case open >= 1: // a few of many: those that are old are here
 		return s.Now.Oldest >= 0.5*b.Oldest

@@ -178,18 +178,30 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 }
 
 // rest takes those connections for idle that look as if a request were out on them, where the
-// other end tells better: it is watched, owes nobody, has nothing to send again, and what was
-// sent to it was acknowledged. Of protocols that send in pieces a connection at rest looks so.
+// other end tells better: it is watched, has these connections, owes nobody, has nothing to
+// send again, and what was sent to it was acknowledged. Of protocols that send in pieces a
+// connection at rest looks so, before anything fails as well.
 func (w *Way) rest() {
 	for _, s := range w.Steps {
 		for i := range s.Behind {
 			b, next := &s.Behind[i], w.step(s.Behind[i].Hop)
-			if next.Worst == nil || !(next.Now.Open() < 0.1*b.Requests) || !(next.Now.Resent < 1) || !(b.Connecting < 1) || !(b.ResentMost < 1) || b.Unread >= 1 {
+			if next.Worst == nil || b.Unread >= 1 || b.Connecting >= 1 || b.ResentMost >= 1 {
 				continue
 			}
-			b.Requests, b.WorstRequests, b.Oldest, b.Median = next.Now.Open(), 0, next.Now.Oldest, next.Now.Median
+			if next.Before.rests(b.RequestsBefore, b.ConnectionsBefore, next.Before.Resent) {
+				b.RequestsBefore, b.OldestBefore, b.MedianBefore, b.Slower = next.Before.Open(), next.Before.Oldest, next.Before.Median, math.NaN()
+			}
+			if next.Now.rests(b.Requests, b.Connections, next.Before.Resent) {
+				b.Requests, b.WorstRequests, b.Oldest, b.Median, b.Slower = next.Now.Open(), 0, next.Now.Oldest, next.Now.Median, math.NaN()
+			}
 		}
 	}
+}
+
+// rests reports whether a hop owes hardly anything of what looks out on so many connections,
+// though it has these; resent is how many answers had to be sent again before.
+func (s Stood) rests(out, connections, resent float64) bool {
+	return s.Open() < 0.1*out && s.Accepted >= allOf*connections && s.Resent <= finite(resent)
 }
 
 // Dismiss takes back what was followed: the failures are not of requests that waited.
@@ -329,7 +341,7 @@ func (w *Way) walk() {
 			break
 		}
 		next := w.step(to.Hop)
-		if to.Delayed() || next.Worst != nil && !next.arrived(to) || next.Worst == nil && (to.Unreached() || to.PartlyUnreached()) {
+		if w.Delayed(to) || next.Worst != nil && !next.arrived(to) || next.Worst == nil && (to.Unreached() || to.PartlyUnreached()) {
 			at.State = report.StandsNetwork // they are out, and have not arrived
 			break
 		}
@@ -369,7 +381,8 @@ func (w *Way) holder(at *Step) *Behind {
 	for i := range at.Behind {
 		next := w.step(at.Behind[i].Hop)
 		n := next.Now.Open()
-		if next.Worst != nil && at.Now.Open() >= few && n >= allOf*at.Now.Open() && n >= ageTimes*finite(next.Before.Open()) && next.Now.Oldest >= mostOf*at.Now.Oldest {
+		n = math.Min(n, at.Behind[i].Connections) // others may ask it, too
+		if next.Worst != nil && at.Now.Open() >= few && n >= allOf*at.Now.Open() && n >= ageTimes*next.Before.Open() && next.Now.Oldest >= mostOf*at.Now.Oldest {
 			return &at.Behind[i]
 		}
 	}

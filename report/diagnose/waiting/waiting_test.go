@@ -182,6 +182,7 @@ func TestFollow(t *testing.T) {
 		{"packets to the database are under way for most of that time", func() *incident {
 			w := locked()
 			w.put("api", "api", probe.RoundTrip, "10.0.0.4:5432", 0, 0.0004, 1.1)
+			w.change("db", probe.Owed, 0)
 			return w
 		}, "api", report.StandsNetwork},
 		{"its kernel acknowledges late, as kernels do", func() *incident {
@@ -197,6 +198,34 @@ func TestFollow(t *testing.T) {
 		{"a proxy's own sockets show few of its requests, and the next hop has them all", func() *incident {
 			w := locked()
 			w.change("web", probe.Awaiting, 20)
+			return w
+		}, "postgres", report.StandsInside},
+		{"it shows none of them", func() *incident {
+			w := locked()
+			w.change("web", probe.Awaiting, 0)
+			return w
+		}, "postgres", report.StandsInside},
+		{"packets are under way for long, and the database has what was asked: it gets no processor to acknowledge with", func() *incident {
+			w := locked()
+			w.put("api", "api", probe.RoundTrip, "10.0.0.4:5432", 0, 0.0004, 1.1)
+			w.change("db", probe.Owed, 2)
+			return w
+		}, "postgres", report.StandsInside},
+		{"connections look busy before anything fails, and the database gets slow", func() *incident {
+			w := answers(12, 12, 0)
+			w.put("db", "postgres", probe.Inbound, "*:5432", 0, 12, 12)
+			for i := range w.log.Series {
+				s := &w.log.Series[i]
+				for k, at := range s.At {
+					switch {
+					case s.Metric.Host != "api" || at >= 10*time.Second:
+					case s.Metric.Name == probe.Awaiting || s.Metric.Name == probe.PeerConnections:
+						s.Value[k] = 12
+					case s.Metric.Name == probe.AwaitingOldest || s.Metric.Name == probe.AwaitingMedian:
+						s.Value[k] = 60
+					}
+				}
+			}
 			return w
 		}, "postgres", report.StandsInside},
 		{"nothing waits", func() *incident {

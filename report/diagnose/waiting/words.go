@@ -52,7 +52,7 @@ func (s *Step) Text() string {
 		switch {
 		case to.Connecting >= 1 && to.Connecting >= finite(to.Requests):
 			head += ", " + format.Counted(to.Connecting, "connection") + " did not come up"
-		case to.Delayed():
+		case s.State == report.StandsNetwork && to.late():
 			head += fmt.Sprintf(", and packets there and back are under way for %s (%s before)", format.Seconds(to.RoundTrip), format.Seconds(to.RoundTripBefore))
 		case to.Resent >= 1:
 			head += ", " + format.Number(to.Resent) + " of them sent again and not acknowledged"

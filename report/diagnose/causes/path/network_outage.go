@@ -22,7 +22,7 @@ func networkOutage() inquiry.Rule {
 			{Clue: evidence.StandsBetween, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.EndedBeside, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // who is not reached had ended
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.SynsArrived, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // something gets through
+			{Clue: evidence.SynsArrived, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // something gets through, one way at least
 			{Clue: evidence.Unanswered, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},

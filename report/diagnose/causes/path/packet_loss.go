@@ -22,7 +22,7 @@ func packetLoss() inquiry.Rule {
 			{Clue: evidence.DroppedInPart, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.FilterDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.ReverseDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
-			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
+			{Clue: evidence.TooBigDropped, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it is sent again because it is too big
 			{Clue: evidence.QueueDropped, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.AcceptedLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.ReadLate, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
