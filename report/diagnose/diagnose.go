@@ -4,6 +4,8 @@
 package diagnose
 
 import (
+	"slices"
+
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/generator"
@@ -42,7 +44,17 @@ type Options struct {
 // AnalyzeWith is Analyze with other rules.
 func AnalyzeWith(log *runlog.Log, o Options) Result {
 	a := evidence.NewRun(log)
-	out := Result{Generator: generator.State(a)}
+	out, cases := analyze(a, generator.State(a), o)
+	if g := out.Generator; g.Limited && len(cases) > 0 && !slices.ContainsFunc(cases, judged) {
+		borne, sooner := analyze(evidence.NewRun(log.Until(g.At)), g, o)
+		out = joined(out, borne, sooner)
+	}
+	return out
+}
+
+// analyze draws the conclusions of a run that a generator sent so.
+func analyze(a *evidence.Run, g evidence.GeneratorState, o Options) (Result, []*evidence.Case) {
+	out := Result{Generator: g}
 	saturation.ReadResources(a)
 	cases := make([]*evidence.Case, len(a.Targets))
 	for i, t := range a.Targets {
@@ -74,5 +86,5 @@ func AnalyzeWith(log *runlog.Log, o Options) Result {
 		}
 	}
 	out.Warnings = a.Warnings
-	return out
+	return out, cases
 }

@@ -285,12 +285,19 @@ func Limit(g *evidence.GeneratorState, cases []*evidence.Case) {
 	for _, c := range cases {
 		limit := g.At.Seconds()
 		switch h := c.Onset; {
+		case Borne(g, c):
 		case h == nil || h.Status == evidence.NoOnset:
 			c.Censored = true
 		case h.Status == evidence.Found || h.Status == evidence.Transient || h.Status == evidence.Periodic:
 			c.Censored = limit <= h.At.High && (g.Cause != "client-cpu" || !made(c))
 		}
 	}
+}
+
+// Borne reports whether a case was made of nothing but what the generator bore: its log ends
+// where the generator's limit begins.
+func Borne(g *evidence.GeneratorState, c *evidence.Case) bool {
+	return g.Limited && c.Run.Duration() <= g.At.Seconds()+c.Run.Step/2
 }
 
 // made reports whether the failures are of a kind that a generator which is late cannot
