@@ -96,6 +96,10 @@ func TestAnswersAreRead(t *testing.T) {
 				}
 			},
 		},
+		{
+			name: "a length that never comes, and a close in good order", cause: "short-response", says: "announced 5,000 bytes and brought 4,900",
+			fail: func(_ *world, r *request) { short(r, attack.EOF) },
+		},
 	} {
 		for seed := range uint64(2) {
 			w := newWorld(rand.New(rand.NewPCG(seed, 77)))
@@ -114,6 +118,32 @@ func TestAnswersAreRead(t *testing.T) {
 				t.Errorf("%s, seed %d: nothing tells of %q: %s %+v", test.name, seed, test.says, f.Summary, f.Evidence)
 			}
 		}
+	}
+}
+
+// A body that a reset cuts, be it always at one place, was aborted.
+func TestBodyCutByReset(t *testing.T) {
+	for seed := range uint64(2) {
+		w := newWorld(rand.New(rand.NewPCG(seed, 77)))
+		w.length = 24
+		w.log.Header.Targets[0].Endpoints = []runlog.Endpoint{{Name: "GET /small", Share: 0.4}, {Name: "GET /page", Share: 0.3}, {Name: "POST /big", Share: 0.3}}
+		w.fail = func(r *request) { short(r, attack.Reset) }
+		w.background()
+		w.play()
+		w.traced(serverHost, "TCP_ABORT_ON_DATA", "ESTABLISHED")
+		w.complete()
+		if f := diagnose.Analyze(w.log).Findings[0]; f.Cause != "application-abort" {
+			t.Errorf("seed %d: %s %s %.2f: %s", seed, f.Verdict, f.Cause, f.Confidence, f.Summary)
+		}
+	}
+}
+
+// short ends one response in thirty after the same bytes of its body.
+func short(r *request, end attack.Fault) {
+	sized(r)
+	if r.number%30 == 0 {
+		r.endpoint, r.fault, r.phase, r.status = 1, end, attack.PhaseBody, 200
+		r.answer = &attack.Answer{Declared: 5000, Received: 4900}
 	}
 }
 

@@ -355,3 +355,49 @@ func TestDroppedInPart(t *testing.T) {
 		})
 	}
 }
+
+// TestHandshakesDroppedInPart: a filter that drops parts of handshakes, and not what is sent
+// again, loses them; one that drops that as well shuts out.
+func TestHandshakesDroppedInPart(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		packet   string
+		dropped  uint64  // for each handshake that failed
+		again    float64 // sent again, a second
+		halfOpen float64 // resets of half-open connections, a second
+		want     string
+	}{
+		{"a client that gives up meets the SYN-ACK that is sent again", "SYN-ACK", 1, 8, 7, "packet-loss"},
+		{"what is sent again is dropped as well", "SYN-ACK", 4, 24, 0, "silent-firewall"},
+		{"and some are given up for another reason", "SYN-ACK", 4, 24, 3, "silent-firewall"},
+		{"most of those that lost a part came up", "SYN", 30, 200, 0, "packet-loss"},
+		{"the client gives up before anything is sent again", "SYN", 1, 0, 0, "silent-firewall"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				w := newWorld(rand.New(rand.NewPCG(seed, 16)))
+				w.pooled = false
+				w.behindFirewall()
+				w.fail = func(r *request) {
+					if r.number%40 == 0 {
+						timeout(r, attack.PhaseDial, 0.9)
+					}
+				}
+				w.background()
+				w.play()
+				w.tells(attack.Timeout, test.dropped, probe.Event{
+					Kind: probe.PacketDrop, Host: firewall, Reason: "NETFILTER_DROP",
+					Kernel: &probe.Kernel{Packet: test.packet, Hook: "FORWARD"}, Local: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), serverPort),
+				})
+				for name, rate := range map[string]float64{probe.RetransSegs: test.again, probe.SynRetrans: test.again, probe.LostRetransmit: 0, probe.EmbryonicRsts: test.halfOpen} {
+					w.counter(serverHost, name, func(float64) float64 { return rate })
+				}
+				w.complete()
+				f := diagnose.Analyze(w.log).Findings[0]
+				if f.Cause != test.want {
+					t.Errorf("seed %d: %s %s (%.2f), want %s\n%s\n%v", seed, f.Verdict, f.Cause, f.Confidence, test.want, f.Summary, evidence(f))
+				}
+			}
+		})
+	}
+}

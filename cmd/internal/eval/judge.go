@@ -69,7 +69,8 @@ func Judge(c Case, log *runlog.Log, r diagnose.Result) Judgement {
 	j.Abstained = j.Disturbed || top.Verdict == diagnose.Ambiguous || top.Verdict == diagnose.Unexplained || top.Verdict == diagnose.Inconclusive
 	switch kind {
 	case Control:
-		j.Right = top.Verdict == diagnose.Healthy || top.Verdict == diagnose.Degraded && slices.Contains(c.Causes, string(diagnose.Degraded))
+		// Nothing fails, but some are late for a reason: then it is right to say so, and why.
+		j.Right = top.Verdict == diagnose.Healthy || top.Verdict == diagnose.Degraded && named && slices.Contains(c.Causes, string(diagnose.Degraded))
 	case Unseen:
 		j.Right = top.Verdict == diagnose.Unexplained || top.Verdict == diagnose.Inconclusive || named
 	case Generator:

@@ -24,6 +24,7 @@ func finds(v diagnose.Verdict, causes ...string) diagnose.Result {
 func TestJudgeVerdicts(t *testing.T) {
 	fault := Case{Causes: []string{"listen-backlog", "server-threads"}}
 	control, unseen, client := Case{Causes: []string{"healthy"}}, Case{Causes: []string{"unexplained", "application-abort"}}, Case{Causes: []string{"client-cpu"}}
+	late := Case{Causes: []string{"healthy", "degraded", "packet-loss"}}
 	for _, test := range []struct {
 		name string
 		c    Case
@@ -39,7 +40,9 @@ func TestJudgeVerdicts(t *testing.T) {
 		{"called healthy", fault, finds(diagnose.Healthy, "healthy"), Judgement{Missed: true}},
 		{"busy machine", fault, finds(diagnose.GeneratorLimited, "client-cpu"), Judgement{Abstained: true, Disturbed: true}},
 		{"healthy", control, finds(diagnose.Healthy, "healthy"), Judgement{Right: true, Rank: 1}},
-		{"late, as it should be", Case{Causes: []string{"healthy", "degraded"}}, finds(diagnose.Degraded, "packet-loss"), Judgement{Right: true}},
+		{"late, as it should be", late, finds(diagnose.Degraded, "packet-loss"), Judgement{Right: true, Rank: 1}},
+		{"not late, though it may be", late, finds(diagnose.Healthy, "healthy"), Judgement{Right: true, Rank: 1}},
+		{"late, and for another reason", late, finds(diagnose.Degraded, "process-paused"), Judgement{}},
 		{"late in health", control, finds(diagnose.Degraded, "packet-loss"), Judgement{}},
 		{"accused in health", control, finds(diagnose.Explains, "process-crash"), Judgement{WrongExplains: true}},
 		{"admitted", unseen, finds(diagnose.Unexplained, "unexplained"), Judgement{Right: true, Rank: 1, Abstained: true}},

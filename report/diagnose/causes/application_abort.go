@@ -22,7 +22,8 @@ func applicationAbort() inquiry.Rule {
 		},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.SaysEnds, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.OwnError, Yes: inquiry.Opposite(inquiry.Proves), No: 0}, // it answered
+			{Clue: evidence.OwnError, Yes: inquiry.Opposite(inquiry.Proves), No: 0},  // it answered
+			{Clue: evidence.ShortBody, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it said all that it had to say, and ended in good order
 			{Clue: evidence.Queued, Yes: -1, No: 0},
 			{Clue: evidence.QueueTimeout, Yes: -3, No: 0},
 			{Clue: evidence.ClosedLate, Yes: 3, No: 0},

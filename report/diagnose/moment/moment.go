@@ -27,7 +27,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeNobody(c, f, h, deaths)
 	observeLastWords(c, f, h, deaths)
 	observeStandingWords(c, f, h)
-	observePart(f)
+	observePart(c, f, h)
 	kind, constant := gather.OneKind(c)
 	if constant {
 		f.Set(evidence.OneKindAlways, evidence.Yes, "client", "%s, at every load", kind)
@@ -61,18 +61,6 @@ func observeInstances(c *evidence.Case, f *evidence.Facts, h evidence.Hop, death
 	if inTurn(all, len(hosts)) {
 		f.SetAt(evidence.InTurn, evidence.Yes, deaths[0].At, "processes of "+strings.Join(hosts, ", "), "%s ended and came back on %s, once each, one after the other", words.OrThe(deaths[0].Process), strings.Join(hosts, ", "))
 	}
-}
-
-// observePart asks whether a filter dropped packets of connections that went on, and what was
-// sent again mostly passed: a rule that shuts somebody out drops that too, and one for new
-// connections drops nothing else.
-func observePart(f *evidence.Facts) {
-	is := func(x evidence.Clue) bool { return f[x].Is == evidence.Yes }
-	again := f[evidence.LostRetransmits]
-	if !is(evidence.FilterDropped) || again.Text == "" || is(evidence.LostRetransmits) || f[evidence.SynsLost].Is != evidence.No || is(evidence.ExcessFails) || is(evidence.ConntrackInvalid) || is(evidence.IdleGap) {
-		return
-	}
-	f.Set(evidence.DroppedInPart, evidence.Yes, f[evidence.FilterDropped].Source, "%s; %s: most of what was sent again passed", f[evidence.FilterDropped].Text, again.Text)
 }
 
 // inTurn reports whether on each of several hosts a process ended once, by somebody's signal

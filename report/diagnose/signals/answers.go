@@ -75,7 +75,7 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		observeRetryAfter(c, f)
 	}
 	if h.Index == cutsAnswers(c) {
-		if s, ok := gather.ShortAnswers(c); ok {
+		if s, ok := gather.ShortAnswers(c); ok && !abortedInBody(c) {
 			name := s.Request
 			if name == "" {
 				name = "a response"
@@ -87,6 +87,13 @@ func observeAnswers(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if x := firstBehind(c); len(c.Hops) > 1 && x != nil {
 		f.Set(evidence.BadGateway, evidence.Yes, x.Source, "%s", x.Text)
 	}
+}
+
+// abortedInBody reports whether most responses that broke off in their body were ended by a
+// reset: whoever has written all that it has to say ends a connection in good order.
+func abortedInBody(c *evidence.Case) bool {
+	reset := c.Parts.Cell[attack.Reset][attack.PhaseBody] + c.Parts.Cell[attack.HTTP2Reset][attack.PhaseBody]
+	return reset > 0.5*c.Parts.Phase[attack.PhaseBody]
 }
 
 // cutsAnswers returns the index of the hop that ends answers before they are whole: the one

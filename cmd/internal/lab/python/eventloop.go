@@ -76,8 +76,9 @@ func eventLoopScenarios() []lab.Scenario {
 				b.WatchLog("python3.log", "response too large")
 				return nil
 			}),
-		scenario("application-abort", "application-abort", "short-responses",
+		scenario("application-abort", "short-response", "short-responses",
 			"a server announces more bytes than it sends in a share of its responses, and closes (Content-Length)", func(b *lab.Bench) error {
+				b.Run.Expect.Causes = []string{"application-abort"} // it does close under the response
 				if err := startEventLoop(b, nil, lab.Post("/orders", 400), "--work=0.01", fmt.Sprintf("--short-every=%d", b.Whole(30, 70))); err != nil {
 					return err
 				}

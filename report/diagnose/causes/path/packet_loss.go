@@ -48,9 +48,12 @@ func packetLoss() inquiry.Rule {
 			{Clue: evidence.InBursts, Yes: -1, No: 0},
 		},
 		// What the kernels count says more than the shape of the failures that are left of it.
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.RetransBegan: {evidence.Vanished, evidence.Retransmitted, evidence.ConstantShare, evidence.OnlyTimeouts, evidence.LostRetransmits, evidence.RisesWithLoad, evidence.SynsLost}},
-		Tells:   map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
-		Says:    "packets are lost",
+		Instead: map[evidence.Clue][]evidence.Clue{
+			evidence.RetransBegan:  {evidence.Vanished, evidence.Retransmitted, evidence.ConstantShare, evidence.OnlyTimeouts, evidence.LostRetransmits, evidence.RisesWithLoad, evidence.SynsLost},
+			evidence.DroppedInPart: {evidence.FilterDropped}, // it says more of the same packets
+		},
+		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfConcurrency: inquiry.Stays, inquiry.HalfRate: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.TwoSources: inquiry.Stays},
+		Says:  "packets are lost",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {
 			return []string{"look for the lossy link: interface errors and drops (ip -s link), queue drops (tc -s qdisc), a duplex or cable fault"}
 		},

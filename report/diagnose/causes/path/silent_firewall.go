@@ -13,13 +13,14 @@ func silentFirewall() inquiry.Rule {
 		Cause: "silent-firewall", Mechanism: report.MechanismPolicy, Leg: inquiry.Path, Any: []evidence.Clue{evidence.FilterDropped, evidence.FilterBeside}, Must: []evidence.Clue{evidence.SomeTimeouts},
 		Anyway: []evidence.Clue{evidence.FilterBeside}, // those whom it is dropped for answer, without what they miss
 		Proof:  []evidence.Clue{evidence.FilterDropped},
-		// What exceeds a number or a rate, has rested or is not known is dropped for that.
-		Unless: []evidence.Clue{evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
+		// What exceeds a number or a rate, has rested or is not known is dropped for that, and a
+		// filter that lets pass what is sent again shuts nobody out.
+		Unless: []evidence.Clue{evidence.DroppedInPart, evidence.ExcessFails, evidence.ConnectionsCapped, evidence.IdleGap, evidence.ConntrackInvalid, evidence.TrackingDropped},
 		Never:  []evidence.Clue{evidence.CertificateRefused},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.FilterBeside, Yes: inquiry.Strong, No: 0},
-			{Clue: evidence.Answered, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0},  // who is answered was not shut out
-			{Clue: evidence.DroppedInPart, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it shuts nobody out
+			{Clue: evidence.Answered, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0}, // who is answered was not shut out
+			{Clue: evidence.DroppedInPart, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 			{Clue: evidence.StandsBetween, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.StandsUnreached, Yes: inquiry.Weak, No: 0},
 			{Clue: evidence.SaysUnreached, Yes: inquiry.Weak, No: 0},
