@@ -304,13 +304,14 @@ func TestBetweenHops(t *testing.T) {
 			refused: []string{"upstream-deadlock", "deadlock", "upstream-threads"},
 		},
 		{
-			name: "a service works on what nobody waits for any more, and is asked again and again: it is not too small",
+			name: "a pause is over, and a service works on what nobody waits for any more, and is asked again and again: it is not too small",
 			make: func(w chained) {
 				w.hop(serverHost, "haproxy", "*:8080", 10, 1, 200, 0, 0, 200, 1.2)
 				w.peer(serverHost, "haproxy", "10.0.0.3:8081", 200, 200, 1.2, 0)
 				w.hop("api-1", "orders", "*:8081", 20, 8, 200, 0, 0, 200, 1.2)
 				w.peer("api-1", "orders", "10.0.0.4:5432", 200, 200, 0.3, 0)
 				w.hop("db-1", "stock", "*:5432", 30, 8, 3000, 0, 0, 3000, 4.5)
+				w.stoodAt("db-1", "stock", "*:5432", 400)
 				w.fails(answered(503, 1.2))
 				w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {320, 320}, {1000, 0}})
 			},

@@ -16,7 +16,8 @@ func retryStorm() inquiry.Rule {
 		Told:   []evidence.Clue{evidence.Multiplied},
 		Anyway: []evidence.Clue{evidence.Multiplied},
 		Weights: []inquiry.Weight{
-			{Clue: evidence.Multiplied, Yes: 2 * inquiry.Proves, No: 0}, // whatever it lacks, it lacks for that
+			{Clue: evidence.Multiplied, Yes: 2 * inquiry.Proves, No: 0},                         // whatever it lacks, it lacks for that
+			{Clue: evidence.AskedMore, Yes: inquiry.Weak, No: inquiry.Opposite(inquiry.Proves)}, // nobody tries again
 			{Clue: evidence.RetriesAdd, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.OutlastsLoad, Yes: inquiry.Strong, No: inquiry.Opposite(inquiry.Strong)},
 			{Clue: evidence.Died, Yes: inquiry.Opposite(inquiry.Strong), No: 0},

@@ -25,7 +25,8 @@ type Service struct {
 	Listener string // "*:8080"
 	Addr     netip.AddrPort
 	PIDs     []int32
-	Callers  []netip.Addr // who had connections to it
+	Callers  []netip.Addr         // who had connections to it
+	Taken    map[netip.Addr]Track // how many connections each of them had
 	Tracks   map[string]Track
 
 	space string // the host whose sampler saw it
@@ -54,7 +55,7 @@ type Graph struct {
 	translated map[netip.AddrPort][]netip.AddrPort
 }
 
-var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Incomplete, probe.Owed, probe.OwedOldest, probe.OwedMedian, probe.AnswersResent}
+var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Incomplete, probe.Owed, probe.OwedOldest, probe.OwedMedian, probe.AnswersResent, probe.Arrived}
 
 var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.RoundTrip, probe.Unacknowledged, probe.AnswersUnread, probe.Asked}
 
@@ -131,6 +132,10 @@ func (x *Service) add(s *runlog.Series, caller string) {
 	case probe.Callers:
 		if a, err := netip.ParseAddr(caller); err == nil && slices.Max(append([]float64{0}, s.Value...)) > 0 {
 			x.Callers = append(x.Callers, a)
+			if x.Taken == nil {
+				x.Taken = map[netip.Addr]Track{}
+			}
+			x.Taken[a.Unmap()] = x.Taken[a.Unmap()].join(s)
 		}
 	default:
 		x.Tracks[m.Name] = x.Tracks[m.Name].join(s)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
@@ -21,6 +20,7 @@ import (
 // observeWay asks where the waiting ends: at this hop, and where in it, or behind it.
 func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeEntry(c, f, h)
+	came := observeDemand(c, f, h)
 	s := gather.StepAt(c, h)
 	if s == nil || c.Way.Culprit == nil {
 		return
@@ -84,7 +84,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if s.Outdone() {
 		f.Set(evidence.OthersUse, evidence.Yes, src, "%s: others use the machine's processor", text)
 	}
-	observeMultiplied(c, f, h, s)
+	observeMultiplied(c, f, h, s, came)
 	for _, o := range c.Hops {
 		if ends := kernels.EndedAtOnset(c, o); o.Index != h.Index && len(ends) > 0 {
 			f.SetAt(evidence.EndedBeside, evidence.Yes, ends[0].At, "processes of "+o.Host, "%s on %s ended just then (%s), and nothing serves in its place", ends[0].Process, o.Host, ends[0].Why)
@@ -123,12 +123,19 @@ func observeEntry(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		format.Counted(out, "request"), b.Hop.Place(), format.Number(open), format.Seconds(b.RoundTrip), format.Seconds(b.RoundTripBefore))
 }
 
-// givenUpBefore reports whether the time after which all requests were refused is that of a hop
-// before this one: what that has out gets no older, and what stands here does.
+// givenUpBefore reports whether the time after which all requests were refused is not one that
+// they queued for at this hop: it is that of a hop before, where what that has out gets no
+// older, and what stands here does; or it is spent in calls, one or several, to the next.
 func givenUpBefore(c *evidence.Case, s *waiting.Step) bool {
 	limit, late := evidence.LateRefusals(c)
 	if !late {
 		return false
+	}
+	if s.Role == report.RoleVictim && s.To.Requests >= 0.8*max(1, s.Now.Served()) && s.Now.Oldest <= 1.15*limit {
+		return true // all of that time is spent in calls to the next hop
+	}
+	if up := c.Way.Before(s); (s.AsksAgain(up) || s.Abandoned(up)) && up.Now.Oldest >= 0.85*limit && up.Now.Oldest <= 1.15*limit {
+		return true // it is the sum of what several tries took
 	}
 	for up := c.Way.Before(s); up != nil; s, up = up, c.Way.Before(up) {
 		if up.To != nil && up.To.Oldest >= 0.85*limit && up.To.Oldest <= 1.15*limit && s.Now.Oldest >= 1.2*limit {
@@ -151,52 +158,6 @@ func observeUnnamed(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			h.Place(), l.Peer, format.Counted(l.Lines, "time"), l.Text, c.Way.Culprit.Hop.Place())
 		return
 	}
-}
-
-// observeMultiplied asks whether most of what a hop works on was given up by those before it,
-// and asked for again. That a hop has more than they wait for shows it. Where connections end
-// with what was given up, it shows only after a disturbance that is seen to have gone: the hop
-// reads all that comes, at a load that it bore before, and is asked several times for each.
-func observeMultiplied(c *evidence.Case, f *evidence.Facts, h evidence.Hop, s *waiting.Step) {
-	x, ok := reached(c, h)
-	if a := x.Arrived; !ok || !(a.Failed-2*a.ErrFail >= 1.5*(max(a.Ok, 0)+2*a.ErrOk)) {
-		return
-	}
-	up, src := c.Way.Before(s), "network of "+h.Host
-	if s.Abandoned(up) {
-		f.Set(evidence.Multiplied, evidence.Yes, src, "%s; it works on %s, of which those before it wait for %s: the others were given up, and asked for again",
-			broughtText(x, h), format.Counted(s.Now.Owed, "request"), format.Number(up.To.Requests))
-		return
-	}
-	if most, at := stoodAtOnset(c, s); s.AsksAgain(up) && most >= 0.5*up.To.Requests && s.Now.NotAccepted+words.Finite(s.Now.NotRead, 0) < 0.1*most {
-		f.SetAt(evidence.Multiplied, evidence.Yes, at, src, "%s; %s had not been taken or read at %s, and all is since, yet each is given up after %s and asked for again, for up to %s",
-			broughtText(x, h), format.Counted(most, "request"), format.Seconds(at), format.Seconds(up.To.Oldest), format.Seconds(up.Now.Oldest))
-	}
-}
-
-// stoodAtOnset returns how much stood before a hop at most, not accepted or not read, when
-// failures began, and when that was: at all of its instances together.
-func stoodAtOnset(c *evidence.Case, s *waiting.Step) (most, at float64) {
-	const around = 3.0 // seconds
-	if s.Worst == nil || c.Onset.Status != evidence.Found {
-		return 0, 0
-	}
-	for _, name := range []string{probe.NotAccepted, probe.RequestsUnread} {
-		t := s.Worst.Tracks[name]
-		for i := range t.Value {
-			if t.At[i] < c.At-1 || t.At[i] > c.At+around {
-				continue
-			}
-			v := 0.0
-			for _, x := range s.Hop.Instances {
-				v += words.Finite(x.Tracks[name].Near(t.At[i]), 0)
-			}
-			if v > most {
-				most, at = v, t.At[i]
-			}
-		}
-	}
-	return most, at
 }
 
 // stands returns the clue of where requests stand at the hop where the waiting ends.
