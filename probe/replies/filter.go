@@ -69,6 +69,7 @@ func filter() ([]bpf.RawInstruction, error) {
 	is('1'<<8, "parsed", "") // PostgreSQL's messages have lengths of two bytes at most
 	is('2'<<8, "bound", "")
 	is('E'<<8, "accept", "")
+	is('R'<<8, "authenticated", "")
 	is(0x0107, "accept", "") // FastCGI
 	is(0x1503, "alert", "")  // TLS
 	is(0x0100, "amqp", "")
@@ -100,6 +101,15 @@ func filter() ([]bpf.RawInstruction, error) {
 	is('E', "accept", "reject")
 	p.Label("bound")
 	load(5, 1)
+	is('E', "accept", "reject")
+	p.Label("authenticated") // nobody is turned away before that, and what follows is in the same packet
+	load(1, 4)
+	p.Add(bpf.ALUOpX{Op: bpf.ALUOpAdd})
+	p.Add(bpf.TAX{})
+	load(1, 1)
+	is('E', "accept", "")
+	is('R', "", "reject") // behind the last message of SASL
+	load(10, 1)
 	is('E', "accept", "reject")
 	p.Label("alert")
 	load(3, 2) // encrypted ones are longer

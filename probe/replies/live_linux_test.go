@@ -83,3 +83,84 @@ func TestReadsReplies(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestKernelPasses has the kernel choose among packets that begin as answers of protocols do.
+func TestKernelPasses(t *testing.T) {
+	r := New(Options{Host: "db", Clock: probe.NewClock(time.Now()), Local: netip.Addr.IsLoopback, Watched: func(netip.Addr) bool { return false }})
+	if err := r.Check(); err != nil {
+		if os.Getenv("RAMPLOAD_NO_SKIP") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("needs packet sockets: %v", err)
+	}
+	const bound, authOk = "1\x00\x00\x00\x042\x00\x00\x00\x04", "R\x00\x00\x00\x08\x00\x00\x00\x00"
+	scram := "R\x00\x00\x00\x0c\x00\x00\x00\x0cv=ab"
+	full := func(text string) string { return pg("SFATAL", "C53300", "M"+text) }
+	served := []string{ // the last is seen to be passed when all before were looked at
+		authOk + "S\x00\x00\x00\x09a\x00bcd\x00", scram + authOk + "S\x00\x00\x00\x09a\x00bcd\x00",
+		full("one"), bound + full("two"), authOk + full("three"), scram + authOk + full("four"), "-ERR five of 7\r\n",
+	}
+	want := []string{"FATAL: one (53300)", "FATAL: two (53300)", "FATAL: three (53300)", "FATAL: four (53300)", "ERR five of 7"}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	said := make(chan string, 1000)
+	done := make(chan error, 1)
+	go func() {
+		done <- r.Watch(ctx, func(e probe.Event) {
+			if e.Line != nil && e.Line.Peer == listener.Addr().String() {
+				said <- e.Reason
+			}
+		})
+	}()
+	heard := map[string]bool{}
+	for !heard[want[len(want)-1]] { // until the watcher has begun
+		for _, data := range served {
+			client, err := net.Dial("tcp", listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := listener.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(server, data); err != nil {
+				t.Fatal(err)
+			}
+			server.Close()
+			_, _ = io.Copy(io.Discard, client)
+			client.Close()
+		}
+		for more := true; more; {
+			select {
+			case text := <-said:
+				heard[text] = true
+			case err := <-done:
+				t.Fatalf("ended early: %v", err)
+			default:
+				more = false
+			}
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	close(said)
+	for text := range said {
+		heard[text] = true
+	}
+	for _, text := range want {
+		if !heard[text] {
+			t.Errorf("the kernel passed no %q", text)
+		}
+		delete(heard, text)
+	}
+	if len(heard) > 0 {
+		t.Errorf("it passed %v too", heard)
+	}
+}

@@ -44,7 +44,7 @@ func Read(data []byte) (r Reply, ok bool) {
 		r, ok = readHTTP(data)
 	case data[0] == '-':
 		r, ok = readRedis(data)
-	case data[0] == 'E' && data[1] == 0, data[0] == '1' || data[0] == '2':
+	case (data[0] == 'E' || data[0] == 'R') && data[1] == 0, data[0] == '1' || data[0] == '2':
 		r, ok = readPostgres(data)
 	case data[4] == 0xff:
 		r, ok = readMySQL(data)
@@ -114,9 +114,16 @@ func readRedis(data []byte) (Reply, bool) {
 	return Reply{Protocol: "redis", Text: string(line[1:])}, true
 }
 
-// readPostgres reads an ErrorResponse, by itself or behind the messages that say that a
-// statement was parsed and bound (protocol version 3).
+// readPostgres reads an ErrorResponse, by itself or behind the messages that say that somebody
+// was authenticated, or that a statement was parsed and bound (protocol version 3).
 func readPostgres(data []byte) (Reply, bool) {
+	for len(data) >= 9 && data[0] == 'R' {
+		n := binary.BigEndian.Uint32(data[1:])
+		if n < 8 || int64(n)+1 > int64(len(data)) {
+			return Reply{}, false
+		}
+		data = data[n+1:]
+	}
 	for len(data) >= 5 && (data[0] == '1' || data[0] == '2') && binary.BigEndian.Uint32(data[1:]) == 4 {
 		data = data[5:]
 	}

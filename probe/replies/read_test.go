@@ -25,7 +25,7 @@ func amqp(class, method uint16, args string) string {
 }
 
 func TestRead(t *testing.T) {
-	const bound = "1\x00\x00\x00\x042\x00\x00\x00\x04"
+	const bound, authOk = "1\x00\x00\x00\x042\x00\x00\x00\x04", "R\x00\x00\x00\x08\x00\x00\x00\x00"
 	for name, test := range map[string]struct {
 		data string
 		want string // "" for none: protocol, status, text
@@ -41,6 +41,10 @@ func TestRead(t *testing.T) {
 		"minus":              {"-12 and more\r\n", ""},
 		"postgresql":         {pg("SFATAL", "VFATAL", "C53300", "Msorry, too many clients already", "Fproc.c"), "postgresql 0 FATAL: sorry, too many clients already (53300)"},
 		"postgresql bound":   {bound + pg("SERROR", "C2200H", "Mnextval: reached maximum value"), "postgresql 0 ERROR: nextval: reached maximum value (2200H)"},
+		"postgresql trusted": {authOk + pg("SFATAL", "C53300", "Mremaining connection slots are reserved"), "postgresql 0 FATAL: remaining connection slots are reserved (53300)"},
+		"postgresql scram":   {"R\x00\x00\x00\x0c\x00\x00\x00\x0cv=ab" + authOk + pg("SFATAL", "C3D000", "Mdatabase \"x\" does not exist"), `postgresql 0 FATAL: database "x" does not exist (3D000)`},
+		"postgresql let in":  {authOk + "S\x00\x00\x00\x09a\x00bcd\x00", ""},
+		"postgresql cut":     {"R\x00\x00\x01\x08\x00\x00\x00\x00E", ""},
 		"postgresql served":  {bound + "C\x00\x00\x00\x0dSELECT 1\x00", ""},
 		"text with E":        {"E\x00 is no message of anybody at all", ""},
 		"mysql":              {mysql(1, "\xff\x10\x04Too many connections"), "mysql 0 error 1040: Too many connections"},
