@@ -147,6 +147,26 @@ func TestReach(t *testing.T) {
 			want: "upstream-circuit-open", host: "api-1", refused: []string{"marked-down", "upstream-rate-limit-policy", "upstream-process-crash"},
 		},
 		{
+			name: "a service looks in vain for the name of the next before it refuses: nothing came there that could have waited",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "pricing")
+				w.fail = func(r *request) {
+					switch {
+					case r.due >= w.at && r.due < w.at+4:
+						answered(502, 0.6)(r)
+					case r.due >= w.at:
+						answered(502, 0.001)(r)
+					}
+				}
+				w.background()
+				w.play()
+				w.traffic(hosts, usual, []carried{{300, 300}, {320, 200}, {0, 0}})
+				w.totals("api-1", probe.AttemptFails, "", 0, 0)
+				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			},
+			want: "upstream-circuit-open", host: "api-1", doubt: true, refused: []string{"slow-dependency", "upstream-circuit-open", "dependency-error"},
+		},
+		{
 			name: "the database answers what fails, with more than usual, and the service passes on a 500",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "postgres")

@@ -72,6 +72,46 @@ func TestRefusesWhatItIsAnswered(t *testing.T) {
 	}
 }
 
+// TestAnswersToChecks has a proxy take the service out for what that answers to its checks, which
+// are all that it still asks: neither a rule of the proxy's nor the service turns anybody away.
+// Without a word of the proxy and without checks nobody knows.
+func TestAnswersToChecks(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		says   string // the proxy's own page
+		checks bool
+		want   string // "": none is claimed
+	}{
+		{"it has nobody to ask, and checks are refused", "503 Backend fetch failed: Guru Meditation", true, "marked-down"},
+		{"checks are refused", "503 try later", true, "marked-down"},
+		{"it has nobody to ask", "503 Backend fetch failed: Guru Meditation", false, ""},
+		{"it answers for others, who are well", "503 down for maintenance", false, "deny-rule"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newChained(1)
+			w.threeHops("varnishd", "shop", "postgres")
+			w.fails(answered(503, 0.0004))
+			w.traffic([]string{serverHost, "api-1", "db-1"}, []carried{{300, 400}, {320, 420}, {250, 700}}, []carried{{300, 300}, {0, 0}, {0, 0}})
+			w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			w.replies(serverHost, "http", "10.0.0.2:8080", 503, test.says, 1)
+			for at := w.at - 2; test.checks && at < w.length; at++ {
+				w.event(probe.Event{
+					Kind: probe.LogLine, At: dur(at), Source: probe.Source{Host: "api-1", Name: "replies"}, Host: "api-1", Process: "http", Reason: "401 Unauthorized", Count: 1,
+					Line: &probe.Line{File: "replies", Level: "error", Peer: "10.0.0.3:8081", Status: 401, Format: "reply http"},
+				})
+			}
+			f := w.finding()
+			got := ""
+			if f.Verdict == diagnose.Explains {
+				got = f.Cause
+			}
+			if got != test.want || got != "" && f.Host != serverHost {
+				t.Errorf("%s %s on %s (%.2f), want %q\n%s\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, test.want, f.Summary, evidence(f))
+			}
+		})
+	}
+}
+
 // TestReplies has hops say on the wire why they refuse, whatever those before them make of
 // it for the client.
 func TestReplies(t *testing.T) {

@@ -253,10 +253,10 @@ func WriterOf(c *evidence.Case, a answers.Answer) int {
 }
 
 // FirstService returns the index of the first hop that is no proxy, the last one where
-// all are.
+// all are. One that nobody watches may be a proxy.
 func FirstService(c *evidence.Case) int {
 	i := 0
-	for i < len(c.Hops)-1 && c.ProxyProcess(c.Hops[i]) != "" {
+	for i < len(c.Hops)-1 && (c.Hops[i].Assumed || c.ProxyProcess(c.Hops[i]) != "") {
 		i++
 	}
 	return i

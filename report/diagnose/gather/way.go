@@ -5,12 +5,10 @@ import (
 	"slices"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/hops"
 	"github.com/rampload/rampload/report/diagnose/kernels"
-	"github.com/rampload/rampload/report/diagnose/reach"
 	"github.com/rampload/rampload/report/diagnose/waiting"
 )
 
@@ -47,52 +45,6 @@ func follow(c *evidence.Case) bool {
 		c.Reach = reaches(c, first)
 	}
 	return true
-}
-
-// reaches reads how far failed requests got along all that was seen to be asked, and along
-// the hosts that the profile names behind.
-func reaches(c *evidence.Case, first *hops.Hop) []reach.Hop {
-	nodes := map[*hops.Hop]*reach.Node{}
-	var node func(h *hops.Hop) *reach.Node
-	node = func(h *hops.Hop) *reach.Node {
-		if n := nodes[h]; n != nil {
-			return n
-		}
-		n := &reach.Node{Hosts: h.Hosts()}
-		nodes[h] = n
-		for _, next := range h.Next {
-			// Where no connection came up there is no traffic.
-			up := slices.ContainsFunc(next.Asked, func(p *hops.Peer) bool {
-				v := p.Tracks[probe.PeerConnections].Value
-				return len(v) > 0 && slices.Max(v) > 0
-			})
-			if up || len(next.Instances) > 0 {
-				n.Next = append(n.Next, node(next))
-			}
-		}
-		return n
-	}
-	root := node(first)
-	last := root
-	for i := range c.Hops {
-		h := &c.Hops[i]
-		if h.Station != nil {
-			h.Node = node(h.Station)
-		} else if h.Host != "" {
-			h.Node = &reach.Node{Hosts: []string{h.Host}}
-			last.Next = append(last.Next, h.Node)
-		}
-		last = h.Node
-		if last == nil {
-			break
-		}
-	}
-	return reach.Follow(c.Run.Log, root, Requests(c))
-}
-
-// Requests returns what was served and what failed, by window.
-func Requests(c *evidence.Case) reach.Load {
-	return reach.Load{Step: c.Run.Step, Ok: c.Target.Ok, Failed: c.Target.Failed}
 }
 
 // dialled returns the addresses of a target that connections went to.

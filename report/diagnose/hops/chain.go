@@ -5,10 +5,14 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/runlog"
 )
 
 // Chain returns the first hop of a target: who answers at its addresses, and behind it
-// whom that asks. named are the hosts that the profile says serve it. Nil: nobody who
+// whom that asks. named are the hosts that the profile says serve it. Nobody watches the
+// first hop where its address is seen to ask somebody who is watched. Nil: nobody who
 // answers there was seen.
 func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop {
 	var found []*Service
@@ -22,10 +26,13 @@ func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop 
 	if said := onHosts(found, named); len(said) > 0 {
 		found = said
 	}
-	if len(found) == 0 {
+	h := g.unwatched(addrs)
+	if len(found) > 0 {
+		h = g.hop(found)
+	}
+	if h == nil {
 		return nil
 	}
-	h := g.hop(found)
 	for _, p := range g.Peers {
 		if p.space == from && slices.Contains(addrs, p.Addr) {
 			h.Asked = append(h.Asked, p)
@@ -33,6 +40,16 @@ func (g *Graph) Chain(from string, addrs []netip.AddrPort, named []string) *Hop 
 	}
 	g.extend(h, map[string]bool{}, 1)
 	return h
+}
+
+// unwatched makes a hop of the first address that asks somebody who is watched; nil for none.
+func (g *Graph) unwatched(addrs []netip.AddrPort) *Hop {
+	for _, a := range addrs {
+		if len(g.askedBy(a.Addr())) > 0 {
+			return &Hop{Unwatched: a, Port: a.Port()}
+		}
+	}
+	return nil
 }
 
 func onHosts(found []*Service, named []string) []*Service {
@@ -64,12 +81,11 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 		return
 	}
 	next := map[string]*Hop{}
-	for _, p := range g.Peers {
-		asks := slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.space == p.space && x.Process == p.Process && x.Process != "" })
-		if !asks || p.most() == 0 {
-			continue
-		}
+	for _, p := range g.askedOf(h) {
 		found := g.Answering(p.space, p.Addr)
+		if p.Service != nil && p.space == "" {
+			found = []*Service{p.Service}
+		}
 		if slices.ContainsFunc(found, func(x *Service) bool { return slices.Contains(h.Instances, x) }) {
 			continue // it asks itself: a control connection
 		}
@@ -106,8 +122,41 @@ func (g *Graph) extend(h *Hop, seen map[string]bool, depth int) {
 		return seen[n.key()]
 	})
 	for _, n := range h.Next {
-		if len(n.Instances) > 0 {
-			g.extend(n, seen, depth+1)
-		}
+		g.extend(n, seen, depth+1)
 	}
+}
+
+// askedOf returns whom a hop has connections to.
+func (g *Graph) askedOf(h *Hop) []*Peer {
+	if h.Unwatched.IsValid() {
+		return g.askedBy(h.Unwatched.Addr())
+	}
+	return slices.DeleteFunc(slices.Clone(g.Peers), func(p *Peer) bool {
+		asks := slices.ContainsFunc(h.Instances, func(x *Service) bool { return x.space == p.space && x.Process == p.Process && x.Process != "" })
+		return !asks || p.most() == 0
+	})
+}
+
+// askedBy returns whom an address asks that no watched host has, by what those know who are
+// asked: that it has connections to them, and, where nobody else has any, what they owe it.
+func (g *Graph) askedBy(addr netip.Addr) []*Peer {
+	addr = addr.Unmap()
+	if addr.IsLoopback() || slices.ContainsFunc(g.hosts, func(h runlog.Host) bool { return g.owns(h.Name, addr) }) {
+		return nil
+	}
+	var out []*Peer
+	for _, x := range g.Services {
+		connections, asked := x.Taken[addr]
+		if !asked {
+			continue
+		}
+		p := &Peer{Addr: x.Addr, Service: x, Tracks: map[string]Track{probe.PeerConnections: connections}}
+		if len(x.Taken) == 1 {
+			for at, end := range map[string]string{probe.Awaiting: probe.Owed, probe.AwaitingOldest: probe.OwedOldest, probe.AwaitingMedian: probe.OwedMedian} {
+				p.Tracks[at] = x.Tracks[end]
+			}
+		}
+		out = append(out, p)
+	}
+	return out
 }

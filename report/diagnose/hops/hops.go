@@ -40,7 +40,7 @@ type Peer struct {
 	Service *Service // who answers there; nil: nobody watches it
 	Tracks  map[string]Track
 
-	space string
+	space string // whose sampler saw it; empty: only those who are asked
 }
 
 // Track is the course of one reading. Times are seconds since the load began.
@@ -78,7 +78,7 @@ func Read(log *runlog.Log) *Graph {
 			}
 			x := services[[2]string{m.Host, listener}]
 			if x == nil {
-				x = &Service{Host: m.Host, Listener: listener, Addr: addr, Tracks: map[string]Track{}, space: m.Host}
+				x = &Service{Host: m.Host, Listener: listener, Addr: addr, Tracks: map[string]Track{}, space: m.Host, Taken: map[netip.Addr]Track{}}
 				services[[2]string{m.Host, listener}] = x
 				g.Services = append(g.Services, x)
 			}
@@ -131,11 +131,9 @@ func (x *Service) add(s *runlog.Series, caller string) {
 		}
 	case probe.Callers:
 		if a, err := netip.ParseAddr(caller); err == nil && slices.Max(append([]float64{0}, s.Value...)) > 0 {
+			a = a.Unmap()
 			x.Callers = append(x.Callers, a)
-			if x.Taken == nil {
-				x.Taken = map[netip.Addr]Track{}
-			}
-			x.Taken[a.Unmap()] = x.Taken[a.Unmap()].join(s)
+			x.Taken[a] = x.Taken[a].join(s)
 		}
 	default:
 		x.Tracks[m.Name] = x.Tracks[m.Name].join(s)

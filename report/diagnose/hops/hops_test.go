@@ -38,6 +38,12 @@ func (w *world) asks(host, process, peer string) {
 	w.see(host, process, probe.PeerConnections, peer, 0, 3)
 }
 
+// unwatch takes a host away, with all that its samplers saw.
+func (w *world) unwatch(host string) {
+	w.log.Header.Hosts = slices.DeleteFunc(w.log.Header.Hosts, func(h runlog.Host) bool { return h.Name == host })
+	w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool { return s.Metric.Host == host })
+}
+
 func chain(t *testing.T, w *world, named []string, addrs ...string) string {
 	t.Helper()
 	var at []netip.AddrPort
@@ -121,6 +127,17 @@ func TestChain(t *testing.T) {
 			w.asks("app-1", "payments", "192.0.2.7:443")
 			return w
 		}, "10.0.0.2:80", "client -> haproxy on lb:80 -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432, 192.0.2.7:443 (not watched)"},
+		{"nobody watches the first hop, which asks somebody who is watched", func() *world {
+			w := three()
+			w.unwatch("lb")
+			return w
+		}, "10.0.0.2:80", "client -> 10.0.0.2:80 (not watched) -> payments on app-1:8080 (2 of 2 instances) -> postgres on db:5432"},
+		{"nobody watches a hop in the middle", func() *world {
+			w := three()
+			w.unwatch("app-1")
+			w.unwatch("app-2")
+			return w
+		}, "10.0.0.2:80", "client -> haproxy on lb:80 -> 10.0.0.3:8080 (not watched), 10.0.0.4:8080 (not watched) -> postgres on db:5432"},
 		{"two services on one host, over loopback", func() *world {
 			w := three()
 			w.asks("db", "postgres", "127.0.0.1:6379")

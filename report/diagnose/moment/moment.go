@@ -200,7 +200,7 @@ func observeReload(c *evidence.Case, f *evidence.Facts, h evidence.Hop, deaths [
 // one that denies only where its status or its words say so.
 func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind bool) {
 	const most = 10 // what is refused at once takes no longer than some answers do
-	if gather.SaysTried(c, h) {
+	if gather.SaysTried(c, h) || saysNoServer(c, h) {
 		return // however little of that was seen, it knows what it did
 	}
 	if f[evidence.TurnedAway].Is != evidence.Yes || c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.95 || f[evidence.TroubleBefore].Is == evidence.Yes {
@@ -220,6 +220,18 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 	src := f[evidence.TurnedAway].Source
 	f.SetAt(evidence.DeniesItself, evidence.Yes, c.At, src, "from %s on %s of %s requests were answered with an error by %s itself, after %s: %s",
 		format.Seconds(c.At), format.Number(after.Failed), format.Number(after.Attempts), h.Place(), format.Seconds(took), f[evidence.TurnedAway].Text)
+}
+
+// saysNoServer reports whether a proxy's own page says of most failures that it had nobody to
+// ask. The pages of HAProxy say so of each 503, whatever it is for.
+func saysNoServer(c *evidence.Case, h evidence.Hop) bool {
+	return evidence.IsProxy(h.Process()) && !strings.HasPrefix(strings.ToLower(h.Process()), "haproxy") && slices.ContainsFunc(c.Heard, func(x evidence.Heard) bool {
+		if x.Meaning != says.NoServer || x.Share < 0.5 || x.Line == nil || !x.Line.Replied() {
+			return false
+		}
+		at, ok := gather.Replier(c, x.Line.Line)
+		return ok && at == h.Index
+	})
 }
 
 // saysDenial reports whether most answers of a hop have a status that turns away (4xx), or

@@ -115,3 +115,29 @@ func TestSiblings(t *testing.T) {
 		}
 	}
 }
+
+// Whoever answers failed requests has got them, and what a service's own connections brought
+// outranks what is left of the bytes of interfaces when those of others are taken from them.
+func TestCame(t *testing.T) {
+	sure := func(ok, failed float64) reach.Per {
+		return reach.Per{Ok: ok, Failed: failed, ErrOk: 0.05 * ok, ErrFail: 0.05 * ok}
+	}
+	nan := math.NaN()
+	unread := reach.Per{Ok: nan, Failed: nan, ErrOk: nan, ErrFail: nan}
+	for _, c := range []struct {
+		name        string
+		hop         reach.Hop
+		came, known bool
+	}{
+		{"bytes alone", reach.Hop{Arrived: sure(300, 0), Requests: unread}, false, true},
+		{"it answers them with errors", reach.Hop{Arrived: sure(300, 0), Requests: unread, Replies: 1}, true, true},
+		{"it answers checks with errors", reach.Hop{Arrived: sure(300, 0), Requests: unread, Replies: 0.02}, false, true},
+		{"its connections brought as many as ever", reach.Hop{Arrived: sure(300, 0), Requests: sure(1, 0.9)}, false, false},
+		{"its connections brought none", reach.Hop{Arrived: sure(300, 300), Requests: sure(1, 0)}, false, false},
+		{"both brought none", reach.Hop{Arrived: sure(300, 0), Requests: sure(1, 0)}, false, true},
+	} {
+		if came, known := c.hop.Came(); came != c.came || known != c.known {
+			t.Errorf("%s: %v %v, want %v %v", c.name, came, known, c.came, c.known)
+		}
+	}
+}

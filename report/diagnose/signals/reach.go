@@ -3,7 +3,6 @@ package signals
 import (
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
@@ -15,7 +14,6 @@ import (
 	"github.com/rampload/rampload/report/diagnose/says"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/format"
-	"github.com/rampload/rampload/report/runlog"
 )
 
 // observeReach asks how far requests got that failed at once: what waited is followed by
@@ -58,6 +56,9 @@ func observeReach(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	case stops:
 		observeTurnedAway(c, f, h)
 	case h.Index > 0 && h.Index == len(c.Hops)-1 && len(h.Node.Next) == 0 && f[evidence.CallerEnds].Is != evidence.Yes && f[evidence.RefusedEarly].Is != evidence.Yes:
+		if c.Hops[h.Index-1].Assumed {
+			break // nobody knows whether that takes what it is answered
+		}
 		share, err := x.Answered.Share()
 		if share-2*err > 1.25 || share+2*err < 0.8 && share-2*err > 0.1 {
 			clue := evidence.AnsweredOther
@@ -322,111 +323,4 @@ func outOfUse(c *evidence.Case) (from, refused, served float64) {
 		return from, 0, 0
 	}
 	return from, refused, served
-}
-
-// trouble is what was amiss with a hop before it was not asked any more.
-type trouble struct {
-	source, text string
-	lasting      evidence.Clue // what it goes on doing whenever it is asked; zero: nothing
-}
-
-// troubleOf says what was amiss with a hop before a time: what is taken for dead was ill.
-func troubleOf(c *evidence.Case, h evidence.Hop, from float64) trouble {
-	const before = 5.0
-	for _, d := range kernels.Deaths(c, h) {
-		if d.At > from-before && d.At < from+1 {
-			return trouble{source: "processes of " + h.Host, text: d.Process + " on " + h.Host + " had ended just before (" + d.Why + ")"}
-		}
-	}
-	usual := max(c.AnswerTime(), 0.001)
-	commonest := commonestStatus(c)
-	var late, other []*attack.Failure
-	for _, x := range c.Failures {
-		switch took := (x.End - x.Start).Seconds(); {
-		case x.Fault != attack.Status:
-		case took >= max(0.1, 5*usual):
-			late = append(late, x)
-		case x.Status != commonest && x.Status >= 500:
-			other = append(other, x)
-		}
-	}
-	few := max(3, 0.005*c.Parts.Failed)
-	switch {
-	case float64(len(late)) >= few:
-		took := evidence.QuantileOf(c.Durations(func(x *attack.Failure) bool { return slices.Contains(late, x) }), 0.5)
-		return trouble{source: "client", text: h.Place() + " had let " + format.Counted(float64(len(late)), "request") + " wait until they were given up, after " + format.Seconds(took) + ofEndpoint(c, late), lasting: evidence.LateOut}
-	case float64(len(other)) >= few:
-		return trouble{source: "client", text: "whenever it was asked, requests failed in another way: " + format.Counted(float64(len(other)), "time") + " with " + strconv.Itoa(int(other[0].Status)) + ofEndpoint(c, other), lasting: evidence.FailingOut}
-	}
-	grew := func(name, host string) float64 {
-		n := 0.0
-		for _, s := range reach.Each(c.Run.Log, host, name) {
-			if s.Metric.Process == "" {
-				n += growth(s, from-before, from+0.5)
-			}
-		}
-		return n
-	}
-	if n := grew(probe.AttemptFails, c.Hops[h.Index-1].Host); n >= 1 {
-		return trouble{source: "kernel counters of " + c.Hops[h.Index-1].Host, text: format.Counted(n, "connection") + " to it had been refused just before"}
-	}
-	light, near := latencyBefore(c, from)
-	if near >= 3*light && near-light >= 0.03 {
-		return trouble{source: "client", text: "answers had come ever later, after " + format.Seconds(near) + " just before and " + format.Seconds(light) + " at light load, and with them those to health checks"}
-	}
-	return trouble{}
-}
-
-func commonestStatus(c *evidence.Case) (most uint16) {
-	for code, n := range c.Statuses {
-		if code >= 500 && (n > c.Statuses[most] || n == c.Statuses[most] && code < most) {
-			most = code
-		}
-	}
-	return most
-}
-
-// ofEndpoint says of which request failures all are, of several.
-func ofEndpoint(c *evidence.Case, list []*attack.Failure) string {
-	all := c.Target.Info.Endpoints
-	e := list[0].Endpoint
-	if len(all) < 2 || int(e) >= len(all) || slices.ContainsFunc(list, func(x *attack.Failure) bool { return x.Endpoint != e }) {
-		return ""
-	}
-	return ", all of them " + all[e].Name
-}
-
-func growth(s *runlog.Series, from, to float64) float64 {
-	first, last := math.NaN(), math.NaN()
-	for i, at := range s.At {
-		switch t := at.Seconds(); {
-		case t <= from || math.IsNaN(first) && t <= to:
-			first = s.Value[i]
-		case t <= to:
-			last = s.Value[i]
-		}
-	}
-	return words.Finite(last-first, 0)
-}
-
-// latencyBefore returns the median time of answers at light load and in the last second
-// and a half before a time, in seconds; 0 without any.
-func latencyBefore(c *evidence.Case, from float64) (light, near float64) {
-	var early, late attack.Histogram
-	for _, w := range c.Target.Windows {
-		switch t := (float64(w.Index) + 0.5) * c.Run.Step; {
-		case t < 0.5*from:
-			early = early.Merge(w.FromSend)
-		case t >= from-1.5 && t < from:
-			late = late.Merge(w.FromSend)
-		}
-	}
-	of := func(h attack.Histogram) float64 {
-		if h.Total() < 10 {
-			return 0
-		}
-		v, _ := h.Quantile(0.5)
-		return words.Microseconds(v).Seconds()
-	}
-	return of(early), of(late)
 }

@@ -314,6 +314,11 @@ func (w *Way) walk() {
 			at = w.step(b.Hop)
 			continue
 		}
+		if b := w.handedOn(at); b != nil {
+			at.State, at.Role, at.To = report.StandsBehind, report.RoleVictim, b
+			at = w.step(b.Hop)
+			continue
+		}
 		if at.Worst == nil || !(at.Now.Open() >= 1) {
 			break
 		}
@@ -384,6 +389,29 @@ func (w *Way) holder(at *Step) *Behind {
 		n = math.Min(n, at.Behind[i].Connections) // others may ask it, too
 		if next.Worst != nil && at.Now.Open() >= few && n >= allOf*at.Now.Open() && n >= ageTimes*next.Before.Open() && next.Now.Oldest >= mostOf*at.Now.Oldest {
 			return &at.Behind[i]
+		}
+	}
+	return nil
+}
+
+// handedOn returns the next hop of one that nobody watches, if that holds nearly all that the
+// unwatched one is asked, or is busy on all connections that this has to it, for as long, and
+// was not before. Where nobody is they stand at the unwatched hop, or at somebody else whom it
+// asks.
+func (w *Way) handedOn(at *Step) *Behind {
+	if at.Worst != nil {
+		return nil
+	}
+	asked := &w.Entry
+	if before := w.Before(at); before != nil {
+		asked = before.behind(at.Hop)
+	}
+	for i := range at.Behind {
+		b, next := &at.Behind[i], w.step(at.Behind[i].Hop)
+		n := math.Min(next.Now.Open(), b.Connections) // others may ask it, too
+		old := next.Now.Oldest >= mostOf*asked.Oldest && next.Now.Oldest >= math.Max(ageLeast, ageTimes*finite(next.Before.Oldest))
+		if next.Worst != nil && n >= 1 && old && (n >= allOf*asked.Requests || n >= allOf*b.Connections) {
+			return b
 		}
 	}
 	return nil

@@ -434,6 +434,41 @@ func TestUnwatched(t *testing.T) {
 	}
 }
 
+// Whoever is watched behind a hop that nobody watches is found by who asks there, and the waiting
+// goes on to it if it holds what the unwatched hop is asked.
+func TestAcrossTheUnwatched(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		away string // the host that nobody watches
+		now  served // of the database while requests fail
+		want string // where the waiting ends
+	}{
+		{"the first hop, and the database is busy on all connections", "web", served{owed: 2, oldest: 2.8}, "postgres"},
+		{"the service, and the database is busy on all its connections", "api", served{owed: 2, oldest: 2.8}, "postgres"},
+		{"the service, and the database answers as ever", "api", served{owed: 1, oldest: 0.02}, ""},
+		{"the service, and the database has only young requests", "api", served{owed: 2, oldest: 0.4}, ""},
+	} {
+		w := locked()
+		w.peer("local", "rampload", "10.0.0.2:80", asked{connections: 10, awaiting: 1, oldest: 0.01}, asked{connections: 311, awaiting: 311, oldest: 3})
+		w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool {
+			return s.Metric.Host == c.away || s.Metric.Host == "db" && (s.Metric.Name == probe.Owed || s.Metric.Name == probe.OwedOldest || s.Metric.Name == probe.Callers || s.Metric.Name == probe.Inbound)
+		})
+		w.log.Header.Hosts = slices.DeleteFunc(w.log.Header.Hosts, func(h runlog.Host) bool { return h.Name == c.away })
+		w.put("db", "postgres", probe.Owed, "*:5432", 0, 0, c.now.owed)
+		w.put("db", "postgres", probe.OwedOldest, "*:5432", 0, 0.01, c.now.oldest)
+		w.put("db", "postgres", probe.Inbound, "*:5432", 0, 2, 2)
+		w.put("db", "postgres", probe.Callers, "*:5432 10.0.0.3", 0, 2, 2)
+		way := follow(w)
+		if way == nil || way.Culprit == nil || way.Culprit.Hop.Process != c.want {
+			t.Errorf("%s: the waiting ends at %q, want %q", c.name, way.Text(), c.want)
+			continue
+		}
+		if away := way.Walked[slices.IndexFunc(way.Walked, func(s *waiting.Step) bool { return s.Worst == nil })].Text(); c.want != "" && !strings.Contains(away, "which nobody watches: its requests stand at") {
+			t.Errorf("%s: of the unwatched hop it says %q", c.name, away)
+		}
+	}
+}
+
 // A number of connections that a process keeps to is told from workers that are all busy by
 // the threads that hold them.
 func TestCapped(t *testing.T) {

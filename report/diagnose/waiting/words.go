@@ -25,7 +25,10 @@ func (w *Way) Text() string {
 // api:8080, the oldest for 2.9 s".
 func (s *Step) Text() string {
 	name := s.Hop.Short()
-	if s.Worst == nil {
+	switch {
+	case s.Worst == nil && s.State == report.StandsBehind:
+		return fmt.Sprintf("%s, which nobody watches: its requests stand at %s", name, s.To.Hop.Place())
+	case s.Worst == nil:
 		return name + ": nobody watches it"
 	}
 	open := s.Now.Open()
