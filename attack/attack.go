@@ -10,6 +10,7 @@ package attack
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"time"
@@ -302,15 +303,24 @@ const TransactionIDLen = 33
 // hex digits of the run, a dash, 16 hex digits of the request's number. Retries
 // carry the same id.
 func (id RunID) AppendTransactionID(b []byte, request uint64) []byte {
-	b = hex.AppendEncode(b, id[:])
+	b = appendHex16(b, binary.BigEndian.Uint64(id[:]))
 	b = append(b, '-')
 	return appendHex16(b, request)
 }
 
+// appendHex16 appends 16 hex digits, of which every request carries eighty.
 func appendHex16(b []byte, v uint64) []byte {
-	const digits = "0123456789abcdef"
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, digits[v>>shift&0xf])
-	}
-	return b
+	b = binary.BigEndian.AppendUint64(b, hex8(uint32(v>>32)))
+	return binary.BigEndian.AppendUint64(b, hex8(uint32(v)))
+}
+
+// hex8 returns the eight hex digits of a number, the first in the highest byte.
+func hex8(v uint32) uint64 {
+	const ones = 0x0101010101010101
+	x := uint64(v) // a digit a byte, from here on
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & (0xf * ones)
+	letters := (x + 6*ones) >> 4 & ones // 1 where the digit is above 9
+	return x + '0'*ones + letters*('a'-'9'-1)
 }

@@ -88,7 +88,7 @@ func (id RunID) AppendB3(b []byte, request uint64, try uint16, sampled bool) []b
 }
 
 func (id RunID) appendContext(b []byte, request uint64, try uint16) []byte {
-	b = hex.AppendEncode(b, id[:])
+	b = appendHex16(b, binary.BigEndian.Uint64(id[:]))
 	b = appendHex16(b, request)
 	b = append(b, '-')
 	return appendHex16(b, spanNumber(request, try))

@@ -1,8 +1,11 @@
 package attack_test
 
 import (
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/rampload/rampload/attack"
@@ -58,5 +61,17 @@ func BenchmarkContext(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestTransactionIDs(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	for i := range 1000 {
+		run, request := random.Uint64(), random.Uint64()>>(i%64)
+		var id attack.RunID
+		binary.BigEndian.PutUint64(id[:], run)
+		if got, want := string(id.AppendTransactionID(nil, request)), fmt.Sprintf("%016x-%016x", run, request); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
 	}
 }

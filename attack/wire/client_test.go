@@ -77,7 +77,7 @@ func TestWithdrawnAddresses(t *testing.T) {
 			eventually(t, "all to the address that is left", func() bool {
 				tr.mu.Lock()
 				defer tr.mu.Unlock()
-				for _, c := range tr.conns {
+				for c := range tr.all() {
 					if c.Remote().Addr() != two {
 						return false
 					}

@@ -40,6 +40,8 @@ type Conn struct {
 	until      time.Duration // it lingers at most; before that, see Begun
 	prev, next *Conn         // in the pool, or lingering
 
+	before, after *Conn // among all that are open; under the transport's lock
+
 	state       atomic.Uint32
 	withdrawn   atomic.Bool // the name has its address no more
 	served      uint32      // complete responses

@@ -109,10 +109,7 @@ func (d *dialer) open(a *attack.Attempt, deadline time.Duration, waits func()) *
 	var addr netip.AddrPort
 	if t.route.Socket == "" {
 		a.Phase = attack.PhaseDNS
-		if d.resolver.Spread() == 0 {
-			waits()
-		}
-		ip, err := d.resolver.Pick(deadline)
+		ip, err := d.resolver.Pick(deadline, waits)
 		if err != nil {
 			a.Fault, a.Detail = classify.Fault(err), classify.Detail(err)
 			return nil
@@ -163,26 +160,21 @@ func (d *dialer) connect(a *attack.Attempt, addr netip.AddrPort, deadline time.D
 	if !a.Held && t.pool.closeMode() {
 		by = t.poller
 	}
-	s, err := socket.Open(addr, t.route.Socket, d.locals.Next(addr.Addr()), by)
-	if err != nil {
-		return nil, err
-	}
-	c := &Conn{remoteIndex: index, until: a.Start, opened: t.clock(), idleSince: notYet}
+	c := &Conn{t: t, remoteIndex: index, until: a.Start, idleSince: notYet}
 	if a.Held {
 		c.until = a.Due
 	}
-	c.t = t
-	c.Init(&t.owner, s, addr)
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
+	c.Init(&t.owner, addr)
+	s := c.Socket()
+	err := s.Open(addr, t.route.Socket, d.locals.Next(addr.Addr()), by)
+	if err != nil {
+		return nil, err
+	}
+	c.opened = t.clock()
+	if !t.enter(c) {
 		s.Close()
 		return nil, context.Canceled
 	}
-	t.lastID++
-	c.id = t.lastID
-	t.conns[c.id] = c
-	t.mu.Unlock()
 	err = c.Arm(deadline)
 	if !s.Connected() {
 		waits()
@@ -261,7 +253,7 @@ func (d *dialer) handshake(c *Conn, a *attack.Attempt) bool {
 	session, err := t.ex.Start(c, agreed)
 	multi, ok := session.(Multiplexed)
 	ok = ok && h != nil
-	if err != nil || !ok {
+	if h != nil && (err != nil || !ok) {
 		c.mux.Store(nil)
 	}
 	switch {

@@ -188,7 +188,7 @@ func (h *holder) dial(what opening, waits func()) {
 	default:
 		c.pooled = true
 		t.watch(c)
-		t.pool.put(c)
+		t.pool.put(c, t.clock())
 	}
 	h.mu.Lock()
 	h.dialing--

@@ -16,8 +16,8 @@ import (
 
 // What a connection takes decides how many can be held: a hundred thousand in 130 MB.
 func TestSizeOfConnection(t *testing.T) {
-	if size := unsafe.Sizeof(Conn{}); size > 240 {
-		t.Errorf("a Conn has %d bytes, more than 240", size)
+	if size := unsafe.Sizeof(Conn{}); size > 416 {
+		t.Errorf("a Conn has %d bytes with its Socket, more than 416", size)
 	}
 	if size := unsafe.Sizeof(socket.Socket{}); size > 160 {
 		t.Errorf("a Socket has %d bytes, more than 160", size)

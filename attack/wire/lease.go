@@ -62,7 +62,7 @@ func (l *Lease) Do(r attack.Request, a *attack.Attempt) {
 	}
 	how := c.serve(r, a, deadline)
 	if how == Keep && c.lease != nil && !c.withdrawn.Load() {
-		l.putBack(c)
+		l.putBack(c, a.End)
 		return
 	}
 	l.c = nil
@@ -76,7 +76,7 @@ func (l *Lease) claim(now time.Duration) *Conn {
 		return nil
 	}
 	if c.state.CompareAndSwap(stateIdle, stateBusy) {
-		l.endIdle()
+		l.endIdle(now)
 		switch {
 		case c.stale(now):
 			l.t.retire(c, Destroyed)
@@ -91,17 +91,17 @@ func (l *Lease) claim(now time.Duration) *Conn {
 }
 
 // putBack makes the connection idle.
-func (l *Lease) putBack(c *Conn) {
-	c.idleSince = l.t.clock()
+func (l *Lease) putBack(c *Conn, now time.Duration) {
+	c.idleSince = now
 	l.since.Store(int64(c.idleSince) + 1)
 	c.state.Store(stateIdle)
 	l.t.recheck(c)
 }
 
 // endIdle ends an idle time.
-func (l *Lease) endIdle() {
+func (l *Lease) endIdle(now time.Duration) {
 	if since := l.since.Swap(0); since != 0 {
-		l.total.Add(max(int64(l.t.clock())+1-since, 0))
+		l.total.Add(max(int64(now)+1-since, 0))
 	}
 }
 
@@ -117,7 +117,7 @@ func (l *Lease) idleStats(now time.Duration) (int64, time.Duration) {
 func (l *Lease) Close() {
 	t := l.t
 	if c := l.c; c != nil && c.state.CompareAndSwap(stateIdle, stateLost) {
-		l.endIdle()
+		l.endIdle(t.clock())
 		t.retire(c, HangUp) // a RST may be on its way behind the last response
 	}
 	l.c = nil

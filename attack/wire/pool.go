@@ -84,7 +84,7 @@ func (pool *pool) take(now, deadline time.Duration) (*Conn, attack.Fault) {
 	pool.mu.Unlock()
 	if !queued { // served at the last moment
 		if c := w.Served(); c != nil {
-			pool.put(c)
+			pool.put(c, pool.t.clock())
 		} else {
 			pool.gone()
 		}
@@ -102,8 +102,7 @@ func (pool *pool) remove(c *Conn, now time.Duration) {
 }
 
 // put gives a connection that may serve again to whoever waits, or makes it idle.
-func (pool *pool) put(c *Conn) {
-	now := pool.t.clock()
+func (pool *pool) put(c *Conn, now time.Duration) {
 	c.idleSince = now
 	pool.mu.Lock()
 	if pool.open > pool.allowed() || pool.t.aborted.Load() { // Hold was lowered

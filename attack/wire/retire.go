@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -10,10 +11,10 @@ import (
 	"github.com/rampload/rampload/attack/wire/socket"
 )
 
-// release gives a connection back after an attempt.
-func (transport *Transport) release(c *Conn, how Outcome) {
+// release gives a connection back after an attempt, which has just ended.
+func (transport *Transport) release(c *Conn, how Outcome, now time.Duration) {
 	if how == Keep && c.pooled && !c.withdrawn.Load() {
-		transport.pool.put(c)
+		transport.pool.put(c, now)
 		return
 	}
 	transport.retire(c, how)
@@ -22,7 +23,7 @@ func (transport *Transport) release(c *Conn, how Outcome) {
 // hup is told by the watcher that something happened to a connection.
 func (transport *Transport) hup(id uint64) {
 	transport.mu.Lock()
-	c := transport.conns[id]
+	c := transport.told[id]
 	transport.mu.Unlock()
 	if c == nil {
 		return
@@ -47,7 +48,7 @@ func (transport *Transport) hup(id uint64) {
 func (transport *Transport) leave(gone []netip.Addr) {
 	var all []*Conn
 	transport.mu.Lock()
-	for _, c := range transport.conns {
+	for c := range transport.all() {
 		if slices.Contains(gone, c.Remote().Addr()) {
 			c.withdrawn.Store(true)
 			all = append(all, c)
@@ -88,6 +89,9 @@ func (transport *Transport) watch(c *Conn) {
 	if c.watched {
 		return
 	}
+	transport.mu.Lock()
+	transport.told[c.id] = c // the watcher may tell at once
+	transport.mu.Unlock()
 	if c.watched = transport.watcher.Add(c.Socket(), c.id) == nil; !c.watched {
 		transport.sweeping.Store(true)
 	}
@@ -100,7 +104,7 @@ func (transport *Transport) lost(c *Conn) {
 	c.SetHup(false)
 	what, err := c.Socket().Fate()
 	if what == socket.Alive && !c.spoiled && c.pooled {
-		transport.pool.put(c)
+		transport.pool.put(c, transport.clock())
 		return
 	}
 	switch {
@@ -124,7 +128,7 @@ func (transport *Transport) lost(c *Conn) {
 // unlink takes a connection that went idle out of its pool or lease.
 func (transport *Transport) unlink(c *Conn) {
 	if c.lease != nil {
-		c.lease.endIdle()
+		c.lease.endIdle(transport.clock())
 	} else if c.pooled {
 		transport.pool.unlink(c)
 	}
@@ -188,14 +192,48 @@ func (transport *Transport) buryAs(c *Conn, what socket.Fate) {
 	c.close()
 }
 
+// enter records a connection that is being opened. It returns false once the transport
+// is closed.
+func (transport *Transport) enter(c *Conn) bool {
+	transport.mu.Lock()
+	defer transport.mu.Unlock()
+	if transport.closed {
+		return false
+	}
+	transport.lastID++
+	c.id = transport.lastID
+	if c.after = transport.conns; c.after != nil {
+		c.after.before = c
+	}
+	transport.conns = c
+	return true
+}
+
 // forget ends the record of a connection.
 func (transport *Transport) forget(c *Conn) {
 	transport.mu.Lock()
-	delete(transport.conns, c.id)
-	if len(transport.conns) == 0 {
+	defer transport.mu.Unlock()
+	delete(transport.told, c.id)
+	if c.after != nil {
+		c.after.before = c.before
+	}
+	if c.before != nil {
+		c.before.after = c.after
+	} else {
+		transport.conns = c.after
+	}
+	c.before, c.after = nil, nil
+	if transport.conns == nil {
 		transport.empty.Broadcast()
 	}
-	transport.mu.Unlock()
+}
+
+// all returns the connections that are open. The caller holds the lock.
+func (transport *Transport) all() iter.Seq[*Conn] {
+	return func(yield func(*Conn) bool) {
+		for c := transport.conns; c != nil && yield(c); c = c.after {
+		}
+	}
 }
 
 // lastWords returns what the peer said unasked before it ended an idle connection, as far

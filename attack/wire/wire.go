@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,12 +126,13 @@ type Transport struct {
 	cancel   context.CancelFunc
 
 	mu     sync.Mutex
-	conns  map[uint64]*Conn // all that are open
+	conns  *Conn            // all that are open, in a list
+	told   map[uint64]*Conn // those that the watcher tells of
 	leases map[*Lease]struct{}
 	leased time.Duration // idle time of connections that closed leases had
 	lastID uint64
 	closed bool
-	empty  *sync.Cond // signalled when conns is
+	empty  *sync.Cond // signalled when none is open
 }
 
 // New makes a transport; it opens no connection. An error is one of the
@@ -145,7 +147,7 @@ func New(cfg Config) (*Transport, error) {
 		cfg: cfg, clock: cfg.Clock, timeout: cfg.Client.Timeout,
 		quit:   make(chan struct{}),
 		drain:  make(chan struct{}),
-		conns:  make(map[uint64]*Conn),
+		told:   make(map[uint64]*Conn),
 		leases: make(map[*Lease]struct{}),
 		lastID: uint64(cfg.Target) << 48, // ids are unique in a run
 	}
@@ -171,7 +173,7 @@ func New(cfg Config) (*Transport, error) {
 		return nil, fmt.Errorf("watch idle connections: %w", err)
 	}
 	if cfg.Client.Connections == 0 {
-		if t.poller, err = socket.NewPoller(); err != nil {
+		if t.poller, err = socket.NewPoller(cfg.Clock); err != nil {
 			t.watcher.Close()
 			return nil, fmt.Errorf("wait for connections: %w", err)
 		}
@@ -232,7 +234,7 @@ func (transport *Transport) Do(r attack.Request, a *attack.Attempt) {
 		return
 	}
 	how := c.serve(r, a, deadline)
-	transport.release(c, how)
+	transport.release(c, how, a.End)
 }
 
 // begin starts the clock of an attempt and clears what Do sets.
@@ -360,7 +362,7 @@ func (transport *Transport) Abort() {
 	transport.cancel()
 	transport.mu.Lock()
 	defer transport.mu.Unlock()
-	for _, c := range transport.conns {
+	for c := range transport.all() {
 		c.Break()
 	}
 }
@@ -376,10 +378,7 @@ func (transport *Transport) Close() error {
 		return nil
 	}
 	transport.closed = true
-	all := make([]*Conn, 0, len(transport.conns))
-	for _, c := range transport.conns {
-		all = append(all, c)
-	}
+	all := slices.Collect(transport.all())
 	transport.mu.Unlock()
 	for _, c := range all {
 		if h := c.mux.Load(); h != nil {
@@ -392,7 +391,7 @@ func (transport *Transport) Close() error {
 	}
 	transport.bg.flush()
 	transport.mu.Lock()
-	for len(transport.conns) > 0 {
+	for transport.conns != nil {
 		transport.empty.Wait() // for the attempts in flight to come back
 	}
 	transport.mu.Unlock()

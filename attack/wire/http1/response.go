@@ -327,10 +327,8 @@ func (resp *response) field(b []byte) error {
 			return wire.Malformed(attack.MalformedHeader)
 		}
 	}
-	for _, c := range value {
-		if byteClass[c]&inValue == 0 {
-			return wire.Malformed(attack.MalformedHeader)
-		}
+	if !isValue(value) {
+		return wire.Malformed(attack.MalformedHeader)
 	}
 	if resp.state == rxTrailer {
 		return nil

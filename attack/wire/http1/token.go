@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // hex reads a chunk size, at most 2^61 so that sums of it do not overflow.
 func hex(b []byte) (int64, bool) {
@@ -33,6 +36,32 @@ func trim(b []byte) []byte {
 		b = b[:len(b)-1]
 	}
 	return b
+}
+
+// isValue reports whether all bytes may be in a header's value.
+func isValue(b []byte) bool {
+	const ones = 0x0101010101010101
+	for len(b) >= 8 {
+		// Eight at once: a byte below the space, or DEL, has its top bit set in one of
+		// the terms (Anderson, Bit Twiddling Hacks, "Determine if a word has a byte less
+		// than n"). Tabs are rare.
+		w := binary.LittleEndian.Uint64(b)
+		del := w ^ 0x7f*ones
+		if ((w-' '*ones)&^w|(del-ones)&^del)&(0x80*ones) != 0 && !areValue(b[:8]) {
+			return false
+		}
+		b = b[8:]
+	}
+	return areValue(b)
+}
+
+func areValue(b []byte) bool {
+	for _, c := range b {
+		if byteClass[c]&inValue == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // equalFold compares with a text in lower case; only ASCII letters fold.

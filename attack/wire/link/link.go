@@ -18,7 +18,7 @@ import (
 )
 
 // Never is the deadline of what has no time limit.
-const Never = time.Duration(1<<63 - 1)
+const Never = socket.Never
 
 // Owner is what all connections of a client have in common. It is immutable.
 type Owner struct {
@@ -31,7 +31,7 @@ type Owner struct {
 // connection reads and writes, and any goroutine may move deadlines and look at it.
 type Link struct {
 	own  *Owner
-	sock *socket.Socket
+	sock socket.Socket
 	tls  *tls.Conn // nil: plain
 
 	local, remote netip.AddrPort
@@ -46,10 +46,9 @@ type Link struct {
 	sockErr  atomic.Pointer[error] // last error of the socket, as raw noted it
 }
 
-// Init makes the link of a socket that is being connected to an address.
-func (link *Link) Init(own *Owner, sock *socket.Socket, remote netip.AddrPort) {
-	link.own, link.sock, link.remote = own, sock, remote
-}
+// Init makes the link of a socket to an address. The socket is to be opened before
+// anything else is done with the link.
+func (link *Link) Init(own *Owner, remote netip.AddrPort) { link.own, link.remote = own, remote }
 
 // Connected notes that the socket is.
 func (link *Link) Connected() { link.local = link.sock.LocalAddr() }
@@ -58,7 +57,7 @@ func (link *Link) Connected() { link.local = link.sock.LocalAddr() }
 func (link *Link) Secured(over *tls.Conn) { link.tls = over }
 
 // Socket returns the socket.
-func (link *Link) Socket() *socket.Socket { return link.sock }
+func (link *Link) Socket() *socket.Socket { return &link.sock }
 
 // TLS returns the TLS connection, nil where there is none.
 func (link *Link) TLS() *tls.Conn { return link.tls }
@@ -106,13 +105,9 @@ func (link *Link) Arm(deadline time.Duration) error {
 func (link *Link) arm() error {
 	var err error
 	for {
-		var at time.Time
 		deadline := time.Duration(link.deadline.Load())
-		if deadline != Never {
-			at = time.Now().Add(deadline - link.own.Clock())
-		}
 		link.armed.Store(int64(deadline))
-		err = link.sock.SetDeadline(at)
+		err = link.sock.EndAt(deadline, link.own.Clock)
 		if err != nil || link.deadline.Load() == int64(deadline) {
 			break // else it was moved meanwhile, perhaps by who took this one for set
 		}

@@ -3,6 +3,7 @@ package route
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Numbers numbers the remote addresses of a target, from 1. The zero value is
@@ -10,12 +11,17 @@ import (
 type Numbers struct {
 	Told func(uint16, netip.AddrPort) // called for each new one, one at a time; nil: nobody
 
+	first atomic.Pointer[netip.AddrPort] // whose number is 1: most targets have one address
+
 	mu   sync.RWMutex
 	seen map[netip.AddrPort]uint16
 }
 
 // Find returns the number of an address, 0 if it has none.
 func (r *Numbers) Find(a netip.AddrPort) uint16 {
+	if first := r.first.Load(); first != nil && *first == a {
+		return 1
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.seen[a]
@@ -42,6 +48,10 @@ func (r *Numbers) Index(a netip.AddrPort) uint16 {
 	r.seen[a] = i
 	if r.Told != nil {
 		r.Told(i, a)
+	}
+	if i == 1 {
+		first := a
+		r.first.Store(&first)
 	}
 	return i
 }

@@ -31,13 +31,13 @@ type Resolver struct {
 
 	withdrawn func([]netip.Addr)
 	failures  atomic.Uint64
+	works     [2]atomic.Bool // families, see [Family], of which an address ever answered
 
 	mu      sync.Mutex
 	addrs   []netip.Addr
 	next    int
 	until   time.Duration
 	flight  *flight             // under way, nil if none
-	works   [2]bool             // families, see [Family], of which an address ever answered
 	refused map[netip.Addr]bool // addresses that never answered, of families likewise
 	useless [2]bool             // families that are not used because the other answered
 }
@@ -79,13 +79,12 @@ func Family(a netip.Addr) int {
 }
 
 // Pick returns the next address in turn. Only the first look-up, and those after
-// one that failed, make the caller wait.
-func (r *Resolver) Pick(deadline time.Duration) (netip.Addr, error) {
+// one that failed, make the caller wait: waits is called before.
+func (r *Resolver) Pick(deadline time.Duration, waits func()) (netip.Addr, error) {
 	r.mu.Lock()
 	for {
-		now := r.clock()
 		if len(r.addrs) > 0 {
-			if now >= r.until && r.flight == nil {
+			if r.until != never && r.clock() >= r.until && r.flight == nil {
 				r.start(never)
 			}
 			a := r.turn()
@@ -97,9 +96,10 @@ func (r *Resolver) Pick(deadline time.Duration) (netip.Addr, error) {
 			f = r.start(deadline)
 		}
 		r.mu.Unlock()
+		waits()
 		var timeout <-chan time.Time
 		if deadline != never {
-			timer := time.NewTimer(deadline - now)
+			timer := time.NewTimer(deadline - r.clock())
 			defer timer.Stop()
 			timeout = timer.C
 		}
@@ -230,8 +230,12 @@ func routable(addrs []netip.Addr) []netip.Addr {
 // Answered notes that a connection to an address was established.
 func (r *Resolver) Answered(a netip.Addr) {
 	f := Family(a)
+	if r.works[f].Load() {
+		return // and never was given up since
+	}
 	r.mu.Lock()
-	r.works[f], r.useless[f] = true, false
+	r.useless[f] = false
+	r.works[f].Store(true)
 	r.mu.Unlock()
 }
 
@@ -244,7 +248,7 @@ func (r *Resolver) Instead(a netip.Addr) (netip.Addr, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := Family(a)
-	if r.works[f] || r.useless[1-f] {
+	if r.works[f].Load() || r.useless[1-f] {
 		return netip.Addr{}, false
 	}
 	if r.refused == nil {

@@ -101,6 +101,11 @@ func (s *dialled) SetDeadline(t time.Time) error {
 	return nil
 }
 
+// EndAt is SetDeadline at a time of a clock.
+func (s *dialled) EndAt(at time.Duration, clock func() time.Duration) error {
+	return s.SetDeadline(instant(at, clock))
+}
+
 // Exchange writes out and reads the first bytes of the answer. rest is what was
 // not written when err is not nil.
 func (s *dialled) Exchange(out, in []byte) (rest []byte, n int, err error) {

@@ -17,15 +17,16 @@ import (
 // it, and the kernel forgets it by itself when it is closed. It is an epoll of its own,
 // edge-triggered, and itself parked in Go's poller.
 type Poller struct {
-	file *os.File
-	raw  syscall.RawConn
-	fd   int
+	file  *os.File
+	raw   syscall.RawConn
+	fd    int
+	clock func() time.Duration // that deadlines are times of
 
 	mu    sync.Mutex
 	seats []*seat // by number
 	free  []*seat
-	next  time.Time   // no deadline is before; zero: none is known
-	timer *time.Timer // at next
+	next  time.Duration // no deadline is before; Never: none is known
+	timer *time.Timer   // at next
 }
 
 // seat is what an open socket waits with. A token says that whoever waits is to look
@@ -39,12 +40,12 @@ type seat struct {
 
 	// Under the poller's lock.
 	socket *Socket // nil: free
-	until  time.Time
+	until  time.Duration
 	events uint32 // that the kernel tells of
 }
 
-// NewPoller makes a poller; Run it.
-func NewPoller() (*Poller, error) {
+// NewPoller makes a poller; Run it. The clock is that of [Socket.EndAt].
+func NewPoller(clock func() time.Duration) (*Poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func NewPoller() (*Poller, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	p := &Poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	p := &Poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, clock: clock, next: Never}
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		p.file.Close()
 		return nil, err
@@ -114,7 +115,7 @@ func (p *Poller) sit(s *Socket) {
 		p.seats = append(p.seats, at)
 	}
 	at.socket, s.seat = s, at
-	at.until, at.events = time.Time{}, 0
+	at.until, at.events = Never, 0
 	at.expired.Store(false)
 	p.mu.Unlock()
 }
@@ -132,25 +133,27 @@ func (at *seat) leave(s *Socket) bool {
 	return mine
 }
 
-// setDeadline ends the waiting of a socket at a time. One that is closed has none.
-func (at *seat) setDeadline(s *Socket, t time.Time) error {
+// endAt ends the waiting of a socket at a time of the clock. One that is closed has none.
+func (at *seat) endAt(s *Socket, until time.Duration) error {
 	p := at.poller
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if at.socket != s {
 		return os.ErrClosed
 	}
-	at.until = t
-	at.expired.Store(false)
-	if t.IsZero() || !p.next.IsZero() && !t.Before(p.next) {
+	at.until = until
+	if at.expired.Load() {
+		at.expired.Store(false)
+	}
+	if until >= p.next {
 		return nil // the timer looks at all when it fires
 	}
-	left := time.Until(t)
+	left := until - p.clock()
 	if left <= 0 {
 		at.expire()
 		return nil
 	}
-	p.next = t
+	p.next = until
 	p.timer.Reset(left)
 	return nil
 }
@@ -170,19 +173,19 @@ const deadlineGap = time.Millisecond
 func (p *Poller) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	p.next = time.Time{}
+	now := p.clock()
+	p.next = Never
 	for _, at := range p.seats {
 		switch {
-		case at.socket == nil || at.until.IsZero() || at.expired.Load():
-		case !at.until.After(now):
+		case at.socket == nil || at.until == Never || at.expired.Load():
+		case at.until <= now:
 			at.expire()
-		case p.next.IsZero() || at.until.Before(p.next):
-			p.next = at.until
+		default:
+			p.next = min(p.next, at.until)
 		}
 	}
-	if !p.next.IsZero() {
-		p.timer.Reset(max(p.next.Sub(now), deadlineGap))
+	if p.next != Never {
+		p.timer.Reset(max(p.next-now, deadlineGap))
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 
 func startPoller(t *testing.T) *Poller {
 	t.Helper()
-	p, err := NewPoller()
+	begun := time.Now()
+	p, err := NewPoller(func() time.Duration { return time.Since(begun) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +59,14 @@ func peer(t *testing.T, serve func(*net.TCPConn)) netip.AddrPort {
 	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
+func open(to netip.AddrPort, p *Poller) (*Socket, error) {
+	s := new(Socket)
+	return s, s.Open(to, "", netip.Addr{}, p)
+}
+
 func openIn(t *testing.T, p *Poller, to netip.AddrPort) *Socket {
 	t.Helper()
-	s, err := Open(to, "", netip.Addr{}, p)
+	s, err := open(to, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +101,7 @@ func TestPollerExchange(t *testing.T) {
 	for i := range 32 {
 		wg.Go(func() {
 			for range 10 {
-				s, err := Open(to, "", netip.Addr{}, p)
+				s, err := open(to, p)
 				if err != nil {
 					t.Error(err)
 					return
@@ -233,7 +239,7 @@ func TestPollerEnds(t *testing.T) {
 	}
 	closed := ln.Addr().(*net.TCPAddr).AddrPort()
 	ln.Close()
-	s, err := Open(closed, "", netip.Addr{}, p)
+	s, err := open(closed, p)
 	if err == nil {
 		err = s.Finish()
 		s.Close()

@@ -17,7 +17,7 @@ import (
 	"github.com/rampload/rampload/attack"
 )
 
-// Socket is one stream socket. It is opened by system calls of our own and
+// Socket is one stream socket; [Socket.Open] comes first. It is opened by system calls of our own and
 // handed to Go's poller as a file, which saves the name look-ups, socket options
 // and system calls of net.Dialer that a connection per request would pay for,
 // and gives access to the descriptor. Errors are errnos, io.EOF and
@@ -48,7 +48,7 @@ type Socket struct {
 // A valid local address is bound to without choosing a port, so that each local
 // address has the whole port range (IP_BIND_ADDRESS_NO_PORT, ip(7)). A poller is for
 // TCP sockets that serve one request; nil: Go's, which is quicker for those that wait often.
-func Open(remote netip.AddrPort, path string, local netip.Addr, by *Poller) (*Socket, error) {
+func (socket *Socket) Open(remote netip.AddrPort, path string, local netip.Addr, by *Poller) error {
 	family, sa := unix.AF_UNIX, unix.Sockaddr(nil)
 	var to address
 	if path != "" {
@@ -56,58 +56,58 @@ func Open(remote netip.AddrPort, path string, local netip.Addr, by *Poller) (*So
 	} else if family = to.set(remote); family == 0 {
 		family, sa = sockaddr(remote)
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
+	fd, _, errno := syscall.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if errno != 0 {
+		return errno
 	}
-	s := &Socket{fd: int32(fd), tcp: path == ""}
-	if path == "" {
-		if by == nil {
-			s.hurry()
-		}
-		if local.IsValid() {
-			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-			_, from := sockaddr(netip.AddrPortFrom(local, 0))
-			if err := unix.Bind(fd, from); err != nil {
-				unix.Close(fd)
-				return nil, err
-			}
+	socket.fd, socket.tcp = int32(fd), path == ""
+	if err := socket.dial(sa, &to, remote, local, by == nil); err != nil {
+		unix.Close(int(fd))
+		return err
+	}
+	if by != nil && socket.tcp {
+		by.sit(socket)
+		return nil
+	}
+	socket.step = socket.advance
+	socket.file = os.NewFile(fd, "socket")
+	var err error
+	if socket.raw, err = socket.file.SyscallConn(); err != nil {
+		socket.file.Close()
+	}
+	return err
+}
+
+// dial begins to connect, to sa or, without one, to an address; quick sets TCP_NODELAY.
+func (socket *Socket) dial(sa unix.Sockaddr, to *address, remote netip.AddrPort, local netip.Addr, quick bool) error {
+	fd := int(socket.fd)
+	if socket.tcp && quick {
+		socket.hurry()
+	}
+	if socket.tcp && local.IsValid() {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		_, from := sockaddr(netip.AddrPortFrom(local, 0))
+		if err := unix.Bind(fd, from); err != nil {
+			return err
 		}
 	}
-	connect := func() error {
-		if sa != nil {
-			return unix.Connect(fd, sa)
-		}
-		return to.connect(fd)
-	}
-	err = connect()
-	if err == unix.EINPROGRESS || err == unix.EINTR {
+	met := to.connect(fd, sa)
+	if met == unix.EINPROGRESS || met == unix.EINTR {
 		// Over loopback the handshake is over before connect returns.
-		err = connect()
+		met = to.connect(fd, sa)
 	}
-	switch err {
-	case nil, unix.EISCONN:
+	switch met {
+	case 0, unix.EISCONN:
 	case unix.EALREADY, unix.EINPROGRESS, unix.EINTR:
-		if s.peer = sa; sa == nil {
-			_, s.peer = sockaddr(remote)
+		if socket.peer = sa; sa == nil {
+			_, socket.peer = sockaddr(remote)
 		}
 	case unix.EAGAIN: // a Unix socket whose backlog is full
-		s.peer = sa
+		socket.peer = sa
 	default:
-		unix.Close(fd)
-		return nil, err
+		return met
 	}
-	if by != nil && s.tcp {
-		by.sit(s)
-		return s, nil
-	}
-	s.step = s.advance
-	s.file = os.NewFile(uintptr(fd), "socket")
-	if s.raw, err = s.file.SyscallConn(); err != nil {
-		s.file.Close()
-		return nil, err
-	}
-	return s, nil
+	return nil
 }
 
 // hurry sets TCP_NODELAY. Best effort: without it a request of several writes is only
@@ -171,13 +171,21 @@ func (a *address) set(to netip.AddrPort) int {
 	return unix.AF_INET6
 }
 
-// connect is connect(2) of a descriptor that never blocks, hence without telling the
-// scheduler.
-func (a *address) connect(fd int) error {
-	if _, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)), a.size); errno != 0 {
-		return errno
+// connect is connect(2), to sa if there is one, of a descriptor that never blocks, hence
+// without telling the scheduler.
+func (a *address) connect(fd int, sa unix.Sockaddr) syscall.Errno {
+	if sa != nil {
+		if err := unix.Connect(fd, sa); err != nil {
+			errno, ok := err.(syscall.Errno)
+			if !ok {
+				return unix.EINVAL // a path that no address has room for
+			}
+			return errno
+		}
+		return 0
 	}
-	return nil
+	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)), a.size)
+	return errno
 }
 
 func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
@@ -364,10 +372,22 @@ func bare(err error) error {
 // SetDeadline ends reads and writes at t; it fails where the poller could not
 // take the descriptor.
 func (socket *Socket) SetDeadline(t time.Time) error {
-	if socket.seat != nil {
-		return socket.seat.setDeadline(socket, t)
+	if socket.seat == nil {
+		return socket.file.SetDeadline(t)
 	}
-	return socket.file.SetDeadline(t)
+	if t.IsZero() {
+		return socket.seat.endAt(socket, Never)
+	}
+	return socket.seat.endAt(socket, socket.seat.poller.clock()+time.Until(t))
+}
+
+// EndAt is [Socket.SetDeadline] at a time of a clock, that of the socket's poller if it
+// has one.
+func (socket *Socket) EndAt(at time.Duration, clock func() time.Duration) error {
+	if socket.seat != nil {
+		return socket.seat.endAt(socket, at)
+	}
+	return socket.file.SetDeadline(instant(at, clock))
 }
 
 // ResetOnClose has Close send a RST and not a FIN (SO_LINGER with a time of 0,

@@ -17,10 +17,9 @@ import (
 type Socket struct{ dialled }
 
 // Open prepares to connect; Finish does.
-func Open(remote netip.AddrPort, path string, local netip.Addr, _ *Poller) (*Socket, error) {
-	s := new(Socket)
-	s.prepare(remote, path, local)
-	return s, nil
+func (socket *Socket) Open(remote netip.AddrPort, path string, local netip.Addr, _ *Poller) error {
+	socket.prepare(remote, path, local)
+	return nil
 }
 
 // Fate peeks: what is not yet read of the peer's end shows, what was read does
