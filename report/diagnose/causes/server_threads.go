@@ -48,6 +48,12 @@ func serverThreads() inquiry.Rule {
 					"put a proxy before it that reads requests completely before it passes them on (nginx: proxy_request_buffering)",
 				}
 			}
+			if c.Facts != nil && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.LoopHeld].Is == evidence.Yes {
+				return []string{
+					"find the call that holds the event loop (a stack dump while it stands; asyncio: PYTHONASYNCIODEBUG=1 names slow callbacks; node: --cpu-prof, perf_hooks.monitorEventLoopDelay) and make it elsewhere: a pool of threads, or a client that does not block",
+					"run several processes of the service, so that one that is held is not all of it",
+				}
+			}
 			if c.Facts != nil && h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.StandsQueued].Is == evidence.Yes {
 				return []string{
 					"give the service more workers or threads: all of them are busy inside, and what comes meanwhile is not even read",

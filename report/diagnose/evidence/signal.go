@@ -294,6 +294,7 @@ const (
 	SaysBadAnswer    // an answer from behind was not taken
 	SaysLate         // a store is busy with one command, or gave up one that took too long
 	NamesAway        // it looks up names for others, and its process ended
+	LoopHeld         // its one event loop is held, and takes and reads nothing meanwhile
 	AskedMore        // more comes to it for each request that the client sends than did before
 	Multiplied       // most of what it works on nobody waits for any more, and it is asked again and again
 	SaysUnreached    // those before it say that connections to it did not come up in time, or that there is no way

@@ -78,6 +78,9 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 			f.Set(evidence.SessionsOpen, evidence.Yes, "processes of "+at.Hop.Process, "%s of %s are idle in transactions that nothing is done in: whoever began them has not ended them", format.Counted(at.Now.InTransaction, "session"), at.Hop.Place())
 		}
 	}
+	if s.Loop() {
+		f.Set(evidence.LoopHeld, evidence.Yes, src, "%s", text)
+	}
 	if s.Unfinished() {
 		f.Set(evidence.CallersSend, evidence.Yes, src, "%s", text)
 	}
@@ -196,7 +199,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return 0, false // who answers that it cannot had the processor to say so
 	case s.State == report.StandsInside && (s.Stuck() || answersNothing(c, s)):
 		return evidence.StandsStuck, true
-	case s.State == report.StandsNotAccepted && s.Now.Served() >= 1 && s.Stuck() && s.Now.Processor < 0.05 && !s.Unfinished() && !s.AsksOn():
+	case s.State == report.StandsNotAccepted && s.Now.Served() >= 1 && s.Stuck() && s.Now.Processor < 0.05 && !s.Unfinished() && !s.AsksOn() && !s.Loop():
 		return evidence.StandsStuck, true // none of those that it has read ends, so that it reads no more
 	}
 	return x, known
@@ -212,7 +215,13 @@ func stepOfHop(c *evidence.Case, h *hops.Hop) *waiting.Step {
 }
 
 // answersNothing reports whether the client got no answer at all any more, and the hop ends
-// no request itself: those before it give them up.
+// no request itself: those before it give them up. Of a loop that makes one call after the
+// other it is not seen whether it gives them up, but where it says so.
 func answersNothing(c *evidence.Case, s *waiting.Step) bool {
-	return len(c.Facts) > 0 && c.Facts[0][evidence.StandsStill].Is == evidence.Yes && s.GivenUp(c.Way.Before(s))
+	up := c.Way.Before(s)
+	if len(c.Facts) == 0 || c.Facts[0][evidence.StandsStill].Is != evidence.Yes || !s.GivenUp(up) {
+		return false
+	}
+	at := slices.IndexFunc(c.Hops, func(h evidence.Hop) bool { return h.Station == up.Hop })
+	return !up.OneByOne(up.To) || at >= 0 && (replied(c, at).share > 0.1 || complains(c, c.Hops[at]))
 }

@@ -237,14 +237,6 @@ func (s *Step) Outdone() bool {
 	return s.State == report.StandsNoProcessor && s.Now.Cores < 0.5 && !(s.Now.Throttled >= 0.3)
 }
 
-// Capped reports whether a hop takes no more connections though it has far fewer threads
-// than connections: then it is a number of connections that it keeps to, and not its
-// threads that are all busy.
-func (s *Step) Capped() bool {
-	return s.State == report.StandsNotAccepted && s.Now.NotAccepted >= 1 && s.Now.NotAccepted > finite(s.Now.NotRead) &&
-		s.Now.Threads > 0 && s.Now.Accepted >= 8 && s.Now.Accepted >= 2*s.Now.Threads+2
-}
-
 // GivenUp reports whether nothing that stands at a hop gets older than those before it
 // wait: it ends no request itself.
 func (s *Step) GivenUp(before *Step) bool {
@@ -437,7 +429,7 @@ func (s *Step) stopped() bool {
 		return false
 	}
 	few := math.Max(hardlyRuns, stillRuns*s.Before.Runs)
-	if s.Now.NotRead < 1 && s.Now.Owed >= 1 {
+	if s.Now.NotRead < 1 && s.Now.Owed >= 1 || s.Loop() { // a loop that is held runs on between two calls
 		few = hardlyRuns // it has read all that it took: its workers may be asleep, and others of it wake now and then
 	}
 	return s.Now.Runs <= few && s.Before.Runs >= 5

@@ -489,3 +489,55 @@ func TestCapped(t *testing.T) {
 		}
 	}
 }
+
+// looped is a service of few threads that asks a store; how it is held is left to the test.
+func looped(process string, threads, accepted, notAccepted, notRead, runs float64, grows bool) *incident {
+	w := &incident{}
+	w.log.Header.CPUs = 4
+	w.log.Header.Hosts = []runlog.Host{{Name: "local", Addrs: []string{"10.0.0.1"}}, {Name: "web", Addrs: []string{"10.0.0.2"}}, {Name: "db", Addrs: []string{"10.0.0.4"}}}
+	w.service("web", process, "*:80", 10, "10.0.0.1", served{owed: 1, oldest: 0.01}, served{notAccepted: notAccepted, notRead: notRead, owed: accepted, oldest: 3})
+	w.change("web", probe.Inbound, accepted+notAccepted)
+	w.change("web", probe.Threads, threads)
+	w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool { return s.Metric.Name == probe.Runs })
+	w.total("web", process, probe.Runs, 10, 400, runs)
+	for _, s := range w.log.Series {
+		if s.Metric.Name == probe.OwedOldest && grows {
+			for i, at := range s.At {
+				s.Value[i] = max(0.01, at.Seconds()-10)
+			}
+		}
+	}
+	return w
+}
+
+// A loop that is held is told from workers that are all busy, from a number of connections
+// that a loop keeps to and serves, and from a runtime that goes on taking what comes.
+func TestLoop(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		process string
+		threads, accepted, notAccepted, notRead,
+		runs float64
+		grows, want bool
+	}{
+		{"it has taken many and reads none", "python3", 2, 60, 40, 50, 8, false, true},
+		{"it has read all that it took, takes no more, and none ends", "python3", 1, 60, 40, 0, 8, true, true},
+		{"threads of a pool beside it serve nobody", "node", 11, 60, 40, 0, 8, true, true},
+		{"as many threads in another runtime may all be busy", "java", 11, 60, 40, 50, 8, true, false},
+		{"it serves those that it has as quickly as ever: a number of connections", "nginx", 1, 60, 40, 0, 400, false, false},
+		{"it goes on taking what comes", "python3", 2, 60, 0, 0, 8, true, false},
+		{"few connections", "python3", 2, 4, 40, 4, 8, true, false},
+	} {
+		way := follow(looped(c.process, c.threads, c.accepted, c.notAccepted, c.notRead, c.runs, c.grows))
+		if way.Culprit == nil {
+			t.Errorf("%s: nothing stands", c.name)
+			continue
+		}
+		if got := way.Culprit.Loop(); got != c.want {
+			t.Errorf("%s: %v, want %v: %s", c.name, got, c.want, way.Text())
+		}
+		if says := strings.Contains(way.Text(), "its one event loop is held in a call"); says != (c.want && way.Culprit.State == report.StandsNotAccepted) {
+			t.Errorf("%s: says %s", c.name, way.Text())
+		}
+	}
+}

@@ -61,6 +61,8 @@ func (s *Step) Text() string {
 			head += ", " + format.Number(to.Resent) + " of them sent again and not acknowledged"
 		case s.State == report.StandsNetwork:
 			head += ", and they have not arrived there"
+		case s.OneByOne(to):
+			head += ": its one event loop makes one call at a time, and takes and reads nothing meanwhile"
 		}
 		return head
 	case report.StandsCutOff:
@@ -81,6 +83,12 @@ func (s *Step) Text() string {
 		head += ", " + format.Counted(s.Now.Incomplete, "request") + " of which only a part has come in"
 	}
 	head += ", " + s.Now.text(s.State)
+	if s.Loop() && s.State == report.StandsNotAccepted {
+		head += ": its one event loop is held in a call, and takes and reads nothing meanwhile"
+	}
+	if s.Loop() && s.State == report.StandsNoProcessor {
+		head += ": its one event loop computes, and takes and reads nothing meanwhile"
+	}
 	if s.Circular() {
 		head += fmt.Sprintf(", and %s of its own wait for %s, which waits for it", format.Counted(s.Circle, "request"), s.Round.Place())
 	}
