@@ -159,27 +159,24 @@ func splitTexts(c *evidence.Case) string {
 	return strings.Join(parts, "; ")
 }
 
-// OneKind says that one of several requests fails whenever it is sent, from the time that
-// failures are read from on, and the others hardly ever: what all of them share is not what
-// lacks. constant: it did so from the start of the load, at every load.
-func OneKind(c *evidence.Case) (text string, constant bool) {
-	tallies := byRequest(c)
-	var all evidence.Tally
-	worst := -1
-	for i, t := range tallies {
-		all.Add(t)
-		if worst < 0 || t.Failed > tallies[worst].Failed {
-			worst = i
+// FailingKinds says that some of several requests fail whenever they are sent, from the time
+// that failures are read from on, and the others hardly ever: what all of them share is not
+// what lacks. constant: they did so from the start of the load, at every load.
+func FailingKinds(c *evidence.Case) (text string, constant bool) {
+	const enough = 10 // failures of a kind
+	var names []string
+	var bad, rest evidence.Tally
+	for i, t := range byRequest(c) {
+		if t.Failed >= enough && t.Share() >= 0.95 {
+			names = append(names, RequestName(c, uint32(i)))
+			bad.Add(t)
+		} else {
+			rest.Add(t)
 		}
 	}
-	if worst < 0 {
+	if len(names) == 0 || rest.Attempts < 20 || rest.Share() > 0.01 {
 		return "", false
 	}
-	w := tallies[worst]
-	rest := evidence.Tally{Attempts: all.Attempts - w.Attempts, Failed: all.Failed - w.Failed}
-	if w.Failed < 10 || w.Share() < 0.95 || rest.Attempts < 20 || rest.Share() > 0.01 {
-		return "", false
-	}
-	text = fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", RequestName(c, uint32(worst)), format.Number(w.Failed), format.Number(w.Attempts), format.Number(rest.Failed), format.Number(rest.Attempts))
+	text = fmt.Sprintf("%s failed %s of %s times, the other requests %s of %s", strings.Join(names, ", "), format.Number(bad.Failed), format.Number(bad.Attempts), format.Number(rest.Failed), format.Number(rest.Attempts))
 	return text, c.Onset.Status == evidence.LeftCensored || c.Onset.Status == evidence.NoOnset
 }

@@ -28,7 +28,7 @@ func Observe(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	observeLastWords(c, f, h, deaths)
 	observeStandingWords(c, f, h)
 	observePart(c, f, h)
-	kind, constant := gather.OneKind(c)
+	kind, constant := gather.FailingKinds(c)
 	if constant {
 		f.Set(evidence.OneKindAlways, evidence.Yes, "client", "%s, at every load", kind)
 	}

@@ -21,6 +21,8 @@ func (p Peer) String() string {
 	switch {
 	case p.Name != "" && p.Addr.IsValid():
 		return p.Name + "/" + p.Addr.String()
+	case p.Addr.IsValid() && p.Addr.Port() == 0:
+		return p.Addr.Addr().String()
 	case p.Addr.IsValid():
 		return p.Addr.String()
 	}

@@ -73,7 +73,7 @@ func observeWay(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if enough(s.Now.Blocked, s.Before.Blocked) {
 		f.Set(evidence.OutputBlocked, evidence.Yes, "threads of "+h.Host, "%s", text)
 	}
-	if s.State == report.StandsPool && s.To.Rests() {
+	if s.State == report.StandsPool && s.To.Rests() && !s.ByStrangers {
 		if at := stepOfHop(c, s.To.Hop); at != nil && at.Now.InTransaction >= 0.8*s.To.Connections {
 			f.Set(evidence.SessionsOpen, evidence.Yes, "processes of "+at.Hop.Process, "%s of %s are idle in transactions that nothing is done in: whoever began them has not ended them", format.Counted(at.Now.InTransaction, "session"), at.Hop.Place())
 		}
@@ -183,7 +183,7 @@ func stands(c *evidence.Case, s *waiting.Step) (evidence.Clue, bool) {
 		return evidence.StandsPooled, true // it reads no more than it has connections for
 	case x == evidence.StandsQueued && !s.Unfinished() && s.Fewer() != nil:
 		return evidence.FewerPlaces, true
-	case x == evidence.StandsPooled && s.To.Rests() && !gather.IsPooler(s.Hop.Process):
+	case x == evidence.StandsPooled && s.To.Rests() && !s.ByStrangers && !gather.IsPooler(s.Hop.Process):
 		return evidence.PoolRests, true
 	case x == evidence.StandsPooled && proxy:
 		return evidence.ProxyPooled, true

@@ -102,6 +102,7 @@ const (
 func Read(log *runlog.Log) []*Line {
 	type key struct{ host, service, what, peer string }
 	lines := map[key]*Line{}
+	ends := endsOf(log)
 	for i := range log.Events {
 		e := &log.Events[i]
 		if e.Kind != probe.LogLine || e.Line == nil {
@@ -110,6 +111,9 @@ func Read(log *runlog.Log) []*Line {
 		s, known := says.Read(e.Reason)
 		if e.Line.Peer != "" {
 			s.Peer = peerOf(e.Line.Peer)
+		}
+		if ends.caller(s.Peer.Addr) {
+			s.Peer.Addr = netip.AddrPortFrom(s.Peer.Addr.Addr(), 0) // whom it is said to, each time on another port
 		}
 		what := s.Meaning.String()
 		if !known {

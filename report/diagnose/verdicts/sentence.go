@@ -145,7 +145,7 @@ func lastingState(c *inquiry.Investigation) string {
 		return ""
 	}
 	much := "all requests"
-	switch kind, _ := gather.OneKind(c.Case); {
+	switch kind, _ := gather.FailingKinds(c.Case); {
 	case after.Failed >= 0.98*after.Attempts:
 	case kind != "":
 		much = "all requests of one kind"

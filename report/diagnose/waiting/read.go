@@ -2,6 +2,7 @@ package waiting
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/rampload/rampload/probe"
@@ -9,7 +10,10 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-type reader struct{ log *runlog.Log }
+type reader struct {
+	log   *runlog.Log
+	hosts map[netip.Addr]string // the watched host of an address
+}
 
 // stood reads one hop over some time.
 func (r *reader) stood(h *hops.Hop, spans []Span) Stood {

@@ -115,7 +115,8 @@ func (s *Step) longest() *Behind {
 		b := &s.Behind[i]
 		grown := b.Oldest >= math.Max(ageLeast, ageTimes*finite(b.OldestBefore)) && b.Median >= ageTimes*finite(b.MedianBefore)
 		many := b.Requests >= mostOf*served || b.Requests >= 1 && b.Requests >= allOf*b.Connections
-		stuck := b.Connecting >= 1 && b.Connecting >= 0.3*served // they do not even come up
+		// They do not even come up: many of them, or all that there are, where there were others.
+		stuck := b.Connecting >= 1 && (b.Connecting >= 0.3*served || b.Connections == 0 && b.ConnectionsBefore >= 1)
 		if (grown && many || stuck) && (best == nil || finite(b.Requests)+finite(b.Connecting) > finite(best.Requests)+finite(best.Connecting)) {
 			best = b
 		}

@@ -6,6 +6,7 @@ package waiting
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/rampload/rampload/probe"
@@ -30,6 +31,10 @@ type Step struct {
 	To     *Behind // whom it waits for
 	// Worst is the instance with the most open requests; nil of a hop that nobody watches.
 	Worst *hops.Service
+	// Strangers are those who ask it beside the hop before, and have come meanwhile.
+	Strangers []Stranger
+	// ByStrangers says that these hold all connections that it has to the next hop.
+	ByStrangers bool
 	// Round is one before it that it asks, and Circle how many requests it has out to that.
 	Round  *hops.Hop
 	Circle float64
@@ -109,9 +114,16 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	if first == nil || len(now) == 0 {
 		return nil
 	}
-	r := reader{log: log}
+	r := reader{log: log, hosts: map[netip.Addr]string{}}
+	for _, h := range log.Header.Hosts {
+		for _, a := range h.Addrs {
+			if addr, err := netip.ParseAddr(a); err == nil {
+				r.hosts[addr.Unmap()] = h.Name
+			}
+		}
+	}
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
-	r.steps(w, first, 0, now, before)
+	r.steps(w, first, nil, 0, now, before)
 	w.Entry = out(first, nil, now, before)
 	w.rest()
 	w.walk()
@@ -119,8 +131,8 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	return w
 }
 
-func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
-	s := &Step{Hop: h, Depth: depth, Now: r.stood(h, now), Before: r.stood(h, before), Worst: worst(h, now)}
+func (r *reader) steps(w *Way, h, asker *hops.Hop, depth int, now, before []Span) {
+	s := &Step{Hop: h, Depth: depth, Now: r.stood(h, now), Before: r.stood(h, before), Worst: worst(h, now), Strangers: r.strangers(h, asker, now, before)}
 	w.Steps = append(w.Steps, s)
 	for _, n := range h.Back {
 		out := math.NaN()
@@ -133,7 +145,7 @@ func (r *reader) steps(w *Way, h *hops.Hop, depth int, now, before []Span) {
 	}
 	for _, n := range h.Next {
 		s.Behind = append(s.Behind, out(n, s.Worst, now, before))
-		r.steps(w, n, depth+1, now, before)
+		r.steps(w, n, h, depth+1, now, before)
 	}
 }
 
@@ -318,6 +330,10 @@ func (w *Way) walk() {
 		if b := w.holder(at); b != nil && state == report.StandsInside {
 			to, state = b, report.StandsBehind
 		}
+		if state == report.StandsBehind && at.taken(to, w.asked(at)) {
+			at.State, at.To, at.ByStrangers = report.StandsPool, to, true
+			break // they wait for a place that others hold
+		}
 		at.State, at.To = state, to
 		if state == report.StandsPool {
 			// Connections that are in use because there are fewer still behind are no pool.
@@ -394,10 +410,7 @@ func (w *Way) handedOn(at *Step) *Behind {
 	if at.Worst != nil {
 		return nil
 	}
-	asked := &w.Entry
-	if before := w.Before(at); before != nil {
-		asked = before.behind(at.Hop)
-	}
+	asked := w.asked(at)
 	for i := range at.Behind {
 		b, next := &at.Behind[i], w.step(at.Behind[i].Hop)
 		n := math.Min(next.Now.Open(), b.Connections) // others may ask it, too
@@ -407,6 +420,14 @@ func (w *Way) handedOn(at *Step) *Behind {
 		}
 	}
 	return nil
+}
+
+// asked returns what those before a hop of the walk have out to it.
+func (w *Way) asked(at *Step) *Behind {
+	if before := w.Before(at); before != nil {
+		return before.behind(at.Hop)
+	}
+	return &w.Entry
 }
 
 // behind returns what a hop had out to one of the next.

@@ -434,6 +434,59 @@ func TestUnwatched(t *testing.T) {
 	}
 }
 
+// A pool that strangers hold is one that those on the way wait for: what is out for longer than
+// anybody before the hop waits is not theirs. A store that got slow is none.
+func TestTakenByStrangers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		strangers float64 // connections of another host while requests fail
+		before    float64
+		oldest    float64 // of what is out to the database
+		want      string
+		state     report.Stand
+	}{
+		{"others came, and hold all places", 10, 0, 8, "api", report.StandsPool},
+		{"others came, but too few", 3, 0, 8, "postgres", report.StandsInside},
+		{"others were there before", 10, 10, 8, "postgres", report.StandsInside},
+		{"what is out is no older than those before wait", 10, 0, 2.9, "postgres", report.StandsInside},
+	} {
+		w := locked()
+		w.log.Header.Hosts = append(w.log.Header.Hosts, runlog.Host{Name: "bi", Addrs: []string{"10.0.0.9"}})
+		w.put("api", "api", probe.Callers, "*:8080 10.0.0.9", 0, c.before, c.strangers)
+		for name, v := range map[string]float64{probe.PeerConnections: 8, probe.Awaiting: 8, probe.AwaitingOldest: c.oldest, probe.AwaitingMedian: c.oldest / 2} {
+			w.change("api", name, v)
+		}
+		w.change("api", probe.RequestsUnread, 0)
+		w.change("db", probe.Owed, 8)
+		w.change("db", probe.OwedOldest, c.oldest)
+		way := follow(w)
+		if way.Culprit == nil || way.Culprit.Hop.Process != c.want || way.Culprit.State != c.state {
+			t.Errorf("%s: %s, want %s %s", c.name, way.Text(), c.want, c.state)
+		}
+		if said := strings.Contains(way.Text(), "by others than those before it: bi (10 connections, none before)"); said != (c.want == "api") {
+			t.Errorf("%s: %s", c.name, way.Text())
+		}
+	}
+}
+
+// Connections that do not come up are no lost ones: they are tried, however few.
+func TestTriedAgain(t *testing.T) {
+	w := locked()
+	w.change("api", probe.RequestsUnread, 0)
+	for name, v := range map[string]float64{probe.PeerConnections: 0, probe.Awaiting: 0, probe.AwaitingOldest: 0, probe.AwaitingMedian: 0, probe.Connecting: 10} {
+		w.change("api", name, v)
+	}
+	w.change("db", probe.Owed, 0)
+	w.change("db", probe.OwedOldest, 0)
+	if way := follow(w); way.Culprit == nil || way.Culprit.Hop.Process != "api" || way.Culprit.State != report.StandsNetwork {
+		t.Errorf("10 connections that do not come up: %s", way.Text())
+	}
+	w.change("api", probe.Connecting, 0)
+	if way := follow(w); way.Culprit == nil || way.Culprit.State != report.StandsCutOff {
+		t.Errorf("no connection any more: %s", way.Text())
+	}
+}
+
 // Whoever is watched behind a hop that nobody watches is found by who asks there, and the waiting
 // goes on to it if it holds what the unwatched hop is asked.
 func TestAcrossTheUnwatched(t *testing.T) {
