@@ -33,7 +33,7 @@ type AnswerHeader struct{ Name, Value string }
 // what it is. The name is in lower case. No field that holds credentials is one.
 func TellingHeader(name []byte) bool {
 	switch string(name) { // allocates nothing
-	case "server", "via", "retry-after", "content-type", "content-encoding", "x-cache", "x-served-by", "x-powered-by",
+	case "server", "via", "retry-after", "content-type", "content-encoding", "x-cache", "x-cache-status", "cf-cache-status", "cache-status", "age", "x-served-by", "x-powered-by",
 		"www-authenticate", "proxy-status", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset",
 		"ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit-policy", "allow", "location":
 		return true

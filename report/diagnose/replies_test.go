@@ -3,9 +3,11 @@ package diagnose_test
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose"
 	"github.com/rampload/rampload/report/diagnose/inquiry"
@@ -291,5 +293,57 @@ func TestToldItsCaller(t *testing.T) {
 	}
 	if f := w.finding(); f.Verdict != diagnose.Explains || f.Cause != "upstream-connection-limit" || f.Host != "api-1" {
 		t.Errorf("%s %s on %s (%.2f)\n%s\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+	}
+}
+
+// TestKeptAnswers has a proxy go on to give the error of a service behind it that was in
+// trouble for three seconds and answers well since.
+func TestKeptAnswers(t *testing.T) {
+	const gone, page = 13.0, "404 Not Found: The requested page was not found on this server"
+	for _, test := range []struct {
+		name      string
+		own       string
+		until     float64 // seconds: those behind answer so
+		perSecond float64 // answers of those behind that are no errors
+		headers   []attack.AnswerHeader
+		want      bool
+	}{
+		{"it keeps it", page, gone, 60, nil, true},
+		{"it says that it is from its cache", "404 Not Found", gone, 60, []attack.AnswerHeader{{Name: "x-cache", Value: "HIT from edge"}}, true},
+		{"it has a page of its own", "404 Not Found: no such route on this gateway, ask the owner", gone, 60, nil, false},
+		{"a name of a status is everybody's", "404 Not Found", gone, 60, nil, false},
+		{"those behind are not asked any more", page, gone, 0, nil, false},
+		{"those behind go on", page, 30, 60, nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newChained(1)
+			w.threeHops("nginx", "haproxy", "apache2")
+			w.fail = func(r *request) {
+				if r.due >= w.at && r.number%2 == 0 {
+					answered(404, 0.002)(r)
+					r.answer = &attack.Answer{Headers: test.headers, Declared: -1}
+				}
+			}
+			w.background()
+			w.play()
+			said := page
+			if len(test.headers) > 0 || test.own == "404 Not Found" {
+				said = test.own
+			}
+			w.replies(serverHost, "http", "10.0.0.2:8080", 404, test.own, 1)
+			w.replies("api-1", "http", "10.0.0.3:8081", 404, said, 1)
+			w.replies("db-1", "http", "10.0.0.4:5432", 404, said, 1)
+			w.log.Events = slices.DeleteFunc(w.log.Events, func(e probe.Event) bool {
+				return e.Kind == probe.LogLine && e.Host != serverHost && e.At.Seconds() > test.until
+			})
+			w.answersWell("api-1", "10.0.0.3:8081", test.perSecond)
+			f := w.finding()
+			if got := f.Cause == "deny-rule" && f.Verdict == diagnose.Explains && f.Host == serverHost; got != test.want {
+				t.Errorf("%s %s on %s (%.2f)\n%s\n%s", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+			if told := strings.Contains(strings.Join(evidence(f), "\n"), "with what it had kept"); told != test.want {
+				t.Errorf("told that it keeps it: %v\n%s", told, evidence(f))
+			}
+		})
 	}
 }

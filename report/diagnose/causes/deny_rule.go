@@ -12,9 +12,9 @@ import (
 func denyRule() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "deny-rule", Mechanism: report.MechanismPolicy,
-		Any:   []evidence.Clue{evidence.DeniesItself},
-		Proof: []evidence.Clue{evidence.DeniesItself},
-		Told:  []evidence.Clue{evidence.DeniesItself},
+		Any:   []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
+		Proof: []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
+		Told:  []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
 		// A rate, a size or credentials are rules that have names of their own, and a limit lets
 		// some pass.
 		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale},
@@ -22,14 +22,21 @@ func denyRule() inquiry.Rule {
 		Never: []evidence.Clue{evidence.OwnError, evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.DeniesItself, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.KeptAnswer, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.NoTrouble, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.TroubleBefore, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was changed just then
 			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.AroundProxy: inquiry.Goes},
-		Says:  "it answers by a rule of its own for those behind it, which are well: maintenance, a blocked path, a route that leads nowhere",
-		Advice: func(_ *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+		Says:  "it answers by a rule of its own for those behind it, which are well: maintenance, a blocked path, a route that leads nowhere, an error that its cache keeps",
+		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
+			if c.Facts[h.Hop.Index][evidence.KeptAnswer].Is == evidence.Yes {
+				return []string{
+					"empty the cache of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + ", or let what it keeps of errors expire",
+					"keep errors for a moment at most (nginx: proxy_cache_valid for the statuses that are meant, Varnish: beresp.ttl of errors), and not as long as answers",
+				}
+			}
 			return []string{
 				"look at which rule of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + " matches these requests: a maintenance switch, a location or route, a list of paths, addresses or methods",
 				"if nobody meant it, take back what was changed there at that time",

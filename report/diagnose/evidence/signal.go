@@ -320,6 +320,7 @@ const (
 	Reloaded      // its processes were replaced in good order just before, once
 	InTurn        // one of several instances after the other ended once and came back: somebody goes through them
 	DeniesItself  // this hop answers all, or all of one kind, with an error itself from one moment on, and nothing is amiss with those behind
+	KeptAnswer    // this hop goes on to give an error that those behind it gave, and give no more
 	OneKindAlways // one of several requests fails whenever it is sent, at every load
 	NumClues
 )
