@@ -134,6 +134,7 @@ const (
 
 	PoolTimeouts   = "pool-timeouts"
 	ProxyOverflows = "proxy-overflows"
+	StoreEvictions = "store-evictions"
 
 	// Symptoms.
 	ProxyErrors      = "proxy-errors"
@@ -279,6 +280,7 @@ func Catalogue() []Definition {
 
 		{PoolTimeouts, Counter, "events", false, true, "requests that waited for a pool in vain"},
 		{ProxyOverflows, Counter, "events", false, true, "requests or connections that a proxy refused because a limit of its own was reached"},
+		{StoreEvictions, Counter, "entries", false, true, "entries that a store threw out to make room for others"},
 
 		{ProxyErrors, Symptom, "events", false, true, "connections to a server, or responses, that failed at a proxy"},
 		{ProxyRetries, Symptom, "events", false, true, "requests that a proxy sent again"},

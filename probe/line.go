@@ -15,3 +15,7 @@ type Line struct {
 	Status uint16 // that was answered, of an access log
 	Format string // "json", "nginx", "postgresql" ...
 }
+
+// NothingThere is the reason of [Answered] of a store: it has nothing under the keys that it
+// was asked for.
+const NothingThere = "nothing there"

@@ -139,7 +139,7 @@ const (
 	TraceRead                        // a store of traces was asked for that of one transaction
 	NeighbourChange                  // the neighbour Remote of Host has the hardware address State now, and had Reason
 	AddressHeld                      // Host has Local at an interface with the hardware address State; Value 0: no more
-	Answered                         // about Count answers of the service at Local were no errors, as one of every Value of them tells
+	Answered                         // about Count answers of the service at Local were no errors, as one of every Value of them tells; Reason NothingThere: those that a store answered with nothing
 )
 
 var eventNames = [...]string{

@@ -33,6 +33,7 @@ func (mapped *mapping) read(r *reading) {
 	mapped.envoy(r)
 	mapped.nginx(r)
 	mapped.jvm(r)
+	mapped.stores(r)
 	if !r.has("node_cpu_seconds_total") && !r.has("namedprocess_namegroup_num_procs") {
 		mapped.inProcess(r) // else it is the exporter's own
 	}

@@ -197,6 +197,9 @@ func TestServices(t *testing.T) {
 	haproxy_server_connection_errors_total{proxy="orders",server="a"} 3
 	haproxy_server_response_errors_total{proxy="orders",server="a"} 4
 	envoy_cluster_upstream_cx_overflow{envoy_cluster_name="orders"} 5
+	redis_evicted_keys_total 321
+	memcached_items_evicted_total{slab="1"} 4
+	memcached_items_evicted_total{slab="2"} 5
 	nginx_connections_accepted 100
 	nginx_connections_handled 98
 	hikaricp_connections_active{pool="db"} 10
@@ -213,6 +216,7 @@ func TestServices(t *testing.T) {
 	want(t, got, map[string][2]float64{
 		"proxy-connections": {95, 100}, "proxy-connections frontend shop": {90, 100}, "proxy-queue backend orders": {12, none},
 		"proxy-errors server orders/a": {7, none}, "proxy-overflows cluster orders": {5, none}, "proxy-overflows nginx": {2, none},
+		"store-evictions redis": {321, none}, "store-evictions memcached": {9, none},
 		"pool hikaricp db": {10, 10}, "pool-waiting hikaricp db": {7, none}, "pool sql shop": {20, none},
 		"pool own": {40, 50}, "pool all": {43, 45}, "db-1 open-files": {60, 64},
 	})

@@ -80,6 +80,13 @@ func (mapped *mapping) nginx(r *reading) {
 	r.put(mapped.metric(probe.ProxyOverflows, "nginx"), r.one("nginx_connections_accepted")-r.one("nginx_connections_handled"), math.NaN())
 }
 
+// stores maps what the exporters of Redis and memcached show of entries that had to make room
+// (evicted_keys of INFO, evictions of stats).
+func (mapped *mapping) stores(r *reading) {
+	r.put(mapped.metric(probe.StoreEvictions, "redis"), r.sum("redis_evicted_keys_total"), math.NaN())
+	r.put(mapped.metric(probe.StoreEvictions, "memcached"), r.sum("memcached_items_evicted_total"), math.NaN())
+}
+
 // jvm maps the pools of Tomcat and HikariCP as Micrometer shows them.
 func (mapped *mapping) jvm(r *reading) {
 	mapped.pools(r, "tomcat threads", "name", "tomcat_threads_busy_threads", "tomcat_threads_config_max_threads")

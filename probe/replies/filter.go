@@ -14,7 +14,8 @@ const (
 	protoIPv6      = 0x86DD
 )
 
-// sampled is of how many answers that are no errors one is counted: a power of two.
+// sampled is of how many answers that are no errors one is counted: a power of two. So it is
+// for those that say that nothing is there.
 const sampled = 32
 
 // snapLength is how much of a packet is taken: its headers, and the beginning of a reply.
@@ -22,8 +23,8 @@ const snapLength = 1200
 
 // filter is the program that the kernel runs on every packet: it takes those whose data
 // begins as an error reply of a protocol known here, look-ups of names with their answers
-// (that one is missing shows only beside its question), and of other answers of HTTP one of
-// some. Packets begin at the network header.
+// (that one is missing shows only beside its question), and of other answers of HTTP, and of
+// those of stores that have nothing under a key, one of some. Packets begin at the network header.
 func filter() ([]bpf.RawInstruction, error) {
 	var p classic.Program
 	load := func(off uint32, size int) { p.Add(bpf.LoadIndirect{Off: off, Size: size}) }
@@ -65,6 +66,8 @@ func filter() ([]bpf.RawInstruction, error) {
 	is(0x53455256, "accept", "") // SERV
 	is(0x434c4945, "accept", "") // CLIE
 	is(0x4552524f, "accept", "") // ERRO
+	is(0x242d310d, "well", "")   // "$-1": a Redis has no such key
+	is(0x454e440d, "well", "")   // "END" and nothing before it: a memcached neither
 	p.Add(bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 16})
 	is('1'<<8, "parsed", "") // PostgreSQL's messages have lengths of two bytes at most
 	is('2'<<8, "bound", "")

@@ -29,6 +29,12 @@ func Well(data []byte) bool {
 	return len(data) >= 12 && bytes.HasPrefix(data, []byte("HTTP/1.")) && data[8] == ' ' && (data[9] == '2' || data[9] == '3')
 }
 
+// Nothing reports whether what a TCP segment carries is the answer of a store that has nothing
+// under the key that it was asked for.
+func Nothing(data []byte) bool {
+	return bytes.Equal(data, []byte("$-1\r\n")) || bytes.Equal(data, []byte("END\r\n"))
+}
+
 // maxText bounds what is kept of a reply, in bytes.
 const maxText = 300
 

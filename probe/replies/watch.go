@@ -31,6 +31,7 @@ type seen struct {
 	out      bool // this host sends it
 	reply    Reply
 	well     bool    // it is an answer that is no error, and no reply
+	nothing  bool    // it says that nothing is there, and is no reply
 	message  message // of a name server, or to one
 	at       time.Duration
 }
@@ -47,8 +48,14 @@ type folder struct {
 	opts  Options
 	turn  time.Duration
 	kinds map[kind]*tally
-	well  map[netip.AddrPort]*tally // answers that were no errors, by who sent them
+	well  map[counted]*tally // answers that were no errors, by who sent them
 	lost  uint64
+}
+
+// counted is what is counted only: who sent it, and whether it says that nothing is there.
+type counted struct {
+	from    netip.AddrPort
+	nothing bool
 }
 
 type kind struct {
@@ -90,15 +97,15 @@ func (f *folder) take(s seen, emit func(probe.Event)) {
 	if !s.out && (f.opts.SentOnly || !f.opts.Local(s.to.Addr()) || f.opts.Watched(s.from.Addr())) {
 		return
 	}
-	if s.well {
-		f.count(s.from)
+	if s.well || s.nothing {
+		f.count(counted{s.from, s.nothing})
 		return
 	}
 	f.add(s, emit)
 }
 
 // count counts an answer that was no error.
-func (f *folder) count(from netip.AddrPort) {
+func (f *folder) count(from counted) {
 	t := f.well[from]
 	if t == nil {
 		if len(f.well) >= patterns {
@@ -106,7 +113,7 @@ func (f *folder) count(from netip.AddrPort) {
 			return
 		}
 		if f.well == nil {
-			f.well = map[netip.AddrPort]*tally{}
+			f.well = map[counted]*tally{}
 		}
 		t = &tally{}
 		f.well[from] = t
@@ -156,10 +163,14 @@ func (f *folder) flush(now time.Duration, last bool, emit func(probe.Event)) {
 	}
 	clear(f.kinds)
 	for from, t := range f.well {
-		emit(probe.Event{
+		e := probe.Event{
 			Kind: probe.Answered, At: now, Source: probe.Source{Host: f.opts.Host, Name: sourceName}, Host: f.opts.Host,
-			Local: from, Count: t.times * sampled, Value: sampled,
-		})
+			Local: from.from, Count: t.times * sampled, Value: sampled,
+		}
+		if from.nothing {
+			e.Reason = probe.NothingThere
+		}
+		emit(e)
 	}
 	clear(f.well)
 }

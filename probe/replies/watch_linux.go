@@ -159,7 +159,7 @@ func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit fun
 			if s.message.name != "" && !r.opts.SentOnly {
 				names.take(s, r.opts.Local)
 			}
-			if s.reply.Text != "" || s.well {
+			if s.reply.Text != "" || s.well || s.nothing {
 				f.take(s, emit)
 			}
 		}
@@ -195,6 +195,6 @@ func decode(proto uint16, b []byte) (s seen, ok bool) {
 	}
 	b = b[int(b[12]>>4)*4:]
 	s.reply, ok = Read(b)
-	s.well = !ok && Well(b)
-	return s, ok || s.well
+	s.well, s.nothing = !ok && Well(b), Nothing(b)
+	return s, ok || s.well || s.nothing
 }

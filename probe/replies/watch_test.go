@@ -35,8 +35,16 @@ func TestFolds(t *testing.T) {
 		f.take(seen{from: own, to: other, well: true}, emit)
 		f.take(seen{from: other, to: own, well: true}, emit)
 	}
+	for range 3 {
+		f.take(seen{from: own, to: other, nothing: true}, emit)
+	}
+	nothing := uint64(0)
 	well := map[netip.AddrPort]uint64{}
 	f.flush(time.Second, false, func(e probe.Event) {
+		if e.Kind == probe.Answered && e.Reason == probe.NothingThere {
+			nothing += e.Count
+			return
+		}
 		if e.Kind == probe.Answered {
 			well[e.Local] += e.Count
 			return
@@ -45,6 +53,9 @@ func TestFolds(t *testing.T) {
 	})
 	if len(well) != 1 || well[own] != 5*sampled {
 		t.Errorf("answered well %v", well)
+	}
+	if nothing != 3*sampled {
+		t.Errorf("answered %d times that nothing is there", nothing)
 	}
 	if told[own.String()] != 1500 || told[unknown.String()] != 1500 || len(told) != 2 {
 		t.Errorf("told %v", told)

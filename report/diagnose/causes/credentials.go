@@ -10,10 +10,12 @@ import (
 func credentials() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "credentials", Mechanism: report.MechanismPolicy,
-		Any:   []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
-		Proof: []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
-		Told:  []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
+		Any:    []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
+		Proof:  []evidence.Clue{evidence.Unauthorized, evidence.SaysCredentials, evidence.SaysForbidden},
+		Told:   []evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden},
+		Unless: []evidence.Clue{evidence.SessionsGone}, // they were accepted, and whoever kept that has lost it
 		Weights: []inquiry.Weight{
+			{Clue: evidence.SessionsGone, Yes: 2 * inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.SaysCredentials, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.SaysForbidden, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.Unauthorized, Yes: inquiry.Proves, No: inquiry.Opposite(inquiry.Proves)},

@@ -31,7 +31,7 @@ func denyRule() inquiry.Rule {
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.AroundProxy: inquiry.Goes},
 		Says:  "it answers by a rule of its own for those behind it, which are well: maintenance, a blocked path, a route that leads nowhere, an error that its cache keeps",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
-			if c.Facts[h.Hop.Index][evidence.KeptAnswer].Is == evidence.Yes {
+			if h.Hop.Index < len(c.Facts) && c.Facts[h.Hop.Index][evidence.KeptAnswer].Is == evidence.Yes {
 				return []string{
 					"empty the cache of " + words.OrThe(h.Hop.Process()) + " on " + h.Hop.Host + ", or let what it keeps of errors expire",
 					"keep errors for a moment at most (nginx: proxy_cache_valid for the statuses that are meant, Varnish: beresp.ttl of errors), and not as long as answers",

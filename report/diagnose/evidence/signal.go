@@ -321,6 +321,9 @@ const (
 	InTurn        // one of several instances after the other ended once and came back: somebody goes through them
 	DeniesItself  // this hop answers all, or all of one kind, with an error itself from one moment on, and nothing is amiss with those behind
 	KeptAnswer    // this hop goes on to give an error that those behind it gave, and give no more
+	StoreEvicts   // this store began to throw entries out, and users who were signed in are not any more
+	StoreForgets  // this store began to answer that nothing is there, to those that refuse users who were signed in
+	SessionsGone  // a store behind lost what this hop tells users by who are signed in
 	OneKindAlways // one of several requests fails whenever it is sent, at every load
 	NumClues
 )

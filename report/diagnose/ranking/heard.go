@@ -23,6 +23,9 @@ func hearOut(c *inquiry.Investigation) {
 			if x < evidence.SaysFull && worded {
 				continue // the words of an answer say more than its status, which may be the nearest that there is
 			}
+			if said(i, evidence.SessionsGone) && slices.Contains([]evidence.Clue{evidence.SaysCredentials, evidence.SaysForbidden, evidence.Unauthorized}, x) {
+				continue // that follows from what the store lost
+			}
 			deeper := false
 			for j := i + 1; j < len(c.Facts); j++ {
 				deeper = deeper || said(j, x)

@@ -2,9 +2,12 @@ package signals
 
 import (
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/spoken"
@@ -44,15 +47,48 @@ func observeKept(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	from, end := last+settle, c.Run.Duration()
 	kept, _, _ := during(own, from, end)
 	failed := evidence.Sum(c.Target.Failed[c.Run.Window(from):])
-	well, err := answeredWell(c, h.Index+1, from, end)
-	if end-from < few || failed < leastRefused || kept < 0.5*failed || failed < 0.3*c.Parts.Failed || well-2*err <= 0 {
+	next := c.Hops[h.Index+1]
+	well := arrived(c, next, behind, from, end) // whatever it was asked then, it did not answer so
+	if well < leastAsked {
+		seen, err := answeredWell(c, next.Index, from, end)
+		well = math.Max(0, seen-2*err)
+	}
+	if end-from < few || failed < leastRefused || kept < 0.5*failed || failed < 0.3*c.Parts.Failed || well < leastAsked {
 		return
 	}
-	f.SetAt(evidence.KeptAnswer, evidence.Yes, last, "answers on the wire", "%s answered %d until %s, and then about %s requests well; %s went on to answer %d, %s times, with what it had kept",
-		c.Hops[h.Index+1].Place(), status, format.Seconds(last), format.Number(math.Round(well)), h.Place(), status, format.Number(failed))
+	f.SetAt(evidence.KeptAnswer, evidence.Yes, last, "answers on the wire", "%s answered %d until %s, and then none of about %s requests so; %s went on to answer %d, %s times, with what it had kept",
+		next.Place(), status, format.Seconds(last), format.Number(math.Round(well)), h.Place(), status, format.Number(failed))
 	for _, x := range []evidence.Clue{evidence.OwnError, evidence.WroteStatus, evidence.ErrsItself, evidence.AnsweredOther} {
 		f[x] = evidence.Fact{} // another wrote it, when it was true
 	}
+}
+
+// leastAsked is of how many requests a hop must have answered none with an error, to be well.
+const leastAsked = 20
+
+// arrived returns how many requests came in a time, as the kernel counts them, to where a hop
+// had answered from; 0 where it does not.
+func arrived(c *evidence.Case, h evidence.Hop, answers []*spoken.Line, from, to float64) (n float64) {
+	for _, s := range c.Run.Log.Series {
+		answered := func(l *spoken.Line) bool {
+			return h.Has(c.Run.HostOf(l.Peer.Addr.Addr())) && strings.HasSuffix(s.Metric.Instance, ":"+strconv.Itoa(int(l.Peer.Addr.Port())))
+		}
+		if s.Metric.Name != probe.Arrived || !h.Has(s.Metric.Host) || !slices.ContainsFunc(answers, answered) {
+			continue
+		}
+		begun, ended := math.NaN(), math.NaN()
+		for i, at := range s.At {
+			if t := at.Seconds(); t <= from || math.IsNaN(begun) {
+				begun, ended = s.Value[i], s.Value[i]
+			} else if t <= to {
+				ended = s.Value[i]
+			}
+		}
+		if d := ended - begun; d > 0 {
+			n += d
+		}
+	}
+	return n
 }
 
 // commonStatus returns the status of nearly all failures, 0 where they have several.

@@ -39,7 +39,7 @@ const leastRefused = 50
 // standard error of that; 0 where none could be read.
 func answeredWell(c *evidence.Case, index int, from, to float64) (well, err float64) {
 	for _, e := range c.Run.Log.Events {
-		if t := e.At.Seconds(); e.Kind != probe.Answered || t < from || t >= to {
+		if t := e.At.Seconds(); e.Kind != probe.Answered || e.Reason != "" || t < from || t >= to {
 			continue
 		}
 		if at, ok := gather.HopAt(c, e.Local); ok && at == index {

@@ -1,0 +1,66 @@
+package diagnose_test
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose"
+)
+
+// TestForgottenSessions has a service refuse users who were signed in, for the store of their
+// sessions has lost them, or for what they show.
+func TestForgottenSessions(t *testing.T) {
+	const off = math.MaxFloat64
+	for _, test := range []struct {
+		name    string
+		evicts  float64 // keys a second from evictsFrom on
+		from    float64 // seconds
+		nothing float64 // answers of the store a second that nothing is there
+		since   float64 // seconds
+		want    string
+		host    string
+		open    bool   // what it is is not proven
+		says    string // in its evidence
+	}{
+		{"the store says that it throws keys out", 40, 9, 0, off, "dependency-memory-full", "db-1", false, "to make room for others"},
+		{"it answers that nothing is there", 0, off, 100, 10, "dependency-memory-full", "db-1", true, "what it was given for these users is gone"},
+		{"both", 40, 9, 100, 10, "dependency-memory-full", "db-1", false, "to make room for others"},
+		{"nothing is amiss with the store", 0, off, 0, off, "upstream-credentials", "api-1", false, ""},
+		{"it throws keys out all the time, as caches do", 40, 0, 0, off, "upstream-credentials", "api-1", false, ""},
+		{"it has nothing for some, all the time", 0, off, 100, 0, "upstream-credentials", "api-1", false, ""},
+		{"it throws keys out for what fails, later", 40, 16, 0, off, "upstream-credentials", "api-1", false, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newChained(1)
+			w.threeHops("haproxy", "gunicorn", "redis-server")
+			w.fails(answered(401, 0.004))
+			w.replies("api-1", "http", "10.0.0.3:8081", 401, `401 UNAUTHORIZED: {"error":"please log in"}`, 1)
+			thrown := 0.0
+			w.seriesOf(probe.Metric{Host: "db-1", Name: probe.StoreEvictions, Instance: "redis"}, math.NaN(), func(t float64) float64 {
+				if t >= test.from {
+					thrown += test.evicts / 4
+				}
+				return 500 + math.Floor(thrown)
+			})
+			for at := 1.0; at < w.length; at++ {
+				if at > test.since {
+					w.event(probe.Event{
+						Kind: probe.Answered, At: dur(at), Source: probe.Source{Host: "db-1", Name: "replies"}, Host: "db-1",
+						Local: netip.MustParseAddrPort("10.0.0.4:5432"), Count: uint64(test.nothing/32) * 32, Value: 32, Reason: probe.NothingThere,
+					})
+				}
+			}
+			f := w.finding()
+			if f.Cause != test.want || f.Host != test.host || (f.Verdict == diagnose.Explains) == test.open {
+				t.Errorf("%s %s on %s (%.2f)\n%s\n%v", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+			if test.says != "" && !slices.ContainsFunc(evidence(f), func(s string) bool { return strings.Contains(s, test.says) }) {
+				t.Errorf("nothing says %q: %v", test.says, evidence(f))
+			}
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package signals
+
+import (
+	"math"
+
+	"github.com/rampload/rampload/attack"
+	"github.com/rampload/rampload/probe"
+	"github.com/rampload/rampload/report/diagnose/evidence"
+	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/words"
+	"github.com/rampload/rampload/report/format"
+)
+
+// observeForgets asks, of failures that say "not signed in" to users who were, whether a store
+// behind has lost what it was given: it says that it threw entries out, or it answers those
+// that ask it that nothing is there, as it did not before. Then nobody's credentials are wrong.
+func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	if c.Onset.Status != evidence.Found || c.Parts.Share(attack.Status) < 0.9 || notSignedIn(c) < 0.9*c.Parts.Failed {
+		return
+	}
+	if gather.Keeps(c, h) {
+		observeEvictions(c, f, h)
+		if text, ok := nothingThere(c, h); ok {
+			f.SetAt(evidence.StoreForgets, evidence.Yes, c.At, "answers on the wire", "%s", text)
+		}
+		return
+	}
+	for _, store := range c.Hops {
+		if !gather.Keeps(c, store) {
+			continue
+		}
+		var of evidence.Facts
+		observeEvictions(c, &of, store)
+		text, empty := nothingThere(c, store)
+		switch {
+		case of[evidence.StoreEvicts].Is == evidence.Yes:
+			f.Set(evidence.SessionsGone, evidence.Yes, of[evidence.StoreEvicts].Source, "%s", of[evidence.StoreEvicts].Text)
+		case empty:
+			f.Set(evidence.SessionsGone, evidence.Yes, "answers on the wire", "%s", text)
+		}
+	}
+}
+
+// notSignedIn counts the failures whose status says that the user has no session, or may not.
+func notSignedIn(c *evidence.Case) (n float64) {
+	for _, status := range []uint16{401, 403, 419, 440} {
+		n += c.Statuses[status]
+	}
+	return n
+}
+
+// observeEvictions asks whether a store began to throw entries out before the failures did. One
+// that does so all the time is full as caches are, and lost nothing that was missed before.
+func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	const (
+		least  = 20
+		before = 10.0 // seconds: what was thrown out may be asked for only later
+	)
+	for _, r := range c.Run.Resources {
+		if r.Metric.Name != probe.StoreEvictions || r.Counter == nil || r.Counter.First == nil || !c.Run.SpeaksFor(r.Metric, h) {
+			continue
+		}
+		split := math.Max(c.At-before, 0)
+		earlier, since := r.Counter.Between(0, split), r.Counter.Between(split, c.To+1)
+		led := r.Counter.Between(split, c.At+1)
+		if since < math.Max(least, 0.1*c.Parts.Failed) || led < 1 || earlier/math.Max(split, 1) > 0.2*since/math.Max(c.To-split, 1) {
+			continue
+		}
+		f.SetAt(evidence.StoreEvicts, evidence.Yes, r.Counter.First.At, "probe of "+r.Metric.Host, "%s of %s threw %s out to make room for others, %s of them before %s",
+			words.OrThe(h.Process()), r.Metric.Host, format.Counted(since+earlier, "key"), format.Number(earlier), format.Seconds(split))
+		return
+	}
+}
+
+// nothingThere says how often a store answered that nothing is there, where that began with
+// the failures, and was about as often as they were.
+func nothingThere(c *evidence.Case, h evidence.Hop) (text string, ok bool) {
+	const leastSeen = 5 // of those that were counted, each of which stands for some
+	var before, since, seen float64
+	for _, e := range c.Run.Log.Events {
+		at := e.At.Seconds()
+		if e.Kind != probe.Answered || e.Reason != probe.NothingThere || at < 0 || at > c.To+evidence.JoinReach {
+			continue
+		}
+		if index, known := gather.HopAt(c, e.Local); !known || index != h.Index {
+			continue
+		}
+		if at < c.From {
+			before += float64(e.Count)
+			continue
+		}
+		since += float64(e.Count)
+		seen += float64(e.Count) / math.Max(e.Value, 1)
+	}
+	quiet, loud := before/math.Max(c.From, 1), since/math.Max(c.To-c.From, 1)
+	if seen < leastSeen || since < 0.4*c.Parts.Failed || c.From < 3 || quiet > 0.2*loud {
+		return "", false
+	}
+	return h.Place() + " answered about " + format.Number(since) + " times that nothing is there, and about " + format.Number(before) + " times before: what it was given for these users is gone", true
+}
