@@ -38,6 +38,7 @@ type keeper struct {
 	skewed  uint64
 	off     time.Duration // the farthest of them; positive: their time is behind
 	seen    uint64
+	clocks  map[string]*writerClock // by service
 }
 
 // trace is how far a Python traceback was read.
@@ -244,24 +245,8 @@ func patternOf(e parse.Entry) string {
 	return string(b)
 }
 
-// tolerance is how far the time that a line gives itself may be from when it was read:
-// beyond, its clock or its zone is another, and the time of reading counts.
-const tolerance = 5 * time.Second
-
 func (k *keeper) emit(e parse.Entry, times uint64, emit func(probe.Event)) {
-	at := k.arrived
-	if t, whole := parse.TimeOf(e.Time); !t.IsZero() {
-		own := t.Sub(k.clock.Start().Round(0))
-		switch d := at - own; {
-		case d <= -time.Second || d >= tolerance:
-			k.skewed++
-			if d.Abs() > k.off.Abs() {
-				k.off = d
-			}
-		case !whole:
-			at = own
-		}
-	}
+	at := k.dated(e)
 	event := probe.Event{
 		Kind: probe.LogLine, At: at, Source: k.source, Host: k.source.Host, Process: k.serviceOf(e), Reason: e.Text, Count: times,
 		Line: &probe.Line{File: parse.Clean(k.file, 200), Level: e.Level.String(), ID: e.ID, Peer: e.Peer, Format: e.Format},

@@ -113,7 +113,7 @@ func (log *Log) Missing() []*probe.Unsupported {
 		reasons = append(reasons, fmt.Sprintf("%d lines were more than it hands on in a second", dropped))
 	}
 	if skewed > 0 && 2*skewed > seen/10 {
-		reasons = append(reasons, fmt.Sprintf("%d lines give themselves a time up to %s %s that at which they were read, which counts: another clock or zone", skewed, apart(off), beforeOrAfter(off)))
+		reasons = append(reasons, fmt.Sprintf("%d lines give themselves a time up to %s %s that at which they were read: another clock or zone, which is taken off", skewed, apart(off), beforeOrAfter(off)))
 	}
 	var out []*probe.Unsupported
 	for _, r := range reasons {
