@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -265,5 +266,58 @@ func TestPollerEnds(t *testing.T) {
 			t.Errorf("%s: fate %d", name, what)
 		}
 		s.Close()
+	}
+}
+
+// TestPollerLooksEarly: an answer that is there once others have had their turn is read
+// without telling the kernel of the socket; where there is none, looks are made ever more
+// seldom, and none once they are used up.
+func TestPollerLooksEarly(t *testing.T) {
+	p := startPoller(t)
+	gone := make(chan struct{})
+	atOnce := peer(t, func(c *net.TCPConn) {
+		_, _ = c.Write([]byte("pong"))
+		<-gone
+	})
+	late := peer(t, func(*net.TCPConn) { <-gone })
+	t.Cleanup(func() { close(gone) })
+	for _, looks := range []int32{1, 0} {
+		s := openIn(t, p, atOnce)
+		for { // it is there before the question
+			if waiting, err := s.Peek(); err != nil {
+				t.Fatal(err)
+			} else if waiting {
+				break
+			}
+			runtime.Gosched()
+		}
+		p.early.Store(looks)
+		if _, n, err := s.Exchange([]byte("ping"), make([]byte, 8)); n != 4 || err != nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		if told := s.seat.events != 0; told != (looks == 0) {
+			t.Errorf("with %d looks: the kernel was told: %v", looks, told)
+		}
+		if looks > 0 && p.early.Load() != 0 {
+			t.Errorf("%d looks are left", p.early.Load())
+		}
+		s.Close()
+	}
+	looked, waits := 0, 0
+	for waits = range 200 {
+		s := openIn(t, p, late)
+		p.early.Store(1)
+		if err := s.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%v, want the deadline", err)
+		}
+		looked += 1 - int(p.early.Load())
+		s.Close()
+	}
+	// 1, 2, 4 ... 32 waits from one to the next, then 64.
+	if looked < 7 || looked > 9 {
+		t.Errorf("%d looks in %d waits for nothing", looked, waits+1)
 	}
 }
