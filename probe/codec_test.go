@@ -72,6 +72,8 @@ func events() []probe.Event {
 			Trace: &probe.Trace{ID: "00112233445566aa0000000000000007", Good: true, Spans: 4, Services: 2, From: "orders", To: "payments", Calls: true, Operation: "POST /charge", Peer: "10.0.3.2:8080", Status: 502},
 		},
 		{Kind: probe.Answered, Host: "web", Local: netip.MustParseAddrPort("10.0.0.2:8080"), Count: 320, Value: 32},
+		{Kind: probe.StreamsOpen, Host: "web", Local: netip.MustParseAddrPort("10.0.0.2:9000"), Remote: netip.MustParseAddrPort("10.0.0.1:40000"), Count: 64, Value: 2.5},
+		{Kind: probe.StreamsAnswered, Host: "web", Local: netip.MustParseAddrPort("10.0.0.2:9000"), Remote: netip.MustParseAddrPort("10.0.0.1:40000"), Count: 3, Value: 100},
 		{Kind: probe.Lost, Remote: netip.MustParseAddrPort("[::ffff:1.2.3.4]:65535"), Packet: &probe.Packet{}},
 	}
 }

@@ -140,6 +140,8 @@ const (
 	NeighbourChange                  // the neighbour Remote of Host has the hardware address State now, and had Reason
 	AddressHeld                      // Host has Local at an interface with the hardware address State; Value 0: no more
 	Answered                         // about Count answers of the service at Local were no errors, as one of every Value of them tells; Reason NothingThere: those that a store answered with nothing
+	StreamsOpen                      // Count streams of HTTP/2 from Remote to the service at Local have no answer, the oldest for Value seconds
+	StreamsAnswered                  // Count streams from Remote to Local began to be answered in a second; Value at once at most, 0: not known
 )
 
 var eventNames = [...]string{
@@ -147,7 +149,7 @@ var eventNames = [...]string{
 	"process-start", "process-exit", "clock-step", "counter-restart", "gap", "lost",
 	"rst-rejected", "packet-drop", "waited", "log-line", "pod-change", "trace-read",
 	"neighbour-change", "address-held",
-	"answered",
+	"answered", "streams-open", "streams-answered",
 }
 
 // HeldBefore is the Reason of an [AddressHeld] that a host had when it was first looked at.

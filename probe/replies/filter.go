@@ -23,9 +23,10 @@ const snapLength = 1200
 
 // filter is the program that the kernel runs on every packet: it takes those whose data
 // begins as an error reply of a protocol known here, look-ups of names with their answers
-// (that one is missing shows only beside its question), and of other answers of HTTP, and of
-// those of stores that have nothing under a key, one of some. Packets begin at the network header.
-func filter() ([]bpf.RawInstruction, error) {
+// (that one is missing shows only beside its question), of other answers of HTTP, and of those
+// of stores that have nothing under a key, one of some, and, if wanted, what begins as a frame
+// of HTTP/2. Packets begin at the network header.
+func filter(multiplexed bool) ([]bpf.RawInstruction, error) {
 	var p classic.Program
 	load := func(off uint32, size int) { p.Add(bpf.LoadIndirect{Off: off, Size: size}) }
 	is := func(val uint32, yes, no string) { p.Jump(bpf.JumpEqual, val, yes, no) }
@@ -63,6 +64,19 @@ func filter() ([]bpf.RawInstruction, error) {
 	p.Add(bpf.TAX{})
 	load(0, 4) // a load beyond the packet's end rejects it
 	is(0x48545450, "http", "")
+	if multiplexed {
+		is(0x50524920, "accept", "") // "PRI ": a connection of HTTP/2 begins
+		p.Jump(bpf.JumpGreaterThan, frameLongest<<8|frameLast, "text", "")
+		p.Add(bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xff})
+		p.Jump(bpf.JumpGreaterThan, frameLast, "again", "")
+		load(4, 1) // flags
+		p.Jump(bpf.JumpBitsSet, 0xd2, "again", "")
+		load(5, 4) // stream
+		p.Jump(bpf.JumpBitsSet, 1<<31, "again", "accept")
+		p.Label("again")
+		load(0, 4)
+	}
+	p.Label("text")
 	is(0x53455256, "accept", "") // SERV
 	is(0x434c4945, "accept", "") // CLIE
 	is(0x4552524f, "accept", "") // ERRO

@@ -164,3 +164,74 @@ func TestKernelPasses(t *testing.T) {
 		t.Errorf("it passed %v too", heard)
 	}
 }
+
+// TestFollowsStreams has a server of HTTP/2 in the clear keep one request, and finds in the
+// kernel's packets that it is open while later ones on its connection are answered.
+func TestFollowsStreams(t *testing.T) {
+	r := New(Options{Host: "calc", Clock: probe.NewClock(time.Now()), Local: netip.Addr.IsLoopback, Watched: func(netip.Addr) bool { return false }})
+	if err := r.Check(); err != nil {
+		if os.Getenv("RAMPLOAD_NO_SKIP") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("needs packet sockets: %v", err)
+	}
+	release := make(chan struct{})
+	var plain http.Protocols
+	plain.SetUnencryptedHTTP2(true)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/held" {
+			select {
+			case <-release:
+			case <-q.Context().Done():
+			}
+		}
+	}))
+	server.Config.Protocols = &plain
+	server.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 77}
+	server.Start()
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	events := make(chan probe.Event, 100)
+	done := make(chan error, 1)
+	go func() {
+		done <- r.Watch(ctx, func(e probe.Event) {
+			if (e.Kind == probe.StreamsOpen || e.Kind == probe.StreamsAnswered) && e.Local.String() == server.Listener.Addr().String() {
+				select {
+				case events <- e:
+				default:
+				}
+			}
+		})
+	}()
+	client := &http.Client{Transport: &http.Transport{Protocols: &plain}}
+	defer client.CloseIdleConnections()
+	get := func(path string) {
+		q, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
+		if res, err := client.Do(q); err == nil {
+			res.Body.Close()
+		}
+	}
+	get("/")
+	go get("/held")
+	held, later := false, false
+	pace := time.NewTicker(10 * time.Millisecond) // more than maxFrames would not be followed
+	defer pace.Stop()
+	for !held || !later {
+		<-pace.C
+		get("/")
+		select {
+		case e := <-events:
+			held = held || e.Kind == probe.StreamsOpen && e.Count == 1 && e.Value > 1
+			later = later || held && e.Kind == probe.StreamsAnswered && e.Count > 0 && e.Value == 77
+		case err := <-done:
+			t.Fatalf("ended early: %v", err)
+		default:
+		}
+	}
+	close(release)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

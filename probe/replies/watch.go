@@ -34,6 +34,8 @@ type seen struct {
 	nothing  bool    // it says that nothing is there, and is no reply
 	message  message // of a name server, or to one
 	at       time.Duration
+	frames   []byte // what may be frames of HTTP/2; valid until the next packet is read
+	whole    bool   // all of it was taken
 }
 
 // Bounds of what is handed on in a second.

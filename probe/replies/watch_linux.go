@@ -23,6 +23,7 @@ type Replies struct {
 	opts    Options
 	kinds   uint64 // replies of more kinds than are told
 	lookups uint64 // questions to name servers that were not followed
+	busy    bool   // HTTP/2 was not followed to the end
 }
 
 var (
@@ -47,6 +48,9 @@ func (r *Replies) Missing() []*probe.Unsupported {
 	if r.lookups > 0 {
 		out = append(out, &probe.Unsupported{What: sourceName, Reason: fmt.Sprintf("%d look-ups were not followed: more than %d had no answer at once", r.lookups, maxLookups)})
 	}
+	if r.busy {
+		out = append(out, &probe.Unsupported{What: "streams", Reason: fmt.Sprintf("more than %d packets of HTTP/2 came in a second: its streams were followed up to then", maxFrames)})
+	}
 	return out
 }
 
@@ -67,17 +71,12 @@ const (
 )
 
 func (r *Replies) open() (fd int, err error) {
-	program, err := filter()
-	if err != nil {
-		return -1, err
-	}
 	err = netns.Namespace{Path: r.opts.Netns}.Inside(func(int) error {
 		// Protocol 0 receives nothing until the filter is in place.
 		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
 			return err
 		}
-		prog := unix.SockFprog{Len: uint16(len(program)), Filter: (*unix.SockFilter)(unsafe.Pointer(&program[0]))}
-		if err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog); err == nil {
+		if err = attach(fd, true); err == nil {
 			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer)
 			all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))
 			err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all}) // of all interfaces
@@ -98,6 +97,20 @@ func (r *Replies) open() (fd int, err error) {
 	return fd, nil
 }
 
+// attach gives a socket its filter, or another one.
+func attach(fd int, multiplexed bool) error {
+	program, err := filter(multiplexed)
+	if err != nil {
+		return err
+	}
+	prog := unix.SockFprog{Len: uint16(len(program)), Filter: (*unix.SockFilter)(unsafe.Pointer(&program[0]))}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog)
+}
+
+// maxFrames bounds the packets of HTTP/2 that are read in a second, as each costs about two
+// microseconds.
+const maxFrames = 4000
+
 // Watch reads replies until ctx is done.
 func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 	fd, err := r.open()
@@ -107,6 +120,7 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 	defer unix.Close(fd)
 	f := &folder{opts: r.opts, kinds: map[kind]*tally{}}
 	names := &lookups{open: map[lookup]seen{}}
+	h2 := &streams{}
 	data := make([]byte, snapLength)
 	tick := time.NewTicker(gather)
 	defer tick.Stop()
@@ -116,12 +130,20 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 			done = true
 		case <-tick.C:
 		}
-		if err := r.drain(fd, data, f, names, emit); err != nil {
+		if err := r.drain(fd, data, f, names, h2, emit); err != nil {
 			return err
 		}
 		now := r.opts.Clock.Now()
 		names.overdue(now, func(s seen) { f.late(s, emit) })
 		f.flush(now, done, emit)
+		if h2.packets > maxFrames && !r.busy {
+			r.busy = true
+			if err := attach(fd, false); err != nil {
+				return fmt.Errorf("attach packet filter: %w", err)
+			}
+			clear(h2.conns)
+		}
+		h2.flush(r.opts, now, done, emit)
 	}
 	r.kinds, r.lookups = f.lost, names.lost
 	return nil
@@ -129,7 +151,7 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 
 // drain takes the packets that are there: look-ups go to names, error replies to f. A packet
 // of the last moments counts as of now.
-func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit func(probe.Event)) error {
+func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, h2 *streams, emit func(probe.Event)) error {
 	now := r.opts.Clock.Now()
 	for {
 		n, from, err := unix.Recvfrom(fd, data, unix.MSG_DONTWAIT)
@@ -138,6 +160,7 @@ func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit fun
 			stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 			if err == nil && stats.Drops > 0 {
 				names.forget()
+				clear(h2.conns)
 			}
 			if err == nil && stats.Drops > 0 && stats.Packets > stats.Drops {
 				f.more(float64(stats.Drops) / float64(stats.Packets-stats.Drops))
@@ -162,6 +185,9 @@ func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit fun
 			if s.reply.Text != "" || s.well || s.nothing {
 				f.take(s, emit)
 			}
+			if s.frames != nil && !r.busy {
+				h2.take(s.from, s.to, s.frames, s.whole, now)
+			}
 		}
 	}
 }
@@ -170,14 +196,17 @@ func (r *Replies) drain(fd int, data []byte, f *folder, names *lookups, emit fun
 func decode(proto uint16, b []byte) (s seen, ok bool) {
 	var src, dst netip.Addr
 	var next byte
+	taken, length := len(b), 0
 	switch {
 	case proto == protoIPv4 && len(b) >= 20 && len(b) >= int(b[0]&15)*4:
 		src, dst, next = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20])), b[9]
-		b = b[:min(len(b), int(binary.BigEndian.Uint16(b[2:])))] // short frames are padded
+		length = int(binary.BigEndian.Uint16(b[2:]))
+		b = b[:min(len(b), length)] // short frames are padded
 		b = b[min(len(b), int(b[0]&15)*4):]
 	case proto == protoIPv6 && len(b) >= 40:
 		src, dst, next = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40])), b[6]
-		b = b[40:]
+		length = 40 + int(binary.BigEndian.Uint16(b[4:]))
+		b = b[40:min(len(b), length)]
 	default:
 		return s, false
 	}
@@ -195,6 +224,10 @@ func decode(proto uint16, b []byte) (s seen, ok bool) {
 	}
 	b = b[int(b[12]>>4)*4:]
 	s.reply, ok = Read(b)
+	if !ok && isFrame(b) {
+		s.frames, s.whole = b, taken >= length
+		return s, true
+	}
 	s.well, s.nothing = !ok && Well(b), Nothing(b)
 	return s, ok || s.well || s.nothing
 }

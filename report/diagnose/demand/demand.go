@@ -40,7 +40,8 @@ type Hop struct {
 type Came struct{ Before, Since float64 }
 
 // Of reads what came to a hop. Of what others than those before it ask nothing is known of
-// the client's load, so that a hop which has many connections from elsewhere is not told.
+// the client's load, so that a hop which has many connections from elsewhere is not told; and
+// requests of HTTP/2 are not counted.
 func Of(at *hops.Hop, callers []netip.Addr, sent Sent, before, since waiting.Span) Hop {
 	nan := math.NaN()
 	out := Hop{
@@ -48,7 +49,8 @@ func Of(at *hops.Hop, callers []netip.Addr, sent Sent, before, since waiting.Spa
 		Listener: Came{nan, nan}, Askers: Came{nan, nan}, Growth: nan, Done: nan, DoneLeast: nan,
 		SentBefore: rateOf(sent, before), Sent: rateOf(sent, since),
 	}
-	if others(at, callers, since) > fewOthers {
+	multiplexed := func(x *hops.Service) bool { return x.Multiplexed }
+	if others(at, callers, since) > fewOthers || slices.ContainsFunc(at.Instances, multiplexed) {
 		return out
 	}
 	for _, x := range at.Instances {
@@ -56,6 +58,9 @@ func Of(at *hops.Hop, callers []netip.Addr, sent Sent, before, since waiting.Spa
 		out.Listener.add(rate(t, before), rate(t, since))
 	}
 	for _, p := range at.Asked {
+		if p.Streams != nil {
+			return out
+		}
 		t := p.Tracks[probe.Asked]
 		out.Askers.add(rate(t, before), rate(t, since))
 	}

@@ -29,6 +29,10 @@ type Service struct {
 	Taken    map[netip.Addr]Track // how many connections each of them had
 	Tracks   map[string]Track
 
+	// Multiplexed: it was seen to have connections of HTTP/2, so that segments and connections
+	// say nothing of the number of requests.
+	Multiplexed bool
+
 	space string // the host whose sampler saw it
 }
 
@@ -39,6 +43,7 @@ type Peer struct {
 	Addr    netip.AddrPort
 	Service *Service // who answers there; nil: nobody watches it
 	Tracks  map[string]Track
+	Streams *Streams // of HTTP/2; nil: none was seen
 
 	space string // whose sampler saw it; empty: only those who are asked
 }
@@ -111,6 +116,7 @@ func Read(log *runlog.Log) *Graph {
 	g.nameChildren()
 	g.nameNameless()
 	g.placeParts(log)
+	g.multiplex(log)
 	for _, p := range g.Peers {
 		if found := g.Answering(p.space, p.Addr); len(found) > 0 {
 			p.Service = found[0]

@@ -8,6 +8,9 @@ import "math"
 func (s *Step) pool() *Behind {
 	for i := range s.Behind {
 		b := &s.Behind[i]
+		if b.Streams != nil {
+			continue // each carries many
+		}
 		if len(s.Hop.Instances) > 1 && !(b.WorstConnections >= 1 && b.WorstRequests >= inUse*b.WorstConnections) {
 			continue
 		}
@@ -48,9 +51,11 @@ func (s *Step) Fewer() *Behind {
 
 func (s *Step) fewer(b *Behind) bool {
 	// One connection says nothing of a number: there may be no more because no more was wanted.
-	return b.Connections >= 2 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections &&
+	return b.Streams == nil && b.Connections >= 2 && b.AskedBefore >= 1 && b.Asked <= 0.5*b.AskedBefore && b.Requests < 0.2*b.Connections &&
 		s.Now.Served() >= 1.2*b.Connections && s.Now.Served() >= b.Connections+2
 }
 
 // Rests reports whether hardly anything is asked on connections on which much was.
-func (b *Behind) Rests() bool { return b.AskedBefore >= 1 && b.Asked <= 0.02*b.AskedBefore }
+func (b *Behind) Rests() bool {
+	return b.Streams == nil && b.AskedBefore >= 1 && b.Asked <= 0.02*b.AskedBefore
+}

@@ -69,6 +69,9 @@ func (s *Step) follows() (*Behind, report.Stand) {
 	// What its threads write where nobody reads, or a lock that they wait for, is in the way
 	// of all else that it asks meanwhile.
 	held := s.Now.Blocked >= mostOf*served || s.Now.FileLocked >= mostOf*served
+	if b := s.streams(); b != nil && !blocked && !held {
+		return b, report.StandsPool
+	}
 	if !blocked && !held && !(s.Now.Stopped >= 1) { // one that does not run may wait for another
 		if b := s.longest(); b != nil && !s.writesInVain(b) {
 			if b.Resent >= mostOf*b.Requests && b.Resent >= 1 {
@@ -114,7 +117,7 @@ func (s *Step) longest() *Behind {
 	for i := range s.Behind {
 		b := &s.Behind[i]
 		grown := b.Oldest >= math.Max(ageLeast, ageTimes*finite(b.OldestBefore)) && b.Median >= ageTimes*finite(b.MedianBefore)
-		many := b.Requests >= mostOf*served || b.Requests >= 1 && b.Requests >= allOf*b.Connections
+		many := b.Requests >= mostOf*served || b.Requests >= 1 && b.Requests >= allOf*b.Connections && b.Streams == nil || b.full() || b.silent()
 		// They do not even come up: many of them, or all that there are, where there were others.
 		stuck := b.Connecting >= 1 && (b.Connecting >= 0.3*served || b.Connections == 0 && b.ConnectionsBefore >= 1)
 		if (grown && many || stuck) && (best == nil || finite(b.Requests)+finite(b.Connecting) > finite(best.Requests)+finite(best.Connecting)) {

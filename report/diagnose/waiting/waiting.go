@@ -91,8 +91,9 @@ type Behind struct {
 	// Slower is how many times as old as before what is out gets, of readings that found
 	// something out; NaN where there were too few.
 	Slower             float64
-	Asked, AskedBefore float64 // requests a second
-	ResentMost         float64 // at any time
+	Asked, AskedBefore float64  // requests a second
+	ResentMost         float64  // at any time
+	Streams            *Streams // of HTTP/2: Requests and ages are of these; nil: not seen
 	// RoundTrip is how long packets are under way to it and back, in seconds.
 	RoundTrip, RoundTripBefore float64
 }
@@ -179,6 +180,7 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 	b.Oldest, b.OldestBefore = most(probe.AwaitingOldest, now, 0.75), most(probe.AwaitingOldest, before, 0.25)
 	b.Median, b.MedianBefore = most(probe.AwaitingMedian, now, 0.5), most(probe.AwaitingMedian, before, 0.25)
 	b.RoundTrip, b.RoundTripBefore = most(probe.RoundTrip, now, 0.5), most(probe.RoundTrip, before, 0.5)
+	b.Streams = streamsOf(n.Asked, now, before)
 	b.WorstRequests, b.WorstConnections, b.Slower = math.NaN(), math.NaN(), slower(n.Asked, now, before)
 	for _, p := range n.Asked {
 		if worst != nil && p.Host == worst.Host && p.Process == worst.Process {

@@ -61,6 +61,8 @@ func (s *Step) Text() string {
 			head += ", " + format.Number(to.Resent) + " of them sent again and not acknowledged"
 		case s.State == report.StandsNetwork:
 			head += ", and they have not arrived there"
+		case to.silent():
+			head += ", and next to none of its streams is answered any more"
 		case s.OneByOne(to):
 			head += ": its one event loop makes one call at a time, and takes and reads nothing meanwhile"
 		}
@@ -76,6 +78,9 @@ func (s *Step) Text() string {
 		}
 		if s.To.Rests() {
 			return fmt.Sprintf("%s, the oldest for %s, and its %s to %s rest: nothing is asked on them any more, of %s/s before", head, format.Seconds(s.Now.Oldest), format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Number(s.To.AskedBefore))
+		}
+		if s.To.Streams != nil {
+			return fmt.Sprintf("%s share %s", head, s.To.streamsText())
 		}
 		return fmt.Sprintf("%s share %s to %s, all in use, each for %s at a time", head, format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Seconds(2*s.To.Median))
 	}

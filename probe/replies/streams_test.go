@@ -1,0 +1,112 @@
+package replies
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/rampload/rampload/probe"
+)
+
+// frame is a frame of HTTP/2 with a body.
+func frame(kind, flags byte, id uint32, body ...byte) []byte {
+	b := []byte{0, byte(len(body) >> 8), byte(len(body)), kind, flags}
+	return append(binary.BigEndian.AppendUint32(b, id), body...)
+}
+
+// TestStreams follows what is open on a connection, and what is answered meanwhile.
+func TestStreams(t *testing.T) {
+	client, server := netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.2:9000")
+	o := Options{Host: "calc", Local: func(a netip.Addr) bool { return a == server.Addr() }, Watched: func(netip.Addr) bool { return true }}
+	limit := frame(frameSettings, 0, 0, 0, settingLimit, 0, 0, 0, 64)
+	for _, test := range []struct {
+		name            string
+		packets         func(ask, answer func(...[]byte))
+		open            uint64
+		oldest          float64
+		answered, limit int
+		untold          bool
+	}{
+		{
+			name: "two of three are answered, and the oldest is not",
+			packets: func(ask, answer func(...[]byte)) {
+				ask([]byte(preface), frame(frameSettings, 0, 0), frame(frameHeaders, 5, 1, 1, 2, 3))
+				answer(limit)
+				ask(frame(frameHeaders, 5, 3, 1), frame(frameHeaders, 5, 5, 1))
+				answer(frame(frameHeaders, 4, 3, 9), frame(0, 1, 3, 'o', 'k'), frame(frameHeaders, 4, 5, 9), frame(0, 1, 5))
+			},
+			open: 1, oldest: 2, answered: 2, limit: 64,
+		},
+		{
+			name: "one is given up: it is open no more, and was not answered",
+			packets: func(ask, answer func(...[]byte)) {
+				ask([]byte(preface), frame(frameHeaders, 5, 1, 1), frame(frameHeaders, 5, 3, 1))
+				ask(frame(frameReset, 0, 1, 0, 0, 0, 8))
+			},
+			open: 1, oldest: 2,
+		},
+		{
+			name: "trailers are no second answer",
+			packets: func(ask, answer func(...[]byte)) {
+				ask([]byte(preface), frame(frameHeaders, 5, 1, 1))
+				answer(frame(frameHeaders, 4, 1, 9))
+				answer(frame(frameHeaders, 5, 1, 9))
+			},
+			answered: 1,
+		},
+		{
+			name: "it was there before, and behaves as HTTP/2",
+			packets: func(ask, answer func(...[]byte)) {
+				for id := uint32(101); id < 107; id += 2 {
+					ask(frame(frameHeaders, 5, id, 1))
+					answer(frame(frameHeaders, 5, id, 9))
+				}
+				ask(frame(frameHeaders, 5, 107, 1))
+			},
+			open: 1, oldest: 2, answered: 3,
+		},
+		{
+			name:    "something else begins so once",
+			packets: func(ask, _ func(...[]byte)) { ask(frame(frameHeaders, 5, 1, 1)) },
+			untold:  true,
+		},
+		{
+			name: "most of it is not seen",
+			packets: func(ask, answer func(...[]byte)) {
+				ask([]byte(preface), frame(frameHeaders, 5, 1, 1))
+				answer(frame(0, 0, 1)[:9], []byte{1, 2, 3})
+				answer(frame(0, 0, 1)[:9], []byte{0, 0, 9})
+			},
+			untold: true,
+		},
+	} {
+		f := &streams{}
+		send := func(from, to netip.AddrPort) func(...[]byte) {
+			return func(parts ...[]byte) {
+				var b []byte
+				for _, p := range parts {
+					b = append(b, p...)
+				}
+				if !isFrame(b) {
+					t.Errorf("%s: %v is no frame", test.name, b)
+				}
+				f.take(from, to, b, true, time.Second)
+			}
+		}
+		test.packets(send(client, server), send(server, client))
+		var told []probe.Event
+		f.flush(o, 3*time.Second, false, func(e probe.Event) { told = append(told, e) })
+		if test.untold || len(told) == 0 {
+			if !test.untold || len(told) > 0 {
+				t.Errorf("%s: told %v", test.name, told)
+			}
+			continue
+		}
+		open, answered := told[0], told[1]
+		if open.Kind != probe.StreamsOpen || open.Local != server || open.Remote != client || open.Count != test.open || open.Value != test.oldest ||
+			answered.Kind != probe.StreamsAnswered || answered.Count != uint64(test.answered) || answered.Value != float64(test.limit) {
+			t.Errorf("%s: %+v", test.name, told)
+		}
+	}
+}
