@@ -17,7 +17,7 @@ import (
 
 // space reads how full the file systems are that a process is likely to write to: that
 // of its root and of /tmp, those of and below its working directory, and those of paths
-// that its command line names or that it has open. Which those are is looked up every
+// that its command line or its environment names or that it has open. Which those are is looked up every
 // few seconds; a process that writes a file now and then is seldom seen with it open.
 type space struct {
 	member   *member // whose they are
@@ -167,10 +167,33 @@ func (s *space) paths(workers []*member) []string {
 		}
 		_ = f.Close()
 	}
+	if f, err := s.member.open("environ"); err == nil {
+		if text, err := f.Read(); err == nil {
+			out = append(out, namedPaths(text)...)
+		}
+		_ = f.Close()
+	}
 	for _, m := range workers[:min(len(workers), maxWorkers)] {
 		dir = int(m.dir.Fd())
 		for fd := range maxOpenPaths {
 			link("fd/" + strconv.Itoa(fd))
+		}
+	}
+	return out
+}
+
+// namedPaths are the values of variables that are one path each: where services are told to
+// keep their data. Lists of paths are where programs and libraries are looked for.
+func namedPaths(environ []byte) []string {
+	var out []string
+	for variable := range bytes.SplitSeq(environ, []byte{0}) {
+		name, value, _ := bytes.Cut(variable, []byte{'='})
+		switch string(name) {
+		case "PWD", "OLDPWD", "HOME", "SHELL", "_":
+			continue
+		}
+		if len(value) > 1 && value[0] == '/' && !bytes.ContainsAny(value, ":;, ") && len(out) < maxOpenPaths {
+			out = append(out, path.Clean(string(value)))
 		}
 	}
 	return out

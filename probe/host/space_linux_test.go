@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,5 +115,17 @@ func TestFullFileSystem(t *testing.T) {
 	}
 	if s := read()["file-system "+mine]; s.Value != 0 {
 		t.Errorf("after making room: %+v", s)
+	}
+}
+
+// Services are told by their environment where to keep what they write.
+func TestNamedPaths(t *testing.T) {
+	environ := "STORE=/srv/uploads/\x00PATH=/usr/bin:/bin\x00PWD=/srv\x00HOME=/root\x00EMPTY=\x00NAME=shop\x00URL=http://x/y\x00CACHE_DIR=/var/cache/../spool\x00"
+	if got, want := namedPaths([]byte(environ)), []string{"/srv/uploads", "/var/spool"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	many := strings.Repeat("A=/x\x00", 1000)
+	if n := len(namedPaths([]byte(many))); n > maxOpenPaths {
+		t.Errorf("%d paths", n)
 	}
 }

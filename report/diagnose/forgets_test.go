@@ -64,3 +64,30 @@ func TestForgottenSessions(t *testing.T) {
 		})
 	}
 }
+
+// TestEmptiedStore has users refused who were signed in, since the store that kept that in memory
+// was started again. One that writes to disk has lost nothing, nor has one that ended long before.
+func TestEmptiedStore(t *testing.T) {
+	for _, test := range []struct {
+		name, store, why string
+		before           float64 // seconds
+		want, host       string
+	}{
+		{"it crashed", "memcached", "killed by SIGSEGV", 0.6, "upstream-process-crash", "db-1"},
+		{"it was restarted", "redis-server", "killed by SIGTERM", 0.6, "upstream-ungraceful-restart", "db-1"},
+		{"it keeps what it has on disk", "postgres", "killed by SIGSEGV", 0.6, "upstream-credentials", "api-1"},
+		{"it crashed long before", "memcached", "killed by SIGSEGV", 7, "upstream-credentials", "api-1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newChained(1)
+			w.threeHops("haproxy", "gunicorn", test.store)
+			w.restart("db-1", test.store, 30, w.at-test.before, 0.4, test.why)
+			w.fails(answered(401, 0.004))
+			w.replies("api-1", "http", "10.0.0.3:8081", 401, `401 UNAUTHORIZED: {"error":"please log in"}`, 1)
+			f := w.finding()
+			if f.Cause != test.want || f.Host != test.host || f.Verdict != diagnose.Explains {
+				t.Errorf("%s %s on %s (%.2f)\n%s\n%v", f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+		})
+	}
+}

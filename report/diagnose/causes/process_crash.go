@@ -13,7 +13,7 @@ func processCrash() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "process-crash", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
 		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
-		Told:   []evidence.Clue{evidence.SaysCrashed},
+		Told:   []evidence.Clue{evidence.SaysCrashed, evidence.StoreEmptied},
 		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired, evidence.LastWords},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
@@ -31,6 +31,7 @@ func processCrash() inquiry.Rule {
 			{Clue: evidence.Killed, Yes: -1, No: 0},
 			{Clue: evidence.SaysCrashed, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.DiedOfItself, Yes: inquiry.Strong, No: -0.3},
+			{Clue: evidence.StoreEmptied, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.DiedOnClock, Yes: -3, No: 0.7},
 			{Clue: evidence.OutOfMemory, Yes: -5, No: 0.3},
 			{Clue: evidence.HungBefore, Yes: -2, No: 0.7},
@@ -46,8 +47,11 @@ func processCrash() inquiry.Rule {
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.TwoSources: inquiry.Stays, inquiry.Fresh: inquiry.Stays},
 		// A process that fails on a request of some kind fails as often as that comes.
-		Instead: map[evidence.Clue][]evidence.Clue{evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad}},
-		Says:    "the process ended",
+		Instead: map[evidence.Clue][]evidence.Clue{
+			evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad},
+			evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}, // what it had is gone for longer than it was
+		},
+		Says: "the process ended",
 		Advice: func(c *inquiry.Investigation, h *inquiry.Hypothesis) []string {
 			name, at := c.DeadName(h)
 			look := fmt.Sprintf("read the log and core dump of %s at %s", name, at)

@@ -11,6 +11,7 @@ func ungracefulRestart() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "ungraceful-restart", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.PodsUpdated},
 		Proof:  []evidence.Clue{evidence.Terminated, evidence.DiedOnClock, evidence.LeftInOrder, evidence.PodsUpdated, evidence.InTurn},
+		Told:   []evidence.Clue{evidence.StoreEmptied},
 		Unless: []evidence.Clue{evidence.DiedOfItself, evidence.OutOfMemory, evidence.Killed, evidence.HungBefore, evidence.Retired},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
@@ -25,6 +26,7 @@ func ungracefulRestart() inquiry.Rule {
 			{Clue: evidence.WentAway, Yes: 1.5, No: 0},
 			{Clue: evidence.DiedWithFaults, Yes: 3.5, No: -3},
 			{Clue: evidence.DiedOnClock, Yes: 3, No: -2.5},
+			{Clue: evidence.StoreEmptied, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.DiedOfItself, Yes: inquiry.Opposite(inquiry.Strong), No: 0.3},
 			{Clue: evidence.DiedAtLoad, Yes: -1.5, No: 0.5},
 			{Clue: evidence.OutOfMemory, Yes: -5, No: 0.3},
@@ -35,6 +37,7 @@ func ungracefulRestart() inquiry.Rule {
 			{Clue: evidence.Retired, Yes: -1.5, No: 0},
 			{Clue: evidence.SomeRefused, Yes: 0.3, No: 0},
 		},
+		Instead: map[evidence.Clue][]evidence.Clue{evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}}, // what it had is gone for longer than it was
 		Despite: map[evidence.Clue][]evidence.Clue{evidence.InTurn: {evidence.Killed, evidence.WorkersDied, evidence.DiedOnClock}},
 		Says:    "the process was restarted without letting its connections drain",
 		Advice: func(_ *inquiry.Investigation, _ *inquiry.Hypothesis) []string {

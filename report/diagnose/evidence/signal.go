@@ -323,6 +323,7 @@ const (
 	KeptAnswer    // this hop goes on to give an error that those behind it gave, and give no more
 	StoreEvicts   // this store began to throw entries out, and users who were signed in are not any more
 	StoreForgets  // this store began to answer that nothing is there, to those that refuse users who were signed in
+	StoreEmptied  // this store, which keeps what it has in memory, had ended just before users who were signed in were not any more
 	SessionsGone  // a store behind lost what this hop tells users by who are signed in
 	OneKindAlways // one of several requests fails whenever it is sent, at every load
 	NumClues

@@ -72,6 +72,13 @@ func Keeps(c *evidence.Case, h evidence.Hop) bool {
 	return slices.ContainsFunc(c.Run.Resources, func(r *evidence.Resource) bool { return h.Has(r.Metric.Host) && keeps(r.Metric.Process) })
 }
 
+// InMemory reports whether a process is a store that keeps what it has in memory, by its name:
+// when it ends most of that is lost, unless it was told to keep a copy.
+func InMemory(process string) bool {
+	name := strings.ToLower(process)
+	return slices.ContainsFunc([]string{"memcached", "redis", "valkey", "keydb", "dragonfly", "hazelcast", "ignite", "infinispan"}, func(s string) bool { return strings.HasPrefix(name, s) })
+}
+
 // IsPooler reports whether a process keeps connections to a database for others, by its name.
 func IsPooler(process string) bool {
 	name := strings.ToLower(process)

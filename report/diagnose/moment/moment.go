@@ -226,7 +226,13 @@ func observeDenial(c *evidence.Case, f *evidence.Facts, h evidence.Hop, oneKind 
 // ask. The pages of HAProxy say so of each 503, whatever it is for.
 func saysNoServer(c *evidence.Case, h evidence.Hop) bool {
 	return evidence.IsProxy(h.Process()) && !strings.HasPrefix(strings.ToLower(h.Process()), "haproxy") && slices.ContainsFunc(c.Heard, func(x evidence.Heard) bool {
-		if x.Meaning != says.NoServer || x.Share < 0.5 || x.Line == nil || !x.Line.Replied() {
+		if x.Meaning != says.NoServer || x.Share < 0.5 {
+			return false
+		}
+		if x.Line == nil {
+			return h.Index == 0 // the client read it
+		}
+		if !x.Line.Replied() {
 			return false
 		}
 		at, ok := gather.Replier(c, x.Line.Line)

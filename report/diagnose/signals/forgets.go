@@ -7,6 +7,7 @@ import (
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
+	"github.com/rampload/rampload/report/diagnose/kernels"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/format"
 )
@@ -20,6 +21,9 @@ func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	}
 	if gather.Keeps(c, h) {
 		observeEvictions(c, f, h)
+		if observeEmptied(c, f, h); f[evidence.StoreEmptied].Is == evidence.Yes {
+			return
+		}
 		if text, ok := nothingThere(c, h); ok {
 			f.SetAt(evidence.StoreForgets, evidence.Yes, c.At, "answers on the wire", "%s", text)
 		}
@@ -31,8 +35,11 @@ func observeForgets(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 		var of evidence.Facts
 		observeEvictions(c, &of, store)
+		observeEmptied(c, &of, store)
 		text, empty := nothingThere(c, store)
 		switch {
+		case of[evidence.StoreEmptied].Is == evidence.Yes:
+			f.Set(evidence.SessionsGone, evidence.Yes, of[evidence.StoreEmptied].Source, "%s", of[evidence.StoreEmptied].Text)
 		case of[evidence.StoreEvicts].Is == evidence.Yes:
 			f.Set(evidence.SessionsGone, evidence.Yes, of[evidence.StoreEvicts].Source, "%s", of[evidence.StoreEvicts].Text)
 		case empty:
@@ -68,6 +75,19 @@ func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		}
 		f.SetAt(evidence.StoreEvicts, evidence.Yes, r.Counter.First.At, "probe of "+r.Metric.Host, "%s of %s threw %s out to make room for others, %s of them before %s",
 			words.OrThe(h.Process()), r.Metric.Host, format.Counted(since+earlier, "key"), format.Number(earlier), format.Seconds(split))
+		return
+	}
+}
+
+// observeEmptied asks whether a store that keeps what it has in memory ended just before users who
+// were signed in were not any more: what it had been given is gone with it.
+func observeEmptied(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	const before, after = 3.0, 1.0 // seconds
+	for _, d := range kernels.Deaths(c, h) {
+		if d.Others > 0 || !gather.InMemory(d.Process) || d.At < c.Onset.At.Low-before || d.At > c.Onset.At.High+after {
+			continue
+		}
+		f.SetAt(evidence.StoreEmptied, evidence.Yes, d.At, "processes of "+h.Host, "%s ended%s at %s, and with it what it keeps in memory: from then on users who were signed in are not any more", d.Who(), words.Why(d.Why), format.Seconds(d.At))
 		return
 	}
 }
