@@ -74,7 +74,7 @@ func (s *Step) Text() string {
 		return fmt.Sprintf("%s, the oldest for %s, and it has no connection to %s any more, of %s before", head, format.Seconds(s.Now.Oldest), s.To.Hop.Place(), format.Number(s.To.ConnectionsBefore))
 	case report.StandsPool:
 		if s.ByStrangers {
-			return fmt.Sprintf("%s, the oldest for %s; its %s to %s are all in use, the longest for %s, by others than those before it: %s", head, format.Seconds(s.Now.Oldest), format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Seconds(s.To.Oldest), s.strangersText())
+			return fmt.Sprintf("%s, the oldest for %s, and its %s to %s are all in use, the longest for %s, by others than those before it: %s", head, format.Seconds(s.Now.Oldest), format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Seconds(s.To.Oldest), s.strangersText())
 		}
 		if s.To.Rests() {
 			return fmt.Sprintf("%s, the oldest for %s, and its %s to %s rest: nothing is asked on them any more, of %s/s before", head, format.Seconds(s.Now.Oldest), format.Counted(s.To.Connections, "connection"), s.To.Hop.Place(), format.Number(s.To.AskedBefore))
