@@ -38,7 +38,7 @@ type keeper struct {
 	skewed  uint64
 	off     time.Duration // the farthest of them; positive: their time is behind
 	seen    uint64
-	clocks  map[string]*writerClock // by service
+	clocks  map[voiceClock]*writerClock
 }
 
 // trace is how far a Python traceback was read.

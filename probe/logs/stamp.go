@@ -68,7 +68,7 @@ func (k *keeper) dated(e parse.Entry) time.Duration {
 	if whole {
 		own += time.Second - time.Millisecond // or as much sooner
 	}
-	clock := k.clockOf(k.serviceOf(e))
+	clock := k.clockOf(voiceClock{k.serviceOf(e), whole})
 	clock.take(at-own, at)
 	add, known := clock.off()
 	late := at - own - add
@@ -85,19 +85,27 @@ func (k *keeper) dated(e parse.Entry) time.Duration {
 	return min(own+add, at)
 }
 
-// clockOf returns the clock of a service; many share one.
-func (k *keeper) clockOf(service string) *writerClock {
-	c := k.clocks[service]
-	if c == nil && len(k.clocks) >= maxVoices {
-		service = ""
-		c = k.clocks[service]
+// voiceClock names a clock: of a service, and of its lines with whole seconds or of those
+// with parts of one. A server and the application that it runs may share a log and differ in
+// that: up to a second is cut off in the lines of one, and is not to be taken off the others.
+type voiceClock struct {
+	service string
+	whole   bool
+}
+
+// clockOf returns the clock of a writer; many share one.
+func (k *keeper) clockOf(of voiceClock) *writerClock {
+	c := k.clocks[of]
+	if c == nil && len(k.clocks) >= 2*maxVoices {
+		of.service = ""
+		c = k.clocks[of]
 	}
 	if c == nil {
 		if k.clocks == nil {
-			k.clocks = map[string]*writerClock{}
+			k.clocks = map[voiceClock]*writerClock{}
 		}
 		c = &writerClock{}
-		k.clocks[service] = c
+		k.clocks[of] = c
 	}
 	return c
 }

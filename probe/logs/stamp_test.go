@@ -106,3 +106,36 @@ func TestClockThatIsSet(t *testing.T) {
 		}
 	}
 }
+
+// A server may write its own lines with whole seconds between those of the application, which
+// have milliseconds: that the seconds are cut off is no clock that is ahead.
+func TestWholeSecondsBesideMilliseconds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.log")
+	add(t, path, "")
+	said := map[string]time.Duration{}
+	events, _, err := follow(t, profiles.Log{File: path}, func() {
+		start := time.Now().Add(-time.Second) // of the run
+		for i := range 12 {
+			word, layout := fmt.Sprintf("fault %c", 'a'+i), "2006-01-02 15:04:05.000"
+			if i%2 == 0 {
+				layout = "2006-01-02 15:04:05"
+			}
+			said[word] = time.Since(start)
+			add(t, path, fmt.Sprintf("%s ERROR %s happened\n", time.Now().Format(layout), word))
+			time.Sleep(490 * time.Millisecond)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		for word, at := range said {
+			if strings.Contains(e.Reason, word+" ") && (e.At < at-10*time.Millisecond || e.At > at+500*time.Millisecond) {
+				t.Errorf("%s, said at %v, is dated %v", word, at, e.At)
+			}
+		}
+	}
+	if len(events) != len(said) {
+		t.Errorf("%d of %d lines were handed on", len(events), len(said))
+	}
+}
