@@ -11,8 +11,8 @@ import (
 // streams follows the requests of HTTP/2 connections in the clear: one connection carries
 // many at once, so that its socket does not tell how many wait. A stream is open from the
 // request's head on until the answer's head comes, or one of both ends resets it. Frames that
-// lie behind what was taken of a packet are not seen; a connection that loses many is not
-// told. It is for one goroutine.
+// lie behind what was taken of a packet are not seen: what may have been answered there does
+// not count as open, and a connection that loses many is not told. It is for one goroutine.
 type streams struct {
 	conns   map[pair]*multiplexed
 	packets int // of this second
@@ -80,6 +80,7 @@ func (f *streams) take(from, to netip.AddrPort, data []byte, whole bool, at time
 		kind, flags, id := data[3], data[4], binary.BigEndian.Uint32(data[5:])&(1<<31-1)
 		if n > frameLongest || kind > frameLast {
 			c.lost++
+			c.hidden(fromClient)
 			return
 		}
 		c.frames++
@@ -88,13 +89,23 @@ func (f *streams) take(from, to netip.AddrPort, data []byte, whole bool, at time
 			if !whole {
 				c.lost++
 			}
+			c.hidden(fromClient)
 			return
 		}
 		c.frame(kind, flags, id, body[:n], fromClient, at)
 		data = body[n:]
 	}
-	if len(data) > 0 {
+	if len(data) > 0 || !whole {
 		c.lost++
+		c.hidden(fromClient)
+	}
+}
+
+// hidden notes that frames may follow which are not seen. Those of the server may be the
+// answers to all that is open.
+func (c *multiplexed) hidden(fromClient bool) {
+	if !fromClient {
+		clear(c.open)
 	}
 }
 

@@ -27,6 +27,7 @@ func TestStreams(t *testing.T) {
 		oldest          float64
 		answered, limit int
 		untold          bool
+		cut             bool // packets of more than 900 bytes were not taken whole
 	}{
 		{
 			name: "two of three are answered, and the oldest is not",
@@ -80,6 +81,22 @@ func TestStreams(t *testing.T) {
 			},
 			untold: true,
 		},
+		{
+			name: "behind what was taken of a packet others are answered: they are not told to be open",
+			packets: func(ask, answer func(...[]byte)) {
+				ask([]byte(preface))
+				for id := uint32(1); id < 80; id += 2 {
+					ask(frame(frameHeaders, 5, id, 1))
+				}
+				var taken []byte
+				for id := uint32(1); len(taken) < 1000; id += 2 {
+					taken = append(append(taken, frame(frameHeaders, 4, id, 9)...), frame(0, 1, id, make([]byte, 40)...)...)
+				}
+				answer(taken[:1000])
+				ask(frame(frameHeaders, 5, 81, 1))
+			},
+			open: 1, oldest: 2, answered: 17, cut: true,
+		},
 	} {
 		f := &streams{}
 		send := func(from, to netip.AddrPort) func(...[]byte) {
@@ -91,7 +108,7 @@ func TestStreams(t *testing.T) {
 				if !isFrame(b) {
 					t.Errorf("%s: %v is no frame", test.name, b)
 				}
-				f.take(from, to, b, true, time.Second)
+				f.take(from, to, b, !test.cut || len(b) < 900, time.Second)
 			}
 		}
 		test.packets(send(client, server), send(server, client))
