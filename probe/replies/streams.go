@@ -17,6 +17,13 @@ type streams struct {
 	conns   map[pair]*multiplexed
 	packets int // of this second
 	turn    time.Duration
+
+	// established calls visit with the two ends of every connection that there is; nil: that
+	// cannot be read. A connection ends with packets that carry nothing, which are too many to
+	// look at.
+	established func(visit func(local, remote netip.AddrPort)) error
+	looked      time.Duration           // when it was called
+	known       map[netip.AddrPort]bool // servers of which it told of a connection
 }
 
 // pair is a connection from a client to a server.
@@ -52,7 +59,8 @@ const (
 	maxMultiplexed = 256
 	maxStreams     = 4096
 	forgetAfter    = time.Minute
-	surely         = 6 // frames after which a connection that was not seen to begin is believed
+	lookAfter      = 5 * time.Second // whether a connection that is silent for so long is still there
+	surely         = 6               // frames after which a connection that was not seen to begin is believed
 )
 
 // isFrame reports whether what a packet carries begins as a frame, or a connection, of HTTP/2.
@@ -160,6 +168,7 @@ func (f *streams) flush(o Options, now time.Duration, last bool, emit func(probe
 		return
 	}
 	f.turn, f.packets = now, 0
+	f.bury(now)
 	for key, c := range f.conns {
 		if now-c.seen > forgetAfter {
 			delete(f.conns, key)
@@ -171,6 +180,42 @@ func (f *streams) flush(o Options, now time.Duration, last bool, emit func(probe
 			c.tell(o, key, now, emit)
 		}
 		c.answered = 0
+	}
+}
+
+// bury forgets connections that are silent because they have ended: nobody waits for what was
+// open on them. Where no connection to a server was ever told of, its sockets are elsewhere,
+// and nobody knows.
+func (f *streams) bury(now time.Duration) {
+	if f.established == nil || now-f.looked < lookAfter {
+		return
+	}
+	worth := false
+	for key, c := range f.conns {
+		worth = worth || now-c.seen >= lookAfter || !f.known[key.server]
+	}
+	if !worth {
+		return
+	}
+	f.looked = now
+	if f.known == nil || len(f.known) > maxMultiplexed {
+		f.known = map[netip.AddrPort]bool{}
+	}
+	there := map[pair]bool{}
+	err := f.established(func(local, remote netip.AddrPort) {
+		for _, key := range [...]pair{{remote, local}, {local, remote}} {
+			if f.conns[key] != nil {
+				there[key], f.known[key.server] = true, true
+			}
+		}
+	})
+	if err != nil {
+		return
+	}
+	for key, c := range f.conns {
+		if now-c.seen >= lookAfter && f.known[key.server] && !there[key] {
+			delete(f.conns, key)
+		}
 	}
 }
 

@@ -127,3 +127,44 @@ func TestStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsOfEndedConnections has two connections fall silent with a request open: of the one
+// that has ended nobody waits for an answer any more, on the other somebody does.
+func TestStreamsOfEndedConnections(t *testing.T) {
+	gone, there := netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.1:40001")
+	elsewhere, server := netip.MustParseAddrPort("10.0.0.2:9001"), netip.MustParseAddrPort("10.0.0.2:9000")
+	o := Options{Host: "calc", Local: func(a netip.Addr) bool { return a == server.Addr() }, Watched: func(netip.Addr) bool { return true }}
+	up, looks := []netip.AddrPort{gone, there}, 0
+	f := &streams{established: func(visit func(local, remote netip.AddrPort)) error {
+		looks++
+		for _, client := range up {
+			visit(server, client)
+		}
+		return nil
+	}}
+	begin := append([]byte(preface), frame(frameHeaders, 5, 1, 1)...)
+	f.take(gone, server, begin, true, 5*time.Second)
+	f.take(there, server, begin, true, 5*time.Second)
+	f.take(there, elsewhere, begin, true, 5*time.Second) // whose sockets are in another namespace
+	for now := 6 * time.Second; now < 20*time.Second; now += time.Second {
+		if now == 8*time.Second {
+			up = up[1:]
+		}
+		open := map[[2]netip.AddrPort]float64{}
+		f.flush(o, now, false, func(e probe.Event) {
+			if e.Kind == probe.StreamsOpen {
+				open[[2]netip.AddrPort{e.Remote, e.Local}] = e.Value
+			}
+		})
+		age := (now - 5*time.Second).Seconds()
+		if open[[2]netip.AddrPort{there, server}] != age || open[[2]netip.AddrPort{there, elsewhere}] != age {
+			t.Errorf("at %v: %v, of which two wait for %v s", now, open, age)
+		}
+		if _, told := open[[2]netip.AddrPort{gone, server}]; told != (now < 8*time.Second+lookAfter-2*time.Second) {
+			t.Errorf("at %v: of the connection that ended at 8s it is told: %v", now, told)
+		}
+	}
+	if looks > 4 {
+		t.Errorf("looked %d times in 14 s", looks)
+	}
+}

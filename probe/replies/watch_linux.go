@@ -14,6 +14,7 @@ import (
 
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/probe/internal/netns"
+	"github.com/rampload/rampload/probe/internal/sockdiag"
 )
 
 // Replies reads error replies that services of a host send, or get from hosts that nobody
@@ -97,6 +98,24 @@ func (r *Replies) open() (fd int, err error) {
 	return fd, nil
 }
 
+// sockets opens what tells of the sockets of the host.
+func (r *Replies) sockets() (conn *sockdiag.Conn, err error) {
+	err = netns.Namespace{Path: r.opts.Netns}.Inside(func(int) error {
+		conn, err = sockdiag.Open("streams")
+		return err
+	})
+	return conn, err
+}
+
+// established calls visit with the ends of every connection that is established.
+func established(sockets *sockdiag.Conn, visit func(local, remote netip.AddrPort)) error {
+	return sockets.TCP(1<<sockdiag.Established, 0, func(b []byte) {
+		if s, _, ok := sockdiag.Parse(b); ok {
+			visit(s.Local, s.Remote)
+		}
+	})
+}
+
 // attach gives a socket its filter, or another one.
 func attach(fd int, multiplexed bool) error {
 	program, err := filter(multiplexed)
@@ -121,6 +140,10 @@ func (r *Replies) Watch(ctx context.Context, emit func(probe.Event)) error {
 	f := &folder{opts: r.opts, kinds: map[kind]*tally{}}
 	names := &lookups{open: map[lookup]seen{}}
 	h2 := &streams{}
+	if sockets, err := r.sockets(); err == nil { // else a connection that ended is told of for a while
+		defer sockets.Close()
+		h2.established = func(visit func(local, remote netip.AddrPort)) error { return established(sockets, visit) }
+	}
 	data := make([]byte, snapLength)
 	tick := time.NewTicker(gather)
 	defer tick.Stop()
