@@ -181,7 +181,7 @@ func Catalogue() []Definition {
 		{RSS, HardLimit, "bytes", true, false, "resident memory of the process, against its cgroup's limit or the host's memory"},
 		{ProcessCPU, Utilisation, "share", true, false, "CPU of the process, of the cores or the quota that it may use"},
 
-		{FileSystem, HardLimit, "bytes", true, false, "a file system that the process is likely to write to, once it is half full, against what others than root may use"},
+		{FileSystem, HardLimit, "bytes", true, false, "a file system that the process is likely to write to (by its working directory, open files, command line and the paths in its environment), once it is half full, against what others than root may use"},
 		{FileSystemInodes, HardLimit, "files", true, false, "files of such a file system, against its inodes"},
 
 		{FileTable, HardLimit, "files", false, false, "open files of the host, against fs.file-max"},

@@ -17,8 +17,9 @@ import (
 
 // space reads how full the file systems are that a process is likely to write to: that
 // of its root and of /tmp, those of and below its working directory, and those of paths
-// that its command line or its environment names or that it has open. Which those are is looked up every
-// few seconds; a process that writes a file now and then is seldom seen with it open.
+// that its command line or its environment names or that it has open. Which those are is
+// looked up every few seconds; a process that writes a file now and then is seldom seen with
+// it open.
 type space struct {
 	member   *member // whose they are
 	listAt   time.Time
@@ -182,8 +183,8 @@ func (s *space) paths(workers []*member) []string {
 	return out
 }
 
-// namedPaths are the values of variables that are one path each: where services are told to
-// keep their data. Lists of paths are where programs and libraries are looked for.
+// namedPaths returns the values of variables that are one path each: services are told so where
+// to keep their data. A list of paths says where to look for programs and libraries instead.
 func namedPaths(environ []byte) []string {
 	var out []string
 	for variable := range bytes.SplitSeq(environ, []byte{0}) {
