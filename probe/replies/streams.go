@@ -33,6 +33,7 @@ type pair struct{ client, server netip.AddrPort }
 type multiplexed struct {
 	open     map[uint32]time.Duration // since when, by stream
 	last     uint32                   // newest stream
+	replied  uint32                   // newest of those that the server sent a head of
 	limit    uint32                   // streams at once; 0: not known
 	answered uint64                   // in this second
 	frames   uint64
@@ -100,6 +101,13 @@ func (f *streams) take(from, to netip.AddrPort, data []byte, whole bool, at time
 			c.hidden(fromClient)
 			return
 		}
+		if kind == frameHeaders && fromClient && !c.known && id > c.last && id <= c.replied {
+			// Nobody is answered before he asks: the other end is the client.
+			delete(f.conns, pair{from, to})
+			f.conns[pair{to, from}] = c
+			clear(c.open)
+			c.last, c.replied, c.answered, fromClient = c.replied, 0, 0, false
+		}
 		c.frame(kind, flags, id, body[:n], fromClient, at)
 		data = body[n:]
 	}
@@ -122,6 +130,7 @@ func (c *multiplexed) frame(kind, flags byte, id uint32, body []byte, fromClient
 	case kind == frameHeaders && fromClient && id%2 == 1 && id > c.last && len(c.open) < maxStreams:
 		c.open[id], c.last = at, id
 	case kind == frameHeaders && !fromClient:
+		c.replied = max(c.replied, id)
 		if _, is := c.open[id]; is {
 			c.answered++
 			delete(c.open, id)
@@ -138,7 +147,8 @@ func (c *multiplexed) frame(kind, flags byte, id uint32, body []byte, fromClient
 }
 
 // conn returns a connection and whether a packet of it is the client's. Of one that was not
-// seen to begin the client is the end with the higher port: servers listen at low ones.
+// seen to begin the client is taken to be the end with the higher port, as servers mostly
+// listen at low ones, until it is seen to be the other.
 func (f *streams) conn(from, to netip.AddrPort, begins bool) (c *multiplexed, fromClient bool) {
 	if c := f.conns[pair{from, to}]; c != nil {
 		return c, true

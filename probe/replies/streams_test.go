@@ -27,6 +27,7 @@ func TestStreams(t *testing.T) {
 		oldest          float64
 		answered, limit int
 		untold          bool
+		high            bool // the server's port
 		cut             bool // packets of more than 900 bytes were not taken whole
 	}{
 		{
@@ -66,6 +67,17 @@ func TestStreams(t *testing.T) {
 				ask(frame(frameHeaders, 5, 107, 1))
 			},
 			open: 1, oldest: 2, answered: 3,
+		},
+		{
+			name: "it was there before, and its server listens at a higher port than the client has",
+			packets: func(ask, answer func(...[]byte)) {
+				for id := uint32(101); id < 109; id += 2 {
+					ask(frame(frameHeaders, 5, id, 1))
+					answer(frame(frameHeaders, 5, id, 9))
+				}
+				ask(frame(frameHeaders, 5, 109, 1))
+			},
+			open: 1, oldest: 2, answered: 3, high: true, // the first only tells who asks
 		},
 		{
 			name:    "something else begins so once",
@@ -110,6 +122,10 @@ func TestStreams(t *testing.T) {
 				}
 				f.take(from, to, b, !test.cut || len(b) < 900, time.Second)
 			}
+		}
+		server := server
+		if test.high {
+			server = netip.MustParseAddrPort("10.0.0.2:50051")
 		}
 		test.packets(send(client, server), send(server, client))
 		var told []probe.Event
