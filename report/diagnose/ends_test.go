@@ -95,3 +95,33 @@ func TestInstanceThatNobodyCounts(t *testing.T) {
 		t.Errorf("told: %s", told)
 	}
 }
+
+// TestCommandsAreNoWorkers has a service stand in a command that it runs again and again: each
+// ends in good order, and none of them ever had a socket of the service. Workers do.
+func TestCommandsAreNoWorkers(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		serving bool
+		want    string
+	}{
+		{"commands", false, "upstream-threads"},
+		{"workers that live shortly", true, "upstream-worker-recycling"},
+	} {
+		w := newChained(1)
+		w.hop(serverHost, "nginx", "*:8080", 10, 1, 64, 0, 0, 64, 2.4)
+		w.peer(serverHost, "nginx", "10.0.0.3:8081", 64, 64, 2.4, 0)
+		w.hop("api-1", "node", "*:8081", 20, 7, 151, 145, 0, 6, 5.4)
+		w.fails(func(r *request) { r.fault, r.phase, r.latency = attack.Timeout, attack.PhaseAwait, 2 })
+		for i, at := int32(0), w.at; at < w.length; i, at = i+1, at+0.45 {
+			pid := 900 + i
+			w.event(probe.Event{Kind: probe.ProcessStart, At: dur(at), Host: "api-1", Process: "node", PID: pid})
+			w.event(probe.Event{Kind: probe.ProcessExit, At: dur(at + 0.4), Host: "api-1", Process: "node", PID: pid, Reason: "exit status 0"})
+			if test.serving {
+				w.put(probe.Metric{Host: "api-1", Process: "node", PID: pid, Name: probe.Serving, Instance: "*:8081"}, 0, 0)
+			}
+		}
+		if f := w.finding(); f.Cause != test.want {
+			t.Errorf("%s: %s %s on %s (%.2f), want %s\n%s\n%v", test.name, f.Verdict, f.Cause, f.Host, f.Confidence, test.want, f.Summary, evidence(f))
+		}
+	}
+}

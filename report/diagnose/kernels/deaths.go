@@ -24,57 +24,6 @@ func Waited(c *evidence.Case, at float64) bool {
 	return len(took) < 3 || evidence.QuantileOf(took, 0.9) >= max(0.25, 2*c.AnswerTime())
 }
 
-// Absences returns the stretches in which the port refused connections, by the
-// client's record, each at most 5 s and followed by connections that were taken
-// again. Where most requests are answered all the time, nobody was away.
-func Absences(c *evidence.Case, h evidence.Hop) []evidence.Death {
-	if h.Index > 0 {
-		return nil
-	}
-	var refused, taken []float64 // taken: times of connections that came up and failed later
-	for _, x := range c.Failures {
-		switch {
-		case x.Fault == attack.Refused:
-			refused = append(refused, x.End.Seconds())
-		case evidence.ConnectionFault(x) && !x.Conn.Reused:
-			taken = append(taken, x.Start.Seconds())
-		}
-	}
-	slices.Sort(refused)
-	slices.Sort(taken)
-	between := func(from, to float64) bool {
-		i, _ := slices.BinarySearch(taken, from)
-		return i < len(taken) && taken[i] < to
-	}
-	var out []evidence.Death
-	for _, at := range refused {
-		if n := len(out); n > 0 && at-out[n-1].Back < 0.75 && !answered(c, out[n-1].Back, at) && !between(out[n-1].Back+0.005, at-0.005) {
-			out[n-1].Back = at
-			continue
-		}
-		out = append(out, evidence.Death{At: at, Back: at})
-	}
-	return slices.DeleteFunc(out, func(d evidence.Death) bool {
-		first, last := c.Run.Window(d.At), c.Run.Window(d.Back)
-		from, _ := slices.BinarySearch(refused, c.Run.Seconds(float64(first)))
-		to, _ := slices.BinarySearch(refused, c.Run.Seconds(float64(last+1)))
-		after := c.Target.Ok[min(last+1, c.Run.N):min(last+9, c.Run.N)]
-		return d.Back-d.At > 5 || evidence.Sum(after) == 0 && !between(d.Back, d.Back+2) ||
-			float64(to-from) < 0.5*evidence.Sum(c.Target.Ok[first:last+1])
-	})
-}
-
-// answered reports whether requests of a whole window between two refusals were
-// answered.
-func answered(c *evidence.Case, from, to float64) bool {
-	for i := c.Run.Window(from) + 1; i < c.Run.Window(to); i++ {
-		if c.Target.Ok[i] > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // WatchesProcess reports whether a serving process of the hop was read.
 func WatchesProcess(c *evidence.Case, h evidence.Hop) bool {
 	for _, r := range c.Run.Resources {
@@ -99,7 +48,7 @@ func bystander(c *evidence.Case, e probe.Event, h evidence.Hop) bool {
 // first.
 func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 	var out []evidence.Death
-	watched := evidence.WatchedPIDs(c, h)
+	watched, ran := evidence.WatchedPIDs(c, h), jobs(c, h)
 	mine := func(e probe.Event) bool {
 		if !h.Has(e.Host) || e.Host == evidence.LocalHost && e.Process == evidence.LocalProcess || evidence.OfAnother(c, e.Host, e.Process, e.PID, h) {
 			return false
@@ -117,8 +66,8 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 		}
 		switch e.Kind {
 		case probe.ProcessExit:
-			if endedBefore(c, out, e) {
-				continue // a zombie, seen again
+			if endedBefore(c, out, e) || ran[processOf(e)] {
+				continue // a zombie, seen again; or a command that the service ran
 			}
 			if n := len(out); n > 0 && out[n-1].Oom && out[n-1].Pid == e.PID && at-out[n-1].At < 2 {
 				out[n-1].Process = e.Process // the kernel told of its kill, and now it is gone
@@ -134,7 +83,7 @@ func Deaths(c *evidence.Case, h evidence.Hop) []evidence.Death {
 		}
 	}
 	for _, e := range c.Run.Log.Events {
-		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
+		if at := e.At.Seconds(); e.Kind == probe.ProcessStart && mine(e) && at > 0.2 && !ran[processOf(e)] && !returned(out, e) && at > 1 && livedBefore(c, h, e.Process, e.PID, at) {
 			// A new process without the end of an old one: its end was missed between
 			// two readings.
 			out = append(out, evidence.Death{At: at, Back: at, Process: e.Process, Pid: e.PID, Why: "replaced"})
