@@ -185,23 +185,52 @@ func TestArrived(t *testing.T) {
 			make: func(w chained) {
 				w.threeHops("haproxy", "api", "postgres")
 				w.fails(answered(503, 0.0004))
-				w.logged(serverHost, "haproxy", "haproxy", "", "503 to GET /item/702: no server is available (SC)")
-				w.byID()
-				for _, e := range w.log.Events {
-					if e.Line != nil {
-						e.Line.Status = 503
-					}
-				}
-				w.event(probe.Event{
-					Kind: probe.LogLine, At: dur(w.at - 0.2), Source: probe.Source{Host: serverHost, Name: "log haproxy"}, Host: serverHost, Process: "haproxy", Count: 1,
-					Reason: `[WARNING]  (9) : Server web/web2 is DOWN, reason: Layer7 wrong status, code: 503, info: "SERVICE UNAVAILABLE", check duration: 2ms. 0 active and 0 backup servers left.`,
-					Line:   &probe.Line{File: "haproxy.log", Level: "warning", Format: "text"},
-				})
+				w.takenOut("Layer7 wrong status, code: 503, info: \"SERVICE UNAVAILABLE\", check duration: 2ms")
 			},
 			want: "marked-down", host: serverHost, tier: "proxy",
 			refused: []string{"upstream-connection-limit", "upstream-rate-limit-policy"},
 		},
+		{
+			name: "checks have waited too long behind requests, which were served",
+			make: func(w chained) {
+				w.threeHops("haproxy", "api", "postgres")
+				w.fails(answered(503, 0.0004))
+				w.takenOut("Layer7 timeout, check duration: 800ms")
+			},
+			want: "marked-down", host: serverHost, tier: "proxy",
+			refused: []string{"upstream-connection-limit", "upstream-rate-limit-policy"},
+		},
+		{
+			name: "checks have waited too long, and requests had no answer in time either: that they are taken out follows",
+			make: func(w chained) {
+				w.threeHops("haproxy", "api", "postgres")
+				w.fails(func(r *request) {
+					if answered(504, 2)(r); r.number%2 == 0 {
+						answered(503, 0.0004)(r)
+					}
+				})
+				w.takenOut("Layer7 timeout, check duration: 800ms")
+			},
+			refused: []string{"marked-down"},
+		},
 	} {
 		t.Run(test.name, test.judge)
 	}
+}
+
+// takenOut has HAProxy say that it has no server, of each failed request, and why it took out the
+// last of them.
+func (w chained) takenOut(why string) {
+	w.logged(serverHost, "haproxy", "haproxy", "", "503 to GET /item/702: no server is available (SC)")
+	w.byID()
+	for _, e := range w.log.Events {
+		if e.Line != nil {
+			e.Line.Status = 503
+		}
+	}
+	w.event(probe.Event{
+		Kind: probe.LogLine, At: dur(w.at - 0.2), Source: probe.Source{Host: serverHost, Name: "log haproxy"}, Host: serverHost, Process: "haproxy", Count: 1,
+		Reason: "[WARNING]  (9) : Server web/web2 is DOWN, reason: " + why + ". 0 active and 0 backup servers left.",
+		Line:   &probe.Line{File: "haproxy.log", Level: "warning", Format: "text"},
+	})
 }

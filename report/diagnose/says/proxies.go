@@ -37,11 +37,21 @@ var proxyNames = []naming{
 }
 
 // badChecks is how proxies say that they take a server out for what it answered to a check.
-var badChecks = []string{"reason: layer7 wrong status", "reason: layer7 invalid response", "failed active health check", "unhealthy status code"}
+var badChecks = []string{"reason: layer7 wrong status", "reason: layer7 invalid response", "failed active health check", "unhealthy status code", "received error status code"}
+
+// lateChecks is how they say that a check had no answer in time, on a connection that came up.
+var lateChecks = []string{"reason: layer7 timeout", "removing from server list. context deadline exceeded"}
 
 // BadCheck reports whether a text says that a server was taken out for what it answered to a
 // check: it was reached, and was there to answer.
 func BadCheck(text string) bool {
 	low := strings.ToLower(text)
 	return slices.ContainsFunc(badChecks, func(p string) bool { return strings.Contains(low, p) })
+}
+
+// LateCheck reports whether a text says that a server was taken out because it did not answer a
+// check in time: it took the connection, and may be busy.
+func LateCheck(text string) bool {
+	low := strings.ToLower(text)
+	return slices.ContainsFunc(lateChecks, func(p string) bool { return strings.Contains(low, p) })
 }

@@ -9,7 +9,8 @@ import (
 
 // observeSaidDown asks whether a proxy says that it had no server for failed requests, and
 // that it took the servers out for what they answered to its checks, while none of them
-// ended: they were there to be asked.
+// ended: they were there to be asked. Where they answered its checks too late, requests that
+// were passed on must have been served: checks wait behind these.
 func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	i := h.Index + 1
 	if f[evidence.OutOfUse].Is == evidence.Yes || i >= len(c.Hops) || c.Hops[i].Assumed || !evidence.IsProxy(h.Process()) || len(kernels.Deaths(c, c.Hops[i])) > 0 {
@@ -27,7 +28,7 @@ func observeSaidDown(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		switch {
 		case x.Line.By == "id" && x.Share >= 0.5:
 			refused = x
-		case says.BadCheck(x.Line.Text):
+		case says.BadCheck(x.Line.Text), says.LateCheck(x.Line.Text) && c.Status(502)+c.Status(503) >= 0.95:
 			check = x
 		}
 	}
