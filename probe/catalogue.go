@@ -102,6 +102,7 @@ const (
 	Unacknowledged  = "unacknowledged"
 	AnswersUnread   = "answers-unread"
 	Asked           = "requests-asked"
+	AnswersReceived = "answers-received"
 	Translated      = "translated" // instance "10.0.0.100:80 10.0.1.2:8080": asked for, and given
 	Sessions        = "sessions"   // instance: what a process says of itself, "waiting"
 
@@ -250,6 +251,7 @@ func Catalogue() []Definition {
 		{Unacknowledged, Standing, "requests", true, false, "requests to a peer that its kernel has not acknowledged and that were sent again"},
 		{AnswersUnread, Standing, "answers", true, false, "answers of a peer that the process has not read"},
 		{Asked, Standing, "requests", true, true, "requests that a process sent to a peer on connections that last, estimated by their segments of data"},
+		{AnswersReceived, Standing, "answers", true, true, "what a process got from a peer on connections that had been seen before, in segments of data: of long answers several"},
 		{Translated, Standing, "connections", false, false, "tracked connections whose destination was changed on the way"},
 		{Arrived, Standing, "requests", true, true, "requests that came in to a service, estimated by the segments and bytes of data on its connections"},
 		{Served, Standing, "requests", false, true, "requests that a service counts as answered, in its metrics"},

@@ -106,6 +106,9 @@ func (a *arrivals) count(s *service, p *peer, c conn) {
 		}
 		if p != nil {
 			p.asked += float64(c.info.out - min(before.out, c.info.out))
+			if !fresh { // what comes first may be a greeting
+				p.answered += requests
+			}
 		}
 		return
 	}

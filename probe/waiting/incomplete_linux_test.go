@@ -3,6 +3,7 @@ package waiting
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -93,18 +94,30 @@ func TestComes(t *testing.T) {
 	}
 }
 
-// TestAsked counts requests to a peer on connections that last.
+// TestAsked counts requests to a peer on connections that last, and what comes back; a greeting
+// answers nothing.
 func TestAsked(t *testing.T) {
 	tl := newTally()
 	c := conn{state: established, inode: 7, hasInfo: true}
-	for _, out := range []uint32{5, 7, 7, 12} {
+	for i, out := range []uint32{5, 7, 7, 12} {
 		tl.reset()
-		c.info.out = out
+		c.info.out, c.info.in = out, []uint32{1, 2, 2, 4}[i]
 		tl.arrivals.count(nil, tl.out(c, "api"), c)
 		tl.settle(came{})
 	}
 	if p := tl.peers[peerKey{"api", c.remote}]; p.asked != 7 {
 		t.Errorf("%v requests, want 7", p.asked)
+	} else if p.answered != 3 {
+		t.Errorf("%v answers, want 3", p.answered)
+	}
+	greeted := conn{state: established, inode: 8, hasInfo: true, remote: c.remote}
+	greeted.local = netip.MustParseAddrPort("10.0.0.3:40000")
+	greeted.info.in = 1
+	tl.reset()
+	tl.arrivals.count(nil, tl.out(greeted, "api"), greeted)
+	tl.settle(came{})
+	if p := tl.peers[peerKey{"api", c.remote}]; p.answered != 3 {
+		t.Errorf("%v answers with a greeting, want 3", p.answered)
 	}
 }
 

@@ -64,6 +64,7 @@ type peerKey struct {
 type peer struct {
 	connections, connecting, awaiting, unacked, unread float64
 	asked                                              float64 // requests, since the first reading
+	answered                                           float64 // segments of data, since then
 
 	ages, trips []time.Duration
 }
@@ -84,7 +85,7 @@ func (t *tally) reset() {
 	}
 	clear(t.ports)
 	for _, p := range t.peers {
-		*p = peer{ages: p.ages[:0], trips: p.trips[:0], asked: p.asked}
+		*p = peer{ages: p.ages[:0], trips: p.trips[:0], asked: p.asked, answered: p.answered}
 	}
 }
 
@@ -233,6 +234,7 @@ func (t *tally) emit(host string, emit func(probe.Reading)) {
 		put(k.process, probe.Unacknowledged, at, p.unacked)
 		put(k.process, probe.AnswersUnread, at, p.unread)
 		put(k.process, probe.Asked, at, p.asked)
+		put(k.process, probe.AnswersReceived, at, p.answered)
 	}
 }
 

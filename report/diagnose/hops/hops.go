@@ -62,7 +62,7 @@ type Graph struct {
 
 var ofService = []string{probe.Inbound, probe.NotAccepted, probe.RequestsUnread, probe.Incomplete, probe.Owed, probe.OwedOldest, probe.OwedMedian, probe.AnswersResent, probe.Arrived}
 
-var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.RoundTrip, probe.Unacknowledged, probe.AnswersUnread, probe.Asked}
+var ofPeer = []string{probe.PeerConnections, probe.Connecting, probe.Awaiting, probe.AwaitingOldest, probe.AwaitingMedian, probe.RoundTrip, probe.Unacknowledged, probe.AnswersUnread, probe.Asked, probe.AnswersReceived}
 
 // Read builds the graph of a run; nil where no sockets were read.
 func Read(log *runlog.Log) *Graph {

@@ -31,6 +31,8 @@ type Step struct {
 	To     *Behind // whom it waits for
 	// Worst is the instance with the most open requests; nil of a hop that nobody watches.
 	Worst *hops.Service
+	// Answers says that those before it get answers of it.
+	Answers bool
 	// Strangers are those who ask it beside the hop before, and have come meanwhile.
 	Strangers []Stranger
 	// ByStrangers says that these hold all connections that it has to the next hop.
@@ -92,6 +94,7 @@ type Behind struct {
 	// something out; NaN where there were too few.
 	Slower             float64
 	Asked, AskedBefore float64  // requests a second
+	Answered           float64  // segments of data a second that came back on connections that last
 	ResentMost         float64  // at any time
 	Streams            *Streams // of HTTP/2: Requests and ages are of these; nil: not seen
 	// RoundTrip is how long packets are under way to it and back, in seconds.
@@ -126,6 +129,11 @@ func Follow(log *runlog.Log, first *hops.Hop, now, before []Span) *Way {
 	w := &Way{First: first, From: now[0].From, To: now[len(now)-1].To}
 	r.steps(w, first, nil, 0, now, before)
 	w.Entry = out(first, nil, now, before)
+	for _, s := range w.Steps {
+		for i := range s.Behind {
+			w.step(s.Behind[i].Hop).Answers = s.Behind[i].Answers()
+		}
+	}
 	w.rest()
 	w.walk()
 	w.stopped()
@@ -153,7 +161,7 @@ func (r *reader) steps(w *Way, h, asker *hops.Hop, depth int, now, before []Span
 // out reads what those before a hop had out to it; worst is the instance of them with the
 // most open requests, nil for none.
 func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
-	b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN()}
+	b := Behind{Hop: n, Asked: math.NaN(), AskedBefore: math.NaN(), Answered: math.NaN()}
 	asked := func(name string, spans []Span, of func([]float64) float64) float64 {
 		total := math.NaN()
 		for _, p := range n.Asked {
@@ -170,6 +178,7 @@ func out(n *hops.Hop, worst *hops.Service, now, before []Span) Behind {
 	}
 	b.Requests, b.RequestsBefore = asked(probe.Awaiting, now, median), asked(probe.Awaiting, before, median)
 	for _, p := range n.Asked {
+		b.Answered = sum(b.Answered, rate(p.Tracks[probe.AnswersReceived], now))
 		b.Asked, b.AskedBefore = sum(b.Asked, rate(p.Tracks[probe.Asked], now)), sum(b.AskedBefore, rate(p.Tracks[probe.Asked], before))
 	}
 	b.ConnectionsBefore = asked(probe.PeerConnections, before, median)
@@ -229,7 +238,7 @@ func (w *Way) Dismiss() {
 // Stuck reports whether a hop answers nothing: what it has open gets older as the clock
 // goes, and its threads hardly run, or do not come so far any more as to ask those behind it.
 func (s *Step) Stuck() bool {
-	return s.Now.OldestGrows && (!(s.Now.Runs > 0.3*s.Before.Runs) || s.stoppedAsking())
+	return s.Now.OldestGrows && !s.Answers && (!(s.Now.Runs > 0.3*s.Before.Runs) || s.stoppedAsking())
 }
 
 // stoppedAsking reports whether a hop hardly asks anybody any more of those that it asked.
@@ -251,10 +260,13 @@ func (s *Step) Outdone() bool {
 	return s.State == report.StandsNoProcessor && s.Now.Cores < 0.5 && !(s.Now.Throttled >= 0.3)
 }
 
+// Answers reports whether those before a hop get answers of it, for a good part of what they ask.
+func (b *Behind) Answers() bool { return b.Answered > 0 && b.Answered >= 0.2*b.Asked }
+
 // GivenUp reports whether nothing that stands at a hop gets older than those before it
 // wait: it ends no request itself.
 func (s *Step) GivenUp(before *Step) bool {
-	if before == nil || before.To == nil || !(before.To.Oldest >= 2*ageLeast) {
+	if before == nil || before.To == nil || !(before.To.Oldest >= 2*ageLeast) || before.To.Answers() {
 		return false
 	}
 	return s.Now.Oldest >= 0.8*before.To.Oldest && s.Now.Oldest <= 1.15*before.To.Oldest+ageLeast

@@ -434,6 +434,31 @@ func TestUnwatched(t *testing.T) {
 	}
 }
 
+// Who answers, however late, is not stuck, and nobody has given up what it has: what comes back on
+// connections that last says so.
+func TestAnswersLate(t *testing.T) {
+	for _, answers := range []float64{0, 5} {
+		w := locked()
+		w.change("api", probe.RequestsUnread, 0)
+		w.change("api", probe.Awaiting, 0)
+		w.change("api", probe.AwaitingOldest, 0)
+		w.total("web", "nginx", probe.Asked, 0, 80, 8)
+		w.total("web", "nginx", probe.AnswersReceived, 0, 80, answers)
+		for i := range w.log.Series {
+			if m := w.log.Series[i].Metric; m.Name == probe.Asked || m.Name == probe.AnswersReceived {
+				w.log.Series[i].Metric.Instance = "10.0.0.3:8080"
+			}
+		}
+		way := follow(w)
+		if way.Culprit == nil || way.Culprit.Hop.Process != "api" {
+			t.Fatalf("%v answers/s: %s", answers, way.Text())
+		}
+		if got := way.Culprit.GivenUp(way.Before(way.Culprit)); got != (answers == 0) {
+			t.Errorf("%v answers/s: given up %v", answers, got)
+		}
+	}
+}
+
 // A pool that strangers hold is one that those on the way wait for: what is out for longer than
 // anybody before the hop waits is not theirs. A store that got slow is none.
 func TestTakenByStrangers(t *testing.T) {
