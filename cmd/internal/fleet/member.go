@@ -104,11 +104,17 @@ func (m *Member) Serve(ctx context.Context) error {
 	}
 	told := map[string]string{roster.Spoken: protocol.Spoken(m.Send != nil)}
 	maps.Copy(told, m.About)
-	id, stop, err := m.conn.Offer(bus.Service{Role: m.role(), Name: m.Name, About: about, Version: m.Info.Rampload, Metadata: told}, m.hear)
+	// An order may come before this end has been told by what number it is known.
+	offered := make(chan struct{})
+	id, stop, err := m.conn.Offer(bus.Service{Role: m.role(), Name: m.Name, About: about, Version: m.Info.Rampload, Metadata: told}, func(order []byte) []byte {
+		<-offered
+		return m.hear(order)
+	})
+	m.id = id
+	close(offered)
 	if err != nil {
 		return err
 	}
-	m.id = id
 	m.say("ready on %s as %s", m.conn.Where(), m.Name)
 	m.deliverOld()
 	<-ctx.Done()
