@@ -364,6 +364,9 @@ func (lead *Lead) statusOf(r *remote) probe.Status {
 	case !ended && s.Reads == 0:
 		s.State, s.Reason = probe.NotMeasured, "nothing of its record arrived"
 	case !ended:
+		if r.role != bus.RoleWorker {
+			at -= r.offset // its readings carry its own clock
+		}
 		s.State, s.Reason = probe.Partial, fmt.Sprintf("its record ends at %s: the connection was lost", at.Round(100*time.Millisecond))
 	}
 	return s

@@ -16,8 +16,8 @@ func denyRule() inquiry.Rule {
 		Proof: []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
 		Told:  []evidence.Clue{evidence.DeniesItself, evidence.KeptAnswer},
 		// A rate, a size or credentials are rules that have names of their own, and a limit lets
-		// some pass.
-		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale},
+		// some pass. Who has no port or descriptor left cannot ask.
+		Unless: []evidence.Clue{evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.SteadyRate, evidence.ExcessFails, evidence.RetryAsked, evidence.TroubleBefore, evidence.Reloaded, evidence.AddressStale, evidence.PortsFull, evidence.DescriptorsFull},
 		// Who answers 500 could not do what it was to do: that is no rule.
 		Never: []evidence.Clue{evidence.OwnError, evidence.SomeResets, evidence.SomeEOF, evidence.SomeRefused, evidence.SomeTimeouts},
 		Weights: []inquiry.Weight{
@@ -26,6 +26,8 @@ func denyRule() inquiry.Rule {
 			{Clue: evidence.NoTrouble, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.TroubleBefore, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.Reloaded, Yes: inquiry.Opposite(inquiry.Strong), No: 0}, // it was changed just then
+			{Clue: evidence.PortsFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
+			{Clue: evidence.DescriptorsFull, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
 			{Clue: evidence.LatencyFirst, Yes: inquiry.Opposite(inquiry.Strong), No: 0},
 		},
 		Tells: map[inquiry.Experiment]inquiry.Outcome{inquiry.HalfRate: inquiry.Stays, inquiry.HalfConcurrency: inquiry.Stays, inquiry.Fresh: inquiry.Stays, inquiry.AroundProxy: inquiry.Goes},

@@ -46,7 +46,7 @@ func outOfUse(cause string) inquiry.Rule {
 		Proof: []evidence.Clue{evidence.TroubleBefore},
 		Told:  []evidence.Clue{evidence.TroubleBefore},
 		// What stands behind is ill whenever it is asked: that it is not asked follows from it.
-		Unless: []evidence.Clue{evidence.TroubleLasts},
+		Unless: []evidence.Clue{evidence.TroubleLasts, evidence.PortsFull, evidence.DescriptorsFull},
 		Never:  []evidence.Clue{evidence.TriedInVain, evidence.RateStatus, evidence.Unauthorized, evidence.TooLarge, evidence.RetryAsked},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.OutOfUse, Yes: inquiry.Proves, No: 0},

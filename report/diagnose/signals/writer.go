@@ -98,6 +98,9 @@ func observeReplies(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 		for _, code := range x.statuses {
 			n += own.statuses[code]
 		}
+		if x.clue == evidence.Unauthorized && own.statuses[401] < most && evidence.IsProxy(h.Process()) && f[evidence.TurnedAway].Is == evidence.Yes {
+			continue // it knows nobody's credentials: it may not pass this on
+		}
 		if n >= most && (x.clue != evidence.Unauthorized || c.Onset.Status == evidence.Found) {
 			f.Set(x.clue, evidence.Yes, "answers on the wire", "%s", text)
 		}
