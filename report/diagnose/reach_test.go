@@ -167,6 +167,29 @@ func TestReach(t *testing.T) {
 			want: "upstream-circuit-open", host: "api-1", doubt: true, refused: []string{"slow-dependency", "upstream-circuit-open", "dependency-error"},
 		},
 		{
+			name: "a proxy has no local port left, and so asks nobody: that is no rule",
+			make: func(w chained) {
+				w.threeHops("nginx", "api", "postgres")
+				w.seriesOf(probe.Metric{Host: serverHost, Name: probe.EphemeralPorts, Instance: "10.0.0.3:8081"}, 1200, func(t float64) float64 { return min(1200, 1200*(t+1)/(w.at+0.7)) })
+				w.fails(answered(502, 0.0005))
+				w.traffic(hosts, usual, []carried{{300, 300}, {0, 0}, {0, 0}})
+				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			},
+			want: "proxy-ephemeral-ports", host: serverHost, refused: []string{"deny-rule", "marked-down"},
+		},
+		{
+			name: "a proxy on the way answers 403 itself: it knows nobody's credentials",
+			make: func(w chained) {
+				w.threeHops("nginx", "squid", "bank")
+				w.fails(answered(502, 0.001))
+				w.replies("api-1", "http", "10.0.0.3:8081", 403, "403 Forbidden: ERROR: The requested URL could not be retrieved", 1)
+				w.traffic(hosts, usual, []carried{{300, 300}, {320, 600}, {0, 0}})
+				w.totals("api-1", probe.AttemptFails, "", 0, 0)
+				w.totals(serverHost, probe.AttemptFails, "", 0, 0)
+			},
+			want: "upstream-deny-rule", host: "api-1", refused: []string{"upstream-credentials", "dependency-error"},
+		},
+		{
 			name: "the database answers what fails, with more than usual, and the service passes on a 500",
 			make: func(w chained) {
 				w.threeHops("nginx", "api", "postgres")

@@ -12,8 +12,8 @@ import (
 func processCrash() inquiry.Rule {
 	return inquiry.Rule{
 		Cause: "process-crash", Mechanism: report.MechanismDied, Any: []evidence.Clue{evidence.Died, evidence.WentAway, evidence.SaysCrashed},
-		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed},
-		Told:   []evidence.Clue{evidence.SaysCrashed, evidence.StoreEmptied},
+		Proof:  []evidence.Clue{evidence.DiedOfItself, evidence.GoneForGood, evidence.SaysCrashed, evidence.StoreGone},
+		Told:   []evidence.Clue{evidence.SaysCrashed, evidence.StoreEmptied, evidence.StoreGone},
 		Unless: []evidence.Clue{evidence.OutOfMemory, evidence.HungBefore, evidence.Retired, evidence.LastWords},
 		Weights: []inquiry.Weight{
 			{Clue: evidence.AddressAway, Yes: inquiry.Opposite(inquiry.Proves), No: 0},
@@ -32,6 +32,7 @@ func processCrash() inquiry.Rule {
 			{Clue: evidence.SaysCrashed, Yes: inquiry.Strong, No: 0},
 			{Clue: evidence.DiedOfItself, Yes: inquiry.Strong, No: -0.3},
 			{Clue: evidence.StoreEmptied, Yes: inquiry.Proves, No: 0},
+			{Clue: evidence.StoreGone, Yes: inquiry.Proves, No: 0},
 			{Clue: evidence.DiedOnClock, Yes: -3, No: 0.7},
 			{Clue: evidence.OutOfMemory, Yes: -5, No: 0.3},
 			{Clue: evidence.HungBefore, Yes: -2, No: 0.7},
@@ -49,6 +50,7 @@ func processCrash() inquiry.Rule {
 		// A process that fails on a request of some kind fails as often as that comes.
 		Instead: map[evidence.Clue][]evidence.Clue{
 			evidence.DiedOfItself: {evidence.DiedOnClock, evidence.DiedAtLoad},
+			evidence.StoreGone:    {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock, evidence.LeftInOrder},
 			evidence.StoreEmptied: {evidence.DiedWithFaults, evidence.DiedAtLoad, evidence.DiedOnClock}, // what it had is gone for longer than it was
 		},
 		Says: "the process ended",

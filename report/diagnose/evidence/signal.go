@@ -324,6 +324,8 @@ const (
 	StoreEvicts   // this store began to throw entries out, and users who were signed in are not any more
 	StoreForgets  // this store began to answer that nothing is there, to those that refuse users who were signed in
 	StoreEmptied  // this store, which keeps what it has in memory, had ended just before users who were signed in were not any more
+	StoreGone     // this store, which keeps what it has in memory, ended when failures began, and did not come back
+	AskedInstead  // this hop is asked since for what was kept in such a store
 	SessionsGone  // a store behind lost what this hop tells users by who are signed in
 	OneKindAlways // one of several requests fails whenever it is sent, at every load
 	NumClues

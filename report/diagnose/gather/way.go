@@ -232,7 +232,34 @@ func station(c *evidence.Case, first *hops.Hop, named []string) {
 			out = append(out, evidence.Hop{Index: len(out), Host: name, Also: c.Run.SharedWith(name)})
 		}
 	}
+	if c.Onset != nil && c.Way != nil && c.Onset.Status == evidence.Found {
+		for _, s := range c.Way.Steps {
+			if gone, _ := Gone(c, s.Hop, c.Onset.At.Low-beforeGone, c.Onset.At.High+1); gone && !slices.Contains(path, s.Hop) && !slices.ContainsFunc(out, func(h evidence.Hop) bool { return h.Host == s.Hop.Hosts()[0] }) {
+				host := s.Hop.Hosts()[0]
+				out = append(out, evidence.Hop{Index: len(out), Host: host, Also: c.Run.SharedWith(host), Station: s.Hop})
+			}
+		}
+	}
 	c.Hops = out
+}
+
+// beforeGone is how long before failures begin a store may have ended that they follow from, in
+// seconds: what it had is asked for elsewhere at once, and that fills up.
+const beforeGone = 3.0
+
+// Gone reports whether the only instance of a store that keeps what it has in memory ended in
+// some time, in seconds, and did not come back; and how it ended.
+func Gone(c *evidence.Case, at *hops.Hop, from, to float64) (bool, evidence.Death) {
+	if len(at.Instances) != 1 || !InMemory(at.Process) {
+		return false, evidence.Death{}
+	}
+	host := at.Hosts()[0]
+	ends := kernels.Deaths(c, evidence.Hop{Host: host, Also: c.Run.SharedWith(host), Station: at})
+	if len(ends) == 0 {
+		return false, evidence.Death{}
+	}
+	last := ends[len(ends)-1]
+	return !last.Replaced && last.Others == 0 && last.At >= from && last.At <= to, last
 }
 
 // after returns the next hop of the way that is of interest, nil at its end.

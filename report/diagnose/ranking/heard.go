@@ -48,6 +48,23 @@ func hearOut(c *inquiry.Investigation) {
 	}
 }
 
+// yieldToGone takes from causes at a hop that is asked for what a store kept which has ended, and
+// at those behind it: what fills up there does so because of that.
+func yieldToGone(c *inquiry.Investigation) {
+	for i, f := range c.Facts {
+		if f[evidence.AskedInstead].Is != evidence.Yes {
+			continue
+		}
+		for _, h := range c.Hypotheses {
+			if h.Hop.Index < i || c.Facts[h.Hop.Index][evidence.StoreGone].Is == evidence.Yes {
+				continue
+			}
+			h.Score += inquiry.Opposite(inquiry.Proves)
+			h.Con = append(h.Con, inquiry.Evidence{Source: f[evidence.AskedInstead].Source, Text: f[evidence.AskedInstead].Text})
+		}
+	}
+}
+
 // yieldToLimits takes from causes that say no more than that code answered with an error,
 // where no words of that code were heard, and something that it needs was measured at its
 // limit just when it began to.

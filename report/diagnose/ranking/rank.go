@@ -41,6 +41,7 @@ func Rank(c *inquiry.Investigation) {
 	}
 	hearOut(c)
 	yieldToLimits(c)
+	yieldToGone(c)
 	keepToWords(c)
 	prior := math.Log(evidence.PriorAll / float64(max(len(c.Hypotheses), 1)))
 	scores := []float64{math.Log(evidence.PriorNone)}

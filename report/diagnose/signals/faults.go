@@ -76,6 +76,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	moment.Observe(c, f, h)
 	observeKept(c, f, h)
 	observeForgets(c, f, h)
+	observeStoreGone(c, f, h)
 	if f[evidence.OneKindAlways].Is == evidence.Yes && f[evidence.OwnError].Is == evidence.Yes && f[evidence.WroteStatus].Is == evidence.Yes && h.Index == gather.FirstService(c) && nothingBehind(c, h) {
 		f[evidence.ErrsItself] = f[evidence.OneKindAlways]
 	}

@@ -2,15 +2,51 @@ package signals
 
 import (
 	"math"
+	"slices"
 
 	"github.com/rampload/rampload/attack"
 	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/kernels"
+	"github.com/rampload/rampload/report/diagnose/waiting"
 	"github.com/rampload/rampload/report/diagnose/words"
 	"github.com/rampload/rampload/report/format"
 )
+
+// observeStoreGone asks whether a store that keeps in memory what is costly to get elsewhere ended
+// when failures began, and stayed away: whoever asked it asks others since, as it did not before.
+func observeStoreGone(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
+	const before, after, more = 3.0, 1.0, 1.5 // seconds; times
+	if c.Way == nil || h.Station == nil || c.Onset.Status != evidence.Found {
+		return
+	}
+	for _, asker := range c.Way.Steps {
+		at := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool { return b.Hop == h.Station })
+		if at < 0 {
+			continue
+		}
+		for _, store := range asker.Behind {
+			gone, d := gather.Gone(c, store.Hop, c.Onset.At.Low-before, c.Onset.At.High+after)
+			if !gone || !(store.AskedBefore >= 1) || store.Asked > 0.1*store.AskedBefore {
+				continue
+			}
+			i := slices.IndexFunc(asker.Behind, func(b waiting.Behind) bool {
+				return b.Hop != store.Hop && b.Asked >= 1 && b.Asked >= more*words.Finite(b.AskedBefore, 0)
+			})
+			if i < 0 || asker.Behind[at].Hop != store.Hop && at != i {
+				continue
+			}
+			clue := evidence.StoreGone
+			if asker.Behind[at].Hop != store.Hop {
+				clue = evidence.AskedInstead
+			}
+			f.SetAt(clue, evidence.Yes, d.At, "processes of "+store.Hop.Hosts()[0], "%s of %s ended%s at %s, and did not come back: %s asked it %s times a second, and asks %s for that since",
+				d.Who(), store.Hop.Hosts()[0], words.Why(d.Why), format.Seconds(d.At), asker.Hop.Short(), format.Number(math.Round(store.AskedBefore)), asker.Behind[i].Hop.Place())
+			return
+		}
+	}
+}
 
 // observeForgets asks, of failures that say "not signed in" to users who were, whether a store
 // behind has lost what it was given: it says that it threw entries out, or it answers those
