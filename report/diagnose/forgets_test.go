@@ -141,3 +141,36 @@ func TestCacheThatStaysAway(t *testing.T) {
 		})
 	}
 }
+
+// TestCacheUnderLoad has a cache behind throw out, or miss, the same share of what it is asked for
+// at every load, while users are refused for what they show: it lost nothing just then.
+func TestCacheUnderLoad(t *testing.T) {
+	for _, kind := range []string{"throws out", "has nothing"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newChained(1)
+			w.from, w.to = 1, 200
+			w.threeHops("haproxy", "gunicorn", "redis-server")
+			w.fails(answered(401, 0.004))
+			w.replies("api-1", "http", "10.0.0.3:8081", 401, `401 UNAUTHORIZED: {"error":"token expired"}`, 1)
+			rate := func(t float64) float64 { return w.from + (w.to-w.from)*t/w.length }
+			if kind == "throws out" {
+				thrown := 0.0
+				w.seriesOf(probe.Metric{Host: "db-1", Name: probe.StoreEvictions, Instance: "redis"}, math.NaN(), func(t float64) float64 {
+					thrown += 0.6 * rate(t) / 4
+					return math.Floor(thrown)
+				})
+			} else {
+				for at := 1.0; at < w.length; at++ {
+					w.event(probe.Event{
+						Kind: probe.Answered, At: dur(at), Source: probe.Source{Host: "db-1", Name: "replies"}, Host: "db-1",
+						Local: netip.MustParseAddrPort("10.0.0.4:5432"), Count: uint64(0.6*rate(at)/32) * 32, Value: 32, Reason: probe.NothingThere,
+					})
+				}
+			}
+			f := w.finding()
+			if f.Cause != "upstream-credentials" || f.Host != "api-1" || f.Verdict != diagnose.Explains {
+				t.Errorf("at %v of %v: %s %s on %s (%.2f)\n%s\n%v", w.at, w.length, f.Verdict, f.Cause, f.Host, f.Confidence, f.Summary, evidence(f))
+			}
+		})
+	}
+}

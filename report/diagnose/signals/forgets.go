@@ -93,26 +93,35 @@ func notSignedIn(c *evidence.Case) (n float64) {
 }
 
 // observeEvictions asks whether a store began to throw entries out before the failures did. One
-// that does so all the time is full as caches are, and lost nothing that was missed before.
+// that does so all the time is full as caches are, and lost nothing that was missed before: it
+// throws out more as more is asked, so that what it did before is compared by requests.
 func observeEvictions(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const (
 		least  = 20
 		before = 10.0 // seconds: what was thrown out may be asked for only later
+		quiet  = 2.0  // seconds at least without
+		enough = 5    // that would have been thrown out meanwhile, had it done so all the time
 	)
 	for _, r := range c.Run.Resources {
 		if r.Metric.Name != probe.StoreEvictions || r.Counter == nil || r.Counter.First == nil || !c.Run.SpeaksFor(r.Metric, h) {
 			continue
 		}
-		split := math.Max(c.At-before, 0)
+		split := max(c.At-before, min(r.Counter.From[0], c.At))
 		earlier, since := r.Counter.Between(0, split), r.Counter.Between(split, c.To+1)
 		led := r.Counter.Between(split, c.At+1)
-		if since < math.Max(least, 0.1*c.Parts.Failed) || led < 1 || earlier/math.Max(split, 1) > 0.2*since/math.Max(c.To-split, 1) {
+		usual := since / max(sent(c, split, c.To), 1) * sent(c, 0, split)
+		if since < math.Max(least, 0.1*c.Parts.Failed) || led < 1 || split < quiet || usual < enough || earlier > 0.2*usual {
 			continue
 		}
 		f.SetAt(evidence.StoreEvicts, evidence.Yes, r.Counter.First.At, "probe of "+r.Metric.Host, "%s of %s threw %s out to make room for others, %s of them before %s",
 			words.OrThe(h.Process()), r.Metric.Host, format.Counted(since+earlier, "key"), format.Number(earlier), format.Seconds(split))
 		return
 	}
+}
+
+// sent counts the requests that were sent in a time.
+func sent(c *evidence.Case, from, to float64) float64 {
+	return evidence.Sum(c.Run.Sent[c.Run.Window(from):c.Run.Window(to)])
 }
 
 // observeEmptied asks whether a store that keeps what it has in memory ended just before users who
@@ -129,7 +138,8 @@ func observeEmptied(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 }
 
 // nothingThere says how often a store answered that nothing is there, where that began with
-// the failures, and was about as often as they were.
+// the failures, and was about as often as they were. A cache has nothing for a share of what
+// it is asked, the more the more that is: before and since are compared by requests.
 func nothingThere(c *evidence.Case, h evidence.Hop) (text string, ok bool) {
 	const leastSeen = 5 // of those that were counted, each of which stands for some
 	var before, since, seen float64
@@ -148,7 +158,7 @@ func nothingThere(c *evidence.Case, h evidence.Hop) (text string, ok bool) {
 		since += float64(e.Count)
 		seen += float64(e.Count) / math.Max(e.Value, 1)
 	}
-	quiet, loud := before/math.Max(c.From, 1), since/math.Max(c.To-c.From, 1)
+	quiet, loud := before/max(sent(c, 0, c.From), 1), since/max(sent(c, c.From, c.To), 1)
 	if seen < leastSeen || since < 0.4*c.Parts.Failed || c.From < 3 || quiet > 0.2*loud {
 		return "", false
 	}
