@@ -67,10 +67,18 @@ func (s *Step) streams() *Behind {
 	return nil
 }
 
-// full reports whether all streams that may be open are, as far as that is known.
+// full reports whether all streams that may be open are. Where it was not seen how many that
+// is, far more are than before failures: those that were open then already, as subscriptions
+// are, took nobody's place.
 func (b *Behind) full() bool {
 	const few = 8
-	return b.Streams != nil && b.Requests >= few && (b.Streams.Limit == 0 || b.Requests >= 0.9*b.Streams.Limit*b.Streams.Connections)
+	switch {
+	case b.Streams == nil || !(b.Requests >= few):
+		return false
+	case b.Streams.Limit == 0:
+		return finite(b.RequestsBefore) < mostOf*b.Requests
+	}
+	return b.Requests >= 0.9*b.Streams.Limit*b.Streams.Connections
 }
 
 // silent reports whether next to nothing that is asked on streams is answered any more, where

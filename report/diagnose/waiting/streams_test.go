@@ -69,3 +69,27 @@ func TestStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestStandingStreams has a hop that hangs keep subscriptions: streams that were asked for long
+// ago, and whose answer begins when there is something to tell. Nobody waits for those, and how
+// many streams there may be was not seen, as the connection is older than the run.
+func TestStandingStreams(t *testing.T) {
+	w := locked()
+	w.change("api", probe.RequestsUnread, 0)
+	w.change("api", probe.PeerConnections, 1)
+	w.change("api", probe.Awaiting, 1)
+	w.change("api", probe.AwaitingOldest, 0.008)
+	w.change("api", probe.AwaitingMedian, 0.008)
+	w.change("db", probe.Owed, 1)
+	w.change("db", probe.OwedOldest, 0.008)
+	w.streams(12, 0, 50, 30)
+	for i := range w.log.Events {
+		if e := &w.log.Events[i]; e.Kind == probe.StreamsOpen {
+			e.Count, e.Value = 12, 1+e.At.Seconds()
+		}
+	}
+	way := follow(w)
+	if way.Culprit == nil || way.Culprit.Hop.Process != "api" || way.Culprit.State != report.StandsInside {
+		t.Errorf("%s", way.Text())
+	}
+}
