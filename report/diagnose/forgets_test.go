@@ -74,16 +74,23 @@ func TestEmptiedStore(t *testing.T) {
 		name, store, why string
 		before           float64 // seconds
 		want, host       string
+		ended            string // beside the store; empty: the store itself
 	}{
-		{"it crashed", "memcached", "killed by SIGSEGV", 0.6, "upstream-process-crash", "db-1"},
-		{"it was restarted", "redis-server", "killed by SIGTERM", 0.6, "upstream-ungraceful-restart", "db-1"},
-		{"it keeps what it has on disk", "postgres", "killed by SIGSEGV", 0.6, "upstream-credentials", "api-1"},
-		{"it crashed long before", "memcached", "killed by SIGSEGV", 7, "upstream-credentials", "api-1"},
+		{"it crashed", "memcached", "killed by SIGSEGV", 0.6, "upstream-process-crash", "db-1", ""},
+		{"it was restarted", "redis-server", "killed by SIGTERM", 0.6, "upstream-ungraceful-restart", "db-1", ""},
+		{"it keeps what it has on disk", "postgres", "killed by SIGSEGV", 0.6, "upstream-credentials", "api-1", ""},
+		{"it crashed long before", "memcached", "killed by SIGSEGV", 7, "upstream-credentials", "api-1", ""},
+		{"a check of its health is over", "redis-server", "exited with status 0", 0.6, "upstream-credentials", "api-1", "redis-cli"},
+		{"what reads its metrics crashed", "memcached", "killed by SIGSEGV", 0.6, "upstream-credentials", "api-1", "memcached_exporter"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newChained(1)
 			w.threeHops("haproxy", "gunicorn", test.store)
-			w.restart("db-1", test.store, 30, w.at-test.before, 0.4, test.why)
+			if test.ended == "" {
+				w.restart("db-1", test.store, 30, w.at-test.before, 0.4, test.why)
+			} else {
+				w.restart("db-1", test.ended, 77, w.at-test.before, 0.4, test.why)
+			}
 			w.fails(answered(401, 0.004))
 			w.replies("api-1", "http", "10.0.0.3:8081", 401, `401 UNAUTHORIZED: {"error":"please log in"}`, 1)
 			f := w.finding()

@@ -76,7 +76,8 @@ func Keeps(c *evidence.Case, h evidence.Hop) bool {
 // when it ends most of that is lost, unless it was told to keep a copy.
 func InMemory(process string) bool {
 	name := strings.ToLower(process)
-	return slices.ContainsFunc([]string{"memcached", "redis", "valkey", "keydb", "dragonfly", "hazelcast", "ignite", "infinispan"}, func(s string) bool { return strings.HasPrefix(name, s) })
+	tool := slices.ContainsFunc([]string{"-cli", "-benchmark", "-sentinel", "exporter"}, func(s string) bool { return strings.HasSuffix(name, s) })
+	return !tool && slices.ContainsFunc([]string{"memcached", "redis", "valkey", "keydb", "dragonfly", "hazelcast", "ignite", "infinispan"}, func(s string) bool { return strings.HasPrefix(name, s) })
 }
 
 // IsPooler reports whether a process keeps connections to a database for others, by its name.

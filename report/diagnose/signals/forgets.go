@@ -125,11 +125,13 @@ func sent(c *evidence.Case, from, to float64) float64 {
 }
 
 // observeEmptied asks whether a store that keeps what it has in memory ended just before users who
-// were signed in were not any more: what it had been given is gone with it.
+// were signed in were not any more: what it had been given is gone with it. What ends beside it,
+// as whoever checks it or reads its metrics, has nothing of that.
 func observeEmptied(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	const before, after = 3.0, 1.0 // seconds
 	for _, d := range kernels.Deaths(c, h) {
-		if d.Others > 0 || !gather.InMemory(d.Process) || d.At < c.Onset.At.Low-before || d.At > c.Onset.At.High+after {
+		beside := h.Station != nil && h.Process() != "" && d.Process != h.Process()
+		if d.Others > 0 || beside || !gather.InMemory(d.Process) || d.At < c.Onset.At.Low-before || d.At > c.Onset.At.High+after {
 			continue
 		}
 		f.SetAt(evidence.StoreEmptied, evidence.Yes, d.At, "processes of "+h.Host, "%s ended%s at %s, and with it what it keeps in memory: from then on users who were signed in are not any more", d.Who(), words.Why(d.Why), format.Seconds(d.At))
