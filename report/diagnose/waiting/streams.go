@@ -12,7 +12,8 @@ import (
 // Streams is what was seen of HTTP/2 connections to the next hop while requests failed.
 type Streams struct {
 	Connections, Limit float64 // Limit: streams at once on one connection; 0: not known
-	// Answered and AnsweredBefore are how many streams began to be answered in a second.
+	// Answered and AnsweredBefore are how many streams began to be answered in a second, NaN
+	// where none were looked at.
 	Answered, AnsweredBefore float64
 	Passed                   float64 // seconds in which later streams were answered while the oldest waited
 }
@@ -23,12 +24,12 @@ func streamsOf(asked []*hops.Peer, now, before []Span) *Streams {
 	if len(asked) == 0 || len(now) == 0 || slices.ContainsFunc(asked, func(p *hops.Peer) bool { return p.Streams == nil }) {
 		return nil
 	}
-	out := &Streams{}
+	out := &Streams{Answered: math.NaN(), AnsweredBefore: math.NaN()}
 	for _, p := range asked {
 		out.Connections += float64(p.Streams.Connections)
 		out.Limit = math.Max(out.Limit, p.Streams.Limit)
-		out.Answered += finite(mean(between(p.Streams.Answered, now)))
-		out.AnsweredBefore += finite(mean(between(p.Streams.Answered, before)))
+		out.Answered = sum(out.Answered, mean(between(p.Streams.Answered, now)))
+		out.AnsweredBefore = sum(out.AnsweredBefore, mean(between(p.Streams.Answered, before)))
 		out.Passed = math.Max(out.Passed, passed(p.Streams, now))
 	}
 	return out

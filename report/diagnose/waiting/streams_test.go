@@ -2,6 +2,7 @@ package waiting_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,25 @@ func TestStandingStreams(t *testing.T) {
 			e.Count, e.Value = 12, 1+e.At.Seconds()
 		}
 	}
+	way := follow(w)
+	if way.Culprit == nil || way.Culprit.Hop.Process != "api" || way.Culprit.State != report.StandsInside {
+		t.Errorf("%s", way.Text())
+	}
+}
+
+// TestStreamsThatAreReadNoMore has more frames come, shortly before requests fail, than are read:
+// that nobody saw an answer since does not say that there was none.
+func TestStreamsThatAreReadNoMore(t *testing.T) {
+	w := locked()
+	w.change("api", probe.RequestsUnread, 0)
+	w.change("api", probe.PeerConnections, 1)
+	w.change("api", probe.Awaiting, 1)
+	w.change("api", probe.AwaitingOldest, 0.008)
+	w.change("api", probe.AwaitingMedian, 0.008)
+	w.change("db", probe.Owed, 1)
+	w.change("db", probe.OwedOldest, 0.008)
+	w.streams(20, 50, 50, 30)
+	w.log.Events = slices.DeleteFunc(w.log.Events, func(e probe.Event) bool { return e.At > 9500*time.Millisecond })
 	way := follow(w)
 	if way.Culprit == nil || way.Culprit.Hop.Process != "api" || way.Culprit.State != report.StandsInside {
 		t.Errorf("%s", way.Text())
