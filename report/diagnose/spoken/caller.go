@@ -9,19 +9,19 @@ import (
 	"github.com/rampload/rampload/report/runlog"
 )
 
-// ends are the addresses of the watched hosts, and the ports at which somebody was seen to
-// listen.
+// ends are the watched hosts by their addresses, and by host the ports at which somebody was
+// seen to listen.
 type ends struct {
-	hosts map[netip.Addr]bool
-	ports map[uint16]bool
+	hosts map[netip.Addr]string
+	ports map[string]map[uint16]bool
 }
 
 func endsOf(log *runlog.Log) ends {
-	e := ends{map[netip.Addr]bool{}, map[uint16]bool{}}
+	e := ends{map[netip.Addr]string{}, map[string]map[uint16]bool{}}
 	for _, h := range log.Header.Hosts {
 		for _, s := range h.Addrs {
 			if a, err := netip.ParseAddr(s); err == nil {
-				e.hosts[a.Unmap()] = true
+				e.hosts[a.Unmap()] = h.Name
 			}
 		}
 	}
@@ -32,7 +32,10 @@ func endsOf(log *runlog.Log) ends {
 		}
 		listener, _, _ := strings.Cut(m.Instance, " ")
 		if port, err := strconv.ParseUint(listener[strings.LastIndexByte(listener, ':')+1:], 10, 16); err == nil {
-			e.ports[uint16(port)] = true
+			if e.ports[m.Host] == nil {
+				e.ports[m.Host] = map[uint16]bool{}
+			}
+			e.ports[m.Host][uint16(port)] = true
 		}
 	}
 	return e
@@ -42,5 +45,6 @@ func endsOf(log *runlog.Log) ends {
 // are seen, a port from which connections go out and at which nobody listens.
 func (e ends) caller(a netip.AddrPort) bool {
 	const ephemeral = 32768 // the least of Linux's ip_local_port_range, unless it was changed
-	return a.Port() >= ephemeral && len(e.ports) > 0 && e.hosts[a.Addr().Unmap()] && !e.ports[a.Port()]
+	host, watched := e.hosts[a.Addr().Unmap()]
+	return watched && a.Port() >= ephemeral && len(e.ports[host]) > 0 && !e.ports[host][a.Port()]
 }

@@ -44,7 +44,10 @@ type Line struct {
 
 // Replied reports whether it was said in an answer from service to service, and not in a
 // log. Peer is then the service that answered.
-func (l *Line) Replied() bool { return strings.HasPrefix(l.Format, "reply ") }
+func (l *Line) Replied() bool { return strings.HasPrefix(l.Format, replyFormat) }
+
+// replyFormat begins the format of an answer that was read on the wire.
+const replyFormat = "reply "
 
 // Passed reports whether it is a proxy's word that it passed on the answer of its peer, and
 // did not write it itself.
@@ -112,7 +115,8 @@ func Read(log *runlog.Log) []*Line {
 		if e.Line.Peer != "" {
 			s.Peer = peerOf(e.Line.Peer)
 		}
-		if ends.caller(s.Peer.Addr) {
+		asked := s.Meaning == says.Refused || strings.HasPrefix(e.Line.Format, replyFormat) // who refuses or answers was
+		if !asked && ends.caller(s.Peer.Addr) {
 			s.Peer.Addr = netip.AddrPortFrom(s.Peer.Addr.Addr(), 0) // whom it is said to, each time on another port
 		}
 		what := s.Meaning.String()

@@ -189,18 +189,24 @@ func TestJoinTraces(t *testing.T) {
 // Lines that name whom they are said to, each on a port of its own, say the same; whoever
 // listens on such a port is named.
 func TestOfCallers(t *testing.T) {
-	log := &runlog.Log{Header: runlog.Header{RunID: run, Hosts: []runlog.Host{{Name: "app", Addrs: []string{"10.0.0.3"}}}}}
+	log := &runlog.Log{Header: runlog.Header{RunID: run, Hosts: []runlog.Host{{Name: "app", Addrs: []string{"10.0.0.3"}}, {Name: "far", Addrs: []string{"10.0.0.5"}}}}}
 	log.Series = []runlog.Series{{Metric: probe.Metric{Host: "app", Name: probe.Inbound, Instance: "*:40001"}}}
 	for i := range 20 {
 		log.Events = append(log.Events, line(5+float64(i)*0.01, "pgb", "pgbouncer", fmt.Sprintf("C-0x1: db/web@10.0.0.3:%d closing because: query_wait_timeout (age=2s)", 33000+i), "", 1))
 	}
 	log.Events = append(log.Events, line(6, "pgb", "pgbouncer", "connect to 10.0.0.3:40001 failed: connection refused", "", 1))
 	log.Events = append(log.Events, line(6, "pgb", "pgbouncer", "connect to 10.0.0.99:40002 failed: connection refused", "", 1)) // nobody watches it
+	// Who refuses, or answers, was asked: it may be there no more, or its listener was not seen.
+	log.Events = append(log.Events, line(6, "pgb", "pgbouncer", "connect to 10.0.0.3:50051 failed: connection refused", "", 1))
+	reply := line(6, "app", "http", "503 Service Unavailable: no seat left", "", 1)
+	reply.Line.Peer, reply.Line.Format = "10.0.0.3:50052", "reply http"
+	log.Events = append(log.Events, reply)
+	log.Events = append(log.Events, line(6, "pgb", "pgbouncer", "read 10.0.0.5:50053: connection reset by peer", "", 1)) // no listeners of it are read
 	peers := map[string]float64{}
 	for _, l := range Read(log) {
 		peers[l.Peer.String()] += l.Lines
 	}
-	if len(peers) != 3 || peers["10.0.0.3"] != 20 || peers["10.0.0.3:40001"] != 1 || peers["10.0.0.99:40002"] != 1 {
+	if len(peers) != 6 || peers["10.0.0.5:50053"] != 1 || peers["10.0.0.3:50051"] != 1 || peers["10.0.0.3:50052"] != 1 || peers["10.0.0.3"] != 20 || peers["10.0.0.3:40001"] != 1 || peers["10.0.0.99:40002"] != 1 {
 		t.Errorf("%v", peers)
 	}
 }
