@@ -18,16 +18,25 @@ type Stranger struct {
 }
 
 // strangers returns who has more connections to a hop than before, and is not of those who
-// asked it on the way: the client's own host asks the first hop.
+// asked it on the way: the client's own host asks the first hop. Where these are not seen to
+// ask, their addresses may be translated on the way, and nobody knows who is a stranger.
 func (r *reader) strangers(h, asker *hops.Hop, now, before []Span) []Stranger {
 	var out []Stranger
+	asks := false // one of those on the way is seen to ask
+	known := func(name string) bool {
+		return asker == nil && name == profiles.LocalHost || asker != nil && slices.Contains(asker.Hosts(), name)
+	}
 	for _, x := range h.Instances {
 		for addr, taken := range x.Taken {
 			name := cmp.Or(r.hosts[addr], addr.String())
-			switch {
-			case addr.IsLoopback() || name == x.Host:
+			if addr.IsLoopback() {
+				name = x.Host
+			}
+			if known(name) || asker != nil && asker.Unwatched.Addr() == addr {
+				asks = true
 				continue
-			case asker == nil && name == profiles.LocalHost, asker != nil && (slices.Contains(asker.Hosts(), name) || asker.Unwatched.Addr() == addr):
+			}
+			if name == x.Host {
 				continue
 			}
 			n, was := finite(median(around(taken, now))), finite(median(around(taken, before)))
@@ -35,6 +44,9 @@ func (r *reader) strangers(h, asker *hops.Hop, now, before []Span) []Stranger {
 				out = append(out, Stranger{name, n, was})
 			}
 		}
+	}
+	if !asks {
+		return nil
 	}
 	slices.SortFunc(out, func(a, b Stranger) int {
 		return cmp.Or(cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Name, b.Name))

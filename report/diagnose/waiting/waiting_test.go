@@ -494,6 +494,23 @@ func TestTakenByStrangers(t *testing.T) {
 	}
 }
 
+// The hop before may be seen under an address of somebody who translates it: where it is not seen
+// itself, a strange address with more connections than before may be its own.
+func TestTranslatedAskerIsNoStranger(t *testing.T) {
+	w := locked()
+	w.log.Series = slices.DeleteFunc(w.log.Series, func(s runlog.Series) bool { return s.Metric.Host == "api" && s.Metric.Name == probe.Callers })
+	w.put("api", "api", probe.Callers, "*:8080 10.0.0.254", 0, 2, 10)
+	for name, v := range map[string]float64{probe.PeerConnections: 8, probe.Awaiting: 8, probe.AwaitingOldest: 8, probe.AwaitingMedian: 4} {
+		w.change("api", name, v)
+	}
+	w.change("api", probe.RequestsUnread, 0)
+	w.change("db", probe.Owed, 8)
+	w.change("db", probe.OwedOldest, 8)
+	if way := follow(w); way.Culprit == nil || way.Culprit.Hop.Process != "postgres" || way.Culprit.State != report.StandsInside {
+		t.Errorf("%s", way.Text())
+	}
+}
+
 // Connections that do not come up are no lost ones: they are tried, however few.
 func TestTriedAgain(t *testing.T) {
 	w := locked()
