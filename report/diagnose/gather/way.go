@@ -254,7 +254,9 @@ func Gone(c *evidence.Case, at *hops.Hop, from, to float64) (bool, evidence.Deat
 		return false, evidence.Death{}
 	}
 	host := at.Hosts()[0]
-	ends := kernels.Deaths(c, evidence.Hop{Host: host, Also: c.Run.SharedWith(host), Station: at})
+	ends := slices.DeleteFunc(kernels.Deaths(c, evidence.Hop{Host: host, Also: c.Run.SharedWith(host), Station: at}), func(d evidence.Death) bool {
+		return d.Process != at.Process // whoever checks it, or reads its metrics
+	})
 	if len(ends) == 0 {
 		return false, evidence.Death{}
 	}
