@@ -11,6 +11,7 @@ import (
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/diagnose/moment"
 	"github.com/rampload/rampload/report/diagnose/passage"
+	"github.com/rampload/rampload/report/diagnose/stored"
 	"github.com/rampload/rampload/report/format"
 )
 
@@ -74,9 +75,7 @@ func Observe(c *evidence.Case, h evidence.Hop) *evidence.Facts {
 	observeLateAnswers(c, f, h)
 	observeRestingEnds(c, f, h)
 	moment.Observe(c, f, h)
-	observeKept(c, f, h)
-	observeForgets(c, f, h)
-	observeStoreGone(c, f, h)
+	stored.Observe(c, f, h)
 	if f[evidence.OneKindAlways].Is == evidence.Yes && f[evidence.OwnError].Is == evidence.Yes && f[evidence.WroteStatus].Is == evidence.Yes && h.Index == gather.FirstService(c) && nothingBehind(c, h) {
 		f[evidence.ErrsItself] = f[evidence.OneKindAlways]
 	}

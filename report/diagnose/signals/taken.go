@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/rampload/rampload/attack"
-	"github.com/rampload/rampload/probe"
 	"github.com/rampload/rampload/report/diagnose/evidence"
 	"github.com/rampload/rampload/report/diagnose/gather"
 	"github.com/rampload/rampload/report/format"
@@ -23,29 +22,11 @@ func observeTaken(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	if to-from < 1 {
 		return // the load fell before, or so shortly after
 	}
-	well, err := answeredWell(c, i, from, to)
+	well, err := gather.AnsweredWell(c, i, from, to)
 	served, failed := evidence.Sum(c.Target.Ok[c.Run.Window(from):c.Run.Window(to)]), evidence.Sum(c.Target.Failed[c.Run.Window(from):c.Run.Window(to)])
-	if failed < leastRefused || well-2*err < served+0.5*failed || replied(c, i).share > 0.1 {
+	if failed < gather.LeastRefused || well-2*err < served+0.5*failed || replied(c, i).share > 0.1 {
 		return
 	}
 	f.Set(evidence.RefusesAnswer, evidence.Yes, "answers on the wire", "%s answered about %s requests well in a time in which %s were served and %s failed: %s did not take what it was answered",
 		c.Hops[i].Place(), format.Number(math.Round(well)), format.Number(served), format.Number(failed), h.Place())
-}
-
-// leastRefused is the number of failures below which a sample of the answers tells nothing.
-const leastRefused = 50
-
-// answeredWell returns about how many answers of a hop were no errors in a time, with the
-// standard error of that; 0 where none could be read.
-func answeredWell(c *evidence.Case, index int, from, to float64) (well, err float64) {
-	for _, e := range c.Run.Log.Events {
-		if t := e.At.Seconds(); e.Kind != probe.Answered || e.Reason != "" || t < from || t >= to {
-			continue
-		}
-		if at, ok := gather.HopAt(c, e.Local); ok && at == index {
-			well += float64(e.Count)
-			err += float64(e.Count) * max(e.Value, 1) // of n that were counted, each for some
-		}
-	}
-	return well, math.Sqrt(err)
 }

@@ -1,4 +1,4 @@
-package signals
+package stored
 
 import (
 	"math"
@@ -50,10 +50,10 @@ func observeKept(c *evidence.Case, f *evidence.Facts, h evidence.Hop) {
 	next := c.Hops[h.Index+1]
 	well := arrived(c, next, behind, from, end) // whatever it was asked then, it did not answer so
 	if well < leastAsked {
-		seen, err := answeredWell(c, next.Index, from, end)
+		seen, err := gather.AnsweredWell(c, next.Index, from, end)
 		well = math.Max(0, seen-2*err)
 	}
-	if end-from < few || failed < leastRefused || kept < 0.5*failed || failed < 0.3*c.Parts.Failed || well < leastAsked {
+	if end-from < few || failed < gather.LeastRefused || kept < 0.5*failed || failed < 0.3*c.Parts.Failed || well < leastAsked {
 		return
 	}
 	f.SetAt(evidence.KeptAnswer, evidence.Yes, last, "answers on the wire", "%s answered %d until %s, and then none of about %s requests so; %s went on to answer %d, %s times, with what it had kept",
