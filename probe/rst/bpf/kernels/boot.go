@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -52,20 +53,8 @@ func Boot(ctx context.Context, dir string, m Machine) (Result, error) {
 		"-kernel", m.Kernel, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet mitigations=off rdinit=/init",
 		"-m", "1536", "-smp", "2", "-nographic", "-no-reboot", "-nic", "none", "-nodefaults", "-serial", "stdio", "-monitor", "none",
 	}
-	if _, err := os.Stat("/dev/kvm"); err == nil {
-		args = append(args, "-enable-kvm", "-cpu", "host")
-	} else {
-		args = append(args, "-accel", "tcg,thread=multi", "-cpu", "max")
-	}
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", args...)
-	cmd.Stdout = &out
-	if m.Console != nil {
-		cmd.Stdout = io.MultiWriter(&out, m.Console)
-	}
-	cmd.Stderr = cmd.Stdout
-	err := cmd.Run()
-	r := parse(out.String())
+	out, err := m.run(ctx, args)
+	r := parse(out)
 	if err != nil && !r.Ended {
 		return r, fmt.Errorf("run virtual machine: %w", err)
 	}
@@ -73,6 +62,49 @@ func Boot(ctx context.Context, dir string, m Machine) (Result, error) {
 		return r, fmt.Errorf("run virtual machine: it ended before its commands did")
 	}
 	return r, nil
+}
+
+// run runs QEMU and returns what the machine printed: on the processor's own virtualisation
+// where that is, unless it fails on an instruction, as a virtual machine's own may, and else
+// emulated.
+func (m Machine) run(ctx context.Context, args []string) (string, error) {
+	once := func(how ...string) (string, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		out := &console{to: m.Console, failed: cancel}
+		cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append(slices.Clone(args), how...)...)
+		cmd.Stdout, cmd.Stderr = out, out
+		err := cmd.Run()
+		return out.text.String(), err
+	}
+	if _, err := os.Stat("/dev/kvm"); err == nil {
+		out, err := once("-enable-kvm", "-cpu", "host")
+		if !strings.Contains(out, notVirtual) {
+			return out, err
+		}
+	}
+	return once("-accel", "tcg,thread=multi", "-cpu", "max")
+}
+
+// notVirtual is how QEMU says that an instruction could not be run.
+const notVirtual = "KVM internal error"
+
+// console keeps what a machine prints, and ends one that stands still with an error.
+type console struct {
+	text   bytes.Buffer
+	to     io.Writer // may be nil
+	failed func()
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.text.Write(p)
+	if bytes.Contains(c.text.Bytes()[max(0, c.text.Len()-len(p)-len(notVirtual)):], []byte(notVirtual)) {
+		c.failed()
+	}
+	if c.to != nil {
+		return c.to.Write(p)
+	}
+	return len(p), nil
 }
 
 func parse(text string) Result {
