@@ -174,9 +174,16 @@ func (transport *Transport) bury(c *Conn) {
 	transport.buryAs(c, what)
 }
 
-// buryAs closes a connection whose fate was looked at.
+// buryAs closes a connection whose fate was looked at. Of one that lived a RST may come
+// meanwhile.
 func (transport *Transport) buryAs(c *Conn, what socket.Fate) {
 	if !c.gaveUp {
+		if what == socket.Alive {
+			if c.TLS() != nil {
+				c.Goodbye()
+			}
+			what, _ = c.Socket().End()
+		}
 		switch {
 		case what == socket.Reset && c.ClaimReset():
 			a := transport.idleReport(c, attack.Reset)
@@ -184,8 +191,6 @@ func (transport *Transport) buryAs(c *Conn, what socket.Fate) {
 			transport.bg.report(a)
 		case c.idleEOF, c.unused && what == socket.Finned:
 			transport.bg.report(transport.idleReport(c, attack.EOF))
-		case what == socket.Alive && c.TLS() != nil:
-			c.Goodbye()
 		}
 	}
 	transport.forget(c)

@@ -25,15 +25,16 @@ import (
 //
 // One goroutine reads and one writes at a time; SetDeadline is safe from any.
 type Socket struct {
-	file  *os.File // nil: it waits in a seat
-	raw   syscall.RawConn
-	seat  *seat // of a poller of ours; nil: Go's poller has the file
-	fd    int32
-	tcp   bool
-	sent  bool          // in a seat: something was written
-	quick bool          // in a seat: TCP_NODELAY is set
-	wait  bool          // the next step waits for data before it reads
-	peer  unix.Sockaddr // of a connect that is under way, nil once connected
+	file   *os.File // nil: it waits in a seat
+	raw    syscall.RawConn
+	seat   *seat // of a poller of ours; nil: Go's poller has the file
+	fd     int32
+	tcp    bool
+	abrupt bool          // Close sends a RST
+	sent   bool          // in a seat: something was written
+	quick  bool          // in a seat: TCP_NODELAY is set
+	wait   bool          // the next step waits for data before it reads
+	peer   unix.Sockaddr // of a connect that is under way, nil once connected
 
 	// The read or exchange under way, run by step inside the poller's loop.
 	step func(fd uintptr) bool
@@ -393,6 +394,7 @@ func (socket *Socket) EndAt(at time.Duration, clock func() time.Duration) error 
 // ResetOnClose has Close send a RST and not a FIN (SO_LINGER with a time of 0,
 // socket(7)).
 func (socket *Socket) ResetOnClose() {
+	socket.abrupt = true
 	// Best effort: without it the close is an orderly one.
 	_ = unix.SetsockoptLinger(int(socket.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
@@ -468,6 +470,21 @@ func (socket *Socket) Fate() (Fate, error) {
 		}
 	case tcpCloseWait:
 		return Finned, io.EOF
+	}
+	return Alive, nil
+}
+
+// End sends our FIN and returns what had become of the socket by then. A RST that comes between
+// a look at it and the close is lost; here the kernel says which of the two was first. Nothing
+// is sent where Close is to send a RST.
+func (socket *Socket) End() (Fate, error) {
+	if !socket.tcp || socket.abrupt {
+		return socket.Fate()
+	}
+	_, _, errno := syscall.RawSyscall(unix.SYS_SHUTDOWN, uintptr(socket.fd), unix.SHUT_WR, 0)
+	runtime.KeepAlive(socket)
+	if errno == unix.ENOTCONN {
+		return socket.Fate()
 	}
 	return Alive, nil
 }

@@ -37,6 +37,9 @@ func (socket *Socket) Fate() (Fate, error) {
 	return Failed, err
 }
 
+// End looks at what has become of the socket. See socket_linux.go.
+func (socket *Socket) End() (Fate, error) { return socket.Fate() }
+
 // Info returns nothing: only Linux has tcp_info.
 func (socket *Socket) Info() attack.TCPInfo { return attack.TCPInfo{} }
 
